@@ -1,0 +1,79 @@
+/** What is open, for whom, for how long: the outcome of policy, and all that a firewall is ever told. */
+import type { IpAddress } from '../packet/address.ts'
+import type { Protocol, Username } from '../packet/message.ts'
+import type { Brand, Milliseconds, Port, Seconds } from '../units.ts'
+import type { StanzaId } from './stanza.ts'
+
+/** Same source, same openings: same grant. Made by {@link grantId} only. */
+export type GrantId = Brand<string, 'GrantId'>
+
+/** A port of the server itself. */
+export interface AccessOpening {
+  readonly kind: 'access'
+  readonly protocol: Protocol
+  readonly port: Port
+}
+/** A ghost service: the source reaches the server's `localPort` through `publicPort`; `localPort` itself stays shut. */
+export interface GhostOpening {
+  readonly kind: 'ghost'
+  readonly protocol: Protocol
+  readonly publicPort: Port
+  readonly localPort: Port
+}
+/** An inner host reached through the server's `publicPort`. `target` is of the same family as the grant's source. */
+export interface ForwardOpening {
+  readonly kind: 'forward'
+  readonly protocol: Protocol
+  readonly publicPort: Port
+  readonly target: { readonly address: IpAddress; readonly port: Port }
+  /** What the inner host sees as the source: the client, the server's own address, or a given one. */
+  readonly translation: 'none' | 'masquerade' | { readonly snat: IpAddress }
+}
+export type Opening = AccessOpening | GhostOpening | ForwardOpening
+
+export interface Grant {
+  readonly id: GrantId
+  readonly stanza: StanzaId
+  /** For whom. */
+  readonly source: IpAddress
+  /** At least one. */
+  readonly openings: readonly Opening[]
+  /** 1 or more. Opening the grant again starts it anew; it never makes what is open end sooner. */
+  readonly lifetime: Seconds
+  /** Who asked, as the message said: for logs and status. */
+  readonly username: Username
+}
+
+/** A grant read back from the system. */
+export interface LiveGrant {
+  readonly grant: Grant
+  readonly remaining: Milliseconds
+}
+
+/** The name of a grant: its source and its openings, in order, as text that a log can carry. */
+export function grantId(source: IpAddress, openings: readonly Opening[]): GrantId {
+  return `${source}>${openings.map(describeOpening).join(',')}` as GrantId
+}
+
+/** `tcp/22`, `tcp/80→22`, `tcp/443→10.0.0.5:8443`. */
+export function describeOpening(opening: Opening): string {
+  switch (opening.kind) {
+    case 'access':
+      return `${opening.protocol}/${opening.port}`
+    case 'ghost':
+      return `${opening.protocol}/${opening.publicPort}→${opening.localPort}`
+    case 'forward': {
+      const { address, port } = opening.target
+      const host = address.includes(':') ? `[${address}]` : address
+      const via =
+        opening.translation === 'none'
+          ? ''
+          : opening.translation === 'masquerade'
+            ? '~masquerade'
+            : `~${opening.translation.snat}`
+      return `${opening.protocol}/${opening.publicPort}→${host}:${port}${via}`
+    }
+    default:
+      return opening satisfies never
+  }
+}

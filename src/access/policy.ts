@@ -1,0 +1,25 @@
+/** All that decides who may have what: the stanzas of `access.conf` and the server-wide answers of `fwknopd.conf`. */
+import type { IpAddress } from '../packet/address.ts'
+import type { Seconds } from '../units.ts'
+import type { Stanza } from './stanza.ts'
+
+export interface Policy {
+  /** In file order. The first that grants wins. */
+  readonly stanzas: readonly Stanza[]
+  /** ENABLE_SPA_PACKET_AGING and MAX_SPA_PACKET_AGE: how far a packet's time may be from ours, either way. */
+  readonly maxAge: Seconds | 'unlimited'
+  /** ENABLE_DIGEST_PERSISTENCE: whether used packets are remembered at all. */
+  readonly refuseReplays: boolean
+  /** ENABLE_SPA_OVER_HTTP, ALLOW_ANY_USER_AGENT, ENABLE_X_FORWARDED_FOR. */
+  readonly http: 'off' | { readonly anyUserAgent: boolean; readonly trustForwardedFor: boolean }
+  readonly nat: {
+    /** ENABLE_IPT_FORWARDING: NAT requests and FORCE_NAT. */
+    readonly forward: boolean
+    /** ENABLE_IPT_LOCAL_NAT: ghost services. */
+    readonly local: boolean
+    /** ENABLE_IPT_SNAT and SNAT_TRANSLATE_IP. */
+    readonly translation: 'none' | 'masquerade' | { readonly snat: IpAddress }
+    /** ENABLE_NAT_DNS: whether a NAT target may be a name. */
+    readonly resolveNames: boolean
+  }
+}

@@ -1,0 +1,49 @@
+/** One block of `access.conf`, parsed. The words are fwknop's; the values are ours (docs/FROM-FWKNOP.md). */
+import type { IpAddress, Network } from '../packet/address.ts'
+import type { DigestType } from '../packet/digest-type.ts'
+import type { EncryptionMode } from '../packet/encryption-mode.ts'
+import type { EncryptionKey, HmacKey } from '../packet/key.ts'
+import type { ProtocolPort, Username } from '../packet/message.ts'
+import type { SourceLocation } from '../result.ts'
+import type { Brand, Port, Seconds, UnixSeconds } from '../units.ts'
+
+/** The place of a stanza among all stanzas, counted from 1, as fwknop's log counts them. */
+export type StanzaId = Brand<number, 'StanzaId'>
+
+/** Where a stanza may forward to: addresses and ports. */
+export interface NatTargetRule {
+  readonly network: Network
+  /** Inclusive. */
+  readonly ports: { readonly first: Port; readonly last: Port }
+}
+
+export interface Stanza {
+  readonly id: StanzaId
+  readonly location: SourceLocation
+  /** SOURCE: matched against the address that the packet came from. */
+  readonly sources: 'any' | readonly Network[]
+  /** DESTINATION: matched against the address that the packet was sent to. */
+  readonly destinations: 'any' | readonly Network[]
+  readonly encryption: { readonly key: EncryptionKey; readonly mode: EncryptionMode }
+  /** Absent: the stanza opens packets that carry no HMAC. */
+  readonly hmac?: { readonly key: HmacKey; readonly type: DigestType }
+  /** OPEN_PORTS: all that is asked for must be here. Absent: anything. */
+  readonly openPorts?: readonly ProtocolPort[]
+  /** RESTRICT_PORTS: nothing that is asked for may be here. */
+  readonly restrictPorts: readonly ProtocolPort[]
+  /** FW_ACCESS_TIMEOUT: lifetime where the client asks for none. Already within `maxTimeout`. */
+  readonly timeout: Seconds
+  /** MAX_FW_TIMEOUT. */
+  readonly maxTimeout: Seconds
+  readonly requireUsername?: Username
+  /** REQUIRE_SOURCE_ADDRESS: refuse “whatever address the packet came from”. */
+  readonly requireSourceAddress: boolean
+  /** ACCESS_EXPIRE: from this moment on, the stanza grants nothing. */
+  readonly expires?: UnixSeconds
+  /** FORCE_NAT: whatever is asked for, forward it here. */
+  readonly forceNat?: { readonly address: IpAddress; readonly port: Port }
+  /** FORCE_SNAT or FORCE_MASQUERADE: what the inner host sees, whatever the server's own default. */
+  readonly forceTranslation?: 'masquerade' | { readonly snat: IpAddress }
+  /** NAT_TARGETS (ghostport's own): where NAT requests may lead. Absent: anywhere, as in fwknop, with a warning. */
+  readonly natTargets?: readonly NatTargetRule[]
+}

@@ -1,0 +1,35 @@
+/** The port through which packets arrive. Contract: `test/contract/capture.ts`. */
+import type { IpAddress } from '../packet/address.ts'
+import type { Failure } from '../result.ts'
+import type { Port } from '../units.ts'
+
+export type CaptureFailure = Failure<'CAPTURE_DENIED' | 'CAPTURE_FAILED'>
+
+/** One datagram that may be an SPA packet. Nothing in it is trusted. */
+export interface CapturedPacket {
+  /** Owned by the receiver of the packet; not written to afterwards by anybody. */
+  readonly payload: Uint8Array
+  readonly source: IpAddress
+  readonly sourcePort: Port
+  /** Absent where the way of capture cannot know (a UDP socket bound to every address). */
+  readonly destination?: IpAddress
+  readonly destinationPort: Port
+}
+
+export interface CaptureCounters {
+  /** Handed on. */
+  readonly received: number
+  /** Lost before we saw them: the kernel's own count, where it keeps one. */
+  readonly dropped: number
+}
+
+export interface Capture {
+  /**
+   * Hands on packets in the batches in which they arrive, until `signal` aborts; then resolves. Rejects with a
+   * {@link CaptureFailure} in `cause` if packets can never come again.
+   * @param deliver is called with one or more packets; it must not throw.
+   * @param ready is called once, when packets are being received.
+   */
+  run(deliver: (packets: readonly CapturedPacket[]) => void, signal: AbortSignal, ready: () => void): Promise<void>
+  counters(): CaptureCounters
+}

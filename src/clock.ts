@@ -1,0 +1,26 @@
+/** The one way to ask what time it is. Everything above the line takes `now` as an argument instead. */
+import { type UnixSeconds, unixSeconds } from './units.ts'
+
+export interface Clock {
+  now(): UnixSeconds
+}
+
+/** The host's wall clock. */
+export const systemClock: Clock = { now: () => unixSeconds(Math.max(0, Math.floor(Date.now() / 1000))) }
+
+/** A clock that stands still until it is told otherwise: for tests and for judging vectors at their own time. */
+export class ManualClock implements Clock {
+  #now: UnixSeconds
+  constructor(start: UnixSeconds) {
+    this.#now = start
+  }
+  now(): UnixSeconds {
+    return this.#now
+  }
+  set(to: UnixSeconds): void {
+    this.#now = to
+  }
+  advance(by: number): void {
+    this.#now = unixSeconds(this.#now + by)
+  }
+}

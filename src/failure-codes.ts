@@ -1,0 +1,85 @@
+/**
+ * Every way in which ghostport says no: code → log level, exit status of a command that ends with it, and the sentence
+ * that introduces the detail. The codes are public API: scripts and log rules match on them, so they never change meaning.
+ *
+ * Exit statuses follow sysexits(3): 64 usage, 65 bad data, 66 no input, 69 unavailable, 70 our own mistake, 74 I/O,
+ * 75 try again, 77 no permission, 78 configuration; 1 for a plain “no”.
+ */
+interface FailureKind {
+  readonly level: 'debug' | 'info' | 'warning' | 'error'
+  readonly exit: number
+  readonly sentence: string
+}
+
+export const failureKinds = {
+  // bytes and units
+  PORT_INVALID: { level: 'error', exit: 64, sentence: 'not a port' },
+  ADDRESS_INVALID: { level: 'error', exit: 64, sentence: 'not an IP address' },
+  VALUE_INVALID: { level: 'error', exit: 64, sentence: 'not a usable value' },
+
+  // the packet on the wire, before anything is known about who sent it
+  SPA_LENGTH: { level: 'info', exit: 65, sentence: 'the length is not that of an SPA packet' },
+  SPA_MALFORMED: { level: 'info', exit: 65, sentence: 'not an SPA packet' },
+  SPA_HMAC_MISMATCH: { level: 'info', exit: 65, sentence: 'the HMAC does not match' },
+  // the packet, once authentic (or decrypted, where a stanza has no HMAC key)
+  SPA_DECRYPT_FAILED: { level: 'info', exit: 65, sentence: 'the packet does not decrypt' },
+  SPA_DIGEST_MISMATCH: { level: 'warning', exit: 65, sentence: 'the message does not match its digest' },
+  SPA_FIELD_INVALID: { level: 'warning', exit: 65, sentence: 'a field of the message is not valid' },
+  SPA_REPLAYED: { level: 'warning', exit: 65, sentence: 'this packet was used before' },
+  SPA_STALE: { level: 'warning', exit: 65, sentence: 'the packet is too old' },
+  SPA_FROM_FUTURE: { level: 'warning', exit: 65, sentence: 'the packet is dated in the future' },
+  SPA_MESSAGE_INVALID: { level: 'error', exit: 64, sentence: 'this message cannot be sent' },
+
+  // policy
+  ACCESS_NO_SOURCE: { level: 'info', exit: 1, sentence: 'no stanza is for this source address' },
+  ACCESS_NO_STANZA: { level: 'info', exit: 1, sentence: 'no stanza opens this packet' },
+  ACCESS_EXPIRED: { level: 'warning', exit: 1, sentence: 'the stanza has expired' },
+  ACCESS_DESTINATION_DENIED: { level: 'warning', exit: 1, sentence: 'the stanza is for another destination' },
+  ACCESS_SOURCE_REQUIRED: { level: 'warning', exit: 1, sentence: 'the stanza wants the address named in the packet' },
+  ACCESS_USERNAME_DENIED: { level: 'warning', exit: 1, sentence: 'the stanza wants another user name' },
+  ACCESS_PORT_DENIED: { level: 'warning', exit: 1, sentence: 'the stanza does not allow this port' },
+  ACCESS_NAT_DISABLED: { level: 'warning', exit: 1, sentence: 'NAT of this kind is not enabled' },
+  ACCESS_NAT_TARGET_DENIED: { level: 'warning', exit: 1, sentence: 'the stanza does not allow this NAT target' },
+  ACCESS_NAT_TARGET_INVALID: { level: 'warning', exit: 1, sentence: 'the NAT target cannot be used' },
+  ACCESS_COMMAND_DENIED: { level: 'warning', exit: 1, sentence: 'the stanza does not allow commands' },
+  ACCESS_REQUEST_INVALID: { level: 'warning', exit: 1, sentence: 'the stanza cannot serve this request' },
+
+  // what the grant needs
+  FIREWALL_REFUSED: { level: 'error', exit: 69, sentence: 'the firewall refused' },
+  FIREWALL_FULL: { level: 'error', exit: 69, sentence: 'the firewall holds as many grants as it can' },
+  FIREWALL_UNAVAILABLE: { level: 'error', exit: 69, sentence: 'there is no usable firewall' },
+  REPLAY_STORE_FAILED: { level: 'error', exit: 74, sentence: 'the replay store cannot record' },
+  REPLAY_STORE_CORRUPT: { level: 'error', exit: 65, sentence: 'the replay store is damaged' },
+  REPLAY_STORE_LOCKED: { level: 'error', exit: 75, sentence: 'the replay store is in use' },
+  CAPTURE_DENIED: { level: 'error', exit: 77, sentence: 'no permission to capture packets' },
+  CAPTURE_FAILED: { level: 'error', exit: 69, sentence: 'packets cannot be captured' },
+  INSTANCE_RUNNING: { level: 'error', exit: 75, sentence: 'another ghostport is running' },
+  PRIVILEGE_MISSING: { level: 'error', exit: 77, sentence: 'more privilege is needed' },
+
+  // between the two processes
+  WARDEN_PROTOCOL: { level: 'error', exit: 70, sentence: 'the receiver said what the warden does not understand' },
+  WARDEN_FORBIDDEN: { level: 'error', exit: 70, sentence: 'the receiver asked for what policy forbids' },
+  WARDEN_GONE: { level: 'error', exit: 69, sentence: 'the warden is gone' },
+  RECEIVER_GONE: { level: 'error', exit: 69, sentence: 'the receiver is gone' },
+
+  // files, keys and flags of the user's
+  CONFIG_UNREADABLE: { level: 'error', exit: 66, sentence: 'the file cannot be read' },
+  CONFIG_EXPOSED: { level: 'error', exit: 77, sentence: 'the file can be read or changed by others' },
+  CONFIG_SYNTAX: { level: 'error', exit: 78, sentence: 'the line cannot be understood' },
+  CONFIG_UNKNOWN_KEY: { level: 'error', exit: 78, sentence: 'unknown setting' },
+  CONFIG_UNSUPPORTED_KEY: { level: 'error', exit: 78, sentence: 'the setting is not supported yet' },
+  CONFIG_INVALID_VALUE: { level: 'error', exit: 78, sentence: 'the value is not valid' },
+  CONFIG_MISSING_KEY: { level: 'error', exit: 78, sentence: 'a setting is missing' },
+  CONFIG_CONFLICT: { level: 'error', exit: 78, sentence: 'the settings contradict each other' },
+  KEY_INVALID: { level: 'error', exit: 78, sentence: 'the key cannot be used' },
+  KEY_MISSING: { level: 'error', exit: 78, sentence: 'a key is missing' },
+  CLI_USAGE: { level: 'error', exit: 64, sentence: 'the command line cannot be understood' },
+
+  // the client
+  NAME_UNRESOLVED: { level: 'error', exit: 68, sentence: 'the name cannot be resolved' },
+  SEND_FAILED: { level: 'error', exit: 69, sentence: 'the packet could not be sent' },
+  PORT_NOT_OPEN: { level: 'error', exit: 1, sentence: 'the port did not open' },
+  STATUS_UNAVAILABLE: { level: 'error', exit: 69, sentence: 'no ghostport answers' },
+} as const satisfies Record<string, FailureKind>
+
+export type FailureCode = keyof typeof failureKinds

@@ -1,0 +1,29 @@
+/** The port to whatever opens doors. Contract: `test/contract/firewall.ts`, run against every implementation. */
+import type { Grant, GrantId, LiveGrant } from '../access/grant.ts'
+import type { Failure, Result } from '../result.ts'
+
+export type FirewallFailure = Failure<'FIREWALL_REFUSED' | 'FIREWALL_FULL' | 'FIREWALL_UNAVAILABLE'>
+
+export interface Firewall {
+  /** Whether the kernel itself ends a grant, also with no ghostport running. If not, what opened it must be alive. */
+  readonly kernelExpires: boolean
+
+  /** Makes ready to open grants, keeping those that are live already. Idempotent. */
+  install(): Promise<Result<void, FirewallFailure>>
+
+  /**
+   * Opens grants. Each is whole or not at all, and one refused grant does not harm its neighbours. Opening a grant that
+   * is open starts its lifetime anew; it never ends sooner than it would have.
+   * @returns one result for each grant, in order.
+   */
+  open(grants: readonly Grant[]): Promise<readonly Result<void, FirewallFailure>[]>
+
+  /** Ends a grant now. New connections are refused; what it already let in lives on. Ending an unknown grant is no error. */
+  revoke(id: GrantId): Promise<Result<void, FirewallFailure>>
+
+  /** What is open now, read back from the system, not from memory. */
+  grants(): Promise<Result<readonly LiveGrant[], FirewallFailure>>
+
+  /** Lets go of resources. Live grants stay as they are where the kernel ends them. */
+  close(): Promise<void>
+}

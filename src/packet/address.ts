@@ -1,0 +1,141 @@
+/**
+ * IP addresses and networks, parsed once. An address is its own canonical text (dotted quad; RFC 5952 for IPv6), so that
+ * two spellings of one address are one value, one map key and one firewall element. IPv4-mapped IPv6 (`::ffff:1.2.3.4`)
+ * is the IPv4 address that it carries; zones (`%eth0`) are not addresses.
+ */
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+import type { Brand } from '../units.ts'
+
+/** Canonical text of an IPv4 or IPv6 address. Only {@link parseAddress} and {@link addressFromBytes} make one. */
+export type IpAddress = Brand<string, 'IpAddress'>
+export type AddressFamily = 4 | 6
+
+/** A CIDR network. `prefix` is the masked network address; `length` 0–32 or 0–128 by family. */
+export interface Network {
+  readonly prefix: IpAddress
+  readonly length: number
+}
+
+export function familyOf(address: IpAddress): AddressFamily {
+  return address.includes(':') ? 6 : 4
+}
+
+/**
+ * Reads an address as people write it. IPv4 is four decimal numbers without leading zeros: `inet_aton` reads `010` as
+ * octal 8 and fwknop hands the text on as it came, so the two ends may disagree about who is meant (docs/WIRE.md § 5).
+ */
+export function parseAddress(text: string): Result<IpAddress, Failure<'ADDRESS_INVALID'>> {
+  const bytes = text.includes(':') ? parse6(text) : parse4(text)
+  if (bytes === undefined) return refuse('ADDRESS_INVALID', `“${text}” is not an IP address`)
+  return ok(addressFromBytes(bytes))
+}
+
+/** @param bytes 4 or 16 bytes in network order. @throws RangeError for any other length. */
+export function addressFromBytes(bytes: Uint8Array): IpAddress {
+  if (bytes.length === 4) return bytes.join('.') as IpAddress
+  if (bytes.length !== 16) throw new RangeError(`an IP address has 4 or 16 bytes, not ${bytes.length}`)
+  if (isMapped(bytes)) return bytes.subarray(12).join('.') as IpAddress
+  return text6(bytes) as IpAddress
+}
+
+/** @returns 4 or 16 bytes in network order. */
+export function addressBytes(address: IpAddress): Uint8Array {
+  const bytes = familyOf(address) === 6 ? parse6(address) : parse4(address)
+  if (bytes === undefined) throw new Error(`not canonical: ${address}`)
+  return bytes
+}
+
+/** Reads `ADDRESS`, `ADDRESS/LENGTH`, or `ADDRESS/DOTTED.MASK` (IPv4 only). Host bits are masked away, as fwknop does. */
+export function parseNetwork(text: string): Result<Network, Failure<'ADDRESS_INVALID'>> {
+  const slash = text.indexOf('/')
+  const address = parseAddress(slash < 0 ? text : text.slice(0, slash))
+  if (!address.ok) return address
+  const width = familyOf(address.value) === 4 ? 32 : 128
+  const length = slash < 0 ? width : prefixLength(text.slice(slash + 1), width)
+  if (length === undefined) return refuse('ADDRESS_INVALID', `“${text}” is not a network: the mask is not valid`)
+  return ok({ prefix: addressFromBytes(maskBytes(addressBytes(address.value), length)), length })
+}
+
+export function networkContains(network: Network, address: IpAddress): boolean {
+  if (familyOf(network.prefix) !== familyOf(address)) return false
+  return maskAddress(address, network.length) === network.prefix
+}
+
+/** The network address of `address` under a mask of `length` bits. */
+export function maskAddress(address: IpAddress, length: number): IpAddress {
+  return addressFromBytes(maskBytes(addressBytes(address), length))
+}
+
+function parse4(text: string): Uint8Array | undefined {
+  const parts = text.split('.')
+  if (parts.length !== 4) return undefined
+  const bytes = new Uint8Array(4)
+  for (const [i, part] of parts.entries()) {
+    if (!/^(0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return undefined
+    bytes[i] = Number(part)
+  }
+  return bytes
+}
+
+function parse6(text: string): Uint8Array | undefined {
+  const halves = text.split('::')
+  if (halves.length > 2 || text.length > 45) return undefined
+  const head = groups(halves[0] ?? '', halves.length === 1)
+  const tail = halves.length === 2 ? groups(halves[1] ?? '', true) : []
+  if (head === undefined || tail === undefined) return undefined
+  const missing = 8 - head.length - tail.length
+  if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined
+  const bytes = new Uint8Array(16)
+  for (const [i, group] of [...head, ...new Array<number>(missing).fill(0), ...tail].entries()) {
+    bytes[2 * i] = group >> 8
+    bytes[2 * i + 1] = group & 0xff
+  }
+  return bytes
+}
+
+/** Colon-separated groups of one half; the last may be a dotted quad where the half ends the address. */
+function groups(half: string, mayEndDotted: boolean): number[] | undefined {
+  if (half === '') return []
+  const parts = half.split(':')
+  const found: number[] = []
+  for (const [i, part] of parts.entries()) {
+    if (/^[0-9a-fA-F]{1,4}$/.test(part)) {
+      found.push(Number.parseInt(part, 16))
+      continue
+    }
+    const quad = mayEndDotted && i === parts.length - 1 ? parse4(part) : undefined
+    if (quad === undefined) return undefined
+    found.push(((quad[0] ?? 0) << 8) | (quad[1] ?? 0), ((quad[2] ?? 0) << 8) | (quad[3] ?? 0))
+  }
+  return found
+}
+
+/** RFC 5952: lower case, no leading zeros, the longest run of two or more zero groups (the first of equals) as `::`. */
+function text6(bytes: Uint8Array): string {
+  const hex = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0))
+  let best = { start: -1, length: 1 }
+  for (let start = 0; start < 8; start++) {
+    let length = 0
+    while (start + length < 8 && hex[start + length] === 0) length++
+    if (length > best.length) best = { start, length }
+  }
+  const show = (part: number[]): string => part.map((group) => group.toString(16)).join(':')
+  if (best.start < 0) return show(hex)
+  return `${show(hex.slice(0, best.start))}::${show(hex.slice(best.start + best.length))}`
+}
+
+function isMapped(bytes: Uint8Array): boolean {
+  return bytes[10] === 0xff && bytes[11] === 0xff && bytes.subarray(0, 10).every((byte) => byte === 0)
+}
+
+function prefixLength(text: string, width: number): number | undefined {
+  if (/^(0|[1-9][0-9]{0,2})$/.test(text)) return Number(text) <= width ? Number(text) : undefined
+  const mask = width === 32 ? parse4(text) : undefined
+  if (mask === undefined) return undefined
+  const bits = Array.from(mask, (byte) => byte.toString(2).padStart(8, '0')).join('')
+  return /^1*0*$/.test(bits) ? bits.lastIndexOf('1') + 1 : undefined
+}
+
+function maskBytes(bytes: Uint8Array, length: number): Uint8Array {
+  return bytes.map((byte, i) => byte & (0xff00 >> Math.min(8, Math.max(0, length - 8 * i))) & 0xff)
+}

@@ -1,0 +1,79 @@
+/**
+ * Keys. They have no string form: `toString`, `toJSON`, `inspect` and templates give `[secret]`, so that no log, error or
+ * dump can hold one. Their bytes leave only through {@link exposeKey}, which `packet/` and the key generator call.
+ */
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+
+const bytesOf = new WeakMap<SecretKey, Uint8Array>()
+
+/** The base of both kinds of key. Compare with {@link sameKey}, never with `===`. */
+abstract class SecretKey {
+  protected constructor(bytes: Uint8Array) {
+    bytesOf.set(this, bytes.slice())
+    Object.freeze(this)
+  }
+  toString(): string {
+    return '[secret]'
+  }
+  toJSON(): string {
+    return '[secret]'
+  }
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return '[secret]'
+  }
+  get [Symbol.toStringTag](): string {
+    return 'secret'
+  }
+}
+
+/** The passphrase or key of the symmetric cipher: 1–32 bytes (docs/WIRE.md § 7). */
+export class EncryptionKey extends SecretKey {
+  declare private readonly kind: 'encryption'
+  static readonly maxLength = 32
+
+  /** @param bytes are copied. */
+  static fromBytes(bytes: Uint8Array): Result<EncryptionKey, Failure<'KEY_INVALID'>> {
+    const wrong = wrongLength(bytes, 'an encryption key', EncryptionKey.maxLength)
+    return wrong ?? ok(new EncryptionKey(bytes))
+  }
+  private constructor(bytes: Uint8Array) {
+    super(bytes)
+  }
+}
+
+/** The key of the HMAC: 1–136 bytes, libfko's limit (docs/WIRE.md § 8). */
+export class HmacKey extends SecretKey {
+  declare private readonly kind: 'hmac'
+  static readonly maxLength = 136
+
+  /** @param bytes are copied. */
+  static fromBytes(bytes: Uint8Array): Result<HmacKey, Failure<'KEY_INVALID'>> {
+    const wrong = wrongLength(bytes, 'an HMAC key', HmacKey.maxLength)
+    return wrong ?? ok(new HmacKey(bytes))
+  }
+  private constructor(bytes: Uint8Array) {
+    super(bytes)
+  }
+}
+
+/** The bytes of a key. Do not keep, log, or send what this returns. */
+export function exposeKey(key: EncryptionKey | HmacKey): Uint8Array {
+  const bytes = bytesOf.get(key)
+  if (bytes === undefined) throw new Error('a key without bytes')
+  return bytes
+}
+
+/** Whether two keys hold the same bytes. Takes as long for equal keys as for different ones of the same length. */
+export function sameKey(one: EncryptionKey | HmacKey, other: EncryptionKey | HmacKey): boolean {
+  const [a, b] = [exposeKey(one), exposeKey(other)]
+  if (a.length !== b.length) return false
+  let difference = 0
+  for (const [i, byte] of a.entries()) difference |= byte ^ (b[i] ?? 0)
+  return difference === 0
+}
+
+function wrongLength(bytes: Uint8Array, what: string, max: number) {
+  if (bytes.length === 0) return refuse('KEY_INVALID', `${what} may not be empty`)
+  if (bytes.length > max) return refuse('KEY_INVALID', `${what} has at most ${max} bytes, this one has ${bytes.length}`)
+  return undefined
+}
