@@ -1,0 +1,48 @@
+/**
+ * Strangers must not be able to fill a disk: refusals of packets that nobody's key opened are logged up to a rate, and
+ * those above it are counted and told about in one line once a second. Nothing is forgotten, only folded.
+ */
+import type { FailureCode } from '../failure-codes.ts'
+import type { Milliseconds } from '../units.ts'
+
+/** What became of packets that were not logged one by one. */
+export type Suppressed = { readonly [code in FailureCode]?: number }
+
+/**
+ * A token bucket: `burst` lines at once, `perSecond` in the long run.
+ * Time is an argument: any clock in milliseconds that never goes back.
+ */
+export class RefusalLimiter {
+  readonly #perSecond: number
+  readonly #burst: number
+  #tokens: number
+  #refilled: Milliseconds
+  #suppressed = new Map<FailureCode, number>()
+
+  constructor(options: { perSecond: number; burst: number }, now: Milliseconds) {
+    this.#perSecond = options.perSecond
+    this.#burst = options.burst
+    this.#tokens = options.burst
+    this.#refilled = now
+  }
+
+  /** Whether this refusal may have a line of its own. If not, it has been counted. */
+  admit(code: FailureCode, now: Milliseconds): boolean {
+    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#refilled) / 1000) * this.#perSecond)
+    this.#refilled = now
+    if (this.#tokens >= 1) {
+      this.#tokens -= 1
+      return true
+    }
+    this.#suppressed.set(code, (this.#suppressed.get(code) ?? 0) + 1)
+    return false
+  }
+
+  /** What was folded since the last call, or undefined if nothing was. */
+  takeSuppressed(): Suppressed | undefined {
+    if (this.#suppressed.size === 0) return undefined
+    const taken = Object.fromEntries(this.#suppressed) as Suppressed
+    this.#suppressed = new Map()
+    return taken
+  }
+}

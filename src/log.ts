@@ -1,0 +1,53 @@
+/**
+ * The log: one JSON object a line. Fields are listed by whoever writes a line, never spread from an object, so that
+ * nothing gets in that was not meant to (docs/OPERATING.md § Log).
+ */
+import { type FailureCode, failureKinds } from './failure-codes.ts'
+import type { Failure } from './result.ts'
+
+export type LogLevel = 'debug' | 'info' | 'warning' | 'error'
+export type LogField =
+  | string
+  | number
+  | boolean
+  | undefined
+  | readonly LogField[]
+  | { readonly [name: string]: LogField }
+
+export interface Log {
+  /** @param event what happened, in one word or two: `ready`, `knock`, `receiver lost`. */
+  write(level: LogLevel, event: string, fields?: { readonly [name: string]: LogField }): void
+}
+
+/** Lines to a stream such as standard output. `time` is UTC with milliseconds. Debug lines only where asked for. */
+export function jsonLog(write: (line: string) => void, wallClock: () => Date, options: { debug: boolean }): Log {
+  return {
+    write(level, event, fields = {}) {
+      if (level === 'debug' && !options.debug) return
+      write(`${JSON.stringify({ time: wallClock().toISOString(), level, event, ...fields })}\n`)
+    },
+  }
+}
+
+/** Keeps records: for tests. */
+export class MemoryLog implements Log {
+  readonly records: { level: LogLevel; event: string; fields: { readonly [name: string]: LogField } }[] = []
+  write(level: LogLevel, event: string, fields: { readonly [name: string]: LogField } = {}): void {
+    this.records.push({ level, event, fields })
+  }
+}
+
+/** A failure as fields of a log line. */
+export function failureFields(failure: Failure): { readonly [name: string]: LogField } {
+  return {
+    code: failure.code,
+    reason: failureKinds[failure.code].sentence,
+    detail: failure.detail,
+    ...(failure.at && { file: failure.at.file, line: failure.at.line }),
+    ...(failure.suggestion !== undefined && { suggestion: failure.suggestion }),
+  }
+}
+
+export function levelOf(code: FailureCode): LogLevel {
+  return failureKinds[code].level
+}
