@@ -1,0 +1,103 @@
+/**
+ * Base64 in the standard alphabet as fwknop writes it, without `=` (docs/WIRE.md § 1). Strict decoding takes exactly the
+ * texts that {@link encodeBase64} writes, so that bytes and text stand for each other one to one: with a second spelling
+ * of the same bytes, a used packet could be made to look new.
+ */
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+const NOT_IN_ALPHABET = 64
+
+/** Character code → value 0–63, or 64 for a character that does not belong. */
+const VALUES = new Uint8Array(256).fill(NOT_IN_ALPHABET)
+for (let value = 0; value < ALPHABET.length; value++) VALUES[ALPHABET.charCodeAt(value)] = value
+
+/** Unpadded. */
+export function encodeBase64(bytes: Uint8Array): string {
+  let text = ''
+  for (let i = 0; i < bytes.length; i += 3) {
+    const left = bytes.length - i
+    const group = ((bytes[i] ?? 0) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
+    text += letter(group >> 18) + letter(group >> 12)
+    if (left > 1) text += letter(group >> 6)
+    if (left > 2) text += letter(group)
+  }
+  return text
+}
+
+/** Padded with `=` to a multiple of four: how keys are written into files, and 1.9.12 its fields. */
+export function encodeBase64Padded(bytes: Uint8Array): string {
+  return encodeBase64(bytes) + '='.repeat((3 - (bytes.length % 3)) % 3)
+}
+
+/** How many characters {@link encodeBase64} makes of `byteCount` bytes. */
+export function base64Length(byteCount: number): number {
+  return Math.ceil((byteCount * 4) / 3)
+}
+
+/**
+ * Strict: no padding, no foreign character, no lone last character, no bits set that stand for nothing.
+ * @param text as text or as its ASCII codes.
+ */
+export function decodeBase64(text: string | Uint8Array): Uint8Array | undefined {
+  const codes = typeof text === 'string' ? codesOf(text) : text
+  return isCanonical(codes) ? decode(codes, codes.length) : undefined
+}
+
+/** Strict, and padded or not: where there is any `=`, there must be as many as fill the last group, and no more. */
+export function decodeBase64Padded(text: string): Uint8Array | undefined {
+  const end = text.indexOf('=')
+  if (end < 0) return decodeBase64(text)
+  const padding = text.slice(end)
+  return padding === '='.repeat((4 - (end % 4)) % 4) ? decodeBase64(text.slice(0, end)) : undefined
+}
+
+/**
+ * As fwknop's own decoder reads: whatever follows the first `=` is ignored, as are a lone last character and bits that
+ * stand for nothing. For keys, which are the user's own and were accepted by fwknop; never for what comes from the network.
+ */
+export function decodeBase64Lenient(text: string): Uint8Array | undefined {
+  const end = text.indexOf('=')
+  const codes = codesOf(end < 0 ? text : text.slice(0, end))
+  return codes.every((code) => VALUES[code] !== NOT_IN_ALPHABET) ? decode(codes, codes.length) : undefined
+}
+
+/** Whether each of the ASCII codes is a letter of the alphabet; `=` is none. */
+export function isBase64Alphabet(codes: Uint8Array): boolean {
+  for (let i = 0; i < codes.length; i++) if (VALUES[codes[i] ?? 0] === NOT_IN_ALPHABET) return false
+  return true
+}
+
+function isCanonical(codes: Uint8Array): boolean {
+  const tail = codes.length % 4
+  if (tail === 1 || !isBase64Alphabet(codes)) return false
+  const last = VALUES[codes[codes.length - 1] ?? 0] ?? 0
+  return tail === 0 || (tail === 2 ? (last & 0x0f) === 0 : (last & 0x03) === 0)
+}
+
+/** Takes the alphabet for granted. A lone last character carries no byte. */
+function decode(codes: Uint8Array, length: number): Uint8Array {
+  const bytes = new Uint8Array((length * 6) >> 3)
+  let held = 0
+  let bits = 0
+  let written = 0
+  for (let i = 0; i < length; i++) {
+    held = ((held << 6) | (VALUES[codes[i] ?? 0] ?? 0)) & 0xffff
+    bits += 6
+    if (bits >= 8 && written < bytes.length) {
+      bits -= 8
+      bytes[written++] = held >> bits
+    }
+  }
+  return bytes
+}
+
+/** Characters past Latin-1 become NUL, which is not in the alphabet either. */
+function codesOf(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => {
+    const code = character.charCodeAt(0)
+    return code < 256 ? code : 0
+  })
+}
+
+function letter(value: number): string {
+  return ALPHABET.charAt(value & 63)
+}
