@@ -1,0 +1,182 @@
+/**
+ * The command line, read strictly: an unknown flag, a flag given twice, a value that is missing, a word that belongs
+ * nowhere, each is refused, naming the nearest right word. fwknop shifts its whole parse when `-s`, which takes no
+ * argument, is given one.
+ *
+ * Forms: `--long VALUE`, `--long=VALUE`, `-x VALUE`, `-xVALUE`, flags without value in one bundle (`-rv`), and `--`, after
+ * which all is operands. Long names are not abbreviated: a script must not change its meaning when an option is added.
+ */
+import { nearest } from '../config/nearest.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+
+/** One option. Its key in the table is its long name, without the dashes. */
+export interface OptionSpec {
+  /** A single letter. */
+  readonly short?: string
+  /** Other long names, as fwknop has for some. */
+  readonly aliases?: readonly string[]
+  /** What stands for the value in the help; absent for a flag. */
+  readonly value?: string
+  /** May be given several times; all values count. */
+  readonly repeatable?: true
+  /** Absent: not shown in the help. */
+  readonly help?: string
+  /** For an option that fwknop has and ghostport does not: why, or what to use instead. Giving it is refused. */
+  readonly unsupported?: string
+}
+export type OptionTable = Readonly<Record<string, OptionSpec>>
+
+/** Flags: how often given. Options with a value: the value, or all of them where repeatable. */
+export type OptionValues<Table extends OptionTable> = {
+  readonly [Name in keyof Table]: Table[Name] extends { readonly value: string }
+    ? Table[Name] extends { readonly repeatable: true }
+      ? readonly string[]
+      : string | undefined
+    : number
+}
+
+export interface ParsedCommandLine<Table extends OptionTable> {
+  readonly options: OptionValues<Table>
+  readonly operands: readonly string[]
+}
+
+export interface OperandRule {
+  /** Their names in order, for messages: `HOST`, `PORT`. More words than these are refused. */
+  readonly names: readonly string[]
+  /** Where set, the first word that is no option ends the options, and any number of words may follow. */
+  readonly rest?: string
+}
+
+type Usage = Failure<'CLI_USAGE'>
+
+/**
+ * @param argv the words after the subcommand.
+ * @returns the options and operands, or `CLI_USAGE`.
+ */
+export function parseCommandLine<const Table extends OptionTable>(
+  table: Table,
+  operands: OperandRule,
+  argv: readonly string[],
+): Result<ParsedCommandLine<Table>, Usage> {
+  const found: Record<string, string | string[] | number | undefined> = {}
+  for (const [name, spec] of Object.entries(table))
+    found[name] = spec.value === undefined ? 0 : spec.repeatable ? [] : undefined
+  const words: string[] = []
+
+  for (let i = 0; i < argv.length; i++) {
+    const word = argv[i] ?? ''
+    if (word === '--') {
+      words.push(...argv.slice(i + 1))
+      break
+    }
+    if (!word.startsWith('-') || word === '-') {
+      if (operands.rest !== undefined) {
+        words.push(...argv.slice(i))
+        break
+      }
+      words.push(word)
+      continue
+    }
+    const read = word.startsWith('--') ? readLong(table, word) : readShort(table, word)
+    if (!read.ok) return read
+    for (const { name, spec, shown, attached } of read.value) {
+      if (spec.unsupported !== undefined)
+        return refuse('CLI_USAGE', `${shown} is fwknop's and not supported yet: ${spec.unsupported}`)
+      if (spec.value === undefined) {
+        const times = Number(found[name])
+        if (times > 0 && spec.repeatable === undefined) return refuse('CLI_USAGE', `${shown} is given twice`)
+        found[name] = times + 1
+        continue
+      }
+      const value = attached ?? argv[++i]
+      const missing = wantsValue(table, shown, spec.value, value, attached !== undefined)
+      if (missing !== undefined || value === undefined) return missing ?? refuse('CLI_USAGE', shown)
+      const before = found[name]
+      if (Array.isArray(before)) before.push(value)
+      else if (before !== undefined) return refuse('CLI_USAGE', `${shown} is given twice`)
+      else found[name] = value
+    }
+  }
+
+  if (operands.rest === undefined && words.length > operands.names.length)
+    return strayWord(table, words[operands.names.length] ?? '', argv)
+  return ok({ options: found as OptionValues<Table>, operands: words })
+}
+
+interface Occurrence {
+  readonly name: string
+  readonly spec: OptionSpec
+  /** As the user wrote it, for messages. */
+  readonly shown: string
+  readonly attached?: string
+}
+
+function readLong(table: OptionTable, word: string): Result<readonly Occurrence[], Usage> {
+  const equals = word.indexOf('=')
+  const shown = equals < 0 ? word : word.slice(0, equals)
+  const name = shown.slice(2)
+  const entry = Object.entries(table).find(([long, spec]) => long === name || spec.aliases?.includes(name))
+  if (entry === undefined) {
+    const known = Object.entries(table).flatMap(([long, spec]) => [long, ...(spec.aliases ?? [])])
+    return refuse('CLI_USAGE', `there is no option ${shown}`, suggest(nearest(name, known), '--'))
+  }
+  const [long, spec] = entry
+  if (equals < 0) return ok([{ name: long, spec, shown }])
+  if (spec.value === undefined && spec.unsupported === undefined) return refuse('CLI_USAGE', `${shown} takes no value`)
+  return ok([{ name: long, spec, shown, attached: word.slice(equals + 1) }])
+}
+
+function readShort(table: OptionTable, word: string): Result<readonly Occurrence[], Usage> {
+  const occurrences: Occurrence[] = []
+  for (let i = 1; i < word.length; i++) {
+    const letter = word[i] ?? ''
+    const shown = `-${letter}`
+    const entry = Object.entries(table).find(([, spec]) => spec.short === letter)
+    if (entry === undefined) {
+      const otherCase = Object.values(table).find((spec) => spec.short?.toLowerCase() === letter.toLowerCase())?.short
+      // `-time-offset-plus`: one dash too few is likelier than a bundle of a dozen flags.
+      const asLong = nearest(word.slice(1), Object.keys(table))
+      const meant = word.length > 3 && asLong !== undefined ? `--${asLong}` : otherCase && `-${otherCase}`
+      return refuse(
+        'CLI_USAGE',
+        `there is no option ${shown}${word.length > 2 ? ` (in ${word})` : ''}`,
+        suggest(meant, ''),
+      )
+    }
+    const [name, spec] = entry
+    if (spec.value === undefined) {
+      occurrences.push({ name, spec, shown })
+      continue
+    }
+    const attached = word.slice(i + 1)
+    occurrences.push(attached === '' ? { name, spec, shown } : { name, spec, shown, attached })
+    break
+  }
+  return ok(occurrences)
+}
+
+/** A value that looks like an option is taken for one that was forgotten, unless it was attached (`--key=-x`). */
+function wantsValue(table: OptionTable, shown: string, what: string, value: string | undefined, attached: boolean) {
+  if (value === undefined || value === '') return refuse('CLI_USAGE', `${shown} wants a value: ${shown} ${what}`)
+  if (attached || !value.startsWith('-') || value === '-') return undefined
+  const known = (value.startsWith('--') ? readLong(table, value) : readShort(table, value)).ok
+  const because = known ? `${value} is an option itself` : `“${value}” begins with a dash`
+  const how = shown.startsWith('--') ? `${shown}=${value}` : `${shown}${value}`
+  return refuse('CLI_USAGE', `${shown} wants a value (${what}), and ${because}`, known ? {} : { suggestion: how })
+}
+
+/** The word follows a flag that takes no value, more often than not: say so. */
+function strayWord(table: OptionTable, word: string, argv: readonly string[]) {
+  const before = argv[argv.indexOf(word) - 1] ?? ''
+  const flag = before.startsWith('-') && before !== '--'
+  const asOption = nearest(word, Object.keys(table))
+  return refuse(
+    'CLI_USAGE',
+    `“${word}” is one word too many${flag ? `: ${before} takes no value` : ''}`,
+    suggest(asOption === undefined ? undefined : asOption, '--'),
+  )
+}
+
+function suggest(word: string | undefined, dashes: string): { suggestion?: string } {
+  return word === undefined || word === '' ? {} : { suggestion: `${dashes}${word}` }
+}

@@ -1,0 +1,137 @@
+/**
+ * Everything that a command shows or asks goes through here: results to standard output, the rest to standard error,
+ * colour only where a person looks, secrets asked for without echo.
+ */
+import { closeSync, constants, openSync, writeSync } from 'node:fs'
+import { isatty } from 'node:tty'
+import { failureKinds } from '../failure-codes.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+
+export interface Terminal {
+  /** One line, or several, on standard output: what the command was asked for. */
+  print(text: string): void
+  /** One line, or several, on standard error: what the user should know besides. */
+  note(text: string): void
+  /**
+   * Says on standard error why the command cannot go on, and how it could.
+   * @returns the exit status for it.
+   */
+  fail(failure: Failure): number
+  /** Marks up what {@link print} shows; plain text unless standard output is a terminal and NO_COLOR is unset. */
+  readonly style: Style
+  /**
+   * Asks on the controlling terminal, without echo, whatever standard input and output are.
+   * @returns the bytes typed, without the line's end. `KEY_MISSING` where there is no terminal or nothing was typed.
+   */
+  askSecret(question: string): Promise<Result<Uint8Array, Failure<'KEY_MISSING'>>>
+}
+
+export interface Style {
+  bold(text: string): string
+  dim(text: string): string
+  good(text: string): string
+  bad(text: string): string
+}
+
+/** The terminal of this process. */
+export function systemTerminal(): Terminal {
+  const { NO_COLOR } = process.env
+  const style = paint(isatty(1) && !NO_COLOR)
+  const errorStyle = paint(isatty(2) && !NO_COLOR)
+  const note = (text: string): void => writeAll(2, `${text}\n`)
+  return {
+    style,
+    print: (text) => writeAll(1, `${text}\n`),
+    note,
+    fail(failure) {
+      note(`${errorStyle.bad('ghostport:')} ${describeFailure(failure)}`)
+      return failureKinds[failure.code].exit
+    },
+    askSecret,
+  }
+}
+
+/** `FILE:LINE: the value is not valid: … (perhaps “…”) [CODE]`. */
+export function describeFailure(failure: Failure): string {
+  const place = failure.at === undefined ? '' : `${failure.at.file}:${failure.at.line}: `
+  const hint = failure.suggestion === undefined ? '' : ` — perhaps: ${failure.suggestion}`
+  return `${place}${failureKinds[failure.code].sentence}: ${failure.detail}${hint} [${failure.code}]`
+}
+
+function paint(coloured: boolean): Style {
+  const wrap = (on: number, off: number) => (text: string) => (coloured ? `\x1b[${on}m${text}\x1b[${off}m` : text)
+  return { bold: wrap(1, 22), dim: wrap(2, 22), good: wrap(32, 39), bad: wrap(31, 39) }
+}
+
+/**
+ * Straight to the descriptor: `process.stdout` costs a knock several milliseconds to load. A reader that went away is no
+ * error of ours; one that is slow (a pipe set non-blocking by somebody else) is waited for.
+ */
+function writeAll(descriptor: 1 | 2, text: string): void {
+  let rest = Buffer.from(text)
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(descriptor, rest))
+    } catch (error) {
+      if (!(error instanceof Error) || !('code' in error) || error.code !== 'EAGAIN') return
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+    }
+  }
+}
+
+/** Bytes of keyboard keys in raw mode. */
+const KEYS = {
+  interrupt: 0x03,
+  endOfInput: 0x04,
+  backspace: 0x08,
+  newline: 0x0a,
+  enter: 0x0d,
+  killLine: 0x15,
+  delete: 0x7f,
+}
+
+async function askSecret(question: string): Promise<Result<Uint8Array, Failure<'KEY_MISSING'>>> {
+  let descriptor: number
+  try {
+    descriptor = openSync('/dev/tty', constants.O_RDWR | constants.O_NOCTTY)
+  } catch {
+    return refuse('KEY_MISSING', `${question} cannot be asked for: there is no terminal`)
+  }
+  const { ReadStream } = await import('node:tty')
+  // The stream owns a descriptor of its own to read from and to switch to raw mode; libuv closes it with the stream.
+  const keyboard = new ReadStream(openSync('/dev/tty', constants.O_RDONLY | constants.O_NOCTTY))
+  keyboard.setRawMode(true)
+  writeSync(descriptor, `${question}: `)
+  try {
+    const typed = await readLine(keyboard)
+    if (typed === 'interrupted') {
+      keyboard.setRawMode(false)
+      writeSync(descriptor, '\n')
+      process.exit(130) // as a shell reports a command that Ctrl-C ended
+    }
+    return typed.length === 0 ? refuse('KEY_MISSING', `${question}: nothing was typed`) : ok(typed)
+  } finally {
+    keyboard.setRawMode(false)
+    keyboard.destroy()
+    writeSync(descriptor, '\n')
+    closeSync(descriptor)
+  }
+}
+
+function readLine(keyboard: NodeJS.ReadableStream): Promise<Uint8Array | 'interrupted'> {
+  return new Promise((resolve) => {
+    const typed: number[] = []
+    const line = (): Uint8Array => Uint8Array.from(typed)
+    keyboard.on('end', () => resolve(line()))
+    keyboard.on('error', () => resolve(line()))
+    keyboard.on('data', (chunk: Buffer) => {
+      for (const byte of chunk) {
+        if (byte === KEYS.enter || byte === KEYS.newline || byte === KEYS.endOfInput) return resolve(line())
+        if (byte === KEYS.interrupt) return resolve('interrupted')
+        if (byte === KEYS.backspace || byte === KEYS.delete) typed.pop()
+        else if (byte === KEYS.killLine) typed.length = 0
+        else typed.push(byte)
+      }
+    })
+  })
+}
