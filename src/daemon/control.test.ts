@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { askControl, serveControl } from './control.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'ghostport-control-'))
+after(() => rmSync(folder, { recursive: true }))
+
+test('an answer comes back whole, over a socket that only its owner may open', async () => {
+  const path = join(folder, 'made', 'control.sock')
+  const server = await serveControl(path, { status: async () => ({ grants: ['tcp/22'] }) })
+  assert.ok(server.ok)
+  assert.equal(statSync(path).mode & 0o777, 0o600)
+  const answer = await askControl(path, 'status')
+  assert.deepEqual(answer, { ok: true, value: { grants: ['tcp/22'] } })
+  const unknown = await askControl(path, 'constructor')
+  assert.deepEqual(unknown, { ok: true, value: { error: 'unknown question' } })
+  server.value.close()
+})
+
+test('a file that a dead daemon left behind is replaced', async () => {
+  const path = join(folder, 'stale.sock')
+  writeFileSync(path, '')
+  const server = await serveControl(path, { status: async () => 1 })
+  assert.ok(server.ok)
+  assert.deepEqual(await askControl(path, 'status'), { ok: true, value: 1 })
+  server.value.close()
+})
+
+test('no daemon is a clear answer', async () => {
+  const answer = await askControl(join(folder, 'nobody.sock'), 'status')
+  assert.equal(answer.ok ? '' : answer.failure.code, 'STATUS_UNAVAILABLE')
+})
+
+test('a client that talks and talks is cut off, and the next one is served', async () => {
+  const path = join(folder, 'talk.sock')
+  const server = await serveControl(path, { status: async () => 'here' })
+  assert.ok(server.ok)
+  await new Promise<void>((done) => {
+    const socket = connect(path, () => socket.write('x'.repeat(5000)))
+    socket.on('close', () => done())
+    socket.on('error', () => {})
+  })
+  assert.deepEqual(await askControl(path, 'status'), { ok: true, value: 'here' })
+  server.value.close()
+})

@@ -1,0 +1,97 @@
+/**
+ * The control socket: a Unix socket that only its owner may open. A client sends one line of JSON, `{"ask":"status"}`, and
+ * gets one line of JSON back. Nothing can be changed through it.
+ */
+import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { dirname } from 'node:path'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+
+/** A request is a few bytes; whoever sends more is not one of ours. */
+const LONGEST_REQUEST = 1024
+/** Milliseconds that a client has to ask its question, or the daemon to answer it. */
+const PATIENCE = 2000
+
+/** Answers `{"ask":NAME}` for each name in `answers`. The socket is made anew: a dead daemon leaves its file behind. */
+export async function serveControl(
+  path: string,
+  answers: { readonly [ask: string]: () => Promise<unknown> },
+): Promise<Result<Server, Failure<'CONFIG_INVALID_VALUE'>>> {
+  const answer = (socket: Socket, ask: string): void => {
+    const ready = Object.hasOwn(answers, ask) ? answers[ask] : undefined
+    if (ready === undefined) {
+      socket.end('{"error":"unknown question"}\n')
+      return
+    }
+    ready().then(
+      (value) => socket.end(`${JSON.stringify(value)}\n`),
+      () => socket.destroy(),
+    )
+  }
+  const server = createServer((socket) => {
+    let asked = ''
+    socket.setTimeout(PATIENCE, () => socket.destroy())
+    socket.on('error', () => socket.destroy())
+    socket.on('data', (chunk) => {
+      asked += chunk.toString('utf8')
+      const end = asked.indexOf('\n')
+      if (end >= 0) answer(socket, parseAsk(asked.slice(0, end)))
+      else if (asked.length > LONGEST_REQUEST) socket.destroy()
+    })
+  })
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    rmSync(path, { force: true })
+    await new Promise<void>((done, failed) => {
+      server.once('error', failed)
+      const mask = process.umask(0o177)
+      server.listen(path, done)
+      process.umask(mask)
+    })
+    chmodSync(path, 0o600)
+  } catch (error) {
+    return refuse('CONFIG_INVALID_VALUE', `CONTROL_SOCKET ${path}: ${(error as Error).message}`)
+  }
+  return ok(server)
+}
+
+/** Asks a running daemon. */
+export async function askControl(path: string, ask: string): Promise<Result<unknown, Failure<'STATUS_UNAVAILABLE'>>> {
+  return new Promise((resolve) => {
+    const fail = (why: string): void => resolve(refuse('STATUS_UNAVAILABLE', `${path}: ${why}`))
+    const socket = connect(path)
+    let answer = ''
+    socket.setTimeout(PATIENCE, () => {
+      socket.destroy()
+      fail('no answer')
+    })
+    socket.on('error', (error: NodeJS.ErrnoException) => fail(explain(error)))
+    socket.on('connect', () => socket.write(`${JSON.stringify({ ask })}\n`))
+    socket.on('data', (chunk) => {
+      answer += chunk.toString('utf8')
+    })
+    socket.on('end', () => {
+      try {
+        resolve(ok(JSON.parse(answer)))
+      } catch {
+        fail('the answer is not whole')
+      }
+    })
+  })
+}
+
+function parseAsk(line: string): string {
+  try {
+    const value: unknown = JSON.parse(line)
+    const ask = typeof value === 'object' && value !== null && 'ask' in value ? value.ask : undefined
+    return typeof ask === 'string' ? ask : ''
+  } catch {
+    return ''
+  }
+}
+
+function explain(error: NodeJS.ErrnoException): string {
+  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return 'no ghostport is running there'
+  if (error.code === 'EACCES') return 'only the user who started it (root) may ask'
+  return error.message
+}

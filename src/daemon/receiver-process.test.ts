@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import type { Duplex } from 'node:stream'
+import { test } from 'node:test'
+import { ReceiverProcess } from './receiver-process.ts'
+
+/** A child that runs `script` with its end of the channel as descriptor 4. */
+function starter(script: string) {
+  return () => {
+    const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'ignore', 'inherit', 'ignore', 'pipe'] })
+    return { child, channel: child.stdio[4] as unknown as Duplex }
+  }
+}
+
+function next(): { wait: (what: string) => Promise<void>; told: (what: string) => void } {
+  const told: string[] = []
+  const waiting = new Map<string, () => void>()
+  return {
+    told: (what) => {
+      told.push(what)
+      waiting.get(what)?.()
+    },
+    wait: (what) => (told.includes(what) ? Promise.resolve() : new Promise((done) => waiting.set(what, done))),
+  }
+}
+
+test('what the child says arrives, a killed child is started anew, a stopped one is not', async () => {
+  const { wait, told } = next()
+  let starts = 0
+  const script = `const s = new (require('net').Socket)({ fd: 4 }); s.write('{"pid":' + process.pid + '}\\n'); s.resume()`
+  const receiver = new ReceiverProcess(starter(script), {
+    onStarted: () => told(`start ${++starts}`),
+    onValues: () => told(`heard ${starts}`),
+    onLost: (why, again) => told(`${why}, again in ${again}`),
+  })
+  receiver.start()
+  await wait('heard 1')
+  process.kill(receiver.pid ?? 0, 'SIGKILL')
+  await wait('killed by SIGKILL, again in 0')
+  await wait('heard 2')
+  await receiver.stop()
+  await wait('killed by SIGKILL, again in undefined')
+  assert.equal(starts, 2)
+})
+
+test('a child that speaks nonsense is killed', async () => {
+  const { wait, told } = next()
+  const receiver = new ReceiverProcess(
+    starter(`const s = new (require('net').Socket)({ fd: 4 }); s.write('open sesame\\n'); s.resume()`),
+    {
+      onStarted: () => {},
+      onValues: () => assert.fail('nonsense was heard'),
+      onLost: (why) => told(why.startsWith('it said what the warden does not understand') ? 'killed' : why),
+    },
+  )
+  receiver.start()
+  await wait('killed')
+  await receiver.stop()
+})

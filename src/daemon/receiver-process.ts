@@ -1,0 +1,96 @@
+/**
+ * The warden's side of the receiver: start it, hear it, and start it anew when it dies. The capture socket belongs to the
+ * warden and outlives the receiver, so packets that come in between wait in it.
+ */
+import type { ChildProcess } from 'node:child_process'
+import type { Duplex } from 'node:stream'
+import type { Milliseconds } from '../units.ts'
+import { type Channel, openChannel } from './channel.ts'
+
+export interface ReceiverEvents {
+  /** A receiver runs and can be told its configuration. */
+  readonly onStarted: () => void
+  readonly onValues: (values: unknown[]) => void
+  /** It is gone. `again` says when the next one starts; undefined where it was told to stop. */
+  readonly onLost: (why: string, again: Milliseconds | undefined) => void
+}
+
+/** How long to wait before the n-th new start in a row, in milliseconds; the last one from then on. */
+const RESTART_DELAYS = [0, 100, 200, 500, 1000, 2000, 5000]
+/** A receiver that lived this long (milliseconds) was well; its death starts the row anew. */
+const WELL_AFTER = 10_000
+
+export class ReceiverProcess {
+  readonly #spawn: () => { child: ChildProcess; channel: Duplex }
+  readonly #events: ReceiverEvents
+  #child: ChildProcess | undefined
+  #channel: Channel | undefined
+  #restarts = 0
+  #stopped = false
+  #timer: NodeJS.Timeout | undefined
+
+  /** @param spawn starts a receiver without any privilege and gives the warden's end of its channel. */
+  constructor(spawn: () => { child: ChildProcess; channel: Duplex }, events: ReceiverEvents) {
+    this.#spawn = spawn
+    this.#events = events
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  start(): void {
+    const startedAt = performance.now()
+    const { child, channel } = this.#spawn()
+    this.#child = child
+    let why: string | undefined
+    let lost = false
+    const onLost = (how: string): void => {
+      if (lost) return
+      lost = true
+      this.#channel?.end()
+      this.#channel = undefined
+      this.#child = undefined
+      if (this.#stopped) {
+        this.#events.onLost(why ?? how, undefined)
+        return
+      }
+      if (performance.now() - startedAt > WELL_AFTER) this.#restarts = 0
+      const delay = RESTART_DELAYS[Math.min(this.#restarts++, RESTART_DELAYS.length - 1)] ?? 0
+      this.#timer = setTimeout(() => this.start(), delay)
+      this.#events.onLost(why ?? how, delay as Milliseconds)
+    }
+    child.once('error', (error) => onLost(error.message))
+    child.once('exit', (code, signal) => onLost(signal === null ? `exit status ${code}` : `killed by ${signal}`))
+    this.#channel = openChannel(channel, {
+      onValues: this.#events.onValues,
+      // Whatever speaks nonsense may be in a stranger's hands: it is not argued with.
+      onBroken: (what) => {
+        why = `it said what the warden does not understand: ${what}`
+        child.kill('SIGKILL')
+      },
+      onEnd: () => child.kill('SIGKILL'),
+    })
+    this.#events.onStarted()
+  }
+
+  send(value: unknown): void {
+    this.#channel?.send(value)
+  }
+
+  /** Ends this receiver because of what it said; a new one starts. */
+  kill(): void {
+    this.#child?.kill('SIGKILL')
+  }
+
+  /** Ends it for good. Resolves when it is gone. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const gone = new Promise((done) => child.once('exit', done))
+    child.kill('SIGKILL')
+    await gone
+  }
+}
