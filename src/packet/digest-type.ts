@@ -1,9 +1,22 @@
 /** The hash functions of the wire: for the digest inside the message, and for the HMAC (docs/WIRE.md § 6, § 8). */
+import { base64Length } from '../bytes/base64.ts'
+import type { HashName } from '../primitives/primitives.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 
 /** In the names that fwknop's options use. */
 export const DIGEST_TYPES = ['md5', 'sha1', 'sha256', 'sha384', 'sha512', 'sha3_256', 'sha3_512'] as const
 export type DigestType = (typeof DIGEST_TYPES)[number]
+
+/** In bytes. */
+const DIGEST_LENGTHS = {
+  md5: 16,
+  sha1: 20,
+  sha256: 32,
+  sha384: 48,
+  sha512: 64,
+  sha3_256: 32,
+  sha3_512: 64,
+} as const satisfies Record<DigestType, number> & Record<HashName, number>
 
 /** Case is ignored, as in fwknop. */
 export function parseDigestType(text: string): Result<DigestType, Failure<'VALUE_INVALID'>> {
@@ -11,4 +24,9 @@ export function parseDigestType(text: string): Result<DigestType, Failure<'VALUE
   return found === undefined
     ? refuse('VALUE_INVALID', `“${text}” is not a digest type: one of ${DIGEST_TYPES.join(', ')}`)
     : ok(found)
+}
+
+/** How many characters a digest or HMAC of this type takes on the wire: 22 to 86. */
+export function encodedDigestLength(type: DigestType): number {
+  return base64Length(DIGEST_LENGTHS[type])
 }

@@ -1,0 +1,63 @@
+/**
+ * The first thing done with every packet, and for junk the last: the HMAC over the encoded ciphertext (docs/WIRE.md § 8).
+ * Encrypt-then-MAC, so nothing is decrypted that has not passed here, unless a stanza has no HMAC key.
+ */
+import { primitives } from '#primitives'
+import { equalBytes } from '../bytes/equal.ts'
+import type { Mac } from '../primitives/primitives.ts'
+import { ok, type Result, refuse } from '../result.ts'
+import type { Brand } from '../units.ts'
+import { type DigestType, encodedDigestLength } from './digest-type.ts'
+import type { Envelope } from './envelope.ts'
+import { exposeKey, type HmacKey } from './key.ts'
+import type { PacketFailure } from './strictness.ts'
+
+export interface Authentication {
+  readonly key: HmacKey
+  readonly type: DigestType
+}
+
+/**
+ * An envelope whose HMAC has been checked, or that a stanza takes without one. Only {@link authenticate} and
+ * {@link acceptUnauthenticated} make one; only `decrypt` takes one. `tagLength`: characters at the end that are HMAC.
+ */
+export type AuthenticEnvelope = Brand<{ readonly envelope: Envelope; readonly tagLength: number }, 'AuthenticEnvelope'>
+
+/** libfko wants as many characters before the HMAC. */
+const MIN_ENCODED_LENGTH = 36
+
+/** One for all, since a flood is refused at this point. */
+const MISMATCH = refuse('SPA_HMAC_MISMATCH', 'made with another key or another digest, or changed on its way')
+const PADDED = refuse('SPA_HMAC_MISMATCH', 'the packet ends in “=”, not in an HMAC')
+
+/**
+ * Checks the HMAC under one key. Trying the next key costs one MAC, and allocates nothing else.
+ * @returns `SPA_HMAC_MISMATCH`, whatever is wrong.
+ */
+export function authenticate(
+  envelope: Envelope,
+  { key, type }: Authentication,
+): Result<AuthenticEnvelope, PacketFailure<'SPA_HMAC_MISMATCH'>> {
+  if (envelope.padding !== 0) return PADDED
+  const tagLength = encodedDigestLength(type)
+  const { encoded, tag } = envelope.cut(tagLength)
+  if (tag === undefined || envelope.wireLength - tagLength < MIN_ENCODED_LENGTH) return MISMATCH
+  // Compared as bytes in constant time; that the tag has no second spelling was seen to when it was decoded.
+  return equalBytes(macOf(key, type)(encoded), tag) ? ok({ envelope, tagLength } as AuthenticEnvelope) : MISMATCH
+}
+
+/** The road of stanzas without an HMAC key: the packet is taken as it is, and its ciphertext may be anybody's. */
+export function acceptUnauthenticated(envelope: Envelope): AuthenticEnvelope {
+  return { envelope, tagLength: 0 } as AuthenticEnvelope
+}
+
+const prepared = new WeakMap<HmacKey, { readonly type: DigestType; readonly mac: Mac }>()
+
+/** A key is used with one digest as a rule, so the last is remembered: getting it ready costs as much as a packet. */
+export function macOf(key: HmacKey, type: DigestType): Mac {
+  const known = prepared.get(key)
+  if (known?.type === type) return known.mac
+  const mac = primitives.prepareHmac(type, exposeKey(key))
+  prepared.set(key, { type, mac })
+  return mac
+}

@@ -1,0 +1,85 @@
+/**
+ * The symmetric cipher of the wire (docs/WIRE.md § 7): OpenSSL's `enc` format. `Salted__`, eight bytes of salt, then AES-256
+ * under a key and an initialisation vector made of passphrase and salt by three rounds of MD5. Every mode is padded, the
+ * stream modes too.
+ */
+import { primitives } from '#primitives'
+import { concatBytes } from '../bytes/concat.ts'
+import { equalBytes } from '../bytes/equal.ts'
+import { wipe } from '../bytes/wipe.ts'
+import type { ChainingMode } from '../primitives/primitives.ts'
+import type { EncryptionMode } from './encryption-mode.ts'
+import { type EncryptionKey, exposeKey } from './key.ts'
+
+const BLOCK = 16
+const SALTED = Uint8Array.of(0x53, 0x61, 0x6c, 0x74, 0x65, 0x64, 0x5f, 0x5f)
+export const SALT_LENGTH = 8
+const HEAD = SALTED.length + SALT_LENGTH
+
+const CHAINING = {
+  CBC: 'cbc',
+  ECB: 'ecb',
+  CFB: 'cfb',
+  OFB: 'ofb',
+  CTR: 'ctr',
+  legacy: 'cbc',
+} as const satisfies Record<EncryptionMode, ChainingMode>
+
+export interface Encryption {
+  readonly key: EncryptionKey
+  readonly mode: EncryptionMode
+}
+
+/** @param salt 8 bytes, never used before. @returns `Salted__`, salt and ciphertext. */
+export function encrypt(plaintext: Uint8Array, { key, mode }: Encryption, salt: Uint8Array): Uint8Array {
+  const secret = deriveKey(key, mode, salt)
+  const padding = BLOCK - (plaintext.length % BLOCK)
+  const padded = concatBytes(plaintext, new Uint8Array(padding).fill(padding))
+  const encrypted = primitives.encrypt(CHAINING[mode], secret.key, secret.iv, padded)
+  wipe(secret.key, secret.iv, padded)
+  return concatBytes(SALTED, salt, encrypted)
+}
+
+/** Whether this can be a ciphertext at all: `Salted__`, a salt, and whole blocks, at least one. */
+export function isSalted(ciphertext: Uint8Array): boolean {
+  return ciphertext.length > HEAD && equalBytes(ciphertext.subarray(0, SALTED.length), SALTED)
+}
+
+/** @returns undefined where the padding is wrong: a wrong key, as a rule. */
+export function decrypt(ciphertext: Uint8Array, { key, mode }: Encryption): Uint8Array | undefined {
+  if (ciphertext.length % BLOCK !== 0) return undefined
+  const secret = deriveKey(key, mode, ciphertext.subarray(SALTED.length, HEAD))
+  const padded = primitives.decrypt(CHAINING[mode], secret.key, secret.iv, ciphertext.subarray(HEAD))
+  wipe(secret.key, secret.iv)
+  return unpad(padded)
+}
+
+/**
+ * PKCS #7. fwknopd leaves the text as it is where this finds no padding. Nobody learns from us which it was, since
+ * nothing is ever answered.
+ */
+function unpad(padded: Uint8Array): Uint8Array | undefined {
+  const length = padded[padded.length - 1] ?? 0
+  if (length < 1 || length > BLOCK) return undefined
+  const end = padded.length - length
+  return padded.subarray(end).every((byte) => byte === length) ? padded.subarray(0, end) : undefined
+}
+
+/** OpenSSL's EVP_BytesToKey with MD5 and one round: D₁ = MD5(P‖S), D₂ = MD5(D₁‖P‖S), D₃ = MD5(D₂‖P‖S). */
+function deriveKey(key: EncryptionKey, mode: EncryptionMode, salt: Uint8Array) {
+  const passphrase = mode === 'legacy' ? legacyPassphrase(exposeKey(key)) : exposeKey(key)
+  const salted = concatBytes(passphrase, salt)
+  const first = primitives.digest('md5', salted)
+  const second = primitives.digest('md5', concatBytes(first, salted))
+  const iv = primitives.digest('md5', concatBytes(second, salted))
+  const derived = { key: concatBytes(first, second), iv }
+  wipe(salted, first, second)
+  return derived
+}
+
+/** Before fwknop 2.5: exactly 16 bytes, shorter ones filled up with the character `0`, longer ones cut. */
+function legacyPassphrase(bytes: Uint8Array): Uint8Array {
+  const fixed = new Uint8Array(16).fill(0x30)
+  fixed.set(bytes.subarray(0, 16))
+  return fixed
+}

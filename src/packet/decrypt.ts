@@ -1,0 +1,38 @@
+/** From an authentic envelope to the plaintext of its message (docs/WIRE.md § 7). */
+import { ok, type Result, refuse } from '../result.ts'
+import type { AuthenticEnvelope } from './authenticate.ts'
+import { decrypt as decryptSalted, type Encryption, isSalted } from './cipher.ts'
+import { type PacketFailure, refuseByRule } from './strictness.ts'
+
+/** An opened ciphertext, and the bytes that it was: the identity of the packet (docs/WIRE.md § 10). */
+export interface Decrypted {
+  readonly plaintext: Uint8Array
+  readonly ciphertext: Uint8Array
+}
+
+/** The message begins with 16 digits and a colon: the one sign that the key was right. */
+const RANDOM_LENGTH = 16
+const COLON = 0x3a
+
+/**
+ * @returns `SPA_MALFORMED` where the text is not the one base64 spelling of a ciphertext; `SPA_DECRYPT_FAILED` where this
+ * key and mode make nothing of it.
+ */
+export function decrypt(
+  { envelope, tagLength }: AuthenticEnvelope,
+  encryption: Encryption,
+): Result<Decrypted, PacketFailure<'SPA_MALFORMED' | 'SPA_DECRYPT_FAILED'>> {
+  const ciphertext = envelope.ciphertext(tagLength)
+  if (ciphertext === undefined)
+    return refuseByRule('SPA_MALFORMED', 'outer-base64', 'not the spelling that base64 has for these bytes')
+  if (!isSalted(ciphertext)) return refuseByRule('SPA_MALFORMED', 'salted-head', 'the ciphertext has no salt')
+  const plaintext = decryptSalted(ciphertext, encryption)
+  if (plaintext === undefined || !beginsWithRandom(plaintext))
+    return refuse('SPA_DECRYPT_FAILED', 'encrypted under another key or mode')
+  return ok({ plaintext, ciphertext })
+}
+
+function beginsWithRandom(plaintext: Uint8Array): boolean {
+  if (plaintext[RANDOM_LENGTH] !== COLON) return false
+  return plaintext.subarray(0, RANDOM_LENGTH).every((byte) => byte >= 0x30 && byte <= 0x39)
+}

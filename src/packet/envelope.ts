@@ -1,0 +1,138 @@
+/**
+ * The SPA packet as it arrives, unopened (docs/WIRE.md § 1, § 9): base64 text of ciphertext and HMAC, with its constant head
+ * left off, by itself or inside an HTTP request. Here falls what nobody could open, before any key is tried, at the price
+ * of one look at each byte: this is what a flood of junk costs.
+ */
+import { decodeBase64, isBase64Alphabet } from '../bytes/base64.ts'
+import { ok, type Result, refuse } from '../result.ts'
+import type { IpAddress } from './address.ts'
+import { parseHttpRequest } from './http.ts'
+import { type PacketFailure, refuseByRule } from './strictness.ts'
+
+/** Characters on the wire; fwknopd looks at no packet outside of these. */
+export const MIN_WIRE_LENGTH = 140
+export const MAX_WIRE_LENGTH = 1500
+
+/** From this many characters on, fwknopd takes a packet for GnuPG's (docs/WIRE.md § 7). */
+export const MIN_GPG_LENGTH = 400
+
+/** `U2FsdGVkX1`: base64 of `Salted__` as far as it is the same for every salt. Sent by nobody, yet covered by the HMAC. */
+export const WIRE_PREFIX = 'U2FsdGVkX1'
+const PREFIX_CODES = Uint8Array.from(WIRE_PREFIX, (character) => character.charCodeAt(0))
+
+const EQUALS_SIGN = 0x3d
+
+/** What the options of a server say about packets in HTTP requests: ENABLE_SPA_OVER_HTTP, ALLOW_ANY_USER_AGENT. */
+export type HttpAcceptance = 'off' | { readonly anyUserAgent: boolean }
+
+/** Where an HMAC of a given length would stand. */
+export interface EnvelopeCut {
+  /** ASCII of the base64 ciphertext with its prefix: what the HMAC covers. */
+  readonly encoded: Uint8Array
+  /** The bytes of the HMAC; absent where the text there is not base64 of any bytes. */
+  readonly tag: Uint8Array | undefined
+}
+
+/** An unopened packet. Only {@link parseEnvelope} makes one. Cheap to try under many keys. */
+export class Envelope {
+  /** ASCII of {@link WIRE_PREFIX} and of the text that came, without any `=` at its end. */
+  readonly ascii: Uint8Array
+  /** How many `=` came at the end: none, but from a 1.9.12 client that was told to leave them on. */
+  readonly padding: number
+  /** The address in X-Forwarded-For, of a packet in an HTTP request that came through a proxy. Nothing vouches for it. */
+  readonly forwardedFor?: IpAddress
+  /** By the length of the HMAC in characters. */
+  readonly #cuts: (EnvelopeCut | undefined)[] = []
+  readonly #ciphertexts: (Uint8Array | 'not base64' | undefined)[] = []
+
+  /** @internal */
+  constructor(ascii: Uint8Array, padding: number, forwardedFor: IpAddress | undefined) {
+    this.ascii = ascii
+    this.padding = padding
+    if (forwardedFor !== undefined) this.forwardedFor = forwardedFor
+  }
+
+  /** Characters on the wire, as fwknopd counts them. */
+  get wireLength(): number {
+    return this.ascii.length - WIRE_PREFIX.length + this.padding
+  }
+
+  /** The packet as if it ended in an HMAC of `tagLength` characters, made once. */
+  cut(tagLength: number): EnvelopeCut {
+    const made = this.#cuts[tagLength]
+    if (made !== undefined) return made
+    const end = Math.max(0, this.ascii.length - tagLength)
+    const cut = { encoded: this.ascii.subarray(0, end), tag: decodeBase64(this.ascii.subarray(end)) }
+    this.#cuts[tagLength] = cut
+    return cut
+  }
+
+  /** What the text before an HMAC of `tagLength` characters decodes to, decoded once; undefined for a wrong spelling. */
+  ciphertext(tagLength: number): Uint8Array | undefined {
+    this.#ciphertexts[tagLength] ??= decodeBase64(this.cut(tagLength).encoded) ?? 'not base64'
+    const ciphertext = this.#ciphertexts[tagLength]
+    return ciphertext === 'not base64' ? undefined : ciphertext
+  }
+}
+
+/**
+ * Reads one datagram's payload.
+ * @param payload is not changed and not kept.
+ * @returns the envelope; `SPA_LENGTH` for a length that no packet has; `SPA_MALFORMED` for what is no packet for any other
+ * reason: a foreign character, a prefix put back, an HTTP request that carries none.
+ * @example
+ * ```ts
+ * const envelope = parseEnvelope(datagram, { http: 'off' })
+ * if (!envelope.ok) console.log(envelope.failure.code)
+ * ```
+ */
+export function parseEnvelope(
+  payload: Uint8Array,
+  options: { readonly http: HttpAcceptance },
+): Result<Envelope, PacketFailure<'SPA_LENGTH' | 'SPA_MALFORMED'>> {
+  if (payload.length < MIN_WIRE_LENGTH || payload.length > MAX_WIRE_LENGTH) return refuseLength(payload.length)
+  const request = options.http === 'off' ? undefined : parseHttpRequest(payload, options.http)
+  if (request === undefined) return parseText(payload, undefined)
+  // Looked for after transport decoding; fwknopd looks before it, and can be sent one packet twice (docs/WIRE.md § 10).
+  return request.ok ? parseText(request.value.packet, request.value.forwardedFor) : request
+}
+
+function parseText(
+  text: Uint8Array,
+  forwardedFor: IpAddress | undefined,
+): Result<Envelope, PacketFailure<'SPA_LENGTH' | 'SPA_MALFORMED'>> {
+  if (text.length < MIN_WIRE_LENGTH) return refuseLength(text.length)
+  const padding = text[text.length - 1] !== EQUALS_SIGN ? 0 : text[text.length - 2] !== EQUALS_SIGN ? 1 : 2
+  const length = text.length - padding
+  const ascii = new Uint8Array(PREFIX_CODES.length + length)
+  ascii.set(PREFIX_CODES)
+  ascii.set(padding === 0 ? text : text.subarray(0, length), PREFIX_CODES.length)
+  if (!isBase64Alphabet(ascii)) return refuse('SPA_MALFORMED', 'a character that is not base64')
+  if (hasPrefix(text)) return refuseByRule('SPA_MALFORMED', 'prefix-left-off', `the prefix ${WIRE_PREFIX} was put back`)
+  if (!mayBeSalted(ascii)) return refuseByRule('SPA_MALFORMED', 'salted-head', 'not the start of a ciphertext')
+  if (padding !== 0 && padding !== (4 - (ascii.length % 4)) % 4)
+    return refuseByRule(
+      'SPA_MALFORMED',
+      'outer-padding',
+      `${padding} “=” at the end where there should be none or others`,
+    )
+  return ok(new Envelope(ascii, padding, forwardedFor))
+}
+
+/**
+ * The first character that is sent still begins with four constant bits, the last of `Salted__`: one of `8 9 + /`. A text
+ * as long as GnuPG's ({@link MIN_GPG_LENGTH}) may begin otherwise.
+ */
+function mayBeSalted(ascii: Uint8Array): boolean {
+  const first = ascii[PREFIX_CODES.length]
+  const salted = first === 0x38 || first === 0x39 || first === 0x2b || first === 0x2f
+  return salted || ascii.length - PREFIX_CODES.length >= MIN_GPG_LENGTH
+}
+
+function hasPrefix(text: Uint8Array): boolean {
+  return PREFIX_CODES.every((code, i) => text[i] === code)
+}
+
+function refuseLength(length: number) {
+  return refuse('SPA_LENGTH', `${length} characters; an SPA packet has ${MIN_WIRE_LENGTH} to ${MAX_WIRE_LENGTH}`)
+}

@@ -1,0 +1,194 @@
+/**
+ * The plaintext of a packet: fields between colons, the last of them a digest over all before it (docs/WIRE.md § 2–6). What
+ * is hashed is the text as received, never a text made again from its fields: 1.9.12 pads its base64, and hashes that.
+ */
+import { primitives } from '#primitives'
+import { decodeBase64Padded, encodeBase64, encodeBase64Padded } from '../bytes/base64.ts'
+import { decodeText, encodeText, isPrintableAscii, latin1Text } from '../bytes/text.ts'
+import { ok, type Result, refuse } from '../result.ts'
+import { DIGEST_TYPES, type DigestType, encodedDigestLength } from './digest-type.ts'
+import { type PacketFailure, refuseByRule } from './strictness.ts'
+
+/** Type 3, 4 and 6 are 1, 2 and 5 with a time limit of the client's. */
+export type MessageType = 0 | 1 | 2 | 3 | 4 | 5 | 6
+
+/** The fields as they stand in the plaintext, decoded from base64, their meaning not yet looked at. Names are libfko's. */
+export interface MessageFields {
+  /** 16 decimal digits. */
+  readonly randVal: string
+  readonly username: string
+  /** Unix seconds. */
+  readonly timestamp: number
+  readonly version: string
+  readonly messageType: MessageType
+  readonly message: string
+  readonly natAccess: string | null
+  readonly serverAuth: string | null
+  /** Seconds; 0 where the packet names none. */
+  readonly clientTimeout: number
+}
+
+export interface DecodedFields extends MessageFields {
+  /** Base64, as received. */
+  readonly digest: string
+  readonly digestType: DigestType
+}
+
+export type FieldFailure = PacketFailure<'SPA_DIGEST_MISMATCH' | 'SPA_FIELD_INVALID'>
+type InvalidField = PacketFailure<'SPA_FIELD_INVALID'>
+
+/** In bytes, digest included. */
+const MIN_PLAINTEXT = 36
+const MAX_PLAINTEXT = 1499
+const MAX_VERSION = 8
+/** fwknopd's limit, and one more than a 16-bit number. */
+export const MAX_CLIENT_TIMEOUT = 65_536
+
+/** Which fields follow the message text, by type. */
+function layoutOf(type: MessageType): { readonly nat: boolean; readonly timeout: boolean } {
+  return { nat: type === 2 || (type >= 4 && type <= 6), timeout: type === 3 || type === 4 || type === 6 }
+}
+
+/**
+ * Reads a plaintext.
+ * @returns `SPA_DIGEST_MISMATCH` where the digest is not that of the rest; `SPA_FIELD_INVALID` for anything else.
+ */
+export function parseFields(plaintext: Uint8Array): Result<DecodedFields, FieldFailure> {
+  if (plaintext.length < MIN_PLAINTEXT || plaintext.length > MAX_PLAINTEXT)
+    return refuse('SPA_FIELD_INVALID', `a message of ${plaintext.length} bytes`)
+  if (!isPrintableAscii(plaintext)) return refuse('SPA_FIELD_INVALID', 'a byte that is not printable ASCII')
+  const text = latin1Text(plaintext)
+  const parts = text.split(':')
+  if (parts.length < 7) return refuse('SPA_FIELD_INVALID', `${parts.length} fields; at least 7 are needed`)
+  const digest = parts.at(-1) ?? ''
+  const digestType = digestTypeOf(plaintext.subarray(0, text.length - digest.length - 1), digest)
+  if (digestType === undefined)
+    return refuse(
+      'SPA_DIGEST_MISMATCH',
+      `no digest of ${digest.length} characters over this text is the one it carries`,
+    )
+  const fields = parseParts(parts.slice(0, -1))
+  return fields.ok ? ok({ ...fields.value, digest, digestType }) : fields
+}
+
+/** Never announced: found by its length, and, among those of one length, by trying. */
+function digestTypeOf(covered: Uint8Array, digest: string): DigestType | undefined {
+  return DIGEST_TYPES.find(
+    (type) => encodedDigestLength(type) === digest.length && encodeBase64(primitives.digest(type, covered)) === digest,
+  )
+}
+
+function parseParts(parts: readonly string[]): Result<MessageFields, InvalidField> {
+  const [randVal = '', user = '', time = '', version = '', type = '', ...rest] = parts
+  if (!/^[0-9]{16}$/.test(randVal)) return refuse('SPA_FIELD_INVALID', 'the random value is not 16 digits')
+  const username = parseText('user name', user, 64)
+  if (!username.ok) return username
+  const timestamp = parseNumber('time', time, 12)
+  if (!timestamp.ok) return timestamp
+  if (version.length < 1 || version.length > MAX_VERSION)
+    return refuse('SPA_FIELD_INVALID', `a version of ${version.length} characters`)
+  const messageType = parseType(type)
+  if (!messageType.ok) return messageType
+  const tail = parseTail(messageType.value, rest)
+  if (!tail.ok) return tail
+  return ok({
+    randVal,
+    username: username.value,
+    timestamp: timestamp.value,
+    version,
+    messageType: messageType.value,
+    ...tail.value,
+  })
+}
+
+function parseType(text: string): Result<MessageType, InvalidField> {
+  if (text.length < 1 || text.length > 2)
+    return refuse('SPA_FIELD_INVALID', `a message type of ${text.length} characters`)
+  const number = parseNumber('message type', text, 2)
+  if (!number.ok) return number
+  return isMessageType(number.value) ? ok(number.value) : refuse('SPA_FIELD_INVALID', `no message type ${number.value}`)
+}
+
+function isMessageType(number: number): number is MessageType {
+  return number >= 0 && number <= 6
+}
+
+type Tail = Pick<MessageFields, 'message' | 'natAccess' | 'serverAuth' | 'clientTimeout'>
+
+/** `message[:nat_access][:server_auth][:client_timeout]`: what may be there hangs on the type, what is, on how many there are. */
+function parseTail(type: MessageType, parts: readonly string[]): Result<Tail, InvalidField> {
+  const layout = layoutOf(type)
+  const needed = 1 + Number(layout.nat) + Number(layout.timeout)
+  if (parts.length < needed || parts.length > needed + 1)
+    return refuse('SPA_FIELD_INVALID', `${parts.length} fields after the type where type ${type} has ${needed}`)
+  const left = [...parts]
+  const message = parseText('message', left.shift() ?? '', 256)
+  if (!message.ok) return message
+  const natAccess = layout.nat ? parseText('NAT target', left.shift() ?? '', 256) : ok(null)
+  if (!natAccess.ok) return natAccess
+  const clientTimeout = layout.timeout ? parseTimeout(left.pop() ?? '') : ok(0)
+  if (!clientTimeout.ok) return clientTimeout
+  const auth = left.shift()
+  const serverAuth = auth === undefined ? ok(null) : parseText('server authentication', auth, 256)
+  if (!serverAuth.ok) return serverAuth
+  return ok({
+    message: message.value,
+    natAccess: natAccess.value,
+    serverAuth: serverAuth.value,
+    clientTimeout: clientTimeout.value,
+  })
+}
+
+function parseTimeout(text: string): Result<number, InvalidField> {
+  const timeout = parseNumber('timeout', text, 10)
+  if (!timeout.ok || timeout.value <= MAX_CLIENT_TIMEOUT) return timeout
+  return refuse('SPA_FIELD_INVALID', `a timeout of ${timeout.value} s; at most ${MAX_CLIENT_TIMEOUT}`)
+}
+
+function parseText(what: string, encoded: string, maxLength: number): Result<string, InvalidField> {
+  if (encoded.length < 1 || encoded.length > maxLength)
+    return refuse(
+      'SPA_FIELD_INVALID',
+      `a ${what} of ${encoded.length} encoded characters; 1 to ${maxLength} are allowed`,
+    )
+  const bytes = decodeBase64Padded(encoded)
+  if (bytes === undefined) return refuseByRule('SPA_FIELD_INVALID', 'inner-base64', `the ${what} is not plain base64`)
+  const text = decodeText(bytes)
+  if (text === undefined || text.includes('\0'))
+    return refuseByRule('SPA_FIELD_INVALID', 'text-is-utf8', `the ${what} is not text`)
+  return ok(text)
+}
+
+function parseNumber(what: string, text: string, maxLength: number): Result<number, InvalidField> {
+  if (text.length < 1 || text.length > maxLength)
+    return refuse('SPA_FIELD_INVALID', `a ${what} of ${text.length} characters; 1 to ${maxLength} are allowed`)
+  if (!/^(0|[1-9][0-9]*)$/.test(text))
+    return refuseByRule('SPA_FIELD_INVALID', 'plain-number', `the ${what} is not a plain number`)
+  return ok(Number(text))
+}
+
+/**
+ * Writes a plaintext. What the fields hold is taken as it is: `sealPacket` reads it back before it is sent.
+ * @param options.padded whether base64 keeps its `=`, as 1.9.12 has it.
+ */
+export function encodeFields(
+  fields: MessageFields,
+  options: { readonly digestType: DigestType; readonly padded: boolean },
+): Uint8Array {
+  const base64 = (text: string) => (options.padded ? encodeBase64Padded : encodeBase64)(encodeText(text))
+  const layout = layoutOf(fields.messageType)
+  const parts = [
+    fields.randVal,
+    base64(fields.username),
+    String(fields.timestamp),
+    fields.version,
+    String(fields.messageType),
+    base64(fields.message),
+  ]
+  if (layout.nat) parts.push(base64(fields.natAccess ?? ''))
+  if (fields.serverAuth !== null) parts.push(base64(fields.serverAuth))
+  if (layout.timeout) parts.push(String(fields.clientTimeout))
+  const covered = parts.join(':')
+  const digest = encodeBase64(primitives.digest(options.digestType, encodeText(covered)))
+  return encodeText(`${covered}:${digest}`)
+}

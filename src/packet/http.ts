@@ -1,0 +1,99 @@
+/**
+ * SPA inside an HTTP request (docs/WIRE.md § 9), as text: nobody here listens or connects. The packet is the path, with
+ * `-` for `+` and `_` for `/`; it need not even have come over TCP.
+ */
+import { latin1Text } from '../bytes/text.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { type IpAddress, parseAddress } from './address.ts'
+
+/** What a request carried. */
+export interface SpaRequest {
+  /** The text of the SPA packet, in its own alphabet. Not looked at yet. */
+  readonly packet: Uint8Array
+  /** X-Forwarded-For, where there is exactly one such header and it holds exactly one address. */
+  readonly forwardedFor?: IpAddress
+}
+
+const METHOD = 'GET /'
+/** Both marks are fwknop's: its client sends nothing else, and its server wants the name to begin so. */
+const USER_AGENT = 'Fwknop'
+const DEFAULT_USER_AGENT = 'Fwknop/2.6.10'
+
+/**
+ * Finds the packet in a request.
+ * @returns undefined for what does not begin like a request: it may be a bare packet. `SPA_MALFORMED` for a request of
+ * somebody else's.
+ */
+export function parseHttpRequest(
+  payload: Uint8Array,
+  options: { readonly anyUserAgent: boolean },
+): Result<SpaRequest, Failure<'SPA_MALFORMED'>> | undefined {
+  if (!beginsWithMethod(payload)) return undefined
+  const [requestLine = '', ...headers] = latin1Text(payload).split('\n')
+  if (!options.anyUserAgent && !headers.some(isSpaUserAgent))
+    return refuse('SPA_MALFORMED', `an HTTP request whose User-Agent is not ${USER_AGENT}`)
+  const path = /^[^ \t\r\v\f]*/.exec(requestLine.slice(METHOD.length))?.[0] ?? ''
+  const packet = Uint8Array.from(path, unmapped)
+  const forwardedFor = onlyForwardedFor(headers)
+  return ok(forwardedFor === undefined ? { packet } : { packet, forwardedFor })
+}
+
+/** How to ask for {@link encodeHttpRequest}. */
+export interface HttpRequestOptions {
+  /** The SPA server, as a URL would have it: a name, an address, an IPv6 address in brackets; `:port` where not 80. */
+  readonly server: string
+  /** The proxy that the request is sent to, in the same form. It is asked for the whole URL. */
+  readonly proxy?: string
+  /** Must begin with `Fwknop`, or only servers that are told so will look at it. */
+  readonly userAgent?: string
+}
+
+const AUTHORITY = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?$/
+
+/**
+ * The request that carries a sealed packet.
+ * @param packet as `sealPacket` makes it.
+ * @returns the bytes to send; `VALUE_INVALID` for a server, proxy or user agent that could end the line it stands in.
+ */
+export function encodeHttpRequest(
+  packet: string,
+  { server, proxy, userAgent = DEFAULT_USER_AGENT }: HttpRequestOptions,
+): Result<string, Failure<'VALUE_INVALID'>> {
+  for (const host of proxy === undefined ? [server] : [server, proxy])
+    if (!AUTHORITY.test(host)) return refuse('VALUE_INVALID', `“${host}” is not a host of a URL`)
+  if (!/^[\x20-\x7e]+$/.test(userAgent)) return refuse('VALUE_INVALID', 'the user agent has characters it may not have')
+  const path = `/${packet.replaceAll('+', '-').replaceAll('/', '_')}`
+  const lines = [
+    `GET ${proxy === undefined ? path : `http://${server}${path}`} HTTP/1.0`,
+    `User-Agent: ${userAgent}`,
+    'Accept: */*',
+    // fwknop names the proxy here, not the server; so do we, or a capture could tell the two apart.
+    `Host: ${proxy ?? server}`,
+    'Connection: close',
+  ]
+  return ok(`${lines.join('\r\n')}\r\n\r\n`)
+}
+
+function beginsWithMethod(payload: Uint8Array): boolean {
+  return latin1Text(payload.subarray(0, METHOD.length)).toUpperCase() === METHOD
+}
+
+function isSpaUserAgent(line: string): boolean {
+  return headerValue(line, 'user-agent')?.startsWith(USER_AGENT) ?? false
+}
+
+/** A list, or a second header, which is the same as a list, tells of several proxies: nobody can say whose word to take. */
+function onlyForwardedFor(headers: readonly string[]): IpAddress | undefined {
+  const values = headers.map((line) => headerValue(line, 'x-forwarded-for')).filter((value) => value !== undefined)
+  const address = values.length === 1 ? parseAddress(values[0] ?? '') : undefined
+  return address?.ok ? address.value : undefined
+}
+
+function headerValue(line: string, name: string): string | undefined {
+  const colon = line.indexOf(':')
+  return colon === name.length && line.slice(0, colon).toLowerCase() === name ? line.slice(colon + 1).trim() : undefined
+}
+
+function unmapped(character: string): number {
+  return character === '-' ? 0x2b : character === '_' ? 0x2f : character.charCodeAt(0)
+}

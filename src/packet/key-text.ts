@@ -1,0 +1,40 @@
+/**
+ * Keys as files and people write them: raw text, or base64 (docs/WIRE.md § 9). Works for both kinds:
+ * `parseKeyText(EncryptionKey, 'a passphrase')`, `parseKeyBase64(HmacKey, 'c2VjcmV0')`.
+ */
+import { decodeBase64Lenient } from '../bytes/base64.ts'
+import { encodeText } from '../bytes/text.ts'
+import { wipe } from '../bytes/wipe.ts'
+import { type Failure, type Result, refuse } from '../result.ts'
+
+/** {@link EncryptionKey} or {@link HmacKey}: the class itself, by what it can make. */
+export interface KeyKind<Key> {
+  fromBytes(bytes: Uint8Array): Result<Key, Failure<'KEY_INVALID'>>
+}
+
+/** What fwknop's sample files hold in place of a key. */
+const PLACEHOLDER = '__CHANGEME__'
+
+/** The bytes of the text (UTF-8) are the key. */
+export function parseKeyText<Key>(kind: KeyKind<Key>, text: string): Result<Key, Failure<'KEY_INVALID'>> {
+  if (text === PLACEHOLDER) return refusePlaceholder()
+  const bytes = encodeText(text)
+  const key = kind.fromBytes(bytes)
+  wipe(bytes)
+  return key
+}
+
+/** Read as fwknop reads it, so that a key file which works there works here: `=` ends it, stray bits do not count. */
+export function parseKeyBase64<Key>(kind: KeyKind<Key>, text: string): Result<Key, Failure<'KEY_INVALID'>> {
+  if (text === PLACEHOLDER) return refusePlaceholder()
+  const bytes = decodeBase64Lenient(text)
+  // Not a word about which character: the text is a secret.
+  if (bytes === undefined) return refuse('KEY_INVALID', 'the key is not base64')
+  const key = kind.fromBytes(bytes)
+  wipe(bytes)
+  return key
+}
+
+function refusePlaceholder() {
+  return refuse('KEY_INVALID', `${PLACEHOLDER} is a placeholder, not a key: make one with “ghostport keygen”`)
+}

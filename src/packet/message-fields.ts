@@ -1,0 +1,151 @@
+/** Between the fields of the wire and what they mean (docs/WIRE.md § 3–5). */
+import { ok, type Result, refuse } from '../result.ts'
+import { type Port, parsePort, seconds, unixSeconds } from '../units.ts'
+import { parseAddress } from './address.ts'
+import type { MessageFields, MessageType } from './fields.ts'
+import type { LocalNatMessage, Message, NatTarget, ProtocolPort, RequestedSource } from './message.ts'
+import { isHostName, parseNatHost } from './nat-target.ts'
+import { formatProtocolPorts, parseProtocolPorts } from './protocol-port.ts'
+import { type PacketFailure, refuseByRule } from './strictness.ts'
+import { parseUsername } from './username.ts'
+
+type InvalidField = PacketFailure<'SPA_FIELD_INVALID'>
+
+/** What the wire says for “whatever address the packet comes from”. */
+const PACKET_SOURCE = '0.0.0.0'
+
+/** A message to be sent: its version is not its own, but that of the protocol it is sealed for. */
+export type OutgoingMessage = Message extends infer Kind
+  ? Kind extends Message
+    ? Omit<Kind, 'version'>
+    : never
+  : never
+
+/**
+ * Up to 1.9.12 a local NAT request names the service in the message and the public port in the NAT field; since 2.0 it
+ * is the other way round. Nothing but the version tells the two apart.
+ */
+export function hasSwappedLocalNat(version: string): boolean {
+  return /^[01]\./.test(version)
+}
+
+/**
+ * Reads what a packet asks for.
+ * @returns `SPA_FIELD_INVALID` where that is not possible.
+ */
+export function parseMessage(fields: MessageFields): Result<Message, InvalidField> {
+  const username = parseUsername(fields.username)
+  if (!username.ok) return invalid(username.failure.detail)
+  const comma = fields.message.indexOf(',')
+  if (comma < 0) return invalid('a message without a comma')
+  const source = parseSource(fields.message.slice(0, comma))
+  if (!source.ok) return source
+  const header = {
+    random: fields.randVal,
+    username: username.value,
+    timestamp: unixSeconds(fields.timestamp),
+    version: fields.version,
+    source: source.value,
+    ...(fields.serverAuth === null ? {} : { serverAuth: fields.serverAuth }),
+  }
+  const request = fields.message.slice(comma + 1)
+  if (fields.messageType === 0)
+    return request === '' ? invalid('an empty command') : ok({ kind: 'command', ...header, command: request })
+
+  const ports = parseProtocolPorts(request)
+  if (!ports.ok) return invalid(ports.failure.detail)
+  const access = {
+    ...header,
+    ports: ports.value,
+    ...(fields.clientTimeout === 0 ? {} : { timeout: seconds(fields.clientTimeout) }),
+  }
+  if (fields.messageType === 1 || fields.messageType === 3) return ok({ kind: 'access', ...access })
+
+  const nat = parseNat(fields.natAccess ?? '')
+  if (!nat.ok) return nat
+  if (fields.messageType === 5 || fields.messageType === 6) {
+    const swapped = hasSwappedLocalNat(fields.version)
+    const [first, ...others] = ports.value
+    if (first === undefined) return invalid('no port')
+    return ok({
+      kind: 'localNatAccess',
+      ...access,
+      ports: swapped ? [{ protocol: first.protocol, port: nat.value.port }, ...others] : ports.value,
+      localPort: swapped ? first.port : nat.value.port,
+      host: nat.value.host,
+    })
+  }
+  const host = parseNatHost(nat.value.host)
+  if (!host.ok) return { ok: false, failure: { ...host.failure, code: 'SPA_FIELD_INVALID' } }
+  return ok({ kind: 'natAccess', ...access, target: { host: host.value, port: nat.value.port } })
+}
+
+/** Writes what is asked for as fields. Not everything that the types allow can be sent: `sealPacket` reads it back. */
+export function encodeMessage(message: OutgoingMessage, version: string): MessageFields {
+  const source = message.source === 'packet-source' ? PACKET_SOURCE : message.source
+  const header = {
+    randVal: message.random,
+    username: message.username,
+    timestamp: message.timestamp,
+    version,
+    natAccess: null,
+    serverAuth: message.serverAuth ?? null,
+    clientTimeout: 0,
+  }
+  if (message.kind === 'command') return { ...header, messageType: 0, message: `${source},${message.command}` }
+
+  const clientTimeout = message.timeout ?? 0
+  const timed = clientTimeout > 0
+  const access = (type: MessageType, ports: readonly ProtocolPort[], natAccess: string | null): MessageFields => ({
+    ...header,
+    messageType: type,
+    message: `${source},${formatProtocolPorts(ports)}`,
+    natAccess,
+    clientTimeout,
+  })
+  switch (message.kind) {
+    case 'access':
+      return access(timed ? 3 : 1, message.ports, null)
+    case 'natAccess':
+      return access(timed ? 4 : 2, message.ports, `${hostText(message.target)},${message.target.port}`)
+    case 'localNatAccess': {
+      const { ports, natPort } = localNatOnWire(message, version)
+      return access(timed ? 6 : 5, ports, `${message.host},${natPort}`)
+    }
+    default:
+      return message satisfies never
+  }
+}
+
+function localNatOnWire(message: Pick<LocalNatMessage, 'ports' | 'localPort'>, version: string) {
+  const [first, ...others] = message.ports
+  if (!hasSwappedLocalNat(version) || first === undefined) return { ports: message.ports, natPort: message.localPort }
+  return { ports: [{ protocol: first.protocol, port: message.localPort }, ...others], natPort: first.port }
+}
+
+function hostText({ host }: NatTarget): string {
+  return isHostName(host) ? host.name : host
+}
+
+function parseSource(text: string): Result<RequestedSource, InvalidField> {
+  if (text === PACKET_SOURCE) return ok('packet-source')
+  const address = parseAddress(text)
+  // IPv6 in its canonical spelling only, an extension (§ 5): `::` is nobody's address, `0.0.0.0` says “the packet's”.
+  if (address.ok && address.value === text && text !== '::') return ok(address.value)
+  return /^[0-9]{1,3}(\.[0-9]{1,3}){3}$/.test(text)
+    ? refuseByRule('SPA_FIELD_INVALID', 'address-spelling', `“${text}” is not a plainly spelled address`)
+    : invalid('the message does not begin with an address')
+}
+
+/** `host,port`; the characters are those that fwknopd lets through. */
+function parseNat(text: string): Result<{ host: string; port: Port }, InvalidField> {
+  const [host = '', portText = '', ...more] = text.split(',')
+  if (more.length > 0 || !/^[\x21-\x7e]{1,70}$/.test(host) || /[/?"'\\]/.test(host))
+    return invalid('the NAT target is not “host,port”')
+  const port = parsePort(portText)
+  return port.ok ? ok({ host, port: port.value }) : invalid(`the NAT target: ${port.failure.detail}`)
+}
+
+function invalid(detail: string) {
+  return refuse('SPA_FIELD_INVALID', detail)
+}

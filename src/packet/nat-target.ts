@@ -1,0 +1,32 @@
+/** Where a NAT request leads: an address or a name, and a port (docs/WIRE.md § 5). */
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { type IpAddress, parseAddress } from './address.ts'
+import type { HostName } from './message.ts'
+import { type PacketFailure, refuseByRule } from './strictness.ts'
+
+/** Labels of letters, digits and hyphens, no hyphen at either end; 254 characters in all, as fwknopd checks them. */
+const LABEL = /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/
+const MAX_NAME_LENGTH = 254
+
+/** Reads an address, or else a host name; resolves nothing. */
+export function parseNatHost(text: string): Result<IpAddress | HostName, PacketFailure<'VALUE_INVALID'>> {
+  const address = parseAddress(text)
+  return address.ok ? address : parseHostName(text)
+}
+
+/** Reads a host name. What ends in a number is none: `10.0.1` would be resolved as the address 10.0.0.1. */
+export function parseHostName(text: string): Result<HostName, PacketFailure<'VALUE_INVALID'>> {
+  const labels = (text.endsWith('.') ? text.slice(0, -1) : text).split('.')
+  if (text.length > MAX_NAME_LENGTH || !labels.every((label) => LABEL.test(label))) return notAName(text)
+  if (/^([0-9]+|0[xX][0-9a-fA-F]*)$/.test(labels.at(-1) ?? ''))
+    return refuseByRule('VALUE_INVALID', 'host-name', `“${text}” is neither an address nor a host name`)
+  return ok({ name: text })
+}
+
+export function isHostName(host: IpAddress | HostName): host is HostName {
+  return typeof host === 'object'
+}
+
+function notAName(text: string): Result<never, Failure<'VALUE_INVALID'>> {
+  return refuse('VALUE_INVALID', `“${text}” is neither an address nor a host name`)
+}

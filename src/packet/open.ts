@@ -1,0 +1,81 @@
+/** Opening a packet under the keys of one stanza: HMAC, then decryption, then parsing. */
+import { ok, type Result, refuse } from '../result.ts'
+import { type Authentication, acceptUnauthenticated, authenticate } from './authenticate.ts'
+import type { Encryption } from './cipher.ts'
+import { decrypt } from './decrypt.ts'
+import { type Envelope, MIN_GPG_LENGTH } from './envelope.ts'
+import { type DecodedFields, parseFields } from './fields.ts'
+import type { Message } from './message.ts'
+import { parseMessage } from './message-fields.ts'
+import { type FwknopDigest, fwknopDigest, type ReplayDigest, replayDigest } from './replay-digest.ts'
+import type { PacketFailure } from './strictness.ts'
+
+/** The keys of a stanza; a stanza itself will do. */
+export interface PacketKeys {
+  readonly encryption: Encryption
+  /** Absent: packets carry no HMAC, and anybody may try their ciphertext on us. */
+  readonly hmac?: Authentication
+}
+
+export interface OpenedPacket {
+  readonly message: Message
+  /** The same, as the wire had it. */
+  readonly fields: DecodedFields
+  /** The identity of the packet, one for all its spellings. */
+  readonly digest: ReplayDigest
+  /** What fwknopd would call it. */
+  readonly fwknopDigest: FwknopDigest
+}
+
+export type OpenFailure = PacketFailure<
+  | 'SPA_LENGTH'
+  | 'SPA_HMAC_MISMATCH'
+  | 'SPA_MALFORMED'
+  | 'SPA_DECRYPT_FAILED'
+  | 'SPA_DIGEST_MISMATCH'
+  | 'SPA_FIELD_INVALID'
+>
+
+export interface OpenOptions {
+  /** Whether the stanza runs commands (ENABLE_CMD_EXEC): fwknopd then bears with longer packets (docs/WIRE.md § 7). */
+  readonly commands?: boolean
+}
+
+/**
+ * Opens a packet, or says why these keys do not.
+ * @returns `SPA_LENGTH` for a packet that fwknopd would take for GnuPG's; `SPA_HMAC_MISMATCH` where it was not made with
+ * this HMAC key; and of packets that were (or where there is no such key) `SPA_MALFORMED`, `SPA_DECRYPT_FAILED`,
+ * `SPA_DIGEST_MISMATCH`, `SPA_FIELD_INVALID`, in the order in which these are found out.
+ */
+export function openPacket(
+  envelope: Envelope,
+  { encryption, hmac }: PacketKeys,
+  { commands = false }: OpenOptions = {},
+): Result<OpenedPacket, OpenFailure> {
+  if (!commands && envelope.wireLength >= MIN_GPG_LENGTH) return TOO_LONG
+  const authentic = hmac === undefined ? ok(acceptUnauthenticated(envelope)) : authenticate(envelope, hmac)
+  if (!authentic.ok) return authentic
+  if (encodedLength(envelope, authentic.value.tagLength) >= MIN_GPG_LENGTH) return TOO_LONG
+  const decrypted = decrypt(authentic.value, encryption)
+  if (!decrypted.ok) return decrypted
+  const fields = parseFields(decrypted.value.plaintext)
+  if (!fields.ok) return fields
+  const message = parseMessage(fields.value)
+  if (!message.ok) return message
+  return ok({
+    message: message.value,
+    fields: fields.value,
+    digest: replayDigest(decrypted.value.ciphertext),
+    fwknopDigest: fwknopDigest(envelope),
+  })
+}
+
+const TOO_LONG = refuse(
+  'SPA_LENGTH',
+  `too long for this stanza: from ${MIN_GPG_LENGTH} characters on it would be GnuPG's`,
+)
+
+/** fwknopd looks a second time once the HMAC is off, and then counts the prefix, which it has put back by then. */
+function encodedLength(envelope: Envelope, tagLength: number): number {
+  return tagLength === 0 ? envelope.wireLength : envelope.cut(tagLength).encoded.length
+}

@@ -1,0 +1,114 @@
+/** Making a packet: the road of open.ts, backwards. Random values and the time are arguments. */
+import { encodeBase64 } from '../bytes/base64.ts'
+import { encodeText } from '../bytes/text.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { macOf } from './authenticate.ts'
+import { encrypt, SALT_LENGTH } from './cipher.ts'
+import { type DigestType, encodedDigestLength } from './digest-type.ts'
+import { MIN_GPG_LENGTH, MIN_WIRE_LENGTH, WIRE_PREFIX } from './envelope.ts'
+import { encodeFields, type MessageFields, parseFields } from './fields.ts'
+import { exposeKey, sameKey } from './key.ts'
+import { encodeMessage, type OutgoingMessage, parseMessage } from './message-fields.ts'
+import type { PacketKeys } from './open.ts'
+
+/** What fwknop 2.6 says it speaks. */
+export const PROTOCOL_VERSION = '3.0.0'
+
+export interface SealOptions {
+  /** Of the digest inside the message: SHA-256 unless the server is very old. */
+  readonly digestType: DigestType
+  /** 8 bytes from a cryptographic random generator, new for each packet. */
+  readonly salt: Uint8Array
+  /**
+   * The protocol to speak: {@link PROTOCOL_VERSION} unless told otherwise. Below 2.0 it is that of 1.9.12: base64 fields
+   * keep their padding, local NAT has its ports the other way round, there is no HMAC, and digests end with SHA-256.
+   */
+  readonly protocol?: string
+}
+
+type SealFailure = Failure<'SPA_MESSAGE_INVALID' | 'KEY_INVALID'>
+
+/**
+ * Seals a message into the text that goes on the wire.
+ * @returns the text; `SPA_MESSAGE_INVALID` for what fwknopd would not take, too long, too short or not well formed;
+ * `KEY_INVALID` for keys that may not be used so.
+ */
+export function sealPacket(
+  message: OutgoingMessage,
+  keys: PacketKeys,
+  { digestType, salt, protocol = PROTOCOL_VERSION }: SealOptions,
+): Result<string, SealFailure> {
+  if (salt.length !== SALT_LENGTH) throw new RangeError(`a salt has ${SALT_LENGTH} bytes, not ${salt.length}`)
+  const old = /^[01]\./.test(protocol)
+  const wrong = wrongKeys(keys) ?? wrongProtocol(protocol) ?? (old ? beyond1912(keys, digestType) : undefined)
+  if (wrong !== undefined) return wrong
+
+  const fields = encodeMessage(message, protocol)
+  const plaintext = encodeFields(fields, { digestType, padded: old })
+  const unreadable = wrongMessage(fields, plaintext)
+  if (unreadable !== undefined) return unreadable
+
+  const encoded = encodeBase64(encrypt(plaintext, keys.encryption, salt))
+  const tag = keys.hmac === undefined ? '' : encodeBase64(macOf(keys.hmac.key, keys.hmac.type)(encodeText(encoded)))
+  return checkLength(encoded, tag, message.kind === 'command')
+}
+
+function wrongKeys({ encryption, hmac }: PacketKeys) {
+  return hmac !== undefined && sameKey(encryption.key, hmac.key)
+    ? refuse('KEY_INVALID', 'the HMAC key and the encryption key are the same; fwknopd does not start with such keys')
+    : undefined
+}
+
+function wrongProtocol(protocol: string) {
+  return protocol.length > 8 || !/^[0-9]+\.[0-9]+(\.[0-9]+)?$/.test(protocol)
+    ? refuse('SPA_MESSAGE_INVALID', `“${protocol}” is not a protocol version, such as ${PROTOCOL_VERSION}`)
+    : undefined
+}
+
+/** What a server of 1.9.12 cannot read. */
+function beyond1912({ encryption, hmac }: PacketKeys, digestType: DigestType) {
+  if (hmac !== undefined) return refuse('SPA_MESSAGE_INVALID', '1.9.12 knows no HMAC')
+  if (!['md5', 'sha1', 'sha256'].includes(digestType))
+    return refuse('SPA_MESSAGE_INVALID', `1.9.12 knows the digests md5, sha1 and sha256, not ${digestType}`)
+  const { length } = exposeKey(encryption.key)
+  if (encryption.mode === 'legacy' && length > 16)
+    return refuse('KEY_INVALID', 'mode legacy cuts a key at 16 bytes, 1.9.12 does not: use mode CBC with a longer one')
+  if (encryption.mode === 'CBC' && length < 16)
+    return refuse('KEY_INVALID', '1.9.12 fills a key up to 16 bytes: use mode legacy with a shorter one')
+  if (encryption.mode !== 'legacy' && encryption.mode !== 'CBC')
+    return refuse('KEY_INVALID', `1.9.12 knows the modes CBC and legacy, not ${encryption.mode}`)
+  return length < 8 ? refuse('KEY_INVALID', '1.9.12 wants a key of at least 8 bytes') : undefined
+}
+
+/** fwknop's client has no room for more. */
+const MAX_NAT_ACCESS = 127
+
+/** The rules for messages are those of the parser, so it is asked: what we would not open ourselves is not sent. */
+function wrongMessage(fields: MessageFields, plaintext: Uint8Array) {
+  if ((fields.natAccess ?? '').length > MAX_NAT_ACCESS)
+    return refuse('SPA_MESSAGE_INVALID', `a NAT target has at most ${MAX_NAT_ACCESS} characters`)
+  const readBack = parseFields(plaintext)
+  const meant = readBack.ok ? parseMessage(readBack.value) : readBack
+  return meant.ok ? undefined : refuse('SPA_MESSAGE_INVALID', meant.failure.detail)
+}
+
+/** fwknopd throws away what is shorter, and takes for GnuPG's what is longer, unless it is a command. */
+function checkLength(encoded: string, tag: string, isCommand: boolean): Result<string, SealFailure> {
+  const wire = encoded.slice(WIRE_PREFIX.length) + tag
+  if (wire.length < MIN_WIRE_LENGTH)
+    return refuse(
+      'SPA_MESSAGE_INVALID',
+      `the packet would have ${wire.length} characters, and servers look at none below ${MIN_WIRE_LENGTH}: use a longer digest or user name`,
+    )
+  const counted = tag === '' ? wire.length : encoded.length
+  if (counted >= MIN_GPG_LENGTH || (wire.length >= MIN_GPG_LENGTH && !isCommand))
+    return refuse(
+      'SPA_MESSAGE_INVALID',
+      `the packet would have ${wire.length} characters, and servers take ${MIN_GPG_LENGTH} and more for GnuPG's: ask for less at once, or use a shorter digest (${digestHint()})`,
+    )
+  return ok(wire)
+}
+
+function digestHint(): string {
+  return `SHA-256 takes ${encodedDigestLength('sha256')} characters, SHA-512 ${encodedDigestLength('sha512')}`
+}

@@ -1,0 +1,74 @@
+/**
+ * Where ghostport refuses what fwknopd accepts. Each is a rule about a form, never about a particular packet: fwknopd reads
+ * several spellings of one thing and takes the text as the identity of a packet, which lets a used packet be sent again
+ * under a new name (docs/WIRE.md § 10). No real client sends any of these forms. Reasons: docs/FROM-FWKNOP.md.
+ */
+import type { FailureCode } from '../failure-codes.ts'
+import { type Failure, type Refused, refuse } from '../result.ts'
+
+interface Strictness {
+  /** What must hold. */
+  readonly sentence: string
+  /** The file whose check refuses the packet. */
+  readonly checkedIn: string
+}
+
+export const strictnessRules = {
+  'prefix-left-off': {
+    sentence: 'the constant head of the ciphertext is never sent, in an HTTP request neither',
+    checkedIn: 'packet/envelope.ts',
+  },
+  'outer-padding': {
+    sentence:
+      'the packet ends without “=”, or, where no HMAC follows the ciphertext, with as many as base64 prescribes',
+    checkedIn: 'packet/envelope.ts',
+  },
+  'outer-base64': {
+    sentence: 'the ciphertext is in the one base64 spelling that it has: no lone character, no stray bits',
+    checkedIn: 'packet/decrypt.ts',
+  },
+  'salted-head': {
+    sentence: 'the ciphertext begins with “Salted__”',
+    checkedIn: 'packet/envelope.ts',
+  },
+  'block-padding': {
+    sentence: 'the plaintext is padded to whole blocks by PKCS #7',
+    checkedIn: 'packet/cipher.ts',
+  },
+  'inner-base64': {
+    sentence: 'a field is in the one base64 spelling that it has, without “=” or with as many as base64 prescribes',
+    checkedIn: 'packet/fields.ts',
+  },
+  'plain-number': {
+    sentence: 'a number is decimal digits and nothing else, without leading zeros',
+    checkedIn: 'packet/fields.ts',
+  },
+  'text-is-utf8': {
+    sentence: 'a text field is UTF-8 without NUL',
+    checkedIn: 'packet/fields.ts',
+  },
+  'address-spelling': {
+    sentence: 'an address has no leading zeros: some readers take them for octal',
+    checkedIn: 'packet/message-fields.ts',
+  },
+  'host-name': {
+    sentence: 'a host name does not end in a number: resolvers take such names for addresses',
+    checkedIn: 'packet/nat-target.ts',
+  },
+} as const satisfies Record<string, Strictness>
+
+export type StrictnessRule = keyof typeof strictnessRules
+
+/** A failure of a packet. `rule` is there where the packet might have passed fwknopd, and names why it does not pass here. */
+export interface PacketFailure<Code extends FailureCode = FailureCode> extends Failure<Code> {
+  readonly rule?: StrictnessRule
+}
+
+/** Refuses by a rule that fwknopd does not have. */
+export function refuseByRule<Code extends FailureCode>(
+  code: Code,
+  rule: StrictnessRule,
+  detail: string,
+): Refused<PacketFailure<Code>> {
+  return { ok: false, failure: { ...refuse(code, detail).failure, rule } }
+}

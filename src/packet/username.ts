@@ -1,0 +1,20 @@
+/** User names (docs/WIRE.md § 4): for the log and REQUIRE_USERNAME; who may do what hangs on keys. */
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+import type { Username } from './message.ts'
+
+/** What 64 base64 characters hold, all that fwknopd takes; fwknop's own client sends up to 63. */
+export const MAX_USERNAME_LENGTH = 48
+
+/** Printable ASCII less what fwknop leaves out, which includes the separators of its files and messages. */
+const ALLOWED = /^[^"/\\[\]:;|=,+*?<>]+$/
+const PRINTABLE = /^[\x20-\x7e]+$/
+
+/** Reads a user name as the wire can carry it. */
+export function parseUsername(text: string): Result<Username, Failure<'VALUE_INVALID'>> {
+  if (text === '') return refuse('VALUE_INVALID', 'a user name may not be empty')
+  if (!PRINTABLE.test(text)) return refuse('VALUE_INVALID', 'a user name is made of printable ASCII characters')
+  if (!ALLOWED.test(text)) return refuse('VALUE_INVALID', `“${text}” has a character that a user name may not have`)
+  if (text.length > MAX_USERNAME_LENGTH)
+    return refuse('VALUE_INVALID', `a user name has at most ${MAX_USERNAME_LENGTH} characters, not ${text.length}`)
+  return ok(text as Username)
+}
