@@ -1,0 +1,76 @@
+/** The vectors of fwknop-2.6.10.json, as far as the packet layer is concerned: packets and the keys of the server's stanza. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { latin1Bytes } from '../../src/bytes/text.ts'
+import { type DigestType, parseDigestType } from '../../src/packet/digest-type.ts'
+import { type EncryptionMode, parseEncryptionMode } from '../../src/packet/encryption-mode.ts'
+import type { HttpAcceptance } from '../../src/packet/envelope.ts'
+import { EncryptionKey, HmacKey } from '../../src/packet/key.ts'
+import { parseKeyBase64, parseKeyText } from '../../src/packet/key-text.ts'
+import type { PacketKeys } from '../../src/packet/open.ts'
+
+interface RawVector {
+  readonly name: string
+  readonly category: string
+  readonly expect: 'accept' | 'reject'
+  readonly mode: 'rijndael' | 'gpg'
+  readonly packet: string
+  readonly fields: Readonly<Record<string, string | number | null>> | null
+  readonly server: { readonly access_conf: string | null; readonly conf?: { readonly ENABLE_SPA_OVER_HTTP?: string } }
+}
+
+export interface PacketVector extends Pick<RawVector, 'name' | 'category' | 'expect' | 'fields'> {
+  readonly payload: Uint8Array
+  readonly http: HttpAcceptance
+  readonly commands: boolean
+  /** Of each stanza whose keys are keys; fwknopd refuses the others too. */
+  readonly stanzas: readonly PacketKeys[]
+}
+
+/** All but those made with GnuPG or for a stanza that knows nothing else, and the one with which no server starts. */
+export function packetVectors(): readonly PacketVector[] {
+  const raw: readonly RawVector[] = JSON.parse(readFileSync(new URL('fwknop-2.6.10.json', import.meta.url), 'utf8'))
+  return raw.flatMap(({ name, category, expect, fields, mode, packet, server }) => {
+    const accessConf = server.access_conf
+    if (mode !== 'rijndael' || accessConf === null || accessConf.includes('GPG_')) return []
+    const payload = latin1Bytes(packet)
+    assert.ok(payload)
+    return {
+      name,
+      category,
+      expect,
+      fields,
+      payload,
+      http: server.conf?.ENABLE_SPA_OVER_HTTP === 'Y' ? { anyUserAgent: false } : 'off',
+      commands: /^ENABLE_CMD_EXEC Y$/m.test(accessConf),
+      stanzas: accessConf.split(/^(?=SOURCE )/m).flatMap(keysOf),
+    }
+  })
+}
+
+/** Reads the five keywords that these files use for keys; the real parser is tested elsewhere. */
+function keysOf(stanza: string): PacketKeys[] {
+  const value = (keyword: string) => new RegExp(`^${keyword} (.*)$`, 'm').exec(stanza)?.[1]
+  const [text, base64] = [value('KEY'), value('KEY_BASE64')]
+  const [hmacText, hmacBase64] = [value('HMAC_KEY'), value('HMAC_KEY_BASE64')]
+  const key = text === undefined ? parseKeyBase64(EncryptionKey, base64 ?? '') : parseKeyText(EncryptionKey, text)
+  if (!key.ok) return []
+  const encryption = { key: key.value, mode: modeNamed(value('ENCRYPTION_MODE') ?? 'CBC') }
+  if (hmacText === undefined && hmacBase64 === undefined) return [{ encryption }]
+  const hmac = hmacText === undefined ? parseKeyBase64(HmacKey, hmacBase64 ?? '') : parseKeyText(HmacKey, hmacText)
+  return hmac.ok
+    ? [{ encryption, hmac: { key: hmac.value, type: digestNamed(value('HMAC_DIGEST_TYPE') ?? 'sha256') } }]
+    : []
+}
+
+function modeNamed(name: string): EncryptionMode {
+  const mode = parseEncryptionMode(name)
+  assert.ok(mode.ok)
+  return mode.value
+}
+
+function digestNamed(name: string): DigestType {
+  const type = parseDigestType(name)
+  assert.ok(type.ok)
+  return type.value
+}
