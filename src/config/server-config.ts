@@ -1,0 +1,70 @@
+/** What `fwknopd.conf` says, parsed: nobody past `config/` sees a `Y` or a file's text (docs/CONFIG.md). */
+import type { Policy } from '../access/policy.ts'
+import type { IpAddress } from '../packet/address.ts'
+import type { ProtocolPort } from '../packet/message.ts'
+import type { Port } from '../units.ts'
+
+export interface ServerConfig {
+  readonly capture: CaptureConfig
+  /** The server-wide half of policy; `buildPolicy` adds the stanzas. */
+  readonly policy: Omit<Policy, 'stanzas'>
+  readonly firewall: FirewallConfig
+  readonly replay: {
+    /** REPLAY_DB: path of the database. */
+    readonly database: string
+    /** DIGEST_FILE: fwknop's own record of used packets, imported once. Absent unless the file names it. */
+    readonly fwknopDigests?: string
+  }
+  /** ACCESS_FILE, or `access.conf` beside the server's own file. `-a` goes before it. */
+  readonly accessFile: string
+  /** CONTROL_SOCKET: path of the Unix socket that `ghostport status` asks. */
+  readonly controlSocket: string
+  /** FWKNOP_PID_FILE. Absent unless the file names it. */
+  readonly pidFile?: string
+  /** RECEIVER_USER: whom the process that parses strangers' bytes runs as. */
+  readonly receiverUser: string
+  /** LOG_LIMIT: log lines a second for refused packets that no key opened; more are counted. */
+  readonly refusalsPerSecond: number
+  /** VERBOSE: 0 is the ordinary log. */
+  readonly verbosity: number
+}
+
+export interface CaptureConfig {
+  /** CAPTURE, or ENABLE_UDP_SERVER: passively from the interface, or by a bound UDP socket. */
+  readonly kind: 'packet' | 'udp'
+  /** PCAP_INTF: by name, since an index dies with its interface. Of no meaning to `udp`. */
+  readonly interfaces: 'any' | readonly string[]
+  /** SPA_PORTS, or UDPSERV_PORT, or those of PCAP_FILTER: at least one, each once. */
+  readonly ports: readonly Port[]
+  /** MAX_SNIFF_BYTES: payloads longer than this are not looked at. */
+  readonly maxBytes: number
+}
+
+export type FirewallConfig = NftablesConfig | RelayConfig
+
+export interface NftablesConfig {
+  readonly kind: 'nftables'
+  /** FIREWALL_MODE: mark what is granted for the host's own chains to accept, or drop what is not granted ourselves. */
+  readonly mode: { readonly kind: 'mark' } | { readonly kind: 'gate'; readonly protectedPorts: readonly ProtocolPort[] }
+  /** CONNTRACK_MARK: one bit, 1 to 2^31. Marks what is granted, in both modes. */
+  readonly mark: number
+  /** NFT_TABLE: name of our table in family `inet`. */
+  readonly table: string
+  /** MAX_GRANTS: elements in each set. */
+  readonly maxGrants: number
+}
+
+export interface RelayConfig {
+  readonly kind: 'relay'
+  /** RELAY, one for each line: at least one. */
+  readonly listeners: readonly RelayListener[]
+  readonly maxGrants: number
+}
+
+export interface RelayListener {
+  /** Absent: every address of the host. */
+  readonly address?: IpAddress
+  readonly port: Port
+  /** Whom those without a grant meet: another service, or a closed door. */
+  readonly decoy: 'reset' | { readonly host: IpAddress; readonly port: Port }
+}

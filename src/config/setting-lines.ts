@@ -1,0 +1,55 @@
+/**
+ * The lines of fwknopd.conf and access.conf: `NAME value;`. A colon after the name and the semicolon may be left out, a
+ * line that begins with `#` or `;` is a comment, and a value runs to the semicolon or the end of the line, blanks inside of it
+ * and all. fwknop passes over what follows the semicolon, so that `KEY ab;cd` sets the key `ab`; here it is refused.
+ */
+import { type Failure, ok, type Result, refuse, type SourceLocation } from '../result.ts'
+
+/** One setting, as written. */
+export interface SettingLine {
+  readonly name: string
+  /** Without the blanks around it; may be empty. */
+  readonly value: string
+  /** Blanks at the end of the value: some versions of fwknop count them, so a raw key may not have any. */
+  readonly trailingBlanks: boolean
+  readonly at: SourceLocation
+}
+
+/** @returns the settings in order; or the first line that is none. */
+export function readSettingLines(file: string, text: string): Result<SettingLine[], Failure<'CONFIG_SYNTAX'>> {
+  const lines: SettingLine[] = []
+  for (const [i, raw] of text
+    .replace(/^\uFEFF/, '')
+    .split('\n')
+    .entries()) {
+    const line = readSettingLine(raw, { file, line: i + 1 })
+    if (line === undefined) continue
+    if (!line.ok) return line
+    lines.push(line.value)
+  }
+  return ok(lines)
+}
+
+const SETTING = /^\s*(%?[A-Za-z][A-Za-z0-9_]*)(:?)(?:\s+([^;]*))?(;?)(.*)$/
+
+function readSettingLine(raw: string, at: SourceLocation): Result<SettingLine, Failure<'CONFIG_SYNTAX'>> | undefined {
+  const text = raw.endsWith('\r') ? raw.slice(0, -1) : raw
+  if (/^\s*(?:[#;].*)?$/.test(text)) return undefined
+  const parts = SETTING.exec(text)
+  const [, name = '', , value = '', semicolon, rest = ''] = parts ?? []
+  // Where nothing but the name matched, what follows it is glued to it: “NAME=value”.
+  if (parts === null || (rest !== '' && semicolon === '')) {
+    const assigned = /^\s*([A-Za-z][A-Za-z0-9_]*)\s*=/.exec(text)?.[1]
+    return assigned === undefined
+      ? refuse('CONFIG_SYNTAX', 'a line is a name, blanks and a value', { at })
+      : refuse('CONFIG_SYNTAX', 'name and value are parted by blanks, not by “=”', {
+          at,
+          suggestion: `${assigned} …`,
+        })
+  }
+  if (!/^\s*(?:#.*)?$/.test(rest)) return refuse('CONFIG_SYNTAX', 'what follows the “;” would have no effect', { at })
+  // The line itself is not told: it may hold a key.
+  for (const character of value)
+    if (character < ' ' && character !== '\t') return refuse('CONFIG_SYNTAX', 'there is a control character', { at })
+  return ok({ name, value: value.trim(), trailingBlanks: /\s$/.test(value), at })
+}
