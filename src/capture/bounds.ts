@@ -1,0 +1,33 @@
+/** What every way of capture lets through: which ports, and how long a payload may be. */
+import type { Port } from '../units.ts'
+
+/** Both ends included. For clients that knock on random ports (`ghostport knock -r`). */
+export interface PortRange {
+  readonly first: Port
+  readonly last: Port
+}
+
+export interface CaptureBounds {
+  /** Destination ports; the order means nothing. */
+  readonly ports: readonly (Port | PortRange)[]
+  /** Shortest UDP payload worth a look, in bytes. */
+  readonly minimumPayload?: number
+  /** MAX_SNIFF_BYTES: longest UDP payload, in bytes. */
+  readonly maximumPayload?: number
+}
+
+/** No SPA packet is shorter than a salt and one cipher block in base64; the receiver draws the exact line. */
+export const DEFAULT_MINIMUM_PAYLOAD = 32
+/** fwknop's MAX_SNIFF_BYTES. */
+export const DEFAULT_MAXIMUM_PAYLOAD = 1500
+
+export function payloadBounds(bounds: CaptureBounds): { readonly minimum: number; readonly maximum: number } {
+  return {
+    minimum: bounds.minimumPayload ?? DEFAULT_MINIMUM_PAYLOAD,
+    maximum: bounds.maximumPayload ?? DEFAULT_MAXIMUM_PAYLOAD,
+  }
+}
+
+export function rangeOf(port: Port | PortRange): PortRange {
+  return typeof port === 'number' ? { first: port, last: port } : port
+}

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { interpret } from '../../test/support/bpf-interpreter.ts'
+import { type UdpFrame, udpFrame } from '../../test/support/udp-frame.ts'
+import { type Port, port } from '../units.ts'
+import { encodeProgram, spaFilter } from './bpf.ts'
+
+const filter = spaFilter({ ports: [port(62201), port(53)], minimumPayload: 100, maximumPayload: 1500 })
+const payload = (length: number): Uint8Array => new Uint8Array(length)
+const hopByHop = { header: 0 }
+const routing = { header: 43, bodyLength: 22 }
+const destinationOptions = { header: 60, bodyLength: 14 }
+
+describe('the kernel filter', () => {
+  const accepted: readonly [string, UdpFrame][] = [
+    ['IPv4 to the SPA port', {}],
+    ['another SPA port, a privileged one', { destinationPort: 53 }],
+    ['IPv4 with options', { options: payload(40) }],
+    ['IPv6', { source: '2001:db8::7', destination: '2001:db8::1' }],
+    ['IPv6 behind a hop-by-hop header', { source: '2001:db8::7', destination: '2001:db8::1', extensions: [hopByHop] }],
+    [
+      'IPv6 behind three extension headers',
+      { source: '2001:db8::7', destination: '2001:db8::1', extensions: [hopByHop, destinationOptions, routing] },
+    ],
+    ['the shortest payload', { payload: payload(100) }],
+    ['the longest payload', { payload: payload(1500) }],
+    ['Ethernet padding', { padding: 6 }],
+  ]
+  for (const [name, frame] of accepted)
+    it(`accepts ${name}, whole`, () => assert.equal(interpret(filter, udpFrame(frame)), 0x40000))
+
+  const refused: readonly [string, UdpFrame][] = [
+    ['another port', { destinationPort: 62202 }],
+    ['the SPA port as source', { sourcePort: 62201, destinationPort: 80 }],
+    ['TCP', { protocol: 6 }],
+    ['a first fragment', { fragment: 0x2000 }],
+    ['a later fragment', { fragment: 0x0010 }],
+    ['a payload too short', { payload: payload(99) }],
+    ['a payload too long', { payload: payload(1501) }],
+    ['a UDP length shorter than its header', { udpLength: 7 }],
+    ['IPv6 TCP', { source: '2001:db8::7', destination: '2001:db8::1', protocol: 6 }],
+    ['an IPv6 fragment', { source: '2001:db8::7', destination: '2001:db8::1', extensions: [{ header: 44 }] }],
+    ['IPv6 ESP', { source: '2001:db8::7', destination: '2001:db8::1', protocol: 50 }],
+    [
+      'IPv6 behind four extension headers',
+      { source: '2001:db8::7', destination: '2001:db8::1', extensions: [hopByHop, routing, hopByHop, hopByHop] },
+    ],
+  ]
+  for (const [name, frame] of refused) it(`refuses ${name}`, () => assert.equal(interpret(filter, udpFrame(frame)), 0))
+
+  it('refuses other IP versions and the empty packet', () => {
+    const frame = udpFrame({})
+    frame[0] = 0x55
+    assert.equal(interpret(filter, frame), 0)
+    assert.equal(interpret(filter, new Uint8Array(0)), 0)
+  })
+
+  it('refuses what is for another host, our own, or looped back', () => {
+    const verdicts = [0, 1, 2, 3, 4, 5, 6].map((type) => interpret(filter, udpFrame({}), type) > 0)
+    assert.deepEqual(verdicts, [true, true, true, false, false, false, false])
+  })
+
+  it('cuts nowhere into undefined behaviour: every prefix is refused or accepted by its header', () => {
+    const frame = udpFrame({ source: '2001:db8::7', destination: '2001:db8::1', extensions: [hopByHop] })
+    const headers = 40 + 8 + 6
+    for (let length = 0; length <= frame.length; length++)
+      assert.equal(interpret(filter, frame.subarray(0, length)) > 0, length >= headers, `${length} bytes`)
+  })
+
+  it('takes ranges, both ends included', () => {
+    const ranges = spaFilter({ ports: [{ first: port(10000), last: port(65535) }, port(53)] })
+    const accepts = (destinationPort: number): boolean => interpret(ranges, udpFrame({ destinationPort })) > 0
+    assert.deepEqual([9999, 10000, 30000, 65535, 53, 54].map(accepts), [false, true, true, true, true, false])
+  })
+
+  it('takes hundreds of ports, and says so when they are too many', () => {
+    const ports = (count: number): Port[] => Array.from({ length: count }, (_, i) => port(2000 + i))
+    const long = spaFilter({ ports: ports(2000) })
+    assert.ok(interpret(long, udpFrame({ destinationPort: 3999 })) > 0)
+    assert.equal(interpret(long, udpFrame({ destinationPort: 4000 })), 0)
+    assert.throws(() => spaFilter({ ports: ports(2100) }), RangeError)
+  })
+
+  it('is laid out as struct sock_filter', () => {
+    const bytes = encodeProgram([{ code: 0x15, jt: 1, jf: 2, k: 0x01020304 }])
+    assert.deepEqual([...bytes], [0x15, 0, 1, 2, 4, 3, 2, 1])
+  })
+})

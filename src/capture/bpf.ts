@@ -1,0 +1,189 @@
+/**
+ * The kernel's filter for the capture socket, as a classic BPF program: whole UDP datagrams over IPv4 or IPv6, addressed
+ * to this machine, to one of the SPA ports, with a payload of believable length. All else costs no copy and no wake-up.
+ *
+ * Offsets count from the IP header, as a SOCK_DGRAM packet socket sees them; VLAN tags are gone by then. Fragments are left
+ * out: an SPA packet fits into one frame, and reassembly is not a job for a filter. IPv6 may carry up to
+ * {@link EXTENSION_HEADERS} hop-by-hop, routing or destination-options headers. A load outside the packet drops it, by
+ * the definition of BPF. `frame.ts` reads the same shapes; a property test holds the two together.
+ */
+import { type CaptureBounds, payloadBounds, rangeOf } from './bounds.ts'
+
+/** One `struct sock_filter`. */
+export interface Instruction {
+  readonly code: number
+  readonly jt: number
+  readonly jf: number
+  readonly k: number
+}
+
+/** How many IPv6 extension headers may stand before UDP. Real traffic has one at most. */
+export const EXTENSION_HEADERS = 3
+/** BPF_MAXINSNS of linux/bpf_common.h. */
+export const LONGEST_PROGRAM = 4096
+
+// linux/bpf_common.h: the opcodes used here.
+export const LD_W_ABS = 0x20
+export const LD_H_ABS = 0x28
+export const LD_B_ABS = 0x30
+export const LD_H_IND = 0x48
+export const LD_B_IND = 0x50
+export const LD_MEM = 0x60
+export const LDX_IMM = 0x01
+export const LDX_MSH = 0xb1
+export const ST = 0x02
+export const ADD_K = 0x04
+export const ADD_X = 0x0c
+export const LSH_K = 0x64
+export const RSH_K = 0x74
+export const TAX = 0x07
+export const JA = 0x05
+export const JEQ_K = 0x15
+export const JGT_K = 0x25
+export const JGE_K = 0x35
+export const JSET_K = 0x45
+export const RET_K = 0x06
+
+/** SKF_AD_OFF + SKF_AD_PKTTYPE: not a byte of the packet but what the kernel knows about it. */
+export const PACKET_TYPE = 0xfffff000 + 4
+/** PACKET_HOST 0, PACKET_BROADCAST 1, PACKET_MULTICAST 2 are for us; 3 is for another host, 4 our own on its way out. */
+const LAST_PACKET_TYPE_FOR_US = 2
+
+const UDP = 17
+const UDP_HEADER = 8
+const IPV6_HEADER = 40
+/** Next-header numbers that are walked over: hop-by-hop options, routing, destination options (RFC 8200 § 4). */
+const WALKED = [0, 43, 60]
+/** More-fragments flag and fragment offset of IPv4. */
+const FRAGMENT_BITS = 0x3fff
+const WHOLE_PACKET = 0x40000
+
+/** An instruction whose jumps still name labels. */
+interface Line {
+  readonly code: number
+  readonly k: number
+  readonly then?: string
+  readonly otherwise?: string
+}
+
+/**
+ * @returns the program, which accepts with the whole packet.
+ * @throws RangeError if there are so many ports that the program is longer than the kernel takes.
+ */
+export function spaFilter(bounds: CaptureBounds): Instruction[] {
+  const { minimum, maximum } = payloadBounds(bounds)
+  const listing = new Listing()
+
+  listing.add(LD_W_ABS, PACKET_TYPE)
+  listing.branch(JGT_K, LAST_PACKET_TYPE_FOR_US, 'drop', undefined)
+  listing.add(LD_B_ABS, 0)
+  listing.add(RSH_K, 4)
+  listing.branch(JEQ_K, 6, 'ipv6', undefined)
+  listing.branch(JEQ_K, 4, undefined, 'drop')
+
+  listing.add(LD_B_ABS, 9)
+  listing.branch(JEQ_K, UDP, undefined, 'drop')
+  listing.add(LD_H_ABS, 6)
+  listing.branch(JSET_K, FRAGMENT_BITS, 'drop', undefined)
+  listing.add(LDX_MSH, 0) // X = 4 × header length
+  listing.branch(JA, 0, 'udp', undefined)
+
+  listing.label('ipv6')
+  listing.add(LDX_IMM, IPV6_HEADER)
+  listing.add(LD_B_ABS, 6) // A = next header, X = where it starts
+  for (let i = 0; i < EXTENSION_HEADERS; i++) {
+    listing.branch(JEQ_K, UDP, 'udp', undefined)
+    for (const header of WALKED) listing.branch(JEQ_K, header, `walk${i}`, undefined)
+    listing.branch(JA, 0, 'drop', undefined)
+    listing.label(`walk${i}`)
+    listing.add(LD_B_IND, 0)
+    listing.add(ST, 0)
+    listing.add(LD_B_IND, 1) // length in units of 8 bytes, not counting the first
+    listing.add(ADD_K, 1)
+    listing.add(LSH_K, 3)
+    listing.add(ADD_X, 0)
+    listing.add(TAX, 0)
+    listing.add(LD_MEM, 0)
+  }
+  listing.branch(JEQ_K, UDP, 'udp', undefined)
+
+  listing.label('drop')
+  listing.add(RET_K, 0)
+
+  // From here on each test carries its own return: a jump reaches 255 instructions, and the ports may take more.
+  listing.label('udp')
+  listing.add(LD_H_IND, 4)
+  listing.skip(JGE_K, minimum + UDP_HEADER, 1, 0)
+  listing.add(RET_K, 0)
+  listing.skip(JGT_K, maximum + UDP_HEADER, 0, 1)
+  listing.add(RET_K, 0)
+  listing.add(LD_H_IND, 2)
+  for (const { first, last } of bounds.ports.map(rangeOf)) {
+    if (first === last) listing.skip(JEQ_K, first, 0, 1)
+    else {
+      listing.skip(JGE_K, first, 0, 2)
+      listing.skip(JGT_K, last, 1, 0)
+    }
+    listing.add(RET_K, WHOLE_PACKET)
+  }
+  listing.add(RET_K, 0)
+  return listing.assemble()
+}
+
+/** As the kernel wants it: an array of `struct sock_filter`, little-endian. */
+export function encodeProgram(program: readonly Instruction[]): Uint8Array {
+  const bytes = new Uint8Array(program.length * 8)
+  const view = new DataView(bytes.buffer)
+  for (const [i, { code, jt, jf, k }] of program.entries()) {
+    view.setUint16(8 * i, code, true)
+    view.setUint8(8 * i + 2, jt)
+    view.setUint8(8 * i + 3, jf)
+    view.setUint32(8 * i + 4, k, true)
+  }
+  return bytes
+}
+
+/** Instructions with labels, until the distances are known. */
+class Listing {
+  readonly #lines: (Line | Instruction)[] = []
+  readonly #labels = new Map<string, number>()
+
+  label(name: string): void {
+    this.#labels.set(name, this.#lines.length)
+  }
+
+  add(code: number, k: number): void {
+    this.#lines.push({ code, k, jt: 0, jf: 0 })
+  }
+
+  /** A jump over so many instructions. */
+  skip(code: number, k: number, jt: number, jf: number): void {
+    this.#lines.push({ code, k, jt, jf })
+  }
+
+  /** A jump to a label; undefined goes on with the next instruction. */
+  branch(code: number, k: number, then: string | undefined, otherwise: string | undefined): void {
+    this.#lines.push({
+      code,
+      k,
+      ...(then === undefined ? {} : { then }),
+      ...(otherwise === undefined ? {} : { otherwise }),
+    })
+  }
+
+  assemble(): Instruction[] {
+    if (this.#lines.length > LONGEST_PROGRAM) throw new RangeError('too many ports for a kernel filter')
+    return this.#lines.map((line, i) => {
+      if ('jt' in line) return line
+      const distance = (label: string | undefined): number => {
+        if (label === undefined) return 0
+        const target = this.#labels.get(label)
+        if (target === undefined) throw new Error(`no label ${label}`)
+        return target - i - 1
+      }
+      const then = distance(line.then)
+      if (line.code === JA) return { code: JA, jt: 0, jf: 0, k: then }
+      return { code: line.code, jt: then, jf: distance(line.otherwise), k: line.k }
+    })
+  }
+}

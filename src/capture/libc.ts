@@ -1,0 +1,76 @@
+/**
+ * The few calls of the C library that Node does not offer, through koffi. Loaded on first use, so that what needs none of
+ * this (a plain UDP socket, the relay, the client, other systems) neither pays for it nor fails over it.
+ *
+ * A wrong prototype here would crash the process: each is copied from its manual page, and the layouts of the structures
+ * passed as bytes are those of 64-bit little-endian Linux, the only kind accepted.
+ */
+import { createRequire } from 'node:module'
+import { endianness } from 'node:os'
+import { getSystemErrorMessage, getSystemErrorName } from 'node:util'
+
+/** A C pointer argument: the bytes are read and written in place. */
+type Bytes = Uint8Array | null
+
+export interface Libc {
+  socket(domain: number, type: number, protocol: number): number
+  bind(fd: number, address: Bytes, length: number): number
+  setsockopt(fd: number, level: number, option: number, value: Bytes, length: number): number
+  /** @param length a 4-byte in-out integer. */
+  getsockopt(fd: number, level: number, option: number, value: Bytes, length: Bytes): number
+  ioctl(fd: number, request: number, argument: Bytes): number
+  /** @param timeout in milliseconds; negative waits for ever. */
+  poll(fds: Bytes, count: number, timeout: number): number
+  recvmmsg(fd: number, messages: Bytes, count: number, flags: number, timeout: Bytes): number
+  eventfd(initial: number, flags: number): number
+  close(fd: number): number
+  prctl(option: number, a: number, b: number, c: number, d: number): number
+  /** Of the last call in this thread. */
+  errno(): number
+  /** Where these bytes are, for structures that hold pointers. The memory of an ArrayBuffer does not move. */
+  address(bytes: Uint8Array): bigint
+}
+
+let loaded: Libc | undefined
+
+/** @throws Error with a sentence for the operator where this system or processor is not supported. */
+export function libc(): Libc {
+  loaded ??= load()
+  return loaded
+}
+
+function load(): Libc {
+  if (process.platform !== 'linux') throw new Error(`this needs Linux, not ${process.platform}`)
+  if (!['x64', 'arm64', 'riscv64', 'loong64'].includes(process.arch) || endianness() !== 'LE')
+    throw new Error(`this is not supported on ${process.arch} processors`)
+  const koffi = loadKoffi()
+  const library = koffi.load(null)
+  // glibc and musl alike. ioctl and prctl are variadic, but on these processors called like any other function.
+  return {
+    socket: library.func('int socket(int, int, int)'),
+    bind: library.func('int bind(int, void *, uint32_t)'),
+    setsockopt: library.func('int setsockopt(int, int, int, void *, uint32_t)'),
+    getsockopt: library.func('int getsockopt(int, int, int, void *, void *)'),
+    ioctl: library.func('int ioctl(int, unsigned long, void *)'),
+    poll: library.func('int poll(void *, unsigned long, int)'),
+    recvmmsg: library.func('int recvmmsg(int, void *, unsigned int, int, void *)'),
+    eventfd: library.func('int eventfd(unsigned int, int)'),
+    close: library.func('int close(int)'),
+    prctl: library.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)'),
+    errno: () => koffi.errno(),
+    address: (bytes) => koffi.address(bytes),
+  }
+}
+
+function loadKoffi(): typeof import('koffi') {
+  try {
+    return createRequire(import.meta.url)('koffi')
+  } catch (error) {
+    throw new Error(`the koffi package cannot be loaded: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+/** “EPERM, operation not permitted”: an errno as the operator knows it. */
+export function describeErrno(errno: number): string {
+  return `${getSystemErrorName(-errno)}, ${getSystemErrorMessage(-errno)}`
+}

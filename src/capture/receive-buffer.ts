@@ -1,0 +1,14 @@
+/** Room in the kernel for packets that wait, so that a burst is late instead of lost. */
+import type { Libc } from './libc.ts'
+
+const SOL_SOCKET = 1
+const SO_RCVBUF = 8
+const SO_RCVBUFFORCE = 33
+
+/** @param bytes asked for. With CAP_NET_ADMIN they are given; without, as many as net.core.rmem_max allows. */
+export function raiseReceiveBuffer(native: Libc, fd: number, bytes: number): void {
+  const value = new Uint8Array(4)
+  new DataView(value.buffer).setInt32(0, Math.floor(bytes / 2), true) // the kernel doubles what it is told
+  if (native.setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, value, 4) === 0) return
+  native.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, value, 4)
+}

@@ -1,0 +1,83 @@
+/** Builds IP packets with UDP inside, right or wrong in any field, for tests of the filter and of the parser. */
+import { addressBytes, familyOf, type IpAddress, parseAddress } from '../../src/packet/address.ts'
+
+export interface UdpFrame {
+  readonly source?: string
+  readonly destination?: string
+  readonly sourcePort?: number
+  readonly destinationPort?: number
+  readonly payload?: Uint8Array
+  /** The UDP header's length field, where it lies. */
+  readonly udpLength?: number
+  /** IPv4's total length or IPv6's payload length, where it lies. */
+  readonly ipLength?: number
+  readonly protocol?: number
+  /** IPv4's flags and fragment offset. */
+  readonly fragment?: number
+  /** IPv4 options: a multiple of 4 bytes. */
+  readonly options?: Uint8Array
+  /** IPv6 extension headers: number and body in bytes (8n − 2). */
+  readonly extensions?: readonly { readonly header: number; readonly bodyLength?: number }[]
+  /** Bytes behind the packet, as Ethernet pads. */
+  readonly padding?: number
+}
+
+export function udpFrame(frame: UdpFrame): Uint8Array {
+  const source = address(frame.source ?? '192.0.2.7')
+  const destination = address(frame.destination ?? '198.51.100.1')
+  const payload = frame.payload ?? new Uint8Array(200).fill(0x41)
+  const udp = new Uint8Array(8 + payload.length)
+  const udpFields = new DataView(udp.buffer)
+  udpFields.setUint16(0, frame.sourcePort ?? 40000)
+  udpFields.setUint16(2, frame.destinationPort ?? 62201)
+  udpFields.setUint16(4, frame.udpLength ?? udp.length)
+  udp.set(payload, 8)
+  const header = familyOf(source) === 4 ? ipv4(frame, source, destination, udp) : ipv6(frame, source, destination, udp)
+  return concat([header, udp, new Uint8Array(frame.padding ?? 0)])
+}
+
+function ipv4(frame: UdpFrame, source: IpAddress, destination: IpAddress, udp: Uint8Array): Uint8Array {
+  const options = frame.options ?? new Uint8Array(0)
+  const header = new Uint8Array(20 + options.length)
+  const fields = new DataView(header.buffer)
+  fields.setUint8(0, 0x40 | (header.length / 4))
+  fields.setUint16(2, frame.ipLength ?? header.length + udp.length)
+  fields.setUint16(6, frame.fragment ?? 0x4000) // don't fragment
+  fields.setUint8(8, 64)
+  fields.setUint8(9, frame.protocol ?? 17)
+  header.set(addressBytes(source), 12)
+  header.set(addressBytes(destination), 16)
+  header.set(options, 20)
+  return header
+}
+
+function ipv6(frame: UdpFrame, source: IpAddress, destination: IpAddress, udp: Uint8Array): Uint8Array {
+  const extensions = frame.extensions ?? []
+  const chain = [...extensions.map(({ header }) => header), frame.protocol ?? 17]
+  const bodies = extensions.map(({ bodyLength = 6 }, i) => {
+    const bytes = new Uint8Array(2 + bodyLength)
+    bytes[0] = chain[i + 1] ?? 0
+    bytes[1] = bytes.length / 8 - 1
+    return bytes
+  })
+  const walked = concat(bodies)
+  const header = new Uint8Array(40)
+  const fields = new DataView(header.buffer)
+  fields.setUint8(0, 0x60)
+  fields.setUint16(4, frame.ipLength ?? walked.length + udp.length)
+  fields.setUint8(6, chain[0] ?? 17)
+  fields.setUint8(7, 64)
+  header.set(addressBytes(source), 8)
+  header.set(addressBytes(destination), 24)
+  return concat([header, walked])
+}
+
+function address(text: string): IpAddress {
+  const parsed = parseAddress(text)
+  if (!parsed.ok) throw new Error(parsed.failure.detail)
+  return parsed.value
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  return new Uint8Array(Buffer.concat(parts))
+}
