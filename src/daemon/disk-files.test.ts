@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import type { FailureCode } from '../failure-codes.ts'
+import { diskFiles } from './disk-files.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'ghostport-files-'))
+after(() => rmSync(folder, { recursive: true }))
+const me = process.getuid?.() ?? 0
+const path = join(folder, 'access.conf')
+writeFileSync(path, 'SOURCE ANY\n')
+
+const modes: [mode: number, secret: boolean, expected: 'text' | FailureCode][] = [
+  [0o600, true, 'text'],
+  [0o400, true, 'text'],
+  [0o644, false, 'text'],
+  [0o640, true, 'CONFIG_EXPOSED'],
+  [0o604, true, 'CONFIG_EXPOSED'],
+  [0o620, true, 'CONFIG_EXPOSED'],
+  [0o602, false, 'CONFIG_EXPOSED'],
+  [0o664, false, 'CONFIG_EXPOSED'],
+]
+for (const [mode, secret, expected] of modes) {
+  test(`mode ${mode.toString(8)} of a file ${secret ? 'with' : 'without'} keys: ${expected}`, () => {
+    chmodSync(path, mode)
+    const read = diskFiles(secret, me).read(path)
+    assert.equal(read.ok ? 'text' : read.failure.code, expected)
+    if (!read.ok) assert.match(read.failure.suggestion ?? '', /^chmod (600|go-w) .*access\.conf$/)
+  })
+}
+
+test('a file of somebody else is refused', { skip: me === 0 ? false : 'only root can give a file away' }, async () => {
+  const { chownSync } = await import('node:fs')
+  chmodSync(path, 0o600)
+  chownSync(path, 12345, 12345)
+  const read = diskFiles(true, me).read(path)
+  chownSync(path, 0, 0)
+  assert.equal(read.ok ? '' : read.failure.code, 'CONFIG_EXPOSED')
+})
+
+for (const [what, name] of [
+  ['a file that is not there', 'nowhere.conf'],
+  ['a folder', '.'],
+] as const) {
+  test(`${what} is unreadable, and said so with its name`, () => {
+    const read = diskFiles(false, me).read(join(folder, name))
+    assert.equal(read.ok ? '' : read.failure.code, 'CONFIG_UNREADABLE')
+    assert.ok(!read.ok && read.failure.detail.includes(folder))
+  })
+}
+
+test('a folder lists its *.conf files by name', () => {
+  const inner = join(folder, 'stanzas')
+  mkdirSync(inner)
+  for (const name of ['b.conf', 'a.conf', 'notes.txt']) writeFileSync(join(inner, name), '')
+  assert.deepEqual(diskFiles(true, me).list(inner), { ok: true, value: [join(inner, 'a.conf'), join(inner, 'b.conf')] })
+})

@@ -1,0 +1,73 @@
+/**
+ * Configuration files from the disk. Whoever can change them can open any door, and whoever can read `access.conf` has the
+ * keys, so who else can is part of whether a file can be read at all (docs/OPERATING.md). fwknopd only warns.
+ */
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ConfigFileFailure, ConfigFiles } from '../config/config-files.ts'
+import { ok, type Result, refuse } from '../result.ts'
+
+const OTHERS_WRITE = 0o022
+const OTHERS_READ = 0o044
+
+/**
+ * @param secret whether the files hold keys, so that nobody else may even read them.
+ * @param user the user that the files must belong to, besides root.
+ */
+export function diskFiles(secret: boolean, user: number): ConfigFiles {
+  return {
+    read: (path) => readGuarded(path, secret, user),
+    list(folder) {
+      try {
+        const names = readdirSync(folder).filter((name) => name.endsWith('.conf'))
+        return ok(names.sort().map((name) => join(folder, name)))
+      } catch (error) {
+        return refuse('CONFIG_UNREADABLE', `${folder}: ${explain(error)}`)
+      }
+    },
+  }
+}
+
+function readGuarded(path: string, secret: boolean, user: number): Result<string, ConfigFileFailure> {
+  let descriptor: number | undefined
+  try {
+    descriptor = openSync(path, 'r')
+    // Asked of what was opened, not of the name: the two may differ a moment later.
+    const { uid, mode, isFile } = statOf(descriptor)
+    if (!isFile) return refuse('CONFIG_UNREADABLE', `${path} is not a regular file`)
+    if (uid !== 0 && uid !== user)
+      return refuse('CONFIG_EXPOSED', `${path} belongs to user ${uid}, who could change it`, {
+        suggestion: `chown root ${path}`,
+      })
+    if (mode & OTHERS_WRITE)
+      return refuse('CONFIG_EXPOSED', `${path} can be changed by others (mode ${octal(mode)})`, {
+        suggestion: `chmod go-w ${path}`,
+      })
+    if (secret && mode & OTHERS_READ)
+      return refuse('CONFIG_EXPOSED', `${path} holds keys and can be read by others (mode ${octal(mode)})`, {
+        suggestion: `chmod 600 ${path}`,
+      })
+    return ok(readFileSync(descriptor, 'utf8'))
+  } catch (error) {
+    return refuse('CONFIG_UNREADABLE', `${path}: ${explain(error)}`)
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor)
+  }
+}
+
+function statOf(descriptor: number): { uid: number; mode: number; isFile: boolean } {
+  const stat = fstatSync(descriptor)
+  return { uid: stat.uid, mode: stat.mode & 0o777, isFile: stat.isFile() }
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(4, '0')
+}
+
+function explain(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'ENOENT') return 'there is no such file'
+  if (code === 'EACCES') return 'permission denied'
+  if (code === 'EISDIR') return 'is a folder'
+  return message
+}
