@@ -40,9 +40,10 @@ type InvalidField = PacketFailure<'SPA_FIELD_INVALID'>
 /** In bytes, digest included. */
 const MIN_PLAINTEXT = 36
 const MAX_PLAINTEXT = 1499
+/** In characters. */
 const MAX_VERSION = 8
 /** fwknopd's limit, and one more than a 16-bit number. */
-export const MAX_CLIENT_TIMEOUT = 65_536
+const MAX_CLIENT_TIMEOUT = 65_536
 
 /** Which fields follow the message text, by type. */
 function layoutOf(type: MessageType): { readonly nat: boolean; readonly timeout: boolean } {

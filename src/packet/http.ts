@@ -53,7 +53,7 @@ const AUTHORITY = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?$/
 /**
  * The request that carries a sealed packet.
  * @param packet as `sealPacket` makes it.
- * @returns the bytes to send; `VALUE_INVALID` for a server, proxy or user agent that could end the line it stands in.
+ * @returns the whole request, ASCII; `VALUE_INVALID` for a server, proxy or user agent that could end the line it stands in.
  */
 export function encodeHttpRequest(
   packet: string,

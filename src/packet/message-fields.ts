@@ -6,6 +6,7 @@ import type { MessageFields, MessageType } from './fields.ts'
 import type { LocalNatMessage, Message, NatTarget, ProtocolPort, RequestedSource } from './message.ts'
 import { isHostName, parseNatHost } from './nat-target.ts'
 import { formatProtocolPorts, parseProtocolPorts } from './protocol-port.ts'
+import { isPerlEra } from './protocol-version.ts'
 import { type PacketFailure, refuseByRule } from './strictness.ts'
 import { parseUsername } from './username.ts'
 
@@ -20,14 +21,6 @@ export type OutgoingMessage = Message extends infer Kind
     ? Omit<Kind, 'version'>
     : never
   : never
-
-/**
- * Up to 1.9.12 a local NAT request names the service in the message and the public port in the NAT field; since 2.0 it
- * is the other way round. Nothing but the version tells the two apart.
- */
-export function hasSwappedLocalNat(version: string): boolean {
-  return /^[01]\./.test(version)
-}
 
 /**
  * Reads what a packet asks for.
@@ -64,7 +57,8 @@ export function parseMessage(fields: MessageFields): Result<Message, InvalidFiel
   const nat = parseNat(fields.natAccess ?? '')
   if (!nat.ok) return nat
   if (fields.messageType === 5 || fields.messageType === 6) {
-    const swapped = hasSwappedLocalNat(fields.version)
+    // Up to 1.9.12 the message names the service and the NAT field the public port; since 2.0 it is the other way round.
+    const swapped = isPerlEra(fields.version)
     const [first, ...others] = ports.value
     if (first === undefined) return invalid('no port')
     return ok({
@@ -119,7 +113,7 @@ export function encodeMessage(message: OutgoingMessage, version: string): Messag
 
 function localNatOnWire(message: Pick<LocalNatMessage, 'ports' | 'localPort'>, version: string) {
   const [first, ...others] = message.ports
-  if (!hasSwappedLocalNat(version) || first === undefined) return { ports: message.ports, natPort: message.localPort }
+  if (!isPerlEra(version) || first === undefined) return { ports: message.ports, natPort: message.localPort }
   return { ports: [{ protocol: first.protocol, port: message.localPort }, ...others], natPort: first.port }
 }
 

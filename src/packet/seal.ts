@@ -4,15 +4,13 @@ import { encodeText } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { macOf } from './authenticate.ts'
 import { encrypt, SALT_LENGTH } from './cipher.ts'
-import { type DigestType, encodedDigestLength } from './digest-type.ts'
+import type { DigestType } from './digest-type.ts'
 import { MIN_GPG_LENGTH, MIN_WIRE_LENGTH, WIRE_PREFIX } from './envelope.ts'
 import { encodeFields, type MessageFields, parseFields } from './fields.ts'
 import { exposeKey, sameKey } from './key.ts'
 import { encodeMessage, type OutgoingMessage, parseMessage } from './message-fields.ts'
 import type { PacketKeys } from './open.ts'
-
-/** What fwknop 2.6 says it speaks. */
-export const PROTOCOL_VERSION = '3.0.0'
+import { isPerlEra, PROTOCOL_VERSION, parseProtocolVersion } from './protocol-version.ts'
 
 export interface SealOptions {
   /** Of the digest inside the message: SHA-256 unless the server is very old. */
@@ -39,7 +37,7 @@ export function sealPacket(
   { digestType, salt, protocol = PROTOCOL_VERSION }: SealOptions,
 ): Result<string, SealFailure> {
   if (salt.length !== SALT_LENGTH) throw new RangeError(`a salt has ${SALT_LENGTH} bytes, not ${salt.length}`)
-  const old = /^[01]\./.test(protocol)
+  const old = isPerlEra(protocol)
   const wrong = wrongKeys(keys) ?? wrongProtocol(protocol) ?? (old ? beyond1912(keys, digestType) : undefined)
   if (wrong !== undefined) return wrong
 
@@ -60,9 +58,8 @@ function wrongKeys({ encryption, hmac }: PacketKeys) {
 }
 
 function wrongProtocol(protocol: string) {
-  return protocol.length > 8 || !/^[0-9]+\.[0-9]+(\.[0-9]+)?$/.test(protocol)
-    ? refuse('SPA_MESSAGE_INVALID', `“${protocol}” is not a protocol version, such as ${PROTOCOL_VERSION}`)
-    : undefined
+  const version = parseProtocolVersion(protocol)
+  return version.ok ? undefined : refuse('SPA_MESSAGE_INVALID', version.failure.detail)
 }
 
 /** What a server of 1.9.12 cannot read. */
@@ -104,11 +101,7 @@ function checkLength(encoded: string, tag: string, isCommand: boolean): Result<s
   if (counted >= MIN_GPG_LENGTH || (wire.length >= MIN_GPG_LENGTH && !isCommand))
     return refuse(
       'SPA_MESSAGE_INVALID',
-      `the packet would have ${wire.length} characters, and servers take ${MIN_GPG_LENGTH} and more for GnuPG's: ask for less at once, or use a shorter digest (${digestHint()})`,
+      `the packet would have ${wire.length} characters, and servers take ${MIN_GPG_LENGTH} and more for GnuPG's: ask for less at once, or use shorter digests`,
     )
   return ok(wire)
-}
-
-function digestHint(): string {
-  return `SHA-256 takes ${encodedDigestLength('sha256')} characters, SHA-512 ${encodedDigestLength('sha512')}`
 }
