@@ -1,0 +1,57 @@
+// dist/: the compiled package, as it would be published. Made anew when what it is made of has changed, beside the old
+// one and swapped in whole, so that nobody ever runs half a build and no file of an older source stays in it.
+import { createHash } from 'node:crypto'
+import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { clone, memory } from './clone.mjs'
+import { run } from './terminal.mjs'
+
+const dist = join(clone, 'dist')
+const stamp = join(memory, 'built')
+
+export function buildIsStale() {
+  try {
+    return !existsSync(dist) || readFileSync(stamp, 'utf8') !== fingerprint()
+  } catch {
+    return true
+  }
+}
+
+export async function build(node) {
+  const made = fingerprint()
+  const next = join(memory, 'dist')
+  const old = join(memory, 'dist-old')
+  for (const folder of [next, old]) rmSync(folder, { recursive: true, force: true })
+  const tsc = join(clone, 'node_modules', 'typescript', 'bin', 'tsc')
+  await run(node, [tsc, '-p', 'tsconfig.build.json', '--outDir', next], { cwd: clone })
+  const command = join(next, 'cli', 'ghostport.js')
+  if (existsSync(command)) chmodSync(command, 0o755)
+  if (existsSync(dist)) renameSync(dist, old)
+  renameSync(next, dist)
+  rmSync(old, { recursive: true, force: true })
+  writeFileSync(stamp, made)
+}
+
+function fingerprint() {
+  const hash = createHash('sha256')
+  const add = (file) =>
+    hash
+      .update(file)
+      .update('\0')
+      .update(readFileSync(join(clone, file)))
+      .update('\0')
+  for (const file of ['tsconfig.json', 'tsconfig.build.json', 'package.json', 'package-lock.json']) add(file)
+  const walk = (folder) => {
+    for (const entry of readdirSync(join(clone, folder), { withFileTypes: true }).sort(byName)) {
+      const path = `${folder}/${entry.name}`
+      if (entry.isDirectory()) walk(path)
+      else if (!path.endsWith('.test.ts')) add(path)
+    }
+  }
+  walk('src')
+  return hash.digest('hex')
+}
+
+function byName(a, b) {
+  return a.name < b.name ? -1 : 1
+}

@@ -1,0 +1,88 @@
+// The Debian packages that the story and the tests use. As root the missing ones are installed; anyone else is told which
+// they are. No service is started: a package that brings a daemon must not open a port on somebody's machine because they
+// wanted to see a demonstration of closed ones.
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { outputOf, run, say } from './terminal.mjs'
+
+/** What `npm start` uses. */
+export const storyPackages = [
+  'apache2-bin', // the web server, without the service that the package apache2 would add
+  'curl',
+  'iproute2',
+  'ndiff',
+  'nftables',
+  'nmap',
+  'openssh-client',
+  'openssh-server',
+  'tcpdump',
+  'util-linux',
+]
+
+/** What `npm test` uses besides. */
+export const testPackages = [
+  ...storyPackages,
+  'chromium',
+  'conntrack',
+  'fwknop-client',
+  'fwknop-server',
+  'gnupg',
+  'iptables',
+  'procps',
+  'socat',
+]
+
+/** Packages whose installation would start a daemon, with the name of its service. */
+const services = { 'openssh-server': 'ssh', 'fwknop-server': 'fwknop-server' }
+
+export const isRoot = process.getuid?.() === 0
+
+/** Which of `packages` are not installed; `undefined` on a system without dpkg. */
+export async function missingPackages(packages) {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders
+  const listed = await outputOf('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n', ...packages])
+  if (listed === undefined) return undefined
+  const installed = new Set()
+  for (const line of listed.split('\n')) {
+    const [name, status] = line.split(' ')
+    if (status === 'installed') installed.add(name)
+  }
+  return packages.filter((name) => !installed.has(name))
+}
+
+export async function installPackages(packages) {
+  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' }
+  // Another apt may be at work (unattended upgrades): wait for it rather than fail.
+  const apt = (...args) => run('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=300', ...args], { env: environment })
+  // The lists may name versions that the mirrors no longer have; a failure here need not be one of the install.
+  await apt('update').catch((error) => say(`set-up: ${error.message}; trying with the lists that are here`))
+  const started = packages.flatMap((name) => services[name] ?? [])
+  const allowServices = forbidServices(started)
+  try {
+    await apt('install', '-y', '--no-install-recommends', '-o', 'Dpkg::Use-Pty=0', ...packages)
+  } finally {
+    allowServices()
+  }
+  // Debian also enables what it would have started; at the next boot the daemon would come up after all.
+  if (started.length > 0 && existsSync('/run/systemd/system'))
+    await run('systemctl', ['--quiet', 'disable', ...started])
+}
+
+const policyFile = '/usr/sbin/policy-rc.d'
+const policyMark = '# made by the set-up of ghostport, for the length of one apt-get install'
+
+/** Debian asks this file before a maintainer script starts a service. Gives the function that takes it away again. */
+function forbidServices(names) {
+  // Somebody else's policy stands; one of ours is left over from a set-up that was killed, and holds no lock any more.
+  const standing = existsSync(policyFile) ? readFileSync(policyFile, 'utf8') : undefined
+  if (names.length === 0 || (standing !== undefined && !standing.includes(policyMark))) return () => {}
+  const pattern = names.flatMap((name) => [name, `${name}.service`, `${name}.socket`]).join('|')
+  writeFileSync(policyFile, `#!/bin/sh\n${policyMark}\ncase "$1" in ${pattern}) exit 101 ;; esac\nexit 0\n`, {
+    mode: 0o755,
+  })
+  const remove = () => rmSync(policyFile, { force: true })
+  process.once('exit', remove)
+  return () => {
+    process.removeListener('exit', remove)
+    remove()
+  }
+}

@@ -1,0 +1,45 @@
+// One set-up at a time. The lock is flock(1) held by a child that lives for as long as our end of its standard input is
+// open: the kernel frees it however we end, so there is no such thing as a stale lock, and nothing to guess about pids.
+import { spawn } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { say } from './terminal.mjs'
+
+/** Runs `task` while this process alone holds the lock at `path`, waiting for whoever has it. */
+export async function withLock(path, task) {
+  mkdirSync(dirname(path), { recursive: true })
+  const release = await acquire(path)
+  try {
+    return await task()
+  } finally {
+    release()
+  }
+}
+
+function acquire(path) {
+  return new Promise((resolve, reject) => {
+    // A group of its own: Ctrl-C must reach us, who then let go, and not take the lock away under our feet.
+    const holder = spawn('flock', [path, 'sh', '-c', 'echo held; exec cat'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      detached: true,
+    })
+    const waiting = setTimeout(() => say(`set-up: another one is under way (${path}); waiting for it`), 300)
+    holder.stdin.on('error', () => {})
+    holder.once('error', (error) => {
+      clearTimeout(waiting)
+      // util-linux is not everywhere (macOS). There the only price is that two set-ups at once may disturb each other.
+      if (error.code === 'ENOENT') resolve(() => {})
+      else reject(error)
+    })
+    holder.stdout.once('data', () => {
+      clearTimeout(waiting)
+      holder.unref()
+      holder.stdout.unref()
+      resolve(() => holder.stdin.end())
+    })
+    holder.once('exit', (status) => {
+      clearTimeout(waiting)
+      if (status !== 0) reject(new Error(`flock ${path} ended with status ${status}`))
+    })
+  })
+}

@@ -1,0 +1,48 @@
+// The npm packages of a folder, as its lockfile says and only so: integrity-checked, install scripts off.
+import { lstatSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { run, SetUpError } from './terminal.mjs'
+
+/**
+ * Whether `node_modules` in `folder` is what the lockfile asks for. npm writes `node_modules/.package-lock.json` as the
+ * last act of an install, so that file tells both what is there and that the install was not cut short.
+ */
+export function isInstalled(folder) {
+  const installed = readPackages(join(folder, 'node_modules', '.package-lock.json'))
+  const wanted = readPackages(join(folder, 'package-lock.json'))
+  if (installed === undefined || wanted === undefined) return false
+  for (const [path, entry] of Object.entries(wanted)) {
+    if (path === '') continue
+    const found = installed[path]
+    // An optional package is absent where it is for another system.
+    if (found === undefined ? !entry.optional : !isSamePackage(found, entry)) return false
+  }
+  return Object.keys(installed).every((path) => wanted[path] !== undefined)
+}
+
+function isSamePackage(a, b) {
+  return a.version === b.version && a.integrity === b.integrity && a.link === b.link
+}
+
+function readPackages(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')).packages
+  } catch {
+    return undefined
+  }
+}
+
+/** `npm ci` in `folder`. */
+export async function install(folder) {
+  // npm would empty what a link points to, which is another clone's.
+  if (lstatSync(join(folder, 'node_modules'), { throwIfNoEntry: false })?.isSymbolicLink())
+    throw new SetUpError(
+      `${join(folder, 'node_modules')} is a link and does not match package-lock.json: renew it there`,
+    )
+  const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
+  // Run by npm, we use that very npm; it need not be on the PATH.
+  const npm = process.env.npm_execpath
+  const environment = { ...process.env, NODE_ENV: 'development' }
+  if (npm?.endsWith('.js')) await run(process.execPath, [npm, ...args], { cwd: folder, env: environment })
+  else await run('npm', args, { cwd: folder, env: environment })
+}

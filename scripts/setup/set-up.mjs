@@ -1,0 +1,56 @@
+// From a fresh clone to a clone that can run, with nothing but Node.js >= 18 and npm on the machine. Says what it will do
+// before it does it, does only what is missing, and is silent (and quick) where that is nothing. Plain JavaScript without
+// dependencies, since it runs before there are any, on whatever Node.js the machine has.
+import { join } from 'node:path'
+import { build, buildIsStale } from './build.mjs'
+import { clone, memory } from './clone.mjs'
+import { installPackages, isRoot, missingPackages } from './debian.mjs'
+import { withLock } from './lock.mjs'
+import { install, isInstalled } from './npm.mjs'
+import { say } from './terminal.mjs'
+import { installToolchain, nodeBinary, toolchainIsMissing } from './toolchain.mjs'
+
+// Two clones share one dpkg. Only root installs, and only root may write here.
+const APT_LOCK = '/run/ghostport-set-up.lock'
+
+/**
+ * @param {{ packages: readonly string[] }} needs the Debian packages to have
+ * @returns {Promise<{ node: string, missing: readonly string[] }>} the Node.js to go on with, and what is still missing
+ */
+export async function setUp({ packages }) {
+  const missing = await missingPackages(packages)
+  announce(missing)
+  if (isRoot && missing !== undefined && missing.length > 0) {
+    // Looked at again under the lock: the set-up that we waited for may have installed them.
+    await withLock(APT_LOCK, async () => {
+      const now = await missingPackages(packages)
+      if (now.length > 0) await installPackages(now)
+    })
+  }
+  const node = await setUpClone()
+  return { node, missing: isRoot ? ((await missingPackages(missing ?? [])) ?? []) : (missing ?? []) }
+}
+
+/** The part that is this clone's own: Node.js, npm packages, dist/. */
+export async function setUpClone() {
+  if (!toolchainIsMissing() && isInstalled(clone) && !buildIsStale()) return nodeBinary()
+  return withLock(join(memory, 'lock'), async () => {
+    if (toolchainIsMissing()) await installToolchain()
+    if (!isInstalled(clone)) await install(clone)
+    const node = nodeBinary()
+    if (buildIsStale()) await build(node)
+    return node
+  })
+}
+
+function announce(missing) {
+  const plan = []
+  if (missing === undefined) say('set-up: this is not a Debian system; the programs that are missing will be left out')
+  else if (missing.length > 0 && isRoot)
+    plan.push(`install the Debian packages ${missing.join(', ')} (starting no service)`)
+  else if (missing.length > 0) say(`set-up: not root, so going on without the Debian packages ${missing.join(', ')}`)
+  if (toolchainIsMissing()) plan.push(`install Node.js for this clone, since the machine's is ${process.versions.node}`)
+  if (!isInstalled(clone)) plan.push('install the npm packages of package-lock.json, without running their scripts')
+  if (buildIsStale()) plan.push('compile src/ into dist/')
+  if (plan.length > 0) say(`set-up will\n${plan.map((step) => `  - ${step}`).join('\n')}`)
+}

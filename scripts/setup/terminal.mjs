@@ -1,0 +1,40 @@
+// What the set-up says, and how it runs the programs that it needs.
+import { spawn } from 'node:child_process'
+
+export function say(line) {
+  process.stdout.write(`${line}\n`)
+}
+
+/** A set-up step that cannot be done. Its message is meant for the person at the terminal; no stack is shown. */
+export class SetUpError extends Error {}
+
+/** Runs `command` with its output on this terminal. Rejects with what was run and how it ended. */
+export function run(command, args, options = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'], ...options })
+    child.once('error', (error) => reject(new SetUpError(`${command} cannot be run: ${error.message}`)))
+    child.once('close', (status, signal) => {
+      if (status === 0) resolve()
+      else reject(new SetUpError(`${[command, ...args].join(' ')} ended with ${signal ?? `status ${status}`}`))
+    })
+  })
+}
+
+/** Runs `command` and gives what it printed, whatever its exit status; `undefined` where there is no such program. */
+export function outputOf(command, args) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+    let text = ''
+    child.stdout.setEncoding('utf8').on('data', (chunk) => {
+      text += chunk
+    })
+    child.once('error', (error) => (error.code === 'ENOENT' ? resolve(undefined) : reject(error)))
+    child.once('close', () => resolve(text))
+  })
+}
+
+/** How a script ends when its set-up could not be done. */
+export function reportAndExit(error) {
+  say(`set-up failed: ${error instanceof SetUpError ? error.message : error.stack}`)
+  process.exit(1)
+}
