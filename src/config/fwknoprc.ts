@@ -1,0 +1,142 @@
+/**
+ * `.fwknoprc`, in fwknop's grammar: stanzas under `[name]`, in each line a setting and its value, comments from `#` or `;`.
+ * `[default]` counts for every knock, a named stanza over it. As in fwknop, only the stanzas that are used are judged, so
+ * that one which needs GnuPG does not stand in the way of the others.
+ *
+ * Stricter than fwknop, so that nothing stands there without effect: a line before the first stanza, words after a value, a
+ * setting given twice and a stanza given twice are refused; fwknop passes over each.
+ */
+import { type Failure, ok, type Result, refuse, type SourceLocation } from '../result.ts'
+import {
+  type ClientSettings,
+  clientSettings,
+  isClientSetting,
+  readClientSetting,
+  type SettingFailure,
+  secretSettings,
+} from './client-settings.ts'
+import { nearest } from './nearest.ts'
+
+export interface RcFile {
+  /** The names as written, `[default]` left out. */
+  readonly stanzas: readonly string[]
+  /** Whether any stanza holds a secret: then nobody but its owner may read the file. */
+  readonly holdsKeys: boolean
+  /**
+   * What counts for a knock: `[default]`, and over it the stanza of this name (in any case).
+   * @returns the settings, or why a line of them cannot be understood: `CONFIG_MISSING_KEY` for a stanza that is not there.
+   */
+  settings(stanza?: string): Result<ClientSettings, RcFailure>
+}
+
+export type RcFailure =
+  | Failure<'CONFIG_SYNTAX' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_CONFLICT' | 'CONFIG_MISSING_KEY'>
+  | SettingFailure
+
+interface Line {
+  readonly text: string
+  readonly at: SourceLocation
+}
+interface Stanza extends Line {
+  readonly name: string
+  readonly lines: readonly Line[]
+}
+
+/**
+ * @param file its name, for messages.
+ * @returns the file, or `CONFIG_SYNTAX` for a line that belongs to no stanza.
+ */
+export function parseFwknoprc(file: string, text: string): Result<RcFile, Failure<'CONFIG_SYNTAX'>> {
+  const stanzas: (Stanza & { lines: Line[] })[] = []
+  for (const [i, raw] of text.split(/\r?\n/).entries()) {
+    const line = { text: raw.trim(), at: { file, line: i + 1 } }
+    if (line.text === '' || /^[#;]/.test(line.text)) continue
+    const header = /^\[\s*([^\]]*?)\s*\]/.exec(line.text)
+    if (header !== null) stanzas.push({ ...line, name: header[1] ?? '', lines: [] })
+    else if (stanzas.length > 0) stanzas[stanzas.length - 1]?.lines.push(line)
+    else return refuse('CONFIG_SYNTAX', 'this stands before the first stanza', { at: line.at, suggestion: '[default]' })
+  }
+
+  const named = (name: string): Stanza[] => stanzas.filter((it) => it.name.toLowerCase() === name.toLowerCase())
+  return ok({
+    stanzas: stanzas.map(({ name }) => name).filter((name) => name.toLowerCase() !== 'default'),
+    holdsKeys: stanzas.some(({ lines }) => lines.some((line) => secretSettings.has(words(line).name))),
+    settings(stanza) {
+      const base = readStanza(named('default'))
+      if (!base.ok || stanza === undefined) return base
+      const found = named(stanza)
+      if (found.length === 0) {
+        const suggestion = nearest(stanza, [...new Set(stanzas.map(({ name }) => name))])
+        const more = suggestion === undefined ? {} : { suggestion }
+        return refuse('CONFIG_MISSING_KEY', `${file} has no stanza [${stanza}]`, more)
+      }
+      const over = readStanza(found)
+      return over.ok ? ok({ ...base.value, ...over.value }) : over
+    },
+  })
+}
+
+function readStanza([stanza, again]: readonly Stanza[]): Result<ClientSettings, RcFailure> {
+  if (stanza === undefined) return ok({})
+  if (again !== undefined)
+    return refuse('CONFIG_CONFLICT', `[${again.name}] begins in line ${stanza.at.line} already`, { at: again.at })
+  if (stanza.name === '' || stanza.text.replace(/^\[[^\]]*\]/, '').replace(/^\s*[#;].*/, '') !== '')
+    return refuse('CONFIG_SYNTAX', `“${stanza.text}” is not a stanza’s name in brackets`, { at: stanza.at })
+
+  let settings: ClientSettings = {}
+  const settledIn = new Map<string, number>()
+  for (const line of stanza.lines) {
+    const read = readLine(line)
+    if (!read.ok) return read
+    // By what is settled and not by name: KEY, KEY_BASE64 and KEY_FILE are three ways to say one thing.
+    for (const [what, value] of Object.entries(read.value)) {
+      const before = settledIn.get(what)
+      if (before !== undefined && value !== settings[what as keyof ClientSettings])
+        return refuse('CONFIG_CONFLICT', `${words(line).name} says otherwise than line ${before}`, { at: line.at })
+      settledIn.set(what, line.at.line)
+    }
+    settings = { ...settings, ...read.value }
+  }
+  return ok(settings)
+}
+
+function readLine(line: Line): Result<ClientSettings, RcFailure> {
+  const { text, at } = line
+  if (text.startsWith('['))
+    return refuse('CONFIG_SYNTAX', 'a stanza’s name wants a closing bracket', { at, suggestion: `${text}]` })
+  const { name, value, rest } = words(line)
+  // Only the letters before the first other sign are shown: past it, a key may follow.
+  const shown = /^[A-Za-z0-9_]*/.exec(name)?.[0] ?? ''
+  if (shown !== name || shown === '') {
+    const suggestion = isClientSetting(shown) ? { at, suggestion: `${shown} …` } : { at }
+    return refuse('CONFIG_SYNTAX', 'a line is the name of a setting, a blank, and its value', suggestion)
+  }
+  if (!isClientSetting(name)) {
+    // fwknop's own template names CLIENT_TIMEOUT, which fwknop does not know.
+    const meant = name === 'CLIENT_TIMEOUT' ? 'FW_TIMEOUT' : nearest(name, Object.keys(clientSettings))
+    const more = meant === undefined ? { at } : { at, suggestion: meant }
+    return refuse('CONFIG_UNKNOWN_KEY', `there is no setting ${name}`, more)
+  }
+  if (value === '') return refuse('CONFIG_SYNTAX', `${name} has no value`, { at })
+  if (rest !== '') {
+    // What follows a raw key is its end, cut off by fwknop without a word.
+    if (name === 'KEY' || name === 'HMAC_KEY')
+      return refuse('CONFIG_SYNTAX', `${name} ends at a blank, “#” or “;”, and more follows`, {
+        at,
+        suggestion: `${name}_BASE64`,
+      })
+    return refuse('CONFIG_SYNTAX', `something follows the value of ${name}`, { at })
+  }
+  const read = readClientSetting(name, value)
+  if (read.ok) return read
+  return { ok: false, failure: { ...read.failure, detail: `${name}: ${read.failure.detail}`, at } }
+}
+
+/**
+ * The name without a colon; the value, up to a blank, `;` or `#`; and what follows it that is no comment. A comment begins
+ * after a blank, so that a `#` in the middle of a key is seen.
+ */
+function words({ text }: Line): { readonly name: string; readonly value: string; readonly rest: string } {
+  const [name = '', value = '', rest = ''] = /^(\S+)\s*([^\s;#]*)(.*)$/.exec(text)?.slice(1) ?? []
+  return { name: name.replace(/:$/, ''), value, rest: rest.replace(/^;?\s*$|^;?\s+[#;].*$/, '') }
+}
