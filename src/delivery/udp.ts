@@ -1,0 +1,72 @@
+/** Delivery by UDP, over IPv4 and IPv6: one datagram for a packet (docs/WIRE.md § 11). */
+import { createSocket, type Socket } from 'node:dgram'
+import { familyOf, type IpAddress, parseAddress } from '../packet/address.ts'
+import { ok, refuse } from '../result.ts'
+import type { Port } from '../units.ts'
+import type { Delivery, Departure, OutgoingPacket } from './delivery.ts'
+
+/** @param options.sourcePort to send from; chosen by the system where absent. */
+export function udpDelivery(options: { readonly sourcePort?: Port } = {}): Delivery {
+  return {
+    async send(packet) {
+      const family = familyOf(packet.address)
+      const socket = createSocket({
+        type: family === 4 ? 'udp4' : 'udp6',
+        // Addresses are never looked up: the default would load the resolver for each.
+        lookup: (address, _options, callback) => callback(null, address, family),
+      })
+      try {
+        return ok(await sendOn(socket, packet, options.sourcePort))
+      } catch (error) {
+        return refuse('SEND_FAILED', explain(error, packet, options.sourcePort))
+      } finally {
+        socket.close()
+      }
+    },
+  }
+}
+
+function sendOn(socket: Socket, packet: OutgoingPacket, sourcePort: Port | undefined): Promise<Departure> {
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject)
+    const connected = (): void => {
+      const localAddress = ownAddress(socket)
+      socket.send(packet.text, (error) => {
+        if (error) reject(error)
+        else resolve({ localAddress, at: performance.now() })
+      })
+    }
+    // Connected, so that the system tells which address it sends from, and that there is no route before and not after.
+    const connect = (): void => socket.connect(packet.port, packet.address, connected)
+    if (sourcePort === undefined) connect()
+    else socket.bind(sourcePort, connect)
+  })
+}
+
+function ownAddress(socket: Socket): IpAddress {
+  const own = parseAddress(socket.address().address.replace(/%.*$/, ''))
+  if (!own.ok) throw new Error(own.failure.detail)
+  return own.value
+}
+
+function explain(error: unknown, { address, port }: OutgoingPacket, sourcePort: Port | undefined): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+  const target = `${address} port ${port}/udp`
+  switch (code) {
+    case 'ENETUNREACH':
+    case 'EADDRNOTAVAIL':
+      return `${target}: this host has no IPv${familyOf(address)} route there (${code})`
+    case 'EHOSTUNREACH':
+      return `${target}: the host is not reachable (${code})`
+    case 'EPERM':
+      return `${target}: this host’s own firewall does not let the packet out (${code})`
+    case 'EACCES':
+      return sourcePort !== undefined && sourcePort < 1024
+        ? `${target}: source port ${sourcePort} needs privilege (${code})`
+        : `${target}: not allowed (${code})`
+    case 'EADDRINUSE':
+      return `${target}: source port ${sourcePort ?? '?'} is in use (${code})`
+    default:
+      return `${target}: ${code}`
+  }
+}
