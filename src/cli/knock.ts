@@ -1,7 +1,111 @@
-/** `ghostport knock`: not in this build. */
-import { refuse } from '../result.ts'
+/** `ghostport knock`: ask a server to open a port. */
+import { type SentKnock, sealKnock, sendKnock } from '../client/knock.ts'
+import { type Failure, ok } from '../result.ts'
+import { failureJson, knockJson } from './knock-json.ts'
+import { knockOptions } from './knock-options.ts'
+import { type PlannedKnock, planKnock } from './knock-plan.ts'
+import { departures, fieldReport, testReport } from './knock-report.ts'
+import { parseCommandLine } from './options.ts'
 import type { Terminal } from './terminal.ts'
+import { doorFor, firstDeparture, parseWait, roundMilliseconds, type WaitPlan, waitOptions } from './wait-options.ts'
 
-export async function run(_argv: readonly string[], terminal: Terminal): Promise<number> {
-  return terminal.fail(refuse('CLI_USAGE', 'the knockr is not part of this build').failure)
+const options = {
+  ...knockOptions,
+  test: { short: 'T', help: 'show the packet and send nothing' },
+  wait: { help: 'after the knock, try the port until it opens, and say how long that took' },
+  ...waitOptions,
+  json: { help: 'one JSON object on standard output, also for a failure (docs/CLIENT.md)' },
+} as const
+
+export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const parsed = parseCommandLine(options, { names: [] }, argv)
+  if (!parsed.ok) return terminal.fail(parsed.failure)
+  const given = parsed.value.options
+  if (given.help > 0) return showHelp(terminal)
+
+  const fail = (failure: Failure): number => {
+    if (given.json > 0) terminal.print(JSON.stringify(failureJson(failure)))
+    return terminal.fail(failure)
+  }
+  const wish = parseWait(given)
+  if (!wish.ok) return fail(wish.failure)
+  const planned = await planKnock(given, terminal)
+  if (!planned.ok) return fail(planned.failure)
+  const { plan, world } = planned.value
+  const door = given.wait > 0 ? doorFor(planned.value, wish.value) : ok(undefined)
+  if (!door.ok) return fail(door.failure)
+
+  const sealed = await sealKnock(plan, world)
+  if (!sealed.ok) return fail(sealed.failure)
+  if (plan.keys.hmac === undefined)
+    terminal.note('ghostport: no HMAC key: whoever records the packet can try to alter it')
+  if (given.test > 0) {
+    if (given.json > 0) terminal.print(JSON.stringify(knockJson(plan, sealed.value)))
+    else for (const line of testReport(plan, sealed.value, terminal.style)) terminal.print(line)
+    return 0
+  }
+
+  if (planned.value.settings.verbose === true) for (const line of fieldReport(plan, sealed.value)) terminal.note(line)
+
+  const sent = await sendKnock(sealed.value, world.delivery)
+  if (!sent.ok) return fail(sent.failure)
+  if (given.json === 0) for (const line of departures(plan, sent.value)) terminal.print(line)
+  if (door.value === undefined) {
+    if (given.json > 0) terminal.print(JSON.stringify(knockJson(plan, sent.value)))
+    return 0
+  }
+  return awaitDoor(planned.value, sent.value, door.value, given.json > 0, terminal)
+}
+
+async function showHelp(terminal: Terminal): Promise<number> {
+  const { commandHelp } = await import('./help.ts')
+  const about = [
+    'Sends one packet that asks a server to open a port: to every address of the host, each time another packet. Nothing',
+    'comes back, whether the server opens or not; --wait finds out. Settings come from [default] and, with -n, from a stanza',
+    'of ~/.fwknoprc (fwknop’s file), and flags count for more. Keys that are in neither are asked for.',
+  ]
+  const after = [
+    'ghostport knock -n myserver --wait             all from the rc file',
+    'ghostport knock -A tcp/22 -s -D host.example   open ssh for the address this arrives from',
+    'ghostport knock -A tcp/22 -s -D host.example --nat-local --nat-port 80   ssh, behind the web server’s port',
+  ]
+  terminal.print(commandHelp({ usage: 'ghostport knock [options]', about, table: options, after }, terminal.style))
+  return 0
+}
+
+async function awaitDoor(
+  { plan, world }: PlannedKnock,
+  sent: readonly SentKnock[],
+  wait: WaitPlan,
+  json: boolean,
+  terminal: Terminal,
+): Promise<number> {
+  const { waitForDoor } = await import('../client/wait.ts')
+  const door = { addresses: sent.map(({ address }) => address), port: wait.port, sign: wait.sign }
+  const outcome = await waitForDoor(door, firstDeparture(sent), wait.limit)
+  if (outcome.open) {
+    outcome.socket.destroy()
+    if (json) terminal.print(JSON.stringify(knockJson(plan, sent, { ...outcome, port: wait.port })))
+    else {
+      const { good } = terminal.style
+      terminal.print(
+        `${good('open')} after ${roundMilliseconds(outcome.after)} ms: ${outcome.address} port ${wait.port}`,
+      )
+    }
+    return 0
+  }
+  const { explainShutDoor } = await import('../client/explain.ts')
+  const now = world.clock.now()
+  const { failure, causes } = explainShutDoor({
+    door,
+    seen: outcome,
+    limit: wait.limit,
+    request: plan.request,
+    sent,
+    now,
+  })
+  if (json) terminal.print(JSON.stringify({ ...failureJson(failure), causes, packets: knockJson(plan, sent).packets }))
+  const status = terminal.fail(failure)
+  for (const cause of causes) terminal.note(`  - ${cause}`)
+  return status
 }

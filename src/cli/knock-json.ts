@@ -1,0 +1,72 @@
+/** The JSON of `--json` (docs/CLIENT.md): fields are added, never renamed or given another meaning. */
+import type { KnockPlan, SealedKnock, SentKnock } from '../client/knock.ts'
+import type { Request } from '../client/request.ts'
+import { failureKinds } from '../failure-codes.ts'
+import type { IpAddress } from '../packet/address.ts'
+import { isHostName } from '../packet/nat-target.ts'
+import type { Failure } from '../result.ts'
+import type { Milliseconds, Port } from '../units.ts'
+
+/** A command that failed. */
+export function failureJson({ code, detail, at, suggestion }: Failure) {
+  return {
+    ok: false,
+    error: {
+      code,
+      exit: failureKinds[code].exit,
+      detail,
+      file: at?.file ?? null,
+      line: at?.line ?? null,
+      suggestion: suggestion ?? null,
+    },
+  }
+}
+
+/** A knock that was made, and, unless it was a test, sent. */
+export function knockJson(
+  { request, server }: KnockPlan,
+  packets: readonly (SealedKnock | SentKnock)[],
+  opened?: { readonly address: IpAddress; readonly port: Port; readonly after: Milliseconds },
+) {
+  return {
+    ok: true,
+    server,
+    request: requestJson(request),
+    packets: packets.map(packetJson),
+    open:
+      opened === undefined
+        ? null
+        : { address: opened.address, port: opened.port, milliseconds: Math.round(opened.after * 10) / 10 },
+  }
+}
+
+function requestJson(request: Request) {
+  const command = request.kind === 'command'
+  const nat = request.kind === 'natAccess' ? request.target : undefined
+  return {
+    kind: request.kind,
+    source: request.source,
+    username: request.username,
+    ports: command ? [] : request.ports.map(({ protocol, port }) => `${protocol}/${port}`),
+    timeout: command ? null : (request.timeout ?? null),
+    command: command ? request.command : null,
+    target: nat === undefined ? null : { host: isHostName(nat.host) ? nat.host.name : nat.host, port: nat.port },
+    local_port: request.kind === 'localNatAccess' ? request.localPort : null,
+  }
+}
+
+function packetJson(packet: SealedKnock | SentKnock) {
+  const { address, port, message, text } = packet
+  const departure = 'departure' in packet ? packet.departure : undefined
+  return {
+    address,
+    port,
+    characters: text.length,
+    timestamp: message.timestamp,
+    sent: departure?.ok === true,
+    local_address: departure?.ok === true ? departure.value.localAddress : null,
+    error: departure?.ok === false ? departure.failure.detail : null,
+    // A packet that was sent can be used once by whoever reads it first: it is shown only where it was not.
+    packet: departure === undefined ? text : null,
+  }
+}

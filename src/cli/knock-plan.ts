@@ -1,0 +1,132 @@
+/** From the command line, the rc file and the keys to a plan: what `knock`, `ssh` and `proxy` do alike. */
+import { randomBytes } from 'node:crypto'
+import { readSync } from 'node:fs'
+import { homedir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { type AskSecret, loadKeys } from '../client/keys.ts'
+import { type KnockPlan, type KnockWorld, readUint16 } from '../client/knock.ts'
+import { readOwnFile, refuseExposed, refuseMissing } from '../client/private-file.ts'
+import { buildRequest } from '../client/request.ts'
+import { systemResolve } from '../client/resolve.ts'
+import { systemClock } from '../clock.ts'
+import type { ClientSettings } from '../config/client-settings.ts'
+import { parseFwknoprc, type RcFile } from '../config/fwknoprc.ts'
+import { udpDelivery } from '../delivery/udp.ts'
+import type { Username } from '../packet/message.ts'
+import { parseUsername } from '../packet/username.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { type KnockOptionValues, settingsFromOptions } from './knock-options.ts'
+import type { Terminal } from './terminal.ts'
+
+/** What `ssh` and `proxy` know besides the flags. */
+export interface Hints {
+  /** Where no `-n` is given: the stanza of this name, if there is one. */
+  readonly stanza?: string
+  /** What counts where neither flags nor rc file say otherwise. */
+  readonly fallback?: ClientSettings
+}
+
+export interface PlannedKnock {
+  readonly plan: KnockPlan
+  readonly settings: ClientSettings
+  readonly world: KnockWorld
+}
+
+/** @returns all that a knock needs, or the first thing that is wrong or missing. */
+export async function planKnock(
+  given: KnockOptionValues,
+  terminal: Terminal,
+  hints: Hints = {},
+): Promise<Result<PlannedKnock, Failure>> {
+  const flags = settingsFromOptions(given)
+  if (!flags.ok) return flags
+  const rc = rcSettings(given, hints.stanza)
+  if (!rc.ok) return rc
+  const settings = { ...hints.fallback, ...rc.value, ...flags.value }
+
+  const { server } = settings
+  if (server === undefined) return refuse('CLI_USAGE', 'say where the packet goes: -D HOST')
+  const command = given['server-cmd']
+  const request = buildRequest(settings, {
+    username: ownName(),
+    random: readUint16(randomBytes(2)),
+    ...(command === undefined ? {} : { command }),
+  })
+  if (!request.ok) return request
+  const ask = secretsFrom(given, terminal)
+  if (!ask.ok) return ask
+  const keys = await loadKeys(settings, server, ask.value)
+  if (!keys.ok) return keys
+
+  const { sourcePort } = settings
+  const world = {
+    resolve: systemResolve,
+    delivery: udpDelivery(sourcePort === undefined ? {} : { sourcePort }),
+    clock: systemClock,
+    randomBytes,
+  }
+  return ok({ plan: { request: request.value, keys: keys.value, server, settings }, settings, world })
+}
+
+function rcSettings(given: KnockOptionValues, hint: string | undefined): Result<ClientSettings, Failure> {
+  const stanza = given['named-config']
+  const rc = readRc(given)
+  if (!rc.ok) return rc
+  if (rc.value === undefined)
+    return stanza === undefined ? ok({}) : refuse('CONFIG_MISSING_KEY', `there is no rc file to take [${stanza}] from`)
+  const file = rc.value
+  if (stanza !== undefined) return file.settings(stanza)
+  const hinted = file.stanzas.find((name) => name.toLowerCase() === hint?.toLowerCase())
+  return file.settings(hinted)
+}
+
+function readRc(given: KnockOptionValues): Result<RcFile | undefined, Failure> {
+  if (given['no-rc-file'] > 0) return ok(undefined)
+  const path = given['rc-file'] ?? join(homedir(), '.fwknoprc')
+  const read = readOwnFile(path)
+  if (!read.ok) return read
+  // fwknop makes a file of comments here; a command that only sends should leave nothing behind.
+  if (read.value === undefined) return given['rc-file'] === undefined ? ok(undefined) : refuseMissing(path)
+  const rc = parseFwknoprc(path, read.value.text)
+  return rc.ok && rc.value.holdsKeys && read.value.readableByOthers ? refuseExposed(path) : rc
+}
+
+/** As fwknop looks for it: SPOOF_USER, LOGNAME, the user database, USER. */
+function ownName(): Result<Username, Failure> {
+  const { SPOOF_USER, LOGNAME, USER } = process.env
+  const named = SPOOF_USER || LOGNAME
+  if (named) return parseUsername(named)
+  try {
+    return parseUsername(userInfo().username)
+  } catch {
+    return parseUsername(USER || 'NO_USER') // a uid that the user database does not know
+  }
+}
+
+/** Where missing keys come from: `--stdin`, `--fd`, or else the user. */
+function secretsFrom(given: KnockOptionValues, terminal: Terminal): Result<AskSecret, Failure> {
+  if (given.stdin === 0 && given.fd === undefined) return ok(terminal.askSecret)
+  const descriptor = given.stdin > 0 ? 0 : Number(/^[0-9]{1,5}$/.exec(given.fd ?? '')?.[0] ?? Number.NaN)
+  if (Number.isNaN(descriptor)) return refuse('VALUE_INVALID', `--fd: “${given.fd}” is not a descriptor’s number`)
+  return ok(async (what) => {
+    try {
+      const line = readLine(descriptor)
+      return line.length > 0 ? ok(line) : refuse('KEY_MISSING', `${what}: descriptor ${descriptor} has no line for it`)
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+      return refuse('KEY_MISSING', `${what}: descriptor ${descriptor} cannot be read (${code})`)
+    }
+  })
+}
+
+/** Longer than any key may be. */
+const MAX_LINE = 1024
+
+/** Byte by byte, so that nothing past the line is taken from whoever reads the descriptor next. @throws the system's error. */
+function readLine(descriptor: number): Uint8Array {
+  const typed: number[] = []
+  const byte = new Uint8Array(1)
+  while (typed.length <= MAX_LINE && readSync(descriptor, byte) === 1 && byte[0] !== 0x0a) typed.push(byte[0] ?? 0)
+  if (typed.at(-1) === 0x0d) typed.pop()
+  return Uint8Array.from(typed)
+}

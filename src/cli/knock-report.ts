@@ -1,0 +1,64 @@
+/** What `ghostport knock` tells a person: what was asked for, where it went, and, with `-T`, all but the keys. */
+import type { KnockPlan, SealedKnock, SentKnock } from '../client/knock.ts'
+import type { Request } from '../client/request.ts'
+import { isHostName } from '../packet/nat-target.ts'
+import { formatProtocolPorts } from '../packet/protocol-port.ts'
+import type { Style } from './terminal.ts'
+
+/** `tcp/80 → 10.0.0.5:22 for 203.0.113.7, 30 s`. */
+export function describeRequest(request: Request): string {
+  const whom = request.source === 'packet-source' ? 'the address it arrives from' : request.source
+  if (request.kind === 'command') return `command “${request.command}” for ${whom}`
+  const time = request.timeout === undefined ? '' : `, ${request.timeout} s`
+  return `${formatProtocolPorts(request.ports)}${describeTarget(request)} for ${whom}${time}`
+}
+
+function describeTarget(request: Request): string {
+  if (request.kind === 'natAccess') {
+    const { host, port } = request.target
+    const name = isHostName(host) ? host.name : host
+    return ` → ${name.includes(':') ? `[${name}]` : name}:${port}`
+  }
+  return request.kind === 'localNatAccess' ? ` → its own port ${request.localPort}` : ''
+}
+
+/** A line for each packet: sent, or why not. */
+export function departures({ request }: KnockPlan, sent: readonly SentKnock[]): readonly string[] {
+  return sent.map(({ address, port, departure }) =>
+    departure.ok
+      ? `sent to ${address} port ${port}/udp: ${describeRequest(request)}`
+      : `not sent to ${departure.failure.detail}`,
+  )
+}
+
+/** What `-T` shows, the packets themselves among it. */
+export function testReport(plan: KnockPlan, sealed: readonly SealedKnock[], style: Style): readonly string[] {
+  const texts = sealed.flatMap(({ text }) => ['', text])
+  return [...fieldReport(plan, sealed), ...texts, '', style.bold('Nothing was sent.')]
+}
+
+/** What `-v` shows: all that the packets say. A key shows as `[secret]`. */
+export function fieldReport(
+  { request, keys, settings, server }: KnockPlan,
+  sealed: readonly SealedKnock[],
+): readonly string[] {
+  const row = (name: string, value: string): string => `${name.padEnd(16)}${value}`
+  const { hmac, encryption } = keys
+  const common = [
+    row('server', server),
+    row('asks for', describeRequest(request)),
+    row('user name', request.username),
+    row('encryption', `${encryption.mode}, key ${encryption.key}`),
+    row('HMAC', hmac === undefined ? 'none' : `${hmac.type}, key ${hmac.key}`),
+    row('digest', settings.digestType ?? 'sha256'),
+  ]
+  const each = sealed.flatMap(({ address, port, message, text }) => [
+    '',
+    row('for', `${address} port ${port}/udp`),
+    row('random', message.random),
+    row('time', `${message.timestamp} (${new Date(message.timestamp * 1000).toISOString()})`),
+    ...(message.kind === 'localNatAccess' ? [row('NAT field', `${message.host},${message.localPort}`)] : []),
+    row('characters', String(text.length)),
+  ])
+  return [...common, ...each]
+}

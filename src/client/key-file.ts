@@ -1,0 +1,48 @@
+/**
+ * Key files (`-G`, `--get-hmac-key`): a line `SERVER: KEY` for each server, as fwknop reads them. What `ghostport keygen`
+ * or `fwknop --key-gen` writes is understood as well: there, a line names its key and counts for any server.
+ */
+
+import { EncryptionKey, HmacKey } from '../packet/key.ts'
+import { parseKeyBase64, parseKeyText } from '../packet/key-text.ts'
+import type { Failure } from '../result.ts'
+import { type Result, refuse } from '../result.ts'
+
+const kinds = {
+  encryption: { make: EncryptionKey, text: 'KEY', base64: 'KEY_BASE64' },
+  hmac: { make: HmacKey, text: 'HMAC_KEY', base64: 'HMAC_KEY_BASE64' },
+} as const
+
+type KeyFileFailure = Failure<'CONFIG_SYNTAX' | 'KEY_MISSING' | 'KEY_INVALID'>
+
+/** @param server as the user named it. */
+export function findEncryptionKey(file: string, text: string, server: string): Result<EncryptionKey, KeyFileFailure> {
+  return find(file, text, server, kinds.encryption)
+}
+
+/** @param server as the user named it. */
+export function findHmacKey(file: string, text: string, server: string): Result<HmacKey, KeyFileFailure> {
+  return find(file, text, server, kinds.hmac)
+}
+
+interface Kind<Key> {
+  readonly make: { fromBytes(bytes: Uint8Array): Result<Key, Failure<'KEY_INVALID'>> }
+  readonly text: string
+  readonly base64: string
+}
+
+function find<Key>(file: string, text: string, server: string, kind: Kind<Key>): Result<Key, KeyFileFailure> {
+  for (const [i, raw] of text.split(/\r?\n/).entries()) {
+    const line = raw.trim()
+    if (line === '' || /^[#;]/.test(line)) continue
+    const at = { file, line: i + 1 }
+    const { name, value } = /^(?<name>\S+?)(?::\s*|\s+)(?<value>\S+)$/.exec(line)?.groups ?? {}
+    // Nothing of the line is shown: any word of it may be the key.
+    if (name === undefined || value === undefined) return refuse('CONFIG_SYNTAX', 'a line is “SERVER: KEY”', { at })
+    const base64 = name === kind.base64
+    if (!base64 && name !== kind.text && name.toLowerCase() !== server.toLowerCase()) continue
+    const key = base64 ? parseKeyBase64(kind.make, value) : parseKeyText(kind.make, value)
+    return key.ok ? key : { ok: false, failure: { ...key.failure, at } }
+  }
+  return refuse('KEY_MISSING', `${file} has no key for ${server}`)
+}

@@ -1,0 +1,63 @@
+/** The keys of a knock, from wherever they are: settings, a key file, or the user, asked without echo. */
+import type { ClientSettings } from '../config/client-settings.ts'
+import type { DigestType } from '../packet/digest-type.ts'
+import type { EncryptionMode } from '../packet/encryption-mode.ts'
+import { EncryptionKey, HmacKey } from '../packet/key.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { findEncryptionKey, findHmacKey } from './key-file.ts'
+import { readSecretFile } from './private-file.ts'
+
+export interface Keys {
+  readonly encryption: { readonly key: EncryptionKey; readonly mode: EncryptionMode }
+  /** Absent: the packet carries no HMAC. */
+  readonly hmac?: { readonly key: HmacKey; readonly type: DigestType }
+}
+
+/** Asks for a secret that no setting holds. @param what for the prompt: `Encryption key for HOST`. */
+export type AskSecret = (what: string) => Promise<Result<Uint8Array, Failure>>
+
+/**
+ * @param server as the user named it: key files are read by it.
+ * @returns the keys; the failure of a file, of a key, of asking; or `CONFIG_CONFLICT` for a mode that knows no HMAC.
+ */
+export async function loadKeys(
+  settings: ClientSettings,
+  server: string,
+  ask: AskSecret,
+): Promise<Result<Keys, Failure>> {
+  const mode = settings.encryptionMode ?? 'CBC'
+  // Who names a digest for the HMAC wants one, as in fwknop.
+  const wantsHmac = settings.hmacKey !== undefined || settings.useHmac === true || settings.hmacDigestType !== undefined
+  if (wantsHmac && mode === 'legacy')
+    return refuse('CONFIG_CONFLICT', 'mode legacy is that of fwknop before 2.5, which knew no HMAC: give no HMAC key')
+
+  const encryption = await find(
+    settings.encryptionKey,
+    server,
+    findEncryptionKey,
+    () => ask(`Encryption key for ${server}`),
+    EncryptionKey,
+  )
+  if (!encryption.ok) return encryption
+  const keys: Keys = { encryption: { key: encryption.value, mode } }
+  if (!wantsHmac) return ok(keys)
+
+  const hmac = await find(settings.hmacKey, server, findHmacKey, () => ask(`HMAC key for ${server}`), HmacKey)
+  return hmac.ok ? ok({ ...keys, hmac: { key: hmac.value, type: settings.hmacDigestType ?? 'sha256' } }) : hmac
+}
+
+async function find<Key>(
+  source: { readonly key: Key } | { readonly file: string } | undefined,
+  server: string,
+  findIn: (file: string, text: string, server: string) => Result<Key, Failure>,
+  ask: () => Promise<Result<Uint8Array, Failure>>,
+  make: { fromBytes(bytes: Uint8Array): Result<Key, Failure> },
+): Promise<Result<Key, Failure>> {
+  if (source === undefined) {
+    const typed = await ask()
+    return typed.ok ? make.fromBytes(typed.value) : typed
+  }
+  if ('key' in source) return ok(source.key)
+  const text = readSecretFile(source.file)
+  return text.ok ? findIn(source.file, text.value, server) : text
+}

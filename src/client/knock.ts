@@ -1,0 +1,89 @@
+/** A knock: one sealed packet for each address of the server, each with a salt, a random number and a time of its own. */
+
+import type { Clock } from '../clock.ts'
+import type { ClientSettings } from '../config/client-settings.ts'
+import type { Delivery, Departure } from '../delivery/delivery.ts'
+import type { IpAddress } from '../packet/address.ts'
+import type { OutgoingMessage } from '../packet/message-fields.ts'
+import { sealPacket } from '../packet/seal.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { type Port, port } from '../units.ts'
+import type { Keys } from './keys.ts'
+import { randomDigits } from './random.ts'
+import { messageFor, type Request, randomPort } from './request.ts'
+import type { Resolve } from './resolve.ts'
+
+/** fwknop's port. */
+export const STANDARD_SPA_PORT = port(62201)
+
+/** What a knock needs of the world. */
+export interface KnockWorld {
+  readonly resolve: Resolve
+  readonly delivery: Delivery
+  readonly clock: Clock
+  readonly randomBytes: (length: number) => Uint8Array
+}
+
+/** A packet made, and where it is for. */
+export interface SealedKnock {
+  readonly address: IpAddress
+  readonly port: Port
+  readonly message: OutgoingMessage
+  readonly text: string
+}
+/** What became of it. */
+export type SentKnock = SealedKnock & { readonly departure: Result<Departure, Failure<'SEND_FAILED'>> }
+
+export interface KnockPlan {
+  readonly request: Request
+  readonly keys: Keys
+  /** A name or an address. */
+  readonly server: string
+  readonly settings: Pick<ClientSettings, 'family' | 'serverPort' | 'randomPort' | 'digestType'>
+}
+
+/**
+ * Makes the packets and sends nothing.
+ * @returns one for each address of the server, or `NAME_UNRESOLVED`, or why the message cannot be sealed.
+ */
+export async function sealKnock(
+  plan: KnockPlan,
+  world: Omit<KnockWorld, 'delivery'>,
+): Promise<Result<readonly SealedKnock[], Failure>> {
+  const { settings, server } = plan
+  const addresses = await world.resolve(server, settings.family)
+  if (!addresses.ok) return addresses
+  const sealed: SealedKnock[] = []
+  for (const address of addresses.value) {
+    const message = messageFor(plan.request, {
+      destination: address,
+      random: randomDigits(world.randomBytes(8)),
+      now: world.clock.now(),
+    })
+    const packet = sealPacket(message, plan.keys, {
+      digestType: settings.digestType ?? 'sha256',
+      salt: world.randomBytes(8),
+    })
+    if (!packet.ok) return packet
+    const spaPort =
+      settings.randomPort === true
+        ? randomPort(readUint16(world.randomBytes(2)))
+        : (settings.serverPort ?? STANDARD_SPA_PORT)
+    sealed.push({ address, port: spaPort, message, text: packet.value })
+  }
+  return ok(sealed)
+}
+
+/** @returns what became of each packet; `SEND_FAILED` where none of them left. */
+export async function sendKnock(
+  packets: readonly SealedKnock[],
+  delivery: Delivery,
+): Promise<Result<readonly SentKnock[], Failure<'SEND_FAILED'>>> {
+  const sent = await Promise.all(packets.map(async (packet) => ({ ...packet, departure: await delivery.send(packet) })))
+  const failures = sent.flatMap(({ departure }) => (departure.ok ? [] : [departure.failure.detail]))
+  return failures.length < sent.length ? ok(sent) : refuse('SEND_FAILED', failures.join('; '))
+}
+
+export function readUint16(bytes: Uint8Array): number {
+  return ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0)
+}

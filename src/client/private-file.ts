@@ -1,0 +1,67 @@
+/** Reading the user's own files: what holds keys must be nobody else's to read, and no file may be others' to change. */
+import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+
+export interface OwnFile {
+  readonly text: string
+  /** Whether anybody but the owner may read it. */
+  readonly readableByOthers: boolean
+}
+
+export type FileFailure = Failure<'CONFIG_UNREADABLE' | 'CONFIG_EXPOSED'>
+
+/**
+ * Looks at the open file and not at its name, so that nobody can exchange it in between.
+ * @returns its text, or undefined where there is no such file; `CONFIG_UNREADABLE` where it is no regular file or not ours
+ * to read; `CONFIG_EXPOSED` where others may write it or it belongs to somebody else, since then they decide where we knock
+ * and with which key.
+ */
+export function readOwnFile(file: string): Result<OwnFile | undefined, FileFailure> {
+  let descriptor: number
+  try {
+    // Non-blocking: opening a named pipe would wait for its writer.
+    descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
+  } catch (error) {
+    return errorCode(error) === 'ENOENT' ? ok(undefined) : refuse('CONFIG_UNREADABLE', `${file}: ${explain(error)}`)
+  }
+  try {
+    const { mode, uid } = fstatSync(descriptor)
+    if ((mode & constants.S_IFMT) !== constants.S_IFREG)
+      return refuse('CONFIG_UNREADABLE', `${file} is not a regular file`)
+    const self = process.geteuid?.()
+    if (self !== undefined && uid !== self && uid !== 0)
+      return refuse('CONFIG_EXPOSED', `${file} belongs to another user (uid ${uid})`)
+    if ((mode & 0o022) !== 0)
+      return refuse('CONFIG_EXPOSED', `${file} can be written by others`, { suggestion: `chmod 600 ${file}` })
+    return ok({ text: readFileSync(descriptor, 'utf8'), readableByOthers: (mode & 0o044) !== 0 })
+  } catch (error) {
+    return refuse('CONFIG_UNREADABLE', `${file}: ${explain(error)}`)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+/** As {@link readOwnFile}, for a file that holds a secret. */
+export function readSecretFile(file: string): Result<string, FileFailure> {
+  const read = readOwnFile(file)
+  if (!read.ok) return read
+  if (read.value === undefined) return refuseMissing(file)
+  return read.value.readableByOthers ? refuseExposed(file) : ok(read.value.text)
+}
+
+export function refuseExposed(file: string) {
+  return refuse('CONFIG_EXPOSED', `${file} holds a key and can be read by others`, { suggestion: `chmod 600 ${file}` })
+}
+
+export function refuseMissing(file: string) {
+  return refuse('CONFIG_UNREADABLE', `${file}: no such file`)
+}
+
+function explain(error: unknown): string {
+  const code = errorCode(error)
+  return code === 'EACCES' ? 'no permission to read it' : code
+}
+
+function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error)
+}

@@ -1,0 +1,117 @@
+/**
+ * From settings to the message: what is asked for. Pure; the message is finished for each packet with its own random
+ * number, time and destination.
+ */
+import type { ClientSettings } from '../config/client-settings.ts'
+import type { IpAddress } from '../packet/address.ts'
+import type { HostName, NatTarget, ProtocolPort, RequestedSource, Username } from '../packet/message.ts'
+import type { OutgoingMessage } from '../packet/message-fields.ts'
+import { isHostName } from '../packet/nat-target.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { type Port, port, type Seconds, type UnixSeconds, unixSeconds } from '../units.ts'
+
+/** Everything of a message but what differs between two packets of one knock. */
+export type Request = {
+  readonly source: RequestedSource
+  readonly username: Username
+  /** Added to the clock, in seconds. */
+  readonly timeOffset: number
+} & (
+  | { readonly kind: 'command'; readonly command: string }
+  | ({ readonly kind: 'access' } & Ports)
+  | ({ readonly kind: 'natAccess'; readonly target: NatTarget } & Ports)
+  /** `host` absent: the address that the packet is sent to. */
+  | ({ readonly kind: 'localNatAccess'; readonly localPort: Port; readonly host?: IpAddress | HostName } & Ports)
+)
+interface Ports {
+  /** At least one; for NAT exactly one, the public port. */
+  readonly ports: readonly ProtocolPort[]
+  readonly timeout?: Seconds
+}
+
+export interface RequestContext {
+  /** Who asks, where the settings name nobody. */
+  readonly username: Result<Username, Failure>
+  /** 16 random bits. */
+  readonly random: number
+  /** A command for the server to run, in place of ports. */
+  readonly command?: string
+}
+
+type RequestFailure = Failure<'CLI_USAGE' | 'CONFIG_CONFLICT' | 'VALUE_INVALID'>
+
+/** @returns the request, or in the words of the command line what it lacks or why its parts do not go together. */
+export function buildRequest(settings: ClientSettings, context: RequestContext): Result<Request, RequestFailure> {
+  const username = settings.username === undefined ? context.username : ok(settings.username)
+  if (!username.ok)
+    return refuse('VALUE_INVALID', `your user name cannot be sent: ${username.failure.detail}`, {
+      suggestion: '-U NAME',
+    })
+  const { allow: source, timeOffset = 0, timeout, access: ports } = settings
+  const header = { username: username.value, timeOffset }
+
+  if (context.command !== undefined) {
+    if (ports !== undefined || settings.natAccess !== undefined || settings.natLocal === true)
+      return refuse('CLI_USAGE', 'a command (-C) and ports (-A, -N, --nat-local) are two knocks')
+    if (source === undefined) return noSource()
+    return ok({ ...header, source, kind: 'command', command: context.command })
+  }
+  if (ports === undefined) return refuse('CLI_USAGE', 'say what to open: -A tcp/22')
+  if (source === undefined) return noSource()
+  // 0 is how fwknop's users say “as long as the server likes”; on the wire that is the message without a timeout.
+  const asked = { ...header, source, ...(timeout === undefined || timeout === 0 ? {} : { timeout }) }
+
+  const nat = settings.natLocal === true ? 'local' : settings.natAccess === undefined ? 'none' : 'forward'
+  const other = settings.natRandomPort === true ? 'random' : settings.natPort
+  if (nat === 'none') {
+    if (other !== undefined) return refuse('CONFIG_CONFLICT', 'a NAT port is of use with -N or --nat-local only')
+    return ok({ ...asked, kind: 'access', ports })
+  }
+
+  const [wanted, second] = ports
+  if (wanted === undefined || second !== undefined)
+    return refuse('CONFIG_CONFLICT', 'NAT leads one port to one place: ask for one port with -A')
+  const publicPort = other === undefined ? wanted.port : other === 'random' ? randomPort(context.random) : other
+  const openings = { ...asked, ports: [{ protocol: wanted.protocol, port: publicPort }] }
+  // The port that -A names is the service's own: NAT only changes where it is to be reached.
+  const servicePort = settings.natAccess?.port ?? wanted.port
+  const host = settings.natAccess?.host
+  if (nat === 'local')
+    return ok({ ...openings, kind: 'localNatAccess', localPort: servicePort, ...(host === undefined ? {} : { host }) })
+  if (host === undefined) return refuse('CLI_USAGE', '-N wants a host')
+  return ok({ ...openings, kind: 'natAccess', target: { host, port: servicePort } })
+}
+
+/** 10000–65534, as fwknop chooses; the bias of the remainder is of no use to anybody, since the port is not a secret. */
+export function randomPort(random: number): Port {
+  return port(10_000 + (random % 55_535))
+}
+
+/** The port to connect to once the door is open: the public one for NAT. None for a command or where only UDP was asked. */
+export function doorOf(request: Request): { readonly port: Port; readonly throughNat: boolean } | undefined {
+  if (request.kind === 'command') return undefined
+  const tcp = request.ports.find(({ protocol }) => protocol === 'tcp')
+  return tcp === undefined ? undefined : { port: tcp.port, throughNat: request.kind !== 'access' }
+}
+
+export interface MessageContext {
+  /** Where this packet is sent. */
+  readonly destination: string
+  /** 16 decimal digits. */
+  readonly random: string
+  readonly now: UnixSeconds
+}
+
+/** One packet's message. */
+export function messageFor(request: Request, { destination, random, now }: MessageContext): OutgoingMessage {
+  const { timeOffset, ...rest } = request
+  const header = { random, timestamp: unixSeconds(Math.max(0, now + timeOffset)) }
+  if (rest.kind !== 'localNatAccess') return { ...rest, ...header }
+  const { host = destination, ...local } = rest
+  // fwknop names the server as the user typed it, which fwknopd resolves on its side and may find another host's address.
+  return { ...local, ...header, host: typeof host === 'string' ? host : isHostName(host) ? host.name : host }
+}
+
+function noSource() {
+  return refuse('CLI_USAGE', 'say for whom to open: -a ADDRESS, or -s for the address that the packet comes from')
+}

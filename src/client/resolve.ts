@@ -1,0 +1,53 @@
+/** Server names → addresses. */
+import type { LookupAddress } from 'node:dns'
+import { type AddressFamily, familyOf, type IpAddress, parseAddress } from '../packet/address.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+
+/** More addresses than a server has; a name with more gets packets at the first ones only. */
+const MAX_ADDRESSES = 8
+
+/**
+ * @param host a name, or an address (IPv6 also in brackets).
+ * @param family take addresses of this family only.
+ * @returns every address of the host, once each, at least one: a packet goes to each, since nobody knows which of them the
+ * connection will take, and a door opened over IPv4 is not open over IPv6. `NAME_UNRESOLVED` otherwise.
+ */
+export type Resolve = (
+  host: string,
+  family?: AddressFamily,
+) => Promise<Result<readonly IpAddress[], Failure<'NAME_UNRESOLVED'>>>
+
+/** {@link Resolve} by the system's own resolver, `/etc/hosts` and all. */
+export const systemResolve: Resolve = async (host, family) => {
+  const literal = parseAddress(host.replace(/^\[(.*)\]$/, '$1'))
+  if (literal.ok) {
+    if (family === undefined || familyOf(literal.value) === family) return ok([literal.value])
+    return refuse('NAME_UNRESOLVED', `${host} is not an IPv${family} address`)
+  }
+  const { lookup } = await import('node:dns')
+  const found = await new Promise<readonly LookupAddress[] | string>((resolve) => {
+    lookup(host, { all: true, ...(family === undefined ? {} : { family }) }, (error, addresses) =>
+      resolve(error === null ? addresses : (error.code ?? error.message)),
+    )
+  })
+  if (typeof found === 'string') return refuse('NAME_UNRESOLVED', `${host}: ${explain(found, family)}`)
+  const addresses = new Set<IpAddress>()
+  for (const { address } of found) {
+    const parsed = parseAddress(address)
+    if (parsed.ok) addresses.add(parsed.value)
+  }
+  if (addresses.size === 0) return refuse('NAME_UNRESOLVED', `${host} has no usable address`)
+  return ok([...addresses].slice(0, MAX_ADDRESSES))
+}
+
+function explain(code: string, family: AddressFamily | undefined): string {
+  switch (code) {
+    case 'ENOTFOUND':
+    case 'ENODATA':
+      return `no such name${family === undefined ? '' : `, or none with an IPv${family} address`} (${code})`
+    case 'EAI_AGAIN':
+      return `the name server does not answer (${code})`
+    default:
+      return code
+  }
+}
