@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import {
+  type Account,
+  captureDescriptor,
+  checkUnprivileged,
+  currentSituation,
+  findAccount,
+  parsePrivileges,
+  receiverCommand,
+  type Situation,
+} from './privilege.ts'
+
+const nobody: Account = { name: 'nobody', uid: 65534, gid: 65534 }
+const everyone = '         0          0 4294967295\n'
+
+describe('an account', () => {
+  const passwd = [
+    'root:x:0:0:root:/root:/bin/bash',
+    'nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin',
+    'nobody2:x:7:8::/:/bin/false',
+    'broken:x:-1:65534:::',
+    'short:x',
+    '',
+  ].join('\n')
+
+  it('is found by its name', () => {
+    assert.deepEqual(findAccount(passwd, 'nobody'), { ok: true, value: nobody })
+    assert.deepEqual(findAccount(passwd, 'nobody2'), { ok: true, value: { name: 'nobody2', uid: 7, gid: 8 } })
+  })
+
+  for (const user of ['daemon', 'nobod', 'broken', 'short', '', 'x', '65534'])
+    it(`is refused where there is none: “${user}”`, () => {
+      const found = findAccount(passwd, user)
+      assert.equal(found.ok ? 'found' : found.failure.code, 'CONFIG_INVALID_VALUE')
+    })
+})
+
+describe('the receiver’s command', () => {
+  const root: Situation = {
+    uid: 0,
+    uidMap: everyone,
+    setpriv: '/usr/bin/setpriv',
+    maySetUser: true,
+    mayDropBounding: true,
+  }
+  const node = ['/usr/bin/node', '--flag', 'receiver.js'] as const
+
+  it('changes the user, empties every capability set, and closes the way back', () => {
+    const command = receiverCommand([...node], nobody, root)
+    assert.equal(command.file, '/usr/bin/setpriv')
+    assert.equal(
+      command.args.join(' '),
+      '--reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --ambient-caps=-all --bounding-set=-all ' +
+        '--no-new-privs -- /usr/bin/node --flag receiver.js',
+    )
+    assert.equal(command.separateUser, true)
+  })
+
+  it('without setpriv, leaves the change of user to spawn', () => {
+    const command = receiverCommand([...node], nobody, { ...root, setpriv: undefined })
+    assert.equal(command.file, '/usr/bin/node')
+    assert.deepEqual(command.args, ['--flag', 'receiver.js'])
+    assert.equal(command.options.uid, 65534)
+    assert.equal(command.options.gid, 65534)
+    assert.equal(command.separateUser, true)
+  })
+
+  it('in a user namespace without that account, keeps the user and drops the rest', () => {
+    const command = receiverCommand([...node], nobody, { ...root, uidMap: '         0       1000          1\n' })
+    assert.ok(!command.args.includes('--reuid'))
+    assert.ok(command.args.includes('--bounding-set=-all'))
+    assert.equal(command.separateUser, false)
+  })
+
+  it('as an ordinary user, asks for nothing that would be refused', () => {
+    const command = receiverCommand([...node], nobody, {
+      ...root,
+      uid: 1000,
+      maySetUser: false,
+      mayDropBounding: false,
+    })
+    assert.deepEqual(command.args, ['--no-new-privs', '--', ...node])
+    assert.equal(command.separateUser, false)
+  })
+
+  it('hands on nothing of the environment that could steer Node', () => {
+    const names = Object.keys(receiverCommand([...node], nobody, currentSituation()).options.env ?? {})
+    assert.deepEqual(
+      names.filter((name) => !['PATH', 'LC_ALL', 'TZ'].includes(name)),
+      [],
+    )
+  })
+
+  it('leaves the fourth descriptor to the channel', () => {
+    assert.deepEqual([0, 1, 2].map(captureDescriptor), [3, 5, 6])
+  })
+})
+
+describe('privileges', () => {
+  const status = (lines: Record<string, string>): string =>
+    Object.entries({
+      Name: 'node',
+      Uid: '65534\t65534\t65534\t65534',
+      Gid: '65534\t65534\t65534\t65534',
+      Groups: ' ',
+      CapInh: '0000000000000000',
+      CapPrm: '0000000000000000',
+      CapEff: '0000000000000000',
+      CapBnd: '0000000000000000',
+      CapAmb: '0000000000000000',
+      NoNewPrivs: '1',
+      ...lines,
+    })
+      .map(([name, value]) => `${name}:\t${value}\n`)
+      .join('')
+  const verdict = (lines: Record<string, string>, uidMap: string | undefined = everyone): string => {
+    const checked = checkUnprivileged(parsePrivileges(status(lines)), uidMap)
+    return checked.ok ? 'ok' : checked.failure.code
+  }
+
+  it('are read from /proc', () => {
+    assert.deepEqual(parsePrivileges(status({ CapBnd: '000001ffffffffff', Groups: '4 24 ' })), {
+      uid: 65534,
+      gid: 65534,
+      groups: [4, 24],
+      permitted: 0n,
+      effective: 0n,
+      inheritable: 0n,
+      ambient: 0n,
+      bounding: 0x1ffffffffffn,
+      noNewPrivileges: true,
+    })
+  })
+
+  it('may be none at all', () => assert.equal(verdict({}), 'ok'))
+  it('may leave a bounding set where setpriv is missing', () => assert.equal(verdict({ CapBnd: '1ff' }), 'ok'))
+  for (const set of ['CapPrm', 'CapEff', 'CapAmb'])
+    it(`may not hold one capability in ${set}`, () =>
+      assert.equal(verdict({ [set]: '0000000000002000' }), 'PRIVILEGE_EXCESSIVE'))
+  it('may not be those of root, even without capabilities', () =>
+    assert.equal(verdict({ Uid: '0\t0\t0\t0' }), 'PRIVILEGE_EXCESSIVE'))
+  it('may be those of a root that is an ordinary user outside', () =>
+    assert.equal(verdict({ Uid: '0\t0\t0\t0' }, '         0       1000          1\n'), 'ok'))
+  it('are never guessed: a line that is missing is an error', () =>
+    assert.throws(() => parsePrivileges('Uid:\t1\t1\t1\t1\nGid:\t1\t1\t1\t1\nGroups:\t\n')))
+})

@@ -1,0 +1,261 @@
+/**
+ * How the receiver comes to have no privilege: the warden starts it as another user, through setpriv(1) where that is
+ * installed, and the receiver looks at itself before it touches a packet, and refuses to run with anything left
+ * (docs/THREAT-MODEL.md).
+ *
+ * setpriv is exec'ed away, so the receiver is still the warden's own child. It does what Node's `uid` and `gid` cannot: it
+ * empties the bounding set and sets no_new_privs, before the first instruction of the receiver, so that not even a set-uid
+ * program gives anything back. Without it, the user changes all the same (libuv also drops supplementary groups), which
+ * already clears every capability but the bounding set.
+ */
+import type { SpawnOptions } from 'node:child_process'
+import { accessSync, constants, readFileSync } from 'node:fs'
+import { libc } from '../capture/libc.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+
+/** A line of passwd(5), as far as it matters here. */
+export interface Account {
+  readonly name: string
+  readonly uid: number
+  readonly gid: number
+}
+
+/** The receiver's end of the socket pair to the warden. */
+export const CHANNEL_DESCRIPTOR = 4
+/** Where the receiver finds the n-th capture socket: 3, 5, 6, … */
+export function captureDescriptor(n: number): number {
+  return n === 0 ? 3 : CHANNEL_DESCRIPTOR + n
+}
+
+/**
+ * Looks a user up by name in the text of /etc/passwd. Users of other sources (LDAP) are not found; the receiver needs a
+ * local one.
+ */
+export function findAccount(passwd: string, user: string): Result<Account, Failure<'CONFIG_INVALID_VALUE'>> {
+  for (const line of passwd.split('\n')) {
+    const [name, , uid, gid] = line.split(':')
+    if (name !== user || uid === undefined || gid === undefined) continue
+    if (!/^[0-9]{1,10}$/.test(uid) || !/^[0-9]{1,10}$/.test(gid))
+      return refuse('CONFIG_INVALID_VALUE', `the line of user “${user}” in /etc/passwd is damaged`)
+    return ok({ name: user, uid: Number(uid), gid: Number(gid) })
+  }
+  return refuse('CONFIG_INVALID_VALUE', `there is no user “${user}” in /etc/passwd`)
+}
+
+/** {@link findAccount} in this machine's /etc/passwd. */
+export function lookUpAccount(user: string): Result<Account, Failure<'CONFIG_INVALID_VALUE'>> {
+  let passwd: string
+  try {
+    passwd = readFileSync('/etc/passwd', 'utf8')
+  } catch (error) {
+    return refuse('CONFIG_INVALID_VALUE', `user “${user}” cannot be looked up: ${(error as Error).message}`)
+  }
+  return findAccount(passwd, user)
+}
+
+/** What decides how the receiver can be started. {@link currentSituation} reads it. */
+export interface Situation {
+  readonly uid: number
+  /** /proc/self/uid_map: which users exist in this user namespace. Undefined where there is no such file. */
+  readonly uidMap: string | undefined
+  /** Path of setpriv(1), where installed. */
+  readonly setpriv: string | undefined
+  /** CAP_SETUID and CAP_SETGID are there. */
+  readonly maySetUser: boolean
+  /** CAP_SETPCAP is there. */
+  readonly mayDropBounding: boolean
+}
+
+/** A program to start, without a shell. */
+export interface ReceiverCommand {
+  readonly file: string
+  readonly args: readonly string[]
+  readonly options: Pick<SpawnOptions, 'uid' | 'gid' | 'cwd' | 'env'>
+  /**
+   * The receiver runs as another user than the warden. False where the warden has no right to change users, or in a user
+   * namespace in which the account does not exist: the receiver is then the warden's user, without its capabilities.
+   */
+  readonly separateUser: boolean
+}
+
+const CAP_SETGID = 6n
+const CAP_SETUID = 7n
+const CAP_SETPCAP = 8n
+const SETPRIV_PATHS = ['/usr/bin/setpriv', '/bin/setpriv', '/sbin/setpriv', '/usr/sbin/setpriv']
+
+export function currentSituation(): Situation {
+  const status = readOptional('/proc/self/status')
+  const effective = status === undefined ? 0n : capabilitySet(status, 'CapEff')
+  const has = (capability: bigint): boolean => ((effective >> capability) & 1n) === 1n
+  const uid = process.getuid?.() ?? 0
+  return {
+    uid,
+    uidMap: readOptional('/proc/self/uid_map'),
+    setpriv: SETPRIV_PATHS.find(isExecutable),
+    maySetUser: status === undefined ? uid === 0 : has(CAP_SETUID) && has(CAP_SETGID),
+    mayDropBounding: has(CAP_SETPCAP),
+  }
+}
+
+/**
+ * The command that starts a receiver with as little privilege as the situation allows. It keeps nothing of the
+ * environment but `PATH` and the time zone. `stdio` is the caller's: see {@link captureDescriptor}.
+ * @param program Node and its arguments.
+ */
+export function receiverCommand(
+  program: readonly [string, ...string[]],
+  account: Account,
+  situation: Situation,
+): ReceiverCommand {
+  const separateUser = situation.maySetUser && account.uid !== situation.uid && isMapped(account.uid, situation.uidMap)
+  const options = { cwd: '/', env: plainEnvironment() }
+  const [node, ...nodeArgs] = program
+  if (situation.setpriv === undefined) {
+    const identity = separateUser ? { uid: account.uid, gid: account.gid } : {}
+    return { file: node, args: nodeArgs, options: { ...options, ...identity }, separateUser }
+  }
+  const identity = separateUser
+    ? ['--reuid', String(account.uid), '--regid', String(account.gid), '--clear-groups']
+    : []
+  const capabilities = situation.mayDropBounding
+    ? ['--inh-caps=-all', '--ambient-caps=-all', '--bounding-set=-all']
+    : []
+  return {
+    file: situation.setpriv,
+    args: [...identity, ...capabilities, '--no-new-privs', '--', node, ...nodeArgs],
+    options,
+    separateUser,
+  }
+}
+
+/** What a process of ours may do, as /proc/PID/status says. */
+export interface Privileges {
+  readonly uid: number
+  readonly gid: number
+  readonly groups: readonly number[]
+  /** Capability sets as bit masks; permitted, effective, inheritable, ambient and bounding. */
+  readonly permitted: bigint
+  readonly effective: bigint
+  readonly inheritable: bigint
+  readonly ambient: bigint
+  readonly bounding: bigint
+  readonly noNewPrivileges: boolean
+}
+
+/** @param status the text of /proc/PID/status. @throws Error where a line is missing that every Linux has. */
+export function parsePrivileges(status: string): Privileges {
+  return {
+    uid: ids(status, 'Uid')[1] ?? 0, // real, effective, saved, file system
+    gid: ids(status, 'Gid')[1] ?? 0,
+    groups: ids(status, 'Groups'),
+    permitted: capabilitySet(status, 'CapPrm'),
+    effective: capabilitySet(status, 'CapEff'),
+    inheritable: capabilitySet(status, 'CapInh'),
+    ambient: capabilitySet(status, 'CapAmb'),
+    bounding: capabilitySet(status, 'CapBnd'),
+    noNewPrivileges: line(status, 'NoNewPrivs') === '1',
+  }
+}
+
+/**
+ * The receiver's first act: refuses to go on with privilege. Then forbids other processes of the same user (“nobody” has
+ * many) to look into its memory, where the keys are, and the kernel to write that memory to a core file; where the
+ * native part is missing this last step is left out.
+ *
+ * Outside Linux only the user is checked.
+ * @returns PRIVILEGE_EXCESSIVE, naming what is too much.
+ */
+export function assertUnprivileged(): Result<Privileges | undefined, Failure<'PRIVILEGE_EXCESSIVE'>> {
+  const status = readOptional('/proc/self/status')
+  if (status === undefined) {
+    if (process.getuid?.() === 0) return refuse('PRIVILEGE_EXCESSIVE', 'the receiver runs as root')
+    return ok(undefined)
+  }
+  const privileges = parsePrivileges(status)
+  const checked = checkUnprivileged(privileges, readOptional('/proc/self/uid_map'))
+  if (!checked.ok) return checked
+  closeMemory()
+  return ok(privileges)
+}
+
+/**
+ * The rule of {@link assertUnprivileged}: not one capability, and not the user that owns the machine. In a user namespace
+ * uid 0 may be an ordinary user outside; without capabilities it then has no more rights than that user.
+ */
+export function checkUnprivileged(
+  privileges: Privileges,
+  uidMap: string | undefined,
+): Result<void, Failure<'PRIVILEGE_EXCESSIVE'>> {
+  // The inheritable set gives nothing by itself, and some container engines leave it full.
+  for (const set of ['permitted', 'effective', 'ambient'] as const)
+    if (privileges[set] !== 0n)
+      return refuse('PRIVILEGE_EXCESSIVE', `the ${set} capability set is ${privileges[set].toString(16)}, not empty`)
+  if (outerUid(privileges.uid, uidMap) === 0) return refuse('PRIVILEGE_EXCESSIVE', 'the receiver runs as root')
+  return ok(undefined)
+}
+
+const PR_SET_DUMPABLE = 4
+
+/** Of the process, not of the thread: also /proc/PID/mem and ptrace(2) are then root's alone. */
+function closeMemory(): void {
+  try {
+    libc().prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+  } catch {
+    // No koffi here: a plain UDP capture runs without a native part, with the system's own rules for ptrace.
+  }
+}
+
+/** @returns the uid outside this user namespace; `uid` itself where there is no map, undefined where it has none. */
+function outerUid(uid: number, uidMap: string | undefined): number | undefined {
+  if (uidMap === undefined) return uid
+  for (const row of uidMap.trim().split('\n')) {
+    const [inner = 0, outer = 0, count = 0] = row.trim().split(/\s+/).map(Number)
+    if (uid >= inner && uid < inner + count) return outer + (uid - inner)
+  }
+  return undefined
+}
+
+function isMapped(uid: number, uidMap: string | undefined): boolean {
+  return outerUid(uid, uidMap) !== undefined
+}
+
+function line(status: string, name: string): string | undefined {
+  return new RegExp(`^${name}:[ \\t]*(.*)$`, 'm').exec(status)?.[1]?.trim()
+}
+
+function ids(status: string, name: string): number[] {
+  const text = line(status, name)
+  if (text === undefined) throw new Error(`no ${name} in /proc/self/status`)
+  return text === '' ? [] : text.split(/\s+/).map(Number)
+}
+
+function capabilitySet(status: string, name: string): bigint {
+  const text = line(status, name)
+  // Ambient sets are newer than the others (Linux 4.3); a kernel without them gives none.
+  if (text === undefined && name === 'CapAmb') return 0n
+  if (text === undefined || !/^[0-9a-f]{1,16}$/.test(text)) throw new Error(`no ${name} in /proc/self/status`)
+  return BigInt(`0x${text}`)
+}
+
+function plainEnvironment(): NodeJS.ProcessEnv {
+  const env = { PATH: '/usr/bin:/bin', LC_ALL: 'C' }
+  const { TZ: zone } = process.env
+  return { ...env, ...(zone === undefined ? {} : { TZ: zone }) }
+}
+
+function readOptional(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
