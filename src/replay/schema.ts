@@ -1,0 +1,70 @@
+/** The tables of the replay database, and the making of an empty one. */
+import { closeSync, linkSync, openSync, unlinkSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { syncDirectory } from './private-file.ts'
+
+/** `ghst`: tells our databases from others' (SQLite file format § 1.3.11). */
+export const APPLICATION_ID = 0x67687374
+export const SCHEMA_VERSION = 1
+
+/**
+ * `claimed` is keyed by the digest, since a claim is one look-up; the index by time serves forgetting alone.
+ * `imported` holds what fwknopd remembered, under its own digests, by the time of the sighting.
+ * `state` is one row: counting a million entries takes longer than a knock.
+ */
+const SCHEMA = `
+  CREATE TABLE claimed (digest BLOB PRIMARY KEY, timestamp INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX claimed_by_time ON claimed (timestamp);
+  CREATE TABLE imported (digest BLOB PRIMARY KEY, seen INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE INDEX imported_by_time ON imported (seen);
+  CREATE TABLE import_file (identity TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE state (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    claimed INTEGER NOT NULL, imported INTEGER NOT NULL, forgotten_up_to INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO state VALUES (1, 0, 0, -1);
+  PRAGMA application_id = ${APPLICATION_ID};
+  PRAGMA user_version = ${SCHEMA_VERSION};
+`
+
+/**
+ * Makes an empty database at `path`, which must be free. It is built under another name and linked into place whole:
+ * so an empty file at `path` is never half-made by us, but the wreck of a full one. Two daemons may do this at once; one
+ * link wins, and both then find a database.
+ * @throws what the file system or SQLite throws.
+ */
+export function createDatabase(path: string): void {
+  const draft = `${path}.new-${process.pid}`
+  const remove = (): void => {
+    for (const suffix of ['', '-wal', '-shm', '-journal']) tryUnlink(draft + suffix)
+  }
+  remove()
+  try {
+    closeSync(openSync(draft, 'wx', 0o600))
+    const db = new DatabaseSync(draft)
+    try {
+      db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA journal_mode = WAL; BEGIN`)
+      db.exec(SCHEMA)
+      db.exec('COMMIT')
+    } finally {
+      db.close()
+    }
+    try {
+      linkSync(draft, path)
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+    }
+    syncDirectory(dirname(resolve(path)))
+  } finally {
+    remove()
+  }
+}
+
+function tryUnlink(path: string): void {
+  try {
+    unlinkSync(path)
+  } catch {
+    // It was not there.
+  }
+}

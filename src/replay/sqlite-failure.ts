@@ -1,0 +1,26 @@
+/** What an SQLite error means for whoever keeps a file in it. Numbers are SQLite's primary result codes. */
+import { systemReason } from './private-file.ts'
+
+const BUSY = 5
+const LOCKED = 6
+const CORRUPT = 11
+const NOT_A_DATABASE = 26
+
+/** @returns `busy`: another process (or connection) has it; `corrupt`: the file is damaged; `failed`: all else. */
+export function sqliteFault(error: unknown): { readonly kind: 'busy' | 'corrupt' | 'failed'; readonly reason: string } {
+  const reason = systemReason(error)
+  if (!(error instanceof Error && 'errcode' in error && typeof error.errcode === 'number')) {
+    return { kind: 'failed', reason }
+  }
+  // The upper bits of an extended code tell variants of one failure apart.
+  switch (error.errcode & 0xff) {
+    case BUSY:
+    case LOCKED:
+      return { kind: 'busy', reason }
+    case CORRUPT:
+    case NOT_A_DATABASE:
+      return { kind: 'corrupt', reason }
+    default:
+      return { kind: 'failed', reason }
+  }
+}
