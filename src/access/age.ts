@@ -1,0 +1,22 @@
+/** Whether a packet's time is near enough to ours (MAX_SPA_PACKET_AGE). Fails in either direction, as in fwknop. */
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+import type { Seconds, UnixSeconds } from '../units.ts'
+
+export function checkAge(
+  timestamp: UnixSeconds,
+  maxAge: Seconds | 'unlimited',
+  now: UnixSeconds,
+): Result<void, Failure<'SPA_STALE' | 'SPA_FROM_FUTURE'>> {
+  const age = now - timestamp
+  if (maxAge === 'unlimited' || Math.abs(age) <= maxAge) return ok(undefined)
+  const clocks = `the packet says ${showTime(timestamp)}, this host ${showTime(now)}; at most ${maxAge} s apart is allowed`
+  return age > 0
+    ? refuse('SPA_STALE', `made ${age} s ago: ${clocks}`)
+    : refuse('SPA_FROM_FUTURE', `dated ${-age} s ahead: ${clocks}`)
+}
+
+/** As RFC 3339 in UTC, so that no time zone can be mistaken for a wrong clock. */
+export function showTime(time: UnixSeconds): string {
+  const date = new Date(time * 1000)
+  return Number.isNaN(date.getTime()) ? `second ${time}` : date.toISOString().replace('.000Z', 'Z')
+}

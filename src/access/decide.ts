@@ -1,0 +1,171 @@
+/**
+ * Who may have what. An authentic packet is put to the stanzas whose keys opened it, in file order; the first that grants
+ * wins, and one that denies leaves the word to the next, as in fwknop (docs/FROM-FWKNOP.md). Nothing here knows the host:
+ * the time and the addresses are arguments.
+ */
+import type { IpAddress } from '../packet/address.ts'
+import type { AccessMessage, LocalNatMessage, Message, NatAccessMessage, ProtocolPort } from '../packet/message.ts'
+import { type Refused, refuse } from '../result.ts'
+import { type Seconds, seconds, type UnixSeconds } from '../units.ts'
+import { checkAge, showTime } from './age.ts'
+import { type Grant, grantId, type Opening } from './grant.ts'
+import { isAmong } from './matching.ts'
+import { chooseOpenings } from './openings.ts'
+import type { Policy } from './policy.ts'
+import type { Stanza } from './stanza.ts'
+import type { Denial, Verdict } from './verdict.ts'
+
+/** An authentic packet, as far as policy cares. */
+export interface Request {
+  readonly message: Message
+  /** Where the packet came from. */
+  readonly packetSource: IpAddress
+  /** Where it was sent. Absent where capture cannot know. */
+  readonly packetDestination?: IpAddress
+  /** X-Forwarded-For of the HTTP request that it came in. Counts only where policy trusts it. */
+  readonly forwardedFor?: IpAddress
+  /** What the host name in the message stands for, where it has one and somebody could find out. */
+  readonly resolvedTarget?: IpAddress
+}
+
+type ActionMessage = AccessMessage | NatAccessMessage | LocalNatMessage
+
+/**
+ * @param candidates the stanzas whose keys opened the packet, in file order.
+ * @returns the grant of the first stanza that allows the request, or the reason of the one that came closest.
+ */
+export function decide(policy: Policy, candidates: readonly Stanza[], request: Request, now: UnixSeconds): Verdict {
+  const age = checkAge(request.message.timestamp, policy.maxAge, now)
+  if (!age.ok) {
+    const clocks = { packet: request.message.timestamp, server: now }
+    return { granted: false, failure: age.failure, denials: [], clocks }
+  }
+
+  const denials: Denial[] = []
+  let closest: (Denial & { checksPassed: number }) | undefined
+  for (const stanza of candidates) {
+    const asked = ask(policy, stanza, request, now)
+    if (asked.ok) return { granted: true, stanza: stanza.id, grant: asked.grant, denials }
+    const denial = { stanza: stanza.id, failure: asked.failure }
+    denials.push(denial)
+    if (closest === undefined || asked.checksPassed > closest.checksPassed)
+      closest = { ...denial, checksPassed: asked.checksPassed }
+  }
+  if (closest === undefined) {
+    const { failure } = refuse('ACCESS_NO_STANZA', 'no stanza with these keys is for this source')
+    return { granted: false, failure, denials }
+  }
+  return { granted: false, failure: closest.failure, stanza: closest.stanza, denials }
+}
+
+type Asked = { readonly ok: true; readonly grant: Grant } | (Refused & { readonly checksPassed: number })
+
+function ask(policy: Policy, stanza: Stanza, request: Request, now: UnixSeconds): Asked {
+  const question = { policy, stanza, request, now }
+  for (const [checksPassed, check] of checks.entries()) {
+    const denied = check(question)
+    if (denied !== undefined) return { ...denied, checksPassed }
+  }
+  const { message, resolvedTarget } = request
+  // checkCommand denied it already; here for the compiler.
+  if (message.kind === 'command') throw new Error('a command passed policy')
+  const source = grantSource(policy, request)
+  const openings = chooseOpenings(policy, stanza, message, source, resolvedTarget)
+  if (!openings.ok) return { ...openings, checksPassed: checks.length }
+  return { ok: true, grant: makeGrant(stanza, message, source, openings.value) }
+}
+
+interface Question {
+  readonly policy: Policy
+  readonly stanza: Stanza
+  readonly request: Request
+  readonly now: UnixSeconds
+}
+type Check = (question: Question) => Refused | undefined
+
+/** In fwknop's order (docs/WIRE.md § 11). */
+const checks: readonly Check[] = [
+  checkAddresses,
+  checkExpiry,
+  checkNamedSource,
+  checkUsername,
+  checkNatEnabled,
+  checkCommand,
+  checkPorts,
+]
+
+function checkAddresses({ stanza, request }: Question): Refused | undefined {
+  const { packetSource, packetDestination } = request
+  if (!isAmong(stanza.sources, packetSource)) return refuse('ACCESS_NO_SOURCE', `the stanza is not for ${packetSource}`)
+  if (isAmong(stanza.destinations, packetDestination)) return undefined
+  const sentTo = packetDestination ?? 'an address that is not known (a UDP socket does not tell)'
+  return refuse('ACCESS_DESTINATION_DENIED', `the packet was sent to ${sentTo}`)
+}
+
+function checkExpiry({ stanza: { expires }, now }: Question): Refused | undefined {
+  if (expires === undefined || now < expires) return undefined
+  return refuse('ACCESS_EXPIRED', `since ${showTime(expires)}`)
+}
+
+function checkNamedSource({ stanza, request }: Question): Refused | undefined {
+  if (!stanza.requireSourceAddress || request.message.source !== 'packet-source') return undefined
+  return refuse('ACCESS_SOURCE_REQUIRED', 'the packet asks for whatever address it came from (-s)')
+}
+
+function checkUsername({ stanza: { requireUsername }, request }: Question): Refused | undefined {
+  if (requireUsername === undefined || requireUsername === request.message.username) return undefined
+  return refuse('ACCESS_USERNAME_DENIED', `“${request.message.username}” is not “${requireUsername}”`)
+}
+
+function checkNatEnabled({ policy: { nat }, request: { message } }: Question): Refused | undefined {
+  if (message.kind === 'natAccess' && !nat.forward)
+    return refuse('ACCESS_NAT_DISABLED', 'a way to an inner host needs ENABLE_IPT_FORWARDING Y')
+  if (message.kind === 'localNatAccess' && !nat.local)
+    return refuse('ACCESS_NAT_DISABLED', 'a ghost service needs ENABLE_IPT_LOCAL_NAT Y')
+  return undefined
+}
+
+function checkCommand({ request: { message } }: Question): Refused | undefined {
+  return message.kind === 'command' ? refuse('ACCESS_COMMAND_DENIED', 'no stanza may run commands') : undefined
+}
+
+/** RESTRICT_PORTS and OPEN_PORTS. For NAT, `ports` are the public ones, which is what fwknop compares. */
+function checkPorts({ stanza, request: { message } }: Question): Refused | undefined {
+  if (message.kind === 'command') return undefined
+  const { openPorts, restrictPorts } = stanza
+  for (const asked of message.ports) {
+    const isSame = (port: ProtocolPort) => port.protocol === asked.protocol && port.port === asked.port
+    const name = `${asked.protocol}/${asked.port}`
+    if (restrictPorts.some(isSame)) return refuse('ACCESS_PORT_DENIED', `${name} is in RESTRICT_PORTS`)
+    if (openPorts !== undefined && !openPorts.some(isSame))
+      return refuse('ACCESS_PORT_DENIED', `${name} is not in OPEN_PORTS`)
+  }
+  return undefined
+}
+
+/** Whom to open for: the address in the message, or else the one in X-Forwarded-For, or else the packet's own. */
+export function grantSource(
+  { http }: Pick<Policy, 'http'>,
+  { message, packetSource, forwardedFor }: Pick<Request, 'message' | 'packetSource' | 'forwardedFor'>,
+): IpAddress {
+  if (message.source !== 'packet-source') return message.source
+  const trusted = http !== 'off' && http.trustForwardedFor
+  return trusted && forwardedFor !== undefined ? forwardedFor : packetSource
+}
+
+function makeGrant(stanza: Stanza, message: ActionMessage, source: IpAddress, openings: readonly Opening[]): Grant {
+  return {
+    id: grantId(source, openings),
+    stanza: stanza.id,
+    source,
+    openings,
+    lifetime: chooseLifetime(stanza, message.timeout),
+    username: message.username,
+  }
+}
+
+/** What the client asks for, within MAX_FW_TIMEOUT. Asking for 0 is asking for nothing in particular. */
+function chooseLifetime(stanza: Stanza, asked: Seconds | undefined): Seconds {
+  if (asked === undefined || asked === 0) return stanza.timeout
+  return seconds(Math.min(asked, stanza.maxTimeout))
+}

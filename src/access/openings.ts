@@ -1,0 +1,167 @@
+/**
+ * From a request that a stanza allows to the doors to open: access to the server's own ports, a ghost service, or a way to
+ * an inner host. Here stand all rules about NAT, and where they depart from fwknop's (docs/FROM-FWKNOP.md).
+ */
+import { familyOf, type IpAddress, networkContains } from '../packet/address.ts'
+import type { AccessMessage, LocalNatMessage, NatAccessMessage, NatTarget, ProtocolPort } from '../packet/message.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+import type { Port } from '../units.ts'
+import type { ForwardOpening, Opening } from './grant.ts'
+import type { Policy } from './policy.ts'
+import type { Stanza } from './stanza.ts'
+
+export type OpeningFailure = Failure<
+  'ACCESS_NAT_TARGET_DENIED' | 'ACCESS_NAT_TARGET_INVALID' | 'ACCESS_REQUEST_INVALID'
+>
+
+/**
+ * @param source whom to open for.
+ * @param resolvedTarget the address of the host name that the message asks for, where it asks for one.
+ * @returns at least one opening.
+ */
+export function chooseOpenings(
+  policy: Policy,
+  stanza: Stanza,
+  message: AccessMessage | NatAccessMessage | LocalNatMessage,
+  source: IpAddress,
+  resolvedTarget: IpAddress | undefined,
+): Result<readonly Opening[], OpeningFailure> {
+  // Whatever was asked for: FORCE_NAT leads where the operator said, which NAT_TARGETS need not allow again.
+  if (stanza.forceNat !== undefined) return one(natOpening(policy, stanza, message.ports, source, stanza.forceNat))
+  switch (message.kind) {
+    case 'access':
+      return ok(message.ports.map(({ protocol, port }) => ({ kind: 'access', protocol, port })))
+    case 'localNatAccess':
+      return one(ghostRequest(stanza, message, source))
+    case 'natAccess':
+      return one(forwardRequest(policy, stanza, message, source, resolvedTarget))
+    default:
+      return message satisfies never
+  }
+}
+
+function ghostRequest(stanza: Stanza, message: LocalNatMessage, source: IpAddress): Result<Opening, OpeningFailure> {
+  const target = { address: loopbackOf(source), port: message.localPort }
+  if (!isAllowedTarget(stanza, target))
+    return refuse('ACCESS_NAT_TARGET_DENIED', `port ${message.localPort} of this host is not in NAT_TARGETS`)
+  return ghost(message.ports, message.localPort)
+}
+
+function forwardRequest(
+  policy: Policy,
+  stanza: Stanza,
+  message: NatAccessMessage,
+  source: IpAddress,
+  resolvedTarget: IpAddress | undefined,
+): Result<Opening, OpeningFailure> {
+  const address = targetAddress(policy, message.target, resolvedTarget)
+  if (!address.ok) return address
+  const target = { address: address.value, port: message.target.port }
+  // Reaching this host's own services is what ghost services are for, which have a switch of their own.
+  if (isLoopback(target.address))
+    return refuse('ACCESS_NAT_TARGET_INVALID', `${target.address} is this host itself: ask with --nat-local`)
+  if (!isAllowedTarget(stanza, target))
+    return refuse('ACCESS_NAT_TARGET_DENIED', `${showTarget(target)} is not in NAT_TARGETS`)
+  return natOpening(policy, stanza, message.ports, source, target)
+}
+
+/** An address as it stands, or a name by what it was found to stand for. */
+function targetAddress(
+  policy: Policy,
+  { host }: NatTarget,
+  resolvedTarget: IpAddress | undefined,
+): Result<IpAddress, OpeningFailure> {
+  if (typeof host === 'string') return ok(host)
+  if (!policy.nat.resolveNames)
+    return refuse('ACCESS_NAT_TARGET_INVALID', `“${host.name}” is a name, and ENABLE_NAT_DNS is N`)
+  if (resolvedTarget === undefined)
+    return refuse('ACCESS_NAT_TARGET_INVALID', `“${host.name}” cannot be resolved to an address of the client’s family`)
+  return ok(resolvedTarget)
+}
+
+interface Target {
+  readonly address: IpAddress
+  readonly port: Port
+}
+
+/** A ghost where the target is this host, a forward anywhere else. Only the first port asked for counts, as in fwknop. */
+function natOpening(
+  policy: Policy,
+  stanza: Stanza,
+  ports: readonly ProtocolPort[],
+  source: IpAddress,
+  target: Target,
+): Result<Opening, OpeningFailure> {
+  if (isLoopback(target.address)) return ghost(ports, target.port)
+  const asked = ports[0]
+  if (asked === undefined) return refuse('ACCESS_REQUEST_INVALID', 'no port is asked for')
+  if (!isHost(target.address))
+    return refuse('ACCESS_NAT_TARGET_INVALID', `${target.address} is not the address of a host`)
+  if (familyOf(target.address) !== familyOf(source))
+    return refuse('ACCESS_NAT_TARGET_INVALID', `${source} cannot be led to ${target.address}: IPv4 and IPv6 do not mix`)
+  const translation = chooseTranslation(policy, stanza, target.address)
+  if (!translation.ok) return translation
+  return ok({
+    kind: 'forward',
+    protocol: asked.protocol,
+    publicPort: asked.port,
+    target,
+    translation: translation.value,
+  })
+}
+
+/** A ghost on its own port is plain access: there is nothing to hide behind. */
+function ghost(ports: readonly ProtocolPort[], localPort: Port): Result<Opening, OpeningFailure> {
+  const asked = ports[0]
+  if (asked === undefined) return refuse('ACCESS_REQUEST_INVALID', 'no port is asked for')
+  const { protocol, port } = asked
+  return ok(
+    port === localPort ? { kind: 'access', protocol, port } : { kind: 'ghost', protocol, publicPort: port, localPort },
+  )
+}
+
+/** FORCE_SNAT before FORCE_MASQUERADE before SNAT_TRANSLATE_IP before masquerade; the first two stand in the stanza. */
+function chooseTranslation(
+  policy: Policy,
+  stanza: Stanza,
+  target: IpAddress,
+): Result<ForwardOpening['translation'], OpeningFailure> {
+  const forced = stanza.forceTranslation
+  if (typeof forced === 'object' && familyOf(forced.snat) !== familyOf(target))
+    return refuse('ACCESS_NAT_TARGET_INVALID', `FORCE_SNAT ${forced.snat} cannot stand for a client of ${target}`)
+  if (forced !== undefined) return ok(forced)
+  const { translation } = policy.nat
+  // One address serves one family. The other gets what it would get without any: the server's own.
+  if (typeof translation === 'object' && familyOf(translation.snat) !== familyOf(target)) return ok('masquerade')
+  return ok(translation)
+}
+
+function isAllowedTarget({ natTargets }: Stanza, { address, port }: Target): boolean {
+  if (natTargets === undefined) return true
+  return natTargets.some(
+    ({ network, ports }) => networkContains(network, address) && ports.first <= port && port <= ports.last,
+  )
+}
+
+function showTarget({ address, port }: Target): string {
+  return familyOf(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`
+}
+
+function one(opening: Result<Opening, OpeningFailure>): Result<readonly Opening[], OpeningFailure> {
+  return opening.ok ? ok([opening.value]) : opening
+}
+
+function loopbackOf(address: IpAddress): IpAddress {
+  return (familyOf(address) === 4 ? '127.0.0.1' : '::1') as IpAddress
+}
+
+/** Whether an address is this host by definition. */
+export function isLoopback(address: IpAddress): boolean {
+  return address === '::1' || /^127\./.test(address)
+}
+
+/** Whether an address can be that of one other host: not “any”, multicast, or broadcast, nor one that needs a zone. */
+export function isHost(address: IpAddress): boolean {
+  if (familyOf(address) === 4) return !/^(?:0|22[4-9]|2[3-5][0-9])\./.test(address)
+  return address !== '::' && !/^(?:ff..|fe[89ab].):/.test(address)
+}

@@ -1,0 +1,36 @@
+/** What becomes of an authentic packet. */
+import type { Failure } from '../result.ts'
+import type { UnixSeconds } from '../units.ts'
+import type { Grant } from './grant.ts'
+import type { StanzaId } from './stanza.ts'
+
+export interface Granted {
+  readonly granted: true
+  readonly stanza: StanzaId
+  readonly grant: Grant
+  /** Stanzas that were asked before the one that granted, and why each did not. */
+  readonly denials: readonly Denial[]
+}
+
+export interface Refusal {
+  readonly granted: false
+  readonly failure: Failure
+  /** The stanza that came closest to granting. Absent where none was asked. */
+  readonly stanza?: StanzaId
+  /** Each stanza that was asked, in file order. */
+  readonly denials: readonly Denial[]
+  /** For `SPA_STALE` and `SPA_FROM_FUTURE`: what the two hosts think the time is. */
+  readonly clocks?: { readonly packet: UnixSeconds; readonly server: UnixSeconds }
+}
+
+export interface Denial {
+  readonly stanza: StanzaId
+  readonly failure: Failure
+}
+
+export type Verdict = Granted | Refusal
+
+/** Refuses for a reason that has nothing to do with any stanza. */
+export function refusal(failure: Failure): Refusal {
+  return { granted: false, failure, denials: [] }
+}

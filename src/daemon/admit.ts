@@ -1,0 +1,99 @@
+/**
+ * The second half of a packet's life, in the process that owns the firewall: knocks → grants, opened. Each packet is burnt
+ * before anything opens for it, durably, and also where policy denies what it asks for.
+ */
+import { checkAge } from '../access/age.ts'
+import { decide } from '../access/decide.ts'
+import type { StanzaIndex } from '../access/matching.ts'
+import type { Policy } from '../access/policy.ts'
+import type { Stanza } from '../access/stanza.ts'
+import { type Granted, type Refusal, refusal, type Verdict } from '../access/verdict.ts'
+import type { Clock } from '../clock.ts'
+import type { Firewall } from '../firewall/firewall.ts'
+import type { ReplayFailure, ReplayStore } from '../replay/replay-store.ts'
+import { ok, type Result, refuse } from '../result.ts'
+import type { UnixSeconds } from '../units.ts'
+import { type Knock, requestOf } from './knock.ts'
+
+export interface Admitting {
+  readonly policy: Policy
+  /** Of the policy's stanzas. */
+  readonly index: StanzaIndex
+  readonly replays: Pick<ReplayStore, 'claim'>
+  readonly firewall: Pick<Firewall, 'open'>
+  readonly clock: Clock
+}
+
+/**
+ * Decides about knocks that arrived together: one commit of the replay store and one transaction of the firewall for all.
+ * @returns one verdict for each knock, in order. A grant in it is open.
+ */
+export async function admit(knocks: readonly Knock[], admitting: Admitting): Promise<readonly Verdict[]> {
+  const { index, firewall, clock } = admitting
+  const now = clock.now()
+  const candidates = knocks.map((knock) => candidatesOf(knock, index))
+  const claimed = await claim(
+    knocks.filter((_, i) => candidates[i] !== undefined),
+    admitting,
+    now,
+  )
+  if (!claimed.ok) return knocks.map((_, i) => refusal(candidates[i] === undefined ? FORBIDDEN : claimed.failure))
+
+  const answers = claimed.value.values()
+  const verdicts = knocks.map((knock, i) => {
+    const stanzas = candidates[i]
+    return stanzas === undefined ? refusal(FORBIDDEN) : judge(knock, stanzas, answers.next().value, admitting, now)
+  })
+  return await open(verdicts, firewall)
+}
+
+const FORBIDDEN = refuse('WARDEN_FORBIDDEN', 'no stanza of this number is for the packet’s source').failure
+
+/** The receiver's word is enough for which keys opened the packet, never for whom they are. */
+function candidatesOf({ openedBy, packet }: Knock, index: StanzaIndex): readonly Stanza[] | undefined {
+  const opener = index.byId(openedBy)
+  if (opener === undefined) return undefined
+  const candidates = index.stanzasFor(index.keyringOf(opener), packet.source)
+  return candidates.length === 0 ? undefined : candidates
+}
+
+type Claimed = 'first' | 'replayed'
+
+async function claim(
+  knocks: readonly Knock[],
+  { policy, replays }: Admitting,
+  now: UnixSeconds,
+): Promise<Result<readonly Claimed[], ReplayFailure>> {
+  if (!policy.refuseReplays || knocks.length === 0) return ok(knocks.map(() => 'first'))
+  const claims = knocks.map(({ digest, fwknopDigest, message: { timestamp } }) => ({ digest, fwknopDigest, timestamp }))
+  return await replays.claim(claims, now)
+}
+
+function judge(
+  knock: Knock,
+  candidates: readonly Stanza[],
+  claimed: Claimed | undefined,
+  { policy }: Admitting,
+  now: UnixSeconds,
+): Verdict {
+  // A store that forgets what age makes harmless calls everything of that age used: the clocks say more to the operator.
+  if (claimed !== 'first' && checkAge(knock.message.timestamp, policy.maxAge, now).ok)
+    return refusal(refuse('SPA_REPLAYED', 'somebody sent it again, or it reached this host twice').failure)
+  return decide(policy, candidates, requestOf(knock), now)
+}
+
+async function open(verdicts: readonly Verdict[], firewall: Pick<Firewall, 'open'>): Promise<readonly Verdict[]> {
+  const granted = verdicts.filter((verdict) => verdict.granted)
+  if (granted.length === 0) return verdicts
+  const opened = (await firewall.open(granted.map(({ grant }) => grant))).values()
+  return verdicts.map((verdict) => (verdict.granted ? asOpened(verdict, opened.next().value) : verdict))
+}
+
+function asOpened(
+  verdict: Granted,
+  opened: Awaited<ReturnType<Firewall['open']>>[number] | undefined,
+): Granted | Refusal {
+  if (opened?.ok) return verdict
+  const failure = opened?.failure ?? refuse('FIREWALL_REFUSED', 'the firewall gave no answer').failure
+  return { granted: false, failure, stanza: verdict.stanza, denials: verdict.denials }
+}

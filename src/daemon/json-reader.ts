@@ -1,0 +1,87 @@
+/**
+ * Readers that rebuild typed values out of JSON that nobody vouches for: what has the wrong type, a field too many, or a value out
+ * of bounds is nothing at all. A value that passes is made anew, field by field, so that no stray property travels on.
+ */
+
+/** @returns undefined for a value that is not a `T`. */
+export type Reader<T> = (value: unknown) => T | undefined
+type Read<R> = R extends Reader<infer T> ? T : never
+type Readers = Readonly<Record<string, Reader<unknown>>>
+
+export type RecordOf<Required extends Readers, Optional extends Readers> = {
+  readonly [K in keyof Required]: Read<Required[K]>
+} & { readonly [K in keyof Optional]?: Read<Optional[K]> }
+
+/** An object with all of the first fields, perhaps some of the second, and no others. */
+export function record<const Required extends Readers, const Optional extends Readers>(
+  required: Required,
+  optional: Optional,
+): Reader<RecordOf<Required, Optional>> {
+  const readers = new Map(Object.entries({ ...required, ...optional }))
+  const names = Object.keys(required)
+  return (value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+    const made: Record<string, unknown> = {}
+    for (const [name, field] of Object.entries(value)) {
+      const read = readers.get(name)?.(field)
+      if (read === undefined) return undefined
+      made[name] = read
+    }
+    return names.every((name) => Object.hasOwn(made, name)) ? (made as RecordOf<Required, Optional>) : undefined
+  }
+}
+
+/** From `min` to `max` of the same. */
+export function list<T>(reader: Reader<T>, { min, max }: { min: number; max: number }): Reader<readonly T[]> {
+  return (value) => {
+    if (!Array.isArray(value) || value.length < min || value.length > max) return undefined
+    const items = value.map(reader)
+    return items.every((item) => item !== undefined) ? items : undefined
+  }
+}
+
+/** The first reader that understands. */
+export function either<const Choices extends readonly Reader<unknown>[]>(
+  ...readers: Choices
+): Reader<Read<Choices[number]>> {
+  return (value) => {
+    for (const reader of readers) {
+      const read = reader(value)
+      if (read !== undefined) return read as Read<Choices[number]>
+    }
+    return undefined
+  }
+}
+
+export function literal<const T extends string>(expected: T): Reader<T> {
+  return (value) => (value === expected ? expected : undefined)
+}
+
+/** A whole number within bounds. */
+export function integer({ min, max }: { min: number; max: number }): Reader<number> {
+  return (value) =>
+    typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max ? value : undefined
+}
+
+/** Text of at most so many UTF-16 units. */
+export function text({ max }: { max: number }): Reader<string> {
+  return (value) => (typeof value === 'string' && value.length <= max ? value : undefined)
+}
+
+/** Text that a parser understands and would write the same way. */
+export function parsed<T extends string>(
+  parse: (text: string) => { readonly ok: true; readonly value: T } | { readonly ok: false },
+): Reader<T> {
+  return (value) => {
+    if (typeof value !== 'string') return undefined
+    const result = parse(value)
+    return result.ok && result.value === value ? result.value : undefined
+  }
+}
+
+export function mapped<T, U>(reader: Reader<T>, map: (value: T) => U | undefined): Reader<U> {
+  return (value) => {
+    const read = reader(value)
+    return read === undefined ? undefined : map(read)
+  }
+}
