@@ -1,5 +1,5 @@
 /**
- * Keys as files and people write them: raw text, or base64 (docs/WIRE.md § 9). Works for both kinds:
+ * Keys as files and people write them: raw text, or base64 (docs/WIRE.md § 12). Works for both kinds:
  * `parseKeyText(EncryptionKey, 'a passphrase')`, `parseKeyBase64(HmacKey, 'c2VjcmV0')`.
  */
 import { decodeBase64Lenient } from '../bytes/base64.ts'

@@ -1,5 +1,5 @@
 /**
- * Which generation of fwknop a packet is of (docs/WIRE.md § 11). A packet says its version only inside, encrypted, so a
+ * Which generation of fwknop a packet is of (docs/WIRE.md § 13). A packet says its version only inside, encrypted, so a
  * sender must know what its server reads; a reader can tell what the sender meant.
  */
 import { type Failure, ok, type Result, refuse } from '../result.ts'
