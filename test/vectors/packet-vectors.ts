@@ -15,7 +15,7 @@ interface RawVector {
   readonly expect: 'accept' | 'reject'
   readonly mode: 'rijndael' | 'gpg'
   readonly packet: string
-  readonly fields: Readonly<Record<string, string | number | null>> | null
+  readonly fields: ({ readonly message?: string } & Readonly<Record<string, string | number | null>>) | null
   readonly server: { readonly access_conf: string | null; readonly conf?: { readonly ENABLE_SPA_OVER_HTTP?: string } }
 }
 
