@@ -1,5 +1,7 @@
 /** What every way of capture lets through: which ports, and how long a payload may be. */
+import { ok, type Result, refuse } from '../result.ts'
 import type { Port } from '../units.ts'
+import type { CaptureFailure } from './capture.ts'
 
 /** Both ends included. For clients that knock on random ports (`ghostport knock -r`). */
 export interface PortRange {
@@ -30,4 +32,19 @@ export function payloadBounds(bounds: CaptureBounds): { readonly minimum: number
 
 export function rangeOf(port: Port | PortRange): PortRange {
   return typeof port === 'number' ? { first: port, last: port } : port
+}
+
+/** @returns each port once; CAPTURE_FAILED for a range, which a UDP socket cannot listen on, and for none at all. */
+export function singlePorts({ ports }: CaptureBounds): Result<readonly Port[], CaptureFailure> {
+  const single = new Set<Port>()
+  for (const { first, last } of ports.map(rangeOf)) {
+    if (first !== last)
+      return refuse(
+        'CAPTURE_FAILED',
+        `UDP sockets listen on single ports, not on ${first}–${last}: list the ports, or set CAPTURE to packet`,
+      )
+    single.add(first)
+  }
+  if (single.size === 0) return refuse('CAPTURE_FAILED', 'no port to capture')
+  return ok([...single])
 }

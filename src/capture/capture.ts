@@ -5,6 +5,12 @@ import type { Port } from '../units.ts'
 
 export type CaptureFailure = Failure<'CAPTURE_DENIED' | 'CAPTURE_FAILED'>
 
+/** What the privileged half of a capture hands over: descriptors, close-on-exec, to go into the receiver's `stdio`. */
+export interface OpenedCapture {
+  readonly fds: readonly number[]
+  close(): void
+}
+
 /** One datagram that may be an SPA packet. Nothing in it is trusted. */
 export interface CapturedPacket {
   /** Owned by the receiver of the packet; not written to afterwards by anybody. */
@@ -26,7 +32,7 @@ export interface CaptureCounters {
 export interface Capture {
   /**
    * Hands on packets in the batches in which they arrive, until `signal` aborts; then resolves. Rejects with a
-   * {@link CaptureFailure} in `cause` if packets can never come again.
+   * {@link CaptureFailure} in `cause` if packets can never come again. To be called once.
    * @param deliver is called with one or more packets; it must not throw.
    * @param ready is called once, when packets are being received.
    */

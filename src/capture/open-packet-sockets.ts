@@ -13,23 +13,14 @@ import { closeSync } from 'node:fs'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import type { CaptureBounds } from './bounds.ts'
 import { encodeProgram, type Instruction, spaFilter } from './bpf.ts'
-import type { CaptureFailure } from './capture.ts'
+import type { CaptureFailure, OpenedCapture } from './capture.ts'
 import { describeErrno, type Libc, libc } from './libc.ts'
-import { raiseReceiveBuffer } from './receive-buffer.ts'
+import { DEFAULT_RECEIVE_BUFFER, raiseReceiveBuffer } from './receive-buffer.ts'
 
 export interface PacketSocketOptions extends CaptureBounds {
   /** Bytes of kernel memory in which packets wait, a socket. Without CAP_NET_ADMIN the system's limit holds instead. */
   readonly receiveBuffer?: number
 }
-
-/** Open descriptors, close-on-exec; hand them to the receiver as its `stdio`. */
-export interface OpenedCapture {
-  readonly fds: readonly number[]
-  close(): void
-}
-
-/** Some 6 000 knocks at 1 280 bytes of kernel memory each. */
-export const DEFAULT_RECEIVE_BUFFER = 8 * 1024 * 1024
 
 // From the system's headers; the same on every processor that libc.ts accepts.
 const AF_PACKET = 17

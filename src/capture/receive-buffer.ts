@@ -5,6 +5,9 @@ const SOL_SOCKET = 1
 const SO_RCVBUF = 8
 const SO_RCVBUFFORCE = 33
 
+/** Some 6 000 knocks at 1 280 bytes of kernel memory each. */
+export const DEFAULT_RECEIVE_BUFFER = 8 * 1024 * 1024
+
 /** @param bytes asked for. With CAP_NET_ADMIN they are given; without, as many as net.core.rmem_max allows. */
 export function raiseReceiveBuffer(native: Libc, fd: number, bytes: number): void {
   const value = new Uint8Array(4)

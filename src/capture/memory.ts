@@ -1,0 +1,48 @@
+/** Packets from nowhere: for tests, `--dry-run` and demonstrations. */
+import type { Capture, CaptureCounters, CapturedPacket, CaptureFailure } from './capture.ts'
+import { captureError } from './capture-error.ts'
+
+export class MemoryCapture implements Capture {
+  #received = 0
+  #deliver: ((packets: readonly CapturedPacket[]) => void) | undefined
+  #fail: ((error: Error) => void) | undefined
+
+  counters(): CaptureCounters {
+    return { received: this.#received, dropped: 0 }
+  }
+
+  /** Has the packets delivered, as one batch, before it returns. Whoever is not listening misses them. */
+  inject(packets: readonly CapturedPacket[]): void {
+    if (this.#deliver === undefined || packets.length === 0) return
+    this.#received += packets.length
+    this.#deliver(packets)
+  }
+
+  /** Ends the capture as when packets can never come again. */
+  fail(failure: CaptureFailure): void {
+    this.#fail?.(captureError(failure))
+  }
+
+  async run(
+    deliver: (packets: readonly CapturedPacket[]) => void,
+    signal: AbortSignal,
+    ready: () => void,
+  ): Promise<void> {
+    if (signal.aborted) return
+    this.#deliver = deliver
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#fail = reject
+        const stop = (): void => {
+          this.#deliver = undefined // at once, not when the promise is looked at
+          resolve()
+        }
+        signal.addEventListener('abort', stop, { once: true })
+        ready()
+      })
+    } finally {
+      this.#deliver = undefined
+      this.#fail = undefined
+    }
+  }
+}

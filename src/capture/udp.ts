@@ -1,0 +1,137 @@
+/**
+ * Capture by plain UDP sockets: an open port that never answers. No native part. Either adopts sockets that somebody with
+ * privilege has bound (`open-udp-sockets.ts`), or binds its own, which is all that a container, a laptop or macOS allows.
+ * The destination address of a packet is not known here.
+ */
+import { type BindOptions, createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+import { once } from 'node:events'
+import { parseAddress } from '../packet/address.ts'
+import type { Port } from '../units.ts'
+import { type CaptureBounds, payloadBounds, singlePorts } from './bounds.ts'
+import type { Capture, CaptureCounters, CapturedPacket, CaptureFailure } from './capture.ts'
+import { captureError } from './capture-error.ts'
+import { DEFAULT_RECEIVE_BUFFER } from './receive-buffer.ts'
+import { udpDrops } from './udp-drops.ts'
+
+export interface AdoptedUdpCaptureOptions extends CaptureBounds {
+  /** As opened by `openUdpSockets`, or as inherited. They are closed when the capture ends. */
+  readonly fds: readonly number[]
+}
+
+/** Reads from sockets that are bound already. Needs no privilege. */
+export function adoptUdpCapture(options: AdoptedUdpCaptureOptions): Capture {
+  return captureFrom(options, async (sockets) => {
+    // The type only matters for sending. The family is that of the descriptor.
+    for (const fd of options.fds)
+      try {
+        sockets.push(await bound('udp6', { fd }))
+      } catch (error) {
+        const detail = `the descriptor ${fd} is not a usable UDP socket: ${(error as Error).message}`
+        throw captureError({ code: 'CAPTURE_FAILED', detail })
+      }
+  })
+}
+
+/**
+ * Binds its own sockets when it is run, on every address of both families. `Capture.run` rejects with CAPTURE_DENIED for a
+ * port that this user may not bind, and with CAPTURE_FAILED for one in use, and for a range of ports.
+ */
+export function createUdpCapture(options: CaptureBounds): Capture {
+  return captureFrom(options, async (sockets) => {
+    const ports = singlePorts(options)
+    if (!ports.ok) throw captureError(ports.failure)
+    for (const port of ports.value) {
+      const socket = await bindEitherFamily(port)
+      sockets.push(socket)
+      raiseBuffer(socket)
+    }
+  })
+}
+
+function captureFrom(bounds: CaptureBounds, open: (sockets: Socket[]) => Promise<void>): Capture {
+  let received = 0
+  let ports: readonly number[] = []
+  const { minimum, maximum } = payloadBounds(bounds)
+  return {
+    counters: (): CaptureCounters => ({ received, dropped: udpDrops(ports) }),
+    async run(deliver, signal, ready) {
+      if (signal.aborted) return
+      const sockets: Socket[] = []
+      try {
+        await open(sockets)
+        ports = sockets.map((socket) => socket.address().port)
+        for (const socket of sockets) {
+          const { port } = socket.address()
+          socket.on('message', (payload, from) => {
+            if (payload.length < minimum || payload.length > maximum) return
+            const packet = packetOf(payload, from, port as Port)
+            if (packet === undefined) return
+            received++
+            deliver([packet])
+          })
+        }
+        if (!signal.aborted) ready()
+        await aborted(signal)
+      } finally {
+        for (const socket of sockets) {
+          socket.removeAllListeners('message')
+          socket.close()
+        }
+      }
+    },
+  }
+}
+
+function packetOf(payload: Buffer, from: RemoteInfo, destinationPort: Port): CapturedPacket | undefined {
+  const [address = ''] = from.address.split('%') // fe80::1%eth0
+  const source = parseAddress(address)
+  if (!source.ok || from.port === 0) return undefined
+  return { payload, source: source.value, sourcePort: from.port as Port, destinationPort }
+}
+
+async function bindEitherFamily(port: Port): Promise<Socket> {
+  try {
+    return await bound('udp6', { port, address: '::', exclusive: true })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL') throw captureError(bindFailure(port, error))
+  }
+  try {
+    return await bound('udp4', { port, address: '0.0.0.0', exclusive: true })
+  } catch (error) {
+    throw captureError(bindFailure(port, error))
+  }
+}
+
+/** Not left open on failure. Errors that come later concern one datagram; the socket goes on. */
+async function bound(type: 'udp4' | 'udp6', options: BindOptions): Promise<Socket> {
+  const socket = createSocket({ type })
+  try {
+    const listening = once(socket, 'listening')
+    socket.bind(options)
+    await listening
+  } catch (error) {
+    socket.close()
+    throw error
+  }
+  socket.on('error', () => {})
+  return socket
+}
+
+function raiseBuffer(socket: Socket): void {
+  try {
+    socket.setRecvBufferSize(DEFAULT_RECEIVE_BUFFER / 2) // the kernel doubles it, and gives what its limit allows
+  } catch {
+    // A system that refuses instead of giving less: its default has to do.
+  }
+}
+
+function bindFailure(port: Port, error: unknown): CaptureFailure {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code !== 'EACCES') return { code: 'CAPTURE_FAILED', detail: `UDP port ${port}: ${message}` }
+  return { code: 'CAPTURE_DENIED', detail: `UDP port ${port} may not be bound by this user: choose one above 1023` }
+}
+
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort')
+}

@@ -1,0 +1,106 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import type { OpenedCapture } from '../../src/capture/capture.ts'
+import { MemoryCapture } from '../../src/capture/memory.ts'
+import { openPacketSockets } from '../../src/capture/open-packet-sockets.ts'
+import { openUdpSockets } from '../../src/capture/open-udp-sockets.ts'
+import { createPacketSocketCapture } from '../../src/capture/packet-socket.ts'
+import { adoptUdpCapture, createUdpCapture } from '../../src/capture/udp.ts'
+import { type IpAddress, parseAddress } from '../../src/packet/address.ts'
+import type { Result } from '../../src/result.ts'
+import { type Port, port } from '../../src/units.ts'
+import { enter, Network, netnsUnavailable } from '../support/netns.ts'
+import { openSender } from '../support/sender.ts'
+import { type CaptureFixture, CONTRACT_BOUNDS, captureContract } from './capture.ts'
+
+captureContract('memory', { knowsDestination: true, filters: false, opensEarly: false }, async () => {
+  const capture = new MemoryCapture()
+  return {
+    capture,
+    ports: [port(62201), port(53)],
+    async send(payload, address, destinationPort) {
+      const sourcePort = port(40000)
+      capture.inject([
+        { payload: payload.slice(), source: known(address), sourcePort, destination: known(address), destinationPort },
+      ])
+      return sourcePort
+    },
+    async [Symbol.asyncDispose]() {},
+  }
+})
+
+captureContract('UDP sockets of its own', { knowsDestination: false, filters: true, opensEarly: false }, async () => {
+  const ports = [await freePort(), await freePort()] as const
+  const sender = await openSender()
+  return {
+    ports,
+    capture: createUdpCapture({ ports, ...CONTRACT_BOUNDS }),
+    async send(payload, address, destinationPort) {
+      await sender.send(payload, address, destinationPort)
+      return sender.sourcePort(address)
+    },
+    [Symbol.asyncDispose]: () => sender[Symbol.asyncDispose](),
+  }
+})
+
+const ports = [port(62201), port(53)] as const
+const bounds = { ports, ...CONTRACT_BOUNDS }
+const skip = netnsUnavailable()
+
+captureContract('inherited UDP sockets', { skip, knowsDestination: false, filters: true, opensEarly: true }, () =>
+  onHost(
+    () => openUdpSockets(bounds),
+    ({ fds }) => ({ capture: adoptUdpCapture({ fds, ...bounds }), close: () => {} }), // closes them itself
+  ),
+)
+
+captureContract('packet sockets', { skip, knowsDestination: true, filters: true, opensEarly: true }, () =>
+  onHost(
+    () => openPacketSockets(bounds),
+    ({ fds, close }) => ({ capture: createPacketSocketCapture({ fds, ...bounds, interfaces: ['lo'] }), close }),
+  ),
+)
+
+/** Sockets and sender are in a network namespace of their own; the capture runs here. */
+async function onHost(
+  open: () => Result<OpenedCapture>,
+  read: (opened: OpenedCapture) => Pick<CaptureFixture, 'capture'> & { close(): void },
+): Promise<CaptureFixture> {
+  const net = await Network.create()
+  const host = await net.host('server')
+  const leave = await enter(host)
+  const opened = open()
+  leave()
+  if (!opened.ok) throw new Error(opened.failure.detail)
+  const sender = await openSender(host)
+  const { capture, close } = read(opened.value)
+  return {
+    capture,
+    ports,
+    async send(payload, address, destinationPort) {
+      await sender.send(payload, address, destinationPort)
+      return sender.sourcePort(address)
+    },
+    async [Symbol.asyncDispose]() {
+      close()
+      await sender[Symbol.asyncDispose]()
+      await net.close()
+    },
+  }
+}
+
+function known(address: string): IpAddress {
+  const parsed = parseAddress(address)
+  if (!parsed.ok) throw new Error(parsed.failure.detail)
+  return parsed.value
+}
+
+async function freePort(): Promise<Port> {
+  const socket = createSocket('udp6')
+  const listening = once(socket, 'listening')
+  socket.bind(0)
+  await listening
+  const free = port(socket.address().port)
+  socket.close()
+  return free
+}

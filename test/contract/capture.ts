@@ -1,0 +1,193 @@
+/** What every implementation of the capture port promises. Call it once for each. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Capture, CapturedPacket } from '../../src/capture/capture.ts'
+import type { Port } from '../../src/units.ts'
+
+export interface CaptureFixture extends AsyncDisposable {
+  readonly capture: Capture
+  /** Both are captured. */
+  readonly ports: readonly [Port, Port]
+  /** Sends a datagram from and to this address of the host that is captured on. @returns the port that it came from. */
+  send(payload: Uint8Array, address: '127.0.0.1' | '::1', port: Port): Promise<number>
+}
+
+export interface CaptureTraits {
+  /** Why it cannot be tried here. */
+  readonly skip?: string | false
+  readonly knowsDestination: boolean
+  /** Leaves out other ports and payloads outside {@link CONTRACT_BOUNDS}. */
+  readonly filters: boolean
+  /** Packets that come before it runs wait for it. */
+  readonly opensEarly: boolean
+}
+
+/** In bytes. */
+export const CONTRACT_BOUNDS = { minimumPayload: 100, maximumPayload: 1400 }
+
+export function captureContract(name: string, traits: CaptureTraits, create: () => Promise<CaptureFixture>): void {
+  const { skip = false } = traits
+  const options = { skip, timeout: 20_000 }
+
+  describe(`capture: ${name}`, { concurrency: 1 }, () => {
+    it('hands on what was sent, with where it came from and went to', options, async () => {
+      await using fixture = await create()
+      await using running = await start(fixture.capture)
+      const expected: unknown[] = []
+      for (const address of ['127.0.0.1', '::1'] as const)
+        for (const port of fixture.ports) {
+          const payload = new Uint8Array(150).map((_, i) => (i * 7 + port) & 0xff)
+          const sourcePort = await fixture.send(payload, address, port)
+          const destination = traits.knowsDestination ? { destination: address } : {}
+          expected.push({ payload, source: address, sourcePort, ...destination, destinationPort: port })
+          await running.received(expected.length)
+        }
+      assert.deepEqual(running.packets.map(plain), expected)
+      assert.equal(running.readyCalls, 1)
+    })
+
+    it('hands on each packet of a burst once, in order, and counts them', options, async () => {
+      await using fixture = await create()
+      await using running = await start(fixture.capture)
+      for (let i = 0; i < 1000; i++) await fixture.send(numbered(i), '127.0.0.1', fixture.ports[0])
+      await running.received(1000)
+      assert.deepEqual(
+        running.packets.map(({ payload }) => numberOf(payload)),
+        Array.from({ length: 1000 }, (_, i) => i),
+      )
+      assert.deepEqual(fixture.capture.counters(), { received: 1000, dropped: 0 })
+    })
+
+    it('gives payloads away: later packets do not overwrite them', options, async () => {
+      await using fixture = await create()
+      await using running = await start(fixture.capture)
+      for (let i = 0; i < 300; i++) {
+        await fixture.send(numbered(i), '127.0.0.1', fixture.ports[0])
+        if (i % 10 === 0) await running.received(i + 1)
+      }
+      await running.received(300)
+      for (const [i, { payload }] of running.packets.entries()) assert.deepEqual(new Uint8Array(payload), numbered(i))
+    })
+
+    it('resolves when it is told to stop, promptly, and hands on nothing afterwards', options, async () => {
+      await using fixture = await create()
+      await using running = await start(fixture.capture)
+      await fixture.send(numbered(0), '::1', fixture.ports[0])
+      await running.received(1)
+      const aborted = performance.now()
+      await running.stop()
+      assert.ok(performance.now() - aborted < 1000)
+      await fixture.send(numbered(1), '127.0.0.1', fixture.ports[0]).catch(() => {})
+      await delay(20)
+      assert.equal(running.packets.length, 1)
+    })
+
+    it('does not begin when it is told to stop before', options, async () => {
+      await using fixture = await create()
+      await fixture.capture.run(
+        () => assert.fail('delivered'),
+        AbortSignal.abort(),
+        () => assert.fail('ready'),
+      )
+    })
+
+    if (traits.filters)
+      it('leaves alone other ports and unlikely lengths', options, async () => {
+        await using fixture = await create()
+        await using running = await start(fixture.capture)
+        const [port] = fixture.ports
+        const { minimumPayload: shortest, maximumPayload: longest } = CONTRACT_BOUNDS
+        for (const address of ['127.0.0.1', '::1'] as const) {
+          await fixture.send(new Uint8Array(0), address, port)
+          await fixture.send(new Uint8Array(shortest - 1), address, port)
+          await fixture.send(new Uint8Array(longest + 1), address, port)
+          await fixture.send(new Uint8Array(shortest), address, (port + 1) as Port).catch(() => {})
+          await fixture.send(new Uint8Array(shortest), address, port)
+          await fixture.send(new Uint8Array(longest), address, port)
+        }
+        await running.received(4)
+        assert.deepEqual(
+          running.packets.map(({ payload }) => payload.length),
+          [shortest, longest, shortest, longest],
+        )
+        assert.equal(fixture.capture.counters().received, 4)
+      })
+
+    if (traits.opensEarly)
+      it('keeps what comes before it runs', options, async () => {
+        await using fixture = await create()
+        for (let i = 0; i < 100; i++) await fixture.send(numbered(i), '127.0.0.1', fixture.ports[1])
+        await using running = await start(fixture.capture)
+        await running.received(100)
+        assert.deepEqual(
+          running.packets.map(({ payload }) => numberOf(payload)),
+          Array.from({ length: 100 }, (_, i) => i),
+        )
+      })
+  })
+}
+
+export interface Running extends AsyncDisposable {
+  /** All that was delivered so far. */
+  readonly packets: readonly CapturedPacket[]
+  readonly readyCalls: number
+  /** Waits until so many were delivered. @throws AssertionError after 5 s. */
+  received(count: number): Promise<void>
+  stop(): Promise<void>
+}
+
+/** Runs a capture in the background, from when it is ready. */
+export async function start(capture: Capture): Promise<Running> {
+  const packets: CapturedPacket[] = []
+  const stopped = new AbortController()
+  let readyCalls = 0
+  const { ready, ended } = await new Promise<{ ready: boolean; ended: Promise<void> }>((resolve) => {
+    const ended = capture.run(
+      (batch) => packets.push(...batch),
+      stopped.signal,
+      () => {
+        readyCalls++
+        setImmediate(() => resolve({ ready: true, ended }))
+      },
+    )
+    ended.catch(() => resolve({ ready: false, ended }))
+  })
+  if (!ready) await ended
+  return {
+    packets,
+    get readyCalls() {
+      return readyCalls
+    },
+    async received(count) {
+      const deadline = performance.now() + 5000
+      while (packets.length < count) {
+        assert.ok(performance.now() < deadline, `${packets.length} of ${count} packets were delivered`)
+        await delay(1)
+      }
+    },
+    async stop() {
+      stopped.abort()
+      await ended
+    },
+    async [Symbol.asyncDispose]() {
+      stopped.abort()
+      await ended.catch(() => {})
+    },
+  }
+}
+
+/** Of the shape that comes out of every implementation: a Buffer is a Uint8Array too, but not to deepEqual. */
+function plain(packet: CapturedPacket): unknown {
+  return { ...packet, payload: new Uint8Array(packet.payload) }
+}
+
+export function numbered(n: number): Uint8Array {
+  const payload = new Uint8Array(200).fill(n & 0xff)
+  new DataView(payload.buffer).setUint32(0, n)
+  return payload
+}
+
+export function numberOf(payload: Uint8Array): number {
+  return new DataView(payload.buffer, payload.byteOffset).getUint32(0)
+}
