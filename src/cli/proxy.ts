@@ -1,7 +1,86 @@
-/** `ghostport proxy`: not in this build. */
+/** `ghostport proxy HOST PORT`: knock, wait, and splice the very connection that found the door open: a ProxyCommand. */
 import { refuse } from '../result.ts'
+import { parsePort } from '../units.ts'
+import { knockOptions } from './knock-options.ts'
+import { planKnock } from './knock-plan.ts'
+import { openDoor } from './open-door.ts'
+import { parseCommandLine } from './options.ts'
 import type { Terminal } from './terminal.ts'
+import { doorFor, parseWait, waitOptions } from './wait-options.ts'
 
-export async function run(_argv: readonly string[], terminal: Terminal): Promise<number> {
-  return terminal.fail(refuse('CLI_USAGE', 'the proxyr is not part of this build').failure)
+const options = { ...knockOptions, ...waitOptions } as const
+
+const help = {
+  usage: 'ghostport proxy [options] HOST PORT',
+  about: [
+    'Knocks as “ghostport knock” does, with the stanza of the rc file that is named HOST, if there is one, waits until the',
+    'door is open, connects, and passes bytes between the connection and standard input and output. For ~/.ssh/config:',
+    '',
+    '    Host myserver',
+    '        ProxyCommand ghostport proxy %h %p',
+    '',
+    'Without a stanza, a -D or an -A, it asks HOST for tcp/PORT.',
+  ],
+  table: options,
+} as const
+
+export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const parsed = parseCommandLine(options, { names: ['HOST', 'PORT'] }, argv)
+  if (!parsed.ok) return terminal.fail(parsed.failure)
+  const { options: given, operands } = parsed.value
+  if (given.help > 0) {
+    const { commandHelp } = await import('./help.ts')
+    terminal.print(commandHelp(help, terminal.style))
+    return 0
+  }
+  const [host, portText] = operands
+  if (host === undefined || portText === undefined)
+    return terminal.fail(refuse('CLI_USAGE', 'say where to: ghostport proxy HOST PORT').failure)
+  const port = parsePort(portText)
+  if (!port.ok) return terminal.fail(port.failure)
+  if (given.stdin > 0 || given.fd === '0')
+    return terminal.fail(
+      refuse('CLI_USAGE', 'standard input belongs to the connection: no key can come from it').failure,
+    )
+
+  const wish = parseWait(given)
+  if (!wish.ok) return terminal.fail(wish.failure)
+  const wanted = { protocol: 'tcp', port: port.value } as const
+  const planned = await planKnock(given, terminal, { stanza: host, fallback: { server: host, access: [wanted] } })
+  if (!planned.ok) return terminal.fail(planned.failure)
+  const { request } = planned.value.plan
+  const wait = doorFor(planned.value, wish.value)
+  if (!wait.ok) return terminal.fail(wait.failure)
+  // With NAT the public port is where the service is; without it, a door that is not asked for will not open.
+  const direct = request.kind === 'access'
+  if (direct && !request.ports.some((it) => it.protocol === 'tcp' && it.port === port.value)) {
+    const detail = `what is asked for does not open tcp/${port.value}`
+    return terminal.fail(refuse('CLI_USAGE', detail, { suggestion: `-A tcp/${port.value}` }).failure)
+  }
+  const opened = await openDoor(planned.value, { ...wait.value, ...(direct ? { port: port.value } : {}) }, terminal)
+  if (!opened.ok) return terminal.fail(opened.failure)
+  return splice(opened.value.socket)
+}
+
+/** Bytes both ways until the far end has said its last. @returns 0, or 1 where the connection broke. */
+function splice(socket: import('node:net').Socket): Promise<number> {
+  return new Promise((resolve) => {
+    let broken = false
+    socket.on('error', () => {
+      broken = true
+      socket.destroy()
+    })
+    // Whoever reads us is gone: there is nobody to carry bytes for.
+    process.stdout.on('error', () => socket.destroy())
+    socket.once('close', () => {
+      process.stdin.destroy()
+      resolve(broken ? 1 : 0)
+    })
+    process.stdin.on('error', () => socket.end())
+    process.stdin.pipe(socket)
+    // Not ended by us: standard output flushes and closes when the process does.
+    socket.pipe(process.stdout, { end: false })
+    // The far end's last word ends it; what is left of standard input would have no reader.
+    socket.once('end', () => socket.end())
+  })
 }
