@@ -58,8 +58,8 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     return terminal.fail(refuse('CLI_USAGE', detail, { suggestion: `-A tcp/${port.value}` }).failure)
   }
   const opened = await openDoor(planned.value, { ...wait.value, ...(direct ? { port: port.value } : {}) }, terminal)
-  if (!opened.ok) return terminal.fail(opened.failure)
-  return splice(opened.value.socket)
+  if (typeof opened === 'number') return opened
+  return splice(opened.socket)
 }
 
 /** Bytes both ways until the far end has said its last. @returns 0, or 1 where the connection broke. */

@@ -43,9 +43,9 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   const wait = doorFor(planned.value, wish.value)
   if (!wait.ok) return terminal.fail(wait.failure)
   const opened = await openDoor(planned.value, wait.value, terminal)
-  if (!opened.ok) return terminal.fail(opened.failure)
+  if (typeof opened === 'number') return opened
   // ssh makes its own connection: handing ours on is what “ghostport proxy” is for.
-  opened.value.socket.destroy()
+  opened.socket.destroy()
 
   const { server } = planned.value.plan
   const { family } = planned.value.settings

@@ -1,0 +1,77 @@
+/**
+ * The real fwknopd (Debian's package) on a test host, in UDP server mode, behind an INPUT chain that rejects: a reset is an
+ * answer at once, where a drop would have to be waited out; what opens is the same. And `ghostport knock`, from another.
+ */
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Host, Network, Outcome, Program } from '../support/netns.ts'
+
+/** A stanza’s lines, `SOURCE` among them first. */
+export type AccessLines = readonly (readonly [name: string, value: string])[]
+
+/** Everything that fwknopd can be told to allow is allowed: what a stanza allows is what is tried. */
+const FWKNOPD_CONF = [
+  'ENABLE_UDP_SERVER Y',
+  'UDPSERV_PORT 62201',
+  'UDPSERV_SELECT_TIMEOUT 1000',
+  'ENABLE_IPT_FORWARDING Y',
+  'ENABLE_IPT_LOCAL_NAT Y',
+  'ENABLE_IPT_COMMENT_CHECK N',
+]
+
+/** Starts fwknopd with these stanzas and waits until it listens. */
+export async function startFwknopd(net: Network, host: Host, stanzas: readonly AccessLines[]): Promise<Program> {
+  const directory = net.directory()
+  const write = (name: string, lines: readonly string[]): string => {
+    const path = join(directory, name)
+    writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o600 })
+    return path
+  }
+  const conf = write(
+    'fwknopd.conf',
+    [...FWKNOPD_CONF, `FWKNOP_RUN_DIR ${directory}`].map((line) => `${line};`),
+  )
+  const access = write(
+    'access.conf',
+    stanzas.flatMap((lines) => lines.map(([name, value]) => `${name} ${value}`)),
+  )
+  for (const chain of ['INPUT', 'FORWARD']) {
+    host.must(['iptables', '-A', chain, '-m', 'conntrack', '--ctstate', 'ESTABLISHED,RELATED', '-j', 'ACCEPT'])
+    if (chain === 'INPUT') host.must(['iptables', '-A', chain, '-p', 'udp', '--dport', '62201', '-j', 'ACCEPT'])
+    host.must(['iptables', '-A', chain, '-p', 'tcp', '-j', 'REJECT', '--reject-with', 'tcp-reset'])
+    host.must(['iptables', '-P', chain, 'DROP'])
+  }
+  const paths = [
+    '-c',
+    conf,
+    '-a',
+    access,
+    '-r',
+    directory,
+    '-p',
+    join(directory, 'pid'),
+    '-d',
+    join(directory, 'digests'),
+  ]
+  const program = host.start(['fwknopd', '-f', '-U', ...paths])
+  await program.says(/Kicking off UDP server|Starting fwknopd/)
+  // It says so before it binds.
+  const deadline = performance.now() + 5_000
+  while (!host.must(['ss', '-Hlun', 'sport = :62201']).includes('62201'))
+    assert.ok(performance.now() < deadline, `fwknopd does not listen:\n${program.output}`)
+  return program
+}
+
+const ghostport = fileURLToPath(new URL('../../src/cli/ghostport.ts', import.meta.url))
+
+/** The words that run the client from its source. */
+export function ghostportCommand(...argv: readonly string[]): readonly string[] {
+  return [process.execPath, '--conditions=development', ghostport, ...argv]
+}
+
+/** Knocks from `host`, with no rc file. */
+export function knock(host: Host, ...argv: readonly string[]): Outcome {
+  return host.run(ghostportCommand('knock', '--no-rc-file', ...argv))
+}
