@@ -45,20 +45,17 @@ export function isSalted(ciphertext: Uint8Array): boolean {
   return ciphertext.length > HEAD && equalBytes(ciphertext.subarray(0, SALTED.length), SALTED)
 }
 
-/** @returns undefined where the padding is wrong: a wrong key, as a rule. */
-export function decrypt(ciphertext: Uint8Array, { key, mode }: Encryption): Uint8Array | undefined {
+/** @returns the plaintext with its padding, whatever it be; undefined for what is not whole blocks. */
+export function decryptPadded(ciphertext: Uint8Array, { key, mode }: Encryption): Uint8Array | undefined {
   if (ciphertext.length % BLOCK !== 0) return undefined
   const secret = deriveKey(key, mode, ciphertext.subarray(SALTED.length, HEAD))
   const padded = primitives.decrypt(CHAINING[mode], secret.key, secret.iv, ciphertext.subarray(HEAD))
   wipe(secret.key, secret.iv)
-  return unpad(padded)
+  return padded
 }
 
-/**
- * PKCS #7. fwknopd leaves the text as it is where this finds no padding. Nobody learns from us which it was, since
- * nothing is ever answered.
- */
-function unpad(padded: Uint8Array): Uint8Array | undefined {
+/** Takes PKCS #7 padding off. @returns undefined where there is none; fwknopd leaves such a text as it is. */
+export function unpad(padded: Uint8Array): Uint8Array | undefined {
   const length = padded[padded.length - 1] ?? 0
   if (length < 1 || length > BLOCK) return undefined
   const end = padded.length - length

@@ -1,7 +1,7 @@
 /** From an authentic envelope to the plaintext of its message (docs/WIRE.md § 7). */
 import { ok, type Result, refuse } from '../result.ts'
 import type { AuthenticEnvelope } from './authenticate.ts'
-import { decrypt as decryptSalted, type Encryption, isSalted } from './cipher.ts'
+import { decryptPadded, type Encryption, isSalted, unpad } from './cipher.ts'
 import { type PacketFailure, refuseByRule } from './strictness.ts'
 
 /** An opened ciphertext, and the bytes that it was: the identity of the packet (docs/WIRE.md § 10). */
@@ -26,9 +26,11 @@ export function decrypt(
   if (ciphertext === undefined)
     return refuseByRule('SPA_MALFORMED', 'outer-base64', 'not the spelling that base64 has for these bytes')
   if (!isSalted(ciphertext)) return refuseByRule('SPA_MALFORMED', 'salted-head', 'the ciphertext has no salt')
-  const plaintext = decryptSalted(ciphertext, encryption)
-  if (plaintext === undefined || !beginsWithRandom(plaintext))
+  const padded = decryptPadded(ciphertext, encryption)
+  if (padded === undefined || !beginsWithRandom(padded))
     return refuse('SPA_DECRYPT_FAILED', 'encrypted under another key or mode')
+  const plaintext = unpad(padded)
+  if (plaintext === undefined) return refuseByRule('SPA_DECRYPT_FAILED', 'block-padding', 'the padding is not PKCS #7')
   return ok({ plaintext, ciphertext })
 }
 

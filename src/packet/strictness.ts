@@ -33,7 +33,7 @@ export const strictnessRules = {
   },
   'block-padding': {
     sentence: 'the plaintext is padded to whole blocks by PKCS #7',
-    checkedIn: 'packet/cipher.ts',
+    checkedIn: 'packet/decrypt.ts',
   },
   'inner-base64': {
     sentence: 'a field is in the one base64 spelling that it has, without “=” or with as many as base64 prescribes',
