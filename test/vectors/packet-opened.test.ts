@@ -3,13 +3,14 @@ import { test } from 'node:test'
 import { parseEnvelope } from '../../src/packet/envelope.ts'
 import { type OpenedPacket, type OpenFailure, openPacket } from '../../src/packet/open.ts'
 import type { Result } from '../../src/result.ts'
+import { fwknopVectors } from './fwknop-vectors.ts'
 import { type PacketVector, packetVectors } from './packet-vectors.ts'
 
 /** Refused by fwknopd for what the packet asks, or when, or by the server's settings: the packet itself is sound. */
 const REFUSED_BY_POLICY = new Set(['policy', 'replay', 'config', 'state'])
 const STALE = new Set(['x-aging-old', 'x-aging-future'])
 
-const vectors = packetVectors()
+const vectors = packetVectors(fwknopVectors)
 assert.ok(vectors.length > 245)
 
 for (const vector of vectors) {

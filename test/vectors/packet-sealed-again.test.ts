@@ -8,12 +8,13 @@ import { latin1Text } from '../../src/bytes/text.ts'
 import { parseEnvelope } from '../../src/packet/envelope.ts'
 import { openPacket } from '../../src/packet/open.ts'
 import { sealPacket } from '../../src/packet/seal.ts'
+import { fwknopVectors } from './fwknop-vectors.ts'
 import { packetVectors } from './packet-vectors.ts'
 
 /** `tcp/00022`: the one thing that a real client leaves in a spelling that a parsed message does not keep. */
 const ZEROS_BEFORE_PORT = /\/0/
 
-const vectors = packetVectors().filter(
+const vectors = packetVectors(fwknopVectors).filter(
   ({ category, expect, fields, http }) =>
     expect === 'accept' &&
     http === 'off' &&
