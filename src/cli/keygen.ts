@@ -7,7 +7,7 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import { DIGEST_TYPES, type DigestType, parseDigestType } from '../packet/digest-type.ts'
 import { EncryptionKey, HmacKey } from '../packet/key.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { commandHelp } from './help.ts'
+import { commandHelp } from './command-help.ts'
 import { parseCommandLine } from './options.ts'
 import type { Terminal } from './terminal.ts'
 

@@ -58,7 +58,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
 }
 
 async function showHelp(terminal: Terminal): Promise<number> {
-  const { commandHelp } = await import('./help.ts')
+  const { commandHelp } = await import('./command-help.ts')
   const about = [
     'Sends one packet that asks a server to open a port: to every address of the host, each time another packet. Nothing',
     'comes back, whether the server opens or not; --wait finds out. Settings come from [default] and, with -n, from a stanza',

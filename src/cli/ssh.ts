@@ -27,7 +27,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   if (!parsed.ok) return terminal.fail(parsed.failure)
   const { options: given, operands } = parsed.value
   if (given.help > 0) {
-    const { commandHelp } = await import('./help.ts')
+    const { commandHelp } = await import('./command-help.ts')
     terminal.print(commandHelp(help, terminal.style))
     return 0
   }
