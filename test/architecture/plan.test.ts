@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { join, sep } from 'node:path'
+import { describe, it, test } from 'node:test'
+import { type Violation, violations } from './plan.ts'
+
+const root = join(import.meta.dirname, '..', '..')
+
+test('src/ keeps to the house plan', () => {
+  const files = globSync('src/**/*.ts', { cwd: root }).map((file) => file.split(sep).join('/'))
+  assert.ok(files.length > 20, 'the sources were not found')
+  const sources = new Map(files.sort().map((file) => [file, readFileSync(join(root, file), 'utf8')]))
+  assert.deepEqual(
+    violations(sources).map(({ file, rule, detail }) => `${file}: ${detail} [${rule}]`),
+    [],
+  )
+})
+
+describe('the plan refuses', () => {
+  // what → the rule that must be found broken; the first path of each is the file that breaks it
+  const cases: readonly (readonly [string, Violation['rule'], Record<string, string>])[] = [
+    [
+      'an import of a later folder',
+      'layer',
+      { 'src/packet/a.ts': "import { b } from '../access/b.ts'", 'src/access/b.ts': 'export const b = 1' },
+    ],
+    [
+      'a type imported from a later folder',
+      'layer',
+      { 'src/bytes/a.ts': "import type { B } from '../packet/b.ts'", 'src/packet/b.ts': 'export type B = 1' },
+    ],
+    [
+      'an import over several lines',
+      'layer',
+      { 'src/config/a.ts': "import {\n  b,\n} from '../daemon/b.ts'", 'src/daemon/b.ts': 'export const b = 1' },
+    ],
+    [
+      'a lazy import of a later folder',
+      'layer',
+      { 'src/client/a.ts': "const b = await import('../cli/b.ts')", 'src/cli/b.ts': 'export const b = 1' },
+    ],
+    [
+      'a re-export of a later folder',
+      'layer',
+      { 'src/packet/a.ts': "export { b } from '../config/b.ts'", 'src/config/b.ts': 'export const b = 1' },
+    ],
+    [
+      'an import of a folder of the same rank',
+      'layer',
+      { 'src/replay/a.ts': "import { b } from '../firewall/b.ts'", 'src/firewall/b.ts': 'export const b = 1' },
+    ],
+    [
+      'the client knowing the daemon',
+      'layer',
+      { 'src/client/a.ts': "import { b } from '../daemon/b.ts'", 'src/daemon/b.ts': 'export const b = 1' },
+    ],
+    [
+      'shared vocabulary that knows a folder',
+      'layer',
+      { 'src/result.ts': "import { b } from './bytes/b.ts'", 'src/bytes/b.ts': 'export const b = 1' },
+    ],
+    ['a folder that is not on the plan', 'layer', { 'src/utils/a.ts': "import { b } from '../bytes/b.ts'" }],
+    ['shipped code that knows the tests', 'layer', { 'src/cli/a.ts': "import { b } from '../../test/support/b.ts'" }],
+    [
+      'the entry point as a short cut',
+      'layer',
+      { 'src/cli/a.ts': "import { b } from '../index.ts'", 'src/index.ts': 'export const b = 1' },
+    ],
+    ['node: above the line', 'node', { 'src/packet/a.ts': "import { createHash } from 'node:crypto'" }],
+    ['node: in the shared vocabulary', 'node', { 'src/clock.ts': "import 'node:perf_hooks'" }],
+    ['node: lazily above the line', 'node', { 'src/config/a.ts': "const fs = await import('node:fs')" }],
+    ['node: in the primitives of the browser', 'node', { 'src/primitives/browser.ts': "import 'node:crypto'" }],
+    ['koffi in a file that is not for it', 'koffi', { 'src/daemon/warden.ts': "import koffi from 'koffi'" }],
+    ['koffi by require', 'koffi', { 'src/cli/serve.ts': "const koffi = require('koffi')" }],
+    ['a package that is no dependency', 'package', { 'src/cli/a.ts': "import leftPad from 'left-pad'" }],
+    ['a node module without its prefix', 'package', { 'src/cli/a.ts': "import fs from 'fs'" }],
+    ['noble outside the primitives', 'package', { 'src/packet/a.ts': "import { md5 } from '@noble/hashes/legacy.js'" }],
+    [
+      'a cycle of two',
+      'cycle',
+      { 'src/bytes/a.ts': "import { b } from './b.ts'", 'src/bytes/b.ts': "import type { A } from './a.ts'" },
+    ],
+    [
+      'a cycle of three',
+      'cycle',
+      {
+        'src/bytes/a.ts': "import { b } from './b.ts'",
+        'src/bytes/b.ts': "import { c } from './c.ts'",
+        'src/bytes/c.ts': "import { a } from './a.ts'",
+      },
+    ],
+    ['a file that imports itself', 'cycle', { 'src/bytes/a.ts': "import { a } from './a.ts'" }],
+    ['an index file', 'index', { 'src/packet/index.ts': 'export const a = 1' }],
+    ['any as a type', 'any', { 'src/packet/a.ts': 'export function f(x: any) {}' }],
+    ['a cast to any', 'any', { 'src/packet/a.ts': 'export const f = (1 as any).b' }],
+    ['any as a type argument', 'any', { 'src/packet/a.ts': 'export const f = new Map<string, any>()' }],
+    ['an array of any', 'any', { 'src/packet/a.ts': 'export type F = any[]' }],
+    ['the type checker switched off', 'any', { 'src/packet/a.ts': '// @ts-ignore\nexport const f = 1' }],
+    ['a default export', 'default', { 'src/packet/a.ts': 'export default 1' }],
+    [
+      'exports without names',
+      'default',
+      { 'src/packet/a.ts': "export * from './b.ts'", 'src/packet/b.ts': 'export const b = 1' },
+    ],
+    ['an import of nothing', 'unresolved', { 'src/packet/a.ts': "import { b } from './b.ts'" }],
+  ]
+  for (const [what, rule, files] of cases) {
+    it(what, () => {
+      const found = violations(new Map(Object.entries(files)))
+      const culprit = Object.keys(files)[0]
+      assert.ok(
+        found.some((violation) => violation.rule === rule && violation.file === culprit),
+        `not found; what was: ${JSON.stringify(found)}`,
+      )
+    })
+  }
+})
+
+describe('the plan allows', () => {
+  const cases: readonly (readonly [string, Record<string, string>])[] = [
+    [
+      'an import of an earlier folder',
+      { 'src/cli/a.ts': "import { b } from '../bytes/b.ts'", 'src/bytes/b.ts': 'export const b = 1' },
+    ],
+    ['node: below the line', { 'src/daemon/a.ts': "import { spawn } from 'node:child_process'" }],
+    ['node: in the primitives of Node', { 'src/primitives/node.ts': "import { createHash } from 'node:crypto'" }],
+    ['node: in a test', { 'src/packet/a.test.ts': "import { test } from 'node:test'" }],
+    ['a comment that speaks of an import', { 'src/packet/a.ts': "// import { x } from 'node:fs'\nexport const a = 1" }],
+    ['the word any in prose and strings', { 'src/packet/a.ts': "/** takes any key */\nexport const a = ': any'" }],
+    ['an address in a string', { 'src/packet/a.ts': "export const a = 'http://x' // no : any here" }],
+  ]
+  for (const [what, files] of cases) it(what, () => assert.deepEqual(violations(new Map(Object.entries(files))), []))
+})

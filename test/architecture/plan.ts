@@ -1,0 +1,181 @@
+/**
+ * The house plan, as rules over the text of the sources: which folder may import which, where the operating system may be
+ * touched, who may load native code. Pure, so that the tests can show each rule a source that breaks it.
+ */
+
+/** Path from the root of the repository, with `/`, → text. */
+export type Sources = ReadonlyMap<string, string>
+
+export interface Violation {
+  readonly file: string
+  readonly rule: 'layer' | 'cycle' | 'node' | 'koffi' | 'package' | 'index' | 'any' | 'default' | 'unresolved'
+  readonly detail: string
+}
+
+/** The folders of src/ in the order that a packet travels. Imports go to an earlier rank, or stay in the folder. */
+const ranks: readonly (readonly string[])[] = [
+  ['bytes'],
+  ['primitives'],
+  ['packet'],
+  ['access'],
+  ['config'],
+  // the line: above it nothing has effects
+  ['replay', 'firewall', 'capture', 'delivery'],
+  ['daemon', 'client'],
+  ['cli'],
+]
+const lineRank = 5
+
+/** Vocabulary that every folder speaks. May import only one another. */
+const shared = new Set(['src/result.ts', 'src/units.ts', 'src/failure-codes.ts', 'src/clock.ts'])
+/** What the package exports, and what runs on every side of the line's lower half. File → the rank it counts as. */
+const rootFiles = new Map([
+  ['src/packet.ts', 3],
+  ['src/index.ts', ranks.length],
+  ['src/log.ts', lineRank],
+])
+
+/** The two sides of `#primitives`; the package.json of the project chooses. */
+const platformFiles = new Set(['src/primitives/node.ts'])
+
+/** Who may load native code: one file for each library of the system. */
+const nativeFiles =
+  /^src\/(capture\/libc|firewall\/nftables\/libnftables|daemon\/[a-z-]*(?:libc|systemd|notify)[a-z-]*)\.ts$/
+
+/** npm packages that the published code may use, and the folders that may. */
+const packages = new Map<string, RegExp>([
+  ['koffi', nativeFiles],
+  ['@noble/hashes', /^src\/primitives\/browser\.ts$/],
+  ['@noble/ciphers', /^src\/primitives\/(browser|node)\.ts$/],
+])
+
+/** Every breach of the plan in `sources`, which are those of src/. */
+export function violations(sources: Sources): readonly Violation[] {
+  const found: Violation[] = []
+  const graph = new Map<string, readonly string[]>()
+  for (const [file, text] of sources) {
+    const isTest = file.endsWith('.test.ts')
+    const code = withoutComments(text)
+    const imports = importsOf(code)
+    const local: string[] = []
+    for (const specifier of imports) {
+      if (specifier.startsWith('node:')) {
+        if (!isTest && isAboveTheLine(file) && !platformFiles.has(file))
+          found.push({ file, rule: 'node', detail: `imports ${specifier} above the line` })
+      } else if (specifier.startsWith('.') || specifier === '#primitives') {
+        const target = resolve(file, specifier)
+        if (!sources.has(target) && !target.startsWith('test/') && !target.endsWith('.json'))
+          found.push({ file, rule: 'unresolved', detail: `imports ${specifier}, which is not there` })
+        if (target.startsWith('test/') && !isTest)
+          found.push({ file, rule: 'layer', detail: `imports ${target}: what ships knows no tests` })
+        const broken = target.startsWith('src/') ? layerBroken(file, target, isTest) : undefined
+        if (broken !== undefined) found.push({ file, rule: 'layer', detail: broken })
+        local.push(target)
+      } else if (!isTest) {
+        const name = packageName(specifier)
+        const users = packages.get(name)
+        if (users === undefined) found.push({ file, rule: 'package', detail: `imports ${specifier}, no dependency` })
+        else if (!users.test(file))
+          found.push({ file, rule: name === 'koffi' ? 'koffi' : 'package', detail: `may not import ${specifier}` })
+      }
+    }
+    graph.set(file, local)
+    if (/(^|\/)index\.[cm]?ts$/.test(file) && file !== 'src/index.ts')
+      found.push({ file, rule: 'index', detail: 'src/index.ts is the only index: import the file that owns the thing' })
+    if (/[:<,|&(=]\s*any\b(?!['":])|\bas\s+any\b|\bany\[\]/.test(withoutStrings(code)))
+      found.push({ file, rule: 'any', detail: 'uses any' })
+    if (/@ts-(ignore|nocheck)/.test(text)) found.push({ file, rule: 'any', detail: 'switches the type checker off' })
+    if (/^export\s+(default\b|\*)/m.test(code) || /^export\s*\{[^}]*\bas\s+default\b/m.test(code))
+      found.push({ file, rule: 'default', detail: 'exports by default or by *: exports have names' })
+  }
+  return [...found, ...cycles(graph)]
+}
+
+function isAboveTheLine(file: string): boolean {
+  return shared.has(file) || (rankOf(file) ?? 0) < lineRank
+}
+
+function rankOf(file: string): number | undefined {
+  const whole = rootFiles.get(file)
+  if (whole !== undefined) return whole
+  const folder = file.split('/')[1] ?? ''
+  const rank = ranks.findIndex((folders) => folders.includes(folder))
+  return rank < 0 ? undefined : rank
+}
+
+function layerBroken(file: string, target: string, isTest: boolean): string | undefined {
+  if (shared.has(target)) return undefined
+  if (shared.has(file)) return `imports ${target}: what all folders share imports none of them`
+  const from = rankOf(file)
+  const to = rankOf(target)
+  if (from === undefined && !isTest) return 'is in no folder of the house plan'
+  if (to === undefined) return `imports ${target}, which is in no folder of the house plan`
+  if (target === 'src/index.ts' || target === 'src/packet.ts') return `imports ${target}, which is for other packages`
+  if (folderOf(file) === folderOf(target) || to < (from ?? 0)) return undefined
+  return `imports ${target}, which comes later or stands beside it`
+}
+
+function folderOf(file: string): string {
+  return file.split('/').slice(0, 2).join('/')
+}
+
+function packageName(specifier: string): string {
+  return specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/')
+}
+
+/** Static, dynamic and re-exporting imports, types included: a type that points the wrong way is as much of a tie. */
+export function importsOf(code: string): readonly string[] {
+  const specifiers = new Set<string>()
+  const forms = [
+    /^\s*(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]/gm,
+    /^\s*import\s*['"]([^'"]+)['"]/gm,
+    /\bimport\s*\(\s*['"]([^'"]+)['"]/g,
+    /\brequire\s*\(\s*['"]([^'"]+)['"]/g,
+    /\bnew URL\(\s*['"](\.[^'"]+\.[cm]?[jt]s)['"]/g,
+  ]
+  for (const form of forms) for (const match of code.matchAll(form)) specifiers.add(match[1] ?? '')
+  return [...specifiers]
+}
+
+function resolve(file: string, specifier: string): string {
+  if (specifier === '#primitives') return 'src/primitives/node.ts'
+  const parts = file.split('/').slice(0, -1)
+  for (const part of specifier.split('/')) {
+    if (part === '..') parts.pop()
+    else if (part !== '.') parts.push(part)
+  }
+  return parts.join('/')
+}
+
+/** One violation for each cycle found from its first file in the order of names. */
+function cycles(graph: ReadonlyMap<string, readonly string[]>): readonly Violation[] {
+  const found: Violation[] = []
+  const done = new Set<string>()
+  const path: string[] = []
+  const visit = (file: string) => {
+    const at = path.indexOf(file)
+    if (at >= 0) {
+      found.push({ file, rule: 'cycle', detail: [...path.slice(at), file].join(' → ') })
+      return
+    }
+    if (done.has(file)) return
+    done.add(file)
+    path.push(file)
+    for (const target of graph.get(file) ?? []) visit(target)
+    path.pop()
+  }
+  for (const file of [...graph.keys()].sort()) visit(file)
+  return found
+}
+
+function withoutComments(text: string): string {
+  // Strings are matched first, so that the // of a URL in one is no comment.
+  return text.replaceAll(/('(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*")|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, '$1')
+}
+
+function withoutStrings(code: string): string {
+  return code.replaceAll(/'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g, "''")
+}
