@@ -1,0 +1,135 @@
+/**
+ * `access.conf` cut into stanzas: from one SOURCE to the next, through the files that it includes. Stricter than fwknop in
+ * where a stanza ends: there, a setting after an `%include` falls to whichever stanza came last in the other file, and one
+ * before the first SOURCE falls to nobody.
+ */
+import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../result.ts'
+import type { ConfigFailure } from './config-failure.ts'
+import type { ConfigFiles } from './config-files.ts'
+import { nearest } from './nearest.ts'
+import { readSettingLines, type SettingLine } from './setting-lines.ts'
+import { stanzaSettingNames } from './stanza-setting-names.ts'
+
+/** The lines of one stanza; the first is its SOURCE. */
+export interface StanzaBlock {
+  readonly lines: readonly SettingLine[]
+  readonly keyFile?: KeyFile
+}
+
+/** The file of keys that a stanza ends with. Trouble in there costs this stanza only, as in fwknop. */
+interface KeyFile {
+  readonly path: string
+  readonly at: SourceLocation
+  readonly failure?: Failure
+}
+
+/** A block as long as it grows. */
+interface OpenBlock {
+  readonly lines: SettingLine[]
+  keyFile?: KeyFile
+}
+
+/** Files included from files included from files: fwknop's limit. */
+const MAX_DEPTH = 3
+
+/** What a file of keys may hold: fwknop keeps it from being a way to change policy. */
+const KEY_SETTINGS: ReadonlySet<string> = new Set([
+  'KEY',
+  'KEY_BASE64',
+  'HMAC_KEY',
+  'HMAC_KEY_BASE64',
+  'HMAC_DIGEST_TYPE',
+  ...stanzaSettingNames.filter((name) => name.startsWith('GPG_')),
+])
+
+const DIRECTIVES = ['%include', '%include_folder', '%include_keys'] as const
+
+/** Reads the file and all that it includes. */
+export function readStanzaBlocks(file: string, files: ConfigFiles): Result<readonly StanzaBlock[], ConfigFailure> {
+  return readFile(file, files, [])
+}
+
+/** @param trail the files that led here, outermost first. */
+function readFile(file: string, files: ConfigFiles, trail: readonly string[]): Result<OpenBlock[], ConfigFailure> {
+  const text = files.read(file)
+  if (!text.ok) return text
+  const lines = readSettingLines(file, text.value)
+  if (!lines.ok) return lines
+  const blocks: OpenBlock[] = []
+  // Whether the last block may still grow; if not, why not.
+  let closed: string | undefined = 'the first SOURCE has not come yet'
+  for (const line of lines.value) {
+    const last = blocks.at(-1)
+    if (line.name === '%include' || line.name === '%include_folder') {
+      const included = include(line, files, [...trail, file])
+      if (!included.ok) return included
+      blocks.push(...included.value)
+      closed = `it comes after an ${line.name}`
+    } else if (line.name === '%include_keys') {
+      if (closed !== undefined || last === undefined) return outside(line, closed)
+      readKeyFile(line, files, last)
+      closed = 'it comes after an %include_keys, which ends a stanza'
+    } else if (line.name.startsWith('%')) {
+      return unknownDirective(line)
+    } else if (line.name === 'SOURCE') {
+      blocks.push({ lines: [line] })
+      closed = undefined
+    } else if (closed !== undefined || last === undefined) return outside(line, closed)
+    else last.lines.push(line)
+  }
+  return ok(blocks)
+}
+
+function include(line: SettingLine, files: ConfigFiles, trail: readonly string[]): Result<OpenBlock[], ConfigFailure> {
+  const { at, name } = line
+  if (line.value === '') return refuse('CONFIG_SYNTAX', `${name} names nothing`, { at })
+  if (trail.length > MAX_DEPTH)
+    return refuse('CONFIG_CONFLICT', `files may be included ${MAX_DEPTH} deep: ${trail.join(' → ')}`, { at })
+  const path = relativeTo(at.file, line.value)
+  const paths = name === '%include' ? ok([path]) : files.list(path)
+  if (!paths.ok) return { ok: false, failure: { ...paths.failure, at } }
+  const blocks: OpenBlock[] = []
+  for (const included of paths.value) {
+    if (trail.includes(included))
+      return refuse('CONFIG_CONFLICT', `${included} includes itself: ${[...trail, included].join(' → ')}`, { at })
+    const read = readFile(included, files, trail)
+    // A file that cannot be read has no line of its own to point at.
+    if (!read.ok) return read.failure.at === undefined ? { ok: false, failure: { ...read.failure, at } } : read
+    blocks.push(...read.value)
+  }
+  return ok(blocks)
+}
+
+function readKeyFile(line: SettingLine, files: ConfigFiles, block: OpenBlock): void {
+  const { at } = line
+  const path = relativeTo(at.file, line.value)
+  const lines = keyLines(path, files)
+  if (lines.ok) block.lines.push(...lines.value)
+  block.keyFile = { path, at, ...(lines.ok ? {} : { failure: lines.failure }) }
+}
+
+function keyLines(path: string, files: ConfigFiles): Result<readonly SettingLine[], Failure> {
+  const text = files.read(path)
+  if (!text.ok) return text
+  const lines = readSettingLines(path, text.value)
+  if (!lines.ok) return lines
+  const stranger = lines.value.find(({ name }) => !KEY_SETTINGS.has(name))
+  if (stranger === undefined) return lines
+  return refuse('CONFIG_CONFLICT', `a file of keys may not hold ${stranger.name}`, { at: stranger.at })
+}
+
+function relativeTo(file: string, path: string): string {
+  return path.startsWith('/') ? path : `${file.slice(0, file.lastIndexOf('/') + 1)}${path}`
+}
+
+function outside({ name, at }: SettingLine, why: string | undefined): Refused<ConfigFailure> {
+  return refuse('CONFIG_SYNTAX', `${name} is in no stanza: ${why ?? 'there is none'}`, { at })
+}
+
+function unknownDirective({ name, at }: SettingLine): Refused<ConfigFailure> {
+  const meant = nearest(name, DIRECTIVES)
+  return refuse('CONFIG_UNKNOWN_KEY', `there is no ${name}`, {
+    at,
+    ...(meant === undefined ? {} : { suggestion: meant }),
+  })
+}

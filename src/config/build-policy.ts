@@ -1,0 +1,32 @@
+/** Both files together: the policy, and what only shows when they are seen side by side. */
+import { isLoopback } from '../access/openings.ts'
+import type { Policy } from '../access/policy.ts'
+import type { Stanza } from '../access/stanza.ts'
+import { ok, type Result, refuse } from '../result.ts'
+import type { ConfigFailure } from './config-failure.ts'
+import type { Notice } from './notice.ts'
+import type { ServerConfig } from './server-config.ts'
+import { StanzaNotices } from './stanza-notices.ts'
+
+/** @returns the policy and further notices; or `CONFIG_CONFLICT` for a FORCE_NAT of a kind that is not enabled. */
+export function buildPolicy(
+  config: ServerConfig,
+  stanzas: readonly Stanza[],
+): Result<{ readonly policy: Policy; readonly notices: readonly Notice[] }, ConfigFailure> {
+  const { nat } = config.policy
+  const notices = new StanzaNotices()
+  for (const { location: at, forceNat, natTargets, destinations } of stanzas) {
+    if (forceNat !== undefined) {
+      const local = isLoopback(forceNat.address)
+      const variable = local ? 'ENABLE_IPT_LOCAL_NAT' : 'ENABLE_IPT_FORWARDING'
+      if (local ? !nat.local : !nat.forward)
+        return refuse('CONFIG_CONFLICT', `FORCE_NAT ${forceNat.address} needs ${variable} Y in fwknopd.conf`, {
+          at,
+          suggestion: `${variable} Y;`,
+        })
+    } else if (natTargets === undefined && (nat.forward || nat.local)) notices.add('natAnywhere', at)
+    if (natTargets !== undefined && !nat.forward && !nat.local) notices.add('natTargetsUnused', at)
+    if (destinations !== 'any' && config.capture.kind === 'udp') notices.add('destinationUnknown', at)
+  }
+  return ok({ policy: { ...config.policy, stanzas }, notices: notices.all() })
+}

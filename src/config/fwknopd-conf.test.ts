@@ -1,0 +1,269 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseFwknopdConf } from './fwknopd-conf.ts'
+import { irrelevantSettings, laterSettings, serverSettingNames, usedSettings } from './server-settings.ts'
+
+const FILE = '/etc/fwknop/fwknopd.conf'
+
+function parse(text: string) {
+  const parsed = parseFwknopdConf(FILE, text)
+  assert(parsed.ok, parsed.ok ? '' : `${parsed.failure.code} ${parsed.failure.detail}`)
+  return parsed.value
+}
+
+test('an empty file gives the defaults', () => {
+  assert.deepEqual(parse(''), {
+    config: {
+      capture: { kind: 'packet', interfaces: 'any', ports: [62201], maxBytes: 1500 },
+      policy: {
+        maxAge: 120,
+        refuseReplays: true,
+        http: 'off',
+        nat: { forward: false, local: false, translation: 'none', resolveNames: true },
+      },
+      firewall: { kind: 'nftables', mode: { kind: 'mark' }, mark: 0x200000, table: 'ghostport', maxGrants: 65535 },
+      replay: { database: '/var/lib/ghostport/replay.db' },
+      accessFile: '/etc/fwknop/access.conf',
+      controlSocket: '/run/ghostport/control.sock',
+      receiverUser: 'nobody',
+      refusalsPerSecond: 10,
+      verbosity: 0,
+    },
+    notices: [],
+  })
+})
+
+test('everything set at once', () => {
+  const { config, notices } = parse(`
+VERBOSE                     2;
+PCAP_INTF                   eth0, wlan0;
+SPA_PORTS                   62201, 53, 53;
+MAX_SNIFF_BYTES             2000;
+ENABLE_SPA_PACKET_AGING     Y;
+MAX_SPA_PACKET_AGE          30;
+ENABLE_SPA_OVER_HTTP        Y;
+ALLOW_ANY_USER_AGENT        yes;
+ENABLE_IPT_FORWARDING       Y;
+ENABLE_IPT_LOCAL_NAT        Y;
+ENABLE_IPT_SNAT             Y;
+SNAT_TRANSLATE_IP           192.0.2.1;
+ENABLE_NAT_DNS              N;
+FWKNOP_RUN_DIR              /var/run/fwknop;
+FWKNOP_PID_FILE             $FWKNOP_RUN_DIR/fwknopd.pid;
+DIGEST_FILE                 digest.cache;
+ACCESS_FILE                 /etc/ghostport/access.conf;
+FIREWALL_MODE               gate;
+PROTECTED_PORTS             tcp/22, udp/53;
+CONNTRACK_MARK              1024;
+NFT_TABLE                   doors;
+MAX_GRANTS                  100;
+REPLAY_DB                   /srv/replay.db;
+CONTROL_SOCKET              /run/doors.sock;
+RECEIVER_USER               _spa;
+LOG_LIMIT                   3;
+`)
+  assert.deepEqual(notices, [])
+  assert.deepEqual(config, {
+    capture: { kind: 'packet', interfaces: ['eth0', 'wlan0'], ports: [62201, 53], maxBytes: 2000 },
+    policy: {
+      maxAge: 30,
+      refuseReplays: true,
+      http: { anyUserAgent: true, trustForwardedFor: false },
+      nat: { forward: true, local: true, translation: { snat: '192.0.2.1' }, resolveNames: false },
+    },
+    firewall: {
+      kind: 'nftables',
+      mode: {
+        kind: 'gate',
+        protectedPorts: [
+          { protocol: 'tcp', port: 22 },
+          { protocol: 'udp', port: 53 },
+        ],
+      },
+      mark: 1024,
+      table: 'doors',
+      maxGrants: 100,
+    },
+    replay: { database: '/srv/replay.db', fwknopDigests: '/var/run/fwknop/digest.cache' },
+    accessFile: '/etc/ghostport/access.conf',
+    controlSocket: '/run/doors.sock',
+    pidFile: '/var/run/fwknop/fwknopd.pid',
+    receiverUser: '_spa',
+    refusalsPerSecond: 3,
+    verbosity: 2,
+  })
+})
+
+test('a relay', () => {
+  const { config } = parse(
+    'FIREWALL relay;\nRELAY 8080 decoy=127.0.0.1:8000;\nRELAY [::1]:8443 decoy=reset;\nMAX_GRANTS 9;',
+  )
+  assert.deepEqual(config.firewall, {
+    kind: 'relay',
+    listeners: [
+      { port: 8080, decoy: { host: '127.0.0.1', port: 8000 } },
+      { address: '::1', port: 8443, decoy: 'reset' },
+    ],
+    maxGrants: 9,
+  })
+})
+
+const captures: [text: string, kind: string, ports: number[]][] = [
+  ['PCAP_FILTER udp port 62201;', 'packet', [62201]],
+  ['PCAP_FILTER udp dst port 53 or udp port 62201;', 'packet', [53, 62201]],
+  ['PCAP_FILTER udp port 53;\nSPA_PORTS 53;', 'packet', [53]],
+  ['ENABLE_UDP_SERVER Y;\nUDPSERV_PORT 40000;', 'udp', [40000]],
+  ['CAPTURE udp;', 'udp', [62201]],
+  ['CAPTURE udp;\nENABLE_UDP_SERVER Y;\nSPA_PORTS 1,2;', 'udp', [1, 2]],
+]
+for (const [text, kind, ports] of captures) {
+  test(`captured: ${text.replace('\n', ' ')}`, () => {
+    const { capture } = parse(text).config
+    assert.deepEqual([capture.kind, capture.ports], [kind, ports])
+  })
+}
+
+test('variables for a firewalld build say the same as those for iptables', () => {
+  const { nat } = parse('ENABLE_FIREWD_FORWARDING Y;\nENABLE_FIREWD_LOCAL_NAT Y;\nENABLE_FIREWD_SNAT Y;').config.policy
+  assert.deepEqual(nat, { forward: true, local: true, translation: 'masquerade', resolveNames: true })
+})
+
+/** Each is put into line 2. */
+const malformed: [line: string, code: string, suggestion?: string][] = [
+  ['PCAP_INTF', 'CONFIG_SYNTAX'],
+  ['PCAP_INTF ;', 'CONFIG_SYNTAX'],
+  ['PCAP_INTF=eth0', 'CONFIG_SYNTAX', 'PCAP_INTF …'],
+  ['PCAP_INTF eth0; wlan0;', 'CONFIG_SYNTAX'],
+  ['{', 'CONFIG_SYNTAX'],
+  ['PCAP_INT eth0;', 'CONFIG_UNKNOWN_KEY', 'PCAP_INTF'],
+  ['PCAPINTF eth0;', 'CONFIG_UNKNOWN_KEY', 'PCAP_INTF'],
+  ['pcap_intf eth0;', 'CONFIG_UNKNOWN_KEY', 'PCAP_INTF'],
+  ['ENABLE_IPT_LOCALNAT Y;', 'CONFIG_UNKNOWN_KEY', 'ENABLE_IPT_LOCAL_NAT'],
+  ['FROBNICATE Y;', 'CONFIG_UNKNOWN_KEY'],
+  ['toString Y;', 'CONFIG_UNKNOWN_KEY'],
+  ['SOURCE ANY', 'CONFIG_UNKNOWN_KEY'],
+  ['PCAP_INTF a/b;', 'CONFIG_INVALID_VALUE'],
+  ['PCAP_INTF eth0,;', 'CONFIG_INVALID_VALUE'],
+  ['PCAP_INTF anamethatistoolong;', 'CONFIG_INVALID_VALUE'],
+  ['PCAP_FILTER port 62201;', 'CONFIG_INVALID_VALUE', 'SPA_PORTS 62201;'],
+  ['PCAP_FILTER udp port 62201 and host 10.0.0.1;', 'CONFIG_INVALID_VALUE', 'SPA_PORTS 62201;'],
+  ['PCAP_FILTER udp port 0;', 'CONFIG_INVALID_VALUE'],
+  ['SPA_PORTS 0;', 'CONFIG_INVALID_VALUE'],
+  ['SPA_PORTS 65536;', 'CONFIG_INVALID_VALUE'],
+  ['SPA_PORTS 62201;53;', 'CONFIG_SYNTAX'],
+  ['SPA_PORTS 62201 53;', 'CONFIG_INVALID_VALUE'],
+  [`SPA_PORTS ${Array.from({ length: 65 }, (_, i) => i + 1)};`, 'CONFIG_INVALID_VALUE'],
+  ['UDPSERV_PORT 65536;', 'CONFIG_INVALID_VALUE'],
+  ['ENABLE_UDP_SERVER true;', 'CONFIG_INVALID_VALUE', 'Y'],
+  ['ENABLE_UDP_SERVER off;', 'CONFIG_INVALID_VALUE', 'N'],
+  ['ENABLE_UDP_SERVER maybe;', 'CONFIG_INVALID_VALUE'],
+  ['MAX_SPA_PACKET_AGE 0;', 'CONFIG_INVALID_VALUE'],
+  ['MAX_SPA_PACKET_AGE 120s;', 'CONFIG_INVALID_VALUE'],
+  ['MAX_SPA_PACKET_AGE 100001;', 'CONFIG_INVALID_VALUE'],
+  ['MAX_SNIFF_BYTES 40000;', 'CONFIG_INVALID_VALUE'],
+  ['SNAT_TRANSLATE_IP example.org;', 'CONFIG_INVALID_VALUE'],
+  ['SNAT_TRANSLATE_IP __CHANGEME__;', 'CONFIG_INVALID_VALUE'],
+  ['FWKNOP_RUN_DIR run;', 'CONFIG_INVALID_VALUE', '/run'],
+  ['FIREWALL nftable;', 'CONFIG_INVALID_VALUE', 'nftables'],
+  ['FIREWALL iptables;', 'CONFIG_INVALID_VALUE', 'nftables'],
+  ['FIREWALL relay;', 'CONFIG_MISSING_KEY', 'RELAY 80 decoy=127.0.0.1:8080;'],
+  ['FIREWALL_MODE gates;', 'CONFIG_INVALID_VALUE', 'gate'],
+  ['FIREWALL_MODE gate;', 'CONFIG_MISSING_KEY', 'PROTECTED_PORTS tcp/22;'],
+  ['PROTECTED_PORTS 22;', 'CONFIG_INVALID_VALUE', 'tcp/22'],
+  ['PROTECTED_PORTS tpc/22;', 'CONFIG_INVALID_VALUE', 'tcp/22'],
+  ['PROTECTED_PORTS tcp/0;', 'CONFIG_INVALID_VALUE'],
+  ['CONNTRACK_MARK 3;', 'CONFIG_INVALID_VALUE', '0x200000'],
+  ['CONNTRACK_MARK 0;', 'CONFIG_INVALID_VALUE', '0x200000'],
+  ['CONNTRACK_MARK 0x100000000;', 'CONFIG_INVALID_VALUE', '0x200000'],
+  ['NFT_TABLE drop;table;', 'CONFIG_SYNTAX'],
+  ['NFT_TABLE my table;', 'CONFIG_INVALID_VALUE'],
+  ['MAX_GRANTS 0;', 'CONFIG_INVALID_VALUE'],
+  ['RELAY 80 decoy=reset;', 'CONFIG_CONFLICT', 'FIREWALL relay;'],
+  ['RELAY 80;', 'CONFIG_INVALID_VALUE', '80 decoy=reset'],
+  ['RELAY 80 dekoy=127.0.0.1:1;', 'CONFIG_INVALID_VALUE', '80 decoy=127.0.0.1:1'],
+  ['RELAY 80 decoy=localhost:1;', 'CONFIG_INVALID_VALUE'],
+  ['RELAY 0 decoy=reset;', 'CONFIG_INVALID_VALUE'],
+  ['RELAY ::1:80 decoy=reset;', 'CONFIG_INVALID_VALUE', '[::1]:80'],
+  ['CAPTURE pcap;', 'CONFIG_INVALID_VALUE'],
+  ['CAPTURE packets;', 'CONFIG_INVALID_VALUE', 'packet'],
+  ['REPLAY_DB replay.db;', 'CONFIG_INVALID_VALUE', '/replay.db'],
+  [`CONTROL_SOCKET /${'s'.repeat(107)};`, 'CONFIG_INVALID_VALUE'],
+  ['RECEIVER_USER root;', 'CONFIG_INVALID_VALUE', 'nobody'],
+  ['RECEIVER_USER no body;', 'CONFIG_INVALID_VALUE'],
+  ['LOG_LIMIT 0;', 'CONFIG_INVALID_VALUE'],
+  ['VERBOSE Y;', 'CONFIG_INVALID_VALUE'],
+  ['FWKNOP_PID_FILE $FWKNOP_RUN_DIRS/x.pid;', 'CONFIG_UNKNOWN_KEY', '$FWKNOP_RUN_DIR/x.pid'],
+  ['FWKNOP_PID_FILE $FWKNOP_PID_FILE;', 'CONFIG_SYNTAX'],
+  ['PCAP_FILE /tmp/a.pcap;', 'CONFIG_UNSUPPORTED_KEY'],
+  ['ENABLE_TCP_SERVER Y;', 'CONFIG_UNSUPPORTED_KEY'],
+  ['ENABLE_NFQ_CAPTURE Y;', 'CONFIG_UNSUPPORTED_KEY'],
+  ['BLACKLIST 10.0.0.1;', 'CONFIG_UNSUPPORTED_KEY'],
+]
+for (const [line, code, suggestion] of malformed) {
+  test(`“${line.slice(0, 60)}” is refused: ${code}`, () => {
+    const parsed = parseFwknopdConf(FILE, `# the server\n${line}\n\n`)
+    assert(!parsed.ok)
+    assert.equal(parsed.failure.code, code, parsed.failure.detail)
+    assert.deepEqual(parsed.failure.at, { file: FILE, line: 2 })
+    assert.equal(parsed.failure.suggestion, suggestion)
+  })
+}
+
+/** The second line contradicts the first. */
+const contradictions: [first: string, second: string][] = [
+  ['PCAP_INTF eth0;', 'PCAP_INTF eth1;'],
+  ['ENABLE_IPT_SNAT Y;', 'ENABLE_FIREWD_SNAT N;'],
+  ['ENABLE_UDP_SERVER Y;', 'CAPTURE packet;'],
+  ['PCAP_FILTER udp port 62201;', 'SPA_PORTS 53;'],
+  ['FIREWALL nftables;', 'RELAY 80 decoy=reset;'],
+]
+for (const [first, second] of contradictions) {
+  test(`${first} ${second} contradict each other`, () => {
+    const parsed = parseFwknopdConf(FILE, `${first}\n${second}`)
+    assert(!parsed.ok)
+    assert.equal(parsed.failure.code, 'CONFIG_CONFLICT')
+    assert.deepEqual(parsed.failure.at, { file: FILE, line: 2 })
+  })
+}
+
+test('two relays of one port contradict each other', () => {
+  const parsed = parseFwknopdConf(FILE, 'FIREWALL relay;\nRELAY 80 decoy=reset;\nRELAY 80 decoy=127.0.0.1:1;')
+  assert(!parsed.ok && parsed.failure.code === 'CONFIG_CONFLICT' && parsed.failure.at?.line === 3)
+})
+
+/** A notice for each, of this level, about line 1. */
+const noticed: [text: string, level: 'info' | 'warning'][] = [
+  ...Object.keys(irrelevantSettings).map((name): [string, 'info'] => [`${name} 1;`, 'info']),
+  ['ENABLE_DIGEST_PERSISTENCE N;', 'warning'],
+  ['ENABLE_SPA_PACKET_AGING N;', 'warning'],
+  ['ENABLE_X_FORWARDED_FOR Y;\nENABLE_SPA_OVER_HTTP Y;', 'warning'],
+  ['ENABLE_X_FORWARDED_FOR Y;', 'info'],
+  ['MAX_SPA_PACKET_AGE 5;\nENABLE_SPA_PACKET_AGING N;', 'info'],
+  ['SNAT_TRANSLATE_IP 10.0.0.1;', 'info'],
+  ['UDPSERV_PORT 5;', 'info'],
+  ['PCAP_FILTER udp port 62201;\nCAPTURE udp;', 'info'],
+  ['PROTECTED_PORTS tcp/22;', 'info'],
+  ['NFT_TABLE a;\nFIREWALL relay;\nRELAY 80 decoy=reset;', 'info'],
+]
+for (const [text, level] of noticed) {
+  test(`noticed: ${text.replaceAll('\n', ' ')}`, () => {
+    const { notices } = parse(text)
+    assert(
+      notices.some((notice) => notice.level === level && notice.at?.line === 1),
+      JSON.stringify(notices),
+    )
+  })
+}
+
+test('what is not built yet may be said not to be wanted, and is refused otherwise', () => {
+  for (const [name, { mayBeNo }] of Object.entries(laterSettings)) {
+    assert.equal(parseFwknopdConf(FILE, `${name} N;`).ok, mayBeNo, name)
+    const parsed = parseFwknopdConf(FILE, `${name} Y;`)
+    assert(!parsed.ok && parsed.failure.code === 'CONFIG_UNSUPPORTED_KEY')
+  }
+})
+
+test('each name stands in one part of the table only', () => {
+  assert.equal(new Set(serverSettingNames).size, serverSettingNames.length)
+  assert(Object.keys(usedSettings).length > 30)
+})

@@ -1,0 +1,138 @@
+/** `fwknopd.conf`, in fwknop's grammar: variables, each with its value; a value may begin with another variable's. */
+
+import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../result.ts'
+import type { ConfigFailure } from './config-failure.ts'
+import { nearest } from './nearest.ts'
+import type { Notice } from './notice.ts'
+import { assembleServerConfig, type GivenSettings } from './server-assembly.ts'
+import type { ServerConfig } from './server-config.ts'
+import {
+  irrelevantSettings,
+  laterSettings,
+  repeatableSettings,
+  serverSettingNames,
+  settingAliases,
+  type UsedSetting,
+  usedSettings,
+} from './server-settings.ts'
+import { readSettingLines, type SettingLine } from './setting-lines.ts'
+import type { ValueReader } from './setting-values.ts'
+import { stanzaSettingNames } from './stanza-setting-names.ts'
+
+/**
+ * @param file its path: for messages, and for the paths that are relative to it.
+ * @param text what the file holds. An empty file is a valid one.
+ * @returns the configuration and what the operator should know about it; or the first thing that is wrong, with its line.
+ */
+export function parseFwknopdConf(
+  file: string,
+  text: string,
+): Result<{ readonly config: ServerConfig; readonly notices: readonly Notice[] }, ConfigFailure> {
+  const lines = readSettingLines(file, text)
+  if (!lines.ok) return lines
+  const given: GivenSettings = { values: {}, at: {}, relays: [] }
+  const notices: Notice[] = []
+  for (const line of lines.value) {
+    const problem = readSetting(line, lines.value, file, given, notices)
+    if (problem !== undefined) return problem
+  }
+  const config = assembleServerConfig(file, given, notices)
+  return config.ok ? ok({ config: config.value, notices }) : config
+}
+
+/** Puts the setting where it belongs. @returns what is wrong with it. */
+function readSetting(
+  line: SettingLine,
+  lines: readonly SettingLine[],
+  file: string,
+  given: GivenSettings,
+  notices: Notice[],
+): Refused<ConfigFailure> | undefined {
+  const { name, at } = line
+  const used = Object.hasOwn(settingAliases, name)
+    ? settingAliases[name]
+    : Object.hasOwn(usedSettings, name)
+      ? name
+      : undefined
+  if (used !== undefined) return readUsed(used as UsedSetting, line, lines, file, given)
+  if (Object.hasOwn(irrelevantSettings, name)) {
+    notices.push({ level: 'info', text: `${name} has no effect: ${irrelevantSettings[name]}`, at })
+    return undefined
+  }
+  const later = Object.hasOwn(laterSettings, name) ? laterSettings[name] : undefined
+  if (later === undefined) return unknownSetting(name, at)
+  if (later.mayBeNo && /^no?$/i.test(line.value)) return undefined
+  return refuse('CONFIG_UNSUPPORTED_KEY', `${name}: ${later.instead}`, { at })
+}
+
+function readUsed(
+  name: UsedSetting,
+  line: SettingLine,
+  lines: readonly SettingLine[],
+  file: string,
+  given: GivenSettings,
+): Refused<ConfigFailure> | undefined {
+  const { at } = line
+  const before = given.at[name]
+  if (before !== undefined && !repeatableSettings.has(name))
+    return refuse('CONFIG_CONFLICT', `${name} stands in line ${before.line} already`, { at })
+  const text = expandVariable(line, lines, file, 0)
+  if (!text.ok) return text
+  if (text.value === '') return refuse('CONFIG_SYNTAX', `${name} has no value`, { at })
+  const read: ValueReader<unknown> = usedSettings[name]
+  const value = read(text.value)
+  if (!value.ok) return { ok: false, failure: located(value.failure, name, at) }
+  Object.assign(given.at, { [name]: at })
+  if (name === 'RELAY') given.relays.push({ listener: value.value as GivenSettings['relays'][number]['listener'], at })
+  else Object.assign(given.values, { [name]: value.value })
+  return undefined
+}
+
+function located<F extends Failure>(failure: F, name: string, at: SourceLocation): F {
+  return { ...failure, detail: `${name}: ${failure.detail}`, at }
+}
+
+/** Variables that a value may begin with although the file does not set them. */
+const builtIn: Readonly<Record<string, string>> = { FWKNOP_RUN_DIR: '/run/fwknop' }
+const MAX_EXPANSIONS = 8
+
+/** One variable at the head of a value, as in fwknop: `$FWKNOP_RUN_DIR/fwknopd.pid`. */
+function expandVariable(
+  line: SettingLine,
+  lines: readonly SettingLine[],
+  file: string,
+  depth: number,
+): Result<string, ConfigFailure> {
+  const [head, name = ''] = /^\$([A-Za-z0-9_]+)/.exec(line.value) ?? []
+  if (head === undefined) return ok(line.value)
+  const { at } = line
+  if (depth >= MAX_EXPANSIONS) return refuse('CONFIG_SYNTAX', `$${name} leads back to itself`, { at })
+  const rest = line.value.slice(head.length)
+  const definition = lines.findLast((other) => other.name === name)
+  if (definition !== undefined) {
+    const expanded = expandVariable(definition, lines, file, depth + 1)
+    return expanded.ok ? ok(expanded.value + rest) : expanded
+  }
+  if (name === 'FWKNOP_CONF_DIR') return ok(folderOf(file) + rest)
+  const known = Object.hasOwn(builtIn, name) ? builtIn[name] : undefined
+  if (known !== undefined) return ok(known + rest)
+  const meant = nearest(name, [...Object.keys(builtIn), 'FWKNOP_CONF_DIR', ...lines.map((other) => other.name)])
+  return refuse('CONFIG_UNKNOWN_KEY', `there is no variable $${name} in this file`, {
+    at,
+    ...(meant === undefined ? {} : { suggestion: `$${meant}${rest}` }),
+  })
+}
+
+/** Where a file lies, without a `/` at the end (but for the root's). */
+function folderOf(file: string): string {
+  return file.slice(0, Math.max(0, file.lastIndexOf('/')))
+}
+
+function unknownSetting(name: string, at: SourceLocation): Refused<ConfigFailure> {
+  if (stanzaSettingNames.includes(name)) return refuse('CONFIG_UNKNOWN_KEY', `${name} belongs into access.conf`, { at })
+  const meant = nearest(name, serverSettingNames)
+  return refuse('CONFIG_UNKNOWN_KEY', `there is no variable ${name}`, {
+    at,
+    ...(meant === undefined ? {} : { suggestion: meant }),
+  })
+}

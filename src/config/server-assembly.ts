@@ -1,0 +1,188 @@
+/** From the variables that fwknopd.conf gives to a {@link ServerConfig}: defaults, and which of them go together. */
+import { ok, type Refused, type Result, refuse, type SourceLocation } from '../result.ts'
+import { port, seconds } from '../units.ts'
+import type { ConfigFailure } from './config-failure.ts'
+import type { Notice } from './notice.ts'
+import type { CaptureConfig, FirewallConfig, RelayListener, ServerConfig } from './server-config.ts'
+import type { UsedSetting, usedSettings } from './server-settings.ts'
+
+type Values = {
+  [Name in UsedSetting]?: ReturnType<(typeof usedSettings)[Name]> extends infer R
+    ? Extract<R, { ok: true }> extends { value: infer T }
+      ? T
+      : never
+    : never
+}
+
+/** What the file says, read. */
+export interface GivenSettings {
+  readonly values: Values
+  readonly at: { [Name in UsedSetting]?: SourceLocation }
+  readonly relays: { readonly listener: RelayListener; readonly at: SourceLocation }[]
+}
+
+const DEFAULT_PORT = port(62201)
+const DEFAULT_MAX_AGE = 120
+const DEFAULT_MARK = 0x20_0000
+const DEFAULT_MAX_GRANTS = 65_535
+const DEFAULT_MAX_BYTES = 1500
+const DEFAULT_LOG_LIMIT = 10
+
+export function assembleServerConfig(
+  file: string,
+  given: GivenSettings,
+  notices: Notice[],
+): Result<ServerConfig, ConfigFailure> {
+  const { values } = given
+  const capture = assembleCapture(given, notices)
+  if (!capture.ok) return capture
+  const firewall = assembleFirewall(file, given, notices)
+  if (!firewall.ok) return firewall
+  const within = (path: string) => (path.startsWith('/') ? path : `${values.FWKNOP_CONF_DIR ?? folderOf(file)}/${path}`)
+  return ok({
+    capture: capture.value,
+    policy: assemblePolicy(given, notices),
+    firewall: firewall.value,
+    replay: {
+      database: values.REPLAY_DB ?? '/var/lib/ghostport/replay.db',
+      ...(values.DIGEST_FILE === undefined ? {} : { fwknopDigests: inRunFolder(values, values.DIGEST_FILE) }),
+    },
+    accessFile: within(values.ACCESS_FILE ?? 'access.conf'),
+    controlSocket: values.CONTROL_SOCKET ?? '/run/ghostport/control.sock',
+    ...(values.FWKNOP_PID_FILE === undefined ? {} : { pidFile: inRunFolder(values, values.FWKNOP_PID_FILE) }),
+    receiverUser: values.RECEIVER_USER ?? 'nobody',
+    refusalsPerSecond: values.LOG_LIMIT ?? DEFAULT_LOG_LIMIT,
+    verbosity: values.VERBOSE ?? 0,
+  })
+}
+
+function folderOf(file: string): string {
+  const slash = file.lastIndexOf('/')
+  return slash < 0 ? '.' : file.slice(0, slash)
+}
+
+function inRunFolder(values: Values, path: string): string {
+  return path.startsWith('/') ? path : `${values.FWKNOP_RUN_DIR ?? '/run/fwknop'}/${path}`
+}
+
+function assembleCapture(given: GivenSettings, notices: Notice[]): Result<CaptureConfig, ConfigFailure> {
+  const { values, at } = given
+  const byUdpServer = values.ENABLE_UDP_SERVER === undefined ? undefined : values.ENABLE_UDP_SERVER ? 'udp' : 'packet'
+  if (values.CAPTURE !== undefined && byUdpServer !== undefined && values.CAPTURE !== byUdpServer)
+    return conflict('CAPTURE', `ENABLE_UDP_SERVER asks for ${byUdpServer}`, given)
+  const kind = values.CAPTURE ?? byUdpServer ?? 'packet'
+  const source = kind === 'udp' ? 'UDPSERV_PORT' : 'PCAP_FILTER'
+  const named =
+    kind === 'udp' ? (values.UDPSERV_PORT === undefined ? undefined : [values.UDPSERV_PORT]) : values.PCAP_FILTER
+  if (values.SPA_PORTS !== undefined && named !== undefined && !sameNumbers(values.SPA_PORTS, named))
+    return conflict('SPA_PORTS', `${source} names ${named.join(',')}`, given)
+  const passedOver = kind === 'udp' ? (['PCAP_INTF', 'PCAP_FILTER'] as const) : (['UDPSERV_PORT'] as const)
+  for (const name of passedOver) noEffect(name, `packets are captured ${HOW[kind]}`, at, notices)
+  return ok({
+    kind,
+    interfaces: values.PCAP_INTF ?? 'any',
+    ports: values.SPA_PORTS ?? named ?? [DEFAULT_PORT],
+    maxBytes: values.MAX_SNIFF_BYTES ?? DEFAULT_MAX_BYTES,
+  })
+}
+
+const HOW = { udp: 'by a UDP socket', packet: 'from the interface' }
+
+function assemblePolicy({ values, at }: GivenSettings, notices: Notice[]): ServerConfig['policy'] {
+  const ages = values.ENABLE_SPA_PACKET_AGING ?? true
+  if (!ages) {
+    noEffect('MAX_SPA_PACKET_AGE', 'ENABLE_SPA_PACKET_AGING is N', at, notices)
+    warn('ENABLE_SPA_PACKET_AGING', 'packets of any age are taken, and each is remembered for ever', at, notices)
+  }
+  const replays = values.ENABLE_DIGEST_PERSISTENCE ?? true
+  if (!replays) warn('ENABLE_DIGEST_PERSISTENCE', 'whoever sees a packet can send it again', at, notices)
+  const http = values.ENABLE_SPA_OVER_HTTP ?? false
+  if (!http) {
+    noEffect('ALLOW_ANY_USER_AGENT', 'ENABLE_SPA_OVER_HTTP is N', at, notices)
+    noEffect('ENABLE_X_FORWARDED_FOR', 'ENABLE_SPA_OVER_HTTP is N', at, notices)
+  } else if (values.ENABLE_X_FORWARDED_FOR)
+    warn('ENABLE_X_FORWARDED_FOR', 'nothing vouches for the header: whoever sends on a packet chooses it', at, notices)
+  const translates = values.ENABLE_IPT_SNAT ?? false
+  if (!translates) noEffect('SNAT_TRANSLATE_IP', 'ENABLE_IPT_SNAT is N', at, notices)
+  const snat = values.SNAT_TRANSLATE_IP
+  return {
+    maxAge: ages ? seconds(values.MAX_SPA_PACKET_AGE ?? DEFAULT_MAX_AGE) : 'unlimited',
+    refuseReplays: replays,
+    http: http
+      ? {
+          anyUserAgent: values.ALLOW_ANY_USER_AGENT ?? false,
+          trustForwardedFor: values.ENABLE_X_FORWARDED_FOR ?? false,
+        }
+      : 'off',
+    nat: {
+      forward: values.ENABLE_IPT_FORWARDING ?? false,
+      local: values.ENABLE_IPT_LOCAL_NAT ?? false,
+      translation: translates ? (snat === undefined ? 'masquerade' : { snat }) : 'none',
+      resolveNames: values.ENABLE_NAT_DNS ?? true,
+    },
+  }
+}
+
+function assembleFirewall(
+  file: string,
+  given: GivenSettings,
+  notices: Notice[],
+): Result<FirewallConfig, ConfigFailure> {
+  const { values, at, relays } = given
+  const maxGrants = values.MAX_GRANTS ?? DEFAULT_MAX_GRANTS
+  if (values.FIREWALL === 'relay') {
+    for (const name of ['FIREWALL_MODE', 'CONNTRACK_MARK', 'PROTECTED_PORTS', 'NFT_TABLE'] as const)
+      noEffect(name, 'FIREWALL is relay', at, notices)
+    const listeners = distinctListeners(relays)
+    if (!listeners.ok) return listeners
+    if (listeners.value.length === 0)
+      return refuse('CONFIG_MISSING_KEY', 'FIREWALL relay needs at least one RELAY', {
+        at: at.FIREWALL ?? { file, line: 1 },
+        suggestion: 'RELAY 80 decoy=127.0.0.1:8080;',
+      })
+    return ok({ kind: 'relay', listeners: listeners.value, maxGrants })
+  }
+  const [relay] = relays
+  if (relay !== undefined)
+    return refuse('CONFIG_CONFLICT', 'RELAY needs FIREWALL relay', { at: relay.at, suggestion: 'FIREWALL relay;' })
+  const mark = values.CONNTRACK_MARK ?? DEFAULT_MARK
+  const common = { kind: 'nftables', mark, table: values.NFT_TABLE ?? 'ghostport', maxGrants } as const
+  if (values.FIREWALL_MODE !== 'gate') {
+    noEffect('PROTECTED_PORTS', 'FIREWALL_MODE is mark: the host’s own chains drop what is not marked', at, notices)
+    return ok({ ...common, mode: { kind: 'mark' } })
+  }
+  if (values.PROTECTED_PORTS === undefined)
+    return refuse('CONFIG_MISSING_KEY', 'FIREWALL_MODE gate needs PROTECTED_PORTS: what is shut without a grant', {
+      at: at.FIREWALL_MODE ?? { file, line: 1 },
+      suggestion: 'PROTECTED_PORTS tcp/22;',
+    })
+  return ok({ ...common, mode: { kind: 'gate', protectedPorts: values.PROTECTED_PORTS } })
+}
+
+function distinctListeners(relays: GivenSettings['relays']): Result<readonly RelayListener[], ConfigFailure> {
+  const seen = new Map<string, SourceLocation>()
+  for (const { listener, at } of relays) {
+    const where = `${listener.address ?? '*'} ${listener.port}`
+    const before = seen.get(where)
+    if (before !== undefined)
+      return refuse('CONFIG_CONFLICT', `port ${listener.port} is relayed in line ${before.line} already`, { at })
+    seen.set(where, at)
+  }
+  return ok(relays.map(({ listener }) => listener))
+}
+
+function conflict(name: UsedSetting, detail: string, { at }: GivenSettings): Refused<ConfigFailure> {
+  return refuse('CONFIG_CONFLICT', `${name}: ${detail}`, at[name] === undefined ? {} : { at: at[name] })
+}
+
+function warn(name: UsedSetting, text: string, at: GivenSettings['at'], notices: Notice[]): void {
+  notices.push({ level: 'warning', text: `${name}: ${text}`, ...(at[name] === undefined ? {} : { at: at[name] }) })
+}
+
+function noEffect(name: UsedSetting, why: string, at: GivenSettings['at'], notices: Notice[]): void {
+  if (at[name] !== undefined) notices.push({ level: 'info', text: `${name} has no effect: ${why}`, at: at[name] })
+}
+
+function sameNumbers(some: readonly number[], others: readonly number[]): boolean {
+  return some.length === others.length && some.every((number) => others.includes(number))
+}

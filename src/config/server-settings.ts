@@ -1,0 +1,255 @@
+/**
+ * Every variable of fwknopd.conf: those of fwknop, and our own. One table, from which the parser works and against which the
+ * list in docs/FROM-FWKNOP.md is tested. Nothing that an operator may write is passed over in silence:
+ *
+ * - `used`: it does here what it does there, or what docs/FROM-FWKNOP.md says instead;
+ * - `irrelevant`: accepted, and a notice says why it has no effect;
+ * - `later`: refused by name, but for the value that asks for nothing.
+ */
+import type { IpAddress } from '../packet/address.ts'
+import { ok, type Result } from '../result.ts'
+import type { Port } from '../units.ts'
+import { nearest } from './nearest.ts'
+import type { RelayListener } from './server-config.ts'
+import {
+  absolutePath,
+  addressPortValue,
+  addressValue,
+  invalidValue,
+  listOf,
+  oneOf,
+  portValue,
+  protocolPortValue,
+  type ValueFailure,
+  type ValueReader,
+  wholeNumber,
+  yesNo,
+} from './setting-values.ts'
+
+const path: ValueReader<string> = (text) => ok(text)
+const userName: ValueReader<string> = (text) => {
+  if (text === 'root') return invalidValue('the receiver parses what strangers send: it may not be root', 'nobody')
+  return /^[a-z_][a-z0-9_-]{0,31}\$?$/.test(text) ? ok(text) : invalidValue(`“${text}” is not a user name`)
+}
+const socketPath: ValueReader<string> = (text) =>
+  // sun_path has 108 bytes, the last of them NUL.
+  text.length > 107 ? invalidValue('the path of a Unix socket has at most 107 characters') : absolutePath(text)
+
+/** Variables that have an effect. The reader's type is the type of the value. */
+export const usedSettings = {
+  VERBOSE: wholeNumber({ min: 0, max: 9 }),
+  PCAP_INTF: interfaceNames,
+  PCAP_FILTER: filterPorts,
+  MAX_SNIFF_BYTES: wholeNumber({ min: 1, max: 32_768, unit: 'bytes' }),
+  ENABLE_UDP_SERVER: yesNo,
+  UDPSERV_PORT: portValue,
+  ENABLE_SPA_PACKET_AGING: yesNo,
+  MAX_SPA_PACKET_AGE: wholeNumber({ min: 1, max: 100_000, unit: 'seconds' }),
+  ENABLE_DIGEST_PERSISTENCE: yesNo,
+  ENABLE_SPA_OVER_HTTP: yesNo,
+  ALLOW_ANY_USER_AGENT: yesNo,
+  ENABLE_X_FORWARDED_FOR: yesNo,
+  ENABLE_NAT_DNS: yesNo,
+  ENABLE_IPT_FORWARDING: yesNo,
+  ENABLE_IPT_LOCAL_NAT: yesNo,
+  ENABLE_IPT_SNAT: yesNo,
+  SNAT_TRANSLATE_IP: addressValue as ValueReader<IpAddress>,
+  FWKNOP_RUN_DIR: absolutePath,
+  FWKNOP_CONF_DIR: absolutePath,
+  ACCESS_FILE: path,
+  FWKNOP_PID_FILE: path,
+  DIGEST_FILE: path,
+
+  FIREWALL: oneOf('nftables', 'relay'),
+  FIREWALL_MODE: oneOf('mark', 'gate'),
+  CONNTRACK_MARK: oneBit,
+  PROTECTED_PORTS: listOf(protocolPortValue),
+  NFT_TABLE: tableName,
+  MAX_GRANTS: wholeNumber({ min: 1, max: 1_000_000 }),
+  RELAY: relayListener,
+  CAPTURE: oneOf('packet', 'udp'),
+  SPA_PORTS: spaPorts,
+  REPLAY_DB: absolutePath,
+  CONTROL_SOCKET: socketPath,
+  RECEIVER_USER: userName,
+  LOG_LIMIT: wholeNumber({ min: 1, max: 1_000_000, unit: 'lines a second' }),
+} as const satisfies Record<string, ValueReader<unknown>>
+
+export type UsedSetting = keyof typeof usedSettings
+
+/** fwknop built for firewalld calls the same things by other names. */
+export const settingAliases: Readonly<Record<string, UsedSetting>> = {
+  ENABLE_FIREWD_FORWARDING: 'ENABLE_IPT_FORWARDING',
+  ENABLE_FIREWD_LOCAL_NAT: 'ENABLE_IPT_LOCAL_NAT',
+  ENABLE_FIREWD_SNAT: 'ENABLE_IPT_SNAT',
+}
+
+/** May stand more than once. */
+export const repeatableSettings: ReadonlySet<UsedSetting> = new Set<UsedSetting>(['RELAY'])
+
+const NO_RULES = 'a grant is an element of a set, never a rule in a chain of the host’s'
+const NO_POLLING = 'packets wake the receiver; nothing is polled'
+const OTHER_FIREWALL = 'a setting of a firewall of another system'
+const NOT_INSTALLED = 'the variable that would make it count is not supported'
+
+/** Accepted without effect, and why. */
+export const irrelevantSettings: Readonly<Record<string, string>> = {
+  PCAP_DISPATCH_COUNT: NO_POLLING,
+  PCAP_LOOP_SLEEP: NO_POLLING,
+  UDPSERV_SELECT_TIMEOUT: NO_POLLING,
+  NFQ_LOOP_SLEEP: NO_POLLING,
+  EXIT_AT_INTF_DOWN: 'capture outlives an interface that goes down or away, and goes on when it is back',
+  RULES_CHECK_THRESHOLD: 'the kernel itself ends each grant; no rules are scanned',
+  CMD_EXEC_TIMEOUT: 'fwknopd does not read it either',
+  TCPSERV_PORT: NOT_INSTALLED,
+  NFQ_INTERFACE: NOT_INSTALLED,
+  NFQ_PORT: NOT_INSTALLED,
+  NFQ_TABLE: NOT_INSTALLED,
+  NFQ_CHAIN: NOT_INSTALLED,
+  NFQ_QUEUE_NUMBER: NOT_INSTALLED,
+  GPG_HOME_DIR: 'no stanza may use GnuPG yet',
+  GPG_EXE: 'no stanza may use GnuPG yet',
+  SUDO_EXE: 'no stanza may run commands yet',
+  LOCALE: 'messages are in one language',
+  SYSLOG_IDENTITY: 'the log goes to standard error; the service manager names it',
+  SYSLOG_FACILITY: 'the log goes to standard error; the service manager files it',
+  FIREWALL_EXE: 'no firewall command is run',
+  ENABLE_RULE_PREPEND: NO_RULES,
+  ENABLE_IPT_OUTPUT: 'answers belong to the connection that was let in, and carry its mark',
+  ENABLE_FIREWD_OUTPUT: 'answers belong to the connection that was let in, and carry its mark',
+  FLUSH_IPT_AT_INIT: 'live grants outlive a restart, until their own end',
+  FLUSH_IPT_AT_EXIT: 'live grants outlive a restart, until their own end',
+  FLUSH_FIREWD_AT_INIT: 'live grants outlive a restart, until their own end',
+  FLUSH_FIREWD_AT_EXIT: 'live grants outlive a restart, until their own end',
+  ENABLE_IPT_COMMENT_CHECK: NO_RULES,
+  ENABLE_FIREWD_COMMENT_CHECK: NO_RULES,
+  IPT_INPUT_ACCESS: NO_RULES,
+  IPT_OUTPUT_ACCESS: NO_RULES,
+  IPT_FORWARD_ACCESS: NO_RULES,
+  IPT_DNAT_ACCESS: NO_RULES,
+  IPT_SNAT_ACCESS: NO_RULES,
+  IPT_MASQUERADE_ACCESS: NO_RULES,
+  FIREWD_INPUT_ACCESS: NO_RULES,
+  FIREWD_OUTPUT_ACCESS: NO_RULES,
+  FIREWD_FORWARD_ACCESS: NO_RULES,
+  FIREWD_DNAT_ACCESS: NO_RULES,
+  FIREWD_SNAT_ACCESS: NO_RULES,
+  FIREWD_MASQUERADE_ACCESS: NO_RULES,
+  FLUSH_IPFW_AT_INIT: OTHER_FIREWALL,
+  FLUSH_IPFW_AT_EXIT: OTHER_FIREWALL,
+  IPFW_START_RULE_NUM: OTHER_FIREWALL,
+  IPFW_MAX_RULES: OTHER_FIREWALL,
+  IPFW_ACTIVE_SET_NUM: OTHER_FIREWALL,
+  IPFW_EXPIRE_SET_NUM: OTHER_FIREWALL,
+  IPFW_EXPIRE_PURGE_INTERVAL: OTHER_FIREWALL,
+  IPFW_ADD_CHECK_STATE: OTHER_FIREWALL,
+  PF_ANCHOR_NAME: OTHER_FIREWALL,
+  PF_EXPIRE_INTERVAL: OTHER_FIREWALL,
+}
+
+interface LaterSetting {
+  /** What to do meanwhile. */
+  readonly instead: string
+  /** Whether the value `N` asks for nothing, and may stay. */
+  readonly mayBeNo: boolean
+}
+
+const flag = (instead: string): LaterSetting => ({ instead, mayBeNo: true })
+const value = (instead: string): LaterSetting => ({ instead, mayBeNo: false })
+
+/** Refused by name. */
+export const laterSettings: Readonly<Record<string, LaterSetting>> = {
+  PCAP_FILE: value('capture from a file is not built yet'),
+  ENABLE_PCAP_PROMISC: flag('only packets for this host are captured'),
+  ENABLE_PCAP_ANY_DIRECTION: flag('only packets that come in are captured'),
+  ENABLE_TCP_SERVER: flag('SPA over TCP is not built yet'),
+  ENABLE_NFQ_CAPTURE: flag('capture through NFQUEUE is not built: CAPTURE packet needs no rule'),
+  ENABLE_DESTINATION_RULE: flag('a grant is for every address of this host: DESTINATION says which packets count'),
+  ACCESS_FOLDER: value('use %include_folder in access.conf'),
+  DIGEST_DB_FILE: value('a dbm file cannot be imported: DIGEST_FILE names a digest.cache, which can'),
+  BLACKLIST: value('it has no effect in fwknopd 2.6 either: leave the address out of SOURCE'),
+  FIREWALL_TYPE: value('it has no effect in fwknopd 2.6 either: FIREWALL chooses the firewall'),
+  ENABLE_EXTERNAL_CMDS: flag('it has no effect in fwknopd 2.6 either'),
+  ENABLE_EXT_CMD_PREFIX: flag('it has no effect in fwknopd 2.6 either'),
+  EXT_CMD_PREFIX: value('it has no effect in fwknopd 2.6 either'),
+  EXTERNAL_CMD_OPEN: value('it has no effect in fwknopd 2.6 either'),
+  EXTERNAL_CMD_CLOSE: value('it has no effect in fwknopd 2.6 either'),
+  EXTERNAL_CMD_ALARM: value('it has no effect in fwknopd 2.6 either'),
+}
+
+/** Every name that fwknopd.conf may hold. */
+export const serverSettingNames: readonly string[] = [
+  ...Object.keys(usedSettings),
+  ...Object.keys(settingAliases),
+  ...Object.keys(irrelevantSettings),
+  ...Object.keys(laterSettings),
+]
+
+/** IFNAMSIZ is 16 with the NUL; the kernel forbids `/` and blanks, and we a few more that nobody uses. */
+const INTERFACE = /^[A-Za-z0-9_.:@-]{1,15}$/
+function interfaceNames(text: string): Result<'any' | readonly string[], ValueFailure> {
+  if (text.toLowerCase() === 'any') return ok('any')
+  return listOf((name) =>
+    INTERFACE.test(name) ? ok(name) : invalidValue(`“${name}” is not the name of an interface`),
+  )(text)
+}
+
+/** The filters that say nothing but ports: `udp port 62201`, `udp dst port 53 or udp port 62201`. */
+function filterPorts(text: string): Result<readonly Port[], ValueFailure> {
+  const ports: Port[] = []
+  for (const term of text.trim().split(/\s+or\s+/)) {
+    const [, number] = /^udp\s+(?:dst\s+)?port\s+(\S+)$/.exec(term) ?? []
+    if (number === undefined)
+      return invalidValue(
+        `the filter “${term}” is not understood: only “udp port N”, joined by “or”`,
+        'SPA_PORTS 62201;',
+      )
+    const port = portValue(number)
+    if (!port.ok) return port
+    ports.push(port.value)
+  }
+  return ok([...new Set(ports)])
+}
+
+/** Enough for anybody, and few enough for a filter in the kernel to look at. */
+const MAX_SPA_PORTS = 64
+function spaPorts(text: string): Result<readonly Port[], ValueFailure> {
+  const ports = listOf(portValue)(text)
+  if (!ports.ok) return ports
+  const distinct = [...new Set(ports.value)]
+  return distinct.length > MAX_SPA_PORTS ? invalidValue(`at most ${MAX_SPA_PORTS} ports can be captured`) : ok(distinct)
+}
+
+/** A mark of one bit, so that it shares the 32 with whoever else marks connections. */
+function oneBit(text: string): Result<number, ValueFailure> {
+  const mark = /^(0x[0-9a-fA-F]{1,8}|[0-9]{1,10})$/.test(text) ? Number(text) : Number.NaN
+  return mark >= 1 && mark <= 0x8000_0000 && Number.isInteger(Math.log2(mark))
+    ? ok(mark)
+    : invalidValue(`“${text}” is not one bit of 32`, '0x200000')
+}
+
+function tableName(text: string): Result<string, ValueFailure> {
+  return /^[A-Za-z][A-Za-z0-9_]{0,30}$/.test(text)
+    ? ok(text)
+    : invalidValue(`“${text}” is not a table’s name: a letter, then letters, digits and _, 31 in all`)
+}
+
+/** `8080 decoy=127.0.0.1:8000`, `192.0.2.1:80 decoy=reset`. */
+function relayListener(text: string): Result<RelayListener, ValueFailure> {
+  const [where = '', decoyText = '', ...more] = text.split(/\s+/)
+  const [, key = '', decoyValue = ''] = /^([a-z]+)=(.*)$/i.exec(decoyText) ?? []
+  if (more.length > 0 || key !== 'decoy')
+    return invalidValue(
+      'a relay is PORT or ADDRESS:PORT, and what those without a grant meet: decoy=ADDRESS:PORT or decoy=reset',
+      nearest(key, ['decoy']) === undefined ? `${where} decoy=reset` : `${where} decoy=${decoyValue}`,
+    )
+  const decoy = decoyValue === 'reset' ? ok('reset' as const) : addressPortValue(decoyValue)
+  if (!decoy.ok) return decoy
+  if (/^[0-9]+$/.test(where)) {
+    const port = portValue(where)
+    return port.ok ? ok({ port: port.value, decoy: decoy.value }) : port
+  }
+  const listen = addressPortValue(where)
+  if (!listen.ok) return listen
+  return ok({ address: listen.value.host, port: listen.value.port, decoy: decoy.value })
+}

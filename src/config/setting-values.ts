@@ -1,0 +1,117 @@
+/**
+ * The values that settings take, one reader for each kind. Readers know nothing of files: whoever calls them adds where the
+ * value stands. A value that can be told to be a slip carries what was probably meant.
+ */
+import { type IpAddress, type Network, parseAddress, parseNetwork } from '../packet/address.ts'
+import type { ProtocolPort } from '../packet/message.ts'
+import { parseProtocolPort } from '../packet/protocol-port.ts'
+import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
+import { type Port, parsePort } from '../units.ts'
+import { nearest } from './nearest.ts'
+
+export type ValueFailure = Failure<'CONFIG_INVALID_VALUE' | 'CONFIG_UNSUPPORTED_KEY' | 'KEY_INVALID'>
+export type ValueReader<T> = (text: string) => Result<T, ValueFailure>
+
+export function invalidValue(detail: string, suggestion?: string): Refused<Failure<'CONFIG_INVALID_VALUE'>> {
+  return refuse('CONFIG_INVALID_VALUE', detail, suggestion === undefined ? {} : { suggestion })
+}
+
+/** fwknop takes whatever begins with Y for yes and all else for no: `true` and `on` are no there, and refused here. */
+export function yesNo(text: string): Result<boolean, ValueFailure> {
+  if (/^y(es)?$/i.test(text)) return ok(true)
+  if (/^no?$/i.test(text)) return ok(false)
+  const meant = /^(true|on|1|enable[d]?|y.*)$/i.test(text)
+    ? 'Y'
+    : /^(false|off|0|disable[d]?|n.*)$/i.test(text)
+      ? 'N'
+      : undefined
+  return invalidValue(`“${text}” is neither Y nor N`, meant)
+}
+
+/** Decimal digits only. */
+export function wholeNumber(bounds: { min: number; max: number; unit?: string }): ValueReader<number> {
+  const { min, max, unit } = bounds
+  return (text) => {
+    const value = Number(text)
+    if (/^[0-9]{1,15}$/.test(text) && value >= min && value <= max) return ok(value)
+    return invalidValue(
+      `“${text}” is not a whole number${unit === undefined ? '' : ` of ${unit}`} from ${min} to ${max}`,
+    )
+  }
+}
+
+/** One of a few words, in any case. */
+export function oneOf<const Word extends string>(...words: readonly Word[]): ValueReader<Word> {
+  return (text) => {
+    const found = words.find((word) => word.toLowerCase() === text.toLowerCase())
+    if (found !== undefined) return ok(found)
+    return invalidValue(`“${text}” is none of ${words.join(', ')}`, nearest(text, words))
+  }
+}
+
+/** A path from the root, so that it does not hang on where the daemon was started. */
+export function absolutePath(text: string): Result<string, ValueFailure> {
+  if (!text.startsWith('/')) return invalidValue(`“${text}” is not a path from the root`, `/${text}`)
+  return ok(text)
+}
+
+/** Items between commas, with blanks around them if you like. There is at least one, and none is empty. */
+export function listOf<T>(item: ValueReader<T>): ValueReader<readonly T[]> {
+  return (text) => {
+    const items: T[] = []
+    for (const part of text.split(',')) {
+      const trimmed = part.trim()
+      if (trimmed === '') return invalidValue('an item of the list is empty')
+      const read = item(trimmed)
+      if (!read.ok) return read
+      items.push(read.value)
+    }
+    return ok(items)
+  }
+}
+
+export function portValue(text: string): Result<Port, ValueFailure> {
+  const port = parsePort(text)
+  return port.ok ? port : invalidValue(port.failure.detail)
+}
+
+/** `tcp/22`. */
+export function protocolPortValue(text: string): Result<ProtocolPort, ValueFailure> {
+  const port = parseProtocolPort(text)
+  if (port.ok) return port
+  const [, protocol = '', number = ''] = /^([A-Za-z]+)[/:]([0-9]+)$/.exec(text) ?? /^()([0-9]+)$/.exec(text) ?? []
+  const meant = `${nearest(protocol, ['tcp', 'udp']) ?? 'tcp'}/${number}`
+  return invalidValue(port.failure.detail, parseProtocolPort(meant).ok ? meant : undefined)
+}
+
+export function addressValue(text: string): Result<IpAddress, ValueFailure> {
+  const address = parseAddress(text)
+  return address.ok ? address : invalidValue(address.failure.detail)
+}
+
+/** `ANY`, or a list of addresses and networks, in CIDR or (IPv4) with a dotted mask. */
+export function networksValue(text: string): Result<'any' | readonly Network[], ValueFailure> {
+  const networks = listOf<'any' | Network>((item) => {
+    if (item.toUpperCase() === 'ANY') return ok('any')
+    const network = parseNetwork(item)
+    return network.ok ? network : invalidValue(network.failure.detail, nearest(item, ['ANY']))
+  })(text)
+  if (!networks.ok) return networks
+  const named = networks.value.filter((network) => network !== 'any')
+  return ok(named.length < networks.value.length ? 'any' : named)
+}
+
+/** `192.0.2.1:80` or `[2001:db8::1]:80`. */
+export function addressPortValue(
+  text: string,
+): Result<{ readonly host: IpAddress; readonly port: Port }, ValueFailure> {
+  const [, six, four, number] = /^(?:\[([^\]]*)\]|([^:]*)):([^:]*)$/.exec(text) ?? []
+  if (number === undefined) {
+    const isSix = parseAddress(text.replace(/:[0-9]+$/, '')).ok && text.split(':').length > 2
+    return invalidValue(`“${text}” is not ADDRESS:PORT`, isSix ? text.replace(/^(.*):([0-9]+)$/, '[$1]:$2') : undefined)
+  }
+  const host = addressValue(six ?? four ?? '')
+  if (!host.ok) return host
+  const port = portValue(number)
+  return port.ok ? ok({ host: host.value, port: port.value }) : port
+}

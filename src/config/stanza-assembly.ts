@@ -1,0 +1,159 @@
+/** From the lines of a block to a {@link Stanza}: defaults, and which variables go together. */
+import type { Stanza, StanzaId } from '../access/stanza.ts'
+import { familyOf } from '../packet/address.ts'
+import { sameKey } from '../packet/key.ts'
+import { ok, type Refused, type Result, refuse, type SourceLocation } from '../result.ts'
+import { type Seconds, seconds } from '../units.ts'
+import type { ConfigFailure } from './config-failure.ts'
+import { nearest } from './nearest.ts'
+import { serverSettingNames } from './server-settings.ts'
+import type { SettingLine } from './setting-lines.ts'
+import type { StanzaNotices } from './stanza-notices.ts'
+import { laterStanzaSettings, stanzaSettingNames, type UsedStanzaSetting } from './stanza-setting-names.ts'
+import { type StanzaDraft, stanzaSettings } from './stanza-settings.ts'
+
+const DEFAULT_TIMEOUT = seconds(30)
+const DEFAULT_MAX_TIMEOUT = seconds(300)
+
+/** @param lines the first is SOURCE. */
+export function readStanza(
+  id: StanzaId,
+  lines: readonly SettingLine[],
+  notices: StanzaNotices,
+): Result<Stanza, ConfigFailure> {
+  const draft: StanzaDraft = {}
+  const at: Places = {}
+  for (const line of lines) {
+    const problem = readLine(line, draft, at)
+    if (problem !== undefined) return problem
+  }
+  const start = lines[0]?.at
+  if (start === undefined) throw new Error('a stanza without lines')
+  return assemble(id, start, draft, at, notices)
+}
+
+/** Where each thing was set. */
+type Places = { [Field in keyof StanzaDraft]?: SettingLine }
+
+function readLine(line: SettingLine, draft: StanzaDraft, places: Places): Refused<ConfigFailure> | undefined {
+  const { name, at } = line
+  const setting = Object.hasOwn(stanzaSettings, name) ? stanzaSettings[name as UsedStanzaSetting] : undefined
+  if (setting === undefined) return refuseName(line)
+  const before = places[setting.sets]
+  if (before !== undefined) {
+    const same = before.name === name ? `${name} stands` : `${before.name} stands, which says the same,`
+    return refuse('CONFIG_CONFLICT', `${same} in line ${before.at.line} already`, { at })
+  }
+  if (line.value === '') return refuse('CONFIG_SYNTAX', `${name} has no value`, { at })
+  if (line.trailingBlanks && (name === 'KEY' || name === 'HMAC_KEY'))
+    return refuse('CONFIG_SYNTAX', `${name} ends in blanks, which some versions of fwknop count and some do not`, {
+      at,
+    })
+  const value = setting.read(line.value)
+  if (!value.ok) return { ok: false, failure: { ...value.failure, detail: `${name}: ${value.failure.detail}`, at } }
+  places[setting.sets] = line
+  Object.assign(draft, { [setting.sets]: value.value })
+  return undefined
+}
+
+function refuseName({ name, value, at }: SettingLine): Refused<ConfigFailure> | undefined {
+  const later = Object.hasOwn(laterStanzaSettings, name) ? laterStanzaSettings[name] : undefined
+  if (later !== undefined) {
+    if (later.mayBeNo && /^no?$/i.test(value)) return undefined
+    return refuse('CONFIG_UNSUPPORTED_KEY', `${name}: ${later.instead}`, { at })
+  }
+  if (serverSettingNames.includes(name))
+    return refuse('CONFIG_UNKNOWN_KEY', `${name} belongs into fwknopd.conf`, { at })
+  const meant = nearest(name, stanzaSettingNames)
+  return refuse('CONFIG_UNKNOWN_KEY', `there is no variable ${name}`, {
+    at,
+    ...(meant === undefined ? {} : { suggestion: meant }),
+  })
+}
+
+function assemble(
+  id: StanzaId,
+  location: SourceLocation,
+  draft: StanzaDraft,
+  places: Places,
+  notices: StanzaNotices,
+): Result<Stanza, ConfigFailure> {
+  const keys = assembleKeys(location, draft, places, notices)
+  if (!keys.ok) return keys
+  const translation = assembleTranslation(draft, places, notices)
+  if (!translation.ok) return translation
+  const { openPorts, requireUsername, expires, forceNat, natTargets } = draft
+  return ok({
+    id,
+    location,
+    sources: draft.sources ?? 'any',
+    destinations: draft.destinations ?? 'any',
+    ...keys.value,
+    ...(openPorts === undefined ? {} : { openPorts }),
+    restrictPorts: draft.restrictPorts ?? [],
+    ...assembleLifetimes(draft, places, notices),
+    ...(requireUsername === undefined ? {} : { requireUsername }),
+    requireSourceAddress: draft.requireSourceAddress ?? false,
+    ...(expires === undefined ? {} : { expires }),
+    ...(forceNat === undefined ? {} : { forceNat }),
+    ...translation.value,
+    ...(natTargets === undefined ? {} : { natTargets }),
+  })
+}
+
+function assembleKeys(
+  start: SourceLocation,
+  { encryptionKey, hmacKey, hmacType, mode = 'CBC' }: StanzaDraft,
+  places: Places,
+  notices: StanzaNotices,
+): Result<Pick<Stanza, 'encryption' | 'hmac'>, ConfigFailure> {
+  if (encryptionKey === undefined)
+    return refuse('CONFIG_MISSING_KEY', 'the stanza has no key', { at: start, suggestion: 'KEY_BASE64 …' })
+  const encryption = { key: encryptionKey, mode }
+  if (mode === 'ECB') notices.add('ecb', places.mode?.at ?? start)
+  if (hmacKey === undefined) {
+    if (hmacType !== undefined)
+      return refuse('CONFIG_MISSING_KEY', 'HMAC_DIGEST_TYPE without an HMAC key', {
+        at: places.hmacType?.at ?? start,
+        suggestion: 'HMAC_KEY_BASE64 …',
+      })
+    notices.add(mode === 'CTR' || mode === 'OFB' || mode === 'CFB' ? 'forgeable' : 'noHmac', start)
+    return ok({ encryption })
+  }
+  if (sameKey(encryptionKey, hmacKey))
+    return refuse('CONFIG_CONFLICT', 'the encryption key and the HMAC key are the same', {
+      at: places.hmacKey?.at ?? start,
+    })
+  const type = hmacType ?? 'sha256'
+  if (type === 'md5' || type === 'sha1') notices.add('weakHmac', places.hmacType?.at ?? start)
+  return ok({ encryption, hmac: { key: hmacKey, type } })
+}
+
+/** FW_ACCESS_TIMEOUT above MAX_FW_TIMEOUT is cut; fwknopd says that it does so, and does not. */
+function assembleLifetimes(
+  { timeout, maxTimeout = DEFAULT_MAX_TIMEOUT }: StanzaDraft,
+  places: Places,
+  notices: StanzaNotices,
+): { timeout: Seconds; maxTimeout: Seconds } {
+  if (timeout !== undefined && timeout > maxTimeout && places.timeout !== undefined)
+    notices.add('timeoutCut', places.timeout.at)
+  return { timeout: seconds(Math.min(timeout ?? DEFAULT_TIMEOUT, maxTimeout)), maxTimeout }
+}
+
+/** FORCE_SNAT before FORCE_MASQUERADE. Each needs FORCE_NAT, as in fwknop. */
+function assembleTranslation(
+  { forceNat, forceSnat, forceMasquerade = false }: StanzaDraft,
+  places: Places,
+  notices: StanzaNotices,
+): Result<Pick<Stanza, 'forceTranslation'>, ConfigFailure> {
+  const line = places.forceSnat ?? (forceMasquerade ? places.forceMasquerade : undefined)
+  if (line === undefined) return ok({})
+  const { at } = line
+  if (forceNat === undefined)
+    return refuse('CONFIG_CONFLICT', `${line.name} needs FORCE_NAT`, { at, suggestion: 'FORCE_NAT ADDRESS PORT' })
+  if (forceSnat === undefined) return ok({ forceTranslation: 'masquerade' })
+  if (forceMasquerade && places.forceMasquerade !== undefined) notices.add('snatWins', places.forceMasquerade.at)
+  if (familyOf(forceSnat) !== familyOf(forceNat.address))
+    return refuse('CONFIG_CONFLICT', `${forceSnat} and ${forceNat.address} are of different families`, { at })
+  return ok({ forceTranslation: { snat: forceSnat } })
+}

@@ -1,0 +1,50 @@
+/** Notices about stanzas, folded by what they say: a file of ten thousand stanzas tells a thing once, not ten thousand times. */
+import type { SourceLocation } from '../result.ts'
+import type { Notice } from './notice.ts'
+
+const kinds = {
+  noHmac: {
+    level: 'warning',
+    text: 'no HMAC key: anybody may have the server decrypt what they send',
+  },
+  forgeable: {
+    level: 'warning',
+    text: 'no HMAC key, and a mode in which whoever knows what a packet says can make others without the key',
+  },
+  weakHmac: { level: 'warning', text: 'HMAC_DIGEST_TYPE md5 and sha1 are for old clients only' },
+  ecb: { level: 'warning', text: 'ENCRYPTION_MODE ECB shows which packets have parts in common' },
+  timeoutCut: {
+    level: 'warning',
+    text: 'FW_ACCESS_TIMEOUT is above MAX_FW_TIMEOUT (300 where it is not given), to which grants are cut; fwknopd does not cut them',
+  },
+  snatWins: { level: 'info', text: 'FORCE_MASQUERADE has no effect: FORCE_SNAT goes before it' },
+  natAnywhere: {
+    level: 'warning',
+    text: 'NAT without NAT_TARGETS: whoever has the key can reach any inner host and port',
+  },
+  natTargetsUnused: { level: 'info', text: 'NAT_TARGETS has no effect: no kind of NAT is enabled' },
+  destinationUnknown: {
+    level: 'warning',
+    text: 'DESTINATION matches nothing: a UDP socket does not tell where packets were sent',
+  },
+} as const satisfies Record<string, Omit<Notice, 'at'>>
+
+export type StanzaNoticeKind = keyof typeof kinds
+
+export class StanzaNotices {
+  readonly #seen = new Map<StanzaNoticeKind, { first: SourceLocation; count: number }>()
+
+  add(kind: StanzaNoticeKind, at: SourceLocation): void {
+    const seen = this.#seen.get(kind)
+    if (seen === undefined) this.#seen.set(kind, { first: at, count: 1 })
+    else seen.count++
+  }
+
+  /** One for each kind, at the first stanza that it is about. */
+  all(): Notice[] {
+    return [...this.#seen].map(([kind, { first, count }]) => {
+      const { level, text } = kinds[kind]
+      return { level, text: count === 1 ? text : `${text} (so in ${count} stanzas, this one the first)`, at: first }
+    })
+  }
+}

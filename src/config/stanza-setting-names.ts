@@ -1,0 +1,59 @@
+/** The names that access.conf may hold. Apart from their table, so that fwknopd.conf can tell a name in the wrong file. */
+
+/** Those that have an effect. */
+export const usedStanzaSettings = [
+  'SOURCE',
+  'DESTINATION',
+  'OPEN_PORTS',
+  'RESTRICT_PORTS',
+  'KEY',
+  'KEY_BASE64',
+  'HMAC_KEY',
+  'HMAC_KEY_BASE64',
+  'HMAC_DIGEST_TYPE',
+  'ENCRYPTION_MODE',
+  'FW_ACCESS_TIMEOUT',
+  'MAX_FW_TIMEOUT',
+  'REQUIRE_USERNAME',
+  'REQUIRE_SOURCE_ADDRESS',
+  'REQUIRE_SOURCE',
+  'ACCESS_EXPIRE',
+  'ACCESS_EXPIRE_EPOCH',
+  'FORCE_NAT',
+  'FORCE_SNAT',
+  'FORCE_MASQUERADE',
+  'NAT_TARGETS',
+] as const
+export type UsedStanzaSetting = (typeof usedStanzaSettings)[number]
+
+const COMMANDS = 'commands are not built yet'
+const CYCLES = 'command cycles are not built yet'
+const GPG = 'GnuPG is not built yet'
+const GATEWAY = 'the SPA gateway is not built yet'
+
+/** Refused by name; where it may be `N`, that value asks for nothing and may stay. */
+export const laterStanzaSettings: Readonly<Record<string, { readonly instead: string; readonly mayBeNo: boolean }>> = {
+  ENABLE_CMD_EXEC: { instead: COMMANDS, mayBeNo: true },
+  CMD_EXEC_USER: { instead: COMMANDS, mayBeNo: false },
+  CMD_EXEC_GROUP: { instead: COMMANDS, mayBeNo: false },
+  ENABLE_CMD_SUDO_EXEC: { instead: COMMANDS, mayBeNo: true },
+  CMD_SUDO_EXEC_USER: { instead: COMMANDS, mayBeNo: false },
+  CMD_SUDO_EXEC_GROUP: { instead: COMMANDS, mayBeNo: false },
+  CMD_CYCLE_OPEN: { instead: CYCLES, mayBeNo: false },
+  CMD_CYCLE_CLOSE: { instead: CYCLES, mayBeNo: false },
+  CMD_CYCLE_TIMER: { instead: CYCLES, mayBeNo: false },
+  GPG_HOME_DIR: { instead: GPG, mayBeNo: false },
+  GPG_EXE: { instead: GPG, mayBeNo: false },
+  GPG_DECRYPT_ID: { instead: GPG, mayBeNo: false },
+  GPG_DECRYPT_PW: { instead: GPG, mayBeNo: false },
+  GPG_ALLOW_NO_PW: { instead: GPG, mayBeNo: true },
+  GPG_REQUIRE_SIG: { instead: GPG, mayBeNo: true },
+  GPG_DISABLE_SIG: { instead: GPG, mayBeNo: true },
+  GPG_IGNORE_SIG_VERIFY_ERROR: { instead: GPG, mayBeNo: true },
+  GPG_REMOTE_ID: { instead: GPG, mayBeNo: false },
+  GPG_FINGERPRINT_ID: { instead: GPG, mayBeNo: false },
+  FORWARD_ALL: { instead: GATEWAY, mayBeNo: true },
+  DISABLE_DNAT: { instead: GATEWAY, mayBeNo: true },
+}
+
+export const stanzaSettingNames: readonly string[] = [...usedStanzaSettings, ...Object.keys(laterStanzaSettings)]

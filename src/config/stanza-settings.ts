@@ -1,0 +1,159 @@
+/** The variables of a stanza that have an effect: what each sets, and how its value reads. */
+import { isHost, isLoopback } from '../access/openings.ts'
+import type { NatTargetRule, Stanza } from '../access/stanza.ts'
+import type { IpAddress } from '../packet/address.ts'
+import { DIGEST_TYPES, type DigestType, parseDigestType } from '../packet/digest-type.ts'
+import { ENCRYPTION_MODES, type EncryptionMode, parseEncryptionMode } from '../packet/encryption-mode.ts'
+import { EncryptionKey, HmacKey } from '../packet/key.ts'
+import { type KeyKind, parseKeyBase64, parseKeyText } from '../packet/key-text.ts'
+import type { ProtocolPort, Username } from '../packet/message.ts'
+import { parseUsername } from '../packet/username.ts'
+import { ok, type Result, refuse } from '../result.ts'
+import { type Seconds, seconds, type UnixSeconds, unixSeconds } from '../units.ts'
+import { natTargetsValue } from './nat-targets.ts'
+import { nearest } from './nearest.ts'
+import {
+  addressValue,
+  invalidValue,
+  listOf,
+  networksValue,
+  portValue,
+  protocolPortValue,
+  type ValueFailure,
+  type ValueReader,
+  wholeNumber,
+  yesNo,
+} from './setting-values.ts'
+import type { UsedStanzaSetting } from './stanza-setting-names.ts'
+
+/** What the lines of a stanza say, before defaults. Two variables that set the same thing exclude each other. */
+export interface StanzaDraft {
+  sources?: Stanza['sources']
+  destinations?: Stanza['destinations']
+  openPorts?: readonly ProtocolPort[]
+  restrictPorts?: readonly ProtocolPort[]
+  encryptionKey?: EncryptionKey
+  hmacKey?: HmacKey
+  hmacType?: DigestType
+  mode?: EncryptionMode
+  timeout?: Seconds
+  maxTimeout?: Seconds
+  requireUsername?: Username
+  requireSourceAddress?: boolean
+  expires?: UnixSeconds
+  forceNat?: NonNullable<Stanza['forceNat']>
+  forceSnat?: IpAddress
+  forceMasquerade?: boolean
+  natTargets?: readonly NatTargetRule[]
+}
+
+interface StanzaSetting {
+  readonly sets: keyof StanzaDraft
+  readonly read: ValueReader<unknown>
+}
+
+function setting<Field extends keyof StanzaDraft>(
+  sets: Field,
+  read: ValueReader<NonNullable<StanzaDraft[Field]>>,
+): StanzaSetting {
+  return { sets, read }
+}
+
+export const stanzaSettings: Readonly<Record<UsedStanzaSetting, StanzaSetting>> = {
+  SOURCE: setting('sources', networksValue),
+  DESTINATION: setting('destinations', networksValue),
+  OPEN_PORTS: setting('openPorts', listOf(protocolPortValue)),
+  RESTRICT_PORTS: setting('restrictPorts', listOf(protocolPortValue)),
+  KEY: setting('encryptionKey', rawKey(EncryptionKey, 'KEY_BASE64')),
+  KEY_BASE64: setting('encryptionKey', base64Key(EncryptionKey, 'KEY')),
+  HMAC_KEY: setting('hmacKey', rawKey(HmacKey, 'HMAC_KEY_BASE64')),
+  HMAC_KEY_BASE64: setting('hmacKey', base64Key(HmacKey, 'HMAC_KEY')),
+  HMAC_DIGEST_TYPE: setting('hmacType', digestType),
+  ENCRYPTION_MODE: setting('mode', encryptionMode),
+  FW_ACCESS_TIMEOUT: setting('timeout', lifetime),
+  MAX_FW_TIMEOUT: setting('maxTimeout', lifetime),
+  REQUIRE_USERNAME: setting('requireUsername', username),
+  REQUIRE_SOURCE_ADDRESS: setting('requireSourceAddress', yesNo),
+  REQUIRE_SOURCE: setting('requireSourceAddress', yesNo),
+  ACCESS_EXPIRE: setting('expires', date),
+  ACCESS_EXPIRE_EPOCH: setting('expires', epoch),
+  FORCE_NAT: setting('forceNat', addressAndPort),
+  FORCE_SNAT: setting('forceSnat', addressValue),
+  FORCE_MASQUERADE: setting('forceMasquerade', yesNo),
+  NAT_TARGETS: setting('natTargets', natTargetsValue),
+}
+
+function rawKey<Key>(kind: KeyKind<Key>, base64Name: string): ValueReader<Key> {
+  return (text) => {
+    const key = parseKeyText(kind, text)
+    if (key.ok || !parseKeyBase64(kind, text).ok) return key
+    // Too long as it stands, but right as base64: the other variable was meant.
+    return { ok: false, failure: { ...key.failure, suggestion: `${base64Name} …` } }
+  }
+}
+
+function base64Key<Key>(kind: KeyKind<Key>, rawName: string): ValueReader<Key> {
+  return (text) => {
+    const key = parseKeyBase64(kind, text)
+    if (key.ok || !parseKeyText(kind, text).ok) return key
+    return { ok: false, failure: { ...key.failure, suggestion: `${rawName} …` } }
+  }
+}
+
+function digestType(text: string): Result<DigestType, ValueFailure> {
+  const type = parseDigestType(text)
+  return type.ok ? type : invalidValue(type.failure.detail, nearest(text, DIGEST_TYPES))
+}
+
+function encryptionMode(text: string): Result<EncryptionMode, ValueFailure> {
+  const mode = parseEncryptionMode(text)
+  if (mode.ok) return mode
+  if (text.toLowerCase() === 'asymmetric') return refuse('CONFIG_UNSUPPORTED_KEY', 'GnuPG is not built yet')
+  return invalidValue(mode.failure.detail, nearest(text, ENCRYPTION_MODES))
+}
+
+/** A year. */
+const MAX_LIFETIME = 31_536_000
+function lifetime(text: string): Result<Seconds, ValueFailure> {
+  const value = wholeNumber({ min: 1, max: MAX_LIFETIME, unit: 'seconds' })(text)
+  return value.ok ? ok(seconds(value.value)) : value
+}
+
+function username(text: string): Result<Username, ValueFailure> {
+  const name = parseUsername(text)
+  return name.ok ? name : invalidValue(name.failure.detail)
+}
+
+/** MM/DD/YYYY: the midnight with which that day begins, in the time zone of the host, as in fwknop. */
+function date(text: string): Result<UnixSeconds, ValueFailure> {
+  const [, month, day, year] = /^([0-9]{1,2})\/([0-9]{1,2})\/([0-9]{4})$/.exec(text)?.map(Number) ?? []
+  if (month === undefined || day === undefined || year === undefined) {
+    const [, y, m, d] = /^([0-9]{4})-([0-9]{2})-([0-9]{2})$/.exec(text) ?? []
+    return invalidValue(`“${text}” is not a date as MM/DD/YYYY`, y === undefined ? undefined : `${m}/${d}/${y}`)
+  }
+  const midnight = new Date(year, month - 1, day)
+  const exists = midnight.getMonth() === month - 1 && midnight.getDate() === day
+  if (!exists || year < 1971) return invalidValue(`there is no day ${text}: the month comes first`)
+  return ok(unixSeconds(midnight.getTime() / 1000))
+}
+
+function epoch(text: string): Result<UnixSeconds, ValueFailure> {
+  const value = wholeNumber({ min: 1, max: 253_402_300_799, unit: 'seconds since 1970' })(text)
+  return value.ok ? ok(unixSeconds(value.value)) : value
+}
+
+/** `192.168.1.5 22`. */
+function addressAndPort(text: string): Result<NonNullable<Stanza['forceNat']>, ValueFailure> {
+  const [addressText = '', portText, ...more] = text.split(/\s+/)
+  if (portText === undefined || more.length > 0)
+    return invalidValue(
+      'an address and a port, with a blank between',
+      /^[^:]+:[0-9]+$/.test(text) ? text.replace(':', ' ') : undefined,
+    )
+  const address = addressValue(addressText)
+  if (!address.ok) return address
+  if (!isHost(address.value) && !isLoopback(address.value))
+    return invalidValue(`${address.value} is not the address of a host`)
+  const port = portValue(portText)
+  return port.ok ? ok({ address: address.value, port: port.value }) : port
+}
