@@ -9,7 +9,7 @@ async function main(argv: readonly string[], terminal: Terminal): Promise<number
   const [word, ...rest] = argv
   if (word === undefined) {
     const { overview } = await import('./help.ts')
-    terminal.note(overview(terminal.style))
+    terminal.note(overview(commands, terminal.style))
     return 64
   }
   const name = { '-h': 'help', '--help': 'help', '-V': 'version', '--version': 'version' }[word] ?? word

@@ -1,14 +1,19 @@
 /** `ghostport help [COMMAND]`: the overview, or what `ghostport COMMAND --help` says. The texts come from the tables. */
 import { nearest } from '../config/nearest.ts'
 import { refuse } from '../result.ts'
-import { commands } from './commands.ts'
+import type { Command, CommandTable } from './command.ts'
 import type { Style, Terminal } from './terminal.ts'
 
-export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+/** The command `help` over these commands, which it is one of. */
+export function helpFor(commands: CommandTable): Command {
+  return { run: (argv, terminal) => help(commands, argv, terminal) }
+}
+
+async function help(commands: CommandTable, argv: readonly string[], terminal: Terminal): Promise<number> {
   const [name, stray] = argv
   if (stray !== undefined) return terminal.fail(refuse('CLI_USAGE', `“${stray}” is one word too many`).failure)
   if (name === undefined) {
-    terminal.print(overview(terminal.style))
+    terminal.print(overview(commands, terminal.style))
     return 0
   }
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
@@ -21,7 +26,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
 }
 
 /** What `ghostport` alone shows. */
-export function overview(style: Style): string {
+export function overview(commands: CommandTable, style: Style): string {
   const width = Math.max(...Object.keys(commands).map((name) => name.length))
   const lines = Object.entries(commands).map(([name, { summary }]) => `  ${style.bold(name.padEnd(width))}  ${summary}`)
   return [
