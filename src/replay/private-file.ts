@@ -5,7 +5,7 @@
  * Nothing here opens a file that exists. POSIX record locks belong to the process: closing any descriptor of a locked
  * file drops the lock that another part of the same process holds on it.
  */
-import { type BigIntStats, closeSync, fsyncSync, lstatSync, mkdirSync, openSync } from 'node:fs'
+import { type BigIntStats, closeSync, existsSync, fsyncSync, lstatSync, mkdirSync, openSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
 const WRITABLE_BY_OTHERS = 0o022
@@ -18,8 +18,7 @@ const WRITABLE_BY_ALL = 0o002
 export function preparePrivatePath(path: string): string | undefined {
   const directory = dirname(resolve(path))
   try {
-    const made = mkdirSync(directory, { recursive: true, mode: 0o700 })
-    if (made !== undefined) syncDirectory(dirname(made))
+    makeDirectory(directory)
     const at = lstatSync(directory, { bigint: true })
     // A link such as /var/run is the system's own: what it leads to is judged, unless a stranger made the link.
     if (at.isSymbolicLink() && !isOurs(at)) return `${directory} is a symbolic link of another user`
@@ -46,6 +45,24 @@ export function judgeFile(path: string): string | undefined {
   } catch (error) {
     return `${path}: ${systemReason(error)}`
   }
+}
+
+/**
+ * One level at a time: `mkdirSync` with `recursive` never returns where a parent exists and a child cannot be made for
+ * want of a parent, as in /proc (seen with Node 24.21).
+ */
+function makeDirectory(directory: string): void {
+  if (existsSync(directory)) return
+  const parent = dirname(directory)
+  if (parent !== directory) makeDirectory(parent)
+  try {
+    mkdirSync(directory, { mode: 0o700 })
+  } catch (error) {
+    // Another process of ours may have been quicker.
+    if (!existsSync(directory)) throw error
+    return
+  }
+  syncDirectory(parent)
 }
 
 /** What makes a file itself and no other, also when another takes its name. */
