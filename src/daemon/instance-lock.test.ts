@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { acquireInstanceLock } from './instance-lock.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'ghostport-lock-'))
+after(() => rmSync(root, { recursive: true }))
+
+function acquired(path: string) {
+  const lock = acquireInstanceLock(path)
+  if (!lock.ok) assert.fail(lock.failure.detail)
+  return lock.value
+}
+function refusal(path: string) {
+  const lock = acquireInstanceLock(path)
+  if (lock.ok) assert.fail('it was given')
+  return lock.failure
+}
+
+test('another process is kept out for as long as the holder lives, and is told who holds it', async () => {
+  const path = join(root, 'a', 'lock')
+  const program = `
+    import { acquireInstanceLock } from '${fileURLToPath(new URL('./instance-lock.ts', import.meta.url))}'
+    process.stdout.write(acquireInstanceLock(process.argv[1]).ok ? 'held' : 'refused')
+    setInterval(() => {}, 1000)`
+  const child = spawn(process.execPath, ['--conditions=development', '--input-type=module', '-e', program, path])
+  const said = await new Promise((resolve) => child.stdout.once('data', (data) => resolve(String(data))))
+  assert.equal(said, 'held')
+  const { code, detail } = refusal(path)
+  child.kill('SIGKILL')
+  await new Promise((resolve) => child.once('exit', resolve))
+  assert.equal(code, 'INSTANCE_RUNNING')
+  assert.match(detail, new RegExp(`held by process ${child.pid}$`))
+
+  const lock = acquired(path)
+  lock.release()
+})
+
+test('within one process, too; and being refused does not loosen the lock', () => {
+  const path = join(root, 'b')
+  const lock = acquired(path)
+  assert.equal(refusal(path).code, 'INSTANCE_RUNNING')
+  assert.match(refusal(path).detail, new RegExp(`process ${process.pid}$`))
+  lock.release()
+  lock.release()
+  assert.ok(!existsSync(`${path}.pid`))
+  acquired(path).release()
+})
+
+test('the file is for its owner alone', () => {
+  const path = join(root, 'c')
+  const lock = acquired(path)
+  assert.equal(statSync(path).mode & 0o777, 0o600)
+  assert.equal(statSync(`${path}.pid`).mode & 0o777, 0o600)
+  lock.release()
+})
+
+test('a stranger could not have put it there', () => {
+  const open = join(root, 'open')
+  mkdirSync(open)
+  chmodSync(open, 0o777)
+  assert.equal(refusal(join(open, 'lock')).code, 'CONFIG_EXPOSED')
+  symlinkSync('/etc/passwd', join(root, 'link'))
+  assert.equal(refusal(join(root, 'link')).code, 'CONFIG_EXPOSED')
+  symlinkSync('/etc/passwd', join(root, 'd.pid'))
+  assert.equal(refusal(join(root, 'd')).code, 'CONFIG_EXPOSED')
+})
+
+test('a file that is something else is left alone', () => {
+  const path = join(root, 'precious')
+  writeFileSync(path, 'a page of somebody’s diary, much longer than the header of a database file would be, by far')
+  chmodSync(path, 0o600)
+  assert.equal(refusal(path).code, 'CONFIG_UNREADABLE')
+  assert.equal(refusal('/proc/nowhere/lock').code, 'CONFIG_EXPOSED')
+})

@@ -1,0 +1,81 @@
+/**
+ * One ghostport at a time over a thing that has no lock of its own. Node has no flock(2); SQLite locks files well, and
+ * the kernel lets go of its locks with the process, however it dies: no stale lock is ever left to be judged by age or
+ * by whether some process of that number lives. The number in the file beside it is for the message alone.
+ */
+import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { preparePrivatePath, systemReason } from '../replay/private-file.ts'
+import { sqliteFault } from '../replay/sqlite-failure.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+
+export interface InstanceLock {
+  /** Lets go. Calling it again does nothing. The lock file stays: removing it would let two others each lock their own. */
+  release(): void
+}
+
+/**
+ * @param path of the lock file, made with mode 0600 where there is none; `PATH.pid` names its holder.
+ * @returns INSTANCE_RUNNING: another holds it, with its process id if known. CONFIG_EXPOSED: strangers could change
+ *   the file. CONFIG_UNREADABLE: it can be neither made nor locked.
+ */
+export function acquireInstanceLock(
+  path: string,
+): Result<InstanceLock, Failure<'INSTANCE_RUNNING' | 'CONFIG_EXPOSED' | 'CONFIG_UNREADABLE'>> {
+  const file = resolve(path)
+  const holder = `${file}.pid`
+  const problem = preparePrivatePath(file) ?? preparePrivatePath(holder)
+  if (problem !== undefined) return refuse('CONFIG_EXPOSED', problem)
+
+  let db: DatabaseSync | undefined
+  try {
+    makeIfMissing(file)
+    db = new DatabaseSync(file)
+    // Nothing is ever written: the open transaction is the lock, and no journal appears.
+    db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+    writeFileSync(holder, `${process.pid}\n`, { mode: 0o600 })
+  } catch (error) {
+    close(db)
+    const { kind, reason } = sqliteFault(error)
+    if (kind === 'busy') return refuse('INSTANCE_RUNNING', `${file} is held by ${nameOfHolder(holder)}`)
+    return refuse('CONFIG_UNREADABLE', `${file}: ${reason}`)
+  }
+
+  const held = db
+  let released = false
+  return ok({
+    release() {
+      if (released) return
+      released = true
+      rmSync(holder, { force: true })
+      close(held)
+    },
+  })
+}
+
+/** Opened only where it is not there yet: closing any descriptor of a locked file would drop our own lock on it. */
+function makeIfMissing(file: string): void {
+  try {
+    closeSync(openSync(file, 'wx', 0o600))
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  }
+}
+
+function nameOfHolder(file: string): string {
+  try {
+    const pid = readFileSync(file, 'utf8').trim()
+    return /^[0-9]{1,10}$/.test(pid) ? `process ${pid}` : 'another process'
+  } catch (error) {
+    return `another process (${systemReason(error)})`
+  }
+}
+
+function close(db: DatabaseSync | undefined): void {
+  try {
+    db?.close()
+  } catch {
+    // It never opened.
+  }
+}
