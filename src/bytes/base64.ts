@@ -92,10 +92,12 @@ function decode(codes: Uint8Array, length: number): Uint8Array {
 
 /** Characters past Latin-1 become NUL, which is not in the alphabet either. */
 function codesOf(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => {
-    const code = character.charCodeAt(0)
-    return code < 256 ? code : 0
-  })
+  const codes = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    codes[i] = code < 256 ? code : 0
+  }
+  return codes
 }
 
 function letter(value: number): string {

@@ -1,8 +1,9 @@
 /**
- * The primitives over `node:crypto`. Keys are KeyObjects throughout: Node 24 takes about five times as long for an HMAC
- * or a cipher whose key is given as bytes.
+ * The primitives over `node:crypto`, in the form that costs least: an HMAC under each candidate key is what a server spends
+ * its time on. One-shot hashes that answer with a string of bytes take a third of the time of hash objects that answer with
+ * a Buffer; cipher keys are KeyObjects, since Node 24 takes five times as long where they are bytes.
  */
-import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hash } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey, hash } from 'node:crypto'
 import { type ChainingMode, checkBlocks, type HashName, type Primitives } from './primitives.ts'
 
 const OPENSSL_HASH = {
@@ -15,6 +16,17 @@ const OPENSSL_HASH = {
   sha3_512: 'sha3-512',
 } as const satisfies Record<HashName, string>
 
+/** The block that an HMAC key is filled up to, in bytes. */
+const HASH_BLOCK = {
+  md5: 64,
+  sha1: 64,
+  sha256: 64,
+  sha384: 128,
+  sha512: 128,
+  sha3_256: 136,
+  sha3_512: 72,
+} as const satisfies Record<HashName, number>
+
 const OPENSSL_CIPHER = {
   cbc: 'aes-256-cbc',
   ecb: 'aes-256-ecb',
@@ -24,12 +36,20 @@ const OPENSSL_CIPHER = {
 } as const satisfies Record<ChainingMode, string>
 
 export const primitives: Primitives = {
-  digest: (name, data) => plain(hash(OPENSSL_HASH[name], data, 'buffer')),
+  digest: (name, data) => bytesOf(hash(OPENSSL_HASH[name], data, 'binary')),
 
   prepareHmac(name, key) {
     const algorithm = OPENSSL_HASH[name]
-    const secret = createSecretKey(key)
-    return (data) => plain(createHmac(algorithm, secret).update(data).digest())
+    const block = HASH_BLOCK[name]
+    const filled = new Uint8Array(block)
+    filled.set(key.length > block ? bytesOf(hash(algorithm, key, 'binary')) : key)
+    const innerPad = filled.map((byte) => byte ^ 0x36)
+    const outerPad = filled.map((byte) => byte ^ 0x5c)
+    filled.fill(0)
+    return (data) => {
+      const inner = hash(algorithm, joined(innerPad, data), 'binary')
+      return bytesOf(hash(algorithm, joined(outerPad, bytesOf(inner)), 'binary'))
+    }
   },
 
   encrypt(mode, key, iv, data) {
@@ -50,6 +70,23 @@ export const primitives: Primitives = {
     decipher.final()
     return plain(decrypted)
   },
+}
+
+/** Where a pad and what follows it are put side by side. One for all: nothing here waits, so no two calls overlap. */
+let workspace = new Uint8Array(2048)
+
+function joined(pad: Uint8Array, data: Uint8Array): Uint8Array {
+  const length = pad.length + data.length
+  if (length > workspace.length) workspace = new Uint8Array(2 * length)
+  workspace.set(pad)
+  workspace.set(data, pad.length)
+  return workspace.subarray(0, length)
+}
+
+function bytesOf(binary: string): Uint8Array {
+  const bytes = new Uint8Array(binary.length)
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i)
+  return bytes
 }
 
 /** The same bytes without Buffer's methods, so that nobody comes to rely on what the browser does not have. */

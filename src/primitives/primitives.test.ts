@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { decodeHex, encodeHex } from '../bytes/hex.ts'
 import { primitives as browser } from './browser.ts'
@@ -62,12 +62,14 @@ for (const [name, primitives] of [
 }
 
 for (const hash of HASHES) {
-  test(`node and browser agree on ${hash} and on HMAC with it`, () => {
+  test(`node and browser agree on ${hash} and on HMAC with it, and with Node’s own`, () => {
     // Key lengths on both sides of each block size: 64, 72, 128, 136.
     for (const keyLength of [1, 20, 63, 64, 65, 71, 72, 73, 127, 128, 129, 136]) {
       const [key, data] = [new Uint8Array(randomBytes(keyLength)), new Uint8Array(randomBytes(keyLength * 3))]
       assert.deepEqual(node.digest(hash, data), browser.digest(hash, data))
-      assert.deepEqual(node.prepareHmac(hash, key)(data), browser.prepareHmac(hash, key)(data))
+      const mac = node.prepareHmac(hash, key)(data)
+      assert.deepEqual(mac, browser.prepareHmac(hash, key)(data))
+      assert.equal(encodeHex(mac), createHmac(hash.replace('_', '-'), key).update(data).digest('hex'))
     }
   })
 }
@@ -94,6 +96,11 @@ test('a prepared HMAC may be used again and again, and outlives its key bytes', 
     mac(new Uint8Array(9))
     assert.deepEqual(mac(new Uint8Array(3)), first)
   }
+})
+
+test('an HMAC is over as much as is given', () => {
+  const [key, data] = [new Uint8Array(randomBytes(40)), new Uint8Array(randomBytes(5000))]
+  for (const hash of HASHES) assert.deepEqual(node.prepareHmac(hash, key)(data), browser.prepareHmac(hash, key)(data))
 })
 
 test('results are plain arrays, not Buffers', () => {
