@@ -1,0 +1,72 @@
+/**
+ * What a grant comes down to: doors. A door is a fact about one source that the packet path can look up by key, so it can
+ * have one answer only: a public port leads to one place, and a forwarded connection has one translation.
+ */
+import type { ForwardOpening, Grant } from '../access/grant.ts'
+import type { IpAddress } from '../packet/address.ts'
+import type { Protocol } from '../packet/message.ts'
+import type { Port } from '../units.ts'
+
+/** Where a public port leads: to the port itself, to another port of the server (ghost), or to an inner host. */
+export type Destination = 'itself' | { readonly localPort: Port } | ForwardOpening['target']
+
+interface Keyed {
+  /** Tells this door from all others. */
+  readonly key: string
+  /** What lies behind it, in words. Doors of equal keys cannot be open at once with different answers. */
+  readonly answer: string
+}
+export interface Way extends Keyed {
+  readonly kind: 'way'
+  readonly source: IpAddress
+  readonly protocol: Protocol
+  readonly publicPort: Port
+  readonly to: Destination
+}
+/** How the source of a forwarded connection is shown to the inner host. */
+export interface Translation extends Keyed {
+  readonly kind: 'translation'
+  readonly source: IpAddress
+  readonly protocol: Protocol
+  readonly target: ForwardOpening['target']
+  readonly as: ForwardOpening['translation']
+}
+export type Door = Way | Translation
+
+/** The {@link Keyed.key} of the way in from `source` through this public port. */
+export function wayKey(source: IpAddress, protocol: Protocol, publicPort: Port): string {
+  return `${source} ${protocol}/${publicPort}`
+}
+
+/** The doors of a grant, in the order of its openings. Their keys may repeat. */
+export function doorsOf({ source, openings }: Grant): readonly Door[] {
+  const doors: Door[] = []
+  for (const opening of openings) {
+    switch (opening.kind) {
+      case 'access':
+        doors.push(way(source, opening.protocol, opening.port, 'itself', 'that port itself'))
+        break
+      case 'ghost': {
+        const { protocol, publicPort, localPort } = opening
+        doors.push(way(source, protocol, publicPort, { localPort }, `port ${localPort}`))
+        break
+      }
+      case 'forward': {
+        const { protocol, publicPort, target, translation: as } = opening
+        const host = `${target.address} port ${target.port}`
+        const key = `${source} ${protocol} to ${host}`
+        const answer = as === 'none' ? 'no translation' : as === 'masquerade' ? as : `source ${as.snat}`
+        doors.push(way(source, protocol, publicPort, target, host))
+        doors.push({ kind: 'translation', key, answer, source, protocol, target, as })
+        break
+      }
+      default:
+        opening satisfies never
+    }
+  }
+  return doors
+}
+
+function way(source: IpAddress, protocol: Protocol, publicPort: Port, to: Destination, answer: string): Way {
+  return { kind: 'way', key: wayKey(source, protocol, publicPort), answer, source, protocol, publicPort, to }
+}

@@ -1,0 +1,48 @@
+/** A firewall of memory alone: for tests, `--dry-run` and the demo. It opens nothing but answers as the real ones do. */
+import type { GrantId, LiveGrant } from '../access/grant.ts'
+import type { IpAddress } from '../packet/address.ts'
+import type { ProtocolPort } from '../packet/message.ts'
+import { ok } from '../result.ts'
+import { milliseconds } from '../units.ts'
+import { Book, type Instant } from './book.ts'
+import { type Destination, wayKey } from './doors.ts'
+import type { Firewall } from './firewall.ts'
+
+export interface MemoryFirewall extends Firewall {
+  /** Where a new connection from `source` to this public port would arrive; `shut` where no grant lets it in. */
+  reach(source: IpAddress, to: ProtocolPort): Destination | 'shut'
+}
+
+/**
+ * @param monotonic the clock, in milliseconds.
+ * @param capacity how many doors may be open at once in each address family.
+ */
+export function createMemoryFirewall(
+  monotonic: () => number = () => performance.now(),
+  capacity = 65_535,
+): MemoryFirewall {
+  const book = new Book(capacity)
+  const now = (): Instant => monotonic() as Instant
+  return {
+    kernelExpires: false,
+    install: async () => ok(undefined),
+    open: async (grants) =>
+      grants.map((grant) => {
+        const admitted = book.admit(grant, now())
+        return admitted.ok ? ok(undefined) : admitted
+      }),
+    revoke: async (id: GrantId) => {
+      book.revoke(id, now())
+      return ok(undefined)
+    },
+    grants: async () => {
+      const at = now()
+      return ok(book.live(at).map(({ grant, until }): LiveGrant => ({ grant, remaining: milliseconds(until - at) })))
+    },
+    close: async () => {},
+    reach: (source, { protocol, port }) => {
+      const door = book.lookUp(wayKey(source, protocol, port), now())
+      return door?.kind === 'way' ? door.to : 'shut'
+    },
+  }
+}
