@@ -1,0 +1,248 @@
+/**
+ * The kernel's nftables as a {@link Firewall}: one table of ours, whose elements are the grants and expire by themselves.
+ * What is open is kept in a book beside it, so that the kernel's sets, which take long to list, are read only at the start
+ * and when somebody asks; the book is also what a table that somebody flushed is mended from.
+ */
+import type { GrantId, LiveGrant } from '../../access/grant.ts'
+import { ok, type Result, refuse } from '../../result.ts'
+import { type Milliseconds, milliseconds } from '../../units.ts'
+import { Book, type Change, type Instant } from '../book.ts'
+import type { Firewall, FirewallFailure } from '../firewall.ts'
+import { parseLedger } from './ledger.ts'
+import { type Nftables, type NftFailure, openNftables } from './library.ts'
+import type { ForeignChange } from './notification.ts'
+import {
+  type CoexistenceMode,
+  type ConnectionMark,
+  DEFAULT_MARK,
+  DEFAULT_MAX_GRANTS,
+  DEFAULT_TABLE,
+  type TableName,
+  type TableShape,
+} from './settings.ts'
+import { renderChanges, renderDoors, renderRecords } from './transaction.ts'
+import { type Watch, watchTable } from './watch.ts'
+
+export interface NftablesOptions {
+  readonly mode: CoexistenceMode
+  /** NFT_TABLE; default `ghostport`. */
+  readonly table?: TableName
+  /** CONNTRACK_MARK; default 0x200000. */
+  readonly mark?: ConnectionMark
+  /** MAX_GRANTS: how many ports may be open at once in each address family; default 65 535. */
+  readonly maxGrants?: number
+  /** The shared library to load; default `libnftables.so.1`. */
+  readonly library?: string
+}
+
+/** Somebody else changed our table, and what became of it. */
+export interface Mended {
+  readonly change: ForeignChange
+  /** How many grants were live and are open again. */
+  readonly grants: number
+  /** From hearing of it to the table being whole. */
+  readonly took: Milliseconds
+  /** A failure is tried again every second. */
+  readonly outcome: Result<void, FirewallFailure>
+}
+
+export interface NftablesFirewall extends Firewall {
+  readonly kernelExpires: true
+  /**
+   * From now on, puts our table back whenever somebody else changes it: all that was live is open again, all that they
+   * added is gone. Ends with `close()`.
+   * @param onMended called after each time, for the log.
+   */
+  watch(onMended: (mended: Mended) => void): Result<void, FirewallFailure>
+  /** Takes our table away, and every grant with it. In gate mode that lets the protected ports in. */
+  uninstall(): Promise<Result<void, FirewallFailure>>
+}
+
+/** @returns `FIREWALL_UNAVAILABLE` where libnftables or the kernel's netfilter is missing. */
+export function createNftablesFirewall(options: NftablesOptions): Result<NftablesFirewall, FirewallFailure> {
+  const { mode, maxGrants = DEFAULT_MAX_GRANTS } = options
+  if (mode.kind === 'gate' && mode.protectedPorts.length === 0) {
+    return refuse('FIREWALL_UNAVAILABLE', 'a gate needs at least one protected port')
+  }
+  const opened = openNftables(options.library)
+  if (!opened.ok) return opened
+  const { table = DEFAULT_TABLE, mark = DEFAULT_MARK } = options
+  return ok(new KernelTable(opened.value, { table, mode, mark, maxGrants }))
+}
+
+/** Somebody who changes our table more often than this within a second is waited out. */
+const MENDS_A_SECOND = 20
+const RETRY_AFTER = 1_000
+
+class KernelTable implements NftablesFirewall {
+  readonly kernelExpires = true
+  readonly #nft: Nftables
+  readonly #shape: TableShape
+  readonly #book: Book
+  #installed = false
+  #watch: Watch | undefined
+  #retry: NodeJS.Timeout | undefined
+  /** When the latest mends were, oldest first. */
+  #mends: Instant[] = []
+
+  constructor(nft: Nftables, shape: TableShape) {
+    this.#nft = nft
+    this.#shape = shape
+    this.#book = new Book(shape.maxGrants)
+  }
+
+  async install(): Promise<Result<void, FirewallFailure>> {
+    const listed = this.#listLedger()
+    if (!listed.ok) return listed
+    const now = monotonic()
+    for (const { grant, remaining } of parseLedger(listed.value).records) {
+      // A smaller MAX_GRANTS than before may leave some out: their doors close.
+      this.#book.admit(grant, now, (now + remaining) as Instant)
+    }
+    const rebuilt = this.#rebuild()
+    this.#installed = rebuilt.ok
+    return rebuilt
+  }
+
+  async open(grants: Parameters<Firewall['open']>[0]): Promise<readonly Result<void, FirewallFailure>[]> {
+    if (!this.#installed) return grants.map(() => refuse('FIREWALL_UNAVAILABLE', 'the table is not installed'))
+    return this.#open(grants)
+  }
+
+  async revoke(id: GrantId): Promise<Result<void, FirewallFailure>> {
+    const now = monotonic()
+    const change = this.#book.revoke(id, now)
+    if (change === undefined) return ok(undefined)
+    const applied = this.#apply([change], now)
+    if (!applied.ok) this.#book.undo(change, now)
+    return applied
+  }
+
+  async grants(): Promise<Result<readonly LiveGrant[], FirewallFailure>> {
+    const listed = this.#listLedger()
+    if (!listed.ok) return listed
+    return ok(
+      parseLedger(listed.value).records.map(({ grant, remaining }) => ({ grant, remaining: milliseconds(remaining) })),
+    )
+  }
+
+  watch(onMended: (mended: Mended) => void): Result<void, FirewallFailure> {
+    this.#watch?.close()
+    const watch = watchTable(this.#shape.table, this.#nft.portIds, (change) => this.#mend(change, onMended))
+    if (!watch.ok) return watch
+    this.#watch = watch.value
+    // Whatever happened before we listened.
+    return this.#rebuild()
+  }
+
+  async uninstall(): Promise<Result<void, FirewallFailure>> {
+    this.#installed = false
+    const { table } = this.#shape
+    const removed = this.#nft.run(`add table inet ${table}\ndelete table inet ${table}\n`)
+    return removed.ok ? ok(undefined) : removed
+  }
+
+  async close(): Promise<void> {
+    this.#installed = false
+    clearTimeout(this.#retry)
+    this.#watch?.close()
+    this.#nft.close()
+  }
+
+  /** One transaction for all; where it fails, halves of it, until those to blame are alone. */
+  #open(grants: Parameters<Firewall['open']>[0]): Result<void, FirewallFailure>[] {
+    const now = monotonic()
+    const results = new Array<Result<void, FirewallFailure>>(grants.length).fill(ok(undefined))
+    const changes: Change[] = []
+    const admitted: number[] = []
+    for (const [i, grant] of grants.entries()) {
+      const change = this.#book.admit(grant, now)
+      if (change.ok) {
+        changes.push(change.value)
+        admitted.push(i)
+      } else results[i] = change
+    }
+    const applied = this.#apply(changes, now)
+    if (applied.ok) return results
+
+    for (const change of changes.toReversed()) this.#book.undo(change, now)
+    const half = applied.failure.code === 'FIREWALL_UNAVAILABLE' ? 0 : admitted.length >> 1
+    if (half === 0) {
+      for (const i of admitted) results[i] = applied
+      return results
+    }
+    for (const part of [admitted.slice(0, half), admitted.slice(half)]) {
+      const outcomes = this.#open(part.map((i) => grants[i]).filter((grant) => grant !== undefined))
+      for (const [k, i] of part.entries()) results[i] = outcomes[k] ?? applied
+    }
+    return results
+  }
+
+  /** Makes the kernel follow what the book has done already. */
+  #apply(changes: readonly Change[], now: Instant): Result<void, NftFailure> {
+    let refused: Result<string, NftFailure> = ok('')
+    for (const care of ['quick', 'careful'] as const) {
+      const script = renderChanges(this.#shape, changes, now, care)
+      if (script === '') return ok(undefined)
+      refused = this.#nft.run(script)
+      if (refused.ok) return ok(undefined)
+      if (refused.failure.code === 'FIREWALL_UNAVAILABLE') return refused
+    }
+    // Careful commands delete nothing that is not there: the table itself, or a set of it, must be missing.
+    return refused.ok || !refused.failure.missing ? asVoid(refused) : this.#rebuild()
+  }
+
+  /** Leaves the table as the book says, whatever was there, in one transaction. */
+  #rebuild(): Result<void, NftFailure> {
+    const now = monotonic()
+    return asVoid(this.#nft.run(this.#doors(now) + this.#records(now)))
+  }
+
+  /** The same with the doors first, so that they are back in half the time. */
+  #rebuildInHaste(): Result<void, NftFailure> {
+    const now = monotonic()
+    const doors = this.#nft.run(this.#doors(now))
+    const records = doors.ok ? this.#records(now) : ''
+    return asVoid(records === '' ? doors : this.#nft.run(records))
+  }
+
+  #doors(now: Instant): string {
+    return renderDoors(this.#shape, this.#book.open(now), now)
+  }
+
+  #records(now: Instant): string {
+    return renderRecords(this.#shape, this.#book.live(now), now)
+  }
+
+  #mend(change: ForeignChange, onMended: (mended: Mended) => void): void {
+    if (!this.#installed) return
+    clearTimeout(this.#retry)
+    const heard = monotonic()
+    this.#mends = this.#mends.filter((at) => at > heard - 1_000)
+    if (this.#mends.length >= MENDS_A_SECOND) {
+      // Two that each put back what the other removes would keep the machine busy with nothing else.
+      this.#retry = setTimeout(() => this.#mend(change, onMended), RETRY_AFTER)
+      return
+    }
+    this.#mends.push(heard)
+    const outcome = this.#rebuildInHaste()
+    const took = milliseconds(monotonic() - heard)
+    if (!outcome.ok) this.#retry = setTimeout(() => this.#mend(change, onMended), RETRY_AFTER)
+    onMended({ change, grants: this.#book.live(heard).length, took, outcome })
+  }
+
+  /** The ledger as nftables lists it; empty text where there is no table yet. */
+  #listLedger(): Result<string, NftFailure> {
+    const listed = this.#nft.run(`list set inet ${this.#shape.table} ledger\n`)
+    return !listed.ok && listed.failure.missing ? ok('') : listed
+  }
+}
+
+function asVoid(result: Result<string, NftFailure>): Result<void, NftFailure> {
+  return result.ok ? ok(undefined) : result
+}
+
+/** As the kernel's timeouts, not moved by a change of the wall clock. */
+function monotonic(): Instant {
+  return performance.now() as Instant
+}

@@ -1,0 +1,132 @@
+/**
+ * What the kernel multicasts about nf_tables (linux/netfilter/nf_tables.h): after each transaction, a message for each
+ * object that it changed and one, NEWGEN, that names the process. Only what concerns our table is read.
+ */
+import type { TableName } from './settings.ts'
+
+/** A change to our table that we did not make. */
+export interface ForeignChange {
+  readonly what: 'table' | 'chain' | 'rule' | 'set' | 'element' | 'object' | 'unknown'
+  readonly how: 'added' | 'removed' | 'lost track'
+  /** The set, for an element. */
+  readonly set?: string
+  readonly by?: { readonly pid: number; readonly program: string }
+}
+
+/** netlink speaks the host's byte order. */
+export const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
+
+const HEADER = 16 // struct nlmsghdr
+const NFGENMSG = 4
+const NFPROTO_INET = 1
+const NFNL_SUBSYS_NFTABLES = 10
+const NEWGEN = 15
+/** Message type → what it is about. An even type adds; the odd one after the next, GET, removes. */
+const KINDS: Readonly<Record<number, Pick<ForeignChange, 'what' | 'how'>>> = {
+  0: { what: 'table', how: 'added' },
+  2: { what: 'table', how: 'removed' },
+  3: { what: 'chain', how: 'added' },
+  5: { what: 'chain', how: 'removed' },
+  6: { what: 'rule', how: 'added' },
+  8: { what: 'rule', how: 'removed' },
+  9: { what: 'set', how: 'added' },
+  11: { what: 'set', how: 'removed' },
+  12: { what: 'element', how: 'added' },
+  14: { what: 'element', how: 'removed' },
+  18: { what: 'object', how: 'added' },
+  20: { what: 'object', how: 'removed' },
+  22: { what: 'object', how: 'added' }, // flowtables
+  24: { what: 'object', how: 'removed' },
+}
+/** The same attribute number, for every kind of object, holds the name of its table. */
+const ATTR_TABLE = 1
+const ATTR_ELEMENT_SET = 2
+const ATTR_GEN_PID = 2
+const ATTR_GEN_NAME = 3
+
+/** Collects what one or more datagrams of one transaction say. */
+export class NotificationReader {
+  readonly #table: TableName
+  #first: ForeignChange | undefined
+  #by: ForeignChange['by']
+
+  constructor(table: TableName) {
+    this.#table = table
+  }
+
+  /** Bytes that make no sense end the reading of a datagram: they count as a change, since we cannot tell. */
+  read(datagram: Uint8Array): void {
+    const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength)
+    let at = 0
+    while (at + HEADER <= view.byteLength) {
+      const length = view.getUint32(at, LITTLE_ENDIAN)
+      if (length < HEADER || at + length > view.byteLength) {
+        this.lost()
+        return
+      }
+      this.#readMessage(view.getUint16(at + 4, LITTLE_ENDIAN), datagram.subarray(at + HEADER, at + length))
+      at += align(length)
+    }
+  }
+
+  /** The kernel had to leave out something. */
+  lost(): void {
+    this.#first ??= { what: 'unknown', how: 'lost track' }
+  }
+
+  /** The first change to our table, and who made it; `undefined` where nothing concerned us. */
+  take(): ForeignChange | undefined {
+    const first = this.#first
+    const change = first && { ...first, ...(this.#by && { by: this.#by }) }
+    this.#first = undefined
+    this.#by = undefined
+    return change
+  }
+
+  #readMessage(type: number, body: Uint8Array): void {
+    if (type >> 8 !== NFNL_SUBSYS_NFTABLES || body.length < NFGENMSG) return
+    const attributes = parseAttributes(body.subarray(NFGENMSG))
+    const kind = type & 0xff
+    if (kind === NEWGEN) {
+      // It closes its transaction: the one who is named made the changes before it.
+      if (this.#first === undefined || this.#by !== undefined) return
+      const pid = attributes.get(ATTR_GEN_PID)
+      const name = attributes.get(ATTR_GEN_NAME)
+      if (pid?.length !== 4 || name === undefined) return
+      this.#by = { pid: new DataView(pid.buffer, pid.byteOffset, 4).getUint32(0, false), program: textOf(name) }
+      return
+    }
+    const meaning = KINDS[kind]
+    const table = attributes.get(ATTR_TABLE)
+    if (meaning === undefined || table === undefined || body[0] !== NFPROTO_INET) return
+    if (textOf(table) !== this.#table || this.#first !== undefined) return
+    const set = meaning.what === 'element' ? attributes.get(ATTR_ELEMENT_SET) : undefined
+    this.#first = { ...meaning, ...(set && { set: textOf(set) }) }
+  }
+}
+
+/** netlink attributes: length and type (16 bits each, the host's order), then the value, padded to four bytes. */
+function parseAttributes(bytes: Uint8Array): Map<number, Uint8Array> {
+  const found = new Map<number, Uint8Array>()
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let at = 0
+  while (at + 4 <= view.byteLength) {
+    const length = view.getUint16(at, LITTLE_ENDIAN)
+    if (length < 4 || at + length > view.byteLength) break
+    found.set(view.getUint16(at + 2, LITTLE_ENDIAN) & 0x3fff, bytes.subarray(at + 4, at + length))
+    at += align(length)
+  }
+  return found
+}
+
+function align(length: number): number {
+  return (length + 3) & ~3
+}
+
+/** A C string: control characters, which a process may put into its name, do not reach a log. */
+function textOf(bytes: Uint8Array): string {
+  const end = bytes.indexOf(0)
+  return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end))
+    .toString('latin1')
+    .replace(/[^\x20-\x7e]/g, '?')
+}

@@ -1,0 +1,72 @@
+/**
+ * Our table, as text for nftables. It is written once and never changes: what is open are elements of its sets and maps,
+ * each with a timeout that the kernel keeps (docs/OPERATING.md § nftables).
+ */
+import type { TableShape } from './settings.ts'
+
+/** Records of one grant may take several elements, since a comment holds 127 bytes. */
+const LEDGER_ELEMENTS_PER_GRANT = 8
+
+/** @returns commands that leave exactly this table, empty, whatever was there: one transaction, with no moment between. */
+export function renderTable(shape: TableShape): string {
+  const { table, maxGrants } = shape
+  const sized = (type: string, size = maxGrants): string => `{ type ${type}; flags timeout; size ${size}; }`
+  const way = (ip: string): string => `${ip} . inet_proto . inet_service`
+  const post = (ip: string): string => `${ip} . inet_proto . ${ip} . inet_service`
+  return `add table inet ${table}
+delete table inet ${table}
+table inet ${table} {
+  # who may reach which public port
+  set accept4 ${sized(way('ipv4_addr'))}
+  set accept6 ${sized(way('ipv6_addr'))}
+  # ghost services and inner hosts: where that public port leads; the port is in accept4 or accept6 too
+  map redir4 ${sized(`${way('ipv4_addr')} : inet_service`)}
+  map redir6 ${sized(`${way('ipv6_addr')} : inet_service`)}
+  map dnat4 ${sized(`${way('ipv4_addr')} : ipv4_addr . inet_service`)}
+  map dnat6 ${sized(`${way('ipv6_addr')} : ipv6_addr . inet_service`)}
+  # what the inner host sees as the source
+  set masq4 ${sized(post('ipv4_addr'))}
+  set masq6 ${sized(post('ipv6_addr'))}
+  map snat4 ${sized(`${post('ipv4_addr')} : ipv4_addr`)}
+  map snat6 ${sized(`${post('ipv6_addr')} : ipv6_addr`)}
+  # which grant opened what, for a ghostport that starts anew; no packet is ever looked up here
+  set ledger ${sized('mark . mark', 2 * LEDGER_ELEMENTS_PER_GRANT * maxGrants)}
+${renderProtected(shape)}
+  # After conntrack (-200) and before any address translation (-100): sees the public port.
+  chain gate {
+    type filter hook prerouting priority -150; policy accept;
+    ct state established,related accept
+    iif lo accept
+    fib daddr type unicast accept
+${renderGate(shape)}
+  }
+  chain nat_pre {
+    type nat hook prerouting priority -105; policy accept;
+    dnat ip to ip saddr . meta l4proto . th dport map @dnat4
+    dnat ip6 to ip6 saddr . meta l4proto . th dport map @dnat6
+    meta l4proto { tcp, udp } redirect to :ip saddr . meta l4proto . th dport map @redir4
+    meta l4proto { tcp, udp } redirect to :ip6 saddr . meta l4proto . th dport map @redir6
+  }
+  chain nat_post {
+    type nat hook postrouting priority 95; policy accept;
+    ct status dnat ip saddr . meta l4proto . ip daddr . th dport @masq4 masquerade
+    ct status dnat ip6 saddr . meta l4proto . ip6 daddr . th dport @masq6 masquerade
+    ct status dnat snat ip to ip saddr . meta l4proto . ip daddr . th dport map @snat4
+    ct status dnat snat ip6 to ip6 saddr . meta l4proto . ip6 daddr . th dport map @snat6
+  }
+}
+`
+}
+
+function renderProtected({ mode }: TableShape): string {
+  if (mode.kind === 'mark') return ''
+  const ports = mode.protectedPorts.map(({ protocol, port }) => `${protocol} . ${port}`)
+  return `  set protected { type inet_proto . inet_service; elements = { ${ports.join(', ')} }; }\n`
+}
+
+function renderGate({ mode, mark }: TableShape): string {
+  const set = `ct mark set ct mark or 0x${mark.toString(16)} accept`
+  const accept = `    ip saddr . meta l4proto . th dport @accept4 ${set}
+    ip6 saddr . meta l4proto . th dport @accept6 ${set}`
+  return mode.kind === 'mark' ? accept : `${accept}\n    meta l4proto . th dport @protected counter drop`
+}

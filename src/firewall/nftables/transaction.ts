@@ -1,0 +1,144 @@
+/** Changes of the book, as commands for nftables: each text is one transaction, done whole or not at all. */
+import type { Change, Entry, Instant } from '../book.ts'
+import type { Door } from '../doors.ts'
+import { type Element, elementsOf } from './elements.ts'
+import { ledgerElements } from './ledger.ts'
+import { renderTable } from './ruleset.ts'
+import type { TableShape } from './settings.ts'
+
+/**
+ * How elements that are there already get a new timeout. Older kernels ignore an `add` of what is there, so it has to be
+ * deleted first, which fails where it has expired meanwhile.
+ */
+export type Care =
+  /** `delete` what the book calls live, then `add`: right but for a race with the timeout itself. */
+  | 'quick'
+  /** `add`, `delete`, `add`: right whatever is there. */
+  | 'careful'
+
+/** What ends within this many milliseconds may be gone, by the kernel's clock. */
+const DOUBT = 100
+/** An element that would end sooner than this (the kernel counts in ticks of up to 10 ms) is not worth adding. */
+const SHORTEST = 10
+
+/** An element and its move: `from` is when it would have ended, absent where it is not there; `to` its new end. */
+interface Move {
+  readonly element: Element
+  readonly from?: Instant
+  readonly to?: Instant
+}
+
+/** The commands that carry out `changes`, in the order in which they happened. Empty text: nothing to do. */
+export function renderChanges(shape: TableShape, changes: readonly Change[], now: Instant, care: Care): string {
+  const script = new Script(shape)
+  for (const { element, from, to } of mergedMoves(changes)) {
+    const there = from !== undefined && from > now - DOUBT
+    if (there && (care === 'careful' || from < now + DOUBT)) {
+      // Makes sure that the delete finds something.
+      script.put('first', element, from, now)
+      script.delete(element)
+    } else if (there) script.delete(element)
+    if (to !== undefined) script.put('last', element, to, now)
+  }
+  return script.text()
+}
+
+/** The commands that leave our table with exactly these doors open, whatever was there. No grant is on record then. */
+export function renderDoors(
+  shape: TableShape,
+  doors: readonly { readonly door: Door; readonly until: Instant }[],
+  now: Instant,
+): string {
+  const script = new Script(shape)
+  for (const { door, until } of doors) {
+    if (until - now < SHORTEST) continue
+    for (const element of elementsOf(door)) script.put('last', element, until, now)
+  }
+  return renderTable(shape) + script.text()
+}
+
+/** The commands that put these grants on record, after {@link renderDoors}. */
+export function renderRecords(shape: TableShape, entries: readonly Entry[], now: Instant): string {
+  const script = new Script(shape)
+  for (const { number, grant, until } of entries) {
+    if (until - now < SHORTEST) continue
+    for (const element of ledgerElements(number, grant)) script.put('last', element, until, now)
+  }
+  return script.text()
+}
+
+/** The net effect: several changes may move one door, and a door that ends up where it was does not move. */
+function mergedMoves(changes: readonly Change[]): Move[] {
+  const doors = new Map<string, { door: Door; from?: Instant; to?: Instant }>()
+  const records = new Map<string, { before?: Entry; after?: Entry }>()
+  for (const { id, before, after, doors: moved } of changes) {
+    const record = records.get(id)
+    const first = record === undefined ? before : record.before
+    records.set(id, { ...(first && { before: first }), ...(after && { after }) })
+    for (const { door, from, to } of moved) {
+      const known = doors.get(door.key)
+      const start = known === undefined ? from : known.from
+      doors.set(door.key, { door, ...(start !== undefined && { from: start }), ...(to !== undefined && { to }) })
+    }
+  }
+  const moves: Move[] = []
+  for (const { door, ...span } of doors.values()) {
+    if (span.from !== span.to) for (const element of elementsOf(door)) moves.push({ element, ...span })
+  }
+  for (const { before, after } of records.values()) {
+    if (before !== undefined) {
+      for (const element of ledgerElements(before.number, before.grant)) moves.push({ element, from: before.until })
+    }
+    if (after !== undefined) {
+      for (const element of ledgerElements(after.number, after.grant)) moves.push({ element, to: after.until })
+    }
+  }
+  return moves
+}
+
+/** Elements gathered into one command for each set, in the order: first adds, deletes, last adds. */
+class Script {
+  readonly #shape: TableShape
+  readonly #commands = {
+    first: new Map<string, string[]>(),
+    delete: new Map<string, string[]>(),
+    last: new Map<string, string[]>(),
+  }
+
+  constructor(shape: TableShape) {
+    this.#shape = shape
+  }
+
+  put(when: 'first' | 'last', { set, key, value, comment }: Element, until: Instant, now: Instant): void {
+    const remark = comment === undefined ? '' : ` comment "${comment}"`
+    const answer = value === undefined ? '' : ` : ${value}`
+    this.#note(when, set, `${key} timeout ${renderSpan(Math.max(SHORTEST, until - now))}${remark}${answer}`)
+  }
+
+  delete({ set, key, value }: Element): void {
+    this.#note('delete', set, value === undefined ? key : `${key} : ${value}`)
+  }
+
+  text(): string {
+    const { table } = this.#shape
+    const lines = (verb: string, sets: Map<string, string[]>): string[] =>
+      [...sets].map(([set, elements]) => `${verb} element inet ${table} ${set} { ${elements.join(', ')} }\n`)
+    const { first, delete: deleted, last } = this.#commands
+    return [...lines('add', first), ...lines('delete', deleted), ...lines('add', last)].join('')
+  }
+
+  #note(list: 'first' | 'delete' | 'last', set: string, text: string): void {
+    const elements = this.#commands[list].get(set)
+    if (elements === undefined) this.#commands[list].set(set, [text])
+    else elements.push(text)
+  }
+}
+
+/** A span as nftables reads it. Rounded down, so that nothing stays open past its end. */
+function renderSpan(milliseconds: number): string {
+  const whole = Math.floor(milliseconds)
+  const [days, rest] = [Math.floor(whole / 86_400_000), whole % 86_400_000]
+  const [s, ms] = [Math.floor(rest / 1000), rest % 1000]
+  const [h, m] = [Math.floor(s / 3600), Math.floor(s / 60) % 60]
+  return `${days}d${h}h${m}m${s % 60}s${ms}ms`
+}

@@ -1,0 +1,68 @@
+/**
+ * Hears of every change to our table that somebody else makes. Our own transactions are dropped by a filter in the
+ * kernel, so a busy server costs nothing here; between events, one thread of libuv's pool sleeps in poll(2).
+ */
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { netlinkCalls } from './netlink.ts'
+import { type ForeignChange, NotificationReader } from './notification.ts'
+import type { TableName } from './settings.ts'
+
+export interface Watch {
+  close(): void
+}
+
+/**
+ * @param ignoring the port ids of our own sockets.
+ * @param onChange called once for whatever waited to be heard together.
+ */
+export function watchTable(
+  table: TableName,
+  ignoring: ReadonlySet<number>,
+  onChange: (change: ForeignChange) => void,
+): Result<Watch, Failure<'FIREWALL_UNAVAILABLE'>> {
+  const calls = netlinkCalls()
+  const socket = calls.openNetfilter()
+  if (!socket.ok) return refuse('FIREWALL_UNAVAILABLE', `nftables cannot be watched: ${socket.failure}`)
+  const subscribed = calls.subscribe(socket.value, ignoring)
+  const waker = calls.openWaker()
+  if (!subscribed.ok || !waker.ok) {
+    calls.close(socket.value)
+    const why = !subscribed.ok ? subscribed.failure : !waker.ok ? waker.failure : ''
+    return refuse('FIREWALL_UNAVAILABLE', `nftables cannot be watched: ${why}`)
+  }
+
+  const reader = new NotificationReader(table)
+  let open = true
+  const drain = (): void => {
+    for (;;) {
+      const received = calls.receive(socket.value)
+      if (!received.ok || received.value === 'empty') return
+      if (received.value === 'lost') reader.lost()
+      else reader.read(received.value)
+    }
+  }
+  const listen = async (): Promise<void> => {
+    while (open) {
+      const waited = await calls.wait(socket.value, waker.value)
+      if (!open || !waited.ok) break
+      drain()
+      const change = reader.take()
+      if (change !== undefined) onChange(change)
+    }
+    process.off('exit', wake)
+    calls.close(socket.value)
+    calls.close(waker.value)
+  }
+  // Node joins its pool before it exits; a thread that sleeps for ever would keep it from ending.
+  const wake = (): void => calls.wake(waker.value)
+  process.on('exit', wake)
+  void listen()
+
+  return ok({
+    close: () => {
+      if (!open) return
+      open = false
+      wake()
+    },
+  })
+}
