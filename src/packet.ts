@@ -1,6 +1,52 @@
 /**
  * `ghostport/packet`: the SPA packets of fwknop, made and opened. Pure: no I/O, no clock, no random numbers; the same in
  * Node and in a browser. The format is specified in `docs/WIRE.md`.
+ *
+ * Nothing throws for what comes from outside: functions that may be told no return a {@link Result}, whose failure has a
+ * stable `code`. Where a packet might pass fwknopd and does not pass here, the failure names the {@link StrictnessRule}.
+ * @example Seal a packet as the client does, and open it as the server does.
+ * ```ts
+ * import * as packet from 'ghostport/packet'
+ *
+ * const key = packet.parseKeyText(packet.EncryptionKey, 'a key that both ends know')
+ * const hmacKey = packet.parseKeyText(packet.HmacKey, 'another one')
+ * const username = packet.parseUsername('alice')
+ * const ports = packet.parseProtocolPorts('tcp/22')
+ * if (!key.ok || !hmacKey.ok || !username.ok || !ports.ok) throw new Error('not usable')
+ * const keys = {
+ *   encryption: { mode: 'CBC', key: key.value },
+ *   hmac: { type: 'sha256', key: hmacKey.value },
+ * }
+ *
+ * const sealed = packet.sealPacket(
+ *   {
+ *     kind: 'access',
+ *     random: '4711471147114711',
+ *     username: username.value,
+ *     timestamp: packet.unixSeconds(1795410748),
+ *     source: 'packet-source',
+ *     ports: ports.value,
+ *   },
+ *   keys,
+ *   { digestType: 'sha256', salt: crypto.getRandomValues(new Uint8Array(8)) },
+ * )
+ * if (!sealed.ok) throw new Error(sealed.failure.detail)
+ * console.log(sealed.value.length) // 204
+ *
+ * const datagram = new TextEncoder().encode(sealed.value)
+ * const envelope = packet.parseEnvelope(datagram, { http: 'off' })
+ * if (!envelope.ok) throw new Error(envelope.failure.detail)
+ * const opened = packet.openPacket(envelope.value, keys)
+ * if (!opened.ok) throw new Error(opened.failure.detail)
+ * console.log(opened.value.fields.message) // 0.0.0.0,tcp/22
+ * console.log(opened.value.message.kind) // access
+ *
+ * // One bit changed on the way:
+ * datagram[20] ^= 1
+ * const changed = packet.parseEnvelope(datagram, { http: 'off' })
+ * const refused = changed.ok ? packet.openPacket(changed.value, keys) : changed
+ * console.log(refused.ok) // false
+ * ```
  * @module
  */
 export { type AddressFamily, familyOf, type IpAddress, parseAddress } from './packet/address.ts'

@@ -82,8 +82,11 @@ export class Envelope {
  * reason: a foreign character, a prefix put back, an HTTP request that carries none.
  * @example
  * ```ts
+ * import { parseEnvelope } from 'ghostport/packet'
+ *
+ * const datagram = new TextEncoder().encode('hello')
  * const envelope = parseEnvelope(datagram, { http: 'off' })
- * if (!envelope.ok) console.log(envelope.failure.code)
+ * console.log(envelope.ok ? 'may be a packet' : envelope.failure.code) // SPA_LENGTH
  * ```
  */
 export function parseEnvelope(

@@ -54,6 +54,13 @@ const AUTHORITY = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?$/
  * The request that carries a sealed packet.
  * @param packet as `sealPacket` makes it.
  * @returns the whole request, ASCII; `VALUE_INVALID` for a server, proxy or user agent that could end the line it stands in.
+ * @example
+ * ```ts
+ * import { encodeHttpRequest } from 'ghostport/packet'
+ *
+ * const request = encodeHttpRequest('8Ab+/09', { server: 'spa.example' })
+ * console.log(request.ok && request.value.split('\r\n')[0]) // GET /8Ab-_09 HTTP/1.0
+ * ```
  */
 export function encodeHttpRequest(
   packet: string,

@@ -15,7 +15,10 @@ export interface KeyKind<Key> {
 /** What fwknop's sample files hold in place of a key. */
 const PLACEHOLDER = '__CHANGEME__'
 
-/** The bytes of the text (UTF-8) are the key. */
+/**
+ * The bytes of the text (UTF-8) are the key.
+ * @returns the key; `KEY_INVALID` where it is too short or too long for this kind.
+ */
 export function parseKeyText<Key>(kind: KeyKind<Key>, text: string): Result<Key, Failure<'KEY_INVALID'>> {
   if (text === PLACEHOLDER) return refusePlaceholder()
   const bytes = encodeText(text)
@@ -24,7 +27,17 @@ export function parseKeyText<Key>(kind: KeyKind<Key>, text: string): Result<Key,
   return key
 }
 
-/** Read as fwknop reads it, so that a key file which works there works here: `=` ends it, stray bits do not count. */
+/**
+ * Read as fwknop reads it, so that a key file which works there works here: `=` ends it, stray bits do not count.
+ * @returns the key; `KEY_INVALID` for what is not base64, or too short or too long for this kind.
+ * @example
+ * ```ts
+ * import { HmacKey, parseKeyBase64 } from 'ghostport/packet'
+ *
+ * const key = parseKeyBase64(HmacKey, 'c2VjcmV0')
+ * console.log(key.ok && `${key.value}`) // [secret]
+ * ```
+ */
 export function parseKeyBase64<Key>(kind: KeyKind<Key>, text: string): Result<Key, Failure<'KEY_INVALID'>> {
   if (text === PLACEHOLDER) return refusePlaceholder()
   const bytes = decodeBase64Lenient(text)

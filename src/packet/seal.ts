@@ -30,6 +30,30 @@ type SealFailure = Failure<'SPA_MESSAGE_INVALID' | 'KEY_INVALID'>
  * Seals a message into the text that goes on the wire.
  * @returns the text; `SPA_MESSAGE_INVALID` for what fwknopd would not take, too long, too short or not well formed;
  * `KEY_INVALID` for keys that may not be used so.
+ * @throws RangeError for a salt of another length.
+ * @example For a server of 1.9.12.
+ * ```ts
+ * import { EncryptionKey, parseKeyText, parseUsername, port, sealPacket, unixSeconds } from 'ghostport/packet'
+ *
+ * const key = parseKeyText(EncryptionKey, 'sixteen byte key')
+ * const username = parseUsername('alice')
+ * if (!key.ok || !username.ok) throw new Error('not usable')
+ * const sealed = sealPacket(
+ *   {
+ *     kind: 'localNatAccess', // a ghost service: for us, port 80 is SSH
+ *     random: '4711471147114711',
+ *     username: username.value,
+ *     timestamp: unixSeconds(1795410748),
+ *     source: 'packet-source',
+ *     ports: [{ protocol: 'tcp', port: port(80) }],
+ *     localPort: port(22),
+ *     host: '192.0.2.1',
+ *   },
+ *   { encryption: { mode: 'CBC', key: key.value } },
+ *   { digestType: 'sha256', salt: crypto.getRandomValues(new Uint8Array(8)), protocol: '1.9.12' },
+ * )
+ * console.log(sealed.ok) // true
+ * ```
  */
 export function sealPacket(
   message: OutgoingMessage,
