@@ -1,0 +1,226 @@
+/** What every {@link Firewall} promises, tried by asking who reaches what. Run against each implementation. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { type Grant, grantId, type Opening } from '../../src/access/grant.ts'
+import type { StanzaId } from '../../src/access/stanza.ts'
+import type { Firewall } from '../../src/firewall/firewall.ts'
+import type { IpAddress } from '../../src/packet/address.ts'
+import type { Protocol, Username } from '../../src/packet/message.ts'
+import { type Port, seconds } from '../../src/units.ts'
+
+/** An implementation with something behind it. */
+export interface FirewallUnderTest extends AsyncDisposable {
+  /** Installed, with nothing open. */
+  readonly firewall: Firewall
+  /** Grants are for this one … */
+  readonly source: IpAddress
+  /** … and never for this one. */
+  readonly stranger: IpAddress
+  /** Ports of services that run on the server. `public` is one that ghosts are shown at; it is shut too, unless granted. */
+  readonly ports: { readonly service: Port; readonly other: Port; readonly public: Port }
+  /** Which port's service answers a new connection from `from` to `port`; `shut` where none of them does. */
+  reach(from: IpAddress, port: Port): Promise<Port | 'shut'>
+  /** Lets time pass, for grants too. */
+  elapse(milliseconds: number): Promise<void>
+}
+
+export interface ContractOptions {
+  readonly skip?: string | false
+  readonly protocol?: Protocol
+}
+
+/** @param make called for each test; `maxGrants` is how many doors it may have room for. */
+export function firewallContract(
+  name: string,
+  make: (options: { readonly maxGrants: number }) => Promise<FirewallUnderTest>,
+  { skip = false, protocol = 'tcp' }: ContractOptions = {},
+): void {
+  const access = (port: Port): Opening => ({ kind: 'access', protocol, port })
+  const ghost = (publicPort: Port, localPort: Port): Opening => ({ kind: 'ghost', protocol, publicPort, localPort })
+
+  describe(`firewall contract: ${name}`, { skip }, () => {
+    const law = (promise: string, check: (it: FirewallUnderTest) => Promise<void>, maxGrants = 100): void => {
+      test(promise, async () => {
+        await using it = await make({ maxGrants })
+        await check(it)
+      })
+    }
+
+    law('a grant opens its port for its source and for nobody else', async (it) => {
+      const { service } = it.ports
+      assert.equal(await it.reach(it.source, service), 'shut')
+      await granted(it, grantFor(it.source, [access(service)]))
+      assert.equal(await it.reach(it.source, service), service)
+      assert.equal(await it.reach(it.stranger, service), 'shut')
+    })
+
+    law('one grant may open several ports', async (it) => {
+      const { service, other } = it.ports
+      await granted(it, grantFor(it.source, [access(service), access(other)]))
+      assert.equal(await it.reach(it.source, service), service)
+      assert.equal(await it.reach(it.source, other), other)
+    })
+
+    law('a ghost shows the service at the public port, while the port of the service stays shut', async (it) => {
+      const { service, public: shown } = it.ports
+      await granted(it, grantFor(it.source, [ghost(shown, service)]))
+      assert.equal(await it.reach(it.source, shown), service)
+      assert.equal(await it.reach(it.source, service), 'shut')
+      assert.notEqual(await it.reach(it.stranger, shown), service)
+    })
+
+    law('a grant ends at the end of its lifetime', async (it) => {
+      await granted(it, grantFor(it.source, [access(it.ports.service)], 1))
+      assert.equal(await it.reach(it.source, it.ports.service), it.ports.service)
+      await it.elapse(1_050)
+      assert.equal(await it.reach(it.source, it.ports.service), 'shut')
+      assert.deepEqual(await live(it), [])
+    })
+
+    law('opening an open grant is one grant, whose lifetime starts anew', async (it) => {
+      const grant = grantFor(it.source, [access(it.ports.service)], 2)
+      await granted(it, grant)
+      await it.elapse(1_200)
+      await granted(it, grant, grant)
+      assert.equal((await live(it)).length, 1)
+      await it.elapse(1_200)
+      assert.equal(await it.reach(it.source, it.ports.service), it.ports.service)
+      await it.elapse(1_000)
+      assert.equal(await it.reach(it.source, it.ports.service), 'shut')
+    })
+
+    law('opening a grant again, for less time, does not make it end sooner', async (it) => {
+      await granted(it, grantFor(it.source, [access(it.ports.service)], 60))
+      await granted(it, grantFor(it.source, [access(it.ports.service)], 1))
+      await it.elapse(1_100)
+      assert.equal(await it.reach(it.source, it.ports.service), it.ports.service)
+      assert.ok(((await live(it))[0]?.remaining ?? 0) > 50_000)
+    })
+
+    law('a revoked grant is shut at once; one that nobody knows is no error', async (it) => {
+      const grant = grantFor(it.source, [access(it.ports.service), ghost(it.ports.public, it.ports.service)])
+      await granted(it, grant)
+      assert.equal(await it.reach(it.source, it.ports.public), it.ports.service)
+      assert.deepEqual(await it.firewall.revoke(grant.id), { ok: true, value: undefined })
+      assert.equal(await it.reach(it.source, it.ports.service), 'shut')
+      assert.notEqual(await it.reach(it.source, it.ports.public), it.ports.service)
+      assert.deepEqual(await live(it), [])
+      assert.deepEqual(await it.firewall.revoke(grant.id), { ok: true, value: undefined })
+    })
+
+    law('a port that two grants hold open stays open for the longer one', async (it) => {
+      const { service, other } = it.ports
+      const both = grantFor(it.source, [access(service), access(other)], 60)
+      const one = grantFor(it.source, [access(service)], 1)
+      await granted(it, both, one)
+      await it.elapse(1_100)
+      assert.equal(await it.reach(it.source, service), service)
+      await granted(it, grantFor(it.source, [access(service)], 30))
+      await it.firewall.revoke(both.id)
+      assert.equal(await it.reach(it.source, service), service)
+      assert.equal(await it.reach(it.source, other), 'shut')
+      assert.deepEqual(
+        (await live(it)).map(({ grant }) => grant.id),
+        [one.id],
+      )
+    })
+
+    law(
+      'a public port of one source leads to one place: what contradicts is refused, not its neighbours',
+      async (it) => {
+        const { service, other, public: shown } = it.ports
+        await granted(it, grantFor(it.source, [ghost(shown, service)]))
+        const results = await it.firewall.open([
+          grantFor(it.source, [access(other)]),
+          grantFor(it.source, [ghost(shown, other), access(service)]),
+          grantFor(it.stranger, [ghost(shown, other)]),
+        ])
+        assert.deepEqual(results.map(codeOf), ['ok', 'FIREWALL_REFUSED', 'ok'])
+        assert.equal(await it.reach(it.source, shown), service)
+        assert.equal(await it.reach(it.source, other), other)
+        assert.equal(await it.reach(it.source, service), 'shut', 'the refused grant is not half open')
+        assert.equal(await it.reach(it.stranger, shown), other)
+      },
+    )
+
+    law(
+      'beyond its capacity it refuses whole grants, and has room again when others end',
+      async (it) => {
+        const { service, other, public: shown } = it.ports
+        const first = grantFor(it.source, [access(service)], 2)
+        await granted(it, first)
+        const results = await it.firewall.open([
+          grantFor(it.source, [access(other), access(shown)]),
+          grantFor(it.stranger, [access(other)], 2),
+          grantFor(it.source, [access(other)]),
+          first,
+        ])
+        assert.deepEqual(results.map(codeOf), ['FIREWALL_FULL', 'ok', 'FIREWALL_FULL', 'ok'])
+        assert.equal(await it.reach(it.source, other), 'shut')
+        assert.equal(await it.reach(it.stranger, other), other)
+        assert.equal(await it.reach(it.source, service), service)
+        // The kernel takes up to a second to make room for what has ended.
+        await it.elapse(3_500)
+        await granted(it, grantFor(it.source, [access(other), access(shown)]))
+        assert.equal(await it.reach(it.source, other), other)
+      },
+      2,
+    )
+
+    law('what is open can be read back: who, what, how long', async (it) => {
+      const grants = [
+        grantFor(it.source, [access(it.ports.service), ghost(it.ports.public, it.ports.other)], 40),
+        grantFor(it.stranger, [access(it.ports.other)], 20),
+      ]
+      await granted(it, ...grants)
+      const found = await live(it)
+      assert.deepEqual(
+        found.map(({ grant }) => grant).toSorted((a, b) => b.lifetime - a.lifetime),
+        grants,
+      )
+      for (const { grant, remaining } of found) {
+        assert.ok(remaining <= grant.lifetime * 1000 && remaining > grant.lifetime * 1000 - 5_000)
+      }
+    })
+
+    law('to install again keeps what is open', async (it) => {
+      await granted(it, grantFor(it.source, [access(it.ports.service)]))
+      assert.deepEqual(await it.firewall.install(), { ok: true, value: undefined })
+      assert.equal(await it.reach(it.source, it.ports.service), it.ports.service)
+      assert.equal((await live(it)).length, 1)
+    })
+
+    law('to open nothing is no error', async (it) => {
+      assert.deepEqual(await it.firewall.open([]), [])
+    })
+  })
+}
+
+/** A grant as policy makes it. `lifetime` in seconds. */
+export function grantFor(source: IpAddress, openings: readonly Opening[], lifetime = 30): Grant {
+  return {
+    id: grantId(source, openings),
+    stanza: 3 as StanzaId,
+    source,
+    openings,
+    lifetime: seconds(lifetime),
+    username: "o'al ice" as Username,
+  }
+}
+
+async function granted(it: FirewallUnderTest, ...grants: readonly Grant[]): Promise<void> {
+  assert.deepEqual(
+    await it.firewall.open(grants),
+    grants.map(() => ({ ok: true, value: undefined })),
+  )
+}
+
+async function live(it: FirewallUnderTest) {
+  const grants = await it.firewall.grants()
+  assert.ok(grants.ok)
+  return grants.value
+}
+
+function codeOf(result: Awaited<ReturnType<Firewall['open']>>[number]): string {
+  return result.ok ? 'ok' : result.failure.code
+}

@@ -1,0 +1,76 @@
+/** The contract of every firewall, kept by nftables in a real kernel; topology in `../support/firewall-lab.ts`. */
+import assert from 'node:assert/strict'
+import { after, before } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { hostRules } from '../../src/firewall/nftables/host-rules.ts'
+import { createNftablesFirewall } from '../../src/firewall/nftables/nftables.ts'
+import { type CoexistenceMode, DEFAULT_MARK } from '../../src/firewall/nftables/settings.ts'
+import type { Port } from '../../src/units.ts'
+import { port } from '../../src/units.ts'
+import { type FirewallUnderTest, firewallContract } from '../contract/firewall.ts'
+import { addresses, createLab, type Lab } from '../support/firewall-lab.ts'
+import { netnsUnavailable } from '../support/netns.ts'
+
+const skip = netnsUnavailable()
+const banners = new Map([
+  ['ssh', port(22)],
+  ['mail', port(25)],
+  ['web', port(80)],
+])
+
+let lab: Lab
+if (skip === false) {
+  before(async () => {
+    lab = await createLab()
+  })
+  after(() => lab[Symbol.asyncDispose]())
+}
+
+/** What the administrator did before us: everything is dropped but what carries our mark. */
+function dropByDefault(): void {
+  lab.server.must(['nft', '-f', '-'], {
+    input: `table inet filter {
+      chain input { type filter hook input priority filter; policy drop; ct state established,related accept; iif lo accept; meta l4proto icmpv6 accept; }
+      chain forward { type filter hook forward priority filter; policy drop; }
+    }`,
+  })
+  const chains = (['input', 'forward'] as const).map((chain) => ({ family: 'inet', table: 'filter', chain }) as const)
+  for (const { lines } of hostRules({ kind: 'nft', chains }, DEFAULT_MARK)) {
+    for (const line of lines) lab.server.must(line.split(' '))
+  }
+}
+
+/** The other two pairs are in firewall-doors.test.ts, which does not wait out so many lifetimes. */
+const subjects: readonly { mode: CoexistenceMode; family: 4 | 6; prepare: () => void }[] = [
+  { mode: { kind: 'mark' }, family: 4, prepare: dropByDefault },
+  {
+    mode: { kind: 'gate', protectedPorts: [22, 25, 80].map((at) => ({ protocol: 'tcp', port: port(at) })) },
+    family: 6,
+    prepare: () => {},
+  },
+]
+
+for (const { mode, family, prepare } of subjects) {
+  const at = addresses[family]
+  const make = async ({ maxGrants }: { maxGrants: number }): Promise<FirewallUnderTest> => {
+    lab.server.must(['nft', 'flush', 'ruleset'])
+    prepare()
+    const made = createNftablesFirewall({ mode, maxGrants })
+    assert.ok(made.ok)
+    const firewall = made.value
+    assert.deepEqual(await firewall.install(), { ok: true, value: undefined })
+    return {
+      firewall,
+      source: at.c1,
+      stranger: at.c2,
+      ports: { service: port(22), other: port(25), public: port(80) },
+      reach: async (from, to): Promise<Port | 'shut'> => {
+        const [client, server] = from === at.c1 ? [lab.c1, at.forC1] : [lab.c2, at.forC2]
+        return banners.get(await client.tcp(server, to, { timeoutMs: 200 })) ?? 'shut'
+      },
+      elapse: (milliseconds) => delay(milliseconds),
+      [Symbol.asyncDispose]: () => firewall.close(),
+    }
+  }
+  firewallContract(`nftables, ${mode.kind} mode, IPv${family}`, make, { skip })
+}
