@@ -300,8 +300,18 @@ export class Program {
           ? `${deadlineMs} ms passed`
           : undefined
       if (why !== undefined) assert.fail(`${this.label}: ${why} before it said ${pattern}\n${this.output}`)
-      await Promise.race([once(this.child.stdout, 'data'), once(this.child.stderr, 'data'), this.ended, delay(50)])
+      await this.#more(50)
     }
+  }
+
+  /** Resolves when there is more output, when it has ended, or after so many milliseconds. */
+  async #more(timeoutMs: number): Promise<void> {
+    const enough = new AbortController()
+    const { signal } = enough
+    const data = [once(this.child.stdout, 'data', { signal }), once(this.child.stderr, 'data', { signal })]
+    for (const arrival of data) arrival.catch(() => {})
+    await Promise.race([...data, this.ended, delay(timeoutMs)])
+    enough.abort()
   }
 
   /** Ends it and waits for its end. */
