@@ -1,7 +1,72 @@
-/** `ghostport serve`: not in this build. */
-import { refuse } from '../result.ts'
+/** `ghostport serve`: the server, in the foreground. */
+import { enableCompileCache } from 'node:module'
+import { systemClock } from '../clock.ts'
+import type { ConfigPaths } from '../daemon/load-config.ts'
+import { jsonLog } from '../log.ts'
+import { parseCommandLine } from './options.ts'
 import type { Terminal } from './terminal.ts'
 
-export async function run(_argv: readonly string[], terminal: Terminal): Promise<number> {
-  return terminal.fail(refuse('CLI_USAGE', 'the server is not part of this build').failure)
+const options = {
+  'config-file': { short: 'c', value: 'FILE', help: 'the server’s settings (/etc/fwknop/fwknopd.conf)' },
+  'access-file': { short: 'a', value: 'FILE', help: 'the stanzas (ACCESS_FILE, or access.conf beside the settings)' },
+  interface: { short: 'i', value: 'NAME', help: 'listen on this interface (PCAP_INTF)' },
+  'udp-server': { short: 'U', help: 'listen on a plain UDP port instead of capturing (CAPTURE udp)' },
+  'exit-parse-config': { help: 'read the configuration, say what is wrong with it, and end' },
+  foreground: { short: 'f', help: 'no effect: ghostport always stays in the foreground' },
+  verbose: { short: 'v', repeatable: true, help: 'debug lines in the log too' },
+  help: { short: 'h', help: 'this' },
+} as const
+
+const help = {
+  usage: 'ghostport serve [options]',
+  about: [
+    'Watches for knocks and opens doors, until it is told to stop. Logs one JSON object a line to standard output, and says',
+    '“ready” there when packets are being received. Needs root, but with FIREWALL relay and CAPTURE udp.',
+  ],
+  after: ['Signals: HUP reads the configuration again; TERM and INT stop it. Live grants survive both.'],
+} as const
+
+const DEFAULT_CONFIG = '/etc/fwknop/fwknopd.conf'
+
+export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const parsed = parseCommandLine(options, { names: [] }, argv)
+  if (!parsed.ok) return terminal.fail(parsed.failure)
+  const given = parsed.value.options
+  if (given.help > 0) {
+    const { commandHelp } = await import('./command-help.ts')
+    terminal.print(commandHelp({ ...help, table: options }, terminal.style))
+    return 0
+  }
+  enableCompileCache?.()
+  const paths: ConfigPaths = {
+    server: given['config-file'] ?? DEFAULT_CONFIG,
+    ...(given['access-file'] !== undefined && { access: given['access-file'] }),
+    ...(given.interface !== undefined && { interface: given.interface }),
+    ...(given['udp-server'] > 0 && { udp: true as const }),
+  }
+  if (given['exit-parse-config'] > 0) {
+    const { checkConfiguration } = await import('./check-configuration.ts')
+    return checkConfiguration(paths, terminal)
+  }
+  return serve(paths, given.verbose > 0, terminal)
+}
+
+async function serve(paths: ConfigPaths, debug: boolean, terminal: Terminal): Promise<number> {
+  const { Warden } = await import('../daemon/warden.ts')
+  // A log that nobody reads any more must not end the server.
+  process.stdout.on('error', () => {})
+  const log = jsonLog(
+    (line) => process.stdout.write(line),
+    () => new Date(),
+    { debug },
+  )
+  const started = await Warden.start(paths, log, systemClock)
+  if (!started.ok) return terminal.fail(started.failure)
+  const warden = started.value
+  process.on('SIGHUP', () => warden.reload())
+  await new Promise<void>((stop) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop())
+  })
+  await warden.stop()
+  return 0
 }

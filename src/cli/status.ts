@@ -1,7 +1,62 @@
-/** `ghostport status`: not in this build. */
-import { refuse } from '../result.ts'
-import type { Terminal } from './terminal.ts'
+/** `ghostport status`: what a running server has open, whom it refused last, and how many. */
+import { askControl } from '../daemon/control.ts'
+import type { Status } from '../daemon/status.ts'
+import { parseCommandLine } from './options.ts'
+import type { Style, Terminal } from './terminal.ts'
 
-export async function run(_argv: readonly string[], terminal: Terminal): Promise<number> {
-  return terminal.fail(refuse('CLI_USAGE', 'the server is not part of this build').failure)
+const options = {
+  socket: { short: 's', value: 'PATH', help: 'the control socket (CONTROL_SOCKET; /run/ghostport/control.sock)' },
+  json: { help: 'one JSON object, for programs' },
+  help: { short: 'h', help: 'this' },
+} as const
+
+const help = {
+  usage: 'ghostport status [options]',
+  about: ['Shows live grants with the seconds they have left, the last verdicts, and counters. Changes nothing.'],
+} as const
+
+const DEFAULT_SOCKET = '/run/ghostport/control.sock'
+/** How many verdicts people are shown; --json has them all. */
+const VERDICTS_SHOWN = 10
+
+export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const parsed = parseCommandLine(options, { names: [] }, argv)
+  if (!parsed.ok) return terminal.fail(parsed.failure)
+  const given = parsed.value.options
+  if (given.help > 0) {
+    const { commandHelp } = await import('./command-help.ts')
+    terminal.print(commandHelp({ ...help, table: options }, terminal.style))
+    return 0
+  }
+  const answer = await askControl(given.socket ?? DEFAULT_SOCKET, 'status')
+  if (!answer.ok) return terminal.fail(answer.failure)
+  if (given.json > 0) terminal.print(JSON.stringify(answer.value))
+  // Our own daemon, behind a socket that only root can have made: its answer has the shape of Status.
+  else for (const line of describe(answer.value as Status, terminal.style)) terminal.print(line)
+  return 0
+}
+
+function describe(status: Status, style: Style): string[] {
+  const { counters, grants } = status
+  const refused = Object.entries(counters.refused).map(([code, count]) => `${count} ${code}`)
+  return [
+    `${status.capturing ? style.good('receiving') : style.bad('not receiving')} since ${status.startedAt}, firewall ${status.firewall}, ${count(status.stanzas, 'stanza')}`,
+    `${count(counters.looked, 'packet')} looked at, ${counters.granted} granted, ${refused.join(', ') || '0 refused'}, ${counters.dropped} lost before we saw them`,
+    '',
+    style.bold(grants === null ? `live grants: unknown (${status.error ?? ''})` : `live grants: ${grants.length}`),
+    ...(grants ?? []).map(
+      (grant) =>
+        `  ${grant.for}  ${grant.open.join(',')}  ${grant.secondsLeft} s left  stanza ${grant.stanza}  ${grant.user}`,
+    ),
+    '',
+    style.bold('last verdicts, newest first:'),
+    ...status.lastVerdicts.slice(0, VERDICTS_SHOWN).map(({ time, verdict, source, grant, code, detail }) => {
+      const what = verdict === 'granted' ? style.good(`granted ${String(grant)}`) : `${String(code)}: ${String(detail)}`
+      return `  ${String(time)}  ${String(source)}  ${what}`
+    }),
+  ]
+}
+
+function count(number: number, thing: string): string {
+  return `${number} ${thing}${number === 1 ? '' : 's'}`
 }

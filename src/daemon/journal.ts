@@ -1,0 +1,125 @@
+/** What happened to packets: a log line for each, the last of them for `status`, and counts of all. */
+import { describeOpening } from '../access/grant.ts'
+import type { Verdict } from '../access/verdict.ts'
+import type { FailureCode } from '../failure-codes.ts'
+import { failureFields, type Log, type LogField, levelOf } from '../log.ts'
+import type { Knock } from './knock.ts'
+import type { RefusalNote, Tally } from './protocol.ts'
+import type { Suppressed } from './refusal-log.ts'
+
+/** How many verdicts `status` shows. */
+const REMEMBERED = 50
+
+export interface JournalCounters {
+  readonly granted: number
+  /** By reason. */
+  readonly refused: Suppressed
+  readonly looked: number
+  readonly dropped: number
+}
+
+type Fields = { readonly [name: string]: LogField }
+
+export class Journal {
+  readonly #log: Log
+  readonly #wallClock: () => Date
+  #last: Fields[] = []
+  #granted = 0
+  #refused = new Map<FailureCode, number>()
+  /** Of receivers that are gone, and of the one that runs. */
+  #past: Tally = { looked: 0, dropped: 0, refused: {} }
+  #current: Tally = { looked: 0, dropped: 0, refused: {} }
+
+  constructor(log: Log, wallClock: () => Date) {
+    this.#log = log
+    this.#wallClock = wallClock
+  }
+
+  /** An authentic packet and what became of it. Never suppressed: who has no key cannot cause it. */
+  knock(knock: Knock, verdict: Verdict): void {
+    if (verdict.granted) {
+      this.#granted++
+      const { grant } = verdict
+      this.#record('info', 'knock', {
+        verdict: 'granted',
+        ...cameFrom(knock),
+        stanza: verdict.stanza,
+        grant: grant.openings.map(describeOpening).join(','),
+        for: grant.source,
+        lifetime: grant.lifetime,
+        user: grant.username,
+      })
+      return
+    }
+    const { failure } = verdict
+    this.#refused.set(failure.code, (this.#refused.get(failure.code) ?? 0) + 1)
+    this.#record(levelOf(failure.code), 'knock', {
+      verdict: 'refused',
+      ...cameFrom(knock),
+      ...(verdict.stanza !== undefined && { stanza: verdict.stanza }),
+      ...failureFields(failure),
+      user: knock.message.username,
+      ...(verdict.clocks && { clock: { packet: verdict.clocks.packet, server: verdict.clocks.server } }),
+    })
+  }
+
+  /** A packet that no key opened. The receiver has limited their number; their count comes with the tally. */
+  refused(note: RefusalNote): void {
+    const { source, sourcePort, destinationPort, stanza, code, detail } = note
+    this.#record(levelOf(code), 'refused', {
+      verdict: 'refused',
+      ...{ source, sourcePort, destinationPort },
+      ...(stanza !== undefined && { stanza }),
+      ...failureFields({ code, detail }),
+    })
+  }
+
+  suppressed(counts: Suppressed): void {
+    this.#log.write('warning', 'suppressed', { counts: { ...counts } })
+  }
+
+  tally(tally: Tally): void {
+    this.#current = tally
+  }
+
+  /** The receiver's numbers start at zero again. */
+  receiverLost(): void {
+    this.#past = sum(this.#past, this.#current)
+    this.#current = { looked: 0, dropped: 0, refused: {} }
+  }
+
+  /** Newest first. */
+  lastVerdicts(): readonly Fields[] {
+    return this.#last.toReversed()
+  }
+
+  counters(): JournalCounters {
+    const all = sum(this.#past, this.#current)
+    const refused = addCounts(all.refused, Object.fromEntries(this.#refused))
+    return { granted: this.#granted, refused, looked: all.looked, dropped: all.dropped }
+  }
+
+  #record(level: ReturnType<typeof levelOf>, event: string, fields: Fields): void {
+    this.#log.write(level, event, fields)
+    this.#last.push({ time: this.#wallClock().toISOString(), ...fields })
+    if (this.#last.length > REMEMBERED) this.#last = this.#last.slice(-REMEMBERED)
+  }
+}
+
+function cameFrom({ packet }: Knock): Fields {
+  return { source: packet.source, sourcePort: packet.sourcePort, destinationPort: packet.destinationPort }
+}
+
+function sum(one: Tally, other: Tally): Tally {
+  return {
+    looked: one.looked + other.looked,
+    dropped: one.dropped + other.dropped,
+    refused: addCounts(one.refused, other.refused),
+  }
+}
+
+function addCounts(one: Suppressed, other: Suppressed): Suppressed {
+  const total: Record<string, number> = { ...one }
+  for (const [code, count] of Object.entries(other)) total[code] = (total[code] ?? 0) + count
+  return total
+}

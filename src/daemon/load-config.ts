@@ -1,0 +1,59 @@
+/**
+ * From file names to a policy. The warden does this over the disk and keeps what it read; the receiver does it again over
+ * what the warden kept, and comes to the same policy without opening a file.
+ */
+import type { Policy } from '../access/policy.ts'
+import { parseAccessConf } from '../config/access-conf.ts'
+import { buildPolicy } from '../config/build-policy.ts'
+import type { ConfigFiles } from '../config/config-files.ts'
+import { parseFwknopdConf } from '../config/fwknopd-conf.ts'
+import type { Notice } from '../config/notice.ts'
+import type { ServerConfig } from '../config/server-config.ts'
+import { ok, type Result } from '../result.ts'
+
+/** What the command line says about where the configuration is, and what it overrides in it. */
+export interface ConfigPaths {
+  /** `-c` */
+  readonly server: string
+  /** `-a` */
+  readonly access?: string
+  /** `-i`: goes before PCAP_INTF. */
+  readonly interface?: string
+  /** `-U`: goes before CAPTURE. */
+  readonly udp?: true
+}
+
+/** The server's file may be read by all; those with keys by their owner only. */
+export interface ConfigSources {
+  readonly server: ConfigFiles
+  readonly access: ConfigFiles
+}
+
+export interface LoadedConfig {
+  readonly server: ServerConfig
+  readonly policy: Policy
+  readonly notices: readonly Notice[]
+}
+
+export function loadConfig(sources: ConfigSources, paths: ConfigPaths): Result<LoadedConfig> {
+  const text = sources.server.read(paths.server)
+  if (!text.ok) return text
+  const parsed = parseFwknopdConf(paths.server, text.value)
+  if (!parsed.ok) return parsed
+  const server = withOverrides(parsed.value.config, paths)
+  const access = parseAccessConf(server.accessFile, sources.access)
+  if (!access.ok) return access
+  const built = buildPolicy(server, access.value.stanzas)
+  if (!built.ok) return built
+  const { policy, notices } = built.value
+  return ok({ server, policy, notices: [...parsed.value.notices, ...access.value.notices, ...notices] })
+}
+
+function withOverrides(config: ServerConfig, paths: ConfigPaths): ServerConfig {
+  const capture = {
+    ...config.capture,
+    ...(paths.interface !== undefined && { interfaces: [paths.interface] }),
+    ...(paths.udp && { kind: 'udp' as const }),
+  }
+  return { ...config, capture, ...(paths.access !== undefined && { accessFile: paths.access }) }
+}

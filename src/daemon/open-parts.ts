@@ -1,0 +1,121 @@
+/** What the warden opens, from the configuration: capture sockets, firewall, replay store. Each says clearly why it cannot. */
+import { readlinkSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { OpenedCapture } from '../capture/capture.ts'
+import type { Clock } from '../clock.ts'
+import type { FirewallConfig, ServerConfig } from '../config/server-config.ts'
+import type { Firewall } from '../firewall/firewall.ts'
+import { failureFields, type Log } from '../log.ts'
+import type { ReplayStore } from '../replay/replay-store.ts'
+import { ok, type Result, refuse } from '../result.ts'
+import { acquireInstanceLock, type InstanceLock } from './instance-lock.ts'
+import { captureDescriptor } from './privilege.ts'
+import type { CaptureOrder } from './protocol.ts'
+
+/** Descriptors for the receiver to inherit, and what it is told of them. */
+export interface CaptureSockets {
+  readonly fds: readonly number[]
+  readonly order: CaptureOrder
+  close(): void
+}
+
+/**
+ * The sockets that packets come from. Without privilege, where a plain UDP port is all that is asked for, the receiver opens
+ * it itself, and nothing native is loaded.
+ */
+export async function openCapture({ capture }: ServerConfig): Promise<Result<CaptureSockets>> {
+  const bounds = { ports: capture.ports, maximumPayload: capture.maxBytes }
+  if (capture.kind === 'udp' && process.getuid?.() !== 0)
+    return ok({ fds: [], order: { kind: 'own-udp' }, close: () => {} })
+  const opened = await openSockets(capture.kind, bounds)
+  if (!opened.ok) return opened
+  const { fds } = opened.value
+  const inherited = fds.map((_, n) => captureDescriptor(n))
+  const kind = capture.kind === 'packet' ? 'packet-socket' : 'udp-sockets'
+  return ok({ fds, order: { kind, fds: inherited }, close: () => opened.value.close() })
+}
+
+async function openSockets(
+  kind: 'packet' | 'udp',
+  bounds: { ports: ServerConfig['capture']['ports']; maximumPayload: number },
+): Promise<Result<OpenedCapture>> {
+  if (kind === 'packet') {
+    const { openPacketSockets } = await import('../capture/open-packet-sockets.ts')
+    return openPacketSockets(bounds)
+  }
+  const { openUdpSockets } = await import('../capture/open-udp-sockets.ts')
+  return openUdpSockets(bounds)
+}
+
+/** @returns the store with fwknop's own record taken over; undefined where used packets are not to be remembered. */
+export async function openReplays(
+  { replay, policy }: ServerConfig,
+  clock: Clock,
+  log: Log,
+): Promise<Result<ReplayStore | undefined>> {
+  if (!policy.refuseReplays) return ok(undefined)
+  const { openSqliteReplayStore } = await import('../replay/sqlite.ts')
+  const store = openSqliteReplayStore({ path: replay.database, maxAge: policy.maxAge })
+  if (!store.ok || replay.fwknopDigests === undefined) return store
+  const { importDigestCache } = await import('../replay/import-fwknop.ts')
+  const imported = importDigestCache(store.value, replay.fwknopDigests, clock.now())
+  if (!imported.ok) {
+    // Never written yet is no loss; anything else could make used packets new again.
+    if (imported.failure.code !== 'CONFIG_UNREADABLE') return imported
+    log.write('warning', 'import', { ...failureFields(imported.failure), file: replay.fwknopDigests })
+  } else if (!imported.value.unchanged) {
+    const { imported: taken, outdated, known, malformed } = imported.value
+    log.write('info', 'import', { file: replay.fwknopDigests, taken, outdated, known, malformed })
+  }
+  return store
+}
+
+/** @returns the firewall, with whatever was live in it, and watching over its table where it has one. */
+export async function openFirewall(
+  config: FirewallConfig,
+  controlSocket: string,
+  log: Log,
+): Promise<Result<{ firewall: Firewall; lock?: InstanceLock }>> {
+  if (config.kind === 'relay') {
+    return refuse('FIREWALL_UNAVAILABLE', 'the relay is not part of this build')
+  }
+  const { createNftablesFirewall } = await import('../firewall/nftables/nftables.ts')
+  const { parseConnectionMark, parseTableName } = await import('../firewall/nftables/settings.ts')
+  const table = parseTableName(config.table)
+  if (!table.ok) return table
+  const mark = parseConnectionMark(`0x${config.mark.toString(16)}`)
+  if (!mark.ok) return mark
+  const created = createNftablesFirewall({
+    mode: config.mode,
+    table: table.value,
+    mark: mark.value,
+    maxGrants: config.maxGrants,
+  })
+  if (!created.ok) return created
+  // One table, one owner: each network namespace has its own tables.
+  const lock = acquireInstanceLock(join(dirname(controlSocket), `nft-${config.table}-${networkNamespace()}.lock`))
+  if (!lock.ok) return lock
+  const installed = await created.value.install()
+  const watching = installed.ok
+    ? created.value.watch(({ change, grants, took, outcome }) => {
+        const { what, how, by } = change
+        const culprit = by === undefined ? {} : { program: by.program, pid: by.pid }
+        const fields = { change: `${what} ${how}`, ...culprit, grants, tookMs: Math.round(took) }
+        if (outcome.ok) log.write('warning', 'firewall mended', fields)
+        else log.write('error', 'firewall not mended', { ...fields, ...failureFields(outcome.failure) })
+      })
+    : installed
+  if (!watching.ok) {
+    lock.value.release()
+    return watching
+  }
+  return ok({ firewall: created.value, lock: lock.value })
+}
+
+function networkNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/net').replace(/[^0-9]/g, '')
+  } catch {
+    return 'host'
+  }
+}

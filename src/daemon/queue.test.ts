@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { BatchQueue } from './queue.ts'
+
+test('the first goes alone, what comes meanwhile goes together, in order, nothing twice', async () => {
+  const batches: number[][] = []
+  const releases: (() => void)[] = []
+  const queue = new BatchQueue<number>(async (batch) => {
+    batches.push([...batch])
+    await new Promise<void>((release) => releases.push(release))
+  })
+  queue.push([1])
+  queue.push([2, 3])
+  queue.push([4])
+  assert.deepEqual(batches, [[1]])
+  releases.shift()?.()
+  await new Promise((done) => setImmediate(done))
+  assert.deepEqual(batches, [[1], [2, 3, 4]])
+  assert.equal(queue.length, 0)
+  releases.shift()?.()
+  await queue.drained()
+  queue.push([5])
+  assert.deepEqual(batches.at(-1), [5])
+  releases.shift()?.()
+  await queue.drained()
+})
+
+test('a batch has an upper size', async () => {
+  const sizes: number[] = []
+  const queue = new BatchQueue<number>(async (batch) => void sizes.push(batch.length))
+  queue.push(Array.from({ length: 2500 }, (_, i) => i))
+  await queue.drained()
+  assert.deepEqual(sizes, [1000, 1000, 500])
+})

@@ -1,0 +1,351 @@
+/**
+ * The warden: the process with privilege. It opens what needs privilege, starts the receiver, and decides about what the receiver
+ * reports, under its own copy of the policy. It parses no byte from the network.
+ */
+import { rmSync, writeFileSync } from 'node:fs'
+import type { Server } from 'node:net'
+import { StanzaIndex } from '../access/matching.ts'
+import type { Clock } from '../clock.ts'
+import { type ConfigSnapshot, recordFiles } from '../config/config-files.ts'
+import type { ServerConfig } from '../config/server-config.ts'
+import type { Firewall } from '../firewall/firewall.ts'
+import { failureFields, type Log } from '../log.ts'
+import type { ReplayStore } from '../replay/replay-store.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { type Admitting, admit } from './admit.ts'
+import { serveControl } from './control.ts'
+import { diskFiles } from './disk-files.ts'
+import type { InstanceLock } from './instance-lock.ts'
+import { Journal } from './journal.ts'
+import type { Knock } from './knock.ts'
+import { type ConfigPaths, type LoadedConfig, loadConfig } from './load-config.ts'
+import { type CaptureSockets, openCapture, openFirewall, openReplays } from './open-parts.ts'
+import { lookUpAccount } from './privilege.ts'
+import { type FromReceiver, parseFromReceiver, type ToReceiver } from './protocol.ts'
+import { BatchQueue } from './queue.ts'
+import { ReceiverProcess } from './receiver-process.ts'
+import { needsRestart } from './restart-settings.ts'
+import { receiverStarter } from './spawn-receiver.ts'
+import { describeStatus, type Status } from './status.ts'
+
+/** A receiver that does not take a configuration within this time (milliseconds) is replaced. */
+const CONFIGURE_PATIENCE = 5000
+/** With no honest receiver do this many knocks wait. */
+const MOST_WAITING = 100_000
+
+/** A configuration, as parsed here and as the receiver will parse it. */
+interface Configuration extends LoadedConfig {
+  readonly files: ConfigSnapshot
+  readonly generation: number
+  readonly index: StanzaIndex
+}
+
+interface Parts {
+  readonly capture: CaptureSockets
+  readonly firewall: Firewall
+  readonly lock: InstanceLock | undefined
+  readonly replays: ReplayStore | undefined
+}
+
+export class Warden {
+  readonly #paths: ConfigPaths
+  readonly #log: Log
+  readonly #clock: Clock
+  readonly #journal: Journal
+  readonly #parts: Parts
+  readonly #receiver: ReceiverProcess
+  readonly #knocks: BatchQueue<Knock>
+  readonly #startedAt = new Date()
+  /** What the receiver works under, and so what its knocks mean. */
+  #active: Configuration
+  /** What the receiver has been told, or will be when it starts. */
+  #wanted: Configuration
+  #patience: NodeJS.Timeout | undefined
+  #control: Server | undefined
+  #capturing = false
+
+  /**
+   * @param log gets everything that happens.
+   * @returns the warden, its receiver started and not yet ready; or why it cannot.
+   */
+  static async start(paths: ConfigPaths, log: Log, clock: Clock): Promise<Result<Warden>> {
+    const configuration = readConfiguration(paths, 0)
+    if (!configuration.ok) return configuration
+    const { server, notices } = configuration.value
+    tellNotices(notices, log)
+    const account = lookUpAccount(server.receiverUser)
+    if (!account.ok) return account
+
+    const undo: (() => unknown)[] = []
+    const giveUp = async <T extends { ok: false }>(refused: T): Promise<T> => {
+      for (const step of undo.reverse()) await step()
+      return refused
+    }
+    const capture = await openCapture(server)
+    if (!capture.ok) return capture
+    undo.push(() => capture.value.close())
+    // The receiver loads its code while the rest is being opened.
+    const starter = receiverStarter(account.value, capture.value.fds)
+    if (!starter.separateUser)
+      log.write('warning', 'notice', {
+        text: `the receiver cannot run as ${server.receiverUser} here: it runs as this user, without capabilities`,
+      })
+    let warden: Warden | undefined
+    const receiver = new ReceiverProcess(starter.start, {
+      onStarted: () => warden?.onReceiverStarted(),
+      // It has nothing to say before it is told its configuration.
+      onValues: (values) => warden?.onValues(values),
+      onLost: (why, again) => warden?.onReceiverLost(why, again),
+    })
+    receiver.start()
+    undo.push(() => receiver.stop())
+
+    const replays = await openReplays(server, clock, log)
+    if (!replays.ok) return giveUp(replays)
+    undo.push(() => replays.value?.close())
+    const firewall = await openFirewall(server.firewall, server.controlSocket, log)
+    if (!firewall.ok) return giveUp(firewall)
+    undo.push(() => firewall.value.firewall.close())
+    undo.push(() => firewall.value.lock?.release())
+
+    const parts = {
+      capture: capture.value,
+      firewall: firewall.value.firewall,
+      lock: firewall.value.lock,
+      replays: replays.value,
+    }
+    warden = new Warden(paths, log, clock, configuration.value, parts, receiver)
+    const control = await serveControl(server.controlSocket, { status: () => (warden as Warden).status() })
+    if (!control.ok) return giveUp(control)
+    warden.#control = control.value
+    if (server.pidFile !== undefined) writeFileSync(server.pidFile, `${process.pid}\n`, { mode: 0o644 })
+    warden.onReceiverStarted()
+    return ok(warden)
+  }
+
+  private constructor(
+    paths: ConfigPaths,
+    log: Log,
+    clock: Clock,
+    configuration: Configuration,
+    parts: Parts,
+    receiver: ReceiverProcess,
+  ) {
+    this.#paths = paths
+    this.#log = log
+    this.#clock = clock
+    this.#journal = new Journal(log, () => new Date())
+    this.#active = configuration
+    this.#wanted = configuration
+    this.#parts = parts
+    this.#receiver = receiver
+    this.#knocks = new BatchQueue((batch) => this.#admit(batch))
+  }
+
+  /** Reads the configuration again. What is wrong with it is logged, and then nothing changes. */
+  reload(): Result<void> {
+    const refused = (failure: Failure): Result<void> => {
+      this.#log.write('error', 'reload refused', { ...failureFields(failure), kept: 'the configuration from before' })
+      return { ok: false, failure }
+    }
+    const configuration = readConfiguration(this.#paths, this.#wanted.generation + 1)
+    if (!configuration.ok) return refused(configuration.failure)
+    const fixed = needsRestart(this.#active.server, configuration.value.server)
+    if (fixed.length > 0)
+      return refused(
+        refuse('CONFIG_CONFLICT', `a restart (which keeps live grants) is needed to change ${fixed.join('; ')}`)
+          .failure,
+      )
+    tellNotices(configuration.value.notices, this.#log)
+    this.#wanted = configuration.value
+    this.#configure()
+    return ok(undefined)
+  }
+
+  /** Stops both processes. Live grants stay: the kernel ends them. */
+  async stop(): Promise<void> {
+    this.#log.write('info', 'stopping', {})
+    clearTimeout(this.#patience)
+    await this.#receiver.stop()
+    await this.#knocks.drained()
+    this.#parts.capture.close()
+    this.#control?.close()
+    rmSync(this.#active.server.controlSocket, { force: true })
+    await this.#parts.firewall.close()
+    await this.#parts.replays?.close()
+    this.#parts.lock?.release()
+    if (this.#active.server.pidFile !== undefined) rmSync(this.#active.server.pidFile, { force: true })
+  }
+
+  async status(): Promise<Status> {
+    const { server, policy } = this.#active
+    return describeStatus({
+      startedAt: this.#startedAt,
+      receiver: this.#receiver.pid,
+      capturing: this.#capturing,
+      server,
+      stanzas: policy.stanzas.length,
+      remembered: this.#parts.replays?.size(),
+      grants: await this.#parts.firewall.grants(),
+      counters: this.#journal.counters(),
+      lastVerdicts: this.#journal.lastVerdicts(),
+    })
+  }
+
+  private onReceiverStarted(): void {
+    this.#configure()
+  }
+
+  private onReceiverLost(why: string, again: number | undefined): void {
+    clearTimeout(this.#patience)
+    this.#capturing = false
+    this.#journal.receiverLost()
+    if (again === undefined) return
+    const failure: Failure = { code: 'RECEIVER_GONE', detail: why }
+    this.#log.write('error', 'receiver lost', { ...failureFields(failure), againInMs: again })
+  }
+
+  /** Tells the receiver what it is to work under. Until it says that it does, its knocks mean what they meant before. */
+  #configure(): void {
+    const { files, generation } = this.#wanted
+    const word: ToReceiver = {
+      say: 'configure',
+      generation,
+      paths: this.#paths,
+      files,
+      capture: this.#parts.capture.order,
+    }
+    this.#receiver.send(word)
+    clearTimeout(this.#patience)
+    this.#patience = setTimeout(() => {
+      this.#log.write('error', 'receiver hangs', { detail: `it took no configuration in ${CONFIGURE_PATIENCE} ms` })
+      this.#receiver.kill()
+    }, CONFIGURE_PATIENCE)
+  }
+
+  private onValues(values: readonly unknown[]): void {
+    const knocks: Knock[] = []
+    for (const value of values) {
+      const word = parseFromReceiver(value)
+      if (!word.ok) {
+        this.#mistrust(word.failure)
+        return
+      }
+      if (word.value.say === 'knock') knocks.push(word.value.knock)
+      else {
+        // What it said before a change of policy is judged by the policy from before.
+        this.#push(knocks.splice(0))
+        this.#hear(word.value)
+      }
+    }
+    this.#push(knocks)
+  }
+
+  #push(knocks: Knock[]): void {
+    if (this.#knocks.length + knocks.length > MOST_WAITING)
+      this.#mistrust({ code: 'WARDEN_PROTOCOL', detail: `more than ${MOST_WAITING} knocks at once` })
+    else if (knocks.length > 0) this.#knocks.push(knocks)
+  }
+
+  #hear(word: Exclude<FromReceiver, { say: 'knock' }>): void {
+    switch (word.say) {
+      case 'configured':
+        if (word.generation !== this.#wanted.generation) return
+        clearTimeout(this.#patience)
+        if (this.#active !== this.#wanted)
+          this.#log.write('info', 'reload', { stanzas: this.#wanted.policy.stanzas.length })
+        this.#active = this.#wanted
+        return
+      case 'ready':
+        this.#capturing = true
+        this.#log.write(
+          'info',
+          'ready',
+          describeReady(this.#active.server, this.#active.policy.stanzas.length, this.#receiver.pid),
+        )
+        return
+      case 'refused':
+        this.#journal.refused(word.note)
+        return
+      case 'suppressed':
+        this.#journal.suppressed(word.counts)
+        return
+      case 'tally':
+        this.#journal.tally(word.tally)
+        return
+      case 'failed':
+        this.#log.write('error', 'capture', failureFields({ code: word.code, detail: word.detail }))
+        return
+      default:
+        word satisfies never
+    }
+  }
+
+  async #admit(knocks: readonly Knock[]): Promise<void> {
+    const { policy, index } = this.#active
+    const { firewall, replays } = this.#parts
+    const admitting: Admitting = { policy, index, firewall, clock: this.#clock, replays: replays ?? FORGETFUL }
+    let verdicts: Awaited<ReturnType<typeof admit>>
+    try {
+      verdicts = await admit(knocks, admitting)
+    } catch (error) {
+      // A mistake of ours. Nothing was opened that the log does not say; the next batch gets its chance.
+      this.#log.write('error', 'fault', { detail: error instanceof Error ? (error.stack ?? error.message) : 'unknown' })
+      return
+    }
+    const used: Knock['digest'][] = []
+    for (const [i, knock] of knocks.entries()) {
+      const verdict = verdicts[i]
+      if (verdict === undefined) continue
+      this.#journal.knock(knock, verdict)
+      if (!verdict.granted && verdict.failure.code === 'WARDEN_FORBIDDEN') this.#mistrust(verdict.failure)
+      else if (verdict.granted || verdict.failure.code !== 'REPLAY_STORE_FAILED') used.push(knock.digest)
+    }
+    if (replays !== undefined && used.length > 0) {
+      const word: ToReceiver = { say: 'claimed', digests: used }
+      this.#receiver.send(word)
+    }
+  }
+
+  /** What no honest receiver says comes from one that a stranger has taken: it is ended, and an honest one started. */
+  #mistrust(failure: Failure): void {
+    this.#log.write('error', 'receiver mistrusted', failureFields(failure))
+    this.#receiver.kill()
+  }
+}
+
+/** Where used packets are not to be remembered. `admit` asks nothing of it then. */
+const FORGETFUL: Pick<ReplayStore, 'claim'> = { claim: async (claims) => ok(claims.map(() => 'first')) }
+
+function readConfiguration(paths: ConfigPaths, generation: number): Result<Configuration> {
+  const user = process.getuid?.() ?? 0
+  const server = recordFiles(diskFiles(false, user))
+  const access = recordFiles(diskFiles(true, user))
+  const loaded = loadConfig({ server, access }, paths)
+  if (!loaded.ok) return loaded
+  const [one, other] = [server.snapshot(), access.snapshot()]
+  const files = {
+    texts: { ...one.texts, ...other.texts },
+    folders: { ...one.folders, ...other.folders },
+    failures: { ...one.failures, ...other.failures },
+  }
+  return ok({ ...loaded.value, files, generation, index: new StanzaIndex(loaded.value.policy.stanzas) })
+}
+
+function tellNotices(notices: LoadedConfig['notices'], log: Log): void {
+  for (const { level, text, at } of notices)
+    log.write(level, 'notice', { text, ...(at && { file: at.file, line: at.line }) })
+}
+
+function describeReady(server: ServerConfig, stanzas: number, receiver: number | undefined) {
+  const { capture, firewall } = server
+  return {
+    capture: capture.kind,
+    ...(capture.kind === 'packet' && { interfaces: capture.interfaces }),
+    ports: capture.ports,
+    firewall: firewall.kind === 'nftables' ? `nftables ${firewall.mode.kind}` : 'relay',
+    stanzas,
+    warden: process.pid,
+    receiver,
+  }
+}

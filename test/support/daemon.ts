@@ -1,0 +1,177 @@
+/**
+ * `ghostport serve` on a test host, from its source, behind a default drop made with plain nft; its log as events; and knocks from
+ * other hosts, by ghostport's client and by the real fwknop.
+ */
+import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Host, Network, Outcome, Program } from './netns.ts'
+
+/** One line of the log. */
+export interface LogEvent {
+  readonly event: string
+  readonly level: string
+  readonly code?: string
+  readonly verdict?: string
+  readonly stanza?: number
+  readonly [field: string]: unknown
+}
+
+export interface DaemonSettings {
+  /** Lines of fwknopd.conf, without the semicolon, beside those that say where the files of this test are. */
+  readonly server?: readonly string[]
+  /** Text of access.conf. */
+  readonly access: string
+  /** More words for the command line. */
+  readonly argv?: readonly string[]
+}
+
+const ghostport = fileURLToPath(new URL('../../src/cli/ghostport.ts', import.meta.url))
+export function ghostportCommand(...argv: readonly string[]): readonly string[] {
+  return [process.execPath, '--conditions=development', ghostport, ...argv]
+}
+
+/** The host's own policy: drops by default, lets in what is established, answers pings, and accepts ghostport's mark. */
+export function dropByDefault(host: Host, mark = '0x200000'): void {
+  const chain = (hook: string): string => `
+    chain ${hook} {
+      type filter hook ${hook} priority filter; policy drop;
+      ct state established,related accept
+      iif lo accept
+      meta l4proto { icmp, icmpv6 } accept
+      ct mark and ${mark} == ${mark} accept
+    }`
+  host.must(['nft', '-f', '-'], { input: `table inet filter {${chain('input')}${chain('forward')}\n}\n` })
+}
+
+export class Daemon {
+  readonly directory: string
+  readonly #host: Host
+  readonly #argv: readonly string[]
+  #program: Program
+
+  /** Starts it and waits until packets are being received. */
+  static async start(net: Network, host: Host, settings: DaemonSettings): Promise<Daemon> {
+    const directory = net.directory()
+    mkdirSync(join(directory, 'state'), { mode: 0o700 })
+    const daemon = new Daemon(host, directory, settings)
+    await daemon.ready()
+    return daemon
+  }
+
+  private constructor(host: Host, directory: string, settings: DaemonSettings) {
+    this.#host = host
+    this.directory = directory
+    this.configure(settings)
+    this.#argv = ghostportCommand(
+      'serve',
+      '-c',
+      this.path('fwknopd.conf'),
+      '-a',
+      this.path('access.conf'),
+      ...(settings.argv ?? []),
+    )
+    this.#program = host.start(this.#argv)
+  }
+
+  path(name: string): string {
+    return join(this.directory, name)
+  }
+
+  /** Writes the configuration; {@link reload} or {@link restart} makes it count. */
+  configure({ server = [], access }: DaemonSettings): void {
+    const places = [`REPLAY_DB ${this.path('state/replay.db')}`, `CONTROL_SOCKET ${this.path('state/control.sock')}`]
+    writeFileSync(this.path('fwknopd.conf'), [...places, ...server].map((line) => `${line};\n`).join(''), {
+      mode: 0o600,
+    })
+    writeFileSync(this.path('access.conf'), access, { mode: 0o600 })
+  }
+
+  get pid(): number {
+    return this.#program.pid
+  }
+
+  get program(): Program {
+    return this.#program
+  }
+
+  get events(): readonly LogEvent[] {
+    const lines = this.#program.output.split('\n').slice(0, -1)
+    return lines.flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as LogEvent] : []))
+  }
+
+  /** The first event from the `from`-th on for which `is` holds. @throws AssertionError with the whole log. */
+  async until(is: (event: LogEvent) => boolean, from = 0, deadlineMs = 10_000): Promise<LogEvent> {
+    const deadline = performance.now() + deadlineMs
+    for (;;) {
+      const found = this.events.slice(from).find(is)
+      if (found !== undefined) return found
+      assert.ok(performance.now() < deadline, `not in the log after ${deadlineMs} ms: ${is}\n${this.#program.output}`)
+      await delay(5)
+    }
+  }
+
+  async ready(from = 0): Promise<LogEvent> {
+    await this.#program.says(/"event":"ready"/)
+    return await this.until(({ event }) => event === 'ready', from)
+  }
+
+  /** What comes next in the log that is about a packet. */
+  async verdictAfter(act: () => unknown): Promise<LogEvent> {
+    const from = this.events.length
+    await act()
+    return await this.until(({ verdict }) => verdict !== undefined, from)
+  }
+
+  reload(): void {
+    process.kill(this.#insidePid(), 'SIGHUP')
+  }
+
+  /** Ends it with a signal and starts it again with what the files say now. */
+  async restart(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    await this.stop(signal)
+    this.#program = this.#host.start(this.#argv)
+    await this.ready()
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    process.kill(this.#insidePid(), signal)
+    await this.#program.ended
+  }
+
+  /** The warden: host commands are exec'ed, so the program is it. */
+  #insidePid(): number {
+    return this.#program.pid
+  }
+
+  /** `ghostport status --json`. */
+  status(): { readonly grants: readonly { for: string; open: string[]; secondsLeft: number }[] } & Record<
+    string,
+    unknown
+  > {
+    const socket = this.path('state/control.sock')
+    return JSON.parse(this.#host.must(ghostportCommand('status', '--json', '--socket', socket)))
+  }
+}
+
+/** Keys for a stanza and for the clients that use it. */
+export interface TestKeys {
+  readonly key: string
+  readonly hmac?: string
+}
+export const keys = { key: 'a key for tests', hmac: 'another key for tests' } as const satisfies TestKeys
+
+/** A stanza for {@link keys}, open to all, with more lines. */
+export function stanza(lines: readonly string[] = [], { key, hmac }: TestKeys = keys): string {
+  return ['SOURCE ANY', `KEY ${key}`, ...(hmac === undefined ? [] : [`HMAC_KEY ${hmac}`]), ...lines, ''].join('\n')
+}
+
+/** `ghostport knock` with {@link keys} from a host. */
+export function knock(from: Host, server: string, ...argv: readonly string[]): Outcome {
+  const secrets = ['--key-rijndael', keys.key, '--key-hmac', keys.hmac]
+  const outcome = from.run(ghostportCommand('knock', '--no-rc-file', '-D', server, ...secrets, ...argv))
+  assert.equal(outcome.status, 0, outcome.stderr)
+  return outcome
+}
