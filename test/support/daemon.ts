@@ -89,6 +89,7 @@ export class Daemon {
     writeFileSync(this.path('access.conf'), access, { mode: 0o600 })
   }
 
+  /** Of the warden: what starts a program on a host is exec'ed away. */
   get pid(): number {
     return this.#program.pid
   }
@@ -126,24 +127,24 @@ export class Daemon {
   }
 
   reload(): void {
-    process.kill(this.#insidePid(), 'SIGHUP')
+    process.kill(this.pid, 'SIGHUP')
   }
 
   /** Ends it with a signal and starts it again with what the files say now. */
   async restart(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     await this.stop(signal)
+    await this.again()
+  }
+
+  /** Starts it again after its end. */
+  async again(): Promise<void> {
     this.#program = this.#host.start(this.#argv)
     await this.ready()
   }
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
-    process.kill(this.#insidePid(), signal)
+    process.kill(this.pid, signal)
     await this.#program.ended
-  }
-
-  /** The warden: host commands are exec'ed, so the program is it. */
-  #insidePid(): number {
-    return this.#program.pid
   }
 
   /** `ghostport status --json`. */

@@ -1,0 +1,303 @@
+/**
+ * `ghostport serve` with real knocks.
+ *
+ *   client 10.9.0.1, fd09:0::1 ──┐
+ *                                 ├ server 10.9.0.2, fd09:0::2 / 10.9.2.2, fd09:2::2 ── inner 10.9.1.2, fd09:1::2
+ *   other  10.9.2.1, fd09:2::1 ──┘          (10.9.1.1, fd09:1::1)
+ *
+ * The server drops by default and accepts ghostport's mark. It runs “ssh” on 22 and “web” on 80.
+ */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Daemon, dropByDefault, ghostportCommand, knock, stanza } from '../support/daemon.ts'
+import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
+
+const SERVER = '10.9.0.2'
+const SERVER6 = 'fd09:0::2'
+const CONF = ['ENABLE_IPT_FORWARDING Y', 'ENABLE_IPT_LOCAL_NAT Y']
+const NAT_TARGETS = 'NAT_TARGETS local:22, 10.9.1.0/24:8000-9000, [fd09:1::/64]:8443'
+/** Long enough to look around in, short enough to wait for. */
+const LIFETIME = 3
+const ACCESS = stanza([`FW_ACCESS_TIMEOUT ${LIFETIME}`, NAT_TARGETS])
+
+describe('ghostport serve', { skip: netnsUnavailable() }, () => {
+  let net: Network
+  let client: Host
+  let other: Host
+  let server: Host
+  let daemon: Daemon
+
+  before(async () => {
+    net = await Network.create()
+    ;[client, other, server] = [await net.host('client'), await net.host('other'), await net.host('server')]
+    const inner = await net.host('inner')
+    await net.link(client, ['10.9.0.1/24', 'fd09:0::1/64'], server, ['10.9.0.2/24', 'fd09:0::2/64'])
+    await net.link(other, ['10.9.2.1/24', 'fd09:2::1/64'], server, ['10.9.2.2/24', 'fd09:2::2/64'])
+    await net.link(server, ['10.9.1.1/24', 'fd09:1::1/64'], inner, ['10.9.1.2/24', 'fd09:1::2/64'])
+    for (const [host, route, route6] of [
+      [client, '10.9.0.2', 'fd09:0::2'],
+      [other, '10.9.2.2', 'fd09:2::2'],
+      [inner, '10.9.1.1', 'fd09:1::1'],
+    ] as const) {
+      host.must(['ip', 'route', 'add', 'default', 'via', route])
+      host.must(['ip', '-6', 'route', 'add', 'default', 'via', route6])
+    }
+    server.sysctl({ 'net.ipv4.ip_forward': 1, 'net.ipv6.conf.all.forwarding': 1 })
+    dropByDefault(server)
+    await server.listen([
+      { protocol: 'tcp', port: 22, banner: 'ssh' },
+      { protocol: 'tcp', port: 80, banner: 'web' },
+    ])
+    await inner.listen([
+      { protocol: 'tcp', port: 8443, banner: 'inner' },
+      { protocol: 'tcp', port: 8444, banner: 'inner sees %peer' },
+    ])
+    daemon = await Daemon.start(net, server, { server: CONF, access: ACCESS })
+  })
+  after(() => net?.close())
+
+  /** The grant that a knock makes, from a host. */
+  async function granted(from: Host, at: string, ...argv: readonly string[]): Promise<Record<string, unknown>> {
+    const verdict = await daemon.verdictAfter(() => knock(from, at, ...argv))
+    assert.equal(verdict.verdict, 'granted', JSON.stringify(verdict))
+    return verdict
+  }
+  async function refused(from: Host, at: string, ...argv: readonly string[]): Promise<string | undefined> {
+    const verdict = await daemon.verdictAfter(() => knock(from, at, ...argv))
+    assert.equal(verdict.verdict, 'refused', JSON.stringify(verdict))
+    return verdict.code
+  }
+  const allClosed = async (): Promise<void> => {
+    const deadline = performance.now() + (LIFETIME + 2) * 1000
+    while (daemon.status().grants.length > 0) {
+      assert.ok(performance.now() < deadline, 'a grant does not end')
+      await delay(100)
+    }
+  }
+  const sendText = (from: Host, text: string): void => {
+    from.must(['bash', '-c', `printf %s "$1" > /dev/udp/${SERVER}/62201`, 'send', text])
+  }
+  /** A packet that was never sent, as text. */
+  const sealed = (...argv: readonly string[]): string => {
+    const shown = JSON.parse(knock(client, SERVER, '-T', '--json', ...argv).stdout)
+    return shown.packets[0].packet
+  }
+
+  for (const { family, at, elsewhere, named } of [
+    { family: 'IPv4', at: SERVER, elsewhere: '10.9.2.2', named: '10.9.0.1' },
+    { family: 'IPv6', at: SERVER6, elsewhere: 'fd09:2::2', named: 'fd09::1' },
+  ]) {
+    it(`${family}: opens the port that was knocked for, to the one who knocked, for its seconds`, async () => {
+      assert.equal(await client.tcp(at, 22), 'timeout')
+      await granted(client, at, '-s', '-A', 'tcp/22')
+      const opened = performance.now()
+      const session = await client.connect(at, 22)
+      assert.equal(await other.tcp(elsewhere, 22), 'timeout')
+      assert.equal(await client.tcp(at, 80), 'timeout')
+      await client.until('timeout', { protocol: 'tcp', address: at, port: 22 })
+      assert.ok(performance.now() - opened > (LIFETIME - 0.5) * 1000, 'it ended too soon')
+      assert.ok(performance.now() - opened < (LIFETIME + 1) * 1000, 'it ended too late')
+      assert.equal(await session.echoes(), true, 'what it let in lives on')
+    })
+
+    it(`${family}: opens for an address named in the packet, whoever sends it, and several ports`, async () => {
+      await granted(other, elsewhere, '-a', named, '-A', 'tcp/22,tcp/80')
+      assert.equal(await client.tcp(at, 22), 'ssh')
+      assert.equal(await client.tcp(at, 80), 'web')
+      assert.equal(await other.tcp(elsewhere, 22), 'timeout')
+      await allClosed()
+    })
+
+    it(`${family}: a ghost service: ssh through port 80 for one, the web server for all others, at once`, async () => {
+      // The web server is public.
+      server.must(['nft', 'insert', 'rule', 'inet', 'filter', 'input', 'tcp', 'dport', '80', 'accept'])
+      assert.equal(await client.tcp(at, 80), 'web')
+      await granted(client, at, '-s', '-A', 'tcp/22', '--nat-local', '--nat-port', '80')
+      assert.deepEqual(
+        await Promise.all([client.tcp(at, 80), other.tcp(elsewhere, 80), client.tcp(at, 22), other.tcp(elsewhere, 22)]),
+        ['ssh', 'web', 'timeout', 'timeout'],
+      )
+      const session = await client.connect(at, 80)
+      await client.until('web', { protocol: 'tcp', address: at, port: 80 })
+      assert.equal(await session.echoes(), true)
+      server.must(['nft', 'flush', 'chain', 'inet', 'filter', 'input'])
+      server.must(['nft', 'delete', 'table', 'inet', 'filter'])
+      dropByDefault(server)
+    })
+  }
+
+  it('forwards to an inner host, which sees the client', async () => {
+    await granted(client, SERVER, '-s', '-A', 'tcp/443', '-N', '10.9.1.2:8444')
+    assert.equal(await client.tcp(SERVER, 443), 'inner sees 10.9.0.1')
+    assert.equal(await other.tcp('10.9.2.2', 443), 'timeout')
+    await granted(client, SERVER6, '-s', '-A', 'tcp/443', '-N', '[fd09:1::2]:8443')
+    assert.equal(await client.tcp(SERVER6, 443), 'inner')
+  })
+
+  it('forwards nowhere but where NAT_TARGETS leads', async () => {
+    assert.equal(await refused(client, SERVER, '-s', '-A', 'tcp/443', '-N', '10.9.2.1:22'), 'ACCESS_NAT_TARGET_DENIED')
+    assert.equal(await refused(client, SERVER, '-s', '-A', 'tcp/443', '-N', '10.9.1.2:22'), 'ACCESS_NAT_TARGET_DENIED')
+    assert.equal(
+      await refused(client, SERVER, '-s', '-A', 'tcp/80', '--nat-local', '-N', '127.0.0.1:3306'),
+      'ACCESS_NAT_TARGET_DENIED',
+    )
+  })
+
+  it('a second knock starts the time anew', async () => {
+    await granted(client, SERVER, '-s', '-A', 'tcp/22')
+    await delay(LIFETIME * 600)
+    await granted(client, SERVER, '-s', '-A', 'tcp/22')
+    await delay(LIFETIME * 600) // 1.2 lifetimes after the first
+    assert.equal(await client.tcp(SERVER, 22), 'ssh')
+    assert.equal(daemon.status().grants.length, 1)
+    await allClosed()
+  })
+
+  it('a packet opens once, however it is spelled, also after a restart', async () => {
+    const packet = sealed('-s', '-A', 'tcp/22')
+    assert.equal((await daemon.verdictAfter(() => sendText(client, packet))).verdict, 'granted')
+    assert.equal((await daemon.verdictAfter(() => sendText(client, packet))).code, 'SPA_REPLAYED')
+    assert.equal((await daemon.verdictAfter(() => sendText(other, packet))).code, 'SPA_REPLAYED')
+    assert.equal((await daemon.verdictAfter(() => sendText(client, `U2FsdGVkX1${packet}`))).code, 'SPA_MALFORMED')
+    await daemon.restart()
+    assert.equal((await daemon.verdictAfter(() => sendText(client, packet))).code, 'SPA_REPLAYED')
+  })
+
+  it('what policy denies is used up', async () => {
+    daemon.configure({ server: CONF, access: stanza(['OPEN_PORTS tcp/80', `FW_ACCESS_TIMEOUT ${LIFETIME}`]) })
+    daemon.reload()
+    await daemon.until(({ event }) => event === 'reload')
+    const packet = sealed('-s', '-A', 'tcp/22')
+    assert.equal((await daemon.verdictAfter(() => sendText(client, packet))).code, 'ACCESS_PORT_DENIED')
+    const before = daemon.events.length
+    daemon.configure({ server: CONF, access: ACCESS })
+    daemon.reload()
+    await daemon.until(({ event }) => event === 'reload', before)
+    assert.equal((await daemon.verdictAfter(() => sendText(client, packet))).code, 'SPA_REPLAYED')
+  })
+
+  it('a reload keeps live grants; one with a mistake changes nothing, and says where it is', async () => {
+    await granted(client, SERVER, '-s', '-A', 'tcp/22')
+    const before = daemon.events.length
+    daemon.configure({ server: CONF, access: `${ACCESS}OPEN_PROTS tcp/80\n` })
+    daemon.reload()
+    const said = await daemon.until(({ event }) => event === 'reload refused', before)
+    assert.equal(said.code, 'CONFIG_UNKNOWN_KEY')
+    assert.equal(said['line'], ACCESS.split('\n').length)
+    assert.match(String(said['suggestion']), /OPEN_PORTS/)
+    assert.equal(await client.tcp(SERVER, 22), 'ssh')
+    await granted(client, SERVER, '-s', '-A', 'tcp/80')
+
+    daemon.configure({ server: [...CONF, 'SPA_PORTS 53'], access: ACCESS })
+    daemon.reload()
+    const fixed = await daemon.until(({ code }) => code === 'CONFIG_CONFLICT', before)
+    assert.match(String(fixed['detail']), /SPA_PORTS/)
+    daemon.configure({ server: CONF, access: ACCESS })
+    await allClosed()
+  })
+
+  it('a restart keeps live grants', async () => {
+    await granted(client, SERVER, '-s', '-A', 'tcp/22')
+    await daemon.restart()
+    const [grant] = daemon.status().grants
+    assert.deepEqual([grant?.for, grant?.open], ['10.9.0.1', ['tcp/22']])
+    assert.equal(await client.tcp(SERVER, 22), 'ssh')
+    await allClosed()
+    assert.equal(await client.tcp(SERVER, 22), 'timeout')
+  })
+
+  it('kill -9 of the receiver: the warden says so, a new one starts, and no knock is lost', async () => {
+    await granted(client, SERVER, '-s', '-A', 'tcp/22')
+    const before = daemon.events.length
+    process.kill(Number((await daemon.ready())['receiver']), 'SIGKILL')
+    const lost = await daemon.until(({ event }) => event === 'receiver lost', before)
+    assert.match(String(lost['detail']), /SIGKILL/)
+    // Nobody reads the capture socket now: the packet waits in it.
+    const verdict = await daemon.verdictAfter(() => knock(client, SERVER, '-s', '-A', 'tcp/80'))
+    assert.equal(verdict.verdict, 'granted')
+    await daemon.ready(before)
+    assert.equal(await client.tcp(SERVER, 80), 'web')
+    await allClosed()
+  })
+
+  it('kill -9 of the warden: the receiver says so and ends, doors close by themselves, the next pair goes on', async () => {
+    const packet = sealed('-s', '-A', 'tcp/22')
+    const receiver = Number((await daemon.ready())['receiver'])
+    assert.equal((await daemon.verdictAfter(() => sendText(client, packet))).verdict, 'granted')
+    const opened = performance.now()
+    await daemon.stop('SIGKILL')
+    await daemon.until(({ code }) => code === 'WARDEN_GONE')
+    await delay(50)
+    assert.throws(() => process.kill(receiver, 0), 'the receiver is gone')
+    assert.equal(await client.tcp(SERVER, 22), 'ssh')
+    await client.until('timeout', { protocol: 'tcp', address: SERVER, port: 22 })
+    assert.ok(performance.now() - opened < (LIFETIME + 1) * 1000)
+    await daemon.again()
+    assert.equal((await daemon.verdictAfter(() => sendText(client, packet))).code, 'SPA_REPLAYED')
+    await granted(client, SERVER, '-s', '-A', 'tcp/22')
+    assert.equal(await client.tcp(SERVER, 22), 'ssh')
+    await allClosed()
+  })
+
+  it('mends its table within 100 ms when somebody deletes it, with what was live', async () => {
+    await granted(client, SERVER, '-s', '-A', 'tcp/22')
+    const before = daemon.events.length
+    server.must(['nft', 'delete', 'table', 'inet', 'ghostport'])
+    const mended = await daemon.until(({ event }) => event === 'firewall mended', before)
+    assert.ok(Number(mended['tookMs']) < 100)
+    assert.equal(mended['grants'], 1)
+    assert.equal(await client.tcp(SERVER, 22), 'ssh')
+    await allClosed()
+    assert.equal(await client.tcp(SERVER, 22), 'timeout')
+  })
+
+  it('hears knocks again through an interface that vanished and came back', async () => {
+    other.must(['ip', 'link', 'delete', 'eth0'])
+    await net.link(other, ['10.9.2.1/24'], server, ['10.9.2.2/24'], ['eth0', 'eth1'])
+    await granted(other, '10.9.2.2', '-s', '-A', 'tcp/22')
+    assert.equal(await other.tcp('10.9.2.2', 22), 'ssh')
+    await allClosed()
+  })
+
+  it('shows no port and answers nobody', async () => {
+    assert.equal(server.must(['ss', '-Hlun', 'sport = :62201']).trim(), '')
+    assert.equal(await client.udp(SERVER, 62_201), 'timeout')
+  })
+
+  it('does not start twice', () => {
+    const second = server.run(
+      ghostportCommand('serve', '-c', daemon.path('fwknopd.conf'), '-a', daemon.path('access.conf')),
+    )
+    assert.equal(second.status, 75)
+    assert.match(second.stderr, /REPLAY_STORE_LOCKED|INSTANCE_RUNNING/)
+  })
+
+  it('masquerades and translates, where told', async () => {
+    daemon.configure({ server: [...CONF, 'ENABLE_IPT_SNAT Y'], access: ACCESS })
+    await daemon.restart()
+    await granted(client, SERVER, '-s', '-A', 'tcp/444', '-N', '10.9.1.2:8444')
+    assert.equal(await client.tcp(SERVER, 444), 'inner sees 10.9.1.1')
+    await allClosed()
+
+    server.must(['ip', 'address', 'add', '10.9.1.9/24', 'dev', 'eth2'])
+    daemon.configure({ server: [...CONF, 'ENABLE_IPT_SNAT Y', 'SNAT_TRANSLATE_IP 10.9.1.9'], access: ACCESS })
+    await daemon.restart()
+    await granted(client, SERVER, '-s', '-A', 'tcp/445', '-N', '10.9.1.2:8444')
+    assert.equal(await client.tcp(SERVER, 445), 'inner sees 10.9.1.9')
+    await allClosed()
+  })
+
+  it('listens on any ports, 53 included, by a plain socket as well', async () => {
+    daemon.configure({ server: [...CONF, 'SPA_PORTS 53,5353'], access: ACCESS })
+    await daemon.restart()
+    await granted(client, SERVER, '-s', '-A', 'tcp/22', '-p', '53')
+    await granted(client, SERVER6, '-s', '-A', 'tcp/22', '-p', '5353')
+    daemon.configure({ server: [...CONF, 'SPA_PORTS 53', 'CAPTURE udp'], access: ACCESS })
+    await daemon.restart()
+    server.must(['nft', 'insert', 'rule', 'inet', 'filter', 'input', 'udp', 'dport', '53', 'accept'])
+    await granted(client, SERVER, '-s', '-A', 'tcp/22', '-p', '53')
+    await granted(client, SERVER6, '-s', '-A', 'tcp/22', '-p', '53')
+    assert.equal(await client.tcp(SERVER6, 22), 'ssh')
+  })
+})
