@@ -1,0 +1,37 @@
+/** Capture on a test host, and senders towards it. */
+import assert from 'node:assert/strict'
+import type { Capture, OpenedCapture } from '../../src/capture/capture.ts'
+import { openPacketSockets, type PacketSocketOptions } from '../../src/capture/open-packet-sockets.ts'
+import { createPacketSocketCapture } from '../../src/capture/packet-socket.ts'
+import type { Result } from '../../src/result.ts'
+import { port } from '../../src/units.ts'
+import { enter, type Host } from './netns.ts'
+
+export const SPA_PORT = port(62201)
+
+/** Opens sockets inside the network namespace of `host`. */
+export async function openOn(host: Host, open: () => Result<OpenedCapture>): Promise<OpenedCapture> {
+  const leave = await enter(host)
+  try {
+    const opened = open()
+    assert.ok(opened.ok, opened.ok ? '' : opened.failure.detail)
+    return opened.value
+  } finally {
+    leave()
+  }
+}
+
+/** Packet sockets on `host`, closed when the test disposes of them. */
+export async function packetSocketsOn(
+  host: Host,
+  interfaces: readonly string[] = [],
+  options: Partial<PacketSocketOptions> = {},
+): Promise<Disposable & { readonly capture: Capture; readonly opened: OpenedCapture }> {
+  const bounds = { ports: [SPA_PORT], ...options }
+  const opened = await openOn(host, () => openPacketSockets(bounds))
+  return {
+    opened,
+    capture: createPacketSocketCapture({ fds: opened.fds, interfaces, ...bounds }),
+    [Symbol.dispose]: () => opened.close(),
+  }
+}
