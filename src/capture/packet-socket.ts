@@ -50,7 +50,8 @@ async function capture(
     longestFrame: payloadBounds(options).maximum + LONGEST_HEADERS,
     shared: underWay.buffer as SharedArrayBuffer,
   }
-  const worker = new Worker(workerFile(), { workerData: setup, resourceLimits: WORKER_LIMITS })
+  // Node's own options are for the main program (--input-type would not even let a worker start).
+  const worker = new Worker(workerFile(), { workerData: setup, resourceLimits: WORKER_LIMITS, execArgv: [] })
 
   const stop = (): void => {
     worker.removeAllListeners('message')
