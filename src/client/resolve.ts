@@ -24,6 +24,7 @@ export const systemResolve: Resolve = async (host, family) => {
     if (family === undefined || familyOf(literal.value) === family) return ok([literal.value])
     return refuse('NAME_UNRESOLVED', `${host} is not an IPv${family} address`)
   }
+  if (host === '') return refuse('NAME_UNRESOLVED', 'the name of the server is empty')
   const { lookup } = await import('node:dns')
   const found = await new Promise<readonly LookupAddress[] | string>((resolve) => {
     lookup(host, { all: true, ...(family === undefined ? {} : { family }) }, (error, addresses) =>

@@ -29,7 +29,11 @@ export function udpDelivery(options: { readonly sourcePort?: Port } = {}): Deliv
 function sendOn(socket: Socket, packet: OutgoingPacket, sourcePort: Port | undefined): Promise<Departure> {
   return new Promise((resolve, reject) => {
     socket.once('error', reject)
-    const connected = (): void => {
+    const connected = (failed?: Error): void => {
+      if (failed) {
+        reject(failed)
+        return
+      }
       const localAddress = ownAddress(socket)
       socket.send(packet.text, (error) => {
         if (error) reject(error)
