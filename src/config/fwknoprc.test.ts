@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import type { FailureCode } from '../failure-codes.ts'
+import { EncryptionKey, exposeKey, HmacKey } from '../packet/key.ts'
+import { parseFwknoprc } from './fwknoprc.ts'
+
+function settings(text: string, stanza?: string) {
+  const file = parseFwknoprc('rc', text)
+  return file.ok ? file.value.settings(stanza) : file
+}
+
+/** What one line in a used stanza is read as. */
+function line(text: string) {
+  return settings(`[x]\n${text}\n`, 'x')
+}
+
+const keyText = (key: EncryptionKey | HmacKey): string => Buffer.from(exposeKey(key)).toString()
+
+describe('.fwknoprc', () => {
+  const understood: [string, object][] = [
+    ['SPA_SERVER host.example', { server: 'host.example' }],
+    ['  \tSPA_SERVER:   host.example', { server: 'host.example' }],
+    ['SPA_SERVER host.example; # comment', { server: 'host.example' }],
+    ['SPA_SERVER host.example # comment', { server: 'host.example' }],
+    ['# SPA_SERVER host.example', {}],
+    ['; SPA_SERVER host.example', {}],
+    ['SPA_SERVER_PORT 53', { serverPort: 53, randomPort: false }],
+    ['SPA_SERVER_PROTO UDP', {}],
+    ['SPA_SOURCE_PORT 1', { sourcePort: 1 }],
+    ['RAND_PORT yes', { randomPort: true }],
+    ['RAND_PORT N', { randomPort: false }],
+    ['SERVER_RESOLVE_IPV4 Y', { family: 4 }],
+    ['SERVER_RESOLVE_IPV4 N', {}],
+    [
+      'ACCESS tcp/22,udp/53',
+      {
+        access: [
+          { protocol: 'tcp', port: 22 },
+          { protocol: 'udp', port: 53 },
+        ],
+      },
+    ],
+    ['ALLOW_IP source', { allow: 'packet-source' }],
+    ['ALLOW_IP 0.0.0.0', { allow: 'packet-source' }],
+    ['ALLOW_IP 1.2.3.4', { allow: '1.2.3.4' }],
+    ['ALLOW_IP 2001:DB8::1', { allow: '2001:db8::1' }],
+    ['FW_TIMEOUT 0', { timeout: 0 }],
+    ['FW_TIMEOUT 65535', { timeout: 65535 }],
+    ['TIME_OFFSET 90', { timeOffset: 90 }],
+    ['TIME_OFFSET -2days', { timeOffset: -172_800 }],
+    ['TIME_OFFSET 5m', { timeOffset: 300 }],
+    ['TIME_OFFSET 2H', { timeOffset: 7200 }],
+    ['SPOOF_USER ada', { username: 'ada' }],
+    ['NAT_ACCESS 10.0.0.5', { natAccess: { host: '10.0.0.5' } }],
+    ['NAT_ACCESS 10.0.0.5:22', { natAccess: { host: '10.0.0.5', port: 22 } }],
+    ['NAT_ACCESS inner.example,22', { natAccess: { host: { name: 'inner.example' }, port: 22 } }],
+    ['NAT_ACCESS [::1]:22', { natAccess: { host: '::1', port: 22 } }],
+    ['NAT_ACCESS fd00::5', { natAccess: { host: 'fd00::5' } }],
+    ['NAT_LOCAL Y', { natLocal: true }],
+    ['NAT_PORT 80', { natPort: 80, natRandomPort: false }],
+    ['NAT_RAND_PORT Y', { natRandomPort: true }],
+    ['DIGEST_TYPE SHA512', { digestType: 'sha512' }],
+    ['HMAC_DIGEST_TYPE sha3_256', { hmacDigestType: 'sha3_256' }],
+    ['ENCRYPTION_MODE cfb', { encryptionMode: 'CFB' }],
+    ['KEY_FILE /k', { encryptionKey: { file: '/k' } }],
+    ['HMAC_KEY_FILE /h', { hmacKey: { file: '/h' } }],
+    ['USE_HMAC Y', { useHmac: true }],
+    ['VERBOSE 2', { verbose: true }],
+    ['VERBOSE N', { verbose: false }],
+    ['NO_SAVE_ARGS Y', {}],
+    ['USE_GPG N', {}],
+    ['RESOLVE_IP_HTTPS N', {}],
+  ]
+  for (const [text, expected] of understood)
+    it(`${text.trim()} is understood`, () => {
+      const result = line(text)
+      assert.ok(result.ok, result.ok ? '' : result.failure.detail)
+      assert.deepEqual(result.value, expected)
+    })
+
+  it('keys are read as text and as base64, into keys', () => {
+    const result = settings('[x]\nKEY a+b=\nHMAC_KEY_BASE64 c2VjcmV0\n', 'x')
+    assert.ok(result.ok)
+    const { encryptionKey, hmacKey } = result.value
+    assert.ok(encryptionKey && 'key' in encryptionKey && encryptionKey.key instanceof EncryptionKey)
+    assert.ok(hmacKey && 'key' in hmacKey && hmacKey.key instanceof HmacKey)
+    assert.deepEqual([keyText(encryptionKey.key), keyText(hmacKey.key)], ['a+b=', 'secret'])
+  })
+
+  const refused: [string, FailureCode, RegExp, string?][] = [
+    ['SPA_SERVER', 'CONFIG_SYNTAX', /SPA_SERVER has no value/],
+    ['SPA_SERVER=host', 'CONFIG_SYNTAX', /the name of a setting, a blank, and its value/, 'SPA_SERVER …'],
+    ['KEY:abc', 'CONFIG_SYNTAX', /a blank, and its value/, 'KEY …'],
+    ['//comment', 'CONFIG_SYNTAX', /a blank, and its value/],
+    ['[y', 'CONFIG_SYNTAX', /closing bracket/, '[y]'],
+    ['ACCES tcp/22', 'CONFIG_UNKNOWN_KEY', /no setting ACCES/, 'ACCESS'],
+    ['access tcp/22', 'CONFIG_UNKNOWN_KEY', /no setting access/, 'ACCESS'],
+    ['CLIENT_TIMEOUT 30', 'CONFIG_UNKNOWN_KEY', /CLIENT_TIMEOUT/, 'FW_TIMEOUT'],
+    ['FROBNICATE 1', 'CONFIG_UNKNOWN_KEY', /FROBNICATE/],
+    ['ACCESS tcp/22 udp/53', 'CONFIG_SYNTAX', /something follows the value of ACCESS/],
+    ['KEY two words', 'CONFIG_SYNTAX', /KEY ends at a blank/, 'KEY_BASE64'],
+    ['HMAC_KEY a#b', 'CONFIG_SYNTAX', /HMAC_KEY ends at a blank/, 'HMAC_KEY_BASE64'],
+    ['KEY __CHANGEME__', 'KEY_INVALID', /placeholder/],
+    ['KEY 123456789012345678901234567890123', 'KEY_INVALID', /at most 32 bytes, this one has 33/],
+    ['KEY_BASE64 YWJj!', 'KEY_INVALID', /not base64/],
+    ['HMAC_KEY_BASE64 !', 'KEY_INVALID', /not base64/],
+    ['SPA_SERVER_PORT 0', 'CONFIG_INVALID_VALUE', /port 0/],
+    ['SPA_SERVER_PORT 65536', 'CONFIG_INVALID_VALUE', /65536/],
+    ['SPA_SERVER_PORT http', 'CONFIG_INVALID_VALUE', /“http”/],
+    ['SPA_SOURCE_PORT -1', 'CONFIG_INVALID_VALUE', /“-1”/],
+    ['NAT_PORT 0', 'CONFIG_INVALID_VALUE', /port 0/],
+    ['SPA_SERVER_PROTO tcp', 'CONFIG_UNSUPPORTED_KEY', /by UDP/],
+    ['ACCESS tcp/0', 'CONFIG_INVALID_VALUE', /tcp\/0/],
+    ['ACCESS tcp/22,', 'CONFIG_INVALID_VALUE', /tcp\/22/],
+    ['ACCESS icmp/1', 'CONFIG_INVALID_VALUE', /icmp\/1/],
+    ['ALLOW_IP 1.2.3', 'CONFIG_INVALID_VALUE', /1\.2\.3/],
+    ['ALLOW_IP sourc', 'CONFIG_INVALID_VALUE', /sourc/, 'source'],
+    ['ALLOW_IP resolve', 'CONFIG_UNSUPPORTED_KEY', /web service/],
+    ['FW_TIMEOUT 5x', 'CONFIG_INVALID_VALUE', /5x/],
+    ['FW_TIMEOUT 65536', 'CONFIG_INVALID_VALUE', /65536/],
+    ['FW_TIMEOUT -1', 'CONFIG_INVALID_VALUE', /-1/],
+    ['TIME_OFFSET soon', 'CONFIG_INVALID_VALUE', /soon/],
+    ['TIME_OFFSET 99999', 'CONFIG_INVALID_VALUE', /99999/],
+    ['TIME_OFFSET 5w', 'CONFIG_INVALID_VALUE', /5w/],
+    ['SPOOF_USER a:b', 'CONFIG_INVALID_VALUE', /a:b/],
+    ['NAT_ACCESS :22', 'CONFIG_INVALID_VALUE', /:22/],
+    ['NAT_ACCESS host:0', 'CONFIG_INVALID_VALUE', /port 0/],
+    ['NAT_ACCESS 10.0.0', 'CONFIG_INVALID_VALUE', /10\.0\.0/],
+    ['NAT_ACCESS [::1', 'CONFIG_INVALID_VALUE', /::1/],
+    ['RAND_PORT maybe', 'CONFIG_INVALID_VALUE', /neither Y nor N/],
+    ['DIGEST_TYPE sha224', 'CONFIG_INVALID_VALUE', /sha224/],
+    ['HMAC_DIGEST_TYPE sha', 'CONFIG_INVALID_VALUE', /“sha”/],
+    ['ENCRYPTION_MODE PCBC', 'CONFIG_INVALID_VALUE', /PCBC/],
+    ['ENCRYPTION_MODE Asymmetric', 'CONFIG_UNSUPPORTED_KEY', /GnuPG/],
+    ['USE_GPG Y', 'CONFIG_UNSUPPORTED_KEY', /GnuPG/],
+    ['GPG_RECIPIENT ABCD', 'CONFIG_UNSUPPORTED_KEY', /GnuPG/],
+    ['GPG_SIGNING_PW secret', 'CONFIG_UNSUPPORTED_KEY', /GnuPG/],
+    ['SPOOF_SOURCE_IP 1.2.3.4', 'CONFIG_UNSUPPORTED_KEY', /address of this host/],
+    ['HTTP_USER_AGENT x', 'CONFIG_UNSUPPORTED_KEY', /HTTP/],
+    ['RESOLVE_IP_HTTPS Y', 'CONFIG_UNSUPPORTED_KEY', /web service/],
+    ['WGET_CMD /bin/wget', 'CONFIG_UNSUPPORTED_KEY', /web service/],
+  ]
+  for (const [text, code, detail, suggestion] of refused)
+    it(`${text} is refused`, () => {
+      const result = line(text)
+      assert.ok(!result.ok)
+      assert.equal(result.failure.code, code)
+      assert.match(result.failure.detail, detail)
+      assert.equal(result.failure.suggestion, suggestion)
+      assert.deepEqual(result.failure.at, { file: 'rc', line: 2 })
+    })
+
+  it('no refusal shows a key', () => {
+    for (const text of [
+      'KEY:hunter2',
+      'KEY=hunter2',
+      'KEY hunter2 x',
+      'KEY_BASE64 hunter2!',
+      'HMAC_KEY hunter2#x',
+      'KEYS=hunter2',
+    ])
+      assert.doesNotMatch(JSON.stringify(line(text)), /hunter2/, text)
+  })
+
+  const rc = '[default]\nSPA_SERVER d\nSPA_SERVER_PORT 1\nKEY a\n[One]\nSPA_SERVER one\nRAND_PORT Y\n[two]\nUSE_GPG Y\n'
+  it('a named stanza counts over [default], in any case', () => {
+    const [none, one] = [settings(rc), settings(rc, 'ONE')]
+    assert.ok(none.ok && one.ok)
+    assert.equal(none.value.server, 'd')
+    assert.deepEqual([one.value.server, one.value.serverPort, one.value.randomPort], ['one', 1, true])
+    assert.ok(one.value.encryptionKey)
+  })
+  it('what stands in a stanza that is not used does not matter', () => {
+    assert.ok(settings(rc, 'one').ok)
+    const two = settings(rc, 'two')
+    assert.ok(!two.ok)
+    assert.deepEqual(two.failure.at, { file: 'rc', line: 9 })
+  })
+  it('a stanza that is not there is refused with the nearest', () => {
+    const result = settings(rc, 'onne')
+    assert.ok(!result.ok)
+    assert.equal(result.failure.code, 'CONFIG_MISSING_KEY')
+    assert.equal(result.failure.suggestion, 'One')
+  })
+
+  const conflicts: [string, number][] = [
+    ['[x]\nSPA_SERVER a\nSPA_SERVER b\n', 3],
+    ['[x]\nKEY a\nKEY_BASE64 YQ==\n', 3],
+    ['[x]\nKEY_FILE a\nKEY b\n', 3],
+    ['[x]\nRAND_PORT Y\nSPA_SERVER_PORT 5\n', 3],
+    ['[x]\nNAT_PORT 5\nNAT_RAND_PORT Y\n', 3],
+    ['[x]\nSPA_SERVER a\n[y]\n[X]\nSPA_SERVER b\n', 4],
+  ]
+  for (const [text, at] of conflicts)
+    it(`${JSON.stringify(text)} contradicts itself`, () => {
+      const result = settings(text, 'x')
+      assert.ok(!result.ok)
+      assert.equal(result.failure.code, 'CONFIG_CONFLICT')
+      assert.equal(result.failure.at?.line, at)
+    })
+
+  it('a line before the first stanza would have no effect, and is refused', () => {
+    const result = parseFwknoprc('rc', '# fine\n\nSPA_SERVER a\n[default]\n')
+    assert.ok(!result.ok)
+    assert.deepEqual([result.failure.code, result.failure.at?.line], ['CONFIG_SYNTAX', 3])
+  })
+  it('a name in brackets stands alone', () => {
+    for (const text of ['[x] KEY a\n', '[]\nKEY a\n']) {
+      const result = settings(text, text.startsWith('[]') ? '' : 'x')
+      assert.ok(!result.ok && result.failure.code === 'CONFIG_SYNTAX', text)
+    }
+  })
+  it('knows whether it holds keys, in whichever stanza', () => {
+    const holds = (text: string): boolean | undefined => {
+      const file = parseFwknoprc('rc', text)
+      return file.ok ? file.value.holdsKeys : undefined
+    }
+    assert.equal(holds('[default]\n[y]\nHMAC_KEY a\n'), true)
+    assert.equal(holds('[default]\nKEY_FILE a\n#KEY a\n'), false)
+  })
+  it('lists its stanzas', () => {
+    const file = parseFwknoprc('rc', rc)
+    assert.ok(file.ok)
+    assert.deepEqual(file.value.stanzas, ['One', 'two'])
+  })
+})
