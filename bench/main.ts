@@ -1,0 +1,61 @@
+/**
+ * `npm run bench [-- MEASURE…]`: ghostport beside the real fwknopd, in one run, on this machine, in network namespaces of
+ * its own. Prints a table in Markdown; nothing is asserted. Medians and ratios are to be read, not single figures: the
+ * machine and whatever else runs on it are in all of them (docs/BENCHMARKS.md).
+ */
+import { cpus, loadavg, release } from 'node:os'
+import { netnsUnavailable } from '../test/support/netns.ts'
+import { burst } from './measures/burst.ts'
+import { client } from './measures/client.ts'
+import { expiry } from './measures/expiry.ts'
+import { flood } from './measures/flood.ts'
+import { footprint } from './measures/footprint.ts'
+import { grants, replays } from './measures/growth.ts'
+import { latency } from './measures/latency.ts'
+import type { Measure } from './measures/measure.ts'
+import { stanzas } from './measures/stanzas.ts'
+import { formatTable, type Row } from './row.ts'
+
+const measures: readonly Measure[] = [latency, grants, replays, burst, flood, expiry, footprint, stanzas, client]
+
+process.exitCode = await main(process.argv.slice(2))
+
+async function main(names: readonly string[]): Promise<number> {
+  const unknown = names.find((name) => !measures.some((measure) => measure.name === name))
+  if (unknown !== undefined) {
+    tell(`there is no measure “${unknown}”. There are:`)
+    for (const { name, about } of measures) tell(`  ${name.padEnd(10)} ${about}`)
+    return 2
+  }
+  const reason = netnsUnavailable()
+  if (reason !== false) {
+    tell(reason)
+    return 1
+  }
+  print(
+    `${new Date().toISOString().slice(0, 10)}; Linux ${release()}, ${cpus().length} cores, Node ${process.versions.node}\n`,
+  )
+  const rows: Row[] = []
+  for (const measure of names.length === 0 ? measures : measures.filter(({ name }) => names.includes(name))) {
+    tell(`${measure.name}: ${measure.about} (load ${loadavg()[0]?.toFixed(1)})`)
+    const started = performance.now()
+    try {
+      rows.push(...(await measure.run()))
+    } catch (error) {
+      // One that fails is told, and does not take the others with it.
+      rows.push({ what: measure.name, server: '', figure: 'failed', note: String(error).split('\n')[0] ?? '' })
+      tell(String(error))
+    }
+    tell(`  took ${Math.round((performance.now() - started) / 1000)} s`)
+  }
+  print(formatTable(rows))
+  return rows.some(({ figure }) => figure === 'failed') ? 1 : 0
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+function tell(line: string): void {
+  process.stderr.write(`${line}\n`)
+}

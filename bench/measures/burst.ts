@@ -1,0 +1,51 @@
+/** A thousand clients that knock at the same moment. */
+import { makeKeys, sealKnocks } from '../knocks.ts'
+import { knockPackets, Lab, serverAddress } from '../lab.ts'
+import { formatMilliseconds, type Row } from '../row.ts'
+import { everyServer } from '../servers/all.ts'
+import { summarise } from '../statistics.ts'
+import type { Measure } from './measure.ts'
+
+const KNOCKS = 1_000
+const IN_TIME = 500
+const TRY_EVERY = 25
+
+export const burst: Measure = {
+  name: 'burst',
+  about: `${KNOCKS} knocks of as many clients sent with one call, each of which tries its door every ${TRY_EVERY} ms`,
+  run: async () => {
+    const rows: Row[] = []
+    for (const kind of everyServer) {
+      await using lab = await Lab.create()
+      const keys = makeKeys()
+      const server = await kind.start(lab, { keys })
+      const traffic = await lab.traffic()
+      const openings = await traffic.ask({
+        ask: 'watch',
+        server: serverAddress,
+        knocks: knockPackets(sealKnocks(keys, 0, KNOCKS)),
+        onlookers: [],
+        knocksPerSecond: Number.POSITIVE_INFINITY,
+        tryEveryMilliseconds: TRY_EVERY,
+        watchUntil: 'open',
+        endAfterMilliseconds: 20_000,
+        endIdleMilliseconds: 1_500,
+      })
+      await server.stop()
+      const opened = summarise(openings.flatMap((opening) => (opening === null ? [] : [opening.first])))
+      const inTime = openings.filter((opening) => opening !== null && opening.first <= IN_TIME).length
+      rows.push({
+        what: `${KNOCKS} knocks at once, granted in ${IN_TIME} ms`,
+        server: kind.name,
+        figure: `${inTime} of ${KNOCKS}`,
+        count: KNOCKS,
+        ...(kind.isOurs && { target: 'all', met: inTime === KNOCKS }),
+        note:
+          opened === undefined
+            ? 'none ever'
+            : `${opened.count} ever, the median one after ${formatMilliseconds(opened.median)}, the last after ${formatMilliseconds(opened.max)}`,
+      })
+    }
+    return rows
+  },
+}

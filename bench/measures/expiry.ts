@@ -1,0 +1,67 @@
+/** Many grants that end at about the same time: is each door closed when its time is up? Tried, not listed. */
+import { clientAddress, makeKeys, sealKnocks } from '../knocks.ts'
+import { clientNumber, knockPackets, Lab, serverAddress } from '../lab.ts'
+import { formatMilliseconds, type Row } from '../row.ts'
+import { fwknopdUdp } from '../servers/fwknopd.ts'
+import { ghostport } from '../servers/ghostport.ts'
+import type { ServerKind } from '../servers/server.ts'
+import { summarise } from '../statistics.ts'
+import type { Measure } from './measure.ts'
+
+const LIFETIME = 5
+const GRANTS = 10_000
+/** What fwknopd is asked for: at this number none of its grants ends. */
+const FWKNOPD_GRANTS = 1_500
+const FWKNOPD_KNOCKS = 10
+const TRY_EVERY = 250
+/** How long a door may be open beyond its time: the second in which it ends. */
+const GRACE = 1_000
+
+export const expiry: Measure = {
+  name: 'expiry',
+  about:
+    `${GRANTS} grants of ${LIFETIME} s, knocked for at 2 500/s; each client tries its door every ${TRY_EVERY} ms until it has ` +
+    `been open and is closed. For fwknopd ${FWKNOPD_GRANTS}, put into its chain in its own form but for ${FWKNOPD_KNOCKS}`,
+  run: async () => [
+    ...(await measure(fwknopdUdp, FWKNOPD_GRANTS, FWKNOPD_KNOCKS)),
+    ...(await measure(ghostport, GRANTS, GRANTS)),
+  ],
+}
+
+async function measure(kind: ServerKind, grants: number, knocked: number): Promise<readonly Row[]> {
+  await using lab = await Lab.create()
+  const keys = makeKeys()
+  const server = await kind.start(lab, { keys, lifetime: LIFETIME })
+  const traffic = await lab.traffic()
+  const seeded = Array.from({ length: grants - knocked }, (_, i) => knocked + i)
+  kind.seedGrants?.(lab, seeded.map(clientAddress), LIFETIME)
+  const openings = await traffic.ask({
+    ask: 'watch',
+    server: serverAddress,
+    knocks: knockPackets(sealKnocks(keys, 0, knocked)),
+    onlookers: seeded.map(clientNumber),
+    knocksPerSecond: Math.max(50, grants / 4),
+    tryEveryMilliseconds: TRY_EVERY,
+    watchUntil: 'closed',
+    endAfterMilliseconds: 20_000,
+    endIdleMilliseconds: 8_000,
+  })
+  await server.stop()
+  const opened = openings.filter((opening) => opening !== null)
+  const overruns = opened.map(({ first, last }) => last - (first + LIFETIME * 1000))
+  const late = overruns.filter((overrun) => overrun > GRACE).length
+  const summary = summarise(overruns)
+  return [
+    {
+      what: `open longer than the ${LIFETIME} s and one more`,
+      server: kind.name,
+      figure: `${late} of ${opened.length}`,
+      count: grants,
+      ...(kind.isOurs && { target: `0 of ${grants}`, met: late === 0 && opened.length === grants }),
+      note:
+        summary === undefined
+          ? 'none ever opened'
+          : `last seen open ${formatMilliseconds(summary.max)} after its time at worst (${summary.max > 10_000 ? 'watched no longer' : `±${TRY_EVERY} ms`})`,
+    },
+  ]
+}

@@ -1,0 +1,118 @@
+/** A server that can be measured, and what the kernel says of its processes. */
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Program } from '../../test/support/netns.ts'
+import type { BenchKeys } from '../knocks.ts'
+import type { Lab } from '../lab.ts'
+
+export interface ServerOptions {
+  readonly keys: BenchKeys
+  /** Of a grant, in seconds. Default 300. */
+  readonly lifetime?: number
+  /** Packets that it remembers from before it starts. Default none. */
+  readonly replayEntries?: number
+}
+
+/** Something that is started on the server host of a {@link Lab}. */
+export interface ServerKind {
+  readonly name: string
+  /** Whether targets are set for it. */
+  readonly isOurs: boolean
+  start(lab: Lab, options: ServerOptions): Promise<RunningServer>
+  /** Makes these clients' doors open, in whatever way is quickest and leaves what their knocks would have left. */
+  seedGrants?(lab: Lab, clients: readonly string[], lifetime: number): void
+}
+
+export class RunningServer {
+  readonly #program: Program
+  readonly #log: string
+  /** From the start of the program until it said that it is ready, in milliseconds. */
+  readonly startMilliseconds: number
+
+  /** Waits until its log matches `ready`, looking every millisecond. @param started on `performance`'s clock. */
+  static async whenReady(program: Program, log: string, ready: RegExp, started: number): Promise<RunningServer> {
+    let ended = false
+    program.ended.then(() => {
+      ended = true
+    })
+    for (;;) {
+      const elapsed = performance.now() - started
+      const said = readFileSync(log, 'utf8')
+      if (ready.test(said)) return new RunningServer(program, log, elapsed)
+      if (ended || elapsed > 20_000)
+        throw new Error(`${program.label}: ${ended ? 'ended' : 'was not ready in 20 s'}\n${said}${program.output}`)
+      await delay(1)
+    }
+  }
+
+  private constructor(program: Program, log: string, startMilliseconds: number) {
+    this.#program = program
+    this.#log = log
+    this.startMilliseconds = startMilliseconds
+  }
+
+  logBytes(): number {
+    return statSync(this.#log).size
+  }
+
+  log(): string {
+    return readFileSync(this.#log, 'utf8')
+  }
+
+  /** Processor time so far of its processes and of those that they started and have ended, in milliseconds. */
+  cpuMilliseconds(): number {
+    return this.#processes().reduce((sum, pid) => sum + cpuTicks(pid) * TICK_MILLISECONDS, 0)
+  }
+
+  /** Proportional set size of all its processes, in bytes: memory that is shared counts once. */
+  memory(): number {
+    return this.#processes().reduce((sum, pid) => sum + proportionalSetSize(pid), 0)
+  }
+
+  async stop(): Promise<void> {
+    await this.#program.stop('SIGKILL')
+  }
+
+  #processes(): readonly number[] {
+    return withDescendants(this.#program.pid)
+  }
+}
+
+const TICK_MILLISECONDS = 10
+
+function withDescendants(pid: number): readonly number[] {
+  const children = threadsOf(pid).flatMap((thread) =>
+    ofProcess(pid, `task/${thread}/children`).split(' ').filter(Boolean).map(Number),
+  )
+  return [pid, ...children.flatMap(withDescendants)]
+}
+
+function threadsOf(pid: number): readonly string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`)
+  } catch {
+    return []
+  }
+}
+
+/** A file of the kernel's about a process; empty for a process that ended meanwhile, such as an iptables of fwknopd's. */
+function ofProcess(pid: number, name: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** User and system time, its own and that of its children waited for. */
+function cpuTicks(pid: number): number {
+  const fields = ofProcess(pid, 'stat')
+    .replace(/^.*\) /, '')
+    .split(' ')
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0)
+}
+
+function proportionalSetSize(pid: number): number {
+  const kilobytes = /^Pss:\s+(\d+) kB$/m.exec(ofProcess(pid, 'smaps_rollup'))?.[1]
+  return Number(kilobytes ?? 0) * 1024
+}
