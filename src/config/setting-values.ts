@@ -80,7 +80,7 @@ export function protocolPortValue(text: string): Result<ProtocolPort, ValueFailu
   const port = parseProtocolPort(text)
   if (port.ok) return port
   const [, protocol = '', number = ''] = /^([A-Za-z]+)[/:]([0-9]+)$/.exec(text) ?? /^()([0-9]+)$/.exec(text) ?? []
-  const meant = `${nearest(protocol, ['tcp', 'udp']) ?? 'tcp'}/${number}`
+  const meant = `${protocol === '' ? 'tcp' : nearest(protocol, ['tcp', 'udp'])}/${number}`
   return invalidValue(port.failure.detail, parseProtocolPort(meant).ok ? meant : undefined)
 }
 
