@@ -14,7 +14,7 @@ export const storyPackages = [
   'nmap',
   'openssh-client',
   'openssh-server',
-  'tcpdump',
+  'socat',
   'util-linux',
 ]
 
@@ -28,7 +28,6 @@ export const testPackages = [
   'gnupg',
   'iptables',
   'procps',
-  'socat',
 ]
 
 /** Packages whose installation would start a daemon, with the name of its service. */

@@ -1,0 +1,45 @@
+/** What the story prints: headings, commands as they run, what they answer, and whether that was as told. */
+import { stripVTControlCharacters } from 'node:util'
+
+const isColoured = process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined
+const paint = (code: string) => (text: string) => (isColoured ? `\u001b[${code}m${text}\u001b[0m` : text)
+const bold = paint('1')
+const dim = paint('2')
+const green = paint('32')
+const red = paint('31')
+
+const print = (line: string) => process.stdout.write(`${line}\n`)
+
+/** The longest answer that is shown whole. */
+const LINES_SHOWN = 14
+
+/** Thrown where the story is not as told. */
+export class NotAsTold extends Error {}
+
+export const narrator = {
+  title: (text: string) => print(`\n${bold(text)}`),
+  say: (text: string) => print(text),
+  command: (host: string, line: string) => print(`\n${bold(`${host}$`)} ${line}`),
+  /** What a command printed, below it. Control characters of programs that think they have a terminal are left out. */
+  answer(text: string) {
+    const lines = stripVTControlCharacters(text)
+      .split('\n')
+      .map((line) => line.trimEnd())
+      .filter((line) => line !== '')
+    for (const line of lines.slice(0, LINES_SHOWN)) print(`    ${dim(line)}`)
+    if (lines.length > LINES_SHOWN) print(`    ${dim(`… ${lines.length - LINES_SHOWN} more lines`)}`)
+  },
+  /**
+   * Says that something holds, or ends the story.
+   * @param evidence shown where it does not hold.
+   */
+  check(holds: boolean, claim: string, evidence: string) {
+    print(`  ${holds ? green('✔') : red('✖')} ${claim}`)
+    if (!holds) throw new NotAsTold(`not as told: ${claim}\n${evidence}`)
+  },
+  failure: (text: string) => print(`\n${red('✖')} ${text}`),
+  table(rows: readonly (readonly [string, string])[]) {
+    const width = Math.max(...rows.map(([name]) => name.length))
+    for (const [name, value] of rows) print(`  ${name.padEnd(width)}  ${value}`)
+  },
+} as const
