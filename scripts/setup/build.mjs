@@ -24,6 +24,25 @@ export async function build(node) {
   for (const folder of [next, old]) rmSync(folder, { recursive: true, force: true })
   const tsc = join(clone, 'node_modules', 'typescript', 'bin', 'tsc')
   await run(node, [tsc, '-p', 'tsconfig.build.json', '--outDir', next], { cwd: clone })
+  // The packet library for a page that has no bundler of its own: one module, nothing to resolve.
+  const esbuild = join(clone, 'node_modules', 'esbuild', 'bin', 'esbuild')
+  await run(
+    node,
+    [
+      esbuild,
+      'src/packet.ts',
+      '--bundle',
+      '--format=esm',
+      '--platform=browser',
+      '--conditions=development,browser',
+      '--target=es2023',
+      '--minify',
+      '--legal-comments=none',
+      '--log-level=warning',
+      `--outfile=${join(next, 'packet.browser.js')}`,
+    ],
+    { cwd: clone },
+  )
   const command = join(next, 'cli', 'ghostport.js')
   if (existsSync(command)) chmodSync(command, 0o755)
   if (existsSync(dist)) renameSync(dist, old)
