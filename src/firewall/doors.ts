@@ -38,6 +38,11 @@ export function wayKey(source: IpAddress, protocol: Protocol, publicPort: Port):
   return `${source} ${protocol}/${publicPort}`
 }
 
+/** The {@link Keyed.key} of the translation of what `source` sends to an inner host. */
+export function translationKey(source: IpAddress, protocol: Protocol, target: ForwardOpening['target']): string {
+  return `${source} ${protocol} to ${hostText(target)}`
+}
+
 /** The doors of a grant, in the order of its openings. Their keys may repeat. */
 export function doorsOf({ source, openings }: Grant): readonly Door[] {
   const doors: Door[] = []
@@ -53,10 +58,9 @@ export function doorsOf({ source, openings }: Grant): readonly Door[] {
       }
       case 'forward': {
         const { protocol, publicPort, target, translation: as } = opening
-        const host = `${target.address} port ${target.port}`
-        const key = `${source} ${protocol} to ${host}`
+        const key = translationKey(source, protocol, target)
         const answer = as === 'none' ? 'no translation' : as === 'masquerade' ? as : `source ${as.snat}`
-        doors.push(way(source, protocol, publicPort, target, host))
+        doors.push(way(source, protocol, publicPort, target, hostText(target)))
         doors.push({ kind: 'translation', key, answer, source, protocol, target, as })
         break
       }
@@ -65,6 +69,10 @@ export function doorsOf({ source, openings }: Grant): readonly Door[] {
     }
   }
   return doors
+}
+
+function hostText({ address, port }: ForwardOpening['target']): string {
+  return `${address} port ${port}`
 }
 
 function way(source: IpAddress, protocol: Protocol, publicPort: Port, to: Destination, answer: string): Way {
