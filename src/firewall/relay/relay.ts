@@ -1,0 +1,253 @@
+/**
+ * A firewall of user space, for where nobody owns a kernel's: ghostport itself listens on the public ports and hands each
+ * connection, by its source, to the service that was granted, or to the decoy that strangers meet. No privilege, no native
+ * part. What it cannot hide is said in docs/RELAY.md.
+ *
+ * A grant is looked up when a connection arrives, by a clock that never jumps; so none outlives its second, without any
+ * timer. With the process its listening sockets end, so nothing stays open after it.
+ */
+import type { Server, Socket } from 'node:net'
+import { describeOpening, type Grant, type GrantId, type LiveGrant, type Opening } from '../../access/grant.ts'
+import { familyOf, type IpAddress, networkContains, parseAddress, parseNetwork } from '../../packet/address.ts'
+import { ok, type Result, refuse } from '../../result.ts'
+import { type Milliseconds, milliseconds, type Port } from '../../units.ts'
+import { Book, type Instant } from '../book.ts'
+import { translationKey, type Way, wayKey } from '../doors.ts'
+import type { Firewall, FirewallFailure } from '../firewall.ts'
+import { connectToFirst, type Endpoint } from './connect.ts'
+import { ConnectionCount, type ConnectionLimits, defaultLimits } from './limits.ts'
+import { listen } from './listen.ts'
+import { reset, splice } from './splice.ts'
+import { type Trouble, tellSparingly } from './troubles.ts'
+
+export interface RelayListener {
+  /** Absent: every address of the host. */
+  readonly address?: IpAddress
+  readonly port: Port
+  /** Whom those without a grant meet: another service, or a closed door. */
+  readonly decoy: 'reset' | { readonly host: IpAddress; readonly port: Port }
+  /** Whom those meet who were granted this port itself. Absent: only ghosts and forwards may be granted here. */
+  readonly service?: { readonly host: IpAddress; readonly port: Port }
+}
+
+export interface RelayOptions {
+  readonly listeners: readonly RelayListener[]
+  /** MAX_GRANTS: openings at once, in each address family. Default 65535. */
+  readonly maxGrants?: number
+  readonly limits?: Partial<ConnectionLimits>
+  /** How long a service or a decoy may take to answer. Default 10 s. */
+  readonly connectTimeout?: Milliseconds
+  /** How long a connection without a grant may be silent both ways. Granted ones may for ever. Default 60 s. */
+  readonly strangerIdle?: Milliseconds
+  /** In milliseconds. Default: the process's own. */
+  readonly monotonic?: () => number
+  /** Services or decoys that cannot be reached, and the like: for the log. */
+  readonly onTrouble?: (trouble: Trouble) => void
+}
+
+export interface RelayFirewall extends Firewall {
+  /** Open at this moment. */
+  connections(): { readonly granted: number; readonly strangers: number }
+}
+
+const LOOPBACK: readonly IpAddress[] = ['127.0.0.1' as IpAddress, '::1' as IpAddress]
+const LOOPBACK_NETWORK = parseNetwork('127.0.0.0/8')
+
+/** Nothing listens before `install()`. */
+export function createRelayFirewall(options: RelayOptions): RelayFirewall {
+  return new Relay(options)
+}
+
+class Relay implements RelayFirewall {
+  readonly kernelExpires = false
+  readonly #options: RelayOptions
+  readonly #book: Book
+  readonly #count: ConnectionCount
+  readonly #trouble: (kind: Trouble['kind'], detail: string) => void
+  readonly #sockets = new Set<Socket>()
+  readonly #end = new AbortController()
+  #servers: Server[] = []
+  #installing: Promise<Result<void, FirewallFailure>> | undefined
+
+  constructor(options: RelayOptions) {
+    this.#options = options
+    this.#book = new Book(options.maxGrants ?? 65_535)
+    this.#count = new ConnectionCount({ ...defaultLimits, ...options.limits })
+    this.#trouble = tellSparingly(options.onTrouble ?? (() => {}), () => this.#now())
+  }
+
+  /** Listens on all ports, or on none. */
+  async install(): Promise<Result<void, FirewallFailure>> {
+    this.#installing ??= this.#listen()
+    const installed = await this.#installing
+    if (!installed.ok) this.#installing = undefined
+    return installed
+  }
+
+  async open(grants: readonly Grant[]): Promise<readonly Result<void, FirewallFailure>[]> {
+    return grants.map((grant) => {
+      for (const opening of grant.openings) {
+        const why = this.#whyNot(grant.source, opening)
+        if (why !== undefined) return refuse('FIREWALL_REFUSED', why)
+      }
+      const admitted = this.#book.admit(grant, this.#now())
+      return admitted.ok ? ok(undefined) : admitted
+    })
+  }
+
+  async revoke(id: GrantId): Promise<Result<void, FirewallFailure>> {
+    this.#book.revoke(id, this.#now())
+    return ok(undefined)
+  }
+
+  async grants(): Promise<Result<readonly LiveGrant[], FirewallFailure>> {
+    const now = this.#now()
+    return ok(this.#book.live(now).map(({ grant, until }) => ({ grant, remaining: milliseconds(until - now) })))
+  }
+
+  connections(): { readonly granted: number; readonly strangers: number } {
+    return { granted: this.#count.granted, strangers: this.#count.strangers }
+  }
+
+  /** Ends the listening and every connection: they could not outlive the process anyway. */
+  async close(): Promise<void> {
+    this.#end.abort()
+    await this.#installing
+    const closed = this.#servers.map((server) => new Promise((resolve) => server.close(resolve)))
+    this.#servers = []
+    for (const socket of this.#sockets) reset(socket)
+    await Promise.all(closed)
+  }
+
+  #now(): Instant {
+    return (this.#options.monotonic?.() ?? performance.now()) as Instant
+  }
+
+  async #listen(): Promise<Result<void, FirewallFailure>> {
+    for (const { port, decoy, service } of this.#options.listeners) {
+      for (const far of [decoy, service]) {
+        if (far === undefined || far === 'reset' || !this.#leadsBack(far)) continue
+        return refuse('FIREWALL_UNAVAILABLE', `tcp/${port} would be relayed to the relay itself, without end`)
+      }
+    }
+    const servers: Server[] = []
+    for (const listener of this.#options.listeners) {
+      const server = await listen(
+        listener,
+        (socket) => void this.#accept(socket, listener),
+        (detail) => this.#trouble('accept', detail),
+      )
+      if (!server.ok) {
+        for (const other of servers) other.close()
+        return server
+      }
+      servers.push(server.value)
+    }
+    this.#servers = servers
+    return ok(undefined)
+  }
+
+  /** Why the relay cannot open this, for the operator. */
+  #whyNot(source: IpAddress, opening: Opening): string | undefined {
+    const what = describeOpening(opening)
+    if (opening.protocol === 'udp') return `${what}: the relay carries TCP only`
+    const port = opening.kind === 'access' ? opening.port : opening.publicPort
+    const listeners = this.#options.listeners.filter((listener) => listener.port === port)
+    if (listeners.length === 0) {
+      const ports = [...new Set(this.#options.listeners.map((listener) => `tcp/${listener.port}`))].join(', ')
+      return `${what}: the relay does not listen on tcp/${port}, only on ${ports}`
+    }
+    switch (opening.kind) {
+      case 'access':
+        if (listeners.every(({ service }) => service !== undefined)) return undefined
+        return `${what}: the relay knows no service behind that port; ask for a local port (--nat-local) instead`
+      case 'ghost': {
+        const port = opening.localPort
+        if (!LOOPBACK.some((host) => this.#leadsBack({ host, port }))) return undefined
+        return `${what}: the relay itself listens on tcp/${port}`
+      }
+      case 'forward': {
+        const { address: host, port } = opening.target
+        if (host !== source && !this.#leadsBack({ host, port })) return undefined
+        return `${what}: this would lead back to where it comes from`
+      }
+      default:
+        return opening satisfies never
+    }
+  }
+
+  /** Whether a connection to `far` would arrive at one of our own listening sockets. */
+  #leadsBack({ host, port }: { readonly host: IpAddress; readonly port: Port }): boolean {
+    return this.#options.listeners.some(({ address, port: own }) => {
+      if (own !== port) return false
+      return address === undefined ? isLoopback(host) : address === host
+    })
+  }
+
+  async #accept(client: Socket, listener: RelayListener): Promise<void> {
+    client.on('error', () => {
+      // Told by `close`; without a listener it would end the process.
+    })
+    const parsed = parseAddress(withoutZone(client.remoteAddress ?? ''))
+    // Gone again already.
+    if (!parsed.ok) return void client.destroy()
+    const source = parsed.value
+
+    const door = this.#book.lookUp(wayKey(source, 'tcp', listener.port), this.#now())
+    const way = door?.kind === 'way' ? door : undefined
+    if (way === undefined && listener.decoy === 'reset') return reset(client)
+    const release = way === undefined ? this.#count.admitStranger(source) : this.#count.admitGranted()
+    if (release === undefined) {
+      this.#trouble('full', `no room for another connection ${way ? 'with' : 'without'} a grant, from ${source}`)
+      return reset(client)
+    }
+    this.#track(client, release)
+    if (way === undefined) client.setTimeout(this.#options.strangerIdle ?? 60_000, () => reset(client))
+
+    const endpoints = way === undefined ? decoyOf(listener) : this.#behind(way, listener)
+    const timeout = this.#options.connectTimeout ?? milliseconds(10_000)
+    const far = await connectToFirst(endpoints, timeout, this.#end.signal)
+    if (far instanceof Error) {
+      this.#trouble(way === undefined ? 'decoy' : 'service', `tcp/${listener.port} from ${source}: ${far.message}`)
+      return reset(client)
+    }
+    this.#track(far)
+    if (client.destroyed) return reset(far)
+    splice(client, far)
+  }
+
+  /** Where a granted connection goes: to be tried in turn. */
+  #behind({ source, to }: Way, listener: RelayListener): readonly Endpoint[] {
+    if (to === 'itself') return listener.service === undefined ? [] : [listener.service]
+    if ('localPort' in to) {
+      // The service may listen on one of the two only; the one of the client's own family goes first.
+      const hosts = familyOf(source) === 4 ? LOOPBACK : LOOPBACK.toReversed()
+      return hosts.map((host) => ({ host, port: to.localPort }))
+    }
+    // The inner host always sees an address of ours: user space cannot show it the client's.
+    const translation = this.#book.lookUp(translationKey(source, 'tcp', to), this.#now())
+    const as = translation?.kind === 'translation' ? translation.as : 'none'
+    return [{ host: to.address, port: to.port, ...(typeof as === 'object' && { from: as.snat }) }]
+  }
+
+  #track(socket: Socket, release?: () => void): void {
+    this.#sockets.add(socket)
+    socket.once('close', () => {
+      this.#sockets.delete(socket)
+      release?.()
+    })
+  }
+}
+
+function decoyOf({ decoy }: RelayListener): readonly Endpoint[] {
+  return decoy === 'reset' ? [] : [decoy]
+}
+
+function isLoopback(host: IpAddress): boolean {
+  return host === '::1' || (LOOPBACK_NETWORK.ok && networkContains(LOOPBACK_NETWORK.value, host))
+}
+
+/** `fe80::1%eth0`: a link-local caller, whom no grant can name. */
+function withoutZone(address: string): string {
+  return address.split('%', 1)[0] ?? ''
+}
