@@ -2,6 +2,7 @@
  * Keys. They have no string form: `toString`, `toJSON`, `inspect` and templates give `[secret]`, so that no log, error or
  * dump can hold one. Their bytes leave only through {@link exposeKey}, which `packet/` and the key generator call.
  */
+import { equalBytes } from '../bytes/equal.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 
 const bytesOf = new WeakMap<SecretKey, Uint8Array>()
@@ -65,11 +66,7 @@ export function exposeKey(key: EncryptionKey | HmacKey): Uint8Array {
 
 /** Whether two keys hold the same bytes. Takes as long for equal keys as for different ones of the same length. */
 export function sameKey(one: EncryptionKey | HmacKey, other: EncryptionKey | HmacKey): boolean {
-  const [a, b] = [exposeKey(one), exposeKey(other)]
-  if (a.length !== b.length) return false
-  let difference = 0
-  for (const [i, byte] of a.entries()) difference |= byte ^ (b[i] ?? 0)
-  return difference === 0
+  return equalBytes(exposeKey(one), exposeKey(other))
 }
 
 function wrongLength(bytes: Uint8Array, what: string, max: number) {
