@@ -66,9 +66,15 @@ export class Warden {
 
   /**
    * @param log gets everything that happens.
+   * @param starterFor how to start a receiver; tests put one there that means harm.
    * @returns the warden, its receiver started and not yet ready; or why it cannot.
    */
-  static async start(paths: ConfigPaths, log: Log, clock: Clock): Promise<Result<Warden>> {
+  static async start(
+    paths: ConfigPaths,
+    log: Log,
+    clock: Clock,
+    starterFor: typeof receiverStarter = receiverStarter,
+  ): Promise<Result<Warden>> {
     const configuration = readConfiguration(paths, 0)
     if (!configuration.ok) return configuration
     const { server, notices } = configuration.value
@@ -85,7 +91,7 @@ export class Warden {
     if (!capture.ok) return capture
     undo.push(() => capture.value.close())
     // The receiver loads its code while the rest is being opened.
-    const starter = receiverStarter(account.value, capture.value.fds)
+    const starter = starterFor(account.value, capture.value.fds)
     if (!starter.separateUser)
       log.write('warning', 'notice', {
         text: `the receiver cannot run as ${server.receiverUser} here: it runs as this user, without capabilities`,

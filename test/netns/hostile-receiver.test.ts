@@ -1,0 +1,162 @@
+/**
+ * What a receiver gets that a stranger has taken over: nothing that no stanza gives, and no second chance. The warden, its
+ * firewall and its replay store are real; the receiver speaks lines of the test's.
+ */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Duplex } from 'node:stream'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { systemClock } from '../../src/clock.ts'
+import { Warden } from '../../src/daemon/warden.ts'
+import { MemoryLog } from '../../src/log.ts'
+import { stanza } from '../support/daemon.ts'
+import { enter, type Host, Network, netnsUnavailable } from '../support/netns.ts'
+
+const PROGRAM = fileURLToPath(new URL('../support/hostile-receiver.ts', import.meta.url))
+
+/** A knock that the stanza below allows. */
+const honest = (more: object = {}, message: object = {}) => ({
+  openedBy: 1,
+  digest: digest(),
+  fwknopDigest: digest(),
+  message: {
+    kind: 'access',
+    random: '1234567890123456',
+    username: 'mallory',
+    timestamp: Math.floor(Date.now() / 1000),
+    version: '3.0.0',
+    source: 'packet-source',
+    ports: [{ protocol: 'tcp', port: 22 }],
+    ...message,
+  },
+  packet: { source: '10.9.0.1', sourcePort: 4321, destination: '10.9.0.2', destinationPort: 62201 },
+  ...more,
+})
+let digests = 0
+function digest(): string {
+  return Buffer.alloc(32, ++digests).toString('base64').replace('=', '')
+}
+const knock = (value: object): string => JSON.stringify({ say: 'knock', knock: value })
+
+describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () => {
+  let net: Network
+  let host: Host
+  let leave: () => void
+  let directory: string
+
+  before(async () => {
+    net = await Network.create()
+    host = await net.host('server')
+    directory = net.directory()
+    mkdirSync(join(directory, 'state'), { mode: 0o700 })
+    const conf = [
+      `REPLAY_DB ${join(directory, 'state/replay.db')}`,
+      `CONTROL_SOCKET ${join(directory, 'state/control.sock')}`,
+      'ENABLE_IPT_FORWARDING Y',
+    ]
+    writeFileSync(join(directory, 'fwknopd.conf'), conf.map((line) => `${line};\n`).join(''), { mode: 0o600 })
+    const access = stanza(['OPEN_PORTS tcp/22', 'FW_ACCESS_TIMEOUT 10', 'MAX_FW_TIMEOUT 20', 'NAT_TARGETS 10.9.1.2:22'])
+    writeFileSync(join(directory, 'access.conf'), access.replace('SOURCE ANY', 'SOURCE 10.9.0.0/24'), { mode: 0o600 })
+    leave = await enter(host)
+  })
+  after(async () => {
+    leave?.()
+    await net?.close()
+  })
+
+  /** Starts a warden whose receiver says `lines`, and waits for a line of the log. */
+  async function hear(
+    lines: readonly string[],
+    wanted: (record: MemoryLog['records'][number]) => boolean,
+    receiversWanted = 1,
+  ) {
+    const log = new MemoryLog()
+    let receivers = 0
+    const starter: Parameters<typeof Warden.start>[3] = () => ({
+      separateUser: true,
+      start() {
+        // Only the first is hostile: what follows it shows that the warden starts over.
+        const words = receivers++ === 0 ? lines : []
+        const stdio = ['ignore', 'ignore', 'inherit', 'ignore', 'pipe'] as const
+        const child = spawn(process.execPath, [PROGRAM, ...words], { stdio: [...stdio] })
+        return { child, channel: child.stdio[4] as unknown as Duplex }
+      },
+    })
+    const paths = { server: join(directory, 'fwknopd.conf'), access: join(directory, 'access.conf') }
+    const warden = await Warden.start(paths, log, systemClock, starter)
+    assert.ok(warden.ok, warden.ok ? '' : warden.failure.detail)
+    const deadline = performance.now() + 5000
+    while (!log.records.some(wanted) || receivers < receiversWanted) {
+      assert.ok(performance.now() < deadline, JSON.stringify(log.records))
+      await delay(5)
+    }
+    const { grants } = await warden.value.status()
+    await warden.value.stop()
+    return { log, grants: grants ?? [] }
+  }
+
+  it('gets what a stanza gives, no longer than the stanza lets it last', async () => {
+    const lines = [knock(honest({}, { timeout: 65_535 }))]
+    const { grants } = await hear(lines, ({ event }) => event === 'knock')
+    assert.equal(grants.length, 1)
+    assert.deepEqual([grants[0]?.for, grants[0]?.open], ['10.9.0.1', ['tcp/22']])
+    assert.ok((grants[0]?.secondsLeft ?? 99) <= 20)
+    host.must(['nft', 'delete', 'table', 'inet', 'ghostport'])
+  })
+
+  const forbidden: [what: string, code: string, value: object][] = [
+    [
+      'a port that the stanza does not open',
+      'ACCESS_PORT_DENIED',
+      honest({}, { ports: [{ protocol: 'tcp', port: 23 }] }),
+    ],
+    [
+      'a NAT target that the stanza does not list',
+      'ACCESS_NAT_TARGET_DENIED',
+      honest({}, { kind: 'natAccess', target: { host: '10.9.1.2', port: 3306 } }),
+    ],
+    [
+      'a source that no stanza is for',
+      'WARDEN_FORBIDDEN',
+      honest({ packet: { ...honest().packet, source: '192.0.2.1' } }),
+    ],
+    ['a stanza that there is not', 'WARDEN_FORBIDDEN', honest({ openedBy: 2 })],
+    ['a packet of yesterday', 'SPA_STALE', honest({}, { timestamp: Math.floor(Date.now() / 1000) - 86_400 })],
+  ]
+  for (const [what, code, value] of forbidden)
+    it(`does not get ${what}: ${code}`, async () => {
+      const { grants } = await hear([knock(value)], ({ fields }) => fields['code'] === code)
+      assert.deepEqual(grants, [])
+    })
+
+  it('cannot use a digest twice', async () => {
+    const value = honest()
+    const { grants, log } = await hear([knock(value), knock(value)], ({ fields }) => fields['code'] === 'SPA_REPLAYED')
+    assert.equal(grants.length, 1)
+    assert.equal(log.records.filter(({ fields }) => fields['verdict'] === 'granted').length, 1)
+    host.must(['nft', 'delete', 'table', 'inet', 'ghostport'])
+  })
+
+  const rubbish: [what: string, line: string][] = [
+    ['no JSON', 'open sesame'],
+    ['another protocol', '{"say":"open","port":22}'],
+    ['a field too many', knock(honest({ lifetime: 999_999 }))],
+    ['a port that is none', knock(honest({}, { ports: [{ protocol: 'tcp', port: 0 }] }))],
+    [
+      'nft’s own words for an address',
+      knock(honest({ packet: { ...honest().packet, source: '10.9.0.1; flush ruleset' } })),
+    ],
+    ['a user name with a newline', knock(honest({}, { username: 'a\nb' }))],
+    ['a digest of another length', knock(honest({ digest: 'AAAA' }))],
+    ['a line without end', 'x'.repeat(100_000)],
+  ]
+  for (const [what, line] of rubbish)
+    it(`is ended, and an honest one started, when it says ${what}`, async () => {
+      const { grants } = await hear([line], ({ event }) => event === 'receiver lost', 2)
+      assert.deepEqual(grants, [])
+    })
+})
