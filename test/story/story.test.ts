@@ -1,0 +1,126 @@
+/**
+ * `npm start` on each of its stages, whole, with the real commands; and stopped half-way. The story checks each of its
+ * steps by itself and ends with a status other than 0 where one is not as told; here it is also asked what it left behind.
+ */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { after, describe, it } from 'node:test'
+
+const clone = join(import.meta.dirname, '..', '..')
+const isRoot = process.getuid?.() === 0
+const folder = mkdtempSync(join(tmpdir(), 'ghostport-story-test-'))
+chmodSync(folder, 0o755)
+after(() => rmSync(folder, { recursive: true, force: true }))
+
+const needsRoot = isRoot ? false : 'needs root'
+const needsUserNamespaces = canUnshare() ? false : 'no user namespaces here'
+
+describe('the story of the ghost service', { concurrency: 3 }, () => {
+  it('is told as root, in network namespaces', { skip: needsRoot }, () => tellWhole('root', 'as root'))
+  it('is told as an ordinary user, in a user namespace', { skip: needsUserNamespaces }, () =>
+    tellWhole('user', 'as a user'),
+  )
+  it('is told without any privilege, on the loopback', () => tellWhole('loopback', 'as a user'))
+  it('stopped half-way as root, it leaves nothing behind', { skip: needsRoot }, () => stopHalfWay('root', 'as root'))
+  it('stopped half-way on the loopback, it leaves nothing behind', () => stopHalfWay('loopback', 'as a user'))
+})
+
+type Who = 'as root' | 'as a user'
+
+async function tellWhole(stage: string, who: Who): Promise<void> {
+  const story = tell(stage, who)
+  const [status] = await once(story.process, 'close')
+  assert.equal(status, 0, story.output())
+  for (const step of ['1', '2', '3', '4', '5', '6']) assert.match(story.output(), new RegExp(`^${step}\\. `, 'm'))
+  assert.match(story.output(), /^ {2}the whole story +[0-9.]+ s$/m)
+  assertNothingLeft(story)
+}
+
+async function stopHalfWay(stage: string, who: Who): Promise<void> {
+  const story = tell(stage, who)
+  await new Promise<void>((resolve, reject) => {
+    const look = () => {
+      if (/^1\. /m.test(story.output())) resolve()
+    }
+    story.process.stdout?.on('data', look)
+    story.process.once('close', () => reject(new Error(`it ended before it could be stopped\n${story.output()}`)))
+  })
+  story.process.kill('SIGINT')
+  const [status] = await once(story.process, 'close')
+  assert.equal(status, 130, story.output())
+  assertNothingLeft(story)
+}
+
+interface Story {
+  readonly process: ChildProcess
+  readonly temporary: string
+  output(): string
+}
+
+/** Starts the story with a folder of its own for temporary files. */
+function tell(stage: string, who: Who): Story {
+  const temporary = mkdtempSync(join(folder, 'tmp-'))
+  chmodSync(temporary, 0o777)
+  const [file = '', ...args] = commandFor(stage, who)
+  const child = spawn(file, args, {
+    env: { ...process.env, TMPDIR: temporary, NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text
+    })
+  return { process: child, temporary, output: () => output }
+}
+
+function commandFor(stage: string, who: Who): readonly string[] {
+  const story = ['scripts/story/main.ts', '--stage', stage]
+  if (who === 'as root' || !isRoot) return [process.execPath, join(clone, story[0] ?? ''), ...story.slice(1)]
+  // The clone may lie where nobody else may look: show it in a place where everybody may.
+  const shown = join(folder, 'clone')
+  mkdirSync(shown, { recursive: true })
+  const node = relative(clone, process.execPath)
+  const seen = node.startsWith('..') ? process.execPath : join(shown, node)
+  const drop = ['setpriv', '--reuid', 'nobody', '--regid', 'nogroup', '--clear-groups', '--inh-caps=-all', '--']
+  const script = 'mount --bind "$0" "$1" && shift && exec "$@"'
+  return [
+    'unshare',
+    '--mount',
+    'sh',
+    '-c',
+    script,
+    clone,
+    shown,
+    ...drop,
+    seen,
+    join(shown, story[0] ?? ''),
+    ...story.slice(1),
+  ]
+}
+
+function assertNothingLeft({ temporary, output }: Story): void {
+  assert.deepEqual(readdirSync(temporary), [], `a folder is left\n${output()}`)
+  const left = readdirSync('/proc')
+    .filter((name) => /^[0-9]+$/.test(name))
+    .filter((pid) => commandLine(pid).includes(temporary))
+  assert.deepEqual(left.map(commandLine), [], 'a process is left')
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ')
+  } catch {
+    return ''
+  }
+}
+
+function canUnshare(): boolean {
+  const asUser = isRoot ? ['setpriv', '--reuid', 'nobody', '--regid', 'nogroup', '--clear-groups'] : []
+  const [file = '', ...args] = [...asUser, 'unshare', '--user', '--map-root-user', '--net', 'true']
+  return spawnSync(file, args).status === 0
+}
