@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { knockOptions, settingsFromOptions } from './knock-options.ts'
+import { parseCommandLine } from './options.ts'
+
+function settings(...argv: string[]) {
+  const parsed = parseCommandLine(knockOptions, { names: [] }, argv)
+  return parsed.ok ? settingsFromOptions(parsed.value.options) : parsed
+}
+
+describe('the flags of a knock', () => {
+  const understood: [string, object][] = [
+    ['', {}],
+    ['-D host -A tcp/22 -s', { server: 'host', access: [{ protocol: 'tcp', port: 22 }], allow: 'packet-source' }],
+    [
+      '--destination host --access tcp/22 --allow-ip 1.2.3.4',
+      { server: 'host', access: [{ protocol: 'tcp', port: 22 }], allow: '1.2.3.4' },
+    ],
+    [
+      '-A tcp/22 -A udp/53',
+      {
+        access: [
+          { protocol: 'tcp', port: 22 },
+          { protocol: 'udp', port: 53 },
+        ],
+      },
+    ],
+    ['-a ::1', { allow: '::1' }],
+    ['-f 30', { timeout: 30 }],
+    ['-p 53', { serverPort: 53, randomPort: false }],
+    ['-r', { randomPort: true }],
+    ['-S 1000', { sourcePort: 1000 }],
+    ['-4', { family: 4 }],
+    ['--server-resolve-ipv4', { family: 4 }],
+    ['-6', { family: 6 }],
+    ['-N 10.0.0.5:22', { natAccess: { host: '10.0.0.5', port: 22 } }],
+    ['--nat-local --nat-port 80', { natLocal: true, natPort: 80, natRandomPort: false }],
+    ['--nat-rand-port', { natRandomPort: true }],
+    ['-G k --get-hmac-key h', { encryptionKey: { file: 'k' }, hmacKey: { file: 'h' } }],
+    ['--use-hmac', { useHmac: true }],
+    ['--hmac-digest-type md5 -m sha1 -M ctr', { hmacDigestType: 'md5', digestType: 'sha1', encryptionMode: 'CTR' }],
+    ['-U ada', { username: 'ada' }],
+    ['--time-offset-plus 5m', { timeOffset: 300 }],
+    ['--time-offset-minus 2h', { timeOffset: -7200 }],
+    ['-vv', { verbose: true }],
+    ['--no-save-args', {}],
+  ]
+  for (const [line, expected] of understood)
+    it(`“${line}” is understood`, () => {
+      const result = settings(...line.split(' ').filter((word) => word !== ''))
+      assert.ok(result.ok, result.ok ? '' : result.failure.detail)
+      assert.deepEqual(result.value, expected)
+    })
+
+  const refused: [string, string, RegExp][] = [
+    ['-A tcp', 'VALUE_INVALID', /--access: “tcp”/],
+    ['-A tcp/0', 'VALUE_INVALID', /port 0/],
+    ['-A tcp/65536', 'VALUE_INVALID', /65536/],
+    ['-A icmp/8', 'VALUE_INVALID', /icmp/],
+    ['-a 1.2.3.256', 'VALUE_INVALID', /--allow-ip: “1.2.3.256” is not an IP address/],
+    ['-a resolve', 'VALUE_INVALID', /web service/],
+    ['-f soon', 'VALUE_INVALID', /--fw-timeout: “soon”/],
+    ['-f 70000', 'VALUE_INVALID', /70000/],
+    ['-p 0', 'VALUE_INVALID', /--server-port: port 0/],
+    ['-p 65536', 'VALUE_INVALID', /--server-port: port 65536/],
+    ['-S x', 'VALUE_INVALID', /--source-port/],
+    ['-N :22', 'VALUE_INVALID', /--nat-access/],
+    ['-N host:0', 'VALUE_INVALID', /port 0/],
+    ['--nat-port 0', 'VALUE_INVALID', /--nat-port: port 0/],
+    ['-m sha224', 'VALUE_INVALID', /--digest-type: “sha224”/],
+    ['--hmac-digest-type x', 'VALUE_INVALID', /--hmac-digest-type/],
+    ['-M PCBC', 'VALUE_INVALID', /--encryption-mode: “PCBC”/],
+    ['-M asymmetric', 'VALUE_INVALID', /GnuPG/],
+    ['-U a:b', 'VALUE_INVALID', /--spoof-user/],
+    ['--time-offset-plus x', 'VALUE_INVALID', /--time-offset-plus: “x”/],
+    ['--time-offset-minus 5y', 'VALUE_INVALID', /--time-offset-minus/],
+    ['--key-base64-rijndael !', 'KEY_INVALID', /--key-base64-rijndael: the key is not base64/],
+    ['--key-base64-hmac !', 'KEY_INVALID', /--key-base64-hmac/],
+    ['--key-rijndael 123456789012345678901234567890123', 'KEY_INVALID', /33/],
+    ['-a 1.2.3.4 -s', 'CLI_USAGE', /--allow-ip and --source-ip/],
+    ['-p 1 -r', 'CLI_USAGE', /--server-port and --rand-port/],
+    ['--nat-port 1 --nat-rand-port', 'CLI_USAGE', /--nat-port and --nat-rand-port/],
+    ['-4 -6', 'CLI_USAGE', /--ipv4 and --ipv6/],
+    ['--rc-file f --no-rc-file', 'CLI_USAGE', /cannot go together/],
+    ['-n x --no-rc-file', 'CLI_USAGE', /cannot go together/],
+    ['--time-offset-plus 1 --time-offset-minus 1', 'CLI_USAGE', /cannot go together/],
+    ['-G f --key-rijndael k', 'CLI_USAGE', /cannot go together/],
+    ['--get-hmac-key f --key-base64-hmac aaaa', 'CLI_USAGE', /cannot go together/],
+    ['--stdin --fd 3', 'CLI_USAGE', /cannot go together/],
+    ['-s 1.2.3.4', 'CLI_USAGE', /one word too many: -s takes no value/],
+    ['--source-ip 1.2.3.4', 'CLI_USAGE', /one word too many: --source-ip takes no value/],
+    ['-r 62201', 'CLI_USAGE', /one word too many: -r takes no value/],
+    ['--nat-local 80', 'CLI_USAGE', /one word too many: --nat-local takes no value/],
+  ]
+  for (const [line, code, detail] of refused)
+    it(`“${line}” is refused`, () => {
+      const result = settings(...line.split(' '))
+      assert.ok(!result.ok)
+      assert.equal(result.failure.code, code)
+      assert.match(result.failure.detail, detail)
+    })
+
+  // What fwknop has and ghostport has not is known by name, so that nobody believes it to count.
+  const unsupported =
+    '-g --gpg-recipient-key=A --gpg-signer-key=A --gpg-home-dir=d --gpg-exe=e --gpg-agent --gpg-no-signing-pw -R --resolve-ip-https --resolve-ip-http --resolve-http-only --resolve-url=u -w=w --use-wget-user-agent -u=x -P=tcp -H=h -Q=1.2.3.4 --spoof-src=1.2.3.4 --icmp-type=8 --icmp-code=0 -k -K=f --key-len=16 --hmac-key-len=16 --save-rc-stanza --force-stanza --stanza-list --no-home-dir -l --show-last -E=f -B=f -b --fault-injection-tag=t'
+  for (const word of unsupported.split(' '))
+    it(`${word} is fwknop’s, and refused as such`, () => {
+      const result = settings(word)
+      assert.ok(!result.ok)
+      assert.match(result.failure.detail, /is fwknop's and not supported yet: ./)
+    })
+})

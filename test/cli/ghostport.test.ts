@@ -1,0 +1,153 @@
+/** The command as a whole: its subcommands, its help, keygen, and the prompt. */
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { failureKinds } from '../../src/failure-codes.ts'
+import { ghostportCommand, Home } from './ghostport.ts'
+
+const home = new Home()
+after(() => home[Symbol.dispose]())
+
+describe('ghostport', () => {
+  const cases: [string[], number, 'stdout' | 'stderr', RegExp][] = [
+    [[], 64, 'stderr', /usage: ghostport COMMAND/],
+    [['help'], 0, 'stdout', /usage: ghostport COMMAND/],
+    [['--help'], 0, 'stdout', /usage: ghostport COMMAND/],
+    [['-h'], 0, 'stdout', /usage: ghostport COMMAND/],
+    [['version'], 0, 'stdout', /^ghostport \d+\.\d+\.\d+, SPA protocol 3\.0\.0/],
+    [['-V'], 0, 'stdout', /^ghostport \d/],
+    [['help', 'knock'], 0, 'stdout', /-A, --access PROTO\/PORT/],
+    [['ssh', '--help'], 0, 'stdout', /usage: ghostport ssh/],
+    [['proxy', '--help'], 0, 'stdout', /ProxyCommand ghostport proxy %h %p/],
+    [['keygen', '-h'], 0, 'stdout', /--key-gen-file/],
+    [['nock'], 64, 'stderr', /no command “nock” — perhaps: ghostport knock \[CLI_USAGE\]/],
+    [['toString'], 64, 'stderr', /no command “toString” \[CLI_USAGE\]/],
+    [['help', 'serv'], 64, 'stderr', /perhaps: ghostport help serve/],
+    [['help', 'knock', 'again'], 64, 'stderr', /one word too many/],
+    [['version', 'now'], 64, 'stderr', /one word too many/],
+    [['--key-rijndael=hunter2', '-s'], 64, 'stderr', /^(?!.*hunter2).*perhaps: ghostport knock --key-rijndael …/],
+    [['ssh'], 64, 'stderr', /say where to: ghostport ssh HOST/],
+    [['proxy', 'host'], 64, 'stderr', /ghostport proxy HOST PORT/],
+    [['proxy', 'host', '0'], 64, 'stderr', /port 0/],
+    [['proxy', 'host', '22', '23'], 64, 'stderr', /one word too many/],
+    [['proxy', '--stdin', 'host', '22'], 64, 'stderr', /standard input belongs to the connection/],
+    [['keygen', '--key-len', '33'], 64, 'stderr', /--key-len: “33”/],
+    [['keygen', '--key-len', '0'], 64, 'stderr', /--key-len: “0”/],
+    [['keygen', '--hmac-key-len', '129'], 64, 'stderr', /--hmac-key-len: “129”/],
+    [['keygen', '--hmac-digest-type', 'sha0'], 64, 'stderr', /--hmac-digest-type: “sha0”/],
+    [['keygen', '--rc', '--json'], 64, 'stderr', /--rc and --json: choose one/],
+    [['keygen', 'x'], 64, 'stderr', /one word too many/],
+    [['keygen', '-K', '/nowhere/at/all'], 66, 'stderr', /cannot be written: ENOENT/],
+  ]
+  for (const [argv, status, stream, text] of cases)
+    it(argv.join(' ') || '(nothing)', async () => {
+      const told = await home.ghostport(argv)
+      assert.match(told[stream], text)
+      assert.equal(told.status, status)
+      assert.equal(told[stream === 'stdout' ? 'stderr' : 'stdout'], '')
+    })
+
+  it('stops quietly when its reader goes away', () => {
+    const shell = spawnSync('sh', ['-c', '"$@" | true', 'sh', ...ghostportCommand, 'help', 'knock'], {
+      encoding: 'utf8',
+    })
+    assert.equal(shell.stderr, '')
+  })
+  it('keeps to the exit statuses of the table', () => {
+    for (const { exit } of Object.values(failureKinds)) assert.ok(exit > 0 && exit < 126)
+  })
+})
+
+describe('ghostport keygen', () => {
+  const lengths: [string, number][] = [
+    ['md5', 16],
+    ['sha1', 20],
+    ['sha256', 64],
+    ['sha384', 128],
+    ['sha512', 128],
+    ['sha3_256', 32],
+    ['sha3_512', 64],
+  ]
+  for (const [digest, length] of lengths)
+    it(`makes keys of the right length for ${digest}, and never the same twice`, async () => {
+      const made = await Promise.all(
+        [1, 2].map(() => home.ghostport(['keygen', '--json', '--hmac-digest-type', digest])),
+      )
+      const [one, two] = made.map(({ stdout }) => JSON.parse(stdout))
+      assert.equal(Buffer.from(one.key_base64, 'base64').length, 32)
+      assert.equal(Buffer.from(one.hmac_key_base64, 'base64').length, length)
+      assert.equal(one.hmac_digest_type, digest)
+      assert.ok(one.key_base64 !== two.key_base64 && one.hmac_key_base64 !== two.hmac_key_base64)
+    })
+  it('prints what both ends paste', async () => {
+    const { stdout } = await home.ghostport(['keygen', '--key-len', '16', '--hmac-key-len', '20'])
+    assert.match(stdout, /^KEY_BASE64: [A-Za-z0-9+/]{22}==\nHMAC_KEY_BASE64: [A-Za-z0-9+/]{27}=\n$/)
+  })
+  it('prints a stanza for the client, which the client reads', async () => {
+    const { stdout } = await home.ghostport(['keygen', '--rc', '--hmac-digest-type', 'sha512'])
+    const rc = home.write('rc', stdout.replace('[NAME]', '[door]').replace('HOST', '127.0.0.1'))
+    const knock = await home.ghostport(['knock', '--rc-file', rc, '-n', 'door', '-T'])
+    assert.equal(knock.status, 0, knock.stderr)
+    assert.match(knock.stdout, /HMAC +sha512, key \[secret\]/)
+  })
+  it('prints a stanza for the server', async () => {
+    const { stdout } = await home.ghostport(['keygen', '--access'])
+    assert.match(stdout, /^SOURCE +ANY\nOPEN_PORTS +tcp\/22\nKEY_BASE64 +\S{44}\nHMAC_KEY_BASE64 +\S{88}\n$/)
+  })
+  it('writes a file for its owner only, and never over another', async () => {
+    const file = join(home.path, 'new-keys')
+    const first = await home.ghostport(['keygen', '-K', file])
+    assert.deepEqual([first.status, first.stdout], [0, ''])
+    assert.equal(statSync(file).mode & 0o777, 0o600)
+    const text = readFileSync(file, 'utf8')
+    const second = await home.ghostport(['keygen', '-K', file])
+    assert.equal(second.status, 78)
+    assert.equal(readFileSync(file, 'utf8'), text)
+  })
+})
+
+describe('the prompt for a key', () => {
+  /** Types on a real terminal (util-linux’s `script` holds its other end). @returns all that the terminal showed. */
+  async function type(
+    argv: readonly string[],
+    answers: readonly [prompt: RegExp, keys: string][],
+  ): Promise<{ shown: string; status: number | null }> {
+    const quoted = [...ghostportCommand, ...argv].map((word) => `'${word}'`).join(' ')
+    const env = { PATH: process.env['PATH'], HOME: home.path, LOGNAME: 'ada', NO_COLOR: '1' }
+    const terminal = spawn('script', ['-qec', quoted, '/dev/null'], { env, timeout: 20_000 })
+    let shown = ''
+    const left = [...answers]
+    terminal.stdout.on('data', (chunk) => {
+      shown += chunk
+      const next = left[0]
+      if (next === undefined || !next[0].test(shown)) return
+      left.shift()
+      terminal.stdin.write(next[1])
+    })
+    const status = await new Promise<number | null>((resolve) => terminal.once('close', resolve))
+    return { shown: shown.replaceAll('\r\n', '\n'), status }
+  }
+  const argv = ['knock', '-D', '127.0.0.1', '-A', 'tcp/22', '-s', '--no-rc-file', '--use-hmac', '-T']
+
+  it('shows nothing of what is typed, and takes corrections', async () => {
+    const { shown, status } = await type(argv, [
+      [/Encryption key for 127\.0\.0\.1: $/, 'wrong\x15hunterX\x7f2\r'],
+      [/HMAC key for 127\.0\.0\.1: $/, 'latch\r'],
+    ])
+    assert.equal(status, 0, shown)
+    assert.doesNotMatch(shown, /hunter|wrong|latch/)
+    assert.match(shown, /^Encryption key for 127\.0\.0\.1: \nHMAC key for 127\.0\.0\.1: \n/)
+    assert.match(shown, /Nothing was sent\./)
+  })
+  it('refuses an empty key', async () => {
+    const { shown, status } = await type(argv, [[/Encryption key for 127\.0\.0\.1: $/, '\r']])
+    assert.equal(status, 78)
+    assert.match(shown, /nothing was typed/)
+  })
+  it('can be left with Ctrl-C', async () => {
+    const { status } = await type(argv, [[/Encryption key for 127\.0\.0\.1: $/, 'abc\x03']])
+    assert.equal(status, 130)
+  })
+})

@@ -1,0 +1,65 @@
+/** Runs the real command from its source, as a user would: its own process, a home directory of its own. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export const ghostportCommand: readonly string[] = [
+  process.execPath,
+  '--conditions=development',
+  fileURLToPath(new URL('../../src/cli/ghostport.ts', import.meta.url)),
+]
+
+export interface Transcript {
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A home directory with files in it, and commands run with it. */
+export class Home implements Disposable {
+  readonly path: string = mkdtempSync(join(tmpdir(), 'ghostport-cli-'))
+
+  /** @returns its path. */
+  write(name: string, text: string, mode = 0o600): string {
+    const path = join(this.path, name)
+    writeFileSync(path, text)
+    chmodSync(path, mode)
+    return path
+  }
+
+  /** @param options.descriptor3 what the command finds on descriptor 3. */
+  async ghostport(
+    argv: readonly string[],
+    options: { input?: string; descriptor3?: string } = {},
+  ): Promise<Transcript> {
+    const [program = '', ...words] = ghostportCommand
+    const child: ChildProcess = spawn(program, [...words, ...argv], {
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+      cwd: this.path,
+      // No controlling terminal either: what would ask, must refuse.
+      detached: true,
+      env: { PATH: process.env['PATH'], HOME: this.path, LOGNAME: 'ada', NO_COLOR: '1' },
+      timeout: 20_000,
+    })
+    const [stdin, , , third] = child.stdio
+    for (const [stream, text] of [
+      [stdin, options.input],
+      [third, options.descriptor3],
+    ] as const)
+      if (stream !== null && stream !== undefined && 'end' in stream) {
+        stream.on('error', () => {}) // a command that does not read has closed it
+        stream.end(text ?? '')
+      }
+    let [stdout, stderr] = ['', '']
+    child.stdout?.on('data', (chunk) => (stdout += chunk))
+    child.stderr?.on('data', (chunk) => (stderr += chunk))
+    const status = await new Promise<number | null>((resolve) => child.once('close', resolve))
+    return { status, stdout, stderr }
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true })
+  }
+}

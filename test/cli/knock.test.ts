@@ -1,0 +1,344 @@
+/** `ghostport knock` as a user meets it: what it prints, where, and its exit status. */
+import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { after, describe, it } from 'node:test'
+import { parseEnvelope } from '../../src/packet/envelope.ts'
+import { EncryptionKey, HmacKey } from '../../src/packet/key.ts'
+import { parseKeyText } from '../../src/packet/key-text.ts'
+import { type OpenedPacket, openPacket } from '../../src/packet/open.ts'
+import type { Result } from '../../src/result.ts'
+import { Home } from './ghostport.ts'
+
+const home = new Home()
+after(() => home[Symbol.dispose]())
+
+const KEYS = ['--key-rijndael', 'sesame', '--key-hmac', 'latch'] as const
+const BASE = ['knock', '-D', '127.0.0.1', '-A', 'tcp/22', '-s'] as const
+
+function must<T>(result: Result<T>): T {
+  assert.ok(result.ok, result.ok ? '' : result.failure.detail)
+  return result.value
+}
+
+/** Opens wire text with the keys that these tests use. */
+function open(text: string, [encryption, hmac] = ['sesame', 'latch']): OpenedPacket {
+  return must(
+    openPacket(must(parseEnvelope(Buffer.from(text), { http: 'off' })), {
+      encryption: { key: must(parseKeyText(EncryptionKey, encryption ?? '')), mode: 'CBC' },
+      hmac: { key: must(parseKeyText(HmacKey, hmac ?? '')), type: 'sha256' },
+    }),
+  )
+}
+
+describe('ghostport knock', () => {
+  it('sends a packet, says where to, and nothing else', async () => {
+    const server = createSocket('udp4')
+    server.bind(0, '127.0.0.1')
+    await once(server, 'listening')
+    try {
+      const arrived = once(server, 'message')
+      const { port } = server.address()
+      const told = await home.ghostport([...BASE, ...KEYS, '-p', String(port), '-f', '30'])
+      assert.deepEqual(told, {
+        status: 0,
+        stdout: `sent to 127.0.0.1 port ${port}/udp: tcp/22 for the address it arrives from, 30 s\n`,
+        stderr: '',
+      })
+      const [bytes] = await arrived
+      const { message } = open(bytes.toString('latin1'))
+      assert.ok(message.kind === 'access' && message.timeout === 30 && message.username === 'ada')
+    } finally {
+      server.close()
+    }
+  })
+
+  it('-T shows all but the keys, and sends nothing', async () => {
+    const { status, stdout, stderr } = await home.ghostport([...BASE, ...KEYS, '-T'])
+    assert.equal(status, 0, stderr)
+    assert.match(stdout, /^encryption {6}CBC, key \[secret\]$/m)
+    assert.match(stdout, /^HMAC {12}sha256, key \[secret\]$/m)
+    assert.match(stdout, /^Nothing was sent\.$/m)
+    assert.doesNotMatch(stdout, /sesame|latch/)
+    const [text] = stdout.match(/^[A-Za-z0-9+/]{140,}$/m) ?? []
+    assert.equal(open(text ?? '').message.kind, 'access')
+  })
+
+  it('--json tells what was asked for and where it went', async () => {
+    const { status, stdout } = await home.ghostport([
+      ...BASE,
+      ...KEYS,
+      '--json',
+      '-T',
+      '--nat-local',
+      '--nat-port',
+      '80',
+    ])
+    assert.equal(status, 0)
+    const said = JSON.parse(stdout)
+    const { packet, characters, timestamp, ...rest } = said.packets[0]
+    assert.deepEqual(
+      { ...said, packets: rest },
+      {
+        ok: true,
+        server: '127.0.0.1',
+        request: {
+          kind: 'localNatAccess',
+          source: 'packet-source',
+          username: 'ada',
+          ports: ['tcp/80'],
+          timeout: null,
+          command: null,
+          target: null,
+          local_port: 22,
+        },
+        packets: { address: '127.0.0.1', port: 62201, sent: false, local_address: null, error: null },
+        open: null,
+      },
+    )
+    assert.equal(characters, packet.length)
+    assert.ok(Math.abs(timestamp - Date.now() / 1000) < 60)
+  })
+
+  it('--nat-rand-port says which port it chose', async () => {
+    const { stdout } = await home.ghostport([...BASE, ...KEYS, '-T', '-N', '10.0.0.5', '--nat-rand-port'])
+    const port = Number(stdout.match(/asks for +tcp\/(\d+) → 10\.0\.0\.5:22 for/)?.[1])
+    assert.ok(port >= 10_000 && port <= 65_534, stdout)
+  })
+
+  it('--json tells a failure too', async () => {
+    const { status, stdout } = await home.ghostport([...BASE, ...KEYS, '--json', '-f', 'soon'])
+    assert.equal(status, 64)
+    assert.deepEqual(JSON.parse(stdout).error.code, 'VALUE_INVALID')
+  })
+
+  it('--wait finds an open port, and says how long it took', async () => {
+    const service = createServer((socket) => socket.on('error', () => {}).resume())
+    service.listen(0, '127.0.0.1')
+    await once(service, 'listening')
+    const address = service.address()
+    assert.ok(address !== null && typeof address === 'object')
+    const argv = ['knock', '-D', '127.0.0.1', '-s', '-A', `tcp/${address.port}`, ...KEYS, '--wait']
+    const { status, stdout, stderr } = await home.ghostport(argv)
+    service.close()
+    assert.equal(status, 0, stderr)
+    assert.match(stdout, new RegExp(`^open after [0-9.]+ ms: 127\\.0\\.0\\.1 port ${address.port}$`, 'm'))
+  })
+
+  it('--wait gives up with the likely causes', async () => {
+    const { status, stderr } = await home.ghostport([
+      ...BASE.slice(0, 3),
+      '-A',
+      'tcp/1',
+      '-s',
+      ...KEYS,
+      '--wait',
+      '--wait-limit',
+      '0.2',
+    ])
+    assert.equal(status, 1)
+    assert.match(stderr, /^ghostport: the port did not open: 127\.0\.0\.1 port 1 .*\[PORT_NOT_OPEN\]$/m)
+    assert.match(stderr, /clocks differ/)
+  })
+
+  it('an address named with -a that is not this host’s is among the causes', async () => {
+    const argv = [
+      'knock',
+      '-D',
+      '127.0.0.1',
+      '-A',
+      'tcp/1',
+      '-a',
+      '198.51.100.7',
+      ...KEYS,
+      '--wait',
+      '--wait-limit',
+      '0.1',
+    ]
+    const { stderr } = await home.ghostport(argv)
+    assert.match(stderr, /asked for 198\.51\.100\.7, and this host sends from 127\.0\.0\.1/)
+  })
+})
+
+describe('keys', () => {
+  it('come from the rc file', async () => {
+    home.write(
+      '.fwknoprc',
+      '[default]\nKEY sesame\nHMAC_KEY latch\n[door]\nSPA_SERVER 127.0.0.1\nACCESS tcp/22\nALLOW_IP source\n',
+    )
+    const { status, stdout, stderr } = await home.ghostport(['knock', '-n', 'DOOR', '-T', '--json'])
+    assert.equal(status, 0, stderr)
+    open(JSON.parse(stdout).packets[0].packet)
+  })
+  it('come from a key file', async () => {
+    const file = home.write('keys', '# servers\nother: x\n127.0.0.1: sesame\n')
+    const hmac = home.write('hmac-keys', 'HMAC_KEY: latch\n')
+    const argv = [...BASE, '--no-rc-file', '-G', file, '--get-hmac-key', hmac, '-T', '--json']
+    const { stdout, stderr } = await home.ghostport(argv)
+    assert.equal(stderr, '')
+    open(JSON.parse(stdout).packets[0].packet)
+  })
+  it('come from what keygen wrote', async () => {
+    const file = `${home.path}/generated`
+    assert.equal((await home.ghostport(['keygen', '-K', file])).status, 0)
+    const { status } = await home.ghostport([...BASE, '--no-rc-file', '-G', file, '--get-hmac-key', file, '-T'])
+    assert.equal(status, 0)
+  })
+  it('come from standard input, a line each', async () => {
+    const argv = [...BASE, '--no-rc-file', '--stdin', '--use-hmac', '-T', '--json']
+    const { stdout, stderr } = await home.ghostport(argv, { input: 'sesame\nlatch\n' })
+    assert.equal(stderr, '')
+    open(JSON.parse(stdout).packets[0].packet)
+  })
+  it('come from a descriptor', async () => {
+    const argv = [...BASE, '--no-rc-file', '--fd', '3', '--use-hmac', '-T', '--json']
+    const { stdout, stderr } = await home.ghostport(argv, { descriptor3: 'sesame\r\nlatch' })
+    assert.equal(stderr, '')
+    open(JSON.parse(stdout).packets[0].packet)
+  })
+})
+
+describe('ghostport knock refuses', () => {
+  const inBase = (...more: string[]): string[] => [...BASE, ...KEYS, '--no-rc-file', '-T', ...more]
+  const cases: [name: string, argv: () => string[], status: number, stderr: RegExp][] = [
+    [
+      'no server',
+      () => ['knock', '-A', 'tcp/22', '-s', '--no-rc-file'],
+      64,
+      /say where the packet goes: -D HOST \[CLI_USAGE\]/,
+    ],
+    ['nothing to open', () => ['knock', '-D', 'h', '-s', '--no-rc-file'], 64, /say what to open: -A tcp\/22/],
+    ['nobody to open for', () => ['knock', '-D', 'h', '-A', 'tcp/22', '--no-rc-file'], 64, /-a ADDRESS, or -s/],
+    ['a flag that is none', () => inBase('--nat-prot', '80'), 64, /no option --nat-prot — perhaps: --nat-port/],
+    [
+      'an argument to -s',
+      () => ['knock', '-s', '1.2.3.4', '-A', 'tcp/22', '-D', 'h'],
+      64,
+      /“1\.2\.3\.4” is one word too many: -s takes no value/,
+    ],
+    ['port 0', () => inBase('-p', '0'), 64, /--server-port: port 0/],
+    ['port 65536', () => inBase('-p', '65536'), 64, /--server-port: port 65536/],
+    ['NAT to nowhere', () => inBase('-N', ''), 64, /-N wants a value/],
+    ['NAT to what is no host', () => inBase('-N', '10.0.0'), 64, /--nat-access: “10\.0\.0”/],
+    ['a NAT port without NAT', () => inBase('--nat-port', '80'), 78, /with -N or --nat-local/],
+    [
+      'both keys the same',
+      () => [...BASE, '--no-rc-file', '-T', '--key-rijndael', 'x', '--key-hmac', 'x'],
+      78,
+      /are the same/,
+    ],
+    ['mode legacy with an HMAC', () => inBase('-M', 'legacy'), 78, /knew no HMAC/],
+    [
+      'more than a packet holds',
+      () =>
+        inBase(
+          '-U',
+          'a'.repeat(48),
+          '--hmac-digest-type',
+          'sha512',
+          '-m',
+          'sha512',
+          '-N',
+          `${'a'.repeat(60)}.example:22`,
+        ),
+      64,
+      /SPA_MESSAGE_INVALID/,
+    ],
+    ['a user name that the wire cannot carry', () => inBase('-U', 'a'.repeat(49)), 64, /--spoof-user/],
+    [
+      'a name that does not resolve',
+      () => ['knock', '-D', 'no-such-host.invalid', '-A', 'tcp/22', '-s', ...KEYS, '--no-rc-file'],
+      68,
+      /NAME_UNRESOLVED/,
+    ],
+    ['IPv6 only to an IPv4 address', () => inBase('-6'), 68, /not an IPv6 address/],
+    [
+      'an address it may not send to',
+      () => ['knock', '-D', '255.255.255.255', '-A', 'tcp/22', '-s', ...KEYS, '--no-rc-file'],
+      69,
+      /SEND_FAILED/,
+    ],
+    [
+      'no key and no terminal to ask on',
+      () => [...BASE, '--no-rc-file'],
+      78,
+      /Encryption key for 127\.0\.0\.1 cannot be asked for: there is no terminal/,
+    ],
+    ['no key on standard input', () => [...BASE, '--no-rc-file', '--stdin'], 78, /descriptor 0 has no line for it/],
+    [
+      'a descriptor that is not open',
+      () => [...BASE, '--no-rc-file', '--fd', '77'],
+      78,
+      /descriptor 77 cannot be read \(EBADF\)/,
+    ],
+    ['a descriptor that is no number', () => [...BASE, '--no-rc-file', '--fd', 'x'], 64, /--fd: “x”/],
+    [
+      'waiting for UDP',
+      () => ['knock', '-D', '127.0.0.1', '-A', 'udp/53', '-s', ...KEYS, '--no-rc-file', '--wait'],
+      64,
+      /no TCP port to wait for/,
+    ],
+    ['waiting for no time', () => inBase('--wait-limit', '0'), 64, /--wait-limit/],
+    ['waiting for what is no sign', () => inBase('--wait-for', 'godot'), 64, /neither connect nor banner/],
+    [
+      'an rc file that is not there',
+      () => [...BASE, '--rc-file', 'nowhere'],
+      66,
+      /nowhere: no such file \[CONFIG_UNREADABLE\]/,
+    ],
+    ['a directory for an rc file', () => [...BASE, '--rc-file', '/'], 66, /not a regular file/],
+    [
+      'a stanza that is not there',
+      () => ['knock', '-n', 'dor', '--rc-file', home.write('rc1', '[door]\nSPA_SERVER h\n')],
+      78,
+      /no stanza \[dor\] — perhaps: door/,
+    ],
+    [
+      'a bad line of the rc file',
+      () => ['knock', '-n', 'x', '--rc-file', home.write('rc2', '# one\n[x]\nACCES tcp/22\n')],
+      78,
+      /rc2:3: unknown setting: there is no setting ACCES — perhaps: ACCESS \[CONFIG_UNKNOWN_KEY\]/,
+    ],
+    [
+      'an rc file with a key that others can read',
+      () => ['knock', '--rc-file', home.write('rc3', '[default]\nKEY a\n', 0o644)],
+      77,
+      /can be read by others — perhaps: chmod 600 .*rc3 \[CONFIG_EXPOSED\]/,
+    ],
+    [
+      'an rc file that others can write',
+      () => ['knock', '--rc-file', home.write('rc4', '[default]\n', 0o622)],
+      77,
+      /written by others/,
+    ],
+    [
+      'a key file that others can read',
+      () => [...BASE, '--no-rc-file', '-G', home.write('k1', '127.0.0.1: a\n', 0o644)],
+      77,
+      /chmod 600 .*k1/,
+    ],
+    ['a key file that is not there', () => [...BASE, '--no-rc-file', '-G', 'nowhere'], 66, /nowhere: no such file/],
+    [
+      'a key file without the server',
+      () => [...BASE, '--no-rc-file', '-G', home.write('k2', 'other: a\n')],
+      78,
+      /no key for 127\.0\.0\.1 \[KEY_MISSING\]/,
+    ],
+    [
+      'a key file that is none',
+      () => [...BASE, '--no-rc-file', '-G', home.write('k3', '\nhunter2\n')],
+      78,
+      /k3:2: .*a line is “SERVER: KEY”/,
+    ],
+  ]
+  for (const [name, argv, status, stderr] of cases)
+    it(name, async () => {
+      const told = await home.ghostport(argv())
+      assert.match(told.stderr, stderr)
+      assert.equal(told.status, status)
+      assert.equal(told.stdout, '', 'and has done nothing')
+      assert.doesNotMatch(told.stderr, /hunter2|sesame|latch/)
+      assert.doesNotMatch(told.stderr, / {4}at /, 'no stack')
+    })
+})
