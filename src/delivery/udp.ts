@@ -1,4 +1,4 @@
-/** Delivery by UDP, over IPv4 and IPv6: one datagram for a packet (docs/WIRE.md § 11). */
+/** Delivery by UDP, over IPv4 and IPv6: one datagram for a packet (docs/WIRE.md § 9). */
 import { createSocket, type Socket } from 'node:dgram'
 import { familyOf, type IpAddress, parseAddress } from '../packet/address.ts'
 import { ok, refuse } from '../result.ts'
