@@ -1,0 +1,320 @@
+/**
+ * What the nftables firewall lives through: other programs that change its table, its own end and new beginning, another
+ * shape, a kernel that has no netfilter. Topology in `../support/firewall-lab.ts`.
+ */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Opening } from '../../src/access/grant.ts'
+import { hostRules, USUAL_CHAINS } from '../../src/firewall/nftables/host-rules.ts'
+import {
+  createNftablesFirewall,
+  type Mended,
+  type NftablesFirewall,
+  type NftablesOptions,
+} from '../../src/firewall/nftables/nftables.ts'
+import { DEFAULT_MARK, parseConnectionMark, parseTableName } from '../../src/firewall/nftables/settings.ts'
+import type { IpAddress } from '../../src/packet/address.ts'
+import { port } from '../../src/units.ts'
+import { grantFor } from '../contract/firewall.ts'
+import { addresses, createLab, type Lab } from '../support/firewall-lab.ts'
+import { netnsUnavailable } from '../support/netns.ts'
+
+const skip = netnsUnavailable()
+const quick = { timeoutMs: 250 }
+const c1 = addresses[4].c1
+const ssh: Opening = { kind: 'access', protocol: 'tcp', port: port(22) }
+const mark: NftablesOptions = { mode: { kind: 'mark' } }
+const gate: NftablesOptions = { mode: { kind: 'gate', protectedPorts: [{ protocol: 'tcp', port: port(22) }] } }
+const fine = { ok: true, value: undefined }
+
+let lab: Lab
+if (skip === false) {
+  before(async () => {
+    lab = await createLab()
+  })
+  after(() => lab[Symbol.asyncDispose]())
+}
+
+function nft(...words: string[]): string {
+  return lab.server.must(['nft', ...words])
+}
+
+/** The administrator's default drop, with or without the rule that accepts our mark. */
+function dropByDefault(): void {
+  lab.server.must(['nft', '-f', '-'], {
+    input: `flush ruleset
+      table inet filter {
+        chain input { type filter hook input priority filter; policy drop; ct state established,related accept; iif lo accept; }
+        chain forward { type filter hook forward priority filter; policy drop; }
+      }`,
+  })
+  const rules = hostRules({ kind: 'nft', chains: USUAL_CHAINS }, DEFAULT_MARK)
+  for (const { lines } of rules) for (const line of lines) lab.server.must(line.split(' '))
+}
+
+async function installed(options: NftablesOptions): Promise<NftablesFirewall & AsyncDisposable> {
+  const made = createNftablesFirewall(options)
+  assert.ok(made.ok)
+  const firewall = made.value
+  assert.deepEqual(await firewall.install(), fine)
+  return Object.assign(firewall, { [Symbol.asyncDispose]: () => firewall.close() })
+}
+
+/** Collects what the watch says. */
+function watched(firewall: NftablesFirewall): { mends: Mended[]; next(): Promise<Mended> } {
+  const mends: Mended[] = []
+  let wake: () => void = () => {}
+  const watching = firewall.watch((mended) => {
+    mends.push(mended)
+    wake()
+  })
+  assert.deepEqual(watching, fine)
+  return {
+    mends,
+    next: async () => {
+      const known = mends.length
+      const told = new Promise<void>((resolve) => {
+        wake = resolve
+      })
+      await Promise.race([told, delay(2_000)])
+      const mended = mends[known]
+      assert.ok(mended, 'nothing was heard within two seconds')
+      return mended
+    },
+  }
+}
+
+describe('other programs change our table', { skip }, () => {
+  for (const [what, command] of [
+    ['the whole ruleset is flushed', 'flush ruleset'],
+    ['the table is deleted', 'delete table inet ghostport'],
+    ['its rules are flushed', 'flush chain inet ghostport gate'],
+    ['a set is flushed', 'flush set inet ghostport accept4'],
+    ['one element is deleted', `delete element inet ghostport accept4 { ${c1} . tcp . 22 }`],
+  ] as const) {
+    test(`gate mode, ${what}: all is as it was within 100 ms, and the log hears of it`, async () => {
+      nft('flush', 'ruleset')
+      await using firewall = await installed(gate)
+      const others = Array.from({ length: 500 }, (_, i) => grantFor(`192.0.${i >> 8}.${i & 255}` as IpAddress, [ssh]))
+      assert.ok((await firewall.open([grantFor(c1, [ssh]), ...others])).every((result) => result.ok))
+      const heard = watched(firewall)
+      const [before, next] = [nft('-nn', '-s', 'list', 'table', 'inet', 'ghostport'), heard.next()]
+      nft(...command.split(' '))
+      const done = performance.now() // this thread waited for nft to end, and hears only now
+      const mended = await next
+      const ago = performance.now() - done
+      assert.ok(ago < 100, `${ago} ms`)
+      assert.deepEqual(mended.outcome, fine)
+      assert.equal(mended.grants, 501)
+      assert.equal(mended.change.by?.program, 'nft')
+      assert.equal(await lab.c1.tcp('10.1.0.1', 22), 'ssh')
+      assert.equal(await lab.c2.tcp('10.2.0.1', 22, quick), 'timeout')
+      assert.deepEqual(canonical(nft('-nn', '-s', 'list', 'table', 'inet', 'ghostport')), canonical(before))
+      await delay(100)
+      assert.equal(heard.mends.length, 1, 'its own mending is not heard')
+    })
+  }
+
+  test('a door that somebody else opened is shut', async () => {
+    nft('flush', 'ruleset')
+    await using firewall = await installed(gate)
+    const next = watched(firewall).next()
+    nft('add', 'element', 'inet', 'ghostport', 'accept4', `{ ${addresses[4].c2} . tcp . 22 }`)
+    assert.deepEqual((await next).change.set, 'accept4')
+    assert.equal(await lab.c2.tcp('10.2.0.1', 22, quick), 'timeout')
+  })
+
+  test('tables of others, our own transactions and the kernel’s expiry are no reason to do anything', async () => {
+    nft('flush', 'ruleset')
+    await using firewall = await installed(mark)
+    const { mends } = watched(firewall)
+    nft('add', 'table', 'inet', 'theirs')
+    nft('add', 'table', 'ip', 'ghostport')
+    await firewall.open([grantFor(c1, [ssh], 1)])
+    await firewall.revoke(grantFor(c1, [ssh]).id)
+    await firewall.open([grantFor(c1, [ssh], 1)])
+    await delay(2_300) // past the end and the kernel's sweep
+    assert.deepEqual(mends, [])
+  })
+
+  test('a knock that comes before the mending still opens, and what was live with it', async () => {
+    dropByDefault()
+    await using firewall = await installed(mark)
+    await firewall.open([grantFor(c1, [ssh])])
+    nft('delete', 'table', 'inet', 'ghostport')
+    assert.deepEqual(await firewall.open([grantFor(addresses[4].c2, [ssh])]), [fine])
+    assert.equal(await lab.c1.tcp('10.1.0.1', 22), 'ssh')
+    assert.equal(await lab.c2.tcp('10.2.0.1', 22), 'ssh')
+  })
+
+  test('what the kernel will not hold is refused alone, and its neighbours are opened', async () => {
+    nft('flush', 'ruleset')
+    await using firewall = await installed({ ...mark, maxGrants: 3 })
+    // Somebody else's element takes a place that the book thinks is free.
+    nft('add', 'element', 'inet', 'ghostport', 'accept4', '{ 192.0.2.99 . tcp . 99 }')
+    const results = await firewall.open(
+      ['192.0.2.1', '192.0.2.2', '192.0.2.3'].map((at) => grantFor(at as IpAddress, [ssh])),
+    )
+    assert.deepEqual(results.map((result) => (result.ok ? 'ok' : result.failure.code)).toSorted(), [
+      'FIREWALL_FULL',
+      'ok',
+      'ok',
+    ])
+    const live = await firewall.grants()
+    assert.equal(live.ok && live.value.length, 2)
+  })
+})
+
+describe('its own end and beginning', { skip }, () => {
+  test('killed with a grant live: the door is shut within its second, with nobody there', async () => {
+    dropByDefault()
+    const program = lab.server.start([
+      process.execPath,
+      fileURLToPath(new URL('../support/firewall-process.ts', import.meta.url)),
+      '2',
+      c1,
+      '22',
+    ])
+    const opened = Number((await program.says(/open (\d+)/))[1])
+    assert.equal(await lab.c1.tcp('10.1.0.1', 22), 'ssh')
+    process.kill(program.pid, 'SIGKILL')
+    await program.ended
+    assert.equal(await lab.c1.tcp('10.1.0.1', 22), 'ssh', 'the grant outlives what gave it')
+    await lab.c1.until('timeout', { protocol: 'tcp', address: '10.1.0.1', port: 22, timeoutMs: 100 })
+    const lived = Date.now() - opened
+    assert.ok(lived > 1_900 && lived < 3_000, `${lived} ms`)
+  })
+
+  test('a new one keeps the grants of the old one, to the millisecond, also over a change of mode and mark', async () => {
+    dropByDefault()
+    const grants = [
+      grantFor(c1, [ssh, { kind: 'ghost', protocol: 'tcp', publicPort: port(80), localPort: port(22) }], 30),
+      grantFor(addresses[6].c1, [ssh], 20),
+      grantFor(c1, [ssh], 2),
+    ]
+    {
+      await using old = await installed(mark)
+      await old.open(grants)
+    }
+    const other = parseConnectionMark('0x10000000')
+    assert.ok(other.ok)
+    const started = performance.now()
+    await using young = await installed({ ...gate, mark: other.value })
+    const found = await young.grants()
+    assert.ok(found.ok)
+    assert.deepEqual(new Set(found.value.map(({ grant }) => grant)), new Set(grants))
+    const rest = found.value.find(({ grant }) => grant.lifetime === 30)?.remaining ?? 0
+    assert.ok(rest > 29_000 && rest <= 30_000, `${rest} ms`)
+    assert.ok(performance.now() - started < 1_000)
+    nft('flush', 'table', 'inet', 'filter')
+    nft('add', 'chain', 'inet', 'filter', 'input', '{ policy accept; }')
+    assert.equal(await lab.c1.tcp('10.1.0.1', 22), 'ssh')
+    assert.equal(await lab.c1.tcp('10.1.0.1', 80), 'ssh')
+    assert.equal(await lab.c1.tcp('fd01::1', 22), 'ssh')
+    assert.equal(await lab.c2.tcp('10.2.0.1', 22, quick), 'timeout')
+    // The short grant on the same port ends; the longer one holds the door.
+    await delay(2_050)
+    const later = await young.grants()
+    assert.equal(later.ok && later.value.length, 2)
+    assert.equal(await lab.c1.tcp('10.1.0.1', 22), 'ssh')
+  })
+
+  test('the names of another table and mark are used wherever they are given', async () => {
+    dropByDefault()
+    const [table, bit] = [parseTableName('spa-2'), parseConnectionMark('1')]
+    assert.ok(table.ok && bit.ok)
+    await using firewall = await installed({ ...mark, table: table.value, mark: bit.value })
+    await firewall.open([grantFor(c1, [ssh])])
+    assert.equal(await lab.c1.tcp('10.1.0.1', 22, quick), 'timeout', 'the host knows another mark')
+    for (const { lines } of hostRules({ kind: 'nft', chains: USUAL_CHAINS }, bit.value)) {
+      for (const line of lines) lab.server.must(line.split(' '))
+    }
+    assert.equal(await lab.c1.tcp('10.1.0.1', 22), 'ssh')
+    assert.deepEqual(await firewall.uninstall(), fine)
+    assert.equal(lab.server.run(['nft', 'list', 'table', 'inet', 'spa-2']).status, 1)
+  })
+
+  test('thousands at once all open, and all end within their second', async () => {
+    nft('flush', 'ruleset')
+    await using firewall = await installed(mark)
+    const grants = Array.from({ length: 5_000 }, (_, i) =>
+      grantFor(`10.77.${i >> 8}.${i & 255}` as IpAddress, [ssh], 2),
+    )
+    const started = performance.now()
+    assert.ok((await firewall.open(grants)).every((result) => result.ok))
+    const inTheKernel = (): number => nft('list', 'set', 'inet', 'ghostport', 'accept4').match(/timeout/g)?.length ?? 0
+    const first = await firewall.grants()
+    assert.equal(first.ok && first.value.length, 5_000)
+    await delay(3_000 - (performance.now() - started))
+    assert.equal(inTheKernel(), 1, 'the word in “flags timeout” alone')
+  })
+
+  test('where somebody without privilege starts it, or with another library, it says what is missing', async () => {
+    const absent = createNftablesFirewall({ ...mark, library: 'libnftables.so.999' })
+    assert.ok(!absent.ok && absent.failure.code === 'FIREWALL_UNAVAILABLE')
+    assert.match(absent.failure.detail, /libnftables\.so\.999.*apt-get install/)
+    const module = fileURLToPath(new URL('../../src/firewall/nftables/nftables.ts', import.meta.url))
+    const ask = `const { createNftablesFirewall } = await import(${JSON.stringify(module)})
+      console.log(JSON.stringify(createNftablesFirewall({ mode: { kind: 'mark' } })))`
+    const said = lab.server.must([
+      'setpriv',
+      '--bounding-set=-all',
+      '--inh-caps=-all',
+      process.execPath,
+      '--input-type=module',
+      '-e',
+      ask,
+    ])
+    assert.match(said, /"FIREWALL_UNAVAILABLE".*CAP_NET_ADMIN/)
+  })
+
+  test('where the kernel has no netfilter, it says so and does not end the process', async () => {
+    // A seccomp filter answers as such a kernel does: socket(AF_NETLINK, …, NETLINK_NETFILTER) is EPROTONOSUPPORT.
+    const module = fileURLToPath(new URL('../../src/firewall/nftables/nftables.ts', import.meta.url))
+    const ask = `import koffi from ${JSON.stringify(import.meta.resolve('koffi'))}
+      const libc = koffi.load('libc.so.6')
+      const filter = koffi.struct({ code: 'uint16_t', jt: 'uint8_t', jf: 'uint8_t', k: 'uint32_t' })
+      const program = koffi.struct({ len: 'uint16_t', filter: koffi.pointer(filter) })
+      const flag = libc.func('int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d)')
+      const set = libc.func('prctl', 'int', ['int', 'ulong', koffi.pointer(program)])
+      const SYS_socket = process.arch === 'arm64' ? 198 : 41
+      const steps = [
+        [0x20, 0, 0, 0], [0x15, 0, 5, SYS_socket],
+        [0x20, 0, 0, 16], [0x15, 0, 3, 16],
+        [0x20, 0, 0, 32], [0x15, 0, 1, 12],
+        [0x06, 0, 0, 0x00050000 | 93],
+        [0x06, 0, 0, 0x7fff0000],
+      ].map(([code, jt, jf, k]) => ({ code, jt, jf, k }))
+      if (flag(38, 1, 0, 0, 0) !== 0 || set(22, 2, { len: steps.length, filter: steps }) !== 0) throw new Error('no seccomp')
+      const { createNftablesFirewall } = await import(${JSON.stringify(module)})
+      console.log(JSON.stringify(createNftablesFirewall({ mode: { kind: 'mark' } })))`
+    const said = lab.server.must([process.execPath, '--input-type=module', '-e', ask])
+    assert.match(said, /"FIREWALL_UNAVAILABLE".*no netfilter.*Protocol not supported/)
+  })
+
+  test('a process that ends without closing is not held back by the watch', async () => {
+    const module = fileURLToPath(new URL('../../src/firewall/nftables/nftables.ts', import.meta.url))
+    const body = `const { createNftablesFirewall } = await import(${JSON.stringify(module)})
+      const { value } = createNftablesFirewall({ mode: { kind: 'mark' } })
+      await value.install(); value.watch(() => {}); setTimeout(() => process.exit(7), 50)`
+    const program = lab.server.start([process.execPath, '--input-type=module', '-e', body])
+    assert.equal(await Promise.race([program.ended, delay(5_000)]), 7)
+  })
+})
+
+/** Without the order of elements, the numbers of the ledger and what remains, which differ from one rebuild to the next. */
+function canonical(listing: string): string[] {
+  return listing
+    .split(/[\n,{}]/)
+    .map((line) =>
+      line
+        .replace(/0x[0-9a-f]{8} \. 0x[0-9a-f]{8}/, 'NUMBER')
+        .replace(/(timeout|expires) \S+/g, '')
+        .replace(/counter packets \d+ bytes \d+/, 'counter')
+        .trim(),
+    )
+    .filter((line) => line !== '')
+    .toSorted()
+}
