@@ -96,13 +96,13 @@ LOG_LIMIT                   3;
 
 test('a relay', () => {
   const { config } = parse(
-    'FIREWALL relay;\nRELAY 8080 decoy=127.0.0.1:8000;\nRELAY [::1]:8443 decoy=reset;\nMAX_GRANTS 9;',
+    'FIREWALL relay;\nRELAY 8080 decoy=127.0.0.1:8000;\nRELAY [::1]:8443 decoy=reset service=127.0.0.1:22;\nMAX_GRANTS 9;',
   )
   assert.deepEqual(config.firewall, {
     kind: 'relay',
     listeners: [
       { port: 8080, decoy: { host: '127.0.0.1', port: 8000 } },
-      { address: '::1', port: 8443, decoy: 'reset' },
+      { address: '::1', port: 8443, decoy: 'reset', service: { host: '127.0.0.1', port: 22 } },
     ],
     maxGrants: 9,
   })
@@ -182,6 +182,10 @@ const malformed: [line: string, code: string, suggestion?: string][] = [
   ['RELAY 80;', 'CONFIG_INVALID_VALUE', '80 decoy=reset'],
   ['RELAY 80 dekoy=127.0.0.1:1;', 'CONFIG_INVALID_VALUE', '80 decoy=127.0.0.1:1'],
   ['RELAY 80 decoy=localhost:1;', 'CONFIG_INVALID_VALUE'],
+  ['RELAY 80 decoy=reset 127.0.0.1:22;', 'CONFIG_INVALID_VALUE', '80 decoy=reset service=127.0.0.1:22'],
+  ['RELAY 80 decoy=reset servce=127.0.0.1:22;', 'CONFIG_INVALID_VALUE', '80 decoy=reset service=127.0.0.1:22'],
+  ['RELAY 80 decoy=reset service=127.0.0.1;', 'CONFIG_INVALID_VALUE'],
+  ['RELAY 80 decoy=reset service=127.0.0.1:22 more;', 'CONFIG_INVALID_VALUE', '80 decoy=reset'],
   ['RELAY 0 decoy=reset;', 'CONFIG_INVALID_VALUE'],
   ['RELAY ::1:80 decoy=reset;', 'CONFIG_INVALID_VALUE', '[::1]:80'],
   ['CAPTURE pcap;', 'CONFIG_INVALID_VALUE'],

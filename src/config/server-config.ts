@@ -67,4 +67,6 @@ export interface RelayListener {
   readonly port: Port
   /** Whom those without a grant meet: another service, or a closed door. */
   readonly decoy: 'reset' | { readonly host: IpAddress; readonly port: Port }
+  /** Whom those meet who were granted the port itself. Absent: only ghosts and forwards may be granted here. */
+  readonly service?: { readonly host: IpAddress; readonly port: Port }
 }

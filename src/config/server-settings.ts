@@ -234,9 +234,9 @@ function tableName(text: string): Result<string, ValueFailure> {
     : invalidValue(`“${text}” is not a table’s name: a letter, then letters, digits and _, 31 in all`)
 }
 
-/** `8080 decoy=127.0.0.1:8000`, `192.0.2.1:80 decoy=reset`. */
+/** `8080 decoy=127.0.0.1:8000`, `192.0.2.1:80 decoy=reset service=127.0.0.1:22`. */
 function relayListener(text: string): Result<RelayListener, ValueFailure> {
-  const [where = '', decoyText = '', ...more] = text.split(/\s+/)
+  const [where = '', decoyText = '', serviceText, ...more] = text.split(/\s+/)
   const [, key = '', decoyValue = ''] = /^([a-z]+)=(.*)$/i.exec(decoyText) ?? []
   if (more.length > 0 || key !== 'decoy')
     return invalidValue(
@@ -245,11 +245,19 @@ function relayListener(text: string): Result<RelayListener, ValueFailure> {
     )
   const decoy = decoyValue === 'reset' ? ok('reset' as const) : addressPortValue(decoyValue)
   if (!decoy.ok) return decoy
+  if (serviceText !== undefined && !serviceText.startsWith('service='))
+    return invalidValue(
+      `“${serviceText}” is not service=ADDRESS:PORT, what those meet who were granted the port itself`,
+      `${where} ${decoyText} service=${serviceText.replace(/^[^=]*=/, '')}`,
+    )
+  const service = serviceText === undefined ? undefined : addressPortValue(serviceText.slice('service='.length))
+  if (service !== undefined && !service.ok) return service
+  const behind = { decoy: decoy.value, ...(service !== undefined && { service: service.value }) }
   if (/^[0-9]+$/.test(where)) {
     const port = portValue(where)
-    return port.ok ? ok({ port: port.value, decoy: decoy.value }) : port
+    return port.ok ? ok({ port: port.value, ...behind }) : port
   }
   const listen = addressPortValue(where)
   if (!listen.ok) return listen
-  return ok({ address: listen.value.host, port: listen.value.port, decoy: decoy.value })
+  return ok({ address: listen.value.host, port: listen.value.port, ...behind })
 }
