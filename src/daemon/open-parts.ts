@@ -7,7 +7,7 @@ import type { FirewallConfig, ServerConfig } from '../config/server-config.ts'
 import type { Firewall } from '../firewall/firewall.ts'
 import { failureFields, type Log } from '../log.ts'
 import type { ReplayStore } from '../replay/replay-store.ts'
-import { ok, type Result, refuse } from '../result.ts'
+import { ok, type Result } from '../result.ts'
 import { acquireInstanceLock, type InstanceLock } from './instance-lock.ts'
 import { captureDescriptor } from './privilege.ts'
 import type { CaptureOrder } from './protocol.ts'
@@ -77,7 +77,13 @@ export async function openFirewall(
   log: Log,
 ): Promise<Result<{ firewall: Firewall; lock?: InstanceLock }>> {
   if (config.kind === 'relay') {
-    return refuse('FIREWALL_UNAVAILABLE', 'the relay is not part of this build')
+    const { createRelayFirewall } = await import('../firewall/relay/relay.ts')
+    const firewall = createRelayFirewall({
+      ...config,
+      onTrouble: ({ kind, detail, count }) => log.write('warning', 'relay', { trouble: kind, detail, count }),
+    })
+    const installed = await firewall.install()
+    return installed.ok ? ok({ firewall }) : installed
   }
   const { createNftablesFirewall } = await import('../firewall/nftables/nftables.ts')
   const { parseConnectionMark, parseTableName } = await import('../firewall/nftables/settings.ts')
