@@ -39,9 +39,7 @@ function run(setup: WorkerSetup, report: (report: WorkerReport) => void): void {
 
   report({ kind: 'ready' })
   for (;;) {
-    while (Atomics.load(underWay, BATCHES_UNDER_WAY) >= MOST_BATCHES_UNDER_WAY)
-      Atomics.wait(underWay, BATCHES_UNDER_WAY, MOST_BATCHES_UNDER_WAY)
-
+    waitForMainThread(underWay)
     if (native.poll(polled.bytes, 1 + setup.sockets.length, -1) < 0) {
       const errno = native.errno()
       if (errno === EINTR) continue
@@ -70,6 +68,15 @@ function run(setup: WorkerSetup, report: (report: WorkerReport) => void): void {
 
     fruitless = found > 0 ? 0 : fruitless + 1
     if (fruitless >= FRUITLESS_BEFORE_PAUSE) native.poll(polled.bytes, 1, PAUSE) // the stop descriptor alone
+  }
+}
+
+/** Sleeps while too much is under way; the main thread wakes us with each batch that it has handed on. */
+function waitForMainThread(underWay: Int32Array): void {
+  for (;;) {
+    const batches = Atomics.load(underWay, BATCHES_UNDER_WAY)
+    if (batches < MOST_BATCHES_UNDER_WAY) return
+    Atomics.wait(underWay, BATCHES_UNDER_WAY, batches)
   }
 }
 

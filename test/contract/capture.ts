@@ -117,12 +117,12 @@ export function captureContract(name: string, traits: CaptureTraits, create: () 
     if (traits.opensEarly)
       it('keeps what comes before it runs', options, async () => {
         await using fixture = await create()
-        for (let i = 0; i < 100; i++) await fixture.send(numbered(i), '127.0.0.1', fixture.ports[1])
+        for (let i = 0; i < 1000; i++) await fixture.send(numbered(i), '127.0.0.1', fixture.ports[1])
         await using running = await start(fixture.capture)
-        await running.received(100)
+        await running.received(1000)
         assert.deepEqual(
           running.packets.map(({ payload }) => numberOf(payload)),
-          Array.from({ length: 100 }, (_, i) => i),
+          Array.from({ length: 1000 }, (_, i) => i),
         )
       })
   })
