@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { type Grant, grantId, type Opening } from '../access/grant.ts'
+import type { StanzaId } from '../access/stanza.ts'
+import type { IpAddress } from '../packet/address.ts'
+import type { Username } from '../packet/message.ts'
+import { type Port, seconds } from '../units.ts'
+import { Book, type Change, type Instant } from './book.ts'
+
+const at = (ms: number): Instant => ms as Instant
+
+function grant(source: string, openings: readonly Opening[], lifetime: number): Grant {
+  return {
+    id: grantId(source as IpAddress, openings),
+    stanza: 1 as StanzaId,
+    source: source as IpAddress,
+    openings,
+    lifetime: seconds(lifetime),
+    username: 'alice' as Username,
+  }
+}
+
+const access = (port: number): Opening => ({ kind: 'access', protocol: 'tcp', port: port as Port })
+const ghost = (from: number, to: number): Opening => ({
+  kind: 'ghost',
+  protocol: 'tcp',
+  publicPort: from as Port,
+  localPort: to as Port,
+})
+const forward = (from: number, translation: 'none' | 'masquerade'): Opening => ({
+  kind: 'forward',
+  protocol: 'tcp',
+  publicPort: from as Port,
+  target: { address: '10.0.0.5' as IpAddress, port: 22 as Port },
+  translation,
+})
+
+for (const [what, first, second, allowed] of [
+  ['the same ghost', [ghost(80, 22)], [ghost(80, 22), access(25)], true],
+  ['two ghosts at one port', [ghost(80, 22)], [ghost(80, 25)], false],
+  ['a ghost at a port that is open itself', [access(80)], [ghost(80, 22)], false],
+  ['an inner host at a port that shows a ghost', [ghost(80, 22)], [forward(80, 'none')], false],
+  ['one inner host at two ports', [forward(80, 'none')], [forward(81, 'none')], true],
+  ['one inner host, seen in two ways', [forward(80, 'none')], [forward(81, 'masquerade')], false],
+  ['two places in one grant', [access(25)], [ghost(80, 22), ghost(80, 443)], false],
+  ['the same port twice in one grant', [access(25)], [access(22), access(22)], true],
+] as const) {
+  test(`${what}: ${allowed ? 'fine' : 'refused'}`, () => {
+    const book = new Book(10)
+    assert.ok(book.admit(grant('192.0.2.1', first, 30), at(0)).ok)
+    const result = book.admit(grant('192.0.2.1', second, 30), at(0))
+    assert.equal(result.ok ? 'ok' : result.failure.code, allowed ? 'ok' : 'FIREWALL_REFUSED')
+    assert.ok(book.admit(grant('192.0.2.2', second, 30), at(0)).ok || what === 'two places in one grant')
+    // What has ended is in nobody's way.
+    assert.ok(book.admit(grant('192.0.2.1', second, 30), at(30_000)).ok || what === 'two places in one grant')
+  })
+}
+
+/** The plain truth that the book has to agree with: who asked for what, until when. */
+type Model = Map<string, { grant: Grant; until: number }>
+
+const someGrant = fc
+  .record({
+    source: fc.constantFrom('192.0.2.1', '192.0.2.2', 'fd00::1'),
+    openings: fc.uniqueArray(fc.constantFrom(access(22), access(25), ghost(80, 22), access(80), forward(81, 'none')), {
+      minLength: 1,
+      maxLength: 3,
+    }),
+    lifetime: fc.integer({ min: 1, max: 10 }),
+  })
+  .map(({ source, openings, lifetime }) => grant(source, openings, lifetime))
+const step = fc.record({
+  pass: fc.integer({ min: 0, max: 4_000 }),
+  grant: someGrant,
+  what: fc.constantFrom('admit' as const, 'revoke' as const, 'undo' as const),
+})
+
+test('whatever comes in whatever order, the book is what was admitted and has neither ended nor been revoked', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const book = new Book(1_000)
+      const model: Model = new Map()
+      let now = at(0)
+      for (const { pass, grant: asked, what } of steps) {
+        now = at(now + pass)
+        for (const [id, { until }] of model) if (until <= now) model.delete(id)
+        if (what === 'revoke') {
+          assert.equal(book.revoke(asked.id, now) !== undefined, model.delete(asked.id))
+        } else {
+          const before = snapshot(book, now)
+          const admitted = book.admit(asked, now)
+          if (!admitted.ok) assert.deepEqual(snapshot(book, now), before, 'a refusal changes nothing')
+          else if (what === 'undo') {
+            book.undo(admitted.value, now)
+            assert.deepEqual(snapshot(book, now), before, 'undone is as it was')
+          } else {
+            const until = Math.max(model.get(asked.id)?.until ?? 0, now + asked.lifetime * 1000)
+            model.set(asked.id, { grant: asked, until })
+          }
+        }
+        assert.deepEqual(
+          new Map(
+            book.live(now).map((entry) => [entry.grant.id as string, { grant: entry.grant, until: entry.until }]),
+          ),
+          model,
+        )
+        assert.deepEqual(doorsOfBook(book, now), doorsOfModel(model))
+      }
+    }),
+  )
+})
+
+test('the changes that it reports, done one after the other, are what is open', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const book = new Book(3)
+      const doors = new Map<string, number>()
+      let now = at(0)
+      for (const { pass, grant: asked, what } of steps) {
+        now = at(now + pass)
+        let change: Change | undefined
+        if (what === 'revoke') change = book.revoke(asked.id, now)
+        else {
+          const admitted = book.admit(asked, now)
+          if (admitted.ok) change = admitted.value
+        }
+        for (const { door, from, to } of change?.doors ?? []) {
+          const known = doors.get(door.key) ?? 0
+          assert.equal(known > now ? known : undefined, from !== undefined && from > now ? from : undefined)
+          if (to === undefined) doors.delete(door.key)
+          else doors.set(door.key, to)
+        }
+        for (const [key, until] of doors) if (until <= now) doors.delete(key)
+        assert.deepEqual(doorsOfBook(book, now), doors)
+        const ways = [...doors.keys()].filter((key) => !key.includes(' to '))
+        assert.ok(ways.filter((key) => !key.startsWith('fd00')).length <= 3, 'the capacity is kept')
+      }
+    }),
+  )
+})
+
+function snapshot(book: Book, now: Instant): unknown {
+  return { live: new Map(book.live(now).map((entry) => [entry.grant.id, entry])), doors: doorsOfBook(book, now) }
+}
+
+function doorsOfBook(book: Book, now: Instant): Map<string, number> {
+  return new Map(book.open(now).map(({ door, until }) => [door.key, until]))
+}
+
+function doorsOfModel(model: Model): Map<string, number> {
+  const doors = new Map<string, number>()
+  const note = (key: string, until: number): void => {
+    doors.set(key, Math.max(until, doors.get(key) ?? 0))
+  }
+  for (const { grant: held, until } of model.values()) {
+    for (const opening of held.openings) {
+      note(`${held.source} tcp/${opening.kind === 'access' ? opening.port : opening.publicPort}`, until)
+      if (opening.kind === 'forward') note(`${held.source} tcp to 10.0.0.5 port 22`, until)
+    }
+  }
+  return doors
+}
