@@ -1,0 +1,133 @@
+/**
+ * The client waits in the dark: a server that drops what it does not know, ghostport behind it, over IPv4 and IPv6.
+ *
+ *   client 10.9.0.1 fd09::1 ── 10.9.0.2 fd09::2 server: ghostport serve, a greeting service on 22, a silent one on 80
+ *
+ * The host's name is `both.test`, with both addresses, in an /etc/hosts that only the client sees.
+ */
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { Daemon, dropByDefault, ghostportCommand, keys, stanza } from '../support/daemon.ts'
+import { type Host, Network, netnsUnavailable, type Outcome } from '../support/netns.ts'
+
+const LIFETIME = 2
+const KEYS = ['--key-rijndael', keys.key, '--key-hmac', keys.hmac] as const
+
+describe('ghostport knock --wait', { skip: netnsUnavailable() }, () => {
+  let net: Network
+  let client: Host
+  let server: Host
+  let daemon: Daemon
+  let hosts: string
+
+  before(async () => {
+    net = await Network.create()
+    ;[client, server] = [await net.host('client'), await net.host('server')]
+    await net.link(client, ['10.9.0.1/24', 'fd09::1/64'], server, ['10.9.0.2/24', 'fd09::2/64'])
+    hosts = join(net.directory(), 'hosts')
+    writeFileSync(hosts, '127.0.0.1 localhost\n10.9.0.2 both.test\nfd09::2 both.test\n')
+    dropByDefault(server)
+    server.must(['nft', 'insert', 'rule', 'inet', 'filter', 'input', 'tcp', 'dport', '80', 'accept'])
+    await server.listen([{ protocol: 'tcp', port: 22, banner: 'ssh' }])
+    const silent = server.start(['socat', 'TCP6-LISTEN:80,fork,reuseaddr,ipv6only=0', 'EXEC:cat'])
+    assert.ok(silent.pid)
+    daemon = await Daemon.start(net, server, {
+      server: ['ENABLE_IPT_LOCAL_NAT Y'],
+      access: stanza([`FW_ACCESS_TIMEOUT ${LIFETIME}`]),
+    })
+  })
+  after(() => net?.close())
+
+  const knock = (...argv: readonly string[]): Outcome => {
+    const words = ghostportCommand('knock', '--no-rc-file', '-s', ...argv)
+    return client.run(['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/hosts && exec "$@"', hosts, ...words])
+  }
+  const allShut = async (): Promise<void> => {
+    for (const at of ['10.9.0.2', 'fd09::2']) await client.until('timeout', { protocol: 'tcp', address: at, port: 22 })
+  }
+
+  for (const [at, family] of [
+    ['10.9.0.2', 4],
+    ['fd09::2', 6],
+  ] as const) {
+    it(`finds the door of ${at} open, before the kernel would have tried again`, async () => {
+      await allShut()
+      const { status, stdout, stderr } = knock('-D', at, ...KEYS, '-A', 'tcp/22', '--wait', '--json')
+      assert.equal(status, 0, stderr + daemon.program.output)
+      const { open } = JSON.parse(stdout)
+      assert.deepEqual([open.address, open.port], [at, 22])
+      assert.ok(open.milliseconds < 900, `${open.milliseconds} ms`)
+    })
+
+    it(`sends only by IPv${family} where told`, async () => {
+      await allShut()
+      const { status, stdout, stderr } = knock(
+        '-D',
+        'both.test',
+        `-${family}`,
+        ...KEYS,
+        '-A',
+        'tcp/22',
+        '--wait',
+        '--json',
+      )
+      assert.equal(status, 0, stderr)
+      assert.deepEqual(
+        JSON.parse(stdout).packets.map((packet: { address: string }) => packet.address),
+        [at],
+      )
+    })
+
+    it(`tells the ghost service behind ${at} port 80 from the silent one`, async () => {
+      await allShut()
+      const { status, stdout, stderr } = knock(
+        '-D',
+        at,
+        ...KEYS,
+        '-A',
+        'tcp/22',
+        '--nat-local',
+        '--nat-port',
+        '80',
+        '--wait',
+        '--json',
+      )
+      assert.equal(status, 0, stderr)
+      assert.equal(JSON.parse(stdout).open.port, 80)
+    })
+  }
+
+  it('knocks at every address of a name, each packet granted for itself', async () => {
+    await allShut()
+    const from = daemon.events.length
+    const { status, stdout, stderr } = knock('-D', 'both.test', ...KEYS, '-A', 'tcp/22', '--wait', '--json')
+    assert.equal(status, 0, stderr)
+    const addresses = JSON.parse(stdout).packets.map((packet: { address: string }) => packet.address)
+    assert.deepEqual(addresses.sort(), ['10.9.0.2', 'fd09::2'])
+    const granted = (source: string) =>
+      daemon.until((event) => event.verdict === 'granted' && event['source'] === source, from)
+    await Promise.all(['10.9.0.1', 'fd09::1'].map(granted))
+  })
+
+  it('says that nothing answers where no packet opens anything', async () => {
+    await allShut()
+    const wrong = ['--key-rijndael', 'no', '--key-hmac', 'nothing']
+    const { status, stderr } = knock('-D', '10.9.0.2', ...wrong, '-A', 'tcp/22', '--wait', '--wait-limit', '0.4')
+    assert.equal(status, 1)
+    assert.match(stderr, /10\.9\.0\.2 port 22 does not answer \(0\.4 s, \d+ attempts\) \[PORT_NOT_OPEN\]/)
+    assert.match(stderr, /keys, the HMAC digest type or the encryption mode/)
+  })
+
+  it('says why a packet cannot leave', () => {
+    const { status, stderr } = knock('-D', '192.0.2.1', ...KEYS, '-A', 'tcp/22')
+    assert.equal(status, 69)
+    assert.match(stderr, /no IPv4 route there \(ENETUNREACH\) \[SEND_FAILED\]/)
+    client.must(['iptables', '-A', 'OUTPUT', '-p', 'udp', '-d', '10.9.0.2', '-j', 'DROP'])
+    const blocked = knock('-D', '10.9.0.2', ...KEYS, '-A', 'tcp/22')
+    client.must(['iptables', '-F', 'OUTPUT'])
+    assert.equal(blocked.status, 69)
+    assert.match(blocked.stderr, /own firewall does not let the packet out \(EPERM\)/)
+  })
+})
