@@ -15,6 +15,8 @@ import { RefusalLimiter } from './refusal-log.ts'
 const CLAIMED_REMEMBERED = 16_384
 /** Bytes that may wait for the warden. A knock has some 600; past this, the warden has been away for long. */
 const LARGEST_BACKLOG = 8 * 1024 * 1024
+/** How often folded refusals are told, in milliseconds. */
+const FOLDED_INTERVAL = 1000
 /** Lines that a quiet receiver may say at once, as a multiple of its lines a second. */
 const BURST = 2
 
@@ -28,8 +30,8 @@ export class ReceiveLoop {
   readonly #backlog: () => number
   readonly #claimed = new Set<ReplayDigest>()
   #looked = 0
-  /** What the last tally said, so that an idle receiver stays silent. */
-  #reported = 0
+  /** When folded refusals were last told. */
+  #foldedTold = Number.NEGATIVE_INFINITY
   readonly #refused = new Map<FailureCode, number>()
 
   constructor(
@@ -56,8 +58,9 @@ export class ReceiveLoop {
     for (const packet of packets) {
       const received = receive(packet, this.#receiving)
       if (!received.ok) this.#refuse(packet, received.failure)
-      else if (this.#claimed.has(received.value.digest)) this.#refuse(packet, REPLAYED)
-      else if (this.#backlog() > LARGEST_BACKLOG) this.#refuse(packet, OVERRUN)
+      else if (this.#claimed.has(received.value.digest))
+        this.#refuse(packet, { ...REPLAYED, stanza: received.value.openedBy })
+      else if (this.#backlog() > LARGEST_BACKLOG) this.#refuse(packet, { ...OVERRUN, stanza: received.value.openedBy })
       else this.#knock(received.value, packet)
     }
   }
@@ -71,13 +74,20 @@ export class ReceiveLoop {
     }
   }
 
-  /** @param dropped packets lost before they came here. */
-  report(dropped: number): void {
-    const suppressed = this.#limiter.takeSuppressed()
-    if (suppressed !== undefined) this.#say({ say: 'suppressed', counts: suppressed })
-    if (this.#looked + dropped === this.#reported) return
-    this.#reported = this.#looked + dropped
+  /**
+   * Tells the warden the numbers, and at most once a second what was folded.
+   * @param dropped packets lost before they came here.
+   */
+  report(dropped: number): 'all told' | 'more to tell' {
     this.#say({ say: 'tally', tally: { looked: this.#looked, dropped, refused: Object.fromEntries(this.#refused) } })
+    const now = performance.now()
+    if (now < this.#foldedTold + FOLDED_INTERVAL) return this.#limiter.hasSuppressed ? 'more to tell' : 'all told'
+    const suppressed = this.#limiter.takeSuppressed()
+    if (suppressed !== undefined) {
+      this.#foldedTold = now
+      this.#say({ say: 'suppressed', counts: suppressed })
+    }
+    return 'all told'
   }
 
   #knock(knock: Knock, packet: CapturedPacket): void {

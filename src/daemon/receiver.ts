@@ -27,8 +27,8 @@ import { ReceiveLoop } from './receive-loop.ts'
 
 /** The configuration of ten thousand stanzas is some megabytes. */
 const LONGEST_WORD_OF_THE_WARDEN = 256 * 1024 * 1024
-/** How often the warden gets new numbers, in milliseconds. */
-const TALLY_INTERVAL = 1000
+/** How long after a packet the warden gets the new numbers, in milliseconds. */
+const TALLY_DELAY = 50
 
 const log = jsonLog(
   (line) => process.stderr.write(line),
@@ -114,8 +114,20 @@ function main(): void {
       }
       say({ say: 'ready' })
     }
-    const deliver = (packets: readonly CapturedPacket[]): void => started.look(packets)
-    setInterval(() => started.report(capture.counters().dropped), TALLY_INTERVAL).unref()
+    let reportDue = false
+    const reportSoon = (): void => {
+      if (reportDue) return
+      reportDue = true
+      setTimeout(() => {
+        reportDue = false
+        // What was folded is told once a second, and the last of it is told although nothing comes any more.
+        if (started.report(capture.counters().dropped) === 'more to tell') reportSoon()
+      }, TALLY_DELAY)
+    }
+    const deliver = (packets: readonly CapturedPacket[]): void => {
+      started.look(packets)
+      reportSoon()
+    }
     capture.run(deliver, new AbortController().signal, onReady).catch((error: Error) => {
       const failure = (error.cause as Failure | undefined) ?? { code: 'CAPTURE_FAILED', detail: error.message }
       say({ say: 'failed', code: failure.code, detail: failure.detail })

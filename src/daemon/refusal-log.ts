@@ -38,6 +38,10 @@ export class RefusalLimiter {
     return false
   }
 
+  get hasSuppressed(): boolean {
+    return this.#suppressed.size > 0
+  }
+
   /** What was folded since the last call, or undefined if nothing was. */
   takeSuppressed(): Suppressed | undefined {
     if (this.#suppressed.size === 0) return undefined

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { StanzaIndex } from '../access/matching.ts'
+import { OpenerMemory } from '../access/opener-memory.ts'
+import type { CapturedPacket } from '../capture/capture.ts'
+import { parseAccessConf } from '../config/access-conf.ts'
+import { filesFromSnapshot } from '../config/config-files.ts'
+import { parseAddress } from '../packet/address.ts'
+import { EncryptionKey, HmacKey } from '../packet/key.ts'
+import { sealPacket } from '../packet/seal.ts'
+import { parseUsername } from '../packet/username.ts'
+import { port, unixSeconds } from '../units.ts'
+import type { FromReceiver } from './protocol.ts'
+import { ReceiveLoop } from './receive-loop.ts'
+
+function must<T>(result: { ok: true; value: T } | { ok: false; failure: { detail: string } }): T {
+  assert.ok(result.ok, result.ok ? '' : result.failure.detail)
+  return result.value
+}
+
+const files = filesFromSnapshot({
+  texts: { 'access.conf': 'SOURCE ANY\nKEY one key\nHMAC_KEY another key\n' },
+  folders: {},
+  failures: {},
+})
+const { stanzas } = must(parseAccessConf('access.conf', files))
+const policy = {
+  http: 'off',
+  nat: { forward: true, local: true, translation: 'none', resolveNames: true },
+} as const
+
+function loop(backlog = 0) {
+  const words: FromReceiver[] = []
+  const receiving = { policy, index: new StanzaIndex(stanzas), openers: new OpenerMemory() }
+  const receive = new ReceiveLoop(
+    receiving,
+    5,
+    (word) => words.push(word),
+    () => backlog,
+  )
+  return { receive, words, said: (say: FromReceiver['say']) => words.filter((word) => word.say === say) }
+}
+
+const text = (bytes: string) => new TextEncoder().encode(bytes)
+const from = (payload: Uint8Array): CapturedPacket => ({
+  payload,
+  source: must(parseAddress('192.0.2.1')),
+  sourcePort: port(4321),
+  destinationPort: port(62201),
+})
+const key = (of: string) => text(of)
+const wire = must(
+  sealPacket(
+    {
+      kind: 'access',
+      random: '1234567890123456',
+      username: must(parseUsername('ada')),
+      timestamp: unixSeconds(1_800_000_000),
+      source: 'packet-source',
+      ports: [{ protocol: 'tcp', port: port(22) }],
+    },
+    {
+      encryption: { key: must(EncryptionKey.fromBytes(key('one key'))), mode: 'CBC' },
+      hmac: { key: must(HmacKey.fromBytes(key('another key'))), type: 'sha256' },
+    },
+    { digestType: 'sha256', salt: new Uint8Array(8) },
+  ),
+)
+
+test('an authentic packet is told to the warden; again and again, once the warden has claimed it, it is not', () => {
+  const { receive, said } = loop()
+  receive.look([from(text(wire))])
+  receive.look([from(text(wire))])
+  const knocks = said('knock')
+  assert.equal(knocks.length, 2, 'until the warden has spoken, it decides')
+  const [first] = knocks
+  assert.ok(first?.say === 'knock')
+  receive.claimed([first.knock.digest])
+  receive.look([from(text(wire))])
+  assert.equal(said('knock').length, 2)
+  const [refused] = said('refused')
+  assert.ok(refused?.say === 'refused')
+  assert.deepEqual([refused.note.code, refused.note.stanza], ['SPA_REPLAYED', 1])
+})
+
+test('a flood of junk is a few lines, and all of it is counted', () => {
+  const { receive, said } = loop()
+  const junk = from(text('A'.repeat(200)))
+  for (let i = 0; i < 500; i++) receive.look([junk])
+  assert.ok(said('refused').length <= 15, `${said('refused').length} lines`)
+  assert.equal(receive.report(7), 'all told')
+  const [tally] = said('tally')
+  assert.ok(tally?.say === 'tally')
+  assert.deepEqual([tally.tally.looked, tally.tally.dropped], [500, 7])
+  const counts = Object.values(tally.tally.refused)
+  assert.equal(
+    counts.reduce((sum, count) => sum + count, 0),
+    500,
+  )
+  const [folded] = said('suppressed')
+  assert.ok(folded?.say === 'suppressed')
+  assert.equal(Object.values(folded.counts)[0], 500 - said('refused').length)
+})
+
+test('a warden that does not take knocks is not drowned in them', () => {
+  const { receive, said } = loop(100 * 1024 * 1024)
+  receive.look([from(text(wire))])
+  assert.equal(said('knock').length, 0)
+  const [refused] = said('refused')
+  assert.ok(refused?.say === 'refused' && refused.note.code === 'WARDEN_GONE')
+})
