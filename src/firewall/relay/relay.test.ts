@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, test } from 'node:test'
@@ -393,6 +394,42 @@ test('a service that is down resets the caller and is told once', async () => {
     troubles.map(({ count }) => count),
     [1, 5],
   )
+})
+
+/** A port that answers no SYN: its owner is stopped, and its queue full. */
+async function deafPort(): Promise<Port> {
+  const program = `
+    const server = require('node:net').createServer().listen({ host: '127.0.0.1', port: 0, backlog: 1 }, () => {
+      process.stdout.write(String(server.address().port))
+    })`
+  const child = spawn(process.execPath, ['-e', program], { stdio: ['ignore', 'pipe', 'inherit'] })
+  cleanups.push(() => child.kill('SIGKILL'))
+  const [said] = (await once(child.stdout, 'data')) as [Buffer]
+  child.kill('SIGSTOP')
+  const at = port(Number(said.toString()))
+  for (let unanswered = false, tries = 0; !unanswered && tries < 10; tries++) {
+    const socket = caller(A, at)
+    unanswered = await Promise.race([
+      once(socket, 'connect').then(() => false),
+      new Promise<boolean>((resolve) => setTimeout(() => resolve(true), 200)),
+    ])
+  }
+  return at
+}
+
+test('a decoy that does not take the call in time resets the stranger and is told', async () => {
+  const { relay, public: at, troubles } = await scene({ decoy: await deafPort(), connectTimeout: milliseconds(100) })
+  assert.equal(await reach(A, at), 'reset')
+  assert.match(troubles[0]?.detail ?? '', /no answer from 127\.0\.0\.1 port/)
+  await eventually('the place is free again', () => relay.connections().strangers === 0)
+})
+
+test('close gives up calls that nobody has answered yet', async () => {
+  const { relay, public: at } = await scene({ decoy: await deafPort() })
+  const words = firstWords(caller(A, at))
+  await eventually('the call is on', () => relay.connections().strangers === 1)
+  await relay.close()
+  assert.equal(await words, 'reset')
 })
 
 test('a silent stranger is let go, a silent session is kept', async () => {
