@@ -59,7 +59,14 @@ function fingerprint() {
       .update('\0')
       .update(readFileSync(join(clone, file)))
       .update('\0')
-  for (const file of ['tsconfig.json', 'tsconfig.build.json', 'package.json', 'package-lock.json']) add(file)
+  for (const file of [
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'package.json',
+    'package-lock.json',
+    'scripts/setup/build.mjs',
+  ])
+    add(file)
   const walk = (folder) => {
     for (const entry of readdirSync(join(clone, folder), { withFileTypes: true }).sort(byName)) {
       const path = `${folder}/${entry.name}`

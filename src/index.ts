@@ -1,0 +1,33 @@
+/**
+ * `ghostport`: what a program needs to knock by itself, and to read the files and codes of the two ends. The packets alone,
+ * which run in a browser too, are `ghostport/packet`. The server is the command `ghostport serve`; it is no library.
+ *
+ * @module
+ */
+export { type Keys, loadKeys } from './client/keys.ts'
+export {
+  type KnockPlan,
+  type KnockWorld,
+  type SealedKnock,
+  type SentKnock,
+  STANDARD_SPA_PORT,
+  sealKnock,
+  sendKnock,
+} from './client/knock.ts'
+export { buildRequest, doorOf, type Request, type RequestContext } from './client/request.ts'
+export { type Resolve, systemResolve } from './client/resolve.ts'
+export { type ClosedDoor, type Door, type OpenDoor, type OpenSign, waitForDoor } from './client/wait.ts'
+export { type Clock, systemClock } from './clock.ts'
+export { parseAccessConf } from './config/access-conf.ts'
+export type { ClientSettings } from './config/client-settings.ts'
+export { type ConfigFiles, filesFromSnapshot } from './config/config-files.ts'
+export { parseFwknopdConf } from './config/fwknopd-conf.ts'
+export { parseFwknoprc, type RcFile } from './config/fwknoprc.ts'
+export type { Notice } from './config/notice.ts'
+export type { ServerConfig } from './config/server-config.ts'
+export type { Delivery, Departure, OutgoingPacket } from './delivery/delivery.ts'
+export { memoryDelivery } from './delivery/memory.ts'
+export { udpDelivery } from './delivery/udp.ts'
+export { type FailureCode, failureKinds } from './failure-codes.ts'
+export type { Failure, Ok, Refused, Result, SourceLocation } from './result.ts'
+export { type Milliseconds, milliseconds, type Port, parsePort, port, type Seconds, type UnixSeconds } from './units.ts'
