@@ -1,6 +1,6 @@
 /**
  * The story without any privilege: one host, several addresses of the loopback, and ghostport's relay in user space in
- * the place of a firewall. 127.0.0.1 is the server, 127.0.0.2 the client, 127.0.0.3 the scanner.
+ * the place of a firewall. 127.0.0.1 is the client, 127.0.0.2 the server, 127.0.0.3 the scanner.
  */
 import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
@@ -11,7 +11,8 @@ import { run, start } from './programs.ts'
 import type { Eavesdropper, Host, HostName, Stage } from './stage.ts'
 import { clone, environment, installCommand } from './work-folder.ts'
 
-const ADDRESSES = { server: '127.0.0.1', client: '127.0.0.2', scanner: '127.0.0.3' } as const
+// Whoever connects within the loopback and asks for no address in particular comes from 127.0.0.1.
+const ADDRESSES = { client: '127.0.0.1', server: '127.0.0.2', scanner: '127.0.0.3' } as const
 
 export async function loopbackStage(work: string): Promise<Stage> {
   installCommand(work, clone)
@@ -45,7 +46,6 @@ export async function loopbackStage(work: string): Promise<Stage> {
     ],
     webServerUser: [],
     sourceOptions: {
-      ssh: ['-b', ADDRESSES.client],
       curl: ['--interface', ADDRESSES.scanner],
       nmap: ['-S', ADDRESSES.scanner, '-e', 'lo'],
     },
@@ -88,7 +88,7 @@ async function freePorts(count: number): Promise<readonly number[]> {
         new Promise<ReturnType<typeof createServer>>((resolve, reject) => {
           const server = createServer()
           server.once('error', reject)
-          server.listen(0, ADDRESSES.server, () => resolve(server))
+          server.listen(0, '0.0.0.0', () => resolve(server))
         }),
     ),
   )

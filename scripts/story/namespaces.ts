@@ -75,7 +75,7 @@ export function namespaceStage(kind: 'root' | 'user', work: string, keep: boolea
     login: LOGIN,
     settings: ['FIREWALL_MODE           mark;'],
     webServerUser: kind === 'root' ? ['User nobody', 'Group nogroup'] : [],
-    sourceOptions: { ssh: [], curl: [], nmap: [] },
+    sourceOptions: { curl: [], nmap: [] },
     scan: ['-sS', '--max-retries', '1', '--min-rate', '800', '-p', '1-1000'],
     async defaultDrop() {
       writeFileSync(join(hosts.spaserver.folder, 'host.nft'), DEFAULT_DROP)

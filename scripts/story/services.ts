@@ -42,10 +42,7 @@ export async function startWebServer({
   spaserver.startService(['apache2', '-f', join(folder, 'apache.conf'), '-DFOREGROUND'])
 }
 
-export async function startSshd(
-  { hosts: { spaserver, spaclient }, ports, addresses, kind, login }: Stage,
-  work: string,
-) {
+export async function startSshd({ hosts: { spaserver, spaclient }, ports, kind, login }: Stage, work: string) {
   const home = join(work, 'home')
   for (const key of [join(spaserver.folder, 'ssh_host_key'), join(spaclient.folder, 'id_ed25519')])
     await spaserver.run(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-C', login, '-f', key])
@@ -75,7 +72,8 @@ export async function startSshd(
     join(spaserver.folder, 'sshd_config'),
     `${[
       `HostKey ${spaserver.folder}/ssh_host_key`,
-      kind === 'loopback' ? `ListenAddress ${addresses.server}:${ports.ssh}` : `Port ${ports.ssh}`,
+      // The relay leads to it from this host.
+      kind === 'loopback' ? `ListenAddress 127.0.0.1:${ports.ssh}` : `Port ${ports.ssh}`,
       `AuthorizedKeysFile ${authorized}`,
       'PidFile none',
       'UsePAM no',

@@ -28,12 +28,8 @@ export interface Stage {
   readonly settings: readonly string[]
   /** Lines of apache's configuration: whom it runs as. */
   readonly webServerUser: readonly string[]
-  /** Extra words for commands whose source address this place does not give by itself. */
-  readonly sourceOptions: {
-    readonly ssh: readonly string[]
-    readonly curl: readonly string[]
-    readonly nmap: readonly string[]
-  }
+  /** Words by which the scanner's programs come from its address, where the place does not see to that. */
+  readonly sourceOptions: { readonly curl: readonly string[]; readonly nmap: readonly string[] }
   /** What nmap is to look at. */
   readonly scan: readonly string[]
   /** The host's own firewall, said before it is set. */

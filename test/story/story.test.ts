@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { after, describe, it } from 'node:test'
@@ -81,26 +81,31 @@ function tell(stage: string, who: Who): Story {
 function commandFor(stage: string, who: Who): readonly string[] {
   const story = ['scripts/story/main.ts', '--stage', stage]
   if (who === 'as root' || !isRoot) return [process.execPath, join(clone, story[0] ?? ''), ...story.slice(1)]
-  // The clone may lie where nobody else may look: show it in a place where everybody may.
+  // An ordinary user, made in a mount namespace: “nobody” has no shell on Debian, and systemd says that it is locked. Shown
+  // the clone where everybody may look, since it may lie where only root may.
   const shown = join(folder, 'clone')
   mkdirSync(shown, { recursive: true })
+  writeFileSync(join(folder, 'passwd'), withAccount('/etc/passwd', 'bob:x:59901:65534::/nonexistent:/bin/sh'))
+  writeFileSync(join(folder, 'shadow'), withAccount('/etc/shadow', 'bob:*:19000:0:99999:7:::'), { mode: 0o600 })
+  const mounts = [
+    `mount --bind '${clone}' '${shown}'`,
+    `mount --bind '${join(folder, 'passwd')}' /etc/passwd`,
+    `mount --bind '${join(folder, 'shadow')}' /etc/shadow`,
+  ]
+  const drop = ['setpriv', '--reuid', '59901', '--regid', 'nogroup', '--clear-groups', '--inh-caps=-all', '--']
   const node = relative(clone, process.execPath)
   const seen = node.startsWith('..') ? process.execPath : join(shown, node)
-  const drop = ['setpriv', '--reuid', 'nobody', '--regid', 'nogroup', '--clear-groups', '--inh-caps=-all', '--']
-  const script = 'mount --bind "$0" "$1" && shift && exec "$@"'
-  return [
-    'unshare',
-    '--mount',
-    'sh',
-    '-c',
-    script,
-    clone,
-    shown,
-    ...drop,
-    seen,
-    join(shown, story[0] ?? ''),
-    ...story.slice(1),
-  ]
+  const command = [...drop, seen, join(shown, story[0] ?? ''), ...story.slice(1)]
+  return ['unshare', '--mount', 'sh', '-c', `${mounts.join(' && ')} && exec "$@"`, 'sh', ...command]
+}
+
+/** The text of an account file with one line in the place of that account's. */
+function withAccount(file: string, line: string): string {
+  const name = line.slice(0, line.indexOf(':') + 1)
+  const others = readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((other) => other !== '' && !other.startsWith(name))
+  return `${[...others, line].join('\n')}\n`
 }
 
 function assertNothingLeft({ temporary, output }: Story): void {
