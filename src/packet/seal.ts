@@ -101,15 +101,15 @@ function beyond1912({ encryption, hmac }: PacketKeys, digestType: DigestType) {
   return length < 8 ? refuse('KEY_INVALID', '1.9.12 wants a key of at least 8 bytes') : undefined
 }
 
-/** fwknop's client has no room for more. */
-const MAX_NAT_ACCESS = 127
-
-/** The rules for messages are those of the parser, so it is asked: what we would not open ourselves is not sent. */
+/** The rules for messages are those of the parser, so it is asked: what we would not open, as it is, is not sent. */
 function wrongMessage(fields: MessageFields, plaintext: Uint8Array) {
-  if ((fields.natAccess ?? '').length > MAX_NAT_ACCESS)
-    return refuse('SPA_MESSAGE_INVALID', `a NAT target has at most ${MAX_NAT_ACCESS} characters`)
   const readBack = parseFields(plaintext)
-  const meant = readBack.ok ? parseMessage(readBack.value) : readBack
+  if (!readBack.ok) return refuse('SPA_MESSAGE_INVALID', readBack.failure.detail)
+  // A colon in a field that is not base64, or half a surrogate pair, would come out as something else.
+  const names = Object.keys(fields) as (keyof MessageFields)[]
+  const changed = names.find((name) => readBack.value[name] !== fields[name])
+  if (changed !== undefined) return refuse('SPA_MESSAGE_INVALID', `${changed} holds what the wire cannot carry`)
+  const meant = parseMessage(readBack.value)
   return meant.ok ? undefined : refuse('SPA_MESSAGE_INVALID', meant.failure.detail)
 }
 

@@ -8,7 +8,7 @@ interface Example {
   readonly code: string
 }
 
-const source = new URL('.', import.meta.url)
+const source = new URL('../../src/', import.meta.url)
 const examples: readonly Example[] = globSync(['packet.ts', 'packet/*.ts'], { cwd: source }).flatMap((file) => {
   const text = readFileSync(new URL(file, source), 'utf8')
   return [...text.matchAll(/^ \* @example.*\n \* ```ts\n((?: \*.*\n)*?) \* ```$/gm)].map(([, lines = '']) => ({
@@ -30,7 +30,7 @@ for (const [i, { file, code }] of examples.entries()) {
 }
 
 test('the library exports no more by name than is documented here', async () => {
-  assert.deepEqual(Object.keys(await import('./packet.ts')).sort(), [
+  assert.deepEqual(Object.keys(await import('../../src/packet.ts')).sort(), [
     'DIGEST_TYPES',
     'ENCRYPTION_MODES',
     'EncryptionKey',
