@@ -1,0 +1,318 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { StanzaIndex } from '../access/matching.ts'
+import { OpenerMemory } from '../access/opener-memory.ts'
+import type { StanzaId } from '../access/stanza.ts'
+import { encodeText } from '../bytes/text.ts'
+import type { CapturedPacket } from '../capture/capture.ts'
+import { ManualClock } from '../clock.ts'
+import { parseAccessConf } from '../config/access-conf.ts'
+import { buildPolicy } from '../config/build-policy.ts'
+import { filesFromSnapshot } from '../config/config-files.ts'
+import { parseFwknopdConf } from '../config/fwknopd-conf.ts'
+import { createMemoryFirewall } from '../firewall/memory.ts'
+import { type IpAddress, parseAddress } from '../packet/address.ts'
+import { encodeHttpRequest } from '../packet/http.ts'
+import type { Username } from '../packet/message.ts'
+import type { OutgoingMessage } from '../packet/message-fields.ts'
+import { parseProtocolPorts } from '../packet/protocol-port.ts'
+import { sealPacket } from '../packet/seal.ts'
+import { memoryReplayStore } from '../replay/memory.ts'
+import type { ReplayStore } from '../replay/replay-store.ts'
+import { refuse } from '../result.ts'
+import { port, unixSeconds } from '../units.ts'
+import { type Admitting, admit } from './admit.ts'
+import { type Knock, parseKnock } from './knock.ts'
+import { receive, resolveTarget } from './receive.ts'
+
+const NOW = unixSeconds(1_800_000_000)
+
+function must<T>(result: { ok: true; value: T } | { ok: false; failure: unknown }): T {
+  assert(result.ok, result.ok ? '' : JSON.stringify(result.failure))
+  return result.value
+}
+const ip = (text: string) => must(parseAddress(text))
+
+/** Both halves of a server, as two processes would have them: each with its own policy out of the same files. */
+function server(accessConf: string, fwknopdConf = '', change: Partial<Admitting> = {}) {
+  const { config } = must(parseFwknopdConf('/fwknopd.conf', fwknopdConf))
+  const half = () => {
+    const files = filesFromSnapshot({ texts: { '/access.conf': accessConf }, folders: {}, failures: {} })
+    const { stanzas } = must(parseAccessConf('/access.conf', files))
+    return { policy: must(buildPolicy(config, stanzas)).policy, index: new StanzaIndex(stanzas) }
+  }
+  const receiving = { ...half(), openers: new OpenerMemory() }
+  const clock = new ManualClock(NOW)
+  const firewall = createMemoryFirewall(() => clock.now() * 1000, 8)
+  const replays: ReplayStore = memoryReplayStore({ maxAge: config.policy.maxAge })
+  const admitting: Admitting = { ...half(), replays, firewall, clock, ...change }
+  return {
+    receiving,
+    admitting,
+    firewall,
+    replays,
+    clock,
+    receive: (packet: CapturedPacket) => receive(packet, receiving),
+    /** As the knock would arrive: through JSON. */
+    admit: (...knocks: Knock[]) =>
+      admit(
+        knocks.map((knock) => must(parseKnock(JSON.parse(JSON.stringify(knock))))),
+        admitting,
+      ),
+    keysOf(id: number) {
+      const stanza = receiving.index.byId(id as StanzaId)
+      assert(stanza !== undefined)
+      return stanza
+    },
+  }
+}
+type Server = ReturnType<typeof server>
+
+let salts = 0
+function sealed(at: Server, stanza: number, change: Partial<OutgoingMessage> = {}): string {
+  const message = {
+    kind: 'access',
+    random: '0123456789012345',
+    username: 'alice' as Username,
+    timestamp: NOW,
+    source: 'packet-source',
+    ports: must(parseProtocolPorts('tcp/22')),
+    ...change,
+  } as OutgoingMessage
+  const salt = new Uint8Array(8)
+  new DataView(salt.buffer).setUint32(4, ++salts)
+  return must(sealPacket(message, at.keysOf(stanza), { digestType: 'sha256', salt }))
+}
+function captured(text: string, source: IpAddress = ip('192.0.2.9')): CapturedPacket {
+  return {
+    payload: encodeText(text),
+    source,
+    sourcePort: port(40_000),
+    destination: ip('192.0.2.1'),
+    destinationPort: port(62_201),
+  }
+}
+const knockOf = (at: Server, text: string, source?: IpAddress) => must(at.receive(captured(text, source)))
+
+const ONE = 'SOURCE ANY\nKEY hello12\nHMAC_KEY abc\n'
+const SSH = { protocol: 'tcp', port: port(22) } as const
+
+test('one packet opens one port for one source, once', async () => {
+  const at = server(ONE)
+  const text = sealed(at, 1)
+  const [verdict] = await at.admit(knockOf(at, text))
+  assert(verdict?.granted)
+  assert.equal(verdict.grant.id, '192.0.2.9>tcp/22')
+  assert.notEqual(at.firewall.reach(ip('192.0.2.9'), SSH), 'shut')
+  assert.equal(at.firewall.reach(ip('192.0.2.8'), SSH), 'shut')
+
+  const [again] = await at.admit(knockOf(at, text))
+  assert(again?.granted === false && again.failure.code === 'SPA_REPLAYED')
+})
+
+test('what no key opens reaches nobody and is told by the code of what was wrong', () => {
+  const at = server(ONE)
+  const text = sealed(at, 1)
+  const cases: [text: string, code: string][] = [
+    ['', 'SPA_LENGTH'],
+    [text.slice(0, 139), 'SPA_LENGTH'],
+    [`${text.slice(0, -1)}!`, 'SPA_MALFORMED'],
+    [`${text[0] === '9' ? '8' : '9'}${text.slice(1)}`, 'SPA_HMAC_MISMATCH'],
+  ]
+  for (const [bad, code] of cases) {
+    const result = at.receive(captured(bad))
+    assert(!result.ok && result.failure.code === code, JSON.stringify(result))
+  }
+  const elsewhere = server('SOURCE 10.0.0.0/8\nKEY hello12\nHMAC_KEY abc\n')
+  const result = elsewhere.receive(captured(text))
+  assert(!result.ok && result.failure.code === 'ACCESS_NO_SOURCE')
+  assert.equal(at.replays.size(), 0)
+})
+
+test('a packet with the right HMAC and the wrong encryption key is told to be of that stanza', () => {
+  const at = server(ONE)
+  const text = sealed(at, 1)
+  const other = server(`SOURCE ANY\nKEY other\nHMAC_KEY xyz\n${ONE.replace('hello12', 'wrong')}`)
+  const result = other.receive(captured(text))
+  assert(!result.ok)
+  assert.equal(result.failure.code, 'SPA_DECRYPT_FAILED')
+  assert.equal('stanza' in result.failure ? result.failure.stanza : undefined, 2)
+})
+
+test('keys are tried until one opens, and the last of a source comes first the next time', () => {
+  const at = server(Array.from({ length: 50 }, (_, i) => `SOURCE ANY\nKEY key${i}\nHMAC_KEY hmac${i}\n`).join(''))
+  assert.equal(knockOf(at, sealed(at, 37)).openedBy, 37)
+  assert.equal(at.receiving.openers.last(ip('192.0.2.9'))?.stanzas[0].id, 37)
+  assert.equal(knockOf(at, sealed(at, 37)).openedBy, 37)
+  assert.equal(knockOf(at, sealed(at, 2)).openedBy, 2)
+})
+
+test('stanzas with the same keys are asked in file order, whichever the receiver names', async () => {
+  const at = server(`${ONE}OPEN_PORTS tcp/443\n${ONE}OPEN_PORTS tcp/22\n`)
+  const knock = knockOf(at, sealed(at, 2))
+  assert.equal(knock.openedBy, 1)
+  for (const openedBy of [1, 2] as StanzaId[]) {
+    const [verdict] = await at.admit({ ...knockOf(at, sealed(at, 2)), openedBy })
+    assert(verdict?.granted && verdict.stanza === 2)
+  }
+})
+
+test('a packet that policy denies is burnt all the same', async () => {
+  const at = server(`${ONE}OPEN_PORTS tcp/443\n`)
+  const text = sealed(at, 1)
+  const [denied] = await at.admit(knockOf(at, text))
+  assert(denied?.granted === false && denied.failure.code === 'ACCESS_PORT_DENIED' && denied.stanza === 1)
+  assert.equal(at.replays.size(), 1)
+  const [again] = await at.admit(knockOf(at, text))
+  assert(again?.granted === false && again.failure.code === 'SPA_REPLAYED')
+})
+
+test('two copies that arrive together: the first is granted', async () => {
+  const at = server(ONE)
+  const knock = knockOf(at, sealed(at, 1))
+  const verdicts = await at.admit(knock, knock)
+  assert.deepEqual(
+    verdicts.map((verdict) => verdict.granted),
+    [true, false],
+  )
+})
+
+test('where replays are not refused, nothing is remembered', async () => {
+  const at = server(ONE, 'ENABLE_DIGEST_PERSISTENCE N;')
+  const knock = knockOf(at, sealed(at, 1))
+  const verdicts = await at.admit(knock, knock)
+  assert(verdicts.every((verdict) => verdict.granted))
+  assert.equal(at.replays.size(), 0)
+})
+
+test('an old packet is told to be old, also once the store has forgotten it', async () => {
+  const at = server(ONE)
+  const text = sealed(at, 1)
+  await at.admit(knockOf(at, text))
+  at.clock.advance(100_000)
+  await at.admit(knockOf(at, sealed(at, 1, { timestamp: at.clock.now() })))
+  const [verdict] = await at.admit(knockOf(at, text))
+  assert(verdict?.granted === false)
+  assert.equal(verdict.failure.code, 'SPA_STALE')
+  assert.deepEqual(verdict.clocks, { packet: NOW, server: NOW + 100_000 })
+})
+
+const lies: [what: string, change: (knock: Knock) => Knock][] = [
+  ['a stanza that there is not', (knock) => ({ ...knock, openedBy: 9 as StanzaId })],
+  ['a stanza for another source', (knock) => ({ ...knock, openedBy: 2 as StanzaId })],
+]
+for (const [what, change] of lies) {
+  test(`a receiver that names ${what} gets nothing, and its neighbours lose nothing`, async () => {
+    const at = server(`${ONE}\nSOURCE 10.0.0.1\nKEY other\nHMAC_KEY xyz\n`)
+    const honest = knockOf(at, sealed(at, 1))
+    const lie = change(knockOf(at, sealed(at, 1)))
+    const verdicts = await at.admit(lie, honest, lie)
+    assert.deepEqual(
+      verdicts.map((verdict) => verdict.granted || verdict.failure.code),
+      ['WARDEN_FORBIDDEN', true, 'WARDEN_FORBIDDEN'],
+    )
+    assert.equal(at.replays.size(), 1)
+  })
+}
+
+test('a receiver cannot ask for more than the stanza allows, whatever it says the packet said', async () => {
+  const at = server(`${ONE}OPEN_PORTS tcp/22\nREQUIRE_SOURCE_ADDRESS Y\nREQUIRE_USERNAME alice\n`)
+  const knock = knockOf(at, sealed(at, 1, { source: ip('10.1.2.3') }))
+  const { message } = knock
+  assert(message.kind === 'access')
+  const bent: Knock['message'][] = [
+    { ...message, ports: must(parseProtocolPorts('tcp/22,tcp/3306')) },
+    { ...message, source: 'packet-source' },
+    { ...message, username: 'root' as Username },
+    { ...message, timestamp: unixSeconds(NOW + 1_000) },
+  ]
+  for (const asked of bent) {
+    const [verdict] = await at.admit({ ...knock, message: asked })
+    assert.equal(verdict?.granted, false)
+  }
+})
+
+test('where the store cannot record, nothing opens', async () => {
+  const { ok, failure } = refuse('REPLAY_STORE_FAILED', 'the disk is full')
+  const at = server(ONE, '', { replays: { claim: async () => ({ ok, failure }) } })
+  const verdicts = await at.admit(knockOf(at, sealed(at, 1)), knockOf(at, sealed(at, 1)))
+  for (const verdict of verdicts) assert(!verdict.granted && verdict.failure.code === 'REPLAY_STORE_FAILED')
+  assert.equal(at.firewall.reach(ip('192.0.2.9'), SSH), 'shut')
+})
+
+test('a full firewall refuses whom it has no room for, and only them', async () => {
+  const at = server(ONE)
+  const knocks = Array.from({ length: 10 }, (_, i) => knockOf(at, sealed(at, 1), ip(`192.0.2.${i + 1}`)))
+  const verdicts = await at.admit(...knocks)
+  assert.deepEqual(
+    verdicts.map((verdict) => verdict.granted || verdict.failure.code),
+    [...new Array(8).fill(true), 'FIREWALL_FULL', 'FIREWALL_FULL'],
+  )
+  const [, , , , , , , , refused] = verdicts
+  assert(refused?.granted === false && refused.stanza === 1)
+})
+
+test('nothing to admit is nothing done', async () => assert.deepEqual(await server(ONE).admit(), []))
+
+test('a packet in an HTTP request, and the address that a proxy put into it', async () => {
+  const conf = 'ENABLE_SPA_OVER_HTTP Y;\nENABLE_X_FORWARDED_FOR Y;'
+  const at = server(ONE, conf)
+  const request = must(encodeHttpRequest(sealed(at, 1), { server: '192.0.2.1' }))
+  const [verdict] = await at.admit(
+    knockOf(at, request.replace('\r\n\r\n', '\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n')),
+  )
+  assert(verdict?.granted)
+  assert.equal(verdict.grant.source, '198.51.100.7')
+  const off = server(ONE).receive(captured(request))
+  assert(!off.ok && off.failure.code === 'SPA_MALFORMED')
+})
+
+const NAT = 'ENABLE_IPT_FORWARDING Y;\nENABLE_IPT_LOCAL_NAT Y;\n'
+const byName = { kind: 'natAccess', target: { host: { name: 'inner.example' }, port: port(22) } } as const
+
+test('a host name is resolved in the family of the client, between receiving and admitting', async () => {
+  const at = server(ONE, NAT)
+  for (const [source, family, inner] of [
+    ['192.0.2.9', 4, '10.0.0.5'],
+    ['2001:db8::9', 6, 'fd00::5'],
+  ] as const) {
+    const asked: unknown[] = []
+    const knock = await resolveTarget(
+      knockOf(at, sealed(at, 1, byName), ip(source)),
+      at.receiving.policy,
+      async (...of) => {
+        asked.push(of)
+        return ip(inner)
+      },
+    )
+    assert.deepEqual(asked, [['inner.example', family]])
+    const [verdict] = await at.admit(knock)
+    assert(verdict?.granted)
+    assert.deepEqual(verdict.grant.openings, [
+      { kind: 'forward', protocol: 'tcp', publicPort: 22, target: { address: inner, port: 22 }, translation: 'none' },
+    ])
+  }
+})
+
+test('a name is not looked up where policy would not let it count', async () => {
+  const never = () => assert.fail('it was looked up')
+  const quiet: [conf: string, change: Partial<OutgoingMessage>][] = [
+    [`${NAT}ENABLE_NAT_DNS N;`, byName],
+    ['', byName],
+    [NAT, {}],
+    [NAT, { kind: 'natAccess', target: { host: ip('10.0.0.5'), port: port(22) } }],
+  ]
+  for (const [conf, change] of quiet) {
+    const at = server(ONE, conf)
+    const knock = knockOf(at, sealed(at, 1, change))
+    assert.equal(await resolveTarget(knock, at.receiving.policy, never), knock)
+  }
+})
+
+test('a name that cannot be resolved is refused, and its packet burnt', async () => {
+  const at = server(ONE, NAT)
+  const knock = await resolveTarget(knockOf(at, sealed(at, 1, byName)), at.receiving.policy, async () => undefined)
+  const [verdict] = await at.admit(knock)
+  assert(verdict?.granted === false && verdict.failure.code === 'ACCESS_NAT_TARGET_INVALID')
+  assert.equal(at.replays.size(), 1)
+})
