@@ -28,13 +28,18 @@ test('another process is kept out for as long as the holder lives, and is told w
     process.stdout.write(acquireInstanceLock(process.argv[1]).ok ? 'held' : 'refused')
     setInterval(() => {}, 1000)`
   const child = spawn(process.execPath, ['--conditions=development', '--input-type=module', '-e', program, path])
-  const said = await new Promise((resolve) => child.stdout.once('data', (data) => resolve(String(data))))
-  assert.equal(said, 'held')
-  const { code, detail } = refusal(path)
-  child.kill('SIGKILL')
-  await new Promise((resolve) => child.once('exit', resolve))
-  assert.equal(code, 'INSTANCE_RUNNING')
-  assert.match(detail, new RegExp(`held by process ${child.pid}$`))
+  const gone = new Promise((resolve) => child.once('exit', resolve))
+  try {
+    const said = await new Promise((resolve) => child.stdout.once('data', (data) => resolve(String(data))))
+    assert.equal(said, 'held')
+    const { code, detail } = refusal(path)
+    assert.equal(code, 'INSTANCE_RUNNING', detail)
+    assert.match(detail, new RegExp(`held by process ${child.pid}$`))
+  } finally {
+    // Also where an assertion failed: a child that lives on would keep this file from ever ending.
+    child.kill('SIGKILL')
+  }
+  await gone
 
   const lock = acquired(path)
   lock.release()

@@ -10,6 +10,9 @@ import { preparePrivatePath, systemReason } from '../replay/private-file.ts'
 import { sqliteFault } from '../replay/sqlite-failure.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 
+/** A connection that nobody refers to any more is closed when it is swept up, and lets go of its lock. */
+const keptAlive = new Set<DatabaseSync>()
+
 export interface InstanceLock {
   /** Lets go. Calling it again does nothing. The lock file stays: removing it would let two others each lock their own. */
   release(): void
@@ -43,6 +46,7 @@ export function acquireInstanceLock(
   }
 
   const held = db
+  keptAlive.add(held)
   let released = false
   return ok({
     release() {
@@ -50,6 +54,7 @@ export function acquireInstanceLock(
       released = true
       rmSync(holder, { force: true })
       close(held)
+      keptAlive.delete(held)
     },
   })
 }
