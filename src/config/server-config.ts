@@ -1,4 +1,4 @@
-/** What `fwknopd.conf` says, parsed: nobody past `config/` sees a `Y` or a file's text (docs/CONFIG.md). */
+/** What `fwknopd.conf` says, parsed: nobody past `config/` sees a `Y` or a file's text (docs/FROM-FWKNOP.md). */
 import type { Policy } from '../access/policy.ts'
 import type { IpAddress } from '../packet/address.ts'
 import type { ProtocolPort } from '../packet/message.ts'

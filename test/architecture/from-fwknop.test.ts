@@ -1,0 +1,59 @@
+/** docs/FROM-FWKNOP.md says of every variable and every rule what the code does. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { irrelevantSettings, laterSettings, settingAliases, usedSettings } from '../../src/config/server-settings.ts'
+import { laterStanzaSettings, usedStanzaSettings } from '../../src/config/stanza-setting-names.ts'
+import { stricterRules } from '../vectors/judge.ts'
+
+const text = readFileSync(new URL('../../docs/FROM-FWKNOP.md', import.meta.url), 'utf8')
+
+/** The rows of the table under a heading: first cell, without its backticks → the other cells. */
+function tableUnder(heading: string): Map<string, string[]> {
+  const section = text.split(/^## /m).find((part) => part.startsWith(`${heading}\n`))
+  assert(section !== undefined, heading)
+  const rows = section.split('\n').filter((line) => line.startsWith('| `'))
+  const cells = rows.map((row) => row.slice(2, -2).split(' | '))
+  return new Map(cells.map(([name = '', ...rest]) => [name.replaceAll('`', ''), rest]))
+}
+
+const later = (of: typeof laterSettings) =>
+  Object.entries(of).map(([name, { instead, mayBeNo }]): [string, string[]] => [
+    name,
+    ['refused', mayBeNo ? `${instead}. \`N\` may stay` : instead],
+  ])
+
+function assertTable(
+  table: Map<string, string[]>,
+  used: readonly string[],
+  others: readonly [string, string[]][],
+): void {
+  assert.deepEqual([...table.keys()].sort(), [...used, ...others.map(([name]) => name)].sort())
+  for (const name of used) assert.equal(table.get(name)?.[0], 'used', name)
+  for (const [name, cells] of others) assert.deepEqual(table.get(name), cells)
+}
+
+test('every variable of fwknopd.conf', () => {
+  assertTable(
+    tableUnder('fwknopd.conf'),
+    [...Object.keys(usedSettings), ...Object.keys(settingAliases)],
+    [
+      ...Object.entries(irrelevantSettings).map(([name, why]): [string, string[]] => [name, ['no effect', why]]),
+      ...later(laterSettings),
+    ],
+  )
+})
+
+test('every variable of access.conf', () => {
+  assertTable(tableUnder('access.conf'), usedStanzaSettings, later(laterStanzaSettings))
+})
+
+test('every rule by which a packet is refused that fwknopd accepts, with its reason', () => {
+  const table = tableUnder('Stricter reading of packets')
+  assert.deepEqual([...table.keys()].sort(), Object.keys(stricterRules).sort())
+  for (const [rule, { sentence }] of Object.entries(stricterRules)) {
+    const [said, reason = ''] = table.get(rule) ?? []
+    assert.equal(said, sentence)
+    assert(reason.length > 10, rule)
+  }
+})
