@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test'
 import type { ForwardOpening, Opening } from '../../src/access/grant.ts'
 import type { Firewall } from '../../src/firewall/firewall.ts'
 import { hostRules } from '../../src/firewall/nftables/host-rules.ts'
-import { createNftablesFirewall } from '../../src/firewall/nftables/nftables.ts'
+import { createNftablesFirewall, type NftablesFirewall } from '../../src/firewall/nftables/nftables.ts'
 import { type CoexistenceMode, DEFAULT_MARK } from '../../src/firewall/nftables/settings.ts'
 import type { IpAddress } from '../../src/packet/address.ts'
 import { port } from '../../src/units.ts'
@@ -98,7 +98,7 @@ const forward = (
 
 for (const [name, { mode, prepare }] of Object.entries(hosts)) {
   describe(name, { skip }, () => {
-    const started = async (): Promise<Firewall & AsyncDisposable> => {
+    const started = async (): Promise<NftablesFirewall & AsyncDisposable> => {
       lab.server.must(['nft', 'flush', 'ruleset'])
       prepare()
       const made = createNftablesFirewall({ mode })
@@ -107,6 +107,11 @@ for (const [name, { mode, prepare }] of Object.entries(hosts)) {
       assert.deepEqual(await firewall.install(), { ok: true, value: undefined })
       return Object.assign(firewall, { [Symbol.asyncDispose]: () => firewall.close() })
     }
+
+    test('has nothing to warn of', async () => {
+      await using firewall = await started()
+      assert.deepEqual(firewall.hostWarnings(true), { ok: true, value: [] })
+    })
 
     for (const family of families) {
       const at = addresses[family]
@@ -170,6 +175,34 @@ for (const [name, { mode, prepare }] of Object.entries(hosts)) {
     }
   })
 }
+
+describe('mark mode, without the rule that accepts the mark', { skip }, () => {
+  test('says exactly which rules are missing, and with them it works', async () => {
+    lab.server.must(['nft', 'flush', 'ruleset'])
+    const made = createNftablesFirewall({ mode: { kind: 'mark' } })
+    assert.ok(made.ok)
+    const firewall = made.value
+    await firewall.install()
+    const nothingDrops = firewall.hostWarnings(true)
+    assert.ok(nothingDrops.ok)
+    assert.match(nothingDrops.value.join('\n'), /^no chain of nftables drops by default/)
+
+    for (const program of ['iptables-nft', 'ip6tables-nft']) lab.server.must([program, '-P', 'INPUT', 'DROP'])
+    lab.server.must(['nft', 'add', 'table', 'inet', 'wall'])
+    const chain = 'add chain inet wall in { type filter hook input priority 5 ; policy drop ; }'
+    lab.server.must(['nft', ...chain.split(' ')])
+    const warnings = firewall.hostWarnings(true)
+    assert.ok(warnings.ok)
+    assert.equal(warnings.value.length, 3)
+    await firewall.open([grantFor(addresses[4].c1, [access('tcp', 22)])])
+    assert.equal(await lab.c1.tcp('10.1.0.1', 22, quick), 'timeout')
+    for (const warning of warnings.value) lab.server.must((warning.split('add: ')[1] ?? '').split(' '))
+    assert.deepEqual(firewall.hostWarnings(true), { ok: true, value: [] })
+    // The handshake's last packet passes these chains as well; it carries the mark of its connection.
+    assert.equal(await lab.c1.tcp('10.1.0.1', 22), 'ssh')
+    await firewall.close()
+  })
+})
 
 describe('gate mode', { skip }, () => {
   test('has no way around by link-local addresses, by another of the server’s addresses, or by loopback’s', async () => {

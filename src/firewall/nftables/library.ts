@@ -9,6 +9,8 @@ import { type NetlinkCalls, netlinkCalls, portIdsOfNetfilterSockets } from './ne
 export interface Nftables {
   /** Runs commands as one transaction. @returns what they print; the failure says what nftables said. */
   run(commands: string): Result<string, NftFailure>
+  /** The rules of all tables, without the elements of their sets. */
+  listRules(): Result<string, NftFailure>
   /** The netlink addresses that our transactions come from, as others see them. */
   readonly portIds: ReadonlySet<number>
   close(): void
@@ -21,6 +23,7 @@ export type NftFailure = Failure<'FIREWALL_REFUSED' | 'FIREWALL_FULL' | 'FIREWAL
 
 /** Numbers instead of names that the host's files may give them (`/etc/iproute2/rt_marks`, `/etc/protocols`). */
 const NUMERIC_PRIORITY_AND_SYMBOL = (1 << 8) | (1 << 9)
+const TERSE = 1 << 11
 
 /**
  * @param soname the library to load.
@@ -72,6 +75,13 @@ export function openNftables(soname = 'libnftables.so.1'): Result<Nftables, Fail
   return ok({
     portIds,
     run: (commands) => (open ? run(commands) : nftFailure('the library was closed')),
+    listRules: () => {
+      if (!open) return nftFailure('the library was closed')
+      setFlags(context, NUMERIC_PRIORITY_AND_SYMBOL | TERSE)
+      const listed = run('list ruleset\n')
+      setFlags(context, NUMERIC_PRIORITY_AND_SYMBOL)
+      return listed
+    },
     close: () => {
       if (open) contextFree(context)
       open = false

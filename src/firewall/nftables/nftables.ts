@@ -8,6 +8,7 @@ import { ok, type Result, refuse } from '../../result.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
 import { Book, type Change, type Instant } from '../book.ts'
 import type { Firewall, FirewallFailure } from '../firewall.ts'
+import { findDroppingChains, hostWarnings } from './host-check.ts'
 import { parseLedger } from './ledger.ts'
 import { type Nftables, type NftFailure, openNftables } from './library.ts'
 import type { ForeignChange } from './notification.ts'
@@ -54,6 +55,12 @@ export interface NftablesFirewall extends Firewall {
    * @param onMended called after each time, for the log.
    */
   watch(onMended: (mended: Mended) => void): Result<void, FirewallFailure>
+  /**
+   * In mark mode: which rules of the host's will still drop what we open, each with the command that mends it; and whether
+   * nothing drops at all. For the log, once at the start: it lists all rules of the host.
+   * @param forwarding whether there may be grants for inner hosts.
+   */
+  hostWarnings(forwarding: boolean): Result<readonly string[], FirewallFailure>
   /** Takes our table away, and every grant with it. In gate mode that lets the protected ports in. */
   uninstall(): Promise<Result<void, FirewallFailure>>
 }
@@ -133,6 +140,14 @@ class KernelTable implements NftablesFirewall {
     this.#watch = watch.value
     // Whatever happened before we listened.
     return this.#rebuild()
+  }
+
+  hostWarnings(forwarding: boolean): Result<readonly string[], FirewallFailure> {
+    const { mode, table, mark } = this.#shape
+    if (mode.kind === 'gate') return ok([])
+    const listed = this.#nft.listRules()
+    if (!listed.ok) return listed
+    return ok(hostWarnings(findDroppingChains(listed.value, table, mark), mark, forwarding))
   }
 
   async uninstall(): Promise<Result<void, FirewallFailure>> {
