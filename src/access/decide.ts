@@ -13,7 +13,7 @@ import { isAmong } from './matching.ts'
 import { chooseOpenings } from './openings.ts'
 import type { Policy } from './policy.ts'
 import type { Stanza } from './stanza.ts'
-import type { Denial, Verdict } from './verdict.ts'
+import { type Denial, refusal, type Verdict } from './verdict.ts'
 
 /** An authentic packet, as far as policy cares. */
 export interface Request {
@@ -38,7 +38,7 @@ export function decide(policy: Policy, candidates: readonly Stanza[], request: R
   const age = checkAge(request.message.timestamp, policy.maxAge, now)
   if (!age.ok) {
     const clocks = { packet: request.message.timestamp, server: now }
-    return { granted: false, failure: age.failure, denials: [], clocks }
+    return { ...refusal(age.failure, candidates), clocks }
   }
 
   const denials: Denial[] = []
@@ -52,8 +52,7 @@ export function decide(policy: Policy, candidates: readonly Stanza[], request: R
       closest = { ...denial, checksPassed: asked.checksPassed }
   }
   if (closest === undefined) {
-    const { failure } = refuse('ACCESS_NO_STANZA', 'no stanza with these keys is for this source')
-    return { granted: false, failure, denials }
+    return refusal(refuse('ACCESS_NO_STANZA', 'no stanza with these keys is for this source').failure)
   }
   return { granted: false, failure: closest.failure, stanza: closest.stanza, denials }
 }

@@ -15,7 +15,7 @@ export interface Granted {
 export interface Refusal {
   readonly granted: false
   readonly failure: Failure
-  /** The stanza that came closest to granting. Absent where none was asked. */
+  /** The stanza that came closest to granting; the first whose keys opened the packet where none was asked. */
   readonly stanza?: StanzaId
   /** Each stanza that was asked, in file order. */
   readonly denials: readonly Denial[]
@@ -30,7 +30,7 @@ export interface Denial {
 
 export type Verdict = Granted | Refusal
 
-/** Refuses for a reason that has nothing to do with any stanza. */
-export function refusal(failure: Failure): Refusal {
-  return { granted: false, failure, denials: [] }
+/** Refuses for a reason that no stanza was asked about. @param stanzas those whose keys opened the packet, where known. */
+export function refusal(failure: Failure, [first]: readonly { readonly id: StanzaId }[] = []): Refusal {
+  return { granted: false, failure, denials: [], ...(first === undefined ? {} : { stanza: first.id }) }
 }

@@ -37,7 +37,8 @@ export async function admit(knocks: readonly Knock[], admitting: Admitting): Pro
     admitting,
     now,
   )
-  if (!claimed.ok) return knocks.map((_, i) => refusal(candidates[i] === undefined ? FORBIDDEN : claimed.failure))
+  if (!claimed.ok)
+    return candidates.map((stanzas) => (stanzas === undefined ? refusal(FORBIDDEN) : refusal(claimed.failure, stanzas)))
 
   const answers = claimed.value.values()
   const verdicts = knocks.map((knock, i) => {
@@ -78,7 +79,7 @@ function judge(
 ): Verdict {
   // A store that forgets what age makes harmless calls everything of that age used: the clocks say more to the operator.
   if (claimed !== 'first' && checkAge(knock.message.timestamp, policy.maxAge, now).ok)
-    return refusal(refuse('SPA_REPLAYED', 'somebody sent it again, or it reached this host twice').failure)
+    return refusal(refuse('SPA_REPLAYED', 'somebody sent it again, or it reached this host twice').failure, candidates)
   return decide(policy, candidates, requestOf(knock), now)
 }
 

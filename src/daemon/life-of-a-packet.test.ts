@@ -107,7 +107,7 @@ test('one packet opens one port for one source, once', async () => {
   assert.equal(at.firewall.reach(ip('192.0.2.8'), SSH), 'shut')
 
   const [again] = await at.admit(knockOf(at, text))
-  assert(again?.granted === false && again.failure.code === 'SPA_REPLAYED')
+  assert(again?.granted === false && again.failure.code === 'SPA_REPLAYED' && again.stanza === 1)
 })
 
 test('what no key opens reaches nobody and is told by the code of what was wrong', () => {
@@ -194,7 +194,7 @@ test('an old packet is told to be old, also once the store has forgotten it', as
   const [verdict] = await at.admit(knockOf(at, text))
   assert(verdict?.granted === false)
   assert.equal(verdict.failure.code, 'SPA_STALE')
-  assert.deepEqual(verdict.clocks, { packet: NOW, server: NOW + 100_000 })
+  assert.deepEqual([verdict.stanza, verdict.clocks], [1, { packet: NOW, server: NOW + 100_000 }])
 })
 
 const lies: [what: string, change: (knock: Knock) => Knock][] = [

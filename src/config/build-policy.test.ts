@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseAccessConf } from './access-conf.ts'
+import { buildPolicy } from './build-policy.ts'
+import { filesFromSnapshot } from './config-files.ts'
+import { parseFwknopdConf } from './fwknopd-conf.ts'
+
+function build(fwknopdConf: string, stanza: string) {
+  const server = parseFwknopdConf('/fwknopd.conf', fwknopdConf)
+  const texts = { '/access.conf': `SOURCE ANY\nKEY a\nHMAC_KEY b\n${stanza}\n` }
+  const access = parseAccessConf('/access.conf', filesFromSnapshot({ texts, folders: {}, failures: {} }))
+  assert(server.ok && access.ok)
+  return buildPolicy(server.value.config, access.value.stanzas)
+}
+
+const at = { file: '/access.conf', line: 1 }
+const FORWARD = 'ENABLE_IPT_FORWARDING Y;'
+const LOCAL = 'ENABLE_IPT_LOCAL_NAT Y;'
+
+const noticed: [conf: string, stanza: string, notice: RegExp | undefined][] = [
+  ['', '', undefined],
+  [FORWARD, '', /whoever has the key can reach any inner host/],
+  [LOCAL, '', /whoever has the key can reach any inner host/],
+  [LOCAL, 'NAT_TARGETS local:22', undefined],
+  [FORWARD, 'FORCE_NAT 10.0.0.5 22', undefined],
+  ['', 'NAT_TARGETS local:22', /NAT_TARGETS has no effect/],
+  ['CAPTURE udp;', 'DESTINATION 10.0.0.1', /DESTINATION matches nothing/],
+  ['CAPTURE packet;', 'DESTINATION 10.0.0.1', undefined],
+]
+for (const [conf, stanza, notice] of noticed) {
+  test(`${conf || 'the defaults'} and ${stanza || 'no more'}: ${notice?.source ?? 'nothing to notice'}`, () => {
+    const built = build(conf, stanza)
+    assert(built.ok)
+    assert.equal(built.value.notices.length, notice === undefined ? 0 : 1)
+    const [first] = built.value.notices
+    if (notice !== undefined) assert.match(first?.text ?? '', notice)
+    if (first !== undefined) assert.deepEqual(first.at, at)
+  })
+}
+
+const contradictions: [conf: string, stanza: string, suggestion: string][] = [
+  ['', 'FORCE_NAT 10.0.0.5 22', FORWARD],
+  [LOCAL, 'FORCE_NAT 10.0.0.5 22', FORWARD],
+  [FORWARD, 'FORCE_NAT 127.0.0.1 22', LOCAL],
+  [FORWARD, 'FORCE_NAT ::1 22', LOCAL],
+]
+for (const [conf, stanza, suggestion] of contradictions) {
+  test(`${stanza} with ${conf || 'no NAT'} is refused`, () => {
+    const built = build(conf, stanza)
+    assert(!built.ok)
+    assert.deepEqual(
+      [built.failure.code, built.failure.at, built.failure.suggestion],
+      ['CONFIG_CONFLICT', at, suggestion],
+    )
+  })
+}
+
+test('the policy is both files', () => {
+  const built = build('MAX_SPA_PACKET_AGE 30;', 'OPEN_PORTS tcp/22')
+  assert(built.ok)
+  assert.equal(built.value.policy.maxAge, 30)
+  assert.deepEqual(built.value.policy.stanzas[0]?.openPorts, [{ protocol: 'tcp', port: 22 }])
+})
