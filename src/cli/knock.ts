@@ -1,11 +1,11 @@
 /** `ghostport knock`: ask a server to open a port. */
 import { type SentKnock, sealKnock, sendKnock } from '../client/knock.ts'
-import { type Failure, ok } from '../result.ts'
+import { type Failure, ok, refuse } from '../result.ts'
 import { failureJson, knockJson } from './knock-json.ts'
 import { knockOptions } from './knock-options.ts'
 import { type PlannedKnock, planKnock } from './knock-plan.ts'
 import { departures, fieldReport, testReport } from './knock-report.ts'
-import { parseCommandLine } from './options.ts'
+import { type OptionValues, parseCommandLine } from './options.ts'
 import type { Terminal } from './terminal.ts'
 import { doorFor, firstDeparture, parseWait, roundMilliseconds, type WaitPlan, waitOptions } from './wait-options.ts'
 
@@ -18,15 +18,19 @@ const options = {
 } as const
 
 export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const parsed = parseCommandLine(options, { names: [] }, argv)
-  if (!parsed.ok) return terminal.fail(parsed.failure)
-  const given = parsed.value.options
-  if (given.help > 0) return showHelp(terminal)
-
+  // Before the command line is understood: whoever asked for JSON gets it also where it is not.
+  const json = argv.includes('--json')
   const fail = (failure: Failure): number => {
-    if (given.json > 0) terminal.print(JSON.stringify(failureJson(failure)))
+    if (json) terminal.print(JSON.stringify(failureJson(failure)))
     return terminal.fail(failure)
   }
+  const parsed = parseCommandLine(options, { names: [] }, argv)
+  if (!parsed.ok) return fail(parsed.failure)
+  const given = parsed.value.options
+  if (given.help > 0) return showHelp(terminal)
+  const pointless = withoutEffect(given)
+  if (pointless !== undefined) return fail(pointless)
+
   const wish = parseWait(given)
   if (!wish.ok) return fail(wish.failure)
   const planned = await planKnock(given, terminal)
@@ -40,7 +44,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   if (plan.keys.hmac === undefined)
     terminal.note('ghostport: no HMAC key: whoever records the packet can try to alter it')
   if (given.test > 0) {
-    if (given.json > 0) terminal.print(JSON.stringify(knockJson(plan, sealed.value)))
+    if (json) terminal.print(JSON.stringify(knockJson(plan, sealed.value)))
     else for (const line of testReport(plan, sealed.value, terminal.style)) terminal.print(line)
     return 0
   }
@@ -49,12 +53,22 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
 
   const sent = await sendKnock(sealed.value, world.delivery)
   if (!sent.ok) return fail(sent.failure)
-  if (given.json === 0) for (const line of departures(plan, sent.value)) terminal.print(line)
+  if (!json) for (const line of departures(plan, sent.value)) terminal.print(line)
   if (door.value === undefined) {
-    if (given.json > 0) terminal.print(JSON.stringify(knockJson(plan, sent.value)))
+    if (json) terminal.print(JSON.stringify(knockJson(plan, sent.value)))
     return 0
   }
-  return awaitDoor(planned.value, sent.value, door.value, given.json > 0, terminal)
+  return awaitDoor(planned.value, sent.value, door.value, json, terminal)
+}
+
+/** Flags that nothing would come of. */
+function withoutEffect(given: OptionValues<typeof options>): Failure | undefined {
+  if (given.wait > 0 && given.test > 0)
+    return refuse('CLI_USAGE', '--test sends nothing: there is nothing to wait for (--wait)').failure
+  for (const name of Object.keys(waitOptions) as (keyof typeof waitOptions)[])
+    if (given.wait === 0 && given[name] !== undefined)
+      return refuse('CLI_USAGE', `--${name} is of use with --wait only`, { suggestion: '--wait' }).failure
+  return undefined
 }
 
 async function showHelp(terminal: Terminal): Promise<number> {

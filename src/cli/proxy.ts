@@ -38,7 +38,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     return terminal.fail(refuse('CLI_USAGE', 'say where to: ghostport proxy HOST PORT').failure)
   const port = parsePort(portText)
   if (!port.ok) return terminal.fail(port.failure)
-  if (given.stdin > 0 || given.fd === '0')
+  if (given.stdin > 0 || Number(given.fd) === 0)
     return terminal.fail(
       refuse('CLI_USAGE', 'standard input belongs to the connection: no key can come from it').failure,
     )

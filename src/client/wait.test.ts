@@ -96,6 +96,7 @@ describe('a door', () => {
     assert.ok(found.open)
     let heard = ''
     for await (const chunk of found.socket) heard += chunk
+    found.socket.destroy() // half-open: the other half is ours to end
     assert.equal(heard, 'SSH-2.0-test\r\nmore')
     assert.ok(found.after >= 0)
   })

@@ -76,8 +76,8 @@ export function waitForDoor(door: Door, since: number, limit: Milliseconds): Pro
 
     const succeed = (socket: Socket, address: IpAddress): void => {
       if (!sockets.delete(socket)) return
-      socket.removeAllListeners('error')
-      socket.on('error', () => socket.destroy())
+      // From here on it is its next owner's: an end is no longer a failed attempt, and what was said may still be read.
+      socket.off('end', hungUp)
       finish({ open: true, address, after: milliseconds(performance.now() - since), socket }, socket)
     }
 
@@ -90,6 +90,11 @@ export function waitForDoor(door: Door, since: number, limit: Milliseconds): Pro
         socket.unshift(banner)
         succeed(socket, address)
       })
+    }
+
+    /** Without a word. */
+    function hungUp(this: Socket): void {
+      drop(this)
     }
 
     const drop = (socket: Socket | undefined): void => {
@@ -107,7 +112,7 @@ export function waitForDoor(door: Door, since: number, limit: Milliseconds): Pro
         if (door.sign === 'connect') succeed(socket, address)
         else awaitBanner(socket, address)
       })
-      socket.once('end', () => drop(socket)) // hung up without a word
+      socket.once('end', hungUp)
       socket.on('error', (error: NodeJS.ErrnoException) => {
         if (error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET') refused++
         else errors.add(error.code ?? error.message)

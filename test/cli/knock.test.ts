@@ -111,6 +111,9 @@ describe('ghostport knock', () => {
     const { status, stdout } = await home.ghostport([...BASE, ...KEYS, '--json', '-f', 'soon'])
     assert.equal(status, 64)
     assert.deepEqual(JSON.parse(stdout).error.code, 'VALUE_INVALID')
+    const { stdout: other } = await home.ghostport(['knock', '--json', '--acess', 'tcp/22'])
+    const { code, exit, suggestion } = JSON.parse(other).error
+    assert.deepEqual({ code, exit, suggestion }, { code: 'CLI_USAGE', exit: 64, suggestion: '--access' })
   })
 
   it('--wait finds an open port, and says how long it took', async () => {
@@ -279,8 +282,10 @@ describe('ghostport knock refuses', () => {
       64,
       /no TCP port to wait for/,
     ],
-    ['waiting for no time', () => inBase('--wait-limit', '0'), 64, /--wait-limit/],
-    ['waiting for what is no sign', () => inBase('--wait-for', 'godot'), 64, /neither connect nor banner/],
+    ['waiting for no time', () => [...BASE, '--wait', '--wait-limit', '0'], 64, /--wait-limit: “0”/],
+    ['waiting for what is no sign', () => [...BASE, '--wait', '--wait-for', 'godot'], 64, /neither connect nor banner/],
+    ['a limit to no waiting', () => inBase('--wait-limit', '1'), 64, /--wait-limit is of use with --wait only/],
+    ['waiting for what is not sent', () => inBase('--wait'), 64, /--test sends nothing/],
     [
       'an rc file that is not there',
       () => [...BASE, '--rc-file', 'nowhere'],
