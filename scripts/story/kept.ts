@@ -1,9 +1,9 @@
 /** `--keep`: the three hosts go on after the story, under names that everybody sees, until `--down`. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { narrator } from './narrator.ts'
-import { removeWorkFolder } from './work-folder.ts'
+import { clone, installCommand, removeWorkFolder } from './work-folder.ts'
 
 const HOSTS = ['spaclient', 'spaserver', 'scanner'] as const
 /** Only root keeps hosts, and only root may write here. */
@@ -38,18 +38,30 @@ export function rememberKept(work: string, pids: readonly number[]): void {
 }
 
 export function explainKept(work: string): void {
-  const enter = (host: string) => `cd ${join(work, host)} && ip netns exec ${host} env HOME=$PWD PATH=${work}/bin:$PATH`
+  // From here on the command is run from outside of the mounts that the story made for itself.
+  installCommand(work, clone)
+  const on = join(work, 'on')
+  writeFileSync(on, ON_HOST.replace('WORK', work))
+  chmodSync(on, 0o755)
   narrator.title('The three hosts are up. To play with them, as root:')
   narrator.say(`
-  ${enter('spaclient')} ghostport knock -D 10.66.0.1 -A tcp/22 --nat-local --nat-port 80 -a 10.66.1.2 --wait
-  cd ${join(work, 'spaclient')} && ip netns exec spaclient ssh -F ssh_config -p 80 alice@10.66.0.1
-  ip netns exec scanner nmap -Pn 10.66.0.1
-  ${enter('spaserver')} ghostport status -s run/control.sock
-  ip netns exec spaserver nft list table inet ghostport
+  cd ${work}
+  ./on spaclient ghostport knock -D 10.66.0.1 -A tcp/22 --nat-local --nat-port 80 -a 10.66.1.2 --wait
+  ./on spaclient ssh -F ssh_config -p 80 alice@10.66.0.1
+  ./on scanner nmap -Pn 10.66.0.1
+  ./on spaserver ghostport status -s run/control.sock
+  ./on spaserver nft list table inet ghostport
 
   npm start -- --down     takes them down again
 `)
 }
+
+const ON_HOST = `#!/bin/sh
+# ./on HOST COMMAND …: runs a command on one of the three hosts, in its folder.
+work=WORK host=$1
+shift
+cd "$work/$host" && exec ip netns exec "$host" env HOME="$PWD" PATH="$work/bin:$PATH" "$@"
+`
 
 /** Takes down what `--keep` left. Does nothing where there is nothing. */
 export function down(): number {

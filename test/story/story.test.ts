@@ -19,12 +19,13 @@ after(() => rmSync(folder, { recursive: true, force: true }))
 const needsRoot = isRoot ? false : 'needs root'
 const needsUserNamespaces = canUnshare() ? false : 'no user namespaces here'
 
-describe('the story of the ghost service', { concurrency: 3 }, () => {
+describe('the story of the ghost service', { concurrency: 4 }, () => {
   it('is told as root, in network namespaces', { skip: needsRoot }, () => tellWhole('root', 'as root'))
   it('is told as an ordinary user, in a user namespace', { skip: needsUserNamespaces }, () =>
     tellWhole('user', 'as a user'),
   )
   it('is told without any privilege, on the loopback', () => tellWhole('loopback', 'as a user'))
+  it('with --keep, its hosts go on until --down', { skip: needsRoot }, keepAndTakeDown)
   it('stopped half-way as root, it leaves nothing behind', { skip: needsRoot }, () => stopHalfWay('root', 'as root'))
   it('stopped half-way on the loopback, it leaves nothing behind', () => stopHalfWay('loopback', 'as a user'))
 })
@@ -37,6 +38,28 @@ async function tellWhole(stage: string, who: Who): Promise<void> {
   assert.equal(status, 0, story.output())
   for (const step of ['1', '2', '3', '4', '5', '6']) assert.match(story.output(), new RegExp(`^${step}\\. `, 'm'))
   assert.match(story.output(), /^ {2}the whole story +[0-9.]+ s$/m)
+  assertNothingLeft(story)
+}
+
+/** In a /run of its own, where the names that everybody sees are seen by nobody else. */
+async function keepAndTakeDown(): Promise<void> {
+  const main = join(clone, 'scripts', 'story', 'main.ts')
+  const knock = 'ghostport knock -D 10.66.0.1 -A tcp/22 --nat-local --nat-port 80 -a 10.66.1.2 --wait'
+  const script = [
+    'mount -t tmpfs tmpfs /run',
+    'mkdir /run/netns',
+    '"$0" "$1" --keep',
+    'cd "$TMPDIR"/ghostport-story-*',
+    `./on spaclient ${knock}`,
+    './on spaclient ssh -F ssh_config -p 80 alice@10.66.0.1 echo played with',
+    'cd /',
+    '"$0" "$1" --down',
+    'test -z "$(ls /run/netns)"',
+  ].join(' && ')
+  const story = start(['unshare', '--mount', 'sh', '-c', script, process.execPath, main])
+  const [status] = await once(story.process, 'close')
+  assert.equal(status, 0, story.output())
+  assert.match(story.output(), /^played with$/m)
   assertNothingLeft(story)
 }
 
@@ -63,9 +86,12 @@ interface Story {
 
 /** Starts the story with a folder of its own for temporary files. */
 function tell(stage: string, who: Who): Story {
+  return start(commandFor(stage, who))
+}
+
+function start([file = '', ...args]: readonly string[]): Story {
   const temporary = mkdtempSync(join(folder, 'tmp-'))
   chmodSync(temporary, 0o777)
-  const [file = '', ...args] = commandFor(stage, who)
   const child = spawn(file, args, {
     env: { ...process.env, TMPDIR: temporary, NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
