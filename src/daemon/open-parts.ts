@@ -70,11 +70,15 @@ export async function openReplays(
   return store
 }
 
-/** @returns the firewall, with whatever was live in it, and watching over its table where it has one. */
+/**
+ * @param forwarding whether the policy allows grants for inner hosts.
+ * @returns the firewall, with whatever was live in it, and watching over its table where it has one.
+ */
 export async function openFirewall(
   config: FirewallConfig,
   controlSocket: string,
   log: Log,
+  forwarding: boolean,
 ): Promise<Result<{ firewall: Firewall; lock?: InstanceLock }>> {
   if (config.kind === 'relay') {
     const { createRelayFirewall } = await import('../firewall/relay/relay.ts')
@@ -115,6 +119,8 @@ export async function openFirewall(
     lock.value.release()
     return watching
   }
+  const warnings = created.value.hostWarnings(forwarding)
+  if (warnings.ok) for (const text of warnings.value) log.write('warning', 'notice', { text })
   return ok({ firewall: created.value, lock: lock.value })
 }
 

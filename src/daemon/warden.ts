@@ -109,7 +109,8 @@ export class Warden {
     const replays = await openReplays(server, clock, log)
     if (!replays.ok) return giveUp(replays)
     undo.push(() => replays.value?.close())
-    const firewall = await openFirewall(server.firewall, server.controlSocket, log)
+    const { forward } = configuration.value.policy.nat
+    const firewall = await openFirewall(server.firewall, server.controlSocket, log, forward)
     if (!firewall.ok) return giveUp(firewall)
     undo.push(() => firewall.value.firewall.close())
     undo.push(() => firewall.value.lock?.release())
