@@ -57,6 +57,14 @@ for (const [what, first, second, allowed] of [
   })
 }
 
+test('a door that has ended, and is asked for again, takes a place like any other', () => {
+  const book = new Book(3)
+  assert.ok(book.admit(grant('192.0.2.1', [ghost(80, 22)], 1), at(0)).ok)
+  assert.ok(book.admit(grant('192.0.2.1', [access(81), access(22)], 1), at(500)).ok)
+  const result = book.admit(grant('192.0.2.1', [access(25), access(80), access(22)], 1), at(1_000))
+  assert.equal(result.ok ? 'ok' : result.failure.code, 'FIREWALL_FULL')
+})
+
 /** The plain truth that the book has to agree with: who asked for what, until when. */
 type Model = Map<string, { grant: Grant; until: number }>
 

@@ -72,7 +72,6 @@ export class Book {
     if (now - this.#swept > SWEEP_INTERVAL) this.sweep(now, LINGER)
     const id = grantId(grant.source, grant.openings)
     const doors: Door[] = []
-    let fresh = 0
     for (const door of doorsOf(grant)) {
       const twin = doors.find(({ key }) => key === door.key)
       if (twin !== undefined && twin.answer !== door.answer) {
@@ -81,7 +80,6 @@ export class Book {
       if (twin !== undefined) continue
       doors.push(door)
       const open = this.#doors.get(door.key)
-      if (door.kind === 'way' && open === undefined) fresh++
       if (open === undefined || open.door.answer === door.answer) continue
       const end = endOf(open, now)
       if (end === undefined) continue
@@ -90,7 +88,9 @@ export class Book {
       return refuse('FIREWALL_REFUSED', `${door.key} leads to ${where}`)
     }
     const family = familyOf(grant.source)
-    if (this.#ways[family] + fresh > this.#capacity) this.sweep(now)
+    if (this.#ways[family] + this.#missing(doors) > this.#capacity) this.sweep(now)
+    // Counted again: a door of this grant's own may have been swept out.
+    const fresh = this.#missing(doors)
     if (this.#ways[family] + fresh > this.#capacity) {
       return refuse(
         'FIREWALL_FULL',
@@ -152,6 +152,11 @@ export class Book {
       this.#grants.delete(id)
       for (const door of doors) this.#release(door, id, now)
     }
+  }
+
+  /** How many of these are ways that the book does not have. */
+  #missing(doors: readonly Door[]): number {
+    return doors.filter(({ kind, key }) => kind === 'way' && !this.#doors.has(key)).length
   }
 
   #hold(door: Door, id: GrantId, until: Instant, now: Instant): DoorChange {
