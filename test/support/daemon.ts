@@ -26,6 +26,8 @@ export interface DaemonSettings {
   readonly access: string
   /** More words for the command line. */
   readonly argv?: readonly string[]
+  /** What to run it inside of: words before the command, which have to exec it. */
+  readonly inside?: readonly string[]
 }
 
 const ghostport = fileURLToPath(new URL('../../src/cli/ghostport.ts', import.meta.url))
@@ -65,7 +67,7 @@ export class Daemon {
     this.#host = host
     this.directory = directory
     this.configure(settings)
-    this.#argv = ghostportCommand(
+    const command = ghostportCommand(
       'serve',
       '-c',
       this.path('fwknopd.conf'),
@@ -73,6 +75,7 @@ export class Daemon {
       this.path('access.conf'),
       ...(settings.argv ?? []),
     )
+    this.#argv = [...(settings.inside ?? []), ...command]
     this.#program = host.start(this.#argv)
   }
 
@@ -82,7 +85,11 @@ export class Daemon {
 
   /** Writes the configuration; {@link reload} or {@link restart} makes it count. */
   configure({ server = [], access }: DaemonSettings): void {
-    const places = [`REPLAY_DB ${this.path('state/replay.db')}`, `CONTROL_SOCKET ${this.path('state/control.sock')}`]
+    const own = server.some((line) => line.startsWith('REPLAY_DB '))
+    const places = [
+      ...(own ? [] : [`REPLAY_DB ${this.path('state/replay.db')}`]),
+      `CONTROL_SOCKET ${this.path('state/control.sock')}`,
+    ]
     writeFileSync(this.path('fwknopd.conf'), [...places, ...server].map((line) => `${line};\n`).join(''), {
       mode: 0o600,
     })

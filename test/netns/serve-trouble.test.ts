@@ -1,0 +1,205 @@
+/**
+ * `ghostport serve` when something is wrong: with its files, its privilege, its disk, its firewall. Each says clearly what, and
+ * opens nothing.
+ *
+ *   client 10.9.0.1 ── 10.9.0.2 server
+ */
+import assert from 'node:assert/strict'
+import { chmodSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { failureKinds } from '../../src/failure-codes.ts'
+import { Daemon, dropByDefault, ghostportCommand, knock, stanza } from '../support/daemon.ts'
+import { type Host, Network, netnsUnavailable, type Outcome } from '../support/netns.ts'
+
+const SERVER = '10.9.0.2'
+
+describe('ghostport serve in trouble', { skip: netnsUnavailable() }, () => {
+  let net: Network
+  let client: Host
+  let server: Host
+
+  before(async () => {
+    net = await Network.create()
+    ;[client, server] = [await net.host('client'), await net.host('server')]
+    await net.link(client, ['10.9.0.1/24'], server, [`${SERVER}/24`])
+    dropByDefault(server)
+    await server.listen([{ protocol: 'tcp', port: 22, banner: 'ssh' }])
+  })
+  after(() => net?.close())
+
+  interface Files {
+    readonly server?: string
+    readonly access?: string
+    /** Changes the folder before the start. */
+    readonly prepare?: (folder: string) => void
+    /** Words before the command. */
+    readonly as?: readonly string[]
+  }
+
+  /** A start that is to fail. */
+  function start({ server: conf = '', access = stanza(), prepare, as = [] }: Files): Outcome & { folder: string } {
+    const folder = net.directory()
+    const store = conf.includes('REPLAY_DB') ? '# elsewhere' : `REPLAY_DB ${join(folder, 'state/replay.db')};`
+    const places = `${store}\nCONTROL_SOCKET ${join(folder, 'state/control.sock')};\n`
+    writeFileSync(join(folder, 'fwknopd.conf'), places + conf, { mode: 0o600 })
+    writeFileSync(join(folder, 'access.conf'), access, { mode: 0o600 })
+    prepare?.(folder)
+    const argv = ['serve', '-c', join(folder, 'fwknopd.conf'), '-a', join(folder, 'access.conf')]
+    return { ...server.run([...as, ...ghostportCommand(...argv)], { timeoutMs: 10_000 }), folder }
+  }
+
+  const troubles: [what: string, code: keyof typeof failureKinds, files: Files, says: RegExp][] = [
+    [
+      'access.conf is not there',
+      'CONFIG_UNREADABLE',
+      { prepare: (at) => rmSync(join(at, 'access.conf')) },
+      /access\.conf/,
+    ],
+    [
+      'others can read access.conf',
+      'CONFIG_EXPOSED',
+      { prepare: (at) => chmodSync(join(at, 'access.conf'), 0o644) },
+      /chmod 600 .*access\.conf/,
+    ],
+    [
+      'others can write fwknopd.conf',
+      'CONFIG_EXPOSED',
+      { prepare: (at) => chmodSync(join(at, 'fwknopd.conf'), 0o666) },
+      /chmod go-w .*fwknopd\.conf/,
+    ],
+    [
+      'a setting is misspelt',
+      'CONFIG_UNKNOWN_KEY',
+      { server: 'ENABLE_IPT_LOCAL_NTA Y;\n' },
+      /fwknopd\.conf:3: .*ENABLE_IPT_LOCAL_NAT/,
+    ],
+    [
+      'a stanza is of the next version',
+      'CONFIG_UNSUPPORTED_KEY',
+      { access: stanza(['ENABLE_CMD_EXEC Y']) },
+      /access\.conf:4: .*ENABLE_CMD_EXEC/,
+    ],
+    ['port 0 is to be opened', 'CONFIG_INVALID_VALUE', { access: stanza(['OPEN_PORTS tcp/0']) }, /access\.conf:4/],
+    [
+      'port 65536 is to be opened',
+      'CONFIG_INVALID_VALUE',
+      { access: stanza(['OPEN_PORTS tcp/65536']) },
+      /access\.conf:4/,
+    ],
+    ['port 65536 is to be watched', 'CONFIG_INVALID_VALUE', { server: 'SPA_PORTS 65536;\n' }, /fwknopd\.conf:3/],
+    [
+      'the two keys are the same',
+      'CONFIG_CONFLICT',
+      { access: stanza([], { key: 'same', hmac: 'same' }) },
+      /access\.conf/,
+    ],
+    ['the receiver’s user does not exist', 'CONFIG_INVALID_VALUE', { server: 'RECEIVER_USER nemo;\n' }, /nemo/],
+    [
+      'the replay store is damaged',
+      'REPLAY_STORE_CORRUPT',
+      {
+        prepare: (at) => {
+          server.must(['install', '-d', '-m', '700', join(at, 'state')])
+          writeFileSync(
+            join(at, 'state/replay.db'),
+            'SQLite format 3\0 and then nothing that makes sense'.padEnd(4096, '?'),
+            { mode: 0o600 },
+          )
+        },
+      },
+      /move/,
+    ],
+    ['the replay store has no place', 'REPLAY_STORE_FAILED', { server: 'REPLAY_DB /proc/replay.db;\n' }, /\/proc/],
+  ]
+  for (const [what, code, files, says] of troubles)
+    it(`does not start where ${what}: ${code}`, () => {
+      const { status, stderr, stdout } = start(files)
+      assert.match(stderr, new RegExp(`\\[${code}\\]`), stdout)
+      assert.match(stderr, says)
+      assert.equal(status, failureKinds[code].exit)
+      assert.doesNotMatch(stdout, /"ready"/)
+      assert.doesNotMatch(stderr + stdout, /a key for tests|another key/)
+    })
+
+  it('does not start without privilege, and says what is missing', () => {
+    const { status, stderr } = start({ as: ['setpriv', '--bounding-set=-all', '--inh-caps=-all', '--'] })
+    assert.match(stderr, /CAP_NET_RAW.*\[CAPTURE_DENIED\]/)
+    assert.equal(status, 77)
+  })
+
+  it('does not start where the kernel has no nftables for it, and leaves no receiver behind', () => {
+    // CAP_NET_RAW is there and CAP_NET_ADMIN is not: packets could be captured, and nothing opened.
+    const { status, stderr, stdout } = start({ as: ['setpriv', '--bounding-set=-net_admin', '--'] })
+    assert.match(stderr, /\[FIREWALL_(UNAVAILABLE|REFUSED)\]/, stdout)
+    assert.equal(status, 69)
+    assert.equal(
+      server
+        .run(['pgrep', '-f', 'daemon/receiver'])
+        .stdout.split('\n')
+        .filter((pid) => pid !== '' && inside(server, pid)).length,
+      0,
+    )
+  })
+
+  it('refuses one grant too many, whole, and the others stay', async () => {
+    const daemon = await Daemon.start(net, server, {
+      server: ['MAX_GRANTS 2', 'ENABLE_IPT_LOCAL_NAT Y'],
+      access: stanza(['FW_ACCESS_TIMEOUT 5', 'NAT_TARGETS local:22']),
+    })
+    await daemon.verdictAfter(() => knock(client, SERVER, '-s', '-A', 'tcp/22'))
+    const ghosts = ['-A', 'tcp/22', '--nat-local', '--nat-port']
+    assert.equal((await daemon.verdictAfter(() => knock(client, SERVER, '-s', ...ghosts, '80'))).verdict, 'granted')
+    assert.equal((await daemon.verdictAfter(() => knock(client, SERVER, '-s', ...ghosts, '81'))).code, 'FIREWALL_FULL')
+    assert.equal(daemon.status().grants.length, 2)
+    assert.deepEqual(await Promise.all([22, 80, 81].map((port) => client.tcp(SERVER, port))), ['ssh', 'ssh', 'timeout'])
+    await daemon.stop()
+    server.must(['nft', 'delete', 'table', 'inet', 'ghostport'])
+  })
+
+  it('opens nothing while its disk is full, says so, and goes on when there is room', async () => {
+    const disk = net.directory()
+    // A mount namespace of its own: the disk exists for the server alone, and goes with it.
+    const daemon = await Daemon.start(net, server, {
+      server: [`REPLAY_DB ${disk}/replay.db`],
+      access: stanza(['FW_ACCESS_TIMEOUT 2']),
+      inside: ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs -o size=192k,mode=700 tmpfs "$0" && exec "$@"', disk],
+    })
+    const inDisk = (script: string): string =>
+      server.must(['nsenter', `--mount=/proc/${daemon.pid}/ns/mnt`, 'sh', '-c', script])
+    assert.equal((await daemon.verdictAfter(() => knock(client, SERVER, '-s', '-A', 'tcp/22'))).verdict, 'granted')
+    inDisk(`dd if=/dev/zero of=${disk}/ballast bs=1k 2>/dev/null; true`)
+    const from = daemon.events.length
+    for (let i = 0; i < 30 && !daemon.events.some(({ code }) => code === 'REPLAY_STORE_FAILED'); i++) {
+      const verdict = await daemon.verdictAfter(() => knock(client, SERVER, '-s', '-A', 'tcp/23'))
+      // What still fits is recorded; what does not is refused. Nothing is granted that is not recorded.
+      assert.ok(verdict.verdict === 'granted' || verdict.code === 'REPLAY_STORE_FAILED', JSON.stringify(verdict))
+    }
+    const refused = await daemon.until(({ code }) => code === 'REPLAY_STORE_FAILED', from)
+    assert.equal(refused.verdict, 'refused')
+    assert.equal(refused.level, 'error')
+    inDisk(`rm ${disk}/ballast`)
+    assert.equal((await daemon.verdictAfter(() => knock(client, SERVER, '-s', '-A', 'tcp/22'))).verdict, 'granted')
+    assert.equal(await client.tcp(SERVER, 22), 'ssh')
+    await daemon.stop()
+  })
+
+  it('NAT to nowhere is refused by name', async () => {
+    const daemon = await Daemon.start(net, server, {
+      server: ['ENABLE_IPT_FORWARDING Y'],
+      access: stanza(['FW_ACCESS_TIMEOUT 2', 'NAT_TARGETS ANY']),
+    })
+    const nowhere = ['0.0.0.0:22', '224.0.0.1:22', 'no-such-host.invalid:22']
+    for (const target of nowhere) {
+      const verdict = await daemon.verdictAfter(() => knock(client, SERVER, '-s', '-A', 'tcp/443', '-N', target))
+      assert.equal(verdict.code, 'ACCESS_NAT_TARGET_INVALID', `${target}: ${JSON.stringify(verdict)}`)
+    }
+    await daemon.stop()
+  })
+})
+
+/** Whether a process is on this host. */
+function inside(host: Host, pid: string): boolean {
+  const namespace = (of: string | number): string => host.run(['readlink', `/proc/${of}/ns/net`]).stdout
+  return namespace(pid) === namespace(host.pid)
+}
