@@ -51,14 +51,16 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
 
   if (planned.value.settings.verbose === true) for (const line of fieldReport(plan, sealed.value)) terminal.note(line)
 
+  // Loaded before the packet leaves, so that the first attempt follows it at once.
+  const waiting = door.value === undefined ? undefined : { ...door.value, ...(await import('../client/wait.ts')) }
   const sent = await sendKnock(sealed.value, world.delivery)
   if (!sent.ok) return fail(sent.failure)
   if (!json) for (const line of departures(plan, sent.value)) terminal.print(line)
-  if (door.value === undefined) {
+  if (waiting === undefined) {
     if (json) terminal.print(JSON.stringify(knockJson(plan, sent.value)))
     return 0
   }
-  return awaitDoor(planned.value, sent.value, door.value, json, terminal)
+  return awaitDoor(planned.value, sent.value, waiting, json, terminal)
 }
 
 /** Flags that nothing would come of. */
@@ -90,13 +92,12 @@ async function showHelp(terminal: Terminal): Promise<number> {
 async function awaitDoor(
   { plan, world }: PlannedKnock,
   sent: readonly SentKnock[],
-  wait: WaitPlan,
+  wait: WaitPlan & Pick<typeof import('../client/wait.ts'), 'waitForDoor'>,
   json: boolean,
   terminal: Terminal,
 ): Promise<number> {
-  const { waitForDoor } = await import('../client/wait.ts')
   const door = { addresses: sent.map(({ address }) => address), port: wait.port, sign: wait.sign }
-  const outcome = await waitForDoor(door, firstDeparture(sent), wait.limit)
+  const outcome = await wait.waitForDoor(door, firstDeparture(sent), wait.limit)
   if (outcome.open) {
     outcome.socket.destroy()
     if (json) terminal.print(JSON.stringify(knockJson(plan, sent, { ...outcome, port: wait.port })))
