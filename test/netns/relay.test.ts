@@ -120,11 +120,11 @@ describe('ghostport serve with the relay', { skip: netnsUnavailable() }, () => {
     }
     const packet = shown.packets[0]?.packet ?? ''
     assert.equal((await daemon.verdictAfter(() => sendText(packet))).verdict, 'granted')
-    assert.equal(await client.tcp(SERVER, 80), 'ssh')
+    await client.until('ssh', { protocol: 'tcp', address: SERVER, port: 80 })
     await daemon.stop('SIGKILL')
-    assert.equal(await client.tcp(SERVER, 80), 'refused')
+    await client.until('refused', { protocol: 'tcp', address: SERVER, port: 80 })
     await daemon.again()
-    assert.equal(await client.tcp(SERVER, 80), 'web')
+    await client.until('web', { protocol: 'tcp', address: SERVER, port: 80 })
     assert.equal((await daemon.verdictAfter(() => sendText(packet))).code, 'SPA_REPLAYED')
     assert.equal(await client.tcp(SERVER, 80), 'web')
   })
