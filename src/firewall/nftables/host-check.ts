@@ -1,5 +1,5 @@
 /**
- * Looks whether the host's own rules will let through what we mark (docs/OPERATING.md § nftables). It reads what nftables
+ * Looks whether the host's own rules will let through what we mark (docs/OPERATING.md § Living with the host's own firewall). It reads what nftables
  * lists, so it sees plain nft, iptables-nft, ufw and firewalld, but not iptables-legacy.
  */
 import { hostRules } from './host-rules.ts'

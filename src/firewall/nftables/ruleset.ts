@@ -1,6 +1,6 @@
 /**
  * Our table, as text for nftables. It is written once and never changes: what is open are elements of its sets and maps,
- * each with a timeout that the kernel keeps (docs/OPERATING.md § nftables).
+ * each with a timeout that the kernel keeps (docs/OPERATING.md § Living with the host's own firewall).
  */
 import type { TableShape } from './settings.ts'
 
