@@ -1,8 +1,8 @@
 /** `ghostport serve`: the server, in the foreground. */
-import { enableCompileCache } from 'node:module'
 import { systemClock } from '../clock.ts'
 import type { ConfigPaths } from '../daemon/load-config.ts'
 import { jsonLog } from '../log.ts'
+import { keepCompiledCode } from './compile-cache.ts'
 import { parseCommandLine } from './options.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -37,7 +37,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     terminal.print(commandHelp({ ...help, table: options }, terminal.style))
     return 0
   }
-  enableCompileCache?.()
+  keepCompiledCode()
   const paths: ConfigPaths = {
     server: given['config-file'] ?? DEFAULT_CONFIG,
     ...(given['access-file'] !== undefined && { access: given['access-file'] }),
