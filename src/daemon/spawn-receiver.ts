@@ -30,11 +30,8 @@ export function receiverStarter(
   const mayRead = [process.execPath, PROGRAM].every((file) => canRead(account, file))
   const direct = receiverCommand([...node], account, situation)
   const becomes = direct.separateUser && !mayRead
-  const command = becomes
-    ? { ...direct, file: node[0], args: [...node.slice(1), '--become', `${account.uid}:${account.gid}`] }
-    : direct
-  const { uid: _uid, gid: _gid, ...asRoot } = command.options
-  const options = becomes ? asRoot : command.options
+  const command = becomes ? becomingCommand(node, account, situation.setpriv) : direct
+  const options = { ...direct.options, ...(becomes ? { uid: undefined, gid: undefined } : {}) }
   return {
     separateUser: direct.separateUser,
     start() {
@@ -42,6 +39,19 @@ export function receiverStarter(
       return { child, channel: child.stdio[CHANNEL_DESCRIPTOR] as unknown as Duplex }
     },
   }
+}
+
+/** Starts as root, with no more of root’s powers than it takes to read the program, to change user, and to drop even these. */
+function becomingCommand([node, ...words]: readonly string[], { uid, gid }: Account, setpriv: string | undefined) {
+  const program = [node ?? process.execPath, ...words, '--become', `${uid}:${gid}`]
+  const [file = '', ...args] =
+    setpriv === undefined
+      ? program
+      : [
+          ...[setpriv, '--inh-caps=-all', '--ambient-caps=-all', '--no-new-privs'],
+          ...['--bounding-set=-all,+setuid,+setgid,+setpcap,+dac_read_search', '--', ...program],
+        ]
+  return { file, args }
 }
 
 function descriptors(fds: readonly number[]): ('ignore' | 'inherit' | 'pipe' | number)[] {

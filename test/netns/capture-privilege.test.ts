@@ -5,18 +5,21 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { test } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { after, test } from 'node:test'
 import { openPacketSockets } from '../../src/capture/open-packet-sockets.ts'
 import { type Account, currentSituation, lookUpAccount, receiverCommand } from '../../src/daemon/privilege.ts'
 import { port } from '../../src/units.ts'
+import { treeFor } from '../support/copied-tree.ts'
 import { enter, type Host, Network, netnsUnavailable } from '../support/netns.ts'
 import { openSender } from '../support/sender.ts'
 
 const skip = netnsUnavailable()
 const spaPort = port(62201)
-const script = fileURLToPath(new URL('../support/capturing-receiver.ts', import.meta.url))
+const nobody = lookUpAccount('nobody')
+const tree = treeFor(nobody.ok ? nobody.value : { uid: 65_534, gid: 65_534 })
+after(() => tree[Symbol.dispose]())
 
 interface Said {
   readonly privileges?: Readonly<Record<string, unknown>>
@@ -33,7 +36,8 @@ async function startReceiver(host: Host, account: Account, setpriv: string | und
   const opened = openPacketSockets({ ports: [spaPort] })
   leave()
   assert.ok(opened.ok)
-  const program = [process.execPath, '--conditions=development', script, String(spaPort)] as const
+  const script = join(tree.root, 'test/support/capturing-receiver.ts')
+  const program = [tree.node, '--conditions=development', script, String(spaPort)] as const
   const command = receiverCommand([...program], account, { ...currentSituation(), setpriv })
   const [four = -1, six = -1] = opened.value.fds
   const child = spawn(command.file, command.args, {
@@ -64,7 +68,6 @@ async function startReceiver(host: Host, account: Account, setpriv: string | und
   }
 }
 
-const nobody = lookUpAccount('nobody')
 const tools = [
   ['setpriv', '/usr/bin/setpriv', { bounding: '0', noNewPrivileges: true }],
   ['nothing but the change of user', undefined, {}],

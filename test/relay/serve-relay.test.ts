@@ -12,16 +12,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { canRead } from '../../src/daemon/become.ts'
-import { ghostportCommand, keys, stanza } from '../support/daemon.ts'
+import { treeFor } from '../support/copied-tree.ts'
+import { copiedGhostport, ghostportCommand, keys, stanza } from '../support/daemon.ts'
 
 const NOBODY = 65_534
 const isRoot = process.getuid?.() === 0
-const script = ghostportCommand().at(-1) ?? ''
+const tree = treeFor({ uid: isRoot ? NOBODY : (process.getuid?.() ?? NOBODY), gid: NOBODY })
+after(() => tree[Symbol.dispose]())
 const users = [
   { who: 'this user', as: [] as readonly string[] },
-  // Where nobody may not read this very tree, it cannot run it either: the relay of this user is then all there is.
-  ...(isRoot && canRead({ uid: NOBODY, gid: NOBODY }, script)
+  ...(isRoot
     ? [{ who: 'nobody', as: ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--no-new-privs'] }]
     : []),
 ]
@@ -91,7 +91,7 @@ for (const { who, as } of users)
       }
       const [program, ...argv] = [
         ...as,
-        ...ghostportCommand('serve', '-c', join(directory, 'fwknopd.conf'), '-a', join(directory, 'access.conf')),
+        ...copiedGhostport(tree, 'serve', '-c', join(directory, 'fwknopd.conf'), '-a', join(directory, 'access.conf')),
       ]
       daemon = spawn(program ?? '', argv, { stdio: ['ignore', 'pipe', 'pipe'] })
       for (const stream of [daemon.stdout, daemon.stderr]) stream?.on('data', (data) => (log += data.toString()))

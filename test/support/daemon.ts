@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { Tree } from './copied-tree.ts'
 import type { Host, Network, Outcome, Program } from './netns.ts'
 
 /** One line of the log. */
@@ -26,6 +27,8 @@ export interface DaemonSettings {
   readonly access: string
   /** More words for the command line. */
   readonly argv?: readonly string[]
+  /** A copy of this tree to run it from. */
+  readonly tree?: Tree
   /** What to run it inside of: words before the command, which have to exec it. */
   readonly inside?: readonly string[]
 }
@@ -33,6 +36,11 @@ export interface DaemonSettings {
 const ghostport = fileURLToPath(new URL('../../src/cli/ghostport.ts', import.meta.url))
 export function ghostportCommand(...argv: readonly string[]): readonly string[] {
   return [process.execPath, '--conditions=development', ghostport, ...argv]
+}
+
+/** The same, from a copy of this tree. */
+export function copiedGhostport(tree: Tree, ...argv: readonly string[]): readonly string[] {
+  return [tree.node, '--conditions=development', join(tree.root, 'src/cli/ghostport.ts'), ...argv]
 }
 
 /** The host's own policy: drops by default, lets in what is established, answers pings, and accepts ghostport's mark. */
@@ -67,14 +75,9 @@ export class Daemon {
     this.#host = host
     this.directory = directory
     this.configure(settings)
-    const command = ghostportCommand(
-      'serve',
-      '-c',
-      this.path('fwknopd.conf'),
-      '-a',
-      this.path('access.conf'),
-      ...(settings.argv ?? []),
-    )
+    const words = ['serve', '-c', this.path('fwknopd.conf'), '-a', this.path('access.conf'), ...(settings.argv ?? [])]
+    const { tree } = settings
+    const command = tree === undefined ? ghostportCommand(...words) : copiedGhostport(tree, ...words)
     this.#argv = [...(settings.inside ?? []), ...command]
     this.#program = host.start(this.#argv)
   }

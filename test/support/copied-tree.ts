@@ -1,0 +1,47 @@
+/**
+ * This tree and the Node that runs it, copied to where a test wants them: somewhere that nobody can read, or that nobody
+ * cannot. A checkout may stand in either, and the tests pass in both.
+ */
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { canRead, type Identity } from '../../src/daemon/become.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+/** What programs need that are run from the source. */
+const PARTS = [
+  'package.json',
+  'src',
+  'test/support',
+  'node_modules/koffi',
+  'node_modules/@koromix',
+  'node_modules/@noble',
+]
+
+export interface Tree extends Disposable {
+  readonly root: string
+  readonly node: string
+}
+
+/** @param mode of the folder around it: 0o755 for all, 0o700 for its owner. */
+export function copyTree(mode: 0o755 | 0o700): Tree {
+  const copy = mkdtempSync(join(tmpdir(), 'ghostport-tree-'))
+  mkdirSync(join(copy, 'bin'))
+  const node = join(copy, 'bin/node')
+  cpSync(realpathSync(process.execPath), node)
+  for (const part of PARTS) cpSync(realpathSync(join(root, part)), join(copy, part), { recursive: true })
+  chmodSync(copy, mode)
+  return { root: copy, node, [Symbol.dispose]: () => rmSync(copy, { recursive: true, force: true }) }
+}
+
+/** This very tree where the user can read it, else a copy that everybody can. */
+export function treeFor(user: Identity): Tree {
+  const here = { root, node: process.execPath, [Symbol.dispose]: () => {} }
+  const needed = [
+    process.execPath,
+    join(root, 'src/index.ts'),
+    realpathSync(join(root, 'node_modules/koffi/package.json')),
+  ]
+  return needed.every((file) => canRead(user, file)) ? here : copyTree(0o755)
+}
