@@ -12,6 +12,7 @@ const options = {
   interface: { short: 'i', value: 'NAME', help: 'listen on this interface (PCAP_INTF)' },
   'udp-server': { short: 'U', help: 'listen on a plain UDP port instead of capturing (CAPTURE udp)' },
   'exit-parse-config': { help: 'read the configuration, say what is wrong with it, and end' },
+  'fw-flush': { help: 'remove ghostport’s nftables table, and with it every grant, and end; for taking it off a host' },
   foreground: { short: 'f', help: 'no effect: ghostport always stays in the foreground' },
   verbose: { short: 'v', repeatable: true, help: 'debug lines in the log too' },
   help: { short: 'h', help: 'this' },
@@ -47,6 +48,10 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   if (given['exit-parse-config'] > 0) {
     const { checkConfiguration } = await import('./check-configuration.ts')
     return checkConfiguration(paths, terminal)
+  }
+  if (given['fw-flush'] > 0) {
+    const { flushFirewall } = await import('./flush-firewall.ts')
+    return flushFirewall(paths, terminal)
   }
   return serve(paths, given.verbose > 0, terminal)
 }

@@ -1,14 +1,10 @@
-/** What the warden opens, from the configuration: capture sockets, firewall, replay store. Each says clearly why it cannot. */
-import { readlinkSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+/** What the warden opens, from the configuration: capture sockets and replay store. Each says clearly why it cannot. */
 import type { OpenedCapture } from '../capture/capture.ts'
 import type { Clock } from '../clock.ts'
-import type { FirewallConfig, ServerConfig } from '../config/server-config.ts'
-import type { Firewall } from '../firewall/firewall.ts'
+import type { ServerConfig } from '../config/server-config.ts'
 import { failureFields, type Log } from '../log.ts'
 import type { ReplayStore } from '../replay/replay-store.ts'
 import { ok, type Result } from '../result.ts'
-import { acquireInstanceLock, type InstanceLock } from './instance-lock.ts'
 import { captureDescriptor } from './privilege.ts'
 import type { CaptureOrder } from './protocol.ts'
 
@@ -68,66 +64,4 @@ export async function openReplays(
     log.write('info', 'import', { file: replay.fwknopDigests, taken, outdated, known, malformed })
   }
   return store
-}
-
-/**
- * @param forwarding whether the policy allows grants for inner hosts.
- * @returns the firewall, with whatever was live in it, and watching over its table where it has one.
- */
-export async function openFirewall(
-  config: FirewallConfig,
-  controlSocket: string,
-  log: Log,
-  forwarding: boolean,
-): Promise<Result<{ firewall: Firewall; lock?: InstanceLock }>> {
-  if (config.kind === 'relay') {
-    const { createRelayFirewall } = await import('../firewall/relay/relay.ts')
-    const firewall = createRelayFirewall({
-      ...config,
-      onTrouble: ({ kind, detail, count }) => log.write('warning', 'relay', { trouble: kind, detail, count }),
-    })
-    const installed = await firewall.install()
-    return installed.ok ? ok({ firewall }) : installed
-  }
-  const { createNftablesFirewall } = await import('../firewall/nftables/nftables.ts')
-  const { parseConnectionMark, parseTableName } = await import('../firewall/nftables/settings.ts')
-  const table = parseTableName(config.table)
-  if (!table.ok) return table
-  const mark = parseConnectionMark(`0x${config.mark.toString(16)}`)
-  if (!mark.ok) return mark
-  const created = createNftablesFirewall({
-    mode: config.mode,
-    table: table.value,
-    mark: mark.value,
-    maxGrants: config.maxGrants,
-  })
-  if (!created.ok) return created
-  // One table, one owner: each network namespace has its own tables.
-  const lock = acquireInstanceLock(join(dirname(controlSocket), `nft-${config.table}-${networkNamespace()}.lock`))
-  if (!lock.ok) return lock
-  const installed = await created.value.install()
-  const watching = installed.ok
-    ? created.value.watch(({ change, grants, took, outcome }) => {
-        const { what, how, by } = change
-        const culprit = by === undefined ? {} : { program: by.program, pid: by.pid }
-        const fields = { change: `${what} ${how}`, ...culprit, grants, tookMs: Math.round(took) }
-        if (outcome.ok) log.write('warning', 'firewall mended', fields)
-        else log.write('error', 'firewall not mended', { ...fields, ...failureFields(outcome.failure) })
-      })
-    : installed
-  if (!watching.ok) {
-    lock.value.release()
-    return watching
-  }
-  const warnings = created.value.hostWarnings(forwarding)
-  if (warnings.ok) for (const text of warnings.value) log.write('warning', 'notice', { text })
-  return ok({ firewall: created.value, lock: lock.value })
-}
-
-function networkNamespace(): string {
-  try {
-    return readlinkSync('/proc/self/ns/net').replace(/[^0-9]/g, '')
-  } catch {
-    return 'host'
-  }
 }

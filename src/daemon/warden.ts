@@ -19,7 +19,8 @@ import type { InstanceLock } from './instance-lock.ts'
 import { Journal } from './journal.ts'
 import type { Knock } from './knock.ts'
 import { type ConfigPaths, type LoadedConfig, loadConfig } from './load-config.ts'
-import { type CaptureSockets, openCapture, openFirewall, openReplays } from './open-parts.ts'
+import { openFirewall } from './open-firewall.ts'
+import { type CaptureSockets, openCapture, openReplays } from './open-parts.ts'
 import { lookUpAccount } from './privilege.ts'
 import { type FromReceiver, parseFromReceiver, type ToReceiver } from './protocol.ts'
 import { BatchQueue } from './queue.ts'
@@ -109,8 +110,7 @@ export class Warden {
     const replays = await openReplays(server, clock, log)
     if (!replays.ok) return giveUp(replays)
     undo.push(() => replays.value?.close())
-    const { forward } = configuration.value.policy.nat
-    const firewall = await openFirewall(server.firewall, server.controlSocket, log, forward)
+    const firewall = await openFirewall(server, log)
     if (!firewall.ok) return giveUp(firewall)
     undo.push(() => firewall.value.firewall.close())
     undo.push(() => firewall.value.lock?.release())

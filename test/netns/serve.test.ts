@@ -273,6 +273,19 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
     assert.match(second.stderr, /REPLAY_STORE_LOCKED|INSTANCE_RUNNING/)
   })
 
+  it('is taken off the host by --fw-flush, but not while it runs', async () => {
+    const words = ['-c', daemon.path('fwknopd.conf'), '-a', daemon.path('access.conf'), '--fw-flush']
+    const running = server.run(ghostportCommand('serve', ...words))
+    assert.match(running.stderr, /INSTANCE_RUNNING/)
+    await granted(client, SERVER, '-s', '-A', 'tcp/22')
+    await daemon.stop()
+    assert.equal(await client.tcp(SERVER, 22), 'ssh')
+    server.must(ghostportCommand('serve', ...words))
+    assert.equal(await client.tcp(SERVER, 22), 'timeout')
+    assert.doesNotMatch(server.must(['nft', 'list', 'tables']), /ghostport/)
+    await daemon.again()
+  })
+
   it('masquerades and translates, where told', async () => {
     daemon.configure({ server: [...CONF, 'ENABLE_IPT_SNAT Y'], access: ACCESS })
     await daemon.restart()

@@ -1,0 +1,89 @@
+/** The firewall that the configuration asks for: made ready, with what was live in it, and its table guarded by a lock. */
+import { readlinkSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { FirewallConfig, NftablesConfig, RelayConfig, ServerConfig } from '../config/server-config.ts'
+import type { Firewall } from '../firewall/firewall.ts'
+import type { Mended, NftablesFirewall } from '../firewall/nftables/nftables.ts'
+import { failureFields, type Log } from '../log.ts'
+import { ok, type Result, refuse } from '../result.ts'
+import { acquireInstanceLock, type InstanceLock } from './instance-lock.ts'
+
+export interface OpenedFirewall {
+  readonly firewall: Firewall
+  /** Absent where listening ports are lock enough. */
+  readonly lock?: InstanceLock
+}
+
+/** Reads back what is live, and from then on puts the table back when somebody else changes it. */
+export async function openFirewall(
+  { firewall, controlSocket, policy }: ServerConfig,
+  log: Log,
+): Promise<Result<OpenedFirewall>> {
+  if (firewall.kind === 'relay') return openRelay(firewall, log)
+  const table = await lockedTable(firewall, controlSocket)
+  if (!table.ok) return table
+  const installed = await table.value.firewall.install()
+  const watching = installed.ok ? table.value.firewall.watch((mended) => tellMended(mended, log)) : installed
+  if (!watching.ok) {
+    table.value.lock.release()
+    return watching
+  }
+  const warnings = table.value.firewall.hostWarnings(policy.nat.forward)
+  if (warnings.ok) for (const text of warnings.value) log.write('warning', 'notice', { text })
+  return table
+}
+
+/** Takes the table away, and every grant with it. Refused while a ghostport runs: it would put the table back. */
+export async function removeTable(config: FirewallConfig, controlSocket: string): Promise<Result<void>> {
+  if (config.kind === 'relay')
+    return refuse('FIREWALL_UNAVAILABLE', 'the relay leaves nothing behind that could be removed')
+  const table = await lockedTable(config, controlSocket)
+  if (!table.ok) return table
+  const removed = await table.value.firewall.uninstall()
+  await table.value.firewall.close()
+  table.value.lock.release()
+  return removed
+}
+
+async function openRelay(config: RelayConfig, log: Log): Promise<Result<OpenedFirewall>> {
+  const { createRelayFirewall } = await import('../firewall/relay/relay.ts')
+  const firewall = createRelayFirewall({
+    ...config,
+    onTrouble: ({ kind, detail, count }) => log.write('warning', 'relay', { trouble: kind, detail, count }),
+  })
+  const installed = await firewall.install()
+  return installed.ok ? ok({ firewall }) : installed
+}
+
+/** One table, one owner. Each network namespace has its own tables. */
+async function lockedTable(
+  config: NftablesConfig,
+  controlSocket: string,
+): Promise<Result<{ firewall: NftablesFirewall; lock: InstanceLock }>> {
+  const { createNftablesFirewall } = await import('../firewall/nftables/nftables.ts')
+  const { parseConnectionMark, parseTableName } = await import('../firewall/nftables/settings.ts')
+  const table = parseTableName(config.table)
+  if (!table.ok) return table
+  const mark = parseConnectionMark(`0x${config.mark.toString(16)}`)
+  if (!mark.ok) return mark
+  const { mode, maxGrants } = config
+  const firewall = createNftablesFirewall({ mode, table: table.value, mark: mark.value, maxGrants })
+  if (!firewall.ok) return firewall
+  const lock = acquireInstanceLock(join(dirname(controlSocket), `nft-${config.table}-${networkNamespace()}.lock`))
+  return lock.ok ? ok({ firewall: firewall.value, lock: lock.value }) : lock
+}
+
+function tellMended({ change: { what, how, by }, grants, took, outcome }: Mended, log: Log): void {
+  const culprit = by === undefined ? {} : { program: by.program, pid: by.pid }
+  const fields = { change: `${what} ${how}`, ...culprit, grants, tookMs: Math.round(took) }
+  if (outcome.ok) log.write('warning', 'firewall mended', fields)
+  else log.write('error', 'firewall not mended', { ...fields, ...failureFields(outcome.failure) })
+}
+
+function networkNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/net').replace(/[^0-9]/g, '')
+  } catch {
+    return 'host'
+  }
+}
