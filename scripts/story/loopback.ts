@@ -15,6 +15,11 @@ import { clone, environment, installCommand } from './work-folder.ts'
 const ADDRESSES = { client: '127.0.0.1', server: '127.0.0.2', scanner: '127.0.0.3' } as const
 
 export async function loopbackStage(work: string): Promise<Stage> {
+  const { username, shell } = userInfo()
+  if (shell === null || /\/(nologin|false)$/.test(shell))
+    throw new NotAsTold(
+      `here the story logs in as you, and the account ${username} has no shell to log in to (${shell})`,
+    )
   installCommand(work, clone)
   const [publicWeb = 0, web = 0, ssh = 0, spa = 0] = await freePorts(4)
   const host = (name: HostName): Host => {
@@ -37,12 +42,12 @@ export async function loopbackStage(work: string): Promise<Stage> {
     hosts: { spaclient: host('spaclient'), spaserver: host('spaserver'), scanner: host('scanner') },
     addresses: ADDRESSES,
     ports: { web, publicWeb, ssh, spa },
-    login: userInfo().username,
+    login: username,
     settings: [
       'FIREWALL                relay;',
       `RELAY                   ${ADDRESSES.server}:${publicWeb} decoy=${ADDRESSES.server}:${web};`,
       'CAPTURE                 udp;',
-      `RECEIVER_USER           ${userInfo().username};`,
+      `RECEIVER_USER           ${username};`,
     ],
     webServerUser: [],
     sourceOptions: {

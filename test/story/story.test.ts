@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { tmpdir, userInfo } from 'node:os'
 import { join, relative } from 'node:path'
 import { after, describe, it } from 'node:test'
 
@@ -17,6 +17,9 @@ chmodSync(folder, 0o755)
 after(() => rmSync(folder, { recursive: true, force: true }))
 
 const needsRoot = isRoot ? false : 'needs root'
+// As root, the test makes an account that has one.
+const needsShell =
+  isRoot || !/\/(nologin|false)$/.test(userInfo().shell ?? '/false') ? false : 'this account has no shell'
 const needsUserNamespaces = canUnshare() ? false : 'no user namespaces here'
 
 describe('the story of the ghost service', { concurrency: 4 }, () => {
@@ -24,10 +27,12 @@ describe('the story of the ghost service', { concurrency: 4 }, () => {
   it('is told as an ordinary user, in a user namespace', { skip: needsUserNamespaces }, () =>
     tellWhole('user', 'as a user'),
   )
-  it('is told without any privilege, on the loopback', () => tellWhole('loopback', 'as a user'))
+  it('is told without any privilege, on the loopback', { skip: needsShell }, () => tellWhole('loopback', 'as a user'))
   it('with --keep, its hosts go on until --down', { skip: needsRoot }, keepAndTakeDown)
   it('stopped half-way as root, it leaves nothing behind', { skip: needsRoot }, () => stopHalfWay('root', 'as root'))
-  it('stopped half-way on the loopback, it leaves nothing behind', () => stopHalfWay('loopback', 'as a user'))
+  it('stopped half-way on the loopback, it leaves nothing behind', { skip: needsShell }, () =>
+    stopHalfWay('loopback', 'as a user'),
+  )
 })
 
 type Who = 'as root' | 'as a user'
