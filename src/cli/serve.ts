@@ -27,6 +27,8 @@ const help = {
   after: ['Signals: HUP reads the configuration again; TERM and INT stop it. Live grants survive both.'],
 } as const
 
+/** How long the last lines may take to be read, in milliseconds. */
+const LAST_WORDS = 1000
 const DEFAULT_CONFIG = '/etc/fwknop/fwknopd.conf'
 
 export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
@@ -57,21 +59,28 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
 }
 
 async function serve(paths: ConfigPaths, debug: boolean, terminal: Terminal): Promise<number> {
-  const { Warden } = await import('../daemon/warden.ts')
-  // A log that nobody reads any more must not end the server.
-  process.stdout.on('error', () => {})
+  const [{ Warden }, { LogWriter }] = await Promise.all([
+    import('../daemon/warden.ts'),
+    import('../daemon/log-writer.ts'),
+  ])
+  const output = new LogWriter(1)
   const log = jsonLog(
-    (line) => process.stdout.write(line),
+    (line) => output.line(line),
     () => new Date(),
     { debug },
   )
   const started = await Warden.start(paths, log, systemClock)
-  if (!started.ok) return terminal.fail(started.failure)
+  if (!started.ok) {
+    await output.flush(LAST_WORDS)
+    return terminal.fail(started.failure)
+  }
   const warden = started.value
   process.on('SIGHUP', () => warden.reload())
   await new Promise<void>((stop) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop())
   })
   await warden.stop()
-  return 0
+  await output.flush(LAST_WORDS)
+  // Also where a reader that stalls still holds a line of ours.
+  process.exit(0)
 }

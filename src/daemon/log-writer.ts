@@ -1,0 +1,84 @@
+/**
+ * Where log lines go: to a descriptor, without ever waiting for whoever reads it. A reader that stalls (a stopped pager, a full
+ * journal) must not keep anybody out, so lines wait in memory up to a bound; past it they are dropped, counted, and the count is
+ * told when the reader is back.
+ */
+import { write } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** The call that hands bytes on; {@link write} of the system, but for tests. */
+export type WriteBytes = (bytes: Buffer, done: (error: NodeJS.ErrnoException | null, written: number) => void) => void
+
+/** Bytes of lines that may wait: some ten thousand. */
+const MOST_WAITING = 4 * 1024 * 1024
+/** How long to wait before a descriptor is tried again that takes nothing now, in milliseconds. */
+const RETRY_AFTER = 50
+
+export class LogWriter {
+  readonly #write: WriteBytes
+  readonly #mostWaiting: number
+  #waiting: Buffer[] = []
+  #waitingBytes = 0
+  #lost = 0
+  #busy = false
+  /** The reader is gone for good. */
+  #closed = false
+
+  constructor(to: number | WriteBytes, mostWaiting = MOST_WAITING) {
+    this.#write = typeof to === 'number' ? (bytes, done) => write(to, bytes, done) : to
+    this.#mostWaiting = mostWaiting
+  }
+
+  /** @param text one or more whole lines. */
+  line(text: string): void {
+    if (this.#closed) return
+    const bytes = Buffer.from(text)
+    if (this.#waitingBytes + bytes.length > this.#mostWaiting) {
+      this.#lost++
+      return
+    }
+    this.#waiting.push(bytes)
+    this.#waitingBytes += bytes.length
+    if (!this.#busy) this.#next()
+  }
+
+  /** Resolves when all is written, or when that takes longer than this. */
+  async flush(milliseconds: number): Promise<void> {
+    const deadline = performance.now() + milliseconds
+    while (this.#busy && performance.now() < deadline) await delay(5)
+  }
+
+  #next(): void {
+    if (this.#lost > 0 && this.#waitingBytes < this.#mostWaiting / 2) {
+      const told = Buffer.from(
+        `${JSON.stringify({ time: new Date().toISOString(), level: 'error', event: 'log lines lost', count: this.#lost })}\n`,
+      )
+      this.#lost = 0
+      this.#waiting.push(told)
+      this.#waitingBytes += told.length
+    }
+    const bytes = Buffer.concat(this.#waiting)
+    this.#waiting = []
+    this.#busy = bytes.length > 0
+    if (this.#busy) this.#hand(bytes)
+  }
+
+  #hand(bytes: Buffer): void {
+    this.#write(bytes, (error, written) => {
+      if (error?.code === 'EAGAIN') {
+        // Somebody made the descriptor non-blocking, and it is full.
+        setTimeout(() => this.#hand(bytes), RETRY_AFTER)
+        return
+      }
+      if (error !== null) {
+        this.#closed = true
+        this.#busy = false
+        this.#waiting = []
+        return
+      }
+      this.#waitingBytes -= written
+      if (written < bytes.length) this.#hand(bytes.subarray(written))
+      else this.#next()
+    })
+  }
+}
