@@ -1,0 +1,36 @@
+/** The sample settings in packaging/ are understood, and say what they promise. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { it } from 'node:test'
+import { parseAccessConf } from '../../src/config/access-conf.ts'
+import { filesFromSnapshot } from '../../src/config/config-files.ts'
+import { parseFwknopdConf } from '../../src/config/fwknopd-conf.ts'
+
+const sample = (name: string) => readFileSync(join(import.meta.dirname, '..', '..', 'packaging', name), 'utf8')
+const stanzasOf = (text: string) =>
+  parseAccessConf('access.conf', filesFromSnapshot({ texts: { 'access.conf': text }, folders: {}, failures: {} }))
+
+it('fwknopd.conf holds nothing but defaults', () => {
+  const ours = parseFwknopdConf('fwknopd.conf', sample('fwknopd.conf'))
+  const none = parseFwknopdConf('fwknopd.conf', '')
+  assert.ok(ours.ok && none.ok)
+  assert.deepEqual(ours.value, none.value)
+})
+
+it('access.conf is refused until it has keys', () => {
+  const read = stanzasOf(sample('access.conf'))
+  assert.ok(!read.ok)
+  assert.equal(read.failure.code, 'KEY_INVALID')
+})
+
+it('access.conf is good once it has keys, and nothing about it is worth a warning', () => {
+  const key = (length: number, byte: number) => Buffer.alloc(length, byte).toString('base64')
+  const text = sample('access.conf')
+    .replace(/^(KEY_BASE64 +)__CHANGEME__/m, `$1${key(32, 1)}`)
+    .replace(/^(HMAC_KEY_BASE64 +)__CHANGEME__/m, `$1${key(64, 2)}`)
+  const read = stanzasOf(text)
+  assert.ok(read.ok, read.ok ? '' : read.failure.detail)
+  assert.equal(read.value.stanzas.length, 1)
+  assert.deepEqual(read.value.notices, [])
+})
