@@ -123,15 +123,18 @@ test('a receiver that is root without capabilities refuses to run', { skip, time
 
 test('opening packet sockets without privilege is refused, and the refusal says what would help', {
   skip,
+  timeout: 20_000,
 }, async () => {
   assert.ok(nobody.ok)
   const probe = `
-    import { openPacketSockets } from '${new URL('../../src/capture/open-packet-sockets.ts', import.meta.url)}'
+    import { openPacketSockets } from '${join(tree.root, 'src/capture/open-packet-sockets.ts')}'
     process.stdout.write(JSON.stringify(openPacketSockets({ ports: [62201] })))`
-  const program = [process.execPath, '--conditions=development', '--input-type=module', '-e', probe] as const
+  const program = [tree.node, '--conditions=development', '--input-type=module', '-e', probe] as const
   const command = receiverCommand([...program], nobody.value, currentSituation())
   const child = spawn(command.file, command.args, { ...command.options, stdio: ['ignore', 'pipe', 'inherit'] })
-  const [answer] = await once(child.stdout, 'data')
+  const ended = once(child, 'exit').then(() => assert.fail('it ended without an answer'))
+  const [answer] = await Promise.race([once(child.stdout, 'data'), ended])
+  ended.catch(() => {})
   const { failure } = JSON.parse(String(answer))
   assert.equal(failure.code, 'CAPTURE_DENIED')
   assert.match(failure.detail, /CAP_NET_RAW/)
