@@ -7,6 +7,11 @@ export type Brand<Base, Name extends string> = Base & { readonly [brand]: Name }
 
 /** A TCP or UDP port, 1–65535. */
 export type Port = Brand<number, 'Port'>
+/** Both ends included; the first is not above the last. */
+export interface PortRange {
+  readonly first: Port
+  readonly last: Port
+}
 /** A span of whole seconds, 0 or more. */
 export type Seconds = Brand<number, 'Seconds'>
 /** A span of milliseconds, 0 or more, possibly fractional. */

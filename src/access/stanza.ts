@@ -5,7 +5,7 @@ import type { EncryptionMode } from '../packet/encryption-mode.ts'
 import type { EncryptionKey, HmacKey } from '../packet/key.ts'
 import type { ProtocolPort, Username } from '../packet/message.ts'
 import type { SourceLocation } from '../result.ts'
-import type { Brand, Port, Seconds, UnixSeconds } from '../units.ts'
+import type { Brand, Port, PortRange, Seconds, UnixSeconds } from '../units.ts'
 
 /** The place of a stanza among all stanzas, counted from 1, as fwknop's log counts them. */
 export type StanzaId = Brand<number, 'StanzaId'>
@@ -13,8 +13,7 @@ export type StanzaId = Brand<number, 'StanzaId'>
 /** Where a stanza may forward to: addresses and ports. */
 export interface NatTargetRule {
   readonly network: Network
-  /** Inclusive. */
-  readonly ports: { readonly first: Port; readonly last: Port }
+  readonly ports: PortRange
 }
 
 export interface Stanza {

@@ -1,16 +1,10 @@
 /** What every way of capture lets through: which ports, and how long a payload may be. */
 import { ok, type Result, refuse } from '../result.ts'
-import type { Port } from '../units.ts'
+import type { Port, PortRange } from '../units.ts'
 import type { CaptureFailure } from './capture.ts'
 
-/** Both ends included. For clients that knock on random ports (`ghostport knock -r`). */
-export interface PortRange {
-  readonly first: Port
-  readonly last: Port
-}
-
 export interface CaptureBounds {
-  /** Destination ports; the order means nothing. */
+  /** Destination ports; the order means nothing. Ranges are for clients that knock on random ports (`ghostport knock -r`). */
   readonly ports: readonly (Port | PortRange)[]
   /** Shortest UDP payload worth a look, in bytes. */
   readonly minimumPayload?: number

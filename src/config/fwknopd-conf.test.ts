@@ -108,12 +108,20 @@ test('a relay', () => {
   })
 })
 
-const captures: [text: string, kind: string, ports: number[]][] = [
+const captures: [text: string, kind: string, ports: (number | { first: number; last: number })[]][] = [
   ['PCAP_FILTER udp port 62201;', 'packet', [62201]],
   ['PCAP_FILTER udp dst port 53 or udp port 62201;', 'packet', [53, 62201]],
   ['PCAP_FILTER udp port 53;\nSPA_PORTS 53;', 'packet', [53]],
   ['ENABLE_UDP_SERVER Y;\nUDPSERV_PORT 40000;', 'udp', [40000]],
   ['CAPTURE udp;', 'udp', [62201]],
+  ['SPA_PORTS 62201, 10000-65534, 53-53;', 'packet', [62201, { first: 10_000, last: 65_534 }, 53]],
+  ['PCAP_FILTER udp dst portrange 10000-65534;', 'packet', [{ first: 10_000, last: 65_534 }]],
+  [
+    'PCAP_FILTER udp portrange 10-20 or udp port 53;\nSPA_PORTS 53, 10-20, 10-20;',
+    'packet',
+    [53, { first: 10, last: 20 }],
+  ],
+  ['CAPTURE udp;\nSPA_PORTS 40000-40000;', 'udp', [40_000]],
   ['CAPTURE udp;\nENABLE_UDP_SERVER Y;\nSPA_PORTS 1,2;', 'udp', [1, 2]],
 ]
 for (const [text, kind, ports] of captures) {
@@ -153,6 +161,13 @@ const malformed: [line: string, code: string, suggestion?: string][] = [
   ['SPA_PORTS 62201;53;', 'CONFIG_SYNTAX'],
   ['SPA_PORTS 62201 53;', 'CONFIG_INVALID_VALUE'],
   [`SPA_PORTS ${Array.from({ length: 65 }, (_, i) => i + 1)};`, 'CONFIG_INVALID_VALUE'],
+  ['SPA_PORTS 20-10;', 'CONFIG_INVALID_VALUE', '10-20'],
+  ['SPA_PORTS 10000-65536;', 'CONFIG_INVALID_VALUE'],
+  ['SPA_PORTS 0-10;', 'CONFIG_INVALID_VALUE'],
+  ['SPA_PORTS 10-;', 'CONFIG_INVALID_VALUE'],
+  ['SPA_PORTS 10-20-30;', 'CONFIG_INVALID_VALUE'],
+  ['PCAP_FILTER udp port 10-20;', 'CONFIG_INVALID_VALUE', 'SPA_PORTS 62201;'],
+  ['PCAP_FILTER udp dst portrange 20-10;', 'CONFIG_INVALID_VALUE', '10-20'],
   ['UDPSERV_PORT 65536;', 'CONFIG_INVALID_VALUE'],
   ['ENABLE_UDP_SERVER true;', 'CONFIG_INVALID_VALUE', 'Y'],
   ['ENABLE_UDP_SERVER off;', 'CONFIG_INVALID_VALUE', 'N'],
@@ -219,6 +234,9 @@ const contradictions: [first: string, second: string][] = [
   ['ENABLE_IPT_SNAT Y;', 'ENABLE_FIREWD_SNAT N;'],
   ['ENABLE_UDP_SERVER Y;', 'CAPTURE packet;'],
   ['PCAP_FILTER udp port 62201;', 'SPA_PORTS 53;'],
+  ['PCAP_FILTER udp portrange 10-20;', 'SPA_PORTS 10-21;'],
+  ['CAPTURE udp;', 'SPA_PORTS 53, 10000-65534;'],
+  ['ENABLE_UDP_SERVER Y;', 'SPA_PORTS 10000-65534;'],
   ['FIREWALL nftables;', 'RELAY 80 decoy=reset;'],
 ]
 for (const [first, second] of contradictions) {

@@ -10,7 +10,7 @@ import { type IpAddress, type Network, parseNetwork } from '../packet/address.ts
 import { ok, type Result } from '../result.ts'
 import { port } from '../units.ts'
 import { nearest } from './nearest.ts'
-import { invalidValue, listOf, portValue, type ValueFailure } from './setting-values.ts'
+import { invalidValue, listOf, portRangeValue, type ValueFailure } from './setting-values.ts'
 
 const EVERY_PORT = { first: port(1), last: port(65_535) }
 
@@ -28,7 +28,7 @@ function natTarget(text: string): Result<readonly NatTargetRule[], ValueFailure>
   const { where, portsText } = splitPorts(text)
   const networks = networksOf(where)
   if (!networks.ok) return networks
-  const ports = portsText === undefined ? ok(EVERY_PORT) : portRange(portsText)
+  const ports = portsText === undefined ? ok(EVERY_PORT) : portRangeValue(portsText)
   if (!ports.ok) return ports
   return ok(networks.value.map((network) => ({ network, ports: ports.value })))
 }
@@ -54,17 +54,6 @@ function networksOf(text: string): Result<readonly Network[], ValueFailure> {
     `“${text}” is neither an address, nor a network, nor local, nor ANY`,
     nearest(text, ['local', 'ANY']),
   )
-}
-
-function portRange(text: string): Result<NatTargetRule['ports'], ValueFailure> {
-  const [, firstText = '', lastText] = /^([^-]*)(?:-(.*))?$/.exec(text) ?? []
-  const first = portValue(firstText)
-  if (!first.ok) return first
-  const last = lastText === undefined ? first : portValue(lastText)
-  if (!last.ok) return last
-  return first.value <= last.value
-    ? ok({ first: first.value, last: last.value })
-    : invalidValue(`the ports ${text} run backwards`, `${last.value}-${first.value}`)
 }
 
 function network(prefix: string, length: number): Network {

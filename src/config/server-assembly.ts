@@ -5,6 +5,7 @@ import type { ConfigFailure } from './config-failure.ts'
 import type { Notice } from './notice.ts'
 import type { CaptureConfig, FirewallConfig, RelayListener, ServerConfig } from './server-config.ts'
 import type { UsedSetting, usedSettings } from './server-settings.ts'
+import { type CapturePort, formatCapturePort, sameCapturePorts } from './spa-ports.ts'
 
 type Values = {
   [Name in UsedSetting]?: ReturnType<(typeof usedSettings)[Name]> extends infer R
@@ -74,15 +75,29 @@ function assembleCapture(given: GivenSettings, notices: Notice[]): Result<Captur
   const source = kind === 'udp' ? 'UDPSERV_PORT' : 'PCAP_FILTER'
   const named =
     kind === 'udp' ? (values.UDPSERV_PORT === undefined ? undefined : [values.UDPSERV_PORT]) : values.PCAP_FILTER
-  if (values.SPA_PORTS !== undefined && named !== undefined && !sameNumbers(values.SPA_PORTS, named))
-    return conflict('SPA_PORTS', `${source} names ${named.join(',')}`, given)
+  if (values.SPA_PORTS !== undefined && named !== undefined && !sameCapturePorts(values.SPA_PORTS, named))
+    return conflict('SPA_PORTS', `${source} names ${named.map(formatCapturePort).join(',')}`, given)
+  const ports = values.SPA_PORTS ?? named ?? [DEFAULT_PORT]
+  const unheard = kind === 'udp' ? refuseRanges(ports) : undefined
+  if (unheard !== undefined)
+    return { ok: false, failure: { ...unheard.failure, ...(at.SPA_PORTS === undefined ? {} : { at: at.SPA_PORTS }) } }
   const passedOver = kind === 'udp' ? (['PCAP_INTF', 'PCAP_FILTER'] as const) : (['UDPSERV_PORT'] as const)
   for (const name of passedOver) noEffect(name, `packets are captured ${HOW[kind]}`, at, notices)
   return ok({
     kind,
     interfaces: values.PCAP_INTF ?? 'any',
-    ports: values.SPA_PORTS ?? named ?? [DEFAULT_PORT],
+    ports,
     maxBytes: values.MAX_SNIFF_BYTES ?? DEFAULT_MAX_BYTES,
+  })
+}
+
+/** A socket listens on one port. @returns the refusal of the first range, if there is one. */
+export function refuseRanges(ports: readonly CapturePort[]): Refused<ConfigFailure> | undefined {
+  const range = ports.find((port) => typeof port !== 'number')
+  if (range === undefined) return undefined
+  const said = formatCapturePort(range)
+  return refuse('CONFIG_CONFLICT', `a UDP socket cannot listen on a range of ports, as ${said}: only capture can`, {
+    suggestion: 'CAPTURE packet;',
   })
 }
 
@@ -181,8 +196,4 @@ function warn(name: UsedSetting, text: string, at: GivenSettings['at'], notices:
 
 function noEffect(name: UsedSetting, why: string, at: GivenSettings['at'], notices: Notice[]): void {
   if (at[name] !== undefined) notices.push({ level: 'info', text: `${name} has no effect: ${why}`, at: at[name] })
-}
-
-function sameNumbers(some: readonly number[], others: readonly number[]): boolean {
-  return some.length === others.length && some.every((number) => others.includes(number))
 }

@@ -3,6 +3,7 @@ import type { Policy } from '../access/policy.ts'
 import type { IpAddress } from '../packet/address.ts'
 import type { ProtocolPort } from '../packet/message.ts'
 import type { Port } from '../units.ts'
+import type { CapturePort } from './spa-ports.ts'
 
 export interface ServerConfig {
   readonly capture: CaptureConfig
@@ -34,8 +35,8 @@ export interface CaptureConfig {
   readonly kind: 'packet' | 'udp'
   /** PCAP_INTF: by name, since an index dies with its interface. Of no meaning to `udp`. */
   readonly interfaces: 'any' | readonly string[]
-  /** SPA_PORTS, or UDPSERV_PORT, or those of PCAP_FILTER: at least one, each once. */
-  readonly ports: readonly Port[]
+  /** SPA_PORTS, or UDPSERV_PORT, or those of PCAP_FILTER: at least one, each once. To `udp`, no ranges. */
+  readonly ports: readonly CapturePort[]
   /** MAX_SNIFF_BYTES: payloads longer than this are not looked at. */
   readonly maxBytes: number
 }

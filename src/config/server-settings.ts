@@ -8,7 +8,6 @@
  */
 import type { IpAddress } from '../packet/address.ts'
 import { ok, type Result } from '../result.ts'
-import type { Port } from '../units.ts'
 import { nearest } from './nearest.ts'
 import type { RelayListener } from './server-config.ts'
 import {
@@ -25,6 +24,7 @@ import {
   wholeNumber,
   yesNo,
 } from './setting-values.ts'
+import { filterPorts, spaPorts } from './spa-ports.ts'
 
 const path: ValueReader<string> = (text) => ok(text)
 const userName: ValueReader<string> = (text) => {
@@ -192,32 +192,6 @@ function interfaceNames(text: string): Result<'any' | readonly string[], ValueFa
   return listOf((name) =>
     INTERFACE.test(name) ? ok(name) : invalidValue(`“${name}” is not the name of an interface`),
   )(text)
-}
-
-/** The filters that say nothing but ports: `udp port 62201`, `udp dst port 53 or udp port 62201`. */
-function filterPorts(text: string): Result<readonly Port[], ValueFailure> {
-  const ports: Port[] = []
-  for (const term of text.trim().split(/\s+or\s+/)) {
-    const [, number] = /^udp\s+(?:dst\s+)?port\s+(\S+)$/.exec(term) ?? []
-    if (number === undefined)
-      return invalidValue(
-        `the filter “${term}” is not understood: only “udp port N”, joined by “or”`,
-        'SPA_PORTS 62201;',
-      )
-    const port = portValue(number)
-    if (!port.ok) return port
-    ports.push(port.value)
-  }
-  return ok([...new Set(ports)])
-}
-
-/** Enough for anybody, and few enough for a filter in the kernel to look at. */
-const MAX_SPA_PORTS = 64
-function spaPorts(text: string): Result<readonly Port[], ValueFailure> {
-  const ports = listOf(portValue)(text)
-  if (!ports.ok) return ports
-  const distinct = [...new Set(ports.value)]
-  return distinct.length > MAX_SPA_PORTS ? invalidValue(`at most ${MAX_SPA_PORTS} ports can be captured`) : ok(distinct)
 }
 
 /** A mark of one bit, so that it shares the 32 with whoever else marks connections. */

@@ -6,7 +6,7 @@ import { type IpAddress, type Network, parseAddress, parseNetwork } from '../pac
 import type { ProtocolPort } from '../packet/message.ts'
 import { parseProtocolPort } from '../packet/protocol-port.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
-import { type Port, parsePort } from '../units.ts'
+import { type Port, type PortRange, parsePort } from '../units.ts'
 import { nearest } from './nearest.ts'
 
 export type ValueFailure = Failure<'CONFIG_INVALID_VALUE' | 'CONFIG_UNSUPPORTED_KEY' | 'KEY_INVALID'>
@@ -73,6 +73,18 @@ export function listOf<T>(item: ValueReader<T>): ValueReader<readonly T[]> {
 export function portValue(text: string): Result<Port, ValueFailure> {
   const port = parsePort(text)
   return port.ok ? port : invalidValue(port.failure.detail)
+}
+
+/** `22` or `8000-8010`. */
+export function portRangeValue(text: string): Result<PortRange, ValueFailure> {
+  const [, firstText = '', lastText] = /^([^-]*)(?:-(.*))?$/.exec(text) ?? []
+  const first = portValue(firstText)
+  if (!first.ok) return first
+  const last = lastText === undefined ? first : portValue(lastText)
+  if (!last.ok) return last
+  return first.value <= last.value
+    ? ok({ first: first.value, last: last.value })
+    : invalidValue(`the ports ${text} run backwards`, `${last.value}-${first.value}`)
 }
 
 /** `tcp/22`. */

@@ -8,6 +8,7 @@ import { buildPolicy } from '../config/build-policy.ts'
 import type { ConfigFiles } from '../config/config-files.ts'
 import { parseFwknopdConf } from '../config/fwknopd-conf.ts'
 import type { Notice } from '../config/notice.ts'
+import { refuseRanges } from '../config/server-assembly.ts'
 import type { ServerConfig } from '../config/server-config.ts'
 import { ok, type Result } from '../result.ts'
 
@@ -41,6 +42,9 @@ export function loadConfig(sources: ConfigSources, paths: ConfigPaths): Result<L
   const parsed = parseFwknopdConf(paths.server, text.value)
   if (!parsed.ok) return parsed
   const server = withOverrides(parsed.value.config, paths)
+  // In the file the two exclude each other; `-U` brings them together from outside.
+  const unheard = paths.udp ? refuseRanges(server.capture.ports) : undefined
+  if (unheard !== undefined) return unheard
   const access = parseAccessConf(server.accessFile, sources.access)
   if (!access.ok) return access
   const built = buildPolicy(server, access.value.stanzas)

@@ -8,6 +8,7 @@ import { StanzaIndex } from '../access/matching.ts'
 import type { Clock } from '../clock.ts'
 import { type ConfigSnapshot, recordFiles } from '../config/config-files.ts'
 import type { ServerConfig } from '../config/server-config.ts'
+import { formatCapturePort } from '../config/spa-ports.ts'
 import type { Firewall } from '../firewall/firewall.ts'
 import { failureFields, type Log } from '../log.ts'
 import type { ReplayStore } from '../replay/replay-store.ts'
@@ -349,7 +350,7 @@ function describeReady(server: ServerConfig, stanzas: number, receiver: number |
   return {
     capture: capture.kind,
     ...(capture.kind === 'packet' && { interfaces: capture.interfaces }),
-    ports: capture.ports,
+    ports: capture.ports.map((port) => (typeof port === 'number' ? port : formatCapturePort(port))),
     firewall: firewall.kind === 'nftables' ? `nftables ${firewall.mode.kind}` : 'relay',
     stanzas,
     warden: process.pid,

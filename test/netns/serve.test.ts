@@ -10,7 +10,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Daemon, dropByDefault, ghostportCommand, knock, stanza } from '../support/daemon.ts'
+import { Daemon, dropByDefault, ghostportCommand, keys, knock, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 
 const SERVER = '10.9.0.2'
@@ -298,6 +298,31 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
     await daemon.restart()
     await granted(client, SERVER, '-s', '-A', 'tcp/445', '-N', '10.9.1.2:8444')
     assert.equal(await client.tcp(SERVER, 445), 'inner sees 10.9.1.9')
+    await allClosed()
+  })
+
+  it('hears clients that choose a random port, ours and the real fwknop, and no port outside of the range', async () => {
+    daemon.configure({ server: [...CONF, 'SPA_PORTS 53, 10000-65534'], access: ACCESS })
+    await daemon.restart()
+    assert.deepEqual((await daemon.ready())['ports'], [53, '10000-65534'])
+    const fwknop = ['fwknop', '--no-rc-file', '--no-home-dir', '--no-save-args', '-E', 'none', '-D', SERVER]
+    const secrets = ['--key-rijndael', keys.key, '--key-hmac', keys.hmac]
+    const knocks: [act: () => unknown, opens: number][] = [
+      [() => knock(client, SERVER, '-s', '-A', 'tcp/22', '-r'), 22],
+      [() => client.must([...fwknop, ...secrets, '-s', '-A', 'tcp/80', '-r']), 80],
+    ]
+    const chosen: number[] = []
+    for (const [act, opens] of knocks) {
+      const verdict = await daemon.verdictAfter(() => {
+        knock(client, SERVER, '-s', '-A', 'tcp/21', '-p', '9999')
+        act()
+      })
+      assert.deepEqual([verdict.verdict, verdict['grant']], ['granted', `tcp/${opens}`], JSON.stringify(verdict))
+      assert.equal(await client.tcp(SERVER, opens), opens === 22 ? 'ssh' : 'web')
+      chosen.push(Number(verdict['destinationPort']))
+    }
+    for (const port of chosen) assert.ok(port >= 10_000 && port <= 65_534, `${port}`)
+    assert.notDeepEqual(chosen, [62_201, 62_201], 'the default port is no choice')
     await allClosed()
   })
 

@@ -1,0 +1,63 @@
+/**
+ * The UDP ports on which knocks arrive: SPA_PORTS, and what a PCAP_FILTER says of ports. Ranges are for clients that choose
+ * a port at random for each knock (`-r`: from 10000 to 65534).
+ */
+import { ok, type Result } from '../result.ts'
+import type { Port, PortRange } from '../units.ts'
+import { invalidValue, listOf, portRangeValue, type ValueFailure } from './setting-values.ts'
+
+export type CapturePort = Port | PortRange
+
+/** Enough for anybody, and few enough for a filter in the kernel to look at. */
+const MAX_SPA_PORTS = 64
+
+/** `62201, 53, 10000-65534`. */
+export function spaPorts(text: string): Result<readonly CapturePort[], ValueFailure> {
+  const ranges = listOf(portRangeValue)(text)
+  return ranges.ok ? distinct(ranges.value) : ranges
+}
+
+/** The filters that say nothing but ports: `udp port 62201`, `udp dst port 53 or udp dst portrange 10000-65534`. */
+export function filterPorts(text: string): Result<readonly CapturePort[], ValueFailure> {
+  const ranges: PortRange[] = []
+  for (const term of text.trim().split(/\s+or\s+/)) {
+    const [, single, range] = /^udp\s+(?:dst\s+)?(?:port\s+([^\s-]+)|portrange\s+(\S+))$/.exec(term) ?? []
+    const ports = single ?? range
+    if (ports === undefined)
+      return invalidValue(
+        `the filter “${term}” is not understood: only “udp port N” and “udp portrange N-M”, joined by “or”`,
+        'SPA_PORTS 62201;',
+      )
+    const read = portRangeValue(ports)
+    if (!read.ok) return read
+    ranges.push(read.value)
+  }
+  return distinct(ranges)
+}
+
+function distinct(ranges: readonly PortRange[]): Result<readonly CapturePort[], ValueFailure> {
+  const ports = new Map(
+    ranges.map((range): [string, CapturePort] => [
+      formatRange(range),
+      range.first === range.last ? range.first : range,
+    ]),
+  )
+  return ports.size > MAX_SPA_PORTS
+    ? invalidValue(`at most ${MAX_SPA_PORTS} ports and ranges can be captured`)
+    : ok([...ports.values()])
+}
+
+/** Whether two lists say the same, in whatever order. */
+export function sameCapturePorts(some: readonly CapturePort[], others: readonly CapturePort[]): boolean {
+  const names = new Set(others.map(formatCapturePort))
+  return some.length === others.length && some.every((port) => names.has(formatCapturePort(port)))
+}
+
+/** As the file writes it: `62201`, `10000-65534`. */
+export function formatCapturePort(port: CapturePort): string {
+  return typeof port === 'number' ? `${port}` : formatRange(port)
+}
+
+function formatRange({ first, last }: PortRange): string {
+  return first === last ? `${first}` : `${first}-${last}`
+}
