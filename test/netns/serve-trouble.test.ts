@@ -5,7 +5,7 @@
  *   client 10.9.0.1 ── 10.9.0.2 server
  */
 import assert from 'node:assert/strict'
-import { chmodSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { failureKinds } from '../../src/failure-codes.ts'
@@ -35,17 +35,25 @@ describe('ghostport serve in trouble', { skip: netnsUnavailable() }, () => {
     readonly prepare?: (folder: string) => void
     /** Words before the command. */
     readonly as?: readonly string[]
+    /** Words after it. */
+    readonly argv?: readonly string[]
   }
 
   /** A start that is to fail. */
-  function start({ server: conf = '', access = stanza(), prepare, as = [] }: Files): Outcome & { folder: string } {
+  function start({
+    server: conf = '',
+    access = stanza(),
+    prepare,
+    as = [],
+    argv: more = [],
+  }: Files): Outcome & { folder: string } {
     const folder = net.directory()
     const store = conf.includes('REPLAY_DB') ? '# elsewhere' : `REPLAY_DB ${join(folder, 'state/replay.db')};`
     const places = `${store}\nCONTROL_SOCKET ${join(folder, 'state/control.sock')};\n`
     writeFileSync(join(folder, 'fwknopd.conf'), places + conf, { mode: 0o600 })
     writeFileSync(join(folder, 'access.conf'), access, { mode: 0o600 })
     prepare?.(folder)
-    const argv = ['serve', '-c', join(folder, 'fwknopd.conf'), '-a', join(folder, 'access.conf')]
+    const argv = ['serve', '-c', join(folder, 'fwknopd.conf'), '-a', join(folder, 'access.conf'), ...more]
     return { ...server.run([...as, ...ghostportCommand(...argv)], { timeoutMs: 10_000 }), folder }
   }
 
@@ -86,6 +94,31 @@ describe('ghostport serve in trouble', { skip: netnsUnavailable() }, () => {
       'CONFIG_INVALID_VALUE',
       { access: stanza(['OPEN_PORTS tcp/65536']) },
       /access\.conf:4/,
+    ],
+    ['access.conf is empty', 'CONFIG_MISSING_KEY', { access: '' }, /access\.conf:1: .*no stanza.*SOURCE/],
+    [
+      'both files hold only comments',
+      'CONFIG_MISSING_KEY',
+      { server: '# nothing\n\n', access: '# SOURCE ANY\n; KEY a key for tests\n\n' },
+      /access\.conf:1: .*no stanza/,
+    ],
+    [
+      'the folder of stanzas is empty',
+      'CONFIG_MISSING_KEY',
+      { access: '%include_folder users\n', prepare: (at) => mkdirSync(join(at, 'users')) },
+      /access\.conf:1: .*no stanza/,
+    ],
+    [
+      'a UDP socket is to listen on a range',
+      'CONFIG_CONFLICT',
+      { server: 'CAPTURE udp;\nSPA_PORTS 10000-65534;\n' },
+      /fwknopd\.conf:4: .*10000-65534.*CAPTURE packet/,
+    ],
+    [
+      'the command line asks for a UDP socket, and the file for a range',
+      'CONFIG_CONFLICT',
+      { server: 'SPA_PORTS 10000-65534;\n', argv: ['-U'] },
+      /10000-65534/,
     ],
     ['port 65536 is to be watched', 'CONFIG_INVALID_VALUE', { server: 'SPA_PORTS 65536;\n' }, /fwknopd\.conf:3/],
     [
