@@ -46,7 +46,10 @@ export function assembleServerConfig(
     firewall: firewall.value,
     replay: {
       database: values.REPLAY_DB ?? '/var/lib/ghostport/replay.db',
-      ...(values.DIGEST_FILE === undefined ? {} : { fwknopDigests: inRunFolder(values, values.DIGEST_FILE) }),
+      fwknopDigests: {
+        path: inRunFolder(values, values.DIGEST_FILE ?? 'digest.cache'),
+        named: values.DIGEST_FILE !== undefined,
+      },
     },
     accessFile: within(values.ACCESS_FILE ?? 'access.conf'),
     controlSocket: values.CONTROL_SOCKET ?? '/run/ghostport/control.sock',

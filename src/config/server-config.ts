@@ -13,8 +13,12 @@ export interface ServerConfig {
   readonly replay: {
     /** REPLAY_DB: path of the database. */
     readonly database: string
-    /** DIGEST_FILE: fwknop's own record of used packets, imported once. Absent unless the file names it. */
-    readonly fwknopDigests?: string
+    /** fwknop's own record of used packets, imported once: DIGEST_FILE, or `digest.cache` where fwknopd keeps it. */
+    readonly fwknopDigests: {
+      readonly path: string
+      /** Whether DIGEST_FILE names it: it is then missed where it is not there. */
+      readonly named: boolean
+    }
   }
   /** ACCESS_FILE, or `access.conf` beside the server's own file. `-a` goes before it. */
   readonly accessFile: string

@@ -1,4 +1,5 @@
 /** What the warden opens, from the configuration: capture sockets and replay store. Each says clearly why it cannot. */
+import { existsSync } from 'node:fs'
 import type { OpenedCapture } from '../capture/capture.ts'
 import type { Clock } from '../clock.ts'
 import type { ServerConfig } from '../config/server-config.ts'
@@ -52,16 +53,18 @@ export async function openReplays(
   if (!policy.refuseReplays) return ok(undefined)
   const { openSqliteReplayStore } = await import('../replay/sqlite.ts')
   const store = openSqliteReplayStore({ path: replay.database, maxAge: policy.maxAge })
-  if (!store.ok || replay.fwknopDigests === undefined) return store
+  const { path: file, named } = replay.fwknopDigests
+  // Who comes from fwknop has the file at its place without having named it; who never had fwknop has none.
+  if (!store.ok || (!named && !existsSync(file))) return store
   const { importDigestCache } = await import('../replay/import-fwknop.ts')
-  const imported = importDigestCache(store.value, replay.fwknopDigests, clock.now())
+  const imported = importDigestCache(store.value, file, clock.now())
   if (!imported.ok) {
     // Never written yet is no loss; anything else could make used packets new again.
     if (imported.failure.code !== 'CONFIG_UNREADABLE') return imported
-    log.write('warning', 'import', { ...failureFields(imported.failure), file: replay.fwknopDigests })
+    log.write('warning', 'import', { ...failureFields(imported.failure), file })
   } else if (!imported.value.unchanged) {
     const { imported: taken, outdated, known, malformed } = imported.value
-    log.write('info', 'import', { file: replay.fwknopDigests, taken, outdated, known, malformed })
+    log.write('info', 'import', { file, taken, outdated, known, malformed })
   }
   return store
 }

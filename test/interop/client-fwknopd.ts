@@ -21,9 +21,16 @@ const FWKNOPD_CONF = [
   'ENABLE_IPT_COMMENT_CHECK N',
 ]
 
-/** Starts fwknopd with these stanzas and waits until it listens. */
-export async function startFwknopd(net: Network, host: Host, stanzas: readonly AccessLines[]): Promise<Program> {
-  const directory = net.directory()
+/**
+ * Starts fwknopd with these stanzas and waits until it listens.
+ * @param directory for its files; its `digest.cache` will be in there.
+ */
+export async function startFwknopd(
+  net: Network,
+  host: Host,
+  stanzas: readonly AccessLines[],
+  directory = net.directory(),
+): Promise<Program> {
   const write = (name: string, lines: readonly string[]): string => {
     const path = join(directory, name)
     writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o600 })
@@ -43,18 +50,7 @@ export async function startFwknopd(net: Network, host: Host, stanzas: readonly A
     host.must(['iptables', '-A', chain, '-p', 'tcp', '-j', 'REJECT', '--reject-with', 'tcp-reset'])
     host.must(['iptables', '-P', chain, 'DROP'])
   }
-  const paths = [
-    '-c',
-    conf,
-    '-a',
-    access,
-    '-r',
-    directory,
-    '-p',
-    join(directory, 'pid'),
-    '-d',
-    join(directory, 'digests'),
-  ]
+  const paths = ['-c', conf, '-a', access, '-r', directory, '-p', join(directory, 'pid')]
   const program = host.start(['fwknopd', '-f', '-U', ...paths])
   await program.says(/Kicking off UDP server|Starting fwknopd/)
   // It says so before it binds.
