@@ -34,6 +34,17 @@ describe('a frame', () => {
       })
     })
 
+  for (const [which, at] of [
+    ['from', 8],
+    ['to', 24],
+  ] as const)
+    it(`is left alone: IPv6 ${which} an IPv4 address in IPv6 clothes`, () => {
+      const frame = udpFrame(six)
+      assert.notEqual(parseFrame(frame), undefined)
+      frame.set([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 203, 0, 113, 77], at)
+      assert.equal(parseFrame(frame), undefined)
+    })
+
   const refused: readonly [string, UdpFrame][] = [
     ['source port 0', { sourcePort: 0 }],
     ['destination port 0', { destinationPort: 0 }],

@@ -3,7 +3,7 @@
  * UDP (RFC 768). Every length is checked against what was captured. Checksums are not: the network card has judged
  * them, on a virtual link they are not even filled in yet, and the HMAC covers what matters.
  */
-import { addressFromBytes } from '../packet/address.ts'
+import { addressFromBytes, isMapped } from '../packet/address.ts'
 import type { Port } from '../units.ts'
 import { EXTENSION_HEADERS } from './bpf.ts'
 import type { CapturedPacket } from './capture.ts'
@@ -45,7 +45,11 @@ function parseIpv6(frame: Uint8Array): CapturedPacket | undefined {
     next = byte(frame, start)
     start += 8 * (byte(frame, start + 1) + 1)
   }
-  return parseUdp(frame, start, end, frame.subarray(8, 24), frame.subarray(24, 40))
+  const [source, destination] = [frame.subarray(8, 24), frame.subarray(24, 40)]
+  // No such packet may be on a wire (RFC 4291 § 2.5.5.2), and a packet socket sees it before the kernel drops it: it
+  // would count as one from an IPv4 address that nothing has checked.
+  if (isMapped(source) || isMapped(destination)) return undefined
+  return parseUdp(frame, start, end, source, destination)
 }
 
 /** @param end of the IP packet; the UDP datagram may end earlier, never later. */

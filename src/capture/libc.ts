@@ -23,6 +23,7 @@ export interface Libc {
   poll(fds: Bytes, count: number, timeout: number): number
   recvmmsg(fd: number, messages: Bytes, count: number, flags: number, timeout: Bytes): number
   eventfd(initial: number, flags: number): number
+  fcntl(fd: number, command: number, argument: number): number
   close(fd: number): number
   prctl(option: number, a: number, b: number, c: number, d: number): number
   /** Of the last call in this thread. */
@@ -45,7 +46,7 @@ function load(): Libc {
     throw new Error(`this is not supported on ${process.arch} processors`)
   const koffi = loadKoffi()
   const library = koffi.load(null)
-  // glibc and musl alike. ioctl and prctl are variadic, but on these processors called like any other function.
+  // glibc and musl alike. ioctl, fcntl and prctl are variadic, but on these processors called like any other function.
   return {
     socket: library.func('int socket(int, int, int)'),
     bind: library.func('int bind(int, void *, uint32_t)'),
@@ -55,6 +56,7 @@ function load(): Libc {
     poll: library.func('int poll(void *, unsigned long, int)'),
     recvmmsg: library.func('int recvmmsg(int, void *, unsigned int, int, void *)'),
     eventfd: library.func('int eventfd(unsigned int, int)'),
+    fcntl: library.func('int fcntl(int, int, int)'),
     close: library.func('int close(int)'),
     prctl: library.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)'),
     errno: () => koffi.errno(),

@@ -59,6 +59,26 @@ test('a reader that went away ends the log, and nothing else', () => {
   assert.equal(to.take(), false)
 })
 
+test('a full disk loses lines, counts them, and is written to again', async () => {
+  const to = reader()
+  const log = new LogWriter(to.write)
+  log.line('one\n')
+  log.line('two\n')
+  to.fail('ENOSPC')
+  log.line('three\n')
+  const deadline = performance.now() + 5000
+  while (!to.got.join('').includes('three')) {
+    assert.ok(performance.now() < deadline)
+    to.take()
+    await new Promise((done) => setTimeout(done, 5))
+  }
+  const [told] = to.got
+    .join('')
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+  assert.equal(JSON.parse(told ?? '{}').count, 1)
+})
+
 test('what is being written when the time is over is waited for, and no longer than that', async () => {
   const to = reader()
   const log = new LogWriter(to.write)

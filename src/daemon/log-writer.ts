@@ -14,6 +14,9 @@ const MOST_WAITING = 4 * 1024 * 1024
 /** How long to wait before a descriptor is tried again that takes nothing now, in milliseconds. */
 const RETRY_AFTER = 50
 
+/** With these, nobody will ever read this descriptor again. */
+const GONE = new Set(['EPIPE', 'EBADF', 'ECONNRESET'])
+
 export class LogWriter {
   readonly #write: WriteBytes
   readonly #mostWaiting: number
@@ -71,14 +74,25 @@ export class LogWriter {
         return
       }
       if (error !== null) {
-        this.#closed = true
-        this.#busy = false
-        this.#waiting = []
+        this.#failed(error, bytes)
         return
       }
       this.#waitingBytes -= written
       if (written < bytes.length) this.#hand(bytes.subarray(written))
       else this.#next()
     })
+  }
+
+  #failed(error: NodeJS.ErrnoException, bytes: Buffer): void {
+    if (GONE.has(error.code ?? '')) {
+      this.#closed = true
+      this.#busy = false
+      this.#waiting = []
+      return
+    }
+    // A full disk has room again some day.
+    this.#lost += bytes.toString('latin1').split('\n').length - 1
+    this.#waitingBytes -= bytes.length
+    setTimeout(() => this.#next(), RETRY_AFTER)
   }
 }

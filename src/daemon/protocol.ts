@@ -26,6 +26,8 @@ export type ToReceiver =
       readonly files: ConfigSnapshot
       readonly capture: CaptureOrder
     }
+  /** Answered with `alive`: a receiver that does not is stopped or stuck. */
+  | { readonly say: 'alive?' }
   /** These packets are used up, whatever became of them: no need to ask about them again. */
   | { readonly say: 'claimed'; readonly digests: readonly ReplayDigest[] }
 
@@ -52,6 +54,7 @@ export interface Tally {
 
 export type FromReceiver =
   | { readonly say: 'ready' }
+  | { readonly say: 'alive' }
   | { readonly say: 'configured'; readonly generation: number }
   | { readonly say: 'knock'; readonly knock: Knock }
   | { readonly say: 'refused'; readonly note: RefusalNote }
@@ -84,6 +87,7 @@ const tally = record({ looked: count, dropped: count, refused: counts }, {})
 
 const word: Reader<Exclude<FromReceiver, { say: 'knock' }>> = either(
   record({ say: literal('ready') }, {}),
+  record({ say: literal('alive') }, {}),
   record({ say: literal('configured'), generation: count }, {}),
   record({ say: literal('refused'), note }, {}),
   record({ say: literal('suppressed'), counts }, {}),

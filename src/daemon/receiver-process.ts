@@ -11,8 +11,11 @@ export interface ReceiverEvents {
   /** A receiver runs and can be told its configuration. */
   readonly onStarted: () => void
   readonly onValues: (values: unknown[]) => void
-  /** It is gone. `again` says when the next one starts; undefined where it was told to stop. */
-  readonly onLost: (why: string, again: Milliseconds | undefined) => void
+  /**
+   * It is gone. `again` says when the next one starts; undefined where it was told to stop.
+   * The next one waits for what this promises as well, which must not be rejected.
+   */
+  readonly onLost: (why: string, again: Milliseconds | undefined) => Promise<void> | void
 }
 
 /** How long to wait before the n-th new start in a row, in milliseconds; the last one from then on. */
@@ -57,8 +60,10 @@ export class ReceiverProcess {
       }
       if (performance.now() - startedAt > WELL_AFTER) this.#restarts = 0
       const delay = RESTART_DELAYS[Math.min(this.#restarts++, RESTART_DELAYS.length - 1)] ?? 0
-      this.#timer = setTimeout(() => this.start(), delay)
-      this.#events.onLost(why ?? how, delay as Milliseconds)
+      const prepared = Promise.resolve(this.#events.onLost(why ?? how, delay as Milliseconds))
+      prepared.then(() => {
+        if (!this.#stopped) this.#timer = setTimeout(() => this.start(), delay)
+      })
     }
     child.once('error', (error) => onLost(error.message))
     child.once('exit', (code, signal) => onLost(signal === null ? `exit status ${code}` : `killed by ${signal}`))

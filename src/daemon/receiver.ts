@@ -86,6 +86,10 @@ function main(): void {
   )
 
   const hear = (word: ToReceiver): void => {
+    if (word.say === 'alive?') {
+      say({ say: 'alive' })
+      return
+    }
     if (word.say === 'claimed') {
       loop?.claimed(word.digests)
       return

@@ -1,7 +1,9 @@
 /** Starts a receiver: which program, as whom, with which descriptors. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readdirSync } from 'node:fs'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { type Libc, libc } from '../capture/libc.ts'
 import { canRead } from './become.ts'
 import { type Account, CHANNEL_DESCRIPTOR, captureDescriptor, currentSituation, receiverCommand } from './privilege.ts'
 
@@ -17,14 +19,14 @@ export interface SpawnedReceiver {
   readonly channel: Duplex
 }
 
-/**
- * @param fds of the capture sockets; they stay the warden's as well.
- * @returns how to start one, again and again, and whether it will be another user than the warden.
- */
-export function receiverStarter(
-  account: Account,
-  fds: readonly number[],
-): { start: () => SpawnedReceiver; separateUser: boolean } {
+export interface ReceiverStarter {
+  /** @param fds of the capture sockets; they stay the warden's as well. */
+  start(fds: readonly number[]): SpawnedReceiver
+  /** Whether it will be another user than the warden. */
+  readonly separateUser: boolean
+}
+
+export function receiverStarter(account: Account): ReceiverStarter {
   const situation = currentSituation()
   const node = [process.execPath, ...process.execArgv, ...NODE_OPTIONS, PROGRAM] as const
   const mayRead = [process.execPath, PROGRAM].every((file) => canRead(account, file))
@@ -34,7 +36,8 @@ export function receiverStarter(
   const options = { ...direct.options, ...(becomes ? { uid: undefined, gid: undefined } : {}) }
   return {
     separateUser: direct.separateUser,
-    start() {
+    start(fds) {
+      keepDescriptors()
       const child = spawn(command.file, [...command.args], { ...options, stdio: descriptors(fds) })
       return { child, channel: child.stdio[CHANNEL_DESCRIPTOR] as unknown as Duplex }
     },
@@ -52,6 +55,23 @@ function becomingCommand([node, ...words]: readonly string[], { uid, gid }: Acco
           ...['--bounding-set=-all,+setuid,+setgid,+setpcap,+dac_read_search', '--', ...program],
         ]
   return { file, args }
+}
+
+const F_SETFD = 2
+const FD_CLOEXEC = 1
+
+/**
+ * Nothing that this process holds goes to the receiver but what is handed to it. Node opens all of its own that way; libraries
+ * do not (libmnl's socket to the firewall), nor does whoever started us.
+ */
+function keepDescriptors(): void {
+  let native: Libc
+  try {
+    native = libc()
+  } catch {
+    return // Nothing native is loaded here, so nothing native has opened anything.
+  }
+  for (const fd of readdirSync('/proc/self/fd').map(Number)) if (fd > 2) native.fcntl(fd, F_SETFD, FD_CLOEXEC)
 }
 
 function descriptors(fds: readonly number[]): ('ignore' | 'inherit' | 'pipe' | number)[] {

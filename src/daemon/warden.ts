@@ -4,6 +4,7 @@
  */
 import { rmSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { StanzaIndex } from '../access/matching.ts'
 import type { Clock } from '../clock.ts'
 import { type ConfigSnapshot, recordFiles } from '../config/config-files.ts'
@@ -30,8 +31,12 @@ import { needsRestart } from './restart-settings.ts'
 import { receiverStarter } from './spawn-receiver.ts'
 import { describeStatus, type Status } from './status.ts'
 
-/** A receiver that does not take a configuration within this time (milliseconds) is replaced. */
-const CONFIGURE_PATIENCE = 5000
+/** A receiver that does not take a configuration, or does not answer, within this time (milliseconds) is replaced. */
+const PATIENCE = 5000
+/** How often it is asked whether it lives, in milliseconds. */
+const ASK_INTERVAL = 1000
+/** How often capture sockets are tried again that cannot be opened, in milliseconds. */
+const REOPEN_INTERVAL = 1000
 /** With no honest receiver do this many knocks wait. */
 const MOST_WAITING = 100_000
 
@@ -43,7 +48,6 @@ interface Configuration extends LoadedConfig {
 }
 
 interface Parts {
-  readonly capture: CaptureSockets
   readonly firewall: Firewall
   readonly lock: InstanceLock | undefined
   readonly replays: ReplayStore | undefined
@@ -55,6 +59,7 @@ export class Warden {
   readonly #clock: Clock
   readonly #journal: Journal
   readonly #parts: Parts
+  #capture: CaptureSockets
   readonly #receiver: ReceiverProcess
   readonly #knocks: BatchQueue<Knock>
   readonly #startedAt = new Date()
@@ -62,9 +67,16 @@ export class Warden {
   #active: Configuration
   /** What the receiver has been told, or will be when it starts. */
   #wanted: Configuration
+  /** Until when it has to take its configuration. */
   #patience: NodeJS.Timeout | undefined
+  readonly #asking: NodeJS.Timeout
+  /** When the receiver was last heard, on the monotonic clock. */
+  #heard = performance.now()
   #control: Server | undefined
   #capturing = false
+  /** Whoever held the capture sockets last may have done something to them. */
+  #captureIsSuspect = false
+  #stopping = false
 
   /**
    * @param log gets everything that happens.
@@ -84,6 +96,7 @@ export class Warden {
     const account = lookUpAccount(server.receiverUser)
     if (!account.ok) return account
 
+    let warden: Warden | undefined
     const undo: (() => unknown)[] = []
     const giveUp = async <T extends { ok: false }>(refused: T): Promise<T> => {
       for (const step of undo.reverse()) await step()
@@ -91,15 +104,15 @@ export class Warden {
     }
     const capture = await openCapture(server)
     if (!capture.ok) return capture
-    undo.push(() => capture.value.close())
+    undo.push(() => (warden === undefined ? capture.value : warden.#capture).close())
     // The receiver loads its code while the rest is being opened.
-    const starter = starterFor(account.value, capture.value.fds)
+    const starter = starterFor(account.value)
     if (!starter.separateUser)
       log.write('warning', 'notice', {
         text: `the receiver cannot run as ${server.receiverUser} here: it runs as this user, without capabilities`,
       })
-    let warden: Warden | undefined
-    const receiver = new ReceiverProcess(starter.start, {
+    const startReceiver = () => starter.start((warden === undefined ? capture.value : warden.#capture).fds)
+    const receiver = new ReceiverProcess(startReceiver, {
       onStarted: () => warden?.onReceiverStarted(),
       // It has nothing to say before it is told its configuration.
       onValues: (values) => warden?.onValues(values),
@@ -117,16 +130,19 @@ export class Warden {
     undo.push(() => firewall.value.lock?.release())
 
     const parts = {
-      capture: capture.value,
       firewall: firewall.value.firewall,
       lock: firewall.value.lock,
       replays: replays.value,
     }
-    warden = new Warden(paths, log, clock, configuration.value, parts, receiver)
-    const control = await serveControl(server.controlSocket, { status: () => (warden as Warden).status() })
+    warden = new Warden(paths, log, clock, configuration.value, parts, capture.value, receiver)
+    const started = warden
+    undo.push(() => clearInterval(started.#asking))
+    const control = await serveControl(server.controlSocket, { status: () => started.status() })
     if (!control.ok) return giveUp(control)
     warden.#control = control.value
-    if (server.pidFile !== undefined) writeFileSync(server.pidFile, `${process.pid}\n`, { mode: 0o644 })
+    undo.push(() => control.value.close())
+    const written = writePidFile(server.pidFile)
+    if (!written.ok) return giveUp(written)
     warden.onReceiverStarted()
     return ok(warden)
   }
@@ -137,6 +153,7 @@ export class Warden {
     clock: Clock,
     configuration: Configuration,
     parts: Parts,
+    capture: CaptureSockets,
     receiver: ReceiverProcess,
   ) {
     this.#paths = paths
@@ -146,7 +163,9 @@ export class Warden {
     this.#active = configuration
     this.#wanted = configuration
     this.#parts = parts
+    this.#capture = capture
     this.#receiver = receiver
+    this.#asking = setInterval(() => this.#ask(), ASK_INTERVAL)
     this.#knocks = new BatchQueue((batch) => this.#admit(batch))
   }
 
@@ -173,10 +192,12 @@ export class Warden {
   /** Stops both processes. Live grants stay: the kernel ends them. */
   async stop(): Promise<void> {
     this.#log.write('info', 'stopping', {})
+    this.#stopping = true
     clearTimeout(this.#patience)
+    clearInterval(this.#asking)
     await this.#receiver.stop()
     await this.#knocks.drained()
-    this.#parts.capture.close()
+    this.#capture.close()
     this.#control?.close()
     rmSync(this.#active.server.controlSocket, { force: true })
     await this.#parts.firewall.close()
@@ -204,13 +225,14 @@ export class Warden {
     this.#configure()
   }
 
-  private onReceiverLost(why: string, again: number | undefined): void {
+  private async onReceiverLost(why: string, again: number | undefined): Promise<void> {
     clearTimeout(this.#patience)
     this.#capturing = false
     this.#journal.receiverLost()
     if (again === undefined) return
     const failure: Failure = { code: 'RECEIVER_GONE', detail: why }
     this.#log.write('error', 'receiver lost', { ...failureFields(failure), againInMs: again })
+    if (this.#captureIsSuspect) await this.#reopenCapture()
   }
 
   /** Tells the receiver what it is to work under. Until it says that it does, its knocks mean what they meant before. */
@@ -221,17 +243,54 @@ export class Warden {
       generation,
       paths: this.#paths,
       files,
-      capture: this.#parts.capture.order,
+      capture: this.#capture.order,
     }
     this.#receiver.send(word)
+    this.#heard = performance.now()
     clearTimeout(this.#patience)
     this.#patience = setTimeout(() => {
-      this.#log.write('error', 'receiver hangs', { detail: `it took no configuration in ${CONFIGURE_PATIENCE} ms` })
-      this.#receiver.kill()
-    }, CONFIGURE_PATIENCE)
+      this.#replace('receiver hangs', { detail: `it took no configuration in ${PATIENCE} ms` })
+    }, PATIENCE)
+  }
+
+  /** A receiver can be stopped by anybody who runs as its user, and would keep everybody out unnoticed. */
+  #ask(): void {
+    if (this.#receiver.pid === undefined) return
+    const silent = performance.now() - this.#heard
+    if (silent > PATIENCE)
+      this.#replace('receiver hangs', { detail: `it has not answered for ${Math.round(silent)} ms` })
+    else this.#receiver.send({ say: 'alive?' } satisfies ToReceiver)
+  }
+
+  /**
+   * Ends a receiver that cannot be relied on, and what it held with it: whoever has a packet socket may turn it away from
+   * all packets, and the next receiver would be deaf.
+   */
+  #replace(event: string, fields: Parameters<Log['write']>[2]): void {
+    this.#log.write('error', event, fields)
+    this.#capturing = false
+    this.#heard = performance.now()
+    this.#captureIsSuspect = true
+    this.#receiver.kill()
+  }
+
+  /** Not before the receiver is gone: it held the old sockets too, and one port is bound once. */
+  async #reopenCapture(): Promise<void> {
+    this.#capture.close()
+    while (!this.#stopping) {
+      const opened = await openCapture(this.#active.server)
+      if (opened.ok) {
+        this.#capture = opened.value
+        this.#captureIsSuspect = false
+        return
+      }
+      this.#log.write('error', 'capture', failureFields(opened.failure))
+      await delay(REOPEN_INTERVAL)
+    }
   }
 
   private onValues(values: readonly unknown[]): void {
+    this.#heard = performance.now()
     const knocks: Knock[] = []
     for (const value of values) {
       const word = parseFromReceiver(value)
@@ -257,6 +316,8 @@ export class Warden {
 
   #hear(word: Exclude<FromReceiver, { say: 'knock' }>): void {
     switch (word.say) {
+      case 'alive':
+        return
       case 'configured':
         if (word.generation !== this.#wanted.generation) return
         clearTimeout(this.#patience)
@@ -317,8 +378,7 @@ export class Warden {
 
   /** What no honest receiver says comes from one that a stranger has taken: it is ended, and an honest one started. */
   #mistrust(failure: Failure): void {
-    this.#log.write('error', 'receiver mistrusted', failureFields(failure))
-    this.#receiver.kill()
+    this.#replace('receiver mistrusted', failureFields(failure))
   }
 }
 
@@ -338,6 +398,16 @@ function readConfiguration(paths: ConfigPaths, generation: number): Result<Confi
     failures: { ...one.failures, ...other.failures },
   }
   return ok({ ...loaded.value, files, generation, index: new StanzaIndex(loaded.value.policy.stanzas) })
+}
+
+function writePidFile(path: string | undefined): Result<void> {
+  if (path === undefined) return ok(undefined)
+  try {
+    writeFileSync(path, `${process.pid}\n`, { mode: 0o644 })
+    return ok(undefined)
+  } catch (error) {
+    return refuse('CONFIG_INVALID_VALUE', `FWKNOP_PID_FILE: ${(error as Error).message}`)
+  }
 }
 
 function tellNotices(notices: LoadedConfig['notices'], log: Log): void {

@@ -124,7 +124,8 @@ function text6(bytes: Uint8Array): string {
   return `${show(hex.slice(0, best.start))}::${show(hex.slice(best.start + best.length))}`
 }
 
-function isMapped(bytes: Uint8Array): boolean {
+/** Whether 16 bytes are an IPv4 address in IPv6 clothes, `::ffff:a.b.c.d`. */
+export function isMapped(bytes: Uint8Array): boolean {
   return bytes[10] === 0xff && bytes[11] === 0xff && bytes.subarray(0, 10).every((byte) => byte === 0)
 }
 

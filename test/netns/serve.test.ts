@@ -8,6 +8,7 @@
  * The server drops by default and accepts ghostport's mark. It runs “ssh” on 22 and “web” on 80.
  */
 import assert from 'node:assert/strict'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Daemon, dropByDefault, ghostportCommand, keys, knock, stanza } from '../support/daemon.ts'
@@ -240,6 +241,38 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
     await allClosed()
   })
 
+  it('hands no descriptor of its own to a receiver, the first or a later one', async () => {
+    const held = (pid: number): Map<string, number> =>
+      new Map(readdirSync(`/proc/${pid}/fd`).map((fd) => [readlinkSync(`/proc/${pid}/fd/${fd}`), Number(fd)]))
+    for (let n = 0; n < 2; n++) {
+      const receiver = Number(
+        (await daemon.until(({ event, receiver: pid }) => event === 'ready' && isAlive(pid)))['receiver'],
+      )
+      const warden = held(daemon.pid)
+      const shared = [...held(receiver)].filter(
+        ([what]) => /socket|pipe|\//.test(what) && warden.has(what) && !what.startsWith('/dev'),
+      )
+      // Standard error, and the two capture sockets.
+      assert.deepEqual(shared.map(([, fd]) => fd).sort(), [2, 3, 5], JSON.stringify(shared))
+      process.kill(receiver, 'SIGKILL')
+      await daemon.until(
+        ({ event, warden: pid, receiver: next }) =>
+          event === 'ready' && pid === daemon.pid && next !== receiver && isAlive(next),
+      )
+    }
+  })
+
+  it('a receiver that somebody stops is noticed and replaced, with sockets that it never held', async () => {
+    const before = daemon.events.length
+    const stopped = daemon.events.filter(({ event }) => event === 'ready').at(-1)
+    process.kill(Number(stopped?.['receiver']), 'SIGSTOP')
+    await daemon.until(({ event }) => event === 'receiver hangs', before, 15_000)
+    await daemon.until(({ event }) => event === 'ready', before)
+    await granted(client, SERVER, '-s', '-A', 'tcp/22')
+    assert.equal(await client.tcp(SERVER, 22), 'ssh')
+    await allClosed()
+  })
+
   it('mends its table within 100 ms when somebody deletes it, with what was live', async () => {
     await granted(client, SERVER, '-s', '-A', 'tcp/22')
     const before = daemon.events.length
@@ -339,3 +372,11 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
     assert.equal(await client.tcp(SERVER6, 22), 'ssh')
   })
 })
+
+function isAlive(pid: unknown): boolean {
+  try {
+    return process.kill(Number(pid), 0)
+  } catch {
+    return false
+  }
+}
