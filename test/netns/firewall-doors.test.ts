@@ -237,3 +237,33 @@ describe('gate mode', { skip }, () => {
     await made.value.close()
   })
 })
+
+describe('a gateway', { skip }, () => {
+  for (const family of families) {
+    const at = addresses[family]
+    test(`IPv${family}: leads nobody astray who passes through to another host’s port of the same number`, async () => {
+      lab.server.must(['nft', 'flush', 'ruleset'])
+      const made = createNftablesFirewall({
+        mode: { kind: 'gate', protectedPorts: [{ protocol: 'tcp', port: port(22) }] },
+      })
+      assert.ok(made.ok)
+      const firewall = made.value
+      await firewall.install()
+      const grants = [
+        grantFor(at.c1, [ghost(8443, 22)]),
+        grantFor(at.c2, [forward('tcp', 8443, at.inner, 'masquerade')]),
+      ]
+      assert.deepEqual(
+        await firewall.open(grants),
+        grants.map(() => ({ ok: true, value: undefined })),
+      )
+      await lab.c1.listen([{ protocol: 'tcp', port: 8443, banner: 'c1 for %peer' }])
+      assert.equal(await lab.c1.tcp(at.forC1, 8443), 'ssh')
+      assert.equal(await lab.c1.tcp(at.inner, 8443), `inner for ${at.c1}`)
+      assert.equal(await lab.c2.tcp(at.forC2, 8443), `inner for ${at.near}`)
+      assert.equal(await lab.c2.tcp(at.c1, 8443), `c1 for ${at.c2}`)
+      await lab.c1.unlisten('tcp', 8443)
+      await firewall.close()
+    })
+  }
+})

@@ -42,6 +42,8 @@ ${renderGate(shape)}
   }
   chain nat_pre {
     type nat hook prerouting priority -105; policy accept;
+    # What is only on its way through knows nothing of our public ports. A grant may be for an address whose owner did not ask.
+    fib daddr type != local accept
     dnat ip to ip saddr . meta l4proto . th dport map @dnat4
     dnat ip6 to ip6 saddr . meta l4proto . th dport map @dnat6
     meta l4proto { tcp, udp } redirect to :ip saddr . meta l4proto . th dport map @redir4
