@@ -36,6 +36,7 @@ async function main(names: readonly string[]): Promise<number> {
     `${new Date().toISOString().slice(0, 10)}; Linux ${release()}, ${cpus().length} cores, Node ${process.versions.node}\n`,
   )
   const rows: Row[] = []
+  const loadBefore = loadavg()[0] ?? 0
   for (const measure of names.length === 0 ? measures : measures.filter(({ name }) => names.includes(name))) {
     tell(`${measure.name}: ${measure.about} (load ${loadavg()[0]?.toFixed(1)})`)
     const started = performance.now()
@@ -49,6 +50,7 @@ async function main(names: readonly string[]): Promise<number> {
     tell(`  took ${Math.round((performance.now() - started) / 1000)} s`)
   }
   print(formatTable(rows))
+  print(`\nLoad of the machine when this began: ${loadBefore.toFixed(1)}.`)
   return rows.some(({ figure }) => figure === 'failed') ? 1 : 0
 }
 

@@ -5,6 +5,7 @@ import { knockPackets, Lab, serverAddress, type Traffic } from '../lab.ts'
 import { formatMilliseconds, formatRatio, type Row } from '../row.ts'
 import { everyServer, reference } from '../servers/all.ts'
 import { type Summary, summarise } from '../statistics.ts'
+import type { LatencyAnswer } from '../traffic/questions.ts'
 import type { Measure } from './measure.ts'
 
 const KNOCKS = 150
@@ -51,16 +52,31 @@ export async function measureLatency(
   keys: BenchKeys,
   first: number,
   count: number,
+  gapMilliseconds?: readonly [number, number],
+  deadlineMilliseconds?: number,
+): Promise<Latencies> {
+  return toLatencies(await timesOf(traffic, keys, first, count, gapMilliseconds, deadlineMilliseconds))
+}
+
+/** The same, one by one; `null` for lost. */
+export async function timesOf(
+  traffic: Traffic,
+  keys: BenchKeys,
+  first: number,
+  count: number,
   gapMilliseconds: readonly [number, number] = [20, 120],
   deadlineMilliseconds = 1000,
-): Promise<Latencies> {
-  const times = await traffic.ask({
+): Promise<LatencyAnswer> {
+  return await traffic.ask({
     ask: 'latency',
     server: serverAddress,
     knocks: knockPackets(sealKnocks(keys, first, count)),
     gapMilliseconds,
     deadlineMilliseconds,
   })
+}
+
+export function toLatencies(times: LatencyAnswer): Latencies {
   const granted = times.filter((time) => time !== null)
   return {
     summary: summarise(granted),

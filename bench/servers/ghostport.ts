@@ -48,7 +48,15 @@ async function start(lab: Lab, options: ServerOptions, capture: 'packet' | 'udp'
   if (options.replayEntries !== undefined) await rememberPackets(at('replay.db'), options.replayEntries)
   const log = at('log')
   closeSync(openSync(log, 'w'))
-  const serve = [process.execPath, ghostportBinary, 'serve', '-c', at('fwknopd.conf'), '-a', at('access.conf')]
+  const serve = [
+    options.node ?? process.execPath,
+    ghostportBinary,
+    'serve',
+    '-c',
+    at('fwknopd.conf'),
+    '-a',
+    at('access.conf'),
+  ]
   const started = performance.now()
   const program = lab.server.start(['sh', '-c', `exec "$@" >>${log} 2>&1`, 'sh', ...serve])
   return await RunningServer.whenReady(program, log, /"event":"ready"/, started)

@@ -11,6 +11,8 @@ export interface ServerOptions {
   readonly lifetime?: number
   /** Packets that it remembers from before it starts. Default none. */
   readonly replayEntries?: number
+  /** The Node.js to run ghostport with. Default: this one. */
+  readonly node?: string
 }
 
 /** Something that is started on the server host of a {@link Lab}. */
