@@ -3,12 +3,21 @@ import { describeOpening } from '../access/grant.ts'
 import type { Verdict } from '../access/verdict.ts'
 import type { FailureCode } from '../failure-codes.ts'
 import { failureFields, type Log, type LogField, levelOf } from '../log.ts'
+import type { Milliseconds } from '../units.ts'
 import type { Knock } from './knock.ts'
 import type { RefusalNote, Tally } from './protocol.ts'
-import type { Suppressed } from './refusal-log.ts'
+import { RefusalLimiter, type Suppressed } from './refusal-log.ts'
 
 /** How many verdicts `status` shows. */
 const REMEMBERED = 50
+/** Refused knocks that may have their lines at once, as a multiple of those a second. */
+const BURST = 2
+
+/** The clocks of a journal: one for people, one that never goes back. */
+export interface JournalClocks {
+  readonly wall: () => Date
+  readonly monotonic: () => Milliseconds
+}
 
 export interface JournalCounters {
   readonly granted: number
@@ -22,7 +31,8 @@ type Fields = { readonly [name: string]: LogField }
 
 export class Journal {
   readonly #log: Log
-  readonly #wallClock: () => Date
+  readonly #clocks: JournalClocks
+  #limiter: RefusalLimiter
   #last: Fields[] = []
   #granted = 0
   #refused = new Map<FailureCode, number>()
@@ -30,12 +40,23 @@ export class Journal {
   #past: Tally = { looked: 0, dropped: 0, refused: {} }
   #current: Tally = { looked: 0, dropped: 0, refused: {} }
 
-  constructor(log: Log, wallClock: () => Date) {
+  /** @param refusalsPerSecond LOG_LIMIT: lines for refused knocks, in the long run. */
+  constructor(log: Log, refusalsPerSecond: number, clocks: JournalClocks) {
     this.#log = log
-    this.#wallClock = wallClock
+    this.#clocks = clocks
+    this.#limiter = this.#limit(refusalsPerSecond)
   }
 
-  /** An authentic packet and what became of it. Never suppressed: who has no key cannot cause it. */
+  /** What was folded under the old limit is told first. */
+  limitRefusals(perSecond: number): void {
+    this.tellSuppressed()
+    this.#limiter = this.#limit(perSecond)
+  }
+
+  /**
+   * An authentic packet and what became of it. A grant always has its line: who has no key cannot cause one, unless replays are
+   * allowed. A refusal has one up to the limit: anybody can send a packet again that they saw, of any age.
+   */
   knock(knock: Knock, verdict: Verdict): void {
     if (verdict.granted) {
       this.#granted++
@@ -53,6 +74,7 @@ export class Journal {
     }
     const { failure } = verdict
     this.#refused.set(failure.code, (this.#refused.get(failure.code) ?? 0) + 1)
+    if (!this.#limiter.admit(failure.code, this.#clocks.monotonic())) return
     this.#record(levelOf(failure.code), 'knock', {
       verdict: 'refused',
       ...cameFrom(knock),
@@ -72,6 +94,16 @@ export class Journal {
       ...(stanza !== undefined && { stanza }),
       ...failureFields({ code, detail }),
     })
+  }
+
+  /** Whether refused knocks were folded that {@link tellSuppressed} has not told yet. */
+  get hasSuppressed(): boolean {
+    return this.#limiter.hasSuppressed
+  }
+
+  tellSuppressed(): void {
+    const counts = this.#limiter.takeSuppressed()
+    if (counts !== undefined) this.suppressed(counts)
   }
 
   suppressed(counts: Suppressed): void {
@@ -99,9 +131,13 @@ export class Journal {
     return { granted: this.#granted, refused, looked: all.looked, dropped: all.dropped }
   }
 
+  #limit(perSecond: number): RefusalLimiter {
+    return new RefusalLimiter({ perSecond, burst: perSecond * BURST }, this.#clocks.monotonic())
+  }
+
   #record(level: ReturnType<typeof levelOf>, event: string, fields: Fields): void {
     this.#log.write(level, event, fields)
-    this.#last.push({ time: this.#wallClock().toISOString(), ...fields })
+    this.#last.push({ time: this.#clocks.wall().toISOString(), ...fields })
     if (this.#last.length > REMEMBERED) this.#last = this.#last.slice(-REMEMBERED)
   }
 }

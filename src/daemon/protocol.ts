@@ -30,6 +30,8 @@ export type ToReceiver =
   | { readonly say: 'alive?' }
   /** These packets are used up, whatever became of them: no need to ask about them again. */
   | { readonly say: 'claimed'; readonly digests: readonly ReplayDigest[] }
+  /** These could not be recorded, and nothing was opened for them: who sends one again is to be heard. */
+  | { readonly say: 'unclaimed'; readonly digests: readonly ReplayDigest[] }
 
 /** A packet that no key opened, or that was no packet. */
 export interface RefusalNote {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { StanzaIndex } from '../access/matching.ts'
 import { OpenerMemory } from '../access/opener-memory.ts'
 import type { CapturedPacket } from '../capture/capture.ts'
@@ -29,16 +30,20 @@ const policy = {
   nat: { forward: true, local: true, translation: 'none', resolveNames: true },
 } as const
 
-function loop(backlog = 0) {
+function loop(backlog = 0, refuseReplays = true) {
   const words: FromReceiver[] = []
-  const receiving = { policy, index: new StanzaIndex(stanzas), openers: new OpenerMemory() }
+  const receiving = {
+    policy: { ...policy, refuseReplays },
+    index: new StanzaIndex(stanzas),
+    openers: new OpenerMemory(),
+  }
   const receive = new ReceiveLoop(
     receiving,
     5,
     (word) => words.push(word),
     () => backlog,
   )
-  return { receive, words, said: (say: FromReceiver['say']) => words.filter((word) => word.say === say) }
+  return { receive, receiving, words, said: (say: FromReceiver['say']) => words.filter((word) => word.say === say) }
 }
 
 const text = (bytes: string) => new TextEncoder().encode(bytes)
@@ -49,38 +54,96 @@ const from = (payload: Uint8Array): CapturedPacket => ({
   destinationPort: port(62201),
 })
 const key = (of: string) => text(of)
-const wire = must(
-  sealPacket(
-    {
-      kind: 'access',
-      random: '1234567890123456',
-      username: must(parseUsername('ada')),
-      timestamp: unixSeconds(1_800_000_000),
-      source: 'packet-source',
-      ports: [{ protocol: 'tcp', port: port(22) }],
-    },
-    {
-      encryption: { key: must(EncryptionKey.fromBytes(key('one key'))), mode: 'CBC' },
-      hmac: { key: must(HmacKey.fromBytes(key('another key'))), type: 'sha256' },
-    },
-    { digestType: 'sha256', salt: new Uint8Array(8) },
-  ),
-)
+const message = {
+  kind: 'access',
+  random: '1234567890123456',
+  username: must(parseUsername('ada')),
+  timestamp: unixSeconds(1_800_000_000),
+  source: 'packet-source',
+  ports: [{ protocol: 'tcp', port: port(22) }],
+} as const
+const keys = {
+  encryption: { key: must(EncryptionKey.fromBytes(key('one key'))), mode: 'CBC' },
+  hmac: { key: must(HmacKey.fromBytes(key('another key'))), type: 'sha256' },
+} as const
+const options = { digestType: 'sha256', salt: new Uint8Array(8) } as const
+const wire = must(sealPacket(message, keys, options))
+/** A name that every host knows without asking another. */
+const target = { host: { name: 'localhost' }, port: port(22) }
+const byName = must(sealPacket({ ...message, kind: 'natAccess', target }, keys, options))
 
-test('an authentic packet is told to the warden; again and again, once the warden has claimed it, it is not', () => {
+test('of a flood of one packet, the warden hears the first; the rest are a few lines and a count', () => {
   const { receive, said } = loop()
-  receive.look([from(text(wire))])
-  receive.look([from(text(wire))])
-  const knocks = said('knock')
-  assert.equal(knocks.length, 2, 'until the warden has spoken, it decides')
-  const [first] = knocks
-  assert.ok(first?.say === 'knock')
-  receive.claimed([first.knock.digest])
-  receive.look([from(text(wire))])
-  assert.equal(said('knock').length, 2)
+  // Nothing is answered meanwhile: the disk may be slow.
+  for (let i = 0; i < 2000; i++) receive.look([from(text(wire))])
+  assert.equal(said('knock').length, 1)
   const [refused] = said('refused')
   assert.ok(refused?.say === 'refused')
   assert.deepEqual([refused.note.code, refused.note.stanza], ['SPA_REPLAYED', 1])
+  assert.ok(said('refused').length <= 15, `${said('refused').length} lines`)
+  receive.report(0)
+  const [tally] = said('tally')
+  assert.ok(tally?.say === 'tally')
+  assert.deepEqual(tally.tally.refused, { SPA_REPLAYED: 1999 })
+})
+
+for (const [answer, knocks] of [
+  ['claimed', 1],
+  ['unclaimed', 2],
+] as const)
+  test(`a packet that the warden has ${answer} is told to it ${knocks === 1 ? 'no more' : 'once more'}`, () => {
+    const { receive, receiving, said } = loop()
+    receive.look([from(text(wire))])
+    const [knock] = said('knock')
+    assert.ok(knock?.say === 'knock')
+    receive[answer]([knock.knock.digest])
+    receive.reconfigure({ ...receiving }, 5)
+    for (let i = 0; i < 10; i++) receive.look([from(text(wire))])
+    assert.equal(said('knock').length, knocks)
+  })
+
+test('where replays are allowed, each copy is told to the warden', () => {
+  const { receive, said } = loop(0, false)
+  for (let i = 0; i < 20; i++) receive.look([from(text(wire))])
+  assert.equal(said('knock').length, 20)
+  assert.equal(said('refused').length, 0)
+})
+
+test('a packet that asks for a name is under way while the name is looked up', async () => {
+  const { receive, said } = loop()
+  for (let i = 0; i < 20; i++) receive.look([from(text(byName))])
+  assert.equal(said('knock').length, 0)
+  const deadline = performance.now() + 10_000
+  while (said('knock').length === 0) {
+    assert.ok(performance.now() < deadline)
+    await setImmediate()
+  }
+  assert.equal(said('knock').length, 1)
+  assert.ok(said('refused').length > 0)
+})
+
+test('a packet whose name was looked up while the configuration changed is judged by the new one', async () => {
+  const { receive, receiving, said } = loop()
+  receive.look([from(text(byName))])
+  receive.reconfigure({ ...receiving }, 5)
+  const deadline = performance.now() + 10_000
+  while (said('knock').length === 0) {
+    assert.ok(performance.now() < deadline)
+    await setImmediate()
+  }
+  receive.report(0)
+  const [tally] = said('tally')
+  assert.ok(tally?.say === 'tally')
+  assert.deepEqual([tally.tally.looked, tally.tally.refused], [1, {}])
+})
+
+test('what was folded under one limit is told before the next', () => {
+  const { receive, receiving, said } = loop()
+  for (let i = 0; i < 100; i++) receive.look([from(text('A'.repeat(200)))])
+  receive.reconfigure({ ...receiving }, 5)
+  const [folded] = said('suppressed')
+  assert.ok(folded?.say === 'suppressed')
+  assert.equal(Object.values(folded.counts)[0], 100 - said('refused').length)
 })
 
 test('a flood of junk is a few lines, and all of it is counted', () => {

@@ -1,4 +1,5 @@
 /** What the receiver does with packets: open them, tell the warden of knocks, fold refusals so that a flood stays small. */
+import type { Policy } from '../access/policy.ts'
 import type { StanzaId } from '../access/stanza.ts'
 import type { CapturedPacket } from '../capture/capture.ts'
 import type { FailureCode } from '../failure-codes.ts'
@@ -10,9 +11,10 @@ import { resolveTarget as systemResolve } from './nat-names.ts'
 import type { FromReceiver } from './protocol.ts'
 import { type Receiving, receive, resolveTarget } from './receive.ts'
 import { RefusalLimiter } from './refusal-log.ts'
+import { ToldPackets } from './told-packets.ts'
 
-/** Digests that the warden has claimed are remembered here up to this number, so that a flood of one packet stays here. */
-const CLAIMED_REMEMBERED = 16_384
+/** Packets. Those under way are half of what the warden lets wait before it takes the receiver for a stranger's. */
+const REMEMBERED = { claimed: 16_384, underWay: 50_000 }
 /** Bytes that may wait for the warden. A knock has some 600; past this, the warden has been away for long. */
 const LARGEST_BACKLOG = 8 * 1024 * 1024
 /** How often folded refusals are told, in milliseconds. */
@@ -23,19 +25,24 @@ const BURST = 2
 const REPLAYED = refuse('SPA_REPLAYED', 'somebody sent it again, or it reached this host twice').failure
 const OVERRUN = refuse('WARDEN_GONE', 'the warden does not take knocks fast enough').failure
 
+/** What packets are opened under, and whether each counts once. */
+export interface LoopReceiving extends Receiving {
+  readonly policy: Receiving['policy'] & Pick<Policy, 'refuseReplays'>
+}
+
 export class ReceiveLoop {
-  #receiving: Receiving
+  #receiving: LoopReceiving
   #limiter: RefusalLimiter
   readonly #say: (word: FromReceiver) => void
   readonly #backlog: () => number
-  readonly #claimed = new Set<ReplayDigest>()
+  readonly #told = new ToldPackets(REMEMBERED)
   #looked = 0
   /** When folded refusals were last told. */
   #foldedTold = Number.NEGATIVE_INFINITY
   readonly #refused = new Map<FailureCode, number>()
 
   constructor(
-    receiving: Receiving,
+    receiving: LoopReceiving,
     refusalsPerSecond: number,
     say: (word: FromReceiver) => void,
     backlog: () => number,
@@ -46,32 +53,25 @@ export class ReceiveLoop {
     this.#backlog = backlog
   }
 
-  reconfigure(receiving: Receiving, refusalsPerSecond: number): void {
+  reconfigure(receiving: LoopReceiving, refusalsPerSecond: number): void {
     this.#receiving = receiving
+    this.#tellSuppressed()
     this.#limiter = limiter(refusalsPerSecond)
-    // Whether a used packet matters is policy, which may have changed.
-    this.#claimed.clear()
   }
 
   look(packets: readonly CapturedPacket[]): void {
     this.#looked += packets.length
-    for (const packet of packets) {
-      const received = receive(packet, this.#receiving)
-      if (!received.ok) this.#refuse(packet, received.failure)
-      else if (this.#claimed.has(received.value.digest))
-        this.#refuse(packet, { ...REPLAYED, stanza: received.value.openedBy })
-      else if (this.#backlog() > LARGEST_BACKLOG) this.#refuse(packet, { ...OVERRUN, stanza: received.value.openedBy })
-      else this.#knock(received.value, packet)
-    }
+    for (const packet of packets) this.#judge(packet)
   }
 
-  /** The warden has recorded these: whoever sends one again is refused here. It decides; this only remembers. */
+  /** The warden has recorded these: whoever sends one again is refused here. */
   claimed(digests: readonly ReplayDigest[]): void {
-    for (const digest of digests) this.#claimed.add(digest)
-    for (const oldest of this.#claimed) {
-      if (this.#claimed.size <= CLAIMED_REMEMBERED) return
-      this.#claimed.delete(oldest)
-    }
+    for (const digest of digests) this.#told.claimed(digest)
+  }
+
+  /** The warden could not record these: whoever sends one again is asked about again. */
+  unclaimed(digests: readonly ReplayDigest[]): void {
+    for (const digest of digests) this.#told.unclaimed(digest)
   }
 
   /**
@@ -82,12 +82,33 @@ export class ReceiveLoop {
     this.#say({ say: 'tally', tally: { looked: this.#looked, dropped, refused: Object.fromEntries(this.#refused) } })
     const now = performance.now()
     if (now < this.#foldedTold + FOLDED_INTERVAL) return this.#limiter.hasSuppressed ? 'more to tell' : 'all told'
-    const suppressed = this.#limiter.takeSuppressed()
-    if (suppressed !== undefined) {
-      this.#foldedTold = now
-      this.#say({ say: 'suppressed', counts: suppressed })
-    }
+    if (this.#tellSuppressed()) this.#foldedTold = now
     return 'all told'
+  }
+
+  #tellSuppressed(): boolean {
+    const counts = this.#limiter.takeSuppressed()
+    if (counts !== undefined) this.#say({ say: 'suppressed', counts })
+    return counts !== undefined
+  }
+
+  #judge(packet: CapturedPacket): void {
+    const received = receive(packet, this.#receiving)
+    if (!received.ok) {
+      this.#refuse(packet, received.failure)
+      return
+    }
+    const knock = received.value
+    // Where used packets are welcome, each copy is a knock of its own.
+    const { refuseReplays } = this.#receiving.policy
+    if (refuseReplays && this.#told.has(knock.digest)) this.#refuse(packet, { ...REPLAYED, stanza: knock.openedBy })
+    else if (this.#told.isFull || this.#backlog() > LARGEST_BACKLOG)
+      this.#refuse(packet, { ...OVERRUN, stanza: knock.openedBy })
+    else {
+      // Before its name is asked for: that takes as long as thousands of copies.
+      if (refuseReplays) this.#told.sent(knock.digest)
+      this.#knock(knock, packet)
+    }
   }
 
   #knock(knock: Knock, packet: CapturedPacket): void {
@@ -100,7 +121,10 @@ export class ReceiveLoop {
     resolveTarget(knock, receiving.policy, systemResolve).then((resolved) => {
       // The stanzas may have been numbered anew while the name was asked for.
       if (this.#receiving === receiving) this.#say({ say: 'knock', knock: resolved })
-      else this.look([packet])
+      else {
+        this.#told.unclaimed(knock.digest)
+        this.#judge(packet)
+      }
     })
   }
 

@@ -90,8 +90,8 @@ function main(): void {
       say({ say: 'alive' })
       return
     }
-    if (word.say === 'claimed') {
-      loop?.claimed(word.digests)
+    if (word.say !== 'configure') {
+      loop?.[word.say](word.digests)
       return
     }
     const files = filesFromSnapshot(word.files)

@@ -1,6 +1,6 @@
 /**
- * Strangers must not be able to fill a disk: refusals of packets that nobody's key opened are logged up to a rate, and
- * those above it are counted and told about in one line once a second. Nothing is forgotten, only folded.
+ * Strangers must not be able to fill a disk, neither with junk nor with packets that they saw go by: refusals are logged up to a
+ * rate, in the receiver for what it refuses itself and in the warden for what it was asked about, and those above it are counted and told about in one line once a second. Nothing is forgotten, only folded.
  */
 import type { FailureCode } from '../failure-codes.ts'
 import type { Milliseconds } from '../units.ts'

@@ -6,6 +6,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { StanzaIndex } from '../access/matching.ts'
+import type { Verdict } from '../access/verdict.ts'
 import type { Clock } from '../clock.ts'
 import { type ConfigSnapshot, recordFiles } from '../config/config-files.ts'
 import type { ServerConfig } from '../config/server-config.ts'
@@ -14,6 +15,7 @@ import type { Firewall } from '../firewall/firewall.ts'
 import { failureFields, type Log } from '../log.ts'
 import type { ReplayStore } from '../replay/replay-store.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { milliseconds } from '../units.ts'
 import { type Admitting, admit } from './admit.ts'
 import { serveControl } from './control.ts'
 import { diskFiles } from './disk-files.ts'
@@ -39,6 +41,8 @@ const ASK_INTERVAL = 1000
 const REOPEN_INTERVAL = 1000
 /** With no honest receiver do this many knocks wait. */
 const MOST_WAITING = 100_000
+/** How often folded refusals are told, in milliseconds. */
+const FOLDED_INTERVAL = 1000
 
 /** A configuration, as parsed here and as the receiver will parse it. */
 interface Configuration extends LoadedConfig {
@@ -72,6 +76,7 @@ export class Warden {
   readonly #asking: NodeJS.Timeout
   /** When the receiver was last heard, on the monotonic clock. */
   #heard = performance.now()
+  #foldedTimer: NodeJS.Timeout | undefined
   #control: Server | undefined
   #capturing = false
   /** Whoever held the capture sockets last may have done something to them. */
@@ -159,7 +164,10 @@ export class Warden {
     this.#paths = paths
     this.#log = log
     this.#clock = clock
-    this.#journal = new Journal(log, () => new Date())
+    this.#journal = new Journal(log, configuration.server.refusalsPerSecond, {
+      wall: () => new Date(),
+      monotonic: () => milliseconds(performance.now()),
+    })
     this.#active = configuration
     this.#wanted = configuration
     this.#parts = parts
@@ -197,6 +205,8 @@ export class Warden {
     clearInterval(this.#asking)
     await this.#receiver.stop()
     await this.#knocks.drained()
+    clearTimeout(this.#foldedTimer)
+    this.#journal.tellSuppressed()
     this.#capture.close()
     this.#control?.close()
     rmSync(this.#active.server.controlSocket, { force: true })
@@ -238,14 +248,7 @@ export class Warden {
   /** Tells the receiver what it is to work under. Until it says that it does, its knocks mean what they meant before. */
   #configure(): void {
     const { files, generation } = this.#wanted
-    const word: ToReceiver = {
-      say: 'configure',
-      generation,
-      paths: this.#paths,
-      files,
-      capture: this.#capture.order,
-    }
-    this.#receiver.send(word)
+    this.#tell({ say: 'configure', generation, paths: this.#paths, files, capture: this.#capture.order })
     this.#heard = performance.now()
     clearTimeout(this.#patience)
     this.#patience = setTimeout(() => {
@@ -259,7 +262,7 @@ export class Warden {
     const silent = performance.now() - this.#heard
     if (silent > PATIENCE)
       this.#replace('receiver hangs', { detail: `it has not answered for ${Math.round(silent)} ms` })
-    else this.#receiver.send({ say: 'alive?' } satisfies ToReceiver)
+    else this.#tell({ say: 'alive?' })
   }
 
   /**
@@ -324,6 +327,7 @@ export class Warden {
         if (this.#active !== this.#wanted)
           this.#log.write('info', 'reload', { stanzas: this.#wanted.policy.stanzas.length })
         this.#active = this.#wanted
+        this.#journal.limitRefusals(this.#active.server.refusalsPerSecond)
         return
       case 'ready':
         this.#capturing = true
@@ -360,26 +364,48 @@ export class Warden {
     } catch (error) {
       // A mistake of ours. Nothing was opened that the log does not say; the next batch gets its chance.
       this.#log.write('error', 'fault', { detail: error instanceof Error ? (error.stack ?? error.message) : 'unknown' })
-      return
+      verdicts = []
     }
-    const used: Knock['digest'][] = []
+    const claimed: Knock['digest'][] = []
+    const unclaimed: Knock['digest'][] = []
     for (const [i, knock] of knocks.entries()) {
       const verdict = verdicts[i]
-      if (verdict === undefined) continue
-      this.#journal.knock(knock, verdict)
-      if (!verdict.granted && verdict.failure.code === 'WARDEN_FORBIDDEN') this.#mistrust(verdict.failure)
-      else if (verdict.granted || verdict.failure.code !== 'REPLAY_STORE_FAILED') used.push(knock.digest)
+      if (verdict !== undefined) this.#journal.knock(knock, verdict)
+      if (verdict?.granted === false && verdict.failure.code === 'WARDEN_FORBIDDEN') this.#mistrust(verdict.failure)
+      else if (verdict === undefined || isUnrecorded(verdict)) unclaimed.push(knock.digest)
+      else claimed.push(knock.digest)
     }
-    if (replays !== undefined && used.length > 0) {
-      const word: ToReceiver = { say: 'claimed', digests: used }
-      this.#receiver.send(word)
-    }
+    this.#tellSuppressedSoon()
+    if (replays === undefined) return
+    // Each knock is answered: until then, the receiver asks about no copy of it.
+    if (claimed.length > 0) this.#tell({ say: 'claimed', digests: claimed })
+    if (unclaimed.length > 0) this.#tell({ say: 'unclaimed', digests: unclaimed })
+  }
+
+  #tell(word: ToReceiver): void {
+    this.#receiver.send(word)
+  }
+
+  /** Folded refusals are told once a second, and the last of them although nothing comes any more. */
+  #tellSuppressedSoon(): void {
+    if (this.#foldedTimer !== undefined || !this.#journal.hasSuppressed) return
+    this.#foldedTimer = setTimeout(() => {
+      this.#foldedTimer = undefined
+      this.#journal.tellSuppressed()
+    }, FOLDED_INTERVAL)
   }
 
   /** What no honest receiver says comes from one that a stranger has taken: it is ended, and an honest one started. */
   #mistrust(failure: Failure): void {
     this.#replace('receiver mistrusted', failureFields(failure))
   }
+}
+
+/** Whether the store could not record the packet, so that it is as unused as before. */
+function isUnrecorded(verdict: Verdict): boolean {
+  if (verdict.granted) return false
+  const { code } = verdict.failure
+  return code === 'REPLAY_STORE_FAILED' || code === 'REPLAY_STORE_CORRUPT' || code === 'REPLAY_STORE_LOCKED'
 }
 
 /** Where used packets are not to be remembered. `admit` asks nothing of it then. */

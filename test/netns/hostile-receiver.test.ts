@@ -141,6 +141,16 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
     host.must(['nft', 'delete', 'table', 'inet', 'ghostport'])
   })
 
+  it('cannot fill the log with refused knocks', async () => {
+    const timestamp = Math.floor(Date.now() / 1000) - 86_400
+    const lines = Array.from({ length: 400 }, () => knock(honest({}, { timestamp })))
+    const { log } = await hear(lines, ({ event }) => event === 'suppressed')
+    const own = log.records.filter(({ event }) => event === 'knock').length
+    assert.ok(own <= 30, `${own} lines`)
+    const [folded] = log.records.filter(({ event }) => event === 'suppressed')
+    assert.deepEqual(folded?.fields['counts'], { SPA_STALE: 400 - own })
+  })
+
   const rubbish: [what: string, line: string][] = [
     ['no JSON', 'open sesame'],
     ['another protocol', '{"say":"open","port":22}'],

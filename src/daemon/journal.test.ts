@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { StanzaId } from '../access/stanza.ts'
+import { refusal, type Verdict } from '../access/verdict.ts'
+import { MemoryLog } from '../log.ts'
+import { parseAddress } from '../packet/address.ts'
+import type { Username } from '../packet/message.ts'
+import type { FwknopDigest, ReplayDigest } from '../packet/replay-digest.ts'
+import { refuse } from '../result.ts'
+import { milliseconds, port, seconds, unixSeconds } from '../units.ts'
+import { Journal } from './journal.ts'
+import type { Knock } from './knock.ts'
+
+const source = parseAddress('192.0.2.1')
+assert(source.ok)
+const knock: Knock = {
+  openedBy: 1 as StanzaId,
+  digest: 'digest' as ReplayDigest,
+  fwknopDigest: 'digest' as FwknopDigest,
+  message: {
+    kind: 'access',
+    random: '1234567890123456',
+    username: 'ada' as Username,
+    timestamp: unixSeconds(1_800_000_000),
+    version: '3.0.0',
+    source: 'packet-source',
+    ports: [{ protocol: 'tcp', port: port(22) }],
+  },
+  packet: { source: source.value, sourcePort: port(4321), destinationPort: port(62_201) },
+}
+const stale = refusal(refuse('SPA_STALE', 'made 600 s ago').failure)
+const granted = {
+  granted: true,
+  stanza: 1,
+  denials: [],
+  grant: {
+    id: '192.0.2.1>tcp/22',
+    source: source.value,
+    openings: [{ kind: 'access', protocol: 'tcp', port: port(22) }],
+    lifetime: seconds(30),
+    stanza: 1,
+    username: 'ada',
+  },
+} as unknown as Verdict
+
+function journal(refusalsPerSecond: number) {
+  const log = new MemoryLog()
+  let now = 0
+  const clocks = { wall: () => new Date(0), monotonic: () => milliseconds(now) }
+  return {
+    log,
+    journal: new Journal(log, refusalsPerSecond, clocks),
+    wait: (ms: number) => {
+      now += ms
+    },
+    lines: (verdict: string) => log.records.filter(({ fields }) => fields['verdict'] === verdict).length,
+  }
+}
+
+test('refused knocks have a few lines, the rest are counted and told; every grant has its line', () => {
+  const { journal: kept, log, lines } = journal(5)
+  for (let i = 0; i < 1000; i++) {
+    kept.knock(knock, stale)
+    if (i % 100 === 99) kept.knock(knock, granted)
+  }
+  assert.equal(lines('refused'), 10)
+  assert.equal(lines('granted'), 10)
+  assert.equal(kept.lastVerdicts().length, 20)
+  assert.deepEqual(kept.counters().refused, { SPA_STALE: 1000 })
+  assert.equal(kept.hasSuppressed, true)
+  kept.tellSuppressed()
+  assert.equal(kept.hasSuppressed, false)
+  kept.tellSuppressed()
+  const told = log.records.filter(({ event }) => event === 'suppressed')
+  assert.deepEqual(
+    told.map(({ fields }) => fields['counts']),
+    [{ SPA_STALE: 990 }],
+  )
+})
+
+test('time gives lines back', () => {
+  const { journal: kept, lines, wait } = journal(5)
+  for (let i = 0; i < 100; i++) kept.knock(knock, stale)
+  wait(1000)
+  for (let i = 0; i < 100; i++) kept.knock(knock, stale)
+  assert.equal(lines('refused'), 15)
+})
+
+test('a new limit counts from now on, and what the old one folded is told', () => {
+  const { journal: kept, log, lines } = journal(1)
+  for (let i = 0; i < 10; i++) kept.knock(knock, stale)
+  kept.limitRefusals(10)
+  assert.deepEqual(log.records.at(-1)?.fields['counts'], { SPA_STALE: 8 })
+  for (let i = 0; i < 30; i++) kept.knock(knock, stale)
+  assert.equal(lines('refused'), 22)
+})
