@@ -14,7 +14,7 @@ const options = {
   'exit-parse-config': { help: 'read the configuration, say what is wrong with it, and end' },
   'fw-flush': { help: 'remove ghostport’s nftables table, and with it every grant, and end; for taking it off a host' },
   foreground: { short: 'f', help: 'no effect: ghostport always stays in the foreground' },
-  verbose: { short: 'v', repeatable: true, help: 'debug lines in the log too' },
+  verbose: { short: 'v', repeatable: true, help: 'no effect: the log has nothing more to tell' },
   help: { short: 'h', help: 'this' },
 } as const
 

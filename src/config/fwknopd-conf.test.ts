@@ -30,7 +30,6 @@ test('an empty file gives the defaults', () => {
       controlSocket: '/run/ghostport/control.sock',
       receiverUser: 'nobody',
       refusalsPerSecond: 10,
-      verbosity: 0,
     },
     notices: [],
   })
@@ -38,7 +37,6 @@ test('an empty file gives the defaults', () => {
 
 test('everything set at once', () => {
   const { config, notices } = parse(`
-VERBOSE                     2;
 PCAP_INTF                   eth0, wlan0;
 SPA_PORTS                   62201, 53, 53;
 MAX_SNIFF_BYTES             2000;
@@ -93,7 +91,6 @@ LOG_LIMIT                   3;
     pidFile: '/var/run/fwknop/fwknopd.pid',
     receiverUser: '_spa',
     refusalsPerSecond: 3,
-    verbosity: 2,
   })
 })
 
@@ -213,7 +210,6 @@ const malformed: [line: string, code: string, suggestion?: string][] = [
   ['RECEIVER_USER root;', 'CONFIG_INVALID_VALUE', 'nobody'],
   ['RECEIVER_USER no body;', 'CONFIG_INVALID_VALUE'],
   ['LOG_LIMIT 0;', 'CONFIG_INVALID_VALUE'],
-  ['VERBOSE Y;', 'CONFIG_INVALID_VALUE'],
   ['FWKNOP_PID_FILE $FWKNOP_RUN_DIRS/x.pid;', 'CONFIG_UNKNOWN_KEY', '$FWKNOP_RUN_DIR/x.pid'],
   ['FWKNOP_PID_FILE $FWKNOP_PID_FILE;', 'CONFIG_SYNTAX'],
   ['PCAP_FILE /tmp/a.pcap;', 'CONFIG_UNSUPPORTED_KEY'],

@@ -56,7 +56,6 @@ export function assembleServerConfig(
     ...(values.FWKNOP_PID_FILE === undefined ? {} : { pidFile: inRunFolder(values, values.FWKNOP_PID_FILE) }),
     receiverUser: values.RECEIVER_USER ?? 'nobody',
     refusalsPerSecond: values.LOG_LIMIT ?? DEFAULT_LOG_LIMIT,
-    verbosity: values.VERBOSE ?? 0,
   })
 }
 

@@ -30,8 +30,6 @@ export interface ServerConfig {
   readonly receiverUser: string
   /** LOG_LIMIT: log lines a second for refused packets that no key opened; more are counted. */
   readonly refusalsPerSecond: number
-  /** VERBOSE: 0 is the ordinary log. */
-  readonly verbosity: number
 }
 
 export interface CaptureConfig {

@@ -37,7 +37,6 @@ const socketPath: ValueReader<string> = (text) =>
 
 /** Variables that have an effect. The reader's type is the type of the value. */
 export const usedSettings = {
-  VERBOSE: wholeNumber({ min: 0, max: 9 }),
   PCAP_INTF: interfaceNames,
   PCAP_FILTER: filterPorts,
   MAX_SNIFF_BYTES: wholeNumber({ min: 1, max: 32_768, unit: 'bytes' }),
@@ -94,6 +93,7 @@ const NOT_INSTALLED = 'the variable that would make it count is not supported'
 
 /** Accepted without effect, and why. */
 export const irrelevantSettings: Readonly<Record<string, string>> = {
+  VERBOSE: 'the log has a line for each packet that was looked at, and nothing more to tell',
   PCAP_DISPATCH_COUNT: NO_POLLING,
   PCAP_LOOP_SLEEP: NO_POLLING,
   UDPSERV_SELECT_TIMEOUT: NO_POLLING,
