@@ -7,7 +7,7 @@ const settings: readonly [names: string, of: (config: ServerConfig) => unknown][
     'FIREWALL, FIREWALL_MODE, CONNTRACK_MARK, PROTECTED_PORTS, NFT_TABLE, MAX_GRANTS, RELAY',
     (config) => config.firewall,
   ],
-  ['REPLAY_DB, DIGEST_FILE', (config) => config.replay],
+  ['REPLAY_DB, DIGEST_FILE, FWKNOP_RUN_DIR', (config) => config.replay],
   ['ENABLE_DIGEST_PERSISTENCE', (config) => config.policy.refuseReplays],
   ['ENABLE_SPA_PACKET_AGING, MAX_SPA_PACKET_AGE', (config) => config.policy.maxAge],
   ['CONTROL_SOCKET', (config) => config.controlSocket],

@@ -1,0 +1,142 @@
+/**
+ * docs/CONFIG.md has every setting that counts; the default that it tells is what the code does without the setting; its
+ * example is understood and makes a difference; and it marks those that a reload cannot change.
+ */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import type { Stanza } from '../../src/access/stanza.ts'
+import { parseAccessConf } from '../../src/config/access-conf.ts'
+import { buildPolicy } from '../../src/config/build-policy.ts'
+import { filesFromSnapshot } from '../../src/config/config-files.ts'
+import { parseFwknopdConf } from '../../src/config/fwknopd-conf.ts'
+import type { ServerConfig } from '../../src/config/server-config.ts'
+import { settingAliases, usedSettings } from '../../src/config/server-settings.ts'
+import { usedStanzaSettings } from '../../src/config/stanza-setting-names.ts'
+import { stanzaSettings } from '../../src/config/stanza-settings.ts'
+import { needsRestart } from '../../src/daemon/restart-settings.ts'
+import { exposeKey } from '../../src/packet/key.ts'
+import type { Result } from '../../src/result.ts'
+
+const page = readFileSync(new URL('../../docs/CONFIG.md', import.meta.url), 'utf8')
+const FILE = '/etc/fwknop/fwknopd.conf'
+
+interface Row {
+  readonly name: string
+  /** Its line with the default, where it has one. */
+  readonly byDefault: string | undefined
+  readonly meaning: string
+  /** Its line of the example. */
+  readonly example: string
+  /** The lines of the example that are there for its sake. */
+  readonly context: readonly string[]
+}
+
+function rowsUnder(heading: string): readonly Row[] {
+  const section = page.split(/^## /m).find((part) => part.startsWith(`${heading}\n`))
+  assert(section !== undefined, heading)
+  return section
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) => {
+      const cells = line.slice(2, -2).split(' | ')
+      assert.equal(cells.length, 5, line)
+      const [nameCell = '', , defaultCell = '', meaning = '', exampleCell = ''] = cells
+      const [name = ''] = codeIn(nameCell)
+      const [value] = codeIn(defaultCell)
+      assert(value !== undefined || /^(—|required)/.test(defaultCell), line)
+      const lines = codeIn(exampleCell)
+      const example = lines.find((it) => it.startsWith(`${name} `))
+      assert(example !== undefined, line)
+      const byDefault = value === undefined ? undefined : `${name} ${value}`
+      return { name, byDefault, meaning, example, context: lines.filter((it) => it !== example) }
+    })
+}
+
+function codeIn(cell: string): string[] {
+  return [...cell.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code)
+}
+
+const server = (lines: readonly string[]): Result<ServerConfig> => {
+  const parsed = parseFwknopdConf(FILE, lines.join('\n'))
+  return parsed.ok ? { ok: true, value: parsed.value.config } : parsed
+}
+
+/** A stanza as plain data: keys show their bytes, which no comparison would see, and its place does not count. */
+const stanza = (lines: readonly string[]): Result<unknown> => {
+  const texts = { '/access.conf': lines.join('\n') }
+  const parsed = parseAccessConf('/access.conf', filesFromSnapshot({ texts, folders: {}, failures: {} }))
+  return parsed.ok ? { ok: true, value: parsed.value.stanzas.map(asData) } : parsed
+}
+
+function asData({ encryption, hmac, location: _, ...rest }: Stanza): unknown {
+  return {
+    ...rest,
+    encryption: [encryption.mode, exposeKey(encryption.key)],
+    hmac: hmac && [hmac.type, exposeKey(hmac.key)],
+  }
+}
+
+function judge({ name, byDefault, example, context }: Row, parse: (lines: readonly string[]) => Result<unknown>): void {
+  const without = parse(context)
+  const shown = parse([...context, example])
+  assert(shown.ok, `${name}: ${shown.ok || shown.failure.detail}`)
+  assert.notDeepEqual(shown, without, `the example of ${name} changes nothing`)
+  if (byDefault !== undefined) assert.deepEqual(parse([...context, byDefault]), without, `${name} by default`)
+}
+
+/** Nothing holds in their place: what the page says of them is in words. */
+const WITHOUT_DEFAULT = ['DIGEST_FILE', 'SNAT_TRANSLATE_IP', 'PROTECTED_PORTS', 'RELAY', 'FWKNOP_PID_FILE']
+
+test('each setting of fwknopd.conf, its default and its example', () => {
+  const rows = rowsUnder('fwknopd.conf')
+  assert.deepEqual(rows.map(({ name }) => name).sort(), Object.keys(usedSettings).sort())
+  const bare = rows.filter(({ byDefault }) => byDefault === undefined).map(({ name }) => name)
+  assert.deepEqual(bare.sort(), WITHOUT_DEFAULT.toSorted())
+  for (const row of rows) judge(row, server)
+})
+
+test('the other names of settings', () => {
+  const rows = rowsUnder('fwknopd.conf')
+  for (const [alias, name] of Object.entries(settingAliases))
+    assert(rows.find((row) => row.name === name)?.meaning.includes(`\`${alias}\``), alias)
+})
+
+test('which settings count from the next start on', () => {
+  for (const { name, example, context, meaning } of rowsUnder('fwknopd.conf')) {
+    const shown = server([...context, example])
+    const without = server(context)
+    const before = without.ok ? without : server([])
+    assert(shown.ok && before.ok, name)
+    assert.equal(meaning.startsWith('**R** '), needsRestart(before.value, shown.value).length > 0, name)
+  }
+})
+
+test('each setting of access.conf, its default and its example', () => {
+  const rows = rowsUnder('access.conf')
+  assert.deepEqual(rows.map(({ name }) => name).sort(), usedStanzaSettings.toSorted())
+  const common = ['SOURCE ANY', 'KEY a key', 'HMAC_KEY another'] as const
+  for (const row of rows) {
+    // What sets the same thing gives way; a digest type needs its key.
+    const fieldOf = (line: string): string => stanzaSettings[line.split(' ')[0] as keyof typeof stanzaSettings].sets
+    const base = common.filter((line) => fieldOf(line) !== fieldOf(`${row.name} `))
+    judge(row, (lines) => {
+      const source = lines.filter((line) => line.startsWith('SOURCE '))
+      return stanza([...source, ...base, ...lines.filter((line) => !source.includes(line))])
+    })
+  }
+})
+
+test('the whole server is accepted, and warns of nothing', () => {
+  const blocks = [...page.matchAll(/```\n# (\/etc\/fwknop\/\S+)\n([^`]*)```/g)]
+  const texts: Record<string, string> = Object.fromEntries(blocks.map(([, path = '', text = '']) => [path, text]))
+  for (const user of ['ada', 'grace', 'backup'])
+    texts[`/etc/fwknop/keys/${user}`] = `KEY ${user}'s key\nHMAC_KEY ${user}'s other key\n`
+  const config = parseFwknopdConf(FILE, texts[FILE] ?? '')
+  const access = parseAccessConf('/etc/fwknop/access.conf', filesFromSnapshot({ texts, folders: {}, failures: {} }))
+  assert(config.ok && access.ok, JSON.stringify([config, access]))
+  const policy = buildPolicy(config.value.config, access.value.stanzas)
+  assert(policy.ok, JSON.stringify(policy))
+  assert.equal(access.value.stanzas.length, 3)
+  assert.deepEqual([...config.value.notices, ...access.value.notices, ...policy.value.notices], [])
+})
