@@ -3,7 +3,9 @@
  * its own. Prints a table in Markdown; nothing is asserted. Medians and ratios are to be read, not single figures: the
  * machine and whatever else runs on it are in all of them (docs/BENCHMARKS.md).
  */
-import { cpus, loadavg, release } from 'node:os'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { cpus, loadavg, release, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { netnsUnavailable } from '../test/support/netns.ts'
 import { burst } from './measures/burst.ts'
 import { client } from './measures/client.ts'
@@ -17,6 +19,12 @@ import { stanzas } from './measures/stanzas.ts'
 import { formatTable, type Row } from './row.ts'
 
 const measures: readonly Measure[] = [latency, grants, replays, burst, flood, expiry, footprint, stanzas, client]
+
+// One place for all files, which goes with the process also on Ctrl-C; hosts and servers are ended by the kernel then.
+const files = mkdtempSync(join(tmpdir(), 'ghostport-bench-'))
+process.env['TMPDIR'] = files
+process.on('exit', () => rmSync(files, { recursive: true, force: true }))
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130))
 
 process.exitCode = await main(process.argv.slice(2))
 
