@@ -50,6 +50,10 @@ export async function createLab(): Promise<Lab> {
   try {
     const [c1, c2, server, inner] = await Promise.all(['c1', 'c2', 'server', 'inner'].map((name) => net.host(name)))
     if (!c1 || !c2 || !server || !inner) throw new Error('four hosts were asked for')
+    // Link-local addresses, which nobody adds, are checked for duplicates too; a router finds no neighbour until then.
+    for (const host of [c1, c2, server, inner]) {
+      host.sysctl({ 'net.ipv6.conf.all.accept_dad': 0, 'net.ipv6.conf.default.accept_dad': 0 })
+    }
     await net.link(c1, ['10.1.0.2/24', 'fd01::2/64'], server, ['10.1.0.1/24', 'fd01::1/64'])
     await net.link(c2, ['10.2.0.2/24', 'fd02::2/64'], server, ['10.2.0.1/24', 'fd02::1/64'])
     await net.link(inner, ['10.3.0.2/24', 'fd03::2/64'], server, ['10.3.0.1/24', 'fd03::1/64'])
