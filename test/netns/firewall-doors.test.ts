@@ -153,6 +153,25 @@ for (const [name, { mode, prepare }] of Object.entries(hosts)) {
         for (const connection of kept) await connection.close()
       })
 
+      test(`IPv${family}: a way to an inner host is none to the server’s own closed ports`, async () => {
+        await using firewall = await started()
+        const own = (number: number, address: string, at: number): Opening => ({
+          kind: 'forward',
+          protocol: 'tcp',
+          publicPort: port(number),
+          target: { address: address as IpAddress, port: port(at) },
+          translation: 'none',
+        })
+        // By the address that c1 sees, and by one on the far side; beside a ghost of the same service, which is to pass.
+        const ways = [own(443, at.forC1, 25), own(444, at.near, 25), ghost(80, 25)]
+        await opened(firewall, ways, 1)
+        await opened(firewall, ways)
+        await lab.c1.until('mail', { protocol: 'tcp', address: at.forC1, port: 80 })
+        assert.equal(await lab.c1.tcp(at.forC1, 443, quick), 'timeout')
+        assert.equal(await lab.c1.tcp(at.forC1, 444, quick), 'timeout')
+        assert.equal(await lab.c1.tcp(at.forC1, 80), 'mail')
+      })
+
       for (const [how, translation, seen] of [
         ['as it comes', 'none', at.c1],
         ['masqueraded', 'masquerade', at.near],

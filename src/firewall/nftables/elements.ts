@@ -10,7 +10,17 @@ export interface Element {
   readonly value?: string
   /** Printable ASCII without quotes, at most 127 bytes. */
   readonly comment?: string
+  /**
+   * Milliseconds for which it stays beyond the end of its door. It may then be there when the book has long forgotten the door.
+   */
+  readonly outlives?: number
 }
+
+/**
+ * What guards a way has to be there for the last packet that takes it: both are looked up one after the other, and a packet
+ * sent in the very tick of their common end would find the one and not the other.
+ */
+const GUARD_OUTLIVES = 500
 
 /** The elements that are this door: all of them, or it is not open. */
 export function elementsOf(door: Door): readonly Element[] {
@@ -21,7 +31,11 @@ export function elementsOf(door: Door): readonly Element[] {
       const accept: Element = { set: `accept${family}`, key }
       if (door.to === 'itself') return [accept]
       if ('localPort' in door.to) return [accept, { set: `redir${family}`, key, value: String(door.to.localPort) }]
-      return [accept, { set: `dnat${family}`, key, value: `${door.to.address} . ${door.to.port}` }]
+      return [
+        accept,
+        { set: `dnat${family}`, key, value: `${door.to.address} . ${door.to.port}` },
+        { set: `fwd${family}`, key, outlives: GUARD_OUTLIVES },
+      ]
     }
     case 'translation': {
       if (door.as === 'none') return []

@@ -24,6 +24,9 @@ table inet ${table} {
   map redir6 ${sized(`${way('ipv6_addr')} : inet_service`)}
   map dnat4 ${sized(`${way('ipv4_addr')} : ipv4_addr . inet_service`)}
   map dnat6 ${sized(`${way('ipv6_addr')} : ipv6_addr . inet_service`)}
+  # public ports that lead to another host, and that must not end up on this one
+  set fwd4 ${sized(way('ipv4_addr'), 2 * maxGrants)}
+  set fwd6 ${sized(way('ipv6_addr'), 2 * maxGrants)}
   # what the inner host sees as the source
   set masq4 ${sized(post('ipv4_addr'))}
   set masq6 ${sized(post('ipv6_addr'))}
@@ -49,6 +52,16 @@ ${renderGate(shape)}
     meta l4proto { tcp, udp } redirect to :ip saddr . meta l4proto . th dport map @redir4
     meta l4proto { tcp, udp } redirect to :ip6 saddr . meta l4proto . th dport map @redir6
   }
+  # A way to an inner host whose address is our own would be one to every port of ours, past all that keeps them closed.
+  # Which addresses are ours changes by the minute: what counts is that the packet is delivered here.
+  chain forwarded {
+${renderForwarded()}
+  }
+  chain delivered {
+    type filter hook input priority -10; policy accept;
+    ct state != new accept
+    ct status dnat jump forwarded
+  }
   chain nat_post {
     type nat hook postrouting priority 95; policy accept;
     ct status dnat ip saddr . meta l4proto . ip daddr . th dport @masq4 masquerade
@@ -58,6 +71,17 @@ ${renderGate(shape)}
   }
 }
 `
+}
+
+/** nftables knows what a port of conntrack's is only after it has been told the protocol. */
+function renderForwarded(): string {
+  const rule = (protocol: string, [ip, set]: readonly [string, string]): string =>
+    `    meta l4proto ${protocol} ${ip} saddr . meta l4proto . ct original proto-dst @${set} counter drop`
+  const families = [
+    ['ip', 'fwd4'],
+    ['ip6', 'fwd6'],
+  ] as const
+  return ['tcp', 'udp'].flatMap((protocol) => families.map((family) => rule(protocol, family))).join('\n')
 }
 
 function renderProtected({ mode }: TableShape): string {

@@ -32,10 +32,11 @@ interface Move {
 export function renderChanges(shape: TableShape, changes: readonly Change[], now: Instant, care: Care): string {
   const script = new Script(shape)
   for (const { element, from, to } of mergedMoves(changes)) {
-    const there = from !== undefined && from > now - DOUBT
-    if (there && (care === 'careful' || from < now + DOUBT)) {
+    const { outlives = 0 } = element
+    const there = from !== undefined && from + outlives > now - DOUBT
+    if (outlives > 0 || (there && (care === 'careful' || from < now + DOUBT))) {
       // Makes sure that the delete finds something.
-      script.put('first', element, from, now)
+      script.put('first', element, from ?? now, now)
       script.delete(element)
     } else if (there) script.delete(element)
     if (to !== undefined) script.put('last', element, to, now)
@@ -109,10 +110,10 @@ class Script {
     this.#shape = shape
   }
 
-  put(when: 'first' | 'last', { set, key, value, comment }: Element, until: Instant, now: Instant): void {
+  put(when: 'first' | 'last', { set, key, value, comment, outlives = 0 }: Element, until: Instant, now: Instant): void {
     const remark = comment === undefined ? '' : ` comment "${comment}"`
     const answer = value === undefined ? '' : ` : ${value}`
-    this.#note(when, set, `${key} timeout ${renderSpan(Math.max(SHORTEST, until - now))}${remark}${answer}`)
+    this.#note(when, set, `${key} timeout ${renderSpan(Math.max(SHORTEST, until - now) + outlives)}${remark}${answer}`)
   }
 
   delete({ set, key, value }: Element): void {
