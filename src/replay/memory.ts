@@ -2,6 +2,7 @@
 import type { ReplayDigest } from '../packet/replay-digest.ts'
 import { ok } from '../result.ts'
 import type { Seconds, UnixSeconds } from '../units.ts'
+import { ForgottenTimes } from './forgotten-times.ts'
 import type { ReplayStore } from './replay-store.ts'
 import { oldestAdmissible } from './window.ts'
 
@@ -12,26 +13,26 @@ import { oldestAdmissible } from './window.ts'
 export function memoryReplayStore(options: { readonly maxAge: Seconds | 'unlimited' }): ReplayStore {
   const claimed = new Set<ReplayDigest>()
   const bySecond = new Map<UnixSeconds, ReplayDigest[]>()
-  let forgottenUpTo = -1
-  let sweptFor = -1
+  let forgotten = ForgottenTimes.none
+  let sweptFor: number | undefined
 
   /** Windows span minutes, so there are few seconds to look at, and each second of the clock looks once. */
   const forget = (now: UnixSeconds): void => {
     const oldest = oldestAdmissible(now, options.maxAge)
-    if (oldest === undefined || oldest <= sweptFor) return
+    if (oldest === undefined || oldest === sweptFor) return
     sweptFor = oldest
     for (const [second, digests] of bySecond) {
       if (second >= oldest) continue
       for (const digest of digests) claimed.delete(digest)
       bySecond.delete(second)
-      forgottenUpTo = Math.max(forgottenUpTo, second)
+      forgotten = forgotten.with({ first: second, last: second })
     }
   }
 
   return {
     async claim(claims, now) {
       const answers = claims.map(({ digest, timestamp }) => {
-        if (timestamp <= forgottenUpTo || claimed.has(digest)) return 'replayed' as const
+        if (forgotten.has(timestamp) || claimed.has(digest)) return 'replayed' as const
         claimed.add(digest)
         const digests = bySecond.get(timestamp)
         if (digests === undefined) bySecond.set(timestamp, [digest])

@@ -6,11 +6,12 @@ import { syncDirectory } from './private-file.ts'
 
 /** `ghst`: tells our databases from others' (SQLite file format § 1.3.11). */
 export const APPLICATION_ID = 0x67687374
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
 
 /**
  * `claimed` is keyed by the digest, since a claim is one look-up; the index by time serves forgetting alone.
  * `imported` holds what fwknopd remembered, under its own digests, by the time of the sighting.
+ * `forgotten` are the ranges of forgotten-times.ts.
  * `state` is one row: counting a million entries takes longer than a knock.
  */
 const SCHEMA = `
@@ -19,11 +20,12 @@ const SCHEMA = `
   CREATE TABLE imported (digest BLOB PRIMARY KEY, seen INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX imported_by_time ON imported (seen);
   CREATE TABLE import_file (identity TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE forgotten (first INTEGER PRIMARY KEY, last INTEGER NOT NULL) STRICT;
   CREATE TABLE state (
     one INTEGER PRIMARY KEY CHECK (one = 1),
-    claimed INTEGER NOT NULL, imported INTEGER NOT NULL, forgotten_up_to INTEGER NOT NULL
+    claimed INTEGER NOT NULL, imported INTEGER NOT NULL
   ) STRICT;
-  INSERT INTO state VALUES (1, 0, 0, -1);
+  INSERT INTO state VALUES (1, 0, 0);
   PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${SCHEMA_VERSION};
 `

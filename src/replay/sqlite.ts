@@ -5,16 +5,17 @@
  */
 import { existsSync, statSync } from 'node:fs'
 import { resolve as absolute } from 'node:path'
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { DatabaseSync } from 'node:sqlite'
 import { decodeBase64 } from '../bytes/base64.ts'
 import type { FwknopDigest, ReplayDigest } from '../packet/replay-digest.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
 import type { Seconds, UnixSeconds } from '../units.ts'
+import { ForgottenTimes } from './forgotten-times.ts'
 import { fileIdentity, judgeFile, preparePrivatePath, systemReason } from './private-file.ts'
 import type { Claim, ReplayFailure, ReplayStore } from './replay-store.ts'
 import { APPLICATION_ID, createDatabase, SCHEMA_VERSION } from './schema.ts'
 import { sqliteFault } from './sqlite-failure.ts'
-import { oldestAdmissible, oldestAdmissibleSighting } from './window.ts'
+import { oldestAdmissible, oldestAdmissibleSighting, timesAround } from './window.ts'
 
 export interface SqliteReplayStoreOptions {
   /** REPLAY_DB. Its directory is made, mode 0700, where there is none; the file has mode 0600. */
@@ -54,7 +55,7 @@ interface PendingCall {
 interface State {
   claimed: number
   imported: number
-  forgottenUpTo: number
+  forgotten: ForgottenTimes
 }
 
 /** What a batch forgets at least; twice its own size is added, so that forgetting outruns remembering. */
@@ -122,7 +123,7 @@ export class SqliteReplayStore implements ReplayStore {
     this.#maxAge = maxAge
     this.#identity = fileIdentity(path)
     this.#statements = prepare(db)
-    this.#state = readState(this.#statements.state)
+    this.#state = readState(this.#statements)
   }
 
   /** Calls made within one turn of the event loop share a commit. */
@@ -195,7 +196,7 @@ export class SqliteReplayStore implements ReplayStore {
   }
 
   #record(state: State, { digest, fwknopDigest, timestamp }: KeyedClaim): Answer {
-    if (timestamp <= state.forgottenUpTo) return 'replayed'
+    if (state.forgotten.has(timestamp)) return 'replayed'
     if (state.imported > 0 && this.#statements.findImported.get(fwknopDigest) !== undefined) return 'replayed'
     if (this.#statements.claim.run(digest, timestamp).changes === 0) return 'replayed'
     state.claimed++
@@ -210,7 +211,8 @@ export class SqliteReplayStore implements ReplayStore {
     for (const row of this.#statements.outdated.all(oldest, limit)) {
       this.#statements.forget.run(blob(row['digest']))
       state.claimed--
-      state.forgottenUpTo = Math.max(state.forgottenUpTo, Number(row['timestamp']))
+      const time = Number(row['timestamp'])
+      state.forgotten = state.forgotten.with({ first: time, last: time })
     }
     if (state.imported === 0) return
     for (const row of this.#statements.outdatedImports.all(oldestSighting, limit)) {
@@ -220,10 +222,8 @@ export class SqliteReplayStore implements ReplayStore {
     }
   }
 
-  /** The packet itself named some time within the window around its sighting. */
   #forgetSighting(state: State, seen: number): void {
-    const newest = seen + (this.#maxAge === 'unlimited' ? 0 : this.#maxAge)
-    state.forgottenUpTo = Math.max(state.forgottenUpTo, newest)
+    state.forgotten = state.forgotten.with(timesAround(seen, this.#maxAge))
   }
 
   /** All of `work` is on the disk when this returns, or none of it happened. */
@@ -238,9 +238,7 @@ export class SqliteReplayStore implements ReplayStore {
       const state = { ...this.#state }
       this.#db.exec('BEGIN IMMEDIATE')
       const value = work(state)
-      if (!sameState(state, this.#state)) {
-        this.#statements.saveState.run(state.claimed, state.imported, state.forgottenUpTo)
-      }
+      this.#save(state)
       this.#db.exec('COMMIT')
       this.#state = state
       return ok(value)
@@ -250,6 +248,16 @@ export class SqliteReplayStore implements ReplayStore {
       if (failure.failure.code === 'REPLAY_STORE_CORRUPT') this.#damage = failure
       return failure
     }
+  }
+
+  #save(state: State): void {
+    if (state.claimed !== this.#state.claimed || state.imported !== this.#state.imported)
+      this.#statements.saveState.run(state.claimed, state.imported)
+    if (state.forgotten === this.#state.forgotten) return
+    const before = new Set(this.#state.forgotten.ranges)
+    const now = new Set(state.forgotten.ranges)
+    for (const range of before) if (!now.has(range)) this.#statements.dropForgotten.run(range.first)
+    for (const range of now) if (!before.has(range)) this.#statements.saveForgotten.run(range.first, range.last)
   }
 
   #rollBack(): void {
@@ -272,22 +280,22 @@ function prepare(db: DatabaseSync) {
     forgetImport: db.prepare('DELETE FROM imported WHERE digest = ?'),
     rememberImport: db.prepare('INSERT OR REPLACE INTO import_file VALUES (?, ?)'),
     findImport: db.prepare('SELECT 1 FROM import_file WHERE identity = ?'),
-    state: db.prepare('SELECT claimed, imported, forgotten_up_to FROM state'),
-    saveState: db.prepare('UPDATE state SET claimed = ?, imported = ?, forgotten_up_to = ?'),
+    state: db.prepare('SELECT claimed, imported FROM state'),
+    saveState: db.prepare('UPDATE state SET claimed = ?, imported = ?'),
+    forgotten: db.prepare('SELECT first, last FROM forgotten'),
+    saveForgotten: db.prepare('INSERT INTO forgotten VALUES (?, ?)'),
+    dropForgotten: db.prepare('DELETE FROM forgotten WHERE first = ?'),
   }
 }
 
-function readState(statement: StatementSync): State {
-  const row = statement.get()
+function readState({ state, forgotten }: ReturnType<typeof prepare>): State {
+  const row = state.get()
+  const ranges = forgotten.all().map(({ first, last }) => ({ first: Number(first), last: Number(last) }))
   return {
     claimed: Number(row?.['claimed']),
     imported: Number(row?.['imported']),
-    forgottenUpTo: Number(row?.['forgotten_up_to']),
+    forgotten: ForgottenTimes.of(ranges),
   }
-}
-
-function sameState(a: State, b: State): boolean {
-  return a.claimed === b.claimed && a.imported === b.imported && a.forgottenUpTo === b.forgottenUpTo
 }
 
 /** The first read of the file: takes the lock, plays back the log after a crash, and finds most kinds of damage. */
