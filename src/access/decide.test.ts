@@ -301,6 +301,19 @@ const refused: (Case & { code: string })[] = [
     code: 'ACCESS_NAT_TARGET_DENIED',
   },
   { what: 'a forward to this host', message: forward(ip('127.0.0.1')), code: 'ACCESS_NAT_TARGET_INVALID' },
+  {
+    what: 'a forward to this host by an address of its own',
+    message: forward(ip('192.0.2.1'), 3306),
+    request: { ownAddresses: new Set([ip('192.0.2.1')]) },
+    nat: { local: false },
+    code: 'ACCESS_NAT_TARGET_INVALID',
+  },
+  {
+    what: 'FORCE_NAT to an address of this host',
+    stanza: { forceNat: { address: ip('192.0.2.1'), port: port(22) } },
+    request: { ownAddresses: new Set([ip('192.0.2.1')]) },
+    code: 'ACCESS_NAT_TARGET_INVALID',
+  },
   { what: 'a forward to nowhere', message: forward(ip('0.0.0.0')), code: 'ACCESS_NAT_TARGET_INVALID' },
   { what: 'a forward to everybody', message: forward(ip('255.255.255.255')), code: 'ACCESS_NAT_TARGET_INVALID' },
   {

@@ -10,13 +10,13 @@ import { type Seconds, seconds, type UnixSeconds } from '../units.ts'
 import { checkAge, showTime } from './age.ts'
 import { type Grant, grantId, type Opening } from './grant.ts'
 import { isAmong } from './matching.ts'
-import { chooseOpenings } from './openings.ts'
+import { chooseOpenings, type TargetKnowledge } from './openings.ts'
 import type { Policy } from './policy.ts'
 import type { Stanza } from './stanza.ts'
 import { type Denial, refusal, type Verdict } from './verdict.ts'
 
 /** An authentic packet, as far as policy cares. */
-export interface Request {
+export interface Request extends TargetKnowledge {
   readonly message: Message
   /** Where the packet came from. */
   readonly packetSource: IpAddress
@@ -24,8 +24,6 @@ export interface Request {
   readonly packetDestination?: IpAddress
   /** X-Forwarded-For of the HTTP request that it came in. Counts only where policy trusts it. */
   readonly forwardedFor?: IpAddress
-  /** What the host name in the message stands for, where it has one and somebody could find out. */
-  readonly resolvedTarget?: IpAddress
 }
 
 type ActionMessage = AccessMessage | NatAccessMessage | LocalNatMessage
@@ -65,11 +63,11 @@ function ask(policy: Policy, stanza: Stanza, request: Request, now: UnixSeconds)
     const denied = check(question)
     if (denied !== undefined) return { ...denied, checksPassed }
   }
-  const { message, resolvedTarget } = request
+  const { message } = request
   // checkCommand denied it already; here for the compiler.
   if (message.kind === 'command') throw new Error('a command passed policy')
   const source = grantSource(policy, request)
-  const openings = chooseOpenings(policy, stanza, message, source, resolvedTarget)
+  const openings = chooseOpenings(policy, stanza, message, source, request)
   if (!openings.ok) return { ...openings, checksPassed: checks.length }
   return { ok: true, grant: makeGrant(stanza, message, source, openings.value) }
 }

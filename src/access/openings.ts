@@ -14,9 +14,16 @@ export type OpeningFailure = Failure<
   'ACCESS_NAT_TARGET_DENIED' | 'ACCESS_NAT_TARGET_INVALID' | 'ACCESS_REQUEST_INVALID'
 >
 
+/** What policy cannot know by itself of addresses that a request with NAT may lead to. */
+export interface TargetKnowledge {
+  /** What the host name in the message stands for, where it has one and somebody could find out. */
+  readonly resolvedTarget?: IpAddress
+  /** The addresses of this host at this moment, loopback's aside. Absent: nobody looked. */
+  readonly ownAddresses?: ReadonlySet<IpAddress>
+}
+
 /**
  * @param source whom to open for.
- * @param resolvedTarget the address of the host name that the message asks for, where it asks for one.
  * @returns at least one opening.
  */
 export function chooseOpenings(
@@ -24,17 +31,23 @@ export function chooseOpenings(
   stanza: Stanza,
   message: AccessMessage | NatAccessMessage | LocalNatMessage,
   source: IpAddress,
-  resolvedTarget: IpAddress | undefined,
+  known: TargetKnowledge,
 ): Result<readonly Opening[], OpeningFailure> {
   // Whatever was asked for: FORCE_NAT leads where the operator said, which NAT_TARGETS need not allow again.
-  if (stanza.forceNat !== undefined) return one(natOpening(policy, stanza, message.ports, source, stanza.forceNat))
+  const { forceNat } = stanza
+  if (forceNat !== undefined) {
+    const named = `FORCE_NAT ${forceNat.address}`
+    if (known.ownAddresses?.has(forceNat.address))
+      return refuse('ACCESS_NAT_TARGET_INVALID', `${named} is this host itself: write ${loopbackOf(forceNat.address)}`)
+    return one(natOpening(policy, stanza, message.ports, source, forceNat))
+  }
   switch (message.kind) {
     case 'access':
       return ok(message.ports.map(({ protocol, port }) => ({ kind: 'access', protocol, port })))
     case 'localNatAccess':
       return one(ghostRequest(stanza, message, source))
     case 'natAccess':
-      return one(forwardRequest(policy, stanza, message, source, resolvedTarget))
+      return one(forwardRequest(policy, stanza, message, source, known))
     default:
       return message satisfies never
   }
@@ -52,13 +65,14 @@ function forwardRequest(
   stanza: Stanza,
   message: NatAccessMessage,
   source: IpAddress,
-  resolvedTarget: IpAddress | undefined,
+  { resolvedTarget, ownAddresses }: TargetKnowledge,
 ): Result<Opening, OpeningFailure> {
   const address = targetAddress(policy, message.target, resolvedTarget)
   if (!address.ok) return address
   const target = { address: address.value, port: message.target.port }
-  // Reaching this host's own services is what ghost services are for, which have a switch of their own.
-  if (isLoopback(target.address))
+  // Reaching this host's own services is what ghost services are for, which have a switch of their own. An address that
+  // becomes ours later is the firewall's to stop.
+  if (isLoopback(target.address) || ownAddresses?.has(target.address))
     return refuse('ACCESS_NAT_TARGET_INVALID', `${target.address} is this host itself: ask with --nat-local`)
   if (!isAllowedTarget(stanza, target))
     return refuse('ACCESS_NAT_TARGET_DENIED', `${showTarget(target)} is not in NAT_TARGETS`)

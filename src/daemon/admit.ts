@@ -10,6 +10,7 @@ import type { Stanza } from '../access/stanza.ts'
 import { type Granted, type Refusal, refusal, type Verdict } from '../access/verdict.ts'
 import type { Clock } from '../clock.ts'
 import type { Firewall } from '../firewall/firewall.ts'
+import type { IpAddress } from '../packet/address.ts'
 import type { ReplayFailure, ReplayStore } from '../replay/replay-store.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import type { UnixSeconds } from '../units.ts'
@@ -22,6 +23,8 @@ export interface Admitting {
   readonly replays: Pick<ReplayStore, 'claim'>
   readonly firewall: Pick<Firewall, 'open'>
   readonly clock: Clock
+  /** The addresses of this host now. Asked where a knock may lead to another host. */
+  readonly ownAddresses: () => ReadonlySet<IpAddress>
 }
 
 /**
@@ -74,13 +77,15 @@ function judge(
   knock: Knock,
   candidates: readonly Stanza[],
   claimed: Claimed | undefined,
-  { policy }: Admitting,
+  { policy, ownAddresses }: Admitting,
   now: UnixSeconds,
 ): Verdict {
   // A store that forgets what age makes harmless calls everything of that age used: the clocks say more to the operator.
   if (claimed !== 'first' && checkAge(knock.message.timestamp, policy.maxAge, now).ok)
     return refusal(refuse('SPA_REPLAYED', 'somebody sent it again, or it reached this host twice').failure, candidates)
-  return decide(policy, candidates, requestOf(knock), now)
+  const leadsOn = knock.message.kind === 'natAccess' || candidates.some(({ forceNat }) => forceNat !== undefined)
+  const request = requestOf(knock)
+  return decide(policy, candidates, leadsOn ? { ...request, ownAddresses: ownAddresses() } : request, now)
 }
 
 async function open(verdicts: readonly Verdict[], firewall: Pick<Firewall, 'open'>): Promise<readonly Verdict[]> {

@@ -45,7 +45,8 @@ function server(accessConf: string, fwknopdConf = '', change: Partial<Admitting>
   const clock = new ManualClock(NOW)
   const firewall = createMemoryFirewall(() => clock.now() * 1000, 8)
   const replays: ReplayStore = memoryReplayStore({ maxAge: config.policy.maxAge })
-  const admitting: Admitting = { ...half(), replays, firewall, clock, ...change }
+  const ownAddresses = () => new Set([ip('192.0.2.1')])
+  const admitting: Admitting = { ...half(), replays, firewall, clock, ownAddresses, ...change }
   return {
     receiving,
     admitting,

@@ -25,6 +25,7 @@ import type { Knock } from './knock.ts'
 import { type ConfigPaths, type LoadedConfig, loadConfig } from './load-config.ts'
 import { openFirewall } from './open-firewall.ts'
 import { type CaptureSockets, openCapture, openReplays } from './open-parts.ts'
+import { ownAddresses } from './own-addresses.ts'
 import { lookUpAccount } from './privilege.ts'
 import { type FromReceiver, parseFromReceiver, type ToReceiver } from './protocol.ts'
 import { BatchQueue } from './queue.ts'
@@ -357,7 +358,8 @@ export class Warden {
   async #admit(knocks: readonly Knock[]): Promise<void> {
     const { policy, index } = this.#active
     const { firewall, replays } = this.#parts
-    const admitting: Admitting = { policy, index, firewall, clock: this.#clock, replays: replays ?? FORGETFUL }
+    const clock = this.#clock
+    const admitting: Admitting = { policy, index, firewall, clock, replays: replays ?? FORGETFUL, ownAddresses }
     let verdicts: Awaited<ReturnType<typeof admit>>
     try {
       verdicts = await admit(knocks, admitting)

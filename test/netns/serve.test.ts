@@ -136,6 +136,13 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
     assert.equal(await client.tcp(SERVER6, 443), 'inner')
   })
 
+  it('forwards to no address of its own, whatever NAT_TARGETS says', async () => {
+    assert.equal(
+      await refused(client, SERVER, '-s', '-A', 'tcp/443', '-N', '10.9.1.1:8444'),
+      'ACCESS_NAT_TARGET_INVALID',
+    )
+  })
+
   it('forwards nowhere but where NAT_TARGETS leads', async () => {
     assert.equal(await refused(client, SERVER, '-s', '-A', 'tcp/443', '-N', '10.9.2.1:22'), 'ACCESS_NAT_TARGET_DENIED')
     assert.equal(await refused(client, SERVER, '-s', '-A', 'tcp/443', '-N', '10.9.1.2:22'), 'ACCESS_NAT_TARGET_DENIED')

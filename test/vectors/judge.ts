@@ -95,6 +95,7 @@ function startServer(vector: Vector): Result<Server, ConfigFailure> {
     replays: memoryReplayStore({ maxAge: policy.value.maxAge }),
     firewall: createMemoryFirewall(() => vector.now * 1000),
     clock: new ManualClock(unixSeconds(vector.now)),
+    ownAddresses: () => new Set<never>(),
   }
   const source = sourceOf(vector)
   return ok({
