@@ -57,7 +57,7 @@ export function decodeBase64Padded(text: string): Uint8Array | undefined {
 export function decodeBase64Lenient(text: string): Uint8Array | undefined {
   const end = text.indexOf('=')
   const codes = codesOf(end < 0 ? text : text.slice(0, end))
-  return codes.every((code) => VALUES[code] !== NOT_IN_ALPHABET) ? decode(codes, codes.length) : undefined
+  return isBase64Alphabet(codes) ? decode(codes, codes.length) : undefined
 }
 
 /** Whether each of the ASCII codes is a letter of the alphabet; `=` is none. */

@@ -25,7 +25,9 @@ export function familyOf(address: IpAddress): AddressFamily {
  * octal 8 and fwknop hands the text on as it came, so the two ends may disagree about who is meant (docs/WIRE.md § 5).
  */
 export function parseAddress(text: string): Result<IpAddress, Failure<'ADDRESS_INVALID'>> {
-  const bytes = text.includes(':') ? parse6(text) : parse4(text)
+  // Four numbers without leading zeros have no second spelling.
+  if (DOTTED_QUAD.test(text)) return ok(text as IpAddress)
+  const bytes = text.includes(':') ? parse6(text) : undefined
   if (bytes === undefined) return refuse('ADDRESS_INVALID', `“${text}” is not an IP address`)
   return ok(addressFromBytes(bytes))
 }
@@ -53,7 +55,7 @@ export function parseNetwork(text: string): Result<Network, Failure<'ADDRESS_INV
   const width = familyOf(address.value) === 4 ? 32 : 128
   const length = slash < 0 ? width : prefixLength(text.slice(slash + 1), width)
   if (length === undefined) return refuse('ADDRESS_INVALID', `“${text}” is not a network: the mask is not valid`)
-  return ok({ prefix: addressFromBytes(maskBytes(addressBytes(address.value), length)), length })
+  return ok({ prefix: maskAddress(address.value, length), length })
 }
 
 export function networkContains(network: Network, address: IpAddress): boolean {
@@ -63,18 +65,15 @@ export function networkContains(network: Network, address: IpAddress): boolean {
 
 /** The network address of `address` under a mask of `length` bits. */
 export function maskAddress(address: IpAddress, length: number): IpAddress {
+  if (length === (familyOf(address) === 4 ? 32 : 128)) return address
   return addressFromBytes(maskBytes(addressBytes(address), length))
 }
 
+const NUMBER = '(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])'
+const DOTTED_QUAD = new RegExp(`^(?:${NUMBER}\\.){3}${NUMBER}$`)
+
 function parse4(text: string): Uint8Array | undefined {
-  const parts = text.split('.')
-  if (parts.length !== 4) return undefined
-  const bytes = new Uint8Array(4)
-  for (const [i, part] of parts.entries()) {
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(part) || Number(part) > 255) return undefined
-    bytes[i] = Number(part)
-  }
-  return bytes
+  return DOTTED_QUAD.test(text) ? Uint8Array.from(text.split('.'), Number) : undefined
 }
 
 function parse6(text: string): Uint8Array | undefined {

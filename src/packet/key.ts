@@ -5,12 +5,17 @@
 import { equalBytes } from '../bytes/equal.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 
-const bytesOf = new WeakMap<SecretKey, Uint8Array>()
+/** Set by {@link SecretKey}, whose private field nothing else can read. */
+let bytesOf: (key: SecretKey) => Uint8Array
 
 /** The base of both kinds of key. Compare with {@link sameKey}, never with `===`. */
 abstract class SecretKey {
+  readonly #bytes: Uint8Array
+  static {
+    bytesOf = (key) => key.#bytes
+  }
   protected constructor(bytes: Uint8Array) {
-    bytesOf.set(this, bytes.slice())
+    this.#bytes = bytes.slice()
     Object.freeze(this)
   }
   toString(): string {
@@ -59,9 +64,7 @@ export class HmacKey extends SecretKey {
 
 /** The bytes of a key. Do not keep, log, or send what this returns. */
 export function exposeKey(key: EncryptionKey | HmacKey): Uint8Array {
-  const bytes = bytesOf.get(key)
-  if (bytes === undefined) throw new Error('a key without bytes')
-  return bytes
+  return bytesOf(key)
 }
 
 /** Whether two keys hold the same bytes. Takes as long for equal keys as for different ones of the same length. */
