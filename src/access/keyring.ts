@@ -4,8 +4,6 @@
  */
 import { primitives } from '#primitives'
 import { concatBytes } from '../bytes/concat.ts'
-import { encodeHex } from '../bytes/hex.ts'
-import { encodeText } from '../bytes/text.ts'
 import { exposeKey } from '../packet/key.ts'
 import type { Stanza } from './stanza.ts'
 
@@ -30,15 +28,18 @@ function keysOf({ encryption, hmac }: Stanza): Pick<Stanza, 'encryption' | 'hmac
   return hmac === undefined ? { encryption } : { encryption, hmac }
 }
 
-/** A hash, since keys have no text of their own. Two stanzas have the same one if the same packets open under both. */
+/**
+ * A hash, since keys have no text of their own, in as many characters as bytes, since nobody reads it. Two stanzas have the same
+ * one if the same packets open under both.
+ */
 function keyringName({ encryption, hmac }: Stanza): string {
   const { mode, key } = encryption
   const legacy = mode === 'legacy'
   const cipherKey = exposeKey(key)
   const macKey = hmac === undefined ? new Uint8Array() : exposeKey(hmac.key)
-  const header = `${legacy ? 'CBC' : mode} ${hmac?.type ?? 'none'} ${legacy ? LEGACY_LENGTH : cipherKey.length} `
-  const name = concatBytes(encodeText(header), legacy ? legacyKey(cipherKey) : cipherKey, macKey)
-  return encodeHex(primitives.digest('sha256', name))
+  const keys = primitives.digest('sha256', concatBytes(legacy ? legacyKey(cipherKey) : cipherKey, macKey))
+  const header = `${legacy ? 'CBC' : mode} ${hmac?.type ?? 'none'} ${legacy ? LEGACY_LENGTH : cipherKey.length}`
+  return `${header} ${Reflect.apply(String.fromCharCode, undefined, keys)}`
 }
 
 /** Legacy is CBC under the key filled up with the digit 0, or cut, to 16 bytes (docs/WIRE.md § 7). */

@@ -18,11 +18,10 @@ export interface SettingLine {
 /** @returns the settings in order; or the first line that is none. */
 export function readSettingLines(file: string, text: string): Result<SettingLine[], Failure<'CONFIG_SYNTAX'>> {
   const lines: SettingLine[] = []
-  for (const [i, raw] of text
-    .replace(/^\uFEFF/, '')
-    .split('\n')
-    .entries()) {
-    const line = readSettingLine(raw, { file, line: i + 1 })
+  let number = 0
+  for (const raw of text.replace(/^\uFEFF/, '').split('\n')) {
+    number++
+    const line = readSettingLine(raw, file, number)
     if (line === undefined) continue
     if (!line.ok) return line
     lines.push(line.value)
@@ -30,15 +29,21 @@ export function readSettingLines(file: string, text: string): Result<SettingLine
   return ok(lines)
 }
 
-const SETTING = /^\s*(%?[A-Za-z][A-Za-z0-9_]*)(:?)(?:\s+([^;]*))?(;?)(.*)$/
+const SETTING = /^\s*(%?[A-Za-z][A-Za-z0-9_]*):?(?:\s+([^;]*))?(;?)(.*)$/
+const CONTROL_CHARACTER = /[^\t -\uffff]/
 
-function readSettingLine(raw: string, at: SourceLocation): Result<SettingLine, Failure<'CONFIG_SYNTAX'>> | undefined {
+function readSettingLine(
+  raw: string,
+  file: string,
+  line: number,
+): Result<SettingLine, Failure<'CONFIG_SYNTAX'>> | undefined {
   const text = raw.endsWith('\r') ? raw.slice(0, -1) : raw
   if (/^\s*(?:[#;].*)?$/.test(text)) return undefined
+  const at = { file, line }
   const parts = SETTING.exec(text)
-  const [, name = '', , value = '', semicolon, rest = ''] = parts ?? []
+  const rest = parts?.[4] ?? ''
   // Where nothing but the name matched, what follows it is glued to it: “NAME=value”.
-  if (parts === null || (rest !== '' && semicolon === '')) {
+  if (parts === null || (rest !== '' && parts[3] === '')) {
     const assigned = /^\s*([A-Za-z][A-Za-z0-9_]*)\s*=/.exec(text)?.[1]
     return assigned === undefined
       ? refuse('CONFIG_SYNTAX', 'a line is a name, blanks and a value', { at })
@@ -47,9 +52,11 @@ function readSettingLine(raw: string, at: SourceLocation): Result<SettingLine, F
           suggestion: `${assigned} …`,
         })
   }
-  if (!/^\s*(?:#.*)?$/.test(rest)) return refuse('CONFIG_SYNTAX', 'what follows the “;” would have no effect', { at })
+  if (rest !== '' && !/^\s*(?:#.*)?$/.test(rest))
+    return refuse('CONFIG_SYNTAX', 'what follows the “;” would have no effect', { at })
+  const name = parts[1] ?? ''
+  const value = parts[2] ?? ''
   // The line itself is not told: it may hold a key.
-  for (const character of value)
-    if (character < ' ' && character !== '\t') return refuse('CONFIG_SYNTAX', 'there is a control character', { at })
+  if (CONTROL_CHARACTER.test(value)) return refuse('CONFIG_SYNTAX', 'there is a control character', { at })
   return ok({ name, value: value.trim(), trailingBlanks: /\s$/.test(value), at })
 }
