@@ -1,5 +1,5 @@
 /** The firewall that the configuration asks for: made ready, with what was live in it, and its table guarded by a lock. */
-import { readlinkSync } from 'node:fs'
+import { readlinkSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { FirewallConfig, NftablesConfig, RelayConfig, ServerConfig } from '../config/server-config.ts'
 import type { Firewall } from '../firewall/firewall.ts'
@@ -69,7 +69,7 @@ async function lockedTable(
   const { mode, maxGrants } = config
   const firewall = createNftablesFirewall({ mode, table: table.value, mark: mark.value, maxGrants })
   if (!firewall.ok) return firewall
-  const lock = acquireInstanceLock(join(dirname(controlSocket), `nft-${config.table}-${networkNamespace()}.lock`))
+  const lock = acquireInstanceLock(tableLock(config.table, controlSocket))
   return lock.ok ? ok({ firewall: firewall.value, lock: lock.value }) : lock
 }
 
@@ -78,6 +78,15 @@ function tellMended({ change: { what, how, by }, grants, took, outcome }: Mended
   const fields = { change: `${what} ${how}`, ...culprit, grants, tookMs: Math.round(took) }
   if (outcome.ok) log.write('warning', 'firewall mended', fields)
   else log.write('error', 'firewall not mended', { ...fields, ...failureFields(outcome.failure) })
+}
+
+/**
+ * Two configurations may name one table, so that nothing in them may say where its lock is. Who is root only of a user
+ * namespace of his own has network namespaces of his own as well, and no /run that he may write to.
+ */
+function tableLock(table: string, controlSocket: string): string {
+  const isRoot = process.getuid?.() === 0 && statSync('/run', { throwIfNoEntry: false })?.uid === 0
+  return join(isRoot ? '/run/ghostport' : dirname(controlSocket), `nft-${table}-${networkNamespace()}.lock`)
 }
 
 function networkNamespace(): string {

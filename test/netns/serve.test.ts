@@ -8,7 +8,8 @@
  * The server drops by default and accepts ghostport's mark. It runs “ssh” on 22 and “web” on 80.
  */
 import assert from 'node:assert/strict'
-import { readdirSync, readlinkSync } from 'node:fs'
+import { mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Daemon, dropByDefault, ghostportCommand, keys, knock, stanza } from '../support/daemon.ts'
@@ -311,6 +312,20 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
     )
     assert.equal(second.status, 75)
     assert.match(second.stderr, /REPLAY_STORE_LOCKED|INSTANCE_RUNNING/)
+  })
+
+  it('does not start beside another that shares nothing with it but the table', async () => {
+    const place = net.directory()
+    mkdirSync(join(place, 'state'), { mode: 0o700 })
+    const own = [`REPLAY_DB ${place}/state/replay.db;`, `CONTROL_SOCKET ${place}/state/control.sock;`, '']
+    writeFileSync(join(place, 'fwknopd.conf'), own.join('\n'), { mode: 0o600 })
+    const second = server.run(
+      ghostportCommand('serve', '-c', join(place, 'fwknopd.conf'), '-a', daemon.path('access.conf')),
+      { timeoutMs: 5_000 },
+    )
+    assert.equal(second.status, 75)
+    assert.match(second.stderr, /INSTANCE_RUNNING.*nft-ghostport-/)
+    assert.equal(await client.tcp(SERVER, 22), 'timeout')
   })
 
   it('is taken off the host by --fw-flush, but not while it runs', async () => {
