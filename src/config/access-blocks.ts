@@ -6,7 +6,7 @@
 import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../result.ts'
 import type { ConfigFailure } from './config-failure.ts'
 import type { ConfigFiles } from './config-files.ts'
-import { nearest } from './nearest.ts'
+import { isNameLike, isPathLike, refuseUnknownName } from './secrecy.ts'
 import { readSettingLines, type SettingLine } from './setting-lines.ts'
 import { stanzaSettingNames } from './stanza-setting-names.ts'
 
@@ -19,6 +19,8 @@ export interface StanzaBlock {
 /** The file of keys that a stanza ends with. Trouble in there costs this stanza only, as in fwknop. */
 interface KeyFile {
   readonly path: string
+  /** As messages may call it. */
+  readonly shown: string
   readonly at: SourceLocation
   readonly failure?: Failure
 }
@@ -43,6 +45,7 @@ const KEY_SETTINGS: ReadonlySet<string> = new Set([
 ])
 
 const DIRECTIVES = ['%include', '%include_folder', '%include_keys'] as const
+const KNOWN: readonly string[] = [...stanzaSettingNames, ...DIRECTIVES]
 
 /** Reads the file and all that it includes. */
 export function readStanzaBlocks(file: string, files: ConfigFiles): Result<readonly StanzaBlock[], ConfigFailure> {
@@ -87,17 +90,23 @@ function include(line: SettingLine, files: ConfigFiles, trail: readonly string[]
     return refuse('CONFIG_CONFLICT', `files may be included ${MAX_DEPTH} deep: ${trail.join(' → ')}`, { at })
   const path = relativeTo(at.file, line.value)
   const paths = name === '%include' ? ok([path]) : files.list(path)
-  if (!paths.ok) return { ok: false, failure: { ...paths.failure, at } }
+  if (!paths.ok) return { ok: false, failure: unreadable(paths.failure, line) }
   const blocks: OpenBlock[] = []
   for (const included of paths.value) {
     if (trail.includes(included))
       return refuse('CONFIG_CONFLICT', `${included} includes itself: ${[...trail, included].join(' → ')}`, { at })
     const read = readFile(included, files, trail)
     // A file that cannot be read has no line of its own to point at.
-    if (!read.ok) return read.failure.at === undefined ? { ok: false, failure: { ...read.failure, at } } : read
+    if (!read.ok) return read.failure.at === undefined ? { ok: false, failure: unreadable(read.failure, line) } : read
     blocks.push(...read.value)
   }
   return ok(blocks)
+}
+
+/** The path is told where it cannot be a key that stands in its place; one that was opened is a path. */
+function unreadable<F extends Failure>(failure: F, { name, value, at }: SettingLine): F {
+  if (failure.code !== 'CONFIG_UNREADABLE' || isPathLike(value)) return { ...failure, at }
+  return { ...failure, detail: `what ${name} names cannot be read`, at }
 }
 
 function readKeyFile(line: SettingLine, files: ConfigFiles, block: OpenBlock): void {
@@ -105,7 +114,10 @@ function readKeyFile(line: SettingLine, files: ConfigFiles, block: OpenBlock): v
   const path = relativeTo(at.file, line.value)
   const lines = keyLines(path, files)
   if (lines.ok) block.lines.push(...lines.value)
-  block.keyFile = { path, at, ...(lines.ok ? {} : { failure: lines.failure }) }
+  const failure = lines.ok
+    ? {}
+    : { failure: lines.failure.at === undefined ? unreadable(lines.failure, line) : lines.failure }
+  block.keyFile = { path, shown: isPathLike(line.value) ? path : 'the file of keys', at, ...failure }
 }
 
 function keyLines(path: string, files: ConfigFiles): Result<readonly SettingLine[], Failure> {
@@ -115,7 +127,8 @@ function keyLines(path: string, files: ConfigFiles): Result<readonly SettingLine
   if (!lines.ok) return lines
   const stranger = lines.value.find(({ name }) => !KEY_SETTINGS.has(name))
   if (stranger === undefined) return lines
-  return refuse('CONFIG_CONFLICT', `a file of keys may not hold ${stranger.name}`, { at: stranger.at })
+  const what = isNameLike(stranger.name, KNOWN) ? stranger.name : 'anything else'
+  return refuse('CONFIG_CONFLICT', `a file of keys may not hold ${what}`, { at: stranger.at })
 }
 
 function relativeTo(file: string, path: string): string {
@@ -123,13 +136,13 @@ function relativeTo(file: string, path: string): string {
 }
 
 function outside({ name, at }: SettingLine, why: string | undefined): Refused<ConfigFailure> {
-  return refuse('CONFIG_SYNTAX', `${name} is in no stanza: ${why ?? 'there is none'}`, { at })
+  return refuse(
+    'CONFIG_SYNTAX',
+    `${isNameLike(name, KNOWN) ? name : 'the line'} is in no stanza: ${why ?? 'there is none'}`,
+    { at },
+  )
 }
 
 function unknownDirective({ name, at }: SettingLine): Refused<ConfigFailure> {
-  const meant = nearest(name, DIRECTIVES)
-  return refuse('CONFIG_UNKNOWN_KEY', `there is no ${name}`, {
-    at,
-    ...(meant === undefined ? {} : { suggestion: meant }),
-  })
+  return refuseUnknownName('directive', name, DIRECTIVES, at)
 }

@@ -48,6 +48,6 @@ function leaveOut({ keyFile }: StanzaBlock, failure: Failure): Notice | undefine
   const isItsOwn =
     failure === keyFile.failure || failure.at?.file === keyFile.path || failure.code === 'CONFIG_MISSING_KEY'
   if (!isItsOwn) return undefined
-  const where = failure.at?.file === keyFile.path ? `${keyFile.path}:${failure.at.line}` : keyFile.path
+  const where = failure.at?.file === keyFile.path ? `${keyFile.path}:${failure.at.line}` : keyFile.shown
   return { level: 'warning', text: `the stanza is left out: ${where}: ${failure.detail}`, at: keyFile.at }
 }

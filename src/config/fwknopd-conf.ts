@@ -4,6 +4,7 @@ import { type Failure, ok, type Refused, type Result, refuse, type SourceLocatio
 import type { ConfigFailure } from './config-failure.ts'
 import { nearest } from './nearest.ts'
 import type { Notice } from './notice.ts'
+import { isNameLike, refuseUnknownName } from './secrecy.ts'
 import { assembleServerConfig, type GivenSettings } from './server-assembly.ts'
 import type { ServerConfig } from './server-config.ts'
 import {
@@ -114,10 +115,12 @@ function expandVariable(
     return expanded.ok ? ok(expanded.value + rest) : expanded
   }
   if (name === 'FWKNOP_CONF_DIR') return ok(folderOf(file) + rest)
-  const known = Object.hasOwn(builtIn, name) ? builtIn[name] : undefined
-  if (known !== undefined) return ok(known + rest)
-  const meant = nearest(name, [...Object.keys(builtIn), 'FWKNOP_CONF_DIR', ...lines.map((other) => other.name)])
-  return refuse('CONFIG_UNKNOWN_KEY', `there is no variable $${name} in this file`, {
+  const given = Object.hasOwn(builtIn, name) ? builtIn[name] : undefined
+  if (given !== undefined) return ok(given + rest)
+  const known = [...Object.keys(builtIn), 'FWKNOP_CONF_DIR', ...lines.map((other) => other.name)]
+  const meant = nearest(name, known)
+  const what = isNameLike(name, known) ? `variable $${name}` : 'such variable'
+  return refuse('CONFIG_UNKNOWN_KEY', `there is no ${what} in this file`, {
     at,
     ...(meant === undefined ? {} : { suggestion: `$${meant}${rest}` }),
   })
@@ -130,9 +133,5 @@ function folderOf(file: string): string {
 
 function unknownSetting(name: string, at: SourceLocation): Refused<ConfigFailure> {
   if (stanzaSettingNames.includes(name)) return refuse('CONFIG_UNKNOWN_KEY', `${name} belongs into access.conf`, { at })
-  const meant = nearest(name, serverSettingNames)
-  return refuse('CONFIG_UNKNOWN_KEY', `there is no variable ${name}`, {
-    at,
-    ...(meant === undefined ? {} : { suggestion: meant }),
-  })
+  return refuseUnknownName('variable', name, serverSettingNames, at)
 }

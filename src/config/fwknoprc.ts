@@ -16,6 +16,7 @@ import {
   secretSettings,
 } from './client-settings.ts'
 import { nearest } from './nearest.ts'
+import { refuseUnknownName, withoutSecrets } from './secrecy.ts'
 
 export interface RcFile {
   /** The names as written, `[default]` left out. */
@@ -81,7 +82,7 @@ function readStanza([stanza, again]: readonly Stanza[]): Result<ClientSettings, 
   if (again !== undefined)
     return refuse('CONFIG_CONFLICT', `[${again.name}] begins in line ${stanza.at.line} already`, { at: again.at })
   if (stanza.name === '' || stanza.text.replace(/^\[[^\]]*\]/, '').replace(/^\s*[#;].*/, '') !== '')
-    return refuse('CONFIG_SYNTAX', `“${stanza.text}” is not a stanza’s name in brackets`, { at: stanza.at })
+    return refuse('CONFIG_SYNTAX', 'a stanza’s name stands in brackets, alone on its line', { at: stanza.at })
 
   let settings: ClientSettings = {}
   const settledIn = new Map<string, number>()
@@ -103,7 +104,7 @@ function readStanza([stanza, again]: readonly Stanza[]): Result<ClientSettings, 
 function readLine(line: Line): Result<ClientSettings, RcFailure> {
   const { text, at } = line
   if (text.startsWith('['))
-    return refuse('CONFIG_SYNTAX', 'a stanza’s name wants a closing bracket', { at, suggestion: `${text}]` })
+    return refuse('CONFIG_SYNTAX', 'a stanza’s name wants a closing bracket', { at, suggestion: '[NAME]' })
   const { name, value, rest } = words(line)
   // Only the letters before the first other sign are shown: past it, a key may follow.
   const shown = /^[A-Za-z0-9_]*/.exec(name)?.[0] ?? ''
@@ -112,10 +113,11 @@ function readLine(line: Line): Result<ClientSettings, RcFailure> {
     return refuse('CONFIG_SYNTAX', 'a line is the name of a setting, a blank, and its value', suggestion)
   }
   if (!isClientSetting(name)) {
-    // fwknop's own template names CLIENT_TIMEOUT, which fwknop does not know.
-    const meant = name === 'CLIENT_TIMEOUT' ? 'FW_TIMEOUT' : nearest(name, Object.keys(clientSettings))
-    const more = meant === undefined ? { at } : { at, suggestion: meant }
-    return refuse('CONFIG_UNKNOWN_KEY', `there is no setting ${name}`, more)
+    const unknown = refuseUnknownName('setting', name, Object.keys(clientSettings), at)
+    // fwknop's own template names it, and fwknop does not know it.
+    return name === 'CLIENT_TIMEOUT'
+      ? { ok: false, failure: { ...unknown.failure, suggestion: 'FW_TIMEOUT' } }
+      : unknown
   }
   if (value === '') return refuse('CONFIG_SYNTAX', `${name} has no value`, { at })
   if (rest !== '') {
@@ -129,7 +131,8 @@ function readLine(line: Line): Result<ClientSettings, RcFailure> {
   }
   const read = readClientSetting(name, value)
   if (read.ok) return read
-  return { ok: false, failure: { ...read.failure, detail: `${name}: ${read.failure.detail}`, at } }
+  const failure = withoutSecrets(read.failure, value)
+  return { ok: false, failure: { ...failure, detail: `${name}: ${failure.detail}`, at } }
 }
 
 /**

@@ -4,6 +4,9 @@
  * and all. fwknop passes over what follows the semicolon, so that `KEY ab;cd` sets the key `ab`; here it is refused.
  */
 import { type Failure, ok, type Result, refuse, type SourceLocation } from '../result.ts'
+import { isNameLike } from './secrecy.ts'
+import { serverSettingNames } from './server-settings.ts'
+import { stanzaSettingNames } from './stanza-setting-names.ts'
 
 /** One setting, as written. */
 export interface SettingLine {
@@ -29,6 +32,8 @@ export function readSettingLines(file: string, text: string): Result<SettingLine
   return ok(lines)
 }
 
+const NAMES = [...stanzaSettingNames, ...serverSettingNames]
+
 const SETTING = /^\s*(%?[A-Za-z][A-Za-z0-9_]*):?(?:\s+([^;]*))?(;?)(.*)$/
 const CONTROL_CHARACTER = /[^\t -\uffff]/
 
@@ -49,7 +54,8 @@ function readSettingLine(
       ? refuse('CONFIG_SYNTAX', 'a line is a name, blanks and a value', { at })
       : refuse('CONFIG_SYNTAX', 'name and value are parted by blanks, not by “=”', {
           at,
-          suggestion: `${assigned} …`,
+          // A key in base64 ends so, too.
+          ...(isNameLike(assigned, NAMES) ? { suggestion: `${assigned} …` } : {}),
         })
   }
   if (rest !== '' && !/^\s*(?:#.*)?$/.test(rest))

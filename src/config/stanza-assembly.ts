@@ -5,7 +5,7 @@ import { sameKey } from '../packet/key.ts'
 import { ok, type Refused, type Result, refuse, type SourceLocation } from '../result.ts'
 import { type Seconds, seconds } from '../units.ts'
 import type { ConfigFailure } from './config-failure.ts'
-import { nearest } from './nearest.ts'
+import { refuseUnknownName, withoutSecrets } from './secrecy.ts'
 import { serverSettingNames } from './server-settings.ts'
 import type { SettingLine } from './setting-lines.ts'
 import type { StanzaNotices } from './stanza-notices.ts'
@@ -50,7 +50,10 @@ function readLine(line: SettingLine, draft: StanzaDraft, places: Places): Refuse
       at,
     })
   const value = setting.read(line.value)
-  if (!value.ok) return { ok: false, failure: { ...value.failure, detail: `${name}: ${value.failure.detail}`, at } }
+  if (!value.ok) {
+    const failure = withoutSecrets(value.failure, line.value)
+    return { ok: false, failure: { ...failure, detail: `${name}: ${failure.detail}`, at } }
+  }
   places[setting.sets] = line
   Object.assign(draft, { [setting.sets]: value.value })
   return undefined
@@ -64,11 +67,7 @@ function refuseName({ name, value, at }: SettingLine): Refused<ConfigFailure> | 
   }
   if (serverSettingNames.includes(name))
     return refuse('CONFIG_UNKNOWN_KEY', `${name} belongs into fwknopd.conf`, { at })
-  const meant = nearest(name, stanzaSettingNames)
-  return refuse('CONFIG_UNKNOWN_KEY', `there is no variable ${name}`, {
-    at,
-    ...(meant === undefined ? {} : { suggestion: meant }),
-  })
+  return refuseUnknownName('variable', name, stanzaSettingNames, at)
 }
 
 function assemble(

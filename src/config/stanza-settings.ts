@@ -148,7 +148,7 @@ function addressAndPort(text: string): Result<NonNullable<Stanza['forceNat']>, V
   if (portText === undefined || more.length > 0)
     return invalidValue(
       'an address and a port, with a blank between',
-      /^[^:]+:[0-9]+$/.test(text) ? text.replace(':', ' ') : undefined,
+      /^[0-9.]+:[0-9]+$/.test(text) ? text.replace(':', ' ') : undefined,
     )
   const address = addressValue(addressText)
   if (!address.ok) return address

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { type Result, refuse } from '../result.ts'
+import { parseAccessConf } from './access-conf.ts'
+import { clientSettings } from './client-settings.ts'
+import { filesFromSnapshot } from './config-files.ts'
+import { parseFwknopdConf } from './fwknopd-conf.ts'
+import { parseFwknoprc } from './fwknoprc.ts'
+import { withoutSecrets } from './secrecy.ts'
+import { stanzaSettingNames } from './stanza-setting-names.ts'
+
+/** Keys as people have them: base64 of 32 bytes, a passphrase, hex. */
+const key = fc.oneof(
+  fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString('base64')),
+  fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => Buffer.from(bytes).toString('hex')),
+  fc.stringMatching(/^[A-Za-z]{5}[0-9][A-Za-z0-9!@$*_-]{8,12}$/),
+  fc.stringMatching(/^[A-Z]{10,30}$/),
+)
+
+/** Values with a key in them, as slips of an editor make them. */
+const slips: ((key: string) => string)[] = [
+  (secret) => secret,
+  (secret) => `KEY ${secret}`,
+  (secret) => `tcp/${secret}`,
+  (secret) => `tcp/22,${secret}`,
+  (secret) => `tcp/22 ${secret}`,
+  (secret) => `${secret}/24`,
+  (secret) => `${secret}:22`,
+  (secret) => `${secret} 22`,
+  (secret) => `10.0.0.1:${secret}`,
+  (secret) => `10.0.0.1 ${secret}`,
+  (secret) => `[${secret}]:22`,
+  (secret) => `“${secret}”`,
+  (secret) => `a”${secret}`,
+  (secret) => `$${secret}`,
+  (secret) => `Y${secret}`,
+]
+
+/** Lines with a key in them. */
+function lines(names: readonly string[]): fc.Arbitrary<(key: string) => string> {
+  const value = fc.tuple(fc.constantFrom(...names), fc.constantFrom(...slips))
+  return fc.oneof(
+    value.map(
+      ([name, slip]) =>
+        (secret: string) =>
+          `${name} ${slip(secret)}`,
+    ),
+    fc.constantFrom(
+      (secret: string) => secret,
+      (secret: string) => `${secret}=`,
+      (secret: string) => `${secret} Y`,
+      (secret: string) => `${secret};`,
+      (secret: string) => `KEY=${secret}`,
+      (secret: string) => `KEY${secret}`,
+      (secret: string) => `KEY abc; ${secret}`,
+      (secret: string) => `[${secret}`,
+      (secret: string) => `[x] ${secret}`,
+      (secret: string) => `%${secret}`,
+      (secret: string) => `%include ${secret}`,
+      (secret: string) => `%include_folder ${secret}`,
+      (secret: string) => `%include_keys ${secret}`,
+    ),
+  )
+}
+
+/** Not even eight characters of it. */
+function assertHides(told: unknown, secret: string): void {
+  const text = JSON.stringify(told) ?? ''
+  for (let i = 0; i + 8 <= secret.length; i++) assert.ok(!text.includes(secret.slice(i, i + 8)), text)
+}
+
+function failureOf(result: Result<unknown>): unknown {
+  return result.ok ? undefined : result.failure
+}
+
+const frames: ((line: string) => string)[] = [
+  (line) => `${line}\nSOURCE ANY\nKEY abc\n`,
+  (line) => `SOURCE ANY\n${line}\nKEY abc\n`,
+  (line) => `SOURCE ANY\nKEY abc\n${line}\n`,
+  (line) => `SOURCE ANY\n%include_keys keys.conf\n${line}\n`,
+]
+
+test('no failure or notice about access.conf tells a key that stands where it should not', () => {
+  fc.assert(
+    fc.property(key, lines(stanzaSettingNames), fc.constantFrom(...frames), (secret, line, frame) => {
+      const texts = { '/etc/access.conf': frame(line(secret)), '/etc/keys.conf': 'KEY abc' }
+      const parsed = parseAccessConf('/etc/access.conf', filesFromSnapshot({ texts, folders: {}, failures: {} }))
+      assertHides(parsed.ok ? parsed.value.notices : parsed.failure, secret)
+    }),
+    { numRuns: 3000 },
+  )
+})
+
+test('nor about a file of keys', () => {
+  fc.assert(
+    fc.property(key, lines(stanzaSettingNames), (secret, line) => {
+      const texts = { '/etc/access.conf': 'SOURCE ANY\n%include_keys keys.conf\n', '/etc/keys.conf': line(secret) }
+      const parsed = parseAccessConf('/etc/access.conf', filesFromSnapshot({ texts, folders: {}, failures: {} }))
+      assertHides(parsed.ok ? parsed.value.notices : parsed.failure, secret)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('nor about .fwknoprc', () => {
+  fc.assert(
+    fc.property(key, lines(Object.keys(clientSettings)), fc.boolean(), (secret, line, inside) => {
+      const parsed = parseFwknoprc('rc', inside ? `[x]\n${line(secret)}\n` : `${line(secret)}\n[x]\n`)
+      assertHides(failureOf(parsed.ok ? parsed.value.settings('x') : parsed), secret)
+    }),
+    { numRuns: 3000 },
+  )
+})
+
+test('nor about a line of fwknopd.conf that names no setting', () => {
+  fc.assert(
+    fc.property(key, (secret) => {
+      for (const text of [secret, `${secret}=`, `${secret} Y`, `KEY ${secret}`, `DIGEST_FILE $${secret}`])
+        assertHides(failureOf(parseFwknopdConf('f.conf', text)), secret)
+    }),
+    { numRuns: 300 },
+  )
+})
+
+const told: [what: string, line: string, says: RegExp][] = [
+  ['a name that is near to a right one', 'open ports', /there is no variable open/],
+  ['what looks like a variable', 'DATA_COLLECT_MODE PCAP', /there is no variable DATA_COLLECT_MODE/],
+  ['a port', 'OPEN_PORTS tcp/65536', /“tcp\/65536”/],
+  ['an address', 'DESTINATION 10.0.0.256', /“10\.0\.0\.256”/],
+  ['a network of IPv6', 'DESTINATION 2001:db8::/129', /“2001:db8::\/129”/],
+  ['a word that is near to a right one', 'HMAC_DIGEST_TYPE sha3-512', /“sha3-512”/],
+  ['a number', 'FW_ACCESS_TIMEOUT 30s', /“30s”/],
+  ['a date', 'ACCESS_EXPIRE 2030-12-31', /“2030-12-31”/],
+  ['a path', '%include missing.conf', /\/etc\/missing\.conf/],
+]
+for (const [what, line, says] of told)
+  test(`${what} is told`, () => {
+    const texts = { '/etc/access.conf': `SOURCE ANY\nKEY abc\n${line}\n` }
+    const parsed = parseAccessConf('/etc/access.conf', filesFromSnapshot({ texts, folders: {}, failures: {} }))
+    assert.ok(!parsed.ok)
+    assert.match(parsed.failure.detail, says)
+  })
+
+test('a reader that tells too much is not passed on', () => {
+  const { failure } = refuse('CONFIG_INVALID_VALUE', 'SEKRITpass is odd', { suggestion: 'SEKRITpass 22' })
+  assert.deepEqual(withoutSecrets(failure, 'tcp/SEKRITpass'), {
+    code: 'CONFIG_INVALID_VALUE',
+    detail: 'the value is not valid',
+  })
+})
