@@ -6,7 +6,6 @@ import { rmSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { StanzaIndex } from '../access/matching.ts'
-import type { Verdict } from '../access/verdict.ts'
 import type { Clock } from '../clock.ts'
 import { type ConfigSnapshot, recordFiles } from '../config/config-files.ts'
 import type { ServerConfig } from '../config/server-config.ts'
@@ -16,7 +15,7 @@ import { failureFields, type Log } from '../log.ts'
 import type { ReplayStore } from '../replay/replay-store.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { milliseconds } from '../units.ts'
-import { type Admitting, admit } from './admit.ts'
+import { Admission } from './admission.ts'
 import { serveControl } from './control.ts'
 import { diskFiles } from './disk-files.ts'
 import type { InstanceLock } from './instance-lock.ts'
@@ -28,22 +27,22 @@ import { type CaptureSockets, openCapture, openReplays } from './open-parts.ts'
 import { ownAddresses } from './own-addresses.ts'
 import { lookUpAccount } from './privilege.ts'
 import { type FromReceiver, parseFromReceiver, type ToReceiver } from './protocol.ts'
-import { BatchQueue } from './queue.ts'
 import { ReceiverProcess } from './receiver-process.ts'
 import { needsRestart } from './restart-settings.ts'
 import { receiverStarter } from './spawn-receiver.ts'
 import { describeStatus, type Status } from './status.ts'
 
-/** A receiver that does not take a configuration, or does not answer, within this time (milliseconds) is replaced. */
-const PATIENCE = 5000
+/** A receiver that does not answer within this time (milliseconds) is replaced: more than a flood can keep an honest one. */
+const PATIENCE = 10_000
+/** To read a configuration it has this time, and besides a millisecond for each so many bytes: ten times what it takes. */
+const CONFIGURE_PATIENCE = 10_000
+const CONFIGURE_BYTES = 500
 /** How often it is asked whether it lives, in milliseconds. */
 const ASK_INTERVAL = 1000
 /** How often capture sockets are tried again that cannot be opened, in milliseconds. */
 const REOPEN_INTERVAL = 1000
 /** With no honest receiver do this many knocks wait. */
 const MOST_WAITING = 100_000
-/** How often folded refusals are told, in milliseconds. */
-const FOLDED_INTERVAL = 1000
 
 /** A configuration, as parsed here and as the receiver will parse it. */
 interface Configuration extends LoadedConfig {
@@ -61,12 +60,11 @@ interface Parts {
 export class Warden {
   readonly #paths: ConfigPaths
   readonly #log: Log
-  readonly #clock: Clock
   readonly #journal: Journal
   readonly #parts: Parts
   #capture: CaptureSockets
   readonly #receiver: ReceiverProcess
-  readonly #knocks: BatchQueue<Knock>
+  readonly #admission: Admission
   readonly #startedAt = new Date()
   /** What the receiver works under, and so what its knocks mean. */
   #active: Configuration
@@ -77,7 +75,6 @@ export class Warden {
   readonly #asking: NodeJS.Timeout
   /** When the receiver was last heard, on the monotonic clock. */
   #heard = performance.now()
-  #foldedTimer: NodeJS.Timeout | undefined
   #control: Server | undefined
   #capturing = false
   /** Whoever held the capture sockets last may have done something to them. */
@@ -164,7 +161,6 @@ export class Warden {
   ) {
     this.#paths = paths
     this.#log = log
-    this.#clock = clock
     this.#journal = new Journal(log, configuration.server.refusalsPerSecond, {
       wall: () => new Date(),
       monotonic: () => milliseconds(performance.now()),
@@ -175,7 +171,11 @@ export class Warden {
     this.#capture = capture
     this.#receiver = receiver
     this.#asking = setInterval(() => this.#ask(), ASK_INTERVAL)
-    this.#knocks = new BatchQueue((batch) => this.#admit(batch))
+    this.#admission = new Admission({
+      ...{ clock, firewall: parts.firewall, replays: parts.replays, ownAddresses, journal: this.#journal, log },
+      tell: (word) => this.#tell(word),
+      onForbidden: (failure) => this.#mistrust(failure),
+    })
   }
 
   /** Reads the configuration again. What is wrong with it is logged, and then nothing changes. */
@@ -202,12 +202,10 @@ export class Warden {
   async stop(): Promise<void> {
     this.#log.write('info', 'stopping', {})
     this.#stopping = true
-    clearTimeout(this.#patience)
+    this.#taken()
     clearInterval(this.#asking)
     await this.#receiver.stop()
-    await this.#knocks.drained()
-    clearTimeout(this.#foldedTimer)
-    this.#journal.tellSuppressed()
+    await this.#admission.close()
     this.#capture.close()
     this.#control?.close()
     rmSync(this.#active.server.controlSocket, { force: true })
@@ -237,7 +235,7 @@ export class Warden {
   }
 
   private async onReceiverLost(why: string, again: number | undefined): Promise<void> {
-    clearTimeout(this.#patience)
+    this.#taken()
     this.#capturing = false
     this.#journal.receiverLost()
     if (again === undefined) return
@@ -251,15 +249,25 @@ export class Warden {
     const { files, generation } = this.#wanted
     this.#tell({ say: 'configure', generation, paths: this.#paths, files, capture: this.#capture.order })
     this.#heard = performance.now()
-    clearTimeout(this.#patience)
+    const bytes = Object.values(files.texts).reduce((sum, text) => sum + text.length, 0)
+    const patience = CONFIGURE_PATIENCE + bytes / CONFIGURE_BYTES
+    this.#taken()
     this.#patience = setTimeout(() => {
-      this.#replace('receiver hangs', { detail: `it took no configuration in ${PATIENCE} ms` })
-    }, PATIENCE)
+      this.#taken()
+      this.#replace('receiver hangs', { detail: `it took no configuration in ${Math.round(patience)} ms` })
+    }, patience)
+  }
+
+  /** No configuration is under way any more. */
+  #taken(): void {
+    clearTimeout(this.#patience)
+    this.#patience = undefined
   }
 
   /** A receiver can be stopped by anybody who runs as its user, and would keep everybody out unnoticed. */
   #ask(): void {
-    if (this.#receiver.pid === undefined) return
+    // One that reads its configuration cannot answer; it has a time of its own for that.
+    if (this.#receiver.pid === undefined || this.#patience !== undefined) return
     const silent = performance.now() - this.#heard
     if (silent > PATIENCE)
       this.#replace('receiver hangs', { detail: `it has not answered for ${Math.round(silent)} ms` })
@@ -313,9 +321,9 @@ export class Warden {
   }
 
   #push(knocks: Knock[]): void {
-    if (this.#knocks.length + knocks.length > MOST_WAITING)
+    if (this.#admission.length + knocks.length > MOST_WAITING)
       this.#mistrust({ code: 'WARDEN_PROTOCOL', detail: `more than ${MOST_WAITING} knocks at once` })
-    else if (knocks.length > 0) this.#knocks.push(knocks)
+    else if (knocks.length > 0) this.#admission.push(knocks, this.#active)
   }
 
   #hear(word: Exclude<FromReceiver, { say: 'knock' }>): void {
@@ -324,7 +332,7 @@ export class Warden {
         return
       case 'configured':
         if (word.generation !== this.#wanted.generation) return
-        clearTimeout(this.#patience)
+        this.#taken()
         if (this.#active !== this.#wanted)
           this.#log.write('info', 'reload', { stanzas: this.#wanted.policy.stanzas.length })
         this.#active = this.#wanted
@@ -355,46 +363,8 @@ export class Warden {
     }
   }
 
-  async #admit(knocks: readonly Knock[]): Promise<void> {
-    const { policy, index } = this.#active
-    const { firewall, replays } = this.#parts
-    const clock = this.#clock
-    const admitting: Admitting = { policy, index, firewall, clock, replays: replays ?? FORGETFUL, ownAddresses }
-    let verdicts: Awaited<ReturnType<typeof admit>>
-    try {
-      verdicts = await admit(knocks, admitting)
-    } catch (error) {
-      // A mistake of ours. Nothing was opened that the log does not say; the next batch gets its chance.
-      this.#log.write('error', 'fault', { detail: error instanceof Error ? (error.stack ?? error.message) : 'unknown' })
-      verdicts = []
-    }
-    const claimed: Knock['digest'][] = []
-    const unclaimed: Knock['digest'][] = []
-    for (const [i, knock] of knocks.entries()) {
-      const verdict = verdicts[i]
-      if (verdict !== undefined) this.#journal.knock(knock, verdict)
-      if (verdict?.granted === false && verdict.failure.code === 'WARDEN_FORBIDDEN') this.#mistrust(verdict.failure)
-      else if (verdict === undefined || isUnrecorded(verdict)) unclaimed.push(knock.digest)
-      else claimed.push(knock.digest)
-    }
-    this.#tellSuppressedSoon()
-    if (replays === undefined) return
-    // Each knock is answered: until then, the receiver asks about no copy of it.
-    if (claimed.length > 0) this.#tell({ say: 'claimed', digests: claimed })
-    if (unclaimed.length > 0) this.#tell({ say: 'unclaimed', digests: unclaimed })
-  }
-
   #tell(word: ToReceiver): void {
     this.#receiver.send(word)
-  }
-
-  /** Folded refusals are told once a second, and the last of them although nothing comes any more. */
-  #tellSuppressedSoon(): void {
-    if (this.#foldedTimer !== undefined || !this.#journal.hasSuppressed) return
-    this.#foldedTimer = setTimeout(() => {
-      this.#foldedTimer = undefined
-      this.#journal.tellSuppressed()
-    }, FOLDED_INTERVAL)
   }
 
   /** What no honest receiver says comes from one that a stranger has taken: it is ended, and an honest one started. */
@@ -402,16 +372,6 @@ export class Warden {
     this.#replace('receiver mistrusted', failureFields(failure))
   }
 }
-
-/** Whether the store could not record the packet, so that it is as unused as before. */
-function isUnrecorded(verdict: Verdict): boolean {
-  if (verdict.granted) return false
-  const { code } = verdict.failure
-  return code === 'REPLAY_STORE_FAILED' || code === 'REPLAY_STORE_CORRUPT' || code === 'REPLAY_STORE_LOCKED'
-}
-
-/** Where used packets are not to be remembered. `admit` asks nothing of it then. */
-const FORGETFUL: Pick<ReplayStore, 'claim'> = { claim: async (claims) => ok(claims.map(() => 'first')) }
 
 function readConfiguration(paths: ConfigPaths, generation: number): Result<Configuration> {
   const user = process.getuid?.() ?? 0

@@ -274,7 +274,7 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
     const before = daemon.events.length
     const stopped = daemon.events.filter(({ event }) => event === 'ready').at(-1)
     process.kill(Number(stopped?.['receiver']), 'SIGSTOP')
-    await daemon.until(({ event }) => event === 'receiver hangs', before, 15_000)
+    await daemon.until(({ event }) => event === 'receiver hangs', before, 20_000)
     await daemon.until(({ event }) => event === 'ready', before)
     await granted(client, SERVER, '-s', '-A', 'tcp/22')
     assert.equal(await client.tcp(SERVER, 22), 'ssh')
