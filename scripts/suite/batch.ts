@@ -13,8 +13,7 @@ export async function runBatch(batch: Batch, root: string, tally: Tally, output:
       const run = await runTestFile(file, root, batch.timeoutMilliseconds)
       output.set(file, run.output)
       const failedBefore = tally.failures.length
-      const count = tally.addFile(file, run.events)
-      if (run.crash !== undefined) tally.fail(file, file, run.crash)
+      const count = tally.addFile(file, run.events, run.crash)
       const failed = tally.failures.length - failedBefore
       const took = `${(run.milliseconds / 1000).toFixed(1)} s`
       process.stdout.write(failed > 0 ? `✖ ${file}: ${failed} failed, ${took}\n` : `✔ ${file} (${count}), ${took}\n`)

@@ -53,3 +53,40 @@ test('a test that was left out is counted apart, with its reason', () => {
   assert.equal(tally.closingLine(), '0 passed, 0 failed, 1 skipped')
   assert.deepEqual(tally.skips, [{ file: 'a.test.ts', name: 'left out', reason: 'needs root' }])
 })
+
+test('a suite that was left out is counted once, with its reason', () => {
+  const tally = new Tally()
+  const suite = passed('needs namespaces', 0, { isSuite: true, skip: 'needs root' })
+  assert.equal(tally.addFile('a.test.ts', [suite, passed('alone', 0)]), 2)
+  assert.equal(tally.closingLine(), '1 passed, 0 failed, 1 skipped')
+  assert.deepEqual(tally.skips, [{ file: 'a.test.ts', name: 'needs namespaces', reason: 'needs root' }])
+})
+
+test('a file that was left out whole is no failure', () => {
+  assert.equal(closingLineOf(passed('suite', 0, { isSuite: true, skip: '' })), '0 passed, 0 failed, 1 skipped')
+})
+
+test('a suite whose tests were each left out is not counted beside them', () => {
+  const child = passed('child', 1, { skip: 'needs root' })
+  assert.equal(closingLineOf(child, passed('suite', 0, { isSuite: true })), '0 passed, 0 failed, 1 skipped')
+})
+
+test('a file without a test is a failure, also where it has a suite', () => {
+  assert.equal(closingLineOf(), '0 passed, 1 failed')
+  assert.equal(closingLineOf(passed('empty suite', 0, { isSuite: true })), '0 passed, 1 failed')
+})
+
+test('a file that crashed is one failure, with the tests that ran before', () => {
+  const tally = new Tally()
+  tally.addFile('a.test.ts', [], 'the process ended with SIGSEGV')
+  assert.equal(tally.addFile('b.test.ts', [passed('alone', 0)], 'the process ended with status 7'), 1)
+  assert.equal(tally.closingLine(), '1 passed, 2 failed')
+})
+
+test('where nothing may be left out, what was is a failure', () => {
+  const tally = new Tally()
+  tally.addFile('a.test.ts', [passed('suite', 0, { isSuite: true, skip: 'no chromium' }), passed('alone', 0)])
+  tally.failSkips('left out, as root')
+  assert.deepEqual(tally.failures, [{ file: 'a.test.ts', name: 'suite', reason: 'left out, as root' }])
+  assert.equal(tally.closingLine(), '1 passed, 1 failed, 1 skipped')
+})

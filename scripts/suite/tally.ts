@@ -1,6 +1,7 @@
 /**
  * Counts what node:test reports, so that the closing line is true: each leaf test once; a file that crashed, ran out of
- * time or ran no test as a failure; a suite only where it failed by itself (a hook), not by one of its tests.
+ * time or ran no test as a failure; a suite only where it failed by itself (a hook), not by one of its tests, or where it was
+ * left out whole: its tests are then not even reported, and would go missing from the count.
  */
 
 /** One test or suite of a file, as it ended. */
@@ -33,8 +34,12 @@ export class Tally {
   readonly failures: FailedTest[] = []
   readonly skips: SkippedTest[] = []
 
-  /** Adds the tests of one file, in the order in which they were reported. Gives how many they were. */
-  addFile(file: string, events: readonly TestEvent[]): number {
+  /**
+   * Adds the tests of one file, in the order in which they were reported. Gives how many they were.
+   *
+   * @param crash how the process of the file ended, where none of its tests says so
+   */
+  addFile(file: string, events: readonly TestEvent[], crash?: string): number {
     const before = this.#total()
     /** The nesting levels at which something was reported whose parent was not yet. */
     const pending = new Set<number>()
@@ -42,19 +47,27 @@ export class Tally {
       const isParent = pending.delete(event.nesting + 1)
       pending.add(event.nesting)
       if (event.passed) {
-        if (isParent || event.isSuite) continue
-        if (event.skip === undefined) this.passed++
-        else this.skips.push({ file, name: event.name, reason: event.skip })
+        if (isParent) continue
+        if (event.skip !== undefined) this.skips.push({ file, name: event.name, reason: event.skip })
+        else if (!event.isSuite) this.passed++
       } else if (!(isParent && event.error?.kind === 'subtestsFailed')) {
         this.fail(file, event.name, event.error?.text ?? '')
       }
     }
-    return this.#total() - before
+    const count = this.#total() - before
+    if (crash !== undefined) this.fail(file, file, crash)
+    else if (count === 0) this.fail(file, file, 'the file ran no test')
+    return count
   }
 
   /** A failure that no test reported: a file that crashed, the linter. */
   fail(file: string, name: string, reason: string): void {
     this.failures.push({ file, name, reason })
+  }
+
+  /** For a run that has no excuse: what was left out failed. It stays listed among what was left out. */
+  failSkips(reason: string): void {
+    for (const { file, name } of this.skips) this.fail(file, name, reason)
   }
 
   closingLine(): string {
