@@ -1,4 +1,5 @@
 // npm start [-- --keep | --down | --stage root|user|loopback]
+import './setup/system-path.mjs'
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { clone } from './setup/clone.mjs'

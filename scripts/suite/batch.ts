@@ -13,10 +13,13 @@ export async function runBatch(batch: Batch, root: string, tally: Tally, output:
       const run = await runTestFile(file, root, batch.timeoutMilliseconds)
       output.set(file, run.output)
       const failedBefore = tally.failures.length
+      const skippedBefore = tally.skips.length
       const count = tally.addFile(file, run.events, run.crash)
       const failed = tally.failures.length - failedBefore
       const took = `${(run.milliseconds / 1000).toFixed(1)} s`
-      process.stdout.write(failed > 0 ? `✖ ${file}: ${failed} failed, ${took}\n` : `✔ ${file} (${count}), ${took}\n`)
+      const skipped = tally.skips.length - skippedBefore
+      const counted = skipped > 0 ? `${count}, ${skipped} left out` : `${count}`
+      process.stdout.write(failed > 0 ? `✖ ${file}: ${failed} failed, ${took}\n` : `✔ ${file} (${counted}), ${took}\n`)
     }
   }
   await Promise.all(Array.from({ length: batch.concurrency }, worker))

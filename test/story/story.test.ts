@@ -16,6 +16,9 @@ const folder = mkdtempSync(join(tmpdir(), 'ghostport-story-test-'))
 chmodSync(folder, 0o755)
 after(() => rmSync(folder, { recursive: true, force: true }))
 
+/** What Debian's /etc/profile gives to whoever is not root: without the programs that administer the system. */
+const USER_PATH = '/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games'
+
 const needsRoot = isRoot ? false : 'needs root'
 // As root, the test makes an account that has one.
 const needsShell =
@@ -91,14 +94,14 @@ interface Story {
 
 /** Starts the story with a folder of its own for temporary files. */
 function tell(stage: string, who: Who): Story {
-  return start(commandFor(stage, who))
+  return start(commandFor(stage, who), who === 'as a user' ? { PATH: USER_PATH } : {})
 }
 
-function start([file = '', ...args]: readonly string[]): Story {
+function start([file = '', ...args]: readonly string[], environment: NodeJS.ProcessEnv = {}): Story {
   const temporary = mkdtempSync(join(folder, 'tmp-'))
   chmodSync(temporary, 0o777)
   const child = spawn(file, args, {
-    env: { ...process.env, TMPDIR: temporary, NO_COLOR: '1' },
+    env: { ...process.env, ...environment, TMPDIR: temporary, NO_COLOR: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
@@ -110,7 +113,7 @@ function start([file = '', ...args]: readonly string[]): Story {
 }
 
 function commandFor(stage: string, who: Who): readonly string[] {
-  const story = ['scripts/story/main.ts', '--stage', stage]
+  const story = ['scripts/start.mjs', '--stage', stage]
   if (who === 'as root' || !isRoot) return [process.execPath, join(clone, story[0] ?? ''), ...story.slice(1)]
   // An ordinary user, made in a mount namespace: “nobody” has no shell on Debian, and systemd says that it is locked. Shown
   // the clone where everybody may look, since it may lie where only root may.
