@@ -324,7 +324,7 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
       { timeoutMs: 5_000 },
     )
     assert.equal(second.status, 75)
-    assert.match(second.stderr, /INSTANCE_RUNNING.*nft-ghostport-/)
+    assert.match(second.stderr, /nft-ghostport-.*INSTANCE_RUNNING/)
     assert.equal(await client.tcp(SERVER, 22), 'timeout')
   })
 
