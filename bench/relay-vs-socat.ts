@@ -50,7 +50,15 @@ async function runRelay(at: string, service: string): Promise<void> {
   const openings = [{ kind: 'ghost', protocol: 'tcp', publicPort, localPort: port(Number(service)) }] as const
   const id = grantId(HOST, openings)
   await relay.open([
-    { id, stanza: 1 as StanzaId, source: HOST, openings, lifetime: seconds(300), username: 'bench' as Username },
+    {
+      id,
+      stanza: 1 as StanzaId,
+      source: HOST,
+      firstHand: true,
+      openings,
+      lifetime: seconds(300),
+      username: 'bench' as Username,
+    },
   ])
   process.stdout.write(`${at}\n`)
 }

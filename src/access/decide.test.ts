@@ -66,6 +66,22 @@ const rule = (text: string, length: number, first: number, last = first): NatTar
   ports: { first: port(first), last: port(last) },
 })
 
+test('a grant is first-hand where the packet came from the address that it is for', () => {
+  const behindProxy = { http: { anyUserAgent: false, trustForwardedFor: true } } as const
+  const cases: [Omit<Case, 'what'>, boolean][] = [
+    [{}, false],
+    [{ request: { packetSource: ip('10.1.2.3') } }, true],
+    [{ message: { ...access(), source: 'packet-source' } }, true],
+    [{ request: { forwardedFor: ip('10.1.2.3') } }, false],
+    [{ request: { forwardedFor: ip('10.1.2.3') }, policy: behindProxy }, true],
+    [{ request: { packetSource: ip('10.1.2.3'), forwardedFor: ip('10.1.2.4') }, policy: behindProxy }, false],
+  ]
+  for (const [asked, firstHand] of cases) {
+    const verdict = ask({ what: '', ...asked })
+    assert(verdict.granted && verdict.grant.firstHand === firstHand, JSON.stringify(asked))
+  }
+})
+
 interface Case {
   readonly what: string
   readonly message?: Message

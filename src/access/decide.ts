@@ -8,7 +8,7 @@ import type { AccessMessage, LocalNatMessage, Message, NatAccessMessage, Protoco
 import { type Refused, refuse } from '../result.ts'
 import { type Seconds, seconds, type UnixSeconds } from '../units.ts'
 import { checkAge, showTime } from './age.ts'
-import { type Grant, grantId, type Opening } from './grant.ts'
+import { type Grant, grantId } from './grant.ts'
 import { isAmong } from './matching.ts'
 import { chooseOpenings, type TargetKnowledge } from './openings.ts'
 import type { Policy } from './policy.ts'
@@ -69,7 +69,8 @@ function ask(policy: Policy, stanza: Stanza, request: Request, now: UnixSeconds)
   const source = grantSource(policy, request)
   const openings = chooseOpenings(policy, stanza, message, source, request)
   if (!openings.ok) return { ...openings, checksPassed: checks.length }
-  return { ok: true, grant: makeGrant(stanza, message, source, openings.value) }
+  const firstHand = source === packetOrigin(policy, request)
+  return { ok: true, grant: makeGrant(stanza, message, { source, firstHand, openings: openings.value }) }
 }
 
 interface Question {
@@ -142,20 +143,31 @@ function checkPorts({ stanza, request: { message } }: Question): Refused | undef
 
 /** Whom to open for: the address in the message, or else the one in X-Forwarded-For, or else the packet's own. */
 export function grantSource(
-  { http }: Pick<Policy, 'http'>,
-  { message, packetSource, forwardedFor }: Pick<Request, 'message' | 'packetSource' | 'forwardedFor'>,
+  policy: Pick<Policy, 'http'>,
+  request: Pick<Request, 'message' | 'packetSource' | 'forwardedFor'>,
 ): IpAddress {
-  if (message.source !== 'packet-source') return message.source
+  const { source } = request.message
+  return source === 'packet-source' ? packetOrigin(policy, request) : source
+}
+
+/** Where the packet came from, as far as policy can tell: before the proxy, where it trusts the proxy's word. */
+function packetOrigin(
+  { http }: Pick<Policy, 'http'>,
+  { packetSource, forwardedFor }: Pick<Request, 'packetSource' | 'forwardedFor'>,
+): IpAddress {
   const trusted = http !== 'off' && http.trustForwardedFor
   return trusted && forwardedFor !== undefined ? forwardedFor : packetSource
 }
 
-function makeGrant(stanza: Stanza, message: ActionMessage, source: IpAddress, openings: readonly Opening[]): Grant {
+function makeGrant(
+  stanza: Stanza,
+  message: ActionMessage,
+  chosen: Pick<Grant, 'source' | 'firstHand' | 'openings'>,
+): Grant {
   return {
-    id: grantId(source, openings),
+    id: grantId(chosen.source, chosen.openings),
     stanza: stanza.id,
-    source,
-    openings,
+    ...chosen,
     lifetime: chooseLifetime(stanza, message.timeout),
     username: message.username,
   }

@@ -36,6 +36,8 @@ export interface Grant {
   readonly stanza: StanzaId
   /** For whom. */
   readonly source: IpAddress
+  /** Whether a packet from `source` itself asked for it. One from elsewhere has less of a claim to what is open for `source`. */
+  readonly firstHand: boolean
   /** At least one. */
   readonly openings: readonly Opening[]
   /** 1 or more. Opening the grant again starts it anew; it never makes what is open end sooner. */

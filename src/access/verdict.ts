@@ -8,6 +8,8 @@ export interface Granted {
   readonly granted: true
   readonly stanza: StanzaId
   readonly grant: Grant
+  /** What had to end for it to open, where anything had to. */
+  readonly ended?: readonly Grant[]
   /** Stanzas that were asked before the one that granted, and why each did not. */
   readonly denials: readonly Denial[]
 }

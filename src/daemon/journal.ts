@@ -60,7 +60,7 @@ export class Journal {
   knock(knock: Knock, verdict: Verdict): void {
     if (verdict.granted) {
       this.#granted++
-      const { grant } = verdict
+      const { grant, ended = [] } = verdict
       this.#record('info', 'knock', {
         verdict: 'granted',
         ...cameFrom(knock),
@@ -70,6 +70,14 @@ export class Journal {
         lifetime: grant.lifetime,
         user: grant.username,
       })
+      for (const other of ended)
+        this.#log.write('warning', 'grant ended', {
+          detail: `it led a port of ${other.source} elsewhere, and ${other.source} has now asked for that port itself`,
+          stanza: other.stanza,
+          grant: other.openings.map(describeOpening).join(','),
+          for: other.source,
+          user: other.username,
+        })
       return
     }
     const { failure } = verdict

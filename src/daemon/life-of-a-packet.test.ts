@@ -253,6 +253,18 @@ test('a full firewall refuses whom it has no room for, and only them', async () 
   assert(refused?.granted === false && refused.stanza === 1)
 })
 
+test('nobody keeps another out by leading the other’s port elsewhere first', async () => {
+  const at = server(`${ONE}OPEN_PORTS tcp/22\nSOURCE ANY\nKEY mallory1\nHMAC_KEY def\n`, 'ENABLE_IPT_LOCAL_NAT Y;')
+  const [victim, mallory] = [ip('192.0.2.9'), ip('192.0.2.66')]
+  const elsewhere = { kind: 'localNatAccess', source: victim, localPort: port(8443), host: '192.0.2.1' } as const
+  const trap = () => knockOf(at, sealed(at, 2, elsewhere as Partial<OutgoingMessage>), mallory)
+  const [first, own, again] = await at.admit(trap(), knockOf(at, sealed(at, 1), victim), trap())
+  assert(first?.granted && own?.granted)
+  assert.deepEqual(own.ended, [first.grant])
+  assert.equal(at.firewall.reach(victim, SSH), 'itself')
+  assert(again?.granted === false && again.failure.code === 'FIREWALL_REFUSED')
+})
+
 test('nothing to admit is nothing done', async () => assert.deepEqual(await server(ONE).admit(), []))
 
 test('a packet in an HTTP request, and the address that a proxy put into it', async () => {

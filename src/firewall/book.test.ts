@@ -10,11 +10,12 @@ import { Book, type Change, type Instant } from './book.ts'
 
 const at = (ms: number): Instant => ms as Instant
 
-function grant(source: string, openings: readonly Opening[], lifetime: number): Grant {
+function grant(source: string, openings: readonly Opening[], lifetime: number, firstHand = false): Grant {
   return {
     id: grantId(source as IpAddress, openings),
     stanza: 1 as StanzaId,
     source: source as IpAddress,
+    firstHand,
     openings,
     lifetime: seconds(lifetime),
     username: 'alice' as Username,
@@ -56,6 +57,36 @@ for (const [what, first, second, allowed] of [
     assert.ok(book.admit(grant('192.0.2.1', second, 30), at(30_000)).ok || what === 'two places in one grant')
   })
 }
+
+test('a grant that ousts others can be undone, and they are as they were', () => {
+  const book = new Book(10)
+  const other = grant('192.0.2.1', [ghost(80, 22), access(25)], 30)
+  const shared = grant('192.0.2.1', [access(25)], 20)
+  for (const one of [other, shared]) assert.ok(book.admit(one, at(0)).ok)
+  const before = { live: book.live(at(1)), open: book.open(at(1)) }
+  const own = book.admit(grant('192.0.2.1', [ghost(80, 443)], 10, true), at(1))
+  assert.ok(own.ok)
+  assert.deepEqual(
+    own.value.ousted?.map(({ grant: { id } }) => id),
+    [other.id],
+  )
+  assert.equal(book.lookUp('192.0.2.1 tcp/80', at(1))?.answer, 'port 443')
+  // What another holds open as well stays open for the other.
+  assert.equal(book.lookUp('192.0.2.1 tcp/25', at(19_000))?.answer, 'that port itself')
+  assert.equal(book.lookUp('192.0.2.1 tcp/25', at(25_000)), undefined)
+  book.undo(own.value, at(1))
+  const byKey = (doors: ReturnType<Book['open']>) => doors.toSorted((a, b) => (a.door.key < b.door.key ? -1 : 1))
+  assert.deepEqual(byKey(book.open(at(1))), byKey(before.open))
+  assert.deepEqual(new Set(book.live(at(1))), new Set(before.live))
+})
+
+test('a first-hand grant stays first-hand when another asks for the same', () => {
+  const book = new Book(10)
+  for (const firstHand of [true, false]) {
+    assert.ok(book.admit(grant('192.0.2.1', [ghost(80, 22)], 30, firstHand), at(0)).ok)
+  }
+  assert.ok(!book.admit(grant('192.0.2.1', [ghost(80, 25)], 30, true), at(0)).ok)
+})
 
 test('a door that has ended, and is asked for again, takes a place like any other', () => {
   const book = new Book(3)

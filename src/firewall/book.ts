@@ -8,7 +8,7 @@ import { type AddressFamily, familyOf } from '../packet/address.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import type { Brand } from '../units.ts'
 import { type Door, doorsOf } from './doors.ts'
-import type { FirewallFailure } from './firewall.ts'
+import type { FirewallFailure, Opened } from './firewall.ts'
 
 /** A moment of a clock that never jumps, in milliseconds. */
 export type Instant = Brand<number, 'Instant'>
@@ -37,7 +37,15 @@ export interface Change {
   readonly id: GrantId
   readonly before?: Entry
   readonly after?: Entry
+  /** Live grants that ended because `after` alone was first-hand. */
+  readonly ousted?: readonly Entry[]
+  /** In the order in which they happened: a door may close for one holder and open for another. */
   readonly doors: readonly DoorChange[]
+}
+
+/** What {@link Firewall.open} tells of an admission. */
+export function endedBy({ ousted }: Change): Opened {
+  return ousted && { ended: ousted.map(({ grant }) => grant) }
 }
 
 interface OpenDoor {
@@ -66,12 +74,14 @@ export class Book {
   /**
    * Writes a grant in, or starts its lifetime anew.
    * @param until its end; later ends that the book knows of win. Default: `now` and its lifetime.
-   * @returns what changed. `FIREWALL_FULL` beyond the capacity; `FIREWALL_REFUSED` where a door leads elsewhere already.
+   * @returns what changed. `FIREWALL_FULL` beyond the capacity; `FIREWALL_REFUSED` where a door leads elsewhere already,
+   *   and the grant that says so has to stay.
    */
   admit(grant: Grant, now: Instant, until = (now + grant.lifetime * 1000) as Instant): Result<Change, FirewallFailure> {
     if (now - this.#swept > SWEEP_INTERVAL) this.sweep(now, LINGER)
     const id = grantId(grant.source, grant.openings)
     const doors: Door[] = []
+    const ousted = new Map<GrantId, Entry>()
     for (const door of doorsOf(grant)) {
       const twin = doors.find(({ key }) => key === door.key)
       if (twin !== undefined && twin.answer !== door.answer) {
@@ -83,6 +93,12 @@ export class Book {
       if (open === undefined || open.door.answer === door.answer) continue
       const end = endOf(open, now)
       if (end === undefined) continue
+      const holders = this.#holders(open, now)
+      // Whoever may ask for another's address could otherwise keep its owner out, by leading the same port elsewhere first.
+      if (grant.firstHand && holders.every((holder) => !holder.grant.firstHand)) {
+        for (const holder of holders) ousted.set(holder.grant.id, holder)
+        continue
+      }
       const left = Math.ceil((end - now) / 1000)
       const where = `${open.door.answer} for ${left} s more, not to ${door.answer}`
       return refuse('FIREWALL_REFUSED', `${door.key} leads to ${where}`)
@@ -98,13 +114,26 @@ export class Book {
       )
     }
 
+    const changes: DoorChange[] = []
+    for (const [other, entry] of ousted) {
+      this.#grants.delete(other)
+      for (const door of entry.doors) changes.push(...this.#release(door, other, now))
+    }
     const before = this.#grants.get(id)
     const live = before !== undefined && before.until > now ? before : undefined
     const end = live !== undefined && live.until > until ? live.until : until
-    const after: Entry = { number: live?.number ?? ++this.#numbers, grant, until: end, doors }
+    const firstHand = grant.firstHand || (live?.grant.firstHand ?? false)
+    const number = live?.number ?? ++this.#numbers
+    const after: Entry = { number, grant: { ...grant, firstHand }, until: end, doors }
     this.#grants.set(id, after)
-    const changes = doors.map((door) => this.#hold(door, id, end, now))
-    return ok({ id, after, doors: changes, ...(live === undefined ? {} : { before: live }) })
+    for (const door of doors) changes.push(...this.#hold(door, id, end, now))
+    return ok({
+      id,
+      after,
+      doors: changes,
+      ...(live === undefined ? {} : { before: live }),
+      ...(ousted.size === 0 ? {} : { ousted: [...ousted.values()] }),
+    })
   }
 
   /** Takes a grant out. @returns what changed; `undefined` where it was not live. */
@@ -112,16 +141,20 @@ export class Book {
     const before = this.#grants.get(id)
     if (before === undefined || before.until <= now) return undefined
     this.#grants.delete(id)
-    return { id, before, doors: before.doors.map((door) => this.#release(door, id, now)) }
+    return { id, before, doors: before.doors.flatMap((door) => this.#release(door, id, now)) }
   }
 
   /** Puts things back as they were before `change`, which must be the latest that has not been undone. */
   undo(change: Change, now: Instant): void {
     if (change.before === undefined) this.#grants.delete(change.id)
     else this.#grants.set(change.id, change.before)
-    for (const { door } of change.doors) {
+    for (const door of (change.after ?? change.before)?.doors ?? []) {
       if (change.before === undefined) this.#release(door, change.id, now)
       else this.#hold(door, change.id, change.before.until, now)
+    }
+    for (const entry of change.ousted ?? []) {
+      this.#grants.set(entry.grant.id, entry)
+      for (const door of entry.doors) this.#hold(door, entry.grant.id, entry.until, now)
     }
   }
 
@@ -159,29 +192,41 @@ export class Book {
     return doors.filter(({ kind, key }) => kind === 'way' && !this.#doors.has(key)).length
   }
 
-  #hold(door: Door, id: GrantId, until: Instant, now: Instant): DoorChange {
+  /** The live grants that keep a door open. */
+  #holders(open: OpenDoor, now: Instant): readonly Entry[] {
+    return [...open.holders].flatMap(([id, until]) => {
+      const entry = until > now ? this.#grants.get(id) : undefined
+      return entry === undefined ? [] : [entry]
+    })
+  }
+
+  #hold(door: Door, id: GrantId, until: Instant, now: Instant): readonly DoorChange[] {
+    const changes: DoorChange[] = []
     let open = this.#doors.get(door.key)
-    const from = open === undefined ? undefined : lastEndOf(open)
+    let from = open === undefined ? undefined : lastEndOf(open)
     if (open === undefined || open.door.answer !== door.answer) {
+      if (open !== undefined) changes.push(change(open.door, from, undefined))
+      from = undefined
       // One that led elsewhere has ended, or admit() would have refused; only the sweep has not come by yet.
       if (open === undefined && door.kind === 'way') this.#ways[familyOf(door.source)]++
       open = { door, holders: new Map() }
       this.#doors.set(door.key, open)
     }
     open.holders.set(id, until)
-    return change(door, from, endOf(open, now))
+    changes.push(change(door, from, endOf(open, now)))
+    return changes
   }
 
-  #release(door: Door, id: GrantId, now: Instant): DoorChange {
+  #release(door: Door, id: GrantId, now: Instant): readonly DoorChange[] {
     const open = this.#doors.get(door.key)
-    if (open === undefined || open.door.answer !== door.answer) return { door }
+    if (open === undefined || open.door.answer !== door.answer) return []
     const from = lastEndOf(open)
     open.holders.delete(id)
     if (open.holders.size === 0) {
       this.#doors.delete(door.key)
       if (door.kind === 'way') this.#ways[familyOf(door.source)]--
     }
-    return change(door, from, endOf(open, now))
+    return [change(door, from, endOf(open, now))]
   }
 }
 

@@ -4,6 +4,9 @@ import type { Failure, Result } from '../result.ts'
 
 export type FirewallFailure = Failure<'FIREWALL_REFUSED' | 'FIREWALL_FULL' | 'FIREWALL_UNAVAILABLE'>
 
+/** A grant is open. `ended`: what had to give way for it, where anything had to. */
+export type Opened = undefined | { readonly ended: readonly Grant[] }
+
 export interface Firewall {
   /** Whether the kernel itself ends a grant, also with no ghostport running. If not, what opened it must be alive. */
   readonly kernelExpires: boolean
@@ -13,10 +16,11 @@ export interface Firewall {
 
   /**
    * Opens grants. Each is whole or not at all, and one refused grant does not harm its neighbours. Opening a grant that
-   * is open starts its lifetime anew; it never ends sooner than it would have.
+   * is open starts its lifetime anew; it never ends sooner than it would have. Where two grants of one source contradict each
+   * other, the first stays, unless the second alone is first-hand ({@link Grant.firstHand}): then the first ends.
    * @returns one result for each grant, in order.
    */
-  open(grants: readonly Grant[]): Promise<readonly Result<void, FirewallFailure>[]>
+  open(grants: readonly Grant[]): Promise<readonly Result<Opened, FirewallFailure>[]>
 
   /** Ends a grant now. New connections are refused; what it already let in lives on. Ending an unknown grant is no error. */
   revoke(id: GrantId): Promise<Result<void, FirewallFailure>>

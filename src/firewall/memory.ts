@@ -4,7 +4,7 @@ import type { IpAddress } from '../packet/address.ts'
 import type { ProtocolPort } from '../packet/message.ts'
 import { ok } from '../result.ts'
 import { milliseconds } from '../units.ts'
-import { Book, type Instant } from './book.ts'
+import { Book, endedBy, type Instant } from './book.ts'
 import { type Destination, wayKey } from './doors.ts'
 import type { Firewall } from './firewall.ts'
 
@@ -29,7 +29,7 @@ export function createMemoryFirewall(
     open: async (grants) =>
       grants.map((grant) => {
         const admitted = book.admit(grant, now())
-        return admitted.ok ? ok(undefined) : admitted
+        return admitted.ok ? ok(endedBy(admitted.value)) : admitted
       }),
     revoke: async (id: GrantId) => {
       book.revoke(id, now())

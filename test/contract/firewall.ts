@@ -143,6 +143,24 @@ export function firewallContract(
       },
     )
 
+    law('what a source asks for itself ends what others asked for in its name, and never the reverse', async (it) => {
+      const { service, other, public: shown } = it.ports
+      const others = grantFor(it.source, [ghost(shown, other), access(other)], 60)
+      const own = grantFor(it.source, [ghost(shown, service)], 30, true)
+      await granted(it, others)
+      assert.deepEqual(await it.firewall.open([own]), [{ ok: true, value: { ended: [others] } }])
+      assert.equal(await it.reach(it.source, shown), service)
+      assert.equal(await it.reach(it.source, other), 'shut', 'the other grant ended whole')
+      assert.deepEqual(
+        (await live(it)).map(({ grant }) => grant),
+        [own],
+      )
+      assert.deepEqual((await it.firewall.open([others])).map(codeOf), ['FIREWALL_REFUSED'])
+      const again = grantFor(it.source, [ghost(shown, other)], 30, true)
+      assert.deepEqual((await it.firewall.open([again])).map(codeOf), ['FIREWALL_REFUSED'])
+      assert.equal(await it.reach(it.source, shown), service)
+    })
+
     law(
       'beyond its capacity it refuses whole grants, and has room again when others end',
       async (it) => {
@@ -197,11 +215,12 @@ export function firewallContract(
 }
 
 /** A grant as policy makes it. `lifetime` in seconds. */
-export function grantFor(source: IpAddress, openings: readonly Opening[], lifetime = 30): Grant {
+export function grantFor(source: IpAddress, openings: readonly Opening[], lifetime = 30, firstHand = false): Grant {
   return {
     id: grantId(source, openings),
     stanza: 3 as StanzaId,
     source,
+    firstHand,
     openings,
     lifetime: seconds(lifetime),
     username: "o'al ice" as Username,

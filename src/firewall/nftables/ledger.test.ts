@@ -41,6 +41,7 @@ const grant: fc.Arbitrary<Grant> = fc
   .record({
     stanza: fc.integer({ min: 1, max: 10_000 }).map((n) => n as StanzaId),
     source: address,
+    firstHand: fc.boolean(),
     openings: fc.array(opening, { minLength: 1, maxLength: 40 }),
     lifetime: fc.integer({ min: 1, max: 2 ** 31 - 1 }).map(seconds),
     username,
@@ -110,7 +111,15 @@ function sample(): Grant {
   const source = '192.0.2.7' as IpAddress
   const openings = [access(22)]
   const lifetime = seconds(30)
-  return { id: grantId(source, openings), stanza: 3 as StanzaId, source, openings, lifetime, username: usernameOf('a') }
+  return {
+    id: grantId(source, openings),
+    stanza: 3 as StanzaId,
+    source,
+    firstHand: false,
+    openings,
+    lifetime,
+    username: usernameOf('a'),
+  }
 }
 
 function usernameOf(text: string): Grant['username'] {

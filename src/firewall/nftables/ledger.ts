@@ -4,6 +4,7 @@
  *
  *     1|STANZA|LIFETIME|SOURCE|OPENINGS|USERNAME
  *     1|3|30|192.0.2.7|t22,u53|alice
+ *     1|3|30|192.0.2.7!|t22,u53|alice                      asked for by 192.0.2.7 itself
  *     1|3|30|192.0.2.7|t80>22|alice                        a ghost
  *     1|3|30|192.0.2.7|t443>[10.0.0.5]:8443~m|alice        an inner host; ~m masquerade, ~s[ADDRESS] SNAT
  *
@@ -69,8 +70,9 @@ function parseSpan(text: string): number {
   return total
 }
 
-function encodeRecord({ stanza, lifetime, source, openings, username }: Grant): string {
-  return [VERSION, stanza, lifetime, source, openings.map(encodeOpening).join(','), encodeURIComponent(username)]
+function encodeRecord({ stanza, lifetime, source, firstHand, openings, username }: Grant): string {
+  const asked = firstHand ? `${source}!` : source
+  return [VERSION, stanza, lifetime, asked, openings.map(encodeOpening).join(','), encodeURIComponent(username)]
     .join('|')
     .replaceAll("'", '%27')
 }
@@ -94,10 +96,11 @@ function encodeOpening(opening: Opening): string {
 
 /** Only what {@link encodeRecord} writes is read: the table can be written by any root program. */
 function parseRecord(record: string): Grant | undefined {
-  const [version, stanza = '', lifetime = '', address = '', list = '', user = '', ...more] = record.split('|')
+  const [version, stanza = '', lifetime = '', asked = '', list = '', user = '', ...more] = record.split('|')
   if (version !== VERSION || more.length > 0) return undefined
   if (!/^[1-9]\d{0,8}$/.test(stanza) || !/^[1-9]\d{0,9}$/.test(lifetime) || user === '') return undefined
-  const source = parseAddress(address)
+  const firstHand = asked.endsWith('!')
+  const source = parseAddress(firstHand ? asked.slice(0, -1) : asked)
   if (!source.ok) return undefined
   const openings: Opening[] = []
   for (const item of list.split(',')) {
@@ -111,6 +114,7 @@ function parseRecord(record: string): Grant | undefined {
     id: grantId(source.value, openings),
     stanza: Number(stanza) as StanzaId,
     source: source.value,
+    firstHand,
     openings,
     lifetime: seconds(Number(lifetime)),
     username,

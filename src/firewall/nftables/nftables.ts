@@ -6,8 +6,8 @@
 import type { GrantId, LiveGrant } from '../../access/grant.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
-import { Book, type Change, type Instant } from '../book.ts'
-import type { Firewall, FirewallFailure } from '../firewall.ts'
+import { Book, type Change, endedBy, type Instant } from '../book.ts'
+import type { Firewall, FirewallFailure, Opened } from '../firewall.ts'
 import { findDroppingChains, hostWarnings } from './host-check.ts'
 import { parseLedger } from './ledger.ts'
 import { type Nftables, type NftFailure, openNftables } from './library.ts'
@@ -111,7 +111,7 @@ class KernelTable implements NftablesFirewall {
     return rebuilt
   }
 
-  async open(grants: Parameters<Firewall['open']>[0]): Promise<readonly Result<void, FirewallFailure>[]> {
+  async open(grants: Parameters<Firewall['open']>[0]): Promise<readonly Result<Opened, FirewallFailure>[]> {
     if (!this.#installed) return grants.map(() => refuse('FIREWALL_UNAVAILABLE', 'the table is not installed'))
     return this.#open(grants)
   }
@@ -165,9 +165,9 @@ class KernelTable implements NftablesFirewall {
   }
 
   /** One transaction for all; where it fails, halves of it, until those to blame are alone. */
-  #open(grants: Parameters<Firewall['open']>[0]): Result<void, FirewallFailure>[] {
+  #open(grants: Parameters<Firewall['open']>[0]): Result<Opened, FirewallFailure>[] {
     const now = monotonic()
-    const results = new Array<Result<void, FirewallFailure>>(grants.length).fill(ok(undefined))
+    const results = new Array<Result<Opened, FirewallFailure>>(grants.length).fill(ok(undefined))
     const changes: Change[] = []
     const admitted: number[] = []
     for (const [i, grant] of grants.entries()) {
@@ -175,6 +175,7 @@ class KernelTable implements NftablesFirewall {
       if (change.ok) {
         changes.push(change.value)
         admitted.push(i)
+        results[i] = ok(endedBy(change.value))
       } else results[i] = change
     }
     const applied = this.#apply(changes, now)

@@ -14,10 +14,18 @@ const ssh: Opening = { kind: 'access', protocol: 'tcp', port: 22 as Port }
 const ghost: Opening = { kind: 'ghost', protocol: 'tcp', publicPort: 80 as Port, localPort: 22 as Port }
 const at = (ms: number): Instant => ms as Instant
 
-function grant(openings: readonly Opening[], lifetime = 30): Grant {
+function grant(openings: readonly Opening[], lifetime = 30, firstHand = false): Grant {
   const source = '192.0.2.1' as IpAddress
   const id = grantId(source, openings)
-  return { id, stanza: 1 as StanzaId, source, openings, lifetime: seconds(lifetime), username: 'al' as Username }
+  return {
+    id,
+    stanza: 1 as StanzaId,
+    source,
+    firstHand,
+    openings,
+    lifetime: seconds(lifetime),
+    username: 'al' as Username,
+  }
 }
 
 /** The change, or changes, that happen at `now` to a book in which `before` was admitted at 0. */
@@ -122,6 +130,20 @@ test('twice in one batch is once', () => {
   assert.deepEqual(
     changes([], 0, admit(grant([ssh]), 0), admit(grant([ssh]), 0)),
     changes([], 0, admit(grant([ssh]), 0)),
+  )
+})
+
+test('a port that is taken over leads elsewhere in one transaction', () => {
+  assert.deepEqual(
+    changes([grant([ghost])], 10_000, admit(grant([{ ...ghost, localPort: 25 as Port }], 30, true), 10_000)),
+    [
+      'delete accept4 { 192.0.2.1 . tcp . 80 }',
+      'delete redir4 { 192.0.2.1 . tcp . 80 : 22 }',
+      'delete ledger { 1 . 0 }',
+      'add accept4 { 192.0.2.1 . tcp . 80 timeout 0d0h0m30s0ms }',
+      'add redir4 { 192.0.2.1 . tcp . 80 timeout 0d0h0m30s0ms : 25 }',
+      'add ledger { 2 . 0 timeout 0d0h0m30s0ms comment "1|1|30|192.0.2.1!|t80>25|al" }',
+    ],
   )
 })
 

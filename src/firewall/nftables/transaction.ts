@@ -68,24 +68,32 @@ export function renderRecords(shape: TableShape, entries: readonly Entry[], now:
   return script.text()
 }
 
-/** The net effect: several changes may move one door, and a door that ends up where it was does not move. */
+/**
+ * The net effect: several changes may move one element, and one that ends up where it was does not move. Counted by element,
+ * since doors that lead one port to two places, one after the other, have an element in common.
+ */
 function mergedMoves(changes: readonly Change[]): Move[] {
-  const doors = new Map<string, { door: Door; from?: Instant; to?: Instant }>()
+  const elements = new Map<string, Move>()
   const records = new Map<string, { before?: Entry; after?: Entry }>()
-  for (const { id, before, after, doors: moved } of changes) {
+  for (const { id, before, after, ousted = [], doors } of changes) {
+    for (const entry of ousted) {
+      const known = records.get(entry.grant.id)
+      const first = known === undefined ? entry : known.before
+      records.set(entry.grant.id, first === undefined ? {} : { before: first })
+    }
     const record = records.get(id)
     const first = record === undefined ? before : record.before
     records.set(id, { ...(first && { before: first }), ...(after && { after }) })
-    for (const { door, from, to } of moved) {
-      const known = doors.get(door.key)
-      const start = known === undefined ? from : known.from
-      doors.set(door.key, { door, ...(start !== undefined && { from: start }), ...(to !== undefined && { to }) })
+    for (const { door, from, to } of doors) {
+      for (const element of elementsOf(door)) {
+        const name = `${element.set} ${element.key} ${element.value}`
+        const known = elements.get(name)
+        const start = known === undefined ? from : known.from
+        elements.set(name, { element, ...(start !== undefined && { from: start }), ...(to !== undefined && { to }) })
+      }
     }
   }
-  const moves: Move[] = []
-  for (const { door, ...span } of doors.values()) {
-    if (span.from !== span.to) for (const element of elementsOf(door)) moves.push({ element, ...span })
-  }
+  const moves = [...elements.values()].filter(({ from, to }) => from !== to)
   for (const { before, after } of records.values()) {
     if (before !== undefined) {
       for (const element of ledgerElements(before.number, before.grant)) moves.push({ element, from: before.until })

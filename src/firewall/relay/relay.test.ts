@@ -121,7 +121,15 @@ async function scene(
 
 function grant(source: IpAddress, ...openings: Opening[]): Grant {
   const id = grantId(source, openings)
-  return { id, stanza: 1 as StanzaId, source, openings, lifetime: seconds(30), username: 'alice' as Username }
+  return {
+    id,
+    stanza: 1 as StanzaId,
+    source,
+    firstHand: false,
+    openings,
+    lifetime: seconds(30),
+    username: 'alice' as Username,
+  }
 }
 function ghost(publicPort: Port, localPort: Port): Opening {
   return { kind: 'ghost', protocol: 'tcp', publicPort, localPort }

@@ -11,9 +11,9 @@ import { describeOpening, type Grant, type GrantId, type LiveGrant, type Opening
 import { familyOf, type IpAddress, networkContains, parseAddress, parseNetwork } from '../../packet/address.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { type Milliseconds, milliseconds, type Port } from '../../units.ts'
-import { Book, type Instant } from '../book.ts'
+import { Book, endedBy, type Instant } from '../book.ts'
 import { translationKey, type Way, wayKey } from '../doors.ts'
-import type { Firewall, FirewallFailure } from '../firewall.ts'
+import type { Firewall, FirewallFailure, Opened } from '../firewall.ts'
 import { connectToFirst, type Endpoint } from './connect.ts'
 import { ConnectionCount, type ConnectionLimits, defaultLimits } from './limits.ts'
 import { listen } from './listen.ts'
@@ -84,14 +84,14 @@ class Relay implements RelayFirewall {
     return installed
   }
 
-  async open(grants: readonly Grant[]): Promise<readonly Result<void, FirewallFailure>[]> {
+  async open(grants: readonly Grant[]): Promise<readonly Result<Opened, FirewallFailure>[]> {
     return grants.map((grant) => {
       for (const opening of grant.openings) {
         const why = this.#whyNot(grant.source, opening)
         if (why !== undefined) return refuse('FIREWALL_REFUSED', why)
       }
       const admitted = this.#book.admit(grant, this.#now())
-      return admitted.ok ? ok(undefined) : admitted
+      return admitted.ok ? ok(endedBy(admitted.value)) : admitted
     })
   }
 
