@@ -1,11 +1,20 @@
 #!/usr/bin/env node
-/** The `ghostport` command: which subcommand is meant, and its exit status. */
+/**
+ * The `ghostport` command: which subcommand is meant, and its exit status. What is imported here, and by that in turn, has
+ * to load on every Node.js since 18, or an old one says `SyntaxError` where it should be told that it is old.
+ */
 import { nearest } from '../config/nearest.ts'
 import { refuse } from '../result.ts'
 import { commands } from './commands.ts'
+import { nodeIsTooOld } from './node-version.ts'
 import { systemTerminal, type Terminal } from './terminal.ts'
 
 async function main(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const tooOld = nodeIsTooOld(process.versions.node)
+  if (tooOld !== undefined) {
+    terminal.note(tooOld)
+    return 69 // EX_UNAVAILABLE, as for whatever else the machine does not have
+  }
   const [word, ...rest] = argv
   if (word === undefined) {
     const { overview } = await import('./help.ts')
