@@ -29,6 +29,7 @@ const openStanza: Stanza = {
   timeout: seconds(30),
   maxTimeout: seconds(300),
   requireSourceAddress: false,
+  requirePacketSource: false,
 }
 const openPolicy: Policy = {
   stanzas: [],
@@ -106,6 +107,18 @@ const granted: (Case & { id: string })[] = [
   { what: 'a stanza in its last second', stanza: { expires: unixSeconds(NOW + 1) }, id: '10.1.2.3>tcp/22' },
   { what: 'the right user', stanza: { requireUsername: 'alice' as Username }, id: '10.1.2.3>tcp/22' },
   { what: 'a named address where one is wanted', stanza: { requireSourceAddress: true }, id: '10.1.2.3>tcp/22' },
+  {
+    what: 'a named address, which the packet came from',
+    stanza: { requirePacketSource: true },
+    request: { packetSource: ip('10.1.2.3') },
+    id: '10.1.2.3>tcp/22',
+  },
+  {
+    what: 'whatever address the packet came from, where it must be that one',
+    message: { ...access(), source: 'packet-source' },
+    stanza: { requirePacketSource: true },
+    id: '192.0.2.9>tcp/22',
+  },
   { what: 'a ghost service', message: ghost(), id: '10.1.2.3>tcp/80→22' },
   { what: 'a ghost on its own port, which is plain access', message: ghost('tcp/22'), id: '10.1.2.3>tcp/22' },
   {
@@ -317,6 +330,17 @@ const refused: (Case & { code: string })[] = [
     code: 'ACCESS_NAT_TARGET_DENIED',
   },
   { what: 'a forward to this host', message: forward(ip('127.0.0.1')), code: 'ACCESS_NAT_TARGET_INVALID' },
+  {
+    what: 'an address that the packet did not come from',
+    stanza: { requirePacketSource: true },
+    code: 'ACCESS_SOURCE_MISMATCH',
+  },
+  {
+    what: 'an address by a header that nobody trusts',
+    stanza: { requirePacketSource: true },
+    request: { forwardedFor: ip('10.1.2.3') },
+    code: 'ACCESS_SOURCE_MISMATCH',
+  },
   {
     what: 'a forward to this host by an address of its own',
     message: forward(ip('192.0.2.1'), 3306),

@@ -81,11 +81,12 @@ interface Question {
 }
 type Check = (question: Question) => Refused | undefined
 
-/** In fwknop's order (docs/WIRE.md § 11). */
+/** In fwknop's order (docs/WIRE.md § 11); what fwknop lacks stands beside what is most like it. */
 const checks: readonly Check[] = [
   checkAddresses,
   checkExpiry,
   checkNamedSource,
+  checkPacketSource,
   checkUsername,
   checkNatEnabled,
   checkCommand,
@@ -108,6 +109,13 @@ function checkExpiry({ stanza: { expires }, now }: Question): Refused | undefine
 function checkNamedSource({ stanza, request }: Question): Refused | undefined {
   if (!stanza.requireSourceAddress || request.message.source !== 'packet-source') return undefined
   return refuse('ACCESS_SOURCE_REQUIRED', 'the packet asks for whatever address it came from (-s)')
+}
+
+function checkPacketSource({ policy, stanza, request }: Question): Refused | undefined {
+  if (!stanza.requirePacketSource) return undefined
+  const [asked, from] = [grantSource(policy, request), packetOrigin(policy, request)]
+  if (asked === from) return undefined
+  return refuse('ACCESS_SOURCE_MISMATCH', `the packet asks for ${asked} and came from ${from}`)
 }
 
 function checkUsername({ stanza: { requireUsername }, request }: Question): Refused | undefined {

@@ -26,6 +26,7 @@ function stanza(id: number, sources: 'any' | string[], key: string, change: Part
     timeout: seconds(30),
     maxTimeout: seconds(300),
     requireSourceAddress: false,
+    requirePacketSource: false,
     ...change,
   }
 }

@@ -37,6 +37,8 @@ export interface Stanza {
   readonly requireUsername?: Username
   /** REQUIRE_SOURCE_ADDRESS: refuse “whatever address the packet came from”. */
   readonly requireSourceAddress: boolean
+  /** REQUIRE_PACKET_SOURCE (ghostport's own): refuse to open for another address than the one the packet came from. */
+  readonly requirePacketSource: boolean
   /** ACCESS_EXPIRE: from this moment on, the stanza grants nothing. */
   readonly expires?: UnixSeconds
   /** FORCE_NAT: whatever is asked for, forward it here. */

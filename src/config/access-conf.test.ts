@@ -40,6 +40,7 @@ test('the least that a stanza can be', () => {
     timeout: 30,
     maxTimeout: 300,
     requireSourceAddress: false,
+    requirePacketSource: false,
   })
   assert.equal(encryption.mode, 'CBC')
   assert.equal(hmac?.type, 'sha256')
@@ -62,6 +63,7 @@ FW_ACCESS_TIMEOUT        60
 MAX_FW_TIMEOUT           600
 REQUIRE_USERNAME         alice
 REQUIRE_SOURCE           Y
+REQUIRE_PACKET_SOURCE    Y
 ACCESS_EXPIRE_EPOCH      1900000000
 FORCE_NAT                192.168.1.5 8080
 FORCE_SNAT               192.168.1.1
@@ -91,6 +93,7 @@ ENABLE_CMD_EXEC          N
     maxTimeout: 600,
     requireUsername: 'alice',
     requireSourceAddress: true,
+    requirePacketSource: true,
     expires: 1900000000,
     forceNat: { address: '192.168.1.5', port: 8080 },
     forceTranslation: { snat: '192.168.1.1' },

@@ -93,6 +93,7 @@ function assemble(
     ...assembleLifetimes(draft, places, notices),
     ...(requireUsername === undefined ? {} : { requireUsername }),
     requireSourceAddress: draft.requireSourceAddress ?? false,
+    requirePacketSource: draft.requirePacketSource ?? false,
     ...(expires === undefined ? {} : { expires }),
     ...(forceNat === undefined ? {} : { forceNat }),
     ...translation.value,

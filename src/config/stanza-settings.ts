@@ -40,6 +40,7 @@ export interface StanzaDraft {
   maxTimeout?: Seconds
   requireUsername?: Username
   requireSourceAddress?: boolean
+  requirePacketSource?: boolean
   expires?: UnixSeconds
   forceNat?: NonNullable<Stanza['forceNat']>
   forceSnat?: IpAddress
@@ -75,6 +76,7 @@ export const stanzaSettings: Readonly<Record<UsedStanzaSetting, StanzaSetting>> 
   REQUIRE_USERNAME: setting('requireUsername', username),
   REQUIRE_SOURCE_ADDRESS: setting('requireSourceAddress', yesNo),
   REQUIRE_SOURCE: setting('requireSourceAddress', yesNo),
+  REQUIRE_PACKET_SOURCE: setting('requirePacketSource', yesNo),
   ACCESS_EXPIRE: setting('expires', date),
   ACCESS_EXPIRE_EPOCH: setting('expires', epoch),
   FORCE_NAT: setting('forceNat', addressAndPort),
