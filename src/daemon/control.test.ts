@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,6 +29,20 @@ test('a file that a dead daemon left behind is replaced', async () => {
   assert.deepEqual(await askControl(path, 'status'), { ok: true, value: 1 })
   server.value.close()
 })
+
+for (const [mode, code] of [
+  [0o755, undefined],
+  [0o1777, undefined],
+  [0o777, 'CONFIG_EXPOSED'],
+  [0o770, 'CONFIG_EXPOSED'],
+] as const)
+  test(`a folder of mode ${mode.toString(8)}: ${code ?? 'served'}`, async () => {
+    const inner = mkdtempSync(join(folder, 'open-'))
+    chmodSync(inner, mode)
+    const server = await serveControl(join(inner, 'control.sock'), {})
+    assert.equal(server.ok ? undefined : server.failure.code, code)
+    if (server.ok) server.value.close()
+  })
 
 test('no daemon is a clear answer', async () => {
   const answer = await askControl(join(folder, 'nobody.sock'), 'status')

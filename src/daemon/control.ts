@@ -4,8 +4,9 @@
  */
 import { chmodSync, mkdirSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { dirname } from 'node:path'
+import { dirname, resolve as resolvePath } from 'node:path'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { judgeFolder } from './folder-guard.ts'
 
 /** A request is a few bytes; whoever sends more is not one of ours. */
 const LONGEST_REQUEST = 1024
@@ -16,7 +17,7 @@ const PATIENCE = 2000
 export async function serveControl(
   path: string,
   answers: { readonly [ask: string]: () => Promise<unknown> },
-): Promise<Result<Server, Failure<'CONFIG_INVALID_VALUE'>>> {
+): Promise<Result<Server, Failure<'CONFIG_INVALID_VALUE' | 'CONFIG_EXPOSED'>>> {
   const answer = (socket: Socket, ask: string): void => {
     const ready = Object.hasOwn(answers, ask) ? answers[ask] : undefined
     if (ready === undefined) {
@@ -40,7 +41,12 @@ export async function serveControl(
     })
   })
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    const folder = dirname(resolvePath(path))
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    // Whoever could put another socket there would answer in our name.
+    const exposed = judgeFolder(folder, process.geteuid?.() ?? 0)
+    if (exposed !== undefined)
+      return { ok: false, failure: { ...exposed, detail: `CONTROL_SOCKET: ${exposed.detail}` } }
     rmSync(path, { force: true })
     await new Promise<void>((done, failed) => {
       server.once('error', failed)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { after, test } from 'node:test'
 import type { FailureCode } from '../failure-codes.ts'
 import { diskFiles } from './disk-files.ts'
@@ -31,8 +32,7 @@ for (const [mode, secret, expected] of modes) {
   })
 }
 
-test('a file of somebody else is refused', { skip: me === 0 ? false : 'only root can give a file away' }, async () => {
-  const { chownSync } = await import('node:fs')
+test('a file of somebody else is refused', { skip: me === 0 ? false : 'only root can give a file away' }, () => {
   chmodSync(path, 0o600)
   chownSync(path, 12345, 12345)
   const read = diskFiles(true, me).read(path)
@@ -50,6 +50,48 @@ for (const [what, name] of [
     assert.ok(!read.ok && read.failure.detail.includes(folder))
   })
 }
+
+for (const [mode, expected] of [
+  [0o700, 'text'],
+  [0o755, 'text'],
+  [0o1777, 'text'],
+  [0o777, 'CONFIG_EXPOSED'],
+  [0o775, 'CONFIG_EXPOSED'],
+  [0o702, 'CONFIG_EXPOSED'],
+] as const)
+  for (const [what, name] of [
+    ['a file', 'fwknopd.conf'],
+    ['a link to a file', 'link.conf'],
+  ] as const)
+    test(`${what} in a folder of mode ${mode.toString(8)}: ${expected}`, () => {
+      const inner = mkdtempSync(join(folder, 'open-'))
+      writeFileSync(join(inner, 'fwknopd.conf'), '', { mode: 0o600 })
+      const path = name === 'link.conf' ? join(folder, `${basename(inner)}-${name}`) : join(inner, name)
+      if (name === 'link.conf') symlinkSync(join(inner, 'fwknopd.conf'), path)
+      chmodSync(inner, mode)
+      const read = diskFiles(true, me).read(path)
+      assert.equal(read.ok ? 'text' : read.failure.code, expected)
+      if (!read.ok) assert.equal(read.failure.suggestion, `chmod go-w ${inner}`)
+    })
+
+test('a file in a folder of somebody else is refused', { skip: me !== 0 && 'only root can give a folder away' }, () => {
+  const inner = mkdtempSync(join(folder, 'given-'))
+  writeFileSync(join(inner, 'a.conf'), '', { mode: 0o600 })
+  chownSync(inner, 12345, 12345)
+  const read = diskFiles(true, me).read(join(inner, 'a.conf'))
+  assert.equal(read.ok ? '' : read.failure.code, 'CONFIG_EXPOSED')
+})
+
+test('a named pipe is refused, and nobody has to write to it first', () => {
+  const pipe = join(folder, 'pipe.conf')
+  execFileSync('mkfifo', ['-m', '600', pipe])
+  // In a process of its own, which can be ended if it hangs.
+  const program = `import { diskFiles } from ${JSON.stringify(join(import.meta.dirname, 'disk-files.ts'))}
+    console.log(JSON.stringify(diskFiles(true, ${me}).read(${JSON.stringify(pipe)})))`
+  const argv = ['--conditions=development', '--input-type=module', '-e', program]
+  const said = execFileSync(process.execPath, argv, { timeout: 20_000, encoding: 'utf8' })
+  assert.equal(JSON.parse(said).failure.code, 'CONFIG_UNREADABLE')
+})
 
 test('a folder lists its *.conf files by name', () => {
   const inner = join(folder, 'stanzas')

@@ -2,10 +2,11 @@
  * Configuration files from the disk. Whoever can change them can open any door, and whoever can read `access.conf` has the
  * keys, so who else can is part of whether a file can be read at all (docs/OPERATING.md). fwknopd only warns.
  */
-import { closeSync, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import type { ConfigFileFailure, ConfigFiles } from '../config/config-files.ts'
-import { ok, type Result, refuse } from '../result.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { judgeFolder, octal } from './folder-guard.ts'
 
 const OTHERS_WRITE = 0o022
 const OTHERS_READ = 0o044
@@ -31,7 +32,8 @@ export function diskFiles(secret: boolean, user: number): ConfigFiles {
 function readGuarded(path: string, secret: boolean, user: number): Result<string, ConfigFileFailure> {
   let descriptor: number | undefined
   try {
-    descriptor = openSync(path, 'r')
+    // Without waiting: a named pipe would keep us until somebody writes to it.
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
     // Asked of what was opened, not of the name: the two may differ a moment later.
     const { uid, mode, isFile } = statOf(descriptor)
     if (!isFile) return refuse('CONFIG_UNREADABLE', `${path} is not a regular file`)
@@ -47,6 +49,8 @@ function readGuarded(path: string, secret: boolean, user: number): Result<string
       return refuse('CONFIG_EXPOSED', `${path} holds keys and can be read by others (mode ${octal(mode)})`, {
         suggestion: `chmod 600 ${path}`,
       })
+    const exposed = judgeFolders(path, user)
+    if (exposed !== undefined) return { ok: false, failure: exposed }
     return ok(readFileSync(descriptor, 'utf8'))
   } catch (error) {
     return refuse('CONFIG_UNREADABLE', `${path}: ${explain(error)}`)
@@ -57,11 +61,17 @@ function readGuarded(path: string, secret: boolean, user: number): Result<string
 
 function statOf(descriptor: number): { uid: number; mode: number; isFile: boolean } {
   const stat = fstatSync(descriptor)
-  return { uid: stat.uid, mode: stat.mode & 0o777, isFile: stat.isFile() }
+  return { uid: stat.uid, mode: stat.mode, isFile: stat.isFile() }
 }
 
-function octal(mode: number): string {
-  return mode.toString(8).padStart(4, '0')
+/** Where the name stands, and, if it is a link, where that leads. */
+function judgeFolders(path: string, user: number): Failure<'CONFIG_EXPOSED'> | undefined {
+  const folders = new Set([dirname(resolve(path)), dirname(realpathSync(path))])
+  for (const folder of folders) {
+    const exposed = judgeFolder(folder, user)
+    if (exposed !== undefined) return exposed
+  }
+  return undefined
 }
 
 function explain(error: unknown): string {
