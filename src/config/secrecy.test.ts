@@ -10,11 +10,11 @@ import { parseFwknoprc } from './fwknoprc.ts'
 import { withoutSecrets } from './secrecy.ts'
 import { stanzaSettingNames } from './stanza-setting-names.ts'
 
-/** Keys as people have them: base64 of 32 bytes, a passphrase, hex. */
+/** Keys as people have them: base64 of 32 bytes, hex, a passphrase (but none in capitals with “_”, as variables are). */
 const key = fc.oneof(
   fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString('base64')),
   fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => Buffer.from(bytes).toString('hex')),
-  fc.stringMatching(/^[A-Za-z]{5}[0-9][A-Za-z0-9!@$*_-]{8,12}$/),
+  fc.stringMatching(/^[a-z]{5}[0-9][A-Za-z0-9!@$*_-]{8,12}$/),
   fc.stringMatching(/^[A-Z]{10,30}$/),
 )
 
@@ -88,7 +88,7 @@ test('no failure or notice about access.conf tells a key that stands where it sh
       const parsed = parseAccessConf('/etc/access.conf', filesFromSnapshot({ texts, folders: {}, failures: {} }))
       assertHides(parsed.ok ? parsed.value.notices : parsed.failure, secret)
     }),
-    { numRuns: 3000 },
+    { numRuns: 2000 },
   )
 })
 
@@ -109,7 +109,7 @@ test('nor about .fwknoprc', () => {
       const parsed = parseFwknoprc('rc', inside ? `[x]\n${line(secret)}\n` : `${line(secret)}\n[x]\n`)
       assertHides(failureOf(parsed.ok ? parsed.value.settings('x') : parsed), secret)
     }),
-    { numRuns: 3000 },
+    { numRuns: 2000 },
   )
 })
 
