@@ -191,6 +191,12 @@ const granted: (Case & { id: string })[] = [
     id: '10.1.2.3>tcp/22→2222',
   },
   {
+    what: 'FORCE_NAT to this host, whose addresses take in loopback’s',
+    stanza: { forceNat: { address: ip('127.0.0.1'), port: port(2222) } },
+    request: { ownAddresses: new Set([ip('127.0.0.1'), ip('192.0.2.1')]) },
+    id: '10.1.2.3>tcp/22→2222',
+  },
+  {
     what: 'FORCE_SNAT before SNAT_TRANSLATE_IP',
     stanza: { forceNat: { address: ip('10.0.0.7'), port: port(22) }, forceTranslation: { snat: ip('10.0.0.2') } },
     nat: { translation: { snat: ip('10.0.0.1') } },

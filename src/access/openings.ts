@@ -18,7 +18,7 @@ export type OpeningFailure = Failure<
 export interface TargetKnowledge {
   /** What the host name in the message stands for, where it has one and somebody could find out. */
   readonly resolvedTarget?: IpAddress
-  /** The addresses of this host at this moment, loopback's aside. Absent: nobody looked. */
+  /** The addresses of this host at this moment, with or without loopback's. Absent: nobody looked. */
   readonly ownAddresses?: ReadonlySet<IpAddress>
 }
 
@@ -37,7 +37,7 @@ export function chooseOpenings(
   const { forceNat } = stanza
   if (forceNat !== undefined) {
     const named = `FORCE_NAT ${forceNat.address}`
-    if (known.ownAddresses?.has(forceNat.address))
+    if (!isLoopback(forceNat.address) && known.ownAddresses?.has(forceNat.address))
       return refuse('ACCESS_NAT_TARGET_INVALID', `${named} is this host itself: write ${loopbackOf(forceNat.address)}`)
     return one(natOpening(policy, stanza, message.ports, source, forceNat))
   }
