@@ -34,3 +34,33 @@ it('access.conf is good once it has keys, and nothing about it is worth a warnin
   assert.equal(read.value.stanzas.length, 1)
   assert.deepEqual(read.value.notices, [])
 })
+
+/** The settings of one section of the unit; of a name that stands there twice, the last. */
+function unitSection(wanted: string): ReadonlyMap<string, string> {
+  const settings = new Map<string, string>()
+  let section = ''
+  for (const line of sample('ghostport.service').split('\n')) {
+    section = /^\[(\w+)\]$/.exec(line)?.[1] ?? section
+    const [, name, value] = /^(\w+)=(.*)$/.exec(line) ?? []
+    if (section === wanted && name !== undefined && value !== undefined) settings.set(name, value)
+  }
+  return settings
+}
+
+it('the unit starts ghostport again however often it ends', () => {
+  assert.equal(unitSection('Service').get('Restart'), 'always')
+  // systemd reads it in [Unit] only, and passes over it elsewhere.
+  assert.equal(unitSection('Unit').get('StartLimitIntervalSec'), '0')
+})
+
+it('the unit leaves the warden the capabilities that it needs, and no other', () => {
+  assert.deepEqual(unitSection('Service').get('CapabilityBoundingSet')?.split(' ').sort(), [
+    'CAP_KILL',
+    'CAP_NET_ADMIN',
+    'CAP_NET_BIND_SERVICE',
+    'CAP_NET_RAW',
+    'CAP_SETGID',
+    'CAP_SETPCAP',
+    'CAP_SETUID',
+  ])
+})
