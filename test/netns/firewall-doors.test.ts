@@ -245,6 +245,29 @@ describe('gate mode', { skip }, () => {
     await made.value.close()
   })
 
+  for (const family of families) {
+    const at = addresses[family]
+    test(`IPv${family}: lets live what was connected before it, and lets nothing new in`, async () => {
+      // Nothing tracks connections then.
+      lab.server.must(['nft', 'flush', 'ruleset'])
+      const [old, idle] = [await lab.c1.connect(at.forC1, 22), await lab.c1.connect(at.forC1, 22)]
+      const made = createNftablesFirewall({
+        mode: { kind: 'gate', protectedPorts: [{ protocol: 'tcp', port: port(22) }] },
+      })
+      assert.ok(made.ok)
+      await made.value.install()
+      assert.equal(await old.echoes(), true)
+      assert.equal(await lab.c1.tcp(at.forC1, 22, quick), 'timeout')
+      // Putting the table back, as watching it does first of all, forgets neither.
+      assert.ok(made.value.watch(() => {}).ok)
+      assert.equal(await old.echoes(), true)
+      assert.equal(await idle.echoes(), true)
+      assert.equal(await lab.c1.tcp(at.forC1, 22, quick), 'timeout')
+      for (const connection of [old, idle]) await connection.close()
+      await made.value.close()
+    })
+  }
+
   test('leaves alone what is only on its way through', async () => {
     lab.server.must(['nft', 'flush', 'ruleset'])
     const made = createNftablesFirewall({

@@ -8,6 +8,8 @@ import { ok, type Result, refuse } from '../../result.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
 import { Book, type Change, endedBy, type Instant } from '../book.ts'
 import type { Firewall, FirewallFailure, Opened } from '../firewall.ts'
+import { connectionElements, connectionsTo } from './connections.ts'
+import type { Element } from './elements.ts'
 import { findDroppingChains, hostWarnings } from './host-check.ts'
 import { parseLedger } from './ledger.ts'
 import { type Nftables, type NftFailure, openNftables } from './library.ts'
@@ -21,7 +23,7 @@ import {
   type TableName,
   type TableShape,
 } from './settings.ts'
-import { renderChanges, renderDoors, renderRecords } from './transaction.ts'
+import { renderChanges, renderDoors, renderElements, renderRecords } from './transaction.ts'
 import { type Watch, watchTable } from './watch.ts'
 
 export interface NftablesOptions {
@@ -80,12 +82,19 @@ export function createNftablesFirewall(options: NftablesOptions): Result<Nftable
 /** Somebody who changes our table more often than this within a second is waited out. */
 const MENDS_A_SECOND = 20
 const RETRY_AFTER = 1_000
+/**
+ * How long (milliseconds) connections that are older than the gate may be silent. Keepalive, which sshd asks for, speaks up
+ * after two hours; from then on the kernel tracks the connection like any other.
+ */
+const SILENCE = 3 * 60 * 60_000
 
 class KernelTable implements NftablesFirewall {
   readonly kernelExpires = true
   readonly #nft: Nftables
   readonly #shape: TableShape
   readonly #book: Book
+  /** In gate mode: connections that were there before the gate. */
+  #known: { readonly elements: readonly Element[]; readonly until: Instant } | undefined
   #installed = false
   #watch: Watch | undefined
   #retry: NodeJS.Timeout | undefined
@@ -105,6 +114,11 @@ class KernelTable implements NftablesFirewall {
     for (const { grant, remaining } of parseLedger(listed.value).records) {
       // A smaller MAX_GRANTS than before may leave some out: their doors close.
       this.#book.admit(grant, now, (now + remaining) as Instant)
+    }
+    const { mode } = this.#shape
+    if (mode.kind === 'gate') {
+      const elements = connectionElements(connectionsTo(mode.protectedPorts))
+      this.#known = { elements, until: (now + SILENCE) as Instant }
     }
     const rebuilt = this.#rebuild()
     this.#installed = rebuilt.ok
@@ -225,7 +239,9 @@ class KernelTable implements NftablesFirewall {
   }
 
   #doors(now: Instant): string {
-    return renderDoors(this.#shape, this.#book.open(now), now)
+    const doors = renderDoors(this.#shape, this.#book.open(now), now)
+    if (this.#known === undefined) return doors
+    return doors + renderElements(this.#shape, this.#known.elements, this.#known.until, now)
   }
 
   #records(now: Instant): string {

@@ -2,6 +2,7 @@
  * Our table, as text for nftables. It is written once and never changes: what is open are elements of its sets and maps,
  * each with a timeout that the kernel keeps (docs/OPERATING.md § Living with the host's own firewall).
  */
+import { MAX_CONNECTIONS } from './connections.ts'
 import type { TableShape } from './settings.ts'
 
 /** Records of one grant may take several elements, since a comment holds 127 bytes. */
@@ -87,12 +88,22 @@ function renderForwarded(): string {
 function renderProtected({ mode }: TableShape): string {
   if (mode.kind === 'mark') return ''
   const ports = mode.protectedPorts.map(({ protocol, port }) => `${protocol} . ${port}`)
-  return `  set protected { type inet_proto . inet_service; elements = { ${ports.join(', ')} }; }\n`
+  const known = (ip: string): string =>
+    `{ type ${ip} . inet_service . inet_service; flags timeout; size ${MAX_CONNECTIONS}; }`
+  return `  set protected { type inet_proto . inet_service; elements = { ${ports.join(', ')} }; }
+  # TCP connections older than the gate, which conntrack may take for new ones
+  set known4 ${known('ipv4_addr')}
+  set known6 ${known('ipv6_addr')}
+`
 }
 
 function renderGate({ mode, mark }: TableShape): string {
   const set = `ct mark set ct mark or 0x${mark.toString(16)} accept`
   const accept = `    ip saddr . meta l4proto . th dport @accept4 ${set}
     ip6 saddr . meta l4proto . th dport @accept6 ${set}`
-  return mode.kind === 'mark' ? accept : `${accept}\n    meta l4proto . th dport @protected counter drop`
+  if (mode.kind === 'mark') return accept
+  return `${accept}
+    tcp flags & (syn | ack) == ack ip saddr . tcp sport . tcp dport @known4 accept
+    tcp flags & (syn | ack) == ack ip6 saddr . tcp sport . tcp dport @known6 accept
+    meta l4proto . th dport @protected counter drop`
 }

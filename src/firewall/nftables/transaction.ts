@@ -58,6 +58,13 @@ export function renderDoors(
   return renderTable(shape) + script.text()
 }
 
+/** The commands that put these elements into our table, each until the same moment. */
+export function renderElements(shape: TableShape, elements: readonly Element[], until: Instant, now: Instant): string {
+  const script = new Script(shape)
+  if (until - now >= SHORTEST) for (const element of elements) script.put('last', element, until, now)
+  return script.text()
+}
+
 /** The commands that put these grants on record, after {@link renderDoors}. */
 export function renderRecords(shape: TableShape, entries: readonly Entry[], now: Instant): string {
   const script = new Script(shape)

@@ -1,0 +1,70 @@
+/**
+ * The TCP connections that this host has already when the gate is shut for the first time. Where nothing tracked
+ * connections until then, the kernel takes the next segment of each for the beginning of a new one, which the gate drops.
+ */
+import { readFileSync } from 'node:fs'
+import { endianness } from 'node:os'
+import { addressFromBytes, familyOf, type IpAddress } from '../../packet/address.ts'
+import type { ProtocolPort } from '../../packet/message.ts'
+import type { Port } from '../../units.ts'
+import type { Element } from './elements.ts'
+
+/** As many as the sets of `ruleset.ts` hold, in each family. */
+export const MAX_CONNECTIONS = 65_535
+
+/** A connection to a port of ours. */
+export interface Connection {
+  readonly peer: IpAddress
+  readonly peerPort: Port
+  readonly port: Port
+}
+
+/** Those to the protected ports, in the network of the calling thread; none where the kernel does not tell. */
+export function connectionsTo(ports: readonly ProtocolPort[]): readonly Connection[] {
+  const wanted = new Set<number>(ports.flatMap(({ protocol, port }) => (protocol === 'tcp' ? [port] : [])))
+  // `/proc/net` is that of the process, whose threads may be in other networks.
+  return ['tcp', 'tcp6']
+    .flatMap((table) => parseTcpTable(readTable(`/proc/thread-self/net/${table}`)))
+    .filter(({ port }) => wanted.has(port))
+}
+
+function readTable(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
+/** Established, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT: the states in which either end may still have something to say. */
+const ALIVE = new Set(['01', '04', '05', '08'])
+const ROW = /^\s*\d+: [0-9A-F]+:([0-9A-F]{4}) ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) ([0-9A-F]{2}) /gm
+
+/**
+ * @param text of `/proc/net/tcp` or `/proc/net/tcp6` (proc(5)).
+ * @param order of the bytes in each 32-bit word of an address: the machine's.
+ */
+export function parseTcpTable(text: string, order = endianness()): readonly Connection[] {
+  const connections: Connection[] = []
+  for (const [, port = '', peer = '', peerPort = '', state = ''] of text.matchAll(ROW)) {
+    if (!ALIVE.has(state)) continue
+    const bytes = Uint8Array.from(peer.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+    if (order === 'LE') for (let word = 0; word < bytes.length; word += 4) bytes.subarray(word, word + 4).reverse()
+    connections.push({
+      // IPv4 for the IPv4 peer of a socket that serves both families.
+      peer: addressFromBytes(bytes),
+      peerPort: Number.parseInt(peerPort, 16) as Port,
+      port: Number.parseInt(port, 16) as Port,
+    })
+  }
+  return connections
+}
+
+/** As elements of the sets `known4` and `known6`, without repetitions: several addresses of ours may have one peer. */
+export function connectionElements(connections: readonly Connection[]): readonly Element[] {
+  const keys = { 4: new Set<string>(), 6: new Set<string>() }
+  for (const { peer, peerPort, port } of connections) keys[familyOf(peer)].add(`${peer} . ${peerPort} . ${port}`)
+  return ([4, 6] as const).flatMap((family) =>
+    [...keys[family]].slice(0, MAX_CONNECTIONS).map((key) => ({ set: `known${family}`, key })),
+  )
+}
