@@ -47,12 +47,19 @@ export async function planKnock(
   const { server } = settings
   if (server === undefined) return refuse('CLI_USAGE', 'say where the packet goes: -D HOST')
   const command = given['server-cmd']
-  const request = buildRequest(settings, {
+  const context = {
     username: ownName(),
     random: readUint16(randomBytes(2)),
     ...(command === undefined ? {} : { command }),
-  })
-  if (!request.ok) return request
+  }
+  const request = buildRequest(settings, context)
+  if (!request.ok) {
+    if (request.failure.code !== 'CONFIG_CONFLICT') return request
+    const flagsAlone = buildRequest({ ...hints.fallback, ...flags.value }, context)
+    // What contradicts itself without the rc file is not the file's fault.
+    const isUsage = !flagsAlone.ok && flagsAlone.failure.detail === request.failure.detail
+    return isUsage ? refuse('CLI_USAGE', request.failure.detail) : request
+  }
   const ask = secretsFrom(given, terminal)
   if (!ask.ok) return ask
   const keys = await loadKeys(settings, server, ask.value)

@@ -224,7 +224,17 @@ describe('ghostport knock refuses', () => {
     ['port 65536', () => inBase('-p', '65536'), 64, /--server-port: port 65536/],
     ['NAT to nowhere', () => inBase('-N', ''), 64, /-N wants a value/],
     ['NAT to what is no host', () => inBase('-N', '10.0.0'), 64, /--nat-access: “10\.0\.0”/],
-    ['a NAT port without NAT', () => inBase('--nat-port', '80'), 78, /with -N or --nat-local/],
+    ['a NAT port without NAT', () => inBase('--nat-port', '80'), 64, /with -N or --nat-local.*CLI_USAGE/s],
+    ['two ports with NAT', () => inBase('-A', 'udp/53', '-N', '10.0.0.5'), 64, /ask for one port.*CLI_USAGE/s],
+    [
+      'two ports with NAT from the rc file',
+      () => {
+        const rc = home.write('nat.rc', '[default]\nNAT_ACCESS 10.0.0.5:22\n')
+        return [...BASE, ...KEYS, '--rc-file', rc, '-T', '-A', 'udp/53']
+      },
+      78,
+      /ask for one port.*CONFIG_CONFLICT/s,
+    ],
     [
       'both keys the same',
       () => [...BASE, '--no-rc-file', '-T', '--key-rijndael', 'x', '--key-hmac', 'x'],
