@@ -28,7 +28,7 @@ export interface ServerConfig {
   readonly pidFile?: string
   /** RECEIVER_USER: whom the process that parses strangers' bytes runs as. */
   readonly receiverUser: string
-  /** LOG_LIMIT: log lines a second for refused packets that no key opened; more are counted. */
+  /** LOG_LIMIT: log lines a second for refusals, in each of the two processes; more are counted. */
   readonly refusalsPerSecond: number
 }
 
