@@ -1,40 +1,99 @@
 /** `--keep`: the three hosts go on after the story, under names that everybody sees, until `--down`. */
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { narrator } from './narrator.ts'
-import { clone, installCommand, removeWorkFolder } from './work-folder.ts'
+import { markOf, type ProcessMark, stateOf } from './process-mark.ts'
+import { clone, installCommand, removeWorkFolder, setOwners } from './work-folder.ts'
 
 const HOSTS = ['spaclient', 'spaserver', 'scanner'] as const
 /** Only root keeps hosts, and only root may write here. */
 const MEMORY = '/run/ghostport-story.json'
+const DOWN = 'npm start -- --down'
 
 interface Kept {
+  /** Whose story it is. */
+  readonly clone: string
   readonly work: string
-  readonly processes: readonly { readonly pid: number; readonly startedAt: string }[]
+  /** The process that still tells the story, before there is anything to keep. */
+  readonly teller?: ProcessMark
+  /** The leaders of process groups that go on. */
+  readonly processes: readonly ProcessMark[]
 }
 
-/** @throws Error where one of the names is taken: it is somebody else's. */
-export function makeGlobalHosts(): void {
+/** Thrown where hosts cannot be kept or taken down. Its message is a sentence for the reader. */
+export class HostsTaken extends Error {}
+
+/**
+ * Makes the three hosts, after taking down those that this very clone kept before. Written down first, so that `--down`
+ * finds them however the story ends.
+ *
+ * @throws HostsTaken, leaving nothing behind, where they are another clone's, or one of the names is somebody else's.
+ */
+export function claimHosts(work: string): void {
+  const before = readKept()
+  if (before !== undefined) {
+    if (before.clone !== realpathSync(clone))
+      throw new HostsTaken(`The three hosts are those of another checkout, ${before.clone}. To take them down: ${DOWN}`)
+    takeDown(before)
+  }
+  try {
+    remember({ clone: realpathSync(clone), work, teller: markOf(process.pid), processes: [] }, 'wx')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    throw new HostsTaken('Another story with --keep has begun in this moment.')
+  }
   const made: string[] = []
   for (const name of HOSTS) {
     const { status, stderr } = spawnSync('ip', ['netns', 'add', name], { encoding: 'utf8' })
-    if (status !== 0) {
+    if (status === 0) made.push(name)
+    else {
       for (const host of made) spawnSync('ip', ['netns', 'delete', host])
-      throw new Error(`ip netns add ${name}: ${stderr.trim()}`)
+      rmSync(MEMORY, { force: true })
+      throw new HostsTaken(
+        `The host ${name} cannot be made: ${stderr.trim()}\n` +
+          `A host of a kept story would be taken down by ${DOWN}, but this is none that it knows: ip netns delete ${name}`,
+      )
     }
-    made.push(name)
   }
 }
 
-export function removeGlobalHosts(): void {
+/** Unmakes what {@link claimHosts} made, after a story that did not end well. */
+export function releaseHosts(): void {
+  removeHosts()
+  rmSync(MEMORY, { force: true })
+}
+
+function removeHosts(): void {
   for (const name of HOSTS) spawnSync('ip', ['netns', 'delete', name])
 }
 
 /** @param pids the leaders of process groups that go on. */
 export function rememberKept(work: string, pids: readonly number[]): void {
-  const kept: Kept = { work, processes: pids.map((pid) => ({ pid, startedAt: startOf(pid) ?? '' })) }
-  writeFileSync(MEMORY, JSON.stringify(kept), { mode: 0o600 })
+  const processes = pids.map(markOf)
+  setOwners(work, processes)
+  remember({ clone: realpathSync(clone), work, processes }, 'w')
+}
+
+/** The folder of the kept hosts, if any. */
+export function keptWorkFolder(): string | undefined {
+  return process.getuid?.() === 0 ? readKept()?.work : undefined
+}
+
+function remember(kept: Kept, flag: 'w' | 'wx'): void {
+  writeFileSync(MEMORY, JSON.stringify(kept), { mode: 0o600, flag })
+}
+
+/** @throws HostsTaken where they are root's, and we are not. */
+function readKept(): Kept | undefined {
+  try {
+    return JSON.parse(readFileSync(MEMORY, 'utf8')) as Kept
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return undefined
+    if (code === 'EACCES') throw new HostsTaken('The three hosts are root’s; only root can take them down.')
+    throw error
+  }
 }
 
 export function explainKept(work: string): void {
@@ -63,35 +122,27 @@ shift
 cd "$work/$host" && exec ip netns exec "$host" env HOME="$PWD" PATH="$work/bin:$PATH" "$@"
 `
 
-/** Takes down what `--keep` left. Does nothing where there is nothing. */
-export function down(): number {
-  if (!existsSync(MEMORY)) {
-    if (process.argv.includes('--down')) narrator.say('No hosts are kept.')
-    return 0
-  }
-  const kept = JSON.parse(readFileSync(MEMORY, 'utf8')) as Kept
-  for (const { pid, startedAt } of kept.processes) {
+/** `--down`: takes down what `--keep` left. @throws HostsTaken where the story is still being told. */
+export function down(): void {
+  const kept = readKept()
+  if (kept === undefined) narrator.say('No hosts are kept.')
+  else takeDown(kept)
+}
+
+function takeDown({ work, teller, processes }: Kept): void {
+  if (teller !== undefined && stateOf(teller) === 'alive')
+    throw new HostsTaken(`Their story is still being told, by process ${teller.pid}: end that with Ctrl-C.`)
+  for (const mark of processes) {
     // A number that has been given to somebody else since is not ours to end.
-    if (startOf(pid) !== startedAt) continue
+    if (stateOf(mark) !== 'alive') continue
     try {
-      process.kill(-pid, 'SIGKILL')
+      process.kill(-mark.pid, 'SIGKILL')
     } catch {
       // it ended by itself
     }
   }
-  removeGlobalHosts()
-  removeWorkFolder(kept.work)
+  removeHosts()
+  removeWorkFolder(work)
   rmSync(MEMORY, { force: true })
   narrator.say('The three hosts are down.')
-  return 0
-}
-
-/** When a process started, in the kernel's ticks: with its number, that names it for good. */
-function startOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
-  } catch {
-    return undefined
-  }
 }

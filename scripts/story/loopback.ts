@@ -2,9 +2,10 @@
  * The story without any privilege: one host, several addresses of the loopback, and ghostport's relay in user space in
  * the place of a firewall. 127.0.0.1 is the client, 127.0.0.2 the server, 127.0.0.3 the scanner.
  */
+import { spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { createServer } from 'node:net'
-import { userInfo } from 'node:os'
+import { type UserInfo, userInfo } from 'node:os'
 import { basename, join } from 'node:path'
 import { NotAsTold } from './narrator.ts'
 import { run, start } from './programs.ts'
@@ -15,11 +16,7 @@ import { clone, environment, installCommand } from './work-folder.ts'
 const ADDRESSES = { client: '127.0.0.1', server: '127.0.0.2', scanner: '127.0.0.3' } as const
 
 export async function loopbackStage(work: string): Promise<Stage> {
-  const { username, shell } = userInfo()
-  if (shell === null || /\/(nologin|false)$/.test(shell))
-    throw new NotAsTold(
-      `here the story logs in as you, and the account ${username} has no shell to log in to (${shell})`,
-    )
+  const username = ownLogin()
   installCommand(work, clone)
   const [publicWeb = 0, web = 0, ssh = 0, spa = 0] = await freePorts(4)
   const host = (name: HostName): Host => {
@@ -58,6 +55,26 @@ export async function loopbackStage(work: string): Promise<Stage> {
     defaultDrop: async () => {},
     eavesdrop: () => forwardPackets(spa),
   }
+}
+
+/** @throws NotAsTold where sshd would turn us away, which it says to its log and not to whoever knocks. */
+function ownLogin(): string {
+  const cannot = (why: string) => new NotAsTold(`Here the story logs in as you, by ssh, and cannot: ${why}.`)
+  let user: UserInfo<string>
+  try {
+    user = userInfo()
+  } catch {
+    throw cannot(`there is no account with your user number, ${process.getuid?.()}`)
+  }
+  const { username, shell } = user
+  if (shell === null || /\/(nologin|false)$/.test(shell))
+    throw cannot(`the account ${username} has no shell (but ${shell})`)
+  // What sshd goes by; the second is for root's eyes alone, as it is for an sshd that root starts.
+  for (const database of ['passwd', 'shadow']) {
+    const entry = spawnSync('getent', [database, username], { encoding: 'utf8' }).stdout ?? ''
+    if (entry.split(':')[1]?.startsWith('!')) throw cannot(`the account ${username} is locked`)
+  }
+  return username
 }
 
 /** Nobody may tap the loopback without privilege: so the packet comes by a router that keeps a copy. */

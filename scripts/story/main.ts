@@ -8,7 +8,7 @@
  */
 import { spawn, spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
-import { down, explainKept, makeGlobalHosts, rememberKept, removeGlobalHosts } from './kept.ts'
+import { claimHosts, down, explainKept, HostsTaken, keptWorkFolder, releaseHosts, rememberKept } from './kept.ts'
 import { loopbackStage } from './loopback.ts'
 import { namespaceStage } from './namespaces.ts'
 import { narrator } from './narrator.ts'
@@ -16,19 +16,11 @@ import { endAllPrograms, keepProgramsRunning } from './programs.ts'
 import { missingPrograms } from './services.ts'
 import type { Stage } from './stage.ts'
 import { tell } from './story.ts'
-import { makeWorkFolder, removeWorkFolder } from './work-folder.ts'
+import { makeWorkFolder, removeWorkFolder, sweepWorkFolders } from './work-folder.ts'
 
 type Kind = Stage['kind']
 
-const { values: flags } = parseArgs({
-  options: {
-    keep: { type: 'boolean', default: false },
-    down: { type: 'boolean', default: false },
-    stage: { type: 'string' },
-    /** The inner process is told its work folder. */
-    inside: { type: 'string' },
-  },
-})
+const flags = readFlags()
 
 async function outside(): Promise<number> {
   const missing = missingPrograms()
@@ -43,9 +35,16 @@ async function outside(): Promise<number> {
     narrator.failure('--keep gives the hosts names that everybody on this machine sees; that takes root.')
     return 1
   }
-  if (flags.keep) down()
+  sweepWorkFolders(keptWorkFolder())
   const work = makeWorkFolder()
-  if (flags.keep) makeGlobalHosts()
+  if (flags.keep) {
+    try {
+      claimHosts(work)
+    } catch (error) {
+      removeWorkFolder(work)
+      throw error
+    }
+  }
   const child = spawn(
     ...commandFor(kind, [
       process.execPath,
@@ -69,7 +68,7 @@ async function outside(): Promise<number> {
   })
   if (flags.keep && status === 0) explainKept(work)
   else {
-    if (flags.keep) removeGlobalHosts()
+    if (flags.keep) releaseHosts()
     removeWorkFolder(work)
   }
   return status
@@ -117,6 +116,32 @@ async function inside(kind: Kind, work: string): Promise<void> {
   }
 }
 
-if (flags.down) process.exitCode = down()
-else if (flags.inside !== undefined) await inside(flags.stage as Kind, flags.inside)
-else process.exitCode = await outside()
+/** Ends the process, with a sentence, where a word is not understood. */
+function readFlags() {
+  try {
+    return parseArgs({
+      options: {
+        keep: { type: 'boolean', default: false },
+        down: { type: 'boolean', default: false },
+        stage: { type: 'string' },
+        /** The inner process is told its work folder. */
+        inside: { type: 'string' },
+      },
+    }).values
+  } catch (error) {
+    // After the first sentence, parseArgs tells programmers how to pass a word on.
+    narrator.failure((error instanceof Error ? error.message : String(error)).replace(/\. .*/s, ''))
+    narrator.say('npm start [-- --keep | --down | --stage root|user|loopback]')
+    process.exit(64)
+  }
+}
+
+try {
+  if (flags.down) down()
+  else if (flags.inside !== undefined) await inside(flags.stage as Kind, flags.inside)
+  else process.exitCode = await outside()
+} catch (error) {
+  if (!(error instanceof HostsTaken)) throw error
+  narrator.failure(error.message)
+  process.exitCode = 1
+}

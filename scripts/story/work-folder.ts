@@ -1,14 +1,32 @@
 /** The one folder that the story makes, with a folder for each host, and ghostport as an installed command. */
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { markOf, type ProcessMark, stateOf } from './process-mark.ts'
 
 export const clone = join(import.meta.dirname, '..', '..')
 /** Where the clone is mounted, so that also accounts that may not look into its parents find the program. */
 export const packageFolder = (work: string) => join(work, 'package')
 
+const PREFIX = 'ghostport-story-'
+/** In the folder: the processes for which it is there. */
+const OWNERS = 'owners.json'
+
 export function makeWorkFolder(): string {
-  const work = mkdtempSync(join(tmpdir(), 'ghostport-story-'))
+  const work = mkdtempSync(join(tmpdir(), PREFIX))
+  setOwners(work, [markOf(process.pid)])
   chmodSync(work, 0o755)
   for (const name of ['spaclient', 'spaserver', 'scanner', 'bin', 'package', 'home']) mkdirSync(join(work, name))
   return work
@@ -21,6 +39,32 @@ export function removeWorkFolder(work: string): void {
   // Never empty a folder that shows the clone: a mount point cannot be removed, and then nothing else is.
   if (existsSync(mounted)) rmdirSync(mounted)
   rmSync(work, { recursive: true, force: true })
+}
+
+/** The folder is somebody's for as long as one of these processes lives. */
+export function setOwners(work: string, owners: readonly ProcessMark[]): void {
+  writeFileSync(join(work, OWNERS), JSON.stringify(owners))
+}
+
+/**
+ * Removes what stories left that were killed before they could remove it: folders of this very user whose processes are all
+ * gone, and no others. Root does not touch those of other users, who could change them under its hands.
+ *
+ * @param except a folder that stays even so
+ */
+export function sweepWorkFolders(except: string | undefined): void {
+  for (const name of readdirSync(tmpdir())) {
+    const work = join(tmpdir(), name)
+    if (!name.startsWith(PREFIX) || work === except) continue
+    try {
+      const { uid } = lstatSync(work)
+      if (uid !== process.getuid?.()) continue
+      const owners = JSON.parse(readFileSync(join(work, OWNERS), 'utf8')) as readonly ProcessMark[]
+      if (owners.every((owner) => stateOf(owner) === 'gone')) removeWorkFolder(work)
+    } catch {
+      // It does not say whose it is, or somebody else is just removing it.
+    }
+  }
 }
 
 /** Puts `ghostport` on the path, run from `root`, which is the clone or where it is mounted. */

@@ -36,6 +36,19 @@ describe('the story of the ghost service', { concurrency: 4 }, () => {
   it('stopped half-way on the loopback, it leaves nothing behind', { skip: needsShell }, () =>
     stopHalfWay('loopback', 'as a user'),
   )
+  it('killed half-way, what it leaves behind goes with the next one', { skip: needsRoot }, killHalfWay)
+  it('with --keep, a name that is somebody else’s is left alone, and said', { skip: needsRoot }, refuseTakenName)
+  it('a word that it does not know is said', () => refuseWord(['--bogus'], /^✖ Unknown option '--bogus'\nnpm start /m))
+  it('a word that lacks its value is said', () => refuseWord(['--stage'], /^✖ .*--stage .*\nnpm start /m))
+  it('on the loopback, a user number without an account is said', { skip: needsRoot }, () =>
+    refuseAccount(
+      'carol:x:59902:65534::/nonexistent:/bin/sh',
+      /^✖ .*: there is no account with your user number, 59901\.$/m,
+    ),
+  )
+  it('on the loopback, a locked account is said', { skip: needsRoot }, () =>
+    refuseAccount('bob:!:59901:65534::/nonexistent:/bin/sh', /^✖ .*: the account bob is locked\.$/m),
+  )
 })
 
 type Who = 'as root' | 'as a user'
@@ -61,6 +74,11 @@ async function keepAndTakeDown(): Promise<void> {
     `./on spaclient ${knock}`,
     './on spaclient ssh -F ssh_config -p 80 alice@10.66.0.1 echo played with',
     'cd /',
+    // A second checkout, as far as anybody can see.
+    `mkdir "$TMPDIR/second" && mount --bind '${clone}' "$TMPDIR/second"`,
+    '! "$0" "$TMPDIR/second/scripts/story/main.ts" --keep',
+    'test "$(ls /run/netns | wc -l)" = 3 && ls -d "$TMPDIR"/ghostport-story-*/on',
+    'umount "$TMPDIR/second" && rmdir "$TMPDIR/second"',
     '"$0" "$1" --down',
     'test -z "$(ls /run/netns)"',
   ].join(' && ')
@@ -68,18 +86,83 @@ async function keepAndTakeDown(): Promise<void> {
   const [status] = await once(story.process, 'close')
   assert.equal(status, 0, story.output())
   assert.match(story.output(), /^played with$/m)
+  assert.match(
+    story.output(),
+    new RegExp(`^✖ The three hosts are those of another checkout, ${clone}\\. .*: npm start -- --down$`, 'm'),
+  )
   assertNothingLeft(story)
+}
+
+async function refuseTakenName(): Promise<void> {
+  const main = join(clone, 'scripts', 'story', 'main.ts')
+  const script = [
+    'mount -t tmpfs tmpfs /run',
+    'ip netns add spaserver',
+    '! "$0" "$1" --keep',
+    'test "$(ls /run /run/netns | xargs)" = "/run: netns /run/netns: spaserver"',
+    'ip netns delete spaserver',
+  ].join(' && ')
+  const story = start(['unshare', '--mount', 'sh', '-c', script, process.execPath, main])
+  const [status] = await once(story.process, 'close')
+  assert.equal(status, 0, story.output())
+  assert.match(story.output(), /^✖ The host spaserver cannot be made: .*\n.* npm start -- --down, /m)
+  assertSentence(story)
+  assertNothingLeft(story)
+}
+
+async function refuseWord(words: readonly string[], sentence: RegExp): Promise<void> {
+  const story = start([process.execPath, join(clone, 'scripts', 'start.mjs'), ...words])
+  const [status] = await once(story.process, 'close')
+  assert.equal(status, 64, story.output())
+  assert.match(story.output(), sentence)
+  assertSentence(story)
+  assertNothingLeft(story)
+}
+
+async function refuseAccount(account: string, sentence: RegExp): Promise<void> {
+  const story = start(commandFor('loopback', 'as a user', account), { PATH: USER_PATH })
+  const [status] = await once(story.process, 'close')
+  assert.equal(status, 1, story.output())
+  assert.match(story.output(), sentence)
+  assertSentence(story)
+  assertNothingLeft(story)
+}
+
+/** Killed, a story cannot clean up; the next one does. */
+async function killHalfWay(): Promise<void> {
+  const killed = tell('root', 'as root')
+  await reached(killed, '1')
+  // Here that is start.mjs; the story is its child.
+  const [teller = 0] = childrenOf(killed.process.pid ?? 0)
+  const closed = once(killed.process, 'close')
+  process.kill(teller, 'SIGKILL')
+  await closed
+  assert.equal(readdirSync(killed.temporary).length, 1)
+  const next = start(commandFor('root', 'as root'), { TMPDIR: killed.temporary })
+  await reached(next, '1')
+  next.process.kill('SIGINT')
+  await once(next.process, 'close')
+  assertNothingLeft(killed)
+}
+
+function childrenOf(pid: number): readonly number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number)
+}
+
+/** Waits for the title of a step. */
+function reached(story: Story, step: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      if (new RegExp(`^${step}\\. `, 'm').test(story.output())) resolve()
+    }
+    story.process.stdout?.on('data', look)
+    story.process.once('close', () => reject(new Error(`it ended before that\n${story.output()}`)))
+  })
 }
 
 async function stopHalfWay(stage: string, who: Who): Promise<void> {
   const story = tell(stage, who)
-  await new Promise<void>((resolve, reject) => {
-    const look = () => {
-      if (/^1\. /m.test(story.output())) resolve()
-    }
-    story.process.stdout?.on('data', look)
-    story.process.once('close', () => reject(new Error(`it ended before it could be stopped\n${story.output()}`)))
-  })
+  await reached(story, '1')
   story.process.kill('SIGINT')
   const [status] = await once(story.process, 'close')
   assert.equal(status, 130, story.output())
@@ -101,7 +184,7 @@ function start([file = '', ...args]: readonly string[], environment: NodeJS.Proc
   const temporary = mkdtempSync(join(folder, 'tmp-'))
   chmodSync(temporary, 0o777)
   const child = spawn(file, args, {
-    env: { ...process.env, ...environment, TMPDIR: temporary, NO_COLOR: '1' },
+    env: { ...process.env, TMPDIR: temporary, NO_COLOR: '1', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let output = ''
@@ -112,19 +195,23 @@ function start([file = '', ...args]: readonly string[], environment: NodeJS.Proc
   return { process: child, temporary, output: () => output }
 }
 
-function commandFor(stage: string, who: Who): readonly string[] {
+const BOB = 'bob:x:59901:65534::/nonexistent:/bin/sh'
+
+/** @param account the line of /etc/passwd that there is for the ordinary user. */
+function commandFor(stage: string, who: Who, account = BOB): readonly string[] {
   const story = ['scripts/start.mjs', '--stage', stage]
   if (who === 'as root' || !isRoot) return [process.execPath, join(clone, story[0] ?? ''), ...story.slice(1)]
   // An ordinary user, made in a mount namespace: “nobody” has no shell on Debian, and systemd says that it is locked. Shown
   // the clone where everybody may look, since it may lie where only root may.
   const shown = join(folder, 'clone')
   mkdirSync(shown, { recursive: true })
-  writeFileSync(join(folder, 'passwd'), withAccount('/etc/passwd', 'bob:x:59901:65534::/nonexistent:/bin/sh'))
-  writeFileSync(join(folder, 'shadow'), withAccount('/etc/shadow', 'bob:*:19000:0:99999:7:::'), { mode: 0o600 })
+  const etc = mkdtempSync(join(folder, 'etc-'))
+  writeFileSync(join(etc, 'passwd'), withAccount('/etc/passwd', account))
+  writeFileSync(join(etc, 'shadow'), withAccount('/etc/shadow', 'bob:*:19000:0:99999:7:::'), { mode: 0o600 })
   const mounts = [
     `mount --bind '${clone}' '${shown}'`,
-    `mount --bind '${join(folder, 'passwd')}' /etc/passwd`,
-    `mount --bind '${join(folder, 'shadow')}' /etc/shadow`,
+    `mount --bind '${join(etc, 'passwd')}' /etc/passwd`,
+    `mount --bind '${join(etc, 'shadow')}' /etc/shadow`,
   ]
   const drop = ['setpriv', '--reuid', '59901', '--regid', 'nogroup', '--clear-groups', '--inh-caps=-all', '--']
   const node = relative(clone, process.execPath)
@@ -140,6 +227,10 @@ function withAccount(file: string, line: string): string {
     .split('\n')
     .filter((other) => other !== '' && !other.startsWith(name))
   return `${[...others, line].join('\n')}\n`
+}
+
+function assertSentence({ output }: Story): void {
+  assert.doesNotMatch(output(), /^ +at |Error:|node:internal/m)
 }
 
 function assertNothingLeft({ temporary, output }: Story): void {
