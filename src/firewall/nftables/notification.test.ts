@@ -5,7 +5,10 @@ import { LITTLE_ENDIAN, NotificationReader } from './notification.ts'
 import { DEFAULT_TABLE } from './settings.ts'
 
 const NFTABLES = 10 << 8
-const [NEWTABLE, DELTABLE, DELSETELEM, NEWGEN, ACCEPT] = [NFTABLES, NFTABLES | 2, NFTABLES | 14, NFTABLES | 15, 5 << 8]
+const [NEWTABLE, DELTABLE, NEWCHAIN, DELCHAIN, DELRULE, DELSET, DELSETELEM, NEWGEN] = [0, 2, 3, 5, 8, 11, 14, 15].map(
+  (kind) => NFTABLES | kind,
+) as [number, number, number, number, number, number, number, number]
+const ACCEPT = 5 << 8
 
 function attribute(type: number, value: Uint8Array): Uint8Array {
   const bytes = new Uint8Array((4 + value.length + 3) & ~3)
@@ -27,11 +30,16 @@ function message(type: number, family: number, attributes: readonly Uint8Array[]
   return Buffer.concat([header, body])
 }
 
-const byNft = message(NEWGEN, 0, [
-  attribute(1, Uint8Array.of(0, 0, 0, 9)),
-  attribute(2, Uint8Array.of(0, 0, 4, 210)),
-  attribute(3, text('nft')),
-])
+/** About our table. */
+const ours = (type: number): Uint8Array => message(type, 1, [attribute(1, text('ghostport'))])
+const generation = (pid: number, program: string): Uint8Array =>
+  message(NEWGEN, 0, [
+    attribute(1, Uint8Array.of(0, 0, 0, 9)),
+    attribute(2, Uint8Array.of(0, 0, pid >> 8, pid & 0xff)),
+    attribute(3, text(program)),
+  ])
+const byNft = generation(1234, 'nft')
+const chainRemoved = { what: 'chain', how: 'removed' } as const
 const by = { pid: 1234, program: 'nft' }
 
 for (const [what, datagrams, expected] of [
@@ -39,6 +47,33 @@ for (const [what, datagrams, expected] of [
     'our table deleted',
     [message(DELTABLE, 1, [attribute(1, text('ghostport'))]), byNft],
     { what: 'table', how: 'removed', by },
+  ],
+  [
+    'our table deleted, of which the kernel tells after all that was in it',
+    [ours(DELRULE), ours(DELCHAIN), ours(DELSETELEM), ours(DELSET), ours(DELTABLE), byNft],
+    { what: 'table', how: 'removed', by },
+  ],
+  ['a chain deleted with its rules', [ours(DELRULE), ours(DELRULE), ours(DELCHAIN), byNft], { ...chainRemoved, by }],
+  ['a set before a rule, in either order', [ours(DELSET), ours(DELRULE), byNft], { what: 'set', how: 'removed', by }],
+  [
+    'what was removed before what was added',
+    [ours(NEWCHAIN), ours(DELRULE), byNft],
+    { what: 'rule', how: 'removed', by },
+  ],
+  [
+    'who made the larger change, of two',
+    [ours(DELRULE), generation(7, 'script'), ours(DELCHAIN), byNft],
+    { ...chainRemoved, by },
+  ],
+  [
+    'who made the larger change, of two, whichever came first',
+    [ours(DELCHAIN), byNft, ours(DELRULE), generation(7, 'script')],
+    { ...chainRemoved, by },
+  ],
+  [
+    'what was heard beside what the kernel had to leave out',
+    [ours(DELTABLE).subarray(0, 30), ours(DELCHAIN), byNft],
+    { ...chainRemoved, by },
   ],
   [
     'an element of ours removed, after much that is not ours',
@@ -79,6 +114,19 @@ for (const [what, datagrams, expected] of [
     assert.equal(reader.take(), undefined)
   })
 }
+
+test('tells that a transaction is not heard to its end', () => {
+  const reader = new NotificationReader(DEFAULT_TABLE)
+  reader.read(message(NEWTABLE, 1, [attribute(1, text('filter'))]))
+  assert.equal(reader.isMidway, false, 'it is not about us')
+  reader.read(ours(DELRULE))
+  assert.equal(reader.isMidway, true)
+  reader.read(Buffer.concat([ours(DELTABLE), byNft]))
+  assert.equal(reader.isMidway, false)
+  reader.read(ours(DELRULE))
+  reader.lost()
+  assert.equal(reader.isMidway, false, 'the end may be what was lost')
+})
 
 test('no bytes make the reader throw', () => {
   const whole = Buffer.concat([

@@ -38,6 +38,11 @@ const KINDS: Readonly<Record<number, Pick<ForeignChange, 'what' | 'how'>>> = {
   22: { what: 'object', how: 'added' }, // flowtables
   24: { what: 'object', how: 'removed' },
 }
+/**
+ * From the smallest to the largest. Who deletes a table makes the kernel tell of each rule, element, set and chain in it first,
+ * and of the table last.
+ */
+const SIZES: readonly ForeignChange['what'][] = ['unknown', 'element', 'rule', 'object', 'set', 'chain', 'table']
 /** The same attribute number, for every kind of object, holds the name of its table. */
 const ATTR_TABLE = 1
 const ATTR_ELEMENT_SET = 2
@@ -47,8 +52,10 @@ const ATTR_GEN_NAME = 3
 /** Collects what one or more datagrams of one transaction say. */
 export class NotificationReader {
   readonly #table: TableName
-  #first: ForeignChange | undefined
+  #foremost: Omit<ForeignChange, 'by'> | undefined
+  /** Who made the foremost change. */
   #by: ForeignChange['by']
+  #midway = false
 
   constructor(table: TableName) {
     this.#table = table
@@ -71,16 +78,30 @@ export class NotificationReader {
 
   /** The kernel had to leave out something. */
   lost(): void {
-    this.#first ??= { what: 'unknown', how: 'lost track' }
+    this.#note({ what: 'unknown', how: 'lost track' })
+    this.#midway = false
   }
 
-  /** The first change to our table, and who made it; `undefined` where nothing concerned us. */
+  /** Whether the transaction that was heard of last is not heard to its end. */
+  get isMidway(): boolean {
+    return this.#midway
+  }
+
+  /**
+   * The foremost change to our table, and who made it: what was removed before what was added, the larger before the smaller,
+   * the earlier before the later. `undefined` where nothing concerned us.
+   */
   take(): ForeignChange | undefined {
-    const first = this.#first
-    const change = first && { ...first, ...(this.#by && { by: this.#by }) }
-    this.#first = undefined
+    const change = this.#foremost && { ...this.#foremost, ...(this.#by && { by: this.#by }) }
+    this.#foremost = undefined
     this.#by = undefined
     return change
+  }
+
+  #note(change: Omit<ForeignChange, 'by'>): void {
+    if (this.#foremost !== undefined && weight(change) <= weight(this.#foremost)) return
+    this.#foremost = change
+    this.#by = undefined // until its own transaction is closed
   }
 
   #readMessage(type: number, body: Uint8Array): void {
@@ -89,7 +110,8 @@ export class NotificationReader {
     const kind = type & 0xff
     if (kind === NEWGEN) {
       // It closes its transaction: the one who is named made the changes before it.
-      if (this.#first === undefined || this.#by !== undefined) return
+      this.#midway = false
+      if (this.#foremost === undefined || this.#by !== undefined) return
       const pid = attributes.get(ATTR_GEN_PID)
       const name = attributes.get(ATTR_GEN_NAME)
       if (pid?.length !== 4 || name === undefined) return
@@ -99,10 +121,15 @@ export class NotificationReader {
     const meaning = KINDS[kind]
     const table = attributes.get(ATTR_TABLE)
     if (meaning === undefined || table === undefined || body[0] !== NFPROTO_INET) return
-    if (textOf(table) !== this.#table || this.#first !== undefined) return
+    if (textOf(table) !== this.#table) return
     const set = meaning.what === 'element' ? attributes.get(ATTR_ELEMENT_SET) : undefined
-    this.#first = { ...meaning, ...(set && { set: textOf(set) }) }
+    this.#midway = true
+    this.#note({ ...meaning, ...(set && { set: textOf(set) }) })
   }
+}
+
+function weight({ what, how }: Omit<ForeignChange, 'by'>): number {
+  return SIZES.indexOf(what) + (how === 'removed' ? SIZES.length : 0)
 }
 
 /** netlink attributes: length and type (16 bits each, the host's order), then the value, padded to four bytes. */

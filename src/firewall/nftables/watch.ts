@@ -2,10 +2,14 @@
  * Hears of every change to our table that somebody else makes. Our own transactions are dropped by a filter in the
  * kernel, so a busy server costs nothing here; between events, one thread of libuv's pool sleeps in poll(2).
  */
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { netlinkCalls } from './netlink.ts'
 import { type ForeignChange, NotificationReader } from './notification.ts'
 import type { TableName } from './settings.ts'
+
+/** In milliseconds. */
+const PATIENCE = 2
 
 export interface Watch {
   close(): void
@@ -46,6 +50,12 @@ export function watchTable(
       const waited = await calls.wait(socket.value, waker.value)
       if (!open || !waited.ok) break
       drain()
+      if (reader.isMidway) {
+        // The kernel is still telling. A moment's patience, not a promise: what the end would tell is for the log only.
+        await delay(PATIENCE)
+        if (!open) break
+        drain()
+      }
       const change = reader.take()
       if (change !== undefined) onChange(change)
     }
