@@ -16,6 +16,7 @@ import { Daemon, dropByDefault, ghostportCommand, keys, knock, stanza } from '..
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 
 const SERVER = '10.9.0.2'
+const SERVER_FOR_OTHER = '10.9.2.2'
 const SERVER6 = 'fd09:0::2'
 const CONF = ['ENABLE_IPT_FORWARDING Y', 'ENABLE_IPT_LOCAL_NAT Y']
 const NAT_TARGETS = 'NAT_TARGETS local:22, 10.9.1.0/24:8000-9000, [fd09:1::/64]:8443'
@@ -135,6 +136,21 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
     assert.equal(await other.tcp('10.9.2.2', 443), 'timeout')
     await granted(client, SERVER6, '-s', '-A', 'tcp/443', '-N', '[fd09:1::2]:8443')
     assert.equal(await client.tcp(SERVER6, 443), 'inner')
+  })
+
+  it('gives a port to whoever asks for it from that address, and says what ended', async () => {
+    await granted(other, SERVER_FOR_OTHER, '-a', '10.9.0.1', '-A', 'tcp/80', '--nat-local', '-N', '127.0.0.1:22')
+    assert.equal(await client.tcp(SERVER, 80), 'ssh')
+    const from = daemon.events.length
+    await granted(client, SERVER, '-s', '-A', 'tcp/80')
+    assert.equal(await client.tcp(SERVER, 80), 'web')
+    const ended = await daemon.until(({ event }) => event === 'grant ended', from)
+    assert.deepEqual([ended['for'], ended['grant'], ended.level], ['10.9.0.1', 'tcp/80→22', 'warning'])
+    assert.equal(
+      await refused(other, SERVER_FOR_OTHER, '-a', '10.9.0.1', '-A', 'tcp/80', '--nat-local', '-N', '127.0.0.1:22'),
+      'FIREWALL_REFUSED',
+    )
+    await allClosed()
   })
 
   it('forwards to no address of its own, whatever NAT_TARGETS says', async () => {
