@@ -14,7 +14,7 @@ const ready = await setUp({ packages: testPackages }).catch((error) => {
 })
 const suite = spawn(
   ready.node,
-  ['--conditions=development', join(clone, 'scripts', 'suite', 'main.ts'), ...process.argv.slice(2)],
+  ['--conditions=ghostport-source', join(clone, 'scripts', 'suite', 'main.ts'), ...process.argv.slice(2)],
   { cwd: clone, stdio: 'inherit', env: { ...process.env, GHOSTPORT_MISSING_PACKAGES: ready.missing.join(' ') } },
 )
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => suite.kill(signal))

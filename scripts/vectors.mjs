@@ -7,5 +7,5 @@ import { reportAndExit } from './setup/terminal.mjs'
 
 const node = await setUpClone().catch(reportAndExit)
 const program = join(clone, 'scripts', 'vectors.ts')
-const judge = spawn(node, ['--conditions=development', program, ...process.argv.slice(2)], { stdio: 'inherit' })
+const judge = spawn(node, ['--conditions=ghostport-source', program, ...process.argv.slice(2)], { stdio: 'inherit' })
 judge.once('exit', (status) => process.exit(status ?? 1))

@@ -34,7 +34,7 @@ export async function build(node) {
       '--bundle',
       '--format=esm',
       '--platform=browser',
-      '--conditions=development,browser',
+      '--conditions=ghostport-source,browser',
       '--target=es2023',
       '--minify',
       '--legal-comments=none',

@@ -27,7 +27,7 @@ export async function runTestFile(file: string, root: string, timeoutMillisecond
   const child = spawn(
     process.execPath,
     [
-      '--conditions=development',
+      '--conditions=ghostport-source',
       '--no-warnings=ExperimentalWarning',
       `--test-reporter=${reporter}`,
       `--test-reporter-destination=${report}`,

@@ -88,7 +88,7 @@ test('a named pipe is refused, and nobody has to write to it first', () => {
   // In a process of its own, which can be ended if it hangs.
   const program = `import { diskFiles } from ${JSON.stringify(join(import.meta.dirname, 'disk-files.ts'))}
     console.log(JSON.stringify(diskFiles(true, ${me}).read(${JSON.stringify(pipe)})))`
-  const argv = ['--conditions=development', '--input-type=module', '-e', program]
+  const argv = ['--conditions=ghostport-source', '--input-type=module', '-e', program]
   const said = execFileSync(process.execPath, argv, { timeout: 20_000, encoding: 'utf8' })
   assert.equal(JSON.parse(said).failure.code, 'CONFIG_UNREADABLE')
 })

@@ -27,7 +27,7 @@ test('another process is kept out for as long as the holder lives, and is told w
     import { acquireInstanceLock } from '${fileURLToPath(new URL('./instance-lock.ts', import.meta.url))}'
     process.stdout.write(acquireInstanceLock(process.argv[1]).ok ? 'held' : 'refused')
     setInterval(() => {}, 1000)`
-  const child = spawn(process.execPath, ['--conditions=development', '--input-type=module', '-e', program, path])
+  const child = spawn(process.execPath, ['--conditions=ghostport-source', '--input-type=module', '-e', program, path])
   const gone = new Promise((resolve) => child.once('exit', resolve))
   try {
     const said = await new Promise((resolve) => child.stdout.once('data', (data) => resolve(String(data))))

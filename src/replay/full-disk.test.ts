@@ -45,7 +45,7 @@ test('a full disk fails the claim, records nothing, and is over once there is ro
 }, () => {
   const directory = mkdtempSync(join(tmpdir(), 'ghostport-full-'))
   const mountAndRun = 'mount -t tmpfs -o size=512k,mode=0700 none "$0" && exec "$@"'
-  const node = [process.execPath, '--conditions=development', '--input-type=module', '-e', PROGRAM, directory]
+  const node = [process.execPath, '--conditions=ghostport-source', '--input-type=module', '-e', PROGRAM, directory]
   const run = spawnSync('unshare', [...unshare, 'sh', '-c', mountAndRun, directory, ...node], { encoding: 'utf8' })
   rmdirSync(directory)
   assert.equal(run.status, 0, run.stderr)

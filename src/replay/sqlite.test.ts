@@ -57,7 +57,7 @@ async function holder(path: string): Promise<{ kill(): Promise<void> }> {
     process.stdout.write(result.ok ? 'claimed' : result.failure.code)
     setInterval(() => {}, 1000)
   `
-  const child = spawn(process.execPath, ['--conditions=development', '--input-type=module', '-e', program, path], {
+  const child = spawn(process.execPath, ['--conditions=ghostport-source', '--input-type=module', '-e', program, path], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const said = await new Promise((resolve, reject) => {

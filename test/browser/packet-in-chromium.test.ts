@@ -124,7 +124,7 @@ async function bundle(): Promise<string> {
     write: false,
     platform: 'browser',
     format: 'iife',
-    conditions: ['development', 'browser'],
+    conditions: ['ghostport-source', 'browser'],
     define: { VECTORS: JSON.stringify(fwknopVectors), KEYS: JSON.stringify(KEYS) },
     // The vectors hold anything that can be sent; nothing of it may end the script element.
     charset: 'ascii',

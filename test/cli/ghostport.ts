@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 export const ghostportCommand: readonly string[] = [
   process.execPath,
-  '--conditions=development',
+  '--conditions=ghostport-source',
   fileURLToPath(new URL('../../src/cli/ghostport.ts', import.meta.url)),
 ]
 

@@ -64,7 +64,7 @@ const ghostport = fileURLToPath(new URL('../../src/cli/ghostport.ts', import.met
 
 /** The words that run the client from its source. */
 export function ghostportCommand(...argv: readonly string[]): readonly string[] {
-  return [process.execPath, '--conditions=development', ghostport, ...argv]
+  return [process.execPath, '--conditions=ghostport-source', ghostport, ...argv]
 }
 
 /** Knocks from `host`, with no rc file. */

@@ -37,7 +37,7 @@ async function startReceiver(host: Host, account: Account, setpriv: string | und
   leave()
   assert.ok(opened.ok)
   const script = join(tree.root, 'test/support/capturing-receiver.ts')
-  const program = [tree.node, '--conditions=development', script, String(spaPort)] as const
+  const program = [tree.node, '--conditions=ghostport-source', script, String(spaPort)] as const
   const command = receiverCommand([...program], account, { ...currentSituation(), setpriv })
   const [four = -1, six = -1] = opened.value.fds
   const child = spawn(command.file, command.args, {
@@ -129,7 +129,7 @@ test('opening packet sockets without privilege is refused, and the refusal says 
   const probe = `
     import { openPacketSockets } from '${join(tree.root, 'src/capture/open-packet-sockets.ts')}'
     process.stdout.write(JSON.stringify(openPacketSockets({ ports: [62201] })))`
-  const program = [tree.node, '--conditions=development', '--input-type=module', '-e', probe] as const
+  const program = [tree.node, '--conditions=ghostport-source', '--input-type=module', '-e', probe] as const
   const command = receiverCommand([...program], nobody.value, currentSituation())
   const child = spawn(command.file, command.args, { ...command.options, stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = once(child, 'exit').then(() => assert.fail('it ended without an answer'))

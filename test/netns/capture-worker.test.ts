@@ -78,7 +78,7 @@ for (const [name, statement, status] of endings)
       const stopped = new AbortController()
       createPacketSocketCapture({ fds: opened.value.fds, ports, interfaces: [] })
         .run(() => {}, stopped.signal, () => { console.log('ready'); ${statement} })`
-    const node = [process.execPath, '--conditions=development', '--input-type=module', '-e', program]
+    const node = [process.execPath, '--conditions=ghostport-source', '--input-type=module', '-e', program]
     const [file, ...args] = host.command(node) as [string, ...string[]]
     const child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     let [output, problems] = ['', '']

@@ -35,12 +35,12 @@ export interface DaemonSettings {
 
 const ghostport = fileURLToPath(new URL('../../src/cli/ghostport.ts', import.meta.url))
 export function ghostportCommand(...argv: readonly string[]): readonly string[] {
-  return [process.execPath, '--conditions=development', ghostport, ...argv]
+  return [process.execPath, '--conditions=ghostport-source', ghostport, ...argv]
 }
 
 /** The same, from a copy of this tree. */
 export function copiedGhostport(tree: Tree, ...argv: readonly string[]): readonly string[] {
-  return [tree.node, '--conditions=development', join(tree.root, 'src/cli/ghostport.ts'), ...argv]
+  return [tree.node, '--conditions=ghostport-source', join(tree.root, 'src/cli/ghostport.ts'), ...argv]
 }
 
 /** The host's own policy: drops by default, lets in what is established, answers pings, and accepts ghostport's mark. */

@@ -86,7 +86,7 @@ const folder = mkdtempSync(join(tmpdir(), 'ghostport-vectors-'))
 after(() => rmSync(folder, { recursive: true }))
 const program = fileURLToPath(new URL('../../scripts/vectors.ts', import.meta.url))
 const run = (...files: string[]) =>
-  spawnSync(process.execPath, ['--conditions=development', program, ...files], { encoding: 'utf8' })
+  spawnSync(process.execPath, ['--conditions=ghostport-source', program, ...files], { encoding: 'utf8' })
 
 test('the command counts, and exits with 0 where all is well', () => {
   const { status, stdout } = run(FILE)
