@@ -136,6 +136,15 @@ const cases: readonly Case[] = [
     ],
   },
   {
+    name: 'REQUIRE_PACKET_SOURCE: for no other address than the one it comes from',
+    stanza: ['REQUIRE_PACKET_SOURCE Y'],
+    knocks: [
+      { argv: ['-a', '10.9.2.1', '-A', 'tcp/5017'], refused: 'ACCESS_SOURCE_MISMATCH', reach: { 5017: 'timeout' } },
+      { argv: ['-a', '10.9.0.1', '-A', 'tcp/5017'], reach: { 5017: 'service-5017' } },
+      { from: 'other', argv: ['-s', '-A', 'tcp/5017'], reach: { 5017: 'service-5017' } },
+    ],
+  },
+  {
     name: 'SOURCE: a network; from elsewhere its keys are nobody’s, whatever address is named',
     stanza: ['SOURCE 10.9.0.0/24, 192.0.2.0/24'],
     knocks: [
