@@ -32,6 +32,13 @@ export interface Libc {
   address(bytes: Uint8Array): bigint
 }
 
+// Numbers of the system's headers that more than one file needs; the same on every processor accepted below.
+export const SOCK_DGRAM = 2
+export const SOCK_NONBLOCK = 0o4000
+export const SOCK_CLOEXEC = 0o2000000
+export const SOL_SOCKET = 1
+export const EACCES = 13
+
 let loaded: Libc | undefined
 
 /** @throws Error with a sentence for the operator where this system or processor is not supported. */

@@ -14,7 +14,7 @@ import { type Failure, ok, type Result, refuse } from '../result.ts'
 import type { CaptureBounds } from './bounds.ts'
 import { encodeProgram, type Instruction, spaFilter } from './bpf.ts'
 import type { CaptureFailure, OpenedCapture } from './capture.ts'
-import { describeErrno, type Libc, libc } from './libc.ts'
+import { describeErrno, EACCES, type Libc, libc, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOL_SOCKET } from './libc.ts'
 import { DEFAULT_RECEIVE_BUFFER, raiseReceiveBuffer } from './receive-buffer.ts'
 
 export interface PacketSocketOptions extends CaptureBounds {
@@ -24,17 +24,12 @@ export interface PacketSocketOptions extends CaptureBounds {
 
 // From the system's headers; the same on every processor that libc.ts accepts.
 const AF_PACKET = 17
-const SOCK_DGRAM = 2
-const SOCK_NONBLOCK = 0o4000
-const SOCK_CLOEXEC = 0o2000000
-const SOL_SOCKET = 1
 const SO_ATTACH_FILTER = 26
 const SO_LOCK_FILTER = 44
 const ETH_P_IP = 0x0800
 const ETH_P_IPV6 = 0x86dd
 const SOCKADDR_LL_LENGTH = 20
 const EPERM = 1
-const EACCES = 13
 
 /**
  * Opens the sockets for passive capture on all interfaces. Needs CAP_NET_RAW.

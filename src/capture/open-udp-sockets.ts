@@ -8,7 +8,7 @@ import { ok, type Result } from '../result.ts'
 import type { Port } from '../units.ts'
 import { type CaptureBounds, singlePorts } from './bounds.ts'
 import type { CaptureFailure, OpenedCapture } from './capture.ts'
-import { describeErrno, type Libc, libc } from './libc.ts'
+import { describeErrno, EACCES, type Libc, libc, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from './libc.ts'
 import { DEFAULT_RECEIVE_BUFFER, raiseReceiveBuffer } from './receive-buffer.ts'
 
 export interface UdpSocketOptions extends CaptureBounds {
@@ -19,12 +19,8 @@ export interface UdpSocketOptions extends CaptureBounds {
 // From the system's headers; the same on every processor that libc.ts accepts.
 const AF_INET = 2
 const AF_INET6 = 10
-const SOCK_DGRAM = 2
-const SOCK_NONBLOCK = 0o4000
-const SOCK_CLOEXEC = 0o2000000
 const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
-const EACCES = 13
 const EAFNOSUPPORT = 97
 const EADDRNOTAVAIL = 99
 

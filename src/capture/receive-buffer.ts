@@ -1,7 +1,6 @@
 /** Room in the kernel for packets that wait, so that a burst is late instead of lost. */
-import type { Libc } from './libc.ts'
+import { type Libc, SOL_SOCKET } from './libc.ts'
 
-const SOL_SOCKET = 1
 const SO_RCVBUF = 8
 const SO_RCVBUFFORCE = 33
 
