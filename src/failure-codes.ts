@@ -6,7 +6,7 @@
  * 75 try again, 77 no permission, 78 configuration; 1 for a plain “no”.
  */
 interface FailureKind {
-  readonly level: 'debug' | 'info' | 'warning' | 'error'
+  readonly level: 'info' | 'warning' | 'error'
   readonly exit: number
   readonly sentence: string
 }

@@ -5,7 +5,7 @@
 import { type FailureCode, failureKinds } from './failure-codes.ts'
 import type { Failure } from './result.ts'
 
-export type LogLevel = 'debug' | 'info' | 'warning' | 'error'
+export type LogLevel = 'info' | 'warning' | 'error'
 export type LogField =
   | string
   | number
@@ -20,10 +20,9 @@ export interface Log {
 }
 
 /** Lines to a stream such as standard output. `time` is UTC with milliseconds. Debug lines only where asked for. */
-export function jsonLog(write: (line: string) => void, wallClock: () => Date, options: { debug: boolean }): Log {
+export function jsonLog(write: (line: string) => void, wallClock: () => Date): Log {
   return {
     write(level, event, fields = {}) {
-      if (level === 'debug' && !options.debug) return
       write(`${JSON.stringify({ time: wallClock().toISOString(), level, event, ...fields })}\n`)
     },
   }

@@ -55,10 +55,10 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     const { flushFirewall } = await import('./flush-firewall.ts')
     return flushFirewall(paths, terminal)
   }
-  return serve(paths, given.verbose > 0, terminal)
+  return serve(paths, terminal)
 }
 
-async function serve(paths: ConfigPaths, debug: boolean, terminal: Terminal): Promise<number> {
+async function serve(paths: ConfigPaths, terminal: Terminal): Promise<number> {
   const [{ Warden }, { LogWriter }] = await Promise.all([
     import('../daemon/warden.ts'),
     import('../daemon/log-writer.ts'),
@@ -67,7 +67,6 @@ async function serve(paths: ConfigPaths, debug: boolean, terminal: Terminal): Pr
   const log = jsonLog(
     (line) => output.line(line),
     () => new Date(),
-    { debug },
   )
   const started = await Warden.start(paths, log, systemClock)
   if (!started.ok) {

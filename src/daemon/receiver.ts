@@ -33,7 +33,6 @@ const TALLY_DELAY = 50
 const log = jsonLog(
   (line) => process.stderr.write(line),
   () => new Date(),
-  { debug: false },
 )
 
 /** Says why, where the operator can read it also if the warden is dead, and ends. */
