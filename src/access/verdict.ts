@@ -1,5 +1,5 @@
 /** What becomes of an authentic packet. */
-import type { Failure } from '../result.ts'
+import { type Failure, refuse } from '../result.ts'
 import type { UnixSeconds } from '../units.ts'
 import type { Grant } from './grant.ts'
 import type { StanzaId } from './stanza.ts'
@@ -36,3 +36,6 @@ export type Verdict = Granted | Refusal
 export function refusal(failure: Failure, [first]: readonly { readonly id: StanzaId }[] = []): Refusal {
   return { granted: false, failure, denials: [], ...(first === undefined ? {} : { stanza: first.id }) }
 }
+
+/** Why a packet is refused that opened a door, or was denied one, before. */
+export const USED_BEFORE = refuse('SPA_REPLAYED', 'somebody sent it again, or it reached this host twice').failure

@@ -16,9 +16,7 @@ import type { Journal } from './journal.ts'
 import type { Knock } from './knock.ts'
 import type { ToReceiver } from './protocol.ts'
 import { BatchQueue } from './queue.ts'
-
-/** Folded refusals are told this often, in milliseconds. */
-const FOLDED_INTERVAL = 1000
+import { FOLDED_INTERVAL } from './refusal-log.ts'
 
 /** What a knock means: its numbers of stanzas are those of this index. */
 export interface Terms {

@@ -7,7 +7,7 @@ import { decide } from '../access/decide.ts'
 import type { StanzaIndex } from '../access/matching.ts'
 import type { Policy } from '../access/policy.ts'
 import type { Stanza } from '../access/stanza.ts'
-import { type Granted, type Refusal, refusal, type Verdict } from '../access/verdict.ts'
+import { type Granted, type Refusal, refusal, USED_BEFORE, type Verdict } from '../access/verdict.ts'
 import type { Clock } from '../clock.ts'
 import type { Firewall } from '../firewall/firewall.ts'
 import type { IpAddress } from '../packet/address.ts'
@@ -82,7 +82,7 @@ function judge(
 ): Verdict {
   // A store that forgets what age makes harmless calls everything of that age used: the clocks say more to the operator.
   if (claimed !== 'first' && checkAge(knock.message.timestamp, policy.maxAge, now).ok)
-    return refusal(refuse('SPA_REPLAYED', 'somebody sent it again, or it reached this host twice').failure, candidates)
+    return refusal(USED_BEFORE, candidates)
   const leadsOn = knock.message.kind === 'natAccess' || candidates.some(({ forceNat }) => forceNat !== undefined)
   const request = requestOf(knock)
   return decide(policy, candidates, leadsOn ? { ...request, ownAddresses: ownAddresses() } : request, now)

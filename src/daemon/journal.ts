@@ -6,12 +6,10 @@ import { failureFields, type Log, type LogField, levelOf } from '../log.ts'
 import type { Milliseconds } from '../units.ts'
 import type { Knock } from './knock.ts'
 import type { RefusalNote, Tally } from './protocol.ts'
-import { RefusalLimiter, type Suppressed } from './refusal-log.ts'
+import { limiterFor, type RefusalLimiter, type Suppressed } from './refusal-log.ts'
 
 /** How many verdicts `status` shows. */
 const REMEMBERED = 50
-/** Refused knocks that may have their lines at once, as a multiple of those a second. */
-const BURST = 2
 
 /** The clocks of a journal: one for people, one that never goes back. */
 export interface JournalClocks {
@@ -140,7 +138,7 @@ export class Journal {
   }
 
   #limit(perSecond: number): RefusalLimiter {
-    return new RefusalLimiter({ perSecond, burst: perSecond * BURST }, this.#clocks.monotonic())
+    return limiterFor(perSecond, this.#clocks.monotonic())
   }
 
   #record(level: ReturnType<typeof levelOf>, event: string, fields: Fields): void {

@@ -1,28 +1,24 @@
 /** What the receiver does with packets: open them, tell the warden of knocks, fold refusals so that a flood stays small. */
 import type { Policy } from '../access/policy.ts'
 import type { StanzaId } from '../access/stanza.ts'
+import { USED_BEFORE } from '../access/verdict.ts'
 import type { CapturedPacket } from '../capture/capture.ts'
 import type { FailureCode } from '../failure-codes.ts'
 import type { ReplayDigest } from '../packet/replay-digest.ts'
 import { type Failure, refuse } from '../result.ts'
-import { milliseconds } from '../units.ts'
+import { type Milliseconds, milliseconds } from '../units.ts'
 import type { Knock } from './knock.ts'
 import { resolveTarget as systemResolve } from './nat-names.ts'
 import type { FromReceiver } from './protocol.ts'
 import { type Receiving, receive, resolveTarget } from './receive.ts'
-import { RefusalLimiter } from './refusal-log.ts'
+import { FOLDED_INTERVAL, limiterFor, type RefusalLimiter } from './refusal-log.ts'
 import { ToldPackets } from './told-packets.ts'
 
 /** Packets. Those under way are half of what the warden lets wait before it takes the receiver for a stranger's. */
 const REMEMBERED = { claimed: 16_384, underWay: 50_000 }
 /** Bytes that may wait for the warden. A knock has some 600; past this, the warden has been away for long. */
 const LARGEST_BACKLOG = 8 * 1024 * 1024
-/** How often folded refusals are told, in milliseconds. */
-const FOLDED_INTERVAL = 1000
-/** Lines that a quiet receiver may say at once, as a multiple of its lines a second. */
-const BURST = 2
 
-const REPLAYED = refuse('SPA_REPLAYED', 'somebody sent it again, or it reached this host twice').failure
 const OVERRUN = refuse('WARDEN_GONE', 'the warden does not take knocks fast enough').failure
 
 /** What packets are opened under, and whether each counts once. */
@@ -48,7 +44,7 @@ export class ReceiveLoop {
     backlog: () => number,
   ) {
     this.#receiving = receiving
-    this.#limiter = limiter(refusalsPerSecond)
+    this.#limiter = limiterFor(refusalsPerSecond, monotonic())
     this.#say = say
     this.#backlog = backlog
   }
@@ -56,7 +52,7 @@ export class ReceiveLoop {
   reconfigure(receiving: LoopReceiving, refusalsPerSecond: number): void {
     this.#receiving = receiving
     this.#tellSuppressed()
-    this.#limiter = limiter(refusalsPerSecond)
+    this.#limiter = limiterFor(refusalsPerSecond, monotonic())
   }
 
   look(packets: readonly CapturedPacket[]): void {
@@ -101,7 +97,7 @@ export class ReceiveLoop {
     const knock = received.value
     // Where used packets are welcome, each copy is a knock of its own.
     const { refuseReplays } = this.#receiving.policy
-    if (refuseReplays && this.#told.has(knock.digest)) this.#refuse(packet, { ...REPLAYED, stanza: knock.openedBy })
+    if (refuseReplays && this.#told.has(knock.digest)) this.#refuse(packet, { ...USED_BEFORE, stanza: knock.openedBy })
     else if (this.#told.isFull || this.#backlog() > LARGEST_BACKLOG)
       this.#refuse(packet, { ...OVERRUN, stanza: knock.openedBy })
     else {
@@ -130,13 +126,13 @@ export class ReceiveLoop {
 
   #refuse(packet: CapturedPacket, { code, detail, stanza }: Failure & { stanza?: StanzaId }): void {
     this.#refused.set(code, (this.#refused.get(code) ?? 0) + 1)
-    if (!this.#limiter.admit(code, milliseconds(performance.now()))) return
+    if (!this.#limiter.admit(code, monotonic())) return
     const { source, sourcePort, destinationPort } = packet
     const note = { code, detail, source, sourcePort, destinationPort, ...(stanza !== undefined && { stanza }) }
     this.#say({ say: 'refused', note })
   }
 }
 
-function limiter(perSecond: number): RefusalLimiter {
-  return new RefusalLimiter({ perSecond, burst: perSecond * BURST }, milliseconds(performance.now()))
+function monotonic(): Milliseconds {
+  return milliseconds(performance.now())
 }

@@ -1,12 +1,23 @@
 /**
  * Strangers must not be able to fill a disk, neither with junk nor with packets that they saw go by: refusals are logged up to a
- * rate, in the receiver for what it refuses itself and in the warden for what it was asked about, and those above it are counted and told about in one line once a second. Nothing is forgotten, only folded.
+ * rate, in the receiver for what it refuses itself and in the warden for what it was asked about, and those above it are
+ * counted and told about in one line once a second. Nothing is forgotten, only folded.
  */
 import type { FailureCode } from '../failure-codes.ts'
 import type { Milliseconds } from '../units.ts'
 
 /** What became of packets that were not logged one by one. */
 export type Suppressed = { readonly [code in FailureCode]?: number }
+
+/** How often what was folded is told, in milliseconds. */
+export const FOLDED_INTERVAL = 1000
+/** Lines that may come at once after a quiet time, as a multiple of the lines a second. */
+const BURST = 2
+
+/** @param perSecond LOG_LIMIT. */
+export function limiterFor(perSecond: number, now: Milliseconds): RefusalLimiter {
+  return new RefusalLimiter({ perSecond, burst: perSecond * BURST }, now)
+}
 
 /**
  * A token bucket: `burst` lines at once, `perSecond` in the long run.
