@@ -8,7 +8,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { Daemon, keys, knock, type LogEvent, stanza } from '../support/daemon.ts'
+import { Daemon, keys, knock, type LogEvent, sendPacket, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 import { startFwknopd } from './client-fwknopd.ts'
 
@@ -46,7 +46,7 @@ describe('ghostport in the place of an fwknopd', { skip: netnsUnavailable() }, (
   after(() => net?.close())
 
   const send = (): void => {
-    client.must(['bash', '-c', `printf %s "$1" > /dev/udp/${SERVER}/62201`, 'send', packet])
+    sendPacket(client, SERVER, packet)
   }
   const imports = (daemon: Daemon): LogEvent[] => daemon.events.filter(({ event }) => event === 'import')
   const access = stanza(['FW_ACCESS_TIMEOUT 3'])

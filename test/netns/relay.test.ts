@@ -7,7 +7,7 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { Daemon, keys, knock, stanza } from '../support/daemon.ts'
+import { Daemon, keys, knock, sendPacket, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 
 const SERVER = '10.9.0.2'
@@ -52,7 +52,7 @@ describe('ghostport serve with the relay', { skip: netnsUnavailable() }, () => {
     assert.equal(verdict.verdict, 'granted', JSON.stringify(verdict))
   }
   const sendText = (text: string): void => {
-    client.must(['bash', '-c', `printf %s "$1" > /dev/udp/${SERVER}/62201`, 'send', text])
+    sendPacket(client, SERVER, text)
   }
 
   for (const { family, at, elsewhere } of [

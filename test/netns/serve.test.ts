@@ -12,7 +12,7 @@ import { mkdirSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Daemon, dropByDefault, ghostportCommand, keys, knock, stanza } from '../support/daemon.ts'
+import { Daemon, dropByDefault, ghostportCommand, keys, knock, sendPacket, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 
 const SERVER = '10.9.0.2'
@@ -79,7 +79,7 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
     }
   }
   const sendText = (from: Host, text: string): void => {
-    from.must(['bash', '-c', `printf %s "$1" > /dev/udp/${SERVER}/62201`, 'send', text])
+    sendPacket(from, SERVER, text)
   }
   /** A packet that was never sent, as text. */
   const sealed = (...argv: readonly string[]): string => {

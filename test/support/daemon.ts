@@ -179,6 +179,11 @@ export function stanza(lines: readonly string[] = [], { key, hmac }: TestKeys = 
   return ['SOURCE ANY', `KEY ${key}`, ...(hmac === undefined ? [] : [`HMAC_KEY ${hmac}`]), ...lines, ''].join('\n')
 }
 
+/** Sends the text of a packet from a host, as somebody does who has kept a copy. */
+export function sendPacket(from: Host, server: string, packet: string): void {
+  from.must(['bash', '-c', `printf %s "$1" > /dev/udp/${server}/62201`, 'send', packet])
+}
+
 /** `ghostport knock` with {@link keys} from a host. */
 export function knock(from: Host, server: string, ...argv: readonly string[]): Outcome {
   const secrets = ['--key-rijndael', keys.key, '--key-hmac', keys.hmac]
