@@ -2,7 +2,7 @@
 // they are. No service is started: a package that brings a daemon must not open a port on somebody's machine because they
 // wanted to see a demonstration of closed ones.
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { outputOf, run, say } from './terminal.mjs'
+import { outputOf, resultOf, run, say } from './terminal.mjs'
 
 /** What `npm start` uses. */
 export const storyPackages = [
@@ -48,22 +48,43 @@ export async function missingPackages(packages) {
   return packages.filter((name) => !installed.has(name))
 }
 
-export async function installPackages(packages) {
-  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' }
-  // Another apt may be at work (unattended upgrades): wait for it rather than fail.
-  const apt = (...args) => run('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=300', ...args], { env: environment })
-  // The lists may name versions that the mirrors no longer have; a failure here need not be one of the install.
+/**
+ * Refreshes apt's lists and asks it whether `packages` could be installed; installs nothing.
+ *
+ * @returns {Promise<string | undefined>} why they could not, in apt's words
+ */
+export async function obstacleToPackages(packages) {
+  // A failure here need not be one of the install: the lists that are here may do.
   await apt('update').catch((error) => say(`set-up: ${error.message}; trying with the lists that are here`))
+  const rehearsal = await resultOf('apt-get', ['-q', '--simulate', 'install', ...INSTALL_OPTIONS, ...packages], {
+    env: environment(),
+  })
+  return rehearsal.status === 0 ? undefined : `apt-get cannot install ${packages.join(', ')}:\n${rehearsal.text.trim()}`
+}
+
+/** Installs `packages`, of which {@link obstacleToPackages} knew no obstacle. */
+export async function installPackages(packages) {
   const started = packages.flatMap((name) => services[name] ?? [])
   const allowServices = forbidServices(started)
   try {
-    await apt('install', '-y', '--no-install-recommends', '-o', 'Dpkg::Use-Pty=0', ...packages)
+    await apt('install', '-y', ...INSTALL_OPTIONS, '-o', 'Dpkg::Use-Pty=0', ...packages)
   } finally {
     allowServices()
   }
   // Debian also enables what it would have started; at the next boot the daemon would come up after all.
   if (started.length > 0 && existsSync('/run/systemd/system'))
     await run('systemctl', ['--quiet', 'disable', ...started])
+}
+
+const INSTALL_OPTIONS = ['--no-install-recommends']
+
+/** Another apt may be at work (unattended upgrades): waits for it rather than fail. */
+function apt(...args) {
+  return run('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=300', ...args], { env: environment() })
+}
+
+function environment() {
+  return { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' }
 }
 
 const policyFile = '/usr/sbin/policy-rc.d'

@@ -1,7 +1,7 @@
 // The npm packages of a folder, as its lockfile says and only so: integrity-checked, install scripts off.
 import { lstatSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { run, SetUpError } from './terminal.mjs'
+import { outputOf, run, SetUpError } from './terminal.mjs'
 
 /**
  * Whether `node_modules` in `folder` is what the lockfile asks for. npm writes `node_modules/.package-lock.json` as the
@@ -32,17 +32,31 @@ function readPackages(file) {
   }
 }
 
+/** Why `npm ci` must not run in `folder`, or `undefined`: npm would empty what a link points to, which is another clone's. */
+export function foreignModules(folder) {
+  const modules = join(folder, 'node_modules')
+  if (!lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink()) return undefined
+  return `${modules} is a link and does not match package-lock.json: renew it there`
+}
+
 /** `npm ci` in `folder`. */
 export async function install(folder) {
-  // npm would empty what a link points to, which is another clone's.
-  if (lstatSync(join(folder, 'node_modules'), { throwIfNoEntry: false })?.isSymbolicLink())
-    throw new SetUpError(
-      `${join(folder, 'node_modules')} is a link and does not match package-lock.json: renew it there`,
-    )
-  const args = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
-  // Run by npm, we use that very npm; it need not be on the PATH.
+  const foreign = foreignModules(folder)
+  if (foreign !== undefined) throw new SetUpError(foreign)
+  const [command, ...first] = npmCommand()
+  const args = [...first, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']
+  await run(command, args, { cwd: folder, env: { ...process.env, NODE_ENV: 'development' } })
+}
+
+/** @returns {Promise<string | undefined>} the version of the npm that {@link install} would use, where there is one. */
+export async function npmVersion() {
+  const [command, ...first] = npmCommand()
+  const version = (await outputOf(command, [...first, '--version']))?.trim()
+  return version === '' ? undefined : version
+}
+
+/** Run by npm, we use that very npm; it need not be on the PATH. */
+function npmCommand() {
   const npm = process.env.npm_execpath
-  const environment = { ...process.env, NODE_ENV: 'development' }
-  if (npm?.endsWith('.js')) await run(process.execPath, [npm, ...args], { cwd: folder, env: environment })
-  else await run('npm', args, { cwd: folder, env: environment })
+  return npm?.endsWith('.js') ? [process.execPath, npm] : ['npm']
 }

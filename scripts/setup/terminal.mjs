@@ -21,15 +21,30 @@ export function run(command, args, options = {}) {
 }
 
 /** Runs `command` and gives what it printed, whatever its exit status; `undefined` where there is no such program. */
-export function outputOf(command, args) {
+export async function outputOf(command, args) {
+  return (await resultOf(command, args))?.output
+}
+
+/**
+ * Runs `command` with its output kept.
+ *
+ * @returns {Promise<{ status: number | null, output: string, text: string } | undefined>} `output` is its standard output, `text`
+ * that and its standard error, in their order; `undefined` where there is no such program
+ */
+export function resultOf(command, args, options = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options })
+    let output = ''
     let text = ''
     child.stdout.setEncoding('utf8').on('data', (chunk) => {
+      output += chunk
+      text += chunk
+    })
+    child.stderr.setEncoding('utf8').on('data', (chunk) => {
       text += chunk
     })
     child.once('error', (error) => (error.code === 'ENOENT' ? resolve(undefined) : reject(error)))
-    child.once('close', () => resolve(text))
+    child.once('close', (status) => resolve({ status, output, text }))
   })
 }
 

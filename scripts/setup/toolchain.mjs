@@ -1,14 +1,17 @@
 // The Node.js that everything after the set-up runs with: the machine's own where it is new enough, else the one that
 // toolchain/package-lock.json pins by version and hash. That binary comes from the npm registry and was not built by the
 // Node.js project: it serves development and tests, and is no part of the published package.
-import { existsSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { clone } from './clone.mjs'
 import { install, isInstalled } from './npm.mjs'
 import { SetUpError } from './terminal.mjs'
 
 const folder = join(clone, 'toolchain')
-const pinned = join(folder, 'node_modules', '.bin', 'node')
+const packageName = `node-linux-${process.arch}`
+// The binary itself: npm 9, which Debian 12 and 13 have, makes no link in .bin for an optional package.
+const pinned = join(folder, 'node_modules', packageName, 'bin', 'node')
 /** What development and tests use. */
 const WANTED_MAJOR = 24
 /** What the published package asks for (`engines`): node:sqlite without a flag. */
@@ -18,23 +21,47 @@ const [major, minor] = process.versions.node.split('.').map(Number)
 
 export const machineNodeIsWanted = major >= WANTED_MAJOR
 const machineNodeWorks = major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])
-/** Whether there is a pinned binary for this kind of machine. */
-const isPinnedHere = process.platform === 'linux' && (process.arch === 'x64' || process.arch === 'arm64')
 
 export function toolchainIsMissing() {
-  return !machineNodeIsWanted && isPinnedHere && !(isInstalled(folder) && existsSync(pinned))
+  return !machineNodeIsWanted && isPinnedHere() && !(isInstalled(folder) && existsSync(pinned))
 }
 
-export function installToolchain() {
-  return install(folder)
+/** Why there can be no Node.js to go on with, or `undefined`. Asked before anything is installed. */
+export function toolchainObstacle() {
+  if (machineNodeIsWanted || machineNodeWorks || isPinnedHere()) return undefined
+  return `Node.js ${process.versions.node} is too old, and none is pinned for ${describeMachine()}: install Node.js ${WANTED_MAJOR}`
 }
 
-/** The Node.js to go on with. */
+export async function installToolchain() {
+  await install(folder)
+  const tried = spawnSync(pinned, ['--version'], { encoding: 'utf8' })
+  if (tried.status !== 0)
+    throw new SetUpError(
+      `${pinned} does not run: ${tried.error?.message ?? (tried.stderr || `status ${tried.status}`).trim()}`,
+    )
+}
+
+/** The Node.js to go on with, once {@link toolchainIsMissing} is false. */
 export function nodeBinary() {
-  if (machineNodeIsWanted) return process.execPath
-  if (existsSync(pinned)) return pinned
-  if (machineNodeWorks) return process.execPath
-  throw new SetUpError(
-    `Node.js ${process.versions.node} is too old, and there is no pinned one for ${process.platform}-${process.arch}: install Node.js ${WANTED_MAJOR}`,
-  )
+  if (!machineNodeIsWanted && existsSync(pinned)) return pinned
+  const obstacle = toolchainObstacle()
+  if (obstacle !== undefined) throw new SetUpError(obstacle)
+  return process.execPath
+}
+
+/** Whether a binary is pinned that runs on this machine. They are built for the GNU C library. */
+function isPinnedHere() {
+  if (process.platform !== 'linux' || !usesGlibc()) return false
+  const { packages } = JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8'))
+  return packages[`node_modules/${packageName}`] !== undefined
+}
+
+/** Whether the machine has the loader that the pinned binaries name. */
+function usesGlibc() {
+  return existsSync(process.arch === 'arm64' ? '/lib/ld-linux-aarch64.so.1' : '/lib64/ld-linux-x86-64.so.2')
+}
+
+function describeMachine() {
+  const libc = process.platform === 'linux' && !usesGlibc() ? ' without the GNU C library' : ''
+  return `${process.platform}-${process.arch}${libc}`
 }
