@@ -34,6 +34,9 @@ export function toolchainObstacle() {
 
 export async function installToolchain() {
   await install(folder)
+  // The package is an optional one, since each kind of machine has its own: npm passes in silence over one that it cannot fetch.
+  if (!existsSync(pinned))
+    throw new SetUpError(`npm did not install ${packageName}: the npm registry does not answer, or has no such package`)
   const tried = spawnSync(pinned, ['--version'], { encoding: 'utf8' })
   if (tried.status !== 0)
     throw new SetUpError(
