@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { textFromBytes } from './bytes/text.ts'
 export { type Keys, loadKeys } from './client/keys.ts'
 export {
   type KnockPlan,

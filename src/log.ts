@@ -2,6 +2,7 @@
  * The log: one JSON object a line. Fields are listed by whoever writes a line, never spread from an object, so that
  * nothing gets in that was not meant to (docs/OPERATING.md § Log).
  */
+import { showText } from './bytes/text.ts'
 import { type FailureCode, failureKinds } from './failure-codes.ts'
 import type { Failure } from './result.ts'
 
@@ -23,7 +24,9 @@ export interface Log {
 export function jsonLog(write: (line: string) => void, wallClock: () => Date): Log {
   return {
     write(level, event, fields = {}) {
-      write(`${JSON.stringify({ time: wallClock().toISOString(), level, event, ...fields })}\n`)
+      write(
+        `${JSON.stringify({ time: wallClock().toISOString(), level, event, ...fields }, (_, value) => (typeof value === 'string' ? showText(value) : value))}\n`,
+      )
     },
   }
 }

@@ -5,6 +5,7 @@
  */
 import { nearest } from '../config/nearest.ts'
 import { refuse } from '../result.ts'
+import { commandLineWords } from './arguments.ts'
 import { commands } from './commands.ts'
 import { nodeIsTooOld } from './node-version.ts'
 import { systemTerminal, type Terminal } from './terminal.ts'
@@ -36,4 +37,4 @@ async function main(argv: readonly string[], terminal: Terminal): Promise<number
   return terminal.fail(refuse('CLI_USAGE', `there is no command “${word}”`, more).failure)
 }
 
-process.exitCode = await main(process.argv.slice(2), systemTerminal())
+process.exitCode = await main(commandLineWords(), systemTerminal())

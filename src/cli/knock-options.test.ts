@@ -110,3 +110,13 @@ describe('the flags of a knock', () => {
       assert.match(result.failure.detail, /is fwknop's and not supported yet: ./)
     })
 })
+
+it('a key of bytes that the system does not tell is refused', () => {
+  for (const flag of ['--key-rijndael', '--key-hmac']) {
+    const read = settings(flag, 'gr\ufffd\ufffde')
+    assert.ok(!read.ok)
+    assert.equal(read.failure.code, 'KEY_INVALID')
+    assert.match(read.failure.suggestion ?? '', /write it into a file/)
+  }
+  assert.ok(settings('--key-rijndael', 'gr\udcfc\udcdfe').ok)
+})

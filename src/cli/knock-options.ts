@@ -6,6 +6,7 @@ import { type ClientSettingName, type ClientSettings, readClientSetting } from '
 import { DIGEST_TYPES } from '../packet/digest-type.ts'
 import { ENCRYPTION_MODES } from '../packet/encryption-mode.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { UNKNOWN_BYTES } from './arguments.ts'
 import type { OptionTable, OptionValues } from './options.ts'
 
 const GPG = 'GnuPG is not built yet; share a key (ghostport keygen)'
@@ -151,6 +152,10 @@ export function settingsFromOptions(given: KnockOptionValues): Result<ClientSett
     ...(given.verbose > 0 ? { verbose: true } : {}),
   }
   for (const { flag, name, value } of spellings(given)) {
+    if ((name === 'KEY' || name === 'HMAC_KEY') && value.includes(UNKNOWN_BYTES))
+      return refuse('KEY_INVALID', `--${flag}: the key is not UTF-8, and this system does not tell its bytes`, {
+        suggestion: `write it into a file, for --${name === 'KEY' ? 'get-key' : 'get-hmac-key'}`,
+      })
     const read = readClientSetting(name, value)
     if (!read.ok) {
       const code = read.failure.code === 'KEY_INVALID' ? 'KEY_INVALID' : 'VALUE_INVALID'

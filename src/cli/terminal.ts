@@ -4,6 +4,7 @@
  */
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
+import { lastCharacterLength, showText } from '../bytes/text.ts'
 import { failureKinds } from '../failure-codes.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 
@@ -68,7 +69,7 @@ function paint(coloured: boolean): Style {
  * error of ours; one that is slow (a pipe set non-blocking by somebody else) is waited for.
  */
 function writeAll(descriptor: 1 | 2, text: string): void {
-  let rest = Buffer.from(text)
+  let rest = Buffer.from(showText(text))
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(descriptor, rest))
@@ -128,7 +129,7 @@ function readLine(keyboard: NodeJS.ReadableStream): Promise<Uint8Array | 'interr
       for (const byte of chunk) {
         if (byte === KEYS.enter || byte === KEYS.newline || byte === KEYS.endOfInput) return resolve(line())
         if (byte === KEYS.interrupt) return resolve('interrupted')
-        if (byte === KEYS.backspace || byte === KEYS.delete) typed.pop()
+        if (byte === KEYS.backspace || byte === KEYS.delete) typed.length -= lastCharacterLength(typed)
         else if (byte === KEYS.killLine) typed.length = 0
         else typed.push(byte)
       }

@@ -3,6 +3,7 @@
  * or `fwknop --key-gen` writes is understood as well: there, a line names its key and counts for any server.
  */
 
+import { trimBlanks } from '../bytes/text.ts'
 import { EncryptionKey, HmacKey } from '../packet/key.ts'
 import { parseKeyBase64, parseKeyText } from '../packet/key-text.ts'
 import type { Failure } from '../result.ts'
@@ -25,6 +26,8 @@ export function findHmacKey(file: string, text: string, server: string): Result<
   return find(file, text, server, kinds.hmac)
 }
 
+const LINE = /^(?<name>[^\t\v\f\r ]+?)(?::[\t\v\f\r ]*|[\t\v\f\r ]+)(?<value>[^\t\v\f\r ]+)$/s
+
 interface Kind<Key> {
   readonly make: { fromBytes(bytes: Uint8Array): Result<Key, Failure<'KEY_INVALID'>> }
   readonly text: string
@@ -32,11 +35,14 @@ interface Kind<Key> {
 }
 
 function find<Key>(file: string, text: string, server: string, kind: Kind<Key>): Result<Key, KeyFileFailure> {
-  for (const [i, raw] of text.split(/\r?\n/).entries()) {
-    const line = raw.trim()
+  for (const [i, raw] of text
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .entries()) {
+    const line = trimBlanks(raw)
     if (line === '' || /^[#;]/.test(line)) continue
     const at = { file, line: i + 1 }
-    const { name, value } = /^(?<name>\S+?)(?::\s*|\s+)(?<value>\S+)$/.exec(line)?.groups ?? {}
+    const { name, value } = LINE.exec(line)?.groups ?? {}
     // Nothing of the line is shown: any word of it may be the key.
     if (name === undefined || value === undefined) return refuse('CONFIG_SYNTAX', 'a line is “SERVER: KEY”', { at })
     const base64 = name === kind.base64

@@ -1,6 +1,8 @@
 /** Reading the user's own files: what holds keys must be nobody else's to read, and no file may be others' to change. */
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
+import { textFromBytes } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { systemPath } from '../system-path.ts'
 
 export interface OwnFile {
   readonly text: string
@@ -20,7 +22,7 @@ export function readOwnFile(file: string): Result<OwnFile | undefined, FileFailu
   let descriptor: number
   try {
     // Non-blocking: opening a named pipe would wait for its writer.
-    descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
+    descriptor = openSync(systemPath(file), constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     return errorCode(error) === 'ENOENT' ? ok(undefined) : refuse('CONFIG_UNREADABLE', `${file}: ${explain(error)}`)
   }
@@ -33,7 +35,7 @@ export function readOwnFile(file: string): Result<OwnFile | undefined, FileFailu
       return refuse('CONFIG_EXPOSED', `${file} belongs to another user (uid ${uid})`)
     if ((mode & 0o022) !== 0)
       return refuse('CONFIG_EXPOSED', `${file} can be written by others`, { suggestion: `chmod 600 ${file}` })
-    return ok({ text: readFileSync(descriptor, 'utf8'), readableByOthers: (mode & 0o044) !== 0 })
+    return ok({ text: textFromBytes(readFileSync(descriptor)), readableByOthers: (mode & 0o044) !== 0 })
   } catch (error) {
     return refuse('CONFIG_UNREADABLE', `${file}: ${explain(error)}`)
   } finally {

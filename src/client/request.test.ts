@@ -91,6 +91,8 @@ describe('a request', () => {
 
   it('a command goes alone', () => {
     assert.equal(must(build({ allow: 'packet-source' }, 0, 'uptime')).kind, 'command')
+    const bytes = build({ allow: 'packet-source' }, 0, 'echo \udcfc')
+    assert.equal(bytes.ok ? '' : bytes.failure.code, 'VALUE_INVALID')
     const both = build(base, 0, 'uptime')
     assert.ok(!both.ok && both.failure.code === 'CLI_USAGE')
   })

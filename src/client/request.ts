@@ -2,6 +2,7 @@
  * From settings to the message: what is asked for. Pure; the message is finished for each packet with its own random
  * number, time and destination.
  */
+import { isUnicode } from '../bytes/text.ts'
 import type { ClientSettings } from '../config/client-settings.ts'
 import type { IpAddress } from '../packet/address.ts'
 import type { HostName, NatTarget, ProtocolPort, RequestedSource, Username } from '../packet/message.ts'
@@ -54,6 +55,8 @@ export function buildRequest(settings: ClientSettings, context: RequestContext):
     if (ports !== undefined || settings.natAccess !== undefined || settings.natLocal === true)
       return refuse('CLI_USAGE', 'a command (-C) and ports (-A, -N, --nat-local) are two knocks')
     if (source === undefined) return noSource()
+    if (!isUnicode(context.command))
+      return refuse('VALUE_INVALID', 'the command (-C) is not UTF-8, as packets carry it')
     return ok({ ...header, source, kind: 'command', command: context.command })
   }
   if (ports === undefined) return refuse('CLI_USAGE', 'say what to open: -A tcp/22')

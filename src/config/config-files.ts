@@ -7,7 +7,7 @@ import { type Failure, ok, type Result, refuse } from '../result.ts'
 export type ConfigFileFailure = Failure<'CONFIG_UNREADABLE' | 'CONFIG_EXPOSED'>
 
 export interface ConfigFiles {
-  /** @returns the whole text of the file. */
+  /** @returns the whole file, by `textFromBytes`: what is not UTF-8 is kept, since keys are bytes. */
   read(path: string): Result<string, ConfigFileFailure>
   /** @returns the paths of the `*.conf` files right inside of a folder, in the order of their names. */
   list(folder: string): Result<readonly string[], ConfigFileFailure>

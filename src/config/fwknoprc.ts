@@ -6,6 +6,7 @@
  * Stricter than fwknop, so that nothing stands there without effect: a line before the first stanza, words after a value, a
  * setting given twice and a stanza given twice are refused; fwknop passes over each.
  */
+import { trimBlanks } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse, type SourceLocation } from '../result.ts'
 import {
   type ClientSettings,
@@ -49,8 +50,11 @@ interface Stanza extends Line {
  */
 export function parseFwknoprc(file: string, text: string): Result<RcFile, Failure<'CONFIG_SYNTAX'>> {
   const stanzas: (Stanza & { lines: Line[] })[] = []
-  for (const [i, raw] of text.split(/\r?\n/).entries()) {
-    const line = { text: raw.trim(), at: { file, line: i + 1 } }
+  for (const [i, raw] of text
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .entries()) {
+    const line = { text: trimBlanks(raw), at: { file, line: i + 1 } }
     if (line.text === '' || /^[#;]/.test(line.text)) continue
     const header = /^\[\s*([^\]]*?)\s*\]/.exec(line.text)
     if (header !== null) stanzas.push({ ...line, name: header[1] ?? '', lines: [] })
@@ -140,6 +144,7 @@ function readLine(line: Line): Result<ClientSettings, RcFailure> {
  * after a blank, so that a `#` in the middle of a key is seen.
  */
 function words({ text }: Line): { readonly name: string; readonly value: string; readonly rest: string } {
-  const [name = '', value = '', rest = ''] = /^(\S+)\s*([^\s;#]*)(.*)$/.exec(text)?.slice(1) ?? []
-  return { name: name.replace(/:$/, ''), value, rest: rest.replace(/^;?\s*$|^;?\s+[#;].*$/, '') }
+  const [name = '', value = '', rest = ''] =
+    /^([^\t\v\f\r ]+)[\t\v\f\r ]*([^\t\v\f\r ;#]*)(.*)$/s.exec(text)?.slice(1) ?? []
+  return { name: name.replace(/:$/, ''), value, rest: rest.replace(/^;?[\t\v\f\r ]*$|^;?[\t\v\f\r ]+[#;].*$/s, '') }
 }

@@ -6,6 +6,7 @@
  * - `irrelevant`: accepted, and a notice says why it has no effect;
  * - `later`: refused by name, but for the value that asks for nothing.
  */
+import { encodeText, isUnicode } from '../bytes/text.ts'
 import type { IpAddress } from '../packet/address.ts'
 import { ok, type Result } from '../result.ts'
 import { nearest } from './nearest.ts'
@@ -26,14 +27,15 @@ import {
 } from './setting-values.ts'
 import { filterPorts, spaPorts } from './spa-ports.ts'
 
-const path: ValueReader<string> = (text) => ok(text)
+const path: ValueReader<string> = (text) =>
+  isUnicode(text) ? ok(text) : invalidValue(`the path “${text}” is not UTF-8`)
 const userName: ValueReader<string> = (text) => {
   if (text === 'root') return invalidValue('the receiver parses what strangers send: it may not be root', 'nobody')
   return /^[a-z_][a-z0-9_-]{0,31}\$?$/.test(text) ? ok(text) : invalidValue(`“${text}” is not a user name`)
 }
 const socketPath: ValueReader<string> = (text) =>
   // sun_path has 108 bytes, the last of them NUL.
-  text.length > 107 ? invalidValue('the path of a Unix socket has at most 107 characters') : absolutePath(text)
+  encodeText(text).length > 107 ? invalidValue('the path of a Unix socket has at most 107 bytes') : absolutePath(text)
 
 /** Variables that have an effect. The reader's type is the type of the value. */
 export const usedSettings = {

@@ -3,6 +3,7 @@
  * line that begins with `#` or `;` is a comment, and a value runs to the semicolon or the end of the line, blanks inside of it
  * and all. fwknop passes over what follows the semicolon, so that `KEY ab;cd` sets the key `ab`; here it is refused.
  */
+import { trimBlanks } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse, type SourceLocation } from '../result.ts'
 import { isNameLike } from './secrecy.ts'
 import { serverSettingNames } from './server-settings.ts'
@@ -34,7 +35,10 @@ export function readSettingLines(file: string, text: string): Result<SettingLine
 
 const NAMES = [...stanzaSettingNames, ...serverSettingNames]
 
-const SETTING = /^\s*(%?[A-Za-z][A-Za-z0-9_]*):?(?:\s+([^;]*))?(;?)(.*)$/
+/** The text of these is a key, in which every byte counts that fwknop does not take for a blank. */
+export const RAW_KEYS: ReadonlySet<string> = new Set(['KEY', 'HMAC_KEY'])
+
+const SETTING = /^[\t\v\f\r ]*(%?[A-Za-z][A-Za-z0-9_]*):?(?:[\t\v\f\r ]+([^;]*))?(;?)(.*)$/s
 const CONTROL_CHARACTER = /[^\t -\uffff]/
 
 function readSettingLine(
@@ -43,7 +47,7 @@ function readSettingLine(
   line: number,
 ): Result<SettingLine, Failure<'CONFIG_SYNTAX'>> | undefined {
   const text = raw.endsWith('\r') ? raw.slice(0, -1) : raw
-  if (/^\s*(?:[#;].*)?$/.test(text)) return undefined
+  if (/^\s*(?:[#;].*)?$/s.test(text)) return undefined
   const at = { file, line }
   const parts = SETTING.exec(text)
   const rest = parts?.[4] ?? ''
@@ -58,11 +62,16 @@ function readSettingLine(
           ...(isNameLike(assigned, NAMES) ? { suggestion: `${assigned} …` } : {}),
         })
   }
-  if (rest !== '' && !/^\s*(?:#.*)?$/.test(rest))
+  if (rest !== '' && !/^\s*(?:#.*)?$/s.test(rest))
     return refuse('CONFIG_SYNTAX', 'what follows the “;” would have no effect', { at })
   const name = parts[1] ?? ''
   const value = parts[2] ?? ''
   // The line itself is not told: it may hold a key.
   if (CONTROL_CHARACTER.test(value)) return refuse('CONFIG_SYNTAX', 'there is a control character', { at })
-  return ok({ name, value: value.trim(), trailingBlanks: /\s$/.test(value), at })
+  return ok({
+    name,
+    value: RAW_KEYS.has(name) ? trimBlanks(value) : value.trim(),
+    trailingBlanks: /[\t\v\f\r ]$/.test(value),
+    at,
+  })
 }

@@ -2,6 +2,7 @@
  * The values that settings take, one reader for each kind. Readers know nothing of files: whoever calls them adds where the
  * value stands. A value that can be told to be a slip carries what was probably meant.
  */
+import { isUnicode } from '../bytes/text.ts'
 import { type IpAddress, type Network, parseAddress, parseNetwork } from '../packet/address.ts'
 import type { ProtocolPort } from '../packet/message.ts'
 import { parseProtocolPort } from '../packet/protocol-port.ts'
@@ -52,6 +53,7 @@ export function oneOf<const Word extends string>(...words: readonly Word[]): Val
 /** A path from the root, so that it does not hang on where the daemon was started. */
 export function absolutePath(text: string): Result<string, ValueFailure> {
   if (!text.startsWith('/')) return invalidValue(`“${text}” is not a path from the root`, `/${text}`)
+  if (!isUnicode(text)) return invalidValue(`the path “${text}” is not UTF-8`)
   return ok(text)
 }
 

@@ -7,7 +7,7 @@ import { type Seconds, seconds } from '../units.ts'
 import type { ConfigFailure } from './config-failure.ts'
 import { refuseUnknownName, withoutSecrets } from './secrecy.ts'
 import { serverSettingNames } from './server-settings.ts'
-import type { SettingLine } from './setting-lines.ts'
+import { RAW_KEYS, type SettingLine } from './setting-lines.ts'
 import type { StanzaNotices } from './stanza-notices.ts'
 import { laterStanzaSettings, stanzaSettingNames, type UsedStanzaSetting } from './stanza-setting-names.ts'
 import { type StanzaDraft, stanzaSettings } from './stanza-settings.ts'
@@ -45,7 +45,7 @@ function readLine(line: SettingLine, draft: StanzaDraft, places: Places): Refuse
     return refuse('CONFIG_CONFLICT', `${same} in line ${before.at.line} already`, { at })
   }
   if (line.value === '') return refuse('CONFIG_SYNTAX', `${name} has no value`, { at })
-  if (line.trailingBlanks && (name === 'KEY' || name === 'HMAC_KEY'))
+  if (line.trailingBlanks && RAW_KEYS.has(name))
     return refuse('CONFIG_SYNTAX', `${name} ends in blanks, which some versions of fwknop count and some do not`, {
       at,
     })

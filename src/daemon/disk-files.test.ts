@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { after, test } from 'node:test'
 import type { FailureCode } from '../failure-codes.ts'
+import { systemPath } from '../system-path.ts'
 import { diskFiles } from './disk-files.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'ghostport-files-'))
@@ -98,4 +99,14 @@ test('a folder lists its *.conf files by name', () => {
   mkdirSync(inner)
   for (const name of ['b.conf', 'a.conf', 'notes.txt']) writeFileSync(join(inner, name), '')
   assert.deepEqual(diskFiles(true, me).list(inner), { ok: true, value: [join(inner, 'a.conf'), join(inner, 'b.conf')] })
+})
+
+test('names and text that are not UTF-8 are read as they are', () => {
+  const inner = join(folder, 'gr\udcfcn')
+  mkdirSync(systemPath(inner))
+  const file = join(inner, '\udcfc.conf')
+  writeFileSync(systemPath(file), Buffer.from('KEY gr\xfc\xdfe', 'latin1'), { mode: 0o600 })
+  const files = diskFiles(true, me)
+  assert.deepEqual(files.list(inner), { ok: true, value: [file] })
+  assert.deepEqual(files.read(file), { ok: true, value: 'KEY gr\udcfc\udcdfe' })
 })

@@ -4,8 +4,10 @@
  */
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
+import { textFromBytes } from '../bytes/text.ts'
 import type { ConfigFileFailure, ConfigFiles } from '../config/config-files.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { systemPath } from '../system-path.ts'
 import { judgeFolder, octal } from './folder-guard.ts'
 
 const OTHERS_WRITE = 0o022
@@ -20,7 +22,8 @@ export function diskFiles(secret: boolean, user: number): ConfigFiles {
     read: (path) => readGuarded(path, secret, user),
     list(folder) {
       try {
-        const names = readdirSync(folder).filter((name) => name.endsWith('.conf'))
+        const all = readdirSync(systemPath(folder), { encoding: 'buffer' }).map((name) => textFromBytes(name))
+        const names = all.filter((name) => name.endsWith('.conf'))
         return ok(names.sort().map((name) => join(folder, name)))
       } catch (error) {
         return refuse('CONFIG_UNREADABLE', `${folder}: ${explain(error)}`)
@@ -33,7 +36,7 @@ function readGuarded(path: string, secret: boolean, user: number): Result<string
   let descriptor: number | undefined
   try {
     // Without waiting: a named pipe would keep us until somebody writes to it.
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    descriptor = openSync(systemPath(path), constants.O_RDONLY | constants.O_NONBLOCK)
     // Asked of what was opened, not of the name: the two may differ a moment later.
     const { uid, mode, isFile } = statOf(descriptor)
     if (!isFile) return refuse('CONFIG_UNREADABLE', `${path} is not a regular file`)
@@ -51,7 +54,7 @@ function readGuarded(path: string, secret: boolean, user: number): Result<string
       })
     const exposed = judgeFolders(path, user)
     if (exposed !== undefined) return { ok: false, failure: exposed }
-    return ok(readFileSync(descriptor, 'utf8'))
+    return ok(textFromBytes(readFileSync(descriptor)))
   } catch (error) {
     return refuse('CONFIG_UNREADABLE', `${path}: ${explain(error)}`)
   } finally {
@@ -66,7 +69,10 @@ function statOf(descriptor: number): { uid: number; mode: number; isFile: boolea
 
 /** Where the name stands, and, if it is a link, where that leads. */
 function judgeFolders(path: string, user: number): Failure<'CONFIG_EXPOSED'> | undefined {
-  const folders = new Set([dirname(resolve(path)), dirname(realpathSync(path))])
+  const folders = new Set([
+    dirname(resolve(path)),
+    dirname(textFromBytes(realpathSync.native(systemPath(path), 'buffer'))),
+  ])
   for (const folder of folders) {
     const exposed = judgeFolder(folder, user)
     if (exposed !== undefined) return exposed

@@ -4,6 +4,7 @@
  */
 import { statSync } from 'node:fs'
 import { type Failure, refuse } from '../result.ts'
+import { systemPath } from '../system-path.ts'
 
 const OTHERS_WRITE = 0o022
 const STICKY = 0o1000
@@ -14,7 +15,7 @@ const STICKY = 0o1000
  * @throws what the file system throws.
  */
 export function judgeFolder(folder: string, user: number): Failure<'CONFIG_EXPOSED'> | undefined {
-  const { uid, mode } = statSync(folder)
+  const { uid, mode } = statSync(systemPath(folder))
   if (uid !== 0 && uid !== user)
     return refuse('CONFIG_EXPOSED', `the folder ${folder} belongs to user ${uid}, who could replace what is in it`, {
       suggestion: `chown root ${folder}`,

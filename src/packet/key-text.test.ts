@@ -1,13 +1,32 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
-import { EncryptionKey, exposeKey, HmacKey } from './key.ts'
+import { textFromBytes } from '../bytes/text.ts'
+import { EncryptionKey, exposeKey, HmacKey, sameKey } from './key.ts'
 import { parseKeyBase64, parseKeyText } from './key-text.ts'
 
 test('the bytes of a text are its key', () => {
   const key = parseKeyText(EncryptionKey, 'pässword')
   assert.ok(key.ok)
   assert.deepEqual(exposeKey(key.value), new Uint8Array(Buffer.from('pässword', 'utf8')))
+})
+
+test('bytes that are no UTF-8 are the key as they are', () => {
+  const [one, other] = ['gr\xfc\xdfe', 'gr\xe4\xf6e'].map((text) => {
+    const bytes = new Uint8Array(Buffer.from(text, 'latin1'))
+    const key = parseKeyText(HmacKey, textFromBytes(bytes))
+    assert.ok(key.ok)
+    assert.deepEqual(exposeKey(key.value), bytes)
+    return key.value
+  })
+  assert.ok(one !== undefined && other !== undefined && !sameKey(one, other))
+})
+
+test('length is counted in bytes', () => {
+  assert.ok(parseKeyText(EncryptionKey, 'ü'.repeat(16)).ok)
+  assert.ok(!parseKeyText(EncryptionKey, 'ü'.repeat(17)).ok)
+  assert.ok(parseKeyText(EncryptionKey, textFromBytes(new Uint8Array(32).fill(0xfc))).ok)
+  assert.ok(!parseKeyText(EncryptionKey, textFromBytes(new Uint8Array(33).fill(0xfc))).ok)
 })
 
 const readable: [base64: string, text: string][] = [
@@ -27,6 +46,7 @@ for (const [base64, text] of readable) {
 }
 
 const unusable: [what: string, key: { ok: boolean }][] = [
+  ['half of a surrogate pair', parseKeyText(EncryptionKey, 'a\ud800b')],
   ['an empty text', parseKeyText(EncryptionKey, '')],
   ['base64 of nothing', parseKeyBase64(EncryptionKey, '==')],
   ['what is not base64', parseKeyBase64(EncryptionKey, 'c2Vj*mV0')],

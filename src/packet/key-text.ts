@@ -3,7 +3,7 @@
  * `parseKeyText(EncryptionKey, 'a passphrase')`, `parseKeyBase64(HmacKey, 'c2VjcmV0')`.
  */
 import { decodeBase64Lenient } from '../bytes/base64.ts'
-import { encodeText } from '../bytes/text.ts'
+import { bytesFromText } from '../bytes/text.ts'
 import { wipe } from '../bytes/wipe.ts'
 import { type Failure, type Result, refuse } from '../result.ts'
 
@@ -16,12 +16,13 @@ export interface KeyKind<Key> {
 const PLACEHOLDER = '__CHANGEME__'
 
 /**
- * The bytes of the text (UTF-8) are the key.
+ * The bytes of the text are the key: UTF-8, and what {@link textFromBytes} made of other bytes.
  * @returns the key; `KEY_INVALID` where it is too short or too long for this kind.
  */
 export function parseKeyText<Key>(kind: KeyKind<Key>, text: string): Result<Key, Failure<'KEY_INVALID'>> {
   if (text === PLACEHOLDER) return refusePlaceholder()
-  const bytes = encodeText(text)
+  const bytes = bytesFromText(text)
+  if (bytes === undefined) return refuse('KEY_INVALID', 'the key holds half of a surrogate pair, which has no bytes')
   const key = kind.fromBytes(bytes)
   wipe(bytes)
   return key

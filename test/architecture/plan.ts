@@ -33,6 +33,7 @@ const rootFiles = new Map([
   ['src/packet.ts', 3],
   ['src/index.ts', ranks.length],
   ['src/log.ts', lineRank],
+  ['src/system-path.ts', lineRank],
 ])
 
 /** The two sides of `#primitives`; the package.json of the project chooses. */

@@ -5,6 +5,9 @@ import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { failureKinds } from '../../src/failure-codes.ts'
+import { parseEnvelope } from '../../src/packet/envelope.ts'
+import { EncryptionKey, HmacKey } from '../../src/packet/key.ts'
+import { openPacket } from '../../src/packet/open.ts'
 import { ghostportCommand, Home } from './ghostport.ts'
 
 const home = new Home()
@@ -112,7 +115,7 @@ describe('the prompt for a key', () => {
   /** Types on a real terminal (util-linux’s `script` holds its other end). @returns all that the terminal showed. */
   async function type(
     argv: readonly string[],
-    answers: readonly [prompt: RegExp, keys: string][],
+    answers: readonly [prompt: RegExp, keys: string | Uint8Array][],
   ): Promise<{ shown: string; status: number | null }> {
     const quoted = [...ghostportCommand, ...argv].map((word) => `'${word}'`).join(' ')
     const env = { PATH: process.env['PATH'], HOME: home.path, LOGNAME: 'ada', NO_COLOR: '1' }
@@ -140,6 +143,23 @@ describe('the prompt for a key', () => {
     assert.doesNotMatch(shown, /hunter|wrong|latch/)
     assert.match(shown, /^Encryption key for 127\.0\.0\.1: \nHMAC key for 127\.0\.0\.1: \n/)
     assert.match(shown, /Nothing was sent\./)
+  })
+  it('takes bytes of any encoding, and takes back whole characters', async () => {
+    const bytes = Buffer.from('gr\xfc\xdfe', 'latin1')
+    const { shown, status } = await type(argv, [
+      [/Encryption key for 127\.0\.0\.1: $/, Buffer.concat([bytes, Buffer.from('€\x7f\r')])],
+      [/HMAC key for 127\.0\.0\.1: $/, 'lätch\x7f\x7f\x7f\x7fatch\r'],
+    ])
+    assert.equal(status, 0, shown)
+    const wire = /^[A-Za-z0-9+/]{140,}$/m.exec(shown)?.[0] ?? ''
+    const envelope = parseEnvelope(Buffer.from(wire), { http: 'off' })
+    const [key, hmacKey] = [EncryptionKey.fromBytes(bytes), HmacKey.fromBytes(Buffer.from('latch'))]
+    assert.ok(envelope.ok && key.ok && hmacKey.ok, shown)
+    const opened = openPacket(envelope.value, {
+      encryption: { key: key.value, mode: 'CBC' },
+      hmac: { key: hmacKey.value, type: 'sha256' },
+    })
+    assert.ok(opened.ok, shown)
   })
   it('refuses an empty key', async () => {
     const { shown, status } = await type(argv, [[/Encryption key for 127\.0\.0\.1: $/, '\r']])

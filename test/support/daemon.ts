@@ -23,8 +23,8 @@ export interface LogEvent {
 export interface DaemonSettings {
   /** Lines of fwknopd.conf, without the semicolon, beside those that say where the files of this test are. */
   readonly server?: readonly string[]
-  /** Text of access.conf. */
-  readonly access: string
+  /** Of access.conf. */
+  readonly access: string | Uint8Array
   /** More words for the command line. */
   readonly argv?: readonly string[]
   /** A copy of this tree to run it from. */
