@@ -2,8 +2,8 @@
  * Every way in which ghostport says no: code → log level, exit status of a command that ends with it, and the sentence
  * that introduces the detail. The codes are public API: scripts and log rules match on them, so they never change meaning.
  *
- * Exit statuses follow sysexits(3): 64 usage, 65 bad data, 66 no input, 69 unavailable, 70 our own mistake, 74 I/O,
- * 75 try again, 77 no permission, 78 configuration; 1 for a plain “no”.
+ * Exit statuses follow sysexits(3): 64 usage, 65 bad data, 66 no input, 69 unavailable, 70 our own mistake, 73 cannot
+ * be made, 74 I/O, 75 try again, 77 no permission, 78 configuration; 1 for a plain “no”.
  */
 interface FailureKind {
   readonly level: 'info' | 'warning' | 'error'
@@ -66,6 +66,7 @@ export const failureKinds = {
 
   // files, keys and flags of the user's
   CONFIG_UNREADABLE: { level: 'error', exit: 66, sentence: 'the file cannot be read' },
+  CONFIG_UNWRITABLE: { level: 'error', exit: 73, sentence: 'the file cannot be made' },
   CONFIG_EXPOSED: { level: 'error', exit: 77, sentence: 'the file can be read or changed by others' },
   CONFIG_SYNTAX: { level: 'error', exit: 78, sentence: 'the line cannot be understood' },
   CONFIG_UNKNOWN_KEY: { level: 'error', exit: 78, sentence: 'unknown setting' },

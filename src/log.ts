@@ -20,12 +20,19 @@ export interface Log {
   write(level: LogLevel, event: string, fields?: { readonly [name: string]: LogField }): void
 }
 
-/** Lines to a stream such as standard output. `time` is UTC with milliseconds. Debug lines only where asked for. */
-export function jsonLog(write: (line: string) => void, wallClock: () => Date): Log {
+/**
+ * Lines to a stream such as standard output. `time` is UTC with milliseconds.
+ * @param prefix what comes before each line, by level.
+ */
+export function jsonLog(
+  write: (line: string) => void,
+  wallClock: () => Date,
+  prefix: (level: LogLevel) => string = () => '',
+): Log {
   return {
     write(level, event, fields = {}) {
       write(
-        `${JSON.stringify({ time: wallClock().toISOString(), level, event, ...fields }, (_, value) => (typeof value === 'string' ? showText(value) : value))}\n`,
+        `${prefix(level)}${JSON.stringify({ time: wallClock().toISOString(), level, event, ...fields }, (_, value) => (typeof value === 'string' ? showText(value) : value))}\n`,
       )
     },
   }

@@ -22,6 +22,7 @@ export interface Libc {
   /** @param timeout in milliseconds; negative waits for ever. */
   poll(fds: Bytes, count: number, timeout: number): number
   recvmmsg(fd: number, messages: Bytes, count: number, flags: number, timeout: Bytes): number
+  sendto(fd: number, message: Uint8Array, length: number, flags: number, address: Bytes, addressLength: number): number
   eventfd(initial: number, flags: number): number
   fcntl(fd: number, command: number, argument: number): number
   close(fd: number): number
@@ -62,6 +63,8 @@ function load(): Libc {
     ioctl: library.func('int ioctl(int, unsigned long, void *)'),
     poll: library.func('int poll(void *, unsigned long, int)'),
     recvmmsg: library.func('int recvmmsg(int, void *, unsigned int, int, void *)'),
+    // koffi has no ssize_t; long is as wide here.
+    sendto: library.func('long sendto(int, void *, size_t, int, void *, uint32_t)'),
     eventfd: library.func('int eventfd(unsigned int, int)'),
     fcntl: library.func('int fcntl(int, int, int)'),
     close: library.func('int close(int)'),

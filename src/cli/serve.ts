@@ -1,10 +1,10 @@
 /** `ghostport serve`: the server, in the foreground. */
 import { systemClock } from '../clock.ts'
 import type { ConfigPaths } from '../daemon/load-config.ts'
-import { jsonLog } from '../log.ts'
+import { failureFields, jsonLog } from '../log.ts'
 import { keepCompiledCode } from './compile-cache.ts'
 import { parseCommandLine } from './options.ts'
-import type { Terminal } from './terminal.ts'
+import { describeFailure, type Terminal } from './terminal.ts'
 
 const options = {
   'config-file': { short: 'c', value: 'FILE', help: 'the server’s settings (/etc/fwknop/fwknopd.conf)' },
@@ -59,17 +59,25 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
 }
 
 async function serve(paths: ConfigPaths, terminal: Terminal): Promise<number> {
-  const [{ Warden }, { LogWriter }] = await Promise.all([
+  const [{ Warden }, { LogWriter }, { journalPrefix }, { noServiceManager, serviceManager }] = await Promise.all([
     import('../daemon/warden.ts'),
     import('../daemon/log-writer.ts'),
+    import('../daemon/journal-stream.ts'),
+    import('../daemon/service-manager.ts'),
   ])
-  const output = new LogWriter(1)
+  const prefix = journalPrefix(1)
+  const output = new LogWriter(1, undefined, prefix)
   const log = jsonLog(
     (line) => output.line(line),
     () => new Date(),
+    prefix,
   )
-  const started = await Warden.start(paths, log, systemClock)
+  const found = serviceManager(process.env)
+  if (!found.ok) log.write('error', 'notice', failureFields(found.failure))
+  const manager = found.ok ? found.value : noServiceManager
+  const started = await Warden.start(paths, log, systemClock, { manager })
   if (!started.ok) {
+    manager.tell(describeFailure(started.failure))
     await output.flush(LAST_WORDS)
     return terminal.fail(started.failure)
   }

@@ -5,6 +5,7 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { lastCharacterLength, showText } from '../bytes/text.ts'
+import { journalPrefix } from '../daemon/journal-stream.ts'
 import { failureKinds } from '../failure-codes.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 
@@ -45,7 +46,8 @@ export function systemTerminal(): Terminal {
     print: (text) => writeAll(1, `${text}\n`),
     note,
     fail(failure) {
-      note(`${errorStyle.bad('ghostport:')} ${describeFailure(failure)}`)
+      const level = journalPrefix(2)('error')
+      note(`${level}${errorStyle.bad('ghostport:')} ${describeFailure(failure)}`)
       return failureKinds[failure.code].exit
     },
     askSecret,

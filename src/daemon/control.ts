@@ -17,7 +17,7 @@ const PATIENCE = 2000
 export async function serveControl(
   path: string,
   answers: { readonly [ask: string]: () => Promise<unknown> },
-): Promise<Result<Server, Failure<'CONFIG_INVALID_VALUE' | 'CONFIG_EXPOSED'>>> {
+): Promise<Result<Server, Failure<'CONFIG_UNWRITABLE' | 'CONFIG_EXPOSED'>>> {
   const answer = (socket: Socket, ask: string): void => {
     const ready = Object.hasOwn(answers, ask) ? answers[ask] : undefined
     if (ready === undefined) {
@@ -56,7 +56,7 @@ export async function serveControl(
     })
     chmodSync(path, 0o600)
   } catch (error) {
-    return refuse('CONFIG_INVALID_VALUE', `CONTROL_SOCKET ${path}: ${(error as Error).message}`)
+    return refuse('CONFIG_UNWRITABLE', `CONTROL_SOCKET ${path}: ${(error as Error).message}`)
   }
   return ok(server)
 }

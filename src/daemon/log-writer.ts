@@ -5,6 +5,7 @@
  */
 import { write } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
+import { jsonLog, type LogLevel } from '../log.ts'
 
 /** The call that hands bytes on; {@link write} of the system, but for tests. */
 export type WriteBytes = (bytes: Buffer, done: (error: NodeJS.ErrnoException | null, written: number) => void) => void
@@ -20,6 +21,7 @@ const GONE = new Set(['EPIPE', 'EBADF', 'ECONNRESET'])
 export class LogWriter {
   readonly #write: WriteBytes
   readonly #mostWaiting: number
+  readonly #prefix: ((level: LogLevel) => string) | undefined
   #waiting: Buffer[] = []
   #waitingBytes = 0
   #lost = 0
@@ -27,7 +29,9 @@ export class LogWriter {
   /** The reader is gone for good. */
   #closed = false
 
-  constructor(to: number | WriteBytes, mostWaiting = MOST_WAITING) {
+  /** @param prefix what comes before a line of its own, by level. */
+  constructor(to: number | WriteBytes, mostWaiting = MOST_WAITING, prefix?: (level: LogLevel) => string) {
+    this.#prefix = prefix
     this.#write = typeof to === 'number' ? (bytes, done) => write(to, bytes, done) : to
     this.#mostWaiting = mostWaiting
   }
@@ -53,12 +57,14 @@ export class LogWriter {
 
   #next(): void {
     if (this.#lost > 0 && this.#waitingBytes < this.#mostWaiting / 2) {
-      const told = Buffer.from(
-        `${JSON.stringify({ time: new Date().toISOString(), level: 'error', event: 'log lines lost', count: this.#lost })}\n`,
-      )
+      const count = this.#lost
       this.#lost = 0
-      this.#waiting.push(told)
-      this.#waitingBytes += told.length
+      const keep = (line: string): void => {
+        const told = Buffer.from(line)
+        this.#waiting.push(told)
+        this.#waitingBytes += told.length
+      }
+      jsonLog(keep, () => new Date(), this.#prefix).write('error', 'log lines lost', { count })
     }
     const bytes = Buffer.concat(this.#waiting)
     this.#waiting = []

@@ -99,7 +99,7 @@ export function currentSituation(): Situation {
 
 /**
  * The command that starts a receiver with as little privilege as the situation allows. It keeps nothing of the
- * environment but `PATH` and the time zone. `stdio` is the caller's: see {@link captureDescriptor}.
+ * environment but `PATH`, the time zone, and which stream the journal reads. `stdio` is the caller's: see {@link captureDescriptor}.
  * @param program Node and its arguments.
  */
 export function receiverCommand(
@@ -239,8 +239,12 @@ function capabilitySet(status: string, name: string): bigint {
 
 function plainEnvironment(): NodeJS.ProcessEnv {
   const env = { PATH: '/usr/bin:/bin', LC_ALL: 'C' }
-  const { TZ: zone } = process.env
-  return { ...env, ...(zone === undefined ? {} : { TZ: zone }) }
+  const { TZ: zone, JOURNAL_STREAM: stream } = process.env
+  return {
+    ...env,
+    ...(zone === undefined ? {} : { TZ: zone }),
+    ...(stream === undefined ? {} : { JOURNAL_STREAM: stream }),
+  }
 }
 
 function readOptional(path: string): string | undefined {

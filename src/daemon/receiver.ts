@@ -20,6 +20,7 @@ import { failureFields, jsonLog } from '../log.ts'
 import type { Failure } from '../result.ts'
 import { becomeAccount, type Identity, renouncePrivileges } from './become.ts'
 import { openChannel } from './channel.ts'
+import { journalPrefix } from './journal-stream.ts'
 import { loadConfig } from './load-config.ts'
 import { assertUnprivileged, CHANNEL_DESCRIPTOR } from './privilege.ts'
 import type { CaptureOrder, FromReceiver, ToReceiver } from './protocol.ts'
@@ -33,6 +34,7 @@ const TALLY_DELAY = 50
 const log = jsonLog(
   (line) => process.stderr.write(line),
   () => new Date(),
+  journalPrefix(2),
 )
 
 /** Says why, where the operator can read it also if the warden is dead, and ends. */

@@ -29,6 +29,7 @@ import { lookUpAccount } from './privilege.ts'
 import { type FromReceiver, parseFromReceiver, type ToReceiver } from './protocol.ts'
 import { ReceiverProcess } from './receiver-process.ts'
 import { needsRestart } from './restart-settings.ts'
+import { noServiceManager, type ServiceManager } from './service-manager.ts'
 import { receiverStarter } from './spawn-receiver.ts'
 import { describeStatus, type Status } from './status.ts'
 
@@ -64,6 +65,7 @@ export class Warden {
   readonly #parts: Parts
   #capture: CaptureSockets
   readonly #receiver: ReceiverProcess
+  readonly #manager: ServiceManager
   readonly #admission: Admission
   readonly #startedAt = new Date()
   /** What the receiver works under, and so what its knocks mean. */
@@ -83,15 +85,17 @@ export class Warden {
 
   /**
    * @param log gets everything that happens.
-   * @param starterFor how to start a receiver; tests put one there that means harm.
+   * @param more.starterFor how to start a receiver; tests put one there that means harm.
+   * @param more.manager is told when packets are received, and about each reload.
    * @returns the warden, its receiver started and not yet ready; or why it cannot.
    */
   static async start(
     paths: ConfigPaths,
     log: Log,
     clock: Clock,
-    starterFor: typeof receiverStarter = receiverStarter,
+    more: { readonly starterFor?: typeof receiverStarter; readonly manager?: ServiceManager } = {},
   ): Promise<Result<Warden>> {
+    const { starterFor = receiverStarter, manager = noServiceManager } = more
     const configuration = readConfiguration(paths, 0)
     if (!configuration.ok) return configuration
     const { server, notices } = configuration.value
@@ -137,7 +141,7 @@ export class Warden {
       lock: firewall.value.lock,
       replays: replays.value,
     }
-    warden = new Warden(paths, log, clock, configuration.value, parts, capture.value, receiver)
+    warden = new Warden(paths, log, clock, configuration.value, parts, capture.value, receiver, manager)
     const started = warden
     undo.push(() => clearInterval(started.#asking))
     const control = await serveControl(server.controlSocket, { status: () => started.status() })
@@ -158,8 +162,10 @@ export class Warden {
     parts: Parts,
     capture: CaptureSockets,
     receiver: ReceiverProcess,
+    manager: ServiceManager,
   ) {
     this.#paths = paths
+    this.#manager = manager
     this.#log = log
     this.#journal = new Journal(log, configuration.server.refusalsPerSecond, {
       wall: () => new Date(),
@@ -182,8 +188,10 @@ export class Warden {
   reload(): Result<void> {
     const refused = (failure: Failure): Result<void> => {
       this.#log.write('error', 'reload refused', { ...failureFields(failure), kept: 'the configuration from before' })
+      this.#tellReady(`the last reload was refused (${failure.code}), the configuration from before is in force`)
       return { ok: false, failure }
     }
+    if (this.#capturing) this.#manager.reloading()
     const configuration = readConfiguration(this.#paths, this.#wanted.generation + 1)
     if (!configuration.ok) return refused(configuration.failure)
     const fixed = needsRestart(this.#active.server, configuration.value.server)
@@ -201,6 +209,7 @@ export class Warden {
   /** Stops both processes. Live grants stay: the kernel ends them. */
   async stop(): Promise<void> {
     this.#log.write('info', 'stopping', {})
+    this.#manager.stopping()
     this.#stopping = true
     this.#taken()
     clearInterval(this.#asking)
@@ -241,6 +250,7 @@ export class Warden {
     if (again === undefined) return
     const failure: Failure = { code: 'RECEIVER_GONE', detail: why }
     this.#log.write('error', 'receiver lost', { ...failureFields(failure), againInMs: again })
+    this.#manager.tell(`not receiving: ${why}; a new receiver starts`)
     if (this.#captureIsSuspect) await this.#reopenCapture()
   }
 
@@ -337,6 +347,7 @@ export class Warden {
           this.#log.write('info', 'reload', { stanzas: this.#wanted.policy.stanzas.length })
         this.#active = this.#wanted
         this.#journal.limitRefusals(this.#active.server.refusalsPerSecond)
+        this.#tellReady()
         return
       case 'ready':
         this.#capturing = true
@@ -345,6 +356,7 @@ export class Warden {
           'ready',
           describeReady(this.#active.server, this.#active.policy.stanzas.length, this.#receiver.pid),
         )
+        this.#tellReady()
         return
       case 'refused':
         this.#journal.refused(word.note)
@@ -361,6 +373,14 @@ export class Warden {
       default:
         word satisfies never
     }
+  }
+
+  /** Unless packets are being received, ready waits for the receiver to say so. */
+  #tellReady(remark?: string): void {
+    if (!this.#capturing) return
+    const { length } = this.#active.policy.stanzas
+    const status = `receiving, ${length} ${length === 1 ? 'stanza' : 'stanzas'}`
+    this.#manager.ready(remark === undefined ? status : `${status}; ${remark}`)
   }
 
   #tell(word: ToReceiver): void {
@@ -394,7 +414,7 @@ function writePidFile(path: string | undefined): Result<void> {
     writeFileSync(path, `${process.pid}\n`, { mode: 0o644 })
     return ok(undefined)
   } catch (error) {
-    return refuse('CONFIG_INVALID_VALUE', `FWKNOP_PID_FILE: ${(error as Error).message}`)
+    return refuse('CONFIG_UNWRITABLE', `FWKNOP_PID_FILE: ${(error as Error).message}`)
   }
 }
 

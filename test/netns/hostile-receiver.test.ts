@@ -76,7 +76,7 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
   ) {
     const log = new MemoryLog()
     let receivers = 0
-    const starter: Parameters<typeof Warden.start>[3] = () => ({
+    const starterFor = () => ({
       separateUser: true,
       start() {
         // Only the first is hostile: what follows it shows that the warden starts over.
@@ -87,7 +87,7 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
       },
     })
     const paths = { server: join(directory, 'fwknopd.conf'), access: join(directory, 'access.conf') }
-    const warden = await Warden.start(paths, log, systemClock, starter)
+    const warden = await Warden.start(paths, log, systemClock, { starterFor })
     assert.ok(warden.ok, warden.ok ? '' : warden.failure.detail)
     const deadline = performance.now() + 5000
     while (!log.records.some(wanted) || receivers < receiversWanted) {

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { serviceManager, socketAddress } from './service-manager.ts'
+
+describe('NOTIFY_SOCKET', () => {
+  const addresses: readonly (readonly [name: string, bytes: string | undefined])[] = [
+    ['/run/systemd/notify', '\x01\x00/run/systemd/notify\x00'],
+    ['@/org/manager', '\x01\x00\x00/org/manager'],
+    [`/${'s'.repeat(106)}`, `\x01\x00/${'s'.repeat(106)}\x00`],
+    [`/${'s'.repeat(107)}`, undefined],
+    ['@', undefined],
+    ['/', undefined],
+    ['run/notify', undefined],
+    ['vsock:2:1234', undefined],
+  ]
+  for (const [name, bytes] of addresses)
+    it(`${name.slice(0, 24)}: ${bytes === undefined ? 'refused' : 'an address'}`, () => {
+      const address = socketAddress(name)
+      assert.equal(address && Buffer.from(address).toString('latin1'), bytes)
+      const environment = { NOTIFY_SOCKET: name, PATH: '/bin' }
+      assert.equal(serviceManager(environment).ok, bytes !== undefined)
+      assert.deepEqual(environment, { PATH: '/bin' }, 'handed on to children')
+    })
+
+  it('may be missing: then nobody is told', () => {
+    const manager = serviceManager({})
+    assert.ok(manager.ok)
+    manager.value.ready('receiving')
+  })
+})

@@ -1,0 +1,103 @@
+/**
+ * `ghostport serve` and the service manager that started it: what it is told and when, and what the journal is told about each line.
+ * socat takes the place of systemd.
+ */
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { Daemon, dropByDefault, ghostportCommand, type LogEvent, stanza } from '../support/daemon.ts'
+import { type Host, Network, netnsUnavailable, type Program } from '../support/netns.ts'
+
+const OPEN = stanza(['OPEN_PORTS tcp/22'])
+const DAMAGED = `${OPEN}OPEN_PROTS tcp/23\n`
+
+describe('the service manager', { skip: netnsUnavailable() }, () => {
+  let net: Network
+  let server: Host
+
+  before(async () => {
+    net = await Network.create()
+    server = await net.host('server')
+    dropByDefault(server)
+  })
+  after(() => net?.close())
+
+  /** Listens as systemd does. */
+  async function manager(kind: 'path' | 'abstract'): Promise<{ readonly socket: string; readonly heard: Program }> {
+    const path = join(net.directory(), 'notify')
+    const heard = server.start([
+      'socat',
+      '-dd',
+      '-u',
+      `${kind === 'path' ? 'UNIX' : 'ABSTRACT'}-RECV:${path}`,
+      'STDOUT',
+    ])
+    await heard.says(/starting data transfer loop/)
+    return { socket: kind === 'path' ? path : `@${path}`, heard }
+  }
+
+  for (const kind of ['path', 'abstract'] as const)
+    it(`hears of ready, reload, refused reload and stop, at a socket with ${kind === 'path' ? 'a path' : 'an abstract name'}`, async () => {
+      const { socket, heard } = await manager(kind)
+      const daemon = await Daemon.start(net, server, { access: OPEN, inside: ['env', `NOTIFY_SOCKET=${socket}`] })
+      await heard.says(/^READY=1\nSTATUS=receiving, 1 stanza$/m)
+
+      const { receiver } = (await daemon.ready()) as LogEvent & { readonly receiver: number }
+      assert.doesNotMatch(readFileSync(`/proc/${receiver}/environ`, 'latin1'), /NOTIFY_SOCKET/)
+
+      daemon.configure({ access: `${OPEN}\n${OPEN}` })
+      daemon.reload()
+      await heard.says(/^RELOADING=1\n[\s\S]*READY=1\nSTATUS=receiving, 2 stanzas$/m)
+
+      daemon.configure({ access: DAMAGED })
+      daemon.reload()
+      await heard.says(/^RELOADING=1\n[\s\S]*READY=1\nSTATUS=receiving, 2 stanzas; .*CONFIG_UNKNOWN_KEY.*$/m)
+
+      await daemon.stop()
+      await heard.says(/^STOPPING=1$/m)
+    })
+
+  it('hears why a start failed, and never that it is ready', async () => {
+    const { socket, heard } = await manager('path')
+    const folder = net.directory()
+    writeFileSync(join(folder, 'fwknopd.conf'), '', { mode: 0o600 })
+    writeFileSync(join(folder, 'access.conf'), DAMAGED, { mode: 0o600 })
+    const argv = ghostportCommand('serve', '-c', join(folder, 'fwknopd.conf'), '-a', join(folder, 'access.conf'))
+    const { status } = server.run(argv, { env: { NOTIFY_SOCKET: socket } })
+    assert.equal(status, 78)
+    await heard.says(/^STATUS=.*access\.conf:5: .*OPEN_PORTS.*\[CONFIG_UNKNOWN_KEY\]$/m)
+    assert.doesNotMatch(heard.output, /READY/)
+  })
+
+  it('hears that nothing is received when the receiver is gone, and of the next one', async () => {
+    const { socket, heard } = await manager('path')
+    const daemon = await Daemon.start(net, server, { access: OPEN, inside: ['env', `NOTIFY_SOCKET=${socket}`] })
+    const { receiver } = (await daemon.ready()) as LogEvent & { readonly receiver: number }
+    process.kill(receiver, 'SIGKILL')
+    await heard.says(/^STATUS=not receiving: .*$[\s\S]*^READY=1$/m)
+    await daemon.stop()
+  })
+
+  /** As systemd does for a stream of the journal, and then becomes the server. */
+  const asJournal = (descriptor: 1 | 2): readonly string[] => [
+    ...['sh', '-c', `export JOURNAL_STREAM="$(stat -Lc %d:%i /proc/$$/fd/${descriptor})"; exec "$@"`, 'sh'],
+  ]
+
+  it('reads the priority of each line where the journal reads the stream, and of no line elsewhere', async () => {
+    const folder = net.directory()
+    const places = `CONTROL_SOCKET ${join(folder, 'state/s.sock')};\nREPLAY_DB ${join(folder, 'state/replay.db')};\n`
+    writeFileSync(join(folder, 'fwknopd.conf'), places, { mode: 0o600 })
+    writeFileSync(join(folder, 'access.conf'), DAMAGED, { mode: 0o600 })
+    const serve = ghostportCommand('serve', '-c', join(folder, 'fwknopd.conf'), '-a', join(folder, 'access.conf'))
+    assert.match(server.run([...asJournal(2), ...serve]).stderr, /^<3>ghostport: .*CONFIG_UNKNOWN_KEY/)
+    assert.match(server.run([...asJournal(1), ...serve]).stderr, /^ghostport: /)
+
+    writeFileSync(join(folder, 'access.conf'), OPEN, { mode: 0o600 })
+    const program = server.start([...asJournal(1), ...serve])
+    const [, receiver] = await program.says(/^<6>\{"time".*"event":"ready".*"receiver":(\d+)/m)
+    process.kill(Number(receiver), 'SIGKILL')
+    await program.says(/^<3>\{"time".*"event":"receiver lost"/m)
+    await program.stop()
+  })
+})
