@@ -7,6 +7,7 @@ export const commands: CommandTable = {
   proxy: { summary: 'the same as a ProxyCommand of ssh', load: () => import('./proxy.ts') },
   keygen: { summary: 'make the two keys that client and server share', load: () => import('./keygen.ts') },
   serve: { summary: 'the server: watch for knocks and open doors', load: () => import('./serve.ts') },
+  unit: { summary: 'print a unit for systemd that runs the server', load: () => import('./unit.ts') },
   status: { summary: 'what a running server has open', load: () => import('./status.ts') },
   help: {
     summary: 'this, or the help of one command',

@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { fillUnit, standardPlaces, type UnitPlaces, unitWarnings } from './unit.ts'
+
+const template = readFileSync(new URL('../../packaging/ghostport.service', import.meta.url), 'utf8')
+const local: UnitPlaces = {
+  node: '/usr/local/bin/node',
+  nodeOptions: ['--max-old-space-size=64'],
+  home: '/usr/local/lib/node_modules/ghostport',
+  entry: 'dist/cli/ghostport.js',
+  settings: '/srv/doors/server.conf',
+  stanzas: '/srv/doors/stanzas.conf',
+}
+
+describe('the unit', () => {
+  it('of packaging/ is what is printed for the standard places', () => {
+    assert.deepEqual(fillUnit(template, standardPlaces), { ok: true, value: template })
+  })
+
+  it('names other places wherever the template names the standard ones', () => {
+    const filled = fillUnit(template, local)
+    assert.ok(filled.ok)
+    for (const standard of ['/usr/bin/node', '/usr/lib/node_modules', standardPlaces.settings, standardPlaces.stanzas])
+      assert.ok(!filled.value.includes(standard), standard)
+    const server = `${local.node} --max-old-space-size=64 ${local.home}/dist/cli/ghostport.js serve`
+    const files = '-c /srv/doors/server.conf -a /srv/doors/stanzas.conf'
+    assert.ok(filled.value.includes(`\nExecStart=${server} ${files}\n`), filled.value)
+    assert.ok(filled.value.includes(`\nExecReload=${server} --exit-parse-config ${files}\n`), filled.value)
+    assert.ok(filled.value.includes(`\nDocumentation=file://${local.home}/docs/OPERATING.md\n`), filled.value)
+  })
+
+  const unusable: readonly (readonly [string, Partial<UnitPlaces>])[] = [
+    ['a space', { node: '/opt/my node/node' }],
+    ['a specifier of systemd', { home: '/opt/100%n' }],
+    ['a variable', { settings: '/etc/$HOME/fwknopd.conf' }],
+    ['a line feed', { stanzas: '/etc/a\nExecStartPre=/bin/true' }],
+    ['no absolute path', { settings: 'fwknopd.conf' }],
+    ['an option with a quote', { nodeOptions: ['--title="x"'] }],
+  ]
+  for (const [what, places] of unusable)
+    it(`is not made with ${what}`, () => {
+      const filled = fillUnit(template, { ...local, ...places })
+      assert.ok(!filled.ok)
+      assert.equal(filled.failure.code, 'VALUE_INVALID')
+    })
+})
+
+describe('ghostport unit warns', () => {
+  const folder = mkdtempSync('/tmp/ghostport-unit-')
+  after(() => rmSync(folder, { recursive: true, force: true }))
+  const exposed = join(folder, 'exposed')
+  mkdirSync(exposed)
+  chmodSync(exposed, 0o777)
+  const node = join(exposed, 'node')
+  writeFileSync(node, '')
+
+  const cases: readonly (readonly [what: string, places: Partial<UnitPlaces>, says: RegExp])[] = [
+    [
+      'of a Node.js that nvm installed',
+      { node: '/root/.nvm/versions/node/v24.1.0/bin/node' },
+      /ProtectHome=yes.*\/usr\/local\/bin/,
+    ],
+    ['of a checkout below /home', { home: '/home/ada/ghostport' }, /ProtectHome=yes.*npm install -g/],
+    ['of settings below /root', { settings: '/root/fwknopd.conf' }, /ProtectHome=yes.*\/etc\/fwknop/],
+    ['of a Node.js below /tmp', { node: '/tmp/node' }, /PrivateTmp=yes/],
+    [
+      'of a Node.js that others can replace',
+      { node },
+      /as root, but others can replace what is in the folder .*exposed/,
+    ],
+  ]
+  for (const [what, places, says] of cases)
+    it(what, () => {
+      assert.match(unitWarnings({ ...standardPlaces, ...places }).join('\n'), says)
+    })
+
+  it('of nothing where all is as it should be', () => {
+    assert.deepEqual(unitWarnings(standardPlaces), [])
+    // Below /rooted, not below /root.
+    assert.deepEqual(unitWarnings({ ...standardPlaces, node: '/rooted/bin/node', home: '/homestead/x' }), [])
+  })
+})

@@ -1,0 +1,161 @@
+/** `ghostport unit`: the unit for systemd, with the places of node and of this package on this machine. */
+import { readFileSync, realpathSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { judgeFolder } from '../daemon/folder-guard.ts'
+import { ok, type Result, refuse } from '../result.ts'
+import { parseCommandLine } from './options.ts'
+import type { Terminal } from './terminal.ts'
+
+const options = {
+  'config-file': { short: 'c', value: 'FILE', help: 'the server’s settings (/etc/fwknop/fwknopd.conf)' },
+  'access-file': { short: 'a', value: 'FILE', help: 'the stanzas (/etc/fwknop/access.conf)' },
+  help: { short: 'h', help: 'this' },
+} as const
+
+const help = {
+  usage: 'ghostport unit [options] > /etc/systemd/system/ghostport.service',
+  about: [
+    'Prints a unit for systemd that runs this ghostport with this Node.js. Changes nothing by itself. Warns of what would keep',
+    'the service from starting, and of paths that others than root can change.',
+  ],
+  after: ['Then: systemctl daemon-reload && systemctl enable --now ghostport'],
+} as const
+
+/** What the unit names. Absolute paths. */
+export interface UnitPlaces {
+  readonly node: string
+  /** Words for node before the entry file. */
+  readonly nodeOptions: readonly string[]
+  /** The folder of the package. */
+  readonly home: string
+  /** Below {@link home}. */
+  readonly entry: string
+  readonly settings: string
+  readonly stanzas: string
+}
+
+/** Those of packaging/ghostport.service. */
+export const standardPlaces: UnitPlaces = {
+  node: '/usr/bin/node',
+  nodeOptions: [],
+  home: '/usr/lib/node_modules/ghostport',
+  entry: 'dist/cli/ghostport.js',
+  settings: '/etc/fwknop/fwknopd.conf',
+  stanzas: '/etc/fwknop/access.conf',
+}
+
+/** Where an administrator puts node, or a link to it that outlives an upgrade. */
+const USUAL_NODES = ['/usr/bin/node', '/usr/local/bin/node']
+/** What the unit’s switches hide from the service, and which switch it is. */
+const HIDDEN: readonly (readonly [folder: string, by: string])[] = [
+  ['/home/', 'ProtectHome=yes'],
+  ['/root/', 'ProtectHome=yes'],
+  ['/run/user/', 'ProtectHome=yes'],
+  ['/tmp/', 'PrivateTmp=yes'],
+  ['/var/tmp/', 'PrivateTmp=yes'],
+]
+
+export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const parsed = parseCommandLine(options, { names: [] }, argv)
+  if (!parsed.ok) return terminal.fail(parsed.failure)
+  const given = parsed.value.options
+  if (given.help > 0) {
+    const { commandHelp } = await import('./command-help.ts')
+    terminal.print(commandHelp({ ...help, table: options }, terminal.style))
+    return 0
+  }
+  // The same distance from src/cli/ and from dist/cli/.
+  const home = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
+  const places: UnitPlaces = {
+    node: stableName(process.execPath),
+    nodeOptions: process.execArgv,
+    home,
+    entry: fileURLToPath(import.meta.url)
+      .slice(home.length + 1)
+      .replace(/unit\.(ts|js)$/, 'ghostport.$1'),
+    settings: given['config-file'] ?? standardPlaces.settings,
+    stanzas: given['access-file'] ?? standardPlaces.stanzas,
+  }
+  const unit = fillUnit(readFileSync(`${home}/packaging/ghostport.service`, 'utf8'), places)
+  if (!unit.ok) return terminal.fail(unit.failure)
+  for (const warning of unitWarnings(places)) terminal.note(`ghostport: warning: ${warning}`)
+  terminal.print(unit.value.replace(/\n$/, ''))
+  return 0
+}
+
+/**
+ * @param template the text of packaging/ghostport.service.
+ * @returns it with other places. VALUE_INVALID for a path that would need quoting there, or is not absolute.
+ */
+export function fillUnit(template: string, places: UnitPlaces): Result<string> {
+  const { node, nodeOptions, home, entry, settings, stanzas } = places
+  for (const path of [node, home, settings, stanzas])
+    if (!path.startsWith('/')) return refuse('VALUE_INVALID', `${path}: a unit needs an absolute path`)
+  // systemd gives meaning to spaces, quotes, %, $ and \.
+  for (const word of [node, ...nodeOptions, home, settings, stanzas])
+    if (!/^[\w/.,:=@+~-]+$/.test(word))
+      return refuse(
+        'VALUE_INVALID',
+        `“${word}” cannot stand in a unit: use a path of letters, digits and . , : = @ + ~ - _`,
+      )
+  const standard = standardPlaces
+  const replaced = template
+    .replaceAll(
+      `${standard.node} ${standard.home}/${standard.entry} `,
+      `${[node, ...nodeOptions, `${home}/${entry}`].join(' ')} `,
+    )
+    .replaceAll(`file://${standard.home}/`, `file://${home}/`)
+    .replaceAll(`-c ${standard.settings} -a ${standard.stanzas}`, `-c ${settings} -a ${stanzas}`)
+  return ok(replaced)
+}
+
+/** What would keep the service from starting, or let others than root change what root runs. */
+export function unitWarnings({ node, home, settings, stanzas }: UnitPlaces): readonly string[] {
+  const hidden = [node, home, settings, stanzas].flatMap((path) => {
+    const found = HIDDEN.find(([folder]) => `${realName(path)}/`.startsWith(folder))
+    if (found === undefined) return []
+    const cure =
+      path === node
+        ? 'Put a Node.js into /usr/local/bin and run “/usr/local/bin/node $(command -v ghostport) unit”'
+        : path === home
+          ? 'Install the package for the whole system: “npm pack”, then “npm install -g --ignore-scripts ./ghostport-*.tgz”'
+          : 'Keep the file in /etc/fwknop'
+    return [`${path}: the service cannot see what is below ${found[0]} (${found[1]}), and would not start. ${cure}`]
+  })
+  const exposed = [node, home].flatMap((path) => {
+    const why = exposedBy(path)
+    return why === undefined ? [] : [`${path}: the service runs it as root, but ${why}`]
+  })
+  return [...hidden, ...exposed]
+}
+
+/** The name of a Node.js that stays when the one behind a link is replaced. */
+function stableName(node: string): string {
+  return USUAL_NODES.find((usual) => realName(usual) === node) ?? node
+}
+
+function realName(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return path
+  }
+}
+
+/** @returns who besides root can change the file, or a folder above it. */
+function exposedBy(path: string): string | undefined {
+  const real = realName(path)
+  try {
+    const { uid, mode } = statSync(real)
+    if (uid !== 0) return `it belongs to user ${uid}`
+    if ((mode & 0o022) !== 0) return 'others can change it'
+    for (let folder = dirname(real); ; folder = dirname(folder)) {
+      const exposed = judgeFolder(folder, 0)
+      if (exposed !== undefined) return exposed.detail
+      if (folder === '/') return undefined
+    }
+  } catch {
+    return undefined
+  }
+}
