@@ -2,6 +2,7 @@
 import { nearest } from '../config/nearest.ts'
 import { refuse } from '../result.ts'
 import type { Command, CommandTable } from './command.ts'
+import { unexpectedArgument } from './options.ts'
 import type { Style, Terminal } from './terminal.ts'
 
 /** The command `help` over these commands, which it is one of. */
@@ -11,7 +12,7 @@ export function helpFor(commands: CommandTable): Command {
 
 async function help(commands: CommandTable, argv: readonly string[], terminal: Terminal): Promise<number> {
   const [name, stray] = argv
-  if (stray !== undefined) return terminal.fail(refuse('CLI_USAGE', `“${stray}” is one word too many`).failure)
+  if (stray !== undefined) return terminal.fail(refuse('CLI_USAGE', unexpectedArgument(stray)).failure)
   if (name === undefined) {
     terminal.print(overview(commands, terminal.style))
     return 0

@@ -87,10 +87,10 @@ describe('the flags of a knock', () => {
     ['-G f --key-rijndael k', 'CLI_USAGE', /cannot go together/],
     ['--get-hmac-key f --key-base64-hmac aaaa', 'CLI_USAGE', /cannot go together/],
     ['--stdin --fd 3', 'CLI_USAGE', /cannot go together/],
-    ['-s 1.2.3.4', 'CLI_USAGE', /one word too many: -s takes no value/],
-    ['--source-ip 1.2.3.4', 'CLI_USAGE', /one word too many: --source-ip takes no value/],
-    ['-r 62201', 'CLI_USAGE', /one word too many: -r takes no value/],
-    ['--nat-local 80', 'CLI_USAGE', /one word too many: --nat-local takes no value/],
+    ['-s 1.2.3.4', 'CLI_USAGE', /unexpected argument “[^”]+”: -s takes no value/],
+    ['--source-ip 1.2.3.4', 'CLI_USAGE', /unexpected argument “[^”]+”: --source-ip takes no value/],
+    ['-r 62201', 'CLI_USAGE', /unexpected argument “[^”]+”: -r takes no value/],
+    ['--nat-local 80', 'CLI_USAGE', /unexpected argument “[^”]+”: --nat-local takes no value/],
   ]
   for (const [line, code, detail] of refused)
     it(`“${line}” is refused`, () => {

@@ -1,27 +1,25 @@
 /** From the command line, the rc file and the keys to a plan: what `knock`, `ssh` and `proxy` do alike. */
 import { randomBytes } from 'node:crypto'
 import { readSync } from 'node:fs'
-import { homedir, userInfo } from 'node:os'
-import { join } from 'node:path'
+import { userInfo } from 'node:os'
 import { type AskSecret, loadKeys } from '../client/keys.ts'
 import { type KnockPlan, type KnockWorld, readUint16 } from '../client/knock.ts'
-import { readOwnFile, refuseExposed, refuseMissing } from '../client/private-file.ts'
 import { buildRequest } from '../client/request.ts'
 import { systemResolve } from '../client/resolve.ts'
 import { systemClock } from '../clock.ts'
 import type { ClientSettings } from '../config/client-settings.ts'
-import { parseFwknoprc, type RcFile } from '../config/fwknoprc.ts'
 import { udpDelivery } from '../delivery/udp.ts'
 import type { Username } from '../packet/message.ts'
 import { parseUsername } from '../packet/username.ts'
-import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
 import { type KnockOptionValues, settingsFromOptions } from './knock-options.ts'
+import { type NoStanza, rcSettings, type StanzaWord, withNoStanza } from './rc-stanza.ts'
 import type { Terminal } from './terminal.ts'
 
-/** What `ssh` and `proxy` know besides the flags. */
+/** What the operands say, besides the flags. */
 export interface Hints {
-  /** Where no `-n` is given: the stanza of this name, if there is one. */
-  readonly stanza?: string
+  /** Where no `-n` is given: names the stanza, or its server. */
+  readonly stanza?: StanzaWord
   /** What counts where neither flags nor rc file say otherwise. */
   readonly fallback?: ClientSettings
 }
@@ -30,6 +28,7 @@ export interface PlannedKnock {
   readonly plan: KnockPlan
   readonly settings: ClientSettings
   readonly world: KnockWorld
+  readonly noStanza?: NoStanza
 }
 
 /** @returns all that a knock needs, or the first thing that is wrong or missing. */
@@ -42,10 +41,13 @@ export async function planKnock(
   if (!flags.ok) return flags
   const rc = rcSettings(given, hints.stanza)
   if (!rc.ok) return rc
-  const settings = { ...hints.fallback, ...rc.value, ...flags.value }
+  const { noStanza } = rc.value
+  const settings = { ...hints.fallback, ...rc.value.settings, ...flags.value }
 
   const { server } = settings
   if (server === undefined) return refuse('CLI_USAGE', 'say where the packet goes: -D HOST')
+  /** What is missing may be in the stanza that was not found. */
+  const lacking = (failure: Failure): Refused => ({ ok: false, failure: withNoStanza(failure, noStanza) })
   const command = given['server-cmd']
   const context = {
     username: ownName(),
@@ -54,6 +56,7 @@ export async function planKnock(
   }
   const request = buildRequest(settings, context)
   if (!request.ok) {
+    if (request.failure.code === 'CLI_USAGE') return lacking(request.failure)
     if (request.failure.code !== 'CONFIG_CONFLICT') return request
     const flagsAlone = buildRequest({ ...hints.fallback, ...flags.value }, context)
     // What contradicts itself without the rc file is not the file's fault.
@@ -63,7 +66,7 @@ export async function planKnock(
   const ask = secretsFrom(given, terminal)
   if (!ask.ok) return ask
   const keys = await loadKeys(settings, server, ask.value)
-  if (!keys.ok) return keys
+  if (!keys.ok) return keys.failure.code === 'KEY_MISSING' ? lacking(keys.failure) : keys
 
   const { sourcePort } = settings
   const world = {
@@ -72,30 +75,8 @@ export async function planKnock(
     clock: systemClock,
     randomBytes,
   }
-  return ok({ plan: { request: request.value, keys: keys.value, server, settings }, settings, world })
-}
-
-function rcSettings(given: KnockOptionValues, hint: string | undefined): Result<ClientSettings, Failure> {
-  const stanza = given['named-config']
-  const rc = readRc(given)
-  if (!rc.ok) return rc
-  if (rc.value === undefined)
-    return stanza === undefined ? ok({}) : refuse('CONFIG_MISSING_KEY', `there is no rc file to take [${stanza}] from`)
-  const file = rc.value
-  if (stanza !== undefined) return file.settings(stanza)
-  const hinted = file.stanzas.find((name) => name.toLowerCase() === hint?.toLowerCase())
-  return file.settings(hinted)
-}
-
-function readRc(given: KnockOptionValues): Result<RcFile | undefined, Failure> {
-  if (given['no-rc-file'] > 0) return ok(undefined)
-  const path = given['rc-file'] ?? join(homedir(), '.fwknoprc')
-  const read = readOwnFile(path)
-  if (!read.ok) return read
-  // fwknop makes a file of comments here; a command that only sends should leave nothing behind.
-  if (read.value === undefined) return given['rc-file'] === undefined ? ok(undefined) : refuseMissing(path)
-  const rc = parseFwknoprc(path, read.value.text)
-  return rc.ok && rc.value.holdsKeys && read.value.readableByOthers ? refuseExposed(path) : rc
+  const plan = { request: request.value, keys: keys.value, server, settings }
+  return ok({ plan, settings, world, ...(noStanza === undefined ? {} : { noStanza }) })
 }
 
 /** As fwknop looks for it: SPOOF_USER, LOGNAME, the user database, USER. */

@@ -5,7 +5,7 @@ import { failureJson, knockJson } from './knock-json.ts'
 import { knockOptions } from './knock-options.ts'
 import { type PlannedKnock, planKnock } from './knock-plan.ts'
 import { departures, fieldReport, testReport } from './knock-report.ts'
-import { type OptionValues, parseCommandLine } from './options.ts'
+import { type OptionValues, parseCommandLine, unexpectedArgument } from './options.ts'
 import type { Terminal } from './terminal.ts'
 import { doorFor, firstDeparture, parseWait, roundMilliseconds, type WaitPlan, waitOptions } from './wait-options.ts'
 
@@ -24,16 +24,21 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     if (json) terminal.print(JSON.stringify(failureJson(failure)))
     return terminal.fail(failure)
   }
-  const parsed = parseCommandLine(options, { names: [] }, argv)
+  const parsed = parseCommandLine(options, { names: ['STANZA'] }, argv)
   if (!parsed.ok) return fail(parsed.failure)
-  const given = parsed.value.options
+  const { options: given, operands, afterFlag } = parsed.value
   if (given.help > 0) return showHelp(terminal)
   const pointless = withoutEffect(given)
   if (pointless !== undefined) return fail(pointless)
 
   const wish = parseWait(given)
   if (!wish.ok) return fail(wish.failure)
-  const planned = await planKnock(given, terminal)
+  const [stanza] = operands
+  const usage = stanza === undefined ? undefined : stanzaTwice(given, stanza, afterFlag[0])
+  if (usage !== undefined) return fail(usage)
+  const planned = await planKnock(given, terminal, {
+    ...(stanza === undefined ? {} : { stanza: { word: stanza, required: true, afterFlag: afterFlag[0] } }),
+  })
   if (!planned.ok) return fail(planned.failure)
   const { plan, world } = planned.value
   const door = given.wait > 0 ? doorFor(planned.value, wish.value) : ok(undefined)
@@ -73,19 +78,35 @@ function withoutEffect(given: OptionValues<typeof options>): Failure | undefined
   return undefined
 }
 
+/** The argument is a stanza: then nothing else may say which, or that there is none. */
+function stanzaTwice(
+  given: OptionValues<typeof options>,
+  stanza: string,
+  flag: string | undefined,
+): Failure | undefined {
+  const named = given['named-config']
+  if (named !== undefined)
+    return refuse('CLI_USAGE', `${unexpectedArgument(stanza, flag)}; -n names the stanza`).failure
+  if (given['no-rc-file'] > 0)
+    return refuse('CLI_USAGE', `${unexpectedArgument(stanza, flag)}; --no-rc-file leaves no stanza to name`).failure
+  return undefined
+}
+
 async function showHelp(terminal: Terminal): Promise<number> {
   const { commandHelp } = await import('./command-help.ts')
   const about = [
     'Sends one packet that asks a server to open a port: to every address of the host, each time another packet. Nothing',
-    'comes back, whether the server opens or not; --wait finds out. Settings come from [default] and, with -n, from a stanza',
-    'of ~/.fwknoprc (fwknop’s file), and flags count for more. Keys that are in neither are asked for.',
+    'comes back, whether the server opens or not; --wait finds out. Settings come from ~/.fwknoprc (fwknop’s file): from its',
+    '[default], and over it from STANZA, which -n names as well. Flags count for more. Missing keys are asked for.',
   ]
   const after = [
-    'ghostport knock -n myserver --wait             all from the rc file',
+    'ghostport knock myserver --wait                all from the rc file',
     'ghostport knock -A tcp/22 -s -D host.example   open ssh for the address this arrives from',
     'ghostport knock -A tcp/22 -s -D host.example --nat-local --nat-port 80   ssh, behind the web server’s port',
   ]
-  terminal.print(commandHelp({ usage: 'ghostport knock [options]', about, table: options, after }, terminal.style))
+  terminal.print(
+    commandHelp({ usage: 'ghostport knock [options] [STANZA]', about, table: options, after }, terminal.style),
+  )
   return 0
 }
 

@@ -4,12 +4,13 @@ import { sealKnock, sendKnock } from '../client/knock.ts'
 import { type OpenDoor, waitForDoor } from '../client/wait.ts'
 import type { PlannedKnock } from './knock-plan.ts'
 import { departures, fieldReport } from './knock-report.ts'
+import { withNoStanza } from './rc-stanza.ts'
 import type { Terminal } from './terminal.ts'
 import { firstDeparture, roundMilliseconds, type WaitPlan } from './wait-options.ts'
 
 /** @returns the open door; or, having said why there is none, the exit status. Says what it does with `-v`. */
 export async function openDoor(
-  { plan, settings, world }: PlannedKnock,
+  { plan, settings, world, noStanza }: PlannedKnock,
   wait: WaitPlan,
   terminal: Terminal,
 ): Promise<OpenDoor | number> {
@@ -17,7 +18,10 @@ export async function openDoor(
     if (settings.verbose === true) for (const line of lines) terminal.note(line)
   }
   const sealed = await sealKnock(plan, world)
-  if (!sealed.ok) return terminal.fail(sealed.failure)
+  if (!sealed.ok) {
+    const { failure } = sealed
+    return terminal.fail(failure.code === 'NAME_UNRESOLVED' ? withNoStanza(failure, noStanza) : failure)
+  }
   say(fieldReport(plan, sealed.value))
   const sent = await sendKnock(sealed.value, world.delivery)
   if (!sent.ok) return terminal.fail(sent.failure)

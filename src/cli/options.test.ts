@@ -50,8 +50,10 @@ describe('the command line', () => {
     [['-f', '1', '-f', '2'], /-f is given twice/, undefined],
     [['-s', '-s'], /-s is given twice/, undefined],
     [['--source-ip=1.2.3.4'], /--source-ip takes no value/, undefined],
-    [['host', '-s', '1.2.3.4'], /“1.2.3.4” is one word too many: -s takes no value/, undefined],
-    [['host', 'access'], /“access” is one word too many/, '--access'],
+    [['host', '-s', '1.2.3.4'], /unexpected argument “1.2.3.4”: -s takes no value/, undefined],
+    [['host', '-f30', 'x'], /unexpected argument “x”$/, undefined],
+    [['host', '-rs', 'x'], /unexpected argument “x”: -s takes no value/, undefined],
+    [['host', 'access'], /unexpected argument “access”/, '--access'],
     [['-g'], /-g is fwknop's and not supported yet: use a shared key/, undefined],
     [['--gpg=x'], /not supported yet/, undefined],
   ]
@@ -63,6 +65,19 @@ describe('the command line', () => {
       assert.match(result.failure.detail, detail)
       assert.equal(result.failure.suggestion, suggestion)
     })
+
+  it('says where another program’s options go', () => {
+    const rule = { names: ['HOST'], rest: 'ARGUMENTS', otherOptions: 'theirs go after HOST' }
+    for (const argv of [
+      ['-i', 'key', 'host'],
+      ['-g', 'host'],
+      ['--login', 'host'],
+    ]) {
+      const result = parseCommandLine(table, rule, argv)
+      assert.ok(!result.ok)
+      assert.match(result.failure.detail, /; theirs go after HOST$/)
+    }
+  })
 
   it('leaves words after the last operand alone where any may follow', () => {
     const result = parseCommandLine(table, { names: ['HOST'], rest: 'ARGUMENTS' }, [

@@ -1,13 +1,13 @@
 /**
- * The command line, read strictly: an unknown flag, a flag given twice, a value that is missing, a word that belongs
- * nowhere, each is refused, naming the nearest right word. fwknop shifts its whole parse when `-s`, which takes no
+ * The command line, read strictly: an unknown flag, a flag given twice, a value that is missing, an argument that
+ * belongs nowhere, each is refused, naming the nearest right word. fwknop shifts its whole parse when `-s`, which takes no
  * argument, is given one.
  *
  * Forms: `--long VALUE`, `--long=VALUE`, `-x VALUE`, `-xVALUE`, flags without value in one bundle (`-rv`), and `--`, after
  * which all is operands. Long names are not abbreviated: a script must not change its meaning when an option is added.
  */
 import { nearest } from '../config/nearest.ts'
-import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
 
 /** One option. Its key in the table is its long name, without the dashes. */
 export interface OptionSpec {
@@ -38,6 +38,8 @@ export type OptionValues<Table extends OptionTable> = {
 export interface ParsedCommandLine<Table extends OptionTable> {
   readonly options: OptionValues<Table>
   readonly operands: readonly string[]
+  /** For each operand: the option before it, where that takes no value. The operand may be meant as its value. */
+  readonly afterFlag: readonly (string | undefined)[]
 }
 
 export interface OperandRule {
@@ -45,6 +47,8 @@ export interface OperandRule {
   readonly names: readonly string[]
   /** Where set, the first word that is no option ends the options, and any number of words may follow. */
   readonly rest?: string
+  /** Said of every option that is unknown or not supported: where another program's options go. */
+  readonly otherOptions?: string
 }
 
 type Usage = Failure<'CLI_USAGE'>
@@ -62,27 +66,36 @@ export function parseCommandLine<const Table extends OptionTable>(
   for (const [name, spec] of Object.entries(table))
     found[name] = spec.value === undefined ? 0 : spec.repeatable ? [] : undefined
   const words: string[] = []
+  const afterFlag: (string | undefined)[] = []
+  let flag: string | undefined
 
   for (let i = 0; i < argv.length; i++) {
     const word = argv[i] ?? ''
+    const before = flag
+    flag = undefined
     if (word === '--') {
       words.push(...argv.slice(i + 1))
       break
     }
     if (!word.startsWith('-') || word === '-') {
       if (operands.rest !== undefined) {
+        afterFlag.push(before)
         words.push(...argv.slice(i))
         break
       }
+      afterFlag[words.length] = before
       words.push(word)
       continue
     }
     const read = word.startsWith('--') ? readLong(table, word) : readShort(table, word)
-    if (!read.ok) return read
+    if (!read.ok) return withNote(read, operands.otherOptions)
     for (const { name, spec, shown, attached } of read.value) {
-      if (spec.unsupported !== undefined)
-        return refuse('CLI_USAGE', `${shown} is fwknop's and not supported yet: ${spec.unsupported}`)
+      if (spec.unsupported !== undefined) {
+        const detail = `${shown} is fwknop's and not supported yet: ${spec.unsupported}`
+        return withNote(refuse('CLI_USAGE', detail), operands.otherOptions)
+      }
       if (spec.value === undefined) {
+        flag = shown
         const times = Number(found[name])
         if (times > 0 && spec.repeatable === undefined) return refuse('CLI_USAGE', `${shown} is given twice`)
         found[name] = times + 1
@@ -91,16 +104,26 @@ export function parseCommandLine<const Table extends OptionTable>(
       const value = attached ?? argv[++i]
       const missing = wantsValue(table, shown, spec.value, value, attached !== undefined)
       if (missing !== undefined || value === undefined) return missing ?? refuse('CLI_USAGE', shown)
-      const before = found[name]
-      if (Array.isArray(before)) before.push(value)
-      else if (before !== undefined) return refuse('CLI_USAGE', `${shown} is given twice`)
+      const earlier = found[name]
+      if (Array.isArray(earlier)) earlier.push(value)
+      else if (earlier !== undefined) return refuse('CLI_USAGE', `${shown} is given twice`)
       else found[name] = value
     }
   }
 
   if (operands.rest === undefined && words.length > operands.names.length)
-    return strayWord(table, words[operands.names.length] ?? '', argv)
-  return ok({ options: found as OptionValues<Table>, operands: words })
+    return strayWord(table, words[operands.names.length] ?? '', afterFlag[operands.names.length])
+  return ok({ options: found as OptionValues<Table>, operands: words, afterFlag })
+}
+
+/** For an argument that belongs nowhere. @param flag the option without value that stands before it. */
+export function unexpectedArgument(word: string, flag?: string): string {
+  return `unexpected argument “${word}”${flag === undefined ? '' : `: ${flag} takes no value`}`
+}
+
+function withNote(refused: Refused<Usage>, note: string | undefined): Refused<Usage> {
+  if (note === undefined) return refused
+  return { ok: false, failure: { ...refused.failure, detail: `${refused.failure.detail}; ${note}` } }
 }
 
 interface Occurrence {
@@ -165,16 +188,9 @@ function wantsValue(table: OptionTable, shown: string, what: string, value: stri
   return refuse('CLI_USAGE', `${shown} wants a value (${what}), and ${because}`, known ? {} : { suggestion: how })
 }
 
-/** The word follows a flag that takes no value, more often than not: say so. */
-function strayWord(table: OptionTable, word: string, argv: readonly string[]) {
-  const before = argv[argv.indexOf(word) - 1] ?? ''
-  const flag = before.startsWith('-') && before !== '--'
-  const asOption = nearest(word, Object.keys(table))
-  return refuse(
-    'CLI_USAGE',
-    `“${word}” is one word too many${flag ? `: ${before} takes no value` : ''}`,
-    suggest(asOption === undefined ? undefined : asOption, '--'),
-  )
+/** The word often follows a flag that takes no value: then the message says so. */
+function strayWord(table: OptionTable, word: string, flag: string | undefined) {
+  return refuse('CLI_USAGE', unexpectedArgument(word, flag), suggest(nearest(word, Object.keys(table)), '--'))
 }
 
 function suggest(word: string | undefined, dashes: string): { suggestion?: string } {

@@ -13,13 +13,14 @@ const options = { ...knockOptions, ...waitOptions } as const
 const help = {
   usage: 'ghostport proxy [options] HOST PORT',
   about: [
-    'Knocks as “ghostport knock” does, with the stanza of the rc file that is named HOST, if there is one, waits until the',
-    'door is open, connects, and passes bytes between the connection and standard input and output. For ~/.ssh/config:',
+    'Knocks as “ghostport knock” does, waits until the port is open, connects, and passes bytes between the connection and',
+    'standard input and output. For ~/.ssh/config, with a stanza [myserver] in ~/.fwknoprc:',
     '',
     '    Host myserver',
-    '        ProxyCommand ghostport proxy %h %p',
+    '        ProxyCommand ghostport proxy %n %p',
     '',
-    'Without a stanza, a -D or an -A, it asks HOST for tcp/PORT.',
+    'HOST names a stanza of the rc file, or the SPA_SERVER of exactly one. ssh writes the name that you typed for %n, and its',
+    'HostName setting for %h. Without a stanza, a -D or an -A, it asks HOST for tcp/PORT.',
   ],
   table: options,
 } as const
@@ -46,7 +47,10 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   const wish = parseWait(given)
   if (!wish.ok) return terminal.fail(wish.failure)
   const wanted = { protocol: 'tcp', port: port.value } as const
-  const planned = await planKnock(given, terminal, { stanza: host, fallback: { server: host, access: [wanted] } })
+  const planned = await planKnock(given, terminal, {
+    stanza: { word: host, required: false, otherwise: 'ProxyCommand ghostport proxy %n %p' },
+    fallback: { server: host, access: [wanted] },
+  })
   if (!planned.ok) return terminal.fail(planned.failure)
   const { request } = planned.value.plan
   const wait = doorFor(planned.value, wish.value)

@@ -12,6 +12,12 @@ import { doorFor, parseWait, waitOptions } from './wait-options.ts'
 
 const options = { ...knockOptions, ...waitOptions } as const
 
+const operandRule = {
+  names: ['HOST'],
+  rest: 'ARGUMENTS',
+  otherOptions: 'ssh’s own options go after the host: ghostport ssh HOST -i KEY',
+} as const
+
 const help = {
   usage: 'ghostport ssh [options] [USER@]HOST [ssh’s own options and command]',
   about: [
@@ -23,7 +29,7 @@ const help = {
 } as const
 
 export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const parsed = parseCommandLine(options, { names: ['HOST'], rest: 'ARGUMENTS' }, argv)
+  const parsed = parseCommandLine(options, operandRule, argv)
   if (!parsed.ok) return terminal.fail(parsed.failure)
   const { options: given, operands } = parsed.value
   if (given.help > 0) {
@@ -38,7 +44,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   const wish = parseWait(given)
   if (!wish.ok) return terminal.fail(wish.failure)
   const fallback = { server: host, access: [{ protocol: 'tcp', port: port(22) }] } as const
-  const planned = await planKnock(given, terminal, { stanza: host, fallback })
+  const planned = await planKnock(given, terminal, { stanza: { word: host, required: false }, fallback })
   if (!planned.ok) return terminal.fail(planned.failure)
   const wait = doorFor(planned.value, wish.value)
   if (!wait.ok) return terminal.fail(wait.failure)

@@ -219,6 +219,14 @@ describe('.fwknoprc', () => {
     assert.equal(holds('[default]\n[y]\nHMAC_KEY a\n'), true)
     assert.equal(holds('[default]\nKEY_FILE a\n#KEY a\n'), false)
   })
+  it('finds stanzas by their server', () => {
+    const servers =
+      '[default]\nSPA_SERVER c\n[x]\nSPA_SERVER: A.example; # one\n[y]\nSPA_SERVER b\n[z]\nSPA_SERVER a.Example\n'
+    const file = parseFwknoprc('rc', servers)
+    assert.ok(file.ok)
+    const found = ['a.example', 'b', 'c', 'd'].map((host) => file.value.withServer(host))
+    assert.deepEqual(found, [['x', 'z'], ['y'], [], []])
+  })
   it('lists its stanzas', () => {
     const file = parseFwknoprc('rc', rc)
     assert.ok(file.ok)

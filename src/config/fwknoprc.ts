@@ -24,6 +24,8 @@ export interface RcFile {
   readonly stanzas: readonly string[]
   /** Whether any stanza holds a secret: then nobody but its owner may read the file. */
   readonly holdsKeys: boolean
+  /** The names of the stanzas whose own SPA_SERVER is this host (in any case), `[default]` left out. */
+  withServer(host: string): readonly string[]
   /**
    * What counts for a knock: `[default]`, and over it the stanza of this name (in any case).
    * @returns the settings, or why a line of them cannot be understood: `CONFIG_MISSING_KEY` for a stanza that is not there.
@@ -66,6 +68,14 @@ export function parseFwknoprc(file: string, text: string): Result<RcFile, Failur
   return ok({
     stanzas: stanzas.map(({ name }) => name).filter((name) => name.toLowerCase() !== 'default'),
     holdsKeys: stanzas.some(({ lines }) => lines.some((line) => secretSettings.has(words(line).name))),
+    withServer(host) {
+      const isIt = (line: Line): boolean => {
+        const { name, value } = words(line)
+        return name === 'SPA_SERVER' && value.toLowerCase() === host.toLowerCase()
+      }
+      const found = stanzas.filter(({ name, lines }) => name.toLowerCase() !== 'default' && lines.some(isIt))
+      return found.map(({ name }) => name)
+    },
     settings(stanza) {
       const base = readStanza(named('default'))
       if (!base.ok || stanza === undefined) return base

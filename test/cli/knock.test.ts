@@ -202,6 +202,96 @@ describe('keys', () => {
   })
 })
 
+describe('a stanza', () => {
+  const door = (name: string, server: string): string =>
+    `[${name}]\nSPA_SERVER ${server}\nACCESS tcp/1\nALLOW_IP source\n`
+  const keys = 'KEY sesame\nHMAC_KEY latch\n'
+  const file = (): string =>
+    home.write(
+      'stanzas',
+      [door('front', '127.0.0.1'), keys, door('side', '127.0.0.2'), keys, door('back', '127.0.0.2'), keys].join(''),
+    )
+  const testOf = async (...argv: string[]) => {
+    const { status, stdout, stderr } = await home.ghostport(['knock', '--rc-file', file(), '-T', '--json', ...argv])
+    assert.equal(status, 0, stderr)
+    return JSON.parse(stdout)
+  }
+
+  it('is the argument of knock', async () => {
+    assert.equal((await testOf('FRONT')).server, '127.0.0.1')
+    assert.equal((await testOf('-v', 'side')).server, '127.0.0.2', 'also after an option without value')
+  })
+  it('is found by its server', async () => {
+    assert.deepEqual((await testOf('127.0.0.1')).request.ports, ['tcp/1'])
+  })
+
+  const refusals: [name: string, argv: string[], status: number, stderr: RegExp][] = [
+    [
+      'that the argument misspells',
+      ['knock', 'frnt'],
+      78,
+      /no stanza \[frnt\] — perhaps: front \[CONFIG_MISSING_KEY\]/,
+    ],
+    ['that is a host', ['knock', 'host.example'], 78, /no stanza \[host\.example\] — perhaps: -D host\.example/],
+    ['that is named twice', ['knock', 'front', '-n', 'side'], 64, /unexpected argument “front”; -n names the stanza/],
+    ['and another word', ['knock', 'front', 'side'], 64, /unexpected argument “side” \[CLI_USAGE\]/],
+    [
+      'whose server two have',
+      ['knock', '127.0.0.2'],
+      64,
+      /2 stanzas of .*stanzas have SPA_SERVER 127\.0\.0\.2: \[side\], \[back\] — perhaps: -n side \[CLI_USAGE\]/,
+    ],
+    [
+      'of ssh, misspelt',
+      ['ssh', 'root@frnt'],
+      64,
+      /no stanza of .*stanzas has the name or the SPA_SERVER “frnt” — perhaps: front/,
+    ],
+    ['of ssh, misspelt, without a key', ['ssh', '-s', 'frnt'], 78, /“frnt” — perhaps: front \[KEY_MISSING\]/],
+    ['of ssh, misspelt, with keys', ['ssh', '-s', ...KEYS, 'frnt'], 68, /“frnt” — perhaps: front \[NAME_UNRESOLVED\]/],
+    ['of proxy, misspelt', ['proxy', '-s', 'frnt', '1'], 78, /“frnt” — perhaps: front \[KEY_MISSING\]/],
+    [
+      'of proxy, for %h that is no name',
+      ['proxy', '-s', '127.0.0.9', '1'],
+      78,
+      /“127\.0\.0\.9” — perhaps: ProxyCommand ghostport proxy %n %p \[KEY_MISSING\]/,
+    ],
+  ]
+  for (const [name, [command = '', ...argv], status, stderr] of refusals)
+    it(`${name} is refused`, async () => {
+      const told = await home.ghostport([command, '--rc-file', file(), ...argv])
+      assert.match(told.stderr, stderr)
+      assert.equal(told.status, status)
+      assert.equal(told.stdout, '')
+    })
+
+  it('that has no file to be in is refused', async () => {
+    const empty = new Home()
+    try {
+      const knock = await empty.ghostport(['knock', 'front'])
+      assert.match(knock.stderr, /no rc file .*\.fwknoprc to take \[front\] from/)
+      const proxy = await empty.ghostport(['proxy', '-s', 'front', '1'])
+      assert.match(proxy.stderr, /there is no rc file .*\.fwknoprc with a stanza “front” \[KEY_MISSING\]/)
+    } finally {
+      empty[Symbol.dispose]()
+    }
+  })
+
+  it('of proxy is found by its server', async () => {
+    const { status, stderr } = await home.ghostport([
+      'proxy',
+      '--rc-file',
+      file(),
+      '--wait-limit',
+      '0.1',
+      '127.0.0.1',
+      '1',
+    ])
+    assert.match(stderr, /PORT_NOT_OPEN/)
+    assert.equal(status, 1)
+  })
+})
+
 describe('ghostport knock refuses', () => {
   const inBase = (...more: string[]): string[] => [...BASE, ...KEYS, '--no-rc-file', '-T', ...more]
   const cases: [name: string, argv: () => string[], status: number, stderr: RegExp][] = [
@@ -218,7 +308,7 @@ describe('ghostport knock refuses', () => {
       'an argument to -s',
       () => ['knock', '-s', '1.2.3.4', '-A', 'tcp/22', '-D', 'h'],
       64,
-      /“1\.2\.3\.4” is one word too many: -s takes no value/,
+      /unexpected argument “1\.2\.3\.4”: -s takes no value/,
     ],
     ['port 0', () => inBase('-p', '0'), 64, /--server-port: port 0/],
     ['port 65536', () => inBase('-p', '65536'), 64, /--server-port: port 65536/],

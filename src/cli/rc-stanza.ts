@@ -1,0 +1,132 @@
+/** What the rc file says for a knock, and which of its stanzas counts: the one named, or the one for the server named. */
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { readOwnFile, refuseExposed, refuseMissing } from '../client/private-file.ts'
+import type { ClientSettings } from '../config/client-settings.ts'
+import { parseFwknoprc, type RcFile } from '../config/fwknoprc.ts'
+import { nearest } from '../config/nearest.ts'
+import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
+import type { KnockOptionValues } from './knock-options.ts'
+import { unexpectedArgument } from './options.ts'
+
+/** An argument that may name a stanza, or the server of one. */
+export interface StanzaWord {
+  readonly word: string
+  /** The argument can be nothing else: that there is no such stanza is a failure. */
+  readonly required: boolean
+  /** What to suggest where nothing fits it and no name is near. */
+  readonly otherwise?: string
+  /** The option without value that stands before it, whose value it may be meant to be. */
+  readonly afterFlag?: string | undefined
+}
+
+/** For messages: the argument was taken for a server's name, since no stanza fits it. */
+export interface NoStanza {
+  readonly word: string
+  /** The rc file, whether it exists or not. */
+  readonly file: string
+  readonly exists: boolean
+  /** The stanza that was probably meant, or another cure. */
+  readonly meant?: string
+}
+
+export interface RcSettings {
+  readonly settings: ClientSettings
+  readonly noStanza?: NoStanza
+}
+
+/**
+ * `[default]`, and over it the stanza of `-n`; without `-n`, the stanza with the name `word`, or else the only one whose
+ * `SPA_SERVER` is `word`.
+ * @returns the settings; the failure of the file; `CONFIG_MISSING_KEY` for a stanza that is not there; `CLI_USAGE` where
+ * several stanzas fit.
+ */
+export function rcSettings(given: KnockOptionValues, argument?: StanzaWord): Result<RcSettings, Failure> {
+  if (given['no-rc-file'] > 0) return ok({ settings: {} })
+  const path = given['rc-file'] ?? join(homedir(), '.fwknoprc')
+  const read = readRc(path, given['rc-file'] !== undefined)
+  if (!read.ok) return read
+  const rc = read.value
+  const named = given['named-config']
+
+  if (rc === undefined) {
+    const required = named ?? (argument?.required === true ? argument.word : undefined)
+    if (required !== undefined)
+      return noSuchStanza(
+        { word: required, file: path, exists: false },
+        named === undefined ? argument?.afterFlag : undefined,
+      )
+    if (argument === undefined) return ok({ settings: {} })
+    return ok({ settings: {}, noStanza: { word: argument.word, file: path, exists: false } })
+  }
+  const lookFor = named ?? argument?.word
+  if (lookFor === undefined) return settingsOf(rc, undefined)
+  const required = named !== undefined || argument?.required === true
+  // A server may have the name “default”; a stanza of this name is none, but can be asked for.
+  if (required && lookFor.toLowerCase() === 'default') return settingsOf(rc, lookFor)
+  const found = findStanza(rc, lookFor, path, named === undefined)
+  if (!found.ok) return found
+  if (found.value !== undefined) return settingsOf(rc, found.value)
+
+  const meant =
+    nearest(lookFor, [...new Set(rc.stanzas)]) ?? (rc.stanzas.length === 0 ? undefined : argument?.otherwise)
+  const noStanza = { word: lookFor, file: path, exists: true, ...(meant === undefined ? {} : { meant }) }
+  const flag = named === undefined ? argument?.afterFlag : undefined
+  if (required) return noSuchStanza(noStanza, flag)
+  const base = rc.settings()
+  return base.ok ? ok({ settings: base.value, noStanza }) : base
+}
+
+/** The failure, and besides that no stanza fits the argument: often that is the cause. */
+export function withNoStanza<F extends Failure>(failure: F, noStanza: NoStanza | undefined): F {
+  if (noStanza === undefined) return failure
+  const { word, file, exists, meant } = noStanza
+  const detail = exists
+    ? `${failure.detail}; no stanza of ${file} has the name or the SPA_SERVER “${word}”`
+    : `${failure.detail}; there is no rc file ${file} with a stanza “${word}”`
+  return { ...failure, detail, ...(meant === undefined ? {} : { suggestion: meant }) }
+}
+
+function noSuchStanza(
+  { word, file, exists, meant }: NoStanza,
+  flag: string | undefined,
+): Refused<Failure<'CONFIG_MISSING_KEY' | 'CLI_USAGE'>> {
+  const why = exists ? `${file} has no stanza [${word}]` : `there is no rc file ${file} to take [${word}] from`
+  // A dot or a colon: a host, which has an option of its own.
+  const suggestion = meant ?? (/[.:]/.test(word) && flag === undefined ? `-D ${word}` : undefined)
+  const more = suggestion === undefined ? {} : { suggestion }
+  if (flag === undefined) return refuse('CONFIG_MISSING_KEY', why, more)
+  return refuse('CLI_USAGE', `${unexpectedArgument(word, flag)}, and ${why}`, more)
+}
+
+/** @param byServer where no stanza has the name, look for the one that has this server. */
+function findStanza(
+  rc: RcFile,
+  word: string,
+  file: string,
+  byServer: boolean,
+): Result<string | undefined, Failure<'CLI_USAGE'>> {
+  const name = rc.stanzas.find((it) => it.toLowerCase() === word.toLowerCase())
+  if (name !== undefined || !byServer) return ok(name)
+  const [first, ...others] = rc.withServer(word)
+  if (first === undefined || others.length === 0) return ok(first)
+  const names = [first, ...others].map((it) => `[${it}]`).join(', ')
+  return refuse('CLI_USAGE', `${1 + others.length} stanzas of ${file} have SPA_SERVER ${word}: ${names}`, {
+    suggestion: `-n ${first}`,
+  })
+}
+
+function settingsOf(rc: RcFile, stanza: string | undefined): Result<RcSettings, Failure> {
+  const settings = rc.settings(stanza)
+  return settings.ok ? ok({ settings: settings.value }) : settings
+}
+
+/** @param named by the user: then it has to be there. */
+function readRc(path: string, named: boolean): Result<RcFile | undefined, Failure> {
+  const read = readOwnFile(path)
+  if (!read.ok) return read
+  // fwknop makes a file of comments here; a command that only sends should leave nothing behind.
+  if (read.value === undefined) return named ? refuseMissing(path) : ok(undefined)
+  const rc = parseFwknoprc(path, read.value.text)
+  return rc.ok && rc.value.holdsKeys && read.value.readableByOthers ? refuseExposed(path) : rc
+}
