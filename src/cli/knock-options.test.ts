@@ -25,6 +25,7 @@ describe('the flags of a knock', () => {
         ],
       },
     ],
+    ['-A TCP/22', { access: [{ protocol: 'tcp', port: 22 }] }],
     ['-a ::1', { allow: '::1' }],
     ['-f 30', { timeout: 30 }],
     ['-p 53', { serverPort: 53, randomPort: false }],

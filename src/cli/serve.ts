@@ -1,4 +1,5 @@
 /** `ghostport serve`: the server, in the foreground. */
+import { resolve } from 'node:path'
 import { systemClock } from '../clock.ts'
 import type { ConfigPaths } from '../daemon/load-config.ts'
 import { failureFields, jsonLog } from '../log.ts'
@@ -42,8 +43,8 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   }
   keepCompiledCode()
   const paths: ConfigPaths = {
-    server: given['config-file'] ?? DEFAULT_CONFIG,
-    ...(given['access-file'] !== undefined && { access: given['access-file'] }),
+    server: resolve(given['config-file'] ?? DEFAULT_CONFIG),
+    ...(given['access-file'] !== undefined && { access: resolve(given['access-file']) }),
     ...(given.interface !== undefined && { interface: given.interface }),
     ...(given['udp-server'] > 0 && { udp: true as const }),
   }

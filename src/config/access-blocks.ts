@@ -6,6 +6,7 @@
 import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../result.ts'
 import type { ConfigFailure } from './config-failure.ts'
 import type { ConfigFiles } from './config-files.ts'
+import { folderOf, relativeTo } from './paths.ts'
 import { isNameLike, isPathLike, refuseUnknownName } from './secrecy.ts'
 import { readSettingLines, type SettingLine } from './setting-lines.ts'
 import { stanzaSettingNames } from './stanza-setting-names.ts'
@@ -88,7 +89,7 @@ function include(line: SettingLine, files: ConfigFiles, trail: readonly string[]
   if (line.value === '') return refuse('CONFIG_SYNTAX', `${name} names nothing`, { at })
   if (trail.length > MAX_DEPTH)
     return refuse('CONFIG_CONFLICT', `files may be included ${MAX_DEPTH} deep: ${trail.join(' → ')}`, { at })
-  const path = relativeTo(at.file, line.value)
+  const path = relativeTo(folderOf(at.file), line.value)
   const paths = name === '%include' ? ok([path]) : files.list(path)
   if (!paths.ok) return { ok: false, failure: unreadable(paths.failure, line) }
   const blocks: OpenBlock[] = []
@@ -111,7 +112,7 @@ function unreadable<F extends Failure>(failure: F, { name, value, at }: SettingL
 
 function readKeyFile(line: SettingLine, files: ConfigFiles, block: OpenBlock): void {
   const { at } = line
-  const path = relativeTo(at.file, line.value)
+  const path = relativeTo(folderOf(at.file), line.value)
   const lines = keyLines(path, files)
   if (lines.ok) block.lines.push(...lines.value)
   const failure = lines.ok
@@ -129,10 +130,6 @@ function keyLines(path: string, files: ConfigFiles): Result<readonly SettingLine
   if (stranger === undefined) return lines
   const what = isNameLike(stranger.name, KNOWN) ? stranger.name : 'anything else'
   return refuse('CONFIG_CONFLICT', `a file of keys may not hold ${what}`, { at: stranger.at })
-}
-
-function relativeTo(file: string, path: string): string {
-  return path.startsWith('/') ? path : `${file.slice(0, file.lastIndexOf('/') + 1)}${path}`
 }
 
 function outside({ name, at }: SettingLine, why: string | undefined): Refused<ConfigFailure> {

@@ -53,8 +53,8 @@ test('everything that a stanza can say, in fwknop’s spellings', () => {
   const { stanzas, notices } = parse(`
 SOURCE: 10.0.0.0/8, 192.168.1.0/255.255.255.0, 2001:db8::/32, 198.51.100.7;
 DESTINATION              203.0.113.1
-OPEN_PORTS               tcp/22, udp/53
-RESTRICT_PORTS           tcp/3306
+OPEN_PORTS               TCP/22, udp/53
+RESTRICT_PORTS           Tcp/3306
 KEY_BASE64               aGVsbG8xMg==
 HMAC_KEY_BASE64:         YWJj
 HMAC_DIGEST_TYPE         SHA512
@@ -150,7 +150,10 @@ const malformed: [line: string, code: string, suggestion?: string][] = [
   ['DESTINATION 010.0.0.1', 'CONFIG_INVALID_VALUE'],
   ['OPEN_PORTS 22', 'CONFIG_INVALID_VALUE', 'tcp/22'],
   ['OPEN_PORTS tcp:22', 'CONFIG_INVALID_VALUE', 'tcp/22'],
-  ['OPEN_PORTS TCP/22', 'CONFIG_INVALID_VALUE', 'tcp/22'],
+  ['OPEN_PORTS tcp/1-65535', 'CONFIG_INVALID_VALUE', 'leave OPEN_PORTS out, which allows every port'],
+  ['OPEN_PORTS UDP/60000-60003', 'CONFIG_INVALID_VALUE', 'udp/60000,udp/60001,udp/60002,udp/60003'],
+  ['OPEN_PORTS tcp/9-8', 'CONFIG_INVALID_VALUE', 'leave OPEN_PORTS out, which allows every port'],
+  ['RESTRICT_PORTS tcp/1-1024', 'CONFIG_INVALID_VALUE', 'OPEN_PORTS with the ports that are allowed'],
   ['OPEN_PORTS tcp/0', 'CONFIG_INVALID_VALUE'],
   ['OPEN_PORTS tcp/65536', 'CONFIG_INVALID_VALUE'],
   ['OPEN_PORTS tcp/22,', 'CONFIG_INVALID_VALUE'],
@@ -314,6 +317,14 @@ const wrongIncludes: [
   line: number,
 ][] = [
   ['a cycle', '%include a.conf', { [A]: '\n%include access.conf' }, 'CONFIG_CONFLICT', A, 2],
+  [
+    'a file that includes itself by another spelling',
+    '%include .//a.conf',
+    { [A]: '%include ./a.conf' },
+    'CONFIG_CONFLICT',
+    A,
+    1,
+  ],
   ['a file that includes itself', '%include a.conf', { [A]: '%include a.conf' }, 'CONFIG_CONFLICT', A, 1],
   [
     'files nested four deep',

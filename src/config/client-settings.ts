@@ -9,11 +9,11 @@ import { EncryptionKey, HmacKey } from '../packet/key.ts'
 import { parseKeyBase64, parseKeyText } from '../packet/key-text.ts'
 import type { HostName, ProtocolPort, Username } from '../packet/message.ts'
 import { parseNatHost } from '../packet/nat-target.ts'
-import { parseProtocolPorts } from '../packet/protocol-port.ts'
 import { parseUsername } from '../packet/username.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { type Port, parsePort, type Seconds, seconds } from '../units.ts'
 import { nearest } from './nearest.ts'
+import { protocolPortsValue } from './setting-values.ts'
 
 /** A key, or the file that lists it by server. */
 export type KeySource<Key> = { readonly key: Key } | { readonly file: string }
@@ -68,8 +68,8 @@ export const clientSettings = {
   RAND_PORT: yesOrNo((randomPort) => ({ randomPort })),
   SERVER_RESOLVE_IPV4: yesOrNo((only) => (only ? { family: 4 } : {})),
   ACCESS: (value) => {
-    const access = parseProtocolPorts(value)
-    return access.ok ? ok({ access: access.value }) : invalid(access.failure)
+    const access = protocolPortsValue()(value)
+    return access.ok ? ok({ access: access.value }) : access
   },
   ALLOW_IP: readAllow,
   FW_TIMEOUT: (value) => {

@@ -54,7 +54,7 @@ FWKNOP_PID_FILE             $FWKNOP_RUN_DIR/fwknopd.pid;
 DIGEST_FILE                 digest.cache;
 ACCESS_FILE                 /etc/ghostport/access.conf;
 FIREWALL_MODE               gate;
-PROTECTED_PORTS             tcp/22, udp/53;
+PROTECTED_PORTS             tcp/22, UDP/53;
 CONNTRACK_MARK              1024;
 NFT_TABLE                   doors;
 MAX_GRANTS                  100;
@@ -128,6 +128,30 @@ for (const [text, kind, ports] of captures) {
   test(`captured: ${text.replace('\n', ' ')}`, () => {
     const { capture } = parse(text).config
     assert.deepEqual([capture.kind, capture.ports], [kind, ports])
+  })
+}
+
+const places: [file: string, text: string, accessFile: string, digests: string, pidFile?: string][] = [
+  ['/etc/f/fwknopd.conf', '', '/etc/f/access.conf', '/run/fwknop/digest.cache'],
+  ['/fwknopd.conf', '', '/access.conf', '/run/fwknop/digest.cache'],
+  ['fwknopd.conf', '', 'access.conf', '/run/fwknop/digest.cache'],
+  ['f/fwknopd.conf', '', 'f/access.conf', '/run/fwknop/digest.cache'],
+  ['fwknopd.conf', 'ACCESS_FILE $FWKNOP_CONF_DIR/a.conf', './a.conf', '/run/fwknop/digest.cache'],
+  ['f/fwknopd.conf', 'ACCESS_FILE $FWKNOP_CONF_DIR/a.conf', 'f/a.conf', '/run/fwknop/digest.cache'],
+  ['f/fwknopd.conf', 'ACCESS_FILE ./a.conf', 'f/a.conf', '/run/fwknop/digest.cache'],
+  ['/f/fwknopd.conf', 'ACCESS_FILE ../a.conf', '/f/../a.conf', '/run/fwknop/digest.cache'],
+  ['f/fwknopd.conf', 'DIGEST_FILE $FWKNOP_CONF_DIR/d', 'f/access.conf', 'f/d'],
+  ['f/fwknopd.conf', 'DIGEST_FILE ./d', 'f/access.conf', '/run/fwknop/d'],
+  ['f/fwknopd.conf', 'FWKNOP_PID_FILE $FWKNOP_CONF_DIR/p', 'f/access.conf', '/run/fwknop/digest.cache', 'f/p'],
+  ['f/fwknopd.conf', 'FWKNOP_CONF_DIR /x;\nACCESS_FILE $FWKNOP_CONF_DIR/a', '/x/a', '/run/fwknop/digest.cache'],
+]
+for (const [file, text, accessFile, digests, pidFile] of places) {
+  test(`of ${file}${text === '' ? '' : ` with ${text}`}, the stanzas are in ${accessFile}`, () => {
+    const parsed = parseFwknopdConf(file, text)
+    assert(parsed.ok)
+    const { config } = parsed.value
+    assert.deepEqual([config.accessFile, config.replay.fwknopDigests.path], [accessFile, digests])
+    assert.equal(config.pidFile, pidFile)
   })
 }
 

@@ -4,6 +4,7 @@ import { type Failure, ok, type Refused, type Result, refuse, type SourceLocatio
 import type { ConfigFailure } from './config-failure.ts'
 import { nearest } from './nearest.ts'
 import type { Notice } from './notice.ts'
+import { folderOf } from './paths.ts'
 import { isNameLike, refuseUnknownName } from './secrecy.ts'
 import { assembleServerConfig, type GivenSettings } from './server-assembly.ts'
 import type { ServerConfig } from './server-config.ts'
@@ -31,7 +32,7 @@ export function parseFwknopdConf(
 ): Result<{ readonly config: ServerConfig; readonly notices: readonly Notice[] }, ConfigFailure> {
   const lines = readSettingLines(file, text)
   if (!lines.ok) return lines
-  const given: GivenSettings = { values: {}, at: {}, relays: [] }
+  const given: GivenSettings = { values: {}, at: {}, expanded: new Set(), relays: [] }
   const notices: Notice[] = []
   for (const line of lines.value) {
     const problem = readSetting(line, lines.value, file, given, notices)
@@ -83,6 +84,7 @@ function readUsed(
   const read: ValueReader<unknown> = usedSettings[name]
   const value = read(text.value)
   if (!value.ok) return { ok: false, failure: located(value.failure, name, at) }
+  if (/^\$FWKNOP_CONF_DIR(?![A-Za-z0-9_])/.test(line.value)) given.expanded.add(name)
   Object.assign(given.at, { [name]: at })
   if (name === 'RELAY') given.relays.push({ listener: value.value as GivenSettings['relays'][number]['listener'], at })
   else Object.assign(given.values, { [name]: value.value })
@@ -124,11 +126,6 @@ function expandVariable(
     at,
     ...(meant === undefined ? {} : { suggestion: `$${meant}${rest}` }),
   })
-}
-
-/** Where a file lies, without a `/` at the end (but for the root's). */
-function folderOf(file: string): string {
-  return file.slice(0, Math.max(0, file.lastIndexOf('/')))
 }
 
 function unknownSetting(name: string, at: SourceLocation): Refused<ConfigFailure> {

@@ -32,7 +32,7 @@ describe('.fwknoprc', () => {
     ['SERVER_RESOLVE_IPV4 Y', { family: 4 }],
     ['SERVER_RESOLVE_IPV4 N', {}],
     [
-      'ACCESS tcp/22,udp/53',
+      'ACCESS tcp/22,UDP/53',
       {
         access: [
           { protocol: 'tcp', port: 22 },
@@ -112,7 +112,8 @@ describe('.fwknoprc', () => {
     ['NAT_PORT 0', 'CONFIG_INVALID_VALUE', /port 0/],
     ['SPA_SERVER_PROTO tcp', 'CONFIG_UNSUPPORTED_KEY', /by UDP/],
     ['ACCESS tcp/0', 'CONFIG_INVALID_VALUE', /tcp\/0/],
-    ['ACCESS tcp/22,', 'CONFIG_INVALID_VALUE', /tcp\/22/],
+    ['ACCESS tcp/22,', 'CONFIG_INVALID_VALUE', /a comma too many/],
+    ['ACCESS tcp/8000-8001', 'CONFIG_INVALID_VALUE', /“tcp\/8000-8001” is a range/, 'tcp/8000,tcp/8001'],
     ['ACCESS icmp/1', 'CONFIG_INVALID_VALUE', /icmp\/1/],
     ['ALLOW_IP 1.2.3', 'CONFIG_INVALID_VALUE', /1\.2\.3/],
     ['ALLOW_IP sourc', 'CONFIG_INVALID_VALUE', /sourc/, 'source'],

@@ -3,6 +3,7 @@ import { ok, type Refused, type Result, refuse, type SourceLocation } from '../r
 import { port, seconds } from '../units.ts'
 import type { ConfigFailure } from './config-failure.ts'
 import type { Notice } from './notice.ts'
+import { folderOf, relativeTo } from './paths.ts'
 import type { CaptureConfig, FirewallConfig, RelayListener, ServerConfig } from './server-config.ts'
 import type { UsedSetting, usedSettings } from './server-settings.ts'
 import { type CapturePort, formatCapturePort, sameCapturePorts } from './spa-ports.ts'
@@ -19,6 +20,8 @@ type Values = {
 export interface GivenSettings {
   readonly values: Values
   readonly at: { [Name in UsedSetting]?: SourceLocation }
+  /** Whose value began with FWKNOP_CONF_DIR: a path that is whole, also where the path of the file itself is relative. */
+  readonly expanded: Set<UsedSetting>
   readonly relays: { readonly listener: RelayListener; readonly at: SourceLocation }[]
 }
 
@@ -39,7 +42,9 @@ export function assembleServerConfig(
   if (!capture.ok) return capture
   const firewall = assembleFirewall(file, given, notices)
   if (!firewall.ok) return firewall
-  const within = (path: string) => (path.startsWith('/') ? path : `${values.FWKNOP_CONF_DIR ?? folderOf(file)}/${path}`)
+  const place = (name: UsedSetting, path: string, folder: string): string =>
+    given.expanded.has(name) ? path : relativeTo(folder, path)
+  const runFolder = values.FWKNOP_RUN_DIR ?? '/run/fwknop'
   return ok({
     capture: capture.value,
     policy: assemblePolicy(given, notices),
@@ -47,25 +52,18 @@ export function assembleServerConfig(
     replay: {
       database: values.REPLAY_DB ?? '/var/lib/ghostport/replay.db',
       fwknopDigests: {
-        path: inRunFolder(values, values.DIGEST_FILE ?? 'digest.cache'),
+        path: place('DIGEST_FILE', values.DIGEST_FILE ?? 'digest.cache', runFolder),
         named: values.DIGEST_FILE !== undefined,
       },
     },
-    accessFile: within(values.ACCESS_FILE ?? 'access.conf'),
+    accessFile: place('ACCESS_FILE', values.ACCESS_FILE ?? 'access.conf', values.FWKNOP_CONF_DIR ?? folderOf(file)),
     controlSocket: values.CONTROL_SOCKET ?? '/run/ghostport/control.sock',
-    ...(values.FWKNOP_PID_FILE === undefined ? {} : { pidFile: inRunFolder(values, values.FWKNOP_PID_FILE) }),
+    ...(values.FWKNOP_PID_FILE === undefined
+      ? {}
+      : { pidFile: place('FWKNOP_PID_FILE', values.FWKNOP_PID_FILE, runFolder) }),
     receiverUser: values.RECEIVER_USER ?? 'nobody',
     refusalsPerSecond: values.LOG_LIMIT ?? DEFAULT_LOG_LIMIT,
   })
-}
-
-function folderOf(file: string): string {
-  const slash = file.lastIndexOf('/')
-  return slash < 0 ? '.' : file.slice(0, slash)
-}
-
-function inRunFolder(values: Values, path: string): string {
-  return path.startsWith('/') ? path : `${values.FWKNOP_RUN_DIR ?? '/run/fwknop'}/${path}`
 }
 
 function assembleCapture(given: GivenSettings, notices: Notice[]): Result<CaptureConfig, ConfigFailure> {

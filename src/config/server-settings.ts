@@ -19,7 +19,7 @@ import {
   listOf,
   oneOf,
   portValue,
-  protocolPortValue,
+  protocolPortsValue,
   type ValueFailure,
   type ValueReader,
   wholeNumber,
@@ -64,7 +64,7 @@ export const usedSettings = {
   FIREWALL: oneOf('nftables', 'relay'),
   FIREWALL_MODE: oneOf('mark', 'gate'),
   CONNTRACK_MARK: oneBit,
-  PROTECTED_PORTS: listOf(protocolPortValue),
+  PROTECTED_PORTS: protocolPortsValue(),
   NFT_TABLE: tableName,
   MAX_GRANTS: wholeNumber({ min: 1, max: 1_000_000 }),
   RELAY: relayListener,
@@ -189,7 +189,9 @@ export const serverSettingNames: readonly string[] = [
 
 /** IFNAMSIZ is 16 with the NUL; the kernel forbids `/` and blanks, and we a few more that nobody uses. */
 const INTERFACE = /^[A-Za-z0-9_.:@-]{1,15}$/
-function interfaceNames(text: string): Result<'any' | readonly string[], ValueFailure> {
+
+/** PCAP_INTF: `any`, or names between commas. */
+export function interfaceNames(text: string): Result<'any' | readonly string[], ValueFailure> {
   if (text.toLowerCase() === 'any') return ok('any')
   return listOf((name) =>
     INTERFACE.test(name) ? ok(name) : invalidValue(`“${name}” is not the name of an interface`),

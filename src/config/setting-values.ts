@@ -63,7 +63,7 @@ export function listOf<T>(item: ValueReader<T>): ValueReader<readonly T[]> {
     const items: T[] = []
     for (const part of text.split(',')) {
       const trimmed = part.trim()
-      if (trimmed === '') return invalidValue('an item of the list is empty')
+      if (trimmed === '') return invalidValue('the list has a comma too many: an item is empty')
       const read = item(trimmed)
       if (!read.ok) return read
       items.push(read.value)
@@ -89,13 +89,37 @@ export function portRangeValue(text: string): Result<PortRange, ValueFailure> {
     : invalidValue(`the ports ${text} run backwards`, `${last.value}-${first.value}`)
 }
 
-/** `tcp/22`. */
-export function protocolPortValue(text: string): Result<ProtocolPort, ValueFailure> {
-  const port = parseProtocolPort(text)
+/**
+ * `tcp/22, UDP/53`. The protocol may be written in any case, as in fwknopd; packets have it in lower case.
+ * @param everyPort how to say “all of them”, which people try to say with a range.
+ */
+export function protocolPortsValue(everyPort?: string): ValueReader<readonly ProtocolPort[]> {
+  return listOf((text) => protocolPortValue(text, everyPort))
+}
+
+function protocolPortValue(text: string, everyPort: string | undefined): Result<ProtocolPort, ValueFailure> {
+  const port = parseProtocolPort(text.replace(/^[A-Za-z]+(?=\/)/, (protocol) => protocol.toLowerCase()))
   if (port.ok) return port
+  const range = /^([A-Za-z]+)[/:]([0-9]{1,5})-([0-9]{1,5})$/.exec(text)
+  if (range !== null) return refuseRange(text, range.slice(1), everyPort)
   const [, protocol = '', number = ''] = /^([A-Za-z]+)[/:]([0-9]+)$/.exec(text) ?? /^()([0-9]+)$/.exec(text) ?? []
   const meant = `${protocol === '' ? 'tcp' : nearest(protocol, ['tcp', 'udp'])}/${number}`
   return invalidValue(port.failure.detail, parseProtocolPort(meant).ok ? meant : undefined)
+}
+
+/** Ranges that are written out as a suggestion. */
+const MOST_LISTED = 8
+
+/** fwknopd reads `tcp/8000-8010` as `tcp/8000`. */
+function refuseRange(text: string, parts: readonly string[], everyPort: string | undefined) {
+  const protocol = nearest(parts[0] ?? '', ['tcp', 'udp']) ?? 'tcp'
+  const [first = 0, last = 0] = parts.slice(1).map(Number)
+  const ports = Array.from({ length: Math.min(Math.max(0, last - first + 1), MOST_LISTED + 1) }, (_, i) => first + i)
+  const listed = ports.map((port) => `${protocol}/${port}`)
+  return invalidValue(
+    `“${text}” is a range of ports, and only single ports can be listed`,
+    ports.length > 0 && ports.length <= MOST_LISTED && first > 0 && last <= 65_535 ? listed.join(',') : everyPort,
+  )
 }
 
 export function addressValue(text: string): Result<IpAddress, ValueFailure> {

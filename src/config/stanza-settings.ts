@@ -15,10 +15,9 @@ import { nearest } from './nearest.ts'
 import {
   addressValue,
   invalidValue,
-  listOf,
   networksValue,
   portValue,
-  protocolPortValue,
+  protocolPortsValue,
   type ValueFailure,
   type ValueReader,
   wholeNumber,
@@ -63,8 +62,8 @@ function setting<Field extends keyof StanzaDraft>(
 export const stanzaSettings: Readonly<Record<UsedStanzaSetting, StanzaSetting>> = {
   SOURCE: setting('sources', networksValue),
   DESTINATION: setting('destinations', networksValue),
-  OPEN_PORTS: setting('openPorts', listOf(protocolPortValue)),
-  RESTRICT_PORTS: setting('restrictPorts', listOf(protocolPortValue)),
+  OPEN_PORTS: setting('openPorts', protocolPortsValue('leave OPEN_PORTS out, which allows every port')),
+  RESTRICT_PORTS: setting('restrictPorts', protocolPortsValue('OPEN_PORTS with the ports that are allowed')),
   KEY: setting('encryptionKey', rawKey(EncryptionKey, 'KEY_BASE64')),
   KEY_BASE64: setting('encryptionKey', base64Key(EncryptionKey, 'KEY')),
   HMAC_KEY: setting('hmacKey', rawKey(HmacKey, 'HMAC_KEY_BASE64')),

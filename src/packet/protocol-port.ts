@@ -3,14 +3,14 @@ import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { parsePort } from '../units.ts'
 import type { ProtocolPort } from './message.ts'
 
-/** Reads `tcp/22` or `udp/53`, in lower case. fwknop's code knows `icmp` and `none/0` too, but can never pass them. */
+/** Reads `tcp/22` or `udp/53` as packets have it: in lower case. fwknop's code knows `icmp` and `none/0` too, but can never pass them. */
 export function parseProtocolPort(text: string): Result<ProtocolPort, Failure<'VALUE_INVALID'>> {
   const slash = text.indexOf('/')
   const protocol = slash < 0 ? '' : text.slice(0, slash)
   if (protocol !== 'tcp' && protocol !== 'udp')
     return refuse('VALUE_INVALID', `“${text}” is not a protocol and port, such as tcp/22 or udp/53`)
   const port = parsePort(text.slice(slash + 1))
-  if (!port.ok) return refuse('VALUE_INVALID', `“${text}”: ${port.failure.detail}`)
+  if (!port.ok) return refuse('VALUE_INVALID', `“${text}” names no port from 1 to 65535`)
   return ok({ protocol, port: port.value })
 }
 
