@@ -1,20 +1,32 @@
-/** `ghostport serve --exit-parse-config`: what a start would say of the configuration, without starting anything. */
+/**
+ * `ghostport serve --exit-parse-config`: what a start would say of the configuration and of this host, without starting or
+ * changing anything.
+ */
+import type { Notice } from '../config/notice.ts'
 import { diskFiles } from '../daemon/disk-files.ts'
 import { type ConfigPaths, loadConfig } from '../daemon/load-config.ts'
+import { lookAtHost } from '../daemon/look-at-host.ts'
 import type { Terminal } from './terminal.ts'
 
-/** @returns 0 for a configuration that a server would start with. */
-export function checkConfiguration(paths: ConfigPaths, terminal: Terminal): number {
+/** @returns 0 where a server would start; else the exit status of the first thing that stands against it. */
+export async function checkConfiguration(paths: ConfigPaths, terminal: Terminal): Promise<number> {
   const user = process.getuid?.() ?? 0
   const loaded = loadConfig({ server: diskFiles(false, user), access: diskFiles(true, user) }, paths)
   if (!loaded.ok) return terminal.fail(loaded.failure)
   const { policy, notices } = loaded.value
+  tell(notices, terminal)
+  const host = await lookAtHost(loaded.value)
+  tell(host.notices, terminal)
+  const [status] = host.refusals.map((failure) => terminal.fail(failure))
+  if (status !== undefined) return status
+  const stanzas = `${policy.stanzas.length} ${policy.stanzas.length === 1 ? 'stanza' : 'stanzas'}`
+  terminal.print(`The configuration is good: ${stanzas}.`)
+  return 0
+}
+
+function tell(notices: readonly Notice[], terminal: Terminal): void {
   for (const { level, text, at } of notices) {
     const place = at === undefined ? '' : `${at.file}:${at.line}: `
     terminal.note(`${level}: ${place}${text}`)
   }
-  terminal.print(
-    `The configuration is good: ${policy.stanzas.length} ${policy.stanzas.length === 1 ? 'stanza' : 'stanzas'}.`,
-  )
-  return 0
 }

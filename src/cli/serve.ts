@@ -10,7 +10,11 @@ import { describeFailure, type Terminal } from './terminal.ts'
 const options = {
   'config-file': { short: 'c', value: 'FILE', help: 'the server’s settings (/etc/fwknop/fwknopd.conf)' },
   'access-file': { short: 'a', value: 'FILE', help: 'the stanzas (ACCESS_FILE, or access.conf beside the settings)' },
-  interface: { short: 'i', value: 'NAME', help: 'listen on this interface (PCAP_INTF)' },
+  interface: {
+    short: 'i',
+    value: 'NAMES',
+    help: 'listen on these interfaces: a name, several between commas, or any (PCAP_INTF)',
+  },
   'udp-server': { short: 'U', help: 'listen on a plain UDP port instead of capturing (CAPTURE udp)' },
   'exit-parse-config': { help: 'read the configuration, say what is wrong with it, and end' },
   'fw-flush': { help: 'remove ghostport’s nftables table, and with it every grant, and end; for taking it off a host' },
@@ -45,8 +49,10 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   const paths: ConfigPaths = {
     server: resolve(given['config-file'] ?? DEFAULT_CONFIG),
     ...(given['access-file'] !== undefined && { access: resolve(given['access-file']) }),
-    ...(given.interface !== undefined && { interface: given.interface }),
-    ...(given['udp-server'] > 0 && { udp: true as const }),
+    overrides: [
+      ...(given.interface === undefined ? [] : [{ name: 'PCAP_INTF', value: given.interface, flag: '-i' } as const]),
+      ...(given['udp-server'] === 0 ? [] : [{ name: 'CAPTURE', value: 'udp', flag: '-U' } as const]),
+    ],
   }
   if (given['exit-parse-config'] > 0) {
     const { checkConfiguration } = await import('./check-configuration.ts')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseFwknopdConf } from './fwknopd-conf.ts'
+import { parseFwknopdConf, type SettingOverride } from './fwknopd-conf.ts'
 import { irrelevantSettings, laterSettings, serverSettingNames, usedSettings } from './server-settings.ts'
 
 const FILE = '/etc/fwknop/fwknopd.conf'
@@ -32,6 +32,7 @@ test('an empty file gives the defaults', () => {
       refusalsPerSecond: 10,
     },
     notices: [],
+    at: {},
   })
 })
 
@@ -177,6 +178,13 @@ const malformed: [line: string, code: string, suggestion?: string][] = [
   ['PCAP_INTF a/b;', 'CONFIG_INVALID_VALUE'],
   ['PCAP_INTF eth0,;', 'CONFIG_INVALID_VALUE'],
   ['PCAP_INTF anamethatistoolong;', 'CONFIG_INVALID_VALUE'],
+  ['PCAP_INTF eth0, ääääääää;', 'CONFIG_INVALID_VALUE'],
+  ['PCAP_INTF eth0 wlan0;', 'CONFIG_INVALID_VALUE'],
+  ['PCAP_INTF .;', 'CONFIG_INVALID_VALUE'],
+  ['PCAP_INTF ..;', 'CONFIG_INVALID_VALUE'],
+  ['PCAP_INTF eth0:1;', 'CONFIG_INVALID_VALUE', 'eth0'],
+  ['PCAP_INTF eth0.100000000@eth0;', 'CONFIG_INVALID_VALUE', 'eth0.100000000'],
+  ['PCAP_INTF eth0, any;', 'CONFIG_INVALID_VALUE', 'any'],
   ['PCAP_FILTER port 62201;', 'CONFIG_INVALID_VALUE', 'SPA_PORTS 62201;'],
   ['PCAP_FILTER udp port 62201 and host 10.0.0.1;', 'CONFIG_INVALID_VALUE', 'SPA_PORTS 62201;'],
   ['PCAP_FILTER udp port 0;', 'CONFIG_INVALID_VALUE'],
@@ -250,6 +258,31 @@ for (const [line, code, suggestion] of malformed) {
     assert.equal(parsed.failure.suggestion, suggestion)
   })
 }
+
+test('a flag is read as its variable is, and the file’s own value then does not count', () => {
+  const under = (text: string, ...overrides: SettingOverride[]) => parseFwknopdConf(FILE, text, overrides)
+  const captures = (text: string, ...overrides: SettingOverride[]) => {
+    const parsed = under(text, ...overrides)
+    assert(parsed.ok, parsed.ok ? '' : parsed.failure.detail)
+    const { kind, interfaces, ports } = parsed.value.config.capture
+    return [kind, interfaces, ports]
+  }
+  const i = (value: string) => ({ name: 'PCAP_INTF', value, flag: '-i' }) as const
+  const udp = { name: 'CAPTURE', value: 'udp', flag: '-U' } as const
+  assert.deepEqual(captures('', i('any')), ['packet', 'any', [62201]])
+  assert.deepEqual(captures('PCAP_INTF wlan0;', i('eth0, lo')), ['packet', ['eth0', 'lo'], [62201]])
+  assert.deepEqual(captures('PCAP_INTF not/a/name;', i('eth0')), ['packet', ['eth0'], [62201]])
+  assert.deepEqual(captures('ENABLE_UDP_SERVER N;\nUDPSERV_PORT 5000;', udp), ['udp', 'any', [5000]])
+  assert.deepEqual(captures('CAPTURE packet;\nUDPSERV_PORT 5000;', udp), ['udp', 'any', [5000]])
+  const refused = under('PCAP_INTF eth0;', i('eth0/1'))
+  assert(!refused.ok)
+  assert.equal(refused.failure.code, 'CONFIG_INVALID_VALUE')
+  assert.match(refused.failure.detail, /^-i: .*“eth0\/1”/)
+  assert.equal(refused.failure.at, undefined)
+  const both = under('', i('eth0'), udp)
+  assert(both.ok)
+  assert.match(both.value.notices.map(({ text }) => text).join(), /^-i has no effect/)
+})
 
 /** The second line contradicts the first. */
 const contradictions: [first: string, second: string][] = [

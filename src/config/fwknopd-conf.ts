@@ -6,7 +6,7 @@ import { nearest } from './nearest.ts'
 import type { Notice } from './notice.ts'
 import { folderOf } from './paths.ts'
 import { isNameLike, refuseUnknownName } from './secrecy.ts'
-import { assembleServerConfig, type GivenSettings } from './server-assembly.ts'
+import { assembleServerConfig, type GivenSettings, type SettingPlaces } from './server-assembly.ts'
 import type { ServerConfig } from './server-config.ts'
 import {
   irrelevantSettings,
@@ -21,26 +21,57 @@ import { readSettingLines, type SettingLine } from './setting-lines.ts'
 import type { ValueReader } from './setting-values.ts'
 import { stanzaSettingNames } from './stanza-setting-names.ts'
 
+/** A variable that the command line sets. The file’s own value then does not count, whatever it is. */
+export interface SettingOverride {
+  readonly name: UsedSetting
+  /** As in the file: the same reader reads both. */
+  readonly value: string
+  /** The flag, for messages: `-i`. */
+  readonly flag: string
+}
+
+export interface ParsedServerConfig {
+  readonly config: ServerConfig
+  readonly notices: readonly Notice[]
+  /** Where the file sets a variable. Absent for defaults and for what the command line sets. */
+  readonly at: SettingPlaces
+}
+
 /**
  * @param file its path: for messages, and for the paths that are relative to it.
  * @param text what the file holds. An empty file is a valid one.
+ * @param overrides what the command line says instead.
  * @returns the configuration and what the operator should know about it; or the first thing that is wrong, with its line.
  */
 export function parseFwknopdConf(
   file: string,
   text: string,
-): Result<{ readonly config: ServerConfig; readonly notices: readonly Notice[] }, ConfigFailure> {
+  overrides: readonly SettingOverride[] = [],
+): Result<ParsedServerConfig, ConfigFailure> {
   const lines = readSettingLines(file, text)
   if (!lines.ok) return lines
   const given: GivenSettings = { values: {}, at: {}, expanded: new Set(), relays: [] }
   const notices: Notice[] = []
+  for (const { name, value, flag } of overrides) {
+    const read: ReturnType<ValueReader<unknown>> = usedSettings[name](value)
+    if (!read.ok) return { ok: false, failure: { ...read.failure, detail: `${flag}: ${read.failure.detail}` } }
+    Object.assign(given.values, { [name]: read.value })
+  }
+  const overridden = new Set(overrides.flatMap(({ name }) => [name, ...(SAME_QUESTION[name] ?? [])]))
   for (const line of lines.value) {
+    if (overridden.has(line.name as UsedSetting)) continue
     const problem = readSetting(line, lines.value, file, given, notices)
     if (problem !== undefined) return problem
   }
   const config = assembleServerConfig(file, given, notices)
-  return config.ok ? ok({ config: config.value, notices }) : config
+  const unheard = overrides.find(({ name }) => name === 'PCAP_INTF')
+  if (config.ok && unheard !== undefined && config.value.capture.kind === 'udp')
+    notices.push({ level: 'info', text: `${unheard.flag} has no effect: packets are captured by a UDP socket` })
+  return config.ok ? ok({ config: config.value, notices, at: given.at }) : config
 }
+
+/** Variables that another one answers as well: a flag for one sets aside both. */
+const SAME_QUESTION: { readonly [Name in UsedSetting]?: readonly UsedSetting[] } = { CAPTURE: ['ENABLE_UDP_SERVER'] }
 
 /** Puts the setting where it belongs. @returns what is wrong with it. */
 function readSetting(

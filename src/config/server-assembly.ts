@@ -16,10 +16,13 @@ type Values = {
     : never
 }
 
+/** Where the file sets a variable. */
+export type SettingPlaces = { [Name in UsedSetting]?: SourceLocation }
+
 /** What the file says, read. */
 export interface GivenSettings {
   readonly values: Values
-  readonly at: { [Name in UsedSetting]?: SourceLocation }
+  readonly at: SettingPlaces
   /** Whose value began with FWKNOP_CONF_DIR: a path that is whole, also where the path of the file itself is relative. */
   readonly expanded: Set<UsedSetting>
   readonly relays: { readonly listener: RelayListener; readonly at: SourceLocation }[]
@@ -92,7 +95,7 @@ function assembleCapture(given: GivenSettings, notices: Notice[]): Result<Captur
 }
 
 /** A socket listens on one port. @returns the refusal of the first range, if there is one. */
-export function refuseRanges(ports: readonly CapturePort[]): Refused<ConfigFailure> | undefined {
+function refuseRanges(ports: readonly CapturePort[]): Refused<ConfigFailure> | undefined {
   const range = ports.find((port) => typeof port !== 'number')
   if (range === undefined) return undefined
   const said = formatCapturePort(range)

@@ -7,6 +7,7 @@
  * - `later`: refused by name, but for the value that asks for nothing.
  */
 import { encodeText, isUnicode } from '../bytes/text.ts'
+import { bytesFromText } from '../bytes/text.ts'
 import type { IpAddress } from '../packet/address.ts'
 import { ok, type Result } from '../result.ts'
 import { nearest } from './nearest.ts'
@@ -187,15 +188,33 @@ export const serverSettingNames: readonly string[] = [
   ...Object.keys(laterSettings),
 ]
 
-/** IFNAMSIZ is 16 with the NUL; the kernel forbids `/` and blanks, and we a few more that nobody uses. */
-const INTERFACE = /^[A-Za-z0-9_.:@-]{1,15}$/
-
-/** PCAP_INTF: `any`, or names between commas. */
+/** `any`, or names. A name that may come is accepted; one that the kernel would never allow is not. */
 export function interfaceNames(text: string): Result<'any' | readonly string[], ValueFailure> {
-  if (text.toLowerCase() === 'any') return ok('any')
-  return listOf((name) =>
-    INTERFACE.test(name) ? ok(name) : invalidValue(`“${name}” is not the name of an interface`),
-  )(text)
+  if (isAny(text)) return ok('any')
+  return listOf((name) => {
+    if (isAny(name)) return invalidValue('“any” is every interface: it stands alone', 'any')
+    const why = whyNoInterface(name)
+    if (why === undefined) return ok(name)
+    const meant = /^([^:@]+)[:@]/.exec(name)?.[1]
+    const isName = meant !== undefined && whyNoInterface(meant) === undefined
+    return invalidValue(`no interface can ever be called “${name}”: ${why}`, isName ? meant : undefined)
+  })(text)
+}
+
+function isAny(text: string): boolean {
+  return text.toLowerCase() === 'any'
+}
+
+/** IFNAMSIZ, less the NUL at the end. */
+const LONGEST_INTERFACE = 15
+
+/** The kernel's own rule, dev_valid_name(). */
+function whyNoInterface(name: string): string | undefined {
+  if ((bytesFromText(name)?.length ?? 0) > LONGEST_INTERFACE) return `it is longer than ${LONGEST_INTERFACE} bytes`
+  if (name === '.' || name === '..') return '“.” and “..” are folders'
+  const bad = /[/:\s\p{Cc}]/u.exec(name)?.[0]
+  if (bad === undefined) return undefined
+  return bad === '/' || bad === ':' ? `it has a “${bad}”` : 'it has a blank or a control character'
 }
 
 /** A mark of one bit, so that it shares the 32 with whoever else marks connections. */

@@ -45,8 +45,7 @@ export async function serveControl(
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     // Whoever could put another socket there would answer in our name.
     const exposed = judgeFolder(folder, process.geteuid?.() ?? 0)
-    if (exposed !== undefined)
-      return { ok: false, failure: { ...exposed, detail: `CONTROL_SOCKET: ${exposed.detail}` } }
+    if (exposed !== undefined) return { ok: false, failure: exposed }
     rmSync(path, { force: true })
     await new Promise<void>((done, failed) => {
       server.once('error', failed)
@@ -56,7 +55,7 @@ export async function serveControl(
     })
     chmodSync(path, 0o600)
   } catch (error) {
-    return refuse('CONFIG_UNWRITABLE', `CONTROL_SOCKET ${path}: ${(error as Error).message}`)
+    return refuse('CONFIG_UNWRITABLE', `${path}: ${(error as Error).message}`)
   }
   return ok(server)
 }

@@ -6,9 +6,9 @@ import type { Policy } from '../access/policy.ts'
 import { parseAccessConf } from '../config/access-conf.ts'
 import { buildPolicy } from '../config/build-policy.ts'
 import type { ConfigFiles } from '../config/config-files.ts'
-import { parseFwknopdConf } from '../config/fwknopd-conf.ts'
+import { parseFwknopdConf, type SettingOverride } from '../config/fwknopd-conf.ts'
 import type { Notice } from '../config/notice.ts'
-import { refuseRanges } from '../config/server-assembly.ts'
+import type { SettingPlaces } from '../config/server-assembly.ts'
 import type { ServerConfig } from '../config/server-config.ts'
 import { ok, type Result } from '../result.ts'
 
@@ -18,10 +18,8 @@ export interface ConfigPaths {
   readonly server: string
   /** `-a` */
   readonly access?: string
-  /** `-i`: goes before PCAP_INTF. */
-  readonly interface?: string
-  /** `-U`: goes before CAPTURE. */
-  readonly udp?: true
+  /** Flags that stand for variables of the server’s file, and go before them: `-i`, `-U`. */
+  readonly overrides?: readonly SettingOverride[]
 }
 
 /** The server's file may be read by all; those with keys by their owner only. */
@@ -34,30 +32,21 @@ export interface LoadedConfig {
   readonly server: ServerConfig
   readonly policy: Policy
   readonly notices: readonly Notice[]
+  /** Where the server’s file sets a variable, for what turns out only on this host. */
+  readonly at: SettingPlaces
 }
 
 export function loadConfig(sources: ConfigSources, paths: ConfigPaths): Result<LoadedConfig> {
   const text = sources.server.read(paths.server)
   if (!text.ok) return text
-  const parsed = parseFwknopdConf(paths.server, text.value)
+  const parsed = parseFwknopdConf(paths.server, text.value, paths.overrides)
   if (!parsed.ok) return parsed
-  const server = withOverrides(parsed.value.config, paths)
-  // In the file the two exclude each other; `-U` brings them together from outside.
-  const unheard = paths.udp ? refuseRanges(server.capture.ports) : undefined
-  if (unheard !== undefined) return unheard
+  const { config, at } = parsed.value
+  const server = paths.access === undefined ? config : { ...config, accessFile: paths.access }
   const access = parseAccessConf(server.accessFile, sources.access)
   if (!access.ok) return access
   const built = buildPolicy(server, access.value.stanzas)
   if (!built.ok) return built
   const { policy, notices } = built.value
-  return ok({ server, policy, notices: [...parsed.value.notices, ...access.value.notices, ...notices] })
-}
-
-function withOverrides(config: ServerConfig, paths: ConfigPaths): ServerConfig {
-  const capture = {
-    ...config.capture,
-    ...(paths.interface !== undefined && { interfaces: [paths.interface] }),
-    ...(paths.udp && { kind: 'udp' as const }),
-  }
-  return { ...config, capture, ...(paths.access !== undefined && { accessFile: paths.access }) }
+  return ok({ server, policy, notices: [...parsed.value.notices, ...access.value.notices, ...notices], at })
 }

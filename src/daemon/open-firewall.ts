@@ -1,12 +1,14 @@
 /** The firewall that the configuration asks for: made ready, with what was live in it, and its table guarded by a lock. */
 import { readlinkSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import type { Notice } from '../config/notice.ts'
 import type { FirewallConfig, NftablesConfig, RelayConfig, ServerConfig } from '../config/server-config.ts'
 import type { Firewall } from '../firewall/firewall.ts'
 import type { Mended, NftablesFirewall } from '../firewall/nftables/nftables.ts'
 import { failureFields, type Log } from '../log.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import { acquireInstanceLock, type InstanceLock } from './instance-lock.ts'
+import type { LoadedConfig } from './load-config.ts'
 
 export interface OpenedFirewall {
   readonly firewall: Firewall
@@ -33,6 +35,19 @@ export async function openFirewall(
   return table
 }
 
+/**
+ * What {@link openFirewall} would find: the library, the kernel’s netfilter, and the host’s own rules. Installs nothing. The
+ * ports of a relay are not bound: a server that runs has them.
+ */
+export async function lookAtFirewall({ server, policy }: LoadedConfig): Promise<Result<readonly Notice[]>> {
+  if (server.firewall.kind === 'relay') return ok([])
+  const made = await makeNftables(server.firewall)
+  if (!made.ok) return made
+  const warnings = made.value.hostWarnings(policy.nat.forward)
+  await made.value.close()
+  return warnings.ok ? ok(warnings.value.map((text) => ({ level: 'warning', text }))) : warnings
+}
+
 /** Takes the table away, and every grant with it. Refused while a ghostport runs: it would put the table back. */
 export async function removeTable(config: FirewallConfig, controlSocket: string): Promise<Result<void>> {
   if (config.kind === 'relay')
@@ -55,11 +70,7 @@ async function openRelay(config: RelayConfig, log: Log): Promise<Result<OpenedFi
   return installed.ok ? ok({ firewall }) : installed
 }
 
-/** One table, one owner. Each network namespace has its own tables. */
-async function lockedTable(
-  config: NftablesConfig,
-  controlSocket: string,
-): Promise<Result<{ firewall: NftablesFirewall; lock: InstanceLock }>> {
+async function makeNftables(config: NftablesConfig): Promise<Result<NftablesFirewall>> {
   const { createNftablesFirewall } = await import('../firewall/nftables/nftables.ts')
   const { parseConnectionMark, parseTableName } = await import('../firewall/nftables/settings.ts')
   const table = parseTableName(config.table)
@@ -67,7 +78,15 @@ async function lockedTable(
   const mark = parseConnectionMark(`0x${config.mark.toString(16)}`)
   if (!mark.ok) return mark
   const { mode, maxGrants } = config
-  const firewall = createNftablesFirewall({ mode, table: table.value, mark: mark.value, maxGrants })
+  return createNftablesFirewall({ mode, table: table.value, mark: mark.value, maxGrants })
+}
+
+/** One table, one owner. Each network namespace has its own tables. */
+async function lockedTable(
+  config: NftablesConfig,
+  controlSocket: string,
+): Promise<Result<{ firewall: NftablesFirewall; lock: InstanceLock }>> {
+  const firewall = await makeNftables(config)
   if (!firewall.ok) return firewall
   const lock = acquireInstanceLock(tableLock(config.table, controlSocket))
   return lock.ok ? ok({ firewall: firewall.value, lock: lock.value }) : lock

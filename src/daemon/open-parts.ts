@@ -2,10 +2,12 @@
 import { existsSync } from 'node:fs'
 import type { OpenedCapture } from '../capture/capture.ts'
 import type { Clock } from '../clock.ts'
+import type { Notice } from '../config/notice.ts'
 import type { ServerConfig } from '../config/server-config.ts'
 import { failureFields, type Log } from '../log.ts'
 import type { ReplayStore } from '../replay/replay-store.ts'
 import { ok, type Result } from '../result.ts'
+import type { LoadedConfig } from './load-config.ts'
 import { captureDescriptor } from './privilege.ts'
 import type { CaptureOrder } from './protocol.ts'
 
@@ -42,6 +44,18 @@ async function openSockets(
   }
   const { openUdpSockets } = await import('../capture/open-udp-sockets.ts')
   return openUdpSockets(bounds)
+}
+
+/**
+ * What {@link openCapture} would say. Packet sockets are opened and closed again, which nobody notices. The ports of UDP
+ * sockets are not bound: a server that runs has them.
+ */
+export async function lookAtCapture({ server }: LoadedConfig): Promise<Result<readonly Notice[]>> {
+  if (server.capture.kind === 'udp') return ok([])
+  const opened = await openCapture(server)
+  if (!opened.ok) return opened
+  opened.value.close()
+  return ok([])
 }
 
 /** @returns the store with fwknop's own record taken over; undefined where used packets are not to be remembered. */

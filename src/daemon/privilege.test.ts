@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import {
   type Account,
   captureDescriptor,
+  checkSituation,
   checkUnprivileged,
   currentSituation,
   findAccount,
@@ -20,6 +21,7 @@ describe('an account', () => {
     'nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin',
     'nobody2:x:7:8::/:/bin/false',
     'broken:x:-1:65534:::',
+    'toor:x:0:0::/root:/bin/sh',
     'short:x',
     '',
   ].join('\n')
@@ -29,7 +31,7 @@ describe('an account', () => {
     assert.deepEqual(findAccount(passwd, 'nobody2'), { ok: true, value: { name: 'nobody2', uid: 7, gid: 8 } })
   })
 
-  for (const user of ['daemon', 'nobod', 'broken', 'short', '', 'x', '65534'])
+  for (const user of ['daemon', 'nobod', 'broken', 'toor', 'short', '', 'x', '65534'])
     it(`is refused where there is none: “${user}”`, () => {
       const found = findAccount(passwd, user)
       assert.equal(found.ok ? 'found' : found.failure.code, 'CONFIG_INVALID_VALUE')
@@ -80,8 +82,24 @@ describe('the receiver’s command', () => {
       maySetUser: false,
       mayDropBounding: false,
     })
-    assert.deepEqual(command.args, ['--no-new-privs', '--', ...node])
+    assert.deepEqual(command.args, ['--inh-caps=-all', '--ambient-caps=-all', '--no-new-privs', '--', ...node])
     assert.equal(command.separateUser, false)
+  })
+
+  it('is refused where the receiver would keep root’s rights, naming the capability that is missing', () => {
+    const rootless = '         0       1000          1\n'
+    const verdict = (situation: Partial<Situation>): string => {
+      const checked = checkSituation(nobody, { ...root, ...situation })
+      return checked.ok ? 'ok' : `${checked.failure.code} ${checked.failure.detail}`
+    }
+    assert.equal(verdict({}), 'ok')
+    assert.equal(verdict({ mayDropBounding: false }), 'ok')
+    assert.equal(verdict({ uid: 1000, maySetUser: false, mayDropBounding: false }), 'ok')
+    assert.equal(verdict({ uidMap: rootless }), 'ok')
+    assert.match(verdict({ maySetUser: false }), /^PRIVILEGE_MISSING .*CAP_SETUID and CAP_SETGID/)
+    assert.match(verdict({ uidMap: '         0          0          1\n' }), /^PRIVILEGE_MISSING .*user 65534/)
+    assert.match(verdict({ uidMap: rootless, mayDropBounding: false }), /^PRIVILEGE_MISSING .*CAP_SETPCAP/)
+    assert.match(verdict({ uidMap: rootless, setpriv: undefined }), /^PRIVILEGE_MISSING .*setpriv/)
   })
 
   it('hands on nothing of the environment that could steer Node', () => {

@@ -9,7 +9,8 @@
  * already clears every capability but the bounding set.
  */
 import type { SpawnOptions } from 'node:child_process'
-import { accessSync, constants, readFileSync } from 'node:fs'
+import { accessSync, constants, readFileSync, realpathSync } from 'node:fs'
+import { basename } from 'node:path'
 import { libc } from '../capture/libc.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 
@@ -29,7 +30,7 @@ export function captureDescriptor(n: number): number {
 
 /**
  * Looks a user up by name in the text of /etc/passwd. Users of other sources (LDAP) are not found; the receiver needs a
- * local one.
+ * local one, and one that is not root under another name.
  */
 export function findAccount(passwd: string, user: string): Result<Account, Failure<'CONFIG_INVALID_VALUE'>> {
   for (const line of passwd.split('\n')) {
@@ -37,20 +38,14 @@ export function findAccount(passwd: string, user: string): Result<Account, Failu
     if (name !== user || uid === undefined || gid === undefined) continue
     if (!/^[0-9]{1,10}$/.test(uid) || !/^[0-9]{1,10}$/.test(gid))
       return refuse('CONFIG_INVALID_VALUE', `the line of user “${user}” in /etc/passwd is damaged`)
+    if (Number(uid) === 0)
+      return refuse('CONFIG_INVALID_VALUE', `user “${user}” has the number 0: that is root. Name another user`)
     return ok({ name: user, uid: Number(uid), gid: Number(gid) })
   }
-  return refuse('CONFIG_INVALID_VALUE', `there is no user “${user}” in /etc/passwd`)
-}
-
-/** {@link findAccount} in this machine's /etc/passwd. */
-export function lookUpAccount(user: string): Result<Account, Failure<'CONFIG_INVALID_VALUE'>> {
-  let passwd: string
-  try {
-    passwd = readFileSync('/etc/passwd', 'utf8')
-  } catch (error) {
-    return refuse('CONFIG_INVALID_VALUE', `user “${user}” cannot be looked up: ${(error as Error).message}`)
-  }
-  return findAccount(passwd, user)
+  return refuse(
+    'CONFIG_INVALID_VALUE',
+    `there is no user “${user}” in /etc/passwd. Name a user that is there, or make this one: useradd --system ${user}`,
+  )
 }
 
 /** What decides how the receiver can be started. {@link currentSituation} reads it. */
@@ -91,10 +86,57 @@ export function currentSituation(): Situation {
   return {
     uid,
     uidMap: readOptional('/proc/self/uid_map'),
-    setpriv: SETPRIV_PATHS.find(isExecutable),
+    setpriv: SETPRIV_PATHS.find((path) => isExecutable(path) && !isBusybox(path)),
     maySetUser: status === undefined ? uid === 0 : has(CAP_SETUID) && has(CAP_SETGID),
     mayDropBounding: has(CAP_SETPCAP),
   }
+}
+
+/** The setpriv of busybox knows too few of the options. */
+function isBusybox(path: string): boolean {
+  return /busybox/.test(basename(realpathSync(path)))
+}
+
+/**
+ * Whether a receiver without privilege can be started at all. A program that runs as user 0 gets back, when it starts, all
+ * capabilities of its bounding set. And even without them, user 0 owns the system’s files and is root to other services.
+ * @returns PRIVILEGE_MISSING, naming the capability that is missing.
+ */
+export function checkSituation(account: Account, situation: Situation): Result<void, Failure<'PRIVILEGE_MISSING'>> {
+  const { uid, uidMap, setpriv, maySetUser, mayDropBounding } = situation
+  if (uid !== 0 || canSeparate(account, situation)) return ok(undefined)
+  const isRoot = outerUid(uid, uidMap) === 0
+  if (isRoot && !maySetUser)
+    return refuse(
+      'PRIVILEGE_MISSING',
+      `the receiver must run as ${account.name}, and this process may not change the user: ` +
+        'it has not both CAP_SETUID and CAP_SETGID. Add the two to its bounding set ' +
+        '(systemd: CapabilityBoundingSet=, containers: --cap-add)',
+    )
+  if (isRoot)
+    return refuse(
+      'PRIVILEGE_MISSING',
+      `the receiver must run as ${account.name}, and user ${account.uid} does not exist in this user namespace. ` +
+        'Map that user into the namespace, or start ghostport outside of it',
+    )
+  if (setpriv === undefined)
+    return refuse(
+      'PRIVILEGE_MISSING',
+      'the receiver cannot drop its capabilities: user 0 of this user namespace needs the program setpriv for that. ' +
+        'Install util-linux, or give this process CAP_SETUID and CAP_SETGID and the user ' +
+        `${account.name} (${account.uid})`,
+    )
+  if (!mayDropBounding)
+    return refuse(
+      'PRIVILEGE_MISSING',
+      'the receiver cannot drop its capabilities: CAP_SETPCAP is missing. Add it to the bounding set of this process ' +
+        '(containers: --cap-add SETPCAP)',
+    )
+  return ok(undefined)
+}
+
+function canSeparate(account: Account, { uid, uidMap, maySetUser }: Situation): boolean {
+  return maySetUser && account.uid !== uid && isMapped(account.uid, uidMap)
 }
 
 /**
@@ -107,7 +149,7 @@ export function receiverCommand(
   account: Account,
   situation: Situation,
 ): ReceiverCommand {
-  const separateUser = situation.maySetUser && account.uid !== situation.uid && isMapped(account.uid, situation.uidMap)
+  const separateUser = canSeparate(account, situation)
   const options = { cwd: '/', env: plainEnvironment() }
   const [node, ...nodeArgs] = program
   if (situation.setpriv === undefined) {
@@ -117,9 +159,9 @@ export function receiverCommand(
   const identity = separateUser
     ? ['--reuid', String(account.uid), '--regid', String(account.gid), '--clear-groups']
     : []
-  const capabilities = situation.mayDropBounding
-    ? ['--inh-caps=-all', '--ambient-caps=-all', '--bounding-set=-all']
-    : []
+  // The first two sets may always be emptied. What stays in the last one is out of reach of a user other than 0.
+  const bounding = situation.mayDropBounding ? ['--bounding-set=-all'] : []
+  const capabilities = ['--inh-caps=-all', '--ambient-caps=-all', ...bounding]
   return {
     file: situation.setpriv,
     args: [...identity, ...capabilities, '--no-new-privs', '--', node, ...nodeArgs],

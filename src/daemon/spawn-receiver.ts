@@ -5,7 +5,14 @@ import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { type Libc, libc } from '../capture/libc.ts'
 import { canRead } from './become.ts'
-import { type Account, CHANNEL_DESCRIPTOR, captureDescriptor, currentSituation, receiverCommand } from './privilege.ts'
+import {
+  type Account,
+  CHANNEL_DESCRIPTOR,
+  captureDescriptor,
+  currentSituation,
+  receiverCommand,
+  type Situation,
+} from './privilege.ts'
 
 /** Beside this file, in the source tree and in the compiled package alike. */
 const PROGRAM = fileURLToPath(import.meta.url).replace(/spawn-receiver\.(ts|js)$/, 'receiver.$1')
@@ -32,7 +39,7 @@ export function receiverStarter(account: Account): ReceiverStarter {
   const mayRead = [process.execPath, PROGRAM].every((file) => canRead(account, file))
   const direct = receiverCommand([...node], account, situation)
   const becomes = direct.separateUser && !mayRead
-  const command = becomes ? becomingCommand(node, account, situation.setpriv) : direct
+  const command = becomes ? becomingCommand(node, account, situation) : direct
   const options = { ...direct.options, ...(becomes ? { uid: undefined, gid: undefined } : {}) }
   return {
     separateUser: direct.separateUser,
@@ -45,15 +52,17 @@ export function receiverStarter(account: Account): ReceiverStarter {
 }
 
 /** Starts as root, with no more of root’s powers than it takes to read the program, to change user, and to drop even these. */
-function becomingCommand([node, ...words]: readonly string[], { uid, gid }: Account, setpriv: string | undefined) {
+function becomingCommand(
+  [node, ...words]: readonly string[],
+  { uid, gid }: Account,
+  { setpriv, mayDropBounding }: Situation,
+) {
   const program = [node ?? process.execPath, ...words, '--become', `${uid}:${gid}`]
+  const bounding = mayDropBounding ? ['--bounding-set=-all,+setuid,+setgid,+setpcap,+dac_read_search'] : []
   const [file = '', ...args] =
     setpriv === undefined
       ? program
-      : [
-          ...[setpriv, '--inh-caps=-all', '--ambient-caps=-all', '--no-new-privs'],
-          ...['--bounding-set=-all,+setuid,+setgid,+setpcap,+dac_read_search', '--', ...program],
-        ]
+      : [setpriv, '--inh-caps=-all', '--ambient-caps=-all', '--no-new-privs', ...bounding, '--', ...program]
   return { file, args }
 }
 

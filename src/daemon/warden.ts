@@ -12,6 +12,7 @@ import type { ServerConfig } from '../config/server-config.ts'
 import { formatCapturePort } from '../config/spa-ports.ts'
 import type { Firewall } from '../firewall/firewall.ts'
 import { failureFields, type Log } from '../log.ts'
+import { systemReason } from '../replay/private-file.ts'
 import type { ReplayStore } from '../replay/replay-store.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { milliseconds } from '../units.ts'
@@ -19,14 +20,16 @@ import { Admission } from './admission.ts'
 import { serveControl } from './control.ts'
 import { diskFiles } from './disk-files.ts'
 import type { InstanceLock } from './instance-lock.ts'
+import { absentInterfaces } from './interfaces.ts'
 import { Journal } from './journal.ts'
 import type { Knock } from './knock.ts'
 import { type ConfigPaths, type LoadedConfig, loadConfig } from './load-config.ts'
 import { openFirewall } from './open-firewall.ts'
 import { type CaptureSockets, openCapture, openReplays } from './open-parts.ts'
 import { ownAddresses } from './own-addresses.ts'
-import { lookUpAccount } from './privilege.ts'
+import { located } from './places.ts'
 import { type FromReceiver, parseFromReceiver, type ToReceiver } from './protocol.ts'
+import { receiverAccount } from './receiver-account.ts'
 import { ReceiverProcess } from './receiver-process.ts'
 import { needsRestart } from './restart-settings.ts'
 import { noServiceManager, type ServiceManager } from './service-manager.ts'
@@ -100,7 +103,7 @@ export class Warden {
     if (!configuration.ok) return configuration
     const { server, notices } = configuration.value
     tellNotices(notices, log)
-    const account = lookUpAccount(server.receiverUser)
+    const account = receiverAccount(configuration.value)
     if (!account.ok) return account
 
     let warden: Warden | undefined
@@ -144,12 +147,13 @@ export class Warden {
     warden = new Warden(paths, log, clock, configuration.value, parts, capture.value, receiver, manager)
     const started = warden
     undo.push(() => clearInterval(started.#asking))
+    const { at } = configuration.value
     const control = await serveControl(server.controlSocket, { status: () => started.status() })
-    if (!control.ok) return giveUp(control)
+    if (!control.ok) return giveUp({ ok: false, failure: located('CONTROL_SOCKET', control.failure, at) })
     warden.#control = control.value
     undo.push(() => control.value.close())
     const written = writePidFile(server.pidFile)
-    if (!written.ok) return giveUp(written)
+    if (!written.ok) return giveUp({ ok: false, failure: located('FWKNOP_PID_FILE', written.failure, at) })
     warden.onReceiverStarted()
     return ok(warden)
   }
@@ -405,7 +409,8 @@ function readConfiguration(paths: ConfigPaths, generation: number): Result<Confi
     folders: { ...one.folders, ...other.folders },
     failures: { ...one.failures, ...other.failures },
   }
-  return ok({ ...loaded.value, files, generation, index: new StanzaIndex(loaded.value.policy.stanzas) })
+  const notices = [...loaded.value.notices, ...absentInterfaces(loaded.value)]
+  return ok({ ...loaded.value, notices, files, generation, index: new StanzaIndex(loaded.value.policy.stanzas) })
 }
 
 function writePidFile(path: string | undefined): Result<void> {
@@ -414,7 +419,7 @@ function writePidFile(path: string | undefined): Result<void> {
     writeFileSync(path, `${process.pid}\n`, { mode: 0o644 })
     return ok(undefined)
   } catch (error) {
-    return refuse('CONFIG_UNWRITABLE', `FWKNOP_PID_FILE: ${(error as Error).message}`)
+    return refuse('CONFIG_UNWRITABLE', `${path}: ${systemReason(error)}`)
   }
 }
 

@@ -19,6 +19,17 @@ export function preparePrivatePath(path: string): string | undefined {
   const directory = dirname(resolve(path))
   try {
     makeDirectory(directory)
+  } catch (error) {
+    return `${directory}: ${systemReason(error)}`
+  }
+  return judgePrivatePath(path)
+}
+
+/** The same without making anything: a directory that is not there yet is well. */
+export function judgePrivatePath(path: string): string | undefined {
+  const directory = dirname(resolve(path))
+  try {
+    if (!existsSync(directory)) return undefined
     const at = lstatSync(directory, { bigint: true })
     // A link such as /var/run is the system's own: what it leads to is judged, unless a stranger made the link.
     if (at.isSymbolicLink() && !isOurs(at)) return `${directory} is a symbolic link of another user`

@@ -1,0 +1,70 @@
+/** Where a start makes files: looked at without making any. */
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import type { Notice } from '../config/notice.ts'
+import type { UsedSetting } from '../config/server-settings.ts'
+import { judgePrivatePath, systemReason } from '../replay/private-file.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { judgeFolder } from './folder-guard.ts'
+import type { LoadedConfig } from './load-config.ts'
+
+/** @returns why the replay store, the control socket or the process id’s file cannot be made where the settings say. */
+export function lookAtPlaces({ server, at }: LoadedConfig): Result<readonly Notice[]> {
+  const problems = [
+    ['REPLAY_DB', replayStore(server.replay.database, server.policy.refuseReplays)],
+    ['CONTROL_SOCKET', controlSocket(server.controlSocket)],
+    ['FWKNOP_PID_FILE', server.pidFile === undefined ? undefined : pidFile(server.pidFile)],
+  ] as const
+  for (const [name, failure] of problems)
+    if (failure !== undefined) return { ok: false, failure: located(name, failure, at) }
+  return ok([])
+}
+
+/** Names the setting and its place in the file. */
+export function located(name: UsedSetting, failure: Failure, at: LoadedConfig['at']): Failure {
+  const place = at[name]
+  const detail = failure.detail.startsWith(name) ? failure.detail : `${name}: ${failure.detail}`
+  return { ...failure, detail, ...(place === undefined ? {} : { at: place }) }
+}
+
+function replayStore(path: string, used: boolean): Failure | undefined {
+  if (!used) return undefined
+  const problem = judgePrivatePath(resolve(path)) ?? unwritable(dirname(resolve(path)))
+  return problem === undefined ? undefined : refuse('REPLAY_STORE_FAILED', problem).failure
+}
+
+function controlSocket(path: string): Failure | undefined {
+  const folder = nearestFolder(dirname(resolve(path)))
+  try {
+    const exposed = judgeFolder(folder, process.geteuid?.() ?? 0)
+    if (exposed !== undefined) return exposed
+  } catch (error) {
+    return refuse('CONFIG_UNWRITABLE', `${folder}: ${systemReason(error)}`).failure
+  }
+  const problem = unwritable(folder)
+  return problem === undefined ? undefined : refuse('CONFIG_UNWRITABLE', problem).failure
+}
+
+/** Its folder is not made by a start: it has to be there. */
+function pidFile(path: string): Failure | undefined {
+  const folder = dirname(resolve(path))
+  const problem = existsSync(folder) ? unwritable(folder) : `there is no folder ${folder}`
+  return problem === undefined ? undefined : refuse('CONFIG_UNWRITABLE', problem).failure
+}
+
+function unwritable(folder: string): string | undefined {
+  const existing = nearestFolder(folder)
+  try {
+    if (!statSync(existing).isDirectory()) return `${existing} is not a directory`
+    accessSync(existing, constants.W_OK | constants.X_OK)
+    // The kernel’s own file systems let root write, and make no file.
+    return /^\/(proc|sys)(\/|$)/.test(existing) ? `no file can be made in ${existing}` : undefined
+  } catch (error) {
+    return `${existing}: ${systemReason(error)}`
+  }
+}
+
+/** The folder itself, or the closest one above it that exists. */
+function nearestFolder(folder: string): string {
+  return existsSync(folder) || folder === dirname(folder) ? folder : nearestFolder(dirname(folder))
+}
