@@ -6,8 +6,7 @@
  * - `irrelevant`: accepted, and a notice says why it has no effect;
  * - `later`: refused by name, but for the value that asks for nothing.
  */
-import { encodeText, isUnicode } from '../bytes/text.ts'
-import { bytesFromText } from '../bytes/text.ts'
+import { bytesFromText, encodeText, isUnicode } from '../bytes/text.ts'
 import type { IpAddress } from '../packet/address.ts'
 import { ok, type Result } from '../result.ts'
 import { nearest } from './nearest.ts'

@@ -13,6 +13,7 @@ import type { LoadedConfig } from './load-config.ts'
 import { lookAtFirewall } from './open-firewall.ts'
 import { lookAtCapture } from './open-parts.ts'
 import { lookAtPlaces } from './places.ts'
+import { checkSituation, currentSituation } from './privilege.ts'
 import { receiverAccount } from './receiver-account.ts'
 
 export interface HostFindings {
@@ -24,15 +25,20 @@ export interface HostFindings {
 type Look = (loaded: LoadedConfig) => Promise<Result<readonly Notice[]>> | Result<readonly Notice[]>
 
 const looks: readonly Look[] = [
-  (loaded) => {
-    const account = receiverAccount(loaded)
-    return account.ok ? ok([]) : account
-  },
+  (loaded) => none(receiverAccount(loaded)),
   (loaded) => ok(absentInterfaces(loaded)),
   lookAtCapture,
+  (loaded) => {
+    const account = receiverAccount(loaded)
+    return account.ok ? none(checkSituation(account.value, currentSituation())) : ok([])
+  },
   lookAtFirewall,
   lookAtPlaces,
 ]
+
+function none(looked: Result<unknown>): Result<readonly Notice[]> {
+  return looked.ok ? ok([]) : looked
+}
 
 /** Takes every look, also after one that refuses. */
 export async function lookAtHost(loaded: LoadedConfig): Promise<HostFindings> {

@@ -1,27 +1,24 @@
-/** RECEIVER_USER: the account of the receiver on this host, and whether a receiver can run under it. */
+/** RECEIVER_USER: the account of the receiver on this host. */
 import { readFileSync } from 'node:fs'
 import { type Failure, type Result, refuse } from '../result.ts'
 import type { LoadedConfig } from './load-config.ts'
-import { type Account, checkSituation, currentSituation, findAccount } from './privilege.ts'
+import { type Account, findAccount } from './privilege.ts'
 
 const PASSWD = '/etc/passwd'
 
-/**
- * @returns CONFIG_INVALID_VALUE where there is no such user, with file and line of the setting; PRIVILEGE_MISSING where
- *   this process could not give up enough for a receiver.
- */
+/** @returns CONFIG_INVALID_VALUE where there is no such user, with file and line of the setting. */
 export function receiverAccount({
   server: { receiverUser },
   at,
-}: Pick<LoadedConfig, 'server' | 'at'>): Result<Account, Failure<'CONFIG_INVALID_VALUE' | 'PRIVILEGE_MISSING'>> {
+}: Pick<LoadedConfig, 'server' | 'at'>): Result<Account, Failure<'CONFIG_INVALID_VALUE'>> {
   const account = lookUpAccount(receiverUser)
-  if (!account.ok) {
-    const place = at.RECEIVER_USER
-    const { detail, code } = account.failure
-    return refuse(code, `RECEIVER_USER: ${detail}`, place === undefined ? {} : { at: place })
-  }
-  const possible = checkSituation(account.value, currentSituation())
-  return possible.ok ? account : possible
+  if (account.ok) return account
+  const place = at.RECEIVER_USER
+  return refuse(
+    'CONFIG_INVALID_VALUE',
+    `RECEIVER_USER: ${account.failure.detail}`,
+    place === undefined ? {} : { at: place },
+  )
 }
 
 /** {@link findAccount} in this machine’s /etc/passwd. */

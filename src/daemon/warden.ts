@@ -28,6 +28,7 @@ import { openFirewall } from './open-firewall.ts'
 import { type CaptureSockets, openCapture, openReplays } from './open-parts.ts'
 import { ownAddresses } from './own-addresses.ts'
 import { located } from './places.ts'
+import { checkSituation, currentSituation } from './privilege.ts'
 import { type FromReceiver, parseFromReceiver, type ToReceiver } from './protocol.ts'
 import { receiverAccount } from './receiver-account.ts'
 import { ReceiverProcess } from './receiver-process.ts'
@@ -115,6 +116,8 @@ export class Warden {
     const capture = await openCapture(server)
     if (!capture.ok) return capture
     undo.push(() => (warden === undefined ? capture.value : warden.#capture).close())
+    const possible = checkSituation(account.value, currentSituation())
+    if (!possible.ok) return giveUp(possible)
     // The receiver loads its code while the rest is being opened.
     const starter = starterFor(account.value)
     if (!starter.separateUser)
