@@ -5,6 +5,7 @@ import type { Notice } from '../config/notice.ts'
 import type { UsedSetting } from '../config/server-settings.ts'
 import { judgePrivatePath, systemReason } from '../replay/private-file.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { systemPath } from '../system-path.ts'
 import { judgeFolder } from './folder-guard.ts'
 import type { LoadedConfig } from './load-config.ts'
 
@@ -48,15 +49,15 @@ function controlSocket(path: string): Failure | undefined {
 /** Its folder is not made by a start: it has to be there. */
 function pidFile(path: string): Failure | undefined {
   const folder = dirname(resolve(path))
-  const problem = existsSync(folder) ? unwritable(folder) : `there is no folder ${folder}`
+  const problem = existsSync(systemPath(folder)) ? unwritable(folder) : `there is no folder ${folder}`
   return problem === undefined ? undefined : refuse('CONFIG_UNWRITABLE', problem).failure
 }
 
 function unwritable(folder: string): string | undefined {
   const existing = nearestFolder(folder)
   try {
-    if (!statSync(existing).isDirectory()) return `${existing} is not a directory`
-    accessSync(existing, constants.W_OK | constants.X_OK)
+    if (!statSync(systemPath(existing)).isDirectory()) return `${existing} is not a directory`
+    accessSync(systemPath(existing), constants.W_OK | constants.X_OK)
     // The kernel’s own file systems let root write, and make no file.
     return /^\/(proc|sys)(\/|$)/.test(existing) ? `no file can be made in ${existing}` : undefined
   } catch (error) {
@@ -66,5 +67,5 @@ function unwritable(folder: string): string | undefined {
 
 /** The folder itself, or the closest one above it that exists. */
 function nearestFolder(folder: string): string {
-  return existsSync(folder) || folder === dirname(folder) ? folder : nearestFolder(dirname(folder))
+  return existsSync(systemPath(folder)) || folder === dirname(folder) ? folder : nearestFolder(dirname(folder))
 }

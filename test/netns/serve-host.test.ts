@@ -124,7 +124,7 @@ describe('ghostport serve and its host', { skip: netnsUnavailable() }, () => {
       'the folder of the process id’s file is not there',
       'FWKNOP_PID_FILE /run/not-there/a.pid;\n',
       [],
-      'CONFIG_INVALID_VALUE',
+      'CONFIG_UNWRITABLE',
       /fwknopd\.conf:3: .*FWKNOP_PID_FILE: .*\/run\/not-there/,
     ],
   ]
