@@ -36,7 +36,9 @@ it('a knock loads what it needs', () => {
   )
   assert.deepEqual(
     loaded.filter((url) =>
-      /koffi|sqlite|noble|\/src\/(daemon|firewall|capture|replay|access)\/|^node:(net|dns|child_process|http)/.test(url),
+      /koffi|sqlite|noble|\/src\/(daemon|firewall|capture|replay|access)\/|^node:(net|dns|child_process|http)/.test(
+        url,
+      ),
     ),
     [],
   )
