@@ -20,7 +20,7 @@ const options = {
   'fw-flush': { help: 'remove ghostport’s nftables table, and with it every grant, and end; for taking it off a host' },
   foreground: { short: 'f', help: 'no effect: ghostport always stays in the foreground' },
   verbose: { short: 'v', repeatable: true, help: 'no effect: the log has nothing more to tell' },
-  help: { short: 'h', help: 'this' },
+  help: { short: 'h', help: 'show this text' },
 } as const
 
 const help = {
