@@ -69,7 +69,7 @@ async function serve(paths: ConfigPaths, terminal: Terminal): Promise<number> {
   const [{ Warden }, { LogWriter }, { journalPrefix }, { noServiceManager, serviceManager }] = await Promise.all([
     import('../daemon/warden.ts'),
     import('../daemon/log-writer.ts'),
-    import('../daemon/journal-stream.ts'),
+    import('../journal-stream.ts'),
     import('../daemon/service-manager.ts'),
   ])
   const prefix = journalPrefix(1)

@@ -5,8 +5,8 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { lastCharacterLength, showText } from '../bytes/text.ts'
-import { journalPrefix } from '../daemon/journal-stream.ts'
 import { failureKinds } from '../failure-codes.ts'
+import { journalPrefix } from '../journal-stream.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 
 export interface Terminal {
@@ -108,8 +108,7 @@ const KEYS = {
 }
 
 async function askSecret(question: string): Promise<Result<Uint8Array, Failure<'KEY_MISSING'>>> {
-  const noTerminal = () =>
-    refuse('KEY_MISSING', `${question} cannot be asked for: there is no terminal`)
+  const noTerminal = () => refuse('KEY_MISSING', `${question} cannot be asked for: there is no terminal`)
   let descriptor: number
   try {
     descriptor = openSync('/dev/tty', constants.O_RDWR | constants.O_NOCTTY)
