@@ -175,6 +175,7 @@ function makeGrant(
   return {
     id: grantId(chosen.source, chosen.openings),
     stanza: stanza.id,
+    ...(stanza.name !== undefined && { stanzaName: stanza.name }),
     ...chosen,
     lifetime: chooseLifetime(stanza, message.timeout),
     username: message.username,

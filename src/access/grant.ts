@@ -3,6 +3,7 @@ import type { IpAddress } from '../packet/address.ts'
 import type { Protocol, Username } from '../packet/message.ts'
 import type { Brand, Milliseconds, Port, Seconds } from '../units.ts'
 import type { StanzaId } from './stanza.ts'
+import type { StanzaName } from './stanza-name.ts'
 
 /** Same source, same openings: same grant. Made by {@link grantId} only. */
 export type GrantId = Brand<string, 'GrantId'>
@@ -33,7 +34,10 @@ export type Opening = AccessOpening | GhostOpening | ForwardOpening
 
 export interface Grant {
   readonly id: GrantId
+  /** Its number when it granted. A grant outlives a reload and a restart, and stanzas may have been numbered anew since. */
   readonly stanza: StanzaId
+  /** Its name when it granted, where it had one. */
+  readonly stanzaName?: StanzaName
   /** For whom. */
   readonly source: IpAddress
   /** Whether a packet from `source` itself asked for it. One from elsewhere has less of a claim to what is open for `source`. */

@@ -6,8 +6,12 @@ import type { EncryptionKey, HmacKey } from '../packet/key.ts'
 import type { ProtocolPort, Username } from '../packet/message.ts'
 import type { SourceLocation } from '../result.ts'
 import type { Brand, Port, PortRange, Seconds, UnixSeconds } from '../units.ts'
+import type { StanzaName } from './stanza-name.ts'
 
-/** The place of a stanza among all stanzas, counted from 1, as fwknop's log counts them. */
+/**
+ * The place of a stanza among all stanzas, counted from 1, as fwknop's log counts them. It moves when a stanza before it is added or
+ * removed, so it means nothing under another configuration.
+ */
 export type StanzaId = Brand<number, 'StanzaId'>
 
 /** Where a stanza may forward to: addresses and ports. */
@@ -18,6 +22,8 @@ export interface NatTargetRule {
 
 export interface Stanza {
   readonly id: StanzaId
+  /** NAME (ghostport's own): unique among all stanzas. Absent: people call the stanza by its number. */
+  readonly name?: StanzaName
   readonly location: SourceLocation
   /** SOURCE: matched against the address that the packet came from. */
   readonly sources: 'any' | readonly Network[]

@@ -2,31 +2,17 @@
 import { nearest } from '../config/nearest.ts'
 import { refuse } from '../result.ts'
 import type { Command, CommandTable } from './command.ts'
-import { commandHelp } from './command-help.ts'
-import { parseCommandLine } from './options.ts'
+import { unexpectedArgument } from './options.ts'
 import type { Style, Terminal } from './terminal.ts'
 
-const options = { help: { short: 'h', help: 'show this text' } } as const
-
-const ownHelp = {
-  usage: 'ghostport help [COMMAND]',
-  about: ['Lists the commands. With COMMAND: shows what “ghostport COMMAND --help” shows.'],
-  table: options,
-} as const
-
-/** The command `help`; it is one of `commands` itself. */
+/** The command `help` over these commands, which it is one of. */
 export function helpFor(commands: CommandTable): Command {
   return { run: (argv, terminal) => help(commands, argv, terminal) }
 }
 
 async function help(commands: CommandTable, argv: readonly string[], terminal: Terminal): Promise<number> {
-  const parsed = parseCommandLine(options, { names: ['COMMAND'] }, argv)
-  if (!parsed.ok) return terminal.fail(parsed.failure)
-  if (parsed.value.options.help > 0) {
-    terminal.print(commandHelp(ownHelp, terminal.style))
-    return 0
-  }
-  const [name] = parsed.value.operands
+  const [name, stray] = argv
+  if (stray !== undefined) return terminal.fail(refuse('CLI_USAGE', unexpectedArgument(stray)).failure)
   if (name === undefined) {
     terminal.print(overview(commands, terminal.style))
     return 0
@@ -34,8 +20,8 @@ async function help(commands: CommandTable, argv: readonly string[], terminal: T
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (command === undefined) {
     const meant = nearest(name, Object.keys(commands))
-    const suggestion = meant === undefined ? 'ghostport help' : `ghostport help ${meant}`
-    return terminal.fail(refuse('CLI_USAGE', `there is no command “${name}”`, { suggestion }).failure)
+    const more = meant === undefined ? {} : { suggestion: `ghostport help ${meant}` }
+    return terminal.fail(refuse('CLI_USAGE', `there is no command “${name}”`, more).failure)
   }
   return (await command.load()).run(['--help'], terminal)
 }
@@ -45,12 +31,12 @@ export function overview(commands: CommandTable, style: Style): string {
   const width = Math.max(...Object.keys(commands).map((name) => name.length))
   const lines = Object.entries(commands).map(([name, { summary }]) => `  ${style.bold(name.padEnd(width))}  ${summary}`)
   return [
-    'ghostport: Single Packet Authorization. One packet opens a port for you; for everybody else the port stays closed.',
+    'ghostport: Single Packet Authorization. One packet opens a port that nobody else can see.',
     '',
     'usage: ghostport COMMAND [options]',
     '',
     ...lines,
     '',
-    '“ghostport COMMAND --help” shows the options of a command.',
+    'ghostport COMMAND --help tells the options of each.',
   ].join('\n')
 }

@@ -1,14 +1,14 @@
 /** `ghostport status`: what a running server has open, whom it refused last, and how many. */
+import { describeStanza } from '../access/stanza-name.ts'
 import { askControl } from '../daemon/control.ts'
-import type { Status } from '../daemon/status.ts'
-import { failWithJson } from './failure-json.ts'
+import type { GrantStatus, Status } from '../daemon/status.ts'
 import { parseCommandLine } from './options.ts'
 import type { Style, Terminal } from './terminal.ts'
 
 const options = {
   socket: { short: 's', value: 'PATH', help: 'the control socket (CONTROL_SOCKET; /run/ghostport/control.sock)' },
-  json: { help: 'print one JSON object, also for a failure' },
-  help: { short: 'h', help: 'show this text' },
+  json: { help: 'one JSON object, for programs' },
+  help: { short: 'h', help: 'this' },
 } as const
 
 const help = {
@@ -21,9 +21,8 @@ const DEFAULT_SOCKET = '/run/ghostport/control.sock'
 const VERDICTS_SHOWN = 10
 
 export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const fail = failWithJson(argv, terminal)
   const parsed = parseCommandLine(options, { names: [] }, argv)
-  if (!parsed.ok) return fail(parsed.failure)
+  if (!parsed.ok) return terminal.fail(parsed.failure)
   const given = parsed.value.options
   if (given.help > 0) {
     const { commandHelp } = await import('./command-help.ts')
@@ -31,7 +30,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     return 0
   }
   const answer = await askControl(given.socket ?? DEFAULT_SOCKET, 'status')
-  if (!answer.ok) return fail(answer.failure)
+  if (!answer.ok) return terminal.fail(answer.failure)
   if (given.json > 0) terminal.print(JSON.stringify(answer.value))
   // Our own daemon, behind a socket that only root can have made: its answer has the shape of Status.
   else for (const line of describe(answer.value as Status, terminal.style)) terminal.print(line)
@@ -45,18 +44,29 @@ function describe(status: Status, style: Style): string[] {
     `${status.capturing ? style.good('receiving') : style.bad('not receiving')} since ${status.startedAt}, firewall ${status.firewall}, ${count(status.stanzas, 'stanza')}`,
     `${count(counters.looked, 'packet')} looked at, ${counters.granted} granted, ${refused.join(', ') || '0 refused'}, ${counters.dropped} lost before we saw them`,
     '',
-    style.bold(grants === null ? `live grants: unknown (${status.error ?? ''})` : `live grants: ${grants.length}`),
-    ...(grants ?? []).map(
-      (grant) =>
-        `  ${grant.for}  ${grant.open.join(',')}  ${grant.secondsLeft} s left  stanza ${grant.stanza}  ${grant.user}`,
-    ),
+    style.bold(grants === null ? `live grants: unknown (${status.error ?? ''})` : countGrants(grants)),
+    ...(grants ?? []).map((grant) => `  ${describeGrant(grant)}`),
     '',
     style.bold('last verdicts, newest first:'),
-    ...status.lastVerdicts.slice(0, VERDICTS_SHOWN).map(({ time, verdict, source, grant, code, detail }) => {
-      const what = verdict === 'granted' ? style.good(`granted ${String(grant)}`) : `${String(code)}: ${String(detail)}`
-      return `  ${String(time)}  ${String(source)}  ${what}`
-    }),
+    ...status.lastVerdicts
+      .slice(0, VERDICTS_SHOWN)
+      .map(({ time, verdict, source, stanza, name, grant, code, detail }) => {
+        const what =
+          verdict === 'granted' ? style.good(`granted ${String(grant)}`) : `${String(code)}: ${String(detail)}`
+        const whose = stanza === undefined ? '' : `  ${describeStanza(Number(stanza), name?.toString())}`
+        return `  ${String(time)}  ${String(source)}${whose}  ${what}`
+      }),
   ]
+}
+
+/** A grant keeps the number of its stanza, which may be another stanza's by now: a reader has to know that. */
+function countGrants(grants: readonly GrantStatus[]): string {
+  const byNumber = grants.some(({ name }) => name === undefined)
+  return `live grants: ${grants.length}${byNumber ? ' (a stanza without NAME by its number when it granted)' : ''}`
+}
+
+function describeGrant({ for: source, open, secondsLeft, stanza, name, user }: GrantStatus): string {
+  return `${source}  ${open.join(',')}  ${secondsLeft} s left  ${describeStanza(stanza, name)}  user ${user}`
 }
 
 function count(number: number, thing: string): string {

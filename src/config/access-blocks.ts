@@ -61,7 +61,7 @@ function readFile(file: string, files: ConfigFiles, trail: readonly string[]): R
   if (!lines.ok) return lines
   const blocks: OpenBlock[] = []
   // Whether the last block may still grow; if not, why not.
-  let closed: string | undefined = 'the first SOURCE has not come yet'
+  let closed: string | undefined = 'a stanza begins with SOURCE, and none has come yet'
   for (const line of lines.value) {
     const last = blocks.at(-1)
     if (line.name === '%include' || line.name === '%include_folder') {

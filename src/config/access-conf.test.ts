@@ -53,6 +53,7 @@ test('everything that a stanza can say, in fwknop’s spellings', () => {
   const { stanzas, notices } = parse(`
 SOURCE: 10.0.0.0/8, 192.168.1.0/255.255.255.0, 2001:db8::/32, 198.51.100.7;
 DESTINATION              203.0.113.1
+NAME                     alice@phone-2
 OPEN_PORTS               TCP/22, udp/53
 RESTRICT_PORTS           Tcp/3306
 KEY_BASE64               aGVsbG8xMg==
@@ -76,6 +77,7 @@ ENABLE_CMD_EXEC          N
   assert.deepEqual([encryption.mode, hmac?.type], ['CTR', 'sha512'])
   assert.deepEqual(rest, {
     id: 1,
+    name: 'alice@phone-2',
     location: { file: FILE, line: 2 },
     sources: [
       { prefix: '10.0.0.0', length: 8 },
@@ -273,9 +275,71 @@ for (const [what, text, level, line] of warned) {
     const { notices } = parse(`${text}\n${text}`)
     assert.equal(notices.length, 1)
     assert.deepEqual([notices[0]?.level, notices[0]?.at?.line], [level, line])
-    assert.match(notices[0]?.text ?? '', /2 stanzas/)
+    assert.match(notices[0]?.text ?? '', /^stanza 1 and 1 other: /)
   })
 }
+
+test('a notice calls a stanza by its name', () => {
+  const text = (stanzas: string[]) =>
+    parse(stanzas.map((more) => `SOURCE ANY\n${more}KEY a\n`).join('')).notices[0]?.text
+  assert.match(text(['NAME alice\n']) ?? '', /^stanza alice: no HMAC key/)
+  assert.match(text(['NAME alice\n', '', '']) ?? '', /^stanza alice and 2 others: no HMAC key/)
+  assert.match(text(['', 'NAME bob\n']) ?? '', /^stanza 1 and 1 other: no HMAC key/)
+})
+
+const wrongNames: [what: string, text: string, line: number, says: RegExp][] = [
+  ['a name with a blank', `SOURCE ANY\n${KEYS}\nNAME alice phone`, 4, /^NAME: .* without blanks$/],
+  ['a number for a name', `SOURCE ANY\n${KEYS}\nNAME 2`, 4, /at least one letter/],
+  [
+    'a name that two have',
+    `SOURCE ANY\nNAME alice\n${KEYS}\nSOURCE ANY\n${KEYS}\nNAME alice`,
+    8,
+    /is the same as the one in \/etc\/fwknop\/access\.conf:2:/,
+  ],
+  [
+    'a name that differs in case only',
+    `SOURCE ANY\nNAME alice\n${KEYS}\nSOURCE ANY\nNAME Alice\n${KEYS}`,
+    6,
+    /differs only in case from the one in .*:2:/,
+  ],
+  [
+    'a name before its stanza',
+    `NAME alice\nSOURCE ANY\n${KEYS}`,
+    1,
+    /NAME is in no stanza: a stanza begins with SOURCE/,
+  ],
+  [
+    'a name before the next stanza',
+    `SOURCE ANY\nNAME alice\n${KEYS}\nNAME bob\nSOURCE ANY\n${KEYS}`,
+    5,
+    /line 2.*begins with SOURCE/,
+  ],
+  ['a name with no value', `SOURCE ANY\nNAME\n${KEYS}`, 2, /NAME has no value/],
+]
+for (const [what, text, line, says] of wrongNames)
+  test(`${what} is refused, with its line`, () => {
+    const failure = refusal(text)
+    assert.deepEqual(failure.at, { file: FILE, line })
+    assert.match(failure.detail, says)
+  })
+
+test('a name is one stanza’s in all files together, and a misspelt NAME is told', () => {
+  const more = { '/etc/fwknop/a.conf': `SOURCE ANY\nNAME alice\n${KEYS}\n` }
+  const failure = refusal(`%include a.conf\nSOURCE ANY\nNAME alice\n${KEYS}`, more)
+  assert.deepEqual([failure.at?.line, /a\.conf:2/.test(failure.detail)], [3, true])
+  assert.equal(refusal(`SOURCE ANY\nNAM alice\n${KEYS}`).suggestion, 'NAME')
+})
+
+test('a stanza that is left out is called by its name, which stays taken', () => {
+  const text = (name: string) => `SOURCE ANY\nNAME alice\n%include_keys a.conf\nSOURCE ANY\nNAME ${name}\n${KEYS}`
+  const { stanzas, notices } = parse(text('bob'))
+  assert.deepEqual(
+    stanzas.map(({ id, name }) => [id, name]),
+    [[2, 'bob']],
+  )
+  assert.match(notices[0]?.text ?? '', /^stanza alice is left out: /)
+  assert.match(refusal(text('alice')).detail, /the same as the one in/)
+})
 
 test('a lifetime above the maximum is cut to it', () => {
   const [stanza] = parse(`SOURCE ANY\n${KEYS}\nMAX_FW_TIMEOUT 10`).stanzas

@@ -15,7 +15,9 @@ export function buildPolicy(
 ): Result<{ readonly policy: Policy; readonly notices: readonly Notice[] }, ConfigFailure> {
   const { nat } = config.policy
   const notices = new StanzaNotices()
-  for (const { location: at, forceNat, natTargets, destinations } of stanzas) {
+  for (const stanza of stanzas) {
+    const { location: at, forceNat, natTargets, destinations } = stanza
+    const about = notices.about(stanza)
     if (forceNat !== undefined) {
       const local = isLoopback(forceNat.address)
       const variable = local ? 'ENABLE_IPT_LOCAL_NAT' : 'ENABLE_IPT_FORWARDING'
@@ -24,9 +26,9 @@ export function buildPolicy(
           at,
           suggestion: `${variable} Y;`,
         })
-    } else if (natTargets === undefined && (nat.forward || nat.local)) notices.add('natAnywhere', at)
-    if (natTargets !== undefined && !nat.forward && !nat.local) notices.add('natTargetsUnused', at)
-    if (destinations !== 'any' && config.capture.kind === 'udp') notices.add('destinationUnknown', at)
+    } else if (natTargets === undefined && (nat.forward || nat.local)) about.add('natAnywhere', at)
+    if (natTargets !== undefined && !nat.forward && !nat.local) about.add('natTargetsUnused', at)
+    if (destinations !== 'any' && config.capture.kind === 'udp') about.add('destinationUnknown', at)
   }
   return ok({ policy: { ...config.policy, stanzas }, notices: notices.all() })
 }

@@ -81,15 +81,33 @@ const frames: ((line: string) => string)[] = [
   (line) => `SOURCE ANY\n%include_keys keys.conf\n${line}\n`,
 ]
 
+/** A name is there to be told. What it may look like keeps keys in base64 and in hex out of it (stanza-name.test.ts). */
+const toldNothing = stanzaSettingNames.filter((name) => name !== 'NAME')
+
 test('no failure or notice about access.conf tells a key that stands where it should not', () => {
   fc.assert(
-    fc.property(key, lines(stanzaSettingNames), fc.constantFrom(...frames), (secret, line, frame) => {
+    fc.property(key, lines(toldNothing), fc.constantFrom(...frames), (secret, line, frame) => {
       const texts = { '/etc/access.conf': frame(line(secret)), '/etc/keys.conf': 'KEY abc' }
       const parsed = parseAccessConf('/etc/access.conf', filesFromSnapshot({ texts, folders: {}, failures: {} }))
       assertHides(parsed.ok ? parsed.value.notices : parsed.failure, secret)
     }),
     { numRuns: 2000 },
   )
+})
+
+test('nor does one about a NAME that is a key in base64 or in hex', () => {
+  for (const encoding of ['base64', 'hex'] as const)
+    for (const length of [15, 16, 24, 30, 32]) {
+      const secret = Buffer.alloc(length, 'a key').toString(encoding)
+      // 20 letters and digits are a name for all that anybody can tell.
+      if (secret.length < 32 && !secret.endsWith('=')) continue
+      for (const frame of frames) {
+        const texts = { '/etc/access.conf': frame(`NAME ${secret}`), '/etc/keys.conf': 'KEY abc' }
+        const parsed = parseAccessConf('/etc/access.conf', filesFromSnapshot({ texts, folders: {}, failures: {} }))
+        assert(!parsed.ok)
+        assertHides(parsed.failure, secret)
+      }
+    }
 })
 
 test('nor about a file of keys', () => {

@@ -8,7 +8,7 @@ import type { ConfigFailure } from './config-failure.ts'
 import { refuseUnknownName, withoutSecrets } from './secrecy.ts'
 import { serverSettingNames } from './server-settings.ts'
 import { RAW_KEYS, type SettingLine } from './setting-lines.ts'
-import type { StanzaNotices } from './stanza-notices.ts'
+import type { NoticesOfStanza, StanzaNotices } from './stanza-notices.ts'
 import { laterStanzaSettings, stanzaSettingNames, type UsedStanzaSetting } from './stanza-setting-names.ts'
 import { type StanzaDraft, stanzaSettings } from './stanza-settings.ts'
 
@@ -42,7 +42,8 @@ function readLine(line: SettingLine, draft: StanzaDraft, places: Places): Refuse
   const before = places[setting.sets]
   if (before !== undefined) {
     const same = before.name === name ? `${name} stands` : `${before.name} stands, which says the same,`
-    return refuse('CONFIG_CONFLICT', `${same} in line ${before.at.line} already`, { at })
+    const where = name === 'NAME' ? ': a stanza begins with SOURCE, and its NAME comes after that' : ''
+    return refuse('CONFIG_CONFLICT', `${same} in line ${before.at.line} already${where}`, { at })
   }
   if (line.value === '') return refuse('CONFIG_SYNTAX', `${name} has no value`, { at })
   if (line.trailingBlanks && RAW_KEYS.has(name))
@@ -77,20 +78,23 @@ function assemble(
   places: Places,
   notices: StanzaNotices,
 ): Result<Stanza, ConfigFailure> {
-  const keys = assembleKeys(location, draft, places, notices)
+  const { name } = draft
+  const about = notices.about({ id, ...(name === undefined ? {} : { name }) })
+  const keys = assembleKeys(location, draft, places, about)
   if (!keys.ok) return keys
-  const translation = assembleTranslation(draft, places, notices)
+  const translation = assembleTranslation(draft, places, about)
   if (!translation.ok) return translation
   const { openPorts, requireUsername, expires, forceNat, natTargets } = draft
   return ok({
     id,
+    ...(name === undefined ? {} : { name }),
     location,
     sources: draft.sources ?? 'any',
     destinations: draft.destinations ?? 'any',
     ...keys.value,
     ...(openPorts === undefined ? {} : { openPorts }),
     restrictPorts: draft.restrictPorts ?? [],
-    ...assembleLifetimes(draft, places, notices),
+    ...assembleLifetimes(draft, places, about),
     ...(requireUsername === undefined ? {} : { requireUsername }),
     requireSourceAddress: draft.requireSourceAddress ?? false,
     requirePacketSource: draft.requirePacketSource ?? false,
@@ -105,7 +109,7 @@ function assembleKeys(
   start: SourceLocation,
   { encryptionKey, hmacKey, hmacType, mode = 'CBC' }: StanzaDraft,
   places: Places,
-  notices: StanzaNotices,
+  notices: NoticesOfStanza,
 ): Result<Pick<Stanza, 'encryption' | 'hmac'>, ConfigFailure> {
   if (encryptionKey === undefined)
     return refuse('CONFIG_MISSING_KEY', 'the stanza has no key', { at: start, suggestion: 'KEY_BASE64 …' })
@@ -133,7 +137,7 @@ function assembleKeys(
 function assembleLifetimes(
   { timeout, maxTimeout = DEFAULT_MAX_TIMEOUT }: StanzaDraft,
   places: Places,
-  notices: StanzaNotices,
+  notices: NoticesOfStanza,
 ): { timeout: Seconds; maxTimeout: Seconds } {
   if (timeout !== undefined && timeout > maxTimeout && places.timeout !== undefined)
     notices.add('timeoutCut', places.timeout.at)
@@ -144,7 +148,7 @@ function assembleLifetimes(
 function assembleTranslation(
   { forceNat, forceSnat, forceMasquerade = false }: StanzaDraft,
   places: Places,
-  notices: StanzaNotices,
+  notices: NoticesOfStanza,
 ): Result<Pick<Stanza, 'forceTranslation'>, ConfigFailure> {
   const line = places.forceSnat ?? (forceMasquerade ? places.forceMasquerade : undefined)
   if (line === undefined) return ok({})

@@ -1,4 +1,6 @@
 /** Notices about stanzas, folded by what they say: a file of ten thousand stanzas tells a thing once, not ten thousand times. */
+import type { Stanza } from '../access/stanza.ts'
+import { describeStanza } from '../access/stanza-name.ts'
 import type { SourceLocation } from '../result.ts'
 import type { Notice } from './notice.ts'
 
@@ -31,20 +33,37 @@ const kinds = {
 
 export type StanzaNoticeKind = keyof typeof kinds
 
-export class StanzaNotices {
-  readonly #seen = new Map<StanzaNoticeKind, { first: SourceLocation; count: number }>()
+/** Takes notices about one stanza. */
+export interface NoticesOfStanza {
+  add(kind: StanzaNoticeKind, at: SourceLocation): void
+}
 
-  add(kind: StanzaNoticeKind, at: SourceLocation): void {
-    const seen = this.#seen.get(kind)
-    if (seen === undefined) this.#seen.set(kind, { first: at, count: 1 })
-    else seen.count++
+/** The stanza that a notice is about: its first, where there are several. */
+interface Seen {
+  readonly stanza: string
+  readonly first: SourceLocation
+  count: number
+}
+
+export class StanzaNotices {
+  readonly #seen = new Map<StanzaNoticeKind, Seen>()
+
+  about({ id, name }: Pick<Stanza, 'id' | 'name'>): NoticesOfStanza {
+    return {
+      add: (kind, at) => {
+        const seen = this.#seen.get(kind)
+        if (seen === undefined) this.#seen.set(kind, { stanza: describeStanza(id, name), first: at, count: 1 })
+        else seen.count++
+      },
+    }
   }
 
-  /** One for each kind, at the first stanza that it is about. */
+  /** One for each kind, at the first stanza that it is about: `stanza alice and 2 others: no HMAC key …`. */
   all(): Notice[] {
-    return [...this.#seen].map(([kind, { first, count }]) => {
+    return [...this.#seen].map(([kind, { stanza, first, count }]) => {
       const { level, text } = kinds[kind]
-      return { level, text: count === 1 ? text : `${text} (so in ${count} stanzas, this one the first)`, at: first }
+      const others = count === 1 ? '' : ` and ${count - 1} ${count === 2 ? 'other' : 'others'}`
+      return { level, text: `${stanza}${others}: ${text}`, at: first }
     })
   }
 }

@@ -3,6 +3,7 @@
 /** Those that have an effect. */
 export const usedStanzaSettings = [
   'SOURCE',
+  'NAME',
   'DESTINATION',
   'OPEN_PORTS',
   'RESTRICT_PORTS',

@@ -1,6 +1,7 @@
 /** The variables of a stanza that have an effect: what each sets, and how its value reads. */
 import { isHost, isLoopback } from '../access/openings.ts'
 import type { NatTargetRule, Stanza } from '../access/stanza.ts'
+import { parseStanzaName, type StanzaName } from '../access/stanza-name.ts'
 import type { IpAddress } from '../packet/address.ts'
 import { DIGEST_TYPES, type DigestType, parseDigestType } from '../packet/digest-type.ts'
 import { ENCRYPTION_MODES, type EncryptionMode, parseEncryptionMode } from '../packet/encryption-mode.ts'
@@ -27,6 +28,7 @@ import type { UsedStanzaSetting } from './stanza-setting-names.ts'
 
 /** What the lines of a stanza say, before defaults. Two variables that set the same thing exclude each other. */
 export interface StanzaDraft {
+  name?: StanzaName
   sources?: Stanza['sources']
   destinations?: Stanza['destinations']
   openPorts?: readonly ProtocolPort[]
@@ -61,6 +63,7 @@ function setting<Field extends keyof StanzaDraft>(
 
 export const stanzaSettings: Readonly<Record<UsedStanzaSetting, StanzaSetting>> = {
   SOURCE: setting('sources', networksValue),
+  NAME: setting('name', parseStanzaName),
   DESTINATION: setting('destinations', networksValue),
   OPEN_PORTS: setting('openPorts', protocolPortsValue('leave OPEN_PORTS out, which allows every port')),
   RESTRICT_PORTS: setting('restrictPorts', protocolPortsValue('OPEN_PORTS with the ports that are allowed')),

@@ -94,7 +94,7 @@ export class Admission {
     const unclaimed: Knock['digest'][] = []
     for (const [i, knock] of knocks.entries()) {
       const verdict = verdicts[i]
-      if (verdict !== undefined) journal.knock(knock, verdict)
+      if (verdict !== undefined) journal.knock(knock, verdict, index)
       if (verdict?.granted === false && verdict.failure.code === 'WARDEN_FORBIDDEN') onForbidden(verdict.failure)
       else if (verdict === undefined || isUnrecorded(verdict)) unclaimed.push(knock.digest)
       else claimed.push(knock.digest)

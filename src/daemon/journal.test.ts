@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { StanzaId } from '../access/stanza.ts'
+import type { Stanza, StanzaId } from '../access/stanza.ts'
+import type { StanzaName } from '../access/stanza-name.ts'
 import { refusal, type Verdict } from '../access/verdict.ts'
 import { MemoryLog } from '../log.ts'
 import { parseAddress } from '../packet/address.ts'
@@ -43,6 +44,8 @@ const granted = {
   },
 } as unknown as Verdict
 
+const unnamed = { byId: () => undefined }
+
 function journal(refusalsPerSecond: number) {
   const log = new MemoryLog()
   let now = 0
@@ -60,8 +63,8 @@ function journal(refusalsPerSecond: number) {
 test('refused knocks have a few lines, the rest are counted and told; every grant has its line', () => {
   const { journal: kept, log, lines } = journal(5)
   for (let i = 0; i < 1000; i++) {
-    kept.knock(knock, stale)
-    if (i % 100 === 99) kept.knock(knock, granted)
+    kept.knock(knock, stale, unnamed)
+    if (i % 100 === 99) kept.knock(knock, granted, unnamed)
   }
   assert.equal(lines('refused'), 10)
   assert.equal(lines('granted'), 10)
@@ -78,19 +81,59 @@ test('refused knocks have a few lines, the rest are counted and told; every gran
   )
 })
 
+test('stanzas have their names beside their numbers: what they are called now, and for a grant that ended, what they were', () => {
+  const { journal: kept, log } = journal(10)
+  const names = { byId: (id: StanzaId) => (id === 1 ? ({ name: 'phone' } as Stanza) : undefined) }
+  assert(granted.granted)
+  const ended = [
+    { ...granted.grant, stanza: 2 as StanzaId, stanzaName: 'laptop' as StanzaName },
+    { ...granted.grant, stanza: 1 as StanzaId },
+  ]
+  kept.knock(knock, { ...granted, ended }, names)
+  kept.knock(knock, refusal(refuse('ACCESS_PORT_DENIED', 'tcp/1').failure, [{ id: 1 as StanzaId }]), names)
+  kept.knock(knock, stale, names)
+  const note = {
+    code: 'SPA_FIELD_INVALID',
+    detail: '',
+    source: source.value,
+    sourcePort: 1,
+    destinationPort: 2,
+  } as const
+  kept.refused({ ...note, stanza: 1 as StanzaId }, names)
+  kept.refused({ ...note, stanza: 7 as StanzaId }, names)
+  kept.refused(note, names)
+  assert.deepEqual(
+    log.records.map(({ event, fields }) => [event, fields['stanza'], fields['name']]),
+    [
+      ['knock', 1, 'phone'],
+      ['grant ended', 2, 'laptop'],
+      ['grant ended', 1, undefined],
+      ['knock', 1, 'phone'],
+      ['knock', undefined, undefined],
+      ['refused', 1, 'phone'],
+      ['refused', 7, undefined],
+      ['refused', undefined, undefined],
+    ],
+  )
+  assert.deepEqual(
+    kept.lastVerdicts().map(({ name }) => name),
+    [undefined, undefined, 'phone', undefined, 'phone', 'phone'],
+  )
+})
+
 test('time gives lines back', () => {
   const { journal: kept, lines, wait } = journal(5)
-  for (let i = 0; i < 100; i++) kept.knock(knock, stale)
+  for (let i = 0; i < 100; i++) kept.knock(knock, stale, unnamed)
   wait(1000)
-  for (let i = 0; i < 100; i++) kept.knock(knock, stale)
+  for (let i = 0; i < 100; i++) kept.knock(knock, stale, unnamed)
   assert.equal(lines('refused'), 15)
 })
 
 test('a new limit counts from now on, and what the old one folded is told', () => {
   const { journal: kept, log, lines } = journal(1)
-  for (let i = 0; i < 10; i++) kept.knock(knock, stale)
+  for (let i = 0; i < 10; i++) kept.knock(knock, stale, unnamed)
   kept.limitRefusals(10)
   assert.deepEqual(log.records.at(-1)?.fields['counts'], { SPA_STALE: 8 })
-  for (let i = 0; i < 30; i++) kept.knock(knock, stale)
+  for (let i = 0; i < 30; i++) kept.knock(knock, stale, unnamed)
   assert.equal(lines('refused'), 22)
 })

@@ -1,5 +1,7 @@
 /** What happened to packets: a log line for each, the last of them for `status`, and counts of all. */
 import { describeOpening } from '../access/grant.ts'
+import type { StanzaIndex } from '../access/matching.ts'
+import type { StanzaId } from '../access/stanza.ts'
 import type { Verdict } from '../access/verdict.ts'
 import type { FailureCode } from '../failure-codes.ts'
 import { failureFields, type Log, type LogField, levelOf } from '../log.ts'
@@ -24,6 +26,9 @@ export interface JournalCounters {
   readonly looked: number
   readonly dropped: number
 }
+
+/** Which names stanzas have, by their numbers under the configuration that is meant. */
+export type StanzaNames = Pick<StanzaIndex, 'byId'>
 
 type Fields = { readonly [name: string]: LogField }
 
@@ -54,15 +59,16 @@ export class Journal {
   /**
    * An authentic packet and what became of it. A grant always has its line: who has no key cannot cause one, unless replays are
    * allowed. A refusal has one up to the limit: anybody can send a packet again that they saw, of any age.
+   * @param names under which the verdict was made.
    */
-  knock(knock: Knock, verdict: Verdict): void {
+  knock(knock: Knock, verdict: Verdict, names: StanzaNames): void {
     if (verdict.granted) {
       this.#granted++
       const { grant, ended = [] } = verdict
       this.#record('info', 'knock', {
         verdict: 'granted',
         ...cameFrom(knock),
-        stanza: verdict.stanza,
+        ...stanzaFields(verdict.stanza, names),
         grant: grant.openings.map(describeOpening).join(','),
         for: grant.source,
         lifetime: grant.lifetime,
@@ -72,6 +78,7 @@ export class Journal {
         this.#log.write('warning', 'grant ended', {
           detail: `it led a port of ${other.source} elsewhere, and ${other.source} has now asked for that port itself`,
           stanza: other.stanza,
+          ...(other.stanzaName !== undefined && { name: other.stanzaName }),
           grant: other.openings.map(describeOpening).join(','),
           for: other.source,
           user: other.username,
@@ -84,20 +91,23 @@ export class Journal {
     this.#record(levelOf(failure.code), 'knock', {
       verdict: 'refused',
       ...cameFrom(knock),
-      ...(verdict.stanza !== undefined && { stanza: verdict.stanza }),
+      ...stanzaFields(verdict.stanza, names),
       ...failureFields(failure),
       user: knock.message.username,
       ...(verdict.clocks && { clock: { packet: verdict.clocks.packet, server: verdict.clocks.server } }),
     })
   }
 
-  /** A packet that no key opened. The receiver has limited their number; their count comes with the tally. */
-  refused(note: RefusalNote): void {
+  /**
+   * A packet that no key opened. The receiver has limited their number; their count comes with the tally.
+   * @param names under which the receiver works. It says numbers only.
+   */
+  refused(note: RefusalNote, names: StanzaNames): void {
     const { source, sourcePort, destinationPort, stanza, code, detail } = note
     this.#record(levelOf(code), 'refused', {
       verdict: 'refused',
       ...{ source, sourcePort, destinationPort },
-      ...(stanza !== undefined && { stanza }),
+      ...stanzaFields(stanza, names),
       ...failureFields({ code, detail }),
     })
   }
@@ -150,6 +160,13 @@ export class Journal {
 
 function cameFrom({ packet }: Knock): Fields {
   return { source: packet.source, sourcePort: packet.sourcePort, destinationPort: packet.destinationPort }
+}
+
+/** The number of a stanza, and its name where it has one. A number that no stanza has stands alone. */
+function stanzaFields(stanza: StanzaId | undefined, names: StanzaNames): Fields {
+  if (stanza === undefined) return {}
+  const name = names.byId(stanza)?.name
+  return { stanza, ...(name !== undefined && { name }) }
 }
 
 function sum(one: Tally, other: Tally): Tally {

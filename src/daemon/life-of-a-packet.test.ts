@@ -265,6 +265,23 @@ test('nobody keeps another out by leading the other’s port elsewhere first', a
   assert(again?.granted === false && again.failure.code === 'FIREWALL_REFUSED')
 })
 
+test('a grant and what it ousts carry the names of their stanzas', async () => {
+  const text = `${ONE}NAME phone\nOPEN_PORTS tcp/22\nSOURCE ANY\nNAME laptop\nKEY mallory1\nHMAC_KEY def\n`
+  const at = server(text, 'ENABLE_IPT_LOCAL_NAT Y;')
+  const elsewhere = {
+    kind: 'localNatAccess',
+    source: ip('192.0.2.9'),
+    localPort: port(8443),
+    host: '192.0.2.1',
+  } as const
+  const [, own] = await at.admit(
+    knockOf(at, sealed(at, 2, elsewhere as Partial<OutgoingMessage>), ip('192.0.2.66')),
+    knockOf(at, sealed(at, 1), ip('192.0.2.9')),
+  )
+  assert(own?.granted)
+  assert.deepEqual([own.grant.stanzaName, own.ended?.[0]?.stanzaName], ['phone', 'laptop'])
+})
+
 test('nothing to admit is nothing done', async () => assert.deepEqual(await server(ONE).admit(), []))
 
 test('a packet in an HTTP request, and the address that a proxy put into it', async () => {

@@ -2,6 +2,8 @@
  * What warden and receiver say to each other. The warden parses every word of the receiver's as if a stranger had said it,
  * since a stranger may have; the receiver trusts the warden.
  */
+
+import type { StanzaId } from '../access/stanza.ts'
 import type { ConfigSnapshot } from '../config/config-files.ts'
 import { type FailureCode, failureKinds } from '../failure-codes.ts'
 import { type IpAddress, parseAddress } from '../packet/address.ts'
@@ -40,8 +42,8 @@ export interface RefusalNote {
   readonly source: IpAddress
   readonly sourcePort: number
   readonly destinationPort: number
-  /** The stanza whose keys came closest, where any came closer than the others. */
-  readonly stanza?: number
+  /** The stanza whose keys came closest, where any came closer than the others. The warden knows its name. */
+  readonly stanza?: StanzaId
 }
 
 /** Numbers since the receiver started. */
@@ -83,7 +85,7 @@ const counts: Reader<Suppressed> = (value) => {
 }
 const note = record(
   { code, detail, source: parsed(parseAddress), sourcePort: portNumber, destinationPort: portNumber },
-  { stanza: integer({ min: 1, max: MAX_COUNT }) },
+  { stanza: mapped(integer({ min: 1, max: MAX_COUNT }), (id) => id as StanzaId) },
 )
 const tally = record({ looked: count, dropped: count, refused: counts }, {})
 

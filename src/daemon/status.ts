@@ -32,7 +32,11 @@ export interface GrantStatus {
   readonly for: string
   readonly open: readonly string[]
   readonly secondsLeft: number
+  /** The number of the stanza when it granted: stanzas may have been numbered anew since. */
   readonly stanza: number
+  /** Its NAME when it granted. Absent where it had none. */
+  readonly name?: string
+  /** The user name that the packet claimed. */
   readonly user: string
 }
 
@@ -72,6 +76,7 @@ function describeGrant({ grant, remaining }: LiveGrant): GrantStatus {
     open: grant.openings.map(describeOpening),
     secondsLeft: Math.ceil(remaining / 1000),
     stanza: grant.stanza,
+    ...(grant.stanzaName !== undefined && { name: grant.stanzaName }),
     user: grant.username,
   }
 }

@@ -366,7 +366,7 @@ export class Warden {
         this.#tellReady()
         return
       case 'refused':
-        this.#journal.refused(word.note)
+        this.#journal.refused(word.note, this.#active.index)
         return
       case 'suppressed':
         this.#journal.suppressed(word.counts)

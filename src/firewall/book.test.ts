@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { type Grant, grantId, type Opening } from '../access/grant.ts'
 import type { StanzaId } from '../access/stanza.ts'
+import type { StanzaName } from '../access/stanza-name.ts'
 import type { IpAddress } from '../packet/address.ts'
 import type { Username } from '../packet/message.ts'
 import { type Port, seconds } from '../units.ts'
@@ -57,6 +58,21 @@ for (const [what, first, second, allowed] of [
     assert.ok(book.admit(grant('192.0.2.1', second, 30), at(30_000)).ok || what === 'two places in one grant')
   })
 }
+
+test('a refusal tells whose grant is in the way, by name where there is one', () => {
+  for (const [name, says] of [
+    [{ stanzaName: 'bob' as StanzaName }, 'granted by stanza bob'],
+    [{}, 'granted by stanza 1'],
+  ] as const) {
+    const book = new Book(10)
+    assert.ok(book.admit({ ...grant('192.0.2.1', [ghost(80, 22)], 30), ...name }, at(0)).ok)
+    const result = book.admit(grant('192.0.2.1', [access(80)], 30), at(0))
+    assert.equal(
+      result.ok || result.failure.detail,
+      `192.0.2.1 tcp/80 leads to port 22 for 30 s more (${says}), not to that port itself`,
+    )
+  }
+})
 
 test('a grant that ousts others can be undone, and they are as they were', () => {
   const book = new Book(10)

@@ -4,6 +4,7 @@
  * argument, and every admission can be undone, for when the kernel says no.
  */
 import { type Grant, type GrantId, grantId } from '../access/grant.ts'
+import { describeStanza } from '../access/stanza-name.ts'
 import { type AddressFamily, familyOf } from '../packet/address.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import type { Brand } from '../units.ts'
@@ -100,7 +101,7 @@ export class Book {
         continue
       }
       const left = Math.ceil((end - now) / 1000)
-      const where = `${open.door.answer} for ${left} s more, not to ${door.answer}`
+      const where = `${open.door.answer} for ${left} s more${grantedBy(holders)}, not to ${door.answer}`
       return refuse('FIREWALL_REFUSED', `${door.key} leads to ${where}`)
     }
     const family = familyOf(grant.source)
@@ -228,6 +229,12 @@ export class Book {
     }
     return [change(door, from, endOf(open, now))]
   }
+}
+
+/** ` (granted by stanza alice)`: of several holders, the one that ends last. */
+function grantedBy(holders: readonly Entry[]): string {
+  const [last] = holders.toSorted((one, other) => other.until - one.until)
+  return last === undefined ? '' : ` (granted by ${describeStanza(last.grant.stanza, last.grant.stanzaName)})`
 }
 
 /** The latest end among the holders; `undefined` when all have ended. */

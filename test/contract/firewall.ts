@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type Grant, grantId, type Opening } from '../../src/access/grant.ts'
 import type { StanzaId } from '../../src/access/stanza.ts'
+import type { StanzaName } from '../../src/access/stanza-name.ts'
 import type { Firewall } from '../../src/firewall/firewall.ts'
 import type { IpAddress } from '../../src/packet/address.ts'
 import type { Protocol, Username } from '../../src/packet/message.ts'
@@ -188,7 +189,7 @@ export function firewallContract(
     law('what is open can be read back: who, what, how long', async (it) => {
       const grants = [
         grantFor(it.source, [access(it.ports.service), ghost(it.ports.public, it.ports.other)], 40),
-        grantFor(it.stranger, [access(it.ports.other)], 20),
+        { ...grantFor(it.stranger, [access(it.ports.other)], 20), stanzaName: 'bob-laptop' as StanzaName },
       ]
       await granted(it, ...grants)
       const found = await live(it)

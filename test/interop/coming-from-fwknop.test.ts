@@ -29,6 +29,7 @@ describe('ghostport in the place of an fwknopd', { skip: netnsUnavailable() }, (
     runFolder = net.directory()
     const lines = [
       ['SOURCE', 'ANY'],
+      ['NAME', 'ada'],
       ['KEY', keys.key],
       ['HMAC_KEY', keys.hmac],
       ['FW_ACCESS_TIMEOUT', '3'],
@@ -40,6 +41,8 @@ describe('ghostport in the place of an fwknopd', { skip: netnsUnavailable() }, (
     client.must([...words, ...secrets, '-s', '-A', 'tcp/22', '-B', saved])
     packet = readFileSync(saved, 'utf8').trim()
     await client.until('ssh', { protocol: 'tcp', address: SERVER, port: 22 })
+    // One file for both, as docs/FROM-FWKNOP.md says: fwknopd passes over our own settings, and opens.
+    assert.match(fwknopd.output, /unknown access parameter: 'NAME'/)
     await fwknopd.stop()
     server.must(['iptables', '-I', 'INPUT', '-m', 'connmark', '--mark', '0x200000/0x200000', '-j', 'ACCEPT'])
   })

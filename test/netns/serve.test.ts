@@ -71,8 +71,8 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
     assert.equal(verdict.verdict, 'refused', JSON.stringify(verdict))
     return verdict.code
   }
-  const allClosed = async (): Promise<void> => {
-    const deadline = performance.now() + (LIFETIME + 2) * 1000
+  const allClosed = async (lifetime = LIFETIME): Promise<void> => {
+    const deadline = performance.now() + (lifetime + 2) * 1000
     while (daemon.status().grants.length > 0) {
       assert.ok(performance.now() < deadline, 'a grant does not end')
       await delay(100)
@@ -230,6 +230,58 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
     assert.equal(await client.tcp(SERVER, 22), 'ssh')
     await allClosed()
     assert.equal(await client.tcp(SERVER, 22), 'timeout')
+  })
+
+  it('a stanza that is removed: the others are numbered anew, and a live grant still shows whose it is', async () => {
+    const access = (...names: string[]): string =>
+      names
+        .map((name) =>
+          stanza([`NAME ${name}`, 'FW_ACCESS_TIMEOUT 10'], name === 'ada' ? keys : { key: name, hmac: `${name} too` }),
+        )
+        .join('\n')
+    const shown = (): unknown[] => daemon.status().grants.map(({ stanza: number, name, user }) => [number, name, user])
+    const before = daemon.events.length
+    daemon.configure({ server: CONF, access: access('bob', 'ada', 'grace') })
+    daemon.reload()
+    await daemon.until(({ event }) => event === 'reload', before)
+    const verdict = await granted(client, SERVER, '-s', '-A', 'tcp/22', '-U', 'somebody')
+    assert.deepEqual([verdict['stanza'], verdict['name'], verdict['user']], [2, 'ada', 'somebody'])
+
+    // Number 2 is grace's from here on.
+    daemon.configure({ server: CONF, access: access('ada', 'grace') })
+    daemon.reload()
+    await daemon.until(({ event, stanzas }) => event === 'reload' && stanzas === 2, before)
+    assert.deepEqual(shown(), [[2, 'ada', 'somebody']])
+    await daemon.restart()
+    assert.deepEqual(shown(), [[2, 'ada', 'somebody']], 'as the kernel keeps it')
+    const socket = daemon.path('state/control.sock')
+    const text = server.must(ghostportCommand('status', '--socket', socket))
+    assert.match(text, /^live grants: 1\n {2}10\.9\.0\.1 {2}tcp\/22 {2}\d+ s left {2}stanza ada {2}user somebody$/m)
+
+    // A stanza that is gone takes nothing with it before its time.
+    daemon.configure({ server: CONF, access: access('grace') })
+    const from = daemon.events.length
+    daemon.reload()
+    await daemon.until(({ event }) => event === 'reload', from)
+    assert.deepEqual(shown(), [[2, 'ada', 'somebody']])
+    assert.equal(await client.tcp(SERVER, 22), 'ssh')
+    assert.equal(
+      await refused(client, SERVER, '-s', '-A', 'tcp/80'),
+      'SPA_HMAC_MISMATCH',
+      'and nothing new opens with its keys',
+    )
+    daemon.configure({ server: CONF, access: ACCESS })
+    daemon.reload()
+    await allClosed(10)
+  })
+
+  it('status says that a stanza without NAME is shown by the number that it had', async () => {
+    await granted(client, SERVER, '-s', '-A', 'tcp/22')
+    const text = server.must(ghostportCommand('status', '--socket', daemon.path('state/control.sock')))
+    assert.match(text, /^live grants: 1 \(a stanza without NAME by its number when it granted\)$/m)
+    assert.match(text, / s left {2}stanza 1 {2}user /)
+    assert.match(text, /Z {2}10\.9\.0\.1 {2}stanza 1 {2}granted tcp\/22$/m)
+    await allClosed()
   })
 
   it('kill -9 of the receiver: the warden says so, a new one starts, and no knock is lost', async () => {

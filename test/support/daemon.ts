@@ -158,10 +158,16 @@ export class Daemon {
   }
 
   /** `ghostport status --json`. */
-  status(): { readonly grants: readonly { for: string; open: string[]; secondsLeft: number }[] } & Record<
-    string,
-    unknown
-  > {
+  status(): {
+    readonly grants: readonly {
+      for: string
+      open: string[]
+      secondsLeft: number
+      stanza: number
+      name?: string
+      user: string
+    }[]
+  } & Record<string, unknown> {
     const socket = this.path('state/control.sock')
     return JSON.parse(this.#host.must(ghostportCommand('status', '--json', '--socket', socket)))
   }

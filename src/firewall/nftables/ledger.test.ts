@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { type Grant, grantId, type Opening } from '../../access/grant.ts'
 import type { StanzaId } from '../../access/stanza.ts'
+import { parseStanzaName, type StanzaName } from '../../access/stanza-name.ts'
 import { addressFromBytes, type IpAddress } from '../../packet/address.ts'
 import { parseUsername } from '../../packet/username.ts'
 import { type Port, seconds } from '../../units.ts'
@@ -37,6 +38,11 @@ const username = fc.string({ minLength: 1, maxLength: 48, unit: 'grapheme-ascii'
   const name = parseUsername(text)
   return name.ok ? fc.constant(name.value) : fc.constant(usernameOf("o'al ice%"))
 })
+const stanzaName: fc.Arbitrary<StanzaName> = fc.stringMatching(/^[a-z][A-Za-z0-9._@-]{0,30}$/).map((text) => {
+  const name = parseStanzaName(text)
+  assert.ok(name.ok, text)
+  return name.value
+})
 const grant: fc.Arbitrary<Grant> = fc
   .record({
     stanza: fc.integer({ min: 1, max: 10_000 }).map((n) => n as StanzaId),
@@ -46,7 +52,10 @@ const grant: fc.Arbitrary<Grant> = fc
     lifetime: fc.integer({ min: 1, max: 2 ** 31 - 1 }).map(seconds),
     username,
   })
-  .map((fields) => ({ id: grantId(fields.source, fields.openings), ...fields }))
+  .chain((fields) => {
+    const one = { id: grantId(fields.source, fields.openings), ...fields }
+    return fc.option(stanzaName).map((name) => (name === null ? one : { ...one, stanzaName: name }))
+  })
 
 test('every grant can be read back from what nftables lists', () => {
   fc.assert(
@@ -81,6 +90,10 @@ for (const [what, comment] of [
   ['with an address that is none', '1|3|30|192.0.2.256|t22|alice'],
   ['with a target that is none', '1|3|30|192.0.2.7|t22>[1.2.3]:22|alice'],
   ['with a command in it', '1|3|30|192.0.2.7|t22 }; flush ruleset; {|alice'],
+  ['with a stanza that has no number', '1|:alice|30|192.0.2.7|t22|alice'],
+  ['with an empty name', '1|3:|30|192.0.2.7|t22|alice'],
+  ['with a name that is none', '1|3:-|30|192.0.2.7|t22|alice'],
+  ['with a name that has a colon', '1|3:a:b|30|192.0.2.7|t22|alice'],
   ['without a lifetime', '1|3|0|192.0.2.7|t22|alice'],
   ['with a user name that is none', '1|3|30|192.0.2.7|t22|%22%0a'],
   ['with a broken escape', '1|3|30|192.0.2.7|t22|%zz'],
@@ -94,6 +107,11 @@ for (const [what, comment] of [
     assert.deepEqual([records.length, unread], [1, 1])
   })
 }
+
+test('a record from before stanzas had names is read', () => {
+  const { records } = parseLedger(listingOf([{ set: 'ledger', key: '1 . 0', comment: '1|3|30|192.0.2.7|t22|alice' }]))
+  assert.deepEqual(records, [{ grant: { ...sample(), username: usernameOf('alice') }, remaining: 93_784_005 }])
+})
 
 test('a grant whose first piece is missing is passed over', () => {
   const long = { ...sample(), openings: Array.from({ length: 60 }, (_, i) => access(i + 1)) }

@@ -4,6 +4,7 @@
  *
  *     1|STANZA|LIFETIME|SOURCE|OPENINGS|USERNAME
  *     1|3|30|192.0.2.7|t22,u53|alice
+ *     1|3:phone|30|192.0.2.7|t22,u53|alice                 the stanza has a NAME
  *     1|3|30|192.0.2.7!|t22,u53|alice                      asked for by 192.0.2.7 itself
  *     1|3|30|192.0.2.7|t80>22|alice                        a ghost
  *     1|3|30|192.0.2.7|t443>[10.0.0.5]:8443~m|alice        an inner host; ~m masquerade, ~s[ADDRESS] SNAT
@@ -12,6 +13,7 @@
  */
 import { type Grant, grantId, type Opening } from '../../access/grant.ts'
 import type { StanzaId } from '../../access/stanza.ts'
+import { parseStanzaName } from '../../access/stanza-name.ts'
 import { type IpAddress, parseAddress } from '../../packet/address.ts'
 import type { Protocol, Username } from '../../packet/message.ts'
 import { parseUsername } from '../../packet/username.ts'
@@ -70,9 +72,10 @@ function parseSpan(text: string): number {
   return total
 }
 
-function encodeRecord({ stanza, lifetime, source, firstHand, openings, username }: Grant): string {
+function encodeRecord({ stanza, stanzaName, lifetime, source, firstHand, openings, username }: Grant): string {
+  const granter = stanzaName === undefined ? stanza : `${stanza}:${stanzaName}`
   const asked = firstHand ? `${source}!` : source
-  return [VERSION, stanza, lifetime, asked, openings.map(encodeOpening).join(','), encodeURIComponent(username)]
+  return [VERSION, granter, lifetime, asked, openings.map(encodeOpening).join(','), encodeURIComponent(username)]
     .join('|')
     .replaceAll("'", '%27')
 }
@@ -96,9 +99,10 @@ function encodeOpening(opening: Opening): string {
 
 /** Only what {@link encodeRecord} writes is read: the table can be written by any root program. */
 function parseRecord(record: string): Grant | undefined {
-  const [version, stanza = '', lifetime = '', asked = '', list = '', user = '', ...more] = record.split('|')
+  const [version, granter = '', lifetime = '', asked = '', list = '', user = '', ...more] = record.split('|')
   if (version !== VERSION || more.length > 0) return undefined
-  if (!/^[1-9]\d{0,8}$/.test(stanza) || !/^[1-9]\d{0,9}$/.test(lifetime) || user === '') return undefined
+  const stanza = parseGranter(granter)
+  if (stanza === undefined || !/^[1-9]\d{0,9}$/.test(lifetime) || user === '') return undefined
   const firstHand = asked.endsWith('!')
   const source = parseAddress(firstHand ? asked.slice(0, -1) : asked)
   if (!source.ok) return undefined
@@ -112,13 +116,23 @@ function parseRecord(record: string): Grant | undefined {
   if (username === undefined) return undefined
   return {
     id: grantId(source.value, openings),
-    stanza: Number(stanza) as StanzaId,
+    ...stanza,
     source: source.value,
     firstHand,
     openings,
     lifetime: seconds(Number(lifetime)),
     username,
   }
+}
+
+/** `3`, or `3:phone` where the stanza had a name when it granted. */
+function parseGranter(text: string): Pick<Grant, 'stanza' | 'stanzaName'> | undefined {
+  const [, number, nameText] = /^([1-9]\d{0,8})(?::(.*))?$/.exec(text) ?? []
+  if (number === undefined) return undefined
+  const stanza = Number(number) as StanzaId
+  if (nameText === undefined) return { stanza }
+  const name = parseStanzaName(nameText)
+  return name.ok ? { stanza, stanzaName: name.value } : undefined
 }
 
 function parseUser(text: string): Username | undefined {
