@@ -78,6 +78,10 @@ export const failureKinds = {
   KEY_MISSING: { level: 'error', exit: 78, sentence: 'a key is missing' },
   CLI_USAGE: { level: 'error', exit: 64, sentence: 'the command line cannot be understood' },
 
+  // any command
+  OUTPUT_FAILED: { level: 'error', exit: 74, sentence: 'the output cannot be written' },
+  INTERNAL_ERROR: { level: 'error', exit: 70, sentence: 'ghostport itself failed' },
+
   // the client
   NAME_UNRESOLVED: { level: 'error', exit: 68, sentence: 'the name cannot be resolved' },
   SEND_FAILED: { level: 'error', exit: 69, sentence: 'the packet could not be sent' },

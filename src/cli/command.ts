@@ -12,6 +12,8 @@ export interface Command {
 
 export interface CommandEntry {
   readonly summary: string
+  /** Has the option `--json`: a failure is then told as JSON too. */
+  readonly json?: true
   readonly load: () => Promise<Command>
 }
 

@@ -1,20 +1,28 @@
 #!/usr/bin/env node
 /**
- * The `ghostport` command: which subcommand is meant, and its exit status. What is imported here, and by that in turn, has
- * to load on every Node.js since 18, or an old one says `SyntaxError` where it should be told that it is old.
+ * The `ghostport` command: finds the subcommand, runs it, and sets the exit status. What is imported here, and by that in
+ * turn, has to load on every Node.js since 18: an old one must be told that it is old, and not fail with a `SyntaxError`.
  */
 import { nearest } from '../config/nearest.ts'
-import { refuse } from '../result.ts'
+import { type Failure, refuse } from '../result.ts'
 import { commandLineWords } from './arguments.ts'
 import { commands } from './commands.ts'
 import { nodeIsTooOld } from './node-version.ts'
+import type { OptionSpec } from './options.ts'
 import { systemTerminal, type Terminal } from './terminal.ts'
+
+const shortForms: Readonly<Record<string, string>> = {
+  '-h': 'help',
+  '--help': 'help',
+  '-V': 'version',
+  '--version': 'version',
+}
 
 async function main(argv: readonly string[], terminal: Terminal): Promise<number> {
   const tooOld = nodeIsTooOld(process.versions.node)
   if (tooOld !== undefined) {
     terminal.note(tooOld)
-    return 69 // EX_UNAVAILABLE, as for whatever else the machine does not have
+    return 69 // EX_UNAVAILABLE, as for anything else that the machine lacks
   }
   const [word, ...rest] = argv
   if (word === undefined) {
@@ -22,19 +30,60 @@ async function main(argv: readonly string[], terminal: Terminal): Promise<number
     terminal.note(overview(commands, terminal.style))
     return 64
   }
-  const name = { '-h': 'help', '--help': 'help', '-V': 'version', '--version': 'version' }[word] ?? word
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (command !== undefined) return (await command.load()).run(rest, terminal)
-
-  if (word.startsWith('-')) {
-    // What fwknop's users type: options right away. They may hold a key: say no more of them than the first name.
-    const option = word.replace(/=.*/, '')
-    const suggestion = `ghostport knock ${option} …`
-    return terminal.fail(refuse('CLI_USAGE', `${option} comes before a command`, { suggestion }).failure)
-  }
+  const entry = commandNamed(word)
+  if (entry !== undefined) return (await entry.load()).run(rest, terminal)
+  if (word.startsWith('-')) return terminal.fail(await optionBeforeCommand(word))
   const meant = nearest(word, Object.keys(commands))
-  const more = meant === undefined ? {} : { suggestion: `ghostport ${meant}` }
-  return terminal.fail(refuse('CLI_USAGE', `there is no command “${word}”`, more).failure)
+  const suggestion = meant === undefined ? 'ghostport help' : `ghostport ${meant}`
+  return terminal.fail(refuse('CLI_USAGE', `there is no command “${word}”`, { suggestion }).failure)
 }
 
-process.exitCode = await main(commandLineWords(), systemTerminal())
+function commandNamed(word: string) {
+  const name = shortForms[word] ?? word
+  return Object.hasOwn(commands, name) ? commands[name] : undefined
+}
+
+/** fwknop's users type options without a command. The option may hold a key: only its name is shown. */
+async function optionBeforeCommand(word: string): Promise<Failure> {
+  const { knockOptions } = await import('./knock-options.ts')
+  const option = word.startsWith('--') ? word.replace(/=.*/s, '') : word.slice(0, 2)
+  const names = Object.entries<OptionSpec>(knockOptions).flatMap(([name, { short, aliases = [] }]) => [
+    ...[name, ...aliases].map((long) => `--${long}`),
+    ...(short === undefined ? [] : [`-${short}`]),
+  ])
+  const isKeygen = ['-k', '-K', '--key-gen', '--key-gen-file', '--key-len', '--hmac-key-len'].includes(option)
+  const isKnock = names.includes(option) && !isKeygen
+  const suggestion = isKeygen ? 'ghostport keygen' : isKnock ? `ghostport knock ${option} …` : 'ghostport help'
+  return refuse('CLI_USAGE', `${option} stands before a command`, { suggestion }).failure
+}
+
+/** For an error that is a defect: tells it, as JSON too where that was asked for. @returns the exit status. */
+async function failUnexpectedly(error: unknown, argv: readonly string[], terminal: Terminal): Promise<number> {
+  const { internalFailure } = await import('./last-resort.ts')
+  const failure = internalFailure(error)
+  if (commandNamed(argv[0] ?? '')?.json === undefined) return terminal.fail(failure)
+  const { failWithJson } = await import('./failure-json.ts')
+  return failWithJson(argv.slice(1), terminal)(failure)
+}
+
+const argv = commandLineWords()
+const terminal = systemTerminal()
+// Errors of events and promises that nobody waits for. Nothing is known about what they left half done: the process ends.
+let dying = false
+process.on('uncaughtException', async (error) => {
+  if (dying) return // the first of them is told
+  dying = true
+  process.exit(await failUnexpectedly(error, argv, terminal))
+})
+let status: number
+try {
+  status = await main(argv, terminal)
+} catch (error) {
+  status = await failUnexpectedly(error, argv, terminal)
+}
+const { outputLost } = terminal
+if (outputLost !== undefined) {
+  const { failure } = refuse('OUTPUT_FAILED', `standard output did not take all of it (${outputLost})`)
+  status = terminal.fail(failure)
+}
+process.exitCode = status

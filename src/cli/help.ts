@@ -2,17 +2,31 @@
 import { nearest } from '../config/nearest.ts'
 import { refuse } from '../result.ts'
 import type { Command, CommandTable } from './command.ts'
-import { unexpectedArgument } from './options.ts'
+import { commandHelp } from './command-help.ts'
+import { parseCommandLine } from './options.ts'
 import type { Style, Terminal } from './terminal.ts'
 
-/** The command `help` over these commands, which it is one of. */
+const options = { help: { short: 'h', help: 'show this text' } } as const
+
+const ownHelp = {
+  usage: 'ghostport help [COMMAND]',
+  about: ['Lists the commands. With COMMAND: shows what “ghostport COMMAND --help” shows.'],
+  table: options,
+} as const
+
+/** The command `help`; it is one of `commands` itself. */
 export function helpFor(commands: CommandTable): Command {
   return { run: (argv, terminal) => help(commands, argv, terminal) }
 }
 
 async function help(commands: CommandTable, argv: readonly string[], terminal: Terminal): Promise<number> {
-  const [name, stray] = argv
-  if (stray !== undefined) return terminal.fail(refuse('CLI_USAGE', unexpectedArgument(stray)).failure)
+  const parsed = parseCommandLine(options, { names: ['COMMAND'] }, argv)
+  if (!parsed.ok) return terminal.fail(parsed.failure)
+  if (parsed.value.options.help > 0) {
+    terminal.print(commandHelp(ownHelp, terminal.style))
+    return 0
+  }
+  const [name] = parsed.value.operands
   if (name === undefined) {
     terminal.print(overview(commands, terminal.style))
     return 0
@@ -20,8 +34,8 @@ async function help(commands: CommandTable, argv: readonly string[], terminal: T
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (command === undefined) {
     const meant = nearest(name, Object.keys(commands))
-    const more = meant === undefined ? {} : { suggestion: `ghostport help ${meant}` }
-    return terminal.fail(refuse('CLI_USAGE', `there is no command “${name}”`, more).failure)
+    const suggestion = meant === undefined ? 'ghostport help' : `ghostport help ${meant}`
+    return terminal.fail(refuse('CLI_USAGE', `there is no command “${name}”`, { suggestion }).failure)
   }
   return (await command.load()).run(['--help'], terminal)
 }
@@ -31,12 +45,12 @@ export function overview(commands: CommandTable, style: Style): string {
   const width = Math.max(...Object.keys(commands).map((name) => name.length))
   const lines = Object.entries(commands).map(([name, { summary }]) => `  ${style.bold(name.padEnd(width))}  ${summary}`)
   return [
-    'ghostport: Single Packet Authorization. One packet opens a port that nobody else can see.',
+    'ghostport: Single Packet Authorization. One packet opens a port for you; for everybody else the port stays closed.',
     '',
     'usage: ghostport COMMAND [options]',
     '',
     ...lines,
     '',
-    'ghostport COMMAND --help tells the options of each.',
+    '“ghostport COMMAND --help” shows the options of a command.',
   ].join('\n')
 }

@@ -8,6 +8,7 @@ import { DIGEST_TYPES, type DigestType, parseDigestType } from '../packet/digest
 import { EncryptionKey, HmacKey } from '../packet/key.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { commandHelp } from './command-help.ts'
+import { failWithJson } from './failure-json.ts'
 import { parseCommandLine } from './options.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -46,18 +47,19 @@ const hmacKeyLengths: Readonly<Record<DigestType, number>> = {
 }
 
 export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const fail = failWithJson(argv, terminal)
   const parsed = parseCommandLine(options, { names: [] }, argv)
-  if (!parsed.ok) return terminal.fail(parsed.failure)
+  if (!parsed.ok) return fail(parsed.failure)
   const given = parsed.value.options
   if (given.help > 0) {
     terminal.print(commandHelp(help, terminal.style))
     return 0
   }
   const forms = (['rc', 'access', 'json'] as const).filter((form) => given[form] > 0)
-  if (forms.length > 1) return terminal.fail(refuse('CLI_USAGE', `--${forms.join(' and --')}: choose one`).failure)
+  if (forms.length > 1) return fail(refuse('CLI_USAGE', `--${forms.join(' and --')}: choose one`).failure)
 
   const wish = parseWish(given)
-  if (!wish.ok) return terminal.fail(wish.failure)
+  if (!wish.ok) return fail(wish.failure)
   const keys = generate(wish.value)
   const text = render(keys, forms[0] ?? 'lines')
 
@@ -67,7 +69,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     return 0
   }
   const written = writeNew(file, `${text}\n`)
-  if (!written.ok) return terminal.fail(written.failure)
+  if (!written.ok) return fail(written.failure)
   terminal.note(`wrote ${file}, readable by you only`)
   return 0
 }

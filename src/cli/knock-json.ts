@@ -1,26 +1,9 @@
 /** The JSON of `--json` (docs/CLIENT.md): fields are added, never renamed or given another meaning. */
 import type { KnockPlan, SealedKnock, SentKnock } from '../client/knock.ts'
 import type { Request } from '../client/request.ts'
-import { failureKinds } from '../failure-codes.ts'
 import type { IpAddress } from '../packet/address.ts'
 import { isHostName } from '../packet/nat-target.ts'
-import type { Failure } from '../result.ts'
 import type { Milliseconds, Port } from '../units.ts'
-
-/** A command that failed. */
-export function failureJson({ code, detail, at, suggestion }: Failure) {
-  return {
-    ok: false,
-    error: {
-      code,
-      exit: failureKinds[code].exit,
-      detail,
-      file: at?.file ?? null,
-      line: at?.line ?? null,
-      suggestion: suggestion ?? null,
-    },
-  }
-}
 
 /** A knock that was made, and, unless it was a test, sent. */
 export function knockJson(

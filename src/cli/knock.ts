@@ -1,7 +1,8 @@
 /** `ghostport knock`: ask a server to open a port. */
 import { type SentKnock, sealKnock, sendKnock } from '../client/knock.ts'
 import { type Failure, ok, refuse } from '../result.ts'
-import { failureJson, knockJson } from './knock-json.ts'
+import { asksForJson, failureJson, failWithJson } from './failure-json.ts'
+import { knockJson } from './knock-json.ts'
 import { knockOptions } from './knock-options.ts'
 import { type PlannedKnock, planKnock } from './knock-plan.ts'
 import { departures, fieldReport, testReport } from './knock-report.ts'
@@ -18,12 +19,8 @@ const options = {
 } as const
 
 export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
-  // Before the command line is understood: whoever asked for JSON gets it also where it is not.
-  const json = argv.includes('--json')
-  const fail = (failure: Failure): number => {
-    if (json) terminal.print(JSON.stringify(failureJson(failure)))
-    return terminal.fail(failure)
-  }
+  const json = asksForJson(argv)
+  const fail = failWithJson(argv, terminal)
   const parsed = parseCommandLine(options, { names: ['STANZA'] }, argv)
   if (!parsed.ok) return fail(parsed.failure)
   const { options: given, operands, afterFlag } = parsed.value

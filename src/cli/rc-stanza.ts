@@ -1,11 +1,11 @@
 /** What the rc file says for a knock, and which of its stanzas counts: the one named, or the one for the server named. */
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { readOwnFile, refuseExposed, refuseMissing } from '../client/private-file.ts'
 import type { ClientSettings } from '../config/client-settings.ts'
 import { parseFwknoprc, type RcFile } from '../config/fwknoprc.ts'
 import { nearest } from '../config/nearest.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
+import { homeDirectory } from './home.ts'
 import type { KnockOptionValues } from './knock-options.ts'
 import { unexpectedArgument } from './options.ts'
 
@@ -42,9 +42,10 @@ export interface RcSettings {
  * several stanzas fit.
  */
 export function rcSettings(given: KnockOptionValues, argument?: StanzaWord): Result<RcSettings, Failure> {
-  if (given['no-rc-file'] > 0) return ok({ settings: {} })
-  const path = given['rc-file'] ?? join(homedir(), '.fwknoprc')
-  const read = readRc(path, given['rc-file'] !== undefined)
+  const place = rcPlace(given)
+  if ('none' in place) return withoutFile(place.none, given['named-config'], argument)
+  const { path } = place
+  const read = readRc(place)
   if (!read.ok) return read
   const rc = read.value
   const named = given['named-config']
@@ -121,10 +122,37 @@ function settingsOf(rc: RcFile, stanza: string | undefined): Result<RcSettings, 
   return settings.ok ? ok({ settings: settings.value }) : settings
 }
 
-/** @param named by the user: then it has to be there. */
-function readRc(path: string, named: boolean): Result<RcFile | undefined, Failure> {
+/** Which file is read, and whether the user named it; or why none is. */
+type RcPlace = { readonly path: string; readonly named: boolean } | { readonly none: string }
+
+function rcPlace(given: KnockOptionValues): RcPlace {
+  const named = given['rc-file']
+  if (named !== undefined) return { path: named, named: true }
+  if (given['no-rc-file'] > 0) return { none: '--no-rc-file is given' }
+  const home = homeDirectory()
+  if (home !== undefined) return { path: join(home, '.fwknoprc'), named: false }
+  return { none: `HOME names no folder, and the user database has none for uid ${process.getuid?.()}` }
+}
+
+/** Where no file is read, a stanza that has to be there is nowhere. */
+function withoutFile(why: string, named: string | undefined, argument: StanzaWord | undefined) {
+  const stanza = named ?? (argument?.required === true ? argument.word : undefined)
+  if (stanza === undefined) return ok({ settings: {} })
+  const flag = named === undefined ? argument?.afterFlag : undefined
+  const detail = `no rc file to read [${stanza}] from: ${why}`
+  if (flag !== undefined) return refuse('CLI_USAGE', `${unexpectedArgument(stanza, flag)}, and there is ${detail}`)
+  return refuse('CONFIG_MISSING_KEY', detail, { suggestion: '--rc-file FILE' })
+}
+
+/** A file that the user named has to be there. */
+function readRc({ path, named }: Extract<RcPlace, { path: string }>): Result<RcFile | undefined, Failure> {
   const read = readOwnFile(path)
-  if (!read.ok) return read
+  if (!read.ok) {
+    // The user did not name it, and may not know of it.
+    const { failure } = read
+    const suggestion = failure.suggestion ?? '--rc-file FILE, or --no-rc-file'
+    return named ? read : { ok: false, failure: { ...failure, suggestion } }
+  }
   // fwknop makes a file of comments here; a command that only sends should leave nothing behind.
   if (read.value === undefined) return named ? refuseMissing(path) : ok(undefined)
   const rc = parseFwknoprc(path, read.value.text)

@@ -20,7 +20,7 @@ const options = {
   'fw-flush': { help: 'remove ghostport’s nftables table, and with it every grant, and end; for taking it off a host' },
   foreground: { short: 'f', help: 'no effect: ghostport always stays in the foreground' },
   verbose: { short: 'v', repeatable: true, help: 'no effect: the log has nothing more to tell' },
-  help: { short: 'h', help: 'this' },
+  help: { short: 'h', help: 'show this text' },
 } as const
 
 const help = {
@@ -69,7 +69,7 @@ async function serve(paths: ConfigPaths, terminal: Terminal): Promise<number> {
   const [{ Warden }, { LogWriter }, { journalPrefix }, { noServiceManager, serviceManager }] = await Promise.all([
     import('../daemon/warden.ts'),
     import('../daemon/log-writer.ts'),
-    import('../daemon/journal-stream.ts'),
+    import('../journal-stream.ts'),
     import('../daemon/service-manager.ts'),
   ])
   const prefix = journalPrefix(1)

@@ -2,13 +2,14 @@
 import { describeStanza } from '../access/stanza-name.ts'
 import { askControl } from '../daemon/control.ts'
 import type { GrantStatus, Status } from '../daemon/status.ts'
+import { failWithJson } from './failure-json.ts'
 import { parseCommandLine } from './options.ts'
 import type { Style, Terminal } from './terminal.ts'
 
 const options = {
   socket: { short: 's', value: 'PATH', help: 'the control socket (CONTROL_SOCKET; /run/ghostport/control.sock)' },
-  json: { help: 'one JSON object, for programs' },
-  help: { short: 'h', help: 'this' },
+  json: { help: 'print one JSON object, also for a failure' },
+  help: { short: 'h', help: 'show this text' },
 } as const
 
 const help = {
@@ -21,8 +22,9 @@ const DEFAULT_SOCKET = '/run/ghostport/control.sock'
 const VERDICTS_SHOWN = 10
 
 export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const fail = failWithJson(argv, terminal)
   const parsed = parseCommandLine(options, { names: [] }, argv)
-  if (!parsed.ok) return terminal.fail(parsed.failure)
+  if (!parsed.ok) return fail(parsed.failure)
   const given = parsed.value.options
   if (given.help > 0) {
     const { commandHelp } = await import('./command-help.ts')
@@ -30,7 +32,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     return 0
   }
   const answer = await askControl(given.socket ?? DEFAULT_SOCKET, 'status')
-  if (!answer.ok) return terminal.fail(answer.failure)
+  if (!answer.ok) return fail(answer.failure)
   if (given.json > 0) terminal.print(JSON.stringify(answer.value))
   // Our own daemon, behind a socket that only root can have made: its answer has the shape of Status.
   else for (const line of describe(answer.value as Status, terminal.style)) terminal.print(line)

@@ -5,8 +5,8 @@
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { lastCharacterLength, showText } from '../bytes/text.ts'
-import { journalPrefix } from '../daemon/journal-stream.ts'
 import { failureKinds } from '../failure-codes.ts'
+import { journalPrefix } from '../journal-stream.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 
 export interface Terminal {
@@ -35,15 +35,26 @@ export interface Style {
   bad(text: string): string
 }
 
+export interface SystemTerminal extends Terminal {
+  /** The system's code for it, where standard output did not take all that was printed (`ENOSPC`). */
+  readonly outputLost: string | undefined
+}
+
 /** The terminal of this process. */
-export function systemTerminal(): Terminal {
+export function systemTerminal(): SystemTerminal {
   const { NO_COLOR } = process.env
   const style = paint(isatty(1) && !NO_COLOR)
   const errorStyle = paint(isatty(2) && !NO_COLOR)
-  const note = (text: string): void => writeAll(2, `${text}\n`)
+  let outputLost: string | undefined
+  const note = (text: string): void => void writeAll(2, `${text}\n`)
   return {
     style,
-    print: (text) => writeAll(1, `${text}\n`),
+    get outputLost() {
+      return outputLost
+    },
+    print(text) {
+      outputLost ??= writeAll(1, `${text}\n`)
+    },
     note,
     fail(failure) {
       const level = journalPrefix(2)('error')
@@ -69,17 +80,20 @@ function paint(coloured: boolean): Style {
 /**
  * Straight to the descriptor: `process.stdout` costs a knock several milliseconds to load. A reader that went away is no
  * error of ours; one that is slow (a pipe set non-blocking by somebody else) is waited for.
+ * @returns the system's code for why not all of it was written.
  */
-function writeAll(descriptor: 1 | 2, text: string): void {
+function writeAll(descriptor: 1 | 2, text: string): string | undefined {
   let rest = Buffer.from(showText(text))
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(descriptor, rest))
     } catch (error) {
-      if (!(error instanceof Error) || !('code' in error) || error.code !== 'EAGAIN') return
+      const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+      if (code !== 'EAGAIN') return code === 'EPIPE' ? undefined : code
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
     }
   }
+  return undefined
 }
 
 /** Bytes of keyboard keys in raw mode. */
@@ -94,18 +108,19 @@ const KEYS = {
 }
 
 async function askSecret(question: string): Promise<Result<Uint8Array, Failure<'KEY_MISSING'>>> {
+  const noTerminal = () => refuse('KEY_MISSING', `${question} cannot be asked for: there is no terminal`)
   let descriptor: number
   try {
     descriptor = openSync('/dev/tty', constants.O_RDWR | constants.O_NOCTTY)
   } catch {
-    return refuse('KEY_MISSING', `${question} cannot be asked for: there is no terminal`)
+    return noTerminal()
   }
   const { ReadStream } = await import('node:tty')
   // The stream owns a descriptor of its own to read from and to switch to raw mode; libuv closes it with the stream.
   const keyboard = new ReadStream(openSync('/dev/tty', constants.O_RDONLY | constants.O_NOCTTY))
-  keyboard.setRawMode(true)
-  writeSync(descriptor, `${question}: `)
   try {
+    keyboard.setRawMode(true)
+    writeSync(descriptor, `${question}: `)
     const typed = await readLine(keyboard)
     if (typed === 'interrupted') {
       keyboard.setRawMode(false)
@@ -113,10 +128,16 @@ async function askSecret(question: string): Promise<Result<Uint8Array, Failure<'
       process.exit(130) // as a shell reports a command that Ctrl-C ended
     }
     return typed.length === 0 ? refuse('KEY_MISSING', `${question}: nothing was typed`) : ok(typed)
+  } catch {
+    return noTerminal() // it was hung up
   } finally {
-    keyboard.setRawMode(false)
+    try {
+      keyboard.setRawMode(false)
+      writeSync(descriptor, '\n')
+    } catch {
+      // It was hung up: nobody sees the line.
+    }
     keyboard.destroy()
-    writeSync(descriptor, '\n')
     closeSync(descriptor)
   }
 }

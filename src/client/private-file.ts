@@ -24,7 +24,9 @@ export function readOwnFile(file: string): Result<OwnFile | undefined, FileFailu
     // Non-blocking: opening a named pipe would wait for its writer.
     descriptor = openSync(systemPath(file), constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
-    return errorCode(error) === 'ENOENT' ? ok(undefined) : refuse('CONFIG_UNREADABLE', `${file}: ${explain(error)}`)
+    // ENOTDIR: something else stands where a folder of its path should be.
+    const missing = ['ENOENT', 'ENOTDIR'].includes(errorCode(error))
+    return missing ? ok(undefined) : refuse('CONFIG_UNREADABLE', `${file}: ${explain(error)}`)
   }
   try {
     const { mode, uid } = fstatSync(descriptor)

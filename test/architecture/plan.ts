@@ -33,6 +33,7 @@ const rootFiles = new Map([
   ['src/packet.ts', 3],
   ['src/index.ts', ranks.length],
   ['src/log.ts', lineRank],
+  ['src/journal-stream.ts', lineRank + 0.5],
   ['src/system-path.ts', lineRank],
 ])
 

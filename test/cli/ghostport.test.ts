@@ -4,6 +4,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { commands } from '../../src/cli/commands.ts'
 import { failureKinds } from '../../src/failure-codes.ts'
 import { parseEnvelope } from '../../src/packet/envelope.ts'
 import { EncryptionKey, HmacKey } from '../../src/packet/key.ts'
@@ -22,15 +23,23 @@ describe('ghostport', () => {
     [['version'], 0, 'stdout', /^ghostport \d+\.\d+\.\d+, SPA protocol 3\.0\.0/],
     [['-V'], 0, 'stdout', /^ghostport \d/],
     [['help', 'knock'], 0, 'stdout', /-A, --access PROTO\/PORT/],
+    [['help', 'help'], 0, 'stdout', /^usage: ghostport help \[COMMAND\]/],
+    [['help', '--help'], 0, 'stdout', /^usage: ghostport help \[COMMAND\]/],
+    [['help', 'version'], 0, 'stdout', /^usage: ghostport version/],
+    [['version', '--help'], 0, 'stdout', /^usage: ghostport version/],
+    [['-h', 'knock'], 0, 'stdout', /^usage: ghostport knock/],
     [['ssh', '--help'], 0, 'stdout', /usage: ghostport ssh/],
     [['proxy', '--help'], 0, 'stdout', /ProxyCommand ghostport proxy %n %p/],
     [['keygen', '-h'], 0, 'stdout', /--key-gen-file/],
     [['nock'], 64, 'stderr', /no command “nock” — perhaps: ghostport knock \[CLI_USAGE\]/],
-    [['toString'], 64, 'stderr', /no command “toString” \[CLI_USAGE\]/],
+    [['toString'], 64, 'stderr', /no command “toString” — perhaps: ghostport help \[CLI_USAGE\]/],
     [['help', 'serv'], 64, 'stderr', /perhaps: ghostport help serve/],
     [['help', 'knock', 'again'], 64, 'stderr', /unexpected argument/],
     [['version', 'now'], 64, 'stderr', /unexpected argument/],
     [['--key-rijndael=hunter2', '-s'], 64, 'stderr', /^(?!.*hunter2).*perhaps: ghostport knock --key-rijndael …/],
+    [['-D', 'host'], 64, 'stderr', /-D stands before a command — perhaps: ghostport knock -D … /],
+    [['--key-gen'], 64, 'stderr', /--key-gen stands before a command — perhaps: ghostport keygen /],
+    [['--fw-flush'], 64, 'stderr', /--fw-flush stands before a command — perhaps: ghostport help /],
     [['ssh'], 64, 'stderr', /say where to: ghostport ssh HOST/],
     [
       ['ssh', '-i', 'key', 'host'],
@@ -47,7 +56,7 @@ describe('ghostport', () => {
     [['keygen', '--key-len', '0'], 64, 'stderr', /--key-len: “0”/],
     [['keygen', '--hmac-key-len', '129'], 64, 'stderr', /--hmac-key-len: “129”/],
     [['keygen', '--hmac-digest-type', 'sha0'], 64, 'stderr', /--hmac-digest-type: “sha0”/],
-    [['keygen', '--rc', '--json'], 64, 'stderr', /--rc and --json: choose one/],
+    [['keygen', '--rc', '--access'], 64, 'stderr', /--rc and --access: choose one/],
     [['keygen', 'x'], 64, 'stderr', /unexpected argument/],
     [['keygen', '-K', '/nowhere/at/all'], 66, 'stderr', /cannot be written: ENOENT/],
   ]
@@ -58,6 +67,15 @@ describe('ghostport', () => {
       assert.equal(told.status, status)
       assert.equal(told[stream === 'stdout' ? 'stderr' : 'stdout'], '')
     })
+
+  for (const name of Object.keys(commands))
+    for (const word of ['--help', '-h'])
+      it(`${name} ${word} shows the help of ${name}`, async () => {
+        const { status, stdout, stderr } = await home.ghostport([name, word])
+        assert.match(stdout, new RegExp(`^usage: ghostport ${name}\\b`))
+        assert.match(stdout, /^ +-h, --help /m)
+        assert.deepEqual([status, stderr], [0, ''])
+      })
 
   it('stops quietly when its reader goes away', () => {
     const shell = spawnSync('sh', ['-c', '"$@" | true', 'sh', ...ghostportCommand, 'help', 'knock'], {

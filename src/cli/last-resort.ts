@@ -1,0 +1,21 @@
+/** What a command says when an error reaches it that no part of it expected: one sentence, never a stack trace. */
+import { type Failure, refuse } from '../result.ts'
+
+/** Messages of Node.js that quote the value which they complain about, and so could show a key. */
+const QUOTES_A_VALUE = /^ERR_(INVALID|OUT_OF_RANGE|UNKNOWN)/
+
+/** @returns the failure for an error that is a defect of ghostport, with the place in the code for the report. */
+export function internalFailure(error: unknown): Failure<'INTERNAL_ERROR'> {
+  const place = /([\w.-]+\.[jt]s:\d+):\d+/.exec(error instanceof Error ? (error.stack ?? '') : '')?.[1]
+  const where = place === undefined ? '' : ` (${place})`
+  return refuse('INTERNAL_ERROR', `${describe(error)}${where}`, { suggestion: 'report this line to the project' })
+    .failure
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return 'an unknown error'
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  if (code !== undefined && QUOTES_A_VALUE.test(code)) return `${error.name} ${code}`
+  const [line = ''] = error.message.split('\n')
+  return `${error.name}: ${line.replace(/[^\x20-\x7e]/g, '?').slice(0, 200)}`
+}
