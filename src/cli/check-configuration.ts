@@ -11,7 +11,7 @@ import type { Terminal } from './terminal.ts'
 /** @returns 0 where a server would start; else the exit status of the first thing that stands against it. */
 export async function checkConfiguration(paths: ConfigPaths, terminal: Terminal): Promise<number> {
   const user = process.getuid?.() ?? 0
-  const loaded = loadConfig({ server: diskFiles(false, user), access: diskFiles(true, user) }, paths)
+  const loaded = loadConfig(diskFiles(user), paths)
   if (!loaded.ok) return terminal.fail(loaded.failure)
   const { policy, notices } = loaded.value
   tell(notices, terminal)

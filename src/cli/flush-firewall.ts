@@ -7,7 +7,7 @@ import type { Terminal } from './terminal.ts'
 /** @returns 0 once there is no table of ours. In gate mode the ports that it protected are then open. */
 export async function flushFirewall(paths: ConfigPaths, terminal: Terminal): Promise<number> {
   const user = process.getuid?.() ?? 0
-  const loaded = loadConfig({ server: diskFiles(false, user), access: diskFiles(true, user) }, paths)
+  const loaded = loadConfig(diskFiles(user), paths)
   if (!loaded.ok) return terminal.fail(loaded.failure)
   const { firewall, controlSocket } = loaded.value.server
   const removed = await removeTable(firewall, controlSocket)

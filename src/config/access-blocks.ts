@@ -6,6 +6,7 @@
 import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../result.ts'
 import type { ConfigFailure } from './config-failure.ts'
 import type { ConfigFiles } from './config-files.ts'
+import { KEY_FILE_SETTINGS } from './key-settings.ts'
 import { folderOf, relativeTo } from './paths.ts'
 import { isNameLike, isPathLike, refuseUnknownName } from './secrecy.ts'
 import { readSettingLines, type SettingLine } from './setting-lines.ts'
@@ -34,16 +35,6 @@ interface OpenBlock {
 
 /** Files included from files included from files: fwknop's limit. */
 const MAX_DEPTH = 3
-
-/** What a file of keys may hold: fwknop keeps it from being a way to change policy. */
-const KEY_SETTINGS: ReadonlySet<string> = new Set([
-  'KEY',
-  'KEY_BASE64',
-  'HMAC_KEY',
-  'HMAC_KEY_BASE64',
-  'HMAC_DIGEST_TYPE',
-  ...stanzaSettingNames.filter((name) => name.startsWith('GPG_')),
-])
 
 const DIRECTIVES = ['%include', '%include_folder', '%include_keys'] as const
 const KNOWN: readonly string[] = [...stanzaSettingNames, ...DIRECTIVES]
@@ -122,11 +113,11 @@ function readKeyFile(line: SettingLine, files: ConfigFiles, block: OpenBlock): v
 }
 
 function keyLines(path: string, files: ConfigFiles): Result<readonly SettingLine[], Failure> {
-  const text = files.read(path)
+  const text = files.readKeys(path)
   if (!text.ok) return text
   const lines = readSettingLines(path, text.value)
   if (!lines.ok) return lines
-  const stranger = lines.value.find(({ name }) => !KEY_SETTINGS.has(name))
+  const stranger = lines.value.find(({ name }) => !KEY_FILE_SETTINGS.has(name))
   if (stranger === undefined) return lines
   const what = isNameLike(stranger.name, KNOWN) ? stranger.name : 'anything else'
   return refuse('CONFIG_CONFLICT', `a file of keys may not hold ${what}`, { at: stranger.at })

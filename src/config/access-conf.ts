@@ -22,38 +22,62 @@ export function parseAccessConf(
   if (!blocks.ok) return blocks
   const stanzas: Stanza[] = []
   const folded = new StanzaNotices()
-  const leftOut: Notice[] = []
+  const leftOut: LeftOut[] = []
   const names = new Names()
   for (const [i, block] of blocks.value.entries()) {
     // A stanza keeps its number also where one before it was left out: it is how logs and people call it.
     const id = (i + 1) as StanzaId
     const read = block.keyFile?.failure === undefined ? readStanza(id, block.lines, folded) : undefined
     const failure = read === undefined ? block.keyFile?.failure : read.ok ? undefined : read.failure
-    const notice = failure === undefined ? undefined : leaveOut(id, block, failure)
+    const left = failure === undefined ? undefined : leaveOut(id, block, failure)
     if (read?.ok) stanzas.push(read.value)
-    else if (notice !== undefined) leftOut.push(notice)
+    else if (left !== undefined) leftOut.push(left)
     else if (read !== undefined) return read
     const taken = names.take(block)
     if (taken !== undefined) return taken
   }
-  if (stanzas.length === 0)
-    return refuse('CONFIG_MISSING_KEY', leftOut[0]?.text ?? 'there is no stanza, so that nobody could get in', {
-      at: leftOut[0]?.at ?? { file, line: 1 },
+  if (stanzas.length > 0) return ok({ stanzas, notices: [...leftOut.map(({ notice }) => notice), ...folded.all()] })
+  const [first] = leftOut
+  if (first === undefined)
+    return refuse('CONFIG_MISSING_KEY', 'there is no stanza, so that nobody could get in', {
+      at: { file, line: 1 },
       suggestion: 'SOURCE ANY',
     })
-  return ok({ stanzas, notices: [...leftOut, ...folded.all()] })
+  const { why, suggestion, at } = first
+  const which = leftOut.length === 1 ? 'the only stanza has no usable key' : 'no stanza has a usable key; of the first'
+  return refuse('CONFIG_MISSING_KEY', `${which}: ${why}`, {
+    at,
+    ...(suggestion === undefined ? {} : { suggestion }),
+  })
 }
 
-/** @returns a notice if the failure is one of the file of keys; else it is the operator's own file that is wrong. */
-function leaveOut(id: StanzaId, block: StanzaBlock, failure: Failure): Notice | undefined {
+interface LeftOut {
+  readonly notice: Notice
+  readonly why: string
+  readonly suggestion?: string
+  readonly at: SourceLocation
+}
+
+/** @returns undefined where it is not the file of keys that is wrong, but the operator's own file. */
+function leaveOut(id: StanzaId, block: StanzaBlock, failure: Failure): LeftOut | undefined {
   const { keyFile } = block
   if (keyFile === undefined) return undefined
   const isItsOwn =
     failure === keyFile.failure || failure.at?.file === keyFile.path || failure.code === 'CONFIG_MISSING_KEY'
   if (!isItsOwn) return undefined
-  const where = failure.at?.file === keyFile.path ? `${keyFile.path}:${failure.at.line}` : keyFile.shown
+  const { at } = keyFile
   const stanza = describeStanza(id, nameOf(block)?.name)
-  return { level: 'warning', text: `${stanza} is left out: ${where}: ${failure.detail}`, at: keyFile.at }
+  const { suggestion } = failure
+  const where =
+    failure.at?.file === keyFile.path
+      ? `${keyFile.path}:${failure.at.line}: `
+      : failure === keyFile.failure
+        ? '' // it begins with the path
+        : `${keyFile.shown}: `
+  const why = `${where}${failure.detail}`
+  const cure = suggestion === undefined ? '' : ` — perhaps: ${suggestion}`
+  const notice = { level: 'warning', text: `${stanza} is left out: ${why}${cure}`, at } as const
+  return { notice, why, at, ...(suggestion === undefined ? {} : { suggestion }) }
 }
 
 /** The names of the stanzas so far, those that are left out included: they come back when their keys do. */

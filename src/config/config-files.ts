@@ -9,6 +9,8 @@ export type ConfigFileFailure = Failure<'CONFIG_UNREADABLE' | 'CONFIG_EXPOSED'>
 export interface ConfigFiles {
   /** @returns the whole file, by `textFromBytes`: what is not UTF-8 is kept, since keys are bytes. */
   read(path: string): Result<string, ConfigFileFailure>
+  /** The same for a file of `%include_keys`, which may be the file of any one user. */
+  readKeys(path: string): Result<string, ConfigFileFailure>
   /** @returns the paths of the `*.conf` files right inside of a folder, in the order of their names. */
   list(folder: string): Result<readonly string[], ConfigFileFailure>
 }
@@ -16,6 +18,8 @@ export interface ConfigFiles {
 /** Files as plain data, which JSON can carry from one process to another. Failures are kept: both sides see the same. */
 export interface ConfigSnapshot {
   readonly texts: Readonly<Record<string, string>>
+  /** Those that were read by `readKeys`. Absent: among the texts. */
+  readonly keyTexts?: Readonly<Record<string, string>>
   readonly folders: Readonly<Record<string, readonly string[]>>
   readonly failures: Readonly<Record<string, ConfigFileFailure>>
 }
@@ -28,6 +32,10 @@ export function filesFromSnapshot(snapshot: ConfigSnapshot): ConfigFiles {
       : refuse('CONFIG_UNREADABLE', `${path} is not among the files that were read`)
   return {
     read: (path) => (Object.hasOwn(snapshot.texts, path) ? ok(snapshot.texts[path] as string) : missing(path)),
+    readKeys(path) {
+      const texts = snapshot.keyTexts ?? snapshot.texts
+      return Object.hasOwn(texts, path) ? ok(texts[path] as string) : missing(path)
+    },
     list: (folder) => (Object.hasOwn(snapshot.folders, folder) ? ok(snapshot.folders[folder] ?? []) : missing(folder)),
   }
 }
@@ -35,14 +43,17 @@ export function filesFromSnapshot(snapshot: ConfigSnapshot): ConfigFiles {
 /** Passes questions on to `files`, each once, and keeps the answers: what was asked for is what the other process needs. */
 export function recordFiles(files: ConfigFiles): ConfigFiles & { snapshot(): ConfigSnapshot } {
   const texts = new Map<string, Result<string, ConfigFileFailure>>()
+  const keyTexts = new Map<string, Result<string, ConfigFileFailure>>()
   const folders = new Map<string, Result<readonly string[], ConfigFileFailure>>()
   return {
     read: (path) => remember(texts, path, files.read),
+    readKeys: (path) => remember(keyTexts, path, files.readKeys),
     list: (folder) => remember(folders, folder, files.list),
     snapshot: () => ({
       texts: Object.fromEntries(answered(texts)),
+      keyTexts: Object.fromEntries(answered(keyTexts)),
       folders: Object.fromEntries(answered(folders)),
-      failures: Object.fromEntries([...refused(texts), ...refused(folders)]),
+      failures: Object.fromEntries([...refused(texts), ...refused(keyTexts), ...refused(folders)]),
     }),
   }
 }

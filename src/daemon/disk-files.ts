@@ -2,24 +2,37 @@
  * Configuration files from the disk. Whoever can change them can open any door, and whoever can read `access.conf` has the
  * keys, so who else can is part of whether a file can be read at all (docs/OPERATING.md). fwknopd only warns.
  */
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
+import { join } from 'node:path'
 import { textFromBytes } from '../bytes/text.ts'
 import type { ConfigFileFailure, ConfigFiles } from '../config/config-files.ts'
-import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { holdsKeys } from '../config/key-settings.ts'
+import { ok, type Result, refuse } from '../result.ts'
 import { systemPath } from '../system-path.ts'
-import { judgeFolder, octal } from './folder-guard.ts'
+import { octal } from './folder-guard.ts'
+import { judgeTrail, ownerName } from './path-trail.ts'
 
 const OTHERS_WRITE = 0o022
 const OTHERS_READ = 0o044
+const OTHERS = 0o077
 
-/**
- * @param secret whether the files hold keys, so that nobody else may even read them.
- * @param user the user that the files must belong to, besides root.
- */
-export function diskFiles(secret: boolean, user: number): ConfigFiles {
+/** A file of keys has a few lines. It is its user's to write, and this is what they can make us read. */
+const MAX_KEY_FILE = 64 * 1024
+
+const DENIED = 'permission denied'
+
+/** Linux: to look at a file without opening it, since opening a device can set it going. */
+const O_PATH = 0o10000000
+
+/** @param user whom files must belong to, besides root. */
+export function diskFiles(user: number): ConfigFiles {
   return {
-    read: (path) => readGuarded(path, secret, user),
+    read: (path) => guarded(path, () => readOperators(path, user)),
+    readKeys: (path) =>
+      withCure(
+        guarded(path, () => readUsers(path, user)),
+        user,
+      ),
     list(folder) {
       try {
         const all = readdirSync(systemPath(folder), { encoding: 'buffer' }).map((name) => textFromBytes(name))
@@ -32,58 +45,94 @@ export function diskFiles(secret: boolean, user: number): ConfigFiles {
   }
 }
 
-function readGuarded(path: string, secret: boolean, user: number): Result<string, ConfigFileFailure> {
-  let descriptor: number | undefined
-  try {
-    // Without waiting: a named pipe would keep us until somebody writes to it.
-    descriptor = openSync(systemPath(path), constants.O_RDONLY | constants.O_NONBLOCK)
+/** The operator's own: it is theirs alone to change, and to read where it holds keys. */
+function readOperators(path: string, user: number): Result<string, ConfigFileFailure> {
+  // Without waiting: a named pipe would keep us until somebody writes to it.
+  return withDescriptor(openSync(systemPath(path), constants.O_RDONLY | constants.O_NONBLOCK), (descriptor) => {
     // Asked of what was opened, not of the name: the two may differ a moment later.
-    const { uid, mode, isFile } = statOf(descriptor)
-    if (!isFile) return refuse('CONFIG_UNREADABLE', `${path} is not a regular file`)
-    if (uid !== 0 && uid !== user)
-      return refuse('CONFIG_EXPOSED', `${path} belongs to user ${uid}, who could change it`, {
-        suggestion: `chown root ${path}`,
+    const stat = fstatSync(descriptor)
+    if (!stat.isFile()) return refuse('CONFIG_UNREADABLE', `${path} is not a regular file`)
+    if (stat.uid !== 0 && stat.uid !== user)
+      return refuse('CONFIG_EXPOSED', `${path} belongs to user ${stat.uid}, who could change it`, {
+        suggestion: `chown ${ownerName(user)} ${path}`,
       })
-    if (mode & OTHERS_WRITE)
-      return refuse('CONFIG_EXPOSED', `${path} can be changed by others (mode ${octal(mode)})`, {
+    if (stat.mode & OTHERS_WRITE)
+      return refuse('CONFIG_EXPOSED', `${path} can be changed by others (mode ${octal(stat.mode)})`, {
         suggestion: `chmod go-w ${path}`,
       })
-    if (secret && mode & OTHERS_READ)
-      return refuse('CONFIG_EXPOSED', `${path} holds keys and can be read by others (mode ${octal(mode)})`, {
+    const exposed = judgeTrail(path, new Set([user, 0]), (folder) =>
+      folder.holds ? `chown ${ownerName(user)} ${folder.path}` : 'move the file into a folder such as /etc/fwknop',
+    )
+    if (exposed !== undefined) return { ok: false, failure: exposed }
+    const text = textFromBytes(readFileSync(descriptor))
+    if (stat.mode & OTHERS_READ && holdsKeys(text))
+      return refuse('CONFIG_EXPOSED', `${path} holds keys and can be read by others (mode ${octal(stat.mode)})`, {
         suggestion: `chmod 600 ${path}`,
       })
-    const exposed = judgeFolders(path, user)
+    return ok(text)
+  })
+}
+
+/**
+ * A file of `%include_keys`: any one user's, who may change the keys of their stanza, and nobody else's. All that leads to it is
+ * that user's or root's, so that no link of theirs makes us read the file of another.
+ */
+function readUsers(path: string, user: number): Result<string, ConfigFileFailure> {
+  return withDescriptor(openSync(systemPath(path), O_PATH), (found) => {
+    const stat = fstatSync(found)
+    if (!stat.isFile()) return refuse('CONFIG_UNREADABLE', `${path} is not a regular file`)
+    if (stat.mode & OTHERS)
+      return refuse('CONFIG_EXPOSED', `${path} is for keys, and open to others (mode ${octal(stat.mode)})`, {
+        suggestion: `chmod 600 ${path}`,
+      })
+    if (stat.size > MAX_KEY_FILE)
+      return refuse('CONFIG_UNREADABLE', `${path} is larger than ${MAX_KEY_FILE} bytes: a file of keys has a few lines`)
+    const exposed = judgeTrail(
+      path,
+      new Set([stat.uid, user, 0]),
+      (folder) => `chown ${ownerName(folder.owner)} ${path}`,
+    )
     if (exposed !== undefined) return { ok: false, failure: exposed }
-    return ok(textFromBytes(readFileSync(descriptor)))
+    const opened = openSync(`/proc/self/fd/${found}`, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+    return withDescriptor(opened, (descriptor) => {
+      const bytes = Buffer.alloc(MAX_KEY_FILE)
+      let length = 0
+      for (let got = -1; got !== 0 && length < bytes.length; length += got)
+        got = readSync(descriptor, bytes, length, bytes.length - length, null)
+      return ok(textFromBytes(bytes.subarray(0, length)))
+    })
+  })
+}
+
+function withDescriptor<T>(descriptor: number, use: (descriptor: number) => T): T {
+  try {
+    return use(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function guarded(path: string, read: () => Result<string, ConfigFileFailure>): Result<string, ConfigFileFailure> {
+  try {
+    return read()
   } catch (error) {
     return refuse('CONFIG_UNREADABLE', `${path}: ${explain(error)}`)
-  } finally {
-    if (descriptor !== undefined) closeSync(descriptor)
   }
 }
 
-function statOf(descriptor: number): { uid: number; mode: number; isFile: boolean } {
-  const stat = fstatSync(descriptor)
-  return { uid: stat.uid, mode: stat.mode, isFile: stat.isFile() }
-}
-
-/** Where the name stands, and, if it is a link, where that leads. */
-function judgeFolders(path: string, user: number): Failure<'CONFIG_EXPOSED'> | undefined {
-  const folders = new Set([
-    dirname(resolve(path)),
-    dirname(textFromBytes(realpathSync.native(systemPath(path), 'buffer'))),
-  ])
-  for (const folder of folders) {
-    const exposed = judgeFolder(folder, user)
-    if (exposed !== undefined) return exposed
-  }
-  return undefined
+/** Root is kept out by its own service only, whose unit leaves it no right over users' files. */
+function withCure(read: Result<string, ConfigFileFailure>, user: number): Result<string, ConfigFileFailure> {
+  if (read.ok || user !== 0 || !read.failure.detail.endsWith(DENIED)) return read
+  const suggestion = 'let the service read users’ files: ProtectHome=read-only and CAP_DAC_READ_SEARCH (docs/CONFIG.md)'
+  return { ok: false, failure: { ...read.failure, suggestion } }
 }
 
 function explain(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException
   if (code === 'ENOENT') return 'there is no such file'
-  if (code === 'EACCES') return 'permission denied'
+  if (code === 'ENOTDIR') return 'a part of the path is a file, not a folder'
+  if (code === 'EACCES') return DENIED
   if (code === 'EISDIR') return 'is a folder'
+  if (code === 'ELOOP') return 'too many links lead to it'
   return message
 }

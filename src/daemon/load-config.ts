@@ -22,12 +22,6 @@ export interface ConfigPaths {
   readonly overrides?: readonly SettingOverride[]
 }
 
-/** The server's file may be read by all; those with keys by their owner only. */
-export interface ConfigSources {
-  readonly server: ConfigFiles
-  readonly access: ConfigFiles
-}
-
 export interface LoadedConfig {
   readonly server: ServerConfig
   readonly policy: Policy
@@ -36,14 +30,14 @@ export interface LoadedConfig {
   readonly at: SettingPlaces
 }
 
-export function loadConfig(sources: ConfigSources, paths: ConfigPaths): Result<LoadedConfig> {
-  const text = sources.server.read(paths.server)
+export function loadConfig(files: ConfigFiles, paths: ConfigPaths): Result<LoadedConfig> {
+  const text = files.read(paths.server)
   if (!text.ok) return text
   const parsed = parseFwknopdConf(paths.server, text.value, paths.overrides)
   if (!parsed.ok) return parsed
   const { config, at } = parsed.value
   const server = paths.access === undefined ? config : { ...config, accessFile: paths.access }
-  const access = parseAccessConf(server.accessFile, sources.access)
+  const access = parseAccessConf(server.accessFile, files)
   if (!access.ok) return access
   const built = buildPolicy(server, access.value.stanzas)
   if (!built.ok) return built

@@ -96,7 +96,7 @@ function main(): void {
       return
     }
     const files = filesFromSnapshot(word.files)
-    const loaded = loadConfig({ server: files, access: files }, word.paths)
+    const loaded = loadConfig(files, word.paths)
     // The warden parsed the same texts and found them good.
     if (!loaded.ok) giveUp(loaded.failure)
     const { server, policy } = loaded.value

@@ -402,17 +402,11 @@ export class Warden {
 
 function readConfiguration(paths: ConfigPaths, generation: number): Result<Configuration> {
   const user = process.getuid?.() ?? 0
-  const server = recordFiles(diskFiles(false, user))
-  const access = recordFiles(diskFiles(true, user))
-  const loaded = loadConfig({ server, access }, paths)
+  const recorder = recordFiles(diskFiles(user))
+  const loaded = loadConfig(recorder, paths)
   if (!loaded.ok) return loaded
-  const [one, other] = [server.snapshot(), access.snapshot()]
-  const files = {
-    texts: { ...one.texts, ...other.texts },
-    folders: { ...one.folders, ...other.folders },
-    failures: { ...one.failures, ...other.failures },
-  }
   const notices = [...loaded.value.notices, ...absentInterfaces(loaded.value)]
+  const files = recorder.snapshot()
   return ok({ ...loaded.value, notices, files, generation, index: new StanzaIndex(loaded.value.policy.stanzas) })
 }
 
