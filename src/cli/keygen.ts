@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { closeSync, openSync, writeSync } from 'node:fs'
+import { parseStanzaName, type StanzaName } from '../access/stanza-name.ts'
 import { DIGEST_TYPES, type DigestType, parseDigestType } from '../packet/digest-type.ts'
 import { EncryptionKey, HmacKey } from '../packet/key.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
@@ -15,6 +16,7 @@ import type { Terminal } from './terminal.ts'
 const options = {
   rc: { help: 'print a stanza for .fwknoprc' },
   access: { help: 'print a stanza for access.conf' },
+  name: { value: 'NAME', help: 'with --access: the NAME of the stanza, such as ada-phone' },
   'key-gen-file': { short: 'K', value: 'FILE', help: 'write to a new FILE that only you can read; never overwrites' },
   'key-len': { value: 'BYTES', help: 'length of the encryption key, 1 to 32 (default 32)' },
   'hmac-key-len': { value: 'BYTES', help: 'length of the HMAC key, 1 to 128 (default: by the digest, 64 for sha256)' },
@@ -60,8 +62,12 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
 
   const wish = parseWish(given)
   if (!wish.ok) return fail(wish.failure)
+  const name = given.name === undefined ? ok(undefined) : parseStanzaName(given.name)
+  if (!name.ok) return fail(refuse('VALUE_INVALID', `--name: ${name.failure.detail}`).failure)
+  if (name.value !== undefined && forms[0] !== 'access')
+    return fail(refuse('CLI_USAGE', '--name has no effect without --access', { suggestion: 'add --access' }).failure)
   const keys = generate(wish.value)
-  const text = render(keys, forms[0] ?? 'lines')
+  const text = render(keys, forms[0] ?? 'lines', name.value)
 
   const file = given['key-gen-file']
   if (file === undefined) {
@@ -128,7 +134,8 @@ function generate(wish: Wish): KeyTexts {
   }
 }
 
-function render(keys: KeyTexts, form: 'lines' | 'rc' | 'access' | 'json'): string {
+/** @param name of the stanza for access.conf. */
+function render(keys: KeyTexts, form: 'lines' | 'rc' | 'access' | 'json', name: StanzaName | undefined): string {
   const { key, hmacKey, hmacDigestType } = keys
   // sha256 is what both ends take where nothing is said.
   const digest = hmacDigestType === 'sha256' ? [] : [['HMAC_DIGEST_TYPE', hmacDigestType] as const]
@@ -146,7 +153,12 @@ function render(keys: KeyTexts, form: 'lines' | 'rc' | 'access' | 'json'): strin
         ...stanza(),
       ].join('\n')
     case 'access':
-      return [`${'SOURCE'.padEnd(20)}ANY`, `${'OPEN_PORTS'.padEnd(20)}tcp/22`, ...stanza()].join('\n')
+      return [
+        `${'SOURCE'.padEnd(20)}ANY`,
+        ...(name === undefined ? [] : [`${'NAME'.padEnd(20)}${name}`]),
+        `${'OPEN_PORTS'.padEnd(20)}tcp/22`,
+        ...stanza(),
+      ].join('\n')
     case 'json':
       return JSON.stringify({ key_base64: key, hmac_key_base64: hmacKey, hmac_digest_type: hmacDigestType })
     default:

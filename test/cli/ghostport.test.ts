@@ -57,6 +57,8 @@ describe('ghostport', () => {
     [['keygen', '--hmac-key-len', '129'], 64, 'stderr', /--hmac-key-len: “129”/],
     [['keygen', '--hmac-digest-type', 'sha0'], 64, 'stderr', /--hmac-digest-type: “sha0”/],
     [['keygen', '--rc', '--access'], 64, 'stderr', /--rc and --access: choose one/],
+    [['keygen', '--access', '--name', '3'], 64, 'stderr', /--name: a name has at least one letter/],
+    [['keygen', '--rc', '--name', 'ada'], 64, 'stderr', /--name has no effect without --access/],
     [['keygen', 'x'], 64, 'stderr', /unexpected argument/],
     [['keygen', '-K', '/nowhere/at/all'], 66, 'stderr', /cannot be written: ENOENT/],
   ]
@@ -123,6 +125,10 @@ describe('ghostport keygen', () => {
   it('prints a stanza for the server', async () => {
     const { stdout } = await home.ghostport(['keygen', '--access'])
     assert.match(stdout, /^SOURCE +ANY\nOPEN_PORTS +tcp\/22\nKEY_BASE64 +\S{44}\nHMAC_KEY_BASE64 +\S{88}\n$/)
+  })
+  it('gives the stanza for the server its name', async () => {
+    const { stdout } = await home.ghostport(['keygen', '--access', '--name', 'ada-phone'])
+    assert.match(stdout, /^SOURCE +ANY\nNAME +ada-phone\nOPEN_PORTS +tcp\/22\nKEY_BASE64 /)
   })
   it('writes a file for its owner only, and never over another', async () => {
     const file = join(home.path, 'new-keys')
