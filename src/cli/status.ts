@@ -45,6 +45,7 @@ function describe(status: Status, style: Style): string[] {
   return [
     `${status.capturing ? style.good('receiving') : style.bad('not receiving')} since ${status.startedAt}, firewall ${status.firewall}, ${count(status.stanzas, 'stanza')}`,
     `${count(counters.looked, 'packet')} looked at, ${counters.granted} granted, ${refused.join(', ') || '0 refused'}, ${counters.dropped} lost before we saw them`,
+    ...describeWarnings(status, style),
     '',
     style.bold(grants === null ? `live grants: unknown (${status.error ?? ''})` : countGrants(grants)),
     ...(grants ?? []).map((grant) => `  ${describeGrant(grant)}`),
@@ -69,6 +70,19 @@ function countGrants(grants: readonly GrantStatus[]): string {
 
 function describeGrant({ for: source, open, secondsLeft, stanza, name, user }: GrantStatus): string {
   return `${source}  ${open.join(',')}  ${secondsLeft} s left  ${describeStanza(stanza, name)}  user ${user}`
+}
+
+/** @param warnings a server from before an update sends none. */
+function describeWarnings({ warnings = [] }: Partial<Pick<Status, 'warnings'>>, style: Style): string[] {
+  if (warnings.length === 0) return []
+  return [
+    '',
+    style.bold('the host’s own firewall:'),
+    ...warnings.flatMap(({ level, code, text, cure }) => [
+      `  ${level === 'warning' ? style.bad('warning') : 'note'}: ${text} [${code}]`,
+      ...(cure === undefined ? [] : [`    do: ${cure}`]),
+    ]),
+  ]
 }
 
 function count(number: number, thing: string): string {

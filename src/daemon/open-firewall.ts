@@ -1,38 +1,52 @@
 /** The firewall that the configuration asks for: made ready, with what was live in it, and its table guarded by a lock. */
 import { readlinkSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import type { Policy } from '../access/policy.ts'
 import type { Notice } from '../config/notice.ts'
 import type { FirewallConfig, NftablesConfig, RelayConfig, ServerConfig } from '../config/server-config.ts'
 import type { Firewall } from '../firewall/firewall.ts'
+import type { Finding } from '../firewall/host/findings.ts'
 import type { Mended, NftablesFirewall } from '../firewall/nftables/nftables.ts'
 import { failureFields, type Log } from '../log.ts'
 import { ok, type Result, refuse } from '../result.ts'
+import { grantedPorts } from './granted-ports.ts'
 import { acquireInstanceLock, type InstanceLock } from './instance-lock.ts'
 import type { LoadedConfig } from './load-config.ts'
 
 export interface OpenedFirewall {
   readonly firewall: Firewall
+  /** The same, where it is nftables: it can say what the host's own rules do. */
+  readonly table?: NftablesFirewall
   /** Absent where listening ports are lock enough. */
   readonly lock?: InstanceLock
 }
 
-/** Reads back what is live, and from then on puts the table back when somebody else changes it. */
+/**
+ * Reads back what is live, and from then on puts the table back when somebody else changes it.
+ * @param onHostChange called when somebody changes other rules of the host.
+ */
 export async function openFirewall(
-  { firewall, controlSocket, policy }: ServerConfig,
+  { firewall, controlSocket }: ServerConfig,
   log: Log,
+  onHostChange: () => void,
 ): Promise<Result<OpenedFirewall>> {
   if (firewall.kind === 'relay') return openRelay(firewall, log)
   const table = await lockedTable(firewall, controlSocket)
   if (!table.ok) return table
   const installed = await table.value.firewall.install()
-  const watching = installed.ok ? table.value.firewall.watch((mended) => tellMended(mended, log)) : installed
+  const watching = installed.ok
+    ? table.value.firewall.watch((mended) => tellMended(mended, log), onHostChange)
+    : installed
   if (!watching.ok) {
     table.value.lock.release()
     return watching
   }
-  const warnings = table.value.firewall.hostWarnings(policy.nat.forward)
-  if (warnings.ok) for (const text of warnings.value) log.write('warning', 'notice', { text })
-  return table
+  return ok({ ...table.value, table: table.value.firewall })
+}
+
+/** What {@link NftablesFirewall.hostFindings} is to be asked. */
+export function hostQuestion(policy: Policy): Parameters<NftablesFirewall['hostFindings']>[0] {
+  return { ports: grantedPorts(policy.stanzas), forwarding: policy.nat.forward }
 }
 
 /**
@@ -43,9 +57,13 @@ export async function lookAtFirewall({ server, policy }: LoadedConfig): Promise<
   if (server.firewall.kind === 'relay') return ok([])
   const made = await makeNftables(server.firewall)
   if (!made.ok) return made
-  const warnings = made.value.hostWarnings(policy.nat.forward)
+  const found = await made.value.hostFindings(hostQuestion(policy))
   await made.value.close()
-  return warnings.ok ? ok(warnings.value.map((text) => ({ level: 'warning', text }))) : warnings
+  return found.ok ? ok(found.value.map(noticeOf)) : found
+}
+
+function noticeOf({ level, code, text, cure }: Finding): Notice {
+  return { level, text: `${text} [${code}]${cure === undefined ? '' : `\n    do: ${cure}`}` }
 }
 
 /** Takes the table away, and every grant with it. Refused while a ghostport runs: it would put the table back. */

@@ -2,6 +2,7 @@
 import { describeOpening, type LiveGrant } from '../access/grant.ts'
 import type { ServerConfig } from '../config/server-config.ts'
 import type { FirewallFailure } from '../firewall/firewall.ts'
+import type { Finding } from '../firewall/host/findings.ts'
 import type { LogField } from '../log.ts'
 import type { Result } from '../result.ts'
 import type { JournalCounters } from './journal.ts'
@@ -23,6 +24,8 @@ export interface Status {
   /** Null where the firewall could not be asked; `error` then says why. */
   readonly grants: readonly GrantStatus[] | null
   readonly error?: string
+  /** What the host's own rules do to grants, and leave open without one. */
+  readonly warnings: readonly Finding[]
   readonly counters: JournalCounters
   /** Newest first; the fields of the log. */
   readonly lastVerdicts: readonly { readonly [name: string]: LogField }[]
@@ -48,6 +51,7 @@ export interface StatusSources {
   readonly stanzas: number
   readonly remembered: number | undefined
   readonly grants: Result<readonly LiveGrant[], FirewallFailure>
+  readonly warnings: readonly Finding[]
   readonly counters: JournalCounters
   readonly lastVerdicts: Status['lastVerdicts']
 }
@@ -65,6 +69,7 @@ export function describeStatus(from: StatusSources): Status {
     remembered: from.remembered ?? null,
     grants: from.grants.ok ? from.grants.value.map(describeGrant) : null,
     ...(from.grants.ok ? {} : { error: from.grants.failure.detail }),
+    warnings: from.warnings,
     counters: from.counters,
     lastVerdicts: from.lastVerdicts,
   }

@@ -11,6 +11,7 @@ import { type ConfigSnapshot, recordFiles } from '../config/config-files.ts'
 import type { ServerConfig } from '../config/server-config.ts'
 import { formatCapturePort } from '../config/spa-ports.ts'
 import type { Firewall } from '../firewall/firewall.ts'
+import type { NftablesFirewall } from '../firewall/nftables/nftables.ts'
 import { failureFields, type Log } from '../log.ts'
 import { systemReason } from '../replay/private-file.ts'
 import type { ReplayStore } from '../replay/replay-store.ts'
@@ -19,12 +20,13 @@ import { milliseconds } from '../units.ts'
 import { Admission } from './admission.ts'
 import { serveControl } from './control.ts'
 import { diskFiles } from './disk-files.ts'
+import { HostWatch } from './host-watch.ts'
 import type { InstanceLock } from './instance-lock.ts'
 import { absentInterfaces } from './interfaces.ts'
 import { Journal } from './journal.ts'
 import type { Knock } from './knock.ts'
 import { type ConfigPaths, type LoadedConfig, loadConfig } from './load-config.ts'
-import { openFirewall } from './open-firewall.ts'
+import { hostQuestion, openFirewall } from './open-firewall.ts'
 import { type CaptureSockets, openCapture, openReplays } from './open-parts.ts'
 import { ownAddresses } from './own-addresses.ts'
 import { located } from './places.ts'
@@ -58,6 +60,8 @@ interface Configuration extends LoadedConfig {
 
 interface Parts {
   readonly firewall: Firewall
+  /** The firewall, where it is nftables. */
+  readonly table: NftablesFirewall | undefined
   readonly lock: InstanceLock | undefined
   readonly replays: ReplayStore | undefined
 }
@@ -79,6 +83,7 @@ export class Warden {
   /** Until when it has to take its configuration. */
   #patience: NodeJS.Timeout | undefined
   readonly #asking: NodeJS.Timeout
+  readonly #host: HostWatch
   /** When the receiver was last heard, on the monotonic clock. */
   #heard = performance.now()
   #control: Server | undefined
@@ -137,13 +142,14 @@ export class Warden {
     const replays = await openReplays(server, clock, log)
     if (!replays.ok) return giveUp(replays)
     undo.push(() => replays.value?.close())
-    const firewall = await openFirewall(server, log)
+    const firewall = await openFirewall(server, log, () => warden?.onHostChange())
     if (!firewall.ok) return giveUp(firewall)
     undo.push(() => firewall.value.firewall.close())
     undo.push(() => firewall.value.lock?.release())
 
     const parts = {
       firewall: firewall.value.firewall,
+      table: firewall.value.table,
       lock: firewall.value.lock,
       replays: replays.value,
     }
@@ -151,6 +157,7 @@ export class Warden {
     const started = warden
     undo.push(() => clearInterval(started.#asking))
     const { at } = configuration.value
+    undo.push(() => started.#host.close())
     const control = await serveControl(server.controlSocket, { status: () => started.status() })
     if (!control.ok) return giveUp({ ok: false, failure: located('CONTROL_SOCKET', control.failure, at) })
     warden.#control = control.value
@@ -183,6 +190,10 @@ export class Warden {
     this.#parts = parts
     this.#capture = capture
     this.#receiver = receiver
+    this.#host = new HostWatch(
+      async () => (await parts.table?.hostFindings(hostQuestion(this.#active.policy))) ?? ok([]),
+      log,
+    )
     this.#asking = setInterval(() => this.#ask(), ASK_INTERVAL)
     this.#admission = new Admission({
       ...{ clock, firewall: parts.firewall, replays: parts.replays, ownAddresses, journal: this.#journal, log },
@@ -220,6 +231,7 @@ export class Warden {
     this.#stopping = true
     this.#taken()
     clearInterval(this.#asking)
+    this.#host.close()
     await this.#receiver.stop()
     await this.#admission.close()
     this.#capture.close()
@@ -241,9 +253,14 @@ export class Warden {
       stanzas: policy.stanzas.length,
       remembered: this.#parts.replays?.size(),
       grants: await this.#parts.firewall.grants(),
+      warnings: await this.#host.current(),
       counters: this.#journal.counters(),
       lastVerdicts: this.#journal.lastVerdicts(),
     })
+  }
+
+  private onHostChange(): void {
+    this.#host.changed()
   }
 
   private onReceiverStarted(): void {
@@ -355,6 +372,7 @@ export class Warden {
         this.#active = this.#wanted
         this.#journal.limitRefusals(this.#active.server.refusalsPerSecond)
         this.#tellReady()
+        if (this.#capturing) this.#host.changed()
         return
       case 'ready':
         this.#capturing = true
@@ -364,6 +382,8 @@ export class Warden {
           describeReady(this.#active.server, this.#active.policy.stanzas.length, this.#receiver.pid),
         )
         this.#tellReady()
+        // Not earlier: who knocks does not wait until a large ruleset is read.
+        this.#host.changed(0)
         return
       case 'refused':
         this.#journal.refused(word.note, this.#active.index)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { hostRules } from '../../src/firewall/nftables/host-rules.ts'
+import { hostRules } from '../../src/firewall/host/host-rules.ts'
 import { createNftablesFirewall } from '../../src/firewall/nftables/nftables.ts'
 import { type CoexistenceMode, DEFAULT_MARK } from '../../src/firewall/nftables/settings.ts'
 import type { Port } from '../../src/units.ts'

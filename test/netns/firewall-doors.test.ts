@@ -6,7 +6,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { ForwardOpening, Opening } from '../../src/access/grant.ts'
 import type { Firewall } from '../../src/firewall/firewall.ts'
-import { hostRules } from '../../src/firewall/nftables/host-rules.ts'
+import type { Finding } from '../../src/firewall/host/findings.ts'
+import { hostRules } from '../../src/firewall/host/host-rules.ts'
 import { createNftablesFirewall, type NftablesFirewall } from '../../src/firewall/nftables/nftables.ts'
 import { type CoexistenceMode, DEFAULT_MARK } from '../../src/firewall/nftables/settings.ts'
 import type { IpAddress } from '../../src/packet/address.ts'
@@ -76,6 +77,7 @@ function admit(rules: ReturnType<typeof hostRules>): void {
   for (const { lines } of rules) for (const line of lines) lab.server.must(line.split(' '))
 }
 
+const ssh = { protocol: 'tcp', port: port(22) } as const
 const access = (protocol: 'tcp' | 'udp', number: number): Opening => ({ kind: 'access', protocol, port: port(number) })
 const ghost = (from: number, to: number): Opening => ({
   kind: 'ghost',
@@ -110,7 +112,7 @@ for (const [name, { mode, prepare }] of Object.entries(hosts)) {
 
     test('has nothing to warn of', async () => {
       await using firewall = await started()
-      assert.deepEqual(firewall.hostWarnings(true), { ok: true, value: [] })
+      assert.deepEqual(await firewall.hostFindings({ ports: [ssh], forwarding: true }), { ok: true, value: [] })
     })
 
     for (const family of families) {
@@ -202,21 +204,28 @@ describe('mark mode, without the rule that accepts the mark', { skip }, () => {
     assert.ok(made.ok)
     const firewall = made.value
     await firewall.install()
-    const nothingDrops = firewall.hostWarnings(true)
-    assert.ok(nothingDrops.ok)
-    assert.match(nothingDrops.value.join('\n'), /^no chain of nftables drops by default/)
+    const found = async (): Promise<readonly Finding[]> => {
+      const looked = await firewall.hostFindings({ ports: [ssh], forwarding: true })
+      assert.ok(looked.ok)
+      return looked.value
+    }
+    const [nothingDrops, ...more] = await found()
+    assert.deepEqual(more, [])
+    assert.match(nothingDrops?.text ?? '', /^tcp\/22 is open to everybody.*no rule of the host’s firewall drops it$/)
 
     for (const program of ['iptables-nft', 'ip6tables-nft']) lab.server.must([program, '-P', 'INPUT', 'DROP'])
     lab.server.must(['nft', 'add', 'table', 'inet', 'wall'])
     const chain = 'add chain inet wall in { type filter hook input priority 5 ; policy drop ; }'
     lab.server.must(['nft', ...chain.split(' ')])
-    const warnings = firewall.hostWarnings(true)
-    assert.ok(warnings.ok)
-    assert.equal(warnings.value.length, 3)
+    const codes = (await found()).map(({ code }) => code).toSorted()
+    assert.deepEqual(codes, [
+      ...['HOST_DROPS_MARK', 'HOST_DROPS_MARK', 'HOST_DROPS_MARK'],
+      ...['HOST_DROPS_NEIGHBOURS', 'HOST_DROPS_NEIGHBOURS'],
+    ])
     await firewall.open([grantFor(addresses[4].c1, [access('tcp', 22)])])
     assert.equal(await lab.c1.tcp('10.1.0.1', 22, quick), 'timeout')
-    for (const warning of warnings.value) lab.server.must((warning.split('add: ')[1] ?? '').split(' '))
-    assert.deepEqual(firewall.hostWarnings(true), { ok: true, value: [] })
+    for (const { cure } of await found()) lab.server.must((cure ?? '').split(' '))
+    assert.deepEqual(await found(), [])
     // The handshake's last packet passes these chains as well; it carries the mark of its connection.
     assert.equal(await lab.c1.tcp('10.1.0.1', 22), 'ssh')
     await firewall.close()

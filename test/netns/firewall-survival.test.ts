@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Opening } from '../../src/access/grant.ts'
-import { hostRules, USUAL_CHAINS } from '../../src/firewall/nftables/host-rules.ts'
+import { hostRules, USUAL_CHAINS } from '../../src/firewall/host/host-rules.ts'
 import {
   createNftablesFirewall,
   type Mended,
@@ -129,6 +129,43 @@ describe('other programs change our table', { skip }, () => {
     nft('add', 'element', 'inet', 'ghostport', 'accept4', `{ ${addresses[4].c2} . tcp . 22 }`)
     assert.deepEqual((await next).change.set, 'accept4')
     assert.equal(await lab.c2.tcp('10.2.0.1', 22, quick), 'timeout')
+  })
+
+  test('rules of others are told of; elements of their sets, our own transactions and our own table are not', async () => {
+    nft('flush', 'ruleset')
+    await using firewall = await installed(mark)
+    let told = 0
+    let mends = 0
+    assert.deepEqual(
+      firewall.watch(
+        () => mends++,
+        () => told++,
+      ),
+      fine,
+    )
+    const tells = async (change: () => unknown): Promise<number> => {
+      const before = told
+      await change()
+      await delay(150)
+      return told - before
+    }
+    assert.equal(await tells(() => nft('-f', '/dev/null')), 0)
+    for (const change of [
+      ['add', 'table', 'inet', 'theirs'],
+      ['add', 'chain', 'inet', 'theirs', 'in', '{ type filter hook input priority 0; }'],
+      ['add', 'rule', 'inet', 'theirs', 'in', 'tcp dport 22 drop'],
+    ])
+      assert.ok((await tells(() => nft(...change))) > 0, change.join(' '))
+    const [set, element] = [
+      'add set inet theirs banned { type ipv4_addr; }',
+      'add element inet theirs banned { 192.0.2.1 }',
+    ]
+    for (const change of [set, element]) assert.equal(await tells(() => nft(change)), 0, change)
+    assert.equal(await tells(() => firewall.open([grantFor(c1, [ssh], 1)])), 0)
+    assert.equal(await tells(() => firewall.revoke(grantFor(c1, [ssh]).id)), 0)
+    assert.equal(await tells(() => nft('flush', 'table', 'inet', 'ghostport')), 0)
+    assert.ok((await tells(() => nft('flush', 'chain', 'inet', 'theirs', 'in'))) > 0)
+    assert.equal(mends, 1)
   })
 
   test('tables of others, our own transactions and the kernel’s expiry are no reason to do anything', async () => {

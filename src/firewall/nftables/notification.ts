@@ -1,6 +1,6 @@
 /**
  * What the kernel multicasts about nf_tables (linux/netfilter/nf_tables.h): after each transaction, a message for each
- * object that it changed and one, NEWGEN, that names the process. Only what concerns our table is read.
+ * object that it changed and one, NEWGEN, that names the process. Of other tables only is known that their rules changed.
  */
 import type { TableName } from './settings.ts'
 
@@ -56,6 +56,7 @@ export class NotificationReader {
   /** Who made the foremost change. */
   #by: ForeignChange['by']
   #midway = false
+  #others = false
 
   constructor(table: TableName) {
     this.#table = table
@@ -80,6 +81,7 @@ export class NotificationReader {
   lost(): void {
     this.#note({ what: 'unknown', how: 'lost track' })
     this.#midway = false
+    this.#others = true
   }
 
   /** Whether the transaction that was heard of last is not heard to its end. */
@@ -96,6 +98,13 @@ export class NotificationReader {
     this.#foremost = undefined
     this.#by = undefined
     return change
+  }
+
+  /** Whether tables, chains or rules of others changed since this was asked last. */
+  takeOthers(): boolean {
+    const changed = this.#others
+    this.#others = false
+    return changed
   }
 
   #note(change: Omit<ForeignChange, 'by'>): void {
@@ -120,8 +129,11 @@ export class NotificationReader {
     }
     const meaning = KINDS[kind]
     const table = attributes.get(ATTR_TABLE)
-    if (meaning === undefined || table === undefined || body[0] !== NFPROTO_INET) return
-    if (textOf(table) !== this.#table) return
+    if (meaning === undefined || table === undefined) return
+    if (body[0] !== NFPROTO_INET || textOf(table) !== this.#table) {
+      if (meaning.what === 'table' || meaning.what === 'chain' || meaning.what === 'rule') this.#others = true
+      return
+    }
     const set = meaning.what === 'element' ? attributes.get(ATTR_ELEMENT_SET) : undefined
     this.#midway = true
     this.#note({ ...meaning, ...(set && { set: textOf(set) }) })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { hostRules, USUAL_CHAINS } from './host-rules.ts'
+import { hostRules, USUAL_CHAINS } from '../host/host-rules.ts'
 import { DEFAULT_MARK, parseConnectionMark, parseTableName } from './settings.ts'
 
 test('a table has a name that nothing else can be read into', () => {

@@ -1,5 +1,5 @@
 /**
- * Hears of every change to our table that somebody else makes. Our own transactions are dropped by a filter in the
+ * Hears of every change that somebody else makes to our table, and to the rules of other tables. Our own transactions are dropped by a filter in the
  * kernel, so a busy server costs nothing here; between events, one thread of libuv's pool sleeps in poll(2).
  */
 import { setTimeout as delay } from 'node:timers/promises'
@@ -15,14 +15,18 @@ export interface Watch {
   close(): void
 }
 
-/**
- * @param ignoring the port ids of our own sockets.
- * @param onChange called once for whatever waited to be heard together.
- */
+export interface Listeners {
+  /** Called once for all that waited to be heard together. */
+  ours(change: ForeignChange): void
+  /** Likewise. Elements of sets, which blocklists change all the time, are not told of. */
+  others(): void
+}
+
+/** @param ignoring the port ids of our own sockets. */
 export function watchTable(
   table: TableName,
   ignoring: ReadonlySet<number>,
-  onChange: (change: ForeignChange) => void,
+  listeners: Listeners,
 ): Result<Watch, Failure<'FIREWALL_UNAVAILABLE'>> {
   const calls = netlinkCalls()
   const socket = calls.openNetfilter()
@@ -57,7 +61,8 @@ export function watchTable(
         drain()
       }
       const change = reader.take()
-      if (change !== undefined) onChange(change)
+      if (change !== undefined) listeners.ours(change)
+      if (reader.takeOthers()) listeners.others()
     }
     process.off('exit', wake)
     calls.close(socket.value)

@@ -1,0 +1,20 @@
+/** The ports of this host that grants may be for, as far as the stanzas name them. */
+import type { Stanza } from '../access/stanza.ts'
+import type { ProtocolPort } from '../packet/message.ts'
+import { port } from '../units.ts'
+
+/** What a stanza is taken to be for that does not say. */
+const USUAL: ProtocolPort = { protocol: 'tcp', port: port(22) }
+
+/** OPEN_PORTS without RESTRICT_PORTS, each once; tcp/22 for a stanza without OPEN_PORTS. FORCE_NAT leads to other ports. */
+export function grantedPorts(stanzas: readonly Stanza[]): readonly ProtocolPort[] {
+  const ports = new Map<string, ProtocolPort>()
+  for (const { openPorts = [USUAL], restrictPorts, forceNat } of stanzas) {
+    if (forceNat !== undefined) continue
+    for (const one of openPorts) {
+      if (restrictPorts.some(({ protocol, port }) => protocol === one.protocol && port === one.port)) continue
+      ports.set(`${one.protocol}/${one.port}`, one)
+    }
+  }
+  return [...ports.values()]
+}

@@ -1,0 +1,253 @@
+/**
+ * What the host's own rules do to ghostport's grants, and what they leave open without one (docs/OPERATING.md § Living with the host's own firewall).
+ * Pure judgement. Where a rule is not understood, the finding says that it was not judged.
+ */
+import type { ProtocolPort } from '../../packet/message.ts'
+import { formatProtocolPorts } from '../../packet/protocol-port.ts'
+import type { ConnectionMark, TableName } from '../nftables/settings.ts'
+import { cureAccepting, cureMark, cureNeighbours } from './cures.ts'
+import type { Probe } from './probe.ts'
+import type { HostChain, HostRuleLine, HostTable } from './ruleset.ts'
+import { type ChainOutcome, walk } from './walk.ts'
+
+/** Stable: for log rules and programs. */
+export type FindingCode =
+  /** Mark mode: the host drops what ghostport opens. */
+  | 'HOST_DROPS_MARK'
+  /** Gate mode: the host drops a protected port also for those who have a grant. */
+  | 'HOST_DROPS_PORT'
+  /** A port that grants are for is open without one. */
+  | 'HOST_OPEN_PORT'
+  /** Connections to such a port are not tracked. */
+  | 'HOST_NOTRACK'
+  /** IPv6 neighbour discovery is dropped. */
+  | 'HOST_DROPS_NEIGHBOURS'
+  /** Something of the above could not be judged. */
+  | 'HOST_NOT_JUDGED'
+
+export interface Finding {
+  readonly code: FindingCode
+  readonly level: 'warning' | 'info'
+  /** One sentence, printable. */
+  readonly text: string
+  /** What to do: a command, or a sentence. */
+  readonly cure?: string
+}
+
+/** What the judgement depends on, besides the rules. */
+export interface HostQuestion {
+  /** Ours: passed over. */
+  readonly table: TableName
+  readonly mark: ConnectionMark
+  /** Absent: mark mode. */
+  readonly protectedPorts?: readonly ProtocolPort[]
+  /** Ports that grants are for. */
+  readonly ports: readonly ProtocolPort[]
+  /** Whether there may be grants for inner hosts. */
+  readonly forwarding: boolean
+  /** Whether the host has an IPv6 address on any link. */
+  readonly ipv6: boolean
+}
+
+export interface HostRuleset {
+  readonly tables: readonly HostTable[]
+  /** What could not be read, in one sentence each. */
+  readonly unread: readonly string[]
+}
+
+const families = ['ip', 'ip6'] as const
+const familyNames = { ip: 'IPv4', ip6: 'IPv6' } as const
+const ARRIVING = ['ingress', 'prerouting', 'input'] as const
+const NEIGHBOUR_SOLICITATION = 135
+const NEIGHBOUR_ADVERTISEMENT = 136
+
+/** @returns each finding once, the most serious first. */
+export function findings(ruleset: HostRuleset, question: HostQuestion): readonly Finding[] {
+  const tables = ruleset.tables.filter(({ family, name }) => family !== 'inet' || name !== question.table)
+  const asked = { ...question, tables }
+  const judged = families
+    .filter((family) => family === 'ip' || question.ipv6)
+    .flatMap((family) => [
+      ...untracked(asked, family),
+      ...(question.protectedPorts === undefined ? dropsMark(asked, family) : dropsPorts(asked, family)),
+      ...openPorts(asked, family),
+      ...(family === 'ip6' ? dropsNeighbours(asked) : []),
+    ])
+  const unread = ruleset.unread.map((text): Finding => ({ code: 'HOST_NOT_JUDGED', level: 'info', text }))
+  return byFamily(judged, question.ipv6).concat(unread).sort(bySeverity)
+}
+
+interface Asked extends HostQuestion {
+  readonly tables: readonly HostTable[]
+}
+
+interface FamilyFinding extends Finding {
+  readonly family: 'ip' | 'ip6'
+}
+
+/** The same of both families is said once; what is true of one alone names it, unless its chain does. */
+function byFamily(found: readonly FamilyFinding[], both: boolean): Finding[] {
+  const texts = new Map<string, FamilyFinding[]>()
+  for (const finding of found) {
+    const key = `${finding.code} ${finding.text}`
+    texts.set(key, [...(texts.get(key) ?? []), finding])
+  }
+  return [...texts.values()].flatMap((same) => {
+    const [first] = same
+    if (first === undefined) return []
+    const { family, ...finding } = first
+    const alone = both && !same.some((other) => other.family !== family) && !/\bip6?(tables|\b)|IPv6/.test(finding.text)
+    return [{ ...finding, text: alone ? `${familyNames[family]}: ${finding.text}` : finding.text }]
+  })
+}
+
+function bySeverity(one: Finding, other: Finding): number {
+  return Number(one.level === 'info') - Number(other.level === 'info')
+}
+
+function dropsMark({ tables, mark, ports, forwarding }: Asked, family: 'ip' | 'ip6'): FamilyFinding[] {
+  const found: FamilyFinding[] = []
+  const granted = { family, state: 'new', mark, from: 'somebody' } as const
+  const some = { ...granted, protocol: 'tcp' } as const
+  const deaf = new Set<HostChain>()
+  const judge = (hook: 'input' | 'forward', probe: Probe): void => {
+    for (const outcome of walk(tables, ['prerouting', hook], probe).filter(dropsAll)) {
+      const { chain } = outcome
+      if (outcome.hopes.some(({ shown }) => /\bct mark\b|connmark/.test(shown)) || deaf.has(chain)) continue
+      deaf.add(chain)
+      found.push({
+        ...{ family, code: 'HOST_DROPS_MARK', level: 'warning' },
+        text: `${nameOf(outcome)} drops what ghostport opens: no rule there accepts ghostport’s mark`,
+        cure: cureMark(outcome, tables, mark),
+      })
+    }
+  }
+  judge('input', some)
+  if (forwarding) judge('forward', { ...some, translated: true })
+  for (const asked of ports) {
+    const probe = { ...granted, protocol: asked.protocol, destinationPort: asked.port }
+    for (const outcome of walk(tables, ['prerouting', 'input'], probe).filter(dropsAll)) {
+      if (deaf.has(outcome.chain) || outcome.rule === undefined) continue
+      found.push({
+        ...{ family, code: 'HOST_DROPS_MARK', level: 'warning' },
+        text: `${formatProtocolPorts([asked])} is dropped also where ghostport opened it: “${outcome.rule}” comes before the rule for ghostport’s mark`,
+        cure: cureMark(outcome, tables, mark),
+      })
+    }
+  }
+  return found
+}
+
+function dropsPorts({ tables, mark, protectedPorts = [] }: Asked, family: 'ip' | 'ip6'): FamilyFinding[] {
+  return protectedPorts.flatMap((asked) => {
+    const { protocol, port } = asked
+    const probe = { family, protocol, destinationPort: port, state: 'new', mark, from: 'somebody' } as const
+    const dropping = walk(tables, ['prerouting', 'input'], probe).find(
+      (outcome) => dropsAll(outcome) && outcome.hopes.length === 0,
+    )
+    if (dropping === undefined) return []
+    return [
+      {
+        ...{ family, code: 'HOST_DROPS_PORT', level: 'warning' },
+        text: `${nameOf(dropping)} drops ${formatProtocolPorts([asked])} also for those who have a grant`,
+        cure: cureAccepting(dropping, asked),
+      },
+    ]
+  })
+}
+
+/** A chain that sees one device only drops nothing for all. */
+function dropsAll({ end, chain }: ChainOutcome): boolean {
+  return end === 'drop' && chain.family !== 'netdev'
+}
+
+function openPorts({ tables, protectedPorts, ports }: Asked, family: 'ip' | 'ip6'): FamilyFinding[] {
+  const open = new Map<string, ProtocolPort[]>()
+  const unclear = new Map<HostRuleLine, ProtocolPort[]>()
+  for (const asked of ports) {
+    if (protectedPorts?.some((other) => isSame(other, asked))) continue
+    const { protocol, port } = asked
+    const probe = { family, protocol, destinationPort: port, state: 'new', mark: 0, from: 'stranger' } as const
+    const outcomes = walk(tables, ARRIVING, probe)
+    if (outcomes.some(dropsAll)) continue
+    const doubt = outcomes.flatMap(({ doubts }) => doubts)[0]
+    const rule = outcomes.findLast(({ chain }) => chain.base?.hook === 'input')?.rule
+    if (doubt !== undefined) unclear.set(doubt, [...(unclear.get(doubt) ?? []), asked])
+    else open.set(String(rule ?? ''), [...(open.get(String(rule ?? '')) ?? []), asked])
+  }
+  const gate = protectedPorts !== undefined
+  return [
+    ...[...open].map(([rule, listed]): FamilyFinding => {
+      const name = `${formatProtocolPorts(listed)} ${listed.length === 1 ? 'is' : 'are'} open to everybody`
+      const why =
+        rule === '' ? `no rule of the host’s firewall drops ${listed.length === 1 ? 'it' : 'them'}` : `“${rule}”`
+      const remove = rule === '' ? 'drop by default' : 'delete that rule'
+      return {
+        ...{ family, code: 'HOST_OPEN_PORT', level: 'warning', text: `${name}, also without a grant: ${why}` },
+        cure: gate
+          ? `add ${listed.length === 1 ? 'it' : 'them'} to PROTECTED_PORTS, or ${remove}`
+          : `${remove}, or use FIREWALL_MODE gate`,
+      }
+    }),
+    ...[...unclear].map(
+      ([rule, listed]): FamilyFinding => ({
+        ...{ family, code: 'HOST_NOT_JUDGED', level: 'info' },
+        text: `whether ${formatProtocolPorts(listed)} is open to everybody was not judged: it depends on “${rule}”`,
+      }),
+    ),
+  ]
+}
+
+function untracked({ tables, protectedPorts, ports }: Asked, family: 'ip' | 'ip6'): FamilyFinding[] {
+  const found = new Map<HostRuleLine, ProtocolPort[]>()
+  for (const asked of [
+    ...ports,
+    ...(protectedPorts ?? []).filter((one) => !ports.some((other) => isSame(one, other))),
+  ]) {
+    const { protocol, port } = asked
+    const arriving = { family, protocol, destinationPort: port, state: 'new', mark: 0, from: 'somebody' } as const
+    const answer = { family, protocol, sourcePort: port, state: 'new', mark: 0, from: 'self' } as const
+    for (const outcome of [...walk(tables, ['prerouting'], arriving), ...walk(tables, ['output'], answer)])
+      for (const rule of outcome.untracking) found.set(rule, [...(found.get(rule) ?? []), asked])
+  }
+  const effect =
+    protectedPorts === undefined
+      ? 'a grant cannot open what is not tracked'
+      : 'a session there ends together with its grant'
+  return [...found].map(([rule, listed]) => ({
+    ...{ family, code: 'HOST_NOTRACK', level: 'warning' },
+    text: `“${rule}” keeps ${formatProtocolPorts(listed)} from connection tracking: ${effect}`,
+    cure: 'delete that rule, or let it pass over these ports',
+  }))
+}
+
+function dropsNeighbours({ tables }: Asked): FamilyFinding[] {
+  const dropping = new Map<HostChain, ChainOutcome>()
+  for (const icmpType of [NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT]) {
+    const from = {
+      family: 'ip6',
+      protocol: 'icmpv6',
+      icmpType,
+      state: 'untracked',
+      mark: 0,
+      from: 'neighbour',
+    } as const
+    for (const outcome of walk(tables, ARRIVING, from))
+      if (dropsAll(outcome) && outcome.hopes.length === 0) dropping.set(outcome.chain, outcome)
+  }
+  return [...dropping.values()].map((outcome) => ({
+    ...{ family: 'ip6', code: 'HOST_DROPS_NEIGHBOURS', level: 'warning' },
+    text: `${nameOf(outcome)} drops IPv6 neighbour discovery: IPv6 stops working within minutes, in both directions`,
+    cure: cureNeighbours(outcome, tables),
+  }))
+}
+
+function nameOf({ chain, by }: ChainOutcome): string {
+  if (by === 'iptables-legacy')
+    return `${chain.family === 'ip6' ? 'ip6tables-legacy' : 'iptables-legacy'} ${chain.table} ${chain.name}`
+  return `${chain.family} ${chain.table} ${chain.name}`
+}
+
+function isSame(one: ProtocolPort, other: ProtocolPort): boolean {
+  return one.protocol === other.protocol && one.port === other.port
+}

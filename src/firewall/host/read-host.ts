@@ -1,0 +1,65 @@
+/** Reads the host's own rules, from nftables and from iptables-legacy. Changes nothing: not even an empty table appears. */
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import type { Result } from '../../result.ts'
+import type { FirewallFailure } from '../firewall.ts'
+import type { HostRuleset } from './findings.ts'
+import { parseIptablesSave } from './iptables-save.ts'
+import { type HostTable, parseListing } from './ruleset.ts'
+
+/** Milliseconds for a program of the host's, and bytes that it may print. */
+const PATIENCE = 2_000
+const MOST_OUTPUT = 32 * 1024 * 1024
+
+/** @param listRules what `nft list ruleset` prints. @returns its failure; what else cannot be read is listed in `unread`. */
+export async function readHost(
+  listRules: () => Result<string, FirewallFailure>,
+): Promise<Result<HostRuleset, FirewallFailure>> {
+  const listed = listRules()
+  if (!listed.ok) return listed
+  const legacy = await Promise.all([readLegacy('ip'), readLegacy('ip6')])
+  const tables = [...parseListing(listed.value), ...legacy.flatMap((one) => one.tables)]
+  return { ok: true, value: { tables, unread: legacy.flatMap((one) => one.unread) } }
+}
+
+/** Whether any link but loopback has an IPv6 address. */
+export function hasIpv6(): boolean {
+  return readProc('/proc/net/if_inet6')
+    .split('\n')
+    .some((line) => line !== '' && !/ lo$/.test(line))
+}
+
+/** The program makes each table that it is asked for: only those are asked for that the kernel has. */
+async function readLegacy(family: 'ip' | 'ip6'): Promise<{ tables: readonly HostTable[]; unread: readonly string[] }> {
+  const prefix = family === 'ip' ? 'ip' : 'ip6'
+  const names = readProc(`/proc/net/${prefix}_tables_names`).split('\n').filter(Boolean)
+  const program = `${prefix}tables-legacy-save`
+  const read = await Promise.all(names.map((name) => run(program, ['-t', name])))
+  const tables = read.flatMap((text) => (typeof text === 'string' ? parseIptablesSave(text, family) : []))
+  const failed = read.find((text) => typeof text !== 'string')
+  const unread =
+    failed === undefined ? [] : [`the rules of ${prefix}tables-legacy were not judged: ${program} ${failed.reason}`]
+  return { tables, unread }
+}
+
+function run(program: string, argv: readonly string[]): Promise<string | { readonly reason: string }> {
+  const options = {
+    timeout: PATIENCE,
+    maxBuffer: MOST_OUTPUT,
+    env: { LC_ALL: 'C', PATH: '/usr/sbin:/sbin:/usr/bin:/bin' },
+  }
+  return new Promise((resolve) => {
+    execFile(program, argv, options, (error, output) => {
+      if (error === null) resolve(output)
+      else resolve({ reason: error.code === 'ENOENT' ? 'is not installed' : 'failed' })
+    })
+  })
+}
+
+function readProc(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
+}

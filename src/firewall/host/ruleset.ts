@@ -1,0 +1,106 @@
+/**
+ * The host's own rules, as `nft list ruleset` prints them: plain nft, and through libxtables also iptables-nft, ufw and firewalld. The text and not the
+ * JSON is read: in the JSON nearly all that iptables wrote is opaque.
+ */
+import { compileRule, type JudgedRule } from './rule.ts'
+
+/** A chain that the kernel itself asks, at `hook`. */
+export interface BaseHook {
+  readonly type: string
+  readonly hook: string
+  readonly priority: number
+  readonly policy: 'accept' | 'drop'
+}
+
+export interface HostChain {
+  /** `ip`, `ip6`, `inet`, `netdev`, … */
+  readonly family: string
+  readonly table: string
+  readonly name: string
+  readonly base?: BaseHook
+  readonly rules: readonly HostRuleLine[]
+}
+
+/** One rule. iptables-legacy's rules are judged in nft's words and shown in their own. */
+export class HostRuleLine {
+  readonly chain: string
+  readonly shown: string
+  readonly #judged: string
+  #compiled: readonly JudgedRule[] | undefined
+
+  constructor(chain: string, judged: string, shown: string) {
+    this.chain = chain
+    this.#judged = judged
+    this.shown = printable(shown)
+  }
+
+  /** A rule with a verdict map counts as one rule for each element. */
+  get parts(): readonly JudgedRule[] {
+    this.#compiled ??= compileRule(this.#judged)
+    return this.#compiled
+  }
+
+  /** As a message names it. */
+  toString(): string {
+    return `${this.chain}: ${this.shown}`
+  }
+}
+
+/** Characters of a rule that a message shows: a set may list thousands of ports. */
+const LONGEST_SHOWN = 160
+
+/** A table; `by` says whose rules they are. */
+export interface HostTable {
+  readonly family: string
+  readonly name: string
+  readonly by: 'nft' | 'iptables-legacy'
+  readonly chains: ReadonlyMap<string, HostChain>
+}
+
+/** @param listing what `list ruleset` prints, with or without the elements of sets. */
+export function parseListing(listing: string): readonly HostTable[] {
+  const tables: HostTable[] = []
+  let chains = new Map<string, HostChain>()
+  let table = { family: '', name: '' }
+  let open: { name: string; base?: BaseHook; rules: HostRuleLine[] } | undefined
+  for (const line of listing.split('\n')) {
+    const tableHead = /^table (\w+) (\S+) \{$/.exec(line)
+    const chainHead = /^\tchain (\S+) \{$/.exec(line)
+    if (tableHead !== null) {
+      table = { family: tableHead[1] ?? '', name: tableHead[2] ?? '' }
+      chains = new Map()
+      tables.push({ ...table, by: 'nft', chains })
+    } else if (chainHead !== null) open = { name: chainHead[1] ?? '', rules: [] }
+    else if (/^\t?\}$/.test(line)) {
+      if (open !== undefined) chains.set(open.name, { family: table.family, table: table.name, ...open })
+      open = undefined
+    } else if (open !== undefined && /^\t\t\S/.test(line)) {
+      const text = line.trim()
+      const base = parseHook(text)
+      if (base !== undefined) open.base = base
+      else if (!text.startsWith('comment "')) {
+        const at = `${table.family} ${table.name} ${open.name}`
+        open.rules.push(new HostRuleLine(at, text, withoutCounter(text)))
+      }
+    }
+  }
+  return tables
+}
+
+/** `type filter hook input priority 0; policy drop;` */
+function parseHook(text: string): BaseHook | undefined {
+  const [, type, hook, priority] =
+    /^type (\w+) hook (\w+) (?:devices? .+ )?priority (-?[\w]+(?: [+-] \d+)?);/.exec(text) ?? []
+  if (type === undefined || hook === undefined || priority === undefined) return undefined
+  return { type, hook, priority: Number(priority) || 0, policy: /policy drop;/.test(text) ? 'drop' : 'accept' }
+}
+
+/** A comment may hold anything, and be long. */
+function printable(text: string): string {
+  const plain = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?')
+  return plain.length <= LONGEST_SHOWN ? plain : `${plain.slice(0, LONGEST_SHOWN)}…`
+}
+
+function withoutCounter(text: string): string {
+  return text.replace(/ ?counter packets \d+ bytes \d+ ?/g, ' ').trim()
+}
