@@ -17,7 +17,16 @@ export {
 } from './client/knock.ts'
 export { buildRequest, doorOf, type Request, type RequestContext } from './client/request.ts'
 export { type Resolve, systemResolve } from './client/resolve.ts'
-export { type ClosedDoor, type Door, type OpenDoor, type OpenSign, waitForDoor } from './client/wait.ts'
+export {
+  type AddressSeen,
+  type ClosedDoor,
+  type Door,
+  type DoorLook,
+  lookAtDoor,
+  type OpenDoor,
+  type OpenSign,
+  waitForDoor,
+} from './client/wait.ts'
 export { type Clock, systemClock } from './clock.ts'
 export { parseAccessConf } from './config/access-conf.ts'
 export type { ClientSettings } from './config/client-settings.ts'

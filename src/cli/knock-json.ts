@@ -1,15 +1,15 @@
 /** The JSON of `--json` (docs/CLIENT.md): fields are added, never renamed or given another meaning. */
 import type { KnockPlan, SealedKnock, SentKnock } from '../client/knock.ts'
 import type { Request } from '../client/request.ts'
-import type { IpAddress } from '../packet/address.ts'
+import type { OpenDoor } from '../client/wait.ts'
 import { isHostName } from '../packet/nat-target.ts'
-import type { Milliseconds, Port } from '../units.ts'
+import type { Port } from '../units.ts'
 
 /** A knock that was made, and, unless it was a test, sent. */
 export function knockJson(
   { request, server }: KnockPlan,
   packets: readonly (SealedKnock | SentKnock)[],
-  opened?: { readonly address: IpAddress; readonly port: Port; readonly after: Milliseconds },
+  opened?: Pick<OpenDoor, 'address' | 'after' | 'already'> & { readonly port: Port },
 ) {
   return {
     ok: true,
@@ -19,7 +19,12 @@ export function knockJson(
     open:
       opened === undefined
         ? null
-        : { address: opened.address, port: opened.port, milliseconds: Math.round(opened.after * 10) / 10 },
+        : {
+            address: opened.address,
+            port: opened.port,
+            milliseconds: Math.round(opened.after * 10) / 10,
+            already: opened.already,
+          },
   }
 }
 

@@ -1,8 +1,10 @@
 /** What `ghostport knock` tells a person: what was asked for, where it went, and, with `-T`, all but the keys. */
 import type { KnockPlan, SealedKnock, SentKnock } from '../client/knock.ts'
 import type { Request } from '../client/request.ts'
+import type { OpenDoor } from '../client/wait.ts'
 import { isHostName } from '../packet/nat-target.ts'
 import { formatProtocolPorts } from '../packet/protocol-port.ts'
+import type { Port } from '../units.ts'
 import type { Style } from './terminal.ts'
 
 /** `tcp/80 → 10.0.0.5:22 for 203.0.113.7, 30 s`. */
@@ -29,6 +31,17 @@ export function departures({ request }: KnockPlan, sent: readonly SentKnock[]): 
       ? `sent to ${address} port ${port}/udp: ${describeRequest(request)}`
       : `not sent to ${departure.failure.detail}`,
   )
+}
+
+/** How the wait ended well. A port that was open before says nothing about the knock. */
+export function describeOpening(
+  { already, after, address }: OpenDoor,
+  port: Port,
+  { good }: Pick<Style, 'good'>,
+): string {
+  const place = `${address} port ${port}`
+  if (already) return `was ${good('open')} already: ${place}; whether the knock was granted cannot be seen`
+  return `${good('open')} after ${after < 10 ? after.toFixed(1) : after.toFixed(0)} ms: ${place}`
 }
 
 /** What `-T` shows, the packets themselves among it. */

@@ -1,19 +1,28 @@
 /** `ghostport knock`: ask a server to open a port. */
 import { type SentKnock, sealKnock, sendKnock } from '../client/knock.ts'
+import type { ClosedDoor, OpenDoor } from '../client/wait.ts'
 import { type Failure, ok, refuse } from '../result.ts'
 import { asksForJson, failureJson, failWithJson } from './failure-json.ts'
 import { knockJson } from './knock-json.ts'
 import { knockOptions } from './knock-options.ts'
 import { type PlannedKnock, planKnock } from './knock-plan.ts'
-import { departures, fieldReport, testReport } from './knock-report.ts'
+import { departures, describeOpening, fieldReport, testReport } from './knock-report.ts'
 import { type OptionValues, parseCommandLine, unexpectedArgument } from './options.ts'
 import type { Terminal } from './terminal.ts'
-import { doorFor, firstDeparture, parseWait, roundMilliseconds, type WaitPlan, waitOptions } from './wait-options.ts'
+import {
+  doorFor,
+  doorOfSealed,
+  doorOfSent,
+  firstDeparture,
+  parseWait,
+  type WaitPlan,
+  waitOptions,
+} from './wait-options.ts'
 
 const options = {
   ...knockOptions,
   test: { short: 'T', help: 'show the packet and send nothing' },
-  wait: { help: 'after the knock, try the port until it opens, and say how long that took' },
+  wait: { help: 'after the knock, try the port until it opens; says how long that took, or that it was open already' },
   ...waitOptions,
   json: { help: 'one JSON object on standard output, also for a failure (docs/CLIENT.md)' },
 } as const
@@ -53,16 +62,22 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
 
   if (planned.value.settings.verbose === true) for (const line of fieldReport(plan, sealed.value)) terminal.note(line)
 
-  // Loaded before the packet leaves, so that the first attempt follows it at once.
+  // Loaded, and the port looked at, before the packet leaves.
   const waiting = door.value === undefined ? undefined : { ...door.value, ...(await import('../client/wait.ts')) }
+  const look = waiting?.lookAtDoor(doorOfSealed(sealed.value, waiting))
   const sent = await sendKnock(sealed.value, world.delivery)
-  if (!sent.ok) return fail(sent.failure)
+  if (!sent.ok) {
+    look?.end()
+    return fail(sent.failure)
+  }
   if (!json) for (const line of departures(plan, sent.value)) terminal.print(line)
   if (waiting === undefined) {
     if (json) terminal.print(JSON.stringify(knockJson(plan, sent.value)))
     return 0
   }
-  return awaitDoor(planned.value, sent.value, waiting, json, terminal)
+  const at = doorOfSent(sent.value, waiting)
+  const outcome = await waiting.waitForDoor(at, firstDeparture(sent.value), waiting.limit, look)
+  return tellOutcome(planned.value, sent.value, waiting, outcome, json, terminal)
 }
 
 /** Flags that nothing would come of. */
@@ -107,36 +122,24 @@ async function showHelp(terminal: Terminal): Promise<number> {
   return 0
 }
 
-async function awaitDoor(
-  { plan, world }: PlannedKnock,
+async function tellOutcome(
+  planned: PlannedKnock,
   sent: readonly SentKnock[],
-  wait: WaitPlan & Pick<typeof import('../client/wait.ts'), 'waitForDoor'>,
+  wait: WaitPlan,
+  outcome: OpenDoor | ClosedDoor,
   json: boolean,
   terminal: Terminal,
 ): Promise<number> {
-  const door = { addresses: sent.map(({ address }) => address), port: wait.port, sign: wait.sign }
-  const outcome = await wait.waitForDoor(door, firstDeparture(sent), wait.limit)
+  const { plan } = planned
   if (outcome.open) {
     outcome.socket.destroy()
     if (json) terminal.print(JSON.stringify(knockJson(plan, sent, { ...outcome, port: wait.port })))
-    else {
-      const { good } = terminal.style
-      terminal.print(
-        `${good('open')} after ${roundMilliseconds(outcome.after)} ms: ${outcome.address} port ${wait.port}`,
-      )
-    }
+    else terminal.print(describeOpening(outcome, wait.port, terminal.style))
     return 0
   }
-  const { explainShutDoor } = await import('../client/explain.ts')
-  const now = world.clock.now()
-  const { failure, causes } = explainShutDoor({
-    door,
-    seen: outcome,
-    limit: wait.limit,
-    request: plan.request,
-    sent,
-    now,
-  })
+  const { tellShutDoor } = await import('./shut-door.ts')
+  const door = doorOfSent(sent, wait)
+  const { failure, causes } = tellShutDoor(planned, { door, seen: outcome, limit: wait.limit, sent })
   if (json) terminal.print(JSON.stringify({ ...failureJson(failure), causes, packets: knockJson(plan, sent).packets }))
   const status = terminal.fail(failure)
   for (const cause of causes) terminal.note(`  - ${cause}`)

@@ -1,7 +1,7 @@
 /** `--wait-limit` and `--wait-for`, and what follows from them: which port to wait for, how long, and for what sign. */
-import type { SentKnock } from '../client/knock.ts'
+import type { SealedKnock, SentKnock } from '../client/knock.ts'
 import { doorOf } from '../client/request.ts'
-import type { OpenSign } from '../client/wait.ts'
+import type { Door, OpenSign } from '../client/wait.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { type Milliseconds, milliseconds, type Port } from '../units.ts'
 import type { PlannedKnock } from './knock-plan.ts'
@@ -11,7 +11,7 @@ export const waitOptions = {
   'wait-limit': { value: 'SECONDS', help: 'give up waiting after so long (default 5)' },
   'wait-for': {
     value: 'SIGN',
-    help: 'what counts as open: “connect”, or “banner”, a service that speaks first, as sshd does (the default with NAT, where something else may have answered on the port all along)',
+    help: 'what counts as open: “connect”, or “banner”, a service that speaks first, as sshd does (the default with NAT, where another service may answer on the port)',
   },
 } as const
 
@@ -44,12 +44,20 @@ export function doorFor({ plan }: PlannedKnock, wish: WaitWish): Result<WaitPlan
   return ok({ port: door.port, limit: wish.limit, sign: wish.sign ?? (door.throughNat ? 'banner' : 'connect') })
 }
 
+/** Where to look before the packets leave. */
+export function doorOfSealed(packets: readonly SealedKnock[], { port, sign }: WaitPlan): Door {
+  return { addresses: packets.map(({ address }) => address), port, sign }
+}
+
+/** Where to wait afterwards: at the addresses for which a packet left. */
+export function doorOfSent(sent: readonly SentKnock[], wait: WaitPlan): Door {
+  return doorOfSealed(
+    sent.filter(({ departure }) => departure.ok),
+    wait,
+  )
+}
+
 /** When the first of the packets left. */
 export function firstDeparture(sent: readonly SentKnock[]): number {
   return Math.min(...sent.map(({ departure }) => (departure.ok ? departure.value.at : Number.POSITIVE_INFINITY)))
-}
-
-/** 0.3, 1.2, 12, 120. */
-export function roundMilliseconds(value: Milliseconds): string {
-  return value < 10 ? value.toFixed(1) : value.toFixed(0)
 }

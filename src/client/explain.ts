@@ -1,13 +1,14 @@
 /** Why a door may have stayed shut: the server never says, so all that this side can see is brought together. */
+import { familyOf, type IpAddress } from '../packet/address.ts'
 import { type Failure, refuse } from '../result.ts'
 import type { Milliseconds, UnixSeconds } from '../units.ts'
 import type { SentKnock } from './knock.ts'
 import type { Request } from './request.ts'
-import type { ClosedDoor, Door } from './wait.ts'
+import type { AddressSeen, ClosedDoor, Door } from './wait.ts'
 
 export interface ShutDoor {
   readonly failure: Failure<'PORT_NOT_OPEN'>
-  /** The likely causes, the likeliest first, a sentence each. */
+  /** The likely causes, the likeliest first, a sentence or two each. */
   readonly causes: readonly string[]
 }
 
@@ -20,38 +21,116 @@ interface Circumstances {
   readonly now: UnixSeconds
 }
 
+/** What came back from an address, the most telling first. */
+type Answer = 'mute' | 'refused' | 'no-host' | 'no-route' | 'not-allowed' | 'other-error' | 'silence'
+
 export function explainShutDoor({ door, seen, limit, request, sent, now }: Circumstances): ShutDoor {
-  const place = `${door.addresses.join(', ')} port ${door.port}`
-  const tried = `${limit / 1000} s, ${seen.attempts} attempts`
-  const what =
-    seen.mute > 0
-      ? `${place} accepts connections, but whoever answers does not speak first`
-      : seen.refused > 0
-        ? `${place} answers with a reset`
-        : seen.errors.length > 0
-          ? `${place}: ${seen.errors.join(', ')}`
-          : `${place} does not answer`
+  const answers = new Map<Answer, AddressSeen[]>()
+  for (const place of seen.seen) answers.set(answerOf(place), [...(answers.get(answerOf(place)) ?? []), place])
+  const what = [...answers].map(
+    ([answer, places]) =>
+      `${places.map(({ address }) => address).join(', ')} port ${door.port} ${describe(answer, places)}`,
+  )
+  // Where no attempt can have reached the server, nothing about keys or clocks explains it.
+  const reached = [...answers.keys()].some((it) => it !== 'no-route' && it !== 'not-allowed')
   return {
-    failure: refuse('PORT_NOT_OPEN', `${what} (${tried})`).failure,
+    failure: refuse('PORT_NOT_OPEN', `${what.join('; ')} (${limit / 1000} s, ${seen.attempts} attempts)`).failure,
     causes: [
-      ...whatAnswered(seen),
-      'The keys, the HMAC digest type or the encryption mode are not those of the server’s stanza.',
-      `The clocks differ: it is ${new Date(now * 1000).toISOString()} here, and a server takes packets of about two minutes’ age.`,
-      ...addressCauses(request, sent),
-      'The stanza does not allow what was asked for (ports, NAT, user name), or the packet did not reach the server: the server’s log has a line with the reason for every packet that it looked at.',
+      ...[...answers].flatMap(([answer, places]) => whatAnswered(answer, places)),
+      ...(reached ? whyNotGranted(request, sent, now) : []),
     ],
   }
 }
 
-/** The door itself seems to be reached: then it is less likely the knock. */
-function whatAnswered({ mute, refused }: ClosedDoor): readonly string[] {
-  if (mute > 0)
-    return [
-      'The door is shut and the server behind the public port answered; or the service waits for the client to speak first: then add --wait-for connect.',
-    ]
-  if (refused > 0)
-    return ['The door is open and no service listens behind it; or the firewall rejects where others drop.']
-  return []
+function answerOf({ mute, refused, errors }: AddressSeen): Answer {
+  if (mute > 0) return 'mute'
+  if (refused > 0) return 'refused'
+  // The kernel's own patience with a connection, where --wait-limit is longer.
+  const [code] = errors.filter((it) => it !== 'ETIMEDOUT')
+  switch (code) {
+    case undefined:
+      return 'silence'
+    case 'EHOSTUNREACH':
+    case 'EHOSTDOWN':
+      return 'no-host'
+    case 'ENETUNREACH':
+    case 'ENETDOWN':
+    case 'EADDRNOTAVAIL':
+      return 'no-route'
+    case 'EACCES':
+    case 'EPERM':
+    case 'EINVAL': // a blackhole route
+      return 'not-allowed'
+    default:
+      return 'other-error'
+  }
+}
+
+function describe(answer: Answer, places: readonly AddressSeen[]): string {
+  const codes = [...new Set(places.flatMap(({ errors }) => errors))].join(', ')
+  switch (answer) {
+    case 'mute':
+      return 'accepts connections, but does not speak first'
+    case 'refused':
+      return 'answers with a reset'
+    case 'no-host':
+      return `is not reachable (${codes})`
+    case 'no-route':
+      return `has no route from here (${codes})`
+    case 'not-allowed':
+      return `may not be connected to from here (${codes})`
+    case 'other-error':
+      return `cannot be connected to (${codes})`
+    case 'silence':
+      return 'does not answer'
+  }
+}
+
+/** What the answer itself says of the cause. */
+function whatAnswered(answer: Answer, places: readonly AddressSeen[]): readonly string[] {
+  const addresses = places.map(({ address }) => address)
+  switch (answer) {
+    case 'mute':
+      return [
+        'The port is shut, and the server behind the public port answered. Or the service waits for the client to speak first: then add --wait-for connect.',
+      ]
+    case 'refused':
+      return [
+        'The port is open, and no service listens behind it. Or it is shut, and a firewall rejects connections where others drop them.',
+      ]
+    case 'no-host':
+      return [
+        `No route, or nobody at that address: a router, or this host’s own network, says that ${addresses.join(', ')} cannot be reached. Look at the address and whether the server is up.`,
+        'A firewall may send the same answer for a port that is shut (“host prohibited”). Then the causes below apply.',
+      ]
+    case 'no-route':
+      return [
+        `No route: this host, or a router on the way, has no ${families(addresses)} route to ${addresses.join(', ')}.`,
+      ]
+    case 'not-allowed':
+      return [
+        `This host does not let the connection to ${addresses.join(', ')} out: its own firewall, a “prohibit” or “blackhole” route (ip route), or a sandbox.`,
+      ]
+    case 'other-error':
+    case 'silence':
+      return []
+  }
+}
+
+function families(addresses: readonly IpAddress[]): string {
+  return [...new Set(addresses.map((it) => `IPv${familyOf(it)}`))].join(' or ')
+}
+
+function whyNotGranted(request: Request, sent: readonly SentKnock[], now: UnixSeconds): readonly string[] {
+  const ports = [...new Set(sent.map(({ port }) => port))].join(', ')
+  return [
+    'The keys, the HMAC digest type or the encryption mode are not those of the server’s stanza.',
+    `ghostport is not running on the server, or the packet does not arrive: a firewall on the way drops UDP port ${ports}.`,
+    `The clocks differ: it is ${new Date(now * 1000).toISOString()} here. A server refuses a packet that is more than about two minutes old.`,
+    'The server’s firewall has no mark rule: ghostport grants, and the firewall still blocks the connection (docs/OPERATING.md).',
+    ...addressCauses(request, sent),
+    'The stanza does not allow what was asked for (ports, NAT, user name). The server’s log has a line with the reason for every packet that it looked at.',
+  ]
 }
 
 function addressCauses(request: Request, sent: readonly SentKnock[]): readonly string[] {
@@ -62,6 +141,6 @@ function addressCauses(request: Request, sent: readonly SentKnock[]): readonly s
     ]
   if (local.includes(request.source)) return []
   return [
-    `The door was asked for ${request.source}, and this host sends from ${local.join(', ')}: right only if a NAT in between makes the one of the other.`,
+    `The port was asked for ${request.source}, and this host sends from ${local.join(', ')}: right only if a NAT in between makes the one of the other.`,
   ]
 }

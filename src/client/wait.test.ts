@@ -5,7 +5,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { describe, it } from 'node:test'
 import { parseAddress } from '../packet/address.ts'
 import { milliseconds, port } from '../units.ts'
-import { type ClosedDoor, type OpenDoor, type OpenSign, waitForDoor } from './wait.ts'
+import { type ClosedDoor, type Door, lookAtDoor, type OpenDoor, type OpenSign, waitForDoor } from './wait.ts'
 
 const loopback = parseAddress('127.0.0.1')
 const loopback6 = parseAddress('::1')
@@ -69,14 +69,15 @@ describe('a door', () => {
   it('that stays shut is told by how it answers', async () => {
     const found = await wait(await freePort(), 'connect', 200)
     assert.ok(!found.open)
-    assert.ok(found.attempts >= 3 && found.refused === found.attempts && found.mute === 0)
+    assert.ok(found.attempts >= 3)
+    assert.deepEqual(found.seen, [{ address: '127.0.0.1', refused: found.attempts, mute: 0, errors: [] }])
   })
 
   it('with a decoy before it is not open', async () => {
     await using server = await listen(0, quiet)
     const found = await wait(portOf(server), 'banner', 200)
     assert.ok(!found.open)
-    assert.ok(found.mute > 0 && found.refused === 0)
+    assert.ok((found.seen[0]?.mute ?? 0) > 0 && found.seen[0]?.refused === 0)
   })
 
   it('whose decoy hangs up without a word is not open', async () => {
@@ -99,5 +100,86 @@ describe('a door', () => {
     found.socket.destroy() // half-open: the other half is ours to end
     assert.equal(heard, 'SSH-2.0-test\r\nmore')
     assert.ok(found.after >= 0)
+  })
+})
+
+describe('a look before the knock', () => {
+  const doorAt = (at: number, sign: OpenSign): Door => ({ addresses: [loopback.value], port: port(at), sign })
+  /** Looks, lets `knock` happen, and waits. */
+  async function lookThenWait(door: Door, knock: () => Promise<unknown>): Promise<OpenDoor | ClosedDoor> {
+    const look = lookAtDoor(door)
+    await knock()
+    return await waitForDoor(door, performance.now(), milliseconds(10_000), look)
+  }
+  const nothing = async (): Promise<void> => {}
+  const aWhile = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 30))
+
+  for (const [when, knock] of [
+    ['at once', nothing],
+    ['before the packet leaves', aWhile],
+  ] as const)
+    it(`tells that the port was open already, answered ${when}`, async () => {
+      let connections = 0
+      await using server = await listen(0, (socket) => {
+        connections++
+        quiet(socket)
+      })
+      const found = await lookThenWait(doorAt(portOf(server), 'connect'), knock)
+      assert.ok(found.open && found.already && found.after === 0)
+      found.socket.destroy()
+      await aWhile()
+      if (knock === aWhile) assert.equal(connections, 1, 'no other connection is made')
+    })
+
+  it('is no reason to say so where the port opens after it', async () => {
+    const at = await freePort()
+    let server: Server | undefined
+    const found = await lookThenWait(doorAt(at, 'connect'), async () => {
+      await aWhile()
+      server = await listen(at, quiet)
+    })
+    assert.ok(found.open && !found.already)
+    found.socket.destroy()
+    server?.close()
+  })
+
+  it('believes a service that was slow to greet, and nothing that it said is lost', async () => {
+    let served = 0
+    await using server = await listen(0, (socket) => {
+      quiet(socket)
+      // The look's connection is greeted later than the one that follows it.
+      setTimeout(() => socket.end('SSH-2.0-test\r\n'), served++ === 0 ? 12 : 0)
+    })
+    const found = await lookThenWait(doorAt(portOf(server), 'banner'), nothing)
+    assert.ok(found.open && found.already)
+    let heard = ''
+    for await (const chunk of found.socket) heard += chunk
+    found.socket.destroy()
+    assert.equal(heard, 'SSH-2.0-test\r\n')
+  })
+
+  it('that met the decoy does not keep the service from being found', async () => {
+    let served = 0
+    await using server = await listen(0, (socket) => {
+      quiet(socket)
+      if (served++ > 0) socket.end('SSH-2.0-test\r\n')
+    })
+    const found = await lookThenWait(doorAt(portOf(server), 'banner'), aWhile)
+    assert.ok(found.open && !found.already)
+    found.socket.destroy()
+  })
+
+  it('leaves no connection where nothing is sent', async () => {
+    await using server = await listen(0, quiet)
+    const look = lookAtDoor(doorAt(portOf(server), 'connect'))
+    await aWhile()
+    const connections = (): Promise<number> =>
+      new Promise((resolve, reject) =>
+        server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
+      )
+    assert.equal(await connections(), 1)
+    look.end()
+    await aWhile()
+    assert.equal(await connections(), 0)
   })
 })

@@ -3,14 +3,18 @@
  * would be noticed by the kernel only a second later; new attempts are made at growing distances instead, and the first
  * that succeeds counts. An attempt that was overtaken is taken back before its handshake ends, so that the service sees
  * one connection.
+ *
+ * A port that was open before the knock proves nothing about the knock. So one attempt for each address begins before the
+ * packet leaves ({@link lookAtDoor}). Its SYN reaches the server ahead of the packet. Where it is answered, the port was open
+ * already, however late the answer arrives.
  */
 import { connect, type Socket } from 'node:net'
 import type { IpAddress } from '../packet/address.ts'
 import { type Milliseconds, milliseconds, type Port } from '../units.ts'
 
 /**
- * What counts as open: that the port accepts a connection; or that whoever accepts speaks first. The latter tells a ghost
- * service from the web server whose port it shares: sshd greets at once, web servers wait for a request.
+ * What counts as open: that the port accepts a connection; or that the service behind it speaks first. The latter tells a
+ * ghost service from the web server whose port it shares: sshd greets at once, web servers wait for a request.
  */
 export type OpenSign = 'connect' | 'banner'
 
@@ -23,25 +27,39 @@ export interface Door {
 
 export interface OpenDoor {
   readonly open: true
+  /** It was open before the knock: whether the server granted anything is not known. */
+  readonly already: boolean
   readonly address: IpAddress
-  /** Since the knock. */
+  /** Since the knock; 0 where it was open before. */
   readonly after: Milliseconds
   /** Connected, half-open allowed, and paused: a banner that was read is given again to its next reader. */
   readonly socket: Socket
 }
 
+/** What one address answered. */
+export interface AddressSeen {
+  readonly address: IpAddress
+  /** Resets. */
+  readonly refused: number
+  /** Connections that were accepted, without a word in the time of waiting. */
+  readonly mute: number
+  /** Other answers, by the system's code: `EHOSTUNREACH`, `ENETUNREACH`, `EACCES`. */
+  readonly errors: readonly string[]
+}
+
 /** How the attempts ended, or have not ended yet. */
 export interface ClosedDoor {
   readonly open: false
+  /** At all addresses. */
   readonly attempts: number
-  /** Answered with a reset. */
-  readonly refused: number
-  /** Accepted, and no word in the time of waiting. */
-  readonly mute: number
-  /** Other answers, by the system's code: no route, host unreachable. */
-  readonly errors: readonly string[]
-  /** Addresses of this host that connections came from. */
-  readonly localAddresses: readonly string[]
+  /** One for each address of the door. */
+  readonly seen: readonly AddressSeen[]
+}
+
+/** Attempts that began before the knock. */
+export interface DoorLook {
+  /** Ends them, where there is nothing to wait for. */
+  end(): void
 }
 
 /** Distances between attempts, the last one repeated. A banner costs a whole connection, so there are fewer of those. */
@@ -51,84 +69,198 @@ const PACES: Readonly<Record<OpenSign, readonly number[]>> = {
 }
 /** Connections that may stay mute side by side; the oldest gives way. */
 const MAX_MUTE = 6
+/** A look that is not accepted by then is given up: the kernel sends its SYN again after 1 s, which would be after the knock. */
+const LOOK_LIMIT = 800
+/**
+ * A service may greet a connection sooner than one that it accepted earlier. So where a banner arrives and a connection from
+ * before the knock is still mute, that one is given this many times as long as the other took, and a little more.
+ */
+const PATIENCE = 4
+const LEAST_PATIENCE = 20
+const MOST_PATIENCE = 250
+
+/** Makes one attempt for each address. Call it before the packet is sent, and hand the result to {@link waitForDoor}. */
+export function lookAtDoor(door: Door): DoorLook {
+  const watch = new Watch(door)
+  watch.look()
+  return watch
+}
 
 /**
  * @param since when the knock was sent, on the clock of `performance.now()`.
  * @param limit how long to try, from now.
+ * @param look at the same port; without it, a port that was open before is taken for one that the knock opened.
  */
-export function waitForDoor(door: Door, since: number, limit: Milliseconds): Promise<OpenDoor | ClosedDoor> {
-  return new Promise((resolve) => {
-    const pace = PACES[door.sign]
-    const sockets = new Set<Socket>()
-    const mute: Socket[] = []
-    const errors = new Set<string>()
-    const localAddresses = new Set<string>()
-    let [attempts, refused, muteCount] = [0, 0, 0]
-    let next: NodeJS.Timeout | undefined
+export function waitForDoor(
+  door: Door,
+  since: number,
+  limit: Milliseconds,
+  look?: DoorLook,
+): Promise<OpenDoor | ClosedDoor> {
+  const watch = look instanceof Watch ? look : new Watch(door)
+  return watch.wait(door.addresses, since, limit)
+}
 
-    const finish = (outcome: OpenDoor | ClosedDoor, keep?: Socket): void => {
-      clearTimeout(next)
-      clearTimeout(deadline)
-      for (const socket of sockets) if (socket !== keep) socket.destroy()
-      sockets.clear()
-      resolve(outcome)
-    }
+/** An attempt of which the end is not known yet. */
+interface Attempt {
+  readonly socket: Socket
+  readonly address: IpAddress
+  /** Began before the knock. */
+  readonly early: boolean
+  /** On the clock of `performance.now()`. */
+  connectedAt: number
+}
 
-    const succeed = (socket: Socket, address: IpAddress): void => {
-      if (!sockets.delete(socket)) return
-      // From here on it is its next owner's: an end is no longer a failed attempt, and what was said may still be read.
-      socket.off('end', hungUp)
-      finish({ open: true, address, after: milliseconds(performance.now() - since), socket }, socket)
-    }
+class Watch implements DoorLook {
+  readonly #door: Door
+  readonly #open = new Set<Attempt>()
+  /** Accepted after the knock, and waiting for a banner, the oldest first. */
+  readonly #mute: Attempt[] = []
+  /** Accepted before the knock, and waiting for a banner. */
+  readonly #muteEarly = new Set<Attempt>()
+  readonly #seen = new Map<IpAddress, { refused: number; mute: number; errors: Set<string> }>()
+  #attempts = 0
+  #found: OpenDoor | undefined
+  #onFound: ((found: OpenDoor) => void) | undefined
+  #since = 0
+  #grace: NodeJS.Timeout | undefined
 
-    const awaitBanner = (socket: Socket, address: IpAddress): void => {
-      muteCount++
-      mute.push(socket)
-      if (mute.length > MAX_MUTE) drop(mute.shift())
-      socket.once('data', (banner: Buffer) => {
-        socket.pause()
-        socket.unshift(banner)
-        succeed(socket, address)
-      })
-    }
+  constructor(door: Door) {
+    this.#door = door
+  }
 
-    /** Without a word. */
-    function hungUp(this: Socket): void {
-      drop(this)
+  look(): void {
+    for (const address of this.#door.addresses) {
+      const attempt = this.#begin(address, true)
+      const late = setTimeout(() => {
+        if (attempt.socket.connecting) this.#drop(attempt)
+      }, LOOK_LIMIT)
+      late.unref()
+      attempt.socket.once('close', () => clearTimeout(late))
     }
+  }
 
-    const drop = (socket: Socket | undefined): void => {
-      if (socket === undefined) return
-      sockets.delete(socket)
-      socket.destroy()
-    }
+  end(): void {
+    this.#dropAll()
+    this.#found?.socket.destroy()
+  }
 
-    const attempt = (address: IpAddress): void => {
-      attempts++
-      const socket = connect({ host: address, port: door.port, noDelay: true, allowHalfOpen: true })
-      sockets.add(socket)
-      socket.once('connect', () => {
-        if (socket.localAddress !== undefined) localAddresses.add(socket.localAddress)
-        if (door.sign === 'connect') succeed(socket, address)
-        else awaitBanner(socket, address)
-      })
-      socket.once('end', hungUp)
-      socket.on('error', (error: NodeJS.ErrnoException) => {
-        if (error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET') refused++
-        else errors.add(error.code ?? error.message)
-        drop(socket)
-      })
-    }
+  wait(addresses: readonly IpAddress[], since: number, limit: Milliseconds): Promise<OpenDoor | ClosedDoor> {
+    this.#since = since
+    return new Promise((resolve) => {
+      const pace = PACES[this.#door.sign]
+      let next: NodeJS.Timeout | undefined
+      const finish = (outcome: OpenDoor | ClosedDoor): void => {
+        clearTimeout(next)
+        clearTimeout(deadline)
+        this.#dropAll()
+        resolve(outcome)
+      }
+      const deadline = setTimeout(() => finish(this.#found ?? this.#closed(addresses)), limit)
+      this.#onFound = finish
+      if (this.#found !== undefined) {
+        finish(this.#found)
+        return
+      }
+      let round = 0
+      const tryAll = (): void => {
+        for (const address of addresses) this.#begin(address, false)
+        next = setTimeout(tryAll, pace[Math.min(round++, pace.length - 1)])
+      }
+      // A banner costs the service a connection: the look, where there was one, is the first attempt.
+      if (this.#door.sign === 'banner' && this.#attempts > 0) next = setTimeout(tryAll, pace[round++])
+      else tryAll()
+    })
+  }
 
-    let round = 0
-    const tryAll = (): void => {
-      for (const address of door.addresses) attempt(address)
-      next = setTimeout(tryAll, pace[Math.min(round++, pace.length - 1)])
+  #closed(addresses: readonly IpAddress[]): ClosedDoor {
+    const seen = addresses.map((address) => {
+      const { refused, mute, errors } = this.#seenAt(address)
+      return { address, refused, mute, errors: [...errors] }
+    })
+    return { open: false, attempts: this.#attempts, seen }
+  }
+
+  #seenAt(address: IpAddress): { refused: number; mute: number; errors: Set<string> } {
+    const seen = this.#seen.get(address) ?? { refused: 0, mute: 0, errors: new Set() }
+    this.#seen.set(address, seen)
+    return seen
+  }
+
+  #begin(address: IpAddress, early: boolean): Attempt {
+    this.#attempts++
+    const socket = connect({ host: address, port: this.#door.port, noDelay: true, allowHalfOpen: true })
+    const attempt: Attempt = { socket, address, early, connectedAt: 0 }
+    this.#open.add(attempt)
+    // Without a word.
+    const hungUp = (): void => this.#drop(attempt)
+    socket.once('end', hungUp)
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      const seen = this.#seenAt(address)
+      if (error.code === 'ECONNREFUSED' || error.code === 'ECONNRESET') seen.refused++
+      else seen.errors.add(error.code ?? error.message)
+      this.#drop(attempt)
+    })
+    socket.once('connect', () => {
+      attempt.connectedAt = performance.now()
+      if (this.#door.sign === 'connect') this.#succeed(attempt, hungUp)
+      else this.#awaitBanner(attempt, hungUp)
+    })
+    return attempt
+  }
+
+  #awaitBanner(attempt: Attempt, hungUp: () => void): void {
+    const { socket, address, early } = attempt
+    this.#seenAt(address).mute++
+    if (early) this.#muteEarly.add(attempt)
+    else if (this.#mute.push(attempt) > MAX_MUTE) this.#drop(this.#mute.shift())
+    socket.once('data', (banner: Buffer) => {
+      socket.pause()
+      socket.unshift(banner)
+      this.#succeed(attempt, hungUp)
+    })
+  }
+
+  #succeed(attempt: Attempt, hungUp: () => void): void {
+    if (!this.#open.has(attempt)) return
+    const { socket, address, early } = attempt
+    if (this.#found !== undefined) {
+      // The service had accepted this one before the knock, and was slow to greet it: then that is the truth.
+      if (!early || this.#grace === undefined) return
+      this.#found.socket.destroy()
     }
-    const deadline = setTimeout(() => {
-      const seen = { attempts, refused, mute: muteCount, errors: [...errors], localAddresses: [...localAddresses] }
-      finish({ open: false, ...seen })
-    }, limit)
-    tryAll()
-  })
+    this.#open.delete(attempt)
+    // From here on it is its next owner's: an end is no longer a failed attempt, and what was said may still be read.
+    socket.off('end', hungUp)
+    const after = milliseconds(early ? 0 : performance.now() - this.#since)
+    this.#found = { open: true, already: early, address, after, socket }
+    clearTimeout(this.#grace)
+    const tell = (): void => {
+      if (this.#found !== undefined) this.#onFound?.(this.#found)
+    }
+    const patience = early ? 0 : this.#patience(attempt)
+    if (patience > 0) this.#grace = setTimeout(tell, patience)
+    else tell()
+  }
+
+  /** @returns for how many milliseconds more an earlier connection to the same address may prove that it was open already. */
+  #patience({ address, connectedAt }: Attempt): number {
+    const rival = [...this.#muteEarly].find((it) => it.address === address && this.#open.has(it))
+    if (rival === undefined) return 0
+    const now = performance.now()
+    const enough = Math.min(PATIENCE * (now - connectedAt) + LEAST_PATIENCE, MOST_PATIENCE)
+    return rival.connectedAt + enough - now
+  }
+
+  #drop(attempt: Attempt | undefined): void {
+    if (attempt === undefined) return
+    this.#open.delete(attempt)
+    attempt.socket.destroy()
+  }
+
+  #dropAll(): void {
+    clearTimeout(this.#grace)
+    for (const { socket } of this.#open) socket.destroy()
+    this.#open.clear()
+  }
 }

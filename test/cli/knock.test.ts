@@ -116,7 +116,7 @@ describe('ghostport knock', () => {
     assert.deepEqual({ code, exit, suggestion }, { code: 'CLI_USAGE', exit: 64, suggestion: '--access' })
   })
 
-  it('--wait finds an open port, and says how long it took', async () => {
+  it('--wait finds a port that was open before the knock, and says so', async () => {
     const service = createServer((socket) => socket.on('error', () => {}).resume())
     service.listen(0, '127.0.0.1')
     await once(service, 'listening')
@@ -124,9 +124,12 @@ describe('ghostport knock', () => {
     assert.ok(address !== null && typeof address === 'object')
     const argv = ['knock', '-D', '127.0.0.1', '-s', '-A', `tcp/${address.port}`, ...KEYS, '--wait']
     const { status, stdout, stderr } = await home.ghostport(argv)
+    const { stdout: json } = await home.ghostport([...argv, '--json'])
     service.close()
     assert.equal(status, 0, stderr)
-    assert.match(stdout, new RegExp(`^open after [0-9.]+ ms: 127\\.0\\.0\\.1 port ${address.port}$`, 'm'))
+    assert.match(stdout, new RegExp(`^was open already: 127\\.0\\.0\\.1 port ${address.port}; .*cannot be seen$`, 'm'))
+    const open = { address: '127.0.0.1', port: address.port, milliseconds: 0, already: true }
+    assert.deepEqual(JSON.parse(json).open, open)
   })
 
   it('--wait gives up with the likely causes', async () => {
@@ -143,6 +146,8 @@ describe('ghostport knock', () => {
     assert.equal(status, 1)
     assert.match(stderr, /^ghostport: the port did not open: 127\.0\.0\.1 port 1 .*\[PORT_NOT_OPEN\]$/m)
     assert.match(stderr, /clocks differ/)
+    assert.match(stderr, /ghostport is not running on the server.* UDP port 62201/)
+    assert.match(stderr, /firewall has no mark rule/)
   })
 
   it('an address named with -a that is not this host’s is among the causes', async () => {

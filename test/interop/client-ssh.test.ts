@@ -37,7 +37,7 @@ describe('ssh through a door that only a knock opens', { skip: netnsUnavailable(
       ['KEY', 'front-door'],
       ['HMAC_KEY', 'brass-knocker'],
     ] as const
-    await startFwknopd(net, server, [[['SOURCE', 'ANY'], ...keys, ['FW_ACCESS_TIMEOUT', '2']]])
+    await startFwknopd(net, server, [[['SOURCE', 'ANY'], ...keys, ['FW_ACCESS_TIMEOUT', '3']]])
     server.must(['iptables', '-I', 'INPUT', '-p', 'tcp', '--dport', '80', '-j', 'ACCEPT'])
 
     const stanza = (name: string, ...more: string[]): string[] => [`[${name}]`, `SPA_SERVER ${SERVER}`, ...more, '']
@@ -115,15 +115,42 @@ describe('ssh through a door that only a knock opens', { skip: netnsUnavailable(
     await shut()
     const { status, stderr } = ghostport('knock', '-n', 'stranger', '--wait', '--wait-limit', '0.7')
     assert.equal(status, 1)
-    assert.match(stderr, /port 80 accepts connections, but whoever answers does not speak first/)
+    assert.match(stderr, /port 80 accepts connections, but does not speak first/)
     assert.match(stderr, /--wait-for connect/)
     const believing = ghostport('knock', '-n', 'stranger', '--wait', '--wait-for', 'connect')
     assert.equal(believing.status, 0, 'a mere connection is what was asked for')
+    assert.match(believing.stdout, /^was open already: 10\.9\.0\.2 port 80/m)
     const { status: opened, stdout } = ghostport('knock', '-n', 'ghost', '--wait', '--json')
     assert.equal(opened, 0)
     const said = JSON.parse(stdout)
     assert.equal(said.open.port, 80)
     assert.ok(said.open.milliseconds > 0 && said.open.milliseconds < 5_000)
+    assert.equal(said.open.already, false)
+  })
+
+  for (const [name, what] of [
+    ['plain', 'a port'],
+    ['ghost', 'a ghost service'],
+  ] as const)
+    it(`knock --wait does not take the credit for ${what} that an earlier grant opened`, async () => {
+      await shut()
+      assert.match(ghostport('knock', '-n', name, '--wait').stdout, /^open after/m)
+      const { status, stdout } = ghostport('knock', '-n', name, '--wait', '--json', '--key-hmac', 'wrong')
+      assert.equal(status, 0)
+      assert.deepEqual(JSON.parse(stdout).open.already, true, stdout)
+    })
+
+  it('ghostport ssh and proxy connect where the port is open already', async () => {
+    await shut()
+    assert.equal(ghostport('knock', '-n', 'plain', '--wait').status, 0)
+    const wrong = ['-v', '--key-hmac', 'wrong', 'plain']
+    const { status, stdout, stderr } = ghostport('ssh', ...wrong, ...sshOptions, '-l', 'root', 'echo here')
+    assert.equal(status, 0, stderr)
+    assert.match(stderr, /was open already/)
+    assert.equal(stdout, 'here\n')
+    const spliced = ghostport('proxy', ...wrong, '22')
+    assert.match(spliced.stdout, /^SSH-2\.0/)
+    assert.match(spliced.stderr, /was open already/)
   })
 
   for (const name of ['plain', 'ghost'])

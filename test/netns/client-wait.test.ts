@@ -14,6 +14,7 @@ import { type Host, Network, netnsUnavailable, type Outcome } from '../support/n
 
 const LIFETIME = 2
 const KEYS = ['--key-rijndael', keys.key, '--key-hmac', keys.hmac] as const
+const WRONG = ['--key-rijndael', 'no', '--key-hmac', 'nothing'] as const
 
 describe('ghostport knock --wait', { skip: netnsUnavailable() }, () => {
   let net: Network
@@ -113,11 +114,68 @@ describe('ghostport knock --wait', { skip: netnsUnavailable() }, () => {
 
   it('says that nothing answers where no packet opens anything', async () => {
     await allShut()
-    const wrong = ['--key-rijndael', 'no', '--key-hmac', 'nothing']
-    const { status, stderr } = knock('-D', '10.9.0.2', ...wrong, '-A', 'tcp/22', '--wait', '--wait-limit', '0.4')
+    const { status, stderr } = knock('-D', '10.9.0.2', ...WRONG, '-A', 'tcp/22', '--wait', '--wait-limit', '0.4')
     assert.equal(status, 1)
     assert.match(stderr, /10\.9\.0\.2 port 22 does not answer \(0\.4 s, \d+ attempts\) \[PORT_NOT_OPEN\]/)
     assert.match(stderr, /keys, the HMAC digest type or the encryption mode/)
+    assert.match(stderr, /ghostport is not running on the server/)
+    assert.match(stderr, /firewall has no mark rule/)
+  })
+
+  it('takes no credit for a port that is open already', async () => {
+    await allShut()
+    const granted = knock('-D', '10.9.0.2', ...KEYS, '-A', 'tcp/22', '--wait')
+    assert.match(granted.stdout, /^open after [0-9.]+ ms: 10\.9\.0\.2 port 22$/m)
+    const { status, stdout } = knock('-D', '10.9.0.2', ...WRONG, '-A', 'tcp/22', '--wait')
+    assert.equal(status, 0)
+    assert.match(stdout, /^was open already: 10\.9\.0\.2 port 22;/m)
+  })
+
+  describe('names the cause that fits the answer', () => {
+    const first = (stderr: string): string => stderr.match(/^ {2}- (.*)$/m)?.[1] ?? ''
+    const tried = (at: string, limit: string): Outcome =>
+      knock('-D', at, ...WRONG, '-A', 'tcp/22', '--wait', '--wait-limit', limit)
+    before(allShut)
+
+    for (const at of ['10.9.0.99', 'fd09::99'])
+      it(`nobody at ${at}`, () => {
+        const { status, stderr } = tried(at, '4.5')
+        assert.equal(status, 1)
+        assert.match(stderr, /port 22 is not reachable \(EHOSTUNREACH\)/)
+        assert.match(first(stderr), /^No route, or nobody at that address/)
+      })
+
+    it('a firewall that answers “host prohibited” for a port that is shut', () => {
+      const rule = ['INPUT', '-p', 'tcp', '--dport', '22', '-j', 'REJECT', '--reject-with', 'icmp-host-prohibited']
+      server.must(['iptables', '-I', ...rule])
+      const { stderr } = tried('10.9.0.2', '0.4')
+      server.must(['iptables', '-D', ...rule])
+      assert.match(stderr, /host prohibited/)
+      assert.match(stderr, /keys, the HMAC digest type/, 'which leaves the usual causes')
+    })
+
+    for (const [kind, answer, cause] of [
+      ['unreachable', /has no route from here \(ENETUNREACH\)/, /^No route: this host, or a router on the way/],
+      ['prohibit', /may not be connected to from here \(EACCES\)/, /^This host does not let the connection to .* out/],
+    ] as const)
+      it(`a route that says ${kind}, for connections only`, () => {
+        client.must(['ip', 'rule', 'add', 'ipproto', 'tcp', 'dport', '22', 'priority', '10', kind])
+        const { status, stderr } = tried('10.9.0.2', '0.4')
+        client.must(['ip', 'rule', 'del', 'priority', '10'])
+        assert.equal(status, 1)
+        assert.match(stderr, answer)
+        assert.match(first(stderr), cause)
+        assert.doesNotMatch(stderr, /HMAC digest type/, 'keys do not explain what never left')
+      })
+
+    it('one address without a route, and another that does not answer', () => {
+      client.must(['ip', '-6', 'rule', 'add', 'ipproto', 'tcp', 'dport', '22', 'priority', '10', 'prohibit'])
+      const { stderr } = tried('both.test', '0.4')
+      client.must(['ip', '-6', 'rule', 'del', 'priority', '10'])
+      assert.match(stderr, /10\.9\.0\.2 port 22 does not answer/)
+      assert.match(stderr, /fd09::2 port 22 may not be connected to from here \(EACCES\)/)
+      assert.match(stderr, /HMAC digest type/)
+    })
   })
 
   it('says why a packet cannot leave', () => {
