@@ -29,7 +29,7 @@ export {
 } from './client/wait.ts'
 export { type Clock, systemClock } from './clock.ts'
 export { parseAccessConf } from './config/access-conf.ts'
-export type { ClientSettings } from './config/client-settings.ts'
+export type { ClientSettings } from './config/client-layer.ts'
 export { type ConfigFiles, filesFromSnapshot } from './config/config-files.ts'
 export { parseFwknopdConf } from './config/fwknopd-conf.ts'
 export { parseFwknoprc, type RcFile } from './config/fwknoprc.ts'

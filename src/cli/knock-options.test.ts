@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { settle } from '../config/client-layer.ts'
 import { knockOptions, settingsFromOptions } from './knock-options.ts'
 import { parseCommandLine } from './options.ts'
 
 function settings(...argv: string[]) {
   const parsed = parseCommandLine(knockOptions, { names: [] }, argv)
-  return parsed.ok ? settingsFromOptions(parsed.value.options) : parsed
+  if (!parsed.ok) return parsed
+  const flags = settingsFromOptions(parsed.value.options)
+  return flags.ok ? settle([flags.value]) : flags
 }
 
 describe('the flags of a knock', () => {
@@ -45,6 +48,11 @@ describe('the flags of a knock', () => {
     ['--time-offset-minus 2h', { timeOffset: -7200 }],
     ['-vv', { verbose: true }],
     ['--no-save-args', {}],
+    ['-P udp', {}],
+    ['-R -a 192.0.2.1', { allow: '192.0.2.1' }],
+    ['-s --resolve-http-only', { allow: 'packet-source' }],
+    ['-w /bin/wget -u agent --use-wget-user-agent --resolve-url https://ip.example/', {}],
+    ['--no-home-dir', {}],
   ]
   for (const [line, expected] of understood)
     it(`“${line}” is understood`, () => {
@@ -72,6 +80,8 @@ describe('the flags of a knock', () => {
     ['--hmac-digest-type x', 'VALUE_INVALID', /--hmac-digest-type/],
     ['-M PCBC', 'VALUE_INVALID', /--encryption-mode: “PCBC”/],
     ['-M asymmetric', 'VALUE_INVALID', /GnuPG/],
+    ['-P tcp', 'VALUE_INVALID', /--server-proto: packets go by UDP; tcp is not built yet/],
+    ['-P upd', 'VALUE_INVALID', /--server-proto: “upd” is no transport/],
     ['-U a:b', 'VALUE_INVALID', /--spoof-user/],
     ['--time-offset-plus x', 'VALUE_INVALID', /--time-offset-plus: “x”/],
     ['--time-offset-minus 5y', 'VALUE_INVALID', /--time-offset-minus/],
@@ -103,7 +113,7 @@ describe('the flags of a knock', () => {
 
   // What fwknop has and ghostport has not is known by name, so that nobody believes it to count.
   const unsupported =
-    '-g --gpg-recipient-key=A --gpg-signer-key=A --gpg-home-dir=d --gpg-exe=e --gpg-agent --gpg-no-signing-pw -R --resolve-ip-https --resolve-ip-http --resolve-http-only --resolve-url=u -w=w --use-wget-user-agent -u=x -P=tcp -H=h -Q=1.2.3.4 --spoof-src=1.2.3.4 --icmp-type=8 --icmp-code=0 -k -K=f --key-len=16 --hmac-key-len=16 --save-rc-stanza --force-stanza --stanza-list --no-home-dir -l --show-last -E=f -B=f -b --fault-injection-tag=t'
+    '-g --gpg-recipient-key=A --gpg-signer-key=A --gpg-home-dir=d --gpg-exe=e --gpg-agent --gpg-no-signing-pw -R --resolve-ip-https --resolve-ip-http --resolve-http-only -H=h -Q=1.2.3.4 --spoof-src=1.2.3.4 --icmp-type=8 --icmp-code=0 -k -K=f --key-len=16 --hmac-key-len=16 --save-rc-stanza --force-stanza --stanza-list -l --show-last -E=f -B=f -b --fault-injection-tag=t'
   for (const word of unsupported.split(' '))
     it(`${word} is fwknop’s, and refused as such`, () => {
       const result = settings(word)

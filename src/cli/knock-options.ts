@@ -2,7 +2,8 @@
  * The flags of `ghostport knock`, which `ssh` and `proxy` share: fwknop's names, long and short. Most are other spellings of
  * a setting of `.fwknoprc`, and read by the same parser.
  */
-import { type ClientSettingName, type ClientSettings, readClientSetting } from '../config/client-settings.ts'
+import { type SettingLayer, Unbuilt } from '../config/client-layer.ts'
+import { type ClientSettingName, readClientSetting } from '../config/client-settings.ts'
 import { DIGEST_TYPES } from '../packet/digest-type.ts'
 import { ENCRYPTION_MODES } from '../packet/encryption-mode.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
@@ -10,9 +11,9 @@ import { UNKNOWN_BYTES } from './arguments.ts'
 import type { OptionTable, OptionValues } from './options.ts'
 
 const GPG = 'GnuPG is not built yet; share a key (ghostport keygen)'
-const OWN_ADDRESS = 'no web service is asked for your address; use -s, or -a ADDRESS'
+const OWN_ADDRESS = 'ghostport asks no web service for your address; use -s, or -a ADDRESS'
 const HISTORY = 'no command is kept, since it could hold keys; write a stanza in .fwknoprc'
-const RC = 'write the stanza in .fwknoprc yourself; “ghostport keygen --rc” prints one'
+const RC = 'write the stanza in ~/.fwknoprc yourself'
 
 export const knockOptions = {
   destination: { short: 'D', value: 'HOST', help: 'the server, by name or address' },
@@ -25,6 +26,7 @@ export const knockOptions = {
   'allow-ip': { short: 'a', value: 'ADDRESS', help: 'open for this address, IPv4 or IPv6' },
   'source-ip': { short: 's', help: 'open for whatever address the packet arrives from (takes no value)' },
   'fw-timeout': { short: 'f', value: 'SECONDS', help: 'how long the door stays open; the server may allow less' },
+  'server-proto': { short: 'P', value: 'PROTO', help: 'how the packet goes: udp, the only one yet' },
   'server-port': { short: 'p', value: 'PORT', help: 'where the packet goes (default 62201)' },
   'rand-port': { short: 'r', help: 'send to a random port from 10000 to 65534; the server must watch them all' },
   'source-port': { short: 'S', value: 'PORT', help: 'send from this port' },
@@ -38,6 +40,7 @@ export const knockOptions = {
   'named-config': { short: 'n', value: 'STANZA', help: 'take [STANZA] of the rc file, over its [default]' },
   'rc-file': { value: 'FILE', help: 'read FILE in place of ~/.fwknoprc' },
   'no-rc-file': { help: 'read no rc file' },
+  'no-home-dir': { help: 'do not look for an rc file in the home directory: read none, or the one of --rc-file' },
   'get-key': { short: 'G', value: 'FILE', help: 'the encryption key is in FILE, in a line “HOST: KEY”' },
   'get-hmac-key': { value: 'FILE', help: 'the HMAC key is in FILE, in a line “HOST: KEY”' },
   'key-base64-rijndael': {
@@ -66,12 +69,12 @@ export const knockOptions = {
   'gpg-exe': { value: 'FILE', unsupported: GPG },
   'gpg-agent': { unsupported: GPG },
   'gpg-no-signing-pw': { unsupported: GPG },
-  'resolve-ip-https': { short: 'R', aliases: ['resolve-ip-http', 'resolve-http-only'], unsupported: OWN_ADDRESS },
-  'resolve-url': { value: 'URL', unsupported: OWN_ADDRESS },
-  'wget-cmd': { short: 'w', value: 'FILE', unsupported: OWN_ADDRESS },
-  'use-wget-user-agent': { unsupported: OWN_ADDRESS },
-  'user-agent': { short: 'u', value: 'TEXT', unsupported: 'packets go by UDP' },
-  'server-proto': { short: 'P', value: 'PROTO', unsupported: 'packets go by UDP; leave it out' },
+  'resolve-ip-https': {
+    short: 'R',
+    aliases: ['resolve-ip-http', 'resolve-http-only'],
+    unsupported: OWN_ADDRESS,
+    judgedLater: true,
+  },
   'http-proxy': { short: 'H', value: 'HOST', unsupported: 'packets go by UDP' },
   'spoof-source': {
     short: 'Q',
@@ -88,7 +91,6 @@ export const knockOptions = {
   'save-rc-stanza': { unsupported: RC },
   'force-stanza': { unsupported: RC },
   'stanza-list': { unsupported: 'look into the rc file' },
-  'no-home-dir': { unsupported: 'use --no-rc-file' },
   'last-cmd': { short: 'l', unsupported: HISTORY },
   'show-last': { unsupported: HISTORY },
   'save-args-file': { short: 'E', value: 'FILE', unsupported: HISTORY },
@@ -97,6 +99,11 @@ export const knockOptions = {
   'fault-injection-tag': { value: 'TAG', unsupported: 'it is for fwknop’s own tests' },
   // Asked for by fwknop's users, and always so here.
   'no-save-args': {},
+  // How to do what ghostport does not do. By themselves, they ask for nothing.
+  'resolve-url': { value: 'URL' },
+  'wget-cmd': { short: 'w', value: 'FILE' },
+  'use-wget-user-agent': {},
+  'user-agent': { short: 'u', value: 'TEXT' },
 } as const satisfies OptionTable
 
 export type KnockOptionValues = OptionValues<typeof knockOptions>
@@ -105,6 +112,7 @@ export type KnockOptionValues = OptionValues<typeof knockOptions>
 const settingsOf: Readonly<Partial<Record<keyof typeof knockOptions, ClientSettingName>>> = {
   destination: 'SPA_SERVER',
   'fw-timeout': 'FW_TIMEOUT',
+  'server-proto': 'SPA_SERVER_PROTO',
   'server-port': 'SPA_SERVER_PORT',
   'source-port': 'SPA_SOURCE_PORT',
   'nat-access': 'NAT_ACCESS',
@@ -121,6 +129,11 @@ const settingsOf: Readonly<Partial<Record<keyof typeof knockOptions, ClientSetti
   'spoof-user': 'SPOOF_USER',
 }
 
+/** `-R` counts only where neither flags nor rc file name an address. */
+const NO_RESOLVER = new Unbuilt(
+  refuse('CLI_USAGE', `--resolve-ip-https (-R) is fwknop's and not supported yet: ${OWN_ADDRESS}`).failure,
+)
+
 /** Flags that answer the same question: giving two is a mistake, not a matter of which comes last. */
 const rivals: readonly (readonly (keyof typeof knockOptions)[])[] = [
   ['allow-ip', 'source-ip'],
@@ -136,13 +149,13 @@ const rivals: readonly (readonly (keyof typeof knockOptions)[])[] = [
 ]
 
 /** @returns what the flags say, to be laid over the rc file's settings; or the flag that cannot be understood. */
-export function settingsFromOptions(given: KnockOptionValues): Result<ClientSettings, Failure> {
+export function settingsFromOptions(given: KnockOptionValues): Result<SettingLayer, Failure> {
   for (const group of rivals) {
     const both = group.filter((name) => isGiven(given[name]))
     if (both.length > 1) return refuse('CLI_USAGE', `--${both.join(' and --')} cannot go together`)
   }
 
-  let settings: ClientSettings = {
+  let settings: SettingLayer = {
     ...(given['source-ip'] > 0 ? { allow: 'packet-source' } : {}),
     ...(given['rand-port'] > 0 ? { randomPort: true } : {}),
     ...(given.ipv4 > 0 ? { family: 4 } : given.ipv6 > 0 ? { family: 6 } : {}),
@@ -150,6 +163,7 @@ export function settingsFromOptions(given: KnockOptionValues): Result<ClientSett
     ...(given['nat-rand-port'] > 0 ? { natRandomPort: true } : {}),
     ...(given['use-hmac'] > 0 ? { useHmac: true } : {}),
     ...(given.verbose > 0 ? { verbose: true } : {}),
+    ...(given['resolve-ip-https'] > 0 ? { resolveHttps: NO_RESOLVER } : {}),
   }
   for (const { flag, name, value } of spellings(given)) {
     if ((name === 'KEY' || name === 'HMAC_KEY') && value.includes(UNKNOWN_BYTES))
@@ -161,9 +175,17 @@ export function settingsFromOptions(given: KnockOptionValues): Result<ClientSett
       const code = read.failure.code === 'KEY_INVALID' ? 'KEY_INVALID' : 'VALUE_INVALID'
       return { ok: false, failure: { ...read.failure, code, detail: `--${flag}: ${read.failure.detail}` } }
     }
+    // Nothing is laid over a flag.
+    const unbuilt = Object.values(read.value).find((it) => it instanceof Unbuilt)
+    if (unbuilt !== undefined)
+      return refuse('VALUE_INVALID', `--${flag}: ${unbuilt.failure.detail}`, hintOf(unbuilt.failure))
     settings = { ...settings, ...read.value }
   }
   return ok(settings)
+}
+
+function hintOf({ suggestion }: Failure): { suggestion?: string } {
+  return suggestion === undefined ? {} : { suggestion }
 }
 
 interface Spelling {

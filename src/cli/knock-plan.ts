@@ -7,7 +7,7 @@ import { type KnockPlan, type KnockWorld, readUint16 } from '../client/knock.ts'
 import { buildRequest } from '../client/request.ts'
 import { systemResolve } from '../client/resolve.ts'
 import { systemClock } from '../clock.ts'
-import type { ClientSettings } from '../config/client-settings.ts'
+import { type ClientSettings, type SettingLayer, settle } from '../config/client-layer.ts'
 import { udpDelivery } from '../delivery/udp.ts'
 import type { Username } from '../packet/message.ts'
 import { parseUsername } from '../packet/username.ts'
@@ -42,13 +42,18 @@ export async function planKnock(
   const rc = rcSettings(given, hints.stanza)
   if (!rc.ok) return rc
   const { noStanza } = rc.value
-  const settings = { ...hints.fallback, ...rc.value.settings, ...flags.value }
+  const command = given['server-cmd']
+  const layers: readonly SettingLayer[] = [hints.fallback ?? {}, rc.value.settings]
+  // A command goes in place of the ports that weaker layers name. Flags that name some contradict it.
+  const weaker = command === undefined ? layers : layers.map(withoutPorts)
+  const settled = settle([...weaker, flags.value])
+  if (!settled.ok) return settled
+  const settings = settled.value
 
   const { server } = settings
   if (server === undefined) return refuse('CLI_USAGE', 'say where the packet goes: -D HOST')
   /** What is missing may be in the stanza that was not found. */
   const lacking = (failure: Failure): Refused => ({ ok: false, failure: withNoStanza(failure, noStanza) })
-  const command = given['server-cmd']
   const context = {
     username: ownName(),
     random: readUint16(randomBytes(2)),
@@ -58,9 +63,10 @@ export async function planKnock(
   if (!request.ok) {
     if (request.failure.code === 'CLI_USAGE') return lacking(request.failure)
     if (request.failure.code !== 'CONFIG_CONFLICT') return request
-    const flagsAlone = buildRequest({ ...hints.fallback, ...flags.value }, context)
+    const flagsAlone = settle([hints.fallback ?? {}, flags.value])
+    const without = flagsAlone.ok ? buildRequest(flagsAlone.value, context) : flagsAlone
     // What contradicts itself without the rc file is not the file's fault.
-    const isUsage = !flagsAlone.ok && flagsAlone.failure.detail === request.failure.detail
+    const isUsage = !without.ok && without.failure.detail === request.failure.detail
     return isUsage ? refuse('CLI_USAGE', request.failure.detail) : request
   }
   const ask = secretsFrom(given, terminal)
@@ -77,6 +83,11 @@ export async function planKnock(
   }
   const plan = { request: request.value, keys: keys.value, server, settings }
   return ok({ plan, settings, world, ...(noStanza === undefined ? {} : { noStanza }) })
+}
+
+function withoutPorts(layer: SettingLayer): SettingLayer {
+  const { access, natAccess, natLocal, natPort, natRandomPort, ...rest } = layer
+  return rest
 }
 
 /** As fwknop looks for it: SPOOF_USER, LOGNAME, the user database, USER. */

@@ -23,6 +23,8 @@ export interface OptionSpec {
   readonly help?: string
   /** For an option that fwknop has and ghostport does not: why, or what to use instead. Giving it is refused. */
   readonly unsupported?: string
+  /** Giving it is refused by the command and not here: other options may take its place. */
+  readonly judgedLater?: true
 }
 export type OptionTable = Readonly<Record<string, OptionSpec>>
 
@@ -90,7 +92,7 @@ export function parseCommandLine<const Table extends OptionTable>(
     const read = word.startsWith('--') ? readLong(table, word) : readShort(table, word)
     if (!read.ok) return withNote(read, operands.otherOptions)
     for (const { name, spec, shown, attached } of read.value) {
-      if (spec.unsupported !== undefined) {
+      if (spec.unsupported !== undefined && spec.judgedLater === undefined) {
         const detail = `${shown} is fwknop's and not supported yet: ${spec.unsupported}`
         return withNote(refuse('CLI_USAGE', detail), operands.otherOptions)
       }

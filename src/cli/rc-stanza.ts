@@ -1,7 +1,7 @@
 /** What the rc file says for a knock, and which of its stanzas counts: the one named, or the one for the server named. */
 import { join } from 'node:path'
 import { readOwnFile, refuseExposed, refuseMissing } from '../client/private-file.ts'
-import type { ClientSettings } from '../config/client-settings.ts'
+import type { SettingLayer } from '../config/client-layer.ts'
 import { parseFwknoprc, type RcFile } from '../config/fwknoprc.ts'
 import { nearest } from '../config/nearest.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
@@ -31,7 +31,7 @@ export interface NoStanza {
 }
 
 export interface RcSettings {
-  readonly settings: ClientSettings
+  readonly settings: SettingLayer
   readonly noStanza?: NoStanza
 }
 
@@ -129,6 +129,7 @@ function rcPlace(given: KnockOptionValues): RcPlace {
   const named = given['rc-file']
   if (named !== undefined) return { path: named, named: true }
   if (given['no-rc-file'] > 0) return { none: '--no-rc-file is given' }
+  if (given['no-home-dir'] > 0) return { none: '--no-home-dir is given' }
   const home = homeDirectory()
   if (home !== undefined) return { path: join(home, '.fwknoprc'), named: false }
   return { none: `HOME names no folder, and the user database has none for uid ${process.getuid?.()}` }

@@ -2,74 +2,50 @@
  * What a client may be told, under the names of `.fwknoprc`. A flag of the command line is another spelling of one of these
  * (cli/knock-options.ts), so that a value means the same, and is refused alike, wherever it was written.
  */
-import { type IpAddress, parseAddress } from '../packet/address.ts'
+import { parseAddress } from '../packet/address.ts'
 import { type DigestType, parseDigestType } from '../packet/digest-type.ts'
-import { type EncryptionMode, parseEncryptionMode } from '../packet/encryption-mode.ts'
+import { parseEncryptionMode } from '../packet/encryption-mode.ts'
 import { EncryptionKey, HmacKey } from '../packet/key.ts'
 import { parseKeyBase64, parseKeyText } from '../packet/key-text.ts'
-import type { HostName, ProtocolPort, Username } from '../packet/message.ts'
 import { parseNatHost } from '../packet/nat-target.ts'
 import { parseUsername } from '../packet/username.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { type Port, parsePort, type Seconds, seconds } from '../units.ts'
+import { type Port, parsePort, seconds } from '../units.ts'
+import { type SettingLayer, Unbuilt } from './client-layer.ts'
 import { nearest } from './nearest.ts'
 import { protocolPortsValue } from './setting-values.ts'
 
-/** A key, or the file that lists it by server. */
-export type KeySource<Key> = { readonly key: Key } | { readonly file: string }
+export type SettingFailure = Failure<'CONFIG_INVALID_VALUE' | 'KEY_INVALID'>
 
-/** Every setting is optional: settings of several origins are laid over each other, the more authoritative on top. */
-export interface ClientSettings {
-  /** SPA_SERVER: a name or an address. */
-  readonly server?: string
-  readonly serverPort?: Port
-  readonly randomPort?: boolean
-  readonly sourcePort?: Port
-  /** SERVER_RESOLVE_IPV4: only addresses of this family. */
-  readonly family?: 4 | 6
-  readonly access?: readonly ProtocolPort[]
-  readonly allow?: IpAddress | 'packet-source'
-  /** 0: as long as the server likes. */
-  readonly timeout?: Seconds
-  /** Added to the clock, possibly negative, in seconds. */
-  readonly timeOffset?: number
-  readonly username?: Username
-  /** Without a port: the port of `access`. */
-  readonly natAccess?: { readonly host: IpAddress | HostName; readonly port?: Port }
-  readonly natLocal?: boolean
-  readonly natPort?: Port
-  readonly natRandomPort?: boolean
-  readonly digestType?: DigestType
-  readonly encryptionMode?: EncryptionMode
-  readonly encryptionKey?: KeySource<EncryptionKey>
-  readonly hmacKey?: KeySource<HmacKey>
-  readonly hmacDigestType?: DigestType
-  /** Ask for an HMAC key where none is given. */
-  readonly useHmac?: boolean
-  readonly verbose?: boolean
-}
+/** Reads the value of one setting. What is not built is read too: only the settings that count are refused (client-layer.ts). */
+type ReadSetting = (value: string) => Result<SettingLayer, SettingFailure>
 
-export type SettingFailure = Failure<'CONFIG_INVALID_VALUE' | 'CONFIG_UNSUPPORTED_KEY' | 'KEY_INVALID'>
+const OWN_ADDRESS = new Unbuilt(
+  refuse('CONFIG_UNSUPPORTED_KEY', 'ghostport asks no web service for the address of this host', {
+    suggestion: '-s, or -a ADDRESS',
+  }).failure,
+)
+const GPG = notYet('GnuPG is not built yet', 'KEY_BASE64, with a key of “ghostport keygen”')
 
-/** Reads the value of one setting. Where the setting asks for nothing (`N`), the settings are empty of it or say no. */
-type ReadSetting = (value: string) => Result<ClientSettings, SettingFailure>
-
-const OWN_ADDRESS =
-  'asking a web service for the own address is not built yet: name it, or let the packet’s source count'
-const GPG = 'GnuPG is not built yet'
+/** fwknop's ways to send a packet. */
+const TRANSPORTS = ['udp', 'tcp', 'http', 'udpraw', 'tcpraw', 'icmp']
 
 /** Every name that fwknop's rc file knows. */
 export const clientSettings = {
   SPA_SERVER: (value) => ok({ server: value }),
   SPA_SERVER_PORT: aPort((serverPort) => ({ serverPort, randomPort: false })),
-  SPA_SERVER_PROTO: (value) =>
-    value.toLowerCase() === 'udp' ? ok({}) : notYet(`packets go by UDP; “${value}” is not built yet`),
+  SPA_SERVER_PROTO: (value) => {
+    const word = value.toLowerCase()
+    if (word === 'udp') return ok({ transport: 'udp' })
+    if (!TRANSPORTS.includes(word)) return wrong(`“${value}” is no transport`, nearest(word, TRANSPORTS) ?? 'udp')
+    return ok({ transport: notYet(`packets go by UDP; ${word} is not built yet`, 'udp') })
+  },
   SPA_SOURCE_PORT: aPort((sourcePort) => ({ sourcePort })),
   RAND_PORT: yesOrNo((randomPort) => ({ randomPort })),
-  SERVER_RESOLVE_IPV4: yesOrNo((only) => (only ? { family: 4 } : {})),
+  SERVER_RESOLVE_IPV4: yesOrNo((only) => ({ family: only ? 4 : null })),
   ACCESS: (value) => {
     const access = protocolPortsValue()(value)
-    return access.ok ? ok({ access: access.value }) : access
+    return access.ok ? ok({ access: access.value }) : invalid(access.failure)
   },
   ALLOW_IP: readAllow,
   FW_TIMEOUT: (value) => {
@@ -90,7 +66,7 @@ export const clientSettings = {
   DIGEST_TYPE: aDigestType((digestType) => ({ digestType })),
   HMAC_DIGEST_TYPE: aDigestType((hmacDigestType) => ({ hmacDigestType })),
   ENCRYPTION_MODE: (value) => {
-    if (value.toLowerCase() === 'asymmetric') return notYet(GPG)
+    if (value.toLowerCase() === 'asymmetric') return ok({ encryptionMode: GPG })
     const mode = parseEncryptionMode(value)
     return mode.ok ? ok({ encryptionMode: mode.value }) : invalid(mode.failure)
   },
@@ -105,23 +81,25 @@ export const clientSettings = {
   // Nothing is ever saved: not as asked, and not against the wish.
   NO_SAVE_ARGS: yesOrNo(() => ({})),
 
-  USE_GPG: onlyNo(GPG),
-  USE_GPG_AGENT: onlyNo(GPG),
-  GPG_RECIPIENT: () => notYet(GPG),
-  GPG_SIGNER: () => notYet(GPG),
-  GPG_HOMEDIR: () => notYet(GPG),
-  GPG_EXE: () => notYet(GPG),
-  GPG_SIGNING_PW: () => notYet(GPG),
-  GPG_SIGNING_PW_BASE64: () => notYet(GPG),
-  GPG_NO_SIGNING_PW: onlyNo(GPG),
-  SPOOF_SOURCE_IP: () => notYet('a packet leaves from the address of this host'),
-  HTTP_USER_AGENT: () => notYet('packets go by UDP; HTTP is not built yet'),
-  USE_WGET_USER_AGENT: onlyNo(OWN_ADDRESS),
-  RESOLVE_URL: () => notYet(OWN_ADDRESS),
-  RESOLVE_IP_HTTP: onlyNo(OWN_ADDRESS),
-  RESOLVE_IP_HTTPS: onlyNo(OWN_ADDRESS),
-  RESOLVE_HTTP_ONLY: onlyNo(OWN_ADDRESS),
-  WGET_CMD: () => notYet(OWN_ADDRESS),
+  USE_GPG: onlyNo((gpg) => ({ gpg }), GPG),
+  RESOLVE_IP_HTTP: onlyNo((resolveHttp) => ({ resolveHttp }), OWN_ADDRESS),
+  RESOLVE_IP_HTTPS: onlyNo((resolveHttps) => ({ resolveHttps }), OWN_ADDRESS),
+  SPOOF_SOURCE_IP: () => ok({ spoofedSource: notYet('a packet leaves from an address of this host') }),
+
+  // How to do what the settings above ask for. By themselves, they ask for nothing.
+  USE_GPG_AGENT: asksForNothing,
+  GPG_RECIPIENT: asksForNothing,
+  GPG_SIGNER: asksForNothing,
+  GPG_HOMEDIR: asksForNothing,
+  GPG_EXE: asksForNothing,
+  GPG_SIGNING_PW: asksForNothing,
+  GPG_SIGNING_PW_BASE64: asksForNothing,
+  GPG_NO_SIGNING_PW: asksForNothing,
+  HTTP_USER_AGENT: asksForNothing,
+  USE_WGET_USER_AGENT: asksForNothing,
+  RESOLVE_URL: asksForNothing,
+  RESOLVE_HTTP_ONLY: asksForNothing,
+  WGET_CMD: asksForNothing,
 } as const satisfies Record<string, ReadSetting>
 
 export type ClientSettingName = keyof typeof clientSettings
@@ -141,14 +119,14 @@ export function isClientSetting(name: string): name is ClientSettingName {
 }
 
 /** Reads the value of one setting. Details name neither the setting nor the place: the caller knows both. */
-export function readClientSetting(name: ClientSettingName, value: string): Result<ClientSettings, SettingFailure> {
+export function readClientSetting(name: ClientSettingName, value: string): Result<SettingLayer, SettingFailure> {
   return clientSettings[name](value)
 }
 
-function readAllow(value: string): Result<ClientSettings, SettingFailure> {
+function readAllow(value: string): Result<SettingLayer, SettingFailure> {
   const word = value.toLowerCase()
   if (word === 'source') return ok({ allow: 'packet-source' })
-  if (word === 'resolve') return notYet(OWN_ADDRESS)
+  if (word === 'resolve') return ok({ allow: OWN_ADDRESS })
   const address = parseAddress(value)
   if (!address.ok) return invalid(address.failure, nearest(word, ['source']))
   return ok({ allow: address.value === '0.0.0.0' || address.value === '::' ? 'packet-source' : address.value })
@@ -157,7 +135,7 @@ function readAllow(value: string): Result<ClientSettings, SettingFailure> {
 const offsetUnits: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
 
 /** `90`, `-90`, `5m`, `2hours`. fwknop takes the first of m, h and d that it meets anywhere; here the unit is read. */
-function readTimeOffset(value: string): Result<ClientSettings, SettingFailure> {
+function readTimeOffset(value: string): Result<SettingLayer, SettingFailure> {
   const match = /^(-?)([0-9]{1,5})(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)?$/i.exec(value)
   const amount = Number(match?.[2])
   if (match === null || amount > 65536)
@@ -167,7 +145,7 @@ function readTimeOffset(value: string): Result<ClientSettings, SettingFailure> {
 }
 
 /** `HOST`, `HOST:PORT`, fwknop's `HOST,PORT`, `[IPV6]:PORT`, or a bare IPv6 address. */
-function readNatAccess(value: string): Result<ClientSettings, SettingFailure> {
+function readNatAccess(value: string): Result<SettingLayer, SettingFailure> {
   const bracketed = /^\[([^\]]*)\](?:[:,](.*))?$/.exec(value)
   const plain = /^([^:,]*)(?:[:,]([^:,]*))?$/.exec(value)
   const [host, portText] = bracketed?.slice(1) ?? plain?.slice(1) ?? [value]
@@ -178,14 +156,14 @@ function readNatAccess(value: string): Result<ClientSettings, SettingFailure> {
   return port.ok ? ok({ natAccess: { host: target.value, port: port.value } }) : invalid(port.failure)
 }
 
-function aPort(settings: (port: Port) => ClientSettings): ReadSetting {
+function aPort(settings: (port: Port) => SettingLayer): ReadSetting {
   return (value) => {
     const port = parsePort(value)
     return port.ok ? ok(settings(port.value)) : invalid(port.failure)
   }
 }
 
-function aDigestType(settings: (type: DigestType) => ClientSettings): ReadSetting {
+function aDigestType(settings: (type: DigestType) => SettingLayer): ReadSetting {
   return (value) => {
     const type = parseDigestType(value)
     return type.ok ? ok(settings(type.value)) : invalid(type.failure)
@@ -193,16 +171,21 @@ function aDigestType(settings: (type: DigestType) => ClientSettings): ReadSettin
 }
 
 /** fwknop: whatever begins with a Y is a yes, the rest is a no. Here a no must look like one. */
-function yesOrNo(settings: (yes: boolean) => ClientSettings): ReadSetting {
+function yesOrNo(settings: (yes: boolean) => SettingLayer): ReadSetting {
   return (value) =>
     isYes(value) || /^(n|no|off|false|0)$/i.test(value)
       ? ok(settings(isYes(value)))
       : wrong(`“${value}” is neither Y nor N`)
 }
 
-/** For a switch that turns on what is not built. */
-function onlyNo(why: string): ReadSetting {
-  return (value) => (isYes(value) ? notYet(why) : ok({}))
+/** For a switch that turns on what is not built. Its `N` takes back the `Y` of a weaker layer. */
+function onlyNo(settings: (wish: Unbuilt | null) => SettingLayer, unbuilt: Unbuilt): ReadSetting {
+  return yesOrNo((yes) => settings(yes ? unbuilt : null))
+}
+
+/** Whatever its value: it has none that would count. */
+function asksForNothing(): Result<SettingLayer, SettingFailure> {
+  return ok({})
 }
 
 function isYes(value: string): boolean {
@@ -215,8 +198,8 @@ function wholeNumber(text: string, max: number): number | undefined {
 
 function withKey<Key>(
   key: Result<Key, Failure<'KEY_INVALID'>>,
-  settings: (key: Key) => ClientSettings,
-): Result<ClientSettings, SettingFailure> {
+  settings: (key: Key) => SettingLayer,
+): Result<SettingLayer, SettingFailure> {
   return key.ok ? ok(settings(key.value)) : key
 }
 
@@ -228,6 +211,6 @@ function invalid(failure: Failure, suggestion = failure.suggestion) {
   return wrong(failure.detail, suggestion)
 }
 
-function notYet(why: string) {
-  return refuse('CONFIG_UNSUPPORTED_KEY', why)
+function notYet(why: string, suggestion?: string): Unbuilt {
+  return new Unbuilt(refuse('CONFIG_UNSUPPORTED_KEY', why, suggestion === undefined ? {} : { suggestion }).failure)
 }

@@ -2,11 +2,15 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { FailureCode } from '../failure-codes.ts'
 import { EncryptionKey, exposeKey, HmacKey } from '../packet/key.ts'
+import { type SettingLayer, settle } from './client-layer.ts'
+import { clientSettings } from './client-settings.ts'
 import { parseFwknoprc } from './fwknoprc.ts'
 
-function settings(text: string, stanza?: string) {
+function settings(text: string, stanza?: string, flags: SettingLayer = {}) {
   const file = parseFwknoprc('rc', text)
-  return file.ok ? file.value.settings(stanza) : file
+  if (!file.ok) return file
+  const layer = file.value.settings(stanza)
+  return layer.ok ? settle([layer.value, flags]) : layer
 }
 
 /** What one line in a used stanza is read as. */
@@ -70,6 +74,13 @@ describe('.fwknoprc', () => {
     ['NO_SAVE_ARGS Y', {}],
     ['USE_GPG N', {}],
     ['RESOLVE_IP_HTTPS N', {}],
+    ['GPG_RECIPIENT ABCD', {}],
+    ['GPG_SIGNING_PW secret', {}],
+    ['USE_GPG_AGENT Y', {}],
+    ['HTTP_USER_AGENT Mozilla/5.0 (X11; Linux)', {}],
+    ['RESOLVE_URL https://ip.example/', {}],
+    ['RESOLVE_HTTP_ONLY Y', {}],
+    ['WGET_CMD /bin/wget', {}],
   ]
   for (const [text, expected] of understood)
     it(`${text.trim()} is understood`, () => {
@@ -87,6 +98,7 @@ describe('.fwknoprc', () => {
     assert.deepEqual([keyText(encryptionKey.key), keyText(hmacKey.key)], ['a+b=', 'secret'])
   })
 
+  const GPG_CURE = 'KEY_BASE64, with a key of “ghostport keygen”'
   const refused: [string, FailureCode, RegExp, string?][] = [
     ['SPA_SERVER', 'CONFIG_SYNTAX', /SPA_SERVER has no value/],
     ['SPA_SERVER=host', 'CONFIG_SYNTAX', /the name of a setting, a blank, and its value/, 'SPA_SERVER …'],
@@ -110,14 +122,15 @@ describe('.fwknoprc', () => {
     ['SPA_SERVER_PORT http', 'CONFIG_INVALID_VALUE', /“http”/],
     ['SPA_SOURCE_PORT -1', 'CONFIG_INVALID_VALUE', /“-1”/],
     ['NAT_PORT 0', 'CONFIG_INVALID_VALUE', /port 0/],
-    ['SPA_SERVER_PROTO tcp', 'CONFIG_UNSUPPORTED_KEY', /by UDP/],
+    ['SPA_SERVER_PROTO tcp', 'CONFIG_UNSUPPORTED_KEY', /^SPA_SERVER_PROTO: .*by UDP/, 'udp'],
+    ['SPA_SERVER_PROTO upd', 'CONFIG_INVALID_VALUE', /“upd” is no transport/, 'udp'],
     ['ACCESS tcp/0', 'CONFIG_INVALID_VALUE', /tcp\/0/],
     ['ACCESS tcp/22,', 'CONFIG_INVALID_VALUE', /a comma too many/],
     ['ACCESS tcp/8000-8001', 'CONFIG_INVALID_VALUE', /“tcp\/8000-8001” is a range/, 'tcp/8000,tcp/8001'],
     ['ACCESS icmp/1', 'CONFIG_INVALID_VALUE', /icmp\/1/],
     ['ALLOW_IP 1.2.3', 'CONFIG_INVALID_VALUE', /1\.2\.3/],
     ['ALLOW_IP sourc', 'CONFIG_INVALID_VALUE', /sourc/, 'source'],
-    ['ALLOW_IP resolve', 'CONFIG_UNSUPPORTED_KEY', /web service/],
+    ['ALLOW_IP resolve', 'CONFIG_UNSUPPORTED_KEY', /^ALLOW_IP: .*web service/, '-s, or -a ADDRESS'],
     ['FW_TIMEOUT 5x', 'CONFIG_INVALID_VALUE', /5x/],
     ['FW_TIMEOUT 65536', 'CONFIG_INVALID_VALUE', /65536/],
     ['FW_TIMEOUT -1', 'CONFIG_INVALID_VALUE', /-1/],
@@ -133,14 +146,11 @@ describe('.fwknoprc', () => {
     ['DIGEST_TYPE sha224', 'CONFIG_INVALID_VALUE', /the value is not a digest type/],
     ['HMAC_DIGEST_TYPE sha', 'CONFIG_INVALID_VALUE', /“sha”/],
     ['ENCRYPTION_MODE PCBC', 'CONFIG_INVALID_VALUE', /PCBC/],
-    ['ENCRYPTION_MODE Asymmetric', 'CONFIG_UNSUPPORTED_KEY', /GnuPG/],
-    ['USE_GPG Y', 'CONFIG_UNSUPPORTED_KEY', /GnuPG/],
-    ['GPG_RECIPIENT ABCD', 'CONFIG_UNSUPPORTED_KEY', /GnuPG/],
-    ['GPG_SIGNING_PW secret', 'CONFIG_UNSUPPORTED_KEY', /GnuPG/],
+    ['ENCRYPTION_MODE Asymmetric', 'CONFIG_UNSUPPORTED_KEY', /GnuPG/, GPG_CURE],
+    ['USE_GPG Y', 'CONFIG_UNSUPPORTED_KEY', /GnuPG/, GPG_CURE],
     ['SPOOF_SOURCE_IP 1.2.3.4', 'CONFIG_UNSUPPORTED_KEY', /address of this host/],
-    ['HTTP_USER_AGENT x', 'CONFIG_UNSUPPORTED_KEY', /HTTP/],
-    ['RESOLVE_IP_HTTPS Y', 'CONFIG_UNSUPPORTED_KEY', /web service/],
-    ['WGET_CMD /bin/wget', 'CONFIG_UNSUPPORTED_KEY', /web service/],
+    ['RESOLVE_IP_HTTPS Y', 'CONFIG_UNSUPPORTED_KEY', /web service/, '-s, or -a ADDRESS'],
+    ['RESOLVE_IP_HTTP maybe', 'CONFIG_INVALID_VALUE', /neither Y nor N/],
   ]
   for (const [text, code, detail, suggestion] of refused)
     it(`${text} is refused`, () => {
@@ -151,6 +161,50 @@ describe('.fwknoprc', () => {
       assert.equal(result.failure.suggestion, suggestion)
       assert.deepEqual(result.failure.at, { file: 'rc', line: 2 })
     })
+
+  // [default] and [x] → what counts of them, or the line that is refused.
+  const layered: [string, SettingLayer, object | number][] = [
+    ['[x]\nRESOLVE_IP_HTTPS Y', { allow: 'packet-source' }, { allow: 'packet-source' }],
+    ['[x]\nALLOW_IP resolve', { allow: 'packet-source' }, { allow: 'packet-source' }],
+    ['[x]\nRESOLVE_IP_HTTP Y\nRESOLVE_IP_HTTPS Y\nALLOW_IP 192.0.2.1', {}, { allow: '192.0.2.1' }],
+    ['[default]\nALLOW_IP source\n[x]\nRESOLVE_IP_HTTPS Y', {}, { allow: 'packet-source' }],
+    ['[default]\nRESOLVE_IP_HTTPS Y\n[x]\nALLOW_IP source', {}, { allow: 'packet-source' }],
+    ['[default]\nRESOLVE_IP_HTTPS Y\n[x]\nRESOLVE_IP_HTTPS N', {}, {}],
+    ['[default]\nALLOW_IP source\n[x]\nALLOW_IP resolve', {}, 4],
+    ['[default]\nRESOLVE_IP_HTTPS Y\n[x]\nRESOLVE_IP_HTTP N', {}, 2],
+    ['[default]\nSPA_SERVER_PROTO tcp\n[x]\nSPA_SERVER_PROTO udp', {}, {}],
+    ['[x]\nSPA_SERVER_PROTO tcp', { transport: 'udp' }, {}],
+    ['[default]\nSPA_SERVER_PROTO udp\n[x]\nSPA_SERVER_PROTO http', {}, 4],
+    ['[default]\nUSE_GPG Y\n[x]\nUSE_GPG N\nGPG_RECIPIENT A', {}, {}],
+    ['[default]\nUSE_GPG Y\n[x]\nGPG_RECIPIENT A', {}, 2],
+    ['[default]\nENCRYPTION_MODE asymmetric\n[x]\nENCRYPTION_MODE CBC', {}, { encryptionMode: 'CBC' }],
+    ['[x]\nENCRYPTION_MODE asymmetric', { encryptionMode: 'CTR' }, { encryptionMode: 'CTR' }],
+    ['[default]\nSERVER_RESOLVE_IPV4 Y\n[x]\nSERVER_RESOLVE_IPV4 N', {}, {}],
+    ['[x]\nSERVER_RESOLVE_IPV4 N', { family: 6 }, { family: 6 }],
+    ['[x]\nSPOOF_SOURCE_IP 192.0.2.1', { allow: 'packet-source' }, 2],
+  ]
+  for (const [text, flags, expected] of layered)
+    it(`${JSON.stringify(text)} under ${JSON.stringify(flags)} is judged by what counts`, () => {
+      const result = settings(`${text}\n`, 'x', flags)
+      if (typeof expected === 'object') assert.deepEqual(result, { ok: true, value: expected })
+      else {
+        assert.ok(!result.ok)
+        assert.deepEqual([result.failure.code, result.failure.at?.line], ['CONFIG_UNSUPPORTED_KEY', expected])
+      }
+    })
+
+  it('a line that cannot be understood is refused, although a flag takes its place', () => {
+    const result = settings('[default]\nALLOW_IP somewhere\n', undefined, { allow: 'packet-source' })
+    assert.ok(!result.ok)
+    assert.deepEqual([result.failure.code, result.failure.at], ['CONFIG_INVALID_VALUE', { file: 'rc', line: 2 }])
+  })
+
+  it('every name of fwknop’s is known', () => {
+    // As fwknop 2.6.10 lists them.
+    const names =
+      'DIGEST_TYPE SPA_SERVER_PROTO SPA_SERVER_PORT SPA_SOURCE_PORT FW_TIMEOUT ALLOW_IP TIME_OFFSET ENCRYPTION_MODE USE_GPG USE_GPG_AGENT GPG_RECIPIENT GPG_SIGNER GPG_HOMEDIR GPG_EXE GPG_SIGNING_PW GPG_SIGNING_PW_BASE64 GPG_NO_SIGNING_PW SPOOF_USER SPOOF_SOURCE_IP ACCESS SPA_SERVER RAND_PORT KEY KEY_BASE64 HMAC_DIGEST_TYPE HMAC_KEY_BASE64 HMAC_KEY USE_HMAC USE_WGET_USER_AGENT KEY_FILE HMAC_KEY_FILE NAT_ACCESS HTTP_USER_AGENT RESOLVE_URL SERVER_RESOLVE_IPV4 NAT_LOCAL NAT_RAND_PORT NAT_PORT VERBOSE RESOLVE_IP_HTTP RESOLVE_IP_HTTPS RESOLVE_HTTP_ONLY WGET_CMD NO_SAVE_ARGS'
+    assert.deepEqual(Object.keys(clientSettings).sort(), names.split(' ').sort())
+  })
 
   it('no refusal shows a key', () => {
     for (const text of [

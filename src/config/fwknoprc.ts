@@ -8,8 +8,8 @@
  */
 import { trimBlanks } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse, type SourceLocation } from '../result.ts'
+import { type SettingLayer, Unbuilt } from './client-layer.ts'
 import {
-  type ClientSettings,
   clientSettings,
   isClientSetting,
   readClientSetting,
@@ -28,9 +28,9 @@ export interface RcFile {
   withServer(host: string): readonly string[]
   /**
    * What counts for a knock: `[default]`, and over it the stanza of this name (in any case).
-   * @returns the settings, or why a line of them cannot be understood: `CONFIG_MISSING_KEY` for a stanza that is not there.
+   * @returns what they say, to be settled with the flags (client-layer.ts); or why a line of them cannot be understood: `CONFIG_MISSING_KEY` for a stanza that is not there.
    */
-  settings(stanza?: string): Result<ClientSettings, RcFailure>
+  settings(stanza?: string): Result<SettingLayer, RcFailure>
 }
 
 export type RcFailure =
@@ -91,14 +91,14 @@ export function parseFwknoprc(file: string, text: string): Result<RcFile, Failur
   })
 }
 
-function readStanza([stanza, again]: readonly Stanza[]): Result<ClientSettings, RcFailure> {
+function readStanza([stanza, again]: readonly Stanza[]): Result<SettingLayer, RcFailure> {
   if (stanza === undefined) return ok({})
   if (again !== undefined)
     return refuse('CONFIG_CONFLICT', `[${again.name}] begins in line ${stanza.at.line} already`, { at: again.at })
   if (stanza.name === '' || stanza.text.replace(/^\[[^\]]*\]/, '').replace(/^\s*[#;].*/, '') !== '')
     return refuse('CONFIG_SYNTAX', 'a stanza’s name stands in brackets, alone on its line', { at: stanza.at })
 
-  let settings: ClientSettings = {}
+  let settings: SettingLayer = {}
   const settledIn = new Map<string, number>()
   for (const line of stanza.lines) {
     const read = readLine(line)
@@ -106,7 +106,7 @@ function readStanza([stanza, again]: readonly Stanza[]): Result<ClientSettings, 
     // By what is settled and not by name: KEY, KEY_BASE64 and KEY_FILE are three ways to say one thing.
     for (const [what, value] of Object.entries(read.value)) {
       const before = settledIn.get(what)
-      if (before !== undefined && value !== settings[what as keyof ClientSettings])
+      if (before !== undefined && value !== settings[what as keyof SettingLayer])
         return refuse('CONFIG_CONFLICT', `${words(line).name} says otherwise than line ${before}`, { at: line.at })
       settledIn.set(what, line.at.line)
     }
@@ -115,7 +115,7 @@ function readStanza([stanza, again]: readonly Stanza[]): Result<ClientSettings, 
   return ok(settings)
 }
 
-function readLine(line: Line): Result<ClientSettings, RcFailure> {
+function readLine(line: Line): Result<SettingLayer, RcFailure> {
   const { text, at } = line
   if (text.startsWith('['))
     return refuse('CONFIG_SYNTAX', 'a stanza’s name wants a closing bracket', { at, suggestion: '[NAME]' })
@@ -134,7 +134,8 @@ function readLine(line: Line): Result<ClientSettings, RcFailure> {
       : unknown
   }
   if (value === '') return refuse('CONFIG_SYNTAX', `${name} has no value`, { at })
-  if (rest !== '') {
+  // A user agent has blanks. What has no effect has none either with more behind it.
+  if (rest !== '' && name !== 'HTTP_USER_AGENT') {
     // What follows a raw key is its end, cut off by fwknop without a word.
     if (name === 'KEY' || name === 'HMAC_KEY')
       return refuse('CONFIG_SYNTAX', `${name} ends at a blank, “#” or “;”, and more follows`, {
@@ -144,9 +145,13 @@ function readLine(line: Line): Result<ClientSettings, RcFailure> {
     return refuse('CONFIG_SYNTAX', `something follows the value of ${name}`, { at })
   }
   const read = readClientSetting(name, value)
-  if (read.ok) return read
-  const failure = withoutSecrets(read.failure, value)
-  return { ok: false, failure: { ...failure, detail: `${name}: ${failure.detail}`, at } }
+  if (!read.ok) {
+    const failure = withoutSecrets(read.failure, value)
+    return { ok: false, failure: { ...failure, detail: `${name}: ${failure.detail}`, at } }
+  }
+  const located = ({ failure }: Unbuilt) => new Unbuilt({ ...failure, detail: `${name}: ${failure.detail}`, at })
+  const entries = Object.entries(read.value).map(([what, it]) => [what, it instanceof Unbuilt ? located(it) : it])
+  return ok(Object.fromEntries(entries))
 }
 
 /**

@@ -2,8 +2,13 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { knockOptions } from '../../src/cli/knock-options.ts'
+import type { OptionSpec } from '../../src/cli/options.ts'
+import { Unbuilt } from '../../src/config/client-layer.ts'
+import { clientSettings } from '../../src/config/client-settings.ts'
 import { irrelevantSettings, laterSettings, settingAliases, usedSettings } from '../../src/config/server-settings.ts'
 import { laterStanzaSettings, usedStanzaSettings } from '../../src/config/stanza-setting-names.ts'
+import type { Result } from '../../src/result.ts'
 import { stricterRules } from '../vectors/judge.ts'
 
 const text = readFileSync(new URL('../../docs/FROM-FWKNOP.md', import.meta.url), 'utf8')
@@ -46,6 +51,27 @@ test('every variable of fwknopd.conf', () => {
 
 test('every variable of access.conf', () => {
   assertTable(tableUnder('access.conf'), usedStanzaSettings, later(laterStanzaSettings))
+})
+
+test('every setting and option of the client that is refused or without effect', () => {
+  const toldUnder = (heading: string): Set<string> =>
+    new Set(
+      [...tableUnder(heading).keys()].flatMap((names) => names.split(', ')).map((name) => name.split(' ')[0] ?? ''),
+    )
+  const settings = toldUnder('.fwknoprc')
+  for (const [name, read] of Object.entries<(value: string) => Result<object>>(clientSettings)) {
+    const layers = ['Y', 'resolve', 'tcp', 'asymmetric', '1.2.3.4'].map(read)
+    const unbuilt = layers.some((it) => it.ok && Object.values(it.value).some((value) => value instanceof Unbuilt))
+    const inert = layers.some((it) => it.ok && Object.keys(it.value).length === 0)
+    assert.equal(settings.has(name), unbuilt || inert, name)
+  }
+  const options = toldUnder('Options of the client')
+  for (const [name, spec] of Object.entries<OptionSpec>(knockOptions)) {
+    const spellings = [name, ...(spec.aliases ?? [])].map((long) => `--${long}`)
+    if (spec.short !== undefined) spellings.push(`-${spec.short}`)
+    const told = spec.help === undefined || name === 'server-proto'
+    for (const spelling of spellings) assert.equal(options.has(spelling), told, spelling)
+  }
 })
 
 test('every rule by which a packet is refused that fwknopd accepts, with its reason', () => {

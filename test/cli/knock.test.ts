@@ -179,6 +179,33 @@ describe('keys', () => {
     assert.equal(status, 0, stderr)
     open(JSON.parse(stdout).packets[0].packet)
   })
+  const stanza = (more: string): string =>
+    home.write('layers.rc', `[s]\nSPA_SERVER 127.0.0.1\nACCESS tcp/22\nKEY sesame\nHMAC_KEY latch\n${more}`)
+  const layered: [string, string[], number, RegExp][] = [
+    ['RESOLVE_IP_HTTPS Y', ['-a', '203.0.113.7'], 0, /"source":"203\.0\.113\.7"/],
+    ['ALLOW_IP resolve', ['-s'], 0, /"source":"packet-source"/],
+    ['ALLOW_IP resolve', [], 78, /"file":".*layers\.rc","line":6,"suggestion":"-s, or -a ADDRESS"/],
+    ['SPA_SERVER_PROTO tcp', ['-s', '-P', 'udp'], 0, /"ok":true/],
+    ['GPG_HOMEDIR /x\nNAT_PORT 80\nNAT_LOCAL Y', ['-s', '-C', 'uptime'], 0, /"command":"uptime"/],
+    ['ALLOW_IP source', ['-C', 'uptime', '-A', 'tcp/22'], 64, /are two knocks/],
+  ]
+  for (const [line, flags, status, json] of layered)
+    it(`a stanza with ${JSON.stringify(line)} and ${flags.join(' ') || 'no flags'} is judged by what counts`, async () => {
+      const told = await home.ghostport(['knock', '-n', 's', '--rc-file', stanza(line), ...flags, '-T', '--json'])
+      assert.match(told.stdout, json)
+      assert.equal(told.status, status)
+    })
+  it('--no-home-dir leaves the home directory alone, and --rc-file not', async () => {
+    home.write('.fwknoprc', '[default]\nACCES broken\n')
+    const rc = stanza('ALLOW_IP source')
+    const named = await home.ghostport(['knock', '-n', 's', '--no-home-dir', '--rc-file', rc, '-T'])
+    assert.deepEqual([named.status, named.stderr], [0, ''])
+    const none = await home.ghostport([...BASE, ...KEYS, '--no-home-dir', '-T'])
+    assert.deepEqual([none.status, none.stderr], [0, ''])
+    const nowhere = await home.ghostport(['knock', '-n', 's', '--no-home-dir'])
+    assert.match(nowhere.stderr, /no rc file to read \[s\] from: --no-home-dir is given — perhaps: --rc-file FILE /)
+    assert.equal(nowhere.status, 78)
+  })
   it('come from a key file', async () => {
     const file = home.write('keys', '# servers\nother: x\n127.0.0.1: sesame\n')
     const hmac = home.write('hmac-keys', 'HMAC_KEY: latch\n')
