@@ -1,17 +1,92 @@
-/** `ghostport serve --fw-flush`: takes ghostport's table off the host. */
+/**
+ * `ghostport serve --fw-flush`: takes ghostport's table off the host. It reads the server's own file for the name of the table, and needs
+ * no other; where even that cannot be used, it says so and goes by what is left of it.
+ */
+import { parseFwknopdConf } from '../config/fwknopd-conf.ts'
+import type { NftablesConfig } from '../config/server-config.ts'
 import { diskFiles } from '../daemon/disk-files.ts'
-import { type ConfigPaths, loadConfig } from '../daemon/load-config.ts'
-import { removeTable } from '../daemon/open-firewall.ts'
-import type { Terminal } from './terminal.ts'
+import type { ConfigPaths } from '../daemon/load-config.ts'
+import { type Removed, removeTable } from '../daemon/open-firewall.ts'
+import { parseTableName } from '../firewall/nftables/settings.ts'
+import type { ProtocolPort } from '../packet/message.ts'
+import { parsePort, port } from '../units.ts'
+import { describeFailure, type Terminal } from './terminal.ts'
 
-/** @returns 0 once there is no table of ours. In gate mode the ports that it protected are then open. */
+/** How administrators come in, unless this session says otherwise. */
+const SSH: ProtocolPort = { protocol: 'tcp', port: port(22) }
+
+interface Target {
+  readonly firewall: NftablesConfig
+  readonly controlSocket: string
+}
+
+/**
+ * Asks nothing, since scripts use it: a session that is open lives on, and what it should do next is told.
+ * @returns 0 once there is no table of ours. In gate mode the ports that it protected are then as open as the host leaves them.
+ */
 export async function flushFirewall(paths: ConfigPaths, terminal: Terminal): Promise<number> {
-  const user = process.getuid?.() ?? 0
-  const loaded = loadConfig(diskFiles(user), paths)
-  if (!loaded.ok) return terminal.fail(loaded.failure)
-  const { firewall, controlSocket } = loaded.value.server
-  const removed = await removeTable(firewall, controlSocket)
+  const target = targetOf(paths, terminal)
+  if (target === undefined) {
+    terminal.print('FIREWALL is relay: there is no table to remove. What the relay opened is shut when it stops.')
+    return 0
+  }
+  const { firewall, controlSocket } = target
+  const removed = await removeTable(firewall, controlSocket, waysIn())
   if (!removed.ok) return terminal.fail(removed.failure)
-  terminal.print('The table is gone, and every grant with it.')
+  if (removed.value.kind === 'absent')
+    terminal.print(`There was no table “inet ${firewall.table}”: nothing was removed.`)
+  else terminal.print(`The table “inet ${firewall.table}” is gone, and every grant with it.`)
+  for (const line of whatNow(removed.value)) terminal.note(line)
   return 0
+}
+
+/** @returns undefined where the file says that there is no table. */
+function targetOf({ server: file, overrides }: ConfigPaths, terminal: Terminal): Target | undefined {
+  const text = diskFiles(process.getuid?.() ?? 0).read(file)
+  const parsed = text.ok ? parseFwknopdConf(file, text.value, overrides) : text
+  if (parsed.ok) {
+    const { firewall, controlSocket } = parsed.value.config
+    return firewall.kind === 'relay' ? undefined : { firewall, controlSocket }
+  }
+  const defaults = parseFwknopdConf(file, '')
+  if (!defaults.ok || defaults.value.config.firewall.kind === 'relay') return undefined
+  const { firewall, controlSocket } = defaults.value.config
+  const named = text.ok ? tableNamedIn(text.value) : undefined
+  const table = named ?? firewall.table
+  terminal.note(`warning: ${describeFailure(parsed.failure)}`)
+  terminal.note(
+    `    so the table to remove is “inet ${table}”, ${named ? 'as NFT_TABLE there says' : 'the default of NFT_TABLE'}`,
+  )
+  return { firewall: { ...firewall, table }, controlSocket }
+}
+
+/** NFT_TABLE in a file that is wrong elsewhere. */
+function tableNamedIn(text: string): string | undefined {
+  const [, name = ''] = /^[\t ]*NFT_TABLE:?[\t ]+([^\s;]+)/m.exec(text) ?? []
+  const table = parseTableName(name)
+  return table.ok ? table.value : undefined
+}
+
+/** ssh, and the port that this session came in by. */
+function waysIn(): readonly ProtocolPort[] {
+  const mine = parsePort(process.env['SSH_CONNECTION']?.split(' ')[3] ?? '')
+  return mine.ok && mine.value !== SSH.port ? [SSH, { protocol: 'tcp', port: mine.value }] : [SSH]
+}
+
+function whatNow({ kind, left, lookAlikes }: Removed): string[] {
+  const lines: string[] = []
+  for (const { state, text, cure } of left) {
+    if (kind === 'gate' || state !== 'open')
+      lines.push(`${kind === 'gate' && state === 'shut' ? 'note' : 'warning'}: now ${text}`)
+    if (kind === 'mark' && state === 'shut')
+      lines.push(
+        '    No knock opens it any more. The session that you have stays open.',
+        `    Before you close it, let your way in: ${cure ?? ''}`,
+      )
+  }
+  if (kind === 'gate' && left.some(({ state }) => state === 'open'))
+    lines.push('    Nothing asks for a knock there any more. To shut a port, drop it in the host’s own firewall.')
+  for (const name of lookAlikes)
+    lines.push(`note: the table “inet ${name}” looks like ghostport’s. To remove it: nft delete table inet ${name}`)
+  return lines
 }

@@ -17,7 +17,7 @@ const options = {
   },
   'udp-server': { short: 'U', help: 'listen on a plain UDP port instead of capturing (CAPTURE udp)' },
   'exit-parse-config': { help: 'read the configuration, say what is wrong with it, and end' },
-  'fw-flush': { help: 'remove ghostport’s nftables table, and with it every grant, and end; for taking it off a host' },
+  'fw-flush': { help: 'remove ghostport’s nftables table and every grant, say what is open or shut then, and end' },
   foreground: { short: 'f', help: 'no effect: ghostport always stays in the foreground' },
   verbose: { short: 'v', repeatable: true, help: 'no effect: the log has nothing more to tell' },
   help: { short: 'h', help: 'show this text' },

@@ -8,13 +8,18 @@ const USUAL: ProtocolPort = { protocol: 'tcp', port: port(22) }
 
 /** OPEN_PORTS without RESTRICT_PORTS, each once; tcp/22 for a stanza without OPEN_PORTS. FORCE_NAT leads to other ports. */
 export function grantedPorts(stanzas: readonly Stanza[]): readonly ProtocolPort[] {
-  const ports = new Map<string, ProtocolPort>()
+  const ports: ProtocolPort[] = []
   for (const { openPorts = [USUAL], restrictPorts, forceNat } of stanzas) {
     if (forceNat !== undefined) continue
     for (const one of openPorts) {
       if (restrictPorts.some(({ protocol, port }) => protocol === one.protocol && port === one.port)) continue
-      ports.set(`${one.protocol}/${one.port}`, one)
+      ports.push(one)
     }
   }
-  return [...ports.values()]
+  return distinctPorts(ports)
+}
+
+/** Each once, in order. */
+export function distinctPorts(ports: readonly ProtocolPort[]): readonly ProtocolPort[] {
+  return [...new Map(ports.map((one) => [`${one.protocol}/${one.port}`, one])).values()]
 }

@@ -1,15 +1,18 @@
 /** The firewall that the configuration asks for: made ready, with what was live in it, and its table guarded by a lock. */
 import { readlinkSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import type { Opening } from '../access/grant.ts'
 import type { Policy } from '../access/policy.ts'
 import type { Notice } from '../config/notice.ts'
-import type { FirewallConfig, NftablesConfig, RelayConfig, ServerConfig } from '../config/server-config.ts'
+import type { NftablesConfig, RelayConfig, ServerConfig } from '../config/server-config.ts'
 import type { Firewall } from '../firewall/firewall.ts'
+import type { LeftPort } from '../firewall/host/departure.ts'
 import type { Finding } from '../firewall/host/findings.ts'
 import type { Mended, NftablesFirewall } from '../firewall/nftables/nftables.ts'
 import { failureFields, type Log } from '../log.ts'
-import { ok, type Result, refuse } from '../result.ts'
-import { grantedPorts } from './granted-ports.ts'
+import type { ProtocolPort } from '../packet/message.ts'
+import { ok, type Result } from '../result.ts'
+import { distinctPorts, grantedPorts } from './granted-ports.ts'
 import { acquireInstanceLock, type InstanceLock } from './instance-lock.ts'
 import type { LoadedConfig } from './load-config.ts'
 
@@ -66,16 +69,50 @@ function noticeOf({ level, code, text, cure }: Finding): Notice {
   return { level, text: `${text} [${code}]${cure === undefined ? '' : `\n    do: ${cure}`}` }
 }
 
-/** Takes the table away, and every grant with it. Refused while a ghostport runs: it would put the table back. */
-export async function removeTable(config: FirewallConfig, controlSocket: string): Promise<Result<void>> {
-  if (config.kind === 'relay')
-    return refuse('FIREWALL_UNAVAILABLE', 'the relay leaves nothing behind that could be removed')
+/** What was removed, and how the host's own rules leave the ports that it was about. */
+export interface Removed {
+  /** `absent`: there was no such table. */
+  readonly kind: 'mark' | 'gate' | 'absent'
+  readonly left: readonly LeftPort[]
+  /** Other tables that look like one of ours. */
+  readonly lookAlikes: readonly string[]
+}
+
+/**
+ * Takes the table away, and every grant with it. Refused while a ghostport runs: it would put the table back.
+ * @param config only the name of its table counts.
+ * @param ports that the administrator needs, besides those that were protected or granted.
+ */
+export async function removeTable(
+  config: NftablesConfig,
+  controlSocket: string,
+  ports: readonly ProtocolPort[],
+): Promise<Result<Removed>> {
   const table = await lockedTable(config, controlSocket)
   if (!table.ok) return table
-  const removed = await table.value.firewall.uninstall()
-  await table.value.firewall.close()
-  table.value.lock.release()
-  return removed
+  const { firewall, lock } = table.value
+  const done = async <T>(result: T): Promise<T> => {
+    await firewall.close()
+    lock.release()
+    return result
+  }
+  const found = firewall.installed()
+  if (!found.ok) return done(found)
+  const { kind } = found.value
+  const grants = await firewall.grants()
+  const granted = grants.ok ? grants.value.flatMap(({ grant }) => grant.openings.flatMap(accessed)) : []
+  const guarded = found.value.kind === 'gate' ? found.value.protectedPorts : []
+  const removed = await firewall.uninstall()
+  if (!removed.ok) return done(removed)
+  // The table is gone by now: what cannot be judged any more is no failure.
+  const wanted = kind === 'gate' ? guarded : distinctPorts([...ports, ...granted])
+  const left = kind === 'absent' ? ok([]) : await firewall.departure(wanted)
+  const others = firewall.lookAlikes()
+  return done(ok({ kind, left: left.ok ? left.value : [], lookAlikes: others.ok ? others.value : [] }))
+}
+
+function accessed(opening: Opening): readonly ProtocolPort[] {
+  return opening.kind === 'access' ? [{ protocol: opening.protocol, port: opening.port }] : []
 }
 
 async function openRelay(config: RelayConfig, log: Log): Promise<Result<OpenedFirewall>> {

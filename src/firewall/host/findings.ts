@@ -157,7 +157,7 @@ function dropsPorts({ tables, mark, protectedPorts = [] }: Asked, family: 'ip' |
 }
 
 /** A chain that sees one device only drops nothing for all. */
-function dropsAll({ end, chain }: ChainOutcome): boolean {
+export function dropsAll({ end, chain }: ChainOutcome): boolean {
   return end === 'drop' && chain.family !== 'netdev'
 }
 
@@ -242,7 +242,8 @@ function dropsNeighbours({ tables }: Asked): FamilyFinding[] {
   }))
 }
 
-function nameOf({ chain, by }: ChainOutcome): string {
+/** As a message names it. */
+export function nameOf({ chain, by }: ChainOutcome): string {
   if (by === 'iptables-legacy')
     return `${chain.family === 'ip6' ? 'ip6tables-legacy' : 'iptables-legacy'} ${chain.table} ${chain.name}`
   return `${chain.family} ${chain.table} ${chain.name}`

@@ -4,12 +4,15 @@
  * and when somebody asks; the book is also what a table that somebody flushed is mended from.
  */
 import type { GrantId, LiveGrant } from '../../access/grant.ts'
+import type { ProtocolPort } from '../../packet/message.ts'
 import { ok, type Result, refuse } from '../../result.ts'
-import { type Milliseconds, milliseconds } from '../../units.ts'
+import { type Milliseconds, milliseconds, parsePort } from '../../units.ts'
 import { Book, type Change, endedBy, type Instant } from '../book.ts'
 import type { Firewall, FirewallFailure, Opened } from '../firewall.ts'
+import { departure, type LeftPort } from '../host/departure.ts'
 import { type Finding, findings, type HostQuestion } from '../host/findings.ts'
 import { hasIpv6, readHost } from '../host/read-host.ts'
+import { parseListing } from '../host/ruleset.ts'
 import { connectionElements, connectionsTo } from './connections.ts'
 import type { Element } from './elements.ts'
 import { parseLedger } from './ledger.ts'
@@ -63,6 +66,12 @@ export interface NftablesFirewall extends Firewall {
   hostFindings(
     question: Pick<HostQuestion, 'ports' | 'forwarding'>,
   ): Promise<Result<readonly Finding[], FirewallFailure>>
+  /** What is installed, read back from the kernel, whatever the options say. */
+  installed(): Result<CoexistenceMode | { readonly kind: 'absent' }, FirewallFailure>
+  /** How the host's own rules leave these ports when our table is gone. */
+  departure(ports: readonly ProtocolPort[]): Promise<Result<readonly LeftPort[], FirewallFailure>>
+  /** Names of tables that are not this one and have the chains of one of ours. */
+  lookAlikes(): Result<readonly string[], FirewallFailure>
   /** Takes our table away, and every grant with it. In gate mode that lets the protected ports in. */
   uninstall(): Promise<Result<void, FirewallFailure>>
 }
@@ -167,6 +176,32 @@ class KernelTable implements NftablesFirewall {
     if (!read.ok) return read
     const gate = mode.kind === 'gate' ? { protectedPorts: mode.protectedPorts } : {}
     return ok(findings(read.value, { ...question, ...gate, table, mark, ipv6: hasIpv6() }))
+  }
+
+  installed(): Result<CoexistenceMode | { readonly kind: 'absent' }, FirewallFailure> {
+    const chain = this.#nft.run(`list chain inet ${this.#shape.table} gate\n`)
+    if (!chain.ok) return chain.failure.missing ? ok({ kind: 'absent' }) : chain
+    const set = this.#nft.run(`list set inet ${this.#shape.table} protected\n`)
+    if (!set.ok) return set.failure.missing ? ok({ kind: 'mark' }) : set
+    return ok({ kind: 'gate', protectedPorts: protectedPortsIn(set.value) })
+  }
+
+  async departure(ports: readonly ProtocolPort[]): Promise<Result<readonly LeftPort[], FirewallFailure>> {
+    const read = await readHost(() => this.#nft.listRules())
+    return read.ok ? ok(departure(read.value, { table: this.#shape.table, ipv6: hasIpv6(), ports })) : read
+  }
+
+  lookAlikes(): Result<readonly string[], FirewallFailure> {
+    const listed = this.#nft.listRules()
+    if (!listed.ok) return listed
+    const { table } = this.#shape
+    const ours = parseListing(listed.value).filter(
+      ({ family, name, chains }) =>
+        family === 'inet' &&
+        name !== table &&
+        ['gate', 'nat_pre', 'nat_post', 'delivered'].every((one) => chains.has(one)),
+    )
+    return ok(ours.map(({ name }) => name))
   }
 
   async uninstall(): Promise<Result<void, FirewallFailure>> {
@@ -278,6 +313,16 @@ class KernelTable implements NftablesFirewall {
     const listed = this.#nft.run(`list set inet ${this.#shape.table} ledger\n`)
     return !listed.ok && listed.failure.missing ? ok('') : listed
   }
+}
+
+/** `elements = { tcp . 22, 17 . 53 }` */
+function protectedPortsIn(listing: string): readonly ProtocolPort[] {
+  const ports: ProtocolPort[] = []
+  for (const [, protocol, number] of listing.matchAll(/\b(tcp|udp|6|17) \. (\d+)/g)) {
+    const port = parsePort(number ?? '')
+    if (port.ok) ports.push({ protocol: protocol === 'tcp' || protocol === '6' ? 'tcp' : 'udp', port: port.value })
+  }
+  return ports
 }
 
 function asVoid(result: Result<string, NftFailure>): Result<void, NftFailure> {

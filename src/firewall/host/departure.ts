@@ -1,0 +1,58 @@
+/** What the host's own rules do with a port once ghostport's table is gone, for who takes ghostport off a host. */
+import type { ProtocolPort } from '../../packet/message.ts'
+import { formatProtocolPorts } from '../../packet/protocol-port.ts'
+import type { TableName } from '../nftables/settings.ts'
+import { lettingIn } from './cures.ts'
+import { dropsAll, type HostRuleset, nameOf } from './findings.ts'
+import { walk } from './walk.ts'
+
+/** How a port is left, for IPv4 or IPv6. */
+export interface LeftPort {
+  readonly state: /** To everybody, by any rule or policy. */
+    | 'open'
+    /** To everybody. */
+    | 'shut'
+    /** To all but those whom `rule` lets in, or in a way that was not judged. */
+    | 'unclear'
+  readonly text: string
+  readonly cure?: string
+}
+
+/** @returns for each port what becomes of it; the same for IPv4 and IPv6 is said once. */
+export function departure(
+  { tables: all }: HostRuleset,
+  {
+    table,
+    ipv6,
+    ports,
+  }: { readonly table: TableName; readonly ipv6: boolean; readonly ports: readonly ProtocolPort[] },
+): readonly LeftPort[] {
+  const tables = all.filter(({ family, name }) => family !== 'inet' || name !== table)
+  const judge = (asked: ProtocolPort, family: 'ip' | 'ip6'): LeftPort => {
+    const { protocol, port } = asked
+    const name = formatProtocolPorts([asked])
+    const probe = { family, protocol, destinationPort: port, state: 'new', mark: 0, from: 'somebody' } as const
+    const outcomes = walk(tables, ['ingress', 'prerouting', 'input'], probe)
+    const dropping = outcomes.find(dropsAll)
+    if (dropping !== undefined) {
+      const cure = lettingIn(dropping, tables, asked)
+      const [hope] = outcomes.flatMap(({ hopes }) => hopes)
+      return hope === undefined
+        ? { state: 'shut', text: `${name} is shut to everybody: ${nameOf(dropping)} drops it`, cure }
+        : { state: 'unclear', text: `${name} is shut to everybody, but where “${hope}” lets somebody in`, cure }
+    }
+    const [doubt] = outcomes.flatMap(({ doubts }) => doubts)
+    if (doubt !== undefined) return { state: 'unclear', text: `${name} is open, but where “${doubt}” drops it` }
+    return { state: 'open', text: `${name} is open to everybody` }
+  }
+  return ports.flatMap((asked) => {
+    const four = judge(asked, 'ip')
+    if (!ipv6) return [four]
+    const six = judge(asked, 'ip6')
+    if (four.text === six.text) return [four]
+    return [
+      { ...four, text: `IPv4: ${four.text}` },
+      { ...six, text: `IPv6: ${six.text}` },
+    ]
+  })
+}
