@@ -23,11 +23,13 @@ export const testPackages = [
   ...storyPackages,
   'chromium',
   'conntrack',
+  'debootstrap', // with systemd-container: a whole Debian that boots (test/host)
   'fwknop-client',
   'fwknop-server',
   'gnupg',
   'iptables',
   'procps',
+  'systemd-container',
 ]
 
 /** Packages whose installation would start a daemon, with the name of its service. */

@@ -13,19 +13,23 @@ export interface Batch {
 }
 
 // These start namespaces, daemons or browsers and look at clocks: a crowd would make them slow, and then wrong.
-const HEAVY = ['test/netns/', 'test/interop/', 'test/browser/', 'test/cli/', 'test/story/', 'bench/']
+const HEAVY = ['test/netns/', 'test/host/', 'test/interop/', 'test/browser/', 'test/cli/', 'test/story/', 'bench/']
+/** Takes many minutes: run only where a pattern asks for it. `npm run host-lab` does. */
+const ON_DEMAND = 'test/host/full/'
 
 /**
- * All test files below `root`, in batches.
+ * The test files below `root`, in batches.
  *
- * @param patterns keep only the files whose path contains one of these; all files where there is none
+ * @param patterns keep only the files whose path contains one of these; where there is none, all but those on demand
  */
 export function testBatches(root: string, patterns: readonly string[]): readonly Batch[] {
   const files = globSync(['src/**/*.test.ts', 'test/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/**/*.test.ts'], {
     cwd: root,
   })
     .map((file) => file.split(sep).join('/'))
-    .filter((file) => patterns.length === 0 || patterns.some((pattern) => file.includes(pattern)))
+    .filter((file) =>
+      patterns.length === 0 ? !file.startsWith(ON_DEMAND) : patterns.some((pattern) => file.includes(pattern)),
+    )
     .sort()
   const isHeavy = (file: string) => HEAVY.some((folder) => file.startsWith(folder))
   const batches: Batch[] = [

@@ -1,0 +1,88 @@
+/**
+ * The README's five minutes on a Debian that boots, over ssh: each command as the README has it. Closed to strangers, open to a knock, before
+ * and after a reboot, over IPv4 and IPv6; and nobody is locked out. The other ways and the accidents: full/.
+ */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { CLIENT, HostLab, hostLabUnavailable, SERVER, STRANGER } from '../support/host-lab.ts'
+import { Road } from '../support/road.ts'
+
+describe('the README, on Debian 12 with nftables', { skip: hostLabUnavailable() }, () => {
+  let lab: HostLab
+  let road: Road
+
+  before(async () => {
+    lab = await HostLab.boot('bookworm')
+    road = await Road.begin(lab, 'README.md')
+  })
+  after(() => lab?.close())
+
+  const toStranger = async () => [await lab.ssh(SERVER.four, STRANGER.four), await lab.ssh(SERVER.six, STRANGER.six)]
+  /** Whether a knock opens, and for nobody else. */
+  const knocks = async (): Promise<void> => {
+    assert.deepEqual(await toStranger(), [false, false], 'open to a stranger')
+    lab.must('ghostport knock myserver --wait')
+    assert.ok(await lab.ssh())
+    lab.must(`ghostport knock myserver -D ${SERVER.six} --wait`)
+    assert.ok(await lab.ssh(SERVER.six, CLIENT.six))
+    assert.deepEqual(await toStranger(), [false, false], 'open to a stranger')
+  }
+
+  it('gets a server that receives a knock, with nothing closed yet', async () => {
+    await road.walk('1. Install, on both')
+    await road.walk('2. Keys, on the server')
+    await road.walk('3. Serve')
+    await road.walk('4. Knock, from the client')
+    assert.ok(await lab.ssh(SERVER.four, STRANGER.four))
+  })
+
+  it('gets a closed port that a knock opens, while the session lives on', async () => {
+    await road.walk('Or nftables, closed by default')
+    await road.grantsEnd()
+    await road.walk('6. Try it, then keep it')
+    await knocks()
+    await road.session.must('true')
+    assert.match(await road.session.must('systemctl list-timers --all --no-pager'), /^(?!.*open-again)/s)
+  })
+
+  it('lets an IPv6 neighbour find this host after its neighbours have forgotten it', async () => {
+    lab.client.must(['ip', '-6', 'neigh', 'flush', 'dev', 'br0'])
+    await road.session.must('ip -6 neigh flush dev host0')
+    lab.must(`ghostport knock myserver -D ${SERVER.six} --wait`)
+    assert.ok(await lab.ssh(SERVER.six, CLIENT.six))
+  })
+
+  it('is the same after a reboot', async () => {
+    await road.session.reboot()
+    const isUp = () =>
+      lab.reboots === 1 && lab.console('systemctl is-active ghostport ssh').stdout === 'active\nactive\n'
+    for (let tries = 0; tries < 300 && !isUp(); tries++)
+      assert.deepEqual(await toStranger(), [false, false], 'open while it boots')
+    await knocks()
+    road.session = await lab.login()
+  })
+
+  it('says at systemctl restart that there is a typo, and does not try it again', async () => {
+    await road.session.must(
+      'cp -p /etc/fwknop/access.conf /root/good && echo OPEN_PROTS tcp/22 >> /etc/fwknop/access.conf',
+    )
+    const reload = await road.session.run('systemctl reload ghostport')
+    assert.notEqual(reload.status, 0, reload.stdout)
+    assert.equal((await road.session.must('systemctl is-active ghostport')).trim(), 'active')
+    await knocks()
+
+    const restart = await road.session.run('systemctl restart ghostport')
+    assert.notEqual(restart.status, 0, restart.stdout)
+    assert.match(restart.stdout, /failed/)
+    const status = await road.session.run('systemctl status --no-pager ghostport')
+    assert.match(status.stdout, /status=78/)
+    assert.match(status.stdout, /access\.conf:\d+: .*OPEN_PORTS/)
+    const errors = await road.session.must('journalctl -p err -t ghostport --no-pager')
+    assert.match(errors, /CONFIG_UNKNOWN_KEY/)
+    await road.session.must('sleep 3')
+    assert.equal((await road.session.must('systemctl show -P NRestarts ghostport')).trim(), '0')
+
+    await road.session.must('cp -p /root/good /etc/fwknop/access.conf && systemctl restart ghostport')
+    await knocks()
+  })
+})

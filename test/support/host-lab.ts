@@ -1,0 +1,352 @@
+/**
+ * A whole Debian with systemd, for what network namespaces cannot show: packages, units, the order of a boot, ufw, and whether an
+ * administrator who has nothing but ssh is ever locked out.
+ *
+ *   client 192.0.2.77 (and a stranger, .66) ── bridge ── 192.0.2.10 the machine      2001:db8::77, ::66, ::10 likewise
+ *
+ * One root per Debian is made with debootstrap and kept in {@link CACHE}; each machine has an overlay on it. The machine runs in
+ * systemd-nspawn, in the network namespace of the client, with mounts, process numbers and a control group of its own. When the test
+ * ends in whatever way, the kernel ends the machine, and its mounts and links with it.
+ */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { type Host, Network, netnsUnavailable, type Outcome, type Program } from './netns.ts'
+
+export type DebianName = 'bookworm' | 'trixie'
+
+export const SERVER = { four: '192.0.2.10', six: '2001:db8::10' } as const
+export const CLIENT = { four: '192.0.2.77', six: '2001:db8::77' } as const
+export const STRANGER = { four: '192.0.2.66', six: '2001:db8::66' } as const
+
+const CACHE = '/var/cache/ghostport-host-lab'
+const MIRROR = 'http://deb.debian.org/debian'
+/** What a server has; ufw is installed and off, as Debian leaves it. */
+const PACKAGES = 'systemd,systemd-sysv,dbus,iproute2,nftables,openssh-server,iptables,ufw'
+/** The version of Debian 12 and 13, from npm's own registry: Debian's package of it brings three hundred others. */
+const NPM = '9.2.0'
+const REGISTRY_PORT = 4873
+
+const clone = fileURLToPath(new URL('../../', import.meta.url))
+
+/** For `{ skip }`: why no machine can be booted here, or `false`. */
+export function hostLabUnavailable(): string | false {
+  if (process.getuid?.() !== 0) return 'booting a Debian takes root'
+  const withoutNamespaces = netnsUnavailable()
+  if (withoutNamespaces !== false) return withoutNamespaces
+  const missing = ['debootstrap', 'systemd-nspawn', 'unshare', 'ssh', 'ssh-keygen'].filter(
+    (program) => spawnSync('which', [program]).status !== 0,
+  )
+  return missing.length === 0 ? false : `not installed: ${missing.join(', ')}`
+}
+
+/** Runs to its end, out here. @throws AssertionError with what it said. */
+function must(argv: readonly [string, ...string[]], cwd = '/'): string {
+  const [program, ...args] = argv
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    ...{ cwd, encoding: 'utf8', maxBuffer: 64 << 20 },
+    env: { ...process.env, LC_ALL: 'C.UTF-8' },
+  })
+  assert.equal(
+    status,
+    0,
+    `${argv.join(' ')}\n${(stderr || (error?.message ?? '')).slice(-4000)}${stdout?.slice(-4000)}`,
+  )
+  return stdout
+}
+
+/** The root of a Debian that nobody has used yet: made at the first call, which takes a minute. */
+function baseRoot(debian: DebianName): string {
+  const base = join(CACHE, `${debian}-2`)
+  if (existsSync(base)) return base
+  mkdirSync(CACHE, { recursive: true })
+  const making = mkdtempSync(join(CACHE, 'making-'))
+  try {
+    chmodSync(making, 0o755)
+    must(['debootstrap', '--variant=minbase', `--include=${PACKAGES}`, debian, making, MIRROR])
+    const modules = join(making, 'usr/local/lib/node_modules/npm')
+    mkdirSync(modules, { recursive: true })
+    // Pinned Node.js comes without npm; this machine's own fetches it.
+    const [archive = ''] = must(['npm', 'pack', '--silent', '--pack-destination', making, `npm@${NPM}`])
+      .trim()
+      .split('\n')
+      .slice(-1)
+    must(['tar', '-xzf', join(making, archive), '--strip-components=1', '--no-same-owner', '-C', modules])
+    rmSync(join(making, archive))
+    symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(making, 'usr/local/bin/npm'))
+    rmSync(join(making, 'var/cache/apt/archives'), { recursive: true, force: true })
+    try {
+      renameSync(making, base)
+    } catch (error) {
+      // Another test made it meanwhile.
+      if (!existsSync(base)) throw error
+    }
+  } finally {
+    rmSync(making, { recursive: true, force: true })
+  }
+  return base
+}
+
+/** A client, a stranger, and a Debian to administrate. */
+export class HostLab implements AsyncDisposable {
+  readonly net: Network
+  /** Has the addresses of {@link CLIENT} and {@link STRANGER}. Its home, with `ghostport` and `ssh` on its path. */
+  readonly client: Host
+  readonly home: string
+  readonly #machine: Program
+  readonly #group: string | undefined
+
+  static async boot(debian: DebianName): Promise<HostLab> {
+    const base = baseRoot(debian)
+    const net = await Network.create()
+    try {
+      const client = await net.host('client')
+      client.must(['ip', 'link', 'add', 'br0', 'type', 'bridge'])
+      for (const address of [`${CLIENT.four}/24`, `${STRANGER.four}/24`])
+        client.must(['ip', 'address', 'add', address, 'dev', 'br0'])
+      for (const address of [`${STRANGER.six}/64`, `${CLIENT.six}/64`])
+        client.must(['ip', 'address', 'add', address, 'dev', 'br0', 'nodad'])
+      client.must(['ip', 'link', 'set', 'br0', 'up'])
+      const registry = fileURLToPath(new URL('./npm-registry.ts', import.meta.url))
+      const served = client.start([process.execPath, registry, join(clone, 'node_modules'), String(REGISTRY_PORT)])
+      await served.says(/listening/)
+      const lab = new HostLab(net, client, base)
+      await lab.reachable()
+      return lab
+    } catch (error) {
+      await net.close()
+      throw error
+    }
+  }
+
+  private constructor(net: Network, client: Host, base: string) {
+    this.net = net
+    this.client = client
+    this.home = net.directory()
+    must(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', join(this.home, 'key')])
+    this.#writeClientPrograms()
+    const folder = net.directory()
+    for (const name of ['upper', 'work', 'root']) mkdirSync(join(folder, name))
+    this.#prepare(join(folder, 'upper'))
+    const name = `ghostport-${randomBytes(4).toString('hex')}`
+    this.#group = makeGroup(name)
+    const nspawn = [
+      ...['systemd-nspawn', '-D', join(folder, 'root'), '-b', '--register=no', '--keep-unit', `--machine=${name}`],
+      ...['--network-bridge=br0', '--resolv-conf=off', '--timezone=off', '--link-journal=no'],
+    ]
+    const script = [
+      this.#group === undefined ? '' : `echo $$ > ${this.#group}/cgroup.procs`,
+      'mount --make-rprivate /',
+      // Its notes about machines; where /run is a disk, it refuses to remove them, and with that to reboot.
+      'mkdir -p /run/systemd/nspawn && mount -t tmpfs tmpfs /run/systemd/nspawn',
+      `mount -t overlay overlay -o lowerdir=${base},upperdir=${folder}/upper,workdir=${folder}/work ${folder}/root || {`,
+      // An overlay on an overlay is not to be had: a copy takes a few seconds.
+      `  cp -a --reflink=auto ${base}/. ${folder}/root && cp -a ${folder}/upper/. ${folder}/root; }`,
+      // It ends with 133 where the machine wants to boot again.
+      'until "$@"; do [ $? -eq 133 ] || exit 1; done',
+    ].join('\n')
+    const alone = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc']
+    this.#machine = client.start([...alone, 'sh', '-ec', script, 'boot', ...nspawn], {
+      env: { SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: '1' },
+    })
+  }
+
+  #writeClientPrograms(): void {
+    const bin = join(this.home, 'bin')
+    mkdirSync(bin)
+    const program = (name: string, text: string): void =>
+      writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
+    program('ghostport', `exec ${process.execPath} ${clone}dist/cli/ghostport.js "$@"`)
+    const options = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR', 'ConnectTimeout=3']
+    const words = [...options, `IdentityFile=${this.home}/key`, 'User=root', 'BatchMode=yes'].map(
+      (option) => `-o ${option}`,
+    )
+    program('ssh', `exec /usr/bin/ssh -F none ${words.join(' ')} "$@"`)
+  }
+
+  /** What the machine is before anybody has heard of ghostport. */
+  #prepare(upper: string): void {
+    const write = (path: string, text: string, mode = 0o644): void => {
+      const file = join(upper, path)
+      mkdirSync(join(file, '..'), { recursive: true })
+      writeFileSync(file, text, { mode })
+    }
+    write('etc/hostname', 'server\n')
+    write('etc/hosts', '127.0.0.1 localhost server\n')
+    const addresses = [`Address=${SERVER.four}/24`, `Address=${SERVER.six}/64`, 'IPv6AcceptRA=no']
+    write('etc/systemd/network/10-host0.network', `[Match]\nName=host0\n[Network]\n${addresses.join('\n')}\n`)
+    const wanted = join(upper, 'etc/systemd/system/multi-user.target.wants')
+    mkdirSync(wanted, { recursive: true })
+    symlinkSync('/lib/systemd/system/systemd-networkd.service', join(wanted, 'systemd-networkd.service'))
+    mkdirSync(join(upper, 'root/.ssh'), { recursive: true, mode: 0o700 })
+    chmodSync(join(upper, 'root'), 0o700)
+    write('root/.ssh/authorized_keys', readFileSync(join(this.home, 'key.pub'), 'utf8'), 0o600)
+    write(
+      'usr/local/etc/npmrc',
+      `registry=http://${CLIENT.four}:${REGISTRY_PORT}/\naudit=false\nupdate-notifier=false\n`,
+    )
+    // A Node.js from a source that is trusted here.
+    mkdirSync(join(upper, 'usr/local/bin'), { recursive: true })
+    copyFileSync(process.execPath, join(upper, 'usr/local/bin/node'))
+    chmodSync(join(upper, 'usr/local/bin/node'), 0o755)
+    must(['npm', 'pack', '--silent', '--ignore-scripts', '--pack-destination', join(upper, 'root')], clone)
+  }
+
+  /** Waits until somebody answers at the ssh port. */
+  async reachable(deadlineMs = 60_000): Promise<void> {
+    const deadline = performance.now() + deadlineMs
+    while (!(await this.ssh())) {
+      assert.ok(performance.now() < deadline, `no ssh after ${deadlineMs} ms\n${this.#machine.output.slice(-3000)}`)
+      await delay(200)
+    }
+  }
+
+  /** Whether a new connection to the ssh port is answered. */
+  async ssh(address: string = SERVER.four, source: string = CLIENT.four, timeoutMs = 700): Promise<boolean> {
+    return (await this.client.tcp(address, 22, { source, timeoutMs })).startsWith('SSH-')
+  }
+
+  /** A command of the client's user, in its home. */
+  run(command: string, timeoutMs = 60_000): Outcome {
+    const path = `${join(this.home, 'bin')}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`
+    return this.client.run(['sh', '-c', command], {
+      ...{ cwd: this.home, timeoutMs, env: { HOME: this.home, PATH: path, NO_COLOR: '1' } },
+    })
+  }
+
+  /** {@link run}, for what has to succeed. */
+  must(command: string): string {
+    const { status, stdout, stderr } = this.run(command)
+    assert.equal(status, 0, `$ ${command}\n${stdout}${stderr}`)
+    return stdout
+  }
+
+  /** Somebody logs in by ssh. */
+  async login(): Promise<Session> {
+    return await Session.open(this.client, join(this.home, 'bin/ssh'))
+  }
+
+  /** A command at the machine's console: for what a test asks, never for what an administrator does. */
+  console(command: string): Outcome {
+    const init = this.#init()
+    if (init === undefined) return { status: null, stdout: '', stderr: 'the machine is down' }
+    const argv = ['-t', String(init), '-a', '--', 'bash', '-lc', command]
+    const { status, stdout, stderr } = spawnSync('nsenter', argv, { encoding: 'utf8', timeout: 60_000 })
+    return { status, stdout, stderr }
+  }
+
+  /** The machine’s process 1, below unshare, the shell and systemd-nspawn. */
+  #init(): number | undefined {
+    let pid = this.#machine.pid
+    try {
+      for (;;) {
+        pid = Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')[0])
+        if (readFileSync(`/proc/${pid}/comm`, 'utf8') === 'systemd\n') return pid
+      }
+    } catch {
+      return undefined // Not yet, or between two boots.
+    }
+  }
+
+  /** How often it has booted again. */
+  get reboots(): number {
+    return this.#machine.output.match(/ is being rebooted/g)?.length ?? 0
+  }
+
+  async close(): Promise<void> {
+    await this.#machine.stop('SIGKILL')
+    await this.net.close()
+    if (this.#group !== undefined) await removeGroup(this.#group)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+}
+
+/** One login by ssh, kept open: what an administrator has in one terminal. */
+export class Session {
+  readonly #program: Program
+  #asked = 0
+
+  static async open(client: Host, ssh: string): Promise<Session> {
+    const session = new Session(client.start([ssh, SERVER.four, 'exec bash 2>&1']))
+    await session.must('true')
+    return session
+  }
+
+  private constructor(program: Program) {
+    this.#program = program
+  }
+
+  /** Types a command and waits for its end. A session that is cut off fails the test. */
+  async run(command: string, deadlineMs = 90_000): Promise<Outcome> {
+    const mark = `done-${++this.#asked}-${randomBytes(4).toString('hex')}`
+    const from = this.#program.output.length
+    this.#program.child.stdin.write(`{ ${command}\n} </dev/null; printf '\\n%s %s\\n' ${mark} $?\n`)
+    const [all, status] = await this.#program.says(new RegExp(`\\n${mark} ([0-9]+)\\n`), deadlineMs)
+    const { output } = this.#program
+    return { status: Number(status), stdout: output.slice(from, output.lastIndexOf(all)), stderr: '' }
+  }
+
+  async must(command: string, deadlineMs?: number): Promise<string> {
+    const { status, stdout } = await this.run(command, deadlineMs)
+    assert.equal(status, 0, `# ${command}\n${stdout}`)
+    return stdout
+  }
+
+  /** Types `reboot`; resolves when the connection is gone. See {@link HostLab.reboots}. */
+  async reboot(): Promise<void> {
+    this.#program.child.stdin.write('systemctl reboot\n')
+    await this.#program.ended
+  }
+
+  async close(): Promise<void> {
+    await this.#program.stop()
+  }
+}
+
+/** A control group, so that what systemd-nspawn makes in it can be removed with it. */
+function makeGroup(name: string): string | undefined {
+  const mounted = readFileSync('/proc/mounts', 'utf8')
+    .split('\n')
+    .find((line) => line.split(' ')[2] === 'cgroup2')
+  const root = mounted?.split(' ')[1]
+  if (root === undefined) return undefined
+  try {
+    mkdirSync(join(root, name))
+    return join(root, name)
+  } catch {
+    return undefined // Read-only here.
+  }
+}
+
+async function removeGroup(group: string): Promise<void> {
+  for (let tries = 0; tries < 50; tries++) {
+    try {
+      for (const entry of readdirSync(group, { withFileTypes: true }).filter((each) => each.isDirectory()))
+        await removeGroup(join(group, entry.name))
+      rmdirSync(group)
+      return
+    } catch {
+      await delay(50) // The last processes are still being swept up.
+    }
+  }
+}

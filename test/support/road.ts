@@ -1,0 +1,104 @@
+/** A newcomer who does, word for word, what a document says: on the server in one ssh session, on the client in a home of their own. */
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { readDocument, type Section, type Step, section } from './documents.ts'
+import type { HostLab, Session } from './host-lab.ts'
+
+/** What a reader puts in the place of words of the document: the timer’s minutes, the name of the firewall. */
+export type Instead = Readonly<Record<string, string>>
+
+export class Road {
+  readonly #lab: HostLab
+  readonly #sections: readonly Section[]
+  /** The session on the server; whoever reboots has to log in anew. */
+  session: Session
+
+  static async begin(lab: HostLab, document: string): Promise<Road> {
+    return new Road(lab, await lab.login(), readDocument(document))
+  }
+
+  private constructor(lab: HostLab, session: Session, sections: readonly Section[]) {
+    this.#lab = lab
+    this.session = session
+    this.#sections = sections
+  }
+
+  /** Does all steps of the section with this title, in order. */
+  async walk(title: string, instead: Instead = {}): Promise<void> {
+    const { steps } = section(this.#sections, title)
+    assert.ok(steps.length > 0, `“${title}” says nothing to do`)
+    for (const word of Object.keys(instead))
+      assert.ok(
+        steps.some((step) => step.kind !== 'file' && step.command.includes(word)),
+        `“${word}” is not in “${title}”`,
+      )
+    for (const step of steps) await this.#do(step, instead)
+  }
+
+  /** Waits until no grant is live: what was opened before must not be taken for open now. */
+  async grantsEnd(): Promise<void> {
+    for (let tries = 0; tries < 60; tries++) {
+      const { grants } = JSON.parse(await this.session.must('ghostport status --json')) as {
+        readonly grants: unknown[]
+      }
+      if (grants.length === 0) return
+      await delay(1000)
+    }
+    assert.fail('a grant of thirty seconds lives for a minute')
+  }
+
+  async #do(step: Step, instead: Instead): Promise<void> {
+    if (step.kind === 'file') {
+      await this.#write(step.path, step.text)
+      return
+    }
+    const command = Object.entries(instead).reduce((text, [word, other]) => text.replaceAll(word, other), step.command)
+    const said = step.kind === 'server' ? await this.session.must(command) : this.#lab.must(command)
+    const lines = new Set(said.split('\n').map(comparable))
+    for (const line of step.prints)
+      assert.ok(lines.has(comparable(line)), `${command}\nis documented to print\n${line}\nbut prints\n${said}`)
+  }
+
+  /** The client’s files are below its home. Settings go into a file of settings, anything else is the whole file. */
+  async #write(path: string, text: string): Promise<void> {
+    const local = path.startsWith('~/') ? join(this.#lab.home, path.slice(2)) : undefined
+    const before =
+      local === undefined
+        ? (await this.session.run(`cat ${path}`)).stdout
+        : existsSync(local)
+          ? readFileSync(local, 'utf8')
+          : ''
+    const after = /fwknop/.test(path) ? withSettings(before, await this.#withKeys(text)) : text
+    if (local !== undefined) writeFileSync(local, after, { mode: 0o600 })
+    else await this.session.must(`cat > ${path} <<'END-OF-FILE'\n${after}END-OF-FILE`)
+  }
+
+  /** The keys of a document are for looking at. */
+  async #withKeys(text: string): Promise<string> {
+    if (!/^KEY_BASE64/m.test(text)) return text
+    const keys = (await this.session.must('grep -h KEY_BASE64 /etc/fwknop/access.conf')).trim().split('\n')
+    return `${text.replace(/^(HMAC_)?KEY_BASE64.*\n/gm, '')}${keys.join('\n')}\n`
+  }
+}
+
+/** Each setting in its line, in the place of the one that was there, or at the end. */
+function withSettings(before: string, wanted: string): string {
+  let text = before.trim() === '' ? '' : `${before.trim()}\n`
+  for (const line of wanted.split('\n').filter((each) => each !== '')) {
+    const [name = ''] = line.split(/\s+/)
+    const old = new RegExp(`^${name.replace(/[[\]]/g, '\\$&')}(\\s.*)?$`, 'm')
+    text = old.test(text) ? text.replace(old, line) : `${text}${line}\n`
+  }
+  return text
+}
+
+/** Numbers and keys are never the same twice. */
+function comparable(line: string): string {
+  return line
+    .trim()
+    .replace(/[A-Za-z0-9+/]{30,}=*/g, 'KEY')
+    .replace(/user \w+$/, 'user NAME')
+    .replace(/[0-9]+/g, '0')
+}
