@@ -54,9 +54,9 @@ export const failureKinds = {
   REPLAY_STORE_LOCKED: { level: 'error', exit: 75, sentence: 'the replay store is in use' },
   CAPTURE_DENIED: { level: 'error', exit: 77, sentence: 'no permission to capture packets' },
   CAPTURE_FAILED: { level: 'error', exit: 69, sentence: 'packets cannot be captured' },
-  INSTANCE_RUNNING: { level: 'error', exit: 75, sentence: 'another ghostport is running' },
+  INSTANCE_RUNNING: { level: 'error', exit: 75, sentence: 'ghostport is already running' },
   PRIVILEGE_MISSING: { level: 'error', exit: 77, sentence: 'more privilege is needed' },
-  PRIVILEGE_EXCESSIVE: { level: 'error', exit: 70, sentence: 'the receiver has privilege that it must not have' },
+  PRIVILEGE_EXCESSIVE: { level: 'error', exit: 77, sentence: 'the receiver has privilege that it must not have' },
 
   // between the two processes
   WARDEN_PROTOCOL: { level: 'error', exit: 70, sentence: 'the receiver said what the warden does not understand' },

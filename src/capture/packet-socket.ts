@@ -51,7 +51,12 @@ async function capture(
     shared: underWay.buffer as SharedArrayBuffer,
   }
   // Node's own options are for the main program (--input-type would not even let a worker start).
-  const worker = new Worker(workerFile(), { workerData: setup, resourceLimits: WORKER_LIMITS, execArgv: [] })
+  const worker = new Worker(workerFile(), {
+    workerData: setup,
+    resourceLimits: WORKER_LIMITS,
+    execArgv: [],
+    name: 'gp: capture',
+  })
 
   const stop = (): void => {
     worker.removeAllListeners('message')

@@ -4,6 +4,7 @@
  * turn, has to load on every Node.js since 18: an old one must be told that it is old, and not fail with a `SyntaxError`.
  */
 import { nearest } from '../config/nearest.ts'
+import { setProcessTitle } from '../process-title.ts'
 import { type Failure, refuse } from '../result.ts'
 import { commandLineWords } from './arguments.ts'
 import { commands } from './commands.ts'
@@ -67,6 +68,9 @@ async function failUnexpectedly(error: unknown, argv: readonly string[], termina
 }
 
 const argv = commandLineWords()
+// Before anything else: from here on, the list of processes shows no key that the words hold.
+const [first = ''] = argv
+setProcessTitle(commandNamed(first) === undefined ? 'ghostport' : `ghostport ${shortForms[first] ?? first}`)
 const terminal = systemTerminal()
 // Errors of events and promises that nobody waits for. Nothing is known about what they left half done: the process ends.
 let dying = false

@@ -45,7 +45,7 @@ export const knockOptions = {
   'get-hmac-key': { value: 'FILE', help: 'the HMAC key is in FILE, in a line “HOST: KEY”' },
   'key-base64-rijndael': {
     value: 'BASE64',
-    help: 'the encryption key; any user of this host can see it; better in the rc file',
+    help: 'the encryption key; for a moment any user of this host can see it; better in the rc file',
   },
   'key-rijndael': { value: 'TEXT', help: 'the same as text' },
   'key-base64-hmac': { value: 'BASE64', help: 'the HMAC key; likewise' },

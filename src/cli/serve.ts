@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { systemClock } from '../clock.ts'
 import type { ConfigPaths } from '../daemon/load-config.ts'
 import { failureFields, jsonLog } from '../log.ts'
+import { setProcessTitle, WARDEN_TITLE } from '../process-title.ts'
 import { keepCompiledCode } from './compile-cache.ts'
 import { parseCommandLine } from './options.ts'
 import { describeFailure, type Terminal } from './terminal.ts'
@@ -72,6 +73,7 @@ async function serve(paths: ConfigPaths, terminal: Terminal): Promise<number> {
     import('../journal-stream.ts'),
     import('../daemon/service-manager.ts'),
   ])
+  setProcessTitle(WARDEN_TITLE)
   const prefix = journalPrefix(1)
   const output = new LogWriter(1, undefined, prefix)
   const log = jsonLog(
@@ -90,11 +92,14 @@ async function serve(paths: ConfigPaths, terminal: Terminal): Promise<number> {
   }
   const warden = started.value
   process.on('SIGHUP', () => warden.reload())
-  await new Promise<void>((stop) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop())
+  const stopped = new Promise<undefined>((stop) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(undefined))
   })
+  const failure = await Promise.race([stopped, warden.hopeless])
   await warden.stop()
+  if (failure !== undefined) manager.tell(describeFailure(failure))
   await output.flush(LAST_WORDS)
+  const status = failure === undefined ? 0 : terminal.fail(failure)
   // Also where a reader that stalls still holds a line of ours.
-  process.exit(0)
+  process.exit(status)
 }

@@ -44,7 +44,7 @@ function describe(status: Status, style: Style): string[] {
   const refused = Object.entries(counters.refused).map(([code, count]) => `${count} ${code}`)
   return [
     `${status.capturing ? style.good('receiving') : style.bad('not receiving')} since ${status.startedAt}, firewall ${status.firewall}, ${count(status.stanzas, 'stanza')}`,
-    `${count(counters.looked, 'packet')} looked at, ${counters.granted} granted, ${refused.join(', ') || '0 refused'}, ${counters.dropped} lost before we saw them`,
+    `${count(counters.looked, 'packet')} looked at, ${counters.granted} granted, ${refused.join(', ') || '0 refused'}, ${counters.undecided} undecided, ${counters.dropped} lost before we saw them`,
     ...describeWarnings(status, style),
     '',
     style.bold(grants === null ? `live grants: unknown (${status.error ?? ''})` : countGrants(grants)),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,13 +22,25 @@ test('an answer comes back whole, over a socket that only its owner may open', a
   server.value.close()
 })
 
-test('a file that a dead daemon left behind is replaced', async () => {
+test('a socket that a dead daemon left behind is replaced', async () => {
   const path = join(folder, 'stale.sock')
-  writeFileSync(path, '')
+  const script = `require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`
+  spawnSync(process.execPath, ['-e', script, path])
+  assert.ok(statSync(path).isSocket())
   const server = await serveControl(path, { status: async () => 1 })
   assert.ok(server.ok)
   assert.deepEqual(await askControl(path, 'status'), { ok: true, value: 1 })
   server.value.close()
+})
+
+test('a file that is no socket is not removed', async () => {
+  const path = join(folder, 'precious.txt')
+  writeFileSync(path, 'mine')
+  const server = await serveControl(path, {})
+  assert.ok(!server.ok)
+  assert.equal(server.failure.code, 'CONFIG_UNWRITABLE')
+  assert.match(server.failure.detail, /precious\.txt is there, and is no socket/)
+  assert.equal(readFileSync(path, 'utf8'), 'mine')
 })
 
 for (const [mode, code] of [

@@ -7,6 +7,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname, resolve as resolvePath } from 'node:path'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { judgeFolder } from './folder-guard.ts'
+import { notASocket } from './places.ts'
 
 /** A request is a few bytes; whoever sends more is not one of ours. */
 const LONGEST_REQUEST = 1024
@@ -46,6 +47,8 @@ export async function serveControl(
     // Whoever could put another socket there would answer in our name.
     const exposed = judgeFolder(folder, process.geteuid?.() ?? 0)
     if (exposed !== undefined) return { ok: false, failure: exposed }
+    const other = notASocket(path)
+    if (other !== undefined) return refuse('CONFIG_UNWRITABLE', other)
     rmSync(path, { force: true })
     await new Promise<void>((done, failed) => {
       server.once('error', failed)
@@ -60,10 +63,15 @@ export async function serveControl(
   return ok(server)
 }
 
+/** `listens`: something accepted the connection, and gave no answer. */
+export type ControlFailure = Failure<'STATUS_UNAVAILABLE'> & { readonly listens: boolean }
+
 /** Asks a running daemon. */
-export async function askControl(path: string, ask: string): Promise<Result<unknown, Failure<'STATUS_UNAVAILABLE'>>> {
+export async function askControl(path: string, ask: string): Promise<Result<unknown, ControlFailure>> {
   return new Promise((resolve) => {
-    const fail = (why: string): void => resolve(refuse('STATUS_UNAVAILABLE', `${path}: ${why}`))
+    let listens = false
+    const fail = (why: string): void =>
+      resolve({ ok: false, failure: { code: 'STATUS_UNAVAILABLE', detail: `${path}: ${why}`, listens } })
     const socket = connect(path)
     let answer = ''
     socket.setTimeout(PATIENCE, () => {
@@ -71,7 +79,10 @@ export async function askControl(path: string, ask: string): Promise<Result<unkn
       fail('no answer')
     })
     socket.on('error', (error: NodeJS.ErrnoException) => fail(explain(error)))
-    socket.on('connect', () => socket.write(`${JSON.stringify({ ask })}\n`))
+    socket.on('connect', () => {
+      listens = true
+      socket.write(`${JSON.stringify({ ask })}\n`)
+    })
     socket.on('data', (chunk) => {
       answer += chunk.toString('utf8')
     })

@@ -34,7 +34,7 @@ test('another process is kept out for as long as the holder lives, and is told w
     assert.equal(said, 'held')
     const { code, detail } = refusal(path)
     assert.equal(code, 'INSTANCE_RUNNING', detail)
-    assert.match(detail, new RegExp(`held by process ${child.pid}$`))
+    assert.match(detail, new RegExp(`^pid ${child.pid}: `))
   } finally {
     // Also where an assertion failed: a child that lives on would keep this file from ever ending.
     child.kill('SIGKILL')
@@ -49,7 +49,7 @@ test('within one process, too; and being refused does not loosen the lock', () =
   const path = join(root, 'b')
   const lock = acquired(path)
   assert.equal(refusal(path).code, 'INSTANCE_RUNNING')
-  assert.match(refusal(path).detail, new RegExp(`process ${process.pid}$`))
+  assert.match(refusal(path).detail, new RegExp(`^pid ${process.pid}: `))
   lock.release()
   lock.release()
   assert.ok(!existsSync(`${path}.pid`))

@@ -41,7 +41,7 @@ export function acquireInstanceLock(
   } catch (error) {
     close(db)
     const { kind, reason } = sqliteFault(error)
-    if (kind === 'busy') return refuse('INSTANCE_RUNNING', `${file} is held by ${nameOfHolder(holder)}`)
+    if (kind === 'busy') return refuse('INSTANCE_RUNNING', `${nameOfHolder(holder)}: it holds ${file}`)
     return refuse('CONFIG_UNREADABLE', `${file}: ${reason}`)
   }
 
@@ -71,9 +71,9 @@ function makeIfMissing(file: string): void {
 function nameOfHolder(file: string): string {
   try {
     const pid = readFileSync(file, 'utf8').trim()
-    return /^[0-9]{1,10}$/.test(pid) ? `process ${pid}` : 'another process'
+    return /^[0-9]{1,10}$/.test(pid) ? `pid ${pid}` : 'pid unknown'
   } catch (error) {
-    return `another process (${systemReason(error)})`
+    return `pid unknown (${systemReason(error)})`
   }
 }
 

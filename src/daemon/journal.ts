@@ -13,17 +13,24 @@ import { limiterFor, type RefusalLimiter, type Suppressed } from './refusal-log.
 /** How many verdicts `status` shows. */
 const REMEMBERED = 50
 
+const NOTHING: Tally = { looked: 0, dropped: 0, refused: {} }
+
 /** The clocks of a journal: one for people, one that never goes back. */
 export interface JournalClocks {
   readonly wall: () => Date
   readonly monotonic: () => Milliseconds
 }
 
+/** Since the server started. `looked` is `granted`, all of `refused`, and `undecided` together. */
 export interface JournalCounters {
   readonly granted: number
   /** By reason. */
   readonly refused: Suppressed
+  /** Packets of the right port and length that were looked at. */
   readonly looked: number
+  /** Those that wait for their verdict, and those whose verdict died with a receiver. */
+  readonly undecided: number
+  /** Packets that found no room in the kernel's buffer, and were not looked at. */
   readonly dropped: number
 }
 
@@ -40,8 +47,10 @@ export class Journal {
   #granted = 0
   #refused = new Map<FailureCode, number>()
   /** Of receivers that are gone, and of the one that runs. */
-  #past: Tally = { looked: 0, dropped: 0, refused: {} }
-  #current: Tally = { looked: 0, dropped: 0, refused: {} }
+  #past = NOTHING
+  #current = NOTHING
+  /** Knocks that the one that runs has told. */
+  #told = 0
 
   /** @param refusalsPerSecond LOG_LIMIT: lines for refused knocks, in the long run. */
   constructor(log: Log, refusalsPerSecond: number, clocks: JournalClocks) {
@@ -130,10 +139,22 @@ export class Journal {
     this.#current = tally
   }
 
+  /** The receiver told of so many knocks; their verdicts come later. */
+  told(knocks: number): void {
+    this.#told += knocks
+  }
+
   /** The receiver's numbers start at zero again. */
   receiverLost(): void {
-    this.#past = sum(this.#past, this.#current)
-    this.#current = { looked: 0, dropped: 0, refused: {} }
+    this.#past = sum(this.#past, this.#ofCurrent())
+    this.#current = NOTHING
+    this.#told = 0
+  }
+
+  /** One that dies between a knock and its next tally has looked at more than the tally says. */
+  #ofCurrent(): Tally {
+    const { looked, refused } = this.#current
+    return { ...this.#current, looked: Math.max(looked, this.#told + total(refused)) }
   }
 
   /** Newest first. */
@@ -142,9 +163,10 @@ export class Journal {
   }
 
   counters(): JournalCounters {
-    const all = sum(this.#past, this.#current)
-    const refused = addCounts(all.refused, Object.fromEntries(this.#refused))
-    return { granted: this.#granted, refused, looked: all.looked, dropped: all.dropped }
+    const { looked, dropped, refused: unheard } = sum(this.#past, this.#ofCurrent())
+    const refused = addCounts(unheard, Object.fromEntries(this.#refused))
+    const undecided = Math.max(0, looked - this.#granted - total(refused))
+    return { granted: this.#granted, refused, looked, undecided, dropped }
   }
 
   #limit(perSecond: number): RefusalLimiter {
@@ -181,4 +203,8 @@ function addCounts(one: Suppressed, other: Suppressed): Suppressed {
   const total: Record<string, number> = { ...one }
   for (const [code, count] of Object.entries(other)) total[code] = (total[code] ?? 0) + count
   return total
+}
+
+function total(counts: Suppressed): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0)
 }

@@ -1,5 +1,5 @@
 /** Where a start makes files: looked at without making any. */
-import { accessSync, constants, existsSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, lstatSync, readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Notice } from '../config/notice.ts'
 import type { UsedSetting } from '../config/server-settings.ts'
@@ -42,15 +42,32 @@ function controlSocket(path: string): Failure | undefined {
   } catch (error) {
     return refuse('CONFIG_UNWRITABLE', `${folder}: ${systemReason(error)}`).failure
   }
-  const problem = unwritable(folder)
+  const problem = unwritable(folder) ?? notASocket(path)
   return problem === undefined ? undefined : refuse('CONFIG_UNWRITABLE', problem).failure
 }
 
 /** Its folder is not made by a start: it has to be there. */
 function pidFile(path: string): Failure | undefined {
   const folder = dirname(resolve(path))
-  const problem = existsSync(systemPath(folder)) ? unwritable(folder) : `there is no folder ${folder}`
+  const problem = existsSync(systemPath(folder))
+    ? (unwritable(folder) ?? notAPidFile(path))
+    : `there is no folder ${folder}`
   return problem === undefined ? undefined : refuse('CONFIG_UNWRITABLE', problem).failure
+}
+
+/** A start removes what a dead server left there. @returns why what is there is nothing that a server left. */
+export function notASocket(path: string): string | undefined {
+  const found = lstatSync(systemPath(path), { throwIfNoEntry: false })
+  if (found === undefined || found.isSocket()) return undefined
+  return `${path} is there, and is no socket: remove it, or name another path`
+}
+
+/** A start writes over what a dead server left there. @returns why what is there is nothing that a server left. */
+export function notAPidFile(path: string): string | undefined {
+  const found = statSync(systemPath(path), { throwIfNoEntry: false })
+  if (found === undefined) return undefined
+  const isOne = found.isFile() && found.size <= 20 && /^\s*[0-9]*\s*$/.test(readFileSync(systemPath(path), 'latin1'))
+  return isOne ? undefined : `${path} is there, and holds no process id: remove it, or name another path`
 }
 
 function unwritable(folder: string): string | undefined {

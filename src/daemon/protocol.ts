@@ -30,6 +30,8 @@ export type ToReceiver =
     }
   /** Answered with `alive`: a receiver that does not is stopped or stuck. */
   | { readonly say: 'alive?' }
+  /** Answered with `tally`, after all that was said before. */
+  | { readonly say: 'tally?' }
   /** These packets are used up, whatever became of them: no need to ask about them again. */
   | { readonly say: 'claimed'; readonly digests: readonly ReplayDigest[] }
   /** These could not be recorded, and nothing was opened for them: who sends one again is to be heard. */
@@ -64,10 +66,11 @@ export type FromReceiver =
   | { readonly say: 'refused'; readonly note: RefusalNote }
   | { readonly say: 'suppressed'; readonly counts: Suppressed }
   | { readonly say: 'tally'; readonly tally: Tally }
+  /** Its last words: why it ends. */
   | { readonly say: 'failed'; readonly code: FailureCode; readonly detail: string }
 
 /** Longer than any of ours: what is longer only comes from a receiver that means harm. */
-const LONGEST_DETAIL = 500
+export const LONGEST_DETAIL = 500
 const MAX_COUNT = Number.MAX_SAFE_INTEGER
 
 const count = integer({ min: 0, max: MAX_COUNT })

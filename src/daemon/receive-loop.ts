@@ -75,7 +75,7 @@ export class ReceiveLoop {
    * @param dropped packets lost before they came here.
    */
   report(dropped: number): 'all told' | 'more to tell' {
-    this.#say({ say: 'tally', tally: { looked: this.#looked, dropped, refused: Object.fromEntries(this.#refused) } })
+    this.tally(dropped)
     const now = performance.now()
     if (now < this.#foldedTold + FOLDED_INTERVAL) return this.#limiter.hasSuppressed ? 'more to tell' : 'all told'
     if (this.#tellSuppressed()) this.#foldedTold = now
@@ -105,6 +105,11 @@ export class ReceiveLoop {
       if (refuseReplays) this.#told.sent(knock.digest)
       this.#knock(knock, packet)
     }
+  }
+
+  /** Tells the warden the numbers of this moment. @param dropped as for {@link report}. */
+  tally(dropped: number): void {
+    this.#say({ say: 'tally', tally: { looked: this.#looked, dropped, refused: Object.fromEntries(this.#refused) } })
   }
 
   #knock(knock: Knock, packet: CapturedPacket): void {

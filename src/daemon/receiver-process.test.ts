@@ -32,6 +32,7 @@ test('what the child says arrives, a killed child is started anew, a stopped one
     onStarted: () => told(`start ${++starts}`),
     onValues: () => told(`heard ${starts}`),
     onLost: (why, again) => told(`${why}, again in ${again}`),
+    onHopeless: () => assert.fail('given up'),
   })
   receiver.start()
   await wait('heard 1')
@@ -51,9 +52,47 @@ test('a child that speaks nonsense is killed', async () => {
       onStarted: () => {},
       onValues: () => assert.fail('nonsense was heard'),
       onLost: (why) => told(why.startsWith('it said what the warden does not understand') ? 'killed' : why),
+      onHopeless: () => assert.fail('given up'),
     },
   )
   receiver.start()
   await wait('killed')
   await receiver.stop()
+})
+
+/** How a row of starts ends, of children that run `script`. */
+async function outcome(script: string, isReady: boolean): Promise<{ starts: number; why: string; last: unknown }> {
+  let starts = 0
+  let last: unknown
+  return await new Promise((resolve) => {
+    const receiver: ReceiverProcess = new ReceiverProcess(starter(script), {
+      onStarted: () => starts++,
+      onValues: (values) => {
+        last = values.at(-1)
+        if (isReady) receiver.isReady()
+      },
+      onLost: () => {
+        // Enough to tell it from one that is given up.
+        if (isReady && starts === 3) receiver.stop().then(() => resolve({ starts, why: 'started again', last }))
+      },
+      onHopeless: (why) => resolve({ starts, why, last }),
+    })
+    receiver.start()
+  })
+}
+const says = (word: string, status: number) =>
+  `require('fs').writeSync(4, ${JSON.stringify(JSON.stringify(word))} + '\\n'); process.exit(${status})`
+
+for (const status of [64, 77, 78])
+  test(`a child that was never ready and ends with ${status} is not started again, and its last words are heard`, async () => {
+    const given = await outcome(says('why', status), false)
+    assert.deepEqual(given, { starts: 1, why: `exit status ${status}`, last: 'why' })
+  })
+
+test('a child that was ready is started again, whatever it ends with: a stranger may have told it to', async () => {
+  assert.deepEqual(await outcome(says('ready', 77), true), { starts: 3, why: 'started again', last: 'ready' })
+})
+
+test('where no child ever becomes ready, there is an end', { timeout: 60_000 }, async () => {
+  assert.deepEqual(await outcome(says('why', 1), false), { starts: 8, why: 'exit status 1', last: 'why' })
 })

@@ -1,6 +1,10 @@
 /**
  * The warden's side of the receiver: start it, hear it, and start it anew when it dies. The capture socket belongs to the
  * warden and outlives the receiver, so packets that come in between wait in it.
+ *
+ * Two kinds of failure do not heal. A receiver that ends before it was ever ready, and gives a reason that stays (no
+ * privilege, a bad configuration), fails again at the next start. And where not one receiver became ready in a row of starts, none
+ * will. A receiver that was ready has read packets, so that its word counts for nothing: it is always replaced.
  */
 import type { ChildProcess } from 'node:child_process'
 import type { Duplex } from 'node:stream'
@@ -16,12 +20,18 @@ export interface ReceiverEvents {
    * The next one waits for what this promises as well, which must not be rejected.
    */
   readonly onLost: (why: string, again: Milliseconds | undefined) => Promise<void> | void
+  /** It is gone, and no other starts: none would become ready. */
+  readonly onHopeless: (why: string) => void
 }
 
 /** How long to wait before the n-th new start in a row, in milliseconds; the last one from then on. */
 const RESTART_DELAYS = [0, 100, 200, 500, 1000, 2000, 5000]
 /** A receiver that lived this long (milliseconds) was well; its death starts the row anew. */
 const WELL_AFTER = 10_000
+/** How long (milliseconds) after its end the last words of a receiver may take to arrive. */
+const LAST_WORDS = 200
+/** Exit statuses of failures that the same start would meet again (failure-codes.ts). */
+const PERMANENT: readonly (number | null)[] = [64, 77, 78]
 
 export class ReceiverProcess {
   readonly #spawn: () => { child: ChildProcess; channel: Duplex }
@@ -29,6 +39,9 @@ export class ReceiverProcess {
   #child: ChildProcess | undefined
   #channel: Channel | undefined
   #restarts = 0
+  /** Of the one that runs, and of any. */
+  #ready = false
+  #wasEverReady = false
   #stopped = false
   #timer: NodeJS.Timeout | undefined
 
@@ -44,11 +57,12 @@ export class ReceiverProcess {
 
   start(): void {
     const startedAt = performance.now()
+    this.#ready = false
     const { child, channel } = this.#spawn()
     this.#child = child
     let why: string | undefined
     let lost = false
-    const onLost = (how: string): void => {
+    const onLost = (how: string, status: number | null): void => {
       if (lost) return
       lost = true
       this.#channel?.end()
@@ -58,6 +72,11 @@ export class ReceiverProcess {
         this.#events.onLost(why ?? how, undefined)
         return
       }
+      if (this.#isHopeless(status)) {
+        this.#stopped = true
+        this.#events.onHopeless(why ?? how)
+        return
+      }
       if (performance.now() - startedAt > WELL_AFTER) this.#restarts = 0
       const delay = RESTART_DELAYS[Math.min(this.#restarts++, RESTART_DELAYS.length - 1)] ?? 0
       const prepared = Promise.resolve(this.#events.onLost(why ?? how, delay as Milliseconds))
@@ -65,8 +84,19 @@ export class ReceiverProcess {
         if (!this.#stopped) this.#timer = setTimeout(() => this.start(), delay)
       })
     }
-    child.once('error', (error) => onLost(error.message))
-    child.once('exit', (code, signal) => onLost(signal === null ? `exit status ${code}` : `killed by ${signal}`))
+    let heardAll = (): void => {}
+    const allHeard = new Promise<void>((done) => {
+      heardAll = done
+    })
+    child.once('error', (error) => onLost(error.message, null))
+    child.once('exit', (code, signal) => {
+      // What it said last may say why, and arrives after the news of its end.
+      const timer = setTimeout(heardAll, LAST_WORDS)
+      allHeard.then(() => {
+        clearTimeout(timer)
+        onLost(signal === null ? `exit status ${code}` : `killed by ${signal}`, code)
+      })
+    })
     this.#channel = openChannel(channel, {
       onValues: this.#events.onValues,
       // Whatever speaks nonsense may be in a stranger's hands: it is not argued with.
@@ -74,9 +104,23 @@ export class ReceiverProcess {
         why = `it said what the warden does not understand: ${what}`
         child.kill('SIGKILL')
       },
-      onEnd: () => child.kill('SIGKILL'),
+      onEnd: () => {
+        heardAll()
+        child.kill('SIGKILL')
+      },
     })
     this.#events.onStarted()
+  }
+
+  /** The receiver that runs receives packets. */
+  isReady(): void {
+    this.#ready = true
+    this.#wasEverReady = true
+  }
+
+  #isHopeless(status: number | null): boolean {
+    if (!this.#ready && PERMANENT.includes(status)) return true
+    return !this.#wasEverReady && this.#restarts >= RESTART_DELAYS.length
   }
 
   send(value: unknown): void {

@@ -7,6 +7,7 @@
  * checkout under /root), it is started as root with `--become UID:GID` and changes user once its threads run, before
  * it looks at the first packet.
  */
+import { writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { StanzaIndex } from '../access/matching.ts'
 import { OpenerMemory } from '../access/opener-memory.ts'
@@ -18,12 +19,13 @@ import type { CaptureConfig } from '../config/server-config.ts'
 import { failureKinds } from '../failure-codes.ts'
 import { journalPrefix } from '../journal-stream.ts'
 import { failureFields, jsonLog } from '../log.ts'
+import { RECEIVER_TITLE, setProcessTitle } from '../process-title.ts'
 import type { Failure } from '../result.ts'
 import { becomeAccount, type Identity, renouncePrivileges } from './become.ts'
 import { openChannel } from './channel.ts'
 import { loadConfig } from './load-config.ts'
 import { assertUnprivileged, CHANNEL_DESCRIPTOR } from './privilege.ts'
-import type { CaptureOrder, FromReceiver, ToReceiver } from './protocol.ts'
+import { type CaptureOrder, type FromReceiver, LONGEST_DETAIL, type ToReceiver } from './protocol.ts'
 import { ReceiveLoop } from './receive-loop.ts'
 
 /** The configuration of ten thousand stanzas is some megabytes. */
@@ -37,8 +39,15 @@ const log = jsonLog(
   journalPrefix(2),
 )
 
-/** Says why, where the operator can read it also if the warden is dead, and ends. */
+/** Says why, to the warden and where the operator can read it also if the warden is dead, and ends. */
 function giveUp(failure: Failure): never {
+  const { code, detail } = failure
+  const word: FromReceiver = { say: 'failed', code, detail: detail.slice(0, LONGEST_DETAIL) }
+  try {
+    writeSync(CHANNEL_DESCRIPTOR, `${JSON.stringify(word)}\n`)
+  } catch {
+    // No warden hears it.
+  }
   log.write('error', 'receiver stops', failureFields(failure))
   process.exit(failureKinds[failure.code].exit)
 }
@@ -62,6 +71,7 @@ function captureFor(order: CaptureOrder, config: CaptureConfig): Capture {
 }
 
 function main(): void {
+  setProcessTitle(RECEIVER_TITLE)
   const become = parseBecome(process.argv)
   if (become === undefined) requireNoPrivilege()
   else renouncePrivileges()
@@ -69,6 +79,7 @@ function main(): void {
   for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
 
   let loop: ReceiveLoop | undefined
+  let tellTally: (() => void) | undefined
   const say = (word: FromReceiver): void => channel.send(word)
   const channel = openChannel(
     new Socket({ fd: CHANNEL_DESCRIPTOR }),
@@ -89,6 +100,10 @@ function main(): void {
   const hear = (word: ToReceiver): void => {
     if (word.say === 'alive?') {
       say({ say: 'alive' })
+      return
+    }
+    if (word.say === 'tally?') {
+      tellTally?.()
       return
     }
     if (word.say !== 'configure') {
@@ -119,6 +134,7 @@ function main(): void {
       }
       say({ say: 'ready' })
     }
+    tellTally = () => started.tally(capture.counters().dropped)
     let reportDue = false
     const reportSoon = (): void => {
       if (reportDue) return
@@ -135,7 +151,6 @@ function main(): void {
     }
     capture.run(deliver, new AbortController().signal, onReady).catch((error: Error) => {
       const failure = (error.cause as Failure | undefined) ?? { code: 'CAPTURE_FAILED', detail: error.message }
-      say({ say: 'failed', code: failure.code, detail: failure.detail })
       giveUp(failure)
     })
   }

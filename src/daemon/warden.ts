@@ -29,12 +29,13 @@ import { type ConfigPaths, type LoadedConfig, loadConfig } from './load-config.t
 import { hostQuestion, openFirewall } from './open-firewall.ts'
 import { type CaptureSockets, openCapture, openReplays } from './open-parts.ts'
 import { ownAddresses } from './own-addresses.ts'
-import { located } from './places.ts'
+import { located, notAPidFile } from './places.ts'
 import { checkSituation, currentSituation } from './privilege.ts'
 import { type FromReceiver, parseFromReceiver, type ToReceiver } from './protocol.ts'
 import { receiverAccount } from './receiver-account.ts'
 import { ReceiverProcess } from './receiver-process.ts'
 import { needsRestart } from './restart-settings.ts'
+import { asRunningInstance, refuseSecondInstance } from './running-instance.ts'
 import { noServiceManager, type ServiceManager } from './service-manager.ts'
 import { receiverStarter } from './spawn-receiver.ts'
 import { describeStatus, type Status } from './status.ts'
@@ -46,6 +47,8 @@ const CONFIGURE_PATIENCE = 10_000
 const CONFIGURE_BYTES = 500
 /** How often it is asked whether it lives, in milliseconds. */
 const ASK_INTERVAL = 1000
+/** How long (milliseconds) `status` waits for the receiver's numbers. Less than the patience of those who ask. */
+const TALLY_PATIENCE = 500
 /** How often capture sockets are tried again that cannot be opened, in milliseconds. */
 const REOPEN_INTERVAL = 1000
 /** With no honest receiver do this many knocks wait. */
@@ -67,6 +70,9 @@ interface Parts {
 }
 
 export class Warden {
+  /** Resolves where no receiver can run, and none is started any more: the server has to be stopped. Else never. */
+  readonly hopeless: Promise<Failure>
+  #giveUp: (failure: Failure) => void = () => {}
   readonly #paths: ConfigPaths
   readonly #log: Log
   readonly #journal: Journal
@@ -88,6 +94,11 @@ export class Warden {
   #heard = performance.now()
   #control: Server | undefined
   #capturing = false
+  /** Why the receiver says that it ends. */
+  #lastWords: Failure | undefined
+  /** Called at the next tally, for those who wait for it. */
+  #tallied: (() => void) | undefined
+  #freshTally: Promise<void> | undefined
   /** Whoever held the capture sockets last may have done something to them. */
   #captureIsSuspect = false
   #stopping = false
@@ -111,6 +122,8 @@ export class Warden {
     tellNotices(notices, log)
     const account = receiverAccount(configuration.value)
     if (!account.ok) return account
+    const alone = await refuseSecondInstance(server)
+    if (!alone.ok) return alone
 
     let warden: Warden | undefined
     const undo: (() => unknown)[] = []
@@ -129,18 +142,24 @@ export class Warden {
       log.write('warning', 'notice', {
         text: `the receiver cannot run as ${server.receiverUser} here: it runs as this user, without capabilities`,
       })
+    // What the receiver says before the rest is open: it has only reasons to end.
+    const early: unknown[] = []
+    let hopelessSoon: string | undefined
     const startReceiver = () => starter.start((warden === undefined ? capture.value : warden.#capture).fds)
     const receiver = new ReceiverProcess(startReceiver, {
       onStarted: () => warden?.onReceiverStarted(),
-      // It has nothing to say before it is told its configuration.
-      onValues: (values) => warden?.onValues(values),
+      onValues: (values) => (warden === undefined ? early.push(...values) : warden.onValues(values)),
       onLost: (why, again) => warden?.onReceiverLost(why, again),
+      onHopeless: (why) => {
+        if (warden === undefined) hopelessSoon = why
+        else warden.onReceiverHopeless(why)
+      },
     })
     receiver.start()
     undo.push(() => receiver.stop())
 
     const replays = await openReplays(server, clock, log)
-    if (!replays.ok) return giveUp(replays)
+    if (!replays.ok) return giveUp({ ok: false, failure: asRunningInstance(replays.failure, server.replay.database) })
     undo.push(() => replays.value?.close())
     const firewall = await openFirewall(server, log, () => warden?.onHostChange())
     if (!firewall.ok) return giveUp(firewall)
@@ -164,7 +183,9 @@ export class Warden {
     undo.push(() => control.value.close())
     const written = writePidFile(server.pidFile)
     if (!written.ok) return giveUp({ ok: false, failure: located('FWKNOP_PID_FILE', written.failure, at) })
-    warden.onReceiverStarted()
+    warden.onValues(early)
+    if (hopelessSoon === undefined) warden.#configure()
+    else warden.onReceiverHopeless(hopelessSoon)
     return ok(warden)
   }
 
@@ -178,6 +199,9 @@ export class Warden {
     receiver: ReceiverProcess,
     manager: ServiceManager,
   ) {
+    this.hopeless = new Promise((resolve) => {
+      this.#giveUp = resolve
+    })
     this.#paths = paths
     this.#manager = manager
     this.#log = log
@@ -244,6 +268,7 @@ export class Warden {
   }
 
   async status(): Promise<Status> {
+    await this.#askForTally()
     const { server, policy } = this.#active
     return describeStatus({
       startedAt: this.#startedAt,
@@ -263,7 +288,37 @@ export class Warden {
     this.#host.changed()
   }
 
+  /**
+   * Until the receiver has told its numbers of this moment, so that they agree with the verdicts; not long for one that
+   * does not answer. Those who ask at the same time wait for the same answer.
+   */
+  #askForTally(): Promise<void> {
+    if (!this.#capturing) return Promise.resolve()
+    this.#freshTally ??= new Promise<void>((done) => {
+      const settle = (): void => {
+        clearTimeout(timer)
+        this.#tallied = undefined
+        this.#freshTally = undefined
+        done()
+      }
+      const timer = setTimeout(settle, TALLY_PATIENCE)
+      this.#tallied = settle
+      this.#tell({ say: 'tally?' })
+    })
+    return this.#freshTally
+  }
+
+  private onReceiverHopeless(why: string): void {
+    this.#taken()
+    this.#capturing = false
+    this.#journal.receiverLost()
+    const failure = this.#lastWords ?? gone(why)
+    this.#log.write('error', 'receiver lost', failureFields(failure))
+    this.#giveUp(failure)
+  }
+
   private onReceiverStarted(): void {
+    this.#lastWords = undefined
     this.#configure()
   }
 
@@ -272,7 +327,7 @@ export class Warden {
     this.#capturing = false
     this.#journal.receiverLost()
     if (again === undefined) return
-    const failure: Failure = { code: 'RECEIVER_GONE', detail: why }
+    const failure = this.#lastWords ?? gone(why)
     this.#log.write('error', 'receiver lost', { ...failureFields(failure), againInMs: again })
     this.#manager.tell(`not receiving: ${why}; a new receiver starts`)
     if (this.#captureIsSuspect) await this.#reopenCapture()
@@ -357,7 +412,10 @@ export class Warden {
   #push(knocks: Knock[]): void {
     if (this.#admission.length + knocks.length > MOST_WAITING)
       this.#mistrust({ code: 'WARDEN_PROTOCOL', detail: `more than ${MOST_WAITING} knocks at once` })
-    else if (knocks.length > 0) this.#admission.push(knocks, this.#active)
+    else if (knocks.length > 0) {
+      this.#journal.told(knocks.length)
+      this.#admission.push(knocks, this.#active)
+    }
   }
 
   #hear(word: Exclude<FromReceiver, { say: 'knock' }>): void {
@@ -376,6 +434,7 @@ export class Warden {
         return
       case 'ready':
         this.#capturing = true
+        this.#receiver.isReady()
         this.#log.write(
           'info',
           'ready',
@@ -393,9 +452,10 @@ export class Warden {
         return
       case 'tally':
         this.#journal.tally(word.tally)
+        this.#tallied?.()
         return
       case 'failed':
-        this.#log.write('error', 'capture', failureFields({ code: word.code, detail: word.detail }))
+        this.#lastWords = { code: word.code, detail: word.detail }
         return
       default:
         word satisfies never
@@ -430,9 +490,15 @@ function readConfiguration(paths: ConfigPaths, generation: number): Result<Confi
   return ok({ ...loaded.value, notices, files, generation, index: new StanzaIndex(loaded.value.policy.stanzas) })
 }
 
+function gone(why: string): Failure {
+  return { code: 'RECEIVER_GONE', detail: why }
+}
+
 function writePidFile(path: string | undefined): Result<void> {
   if (path === undefined) return ok(undefined)
   try {
+    const other = notAPidFile(path)
+    if (other !== undefined) return refuse('CONFIG_UNWRITABLE', other)
     writeFileSync(path, `${process.pid}\n`, { mode: 0o644 })
     return ok(undefined)
   } catch (error) {

@@ -4,7 +4,7 @@
  *   client 10.9.0.1 ── eth0 10.9.0.2 server
  */
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Daemon, dropByDefault, ghostportCommand, knock, stanza } from '../support/daemon.ts'
@@ -85,6 +85,127 @@ describe('ghostport serve and its host', { skip: netnsUnavailable() }, () => {
     assert.doesNotMatch(server.must(['nft', 'list', 'tables']), /only_looked_at/)
     assert.equal(check('PCAP_INTF eth0, ens3;').status, 0)
     assert.match(check('PCAP_INTF eth0, ens3;').stderr, /^warning: .*fwknopd\.conf:3: PCAP_INTF: .*“ens3”.*lo, eth0$/m)
+  })
+
+  /** Of the processes that this one started, itself included, as `ps` shows them. */
+  const titles = (daemon: Daemon): string[] =>
+    server
+      .must(['ps', '-o', 'args=', '--pid', String(daemon.pid), '--ppid', String(daemon.pid)])
+      .trim()
+      .split('\n')
+
+  it('calls its processes by name, and hides their command lines', async () => {
+    const daemon = await Daemon.start(net, server, { access: stanza() })
+    assert.deepEqual(titles(daemon), ['ghostport: warden', 'ghostport: receiver'])
+    const { receiver } = daemon.status() as unknown as { receiver: number }
+    const names = readdirSync(`/proc/${receiver}/task`).map((task) =>
+      readFileSync(`/proc/${receiver}/task/${task}/comm`, 'utf8').trim(),
+    )
+    assert.ok(names.includes('ghostport: rece') && names.includes('gp: capture'), names.join())
+    await daemon.stop()
+  })
+
+  it('has numbers that agree right after knocks, and after a receiver that died over one', async () => {
+    const daemon = await Daemon.start(net, server, { access: stanza() })
+    const counters = () => {
+      const { granted, looked, undecided, refused } = daemon.status()['counters'] as {
+        granted: number
+        looked: number
+        undecided: number
+        refused: Record<string, number>
+      }
+      return { granted, looked, undecided, refused: Object.values(refused).reduce((sum, count) => sum + count, 0) }
+    }
+    for (let i = 1; i <= 3; i++) {
+      await daemon.verdictAfter(() => knock(client, SERVER, '-s', '-A', 'tcp/22'))
+      assert.deepEqual(counters(), { granted: i, looked: i, undecided: 0, refused: 0 })
+    }
+    const from = daemon.events.length
+    const { receiver } = daemon.status() as unknown as { receiver: number }
+    await daemon.verdictAfter(() => knock(client, SERVER, '-s', '-A', 'tcp/22'))
+    process.kill(receiver, 'SIGKILL')
+    await daemon.ready(from)
+    assert.deepEqual(counters(), { granted: 4, looked: 4, undecided: 0, refused: 0 })
+    await daemon.stop()
+  })
+
+  describe('a second serve', () => {
+    let daemon: Daemon
+    let pidFile: string
+    before(async () => {
+      pidFile = join(net.directory(), 'ghostport.pid')
+      daemon = await Daemon.start(net, server, { server: [`FWKNOP_PID_FILE ${pidFile}`], access: stanza() })
+    })
+    after(() => daemon?.stop())
+
+    const shared: [what: string, conf: () => string, says: () => string][] = [
+      [
+        'the control socket',
+        () => `REPLAY_DB /tmp/elsewhere.db;\nCONTROL_SOCKET ${daemon.path('state/control.sock')};\n`,
+        () => `it answers at CONTROL_SOCKET ${daemon.path('state/control.sock')}`,
+      ],
+      [
+        'the replay store',
+        () =>
+          `REPLAY_DB ${daemon.path('state/replay.db')};\nCONTROL_SOCKET ${net.directory()}/s;\nNFT_TABLE other_table;\n`,
+        () => `it has REPLAY_DB ${daemon.path('state/replay.db')} open`,
+      ],
+      ['the table', () => '', () => 'it holds /run/ghostport/nft-ghostport-'],
+      [
+        'the pid file',
+        () => `NFT_TABLE other_table;\nFWKNOP_PID_FILE ${pidFile};\n`,
+        () => `FWKNOP_PID_FILE ${pidFile} names it`,
+      ],
+    ]
+    for (const [what, conf, says] of shared)
+      it(`says who runs already where both have ${what}`, () => {
+        const { status, stderr } = serve(conf(), [])
+        assert.ok(stderr.includes(`ghostport is already running: pid ${daemon.pid}: ${says()}`), stderr)
+        assert.match(stderr, /\[INSTANCE_RUNNING\]/)
+        assert.equal(status, 75)
+      })
+
+    it('leaves alone a server that is stopped and does not answer', () => {
+      process.kill(daemon.pid, 'SIGSTOP')
+      try {
+        const { status, stderr } = serve(
+          `REPLAY_DB /x/y.db;\nCONTROL_SOCKET ${daemon.path('state/control.sock')};\n`,
+          [],
+        )
+        assert.match(stderr, /CONTROL_SOCKET .*does not answer.*\[INSTANCE_RUNNING\]/)
+        assert.equal(status, 75)
+      } finally {
+        process.kill(daemon.pid, 'SIGCONT')
+      }
+    })
+  })
+
+  it('starts over a pid file that a dead server left, and leaves alone a file that is none', async () => {
+    const directory = net.directory()
+    const [stale, precious] = [join(directory, 'stale.pid'), join(directory, 'precious')]
+    writeFileSync(stale, `${process.pid}\n`)
+    writeFileSync(precious, 'mine')
+    const daemon = await Daemon.start(net, server, { server: [`FWKNOP_PID_FILE ${stale}`], access: stanza() })
+    assert.equal(readFileSync(stale, 'utf8'), `${daemon.pid}\n`)
+    await daemon.stop()
+    for (const argv of [[], ['--exit-parse-config']])
+      assert.match(
+        serve(`FWKNOP_PID_FILE ${precious};`, argv).stderr,
+        /fwknopd\.conf:3: .*FWKNOP_PID_FILE: .*holds no process id.*\[CONFIG_UNWRITABLE\]/,
+      )
+    assert.equal(readFileSync(precious, 'utf8'), 'mine')
+  })
+
+  it('ends, and does not try for ever, where the receiver keeps privilege', () => {
+    const keepsAll = '#!/bin/sh\\nwhile [ "$1" != -- ]; do shift; done; shift; exec "$@"\\n'
+    const as = inOwnMounts(
+      `printf '${keepsAll}' > /mnt/setpriv; chmod 755 /mnt/setpriv; mount --bind /mnt/setpriv /usr/bin/setpriv`,
+    )
+    const { status, stdout, stderr } = serve('', [], as)
+    assert.match(stderr, /^ghostport: .*capability set.*\[PRIVILEGE_EXCESSIVE\]$/m)
+    assert.equal(status, 77)
+    assert.equal(stdout.match(/"receiver lost"/g)?.length, 1)
+    assert.doesNotMatch(stdout, /"ready"/)
   })
 
   /** Each is refused by the check and by the start alike. */

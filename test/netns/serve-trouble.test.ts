@@ -168,7 +168,7 @@ describe('ghostport serve in trouble', { skip: netnsUnavailable() }, () => {
     assert.equal(status, 69)
     assert.equal(
       server
-        .run(['pgrep', '-f', 'daemon/receiver'])
+        .run(['pgrep', '-f', 'daemon/receiver|ghostport: receiver'])
         .stdout.split('\n')
         .filter((pid) => pid !== '' && inside(server, pid)).length,
       0,

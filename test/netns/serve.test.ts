@@ -384,7 +384,7 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
       ghostportCommand('serve', '-c', daemon.path('fwknopd.conf'), '-a', daemon.path('access.conf')),
     )
     assert.equal(second.status, 75)
-    assert.match(second.stderr, /REPLAY_STORE_LOCKED|INSTANCE_RUNNING/)
+    assert.match(second.stderr, new RegExp(`already running: pid ${daemon.pid}: .*\\[INSTANCE_RUNNING\\]`))
   })
 
   it('does not start beside another that shares nothing with it but the table', async () => {

@@ -1,0 +1,51 @@
+/** What other users of the host can read of a command that runs: `ps` shows its name, and no key. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import { after, before, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { ghostportCommand } from './ghostport.ts'
+
+const skip = existsSync('/proc/self/cmdline') ? false : 'there is no /proc here'
+const SECRETS = ['secret-cipher-key', 'secret-hmac-key']
+const KEYS = ['--key-rijndael', SECRETS[0] ?? '', '--key-hmac', SECRETS[1] ?? '']
+
+/** Accepts and says nothing: who waits for a banner waits on. */
+let silent: Server
+let port: number
+before(async () => {
+  silent = createServer((socket) => socket.on('error', () => {}))
+  await new Promise<void>((done) => silent.listen(0, '127.0.0.1', done))
+  port = (silent.address() as { port: number }).port
+})
+after(() => silent?.close())
+
+const wait = ['--no-rc-file', '-s', ...KEYS, '--wait-for', 'banner', '--wait-limit', '20']
+const commands: [name: string, argv: () => readonly string[]][] = [
+  ['knock', () => ['-D', '127.0.0.1', '-A', `tcp/${port}`, ...wait, '--wait']],
+  ['ssh', () => ['-A', `tcp/${port}`, ...wait, '127.0.0.1']],
+  ['proxy', () => [...wait, '127.0.0.1', `${port}`]],
+]
+for (const [name, argv] of commands)
+  test(`ghostport ${name}: ps shows its name and neither key`, { skip }, async () => {
+    const [node = '', ...words] = ghostportCommand
+    const child = spawn(node, [...words, name, ...argv()], { stdio: ['ignore', 'ignore', 'pipe'] })
+    let said = ''
+    child.stderr.on('data', (chunk) => (said += chunk))
+    try {
+      const shown = (): string => readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').replace(/\0+/g, ' ').trim()
+      const deadline = performance.now() + 15_000
+      while (shown() !== `ghostport ${name}`) {
+        assert.ok(performance.now() < deadline && child.exitCode === null, `${shown()}\n${said}`)
+        await delay(5)
+      }
+      const threads = readdirSync(`/proc/${child.pid}/task`)
+      for (const thread of threads)
+        for (const file of ['cmdline', 'comm'])
+          for (const secret of SECRETS)
+            assert.ok(!readFileSync(`/proc/${child.pid}/task/${thread}/${file}`, 'utf8').includes(secret))
+    } finally {
+      child.kill('SIGKILL')
+    }
+  })
