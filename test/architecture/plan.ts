@@ -34,6 +34,7 @@ const rootFiles = new Map([
   ['src/index.ts', ranks.length],
   ['src/log.ts', lineRank],
   ['src/journal-stream.ts', lineRank + 0.5],
+  ['src/process-title.ts', lineRank],
   ['src/system-path.ts', lineRank],
 ])
 
