@@ -9,6 +9,7 @@ import type { ConfigFiles } from './config-files.ts'
 import { KEY_FILE_SETTINGS } from './key-settings.ts'
 import { folderOf, relativeTo } from './paths.ts'
 import { isNameLike, isPathLike, refuseUnknownName } from './secrecy.ts'
+import { serverSettingNames } from './server-settings.ts'
 import { readSettingLines, type SettingLine } from './setting-lines.ts'
 import { stanzaSettingNames } from './stanza-setting-names.ts'
 
@@ -59,11 +60,11 @@ function readFile(file: string, files: ConfigFiles, trail: readonly string[]): R
       const included = include(line, files, [...trail, file])
       if (!included.ok) return included
       blocks.push(...included.value)
-      closed = `it comes after an ${line.name}`
+      closed = `after ${line.name} a new stanza begins, with SOURCE`
     } else if (line.name === '%include_keys') {
       if (closed !== undefined || last === undefined) return outside(line, closed)
       readKeyFile(line, files, last)
-      closed = 'it comes after an %include_keys, which ends a stanza'
+      closed = '%include_keys ends a stanza, and the next begins with SOURCE'
     } else if (line.name.startsWith('%')) {
       return unknownDirective(line)
     } else if (line.name === 'SOURCE') {
@@ -77,9 +78,11 @@ function readFile(file: string, files: ConfigFiles, trail: readonly string[]): R
 
 function include(line: SettingLine, files: ConfigFiles, trail: readonly string[]): Result<OpenBlock[], ConfigFailure> {
   const { at, name } = line
-  if (line.value === '') return refuse('CONFIG_SYNTAX', `${name} names nothing`, { at })
+  if (line.value === '') return refuse('CONFIG_SYNTAX', `${name} needs a path`, { at })
   if (trail.length > MAX_DEPTH)
-    return refuse('CONFIG_CONFLICT', `files may be included ${MAX_DEPTH} deep: ${trail.join(' → ')}`, { at })
+    return refuse('CONFIG_CONFLICT', `files may include each other at most ${MAX_DEPTH} deep: ${trail.join(' → ')}`, {
+      at,
+    })
   const path = relativeTo(folderOf(at.file), line.value)
   const paths = name === '%include' ? ok([path]) : files.list(path)
   if (!paths.ok) return { ok: false, failure: unreadable(paths.failure, line) }
@@ -124,11 +127,9 @@ function keyLines(path: string, files: ConfigFiles): Result<readonly SettingLine
 }
 
 function outside({ name, at }: SettingLine, why: string | undefined): Refused<ConfigFailure> {
-  return refuse(
-    'CONFIG_SYNTAX',
-    `${isNameLike(name, KNOWN) ? name : 'the line'} is in no stanza: ${why ?? 'there is none'}`,
-    { at },
-  )
+  // The name of a SOURCE that is misspelt is the likeliest reason to be in no stanza.
+  if (!KNOWN.includes(name) && !serverSettingNames.includes(name)) return refuseUnknownName('setting', name, KNOWN, at)
+  return refuse('CONFIG_SYNTAX', `${name} is in no stanza: ${why ?? 'there is none'}`, { at })
 }
 
 function unknownDirective({ name, at }: SettingLine): Refused<ConfigFailure> {

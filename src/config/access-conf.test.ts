@@ -128,6 +128,10 @@ test('a day begins at midnight in the zone of the host', () => {
 const malformed: [line: string, code: string, suggestion?: string][] = [
   ['OPEN_PORTS', 'CONFIG_SYNTAX'],
   ['OPEN_PORTS=tcp/22', 'CONFIG_SYNTAX', 'OPEN_PORTS …'],
+  ['OPEN_PORTS = tcp/22', 'CONFIG_SYNTAX', 'OPEN_PORTS …'],
+  ['OPEN_PORTS: =tcp/22', 'CONFIG_SYNTAX', 'OPEN_PORTS …'],
+  ['KEY_BASE64 = aGVsbG8=', 'CONFIG_SYNTAX', 'KEY_BASE64 …'],
+  ['KEY = abc', 'CONFIG_SYNTAX', 'KEY …'],
   ['OPEN_PORTS tcp/22; udp/53', 'CONFIG_SYNTAX'],
   ['open ports', 'CONFIG_UNKNOWN_KEY', 'OPEN_PORTS'],
   ['OPEN_PORT tcp/22', 'CONFIG_UNKNOWN_KEY', 'OPEN_PORTS'],
@@ -151,6 +155,10 @@ const malformed: [line: string, code: string, suggestion?: string][] = [
   ['DESTINATION 10.0.0.1,,10.0.0.2', 'CONFIG_INVALID_VALUE'],
   ['DESTINATION 010.0.0.1', 'CONFIG_INVALID_VALUE'],
   ['OPEN_PORTS 22', 'CONFIG_INVALID_VALUE', 'tcp/22'],
+  ['OPEN_PORTS tcp/22 udp/53', 'CONFIG_INVALID_VALUE', 'tcp/22, udp/53'],
+  ['OPEN_PORTS tcp/any', 'CONFIG_INVALID_VALUE', 'leave OPEN_PORTS out, which allows every port'],
+  ['OPEN_PORTS 22-23', 'CONFIG_INVALID_VALUE', 'tcp/22,tcp/23'],
+  ['DESTINATION 10.0.0.1 10.0.0.2', 'CONFIG_INVALID_VALUE', '10.0.0.1, 10.0.0.2'],
   ['OPEN_PORTS tcp:22', 'CONFIG_INVALID_VALUE', 'tcp/22'],
   ['OPEN_PORTS tcp/1-65535', 'CONFIG_INVALID_VALUE', 'leave OPEN_PORTS out, which allows every port'],
   ['OPEN_PORTS UDP/60000-60003', 'CONFIG_INVALID_VALUE', 'udp/60000,udp/60001,udp/60002,udp/60003'],
@@ -173,16 +181,23 @@ const malformed: [line: string, code: string, suggestion?: string][] = [
   ['ENCRYPTION_MODE Asymmetric', 'CONFIG_UNSUPPORTED_KEY'],
   ['FW_ACCESS_TIMEOUT 0', 'CONFIG_INVALID_VALUE'],
   ['FW_ACCESS_TIMEOUT -1', 'CONFIG_INVALID_VALUE'],
-  ['FW_ACCESS_TIMEOUT 30s', 'CONFIG_INVALID_VALUE'],
+  ['FW_ACCESS_TIMEOUT 30s', 'CONFIG_INVALID_VALUE', '30'],
+  ['FW_ACCESS_TIMEOUT 5 min', 'CONFIG_INVALID_VALUE', '300'],
+  ['FW_ACCESS_TIMEOUT 9999d', 'CONFIG_INVALID_VALUE'],
   ['MAX_FW_TIMEOUT never', 'CONFIG_INVALID_VALUE'],
   ['REQUIRE_USERNAME al:ice', 'CONFIG_INVALID_VALUE'],
   ['REQUIRE_SOURCE_ADDRESS true', 'CONFIG_INVALID_VALUE', 'Y'],
-  ['ACCESS_EXPIRE 13/01/2030', 'CONFIG_INVALID_VALUE'],
+  ['ACCESS_EXPIRE 31/12/2030', 'CONFIG_INVALID_VALUE', '12/31/2030'],
+  ['ACCESS_EXPIRE 13/31/2030', 'CONFIG_INVALID_VALUE'],
   ['ACCESS_EXPIRE 02/30/2030', 'CONFIG_INVALID_VALUE'],
   ['ACCESS_EXPIRE 2030-12-31', 'CONFIG_INVALID_VALUE', '12/31/2030'],
   ['ACCESS_EXPIRE_EPOCH soon', 'CONFIG_INVALID_VALUE'],
+  ['ACCESS_EXPIRE_EPOCH 12/31/2030', 'CONFIG_INVALID_VALUE', 'ACCESS_EXPIRE 12/31/2030'],
   ['FORCE_NAT 192.168.1.5', 'CONFIG_INVALID_VALUE'],
   ['FORCE_NAT 192.168.1.5:22', 'CONFIG_INVALID_VALUE', '192.168.1.5 22'],
+  ['FORCE_NAT [2001:db8::5]:22', 'CONFIG_INVALID_VALUE', '2001:db8::5 22'],
+  ['FORCE_NAT 192.168.1.5 22 tcp', 'CONFIG_INVALID_VALUE', '192.168.1.5 22'],
+  ['FORCE_NAT 192.168.1.5 tcp/22', 'CONFIG_INVALID_VALUE'],
   ['FORCE_NAT 192.168.1.5 0', 'CONFIG_INVALID_VALUE'],
   ['FORCE_NAT 192.168.1.5 65536', 'CONFIG_INVALID_VALUE'],
   ['FORCE_NAT 0.0.0.0 22', 'CONFIG_INVALID_VALUE'],
@@ -243,6 +258,18 @@ for (const [what, text, code, line] of wrongStanzas) {
     assert.deepEqual(failure.at, { file: FILE, line })
   })
 }
+
+for (const name of ['SOUCE', 'source', 'SOURCES'])
+  test(`${name} for the first SOURCE is told from a setting in no stanza`, () => {
+    const failure = refusal(`${name} ANY\n${KEYS}`)
+    assert.deepEqual([failure.code, failure.suggestion, failure.at?.line], ['CONFIG_UNKNOWN_KEY', 'SOURCE', 1])
+  })
+
+test('a raw key may begin with an equals sign', () => {
+  const [stanza] = parse('SOURCE ANY\nKEY =abc\nHMAC_KEY ab = c').stanzas
+  assert(stanza !== undefined)
+  assert.equal(Buffer.from(exposeKey(stanza.encryption.key)).toString(), '=abc')
+})
 
 test('a long key in the wrong variable is told from one that is too long', () => {
   const base64 = `${encodeBase64(new Uint8Array(32).fill(7))}=`

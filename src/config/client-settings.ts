@@ -150,7 +150,7 @@ function readNatAccess(value: string): Result<SettingLayer, SettingFailure> {
   const plain = /^([^:,]*)(?:[:,]([^:,]*))?$/.exec(value)
   const [host, portText] = bracketed?.slice(1) ?? plain?.slice(1) ?? [value]
   const target = parseNatHost(host ?? '')
-  if (!target.ok) return wrong(`“${value}” is not HOST or HOST:PORT: ${target.failure.detail}`)
+  if (!target.ok) return wrong(`“${value}” is not HOST or HOST:PORT, where HOST is an address or a name`)
   if (portText === undefined) return ok({ natAccess: { host: target.value } })
   const port = parsePort(portText)
   return port.ok ? ok({ natAccess: { host: target.value, port: port.value } }) : invalid(port.failure)

@@ -179,7 +179,6 @@ const malformed: [line: string, code: string, suggestion?: string][] = [
   ['PCAP_INTF eth0,;', 'CONFIG_INVALID_VALUE'],
   ['PCAP_INTF anamethatistoolong;', 'CONFIG_INVALID_VALUE'],
   ['PCAP_INTF eth0, ääääääää;', 'CONFIG_INVALID_VALUE'],
-  ['PCAP_INTF eth0 wlan0;', 'CONFIG_INVALID_VALUE'],
   ['PCAP_INTF .;', 'CONFIG_INVALID_VALUE'],
   ['PCAP_INTF ..;', 'CONFIG_INVALID_VALUE'],
   ['PCAP_INTF eth0:1;', 'CONFIG_INVALID_VALUE', 'eth0'],
@@ -191,21 +190,29 @@ const malformed: [line: string, code: string, suggestion?: string][] = [
   ['SPA_PORTS 0;', 'CONFIG_INVALID_VALUE'],
   ['SPA_PORTS 65536;', 'CONFIG_INVALID_VALUE'],
   ['SPA_PORTS 62201;53;', 'CONFIG_SYNTAX'],
-  ['SPA_PORTS 62201 53;', 'CONFIG_INVALID_VALUE'],
+  ['SPA_PORTS 62201 53;', 'CONFIG_INVALID_VALUE', '62201, 53'],
+  ['PCAP_INTF eth0 wlan0;', 'CONFIG_INVALID_VALUE', 'eth0, wlan0'],
   [`SPA_PORTS ${Array.from({ length: 65 }, (_, i) => i + 1)};`, 'CONFIG_INVALID_VALUE'],
   ['SPA_PORTS 20-10;', 'CONFIG_INVALID_VALUE', '10-20'],
   ['SPA_PORTS 10000-65536;', 'CONFIG_INVALID_VALUE'],
   ['SPA_PORTS 0-10;', 'CONFIG_INVALID_VALUE'],
   ['SPA_PORTS 10-;', 'CONFIG_INVALID_VALUE'],
   ['SPA_PORTS 10-20-30;', 'CONFIG_INVALID_VALUE'],
-  ['PCAP_FILTER udp port 10-20;', 'CONFIG_INVALID_VALUE', 'SPA_PORTS 62201;'],
+  ['PCAP_FILTER udp port 10-20;', 'CONFIG_INVALID_VALUE', 'SPA_PORTS 10-20;'],
+  ['PCAP_FILTER udp and dst port 40000;', 'CONFIG_INVALID_VALUE', 'SPA_PORTS 40000;'],
+  ['PCAP_FILTER udp and (port 40000 or portrange 50-60);', 'CONFIG_INVALID_VALUE', 'SPA_PORTS 40000, 50-60;'],
+  ['PCAP_FILTER udp and not port 53;', 'CONFIG_INVALID_VALUE'],
+  ['PCAP_FILTER udp;', 'CONFIG_INVALID_VALUE'],
+  ['PCAP_FILTER udp port spa;', 'CONFIG_INVALID_VALUE'],
+  ['ENABLE_UDP_SERVER = Y;', 'CONFIG_SYNTAX', 'ENABLE_UDP_SERVER …'],
   ['PCAP_FILTER udp dst portrange 20-10;', 'CONFIG_INVALID_VALUE', '10-20'],
   ['UDPSERV_PORT 65536;', 'CONFIG_INVALID_VALUE'],
   ['ENABLE_UDP_SERVER true;', 'CONFIG_INVALID_VALUE', 'Y'],
   ['ENABLE_UDP_SERVER off;', 'CONFIG_INVALID_VALUE', 'N'],
   ['ENABLE_UDP_SERVER maybe;', 'CONFIG_INVALID_VALUE'],
   ['MAX_SPA_PACKET_AGE 0;', 'CONFIG_INVALID_VALUE'],
-  ['MAX_SPA_PACKET_AGE 120s;', 'CONFIG_INVALID_VALUE'],
+  ['MAX_SPA_PACKET_AGE 120s;', 'CONFIG_INVALID_VALUE', '120'],
+  ['MAX_SPA_PACKET_AGE 2 minutes;', 'CONFIG_INVALID_VALUE', '120'],
   ['MAX_SPA_PACKET_AGE 100001;', 'CONFIG_INVALID_VALUE'],
   ['MAX_SNIFF_BYTES 40000;', 'CONFIG_INVALID_VALUE'],
   ['SNAT_TRANSLATE_IP example.org;', 'CONFIG_INVALID_VALUE'],
@@ -232,12 +239,14 @@ const malformed: [line: string, code: string, suggestion?: string][] = [
   ['RELAY 80 decoy=reset 127.0.0.1:22;', 'CONFIG_INVALID_VALUE', '80 decoy=reset service=127.0.0.1:22'],
   ['RELAY 80 decoy=reset servce=127.0.0.1:22;', 'CONFIG_INVALID_VALUE', '80 decoy=reset service=127.0.0.1:22'],
   ['RELAY 80 decoy=reset service=127.0.0.1;', 'CONFIG_INVALID_VALUE'],
-  ['RELAY 80 decoy=reset service=127.0.0.1:22 more;', 'CONFIG_INVALID_VALUE', '80 decoy=reset'],
+  ['RELAY 80 decoy=reset service=127.0.0.1:22 more;', 'CONFIG_INVALID_VALUE', '80 decoy=reset service=127.0.0.1:22'],
   ['RELAY 0 decoy=reset;', 'CONFIG_INVALID_VALUE'],
   ['RELAY ::1:80 decoy=reset;', 'CONFIG_INVALID_VALUE', '[::1]:80'],
   ['CAPTURE pcap;', 'CONFIG_INVALID_VALUE'],
   ['CAPTURE packets;', 'CONFIG_INVALID_VALUE', 'packet'],
-  ['REPLAY_DB replay.db;', 'CONFIG_INVALID_VALUE', '/replay.db'],
+  ['REPLAY_DB replay.db;', 'CONFIG_INVALID_VALUE', '/var/lib/ghostport/replay.db'],
+  ['REPLAY_DB srv/replay.db;', 'CONFIG_INVALID_VALUE', '/srv/replay.db'],
+  ['CONTROL_SOCKET ./control.sock;', 'CONFIG_INVALID_VALUE', '/run/ghostport/control.sock'],
   [`CONTROL_SOCKET /${'s'.repeat(107)};`, 'CONFIG_INVALID_VALUE'],
   ['RECEIVER_USER root;', 'CONFIG_INVALID_VALUE', 'nobody'],
   ['RECEIVER_USER no body;', 'CONFIG_INVALID_VALUE'],
@@ -303,6 +312,23 @@ for (const [first, second] of contradictions) {
     assert.deepEqual(parsed.failure.at, { file: FILE, line: 2 })
   })
 }
+
+const socketRanges: [text: string, suggestion: string][] = [
+  ['CAPTURE udp;\nSPA_PORTS 1-9;', 'CAPTURE packet;'],
+  ['ENABLE_UDP_SERVER Y;\nSPA_PORTS 1-9;', 'ENABLE_UDP_SERVER N;'],
+]
+for (const [text, suggestion] of socketRanges)
+  test(`${text.replace('\n', ' ')}: the suggestion is about the line that asks for the socket`, () => {
+    const parsed = parseFwknopdConf(FILE, text)
+    assert(!parsed.ok)
+    assert.equal(parsed.failure.suggestion, suggestion)
+  })
+
+test('-U with a range of ports is told from the file’s own choice', () => {
+  const parsed = parseFwknopdConf(FILE, 'SPA_PORTS 1-9;', [{ name: 'CAPTURE', value: 'udp', flag: '-U' }])
+  assert(!parsed.ok)
+  assert.match(parsed.failure.suggestion ?? '', /leave out -U/)
+})
 
 test('two relays of one port contradict each other', () => {
   const parsed = parseFwknopdConf(FILE, 'FIREWALL relay;\nRELAY 80 decoy=reset;\nRELAY 80 decoy=127.0.0.1:1;')

@@ -108,7 +108,7 @@ function readUsed(
   const { at } = line
   const before = given.at[name]
   if (before !== undefined && !repeatableSettings.has(name))
-    return refuse('CONFIG_CONFLICT', `${name} stands in line ${before.line} already`, { at })
+    return refuse('CONFIG_CONFLICT', `${name} is already set in line ${before.line}`, { at })
   const text = expandVariable(line, lines, file, 0)
   if (!text.ok) return text
   if (text.value === '') return refuse('CONFIG_SYNTAX', `${name} has no value`, { at })
@@ -140,7 +140,7 @@ function expandVariable(
   const [head, name = ''] = /^\$([A-Za-z0-9_]+)/.exec(line.value) ?? []
   if (head === undefined) return ok(line.value)
   const { at } = line
-  if (depth >= MAX_EXPANSIONS) return refuse('CONFIG_SYNTAX', `$${name} leads back to itself`, { at })
+  if (depth >= MAX_EXPANSIONS) return refuse('CONFIG_SYNTAX', `the variable $${name} contains itself`, { at })
   const rest = line.value.slice(head.length)
   const definition = lines.findLast((other) => other.name === name)
   if (definition !== undefined) {
@@ -160,6 +160,6 @@ function expandVariable(
 }
 
 function unknownSetting(name: string, at: SourceLocation): Refused<ConfigFailure> {
-  if (stanzaSettingNames.includes(name)) return refuse('CONFIG_UNKNOWN_KEY', `${name} belongs into access.conf`, { at })
+  if (stanzaSettingNames.includes(name)) return refuse('CONFIG_UNKNOWN_KEY', `${name} belongs in access.conf`, { at })
   return refuseUnknownName('variable', name, serverSettingNames, at)
 }

@@ -101,16 +101,20 @@ describe('.fwknoprc', () => {
   const GPG_CURE = 'KEY_BASE64, with a key of “ghostport keygen”'
   const refused: [string, FailureCode, RegExp, string?][] = [
     ['SPA_SERVER', 'CONFIG_SYNTAX', /SPA_SERVER has no value/],
-    ['SPA_SERVER=host', 'CONFIG_SYNTAX', /the name of a setting, a blank, and its value/, 'SPA_SERVER …'],
-    ['KEY:abc', 'CONFIG_SYNTAX', /a blank, and its value/, 'KEY …'],
+    ['SPA_SERVER=host', 'CONFIG_SYNTAX', /no equals sign between name and value/, 'SPA_SERVER …'],
+    ['KEY:abc', 'CONFIG_SYNTAX', /after the colon a blank is missing/, 'KEY …'],
+    ['KEY_BASE64 = YWJj', 'CONFIG_SYNTAX', /no equals sign/, 'KEY_BASE64 …'],
+    ['KEY = abc', 'CONFIG_SYNTAX', /no equals sign/, 'KEY …'],
+    ['SPA_SERVER =host', 'CONFIG_SYNTAX', /no equals sign/, 'SPA_SERVER …'],
     ['//comment', 'CONFIG_SYNTAX', /a blank, and its value/],
     ['[y', 'CONFIG_SYNTAX', /closing bracket/, '[NAME]'],
     ['ACCES tcp/22', 'CONFIG_UNKNOWN_KEY', /no setting ACCES/, 'ACCESS'],
     ['access tcp/22', 'CONFIG_UNKNOWN_KEY', /no setting access/, 'ACCESS'],
     ['CLIENT_TIMEOUT 30', 'CONFIG_UNKNOWN_KEY', /CLIENT_TIMEOUT/, 'FW_TIMEOUT'],
     ['FROB_NICATE 1', 'CONFIG_UNKNOWN_KEY', /FROB_NICATE/],
-    ['FROBNICATE 1', 'CONFIG_UNKNOWN_KEY', /does not begin with a setting/],
-    ['ACCESS tcp/22 udp/53', 'CONFIG_SYNTAX', /something follows the value of ACCESS/],
+    ['FROBNICATE 1', 'CONFIG_UNKNOWN_KEY', /does not begin with the name of a setting/],
+    ['ACCESS tcp/22 udp/53', 'CONFIG_SYNTAX', /the value of ACCESS ends at a blank/, 'ACCESS tcp/22,udp/53'],
+    ['ACCESS tcp/22, udp/53', 'CONFIG_SYNTAX', /the value of ACCESS ends at a blank/, 'ACCESS tcp/22,udp/53'],
     ['KEY two words', 'CONFIG_SYNTAX', /KEY ends at a blank/, 'KEY_BASE64'],
     ['HMAC_KEY a#b', 'CONFIG_SYNTAX', /HMAC_KEY ends at a blank/, 'HMAC_KEY_BASE64'],
     ['KEY __CHANGEME__', 'KEY_INVALID', /placeholder/],
@@ -143,7 +147,7 @@ describe('.fwknoprc', () => {
     ['NAT_ACCESS 10.0.0', 'CONFIG_INVALID_VALUE', /10\.0\.0/],
     ['NAT_ACCESS [::1', 'CONFIG_INVALID_VALUE', /::1/],
     ['RAND_PORT maybe', 'CONFIG_INVALID_VALUE', /neither Y nor N/],
-    ['DIGEST_TYPE sha224', 'CONFIG_INVALID_VALUE', /the value is not a digest type/],
+    ['DIGEST_TYPE sha224', 'CONFIG_INVALID_VALUE', /“…” is not a digest type/],
     ['HMAC_DIGEST_TYPE sha', 'CONFIG_INVALID_VALUE', /“sha”/],
     ['ENCRYPTION_MODE PCBC', 'CONFIG_INVALID_VALUE', /PCBC/],
     ['ENCRYPTION_MODE Asymmetric', 'CONFIG_UNSUPPORTED_KEY', /GnuPG/, GPG_CURE],
@@ -259,6 +263,22 @@ describe('.fwknoprc', () => {
     const result = parseFwknoprc('rc', '# fine\n\nSPA_SERVER a\n[default]\n')
     assert.ok(!result.ok)
     assert.deepEqual([result.failure.code, result.failure.at?.line], ['CONFIG_SYNTAX', 3])
+  })
+  it('a bracket that is not closed is named, also in the first line', () => {
+    for (const [text, line] of [
+      ['[myserver\nKEY a\n', 1],
+      ['[default]\nKEY a\n[myserver\nKEY b\n', 3],
+    ] as const) {
+      const result = parseFwknoprc('rc', text)
+      assert.ok(!result.ok)
+      assert.match(result.failure.detail, /no closing bracket/)
+      assert.deepEqual([result.failure.suggestion, result.failure.at?.line], ['[NAME]', line])
+    }
+  })
+  it('a raw key may begin with an equals sign', () => {
+    const result = settings('[x]\nKEY =a\n', 'x')
+    assert.ok(result.ok && result.value.encryptionKey && 'key' in result.value.encryptionKey)
+    assert.equal(keyText(result.value.encryptionKey.key), '=a')
   })
   it('a name in brackets stands alone', () => {
     for (const text of ['[x] KEY a\n', '[]\nKEY a\n']) {

@@ -59,9 +59,19 @@ export function parseFwknoprc(file: string, text: string): Result<RcFile, Failur
     const line = { text: trimBlanks(raw), at: { file, line: i + 1 } }
     if (line.text === '' || /^[#;]/.test(line.text)) continue
     const header = /^\[\s*([^\]]*?)\s*\]/.exec(line.text)
+    // Its lines would count for the stanza before it.
+    if (header === null && line.text.startsWith('['))
+      return refuse('CONFIG_SYNTAX', 'the name of a stanza has no closing bracket “]”', {
+        at: line.at,
+        suggestion: '[NAME]',
+      })
     if (header !== null) stanzas.push({ ...line, name: header[1] ?? '', lines: [] })
     else if (stanzas.length > 0) stanzas[stanzas.length - 1]?.lines.push(line)
-    else return refuse('CONFIG_SYNTAX', 'this stands before the first stanza', { at: line.at, suggestion: '[default]' })
+    else
+      return refuse('CONFIG_SYNTAX', 'the line is in no stanza: a stanza begins with its name in brackets', {
+        at: line.at,
+        suggestion: '[default]',
+      })
   }
 
   const named = (name: string): Stanza[] => stanzas.filter((it) => it.name.toLowerCase() === name.toLowerCase())
@@ -94,9 +104,11 @@ export function parseFwknoprc(file: string, text: string): Result<RcFile, Failur
 function readStanza([stanza, again]: readonly Stanza[]): Result<SettingLayer, RcFailure> {
   if (stanza === undefined) return ok({})
   if (again !== undefined)
-    return refuse('CONFIG_CONFLICT', `[${again.name}] begins in line ${stanza.at.line} already`, { at: again.at })
+    return refuse('CONFIG_CONFLICT', `the stanza [${again.name}] already begins in line ${stanza.at.line}`, {
+      at: again.at,
+    })
   if (stanza.name === '' || stanza.text.replace(/^\[[^\]]*\]/, '').replace(/^\s*[#;].*/, '') !== '')
-    return refuse('CONFIG_SYNTAX', 'a stanza’s name stands in brackets, alone on its line', { at: stanza.at })
+    return refuse('CONFIG_SYNTAX', 'the name of a stanza is in brackets, and alone on its line', { at: stanza.at })
 
   let settings: SettingLayer = {}
   const settledIn = new Map<string, number>()
@@ -107,7 +119,7 @@ function readStanza([stanza, again]: readonly Stanza[]): Result<SettingLayer, Rc
     for (const [what, value] of Object.entries(read.value)) {
       const before = settledIn.get(what)
       if (before !== undefined && value !== settings[what as keyof SettingLayer])
-        return refuse('CONFIG_CONFLICT', `${words(line).name} says otherwise than line ${before}`, { at: line.at })
+        return refuse('CONFIG_CONFLICT', `${words(line).name} contradicts line ${before}`, { at: line.at })
       settledIn.set(what, line.at.line)
     }
     settings = { ...settings, ...read.value }
@@ -116,15 +128,20 @@ function readStanza([stanza, again]: readonly Stanza[]): Result<SettingLayer, Rc
 }
 
 function readLine(line: Line): Result<SettingLayer, RcFailure> {
-  const { text, at } = line
-  if (text.startsWith('['))
-    return refuse('CONFIG_SYNTAX', 'a stanza’s name wants a closing bracket', { at, suggestion: '[NAME]' })
+  const { at } = line
   const { name, value, rest } = words(line)
   // Only the letters before the first other sign are shown: past it, a key may follow.
   const shown = /^[A-Za-z0-9_]*/.exec(name)?.[0] ?? ''
   if (shown !== name || shown === '') {
     const suggestion = isClientSetting(shown) ? { at, suggestion: `${shown} …` } : { at }
-    return refuse('CONFIG_SYNTAX', 'a line is the name of a setting, a blank, and its value', suggestion)
+    const sign = name.charAt(shown.length)
+    const detail =
+      shown !== '' && sign === '='
+        ? 'there is no equals sign between name and value, but a blank'
+        : shown !== '' && sign === ':'
+          ? 'after the colon a blank is missing'
+          : 'a line is the name of a setting, a blank, and its value'
+    return refuse('CONFIG_SYNTAX', detail, suggestion)
   }
   if (!isClientSetting(name)) {
     const unknown = refuseUnknownName('setting', name, Object.keys(clientSettings), at)
@@ -134,6 +151,12 @@ function readLine(line: Line): Result<SettingLayer, RcFailure> {
       : unknown
   }
   if (value === '') return refuse('CONFIG_SYNTAX', `${name} has no value`, { at })
+  // A raw key may begin with “=”, but is hardly that alone.
+  if (value === '=' || (value.startsWith('=') && !secretSettings.has(name)))
+    return refuse('CONFIG_SYNTAX', 'there is no equals sign between name and value, but a blank', {
+      at,
+      suggestion: `${name} …`,
+    })
   // A user agent has blanks. What has no effect has none either with more behind it.
   if (rest !== '' && name !== 'HTTP_USER_AGENT') {
     // What follows a raw key is its end, cut off by fwknop without a word.
@@ -142,7 +165,11 @@ function readLine(line: Line): Result<SettingLayer, RcFailure> {
         at,
         suggestion: `${name}_BASE64`,
       })
-    return refuse('CONFIG_SYNTAX', `something follows the value of ${name}`, { at })
+    const joined = name === 'ACCESS' ? `${value}${rest}`.split(/[\s,]+/).join(',') : ''
+    return refuse('CONFIG_SYNTAX', `the value of ${name} ends at a blank, “#” or “;”, and more follows`, {
+      at,
+      ...(joined !== '' && readClientSetting('ACCESS', joined).ok ? { suggestion: `ACCESS ${joined}` } : {}),
+    })
   }
   const read = readClientSetting(name, value)
   if (!read.ok) {

@@ -50,10 +50,7 @@ function networksOf(text: string): Result<readonly Network[], ValueFailure> {
   if (Object.hasOwn(WORDS, word)) return ok(WORDS[word] ?? [])
   const network = parseNetwork(text)
   if (network.ok) return ok([network.value])
-  return invalidValue(
-    `“${text}” is neither an address, nor a network, nor local, nor ANY`,
-    nearest(text, ['local', 'ANY']),
-  )
+  return invalidValue(`“${text}” is not an address, a network, local or ANY`, nearest(text, ['local', 'ANY']))
 }
 
 function network(prefix: string, length: number): Network {

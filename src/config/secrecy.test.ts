@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type Result, refuse } from '../result.ts'
+import { type Failure, type Result, refuse } from '../result.ts'
 import { parseAccessConf } from './access-conf.ts'
 import { clientSettings } from './client-settings.ts'
 import { filesFromSnapshot } from './config-files.ts'
 import { parseFwknopdConf } from './fwknopd-conf.ts'
 import { parseFwknoprc } from './fwknoprc.ts'
 import { withoutSecrets } from './secrecy.ts'
+import { serverSettingNames } from './server-settings.ts'
 import { stanzaSettingNames } from './stanza-setting-names.ts'
 
 /** Keys as people have them: base64 of 32 bytes, hex, a passphrase (but none in capitals with “_”, as variables are). */
@@ -164,6 +165,50 @@ test('a reader that tells too much is not passed on', () => {
   const { failure } = refuse('CONFIG_INVALID_VALUE', 'SEKRITpass is odd', { suggestion: 'SEKRITpass 22' })
   assert.deepEqual(withoutSecrets(failure, 'tcp/SEKRITpass'), {
     code: 'CONFIG_INVALID_VALUE',
-    detail: 'the value is not valid',
+    detail: 'it is not shown, since it may be a key',
   })
+})
+
+test('no message names a thing twice in a row', () => {
+  const values = [
+    'x',
+    '0',
+    'sesame-open',
+    'tcp/1-65535',
+    'tcp/x-y',
+    '10.0.0.1:x',
+    'x 22',
+    '[x]:22',
+    '1,,2',
+    '=',
+    'a:b:c',
+    '010.0.0.1/33',
+    '70000',
+  ]
+  const failures: Failure[] = []
+  for (const value of values) {
+    for (const name of stanzaSettingNames) {
+      const texts = { '/a.conf': `SOURCE ANY\nKEY abc\n${name} ${value}\n` }
+      const parsed = parseAccessConf('/a.conf', filesFromSnapshot({ texts, folders: {}, failures: {} }))
+      if (!parsed.ok) failures.push(parsed.failure)
+    }
+    for (const name of Object.keys(clientSettings)) {
+      const parsed = parseFwknoprc('rc', `[x]\n${name} ${value}\n`)
+      const settings = parsed.ok ? parsed.value.settings('x') : parsed
+      if (!settings.ok) failures.push(settings.failure)
+    }
+    for (const name of serverSettingNames) {
+      const parsed = parseFwknopdConf('f.conf', `${name} ${value}\n`)
+      if (!parsed.ok) failures.push(parsed.failure)
+    }
+  }
+  assert.ok(failures.length > 500)
+  for (const { detail } of failures) {
+    const parts = detail.split(': ')
+    for (const [i, part] of parts.entries()) {
+      const head = (text: string): string => text.split(' ').slice(0, 3).join(' ')
+      assert.ok(i === 0 || head(part) !== head(parts[i - 1] ?? ''), detail)
+    }
+    assert.ok((detail.match(/“…”|the value/g) ?? []).length < 2, detail)
+  }
 })

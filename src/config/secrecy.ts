@@ -6,6 +6,9 @@
 import { type Failure, type Refused, refuse, type SourceLocation } from '../result.ts'
 import { nearest } from './nearest.ts'
 
+/** What a message shows in place of what may be a key. */
+const HIDDEN = '“…”'
+
 /** In capitals, with a `_`: what people write who mean a variable, and no base64 is. */
 const VARIABLE = /^%?[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$/
 const LONGEST_VARIABLE = 32
@@ -27,7 +30,9 @@ export function refuseUnknownName(
   at: SourceLocation,
 ): Refused<Failure<'CONFIG_UNKNOWN_KEY'>> {
   const meant = nearest(name, known)
-  const detail = isNameLike(name, known) ? `there is no ${kind} ${name}` : `the line does not begin with a ${kind}`
+  const detail = isNameLike(name, known)
+    ? `there is no ${kind} ${name}`
+    : `the line does not begin with the name of a ${kind}`
   return refuse('CONFIG_UNKNOWN_KEY', detail, { at, ...(meant === undefined ? {} : { suggestion: meant }) })
 }
 
@@ -64,12 +69,15 @@ export function withoutSecrets<F extends Failure>(failure: F, value: string): F 
   const meant = suggestion !== undefined && WORD.test(suggestion) ? [suggestion] : []
   const mayShow = (text: string): boolean => isHarmless(text) || nearest(text, meant) !== undefined
   const hidden = detail.replace(/“([^”]*)”/g, (quoted, text) =>
-    !value.includes(text) || mayShow(text) ? quoted : 'the value',
+    !value.includes(text) || mayShow(text) ? quoted : HIDDEN,
   )
   // No reader is to be trusted with this alone: whatever is left of the value does not leave.
   const pieces = value.split(/[\s,:=/[\]]+/).filter((piece) => !mayShow(piece))
   const tells = (text: string): boolean => pieces.some((piece) => text.includes(piece))
-  const safe = { ...rest, detail: tells(hidden) ? 'the value is not valid' : hidden }
+  const safe = {
+    ...rest,
+    detail: tells(hidden) ? 'it is not shown, since it may be a key' : hidden,
+  }
   return (suggestion === undefined || tells(suggestion) ? safe : { ...safe, suggestion }) as F
 }
 

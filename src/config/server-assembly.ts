@@ -73,15 +73,23 @@ function assembleCapture(given: GivenSettings, notices: Notice[]): Result<Captur
   const { values, at } = given
   const byUdpServer = values.ENABLE_UDP_SERVER === undefined ? undefined : values.ENABLE_UDP_SERVER ? 'udp' : 'packet'
   if (values.CAPTURE !== undefined && byUdpServer !== undefined && values.CAPTURE !== byUdpServer)
-    return conflict('CAPTURE', `ENABLE_UDP_SERVER asks for ${byUdpServer}`, given)
+    return conflict(
+      'CAPTURE',
+      `CAPTURE ${values.CAPTURE} contradicts ENABLE_UDP_SERVER ${values.ENABLE_UDP_SERVER ? 'Y' : 'N'}`,
+      given,
+    )
   const kind = values.CAPTURE ?? byUdpServer ?? 'packet'
   const source = kind === 'udp' ? 'UDPSERV_PORT' : 'PCAP_FILTER'
   const named =
     kind === 'udp' ? (values.UDPSERV_PORT === undefined ? undefined : [values.UDPSERV_PORT]) : values.PCAP_FILTER
   if (values.SPA_PORTS !== undefined && named !== undefined && !sameCapturePorts(values.SPA_PORTS, named))
-    return conflict('SPA_PORTS', `${source} names ${named.map(formatCapturePort).join(',')}`, given)
+    return conflict(
+      'SPA_PORTS',
+      `SPA_PORTS names other ports than ${source}, which says ${named.map(formatCapturePort).join(', ')}`,
+      given,
+    )
   const ports = values.SPA_PORTS ?? named ?? [DEFAULT_PORT]
-  const unheard = kind === 'udp' ? refuseRanges(ports) : undefined
+  const unheard = kind === 'udp' ? refuseRanges(ports, at) : undefined
   if (unheard !== undefined)
     return { ok: false, failure: { ...unheard.failure, ...(at.SPA_PORTS === undefined ? {} : { at: at.SPA_PORTS }) } }
   const passedOver = kind === 'udp' ? (['PCAP_INTF', 'PCAP_FILTER'] as const) : (['UDPSERV_PORT'] as const)
@@ -95,12 +103,17 @@ function assembleCapture(given: GivenSettings, notices: Notice[]): Result<Captur
 }
 
 /** A socket listens on one port. @returns the refusal of the first range, if there is one. */
-function refuseRanges(ports: readonly CapturePort[]): Refused<ConfigFailure> | undefined {
+function refuseRanges(ports: readonly CapturePort[], at: SettingPlaces): Refused<ConfigFailure> | undefined {
   const range = ports.find((port) => typeof port !== 'number')
   if (range === undefined) return undefined
   const said = formatCapturePort(range)
-  return refuse('CONFIG_CONFLICT', `a UDP socket cannot listen on a range of ports, as ${said}: only capture can`, {
-    suggestion: 'CAPTURE packet;',
+  return refuse('CONFIG_CONFLICT', `a UDP socket cannot listen on the range of ports ${said}; CAPTURE packet can`, {
+    suggestion:
+      at.CAPTURE !== undefined
+        ? 'CAPTURE packet;'
+        : at.ENABLE_UDP_SERVER !== undefined
+          ? 'ENABLE_UDP_SERVER N;'
+          : 'leave out -U, or list single ports',
   })
 }
 
@@ -113,13 +126,18 @@ function assemblePolicy({ values, at }: GivenSettings, notices: Notice[]): Serve
     warn('ENABLE_SPA_PACKET_AGING', 'packets of any age are taken, and each is remembered for ever', at, notices)
   }
   const replays = values.ENABLE_DIGEST_PERSISTENCE ?? true
-  if (!replays) warn('ENABLE_DIGEST_PERSISTENCE', 'whoever sees a packet can send it again', at, notices)
+  if (!replays) warn('ENABLE_DIGEST_PERSISTENCE', 'anybody who sees a packet can send it again', at, notices)
   const http = values.ENABLE_SPA_OVER_HTTP ?? false
   if (!http) {
     noEffect('ALLOW_ANY_USER_AGENT', 'ENABLE_SPA_OVER_HTTP is N', at, notices)
     noEffect('ENABLE_X_FORWARDED_FOR', 'ENABLE_SPA_OVER_HTTP is N', at, notices)
   } else if (values.ENABLE_X_FORWARDED_FOR)
-    warn('ENABLE_X_FORWARDED_FOR', 'nothing vouches for the header: whoever sends on a packet chooses it', at, notices)
+    warn(
+      'ENABLE_X_FORWARDED_FOR',
+      'the header proves nothing: anybody who passes on a packet can choose it',
+      at,
+      notices,
+    )
   const translates = values.ENABLE_IPT_SNAT ?? false
   if (!translates) noEffect('SNAT_TRANSLATE_IP', 'ENABLE_IPT_SNAT is N', at, notices)
   const snat = values.SNAT_TRANSLATE_IP
@@ -170,10 +188,14 @@ function assembleFirewall(
     return ok({ ...common, mode: { kind: 'mark' } })
   }
   if (values.PROTECTED_PORTS === undefined)
-    return refuse('CONFIG_MISSING_KEY', 'FIREWALL_MODE gate needs PROTECTED_PORTS: what is shut without a grant', {
-      at: at.FIREWALL_MODE ?? { file, line: 1 },
-      suggestion: 'PROTECTED_PORTS tcp/22;',
-    })
+    return refuse(
+      'CONFIG_MISSING_KEY',
+      'FIREWALL_MODE gate needs PROTECTED_PORTS: the ports that are shut without a grant',
+      {
+        at: at.FIREWALL_MODE ?? { file, line: 1 },
+        suggestion: 'PROTECTED_PORTS tcp/22;',
+      },
+    )
   return ok({ ...common, mode: { kind: 'gate', protectedPorts: values.PROTECTED_PORTS } })
 }
 
@@ -183,14 +205,14 @@ function distinctListeners(relays: GivenSettings['relays']): Result<readonly Rel
     const where = `${listener.address ?? '*'} ${listener.port}`
     const before = seen.get(where)
     if (before !== undefined)
-      return refuse('CONFIG_CONFLICT', `port ${listener.port} is relayed in line ${before.line} already`, { at })
+      return refuse('CONFIG_CONFLICT', `port ${listener.port} is already relayed in line ${before.line}`, { at })
     seen.set(where, at)
   }
   return ok(relays.map(({ listener }) => listener))
 }
 
 function conflict(name: UsedSetting, detail: string, { at }: GivenSettings): Refused<ConfigFailure> {
-  return refuse('CONFIG_CONFLICT', `${name}: ${detail}`, at[name] === undefined ? {} : { at: at[name] })
+  return refuse('CONFIG_CONFLICT', detail, at[name] === undefined ? {} : { at: at[name] })
 }
 
 function warn(name: UsedSetting, text: string, at: GivenSettings['at'], notices: Notice[]): void {

@@ -30,12 +30,14 @@ import { filterPorts, spaPorts } from './spa-ports.ts'
 const path: ValueReader<string> = (text) =>
   isUnicode(text) ? ok(text) : invalidValue(`the path “${text}” is not UTF-8`)
 const userName: ValueReader<string> = (text) => {
-  if (text === 'root') return invalidValue('the receiver parses what strangers send: it may not be root', 'nobody')
+  if (text === 'root') return invalidValue('the receiver reads packets of strangers: it may not be root', 'nobody')
   return /^[a-z_][a-z0-9_-]{0,31}\$?$/.test(text) ? ok(text) : invalidValue(`“${text}” is not a user name`)
 }
 const socketPath: ValueReader<string> = (text) =>
   // sun_path has 108 bytes, the last of them NUL.
-  encodeText(text).length > 107 ? invalidValue('the path of a Unix socket has at most 107 bytes') : absolutePath(text)
+  encodeText(text).length > 107
+    ? invalidValue('the path of a Unix socket has at most 107 bytes')
+    : absolutePath('/run/ghostport')(text)
 
 /** Variables that have an effect. The reader's type is the type of the value. */
 export const usedSettings = {
@@ -55,8 +57,8 @@ export const usedSettings = {
   ENABLE_IPT_LOCAL_NAT: yesNo,
   ENABLE_IPT_SNAT: yesNo,
   SNAT_TRANSLATE_IP: addressValue as ValueReader<IpAddress>,
-  FWKNOP_RUN_DIR: absolutePath,
-  FWKNOP_CONF_DIR: absolutePath,
+  FWKNOP_RUN_DIR: absolutePath('/run'),
+  FWKNOP_CONF_DIR: absolutePath('/etc'),
   ACCESS_FILE: path,
   FWKNOP_PID_FILE: path,
   DIGEST_FILE: path,
@@ -70,7 +72,7 @@ export const usedSettings = {
   RELAY: relayListener,
   CAPTURE: oneOf('packet', 'udp'),
   SPA_PORTS: spaPorts,
-  REPLAY_DB: absolutePath,
+  REPLAY_DB: absolutePath('/var/lib/ghostport'),
   CONTROL_SOCKET: socketPath,
   RECEIVER_USER: userName,
   LOG_LIMIT: wholeNumber({ min: 1, max: 1_000_000, unit: 'lines a second' }),
@@ -221,13 +223,26 @@ function oneBit(text: string): Result<number, ValueFailure> {
   const mark = /^(0x[0-9a-fA-F]{1,8}|[0-9]{1,10})$/.test(text) ? Number(text) : Number.NaN
   return mark >= 1 && mark <= 0x8000_0000 && Number.isInteger(Math.log2(mark))
     ? ok(mark)
-    : invalidValue(`“${text}” is not one bit of 32`, '0x200000')
+    : invalidValue(`“${text}” is not a mark of one bit: 0x1, 0x2, 0x4 and so on, up to 0x80000000`, '0x200000')
 }
 
 function tableName(text: string): Result<string, ValueFailure> {
   return /^[A-Za-z][A-Za-z0-9_]{0,30}$/.test(text)
     ? ok(text)
-    : invalidValue(`“${text}” is not a table’s name: a letter, then letters, digits and _, 31 in all`)
+    : invalidValue(
+        `“${text}” is not the name of a table: a letter, then letters, digits and “_”, at most 31 characters`,
+      )
+}
+
+function relaySuggestion(
+  where: string,
+  key: string,
+  decoyText: string,
+  decoyValue: string,
+  serviceText?: string,
+): string {
+  if (key === 'decoy') return [where, decoyText, ...(serviceText === undefined ? [] : [serviceText])].join(' ')
+  return nearest(key, ['decoy']) === undefined ? `${where} decoy=reset` : `${where} decoy=${decoyValue}`
 }
 
 /** `8080 decoy=127.0.0.1:8000`, `192.0.2.1:80 decoy=reset service=127.0.0.1:22`. */
@@ -236,14 +251,14 @@ function relayListener(text: string): Result<RelayListener, ValueFailure> {
   const [, key = '', decoyValue = ''] = /^([a-z]+)=(.*)$/i.exec(decoyText) ?? []
   if (more.length > 0 || key !== 'decoy')
     return invalidValue(
-      'a relay is PORT or ADDRESS:PORT, and what those without a grant meet: decoy=ADDRESS:PORT or decoy=reset',
-      nearest(key, ['decoy']) === undefined ? `${where} decoy=reset` : `${where} decoy=${decoyValue}`,
+      'a relay is PORT or ADDRESS:PORT, then decoy=ADDRESS:PORT or decoy=reset, then perhaps service=ADDRESS:PORT',
+      relaySuggestion(where, key, decoyText, decoyValue, serviceText),
     )
   const decoy = decoyValue === 'reset' ? ok('reset' as const) : addressPortValue(decoyValue)
   if (!decoy.ok) return decoy
   if (serviceText !== undefined && !serviceText.startsWith('service='))
     return invalidValue(
-      `“${serviceText}” is not service=ADDRESS:PORT, what those meet who were granted the port itself`,
+      `“${serviceText}” is not service=ADDRESS:PORT`,
       `${where} ${decoyText} service=${serviceText.replace(/^[^=]*=/, '')}`,
     )
   const service = serviceText === undefined ? undefined : addressPortValue(serviceText.slice('service='.length))

@@ -4,7 +4,7 @@
  * and all. fwknop passes over what follows the semicolon, so that `KEY ab;cd` sets the key `ab`; here it is refused.
  */
 import { trimBlanks } from '../bytes/text.ts'
-import { type Failure, ok, type Result, refuse, type SourceLocation } from '../result.ts'
+import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../result.ts'
 import { isNameLike } from './secrecy.ts'
 import { serverSettingNames } from './server-settings.ts'
 import { stanzaSettingNames } from './stanza-setting-names.ts'
@@ -22,6 +22,8 @@ export interface SettingLine {
 /** @returns the settings in order; or the first line that is none. */
 export function readSettingLines(file: string, text: string): Result<SettingLine[], Failure<'CONFIG_SYNTAX'>> {
   const lines: SettingLine[] = []
+  if (text.includes('\0'))
+    return refuse('CONFIG_SYNTAX', 'the file is not text: it has NUL bytes, as UTF-16 has', { at: { file, line: 1 } })
   let number = 0
   for (const raw of text.replace(/^\uFEFF/, '').split('\n')) {
     number++
@@ -54,24 +56,31 @@ function readSettingLine(
   // Where nothing but the name matched, what follows it is glued to it: “NAME=value”.
   if (parts === null || (rest !== '' && parts[3] === '')) {
     const assigned = /^\s*([A-Za-z][A-Za-z0-9_]*)\s*=/.exec(text)?.[1]
-    return assigned === undefined
-      ? refuse('CONFIG_SYNTAX', 'a line is a name, blanks and a value', { at })
-      : refuse('CONFIG_SYNTAX', 'name and value are parted by blanks, not by “=”', {
-          at,
-          // A key in base64 ends so, too.
-          ...(isNameLike(assigned, NAMES) ? { suggestion: `${assigned} …` } : {}),
-        })
+    if (assigned !== undefined) return refuseEquals(assigned, at)
+    return /^[\t ]*[A-Za-z][A-Za-z0-9_]*:/.test(text)
+      ? refuse('CONFIG_SYNTAX', 'after the colon a blank is missing', { at })
+      : refuse('CONFIG_SYNTAX', 'a line is a name, a blank and a value', { at })
   }
   if (rest !== '' && !/^\s*(?:#.*)?$/s.test(rest))
-    return refuse('CONFIG_SYNTAX', 'what follows the “;” would have no effect', { at })
+    return refuse('CONFIG_SYNTAX', 'the “;” ends the value, and more follows it', { at })
   const name = parts[1] ?? ''
   const value = parts[2] ?? ''
   // The line itself is not told: it may hold a key.
-  if (CONTROL_CHARACTER.test(value)) return refuse('CONFIG_SYNTAX', 'there is a control character', { at })
+  if (CONTROL_CHARACTER.test(value)) return refuse('CONFIG_SYNTAX', 'the value has a control character', { at })
+  // A raw key may begin with “=”, but hardly with “= ”.
+  if (RAW_KEYS.has(name) ? /^=([\t ]|$)/.test(value) : value.startsWith('=')) return refuseEquals(name, at)
   return ok({
     name,
     value: RAW_KEYS.has(name) ? trimBlanks(value) : value.trim(),
     trailingBlanks: /[\t\v\f\r ]$/.test(value),
     at,
+  })
+}
+
+/** @param name before the “=”; a key in base64 ends so, too, so that it is told only where it is a name. */
+function refuseEquals(name: string, at: SourceLocation): Refused<Failure<'CONFIG_SYNTAX'>> {
+  return refuse('CONFIG_SYNTAX', 'there is no equals sign between name and value, but a blank', {
+    at,
+    ...(isNameLike(name, NAMES) ? { suggestion: `${name} …` } : {}),
   })
 }

@@ -35,10 +35,21 @@ export function wholeNumber(bounds: { min: number; max: number; unit?: string })
   return (text) => {
     const value = Number(text)
     if (/^[0-9]{1,15}$/.test(text) && value >= min && value <= max) return ok(value)
+    const meant = unit === 'seconds' ? spanInSeconds(text) : undefined
     return invalidValue(
       `“${text}” is not a whole number${unit === undefined ? '' : ` of ${unit}`} from ${min} to ${max}`,
+      meant !== undefined && meant >= min && meant <= max ? `${meant}` : undefined,
     )
   }
+}
+
+const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
+
+/** `5m` as people write it; no setting takes it. */
+function spanInSeconds(text: string): number | undefined {
+  const [, amount = '', unit = ''] = /^([0-9]{1,9})\s*(s|m|h|d)[a-z]*$/i.exec(text) ?? []
+  const seconds = UNIT_SECONDS[unit.toLowerCase()]
+  return seconds === undefined ? undefined : Number(amount) * seconds
 }
 
 /** One of a few words, in any case. */
@@ -46,13 +57,29 @@ export function oneOf<const Word extends string>(...words: readonly Word[]): Val
   return (text) => {
     const found = words.find((word) => word.toLowerCase() === text.toLowerCase())
     if (found !== undefined) return ok(found)
-    return invalidValue(`“${text}” is none of ${words.join(', ')}`, nearest(text, words))
+    return invalidValue(`“${text}” is not one of ${words.join(', ')}`, nearest(text, words))
   }
 }
 
-/** A path from the root, so that it does not hang on where the daemon was started. */
-export function absolutePath(text: string): Result<string, ValueFailure> {
-  if (!text.startsWith('/')) return invalidValue(`“${text}” is not a path from the root`, `/${text}`)
+/** Folders in the root of every host. */
+const ROOT_FOLDER = /^(etc|home|opt|run|srv|tmp|usr|var)(\/|$)/
+
+/**
+ * A path from the root, so that it does not depend on where the daemon was started.
+ * @param folder where such files usually are: for the suggestion.
+ */
+export function absolutePath(folder: string): ValueReader<string> {
+  return (text) => readAbsolutePath(folder, text)
+}
+
+function readAbsolutePath(folder: string, text: string): Result<string, ValueFailure> {
+  if (!text.startsWith('/')) {
+    const plain = text.replace(/^(\.\/)+/, '')
+    return invalidValue(
+      `the path “${text}” does not begin with “/”`,
+      `${ROOT_FOLDER.test(plain) ? '' : folder}/${plain}`,
+    )
+  }
   if (!isUnicode(text)) return invalidValue(`the path “${text}” is not UTF-8`)
   return ok(text)
 }
@@ -65,11 +92,18 @@ export function listOf<T>(item: ValueReader<T>): ValueReader<readonly T[]> {
       const trimmed = part.trim()
       if (trimmed === '') return invalidValue('the list has a comma too many: an item is empty')
       const read = item(trimmed)
-      if (!read.ok) return read
+      if (!read.ok) return refuseBlanks(trimmed, item) ?? read
       items.push(read.value)
     }
     return ok(items)
   }
+}
+
+/** @returns a refusal where the item would be several, if only there were commas. */
+function refuseBlanks<T>(text: string, item: ValueReader<T>) {
+  const parts = text.split(/\s+/)
+  if (parts.length < 2 || !parts.every((part) => item(part).ok)) return undefined
+  return invalidValue(`“${text}” is several items, and no comma between them`, parts.join(', '))
 }
 
 export function portValue(text: string): Result<Port, ValueFailure> {
@@ -86,7 +120,7 @@ export function portRangeValue(text: string): Result<PortRange, ValueFailure> {
   if (!last.ok) return last
   return first.value <= last.value
     ? ok({ first: first.value, last: last.value })
-    : invalidValue(`the ports ${text} run backwards`, `${last.value}-${first.value}`)
+    : invalidValue(`the range ${text} is reversed`, `${last.value}-${first.value}`)
 }
 
 /**
@@ -100,7 +134,9 @@ export function protocolPortsValue(everyPort?: string): ValueReader<readonly Pro
 function protocolPortValue(text: string, everyPort: string | undefined): Result<ProtocolPort, ValueFailure> {
   const port = parseProtocolPort(text.replace(/^[A-Za-z]+(?=\/)/, (protocol) => protocol.toLowerCase()))
   if (port.ok) return port
-  const range = /^([A-Za-z]+)[/:]([0-9]{1,5})-([0-9]{1,5})$/.exec(text)
+  if (/^((tcp|udp)[/:])?(any|all|\*)$/i.test(text))
+    return invalidValue(`“${text}” is not a protocol and port: each port is listed by its number`, everyPort)
+  const range = /^(?:([A-Za-z]+)[/:])?([0-9]{1,5})-([0-9]{1,5})$/.exec(text)
   if (range !== null) return refuseRange(text, range.slice(1), everyPort)
   const [, protocol = '', number = ''] = /^([A-Za-z]+)[/:]([0-9]+)$/.exec(text) ?? /^()([0-9]+)$/.exec(text) ?? []
   const meant = `${protocol === '' ? 'tcp' : nearest(protocol, ['tcp', 'udp'])}/${number}`
@@ -111,7 +147,7 @@ function protocolPortValue(text: string, everyPort: string | undefined): Result<
 const MOST_LISTED = 8
 
 /** fwknopd reads `tcp/8000-8010` as `tcp/8000`. */
-function refuseRange(text: string, parts: readonly string[], everyPort: string | undefined) {
+function refuseRange(text: string, parts: readonly (string | undefined)[], everyPort: string | undefined) {
   const protocol = nearest(parts[0] ?? '', ['tcp', 'udp']) ?? 'tcp'
   const [first = 0, last = 0] = parts.slice(1).map(Number)
   const ports = Array.from({ length: Math.min(Math.max(0, last - first + 1), MOST_LISTED + 1) }, (_, i) => first + i)

@@ -26,13 +26,23 @@ export function filterPorts(text: string): Result<readonly CapturePort[], ValueF
     if (ports === undefined)
       return invalidValue(
         `the filter “${term}” is not understood: only “udp port N” and “udp portrange N-M”, joined by “or”`,
-        'SPA_PORTS 62201;',
+        suggestPorts(text),
       )
     const read = portRangeValue(ports)
     if (!read.ok) return read
     ranges.push(read.value)
   }
   return distinct(ranges)
+}
+
+/** The ports that a filter names, as SPA_PORTS has them. Nothing where it names none, or says which not. */
+function suggestPorts(filter: string): string | undefined {
+  if (/\bnot\b|!/.test(filter)) return undefined
+  const named = [...filter.matchAll(/\bport(?:range)?\s+([0-9]+(?:-[0-9]+)?)(?![0-9-])/g)].map(
+    ([, ports = '']) => ports,
+  )
+  const ports = spaPorts(named.join(','))
+  return ports.ok ? `SPA_PORTS ${ports.value.map(formatCapturePort).join(', ')};` : undefined
 }
 
 function distinct(ranges: readonly PortRange[]): Result<readonly CapturePort[], ValueFailure> {

@@ -41,15 +41,19 @@ function readLine(line: SettingLine, draft: StanzaDraft, places: Places): Refuse
   if (setting === undefined) return refuseName(line)
   const before = places[setting.sets]
   if (before !== undefined) {
-    const same = before.name === name ? `${name} stands` : `${before.name} stands, which says the same,`
+    const same = before.name === name ? `${name} is` : `${name} sets the same as ${before.name}, which is`
     const where = name === 'NAME' ? ': a stanza begins with SOURCE, and its NAME comes after that' : ''
-    return refuse('CONFIG_CONFLICT', `${same} in line ${before.at.line} already${where}`, { at })
+    return refuse('CONFIG_CONFLICT', `${same} already set in line ${before.at.line}${where}`, { at })
   }
   if (line.value === '') return refuse('CONFIG_SYNTAX', `${name} has no value`, { at })
   if (line.trailingBlanks && RAW_KEYS.has(name))
-    return refuse('CONFIG_SYNTAX', `${name} ends in blanks, which some versions of fwknop count and some do not`, {
-      at,
-    })
+    return refuse(
+      'CONFIG_SYNTAX',
+      `the blanks at the end of ${name} count in some versions of fwknop only: delete them`,
+      {
+        at,
+      },
+    )
   const value = setting.read(line.value)
   if (!value.ok) {
     const failure = withoutSecrets(value.failure, line.value)
@@ -66,8 +70,7 @@ function refuseName({ name, value, at }: SettingLine): Refused<ConfigFailure> | 
     if (later.mayBeNo && /^no?$/i.test(value)) return undefined
     return refuse('CONFIG_UNSUPPORTED_KEY', `${name}: ${later.instead}`, { at })
   }
-  if (serverSettingNames.includes(name))
-    return refuse('CONFIG_UNKNOWN_KEY', `${name} belongs into fwknopd.conf`, { at })
+  if (serverSettingNames.includes(name)) return refuse('CONFIG_UNKNOWN_KEY', `${name} belongs in fwknopd.conf`, { at })
   return refuseUnknownName('variable', name, stanzaSettingNames, at)
 }
 
@@ -117,7 +120,7 @@ function assembleKeys(
   if (mode === 'ECB') notices.add('ecb', places.mode?.at ?? start)
   if (hmacKey === undefined) {
     if (hmacType !== undefined)
-      return refuse('CONFIG_MISSING_KEY', 'HMAC_DIGEST_TYPE without an HMAC key', {
+      return refuse('CONFIG_MISSING_KEY', 'HMAC_DIGEST_TYPE has no effect without an HMAC key', {
         at: places.hmacType?.at ?? start,
         suggestion: 'HMAC_KEY_BASE64 …',
       })
@@ -125,7 +128,7 @@ function assembleKeys(
     return ok({ encryption })
   }
   if (sameKey(encryptionKey, hmacKey))
-    return refuse('CONFIG_CONFLICT', 'the encryption key and the HMAC key are the same', {
+    return refuse('CONFIG_CONFLICT', 'the HMAC key is the same as the encryption key: it needs to be another', {
       at: places.hmacKey?.at ?? start,
     })
   const type = hmacType ?? 'sha256'
@@ -158,6 +161,10 @@ function assembleTranslation(
   if (forceSnat === undefined) return ok({ forceTranslation: 'masquerade' })
   if (forceMasquerade && places.forceMasquerade !== undefined) notices.add('snatWins', places.forceMasquerade.at)
   if (familyOf(forceSnat) !== familyOf(forceNat.address))
-    return refuse('CONFIG_CONFLICT', `${forceSnat} and ${forceNat.address} are of different families`, { at })
+    return refuse(
+      'CONFIG_CONFLICT',
+      `FORCE_SNAT ${forceSnat} and FORCE_NAT ${forceNat.address} are not both IPv4 or both IPv6`,
+      { at },
+    )
   return ok({ forceTranslation: { snat: forceSnat } })
 }

@@ -137,23 +137,33 @@ function date(text: string): Result<UnixSeconds, ValueFailure> {
   }
   const midnight = new Date(year, month - 1, day)
   const exists = midnight.getMonth() === month - 1 && midnight.getDate() === day
-  if (!exists || year < 1971) return invalidValue(`there is no day ${text}: the month comes first`)
+  if (!exists || year < 1971)
+    return invalidValue(
+      `“${text}” is not a day: a date is MM/DD/YYYY, the month first`,
+      month > 12 && day <= 12 && date(`${day}/${month}/${year}`).ok ? `${day}/${month}/${year}` : undefined,
+    )
   return ok(unixSeconds(midnight.getTime() / 1000))
 }
 
 function epoch(text: string): Result<UnixSeconds, ValueFailure> {
   const value = wholeNumber({ min: 1, max: 253_402_300_799, unit: 'seconds since 1970' })(text)
-  return value.ok ? ok(unixSeconds(value.value)) : value
+  if (value.ok) return ok(unixSeconds(value.value))
+  return invalidValue(value.failure.detail, date(text).ok ? `ACCESS_EXPIRE ${text}` : undefined)
+}
+
+/** From `192.168.1.5:22`, `[::1]:22`, and `192.168.1.5 22 tcp`, whose end fwknopd passes over. */
+function addressAndPortMeant(text: string): string | undefined {
+  const [, bracketed, plain, port] =
+    /^(?:\[([0-9a-fA-F:]+)\]|([0-9a-fA-F.]+)):([0-9]+)$/.exec(text) ?? /^()(\S+)\s+([0-9]+)\s/.exec(text) ?? []
+  const meant = `${bracketed || plain} ${port}`
+  return port !== undefined && addressAndPort(meant).ok ? meant : undefined
 }
 
 /** `192.168.1.5 22`. */
 function addressAndPort(text: string): Result<NonNullable<Stanza['forceNat']>, ValueFailure> {
   const [addressText = '', portText, ...more] = text.split(/\s+/)
   if (portText === undefined || more.length > 0)
-    return invalidValue(
-      'an address and a port, with a blank between',
-      /^[0-9.]+:[0-9]+$/.test(text) ? text.replace(':', ' ') : undefined,
-    )
+    return invalidValue(`“${text}” is not an address and a port, with a blank between`, addressAndPortMeant(text))
   const address = addressValue(addressText)
   if (!address.ok) return address
   if (!isHost(address.value) && !isLoopback(address.value))
