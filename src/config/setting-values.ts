@@ -134,7 +134,7 @@ export function protocolPortsValue(everyPort?: string): ValueReader<readonly Pro
 function protocolPortValue(text: string, everyPort: string | undefined): Result<ProtocolPort, ValueFailure> {
   const port = parseProtocolPort(text.replace(/^[A-Za-z]+(?=\/)/, (protocol) => protocol.toLowerCase()))
   if (port.ok) return port
-  if (/^((tcp|udp)[/:])?(any|all|\*)$/i.test(text))
+  if (EVERY.has(text.toLowerCase().replace(/^(tcp|udp)[/:]/, '')))
     return invalidValue(`“${text}” is not a protocol and port: each port is listed by its number`, everyPort)
   const range = /^(?:([A-Za-z]+)[/:])?([0-9]{1,5})-([0-9]{1,5})$/.exec(text)
   if (range !== null) return refuseRange(text, range.slice(1), everyPort)
@@ -142,6 +142,9 @@ function protocolPortValue(text: string, everyPort: string | undefined): Result<
   const meant = `${protocol === '' ? 'tcp' : nearest(protocol, ['tcp', 'udp'])}/${number}`
   return invalidValue(port.failure.detail, parseProtocolPort(meant).ok ? meant : undefined)
 }
+
+/** What people write for every port. */
+const EVERY: ReadonlySet<string> = new Set(['any', 'all', '*'])
 
 /** Ranges that are written out as a suggestion. */
 const MOST_LISTED = 8
