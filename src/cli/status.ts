@@ -53,9 +53,13 @@ function describe(status: Status, style: Style): string[] {
     style.bold('last verdicts, newest first:'),
     ...status.lastVerdicts
       .slice(0, VERDICTS_SHOWN)
-      .map(({ time, verdict, source, stanza, name, grant, code, detail }) => {
+      .map(({ time, verdict, source, stanza, name, grant, shutBy, code, detail }) => {
         const what =
-          verdict === 'granted' ? style.good(`granted ${String(grant)}`) : `${String(code)}: ${String(detail)}`
+          verdict !== 'granted'
+            ? `${String(code)}: ${String(detail)}`
+            : shutBy === undefined
+              ? style.good(`granted ${String(grant)}`)
+              : style.bad(`granted ${String(grant)}, and still shut: ${String(shutBy)}`)
         const whose = stanza === undefined ? '' : `  ${describeStanza(Number(stanza), name?.toString())}`
         return `  ${String(time)}  ${String(source)}${whose}  ${what}`
       }),

@@ -1,5 +1,5 @@
 /** What happened to packets: a log line for each, the last of them for `status`, and counts of all. */
-import { describeOpening } from '../access/grant.ts'
+import { describeOpening, type Grant } from '../access/grant.ts'
 import type { StanzaIndex } from '../access/matching.ts'
 import type { StanzaId } from '../access/stanza.ts'
 import type { Verdict } from '../access/verdict.ts'
@@ -42,6 +42,7 @@ type Fields = { readonly [name: string]: LogField }
 export class Journal {
   readonly #log: Log
   readonly #clocks: JournalClocks
+  readonly #whatShuts: (grant: Grant) => readonly string[]
   #limiter: RefusalLimiter
   #last: Fields[] = []
   #granted = 0
@@ -52,9 +53,18 @@ export class Journal {
   /** Knocks that the one that runs has told. */
   #told = 0
 
-  /** @param refusalsPerSecond LOG_LIMIT: lines for refused knocks, in the long run. */
-  constructor(log: Log, refusalsPerSecond: number, clocks: JournalClocks) {
+  /**
+   * @param refusalsPerSecond LOG_LIMIT: lines for refused knocks, in the long run.
+   * @param whatShuts codes of what keeps a grant from opening its doors, as far as it is known.
+   */
+  constructor(
+    log: Log,
+    refusalsPerSecond: number,
+    clocks: JournalClocks,
+    whatShuts: (grant: Grant) => readonly string[] = () => [],
+  ) {
     this.#log = log
+    this.#whatShuts = whatShuts
     this.#clocks = clocks
     this.#limiter = this.#limit(refusalsPerSecond)
   }
@@ -74,7 +84,8 @@ export class Journal {
     if (verdict.granted) {
       this.#granted++
       const { grant, ended = [] } = verdict
-      this.#record('info', 'knock', {
+      const shutBy = this.#whatShuts(grant).join(',')
+      this.#record(shutBy === '' ? 'info' : 'warning', 'knock', {
         verdict: 'granted',
         ...cameFrom(knock),
         ...stanzaFields(verdict.stanza, names),
@@ -82,6 +93,7 @@ export class Journal {
         for: grant.source,
         lifetime: grant.lifetime,
         user: grant.username,
+        ...(shutBy !== '' && { shutBy }),
       })
       for (const other of ended)
         this.#log.write('warning', 'grant ended', {

@@ -107,7 +107,7 @@ export async function removeTable(
   // The table is gone by now: what cannot be judged any more is no failure.
   const wanted = kind === 'gate' ? guarded : distinctPorts([...ports, ...granted])
   const left = kind === 'absent' ? ok([]) : await firewall.departure(wanted)
-  const others = firewall.lookAlikes()
+  const others = await firewall.lookAlikes()
   return done(ok({ kind, left: left.ok ? left.value : [], lookAlikes: others.ok ? others.value : [] }))
 }
 

@@ -11,6 +11,7 @@ import { type ConfigSnapshot, recordFiles } from '../config/config-files.ts'
 import type { ServerConfig } from '../config/server-config.ts'
 import { formatCapturePort } from '../config/spa-ports.ts'
 import type { Firewall } from '../firewall/firewall.ts'
+import { whatShuts } from '../firewall/host/what-shuts.ts'
 import type { NftablesFirewall } from '../firewall/nftables/nftables.ts'
 import { failureFields, type Log } from '../log.ts'
 import { systemReason } from '../replay/private-file.ts'
@@ -205,10 +206,10 @@ export class Warden {
     this.#paths = paths
     this.#manager = manager
     this.#log = log
-    this.#journal = new Journal(log, configuration.server.refusalsPerSecond, {
-      wall: () => new Date(),
-      monotonic: () => milliseconds(performance.now()),
-    })
+    const clocks = { wall: () => new Date(), monotonic: () => milliseconds(performance.now()) }
+    this.#journal = new Journal(log, configuration.server.refusalsPerSecond, clocks, (grant) =>
+      whatShuts(grant, this.#host.known),
+    )
     this.#active = configuration
     this.#wanted = configuration
     this.#parts = parts

@@ -1,16 +1,18 @@
 /**
  * What is said of the host's own rules, as nft, iptables-nft and iptables-legacy themselves write them, at the start, in the status, in the
- * configuration check and when they change. One server, whose clients are not needed.
+ * configuration check and when they change. One server, one client.
  */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Daemon, dropByDefault, ghostportCommand, stanza } from '../support/daemon.ts'
+import { Daemon, dropByDefault, ghostportCommand, knock, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 
 const skip = netnsUnavailable()
 let net: Network
 let server: Host
+let client: Host
 let daemon: Daemon
 
 /** In the shape of ufw's: user rules two jumps below INPUT, and a default drop by policy. */
@@ -51,8 +53,9 @@ if (skip === false) {
   before(async () => {
     net = await Network.create()
     server = await net.host('server')
-    const client = await net.host('client')
+    client = await net.host('client')
     await net.link(client, ['10.9.0.2/24', 'fd09::2/64'], server, ['10.9.0.1/24', 'fd09::1/64'])
+    await server.listen([{ protocol: 'tcp', port: 22, banner: 'ssh' }])
     dropByDefault(server)
     daemon = await Daemon.start(net, server, { access: stanza(['OPEN_PORTS tcp/22, tcp/2222']) })
   })
@@ -134,12 +137,34 @@ describe('the host’s own rules', { skip }, () => {
       server.must(['iptables-nft', ...rule])
       const [warning] = await warningsUntil((codes) => codes.includes('HOST_NOTRACK'))
       assert.match(warning?.text ?? '', /^“ip raw PREROUTING: .*notrack” keeps tcp\/22 from connection tracking/)
+      const shut = await daemon.verdictAfter(() => knock(client, '10.9.0.1', '-s', '-A', 'tcp/22'))
+      assert.deepEqual([shut.verdict, shut.level, shut['shutBy']], ['granted', 'warning', 'HOST_NOTRACK'])
+      const other = await daemon.verdictAfter(() => knock(client, 'fd09::1', '-s', '-A', 'tcp/22'))
+      assert.deepEqual([other.verdict, other.level, other['shutBy']], ['granted', 'info', undefined])
       server.must(['iptables-nft', '-t', 'raw', '-F', 'PREROUTING'])
       await warningsUntil((codes) => !codes.includes('HOST_NOTRACK'))
     })
 
+  for (const [what, mark, command] of [
+    ['nftables', 'flush ruleset', ['nft', '-f', '-']],
+    ['iptables', 'iptables -A', ['sh', '-e']],
+  ] as const)
+    it(`are those that docs/OPERATING.md shows for ${what}: nothing is left to say, and a knock opens`, async () => {
+      const text = readFileSync(new URL('../../docs/OPERATING.md', import.meta.url), 'utf8')
+      const block = text.split('```').find((one) => one.startsWith(`\n${mark}`)) ?? ''
+      assert.match(block, /ct mark|connmark/)
+      server.must(['nft', 'flush', 'ruleset'])
+      await delay(100) // our table is put back before a knock needs it
+      server.must(command, { input: block })
+      await warningsUntil((codes) => codes.length === 0)
+      for (const address of ['10.9.0.1', 'fd09::1']) {
+        await daemon.verdictAfter(() => knock(client, address, '-s', '-A', 'tcp/22'))
+        assert.equal(await client.tcp(address, 22), 'ssh')
+      }
+    })
+
   it('are ufw’s: its allow is found below its jumps, its limit is not judged', async () => {
-    nft('delete', 'table', 'inet', 'filter')
+    nft('flush', 'ruleset')
     server.must(['iptables-nft-restore'], {
       input: ufwLike('ufw', '-p icmp -m icmp --icmp-type 8', '255.255.255.255'),
     })

@@ -32,6 +32,10 @@ export interface Finding {
   readonly text: string
   /** What to do: a command, or a sentence. */
   readonly cure?: string
+  /** Absent: true of both families, or of the only one. */
+  readonly family?: 'IPv4' | 'IPv6'
+  /** Ports that a grant does not open because of it; `all`: those of this host that no other rule lets in. */
+  readonly shuts?: 'all' | readonly ProtocolPort[]
 }
 
 /** What the judgement depends on, besides the rules. */
@@ -81,7 +85,7 @@ interface Asked extends HostQuestion {
   readonly tables: readonly HostTable[]
 }
 
-interface FamilyFinding extends Finding {
+interface FamilyFinding extends Omit<Finding, 'family'> {
   readonly family: 'ip' | 'ip6'
 }
 
@@ -96,8 +100,10 @@ function byFamily(found: readonly FamilyFinding[], both: boolean): Finding[] {
     const [first] = same
     if (first === undefined) return []
     const { family, ...finding } = first
-    const alone = both && !same.some((other) => other.family !== family) && !/\bip6?(tables|\b)|IPv6/.test(finding.text)
-    return [{ ...finding, text: alone ? `${familyNames[family]}: ${finding.text}` : finding.text }]
+    if (!both || same.some((other) => other.family !== family)) return [finding]
+    const named = /\bip6?(tables|\b)|IPv6/.test(finding.text)
+    const name = familyNames[family]
+    return [{ ...finding, family: name, text: named ? finding.text : `${name}: ${finding.text}` }]
   })
 }
 
@@ -119,6 +125,7 @@ function dropsMark({ tables, mark, ports, forwarding }: Asked, family: 'ip' | 'i
         ...{ family, code: 'HOST_DROPS_MARK', level: 'warning' },
         text: `${nameOf(outcome)} drops what ghostport opens: no rule there accepts ghostport’s mark`,
         cure: cureMark(outcome, tables, mark),
+        ...(hook === 'input' && { shuts: 'all' }),
       })
     }
   }
@@ -132,6 +139,7 @@ function dropsMark({ tables, mark, ports, forwarding }: Asked, family: 'ip' | 'i
         ...{ family, code: 'HOST_DROPS_MARK', level: 'warning' },
         text: `${formatProtocolPorts([asked])} is dropped also where ghostport opened it: “${outcome.rule}” comes before the rule for ghostport’s mark`,
         cure: cureMark(outcome, tables, mark),
+        shuts: [asked],
       })
     }
   }
@@ -151,6 +159,7 @@ function dropsPorts({ tables, mark, protectedPorts = [] }: Asked, family: 'ip' |
         ...{ family, code: 'HOST_DROPS_PORT', level: 'warning' },
         text: `${nameOf(dropping)} drops ${formatProtocolPorts([asked])} also for those who have a grant`,
         cure: cureAccepting(dropping, asked),
+        shuts: [asked],
       },
     ]
   })
@@ -218,6 +227,7 @@ function untracked({ tables, protectedPorts, ports }: Asked, family: 'ip' | 'ip6
     ...{ family, code: 'HOST_NOTRACK', level: 'warning' },
     text: `“${rule}” keeps ${formatProtocolPorts(listed)} from connection tracking: ${effect}`,
     cure: 'delete that rule, or let it pass over these ports',
+    ...(protectedPorts === undefined && { shuts: listed }),
   }))
 }
 

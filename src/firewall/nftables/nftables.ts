@@ -9,10 +9,8 @@ import { ok, type Result, refuse } from '../../result.ts'
 import { type Milliseconds, milliseconds, parsePort } from '../../units.ts'
 import { Book, type Change, endedBy, type Instant } from '../book.ts'
 import type { Firewall, FirewallFailure, Opened } from '../firewall.ts'
-import { departure, type LeftPort } from '../host/departure.ts'
-import { type Finding, findings, type HostQuestion } from '../host/findings.ts'
-import { hasIpv6, readHost } from '../host/read-host.ts'
-import { parseListing } from '../host/ruleset.ts'
+import type { LeftPort } from '../host/departure.ts'
+import type { Finding, HostQuestion } from '../host/findings.ts'
 import { connectionElements, connectionsTo } from './connections.ts'
 import type { Element } from './elements.ts'
 import { parseLedger } from './ledger.ts'
@@ -71,7 +69,7 @@ export interface NftablesFirewall extends Firewall {
   /** How the host's own rules leave these ports when our table is gone. */
   departure(ports: readonly ProtocolPort[]): Promise<Result<readonly LeftPort[], FirewallFailure>>
   /** Names of tables that are not this one and have the chains of one of ours. */
-  lookAlikes(): Result<readonly string[], FirewallFailure>
+  lookAlikes(): Promise<Result<readonly string[], FirewallFailure>>
   /** Takes our table away, and every grant with it. In gate mode that lets the protected ports in. */
   uninstall(): Promise<Result<void, FirewallFailure>>
 }
@@ -172,6 +170,11 @@ class KernelTable implements NftablesFirewall {
     question: Pick<HostQuestion, 'ports' | 'forwarding'>,
   ): Promise<Result<readonly Finding[], FirewallFailure>> {
     const { mode, table, mark } = this.#shape
+    // Not loaded at the start: a server is ready before it judges its host.
+    const [{ hasIpv6, readHost }, { findings }] = await Promise.all([
+      import('../host/read-host.ts'),
+      import('../host/findings.ts'),
+    ])
     const read = await readHost(() => this.#nft.listRules())
     if (!read.ok) return read
     const gate = mode.kind === 'gate' ? { protectedPorts: mode.protectedPorts } : {}
@@ -187,11 +190,16 @@ class KernelTable implements NftablesFirewall {
   }
 
   async departure(ports: readonly ProtocolPort[]): Promise<Result<readonly LeftPort[], FirewallFailure>> {
+    const [{ hasIpv6, readHost }, { departure }] = await Promise.all([
+      import('../host/read-host.ts'),
+      import('../host/departure.ts'),
+    ])
     const read = await readHost(() => this.#nft.listRules())
     return read.ok ? ok(departure(read.value, { table: this.#shape.table, ipv6: hasIpv6(), ports })) : read
   }
 
-  lookAlikes(): Result<readonly string[], FirewallFailure> {
+  async lookAlikes(): Promise<Result<readonly string[], FirewallFailure>> {
+    const { parseListing } = await import('../host/ruleset.ts')
     const listed = this.#nft.listRules()
     if (!listed.ok) return listed
     const { table } = this.#shape
