@@ -29,6 +29,7 @@ const DEFAULT_DROP = `table inet filter {
     type filter hook input priority 0; policy drop;
     iif lo accept
     ct state established,related accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } accept
     ct mark and 0x200000 == 0x200000 accept
     tcp dport 80 accept
   }

@@ -146,7 +146,7 @@ describe('the host’s own rules', { skip }, () => {
     })
 
   for (const [what, mark, command] of [
-    ['nftables', 'flush ruleset', ['nft', '-f', '-']],
+    ['nftables', 'table inet filter', ['nft', '-f', '-']],
     ['iptables', 'iptables -A', ['sh', '-e']],
   ] as const)
     it(`are those that docs/OPERATING.md shows for ${what}: nothing is left to say, and a knock opens`, async () => {
