@@ -2,7 +2,7 @@
  * The way from the root to a file: every folder and every link that says where it leads. Who may change one of them may put
  * another file in its place.
  */
-import { lstatSync, readlinkSync, statSync } from 'node:fs'
+import { lstatSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { textFromBytes } from '../bytes/text.ts'
 import { type Failure, refuse } from '../result.ts'
@@ -40,7 +40,7 @@ export function judgeTrail(
       ).failure
   for (const [folder, holds] of folders) {
     const { uid, mode } = statSync(systemPath(folder))
-    if (!owners.has(uid))
+    if (!owners.has(uid) && (holds || uid !== unmappedOwner()))
       return refuse('CONFIG_EXPOSED', `the folder ${folder} belongs to user ${uid}, who could replace what is in it`, {
         suggestion: cure({ path: folder, owner: uid, holds }),
       }).failure
@@ -50,6 +50,16 @@ export function judgeTrail(
       }).failure
   }
   return undefined
+}
+
+/**
+ * In a user namespace, whom the system shows as the owner of what belongs to users outside of it: the root folder is then root's, as a
+ * rule, and shown as nobody's. Undefined where all users are known.
+ */
+function unmappedOwner(): number | undefined {
+  const [inside, outside, count] = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).map(Number)
+  const knowsAll = inside === 0 && outside === 0 && count === 0xffff_ffff
+  return knowsAll ? undefined : Number(readFileSync('/proc/sys/kernel/overflowuid', 'utf8'))
 }
 
 /** As `chown` takes it. */

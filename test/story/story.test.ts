@@ -182,7 +182,7 @@ function tell(stage: string, who: Who): Story {
 
 function start([file = '', ...args]: readonly string[], environment: NodeJS.ProcessEnv = {}): Story {
   const temporary = mkdtempSync(join(folder, 'tmp-'))
-  chmodSync(temporary, 0o777)
+  chmodSync(temporary, 0o1777)
   const child = spawn(file, args, {
     env: { ...process.env, TMPDIR: temporary, NO_COLOR: '1', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
