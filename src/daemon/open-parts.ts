@@ -10,6 +10,7 @@ import { ok, type Result } from '../result.ts'
 import type { LoadedConfig } from './load-config.ts'
 import { captureDescriptor } from './privilege.ts'
 import type { CaptureOrder } from './protocol.ts'
+import { refuseSecondInstance } from './running-instance.ts'
 
 /** Descriptors for the receiver to inherit, and what it is told of them. */
 export interface CaptureSockets {
@@ -47,14 +48,13 @@ async function openSockets(
 }
 
 /**
- * What {@link openCapture} would say. Packet sockets are opened and closed again, which nobody notices. The ports of UDP
- * sockets are not bound: a server that runs has them.
+ * What {@link openCapture} would say: sockets are opened and closed again. Ports that a running ghostport has are no
+ * problem: the next one gets them when that one has ended.
  */
 export async function lookAtCapture({ server }: LoadedConfig): Promise<Result<readonly Notice[]>> {
-  if (server.capture.kind === 'udp') return ok([])
   const opened = await openCapture(server)
-  if (!opened.ok) return opened
-  opened.value.close()
+  if (opened.ok) opened.value.close()
+  else if (server.capture.kind === 'packet' || (await refuseSecondInstance(server)).ok) return opened
   return ok([])
 }
 

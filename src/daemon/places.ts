@@ -2,23 +2,24 @@
 import { accessSync, constants, existsSync, lstatSync, readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Notice } from '../config/notice.ts'
+import type { ServerConfig } from '../config/server-config.ts'
 import type { UsedSetting } from '../config/server-settings.ts'
-import { judgePrivatePath, systemReason } from '../replay/private-file.ts'
+import { systemReason } from '../replay/private-file.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { systemPath } from '../system-path.ts'
 import { judgeFolder } from './folder-guard.ts'
 import type { LoadedConfig } from './load-config.ts'
 
 /** @returns why the replay store, the control socket or the process id’s file cannot be made where the settings say. */
-export function lookAtPlaces({ server, at }: LoadedConfig): Result<readonly Notice[]> {
+export async function lookAtPlaces({ server, at }: LoadedConfig): Promise<Result<readonly Notice[]>> {
   const problems = [
-    ['REPLAY_DB', replayStore(server.replay.database, server.policy.refuseReplays)],
+    ['REPLAY_DB', await replayStore(server)],
     ['CONTROL_SOCKET', controlSocket(server.controlSocket)],
     ['FWKNOP_PID_FILE', server.pidFile === undefined ? undefined : pidFile(server.pidFile)],
   ] as const
   for (const [name, failure] of problems)
     if (failure !== undefined) return { ok: false, failure: located(name, failure, at) }
-  return ok([])
+  return ok(digestFile(server, at))
 }
 
 /** Names the setting and its place in the file. */
@@ -28,10 +29,27 @@ export function located(name: UsedSetting, failure: Failure, at: LoadedConfig['a
   return { ...failure, detail, ...(place === undefined ? {} : { at: place }) }
 }
 
-function replayStore(path: string, used: boolean): Failure | undefined {
-  if (!used) return undefined
-  const problem = judgePrivatePath(resolve(path)) ?? unwritable(dirname(resolve(path)))
+async function replayStore({ replay, policy }: ServerConfig): Promise<Failure | undefined> {
+  if (!policy.refuseReplays) return undefined
+  const { judgeReplayStore } = await import('../replay/sqlite.ts')
+  const failure = judgeReplayStore({ path: replay.database, maxAge: policy.maxAge })
+  if (failure !== undefined) return failure
+  const problem = unwritable(dirname(resolve(replay.database)))
   return problem === undefined ? undefined : refuse('REPLAY_STORE_FAILED', problem).failure
+}
+
+/** A start without it goes on: fwknopd may never have written it. */
+function digestFile({ replay, policy }: ServerConfig, at: LoadedConfig['at']): readonly Notice[] {
+  const { path, named } = replay.fwknopDigests
+  if (!policy.refuseReplays || !named) return []
+  try {
+    accessSync(systemPath(path), constants.R_OK)
+    return []
+  } catch (error) {
+    const text = `DIGEST_FILE: ${path}: ${systemReason(error)}. Packets that fwknopd has seen are not known to be used`
+    const place = at.DIGEST_FILE
+    return [{ level: 'warning', text, ...(place === undefined ? {} : { at: place }) }]
+  }
 }
 
 function controlSocket(path: string): Failure | undefined {

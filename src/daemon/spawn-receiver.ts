@@ -44,7 +44,7 @@ export function receiverStarter(account: Account): ReceiverStarter {
   return {
     separateUser: direct.separateUser,
     start(fds) {
-      keepDescriptors()
+      keepToOurselves()
       const child = spawn(command.file, [...command.args], { ...options, stdio: descriptors(fds) })
       return { child, channel: child.stdio[CHANNEL_DESCRIPTOR] as unknown as Duplex }
     },
@@ -68,12 +68,15 @@ function becomingCommand(
 
 const F_SETFD = 2
 const FD_CLOEXEC = 1
+const PR_CAP_AMBIENT = 47
+const PR_CAP_AMBIENT_CLEAR_ALL = 4
 
 /**
- * Nothing that this process holds goes to the receiver but what is handed to it. Node opens all of its own that way; libraries
- * do not (libmnl's socket to the firewall), nor does whoever started us.
+ * Nothing that this process holds goes to the receiver but what is handed to it. Node opens all of its own descriptors that
+ * way; libraries do not (libmnl's socket to the firewall), nor does whoever started us. And where a service manager gave this process
+ * its capabilities as ambient ones, each program that it starts would have them too.
  */
-function keepDescriptors(): void {
+function keepToOurselves(): void {
   let native: Libc
   try {
     native = libc()
@@ -81,6 +84,7 @@ function keepDescriptors(): void {
     return // Nothing native is loaded here, so nothing native has opened anything.
   }
   for (const fd of readdirSync('/proc/self/fd').map(Number)) if (fd > 2) native.fcntl(fd, F_SETFD, FD_CLOEXEC)
+  native.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 }
 
 function descriptors(fds: readonly number[]): ('ignore' | 'inherit' | 'pipe' | number)[] {

@@ -4,10 +4,12 @@
  *   client 10.9.0.1 ── eth0 10.9.0.2 server
  */
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { Daemon, dropByDefault, ghostportCommand, knock, stanza } from '../support/daemon.ts'
+import { parsePrivileges } from '../../src/daemon/privilege.ts'
+import { treeFor } from '../support/copied-tree.ts'
+import { copiedGhostport, Daemon, dropByDefault, ghostportCommand, knock, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable, type Outcome } from '../support/netns.ts'
 
 const SERVER = '10.9.0.2'
@@ -165,6 +167,12 @@ describe('ghostport serve and its host', { skip: netnsUnavailable() }, () => {
         assert.equal(status, 75)
       })
 
+    it('is no problem for a check: nothing that it holds is found wrong', () => {
+      const files = ['-c', daemon.path('fwknopd.conf'), '-a', daemon.path('access.conf')]
+      const { status, stderr } = server.run(ghostportCommand('serve', '--exit-parse-config', ...files))
+      assert.equal(status, 0, stderr)
+    })
+
     it('leaves alone a server that is stopped and does not answer', () => {
       process.kill(daemon.pid, 'SIGSTOP')
       try {
@@ -195,6 +203,31 @@ describe('ghostport serve and its host', { skip: netnsUnavailable() }, () => {
       )
     assert.equal(readFileSync(precious, 'utf8'), 'mine')
   })
+
+  for (const tool of ['with', 'without'] as const)
+    it(`runs as an ordinary user with ambient capabilities, ${tool} setpriv, and its receiver has none`, async () => {
+      const directory = net.directory()
+      mkdirSync(join(directory, 'state'), { mode: 0o700 })
+      const conf = [`REPLAY_DB ${directory}/state/replay.db`, `CONTROL_SOCKET ${directory}/state/control.sock`]
+      writeFileSync(join(directory, 'fwknopd.conf'), conf.map((line) => `${line};\n`).join(''), { mode: 0o600 })
+      writeFileSync(join(directory, 'access.conf'), stanza(), { mode: 0o600 })
+      server.must(['chown', '-R', 'nobody', directory])
+      server.must(['cp', '/usr/bin/setpriv', join(directory, 'setpriv')])
+      const own = ['--reuid=65534', '--regid=65534', '--clear-groups', '--bounding-set=-all,+net_admin,+net_raw']
+      const sets = ['--inh-caps=+net_admin,+net_raw', '--ambient-caps=+net_admin,+net_raw']
+      using tree = treeFor({ uid: 65_534, gid: 65_534 })
+      const program = server.start([
+        ...(tool === 'with' ? [] : inOwnMounts(': > /mnt/none; mount --bind /mnt/none /usr/bin/setpriv')),
+        ...[join(directory, 'setpriv'), ...own, ...sets, '--'],
+        ...copiedGhostport(tree, 'serve', '-c', join(directory, 'fwknopd.conf'), '-a', join(directory, 'access.conf')),
+      ])
+      const [, receiver] = await program.says(/"event":"ready".*"receiver":(\d+)/)
+      const privileges = parsePrivileges(readFileSync(`/proc/${receiver}/status`, 'utf8'))
+      const { permitted, effective, inheritable, ambient } = privileges
+      assert.deepEqual([permitted, effective, ambient], [0n, 0n, 0n])
+      if (tool === 'with') assert.equal(inheritable, 0n)
+      await program.stop()
+    })
 
   it('ends, and does not try for ever, where the receiver keeps privilege', () => {
     const keepsAll = '#!/bin/sh\\nwhile [ "$1" != -- ]; do shift; done; shift; exec "$@"\\n'
@@ -239,6 +272,31 @@ describe('ghostport serve and its host', { skip: netnsUnavailable() }, () => {
       /CAP_SETUID and CAP_SETGID/,
     ],
     ['packets cannot be captured', '', ['setpriv', '--bounding-set=-net_raw', '--'], 'CAPTURE_DENIED', /CAP_NET_RAW/],
+    [
+      'the replay store is of another program',
+      'REPLAY_DB /mnt/state/replay.db;\n',
+      inOwnMounts(
+        'mkdir -m 700 /mnt/state; { printf "SQLite format 3\\\\000"; head -c 4096 /dev/zero; } > /mnt/state/replay.db; chmod 600 /mnt/state/replay.db',
+      ),
+      'REPLAY_STORE_CORRUPT',
+      /another program|not a database/,
+    ],
+    [
+      'the port of CAPTURE udp is taken by another program',
+      'CAPTURE udp;\nSPA_PORTS 5353;\n',
+      [
+        process.execPath,
+        '-e',
+        `require('dgram').createSocket('udp6').bind(5353, () => {
+          const [, file, ...argv] = process.argv
+          process.exitCode = require('child_process').spawnSync(file, argv, { stdio: 'inherit' }).status
+          process.exit()
+        })`,
+        '--',
+      ],
+      'CAPTURE_FAILED',
+      /UDP port 5353/,
+    ],
     ['there is no libnftables', '', withoutLibrary('libnftables.so.1'), 'FIREWALL_UNAVAILABLE', /libnftables/],
     ['the replay store has no place', 'REPLAY_DB /proc/replay.db;\n', [], 'REPLAY_STORE_FAILED', /\/proc/],
     [
