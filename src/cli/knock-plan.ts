@@ -43,7 +43,9 @@ export async function planKnock(
   if (!rc.ok) return rc
   const { noStanza } = rc.value
   const command = given['server-cmd']
-  const layers: readonly SettingLayer[] = [hints.fallback ?? {}, rc.value.settings]
+  // A server on the command line that no stanza is for counts for more than that of [default].
+  const named = noStanza === undefined || hints.fallback?.server === undefined ? {} : { server: hints.fallback.server }
+  const layers: readonly SettingLayer[] = [hints.fallback ?? {}, rc.value.settings, named]
   // A command goes in place of the ports that weaker layers name. Flags that name some contradict it.
   const weaker = command === undefined ? layers : layers.map(withoutPorts)
   const settled = settle([...weaker, flags.value])

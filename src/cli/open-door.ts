@@ -1,6 +1,7 @@
 /** Knock, wait, and have the connection: what `ssh` and `proxy` begin with. */
 import { sealKnock, sendKnock } from '../client/knock.ts'
 import { lookAtDoor, type OpenDoor, waitForDoor } from '../client/wait.ts'
+import type { IpAddress } from '../packet/address.ts'
 import type { PlannedKnock } from './knock-plan.ts'
 import { departures, describeOpening, fieldReport } from './knock-report.ts'
 import { withNoStanza } from './rc-stanza.ts'
@@ -8,8 +9,12 @@ import { tellShutDoor } from './shut-door.ts'
 import type { Terminal } from './terminal.ts'
 import { doorOfSealed, doorOfSent, firstDeparture, type WaitPlan } from './wait-options.ts'
 
-/** @returns the open door; or, having said why there is none, the exit status. Says what it does with `-v`. */
-export async function openDoor(planned: PlannedKnock, wait: WaitPlan, terminal: Terminal): Promise<OpenDoor | number> {
+/** @returns the open door, and all addresses of the server; or, having said why there is none, the exit status. Says what it does with `-v`. */
+export async function openDoor(
+  planned: PlannedKnock,
+  wait: WaitPlan,
+  terminal: Terminal,
+): Promise<(OpenDoor & { readonly addresses: readonly IpAddress[] }) | number> {
   const { plan, settings, world, noStanza } = planned
   const say = (lines: readonly string[]): void => {
     if (settings.verbose === true) for (const line of lines) terminal.note(line)
@@ -32,7 +37,7 @@ export async function openDoor(planned: PlannedKnock, wait: WaitPlan, terminal: 
   const outcome = await waitForDoor(door, firstDeparture(sent.value), wait.limit, look)
   if (outcome.open) {
     say([describeOpening(outcome, wait.port, { good: (text) => text })])
-    return outcome
+    return { ...outcome, addresses: sealed.value.map(({ address }) => address) }
   }
   const { failure, causes } = tellShutDoor(planned, { door, seen: outcome, limit: wait.limit, sent: sent.value })
   const status = terminal.fail(failure)

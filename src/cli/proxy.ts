@@ -74,7 +74,7 @@ function splice(socket: import('node:net').Socket): Promise<number> {
       broken = true
       socket.destroy()
     })
-    // Whoever reads us is gone: there is nobody to carry bytes for.
+    // The reader is gone: no bytes can be handed on.
     process.stdout.on('error', () => socket.destroy())
     socket.once('close', () => {
       process.stdin.destroy()

@@ -14,6 +14,8 @@ export interface StanzaWord {
   readonly word: string
   /** The argument can be nothing else: that there is no such stanza is a failure. */
   readonly required: boolean
+  /** Another name or address of that server. */
+  readonly server?: string
   /** What to suggest where nothing fits it and no name is near. */
   readonly otherwise?: string
   /** The option without value that stands before it, whose value it may be meant to be. */
@@ -65,7 +67,7 @@ export function rcSettings(given: KnockOptionValues, argument?: StanzaWord): Res
   const required = named !== undefined || argument?.required === true
   // A server may have the name “default”; a stanza of this name is none, but can be asked for.
   if (required && lookFor.toLowerCase() === 'default') return settingsOf(rc, lookFor)
-  const found = findStanza(rc, lookFor, path, named === undefined)
+  const found = findStanza(rc, lookFor, path, named === undefined ? [lookFor, argument?.server ?? lookFor] : [])
   if (!found.ok) return found
   if (found.value !== undefined) return settingsOf(rc, found.value)
 
@@ -100,21 +102,25 @@ function noSuchStanza(
   return refuse('CLI_USAGE', `${unexpectedArgument(word, flag)}, and ${why}`, more)
 }
 
-/** @param byServer where no stanza has the name, look for the one that has this server. */
+/** @param servers where no stanza has the name, the one counts that has one of these as its server. */
 function findStanza(
   rc: RcFile,
   word: string,
   file: string,
-  byServer: boolean,
+  servers: readonly string[],
 ): Result<string | undefined, Failure<'CLI_USAGE'>> {
   const name = rc.stanzas.find((it) => it.toLowerCase() === word.toLowerCase())
-  if (name !== undefined || !byServer) return ok(name)
-  const [first, ...others] = rc.withServer(word)
+  if (name !== undefined) return ok(name)
+  const [first, ...others] = new Set(servers.flatMap((server) => rc.withServer(server)))
   if (first === undefined || others.length === 0) return ok(first)
   const names = [first, ...others].map((it) => `[${it}]`).join(', ')
-  return refuse('CLI_USAGE', `${1 + others.length} stanzas of ${file} have SPA_SERVER ${word}: ${names}`, {
-    suggestion: `-n ${first}`,
-  })
+  return refuse(
+    'CLI_USAGE',
+    `${1 + others.length} stanzas of ${file} have SPA_SERVER ${[...new Set(servers)].join(' or ')}: ${names}`,
+    {
+      suggestion: `-n ${first}`,
+    },
+  )
 }
 
 function settingsOf(rc: RcFile, stanza: string | undefined): Result<RcSettings, Failure> {

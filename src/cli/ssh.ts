@@ -1,12 +1,13 @@
 /** `ghostport ssh HOST`: knock, wait for the door, then the real ssh, to the port that opened. */
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
-import { refuse } from '../result.ts'
-import { port } from '../units.ts'
+import { ok, refuse } from '../result.ts'
 import { knockOptions } from './knock-options.ts'
 import { planKnock } from './knock-plan.ts'
 import { openDoor } from './open-door.ts'
 import { parseCommandLine } from './options.ts'
+import { askSsh, namesPort, parseDestination } from './ssh-config.ts'
+import { choosePort, leadSsh, sshName } from './ssh-route.ts'
 import type { Terminal } from './terminal.ts'
 import { doorFor, parseWait, waitOptions } from './wait-options.ts'
 
@@ -21,9 +22,9 @@ const operandRule = {
 const help = {
   usage: 'ghostport ssh [options] [USER@]HOST [ssh’s own options and command]',
   about: [
-    'Knocks as “ghostport knock” does, with the stanza of the rc file that is named HOST, if there is one; waits until the',
-    'door is open; and runs ssh, to the public port where the knock asked for NAT. Without a stanza, a -D or an -A, it asks',
-    'HOST for tcp/22. What follows HOST is ssh’s own.',
+    'Knocks as “ghostport knock” does, waits until the port is open, and runs ssh, to the address and the port that opened.',
+    'HOST names a stanza of the rc file, or the SPA_SERVER of exactly one. Without a stanza, a -D or an -A, ghostport asks HOST',
+    'for the port that ssh would use. ghostport’s options go before HOST, and ssh’s own after it: there, -p is the port of ssh.',
   ],
   table: options,
 } as const
@@ -39,34 +40,56 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   }
   const [destination, ...rest] = operands
   if (destination === undefined) return terminal.fail(refuse('CLI_USAGE', 'say where to: ghostport ssh HOST').failure)
-  const host = destination.slice(destination.lastIndexOf('@') + 1)
-
+  if (destination.startsWith('-'))
+    return terminal.fail(refuse('CLI_USAGE', `“${destination}” is not a host: it begins with a dash`).failure)
   const wish = parseWait(given)
   if (!wish.ok) return terminal.fail(wish.failure)
-  const fallback = { server: host, access: [{ protocol: 'tcp', port: port(22) }] } as const
-  const planned = await planKnock(given, terminal, { stanza: { word: host, required: false }, fallback })
+
+  const { host, namesPort: inDestination } = parseDestination(destination)
+  const asked = await askSsh(host, [destination, ...rest])
+  if (!asked.ok) {
+    terminal.note(asked.says)
+    return asked.status
+  }
+  const { config } = asked
+  const planned = await planKnock(given, terminal, {
+    stanza: { word: host, required: false, server: config.hostname },
+    fallback: {
+      server: config.hostname,
+      access: [{ protocol: 'tcp', port: config.port }],
+      ...(config.family === undefined ? {} : { family: config.family }),
+    },
+  })
   if (!planned.ok) return terminal.fail(planned.failure)
+  const { plan, settings, world } = planned.value
+  if (config.family !== undefined && settings.family !== config.family) {
+    const detail = `ssh is told to use IPv${config.family}, and the knock goes by IPv${settings.family} only`
+    return terminal.fail(refuse('CLI_USAGE', detail, { suggestion: `-${config.family} before HOST` }).failure)
+  }
+  const named = config.port !== 22 || inDestination || namesPort(rest)
+  const port = choosePort(plan.request, { port: config.port, named })
+  if (!port.ok) return terminal.fail(port.failure)
   const wait = doorFor(planned.value, wish.value)
   if (!wait.ok) return terminal.fail(wait.failure)
-  const opened = await openDoor(planned.value, wait.value, terminal)
+
+  const opened = await openDoor(planned.value, { ...wait.value, port: port.value }, terminal)
   if (typeof opened === 'number') return opened
   // ssh makes its own connection: handing ours on is what “ghostport proxy” is for.
   opened.socket.destroy()
 
-  const { server } = planned.value.plan
-  const { family } = planned.value.settings
-  return runSsh(
-    [
-      '-p',
-      String(wait.value.port),
-      ...(family === undefined ? [] : [`-${family}`]),
-      // HOST may be a stanza's name that no resolver knows; the door is open where the knock went.
-      ...(server.toLowerCase() === host.toLowerCase() ? [] : ['-o', `HostName=${server}`]),
-      destination,
-      ...rest,
-    ],
-    terminal,
-  )
+  const { server } = plan
+  const name = sshName(host, config, server)
+  const found = name === server ? ok(opened.addresses) : await world.resolve(name, settings.family)
+  const addresses = found.ok ? found.value : []
+  // An inner host behind NAT is somewhere else by its nature.
+  if (!config.proxied && plan.request.kind !== 'natAccess' && !addresses.includes(opened.address))
+    terminal.note(
+      `ghostport: ssh connects to ${opened.address}, which the knock opened; your HostName ${name} is elsewhere`,
+    )
+  const { address } = opened
+  const lead = leadSsh(host, config, { server, addresses: opened.addresses, address, port: port.value }, addresses)
+  const family = settings.family === undefined ? [] : [`-${settings.family}`]
+  return runSsh(['-p', String(port.value), ...family, ...lead, destination, ...rest], terminal)
 }
 
 /** @returns ssh's exit status; 128 and the signal's number where one ended it; 127 where there is no ssh, as a shell says. */

@@ -309,6 +309,17 @@ describe('a stanza', () => {
     }
   })
 
+  for (const argv of [
+    ['proxy', '127.0.0.1', '1'],
+    ['ssh', '127.0.0.1', '-p', '1'],
+  ])
+    it(`of ${argv[0]} that is none leaves the argument as the server, also where [default] has one`, async () => {
+      const rc = home.write('default.rc', `[default]\nSPA_SERVER 127.0.0.9\nALLOW_IP source\n${keys}`)
+      const [command = '', ...words] = argv
+      const { stderr } = await home.ghostport([command, '--rc-file', rc, '--wait-limit', '0.1', ...words])
+      assert.match(stderr, /127\.0\.0\.1 port 1 answers with a reset/)
+    })
+
   it('of proxy is found by its server', async () => {
     const { status, stderr } = await home.ghostport([
       'proxy',

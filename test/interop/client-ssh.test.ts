@@ -1,10 +1,14 @@
 /**
  * A real ssh session through doors of the real fwknopd: `--wait`, `ghostport ssh`, and `ghostport proxy` as ProxyCommand.
  *
- *   client 10.9.0.1 ── 10.9.0.2 server: fwknopd, sshd on 22 (shut), on 80 whoever waits for the client to speak (the decoy)
+ *   client 10.9.0.1 ── 10.9.0.2 server: fwknopd, sshd on 22 and 2222 (shut), on 80 a service that waits to be spoken to (the decoy)
+ *          fd09::1  ── fd09::2 and 10.9.0.3, where it drops all
+ *
+ * The server’s names, in an /etc/hosts that only the client sees: `both.test` for both addresses, `two.test` for its IPv4
+ * address and, first, for 10.9.0.3.
  */
 import assert from 'node:assert/strict'
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
@@ -23,8 +27,18 @@ describe('ssh through a door that only a knock opens', { skip: netnsUnavailable(
     net = await Network.create()
     client = await net.host('client')
     server = await net.host('server')
-    await net.link(client, ['10.9.0.1/24'], server, [`${SERVER}/24`])
+    await net.link(client, ['10.9.0.1/24', 'fd09::1/64'], server, [`${SERVER}/24`, '10.9.0.3/24', 'fd09::2/64'])
+    server.must(['ip6tables', '-A', 'INPUT', '-p', 'tcp', '-j', 'DROP'])
+    server.must(['iptables', '-t', 'raw', '-A', 'PREROUTING', '-d', '10.9.0.3', '-j', 'DROP'])
     home = net.directory()
+    const names = [
+      '127.0.0.1 localhost',
+      'fd09::2 both.test',
+      `${SERVER} both.test`,
+      '10.9.0.3 two.test',
+      `${SERVER} two.test`,
+    ]
+    writeFileSync(join(home, 'hosts'), `${names.join('\n')}\n`)
     await startSshd()
     const decoy = server.start(['socat', 'TCP-LISTEN:80,fork,reuseaddr', 'EXEC:cat'])
     server.must([
@@ -50,6 +64,7 @@ describe('ssh through a door that only a knock opens', { skip: netnsUnavailable(
       ...stanza('ghost', 'ACCESS tcp/22', 'NAT_LOCAL Y', 'NAT_PORT 80'),
       ...stanza('stranger', 'ACCESS tcp/22', 'NAT_LOCAL Y', 'NAT_PORT 80', 'HMAC_KEY other'),
       ...stanza('elsewhere', 'ACCESS tcp/443'),
+      ...stanza('other-port', 'ACCESS tcp/2222'),
     ]
     writeFileSync(join(home, '.fwknoprc'), rc.join('\n'), { mode: 0o600 })
   })
@@ -61,7 +76,7 @@ describe('ssh through a door that only a knock opens', { skip: netnsUnavailable(
     copyFileSync(join(home, 'user.pub'), join(home, 'authorized'))
     mkdirSync('/run/sshd', { recursive: true })
     const config = {
-      Port: '22',
+      Port: '22\nPort 2222',
       HostKey: join(home, 'host'),
       AuthorizedKeysFile: join(home, 'authorized'),
       StrictModes: 'no',
@@ -76,7 +91,7 @@ describe('ssh through a door that only a knock opens', { skip: netnsUnavailable(
         .map((words) => `${words.join(' ')}\n`)
         .join(''),
     )
-    await server.start(['/usr/sbin/sshd', '-D', '-e', '-f', path]).says(/Server listening on 0\.0\.0\.0 port 22/)
+    await server.start(['/usr/sbin/sshd', '-D', '-e', '-f', path]).says(/Server listening on 0\.0\.0\.0 port 22\./)
     const known = `UserKnownHostsFile=${join(home, 'known_hosts')}`
     sshOptions = [
       '-F',
@@ -87,7 +102,10 @@ describe('ssh through a door that only a knock opens', { skip: netnsUnavailable(
     ]
   }
 
-  const ghostport = (...argv: readonly string[]) => client.run(ghostportCommand(...argv), { env: { HOME: home } })
+  const ghostport = (...argv: readonly string[]) => {
+    const inside = ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/hosts && exec "$@"', join(home, 'hosts')]
+    return client.run([...inside, ...ghostportCommand(...argv)], { env: { HOME: home } })
+  }
   /** Doors of the tests before are shut again. */
   const shut = async (): Promise<void> => {
     const nat = (): string =>
@@ -140,18 +158,19 @@ describe('ssh through a door that only a knock opens', { skip: netnsUnavailable(
       assert.deepEqual(JSON.parse(stdout).open.already, true, stdout)
     })
 
-  it('ghostport ssh and proxy connect where the port is open already', async () => {
-    await shut()
-    assert.equal(ghostport('knock', '-n', 'plain', '--wait').status, 0)
-    const wrong = ['-v', '--key-hmac', 'wrong', 'plain']
-    const { status, stdout, stderr } = ghostport('ssh', ...wrong, ...sshOptions, '-l', 'root', 'echo here')
-    assert.equal(status, 0, stderr)
-    assert.match(stderr, /was open already/)
-    assert.equal(stdout, 'here\n')
-    const spliced = ghostport('proxy', ...wrong, '22')
-    assert.match(spliced.stdout, /^SSH-2\.0/)
-    assert.match(spliced.stderr, /was open already/)
-  })
+  for (const [command, ...more] of [
+    ['ssh', 'root@plain', 'echo SSH-2.0'],
+    ['proxy', 'plain', '22'],
+  ] as const)
+    it(`ghostport ${command} connects where the port is open already, and takes no credit`, async () => {
+      await shut()
+      assert.equal(ghostport('knock', '-n', 'plain', '--wait').status, 0)
+      const [host, last] = more
+      const words = [host, ...(command === 'ssh' ? sshOptions : []), last]
+      const { stdout, stderr } = ghostport(command, '-v', '--key-hmac', 'wrong', ...words)
+      assert.match(stdout, /^SSH-2\.0/, stderr)
+      assert.match(stderr, /was open already/)
+    })
 
   for (const name of ['plain', 'ghost'])
     it(`ghostport ssh ${name} runs a command there`, async () => {
@@ -171,10 +190,164 @@ describe('ssh through a door that only a knock opens', { skip: netnsUnavailable(
       assert.equal(stdout, '3000000\ndone\n', 'everything went through, both ways, to its end')
     })
 
+  for (const token of ['%n', '%h'])
+    it(`a ProxyCommand with ${token} finds the stanza under the user’s HostName`, async () => {
+      await shut()
+      const rc = join(home, 'one.rc')
+      const lines = [
+        '[nick]',
+        `SPA_SERVER ${SERVER}`,
+        'ACCESS tcp/22',
+        'ALLOW_IP source',
+        'KEY front-door',
+        'HMAC_KEY brass-knocker',
+      ]
+      // %h has no stanza of this name, but one with this server.
+      writeFileSync(rc, lines.join('\n'), { mode: 0o600 })
+      const config = join(home, 'nick_config')
+      const proxy = ghostportCommand('proxy', '--rc-file', rc, token, '%p').join(' ')
+      writeFileSync(config, `Host nick\n  HostName ${SERVER}\n  ProxyCommand ${proxy}\n`)
+      const words = [...sshOptions.slice(2), '-F', config, 'root@nick', 'echo here']
+      const { stdout, stderr } = client.run(['ssh', ...words], { env: { HOME: home } })
+      assert.equal(stdout, 'here\n', stderr)
+    })
+
   it('ghostport proxy refuses a stanza that opens another port', () => {
     const { status, stderr } = ghostport('proxy', 'elsewhere', '22')
     assert.equal(status, 64)
     assert.match(stderr, /does not open tcp\/22 — perhaps: -A tcp\/22/)
+  })
+
+  describe('ghostport ssh goes to the address and port that opened', () => {
+    /** Only the host key under this name is known, and no other is accepted. */
+    function strict(name: string, ...more: readonly string[]): readonly string[] {
+      const key = readFileSync(join(home, 'host.pub'), 'utf8').split(' ').slice(0, 2).join(' ')
+      const file = join(home, 'known_strictly')
+      writeFileSync(file, `${name} ${key}\n`)
+      const set = [
+        'BatchMode=yes',
+        'StrictHostKeyChecking=yes',
+        'CheckHostIP=yes',
+        'LogLevel=ERROR',
+        'ConnectTimeout=8',
+      ]
+      const words = [...set, `UserKnownHostsFile=${file}`, 'GlobalKnownHostsFile=none'].flatMap((it) => ['-o', it])
+      return [...more, ...(more.includes('-F') ? [] : ['-F', 'none']), '-i', join(home, 'user'), ...words, '-l', 'root']
+    }
+    const configured = (...lines: readonly string[]): string => {
+      const file = join(home, 'ssh_config')
+      writeFileSync(file, `${lines.join('\n')}\n`)
+      return file
+    }
+    const keyed = ['--key-rijndael', 'front-door', '--key-hmac', 'brass-knocker', '-s']
+    type Case = [name: string, before: string[], host: string, port: number, ssh: () => readonly string[]]
+    const cases: Case[] = [
+      ['where the name’s first address is another family', [...keyed], 'both.test', 22, () => strict('both.test')],
+      ['where the name’s first address is somebody else’s', [...keyed], 'two.test', 22, () => strict('two.test')],
+      [
+        'of a ghost service, known by name and port',
+        [...keyed, '-A', 'tcp/22', '--nat-local', '--nat-port', '80'],
+        'two.test',
+        22,
+        () => strict('[two.test]:80'),
+      ],
+      ['with the user’s own alias', [...keyed], 'two.test', 22, () => strict('mine', '-o', 'HostKeyAlias=mine')],
+      [
+        'with the user’s own HostName',
+        [...keyed],
+        'nick',
+        22,
+        () => strict('two.test', '-F', configured('Host nick', 'HostName two.test')),
+      ],
+      [
+        'of a stanza whose SPA_SERVER is the user’s HostName',
+        [],
+        'nick',
+        2222,
+        () =>
+          strict(
+            `[${SERVER}]:2222`,
+            '-F',
+            configured('Host nick', 'HostName both.test'),
+            '-o',
+            `HostName=${SERVER}`,
+            '-p2222',
+          ),
+      ],
+      ['with -p', [...keyed], 'both.test', 2222, () => strict('[both.test]:2222', '-p', '2222')],
+      [
+        'with Port of a file',
+        [...keyed],
+        'both.test',
+        2222,
+        () => strict('[both.test]:2222', '-F', configured('Host *', 'Port 2222')),
+      ],
+      [
+        'with -p, where the stanza opens it among others',
+        ['-A', 'tcp/22,tcp/2222'],
+        'plain',
+        2222,
+        () => strict(`[${SERVER}]:2222`, '-p2222'),
+      ],
+      ['with the service’s port before a ghost’s', [], 'ghost', 22, () => strict(`[${SERVER}]:80`, '-p', '22')],
+    ]
+    for (const [name, before, host, port, ssh] of cases)
+      it(name, async () => {
+        await shut()
+        const named = host === 'nick' && before.length === 0 ? ['-n', 'other-port'] : []
+        const { status, stdout, stderr } = ghostport('ssh', ...before, ...named, host, ...ssh(), 'echo $SSH_CONNECTION')
+        assert.equal(stdout.trim().split(' ').slice(2).join(' '), `${SERVER} ${port}`, stderr)
+        assert.equal(status, 0)
+        assert.equal(stderr, '')
+      })
+
+    it('finds a stanza by the user’s HostName', async () => {
+      await shut()
+      const file = configured('Host nick', `HostName ${SERVER}`)
+      const { status, stderr } = ghostport('ssh', 'nick', ...strict('x', '-F', file), 'true')
+      assert.equal(status, 64)
+      assert.match(stderr, /stanzas of .* have SPA_SERVER nick or 10\.9\.0\.2: \[plain\], \[ghost\]/)
+    })
+
+    const refusals: [name: string, argv: string[], RegExp][] = [
+      [
+        '-p',
+        ['plain', '-p', '2222'],
+        /ssh is told to use port 2222, and the knock opens tcp\/22 only — perhaps: -A tcp\/2222/,
+      ],
+      ['-oPort', ['plain', '-oPort=2222'], /port 2222, and the knock opens tcp\/22 only/],
+      ['-p 22', ['other-port', '-p', '22'], /port 22, and the knock opens tcp\/2222 only/],
+      ['ssh://', ['ssh://root@plain:2222'], /port 2222, and the knock opens tcp\/22 only/],
+      ['a ghost’s', ['ghost', '-p', '2222'], /port 2222, and the knock leads port 80 to port 22/],
+      ['the family', ['-4', 'plain', '-6'], /ssh is told to use IPv6, and the knock goes by IPv4 only/],
+    ]
+    for (const [name, argv, message] of refusals)
+      it(`or refuses, where ssh is told another: ${name}`, async () => {
+        await shut()
+        const { status, stderr } = ghostport('ssh', ...argv)
+        assert.match(stderr, message)
+        assert.equal(status, 64)
+        assert.equal(await client.tcp(SERVER, 22), 'refused', 'and has not knocked')
+      })
+
+    it('and knocks at nothing where ssh refuses its words', async () => {
+      await shut()
+      const { status, stderr } = ghostport('ssh', 'plain', '-o', 'NoSuchOption=1')
+      assert.equal(status, 255)
+      assert.match(stderr, /Bad configuration option: nosuchoption/i)
+      assert.equal(await client.tcp(SERVER, 22), 'refused')
+    })
+
+    it('says so where the user’s HostName is another host', async () => {
+      await shut()
+      const words = strict('10.9.0.77', '-o', 'HostName=10.9.0.77')
+      const { status, stderr } = ghostport('ssh', 'plain', ...words, 'true')
+      assert.match(
+        stderr,
+        /ssh connects to 10\.9\.0\.2, which the knock opened; your HostName 10\.9\.0\.77 is elsewhere/,
+      )
+      assert.equal(status, 0)
+    })
   })
 
   it('ghostport ssh says why where the door stays shut, and starts no ssh', async () => {
