@@ -55,7 +55,7 @@ async function optionBeforeCommand(word: string): Promise<Failure> {
   const isKeygen = ['-k', '-K', '--key-gen', '--key-gen-file', '--key-len', '--hmac-key-len'].includes(option)
   const isKnock = names.includes(option) && !isKeygen
   const suggestion = isKeygen ? 'ghostport keygen' : isKnock ? `ghostport knock ${option} …` : 'ghostport help'
-  return refuse('CLI_USAGE', `${option} stands before a command`, { suggestion }).failure
+  return refuse('CLI_USAGE', `${option} is before a command`, { suggestion }).failure
 }
 
 /** For an error that is a defect: tells it, as JSON too where that was asked for. @returns the exit status. */

@@ -3,35 +3,53 @@
  * `HMAC_KEY_BASE64` mean the same in `.fwknoprc` and in `access.conf`.
  */
 import { randomBytes } from 'node:crypto'
-import { closeSync, openSync, writeSync } from 'node:fs'
-import { parseStanzaName, type StanzaName } from '../access/stanza-name.ts'
+import { closeSync, fsyncSync, openSync, unlinkSync, writeFileSync } from 'node:fs'
+import { parseStanzaName } from '../access/stanza-name.ts'
+import { protocolPortsValue } from '../config/setting-values.ts'
 import { DIGEST_TYPES, type DigestType, parseDigestType } from '../packet/digest-type.ts'
 import { EncryptionKey, HmacKey } from '../packet/key.ts'
+import { parseNatHost } from '../packet/nat-target.ts'
+import { formatProtocolPorts } from '../packet/protocol-port.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { systemPath } from '../system-path.ts'
 import { commandHelp } from './command-help.ts'
 import { failWithJson } from './failure-json.ts'
-import { parseCommandLine } from './options.ts'
+import { accessStanza, headings, type KeyTexts, keyJson, keyLines, rcStanza, type StanzaWishes } from './keygen-text.ts'
+import { type OptionValues, parseCommandLine } from './options.ts'
 import type { Terminal } from './terminal.ts'
 
 const options = {
-  rc: { help: 'print a stanza for .fwknoprc' },
-  access: { help: 'print a stanza for access.conf' },
-  name: { value: 'NAME', help: 'with --access: the NAME of the stanza, such as ada-phone' },
-  'key-gen-file': { short: 'K', value: 'FILE', help: 'write to a new FILE that only you can read; never overwrites' },
+  pair: { help: 'print both stanzas for one pair of keys: for access.conf and for .fwknoprc' },
+  access: { help: 'print only the stanza for access.conf' },
+  rc: { help: 'print only the stanza for .fwknoprc' },
+  name: { value: 'NAME', help: 'the NAME of the stanza for access.conf, such as ada-phone' },
+  server: { value: 'HOST', help: 'the server, for the stanza for .fwknoprc' },
+  open: { value: 'PROTO/PORT', help: 'what the stanzas open: tcp/22, or several: tcp/22,udp/53 (default tcp/22)' },
+  'key-gen-file': {
+    short: 'K',
+    value: 'FILE',
+    help: 'write to a new FILE that only you can read; never overwrites. With --pair: writes the stanza for access.conf, and prints the other',
+  },
   'key-len': { value: 'BYTES', help: 'length of the encryption key, 1 to 32 (default 32)' },
   'hmac-key-len': { value: 'BYTES', help: 'length of the HMAC key, 1 to 128 (default: by the digest, 64 for sha256)' },
   'hmac-digest-type': { value: 'DIGEST', help: `one of ${DIGEST_TYPES.join(' ')} (default sha256)` },
-  json: { help: 'one JSON object: key_base64, hmac_key_base64, hmac_digest_type' },
-  help: { short: 'h', help: 'this text' },
+  json: { help: 'print one JSON object: key_base64, hmac_key_base64, hmac_digest_type; with --pair also the stanzas' },
+  help: { short: 'h', help: 'show this text' },
 } as const
 
 const help = {
   usage: 'ghostport keygen [options]',
   about: [
-    'Makes an encryption key and an HMAC key from the system’s random numbers and prints them as the lines that go into',
-    'the client’s .fwknoprc and the server’s access.conf. Without an option: just the two lines, as fwknop --key-gen.',
+    'Makes an encryption key and an HMAC key, and prints them. Client and server need the same two keys. So run it once, on',
+    'either side, and copy the other stanza to the other side. A second run makes other keys.',
+    'Without an option: prints just the two lines, as fwknop --key-gen does.',
   ],
   table: options,
+  after: [
+    'ghostport keygen --pair --server host.example          both stanzas, to copy',
+    'ghostport keygen --pair --name ada-phone --server host.example -K ada-phone.conf',
+    '                                                       the stanza for access.conf into a file, the other printed',
+  ],
 } as const
 
 /**
@@ -57,27 +75,75 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     terminal.print(commandHelp(help, terminal.style))
     return 0
   }
-  const forms = (['rc', 'access', 'json'] as const).filter((form) => given[form] > 0)
-  if (forms.length > 1) return fail(refuse('CLI_USAGE', `--${forms.join(' and --')}: choose one`).failure)
-
+  const usage = contradiction(given)
+  if (usage !== undefined) return fail(usage)
   const wish = parseWish(given)
   if (!wish.ok) return fail(wish.failure)
-  const name = given.name === undefined ? ok(undefined) : parseStanzaName(given.name)
-  if (!name.ok) return fail(refuse('VALUE_INVALID', `--name: ${name.failure.detail}`).failure)
-  if (name.value !== undefined && forms[0] !== 'access')
-    return fail(refuse('CLI_USAGE', '--name has no effect without --access', { suggestion: 'add --access' }).failure)
-  const keys = generate(wish.value)
-  const text = render(keys, forms[0] ?? 'lines', name.value)
+  const stanzas = parseStanzas(given)
+  if (!stanzas.ok) return fail(stanzas.failure)
 
+  const { printed, filed } = output(generate(wish.value), stanzas.value, given)
   const file = given['key-gen-file']
-  if (file === undefined) {
-    terminal.print(text)
-    return 0
+  if (file !== undefined && filed !== undefined) {
+    const written = writeNew(file, `${filed}\n`)
+    if (!written.ok) return fail(written.failure)
+    terminal.note(`wrote ${file}, readable by you only`)
   }
-  const written = writeNew(file, `${text}\n`)
-  if (!written.ok) return fail(written.failure)
-  terminal.note(`wrote ${file}, readable by you only`)
+  if (printed !== undefined) terminal.print(printed)
   return 0
+}
+
+type Given = OptionValues<typeof options>
+
+/** Options that cannot be used together, and options without effect. */
+function contradiction(given: Given): Failure<'CLI_USAGE'> | undefined {
+  const forms = (['pair', 'access', 'rc', 'json'] as const).filter((form) => given[form] > 0)
+  const pairAsJson = forms.length === 2 && forms[0] === 'pair' && forms[1] === 'json'
+  if (forms.length > 1 && !pairAsJson) {
+    const bothHalves = given.access > 0 && given.rc > 0
+    const more = bothHalves ? { suggestion: '--pair' } : {}
+    return refuse('CLI_USAGE', `--${forms.join(' and --')} cannot be used together`, more).failure
+  }
+  const uses = { name: ['pair', 'access'], server: ['pair', 'rc'], open: ['pair', 'access', 'rc'] } as const
+  for (const [name, needs] of Object.entries(uses) as [keyof typeof uses, (typeof uses)['open' | 'name' | 'server']][])
+    if (given[name] !== undefined && !needs.some((form) => given[form] > 0)) {
+      const detail = `--${name} has no effect without --${needs.join(' or --')}`
+      return refuse('CLI_USAGE', detail, { suggestion: '--pair' }).failure
+    }
+  return undefined
+}
+
+function parseStanzas(given: Given): Result<StanzaWishes, Failure<'VALUE_INVALID'>> {
+  const name = given.name === undefined ? ok(undefined) : parseStanzaName(given.name)
+  if (!name.ok) return refuse('VALUE_INVALID', `--name: ${name.failure.detail}`)
+  const host = given.server === undefined ? ok(undefined) : parseNatHost(given.server)
+  if (!host.ok) return refuse('VALUE_INVALID', `--server: ${host.failure.detail}`)
+  const ports = protocolPortsValue()(given.open ?? 'tcp/22')
+  if (!ports.ok) return refuse('VALUE_INVALID', `--open: ${ports.failure.detail}`)
+  return ok({ name: name.value, server: given.server, ports: formatProtocolPorts(ports.value) })
+}
+
+/** @returns what goes to standard output, and what goes into the file of -K. */
+function output(keys: KeyTexts, stanzas: StanzaWishes, given: Given): { printed?: string; filed?: string } {
+  const toFile = given['key-gen-file'] !== undefined
+  const access = accessStanza(keys, stanzas)
+  const rc = `${stanzas.server === undefined ? `${headings.placeholders}\n` : ''}${rcStanza(keys, stanzas)}`
+  if (given.pair === 0) {
+    const text =
+      given.json > 0
+        ? JSON.stringify(keyJson(keys))
+        : given.access > 0
+          ? `${headings.accessAlone}\n${access}`
+          : given.rc > 0
+            ? `${headings.rcAlone}\n${rc}`
+            : keyLines(keys)
+    return toFile ? { filed: text } : { printed: text }
+  }
+  const half = { access: `${headings.access}\n${access}`, rc: `${headings.rc}\n${rc}` }
+  const filed = toFile ? { filed: half.access } : {}
+  if (given.json > 0)
+    return { ...filed, printed: JSON.stringify({ ...keyJson(keys), access_conf: `${access}\n`, fwknoprc: `${rc}\n` }) }
+  return { ...filed, printed: toFile ? half.rc : `${half.access}\n\n${half.rc}` }
 }
 
 interface Wish {
@@ -119,13 +185,6 @@ function parseLength(
     : refuse('VALUE_INVALID', `${flag}: “${text}” is not a number of bytes from 1 to ${max}`)
 }
 
-interface KeyTexts {
-  readonly key: string
-  readonly hmacKey: string
-  readonly hmacDigestType: DigestType
-}
-
-/** Padded base64, as `fwknop --key-gen` prints. */
 function generate(wish: Wish): KeyTexts {
   return {
     key: randomBytes(wish.keyLength).toString('base64'),
@@ -135,52 +194,34 @@ function generate(wish: Wish): KeyTexts {
 }
 
 /** @param name of the stanza for access.conf. */
-function render(keys: KeyTexts, form: 'lines' | 'rc' | 'access' | 'json', name: StanzaName | undefined): string {
-  const { key, hmacKey, hmacDigestType } = keys
-  // sha256 is what both ends take where nothing is said.
-  const digest = hmacDigestType === 'sha256' ? [] : [['HMAC_DIGEST_TYPE', hmacDigestType] as const]
-  const lines = [['KEY_BASE64', key] as const, ['HMAC_KEY_BASE64', hmacKey] as const, ...digest]
-  const stanza = (): string[] => lines.map(([name, value]) => `${name.padEnd(20)}${value}`)
-  switch (form) {
-    case 'lines':
-      return lines.map(([name, value]) => `${name}: ${value}`).join('\n')
-    case 'rc':
-      return [
-        '[NAME]',
-        `${'SPA_SERVER'.padEnd(20)}HOST`,
-        `${'ALLOW_IP'.padEnd(20)}source`,
-        `${'ACCESS'.padEnd(20)}tcp/22`,
-        ...stanza(),
-      ].join('\n')
-    case 'access':
-      return [
-        `${'SOURCE'.padEnd(20)}ANY`,
-        ...(name === undefined ? [] : [`${'NAME'.padEnd(20)}${name}`]),
-        `${'OPEN_PORTS'.padEnd(20)}tcp/22`,
-        ...stanza(),
-      ].join('\n')
-    case 'json':
-      return JSON.stringify({ key_base64: key, hmac_key_base64: hmacKey, hmac_digest_type: hmacDigestType })
-    default:
-      return form satisfies never
-  }
-}
-
-function writeNew(file: string, text: string): Result<void, Failure<'CONFIG_UNREADABLE' | 'CONFIG_CONFLICT'>> {
+function writeNew(file: string, text: string): Result<void, Failure<'CONFIG_UNWRITABLE' | 'CONFIG_CONFLICT'>> {
+  const path = systemPath(file)
   try {
-    const descriptor = openSync(file, 'wx', 0o600)
+    const descriptor = openSync(path, 'wx', 0o600)
     try {
-      writeSync(descriptor, text)
+      writeFileSync(descriptor, text)
+      fsyncSync(descriptor)
+    } catch (error) {
+      unlinkSync(path) // half a key is none
+      throw error
     } finally {
       closeSync(descriptor)
     }
     return ok(undefined)
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-    return code === 'EEXIST'
-      ? refuse('CONFIG_CONFLICT', `${file} exists already and may hold keys in use`, {
-          suggestion: 'give another name, or move it away',
-        })
-      : refuse('CONFIG_UNREADABLE', `${file} cannot be written: ${code}`)
+    if (code === 'EEXIST')
+      return refuse('CONFIG_CONFLICT', `${file} exists already and may hold keys in use`, {
+        suggestion: 'give another name, or move it away',
+      })
+    return refuse('CONFIG_UNWRITABLE', `${file}: ${reasons[code] ?? code}`)
   }
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such folder',
+  ENOTDIR: 'there is no such folder',
+  EACCES: 'no permission to make it there',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
 }

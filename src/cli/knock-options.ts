@@ -8,7 +8,7 @@ import { DIGEST_TYPES } from '../packet/digest-type.ts'
 import { ENCRYPTION_MODES } from '../packet/encryption-mode.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { UNKNOWN_BYTES } from './arguments.ts'
-import type { OptionTable, OptionValues } from './options.ts'
+import type { OptionSpec, OptionTable, OptionValues } from './options.ts'
 
 const GPG = 'GnuPG is not built yet; share a key (ghostport keygen)'
 const OWN_ADDRESS = 'ghostport asks no web service for your address; use -s, or -a ADDRESS'
@@ -24,7 +24,7 @@ export const knockOptions = {
     help: 'what to open: tcp/22, or several: tcp/22,udp/53',
   },
   'allow-ip': { short: 'a', value: 'ADDRESS', help: 'open for this address, IPv4 or IPv6' },
-  'source-ip': { short: 's', help: 'open for whatever address the packet arrives from (takes no value)' },
+  'source-ip': { short: 's', help: 'open for the address that the packet comes from (takes no value)' },
   'fw-timeout': { short: 'f', value: 'SECONDS', help: 'how long the door stays open; the server may allow less' },
   'server-proto': { short: 'P', value: 'PROTO', help: 'how the packet goes: udp, the only one yet' },
   'server-port': { short: 'p', value: 'PORT', help: 'where the packet goes (default 62201)' },
@@ -45,20 +45,20 @@ export const knockOptions = {
   'get-hmac-key': { value: 'FILE', help: 'the HMAC key is in FILE, in a line “HOST: KEY”' },
   'key-base64-rijndael': {
     value: 'BASE64',
-    help: 'the encryption key; for a moment any user of this host can see it; better in the rc file',
+    help: 'the encryption key. For a moment every user of this host can see it: the rc file is safer',
   },
-  'key-rijndael': { value: 'TEXT', help: 'the same as text' },
-  'key-base64-hmac': { value: 'BASE64', help: 'the HMAC key; likewise' },
-  'key-hmac': { value: 'TEXT', help: 'the same as text' },
+  'key-rijndael': { value: 'TEXT', help: 'the same, as text' },
+  'key-base64-hmac': { value: 'BASE64', help: 'the HMAC key; the same warning' },
+  'key-hmac': { value: 'TEXT', help: 'the same, as text' },
   'use-hmac': { help: 'ask for an HMAC key where none is given' },
   stdin: { help: 'read missing keys from standard input, a line each: encryption key, then HMAC key' },
   fd: { value: 'NUMBER', help: 'read them from this descriptor' },
-  'hmac-digest-type': { value: 'DIGEST', help: `of the HMAC: ${DIGEST_TYPES.join(' ')} (default sha256)` },
-  'digest-type': { short: 'm', value: 'DIGEST', help: 'of the message, one of the same' },
+  'hmac-digest-type': { value: 'DIGEST', help: `the digest of the HMAC: ${DIGEST_TYPES.join(' ')} (default sha256)` },
+  'digest-type': { short: 'm', value: 'DIGEST', help: 'the digest of the message, one of the same' },
   'encryption-mode': { short: 'M', value: 'MODE', help: `${ENCRYPTION_MODES.join(' ')} (default CBC)` },
   'spoof-user': { short: 'U', value: 'NAME', help: 'the user name in the packet (default: yours)' },
   'time-offset-plus': { value: 'TIME', help: 'date the packet later than this host’s clock: 90, 5m, 2h, 1d' },
-  'time-offset-minus': { value: 'TIME', help: 'or earlier' },
+  'time-offset-minus': { value: 'TIME', help: 'date the packet earlier than this host’s clock' },
   verbose: { short: 'v', repeatable: true, help: 'say more' },
   help: { short: 'h', help: 'show this text' },
 
@@ -152,7 +152,7 @@ const rivals: readonly (readonly (keyof typeof knockOptions)[])[] = [
 export function settingsFromOptions(given: KnockOptionValues): Result<SettingLayer, Failure> {
   for (const group of rivals) {
     const both = group.filter((name) => isGiven(given[name]))
-    if (both.length > 1) return refuse('CLI_USAGE', `--${both.join(' and --')} cannot go together`)
+    if (both.length > 1) return refuse('CLI_USAGE', `${both.map(spelled).join(' and ')} cannot be used together`)
   }
 
   let settings: SettingLayer = {
@@ -182,6 +182,12 @@ export function settingsFromOptions(given: KnockOptionValues): Result<SettingLay
     settings = { ...settings, ...read.value }
   }
   return ok(settings)
+}
+
+/** `--allow-ip (-a)`: whichever of the two was typed, it is found again. */
+function spelled(name: keyof typeof knockOptions): string {
+  const { short }: OptionSpec = knockOptions[name]
+  return short === undefined ? `--${name}` : `--${name} (-${short})`
 }
 
 function hintOf({ suggestion }: Failure): { suggestion?: string } {

@@ -53,7 +53,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   const sealed = await sealKnock(plan, world)
   if (!sealed.ok) return fail(sealed.failure)
   if (plan.keys.hmac === undefined)
-    terminal.note('ghostport: no HMAC key: whoever records the packet can try to alter it')
+    terminal.note('ghostport: the packet has no HMAC: somebody who records it can try to change it')
   if (given.test > 0) {
     if (json) terminal.print(JSON.stringify(knockJson(plan, sealed.value)))
     else for (const line of testReport(plan, sealed.value, terminal.style)) terminal.print(line)
@@ -83,10 +83,10 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
 /** Flags that nothing would come of. */
 function withoutEffect(given: OptionValues<typeof options>): Failure | undefined {
   if (given.wait > 0 && given.test > 0)
-    return refuse('CLI_USAGE', '--test sends nothing: there is nothing to wait for (--wait)').failure
+    return refuse('CLI_USAGE', '--wait has no effect with --test (-T), which sends nothing').failure
   for (const name of Object.keys(waitOptions) as (keyof typeof waitOptions)[])
     if (given.wait === 0 && given[name] !== undefined)
-      return refuse('CLI_USAGE', `--${name} is of use with --wait only`, { suggestion: '--wait' }).failure
+      return refuse('CLI_USAGE', `--${name} has no effect without --wait`, { suggestion: 'add --wait' }).failure
   return undefined
 }
 

@@ -1,6 +1,6 @@
 /**
- * The command line, read strictly: an unknown flag, a flag given twice, a value that is missing, an argument that
- * belongs nowhere, each is refused, naming the nearest right word. fwknop shifts its whole parse when `-s`, which takes no
+ * The command line, read strictly: an unknown flag, a flag given twice, a missing value and an unexpected argument are
+ * refused, naming the nearest right word. fwknop shifts its whole parse when `-s`, which takes no
  * argument, is given one.
  *
  * Forms: `--long VALUE`, `--long=VALUE`, `-x VALUE`, `-xVALUE`, flags without value in one bundle (`-rv`), and `--`, after
@@ -180,14 +180,19 @@ function readShort(table: OptionTable, word: string): Result<readonly Occurrence
   return ok(occurrences)
 }
 
+/** What stands for values that never begin with a dash. */
+const NEVER_WITH_DASH = /^(SECONDS|PORT|NUMBER|BYTES|ADDRESS|HOST.*|PROTO.*|DIGEST|MODE|TIME|SIGN|NAME)$/
+
 /** A value that looks like an option is taken for one that was forgotten, unless it was attached (`--key=-x`). */
 function wantsValue(table: OptionTable, shown: string, what: string, value: string | undefined, attached: boolean) {
-  if (value === undefined || value === '') return refuse('CLI_USAGE', `${shown} wants a value: ${shown} ${what}`)
+  if (value === undefined || value === '') return refuse('CLI_USAGE', `${shown} needs a value: ${shown} ${what}`)
   if (attached || !value.startsWith('-') || value === '-') return undefined
   const known = (value.startsWith('--') ? readLong(table, value) : readShort(table, value)).ok
-  const because = known ? `${value} is an option itself` : `“${value}” begins with a dash`
+  const because = known ? `${value} is an option` : `“${value}” looks like an option`
   const how = shown.startsWith('--') ? `${shown}=${value}` : `${shown}${value}`
-  return refuse('CLI_USAGE', `${shown} wants a value (${what}), and ${because}`, known ? {} : { suggestion: how })
+  // A number or an address never begins with a dash: attached, it would only be refused for another reason.
+  const more = known || NEVER_WITH_DASH.test(what) ? {} : { suggestion: how }
+  return refuse('CLI_USAGE', `${shown} needs a value (${what}), and ${because}`, more)
 }
 
 /** The word often follows a flag that takes no value: then the message says so. */

@@ -72,8 +72,13 @@ describe('a request', () => {
   const refused: [string, ClientSettings, FailureCode, RegExp][] = [
     ['nothing to open', { allow: 'packet-source' }, 'CLI_USAGE', /-A tcp\/22/],
     ['nobody to open for', { access: access('tcp/22') }, 'CLI_USAGE', /-a ADDRESS, or -s/],
-    ['a NAT port without NAT', { ...base, natPort: port(80) }, 'CONFIG_CONFLICT', /with -N or --nat-local/],
-    ['a random NAT port without NAT', { ...base, natRandomPort: true }, 'CONFIG_CONFLICT', /with -N or --nat-local/],
+    ['a NAT port without NAT', { ...base, natPort: port(80) }, 'CONFIG_CONFLICT', /add -N HOST or --nat-local/],
+    [
+      'a random NAT port without NAT',
+      { ...base, natRandomPort: true },
+      'CONFIG_CONFLICT',
+      /add -N HOST or --nat-local/,
+    ],
     [
       'NAT of two ports',
       { ...base, access: access('tcp/22,tcp/23'), natLocal: true },

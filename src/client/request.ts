@@ -41,7 +41,7 @@ export interface RequestContext {
 
 type RequestFailure = Failure<'CLI_USAGE' | 'CONFIG_CONFLICT' | 'VALUE_INVALID'>
 
-/** @returns the request, or in the words of the command line what it lacks or why its parts do not go together. */
+/** @returns the request, or in the words of the command line what it lacks or why its parts contradict each other. */
 export function buildRequest(settings: ClientSettings, context: RequestContext): Result<Request, RequestFailure> {
   const username = settings.username === undefined ? context.username : ok(settings.username)
   if (!username.ok)
@@ -53,7 +53,7 @@ export function buildRequest(settings: ClientSettings, context: RequestContext):
 
   if (context.command !== undefined) {
     if (ports !== undefined || settings.natAccess !== undefined || settings.natLocal === true)
-      return refuse('CLI_USAGE', 'a command (-C) and ports (-A, -N, --nat-local) are two knocks')
+      return refuse('CLI_USAGE', 'a command (-C) and ports (-A, -N, --nat-local) cannot be asked for in one knock')
     if (source === undefined) return noSource()
     if (!isUnicode(context.command))
       return refuse('VALUE_INVALID', 'the command (-C) is not UTF-8, as packets carry it')
@@ -67,7 +67,8 @@ export function buildRequest(settings: ClientSettings, context: RequestContext):
   const nat = settings.natLocal === true ? 'local' : settings.natAccess === undefined ? 'none' : 'forward'
   const other = settings.natRandomPort === true ? 'random' : settings.natPort
   if (nat === 'none') {
-    if (other !== undefined) return refuse('CONFIG_CONFLICT', 'a NAT port is of use with -N or --nat-local only')
+    if (other !== undefined)
+      return refuse('CONFIG_CONFLICT', 'a NAT port has no effect without NAT: add -N HOST or --nat-local')
     return ok({ ...asked, kind: 'access', ports })
   }
 
@@ -81,7 +82,7 @@ export function buildRequest(settings: ClientSettings, context: RequestContext):
   const host = settings.natAccess?.host
   if (nat === 'local')
     return ok({ ...openings, kind: 'localNatAccess', localPort: servicePort, ...(host === undefined ? {} : { host }) })
-  if (host === undefined) return refuse('CLI_USAGE', '-N wants a host')
+  if (host === undefined) return refuse('CLI_USAGE', '-N needs a host')
   return ok({ ...openings, kind: 'natAccess', target: { host, port: servicePort } })
 }
 

@@ -1,7 +1,7 @@
 /** The command as a whole: its subcommands, its help, keygen, and the prompt. */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
-import { readFileSync, statSync } from 'node:fs'
+import { mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { commands } from '../../src/cli/commands.ts'
@@ -37,9 +37,9 @@ describe('ghostport', () => {
     [['help', 'knock', 'again'], 64, 'stderr', /unexpected argument/],
     [['version', 'now'], 64, 'stderr', /unexpected argument/],
     [['--key-rijndael=hunter2', '-s'], 64, 'stderr', /^(?!.*hunter2).*perhaps: ghostport knock --key-rijndael …/],
-    [['-D', 'host'], 64, 'stderr', /-D stands before a command — perhaps: ghostport knock -D … /],
-    [['--key-gen'], 64, 'stderr', /--key-gen stands before a command — perhaps: ghostport keygen /],
-    [['--fw-flush'], 64, 'stderr', /--fw-flush stands before a command — perhaps: ghostport help /],
+    [['-D', 'host'], 64, 'stderr', /-D is before a command — perhaps: ghostport knock -D … /],
+    [['--key-gen'], 64, 'stderr', /--key-gen is before a command — perhaps: ghostport keygen /],
+    [['--fw-flush'], 64, 'stderr', /--fw-flush is before a command — perhaps: ghostport help /],
     [['ssh'], 64, 'stderr', /say where to: ghostport ssh HOST/],
     [
       ['ssh', '-i', 'key', 'host'],
@@ -56,11 +56,15 @@ describe('ghostport', () => {
     [['keygen', '--key-len', '0'], 64, 'stderr', /--key-len: “0”/],
     [['keygen', '--hmac-key-len', '129'], 64, 'stderr', /--hmac-key-len: “129”/],
     [['keygen', '--hmac-digest-type', 'sha0'], 64, 'stderr', /--hmac-digest-type: “sha0”/],
-    [['keygen', '--rc', '--access'], 64, 'stderr', /--rc and --access: choose one/],
+    [['keygen', '--rc', '--access'], 64, 'stderr', /--access and --rc cannot be used together — perhaps: --pair /],
     [['keygen', '--access', '--name', '3'], 64, 'stderr', /--name: a name has at least one letter/],
-    [['keygen', '--rc', '--name', 'ada'], 64, 'stderr', /--name has no effect without --access/],
+    [['keygen', '--rc', '--name', 'ada'], 64, 'stderr', /--name has no effect without --pair or --access/],
     [['keygen', 'x'], 64, 'stderr', /unexpected argument/],
-    [['keygen', '-K', '/nowhere/at/all'], 66, 'stderr', /cannot be written: ENOENT/],
+    [['keygen', '-K', '/nowhere/at/all'], 73, 'stderr', /\/nowhere\/at\/all: there is no such folder/],
+    [['keygen', '--server', 'h'], 64, 'stderr', /--server has no effect without --pair or --rc — perhaps: --pair/],
+    [['keygen', '--open', 'tcp/22'], 64, 'stderr', /--open has no effect without --pair or --access or --rc/],
+    [['keygen', '--pair', '--open', 'tcp/0'], 64, 'stderr', /--open: .*tcp\/0/],
+    [['keygen', '--pair', '--server', 'a b'], 64, 'stderr', /--server: “a b” is neither an address nor a host name/],
   ]
   for (const [argv, status, stream, text] of cases)
     it(argv.join(' ') || '(nothing)', async () => {
@@ -117,18 +121,98 @@ describe('ghostport keygen', () => {
   })
   it('prints a stanza for the client, which the client reads', async () => {
     const { stdout } = await home.ghostport(['keygen', '--rc', '--hmac-digest-type', 'sha512'])
-    const rc = home.write('rc', stdout.replace('[NAME]', '[door]').replace('HOST', '127.0.0.1'))
+    const rc = home.write('rc', stdout.replace('[NAME]', '[door]').replace(/^(SPA_SERVER +)HOST$/m, '$1127.0.0.1'))
     const knock = await home.ghostport(['knock', '--rc-file', rc, '-n', 'door', '-T'])
     assert.equal(knock.status, 0, knock.stderr)
     assert.match(knock.stdout, /HMAC +sha512, key \[secret\]/)
   })
   it('prints a stanza for the server', async () => {
     const { stdout } = await home.ghostport(['keygen', '--access'])
-    assert.match(stdout, /^SOURCE +ANY\nOPEN_PORTS +tcp\/22\nKEY_BASE64 +\S{44}\nHMAC_KEY_BASE64 +\S{88}\n$/)
+    assert.match(stdout, /^(#.*\n)+SOURCE +ANY\nOPEN_PORTS +tcp\/22\nKEY_BASE64 +\S{44}\nHMAC_KEY_BASE64 +\S{88}\n$/)
   })
   it('gives the stanza for the server its name', async () => {
     const { stdout } = await home.ghostport(['keygen', '--access', '--name', 'ada-phone'])
-    assert.match(stdout, /^SOURCE +ANY\nNAME +ada-phone\nOPEN_PORTS +tcp\/22\nKEY_BASE64 /)
+    assert.match(stdout, /^(#.*\n)+SOURCE +ANY\nNAME +ada-phone\nOPEN_PORTS +tcp\/22\nKEY_BASE64 /)
+  })
+  it('says of one half that the other needs the same keys', async () => {
+    for (const [form, file] of [
+      ['--access', '~/.fwknoprc'],
+      ['--rc', 'access.conf'],
+    ] as const) {
+      const { stdout } = await home.ghostport(['keygen', form])
+      assert.match(
+        stdout,
+        new RegExp(`^# The .* needs a stanza with the same two keys in its ${file.replaceAll('.', '\\.')}`),
+      )
+      assert.match(stdout, /^# .*ghostport keygen --pair.* prints both stanzas/m)
+    }
+  })
+
+  const keysOf = (text: string): string[] =>
+    [...text.matchAll(/^(?:HMAC_)?KEY_BASE64 +(\S+)$/gm)].map(([, key = '']) => key)
+
+  it('--pair prints both halves, with the same keys, which client and server read', async () => {
+    const argv = ['keygen', '--pair', '--server', '127.0.0.1', '--name', 'ada', '--open', 'tcp/22, tcp/443']
+    const { stdout, stderr } = await home.ghostport(argv)
+    assert.equal(stderr, '')
+    const [access = '', rc = '', ...more] = stdout.split('\n\n')
+    assert.deepEqual(more, [])
+    assert.match(
+      access,
+      /^# For the server: a stanza of access\.conf\.\nSOURCE +ANY\nNAME +ada\nOPEN_PORTS +tcp\/22,tcp\/443\n/,
+    )
+    assert.match(rc, /^# For the client: a stanza of ~\/\.fwknoprc.*\n\[127\.0\.0\.1\]\nSPA_SERVER +127\.0\.0\.1\n/)
+    assert.equal(keysOf(access).length, 2)
+    assert.deepEqual(keysOf(rc), keysOf(access))
+    const server = home.write('fwknopd.conf', 'FIREWALL relay;\nCAPTURE udp;\nRELAY 127.0.0.1:1 decoy=reset;\n')
+    const checked = await home.ghostport([
+      'serve',
+      '--exit-parse-config',
+      '-c',
+      server,
+      '-a',
+      home.write('access.conf', access),
+    ])
+    assert.match(checked.stdout, /good: 1 stanza/, checked.stderr)
+    const knock = await home.ghostport(['knock', '127.0.0.1', '--rc-file', home.write('pair.rc', rc), '-T'])
+    assert.deepEqual([knock.status, knock.stderr], [0, ''])
+    assert.match(knock.stdout, /asks for +tcp\/22,tcp\/443 /)
+  })
+  it('--pair without a server says what to write in its place', async () => {
+    const { stdout } = await home.ghostport(['keygen', '--pair'])
+    assert.match(stdout, /^# Write your server in place of NAME and HOST\.\n\[NAME\]\nSPA_SERVER +HOST$/m)
+  })
+  it('--pair -K writes the server’s half, and prints the client’s', async () => {
+    const file = join(home.path, 'server-half')
+    const { stdout } = await home.ghostport(['keygen', '--pair', '-K', file])
+    const access = readFileSync(file, 'utf8')
+    assert.equal(statSync(file).mode & 0o777, 0o600)
+    assert.match(access, /^SOURCE +ANY$/m)
+    assert.doesNotMatch(access, /SPA_SERVER/)
+    assert.match(stdout, /^SPA_SERVER /m)
+    assert.deepEqual(keysOf(stdout), keysOf(access))
+    assert.equal(keysOf(stdout).length, 2)
+  })
+  it('--pair --json has the keys and both stanzas', async () => {
+    const { stdout } = await home.ghostport(['keygen', '--pair', '--json', '--server', 'host.example'])
+    const { key_base64, hmac_key_base64, access_conf, fwknoprc } = JSON.parse(stdout)
+    for (const text of [access_conf, fwknoprc]) assert.deepEqual(keysOf(text), [key_base64, hmac_key_base64])
+    assert.match(fwknoprc, /^\[host\.example\]\n/)
+  })
+  it('leaves no half-written file where the disk is full', async () => {
+    const folder = join(home.path, 'tiny')
+    mkdirSync(folder)
+    // A file system of one page, filled, in a mount namespace that ends with the shell.
+    const script = [
+      `mount -t tmpfs -o size=4k ghostport-test ${folder}`,
+      `head -c 4096 /dev/zero > ${folder}/filler`,
+      `"$@" keygen -K ${folder}/keys; echo "status $?"; ls ${folder}`,
+    ].join(' && ')
+    const { stdout, stderr } = spawnSync('unshare', ['--mount', 'sh', '-c', script, 'sh', ...ghostportCommand], {
+      encoding: 'utf8',
+    })
+    assert.match(stderr, /tiny\/keys: the disk is full \[CONFIG_UNWRITABLE\]/)
+    assert.equal(stdout, 'status 73\nfiller\n')
   })
   it('writes a file for its owner only, and never over another', async () => {
     const file = join(home.path, 'new-keys')

@@ -187,7 +187,7 @@ describe('keys', () => {
     ['ALLOW_IP resolve', [], 78, /"file":".*layers\.rc","line":6,"suggestion":"-s, or -a ADDRESS"/],
     ['SPA_SERVER_PROTO tcp', ['-s', '-P', 'udp'], 0, /"ok":true/],
     ['GPG_HOMEDIR /x\nNAT_PORT 80\nNAT_LOCAL Y', ['-s', '-C', 'uptime'], 0, /"command":"uptime"/],
-    ['ALLOW_IP source', ['-C', 'uptime', '-A', 'tcp/22'], 64, /are two knocks/],
+    ['ALLOW_IP source', ['-C', 'uptime', '-A', 'tcp/22'], 64, /in one knock/],
   ]
   for (const [line, flags, status, json] of layered)
     it(`a stanza with ${JSON.stringify(line)} and ${flags.join(' ') || 'no flags'} is judged by what counts`, async () => {
@@ -355,9 +355,9 @@ describe('ghostport knock refuses', () => {
     ],
     ['port 0', () => inBase('-p', '0'), 64, /--server-port: port 0/],
     ['port 65536', () => inBase('-p', '65536'), 64, /--server-port: port 65536/],
-    ['NAT to nowhere', () => inBase('-N', ''), 64, /-N wants a value/],
+    ['NAT to nowhere', () => inBase('-N', ''), 64, /-N needs a value: -N HOST/],
     ['NAT to what is no host', () => inBase('-N', '10.0.0'), 64, /--nat-access: “10\.0\.0”/],
-    ['a NAT port without NAT', () => inBase('--nat-port', '80'), 64, /with -N or --nat-local.*CLI_USAGE/s],
+    ['a NAT port without NAT', () => inBase('--nat-port', '80'), 64, /add -N HOST or --nat-local.*CLI_USAGE/s],
     ['two ports with NAT', () => inBase('-A', 'udp/53', '-N', '10.0.0.5'), 64, /ask for one port.*CLI_USAGE/s],
     [
       'two ports with NAT from the rc file',
@@ -427,8 +427,13 @@ describe('ghostport knock refuses', () => {
     ],
     ['waiting for no time', () => [...BASE, '--wait', '--wait-limit', '0'], 64, /--wait-limit: “0”/],
     ['waiting for what is no sign', () => [...BASE, '--wait', '--wait-for', 'godot'], 64, /neither connect nor banner/],
-    ['a limit to no waiting', () => inBase('--wait-limit', '1'), 64, /--wait-limit is of use with --wait only/],
-    ['waiting for what is not sent', () => inBase('--wait'), 64, /--test sends nothing/],
+    [
+      'a limit to no waiting',
+      () => inBase('--wait-limit', '1'),
+      64,
+      /--wait-limit has no effect without --wait — perhaps: add --wait/,
+    ],
+    ['waiting for what is not sent', () => inBase('--wait'), 64, /--wait has no effect with --test/],
     [
       'an rc file that is not there',
       () => [...BASE, '--rc-file', 'nowhere'],
