@@ -13,7 +13,7 @@ import type { Username } from '../packet/message.ts'
 import { parseUsername } from '../packet/username.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
 import { type KnockOptionValues, settingsFromOptions } from './knock-options.ts'
-import { type NoStanza, rcSettings, type StanzaWord, withNoStanza } from './rc-stanza.ts'
+import { type NoStanza, orInStanza, rcSettings, type StanzaWord, withNoStanza, withStanza } from './rc-stanza.ts'
 import type { Terminal } from './terminal.ts'
 
 /** What the operands say, besides the flags. */
@@ -41,7 +41,7 @@ export async function planKnock(
   if (!flags.ok) return flags
   const rc = rcSettings(given, hints.stanza)
   if (!rc.ok) return rc
-  const { noStanza } = rc.value
+  const { noStanza, stanza } = rc.value
   const command = given['server-cmd']
   // A server on the command line that no stanza is for counts for more than that of [default].
   const named = noStanza === undefined || hints.fallback?.server === undefined ? {} : { server: hints.fallback.server }
@@ -53,9 +53,15 @@ export async function planKnock(
   const settings = settled.value
 
   const { server } = settings
-  if (server === undefined) return refuse('CLI_USAGE', 'say where the packet goes: -D HOST')
+  if (server === undefined) {
+    const { failure } = refuse('CLI_USAGE', 'say where the packet goes: -D HOST')
+    return { ok: false, failure: orInStanza(failure, 'SPA_SERVER', stanza) }
+  }
   /** What is missing may be in the stanza that was not found. */
-  const lacking = (failure: Failure): Refused => ({ ok: false, failure: withNoStanza(failure, noStanza) })
+  const lacking = (failure: Failure, setting: string | undefined): Refused => {
+    const cured = setting === undefined ? failure : orInStanza(failure, setting, stanza)
+    return { ok: false, failure: withNoStanza(cured, noStanza) }
+  }
   const context = {
     username: ownName(),
     random: readUint16(randomBytes(2)),
@@ -63,18 +69,28 @@ export async function planKnock(
   }
   const request = buildRequest(settings, context)
   if (!request.ok) {
-    if (request.failure.code === 'CLI_USAGE') return lacking(request.failure)
+    if (request.failure.code === 'CLI_USAGE') {
+      const noPorts = settings.access === undefined && command === undefined
+      const setting = noPorts ? 'ACCESS' : settings.allow === undefined ? 'ALLOW_IP' : undefined
+      return lacking(request.failure, setting)
+    }
     if (request.failure.code !== 'CONFIG_CONFLICT') return request
     const flagsAlone = settle([hints.fallback ?? {}, flags.value])
     const without = flagsAlone.ok ? buildRequest(flagsAlone.value, context) : flagsAlone
     // What contradicts itself without the rc file is not the file's fault.
     const isUsage = !without.ok && without.failure.detail === request.failure.detail
-    return isUsage ? refuse('CLI_USAGE', request.failure.detail) : request
+    if (isUsage) return refuse('CLI_USAGE', request.failure.detail)
+    return { ok: false, failure: withStanza(request.failure, stanza) }
   }
   const ask = secretsFrom(given, terminal)
   if (!ask.ok) return ask
   const keys = await loadKeys(settings, server, ask.value)
-  if (!keys.ok) return keys.failure.code === 'KEY_MISSING' ? lacking(keys.failure) : keys
+  if (!keys.ok) {
+    if (keys.failure.code !== 'KEY_MISSING') return keys
+    const { encryptionKey, hmacKey } = settings
+    const setting = encryptionKey === undefined ? 'KEY_BASE64' : hmacKey === undefined ? 'HMAC_KEY_BASE64' : undefined
+    return lacking(keys.failure, setting)
+  }
 
   const { sourcePort } = settings
   const world = {

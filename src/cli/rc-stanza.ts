@@ -32,8 +32,15 @@ export interface NoStanza {
   readonly meant?: string
 }
 
+/** The stanza whose settings count, as its file writes it. */
+export interface UsedStanza {
+  readonly name: string
+  readonly file: string
+}
+
 export interface RcSettings {
   readonly settings: SettingLayer
+  readonly stanza?: UsedStanza
   readonly noStanza?: NoStanza
 }
 
@@ -66,10 +73,10 @@ export function rcSettings(given: KnockOptionValues, argument?: StanzaWord): Res
   if (lookFor === undefined) return settingsOf(rc, undefined)
   const required = named !== undefined || argument?.required === true
   // A server may have the name “default”; a stanza of this name is none, but can be asked for.
-  if (required && lookFor.toLowerCase() === 'default') return settingsOf(rc, lookFor)
+  if (required && lookFor.toLowerCase() === 'default') return settingsOf(rc, { name: lookFor, file: path })
   const found = findStanza(rc, lookFor, path, named === undefined ? [lookFor, argument?.server ?? lookFor] : [])
   if (!found.ok) return found
-  if (found.value !== undefined) return settingsOf(rc, found.value)
+  if (found.value !== undefined) return settingsOf(rc, { name: found.value, file: path })
 
   const meant =
     nearest(lookFor, [...new Set(rc.stanzas)]) ?? (rc.stanzas.length === 0 ? undefined : argument?.otherwise)
@@ -123,9 +130,22 @@ function findStanza(
   )
 }
 
-function settingsOf(rc: RcFile, stanza: string | undefined): Result<RcSettings, Failure> {
-  const settings = rc.settings(stanza)
-  return settings.ok ? ok({ settings: settings.value }) : settings
+function settingsOf(rc: RcFile, stanza: UsedStanza | undefined): Result<RcSettings, Failure> {
+  const settings = rc.settings(stanza?.name)
+  if (!settings.ok) return settings
+  return ok({ settings: settings.value, ...(stanza === undefined ? {} : { stanza }) })
+}
+
+/** A contradiction among settings, and where some of them come from. */
+export function withStanza<F extends Failure>(failure: F, stanza: UsedStanza | undefined): F {
+  if (stanza === undefined) return failure
+  return { ...failure, detail: `${failure.detail}; some settings come from stanza [${stanza.name}] of ${stanza.file}` }
+}
+
+/** The failure, and the cure that lies in the stanza: `say what to open: -A tcp/22, or set ACCESS in stanza [door] of FILE`. */
+export function orInStanza<F extends Failure>(failure: F, setting: string, stanza: UsedStanza | undefined): F {
+  if (stanza === undefined) return failure
+  return { ...failure, detail: `${failure.detail}, or set ${setting} in stanza [${stanza.name}] of ${stanza.file}` }
 }
 
 /** Which file is read, and whether the user named it; or why none is. */

@@ -346,6 +346,49 @@ describe('ghostport knock refuses', () => {
     ],
     ['nothing to open', () => ['knock', '-D', 'h', '-s', '--no-rc-file'], 64, /say what to open: -A tcp\/22/],
     ['nobody to open for', () => ['knock', '-D', 'h', '-A', 'tcp/22', '--no-rc-file'], 64, /-a ADDRESS, or -s/],
+    ...(
+      [
+        [
+          'SPA_SERVER',
+          ['-n', 'Door'],
+          ['SPA_SERVER', 'ACCESS', 'ALLOW_IP'],
+          64,
+          /-D HOST, or set SPA_SERVER in stanza \[door\] of .*lacking\.rc \[CLI_USAGE/,
+        ],
+        [
+          'ACCESS',
+          ['door'],
+          ['ACCESS', 'ALLOW_IP'],
+          64,
+          /-A tcp\/22, or set ACCESS in stanza \[door\] of .*lacking\.rc \[CLI_USAGE/,
+        ],
+        ['ALLOW_IP', ['door'], ['ALLOW_IP'], 64, /, or set ALLOW_IP in stanza \[door\] of .*lacking\.rc \[CLI_USAGE/],
+        ['KEY', ['door'], ['KEY'], 78, /, or set KEY_BASE64 in stanza \[door\] of .*lacking\.rc \[KEY_MISSING/],
+        [
+          'HMAC_KEY',
+          ['door'],
+          ['HMAC_KEY'],
+          78,
+          /, or set HMAC_KEY_BASE64 in stanza \[door\] of .*lacking\.rc \[KEY_MISSING/,
+        ],
+      ] as const
+    ).map(([setting, words, without, status, says]): (typeof cases)[number] => [
+      `a stanza that lacks ${setting}, by its name`,
+      () => {
+        const lines = [
+          'SPA_SERVER h',
+          'ACCESS tcp/22',
+          'ALLOW_IP source',
+          'KEY a',
+          'HMAC_KEY b',
+          'HMAC_DIGEST_TYPE sha256',
+        ]
+        const left = lines.filter((line) => !without.some((name) => line.startsWith(`${name} `)))
+        return ['knock', '--rc-file', home.write('lacking.rc', ['[door]', ...left, ''].join('\n')), '-T', ...words]
+      },
+      status,
+      says,
+    ]),
     ['a flag that is none', () => inBase('--nat-prot', '80'), 64, /no option --nat-prot — perhaps: --nat-port/],
     [
       'an argument to -s',
@@ -367,6 +410,15 @@ describe('ghostport knock refuses', () => {
       },
       78,
       /ask for one port.*CONFIG_CONFLICT/s,
+    ],
+    [
+      'two ports with NAT from a stanza, by its name',
+      () => {
+        const rc = home.write('nat.rc', '[inner]\nNAT_ACCESS 10.0.0.5:22\n')
+        return [...BASE, ...KEYS, '--rc-file', rc, '-n', 'inner', '-T', '-A', 'udp/53']
+      },
+      78,
+      /ask for one port.*some settings come from stanza \[inner\] of .*nat\.rc.*CONFIG_CONFLICT/s,
     ],
     [
       'both keys the same',
