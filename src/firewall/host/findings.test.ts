@@ -5,7 +5,7 @@ import { parseProtocolPorts } from '../../packet/protocol-port.ts'
 import { DEFAULT_MARK, DEFAULT_TABLE } from '../nftables/settings.ts'
 import { type Finding, findings, type HostQuestion } from './findings.ts'
 import { parseIptablesSave } from './iptables-save.ts'
-import { parseListing } from './ruleset.ts'
+import { parseListing, parseSet } from './ruleset.ts'
 
 const NEIGHBOURS = 'icmpv6 type { 134, 135, 136 } accept'
 const MARK = 'ct mark & 0x00200000 == 0x00200000 accept'
@@ -160,6 +160,61 @@ describe('ports that are open to everybody', () => {
       chain('PREROUTING', 'type nat hook prerouting priority -100; policy accept;', 'tcp dport 22 dnat to 10.0.0.2:22'),
     )
     assertTexts(judge(dropping('tcp dport 22 accept') + led, { ipv6: false }), [/^HOST_NOT_JUDGED.*dnat to/])
+  })
+
+  test('a named set of ports is looked into, where it can be', () => {
+    const rules = dropping('tcp dport @services accept')
+    const holding = (set: string): readonly Finding[] =>
+      findings(
+        {
+          tables: parseListing(rules, (...name) =>
+            name.join(' ') === 'inet filter services' ? parseSet(set) : undefined,
+          ),
+          unread: [],
+        },
+        { table: DEFAULT_TABLE, mark: DEFAULT_MARK, ports: portsOf('tcp/22'), forwarding: false, ipv6: true },
+      )
+    const listed = (elements: string): string =>
+      `table inet filter {\n\tset services {\n\t\ttype inet_service${elements}\n\t}\n}\n`
+    assertTexts(holding(listed('\n\t\telements = { 22 timeout 5m expires 3m2s,\n\t\t\t     80-90 }')), [
+      /^HOST_OPEN_PORT.*“inet filter input: tcp dport @services accept”/,
+    ])
+    assertTexts(holding(listed('\n\t\telements = { 80, 443 }')), [])
+    assertTexts(holding(listed('')), [])
+  })
+
+  test('firewalld: a zone that is gone to from two rules', () => {
+    const zone = (...rules: string[]): string =>
+      table(
+        'inet firewalld',
+        chain(
+          'filter_INPUT',
+          'type filter hook input priority 10; policy accept;',
+          'ct state { established, related } accept',
+          'ct status dnat accept',
+          'iifname "lo" accept',
+          'ct state invalid drop',
+          'jump filter_INPUT_ZONES',
+          'reject with icmpx admin-prohibited',
+        ),
+        chain('filter_INPUT_ZONES', 'iifname "eth0" goto filter_IN_public', 'goto filter_IN_public'),
+        chain(
+          'filter_IN_public',
+          'jump filter_IN_public_allow',
+          'meta l4proto { icmp, ipv6-icmp } accept',
+          'reject with icmpx admin-prohibited',
+        ),
+        chain('filter_IN_public_allow', ...rules),
+      )
+    const protectedPorts = portsOf('tcp/22')
+    assertTexts(judge(zone('tcp dport 22 accept')), [
+      /^HOST_DROPS_MARK: inet firewalld filter_INPUT/,
+      /^HOST_OPEN_PORT.*filter_IN_public_allow/,
+    ])
+    assertTexts(judge(zone('tcp dport 22 accept'), { protectedPorts }), [])
+    assertTexts(judge(zone('tcp dport 80 accept'), { protectedPorts }), [
+      /^HOST_DROPS_PORT: inet firewalld filter_INPUT drops tcp\/22/,
+    ])
   })
 
   test('another base chain that drops shuts it', () => {

@@ -119,7 +119,7 @@ function dropsMark({ tables, mark, ports, forwarding }: Asked, family: 'ip' | 'i
   const judge = (hook: 'input' | 'forward', probe: Probe): void => {
     for (const outcome of walk(tables, ['prerouting', hook], probe).filter(dropsAll)) {
       const { chain } = outcome
-      if (outcome.hopes.some(({ shown }) => /\bct mark\b|connmark/.test(shown)) || deaf.has(chain)) continue
+      if (outcome.hopes.some(({ shown }) => /\bmark\b|connmark/.test(shown)) || deaf.has(chain)) continue
       deaf.add(chain)
       found.push({
         ...{ family, code: 'HOST_DROPS_MARK', level: 'warning' },

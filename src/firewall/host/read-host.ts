@@ -1,24 +1,41 @@
 /** Reads the host's own rules, from nftables and from iptables-legacy. Changes nothing: not even an empty table appears. */
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
 import type { Result } from '../../result.ts'
 import type { FirewallFailure } from '../firewall.ts'
 import type { HostRuleset } from './findings.ts'
 import { parseIptablesSave } from './iptables-save.ts'
-import { type HostTable, parseListing } from './ruleset.ts'
+import { type HostTable, type NamedSet, parseListing, parseSet } from './ruleset.ts'
 
 /** Milliseconds for a program of the host's, and bytes that it may print. */
 const PATIENCE = 2_000
 const MOST_OUTPUT = 32 * 1024 * 1024
 
-/** @param listRules what `nft list ruleset` prints. @returns its failure; what else cannot be read is listed in `unread`. */
-export async function readHost(
-  listRules: () => Result<string, FirewallFailure>,
-): Promise<Result<HostRuleset, FirewallFailure>> {
-  const listed = listRules()
+/** The part of nftables that is needed. */
+export interface RuleReader {
+  /** `nft list ruleset`, without the elements of sets. */
+  listRules(): Result<string, FirewallFailure>
+  run(commands: string): Result<string, FirewallFailure>
+}
+
+/** @returns the failure of nftables; what else cannot be read is listed in `unread`. */
+export async function readHost(nft: RuleReader): Promise<Result<HostRuleset, FirewallFailure>> {
+  const listed = nft.listRules()
   if (!listed.ok) return listed
+  const sets = new Map<string, string | undefined>()
+  const namedSet: NamedSet = (family, table, name) => {
+    const set = `${family} ${table} ${name}`
+    if (!sets.has(set)) {
+      const read = nft.run(`list set ${set}\n`)
+      sets.set(set, read.ok ? parseSet(read.value) : undefined)
+    }
+    return sets.get(set)
+  }
+  // A knock that waits goes first.
+  await setImmediate()
   const legacy = await Promise.all([readLegacy('ip'), readLegacy('ip6')])
-  const tables = [...parseListing(listed.value), ...legacy.flatMap((one) => one.tables)]
+  const tables = [...parseListing(listed.value, namedSet), ...legacy.flatMap((one) => one.tables)]
   return { ok: true, value: { tables, unread: legacy.flatMap((one) => one.unread) } }
 }
 

@@ -57,8 +57,14 @@ export interface HostTable {
   readonly chains: ReadonlyMap<string, HostChain>
 }
 
-/** @param listing what `list ruleset` prints, with or without the elements of sets. */
-export function parseListing(listing: string): readonly HostTable[] {
+/** What a named set of ports holds, as `{ 22, 80 }`; undefined where that is not known. */
+export type NamedSet = (family: string, table: string, name: string) => string | undefined
+
+/**
+ * @param listing what `list ruleset` prints, with or without the elements of sets.
+ * @param namedSet asked for sets of ports and of ICMPv6 types, which are short; not for those of addresses.
+ */
+export function parseListing(listing: string, namedSet: NamedSet = () => undefined): readonly HostTable[] {
   const tables: HostTable[] = []
   let chains = new Map<string, HostChain>()
   let table = { family: '', name: '' }
@@ -80,7 +86,15 @@ export function parseListing(listing: string): readonly HostTable[] {
       if (base !== undefined) open.base = base
       else if (!text.startsWith('comment "')) {
         const at = `${table.family} ${table.name} ${open.name}`
-        open.rules.push(new HostRuleLine(at, text, withoutCounter(text)))
+        const { family, name } = table
+        const judged = text.replace(
+          /\b(dport|sport|icmpv6 type) (!= )?@(\S+)/g,
+          (whole, key: string, not = '', set: string) => {
+            const held = namedSet(family, name, set)
+            return held === undefined ? whole : `${key} ${not}${held}`
+          },
+        )
+        open.rules.push(new HostRuleLine(at, judged, withoutCounter(text)))
       }
     }
   }
@@ -93,6 +107,16 @@ function parseHook(text: string): BaseHook | undefined {
     /^type (\w+) hook (\w+) (?:devices? .+ )?priority (-?[\w]+(?: [+-] \d+)?);/.exec(text) ?? []
   if (type === undefined || hook === undefined || priority === undefined) return undefined
   return { type, hook, priority: Number(priority) || 0, policy: /policy drop;/.test(text) ? 'drop' : 'accept' }
+}
+
+/** @param listing what `list set` prints. @returns its elements without what they carry: `{ 22, 80-90 }`. */
+export function parseSet(listing: string): string | undefined {
+  const [, elements] = /elements = \{ ([^{}]*) \}/.exec(listing.replace(/\s+/g, ' ')) ?? []
+  if (elements === undefined) return undefined
+  return `{ ${elements
+    .split(', ')
+    .map((element) => element.split(' ')[0])
+    .join(', ')} }`
 }
 
 /** A comment may hold anything, and be long. */

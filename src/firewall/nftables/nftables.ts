@@ -175,7 +175,7 @@ class KernelTable implements NftablesFirewall {
       import('../host/read-host.ts'),
       import('../host/findings.ts'),
     ])
-    const read = await readHost(() => this.#nft.listRules())
+    const read = await readHost(this.#nft)
     if (!read.ok) return read
     const gate = mode.kind === 'gate' ? { protectedPorts: mode.protectedPorts } : {}
     return ok(findings(read.value, { ...question, ...gate, table, mark, ipv6: hasIpv6() }))
@@ -194,7 +194,7 @@ class KernelTable implements NftablesFirewall {
       import('../host/read-host.ts'),
       import('../host/departure.ts'),
     ])
-    const read = await readHost(() => this.#nft.listRules())
+    const read = await readHost(this.#nft)
     return read.ok ? ok(departure(read.value, { table: this.#shape.table, ipv6: hasIpv6(), ports })) : read
   }
 
