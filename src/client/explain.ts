@@ -127,7 +127,7 @@ function whyNotGranted(request: Request, sent: readonly SentKnock[], now: UnixSe
     'The keys, the HMAC digest type or the encryption mode are not those of the server’s stanza.',
     `ghostport is not running on the server, or the packet does not arrive: a firewall on the way drops UDP port ${ports}.`,
     `The clocks differ: it is ${new Date(now * 1000).toISOString()} here. A server refuses a packet that is more than about two minutes old.`,
-    'The server’s firewall has no mark rule: ghostport grants, and the firewall still blocks the connection (docs/OPERATING.md).',
+    'The server’s firewall has no mark rule: ghostport grants, and the firewall still blocks the connection. “ghostport serve --exit-parse-config” on the server says so (HOST_DROPS_MARK).',
     ...addressCauses(request, sent),
     'The stanza does not allow what was asked for (ports, NAT, user name). The server’s log has a line with the reason for every packet that it looked at.',
   ]
