@@ -31,7 +31,7 @@ function stepsOf(text: string): readonly Step[] {
   return [...text.matchAll(/^```\n([#$] [\s\S]*?)^```$/gm)].flatMap(([, block = '']) =>
     block
       .trimEnd()
-      .split(/\n(?=[#$] )/)
+      .split(/\n(?=[#$] (?!For the ))/)
       .map((step): Step => {
         const [first = '', ...shows] = step.split('\n')
         return { on: first.startsWith('#') ? '#' : '$', command: first.slice(2), shows }
@@ -82,10 +82,10 @@ describe('docs/USERS.md', { skip: netnsUnavailable() }, () => {
 
   function shell(host: Host, command: string): { status: number | null; output: string } {
     writeFileSync(daemon.path('log'), daemon.program.output)
-    const ran = host.run(['bash', '-c', command.replaceAll('/etc/fwknop', daemon.directory)], {
+    const ran = host.run(['bash', '-c', `{ ${command}; } 2>&1`.replaceAll('/etc/fwknop', daemon.directory)], {
       env: { PATH: `${bin}:${process.env['PATH']}`, HOME: home, NO_COLOR: '1' },
     })
-    return { status: ran.status, output: (ran.stdout + ran.stderr).replaceAll(daemon.directory, '/etc/fwknop') }
+    return { status: ran.status, output: ran.stdout.replaceAll(daemon.directory, '/etc/fwknop') }
   }
 
   /** As the unit does it: the configuration is looked at before it is taken. */
@@ -107,39 +107,34 @@ describe('docs/USERS.md', { skip: netnsUnavailable() }, () => {
     return { status: 0, output: '' }
   }
 
-  /** @returns what each command printed, in order. */
-  async function follow(text: string): Promise<string[]> {
-    const outputs: string[] = []
+  async function follow(text: string): Promise<void> {
     for (const { on, command, shows } of stepsOf(text)) {
       const { status, output } = await run(command, on)
       const mayFail = shows.at(-1) === '…' || shows.at(-1)?.endsWith(']')
       assert.ok(status === 0 || mayFail, `${command}\n${output}`)
       assert.match(output.trimEnd(), pattern(shows), command)
-      outputs.push(output)
+      const [, made] = /--pair --name (\S+)/.exec(command) ?? []
+      if (made !== undefined) halves.set(made, output.slice(output.indexOf('\n') + 1))
     }
-    return outputs
   }
 
   const knock = (...argv: readonly string[]) =>
-    daemon.verdictAfter(() =>
-      client.must([join(bin, 'ghostport'), 'knock', 'myserver', ...argv], { env: { HOME: home } }),
-    )
+    daemon.verdictAfter(() => client.must([join(bin, 'ghostport'), 'knock', SERVER, ...argv], { env: { HOME: home } }))
   const names = () => daemon.status().grants.map(({ name }) => name)
 
-  /** The client's settings as the page has them, with the keys of a user. */
+  /** The client's half of each user, as the command that made it showed it. */
+  const halves = new Map<string, string>()
   function writeSettings(user: string): void {
-    const [, block] = /^```\n(\[myserver\]\n[\s\S]*?)^```$/m.exec(page) ?? []
-    assert.ok(block !== undefined)
-    const keys = readFileSync(users(user), 'utf8').match(/^\w*KEY.*$/gm) ?? []
-    assert.equal(keys.length, 2)
-    writeFileSync(join(home, '.fwknoprc'), `${block.replace(/^\w*KEY.*\n/gm, '')}${keys.join('\n')}\n`, { mode: 0o600 })
+    const half = halves.get(user)
+    assert.ok(half !== undefined, user)
+    writeFileSync(join(home, '.fwknoprc'), half, { mode: 0o600 })
   }
 
   it('adding a user', async () => {
     const text = section('Adding a user')
     const onClient = text.lastIndexOf('```\n$ ')
     await follow(text.slice(0, onClient))
-    writeSettings('ada-phone.conf')
+    writeSettings('ada-phone')
     await follow(text.slice(onClient))
     await daemon.until(({ name }) => name === 'ada-phone')
   })
@@ -171,9 +166,9 @@ describe('docs/USERS.md', { skip: netnsUnavailable() }, () => {
   it('new keys: both are good until the old ones are removed', async () => {
     await follow(section('New keys for a user'))
     assert.equal((await knock())['name'], 'ada-phone')
-    writeSettings('ada-phone-2.conf')
+    writeSettings('ada-phone-2')
     assert.equal((await knock())['name'], 'ada-phone-2')
-    writeSettings('ada-phone.conf')
+    writeSettings('ada-phone')
     assert.equal((await knock())['name'], 'ada-phone')
   })
 
@@ -197,7 +192,7 @@ describe('docs/USERS.md', { skip: netnsUnavailable() }, () => {
 
   it('a reload that is refused, and a name that changes', async () => {
     await follow(section('When a reload is refused'))
-    writeSettings('ada-phone-2.conf')
+    writeSettings('ada-phone-2')
     assert.equal((await knock())['name'], 'ada-phone-2')
     const own = readFileSync(users('ada-phone-2.conf'), 'utf8')
     writeFileSync(users('ada-phone-2.conf'), own.replace('ada-phone-2', 'ada'))
