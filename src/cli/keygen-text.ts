@@ -47,19 +47,17 @@ export function rcStanza(keys: KeyTexts, { server, ports }: StanzaWishes): strin
   return `[${server ?? 'NAME'}]\n${settings}`
 }
 
-/** Comments that go with a half: which file it is for, and that the other half needs the same keys. */
+/** Comments that say which half is for which file. */
 export const headings = {
   access: '# For the server: a stanza of access.conf.',
   rc: '# For the client: a stanza of ~/.fwknoprc (chmod 600).',
   placeholders: '# Write your server in place of NAME and HOST.',
-  accessAlone: [
-    '# The client needs a stanza with the same two keys in its ~/.fwknoprc.',
-    '# “ghostport keygen --pair” prints both stanzas at once.',
-  ].join('\n'),
-  rcAlone: [
-    '# The server needs a stanza with the same two keys in its access.conf.',
-    '# “ghostport keygen --pair” prints both stanzas at once.',
-  ].join('\n'),
+} as const
+
+/** What somebody who makes one half has to know. */
+export const otherHalf = {
+  access: 'The client needs a stanza with the same two keys: “ghostport keygen --pair” prints both.',
+  rc: 'The server needs a stanza with the same two keys: “ghostport keygen --pair” prints both.',
 } as const
 
 export function keyJson({ key, hmacKey, hmacDigestType }: KeyTexts) {

@@ -14,7 +14,16 @@ import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { systemPath } from '../system-path.ts'
 import { commandHelp } from './command-help.ts'
 import { failWithJson } from './failure-json.ts'
-import { accessStanza, headings, type KeyTexts, keyJson, keyLines, rcStanza, type StanzaWishes } from './keygen-text.ts'
+import {
+  accessStanza,
+  headings,
+  type KeyTexts,
+  keyJson,
+  keyLines,
+  otherHalf,
+  rcStanza,
+  type StanzaWishes,
+} from './keygen-text.ts'
 import { type OptionValues, parseCommandLine } from './options.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -90,6 +99,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     terminal.note(`wrote ${file}, readable by you only`)
   }
   if (printed !== undefined) terminal.print(printed)
+  for (const half of ['access', 'rc'] as const) if (given[half] > 0) terminal.note(otherHalf[half])
   return 0
 }
 
@@ -130,13 +140,7 @@ function output(keys: KeyTexts, stanzas: StanzaWishes, given: Given): { printed?
   const rc = `${stanzas.server === undefined ? `${headings.placeholders}\n` : ''}${rcStanza(keys, stanzas)}`
   if (given.pair === 0) {
     const text =
-      given.json > 0
-        ? JSON.stringify(keyJson(keys))
-        : given.access > 0
-          ? `${headings.accessAlone}\n${access}`
-          : given.rc > 0
-            ? `${headings.rcAlone}\n${rc}`
-            : keyLines(keys)
+      given.json > 0 ? JSON.stringify(keyJson(keys)) : given.access > 0 ? access : given.rc > 0 ? rc : keyLines(keys)
     return toFile ? { filed: text } : { printed: text }
   }
   const half = { access: `${headings.access}\n${access}`, rc: `${headings.rc}\n${rc}` }
