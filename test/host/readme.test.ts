@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { CLIENT, HostLab, hostLabUnavailable, SERVER, STRANGER } from '../support/host-lab.ts'
 import { Road } from '../support/road.ts'
+import { opensToKnocks, shutWhileItBoots } from './traffic.ts'
 
 describe('the README, on Debian 12 with nftables', { skip: hostLabUnavailable() }, () => {
   let lab: HostLab
@@ -16,17 +17,6 @@ describe('the README, on Debian 12 with nftables', { skip: hostLabUnavailable() 
     road = await Road.begin(lab, 'README.md')
   })
   after(() => lab?.close())
-
-  const toStranger = async () => [await lab.ssh(SERVER.four, STRANGER.four), await lab.ssh(SERVER.six, STRANGER.six)]
-  /** Whether a knock opens, and for nobody else. */
-  const knocks = async (): Promise<void> => {
-    assert.deepEqual(await toStranger(), [false, false], 'open to a stranger')
-    lab.must('ghostport knock myserver --wait')
-    assert.ok(await lab.ssh())
-    lab.must(`ghostport knock myserver -D ${SERVER.six} --wait`)
-    assert.ok(await lab.ssh(SERVER.six, CLIENT.six))
-    assert.deepEqual(await toStranger(), [false, false], 'open to a stranger')
-  }
 
   it('gets a server that receives a knock, with nothing closed yet', async () => {
     await road.walk('1. Install, on both')
@@ -40,7 +30,7 @@ describe('the README, on Debian 12 with nftables', { skip: hostLabUnavailable() 
     await road.walk('Or nftables, closed by default')
     await road.grantsEnd()
     await road.walk('6. Try it, then keep it')
-    await knocks()
+    await opensToKnocks(lab)
     await road.session.must('true')
     assert.match(await road.session.must('systemctl list-timers --all --no-pager'), /^(?!.*open-again)/s)
   })
@@ -53,12 +43,8 @@ describe('the README, on Debian 12 with nftables', { skip: hostLabUnavailable() 
   })
 
   it('is the same after a reboot', async () => {
-    await road.session.reboot()
-    const isUp = () =>
-      lab.reboots === 1 && lab.console('systemctl is-active ghostport ssh').stdout === 'active\nactive\n'
-    for (let tries = 0; tries < 300 && !isUp(); tries++)
-      assert.deepEqual(await toStranger(), [false, false], 'open while it boots')
-    await knocks()
+    await shutWhileItBoots(lab)
+    await opensToKnocks(lab)
     road.session = await lab.login()
   })
 
@@ -69,7 +55,7 @@ describe('the README, on Debian 12 with nftables', { skip: hostLabUnavailable() 
     const reload = await road.session.run('systemctl reload ghostport')
     assert.notEqual(reload.status, 0, reload.stdout)
     assert.equal((await road.session.must('systemctl is-active ghostport')).trim(), 'active')
-    await knocks()
+    await opensToKnocks(lab)
 
     const restart = await road.session.run('systemctl restart ghostport')
     assert.notEqual(restart.status, 0, restart.stdout)
@@ -83,6 +69,6 @@ describe('the README, on Debian 12 with nftables', { skip: hostLabUnavailable() 
     assert.equal((await road.session.must('systemctl show -P NRestarts ghostport')).trim(), '0')
 
     await road.session.must('cp -p /root/good /etc/fwknop/access.conf && systemctl restart ghostport')
-    await knocks()
+    await opensToKnocks(lab)
   })
 })

@@ -67,3 +67,11 @@ function typed(lines: readonly string[]): readonly Step[] {
   }
   return steps
 }
+
+/** The words in `code` of a section, for what a document tells in sentences. */
+export function codeIn(name: string, title: string): readonly string[] {
+  const [, after] = readFileSync(new URL(name, root), 'utf8').split(new RegExp(`^#+ ${title}$`, 'm'))
+  assert.ok(after !== undefined, `no section “${title}” in ${name}`)
+  const [own = ''] = after.split(/^#+ /m)
+  return [...own.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code.replace(/\s+/g, ' '))
+}

@@ -1,0 +1,3 @@
+import { describeAccidents } from './ways.ts'
+
+describeAccidents('bookworm')

@@ -1,0 +1,3 @@
+import { describeWays } from './ways.ts'
+
+describeWays('trixie')

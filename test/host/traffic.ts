@@ -1,0 +1,32 @@
+/** Who gets in, on a {@link HostLab}. */
+import assert from 'node:assert/strict'
+import { CLIENT, type HostLab, SERVER, STRANGER } from '../support/host-lab.ts'
+
+/** Somebody without keys finds the ssh port closed, over IPv4 and IPv6. */
+export async function shutToStrangers(lab: HostLab, when = '', timeoutMs = 700): Promise<void> {
+  const open = await Promise.all([
+    lab.ssh(SERVER.four, STRANGER.four, timeoutMs),
+    lab.ssh(SERVER.six, STRANGER.six, timeoutMs),
+  ])
+  assert.deepEqual(open, [false, false], `open to a stranger ${when}`)
+}
+
+/** A knock opens the ssh port for its sender, over IPv4 and IPv6, and for nobody else. */
+export async function opensToKnocks(lab: HostLab): Promise<void> {
+  await shutToStrangers(lab, 'before a knock')
+  lab.must('ghostport knock myserver --wait')
+  assert.ok(await lab.ssh(), 'no ssh after a knock, over IPv4')
+  lab.must(`ghostport knock myserver -D ${SERVER.six} --wait`)
+  assert.ok(await lab.ssh(SERVER.six, CLIENT.six), 'no ssh after a knock, over IPv6')
+  await shutToStrangers(lab, 'during a grant')
+}
+
+/** Asks as a stranger, again and again, through the whole reboot. */
+export async function shutWhileItBoots(lab: HostLab): Promise<void> {
+  const before = lab.reboots
+  await lab.reboot()
+  const isUp = () =>
+    lab.reboots > before && lab.console('systemctl is-active ghostport ssh').stdout === 'active\nactive\n'
+  for (let tries = 0; tries < 600 && !isUp(); tries++) await shutToStrangers(lab, 'while it boots', 100)
+  assert.ok(isUp(), 'ghostport and ssh do not run after the reboot')
+}
