@@ -12,6 +12,8 @@ export type Instead = Readonly<Record<string, string>>
 export class Road {
   readonly #lab: HostLab
   readonly #sections: readonly Section[]
+  /** The half for the client. */
+  #printed = ''
   /** The session on the server; whoever reboots has to log in anew. */
   session: Session
 
@@ -56,6 +58,7 @@ export class Road {
     }
     const command = Object.entries(instead).reduce((text, [word, other]) => text.replaceAll(word, other), step.command)
     const said = step.kind === 'server' ? await this.session.must(command) : this.#lab.must(command)
+    if (command.includes('keygen --pair')) this.#printed = said
     const lines = new Set(said.split('\n').map(comparable))
     for (const line of step.prints)
       assert.ok(lines.has(comparable(line)), `${command}\nis documented to print\n${line}\nbut prints\n${said}`)
@@ -70,15 +73,16 @@ export class Road {
         : existsSync(local)
           ? readFileSync(local, 'utf8')
           : ''
-    const after = /fwknop/.test(path) ? withSettings(before, await this.#withKeys(text)) : text
+    const after = /fwknop/.test(path) ? withSettings(before, this.#withKeys(text)) : text
     if (local !== undefined) writeFileSync(local, after, { mode: 0o600 })
     else await this.session.must(`cat > ${path} <<'END-OF-FILE'\n${after}END-OF-FILE`)
   }
 
-  /** The keys of a document are for looking at. */
-  async #withKeys(text: string): Promise<string> {
+  /** The keys of a document are for looking at; the reader has those that `keygen` printed. */
+  #withKeys(text: string): string {
     if (!/^KEY_BASE64/m.test(text)) return text
-    const keys = (await this.session.must('grep -h KEY_BASE64 /etc/fwknop/access.conf')).trim().split('\n')
+    const keys = this.#printed.match(/^(HMAC_)?KEY_BASE64 .*$/gm) ?? []
+    assert.equal(keys.length, 2, `no two keys were printed\n${this.#printed}`)
     return `${text.replace(/^(HMAC_)?KEY_BASE64.*\n/gm, '')}${keys.join('\n')}\n`
   }
 }
