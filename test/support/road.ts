@@ -104,5 +104,5 @@ function comparable(line: string): string {
     .trim()
     .replace(/[A-Za-z0-9+/]{30,}=*/g, 'KEY')
     .replace(/user \w+$/, 'user NAME')
-    .replace(/[0-9]+/g, '0')
+    .replace(/[0-9]+(\.[0-9]+)?/g, '0')
 }

@@ -15,7 +15,9 @@ describe('the ghost service of the README', { skip: hostLabUnavailable() }, () =
     for (const title of ['1. Install, on both', '2. Keys, on the server', '3. Serve', '4. Knock, from the client'])
       await road.walk(title)
     await road.walk('Or nftables, closed by default')
-    await road.session.must("sed -i '/iif lo accept/a tcp dport 80 accept' /etc/nftables.conf && nft -f /etc/nftables.conf")
+    await road.session.must(
+      "sed -i '/iif lo accept/a tcp dport 80 accept' /etc/nftables.conf && nft -f /etc/nftables.conf",
+    )
     await road.session.must('systemd-run --unit=web python3 -m http.server 80')
     await road.grantsEnd()
   })
