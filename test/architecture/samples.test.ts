@@ -1,6 +1,6 @@
-/** The sample settings in packaging/ are understood, and say what they promise. */
+/** The sample settings in packaging/, and the firewalls in the documents, are understood and say what they promise. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import { parseAccessConf } from '../../src/config/access-conf.ts'
@@ -64,4 +64,28 @@ it('the unit leaves the warden the capabilities that it needs, and no other', ()
     'CAP_SETPCAP',
     'CAP_SETUID',
   ])
+})
+
+/** The fenced blocks of all documents. */
+const blocks = ['README.md', ...globSync('docs/*.md', { cwd: join(import.meta.dirname, '..', '..') })].flatMap(
+  (file) => {
+    const text = readFileSync(join(import.meta.dirname, '..', '..', file), 'utf8')
+    return [...text.matchAll(/^```.*\n([\s\S]*?)^```$/gm)].map(([, block = '']) => ({ file, block }))
+  },
+)
+
+it('each firewall that drops by default in a document keeps sessions and IPv6 alive', () => {
+  const closed = blocks.filter(({ block }) => /policy drop|-P INPUT DROP/.test(block))
+  assert.ok(closed.some(({ file }) => file === 'README.md') && closed.some(({ file }) => file === 'docs/OPERATING.md'))
+  for (const { file, block } of closed) {
+    const needs = block.includes('policy drop')
+      ? ['ct state established,related accept', 'nd-neighbor-solicit', 'nd-neighbor-advert', 'nd-router-advert']
+      : [
+          '--ctstate ESTABLISHED,RELATED -j ACCEPT',
+          'ip6tables -A INPUT -p ipv6-icmp -j ACCEPT',
+          'ip6tables -P INPUT DROP',
+        ]
+    for (const line of needs) assert.ok(block.includes(line), `${file}: no “${line}” in\n${block}`)
+    assert.doesNotMatch(block, /flush ruleset/, `${file}: takes the tables of others away, ghostport’s among them`)
+  }
 })
