@@ -114,7 +114,7 @@ export function describeWays(debian: DebianName): void {
 
 /** Each way with a mistake in it: the timer, and the reboot. */
 export function describeAccidents(debian: DebianName): void {
-  const SOON: Instead = { '10 minutes': '25 seconds' }
+  const SOON: Instead = { '10 minutes': '40 seconds' }
   for (const way of ways)
     describe(`${way.title}, gone wrong, on ${debian}`, { skip: hostLabUnavailable() }, () => {
       let lab: HostLab
@@ -134,10 +134,13 @@ export function describeAccidents(debian: DebianName): void {
         await road.session.must(way.mistake)
         assert.notEqual(lab.run('ghostport knock myserver --wait --wait-for 3').status, 0, 'no mistake')
         await shutToStrangers(lab)
+        const at = async (milliseconds: number) => delay(Math.max(0, milliseconds - (performance.now() - armed)))
+        await at(20_000)
+        // It starts a timer of --on-active anew; and on Debian 12 it reads `;` in the timer’s command as part of a word.
         await road.session.must('systemctl daemon-reload')
-        await delay(Math.max(0, 15_000 - (performance.now() - armed)))
         assert.equal(await lab.ssh(), false, 'open too early')
-        await lab.reachable(30_000)
+        await at(50_000)
+        assert.ok(await lab.ssh(), 'still shut ten seconds after its time')
       })
 
       it('a reboot before step 6 opens it too', async () => {
