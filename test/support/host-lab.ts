@@ -119,7 +119,8 @@ export class HostLab implements AsyncDisposable {
     let lab: HostLab | undefined
     try {
       const client = await net.host('client')
-      client.must(['ip', 'link', 'add', 'br0', 'type', 'bridge'])
+      // Without snooping: a bridge that has just lost a port may not know yet whom a multicast to an IPv6 neighbour is for.
+      client.must(['ip', 'link', 'add', 'br0', 'type', 'bridge', 'mcast_snooping', '0'])
       for (const address of [`${CLIENT.four}/24`, `${STRANGER.four}/24`])
         client.must(['ip', 'address', 'add', address, 'dev', 'br0'])
       for (const address of [`${STRANGER.six}/64`, `${CLIENT.six}/64`])
