@@ -23,6 +23,7 @@ export const testPackages = [
   ...storyPackages,
   'chromium',
   'conntrack',
+  'debian-archive-keyring',
   'debootstrap', // with systemd-container: a whole Debian that boots (test/host)
   'fwknop-client',
   'fwknop-server',
