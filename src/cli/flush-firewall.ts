@@ -3,6 +3,7 @@
  * no other; where even that cannot be used, it says so and goes by what is left of it.
  */
 import { parseFwknopdConf } from '../config/fwknopd-conf.ts'
+import type { SettingPlaces } from '../config/server-assembly.ts'
 import type { NftablesConfig } from '../config/server-config.ts'
 import { diskFiles } from '../daemon/disk-files.ts'
 import type { ConfigPaths } from '../daemon/load-config.ts'
@@ -18,6 +19,7 @@ const SSH: ProtocolPort = { protocol: 'tcp', port: port(22) }
 interface Target {
   readonly firewall: NftablesConfig
   readonly controlSocket: string
+  readonly at: SettingPlaces
 }
 
 /**
@@ -30,8 +32,8 @@ export async function flushFirewall(paths: ConfigPaths, terminal: Terminal): Pro
     terminal.print('FIREWALL is relay: there is no table to remove. What the relay opened is shut when it stops.')
     return 0
   }
-  const { firewall, controlSocket } = target
-  const removed = await removeTable(firewall, controlSocket, waysIn())
+  const { firewall, controlSocket, at } = target
+  const removed = await removeTable(firewall, controlSocket, waysIn(), at)
   if (!removed.ok) return terminal.fail(removed.failure)
   if (removed.value.kind === 'absent')
     terminal.print(`There was no table “inet ${firewall.table}”: nothing was removed.`)
@@ -46,7 +48,7 @@ function targetOf({ server: file, overrides }: ConfigPaths, terminal: Terminal):
   const parsed = text.ok ? parseFwknopdConf(file, text.value, overrides) : text
   if (parsed.ok) {
     const { firewall, controlSocket } = parsed.value.config
-    return firewall.kind === 'relay' ? undefined : { firewall, controlSocket }
+    return firewall.kind === 'relay' ? undefined : { firewall, controlSocket, at: parsed.value.at }
   }
   const defaults = parseFwknopdConf(file, '')
   if (!defaults.ok || defaults.value.config.firewall.kind === 'relay') return undefined
@@ -57,7 +59,7 @@ function targetOf({ server: file, overrides }: ConfigPaths, terminal: Terminal):
   terminal.note(
     `    so the table to remove is “inet ${table}”, ${named ? 'as NFT_TABLE there says' : 'the default of NFT_TABLE'}`,
   )
-  return { firewall: { ...firewall, table }, controlSocket }
+  return { firewall: { ...firewall, table }, controlSocket, at: {} }
 }
 
 /** NFT_TABLE in a file that is wrong elsewhere. */

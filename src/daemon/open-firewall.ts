@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import type { Opening } from '../access/grant.ts'
 import type { Policy } from '../access/policy.ts'
 import type { Notice } from '../config/notice.ts'
+import type { SettingPlaces } from '../config/server-assembly.ts'
 import type { NftablesConfig, RelayConfig, ServerConfig } from '../config/server-config.ts'
 import type { Firewall } from '../firewall/firewall.ts'
 import type { LeftPort } from '../firewall/host/departure.ts'
@@ -11,7 +12,7 @@ import type { Finding } from '../firewall/host/findings.ts'
 import type { Mended, NftablesFirewall } from '../firewall/nftables/nftables.ts'
 import { failureFields, type Log } from '../log.ts'
 import type { ProtocolPort } from '../packet/message.ts'
-import { ok, type Result } from '../result.ts'
+import { ok, type Result, refuse } from '../result.ts'
 import { distinctPorts, grantedPorts } from './granted-ports.ts'
 import { acquireInstanceLock, type InstanceLock } from './instance-lock.ts'
 import type { LoadedConfig } from './load-config.ts'
@@ -30,11 +31,12 @@ export interface OpenedFirewall {
  */
 export async function openFirewall(
   { firewall, controlSocket }: ServerConfig,
+  at: SettingPlaces,
   log: Log,
   onHostChange: () => void,
 ): Promise<Result<OpenedFirewall>> {
   if (firewall.kind === 'relay') return openRelay(firewall, log)
-  const table = await lockedTable(firewall, controlSocket)
+  const table = await lockedTable(firewall, controlSocket, at)
   if (!table.ok) return table
   const installed = await table.value.firewall.install()
   const watching = installed.ok
@@ -56,11 +58,12 @@ export function hostQuestion(policy: Policy): Parameters<NftablesFirewall['hostF
  * What {@link openFirewall} would find: the library, the kernel’s netfilter, and the host’s own rules. Installs nothing. The
  * ports of a relay are not bound: a server that runs has them.
  */
-export async function lookAtFirewall({ server, policy }: LoadedConfig): Promise<Result<readonly Notice[]>> {
+export async function lookAtFirewall({ server, policy, at }: LoadedConfig): Promise<Result<readonly Notice[]>> {
   if (server.firewall.kind === 'relay') return ok([])
   const made = await makeNftables(server.firewall)
   if (!made.ok) return made
-  const found = await made.value.hostFindings(hostQuestion(policy))
+  const ours = await notForeign(made.value, server.firewall, at)
+  const found = ours.ok ? await made.value.hostFindings(hostQuestion(policy)) : ours
   await made.value.close()
   return found.ok ? ok(found.value.map(noticeOf)) : found
 }
@@ -79,7 +82,8 @@ export interface Removed {
 }
 
 /**
- * Takes the table away, and every grant with it. Refused while a ghostport runs: it would put the table back.
+ * Takes the table away, and every grant with it. Refused while a ghostport runs: it would put the table back; and where the
+ * table of that name is not ghostport’s.
  * @param config only the name of its table counts.
  * @param ports that the administrator needs, besides those that were protected or granted.
  */
@@ -87,8 +91,9 @@ export async function removeTable(
   config: NftablesConfig,
   controlSocket: string,
   ports: readonly ProtocolPort[],
+  at: SettingPlaces,
 ): Promise<Result<Removed>> {
-  const table = await lockedTable(config, controlSocket)
+  const table = await lockedTable(config, controlSocket, at)
   if (!table.ok) return table
   const { firewall, lock } = table.value
   const done = async <T>(result: T): Promise<T> => {
@@ -140,11 +145,37 @@ async function makeNftables(config: NftablesConfig): Promise<Result<NftablesFire
 async function lockedTable(
   config: NftablesConfig,
   controlSocket: string,
+  at: SettingPlaces,
 ): Promise<Result<{ firewall: NftablesFirewall; lock: InstanceLock }>> {
   const firewall = await makeNftables(config)
   if (!firewall.ok) return firewall
   const lock = acquireInstanceLock(tableLock(config.table, controlSocket))
-  return lock.ok ? ok({ firewall: firewall.value, lock: lock.value }) : lock
+  if (!lock.ok) return lock
+  const ours = await notForeign(firewall.value, config, at)
+  if (ours.ok) return ok({ firewall: firewall.value, lock: lock.value })
+  await firewall.value.close()
+  lock.value.release()
+  return ours
+}
+
+/** An installed table replaces the one of its name: with NFT_TABLE filter, that would be the host’s own firewall. */
+async function notForeign(
+  firewall: NftablesFirewall,
+  { table }: NftablesConfig,
+  { NFT_TABLE: place }: SettingPlaces,
+): Promise<Result<void>> {
+  const foreign = await firewall.foreignChain()
+  if (!foreign.ok) return foreign
+  if (foreign.value === undefined) return ok(undefined)
+  return refuse(
+    'CONFIG_CONFLICT',
+    `NFT_TABLE: the table “inet ${table}” of this host is not ghostport’s: it has a chain “${foreign.value}”. ` +
+      'ghostport needs a table of its own',
+    {
+      suggestion: table === 'ghostport' ? 'NFT_TABLE ghostport2;' : 'NFT_TABLE ghostport;',
+      ...(place && { at: place }),
+    },
+  )
 }
 
 function tellMended({ change: { what, how, by }, grants, took, outcome }: Mended, log: Log): void {

@@ -162,7 +162,7 @@ export class Warden {
     const replays = await openReplays(server, clock, log)
     if (!replays.ok) return giveUp({ ok: false, failure: asRunningInstance(replays.failure, server.replay.database) })
     undo.push(() => replays.value?.close())
-    const firewall = await openFirewall(server, log, () => warden?.onHostChange())
+    const firewall = await openFirewall(server, configuration.value.at, log, () => warden?.onHostChange())
     if (!firewall.ok) return giveUp(firewall)
     undo.push(() => firewall.value.firewall.close())
     undo.push(() => firewall.value.lock?.release())

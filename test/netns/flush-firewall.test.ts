@@ -42,6 +42,36 @@ async function gone(
 const tables = (): string => server.must(['nft', 'list', 'tables'])
 
 describe('--fw-flush', { skip }, () => {
+  it('leaves a table of the host alone that NFT_TABLE names, and so does a start', async () => {
+    const { flush, path } = await gone('NFT_TABLE filter2')
+    server.must(['nft', 'delete', 'table', 'inet', 'filter2'])
+    server.must(['nft', 'add', 'table', 'inet', 'filter2'])
+    server.must([
+      'nft',
+      'add',
+      'chain',
+      'inet',
+      'filter2',
+      'input',
+      '{ type filter hook input priority 5; policy drop; }',
+    ])
+    const chains = server.must(['nft', 'list', 'ruleset'])
+    const words = ['serve', '-c', path('fwknopd.conf'), '-a', path('access.conf')]
+    const said =
+      /fwknopd\.conf:\d+: .*NFT_TABLE: the table “inet filter2” of this host is not ghostport’s: it has a chain “input”.* — perhaps: NFT_TABLE ghostport; \[CONFIG_CONFLICT\]/
+    for (const outcome of [
+      server.run(ghostportCommand(...words)),
+      server.run(ghostportCommand(...words, '--exit-parse-config')),
+    ]) {
+      assert.equal(outcome.status, 78, outcome.stdout)
+      assert.match(outcome.stderr, said)
+    }
+    const flushed = flush()
+    assert.equal(flushed.status, 78, flushed.stdout)
+    assert.match(flushed.stderr, said)
+    assert.equal(server.must(['nft', 'list', 'ruleset']), chains)
+  })
+
   it('needs no access.conf, and says what to do before the session is closed', async () => {
     const { flush, path } = await gone()
     rmSync(path('access.conf'))

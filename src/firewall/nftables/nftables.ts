@@ -66,6 +66,8 @@ export interface NftablesFirewall extends Firewall {
   ): Promise<Result<readonly Finding[], FirewallFailure>>
   /** What is installed, read back from the kernel, whatever the options say. */
   installed(): Result<CoexistenceMode | { readonly kind: 'absent' }, FirewallFailure>
+  /** A chain that shows that the table of this name is somebody else's; undefined where it is ours, empty or absent. */
+  foreignChain(): Promise<Result<string | undefined, FirewallFailure>>
   /** How the host's own rules leave these ports when our table is gone. */
   departure(ports: readonly ProtocolPort[]): Promise<Result<readonly LeftPort[], FirewallFailure>>
   /** Names of tables that are not this one and have the chains of one of ours. */
@@ -94,6 +96,9 @@ const RETRY_AFTER = 1_000
  * after two hours; from then on the kernel tracks the connection like any other.
  */
 const SILENCE = 3 * 60 * 60_000
+
+/** The chains of a table of ours, in either mode. */
+const CHAINS: readonly string[] = ['gate', 'nat_pre', 'delivered', 'nat_post']
 
 class KernelTable implements NftablesFirewall {
   readonly kernelExpires = true
@@ -198,16 +203,24 @@ class KernelTable implements NftablesFirewall {
     return read.ok ? ok(departure(read.value, { table: this.#shape.table, ipv6: hasIpv6(), ports })) : read
   }
 
+  async foreignChain(): Promise<Result<string | undefined, FirewallFailure>> {
+    const { parseListing } = await import('../host/ruleset.ts')
+    const listed = this.#nft.run('list chains inet\n')
+    if (!listed.ok) return listed
+    const { table } = this.#shape
+    const found = parseListing(listed.value).find(({ family, name }) => family === 'inet' && name === table)
+    // A table of ours may have lost a chain, or got one more from somebody.
+    if (found === undefined || CHAINS.every((one) => found.chains.has(one))) return ok(undefined)
+    return ok([...found.chains.keys()].find((one) => !CHAINS.includes(one)))
+  }
+
   async lookAlikes(): Promise<Result<readonly string[], FirewallFailure>> {
     const { parseListing } = await import('../host/ruleset.ts')
     const listed = this.#nft.listRules()
     if (!listed.ok) return listed
     const { table } = this.#shape
     const ours = parseListing(listed.value).filter(
-      ({ family, name, chains }) =>
-        family === 'inet' &&
-        name !== table &&
-        ['gate', 'nat_pre', 'nat_post', 'delivered'].every((one) => chains.has(one)),
+      ({ family, name, chains }) => family === 'inet' && name !== table && CHAINS.every((one) => chains.has(one)),
     )
     return ok(ours.map(({ name }) => name))
   }
