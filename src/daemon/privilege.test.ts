@@ -44,6 +44,7 @@ describe('the receiver’s command', () => {
     uidMap: everyone,
     setpriv: '/usr/bin/setpriv',
     maySetUser: true,
+    mayKill: true,
     mayDropBounding: true,
   }
   const node = ['/usr/bin/node', '--flag', 'receiver.js'] as const
@@ -96,7 +97,8 @@ describe('the receiver’s command', () => {
     assert.equal(verdict({ mayDropBounding: false }), 'ok')
     assert.equal(verdict({ uid: 1000, maySetUser: false, mayDropBounding: false }), 'ok')
     assert.equal(verdict({ uidMap: rootless }), 'ok')
-    assert.match(verdict({ maySetUser: false }), /^PRIVILEGE_MISSING .*CAP_SETUID and CAP_SETGID/)
+    assert.match(verdict({ maySetUser: false }), /^PRIVILEGE_MISSING .*CAP_SETUID or CAP_SETGID/)
+    assert.match(verdict({ mayKill: false }), /^PRIVILEGE_MISSING .*CAP_KILL/)
     assert.match(verdict({ uidMap: '         0          0          1\n' }), /^PRIVILEGE_MISSING .*user 65534/)
     assert.match(verdict({ uidMap: rootless, mayDropBounding: false }), /^PRIVILEGE_MISSING .*CAP_SETPCAP/)
     assert.match(verdict({ uidMap: rootless, setpriv: undefined }), /^PRIVILEGE_MISSING .*setpriv/)

@@ -57,6 +57,8 @@ export interface Situation {
   readonly setpriv: string | undefined
   /** CAP_SETUID and CAP_SETGID are there. */
   readonly maySetUser: boolean
+  /** CAP_KILL is there: who has it may end a process of another user. */
+  readonly mayKill: boolean
   /** CAP_SETPCAP is there. */
   readonly mayDropBounding: boolean
 }
@@ -73,6 +75,7 @@ export interface ReceiverCommand {
   readonly separateUser: boolean
 }
 
+const CAP_KILL = 5n
 const CAP_SETGID = 6n
 const CAP_SETUID = 7n
 const CAP_SETPCAP = 8n
@@ -88,9 +91,12 @@ export function currentSituation(): Situation {
     uidMap: readOptional('/proc/self/uid_map'),
     setpriv: SETPRIV_PATHS.find((path) => isExecutable(path) && !isBusybox(path)),
     maySetUser: status === undefined ? uid === 0 : has(CAP_SETUID) && has(CAP_SETGID),
+    mayKill: status === undefined ? uid === 0 : has(CAP_KILL),
     mayDropBounding: has(CAP_SETPCAP),
   }
 }
+
+const WHERE_BOUNDING_SETS_ARE = '(systemd: CapabilityBoundingSet=, containers: --cap-add)'
 
 /** The setpriv of busybox knows too few of the options. */
 function isBusybox(path: string): boolean {
@@ -103,15 +109,22 @@ function isBusybox(path: string): boolean {
  * @returns PRIVILEGE_MISSING, naming the capability that is missing.
  */
 export function checkSituation(account: Account, situation: Situation): Result<void, Failure<'PRIVILEGE_MISSING'>> {
-  const { uid, uidMap, setpriv, maySetUser, mayDropBounding } = situation
-  if (uid !== 0 || canSeparate(account, situation)) return ok(undefined)
+  const { uid, uidMap, setpriv, maySetUser, mayKill, mayDropBounding } = situation
+  const isSeparate = canSeparate(account, situation)
+  // The warden ends a receiver that says what it may not say, and its own at the end.
+  if (isSeparate && !mayKill)
+    return refuse(
+      'PRIVILEGE_MISSING',
+      `the receiver must run as ${account.name}, and this process may not end a process of another user: ` +
+        `it lacks CAP_KILL. Add it to its bounding set ${WHERE_BOUNDING_SETS_ARE}`,
+    )
+  if (uid !== 0 || isSeparate) return ok(undefined)
   const isRoot = outerUid(uid, uidMap) === 0
   if (isRoot && !maySetUser)
     return refuse(
       'PRIVILEGE_MISSING',
       `the receiver must run as ${account.name}, and this process may not change the user: ` +
-        'it has not both CAP_SETUID and CAP_SETGID. Add the two to its bounding set ' +
-        '(systemd: CapabilityBoundingSet=, containers: --cap-add)',
+        `it lacks CAP_SETUID or CAP_SETGID. Add CAP_SETUID, CAP_SETGID and CAP_KILL to its bounding set ${WHERE_BOUNDING_SETS_ARE}`,
     )
   if (isRoot)
     return refuse(

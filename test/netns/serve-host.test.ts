@@ -269,7 +269,14 @@ describe('ghostport serve and its host', { skip: netnsUnavailable() }, () => {
       '',
       ['setpriv', '--bounding-set', '-all,+net_admin,+net_raw', '--inh-caps', '-all', '--'],
       'PRIVILEGE_MISSING',
-      /CAP_SETUID and CAP_SETGID/,
+      /CAP_SETUID or CAP_SETGID.*CAP_KILL/,
+    ],
+    [
+      'this process may not end the receiver',
+      '',
+      ['setpriv', '--bounding-set', '-kill', '--inh-caps', '-all', '--'],
+      'PRIVILEGE_MISSING',
+      /CAP_KILL/,
     ],
     ['packets cannot be captured', '', ['setpriv', '--bounding-set=-net_raw', '--'], 'CAPTURE_DENIED', /CAP_NET_RAW/],
     [
