@@ -19,6 +19,21 @@ export function grantedPorts(stanzas: readonly Stanza[]): readonly ProtocolPort[
   return distinctPorts(ports)
 }
 
+/**
+ * Those where a ghost service may stand behind a public one: {@link grantedPorts} of all that no NAT_TARGETS names as a service of
+ * this host. Where they name none, tcp/22 is taken for one.
+ */
+export function decoyPorts(stanzas: readonly Stanza[]): readonly ProtocolPort[] {
+  return stanzas.flatMap((stanza) => {
+    const named = (stanza.natTargets ?? [])
+      .map(({ ports }) => ports)
+      .filter(({ first, last }) => last - first < EVERY_PORT)
+    const services = named.length > 0 ? named : [{ first: USUAL.port, last: USUAL.port }]
+    return grantedPorts([stanza]).filter(({ port }) => services.every(({ first, last }) => port < first || port > last))
+  })
+}
+const EVERY_PORT = 65_534
+
 /** Each once, in order. */
 export function distinctPorts(ports: readonly ProtocolPort[]): readonly ProtocolPort[] {
   return [...new Map(ports.map((one) => [`${one.protocol}/${one.port}`, one])).values()]

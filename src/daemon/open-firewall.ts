@@ -13,7 +13,7 @@ import type { Mended, NftablesFirewall } from '../firewall/nftables/nftables.ts'
 import { failureFields, type Log } from '../log.ts'
 import type { ProtocolPort } from '../packet/message.ts'
 import { ok, type Result, refuse } from '../result.ts'
-import { distinctPorts, grantedPorts } from './granted-ports.ts'
+import { decoyPorts, distinctPorts, grantedPorts } from './granted-ports.ts'
 import { acquireInstanceLock, type InstanceLock } from './instance-lock.ts'
 import type { LoadedConfig } from './load-config.ts'
 
@@ -51,7 +51,11 @@ export async function openFirewall(
 
 /** What {@link NftablesFirewall.hostFindings} is to be asked. */
 export function hostQuestion(policy: Policy): Parameters<NftablesFirewall['hostFindings']>[0] {
-  return { ports: grantedPorts(policy.stanzas), forwarding: policy.nat.forward }
+  return {
+    ports: grantedPorts(policy.stanzas),
+    decoys: policy.nat.local ? decoyPorts(policy.stanzas) : [],
+    forwarding: policy.nat.forward,
+  }
 }
 
 /**

@@ -133,6 +133,15 @@ describe('ports that are open to everybody', () => {
       ['fib daddr type != local drop', 'tcp flags & (fin | syn | rst | ack) != syn drop', 'tcp dport 22 accept'],
       /tcp dport/,
     ],
+    [['tcp flags 0x2 / 0x1,0x2,0x4,0x10 tcp dport 22 accept'], /tcp flags/],
+    [['tcp flags syn / fin,syn,rst,ack tcp dport 22 accept'], /tcp flags/],
+    [['tcp flags 0x2 tcp dport 22 accept'], /tcp flags/],
+    [['tcp flags == syn tcp dport 22 accept'], /tcp flags/],
+    [['tcp flags != 0x2 drop', 'tcp flags != syn / fin,syn,rst,ack drop', 'tcp dport 22 accept'], /tcp dport/],
+    [['tcp flags ack tcp dport 22 accept', 'tcp flags 0x12 / 0x12 accept', 'tcp flags == 0x12 accept'], undefined],
+    [['tcp flags != 0x10 drop', 'tcp dport 22 accept'], undefined],
+    [['tcp dport 22 meter x { ip saddr timeout 60s limit rate 5/minute } accept'], /meter/],
+    [['tcp dport 22 ct count 3 accept'], /ct count/],
     [['tcp dport 22 drop', 'tcp dport 22 accept'], undefined],
     [['ip saddr 10.0.0.0/8 tcp dport 22 accept', 'ip6 saddr fd00::/8 tcp dport 22 accept'], undefined],
     [['ip saddr . tcp dport @friends accept'], undefined],
@@ -149,6 +158,18 @@ describe('ports that are open to everybody', () => {
       assertTexts(found, open === undefined ? [] : [/^HOST_OPEN_PORT/])
       if (open !== undefined) assert.match(found[0]?.text ?? '', open)
     })
+
+  test('the public port of a ghost service may be open: a note, and no advice to shut it', () => {
+    const found = judge(dropping('tcp dport { 22, 80 } accept'), { asked: 'tcp/22,tcp/80', decoys: portsOf('tcp/80') })
+    assertTexts(found, [
+      /^HOST_OPEN_PORT: tcp\/22 is open.* \| delete that rule/,
+      /^HOST_OPEN_PORT: tcp\/80 is open.* \| nothing, where a public service answers there beside a ghost service; else/,
+    ])
+    assert.deepEqual(
+      found.map(({ level }) => level),
+      ['warning', 'info'],
+    )
+  })
 
   test('what is not understood is not judged, and named', () => {
     for (const rule of ['tcp dport 22 xt match recent counter packets 0 bytes 0 drop', 'iifname "eth0" drop', 'queue'])

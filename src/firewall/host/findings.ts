@@ -47,6 +47,8 @@ export interface HostQuestion {
   readonly protectedPorts?: readonly ProtocolPort[]
   /** Ports that grants are for. */
   readonly ports: readonly ProtocolPort[]
+  /** Those of `ports` where a ghost service may stand behind a public one. */
+  readonly decoys?: readonly ProtocolPort[]
   /** Whether there may be grants for inner hosts. */
   readonly forwarding: boolean
   /** Whether the host has an IPv6 address on any link. */
@@ -170,8 +172,9 @@ export function dropsAll({ end, chain }: ChainOutcome): boolean {
   return end === 'drop' && chain.family !== 'netdev'
 }
 
-function openPorts({ tables, protectedPorts, ports }: Asked, family: 'ip' | 'ip6'): FamilyFinding[] {
+function openPorts({ tables, protectedPorts, ports, decoys = [] }: Asked, family: 'ip' | 'ip6'): FamilyFinding[] {
   const open = new Map<string, ProtocolPort[]>()
+  const shared = new Map<string, ProtocolPort[]>()
   const unclear = new Map<HostRuleLine, ProtocolPort[]>()
   for (const asked of ports) {
     if (protectedPorts?.some((other) => isSame(other, asked))) continue
@@ -182,22 +185,27 @@ function openPorts({ tables, protectedPorts, ports }: Asked, family: 'ip' | 'ip6
     const doubt = outcomes.flatMap(({ doubts }) => doubts)[0]
     const rule = outcomes.findLast(({ chain }) => chain.base?.hook === 'input')?.rule
     if (doubt !== undefined) unclear.set(doubt, [...(unclear.get(doubt) ?? []), asked])
-    else open.set(String(rule ?? ''), [...(open.get(String(rule ?? '')) ?? []), asked])
+    else {
+      const kind = decoys.some((other) => isSame(other, asked)) ? shared : open
+      kind.set(String(rule ?? ''), [...(kind.get(String(rule ?? '')) ?? []), asked])
+    }
   }
   const gate = protectedPorts !== undefined
+  const said = (level: Finding['level'], rule: string, listed: readonly ProtocolPort[]): FamilyFinding => {
+    const [are, them] = listed.length === 1 ? ['is', 'it'] : ['are', 'them']
+    const why = rule === '' ? `no rule of the host’s firewall drops ${them}` : `“${rule}”`
+    const remove = rule === '' ? 'drop by default' : 'delete that rule'
+    const shut = gate ? `add ${them} to PROTECTED_PORTS, or ${remove}` : `${remove}, or use FIREWALL_MODE gate`
+    return {
+      ...{ family, code: 'HOST_OPEN_PORT', level },
+      text: `${formatProtocolPorts(listed)} ${are} open to everybody, also without a grant: ${why}`,
+      cure:
+        level === 'info' ? `nothing, where a public service answers there beside a ghost service; else ${shut}` : shut,
+    }
+  }
   return [
-    ...[...open].map(([rule, listed]): FamilyFinding => {
-      const name = `${formatProtocolPorts(listed)} ${listed.length === 1 ? 'is' : 'are'} open to everybody`
-      const why =
-        rule === '' ? `no rule of the host’s firewall drops ${listed.length === 1 ? 'it' : 'them'}` : `“${rule}”`
-      const remove = rule === '' ? 'drop by default' : 'delete that rule'
-      return {
-        ...{ family, code: 'HOST_OPEN_PORT', level: 'warning', text: `${name}, also without a grant: ${why}` },
-        cure: gate
-          ? `add ${listed.length === 1 ? 'it' : 'them'} to PROTECTED_PORTS, or ${remove}`
-          : `${remove}, or use FIREWALL_MODE gate`,
-      }
-    }),
+    ...[...open].map(([rule, listed]) => said('warning', rule, listed)),
+    ...[...shared].map(([rule, listed]) => said('info', rule, listed)),
     ...[...unclear].map(
       ([rule, listed]): FamilyFinding => ({
         ...{ family, code: 'HOST_NOT_JUDGED', level: 'info' },

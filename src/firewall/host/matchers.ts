@@ -56,8 +56,12 @@ export const matchers: readonly (readonly [RegExp, Make])[] = [
   [value('tcp sport'), ofProtocol('tcp', values(portIn('sourcePort')))],
   [value('udp sport'), ofProtocol('udp', values(portIn('sourcePort')))],
   [value('th sport'), values(portIn('sourcePort'))],
-  [/^tcp flags (?:& )?(\([^)]*\)|\S+) (==|!=) (\([^)]*\)|\S+)/, tcpFlags],
-  [/^tcp flags (!= )?(\S+ \/ \S+|\S+)/, ofProtocol('tcp', () => () => 'unknown')],
+  [/^tcp flags (?:& )?(\([^)]*\)|\S+) (==|!=) (\([^)]*\)|\S+)/, ([, mask, how, wanted]) => tcpFlags(mask, how, wanted)],
+  [/^tcp flags (!= |== )?(\S+) \/ (\S+)/, ([, how = '==', wanted, mask]) => tcpFlags(mask, how.trim(), wanted)],
+  [/^tcp flags (!=|==) (\S+)/, ([, how, wanted]) => tcpFlags(ALL_FLAGS, how, wanted)],
+  [/^tcp flags ! (\S+)/, ([, listed]) => tcpFlags(listed, '==', '0')],
+  // Without an operator: any of these.
+  [/^tcp flags (\S+)/, ([, listed]) => tcpFlags(listed, '!=', '0')],
   [
     value('icmpv6 type'),
     ofProtocol(
@@ -104,12 +108,13 @@ export const matchers: readonly (readonly [RegExp, Make])[] = [
   [/^limit rate over [^\s]+( \S+)?( burst \d+ \S+)?/, () => () => 'no'],
   [/^limit rate \S+( burst \d+ \S+)?/, () => () => 'yes'],
   [/^ct count over \d+/, () => () => 'no'],
+  [/^ct count \d+/, () => () => 'yes'],
   // Who is counted there is refused when it is too much, and no earlier.
   [
     /^(meter \S+( size \d+)?|add @\S+|update @\S+) \{ [^}]*\b(limit rate over|ct count over)\b[^}]*\}/,
     () => () => 'no',
   ],
-  [/^(add|update|delete) @\S+ \{ [^}]* \}/, () => () => 'yes'],
+  [/^(meter \S+( size \d+)?|(add|update|delete) @\S+) \{ [^}]* \}/, () => () => 'yes'],
 ]
 
 function value(key: string): RegExp {
@@ -238,8 +243,10 @@ const flagBits: Readonly<Record<string, number>> = {
   cwr: 128,
 }
 
+const ALL_FLAGS = '0xff'
+
 /** `tcp flags & (fin | syn | rst | ack) != syn`, for a first segment: SYN alone. */
-function tcpFlags([, mask = '', how, wanted = '']: RegExpExecArray): Test {
+function tcpFlags(mask = '', how = '', wanted = ''): Test {
   const [bits, value] = [bitsOf(mask), bitsOf(wanted)]
   return (probe) => {
     if (probe.protocol !== 'tcp') return 'no'
