@@ -73,12 +73,14 @@ describe('the command line', () => {
     const rule = { names: ['HOST'], rest: 'ARGUMENTS', otherOptions: 'theirs go after HOST' }
     for (const argv of [
       ['-i', 'key', 'host'],
+      ['-G', 'host'],
       ['-g', 'host'],
       ['--login', 'host'],
     ]) {
       const result = parseCommandLine(table, rule, argv)
       assert.ok(!result.ok)
       assert.match(result.failure.detail, /; theirs go after HOST$/)
+      assert.equal(result.failure.suggestion, undefined)
     }
   })
 

@@ -90,7 +90,8 @@ export function parseCommandLine<const Table extends OptionTable>(
       continue
     }
     const read = word.startsWith('--') ? readLong(table, word) : readShort(table, word)
-    if (!read.ok) return withNote(read, operands.otherOptions)
+    if (!read.ok)
+      return withNote(operands.otherOptions === undefined ? read : withoutOtherCase(read), operands.otherOptions)
     for (const { name, spec, shown, attached } of read.value) {
       if (spec.unsupported !== undefined && spec.judgedLater === undefined) {
         const detail = `${shown} is fwknop's and not supported yet: ${spec.unsupported}`
@@ -126,6 +127,12 @@ export function unexpectedArgument(word: string, flag?: string): string {
 function withNote(refused: Refused<Usage>, note: string | undefined): Refused<Usage> {
   if (note === undefined) return refused
   return { ok: false, failure: { ...refused.failure, detail: `${refused.failure.detail}; ${note}` } }
+}
+
+/** Where another program has options as well, a letter in the other case is no likelier than one of its own. */
+function withoutOtherCase({ failure }: Refused<Usage>): Refused<Usage> {
+  const { suggestion, ...rest } = failure
+  return { ok: false, failure: suggestion?.startsWith('--') ? failure : rest }
 }
 
 interface Occurrence {

@@ -4,6 +4,7 @@
  * before the first SOURCE falls to nobody.
  */
 import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../result.ts'
+import { isClientSetting, refuseClientName } from './client-settings.ts'
 import type { ConfigFailure } from './config-failure.ts'
 import type { ConfigFiles } from './config-files.ts'
 import { KEY_FILE_SETTINGS } from './key-settings.ts'
@@ -85,23 +86,27 @@ function include(line: SettingLine, files: ConfigFiles, trail: readonly string[]
     })
   const path = relativeTo(folderOf(at.file), line.value)
   const paths = name === '%include' ? ok([path]) : files.list(path)
-  if (!paths.ok) return { ok: false, failure: unreadable(paths.failure, line) }
+  if (!paths.ok) return { ok: false, failure: unreadable(paths.failure, line, path) }
   const blocks: OpenBlock[] = []
   for (const included of paths.value) {
     if (trail.includes(included))
       return refuse('CONFIG_CONFLICT', `${included} includes itself: ${[...trail, included].join(' → ')}`, { at })
     const read = readFile(included, files, trail)
     // A file that cannot be read has no line of its own to point at.
-    if (!read.ok) return read.failure.at === undefined ? { ok: false, failure: unreadable(read.failure, line) } : read
+    if (!read.ok)
+      return read.failure.at === undefined ? { ok: false, failure: unreadable(read.failure, line, included) } : read
     blocks.push(...read.value)
   }
   return ok(blocks)
 }
 
 /** The path is told where it cannot be a key that stands in its place; one that was opened is a path. */
-function unreadable<F extends Failure>(failure: F, { name, value, at }: SettingLine): F {
+function unreadable<F extends Failure>(failure: F, { name, value, at }: SettingLine, path: string): F {
   if (failure.code !== 'CONFIG_UNREADABLE' || isPathLike(value)) return { ...failure, at }
-  return { ...failure, detail: `what ${name} names cannot be read`, at }
+  const { detail } = failure
+  const why = detail.startsWith(path) ? detail.slice(path.length) : ''
+  const told = why !== '' && !why.includes(path) && !why.includes(value) ? why : ' cannot be read'
+  return { ...failure, detail: `what ${name} names${told}`, at }
 }
 
 function readKeyFile(line: SettingLine, files: ConfigFiles, block: OpenBlock): void {
@@ -111,7 +116,7 @@ function readKeyFile(line: SettingLine, files: ConfigFiles, block: OpenBlock): v
   if (lines.ok) block.lines.push(...lines.value)
   const failure = lines.ok
     ? {}
-    : { failure: lines.failure.at === undefined ? unreadable(lines.failure, line) : lines.failure }
+    : { failure: lines.failure.at === undefined ? unreadable(lines.failure, line, path) : lines.failure }
   block.keyFile = { path, shown: isPathLike(line.value) ? path : 'the file of keys', at, ...failure }
 }
 
@@ -128,6 +133,7 @@ function keyLines(path: string, files: ConfigFiles): Result<readonly SettingLine
 
 function outside({ name, at }: SettingLine, why: string | undefined): Refused<ConfigFailure> {
   // The name of a SOURCE that is misspelt is the likeliest reason to be in no stanza.
+  if (isClientSetting(name) && !KNOWN.includes(name)) return refuseClientName(name, at)
   if (!KNOWN.includes(name) && !serverSettingNames.includes(name)) return refuseUnknownName('setting', name, KNOWN, at)
   return refuse('CONFIG_SYNTAX', `${name} is in no stanza: ${why ?? 'there is none'}`, { at })
 }

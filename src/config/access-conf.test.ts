@@ -160,6 +160,9 @@ const malformed: [line: string, code: string, suggestion?: string][] = [
   ['OPEN_PORTS 22-23', 'CONFIG_INVALID_VALUE', 'tcp/22,tcp/23'],
   ['DESTINATION 10.0.0.1 10.0.0.2', 'CONFIG_INVALID_VALUE', '10.0.0.1, 10.0.0.2'],
   ['OPEN_PORTS tcp:22', 'CONFIG_INVALID_VALUE', 'tcp/22'],
+  ['OPEN_PORTS 22/tcp', 'CONFIG_INVALID_VALUE', 'tcp/22'],
+  ['OPEN_PORTS UDP 53', 'CONFIG_INVALID_VALUE', 'udp/53'],
+  ['OPEN_PORTS tcp / 22', 'CONFIG_INVALID_VALUE', 'tcp/22'],
   ['OPEN_PORTS tcp/1-65535', 'CONFIG_INVALID_VALUE', 'leave OPEN_PORTS out, which allows every port'],
   ['OPEN_PORTS UDP/60000-60003', 'CONFIG_INVALID_VALUE', 'udp/60000,udp/60001,udp/60002,udp/60003'],
   ['OPEN_PORTS tcp/9-8', 'CONFIG_INVALID_VALUE', 'leave OPEN_PORTS out, which allows every port'],
@@ -223,6 +226,23 @@ for (const [line, code, suggestion] of malformed) {
     assert.equal(failure.suggestion, suggestion)
   })
 }
+
+test('the half of the client is told from a mistake', () => {
+  for (const [text, line, detail] of [
+    [`SOURCE ANY\n${KEYS}\nALLOW_IP source`, 4, /^ALLOW_IP belongs in ~\/\.fwknoprc/],
+    [`SPA_SERVER 192.0.2.10\nSOURCE ANY\n${KEYS}`, 1, /^SPA_SERVER belongs in ~\/\.fwknoprc/],
+    [`[myserver]\nSPA_SERVER 192.0.2.10`, 1, /begins a stanza of ~\/\.fwknoprc/],
+  ] as const) {
+    const failure = refusal(text)
+    assert.match(failure.detail, detail)
+    assert.equal(failure.at?.line, line)
+  }
+})
+
+test('an include that cannot be read: why, and no path that may be a key', () => {
+  assert.match(refusal(`%include /abcDEF123`).detail, /^what %include names .*(no such|not among)/)
+  assert.doesNotMatch(refusal(`%include /abcDEF123`).detail, /abcDEF123/)
+})
 
 /** Stanzas that are wrong as a whole: the line that is named, and what for. */
 const wrongStanzas: [what: string, text: string, code: string, line: number][] = [

@@ -9,7 +9,7 @@ import { EncryptionKey, HmacKey } from '../packet/key.ts'
 import { parseKeyBase64, parseKeyText } from '../packet/key-text.ts'
 import { parseNatHost } from '../packet/nat-target.ts'
 import { parseUsername } from '../packet/username.ts'
-import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../result.ts'
 import { type Port, parsePort, seconds } from '../units.ts'
 import { type SettingLayer, Unbuilt } from './client-layer.ts'
 import { nearest } from './nearest.ts'
@@ -116,6 +116,11 @@ export const secretSettings: ReadonlySet<string> = new Set<ClientSettingName>([
 
 export function isClientSetting(name: string): name is ClientSettingName {
   return Object.hasOwn(clientSettings, name)
+}
+
+/** For a file of the server, into which somebody put the half of the client. */
+export function refuseClientName(name: ClientSettingName, at: SourceLocation): Refused<Failure<'CONFIG_UNKNOWN_KEY'>> {
+  return refuse('CONFIG_UNKNOWN_KEY', `${name} belongs in ~/.fwknoprc, on the client`, { at })
 }
 
 /** Reads the value of one setting. Details name neither the setting nor the place: the caller knows both. */

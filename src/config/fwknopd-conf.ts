@@ -1,6 +1,7 @@
 /** `fwknopd.conf`, in fwknop's grammar: variables, each with its value; a value may begin with another variable's. */
 
 import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../result.ts'
+import { isClientSetting, refuseClientName } from './client-settings.ts'
 import type { ConfigFailure } from './config-failure.ts'
 import { nearest } from './nearest.ts'
 import type { Notice } from './notice.ts'
@@ -161,5 +162,6 @@ function expandVariable(
 
 function unknownSetting(name: string, at: SourceLocation): Refused<ConfigFailure> {
   if (stanzaSettingNames.includes(name)) return refuse('CONFIG_UNKNOWN_KEY', `${name} belongs in access.conf`, { at })
+  if (isClientSetting(name)) return refuseClientName(name, at)
   return refuseUnknownName('variable', name, serverSettingNames, at)
 }

@@ -275,6 +275,30 @@ describe('.fwknoprc', () => {
       assert.deepEqual([result.failure.suggestion, result.failure.at?.line], ['[NAME]', line])
     }
   })
+  it('a name of a stanza that is empty, or in one bracket, or in four, is named', () => {
+    for (const [text, detail] of [
+      ['myserver]\nKEY a\n', /no opening bracket/],
+      ['[]\nKEY a\n', /one name/],
+      ['[ ]\nKEY a\n', /one name/],
+      ['[[myserver]]\nKEY a\n', /one pair of brackets/],
+    ] as const) {
+      const result = parseFwknoprc('rc', text)
+      assert.ok(!result.ok, text)
+      assert.match(result.failure.detail, detail)
+      assert.deepEqual([result.failure.suggestion, result.failure.at?.line], ['[NAME]', 1])
+    }
+  })
+  it('the half of the server is told from a mistake', () => {
+    for (const [text, detail] of [
+      ['[x]\nSOURCE ANY\n', /^SOURCE belongs in access\.conf/],
+      ['[x]\nSPA_PORTS 1\n', /^SPA_PORTS belongs in fwknopd\.conf/],
+      ['SOURCE ANY\n', /^SOURCE belongs in access\.conf/],
+    ] as const) {
+      const result = settings(text, 'x')
+      assert.ok(!result.ok, text)
+      assert.match(result.failure.detail, detail)
+    }
+  })
   it('a raw key may begin with an equals sign', () => {
     const result = settings('[x]\nKEY =a\n', 'x')
     assert.ok(result.ok && result.value.encryptionKey && 'key' in result.value.encryptionKey)

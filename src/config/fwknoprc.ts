@@ -18,6 +18,8 @@ import {
 } from './client-settings.ts'
 import { nearest } from './nearest.ts'
 import { refuseUnknownName, withoutSecrets } from './secrecy.ts'
+import { serverSettingNames } from './server-settings.ts'
+import { stanzaSettingNames } from './stanza-setting-names.ts'
 
 export interface RcFile {
   /** The names as written, `[default]` left out. */
@@ -65,8 +67,20 @@ export function parseFwknoprc(file: string, text: string): Result<RcFile, Failur
         at: line.at,
         suggestion: '[NAME]',
       })
+    if (header?.[1] === '' || header?.[1]?.startsWith('['))
+      return refuse('CONFIG_SYNTAX', 'a stanza has one name, in one pair of brackets', {
+        at: line.at,
+        suggestion: '[NAME]',
+      })
+    if (header === null && /^[^\s[\]]+\]$/.test(line.text))
+      return refuse('CONFIG_SYNTAX', 'the name of a stanza has no opening bracket “[”', {
+        at: line.at,
+        suggestion: '[NAME]',
+      })
     if (header !== null) stanzas.push({ ...line, name: header[1] ?? '', lines: [] })
     else if (stanzas.length > 0) stanzas[stanzas.length - 1]?.lines.push(line)
+    else if (isOnServer(words(line).name))
+      return refuse('CONFIG_SYNTAX', belongsOnServer(words(line).name), { at: line.at })
     else
       return refuse('CONFIG_SYNTAX', 'the line is in no stanza: a stanza begins with its name in brackets', {
         at: line.at,
@@ -127,6 +141,15 @@ function readStanza([stanza, again]: readonly Stanza[]): Result<SettingLayer, Rc
   return ok(settings)
 }
 
+/** Whether somebody put a setting of the server into the file of the client. */
+function isOnServer(name: string): boolean {
+  return !isClientSetting(name) && (stanzaSettingNames.includes(name) || serverSettingNames.includes(name))
+}
+
+function belongsOnServer(name: string): string {
+  return `${name} belongs in ${stanzaSettingNames.includes(name) ? 'access.conf' : 'fwknopd.conf'}, on the server`
+}
+
 function readLine(line: Line): Result<SettingLayer, RcFailure> {
   const { at } = line
   const { name, value, rest } = words(line)
@@ -143,6 +166,7 @@ function readLine(line: Line): Result<SettingLayer, RcFailure> {
           : 'a line is the name of a setting, a blank, and its value'
     return refuse('CONFIG_SYNTAX', detail, suggestion)
   }
+  if (isOnServer(name)) return refuse('CONFIG_UNKNOWN_KEY', belongsOnServer(name), { at })
   if (!isClientSetting(name)) {
     const unknown = refuseUnknownName('setting', name, Object.keys(clientSettings), at)
     // fwknop's own template names it, and fwknop does not know it.

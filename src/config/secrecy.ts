@@ -42,7 +42,8 @@ const HARMLESS: readonly RegExp[] = [
   // A number, a range of ports, a span of time.
   /^[+-]?[0-9]{1,10}(-[0-9]{1,10}|[a-z]{1,2})?$/i,
   // A protocol and port, in whichever way it is written.
-  /^[a-z]{2,4}[/:][0-9]{1,10}(-[0-9]{1,10})?$/i,
+  /^[a-z]{2,4} ?[/: ] ?[0-9]{1,10}(-[0-9]{1,10})?$/i,
+  /^[0-9]{1,10}[/:][a-z]{2,4}$/i,
   // A date.
   /^[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}$/,
   // Addresses and networks, alone or with a port: in brackets, after a colon or a blank.

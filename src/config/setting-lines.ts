@@ -57,6 +57,8 @@ function readSettingLine(
   if (parts === null || (rest !== '' && parts[3] === '')) {
     const assigned = /^\s*([A-Za-z][A-Za-z0-9_]*)\s*=/.exec(text)?.[1]
     if (assigned !== undefined) return refuseEquals(assigned, at)
+    if (/^\s*\[/.test(text))
+      return refuse('CONFIG_SYNTAX', 'a name in brackets begins a stanza of ~/.fwknoprc, on the client', { at })
     return /^[\t ]*[A-Za-z][A-Za-z0-9_]*:/.test(text)
       ? refuse('CONFIG_SYNTAX', 'after the colon a blank is missing', { at })
       : refuse('CONFIG_SYNTAX', 'a line is a name, a blank and a value', { at })

@@ -138,7 +138,9 @@ function protocolPortValue(text: string, everyPort: string | undefined): Result<
     return invalidValue(`“${text}” is not a protocol and port: each port is listed by its number`, everyPort)
   const range = /^(?:([A-Za-z]+)[/:])?([0-9]{1,5})-([0-9]{1,5})$/.exec(text)
   if (range !== null) return refuseRange(text, range.slice(1), everyPort)
-  const [, protocol = '', number = ''] = /^([A-Za-z]+)[/:]([0-9]+)$/.exec(text) ?? /^()([0-9]+)$/.exec(text) ?? []
+  const turned = text.replace(/^([0-9]+)[/:]([A-Za-z]+)$/, '$2/$1')
+  const [, protocol = '', number = ''] =
+    /^([A-Za-z]+) ?[/: ] ?([0-9]+)$/.exec(turned) ?? /^()([0-9]+)$/.exec(text) ?? []
   const meant = `${protocol === '' ? 'tcp' : nearest(protocol, ['tcp', 'udp'])}/${number}`
   return invalidValue(port.failure.detail, parseProtocolPort(meant).ok ? meant : undefined)
 }

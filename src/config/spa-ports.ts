@@ -14,7 +14,10 @@ const MAX_SPA_PORTS = 64
 /** `62201, 53, 10000-65534`. */
 export function spaPorts(text: string): Result<readonly CapturePort[], ValueFailure> {
   const ranges = listOf(portRangeValue)(text)
-  return ranges.ok ? distinct(ranges.value) : ranges
+  if (ranges.ok) return distinct(ranges.value)
+  // The protocol is always UDP.
+  const plain = text.replace(/\budp *[/:] *| *[/:] *udp\b/gi, '')
+  return plain !== text && listOf(portRangeValue)(plain).ok ? invalidValue(ranges.failure.detail, plain) : ranges
 }
 
 /** The filters that say nothing but ports: `udp port 62201`, `udp dst port 53 or udp dst portrange 10000-65534`. */
@@ -37,7 +40,7 @@ export function filterPorts(text: string): Result<readonly CapturePort[], ValueF
 
 /** The ports that a filter names, as SPA_PORTS has them. Nothing where it names none, or says which not. */
 function suggestPorts(filter: string): string | undefined {
-  if (/\bnot\b|!/.test(filter)) return undefined
+  if (/\bnot\b|!|\btcp\b/.test(filter)) return undefined
   const named = [...filter.matchAll(/\bport(?:range)?\s+([0-9]+(?:-[0-9]+)?)(?![0-9-])/g)].map(
     ([, ports = '']) => ports,
   )

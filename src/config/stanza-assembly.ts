@@ -4,6 +4,7 @@ import { familyOf } from '../packet/address.ts'
 import { sameKey } from '../packet/key.ts'
 import { ok, type Refused, type Result, refuse, type SourceLocation } from '../result.ts'
 import { type Seconds, seconds } from '../units.ts'
+import { isClientSetting, refuseClientName } from './client-settings.ts'
 import type { ConfigFailure } from './config-failure.ts'
 import { refuseUnknownName, withoutSecrets } from './secrecy.ts'
 import { serverSettingNames } from './server-settings.ts'
@@ -71,6 +72,7 @@ function refuseName({ name, value, at }: SettingLine): Refused<ConfigFailure> | 
     return refuse('CONFIG_UNSUPPORTED_KEY', `${name}: ${later.instead}`, { at })
   }
   if (serverSettingNames.includes(name)) return refuse('CONFIG_UNKNOWN_KEY', `${name} belongs in fwknopd.conf`, { at })
+  if (isClientSetting(name)) return refuseClientName(name, at)
   return refuseUnknownName('variable', name, stanzaSettingNames, at)
 }
 

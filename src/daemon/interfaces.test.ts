@@ -29,6 +29,16 @@ test('an interface that is absent is named, and those that are present', () => {
   assert.match(texts('packet', ['a', 'b']).join(), /no interfaces “a” and “b”/)
 })
 
+test('without a place in the file it was the flag that named it', () => {
+  const { server } = config('packet', ['ens3'])
+  assert.match(
+    absentInterfaces({ server, at: {} }, ['lo'])
+      .map(({ text }) => text)
+      .join(),
+    /^-i: there is no interface “ens3”/,
+  )
+})
+
 test('nothing is said where all are present, where any will do, or where none counts', () => {
   assert.deepEqual(texts('packet', ['eth0', 'lo']), [])
   assert.deepEqual(texts('packet', 'any'), [])

@@ -40,7 +40,7 @@ export function absentInterfaces(
   return [
     {
       level: 'warning',
-      text: `PCAP_INTF: there is ${what} ${which} now. ${meanwhile} until ${it}. This host has: ${present.join(', ')}`,
+      text: `${place === undefined ? '-i' : 'PCAP_INTF'}: there is ${what} ${which} now. ${meanwhile} until ${it}. This host has: ${present.join(', ')}`,
       ...(place === undefined ? {} : { at: place }),
     },
   ]
