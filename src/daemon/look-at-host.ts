@@ -5,9 +5,11 @@
  *
  * To have one more thing looked at, add a function to {@link looks}: it returns notices, or why a start would be refused.
  */
+import { systemClock } from '../clock.ts'
 import type { Notice } from '../config/notice.ts'
 import type { Failure, Result } from '../result.ts'
 import { ok } from '../result.ts'
+import { expiredStanzas } from './expired-stanzas.ts'
 import { absentInterfaces } from './interfaces.ts'
 import type { LoadedConfig } from './load-config.ts'
 import { lookAtFirewall } from './open-firewall.ts'
@@ -27,6 +29,7 @@ type Look = (loaded: LoadedConfig) => Promise<Result<readonly Notice[]>> | Resul
 const looks: readonly Look[] = [
   (loaded) => none(receiverAccount(loaded)),
   (loaded) => ok(absentInterfaces(loaded)),
+  (loaded) => ok(expiredStanzas(loaded, systemClock.now())),
   lookAtCapture,
   (loaded) => {
     const account = receiverAccount(loaded)

@@ -6,7 +6,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { StanzaIndex } from '../access/matching.ts'
-import type { Clock } from '../clock.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import { type ConfigSnapshot, recordFiles } from '../config/config-files.ts'
 import type { ServerConfig } from '../config/server-config.ts'
 import { formatCapturePort } from '../config/spa-ports.ts'
@@ -21,6 +21,7 @@ import { milliseconds } from '../units.ts'
 import { Admission } from './admission.ts'
 import { serveControl } from './control.ts'
 import { diskFiles } from './disk-files.ts'
+import { expiredStanzas } from './expired-stanzas.ts'
 import { HostWatch } from './host-watch.ts'
 import type { InstanceLock } from './instance-lock.ts'
 import { absentInterfaces } from './interfaces.ts'
@@ -486,7 +487,11 @@ function readConfiguration(paths: ConfigPaths, generation: number): Result<Confi
   const recorder = recordFiles(diskFiles(user))
   const loaded = loadConfig(recorder, paths)
   if (!loaded.ok) return loaded
-  const notices = [...loaded.value.notices, ...absentInterfaces(loaded.value)]
+  const notices = [
+    ...loaded.value.notices,
+    ...absentInterfaces(loaded.value),
+    ...expiredStanzas(loaded.value, systemClock.now()),
+  ]
   const files = recorder.snapshot()
   return ok({ ...loaded.value, notices, files, generation, index: new StanzaIndex(loaded.value.policy.stanzas) })
 }
