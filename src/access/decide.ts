@@ -108,7 +108,7 @@ function checkExpiry({ stanza: { expires }, now }: Question): Refused | undefine
 
 function checkNamedSource({ stanza, request }: Question): Refused | undefined {
   if (!stanza.requireSourceAddress || request.message.source !== 'packet-source') return undefined
-  return refuse('ACCESS_SOURCE_REQUIRED', 'the packet asks for whatever address it came from (-s)')
+  return refuse('ACCESS_SOURCE_REQUIRED', 'the packet names no address (-s), and the stanza requires one')
 }
 
 function checkPacketSource({ policy, stanza, request }: Question): Refused | undefined {

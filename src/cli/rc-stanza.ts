@@ -78,8 +78,12 @@ export function rcSettings(given: KnockOptionValues, argument?: StanzaWord): Res
   if (!found.ok) return found
   if (found.value !== undefined) return settingsOf(rc, { name: found.value, file: path })
 
+  const names = [...new Set(rc.stanzas)]
+  // A login name before the “@” is ssh's; what to write in place of an argument is no cure for `-n`.
   const meant =
-    nearest(lookFor, [...new Set(rc.stanzas)]) ?? (rc.stanzas.length === 0 ? undefined : argument?.otherwise)
+    nearest(lookFor, names) ??
+    nearest(lookFor.replace(/^.*@/, ''), names) ??
+    (names.length === 0 || named !== undefined ? undefined : argument?.otherwise)
   const noStanza = { word: lookFor, file: path, exists: true, ...(meant === undefined ? {} : { meant }) }
   const flag = named === undefined ? argument?.afterFlag : undefined
   if (required) return noSuchStanza(noStanza, flag)

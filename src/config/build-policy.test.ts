@@ -19,8 +19,8 @@ const LOCAL = 'ENABLE_IPT_LOCAL_NAT Y;'
 
 const noticed: [conf: string, stanza: string, notice: RegExp | undefined][] = [
   ['', '', undefined],
-  [FORWARD, '', /whoever has the key can reach any inner host/],
-  [LOCAL, '', /whoever has the key can reach any inner host/],
+  [FORWARD, '', /a holder of the key can reach any inner host/],
+  [LOCAL, '', /a holder of the key can reach any inner host/],
   [LOCAL, 'NAT_TARGETS local:22', undefined],
   [FORWARD, 'FORCE_NAT 10.0.0.5 22', undefined],
   ['', 'NAT_TARGETS local:22', /NAT_TARGETS has no effect/],

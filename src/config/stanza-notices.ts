@@ -11,7 +11,7 @@ const kinds = {
   },
   forgeable: {
     level: 'warning',
-    text: 'no HMAC key, and a mode in which whoever knows what a packet says can make others without the key',
+    text: 'no HMAC key, and a mode in which anybody who knows what a packet says can make others without the key',
   },
   weakHmac: { level: 'warning', text: 'HMAC_DIGEST_TYPE md5 and sha1 are for old clients only' },
   ecb: { level: 'warning', text: 'ENCRYPTION_MODE ECB shows which packets have parts in common' },
@@ -22,7 +22,7 @@ const kinds = {
   snatWins: { level: 'info', text: 'FORCE_MASQUERADE has no effect: FORCE_SNAT goes before it' },
   natAnywhere: {
     level: 'warning',
-    text: 'NAT without NAT_TARGETS: whoever has the key can reach any inner host and port',
+    text: 'NAT without NAT_TARGETS: a holder of the key can reach any inner host and port',
   },
   natTargetsUnused: { level: 'info', text: 'NAT_TARGETS has no effect: no kind of NAT is enabled' },
   destinationUnknown: {

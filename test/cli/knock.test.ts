@@ -283,6 +283,18 @@ describe('a stanza', () => {
     ['of ssh, misspelt, with keys', ['ssh', '-s', ...KEYS, 'frnt'], 68, /“frnt” — perhaps: front \[NAME_UNRESOLVED\]/],
     ['of proxy, misspelt', ['proxy', '-s', 'frnt', '1'], 78, /“frnt” — perhaps: front \[KEY_MISSING\]/],
     [
+      'of knock, with a login name',
+      ['knock', 'root@front'],
+      78,
+      /\[root@front\] — perhaps: front \[CONFIG_MISSING_KEY\]/,
+    ],
+    [
+      'of proxy, after -n',
+      ['proxy', '-s', '-n', 'nothing-near', '127.0.0.9', '1'],
+      78,
+      /has no stanza \[nothing-near\] \[CONFIG_MISSING_KEY\]/,
+    ],
+    [
       'of proxy, for %h that is no name',
       ['proxy', '-s', '127.0.0.9', '1'],
       78,
