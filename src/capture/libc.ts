@@ -27,6 +27,8 @@ export interface Libc {
   fcntl(fd: number, command: number, argument: number): number
   close(fd: number): number
   prctl(option: number, a: number, b: number, c: number, d: number): number
+  /** A system call by its number; the last argument is a pointer. */
+  syscall(number: number, a: number, b: number, c: Bytes): number
   /** Of the last call in this thread. */
   errno(): number
   /** Where these bytes are, for structures that hold pointers. The memory of an ArrayBuffer does not move. */
@@ -69,6 +71,7 @@ function load(): Libc {
     fcntl: library.func('int fcntl(int, int, int)'),
     close: library.func('int close(int)'),
     prctl: library.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)'),
+    syscall: library.func('long syscall(long, unsigned long, unsigned long, void *)'),
     errno: () => koffi.errno(),
     address: (bytes) => koffi.address(bytes),
   }
