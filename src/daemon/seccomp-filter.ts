@@ -53,6 +53,17 @@ const FCNTL_COMMANDS = [1, 2, 3, 4]
 /** PR_SET_NAME, and PR_SET_VMA with which V8 names its memory. Never PR_SET_DUMPABLE. */
 const PRCTL_OPTIONS = [15, 0x53564d41]
 
+/** The same on every architecture: it is younger than their common numbering. */
+const IO_URING_SETUP = 425
+
+/** Refuses io_uring_setup as a kernel without it does, and allows all else. */
+export const ioUringFilter: readonly Instruction[] = [
+  { code: LD_W_ABS, jt: 0, jf: 0, k: NUMBER },
+  { code: JEQ_K, jt: 0, jf: 1, k: IO_URING_SETUP },
+  { code: RET_K, jt: 0, jf: 0, k: RET_ERRNO | ENOSYS },
+  { code: RET_K, jt: 0, jf: 0, k: RET_ALLOW },
+]
+
 export interface FilterOptions {
   /** Descriptors of the capture sockets: to write to one is to send. */
   readonly captureSockets: readonly number[]

@@ -1,0 +1,95 @@
+/**
+ * A process under the receiver's filter: tries what a stranger who has taken it over would try, straight at the kernel, and tells
+ * on standard output what came of each; then goes on with a receiver's own work.
+ */
+import { createHmac } from 'node:crypto'
+import { writeSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { setTimeout as delay } from 'node:timers/promises'
+import { confineReceiver } from '../../src/daemon/seccomp.ts'
+
+const koffi: typeof import('koffi') = createRequire(import.meta.url)('koffi')
+const library = koffi.load(null)
+const syscall = library.func('long syscall(long, long, long, long, long, long, long)')
+const text = (value: string): number => Number(koffi.address(Buffer.from(`${value}\0`)))
+
+const CAPTURE_SOCKET = 3
+// Numbers of x86-64, where this runs.
+const attempts: Readonly<Record<string, readonly number[]>> = {
+  'execve a program': [59, text('/bin/true'), 0, 0],
+  'execveat a program': [322, -100, text('/bin/true'), 0, 0, 0],
+  fork: [57],
+  vfork: [58],
+  'clone a process': [56, 17],
+  'clone with a new user namespace': [56, 0x10000000 | 17],
+  unshare: [272, 0x10000000],
+  setns: [308, 0, 0],
+  'open a file to read': [257, -100, text('/etc/passwd'), 0],
+  'open a file to write': [257, -100, text('/tmp/ghostport-confined'), 0o101, 0o600],
+  open: [2, text('/etc/passwd'), 0],
+  openat2: [437, -100, text('/etc/passwd'), 0, 24],
+  'make an unnamed file': [319, text('x'), 0],
+  unlink: [87, text('/tmp/ghostport-confined')],
+  rename: [82, text('/tmp/a'), text('/tmp/b')],
+  chmod: [90, text('/tmp'), 0o777],
+  socket: [41, 2, 2, 0],
+  socketpair: [53, 1, 1, 0, 0],
+  connect: [42, CAPTURE_SOCKET, 0, 0],
+  bind: [49, CAPTURE_SOCKET, 0, 0],
+  listen: [50, CAPTURE_SOCKET, 1],
+  sendto: [44, CAPTURE_SOCKET, text('x'), 1, 0, 0, 0],
+  sendmsg: [46, CAPTURE_SOCKET, 0, 0],
+  sendmmsg: [307, CAPTURE_SOCKET, 0, 0, 0],
+  'write to a capture socket': [1, CAPTURE_SOCKET, text('x'), 1],
+  'writev to a capture socket': [20, CAPTURE_SOCKET, 0, 0],
+  'setsockopt PACKET_RX_RING': [54, CAPTURE_SOCKET, 263, 5, 0, 16],
+  'setsockopt PACKET_ADD_MEMBERSHIP (promiscuous)': [54, CAPTURE_SOCKET, 263, 1, 0, 16],
+  'ioctl TIOCSTI': [16, 2, 0x5412, text('x')],
+  'ioctl TIOCSTI with more bits above': [16, 2, 0x5412 + 2 ** 32, text('x')],
+  'ioctl TCGETS': [16, 2, 0x5401, 0],
+  dup: [32, CAPTURE_SOCKET],
+  dup2: [33, CAPTURE_SOCKET, 1],
+  'fcntl F_DUPFD': [72, CAPTURE_SOCKET, 0, 20],
+  ptrace: [101, 0, 0, 0, 0],
+  process_vm_readv: [310, process.ppid, 0, 0, 0, 0],
+  pidfd_open: [434, process.ppid, 0],
+  'kill the parent': [62, process.ppid, 0],
+  'tgkill the parent': [234, process.ppid, process.ppid, 0],
+  'prctl PR_SET_DUMPABLE': [157, 4, 1, 0, 0],
+  io_uring_setup: [425, 8, 0],
+  io_uring_enter: [426, 0, 0, 0, 0, 0],
+  bpf: [321, 0, 0, 0],
+  perf_event_open: [298, 0, 0, 0, 0, 0],
+  userfaultfd: [323, 0],
+  keyctl: [250, 0, 0],
+  mount: [165, 0, 0, 0, 0, 0],
+  setuid: [105, 0],
+  setpriority: [141, 0, 0, -5],
+  'a filter of its own': [317, 1, 0, 0],
+}
+
+const say = (value: unknown): void => void writeSync(1, `${JSON.stringify(value)}\n`)
+// Once before: V8 and the C library have done by then what they do only once.
+createHmac('sha256', 'key').update('x').digest()
+await delay(1)
+
+const confined = confineReceiver({ captureSockets: [CAPTURE_SOCKET], pid: process.pid })
+say({ confined: confined.ok ? true : confined.failure.detail })
+const came: Record<string, string> = {}
+for (const [name, [number = 0, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0]] of Object.entries(attempts)) {
+  const result = Number(syscall(number, a, b, c, d, e, f))
+  const errno = koffi.errno()
+  came[name] = result < 0 ? errnoName(errno) : `result ${result}`
+}
+say({ came })
+
+// What a receiver goes on with: memory, the compiler, timers, digests, its log.
+let made = 0
+for (let round = 0; round < 30; round++) made += Array.from({ length: 100_000 }, (_, i) => ({ i })).length
+await delay(10)
+const digest = createHmac('sha256', 'key').update('x').digest('hex').slice(0, 8)
+say({ made, digest, time: new Date().toISOString().length })
+
+function errnoName(errno: number): string {
+  return { 1: 'EPERM', 38: 'ENOSYS' }[errno] ?? `errno ${errno}`
+}
