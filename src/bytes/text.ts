@@ -88,6 +88,20 @@ export function showText(text: string): string {
   })
 }
 
+/** Control characters, what turns or hides the text around it, and other ends of lines. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}]/gu
+
+/**
+ * For one line of a terminal, a log or a page: what a stranger wrote must not move the cursor, colour, turn, hide or end anything.
+ * Each such character is shown by its number: `\x1b`, `\u{202e}`. Bytes that are no text are shown as by {@link showText}.
+ */
+export function printable(text: string): string {
+  return showText(text).replace(UNPRINTABLE, (character) => {
+    const code = character.codePointAt(0) ?? 0
+    return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
+  })
+}
+
 /** How many bytes the character at `i` has in UTF-8: 1 to 4, or 0 where there is none (RFC 3629 § 4). */
 function sequenceLength(bytes: ArrayLike<number>, i: number): number {
   const at = (offset: number): number => bytes[i + offset] ?? 0

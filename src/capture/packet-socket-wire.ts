@@ -13,6 +13,8 @@ export interface WorkerSetup {
 }
 
 export type WorkerReport =
+  /** Its code is loaded; it waits for a {@link WorkerSetup}. */
+  | { readonly kind: 'started' }
   | { readonly kind: 'ready' }
   /** `dropped`: packets that the kernel had no room for since the last batch. */
   | { readonly kind: 'batch'; readonly frames: ArrayBuffer; readonly dropped: number }

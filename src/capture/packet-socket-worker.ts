@@ -3,7 +3,7 @@
  * transfer. It never returns to an event loop, so a packet is not held up by JavaScript that runs elsewhere, and an idle
  * machine wakes nobody. Errors of the network (an interface that goes down) are ridden out; errors of our own end it.
  */
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { describeErrno, type Libc, libc } from './libc.ts'
 import { MessageBatch } from './message-batch.ts'
 import {
@@ -135,6 +135,8 @@ function pollSet(fds: readonly number[]): { readonly bytes: Uint8Array; events(i
 
 const port = parentPort
 if (port === null) throw new Error('packet-socket-worker.ts is the body of a worker')
-run(workerData as WorkerSetup, (message) => {
+const report = (message: WorkerReport): void =>
   port.postMessage(message, message.kind === 'batch' ? [message.frames] : [])
-})
+port.once('message', (setup: WorkerSetup) => run(setup, report))
+libc() // loaded while it can be read
+report({ kind: 'started' })

@@ -17,6 +17,30 @@ export interface PacketSocketCaptureOptions extends CaptureBounds {
   readonly fds: readonly number[]
   /** Names of the interfaces to listen to; none means all. One that does not exist yet may come. */
   readonly interfaces: readonly string[]
+  /** Started beforehand; used up. Without it, the capture starts one. */
+  readonly thread?: CaptureThread
+}
+
+/** A capturing thread whose code is loaded, and that waits to be told what to capture. */
+export interface CaptureThread {
+  readonly worker: Worker
+}
+
+/**
+ * Starts the thread of a capture that is to come: for a process that can read the program now, and not later.
+ * Rejects with CAPTURE_FAILED in `cause` where the thread cannot run.
+ */
+export async function startCaptureThread(): Promise<CaptureThread> {
+  // Node's own options are for the main program (--input-type would not even let a worker start).
+  const worker = new Worker(workerFile(), { resourceLimits: WORKER_LIMITS, execArgv: [], name: 'gp: capture' })
+  await new Promise<void>((started, failedToStart) => {
+    worker.once('message', () => started())
+    worker.once('error', (error) => failedToStart(captureError(failed(`the capturing thread: ${error.message}`))))
+    worker.once('exit', () => failedToStart(captureError(failed('the capturing thread ended at once'))))
+  })
+  worker.removeAllListeners('error')
+  worker.removeAllListeners('exit')
+  return { worker }
 }
 
 /** IPv6 header, {@link EXTENSION_HEADERS} of common length and UDP header; rounded up. */
@@ -50,13 +74,7 @@ async function capture(
     longestFrame: payloadBounds(options).maximum + LONGEST_HEADERS,
     shared: underWay.buffer as SharedArrayBuffer,
   }
-  // Node's own options are for the main program (--input-type would not even let a worker start).
-  const worker = new Worker(workerFile(), {
-    workerData: setup,
-    resourceLimits: WORKER_LIMITS,
-    execArgv: [],
-    name: 'gp: capture',
-  })
+  const { worker } = options.thread ?? (await startCaptureThread())
 
   const stop = (): void => {
     worker.removeAllListeners('message')
@@ -65,6 +83,7 @@ async function capture(
     Atomics.notify(underWay, BATCHES_UNDER_WAY)
   }
   worker.on('message', (report: WorkerReport) => {
+    if (report.kind === 'started') return
     if (report.kind === 'ready') return ready()
     const packets = unpackFrames(report.frames)
       .map(parseFrame)
@@ -79,6 +98,7 @@ async function capture(
   // A thread inside poll(2) cannot be terminated, and Node waits for its threads before it exits.
   process.once('exit', stop)
   try {
+    worker.postMessage(setup)
     await ended(worker, signal)
   } finally {
     signal.removeEventListener('abort', stop)

@@ -1,17 +1,46 @@
 /** What the kernel had no room for, as Linux counts it in /proc/net/udp. */
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 
-/** @returns datagrams dropped so far by the sockets bound to these ports; 0 where the system does not tell. */
-export function udpDrops(ports: readonly number[]): number {
-  let drops = 0
-  for (const table of ['/proc/self/net/udp', '/proc/self/net/udp6']) {
-    try {
-      drops += dropsIn(readFileSync(table, 'utf8'), ports)
-    } catch {
-      // Not Linux, or no IPv6.
-    }
+const TABLES = ['/proc/self/net/udp', '/proc/self/net/udp6']
+const CHUNK = 64 * 1024
+/** Bytes of a table that are read at the most: some 8 000 sockets. */
+const LONGEST_TABLE = 1024 * 1024
+
+/** Reads the counts again and again from files that are opened once: a confined receiver opens none. */
+export class UdpDrops {
+  readonly #files: readonly number[]
+
+  constructor() {
+    this.#files = TABLES.flatMap((table) => {
+      try {
+        return [openSync(table, 'r')]
+      } catch {
+        return [] // Not Linux, or no IPv6.
+      }
+    })
   }
-  return drops
+
+  /** @returns datagrams dropped so far by the sockets bound to these ports; 0 where the system does not tell. */
+  of(ports: readonly number[]): number {
+    return this.#files.reduce((sum, file) => sum + dropsIn(readAll(file), ports), 0)
+  }
+
+  close(): void {
+    for (const file of this.#files) closeSync(file)
+  }
+}
+
+/** The kernel writes a table anew for whoever reads it from its beginning. */
+function readAll(file: number): string {
+  const chunk = Buffer.alloc(CHUNK)
+  let text = ''
+  for (let at = 0; at < LONGEST_TABLE; ) {
+    const length = readSync(file, chunk, 0, CHUNK, at)
+    if (length === 0) break
+    text += chunk.toString('latin1', 0, length)
+    at += length
+  }
+  return text
 }
 
 /** @param table the text of /proc/net/udp: `sl local_address rem_address … drops`, the local port in hexadecimal. */

@@ -11,7 +11,7 @@ import { type CaptureBounds, payloadBounds, singlePorts } from './bounds.ts'
 import type { Capture, CaptureCounters, CapturedPacket, CaptureFailure } from './capture.ts'
 import { captureError } from './capture-error.ts'
 import { DEFAULT_RECEIVE_BUFFER } from './receive-buffer.ts'
-import { udpDrops } from './udp-drops.ts'
+import { UdpDrops } from './udp-drops.ts'
 
 export interface AdoptedUdpCaptureOptions extends CaptureBounds {
   /** As opened by `openUdpSockets`, or as inherited. They are closed when the capture ends. */
@@ -51,9 +51,10 @@ export function createUdpCapture(options: CaptureBounds): Capture {
 function captureFrom(bounds: CaptureBounds, open: (sockets: Socket[]) => Promise<void>): Capture {
   let received = 0
   let ports: readonly number[] = []
+  let drops: UdpDrops | undefined
   const { minimum, maximum } = payloadBounds(bounds)
   return {
-    counters: (): CaptureCounters => ({ received, dropped: udpDrops(ports) }),
+    counters: (): CaptureCounters => ({ received, dropped: drops?.of(ports) ?? 0 }),
     async run(deliver, signal, ready) {
       if (signal.aborted) return
       const sockets: Socket[] = []
@@ -70,9 +71,12 @@ function captureFrom(bounds: CaptureBounds, open: (sockets: Socket[]) => Promise
             deliver([packet])
           })
         }
+        drops = new UdpDrops()
         if (!signal.aborted) ready()
         await aborted(signal)
       } finally {
+        drops?.close()
+        drops = undefined
         for (const socket of sockets) {
           socket.removeAllListeners('message')
           socket.close()

@@ -1,12 +1,13 @@
 /**
- * Changing user from inside: for the receiver whose user cannot read the program (a checkout under /root, a home directory with mode
- * 0700). What starts as root here loads its code, starts its threads, and is nobody before it looks at the first packet.
+ * How a receiver becomes nobody, from inside. It starts as root, with little of root's power, loads its code and starts its threads;
+ * then it changes user, before it is told one key and before it looks at one packet. Started as that user, it would be open to
+ * other processes of the user until it can close its memory; a process that *changes* user is closed from that moment on
+ * (docs/THREAT-MODEL.md). Its user need not even be able to read the program.
  */
-import { statSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { libc } from '../capture/libc.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import type { Account } from './privilege.ts'
+import { forbidInspector } from './no-inspector.ts'
+import { type Account, assertUnprivileged, type Privileges } from './privilege.ts'
 
 export type Identity = Pick<Account, 'uid' | 'gid'>
 
@@ -15,8 +16,39 @@ const PR_SET_NO_NEW_PRIVS = 38
 /** More than any kernel has; dropping one that does not exist fails and means nothing. */
 const LAST_CAPABILITY = 63
 
-/** First of all, while there is one thread only: what threads are started later inherit it. */
-export function renouncePrivileges(): void {
+/**
+ * The first thing that a receiver does.
+ *
+ * @param become whom to become; undefined for a receiver that is its own user already.
+ * @param beforeChange what has to be done while the program can still be read.
+ * @returns PRIVILEGE_MISSING where it cannot change; PRIVILEGE_EXCESSIVE where anything is left, or an inspector is open.
+ */
+export async function becomeUnprivileged(
+  become: Identity | undefined,
+  beforeChange: () => Promise<void> = async () => {},
+): Promise<Result<Privileges | undefined, Failure<'PRIVILEGE_MISSING' | 'PRIVILEGE_EXCESSIVE'>>> {
+  const shut = await forbidInspector()
+  if (!shut.ok) return shut
+  if (become !== undefined) renouncePrivileges()
+  await beforeChange()
+  if (become !== undefined) {
+    const became = becomeAccount(become)
+    if (!became.ok) return became
+  }
+  return assertUnprivileged()
+}
+
+/** `--become UID:GID` of a receiver's arguments. @returns undefined where it is not there; VALUE_INVALID for no two numbers. */
+export function parseBecome(argv: readonly string[]): Result<Identity | undefined, Failure<'VALUE_INVALID'>> {
+  const at = argv.indexOf('--become')
+  if (at < 0) return ok(undefined)
+  const [, uid, gid] = /^([0-9]{1,10}):([0-9]{1,10})$/.exec(argv[at + 1] ?? '') ?? []
+  if (uid === undefined || gid === undefined) return refuse('VALUE_INVALID', '--become needs UID:GID')
+  return ok({ uid: Number(uid), gid: Number(gid) })
+}
+
+/** What threads are started later inherit this. */
+function renouncePrivileges(): void {
   const native = libc()
   for (let capability = 0; capability <= LAST_CAPABILITY; capability++)
     native.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
@@ -24,7 +56,7 @@ export function renouncePrivileges(): void {
 }
 
 /** Becomes the user, with all threads (the C library changes them together), which also clears every capability. */
-export function becomeAccount({ uid, gid }: Identity): Result<void, Failure<'PRIVILEGE_MISSING'>> {
+function becomeAccount({ uid, gid }: Identity): Result<void, Failure<'PRIVILEGE_MISSING'>> {
   try {
     process.setgroups?.([])
     process.setgid?.(gid)
@@ -32,20 +64,5 @@ export function becomeAccount({ uid, gid }: Identity): Result<void, Failure<'PRI
     return ok(undefined)
   } catch (error) {
     return refuse('PRIVILEGE_MISSING', `cannot become user ${uid}: ${(error as Error).message}`)
-  }
-}
-
-/** Whether a user without capabilities can read a file: by the modes of the file and of every folder above it. */
-export function canRead({ uid, gid }: Identity, file: string): boolean {
-  const may = (path: string, bit: 4 | 1): boolean => {
-    const stat = statSync(path, { throwIfNoEntry: false })
-    if (stat === undefined) return false
-    const shift = stat.uid === uid ? 6 : stat.gid === gid ? 3 : 0
-    return ((stat.mode >> shift) & bit) !== 0
-  }
-  if (!may(file, 4)) return false
-  for (let folder = dirname(file); ; folder = dirname(folder)) {
-    if (!may(folder, 1)) return false
-    if (folder === dirname(folder)) return true
   }
 }

@@ -46,32 +46,38 @@ describe('the receiver’s command', () => {
     maySetUser: true,
     mayKill: true,
     mayDropBounding: true,
+    mayReadAll: true,
   }
   const node = ['/usr/bin/node', '--flag', 'receiver.js'] as const
 
-  it('changes the user, empties every capability set, and closes the way back', () => {
+  it('leaves what it takes to become another user, and closes the way back', () => {
     const command = receiverCommand([...node], nobody, root)
     assert.equal(command.file, '/usr/bin/setpriv')
     assert.equal(
       command.args.join(' '),
-      '--reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --ambient-caps=-all --bounding-set=-all ' +
-        '--no-new-privs -- /usr/bin/node --flag receiver.js',
+      '--inh-caps=-all --ambient-caps=-all --bounding-set=-all,+setuid,+setgid,+setpcap,+dac_read_search ' +
+        '--no-new-privs -- /usr/bin/node --flag receiver.js --become 65534:65534',
     )
     assert.equal(command.separateUser, true)
   })
 
-  it('without setpriv, leaves the change of user to spawn', () => {
+  it('asks for no capability that the warden lacks', () => {
+    const { args } = receiverCommand([...node], nobody, { ...root, mayReadAll: false })
+    assert.ok(args.includes('--bounding-set=-all,+setuid,+setgid,+setpcap'))
+    const { args: others } = receiverCommand([...node], nobody, { ...root, mayDropBounding: false })
+    assert.deepEqual(others.slice(0, 3), ['--inh-caps=-all', '--ambient-caps=-all', '--no-new-privs'])
+  })
+
+  it('without setpriv, leaves all of that to the receiver', () => {
     const command = receiverCommand([...node], nobody, { ...root, setpriv: undefined })
     assert.equal(command.file, '/usr/bin/node')
-    assert.deepEqual(command.args, ['--flag', 'receiver.js'])
-    assert.equal(command.options.uid, 65534)
-    assert.equal(command.options.gid, 65534)
+    assert.deepEqual(command.args, ['--flag', 'receiver.js', '--become', '65534:65534'])
     assert.equal(command.separateUser, true)
   })
 
   it('in a user namespace without that account, keeps the user and drops the rest', () => {
     const command = receiverCommand([...node], nobody, { ...root, uidMap: '         0       1000          1\n' })
-    assert.ok(!command.args.includes('--reuid'))
+    assert.ok(!command.args.includes('--become'))
     assert.ok(command.args.includes('--bounding-set=-all'))
     assert.equal(command.separateUser, false)
   })

@@ -1,12 +1,10 @@
 /**
- * How the receiver comes to have no privilege: the warden starts it as another user, through setpriv(1) where that is
- * installed, and the receiver looks at itself before it touches a packet, and refuses to run with anything left
- * (docs/THREAT-MODEL.md).
+ * How the receiver comes to have no privilege: the warden starts it with few capabilities, through setpriv(1) where that is
+ * installed; it becomes another user by itself (become.ts), and looks at itself before it touches a packet, and refuses to run with
+ * anything left (docs/THREAT-MODEL.md).
  *
- * setpriv is exec'ed away, so the receiver is still the warden's own child. It does what Node's `uid` and `gid` cannot: it
- * empties the bounding set and sets no_new_privs, before the first instruction of the receiver, so that not even a set-uid
- * program gives anything back. Without it, the user changes all the same (libuv also drops supplementary groups), which
- * already clears every capability but the bounding set.
+ * setpriv is exec'ed away, so the receiver is still the warden's own child. It empties the bounding set and sets no_new_privs
+ * before the first instruction of the receiver. Without it, the receiver does both by itself.
  */
 import type { SpawnOptions } from 'node:child_process'
 import { accessSync, constants, readFileSync, realpathSync } from 'node:fs'
@@ -23,6 +21,8 @@ export interface Account {
 
 /** The receiver's end of the socket pair to the warden. */
 export const CHANNEL_DESCRIPTOR = 4
+/** Tells a receiver that its packets come from packet sockets: it starts their thread while it can read the program. */
+export const PACKET_THREAD_OPTION = '--packet-thread'
 /** Where the receiver finds the n-th capture socket: 3, 5, 6, … */
 export function captureDescriptor(n: number): number {
   return n === 0 ? 3 : CHANNEL_DESCRIPTOR + n
@@ -61,13 +61,15 @@ export interface Situation {
   readonly mayKill: boolean
   /** CAP_SETPCAP is there. */
   readonly mayDropBounding: boolean
+  /** CAP_DAC_READ_SEARCH is there: the program may be where only another user can read it. */
+  readonly mayReadAll: boolean
 }
 
 /** A program to start, without a shell. */
 export interface ReceiverCommand {
   readonly file: string
   readonly args: readonly string[]
-  readonly options: Pick<SpawnOptions, 'uid' | 'gid' | 'cwd' | 'env'>
+  readonly options: Pick<SpawnOptions, 'cwd' | 'env'>
   /**
    * The receiver runs as another user than the warden. False where the warden has no right to change users, or in a user
    * namespace in which the account does not exist: the receiver is then the warden's user, without its capabilities.
@@ -75,6 +77,7 @@ export interface ReceiverCommand {
   readonly separateUser: boolean
 }
 
+const CAP_DAC_READ_SEARCH = 2n
 const CAP_KILL = 5n
 const CAP_SETGID = 6n
 const CAP_SETUID = 7n
@@ -93,6 +96,7 @@ export function currentSituation(): Situation {
     maySetUser: status === undefined ? uid === 0 : has(CAP_SETUID) && has(CAP_SETGID),
     mayKill: status === undefined ? uid === 0 : has(CAP_KILL),
     mayDropBounding: has(CAP_SETPCAP),
+    mayReadAll: has(CAP_DAC_READ_SEARCH),
   }
 }
 
@@ -153,8 +157,9 @@ function canSeparate(account: Account, { uid, uidMap, maySetUser }: Situation): 
 }
 
 /**
- * The command that starts a receiver with as little privilege as the situation allows. It keeps nothing of the
- * environment but `PATH`, the time zone, and which stream the journal reads. `stdio` is the caller's: see {@link captureDescriptor}.
+ * The command that starts a receiver with as little privilege as the situation allows. Where it becomes another user, it does so
+ * itself (become.ts), and until then has those of root's capabilities that it takes. It keeps nothing of the environment but
+ * `PATH`, the time zone, and which stream the journal reads. `stdio` is the caller's: see {@link captureDescriptor}.
  * @param program Node and its arguments.
  */
 export function receiverCommand(
@@ -164,23 +169,19 @@ export function receiverCommand(
 ): ReceiverCommand {
   const separateUser = canSeparate(account, situation)
   const options = { cwd: '/', env: plainEnvironment() }
-  const [node, ...nodeArgs] = program
-  if (situation.setpriv === undefined) {
-    const identity = separateUser ? { uid: account.uid, gid: account.gid } : {}
-    return { file: node, args: nodeArgs, options: { ...options, ...identity }, separateUser }
-  }
-  const identity = separateUser
-    ? ['--reuid', String(account.uid), '--regid', String(account.gid), '--clear-groups']
-    : []
-  // The first two sets may always be emptied. What stays in the last one is out of reach of a user other than 0.
-  const bounding = situation.mayDropBounding ? ['--bounding-set=-all'] : []
-  const capabilities = ['--inh-caps=-all', '--ambient-caps=-all', ...bounding]
-  return {
-    file: situation.setpriv,
-    args: [...identity, ...capabilities, '--no-new-privs', '--', node, ...nodeArgs],
-    options,
-    separateUser,
-  }
+  const words = separateUser ? [...program, '--become', `${account.uid}:${account.gid}`] : program
+  const [file = '', ...args] =
+    situation.setpriv === undefined
+      ? words
+      : [situation.setpriv, ...dropOptions(separateUser, situation), '--no-new-privs', '--', ...words]
+  return { file, args, options, separateUser }
+}
+
+/** The first two sets may always be emptied. What stays in the last one is out of reach of a user other than 0. */
+function dropOptions(separateUser: boolean, { mayDropBounding, mayReadAll }: Situation): readonly string[] {
+  const kept = separateUser ? `,+setuid,+setgid,+setpcap${mayReadAll ? ',+dac_read_search' : ''}` : ''
+  const bounding = mayDropBounding ? [`--bounding-set=-all${kept}`] : []
+  return ['--inh-caps=-all', '--ambient-caps=-all', ...bounding]
 }
 
 /** What a process of ours may do, as /proc/PID/status says. */
@@ -213,9 +214,8 @@ export function parsePrivileges(status: string): Privileges {
 }
 
 /**
- * The receiver's first act: refuses to go on with privilege. Then forbids other processes of the same user (“nobody” has
- * many) to look into its memory, where the keys are, and the kernel to write that memory to a core file; where the
- * native part is missing this last step is left out.
+ * Refuses to go on with privilege. Then forbids other processes of the same user to look into this one's memory, where keys will be,
+ * and the kernel to write that memory to a core file; where the native part is missing this last step is left out.
  *
  * Outside Linux only the user is checked.
  * @returns PRIVILEGE_EXCESSIVE, naming what is too much.
@@ -252,7 +252,7 @@ export function checkUnprivileged(
 const PR_SET_DUMPABLE = 4
 
 /** Of the process, not of the thread: also /proc/PID/mem and ptrace(2) are then root's alone. */
-function closeMemory(): void {
+export function closeMemory(): void {
   try {
     libc().prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
   } catch {

@@ -59,7 +59,10 @@ export interface Tally {
 }
 
 export type FromReceiver =
-  | { readonly say: 'ready' }
+  /** It has no privilege any more, and nobody can look into it: it may be told its configuration, which holds keys. */
+  | { readonly say: 'started' }
+  /** Packets are being received. `unconfined`: why its system calls could not be confined, where they could not. */
+  | { readonly say: 'ready'; readonly unconfined?: string }
   | { readonly say: 'alive' }
   | { readonly say: 'configured'; readonly generation: number }
   | { readonly say: 'knock'; readonly knock: Knock }
@@ -93,7 +96,8 @@ const note = record(
 const tally = record({ looked: count, dropped: count, refused: counts }, {})
 
 const word: Reader<Exclude<FromReceiver, { say: 'knock' }>> = either(
-  record({ say: literal('ready') }, {}),
+  record({ say: literal('started') }, {}),
+  record({ say: literal('ready') }, { unconfined: detail }),
   record({ say: literal('alive') }, {}),
   record({ say: literal('configured'), generation: count }, {}),
   record({ say: literal('refused'), note }, {}),

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import { test } from 'node:test'
 import { ReceiverProcess } from './receiver-process.ts'
 
 /** A child that runs `script` with its end of the channel as descriptor 4. */
 function starter(script: string) {
   return () => {
-    const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'ignore', 'inherit', 'ignore', 'pipe'] })
-    return { child, channel: child.stdio[4] as unknown as Duplex }
+    const stdio = ['ignore', 'ignore', 'pipe', 'ignore', 'pipe'] as const
+    const child = spawn(process.execPath, ['-e', script], { stdio: [...stdio], detached: true })
+    return { child, channel: child.stdio[4] as unknown as Duplex, errors: child.stdio[2] as Readable }
   }
 }
 
@@ -30,6 +31,7 @@ test('what the child says arrives, a killed child is started anew, a stopped one
   const script = `const s = new (require('net').Socket)({ fd: 4 }); s.write('{"pid":' + process.pid + '}\\n'); s.resume()`
   const receiver = new ReceiverProcess(starter(script), {
     onStarted: () => told(`start ${++starts}`),
+    onErrors: (errors) => errors.resume(),
     onValues: () => told(`heard ${starts}`),
     onLost: (why, again) => told(`${why}, again in ${again}`),
     onHopeless: () => assert.fail('given up'),
@@ -50,6 +52,7 @@ test('a child that speaks nonsense is killed', async () => {
     starter(`const s = new (require('net').Socket)({ fd: 4 }); s.write('open sesame\\n'); s.resume()`),
     {
       onStarted: () => {},
+      onErrors: (errors) => errors.resume(),
       onValues: () => assert.fail('nonsense was heard'),
       onLost: (why) => told(why.startsWith('it said what the warden does not understand') ? 'killed' : why),
       onHopeless: () => assert.fail('given up'),
@@ -67,6 +70,7 @@ async function outcome(script: string, isReady: boolean): Promise<{ starts: numb
   return await new Promise((resolve) => {
     const receiver: ReceiverProcess = new ReceiverProcess(starter(script), {
       onStarted: () => starts++,
+      onErrors: (errors) => errors.resume(),
       onValues: (values) => {
         last = values.at(-1)
         if (isReady) receiver.isReady()

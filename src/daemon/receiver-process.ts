@@ -7,13 +7,16 @@
  * will. A receiver that was ready has read packets, so that its word counts for nothing: it is always replaced.
  */
 import type { ChildProcess } from 'node:child_process'
-import type { Duplex } from 'node:stream'
+import type { Readable } from 'node:stream'
 import type { Milliseconds } from '../units.ts'
 import { type Channel, openChannel } from './channel.ts'
+import type { SpawnedReceiver } from './spawn-receiver.ts'
 
 export interface ReceiverEvents {
-  /** A receiver runs and can be told its configuration. */
+  /** A receiver runs. It says itself when it can be told its configuration. */
   readonly onStarted: () => void
+  /** Its standard error. */
+  readonly onErrors: (errors: Readable) => void
   readonly onValues: (values: unknown[]) => void
   /**
    * It is gone. `again` says when the next one starts; undefined where it was told to stop.
@@ -34,7 +37,7 @@ const LAST_WORDS = 200
 const PERMANENT: readonly (number | null)[] = [64, 77, 78]
 
 export class ReceiverProcess {
-  readonly #spawn: () => { child: ChildProcess; channel: Duplex }
+  readonly #spawn: () => SpawnedReceiver
   readonly #events: ReceiverEvents
   #child: ChildProcess | undefined
   #channel: Channel | undefined
@@ -46,7 +49,7 @@ export class ReceiverProcess {
   #timer: NodeJS.Timeout | undefined
 
   /** @param spawn starts a receiver without any privilege and gives the warden's end of its channel. */
-  constructor(spawn: () => { child: ChildProcess; channel: Duplex }, events: ReceiverEvents) {
+  constructor(spawn: () => SpawnedReceiver, events: ReceiverEvents) {
     this.#spawn = spawn
     this.#events = events
   }
@@ -58,7 +61,8 @@ export class ReceiverProcess {
   start(): void {
     const startedAt = performance.now()
     this.#ready = false
-    const { child, channel } = this.#spawn()
+    const { child, channel, errors } = this.#spawn()
+    this.#events.onErrors(errors)
     this.#child = child
     let why: string | undefined
     let lost = false
@@ -102,11 +106,11 @@ export class ReceiverProcess {
       // Whatever speaks nonsense may be in a stranger's hands: it is not argued with.
       onBroken: (what) => {
         why = `it said what the warden does not understand: ${what}`
-        child.kill('SIGKILL')
+        killAll(child)
       },
       onEnd: () => {
         heardAll()
-        child.kill('SIGKILL')
+        killAll(child)
       },
     })
     this.#events.onStarted()
@@ -127,9 +131,14 @@ export class ReceiverProcess {
     this.#channel?.send(value)
   }
 
+  /** Bytes that it has not taken yet. */
+  get backlog(): number {
+    return this.#channel?.backlog ?? 0
+  }
+
   /** Ends this receiver because of what it said; a new one starts. */
   kill(): void {
-    this.#child?.kill('SIGKILL')
+    if (this.#child !== undefined) killAll(this.#child)
   }
 
   /** Ends it for good. Resolves when it is gone. */
@@ -139,7 +148,17 @@ export class ReceiverProcess {
     const child = this.#child
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
     const gone = new Promise((done) => child.once('exit', done))
-    child.kill('SIGKILL')
+    killAll(child)
     await gone
+  }
+}
+
+/** The receiver leads a group of its own. What it may have started, where nothing kept it from that, ends with it. */
+function killAll(child: ChildProcess): void {
+  child.kill('SIGKILL')
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+  } catch {
+    // It leads no group, or nobody of it is left.
   }
 }

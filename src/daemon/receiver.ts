@@ -1,45 +1,37 @@
 /**
- * The program that reads what strangers send. It starts without privilege, makes sure that it has none, gets its packets
- * from descriptors that the warden opened, and tells the warden about those that some key opened. What it may not do, it cannot: it
- * holds no firewall, no replay store and no file.
+ * The program that reads what strangers send. It gives up all privilege first, and makes sure that it has none; gets its packets
+ * from descriptors that the warden opened; has the kernel refuse it all that it does not need; and tells the warden about
+ * packets that some key opened. What it may not do, it cannot: it holds no firewall, no replay store and no file.
  *
- * Started by the warden only, with the channel as descriptor 4. Where the receiver's user cannot read the program itself (a
- * checkout under /root), it is started as root with `--become UID:GID` and changes user once its threads run, before
- * it looks at the first packet.
+ * Started by the warden only, with the channel as descriptor 4. With `--become UID:GID` it starts as root, with few capabilities,
+ * and changes user before it is told its configuration.
  */
 import { writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { StanzaIndex } from '../access/matching.ts'
 import { OpenerMemory } from '../access/opener-memory.ts'
 import type { Capture, CapturedPacket } from '../capture/capture.ts'
-import { createPacketSocketCapture } from '../capture/packet-socket.ts'
+import { type CaptureThread, createPacketSocketCapture, startCaptureThread } from '../capture/packet-socket.ts'
 import { adoptUdpCapture, createUdpCapture } from '../capture/udp.ts'
 import { filesFromSnapshot } from '../config/config-files.ts'
 import type { CaptureConfig } from '../config/server-config.ts'
 import { failureKinds } from '../failure-codes.ts'
-import { journalPrefix } from '../journal-stream.ts'
-import { failureFields, jsonLog } from '../log.ts'
 import { RECEIVER_TITLE, setProcessTitle } from '../process-title.ts'
 import type { Failure } from '../result.ts'
-import { becomeAccount, type Identity, renouncePrivileges } from './become.ts'
+import { becomeUnprivileged, parseBecome } from './become.ts'
 import { openChannel } from './channel.ts'
 import { loadConfig } from './load-config.ts'
-import { assertUnprivileged, CHANNEL_DESCRIPTOR } from './privilege.ts'
+import { CHANNEL_DESCRIPTOR, PACKET_THREAD_OPTION } from './privilege.ts'
 import { type CaptureOrder, type FromReceiver, LONGEST_DETAIL, type ToReceiver } from './protocol.ts'
 import { ReceiveLoop } from './receive-loop.ts'
+import { confineReceiver } from './seccomp.ts'
 
 /** The configuration of ten thousand stanzas is some megabytes. */
 const LONGEST_WORD_OF_THE_WARDEN = 256 * 1024 * 1024
 /** How long after a packet the warden gets the new numbers, in milliseconds. */
 const TALLY_DELAY = 50
 
-const log = jsonLog(
-  (line) => process.stderr.write(line),
-  () => new Date(),
-  journalPrefix(2),
-)
-
-/** Says why, to the warden and where the operator can read it also if the warden is dead, and ends. */
+/** Says why, to the warden, and ends. */
 function giveUp(failure: Failure): never {
   const { code, detail } = failure
   const word: FromReceiver = { say: 'failed', code, detail: detail.slice(0, LONGEST_DETAIL) }
@@ -48,16 +40,16 @@ function giveUp(failure: Failure): never {
   } catch {
     // No warden hears it.
   }
-  log.write('error', 'receiver stops', failureFields(failure))
   process.exit(failureKinds[failure.code].exit)
 }
 
-function captureFor(order: CaptureOrder, config: CaptureConfig): Capture {
+function captureFor(order: CaptureOrder, config: CaptureConfig, thread: CaptureThread | undefined): Capture {
   const bounds = { ports: config.ports, maximumPayload: config.maxBytes }
   switch (order.kind) {
     case 'packet-socket':
       return createPacketSocketCapture({
         ...bounds,
+        ...(thread !== undefined && { thread }),
         fds: order.fds,
         interfaces: config.interfaces === 'any' ? [] : config.interfaces,
       })
@@ -70,11 +62,15 @@ function captureFor(order: CaptureOrder, config: CaptureConfig): Capture {
   }
 }
 
-function main(): void {
+async function main(): Promise<void> {
   setProcessTitle(RECEIVER_TITLE)
   const become = parseBecome(process.argv)
-  if (become === undefined) requireNoPrivilege()
-  else renouncePrivileges()
+  if (!become.ok) giveUp(become.failure)
+  let thread: CaptureThread | undefined
+  const unprivileged = await becomeUnprivileged(become.value, async () => {
+    if (process.argv.includes(PACKET_THREAD_OPTION)) thread = await startCaptureThread()
+  })
+  if (!unprivileged.ok) giveUp(unprivileged.failure)
   // Ctrl-C in a terminal goes to the whole group; when to end is the warden's decision.
   for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
 
@@ -118,21 +114,19 @@ function main(): void {
     const receiving = { policy, index: new StanzaIndex(policy.stanzas), openers: new OpenerMemory() }
     if (loop === undefined) {
       loop = new ReceiveLoop(receiving, server.refusalsPerSecond, say, () => channel.backlog)
-      begin(loop, captureFor(word.capture, server.capture))
+      begin(loop, word.capture, captureFor(word.capture, server.capture, thread))
     } else {
       loop.reconfigure(receiving, server.refusalsPerSecond)
     }
     say({ say: 'configured', generation: word.generation })
   }
 
-  const begin = (started: ReceiveLoop, capture: Capture): void => {
+  const begin = (started: ReceiveLoop, order: CaptureOrder, capture: Capture): void => {
     const onReady = (): void => {
-      if (become !== undefined) {
-        const became = becomeAccount(become)
-        if (!became.ok) giveUp(became.failure)
-        requireNoPrivilege()
-      }
-      say({ say: 'ready' })
+      // From here on strangers have a word. Nothing that it needs now is out of reach: all its code is loaded.
+      const captureSockets = order.kind === 'own-udp' ? [] : order.fds
+      const confined = confineReceiver({ captureSockets, pid: process.pid })
+      say({ say: 'ready', ...(!confined.ok && { unconfined: confined.failure.detail.slice(0, LONGEST_DETAIL) }) })
     }
     tellTally = () => started.tally(capture.counters().dropped)
     let reportDue = false
@@ -154,20 +148,9 @@ function main(): void {
       giveUp(failure)
     })
   }
+  say({ say: 'started' })
 }
 
-function requireNoPrivilege(): void {
-  const privileges = assertUnprivileged()
-  if (!privileges.ok) giveUp(privileges.failure)
-}
-
-function parseBecome(argv: readonly string[]): Identity | undefined {
-  const at = argv.indexOf('--become')
-  if (at < 0) return undefined
-  const [uid, gid] = (argv[at + 1] ?? '').split(':').map(Number)
-  if (!Number.isInteger(uid) || !Number.isInteger(gid) || uid === undefined || gid === undefined)
-    return giveUp({ code: 'CLI_USAGE', detail: '--become UID:GID' })
-  return { uid, gid }
-}
-
-main()
+await main().catch((error: Error) =>
+  giveUp((error.cause as Failure | undefined) ?? { code: 'RECEIVER_GONE', detail: error.message }),
+)

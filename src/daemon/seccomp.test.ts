@@ -1,6 +1,7 @@
 /** The filters on a real process: what is refused from inside, and that a receiver's own work goes on. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { createHmac } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
@@ -48,7 +49,11 @@ describe('a confined receiver', { skip }, () => {
     assert.equal(done, true)
     const wrong = Object.entries(came as Record<string, string>).filter(([, how]) => how !== 'EPERM')
     assert.deepEqual(wrong, [])
-    assert.deepEqual(work, { made: 3_000_000, digest: '2d93cbc1', time: 24 })
+    assert.deepEqual(work, {
+      made: 3_000_000,
+      digest: createHmac('sha256', 'key').update('x').digest('hex').slice(0, 8),
+      time: 24,
+    })
   })
 })
 

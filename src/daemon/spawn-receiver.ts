@@ -1,69 +1,65 @@
 /** Starts a receiver: which program, as whom, with which descriptors. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { type Libc, libc } from '../capture/libc.ts'
-import { canRead } from './become.ts'
 import {
   type Account,
   CHANNEL_DESCRIPTOR,
   captureDescriptor,
   currentSituation,
+  PACKET_THREAD_OPTION,
   receiverCommand,
-  type Situation,
 } from './privilege.ts'
+import type { CaptureOrder } from './protocol.ts'
+import { forbidIoUring } from './seccomp.ts'
 
 /** Beside this file, in the source tree and in the compiled package alike. */
 const PROGRAM = fileURLToPath(import.meta.url).replace(/spawn-receiver\.(ts|js)$/, 'receiver.$1')
 
 /** Garbage of the packet path dies young; without a limit V8 lets it grow for no gain. Sizes in MB. */
 const NODE_OPTIONS = ['--max-semi-space-size=2', '--max-old-space-size=256']
-
+/** Of this process's own options, those without which the receiver's code would not load. */
+const INHERITED_OPTIONS = /^--(conditions|no-warnings|experimental-strip-types)\b/
 export interface SpawnedReceiver {
   readonly child: ChildProcess
   /** The warden's end. */
   readonly channel: Duplex
+  /** What the receiver writes to its standard error. */
+  readonly errors: Readable
 }
 
 export interface ReceiverStarter {
-  /** @param fds of the capture sockets; they stay the warden's as well. */
-  start(fds: readonly number[]): SpawnedReceiver
+  /**
+   * @param fds of the capture sockets; they stay the warden's as well.
+   * @param kind how packets come from them.
+   */
+  start(fds: readonly number[], kind: CaptureOrder['kind']): SpawnedReceiver
   /** Whether it will be another user than the warden. */
   readonly separateUser: boolean
 }
 
 export function receiverStarter(account: Account): ReceiverStarter {
-  const situation = currentSituation()
-  const node = [process.execPath, ...process.execArgv, ...NODE_OPTIONS, PROGRAM] as const
-  const mayRead = [process.execPath, PROGRAM].every((file) => canRead(account, file))
-  const direct = receiverCommand([...node], account, situation)
-  const becomes = direct.separateUser && !mayRead
-  const command = becomes ? becomingCommand(node, account, situation) : direct
-  const options = { ...direct.options, ...(becomes ? { uid: undefined, gid: undefined } : {}) }
+  // Where the kernel has no filters, the receiver finds that out too, and says so.
+  forbidIoUring()
+  const options = [...process.execArgv.filter((option) => INHERITED_OPTIONS.test(option)), ...NODE_OPTIONS]
+  if (process.allowedNodeEnvironmentFlags.has('--disable-sigusr1')) options.push('--disable-sigusr1')
+  const commandFor = (kind: CaptureOrder['kind']) => {
+    const thread = kind === 'packet-socket' ? [PACKET_THREAD_OPTION] : []
+    return receiverCommand([process.execPath, ...options, PROGRAM, ...thread], account, currentSituation())
+  }
   return {
-    separateUser: direct.separateUser,
-    start(fds) {
+    separateUser: commandFor('own-udp').separateUser,
+    start(fds, kind) {
       keepToOurselves()
-      const child = spawn(command.file, [...command.args], { ...options, stdio: descriptors(fds) })
-      return { child, channel: child.stdio[CHANNEL_DESCRIPTOR] as unknown as Duplex }
+      const { file, args, options } = commandFor(kind)
+      // A session of its own: no terminal of ours is one of its.
+      const child = spawn(file, [...args], { ...options, stdio: descriptors(fds), detached: true })
+      const channel = child.stdio[CHANNEL_DESCRIPTOR] as unknown as Duplex
+      return { child, channel, errors: child.stdio[2] as Readable }
     },
   }
-}
-
-/** Starts as root, with no more of root’s powers than it takes to read the program, to change user, and to drop even these. */
-function becomingCommand(
-  [node, ...words]: readonly string[],
-  { uid, gid }: Account,
-  { setpriv, mayDropBounding }: Situation,
-) {
-  const program = [node ?? process.execPath, ...words, '--become', `${uid}:${gid}`]
-  const bounding = mayDropBounding ? ['--bounding-set=-all,+setuid,+setgid,+setpcap,+dac_read_search'] : []
-  const [file = '', ...args] =
-    setpriv === undefined
-      ? program
-      : [setpriv, '--inh-caps=-all', '--ambient-caps=-all', '--no-new-privs', ...bounding, '--', ...program]
-  return { file, args }
 }
 
 const F_SETFD = 2
@@ -88,7 +84,7 @@ function keepToOurselves(): void {
 }
 
 function descriptors(fds: readonly number[]): ('ignore' | 'inherit' | 'pipe' | number)[] {
-  const stdio: ('ignore' | 'inherit' | 'pipe' | number)[] = ['ignore', 'ignore', 'inherit', 'ignore', 'pipe']
+  const stdio: ('ignore' | 'inherit' | 'pipe' | number)[] = ['ignore', 'ignore', 'pipe', 'ignore', 'pipe']
   for (const [n, fd] of fds.entries()) stdio[captureDescriptor(n)] = fd
   return stdio
 }

@@ -6,6 +6,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { StanzaIndex } from '../access/matching.ts'
+import { printable } from '../bytes/text.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { type ConfigSnapshot, recordFiles } from '../config/config-files.ts'
 import type { ServerConfig } from '../config/server-config.ts'
@@ -35,6 +36,7 @@ import { located, notAPidFile } from './places.ts'
 import { checkSituation, currentSituation } from './privilege.ts'
 import { type FromReceiver, parseFromReceiver, type ToReceiver } from './protocol.ts'
 import { receiverAccount } from './receiver-account.ts'
+import { logReceiverErrors } from './receiver-errors.ts'
 import { ReceiverProcess } from './receiver-process.ts'
 import { needsRestart } from './restart-settings.ts'
 import { asRunningInstance, refuseSecondInstance } from './running-instance.ts'
@@ -46,6 +48,8 @@ import { describeStatus, type Status } from './status.ts'
 const PATIENCE = 10_000
 /** To read a configuration it has this time, and besides a millisecond for each so many bytes: ten times what it takes. */
 const CONFIGURE_PATIENCE = 10_000
+/** To start, and to give up its privilege, it has this time (milliseconds). */
+const START_PATIENCE = 20_000
 const CONFIGURE_BYTES = 500
 /** How often it is asked whether it lives, in milliseconds. */
 const ASK_INTERVAL = 1000
@@ -53,6 +57,8 @@ const ASK_INTERVAL = 1000
 const TALLY_PATIENCE = 500
 /** How often capture sockets are tried again that cannot be opened, in milliseconds. */
 const REOPEN_INTERVAL = 1000
+/** Bytes that an honest receiver may have unread: the answers to some 40 000 knocks. */
+const MOST_UNREAD = 2 * 1024 * 1024
 /** With no honest receiver do this many knocks wait. */
 const MOST_WAITING = 100_000
 
@@ -88,7 +94,9 @@ export class Warden {
   #active: Configuration
   /** What the receiver has been told, or will be when it starts. */
   #wanted: Configuration
-  /** Until when it has to take its configuration. */
+  /** The receiver that runs has given up its privilege: it may be told keys. */
+  #mayBeTold = false
+  /** Until when it has to do what it has to do next. */
   #patience: NodeJS.Timeout | undefined
   readonly #asking: NodeJS.Timeout
   readonly #host: HostWatch
@@ -147,9 +155,13 @@ export class Warden {
     // What the receiver says before the rest is open: it has only reasons to end.
     const early: unknown[] = []
     let hopelessSoon: string | undefined
-    const startReceiver = () => starter.start((warden === undefined ? capture.value : warden.#capture).fds)
+    const startReceiver = () => {
+      const { fds, order } = warden === undefined ? capture.value : warden.#capture
+      return starter.start(fds, order.kind)
+    }
     const receiver = new ReceiverProcess(startReceiver, {
       onStarted: () => warden?.onReceiverStarted(),
+      onErrors: (errors) => logReceiverErrors(errors, log),
       onValues: (values) => (warden === undefined ? early.push(...values) : warden.onValues(values)),
       onLost: (why, again) => warden?.onReceiverLost(why, again),
       onHopeless: (why) => {
@@ -185,9 +197,9 @@ export class Warden {
     undo.push(() => control.value.close())
     const written = writePidFile(server.pidFile)
     if (!written.ok) return giveUp({ ok: false, failure: located('FWKNOP_PID_FILE', written.failure, at) })
+    warden.onReceiverStarted()
     warden.onValues(early)
-    if (hopelessSoon === undefined) warden.#configure()
-    else warden.onReceiverHopeless(hopelessSoon)
+    if (hopelessSoon !== undefined) warden.onReceiverHopeless(hopelessSoon)
     return ok(warden)
   }
 
@@ -321,7 +333,9 @@ export class Warden {
 
   private onReceiverStarted(): void {
     this.#lastWords = undefined
-    this.#configure()
+    this.#mayBeTold = false
+    this.#heard = performance.now()
+    this.#waitFor('it did not give up its privilege', START_PATIENCE)
   }
 
   private async onReceiverLost(why: string, again: number | undefined): Promise<void> {
@@ -337,15 +351,21 @@ export class Warden {
 
   /** Tells the receiver what it is to work under. Until it says that it does, its knocks mean what they meant before. */
   #configure(): void {
+    // One that starts is told when it says that it may be.
+    if (!this.#mayBeTold) return
     const { files, generation } = this.#wanted
     this.#tell({ say: 'configure', generation, paths: this.#paths, files, capture: this.#capture.order })
     this.#heard = performance.now()
     const bytes = Object.values(files.texts).reduce((sum, text) => sum + text.length, 0)
-    const patience = CONFIGURE_PATIENCE + bytes / CONFIGURE_BYTES
+    this.#waitFor('it took no configuration', CONFIGURE_PATIENCE + bytes / CONFIGURE_BYTES)
+  }
+
+  /** Replaces a receiver that does not do in time what it has to do next. */
+  #waitFor(what: string, patience: number): void {
     this.#taken()
     this.#patience = setTimeout(() => {
       this.#taken()
-      this.#replace('receiver hangs', { detail: `it took no configuration in ${Math.round(patience)} ms` })
+      this.#replace('receiver hangs', { detail: `${what} in ${Math.round(patience)} ms` })
     }, patience)
   }
 
@@ -424,6 +444,11 @@ export class Warden {
     switch (word.say) {
       case 'alive':
         return
+      case 'started':
+        if (this.#mayBeTold) this.#mistrust({ code: 'WARDEN_PROTOCOL', detail: 'it started twice' })
+        this.#mayBeTold = true
+        this.#configure()
+        return
       case 'configured':
         if (word.generation !== this.#wanted.generation) return
         this.#taken()
@@ -437,6 +462,7 @@ export class Warden {
       case 'ready':
         this.#capturing = true
         this.#receiver.isReady()
+        if (word.unconfined !== undefined) this.#log.write('warning', 'notice', { text: printable(word.unconfined) })
         this.#log.write(
           'info',
           'ready',
@@ -472,8 +498,11 @@ export class Warden {
     this.#manager.ready(remark === undefined ? status : `${status}; ${remark}`)
   }
 
+  /** One that does not read what it is told would have it all wait here. */
   #tell(word: ToReceiver): void {
     this.#receiver.send(word)
+    if (this.#patience === undefined && this.#receiver.backlog > MOST_UNREAD)
+      this.#mistrust({ code: 'WARDEN_PROTOCOL', detail: `it has not read ${this.#receiver.backlog} bytes` })
   }
 
   /** What no honest receiver says comes from one that a stranger has taken: it is ended, and an honest one started. */

@@ -1,5 +1,5 @@
 /**
- *   the test (root) ── opens packet sockets in a host's namespace, starts ──> receiver (nobody, no capability)
+ *   the test (root) ── opens packet sockets in a host's namespace, starts ──> receiver (becomes nobody, no capability)
  *   a sender in the namespace ── UDP over lo, IPv4 and IPv6 ──> read by the receiver from its descriptors 3 and 5
  */
 import assert from 'node:assert/strict'
@@ -71,7 +71,7 @@ async function startReceiver(host: Host, account: Account, setpriv: string | und
 
 const tools = [
   ['setpriv', '/usr/bin/setpriv', { bounding: '0', noNewPrivileges: true }],
-  ['nothing but the change of user', undefined, {}],
+  ['nothing but its own means', undefined, { bounding: '0', noNewPrivileges: true }],
 ] as const
 
 for (const [name, setpriv, more] of tools)
@@ -130,9 +130,11 @@ test('opening packet sockets without privilege is refused, and the refusal says 
   const probe = `
     import { openPacketSockets } from '${join(tree.root, 'src/capture/open-packet-sockets.ts')}'
     process.stdout.write(JSON.stringify(openPacketSockets({ ports: [62201] })))`
-  const program = [tree.node, '--conditions=ghostport-source', '--input-type=module', '-e', probe] as const
-  const command = receiverCommand([...program], nobody.value, currentSituation())
-  const child = spawn(command.file, command.args, { ...command.options, stdio: ['ignore', 'pipe', 'inherit'] })
+  const { uid, gid } = nobody.value
+  const child = spawn(tree.node, ['--conditions=ghostport-source', '--input-type=module', '-e', probe], {
+    ...{ uid, gid, cwd: '/' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const ended = once(child, 'exit').then(() => assert.fail('it ended without an answer'))
   const [answer] = await Promise.race([once(child.stdout, 'data'), ended])
   ended.catch(() => {})

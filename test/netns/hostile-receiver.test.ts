@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Duplex } from 'node:stream'
+import type { Duplex, Readable } from 'node:stream'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -81,9 +81,9 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
       start() {
         // Only the first is hostile: what follows it shows that the warden starts over.
         const words = receivers++ === 0 ? lines : []
-        const stdio = ['ignore', 'ignore', 'inherit', 'ignore', 'pipe'] as const
-        const child = spawn(process.execPath, [PROGRAM, ...words], { stdio: [...stdio] })
-        return { child, channel: child.stdio[4] as unknown as Duplex }
+        const stdio = ['ignore', 'ignore', 'pipe', 'ignore', 'pipe'] as const
+        const child = spawn(process.execPath, [PROGRAM, ...words], { stdio: [...stdio], detached: true })
+        return { child, channel: child.stdio[4] as unknown as Duplex, errors: child.stdio[2] as Readable }
       },
     })
     const paths = { server: join(directory, 'fwknopd.conf'), access: join(directory, 'access.conf') }

@@ -2,11 +2,11 @@
  * This tree and the Node that runs it, copied to where a test wants them: somewhere that nobody can read, or that nobody
  * cannot. A checkout may stand in either, and the tests pass in both.
  */
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { canRead, type Identity } from '../../src/daemon/become.ts'
+import type { Identity } from '../../src/daemon/become.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 /** What programs need that are run from the source. */
@@ -44,4 +44,19 @@ export function treeFor(user: Identity): Tree {
     realpathSync(join(root, 'node_modules/koffi/package.json')),
   ]
   return needed.every((file) => canRead(user, file)) ? here : copyTree(0o755)
+}
+
+/** Whether a user without capabilities can read a file: by the modes of the file and of every folder above it. */
+function canRead({ uid, gid }: Identity, file: string): boolean {
+  const may = (path: string, bit: 4 | 1): boolean => {
+    const stat = statSync(path, { throwIfNoEntry: false })
+    if (stat === undefined) return false
+    const shift = stat.uid === uid ? 6 : stat.gid === gid ? 3 : 0
+    return ((stat.mode >> shift) & bit) !== 0
+  }
+  if (!may(file, 4)) return false
+  for (let folder = dirname(file); ; folder = dirname(folder)) {
+    if (!may(folder, 1)) return false
+    if (folder === dirname(folder)) return true
+  }
 }

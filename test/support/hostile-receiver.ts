@@ -3,6 +3,7 @@ import { Socket } from 'node:net'
 
 const [, , ...lines] = process.argv
 const channel = new Socket({ fd: 4 })
+channel.write('{"say":"started"}\n')
 channel.once('data', () => {
   for (const line of lines) channel.write(`${line}\n`)
 })
