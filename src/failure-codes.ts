@@ -56,6 +56,7 @@ export const failureKinds = {
   CAPTURE_FAILED: { level: 'error', exit: 69, sentence: 'packets cannot be captured' },
   INSTANCE_RUNNING: { level: 'error', exit: 75, sentence: 'ghostport is already running' },
   PRIVILEGE_MISSING: { level: 'error', exit: 77, sentence: 'more privilege is needed' },
+  PROCESS_EXPOSED: { level: 'error', exit: 77, sentence: 'others could look into this process, and read its keys' },
   PRIVILEGE_EXCESSIVE: { level: 'error', exit: 77, sentence: 'the receiver has privilege that it must not have' },
 
   // between the two processes

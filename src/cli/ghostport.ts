@@ -4,6 +4,8 @@
  * turn, has to load on every Node.js since 18: an old one must be told that it is old, and not fail with a `SyntaxError`.
  */
 import { nearest } from '../config/nearest.ts'
+import { keepMemoryOutOfCores } from '../no-core.ts'
+import { forbidInspector } from '../no-inspector.ts'
 import { setProcessTitle } from '../process-title.ts'
 import { type Failure, refuse } from '../result.ts'
 import { commandLineWords } from './arguments.ts'
@@ -20,6 +22,9 @@ const shortForms: Readonly<Record<string, string>> = {
 }
 
 async function main(argv: readonly string[], terminal: Terminal): Promise<number> {
+  keepMemoryOutOfCores()
+  const forbidden = forbidInspector()
+  if (!forbidden.ok) return terminal.fail(forbidden.failure)
   const tooOld = nodeIsTooOld(process.versions.node)
   if (tooOld !== undefined) {
     terminal.note(tooOld)

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { systemClock } from '../clock.ts'
 import type { ConfigPaths } from '../daemon/load-config.ts'
 import { failureFields, jsonLog } from '../log.ts'
+import { shutInspector } from '../no-inspector.ts'
 import { setProcessTitle, WARDEN_TITLE } from '../process-title.ts'
 import { keepCompiledCode } from './compile-cache.ts'
 import { parseCommandLine } from './options.ts'
@@ -67,6 +68,10 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
 }
 
 async function serve(paths: ConfigPaths, terminal: Terminal): Promise<number> {
+  const { closeMemory } = await import('../daemon/privilege.ts')
+  const shut = await shutInspector()
+  if (!shut.ok) return terminal.fail(shut.failure)
+  closeMemory()
   const [{ Warden }, { LogWriter }, { journalPrefix }, { noServiceManager, serviceManager }] = await Promise.all([
     import('../daemon/warden.ts'),
     import('../daemon/log-writer.ts'),

@@ -64,7 +64,7 @@ export function assembleServerConfig(
     ...(values.FWKNOP_PID_FILE === undefined
       ? {}
       : { pidFile: place('FWKNOP_PID_FILE', values.FWKNOP_PID_FILE, runFolder) }),
-    receiverUser: values.RECEIVER_USER ?? 'nobody',
+    ...(values.RECEIVER_USER !== undefined && { receiverUser: values.RECEIVER_USER }),
     refusalsPerSecond: values.LOG_LIMIT ?? DEFAULT_LOG_LIMIT,
   })
 }

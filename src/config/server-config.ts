@@ -26,8 +26,8 @@ export interface ServerConfig {
   readonly controlSocket: string
   /** FWKNOP_PID_FILE. Absent unless the file names it. */
   readonly pidFile?: string
-  /** RECEIVER_USER: whom the process that parses strangers' bytes runs as. */
-  readonly receiverUser: string
+  /** RECEIVER_USER: whom the process that parses strangers' bytes runs as. Absent: a user of its own. */
+  readonly receiverUser?: string
   /** LOG_LIMIT: log lines a second for refusals, in each of the two processes; more are counted. */
   readonly refusalsPerSecond: number
 }

@@ -30,7 +30,7 @@ import { filterPorts, spaPorts } from './spa-ports.ts'
 const path: ValueReader<string> = (text) =>
   isUnicode(text) ? ok(text) : invalidValue(`the path “${text}” is not UTF-8`)
 const userName: ValueReader<string> = (text) => {
-  if (text === 'root') return invalidValue('the receiver reads packets of strangers: it may not be root', 'nobody')
+  if (text === 'root') return invalidValue('the receiver reads packets of strangers: it may not be root', 'ghostport')
   return /^[a-z_][a-z0-9_-]{0,31}\$?$/.test(text) ? ok(text) : invalidValue(`“${text}” is not a user name`)
 }
 const socketPath: ValueReader<string> = (text) =>

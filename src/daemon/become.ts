@@ -5,8 +5,8 @@
  * (docs/THREAT-MODEL.md). Its user need not even be able to read the program.
  */
 import { libc } from '../capture/libc.ts'
+import { forbidInspector, shutInspector } from '../no-inspector.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { forbidInspector } from './no-inspector.ts'
 import { type Account, assertUnprivileged, type Privileges } from './privilege.ts'
 
 export type Identity = Pick<Account, 'uid' | 'gid'>
@@ -21,13 +21,16 @@ const LAST_CAPABILITY = 63
  *
  * @param become whom to become; undefined for a receiver that is its own user already.
  * @param beforeChange what has to be done while the program can still be read.
- * @returns PRIVILEGE_MISSING where it cannot change; PRIVILEGE_EXCESSIVE where anything is left, or an inspector is open.
+ * @returns PRIVILEGE_MISSING where it cannot change; PRIVILEGE_EXCESSIVE where anything is left;
+ * PROCESS_EXPOSED where an inspector is open.
  */
 export async function becomeUnprivileged(
   become: Identity | undefined,
   beforeChange: () => Promise<void> = async () => {},
-): Promise<Result<Privileges | undefined, Failure<'PRIVILEGE_MISSING' | 'PRIVILEGE_EXCESSIVE'>>> {
-  const shut = await forbidInspector()
+): Promise<Result<Privileges | undefined, Failure<'PRIVILEGE_MISSING' | 'PRIVILEGE_EXCESSIVE' | 'PROCESS_EXPOSED'>>> {
+  const forbidden = forbidInspector()
+  if (!forbidden.ok) return forbidden
+  const shut = await shutInspector()
   if (!shut.ok) return shut
   if (become !== undefined) renouncePrivileges()
   await beforeChange()

@@ -1,17 +1,25 @@
-/** RECEIVER_USER: the account of the receiver on this host. */
+/**
+ * The account of the receiver on this host: what RECEIVER_USER names; else the user `ghostport`; else a user id of our own. It is
+ * never a user that runs anything else: processes of one user may stop each other.
+ */
 import { readFileSync } from 'node:fs'
-import { type Failure, type Result, refuse } from '../result.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
 import type { LoadedConfig } from './load-config.ts'
 import { type Account, findAccount } from './privilege.ts'
 
 const PASSWD = '/etc/passwd'
+const GROUP = '/etc/group'
+/** The user that a package, or the administrator, makes for the receiver. */
+const OWN_USER = 'ghostport'
+/** Ids that neither Debian nor systemd gives to anybody (systemd’s UIDS-GIDS leaves 60578 to 61183 unused). */
+const OWN_IDS = { first: 60_900, last: 60_999 }
 
-/** @returns CONFIG_INVALID_VALUE where there is no such user, with file and line of the setting. */
+/** @returns CONFIG_INVALID_VALUE where RECEIVER_USER names no user, with file and line; or where not even an id is free. */
 export function receiverAccount({
   server: { receiverUser },
   at,
 }: Pick<LoadedConfig, 'server' | 'at'>): Result<Account, Failure<'CONFIG_INVALID_VALUE'>> {
-  const account = lookUpAccount(receiverUser)
+  const account = receiverUser === undefined ? ownAccount() : lookUpAccount(receiverUser)
   if (account.ok) return account
   const place = at.RECEIVER_USER
   return refuse(
@@ -31,13 +39,37 @@ export function lookUpAccount(user: string): Result<Account, Failure<'CONFIG_INV
     return refuse(
       'CONFIG_INVALID_VALUE',
       code === 'ENOENT'
-        ? `user “${user}” cannot be looked up: this system has no ${PASSWD}. Make that file, with the line ${lineFor(user)}`
+        ? `user “${user}” cannot be looked up: this system has no ${PASSWD}. Leave RECEIVER_USER out: ghostport then takes an id of its own`
         : `user “${user}” cannot be looked up: ${message}`,
     )
   }
   return findAccount(passwd, user)
 }
 
-function lineFor(user: string): string {
-  return `${user}:x:65534:65534::/nonexistent:/usr/sbin/nologin`
+function ownAccount(): Result<Account, Failure<'CONFIG_INVALID_VALUE'>> {
+  return chooseOwnAccount(readOptional(PASSWD), readOptional(GROUP))
+}
+
+/**
+ * The user `ghostport` where there is one, else an id that no user and no group has.
+ * @param passwd the text of /etc/passwd; @param group that of /etc/group. Empty where there is no such file.
+ */
+export function chooseOwnAccount(passwd: string, group: string): Result<Account, Failure<'CONFIG_INVALID_VALUE'>> {
+  const made = findAccount(passwd, OWN_USER)
+  if (made.ok) return made
+  const taken = new Set([passwd, group].flatMap((text) => text.split('\n').map((line) => Number(line.split(':')[2]))))
+  for (let id = OWN_IDS.first; id <= OWN_IDS.last; id++)
+    if (!taken.has(id)) return ok({ name: `user ${id}`, uid: id, gid: id })
+  return refuse(
+    'CONFIG_INVALID_VALUE',
+    `each user id from ${OWN_IDS.first} to ${OWN_IDS.last} is taken: make the user ${OWN_USER} (useradd --system ${OWN_USER})`,
+  )
+}
+
+function readOptional(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
 }

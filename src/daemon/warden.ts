@@ -150,7 +150,7 @@ export class Warden {
     const starter = starterFor(account.value)
     if (!starter.separateUser)
       log.write('warning', 'notice', {
-        text: `the receiver cannot run as ${server.receiverUser} here: it runs as this user, without capabilities`,
+        text: `the receiver cannot run as ${account.value.name} here: it runs as this user, without capabilities`,
       })
     // What the receiver says before the rest is open: it has only reasons to end.
     const early: unknown[] = []

@@ -230,9 +230,12 @@ describe('ghostport serve and its host', { skip: netnsUnavailable() }, () => {
     })
 
   it('ends, and does not try for ever, where the receiver keeps privilege', () => {
-    const keepsAll = '#!/bin/sh\\nwhile [ "$1" != -- ]; do shift; done; shift; exec "$@"\\n'
+    // It forbids the kernel to take the capabilities of a root that becomes somebody else.
+    const keepsAll =
+      '#!/bin/sh\\nwhile [ "$1" != -- ]; do shift; done; shift; ' +
+      'exec /mnt/real --securebits +no_setuid_fixup -- "$@"\\n'
     const as = inOwnMounts(
-      `printf '${keepsAll}' > /mnt/setpriv; chmod 755 /mnt/setpriv; mount --bind /mnt/setpriv /usr/bin/setpriv`,
+      `cp /usr/bin/setpriv /mnt/real; printf '${keepsAll}' > /mnt/setpriv; chmod 755 /mnt/setpriv; mount --bind /mnt/setpriv /usr/bin/setpriv`,
     )
     const { status, stdout, stderr } = serve('', [], as)
     assert.match(stderr, /^ghostport: .*capability set.*\[PRIVILEGE_EXCESSIVE\]$/m)
@@ -259,7 +262,7 @@ describe('ghostport serve and its host', { skip: netnsUnavailable() }, () => {
     ],
     [
       'there is no /etc/passwd',
-      '',
+      'RECEIVER_USER nobody;\n',
       withoutPasswd(),
       'CONFIG_INVALID_VALUE',
       /RECEIVER_USER: .*“nobody”.*no \/etc\/passwd/,
