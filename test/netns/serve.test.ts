@@ -299,15 +299,14 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
     await allClosed()
   })
 
-  it('kill -9 of the warden: the receiver says so and ends, doors close by themselves, the next pair goes on', async () => {
+  it('kill -9 of the warden: the receiver ends, doors close by themselves, the next pair goes on', async () => {
     const packet = sealed('-s', '-A', 'tcp/22')
     const receiver = Number((await daemon.ready())['receiver'])
     assert.equal((await daemon.verdictAfter(() => sendText(client, packet))).verdict, 'granted')
     const opened = performance.now()
     await daemon.stop('SIGKILL')
-    await daemon.until(({ code }) => code === 'WARDEN_GONE')
-    await delay(50)
-    assert.throws(() => process.kill(receiver, 0), 'the receiver is gone')
+    for (const deadline = performance.now() + 2000; isAlive(receiver); await delay(10))
+      assert.ok(performance.now() < deadline, 'the receiver lives on')
     assert.equal(await client.tcp(SERVER, 22), 'ssh')
     await client.until('timeout', { protocol: 'tcp', address: SERVER, port: 22 })
     assert.ok(performance.now() - opened < (LIFETIME + 1) * 1000)
@@ -329,8 +328,8 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
       const shared = [...held(receiver)].filter(
         ([what]) => /socket|pipe|\//.test(what) && warden.has(what) && !what.startsWith('/dev'),
       )
-      // Standard error, and the two capture sockets.
-      assert.deepEqual(shared.map(([, fd]) => fd).sort(), [2, 3, 5], JSON.stringify(shared))
+      // The two capture sockets.
+      assert.deepEqual(shared.map(([, fd]) => fd).sort(), [3, 5], JSON.stringify(shared))
       process.kill(receiver, 'SIGKILL')
       await daemon.until(
         ({ event, warden: pid, receiver: next }) =>
