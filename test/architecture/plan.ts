@@ -34,6 +34,8 @@ const rootFiles = new Map([
   ['src/index.ts', ranks.length],
   ['src/log.ts', lineRank],
   ['src/journal-stream.ts', lineRank + 0.5],
+  ['src/no-core.ts', lineRank],
+  ['src/no-inspector.ts', lineRank],
   ['src/process-title.ts', lineRank],
   ['src/system-path.ts', lineRank],
 ])
