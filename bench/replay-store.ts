@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { KeyringName } from '../src/access/keyring.ts'
 import type { FwknopDigest, ReplayDigest } from '../src/packet/replay-digest.ts'
 import type { Claim } from '../src/replay/replay-store.ts'
 import { openSqliteReplayStore, type SqliteReplayStore } from '../src/replay/sqlite.ts'
@@ -13,6 +14,7 @@ import { seconds, unixSeconds } from '../src/units.ts'
 
 const ENTRIES = Number(process.argv[2] ?? 1_000_000)
 const NOW = unixSeconds(1_800_000_000)
+const KEYRING = 'one key' as KeyringName
 const ROUNDS = 300
 const directory = mkdtempSync(join(tmpdir(), 'ghostport-bench-'))
 let made = 0
@@ -20,11 +22,11 @@ let made = 0
 function fresh(count: number): Claim[] {
   return Array.from({ length: count }, () => {
     const text = createHash('sha256').update(`${made++}`).digest('base64').slice(0, 43)
-    return { digest: text as ReplayDigest, fwknopDigest: text as FwknopDigest, timestamp: NOW }
+    return { digest: text as ReplayDigest, fwknopDigest: text as FwknopDigest, timestamp: NOW, keyring: KEYRING }
   })
 }
 function open(path: string): SqliteReplayStore {
-  const store = openSqliteReplayStore({ path, maxAge: seconds(120) })
+  const store = openSqliteReplayStore({ path, maxAge: seconds(120), share: Number.MAX_SAFE_INTEGER })
   if (!store.ok) throw new Error(store.failure.detail)
   return store.value
 }

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { KeyringName } from '../../src/access/keyring.ts'
 import type { FwknopDigest, ReplayDigest } from '../../src/packet/replay-digest.ts'
 import { openSqliteReplayStore } from '../../src/replay/sqlite.ts'
 import { seconds, unixSeconds } from '../../src/units.ts'
@@ -64,7 +65,7 @@ async function start(lab: Lab, options: ServerOptions, capture: 'packet' | 'udp'
 
 /** Claims packets that nobody ever sent, through the store's own door, in large commits. */
 async function rememberPackets(path: string, count: number): Promise<void> {
-  const opened = openSqliteReplayStore({ path, maxAge: seconds(MAX_AGE) })
+  const opened = openSqliteReplayStore({ path, maxAge: seconds(MAX_AGE), share: count })
   if (!opened.ok) throw new Error(opened.failure.detail)
   const now = unixSeconds(Math.floor(Date.now() / 1000))
   for (let claimed = 0; claimed < count; ) {
@@ -73,6 +74,7 @@ async function rememberPackets(path: string, count: number): Promise<void> {
       fwknopDigest: randomDigest() as FwknopDigest,
       // As far ahead as the age check admits, so that none is forgotten while the server is measured.
       timestamp: unixSeconds(now + MAX_AGE - 10),
+      keyring: 'nobody’s' as KeyringName,
     }))
     const answers = await opened.value.claim(claims, now)
     if (!answers.ok) throw new Error(answers.failure.detail)

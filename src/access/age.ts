@@ -2,13 +2,17 @@
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import type { Seconds, UnixSeconds } from '../units.ts'
 
+export function isTimely(timestamp: UnixSeconds, maxAge: Seconds | 'unlimited', now: UnixSeconds): boolean {
+  return maxAge === 'unlimited' || Math.abs(now - timestamp) <= maxAge
+}
+
 export function checkAge(
   timestamp: UnixSeconds,
   maxAge: Seconds | 'unlimited',
   now: UnixSeconds,
 ): Result<void, Failure<'SPA_STALE' | 'SPA_FROM_FUTURE'>> {
+  if (isTimely(timestamp, maxAge, now)) return ok(undefined)
   const age = now - timestamp
-  if (maxAge === 'unlimited' || Math.abs(age) <= maxAge) return ok(undefined)
   const clocks = `the packet says ${showTime(timestamp)}, this host ${showTime(now)}; at most ${maxAge} s apart is allowed`
   return age > 0
     ? refuse('SPA_STALE', `made ${age} s ago: ${clocks}`)

@@ -5,21 +5,26 @@
 import { primitives } from '#primitives'
 import { concatBytes } from '../bytes/concat.ts'
 import { exposeKey } from '../packet/key.ts'
+import type { Brand } from '../units.ts'
 import type { Stanza } from './stanza.ts'
 
-/** The keys that open a packet, and the stanzas that have them. Compare by identity. */
+/** A hash of the keys of a keyring. The same keys have the same name after a reload. Never written anywhere. */
+export type KeyringName = Brand<string, 'KeyringName'>
+
+/** The keys that open a packet, and the stanzas that have them. Compare by identity within one policy. */
 export interface Keyring extends Pick<Stanza, 'encryption' | 'hmac'> {
+  readonly name: KeyringName
   /** In file order; at least one. */
   readonly stanzas: readonly [Stanza, ...Stanza[]]
 }
 
 export function gatherKeyrings(stanzas: readonly Stanza[]): readonly Keyring[] {
-  const keyrings = new Map<string, Keyring & { stanzas: [Stanza, ...Stanza[]] }>()
+  const keyrings = new Map<KeyringName, Keyring & { stanzas: [Stanza, ...Stanza[]] }>()
   for (const stanza of stanzas) {
     const name = keyringName(stanza)
     const known = keyrings.get(name)
     if (known !== undefined) known.stanzas.push(stanza)
-    else keyrings.set(name, { ...keysOf(stanza), stanzas: [stanza] })
+    else keyrings.set(name, { name, ...keysOf(stanza), stanzas: [stanza] })
   }
   return [...keyrings.values()]
 }
@@ -29,17 +34,17 @@ function keysOf({ encryption, hmac }: Stanza): Pick<Stanza, 'encryption' | 'hmac
 }
 
 /**
- * A hash, since keys have no text of their own, in as many characters as bytes, since nobody reads it. Two stanzas have the same
- * one if the same packets open under both.
+ * A SHA-256 of the keys, with how they are used; one character per byte. Two stanzas have the same name if the same
+ * packets open under both.
  */
-function keyringName({ encryption, hmac }: Stanza): string {
+function keyringName({ encryption, hmac }: Stanza): KeyringName {
   const { mode, key } = encryption
   const legacy = mode === 'legacy'
   const cipherKey = exposeKey(key)
   const macKey = hmac === undefined ? new Uint8Array() : exposeKey(hmac.key)
   const keys = primitives.digest('sha256', concatBytes(legacy ? legacyKey(cipherKey) : cipherKey, macKey))
   const header = `${legacy ? 'CBC' : mode} ${hmac?.type ?? 'none'} ${legacy ? LEGACY_LENGTH : cipherKey.length}`
-  return `${header} ${Reflect.apply(String.fromCharCode, undefined, keys)}`
+  return `${header} ${Reflect.apply(String.fromCharCode, undefined, keys)}` as KeyringName
 }
 
 /** Legacy is CBC under the key filled up with the digit 0, or cut, to 16 bytes (docs/WIRE.md § 7). */

@@ -43,13 +43,14 @@ function knock(): Knock {
   return parsed.value
 }
 
-function admission(firewall: Firewall = createMemoryFirewall()) {
+function admission(firewall: Firewall = createMemoryFirewall(), share?: number) {
+  const replays = memoryReplayStore({ maxAge: seconds(120), ...(share !== undefined && { share }) })
   const log = new MemoryLog()
   const words: ToReceiver[] = []
   const wall = () => new Date(0)
   const journal = new Journal(log, 10, { wall, monotonic: () => milliseconds(0) })
   const made = new Admission({
-    ...{ clock: new ManualClock(NOW), firewall, replays: memoryReplayStore({ maxAge: seconds(120) }), journal, log },
+    ...{ clock: new ManualClock(NOW), firewall, replays, journal, log },
     ownAddresses: () => new Set(),
     tell: (word) => words.push(word),
     onForbidden: (failure) => assert.fail(failure.detail),
@@ -81,6 +82,20 @@ test('each knock is answered: used up, whatever became of it', async () => {
   made.push(knocks, shut)
   await made.close()
   assert.deepEqual(words, [{ say: 'claimed', digests: knocks.map(({ digest }) => digest) }])
+})
+
+test('what the share of a key has no room for is told to be as unused as before', async () => {
+  const firewall = createMemoryFirewall()
+  await firewall.install()
+  const { made, words, verdicts } = admission(firewall, 1)
+  const [first, second] = [knock(), knock()]
+  made.push([first, second], open)
+  await made.close()
+  assert.deepEqual(verdicts(), ['granted', 'REPLAY_STORE_FULL'])
+  assert.deepEqual(words, [
+    { say: 'claimed', digests: [first.digest] },
+    { say: 'unclaimed', digests: [second.digest] },
+  ])
 })
 
 test('a mistake of ours costs its own knocks, not the next ones', async () => {

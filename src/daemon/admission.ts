@@ -4,8 +4,9 @@
  */
 import type { StanzaIndex } from '../access/matching.ts'
 import type { Policy } from '../access/policy.ts'
-import type { Verdict } from '../access/verdict.ts'
+import type { Refusal, Verdict } from '../access/verdict.ts'
 import type { Clock } from '../clock.ts'
+import type { FailureCode } from '../failure-codes.ts'
 import type { Firewall } from '../firewall/firewall.ts'
 import type { Log } from '../log.ts'
 import type { IpAddress } from '../packet/address.ts'
@@ -96,7 +97,7 @@ export class Admission {
       const verdict = verdicts[i]
       if (verdict !== undefined) journal.knock(knock, verdict, index)
       if (verdict?.granted === false && verdict.failure.code === 'WARDEN_FORBIDDEN') onForbidden(verdict.failure)
-      else if (verdict === undefined || isUnrecorded(verdict)) unclaimed.push(knock.digest)
+      else if (verdict === undefined || (!verdict.granted && isUnrecorded(verdict))) unclaimed.push(knock.digest)
       else claimed.push(knock.digest)
     }
     this.#tellSuppressedSoon()
@@ -117,12 +118,17 @@ export class Admission {
   }
 }
 
-/** Whether the store could not record the packet, so that it is as unused as before. */
-function isUnrecorded(verdict: Verdict): boolean {
-  if (verdict.granted) return false
-  const { code } = verdict.failure
-  return code === 'REPLAY_STORE_FAILED' || code === 'REPLAY_STORE_CORRUPT' || code === 'REPLAY_STORE_LOCKED'
+/** Whether the store had no room for the packet or could not record it: it is as unused as before. */
+function isUnrecorded({ failure }: Refusal): boolean {
+  return UNRECORDED.has(failure.code)
 }
+
+const UNRECORDED: ReadonlySet<FailureCode> = new Set([
+  'REPLAY_STORE_FULL',
+  'REPLAY_STORE_FAILED',
+  'REPLAY_STORE_CORRUPT',
+  'REPLAY_STORE_LOCKED',
+])
 
 /** Where used packets are not to be remembered. `admit` asks nothing of it then. */
 const FORGETFUL: Pick<ReplayStore, 'claim'> = { claim: async (claims) => ok(claims.map(() => 'first')) }

@@ -1,9 +1,10 @@
 /**
- * The second half of a packet's life, in the process that owns the firewall: knocks → grants, opened. Each packet is burnt
- * before anything opens for it, durably, and also where policy denies what it asks for.
+ * The second half of a packet's life, in the process that owns the firewall: knocks → grants, opened. Each packet that is
+ * not misdated is burnt before anything opens for it, durably, and also where policy denies what it asks for.
  */
 import { checkAge } from '../access/age.ts'
 import { decide } from '../access/decide.ts'
+import type { KeyringName } from '../access/keyring.ts'
 import type { StanzaIndex } from '../access/matching.ts'
 import type { Policy } from '../access/policy.ts'
 import type { Stanza } from '../access/stanza.ts'
@@ -11,7 +12,7 @@ import { type Granted, type Refusal, refusal, USED_BEFORE, type Verdict } from '
 import type { Clock } from '../clock.ts'
 import type { Firewall } from '../firewall/firewall.ts'
 import type { IpAddress } from '../packet/address.ts'
-import type { ReplayFailure, ReplayStore } from '../replay/replay-store.ts'
+import type { Answer, Claim, ReplayFailure, ReplayStore } from '../replay/replay-store.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import type { UnixSeconds } from '../units.ts'
 import { type Knock, requestOf } from './knock.ts'
@@ -35,11 +36,11 @@ export async function admit(knocks: readonly Knock[], admitting: Admitting): Pro
   const { index, firewall, clock } = admitting
   const now = clock.now()
   const candidates = knocks.map((knock) => candidatesOf(knock, index))
-  const claimed = await claim(
-    knocks.filter((_, i) => candidates[i] !== undefined),
-    admitting,
-    now,
-  )
+  const claims = knocks.flatMap((knock, i) => {
+    const [stanza] = candidates[i] ?? []
+    return stanza === undefined ? [] : [claimOf(knock, index.keyringOf(stanza).name)]
+  })
+  const claimed = await claim(claims, admitting, now)
   if (!claimed.ok)
     return candidates.map((stanzas) => (stanzas === undefined ? refusal(FORBIDDEN) : refusal(claimed.failure, stanzas)))
 
@@ -61,26 +62,28 @@ function candidatesOf({ openedBy, packet }: Knock, index: StanzaIndex): readonly
   return candidates.length === 0 ? undefined : candidates
 }
 
-type Claimed = 'first' | 'replayed'
+function claimOf({ digest, fwknopDigest, message: { timestamp } }: Knock, keyring: KeyringName): Claim {
+  return { digest, fwknopDigest, timestamp, keyring }
+}
 
 async function claim(
-  knocks: readonly Knock[],
+  claims: readonly Claim[],
   { policy, replays }: Admitting,
   now: UnixSeconds,
-): Promise<Result<readonly Claimed[], ReplayFailure>> {
-  if (!policy.refuseReplays || knocks.length === 0) return ok(knocks.map(() => 'first'))
-  const claims = knocks.map(({ digest, fwknopDigest, message: { timestamp } }) => ({ digest, fwknopDigest, timestamp }))
+): Promise<Result<readonly Answer[], ReplayFailure>> {
+  if (!policy.refuseReplays || claims.length === 0) return ok(claims.map(() => 'first'))
   return await replays.claim(claims, now)
 }
 
 function judge(
   knock: Knock,
   candidates: readonly Stanza[],
-  claimed: Claimed | undefined,
+  claimed: Answer | undefined,
   { policy, ownAddresses }: Admitting,
   now: UnixSeconds,
 ): Verdict {
-  // A store that forgets what age makes harmless calls everything of that age used: the clocks say more to the operator.
+  if (typeof claimed === 'object') return refusal(claimed, candidates)
+  // Only what is first goes on. What is misdated, used or not, is told so: the clocks say more to the operator.
   if (claimed !== 'first' && checkAge(knock.message.timestamp, policy.maxAge, now).ok)
     return refusal(USED_BEFORE, candidates)
   const leadsOn = knock.message.kind === 'natAccess' || candidates.some(({ forceNat }) => forceNat !== undefined)

@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { StanzaIndex } from '../access/matching.ts'
 import { OpenerMemory } from '../access/opener-memory.ts'
 import type { StanzaId } from '../access/stanza.ts'
+import type { Verdict } from '../access/verdict.ts'
 import { encodeText } from '../bytes/text.ts'
 import type { CapturedPacket } from '../capture/capture.ts'
 import { ManualClock } from '../clock.ts'
@@ -20,7 +21,7 @@ import { sealPacket } from '../packet/seal.ts'
 import { memoryReplayStore } from '../replay/memory.ts'
 import type { ReplayStore } from '../replay/replay-store.ts'
 import { refuse } from '../result.ts'
-import { port, unixSeconds } from '../units.ts'
+import { port, seconds, unixSeconds } from '../units.ts'
 import { type Admitting, admit } from './admit.ts'
 import { type Knock, parseKnock } from './knock.ts'
 import { receive, resolveTarget } from './receive.ts'
@@ -196,6 +197,37 @@ test('an old packet is told to be old, also once the store has forgotten it', as
   assert(verdict?.granted === false)
   assert.equal(verdict.failure.code, 'SPA_STALE')
   assert.deepEqual([verdict.stanza, verdict.clocks], [1, { packet: NOW, server: NOW + 100_000 }])
+})
+
+test('a packet dated ahead is refused, leaves no entry, and opens nothing when its time comes', async () => {
+  const at = server(ONE)
+  const early = sealed(at, 1, { timestamp: unixSeconds(NOW + 600) })
+  const [refused] = await at.admit(knockOf(at, early))
+  assert(refused?.granted === false && refused.failure.code === 'SPA_FROM_FUTURE')
+  assert.deepEqual([refused.stanza, refused.clocks], [1, { packet: NOW + 600, server: NOW }])
+  assert.equal(at.replays.size(), 0)
+  at.clock.advance(600)
+  const [later] = await at.admit(knockOf(at, early))
+  assert(later?.granted === false && later.failure.code === 'SPA_REPLAYED')
+  const [own] = await at.admit(knockOf(at, sealed(at, 1, { timestamp: unixSeconds(NOW + 600) })))
+  assert(own?.granted)
+})
+
+test('who has used up the share of his key is refused until it is free again; who has another key is not', async () => {
+  const twoKeys = `${ONE}SOURCE ANY\nKEY other\nHMAC_KEY xyz\n`
+  const replays = memoryReplayStore({ maxAge: seconds(120), share: 3 })
+  const at = server(`${twoKeys}${ONE}OPEN_PORTS tcp/22\n`, '', { replays })
+  const knocks = [1, 1, 1, 1, 2].map((id) => knockOf(at, sealed(at, id)))
+  const codes = (verdicts: readonly Verdict[]) => verdicts.map((verdict) => verdict.granted || verdict.failure.code)
+  assert.deepEqual(codes(await at.admit(...knocks)), [true, true, true, 'REPLAY_STORE_FULL', true])
+  // Stanzas with the same keys have one share, and a reload, which makes the keyrings anew, gives no other.
+  const { index } = server(`${twoKeys}${ONE}`).admitting
+  const again = await admit([knockOf(at, sealed(at, 3))], { ...at.admitting, index })
+  assert.deepEqual(codes(again), ['REPLAY_STORE_FULL'])
+  assert.match(again[0]?.granted === false ? again[0].failure.detail : '', /MAX_PACKETS_PER_KEY/)
+  at.clock.advance(121)
+  const later = { timestamp: at.clock.now() }
+  assert.deepEqual(codes(await at.admit(knockOf(at, sealed(at, 1, later)))), [true])
 })
 
 const lies: [what: string, change: (knock: Knock) => Knock][] = [

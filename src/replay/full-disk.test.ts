@@ -3,62 +3,154 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-/**
- * Runs in a mount namespace of its own, where DIRECTORY is a file system of 512 KiB that nobody else sees and that goes
- * away with the process.
- */
-const PROGRAM = `
-  import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs'
+const HEADER = `
+  import { closeSync, openSync, statfsSync, unlinkSync, writeSync } from 'node:fs'
   import { openSqliteReplayStore } from '${fileURLToPath(new URL('./sqlite.ts', import.meta.url))}'
   import { claimOf } from '${fileURLToPath(new URL('../../test/contract/replay-store.ts', import.meta.url))}'
-  const directory = process.argv[1], now = ${1_800_000_000}
-  const open = () => openSqliteReplayStore({ path: directory + '/replay.db', maxAge: 86400 }).value
-  const tell = (result) => result.ok ? result.value.join() : result.failure.code + ': ' + result.failure.detail
+  const directory = process.argv[1], now = ${1_800_000_000}, maxAge = 120
+  const open = (share) => openSqliteReplayStore({ path: directory + '/replay.db', maxAge, share }).value
+  const short = (answer) => typeof answer === 'string' ? answer : answer.code + ': ' + answer.detail
+  const tell = (result) => result.ok ? result.value.map(short).join() : short(result.failure)
+  const free = () => { const { bfree, bsize } = statfsSync(directory); return bfree * bsize }
+  const fill = () => {
+    const filler = openSync(directory + '/filler', 'w')
+    try { for (;;) writeSync(filler, Buffer.alloc(1024)) } catch (error) { return error.code } finally { closeSync(filler) }
+  }
   const told = {}
-  let store = open()
-  told.before = tell(await store.claim([claimOf('a')], now))
-  const filler = openSync(directory + '/filler', 'w')
-  try { for (let i = 0; i < 1024; i++) writeSync(filler, Buffer.alloc(1024)) } catch (error) { told.filled = error.code }
-  closeSync(filler)
-  told.full = tell(await store.claim([claimOf('b'), claimOf('c')], now))
-  told.fullAgain = tell(await store.claim([claimOf('d')], now))
-  told.replayWhileFull = tell(await store.claim([claimOf('a')], now))
-  told.sizeWhileFull = store.size()
-  unlinkSync(directory + '/filler')
-  told.after = tell(await store.claim([claimOf('a'), claimOf('b'), claimOf('c'), claimOf('d')], now))
-  await store.close()
-  store = open()
-  told.reopened = tell(await store.claim([claimOf('d'), claimOf('e')], now))
-  told.size = store.size()
-  await store.close()
-  process.stdout.write(JSON.stringify(told))
 `
 
 const unshare = process.getuid?.() === 0 ? ['--mount'] : ['--user', '--map-root-user', '--mount']
 const mayMount = spawnSync('unshare', [...unshare, 'true']).status === 0
 
-test('a full disk fails the claim, records nothing, and is over once there is room', {
-  skip: !mayMount && 'no mount namespace to be had',
-}, () => {
+/**
+ * Runs in a mount namespace of its own, where `directory` is a file system of `size` that nobody else sees and that goes
+ * away with the process. @returns what it told.
+ */
+function runOnDisk(size: string, program: string): Record<string, unknown> {
   const directory = mkdtempSync(join(tmpdir(), 'ghostport-full-'))
-  const mountAndRun = 'mount -t tmpfs -o size=512k,mode=0700 none "$0" && exec "$@"'
-  const node = [process.execPath, '--conditions=ghostport-source', '--input-type=module', '-e', PROGRAM, directory]
+  const source = `${HEADER}${program}\nprocess.stdout.write(JSON.stringify(told))`
+  const mountAndRun = `mount -t tmpfs -o size=${size},mode=0700 none "$0" && exec "$@"`
+  const node = [process.execPath, '--conditions=ghostport-source', '--input-type=module', '-e', source, directory]
   const run = spawnSync('unshare', [...unshare, 'sh', '-c', mountAndRun, directory, ...node], { encoding: 'utf8' })
   rmdirSync(directory)
   assert.equal(run.status, 0, run.stderr)
-  const { full, fullAgain, ...told } = JSON.parse(run.stdout) as Record<string, unknown>
-  assert.match(String(full), /^REPLAY_STORE_FAILED: .*replay\.db: database or disk is full/)
-  assert.match(String(fullAgain), /^REPLAY_STORE_FAILED/)
-  assert.deepEqual(told, {
-    before: 'first',
-    filled: 'ENOSPC',
-    replayWhileFull: 'replayed',
-    sizeWhileFull: 1,
-    after: 'replayed,first,first,first',
-    reopened: 'replayed,first',
-    size: 5,
+  return JSON.parse(run.stdout) as Record<string, unknown>
+}
+
+describe('replay store on a full disk', { skip: !mayMount && 'no mount namespace to be had' }, () => {
+  test('a disk that others fill fails the claim, records nothing, and is over once there is room', () => {
+    const { full, fullAgain, ...told } = runOnDisk(
+      '4m',
+      `
+      let store = open()
+      told.before = tell(await store.claim([claimOf('a', now)], now))
+      told.filled = fill()
+      told.full = tell(await store.claim([claimOf('b', now), claimOf('c', now)], now))
+      told.fullAgain = tell(await store.claim([claimOf('d', now)], now))
+      told.replayWhileFull = tell(await store.claim([claimOf('a', now)], now))
+      told.sizeWhileFull = store.size()
+      await store.close()
+      store = open()
+      told.restarted = tell(await store.claim([claimOf('a', now)], now))
+      unlinkSync(directory + '/filler')
+      told.after = tell(await store.claim([...'abcd'].map((name) => claimOf(name, now)), now))
+      await store.close()
+      store = open()
+      told.reopened = tell(await store.claim([claimOf('d', now), claimOf('e', now)], now))
+      told.size = store.size()
+      await store.close()`,
+    )
+    const noRoom = /^REPLAY_STORE_FAILED: .*replay\.db: its disk has \d+ KiB left; the replay store needs 1536 KiB/
+    assert.match(String(full), noRoom)
+    assert.match(String(fullAgain), noRoom)
+    assert.deepEqual(told, {
+      before: 'first',
+      filled: 'ENOSPC',
+      replayWhileFull: 'replayed',
+      sizeWhileFull: 1,
+      restarted: 'replayed',
+      after: 'replayed,first,first,first',
+      reopened: 'replayed,first',
+      size: 5,
+    })
+  })
+
+  // The share would be 1 GB: what stands between the key holder and the owner is the room that is kept for others.
+  test('a key holder who fills the disk keeps nobody else out, also over a restart, and gets in again by himself', () => {
+    const { least, ...told } = runOnDisk(
+      '3m',
+      `
+      const share = 20_000_000
+      let store = open(share), made = 0, firsts = 0, least = Infinity
+      const flood = async (rounds) => {
+        for (let round = 0; round < rounds; round++) {
+          const claims = Array.from({ length: 1000 }, () => claimOf('k1 ' + made++, now - 120 + made % 240, 'k1'))
+          const result = await store.claim(claims, now)
+          firsts += result.value.filter((answer) => answer === 'first').length
+          least = Math.min(least, free())
+        }
+      }
+      const owner = async (name, at = now) => tell(await store.claim([claimOf(name, at, 'k2')], at))
+      const k1 = async (at) => tell(await store.claim([claimOf('k1 ' + made++, at, 'k1')], at))
+      await flood(60)
+      told.many = firsts > 10_000
+      told.k1 = (await k1(now)).replace(/ .*/, '')
+      told.owner = await owner('a')
+      await flood(5)
+      told.ownerStill = await owner('b')
+      told.ownersReplay = await owner('b')
+      await store.close()
+      store = open(share)
+      await flood(5)
+      told.ownerAfterRestart = await owner('c')
+      told.ownersReplays = [await owner('a'), await owner('b'), await owner('c')].join()
+      const later = now + 241
+      for (let i = 0; i < 60; i++) told.ownerLater = await owner('later ' + i, later)
+      told.k1Later = await k1(later)
+      told.size = store.size()
+      told.least = least
+      await store.close()`,
+    )
+    assert.ok(Number(least) > 256 * 1024, `${least} bytes were left`)
+    assert.deepEqual(told, {
+      many: true,
+      k1: 'REPLAY_STORE_FAILED:',
+      owner: 'first',
+      ownerStill: 'first',
+      ownersReplay: 'replayed',
+      ownerAfterRestart: 'first',
+      ownersReplays: 'replayed,replayed,replayed',
+      ownerLater: 'first',
+      k1Later: 'first',
+      size: 61,
+    })
+  })
+
+  test('entries that filled the disk to the last byte of others go, once they are old and those others leave', () => {
+    const told = runOnDisk(
+      '4m',
+      `
+      const store = open(20_000_000)
+      const claims = Array.from({ length: 20_000 }, (_, i) => claimOf('x' + i, now + i % 100))
+      for (let i = 0; i < 20_000; i += 1000) await store.claim(claims.slice(i, i + 1000), now)
+      told.filled = fill()
+      const later = now + 400
+      told.full = tell(await store.claim([claimOf('a', later)], later)).replace(/:.*/, '')
+      unlinkSync(directory + '/filler')
+      for (let i = 0; i < 30; i++) told.after = tell(await store.claim([claimOf('b' + i, later)], later))
+      told.size = store.size()
+      told.replayed = tell(await store.claim(claims.slice(0, 2).map(() => claimOf('never seen', now + 7)), now + 7))
+      await store.close()`,
+    )
+    assert.deepEqual(told, {
+      filled: 'ENOSPC',
+      full: 'REPLAY_STORE_FAILED',
+      after: 'first',
+      size: 30,
+      replayed: 'replayed,replayed',
+    })
   })
 })

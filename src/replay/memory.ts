@@ -1,16 +1,15 @@
 /** Used packets in memory alone: for tests, for `--dry-run`, and where replays are refused until a restart only. */
 import type { ReplayDigest } from '../packet/replay-digest.ts'
 import { ok } from '../result.ts'
-import type { Seconds, UnixSeconds } from '../units.ts'
+import type { UnixSeconds } from '../units.ts'
+import { ClaimGate, type GateOptions } from './claim-gate.ts'
 import { ForgottenTimes } from './forgotten-times.ts'
-import type { ReplayStore } from './replay-store.ts'
+import type { Answer, Claim, ReplayStore } from './replay-store.ts'
 import { oldestAdmissible } from './window.ts'
 
-/**
- * @param options.maxAge the age window of the policy. `'unlimited'` remembers for ever.
- * @returns a store that starts empty. Its claims never fail.
- */
-export function memoryReplayStore(options: { readonly maxAge: Seconds | 'unlimited' }): ReplayStore {
+/** @returns a store that starts empty. Its claims never fail. */
+export function memoryReplayStore(options: GateOptions): ReplayStore {
+  const gate = new ClaimGate(options)
   const claimed = new Set<ReplayDigest>()
   const bySecond = new Map<UnixSeconds, ReplayDigest[]>()
   let forgotten = ForgottenTimes.none
@@ -29,16 +28,22 @@ export function memoryReplayStore(options: { readonly maxAge: Seconds | 'unlimit
     }
   }
 
+  const answer = (claim: Claim, now: UnixSeconds): Answer => {
+    const { digest, timestamp } = claim
+    const looked = gate.look(claim, forgotten, now)
+    if (looked !== undefined) return looked
+    if (claimed.has(digest)) return 'replayed'
+    claimed.add(digest)
+    gate.recorded(claim, now)
+    const digests = bySecond.get(timestamp)
+    if (digests === undefined) bySecond.set(timestamp, [digest])
+    else digests.push(digest)
+    return 'first'
+  }
+
   return {
     async claim(claims, now) {
-      const answers = claims.map(({ digest, timestamp }) => {
-        if (forgotten.has(timestamp) || claimed.has(digest)) return 'replayed' as const
-        claimed.add(digest)
-        const digests = bySecond.get(timestamp)
-        if (digests === undefined) bySecond.set(timestamp, [digest])
-        else digests.push(digest)
-        return 'first' as const
-      })
+      const answers = claims.map((claim) => answer(claim, now))
       forget(now)
       return ok(answers)
     },

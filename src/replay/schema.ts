@@ -6,15 +6,23 @@ import { syncDirectory } from './private-file.ts'
 
 /** `ghst`: tells our databases from others' (SQLite file format § 1.3.11). */
 export const APPLICATION_ID = 0x67687374
-export const SCHEMA_VERSION = 2
+export const SCHEMA_VERSION = 3
 
 /**
- * `claimed` is keyed by the digest, since a claim is one look-up; the index by time serves forgetting alone.
+ * `used` is keyed by the time of the packet first: the oldest are beside each other, so that forgetting touches few pages and
+ * frees whole ones.
+ * `claimed` is what version 2 kept in its place. Its entries are looked up and forgotten there; none is added.
  * `imported` holds what fwknopd remembered, under its own digests, by the time of the sighting.
  * `forgotten` are the ranges of forgotten-times.ts.
- * `state` is one row: counting a million entries takes longer than a knock.
+ * `state` is one row with the size of each table: counting a million entries takes longer than a knock.
  */
+const USED = `
+  CREATE TABLE used (
+    timestamp INTEGER NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (timestamp, digest)
+  ) STRICT, WITHOUT ROWID;
+`
 const SCHEMA = `
+  ${USED}
   CREATE TABLE claimed (digest BLOB PRIMARY KEY, timestamp INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE INDEX claimed_by_time ON claimed (timestamp);
   CREATE TABLE imported (digest BLOB PRIMARY KEY, seen INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -23,12 +31,34 @@ const SCHEMA = `
   CREATE TABLE forgotten (first INTEGER PRIMARY KEY, last INTEGER NOT NULL) STRICT;
   CREATE TABLE state (
     one INTEGER PRIMARY KEY CHECK (one = 1),
-    claimed INTEGER NOT NULL, imported INTEGER NOT NULL
+    claimed INTEGER NOT NULL, imported INTEGER NOT NULL, used INTEGER NOT NULL DEFAULT 0
   ) STRICT;
-  INSERT INTO state VALUES (1, 0, 0);
+  INSERT INTO state VALUES (1, 0, 0, 0);
   PRAGMA application_id = ${APPLICATION_ID};
   PRAGMA user_version = ${SCHEMA_VERSION};
 `
+
+/** Version 2 (of ghostport 0.1) → 3, in one transaction. Takes the same time whatever the number of entries. */
+const FROM_VERSION_2 = `
+  BEGIN IMMEDIATE;
+  ${USED}
+  ALTER TABLE state ADD COLUMN used INTEGER NOT NULL DEFAULT 0;
+  PRAGMA user_version = ${SCHEMA_VERSION};
+  COMMIT;
+`
+
+/**
+ * Brings a database of ours to the version of today.
+ * @returns its version, where it is none that this ghostport knows.
+ * @throws what SQLite throws; then nothing has changed.
+ */
+export function upgradeDatabase(db: DatabaseSync): unknown {
+  const version = db.prepare('PRAGMA user_version').get()?.['user_version']
+  if (version === SCHEMA_VERSION) return undefined
+  if (version !== 2) return version
+  db.exec(FROM_VERSION_2)
+  return undefined
+}
 
 /**
  * Makes an empty database at `path`, which must be free. It is built under another name and linked into place whole:

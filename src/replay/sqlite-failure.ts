@@ -4,10 +4,14 @@ import { systemReason } from './private-file.ts'
 const BUSY = 5
 const LOCKED = 6
 const CORRUPT = 11
+const FULL = 13
 const NOT_A_DATABASE = 26
 
-/** @returns `busy`: another process (or connection) has it; `corrupt`: the file is damaged; `failed`: all else. */
-export function sqliteFault(error: unknown): { readonly kind: 'busy' | 'corrupt' | 'failed'; readonly reason: string } {
+/** @returns `busy`: another process (or connection) has it; `corrupt`: the file is damaged; `full`: its disk is; `failed`: all else. */
+export function sqliteFault(error: unknown): {
+  readonly kind: 'busy' | 'corrupt' | 'full' | 'failed'
+  readonly reason: string
+} {
   const reason = systemReason(error)
   if (!(error instanceof Error && 'errcode' in error && typeof error.errcode === 'number')) {
     return { kind: 'failed', reason }
@@ -20,6 +24,8 @@ export function sqliteFault(error: unknown): { readonly kind: 'busy' | 'corrupt'
     case CORRUPT:
     case NOT_A_DATABASE:
       return { kind: 'corrupt', reason }
+    case FULL:
+      return { kind: 'full', reason }
     default:
       return { kind: 'failed', reason }
   }

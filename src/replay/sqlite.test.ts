@@ -18,10 +18,12 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { answers, at, claimOf, T0 } from '../../test/contract/replay-store.ts'
 import { type Seconds, seconds } from '../units.ts'
+import type { Claim } from './replay-store.ts'
 import { openSqliteReplayStore, type SqliteReplayStore } from './sqlite.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'ghostport-sqlite-'))
@@ -252,12 +254,77 @@ test('damage found later refuses that claim and all after it', async () => {
   const codes = new Set<string>()
   for (let i = 0; i < 20; i++) {
     const result = await store.claim([claimOf(`p${i}`)], at(T0))
-    codes.add(result.ok ? (result.value[0] ?? '') : result.failure.code)
+    codes.add(result.ok ? String(result.value[0]) : result.failure.code)
   }
   assert.ok(codes.has('REPLAY_STORE_CORRUPT'))
   assert.ok(!codes.has('first'), 'a used packet was taken for new')
   const last = await store.claim([claimOf('unheard of')], at(T0))
   assert.equal(!last.ok && last.failure.code, 'REPLAY_STORE_CORRUPT')
+  await store.close()
+})
+
+/** A database as ghostport 0.1 made it: version 2. */
+function madeByVersion01(path: string, claims: readonly Claim[], more = ''): void {
+  const db = new DatabaseSync(path)
+  db.exec(`
+    PRAGMA journal_mode = WAL;
+    CREATE TABLE claimed (digest BLOB PRIMARY KEY, timestamp INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE INDEX claimed_by_time ON claimed (timestamp);
+    CREATE TABLE imported (digest BLOB PRIMARY KEY, seen INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE INDEX imported_by_time ON imported (seen);
+    CREATE TABLE import_file (identity TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE forgotten (first INTEGER PRIMARY KEY, last INTEGER NOT NULL) STRICT;
+    CREATE TABLE state (
+      one INTEGER PRIMARY KEY CHECK (one = 1),
+      claimed INTEGER NOT NULL, imported INTEGER NOT NULL
+    ) STRICT;
+    INSERT INTO state VALUES (1, ${claims.length}, 0);
+    PRAGMA application_id = 0x67687374;
+    PRAGMA user_version = 2;
+    ${more}`)
+  const insert = db.prepare('INSERT INTO claimed VALUES (?, ?)')
+  for (const { digest, timestamp } of claims) insert.run(Buffer.from(digest, 'base64'), timestamp)
+  db.close()
+  chmodSync(path, 0o600)
+}
+
+test('a database of version 0.1 opens: what it has used and forgotten stays used, and goes when it is old', async () => {
+  const path = place()
+  const old = Array.from({ length: 200 }, (_, i) => claimOf(`old ${i}`, T0 + (i % 100)))
+  const ahead = claimOf('ahead', T0 + 10_000)
+  madeByVersion01(path, [...old, ahead], `INSERT INTO forgotten VALUES (${T0 - 500}, ${T0 - 400});`)
+  let store = opened(path, seconds(120))
+  assert.equal(store.size(), 201)
+  assert.ok((await answers(store, old, T0)).every((answer) => answer === 'replayed'))
+  assert.deepEqual(await answers(store, [claimOf('new', T0)], T0), ['first'])
+  assert.deepEqual(await answers(store, [claimOf('in its past', T0 - 450)], T0 - 450), ['replayed'])
+  await store.close()
+
+  store = opened(path, seconds(120))
+  assert.equal(store.size(), 202)
+  for (let i = 0; i < 30; i++) await answers(store, [claimOf(`later ${i}`, T0 + 1000)], T0 + 1000)
+  assert.equal(store.size(), 31)
+  assert.deepEqual(await answers(store, [claimOf('old 7', T0 + 7), claimOf('new', T0)], T0), ['replayed', 'replayed'])
+  assert.deepEqual(await answers(store, [ahead], T0 + 10_000), ['replayed'])
+  await store.close()
+})
+
+test('a database of a version to come is refused', () => {
+  const path = place()
+  madeByVersion01(path, [], 'PRAGMA user_version = 4;')
+  const { code, detail } = refusal(path)
+  assert.equal(code, 'REPLAY_STORE_CORRUPT')
+  assert.match(detail, /has version 4; this ghostport knows version 3/)
+})
+
+test('a flood that is refused before the entries are asked is not written', async () => {
+  const path = place()
+  const store = opened(path)
+  await answers(store, [claimOf('a')], T0)
+  const before = statSync(`${path}-wal`).mtimeMs
+  const size = statSync(`${path}-wal`).size
+  for (let i = 0; i < 100; i++) await answers(store, [claimOf(`ahead ${i}`, T0 + 10 ** 9 + i)], T0)
+  assert.deepEqual([statSync(`${path}-wal`).mtimeMs, statSync(`${path}-wal`).size], [before, size])
   await store.close()
 })
 

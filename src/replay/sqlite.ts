@@ -4,24 +4,24 @@
  * it is open, and the kernel lets go of the lock with the process, however it dies.
  */
 import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
-import { resolve as absolute } from 'node:path'
+import { resolve as absolute, dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { decodeBase64 } from '../bytes/base64.ts'
 import type { FwknopDigest, ReplayDigest } from '../packet/replay-digest.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
 import type { Seconds, UnixSeconds } from '../units.ts'
+import { ClaimGate, type GateOptions } from './claim-gate.ts'
+import { bytesFree, describeRoom, FEW, ROOMY, type Room, roomFor } from './disk-room.ts'
 import { ForgottenTimes } from './forgotten-times.ts'
 import { fileIdentity, judgeFile, judgePrivatePath, preparePrivatePath, systemReason } from './private-file.ts'
-import type { Claim, ReplayFailure, ReplayStore } from './replay-store.ts'
-import { APPLICATION_ID, createDatabase, SCHEMA_VERSION } from './schema.ts'
+import type { Answer, Claim, ReplayFailure, ReplayStore } from './replay-store.ts'
+import { APPLICATION_ID, createDatabase, SCHEMA_VERSION, upgradeDatabase } from './schema.ts'
 import { sqliteFault } from './sqlite-failure.ts'
 import { oldestAdmissible, oldestAdmissibleSighting, timesAround } from './window.ts'
 
-export interface SqliteReplayStoreOptions {
+export interface SqliteReplayStoreOptions extends GateOptions {
   /** REPLAY_DB. Its directory is made, mode 0700, where there is none; the file has mode 0600. */
   readonly path: string
-  /** The age window of the policy: what lies outside is forgotten. `'unlimited'` remembers for ever. */
-  readonly maxAge: Seconds | 'unlimited'
 }
 
 /** A packet that fwknopd remembered. */
@@ -38,13 +38,12 @@ export interface ImportCount {
   readonly known: number
 }
 
-type Answer = 'first' | 'replayed'
 type Answers = Result<readonly Answer[], ReplayFailure>
 
-interface KeyedClaim {
-  readonly digest: Uint8Array
-  readonly fwknopDigest: Uint8Array
-  readonly timestamp: UnixSeconds
+interface KeyedClaim extends Claim {
+  readonly key: Uint8Array
+  readonly fwknopKey: Uint8Array
+  readonly now: UnixSeconds
 }
 
 interface PendingCall {
@@ -53,6 +52,8 @@ interface PendingCall {
 }
 
 interface State {
+  used: number
+  /** Entries of version 0.1. */
   claimed: number
   imported: number
   forgotten: ForgottenTimes
@@ -60,6 +61,12 @@ interface State {
 
 /** What a batch forgets at least; twice its own size is added, so that forgetting outruns remembering. */
 const FORGET_AT_LEAST = 8
+/** What is forgotten at once where the disk is nearly full. These entries are beside each other: some 15 pages. */
+const FORGET_FOR_ROOM = 1000
+/** The same for tables that nothing is added to. Each of their entries is on a page of its own. */
+const FORGET_SCATTERED = 64
+/** Claims in one commit where the disk is nearly full. */
+const PIECE = 50
 const DIGEST_BYTES = 32
 
 /**
@@ -68,7 +75,6 @@ const DIGEST_BYTES = 32
  *   to go on. REPLAY_STORE_FAILED: no place that only we may write to, or none that can be written.
  */
 export function openSqliteReplayStore(options: SqliteReplayStoreOptions): Result<SqliteReplayStore, ReplayFailure> {
-  const { maxAge } = options
   const path = absolute(options.path)
   const problem = preparePrivatePath(path) ?? judgeFile(`${path}-wal`)
   if (problem !== undefined) return refuse('REPLAY_STORE_FAILED', problem)
@@ -92,7 +98,7 @@ export function openSqliteReplayStore(options: SqliteReplayStoreOptions): Result
       db.close()
       return corrupt(options, `${path} ${foreign}`)
     }
-    return ok(new SqliteReplayStore(db, path, maxAge))
+    return ok(new SqliteReplayStore(db, { ...options, path }))
   } catch (error) {
     try {
       db?.close()
@@ -145,7 +151,9 @@ export function judgeReplayStore(options: SqliteReplayStoreOptions): Failure<Rep
 export class SqliteReplayStore implements ReplayStore {
   readonly #db: DatabaseSync
   readonly #path: string
+  readonly #directory: string
   readonly #maxAge: Seconds | 'unlimited'
+  readonly #gate: ClaimGate
   readonly #identity: string | undefined
   readonly #statements: ReturnType<typeof prepare>
   #state: State
@@ -154,11 +162,16 @@ export class SqliteReplayStore implements ReplayStore {
   #closed = false
   /** Damage does not heal: once it is seen, nothing is first any more. */
   #damage: Refused<ReplayFailure> | undefined
+  /** The disk failed the last commit, or had no room for it. */
+  #cramped = false
 
-  constructor(db: DatabaseSync, path: string, maxAge: Seconds | 'unlimited') {
+  constructor(db: DatabaseSync, options: SqliteReplayStoreOptions) {
+    const { path } = options
     this.#db = db
     this.#path = path
-    this.#maxAge = maxAge
+    this.#directory = dirname(path)
+    this.#maxAge = options.maxAge
+    this.#gate = new ClaimGate(options)
     this.#identity = fileIdentity(path)
     this.#statements = prepare(db)
     this.#state = readState(this.#statements)
@@ -166,8 +179,8 @@ export class SqliteReplayStore implements ReplayStore {
 
   /** Calls made within one turn of the event loop share a commit. */
   async claim(claims: readonly Claim[], now: UnixSeconds): Promise<Answers> {
-    const keyed = claims.map(({ digest, fwknopDigest, timestamp }) => {
-      return { digest: keyOf(digest), fwknopDigest: keyOf(fwknopDigest), timestamp }
+    const keyed = claims.map((claim) => {
+      return { ...claim, key: keyOf(claim.digest), fwknopKey: keyOf(claim.fwknopDigest), now }
     })
     return new Promise((resolve) => {
       this.#latest = now
@@ -177,7 +190,7 @@ export class SqliteReplayStore implements ReplayStore {
 
   /** Packets claimed here; {@link importedSize} are beside them. */
   size(): number {
-    return this.#state.claimed
+    return this.#state.used + this.#state.claimed
   }
 
   importedSize(): number {
@@ -225,19 +238,95 @@ export class SqliteReplayStore implements ReplayStore {
     const calls = this.#pending
     if (calls.length === 0) return
     this.#pending = []
-    const outcome = this.#transaction((state) => {
-      const answers = calls.map(({ claims }) => claims.map((claim) => this.#record(state, claim)))
-      this.#forget(state, 2 * answers.flat().length + FORGET_AT_LEAST)
-      return answers
-    })
-    for (const [i, call] of calls.entries()) call.resolve(outcome.ok ? ok(outcome.value[i] ?? []) : outcome)
+    const outcome = this.#answer(calls.flatMap(({ claims }) => claims))
+    let start = 0
+    for (const { claims, resolve } of calls) {
+      const end = start + claims.length
+      resolve(outcome.ok ? ok(outcome.value.slice(start, end)) : outcome)
+      start = end
+    }
   }
 
-  #record(state: State, { digest, fwknopDigest, timestamp }: KeyedClaim): Answer {
-    if (state.forgotten.has(timestamp)) return 'replayed'
-    if (state.imported > 0 && this.#statements.findImported.get(fwknopDigest) !== undefined) return 'replayed'
-    if (this.#statements.claim.run(digest, timestamp).changes === 0) return 'replayed'
-    state.claimed++
+  #answer(claims: readonly KeyedClaim[]): Answers {
+    const looked = claims.map((claim) => this.#gate.look(claim, this.#state.forgotten, claim.now))
+    // A flood of packets that are refused before the entries are asked costs no commit.
+    if (looked.every((answer) => answer !== undefined)) return this.#unfit() ?? ok(looked)
+    if (!this.#cramped && bytesFree(this.#directory) >= ROOMY) {
+      const done = this.#recordAll(claims, 'all')
+      if (done.ok || !this.#cramped) return done
+    }
+    return this.#unfit() ?? this.#answerInPieces(claims)
+  }
+
+  /** Where the disk is nearly full, or fails: old entries go first, and each piece finds out what room there is. */
+  #answerInPieces(claims: readonly KeyedClaim[]): Answers {
+    this.#cramped = false
+    const answers: Answer[] = []
+    for (let start = 0; start < claims.length; start += PIECE) {
+      const piece = claims.slice(start, start + PIECE)
+      this.#makeRoom()
+      const spare = Number(this.#statements.sparePages.get()?.['freelist_count'])
+      const done = this.#recordAll(piece, roomFor(bytesFree(this.#directory), spare))
+      if (done.ok) answers.push(...done.value)
+      else if (done.failure.code === 'REPLAY_STORE_FAILED') answers.push(...piece.map(() => done.failure as Answer))
+      else return done
+    }
+    this.#shortenLog()
+    return ok(answers)
+  }
+
+  /** What it cannot do, it tries again with the next piece. */
+  #makeRoom(): void {
+    this.#shortenLog()
+    const oldest = oldestAdmissible(this.#latest, this.#maxAge)
+    if (oldest === undefined) return
+    if (this.#state.claimed === 0 && this.#statements.outdated.get(oldest, 1) === undefined) return
+    this.#transaction((state) => this.#forget(state, FORGET_FOR_ROOM))
+    this.#shortenLog()
+  }
+
+  /** Moves the log into the database and gives its room back. */
+  #shortenLog(): void {
+    try {
+      this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch {
+      // The log stays as long as it is, and stays good.
+    }
+  }
+
+  /** One commit. */
+  #recordAll(claims: readonly KeyedClaim[], room: Room): Answers {
+    const recorded: KeyedClaim[] = []
+    const done = this.#transaction((state) => {
+      const answers = claims.map((claim) => {
+        const answer = this.#record(state, claim, room)
+        if (answer === 'first') {
+          this.#gate.recorded(claim, claim.now)
+          recorded.push(claim)
+        }
+        return answer
+      })
+      if (room === 'all') this.#forget(state, 2 * answers.length + FORGET_AT_LEAST)
+      return answers
+    })
+    if (!done.ok) for (const claim of recorded) this.#gate.unrecorded(claim, claim.now)
+    return done
+  }
+
+  #record(state: State, claim: KeyedClaim, room: Room): Answer {
+    const { key, fwknopKey, timestamp, keyring, now } = claim
+    const looked = this.#gate.look(claim, state.forgotten, now)
+    if (looked !== undefined) return looked
+    const statements = this.#statements
+    if (state.imported > 0 && statements.findImported.get(fwknopKey) !== undefined) return 'replayed'
+    if (state.claimed > 0 && statements.findClaimed.get(key) !== undefined) return 'replayed'
+    if (room === 'none' || (room === 'few' && this.#gate.count(keyring, now) >= FEW)) {
+      if (statements.find.get(timestamp, key) !== undefined) return 'replayed'
+      const room = describeRoom(bytesFree(this.#directory))
+      return refuse('REPLAY_STORE_FAILED', `${this.#path}: ${room}`).failure
+    }
+    if (statements.record.run(timestamp, key).changes === 0) return 'replayed'
+    state.used++
     return 'first'
   }
 
@@ -247,13 +336,20 @@ export class SqliteReplayStore implements ReplayStore {
     const oldestSighting = oldestAdmissibleSighting(this.#latest, this.#maxAge)
     if (oldest === undefined || oldestSighting === undefined) return
     for (const row of this.#statements.outdated.all(oldest, limit)) {
-      this.#statements.forget.run(blob(row['digest']))
-      state.claimed--
       const time = Number(row['timestamp'])
+      this.#statements.forget.run(time, blob(row['digest']))
+      state.used--
       state.forgotten = state.forgotten.with({ first: time, last: time })
     }
+    if (state.claimed > 0)
+      for (const row of this.#statements.outdatedClaims.all(oldest, Math.min(limit, FORGET_SCATTERED))) {
+        const time = Number(row['timestamp'])
+        this.#statements.forgetClaim.run(blob(row['digest']))
+        state.claimed--
+        state.forgotten = state.forgotten.with({ first: time, last: time })
+      }
     if (state.imported === 0) return
-    for (const row of this.#statements.outdatedImports.all(oldestSighting, limit)) {
+    for (const row of this.#statements.outdatedImports.all(oldestSighting, Math.min(limit, FORGET_SCATTERED))) {
       this.#statements.forgetImport.run(blob(row['digest']))
       state.imported--
       this.#forgetSighting(state, Number(row['seen']))
@@ -266,13 +362,9 @@ export class SqliteReplayStore implements ReplayStore {
 
   /** All of `work` is on the disk when this returns, or none of it happened. */
   #transaction<T>(work: (state: State) => T): Result<T, ReplayFailure> {
-    if (this.#closed) return refuse('REPLAY_STORE_FAILED', `${this.#path} is closed`)
-    if (this.#damage !== undefined) return this.#damage
+    const unfit = this.#unfit()
+    if (unfit !== undefined) return unfit
     try {
-      // A database without its name is lost at the next start, and a second daemon could make another under that name.
-      if (fileIdentity(this.#path) !== this.#identity) {
-        return refuse('REPLAY_STORE_FAILED', `${this.#path} was moved or deleted while in use: restart ghostport`)
-      }
       const state = { ...this.#state }
       this.#db.exec('BEGIN IMMEDIATE')
       const value = work(state)
@@ -284,13 +376,28 @@ export class SqliteReplayStore implements ReplayStore {
       this.#rollBack()
       const failure = failureOf(error, { path: this.#path, maxAge: this.#maxAge })
       if (failure.failure.code === 'REPLAY_STORE_CORRUPT') this.#damage = failure
+      if (failure.failure.code === 'REPLAY_STORE_FAILED') this.#cramped = true
       return failure
     }
   }
 
+  /** Why nothing can be decided, where that is so. */
+  #unfit(): Refused<ReplayFailure> | undefined {
+    if (this.#closed) return refuse('REPLAY_STORE_FAILED', `${this.#path} is closed`)
+    if (this.#damage !== undefined) return this.#damage
+    try {
+      // A database without its name is lost at the next start, and a second daemon could make another under that name.
+      if (fileIdentity(this.#path) === this.#identity) return undefined
+    } catch (error) {
+      return failureOf(error, { path: this.#path, maxAge: this.#maxAge })
+    }
+    return refuse('REPLAY_STORE_FAILED', `${this.#path} was moved or deleted while in use: restart ghostport`)
+  }
+
   #save(state: State): void {
-    if (state.claimed !== this.#state.claimed || state.imported !== this.#state.imported)
-      this.#statements.saveState.run(state.claimed, state.imported)
+    const { used, claimed, imported } = state
+    if (used !== this.#state.used || claimed !== this.#state.claimed || imported !== this.#state.imported)
+      this.#statements.saveState.run(used, claimed, imported)
     if (state.forgotten === this.#state.forgotten) return
     const before = new Set(this.#state.forgotten.ranges)
     const now = new Set(state.forgotten.ranges)
@@ -309,17 +416,22 @@ export class SqliteReplayStore implements ReplayStore {
 
 function prepare(db: DatabaseSync) {
   return {
-    claim: db.prepare('INSERT OR IGNORE INTO claimed VALUES (?, ?)'),
-    outdated: db.prepare('SELECT digest, timestamp FROM claimed WHERE timestamp < ? ORDER BY timestamp LIMIT ?'),
-    forget: db.prepare('DELETE FROM claimed WHERE digest = ?'),
+    record: db.prepare('INSERT OR IGNORE INTO used VALUES (?, ?)'),
+    find: db.prepare('SELECT 1 FROM used WHERE timestamp = ? AND digest = ?'),
+    outdated: db.prepare('SELECT timestamp, digest FROM used WHERE timestamp < ? ORDER BY timestamp LIMIT ?'),
+    forget: db.prepare('DELETE FROM used WHERE timestamp = ? AND digest = ?'),
+    findClaimed: db.prepare('SELECT 1 FROM claimed WHERE digest = ?'),
+    outdatedClaims: db.prepare('SELECT digest, timestamp FROM claimed WHERE timestamp < ? ORDER BY timestamp LIMIT ?'),
+    forgetClaim: db.prepare('DELETE FROM claimed WHERE digest = ?'),
+    sparePages: db.prepare('PRAGMA freelist_count'),
     importDigest: db.prepare('INSERT OR IGNORE INTO imported VALUES (?, ?)'),
     findImported: db.prepare('SELECT 1 FROM imported WHERE digest = ?'),
     outdatedImports: db.prepare('SELECT digest, seen FROM imported WHERE seen < ? ORDER BY seen LIMIT ?'),
     forgetImport: db.prepare('DELETE FROM imported WHERE digest = ?'),
     rememberImport: db.prepare('INSERT OR REPLACE INTO import_file VALUES (?, ?)'),
     findImport: db.prepare('SELECT 1 FROM import_file WHERE identity = ?'),
-    state: db.prepare('SELECT claimed, imported FROM state'),
-    saveState: db.prepare('UPDATE state SET claimed = ?, imported = ?'),
+    state: db.prepare('SELECT used, claimed, imported FROM state'),
+    saveState: db.prepare('UPDATE state SET used = ?, claimed = ?, imported = ?'),
     forgotten: db.prepare('SELECT first, last FROM forgotten'),
     saveForgotten: db.prepare('INSERT INTO forgotten VALUES (?, ?)'),
     dropForgotten: db.prepare('DELETE FROM forgotten WHERE first = ?'),
@@ -330,6 +442,7 @@ function readState({ state, forgotten }: ReturnType<typeof prepare>): State {
   const row = state.get()
   const ranges = forgotten.all().map(({ first, last }) => ({ first: Number(first), last: Number(last) }))
   return {
+    used: Number(row?.['used']),
     claimed: Number(row?.['claimed']),
     imported: Number(row?.['imported']),
     forgotten: ForgottenTimes.of(ranges),
@@ -339,9 +452,9 @@ function readState({ state, forgotten }: ReturnType<typeof prepare>): State {
 /** The first read of the file: takes the lock, plays back the log after a crash, and finds most kinds of damage. */
 function whatIsForeign(db: DatabaseSync): string | undefined {
   const application = db.prepare('PRAGMA application_id').get()?.['application_id']
-  const version = db.prepare('PRAGMA user_version').get()?.['user_version']
   if (application !== APPLICATION_ID) return 'is a database of another program'
-  if (version !== SCHEMA_VERSION) return `has version ${version}; this ghostport knows version ${SCHEMA_VERSION}`
+  const unknown = upgradeDatabase(db)
+  if (unknown !== undefined) return `has version ${unknown}; this ghostport knows version ${SCHEMA_VERSION}`
   if (db.prepare('SELECT one FROM state').get() === undefined) return 'has lost its state'
   return undefined
 }
@@ -353,6 +466,7 @@ function failureOf(error: unknown, options: SqliteReplayStoreOptions): Refused<R
       return refuse('REPLAY_STORE_LOCKED', `${options.path} is in use by another process`)
     case 'corrupt':
       return corrupt(options, `${options.path}: ${reason}`)
+    case 'full':
     case 'failed':
       return refuse('REPLAY_STORE_FAILED', `${options.path}: ${reason}`)
     default:

@@ -1,7 +1,7 @@
 /**
- * When a used packet may be forgotten. The age check of policy admits a packet whose time lies within `maxAge` of ours,
- * either way; one older than that is refused without a memory of it, for as long as clocks run forwards. Clocks are set
- * back, though, and windows widened: forgotten-times.ts.
+ * When a used packet is recorded, and when it may be forgotten. The age check of policy admits a packet whose time is within
+ * `maxAge` of ours, either way. An older one is refused without a memory of it, for as long as clocks run forwards. For clocks
+ * that are set back and windows that are widened, see forgotten-times.ts.
  */
 import type { Seconds, UnixSeconds } from '../units.ts'
 import type { TimeRange } from './forgotten-times.ts'

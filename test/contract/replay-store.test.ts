@@ -11,8 +11,8 @@ after(() => rmSync(directory, { recursive: true }))
 let opened = 0
 
 replayStoreContract('memory', memoryReplayStore)
-replayStoreContract('sqlite', ({ maxAge }) => {
-  const store = openSqliteReplayStore({ path: join(directory, `${opened++}.db`), maxAge })
+replayStoreContract('sqlite', (options) => {
+  const store = openSqliteReplayStore({ path: join(directory, `${opened++}.db`), ...options })
   if (!store.ok) throw new Error(store.failure.detail)
   return store.value
 })

@@ -2,34 +2,38 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
+import type { KeyringName } from '../../src/access/keyring.ts'
 import type { FwknopDigest, ReplayDigest } from '../../src/packet/replay-digest.ts'
+import type { GateOptions } from '../../src/replay/claim-gate.ts'
 import type { Claim, ReplayStore } from '../../src/replay/replay-store.ts'
-import { type Seconds, seconds, unixSeconds } from '../../src/units.ts'
+import { MOST_TURNED_AWAY } from '../../src/replay/turned-away.ts'
+import { seconds, unixSeconds } from '../../src/units.ts'
 
 export const T0 = 1_800_000_000
 export const at = unixSeconds
 
 /** A claim for the packet called `name`, made at `timestamp`. */
-export function claimOf(name: string, timestamp: number = T0): Claim {
+export function claimOf(name: string, timestamp: number = T0, keyring = 'one key'): Claim {
   const hash = (text: string): string => createHash('sha256').update(text).digest('base64').replace('=', '')
   return {
     digest: hash(name) as ReplayDigest,
     fwknopDigest: hash(`wire text of ${name}`) as FwknopDigest,
     timestamp: at(timestamp),
+    keyring: keyring as KeyringName,
   }
 }
 
-/** The answers, with the failure in the message where there are none. */
+/** The answers, failures by their codes; with the failure in the message where there are none. */
 export async function answers(store: ReplayStore, claims: readonly Claim[], now: number): Promise<readonly string[]> {
   const result = await store.claim(claims, at(now))
   if (!result.ok) assert.fail(`${result.failure.code}: ${result.failure.detail}`)
-  return result.value
+  return result.value.map((answer) => (typeof answer === 'string' ? answer : answer.code))
 }
 
 /** @param open an empty store; what it needs beyond memory goes away when the test ends. */
 export function replayStoreContract(
   name: string,
-  open: (options: { maxAge: Seconds | 'unlimited' }) => Promise<ReplayStore> | ReplayStore,
+  open: (options: GateOptions) => Promise<ReplayStore> | ReplayStore,
 ): void {
   describe(`replay store contract: ${name}`, () => {
     test('a packet is first once', async () => {
@@ -61,13 +65,6 @@ export function replayStoreContract(
       await store.close()
     })
 
-    test('a copy that claims another time is still the same packet', async () => {
-      const store = await open({ maxAge: seconds(120) })
-      await answers(store, [claimOf('a', T0)], T0)
-      assert.deepEqual(await answers(store, [claimOf('a', T0 + 60)], T0), ['replayed'])
-      await store.close()
-    })
-
     test('a packet is remembered to the last second in which its age would pass', async () => {
       const store = await open({ maxAge: seconds(120) })
       await answers(store, [claimOf('a', T0)], T0)
@@ -78,11 +75,109 @@ export function replayStoreContract(
       await store.close()
     })
 
-    test('a packet dated in the future is remembered until its own time has passed', async () => {
+    test('what is dated outside of the window, by a second or by 28 000 years, leaves no entry', async () => {
       const store = await open({ maxAge: seconds(120) })
-      await answers(store, [claimOf('a', T0 + 3600)], T0)
-      await answers(store, [claimOf('b', T0 + 3720)], T0 + 3720)
-      assert.deepEqual(await answers(store, [claimOf('a', T0 + 3600)], T0 + 3720), ['replayed'])
+      const times = [T0 - 121, T0 + 121, T0 + 3600, 0, 999_999_999_999]
+      const misdated = times.map((time) => claimOf(`at ${time}`, time))
+      const timely = [claimOf('oldest', T0 - 120), claimOf('newest', T0 + 120)]
+      assert.deepEqual(await answers(store, [...misdated, ...timely], T0), [
+        ...times.map(() => 'misdated'),
+        ...['first', 'first'],
+      ])
+      assert.equal(store.size(), 2)
+      for (let batch = 0; batch < 10; batch++) {
+        const flood = Array.from({ length: 1000 }, (_, i) =>
+          claimOf(`flood ${batch}.${i}`, T0 + 10 ** 9 + 1000 * batch + i),
+        )
+        assert.ok((await answers(store, flood, T0)).every((answer) => answer === 'misdated'))
+      }
+      assert.equal(store.size(), 2)
+      await store.close()
+    })
+
+    test('a packet that was refused for its date is not taken later from somebody who saw it, nor can another key make that so', async () => {
+      const store = await open({ maxAge: seconds(120) })
+      const [early, late] = [claimOf('early', T0 + 3600), claimOf('late', T0 - 3600)]
+      assert.deepEqual(await answers(store, [early, late], T0), ['misdated', 'misdated'])
+      const flood = Array.from({ length: 1000 }, (_, i) => claimOf(`flood ${i}`, T0 + 3600 + i, 'another key'))
+      await answers(store, flood, T0)
+      assert.deepEqual(await answers(store, [late], T0 - 3600), ['replayed'])
+      assert.deepEqual(await answers(store, [early], T0 + 3600), ['replayed'])
+      await store.close()
+    })
+
+    test('of what was refused for its date, the newest of each key are remembered', async () => {
+      const store = await open({ maxAge: seconds(120) })
+      const claims = Array.from({ length: MOST_TURNED_AWAY + 10 }, (_, i) => claimOf(`early ${i}`, T0 + 3600))
+      await answers(store, claims, T0)
+      const later = await answers(store, claims, T0 + 3600)
+      assert.deepEqual(
+        later,
+        claims.map((_, i) => (i < 10 ? 'first' : 'replayed')),
+      )
+      await store.close()
+    })
+
+    test('a key has a share of the entries: its next packets are refused, those of others are not', async () => {
+      const store = await open({ maxAge: seconds(120), share: 10 })
+      const many = Array.from({ length: 12 }, (_, i) => claimOf(`k1 ${i}`, T0 + 10 * i, 'k1'))
+      const both = [...many.slice(0, 11), claimOf('k2', T0, 'k2'), ...many.slice(11)]
+      assert.deepEqual(await answers(store, both, T0), [
+        ...new Array(10).fill('first'),
+        ...['REPLAY_STORE_FULL', 'first', 'REPLAY_STORE_FULL'],
+      ])
+      assert.equal(store.size(), 11)
+      // What was refused was not recorded: it is as unused as before. What was used uses up nothing again.
+      assert.deepEqual(await answers(store, many.slice(10), T0 + 120), ['REPLAY_STORE_FULL', 'REPLAY_STORE_FULL'])
+      assert.deepEqual(await answers(store, many.slice(9), T0 + 131), ['replayed', 'first', 'first'])
+      assert.equal(store.size(), 10)
+      await store.close()
+    })
+
+    test('copies of one packet count once towards the share of its key', async () => {
+      const store = await open({ maxAge: seconds(120), share: 2 })
+      for (let i = 0; i < 5; i++) await answers(store, [claimOf('a')], T0)
+      assert.deepEqual(await answers(store, [claimOf('b')], T0), ['first'])
+      await store.close()
+    })
+
+    test('a share that was used up while the clock was wrong is not used up once it is right', async () => {
+      const store = await open({ maxAge: seconds(120), share: 2 })
+      const then = T0 + 31_536_000
+      await answers(store, [claimOf('x', then), claimOf('y', then)], then)
+      assert.deepEqual(await answers(store, [claimOf('z', then)], then), ['REPLAY_STORE_FULL'])
+      assert.deepEqual(await answers(store, [claimOf('a', T0)], T0), ['first'])
+      await store.close()
+    })
+
+    test('without aging, a share is one of a day', async () => {
+      const store = await open({ maxAge: 'unlimited', share: 2 })
+      const claims = [claimOf('a', 0), claimOf('b', T0 * 2), claimOf('c', T0)]
+      assert.deepEqual(await answers(store, claims, T0), ['first', 'first', 'REPLAY_STORE_FULL'])
+      assert.deepEqual(await answers(store, [claimOf('c', T0)], T0 + 86_401), ['first'])
+      assert.equal(store.size(), 3)
+      await store.close()
+    })
+
+    test('60 packets dated ahead, and then a clock that is 90 minutes ahead for a while, lock nobody out afterwards', async () => {
+      const store = await open({ maxAge: seconds(120) })
+      const ahead = Array.from({ length: 60 }, (_, i) => claimOf(`ahead ${i}`, T0 + 60 * (i + 1), 'k1'))
+      await answers(store, ahead, T0)
+      await answers(store, [claimOf('meanwhile', T0 + 5400, 'k1'), ...ahead], T0 + 5400)
+      const refused: number[] = []
+      for (let after = 0; after < 3600; after += 7) {
+        const [answer] = await answers(store, [claimOf(`honest ${after}`, T0 + after)], T0 + after)
+        if (answer !== 'first') refused.push(after)
+      }
+      // Two of the sixty were within the window, and were used: their times are forgotten times, and no others.
+      assert.ok(
+        refused.every((after) => after >= 60 && after <= 120),
+        `refused at ${refused}`,
+      )
+      assert.deepEqual(await answers(store, ahead, T0 + 60), [
+        ...['replayed', 'replayed'],
+        ...['replayed', ...new Array(57).fill('misdated')],
+      ])
       await store.close()
     })
 
@@ -111,14 +206,18 @@ export function replayStoreContract(
     test('a packet dated a year ahead locks nobody out, also if the clock jumps past it and back', async () => {
       const store = await open({ maxAge: seconds(120) })
       const year = 31_536_000
-      await answers(store, [claimOf('ahead', T0 + year), claimOf('a', T0)], T0)
-      await answers(store, [claimOf('b', T0 + 10)], T0 + year + 500)
-      assert.equal(store.size(), 0)
+      assert.deepEqual(await answers(store, [claimOf('ahead', T0 + year), claimOf('a', T0)], T0), ['misdated', 'first'])
+      await answers(store, [claimOf('b', T0 + year + 500)], T0 + year + 500)
+      assert.equal(store.size(), 1)
       assert.deepEqual(await answers(store, [claimOf('c', T0 + 20)], T0 + 20), ['first'])
       // The past is used all the same, and so is the packet dated ahead when its time has come.
-      const used = [claimOf('a', T0), claimOf('b', T0 + 10), claimOf('c', T0 + 20), claimOf('ahead', T0 + year)]
-      assert.deepEqual(await answers(store, used, T0 + 20), ['replayed', 'replayed', 'replayed', 'replayed'])
-      assert.deepEqual(await answers(store, [claimOf('ahead', T0 + year)], T0 + year), ['replayed'])
+      assert.deepEqual(await answers(store, [claimOf('a', T0), claimOf('c', T0 + 20)], T0 + 20), [
+        'replayed',
+        'replayed',
+      ])
+      const later = [claimOf('ahead', T0 + year), claimOf('b', T0 + year + 500)]
+      assert.deepEqual(await answers(store, later, T0 + year + 500), ['misdated', 'replayed'])
+      assert.deepEqual(await answers(store, later, T0 + year), ['replayed', 'misdated'])
       await store.close()
     })
 
