@@ -24,6 +24,7 @@ test('an empty file gives the defaults', () => {
       firewall: { kind: 'nftables', mode: { kind: 'mark' }, mark: 0x200000, table: 'ghostport', maxGrants: 65535 },
       replay: {
         database: '/var/lib/ghostport/replay.db',
+        packetsPerKey: 20_000,
         fwknopDigests: { path: '/run/fwknop/digest.cache', named: false },
       },
       accessFile: '/etc/fwknop/access.conf',
@@ -58,6 +59,7 @@ PROTECTED_PORTS             tcp/22, UDP/53;
 CONNTRACK_MARK              1024;
 NFT_TABLE                   doors;
 MAX_GRANTS                  100;
+MAX_PACKETS_PER_KEY         500;
 REPLAY_DB                   /srv/replay.db;
 CONTROL_SOCKET              /run/doors.sock;
 RECEIVER_USER               _spa;
@@ -85,7 +87,11 @@ LOG_LIMIT                   3;
       table: 'doors',
       maxGrants: 100,
     },
-    replay: { database: '/srv/replay.db', fwknopDigests: { path: '/var/run/fwknop/digest.cache', named: true } },
+    replay: {
+      database: '/srv/replay.db',
+      packetsPerKey: 500,
+      fwknopDigests: { path: '/var/run/fwknop/digest.cache', named: true },
+    },
     accessFile: '/etc/ghostport/access.conf',
     controlSocket: '/run/doors.sock',
     pidFile: '/var/run/fwknop/fwknopd.pid',
@@ -234,6 +240,8 @@ const malformed: [line: string, code: string, suggestion?: string][] = [
   ['NFT_TABLE drop;table;', 'CONFIG_SYNTAX'],
   ['NFT_TABLE my table;', 'CONFIG_INVALID_VALUE'],
   ['MAX_GRANTS 0;', 'CONFIG_INVALID_VALUE'],
+  ['MAX_PACKETS_PER_KEY 0;', 'CONFIG_INVALID_VALUE'],
+  ['MAX_PACKETS_PER_KEY 10000001;', 'CONFIG_INVALID_VALUE'],
   ['RELAY 80 decoy=reset;', 'CONFIG_CONFLICT', 'FIREWALL relay;'],
   ['RELAY 80;', 'CONFIG_INVALID_VALUE', '80 decoy=reset'],
   ['RELAY 80 dekoy=127.0.0.1:1;', 'CONFIG_INVALID_VALUE', '80 decoy=127.0.0.1:1'],

@@ -32,6 +32,7 @@ const DEFAULT_PORT = port(62201)
 const DEFAULT_MAX_AGE = 120
 const DEFAULT_MARK = 0x20_0000
 const DEFAULT_MAX_GRANTS = 65_535
+const DEFAULT_PACKETS_PER_KEY = 20_000
 const DEFAULT_MAX_BYTES = 1500
 const DEFAULT_LOG_LIMIT = 10
 
@@ -54,6 +55,7 @@ export function assembleServerConfig(
     firewall: firewall.value,
     replay: {
       database: values.REPLAY_DB ?? '/var/lib/ghostport/replay.db',
+      packetsPerKey: values.MAX_PACKETS_PER_KEY ?? DEFAULT_PACKETS_PER_KEY,
       fwknopDigests: {
         path: place('DIGEST_FILE', values.DIGEST_FILE ?? 'digest.cache', runFolder),
         named: values.DIGEST_FILE !== undefined,
@@ -126,7 +128,10 @@ function assemblePolicy({ values, at }: GivenSettings, notices: Notice[]): Serve
     warn('ENABLE_SPA_PACKET_AGING', 'packets of any age are taken, and each is remembered for ever', at, notices)
   }
   const replays = values.ENABLE_DIGEST_PERSISTENCE ?? true
-  if (!replays) warn('ENABLE_DIGEST_PERSISTENCE', 'anybody who sees a packet can send it again', at, notices)
+  if (!replays) {
+    noEffect('MAX_PACKETS_PER_KEY', 'ENABLE_DIGEST_PERSISTENCE is N', at, notices)
+    warn('ENABLE_DIGEST_PERSISTENCE', 'anybody who sees a packet can send it again', at, notices)
+  }
   const http = values.ENABLE_SPA_OVER_HTTP ?? false
   if (!http) {
     noEffect('ALLOW_ANY_USER_AGENT', 'ENABLE_SPA_OVER_HTTP is N', at, notices)

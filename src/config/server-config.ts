@@ -13,6 +13,8 @@ export interface ServerConfig {
   readonly replay: {
     /** REPLAY_DB: path of the database. */
     readonly database: string
+    /** MAX_PACKETS_PER_KEY: how many used packets of one key are remembered at a time. */
+    readonly packetsPerKey: number
     /** fwknop's own record of used packets, imported once: DIGEST_FILE, or `digest.cache` where fwknopd keeps it. */
     readonly fwknopDigests: {
       readonly path: string

@@ -73,6 +73,7 @@ export const usedSettings = {
   CAPTURE: oneOf('packet', 'udp'),
   SPA_PORTS: spaPorts,
   REPLAY_DB: absolutePath('/var/lib/ghostport'),
+  MAX_PACKETS_PER_KEY: wholeNumber({ min: 1, max: 10_000_000, unit: 'packets' }),
   CONTROL_SOCKET: socketPath,
   RECEIVER_USER: userName,
   LOG_LIMIT: wholeNumber({ min: 1, max: 1_000_000, unit: 'lines a second' }),

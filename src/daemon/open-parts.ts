@@ -66,7 +66,9 @@ export async function openReplays(
 ): Promise<Result<ReplayStore | undefined>> {
   if (!policy.refuseReplays) return ok(undefined)
   const { openSqliteReplayStore } = await import('../replay/sqlite.ts')
-  const store = openSqliteReplayStore({ path: replay.database, maxAge: policy.maxAge })
+  const store = openSqliteReplayStore({
+    ...{ path: replay.database, maxAge: policy.maxAge, share: replay.packetsPerKey },
+  })
   const { path: file, named } = replay.fwknopDigests
   // Who comes from fwknop has the file at its place without having named it; who never had fwknop has none.
   if (!store.ok || (!named && !existsSync(file))) return store

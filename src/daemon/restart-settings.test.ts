@@ -22,6 +22,7 @@ const changes: readonly [line: string, named: RegExp | undefined][] = [
   ['NFT_TABLE other;', /NFT_TABLE/],
   ['MAX_GRANTS 5;', /MAX_GRANTS/],
   ['REPLAY_DB /tmp/r.db;', /REPLAY_DB/],
+  ['MAX_PACKETS_PER_KEY 100;', /MAX_PACKETS_PER_KEY/],
   ['DIGEST_FILE /tmp/d;', /DIGEST_FILE/],
   ['CONTROL_SOCKET /tmp/c.sock;', /CONTROL_SOCKET/],
   ['RECEIVER_USER daemon;', /RECEIVER_USER/],

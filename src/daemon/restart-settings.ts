@@ -20,7 +20,7 @@ const answers: Complete<Omit<ServerConfig, 'policy'>> = {
     ...(['FIREWALL', 'FIREWALL_MODE', 'CONNTRACK_MARK', 'PROTECTED_PORTS', 'NFT_TABLE', 'MAX_GRANTS'] as const),
     'RELAY',
   ],
-  replay: ['REPLAY_DB', 'DIGEST_FILE', 'FWKNOP_RUN_DIR'],
+  replay: ['REPLAY_DB', 'MAX_PACKETS_PER_KEY', 'DIGEST_FILE', 'FWKNOP_RUN_DIR'],
   accessFile: 'reload',
   controlSocket: ['CONTROL_SOCKET'],
   pidFile: ['FWKNOP_PID_FILE', 'FWKNOP_RUN_DIR'],

@@ -11,7 +11,7 @@ import type { FwknopDigest, ReplayDigest } from '../packet/replay-digest.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
 import type { Seconds, UnixSeconds } from '../units.ts'
 import { ClaimGate, type GateOptions } from './claim-gate.ts'
-import { bytesFree, describeRoom, FEW, ROOMY, type Room, roomFor } from './disk-room.ts'
+import { DiskRoom, FEW, type Room } from './disk-room.ts'
 import { ForgottenTimes } from './forgotten-times.ts'
 import { fileIdentity, judgeFile, judgePrivatePath, preparePrivatePath, systemReason } from './private-file.ts'
 import type { Answer, Claim, ReplayFailure, ReplayStore } from './replay-store.ts'
@@ -61,12 +61,10 @@ interface State {
 
 /** What a batch forgets at least; twice its own size is added, so that forgetting outruns remembering. */
 const FORGET_AT_LEAST = 8
-/** What is forgotten at once where the disk is nearly full. These entries are beside each other: some 15 pages. */
-const FORGET_FOR_ROOM = 1000
+/** What is forgotten at once for each claim where the disk is nearly full. These entries are beside each other: a page has 90. */
+const FORGET_FOR_ROOM = 20
 /** The same for tables that nothing is added to. Each of their entries is on a page of its own. */
 const FORGET_SCATTERED = 64
-/** Claims in one commit where the disk is nearly full. */
-const PIECE = 50
 const DIGEST_BYTES = 32
 
 /**
@@ -251,7 +249,7 @@ export class SqliteReplayStore implements ReplayStore {
     const looked = claims.map((claim) => this.#gate.look(claim, this.#state.forgotten, claim.now))
     // A flood of packets that are refused before the entries are asked costs no commit.
     if (looked.every((answer) => answer !== undefined)) return this.#unfit() ?? ok(looked)
-    if (!this.#cramped && bytesFree(this.#directory) >= ROOMY) {
+    if (!this.#cramped && DiskRoom.of(this.#directory).isRoomy) {
       const done = this.#recordAll(claims, 'all')
       if (done.ok || !this.#cramped) return done
     }
@@ -262,11 +260,12 @@ export class SqliteReplayStore implements ReplayStore {
   #answerInPieces(claims: readonly KeyedClaim[]): Answers {
     this.#cramped = false
     const answers: Answer[] = []
-    for (let start = 0; start < claims.length; start += PIECE) {
-      const piece = claims.slice(start, start + PIECE)
-      this.#makeRoom()
+    const { piece: length } = DiskRoom.of(this.#directory)
+    for (let start = 0; start < claims.length; start += length) {
+      const piece = claims.slice(start, start + length)
+      this.#makeRoom(length)
       const spare = Number(this.#statements.sparePages.get()?.['freelist_count'])
-      const done = this.#recordAll(piece, roomFor(bytesFree(this.#directory), spare))
+      const done = this.#recordAll(piece, DiskRoom.of(this.#directory).forClaims(spare))
       if (done.ok) answers.push(...done.value)
       else if (done.failure.code === 'REPLAY_STORE_FAILED') answers.push(...piece.map(() => done.failure as Answer))
       else return done
@@ -276,12 +275,12 @@ export class SqliteReplayStore implements ReplayStore {
   }
 
   /** What it cannot do, it tries again with the next piece. */
-  #makeRoom(): void {
+  #makeRoom(piece: number): void {
     this.#shortenLog()
     const oldest = oldestAdmissible(this.#latest, this.#maxAge)
     if (oldest === undefined) return
     if (this.#state.claimed === 0 && this.#statements.outdated.get(oldest, 1) === undefined) return
-    this.#transaction((state) => this.#forget(state, FORGET_FOR_ROOM))
+    this.#transaction((state) => this.#forget(state, piece * FORGET_FOR_ROOM))
     this.#shortenLog()
   }
 
@@ -322,8 +321,7 @@ export class SqliteReplayStore implements ReplayStore {
     if (state.claimed > 0 && statements.findClaimed.get(key) !== undefined) return 'replayed'
     if (room === 'none' || (room === 'few' && this.#gate.count(keyring, now) >= FEW)) {
       if (statements.find.get(timestamp, key) !== undefined) return 'replayed'
-      const room = describeRoom(bytesFree(this.#directory))
-      return refuse('REPLAY_STORE_FAILED', `${this.#path}: ${room}`).failure
+      return refuse('REPLAY_STORE_FAILED', `${this.#path}: ${DiskRoom.of(this.#directory).describe()}`).failure
     }
     if (statements.record.run(timestamp, key).changes === 0) return 'replayed'
     state.used++
