@@ -47,6 +47,11 @@ const FROM_VERSION_2 = `
   COMMIT;
 `
 
+/** Whether {@link upgradeDatabase} can take a database of this version. */
+export function isKnownVersion(version: unknown): boolean {
+  return version === SCHEMA_VERSION || version === 2
+}
+
 /**
  * Brings a database of ours to the version of today.
  * @returns its version, where it is none that this ghostport knows.
@@ -54,9 +59,8 @@ const FROM_VERSION_2 = `
  */
 export function upgradeDatabase(db: DatabaseSync): unknown {
   const version = db.prepare('PRAGMA user_version').get()?.['user_version']
-  if (version === SCHEMA_VERSION) return undefined
-  if (version !== 2) return version
-  db.exec(FROM_VERSION_2)
+  if (!isKnownVersion(version)) return version
+  if (version !== SCHEMA_VERSION) db.exec(FROM_VERSION_2)
   return undefined
 }
 

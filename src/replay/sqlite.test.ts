@@ -24,7 +24,7 @@ import { fileURLToPath } from 'node:url'
 import { answers, at, claimOf, T0 } from '../../test/contract/replay-store.ts'
 import { type Seconds, seconds } from '../units.ts'
 import type { Claim } from './replay-store.ts'
-import { openSqliteReplayStore, type SqliteReplayStore } from './sqlite.ts'
+import { judgeReplayStore, openSqliteReplayStore, type SqliteReplayStore } from './sqlite.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'ghostport-sqlite-'))
 after(() => rmSync(root, { recursive: true }))
@@ -293,6 +293,7 @@ test('a database of version 0.1 opens: what it has used and forgotten stays used
   const old = Array.from({ length: 200 }, (_, i) => claimOf(`old ${i}`, T0 + (i % 100)))
   const ahead = claimOf('ahead', T0 + 10_000)
   madeByVersion01(path, [...old, ahead], `INSERT INTO forgotten VALUES (${T0 - 500}, ${T0 - 400});`)
+  assert.equal(judgeReplayStore({ path, maxAge: DAY }), undefined)
   let store = opened(path, seconds(120))
   assert.equal(store.size(), 201)
   assert.ok((await answers(store, old, T0)).every((answer) => answer === 'replayed'))
@@ -315,6 +316,7 @@ test('a database of a version to come is refused', () => {
   const { code, detail } = refusal(path)
   assert.equal(code, 'REPLAY_STORE_CORRUPT')
   assert.match(detail, /has version 4; this ghostport knows version 3/)
+  assert.equal(judgeReplayStore({ path, maxAge: DAY })?.code, 'REPLAY_STORE_CORRUPT')
 })
 
 test('a flood that is refused before the entries are asked is not written', async () => {

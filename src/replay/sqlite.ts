@@ -12,11 +12,11 @@ import { type Failure, ok, type Refused, type Result, refuse } from '../result.t
 import type { Seconds, UnixSeconds } from '../units.ts'
 import { ClaimGate, type GateOptions } from './claim-gate.ts'
 import { DiskRoom, FEW, type Room } from './disk-room.ts'
-import { ForgottenTimes } from './forgotten-times.ts'
 import { fileIdentity, judgeFile, judgePrivatePath, preparePrivatePath, systemReason } from './private-file.ts'
 import type { Answer, Claim, ReplayFailure, ReplayStore } from './replay-store.ts'
-import { APPLICATION_ID, createDatabase, SCHEMA_VERSION, upgradeDatabase } from './schema.ts'
+import { APPLICATION_ID, createDatabase, isKnownVersion, SCHEMA_VERSION, upgradeDatabase } from './schema.ts'
 import { sqliteFault } from './sqlite-failure.ts'
+import { prepare, readState, type State, type Statements } from './statements.ts'
 import { oldestAdmissible, oldestAdmissibleSighting, timesAround } from './window.ts'
 
 export interface SqliteReplayStoreOptions extends GateOptions {
@@ -49,14 +49,6 @@ interface KeyedClaim extends Claim {
 interface PendingCall {
   readonly claims: readonly KeyedClaim[]
   readonly resolve: (answers: Answers) => void
-}
-
-interface State {
-  used: number
-  /** Entries of version 0.1. */
-  claimed: number
-  imported: number
-  forgotten: ForgottenTimes
 }
 
 /** What a batch forgets at least; twice its own size is added, so that forgetting outruns remembering. */
@@ -140,9 +132,8 @@ export function judgeReplayStore(options: SqliteReplayStoreOptions): Failure<Rep
   if (length < HEADER || !header.subarray(0, SQLITE_MAGIC.length).equals(SQLITE_MAGIC)) return wrong('is no database')
   if (header.readUInt32BE(APPLICATION_ID_AT) !== APPLICATION_ID) return wrong('is a database of another program')
   const version = header.readUInt32BE(USER_VERSION_AT)
-  return version === SCHEMA_VERSION
-    ? undefined
-    : wrong(`has version ${version}; this ghostport knows ${SCHEMA_VERSION}`)
+  // The change of version may still be in the log: the old one is as good.
+  return isKnownVersion(version) ? undefined : wrong(`has version ${version}; this ghostport knows ${SCHEMA_VERSION}`)
 }
 
 /** Made by {@link openSqliteReplayStore} only. */
@@ -153,7 +144,7 @@ export class SqliteReplayStore implements ReplayStore {
   readonly #maxAge: Seconds | 'unlimited'
   readonly #gate: ClaimGate
   readonly #identity: string | undefined
-  readonly #statements: ReturnType<typeof prepare>
+  readonly #statements: Statements
   #state: State
   #pending: PendingCall[] = []
   #latest = 0 as UnixSeconds
@@ -250,7 +241,7 @@ export class SqliteReplayStore implements ReplayStore {
     // A flood of packets that are refused before the entries are asked costs no commit.
     if (looked.every((answer) => answer !== undefined)) return this.#unfit() ?? ok(looked)
     if (!this.#cramped && DiskRoom.of(this.#directory).isRoomy) {
-      const done = this.#recordAll(claims, 'all')
+      const done = this.#recordAll(claims, () => 'all')
       if (done.ok || !this.#cramped) return done
     }
     return this.#unfit() ?? this.#answerInPieces(claims)
@@ -263,25 +254,17 @@ export class SqliteReplayStore implements ReplayStore {
     const { piece: length } = DiskRoom.of(this.#directory)
     for (let start = 0; start < claims.length; start += length) {
       const piece = claims.slice(start, start + length)
-      this.#makeRoom(length)
-      const spare = Number(this.#statements.sparePages.get()?.['freelist_count'])
-      const done = this.#recordAll(piece, DiskRoom.of(this.#directory).forClaims(spare))
+      this.#shortenLog()
+      // What it cannot do, it tries again with the next piece.
+      this.#transaction((state) => this.#forget(state, length * FORGET_FOR_ROOM))
+      this.#shortenLog()
+      const done = this.#recordAll(piece, () => DiskRoom.of(this.#directory).forClaims(this.#sparePages()))
       if (done.ok) answers.push(...done.value)
       else if (done.failure.code === 'REPLAY_STORE_FAILED') answers.push(...piece.map(() => done.failure as Answer))
       else return done
     }
     this.#shortenLog()
     return ok(answers)
-  }
-
-  /** What it cannot do, it tries again with the next piece. */
-  #makeRoom(piece: number): void {
-    this.#shortenLog()
-    const oldest = oldestAdmissible(this.#latest, this.#maxAge)
-    if (oldest === undefined) return
-    if (this.#state.claimed === 0 && this.#statements.outdated.get(oldest, 1) === undefined) return
-    this.#transaction((state) => this.#forget(state, piece * FORGET_FOR_ROOM))
-    this.#shortenLog()
   }
 
   /** Moves the log into the database and gives its room back. */
@@ -293,10 +276,15 @@ export class SqliteReplayStore implements ReplayStore {
     }
   }
 
+  #sparePages(): number {
+    return Number(this.#statements.sparePages.get()?.['freelist_count'])
+  }
+
   /** One commit. */
-  #recordAll(claims: readonly KeyedClaim[], room: Room): Answers {
+  #recordAll(claims: readonly KeyedClaim[], findRoom: () => Room): Answers {
     const recorded: KeyedClaim[] = []
     const done = this.#transaction((state) => {
+      const room = findRoom()
       const answers = claims.map((claim) => {
         const answer = this.#record(state, claim, room)
         if (answer === 'first') {
@@ -409,41 +397,6 @@ export class SqliteReplayStore implements ReplayStore {
     } catch {
       // SQLite rolls back by itself where it must (a full disk, an I/O error), and there is nothing left to end.
     }
-  }
-}
-
-function prepare(db: DatabaseSync) {
-  return {
-    record: db.prepare('INSERT OR IGNORE INTO used VALUES (?, ?)'),
-    find: db.prepare('SELECT 1 FROM used WHERE timestamp = ? AND digest = ?'),
-    outdated: db.prepare('SELECT timestamp, digest FROM used WHERE timestamp < ? ORDER BY timestamp LIMIT ?'),
-    forget: db.prepare('DELETE FROM used WHERE timestamp = ? AND digest = ?'),
-    findClaimed: db.prepare('SELECT 1 FROM claimed WHERE digest = ?'),
-    outdatedClaims: db.prepare('SELECT digest, timestamp FROM claimed WHERE timestamp < ? ORDER BY timestamp LIMIT ?'),
-    forgetClaim: db.prepare('DELETE FROM claimed WHERE digest = ?'),
-    sparePages: db.prepare('PRAGMA freelist_count'),
-    importDigest: db.prepare('INSERT OR IGNORE INTO imported VALUES (?, ?)'),
-    findImported: db.prepare('SELECT 1 FROM imported WHERE digest = ?'),
-    outdatedImports: db.prepare('SELECT digest, seen FROM imported WHERE seen < ? ORDER BY seen LIMIT ?'),
-    forgetImport: db.prepare('DELETE FROM imported WHERE digest = ?'),
-    rememberImport: db.prepare('INSERT OR REPLACE INTO import_file VALUES (?, ?)'),
-    findImport: db.prepare('SELECT 1 FROM import_file WHERE identity = ?'),
-    state: db.prepare('SELECT used, claimed, imported FROM state'),
-    saveState: db.prepare('UPDATE state SET used = ?, claimed = ?, imported = ?'),
-    forgotten: db.prepare('SELECT first, last FROM forgotten'),
-    saveForgotten: db.prepare('INSERT INTO forgotten VALUES (?, ?)'),
-    dropForgotten: db.prepare('DELETE FROM forgotten WHERE first = ?'),
-  }
-}
-
-function readState({ state, forgotten }: ReturnType<typeof prepare>): State {
-  const row = state.get()
-  const ranges = forgotten.all().map(({ first, last }) => ({ first: Number(first), last: Number(last) }))
-  return {
-    used: Number(row?.['used']),
-    claimed: Number(row?.['claimed']),
-    imported: Number(row?.['imported']),
-    forgotten: ForgottenTimes.of(ranges),
   }
 }
 
