@@ -31,7 +31,7 @@ export function located(name: UsedSetting, failure: Failure, at: LoadedConfig['a
 
 async function replayStore({ replay, policy }: ServerConfig): Promise<Failure | undefined> {
   if (!policy.refuseReplays) return undefined
-  const { judgeReplayStore } = await import('../replay/sqlite.ts')
+  const { judgeReplayStore } = await import('../replay/judge-store.ts')
   const failure = judgeReplayStore({ path: replay.database, maxAge: policy.maxAge })
   if (failure !== undefined) return failure
   const problem = unwritable(dirname(resolve(replay.database)))

@@ -23,8 +23,9 @@ import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { answers, at, claimOf, T0 } from '../../test/contract/replay-store.ts'
 import { type Seconds, seconds } from '../units.ts'
+import { judgeReplayStore } from './judge-store.ts'
 import type { Claim } from './replay-store.ts'
-import { judgeReplayStore, openSqliteReplayStore, type SqliteReplayStore } from './sqlite.ts'
+import { openSqliteReplayStore, type SqliteReplayStore } from './sqlite.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'ghostport-sqlite-'))
 after(() => rmSync(root, { recursive: true }))

@@ -3,18 +3,19 @@
  * answered, so that no power cut makes a used packet new. The database is locked for this process alone for as long as
  * it is open, and the kernel lets go of the lock with the process, however it dies.
  */
-import { closeSync, existsSync, openSync, readSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { resolve as absolute, dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { decodeBase64 } from '../bytes/base64.ts'
 import type { FwknopDigest, ReplayDigest } from '../packet/replay-digest.ts'
-import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
+import { ok, type Refused, type Result, refuse } from '../result.ts'
 import type { Seconds, UnixSeconds } from '../units.ts'
 import { ClaimGate, type GateOptions } from './claim-gate.ts'
 import { DiskRoom, FEW, type Room } from './disk-room.ts'
-import { fileIdentity, judgeFile, judgePrivatePath, preparePrivatePath, systemReason } from './private-file.ts'
+import { corrupt } from './judge-store.ts'
+import { fileIdentity, judgeFile, preparePrivatePath, systemReason } from './private-file.ts'
 import type { Answer, Claim, ReplayFailure, ReplayStore } from './replay-store.ts'
-import { APPLICATION_ID, createDatabase, isKnownVersion, SCHEMA_VERSION, upgradeDatabase } from './schema.ts'
+import { APPLICATION_ID, createDatabase, SCHEMA_VERSION, upgradeDatabase } from './schema.ts'
 import { sqliteFault } from './sqlite-failure.ts'
 import { prepare, readState, type State, type Statements } from './statements.ts'
 import { oldestAdmissible, oldestAdmissibleSighting, timesAround } from './window.ts'
@@ -97,43 +98,6 @@ export function openSqliteReplayStore(options: SqliteReplayStoreOptions): Result
     }
     return failureOf(error, options)
   }
-}
-
-const SQLITE_MAGIC = Buffer.from('SQLite format 3\0', 'latin1')
-/** Bytes of the header of a database (SQLite file format § 1.3), and where in it two numbers of ours are. */
-const HEADER = 100
-const USER_VERSION_AT = 60
-const APPLICATION_ID_AT = 68
-
-/**
- * What {@link openSqliteReplayStore} would say of a file, by its first bytes: without locking it and without making any.
- * For a process that holds no lock on the file itself: closing a descriptor would drop it.
- */
-export function judgeReplayStore(options: SqliteReplayStoreOptions): Failure<ReplayFailure['code']> | undefined {
-  const path = absolute(options.path)
-  const problem = judgePrivatePath(path) ?? judgeFile(`${path}-wal`)
-  if (problem !== undefined) return refuse('REPLAY_STORE_FAILED', problem).failure
-  const wrong = (what: string) => corrupt(options, `${path} ${what}`).failure
-  if (!existsSync(path))
-    return existsSync(`${path}-wal`) ? wrong(`is gone but its log ${path}-wal is there`) : undefined
-  const header = Buffer.alloc(HEADER)
-  let length = 0
-  try {
-    const descriptor = openSync(path, 'r')
-    try {
-      length = readSync(descriptor, header, 0, HEADER, 0)
-    } finally {
-      closeSync(descriptor)
-    }
-  } catch (error) {
-    return refuse('REPLAY_STORE_FAILED', `${path}: ${systemReason(error)}`).failure
-  }
-  if (length === 0) return wrong('is empty')
-  if (length < HEADER || !header.subarray(0, SQLITE_MAGIC.length).equals(SQLITE_MAGIC)) return wrong('is no database')
-  if (header.readUInt32BE(APPLICATION_ID_AT) !== APPLICATION_ID) return wrong('is a database of another program')
-  const version = header.readUInt32BE(USER_VERSION_AT)
-  // The change of version may still be in the log: the old one is as good.
-  return isKnownVersion(version) ? undefined : wrong(`has version ${version}; this ghostport knows ${SCHEMA_VERSION}`)
 }
 
 /** Made by {@link openSqliteReplayStore} only. */
@@ -423,14 +387,6 @@ function failureOf(error: unknown, options: SqliteReplayStoreOptions): Refused<R
     default:
       return kind satisfies never
   }
-}
-
-function corrupt({ path, maxAge }: SqliteReplayStoreOptions, what: string): Refused<Failure<'REPLAY_STORE_CORRUPT'>> {
-  const risk =
-    maxAge === 'unlimited'
-      ? 'with packet aging off, every packet ever used can then be replayed once; change the keys if you cannot rule that out'
-      : `packets used within the last ${maxAge} s can then be replayed once, so wait that long first`
-  return refuse('REPLAY_STORE_CORRUPT', `${what}. To go on, move ${path} and ${path}-wal away and start again: ${risk}`)
 }
 
 function keyOf(digest: ReplayDigest | FwknopDigest): Uint8Array {
