@@ -86,7 +86,14 @@ function judge({ name, byDefault, example, context }: Row, parse: (lines: readon
 }
 
 /** Nothing holds in their place: what the page says of them is in words. */
-const WITHOUT_DEFAULT = ['DIGEST_FILE', 'SNAT_TRANSLATE_IP', 'PROTECTED_PORTS', 'RELAY', 'FWKNOP_PID_FILE']
+const WITHOUT_DEFAULT = [
+  'DIGEST_FILE',
+  'SNAT_TRANSLATE_IP',
+  'PROTECTED_PORTS',
+  'RECEIVER_USER',
+  'RELAY',
+  'FWKNOP_PID_FILE',
+]
 
 test('each setting of fwknopd.conf, its default and its example', () => {
   const rows = rowsUnder('fwknopd.conf')
