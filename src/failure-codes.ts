@@ -46,6 +46,7 @@ export const failureKinds = {
   ACCESS_REQUEST_INVALID: { level: 'warning', exit: 1, sentence: 'the stanza cannot serve this request' },
 
   // what the grant needs
+  NAME_NOT_LOOKED_UP: { level: 'warning', exit: 75, sentence: 'the name of the NAT target was not looked up' },
   FIREWALL_REFUSED: { level: 'error', exit: 69, sentence: 'the firewall refused' },
   FIREWALL_FULL: { level: 'error', exit: 69, sentence: 'the firewall holds as many grants as it can' },
   FIREWALL_UNAVAILABLE: { level: 'error', exit: 69, sentence: 'there is no usable firewall' },

@@ -382,7 +382,13 @@ const refused: (Case & { code: string })[] = [
   {
     what: 'a name that could not be resolved',
     message: forward({ name: 'inner.example' }),
+    request: { resolvedTarget: { why: 'nobody knows it' } },
     code: 'ACCESS_NAT_TARGET_INVALID',
+  },
+  {
+    what: 'a name that nobody has looked up',
+    message: forward({ name: 'inner.example' }),
+    code: 'NAME_NOT_LOOKED_UP',
   },
   {
     what: 'a name where there are none',
@@ -458,6 +464,22 @@ test('a stanza that denies leaves the word to the next, and the first that grant
     verdict.denials.map(({ stanza, failure }) => [stanza, failure.code]),
     [[1, 'ACCESS_PORT_DENIED']],
   )
+})
+
+test('a stanza that misses only the address of a name is the last that is asked', () => {
+  const forced = numbered(3, { forceNat: { address: ip('10.0.0.7'), port: port(22) } })
+  const stanzas = [numbered(1, { openPorts: ports('tcp/443') }), numbered(2, {}), forced]
+  const named: Request = { message: forward({ name: 'inner.example' }), packetSource: ip('192.0.2.9') }
+  const asks = decide(openPolicy, stanzas, named, NOW)
+  assert(!asks.granted)
+  assert.deepEqual([asks.stanza, asks.lookUp], [2, { name: 'inner.example', family: 4 }])
+  for (const [resolvedTarget, stanza] of [
+    [ip('10.0.0.5'), 2],
+    [{ why: 'nobody knows it' }, 3],
+  ] as const) {
+    const verdict = decide(openPolicy, stanzas, { ...named, resolvedTarget }, NOW)
+    assert(verdict.granted && verdict.stanza === stanza)
+  }
 })
 
 test('where all deny, the one that came closest is told, and all are listed', () => {

@@ -10,7 +10,7 @@ import { type Seconds, seconds, type UnixSeconds } from '../units.ts'
 import { checkAge, showTime } from './age.ts'
 import { type Grant, grantId } from './grant.ts'
 import { isAmong } from './matching.ts'
-import { chooseOpenings, type TargetKnowledge } from './openings.ts'
+import { chooseOpenings, type NameQuestion, type TargetKnowledge } from './openings.ts'
 import type { Policy } from './policy.ts'
 import type { Stanza } from './stanza.ts'
 import { type Denial, refusal, type Verdict } from './verdict.ts'
@@ -30,7 +30,8 @@ type ActionMessage = AccessMessage | NatAccessMessage | LocalNatMessage
 
 /**
  * @param candidates the stanzas whose keys opened the packet, in file order.
- * @returns the grant of the first stanza that allows the request, or the reason of the one that came closest.
+ * @returns the grant of the first stanza that allows the request, or the reason of the one that came closest. Where a stanza
+ * misses nothing but the address of a name, that stanza’s refusal, with `lookUp`: ask again with the address.
  */
 export function decide(policy: Policy, candidates: readonly Stanza[], request: Request, now: UnixSeconds): Verdict {
   const age = checkAge(request.message.timestamp, policy.maxAge, now)
@@ -46,6 +47,8 @@ export function decide(policy: Policy, candidates: readonly Stanza[], request: R
     if (asked.ok) return { granted: true, stanza: stanza.id, grant: asked.grant, denials }
     const denial = { stanza: stanza.id, failure: asked.failure }
     denials.push(denial)
+    // Whether the next one is asked depends on the address.
+    if (asked.lookUp !== undefined) return { granted: false, ...denial, denials, lookUp: asked.lookUp }
     if (closest === undefined || asked.checksPassed > closest.checksPassed)
       closest = { ...denial, checksPassed: asked.checksPassed }
   }
@@ -55,7 +58,9 @@ export function decide(policy: Policy, candidates: readonly Stanza[], request: R
   return { granted: false, failure: closest.failure, stanza: closest.stanza, denials }
 }
 
-type Asked = { readonly ok: true; readonly grant: Grant } | (Refused & { readonly checksPassed: number })
+type Asked =
+  | { readonly ok: true; readonly grant: Grant }
+  | (Refused & { readonly checksPassed: number; readonly lookUp?: NameQuestion })
 
 function ask(policy: Policy, stanza: Stanza, request: Request, now: UnixSeconds): Asked {
   const question = { policy, stanza, request, now }

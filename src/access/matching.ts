@@ -5,7 +5,7 @@
  * (docs/OPERATING.md).
  */
 import { familyOf, type IpAddress, maskAddress, type Network, networkContains } from '../packet/address.ts'
-import { gatherKeyrings, type Keyring } from './keyring.ts'
+import { gatherKeyrings, type Keyring, type KeyringName } from './keyring.ts'
 import type { Stanza, StanzaId } from './stanza.ts'
 
 /** Stanzas that name the same source, by their keys. */
@@ -14,12 +14,14 @@ type Bucket = Map<Keyring, Stanza[]>
 export class StanzaIndex {
   readonly #byId = new Map<StanzaId, Stanza>()
   readonly #keyringOf = new Map<Stanza, Keyring>()
+  readonly #keyringNamed = new Map<KeyringName, Keyring>()
   readonly #any: Bucket = new Map()
   /** By family, then by length (longest first), then by network address. Single addresses are networks of full length. */
   readonly #networks: Readonly<Record<4 | 6, { length: number; byPrefix: Map<IpAddress, Bucket> }[]>> = { 4: [], 6: [] }
 
   constructor(stanzas: readonly Stanza[]) {
     for (const keyring of gatherKeyrings(stanzas)) {
+      this.#keyringNamed.set(keyring.name, keyring)
       for (const stanza of keyring.stanzas) {
         this.#byId.set(stanza.id, stanza)
         this.#keyringOf.set(stanza, keyring)
@@ -39,6 +41,11 @@ export class StanzaIndex {
     const keyring = this.#keyringOf.get(stanza)
     if (keyring === undefined) throw new Error('a stanza of another index')
     return keyring
+  }
+
+  /** @returns undefined where no stanza of this index has these keys. */
+  keyringNamed(name: KeyringName): Keyring | undefined {
+    return this.#keyringNamed.get(name)
   }
 
   /**

@@ -2,22 +2,39 @@
  * From a request that a stanza allows to the doors to open: access to the server's own ports, a ghost service, or a way to
  * an inner host. Here stand all rules about NAT, and where they depart from fwknop's (docs/FROM-FWKNOP.md).
  */
-import { familyOf, type IpAddress, networkContains } from '../packet/address.ts'
-import type { AccessMessage, LocalNatMessage, NatAccessMessage, NatTarget, ProtocolPort } from '../packet/message.ts'
-import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { type AddressFamily, familyOf, type IpAddress, networkContains } from '../packet/address.ts'
+import type { AccessMessage, HostName, LocalNatMessage, NatAccessMessage, ProtocolPort } from '../packet/message.ts'
+import { type Failure, type Ok, ok, type Refused, type Result, refuse } from '../result.ts'
 import type { Port } from '../units.ts'
 import type { ForwardOpening, Opening } from './grant.ts'
 import type { Policy } from './policy.ts'
 import type { Stanza } from './stanza.ts'
 
 export type OpeningFailure = Failure<
-  'ACCESS_NAT_TARGET_DENIED' | 'ACCESS_NAT_TARGET_INVALID' | 'ACCESS_REQUEST_INVALID'
+  'ACCESS_NAT_TARGET_DENIED' | 'ACCESS_NAT_TARGET_INVALID' | 'ACCESS_REQUEST_INVALID' | 'NAME_NOT_LOOKED_UP'
 >
+
+/** Which address a name has, in the family of the client. */
+export interface NameQuestion extends HostName {
+  readonly family: AddressFamily
+}
+
+/** A name that was looked up in vain. */
+export interface Unresolvable {
+  /** For the log, after “cannot be resolved:”. */
+  readonly why: string
+}
+
+/**
+ * The openings, or why there are none. With `lookUp`, the address of the name is all that is missing: all else allows the
+ * request. It is a refusal for those who cannot look it up.
+ */
+type Choice = Ok<readonly Opening[]> | (Refused<OpeningFailure> & { readonly lookUp?: NameQuestion })
 
 /** What policy cannot know by itself of addresses that a request with NAT may lead to. */
 export interface TargetKnowledge {
-  /** What the host name in the message stands for, where it has one and somebody could find out. */
-  readonly resolvedTarget?: IpAddress
+  /** What the host name in the message stands for. Absent: nobody has looked it up yet. */
+  readonly resolvedTarget?: IpAddress | Unresolvable
   /** The addresses of this host at this moment, with or without loopback's. Absent: nobody looked. */
   readonly ownAddresses?: ReadonlySet<IpAddress>
 }
@@ -32,7 +49,7 @@ export function chooseOpenings(
   message: AccessMessage | NatAccessMessage | LocalNatMessage,
   source: IpAddress,
   known: TargetKnowledge,
-): Result<readonly Opening[], OpeningFailure> {
+): Choice {
   // Whatever was asked for: FORCE_NAT leads where the operator said, which NAT_TARGETS need not allow again.
   const { forceNat } = stanza
   if (forceNat !== undefined) {
@@ -47,7 +64,7 @@ export function chooseOpenings(
     case 'localNatAccess':
       return one(ghostRequest(stanza, message, source))
     case 'natAccess':
-      return one(forwardRequest(policy, stanza, message, source, known))
+      return forwardRequest(policy, stanza, message, source, known)
     default:
       return message satisfies never
   }
@@ -66,31 +83,52 @@ function forwardRequest(
   message: NatAccessMessage,
   source: IpAddress,
   { resolvedTarget, ownAddresses }: TargetKnowledge,
-): Result<Opening, OpeningFailure> {
-  const address = targetAddress(policy, message.target, resolvedTarget)
-  if (!address.ok) return address
-  const target = { address: address.value, port: message.target.port }
+): Choice {
+  const { host, port } = message.target
+  if (typeof host === 'string') return forwardTo(policy, stanza, message, source, { address: host, port }, ownAddresses)
+  if (!policy.nat.resolveNames)
+    return refuse('ACCESS_NAT_TARGET_INVALID', `“${host.name}” is a name, and ENABLE_NAT_DNS is N`)
+  if (resolvedTarget === undefined) return unresolved(stanza, host, port, source)
+  if (typeof resolvedTarget === 'object')
+    return refuse('ACCESS_NAT_TARGET_INVALID', `“${host.name}” cannot be resolved: ${resolvedTarget.why}`)
+  return forwardTo(policy, stanza, message, source, { address: resolvedTarget, port }, ownAddresses)
+}
+
+/**
+ * Refuses what no address could make right. What is left needs the address: the name may be looked up, which others than this
+ * host notice.
+ */
+function unresolved(
+  stanza: Stanza,
+  { name }: HostName,
+  port: Port,
+  source: IpAddress,
+): Refused<OpeningFailure> & { readonly lookUp?: NameQuestion } {
+  const family = familyOf(source)
+  const rules = stanza.natTargets?.filter(({ network }) => familyOf(network.prefix) === family)
+  if (rules !== undefined && !rules.some(({ ports }) => ports.first <= port && port <= ports.last))
+    return refuse(
+      'ACCESS_NAT_TARGET_DENIED',
+      `NAT_TARGETS has no IPv${family} address with port ${port}, whatever “${name}” stands for`,
+    )
+  return { ...refuse('NAME_NOT_LOOKED_UP', `nothing here looks up “${name}”`), lookUp: { name, family } }
+}
+
+function forwardTo(
+  policy: Policy,
+  stanza: Stanza,
+  message: NatAccessMessage,
+  source: IpAddress,
+  target: Target,
+  ownAddresses: TargetKnowledge['ownAddresses'],
+): Choice {
   // Reaching this host's own services is what ghost services are for, which have a switch of their own. An address that
   // becomes ours later is the firewall's to stop.
   if (isLoopback(target.address) || ownAddresses?.has(target.address))
     return refuse('ACCESS_NAT_TARGET_INVALID', `${target.address} is this host itself: ask with --nat-local`)
   if (!isAllowedTarget(stanza, target))
     return refuse('ACCESS_NAT_TARGET_DENIED', `${showTarget(target)} is not in NAT_TARGETS`)
-  return natOpening(policy, stanza, message.ports, source, target)
-}
-
-/** An address as it stands, or a name by what it was found to stand for. */
-function targetAddress(
-  policy: Policy,
-  { host }: NatTarget,
-  resolvedTarget: IpAddress | undefined,
-): Result<IpAddress, OpeningFailure> {
-  if (typeof host === 'string') return ok(host)
-  if (!policy.nat.resolveNames)
-    return refuse('ACCESS_NAT_TARGET_INVALID', `“${host.name}” is a name, and ENABLE_NAT_DNS is N`)
-  if (resolvedTarget === undefined)
-    return refuse('ACCESS_NAT_TARGET_INVALID', `“${host.name}” cannot be resolved to an address of the client’s family`)
-  return ok(resolvedTarget)
+  return one(natOpening(policy, stanza, message.ports, source, target))
 }
 
 interface Target {
@@ -161,7 +199,7 @@ function showTarget({ address, port }: Target): string {
   return familyOf(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`
 }
 
-function one(opening: Result<Opening, OpeningFailure>): Result<readonly Opening[], OpeningFailure> {
+function one(opening: Result<Opening, OpeningFailure>): Choice {
   return opening.ok ? ok([opening.value]) : opening
 }
 

@@ -2,6 +2,7 @@
 import { type Failure, refuse } from '../result.ts'
 import type { UnixSeconds } from '../units.ts'
 import type { Grant } from './grant.ts'
+import type { NameQuestion } from './openings.ts'
 import type { StanzaId } from './stanza.ts'
 
 export interface Granted {
@@ -23,6 +24,8 @@ export interface Refusal {
   readonly denials: readonly Denial[]
   /** For `SPA_STALE` and `SPA_FROM_FUTURE`: what the two hosts think the time is. */
   readonly clocks?: { readonly packet: UnixSeconds; readonly server: UnixSeconds }
+  /** For `NAME_NOT_LOOKED_UP`: the name whose address is all that is missing. */
+  readonly lookUp?: NameQuestion
 }
 
 export interface Denial {

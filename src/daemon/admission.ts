@@ -1,10 +1,11 @@
 /**
  * Knocks on their way to a verdict: taken in groups, judged under the policy that the receiver worked under when it opened
- * them, told to the journal, and answered, so that the receiver need not ask again about a packet that is used up.
+ * them, told to the journal, and answered, so that the receiver need not ask again about a packet that is used up. Those that wait
+ * for a name hold up no others; they are judged once more when it is known, under the policy of that time.
  */
 import type { StanzaIndex } from '../access/matching.ts'
 import type { Policy } from '../access/policy.ts'
-import type { Refusal, Verdict } from '../access/verdict.ts'
+import { type Refusal, refusal, type Verdict } from '../access/verdict.ts'
 import type { Clock } from '../clock.ts'
 import type { FailureCode } from '../failure-codes.ts'
 import type { Firewall } from '../firewall/firewall.ts'
@@ -12,9 +13,11 @@ import type { Log } from '../log.ts'
 import type { IpAddress } from '../packet/address.ts'
 import type { ReplayStore } from '../replay/replay-store.ts'
 import { type Failure, ok } from '../result.ts'
-import { admit } from './admit.ts'
+import { milliseconds } from '../units.ts'
+import { admit, admitBurnt, type BurntKnock } from './admit.ts'
 import type { Journal } from './journal.ts'
 import type { Knock } from './knock.ts'
+import { type AskResolver, type LookupAnswer, NameLookups } from './name-lookups.ts'
 import type { ToReceiver } from './protocol.ts'
 import { BatchQueue } from './queue.ts'
 import { FOLDED_INTERVAL } from './refusal-log.ts'
@@ -32,6 +35,10 @@ export interface AdmissionParts {
   readonly replays: ReplayStore | undefined
   /** The addresses of this host at the time of asking. */
   readonly ownAddresses: () => ReadonlySet<IpAddress>
+  /** Asks for the address of a name. */
+  readonly resolve: AskResolver
+  /** What knocks mean that arrive now. */
+  readonly current: () => Terms
   readonly journal: Journal
   readonly log: Log
   readonly tell: (word: ToReceiver) => void
@@ -39,63 +46,75 @@ export interface AdmissionParts {
   readonly onForbidden: (failure: Failure) => void
 }
 
+/** A new knock, and what it means; or one that waited for a name. */
+type Queued =
+  | { readonly knock: Knock; readonly under: Terms }
+  | { readonly burnt: BurntKnock; readonly under: 'current' }
+
 export class Admission {
   readonly #parts: AdmissionParts
-  readonly #queue: BatchQueue<{ readonly knock: Knock; readonly under: Terms }>
+  readonly #queue: BatchQueue<Queued>
+  readonly #lookups: NameLookups
+  /** Those that wait for a name. */
+  readonly #nameless = new Set<BurntKnock>()
   #foldedTimer: NodeJS.Timeout | undefined
 
   constructor(parts: AdmissionParts) {
     this.#parts = parts
     this.#queue = new BatchQueue((batch) => this.#work(batch))
+    this.#lookups = new NameLookups(parts.resolve, () => milliseconds(performance.now()))
   }
 
   /** How many wait. */
   get length(): number {
-    return this.#queue.length
+    return this.#queue.length + this.#lookups.length
   }
 
   push(knocks: readonly Knock[], under: Terms): void {
     this.#queue.push(knocks.map((knock) => ({ knock, under })))
   }
 
-  /** Judges what still waits, and tells what is still folded. */
+  /** The terms have changed: what waits for a name is judged anew, and no name is asked for that is not wanted any more. */
+  reconsider(): void {
+    this.#lookups.abandon()
+    const waiting = [...this.#nameless]
+    this.#nameless.clear()
+    this.#queue.push(waiting.map(({ knock, keyring }) => ({ burnt: { knock, keyring }, under: 'current' })))
+  }
+
+  /** Judges what still waits, refuses what waits for a name, and tells what is still folded. */
   async close(): Promise<void> {
+    await this.#lookups.close()
     await this.#queue.drained()
     clearTimeout(this.#foldedTimer)
     this.#parts.journal.tellSuppressed()
   }
 
-  /** The terms change once in a long while: a batch has one, or two in a row. */
-  async #work(batch: readonly { readonly knock: Knock; readonly under: Terms }[]): Promise<void> {
+  /** The terms change once in a long while: a batch has one, or two in a row, and between them those that waited for names. */
+  async #work(batch: readonly Queued[]): Promise<void> {
     for (let start = 0; start < batch.length; ) {
       const under = batch[start]?.under
       if (under === undefined) return
       const end = batch.findIndex((item, i) => i > start && item.under !== under)
       const group = batch.slice(start, end < 0 ? batch.length : end)
-      await this.#admit(
-        group.map(({ knock }) => knock),
-        under,
-      )
+      if (under === 'current') await this.#admitBurnt(group.flatMap((item) => ('burnt' in item ? [item.burnt] : [])))
+      else
+        await this.#admitNew(
+          group.flatMap((item) => ('knock' in item ? [item.knock] : [])),
+          under,
+        )
       start += group.length
     }
   }
 
-  async #admit(knocks: readonly Knock[], { policy, index }: Terms): Promise<void> {
-    const { firewall, replays, ownAddresses, clock, journal, log, tell, onForbidden } = this.#parts
-    const admitting = { policy, index, firewall, clock, ownAddresses, replays: replays ?? FORGETFUL }
-    let verdicts: readonly Verdict[]
-    try {
-      verdicts = await admit(knocks, admitting)
-    } catch (error) {
-      // A mistake of ours. Nothing was opened that the log does not say; the next batch gets its chance.
-      log.write('error', 'fault', { detail: error instanceof Error ? (error.stack ?? error.message) : 'unknown' })
-      verdicts = []
-    }
+  async #admitNew(knocks: readonly Knock[], terms: Terms): Promise<void> {
+    const { replays, tell, onForbidden } = this.#parts
+    const verdicts = await this.#attempt(() => admit(knocks, this.#admitting(terms)))
     const claimed: Knock['digest'][] = []
     const unclaimed: Knock['digest'][] = []
     for (const [i, knock] of knocks.entries()) {
       const verdict = verdicts[i]
-      if (verdict !== undefined) journal.knock(knock, verdict, index)
+      if (verdict !== undefined) this.#settle(knock, verdict, terms)
       if (verdict?.granted === false && verdict.failure.code === 'WARDEN_FORBIDDEN') onForbidden(verdict.failure)
       else if (verdict === undefined || (!verdict.granted && isUnrecorded(verdict))) unclaimed.push(knock.digest)
       else claimed.push(knock.digest)
@@ -105,6 +124,59 @@ export class Admission {
     // Each knock is answered: until then, the receiver asks about no copy of it.
     if (claimed.length > 0) tell({ say: 'claimed', digests: claimed })
     if (unclaimed.length > 0) tell({ say: 'unclaimed', digests: unclaimed })
+  }
+
+  async #admitBurnt(knocks: readonly BurntKnock[]): Promise<void> {
+    const terms = this.#parts.current()
+    const verdicts = await this.#attempt(() => admitBurnt(knocks, this.#admitting(terms)))
+    for (const [i, { knock }] of knocks.entries()) {
+      const verdict = verdicts[i]
+      if (verdict !== undefined) this.#settle(knock, verdict, terms)
+    }
+    this.#tellSuppressedSoon()
+  }
+
+  #admitting({ policy, index }: Terms): Parameters<typeof admit>[1] {
+    const { firewall, replays, ownAddresses, clock } = this.#parts
+    return { policy, index, firewall, clock, ownAddresses, replays: replays ?? FORGETFUL }
+  }
+
+  async #attempt(work: () => Promise<readonly Verdict[]>): Promise<readonly Verdict[]> {
+    try {
+      return await work()
+    } catch (error) {
+      // A mistake of ours. Nothing was opened that the log does not say; the next batch gets its chance.
+      const detail = error instanceof Error ? (error.stack ?? error.message) : 'unknown'
+      this.#parts.log.write('error', 'fault', { detail })
+      return []
+    }
+  }
+
+  /** Tells the verdict, or looks up the name that it waits for. */
+  #settle(knock: Knock, verdict: Verdict, terms: Terms): void {
+    const { journal, current } = this.#parts
+    const { index } = terms
+    const stanza = verdict.stanza === undefined ? undefined : index.byId(verdict.stanza)
+    if (verdict.granted || verdict.lookUp === undefined || stanza === undefined) {
+      journal.knock(knock, verdict, index)
+      return
+    }
+    const burnt = { knock, keyring: index.keyringOf(stanza).name }
+    const asker = { keyring: burnt.keyring, source: knock.packet.source }
+    // The terms of now may not want the name.
+    if (terms !== current()) {
+      this.#queue.push([{ burnt, under: 'current' }])
+      return
+    }
+    this.#nameless.add(burnt)
+    this.#lookups.find(verdict.lookUp, asker, (answer: LookupAnswer) => {
+      this.#nameless.delete(burnt)
+      if (answer.ok) this.#queue.push([{ burnt: { ...burnt, resolvedTarget: answer.value }, under: 'current' }])
+      else {
+        journal.knock(knock, refusal(answer.failure, [stanza]), index)
+        this.#tellSuppressedSoon()
+      }
+    })
   }
 
   /** Once a second, and the last of them although nothing comes any more. */

@@ -1,11 +1,14 @@
 /**
  * The second half of a packet's life, in the process that owns the firewall: knocks → grants, opened. Each packet that is
- * not misdated is burnt before anything opens for it, durably, and also where policy denies what it asks for.
+ * not misdated is burnt before anything opens for it, durably, and also where policy denies what it asks for. A name is looked up
+ * for a knock that is burnt, and would be granted if policy allows the address: the verdict then says `lookUp`, and the knock
+ * comes back with the address.
  */
 import { checkAge } from '../access/age.ts'
 import { decide } from '../access/decide.ts'
 import type { KeyringName } from '../access/keyring.ts'
 import type { StanzaIndex } from '../access/matching.ts'
+import type { Unresolvable } from '../access/openings.ts'
 import type { Policy } from '../access/policy.ts'
 import type { Stanza } from '../access/stanza.ts'
 import { type Granted, type Refusal, refusal, USED_BEFORE, type Verdict } from '../access/verdict.ts'
@@ -54,6 +57,30 @@ export async function admit(knocks: readonly Knock[], admitting: Admitting): Pro
 
 const FORBIDDEN = refuse('WARDEN_FORBIDDEN', 'no stanza of this number is for the packet’s source').failure
 
+/** A knock whose packet is burnt already: it waited for a name. */
+export interface BurntKnock {
+  readonly knock: Knock
+  /** The keys that opened it. They may have other stanzas by now, or none. */
+  readonly keyring: KeyringName
+  /** Absent: what was looked up under an earlier configuration does not count. */
+  readonly resolvedTarget?: IpAddress | Unresolvable
+}
+
+/** Decides about knocks that waited for a name, under the policy of now. @returns as {@link admit} does. */
+export async function admitBurnt(knocks: readonly BurntKnock[], admitting: Admitting): Promise<readonly Verdict[]> {
+  const now = admitting.clock.now()
+  const verdicts = knocks.map(({ knock, keyring, resolvedTarget }) => {
+    const candidates = stanzasWith(keyring, knock, admitting.index)
+    return decideAbout(knock, candidates, admitting, now, resolvedTarget)
+  })
+  return await open(verdicts, admitting.firewall)
+}
+
+function stanzasWith(name: KeyringName, { packet }: Knock, index: StanzaIndex): readonly Stanza[] {
+  const keyring = index.keyringNamed(name)
+  return keyring === undefined ? [] : index.stanzasFor(keyring, packet.source)
+}
+
 /** The receiver's word is enough for which keys opened the packet, never for whom they are. */
 function candidatesOf({ openedBy, packet }: Knock, index: StanzaIndex): readonly Stanza[] | undefined {
   const opener = index.byId(openedBy)
@@ -79,16 +106,30 @@ function judge(
   knock: Knock,
   candidates: readonly Stanza[],
   claimed: Answer | undefined,
-  { policy, ownAddresses }: Admitting,
+  admitting: Admitting,
   now: UnixSeconds,
 ): Verdict {
   if (typeof claimed === 'object') return refusal(claimed, candidates)
   // Only what is first goes on. What is misdated, used or not, is told so: the clocks say more to the operator.
-  if (claimed !== 'first' && checkAge(knock.message.timestamp, policy.maxAge, now).ok)
+  if (claimed !== 'first' && checkAge(knock.message.timestamp, admitting.policy.maxAge, now).ok)
     return refusal(USED_BEFORE, candidates)
+  return decideAbout(knock, candidates, admitting, now)
+}
+
+function decideAbout(
+  knock: Knock,
+  candidates: readonly Stanza[],
+  { policy, ownAddresses }: Admitting,
+  now: UnixSeconds,
+  resolvedTarget?: IpAddress | Unresolvable,
+): Verdict {
   const leadsOn = knock.message.kind === 'natAccess' || candidates.some(({ forceNat }) => forceNat !== undefined)
-  const request = requestOf(knock)
-  return decide(policy, candidates, leadsOn ? { ...request, ownAddresses: ownAddresses() } : request, now)
+  const request = {
+    ...requestOf(knock),
+    ...(leadsOn && { ownAddresses: ownAddresses() }),
+    ...(resolvedTarget !== undefined && { resolvedTarget }),
+  }
+  return decide(policy, candidates, request, now)
 }
 
 async function open(verdicts: readonly Verdict[], firewall: Pick<Firewall, 'open'>): Promise<readonly Verdict[]> {

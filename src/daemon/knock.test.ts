@@ -54,7 +54,6 @@ const knocks: fc.Arbitrary<Knock> = fc
         { requiredKeys: ['source', 'sourcePort', 'destinationPort'] },
       ),
       forwardedFor: address,
-      resolvedTarget: address,
     },
     { requiredKeys: ['openedBy', 'digest', 'fwknopDigest', 'message', 'packet'] },
   )
@@ -129,6 +128,7 @@ const refused: [what: string, change: (knock: Draft) => void][] = [
   ['no ports', (knock) => Object.assign(knock.message, { ports: [] })],
   ['33 ports', (knock) => Object.assign(knock.message, { ports: new Array(33).fill({ protocol: 'tcp', port: 1 }) })],
   ['a protocol of another kind', (knock) => Object.assign(knock.message, { ports: [{ protocol: 'icmp', port: 1 }] })],
+  ['an address for the name that it asks for', (knock) => Object.assign(knock, { resolvedTarget: '10.0.0.5' })],
   ['a user name with a quote', (knock) => Object.assign(knock.message, { username: 'a"b' })],
   ['a timeout beyond the wire’s', (knock) => Object.assign(knock.message, { timeout: 65537 })],
   ['a message of no kind', (knock) => Object.assign(knock.message, { kind: 'root' })],

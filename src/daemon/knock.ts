@@ -28,18 +28,15 @@ export interface Knock {
   }
   /** X-Forwarded-For of the HTTP request that it came in. */
   readonly forwardedFor?: IpAddress
-  /** What the host name in the message stands for, where it has one that could be resolved. */
-  readonly resolvedTarget?: IpAddress
 }
 
 /** A knock as policy is asked about it. */
-export function requestOf({ message, packet, forwardedFor, resolvedTarget }: Knock): Request {
+export function requestOf({ message, packet, forwardedFor }: Knock): Request {
   return {
     message,
     packetSource: packet.source,
     ...(packet.destination === undefined ? {} : { packetDestination: packet.destination }),
     ...(forwardedFor === undefined ? {} : { forwardedFor }),
-    ...(resolvedTarget === undefined ? {} : { resolvedTarget }),
   }
 }
 
@@ -94,7 +91,7 @@ const knock: Reader<Knock> = record(
     message,
     packet: record({ source: address, sourcePort: portNumber, destinationPort: portNumber }, { destination: address }),
   },
-  { forwardedFor: address, resolvedTarget: address },
+  { forwardedFor: address },
 )
 
 /** Reads what came over the channel. Never throws. */

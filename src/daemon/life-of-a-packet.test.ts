@@ -22,9 +22,9 @@ import { memoryReplayStore } from '../replay/memory.ts'
 import type { ReplayStore } from '../replay/replay-store.ts'
 import { refuse } from '../result.ts'
 import { port, seconds, unixSeconds } from '../units.ts'
-import { type Admitting, admit } from './admit.ts'
+import { type Admitting, admit, admitBurnt } from './admit.ts'
 import { type Knock, parseKnock } from './knock.ts'
-import { receive, resolveTarget } from './receive.ts'
+import { receive } from './receive.ts'
 
 const NOW = unixSeconds(1_800_000_000)
 
@@ -332,23 +332,28 @@ test('a packet in an HTTP request, and the address that a proxy put into it', as
 const NAT = 'ENABLE_IPT_FORWARDING Y;\nENABLE_IPT_LOCAL_NAT Y;\n'
 const byName = { kind: 'natAccess', target: { host: { name: 'inner.example' }, port: port(22) } } as const
 
-test('a host name is resolved in the family of the client, between receiving and admitting', async () => {
+/** As admission does once the name is known: with the keys that opened the packet. */
+function withAddress(at: Server, knock: Knock, resolvedTarget: IpAddress | { why: string }, under = at.admitting) {
+  const { index } = at.admitting
+  const opener = index.byId(knock.openedBy)
+  assert(opener !== undefined)
+  return admitBurnt([{ knock, keyring: index.keyringOf(opener).name, resolvedTarget }], under)
+}
+
+test('a host name is looked up in the family of the client, for a packet that is burnt and allowed', async () => {
   const at = server(ONE, NAT)
-  for (const [source, family, inner] of [
-    ['192.0.2.9', 4, '10.0.0.5'],
-    ['2001:db8::9', 6, 'fd00::5'],
-  ] as const) {
-    const asked: unknown[] = []
-    const knock = await resolveTarget(
-      knockOf(at, sealed(at, 1, byName), ip(source)),
-      at.receiving.policy,
-      async (...of) => {
-        asked.push(of)
-        return ip(inner)
-      },
-    )
-    assert.deepEqual(asked, [['inner.example', family]])
-    const [verdict] = await at.admit(knock)
+  for (const [i, [source, family, inner]] of (
+    [
+      ['192.0.2.9', 4, '10.0.0.5'],
+      ['2001:db8::9', 6, 'fd00::5'],
+    ] as const
+  ).entries()) {
+    const knock = knockOf(at, sealed(at, 1, byName), ip(source))
+    const [asks] = await at.admit(knock)
+    assert(asks?.granted === false && asks.failure.code === 'NAME_NOT_LOOKED_UP')
+    assert.deepEqual([asks.lookUp, asks.stanza], [{ name: 'inner.example', family }, 1])
+    assert.equal(at.replays.size(), i + 1)
+    const [verdict] = await withAddress(at, knock, ip(inner))
     assert(verdict?.granted)
     assert.deepEqual(verdict.grant.openings, [
       { kind: 'forward', protocol: 'tcp', publicPort: 22, target: { address: inner, port: 22 }, translation: 'none' },
@@ -356,25 +361,86 @@ test('a host name is resolved in the family of the client, between receiving and
   }
 })
 
-test('a name is not looked up where policy would not let it count', async () => {
-  const never = () => assert.fail('it was looked up')
-  const quiet: [conf: string, change: Partial<OutgoingMessage>][] = [
-    [`${NAT}ENABLE_NAT_DNS N;`, byName],
-    ['', byName],
-    [NAT, {}],
-    [NAT, { kind: 'natAccess', target: { host: ip('10.0.0.5'), port: port(22) } }],
-  ]
-  for (const [conf, change] of quiet) {
-    const at = server(ONE, conf)
-    const knock = knockOf(at, sealed(at, 1, change))
-    assert.equal(await resolveTarget(knock, at.receiving.policy, never), knock)
-  }
+/** By name, from 192.0.2.9. */
+const quiet: [what: string, code: string | true, stanza: string, conf: string, change: Partial<OutgoingMessage>][] = [
+  ['names are off', 'ACCESS_NAT_TARGET_INVALID', '', `${NAT}ENABLE_NAT_DNS N;`, {}],
+  ['NAT is off', 'ACCESS_NAT_DISABLED', '', '', {}],
+  ['the packet is stale', 'SPA_STALE', '', NAT, { timestamp: unixSeconds(NOW - 121) }],
+  ['the packet is dated ahead', 'SPA_FROM_FUTURE', '', NAT, { timestamp: unixSeconds(NOW + 121) }],
+  ['the port is denied', 'ACCESS_PORT_DENIED', 'OPEN_PORTS tcp/443\n', NAT, {}],
+  ['the user is denied', 'ACCESS_USERNAME_DENIED', 'REQUIRE_USERNAME bob\n', NAT, {}],
+  ['the stanza has expired', 'ACCESS_EXPIRED', 'ACCESS_EXPIRE 12/31/2020\n', NAT, {}],
+  ['no NAT target has the port', 'ACCESS_NAT_TARGET_DENIED', 'NAT_TARGETS 10.0.0.0/8:23\n', NAT, {}],
+  ['no NAT target has the family', 'ACCESS_NAT_TARGET_DENIED', 'NAT_TARGETS [fd00::]/8:22\n', NAT, {}],
+  ['only this host is a NAT target', 'ACCESS_NAT_TARGET_DENIED', 'NAT_TARGETS local:23\n', NAT, {}],
+  ['FORCE_NAT says where', true, 'FORCE_NAT 10.0.0.7 22\n', NAT, {}],
+  ['an address is asked for', true, '', NAT, { target: { host: ip('10.0.0.5'), port: port(22) } } as object],
+]
+for (const [what, code, stanza, conf, change] of quiet)
+  test(`a name is not looked up where ${what}`, async () => {
+    const at = server(`${ONE}${stanza}`, conf)
+    const [verdict] = await at.admit(knockOf(at, sealed(at, 1, { ...byName, ...change } as Partial<OutgoingMessage>)))
+    assert(verdict !== undefined)
+    assert.equal(verdict.granted || verdict.failure.code, code)
+    assert.equal(verdict.granted ? undefined : verdict.lookUp, undefined)
+  })
+
+test('a name is looked up for the first of two copies only', async () => {
+  const at = server(ONE, NAT)
+  const knock = knockOf(at, sealed(at, 1, byName))
+  const verdicts = await at.admit(knock, knock)
+  assert.deepEqual(
+    verdicts.map((verdict) => verdict.granted || [verdict.failure.code, verdict.lookUp !== undefined]),
+    [
+      ['NAME_NOT_LOOKED_UP', true],
+      ['SPA_REPLAYED', false],
+    ],
+  )
 })
 
-test('a name that cannot be resolved is refused, and its packet burnt', async () => {
+test('a name that cannot be resolved is refused, says why, and leaves the word to the next stanza', async () => {
+  const vain = { why: 'the resolver is on holiday' }
   const at = server(ONE, NAT)
-  const knock = await resolveTarget(knockOf(at, sealed(at, 1, byName)), at.receiving.policy, async () => undefined)
-  const [verdict] = await at.admit(knock)
+  const [verdict] = await withAddress(at, knockOf(at, sealed(at, 1, byName)), vain)
   assert(verdict?.granted === false && verdict.failure.code === 'ACCESS_NAT_TARGET_INVALID')
-  assert.equal(at.replays.size(), 1)
+  assert.match(verdict.failure.detail, /“inner\.example” cannot be resolved: the resolver is on holiday/)
+  const two = server(`${ONE}${ONE}FORCE_NAT 10.0.0.7 22\n`, NAT)
+  const [next] = await withAddress(two, knockOf(two, sealed(two, 1, byName)), vain)
+  assert(next?.granted && next.stanza === 2)
+})
+
+test('what is known of a name is judged under the configuration of now', async () => {
+  const at = server(ONE, NAT)
+  const knock = knockOf(at, sealed(at, 1, byName))
+  const later: [stanzas: string, conf: string, verdict: string | number][] = [
+    [`SOURCE ANY\nKEY other\nHMAC_KEY xyz\n${ONE}`, NAT, 2],
+    ['SOURCE ANY\nKEY other\nHMAC_KEY xyz\n', NAT, 'ACCESS_NO_STANZA'],
+    [ONE.replace('ANY', '10.0.0.0/8'), NAT, 'ACCESS_NO_STANZA'],
+    [`${ONE}NAT_TARGETS 10.0.1.0/24:22\n`, NAT, 'ACCESS_NAT_TARGET_DENIED'],
+    [`${ONE}ACCESS_EXPIRE 12/31/2020\n`, NAT, 'ACCESS_EXPIRED'],
+    [ONE, `${NAT}ENABLE_NAT_DNS N;`, 'ACCESS_NAT_TARGET_INVALID'],
+    [ONE, '', 'ACCESS_NAT_DISABLED'],
+  ]
+  for (const [stanzas, conf, expected] of later) {
+    const [verdict] = await withAddress(at, knock, ip('10.0.0.5'), server(stanzas, conf).admitting)
+    assert(verdict !== undefined)
+    assert.equal(verdict.granted ? verdict.stanza : verdict.failure.code, expected)
+  }
+  at.clock.advance(121)
+  const [late] = await withAddress(at, knock, ip('10.0.0.5'))
+  assert(late?.granted === false && late.failure.code === 'SPA_STALE')
+})
+
+test('an address that a name stands for is judged like one that was asked for', async () => {
+  const at = server(`${ONE}NAT_TARGETS 10.0.0.0/24:22\n`, NAT)
+  for (const [address, code] of [
+    ['10.0.0.5', true],
+    ['10.0.1.5', 'ACCESS_NAT_TARGET_DENIED'],
+    ['127.0.0.1', 'ACCESS_NAT_TARGET_INVALID'],
+    ['192.0.2.1', 'ACCESS_NAT_TARGET_INVALID'],
+  ] as const) {
+    const [verdict] = await withAddress(at, knockOf(at, sealed(at, 1, byName)), ip(address))
+    assert(verdict !== undefined)
+    assert.equal(verdict.granted || verdict.failure.code, code, address)
+  }
 })

@@ -152,7 +152,8 @@ export function checkSituation(account: Account, situation: Situation): Result<v
   return ok(undefined)
 }
 
-function canSeparate(account: Account, { uid, uidMap, maySetUser }: Situation): boolean {
+/** Whether a program that this process starts can run as this user. */
+export function canSeparate(account: Account, { uid, uidMap, maySetUser }: Situation): boolean {
   return maySetUser && account.uid !== uid && isMapped(account.uid, uidMap)
 }
 
@@ -178,7 +179,7 @@ export function receiverCommand(
 }
 
 /** The first two sets may always be emptied. What stays in the last one is out of reach of a user other than 0. */
-function dropOptions(separateUser: boolean, { mayDropBounding, mayReadAll }: Situation): readonly string[] {
+export function dropOptions(separateUser: boolean, { mayDropBounding, mayReadAll }: Situation): readonly string[] {
   const kept = separateUser ? `,+setuid,+setgid,+setpcap${mayReadAll ? ',+dac_read_search' : ''}` : ''
   const bounding = mayDropBounding ? [`--bounding-set=-all${kept}`] : []
   return ['--inh-caps=-all', '--ambient-caps=-all', ...bounding]
@@ -310,7 +311,7 @@ function readOptional(path: string): string | undefined {
   }
 }
 
-function isExecutable(path: string): boolean {
+export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK)
     return true

@@ -7,10 +7,8 @@ import type { FailureCode } from '../failure-codes.ts'
 import type { ReplayDigest } from '../packet/replay-digest.ts'
 import { type Failure, refuse } from '../result.ts'
 import { type Milliseconds, milliseconds } from '../units.ts'
-import type { Knock } from './knock.ts'
-import { resolveTarget as systemResolve } from './nat-names.ts'
 import type { FromReceiver } from './protocol.ts'
-import { type Receiving, receive, resolveTarget } from './receive.ts'
+import { type Receiving, receive } from './receive.ts'
 import { FOLDED_INTERVAL, limiterFor, type RefusalLimiter } from './refusal-log.ts'
 import { ToldPackets } from './told-packets.ts'
 
@@ -101,32 +99,14 @@ export class ReceiveLoop {
     else if (this.#told.isFull || this.#backlog() > LARGEST_BACKLOG)
       this.#refuse(packet, { ...OVERRUN, stanza: knock.openedBy })
     else {
-      // Before its name is asked for: that takes as long as thousands of copies.
       if (refuseReplays) this.#told.sent(knock.digest)
-      this.#knock(knock, packet)
+      this.#say({ say: 'knock', knock })
     }
   }
 
   /** Tells the warden the numbers of this moment. @param dropped as for {@link report}. */
   tally(dropped: number): void {
     this.#say({ say: 'tally', tally: { looked: this.#looked, dropped, refused: Object.fromEntries(this.#refused) } })
-  }
-
-  #knock(knock: Knock, packet: CapturedPacket): void {
-    const { message } = knock
-    if (message.kind !== 'natAccess' || typeof message.target.host === 'string') {
-      this.#say({ say: 'knock', knock })
-      return
-    }
-    const receiving = this.#receiving
-    resolveTarget(knock, receiving.policy, systemResolve).then((resolved) => {
-      // The stanzas may have been numbered anew while the name was asked for.
-      if (this.#receiving === receiving) this.#say({ say: 'knock', knock: resolved })
-      else {
-        this.#told.unclaimed(knock.digest)
-        this.#judge(packet)
-      }
-    })
   }
 
   #refuse(packet: CapturedPacket, { code, detail, stanza }: Failure & { stanza?: StanzaId }): void {

@@ -2,23 +2,21 @@
  * The first half of a packet's life, in the process that has no privilege: bytes of a stranger's → a knock that some key
  * vouches for. Leaves no trace of what no key opens. The second half is admit.ts.
  */
-import { grantSource } from '../access/decide.ts'
 import type { Keyring } from '../access/keyring.ts'
 import type { StanzaIndex } from '../access/matching.ts'
 import type { OpenerMemory } from '../access/opener-memory.ts'
 import type { Policy } from '../access/policy.ts'
 import type { StanzaId } from '../access/stanza.ts'
 import type { CapturedPacket } from '../capture/capture.ts'
-import { type AddressFamily, familyOf, type IpAddress } from '../packet/address.ts'
+import type { IpAddress } from '../packet/address.ts'
 import { type Envelope, parseEnvelope } from '../packet/envelope.ts'
-import { isHostName } from '../packet/nat-target.ts'
 import { type OpenedPacket, type OpenFailure, openPacket } from '../packet/open.ts'
 import type { PacketFailure } from '../packet/strictness.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
-import { type Knock, requestOf } from './knock.ts'
+import type { Knock } from './knock.ts'
 
 export interface Receiving {
-  readonly policy: Pick<Policy, 'http' | 'nat'>
+  readonly policy: Pick<Policy, 'http'>
   /** Of the policy's stanzas. */
   readonly index: StanzaIndex
   /** Which keys to try first. Forget it when the index is replaced. */
@@ -94,20 +92,4 @@ const progress = {
 function notOpened(failure: OpenFailure, { hmac, stanzas }: Keyring): Refused<ReceiveFailure> {
   const isSomebodys = progress[failure.code] > progress[hmac === undefined ? 'SPA_DECRYPT_FAILED' : 'SPA_HMAC_MISMATCH']
   return { ok: false, failure: isSomebodys ? { ...failure, stanza: stanzas[0].id } : failure }
-}
-
-/** @returns the first address of a name in a family, or undefined. */
-export type Resolve = (name: string, family: AddressFamily) => Promise<IpAddress | undefined>
-
-/**
- * Finds out what host name a knock asks for, where it asks for one and policy lets it. One that cannot be resolved stays
- * as it is, and {@link decide} says so.
- */
-export async function resolveTarget(knock: Knock, policy: Receiving['policy'], resolve: Resolve): Promise<Knock> {
-  const { message } = knock
-  if (message.kind !== 'natAccess' || !isHostName(message.target.host)) return knock
-  if (!policy.nat.forward || !policy.nat.resolveNames) return knock
-  const client = grantSource(policy, requestOf(knock))
-  const resolvedTarget = await resolve(message.target.host.name, familyOf(client))
-  return resolvedTarget === undefined ? knock : { ...knock, resolvedTarget }
 }

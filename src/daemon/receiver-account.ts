@@ -51,19 +51,40 @@ function ownAccount(): Result<Account, Failure<'CONFIG_INVALID_VALUE'>> {
 }
 
 /**
+ * Whom to look names up as: an id of its own, so that what reads answers of DNS servers cannot stop the receiver; else, the receiver’s.
+ * @returns the best first.
+ */
+export function lookupAccounts(receiver: Account): readonly Account[] {
+  const own = freeIds(readOptional(PASSWD), readOptional(GROUP)).find(
+    (id) => id !== receiver.uid && id !== receiver.gid,
+  )
+  return own === undefined ? [receiver] : [accountOf(own), receiver]
+}
+
+/**
  * The user `ghostport` where there is one, else an id that no user and no group has.
  * @param passwd the text of /etc/passwd; @param group that of /etc/group. Empty where there is no such file.
  */
 export function chooseOwnAccount(passwd: string, group: string): Result<Account, Failure<'CONFIG_INVALID_VALUE'>> {
   const made = findAccount(passwd, OWN_USER)
   if (made.ok) return made
-  const taken = new Set([passwd, group].flatMap((text) => text.split('\n').map((line) => Number(line.split(':')[2]))))
-  for (let id = OWN_IDS.first; id <= OWN_IDS.last; id++)
-    if (!taken.has(id)) return ok({ name: `user ${id}`, uid: id, gid: id })
+  const [id] = freeIds(passwd, group)
+  if (id !== undefined) return ok(accountOf(id))
   return refuse(
     'CONFIG_INVALID_VALUE',
     `each user id from ${OWN_IDS.first} to ${OWN_IDS.last} is taken: make the user ${OWN_USER} (useradd --system ${OWN_USER})`,
   )
+}
+
+/** Ids of our own that no user and no group has. */
+function freeIds(passwd: string, group: string): readonly number[] {
+  const taken = new Set([passwd, group].flatMap((text) => text.split('\n').map((line) => Number(line.split(':')[2]))))
+  const all = Array.from({ length: OWN_IDS.last - OWN_IDS.first + 1 }, (_, i) => OWN_IDS.first + i)
+  return all.filter((id) => !taken.has(id))
+}
+
+function accountOf(id: number): Account {
+  return { name: `user ${id}`, uid: id, gid: id }
 }
 
 function readOptional(file: string): string {

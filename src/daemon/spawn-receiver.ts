@@ -1,9 +1,8 @@
 /** Starts a receiver: which program, as whom, with which descriptors. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdirSync } from 'node:fs'
 import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { type Libc, libc } from '../capture/libc.ts'
+import { keepToOurselves } from './keep-to-ourselves.ts'
 import {
   type Account,
   CHANNEL_DESCRIPTOR,
@@ -60,27 +59,6 @@ export function receiverStarter(account: Account): ReceiverStarter {
       return { child, channel, errors: child.stdio[2] as Readable }
     },
   }
-}
-
-const F_SETFD = 2
-const FD_CLOEXEC = 1
-const PR_CAP_AMBIENT = 47
-const PR_CAP_AMBIENT_CLEAR_ALL = 4
-
-/**
- * Nothing that this process holds goes to the receiver but what is handed to it. Node opens all of its own descriptors that
- * way; libraries do not (libmnl's socket to the firewall), nor does whoever started us. And where a service manager gave this process
- * its capabilities as ambient ones, each program that it starts would have them too.
- */
-function keepToOurselves(): void {
-  let native: Libc
-  try {
-    native = libc()
-  } catch {
-    return // Nothing native is loaded here, so nothing native has opened anything.
-  }
-  for (const fd of readdirSync('/proc/self/fd').map(Number)) if (fd > 2) native.fcntl(fd, F_SETFD, FD_CLOEXEC)
-  native.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
 }
 
 function descriptors(fds: readonly number[]): ('ignore' | 'inherit' | 'pipe' | number)[] {

@@ -20,6 +20,7 @@ import type { ReplayStore } from '../replay/replay-store.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { milliseconds } from '../units.ts'
 import { Admission } from './admission.ts'
+import { systemResolver } from './ask-resolver.ts'
 import { serveControl } from './control.ts'
 import { diskFiles } from './disk-files.ts'
 import { expiredStanzas } from './expired-stanzas.ts'
@@ -29,13 +30,14 @@ import { absentInterfaces } from './interfaces.ts'
 import { Journal } from './journal.ts'
 import type { Knock } from './knock.ts'
 import { type ConfigPaths, type LoadedConfig, loadConfig } from './load-config.ts'
+import type { AskResolver } from './name-lookups.ts'
 import { hostQuestion, openFirewall } from './open-firewall.ts'
 import { type CaptureSockets, openCapture, openReplays } from './open-parts.ts'
 import { ownAddresses } from './own-addresses.ts'
 import { located, notAPidFile } from './places.ts'
 import { checkSituation, currentSituation } from './privilege.ts'
 import { type FromReceiver, parseFromReceiver, type ToReceiver } from './protocol.ts'
-import { receiverAccount } from './receiver-account.ts'
+import { lookupAccounts, receiverAccount } from './receiver-account.ts'
 import { logReceiverErrors } from './receiver-errors.ts'
 import { ReceiverProcess } from './receiver-process.ts'
 import { needsRestart } from './restart-settings.ts'
@@ -75,6 +77,7 @@ interface Parts {
   readonly table: NftablesFirewall | undefined
   readonly lock: InstanceLock | undefined
   readonly replays: ReplayStore | undefined
+  readonly resolve: AskResolver
 }
 
 export class Warden {
@@ -185,6 +188,7 @@ export class Warden {
       table: firewall.value.table,
       lock: firewall.value.lock,
       replays: replays.value,
+      resolve: systemResolver(lookupAccounts(account.value), currentSituation()),
     }
     warden = new Warden(paths, log, clock, configuration.value, parts, capture.value, receiver, manager)
     const started = warden
@@ -234,7 +238,8 @@ export class Warden {
     )
     this.#asking = setInterval(() => this.#ask(), ASK_INTERVAL)
     this.#admission = new Admission({
-      ...{ clock, firewall: parts.firewall, replays: parts.replays, ownAddresses, journal: this.#journal, log },
+      ...{ clock, firewall: parts.firewall, replays: parts.replays, resolve: parts.resolve, ownAddresses },
+      ...{ journal: this.#journal, log, current: () => this.#active },
       tell: (word) => this.#tell(word),
       onForbidden: (failure) => this.#mistrust(failure),
     })
@@ -452,9 +457,11 @@ export class Warden {
       case 'configured':
         if (word.generation !== this.#wanted.generation) return
         this.#taken()
-        if (this.#active !== this.#wanted)
+        if (this.#active !== this.#wanted) {
           this.#log.write('info', 'reload', { stanzas: this.#wanted.policy.stanzas.length })
-        this.#active = this.#wanted
+          this.#active = this.#wanted
+          this.#admission.reconsider()
+        }
         this.#journal.limitRefusals(this.#active.server.refusalsPerSecond)
         this.#tellReady()
         if (this.#capturing) this.#host.changed()

@@ -14,7 +14,7 @@ import type { ConfigFailure } from '../../src/config/config-failure.ts'
 import { filesFromSnapshot } from '../../src/config/config-files.ts'
 import { parseFwknopdConf } from '../../src/config/fwknopd-conf.ts'
 import { admit } from '../../src/daemon/admit.ts'
-import { openForSource, receive, resolveTarget } from '../../src/daemon/receive.ts'
+import { openForSource, receive } from '../../src/daemon/receive.ts'
 import { createMemoryFirewall } from '../../src/firewall/memory.ts'
 import { type IpAddress, parseAddress } from '../../src/packet/address.ts'
 import { parseEnvelope } from '../../src/packet/envelope.ts'
@@ -105,8 +105,7 @@ function startServer(vector: Vector): Result<Server, ConfigFailure> {
         receiving,
       )
       if (!knock.ok) return refusal(knock.failure)
-      const resolved = await resolveTarget(knock.value, policy.value, async () => undefined)
-      const [verdict] = await admit([resolved], admitting)
+      const [verdict] = await admit([knock.value], admitting)
       if (verdict === undefined) throw new Error('a knock without a verdict')
       return verdict
     },
