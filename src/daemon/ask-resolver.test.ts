@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { findGetent, lookupCommand, parseAnswer, systemResolver } from './ask-resolver.ts'
+import { parseFwknopdConf } from '../config/fwknopd-conf.ts'
+import { findGetent, lookupCommand, missingGetent, parseAnswer, systemResolver } from './ask-resolver.ts'
 import { currentSituation, type Situation } from './privilege.ts'
 import { lookupAccounts } from './receiver-account.ts'
 
@@ -64,6 +65,21 @@ it('names are looked up as a user that is not the receiver', () => {
   const [first, last] = lookupAccounts({ name: 'user 60900', uid: 60_900, gid: 60_900 })
   assert.ok(first !== undefined && first.uid > 60_900 && first.uid <= 60_999)
   assert.equal(last?.uid, 60_900)
+})
+
+it('a start warns where names are wanted and getent is missing', () => {
+  const notices = (conf: string, hasGetent = false) => {
+    const parsed = parseFwknopdConf('/fwknopd.conf', conf)
+    assert.ok(parsed.ok)
+    const { config, at } = parsed.value
+    return missingGetent({ policy: { ...config.policy, stanzas: [] }, at }, hasGetent)
+  }
+  const on = 'ENABLE_IPT_FORWARDING Y;\n'
+  assert.deepEqual([notices(''), notices(`${on}ENABLE_NAT_DNS N;\n`), notices(on, true)], [[], [], []])
+  const [implied, ...more] = notices(on)
+  assert.match(implied?.text ?? '', /ENABLE_NAT_DNS: .*getent.*libc-bin/)
+  assert.deepEqual([implied?.level, implied?.at, more], ['warning', undefined, []])
+  assert.deepEqual(notices(`${on}ENABLE_NAT_DNS Y;\n`)[0]?.at, { file: '/fwknopd.conf', line: 2 })
 })
 
 describe('what getent writes', () => {

@@ -8,8 +8,10 @@
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import type { NameQuestion } from '../access/openings.ts'
+import type { Notice } from '../config/notice.ts'
 import { familyOf, parseAddress } from '../packet/address.ts'
 import { keepToOurselves } from './keep-to-ourselves.ts'
+import type { LoadedConfig } from './load-config.ts'
 import type { AskResolver, NameAnswer } from './name-lookups.ts'
 import { type Account, canSeparate, dropOptions, isExecutable, type Situation } from './privilege.ts'
 
@@ -57,6 +59,19 @@ export function lookupCommand(
 /** Path of getent(1); undefined where it is not installed. */
 export function findGetent(): string | undefined {
   return GETENT_PATHS.find(isExecutable)
+}
+
+/** Whether names are wanted that nothing here can look up. */
+export function missingGetent(
+  { policy: { nat }, at }: Pick<LoadedConfig, 'policy' | 'at'>,
+  hasGetent: boolean = findGetent() !== undefined,
+): readonly Notice[] {
+  if (!nat.forward || !nat.resolveNames || hasGetent) return []
+  const place = at.ENABLE_NAT_DNS
+  const text =
+    'ENABLE_NAT_DNS: inner hosts cannot be asked for by name here, since the program getent is missing. Install it ' +
+    '(Debian: package libc-bin), or set ENABLE_NAT_DNS N'
+  return [{ level: 'warning', text, ...(place !== undefined && { at: place }) }]
 }
 
 /** @param accounts as for {@link lookupCommand}. */

@@ -20,7 +20,7 @@ import type { ReplayStore } from '../replay/replay-store.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { milliseconds } from '../units.ts'
 import { Admission } from './admission.ts'
-import { systemResolver } from './ask-resolver.ts'
+import { missingGetent, systemResolver } from './ask-resolver.ts'
 import { serveControl } from './control.ts'
 import { diskFiles } from './disk-files.ts'
 import { expiredStanzas } from './expired-stanzas.ts'
@@ -526,6 +526,7 @@ function readConfiguration(paths: ConfigPaths, generation: number): Result<Confi
   const notices = [
     ...loaded.value.notices,
     ...absentInterfaces(loaded.value),
+    ...missingGetent(loaded.value),
     ...expiredStanzas(loaded.value, systemClock.now()),
   ]
   const files = recorder.snapshot()
