@@ -98,6 +98,7 @@ function run({ family }: NameQuestion, command: LookupCommand, signal: AbortSign
       resolve({ why: notStarted(error as Error) })
       return
     }
+    const begun = performance.now()
     let text = ''
     let late = false
     const end = (): void => killAll(child)
@@ -117,7 +118,10 @@ function run({ family }: NameQuestion, command: LookupCommand, signal: AbortSign
       if (text.includes('\n') || text.length === LONGEST_LINE) end()
     })
     child.once('error', (error) => done({ why: notStarted(error) }))
-    child.once('close', (status) => done(parseAnswer(text, family) ?? { why: whyNone({ family, late, status, text }) }))
+    child.once('close', (status) => {
+      const after = Math.round(performance.now() - begun)
+      done(parseAnswer(text, family) ?? { why: whyNone({ family, late, after, status, text }) })
+    })
     if (signal.aborted) end()
   })
 }
@@ -133,12 +137,15 @@ export function parseAnswer(text: string, family: NameQuestion['family']): Extra
 function whyNone(ended: {
   readonly family: NameQuestion['family']
   readonly late: boolean
+  /** Milliseconds. */
+  readonly after: number
   readonly status: number | null
   readonly text: string
 }): string {
   if (ended.late) return `the system’s resolver did not answer in ${PATIENCE} ms`
   // For getent, an answer that never came is no answer either.
-  if (ended.status === 2 || ended.text !== '') return `the system’s resolver gives no IPv${ended.family} address for it`
+  if (ended.status === 2 || ended.text !== '')
+    return `the system’s resolver gave no IPv${ended.family} address for it (after ${ended.after} ms)`
   return ended.status === null ? 'getent was ended' : `getent ended with status ${ended.status}`
 }
 

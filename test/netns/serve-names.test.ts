@@ -233,11 +233,11 @@ describe('ghostport serve: inner hosts by name', { skip: netnsUnavailable() }, (
     const own = await verdictOf(daemon, plain(2))
     assert.deepEqual([own.verdict, own.stanza], ['granted', 2])
     assert.equal((await verdictOf(daemon, byName(2, 'inner.example'))).verdict, 'granted')
-    assert.ok(performance.now() - begun < 1500, `${performance.now() - begun} ms`)
+    assert.ok(!daemon.events.slice(from).some(({ stanza: by }) => by === 1), daemon.program.output)
     const vain = await daemon.until(({ stanza: by }) => by === 1, from)
     assert.equal(vain.code, 'ACCESS_NAT_TARGET_INVALID')
     assert.match(String(vain['detail']), /“silent\.example” cannot be resolved/)
-    assert.ok(performance.now() - begun < 5000, `${performance.now() - begun} ms`)
+    assert.ok(performance.now() - begun < 8000, `${performance.now() - begun} ms`)
   })
 
   it('five hundred names of one key do not keep the owner of another waiting', async () => {
