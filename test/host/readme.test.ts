@@ -35,6 +35,13 @@ describe('the README, on Debian 12 with nftables', { skip: hostLabUnavailable() 
     assert.match(await road.session.must('systemctl list-timers --all --no-pager'), /^(?!.*open-again)/s)
   })
 
+  it('has a receiver whose system calls are confined further than the unit does', async () => {
+    const filters = async (title: string): Promise<number> =>
+      Number(await road.session.must(`awk '/^Seccomp_filters/ { print $2 }' /proc/$(pgrep -f '^${title}')/status`))
+    assert.equal(await filters('ghostport: receiver'), (await filters('ghostport: warden')) + 1)
+    assert.doesNotMatch(await road.session.must('journalctl -t ghostport --no-pager'), /cannot be confined/)
+  })
+
   it('lets an IPv6 neighbour find this host after its neighbours have forgotten it', async () => {
     lab.client.must(['ip', '-6', 'neigh', 'flush', 'dev', 'br0'])
     await road.session.must('ip -6 neigh flush dev host0')
