@@ -37,6 +37,7 @@ export const failureKinds = {
   ACCESS_DESTINATION_DENIED: { level: 'warning', exit: 1, sentence: 'the stanza is for another destination' },
   ACCESS_SOURCE_REQUIRED: { level: 'warning', exit: 1, sentence: 'the stanza wants the address named in the packet' },
   ACCESS_SOURCE_MISMATCH: { level: 'warning', exit: 1, sentence: 'the stanza wants the address the packet came from' },
+  ACCESS_SOURCE_UNUSABLE: { level: 'warning', exit: 1, sentence: 'no grant can be for this address' },
   ACCESS_USERNAME_DENIED: { level: 'warning', exit: 1, sentence: 'the stanza wants another user name' },
   ACCESS_PORT_DENIED: { level: 'warning', exit: 1, sentence: 'the stanza does not allow this port' },
   ACCESS_NAT_DISABLED: { level: 'warning', exit: 1, sentence: 'NAT of this kind is not enabled' },

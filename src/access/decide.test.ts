@@ -209,6 +209,18 @@ const granted: (Case & { id: string })[] = [
     id: '10.1.2.3>tcp/22→10.0.0.7:22~masquerade',
   },
   {
+    what: 'loopback, from loopback',
+    message: { ...access(), source: ip('127.0.0.1') },
+    request: { packetSource: ip('127.0.0.1') },
+    id: '127.0.0.1>tcp/22',
+  },
+  {
+    what: 'another address, from a link-local one',
+    message: { ...access(), source: ip('2001:db8::9') },
+    request: { packetSource: ip('fe80::c') },
+    id: '2001:db8::9>tcp/22',
+  },
+  {
     what: 'X-Forwarded-For where it is trusted',
     message: { ...access(), source: 'packet-source' },
     policy: { http: { anyUserAgent: false, trustForwardedFor: true } },
@@ -249,6 +261,53 @@ for (const { id, ...given } of granted) {
 }
 
 const refused: (Case & { code: string })[] = [
+  {
+    what: 'a link-local address that the packet came from',
+    message: { ...access(), source: 'packet-source' },
+    request: { packetSource: ip('fe80::c') },
+    code: 'ACCESS_SOURCE_UNUSABLE',
+  },
+  {
+    what: 'an IPv4 link-local address that the packet came from',
+    message: { ...access(), source: 'packet-source' },
+    request: { packetSource: ip('169.254.7.7') },
+    code: 'ACCESS_SOURCE_UNUSABLE',
+  },
+  {
+    what: 'a link-local address that the packet names and came from',
+    message: { ...access(), source: ip('fe80::c') },
+    stanza: { requirePacketSource: true },
+    request: { packetSource: ip('fe80::c') },
+    code: 'ACCESS_SOURCE_UNUSABLE',
+  },
+  {
+    what: 'an IPv4 link-local address by name',
+    message: { ...access(), source: ip('169.254.7.7') },
+    code: 'ACCESS_SOURCE_UNUSABLE',
+  },
+  {
+    what: 'a link-local address by a header',
+    message: { ...access(), source: 'packet-source' },
+    policy: { http: { anyUserAgent: false, trustForwardedFor: true } },
+    request: { forwardedFor: ip('169.254.7.7') },
+    code: 'ACCESS_SOURCE_UNUSABLE',
+  },
+  {
+    what: 'loopback by name, from elsewhere',
+    message: { ...access(), source: ip('127.0.0.1') },
+    code: 'ACCESS_SOURCE_UNUSABLE',
+  },
+  {
+    what: 'where it came from, which is no host',
+    message: { ...access(), source: 'packet-source' },
+    request: { packetSource: ip('0.0.0.0') },
+    code: 'ACCESS_SOURCE_UNUSABLE',
+  },
+  {
+    what: 'a forward to the metadata of a cloud',
+    message: forward(ip('169.254.169.254')),
+    code: 'ACCESS_NAT_TARGET_INVALID',
+  },
   {
     what: 'a source that the stanza is not for',
     stanza: { sources: [network('10.0.0.0', 8)] },

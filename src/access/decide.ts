@@ -7,6 +7,7 @@ import type { IpAddress } from '../packet/address.ts'
 import type { AccessMessage, LocalNatMessage, Message, NatAccessMessage, ProtocolPort } from '../packet/message.ts'
 import { type Refused, refuse } from '../result.ts'
 import { type Seconds, seconds, type UnixSeconds } from '../units.ts'
+import { cannotBeHost, isLinkLocal, isLoopback } from './address-kinds.ts'
 import { checkAge, showTime } from './age.ts'
 import { type Grant, grantId } from './grant.ts'
 import { isAmong } from './matching.ts'
@@ -92,6 +93,7 @@ const checks: readonly Check[] = [
   checkExpiry,
   checkNamedSource,
   checkPacketSource,
+  checkGrantSource,
   checkUsername,
   checkNatEnabled,
   checkCommand,
@@ -121,6 +123,21 @@ function checkPacketSource({ policy, stanza, request }: Question): Refused | und
   const [asked, from] = [grantSource(policy, request), packetOrigin(policy, request)]
   if (asked === from) return undefined
   return refuse('ACCESS_SOURCE_MISMATCH', `the packet asks for ${asked} and came from ${from}`)
+}
+
+/**
+ * For whom to open: an address that means one host, wherever its packets come in. One that is named and is nobody's (a
+ * broadcast address) opens for nobody, as in fwknop.
+ */
+function checkGrantSource({ policy, request }: Question): Refused | undefined {
+  const asked = grantSource(policy, request)
+  const isNamed = request.message.source !== 'packet-source'
+  const unusable = isNamed && !isLinkLocal(asked) ? undefined : cannotBeHost(asked)
+  if (unusable !== undefined)
+    return refuse('ACCESS_SOURCE_UNUSABLE', `${unusable}; ask for another address of the client (-a)`)
+  if (isLoopback(asked) && !isLoopback(request.packetSource))
+    return refuse('ACCESS_SOURCE_UNUSABLE', `${asked} is this host itself, and the packet came from elsewhere`)
+  return undefined
 }
 
 function checkUsername({ stanza: { requireUsername }, request }: Question): Refused | undefined {

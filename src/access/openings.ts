@@ -6,6 +6,7 @@ import { type AddressFamily, familyOf, type IpAddress, networkContains } from '.
 import type { AccessMessage, HostName, LocalNatMessage, NatAccessMessage, ProtocolPort } from '../packet/message.ts'
 import { type Failure, type Ok, ok, type Refused, type Result, refuse } from '../result.ts'
 import type { Port } from '../units.ts'
+import { cannotBeHost, isLoopback } from './address-kinds.ts'
 import type { ForwardOpening, Opening } from './grant.ts'
 import type { Policy } from './policy.ts'
 import type { Stanza } from './stanza.ts'
@@ -147,8 +148,8 @@ function natOpening(
   if (isLoopback(target.address)) return ghost(ports, target.port)
   const asked = ports[0]
   if (asked === undefined) return refuse('ACCESS_REQUEST_INVALID', 'no port is asked for')
-  if (!isHost(target.address))
-    return refuse('ACCESS_NAT_TARGET_INVALID', `${target.address} is not the address of a host`)
+  const unusable = cannotBeHost(target.address)
+  if (unusable !== undefined) return refuse('ACCESS_NAT_TARGET_INVALID', unusable)
   if (familyOf(target.address) !== familyOf(source))
     return refuse('ACCESS_NAT_TARGET_INVALID', `${source} cannot be led to ${target.address}: IPv4 and IPv6 do not mix`)
   const translation = chooseTranslation(policy, stanza, target.address)
@@ -205,15 +206,4 @@ function one(opening: Result<Opening, OpeningFailure>): Choice {
 
 function loopbackOf(address: IpAddress): IpAddress {
   return (familyOf(address) === 4 ? '127.0.0.1' : '::1') as IpAddress
-}
-
-/** Whether an address is this host by definition. */
-export function isLoopback(address: IpAddress): boolean {
-  return address === '::1' || /^127\./.test(address)
-}
-
-/** Whether an address can be that of one other host: not “any”, multicast, or broadcast, nor one that needs a zone. */
-export function isHost(address: IpAddress): boolean {
-  if (familyOf(address) === 4) return !/^(?:0|22[4-9]|2[3-5][0-9])\./.test(address)
-  return address !== '::' && !/^(?:ff..|fe[89ab].):/.test(address)
 }

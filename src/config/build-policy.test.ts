@@ -5,9 +5,9 @@ import { buildPolicy } from './build-policy.ts'
 import { filesFromSnapshot } from './config-files.ts'
 import { parseFwknopdConf } from './fwknopd-conf.ts'
 
-function build(fwknopdConf: string, stanza: string) {
+function build(fwknopdConf: string, stanza: string, source = 'ANY') {
   const server = parseFwknopdConf('/fwknopd.conf', fwknopdConf)
-  const texts = { '/access.conf': `SOURCE ANY\nKEY a\nHMAC_KEY b\n${stanza}\n` }
+  const texts = { '/access.conf': `SOURCE ${source}\nKEY a\nHMAC_KEY b\n${stanza}\n` }
   const access = parseAccessConf('/access.conf', filesFromSnapshot({ texts, folders: {}, failures: {} }))
   assert(server.ok && access.ok)
   return buildPolicy(server.value.config, access.value.stanzas)
@@ -37,6 +37,17 @@ for (const [conf, stanza, notice] of noticed) {
     if (first !== undefined) assert.deepEqual(first.at, at)
   })
 }
+
+for (const [source, count] of [
+  ['fe80::/10, 169.254.7.0/24', 1],
+  ['fe80::/10, 10.0.0.1', 0],
+  ['fe80::/9', 0],
+] as const)
+  test(`SOURCE ${source}: ${count === 0 ? 'nothing to notice' : 'no grant can be for such an address'}`, () => {
+    const built = build('', '', source)
+    assert(built.ok)
+    assert.equal(built.value.notices.filter(({ text }) => /SOURCE is link-local/.test(text)).length, count)
+  })
 
 const contradictions: [conf: string, stanza: string, suggestion: string][] = [
   ['', 'FORCE_NAT 10.0.0.5 22', FORWARD],

@@ -1,5 +1,5 @@
 /** Both files together: the policy, and what only shows when they are seen side by side. */
-import { isLoopback } from '../access/openings.ts'
+import { isLinkLocalNetwork, isLoopback } from '../access/address-kinds.ts'
 import type { Policy } from '../access/policy.ts'
 import type { Stanza } from '../access/stanza.ts'
 import { ok, type Result, refuse } from '../result.ts'
@@ -16,7 +16,7 @@ export function buildPolicy(
   const { nat } = config.policy
   const notices = new StanzaNotices()
   for (const stanza of stanzas) {
-    const { location: at, forceNat, natTargets, destinations } = stanza
+    const { location: at, forceNat, natTargets, destinations, sources } = stanza
     const about = notices.about(stanza)
     if (forceNat !== undefined) {
       const local = isLoopback(forceNat.address)
@@ -28,6 +28,7 @@ export function buildPolicy(
         })
     } else if (natTargets === undefined && (nat.forward || nat.local)) about.add('natAnywhere', at)
     if (natTargets !== undefined && !nat.forward && !nat.local) about.add('natTargetsUnused', at)
+    if (sources !== 'any' && sources.every(isLinkLocalNetwork)) about.add('sourceLinkLocal', at)
     if (destinations !== 'any' && config.capture.kind === 'udp') about.add('destinationUnknown', at)
   }
   return ok({ policy: { ...config.policy, stanzas }, notices: notices.all() })

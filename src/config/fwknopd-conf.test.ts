@@ -224,6 +224,7 @@ const malformed: [line: string, code: string, suggestion?: string][] = [
   ['MAX_SPA_PACKET_AGE 100001;', 'CONFIG_INVALID_VALUE'],
   ['MAX_SNIFF_BYTES 40000;', 'CONFIG_INVALID_VALUE'],
   ['SNAT_TRANSLATE_IP example.org;', 'CONFIG_INVALID_VALUE'],
+  ['SNAT_TRANSLATE_IP fe80::1;', 'CONFIG_INVALID_VALUE'],
   ['SNAT_TRANSLATE_IP __CHANGEME__;', 'CONFIG_INVALID_VALUE'],
   ['FWKNOP_RUN_DIR run;', 'CONFIG_INVALID_VALUE', '/run'],
   ['FIREWALL nftable;', 'CONFIG_INVALID_VALUE', 'nftables'],

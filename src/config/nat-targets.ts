@@ -5,6 +5,7 @@
  * A list of `ADDRESS`, `NETWORK`, `local` (this host's own ports, for ghost services) or `ANY`, each with `:PORT` or
  * `:FIRST-LAST` after it or without: `10.0.0.0/24:22, [2001:db8::]/64:443, local:22, 192.168.1.5:8000-8010`.
  */
+import { isLinkLocalNetwork } from '../access/address-kinds.ts'
 import type { NatTargetRule } from '../access/stanza.ts'
 import { type IpAddress, type Network, parseNetwork } from '../packet/address.ts'
 import { ok, type Result } from '../result.ts'
@@ -49,6 +50,8 @@ function networksOf(text: string): Result<readonly Network[], ValueFailure> {
   const word = text.toLowerCase()
   if (Object.hasOwn(WORDS, word)) return ok(WORDS[word] ?? [])
   const network = parseNetwork(text)
+  if (network.ok && isLinkLocalNetwork(network.value))
+    return invalidValue(`“${text}” is link-local, and no request may lead there: on each link it is another host`)
   if (network.ok) return ok([network.value])
   return invalidValue(`“${text}” is not an address, a network, local or ANY`, nearest(text, ['local', 'ANY']))
 }

@@ -14,7 +14,7 @@ import type { RelayListener } from './server-config.ts'
 import {
   absolutePath,
   addressPortValue,
-  addressValue,
+  hostAddressValue,
   invalidValue,
   listOf,
   oneOf,
@@ -56,7 +56,7 @@ export const usedSettings = {
   ENABLE_IPT_FORWARDING: yesNo,
   ENABLE_IPT_LOCAL_NAT: yesNo,
   ENABLE_IPT_SNAT: yesNo,
-  SNAT_TRANSLATE_IP: addressValue as ValueReader<IpAddress>,
+  SNAT_TRANSLATE_IP: hostAddressValue as ValueReader<IpAddress>,
   FWKNOP_RUN_DIR: absolutePath('/run'),
   FWKNOP_CONF_DIR: absolutePath('/etc'),
   ACCESS_FILE: path,

@@ -2,6 +2,7 @@
  * The values that settings take, one reader for each kind. Readers know nothing of files: whoever calls them adds where the
  * value stands. A value that can be told to be a slip carries what was probably meant.
  */
+import { cannotBeHost } from '../access/address-kinds.ts'
 import { isUnicode } from '../bytes/text.ts'
 import { type IpAddress, type Network, parseAddress, parseNetwork } from '../packet/address.ts'
 import type { ProtocolPort } from '../packet/message.ts'
@@ -166,6 +167,14 @@ function refuseRange(text: string, parts: readonly (string | undefined)[], every
 export function addressValue(text: string): Result<IpAddress, ValueFailure> {
   const address = parseAddress(text)
   return address.ok ? address : invalidValue(address.failure.detail)
+}
+
+/** An address that inner hosts can answer to: not one that means another host on each link, or none. */
+export function hostAddressValue(text: string): Result<IpAddress, ValueFailure> {
+  const address = addressValue(text)
+  if (!address.ok) return address
+  const unusable = cannotBeHost(address.value)
+  return unusable === undefined ? address : invalidValue(unusable)
 }
 
 /** `ANY`, or a list of addresses and networks, in CIDR or (IPv4) with a dotted mask. */

@@ -25,6 +25,10 @@ const kinds = {
     text: 'NAT without NAT_TARGETS: a holder of the key can reach any inner host and port',
   },
   natTargetsUnused: { level: 'info', text: 'NAT_TARGETS has no effect: no kind of NAT is enabled' },
+  sourceLinkLocal: {
+    level: 'warning',
+    text: 'SOURCE is link-local, and no grant can be for such an address: knocks from there have to ask for another one (-a)',
+  },
   destinationUnknown: {
     level: 'warning',
     text: 'DESTINATION matches nothing: a UDP socket does not tell where packets were sent',

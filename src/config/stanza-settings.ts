@@ -1,5 +1,5 @@
 /** The variables of a stanza that have an effect: what each sets, and how its value reads. */
-import { isHost, isLoopback } from '../access/openings.ts'
+import { cannotBeHost } from '../access/address-kinds.ts'
 import type { NatTargetRule, Stanza } from '../access/stanza.ts'
 import { parseStanzaName, type StanzaName } from '../access/stanza-name.ts'
 import type { IpAddress } from '../packet/address.ts'
@@ -15,6 +15,7 @@ import { natTargetsValue } from './nat-targets.ts'
 import { nearest } from './nearest.ts'
 import {
   addressValue,
+  hostAddressValue,
   invalidValue,
   networksValue,
   portValue,
@@ -82,7 +83,7 @@ export const stanzaSettings: Readonly<Record<UsedStanzaSetting, StanzaSetting>> 
   ACCESS_EXPIRE: setting('expires', date),
   ACCESS_EXPIRE_EPOCH: setting('expires', epoch),
   FORCE_NAT: setting('forceNat', addressAndPort),
-  FORCE_SNAT: setting('forceSnat', addressValue),
+  FORCE_SNAT: setting('forceSnat', hostAddressValue),
   FORCE_MASQUERADE: setting('forceMasquerade', yesNo),
   NAT_TARGETS: setting('natTargets', natTargetsValue),
 }
@@ -166,8 +167,8 @@ function addressAndPort(text: string): Result<NonNullable<Stanza['forceNat']>, V
     return invalidValue(`“${text}” is not an address and a port, with a blank between`, addressAndPortMeant(text))
   const address = addressValue(addressText)
   if (!address.ok) return address
-  if (!isHost(address.value) && !isLoopback(address.value))
-    return invalidValue(`${address.value} is not the address of a host`)
+  const unusable = cannotBeHost(address.value)
+  if (unusable !== undefined) return invalidValue(unusable)
   const port = portValue(portText)
   return port.ok ? ok({ address: address.value, port: port.value }) : port
 }
