@@ -21,6 +21,9 @@ export const failureKinds = {
   SPA_LENGTH: { level: 'info', exit: 65, sentence: 'the length is not that of an SPA packet' },
   SPA_MALFORMED: { level: 'info', exit: 65, sentence: 'not an SPA packet' },
   SPA_HMAC_MISMATCH: { level: 'info', exit: 65, sentence: 'the HMAC does not match' },
+  // a packet that the kernel would have dropped, or passed on, had it not been captured before
+  SPA_UNBELIEVED: { level: 'info', exit: 65, sentence: 'the kernel would not accept this packet' },
+  SPA_NOT_FOR_US: { level: 'info', exit: 65, sentence: 'the packet was sent to another host' },
   // the packet, once authentic (or decrypted, where a stanza has no HMAC key)
   SPA_DECRYPT_FAILED: { level: 'info', exit: 65, sentence: 'the packet does not decrypt' },
   SPA_DIGEST_MISMATCH: { level: 'warning', exit: 65, sentence: 'the message does not match its digest' },

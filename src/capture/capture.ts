@@ -2,6 +2,7 @@
 import type { IpAddress } from '../packet/address.ts'
 import type { Failure } from '../result.ts'
 import type { Port } from '../units.ts'
+import type { Disbelief } from './disbelief.ts'
 
 export type CaptureFailure = Failure<'CAPTURE_DENIED' | 'CAPTURE_FAILED'>
 
@@ -20,6 +21,13 @@ export interface CapturedPacket {
   /** Absent where the way of capture cannot know (a UDP socket bound to every address). */
   readonly destination?: IpAddress
   readonly destinationPort: Port
+  /**
+   * Index of the interface by which it came. Absent where the kernel has judged the packet before it was handed on: from a UDP
+   * socket.
+   */
+  readonly interfaceIndex?: number
+  /** Why the kernel would not take it. Such a packet is counted and told, not opened; its ports may be 0. */
+  readonly doubt?: Disbelief
 }
 
 export interface CaptureCounters {

@@ -1,77 +1,157 @@
 /**
  * A frame without its link-layer header, as a SOCK_DGRAM packet socket gives it: IPv4 (RFC 791) or IPv6 (RFC 8200), then
- * UDP (RFC 768). Every length is checked against what was captured. Checksums are not: the network card has judged
- * them, on a virtual link they are not even filled in yet, and the HMAC covers what matters.
+ * UDP (RFC 768). Every length is checked against what was captured.
+ *
+ * A packet socket sees what comes before the kernel judges it. So what the kernel would drop for its own sake is doubted here:
+ * addresses that cannot be a host's, loopback from outside, wrong checksums. What depends on the host's addresses and routes
+ * is the warden's to ask (`kernel-routes.ts`).
  */
 import { addressFromBytes, isMapped } from '../packet/address.ts'
 import type { Port } from '../units.ts'
 import { EXTENSION_HEADERS } from './bpf.ts'
 import type { CapturedPacket } from './capture.ts'
+import { isIpv4HeaderGood, isUdpChecksumGood } from './checksum.ts'
+import { type Disbelief, LOOPBACK_INDEX, unbelieved } from './disbelief.ts'
 
 const UDP = 17
 const UDP_HEADER = 8
 const IPV4_HEADER = 20
 const IPV6_HEADER = 40
 
+/** What the kernel says of a frame. */
+export interface Arrival {
+  /** Index of the interface by which it came. */
+  readonly interfaceIndex: number
+  /**
+   * Nobody has checked the UDP checksum yet. False where the network card has, and where the sender left it to a card that was never
+   * met (a virtual link): then the kernel does not look at it either.
+   */
+  readonly isChecksumUnchecked: boolean
+}
+
+/** Made once: a flood of such frames costs no memory. */
+const doubts = {
+  length: unbelieved('its lengths contradict each other'),
+  header: unbelieved('the checksum of its IP header is wrong'),
+  checksum: unbelieved('its UDP checksum is wrong'),
+  noChecksum: unbelieved('it has no UDP checksum, which IPv6 requires'),
+  hops: unbelieved('its time to live is 0'),
+  port: unbelieved('port 0 is no port'),
+  mapped: unbelieved('it has an IPv4 address in an IPv6 header'),
+  notAHost: unbelieved('its source is not the address of a host'),
+  notAPlace: unbelieved('its destination is not the address of a host'),
+  loopback: unbelieved('it has a loopback address, and did not come in by lo'),
+  multicast: { code: 'SPA_NOT_FOR_US', detail: 'it was sent to a multicast group' },
+} as const satisfies Record<string, Disbelief>
+
 /**
  * @param frame whatever a stranger sent. May be longer than the IP packet (Ethernet pads).
- * @returns the datagram, its payload a view into `frame`; undefined if this is not one whole UDP datagram between two
- *   real ports (port 0 is no port).
+ * @returns the datagram, its payload a view into `frame`, with a doubt where the kernel would not take it; undefined if this is
+ *   no UDP, a fragment, or cut off before the ports: the kernel's filter lets none of these through.
  */
-export function parseFrame(frame: Uint8Array): CapturedPacket | undefined {
+export function parseFrame(frame: Uint8Array, arrival: Arrival): CapturedPacket | undefined {
   const version = (frame[0] ?? 0) >> 4
-  if (version === 4) return parseIpv4(frame)
-  if (version === 6) return parseIpv6(frame)
+  if (version === 4) return parseIpv4(frame, arrival)
+  if (version === 6) return parseIpv6(frame, arrival)
   return undefined
 }
 
-function parseIpv4(frame: Uint8Array): CapturedPacket | undefined {
+function parseIpv4(frame: Uint8Array, arrival: Arrival): CapturedPacket | undefined {
   const headerLength = 4 * (byte(frame, 0) & 0x0f)
-  const totalLength = uint16(frame, 2)
-  if (headerLength < IPV4_HEADER || totalLength > frame.length) return undefined
   const isFragment = (uint16(frame, 6) & 0x3fff) !== 0
   if (isFragment || byte(frame, 9) !== UDP) return undefined
-  return parseUdp(frame, headerLength, totalLength, frame.subarray(12, 16), frame.subarray(16, 20))
+  return parseUdp(frame, arrival, {
+    addressesAt: 12,
+    addressLength: 4,
+    start: headerLength,
+    end: uint16(frame, 2),
+    doubt: doubtIpv4(frame, arrival, headerLength),
+  })
 }
 
-function parseIpv6(frame: Uint8Array): CapturedPacket | undefined {
+function doubtIpv4(frame: Uint8Array, { interfaceIndex }: Arrival, headerLength: number): Disbelief | undefined {
+  if (headerLength < IPV4_HEADER || headerLength > frame.length) return doubts.length
+  const [source, destination] = [byte(frame, 12), byte(frame, 16)]
+  // 0.0.0.0/8, multicast, 240.0.0.0/4 with the broadcast address.
+  if (source === 0 || source >= 224) return doubts.notAHost
+  if (destination === 0) return doubts.notAPlace
+  if (destination >= 224 && destination < 240) return doubts.multicast
+  if ((source === 127 || destination === 127) && interfaceIndex !== LOOPBACK_INDEX) return doubts.loopback
+  if (byte(frame, 8) === 0) return doubts.hops
+  return isIpv4HeaderGood(frame, headerLength) ? undefined : doubts.header
+}
+
+function parseIpv6(frame: Uint8Array, arrival: Arrival): CapturedPacket | undefined {
   const end = IPV6_HEADER + uint16(frame, 4)
-  if (end > frame.length) return undefined
   let start = IPV6_HEADER
   let next = byte(frame, 6)
   for (let walked = 0; next !== UDP; walked++) {
     const isWalked = next === 0 || next === 43 || next === 60
-    if (!isWalked || walked === EXTENSION_HEADERS || start + 2 > end) return undefined
+    if (!isWalked || walked === EXTENSION_HEADERS || start + 2 > frame.length) return undefined
     next = byte(frame, start)
     start += 8 * (byte(frame, start + 1) + 1)
   }
-  const [source, destination] = [frame.subarray(8, 24), frame.subarray(24, 40)]
-  // No such packet may be on a wire (RFC 4291 § 2.5.5.2), and a packet socket sees it before the kernel drops it: it
-  // would count as one from an IPv4 address that nothing has checked.
-  if (isMapped(source) || isMapped(destination)) return undefined
-  return parseUdp(frame, start, end, source, destination)
+  return parseUdp(frame, arrival, { addressesAt: 8, addressLength: 16, start, end, doubt: doubtIpv6(frame, arrival) })
 }
 
-/** @param end of the IP packet; the UDP datagram may end earlier, never later. */
-function parseUdp(
-  frame: Uint8Array,
-  start: number,
-  end: number,
-  source: Uint8Array,
-  destination: Uint8Array,
-): CapturedPacket | undefined {
-  if (start + UDP_HEADER > end) return undefined
-  const sourcePort = uint16(frame, start)
-  const destinationPort = uint16(frame, start + 2)
+function doubtIpv6(frame: Uint8Array, { interfaceIndex }: Arrival): Disbelief | undefined {
+  const [source, destination] = [frame.subarray(8, 24), frame.subarray(24, 40)]
+  // No such packet may be on a wire (RFC 4291 § 2.5.5.2). It would count as one from an IPv4 address that nothing has checked.
+  if (isMapped(source) || isMapped(destination)) return doubts.mapped
+  if (source[0] === 0xff || isLowest(source, 0)) return doubts.notAHost
+  if (isLowest(destination, 0)) return doubts.notAPlace
+  if (destination[0] === 0xff) return doubts.multicast
+  if (interfaceIndex !== LOOPBACK_INDEX && (isLowest(source, 1) || isLowest(destination, 1))) return doubts.loopback
+  return byte(frame, 7) === 0 ? doubts.hops : undefined
+}
+
+/** Whether 16 bytes are `::` (0) or `::1` (1). */
+function isLowest(address: Uint8Array, last: 0 | 1): boolean {
+  return address[15] === last && address[0] === 0 && address.subarray(0, 15).every((byte) => byte === 0)
+}
+
+interface UdpPlace {
+  readonly addressesAt: number
+  readonly addressLength: 4 | 16
+  readonly start: number
+  /** Of the IP packet; the UDP datagram may end earlier, never later. */
+  readonly end: number
+  /** What is wrong with the IP header. */
+  readonly doubt: Disbelief | undefined
+}
+
+function parseUdp(frame: Uint8Array, arrival: Arrival, place: UdpPlace): CapturedPacket | undefined {
+  const { addressesAt, addressLength, start, end } = place
+  if (start + UDP_HEADER > frame.length || addressesAt + 2 * addressLength > frame.length) return undefined
   const length = uint16(frame, start + 4)
-  if (sourcePort === 0 || destinationPort === 0 || length < UDP_HEADER || start + length > end) return undefined
-  return {
-    payload: frame.subarray(start + UDP_HEADER, start + length),
-    source: addressFromBytes(source),
+  const [sourcePort, destinationPort] = [uint16(frame, start), uint16(frame, start + 2)]
+  const isWhole = length >= UDP_HEADER && start + length <= end && end <= frame.length
+  const doubt = place.doubt ?? (isWhole ? doubtUdp(frame, arrival, place, length) : doubts.length)
+  const destinationAt = addressesAt + addressLength
+  const packet = {
+    payload: isWhole ? frame.subarray(start + UDP_HEADER, start + length) : NOTHING,
+    source: addressFromBytes(frame.subarray(addressesAt, destinationAt)),
     sourcePort: sourcePort as Port,
-    destination: addressFromBytes(destination),
+    destination: addressFromBytes(frame.subarray(destinationAt, destinationAt + addressLength)),
     destinationPort: destinationPort as Port,
+    interfaceIndex: arrival.interfaceIndex,
   }
+  return doubt === undefined ? packet : { ...packet, doubt }
+}
+
+const NOTHING = new Uint8Array(0)
+
+/** @param length of the datagram, which is all there. */
+function doubtUdp(
+  frame: Uint8Array,
+  { isChecksumUnchecked }: Arrival,
+  place: UdpPlace,
+  length: number,
+): Disbelief | undefined {
+  const { start, addressLength } = place
+  if (uint16(frame, start) === 0 || uint16(frame, start + 2) === 0) return doubts.port
+  if (!isChecksumUnchecked || isUdpChecksumGood(frame, place, start, length)) return undefined
+  return addressLength === 16 && uint16(frame, start + 6) === 0 ? doubts.noChecksum : doubts.checksum
 }
 
 function byte(frame: Uint8Array, at: number): number {

@@ -23,6 +23,7 @@ export interface Libc {
   poll(fds: Bytes, count: number, timeout: number): number
   recvmmsg(fd: number, messages: Bytes, count: number, flags: number, timeout: Bytes): number
   sendto(fd: number, message: Uint8Array, length: number, flags: number, address: Bytes, addressLength: number): number
+  recv(fd: number, into: Uint8Array, length: number, flags: number): number
   eventfd(initial: number, flags: number): number
   fcntl(fd: number, command: number, argument: number): number
   close(fd: number): number
@@ -67,6 +68,7 @@ function load(): Libc {
     recvmmsg: library.func('int recvmmsg(int, void *, unsigned int, int, void *)'),
     // koffi has no ssize_t; long is as wide here.
     sendto: library.func('long sendto(int, void *, size_t, int, void *, uint32_t)'),
+    recv: library.func('long recv(int, void *, size_t, int)'),
     eventfd: library.func('int eventfd(unsigned int, int)'),
     fcntl: library.func('int fcntl(int, int, int)'),
     close: library.func('int close(int)'),

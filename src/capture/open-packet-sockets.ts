@@ -26,6 +26,8 @@ export interface PacketSocketOptions extends CaptureBounds {
 const AF_PACKET = 17
 const SO_ATTACH_FILTER = 26
 const SO_LOCK_FILTER = 44
+const SOL_PACKET = 263
+const PACKET_AUXDATA = 8
 const ETH_P_IP = 0x0800
 const ETH_P_IPV6 = 0x86dd
 const SOCKADDR_LL_LENGTH = 20
@@ -83,6 +85,9 @@ function openOne(
   const yes = Uint8Array.of(1, 0, 0, 0)
   if (native.setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, yes, yes.length) < 0)
     return failed('the kernel did not lock the packet filter', native.errno())
+  // With each packet, whether its checksum has been checked, or is not even there yet.
+  if (native.setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, yes, yes.length) < 0)
+    return failed('the kernel does not tell about checksums', native.errno())
   raiseReceiveBuffer(native, fd, receiveBuffer)
 
   const address = new Uint8Array(SOCKADDR_LL_LENGTH)

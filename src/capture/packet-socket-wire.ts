@@ -1,4 +1,5 @@
 /** What the capturing thread and the main thread of the receiver share: how batches travel and how they are held back. */
+import type { Arrival } from './frame.ts'
 
 export interface WorkerSetup {
   readonly sockets: readonly number[]
@@ -29,29 +30,44 @@ export const MOST_BATCHES_UNDER_WAY = 8
 /** Packets in one batch at most. */
 export const BATCH_SIZE = 64
 
-/** Lays frames one behind the other, each after its length (16 bits). The buffer is of exact size, to be transferred. */
-export function packFrames(frames: readonly Uint8Array[]): ArrayBuffer {
+/** A frame, and what the kernel says of it. */
+export interface ArrivedFrame extends Arrival {
+  readonly bytes: Uint8Array
+}
+
+/** Before each frame: its length (16 bits), the interface (32 bits), whether its checksum is unchecked (8 bits). */
+const LABEL = 7
+
+/** Lays frames one behind the other, each after its label. The buffer is of exact size, to be transferred. */
+export function packFrames(frames: readonly ArrivedFrame[]): ArrayBuffer {
   let size = 0
-  for (const frame of frames) size += 2 + frame.length
+  for (const { bytes } of frames) size += LABEL + bytes.length
   const packed = new Uint8Array(size)
+  const view = new DataView(packed.buffer)
   let at = 0
-  for (const frame of frames) {
-    packed[at] = frame.length >> 8
-    packed[at + 1] = frame.length & 0xff
-    packed.set(frame, at + 2)
-    at += 2 + frame.length
+  for (const { bytes, interfaceIndex, isChecksumUnchecked } of frames) {
+    view.setUint16(at, bytes.length)
+    view.setInt32(at + 2, interfaceIndex)
+    view.setUint8(at + 6, isChecksumUnchecked ? 1 : 0)
+    packed.set(bytes, at + LABEL)
+    at += LABEL + bytes.length
   }
   return packed.buffer
 }
 
 /** The frames, as views into `packed`. */
-export function unpackFrames(packed: ArrayBuffer): Uint8Array[] {
-  const bytes = new Uint8Array(packed)
-  const frames: Uint8Array[] = []
-  for (let at = 0; at < bytes.length; ) {
-    const length = ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
-    frames.push(bytes.subarray(at + 2, at + 2 + length))
-    at += 2 + length
+export function unpackFrames(packed: ArrayBuffer): ArrivedFrame[] {
+  const all = new Uint8Array(packed)
+  const view = new DataView(packed)
+  const frames: ArrivedFrame[] = []
+  for (let at = 0; at < all.length; ) {
+    const end = at + LABEL + view.getUint16(at)
+    frames.push({
+      bytes: all.subarray(at + LABEL, end),
+      interfaceIndex: view.getInt32(at + 2),
+      isChecksumUnchecked: view.getUint8(at + 6) === 1,
+    })
+    at = end
   }
   return frames
 }

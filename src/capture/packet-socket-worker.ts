@@ -7,6 +7,7 @@ import { parentPort } from 'node:worker_threads'
 import { describeErrno, type Libc, libc } from './libc.ts'
 import { MessageBatch } from './message-batch.ts'
 import {
+  type ArrivedFrame,
   BATCH_SIZE,
   BATCHES_UNDER_WAY,
   MOST_BATCHES_UNDER_WAY,
@@ -86,14 +87,14 @@ function framesOf(
   count: number,
   interfaces: readonly string[],
   nameOf: (index: number) => string | undefined,
-): Uint8Array[] {
-  const frames: Uint8Array[] = []
+): ArrivedFrame[] {
+  const frames: ArrivedFrame[] = []
   // Asked anew for each batch: an interface may vanish, return under another index, or be renamed.
   const wanted = new Map<number, boolean>()
   for (let i = 0; i < count; i++) {
     if (batch.isTruncated(i)) continue
+    const index = batch.interfaceIndex(i)
     if (interfaces.length > 0) {
-      const index = batch.interfaceIndex(i)
       let isWanted = wanted.get(index)
       if (isWanted === undefined) {
         const name = nameOf(index)
@@ -102,7 +103,7 @@ function framesOf(
       }
       if (!isWanted) continue
     }
-    frames.push(batch.frame(i))
+    frames.push({ bytes: batch.frame(i), interfaceIndex: index, isChecksumUnchecked: batch.isChecksumUnchecked(i) })
   }
   return frames
 }

@@ -86,7 +86,7 @@ async function capture(
     if (report.kind === 'started') return
     if (report.kind === 'ready') return ready()
     const packets = unpackFrames(report.frames)
-      .map(parseFrame)
+      .map((frame) => parseFrame(frame.bytes, frame))
       .filter((packet) => packet !== undefined)
     counters.received += packets.length
     counters.dropped += report.dropped

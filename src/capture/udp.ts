@@ -5,7 +5,7 @@
  */
 import { type BindOptions, createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { parseAddress } from '../packet/address.ts'
+import { addressFromBytes, parseAddress } from '../packet/address.ts'
 import type { Port } from '../units.ts'
 import { type CaptureBounds, payloadBounds, singlePorts } from './bounds.ts'
 import type { Capture, CaptureCounters, CapturedPacket, CaptureFailure } from './capture.ts'
@@ -63,6 +63,11 @@ function captureFrom(bounds: CaptureBounds, open: (sockets: Socket[]) => Promise
         ports = sockets.map((socket) => socket.address().port)
         for (const socket of sockets) {
           const { port } = socket.address()
+          socket.on('error', (error: NodeJS.ErrnoException) => {
+            if (error.syscall !== NAMING_A_LINK) return
+            received++
+            deliver([fromNamelessLink(port as Port)])
+          })
           socket.on('message', (payload, from) => {
             if (payload.length < minimum || payload.length > maximum) return
             const packet = packetOf(payload, from, port as Port)
@@ -92,6 +97,28 @@ function packetOf(payload: Buffer, from: RemoteInfo, destinationPort: Port): Cap
   if (!source.ok || from.port === 0) return undefined
   return { payload, source: source.value, sourcePort: from.port as Port, destinationPort }
 }
+
+/**
+ * Node puts the name of the link behind a link-local source, and loses the packet where the kernel does not tell that name: to a
+ * receiver that is confined, or of an interface that is gone.
+ */
+const NAMING_A_LINK = 'uv_if_indextoiid'
+
+function fromNamelessLink(destinationPort: Port): CapturedPacket {
+  return {
+    payload: new Uint8Array(0),
+    source: LINK_LOCAL,
+    sourcePort: 0 as Port,
+    destinationPort,
+    doubt: {
+      code: 'ACCESS_SOURCE_UNUSABLE',
+      detail: 'it came from a link-local address: on each link it is another host',
+    },
+  }
+}
+
+/** `fe80::`, which stands for all of them. */
+const LINK_LOCAL = addressFromBytes(Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
 
 async function bindEitherFamily(port: Port): Promise<Socket> {
   try {

@@ -66,6 +66,7 @@ function admission(firewall: Firewall = createMemoryFirewall(), share?: number) 
   const made = new Admission({
     ...{ clock: new ManualClock(NOW), firewall, replays, journal, log },
     ...{ ownAddresses: () => new Set(), current: () => inForce.terms ?? open },
+    doubt: () => undefined,
     resolve: ({ name }, signal) =>
       new Promise((answer) => {
         const lookup = { name, answer, ended: false }

@@ -14,7 +14,8 @@ import type { IpAddress } from '../packet/address.ts'
 import type { ReplayStore } from '../replay/replay-store.ts'
 import { type Failure, ok } from '../result.ts'
 import { milliseconds } from '../units.ts'
-import { admit, admitBurnt, type BurntKnock } from './admit.ts'
+import { type admit, admitBurnt, type BurntKnock } from './admit.ts'
+import { admitBelieved, type Doubt, isDisbelieved } from './admit-believed.ts'
 import type { Journal } from './journal.ts'
 import type { Knock } from './knock.ts'
 import { type AskResolver, type LookupAnswer, NameLookups } from './name-lookups.ts'
@@ -35,6 +36,8 @@ export interface AdmissionParts {
   readonly replays: ReplayStore | undefined
   /** The addresses of this host at the time of asking. */
   readonly ownAddresses: () => ReadonlySet<IpAddress>
+  /** Why the kernel would not have taken a packet. */
+  readonly doubt: Doubt
   /** Asks for the address of a name. */
   readonly resolve: AskResolver
   /** What knocks mean that arrive now. */
@@ -108,13 +111,17 @@ export class Admission {
   }
 
   async #admitNew(knocks: readonly Knock[], terms: Terms): Promise<void> {
-    const { replays, tell, onForbidden } = this.#parts
-    const verdicts = await this.#attempt(() => admit(knocks, this.#admitting(terms)))
+    const { replays, doubt, tell, onForbidden } = this.#parts
+    const verdicts = await this.#attempt(() => admitBelieved(knocks, this.#admitting(terms), doubt))
     const claimed: Knock['digest'][] = []
     const unclaimed: Knock['digest'][] = []
     for (const [i, knock] of knocks.entries()) {
       const verdict = verdicts[i]
       if (verdict !== undefined) this.#settle(knock, verdict, terms)
+      if (isDisbelieved(verdict)) {
+        unclaimed.push(knock.digest)
+        continue
+      }
       if (verdict?.granted === false && verdict.failure.code === 'WARDEN_FORBIDDEN') onForbidden(verdict.failure)
       else if (verdict === undefined || (!verdict.granted && isUnrecorded(verdict))) unclaimed.push(knock.digest)
       else claimed.push(knock.digest)

@@ -50,7 +50,10 @@ const knocks: fc.Arbitrary<Knock> = fc
       fwknopDigest: digest.map((it) => it as FwknopDigest),
       message: messages,
       packet: fc.record(
-        { source: address, sourcePort: portNumber, destination: address, destinationPort: portNumber },
+        {
+          ...{ source: address, sourcePort: portNumber, destination: address, destinationPort: portNumber },
+          interfaceIndex: fc.integer({ min: 1, max: 2 ** 31 - 1 }),
+        },
         { requiredKeys: ['source', 'sourcePort', 'destinationPort'] },
       ),
       forwardedFor: address,
@@ -125,6 +128,9 @@ const refused: [what: string, change: (knock: Draft) => void][] = [
   ['an address in a second spelling', (knock) => Object.assign(knock, { forwardedFor: '::FFFF:1.2.3.4' })],
   ['a source that is no address', (knock) => Object.assign(knock.packet, { source: 'tcp dport 22 accept' })],
   ['port 65536', (knock) => Object.assign(knock.packet, { sourcePort: 65536 })],
+  ['interface 0', (knock) => Object.assign(knock.packet, { interfaceIndex: 0 })],
+  ['an interface beyond the kernel’s', (knock) => Object.assign(knock.packet, { interfaceIndex: 2 ** 31 })],
+  ['an interface by name', (knock) => Object.assign(knock.packet, { interfaceIndex: 'eth0' })],
   ['no ports', (knock) => Object.assign(knock.message, { ports: [] })],
   ['33 ports', (knock) => Object.assign(knock.message, { ports: new Array(33).fill({ protocol: 'tcp', port: 1 }) })],
   ['a protocol of another kind', (knock) => Object.assign(knock.message, { ports: [{ protocol: 'icmp', port: 1 }] })],

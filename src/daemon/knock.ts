@@ -25,6 +25,8 @@ export interface Knock {
     readonly sourcePort: Port
     readonly destination?: IpAddress
     readonly destinationPort: Port
+    /** Of the interface by which it came. Absent where the kernel judged the packet itself (CAPTURE udp). */
+    readonly interfaceIndex?: number
   }
   /** X-Forwarded-For of the HTTP request that it came in. */
   readonly forwardedFor?: IpAddress
@@ -45,6 +47,8 @@ const MAX_TEXT = 192
 const MAX_PORTS = 32
 const MAX_CLIENT_TIMEOUT = 65_536
 const MAX_TIMESTAMP = 999_999_999_999
+/** The kernel's is a positive int. */
+const MAX_INTERFACE_INDEX = 0x7fff_ffff
 
 const address = parsed(parseAddress)
 const portNumber: Reader<Port> = mapped(integer({ min: 1, max: 65535 }), port)
@@ -89,7 +93,10 @@ const knock: Reader<Knock> = record(
     digest: mapped(sha256Base64, (digest) => digest as ReplayDigest),
     fwknopDigest: mapped(sha256Base64, (digest) => digest as FwknopDigest),
     message,
-    packet: record({ source: address, sourcePort: portNumber, destinationPort: portNumber }, { destination: address }),
+    packet: record(
+      { source: address, sourcePort: portNumber, destinationPort: portNumber },
+      { destination: address, interfaceIndex: integer({ min: 1, max: MAX_INTERFACE_INDEX }) },
+    ),
   },
   { forwardedFor: address },
 )

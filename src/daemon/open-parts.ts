@@ -7,6 +7,7 @@ import type { ServerConfig } from '../config/server-config.ts'
 import { failureFields, type Log } from '../log.ts'
 import type { ReplayStore } from '../replay/replay-store.ts'
 import { ok, type Result } from '../result.ts'
+import type { Doubt } from './admit-believed.ts'
 import type { LoadedConfig } from './load-config.ts'
 import { captureDescriptor } from './privilege.ts'
 import type { CaptureOrder } from './protocol.ts'
@@ -16,6 +17,8 @@ import { refuseSecondInstance } from './running-instance.ts'
 export interface CaptureSockets {
   readonly fds: readonly number[]
   readonly order: CaptureOrder
+  /** Why the kernel would not have taken a packet that these sockets saw. */
+  readonly doubt: Doubt
   close(): void
 }
 
@@ -26,14 +29,31 @@ export interface CaptureSockets {
 export async function openCapture({ capture }: ServerConfig): Promise<Result<CaptureSockets>> {
   const bounds = { ports: capture.ports, maximumPayload: capture.maxBytes }
   if (capture.kind === 'udp' && process.getuid?.() !== 0)
-    return ok({ fds: [], order: { kind: 'own-udp' }, close: () => {} })
+    return ok({ fds: [], order: { kind: 'own-udp' }, doubt: believe, close: () => {} })
   const opened = await openSockets(capture.kind, bounds)
   if (!opened.ok) return opened
   const { fds } = opened.value
   const inherited = fds.map((_, n) => captureDescriptor(n))
-  const kind = capture.kind === 'packet' ? 'packet-socket' : 'udp-sockets'
-  return ok({ fds, order: { kind, fds: inherited }, close: () => opened.value.close() })
+  if (capture.kind === 'udp')
+    return ok({
+      ...{ fds, doubt: believe, close: () => opened.value.close() },
+      order: { kind: 'udp-sockets', fds: inherited },
+    })
+  const { openKernelRoutes } = await import('../capture/kernel-routes.ts')
+  const routes = openKernelRoutes()
+  if (!routes.ok) {
+    opened.value.close()
+    return routes
+  }
+  const close = (): void => {
+    opened.value.close()
+    routes.value.close()
+  }
+  return ok({ fds, order: { kind: 'packet-socket', fds: inherited }, doubt: routes.value.doubt, close })
 }
+
+/** The kernel itself has judged what a UDP socket gets. */
+const believe: Doubt = () => undefined
 
 async function openSockets(
   kind: 'packet' | 'udp',

@@ -96,6 +96,20 @@ for (const [answer, knocks] of [
     assert.equal(said('knock').length, knocks)
   })
 
+test('what the kernel would not take is not opened: it is told up to the limit, and counted', () => {
+  const { receive, said } = loop()
+  const doubt = { code: 'SPA_UNBELIEVED', detail: 'its UDP checksum is wrong' } as const
+  for (let i = 0; i < 100; i++) receive.look([{ ...from(text(wire)), interfaceIndex: 2, doubt }])
+  assert.equal(said('knock').length, 0)
+  assert.ok(said('refused').length <= 15, `${said('refused').length} lines`)
+  receive.report(0)
+  const [tally] = said('tally')
+  assert.ok(tally?.say === 'tally')
+  assert.deepEqual([tally.tally.looked, tally.tally.refused], [100, { SPA_UNBELIEVED: 100 }])
+  receive.look([from(text(wire))])
+  assert.equal(said('knock').length, 1)
+})
+
 test('where replays are allowed, each copy is told to the warden', () => {
   const { receive, said } = loop(0, false)
   for (let i = 0; i < 20; i++) receive.look([from(text(wire))])

@@ -87,6 +87,10 @@ export class ReceiveLoop {
   }
 
   #judge(packet: CapturedPacket): void {
+    if (packet.doubt !== undefined) {
+      this.#refuse(packet, packet.doubt)
+      return
+    }
     const received = receive(packet, this.#receiving)
     if (!received.ok) {
       this.#refuse(packet, received.failure)

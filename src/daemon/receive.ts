@@ -39,14 +39,18 @@ export function receive(packet: CapturedPacket, { policy, index, openers }: Rece
   const opened = openForSource(envelope.value, packet.source, index, openers)
   if (!opened.ok) return opened
   const { keyring, message, digest, fwknopDigest } = opened.value
-  const { source, sourcePort, destination, destinationPort } = packet
+  const { source, sourcePort, destination, destinationPort, interfaceIndex } = packet
   const { forwardedFor } = envelope.value
   return ok({
     openedBy: keyring.stanzas[0].id,
     digest,
     fwknopDigest,
     message,
-    packet: { source, sourcePort, destinationPort, ...(destination === undefined ? {} : { destination }) },
+    packet: {
+      ...{ source, sourcePort, destinationPort },
+      ...(destination === undefined ? {} : { destination }),
+      ...(interfaceIndex === undefined ? {} : { interfaceIndex }),
+    },
     ...(forwardedFor === undefined ? {} : { forwardedFor }),
   })
 }

@@ -240,6 +240,7 @@ export class Warden {
     this.#admission = new Admission({
       ...{ clock, firewall: parts.firewall, replays: parts.replays, resolve: parts.resolve, ownAddresses },
       ...{ journal: this.#journal, log, current: () => this.#active },
+      doubt: (packet) => this.#capture.doubt(packet),
       tell: (word) => this.#tell(word),
       onForbidden: (failure) => this.#mistrust(failure),
     })

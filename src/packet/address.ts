@@ -34,7 +34,8 @@ export function parseAddress(text: string): Result<IpAddress, Failure<'ADDRESS_I
 
 /** @param bytes 4 or 16 bytes in network order. @throws RangeError for any other length. */
 export function addressFromBytes(bytes: Uint8Array): IpAddress {
-  if (bytes.length === 4) return bytes.join('.') as IpAddress
+  // For each packet of a flood: join takes several times as long.
+  if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}` as IpAddress
   if (bytes.length !== 16) throw new RangeError(`an IP address has 4 or 16 bytes, not ${bytes.length}`)
   if (isMapped(bytes)) return bytes.subarray(12).join('.') as IpAddress
   return text6(bytes) as IpAddress

@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import type { OpenedCapture } from '../../src/capture/capture.ts'
+import { LOOPBACK_INDEX } from '../../src/capture/disbelief.ts'
 import { MemoryCapture } from '../../src/capture/memory.ts'
 import { openPacketSockets } from '../../src/capture/open-packet-sockets.ts'
 import { openUdpSockets } from '../../src/capture/open-udp-sockets.ts'
@@ -20,9 +21,8 @@ captureContract('memory', { knowsDestination: true, filters: false, opensEarly: 
     ports: [port(62201), port(53)],
     async send(payload, address, destinationPort) {
       const sourcePort = port(40000)
-      capture.inject([
-        { payload: payload.slice(), source: known(address), sourcePort, destination: known(address), destinationPort },
-      ])
+      const ends = { source: known(address), sourcePort, destination: known(address), destinationPort }
+      capture.inject([{ payload: payload.slice(), ...ends, interfaceIndex: LOOPBACK_INDEX }])
       return sourcePort
     },
     async [Symbol.asyncDispose]() {},

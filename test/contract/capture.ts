@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Capture, CapturedPacket } from '../../src/capture/capture.ts'
+import { LOOPBACK_INDEX } from '../../src/capture/disbelief.ts'
 import type { Port } from '../../src/units.ts'
 
 export interface CaptureFixture extends AsyncDisposable {
@@ -16,6 +17,7 @@ export interface CaptureFixture extends AsyncDisposable {
 export interface CaptureTraits {
   /** Why it cannot be tried here. */
   readonly skip?: string | false
+  /** And by which interface it came. */
   readonly knowsDestination: boolean
   /** Leaves out other ports and payloads outside {@link CONTRACT_BOUNDS}. */
   readonly filters: boolean
@@ -39,8 +41,8 @@ export function captureContract(name: string, traits: CaptureTraits, create: () 
         for (const port of fixture.ports) {
           const payload = new Uint8Array(150).map((_, i) => (i * 7 + port) & 0xff)
           const sourcePort = await fixture.send(payload, address, port)
-          const destination = traits.knowsDestination ? { destination: address } : {}
-          expected.push({ payload, source: address, sourcePort, ...destination, destinationPort: port })
+          const known = traits.knowsDestination ? { destination: address, interfaceIndex: LOOPBACK_INDEX } : {}
+          expected.push({ payload, source: address, sourcePort, ...known, destinationPort: port })
           await running.received(expected.length)
         }
       assert.deepEqual(running.packets.map(plain), expected)
@@ -165,6 +167,11 @@ export async function start(capture: Capture): Promise<Running> {
         assert.ok(performance.now() < deadline, `${packets.length} of ${count} packets were delivered`)
         await delay(1)
       }
+      // What a host sends is believed, whoever fills in its checksums.
+      assert.deepEqual(
+        packets.flatMap(({ doubt }) => doubt ?? []),
+        [],
+      )
     },
     async stop() {
       stopped.abort()

@@ -8,6 +8,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, test } from 'node:test'
+import { LOOPBACK_INDEX } from '../../src/capture/disbelief.ts'
 import { openPacketSockets } from '../../src/capture/open-packet-sockets.ts'
 import { type Account, currentSituation, receiverCommand } from '../../src/daemon/privilege.ts'
 import { lookUpAccount } from '../../src/daemon/receiver-account.ts'
@@ -96,7 +97,7 @@ for (const [name, setpriv, more] of tools)
       await sender.send(Buffer.from(payload), address, spaPort)
       const ports = { sourcePort: sender.sourcePort(address), destinationPort: spaPort }
       assert.deepEqual(await receiver.hear('packet'), {
-        packet: { source: address, destination: address, ...ports },
+        packet: { source: address, destination: address, ...ports, interfaceIndex: LOOPBACK_INDEX },
         payload,
       })
     }

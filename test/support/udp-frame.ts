@@ -12,6 +12,12 @@ export interface UdpFrame {
   /** IPv4's total length or IPv6's payload length, where it lies. */
   readonly ipLength?: number
   readonly protocol?: number
+  /** Time to live, hop limit. Default 64. */
+  readonly hops?: number
+  /** Of UDP. Right by default, for whatever the other fields say; 0 is none. */
+  readonly checksum?: number
+  /** Of an IPv4 header. Right by default. */
+  readonly headerChecksum?: number
   /** IPv4's flags and fragment offset. */
   readonly fragment?: number
   /** IPv4 options: a multiple of 4 bytes. */
@@ -32,6 +38,12 @@ export function udpFrame(frame: UdpFrame): Uint8Array {
   udpFields.setUint16(2, frame.destinationPort ?? 62201)
   udpFields.setUint16(4, frame.udpLength ?? udp.length)
   udp.set(payload, 8)
+  const pseudo = new Uint8Array(8)
+  const covered = frame.udpLength ?? udp.length
+  new DataView(pseudo.buffer).setUint32(0, covered)
+  pseudo[7] = 17
+  const summed = [addressBytes(source), addressBytes(destination), pseudo, udp.subarray(0, covered)]
+  udpFields.setUint16(6, frame.checksum ?? (internetChecksum(concat(summed)) || 0xffff))
   const header = familyOf(source) === 4 ? ipv4(frame, source, destination, udp) : ipv6(frame, source, destination, udp)
   return concat([header, udp, new Uint8Array(frame.padding ?? 0)])
 }
@@ -43,11 +55,12 @@ function ipv4(frame: UdpFrame, source: IpAddress, destination: IpAddress, udp: U
   fields.setUint8(0, 0x40 | (header.length / 4))
   fields.setUint16(2, frame.ipLength ?? header.length + udp.length)
   fields.setUint16(6, frame.fragment ?? 0x4000) // don't fragment
-  fields.setUint8(8, 64)
+  fields.setUint8(8, frame.hops ?? 64)
   fields.setUint8(9, frame.protocol ?? 17)
   header.set(addressBytes(source), 12)
   header.set(addressBytes(destination), 16)
   header.set(options, 20)
+  fields.setUint16(10, frame.headerChecksum ?? internetChecksum(header))
   return header
 }
 
@@ -66,10 +79,20 @@ function ipv6(frame: UdpFrame, source: IpAddress, destination: IpAddress, udp: U
   fields.setUint8(0, 0x60)
   fields.setUint16(4, frame.ipLength ?? walked.length + udp.length)
   fields.setUint8(6, chain[0] ?? 17)
-  fields.setUint8(7, 64)
+  fields.setUint8(7, frame.hops ?? 64)
   header.set(addressBytes(source), 8)
   header.set(addressBytes(destination), 24)
   return concat([header, walked])
+}
+
+/** RFC 1071, word by word. */
+function internetChecksum(bytes: Uint8Array): number {
+  let sum = 0
+  for (const [i, byte] of bytes.entries()) {
+    sum += i % 2 === 0 ? byte * 256 : byte
+    if (sum > 0xffff) sum -= 0xffff
+  }
+  return 0xffff - sum
 }
 
 function address(text: string): IpAddress {

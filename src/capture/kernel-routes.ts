@@ -1,0 +1,199 @@
+/**
+ * Asks the kernel what it does with a packet, by the very lookup that it makes for each packet that comes in: RTM_GETROUTE with
+ * an incoming interface (rtnetlink(7); `ip route get TO from FROM iif DEV`). Its answer knows all addresses, policy routing,
+ * `rp_filter` and `accept_local`. For IPv6 the kernel checks no source; here a second question finds the host's own addresses.
+ *
+ * Not known to it: marks that the host's firewall puts on packets, and what its prerouting chains change or drop.
+ */
+import { closeSync } from 'node:fs'
+import { addressBytes, familyOf, type IpAddress } from '../packet/address.ts'
+import { ok, type Result, refuse } from '../result.ts'
+import type { Port } from '../units.ts'
+import type { CaptureFailure } from './capture.ts'
+import { type Disbelief, LOOPBACK_INDEX, unbelieved } from './disbelief.ts'
+import { describeErrno, type Libc, libc, SOCK_CLOEXEC, SOCK_NONBLOCK } from './libc.ts'
+
+/** A packet as the kernel routes it. */
+export interface RoutedPacket {
+  readonly source: IpAddress
+  readonly sourcePort: Port
+  readonly destination?: IpAddress
+  readonly destinationPort: Port
+  readonly interfaceIndex?: number
+}
+
+export interface KernelRoutes {
+  /**
+   * Why the kernel would not deliver this packet here. A packet without interface or destination came from a UDP socket: the
+   * kernel has delivered it.
+   */
+  doubt(packet: RoutedPacket): Disbelief | undefined
+  close(): void
+}
+
+const AF_INET = 2
+const AF_INET6 = 10
+const AF_NETLINK = 16
+const SOCK_RAW = 3
+const NETLINK_ROUTE = 0
+const MSG_DONTWAIT = 0x40
+const SIOCGIFNAME = 0x8910
+const IFREQ_LENGTH = 40
+
+// linux/netlink.h and linux/rtnetlink.h
+const NLM_F_REQUEST = 1
+const NLMSG_ERROR = 2
+const NLMSGHDR_LENGTH = 16
+const RTM_NEWROUTE = 24
+const RTM_GETROUTE = 26
+const RTMSG_LENGTH = 12
+/** In the answer: `rtm_type`. */
+const ROUTE_TYPE_AT = NLMSGHDR_LENGTH + 7
+const RTA = { dst: 1, src: 2, iif: 3, ipProto: 27, sport: 28, dport: 29 } as const
+const RTN_LOCAL = 2
+/** Local, broadcast, anycast: what is delivered to this host. */
+const DELIVERED = new Set([RTN_LOCAL, 3, 4])
+const UDP = 17
+
+const [EINTR, EAGAIN, ENODEV, EINVAL, EXDEV, ENETUNREACH, EHOSTUNREACH] = [4, 11, 19, 22, 18, 101, 113]
+/** Longer than any answer about one route. */
+const ANSWER_ROOM = 8192
+/** Answers to questions that were given up before, at most. */
+const LATE_ANSWERS = 8
+
+/** @returns CAPTURE_FAILED where the system has no netlink sockets, or forbids them. Needs no privilege. */
+export function openKernelRoutes(): Result<KernelRoutes, CaptureFailure> {
+  let native: Libc
+  try {
+    native = libc()
+  } catch (error) {
+    return refuse('CAPTURE_FAILED', `netlink: ${(error as Error).message}`)
+  }
+  const fd = native.socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE)
+  if (fd < 0) return refuse('CAPTURE_FAILED', `no netlink socket to ask for routes (${describeErrno(native.errno())})`)
+  const ask = asker(native, fd)
+  const nameOf = (index: number): string => interfaceName(native, fd, index)
+  let isOpen = true
+  return ok({
+    // Another file may have the number of a descriptor that is closed.
+    doubt: (packet) => (isOpen ? doubtOf(packet, ask, nameOf) : unbelieved('capture is being opened anew')),
+    close: () => {
+      if (isOpen) closeSync(fd)
+      isOpen = false
+    },
+  })
+}
+
+/** The type of the route that a packet takes, or the errno with which the kernel drops it. */
+type Answer = { readonly type: number } | { readonly errno: number }
+type Ask = (question: Question) => Answer
+
+interface Question {
+  readonly from?: IpAddress
+  readonly to: IpAddress
+  readonly interfaceIndex: number
+  readonly ports?: readonly [Port, Port]
+}
+
+function doubtOf(packet: RoutedPacket, ask: Ask, nameOf: (index: number) => string): Disbelief | undefined {
+  const { source, sourcePort, destination, destinationPort, interfaceIndex } = packet
+  if (interfaceIndex === undefined || destination === undefined) return undefined
+  // What comes by lo was sent by this host, and has been routed then.
+  if (interfaceIndex === LOOPBACK_INDEX) return undefined
+
+  const came = `${source} came in by ${nameOf(interfaceIndex)}`
+  const to = ask({ from: source, to: destination, interfaceIndex, ports: [sourcePort, destinationPort] })
+  if ('errno' in to) {
+    if (to.errno === EHOSTUNREACH || to.errno === ENETUNREACH) return notForUs(destination)
+    if (to.errno === EINVAL || to.errno === EXDEV)
+      return unbelieved(`${came}, and the kernel does not believe that (its own address, or rp_filter)`)
+    if (to.errno === ENODEV) return unbelieved(`${came}, which is gone`)
+    return unbelieved(`${came}, and the kernel could not be asked about that (${describeErrno(to.errno)})`)
+  }
+  if (!DELIVERED.has(to.type)) return notForUs(destination)
+  if (familyOf(source) === 4) return undefined
+  const back = ask({ to: source, interfaceIndex })
+  return 'type' in back && back.type === RTN_LOCAL ? unbelieved(`${came}, and is an address of this host`) : undefined
+}
+
+function notForUs(destination: IpAddress): Disbelief {
+  return { code: 'SPA_NOT_FOR_US', detail: `it was sent to ${destination}, which is not this host` }
+}
+
+function asker(native: Libc, fd: number): Ask {
+  const answer = new Uint8Array(new ArrayBuffer(ANSWER_ROOM))
+  const view = new DataView(answer.buffer)
+  let sequence = 0
+  const receive = (): Answer => {
+    for (let late = 0; late <= LATE_ANSWERS; ) {
+      // The kernel answers before sendto returns.
+      const length = native.recv(fd, answer, answer.length, MSG_DONTWAIT)
+      if (length < 0) {
+        const errno = native.errno()
+        if (errno === EINTR) continue
+        return { errno }
+      }
+      if (length < NLMSGHDR_LENGTH + RTMSG_LENGTH || view.getUint32(8, true) !== sequence) {
+        late++
+        continue
+      }
+      const kind = view.getUint16(4, true)
+      if (kind === RTM_NEWROUTE) return { type: view.getUint8(ROUTE_TYPE_AT) }
+      if (kind === NLMSG_ERROR) return { errno: -view.getInt32(NLMSGHDR_LENGTH, true) }
+      late++
+    }
+    return { errno: EAGAIN }
+  }
+  return (question) => {
+    sequence = (sequence + 1) >>> 0
+    const message = encodeQuestion(question, sequence)
+    return native.sendto(fd, message, message.length, 0, null, 0) < 0 ? { errno: native.errno() } : receive()
+  }
+}
+
+function encodeQuestion({ from, to, interfaceIndex, ports }: Question, sequence: number): Uint8Array {
+  const index = new Uint8Array(4)
+  new DataView(index.buffer).setInt32(0, interfaceIndex, true)
+  const attributes: [number, Uint8Array][] = [
+    [RTA.dst, addressBytes(to)],
+    [RTA.iif, index],
+  ]
+  if (from !== undefined) attributes.push([RTA.src, addressBytes(from)])
+  if (ports !== undefined)
+    attributes.push(
+      [RTA.ipProto, Uint8Array.of(UDP)],
+      [RTA.sport, Uint8Array.of(ports[0] >> 8, ports[0] & 0xff)],
+      [RTA.dport, Uint8Array.of(ports[1] >> 8, ports[1] & 0xff)],
+    )
+  const length = attributes.reduce((sum, [, value]) => sum + align(4 + value.length), NLMSGHDR_LENGTH + RTMSG_LENGTH)
+  const bytes = new Uint8Array(new ArrayBuffer(length))
+  const view = new DataView(bytes.buffer)
+  view.setUint32(0, length, true)
+  view.setUint16(4, RTM_GETROUTE, true)
+  view.setUint16(6, NLM_F_REQUEST, true)
+  view.setUint32(8, sequence, true)
+  const bits = familyOf(to) === 4 ? 32 : 128
+  view.setUint8(NLMSGHDR_LENGTH, familyOf(to) === 4 ? AF_INET : AF_INET6)
+  view.setUint8(NLMSGHDR_LENGTH + 1, bits)
+  view.setUint8(NLMSGHDR_LENGTH + 2, from === undefined ? 0 : bits)
+  let at = NLMSGHDR_LENGTH + RTMSG_LENGTH
+  for (const [type, value] of attributes) {
+    view.setUint16(at, 4 + value.length, true)
+    view.setUint16(at + 2, type, true)
+    bytes.set(value, at + 4)
+    at += align(4 + value.length)
+  }
+  return bytes
+}
+
+function align(length: number): number {
+  return (length + 3) & ~3
+}
+
+/** For people: a number where it has no name any more. */
+function interfaceName(native: Libc, fd: number, index: number): string {
+  const request = new Uint8Array(IFREQ_LENGTH)
+  new DataView(request.buffer).setInt32(16, index, true)
+  if (native.ioctl(fd, SIOCGIFNAME, request) < 0) return `interface ${index}`
+  return String.fromCharCode(...request.subarray(0, request.subarray(0, 16).indexOf(0)))
+}
