@@ -9,7 +9,7 @@ import { MemoryLog } from '../log.ts'
 import { memoryReplayStore } from '../replay/memory.ts'
 import { milliseconds, seconds, unixSeconds } from '../units.ts'
 import { Admission, type Terms } from './admission.ts'
-import type { Doubt } from './admit-believed.ts'
+import { admitBelieved, type Doubt } from './admit-believed.ts'
 import { Journal } from './journal.ts'
 import { type Knock, parseKnock } from './knock.ts'
 import type { ToReceiver } from './protocol.ts'
@@ -52,6 +52,7 @@ async function admitted(doubt: Doubt, ...batches: Knock[][]) {
   const admission = new Admission({
     ...{ clock: new ManualClock(NOW), firewall, replays: memoryReplayStore({ maxAge: seconds(120) }), journal, log },
     ...{ ownAddresses: () => new Set(), doubt, tell: (word: ToReceiver) => words.push(word) },
+    ...{ current: () => open, resolve: () => assert.fail('no name is asked for') },
     onForbidden: (failure) => assert.fail(failure.detail),
   })
   for (const batch of batches) admission.push(batch, open)
@@ -73,6 +74,21 @@ test('what the kernel would not have taken is not used up, and the same packet i
     { say: 'unclaimed', digests: [passing.digest] },
     { say: 'claimed', digests: [passing.digest] },
   ])
+})
+
+test('a packet whose date becomes good meanwhile is not believed unasked', async () => {
+  const { policy, index } = open
+  const firewall = createMemoryFirewall()
+  await firewall.install()
+  let now: number = NOW
+  const ticking = { now: () => unixSeconds(now++) }
+  const replays = memoryReplayStore({ maxAge: seconds(120) })
+  const admitting = { policy, index, firewall, replays, clock: ticking, ownAddresses: () => new Set<never>() }
+  const verdicts = await admitBelieved([knock(2, NOW + 121)], admitting, () => assert.fail('asked'))
+  assert.deepEqual(
+    verdicts.map((verdict) => !verdict.granted && verdict.failure.code),
+    ['SPA_FROM_FUTURE'],
+  )
 })
 
 test('the kernel is not asked about a packet that is too old', async () => {

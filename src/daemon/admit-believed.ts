@@ -25,7 +25,8 @@ export async function admitBelieved(
   )
   const believed = await admit(
     knocks.filter((_, i) => doubts[i] === undefined),
-    admitting,
+    // Of the same moment: what has no doubt for its date is refused for its date.
+    { ...admitting, clock: { now: () => now } },
   )
   const verdicts = believed.values()
   return knocks.map((knock, i) => {
