@@ -1,8 +1,8 @@
 /**
- * The log: one JSON object a line. Fields are listed by whoever writes a line, never spread from an object, so that
+ * The log: one JSON object a line, in which nothing can harm a terminal. Fields are listed by whoever writes a line, never spread from an object, so that
  * nothing gets in that was not meant to (docs/OPERATING.md § Log).
  */
-import { showText } from './bytes/text.ts'
+import { jsonLine } from './bytes/text.ts'
 import { type FailureCode, failureKinds } from './failure-codes.ts'
 import type { Failure } from './result.ts'
 
@@ -31,9 +31,7 @@ export function jsonLog(
 ): Log {
   return {
     write(level, event, fields = {}) {
-      write(
-        `${prefix(level)}${JSON.stringify({ time: wallClock().toISOString(), level, event, ...fields }, (_, value) => (typeof value === 'string' ? showText(value) : value))}\n`,
-      )
+      write(`${prefix(level)}${jsonLine({ time: wallClock().toISOString(), level, event, ...fields })}\n`)
     },
   }
 }

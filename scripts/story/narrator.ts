@@ -1,5 +1,6 @@
 /** What the story prints: headings, commands as they run, what they answer, and whether that was as told. */
 import { stripVTControlCharacters } from 'node:util'
+import { printable } from '../../src/bytes/text.ts'
 
 const isColoured = process.stdout.isTTY === true && process.env['NO_COLOR'] === undefined
 const paint = (code: string) => (text: string) => (isColoured ? `\u001b[${code}m${text}\u001b[0m` : text)
@@ -9,6 +10,8 @@ const green = paint('32')
 const red = paint('31')
 
 const print = (line: string) => process.stdout.write(`${line}\n`)
+/** What programs and errors say: each line of it made printable. */
+const shown = (text: string) => stripVTControlCharacters(text).split('\n').map(printable)
 
 /** The longest answer that is shown whole. */
 const LINES_SHOWN = 14
@@ -22,8 +25,7 @@ export const narrator = {
   command: (host: string, line: string) => print(`\n${bold(`${host}$`)} ${line}`),
   /** What a command printed, below it. Control characters of programs that think they have a terminal are left out. */
   answer(text: string) {
-    const lines = stripVTControlCharacters(text)
-      .split('\n')
+    const lines = shown(text.replaceAll('\r', ''))
       .map((line) => line.trimEnd())
       .filter((line) => line !== '')
     for (const line of lines.slice(0, LINES_SHOWN)) print(`    ${dim(line)}`)
@@ -37,7 +39,7 @@ export const narrator = {
     print(`  ${holds ? green('✔') : red('✖')} ${claim}`)
     if (!holds) throw new NotAsTold(`not as told: ${claim}\n${evidence}`)
   },
-  failure: (text: string) => print(`\n${red('✖')} ${text}`),
+  failure: (text: string) => print(`\n${red('✖')} ${shown(text).join('\n')}`),
   table(rows: readonly (readonly [string, string])[]) {
     const width = Math.max(...rows.map(([name]) => name.length))
     for (const [name, value] of rows) print(`  ${name.padEnd(width)}  ${value}`)

@@ -88,18 +88,42 @@ export function showText(text: string): string {
   })
 }
 
-/** Control characters, what turns or hides the text around it, and other ends of lines. */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}]/gu
+/**
+ * Control characters, what turns or hides the text around it, what shows as nothing, other ends of lines, and what no standard
+ * gives a shape: no terminal and no page may be relied on with these.
+ */
+const UNPRINTABLE = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/gu
+const SHORT_NAMES: ReadonlyMap<string, string> = new Map([
+  ['\n', '\\n'],
+  ['\r', '\\r'],
+  ['\t', '\\t'],
+])
 
 /**
- * For one line of a terminal, a log or a page: what a stranger wrote must not move the cursor, colour, turn, hide or end anything.
- * Each such character is shown by its number: `\x1b`, `\u{202e}`. Bytes that are no text are shown as by {@link showText}.
+ * For people, in one line of a terminal, a log or a page: text from outside must not move the cursor, colour, turn, hide or end
+ * anything there. Each such character is shown by its number: `\x1b`, `\u{202e}`. Letters of all languages stay as they are.
+ * Bytes that are no text are shown as by {@link showText}. Printable text comes back as it is.
  */
 export function printable(text: string): string {
   return showText(text).replace(UNPRINTABLE, (character) => {
     const code = character.codePointAt(0) ?? 0
-    return code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
+    const number = code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
+    return SHORT_NAMES.get(character) ?? number
   })
+}
+
+/**
+ * For programs, and for people who look at their output: JSON in one line, where a character that {@link printable} would replace is
+ * escaped as JSON has it (`\u001b`, `\u202e`). A program reads the value itself; a terminal sees nothing harmful.
+ */
+export function jsonLine(value: unknown): string {
+  const json = JSON.stringify(value, (_, part: unknown) => (typeof part === 'string' ? showText(part) : part))
+  return json.replace(UNPRINTABLE, (character) =>
+    Array.from({ length: character.length }, (_, unit) => {
+      const code = character.charCodeAt(unit)
+      return `\\u${code.toString(16).padStart(4, '0')}`
+    }).join(''),
+  )
 }
 
 /** How many bytes the character at `i` has in UTF-8: 1 to 4, or 0 where there is none (RFC 3629 § 4). */

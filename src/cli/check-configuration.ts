@@ -25,8 +25,8 @@ export async function checkConfiguration(paths: ConfigPaths, terminal: Terminal)
 }
 
 function tell(notices: readonly Notice[], terminal: Terminal): void {
-  for (const { level, text, at } of notices) {
+  for (const { level, text, cure, at } of notices) {
     const place = at === undefined ? '' : `${at.file}:${at.line}: `
-    terminal.note(`${level}: ${place}${text}`)
+    terminal.note([`${level}: ${place}${text}`, ...(cure === undefined ? [] : [`    do: ${cure}`])])
   }
 }

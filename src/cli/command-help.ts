@@ -1,6 +1,7 @@
 /** What `ghostport COMMAND --help` shows, made from the table of the command's options. */
+
+import { type Line, line, type Style } from './line.ts'
 import type { OptionTable } from './options.ts'
-import type { Style } from './terminal.ts'
 
 export interface HelpText {
   /** `ghostport knock [options]`. */
@@ -13,7 +14,7 @@ export interface HelpText {
 }
 
 /** The help of one command, its options in the order of the table, hidden ones left out. */
-export function commandHelp({ usage, about, table, after }: HelpText, style: Style): string {
+export function commandHelp({ usage, about, table, after }: HelpText, style: Style): readonly Line[] {
   const rows = Object.entries(table)
     .filter(([, spec]) => spec.help !== undefined && spec.unsupported === undefined)
     .map(([name, spec]) => {
@@ -26,8 +27,8 @@ export function commandHelp({ usage, about, table, after }: HelpText, style: Sty
     const indent = ' '.repeat(width + 4)
     const head =
       flags.length > width
-        ? [`  ${style.bold(flags)}`, indent + first]
-        : [`  ${style.bold(flags)}${' '.repeat(width - flags.length + 2)}${first}`]
+        ? [line`  ${style.bold(flags)}`, indent + first]
+        : [line`  ${style.bold(flags)}${' '.repeat(width - flags.length + 2)}${first}`]
     return [...head, ...more.map((line) => indent + line)]
   })
   const unsupported = Object.entries(table).filter(([, spec]) => spec.unsupported !== undefined)
@@ -41,7 +42,7 @@ export function commandHelp({ usage, about, table, after }: HelpText, style: Sty
     ...(unsupported.length === 0
       ? []
       : ['', ...wrap(`fwknop's, not supported yet: ${unsupported.map(([name]) => `--${name}`).join(' ')}`, 116)]),
-  ].join('\n')
+  ]
 }
 
 function wrap(text: string, width: number): string[] {

@@ -24,7 +24,7 @@ export function failureJson({ code, detail, at, suggestion }: Failure) {
  */
 export function failWithJson(argv: readonly string[], terminal: Terminal): (failure: Failure) => number {
   return (failure) => {
-    if (asksForJson(argv)) terminal.print(JSON.stringify(failureJson(failure)))
+    if (asksForJson(argv)) terminal.printJson(failureJson(failure))
     return terminal.fail(failure)
   }
 }

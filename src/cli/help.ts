@@ -3,8 +3,9 @@ import { nearest } from '../config/nearest.ts'
 import { refuse } from '../result.ts'
 import type { Command, CommandTable } from './command.ts'
 import { commandHelp } from './command-help.ts'
+import { type Line, line, type Style } from './line.ts'
 import { parseCommandLine } from './options.ts'
-import type { Style, Terminal } from './terminal.ts'
+import type { Terminal } from './terminal.ts'
 
 const options = { help: { short: 'h', help: 'show this text' } } as const
 
@@ -41,9 +42,11 @@ async function help(commands: CommandTable, argv: readonly string[], terminal: T
 }
 
 /** What `ghostport` alone shows. */
-export function overview(commands: CommandTable, style: Style): string {
+export function overview(commands: CommandTable, style: Style): readonly Line[] {
   const width = Math.max(...Object.keys(commands).map((name) => name.length))
-  const lines = Object.entries(commands).map(([name, { summary }]) => `  ${style.bold(name.padEnd(width))}  ${summary}`)
+  const lines = Object.entries(commands).map(
+    ([name, { summary }]) => line`  ${style.bold(name.padEnd(width))}  ${summary}`,
+  )
   return [
     'ghostport: Single Packet Authorization. One packet opens a port for you; for everybody else the port stays closed.',
     '',
@@ -52,5 +55,5 @@ export function overview(commands: CommandTable, style: Style): string {
     ...lines,
     '',
     '“ghostport COMMAND --help” shows the options of a command.',
-  ].join('\n')
+  ]
 }

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, unlinkSync, writeFileSync } from 'node:fs'
 import { parseStanzaName } from '../access/stanza-name.ts'
+import { jsonLine } from '../bytes/text.ts'
 import { protocolPortsValue } from '../config/setting-values.ts'
 import { DIGEST_TYPES, type DigestType, parseDigestType } from '../packet/digest-type.ts'
 import { EncryptionKey, HmacKey } from '../packet/key.ts'
@@ -98,7 +99,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     if (!written.ok) return fail(written.failure)
     terminal.note(`wrote ${file}, readable by you only`)
   }
-  if (printed !== undefined) terminal.print(printed)
+  if (printed !== undefined) terminal.print(printed.split('\n'))
   for (const half of ['access', 'rc'] as const) if (given[half] > 0) terminal.note(otherHalf[half])
   return 0
 }
@@ -140,13 +141,13 @@ function output(keys: KeyTexts, stanzas: StanzaWishes, given: Given): { printed?
   const rc = `${stanzas.server === undefined ? `${headings.placeholders}\n` : ''}${rcStanza(keys, stanzas)}`
   if (given.pair === 0) {
     const text =
-      given.json > 0 ? JSON.stringify(keyJson(keys)) : given.access > 0 ? access : given.rc > 0 ? rc : keyLines(keys)
+      given.json > 0 ? jsonLine(keyJson(keys)) : given.access > 0 ? access : given.rc > 0 ? rc : keyLines(keys)
     return toFile ? { filed: text } : { printed: text }
   }
   const half = { access: `${headings.access}\n${access}`, rc: `${headings.rc}\n${rc}` }
   const filed = toFile ? { filed: half.access } : {}
   if (given.json > 0)
-    return { ...filed, printed: JSON.stringify({ ...keyJson(keys), access_conf: `${access}\n`, fwknoprc: `${rc}\n` }) }
+    return { ...filed, printed: jsonLine({ ...keyJson(keys), access_conf: `${access}\n`, fwknoprc: `${rc}\n` }) }
   return { ...filed, printed: toFile ? half.rc : `${half.access}\n\n${half.rc}` }
 }
 

@@ -5,7 +5,7 @@ import type { OpenDoor } from '../client/wait.ts'
 import { isHostName } from '../packet/nat-target.ts'
 import { formatProtocolPorts } from '../packet/protocol-port.ts'
 import type { Port } from '../units.ts'
-import type { Style } from './terminal.ts'
+import { type Line, line, type Style } from './line.ts'
 
 /** `tcp/80 → 10.0.0.5:22 for 203.0.113.7, 30 s`. */
 export function describeRequest(request: Request): string {
@@ -38,14 +38,14 @@ export function describeOpening(
   { already, after, address }: OpenDoor,
   port: Port,
   { good }: Pick<Style, 'good'>,
-): string {
+): Line {
   const place = `${address} port ${port}`
-  if (already) return `was ${good('open')} already: ${place}; whether the knock was granted cannot be seen`
-  return `${good('open')} after ${after < 10 ? after.toFixed(1) : after.toFixed(0)} ms: ${place}`
+  if (already) return line`was ${good('open')} already: ${place}; whether the knock was granted cannot be seen`
+  return line`${good('open')} after ${after < 10 ? after.toFixed(1) : after.toFixed(0)} ms: ${place}`
 }
 
 /** What `-T` shows, the packets themselves among it. */
-export function testReport(plan: KnockPlan, sealed: readonly SealedKnock[], style: Style): readonly string[] {
+export function testReport(plan: KnockPlan, sealed: readonly SealedKnock[], style: Style): readonly Line[] {
   const texts = sealed.flatMap(({ text }) => ['', text])
   return [...fieldReport(plan, sealed), ...texts, '', style.bold('Nothing was sent.')]
 }

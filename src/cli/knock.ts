@@ -55,7 +55,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   if (plan.keys.hmac === undefined)
     terminal.note('ghostport: the packet has no HMAC: somebody who records it can try to change it')
   if (given.test > 0) {
-    if (json) terminal.print(JSON.stringify(knockJson(plan, sealed.value)))
+    if (json) terminal.printJson(knockJson(plan, sealed.value))
     else for (const line of testReport(plan, sealed.value, terminal.style)) terminal.print(line)
     return 0
   }
@@ -72,7 +72,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   }
   if (!json) for (const line of departures(plan, sent.value)) terminal.print(line)
   if (waiting === undefined) {
-    if (json) terminal.print(JSON.stringify(knockJson(plan, sent.value)))
+    if (json) terminal.printJson(knockJson(plan, sent.value))
     return 0
   }
   const at = doorOfSent(sent.value, waiting)
@@ -133,14 +133,14 @@ async function tellOutcome(
   const { plan } = planned
   if (outcome.open) {
     outcome.socket.destroy()
-    if (json) terminal.print(JSON.stringify(knockJson(plan, sent, { ...outcome, port: wait.port })))
+    if (json) terminal.printJson(knockJson(plan, sent, { ...outcome, port: wait.port }))
     else terminal.print(describeOpening(outcome, wait.port, terminal.style))
     return 0
   }
   const { tellShutDoor } = await import('./shut-door.ts')
   const door = doorOfSent(sent, wait)
   const { failure, causes } = tellShutDoor(planned, { door, seen: outcome, limit: wait.limit, sent })
-  if (json) terminal.print(JSON.stringify({ ...failureJson(failure), causes, packets: knockJson(plan, sent).packets }))
+  if (json) terminal.printJson({ ...failureJson(failure), causes, packets: knockJson(plan, sent).packets })
   const status = terminal.fail(failure)
   for (const cause of causes) terminal.note(`  - ${cause}`)
   return status

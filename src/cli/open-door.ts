@@ -4,6 +4,7 @@ import { lookAtDoor, type OpenDoor, waitForDoor } from '../client/wait.ts'
 import type { IpAddress } from '../packet/address.ts'
 import type { PlannedKnock } from './knock-plan.ts'
 import { departures, describeOpening, fieldReport } from './knock-report.ts'
+import type { Line } from './line.ts'
 import { withNoStanza } from './rc-stanza.ts'
 import { tellShutDoor } from './shut-door.ts'
 import type { Terminal } from './terminal.ts'
@@ -16,8 +17,8 @@ export async function openDoor(
   terminal: Terminal,
 ): Promise<(OpenDoor & { readonly addresses: readonly IpAddress[] }) | number> {
   const { plan, settings, world, noStanza } = planned
-  const say = (lines: readonly string[]): void => {
-    if (settings.verbose === true) for (const line of lines) terminal.note(line)
+  const say = (lines: readonly Line[]): void => {
+    if (settings.verbose === true) terminal.note(lines)
   }
   const sealed = await sealKnock(plan, world)
   if (!sealed.ok) {
@@ -36,7 +37,7 @@ export async function openDoor(
   const door = doorOfSent(sent.value, wait)
   const outcome = await waitForDoor(door, firstDeparture(sent.value), wait.limit, look)
   if (outcome.open) {
-    say([describeOpening(outcome, wait.port, { good: (text) => text })])
+    say([describeOpening(outcome, wait.port, terminal.style)])
     return { ...outcome, addresses: sealed.value.map(({ address }) => address) }
   }
   const { failure, causes } = tellShutDoor(planned, { door, seen: outcome, limit: wait.limit, sent: sent.value })

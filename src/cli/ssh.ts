@@ -48,7 +48,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   const { host, namesPort: inDestination } = parseDestination(destination)
   const asked = await askSsh(host, [destination, ...rest])
   if (!asked.ok) {
-    terminal.note(asked.says)
+    terminal.note(asked.says.split('\n'))
     return asked.status
   }
   const { config } = asked

@@ -3,8 +3,9 @@ import { describeStanza } from '../access/stanza-name.ts'
 import { askControl } from '../daemon/control.ts'
 import type { GrantStatus, Status } from '../daemon/status.ts'
 import { failWithJson } from './failure-json.ts'
+import { type Line, line, type Style } from './line.ts'
 import { parseCommandLine } from './options.ts'
-import type { Style, Terminal } from './terminal.ts'
+import type { Terminal } from './terminal.ts'
 
 const options = {
   socket: { short: 's', value: 'PATH', help: 'the control socket (CONTROL_SOCKET; /run/ghostport/control.sock)' },
@@ -33,17 +34,17 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   }
   const answer = await askControl(given.socket ?? DEFAULT_SOCKET, 'status')
   if (!answer.ok) return fail(answer.failure)
-  if (given.json > 0) terminal.print(JSON.stringify(answer.value))
+  if (given.json > 0) terminal.printJson(answer.value)
   // Our own daemon, behind a socket that only root can have made: its answer has the shape of Status.
-  else for (const line of describe(answer.value as Status, terminal.style)) terminal.print(line)
+  else terminal.print(describe(answer.value as Status, terminal.style))
   return 0
 }
 
-function describe(status: Status, style: Style): string[] {
+function describe(status: Status, style: Style): readonly Line[] {
   const { counters, grants } = status
   const refused = Object.entries(counters.refused).map(([code, count]) => `${count} ${code}`)
   return [
-    `${status.capturing ? style.good('receiving') : style.bad('not receiving')} since ${status.startedAt}, firewall ${status.firewall}, ${count(status.stanzas, 'stanza')}`,
+    line`${status.capturing ? style.good('receiving') : style.bad('not receiving')} since ${status.startedAt}, firewall ${status.firewall}, ${count(status.stanzas, 'stanza')}`,
     `${count(counters.looked, 'packet')} looked at, ${counters.granted} granted, ${refused.join(', ') || '0 refused'}, ${counters.undecided} undecided, ${counters.dropped} lost before we saw them`,
     ...describeWarnings(status, style),
     '',
@@ -61,7 +62,7 @@ function describe(status: Status, style: Style): string[] {
               ? style.good(`granted ${String(grant)}`)
               : style.bad(`granted ${String(grant)}, and still shut: ${String(shutBy)}`)
         const whose = stanza === undefined ? '' : `  ${describeStanza(Number(stanza), name?.toString())}`
-        return `  ${String(time)}  ${String(source)}${whose}  ${what}`
+        return line`  ${String(time)}  ${String(source)}${whose}  ${what}`
       }),
   ]
 }
@@ -77,13 +78,13 @@ function describeGrant({ for: source, open, secondsLeft, stanza, name, user }: G
 }
 
 /** @param warnings a server from before an update sends none. */
-function describeWarnings({ warnings = [] }: Partial<Pick<Status, 'warnings'>>, style: Style): string[] {
+function describeWarnings({ warnings = [] }: Partial<Pick<Status, 'warnings'>>, style: Style): readonly Line[] {
   if (warnings.length === 0) return []
   return [
     '',
     style.bold('the host’s own firewall:'),
     ...warnings.flatMap(({ level, code, text, cure }) => [
-      `  ${level === 'warning' ? style.bad('warning') : 'note'}: ${text} [${code}]`,
+      line`  ${level === 'warning' ? style.bad('warning') : 'note'}: ${text} [${code}]`,
       ...(cure === undefined ? [] : [`    do: ${cure}`]),
     ]),
   ]

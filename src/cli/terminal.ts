@@ -4,35 +4,31 @@
  */
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
-import { lastCharacterLength, showText } from '../bytes/text.ts'
+import { jsonLine, lastCharacterLength, printable } from '../bytes/text.ts'
 import { failureKinds } from '../failure-codes.ts'
 import { journalPrefix } from '../journal-stream.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { type Line, line, renderLine, type Style, style } from './line.ts'
 
 export interface Terminal {
-  /** One line, or several, on standard output: what the command was asked for. */
-  print(text: string): void
-  /** One line, or several, on standard error: what the user should know besides. */
-  note(text: string): void
+  /** A line, or several, on standard output: what the command was asked for. */
+  print(lines: Line | readonly Line[]): void
+  /** One line of JSON on standard output. */
+  printJson(value: unknown): void
+  /** A line, or several, on standard error: what the user should know besides. */
+  note(lines: Line | readonly Line[]): void
   /**
    * Says on standard error why the command cannot go on, and how it could.
    * @returns the exit status for it.
    */
   fail(failure: Failure): number
-  /** Marks up what {@link print} shows; plain text unless standard output is a terminal and NO_COLOR is unset. */
+  /** Marks up parts of lines. Shown only on a terminal, and where NO_COLOR is unset. */
   readonly style: Style
   /**
    * Asks on the controlling terminal, without echo, whatever standard input and output are.
    * @returns the bytes typed, without the line's end. `KEY_MISSING` where there is no terminal or nothing was typed.
    */
   askSecret(question: string): Promise<Result<Uint8Array, Failure<'KEY_MISSING'>>>
-}
-
-export interface Style {
-  bold(text: string): string
-  dim(text: string): string
-  good(text: string): string
-  bad(text: string): string
 }
 
 export interface SystemTerminal extends Terminal {
@@ -43,26 +39,38 @@ export interface SystemTerminal extends Terminal {
 /** The terminal of this process. */
 export function systemTerminal(): SystemTerminal {
   const { NO_COLOR } = process.env
-  const style = paint(isatty(1) && !NO_COLOR)
-  const errorStyle = paint(isatty(2) && !NO_COLOR)
+  const coloured = { 1: isatty(1) && !NO_COLOR, 2: isatty(2) && !NO_COLOR }
   let outputLost: string | undefined
-  const note = (text: string): void => void writeAll(2, `${text}\n`)
+  const write = (descriptor: 1 | 2, lines: Line | readonly Line[], prefix = ''): string | undefined => {
+    const each: readonly Line[] = isOne(lines) ? [lines] : lines
+    const text = each.map((shown) => `${prefix}${renderLine(shown, coloured[descriptor])}\n`).join('')
+    return writeAll(descriptor, text)
+  }
   return {
     style,
     get outputLost() {
       return outputLost
     },
-    print(text) {
-      outputLost ??= writeAll(1, `${text}\n`)
+    print(lines) {
+      outputLost ??= write(1, lines)
     },
-    note,
+    printJson(value) {
+      outputLost ??= write(1, jsonLine(value))
+    },
+    note(lines) {
+      write(2, lines)
+    },
     fail(failure) {
       const level = journalPrefix(2)('error')
-      note(`${level}${errorStyle.bad('ghostport:')} ${describeFailure(failure)}`)
+      write(2, line`${style.bad('ghostport:')} ${describeFailure(failure)}`, level)
       return failureKinds[failure.code].exit
     },
     askSecret,
   }
+}
+
+function isOne(lines: Line | readonly Line[]): lines is Line {
+  return !Array.isArray(lines)
 }
 
 /** `FILE:LINE: the value is not valid: … (perhaps “…”) [CODE]`. */
@@ -72,18 +80,13 @@ export function describeFailure(failure: Failure): string {
   return `${place}${failureKinds[failure.code].sentence}: ${failure.detail}${hint} [${failure.code}]`
 }
 
-function paint(coloured: boolean): Style {
-  const wrap = (on: number, off: number) => (text: string) => (coloured ? `\x1b[${on}m${text}\x1b[${off}m` : text)
-  return { bold: wrap(1, 22), dim: wrap(2, 22), good: wrap(32, 39), bad: wrap(31, 39) }
-}
-
 /**
- * Straight to the descriptor: `process.stdout` costs a knock several milliseconds to load. A reader that went away is no
+ * Takes lines of {@link renderLine} only. Straight to the descriptor: `process.stdout` costs a knock several milliseconds to load. A reader that went away is no
  * error of ours; one that is slow (a pipe set non-blocking by somebody else) is waited for.
  * @returns the system's code for why not all of it was written.
  */
 function writeAll(descriptor: 1 | 2, text: string): string | undefined {
-  let rest = Buffer.from(showText(text))
+  let rest = Buffer.from(text)
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(descriptor, rest))
@@ -120,7 +123,7 @@ async function askSecret(question: string): Promise<Result<Uint8Array, Failure<'
   const keyboard = new ReadStream(openSync('/dev/tty', constants.O_RDONLY | constants.O_NOCTTY))
   try {
     keyboard.setRawMode(true)
-    writeSync(descriptor, `${question}: `)
+    writeSync(descriptor, `${printable(question)}: `)
     const typed = await readLine(keyboard)
     if (typed === 'interrupted') {
       keyboard.setRawMode(false)

@@ -80,7 +80,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   const unit = fillUnit(readFileSync(`${home}/packaging/ghostport.service`, 'utf8'), places)
   if (!unit.ok) return terminal.fail(unit.failure)
   for (const warning of unitWarnings(places)) terminal.note(`ghostport: warning: ${warning}`)
-  terminal.print(unit.value.replace(/\n$/, ''))
+  terminal.print(unit.value.replace(/\n$/, '').split('\n'))
   return 0
 }
 

@@ -29,10 +29,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   const version =
     manifest !== null && typeof manifest === 'object' && 'version' in manifest ? String(manifest.version) : '?'
   const protocol = '3.0.0'
-  terminal.print(
-    given.json > 0
-      ? JSON.stringify({ version, protocol })
-      : `ghostport ${version}, SPA protocol ${protocol} (fwknop's)`,
-  )
+  if (given.json > 0) terminal.printJson({ version, protocol })
+  else terminal.print(`ghostport ${version}, SPA protocol ${protocol} (fwknop's)`)
   return 0
 }

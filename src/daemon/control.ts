@@ -5,6 +5,7 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { dirname, resolve as resolvePath } from 'node:path'
+import { jsonLine } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { judgeFolder } from './folder-guard.ts'
 import { notASocket } from './places.ts'
@@ -26,7 +27,7 @@ export async function serveControl(
       return
     }
     ready().then(
-      (value) => socket.end(`${JSON.stringify(value)}\n`),
+      (value) => socket.end(`${jsonLine(value)}\n`),
       () => socket.destroy(),
     )
   }

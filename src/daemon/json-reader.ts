@@ -2,6 +2,7 @@
  * Readers that rebuild typed values out of JSON that nobody vouches for: what has the wrong type, a field too many, or a value out
  * of bounds is nothing at all. A value that passes is made anew, field by field, so that no stray property travels on.
  */
+import { isUnicode } from '../bytes/text.ts'
 
 /** @returns undefined for a value that is not a `T`. */
 export type Reader<T> = (value: unknown) => T | undefined
@@ -66,6 +67,16 @@ export function integer({ min, max }: { min: number; max: number }): Reader<numb
 /** Text of at most so many UTF-16 units. */
 export function text({ max }: { max: number }): Reader<string> {
   return (value) => (typeof value === 'string' && value.length <= max ? value : undefined)
+}
+
+/** Text of at most so many characters of ASCII, all of them printable. */
+export function printableAscii({ max }: { max: number }): Reader<string> {
+  return mapped(text({ max }), (read) => (/^[\x20-\x7e]*$/.test(read) ? read : undefined))
+}
+
+/** Text of at most so many UTF-16 units that UTF-8 can carry, without NUL: what a field of a packet can hold. */
+export function packetText({ max }: { max: number }): Reader<string> {
+  return mapped(text({ max }), (read) => (isUnicode(read) && !read.includes('\0') ? read : undefined))
 }
 
 /** Text that a parser understands and would write the same way. */

@@ -137,6 +137,10 @@ const refused: [what: string, change: (knock: Draft) => void][] = [
   ['an address for the name that it asks for', (knock) => Object.assign(knock, { resolvedTarget: '10.0.0.5' })],
   ['a user name with a quote', (knock) => Object.assign(knock.message, { username: 'a"b' })],
   ['a timeout beyond the wire’s', (knock) => Object.assign(knock.message, { timeout: 65537 })],
+  ['an escape sequence for a version', (knock) => Object.assign(knock.message, { version: '\u001b[2J' })],
+  ['an escape sequence for a user name', (knock) => Object.assign(knock.message, { username: 'a\u001b[2J' })],
+  ['NUL in a text', (knock) => Object.assign(knock.message, { serverAuth: 'a\0b' })],
+  ['text that no packet can hold', (knock) => Object.assign(knock.message, { serverAuth: '\ud800' })],
   ['a message of no kind', (knock) => Object.assign(knock.message, { kind: 'root' })],
 ]
 for (const [what, change] of refused) {

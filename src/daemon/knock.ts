@@ -12,7 +12,19 @@ import type { FwknopDigest, ReplayDigest } from '../packet/replay-digest.ts'
 import { parseUsername } from '../packet/username.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { type Port, port, seconds, unixSeconds } from '../units.ts'
-import { either, integer, list, literal, mapped, parsed, type Reader, record, text } from './json-reader.ts'
+import {
+  either,
+  integer,
+  list,
+  literal,
+  mapped,
+  packetText,
+  parsed,
+  printableAscii,
+  type Reader,
+  record,
+  text,
+} from './json-reader.ts'
 
 export interface Knock {
   /** One stanza whose keys opened the packet. All others with the same keys follow from it. */
@@ -62,19 +74,22 @@ const header = {
   random: digits16,
   username: parsed(parseUsername),
   timestamp: mapped(integer({ min: 0, max: MAX_TIMESTAMP }), unixSeconds),
-  version: text({ max: 8 }),
+  version: printableAscii({ max: 8 }),
   source: either(literal('packet-source'), address),
 }
 const ports = list(record({ protocol: either(literal('tcp'), literal('udp')), port: portNumber }, {}), {
   min: 1,
   max: MAX_PORTS,
 })
-const serverAuth = text({ max: MAX_TEXT })
+const serverAuth = packetText({ max: MAX_TEXT })
 const timed = { serverAuth, timeout: mapped(integer({ min: 0, max: MAX_CLIENT_TIMEOUT }), seconds) }
 
 const message: Reader<Message> = either(
   record({ kind: literal('access'), ...header, ports }, timed),
-  record({ kind: literal('localNatAccess'), ...header, ports, localPort: portNumber, host: text({ max: 70 }) }, timed),
+  record(
+    { kind: literal('localNatAccess'), ...header, ports, localPort: portNumber, host: printableAscii({ max: 70 }) },
+    timed,
+  ),
   record(
     {
       kind: literal('natAccess'),
@@ -84,7 +99,7 @@ const message: Reader<Message> = either(
     },
     timed,
   ),
-  record({ kind: literal('command'), ...header, command: text({ max: MAX_TEXT }) }, { serverAuth }),
+  record({ kind: literal('command'), ...header, command: packetText({ max: MAX_TEXT }) }, { serverAuth }),
 )
 
 const knock: Reader<Knock> = record(

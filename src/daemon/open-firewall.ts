@@ -73,7 +73,7 @@ export async function lookAtFirewall({ server, policy, at }: LoadedConfig): Prom
 }
 
 function noticeOf({ level, code, text, cure }: Finding): Notice {
-  return { level, text: `${text} [${code}]${cure === undefined ? '' : `\n    do: ${cure}`}` }
+  return { level, text: `${text} [${code}]`, ...(cure !== undefined && { cure }) }
 }
 
 /** What was removed, and how the host's own rules leave the ports that it was about. */

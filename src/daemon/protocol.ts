@@ -4,6 +4,7 @@
  */
 
 import type { StanzaId } from '../access/stanza.ts'
+import { printable } from '../bytes/text.ts'
 import type { ConfigSnapshot } from '../config/config-files.ts'
 import { type FailureCode, failureKinds } from '../failure-codes.ts'
 import { type IpAddress, parseAddress } from '../packet/address.ts'
@@ -81,7 +82,8 @@ const portNumber = integer({ min: 0, max: 65_535 })
 const code = mapped(text({ max: 40 }), (name) =>
   Object.hasOwn(failureKinds, name) ? (name as FailureCode) : undefined,
 )
-const detail = text({ max: LONGEST_DETAIL })
+/** An honest receiver quotes what a packet says, and a packet may say anything. */
+const detail = mapped(text({ max: LONGEST_DETAIL }), printable)
 const counts: Reader<Suppressed> = (value) => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
   const entries = Object.entries(value).map(([name, number]) => [code(name), count(number)] as const)

@@ -2,6 +2,7 @@
  * What systemd is told about this process: ready, reloading, stopping, and a sentence for `systemctl status` (sd_notify(3)). One
  * datagram each to the Unix socket that `NOTIFY_SOCKET` names. Node has no Unix datagrams, so the C library sends them.
  */
+import { printable } from '../bytes/text.ts'
 import { type Libc, libc, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from '../capture/libc.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 
@@ -74,8 +75,8 @@ export function socketAddress(name: string): Uint8Array | undefined {
 }
 
 function describe(status: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: a line feed would begin another assignment.
-  return `STATUS=${status.replace(/[\x00-\x1f\x7f]+/g, ' ')}`
+  // `systemctl status` shows it as it is; and a line feed would begin another assignment.
+  return `STATUS=${printable(status)}`
 }
 
 /** Never waits: a manager that hangs keeps nobody out. */

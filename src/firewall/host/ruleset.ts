@@ -2,6 +2,7 @@
  * The host's own rules, as `nft list ruleset` prints them: plain nft, and through libxtables also iptables-nft, ufw and firewalld. The text and not the
  * JSON is read: in the JSON nearly all that iptables wrote is opaque.
  */
+import { printable } from '../../bytes/text.ts'
 import { compileRule, type JudgedRule } from './rule.ts'
 
 /** A chain that the kernel itself asks, at `hook`. */
@@ -31,7 +32,7 @@ export class HostRuleLine {
   constructor(chain: string, judged: string, shown: string) {
     this.chain = chain
     this.#judged = judged
-    this.shown = printable(shown)
+    this.shown = shorten(printable(shown))
   }
 
   /** A rule with a verdict map counts as one rule for each element. */
@@ -119,10 +120,9 @@ export function parseSet(listing: string): string | undefined {
     .join(', ')} }`
 }
 
-/** A comment may hold anything, and be long. */
-function printable(text: string): string {
-  const plain = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?')
-  return plain.length <= LONGEST_SHOWN ? plain : `${plain.slice(0, LONGEST_SHOWN)}…`
+/** A comment may be long. */
+function shorten(text: string): string {
+  return text.length <= LONGEST_SHOWN ? text : `${text.slice(0, LONGEST_SHOWN)}…`
 }
 
 function withoutCounter(text: string): string {

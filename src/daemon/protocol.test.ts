@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseFromReceiver } from './protocol.ts'
+
+const HOSTILE = '“\u001b[2J\u009b\u202e\n” is no port'
+const SHOWN = '“\\x1b[2J\\x9b\\u{202e}\\n” is no port'
+
+test('what the receiver says in sentences is printable once it is read', () => {
+  const note = { code: 'SPA_FIELD_INVALID', source: '192.0.2.1', sourcePort: 1, destinationPort: 2 }
+  assert.deepEqual(parseFromReceiver({ say: 'refused', note: { ...note, detail: HOSTILE } }), {
+    ok: true,
+    value: { say: 'refused', note: { ...note, detail: SHOWN } },
+  })
+  assert.deepEqual(parseFromReceiver({ say: 'failed', code: 'RECEIVER_GONE', detail: HOSTILE }), {
+    ok: true,
+    value: { say: 'failed', code: 'RECEIVER_GONE', detail: SHOWN },
+  })
+  assert.deepEqual(parseFromReceiver({ say: 'ready', unconfined: HOSTILE }), {
+    ok: true,
+    value: { say: 'ready', unconfined: SHOWN },
+  })
+})
+
+test('a host of a local NAT request holds no escape sequence', () => {
+  const knock = (host: string) => ({
+    openedBy: 1,
+    digest: Buffer.alloc(32, 1).toString('base64').replace('=', ''),
+    fwknopDigest: Buffer.alloc(32, 2).toString('base64').replace('=', ''),
+    message: {
+      kind: 'localNatAccess',
+      random: '1234567890123456',
+      username: 'mallory',
+      timestamp: 1,
+      version: '3.0.0',
+      source: 'packet-source',
+      ports: [{ protocol: 'tcp', port: 80 }],
+      localPort: 22,
+      host,
+    },
+    packet: { source: '192.0.2.1', sourcePort: 1, destinationPort: 2 },
+  })
+  assert.ok(parseFromReceiver({ say: 'knock', knock: knock('127.0.0.1') }).ok)
+  assert.ok(!parseFromReceiver({ say: 'knock', knock: knock('\u001b[2J') }).ok)
+})

@@ -1,0 +1,107 @@
+/**
+ * Whatever leaves for a terminal, a log or the service manager is made printable on the way out. So there are few ways out, each
+ * known here by name, and nobody else has one.
+ */
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { join, sep } from 'node:path'
+import { describe, it, test } from 'node:test'
+
+const root = join(import.meta.dirname, '..', '..')
+
+interface Rule {
+  readonly what: string
+  /** How code does it. */
+  readonly pattern: RegExp
+  /** Where it matters. Default: everywhere. */
+  readonly only?: string
+  /** Who may, and what makes it harmless. */
+  readonly allowed: Readonly<Record<string, RegExp>>
+}
+
+const rules: readonly Rule[] = [
+  {
+    what: 'writes to a standard stream',
+    pattern: /\bprocess\.(stdout|stderr|_rawDebug|emitWarning)\b|\bconsole\.|\b(log|write)Sync\(\s*[12]\b/,
+    allowed: {
+      // Bytes of the connection that ssh asked for, for ssh.
+      'src/cli/proxy.ts': /socket\.pipe\(process\.stdout/,
+      'scripts/story/narrator.ts': /map\(printable\)/,
+    },
+  },
+  {
+    what: 'writes to a descriptor',
+    pattern: /\bwriteSync\(|\bimport \{[^}]*\bwrite\b[^}]*\} from 'node:fs'/,
+    allowed: {
+      'src/cli/terminal.ts': /renderLine\(/,
+      // Lines of jsonLog.
+      'src/daemon/log-writer.ts': /jsonLog\(/,
+      // A number, for an event descriptor of its own.
+      'src/capture/packet-socket.ts': /writeSync\(stopFd, new Uint8Array/,
+      // The channel to the warden, which reads it as a stranger's.
+      'src/daemon/receiver.ts': /CHANNEL_DESCRIPTOR/,
+    },
+  },
+  {
+    what: 'makes JSON',
+    pattern: /\bJSON\.stringify\(/,
+    only: 'src/',
+    allowed: {
+      'src/bytes/text.ts': /export function jsonLine/,
+      // For a program of ours, which parses it.
+      'src/daemon/channel.ts': /stream\.write/,
+      'src/daemon/receiver.ts': /CHANNEL_DESCRIPTOR/,
+      'src/daemon/control.ts': /jsonLine\(value\)/,
+      // To compare.
+      'src/daemon/restart-settings.ts': /JSON\.stringify\(running/,
+    },
+  },
+  {
+    what: 'marks up text',
+    pattern: /\\x1b|\\u001b|\\u\{1b\}|\\033/i,
+    allowed: { 'src/cli/line.ts': /printable\(/, 'scripts/story/narrator.ts': /map\(printable\)/ },
+  },
+  {
+    what: 'talks to the service manager',
+    pattern: /STATUS=/,
+    allowed: { 'src/daemon/service-manager.ts': /STATUS=\$\{printable\(/ },
+  },
+]
+
+/** @returns what is wrong with a file. */
+function breaches(file: string, text: string): readonly string[] {
+  const code = text.replace(/^\s*(\/?\*|\/\/).*$/gm, '')
+  return rules.flatMap(({ what, pattern, only = '', allowed }) => {
+    if (!file.startsWith(only) || !pattern.test(code)) return []
+    const how = allowed[file]
+    if (how === undefined) return [`${file} ${what}: let src/cli/terminal.ts or src/log.ts do it`]
+    return how.test(code) ? [] : [`${file} ${what}, and not as it used to: ${how}`]
+  })
+}
+
+test('nothing leaves but through a writer that makes it printable', () => {
+  const files = globSync(['src/**/*.ts', 'scripts/story/*.ts'], { cwd: root })
+    .map((file) => file.split(sep).join('/'))
+    .filter((file) => !file.endsWith('.test.ts'))
+  assert.ok(files.length > 100, 'the sources were not found')
+  assert.deepEqual(
+    files.flatMap((file) => breaches(file, readFileSync(join(root, file), 'utf8'))),
+    [],
+  )
+  // A file that is gone is no longer allowed anything.
+  for (const { allowed } of rules) for (const file of Object.keys(allowed)) assert.ok(files.includes(file), file)
+})
+
+describe('a new way out is found', () => {
+  const cases: readonly (readonly [file: string, code: string])[] = [
+    ['src/cli/new.ts', 'process.stdout.write(text)'],
+    ['src/daemon/new.ts', 'console.error(text)'],
+    ['src/cli/new.ts', 'writeSync(2, text)'],
+    ['src/daemon/new.ts', "import { open, write } from 'node:fs'"],
+    ['src/cli/status.ts', 'terminal.print(JSON.stringify(status))'],
+    ['src/cli/status.ts', String.raw`print('\x1b[1m')`],
+    ['src/daemon/service-manager.ts', "return ['STATUS=', status].join('')"],
+    ['src/cli/terminal.ts', 'writeSync(1, text)'],
+  ]
+  for (const [file, code] of cases) it(`${file}: ${code}`, () => assert.notDeepEqual(breaches(file, code), []))
+})
