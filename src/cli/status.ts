@@ -46,6 +46,7 @@ function describe(status: Status, style: Style): readonly Line[] {
   return [
     line`${status.capturing ? style.good('receiving') : style.bad('not receiving')} since ${status.startedAt}, firewall ${status.firewall}, ${count(status.stanzas, 'stanza')}`,
     `${count(counters.looked, 'packet')} looked at, ${counters.granted} granted, ${refused.join(', ') || '0 refused'}, ${counters.undecided} undecided, ${counters.dropped} lost before we saw them`,
+    ...describeRelay(status),
     ...describeWarnings(status, style),
     '',
     style.bold(grants === null ? `live grants: unknown (${status.error ?? ''})` : countGrants(grants)),
@@ -75,6 +76,14 @@ function countGrants(grants: readonly GrantStatus[]): string {
 
 function describeGrant({ for: source, open, secondsLeft, stanza, name, user }: GrantStatus): string {
   return `${source}  ${open.join(',')}  ${secondsLeft} s left  ${describeStanza(stanza, name)}  user ${user}`
+}
+
+function describeRelay({ relay }: Status): readonly Line[] {
+  if (relay === undefined) return []
+  const { granted, strangers, limits, refused } = relay
+  return [
+    `relay: ${count(granted, 'connection')} with a grant, ${strangers} without, of ${limits.connections} (${limits.strangers} without); no place for ${refused.granted} and ${refused.strangers}`,
+  ]
 }
 
 /** @param warnings a server from before an update sends none. */

@@ -10,9 +10,18 @@ import type { Firewall } from '../firewall/firewall.ts'
 import type { LeftPort } from '../firewall/host/departure.ts'
 import type { Finding } from '../firewall/host/findings.ts'
 import type { Mended, NftablesFirewall } from '../firewall/nftables/nftables.ts'
+import { descriptorLimit } from '../firewall/relay/descriptors.ts'
+import {
+  type ConnectionLimits,
+  defaultLimits,
+  descriptorsFor,
+  FEWEST_CONNECTIONS,
+  limitsFor,
+} from '../firewall/relay/limits.ts'
+import type { RelayFirewall } from '../firewall/relay/relay.ts'
 import { failureFields, type Log } from '../log.ts'
 import type { ProtocolPort } from '../packet/message.ts'
-import { ok, type Result, refuse } from '../result.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { decoyPorts, distinctPorts, grantedPorts } from './granted-ports.ts'
 import { acquireInstanceLock, type InstanceLock } from './instance-lock.ts'
 import type { LoadedConfig } from './load-config.ts'
@@ -21,6 +30,8 @@ export interface OpenedFirewall {
   readonly firewall: Firewall
   /** The same, where it is nftables: it can say what the host's own rules do. */
   readonly table?: NftablesFirewall
+  /** The same, where it is the relay: it can say what it carries. */
+  readonly relay?: RelayFirewall
   /** Absent where listening ports are lock enough. */
   readonly lock?: InstanceLock
 }
@@ -63,7 +74,10 @@ export function hostQuestion(policy: Policy): Parameters<NftablesFirewall['hostF
  * ports of a relay are not bound: a server that runs has them.
  */
 export async function lookAtFirewall({ server, policy, at }: LoadedConfig): Promise<Result<readonly Notice[]>> {
-  if (server.firewall.kind === 'relay') return ok([])
+  if (server.firewall.kind === 'relay') {
+    const limits = relayLimits(descriptorLimit())
+    return limits.ok ? ok(limits.value.notices) : limits
+  }
   const made = await makeNftables(server.firewall)
   if (!made.ok) return made
   const ours = await notForeign(made.value, server.firewall, at)
@@ -126,12 +140,38 @@ function accessed(opening: Opening): readonly ProtocolPort[] {
 
 async function openRelay(config: RelayConfig, log: Log): Promise<Result<OpenedFirewall>> {
   const { createRelayFirewall } = await import('../firewall/relay/relay.ts')
-  const firewall = createRelayFirewall({
+  const limits = relayLimits(descriptorLimit())
+  if (!limits.ok) return limits
+  const relay = createRelayFirewall({
     ...config,
+    limits: limits.value.limits,
     onTrouble: ({ kind, detail, count }) => log.write('warning', 'relay', { trouble: kind, detail, count }),
   })
-  const installed = await firewall.install()
-  return installed.ok ? ok({ firewall }) : installed
+  const installed = await relay.install()
+  if (!installed.ok) return installed
+  for (const { level, text } of limits.value.notices) log.write(level, 'notice', { text })
+  return ok({ firewall: relay, relay })
+}
+
+/** @param descriptors that this process may have open; undefined where that is not known. */
+function relayLimits(
+  descriptors: number | undefined,
+): Result<{ readonly limits: ConnectionLimits; readonly notices: readonly Notice[] }, Failure<'FIREWALL_UNAVAILABLE'>> {
+  const limits = descriptors === undefined ? defaultLimits : limitsFor(descriptors)
+  if (limits === undefined)
+    return refuse(
+      'FIREWALL_UNAVAILABLE',
+      `the relay needs two descriptors for each connection, and this process may have only ${descriptors} open (ulimit -n)`,
+      {
+        suggestion: `a limit of at least ${descriptorsFor(FEWEST_CONNECTIONS)}: ulimit -n, or LimitNOFILE of the unit`,
+      },
+    )
+  const { connections: all } = defaultLimits
+  if (limits.connections === all) return ok({ limits, notices: [] })
+  const text =
+    `the relay has places for ${limits.connections} connections: this process may have ${descriptors} descriptors open. ` +
+    `${descriptorsFor(all)} would give it ${all} (ulimit -n, or LimitNOFILE of the unit)`
+  return ok({ limits, notices: [{ level: 'warning', text }] })
 }
 
 async function makeNftables(config: NftablesConfig): Promise<Result<NftablesFirewall>> {

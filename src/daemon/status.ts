@@ -3,6 +3,7 @@ import { describeOpening, type LiveGrant } from '../access/grant.ts'
 import type { ServerConfig } from '../config/server-config.ts'
 import type { FirewallFailure } from '../firewall/firewall.ts'
 import type { Finding } from '../firewall/host/findings.ts'
+import type { RelayLoad } from '../firewall/relay/relay.ts'
 import type { LogField } from '../log.ts'
 import type { Result } from '../result.ts'
 import type { JournalCounters } from './journal.ts'
@@ -24,6 +25,8 @@ export interface Status {
   /** Null where the firewall could not be asked; `error` then says why. */
   readonly grants: readonly GrantStatus[] | null
   readonly error?: string
+  /** With FIREWALL relay alone. */
+  readonly relay?: RelayLoad
   /** What the host's own rules do to grants, and leave open without one. */
   readonly warnings: readonly Finding[]
   readonly counters: JournalCounters
@@ -51,6 +54,7 @@ export interface StatusSources {
   readonly stanzas: number
   readonly remembered: number | undefined
   readonly grants: Result<readonly LiveGrant[], FirewallFailure>
+  readonly relay?: RelayLoad | undefined
   readonly warnings: readonly Finding[]
   readonly counters: JournalCounters
   readonly lastVerdicts: Status['lastVerdicts']
@@ -69,6 +73,7 @@ export function describeStatus(from: StatusSources): Status {
     remembered: from.remembered ?? null,
     grants: from.grants.ok ? from.grants.value.map(describeGrant) : null,
     ...(from.grants.ok ? {} : { error: from.grants.failure.detail }),
+    ...(from.relay !== undefined && { relay: from.relay }),
     warnings: from.warnings,
     counters: from.counters,
     lastVerdicts: from.lastVerdicts,

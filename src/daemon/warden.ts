@@ -14,6 +14,7 @@ import { formatCapturePort } from '../config/spa-ports.ts'
 import type { Firewall } from '../firewall/firewall.ts'
 import { whatShuts } from '../firewall/host/what-shuts.ts'
 import type { NftablesFirewall } from '../firewall/nftables/nftables.ts'
+import type { RelayFirewall } from '../firewall/relay/relay.ts'
 import { failureFields, type Log } from '../log.ts'
 import { systemReason } from '../replay/private-file.ts'
 import type { ReplayStore } from '../replay/replay-store.ts'
@@ -75,6 +76,8 @@ interface Parts {
   readonly firewall: Firewall
   /** The firewall, where it is nftables. */
   readonly table: NftablesFirewall | undefined
+  /** The firewall, where it is the relay. */
+  readonly relay: RelayFirewall | undefined
   readonly lock: InstanceLock | undefined
   readonly replays: ReplayStore | undefined
   readonly resolve: AskResolver
@@ -186,6 +189,7 @@ export class Warden {
     const parts = {
       firewall: firewall.value.firewall,
       table: firewall.value.table,
+      relay: firewall.value.relay,
       lock: firewall.value.lock,
       replays: replays.value,
       resolve: systemResolver(lookupAccounts(account.value), currentSituation()),
@@ -298,6 +302,7 @@ export class Warden {
       stanzas: policy.stanzas.length,
       remembered: this.#parts.replays?.size(),
       grants: await this.#parts.firewall.grants(),
+      relay: this.#parts.relay?.load(),
       warnings: await this.#host.current(),
       counters: this.#journal.counters(),
       lastVerdicts: this.#journal.lastVerdicts(),

@@ -178,6 +178,12 @@ export class Book {
     return open !== undefined && endOf(open, now) !== undefined ? open.door : undefined
   }
 
+  /** The live grants that hold the door of this key open. */
+  holders(key: string, now: Instant): readonly Entry[] {
+    const open = this.#doors.get(key)
+    return open === undefined ? [] : this.#holders(open, now)
+  }
+
   /** Forgets what ended more than `linger` milliseconds ago. */
   sweep(now: Instant, linger = 0): void {
     this.#swept = now

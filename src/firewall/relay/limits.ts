@@ -1,7 +1,14 @@
 /**
- * How many connections may be open at once. A stranger costs two descriptors, so strangers have a share of their own,
- * and each a share of that: neither one of them nor all of them together can keep a granted source out. An IPv6
- * stranger has 2^64 addresses to call from, and counts by his network.
+ * How many connections may be open at once. Each takes two descriptors, so that the process's own limit counts first.
+ *
+ * Nobody can take the last place: not a stranger, not a key holder, nor all strangers together. A new connection has a place while
+ *
+ *     without a grant:  those without a grant < free places
+ *     with a grant:     those of its source + those of its stanza < free places
+ *
+ * So there is always room for the first connection of another stanza, and of another source of the same stanza. A source
+ * that has the relay for itself gets a third of the places. A stranger has a small share besides. An IPv6 source has 2^64
+ * addresses to call from, and counts by its network.
  */
 import { familyOf, type IpAddress, maskAddress } from '../../packet/address.ts'
 
@@ -14,18 +21,57 @@ export interface ConnectionLimits {
   readonly strangersPerSource: number
 }
 
-export const defaultLimits: ConnectionLimits = { connections: 2048, strangers: 1024, strangersPerSource: 64 }
+const MOST_CONNECTIONS = 2048
+/** Below this, the shares are too small to keep anybody apart. */
+export const FEWEST_CONNECTIONS = 16
+/** Descriptors for all else that the process has open: the replay store, the control socket, the receiver, Node's own. */
+export const OTHER_DESCRIPTORS = 128
+const DESCRIPTORS_EACH = 2
+
+export const defaultLimits = limitsOf(MOST_CONNECTIONS)
+
+/** @param descriptors that the process may have open. @returns undefined where these are too few to relay anything. */
+export function limitsFor(descriptors: number): ConnectionLimits | undefined {
+  const places = Math.floor((descriptors - OTHER_DESCRIPTORS) / DESCRIPTORS_EACH)
+  return places < FEWEST_CONNECTIONS ? undefined : limitsOf(Math.min(MOST_CONNECTIONS, places))
+}
+
+/** Descriptors that {@link limitsFor} needs to allow so many connections. */
+export function descriptorsFor(connections: number): number {
+  return OTHER_DESCRIPTORS + DESCRIPTORS_EACH * connections
+}
+
+function limitsOf(connections: number): ConnectionLimits {
+  const strangers = Math.floor(connections / 2)
+  return { connections, strangers, strangersPerSource: Math.max(1, Math.floor(strangers / 16)) }
+}
 
 const NETWORK_OF_ONE = 64
 
+/** Numbers by name; a name that counts nothing is forgotten. */
+class Counts {
+  readonly #counts = new Map<string, number>()
+
+  of(name: string): number {
+    return this.#counts.get(name) ?? 0
+  }
+
+  add(name: string, more: 1 | -1): void {
+    const count = this.of(name) + more
+    if (count > 0) this.#counts.set(name, count)
+    else this.#counts.delete(name)
+  }
+}
+
 export class ConnectionCount {
-  readonly #limits: ConnectionLimits
-  readonly #perSource = new Map<IpAddress, number>()
+  readonly limits: ConnectionLimits
+  readonly #strangersOf = new Counts()
+  readonly #grantedOf = new Counts()
   #granted = 0
   #strangers = 0
 
   constructor(limits: ConnectionLimits) {
-    this.#limits = limits
+    this.limits = limits
   }
 
   get granted(): number {
@@ -34,30 +80,43 @@ export class ConnectionCount {
   get strangers(): number {
     return this.#strangers
   }
+  get #free(): number {
+    return this.limits.connections - this.#granted - this.#strangers
+  }
 
-  /** @returns what to call when the connection is over, once; nothing where there is no room for it. */
-  admitGranted(): (() => void) | undefined {
-    if (this.#granted + this.#strangers >= this.#limits.connections) return undefined
-    this.#granted++
-    return () => {
-      this.#granted--
+  /**
+   * @param stanzas that grant this source the port. Of several, the one with the fewest connections answers for this one.
+   * @returns what to call when the connection is over, once; nothing where there is no room for it.
+   */
+  admitGranted(source: IpAddress, stanzas: readonly string[]): (() => void) | undefined {
+    const [stanza = ''] = stanzas.toSorted((one, other) => this.#grantedOf.of(one) - this.#grantedOf.of(other))
+    const who = `${stanza} ${networkOf(source)}`
+    if (this.#grantedOf.of(who) + this.#grantedOf.of(stanza) >= this.#free) return undefined
+    const count = (more: 1 | -1): void => {
+      this.#granted += more
+      this.#grantedOf.add(who, more)
+      this.#grantedOf.add(stanza, more)
     }
+    count(1)
+    return () => count(-1)
   }
 
   /** As {@link admitGranted}, for a connection without a grant. */
   admitStranger(source: IpAddress): (() => void) | undefined {
-    const who = familyOf(source) === 6 ? maskAddress(source, NETWORK_OF_ONE) : source
-    const already = this.#perSource.get(who) ?? 0
-    const { connections, strangers, strangersPerSource } = this.#limits
-    if (already >= strangersPerSource || this.#strangers >= strangers) return undefined
-    if (this.#granted + this.#strangers >= connections) return undefined
-    this.#strangers++
-    this.#perSource.set(who, already + 1)
-    return () => {
-      this.#strangers--
-      const left = (this.#perSource.get(who) ?? 1) - 1
-      if (left > 0) this.#perSource.set(who, left)
-      else this.#perSource.delete(who)
+    const who = networkOf(source)
+    const { strangers, strangersPerSource } = this.limits
+    if (this.#strangersOf.of(who) >= strangersPerSource) return undefined
+    if (this.#strangers >= Math.min(strangers, this.#free)) return undefined
+    const count = (more: 1 | -1): void => {
+      this.#strangers += more
+      this.#strangersOf.add(who, more)
     }
+    count(1)
+    return () => count(-1)
   }
+}
+
+/** An address as one person has it: all of a /64 in IPv6. */
+function networkOf(source: IpAddress): string {
+  return familyOf(source) === 6 ? maskAddress(source, NETWORK_OF_ONE) : source
 }

@@ -6,7 +6,13 @@ import type { Port } from '../../units.ts'
 import type { FirewallFailure } from '../firewall.ts'
 
 /** Bytes that a connection may hold back in each direction while its other side is slow. */
-export const HELD_BACK = 256 * 1024
+export const HELD_BACK = 64 * 1024
+
+/**
+ * Connections that the kernel may hold until they are accepted: with Node's own 511, a burst of strangers drops those of others. The
+ * kernel cuts it to net.core.somaxconn.
+ */
+const WAITING_IN_KERNEL = 4096
 
 export interface ListenAt {
   /** Absent: every address of the host, of both families. */
@@ -31,7 +37,7 @@ export async function listen(
         onConnection,
       )
       server.once('error', resolve)
-      server.listen({ host, port: at.port }, () => {
+      server.listen({ host, port: at.port, backlog: WAITING_IN_KERNEL }, () => {
         server.off('error', resolve).on('error', (error) => onTrouble(error.message))
         resolve(server)
       })

@@ -310,7 +310,7 @@ test('each direction ends by itself', async () => {
   })
   await once(socket, 'end')
   assert.equal(answer, 'heard hello')
-  await eventually('the connection is over', () => relay.connections().granted === 0)
+  await eventually('the connection is over', () => relay.load().granted === 0)
 })
 
 test('a service that speaks last and hangs up first is heard to the end', async () => {
@@ -326,7 +326,7 @@ test('a service that speaks last and hangs up first is heard to the end', async 
   await once(socket, 'end')
   assert.equal(heard, everything.length)
   socket.end()
-  await eventually('the connection is over', () => relay.connections().granted === 0)
+  await eventually('the connection is over', () => relay.load().granted === 0)
 })
 
 for (const [who, spoil] of [
@@ -349,7 +349,7 @@ for (const [who, spoil] of [
     other.resume()
     spoil(client, far)
     assert.equal((await error).code, 'ECONNRESET')
-    await eventually('the connection is over', () => relay.connections().granted === 0)
+    await eventually('the connection is over', () => relay.load().granted === 0)
   })
 }
 
@@ -429,13 +429,13 @@ test('a decoy that does not take the call in time resets the stranger and is tol
   const { relay, public: at, troubles } = await scene({ decoy: await deafPort(), connectTimeout: milliseconds(100) })
   assert.equal(await reach(A, at), 'reset')
   assert.match(troubles[0]?.detail ?? '', /no answer from 127\.0\.0\.1 port/)
-  await eventually('the place is free again', () => relay.connections().strangers === 0)
+  await eventually('the place is free again', () => relay.load().strangers === 0)
 })
 
 test('close gives up calls that nobody has answered yet', async () => {
   const { relay, public: at } = await scene({ decoy: await deafPort() })
   const words = firstWords(caller(A, at))
-  await eventually('the call is on', () => relay.connections().strangers === 1)
+  await eventually('the call is on', () => relay.load().strangers === 1)
   await relay.close()
   assert.equal(await words, 'reset')
 })
@@ -448,8 +448,8 @@ test('a silent stranger is let go, a silent session is kept', async () => {
   assert.deepEqual([await firstWords(stranger), await firstWords(session)], ['hello', 'hello'])
   const [error] = (await once(stranger, 'error')) as [NodeJS.ErrnoException]
   assert.equal(error.code, 'ECONNRESET')
-  await eventually('one is left', () => relay.connections().strangers === 0)
-  assert.equal(relay.connections().granted, 1)
+  await eventually('one is left', () => relay.load().strangers === 0)
+  assert.equal(relay.load().granted, 1)
   assert.equal(session.destroyed, false)
 })
 
@@ -458,13 +458,13 @@ test('a stranger who reads nothing of an answer that has ended is let go too', a
   const { relay, public: at } = await scene({ decoy: hurried.port, strangerIdle: milliseconds(100) })
   const stranger = caller(A, at)
   stranger.pause()
-  await eventually('the stranger is in', () => relay.connections().strangers === 1)
-  await eventually('the stranger is out', () => relay.connections().strangers === 0)
+  await eventually('the stranger is in', () => relay.load().strangers === 1)
+  await eventually('the stranger is out', () => relay.load().strangers === 0)
 })
 
 test('strangers have their share and no more: a granted source still gets in', async () => {
   const [decoy, service] = [await named('decoy'), await named('service')]
-  const limits = { connections: 8, strangers: 6, strangersPerSource: 4 }
+  const limits = { connections: 12, strangers: 6, strangersPerSource: 4 }
   const { relay, public: at, troubles } = await scene({ decoy: decoy.port, limits })
   const words = async (source: IpAddress): Promise<string> => firstWords(caller(source, at))
   const many = async (source: IpAddress, count: number): Promise<string[]> => {
@@ -476,11 +476,42 @@ test('strangers have their share and no more: a granted source still gets in', a
   assert.deepEqual(await many(SIX, 3), ['decoy', 'decoy', 'reset'])
   await opened(relay, grant(B, ghost(at, service.port)))
   assert.deepEqual(await many(B, 3), ['service', 'service', 'reset'])
-  assert.deepEqual(relay.connections(), { granted: 2, strangers: 6 })
+  assert.deepEqual(relay.load(), { granted: 2, strangers: 6, limits, refused: { granted: 1, strangers: 2 } })
   assert.deepEqual(
-    troubles.map(({ kind }) => kind),
-    ['full'],
+    troubles.map(({ kind, detail }) => [kind, detail]),
+    [
+      ['strangers full', `${A} has no grant: no place for another connection of it`],
+      ['grants full', `${B} has a grant of stanza 1: no place for another connection of it`],
+    ],
   )
+})
+
+test('a key holder who takes all that he can leaves room for the others', async () => {
+  const service = await named('service')
+  const { relay, public: at } = await scene({ limits: { connections: 90, strangers: 45, strangersPerSource: 45 } })
+  await opened(relay, grant(A, ghost(at, service.port)), {
+    ...grant(B, ghost(at, service.port)),
+    stanza: 2 as StanzaId,
+  })
+  const greedy = await Promise.all(Array.from({ length: 200 }, () => firstWords(caller(A, at))))
+  assert.equal(greedy.filter((words) => words === 'service').length, 30)
+  assert.deepEqual(await Promise.all(Array.from({ length: 10 }, () => reach(B, at))), Array(10).fill('service'))
+})
+
+test('a stranger who reads nothing of an answer that never ends is let go', async () => {
+  const endless = await serve((socket) => {
+    const pour = (): void => {
+      while (!socket.destroyed && socket.write(Buffer.alloc(65_536))) {
+        // Until it is full.
+      }
+    }
+    socket.on('drain', pour)
+    pour()
+  })
+  const { relay, public: at } = await scene({ decoy: endless.port, strangerIdle: milliseconds(100) })
+  caller(A, at).pause()
+  await eventually('the stranger is in', () => relay.load().strangers === 1)
+  await eventually('the stranger is out', () => relay.load().strangers === 0)
 })
 
 test('places are given back', async () => {
@@ -488,7 +519,7 @@ test('places are given back', async () => {
   const { relay, public: at } = await scene({ decoy: decoy.port, limits: { strangersPerSource: 2 } })
   for (let i = 0; i < 20; i++) {
     assert.equal(await reach(A, at), 'decoy')
-    await eventually('it is over', () => relay.connections().strangers === 0)
+    await eventually('it is over', () => relay.load().strangers === 0)
   }
 })
 

@@ -8,6 +8,7 @@
  */
 import type { Server, Socket } from 'node:net'
 import { describeOpening, type Grant, type GrantId, type LiveGrant, type Opening } from '../../access/grant.ts'
+import { describeStanza } from '../../access/stanza-name.ts'
 import { familyOf, type IpAddress, networkContains, parseAddress, parseNetwork } from '../../packet/address.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { type Milliseconds, milliseconds, type Port } from '../../units.ts'
@@ -45,9 +46,18 @@ export interface RelayOptions {
   readonly onTrouble?: (trouble: Trouble) => void
 }
 
+/** What the relay carries, and what it had no place for. */
+export interface RelayLoad {
+  /** Open at this moment, with a grant and without. */
+  readonly granted: number
+  readonly strangers: number
+  readonly limits: ConnectionLimits
+  /** Since the start: connections that found no place. */
+  readonly refused: { readonly granted: number; readonly strangers: number }
+}
+
 export interface RelayFirewall extends Firewall {
-  /** Open at this moment. */
-  connections(): { readonly granted: number; readonly strangers: number }
+  load(): RelayLoad
 }
 
 const LOOPBACK: readonly IpAddress[] = ['127.0.0.1' as IpAddress, '::1' as IpAddress]
@@ -66,6 +76,7 @@ class Relay implements RelayFirewall {
   readonly #trouble: (kind: Trouble['kind'], detail: string) => void
   readonly #sockets = new Set<Socket>()
   readonly #end = new AbortController()
+  readonly #refused = { granted: 0, strangers: 0 }
   #servers: Server[] = []
   #installing: Promise<Result<void, FirewallFailure>> | undefined
 
@@ -105,8 +116,9 @@ class Relay implements RelayFirewall {
     return ok(this.#book.live(now).map(({ grant, until }) => ({ grant, remaining: milliseconds(until - now) })))
   }
 
-  connections(): { readonly granted: number; readonly strangers: number } {
-    return { granted: this.#count.granted, strangers: this.#count.strangers }
+  load(): RelayLoad {
+    const { granted, strangers, limits } = this.#count
+    return { granted, strangers, limits, refused: { ...this.#refused } }
   }
 
   /** Ends the listening and every connection: they could not outlive the process anyway. */
@@ -193,27 +205,58 @@ class Relay implements RelayFirewall {
     if (!parsed.ok) return void client.destroy()
     const source = parsed.value
 
-    const door = this.#book.lookUp(wayKey(source, 'tcp', listener.port), this.#now())
+    const key = wayKey(source, 'tcp', listener.port)
+    const door = this.#book.lookUp(key, this.#now())
     const way = door?.kind === 'way' ? door : undefined
     if (way === undefined && listener.decoy === 'reset') return reset(client)
-    const release = way === undefined ? this.#count.admitStranger(source) : this.#count.admitGranted()
-    if (release === undefined) {
-      this.#trouble('full', `no room for another connection ${way ? 'with' : 'without'} a grant, from ${source}`)
-      return reset(client)
+    const release = way === undefined ? this.#admitStranger(source) : this.#admitGranted(source, key)
+    if (release === undefined) return reset(client)
+    // Each connection has two sockets, and keeps its place until both are closed.
+    let sockets = 2
+    const closed = (): void => {
+      sockets--
+      if (sockets === 0) release()
     }
-    this.#track(client, release)
-    if (way === undefined) client.setTimeout(this.#options.strangerIdle ?? 60_000, () => reset(client))
+    this.#track(client, closed)
+    const letGoOfStrangers = (socket: Socket): void => {
+      if (way === undefined) socket.setTimeout(this.#options.strangerIdle ?? 60_000, () => reset(socket))
+    }
+    letGoOfStrangers(client)
 
     const endpoints = way === undefined ? decoyOf(listener) : this.#behind(way, listener)
     const timeout = this.#options.connectTimeout ?? milliseconds(10_000)
     const far = await connectToFirst(endpoints, timeout, this.#end.signal)
     if (far instanceof Error) {
+      closed()
       this.#trouble(way === undefined ? 'decoy' : 'service', `tcp/${listener.port} from ${source}: ${far.message}`)
       return reset(client)
     }
-    this.#track(far)
+    this.#track(far, closed)
+    letGoOfStrangers(far)
     if (client.destroyed) return reset(far)
     splice(client, far)
+  }
+
+  #admitStranger(source: IpAddress): (() => void) | undefined {
+    const release = this.#count.admitStranger(source)
+    if (release !== undefined) return release
+    this.#refused.strangers++
+    this.#trouble('strangers full', `${source} has no grant: no place for another connection of it`)
+    return undefined
+  }
+
+  /** @param key of the way that is open to `source`. */
+  #admitGranted(source: IpAddress, key: string): (() => void) | undefined {
+    const holders = this.#book.holders(key, this.#now())
+    const stanzas = holders.map(({ grant }) => describeStanza(grant.stanza, grant.stanzaName))
+    const release = this.#count.admitGranted(source, stanzas)
+    if (release !== undefined) return release
+    this.#refused.granted++
+    this.#trouble(
+      'grants full',
+      `${source} has a grant of ${stanzas.join(' and ')}: no place for another connection of it`,
+    )
+    return undefined
   }
 
   /** Where a granted connection goes: to be tried in turn. */
@@ -230,11 +273,11 @@ class Relay implements RelayFirewall {
     return [{ host: to.address, port: to.port, ...(typeof as === 'object' && { from: as.snat }) }]
   }
 
-  #track(socket: Socket, release?: () => void): void {
+  #track(socket: Socket, closed: () => void): void {
     this.#sockets.add(socket)
     socket.once('close', () => {
       this.#sockets.delete(socket)
-      release?.()
+      closed()
     })
   }
 }

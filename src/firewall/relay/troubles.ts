@@ -1,31 +1,52 @@
 /**
- * Troubles that strangers can bring about as often as they like (a decoy that is down, no descriptors left) are told at
- * once, and then at most every ten seconds, with how often they came in between.
+ * Troubles that strangers can bring about as often as they like (a decoy that is down, no place left) are told at once, and
+ * then at most every ten seconds, with how often they came in between.
  */
 export interface Trouble {
-  /** `decoy`, `service`: it cannot be reached. `accept`: the system handed no connection over. `full`: no room for one. */
-  readonly kind: 'decoy' | 'service' | 'accept' | 'full'
+  /**
+   * `decoy`, `service`: it cannot be reached. `accept`: the system handed no connection over. `strangers full`, `grants full`: no
+   * place for a connection without a grant, or with one.
+   */
+  readonly kind: 'decoy' | 'service' | 'accept' | 'strangers full' | 'grants full'
+  /** The latest of them. */
   readonly detail: string
   /** How many since this kind was last told, this one included. */
   readonly count: number
 }
 
+/** Milliseconds. */
 const QUIET = 10_000
+
+/** What came since a kind was last told. */
+interface Told {
+  at: number
+  since: number
+  detail: string
+  timer?: NodeJS.Timeout | undefined
+}
 
 /** @param monotonic in milliseconds. */
 export function tellSparingly(
   tell: (trouble: Trouble) => void,
   monotonic: () => number,
 ): (kind: Trouble['kind'], detail: string) => void {
-  const told = new Map<Trouble['kind'], { at: number; since: number }>()
-  return (kind, detail) => {
-    const now = monotonic()
-    const last = told.get(kind) ?? { at: Number.NEGATIVE_INFINITY, since: 0 }
-    last.since++
-    told.set(kind, last)
-    if (now - last.at < QUIET) return
-    tell({ kind, detail, count: last.since })
-    last.at = now
+  const told = new Map<Trouble['kind'], Told>()
+  const tellNow = (kind: Trouble['kind'], last: Told): void => {
+    clearTimeout(last.timer)
+    last.timer = undefined
+    if (last.since === 0) return
+    tell({ kind, detail: last.detail, count: last.since })
+    last.at = monotonic()
     last.since = 0
+  }
+  return (kind, detail) => {
+    const last = told.get(kind) ?? { at: Number.NEGATIVE_INFINITY, since: 0, detail }
+    told.set(kind, last)
+    last.since++
+    last.detail = detail
+    const quiet = last.at + QUIET - monotonic()
+    if (quiet <= 0) tellNow(kind, last)
+    // The last of a burst is told too.
+    else last.timer ??= setTimeout(() => tellNow(kind, last), quiet).unref()
   }
 }
