@@ -4,10 +4,10 @@
  * the time and the addresses are arguments.
  */
 import type { IpAddress } from '../packet/address.ts'
+import { cannotBeHost, isLinkLocal, isLoopback } from '../packet/address-kinds.ts'
 import type { AccessMessage, LocalNatMessage, Message, NatAccessMessage, ProtocolPort } from '../packet/message.ts'
 import { type Refused, refuse } from '../result.ts'
 import { type Seconds, seconds, type UnixSeconds } from '../units.ts'
-import { cannotBeHost, isLinkLocal, isLoopback } from './address-kinds.ts'
 import { checkAge, showTime } from './age.ts'
 import { type Grant, grantId } from './grant.ts'
 import { isAmong } from './matching.ts'

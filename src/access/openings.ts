@@ -3,10 +3,10 @@
  * an inner host. Here stand all rules about NAT, and where they depart from fwknop's (docs/FROM-FWKNOP.md).
  */
 import { type AddressFamily, familyOf, type IpAddress, networkContains } from '../packet/address.ts'
+import { cannotBeHost, isLoopback } from '../packet/address-kinds.ts'
 import type { AccessMessage, HostName, LocalNatMessage, NatAccessMessage, ProtocolPort } from '../packet/message.ts'
 import { type Failure, type Ok, ok, type Refused, type Result, refuse } from '../result.ts'
 import type { Port } from '../units.ts'
-import { cannotBeHost, isLoopback } from './address-kinds.ts'
 import type { ForwardOpening, Opening } from './grant.ts'
 import type { Policy } from './policy.ts'
 import type { Stanza } from './stanza.ts'

@@ -1,7 +1,8 @@
 /** Both files together: the policy, and what only shows when they are seen side by side. */
-import { isLinkLocalNetwork, isLoopback } from '../access/address-kinds.ts'
+
 import type { Policy } from '../access/policy.ts'
 import type { Stanza } from '../access/stanza.ts'
+import { isLinkLocalNetwork, isLoopback } from '../packet/address-kinds.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import type { ConfigFailure } from './config-failure.ts'
 import type { Notice } from './notice.ts'

@@ -5,9 +5,10 @@
  * A list of `ADDRESS`, `NETWORK`, `local` (this host's own ports, for ghost services) or `ANY`, each with `:PORT` or
  * `:FIRST-LAST` after it or without: `10.0.0.0/24:22, [2001:db8::]/64:443, local:22, 192.168.1.5:8000-8010`.
  */
-import { isLinkLocalNetwork } from '../access/address-kinds.ts'
+
 import type { NatTargetRule } from '../access/stanza.ts'
 import { type IpAddress, type Network, parseNetwork } from '../packet/address.ts'
+import { isLinkLocalNetwork } from '../packet/address-kinds.ts'
 import { ok, type Result } from '../result.ts'
 import { port } from '../units.ts'
 import { nearest } from './nearest.ts'

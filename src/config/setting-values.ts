@@ -2,9 +2,10 @@
  * The values that settings take, one reader for each kind. Readers know nothing of files: whoever calls them adds where the
  * value stands. A value that can be told to be a slip carries what was probably meant.
  */
-import { cannotBeHost } from '../access/address-kinds.ts'
+
 import { isUnicode } from '../bytes/text.ts'
 import { type IpAddress, type Network, parseAddress, parseNetwork } from '../packet/address.ts'
+import { cannotBeHost } from '../packet/address-kinds.ts'
 import type { ProtocolPort } from '../packet/message.ts'
 import { parseProtocolPort } from '../packet/protocol-port.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'

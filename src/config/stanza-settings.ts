@@ -1,8 +1,9 @@
 /** The variables of a stanza that have an effect: what each sets, and how its value reads. */
-import { cannotBeHost } from '../access/address-kinds.ts'
+
 import type { NatTargetRule, Stanza } from '../access/stanza.ts'
 import { parseStanzaName, type StanzaName } from '../access/stanza-name.ts'
 import type { IpAddress } from '../packet/address.ts'
+import { cannotBeHost } from '../packet/address-kinds.ts'
 import { DIGEST_TYPES, type DigestType, parseDigestType } from '../packet/digest-type.ts'
 import { ENCRYPTION_MODES, type EncryptionMode, parseEncryptionMode } from '../packet/encryption-mode.ts'
 import { EncryptionKey, HmacKey } from '../packet/key.ts'

@@ -233,10 +233,10 @@ test('what the kernel had no room for is counted: UDP sockets', options, async (
   await using sender = await openSender(hosts.client)
   for (let i = 0; i < 1000; i++) await sender.send(numbered(i), i % 2 ? '10.9.0.2' : 'fd09::2', SPA_PORT)
   const capture = adoptUdpCapture({ fds, ...bounds })
-  await using running = await start(capture)
-  await running.received(10)
   const leave = await enter(hosts.server) // the kernel tells of the sockets of one's own namespace
   try {
+    await using running = await start(capture)
+    await running.received(10)
     const deadline = performance.now() + 5000
     const total = (): number => capture.counters().received + capture.counters().dropped
     while (total() < 1000 && performance.now() < deadline) await delay(5)

@@ -1,5 +1,5 @@
 /** Which addresses can be those of one host, everywhere: only they can stand in a grant, as its source or as its target. */
-import { familyOf, type IpAddress, type Network } from '../packet/address.ts'
+import { familyOf, type IpAddress, type Network } from './address.ts'
 
 /** Whether an address is this host by definition. */
 export function isLoopback(address: IpAddress): boolean {
