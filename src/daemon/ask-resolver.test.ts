@@ -12,6 +12,7 @@ const root: Situation = {
   maySetUser: true,
   mayDropBounding: true,
   mayReadAll: true,
+  mayKill: true,
 }
 const own = { name: 'user 60901', uid: 60_901, gid: 60_901 }
 const receiver = { name: 'ghostport', uid: 998, gid: 997 }
