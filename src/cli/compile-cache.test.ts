@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  lchownSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -32,6 +42,20 @@ test('what somebody else could write to is left alone', () => {
   const file = join(scratch, 'file')
   writeFileSync(file, '')
   assert.equal(ownDirectory(file, me), undefined)
+})
+
+test('what lies in a folder of somebody else’s is left alone', {
+  skip: me !== 0 && 'only root can give a folder away',
+}, () => {
+  const foreign = join(scratch, 'theirs')
+  mkdirSync(join(foreign, 'cache'), { recursive: true, mode: 0o700 })
+  chownSync(foreign, 12_345, 12_345)
+  assert.equal(ownDirectory(join(foreign, 'cache'), me), undefined)
+  assert.equal(ownDirectory(join(foreign, 'new'), me), undefined)
+  const link = join(scratch, 'way')
+  symlinkSync(scratch, link)
+  lchownSync(link, 12_345, 12_345)
+  assert.equal(ownDirectory(join(link, 'made'), me), undefined)
 })
 
 test('where it cannot be made there is none', () => {

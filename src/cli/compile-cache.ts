@@ -5,6 +5,7 @@
  */
 import { lstatSync, mkdirSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
+import { judgeFolderTrail } from '../system/path-trail.ts'
 
 const DIRECTORY = '/var/cache/ghostport'
 
@@ -17,11 +18,14 @@ export function keepCompiledCode(): void {
 /** Makes the directory where there is none. @returns `undefined` unless it is the user's own, and nobody else's to write to. */
 export function ownDirectory(path: string, user: number): string | undefined {
   try {
-    mkdirSync(path, { mode: 0o700 })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') return undefined
+    const owners = new Set([0, user])
+    if (judgeFolderTrail(path, { owners }) !== undefined) return undefined
+    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) mkdirSync(path, { mode: 0o700 })
+    const { uid, mode } = lstatSync(path)
+    const isDirectory = (mode & 0o170000) === 0o040000
+    const isOwn = isDirectory && uid === user && (mode & 0o022) === 0
+    return isOwn && judgeFolderTrail(path, { owners }) === undefined ? path : undefined
+  } catch {
+    return undefined
   }
-  const { uid, mode } = lstatSync(path)
-  const isDirectory = (mode & 0o170000) === 0o040000
-  return isDirectory && uid === user && (mode & 0o022) === 0 ? path : undefined
 }

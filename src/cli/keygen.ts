@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, unlinkSync, writeFileSync } from 'node:fs'
 import { parseStanzaName } from '../access/stanza-name.ts'
 import { jsonLine } from '../bytes/text.ts'
+import { judgeWay } from '../client/private-file.ts'
 import { protocolPortsValue } from '../config/setting-values.ts'
 import { DIGEST_TYPES, type DigestType, parseDigestType } from '../packet/digest-type.ts'
 import { EncryptionKey, HmacKey } from '../packet/key.ts'
@@ -199,9 +200,14 @@ function generate(wish: Wish): KeyTexts {
 }
 
 /** @param name of the stanza for access.conf. */
-function writeNew(file: string, text: string): Result<void, Failure<'CONFIG_UNWRITABLE' | 'CONFIG_CONFLICT'>> {
+function writeNew(
+  file: string,
+  text: string,
+): Result<void, Failure<'CONFIG_UNWRITABLE' | 'CONFIG_CONFLICT' | 'CONFIG_EXPOSED'>> {
   const path = systemPath(file)
   try {
+    const exposed = judgeWay(file)
+    if (exposed !== undefined) return { ok: false, failure: exposed }
     const descriptor = openSync(path, 'wx', 0o600)
     try {
       writeFileSync(descriptor, text)

@@ -1,9 +1,9 @@
 /** `ghostport unit`: the unit for systemd, with the places of node and of this package on this machine. */
 import { readFileSync, realpathSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { judgeFolder } from '../daemon/folder-guard.ts'
 import { ok, type Result, refuse } from '../result.ts'
+import { judgeStat } from '../system/our-file.ts'
+import { judgeTrail } from '../system/path-trail.ts'
 import { parseCommandLine } from './options.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -143,18 +143,11 @@ function realName(path: string): string {
   }
 }
 
-/** @returns who besides root can change the file, or a folder above it. */
+/** @returns who besides root can change the file, or what leads to it. */
 function exposedBy(path: string): string | undefined {
-  const real = realName(path)
+  const owners = new Set([0])
   try {
-    const { uid, mode } = statSync(real)
-    if (uid !== 0) return `it belongs to user ${uid}`
-    if ((mode & 0o022) !== 0) return 'others can change it'
-    for (let folder = dirname(real); ; folder = dirname(folder)) {
-      const exposed = judgeFolder(folder, 0)
-      if (exposed !== undefined) return exposed.detail
-      if (folder === '/') return undefined
-    }
+    return (judgeTrail(path, { owners }) ?? judgeStat(path, statSync(path), owners))?.detail
   } catch {
     return undefined
   }

@@ -1,7 +1,9 @@
 /** Reading the user's own files: what holds keys must be nobody else's to read, and no file may be others' to change. */
-import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { textFromBytes } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { judgeStat, TO_READ } from '../system/our-file.ts'
+import { type Exposed, judgeTrail, ourUsers } from '../system/path-trail.ts'
 import { systemPath } from '../system-path.ts'
 
 export interface OwnFile {
@@ -16,34 +18,38 @@ export type FileFailure = Failure<'CONFIG_UNREADABLE' | 'CONFIG_EXPOSED'>
  * Looks at the open file and not at its name, so that nobody can exchange it in between.
  * @returns its text, or undefined where there is no such file; `CONFIG_UNREADABLE` where it is no regular file or not ours
  * to read; `CONFIG_EXPOSED` where others may write it or it belongs to somebody else, since then they decide where we knock
- * and with which key.
+ * and with which key. For root, what leads to the file counts as well.
  */
 export function readOwnFile(file: string): Result<OwnFile | undefined, FileFailure> {
   let descriptor: number
   try {
-    // Non-blocking: opening a named pipe would wait for its writer.
-    descriptor = openSync(systemPath(file), constants.O_RDONLY | constants.O_NONBLOCK)
+    const exposed = judgeWay(file)
+    if (exposed !== undefined) return { ok: false, failure: exposed }
+    descriptor = openSync(systemPath(file), TO_READ)
   } catch (error) {
     // ENOTDIR: something else stands where a folder of its path should be.
     const missing = ['ENOENT', 'ENOTDIR'].includes(errorCode(error))
     return missing ? ok(undefined) : refuse('CONFIG_UNREADABLE', `${file}: ${explain(error)}`)
   }
   try {
-    const { mode, uid } = fstatSync(descriptor)
-    if ((mode & constants.S_IFMT) !== constants.S_IFREG)
-      return refuse('CONFIG_UNREADABLE', `${file} is not a regular file`)
-    const self = process.geteuid?.()
-    if (self !== undefined && uid !== self && uid !== 0)
-      return refuse('CONFIG_EXPOSED', `${file} belongs to another user (uid ${uid})`)
-    if ((mode & 0o022) !== 0)
-      return refuse('CONFIG_EXPOSED', `${file} can be written by others`, { suggestion: `chmod 600 ${file}` })
-    return ok({ text: textFromBytes(readFileSync(descriptor)), readableByOthers: (mode & 0o044) !== 0 })
+    const stat = fstatSync(descriptor)
+    if (!stat.isFile()) return refuse('CONFIG_UNREADABLE', `${file} is not a regular file`)
+    const changeable = judgeStat(file, stat, ourUsers())
+    if (changeable !== undefined) return { ok: false, failure: changeable }
+    return ok({ text: textFromBytes(readFileSync(descriptor)), readableByOthers: (stat.mode & 0o044) !== 0 })
   } catch (error) {
     return refuse('CONFIG_UNREADABLE', `${file}: ${explain(error)}`)
   } finally {
     closeSync(descriptor)
   }
 }
+
+/** Where others lead root to, root follows into everybody's files. The folders above another user's own are not theirs to mend. */
+export function judgeWay(file: string): Exposed | undefined {
+  return process.geteuid?.() === 0 ? judgeTrail(file, { owners: ourUsers(), cure: () => OWN_PLACE }) : undefined
+}
+
+const OWN_PLACE = 'keep the file in a folder that only root can write to'
 
 /** As {@link readOwnFile}, for a file that holds a secret. */
 export function readSecretFile(file: string): Result<string, FileFailure> {

@@ -45,7 +45,7 @@ test('a file that is no socket is not removed', async () => {
 
 for (const [mode, code] of [
   [0o755, undefined],
-  [0o1777, undefined],
+  [0o1777, 'CONFIG_EXPOSED'],
   [0o777, 'CONFIG_EXPOSED'],
   [0o770, 'CONFIG_EXPOSED'],
 ] as const)

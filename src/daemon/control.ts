@@ -2,12 +2,11 @@
  * The control socket: a Unix socket that only its owner may open. A client sends one line of JSON, `{"ask":"status"}`, and
  * gets one line of JSON back. Nothing can be changed through it.
  */
-import { chmodSync, mkdirSync, rmSync } from 'node:fs'
+import { chmodSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
-import { dirname, resolve as resolvePath } from 'node:path'
 import { jsonLine } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { judgeFolder } from './folder-guard.ts'
+import { judgeOurFile, prepareOurFile, systemReason } from '../system/our-file.ts'
 import { notASocket } from './places.ts'
 
 /** A request is a few bytes; whoever sends more is not one of ours. */
@@ -43,10 +42,8 @@ export async function serveControl(
     })
   })
   try {
-    const folder = dirname(resolvePath(path))
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
-    // Whoever could put another socket there would answer in our name.
-    const exposed = judgeFolder(folder, process.geteuid?.() ?? 0)
+    // Others who could put a socket there would answer in our name.
+    const exposed = prepareOurFile(path)
     if (exposed !== undefined) return { ok: false, failure: exposed }
     const other = notASocket(path)
     if (other !== undefined) return refuse('CONFIG_UNWRITABLE', other)
@@ -59,9 +56,18 @@ export async function serveControl(
     })
     chmodSync(path, 0o600)
   } catch (error) {
-    return refuse('CONFIG_UNWRITABLE', `${path}: ${(error as Error).message}`)
+    return refuse('CONFIG_UNWRITABLE', `${path}: ${systemReason(error)}`)
   }
   return ok(server)
+}
+
+/** What answers there may be another user's program. */
+function exposureOf(path: string): string | undefined {
+  try {
+    return judgeOurFile(path)?.detail
+  } catch {
+    return undefined // Who connects is told why that is not possible.
+  }
 }
 
 /** `listens`: something accepted the connection, and gave no answer. */
@@ -73,6 +79,11 @@ export async function askControl(path: string, ask: string): Promise<Result<unkn
     let listens = false
     const fail = (why: string): void =>
       resolve({ ok: false, failure: { code: 'STATUS_UNAVAILABLE', detail: `${path}: ${why}`, listens } })
+    const exposed = exposureOf(path)
+    if (exposed !== undefined) {
+      fail(exposed)
+      return
+    }
     const socket = connect(path)
     let answer = ''
     socket.setTimeout(PATIENCE, () => {

@@ -2,17 +2,16 @@
  * Configuration files from the disk. Whoever can change them can open any door, and whoever can read `access.conf` has the
  * keys, so who else can is part of whether a file can be read at all (docs/OPERATING.md). fwknopd only warns.
  */
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { textFromBytes } from '../bytes/text.ts'
 import type { ConfigFileFailure, ConfigFiles } from '../config/config-files.ts'
 import { holdsKeys } from '../config/key-settings.ts'
 import { ok, type Result, refuse } from '../result.ts'
+import { judgeStat, TO_READ } from '../system/our-file.ts'
+import { type FolderAtFault, judgeFolderTrail, judgeTrail, octal, ownerName } from '../system/path-trail.ts'
 import { systemPath } from '../system-path.ts'
-import { octal } from './folder-guard.ts'
-import { judgeTrail, ownerName } from './path-trail.ts'
 
-const OTHERS_WRITE = 0o022
 const OTHERS_READ = 0o044
 const OTHERS = 0o077
 
@@ -35,6 +34,8 @@ export function diskFiles(user: number): ConfigFiles {
       ),
     list(folder) {
       try {
+        const exposed = judgeFolderTrail(folder, { owners: new Set([user, 0]), cure: operatorsCure(user) })
+        if (exposed !== undefined) return { ok: false, failure: exposed }
         const all = readdirSync(systemPath(folder), { encoding: 'buffer' }).map((name) => textFromBytes(name))
         const names = all.filter((name) => name.endsWith('.conf'))
         return ok(names.sort().map((name) => join(folder, name)))
@@ -47,23 +48,15 @@ export function diskFiles(user: number): ConfigFiles {
 
 /** The operator's own: it is theirs alone to change, and to read where it holds keys. */
 function readOperators(path: string, user: number): Result<string, ConfigFileFailure> {
-  // Without waiting: a named pipe would keep us until somebody writes to it.
-  return withDescriptor(openSync(systemPath(path), constants.O_RDONLY | constants.O_NONBLOCK), (descriptor) => {
+  const owners = new Set([user, 0])
+  const exposed = judgeTrail(path, { owners, cure: operatorsCure(user) })
+  if (exposed !== undefined) return { ok: false, failure: exposed }
+  return withDescriptor(openSync(systemPath(path), TO_READ), (descriptor) => {
     // Asked of what was opened, not of the name: the two may differ a moment later.
     const stat = fstatSync(descriptor)
     if (!stat.isFile()) return refuse('CONFIG_UNREADABLE', `${path} is not a regular file`)
-    if (stat.uid !== 0 && stat.uid !== user)
-      return refuse('CONFIG_EXPOSED', `${path} belongs to user ${stat.uid}, who could change it`, {
-        suggestion: `chown ${ownerName(user)} ${path}`,
-      })
-    if (stat.mode & OTHERS_WRITE)
-      return refuse('CONFIG_EXPOSED', `${path} can be changed by others (mode ${octal(stat.mode)})`, {
-        suggestion: `chmod go-w ${path}`,
-      })
-    const exposed = judgeTrail(path, new Set([user, 0]), (folder) =>
-      folder.holds ? `chown ${ownerName(user)} ${folder.path}` : 'move the file into a folder such as /etc/fwknop',
-    )
-    if (exposed !== undefined) return { ok: false, failure: exposed }
+    const changeable = judgeStat(path, stat, owners)
+    if (changeable !== undefined) return { ok: false, failure: changeable }
     const text = textFromBytes(readFileSync(descriptor))
     if (stat.mode & OTHERS_READ && holdsKeys(text))
       return refuse('CONFIG_EXPOSED', `${path} holds keys and can be read by others (mode ${octal(stat.mode)})`, {
@@ -73,9 +66,16 @@ function readOperators(path: string, user: number): Result<string, ConfigFileFai
   })
 }
 
+function operatorsCure(user: number): (folder: FolderAtFault) => string {
+  return ({ path, holds, fault }) => {
+    if (fault === 'mode') return `chmod go-w ${path}`
+    return holds ? `chown ${ownerName(user)} ${path}` : 'move the file into a folder such as /etc/fwknop'
+  }
+}
+
 /**
  * A file of `%include_keys`: any one user's, who may change the keys of their stanza, and nobody else's. All that leads to it is
- * that user's or root's, so that no link of theirs makes us read the file of another.
+ * that user's or root's, so that no link of theirs makes us read the file of another. Where everybody may make files, anybody may have.
  */
 function readUsers(path: string, user: number): Result<string, ConfigFileFailure> {
   return withDescriptor(openSync(systemPath(path), O_PATH), (found) => {
@@ -87,13 +87,22 @@ function readUsers(path: string, user: number): Result<string, ConfigFileFailure
       })
     if (stat.size > MAX_KEY_FILE)
       return refuse('CONFIG_UNREADABLE', `${path} is larger than ${MAX_KEY_FILE} bytes: a file of keys has a few lines`)
-    const exposed = judgeTrail(
-      path,
-      new Set([stat.uid, user, 0]),
-      (folder) => `chown ${ownerName(folder.owner)} ${path}`,
-    )
+    const exposed = judgeTrail(path, {
+      owners: new Set([stat.uid, user, 0]),
+      alone: true,
+      cure: (folder) => {
+        if (folder.fault === 'mode')
+          return folder.owner === stat.uid
+            ? `chmod go-w ${folder.path}`
+            : `move ${path} into a folder that only its user can write to`
+        // A second name for a file of somebody else's must not be given away with it.
+        return stat.nlink > 1
+          ? `remove ${path}, and let its user write it anew`
+          : `chown ${ownerName(folder.owner)} ${path}`
+      },
+    })
     if (exposed !== undefined) return { ok: false, failure: exposed }
-    const opened = openSync(`/proc/self/fd/${found}`, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+    const opened = openSync(`/proc/self/fd/${found}`, TO_READ)
     return withDescriptor(opened, (descriptor) => {
       const bytes = Buffer.alloc(MAX_KEY_FILE)
       let length = 0

@@ -80,5 +80,5 @@ test('a file that is something else is left alone', () => {
   writeFileSync(path, 'a page of somebody’s diary, much longer than the header of a database file would be, by far')
   chmodSync(path, 0o600)
   assert.equal(refusal(path).code, 'CONFIG_UNREADABLE')
-  assert.equal(refusal('/proc/nowhere/lock').code, 'CONFIG_EXPOSED')
+  assert.equal(refusal('/proc/nowhere/lock').code, 'CONFIG_UNREADABLE')
 })

@@ -3,12 +3,20 @@
  * the kernel lets go of its locks with the process, however it dies: no stale lock is ever left to be judged by age or
  * by whether some process of that number lives. The number in the file beside it is for the message alone.
  */
-import { closeSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { preparePrivatePath, systemReason } from '../replay/private-file.ts'
 import { sqliteFault } from '../replay/sqlite-failure.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import {
+  type FileIdentity,
+  judgeOurFile,
+  prepareOurFile,
+  readOurFile,
+  removeOurFile,
+  replaceOurFile,
+  systemReason,
+} from '../system/our-file.ts'
 
 /** A connection that nobody refers to any more is closed when it is swept up, and lets go of its lock. */
 const keptAlive = new Set<DatabaseSync>()
@@ -28,16 +36,16 @@ export function acquireInstanceLock(
 ): Result<InstanceLock, Failure<'INSTANCE_RUNNING' | 'CONFIG_EXPOSED' | 'CONFIG_UNREADABLE'>> {
   const file = resolve(path)
   const holder = `${file}.pid`
-  const problem = preparePrivatePath(file) ?? preparePrivatePath(holder)
-  if (problem !== undefined) return refuse('CONFIG_EXPOSED', problem)
-
   let db: DatabaseSync | undefined
+  let named: FileIdentity
   try {
+    const exposed = prepareOurFile(file) ?? judgeOurFile(holder)
+    if (exposed !== undefined) return { ok: false, failure: exposed }
     makeIfMissing(file)
     db = new DatabaseSync(file)
     // Nothing is ever written: the open transaction is the lock, and no journal appears.
     db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
-    writeFileSync(holder, `${process.pid}\n`, { mode: 0o600 })
+    named = replaceOurFile(holder, `${process.pid}\n`, 0o600)
   } catch (error) {
     close(db)
     const { kind, reason } = sqliteFault(error)
@@ -52,7 +60,7 @@ export function acquireInstanceLock(
     release() {
       if (released) return
       released = true
-      rmSync(holder, { force: true })
+      removeOurFile(holder, named)
       close(held)
       keptAlive.delete(held)
     },
@@ -70,7 +78,8 @@ function makeIfMissing(file: string): void {
 
 function nameOfHolder(file: string): string {
   try {
-    const pid = readFileSync(file, 'utf8').trim()
+    const read = readOurFile(file, 20)
+    const pid = read.ok ? (read.value?.trim() ?? '') : ''
     return /^[0-9]{1,10}$/.test(pid) ? `pid ${pid}` : 'pid unknown'
   } catch (error) {
     return `pid unknown (${systemReason(error)})`

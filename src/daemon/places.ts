@@ -1,17 +1,23 @@
 /** Where a start makes files: looked at without making any. */
-import { accessSync, constants, existsSync, lstatSync, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, lstatSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Notice } from '../config/notice.ts'
 import type { ServerConfig } from '../config/server-config.ts'
 import type { UsedSetting } from '../config/server-settings.ts'
-import { systemReason } from '../replay/private-file.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { judgeOurFile, judgeStat, readOurFile, systemReason } from '../system/our-file.ts'
+import { judgeTrail, ourUsers } from '../system/path-trail.ts'
 import { systemPath } from '../system-path.ts'
-import { judgeFolder } from './folder-guard.ts'
 import type { LoadedConfig } from './load-config.ts'
 
+/** A process id has this many digits at most, and the line feed of its file is one more byte. */
+const LONGEST_PID = 10
+
 /** @returns why the replay store, the control socket or the process id’s file cannot be made where the settings say. */
-export async function lookAtPlaces({ server, at }: LoadedConfig): Promise<Result<readonly Notice[]>> {
+export async function lookAtPlaces(loaded: LoadedConfig): Promise<Result<readonly Notice[]>> {
+  const { server, at } = loaded
+  const judged = judgePlaces(loaded)
+  if (!judged.ok) return judged
   const problems = [
     ['REPLAY_DB', await replayStore(server)],
     ['CONTROL_SOCKET', controlSocket(server.controlSocket)],
@@ -20,6 +26,47 @@ export async function lookAtPlaces({ server, at }: LoadedConfig): Promise<Result
   for (const [name, failure] of problems)
     if (failure !== undefined) return { ok: false, failure: located(name, failure, at) }
   return ok(digestFile(server, at))
+}
+
+/**
+ * Whether only we may change the files that a start makes, replaces or reads besides the configuration. The first thing that a start
+ * looks at: later, half of it would have been made already.
+ * @returns CONFIG_EXPOSED with the setting and its place. Nothing where a path cannot be looked at: whoever uses it says why.
+ */
+export function judgePlaces({ server, at }: Pick<LoadedConfig, 'server' | 'at'>): Result<void> {
+  const { replay, policy, controlSocket, pidFile } = server
+  const { path: digests } = replay.fwknopDigests
+  const files: (readonly [UsedSetting, string, (path: string) => Failure | undefined])[] = [
+    ['CONTROL_SOCKET', controlSocket, judgeOurFile],
+  ]
+  if (pidFile !== undefined) files.push(['FWKNOP_PID_FILE', pidFile, judgeOurFile])
+  if (policy.refuseReplays)
+    files.push(
+      ['REPLAY_DB', replay.database, judgeOurFile],
+      ['REPLAY_DB', `${replay.database}-wal`, judgeOurFile],
+      ['DIGEST_FILE', digests, judgeDigests],
+    )
+  for (const [setting, path, judge] of files) {
+    let exposed: Failure | undefined
+    try {
+      exposed = judge(path)
+    } catch {
+      continue
+    }
+    if (exposed !== undefined) return { ok: false, failure: located(setting, exposed, at) }
+  }
+  return ok(undefined)
+}
+
+/** fwknopd's own file is only read. Others who could empty it would make used packets new. */
+function judgeDigests(path: string): Failure | undefined {
+  const owners = ourUsers()
+  const found = statSync(systemPath(path), { throwIfNoEntry: false })
+  const exposed = judgeTrail(path, {
+    owners,
+    cure: () => 'move the file into a folder that only root can write to, and name it there',
+  })
+  return exposed ?? (found === undefined ? undefined : judgeStat(path, found, owners))
 }
 
 /** Names the setting and its place in the file. */
@@ -53,14 +100,7 @@ function digestFile({ replay, policy }: ServerConfig, at: LoadedConfig['at']): r
 }
 
 function controlSocket(path: string): Failure | undefined {
-  const folder = nearestFolder(dirname(resolve(path)))
-  try {
-    const exposed = judgeFolder(folder, process.geteuid?.() ?? 0)
-    if (exposed !== undefined) return exposed
-  } catch (error) {
-    return refuse('CONFIG_UNWRITABLE', `${folder}: ${systemReason(error)}`).failure
-  }
-  const problem = unwritable(folder) ?? notASocket(path)
+  const problem = unwritable(dirname(resolve(path))) ?? notASocket(path)
   return problem === undefined ? undefined : refuse('CONFIG_UNWRITABLE', problem).failure
 }
 
@@ -82,10 +122,10 @@ export function notASocket(path: string): string | undefined {
 
 /** A start writes over what a dead server left there. @returns why what is there is nothing that a server left. */
 export function notAPidFile(path: string): string | undefined {
-  const found = statSync(systemPath(path), { throwIfNoEntry: false })
-  if (found === undefined) return undefined
-  const isOne = found.isFile() && found.size <= 20 && /^\s*[0-9]*\s*$/.test(readFileSync(systemPath(path), 'latin1'))
-  return isOne ? undefined : `${path} is there, and holds no process id: remove it, or name another path`
+  const read = readOurFile(path, LONGEST_PID + 1)
+  if (read.ok && (read.value === undefined || new RegExp(`^\\s*[0-9]{0,${LONGEST_PID}}\\s*$`).test(read.value)))
+    return undefined
+  return `${path} is there, and holds no process id: remove it, or name another path`
 }
 
 function unwritable(folder: string): string | undefined {

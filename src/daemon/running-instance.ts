@@ -6,6 +6,7 @@ import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import type { ServerConfig } from '../config/server-config.ts'
 import { WARDEN_TITLE } from '../process-title.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { readOurFile } from '../system/our-file.ts'
 import { systemPath } from '../system-path.ts'
 import { askControl } from './control.ts'
 
@@ -39,7 +40,8 @@ function running(pid: number | undefined, how: string) {
 /** A file that an instance left behind may hold a number that another process has now. */
 function wardenNamedIn(file: string): number | undefined {
   try {
-    const [number] = /^[0-9]{1,10}(?=\n?$)/.exec(readFileSync(systemPath(file), 'utf8')) ?? []
+    const read = readOurFile(file, 20)
+    const [number] = /^[0-9]{1,10}(?=\n?$)/.exec((read.ok ? read.value : undefined) ?? '') ?? []
     const pid = Number(number)
     return number !== undefined && pid !== process.pid && isWarden(pid) ? pid : undefined
   } catch {

@@ -2,7 +2,7 @@
  * The warden: the process with privilege. It opens what needs privilege, starts the receiver, and decides about what the receiver
  * reports, under its own copy of the policy. It parses no byte from the network.
  */
-import { rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import type { Server } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { StanzaIndex } from '../access/matching.ts'
@@ -16,9 +16,9 @@ import { whatShuts } from '../firewall/host/what-shuts.ts'
 import type { NftablesFirewall } from '../firewall/nftables/nftables.ts'
 import type { RelayFirewall } from '../firewall/relay/relay.ts'
 import { failureFields, type Log } from '../log.ts'
-import { systemReason } from '../replay/private-file.ts'
 import type { ReplayStore } from '../replay/replay-store.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { type FileIdentity, removeOurFile, replaceOurFile, systemReason } from '../system/our-file.ts'
 import { milliseconds } from '../units.ts'
 import { Admission } from './admission.ts'
 import { missingGetent, systemResolver } from './ask-resolver.ts'
@@ -35,7 +35,7 @@ import type { AskResolver } from './name-lookups.ts'
 import { hostQuestion, openFirewall } from './open-firewall.ts'
 import { type CaptureSockets, openCapture, openReplays } from './open-parts.ts'
 import { ownAddresses } from './own-addresses.ts'
-import { located, notAPidFile } from './places.ts'
+import { judgePlaces, located, notAPidFile } from './places.ts'
 import { checkSituation, currentSituation } from './privilege.ts'
 import { type FromReceiver, parseFromReceiver, type ToReceiver } from './protocol.ts'
 import { lookupAccounts, receiverAccount } from './receiver-account.ts'
@@ -109,6 +109,8 @@ export class Warden {
   /** When the receiver was last heard, on the monotonic clock. */
   #heard = performance.now()
   #control: Server | undefined
+  /** The file of process ids that this warden wrote. */
+  #pidFile: FileIdentity | undefined
   #capturing = false
   /** Why the receiver says that it ends. */
   #lastWords: Failure | undefined
@@ -138,6 +140,8 @@ export class Warden {
     tellNotices(notices, log)
     const account = receiverAccount(configuration.value)
     if (!account.ok) return account
+    const places = judgePlaces(configuration.value)
+    if (!places.ok) return places
     const alone = await refuseSecondInstance(server)
     if (!alone.ok) return alone
 
@@ -206,6 +210,7 @@ export class Warden {
     const written = writePidFile(server.pidFile)
     if (!written.ok) return giveUp({ ok: false, failure: located('FWKNOP_PID_FILE', written.failure, at) })
     warden.onReceiverStarted()
+    warden.#pidFile = written.value
     warden.onValues(early)
     if (hopelessSoon !== undefined) warden.onReceiverHopeless(hopelessSoon)
     return ok(warden)
@@ -288,7 +293,7 @@ export class Warden {
     await this.#parts.firewall.close()
     await this.#parts.replays?.close()
     this.#parts.lock?.release()
-    if (this.#active.server.pidFile !== undefined) rmSync(this.#active.server.pidFile, { force: true })
+    if (this.#pidFile !== undefined) removeOurFile(this.#active.server.pidFile ?? '', this.#pidFile)
   }
 
   async status(): Promise<Status> {
@@ -543,13 +548,12 @@ function gone(why: string): Failure {
   return { code: 'RECEIVER_GONE', detail: why }
 }
 
-function writePidFile(path: string | undefined): Result<void> {
+function writePidFile(path: string | undefined): Result<FileIdentity | undefined> {
   if (path === undefined) return ok(undefined)
   try {
     const other = notAPidFile(path)
     if (other !== undefined) return refuse('CONFIG_UNWRITABLE', other)
-    writeFileSync(path, `${process.pid}\n`, { mode: 0o644 })
-    return ok(undefined)
+    return ok(replaceOurFile(path, `${process.pid}\n`, 0o644))
   } catch (error) {
     return refuse('CONFIG_UNWRITABLE', `${path}: ${systemReason(error)}`)
   }

@@ -8,9 +8,9 @@ import { resolve } from 'node:path'
 import { decodeBase64Padded, encodeBase64 } from '../bytes/base64.ts'
 import type { FwknopDigest } from '../packet/replay-digest.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { systemReason, TO_READ } from '../system/our-file.ts'
 import type { UnixSeconds } from '../units.ts'
 import { unixSeconds } from '../units.ts'
-import { systemReason } from './private-file.ts'
 import type { ReplayFailure } from './replay-store.ts'
 import type { ImportCount, ImportedSighting, SqliteReplayStore } from './sqlite.ts'
 
@@ -57,13 +57,13 @@ export function importDigestCache(
 ): Result<DigestCacheImport, ReplayFailure | Failure<'CONFIG_UNREADABLE'>> {
   let descriptor: number
   try {
-    descriptor = openSync(path, 'r')
+    descriptor = openSync(path, TO_READ)
   } catch (error) {
     return refuse('CONFIG_UNREADABLE', `${path}: ${systemReason(error)}`)
   }
   try {
     const file = fstatSync(descriptor, { bigint: true })
-    if (!file.isFile()) return refuse('CONFIG_UNREADABLE', `${path} is not a plain file`)
+    if (!file.isFile()) return refuse('CONFIG_UNREADABLE', `${path} is not a regular file`)
     const identity = `${resolve(path)} ${file.dev}:${file.ino} ${file.size} ${file.mtimeNs}`
     if (store.hasImported(identity)) {
       return ok({ imported: 0, outdated: 0, known: 0, malformed: 0, problems: [], unchanged: true })

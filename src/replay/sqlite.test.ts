@@ -178,16 +178,20 @@ const UNFIT: readonly [string, (path: string) => void, RegExp][] = [
   ['a symbolic link', (path) => symlinkSync('/dev/null', path), /is a symbolic link/],
   ['a dangling symbolic link', (path) => symlinkSync(`${path}.elsewhere`, path), /is a symbolic link/],
   ['a log that is a symbolic link', (path) => symlinkSync('/dev/null', `${path}-wal`), /-wal is a symbolic link/],
-  ['a directory that everyone may write to', (path) => chmodSync(join(path, '..'), 0o777), /everyone may write/],
-  ['one that is sticky besides', (path) => chmodSync(join(path, '..'), 0o1777), /everyone may write/],
-  ['a directory in its place', (path) => mkdirSync(path), /is not a plain file/],
+  [
+    'a directory that everyone may write to',
+    (path) => chmodSync(join(path, '..'), 0o777),
+    /others can replace what is in the folder/,
+  ],
+  ['one that is sticky besides', (path) => chmodSync(join(path, '..'), 0o1777), /others can make files in the folder/],
+  ['a directory in its place', (path) => mkdirSync(path), /is not a regular file/],
   [
     'a file that others may write to',
     (path) => {
       writeFileSync(path, '')
       chmodSync(path, 0o620)
     },
-    /others may write/,
+    /can be changed by others/,
   ],
 ]
 for (const [what, spoil, reason] of UNFIT) {

@@ -20,6 +20,7 @@ const ranks: readonly (readonly string[])[] = [
   ['access'],
   ['config'],
   // the line: above it nothing has effects
+  ['system'],
   ['replay', 'firewall', 'capture', 'delivery'],
   ['daemon', 'client'],
   ['cli'],
@@ -37,7 +38,8 @@ const rootFiles = new Map([
   ['src/no-core.ts', lineRank],
   ['src/no-inspector.ts', lineRank],
   ['src/process-title.ts', lineRank],
-  ['src/system-path.ts', lineRank],
+  // What system/ is built on.
+  ['src/system-path.ts', lineRank - 0.5],
 ])
 
 /** The two sides of `#primitives`; the package.json of the project chooses. */

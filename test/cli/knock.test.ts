@@ -527,7 +527,7 @@ describe('ghostport knock refuses', () => {
       'an rc file that others can write',
       () => ['knock', '--rc-file', home.write('rc4', '[default]\n', 0o622)],
       77,
-      /written by others/,
+      /changed by others/,
     ],
     [
       'a key file that others can read',

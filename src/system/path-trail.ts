@@ -1,0 +1,179 @@
+/**
+ * The one rule about which paths may be trusted. A file is as safe as the way to it: who may write to a folder on that way, or owns it,
+ * may put another file in the place of ours, whatever the mode of the file.
+ *
+ * The way is walked from the root down, and each folder is judged before anything in it is looked at. Nobody but its owners can change
+ * what is in a folder that passed. So nothing on the way changes between the look and the use, and no descriptor has to be held.
+ */
+import { lstatSync, readFileSync, readlinkSync, type Stats } from 'node:fs'
+import { dirname } from 'node:path'
+import { textFromBytes } from '../bytes/text.ts'
+import { type Failure, refuse } from '../result.ts'
+import { systemPath } from '../system-path.ts'
+
+export type Exposed = Failure<'CONFIG_EXPOSED'>
+
+/** A folder that did not pass. */
+export interface FolderAtFault {
+  readonly path: string
+  readonly owner: number
+  /** It holds the file itself, or a link that leads there. */
+  readonly holds: boolean
+  /** Whose it is, or who may write to it. */
+  readonly fault: 'owner' | 'mode'
+}
+
+export interface Trust {
+  /** The users that may own what leads to the file. */
+  readonly owners: ReadonlySet<number>
+  /**
+   * Nobody else may put a file of any name beside it. A sticky folder such as /tmp keeps users from replacing each other's files, and
+   * lets everybody make a file first: that is enough for a file that is there and is ours, and not for one that is to be made.
+   */
+  readonly alone?: boolean
+  /** What to do about a folder at fault. Default: `chmod go-w` or `chown`. */
+  readonly cure?: (folder: FolderAtFault) => string
+}
+
+const GROUP_WRITES = 0o020
+const ALL_WRITE = 0o002
+const STICKY = 0o1000
+/** As many as Linux follows. */
+const MOST_LINKS = 40
+
+/** Root, and the user that we are. */
+export function ourUsers(): ReadonlySet<number> {
+  return new Set([0, process.geteuid?.() ?? 0])
+}
+
+/**
+ * @param path of a file, which need not be there. The part of the way that is not there is not judged: whoever makes it judges it then.
+ * @returns CONFIG_EXPOSED where others may put another file there. A folder far above that its group may write to is the operator's own
+ * arrangement (/usr/local, on some systems); one that holds the file, or a link, is not.
+ * @throws what the file system throws.
+ */
+export function judgeTrail(path: string, trust: Trust): Exposed | undefined {
+  return new Walk(trust).to(path, 'file')
+}
+
+/** The same for a folder and what is in it. */
+export function judgeFolderTrail(folder: string, trust: Trust): Exposed | undefined {
+  return new Walk(trust).to(folder, 'folder')
+}
+
+/** The permission bits as `chmod` takes them. */
+export function octal(mode: number): string {
+  return (mode & 0o7777).toString(8).padStart(4, '0')
+}
+
+/** As `chown` takes it. */
+export function ownerName(uid: number): string {
+  return uid === 0 ? 'root' : `${uid}`
+}
+
+class Walk {
+  readonly #trust: Trust
+  #links = 0
+
+  constructor(trust: Trust) {
+    this.#trust = trust
+  }
+
+  to(path: string, end: 'file' | 'folder'): Exposed | undefined {
+    let rest = names(path.startsWith('/') ? path : `${process.cwd()}/${path}`)
+    let here = '/'
+    let stat = look('/')
+    for (let name = rest.shift(); name !== undefined; name = rest.shift()) {
+      if (name === '..') {
+        here = dirname(here)
+        stat = look(here)
+        continue
+      }
+      const isEnd = rest.length === 0 && end === 'file'
+      const next = here === '/' ? `/${name}` : `${here}/${name}`
+      const found = lstatSync(systemPath(next), { throwIfNoEntry: false })
+      const isLink = found?.isSymbolicLink() === true
+      // Of a folder and a link in it, the link is what can be named otherwise.
+      const exposed =
+        (isLink ? this.#judgeLink(next, found) : undefined) ??
+        (stat === undefined ? undefined : this.#judgeFolder(here, stat, isEnd || isLink, isEnd))
+      if (exposed !== undefined) return exposed
+      // The rest is not there: it is judged once it has been made.
+      if (found === undefined) return undefined
+      const named = found.isFile() && stat !== undefined ? this.#judgeNames(next, found, here, stat) : undefined
+      if (named !== undefined) return named
+      if (isLink) {
+        if (++this.#links > MOST_LINKS) throw new Error('too many links lead to it')
+        const target = textFromBytes(readlinkSync(systemPath(next), { encoding: 'buffer' }))
+        if (target.startsWith('/')) {
+          here = '/'
+          stat = look('/')
+        }
+        rest = [...names(target), ...rest]
+      } else if (!isEnd && !found.isDirectory())
+        return undefined // Whoever opens it is told so.
+      else if (!isEnd) {
+        here = next
+        stat = found
+      }
+    }
+    return end === 'folder' && stat !== undefined ? this.#judgeFolder(here, stat, true, false) : undefined
+  }
+
+  #judgeFolder(path: string, { uid, mode }: Stats, holds: boolean, isEnd: boolean): Exposed | undefined {
+    const { owners, alone = false, cure } = this.#trust
+    const expose = (fault: FolderAtFault['fault'], detail: string, usual: string): Exposed =>
+      refuse('CONFIG_EXPOSED', detail, { suggestion: cure?.({ path, owner: uid, holds, fault }) ?? usual }).failure
+    if (!owners.has(uid) && (holds || uid !== unmappedOwner()))
+      return expose(
+        'owner',
+        `the folder ${path} belongs to user ${uid}, who could replace what is in it`,
+        `chown ${ownerName(Math.min(...owners))} ${path}`,
+      )
+    if ((mode & (holds ? GROUP_WRITES | ALL_WRITE : ALL_WRITE)) === 0) return undefined
+    if ((mode & STICKY) === 0)
+      return expose(
+        'mode',
+        `others can replace what is in the folder ${path} (mode ${octal(mode)})`,
+        `chmod go-w ${path}`,
+      )
+    return alone && isEnd
+      ? expose('mode', `others can make files in the folder ${path} (mode ${octal(mode)})`, `chmod go-w ${path}`)
+      : undefined
+  }
+
+  #judgeLink(path: string, { uid }: Stats): Exposed | undefined {
+    if (this.#trust.owners.has(uid)) return undefined
+    return refuse('CONFIG_EXPOSED', `the link ${path} belongs to user ${uid}, who could lead it elsewhere`, {
+      suggestion: `name the file itself in place of ${path}`,
+    }).failure
+  }
+
+  /** In a sticky folder others may make a second name for a file of ours, where the kernel lets them (fs.protected_hardlinks). */
+  #judgeNames(path: string, { nlink }: Stats, folder: string, { mode }: Stats): Exposed | undefined {
+    if (nlink === 1 || (mode & (GROUP_WRITES | ALL_WRITE)) === 0) return undefined
+    return refuse(
+      'CONFIG_EXPOSED',
+      `${path} may be another user’s second name for a file from elsewhere: others can make files in the folder ${folder} (mode ${octal(mode)})`,
+      { suggestion: 'keep the file in a folder that only its owner can write to' },
+    ).failure
+  }
+}
+
+function look(folder: string): Stats | undefined {
+  return lstatSync(systemPath(folder), { throwIfNoEntry: false })
+}
+
+/**
+ * In a user namespace, whom the system shows as the owner of what belongs to users outside of it: the root folder is then root's, as a
+ * rule, and shown as nobody's. Undefined where all users are known.
+ */
+function unmappedOwner(): number | undefined {
+  const [inside, outside, count] = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).map(Number)
+  const knowsAll = inside === 0 && outside === 0 && count === 0xffff_ffff
+  return knowsAll ? undefined : Number(readFileSync('/proc/sys/kernel/overflowuid', 'utf8'))
+}
+
+function names(path: string): string[] {
+  return path.split('/').filter((name) => name !== '' && name !== '.')
+}
