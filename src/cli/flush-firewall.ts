@@ -2,9 +2,11 @@
  * `ghostport serve --fw-flush`: takes ghostport's table off the host. It reads the server's own file for the name of the table, and needs
  * no other; where even that cannot be used, it says so and goes by what is left of it.
  */
+import { existsSync } from 'node:fs'
 import { parseFwknopdConf } from '../config/fwknopd-conf.ts'
 import type { SettingPlaces } from '../config/server-assembly.ts'
 import type { NftablesConfig } from '../config/server-config.ts'
+import { GATE_UNIT } from '../daemon/boot-gate.ts'
 import { diskFiles } from '../daemon/disk-files.ts'
 import type { ConfigPaths } from '../daemon/load-config.ts'
 import { type Removed, removeTable } from '../daemon/open-firewall.ts'
@@ -39,6 +41,12 @@ export async function flushFirewall(paths: ConfigPaths, terminal: Terminal): Pro
     terminal.print(`There was no table “inet ${firewall.table}”: nothing was removed.`)
   else terminal.print(`The table “inet ${firewall.table}” is gone, and every grant with it.`)
   for (const line of whatNow(removed.value)) terminal.note(line)
+  if (existsSync(GATE_UNIT)) {
+    terminal.note(
+      'warning: ghostport-gate.service closes the protected ports again at the next boot, and then no knock opens them.',
+    )
+    terminal.note(`    To leave them open: systemctl disable ghostport-gate && rm ${GATE_UNIT}`)
+  }
   return 0
 }
 

@@ -10,6 +10,7 @@ import type { Terminal } from './terminal.ts'
 const options = {
   'config-file': { short: 'c', value: 'FILE', help: 'the server’s settings (/etc/fwknop/fwknopd.conf)' },
   'access-file': { short: 'a', value: 'FILE', help: 'the stanzas (/etc/fwknop/access.conf)' },
+  gate: { help: 'instead, for FIREWALL_MODE gate: a unit that closes the protected ports before the network is up' },
   help: { short: 'h', help: 'this' },
 } as const
 
@@ -19,7 +20,11 @@ const help = {
     'Prints a unit for systemd that runs this ghostport with this Node.js. Changes nothing by itself. Warns of what would keep',
     'the service from starting, and of paths that others than root can change.',
   ],
-  after: ['Then: systemctl daemon-reload && systemctl enable --now ghostport'],
+  after: [
+    'Then: systemctl daemon-reload && systemctl enable --now ghostport',
+    'With --gate: ghostport unit --gate > /etc/systemd/system/ghostport-gate.service',
+    'Then: systemctl daemon-reload && systemctl enable ghostport-gate',
+  ],
 } as const
 
 /** What the unit names. Absolute paths. */
@@ -64,6 +69,10 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     const { commandHelp } = await import('./command-help.ts')
     terminal.print(commandHelp({ ...help, table: options }, terminal.style))
     return 0
+  }
+  if (given.gate > 0) {
+    const { printGateUnit } = await import('./gate-unit.ts')
+    return printGateUnit(given['config-file'] ?? standardPlaces.settings, terminal)
   }
   // The same distance from src/cli/ and from dist/cli/.
   const home = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')

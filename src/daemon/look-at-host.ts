@@ -11,6 +11,7 @@ import type { Failure, Result } from '../result.ts'
 import { ok } from '../result.ts'
 import { missingGetent } from './ask-resolver.ts'
 import { expiredStanzas } from './expired-stanzas.ts'
+import { bootGateNotices } from './boot-gate.ts'
 import { absentInterfaces } from './interfaces.ts'
 import type { LoadedConfig } from './load-config.ts'
 import { lookAtFirewall } from './open-firewall.ts'
@@ -32,6 +33,7 @@ const looks: readonly Look[] = [
   (loaded) => ok(absentInterfaces(loaded)),
   (loaded) => ok(missingGetent(loaded)),
   (loaded) => ok(expiredStanzas(loaded, systemClock.now())),
+  (loaded) => ok(bootGateNotices(loaded)),
   lookAtCapture,
   (loaded) => {
     const account = receiverAccount(loaded)

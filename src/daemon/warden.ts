@@ -22,6 +22,7 @@ import { type FileIdentity, removeOurFile, replaceOurFile, systemReason } from '
 import { milliseconds } from '../units.ts'
 import { Admission } from './admission.ts'
 import { missingGetent, systemResolver } from './ask-resolver.ts'
+import { bootGateNotices } from './boot-gate.ts'
 import { serveControl } from './control.ts'
 import { diskFiles } from './disk-files.ts'
 import { expiredStanzas } from './expired-stanzas.ts'
@@ -537,6 +538,7 @@ function readConfiguration(paths: ConfigPaths, generation: number): Result<Confi
   const notices = [
     ...loaded.value.notices,
     ...absentInterfaces(loaded.value),
+    ...bootGateNotices(loaded.value),
     ...missingGetent(loaded.value),
     ...expiredStanzas(loaded.value, systemClock.now()),
   ]

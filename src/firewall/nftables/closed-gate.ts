@@ -1,0 +1,27 @@
+/**
+ * The gate without any grant, in one command for `nft`: what closes the protected ports from before the network is up until the server
+ * has started. The server replaces it, in one transaction, by its whole table (ruleset.ts).
+ */
+import type { ProtocolPort } from '../../packet/message.ts'
+import type { TableName } from './settings.ts'
+
+/** Early in a boot there may be no /etc/protocols. */
+const NUMBERS = { tcp: 6, udp: 17 } as const
+
+/** @returns statements for `nft`, one a line; together they are one transaction. Nothing in them needs quoting but braces. */
+export function closedGate(table: TableName, ports: readonly ProtocolPort[]): readonly string[] {
+  const elements = ports.map(({ protocol, port }) => `${NUMBERS[protocol]} . ${port}`)
+  return [
+    `add table inet ${table};`,
+    `delete table inet ${table};`,
+    `table inet ${table} {`,
+    `set protected { type inet_proto . inet_service; elements = { ${elements.join(', ')} }; };`,
+    'chain gate {',
+    'type filter hook prerouting priority -150; policy accept;',
+    'ct state established,related accept;',
+    'iif lo accept;',
+    'fib daddr type unicast accept;',
+    'meta l4proto . th dport @protected counter drop;',
+    '}; }',
+  ]
+}
