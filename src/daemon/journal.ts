@@ -13,6 +13,9 @@ import { limiterFor, type RefusalLimiter, type Suppressed } from './refusal-log.
 /** How many verdicts `status` shows. */
 const REMEMBERED = 50
 
+/** Lines that the receiver may cause, as a multiple of those that it allows itself: its clock is not ours, and a new one starts afresh. */
+const LEEWAY = 2
+
 const NOTHING: Tally = { looked: 0, dropped: 0, refused: {} }
 
 /** The clocks of a journal: one for people, one that never goes back. */
@@ -44,6 +47,8 @@ export class Journal {
   readonly #clocks: JournalClocks
   readonly #whatShuts: (grant: Grant) => readonly string[]
   #limiter: RefusalLimiter
+  /** The receiver limits its lines itself. One that a stranger has taken over does not. */
+  #receiverLimiter: RefusalLimiter
   #last: Fields[] = []
   #granted = 0
   #refused = new Map<FailureCode, number>()
@@ -67,12 +72,15 @@ export class Journal {
     this.#whatShuts = whatShuts
     this.#clocks = clocks
     this.#limiter = this.#limit(refusalsPerSecond)
+    this.#receiverLimiter = this.#limit(refusalsPerSecond * LEEWAY)
   }
 
   /** What was folded under the old limit is told first. */
   limitRefusals(perSecond: number): void {
     this.tellSuppressed()
+    this.tellReceiverSuppressed()
     this.#limiter = this.#limit(perSecond)
+    this.#receiverLimiter = this.#limit(perSecond * LEEWAY)
   }
 
   /**
@@ -120,11 +128,12 @@ export class Journal {
   }
 
   /**
-   * A packet that no key opened. The receiver has limited their number; their count comes with the tally.
+   * A packet that no key opened. An honest receiver has limited their number, which comes with the tally; here it is bounded once more.
    * @param names under which the receiver works. It says numbers only.
    */
   refused(note: RefusalNote, names: StanzaNames): void {
     const { source, sourcePort, destinationPort, stanza, code, detail } = note
+    if (!this.#receiverLimiter.admit(code, this.#clocks.monotonic())) return
     this.#record(levelOf(code), 'refused', {
       verdict: 'refused',
       ...{ source, sourcePort, destinationPort },
@@ -140,10 +149,21 @@ export class Journal {
 
   tellSuppressed(): void {
     const counts = this.#limiter.takeSuppressed()
-    if (counts !== undefined) this.suppressed(counts)
+    if (counts !== undefined) this.#logSuppressed(counts)
   }
 
+  /** What the receiver has not told one by one. Told by {@link tellReceiverSuppressed}, however often it says so. */
   suppressed(counts: Suppressed): void {
+    this.#receiverLimiter.fold(counts)
+  }
+
+  /** One line, if the receiver was silent about packets or said too much since the last call. */
+  tellReceiverSuppressed(): void {
+    const counts = this.#receiverLimiter.takeSuppressed()
+    if (counts !== undefined) this.#logSuppressed(counts)
+  }
+
+  #logSuppressed(counts: Suppressed): void {
     this.#log.write('warning', 'suppressed', { counts: { ...counts } })
   }
 

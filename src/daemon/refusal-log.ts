@@ -49,6 +49,12 @@ export class RefusalLimiter {
     return false
   }
 
+  /** Counts what somebody else has suppressed already. */
+  fold(counts: Suppressed): void {
+    for (const [code, count] of Object.entries(counts) as [FailureCode, number][])
+      this.#suppressed.set(code, (this.#suppressed.get(code) ?? 0) + count)
+  }
+
   get hasSuppressed(): boolean {
     return this.#suppressed.size > 0
   }

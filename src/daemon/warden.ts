@@ -36,6 +36,7 @@ import type { AskResolver } from './name-lookups.ts'
 import { hostQuestion, openFirewall } from './open-firewall.ts'
 import { type CaptureSockets, openCapture, openReplays } from './open-parts.ts'
 import { ownAddresses } from './own-addresses.ts'
+import { afterOwnTime, ownTime } from './own-time.ts'
 import { judgePlaces, located, notAPidFile } from './places.ts'
 import { checkSituation, currentSituation } from './privilege.ts'
 import { type FromReceiver, parseFromReceiver, type ToReceiver } from './protocol.ts'
@@ -109,6 +110,8 @@ export class Warden {
   readonly #host: HostWatch
   /** When the receiver was last heard, on the monotonic clock. */
   #heard = performance.now()
+  /** When {@link #ask} last ran. */
+  #asked = performance.now()
   #control: Server | undefined
   /** The file of process ids that this warden wrote. */
   #pidFile: FileIdentity | undefined
@@ -288,6 +291,7 @@ export class Warden {
     this.#host.close()
     await this.#receiver.stop()
     await this.#admission.close()
+    this.#journal.tellReceiverSuppressed()
     this.#capture.close()
     this.#control?.close()
     rmSync(this.#active.server.controlSocket, { force: true })
@@ -380,7 +384,7 @@ export class Warden {
   /** Replaces a receiver that does not do in time what it has to do next. */
   #waitFor(what: string, patience: number): void {
     this.#taken()
-    this.#patience = setTimeout(() => {
+    this.#patience = afterOwnTime(() => {
       this.#taken()
       this.#replace('receiver hangs', { detail: `${what} in ${Math.round(patience)} ms` })
     }, patience)
@@ -394,9 +398,14 @@ export class Warden {
 
   /** A receiver can be stopped by anybody who runs as its user, and would keep everybody out unnoticed. */
   #ask(): void {
+    this.#journal.tellReceiverSuppressed()
+    const now = performance.now()
+    // While this process was held up it heard nobody: that was no silence of the receiver's.
+    this.#heard = Math.min(now, this.#heard + (now - this.#asked) - ownTime(this.#asked, now, ASK_INTERVAL))
+    this.#asked = now
     // One that reads its configuration cannot answer; it has a time of its own for that.
     if (this.#receiver.pid === undefined || this.#patience !== undefined) return
-    const silent = performance.now() - this.#heard
+    const silent = now - this.#heard
     if (silent > PATIENCE)
       this.#replace('receiver hangs', { detail: `it has not answered for ${Math.round(silent)} ms` })
     else this.#tell({ say: 'alive?' })
@@ -467,7 +476,7 @@ export class Warden {
         this.#configure()
         return
       case 'configured':
-        if (word.generation !== this.#wanted.generation) return
+        if (word.generation !== this.#wanted.generation || this.#patience === undefined) return
         this.#taken()
         if (this.#active !== this.#wanted) {
           this.#log.write('info', 'reload', { stanzas: this.#wanted.policy.stanzas.length })
@@ -479,6 +488,10 @@ export class Warden {
         if (this.#capturing) this.#host.changed()
         return
       case 'ready':
+        if (this.#capturing) {
+          this.#mistrust({ code: 'WARDEN_PROTOCOL', detail: 'it was ready twice' })
+          return
+        }
         this.#capturing = true
         this.#receiver.isReady()
         if (word.unconfined !== undefined) this.#log.write('warning', 'notice', { text: printable(word.unconfined) })

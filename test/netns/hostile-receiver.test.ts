@@ -151,6 +151,33 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
     assert.deepEqual(folded?.fields['counts'], { SPA_STALE: 400 - own })
   })
 
+  const note = JSON.stringify({
+    say: 'refused',
+    note: { code: 'SPA_HMAC_MISMATCH', detail: 'x'.repeat(400), source: '10.9.0.1', sourcePort: 1, destinationPort: 2 },
+  })
+  const folded = JSON.stringify({ say: 'suppressed', counts: { SPA_MALFORMED: 7 } })
+  const numbers = JSON.stringify({ say: 'tally', tally: { looked: 1, dropped: 0, refused: {} } })
+  const lastWords = JSON.stringify({ say: 'failed', code: 'INTERNAL_ERROR', detail: 'x'.repeat(400) })
+
+  it('cannot fill the log with what it says of itself', async () => {
+    const lines = Array.from({ length: 300 }, () => [note, folded, numbers, lastWords]).flat()
+    const { log } = await hear(lines, ({ event }) => event === 'suppressed')
+    const own = log.records.filter(({ event }) => event === 'refused').length
+    assert.ok(own <= 60, `${own} lines`)
+    const told = log.records.filter(({ event }) => event === 'suppressed')
+    assert.ok(told.length <= 4, `${told.length} lines`)
+    const sum = (code: string): number =>
+      told.reduce((all, { fields }) => all + ((fields['counts'] as Record<string, number>)[code] ?? 0), 0)
+    assert.deepEqual([sum('SPA_HMAC_MISMATCH'), sum('SPA_MALFORMED')], [300 - own, 300 * 7])
+    assert.ok(log.records.length <= own + told.length + 10, `${log.records.length} lines in all`)
+  })
+
+  it('is ended when it is ready for a second time', async () => {
+    const ready = JSON.stringify({ say: 'ready' })
+    const { log } = await hear([ready, ready], ({ event }) => event === 'receiver mistrusted', 2)
+    assert.equal(log.records.filter(({ event }) => event === 'ready').length, 1)
+  })
+
   const rubbish: [what: string, line: string][] = [
     ['no JSON', 'open sesame'],
     ['another protocol', '{"say":"open","port":22}'],

@@ -1,0 +1,35 @@
+/**
+ * Time as this process had it for hearing others. A process that is stopped, or held up by a disk or by its own work, hears nobody: when it goes
+ * on, what the others said meanwhile still waits to be read, and no deadline may pass before that.
+ */
+
+/** Milliseconds between two looks. A look that comes later by more than as much again was held up. */
+const STEP = 1000
+
+/** @returns how much of the time since `before` this process was not held up, given that it meant to look again after `step`. */
+export function ownTime(before: number, now: number, step: number): number {
+  return Math.min(now - before, 2 * step)
+}
+
+/**
+ * Calls `then` once `delay` milliseconds of own time are over. Ended by `clearTimeout`.
+ * @param clock any in milliseconds that never goes back.
+ */
+export function afterOwnTime(
+  then: () => void,
+  delay: number,
+  clock: () => number = () => performance.now(),
+): NodeJS.Timeout {
+  const step = Math.min(STEP, Math.max(1, delay / 10))
+  let left = delay
+  let before = clock()
+  const timer = setInterval(() => {
+    const now = clock()
+    left -= ownTime(before, now, step)
+    before = now
+    if (left > 0) return
+    clearTimeout(timer)
+    then()
+  }, step)
+  return timer
+}
