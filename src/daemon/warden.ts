@@ -211,10 +211,11 @@ export class Warden {
     if (!control.ok) return giveUp({ ok: false, failure: located('CONTROL_SOCKET', control.failure, at) })
     warden.#control = control.value
     undo.push(() => control.value.close())
-    const written = writePidFile(server.pidFile)
+    const written = writePidFile(server.pidFile, (identity) => {
+      started.#pidFile = identity
+    })
     if (!written.ok) return giveUp({ ok: false, failure: located('FWKNOP_PID_FILE', written.failure, at) })
     warden.onReceiverStarted()
-    warden.#pidFile = written.value
     warden.onValues(early)
     if (hopelessSoon !== undefined) warden.onReceiverHopeless(hopelessSoon)
     return ok(warden)
@@ -563,12 +564,13 @@ function gone(why: string): Failure {
   return { code: 'RECEIVER_GONE', detail: why }
 }
 
-function writePidFile(path: string | undefined): Result<FileIdentity | undefined> {
+function writePidFile(path: string | undefined, onWritten: (identity: FileIdentity) => void): Result<void> {
   if (path === undefined) return ok(undefined)
   try {
     const other = notAPidFile(path)
     if (other !== undefined) return refuse('CONFIG_UNWRITABLE', other)
-    return ok(replaceOurFile(path, `${process.pid}\n`, 0o644))
+    onWritten(replaceOurFile(path, `${process.pid}\n`, 0o644))
+    return ok(undefined)
   } catch (error) {
     return refuse('CONFIG_UNWRITABLE', `${path}: ${systemReason(error)}`)
   }
