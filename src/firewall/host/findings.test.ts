@@ -159,6 +159,20 @@ describe('ports that are open to everybody', () => {
       if (open !== undefined) assert.match(found[0]?.text ?? '', open)
     })
 
+  test('another ghostport on the host leads no stranger elsewhere', () => {
+    const other = table(
+      'inet doors',
+      chain(
+        'nat_pre',
+        'type nat hook prerouting priority -105; policy accept;',
+        'dnat ip to ip saddr . meta l4proto . th dport map @dnat4',
+        'meta l4proto { 6, 17 } meta nfproto 2 redirect to :ip saddr . meta l4proto . th dport map @redir4',
+      ),
+    )
+    assertTexts(judge(dropping('tcp dport 22 accept') + other), [/^HOST_OPEN_PORT: tcp\/22 is open/])
+    assertTexts(judge(dropping() + other), [])
+  })
+
   test('the public port of a ghost service may be open: a note, and no advice to shut it', () => {
     const found = judge(dropping('tcp dport { 22, 80 } accept'), { asked: 'tcp/22,tcp/80', decoys: portsOf('tcp/80') })
     assertTexts(found, [
