@@ -173,6 +173,19 @@ describe('ports that are open to everybody', () => {
     assertTexts(judge(dropping() + other), [])
   })
 
+  test('where a UDP socket waits for knocks, the port has to be open', () => {
+    const knocks = portsOf('udp/62201')
+    assertTexts(judge(dropping()), [])
+    assertTexts(judge(dropping('udp dport 62201 accept'), { knocks }), [])
+    assertTexts(judge(dropping('iifname "eth0" udp dport 62201 accept'), { knocks }), [])
+    assertTexts(judge(dropping(), { knocks }), [
+      /^HOST_DROPS_KNOCKS: inet filter input drops udp\/62201.* \| nft insert rule inet filter input udp dport 62201 accept; or use CAPTURE packet/,
+    ])
+    assertTexts(judge(dropping('udp dport 62201 accept'), { knocks, protectedPorts: portsOf('tcp/22,udp/62201') }), [
+      /^HOST_DROPS_KNOCKS: udp\/62201 is in PROTECTED_PORTS.* \| take udp\/62201 out/,
+    ])
+  })
+
   test('the public port of a ghost service may be open: a note, and no advice to shut it', () => {
     const found = judge(dropping('tcp dport { 22, 80 } accept'), { asked: 'tcp/22,tcp/80', decoys: portsOf('tcp/80') })
     assertTexts(found, [
