@@ -210,6 +210,14 @@ describe('ports that are open to everybody', () => {
     assertTexts(judge(dropping('tcp dport 22 accept') + led, { ipv6: false }), [/^HOST_NOT_JUDGED.*dnat to/])
   })
 
+  for (const rule of [
+    'ip daddr 192.0.2.10 tcp dport 22 accept',
+    'iifname "eth0" tcp dport 22 accept',
+    'tcp dport 22 xt match "connlimit" accept',
+  ])
+    test(`${rule}: not judged, and said so`, () =>
+      assertTexts(judge(dropping(rule)), [/^HOST_NOT_JUDGED: .*tcp\/22.*it depends on/]))
+
   test('a named set of ports is looked into, where it can be', () => {
     const rules = dropping('tcp dport @services accept')
     const holding = (set: string): readonly Finding[] =>

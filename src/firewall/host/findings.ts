@@ -205,7 +205,14 @@ function openPorts({ tables, protectedPorts, ports, decoys = [] }: Asked, family
     const { protocol, port } = asked
     const probe = { family, protocol, destinationPort: port, state: 'new', mark: 0, from: 'stranger' } as const
     const outcomes = walk(tables, ARRIVING, probe)
-    if (outcomes.some(dropsAll)) continue
+    const dropping = outcomes.filter(dropsAll)
+    if (dropping.length > 0) {
+      // Each that drops it may let it in before, by a rule for this very port: by an address or an interface, say.
+      const [hope, ...more] = dropping.map(({ hopes }) => hopes.find(namesPort))
+      if (hope !== undefined && more.every((other) => other !== undefined))
+        unclear.set(hope, [...(unclear.get(hope) ?? []), asked])
+      continue
+    }
     const doubt = outcomes.flatMap(({ doubts }) => doubts)[0]
     const rule = outcomes.findLast(({ chain }) => chain.base?.hook === 'input')?.rule
     if (doubt !== undefined) unclear.set(doubt, [...(unclear.get(doubt) ?? []), asked])
@@ -237,6 +244,11 @@ function openPorts({ tables, protectedPorts, ports, decoys = [] }: Asked, family
       }),
     ),
   ]
+}
+
+/** Written for ports; which ports a named set holds is another question. */
+function namesPort({ shown }: HostRuleLine): boolean {
+  return /\bdport (?!@)/.test(shown)
 }
 
 function untracked({ tables, protectedPorts, ports }: Asked, family: 'ip' | 'ip6'): FamilyFinding[] {
