@@ -5,6 +5,7 @@ import type { ConfigPaths } from '../daemon/load-config.ts'
 import { failureFields, jsonLog } from '../log.ts'
 import { shutInspector } from '../no-inspector.ts'
 import { setProcessTitle, WARDEN_TITLE } from '../process-title.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { keepCompiledCode } from './compile-cache.ts'
 import { parseCommandLine } from './options.ts'
 import { describeFailure, type Terminal } from './terminal.ts'
@@ -47,10 +48,16 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     terminal.print(commandHelp({ ...help, table: options }, terminal.style))
     return 0
   }
+  if (given['exit-parse-config'] > 0 && given['fw-flush'] > 0)
+    return terminal.fail(refuse('CLI_USAGE', '--exit-parse-config and --fw-flush: choose one').failure)
+  const server = fromHere(given['config-file'] ?? DEFAULT_CONFIG)
+  if (!server.ok) return terminal.fail(server.failure)
+  const access = fromHere(given['access-file'] ?? '/')
+  if (!access.ok) return terminal.fail(access.failure)
   keepCompiledCode()
   const paths: ConfigPaths = {
-    server: resolve(given['config-file'] ?? DEFAULT_CONFIG),
-    ...(given['access-file'] !== undefined && { access: resolve(given['access-file']) }),
+    server: server.value,
+    ...(given['access-file'] !== undefined && { access: access.value }),
     overrides: [
       ...(given.interface === undefined ? [] : [{ name: 'PCAP_INTF', value: given.interface, flag: '-i' } as const]),
       ...(given['udp-server'] === 0 ? [] : [{ name: 'CAPTURE', value: 'udp', flag: '-U' } as const]),
@@ -65,6 +72,15 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     return flushFirewall(paths, terminal)
   }
   return serve(paths, terminal)
+}
+
+/** @returns the path from the root; CONFIG_UNREADABLE for a relative one where the working directory is gone. */
+function fromHere(path: string): Result<string, Failure<'CONFIG_UNREADABLE'>> {
+  try {
+    return ok(resolve(path))
+  } catch {
+    return refuse('CONFIG_UNREADABLE', `${path} is relative, and the working directory is gone: name it from /`)
+  }
 }
 
 async function serve(paths: ConfigPaths, terminal: Terminal): Promise<number> {

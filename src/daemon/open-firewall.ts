@@ -61,8 +61,15 @@ export async function openFirewall(
 }
 
 /** What {@link NftablesFirewall.hostFindings} is to be asked. */
-export function hostQuestion(policy: Policy): Parameters<NftablesFirewall['hostFindings']>[0] {
+export function hostQuestion(
+  policy: Policy,
+  { capture }: Pick<ServerConfig, 'capture'>,
+): Parameters<NftablesFirewall['hostFindings']>[0] {
   return {
+    // A UDP socket has no ranges.
+    knocks: capture.ports.flatMap((port) =>
+      capture.kind === 'udp' && typeof port === 'number' ? [{ protocol: 'udp', port }] : [],
+    ),
     ports: grantedPorts(policy.stanzas),
     decoys: policy.nat.local ? decoyPorts(policy.stanzas) : [],
     forwarding: policy.nat.forward,
@@ -81,7 +88,7 @@ export async function lookAtFirewall({ server, policy, at }: LoadedConfig): Prom
   const made = await makeNftables(server.firewall)
   if (!made.ok) return made
   const ours = await notForeign(made.value, server.firewall, at)
-  const found = ours.ok ? await made.value.hostFindings(hostQuestion(policy)) : ours
+  const found = ours.ok ? await made.value.hostFindings(hostQuestion(policy, server)) : ours
   await made.value.close()
   return found.ok ? ok(found.value.map(noticeOf)) : found
 }

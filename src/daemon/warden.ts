@@ -247,7 +247,7 @@ export class Warden {
     this.#capture = capture
     this.#receiver = receiver
     this.#host = new HostWatch(
-      async () => (await parts.table?.hostFindings(hostQuestion(this.#active.policy))) ?? ok([]),
+      async () => (await parts.table?.hostFindings(hostQuestion(this.#active.policy, this.#active.server))) ?? ok([]),
       log,
     )
     this.#asking = setInterval(() => this.#ask(), ASK_INTERVAL)

@@ -78,6 +78,16 @@ describe('a user without a home', () => {
     assert.match(stderr, /odd\/\.fwknoprc is not a regular file — perhaps: --rc-file FILE, or --no-rc-file/)
     assert.equal(status, 66)
   })
+  it('says that a relative path leads nowhere, from a folder that was removed', () => {
+    const inside = 'mkdir "$0" && cd "$0" && rmdir "$0" && exec "$@"'
+    const words = ['serve', '--exit-parse-config', '-c', 'x.conf']
+    const argv = ['-c', inside, join(home.path, 'gone too'), node, ...script, ...words]
+    const { status, stderr } = spawnSync('sh', argv, { encoding: 'utf8', timeout: 20_000 })
+    assertOneLine(stderr)
+    assert.match(stderr, /x\.conf is relative, and the working directory is gone.*\[CONFIG_UNREADABLE\]/)
+    assert.equal(status, 66)
+  })
+
   it('knocks from a folder that was removed', () => {
     const gone = join(home.path, 'gone')
     mkdirSync(gone)

@@ -159,6 +159,33 @@ describe('ports that are open to everybody', () => {
       if (open !== undefined) assert.match(found[0]?.text ?? '', open)
     })
 
+  test('another ghostport on the host leads no stranger elsewhere', () => {
+    const other = table(
+      'inet doors',
+      chain(
+        'nat_pre',
+        'type nat hook prerouting priority -105; policy accept;',
+        'dnat ip to ip saddr . meta l4proto . th dport map @dnat4',
+        'meta l4proto { 6, 17 } meta nfproto 2 redirect to :ip saddr . meta l4proto . th dport map @redir4',
+      ),
+    )
+    assertTexts(judge(dropping('tcp dport 22 accept') + other), [/^HOST_OPEN_PORT: tcp\/22 is open/])
+    assertTexts(judge(dropping() + other), [])
+  })
+
+  test('where a UDP socket waits for knocks, the port has to be open', () => {
+    const knocks = portsOf('udp/62201')
+    assertTexts(judge(dropping()), [])
+    assertTexts(judge(dropping('udp dport 62201 accept'), { knocks }), [])
+    assertTexts(judge(dropping('iifname "eth0" udp dport 62201 accept'), { knocks }), [])
+    assertTexts(judge(dropping(), { knocks }), [
+      /^HOST_DROPS_KNOCKS: inet filter input drops udp\/62201.* \| nft insert rule inet filter input udp dport 62201 accept; or use CAPTURE packet/,
+    ])
+    assertTexts(judge(dropping('udp dport 62201 accept'), { knocks, protectedPorts: portsOf('tcp/22,udp/62201') }), [
+      /^HOST_DROPS_KNOCKS: udp\/62201 is in PROTECTED_PORTS.* \| take udp\/62201 out/,
+    ])
+  })
+
   test('the public port of a ghost service may be open: a note, and no advice to shut it', () => {
     const found = judge(dropping('tcp dport { 22, 80 } accept'), { asked: 'tcp/22,tcp/80', decoys: portsOf('tcp/80') })
     assertTexts(found, [
@@ -182,6 +209,14 @@ describe('ports that are open to everybody', () => {
     )
     assertTexts(judge(dropping('tcp dport 22 accept') + led, { ipv6: false }), [/^HOST_NOT_JUDGED.*dnat to/])
   })
+
+  for (const rule of [
+    'ip daddr 192.0.2.10 tcp dport 22 accept',
+    'iifname "eth0" tcp dport 22 accept',
+    'tcp dport 22 xt match "connlimit" accept',
+  ])
+    test(`${rule}: not judged, and said so`, () =>
+      assertTexts(judge(dropping(rule)), [/^HOST_NOT_JUDGED: .*tcp\/22.*it depends on/]))
 
   test('a named set of ports is looked into, where it can be', () => {
     const rules = dropping('tcp dport @services accept')

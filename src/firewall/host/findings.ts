@@ -5,7 +5,7 @@
 import type { ProtocolPort } from '../../packet/message.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
 import type { ConnectionMark, TableName } from '../nftables/settings.ts'
-import { cureAccepting, cureMark, cureNeighbours } from './cures.ts'
+import { cureAccepting, cureMark, cureNeighbours, lettingIn } from './cures.ts'
 import type { Probe } from './probe.ts'
 import type { HostChain, HostRuleLine, HostTable } from './ruleset.ts'
 import { type ChainOutcome, walk } from './walk.ts'
@@ -18,6 +18,8 @@ export type FindingCode =
   | 'HOST_DROPS_PORT'
   /** A port that grants are for is open without one. */
   | 'HOST_OPEN_PORT'
+  /** A UDP socket waits for knocks on a port that the host drops. */
+  | 'HOST_DROPS_KNOCKS'
   /** Connections to such a port are not tracked. */
   | 'HOST_NOTRACK'
   /** IPv6 neighbour discovery is dropped. */
@@ -49,6 +51,8 @@ export interface HostQuestion {
   readonly ports: readonly ProtocolPort[]
   /** Those of `ports` where a ghost service may stand behind a public one. */
   readonly decoys?: readonly ProtocolPort[]
+  /** Where sockets of ours wait for knocks; absent: packets are seen before any rule. */
+  readonly knocks?: readonly ProtocolPort[]
   /** Whether there may be grants for inner hosts. */
   readonly forwarding: boolean
   /** Whether the host has an IPv6 address on any link. */
@@ -76,6 +80,7 @@ export function findings(ruleset: HostRuleset, question: HostQuestion): readonly
     .flatMap((family) => [
       ...untracked(asked, family),
       ...(question.protectedPorts === undefined ? dropsMark(asked, family) : dropsPorts(asked, family)),
+      ...dropsKnocks(asked, family),
       ...openPorts(asked, family),
       ...(family === 'ip6' ? dropsNeighbours(asked) : []),
     ])
@@ -167,6 +172,25 @@ function dropsPorts({ tables, mark, protectedPorts = [] }: Asked, family: 'ip' |
   })
 }
 
+function dropsKnocks({ tables, protectedPorts = [], knocks = [] }: Asked, family: 'ip' | 'ip6'): FamilyFinding[] {
+  return knocks.flatMap((asked): FamilyFinding[] => {
+    const { protocol, port } = asked
+    const name = formatProtocolPorts([asked])
+    const deaf = { family, code: 'HOST_DROPS_KNOCKS', level: 'warning' } as const
+    if (protectedPorts.some((other) => isSame(other, asked))) {
+      const text = `${name} is in PROTECTED_PORTS, and knocks come there: ghostport drops them itself`
+      return [{ ...deaf, text, cure: `take ${name} out of PROTECTED_PORTS, or use CAPTURE packet` }]
+    }
+    const probe = { family, protocol, destinationPort: port, state: 'new', mark: 0, from: 'somebody' } as const
+    const dropping = walk(tables, ARRIVING, probe).find((one) => dropsAll(one) && one.hopes.length === 0)
+    if (dropping === undefined) return []
+    const text = `${nameOf(dropping)} drops ${name}, where CAPTURE udp waits for knocks: none arrives`
+    return [
+      { ...deaf, text, cure: `${lettingIn(dropping, tables, asked)}; or use CAPTURE packet, which needs no open port` },
+    ]
+  })
+}
+
 /** A chain that sees one device only drops nothing for all. */
 export function dropsAll({ end, chain }: ChainOutcome): boolean {
   return end === 'drop' && chain.family !== 'netdev'
@@ -181,7 +205,14 @@ function openPorts({ tables, protectedPorts, ports, decoys = [] }: Asked, family
     const { protocol, port } = asked
     const probe = { family, protocol, destinationPort: port, state: 'new', mark: 0, from: 'stranger' } as const
     const outcomes = walk(tables, ARRIVING, probe)
-    if (outcomes.some(dropsAll)) continue
+    const dropping = outcomes.filter(dropsAll)
+    if (dropping.length > 0) {
+      // Each that drops it may let it in before, by a rule for this very port: by an address or an interface, say.
+      const [hope, ...more] = dropping.map(({ hopes }) => hopes.find(namesPort))
+      if (hope !== undefined && more.every((other) => other !== undefined))
+        unclear.set(hope, [...(unclear.get(hope) ?? []), asked])
+      continue
+    }
     const doubt = outcomes.flatMap(({ doubts }) => doubts)[0]
     const rule = outcomes.findLast(({ chain }) => chain.base?.hook === 'input')?.rule
     if (doubt !== undefined) unclear.set(doubt, [...(unclear.get(doubt) ?? []), asked])
@@ -213,6 +244,11 @@ function openPorts({ tables, protectedPorts, ports, decoys = [] }: Asked, family
       }),
     ),
   ]
+}
+
+/** Written for ports; which ports a named set holds is another question. */
+function namesPort({ shown }: HostRuleLine): boolean {
+  return /\bdport (?!@)/.test(shown)
 }
 
 function untracked({ tables, protectedPorts, ports }: Asked, family: 'ip' | 'ip6'): FamilyFinding[] {

@@ -46,7 +46,12 @@ function compilePlain(text: string): JudgedRule {
       continue
     }
     const verdict = verdictOf(rest)
-    if (verdict !== undefined) return judged(tests, verdict)
+    if (verdict !== undefined) {
+      // Leads those whom a map names, as another ghostport does: about no stranger.
+      if (/^(dnat|redirect) .*\bsaddr\b.* map @/.test(rest))
+        tests.push(({ from }) => (from === 'stranger' ? 'no' : 'unknown'))
+      return judged(tests, verdict)
+    }
     const found = firstMatch(rest)
     if (found !== undefined) {
       tests.push(found.test)

@@ -62,7 +62,7 @@ export interface NftablesFirewall extends Firewall {
   watch(onMended: (mended: Mended) => void, onHostChange?: () => void): Result<void, FirewallFailure>
   /** What the host's own rules do to grants, and leave open without one. Reads all of them: 30 ms for a thousand. */
   hostFindings(
-    question: Pick<HostQuestion, 'ports' | 'decoys' | 'forwarding'>,
+    question: Pick<HostQuestion, 'ports' | 'decoys' | 'knocks' | 'forwarding'>,
   ): Promise<Result<readonly Finding[], FirewallFailure>>
   /** What is installed, read back from the kernel, whatever the options say. */
   installed(): Result<CoexistenceMode | { readonly kind: 'absent' }, FirewallFailure>
@@ -172,7 +172,7 @@ class KernelTable implements NftablesFirewall {
   }
 
   async hostFindings(
-    question: Pick<HostQuestion, 'ports' | 'decoys' | 'forwarding'>,
+    question: Pick<HostQuestion, 'ports' | 'decoys' | 'knocks' | 'forwarding'>,
   ): Promise<Result<readonly Finding[], FirewallFailure>> {
     const { mode, table, mark } = this.#shape
     // Not loaded at the start: a server is ready before it judges its host.
