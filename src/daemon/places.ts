@@ -29,8 +29,8 @@ export async function lookAtPlaces(loaded: LoadedConfig): Promise<Result<readonl
 }
 
 /**
- * Whether only we may change the files that a start makes, replaces or reads besides the configuration. The first thing that a start
- * looks at: later, half of it would have been made already.
+ * Whether only we may change the files that a start makes, replaces or reads besides the configuration. A start asks before
+ * it makes anything.
  * @returns CONFIG_EXPOSED with the setting and its place. Nothing where a path cannot be looked at: whoever uses it says why.
  */
 export function judgePlaces({ server, at }: Pick<LoadedConfig, 'server' | 'at'>): Result<void> {

@@ -144,10 +144,10 @@ export class Warden {
     tellNotices(notices, log)
     const account = receiverAccount(configuration.value)
     if (!account.ok) return account
-    const places = judgePlaces(configuration.value)
-    if (!places.ok) return places
     const alone = await refuseSecondInstance(server)
     if (!alone.ok) return alone
+    const places = judgePlaces(configuration.value)
+    if (!places.ok) return places
 
     let warden: Warden | undefined
     const undo: (() => unknown)[] = []
