@@ -4,9 +4,7 @@
  * turn, has to load on every Node.js since 18: an old one must be told that it is old, and not fail with a `SyntaxError`.
  */
 import { nearest } from '../config/nearest.ts'
-import { keepMemoryOutOfCores } from '../no-core.ts'
-import { forbidInspector } from '../no-inspector.ts'
-import { setProcessTitle } from '../process-title.ts'
+import { forbidInspector, keepMemoryOutOfCores, setProcessTitle } from '../own-process.ts'
 import { type Failure, refuse } from '../result.ts'
 import { commandLineWords } from './arguments.ts'
 import { commands } from './commands.ts'

@@ -5,7 +5,7 @@
  * (docs/THREAT-MODEL.md). Its user need not even be able to read the program.
  */
 import { libc } from '../capture/libc.ts'
-import { forbidInspector, shutInspector } from '../no-inspector.ts'
+import { forbidInspector, shutInspector } from '../own-process.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { type Account, assertUnprivileged, type Privileges } from './privilege.ts'
 

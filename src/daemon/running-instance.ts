@@ -4,7 +4,7 @@
  */
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import type { ServerConfig } from '../config/server-config.ts'
-import { WARDEN_TITLE } from '../process-title.ts'
+import { WARDEN_TITLE } from '../own-process.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { readOurFile } from '../system/our-file.ts'
 import { systemPath } from '../system-path.ts'

@@ -35,9 +35,7 @@ const rootFiles = new Map([
   ['src/index.ts', ranks.length],
   ['src/log.ts', lineRank],
   ['src/journal-stream.ts', lineRank + 0.5],
-  ['src/no-core.ts', lineRank],
-  ['src/no-inspector.ts', lineRank],
-  ['src/process-title.ts', lineRank],
+  ['src/own-process.ts', lineRank],
   // What system/ is built on.
   ['src/system-path.ts', lineRank - 0.5],
 ])

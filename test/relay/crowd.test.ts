@@ -143,9 +143,11 @@ describe('a relay that may have 1024 descriptors', () => {
     limits: { connections: number; strangers: number; strangersPerSource: number }
     refused: { granted: number; strangers: number }
   }
+  /** Asked by the user that it runs as: nobody else should believe a socket in that user's folder. */
   function status(): { relay: Relay } {
-    const [node, ...words] = ghostportCommand('status', '--json', '-s', join(directory, 'state/control.sock'))
-    const asked = spawnSync(node ?? '', words, { encoding: 'utf8' })
+    const socket = join(directory, 'state/control.sock')
+    const [file = '', ...words] = [...as, ...copiedGhostport(tree, 'status', '--json', '-s', socket)]
+    const asked = spawnSync(file, words, { encoding: 'utf8', cwd: '/' })
     assert.equal(asked.status, 0, asked.stderr)
     return JSON.parse(asked.stdout)
   }

@@ -1,0 +1,59 @@
+/**
+ * What each process of ours does first: its title, which hides the arguments; no inspector; no memory in a core file.
+ *
+ * Node’s inspector lets those who reach it read the memory of the process and run code in it. Node opens it at SIGUSR1, on a port
+ * that every local user can reach, and at `--inspect` of its command line or of `NODE_OPTIONS`.
+ */
+import { writeFileSync } from 'node:fs'
+import { type Failure, ok, type Result, refuse } from './result.ts'
+
+/**
+ * What `ps` shows of a process. Node writes a title over the arguments, so that no key among them is left to see, and
+ * gives it to the main thread as well, whose name has room for 15 bytes.
+ */
+export const WARDEN_TITLE = 'ghostport: warden'
+export const RECEIVER_TITLE = 'ghostport: receiver'
+
+/** Titles longer than the command line that a process was started with are cut: theirs are long enough. */
+export function setProcessTitle(title: string): void {
+  process.title = title
+}
+
+/**
+ * Linux then writes a core that holds registers and no memory: core(5), “Controlling which mappings are written”. Nothing native is
+ * needed; programs that are started from here inherit it. The server’s processes forbid cores as well (daemon/privilege.ts).
+ * Elsewhere than on Linux this does nothing.
+ */
+export function keepMemoryOutOfCores(): void {
+  try {
+    writeFileSync('/proc/self/coredump_filter', '0')
+  } catch {
+    // Not Linux, or a kernel that writes no cores.
+  }
+}
+
+/**
+ * The first thing that each process of ours does. A listener takes Node's own place at SIGUSR1.
+ * @returns PROCESS_EXPOSED where Node was told to open an inspector.
+ */
+export function forbidInspector(): Result<void, Failure<'PROCESS_EXPOSED'>> {
+  process.on('SIGUSR1', () => {})
+  const words = [...process.execArgv, ...(process.env['NODE_OPTIONS'] ?? '').split(/\s+/)]
+  const asked = words.find((word) => /^-?-(inspect|debug)/.test(word))
+  return asked === undefined ? ok(undefined) : refuse('PROCESS_EXPOSED', wouldTell(asked))
+}
+
+/**
+ * Whether one was opened before {@link forbidInspector}, by a signal to a process that had only just started. Shuts it.
+ * @returns PROCESS_EXPOSED where one was: somebody may have changed what runs.
+ */
+export async function shutInspector(): Promise<Result<void, Failure<'PROCESS_EXPOSED'>>> {
+  const { url, close } = await import('node:inspector')
+  if (url() === undefined) return ok(undefined)
+  close()
+  return refuse('PROCESS_EXPOSED', 'an inspector was open, through which others can read the keys: start again')
+}
+
+function wouldTell(option: string): string {
+  return `Node’s option ${option} opens an inspector, through which others can read the keys: start without it`
+}
