@@ -32,6 +32,6 @@ export function printGateUnit(file: string, terminal: Terminal): number {
   if (!unit.ok) return terminal.fail(unit.failure)
   if (nft === undefined)
     terminal.note('ghostport: warning: this host has no nft, which the unit runs (Debian: apt-get install nftables)')
-  terminal.print(unit.value.replace(/\n$/, ''))
+  terminal.print(unit.value.replace(/\n$/, '').split('\n'))
   return 0
 }
