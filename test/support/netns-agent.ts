@@ -19,6 +19,8 @@ export interface Probe {
   readonly port: number
   /** The address to come from. */
   readonly source?: string
+  /** The TCP port to come from. */
+  readonly sourcePort?: number
   /** How long silence is waited out before it is called `timeout`: 400 ms. */
   readonly timeoutMs?: number
 }
@@ -31,7 +33,7 @@ export type Question =
   | ({ readonly do: 'probe' } & Probe)
   | ({ readonly do: 'connect' } & Probe)
   | { readonly do: 'echo'; readonly connection: ConnectionId; readonly timeoutMs: number }
-  | { readonly do: 'disconnect'; readonly connection: ConnectionId }
+  | { readonly do: 'disconnect'; readonly connection: ConnectionId; readonly reset?: boolean }
 
 export interface Answer {
   readonly id: number
@@ -69,7 +71,8 @@ async function answer(question: Question): Promise<Omit<Answer, 'id'>> {
     case 'echo':
       return { reach: await echo(held.get(question.connection), question.timeoutMs) }
     case 'disconnect':
-      held.get(question.connection)?.destroy()
+      if (question.reset) held.get(question.connection)?.resetAndDestroy()
+      else held.get(question.connection)?.destroy()
       held.delete(question.connection)
       return {}
     default:
@@ -112,8 +115,9 @@ function reasonOf(error: NodeJS.ErrnoException): Reach {
 }
 
 /** A connection that greets within 100 ms of being made has a banner; one that does not is `open`. */
-async function probeTcp({ address, port, source, timeoutMs = 400 }: Probe): Promise<Reach> {
-  const socket = dial({ host: address, port, ...(source === undefined ? {} : { localAddress: source }) })
+async function probeTcp({ address, port, source, sourcePort, timeoutMs = 400 }: Probe): Promise<Reach> {
+  const from = { ...(source && { localAddress: source }), ...(sourcePort && { localPort: sourcePort }) }
+  const socket = dial({ host: address, port, ...from })
   try {
     return await new Promise<Reach>((resolve) => {
       let patience = setTimeout(() => resolve('timeout'), timeoutMs)
@@ -158,8 +162,8 @@ async function probeUdp({ address, port, source, timeoutMs = 400 }: Probe): Prom
   }
 }
 
-async function hold({ address, port, timeoutMs = 1_000 }: Probe): Promise<Omit<Answer, 'id'>> {
-  const socket = dial({ host: address, port, noDelay: true })
+async function hold({ address, port, sourcePort, timeoutMs = 1_000 }: Probe): Promise<Omit<Answer, 'id'>> {
+  const socket = dial({ host: address, port, noDelay: true, ...(sourcePort && { localPort: sourcePort }) })
   const connected = await new Promise<boolean>((resolve) => {
     const patience = setTimeout(() => resolve(false), timeoutMs)
     socket.on('error', () => resolve(false))

@@ -212,15 +212,18 @@ export class Host {
   }
 
   /** Opens a TCP connection and keeps it. */
-  async connect(address: string, port: number): Promise<Connection> {
+  async connect(address: string, port: number, options: Partial<Probe> = {}): Promise<Connection> {
     const agent = await this.#agentOf()
-    const { connection } = await agent.ask({ do: 'connect', protocol: 'tcp', address, port })
+    const { connection } = await agent.ask({ do: 'connect', protocol: 'tcp', address, port, ...options })
     assert.ok(connection !== undefined, `${this.name}: no connection to ${address} ${port}`)
     return {
       /** Whether a line sent comes back. */
       echoes: async (timeoutMs = 1_000) => (await agent.ask({ do: 'echo', connection, timeoutMs })).reach === 'open',
       close: async () => {
         await agent.ask({ do: 'disconnect', connection })
+      },
+      reset: async () => {
+        await agent.ask({ do: 'disconnect', connection, reset: true })
       },
     }
   }
@@ -254,6 +257,8 @@ export class Host {
 export interface Connection {
   echoes(timeoutMs?: number): Promise<boolean>
   close(): Promise<void>
+  /** Forgets it here and now, and sends a reset. */
+  reset(): Promise<void>
 }
 
 /** A program that runs inside a host. */
