@@ -9,7 +9,7 @@ import type { AccessMessage, LocalNatMessage, Message, NatAccessMessage, Protoco
 import { type Refused, refuse } from '../result.ts'
 import { type Seconds, seconds, type UnixSeconds } from '../units.ts'
 import { checkAge, showTime } from './age.ts'
-import { type Grant, grantId } from './grant.ts'
+import { distinctOpenings, type Grant, grantId } from './grant.ts'
 import { isAmong } from './matching.ts'
 import { chooseOpenings, type NameQuestion, type TargetKnowledge } from './openings.ts'
 import type { Policy } from './policy.ts'
@@ -76,7 +76,8 @@ function ask(policy: Policy, stanza: Stanza, request: Request, now: UnixSeconds)
   const openings = chooseOpenings(policy, stanza, message, source, request)
   if (!openings.ok) return { ...openings, checksPassed: checks.length }
   const firstHand = source === packetOrigin(policy, request)
-  return { ok: true, grant: makeGrant(stanza, message, { source, firstHand, openings: openings.value }) }
+  const chosen = { source, firstHand, openings: distinctOpenings(openings.value) }
+  return { ok: true, grant: makeGrant(stanza, message, chosen) }
 }
 
 interface Question {

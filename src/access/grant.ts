@@ -5,7 +5,7 @@ import type { Brand, Milliseconds, Port, Seconds } from '../units.ts'
 import type { StanzaId } from './stanza.ts'
 import type { StanzaName } from './stanza-name.ts'
 
-/** Same source, same openings: same grant. Made by {@link grantId} only. */
+/** Same source, same openings in any order: same grant. Made by {@link grantId} only. */
 export type GrantId = Brand<string, 'GrantId'>
 
 /** A port of the server itself. */
@@ -56,9 +56,18 @@ export interface LiveGrant {
   readonly remaining: Milliseconds
 }
 
-/** The name of a grant: its source and its openings, in order, as text that a log can carry. */
+/** The name of a grant: its source and its openings, each once and sorted, as text that a log can carry. */
 export function grantId(source: IpAddress, openings: readonly Opening[]): GrantId {
-  return `${source}>${openings.map(describeOpening).join(',')}` as GrantId
+  // Else a key holder could have as many grants of the same ports as there are orders of them.
+  const names =
+    openings.length === 1 ? openings.map(describeOpening) : [...new Set(openings.map(describeOpening))].sort()
+  return `${source}>${names.join(',')}` as GrantId
+}
+
+/** The same, each once: the order stays, and nothing is said twice. */
+export function distinctOpenings(openings: readonly Opening[]): readonly Opening[] {
+  if (openings.length === 1) return openings
+  return [...new Map(openings.map((opening) => [describeOpening(opening), opening])).values()]
 }
 
 /** `tcp/22`, `tcp/80→22`, `tcp/443→10.0.0.5:8443`. */

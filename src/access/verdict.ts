@@ -9,8 +9,10 @@ export interface Granted {
   readonly granted: true
   readonly stanza: StanzaId
   readonly grant: Grant
-  /** What had to end for it to open, where anything had to. */
+  /** What led a port of the same source elsewhere, and had to end. */
   readonly ended?: readonly Grant[]
+  /** What had to end because the firewall had no place left. */
+  readonly displaced?: readonly Grant[]
   /** Stanzas that were asked before the one that granted, and why each did not. */
   readonly denials: readonly Denial[]
 }

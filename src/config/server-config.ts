@@ -55,7 +55,7 @@ export interface NftablesConfig {
   readonly mark: number
   /** NFT_TABLE: name of our table in family `inet`. */
   readonly table: string
-  /** MAX_GRANTS: elements in each set. */
+  /** MAX_GRANTS: places in each address family; each port of each grant takes one. */
   readonly maxGrants: number
 }
 

@@ -143,7 +143,7 @@ function asOpened(
   verdict: Granted,
   opened: Awaited<ReturnType<Firewall['open']>>[number] | undefined,
 ): Granted | Refusal {
-  if (opened?.ok) return opened.value === undefined ? verdict : { ...verdict, ended: opened.value.ended }
+  if (opened?.ok) return { ...verdict, ...opened.value }
   const failure = opened?.failure ?? refuse('FIREWALL_REFUSED', 'the firewall gave no answer').failure
   return { granted: false, failure, stanza: verdict.stanza, denials: verdict.denials }
 }

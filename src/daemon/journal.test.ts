@@ -121,6 +121,21 @@ test('stanzas have their names beside their numbers: what they are called now, a
   )
 })
 
+test('of many grants that one displaced, the first have a line each, and the others one together', () => {
+  const { journal: kept, log } = journal(10)
+  assert(granted.granted)
+  const displaced = Array.from({ length: 12 }, () => granted.grant)
+  kept.knock(knock, { ...granted, displaced }, { byId: () => undefined })
+  assert.deepEqual(
+    log.records.map(({ level, event, fields }) => [level, event, fields['grants']]),
+    [
+      ['info', 'knock', undefined],
+      ...Array.from({ length: 5 }, () => ['warning', 'grant ended', undefined]),
+      ['warning', 'grants ended', 7],
+    ],
+  )
+})
+
 test('time gives lines back', () => {
   const { journal: kept, lines, wait } = journal(5)
   for (let i = 0; i < 100; i++) kept.knock(knock, stale, unnamed)

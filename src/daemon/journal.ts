@@ -15,6 +15,8 @@ const REMEMBERED = 50
 
 /** Lines that the receiver may cause, as a multiple of those that it allows itself: its clock is not ours, and a new one starts afresh. */
 const LEEWAY = 2
+/** How many lines one grant may cause about others that gave up their places to it. */
+const MOST_DISPLACED = 5
 
 const NOTHING: Tally = { looked: 0, dropped: 0, refused: {} }
 
@@ -91,7 +93,7 @@ export class Journal {
   knock(knock: Knock, verdict: Verdict, names: StanzaNames): void {
     if (verdict.granted) {
       this.#granted++
-      const { grant, ended = [] } = verdict
+      const { grant, ended = [], displaced = [] } = verdict
       const shutBy = this.#whatShuts(grant).join(',')
       this.#record(shutBy === '' ? 'info' : 'warning', 'knock', {
         verdict: 'granted',
@@ -104,13 +106,15 @@ export class Journal {
         ...(shutBy !== '' && { shutBy }),
       })
       for (const other of ended)
-        this.#log.write('warning', 'grant ended', {
-          detail: `it led a port of ${other.source} elsewhere, and ${other.source} has now asked for that port itself`,
-          stanza: other.stanza,
-          ...(other.stanzaName !== undefined && { name: other.stanzaName }),
-          grant: other.openings.map(describeOpening).join(','),
-          for: other.source,
-          user: other.username,
+        this.#ended(
+          other,
+          `it led a port of ${other.source} elsewhere, and ${other.source} has now asked for that port itself`,
+        )
+      for (const other of displaced.slice(0, MOST_DISPLACED)) this.#ended(other, 'no place was left for another grant')
+      if (displaced.length > MOST_DISPLACED)
+        this.#log.write('warning', 'grants ended', {
+          detail: 'no place was left for another grant',
+          grants: displaced.length - MOST_DISPLACED,
         })
       return
     }
@@ -201,6 +205,10 @@ export class Journal {
     return { granted: this.#granted, refused, looked, undecided, dropped }
   }
 
+  #ended(grant: Grant, detail: string): void {
+    this.#log.write('warning', 'grant ended', { detail, ...grantFields(grant) })
+  }
+
   #limit(perSecond: number): RefusalLimiter {
     return limiterFor(perSecond, this.#clocks.monotonic())
   }
@@ -209,6 +217,17 @@ export class Journal {
     this.#log.write(level, event, fields)
     this.#last.push({ time: this.#clocks.wall().toISOString(), ...fields })
     if (this.#last.length > REMEMBERED) this.#last = this.#last.slice(-REMEMBERED)
+  }
+}
+
+/** A grant as the log tells it: by the stanza that it had when it was made. */
+export function grantFields(grant: Grant): Fields {
+  return {
+    stanza: grant.stanza,
+    ...(grant.stanzaName !== undefined && { name: grant.stanzaName }),
+    grant: grant.openings.map(describeOpening).join(','),
+    for: grant.source,
+    user: grant.username,
   }
 }
 

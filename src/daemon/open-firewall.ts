@@ -9,7 +9,7 @@ import type { NftablesConfig, RelayConfig, ServerConfig } from '../config/server
 import type { Firewall } from '../firewall/firewall.ts'
 import type { LeftPort } from '../firewall/host/departure.ts'
 import type { Finding } from '../firewall/host/findings.ts'
-import type { Mended, NftablesFirewall } from '../firewall/nftables/nftables.ts'
+import type { Kept, Mended, NftablesFirewall } from '../firewall/nftables/nftables.ts'
 import { descriptorLimit } from '../firewall/relay/descriptors.ts'
 import {
   type ConnectionLimits,
@@ -24,6 +24,7 @@ import type { ProtocolPort } from '../packet/message.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { decoyPorts, distinctPorts, grantedPorts } from './granted-ports.ts'
 import { acquireInstanceLock, type InstanceLock } from './instance-lock.ts'
+import { grantFields } from './journal.ts'
 import type { LoadedConfig } from './load-config.ts'
 
 export interface OpenedFirewall {
@@ -49,15 +50,32 @@ export async function openFirewall(
   if (firewall.kind === 'relay') return openRelay(firewall, log)
   const table = await lockedTable(firewall, controlSocket, at)
   if (!table.ok) return table
-  const installed = await table.value.firewall.install()
-  const watching = installed.ok
-    ? table.value.firewall.watch((mended) => tellMended(mended, log), onHostChange)
-    : installed
-  if (!watching.ok) {
+  // First, so that nothing happens unheard.
+  const watching = table.value.firewall.watch((mended) => tellMended(mended, log), onHostChange)
+  const installed = watching.ok ? await table.value.firewall.install() : watching
+  if (!installed.ok) {
+    await table.value.firewall.close()
     table.value.lock.release()
-    return watching
+    return installed
   }
+  tellKept(table.value.firewall.kept(), log)
   return ok({ ...table.value, table: table.value.firewall })
+}
+
+/** How many grants from before a start tells one by one. */
+const MOST_TOLD = 20
+
+/** A server that was killed may have opened what its log does not say. */
+function tellKept({ grants, lost }: Kept, log: Log): void {
+  for (const { grant, remaining } of grants.slice(0, MOST_TOLD))
+    log.write('info', 'grant found', { ...grantFields(grant), secondsLeft: Math.ceil(remaining / 1000) })
+  if (grants.length > MOST_TOLD)
+    log.write('info', 'grants found', { grants: grants.length, notListed: grants.length - MOST_TOLD })
+  if (lost > 0)
+    log.write('warning', 'grants lost', {
+      grants: lost,
+      detail: 'their records cannot be read, or MAX_GRANTS leaves no place for them: they have ended',
+    })
 }
 
 /** What {@link NftablesFirewall.hostFindings} is to be asked. */

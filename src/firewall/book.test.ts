@@ -8,6 +8,7 @@ import type { IpAddress } from '../packet/address.ts'
 import type { Username } from '../packet/message.ts'
 import { type Port, seconds } from '../units.ts'
 import { Book, type Change, type Instant } from './book.ts'
+import { shareOfOneSource } from './holdings.ts'
 
 const at = (ms: number): Instant => ms as Instant
 
@@ -110,6 +111,66 @@ test('a door that has ended, and is asked for again, takes a place like any othe
   assert.ok(book.admit(grant('192.0.2.1', [access(81), access(22)], 1), at(500)).ok)
   const result = book.admit(grant('192.0.2.1', [access(25), access(80), access(22)], 1), at(1_000))
   assert.equal(result.ok ? 'ok' : result.failure.code, 'FIREWALL_FULL')
+})
+
+test('grants for one address have a share; in IPv6 for one network of 64 bits', () => {
+  const share = shareOfOneSource(10_000)
+  assert.equal(share, 625)
+  for (const sources of [() => '192.0.2.1', (n: number) => `fd00::${n.toString(16)}`]) {
+    const book = new Book(10_000)
+    for (let n = 1; n <= share; n++) assert.ok(book.admit(grant(sources(n), [access(n)], 30), at(0)).ok)
+    const result = book.admit(grant(sources(1), [access(9_999)], 30), at(0))
+    assert.equal(result.ok || result.failure.code, 'FIREWALL_FULL')
+    assert.match(
+      result.ok ? '' : result.failure.detail,
+      /^grants for \S+ have 625 of the 625 places that one address may have/,
+    )
+    assert.ok(book.admit(grant('192.0.2.2', [access(22)], 30), at(0)).ok)
+    const own = book.admit(grant(sources(1), [access(9_999)], 30, true), at(0))
+    assert.equal(own.ok && own.value.displaced?.length, 1, 'but who asks for the own address displaces another’s')
+  }
+})
+
+test('a packet that asks for more than there can be displaces nothing', () => {
+  const book = new Book(3)
+  for (const number of [1, 2, 3]) assert.ok(book.admit(grant('192.0.2.1', [access(number)], 30), at(0)).ok)
+  const ports = [1, 2, 3, 4].map(access)
+  assert.ok(!book.admit({ ...grant('192.0.2.2', ports, 30, true), stanza: 2 as StanzaId }, at(0)).ok)
+  assert.equal(book.live(at(0)).length, 3)
+})
+
+test('whoever asks, and however often, no stanza loses what it has to one that has more', () => {
+  const asked = fc.record({
+    stanza: fc.integer({ min: 1, max: 3 }),
+    source: fc.integer({ min: 1, max: 3 }),
+    ports: fc.uniqueArray(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 3 }),
+    firstHand: fc.boolean(),
+    lifetime: fc.integer({ min: 1, max: 30 }),
+  })
+  fc.assert(
+    fc.property(fc.array(asked, { maxLength: 80 }), (steps) => {
+      const book = new Book(8)
+      for (const { stanza, source, ports, firstHand, lifetime } of steps) {
+        const places = (): Map<number, number> => {
+          const sum = new Map<number, number>()
+          for (const entry of book.live(at(0)))
+            sum.set(entry.grant.stanza, (sum.get(entry.grant.stanza) ?? 0) + entry.places)
+          return sum
+        }
+        const before = places()
+        const one = grant(`192.0.2.${source}`, ports.map(access), lifetime, firstHand)
+        const admitted = book.admit({ ...one, stanza: stanza as StanzaId }, at(0))
+        const total = [...places().values()].reduce((sum, count) => sum + count, 0)
+        assert.ok(total <= 8, 'the capacity is kept')
+        if (!admitted.ok) assert.deepEqual(places(), before, 'a refusal changes nothing')
+        else
+          for (const { grant: lost } of admitted.value.displaced ?? []) {
+            assert.ok((before.get(lost.stanza) ?? 0) >= (before.get(stanza) ?? 0))
+            assert.ok(firstHand || lost.stanza !== stanza)
+          }
+      }
+    }),
+  )
 })
 
 /** The plain truth that the book has to agree with: who asked for what, until when. */

@@ -5,23 +5,25 @@
  */
 import { type Grant, type GrantId, grantId } from '../access/grant.ts'
 import { describeStanza } from '../access/stanza-name.ts'
-import { type AddressFamily, familyOf } from '../packet/address.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import type { Brand } from '../units.ts'
 import { type Door, doorsOf } from './doors.ts'
 import type { FirewallFailure, Opened } from './firewall.ts'
+import { Holdings } from './holdings.ts'
 
 /** A moment of a clock that never jumps, in milliseconds. */
 export type Instant = Brand<number, 'Instant'>
 
 /** A live grant, as the book has it. */
 export interface Entry {
-  /** Told from all other grants of this book's time. */
+  /** Told from all other grants of this book. 1 to 2^32 - 1. */
   readonly number: number
   readonly grant: Grant
   readonly until: Instant
   /** Without repetitions. */
   readonly doors: readonly Door[]
+  /** How many of its doors are ways: what it takes of the capacity. */
+  readonly places: number
 }
 
 /** Moves the end of a door. */
@@ -38,125 +40,117 @@ export interface Change {
   readonly id: GrantId
   readonly before?: Entry
   readonly after?: Entry
-  /** Live grants that ended because `after` alone was first-hand. */
+  /** Live grants that ended because `after` alone was first-hand, and they led a port of it elsewhere. */
   readonly ousted?: readonly Entry[]
+  /** Live grants that ended because `after` needed their places. */
+  readonly displaced?: readonly Entry[]
   /** In the order in which they happened: a door may close for one holder and open for another. */
   readonly doors: readonly DoorChange[]
 }
 
 /** What {@link Firewall.open} tells of an admission. */
-export function endedBy({ ousted }: Change): Opened {
-  return ousted && { ended: ousted.map(({ grant }) => grant) }
+export function endedBy({ ousted, displaced }: Change): Opened {
+  if (ousted === undefined && displaced === undefined) return undefined
+  return {
+    ...(ousted && { ended: ousted.map(({ grant }) => grant) }),
+    ...(displaced && { displaced: displaced.map(({ grant }) => grant) }),
+  }
 }
 
 interface OpenDoor {
   readonly door: Door
   /** Not empty. */
-  readonly holders: Map<GrantId, Instant>
+  readonly holders: Entry[]
 }
 
 /** How often, and for how long after its end, what has ended is swept out. It does not count as live meanwhile. */
 const SWEEP_INTERVAL = 1_000
 const LINGER = 1_000
+const MOST_NUMBERS = 2 ** 32 - 1
 
 export class Book {
-  readonly #capacity: number
   readonly #grants = new Map<GrantId, Entry>()
   readonly #doors = new Map<string, OpenDoor>()
-  readonly #ways: Record<AddressFamily, number> = { 4: 0, 6: 0 }
-  #numbers = 0
+  readonly #holdings: Holdings<Entry>
+  #lastNumber = 0
   #swept = Number.NEGATIVE_INFINITY
 
-  /** @param capacity how many public ports may be open at once, counted for each source, in each address family. */
+  /** @param capacity places in each address family: each public port of each grant takes one. */
   constructor(capacity: number) {
-    this.#capacity = capacity
+    this.#holdings = new Holdings(capacity, (entry) => this.#grants.get(entry.grant.id) === entry)
   }
 
   /**
-   * Writes a grant in, or starts its lifetime anew.
-   * @param until its end; later ends that the book knows of win. Default: `now` and its lifetime.
-   * @returns what changed. `FIREWALL_FULL` beyond the capacity; `FIREWALL_REFUSED` where a door leads elsewhere already,
-   *   and the grant that says so has to stay.
+   * Writes a grant in, or starts its lifetime anew. Later ends that the book knows of win.
+   * @returns what changed. `FIREWALL_FULL` where there is no place for it (`holdings.ts`); `FIREWALL_REFUSED` where a door
+   *   leads elsewhere already, and the grant that says so has to stay.
    */
-  admit(grant: Grant, now: Instant, until = (now + grant.lifetime * 1000) as Instant): Result<Change, FirewallFailure> {
+  admit(grant: Grant, now: Instant): Result<Change, FirewallFailure> {
     if (now - this.#swept > SWEEP_INTERVAL) this.sweep(now, LINGER)
     const id = grantId(grant.source, grant.openings)
-    const doors: Door[] = []
-    const ousted = new Map<GrantId, Entry>()
-    for (const door of doorsOf(grant)) {
-      const twin = doors.find(({ key }) => key === door.key)
-      if (twin !== undefined && twin.answer !== door.answer) {
-        return refuse('FIREWALL_REFUSED', `${door.key} cannot lead to ${twin.answer} and to ${door.answer} at once`)
-      }
-      if (twin !== undefined) continue
-      doors.push(door)
-      const open = this.#doors.get(door.key)
-      if (open === undefined || open.door.answer === door.answer) continue
-      const end = endOf(open, now)
-      if (end === undefined) continue
-      const holders = this.#holders(open, now)
-      // Whoever may ask for another's address could otherwise keep its owner out, by leading the same port elsewhere first.
-      if (grant.firstHand && holders.every((holder) => !holder.grant.firstHand)) {
-        for (const holder of holders) ousted.set(holder.grant.id, holder)
-        continue
-      }
-      const left = Math.ceil((end - now) / 1000)
-      const where = `${open.door.answer} for ${left} s more${grantedBy(holders)}, not to ${door.answer}`
-      return refuse('FIREWALL_REFUSED', `${door.key} leads to ${where}`)
-    }
-    const family = familyOf(grant.source)
-    if (this.#ways[family] + this.#missing(doors) > this.#capacity) this.sweep(now)
-    // Counted again: a door of this grant's own may have been swept out.
-    const fresh = this.#missing(doors)
-    if (this.#ways[family] + fresh > this.#capacity) {
-      return refuse(
-        'FIREWALL_FULL',
-        `${this.#ways[family]} of ${this.#capacity} IPv${family} doors are open, ${fresh} more are asked for`,
-      )
-    }
-
+    const doors = distinctDoors(grant)
+    if (!doors.ok) return doors
+    const contradicted = this.#contradicted(grant, doors.value, now)
+    if (!contradicted.ok) return contradicted
+    const ousted = contradicted.value
+    const known = this.#grants.get(id)
+    const before = known !== undefined && known.until > now ? known : undefined
+    const after = this.#entryOf(grant, id, doors.value, before, now)
     const changes: DoorChange[] = []
-    for (const [other, entry] of ousted) {
-      this.#grants.delete(other)
-      for (const door of entry.doors) changes.push(...this.#release(door, other, now))
+    if (before === undefined && !this.#holdings.hasRoom(grant.source, after.places)) this.sweep(now)
+    for (const entry of ousted) changes.push(...this.#leave(entry, now))
+    const displaced: Entry[] = []
+    while (before === undefined) {
+      const next = this.#holdings.toDisplace(grant, after.places)
+      if (!next.ok) {
+        for (const entry of [...ousted, ...displaced]) this.#enter(entry, now)
+        return next
+      }
+      if (next.value === undefined) break
+      displaced.push(next.value)
+      changes.push(...this.#leave(next.value, now))
     }
-    const before = this.#grants.get(id)
-    const live = before !== undefined && before.until > now ? before : undefined
-    const end = live !== undefined && live.until > until ? live.until : until
-    const firstHand = grant.firstHand || (live?.grant.firstHand ?? false)
-    const number = live?.number ?? ++this.#numbers
-    const after: Entry = { number, grant: { ...grant, firstHand }, until: end, doors }
-    this.#grants.set(id, after)
-    for (const door of doors) changes.push(...this.#hold(door, id, end, now))
+    changes.push(...this.#enter(after, now))
     return ok({
       id,
       after,
       doors: changes,
-      ...(live === undefined ? {} : { before: live }),
-      ...(ousted.size === 0 ? {} : { ousted: [...ousted.values()] }),
+      ...(before && { before }),
+      ...(ousted.length > 0 && { ousted }),
+      ...(displaced.length > 0 && { displaced }),
     })
+  }
+
+  /**
+   * Writes in a grant as a record of it says, with the end and the number that it had. Nothing has to end for it.
+   * @returns whether there was room for it, and nothing contradicted it.
+   */
+  restore(grant: Grant, number: number, until: Instant, now: Instant): boolean {
+    const doors = distinctDoors(grant)
+    if (!doors.ok) return false
+    const contradicted = this.#contradicted({ ...grant, firstHand: false }, doors.value, now)
+    if (!contradicted.ok) return false
+    const known = this.#grants.get(grant.id)
+    if (known !== undefined && known.until >= until) return true
+    const places = doors.value.filter(isWay).length
+    if (known === undefined && !this.#holdings.hasRoom(grant.source, places)) return false
+    this.#lastNumber = Math.max(this.#lastNumber, number)
+    this.#enter({ number, grant, until, doors: doors.value, places }, now)
+    return true
   }
 
   /** Takes a grant out. @returns what changed; `undefined` where it was not live. */
   revoke(id: GrantId, now: Instant): Change | undefined {
     const before = this.#grants.get(id)
     if (before === undefined || before.until <= now) return undefined
-    this.#grants.delete(id)
-    return { id, before, doors: before.doors.flatMap((door) => this.#release(door, id, now)) }
+    return { id, before, doors: this.#leave(before, now) }
   }
 
   /** Puts things back as they were before `change`, which must be the latest that has not been undone. */
-  undo(change: Change, now: Instant): void {
-    if (change.before === undefined) this.#grants.delete(change.id)
-    else this.#grants.set(change.id, change.before)
-    for (const door of (change.after ?? change.before)?.doors ?? []) {
-      if (change.before === undefined) this.#release(door, change.id, now)
-      else this.#hold(door, change.id, change.before.until, now)
-    }
-    for (const entry of change.ousted ?? []) {
-      this.#grants.set(entry.grant.id, entry)
-      for (const door of entry.doors) this.#hold(door, entry.grant.id, entry.until, now)
-    }
+  undo({ before, after, ousted = [], displaced = [] }: Change, now: Instant): void {
+    if (before !== undefined) this.#enter(before, now)
+    else if (after !== undefined) this.#leave(after, now)
+    for (const entry of [...ousted, ...displaced]) this.#enter(entry, now)
   }
 
   /** Every live grant. */
@@ -181,45 +175,88 @@ export class Book {
   /** The live grants that hold the door of this key open. */
   holders(key: string, now: Instant): readonly Entry[] {
     const open = this.#doors.get(key)
-    return open === undefined ? [] : this.#holders(open, now)
+    return open === undefined ? [] : open.holders.filter(({ until }) => until > now)
   }
 
   /** Forgets what ended more than `linger` milliseconds ago. */
   sweep(now: Instant, linger = 0): void {
     this.#swept = now
-    for (const [id, { until, doors }] of this.#grants) {
-      if (until > now - linger) continue
-      this.#grants.delete(id)
-      for (const door of doors) this.#release(door, id, now)
+    for (const entry of this.#holdings.ended(now - linger)) this.#leave(entry, now)
+  }
+
+  /** The live grants that lead a door of this grant elsewhere, and give way to it. */
+  #contradicted(grant: Grant, doors: readonly Door[], now: Instant): Result<readonly Entry[], FirewallFailure> {
+    const ousted = new Set<Entry>()
+    for (const door of doors) {
+      const open = this.#doors.get(door.key)
+      if (open === undefined || open.door.answer === door.answer) continue
+      const end = endOf(open, now)
+      if (end === undefined) continue
+      const holders = open.holders.filter(({ until }) => until > now)
+      // Whoever may ask for another's address could otherwise keep its owner out, by leading the same port elsewhere first.
+      if (grant.firstHand && holders.every((holder) => !holder.grant.firstHand)) {
+        for (const holder of holders) ousted.add(holder)
+        continue
+      }
+      const left = Math.ceil((end - now) / 1000)
+      const where = `${open.door.answer} for ${left} s more${grantedBy(holders)}, not to ${door.answer}`
+      return refuse('FIREWALL_REFUSED', `${door.key} leads to ${where}`)
+    }
+    return ok([...ousted])
+  }
+
+  #entryOf(grant: Grant, id: GrantId, doors: readonly Door[], before: Entry | undefined, now: Instant): Entry {
+    const end = (now + grant.lifetime * 1000) as Instant
+    // Who asks for another's address does not become the one whose grant it is.
+    const keeps = before?.grant.firstHand === true && !grant.firstHand
+    return {
+      number: before?.number ?? this.#nextNumber(),
+      grant: keeps ? { ...before.grant, lifetime: grant.lifetime } : { ...grant, id },
+      until: before !== undefined && before.until > end ? before.until : end,
+      doors,
+      places: doors.filter(isWay).length,
     }
   }
 
-  /** How many of these are ways that the book does not have. */
-  #missing(doors: readonly Door[]): number {
-    return doors.filter(({ kind, key }) => kind === 'way' && !this.#doors.has(key)).length
+  #nextNumber(): number {
+    this.#lastNumber = this.#lastNumber >= MOST_NUMBERS ? 1 : this.#lastNumber + 1
+    return this.#lastNumber
   }
 
-  /** The live grants that keep a door open. */
-  #holders(open: OpenDoor, now: Instant): readonly Entry[] {
-    return [...open.holders].flatMap(([id, until]) => {
-      const entry = until > now ? this.#grants.get(id) : undefined
-      return entry === undefined ? [] : [entry]
-    })
+  /** Writes an entry in, in place of the one of the same grant. @returns how that moves the ends of its doors. */
+  #enter(entry: Entry, now: Instant): readonly DoorChange[] {
+    const { id } = entry.grant
+    const before = this.#grants.get(id)
+    this.#grants.set(id, entry)
+    if (before !== undefined) this.#holdings.remove(before)
+    this.#holdings.add(entry)
+    return entry.doors.flatMap((door) => this.#hold(door, entry, now))
   }
 
-  #hold(door: Door, id: GrantId, until: Instant, now: Instant): readonly DoorChange[] {
+  /** Takes an entry out. @returns how that moves the ends of its doors. */
+  #leave(entry: Entry, now: Instant): readonly DoorChange[] {
+    const { id } = entry.grant
+    const held = this.#grants.get(id)
+    if (held === undefined) return []
+    this.#grants.delete(id)
+    this.#holdings.remove(held)
+    return held.doors.flatMap((door) => this.#release(door, id, now))
+  }
+
+  #hold(door: Door, entry: Entry, now: Instant): readonly DoorChange[] {
     const changes: DoorChange[] = []
     let open = this.#doors.get(door.key)
     let from = open === undefined ? undefined : lastEndOf(open)
     if (open === undefined || open.door.answer !== door.answer) {
+      // One that led elsewhere has ended, or admit() would have refused; only the sweep has not come by yet.
       if (open !== undefined) changes.push(change(open.door, from, undefined))
       from = undefined
-      // One that led elsewhere has ended, or admit() would have refused; only the sweep has not come by yet.
-      if (open === undefined && door.kind === 'way') this.#ways[familyOf(door.source)]++
-      open = { door, holders: new Map() }
+      open = { door, holders: [] }
       this.#doors.set(door.key, open)
     }
-    open.holders.set(id, until)
+    const at = open.holders.findIndex(({ grant }) => grant.id === entry.grant.id)
+    if (at < 0) open.holders.push(entry)
+    else open.holders[at] = entry
     changes.push(change(door, from, endOf(open, now)))
     return changes
   }
@@ -227,14 +264,30 @@ export class Book {
   #release(door: Door, id: GrantId, now: Instant): readonly DoorChange[] {
     const open = this.#doors.get(door.key)
     if (open === undefined || open.door.answer !== door.answer) return []
+    const at = open.holders.findIndex(({ grant }) => grant.id === id)
+    if (at < 0) return []
     const from = lastEndOf(open)
-    open.holders.delete(id)
-    if (open.holders.size === 0) {
-      this.#doors.delete(door.key)
-      if (door.kind === 'way') this.#ways[familyOf(door.source)]--
-    }
+    open.holders.splice(at, 1)
+    if (open.holders.length === 0) this.#doors.delete(door.key)
     return [change(door, from, endOf(open, now))]
   }
+}
+
+/** Without repetitions. Refused where one door would lead to two places. */
+function distinctDoors(grant: Grant): Result<readonly Door[], FirewallFailure> {
+  const doors = new Map<string, Door>()
+  for (const door of doorsOf(grant)) {
+    const twin = doors.get(door.key)
+    if (twin !== undefined && twin.answer !== door.answer) {
+      return refuse('FIREWALL_REFUSED', `${door.key} cannot lead to ${twin.answer} and to ${door.answer} at once`)
+    }
+    doors.set(door.key, door)
+  }
+  return ok([...doors.values()])
+}
+
+function isWay({ kind }: Door): boolean {
+  return kind === 'way'
 }
 
 /** ` (granted by stanza alice)`: of several holders, the one that ends last. */
@@ -245,14 +298,13 @@ function grantedBy(holders: readonly Entry[]): string {
 
 /** The latest end among the holders; `undefined` when all have ended. */
 function endOf(open: OpenDoor, now: Instant): Instant | undefined {
-  let end: Instant | undefined
-  for (const until of open.holders.values()) if (until > now && (end === undefined || until > end)) end = until
-  return end
+  const end = lastEndOf(open)
+  return end > now ? end : undefined
 }
 
-function lastEndOf(open: OpenDoor): Instant {
+function lastEndOf({ holders }: OpenDoor): Instant {
   let end = Number.NEGATIVE_INFINITY
-  for (const until of open.holders.values()) if (until > end) end = until
+  for (const { until } of holders) if (until > end) end = until
   return end as Instant
 }
 

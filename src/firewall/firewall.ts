@@ -4,8 +4,15 @@ import type { Failure, Result } from '../result.ts'
 
 export type FirewallFailure = Failure<'FIREWALL_REFUSED' | 'FIREWALL_FULL' | 'FIREWALL_UNAVAILABLE'>
 
-/** A grant is open. `ended`: what had to give way for it, where anything had to. */
-export type Opened = undefined | { readonly ended: readonly Grant[] }
+/** A grant is open. Where other grants had to end for it, they are named. */
+export type Opened =
+  | undefined
+  | {
+      /** They led a port of the same source elsewhere. */
+      readonly ended?: readonly Grant[]
+      /** Their places were needed (`holdings.ts`). */
+      readonly displaced?: readonly Grant[]
+    }
 
 export interface Firewall {
   /** Whether the kernel itself ends a grant, also with no ghostport running. If not, what opened it must be alive. */
@@ -17,7 +24,8 @@ export interface Firewall {
   /**
    * Opens grants. Each is whole or not at all, and one refused grant does not harm its neighbours. Opening a grant that
    * is open starts its lifetime anew; it never ends sooner than it would have. Where two grants of one source contradict each
-   * other, the first stays, unless the second alone is first-hand ({@link Grant.firstHand}): then the first ends.
+   * other, the first stays, unless the second alone is first-hand ({@link Grant.firstHand}): then the first ends. Where there is no
+   * place left, others may have to end for it: `holdings.ts` says which.
    * @returns one result for each grant, in order.
    */
   open(grants: readonly Grant[]): Promise<readonly Result<Opened, FirewallFailure>[]>

@@ -186,6 +186,46 @@ export function firewallContract(
       2,
     )
 
+    law(
+      'where no place is left, the stanza that holds most makes room, and who asks for the own address displaces others',
+      async (it) => {
+        const { service, other, public: shown } = it.ports
+        const of = (grant: Grant, stanza: number): Grant => ({ ...grant, stanza: stanza as StanzaId })
+        const short = grantFor(it.stranger, [access(other)], 20)
+        const long = [grantFor(it.stranger, [access(service)], 60), grantFor(it.stranger, [access(shown)], 60)]
+        await granted(it, ...long, short)
+        assert.deepEqual((await it.firewall.open([grantFor(it.source, [access(other)])])).map(codeOf), [
+          'FIREWALL_FULL',
+        ])
+        const own = of(grantFor(it.source, [access(service)]), 4)
+        assert.deepEqual(await it.firewall.open([own]), [{ ok: true, value: { displaced: [short] } }])
+        assert.equal(await it.reach(it.source, service), service)
+        assert.equal(await it.reach(it.stranger, other), 'shut')
+        // It would have as many as the other then.
+        const second = of(grantFor(it.source, [access(other)]), 4)
+        assert.deepEqual((await it.firewall.open([second])).map(codeOf), ['FIREWALL_FULL'])
+        const firstHand = grantFor(it.source, [access(other)], 30, true)
+        assert.deepEqual((await it.firewall.open([firstHand])).map(codeOf), ['ok'])
+        assert.equal(await it.reach(it.source, other), other)
+        assert.equal(await it.reach(it.source, service), service, 'the stanza with fewer keeps what it has')
+        assert.equal((await live(it)).length, 3)
+      },
+      3,
+    )
+
+    law('the same openings in another order, or twice, are the same grant', async (it) => {
+      const [one, two] = [access(it.ports.service), access(it.ports.other)]
+      for (const openings of [
+        [one, two],
+        [two, one],
+        [two, one, two],
+      ])
+        assert.deepEqual((await it.firewall.open([grantFor(it.source, openings)])).map(codeOf), ['ok'])
+      assert.equal((await live(it)).length, 1)
+      await it.firewall.revoke(grantFor(it.source, [two, one]).id)
+      assert.equal(await it.reach(it.source, it.ports.service), 'shut')
+    })
+
     law('what is open can be read back: who, what, how long', async (it) => {
       const grants = [
         grantFor(it.source, [access(it.ports.service), ghost(it.ports.public, it.ports.other)], 40),

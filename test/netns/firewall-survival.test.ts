@@ -8,13 +8,20 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Opening } from '../../src/access/grant.ts'
 import { hostRules, USUAL_CHAINS } from '../../src/firewall/host/host-rules.ts'
+import { dumpSet } from '../../src/firewall/nftables/dump.ts'
+import { netlinkCalls } from '../../src/firewall/nftables/netlink.ts'
 import {
   createNftablesFirewall,
   type Mended,
   type NftablesFirewall,
   type NftablesOptions,
 } from '../../src/firewall/nftables/nftables.ts'
-import { DEFAULT_MARK, parseConnectionMark, parseTableName } from '../../src/firewall/nftables/settings.ts'
+import {
+  DEFAULT_MARK,
+  DEFAULT_TABLE,
+  parseConnectionMark,
+  parseTableName,
+} from '../../src/firewall/nftables/settings.ts'
 import type { IpAddress } from '../../src/packet/address.ts'
 import { port } from '../../src/units.ts'
 import { grantFor } from '../contract/firewall.ts'
@@ -60,6 +67,13 @@ async function installed(options: NftablesOptions): Promise<NftablesFirewall & A
   const firewall = made.value
   assert.deepEqual(await firewall.install(), fine)
   return Object.assign(firewall, { [Symbol.asyncDispose]: () => firewall.close() })
+}
+
+/** When each open door ends in the kernel, in milliseconds since the machine started. */
+function ends(): Map<string, { readonly from: number; readonly to: number }> {
+  const read = dumpSet(DEFAULT_TABLE, 'accept4', () => netlinkCalls().sinceBoot('counted'))
+  assert.ok(read.ok)
+  return new Map(read.value.map(({ set, key, from, to }) => [`${set} ${key}`, { from, to }]))
 }
 
 /** Collects what the watch says. */
@@ -193,17 +207,17 @@ describe('other programs change our table', { skip }, () => {
 
   test('what the kernel will not hold is refused alone, and its neighbours are opened', async () => {
     nft('flush', 'ruleset')
-    await using firewall = await installed({ ...mark, maxGrants: 3 })
-    // Somebody else's element takes a place that the book thinks is free.
-    nft('add', 'element', 'inet', 'ghostport', 'accept4', '{ 192.0.2.99 . tcp . 99 }')
+    await using firewall = await installed(mark)
+    // Somebody else leads a port elsewhere that the book thinks is free.
+    nft('add', 'element', 'inet', 'ghostport', 'redir4', '{ 192.0.2.2 . tcp . 80 : 25 }')
+    const ghost: Opening = { kind: 'ghost', protocol: 'tcp', publicPort: port(80), localPort: port(22) }
     const results = await firewall.open(
-      ['192.0.2.1', '192.0.2.2', '192.0.2.3'].map((at) => grantFor(at as IpAddress, [ssh])),
+      ['192.0.2.1', '192.0.2.2', '192.0.2.3'].map((at) => grantFor(at as IpAddress, [ghost])),
     )
-    assert.deepEqual(results.map((result) => (result.ok ? 'ok' : result.failure.code)).toSorted(), [
-      'FIREWALL_FULL',
-      'ok',
-      'ok',
-    ])
+    assert.deepEqual(
+      results.map((result) => (result.ok ? 'ok' : result.failure.code)),
+      ['ok', 'FIREWALL_REFUSED', 'ok'],
+    )
     const live = await firewall.grants()
     assert.equal(live.ok && live.value.length, 2)
   })
@@ -261,6 +275,109 @@ describe('its own end and beginning', { skip }, () => {
     const later = await young.grants()
     assert.equal(later.ok && later.value.length, 2)
     assert.equal(await lab.c1.tcp('10.1.0.1', 22), 'ssh')
+  })
+
+  for (const [what, shapes] of [
+    ['that find all as they left it', [mark]],
+    ['that each want another table', [gate, mark]],
+  ] as const) {
+    test(`no end moves, over any number of beginnings ${what}`, async () => {
+      nft('flush', 'ruleset')
+      const grants = Array.from({ length: 1_000 }, (_, i) =>
+        grantFor(`10.78.${i >> 8}.${i & 255}` as IpAddress, [ssh], 600),
+      )
+      {
+        await using first = await installed(mark)
+        assert.ok((await first.open(grants)).every((result) => result.ok))
+      }
+      const before = ends()
+      assert.equal(before.size, 1_000)
+      for (let time = 0; time < 12; time++) {
+        await using next = await installed(shapes[time % shapes.length] ?? mark)
+        assert.equal(next.kept().grants.length, 1_000)
+        assert.equal(next.kept().lost, 0)
+      }
+      const after = ends()
+      assert.deepEqual(new Set(after.keys()), new Set(before.keys()))
+      for (const [key, { from, to }] of after) {
+        const was = before.get(key)
+        assert.ok(
+          was && from - was.to < 50 && was.from - to < 50,
+          `${key}: ${was?.from}–${was?.to}, then ${from}–${to}`,
+        )
+      }
+    })
+  }
+
+  test('what somebody did to the table before a beginning is undone by it', async () => {
+    dropByDefault()
+    {
+      await using first = await installed(mark)
+      await first.open([
+        grantFor(c1, [ssh, { kind: 'ghost', protocol: 'tcp', publicPort: port(80), localPort: port(22) }]),
+      ])
+    }
+    const stranger = addresses[4].c2
+    nft('add', 'element', 'inet', 'ghostport', 'accept4', `{ ${stranger} . tcp . 22 }`)
+    nft('delete', 'element', 'inet', 'ghostport', 'redir4', `{ ${c1} . tcp . 80 : 22 }`)
+    nft('add', 'element', 'inet', 'ghostport', 'redir4', `{ ${c1} . tcp . 80 timeout 1h : 25 }`)
+    nft('delete', 'element', 'inet', 'ghostport', 'accept4', `{ ${c1} . tcp . 22 }`)
+    nft('flush', 'chain', 'inet', 'ghostport', 'nat_pre')
+    await using next = await installed(mark)
+    assert.equal(next.kept().grants.length, 1)
+    assert.equal(await lab.c2.tcp('10.2.0.1', 22, quick), 'timeout')
+    assert.equal(await lab.c1.tcp('10.1.0.1', 22), 'ssh')
+    assert.equal(await lab.c1.tcp('10.1.0.1', 80), 'ssh')
+  })
+
+  test('a machine that was suspended closes what has ended meanwhile, and no grant ends later for it', async () => {
+    dropByDefault()
+    let slept = 0
+    const clocks = {
+      withSuspension: () => netlinkCalls().sinceBoot('counted') + slept,
+      withoutSuspension: () => netlinkCalls().sinceBoot('not counted'),
+    }
+    await using firewall = await installed({ ...mark, clocks })
+    watched(firewall)
+    const other = addresses[4].c2
+    await firewall.open([grantFor(c1, [ssh], 30), grantFor(other, [ssh], 100)])
+    assert.equal(await lab.c1.tcp('10.1.0.1', 22), 'ssh')
+    const before = ends()
+    slept = 40_000
+    await lab.c1.until('timeout', { protocol: 'tcp', address: '10.1.0.1', port: 22, timeoutMs: 100 })
+    assert.equal(await lab.c2.tcp('10.2.0.1', 22), 'ssh')
+    const key = `accept4 ${other} . tcp . 22`
+    const moved = (before.get(key)?.to ?? 0) - (ends().get(key)?.to ?? 0)
+    assert.ok(Math.abs(moved - slept) < 100, `${moved} ms`)
+  })
+
+  test('a start with a full table writes nothing that is right already', async () => {
+    nft('flush', 'ruleset')
+    const full = 3_000
+    {
+      await using first = await installed({ ...mark, maxGrants: full })
+      const grants = Array.from({ length: full }, (_, i) =>
+        grantFor(`10.79.${i >> 8}.${i & 255}` as IpAddress, [ssh], 600),
+      )
+      assert.ok((await first.open(grants)).every((result) => result.ok))
+      assert.equal(
+        (await first.open([grantFor(c1, [ssh])])).every((result) => result.ok),
+        false,
+        'it is full',
+      )
+    }
+    const monitor = lab.server.start(['nft', '-nn', 'monitor', 'elements'])
+    await delay(300)
+    const made = createNftablesFirewall({ ...mark, maxGrants: full })
+    assert.ok(made.ok)
+    // As the server does it.
+    assert.ok(made.value.watch(() => {}).ok)
+    assert.deepEqual(await made.value.install(), fine)
+    assert.equal(made.value.kept().grants.length, full)
+    await made.value.close()
+    await delay(300)
+    await monitor.stop()
+    assert.ok(!monitor.output.includes('element inet ghostport'), monitor.output.slice(0, 2_000))
   })
 
   test('the names of another table and mark are used wherever they are given', async () => {

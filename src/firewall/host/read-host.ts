@@ -16,7 +16,8 @@ const MOST_OUTPUT = 32 * 1024 * 1024
 export interface RuleReader {
   /** `nft list ruleset`, without the elements of sets. */
   listRules(): Result<string, FirewallFailure>
-  run(commands: string): Result<string, FirewallFailure>
+  /** A set with its elements. */
+  listSet(family: string, table: string, set: string): Result<string, FirewallFailure>
 }
 
 /** @returns the failure of nftables; what else cannot be read is listed in `unread`. */
@@ -27,7 +28,7 @@ export async function readHost(nft: RuleReader): Promise<Result<HostRuleset, Fir
   const namedSet: NamedSet = (family, table, name) => {
     const set = `${family} ${table} ${name}`
     if (!sets.has(set)) {
-      const read = nft.run(`list set ${set}\n`)
+      const read = nft.listSet(family, table, name)
       sets.set(set, read.ok ? parseSet(read.value) : undefined)
     }
     return sets.get(set)

@@ -1,10 +1,11 @@
 /** Doors as elements of the sets in `ruleset.ts`. */
 import { familyOf } from '../../packet/address.ts'
 import type { Door } from '../doors.ts'
+import type { SetName } from './sets.ts'
 
 /** One element: `key` and `value` are in the syntax of nftables, made of addresses and numbers only. */
 export interface Element {
-  readonly set: string
+  readonly set: SetName | 'known4' | 'known6'
   readonly key: string
   /** For maps. */
   readonly value?: string
@@ -20,7 +21,7 @@ export interface Element {
  * What guards a way has to be there for the last packet that takes it: both are looked up one after the other, and a packet
  * sent in the very tick of their common end would find the one and not the other.
  */
-const GUARD_OUTLIVES = 500
+export const GUARD_OUTLIVES = 500
 
 /** The elements that are this door: all of them, or it is not open. */
 export function elementsOf(door: Door): readonly Element[] {

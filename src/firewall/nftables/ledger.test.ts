@@ -7,7 +7,10 @@ import { parseStanzaName, type StanzaName } from '../../access/stanza-name.ts'
 import { addressFromBytes, type IpAddress } from '../../packet/address.ts'
 import { parseUsername } from '../../packet/username.ts'
 import { type Port, seconds } from '../../units.ts'
-import { ledgerElements, parseLedger } from './ledger.ts'
+import { type LedgerElement, ledgerElements, parseLedger } from './ledger.ts'
+
+/** When all of them end. */
+const END = 93_784_005
 
 /** Objects as ours are. */
 const plain = { noNullPrototype: true } as const
@@ -57,30 +60,46 @@ const grant: fc.Arbitrary<Grant> = fc
     return fc.option(stanzaName).map((name) => (name === null ? one : { ...one, stanzaName: name }))
   })
 
-test('every grant can be read back from what nftables lists', () => {
+test('every grant can be read back from what the kernel has, with its end', () => {
   fc.assert(
     fc.property(fc.array(grant, { maxLength: 5 }), fc.nat(2 ** 32 - 10), (grants, first) => {
-      const listing = listingOf(grants.flatMap((one, i) => ledgerElements(first + i, one)))
-      const { records, unread } = parseLedger(listing)
+      const { records, unread } = parseLedger(
+        found(grants.flatMap((one, i) => ledgerElements(first + i, one, END + 0.7))),
+      )
       assert.equal(unread, 0)
       assert.deepEqual(
         records,
-        grants.map((one) => ({ grant: one, remaining: 93_784_005 })),
+        grants.map((one, i) => ({ number: first + i, grant: one, until: END })),
       )
     }),
   )
 })
 
+for (const [what, from, to, until] of [
+  ['within what the kernel says', END - 3, END + 3, END],
+  ['a tick later than the kernel says', END - 20, END - 10, END],
+  ['sooner than the kernel says, as after a suspension', END + 5_000, END + 5_010, END],
+  ['far later than the kernel says, so that it is not believed', END - 5_010, END - 5_000, END - 5_010],
+] as const) {
+  test(`an end on record that is ${what}`, () => {
+    const elements = ledgerElements(1, sample(), END).map((element) => ({ ...element, from, to }))
+    assert.equal(parseLedger(elements).records[0]?.until, until)
+  })
+}
+
 test('a comment is what nftables takes: at most 127 printable bytes without quotes', () => {
   fc.assert(
     fc.property(grant, (one) => {
-      for (const { comment = '' } of ledgerElements(1, one)) assert.match(comment, /^[\x21\x23-\x5b\x5d-\x7e]{1,127}$/)
+      for (const { comment = '' } of ledgerElements(1, one, END))
+        assert.match(comment, /^[\x21\x23-\x5b\x5d-\x7e]{1,127}$/)
     }),
   )
 })
 
 for (const [what, comment] of [
-  ['of another version', '2|3|30|192.0.2.7|t22|alice'],
+  ['of another version', '3|3|30|192.0.2.7|t22|alice'],
+  ['without an end', '2|3|30|192.0.2.7|t22|alice'],
+  ['with an end that is none', '2|3|30|192.0.2.7|t22|alice|1e3'],
   ['without a piece', 't22|alice'],
   ['with a piece too many', '1|3|30|192.0.2.7|t22|alice|'],
   ['with a port that is none', '1|3|30|192.0.2.7|t65536|alice'],
@@ -99,26 +118,26 @@ for (const [what, comment] of [
   ['with a broken escape', '1|3|30|192.0.2.7|t22|%zz'],
 ] as const) {
   test(`a record ${what} is passed over, and counted`, () => {
-    const listing = listingOf([
+    const elements = found([
       { set: 'ledger', key: '1 . 0', comment },
       { set: 'ledger', key: '2 . 0', comment: '1|3|30|192.0.2.7|t22|alice' },
     ])
-    const { records, unread } = parseLedger(listing)
+    const { records, unread } = parseLedger(elements)
     assert.deepEqual([records.length, unread], [1, 1])
   })
 }
 
-test('a record from before stanzas had names is read', () => {
-  const { records } = parseLedger(listingOf([{ set: 'ledger', key: '1 . 0', comment: '1|3|30|192.0.2.7|t22|alice' }]))
-  assert.deepEqual(records, [{ grant: { ...sample(), username: usernameOf('alice') }, remaining: 93_784_005 }])
+test('a record from before records had ends is read, and ends no later than the kernel says', () => {
+  const { records } = parseLedger(found([{ set: 'ledger', key: '7 . 0', comment: '1|3|30|192.0.2.7|t22|alice' }]))
+  assert.deepEqual(records, [{ number: 7, grant: { ...sample(), username: usernameOf('alice') }, until: END - 2 }])
 })
 
 test('a grant whose first piece is missing is passed over', () => {
   const long = { ...sample(), openings: Array.from({ length: 60 }, (_, i) => access(i + 1)) }
-  const pieces = ledgerElements(1, long)
+  const pieces = ledgerElements(1, long, END)
   assert.ok(pieces.length > 2)
-  assert.deepEqual(parseLedger(listingOf(pieces.slice(1))), { records: [], unread: 1 })
-  assert.deepEqual(parseLedger(''), { records: [], unread: 0 })
+  assert.deepEqual(parseLedger(found(pieces.slice(1))), { records: [], unread: 1 })
+  assert.deepEqual(parseLedger([]), { records: [], unread: 0 })
 })
 
 function access(number: number): Opening {
@@ -146,12 +165,7 @@ function usernameOf(text: string): Grant['username'] {
   return name.value
 }
 
-/** As nft 1.0.6 prints it. */
-function listingOf(elements: ReturnType<typeof ledgerElements>): string {
-  const lines = elements.map(({ key, comment }) => {
-    const [number, part] = key.split(' . ').map((text) => `0x${Number(text).toString(16).padStart(8, '0')}`)
-    return `${number} . ${part} timeout 2d expires 1d2h3m4s5ms comment "${comment}"`
-  })
-  const body = lines.length === 0 ? '' : `\t\telements = { ${lines.join(',\n\t\t\t     ')} }\n`
-  return `table inet ghostport {\n\tset ledger {\n\t\ttype mark . mark\n\t\tsize 1048560\n\t\tflags timeout\n${body}\t}\n}\n`
+/** As the kernel has them. */
+function found(elements: ReturnType<typeof ledgerElements>): LedgerElement[] {
+  return elements.map((element) => ({ ...element, from: END - 2, to: END + 1 }))
 }

@@ -2,14 +2,16 @@
  * The ledger set: who opened what, kept in the kernel beside the doors, so that a ghostport that starts anew knows its
  * grants. An element is `number . part` with the grant's own end as timeout and a piece of its record as comment.
  *
- *     1|STANZA|LIFETIME|SOURCE|OPENINGS|USERNAME
- *     1|3|30|192.0.2.7|t22,u53|alice
- *     1|3:phone|30|192.0.2.7|t22,u53|alice                 the stanza has a NAME
- *     1|3|30|192.0.2.7!|t22,u53|alice                      asked for by 192.0.2.7 itself
- *     1|3|30|192.0.2.7|t80>22|alice                        a ghost
- *     1|3|30|192.0.2.7|t443>[10.0.0.5]:8443~m|alice        an inner host; ~m masquerade, ~s[ADDRESS] SNAT
+ *     2|STANZA|LIFETIME|SOURCE|OPENINGS|USERNAME|END
+ *     2|3|30|192.0.2.7|t22,u53|alice|86400000
+ *     2|3:phone|30|192.0.2.7|t22,u53|alice|86400000                 the stanza has a NAME
+ *     2|3|30|192.0.2.7!|t22,u53|alice|86400000                      asked for by 192.0.2.7 itself
+ *     2|3|30|192.0.2.7|t80>22|alice|86400000                        a ghost
+ *     2|3|30|192.0.2.7|t443>[10.0.0.5]:8443~m|alice|86400000        an inner host; ~m masquerade, ~s[ADDRESS] SNAT
  *
- * The leading 1 is the version: records of another version are not understood, and their grants end.
+ * END is in milliseconds since the machine started, its suspensions included: a timeout that is read and written anew would end a little
+ * later each time. The leading 2 is the version. Version 1 had no END, and is read too: the timeout of the element tells its end. Records
+ * of another version are not understood, and their grants end.
  */
 import { type Grant, grantId, type Opening } from '../../access/grant.ts'
 import type { StanzaId } from '../../access/stanza.ts'
@@ -20,13 +22,14 @@ import { parseUsername } from '../../packet/username.ts'
 import { type Port, parsePort, seconds } from '../../units.ts'
 import type { Element } from './elements.ts'
 
-const VERSION = '1'
+const VERSION = '2'
+const VERSION_WITHOUT_END = '1'
 /** nftables takes comments of up to 127 bytes. */
 const PIECE = 120
 
-/** @param number tells this grant from all others in the set. */
-export function ledgerElements(number: number, grant: Grant): readonly Element[] {
-  const record = encodeRecord(grant)
+/** @param number tells this grant from all others in the set. @param until its end, in milliseconds since the machine started. */
+export function ledgerElements(number: number, grant: Grant, until: number): readonly Element[] {
+  const record = encodeRecord(grant, until)
   const pieces = Math.ceil(record.length / PIECE)
   return Array.from({ length: pieces }, (_, part) => ({
     set: 'ledger',
@@ -37,47 +40,58 @@ export function ledgerElements(number: number, grant: Grant): readonly Element[]
 
 /** What the ledger says of one grant. */
 export interface LedgerRecord {
+  readonly number: number
   readonly grant: Grant
-  /** In milliseconds. */
-  readonly remaining: number
+  /** In milliseconds since the machine started. */
+  readonly until: number
 }
 
-/**
- * @param listing what `list set` prints of the ledger.
- * @returns the grants that it records, and how many records make no sense.
- */
-export function parseLedger(listing: string): { readonly records: readonly LedgerRecord[]; readonly unread: number } {
-  const pieces = new Map<string, { parts: string[]; remaining: number }>()
-  const element = /0x([0-9a-f]{8}) \. 0x([0-9a-f]{8}) timeout \w+(?: expires (\w+))? comment "([^"]*)"/g
-  for (const [, number = '', part = '', expires = '0s', comment = ''] of listing.matchAll(element)) {
-    const piece = pieces.get(number) ?? { parts: [], remaining: Number.POSITIVE_INFINITY }
-    piece.parts[Number.parseInt(part, 16)] = comment
-    piece.remaining = Math.min(piece.remaining, parseSpan(expires))
-    pieces.set(number, piece)
+/** An element of the ledger as the kernel has it: it ends between `from` and `to`, in milliseconds since the machine started. */
+export interface LedgerElement {
+  readonly key: string
+  readonly comment?: string
+  readonly from: number
+  readonly to: number
+}
+
+/** The kernel counts in ticks of up to 10 ms, and reading takes time. An end that is later than the kernel's by more is not believed. */
+const DOUBT = 50
+
+/** @returns the grants that the ledger records, and how many records make no sense. */
+export function parseLedger(elements: readonly LedgerElement[]): {
+  readonly records: readonly LedgerRecord[]
+  readonly unread: number
+} {
+  const pieces = new Map<string, { parts: string[]; from: number; to: number }>()
+  for (const { key, comment = '', from, to } of elements) {
+    const [number = '', part = ''] = key.split(' . ')
+    const piece = pieces.get(number)
+    if (piece === undefined) {
+      const parts: string[] = []
+      parts[Number(part)] = comment
+      pieces.set(number, { parts, from, to })
+      continue
+    }
+    piece.parts[Number(part)] = comment
+    piece.from = Math.min(piece.from, from)
+    piece.to = Math.min(piece.to, to)
   }
   const records: LedgerRecord[] = []
-  for (const { parts, remaining } of pieces.values()) {
-    const grant = parseRecord(parts.join(''))
-    if (grant !== undefined && remaining > 0) records.push({ grant, remaining })
+  for (const [number, { parts, from, to }] of pieces) {
+    const record = parseRecord(parts.join(''))
+    if (record === undefined) continue
+    const { grant, end = from } = record
+    records.push({ number: Number(number), grant, until: end <= to + DOUBT ? end : from })
   }
   return { records, unread: pieces.size - records.length }
 }
 
-/** Milliseconds in a span as nftables prints it: `1d2h3m4s5ms`. */
-function parseSpan(text: string): number {
-  const units: Readonly<Record<string, number>> = { d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000, ms: 1 }
-  let total = 0
-  for (const [, count = '0', unit = ''] of text.matchAll(/(\d+)(ms|[dhms])/g))
-    total += Number(count) * (units[unit] ?? 0)
-  return total
-}
-
-function encodeRecord({ stanza, stanzaName, lifetime, source, firstHand, openings, username }: Grant): string {
+function encodeRecord(grant: Grant, until: number): string {
+  const { stanza, stanzaName, lifetime, source, firstHand, openings, username } = grant
   const granter = stanzaName === undefined ? stanza : `${stanza}:${stanzaName}`
   const asked = firstHand ? `${source}!` : source
-  return [VERSION, granter, lifetime, asked, openings.map(encodeOpening).join(','), encodeURIComponent(username)]
-    .join('|')
-    .replaceAll("'", '%27')
+  const user = encodeURIComponent(username).replaceAll("'", '%27')
+  return [VERSION, granter, lifetime, asked, openings.map(encodeOpening).join(','), user, Math.floor(until)].join('|')
 }
 
 function encodeOpening(opening: Opening): string {
@@ -98,9 +112,10 @@ function encodeOpening(opening: Opening): string {
 }
 
 /** Only what {@link encodeRecord} writes is read: the table can be written by any root program. */
-function parseRecord(record: string): Grant | undefined {
+function parseRecord(record: string): { readonly grant: Grant; readonly end?: number } | undefined {
   const [version, granter = '', lifetime = '', asked = '', list = '', user = '', ...more] = record.split('|')
-  if (version !== VERSION || more.length > 0) return undefined
+  const end = version === VERSION && more.length === 1 && /^\d{1,15}$/.test(more[0] ?? '') ? Number(more[0]) : undefined
+  if (end === undefined && (version !== VERSION_WITHOUT_END || more.length > 0)) return undefined
   const stanza = parseGranter(granter)
   if (stanza === undefined || !/^[1-9]\d{0,9}$/.test(lifetime) || user === '') return undefined
   const firstHand = asked.endsWith('!')
@@ -114,7 +129,7 @@ function parseRecord(record: string): Grant | undefined {
   }
   const username = parseUser(user)
   if (username === undefined) return undefined
-  return {
+  const grant: Grant = {
     id: grantId(source.value, openings),
     ...stanza,
     source: source.value,
@@ -123,6 +138,7 @@ function parseRecord(record: string): Grant | undefined {
     lifetime: seconds(Number(lifetime)),
     username,
   }
+  return end === undefined ? { grant } : { grant, end }
 }
 
 /** `3`, or `3:phone` where the stanza had a name when it granted. */

@@ -11,6 +11,8 @@ export interface Nftables {
   run(commands: string): Result<string, NftFailure>
   /** The rules of all tables, without the elements of their sets. */
   listRules(): Result<string, NftFailure>
+  /** A set with its elements. */
+  listSet(family: string, table: string, set: string): Result<string, NftFailure>
   /** The netlink addresses that our transactions come from, as others see them. */
   readonly portIds: ReadonlySet<number>
   close(): void
@@ -58,13 +60,14 @@ export function openNftables(soname = 'libnftables.so.1'): Result<Nftables, Fail
   if (context === null || bufferOutput(context) !== 0 || bufferError(context) !== 0) {
     return refuse('FIREWALL_UNAVAILABLE', `${soname} gives no context`)
   }
-  setFlags(context, NUMERIC_PRIORITY_AND_SYMBOL)
+  // Terse, and no list of tables: else the library would fetch every element of every set for it.
+  setFlags(context, NUMERIC_PRIORITY_AND_SYMBOL | TERSE)
   const run: Nftables['run'] = (commands) => {
     if (runBuffer(context, commands) === 0) return ok(output(context) as string)
     return nftFailure(errors(context) as string)
   }
   // Says whether we may and the kernel can, and gives the socket its address, which it gets with its first message.
-  const first = run('list tables\n')
+  const first = run('list chains\n')
   if (!first.ok) {
     contextFree(context)
     return refuse('FIREWALL_UNAVAILABLE', first.failure.detail)
@@ -75,11 +78,12 @@ export function openNftables(soname = 'libnftables.so.1'): Result<Nftables, Fail
   return ok({
     portIds,
     run: (commands) => (open ? run(commands) : nftFailure('the library was closed')),
-    listRules: () => {
+    listRules: () => (open ? run('list ruleset\n') : nftFailure('the library was closed')),
+    listSet: (family, table, set) => {
       if (!open) return nftFailure('the library was closed')
-      setFlags(context, NUMERIC_PRIORITY_AND_SYMBOL | TERSE)
-      const listed = run('list ruleset\n')
       setFlags(context, NUMERIC_PRIORITY_AND_SYMBOL)
+      const listed = run(`list set ${family} ${table} ${set}\n`)
+      setFlags(context, NUMERIC_PRIORITY_AND_SYMBOL | TERSE)
       return listed
     },
     close: () => {

@@ -21,6 +21,8 @@ const EFD_NONBLOCK = SOCK_NONBLOCK
 const EFD_CLOEXEC = SOCK_CLOEXEC
 const POLLIN = 1
 const POLLNVAL = 0x20
+const CLOCK_MONOTONIC = 1
+const CLOCK_BOOTTIME = 7
 const EAGAIN = 11
 const EINTR = 4
 const ENOBUFS = 105
@@ -30,6 +32,8 @@ export interface NetlinkCalls {
   openNetfilter(): Called<number>
   /** Makes it hear every nf_tables transaction, but for those from these port ids. */
   subscribe(fd: number, ignoring: ReadonlySet<number>): Called<void>
+  /** To the kernel. */
+  send(fd: number, bytes: Uint8Array): Called<void>
   /** One datagram; `empty` where none waits; `lost` where the kernel had to throw some away. */
   receive(fd: number): Called<Uint8Array | 'empty' | 'lost'>
   /** A counter to wake a {@link wait} with. */
@@ -38,6 +42,8 @@ export interface NetlinkCalls {
   /** Resolves when either can be read; holds one thread of libuv's pool meanwhile, and no processor. */
   wait(fd: number, waker: number): Promise<Called<void>>
   close(fd: number): void
+  /** Milliseconds since the machine started, those in which it was suspended included or not. */
+  sinceBoot(suspended: 'counted' | 'not counted'): number
   /** The port id of a netfilter netlink socket; `undefined` for any other descriptor. */
   portId(fd: number): number | undefined
 }
@@ -68,6 +74,8 @@ function load(): NetlinkCalls {
   const getsockopt = libc.func('int getsockopt(int fd, int level, int name, uint8_t *value, _Inout_ uint32_t *length)')
   const setsockopt = libc.func('int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t length)')
   const recv = libc.func('intptr_t recv(int fd, uint8_t *into, size_t length, int flags)')
+  const send = libc.func('intptr_t send(int fd, const uint8_t *from, size_t length, int flags)')
+  const clockGettime = libc.func('int clock_gettime(int clock, int64_t *time)')
   const eventfd = libc.func('int eventfd(unsigned int initial, int flags)')
   const write = libc.func('intptr_t write(int fd, const uint8_t *from, size_t length)')
   const close = libc.func('int close(int fd)')
@@ -79,6 +87,7 @@ function load(): NetlinkCalls {
 
   const failed = (): { ok: false; failure: string } => ({ ok: false, failure: strerror(koffi.errno()) as string })
   const inbox = new Uint8Array(1 << 16)
+  const time = new BigInt64Array(2)
 
   return {
     openNetfilter: () => {
@@ -98,6 +107,8 @@ function load(): NetlinkCalls {
       view.setUint32(8, NFTABLES_GROUP_BIT, LITTLE)
       return bind(fd, address, address.length) === 0 ? { ok: true, value: undefined } : failed()
     },
+    send: (fd, bytes) =>
+      send(fd, bytes, bytes.length, 0) === bytes.length ? { ok: true, value: undefined } : failed(),
     receive: (fd) => {
       for (;;) {
         const length: number = recv(fd, inbox, inbox.length, 0)
@@ -137,6 +148,11 @@ function load(): NetlinkCalls {
       }),
     close: (fd) => {
       close(fd)
+    },
+    sinceBoot: (suspended) => {
+      // struct timespec of a 64-bit kernel.
+      clockGettime(suspended === 'counted' ? CLOCK_BOOTTIME : CLOCK_MONOTONIC, time)
+      return Number(time[0]) * 1_000 + Number(time[1]) / 1e6
     },
     portId: (fd) => {
       const protocol = new Uint8Array(4)

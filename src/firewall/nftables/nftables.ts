@@ -12,10 +12,15 @@ import type { Firewall, FirewallFailure, Opened } from '../firewall.ts'
 import type { LeftPort } from '../host/departure.ts'
 import type { Finding, HostQuestion } from '../host/findings.ts'
 import { connectionElements, connectionsTo } from './connections.ts'
+import { differences } from './differences.ts'
+import { dumpNames, dumpSet, type FoundElement } from './dump.ts'
 import type { Element } from './elements.ts'
 import { parseLedger } from './ledger.ts'
 import { type Nftables, type NftFailure, openNftables } from './library.ts'
+import { netlinkCalls } from './netlink.ts'
 import type { ForeignChange } from './notification.ts'
+import { isTableOf, renderAgain } from './ruleset.ts'
+import { SET_NAMES } from './sets.ts'
 import {
   type CoexistenceMode,
   type ConnectionMark,
@@ -25,7 +30,7 @@ import {
   type TableName,
   type TableShape,
 } from './settings.ts'
-import { renderChanges, renderDoors, renderElements, renderRecords } from './transaction.ts'
+import { type Care, renderChanges, renderDoors, renderElements, renderMoves, renderRecords } from './transaction.ts'
 import { type Watch, watchTable } from './watch.ts'
 
 export interface NftablesOptions {
@@ -34,10 +39,19 @@ export interface NftablesOptions {
   readonly table?: TableName
   /** CONNTRACK_MARK; default 0x200000. */
   readonly mark?: ConnectionMark
-  /** MAX_GRANTS: how many ports may be open at once in each address family; default 65 535. */
+  /** MAX_GRANTS: places in each address family, one for each port of each grant; default 65 535. */
   readonly maxGrants?: number
   /** The shared library to load; default `libnftables.so.1`. */
   readonly library?: string
+  /** Milliseconds since the machine started, for tests. */
+  readonly clocks?: Clocks
+}
+
+interface Clocks {
+  /** The time in which the machine was suspended included: what the end of a grant is told by. */
+  withSuspension(): number
+  /** Not included: what the kernel's timeouts run by. */
+  withoutSuspension(): number
 }
 
 /** Somebody else changed our table, and what became of it. */
@@ -51,11 +65,22 @@ export interface Mended {
   readonly outcome: Result<void, FirewallFailure>
 }
 
+/** What `install()` found of grants from before. */
+export interface Kept {
+  /** Live, and open as before. */
+  readonly grants: readonly LiveGrant[]
+  /** Records that could not be read, or for which there is no place any more: these grants have ended. */
+  readonly lost: number
+}
+
 export interface NftablesFirewall extends Firewall {
   readonly kernelExpires: true
+  /** What the latest `install()` found. */
+  kept(): Kept
   /**
    * From now on, puts our table back whenever somebody else changes it: all that was live is open again, all that they
-   * added is gone. Ends with `close()`.
+   * added is gone. Grants end at their second also where the machine is suspended meanwhile. Ends with `close()`. Before `install()`, it
+   * costs nothing; after it, the table is put back once, since nobody listened to what happened meanwhile.
    * @param onMended called after each time, for the log.
    * @param onHostChange called when somebody changes other rules of the host; often, where they do so often.
    */
@@ -84,13 +109,25 @@ export function createNftablesFirewall(options: NftablesOptions): Result<Nftable
   }
   const opened = openNftables(options.library)
   if (!opened.ok) return opened
-  const { table = DEFAULT_TABLE, mark = DEFAULT_MARK } = options
-  return ok(new KernelTable(opened.value, { table, mode, mark, maxGrants }))
+  const { table = DEFAULT_TABLE, mark = DEFAULT_MARK, clocks = kernelClocks() } = options
+  return ok(new KernelTable(opened.value, { table, mode, mark, maxGrants }, clocks))
 }
 
 /** Somebody who changes our table more often than this within a second is waited out. */
 const MENDS_A_SECOND = 20
 const RETRY_AFTER = 1_000
+/** Timeouts count from when the kernel hears of them, so that many grants, or elements, are put into several transactions. */
+const GRANTS_AT_ONCE = 200
+const ELEMENTS_AT_ONCE = 400
+/** A transaction that takes longer than this (milliseconds) is looked at again. */
+const SLOW = 20
+/** An end that a former ghostport left in the kernel is right if it is no further off than this (milliseconds): it stays as it is. */
+const NEAR = 100
+/** How often ends are set right in a row, on a machine that is too busy to do it at once. */
+const ROUNDS = 3
+/** How often it is asked whether the machine was suspended, and how long that has to be to count. In milliseconds. */
+const SUSPENSION_INTERVAL = 1_000
+const SHORTEST_SUSPENSION = 20
 /**
  * How long (milliseconds) connections that are older than the gate may be silent. Keepalive, which sshd asks for, speaks up
  * after two hours; from then on the kernel tracks the connection like any other.
@@ -105,6 +142,11 @@ class KernelTable implements NftablesFirewall {
   readonly #nft: Nftables
   readonly #shape: TableShape
   readonly #book: Book
+  readonly #clocks: Clocks
+  #kept: Kept = { grants: [], lost: 0 }
+  #suspensionTimer: NodeJS.Timeout | undefined
+  /** How long the machine had been suspended when the ends in the kernel were last right. */
+  #suspended: number
   /** In gate mode: connections that were there before the gate. */
   #known: { readonly elements: readonly Element[]; readonly until: Instant } | undefined
   #installed = false
@@ -113,37 +155,43 @@ class KernelTable implements NftablesFirewall {
   /** When the latest mends were, oldest first. */
   #mends: Instant[] = []
 
-  constructor(nft: Nftables, shape: TableShape) {
+  constructor(nft: Nftables, shape: TableShape, clocks: Clocks) {
     this.#nft = nft
     this.#shape = shape
     this.#book = new Book(shape.maxGrants)
+    this.#clocks = clocks
+    this.#suspended = this.#suspendedFor()
   }
 
   async install(): Promise<Result<void, FirewallFailure>> {
-    const listed = this.#listLedger()
-    if (!listed.ok) return listed
-    const now = monotonic()
-    for (const { grant, remaining } of parseLedger(listed.value).records) {
-      // A smaller MAX_GRANTS than before may leave some out: their doors close.
-      this.#book.admit(grant, now, (now + remaining) as Instant)
-    }
+    const ledger = this.#readLedger()
+    if (!ledger.ok) return ledger
+    this.#restore(ledger.value)
+    const now = this.#now()
     const { mode } = this.#shape
     if (mode.kind === 'gate') {
       const elements = connectionElements(connectionsTo(mode.protectedPorts))
       this.#known = { elements, until: (now + SILENCE) as Instant }
     }
-    const rebuilt = this.#rebuild()
-    this.#installed = rebuilt.ok
-    return rebuilt
+    const done = this.#renew(ledger.value)
+    this.#installed = done.ok
+    return done
+  }
+
+  kept(): Kept {
+    return this.#kept
   }
 
   async open(grants: Parameters<Firewall['open']>[0]): Promise<readonly Result<Opened, FirewallFailure>[]> {
     if (!this.#installed) return grants.map(() => refuse('FIREWALL_UNAVAILABLE', 'the table is not installed'))
-    return this.#open(grants)
+    const results: Result<Opened, FirewallFailure>[] = []
+    for (let from = 0; from < grants.length; from += GRANTS_AT_ONCE)
+      results.push(...this.#open(grants.slice(from, from + GRANTS_AT_ONCE)))
+    return results
   }
 
   async revoke(id: GrantId): Promise<Result<void, FirewallFailure>> {
-    const now = monotonic()
+    const now = this.#now()
     const change = this.#book.revoke(id, now)
     if (change === undefined) return ok(undefined)
     const applied = this.#apply([change], now)
@@ -152,10 +200,13 @@ class KernelTable implements NftablesFirewall {
   }
 
   async grants(): Promise<Result<readonly LiveGrant[], FirewallFailure>> {
-    const listed = this.#listLedger()
-    if (!listed.ok) return listed
+    const ledger = this.#readLedger()
+    if (!ledger.ok) return ledger
+    const now = this.#now()
     return ok(
-      parseLedger(listed.value).records.map(({ grant, remaining }) => ({ grant, remaining: milliseconds(remaining) })),
+      parseLedger(ledger.value).records.flatMap(({ grant, until }) =>
+        until > now ? [{ grant, remaining: milliseconds(until - now) }] : [],
+      ),
     )
   }
 
@@ -167,8 +218,9 @@ class KernelTable implements NftablesFirewall {
     })
     if (!watch.ok) return watch
     this.#watch = watch.value
-    // Whatever happened before we listened.
-    return this.#rebuild()
+    clearInterval(this.#suspensionTimer)
+    this.#suspensionTimer = setInterval(() => this.#followSuspension(), SUSPENSION_INTERVAL).unref()
+    return this.#installed ? this.#rebuild() : ok(undefined)
   }
 
   async hostFindings(
@@ -189,7 +241,7 @@ class KernelTable implements NftablesFirewall {
   installed(): Result<CoexistenceMode | { readonly kind: 'absent' }, FirewallFailure> {
     const chain = this.#nft.run(`list chain inet ${this.#shape.table} gate\n`)
     if (!chain.ok) return chain.failure.missing ? ok({ kind: 'absent' }) : chain
-    const set = this.#nft.run(`list set inet ${this.#shape.table} protected\n`)
+    const set = this.#nft.listSet('inet', this.#shape.table, 'protected')
     if (!set.ok) return set.failure.missing ? ok({ kind: 'mark' }) : set
     return ok({ kind: 'gate', protectedPorts: protectedPortsIn(set.value) })
   }
@@ -235,13 +287,14 @@ class KernelTable implements NftablesFirewall {
   async close(): Promise<void> {
     this.#installed = false
     clearTimeout(this.#retry)
+    clearInterval(this.#suspensionTimer)
     this.#watch?.close()
     this.#nft.close()
   }
 
   /** One transaction for all; where it fails, halves of it, until those to blame are alone. */
   #open(grants: Parameters<Firewall['open']>[0]): Result<Opened, FirewallFailure>[] {
-    const now = monotonic()
+    const now = this.#now()
     const results = new Array<Result<Opened, FirewallFailure>>(grants.length).fill(ok(undefined))
     const changes: Change[] = []
     const admitted: number[] = []
@@ -271,38 +324,113 @@ class KernelTable implements NftablesFirewall {
 
   /** Makes the kernel follow what the book has done already. */
   #apply(changes: readonly Change[], now: Instant): Result<void, NftFailure> {
+    const applied = this.#carry((_, care) => renderChanges(this.#shape, changes, now, care))
+    // Careful commands delete nothing that is not there: the table itself, or a set of it, must be missing.
+    return !applied.ok && applied.failure.missing ? this.#rebuild() : applied
+  }
+
+  /** Runs commands, and again with more care where that fails. */
+  #carry(render: (now: Instant, care: Care) => string): Result<void, NftFailure> {
     let refused: Result<string, NftFailure> = ok('')
     for (const care of ['quick', 'careful'] as const) {
-      const script = renderChanges(this.#shape, changes, now, care)
+      const script = render(this.#now(), care)
       if (script === '') return ok(undefined)
       refused = this.#nft.run(script)
-      if (refused.ok) return ok(undefined)
-      if (refused.failure.code === 'FIREWALL_UNAVAILABLE') return refused
+      if (refused.ok || refused.failure.code === 'FIREWALL_UNAVAILABLE') break
     }
-    // Careful commands delete nothing that is not there: the table itself, or a set of it, must be missing.
-    return refused.ok || !refused.failure.missing ? asVoid(refused) : this.#rebuild()
+    return asVoid(refused)
+  }
+
+  /** Takes over what the ledger says, with its ends. */
+  #restore(ledger: readonly FoundElement[]): void {
+    const now = this.#now()
+    const { records, unread } = parseLedger(ledger)
+    let lost = unread
+    for (const { grant, number, until } of records) {
+      // A smaller MAX_GRANTS than before may leave some out: their doors close.
+      if (until > now && !this.#book.restore(grant, number, until as Instant, now)) lost++
+    }
+    const grants = this.#book.live(now).map(({ grant, until }) => ({ grant, remaining: milliseconds(until - now) }))
+    this.#kept = { grants, lost }
+  }
+
+  /** Leaves the table as the book says. What is right already stays as it is, so that no end is written anew. */
+  #renew(ledger: readonly FoundElement[]): Result<void, NftFailure> {
+    const names = dumpNames(this.#shape.table)
+    if (!names.ok || !isTableOf(this.#shape, names.value)) return this.#rebuild()
+    const renewed = this.#nft.run(renderAgain(this.#shape) + this.#knownConnections(this.#now()))
+    return renewed.ok ? this.#setRight(ledger) : this.#rebuild()
   }
 
   /** Leaves the table as the book says, whatever was there, in one transaction. */
   #rebuild(): Result<void, NftFailure> {
-    const now = monotonic()
-    return asVoid(this.#nft.run(this.#doors(now) + this.#records(now)))
+    const now = this.#now()
+    const rebuilt = this.#nft.run(this.#doors(now) + this.#records(now))
+    if (!rebuilt.ok) return rebuilt
+    return this.#now() - now > SLOW ? this.#setRight() : ok(undefined)
   }
 
   /** The same with the doors first, in half the time. @param onOpen called when they are as they should be. */
   #rebuildInHaste(onOpen: () => void): Result<void, NftFailure> {
-    const now = monotonic()
+    const now = this.#now()
     const doors = this.#nft.run(this.#doors(now))
     if (!doors.ok) return doors
     onOpen()
     const records = this.#records(now)
-    return records === '' ? ok(undefined) : asVoid(this.#nft.run(records))
+    if (records !== '') {
+      const recorded = this.#nft.run(records)
+      if (!recorded.ok) return recorded
+    }
+    return this.#now() - now > SLOW ? this.#setRight() : ok(undefined)
+  }
+
+  /**
+   * Makes each element be there, and end, as the book says, in many small transactions.
+   * @param ledger what it holds, where that was just read.
+   */
+  #setRight(ledger?: readonly FoundElement[]): Result<void, NftFailure> {
+    for (let round = 0; round < ROUNDS; round++) {
+      const found: FoundElement[] = [...((round === 0 && ledger) || [])]
+      for (const set of SET_NAMES) {
+        if (set === 'ledger' && round === 0 && ledger !== undefined) continue
+        const read = dumpSet(this.#shape.table, set, () => this.#now())
+        if (!read.ok) return read
+        found.push(...read.value)
+      }
+      const moves = differences(this.#book, found, this.#now(), ledger !== undefined && round === 0 ? NEAR : SLOW)
+      if (moves.length === 0) return ok(undefined)
+      for (let from = 0; from < moves.length; from += ELEMENTS_AT_ONCE) {
+        const part = moves.slice(from, from + ELEMENTS_AT_ONCE)
+        const moved = this.#carry((now, care) => renderMoves(this.#shape, part, now, care))
+        if (!moved.ok) return moved
+      }
+    }
+    return ok(undefined)
+  }
+
+  /** The kernel's timeouts stand still while the machine is suspended. A grant does not. */
+  #followSuspension(): void {
+    const suspended = this.#suspendedFor()
+    if (!this.#installed || Math.abs(suspended - this.#suspended) < SHORTEST_SUSPENSION) return
+    // What fails is tried again a second later.
+    if (this.#setRight().ok) this.#suspended = suspended
+  }
+
+  #suspendedFor(): number {
+    return this.#clocks.withSuspension() - this.#clocks.withoutSuspension()
+  }
+
+  #now(): Instant {
+    return this.#clocks.withSuspension() as Instant
   }
 
   #doors(now: Instant): string {
-    const doors = renderDoors(this.#shape, this.#book.open(now), now)
-    if (this.#known === undefined) return doors
-    return doors + renderElements(this.#shape, this.#known.elements, this.#known.until, now)
+    return renderDoors(this.#shape, this.#book.open(now), now) + this.#knownConnections(now)
+  }
+
+  #knownConnections(now: Instant): string {
+    if (this.#known === undefined) return ''
+    return renderElements(this.#shape, this.#known.elements, this.#known.until, now)
   }
 
   #records(now: Instant): string {
@@ -312,7 +440,7 @@ class KernelTable implements NftablesFirewall {
   #mend(change: ForeignChange, onMended: (mended: Mended) => void): void {
     if (!this.#installed) return
     clearTimeout(this.#retry)
-    const heard = monotonic()
+    const heard = this.#now()
     this.#mends = this.#mends.filter((at) => at > heard - 1_000)
     if (this.#mends.length >= MENDS_A_SECOND) {
       // Two that each put back what the other removes would keep the machine busy with nothing else.
@@ -322,17 +450,17 @@ class KernelTable implements NftablesFirewall {
     this.#mends.push(heard)
     let whole = heard
     const outcome = this.#rebuildInHaste(() => {
-      whole = monotonic()
+      whole = this.#now()
     })
     const took = milliseconds(whole - heard)
     if (!outcome.ok) this.#retry = setTimeout(() => this.#mend(change, onMended), RETRY_AFTER)
     onMended({ change, grants: this.#book.live(heard).length, took, outcome })
   }
 
-  /** The ledger as nftables lists it; empty text where there is no table yet. */
-  #listLedger(): Result<string, NftFailure> {
-    const listed = this.#nft.run(`list set inet ${this.#shape.table} ledger\n`)
-    return !listed.ok && listed.failure.missing ? ok('') : listed
+  /** What the ledger holds; nothing where there is no table yet. */
+  #readLedger(): Result<FoundElement[], FirewallFailure> {
+    const read = dumpSet(this.#shape.table, 'ledger', () => this.#now())
+    return !read.ok && read.failure.missing ? ok([]) : read
   }
 }
 
@@ -350,7 +478,11 @@ function asVoid(result: Result<string, NftFailure>): Result<void, NftFailure> {
   return result.ok ? ok(undefined) : result
 }
 
-/** As the kernel's timeouts, not moved by a change of the wall clock. */
-function monotonic(): Instant {
-  return performance.now() as Instant
+/** Neither is moved by a change of the wall clock. */
+function kernelClocks(): Clocks {
+  const calls = netlinkCalls()
+  return {
+    withSuspension: () => calls.sinceBoot('counted'),
+    withoutSuspension: () => calls.sinceBoot('not counted'),
+  }
 }

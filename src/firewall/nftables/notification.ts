@@ -145,7 +145,7 @@ function weight({ what, how }: Omit<ForeignChange, 'by'>): number {
 }
 
 /** netlink attributes: length and type (16 bits each, the host's order), then the value, padded to four bytes. */
-function parseAttributes(bytes: Uint8Array): Map<number, Uint8Array> {
+export function parseAttributes(bytes: Uint8Array): Map<number, Uint8Array> {
   const found = new Map<number, Uint8Array>()
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let at = 0
@@ -158,7 +158,7 @@ function parseAttributes(bytes: Uint8Array): Map<number, Uint8Array> {
   return found
 }
 
-function align(length: number): number {
+export function align(length: number): number {
   return (length + 3) & ~3
 }
 

@@ -2,41 +2,75 @@
  * Our table, as text for nftables. It is written once and never changes: what is open are elements of its sets and maps,
  * each with a timeout that the kernel keeps (docs/OPERATING.md § Living with the host's own firewall).
  */
+import { createHash } from 'node:crypto'
 import { MAX_CONNECTIONS } from './connections.ts'
+import { SET_NAMES, type SetName, shapeOf } from './sets.ts'
 import type { TableShape } from './settings.ts'
 
 /** Records of one grant may take several elements, since a comment holds 127 bytes. */
 const LEDGER_ELEMENTS_PER_GRANT = 8
+/**
+ * What ends stays in its set until the kernel's next round, a second later, and takes a place there meanwhile. How many may be open is the
+ * book's to say (`holdings.ts`): the kernel's own limit only must not be in its way.
+ */
+const LEFT_BEHIND = 65_536
+const CHAINS = ['gate', 'nat_pre', 'forwarded', 'delivered', 'nat_post'] as const
 
 /** @returns commands that leave exactly this table, empty, whatever was there: one transaction, with no moment between. */
 export function renderTable(shape: TableShape): string {
-  const { table, maxGrants } = shape
-  const sized = (type: string, size = maxGrants): string => `{ type ${type}; flags timeout; size ${size}; }`
-  const way = (ip: string): string => `${ip} . inet_proto . inet_service`
-  const post = (ip: string): string => `${ip} . inet_proto . ${ip} . inet_service`
+  const { table } = shape
   return `add table inet ${table}
 delete table inet ${table}
 table inet ${table} {
-  # who may reach which public port
-  set accept4 ${sized(way('ipv4_addr'))}
-  set accept6 ${sized(way('ipv6_addr'))}
-  # ghost services and inner hosts: where that public port leads; the port is in accept4 or accept6 too
-  map redir4 ${sized(`${way('ipv4_addr')} : inet_service`)}
-  map redir6 ${sized(`${way('ipv6_addr')} : inet_service`)}
-  map dnat4 ${sized(`${way('ipv4_addr')} : ipv4_addr . inet_service`)}
-  map dnat6 ${sized(`${way('ipv6_addr')} : ipv6_addr . inet_service`)}
-  # public ports that lead to another host, and that must not end up on this one
-  set fwd4 ${sized(way('ipv4_addr'), 2 * maxGrants)}
-  set fwd6 ${sized(way('ipv6_addr'), 2 * maxGrants)}
-  # what the inner host sees as the source
-  set masq4 ${sized(post('ipv4_addr'))}
-  set masq6 ${sized(post('ipv6_addr'))}
-  map snat4 ${sized(`${post('ipv4_addr')} : ipv4_addr`)}
-  map snat6 ${sized(`${post('ipv6_addr')} : ipv6_addr`)}
-  # which grant opened what, for a ghostport that starts anew; no packet is ever looked up here
-  set ledger ${sized('mark . mark', 2 * LEDGER_ELEMENTS_PER_GRANT * maxGrants)}
-${renderProtected(shape)}
-  # After conntrack (-200) and before any address translation (-100): sees the public port.
+${renderSets(shape)}  # Says which version of this text the table was made from.
+  set ${stampOf(shape)} { type inet_service; }
+${renderChains(shape)}}
+`
+}
+
+/** @returns commands for a table that {@link isTableOf} knows: they write anew all but what is open. */
+export function renderAgain(shape: TableShape): string {
+  const { table, mode } = shape
+  const flushed = CHAINS.map((chain) => `flush chain inet ${table} ${chain}\n`)
+  const gate =
+    mode.kind === 'mark'
+      ? []
+      : [
+          ...['protected', 'known4', 'known6'].map((set) => `flush set inet ${table} ${set}\n`),
+          `add element inet ${table} protected { ${protectedPorts(mode)} }\n`,
+        ]
+  return `${[...flushed, ...gate].join('')}table inet ${table} {\n${renderChains(shape)}}\n`
+}
+
+/** @param names of its chains and sets, as `dump.ts` tells them. @returns whether they are those of this shape, and no others. */
+export function isTableOf(shape: TableShape, names: ReadonlySet<string>): boolean {
+  const ours = [...renderTable(shape).matchAll(/^ {2}(?:set|map|chain) \S+ \{/gm)].map(([line]) => {
+    const [kind, name] = line.trim().split(' ')
+    return `${kind === 'chain' ? 'chain' : 'set'} ${name}`
+  })
+  return ours.length === names.size && ours.every((name) => names.has(name))
+}
+
+/** The name of a set, which every version of nftables keeps, for the text of the table: sets cannot be compared with what made them. */
+function stampOf(shape: TableShape): string {
+  const text = renderSets(shape) + renderChains(shape)
+  return `text_${createHash('sha256').update(text).digest('hex').slice(0, 16)}`
+}
+
+function renderSets(shape: TableShape): string {
+  const places = shape.maxGrants + LEFT_BEHIND
+  const sizeOf = (name: SetName): number => (name === 'ledger' ? LEDGER_ELEMENTS_PER_GRANT * places : places)
+  const sets = SET_NAMES.map((name) => {
+    const { key, value, about } = shapeOf(name)
+    const type = value === undefined ? key.join(' . ') : `${key.join(' . ')} : ${value.join(' . ')}`
+    const kind = value === undefined ? 'set' : 'map'
+    return `  # ${about}\n  ${kind} ${name} { type ${type}; flags timeout; size ${sizeOf(name)}; }\n`
+  })
+  return sets.join('') + renderProtected(shape)
+}
+
+function renderChains(shape: TableShape): string {
+  return `  # After conntrack (-200) and before any address translation (-100): sees the public port.
   chain gate {
     type filter hook prerouting priority -150; policy accept;
     ct state established,related accept
@@ -70,7 +104,6 @@ ${renderForwarded()}
     ct status dnat snat ip to ip saddr . meta l4proto . ip daddr . th dport map @snat4
     ct status dnat snat ip6 to ip6 saddr . meta l4proto . ip6 daddr . th dport map @snat6
   }
-}
 `
 }
 
@@ -87,14 +120,17 @@ function renderForwarded(): string {
 
 function renderProtected({ mode }: TableShape): string {
   if (mode.kind === 'mark') return ''
-  const ports = mode.protectedPorts.map(({ protocol, port }) => `${protocol} . ${port}`)
   const known = (ip: string): string =>
     `{ type ${ip} . inet_service . inet_service; flags timeout; size ${MAX_CONNECTIONS}; }`
-  return `  set protected { type inet_proto . inet_service; elements = { ${ports.join(', ')} }; }
+  return `  set protected { type inet_proto . inet_service; elements = { ${protectedPorts(mode)} }; }
   # TCP connections older than the gate, which conntrack may take for new ones
   set known4 ${known('ipv4_addr')}
   set known6 ${known('ipv6_addr')}
 `
+}
+
+function protectedPorts({ protectedPorts }: Extract<TableShape['mode'], { kind: 'gate' }>): string {
+  return protectedPorts.map(({ protocol, port }) => `${protocol} . ${port}`).join(', ')
 }
 
 function renderGate({ mode, mark }: TableShape): string {

@@ -67,7 +67,7 @@ const revoke =
 test('a grant is an element for its door and one for its record', () => {
   assert.deepEqual(changes([], 0, admit(grant([ssh]), 0)), [
     'add accept4 { 192.0.2.1 . tcp . 22 timeout 0d0h0m30s0ms }',
-    'add ledger { 1 . 0 timeout 0d0h0m30s0ms comment "1|1|30|192.0.2.1|t22|al" }',
+    'add ledger { 1 . 0 timeout 0d0h0m30s0ms comment "2|1|30|192.0.2.1|t22|al|30000" }',
   ])
 })
 
@@ -75,7 +75,7 @@ test('a ghost is two elements and a record, all in one text', () => {
   assert.deepEqual(changes([], 0, admit(grant([ghost]), 0)), [
     'add accept4 { 192.0.2.1 . tcp . 80 timeout 0d0h0m30s0ms }',
     'add redir4 { 192.0.2.1 . tcp . 80 timeout 0d0h0m30s0ms : 22 }',
-    'add ledger { 1 . 0 timeout 0d0h0m30s0ms comment "1|1|30|192.0.2.1|t80>22|al" }',
+    'add ledger { 1 . 0 timeout 0d0h0m30s0ms comment "2|1|30|192.0.2.1|t80>22|al|30000" }',
   ])
 })
 
@@ -86,7 +86,7 @@ test('what is there is deleted before it is added, since older kernels keep the 
     'delete ledger { 1 . 0 }',
     'add accept4 { 192.0.2.1 . tcp . 80 timeout 0d0h0m30s0ms }',
     'add redir4 { 192.0.2.1 . tcp . 80 timeout 0d0h0m30s0ms : 22 }',
-    'add ledger { 1 . 0 timeout 0d0h0m30s0ms comment "1|1|30|192.0.2.1|t80>22|al" }',
+    'add ledger { 1 . 0 timeout 0d0h0m30s0ms comment "2|1|30|192.0.2.1|t80>22|al|40000" }',
   ])
 })
 
@@ -113,7 +113,7 @@ test('with care, that is done for whatever is there', () => {
 
 test('a shorter grant of a port that is open longer touches its record alone', () => {
   assert.deepEqual(changes([grant([ssh, ghost])], 10_000, admit(grant([ssh], 5), 10_000)), [
-    'add ledger { 2 . 0 timeout 0d0h0m5s0ms comment "1|1|5|192.0.2.1|t22|al" }',
+    'add ledger { 2 . 0 timeout 0d0h0m5s0ms comment "2|1|5|192.0.2.1|t22|al|15000" }',
   ])
 })
 
@@ -142,7 +142,7 @@ test('a port that is taken over leads elsewhere in one transaction', () => {
       'delete ledger { 1 . 0 }',
       'add accept4 { 192.0.2.1 . tcp . 80 timeout 0d0h0m30s0ms }',
       'add redir4 { 192.0.2.1 . tcp . 80 timeout 0d0h0m30s0ms : 25 }',
-      'add ledger { 2 . 0 timeout 0d0h0m30s0ms comment "1|1|30|192.0.2.1!|t80>25|al" }',
+      'add ledger { 2 . 0 timeout 0d0h0m30s0ms comment "2|1|30|192.0.2.1!|t80>25|al|40000" }',
     ],
   )
 })

@@ -22,7 +22,7 @@ const DOUBT = 100
 const SHORTEST = 10
 
 /** An element and its move: `from` is when it would have ended, absent where it is not there; `to` its new end. */
-interface Move {
+export interface Move {
   readonly element: Element
   readonly from?: Instant
   readonly to?: Instant
@@ -30,8 +30,13 @@ interface Move {
 
 /** The commands that carry out `changes`, in the order in which they happened. Empty text: nothing to do. */
 export function renderChanges(shape: TableShape, changes: readonly Change[], now: Instant, care: Care): string {
+  return renderMoves(shape, mergedMoves(changes), now, care)
+}
+
+/** The commands that move these elements. */
+export function renderMoves(shape: TableShape, moves: readonly Move[], now: Instant, care: Care): string {
   const script = new Script(shape)
-  for (const { element, from, to } of mergedMoves(changes)) {
+  for (const { element, from, to } of moves) {
     const { outlives = 0 } = element
     const there = from !== undefined && from + outlives > now - DOUBT
     if (outlives > 0 || (there && (care === 'careful' || from < now + DOUBT))) {
@@ -70,7 +75,7 @@ export function renderRecords(shape: TableShape, entries: readonly Entry[], now:
   const script = new Script(shape)
   for (const { number, grant, until } of entries) {
     if (until - now < SHORTEST) continue
-    for (const element of ledgerElements(number, grant)) script.put('last', element, until, now)
+    for (const element of ledgerElements(number, grant, until)) script.put('last', element, until, now)
   }
   return script.text()
 }
@@ -82,8 +87,8 @@ export function renderRecords(shape: TableShape, entries: readonly Entry[], now:
 function mergedMoves(changes: readonly Change[]): Move[] {
   const elements = new Map<string, Move>()
   const records = new Map<string, { before?: Entry; after?: Entry }>()
-  for (const { id, before, after, ousted = [], doors } of changes) {
-    for (const entry of ousted) {
+  for (const { id, before, after, ousted = [], displaced = [], doors } of changes) {
+    for (const entry of [...ousted, ...displaced]) {
       const known = records.get(entry.grant.id)
       const first = known === undefined ? entry : known.before
       records.set(entry.grant.id, first === undefined ? {} : { before: first })
@@ -103,10 +108,12 @@ function mergedMoves(changes: readonly Change[]): Move[] {
   const moves = [...elements.values()].filter(({ from, to }) => from !== to)
   for (const { before, after } of records.values()) {
     if (before !== undefined) {
-      for (const element of ledgerElements(before.number, before.grant)) moves.push({ element, from: before.until })
+      for (const element of ledgerElements(before.number, before.grant, before.until))
+        moves.push({ element, from: before.until })
     }
     if (after !== undefined) {
-      for (const element of ledgerElements(after.number, after.grant)) moves.push({ element, to: after.until })
+      for (const element of ledgerElements(after.number, after.grant, after.until))
+        moves.push({ element, to: after.until })
     }
   }
   return moves

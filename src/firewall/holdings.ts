@@ -1,0 +1,210 @@
+/**
+ * Who holds how many places of the firewall, and who has to make room when none is left. Each public port of each grant takes one
+ * place. Three rules keep one key holder from keeping the others out:
+ *
+ * 1. Grants for one address (IPv6: one /64 network) have a share of the places, and never more.
+ * 2. Where places are short, the stanza that holds most of them makes room for one that would still hold fewer.
+ * 3. Who asks for the own address displaces what was asked for from elsewhere, of the own stanza or one that holds as much.
+ *
+ * Of several grants that may have to go, one that was asked for from elsewhere goes first, and then the one that ends soonest.
+ */
+import type { Grant } from '../access/grant.ts'
+import { type AddressFamily, familyOf, type IpAddress, maskAddress } from '../packet/address.ts'
+import { ok, type Result, refuse } from '../result.ts'
+import type { FirewallFailure } from './firewall.ts'
+import { Soonest } from './soonest.ts'
+
+/** An IPv6 host has a whole network to ask from, and for. */
+const NETWORK_OF_ONE = 64
+/** One address may have this part of all places, but always a packet's worth of ports. */
+const SHARE = 16
+const SMALLEST_SHARE = 64
+
+/** How many places grants for one address may take, of `capacity` in its family. */
+export function shareOfOneSource(capacity: number): number {
+  return Math.min(capacity, Math.max(SMALLEST_SHARE, Math.floor(capacity / SHARE)))
+}
+
+/** A live grant, as far as places go. */
+export interface Held {
+  readonly grant: Grant
+  /** When it ends, in milliseconds. */
+  readonly until: number
+  readonly places: number
+}
+
+/** A stanza, by its name where it has one: numbers move when stanzas are removed. */
+type Stanza = NonNullable<Grant['stanzaName']> | Grant['stanza']
+
+interface Holding<Entry extends Held> {
+  places: number
+  /** Asked for from elsewhere. */
+  readonly secondHand: Soonest<Entry>
+  readonly firstHand: Soonest<Entry>
+}
+
+/** What a stanza holds among the places that are short. */
+interface Candidate<Entry extends Held> {
+  readonly stanza: Stanza
+  readonly places: number
+  secondHand(): Entry | undefined
+  firstHand(): Entry | undefined
+}
+
+export class Holdings<Entry extends Held> {
+  readonly #capacity: number
+  readonly #share: number
+  readonly #isHeld: (entry: Entry) => boolean
+  readonly #places: Record<AddressFamily, number> = { 4: 0, 6: 0 }
+  readonly #stanzas: Record<AddressFamily, Map<Stanza, Holding<Entry>>> = { 4: new Map(), 6: new Map() }
+  readonly #sources = new Map<IpAddress, Entry[]>()
+
+  /**
+   * @param capacity places in each address family.
+   * @param isHeld whether an entry is one that was added and not removed.
+   */
+  constructor(capacity: number, isHeld: (entry: Entry) => boolean) {
+    this.#capacity = capacity
+    this.#share = shareOfOneSource(capacity)
+    this.#isHeld = isHeld
+  }
+
+  add(entry: Entry): void {
+    const { source, firstHand } = entry.grant
+    const family = familyOf(source)
+    const holding = this.#holdingOf(family, stanzaOf(entry.grant))
+    holding.places += entry.places
+    this.#places[family] += entry.places
+    holding[firstHand ? 'firstHand' : 'secondHand'].push(entry)
+    const network = networkOf(source)
+    const neighbours = this.#sources.get(network)
+    if (neighbours === undefined) this.#sources.set(network, [entry])
+    else neighbours.push(entry)
+  }
+
+  /** @param entry that is held no more. */
+  remove(entry: Entry): void {
+    const { source } = entry.grant
+    const family = familyOf(source)
+    const stanza = stanzaOf(entry.grant)
+    const holding = this.#holdingOf(family, stanza)
+    holding.places -= entry.places
+    this.#places[family] -= entry.places
+    if (holding.places === 0) this.#stanzas[family].delete(stanza)
+    const network = networkOf(source)
+    const neighbours = this.#sources.get(network)?.filter((other) => other !== entry) ?? []
+    if (neighbours.length === 0) this.#sources.delete(network)
+    else this.#sources.set(network, neighbours)
+  }
+
+  /** Entries that ended at `moment` or before. Each has to be removed before the next is asked for. */
+  *ended(moment: number): Generator<Entry> {
+    for (const family of [4, 6] as const) {
+      for (const { secondHand, firstHand } of this.#stanzas[family].values()) {
+        for (const heap of [secondHand, firstHand]) {
+          for (let top = heap.peek(); top !== undefined && top.until <= moment; top = heap.peek()) yield top
+        }
+      }
+    }
+  }
+
+  /** Whether `places` more for `source` are free, so that nothing has to end for them. */
+  hasRoom(source: IpAddress, places: number): boolean {
+    return this.#isFree(source, places) && this.#placesOf(source) + places <= this.#share
+  }
+
+  /**
+   * The next entry that has to end so that a grant gets its places; none where there is room. The caller removes it and asks again.
+   * @param places how many more it needs.
+   * @returns `FIREWALL_FULL` where nothing may be displaced for it.
+   */
+  toDisplace(grant: Grant, places: number): Result<Entry | undefined, FirewallFailure> {
+    const { source } = grant
+    if (this.hasRoom(source, places)) return ok(undefined)
+    const isShort = this.#placesOf(source) + places > this.#share
+    // What can never fit displaces nothing.
+    const most = isShort ? this.#share : this.#capacity
+    const candidates = isShort ? this.#candidatesOf(source) : this.#candidatesIn(familyOf(source))
+    const entry = places > most ? undefined : pick(candidates, grant, places)
+    return entry === undefined ? refuse('FIREWALL_FULL', this.#why(source, places, isShort)) : ok(entry)
+  }
+
+  #isFree(source: IpAddress, places: number): boolean {
+    return this.#places[familyOf(source)] + places <= this.#capacity
+  }
+
+  #why(source: IpAddress, places: number, isShort: boolean): string {
+    const family = familyOf(source)
+    const more = `${places} more ${places === 1 ? 'is' : 'are'} asked for`
+    if (!isShort) return `${this.#places[family]} of ${this.#capacity} places for IPv${family} are taken, ${more}`
+    const whose = family === 4 ? source : `${networkOf(source)}/${NETWORK_OF_ONE}`
+    return `grants for ${whose} have ${this.#placesOf(source)} of the ${this.#share} places that one address may have, ${more}`
+  }
+
+  #placesOf(source: IpAddress): number {
+    let places = 0
+    for (const entry of this.#sources.get(networkOf(source)) ?? []) places += entry.places
+    return places
+  }
+
+  *#candidatesIn(family: AddressFamily): Generator<Candidate<Entry>> {
+    for (const [stanza, { places, secondHand, firstHand }] of this.#stanzas[family])
+      yield { stanza, places, secondHand: () => secondHand.peek(), firstHand: () => firstHand.peek() }
+  }
+
+  *#candidatesOf(source: IpAddress): Generator<Candidate<Entry>> {
+    const byStanza = new Map<Stanza, Entry[]>()
+    for (const entry of this.#sources.get(networkOf(source)) ?? []) {
+      const stanza = stanzaOf(entry.grant)
+      const entries = byStanza.get(stanza)
+      if (entries === undefined) byStanza.set(stanza, [entry])
+      else entries.push(entry)
+    }
+    for (const [stanza, entries] of byStanza) {
+      const soonest = (firstHand: boolean) => () =>
+        entries
+          .filter(({ grant }) => grant.firstHand === firstHand)
+          .reduce<Entry | undefined>((best, entry) => (best && best.until <= entry.until ? best : entry), undefined)
+      const places = entries.reduce((sum, entry) => sum + entry.places, 0)
+      yield { stanza, places, secondHand: soonest(false), firstHand: soonest(true) }
+    }
+  }
+
+  #holdingOf(family: AddressFamily, stanza: Stanza): Holding<Entry> {
+    const known = this.#stanzas[family].get(stanza)
+    if (known !== undefined) return known
+    const made = {
+      places: 0,
+      secondHand: new Soonest<Entry>(this.#isHeld),
+      firstHand: new Soonest<Entry>(this.#isHeld),
+    }
+    this.#stanzas[family].set(stanza, made)
+    return made
+  }
+}
+
+/** Rules 2 and 3 of the head of this file. */
+function pick<Entry extends Held>(
+  candidates: Iterable<Candidate<Entry>>,
+  grant: Grant,
+  places: number,
+): Entry | undefined {
+  const all = [...candidates]
+  const asking = stanzaOf(grant)
+  const own = all.find(({ stanza }) => stanza === asking)?.places ?? 0
+  for (const candidate of all.toSorted((one, other) => other.places - one.places)) {
+    const mayGo = candidate.stanza !== asking && candidate.places > own + places
+    const secondHand = mayGo || (grant.firstHand && candidate.places >= own) ? candidate.secondHand() : undefined
+    const entry = secondHand ?? (mayGo ? candidate.firstHand() : undefined)
+    if (entry !== undefined) return entry
+  }
+  return undefined
+}
+
+function stanzaOf({ stanza, stanzaName }: Grant): Stanza {
+  return stanzaName ?? stanza
+}
+
+function networkOf(source: IpAddress): IpAddress {
+  return familyOf(source) === 4 ? source : maskAddress(source, NETWORK_OF_ONE)
+}

@@ -1,0 +1,263 @@
+/**
+ * What the kernel has in our table, asked for over netlink (the dumps of linux/netfilter/nf_tables.h). libnftables
+ * prints the same as text, ten times as slowly, which counts when a server starts with a full table.
+ */
+import { addressFromBytes } from '../../packet/address.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { netlinkCalls } from './netlink.ts'
+import { align, LITTLE_ENDIAN, parseAttributes } from './notification.ts'
+import { type Field, type SetName, shapeOf } from './sets.ts'
+import type { TableName } from './settings.ts'
+
+/** An element as {@link Element} writes it, and when it ends by the caller's clock: not before `from`, not after `to`. */
+export interface FoundElement {
+  readonly set: SetName
+  readonly key: string
+  readonly value?: string
+  readonly comment?: string
+  readonly from: number
+  readonly to: number
+}
+
+type DumpFailure = Failure<'FIREWALL_UNAVAILABLE'> & { readonly missing: boolean }
+
+const GET_CHAINS = (10 << 8) | 4
+const GET_SETS = (10 << 8) | 10
+const GET_SET_ELEMENTS = (10 << 8) | 13
+const REQUEST = 1
+const DUMP = 0x300
+/** The set changed while the kernel was telling. */
+const INTERRUPTED = 0x10
+const ERROR = 2
+const DONE = 3
+const ENOENT = 2
+const HEADER = 16
+const NFGENMSG = 4
+const NFPROTO_INET = 1
+const ATTR_TABLE = 1
+const ATTR_SET = 2
+const ATTR_CHAIN_NAME = 3
+const ATTR_ELEMENTS = 3
+const ELEMENT_KEY = 1
+const ELEMENT_DATA = 2
+const ELEMENT_EXPIRATION = 5
+const ELEMENT_USERDATA = 6
+const COMMENT = 0
+const TRIES = 5
+
+/** @param clock in milliseconds, as the kernel's timeouts run. @returns `missing` where there is no such set. */
+export function dumpSet(table: TableName, set: SetName, clock: () => number): Result<FoundElement[], DumpFailure> {
+  for (let left = TRIES; left > 0; left--) {
+    const elements: FoundElement[] = []
+    // A datagram is made ready while the one before it is fetched.
+    let [madeAfter, madeBefore] = [clock(), clock()]
+    const told = ask(GET_SET_ELEMENTS, [stringAttribute(ATTR_TABLE, table), stringAttribute(ATTR_SET, set)], {
+      onFetch: () => {
+        madeAfter = madeBefore
+        madeBefore = clock()
+      },
+      onMessage: (body) => readElements(set, body, madeAfter, madeBefore, elements),
+    })
+    if (!told.ok) return told
+    if (told.value === 'whole') return ok(elements)
+  }
+  return failure(`${set} changes faster than it can be read`)
+}
+
+/** @returns the chains and the sets of a table, as `chain NAME` and `set NAME`, maps being sets; none where there is no such table. */
+export function dumpNames(table: TableName): Result<ReadonlySet<string>, DumpFailure> {
+  const names = new Set<string>()
+  for (const [kind, type, nameAttribute] of [
+    ['chain', GET_CHAINS, ATTR_CHAIN_NAME],
+    ['set', GET_SETS, ATTR_SET],
+  ] as const) {
+    const told = ask(type, [], {
+      onFetch: () => {},
+      onMessage: (body) => {
+        const attributes = parseAttributes(body.subarray(NFGENMSG))
+        const name = stringIn(attributes.get(nameAttribute))
+        // `__set0` is a list within a rule.
+        if (stringIn(attributes.get(ATTR_TABLE)) === table && !name.startsWith('__')) names.add(`${kind} ${name}`)
+      },
+    })
+    if (!told.ok) return told
+  }
+  return ok(names)
+}
+
+interface Listener {
+  /** Before each datagram is fetched. */
+  onFetch(): void
+  onMessage(body: Uint8Array): void
+}
+
+/** @returns whether the answer is whole, or something changed while the kernel was telling. */
+function ask(
+  type: number,
+  attributes: readonly Uint8Array[],
+  listener: Listener,
+): Result<'whole' | 'interrupted', DumpFailure> {
+  const calls = netlinkCalls()
+  const socket = calls.openNetfilter()
+  if (!socket.ok) return failure(socket.failure)
+  try {
+    const sent = calls.send(socket.value, question(type, attributes))
+    if (!sent.ok) return failure(sent.failure)
+    let interrupted = false
+    for (;;) {
+      listener.onFetch()
+      const received = calls.receive(socket.value)
+      if (!received.ok) return failure(received.failure)
+      if (received.value === 'empty' || received.value === 'lost')
+        return failure(`the kernel’s answer is ${received.value}`)
+      for (const { type, flags, body } of messages(received.value)) {
+        if ((flags & INTERRUPTED) !== 0) interrupted = true
+        if (type === DONE) return ok(interrupted ? 'interrupted' : 'whole')
+        if (type === ERROR) {
+          const errno = -new DataView(body.buffer, body.byteOffset, 4).getInt32(0, LITTLE_ENDIAN)
+          return failure(`nftables does not tell what it has: errno ${errno}`, errno === ENOENT)
+        }
+        listener.onMessage(body)
+      }
+    }
+  } finally {
+    calls.close(socket.value)
+  }
+}
+
+function failure(detail: string, missing = false): { readonly ok: false; readonly failure: DumpFailure } {
+  return { ok: false, failure: { ...refuse('FIREWALL_UNAVAILABLE', detail).failure, missing } }
+}
+
+function question(type: number, attributes: readonly Uint8Array[]): Uint8Array {
+  const tail = Buffer.concat(attributes)
+  const bytes = new Uint8Array(HEADER + NFGENMSG + tail.length)
+  const view = new DataView(bytes.buffer)
+  view.setUint32(0, bytes.length, LITTLE_ENDIAN)
+  view.setUint16(4, type, LITTLE_ENDIAN)
+  view.setUint16(6, REQUEST | DUMP, LITTLE_ENDIAN)
+  bytes[HEADER] = NFPROTO_INET
+  bytes.set(tail, HEADER + NFGENMSG)
+  return bytes
+}
+
+/** A C string. */
+function stringIn(bytes: Uint8Array | undefined): string {
+  return Buffer.from(bytes ?? [])
+    .toString('latin1')
+    .replace(/\0.*$/s, '')
+}
+
+function stringAttribute(type: number, text: string): Uint8Array {
+  const value = Buffer.from(`${text}\0`, 'latin1')
+  const bytes = new Uint8Array(align(4 + value.length))
+  const view = new DataView(bytes.buffer)
+  view.setUint16(0, 4 + value.length, LITTLE_ENDIAN)
+  view.setUint16(2, type, LITTLE_ENDIAN)
+  bytes.set(value, 4)
+  return bytes
+}
+
+function* messages(datagram: Uint8Array): Generator<{ type: number; flags: number; body: Uint8Array }> {
+  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength)
+  for (let at = 0; at + HEADER <= view.byteLength; ) {
+    const length = view.getUint32(at, LITTLE_ENDIAN)
+    if (length < HEADER || at + length > view.byteLength) return
+    const body = datagram.subarray(at + HEADER, at + length)
+    yield { type: view.getUint16(at + 4, LITTLE_ENDIAN), flags: view.getUint16(at + 6, LITTLE_ENDIAN), body }
+    at += align(length)
+  }
+}
+
+/** A table may have a hundred thousand: attributes are read where they are, without an object for each. */
+function readElements(
+  set: SetName,
+  body: Uint8Array,
+  madeAfter: number,
+  madeBefore: number,
+  into: FoundElement[],
+): void {
+  const list = parseAttributes(body.subarray(NFGENMSG)).get(ATTR_ELEMENTS)
+  if (list === undefined) return
+  const { key: keyFields, value: valueFields } = shapeOf(set)
+  const bytes = Buffer.from(list.buffer, list.byteOffset, list.byteLength)
+  const view = new DataView(list.buffer, list.byteOffset, list.byteLength)
+  for (let at = 0; at + 4 <= list.length; ) {
+    const end = at + view.getUint16(at, LITTLE_ENDIAN)
+    if (end < at + 4 || end > list.length) return
+    let [key, value, comment] = ['', undefined as string | undefined, undefined as string | undefined]
+    // Without a time it never ends.
+    let remaining = Number.POSITIVE_INFINITY
+    for (let inner = at + 4; inner + 4 <= end; ) {
+      const next = inner + view.getUint16(inner, LITTLE_ENDIAN)
+      if (next < inner + 4 || next > end) break
+      switch (view.getUint16(inner + 2, LITTLE_ENDIAN) & 0x3fff) {
+        // Both hold one attribute, whose head is passed over.
+        case ELEMENT_KEY:
+          key = textOf(bytes, view, inner + 8, keyFields)
+          break
+        case ELEMENT_DATA:
+          if (valueFields !== undefined) value = textOf(bytes, view, inner + 8, valueFields)
+          break
+        case ELEMENT_EXPIRATION:
+          remaining = view.getUint32(inner + 4) * 2 ** 32 + view.getUint32(inner + 8)
+          break
+        case ELEMENT_USERDATA:
+          comment = commentIn(bytes, inner + 4, next)
+          break
+      }
+      inner = align(next)
+    }
+    at = align(end)
+    const element = { set, key, from: madeAfter + remaining, to: madeBefore + remaining }
+    into.push(
+      value === undefined && comment === undefined
+        ? element
+        : { ...element, ...(value !== undefined && { value }), ...(comment !== undefined && { comment }) },
+    )
+  }
+}
+
+/** Fields of a concatenation are padded to four bytes each. */
+function textOf(bytes: Uint8Array, view: DataView, from: number, fields: readonly Field[]): string {
+  let text = ''
+  let at = from
+  for (const field of fields) {
+    if (text !== '') text += ' . '
+    switch (field) {
+      case 'ipv4_addr':
+        text += `${bytes[at]}.${bytes[at + 1]}.${bytes[at + 2]}.${bytes[at + 3]}`
+        at += 4
+        break
+      case 'ipv6_addr':
+        text += addressFromBytes(bytes.subarray(at, at + 16))
+        at += 16
+        break
+      case 'inet_proto':
+        text += bytes[at] === 6 ? 'tcp' : bytes[at] === 17 ? 'udp' : bytes[at]
+        at += 4
+        break
+      case 'inet_service':
+        text += view.getUint16(at)
+        at += 4
+        break
+      case 'mark':
+        text += view.getUint32(at, LITTLE_ENDIAN)
+        at += 4
+        break
+      default:
+        field satisfies never
+    }
+  }
+  return text
+}
+
+/** Type and length, a byte each, then the value: nftables keeps its comments so, each with a zero at its end. */
+function commentIn(bytes: Buffer, from: number, end: number): string | undefined {
+  for (let at = from; at + 2 <= end; ) {
+    const length = bytes[at + 1] ?? 0
+    if (bytes[at] === COMMENT && at + 2 + length <= end) return bytes.toString('latin1', at + 2, at + 1 + length)
+    at += 2 + length
+  }
+  return undefined
+}

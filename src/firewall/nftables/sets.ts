@@ -1,0 +1,48 @@
+/** The sets and maps of our table that hold what is open: their keys and values, as nftables names the types. */
+
+export type Field = 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service' | 'mark'
+
+export interface SetShape {
+  readonly key: readonly Field[]
+  /** For maps. */
+  readonly value?: readonly Field[]
+  readonly about: string
+}
+
+const way = (address: Field): readonly Field[] => [address, 'inet_proto', 'inet_service']
+const post = (address: Field): readonly Field[] => [address, 'inet_proto', address, 'inet_service']
+
+export const SETS = {
+  accept4: { key: way('ipv4_addr'), about: 'who may reach which public port' },
+  accept6: { key: way('ipv6_addr'), about: 'the same for IPv6' },
+  redir4: {
+    key: way('ipv4_addr'),
+    value: ['inet_service'],
+    about: 'ghost services: the local port; it is in accept4 too',
+  },
+  redir6: { key: way('ipv6_addr'), value: ['inet_service'], about: 'the same for IPv6' },
+  dnat4: {
+    key: way('ipv4_addr'),
+    value: ['ipv4_addr', 'inet_service'],
+    about: 'inner hosts; the port is in accept4 too',
+  },
+  dnat6: { key: way('ipv6_addr'), value: ['ipv6_addr', 'inet_service'], about: 'the same for IPv6' },
+  fwd4: { key: way('ipv4_addr'), about: 'public ports that lead to another host, and must not end up on this one' },
+  fwd6: { key: way('ipv6_addr'), about: 'the same for IPv6' },
+  masq4: { key: post('ipv4_addr'), about: 'what the inner host sees as the source: this server' },
+  masq6: { key: post('ipv6_addr'), about: 'the same for IPv6' },
+  snat4: {
+    key: post('ipv4_addr'),
+    value: ['ipv4_addr'],
+    about: 'what the inner host sees as the source: a given address',
+  },
+  snat6: { key: post('ipv6_addr'), value: ['ipv6_addr'], about: 'the same for IPv6' },
+  ledger: { key: ['mark', 'mark'], about: 'which grant opened what, for a ghostport that starts anew' },
+} as const satisfies Readonly<Record<string, SetShape>>
+
+export type SetName = keyof typeof SETS
+export const SET_NAMES = Object.keys(SETS) as readonly SetName[]
+
+export function shapeOf(set: SetName): SetShape {
+  return SETS[set]
+}
