@@ -73,7 +73,12 @@ function renderChains(shape: TableShape): string {
   return `  # After conntrack (-200) and before any address translation (-100): sees the public port.
   chain gate {
     type filter hook prerouting priority -150; policy accept;
-    ct state established,related accept
+    # Conntrack keeps the tuple of a half-closed connection, or of one that nobody ended, and takes a new SYN there for a part of the
+    # old connection. So a SYN needs a live grant, whatever conntrack says. One that is sent again while its connection is being made is
+    # dropped as well when the grant ends meanwhile: the service repeats its own SYN-ACK, and the connection gets made.
+    meta l4proto != tcp ct state established accept
+    tcp flags & (fin | syn | rst | ack) != syn ct state established accept
+    ct state related accept
     iif lo accept
     fib daddr type unicast accept
 ${renderGate(shape)}
@@ -135,8 +140,11 @@ function protectedPorts({ protectedPorts }: Extract<TableShape['mode'], { kind: 
 
 function renderGate({ mode, mark }: TableShape): string {
   const set = `ct mark set ct mark or 0x${mark.toString(16)} accept`
+  // The host accepts what carries the mark. Here it is what no grant lets in, on a connection that one let in: a SYN, or a packet that
+  // still has had no answer. Without this line, whoever goes on sending would keep a way in past its end.
   const accept = `    ip saddr . meta l4proto . th dport @accept4 ${set}
-    ip6 saddr . meta l4proto . th dport @accept6 ${set}`
+    ip6 saddr . meta l4proto . th dport @accept6 ${set}
+    ct mark and 0x${mark.toString(16)} == 0x${mark.toString(16)} counter drop`
   if (mode.kind === 'mark') return accept
   return `${accept}
     tcp flags & (syn | ack) == ack ip saddr . tcp sport . tcp dport @known4 accept
