@@ -104,6 +104,8 @@ export class Warden {
   #wanted: Configuration
   /** The receiver that runs has given up its privilege: it may be told keys. */
   #mayBeTold = false
+  /** The receiver that runs is being ended for what it said or did not do: what it still says is not heard. */
+  #isDistrusted = false
   /** Until when it has to do what it has to do next. */
   #patience: NodeJS.Timeout | undefined
   readonly #asking: NodeJS.Timeout
@@ -356,6 +358,7 @@ export class Warden {
   private onReceiverStarted(): void {
     this.#lastWords = undefined
     this.#mayBeTold = false
+    this.#isDistrusted = false
     this.#heard = performance.now()
     this.#waitFor('it did not give up its privilege', START_PATIENCE)
   }
@@ -417,6 +420,9 @@ export class Warden {
    * all packets, and the next receiver would be deaf.
    */
   #replace(event: string, fields: Parameters<Log['write']>[2]): void {
+    // It may have said many such things at once.
+    if (this.#isDistrusted) return
+    this.#isDistrusted = true
     this.#log.write('error', event, fields)
     this.#capturing = false
     this.#heard = performance.now()
@@ -443,6 +449,7 @@ export class Warden {
     this.#heard = performance.now()
     const knocks: Knock[] = []
     for (const value of values) {
+      if (this.#isDistrusted) return
       const word = parseFromReceiver(value)
       if (!word.ok) {
         this.#mistrust(word.failure)
@@ -472,7 +479,10 @@ export class Warden {
       case 'alive':
         return
       case 'started':
-        if (this.#mayBeTold) this.#mistrust({ code: 'WARDEN_PROTOCOL', detail: 'it started twice' })
+        if (this.#mayBeTold) {
+          this.#mistrust({ code: 'WARDEN_PROTOCOL', detail: 'it started twice' })
+          return
+        }
         this.#mayBeTold = true
         this.#configure()
         return

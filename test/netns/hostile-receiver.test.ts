@@ -178,6 +178,18 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
     assert.equal(log.records.filter(({ event }) => event === 'ready').length, 1)
   })
 
+  const floods: [what: string, word: object][] = [
+    ['that it has started', { say: 'started' }],
+    ['knocks of a stanza that there is not', { say: 'knock', knock: honest({ openedBy: 2 }) }],
+  ]
+  for (const [what, word] of floods)
+    it(`is ended once, and not heard any more, however often it says ${what}`, async () => {
+      const lines = Array.from({ length: 1500 }, () => JSON.stringify(word))
+      const { log } = await hear(lines, ({ event }) => event === 'receiver lost', 2)
+      assert.equal(log.records.filter(({ event }) => event === 'receiver mistrusted').length, 1)
+      assert.ok(log.records.length <= 60, `${log.records.length} lines`)
+    })
+
   const rubbish: [what: string, line: string][] = [
     ['no JSON', 'open sesame'],
     ['another protocol', '{"say":"open","port":22}'],
