@@ -56,6 +56,7 @@ export const failureKinds = {
   FIREWALL_UNAVAILABLE: { level: 'error', exit: 69, sentence: 'there is no usable firewall' },
   REPLAY_STORE_FAILED: { level: 'error', exit: 74, sentence: 'the replay store cannot record' },
   REPLAY_STORE_FULL: { level: 'warning', exit: 75, sentence: 'the key has used up its share of the replay store' },
+  KEY_BUSY: { level: 'warning', exit: 75, sentence: 'too many packets of this key wait for their verdict' },
   REPLAY_STORE_CORRUPT: { level: 'error', exit: 65, sentence: 'the replay store is damaged' },
   REPLAY_STORE_LOCKED: { level: 'error', exit: 75, sentence: 'the replay store is in use' },
   CAPTURE_DENIED: { level: 'error', exit: 77, sentence: 'no permission to capture packets' },

@@ -153,6 +153,24 @@ test('a flood of junk is a few lines, and all of it is counted', () => {
   assert.equal(Object.values(folded.counts)[0], 500 - said('refused').length)
 })
 
+test('one key has no more than its share under way at the warden: the rest is refused, and may come again', () => {
+  const { receive, said } = loop()
+  const packets = Array.from({ length: 2001 }, (_, i) =>
+    from(text(must(sealPacket({ ...message, random: String(i).padStart(16, '0') }, keys, options)))),
+  )
+  receive.look(packets)
+  const told = said('knock')
+  assert.equal(told.length, 2000)
+  const [refused] = said('refused')
+  assert.ok(refused?.say === 'refused')
+  assert.deepEqual([refused.note.code, refused.note.stanza], ['KEY_BUSY', 1])
+  const [first] = told
+  assert.ok(first?.say === 'knock')
+  receive.claimed([first.knock.digest])
+  receive.look(packets.slice(-1))
+  assert.equal(said('knock').length, 2001)
+})
+
 test('a warden that does not take knocks is not drowned in them', () => {
   const { receive, said } = loop(100 * 1024 * 1024)
   receive.look([from(text(wire))])

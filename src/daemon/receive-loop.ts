@@ -1,4 +1,5 @@
 /** What the receiver does with packets: open them, tell the warden of knocks, fold refusals so that a flood stays small. */
+import type { KeyringName } from '../access/keyring.ts'
 import type { Policy } from '../access/policy.ts'
 import type { StanzaId } from '../access/stanza.ts'
 import { USED_BEFORE } from '../access/verdict.ts'
@@ -7,16 +8,24 @@ import type { FailureCode } from '../failure-codes.ts'
 import type { ReplayDigest } from '../packet/replay-digest.ts'
 import { type Failure, refuse } from '../result.ts'
 import { type Milliseconds, milliseconds } from '../units.ts'
+import type { Knock } from './knock.ts'
 import type { FromReceiver } from './protocol.ts'
 import { type Receiving, receive } from './receive.ts'
 import { FOLDED_INTERVAL, limiterFor, type RefusalLimiter } from './refusal-log.ts'
 import { ToldPackets } from './told-packets.ts'
 
-/** Packets. Those under way are half of what the warden lets wait before it takes the receiver for a stranger's. */
-const REMEMBERED = { claimed: 16_384, underWay: 50_000 }
+/**
+ * Packets. Those under way are half of what the warden lets wait before it takes the receiver for a stranger's. What one key may have
+ * under way is two batches of the warden's: enough to keep it busy, and judged in a fraction of a second.
+ */
+const REMEMBERED = { claimed: 16_384, underWay: 50_000, underWayPerKey: 2000 }
 /** Bytes that may wait for the warden. A knock has some 600; past this, the warden has been away for long. */
 const LARGEST_BACKLOG = 8 * 1024 * 1024
 
+const BUSY = refuse(
+  'KEY_BUSY',
+  `${REMEMBERED.underWayPerKey} packets of this key wait for their verdict, the most`,
+).failure
 const OVERRUN = refuse('WARDEN_GONE', 'the warden does not take knocks fast enough').failure
 
 /** What packets are opened under, and whether each counts once. */
@@ -99,13 +108,22 @@ export class ReceiveLoop {
     const knock = received.value
     // Where used packets are welcome, each copy is a knock of its own.
     const { refuseReplays } = this.#receiving.policy
+    const key = this.#keyOf(knock)
     if (refuseReplays && this.#told.has(knock.digest)) this.#refuse(packet, { ...USED_BEFORE, stanza: knock.openedBy })
+    else if (key !== undefined && !this.#told.hasRoomFor(key)) this.#refuse(packet, { ...BUSY, stanza: knock.openedBy })
     else if (this.#told.isFull || this.#backlog() > LARGEST_BACKLOG)
       this.#refuse(packet, { ...OVERRUN, stanza: knock.openedBy })
     else {
-      if (refuseReplays) this.#told.sent(knock.digest)
+      if (refuseReplays && key !== undefined) this.#told.sent(knock.digest, key)
       this.#say({ say: 'knock', knock })
     }
+  }
+
+  /** Always there: the packet was opened under this index. */
+  #keyOf({ openedBy }: Knock): KeyringName | undefined {
+    const { index } = this.#receiving
+    const stanza = index.byId(openedBy)
+    return stanza === undefined ? undefined : index.keyringOf(stanza).name
   }
 
   /** Tells the warden the numbers of this moment. @param dropped as for {@link report}. */
