@@ -30,6 +30,8 @@ export interface Libc {
   prctl(option: number, a: number, b: number, c: number, d: number): number
   /** A system call by its number; the last argument is a pointer. */
   syscall(number: number, a: number, b: number, c: Bytes): number
+  /** Of a process, 0 for this one. Each limit is two 64-bit numbers: what counts now, and how far it may be raised. */
+  prlimit(pid: number, resource: number, limit: Uint8Array, old: Bytes): number
   /** Of the last call in this thread. */
   errno(): number
   /** Where these bytes are, for structures that hold pointers. The memory of an ArrayBuffer does not move. */
@@ -74,6 +76,7 @@ function load(): Libc {
     close: library.func('int close(int)'),
     prctl: library.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)'),
     syscall: library.func('long syscall(long, unsigned long, unsigned long, void *)'),
+    prlimit: library.func('int prlimit(int, int, void *, void *)'),
     errno: () => koffi.errno(),
     address: (bytes) => koffi.address(bytes),
   }

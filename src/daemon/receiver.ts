@@ -24,6 +24,7 @@ import { loadConfig } from './load-config.ts'
 import { CHANNEL_DESCRIPTOR, PACKET_THREAD_OPTION } from './privilege.ts'
 import { type CaptureOrder, type FromReceiver, LONGEST_DETAIL, type ToReceiver } from './protocol.ts'
 import { ReceiveLoop } from './receive-loop.ts'
+import { limitReceiver } from './receiver-limits.ts'
 import { confineReceiver } from './seccomp.ts'
 
 /** The configuration of ten thousand stanzas is some megabytes. */
@@ -125,7 +126,9 @@ async function main(): Promise<void> {
     const onReady = (): void => {
       // From here on strangers have a word. Nothing that it needs now is out of reach: all its code is loaded.
       const captureSockets = order.kind === 'own-udp' ? [] : order.fds
-      const confined = confineReceiver({ captureSockets, pid: process.pid })
+      const limited = limitReceiver()
+      const confinement = confineReceiver({ captureSockets, pid: process.pid })
+      const confined = confinement.ok ? limited : confinement
       say({ say: 'ready', ...(!confined.ok && { unconfined: confined.failure.detail.slice(0, LONGEST_DETAIL) }) })
     }
     tellTally = () => started.tally(capture.counters().dropped)

@@ -1,10 +1,10 @@
 /**
  * What a receiver may still ask of the kernel once it captures, as a seccomp(2) program: a list of what is allowed; all else is
- * refused with EPERM. It reads its sockets, writes to its channel and its standard error, waits, and manages its own memory and
- * threads. It starts no program, opens no file and no socket, sends nothing, changes no socket's settings, and sees no other
+ * refused with EPERM. It reads its sockets, writes to its channel and its standard error, waits, and manages its own memory. It
+ * starts no program and no thread, opens no file and no socket, sends nothing, changes no socket's settings, and sees no other
  * process (docs/THREAT-MODEL.md).
  */
-import { type Instruction, JEQ_K, JSET_K, LD_W_ABS, RET_K } from '../capture/bpf.ts'
+import { type Instruction, JEQ_K, LD_W_ABS, RET_K } from '../capture/bpf.ts'
 import type { Architecture, SystemCall } from './seccomp-numbers.ts'
 
 // linux/seccomp.h
@@ -38,14 +38,13 @@ const ALWAYS: readonly SystemCall[] = [
   ...(['mmap', 'mremap', 'brk', 'mincore', 'pkey_mprotect', 'pkey_alloc', 'pkey_free', 'riscv_flush_icache'] as const),
   ...(['getrandom', 'gettimeofday', 'time', 'clock_getres', 'clock_nanosleep', 'nanosleep', 'sched_yield'] as const),
   ...(['timerfd_create', 'timerfd_settime', 'timerfd_gettime', 'eventfd2', 'epoll_create1'] as const),
-  ...(['close', 'fstat', 'lseek', 'fsync', 'fdatasync', 'pread64', 'shutdown', 'getsockname', 'getpeername'] as const),
+  ...(['close', 'fstat', 'lseek', 'fsync', 'fdatasync', 'pread64', 'getsockname', 'getpeername'] as const),
   ...(['rt_sigaction', 'rt_sigprocmask', 'rt_sigreturn', 'sigaltstack', 'restart_syscall', 'futex_waitv'] as const),
   ...(['getpid', 'gettid', 'getppid', 'getuid', 'geteuid', 'getgid', 'getegid', 'uname', 'sysinfo', 'getcpu'] as const),
   ...(['getrusage', 'getpriority', 'sched_getaffinity', 'sched_getparam', 'sched_getscheduler'] as const),
   ...(['set_robust_list', 'get_robust_list', 'set_tid_address', 'rseq', 'membarrier', 'exit', 'exit_group'] as const),
 ]
 
-const CLONE_THREAD = 0x00010000
 const SIOCGIFNAME = 0x8910
 const FIONBIO = 0x5421
 /** F_GETFD, F_SETFD, F_GETFL, F_SETFL. Never F_DUPFD: a socket under another number could be written to. */
@@ -130,14 +129,6 @@ export function receiverFilter(
   forCall('fcntl', () => allowOneOf(1, FCNTL_COMMANDS))
   forCall('prctl', () => allowOneOf(0, PRCTL_OPTIONS))
   forCall('tgkill', () => allowOneOf(0, [pid]))
-  forCall('clone', () => {
-    add(LD_W_ABS, argumentLow(0))
-    add(JSET_K, CLONE_THREAD, 0, 1)
-    give(RET_ALLOW)
-    give(RET_ERRNO | EPERM)
-  })
-  // Its flags are in memory, where a filter cannot look. The C library then takes clone, whose flags it can see.
-  forCall('clone3', () => give(RET_ERRNO | ENOSYS))
   give(RET_ERRNO | EPERM)
   return program
 }

@@ -45,10 +45,12 @@ describe('a confined receiver', { skip }, () => {
   it('is refused all that it has no business with, and goes on with its own', async () => {
     const forbidden = forbidIoUring()
     assert.ok(forbidden.ok, forbidden.ok ? '' : forbidden.failure.detail)
-    const { confined: done, came, ...work } = await confined()
+    const { limited, confined: done, came, memory, shared, stacks, descriptors, ...work } = await confined()
+    assert.equal(limited, true)
     assert.equal(done, true)
     const wrong = Object.entries(came as Record<string, string>).filter(([, how]) => how !== 'EPERM')
     assert.deepEqual(wrong, [])
+    assert.deepEqual([memory, shared, stacks, descriptors], ['ENOMEM', 'ENOMEM', 'ENOMEM', 'EMFILE'])
     assert.deepEqual(work, {
       made: 3_000_000,
       digest: createHmac('sha256', 'key').update('x').digest('hex').slice(0, 8),

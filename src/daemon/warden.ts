@@ -125,6 +125,8 @@ export class Warden {
   #freshTally: Promise<void> | undefined
   /** Whoever held the capture sockets last may have done something to them. */
   #captureIsSuspect = false
+  /** The receiver that runs, or ran last, may do to them whatever it likes: the kernel does not confine it. */
+  #isUnconfined = false
   #stopping = false
 
   /**
@@ -371,7 +373,7 @@ export class Warden {
     const failure = this.#lastWords ?? gone(why)
     this.#log.write('error', 'receiver lost', { ...failureFields(failure), againInMs: again })
     this.#manager.tell(`not receiving: ${why}; a new receiver starts`)
-    if (this.#captureIsSuspect) await this.#reopenCapture()
+    if (this.#captureIsSuspect || this.#isUnconfined) await this.#reopenCapture()
   }
 
   /** Tells the receiver what it is to work under. Until it says that it does, its knocks mean what they meant before. */
@@ -438,6 +440,7 @@ export class Warden {
       if (opened.ok) {
         this.#capture = opened.value
         this.#captureIsSuspect = false
+        this.#isUnconfined = false
         return
       }
       this.#log.write('error', 'capture', failureFields(opened.failure))
@@ -505,6 +508,8 @@ export class Warden {
         }
         this.#capturing = true
         this.#receiver.isReady()
+        // Said before it looks at a packet, and so in honest hands.
+        this.#isUnconfined = word.unconfined !== undefined
         if (word.unconfined !== undefined) this.#log.write('warning', 'notice', { text: printable(word.unconfined) })
         this.#log.write(
           'info',

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Duplex, Readable } from 'node:stream'
 import { after, before, describe, it } from 'node:test'
@@ -188,6 +188,40 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
       const { log } = await hear(lines, ({ event }) => event === 'receiver lost', 2)
       assert.equal(log.records.filter(({ event }) => event === 'receiver mistrusted').length, 1)
       assert.ok(log.records.length <= 60, `${log.records.length} lines`)
+    })
+
+  for (const [how, words, same] of [
+    ['confined', '{"say":"ready"}', true],
+    ['that no filter confined', '{"say":"ready","unconfined":"no filter"}', false],
+  ] as const)
+    it(`one ${how} ends by itself: the next one has ${same ? 'the same' : 'other'} sockets`, async () => {
+      const log = new MemoryLog()
+      const sockets: string[] = []
+      const starterFor = () => ({
+        separateUser: true,
+        start(fds: readonly number[]) {
+          sockets.push(fds.map((fd) => readlinkSync(`/proc/self/fd/${fd}`)).join(' '))
+          const stdio = ['ignore', 'ignore', 'pipe', 'ignore', 'pipe'] as const
+          const child = spawn(process.execPath, [PROGRAM, words], { stdio: [...stdio], detached: true })
+          return { child, channel: child.stdio[4] as unknown as Duplex, errors: child.stdio[2] as Readable }
+        },
+      })
+      const paths = { server: join(directory, 'fwknopd.conf'), access: join(directory, 'access.conf') }
+      const warden = await Warden.start(paths, log, systemClock, { starterFor })
+      assert.ok(warden.ok, warden.ok ? '' : warden.failure.detail)
+      const deadline = performance.now() + 10_000
+      const waitFor = async (done: () => boolean): Promise<void> => {
+        while (!done()) {
+          assert.ok(performance.now() < deadline, JSON.stringify(log.records))
+          await delay(5)
+        }
+      }
+      const ready = () => log.records.find(({ event }) => event === 'ready')
+      await waitFor(() => ready() !== undefined)
+      process.kill(Number(ready()?.fields['receiver']), 'SIGKILL')
+      await waitFor(() => sockets.length === 2)
+      await warden.value.stop()
+      assert.equal(sockets[0] === sockets[1], same, sockets.join(' / '))
     })
 
   const rubbish: [what: string, line: string][] = [

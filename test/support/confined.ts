@@ -6,6 +6,7 @@ import { createHmac } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { setTimeout as delay } from 'node:timers/promises'
+import { limitReceiver } from '../../src/daemon/receiver-limits.ts'
 import { confineReceiver } from '../../src/daemon/seccomp.ts'
 
 const koffi: typeof import('koffi') = createRequire(import.meta.url)('koffi')
@@ -21,6 +22,10 @@ const attempts: Readonly<Record<string, readonly number[]>> = {
   fork: [57],
   vfork: [58],
   'clone a process': [56, 17],
+  // Flags that the kernel would call wrong, so that a thread without a stack never runs.
+  'clone a thread': [56, 0x10000],
+  clone3: [435, 0, 0],
+  'shut a capture socket down': [48, CAPTURE_SOCKET, 0],
   'clone with a new user namespace': [56, 0x10000000 | 17],
   unshare: [272, 0x10000000],
   setns: [308, 0, 0],
@@ -73,7 +78,9 @@ const say = (value: unknown): void => void writeSync(1, `${JSON.stringify(value)
 createHmac('sha256', 'key').update('x').digest()
 await delay(1)
 
+const limited = limitReceiver()
 const confined = confineReceiver({ captureSockets: [CAPTURE_SOCKET], pid: process.pid })
+say({ limited: limited.ok ? true : limited.failure.detail })
 say({ confined: confined.ok ? true : confined.failure.detail })
 const came: Record<string, string> = {}
 for (const [name, [number = 0, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0]] of Object.entries(attempts)) {
@@ -83,6 +90,34 @@ for (const [name, [number = 0, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0]] of Obj
 }
 say({ came })
 
+/** Calls until the kernel gives no more, and gives it all back. @returns what the kernel says then. */
+function until(most: number, call: readonly number[], giveBack: (given: number) => readonly number[]): string {
+  const ask = ([number = 0, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0]: readonly number[]): number =>
+    Number(syscall(number, a, b, c, d, e, f))
+  const all: number[] = []
+  let said = `given ${most} times`
+  while (all.length < most) {
+    const given = ask(call)
+    if (given < 0) {
+      said = errnoName(koffi.errno())
+      break
+    }
+    all.push(given)
+  }
+  for (const given of all) ask(giveBack(given))
+  return said
+}
+const MAPPED = 256 * 1024 ** 2
+const unmap = (at: number): readonly number[] => [11, at, MAPPED]
+const [READ_WRITE, PRIVATE, SHARED, STACK] = [3, 0x4022, 0x4021, 0x4122]
+say({
+  // Reserved only, so that no memory is taken where there is no limit.
+  memory: until(40, [9, 0, MAPPED, READ_WRITE, PRIVATE, -1, 0], unmap),
+  shared: until(40, [9, 0, MAPPED, READ_WRITE, SHARED, -1, 0], unmap),
+  stacks: until(40, [9, 0, MAPPED, READ_WRITE, STACK, -1, 0], unmap),
+  descriptors: until(500, [290, 0, 0], (fd) => [3, fd]),
+})
+
 // What a receiver goes on with: memory, the compiler, timers, digests, its log.
 let made = 0
 for (let round = 0; round < 30; round++) made += Array.from({ length: 100_000 }, (_, i) => ({ i })).length
@@ -91,5 +126,5 @@ const digest = createHmac('sha256', 'key').update('x').digest('hex').slice(0, 8)
 say({ made, digest, time: new Date().toISOString().length })
 
 function errnoName(errno: number): string {
-  return { 1: 'EPERM', 38: 'ENOSYS' }[errno] ?? `errno ${errno}`
+  return { 1: 'EPERM', 12: 'ENOMEM', 24: 'EMFILE', 38: 'ENOSYS' }[errno] ?? `errno ${errno}`
 }
