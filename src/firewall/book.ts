@@ -101,7 +101,7 @@ export class Book {
     for (const entry of ousted) changes.push(...this.#leave(entry, now))
     const displaced: Entry[] = []
     while (before === undefined) {
-      const next = this.#holdings.toDisplace(grant, after.places)
+      const next = this.#holdings.toDisplace(grant, after.places, displaced)
       if (!next.ok) {
         for (const entry of [...ousted, ...displaced]) this.#enter(entry, now)
         return next

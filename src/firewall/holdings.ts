@@ -116,16 +116,24 @@ export class Holdings<Entry extends Held> {
   /**
    * The next entry that has to end so that a grant gets its places; none where there is room. The caller removes it and asks again.
    * @param places how many more it needs.
+   * @param displaced what had to end for it already: what its own stanza gave up still counts as held by it.
    * @returns `FIREWALL_FULL` where nothing may be displaced for it.
    */
-  toDisplace(grant: Grant, places: number): Result<Entry | undefined, FirewallFailure> {
+  toDisplace(
+    grant: Grant,
+    places: number,
+    displaced: readonly Entry[] = [],
+  ): Result<Entry | undefined, FirewallFailure> {
     const { source } = grant
     if (this.hasRoom(source, places)) return ok(undefined)
-    const isShort = this.#placesOf(source) + places > this.#share
+    // Where the share is all there is, it is the places of all that are short.
+    const isShort = this.#share < this.#capacity && this.#placesOf(source) + places > this.#share
     // What can never fit displaces nothing.
     const most = isShort ? this.#share : this.#capacity
     const candidates = isShort ? this.#candidatesOf(source) : this.#candidatesIn(familyOf(source))
-    const entry = places > most ? undefined : pick(candidates, grant, places)
+    const gaveUp = displaced.filter((entry) => stanzaOf(entry.grant) === stanzaOf(grant))
+    const given = gaveUp.reduce((sum, entry) => sum + entry.places, 0)
+    const entry = places > most ? undefined : pick(candidates, grant, places, given)
     return entry === undefined ? refuse('FIREWALL_FULL', this.#why(source, places, isShort)) : ok(entry)
   }
 
@@ -188,13 +196,16 @@ function pick<Entry extends Held>(
   candidates: Iterable<Candidate<Entry>>,
   grant: Grant,
   places: number,
+  given: number,
 ): Entry | undefined {
   const all = [...candidates]
   const asking = stanzaOf(grant)
-  const own = all.find(({ stanza }) => stanza === asking)?.places ?? 0
+  const own = given + (all.find(({ stanza }) => stanza === asking)?.places ?? 0)
   for (const candidate of all.toSorted((one, other) => other.places - one.places)) {
-    const mayGo = candidate.stanza !== asking && candidate.places > own + places
-    const secondHand = mayGo || (grant.firstHand && candidate.places >= own) ? candidate.secondHand() : undefined
+    const isOwn = candidate.stanza === asking
+    const mayGo = !isOwn && candidate.places > own + places
+    const yields = mayGo || (grant.firstHand && (isOwn || candidate.places >= own))
+    const secondHand = yields ? candidate.secondHand() : undefined
     const entry = secondHand ?? (mayGo ? candidate.firstHand() : undefined)
     if (entry !== undefined) return entry
   }
