@@ -193,7 +193,7 @@ export class Book {
       const end = endOf(open, now)
       if (end === undefined) continue
       const holders = open.holders.filter(({ until }) => until > now)
-      // Whoever may ask for another's address could otherwise keep its owner out, by leading the same port elsewhere first.
+      // Those who may ask for another's address could otherwise keep its owner out, by leading the same port elsewhere first.
       if (grant.firstHand && holders.every((holder) => !holder.grant.firstHand)) {
         for (const holder of holders) ousted.add(holder)
         continue

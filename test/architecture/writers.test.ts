@@ -1,5 +1,5 @@
 /**
- * Whatever leaves for a terminal, a log or the service manager is made printable on the way out. So there are few ways out, each
+ * All that leaves for a terminal, a log or the service manager is made printable on the way out. So there are few ways out, each
  * known here by name, and nobody else has one.
  */
 import assert from 'node:assert/strict'

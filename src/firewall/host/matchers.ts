@@ -98,7 +98,7 @@ export const matchers: readonly (readonly [RegExp, Make])[] = [
     value('fib daddr type'),
     values((text) => (probe) => (probe.from === 'neighbour' ? 'unknown' : grade(text === 'local' || text === '2'))),
   ],
-  // Whoever reaches us comes by the interface that the answer leaves by, or there is no connection to talk about.
+  // Those who reach us come by the interface that the answer leaves by, or there is no connection to talk about.
   [/^fib saddr [a-z. ]+? oif (missing|0)\b/, () => () => 'no'],
   [/^fib saddr [a-z. ]+? oif (exists|!= 0)/, () => () => 'yes'],
   [
