@@ -62,14 +62,15 @@ const ASK_INTERVAL = 1000
 const TALLY_PATIENCE = 500
 /** How often capture sockets are tried again that cannot be opened, in milliseconds. */
 const REOPEN_INTERVAL = 1000
-/** Bytes that an honest receiver may have unread: the answers to some 40 000 knocks. */
-const MOST_UNREAD = 2 * 1024 * 1024
+/** Bytes that an honest receiver may have unread: the answers to some 20 000 knocks. */
+const MOST_UNREAD = 1024 * 1024
 /** With no honest receiver do this many knocks wait. */
 const MOST_WAITING = 100_000
 
 /** A configuration, as parsed here and as the receiver will parse it. */
 interface Configuration extends LoadedConfig {
-  readonly files: ConfigSnapshot
+  /** A {@link ConfigSnapshot} as JSON. It holds keys: kept once, outside of the heap of JavaScript, for the next receiver. */
+  readonly files: Uint8Array
   readonly generation: number
   readonly index: StanzaIndex
 }
@@ -381,10 +382,10 @@ export class Warden {
     // One that starts is told when it says that it may be.
     if (!this.#mayBeTold) return
     const { files, generation } = this.#wanted
-    this.#tell({ say: 'configure', generation, paths: this.#paths, files, capture: this.#capture.order })
+    const snapshot: ConfigSnapshot = JSON.parse(Buffer.from(files.buffer, files.byteOffset, files.length).toString())
+    this.#tell({ say: 'configure', generation, paths: this.#paths, files: snapshot, capture: this.#capture.order })
     this.#heard = performance.now()
-    const bytes = Object.values(files.texts).reduce((sum, text) => sum + text.length, 0)
-    this.#waitFor('it took no configuration', CONFIGURE_PATIENCE + bytes / CONFIGURE_BYTES)
+    this.#waitFor('it took no configuration', CONFIGURE_PATIENCE + files.length / CONFIGURE_BYTES)
   }
 
   /** Replaces a receiver that does not do in time what it has to do next. */
@@ -571,7 +572,7 @@ function readConfiguration(paths: ConfigPaths, generation: number): Result<Confi
     ...missingGetent(loaded.value),
     ...expiredStanzas(loaded.value, systemClock.now()),
   ]
-  const files = recorder.snapshot()
+  const files = Buffer.from(JSON.stringify(recorder.snapshot()))
   return ok({ ...loaded.value, notices, files, generation, index: new StanzaIndex(loaded.value.policy.stanzas) })
 }
 

@@ -253,7 +253,13 @@ export class HostLab implements AsyncDisposable {
     const init = this.#init()
     if (init === undefined) return { status: null, stdout: '', stderr: 'the machine is down' }
     const argv = ['-t', String(init), '-a', '--', 'bash', '-lc', command]
-    const { status, stdout, stderr } = spawnSync('nsenter', argv, { encoding: 'utf8', timeout: 60_000 })
+    // Nothing of this process's environment: npm's own variables would lead the machine's npm astray.
+    const env = {
+      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      HOME: '/root',
+      LC_ALL: 'C.UTF-8',
+    }
+    const { status, stdout, stderr } = spawnSync('nsenter', argv, { encoding: 'utf8', timeout: 60_000, env })
     return { status, stdout, stderr }
   }
 
