@@ -52,6 +52,8 @@ const rules: readonly Rule[] = [
       'src/daemon/channel.ts': /stream\.write/,
       'src/daemon/receiver.ts': /CHANNEL_DESCRIPTOR/,
       'src/daemon/control.ts': /jsonLine\(value\)/,
+      // For the receiver, which parses it.
+      'src/daemon/warden.ts': /Buffer\.from\(JSON\.stringify\(recorder\.snapshot\(\)\)\)/,
       // To compare.
       'src/daemon/restart-settings.ts': /JSON\.stringify\(running/,
     },
