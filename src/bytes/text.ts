@@ -93,6 +93,8 @@ export function showText(text: string): string {
  * gives a shape: no terminal and no page may be relied on with these.
  */
 const UNPRINTABLE = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/gu
+/** Printable ASCII, as nearly all text is: the classes of Unicode need not be asked. */
+const PLAIN = /^[\x20-\x7e]*$/
 const SHORT_NAMES: ReadonlyMap<string, string> = new Map([
   ['\n', '\\n'],
   ['\r', '\\r'],
@@ -105,6 +107,7 @@ const SHORT_NAMES: ReadonlyMap<string, string> = new Map([
  * Bytes that are no text are shown as by {@link showText}. Printable text comes back as it is.
  */
 export function printable(text: string): string {
+  if (PLAIN.test(text)) return text
   return showText(text).replace(UNPRINTABLE, (character) => {
     const code = character.codePointAt(0) ?? 0
     const number = code <= 0xff ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
@@ -117,6 +120,9 @@ export function printable(text: string): string {
  * escaped as JSON has it (`\u001b`, `\u202e`). A program reads the value itself; a terminal sees nothing harmful.
  */
 export function jsonLine(value: unknown): string {
+  const plain = JSON.stringify(value)
+  // Half of a surrogate pair would be there as an escape.
+  if (PLAIN.test(plain) && !/\\ud[89a-f]/.test(plain)) return plain
   const json = JSON.stringify(value, (_, part: unknown) => (typeof part === 'string' ? showText(part) : part))
   return json.replace(UNPRINTABLE, (character) =>
     Array.from({ length: character.length }, (_, unit) => {
