@@ -5,14 +5,23 @@
  */
 import { lstatSync, mkdirSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
+import { join } from 'node:path'
 import { judgeFolderTrail } from '../system/path-trail.ts'
 
-const DIRECTORY = '/var/cache/ghostport'
+const OF_ROOT = '/var/cache/ghostport'
 
-/** Starts to keep compiled code, where this user may: about 30 ms of every later start. */
+/** Starts to keep compiled code, where this user may: about 30 ms of every later start of the server, 6 ms of a knock. */
 export function keepCompiledCode(): void {
-  const directory = ownDirectory(DIRECTORY, process.getuid?.() ?? 0)
+  const user = process.getuid?.() ?? 0
+  const path = user === 0 ? OF_ROOT : inHome()
+  const directory = path === undefined ? undefined : ownDirectory(path, user)
   if (directory !== undefined) enableCompileCache?.(directory)
+}
+
+/** Where the user has a folder for such things. It is not made for them. */
+function inHome(): string | undefined {
+  const { HOME: home } = process.env
+  return home?.startsWith('/') ? join(home, '.cache/ghostport') : undefined
 }
 
 /** Makes the directory where there is none. @returns `undefined` unless it is the user's own, and nobody else's to write to. */

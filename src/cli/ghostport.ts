@@ -28,6 +28,9 @@ async function main(argv: readonly string[], terminal: Terminal): Promise<number
     terminal.note(tooOld)
     return 69 // EX_UNAVAILABLE, as for anything else that the machine lacks
   }
+  // Not before: an old Node.js has no such thing.
+  const { keepCompiledCode } = await import('./compile-cache.ts')
+  keepCompiledCode()
   const [word, ...rest] = argv
   if (word === undefined) {
     const { overview } = await import('./help.ts')

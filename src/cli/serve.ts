@@ -5,7 +5,6 @@ import type { ConfigPaths } from '../daemon/load-config.ts'
 import { failureFields, jsonLog } from '../log.ts'
 import { setProcessTitle, shutInspector, WARDEN_TITLE } from '../own-process.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { keepCompiledCode } from './compile-cache.ts'
 import { parseCommandLine } from './options.ts'
 import { describeFailure, type Terminal } from './terminal.ts'
 
@@ -53,7 +52,6 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   if (!server.ok) return terminal.fail(server.failure)
   const access = fromHere(given['access-file'] ?? '/')
   if (!access.ok) return terminal.fail(access.failure)
-  keepCompiledCode()
   const paths: ConfigPaths = {
     server: server.value,
     ...(given['access-file'] !== undefined && { access: access.value }),
