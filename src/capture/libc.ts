@@ -44,6 +44,7 @@ export const SOCK_NONBLOCK = 0o4000
 export const SOCK_CLOEXEC = 0o2000000
 export const SOL_SOCKET = 1
 export const EACCES = 13
+export const PR_SET_NO_NEW_PRIVS = 38
 
 let loaded: Libc | undefined
 

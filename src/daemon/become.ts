@@ -4,7 +4,7 @@
  * other processes of the user until it can close its memory; a process that *changes* user is closed from that moment on
  * (docs/THREAT-MODEL.md). Its user need not even be able to read the program.
  */
-import { libc } from '../capture/libc.ts'
+import { libc, PR_SET_NO_NEW_PRIVS } from '../capture/libc.ts'
 import { forbidInspector, shutInspector } from '../own-process.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { type Account, assertUnprivileged, type Privileges } from './privilege.ts'
@@ -12,7 +12,6 @@ import { type Account, assertUnprivileged, type Privileges } from './privilege.t
 export type Identity = Pick<Account, 'uid' | 'gid'>
 
 const PR_CAPBSET_DROP = 24
-const PR_SET_NO_NEW_PRIVS = 38
 /** More than any kernel has; dropping one that does not exist fails and means nothing. */
 const LAST_CAPABILITY = 63
 

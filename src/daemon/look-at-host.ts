@@ -9,10 +9,7 @@ import { systemClock } from '../clock.ts'
 import type { Notice } from '../config/notice.ts'
 import type { Failure, Result } from '../result.ts'
 import { ok } from '../result.ts'
-import { missingGetent } from './ask-resolver.ts'
-import { bootGateNotices } from './boot-gate.ts'
-import { expiredStanzas } from './expired-stanzas.ts'
-import { absentInterfaces } from './interfaces.ts'
+import { hostNotices } from './host-notices.ts'
 import type { LoadedConfig } from './load-config.ts'
 import { lookAtFirewall } from './open-firewall.ts'
 import { lookAtCapture } from './open-parts.ts'
@@ -30,10 +27,7 @@ type Look = (loaded: LoadedConfig) => Promise<Result<readonly Notice[]>> | Resul
 
 const looks: readonly Look[] = [
   (loaded) => none(receiverAccount(loaded)),
-  (loaded) => ok(absentInterfaces(loaded)),
-  (loaded) => ok(missingGetent(loaded)),
-  (loaded) => ok(expiredStanzas(loaded, systemClock.now())),
-  (loaded) => ok(bootGateNotices(loaded)),
+  (loaded) => ok(hostNotices(loaded, systemClock.now())),
   lookAtCapture,
   (loaded) => {
     const account = receiverAccount(loaded)

@@ -4,12 +4,11 @@
  */
 import { readdirSync, readlinkSync } from 'node:fs'
 import { encodeProgram, type Instruction } from '../capture/bpf.ts'
-import { describeErrno, libc } from '../capture/libc.ts'
+import { describeErrno, libc, PR_SET_NO_NEW_PRIVS } from '../capture/libc.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { type FilterOptions, ioUringFilter, receiverFilter } from './seccomp-filter.ts'
 import { architectures } from './seccomp-numbers.ts'
 
-const PR_SET_NO_NEW_PRIVS = 38
 const SECCOMP_SET_MODE_FILTER = 1
 const SECCOMP_FILTER_FLAG_TSYNC = 1
 

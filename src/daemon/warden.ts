@@ -21,14 +21,12 @@ import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { type FileIdentity, removeOurFile, replaceOurFile, systemReason } from '../system/our-file.ts'
 import { milliseconds } from '../units.ts'
 import { Admission } from './admission.ts'
-import { missingGetent, systemResolver } from './ask-resolver.ts'
-import { bootGateNotices } from './boot-gate.ts'
+import { systemResolver } from './ask-resolver.ts'
 import { serveControl } from './control.ts'
 import { diskFiles } from './disk-files.ts'
-import { expiredStanzas } from './expired-stanzas.ts'
+import { hostNotices } from './host-notices.ts'
 import { HostWatch } from './host-watch.ts'
 import type { InstanceLock } from './instance-lock.ts'
-import { absentInterfaces } from './interfaces.ts'
 import { Journal } from './journal.ts'
 import type { Knock } from './knock.ts'
 import { type ConfigPaths, type LoadedConfig, loadConfig } from './load-config.ts'
@@ -565,13 +563,7 @@ function readConfiguration(paths: ConfigPaths, generation: number): Result<Confi
   const recorder = recordFiles(diskFiles(user))
   const loaded = loadConfig(recorder, paths)
   if (!loaded.ok) return loaded
-  const notices = [
-    ...loaded.value.notices,
-    ...absentInterfaces(loaded.value),
-    ...bootGateNotices(loaded.value),
-    ...missingGetent(loaded.value),
-    ...expiredStanzas(loaded.value, systemClock.now()),
-  ]
+  const notices = [...loaded.value.notices, ...hostNotices(loaded.value, systemClock.now())]
   const files = Buffer.from(JSON.stringify(recorder.snapshot()))
   return ok({ ...loaded.value, notices, files, generation, index: new StanzaIndex(loaded.value.policy.stanzas) })
 }
