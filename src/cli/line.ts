@@ -1,6 +1,6 @@
 /**
  * A line for a terminal: text, of which some may be marked up. What is marked is kept apart from the text, so that no text can
- * mark up anything: all of it is made printable when it is shown, whatever it says and wherever it comes from.
+ * mark up anything: all of it is made printable when it is shown, also what comes from outside.
  */
 import { printable } from '../bytes/text.ts'
 

@@ -9,7 +9,7 @@ const PR_CAP_AMBIENT_CLEAR_ALL = 4
 
 /**
  * Nothing that this process holds goes to a program that it starts but what is handed to it. Node opens all of its own descriptors that
- * way; libraries do not (libmnl's socket to the firewall), nor does whoever started us. And where a service manager gave this process
+ * way; libraries do not (libmnl's socket to the firewall), nor does the process that started us. And where a service manager gave this process
  * its capabilities as ambient ones, each program that it starts would have them too.
  */
 export function keepToOurselves(): void {

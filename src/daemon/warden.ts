@@ -6,7 +6,6 @@ import { rmSync } from 'node:fs'
 import type { Server } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { StanzaIndex } from '../access/matching.ts'
-import { printable } from '../bytes/text.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { type ConfigSnapshot, recordFiles } from '../config/config-files.ts'
 import type { ServerConfig } from '../config/server-config.ts'
@@ -124,7 +123,7 @@ export class Warden {
   #freshTally: Promise<void> | undefined
   /** Whoever held the capture sockets last may have done something to them. */
   #captureIsSuspect = false
-  /** The receiver that runs, or ran last, may do to them whatever it likes: the kernel does not confine it. */
+  /** The receiver that runs, or ran last, may do anything to them: the kernel does not confine it. */
   #isUnconfined = false
   #stopping = false
 
@@ -509,7 +508,7 @@ export class Warden {
         this.#receiver.isReady()
         // Said before it looks at a packet, and so in honest hands.
         this.#isUnconfined = word.unconfined !== undefined
-        if (word.unconfined !== undefined) this.#log.write('warning', 'notice', { text: printable(word.unconfined) })
+        if (word.unconfined !== undefined) this.#log.write('warning', 'notice', { text: word.unconfined })
         this.#log.write(
           'info',
           'ready',

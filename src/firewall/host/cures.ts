@@ -1,4 +1,4 @@
-/** The exact line that mends what a finding says, for whoever keeps the chain: nft, iptables, iptables-legacy, ufw or firewalld. */
+/** The exact line that mends what a finding says, for the program that keeps the chain: nft, iptables, iptables-legacy, ufw or firewalld. */
 import type { ProtocolPort } from '../../packet/message.ts'
 import type { ConnectionMark } from '../nftables/settings.ts'
 import { hostRules } from './host-rules.ts'
