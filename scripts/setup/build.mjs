@@ -3,7 +3,9 @@
 import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { bundleForBrowsers, bundlePrograms } from './bundle.mjs'
 import { clone, memory } from './clone.mjs'
+import { requirePlatformPackage } from './npm.mjs'
 import { run } from './terminal.mjs'
 
 const dist = join(clone, 'dist')
@@ -22,33 +24,20 @@ export async function build(node) {
   const next = join(memory, 'dist')
   const old = join(memory, 'dist-old')
   for (const folder of [next, old]) rmSync(folder, { recursive: true, force: true })
-  const tsc = join(clone, 'node_modules', 'typescript', 'bin', 'tsc')
-  await run(node, [tsc, '-p', 'tsconfig.build.json', '--outDir', next], { cwd: clone })
-  // The packet library for a page that has no bundler of its own: one module, nothing to resolve.
-  const esbuild = join(clone, 'node_modules', 'esbuild', 'bin', 'esbuild')
-  await run(
-    node,
-    [
-      esbuild,
-      'src/packet.ts',
-      '--bundle',
-      '--format=esm',
-      '--platform=browser',
-      '--conditions=ghostport-source,browser',
-      '--target=es2023',
-      '--minify',
-      '--legal-comments=none',
-      '--log-level=warning',
-      `--outfile=${join(next, 'packet.browser.js')}`,
-    ],
-    { cwd: clone },
-  )
-  const command = join(next, 'cli', 'ghostport.js')
-  if (existsSync(command)) chmodSync(command, 0o755)
+  await compile(node, next)
   if (existsSync(dist)) renameSync(dist, old)
   renameSync(next, dist)
   rmSync(old, { recursive: true, force: true })
   writeFileSync(stamp, made)
+}
+
+/** Makes what dist/ consists of in `folder`: the library by the compiler, with its types, and the programs as bundles. */
+export async function compile(node, folder) {
+  requirePlatformPackage(`@typescript/typescript-${process.platform}-${process.arch}`)
+  const tsc = join(clone, 'node_modules', 'typescript', 'bin', 'tsc')
+  await run(node, [tsc, '-p', 'tsconfig.build.json', '--outDir', folder], { cwd: clone })
+  await Promise.all([bundlePrograms(folder), bundleForBrowsers(folder)])
+  chmodSync(join(folder, 'cli', 'ghostport.js'), 0o755)
 }
 
 function fingerprint() {
@@ -65,6 +54,7 @@ function fingerprint() {
     'package.json',
     'package-lock.json',
     'scripts/setup/build.mjs',
+    'scripts/setup/bundle.mjs',
   ])
     add(file)
   const walk = (folder) => {

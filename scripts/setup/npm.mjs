@@ -1,6 +1,7 @@
 // The npm packages of a folder, as its lockfile says and only so: integrity-checked, install scripts off.
-import { lstatSync, readFileSync } from 'node:fs'
+import { existsSync, lstatSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { clone } from './clone.mjs'
 import { outputOf, run, SetUpError } from './terminal.mjs'
 
 /**
@@ -30,6 +31,20 @@ function readPackages(file) {
   } catch {
     return undefined
   }
+}
+
+/**
+ * That an optional package is there which this kind of machine needs: npm passes in silence over one that it cannot fetch.
+ *
+ * @param {string} name
+ * @param {string} folder whose node_modules are looked at
+ */
+export function requirePlatformPackage(name, folder = clone) {
+  if (existsSync(join(folder, 'node_modules', name))) return
+  throw new SetUpError(
+    `npm did not install ${name}: the npm registry did not answer, or has no such package. ` +
+      'To try again: npm ci --ignore-scripts',
+  )
 }
 
 /** Why `npm ci` must not run in `folder`, or `undefined`: npm would empty what a link points to, which is another clone's. */

@@ -4,7 +4,8 @@
  * So it is kept where nobody else can write, or not at all.
  */
 import { lstatSync, mkdirSync } from 'node:fs'
-import { enableCompileCache } from 'node:module'
+// Not by name: an old Node.js, which has no such function, would not load this file.
+import nodeModule from 'node:module'
 import { join } from 'node:path'
 import { judgeFolderTrail } from '../system/path-trail.ts'
 
@@ -15,7 +16,7 @@ export function keepCompiledCode(): void {
   const user = process.getuid?.() ?? 0
   const path = user === 0 ? OF_ROOT : inHome()
   const directory = path === undefined ? undefined : ownDirectory(path, user)
-  if (directory !== undefined) enableCompileCache?.(directory)
+  if (directory !== undefined) nodeModule.enableCompileCache?.(directory)
 }
 
 /** Where the user has a folder for such things. It is not made for them. */

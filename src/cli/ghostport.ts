@@ -8,6 +8,7 @@ import { forbidInspector, keepMemoryOutOfCores, setProcessTitle } from '../own-p
 import { type Failure, refuse } from '../result.ts'
 import { commandLineWords } from './arguments.ts'
 import { commands } from './commands.ts'
+import { keepCompiledCode } from './compile-cache.ts'
 import { nodeIsTooOld } from './node-version.ts'
 import type { OptionSpec } from './options.ts'
 import { systemTerminal, type Terminal } from './terminal.ts'
@@ -28,8 +29,6 @@ async function main(argv: readonly string[], terminal: Terminal): Promise<number
     terminal.note(tooOld)
     return 69 // EX_UNAVAILABLE, as for anything else that the machine lacks
   }
-  // Not before: an old Node.js has no such thing.
-  const { keepCompiledCode } = await import('./compile-cache.ts')
   keepCompiledCode()
   const [word, ...rest] = argv
   if (word === undefined) {

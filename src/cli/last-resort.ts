@@ -6,8 +6,11 @@ const QUOTES_A_VALUE = /^ERR_(INVALID|OUT_OF_RANGE|UNKNOWN)/
 
 /** @returns the failure for an error that is a defect of ghostport, with the place in the code for the report. */
 export function internalFailure(error: unknown): Failure<'INTERNAL_ERROR'> {
-  const place = /([\w.-]+\.[jt]s:\d+):\d+/.exec(error instanceof Error ? (error.stack ?? '') : '')?.[1]
-  const where = place === undefined ? '' : ` (${place})`
+  const stack = error instanceof Error ? (error.stack ?? '') : ''
+  // The function as well: of the compiled program, the file says little.
+  const [, name, place] =
+    /^ +at (?:(?:async )?([\w.$#<>]+)[^(\n]* \()?[^\n]*?([\w.-]+\.[jt]s:\d+):\d+\)?$/m.exec(stack) ?? []
+  const where = place === undefined ? '' : ` (${[name, place].filter(Boolean).join(', ')})`
   return refuse('INTERNAL_ERROR', `${describe(error)}${where}`, { suggestion: 'report this line to the project' })
     .failure
 }

@@ -13,12 +13,9 @@ interface Piece {
   readonly mark?: Mark
 }
 
-/** Text with marks, made by {@link style} and {@link line}. */
-export class MarkedText {
+/** Text with marks, made by {@link style} and {@link line}. No class: the compiled starter and commands each have a copy of this file. */
+export interface MarkedText {
   readonly pieces: readonly Piece[]
-  constructor(pieces: readonly Piece[]) {
-    this.pieces = pieces
-  }
 }
 
 /** One line. A line feed in it is shown as `\\n`, as is all that cannot be printed. */
@@ -26,7 +23,9 @@ export type Line = string | MarkedText
 
 export type Style = { readonly [M in Mark]: (text: string) => MarkedText }
 
-const marked = (mark: Mark) => (text: string) => new MarkedText([{ text, mark }])
+const marked =
+  (mark: Mark) =>
+  (text: string): MarkedText => ({ pieces: [{ text, mark }] })
 export const style: Style = {
   bold: marked('bold'),
   dim: marked('dim'),
@@ -39,9 +38,9 @@ export function line(fixed: TemplateStringsArray, ...values: readonly (Line | nu
   const pieces = fixed.flatMap((text, n): readonly Piece[] => {
     const value = values[n]
     if (value === undefined) return [{ text }]
-    return value instanceof MarkedText ? [{ text }, ...value.pieces] : [{ text }, { text: String(value) }]
+    return typeof value === 'object' ? [{ text }, ...value.pieces] : [{ text }, { text: String(value) }]
   })
-  return new MarkedText(pieces)
+  return { pieces }
 }
 
 /** @returns the line as a terminal takes it, without its end. */

@@ -14,8 +14,10 @@ import {
 import type { CaptureOrder } from './protocol.ts'
 import { forbidIoUring } from './seccomp.ts'
 
-/** Beside this file, in the source tree and in the compiled package alike. */
-const PROGRAM = fileURLToPath(import.meta.url).replace(/spawn-receiver\.(ts|js)$/, 'receiver.$1')
+/** This is src/daemon/spawn-receiver.ts, or a part of dist/cli/serve.js: from both, the receiver is in ../daemon/. */
+const PROGRAM = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? '../daemon/receiver.ts' : '../daemon/receiver.js', import.meta.url),
+)
 
 /** Garbage of the packet path dies young; without a limit V8 lets it grow for no gain. Sizes in MB. */
 const NODE_OPTIONS = ['--max-semi-space-size=2', '--max-old-space-size=256']

@@ -1,14 +1,11 @@
 /** On a Node.js that is too old, every command says so. On one that the machine has, and on one that says it is old. */
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { spawnSync } from 'node:child_process'
 import { delimiter, join } from 'node:path'
-import { after, describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
+import { describe, it } from 'node:test'
+import { compilePackage } from '../support/compiled.ts'
 import { ghostportCommand } from './ghostport.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
 const COMMAND_LINES = [['serve'], ['knock', '-D', '127.0.0.1'], ['status'], ['--version'], ['nonsense'], []]
 
 function assertRefused(node: string, words: readonly string[], version: string): void {
@@ -28,16 +25,9 @@ it('a Node.js that says it is old is told so', () => {
 
 for (const { node, version } of oldOnes())
   describe(`the compiled command on Node.js ${version}`, () => {
-    const folder = mkdtempSync(join(tmpdir(), 'ghostport-old-node-'))
-    after(() => rmSync(folder, { recursive: true, force: true }))
-
     it('says that it is too old', () => {
-      const compiled = join(folder, 'dist')
-      const compiler = join(root, 'node_modules/typescript/bin/tsc')
-      execFileSync(process.execPath, [compiler, '-p', join(root, 'tsconfig.build.json'), '--outDir', compiled])
-      writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
-      symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
-      assertRefused(node, [join(compiled, 'cli', 'ghostport.js')], version)
+      using compiled = compilePackage()
+      assertRefused(node, [compiled.command[1]], version)
     })
   })
 

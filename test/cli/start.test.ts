@@ -1,46 +1,100 @@
 /**
- * What a knock loads, since every module is a part of the 80 ms from its start to the packet: nothing native, nothing of
- * the server, and of Node what it uses. Counted and not timed: a time says more of the machine than of the program.
+ * What a program loads, since all of it is a part of the time from its start to its packet: one file of its own beside that of
+ * the command line, nothing native, nothing of other programs, and of Node what it uses. Counted and not timed: a time says more
+ * of the machine than of the program.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { it } from 'node:test'
-import { ghostportCommand } from './ghostport.ts'
+import { readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { after, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { compilePackage } from '../support/compiled.ts'
 
 const PRINT_LOADED = `import { registerHooks } from 'node:module'
 import { writeSync } from 'node:fs'
 registerHooks({ load(url, context, next) { writeSync(2, url + '\\n'); return next(url, context) } })`
 
-it('a knock loads what it needs', () => {
-  const [node = '', ...words] = ghostportCommand
+const compiled = compilePackage()
+after(() => compiled[Symbol.dispose]())
+
+/** @returns the URLs of the modules that a command loads. */
+function loadedBy(argv: readonly string[], expected = 0): readonly string[] {
+  const [node, program] = compiled.command
   const hook = `data:text/javascript,${encodeURIComponent(PRINT_LOADED)}`
-  const argv = [
-    'knock',
-    '-D',
-    '127.0.0.1',
-    '-A',
-    'tcp/22',
-    '-s',
-    '--no-rc-file',
-    '--key-rijndael',
-    'a',
-    '--key-hmac',
-    'b',
-  ]
-  const { status, stderr } = spawnSync(node, ['--import', hook, ...words, ...argv], { encoding: 'utf8' })
-  assert.equal(status, 0, stderr)
-  const loaded = stderr.trim().split('\n')
-  assert.ok(
-    loaded.some((url) => url.endsWith('/packet/seal.ts')),
-    stderr,
-  )
+  const { status, stderr } = spawnSync(node, ['--import', hook, program, ...argv], { encoding: 'utf8' })
+  assert.equal(status, expected, stderr)
+  return stderr.split('\n').filter((line) => /^(file|node):/.test(line))
+}
+
+const ofNode = (urls: readonly string[]) => urls.filter((url) => url.startsWith('node:'))
+const ofOurs = (urls: readonly string[]) =>
+  urls.filter((url) => url.startsWith('file:')).map((url) => relative(compiled.folder, fileURLToPath(url)))
+/** The source files that a program is made of: the bundler notes each. */
+const sourcesOf = (program: string): readonly string[] => {
+  const text = readFileSync(`${compiled.folder}/${program}`, 'utf8')
+  return [...text.matchAll(/^ *\/\/ (src\/\S+\.ts)$/gm)].map(([, file = '']) => file)
+}
+
+/** An import of a package stands at the head of a file, where it fails or costs before anything runs. */
+const NEEDS_PACKAGES = /^import .* from "(?!node:)|\bimport\("(?!node:)/m
+
+const KNOCK = [
+  'knock',
+  '-D',
+  '127.0.0.1',
+  '-A',
+  'tcp/22',
+  '-s',
+  '--no-rc-file',
+  '--key-rijndael',
+  'a',
+  '--key-hmac',
+  'b',
+]
+
+it('a knock is two files, with nothing native and nothing of the server in them', () => {
+  const loaded = loadedBy(KNOCK)
+  assert.deepEqual(ofOurs(loaded), ['dist/cli/ghostport.js', 'dist/cli/knock.js'])
   assert.deepEqual(
-    loaded.filter((url) =>
-      /koffi|sqlite|noble|\/src\/(daemon|firewall|capture|replay|access)\/|^node:(net|dns|child_process|http)/.test(
-        url,
-      ),
-    ),
+    ofNode(loaded).filter((url) => /^node:(net|dns|child_process|http|sqlite|worker_threads)/.test(url)),
     [],
   )
-  assert.ok(loaded.length <= 73, `${loaded.length} modules:\n${stderr}`)
+  const sources = [...sourcesOf('dist/cli/ghostport.js'), ...sourcesOf('dist/cli/knock.js')]
+  assert.ok(sources.includes('src/packet/seal.ts'), String(sources))
+  assert.deepEqual(
+    sources.filter((file) => /^src\/(daemon|firewall|capture|replay|access)\//.test(file)),
+    [],
+  )
+})
+
+it('what a command has in common with the starter, of which each has a copy, needs no identity and keeps no state', () => {
+  const starter = new Set(sourcesOf('dist/cli/ghostport.js'))
+  for (const program of ['knock', 'ssh', 'proxy', 'keygen', 'serve', 'unit', 'status', 'help', 'version'])
+    for (const file of sourcesOf(`dist/cli/${program}.js`).filter((source) => starter.has(source)))
+      assert.doesNotMatch(
+        readFileSync(join(import.meta.dirname, '../..', file), 'utf8'),
+        /^export (default )?(abstract )?class |^(export )?let |\bSymbol\(|new Weak(Map|Set)/m,
+        `${file}, in ${program}`,
+      )
+})
+
+it('the server is two files, and koffi where that is needed', () => {
+  const nowhere = ['serve', '--exit-parse-config', '-c', `${compiled.folder}/none.conf`]
+  const loaded = ofOurs(loadedBy(nowhere, 66))
+  assert.deepEqual(
+    loaded.filter((file) => !file.includes('koffi')),
+    ['dist/cli/ghostport.js', 'dist/cli/serve.js'],
+  )
+  const text = readFileSync(`${compiled.folder}/dist/cli/serve.js`, 'utf8')
+  assert.doesNotMatch(text, NEEDS_PACKAGES)
+})
+
+it('the receiver is one file, without firewall and replay store', () => {
+  const text = readFileSync(`${compiled.folder}/dist/daemon/receiver.js`, 'utf8')
+  assert.doesNotMatch(text, NEEDS_PACKAGES)
+  assert.deepEqual(
+    sourcesOf('dist/daemon/receiver.js').filter((file) => /^src\/(firewall|replay|client|cli)\//.test(file)),
+    [],
+  )
 })

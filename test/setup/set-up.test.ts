@@ -10,9 +10,10 @@ import { pathToFileURL } from 'node:url'
 
 const scripts = join(import.meta.dirname, '..', '..', 'scripts', 'setup')
 const script = (name: string) => pathToFileURL(join(scripts, name)).href
-const { isInstalled, install } = (await import(script('npm.mjs'))) as {
+const { isInstalled, install, requirePlatformPackage } = (await import(script('npm.mjs'))) as {
   isInstalled(folder: string): boolean
   install(folder: string): Promise<void>
+  requirePlatformPackage(name: string, folder: string): void
 }
 
 const temporary = mkdtempSync(join(tmpdir(), 'ghostport-set-up-'))
@@ -57,6 +58,16 @@ describe('npm packages are installed', () => {
     await assert.rejects(install(folder), /is a link/)
     assert.equal(readFileSync(join(other, 'precious'), 'utf8'), '')
   })
+})
+
+it('a package for this kind of machine that npm left out in silence is named', () => {
+  const folder = mkdtempSync(join(temporary, 'npm-'))
+  mkdirSync(join(folder, 'node_modules', '@esbuild', 'linux-x64'), { recursive: true })
+  requirePlatformPackage('@esbuild/linux-x64', folder)
+  assert.throws(
+    () => requirePlatformPackage('@esbuild/linux-arm64', folder),
+    /^Error: npm did not install @esbuild\/linux-arm64: .* npm ci --ignore-scripts$/,
+  )
 })
 
 describe('the lock', () => {

@@ -29,6 +29,8 @@ export interface DaemonSettings {
   readonly argv?: readonly string[]
   /** A copy of this tree to run it from. */
   readonly tree?: Tree
+  /** Another program than this source: Node and the file of the command. */
+  readonly program?: readonly string[]
   /** What to run it inside of: words before the command, which have to exec it. */
   readonly inside?: readonly string[]
 }
@@ -76,8 +78,13 @@ export class Daemon {
     this.directory = directory
     this.configure(settings)
     const words = ['serve', '-c', this.path('fwknopd.conf'), '-a', this.path('access.conf'), ...(settings.argv ?? [])]
-    const { tree } = settings
-    const command = tree === undefined ? ghostportCommand(...words) : copiedGhostport(tree, ...words)
+    const { tree, program } = settings
+    const command =
+      program !== undefined
+        ? [...program, ...words]
+        : tree === undefined
+          ? ghostportCommand(...words)
+          : copiedGhostport(tree, ...words)
     this.#argv = [...(settings.inside ?? []), ...command]
     this.#program = host.start(this.#argv)
   }

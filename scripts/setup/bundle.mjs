@@ -1,0 +1,133 @@
+// The programs of the package, each as one file: every file that a process loads costs it a quarter of a millisecond. Bundled are
+// the starter of the command line (dist/cli/ghostport.js), each command that it imports when asked for (dist/cli/knock.js, …),
+// and what the warden starts (dist/daemon/receiver.js). They share no file, so a process reads one or two. What passes between
+// starter and command must therefore not be told by its class: each has a copy (test/cli/start.test.ts). Names are kept, so that
+// a stack trace stays readable. The library that package.json exports is not bundled; the compiler makes that.
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { clone } from './clone.mjs'
+import { requirePlatformPackage } from './npm.mjs'
+
+const STARTER = 'src/cli/ghostport.ts'
+/** What another program starts: source → where it is then looked for. */
+const STARTED = [
+  ['src/daemon/receiver.ts', 'daemon/receiver.js'],
+  ['src/capture/packet-socket-worker.ts', 'daemon/packet-socket-worker.js'],
+]
+/** Newer than what the starter may need: it tells an old Node.js that it is old. */
+const NODE = 'node22.13'
+const ANY_NODE = 'node18'
+
+/** Writes the programs below `folder`, which is to become dist/. */
+export async function bundlePrograms(folder) {
+  const { build } = await loadEsbuild()
+  const commands = new Set()
+  const program = (source, target, more) =>
+    build({
+      absWorkingDir: clone,
+      entryPoints: [source],
+      outfile: join(folder, target),
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      target: NODE,
+      conditions: ['ghostport-source'],
+      // koffi, and whatever else stays an npm package: found from dist/ as from src/.
+      packages: 'external',
+      // Strings of one byte a character: V8 keeps the text of a program in memory.
+      charset: 'ascii',
+      logLevel: 'warning',
+      plugins: [outsideWhenNeeded()],
+      ...more,
+    })
+  await program(STARTER, 'cli/ghostport.js', { target: ANY_NODE, plugins: [commandsApart(commands)] })
+  await Promise.all([
+    ...[...commands].map((source) => program(source, `cli/${basename(source, '.ts')}.js`)),
+    ...STARTED.map(([source, target]) => program(source, target)),
+  ])
+}
+
+/** The packet library for a page that has no bundler of its own: one module, nothing to resolve. */
+export async function bundleForBrowsers(folder) {
+  const { build } = await loadEsbuild()
+  await build({
+    absWorkingDir: clone,
+    entryPoints: ['src/packet.ts'],
+    outfile: join(folder, 'packet.browser.js'),
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    conditions: ['ghostport-source', 'browser'],
+    target: 'es2023',
+    minify: true,
+    legalComments: 'none',
+    logLevel: 'warning',
+  })
+}
+
+/** Leaves out of the starter what it imports only when it is needed, and notes it in `found`: each is a program of its own. */
+function commandsApart(found) {
+  return {
+    name: 'commands-apart',
+    setup({ onResolve }) {
+      onResolve({ filter: /^\./ }, ({ kind, path, importer }) => {
+        if (kind !== 'dynamic-import') return undefined
+        const source = join(dirname(importer), path)
+        found.add(source)
+        return { path: `./${basename(source, '.ts')}.js`, external: true }
+      })
+    },
+  }
+}
+
+/**
+ * A part of a program that is imported only when needed brings its modules of Node.js, and koffi, only then: for a knock, net is
+ * there with --wait alone; a server without packet capture and nftables runs without koffi. A plain `import` of them would be
+ * hoisted to the head of the bundle.
+ */
+function outsideWhenNeeded() {
+  const imported = importedByName()
+  return {
+    name: 'outside-when-needed',
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^(node:|koffi$)/ }, ({ kind, path }) =>
+        kind === 'import-statement' && path !== 'node:module' ? { path, namespace: 'outside' } : undefined,
+      )
+      onLoad({ filter: /./, namespace: 'outside' }, ({ path }) => ({
+        contents: [
+          path.startsWith('node:')
+            ? `const outside = process.getBuiltinModule('${path}')`
+            : `import { createRequire } from 'node:module'; const outside = createRequire(import.meta.url)('${path}')`,
+          'export default outside',
+          ...[...(imported.get(path) ?? [])].map(
+            (name) => `export const ${name} = /* @__PURE__ */ (() => outside.${name})()`,
+          ),
+        ].join('\n'),
+        resolveDir: clone,
+      }))
+    },
+  }
+}
+
+/** What the source imports by name from each module of Node.js. One that were missed here would fail the build. */
+function importedByName() {
+  const found = new Map()
+  for (const file of readdirSync(join(clone, 'src'), { recursive: true })) {
+    if (!file.endsWith('.ts') || file.endsWith('.test.ts')) continue
+    const text = readFileSync(join(clone, 'src', file), 'utf8')
+    for (const [, names, module] of text.matchAll(/^import (?:\w+, )?\{([^}]*)\} from '(node:[^']+)'/gm)) {
+      const known = found.get(module) ?? new Set()
+      found.set(module, known)
+      for (const name of names.split(',')) {
+        const [plain] = name.trim().split(' as ')
+        if (/^\w+$/.test(plain)) known.add(plain)
+      }
+    }
+  }
+  return found
+}
+
+async function loadEsbuild() {
+  requirePlatformPackage(`@esbuild/${process.platform}-${process.arch}`)
+  return import('esbuild')
+}

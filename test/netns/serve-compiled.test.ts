@@ -1,0 +1,54 @@
+/** The published package is bundled: there, too, the server finds its receiver, and the client knocks. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { type CompiledPackage, compilePackage } from '../support/compiled.ts'
+import { Daemon, dropByDefault, keys, stanza } from '../support/daemon.ts'
+import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
+
+const SERVER = '10.9.0.2'
+
+describe('the compiled package', { skip: netnsUnavailable(), timeout: 60_000 }, () => {
+  let compiled: CompiledPackage
+  let net: Network
+  let client: Host
+  let server: Host
+
+  before(async () => {
+    compiled = compilePackage()
+    net = await Network.create()
+    ;[client, server] = [await net.host('client'), await net.host('server')]
+    await net.link(client, ['10.9.0.1/24'], server, [`${SERVER}/24`])
+    dropByDefault(server)
+    // A socket gets what the firewall lets through.
+    server.must(['nft', 'insert', 'rule', 'inet', 'filter', 'input', 'udp', 'dport', '62201', 'accept'])
+    await server.listen([
+      { protocol: 'tcp', port: 22, banner: 'ssh' },
+      { protocol: 'tcp', port: 80, banner: 'web' },
+    ])
+  })
+  after(async () => {
+    await net?.close()
+    compiled?.[Symbol.dispose]()
+  })
+
+  for (const [capture, door] of [
+    ['packet', 22],
+    ['udp', 80],
+  ] as const)
+    it(`opens the door: CAPTURE ${capture}`, async () => {
+      const daemon = await Daemon.start(net, server, {
+        server: [`CAPTURE ${capture}`],
+        access: stanza(['FW_ACCESS_TIMEOUT 5']),
+        program: compiled.command,
+      })
+      try {
+        const words = ['--no-rc-file', '-A', `tcp/${door}`, '-a', '10.9.0.1', '--wait']
+        const secrets = ['--key-rijndael', keys.key, '--key-hmac', keys.hmac]
+        const knocked = client.run([...compiled.command, 'knock', '-D', SERVER, ...secrets, ...words])
+        assert.equal(knocked.status, 0, knocked.stderr + daemon.program.output)
+        assert.match(knocked.stdout, new RegExp(`^open after \\d+ ms: ${SERVER} port ${door}$`, 'm'))
+      } finally {
+        await daemon.stop()
+      }
+    })
+})
