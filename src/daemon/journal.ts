@@ -48,9 +48,9 @@ export class Journal {
   readonly #log: Log
   readonly #clocks: JournalClocks
   readonly #whatShuts: (grant: Grant) => readonly string[]
-  #limiter: RefusalLimiter
+  readonly #limiter: RefusalLimiter
   /** The receiver limits its lines itself. One that a stranger has taken over does not. */
-  #receiverLimiter: RefusalLimiter
+  readonly #receiverLimiter: RefusalLimiter
   #last: Fields[] = []
   #granted = 0
   #refused = new Map<FailureCode, number>()
@@ -73,16 +73,17 @@ export class Journal {
     this.#log = log
     this.#whatShuts = whatShuts
     this.#clocks = clocks
-    this.#limiter = this.#limit(refusalsPerSecond)
-    this.#receiverLimiter = this.#limit(refusalsPerSecond * LEEWAY)
+    const now = clocks.monotonic()
+    this.#limiter = limiterFor(refusalsPerSecond, now)
+    this.#receiverLimiter = limiterFor(refusalsPerSecond * LEEWAY, now)
   }
 
-  /** What was folded under the old limit is told first. */
+  /** What was folded under the old limit is told first. What was logged under it still counts. */
   limitRefusals(perSecond: number): void {
     this.tellSuppressed()
     this.tellReceiverSuppressed()
-    this.#limiter = this.#limit(perSecond)
-    this.#receiverLimiter = this.#limit(perSecond * LEEWAY)
+    this.#limiter.limit(perSecond)
+    this.#receiverLimiter.limit(perSecond * LEEWAY)
   }
 
   /**
@@ -207,10 +208,6 @@ export class Journal {
 
   #ended(grant: Grant, detail: string): void {
     this.#log.write('warning', 'grant ended', { detail, ...grantFields(grant) })
-  }
-
-  #limit(perSecond: number): RefusalLimiter {
-    return limiterFor(perSecond, this.#clocks.monotonic())
   }
 
   #record(level: ReturnType<typeof levelOf>, event: string, fields: Fields): void {

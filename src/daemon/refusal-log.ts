@@ -5,6 +5,7 @@
  */
 import type { FailureCode } from '../failure-codes.ts'
 import type { Milliseconds } from '../units.ts'
+import { type Rate, TokenBucket } from './token-bucket.ts'
 
 /** What became of packets that were not logged one by one. */
 export type Suppressed = { readonly [code in FailureCode]?: number }
@@ -16,35 +17,30 @@ const BURST = 2
 
 /** @param perSecond LOG_LIMIT. */
 export function limiterFor(perSecond: number, now: Milliseconds): RefusalLimiter {
-  return new RefusalLimiter({ perSecond, burst: perSecond * BURST }, now)
+  return new RefusalLimiter(rateOf(perSecond), now)
 }
 
-/**
- * A token bucket: `burst` lines at once, `perSecond` in the long run.
- * Time is an argument: any clock in milliseconds that never goes back.
- */
+function rateOf(perSecond: number): Rate {
+  return { perSecond, burst: perSecond * BURST }
+}
+
+/** Time is an argument, as for {@link TokenBucket}. */
 export class RefusalLimiter {
-  readonly #perSecond: number
-  readonly #burst: number
-  #tokens: number
-  #refilled: Milliseconds
+  readonly #lines: TokenBucket
   #suppressed = new Map<FailureCode, number>()
 
-  constructor(options: { perSecond: number; burst: number }, now: Milliseconds) {
-    this.#perSecond = options.perSecond
-    this.#burst = options.burst
-    this.#tokens = options.burst
-    this.#refilled = now
+  constructor(rate: Rate, now: Milliseconds) {
+    this.#lines = new TokenBucket(rate, now)
+  }
+
+  /** @param perSecond the LOG_LIMIT of a new configuration. What was logged before it still counts: a reload gives no new burst. */
+  limit(perSecond: number): void {
+    this.#lines.change(rateOf(perSecond))
   }
 
   /** Whether this refusal may have a line of its own. If not, it has been counted. */
   admit(code: FailureCode, now: Milliseconds): boolean {
-    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#refilled) / 1000) * this.#perSecond)
-    this.#refilled = now
-    if (this.#tokens >= 1) {
-      this.#tokens -= 1
-      return true
-    }
+    if (this.#lines.take(1, now)) return true
     this.#suppressed.set(code, (this.#suppressed.get(code) ?? 0) + 1)
     return false
   }
