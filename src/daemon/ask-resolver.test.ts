@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { parseFwknopdConf } from '../config/fwknopd-conf.ts'
 import { findGetent, lookupCommand, missingGetent, parseAnswer, systemResolver } from './ask-resolver.ts'
@@ -41,6 +45,15 @@ describe('the command that looks a name up', () => {
       env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', RES_OPTIONS: 'timeout:1 attempts:2' },
     })
   })
+  it('can start nothing that outlives it, where prlimit is installed', () => {
+    const { file, args } = lookupCommand(question, [own], root, '/usr/bin/getent', '/usr/bin/prlimit')
+    assert.match(
+      [file, ...args].join(' '),
+      /--pdeathsig=KILL -- \/usr\/bin\/prlimit --nproc=0 \/usr\/bin\/getent ahostsv4 inner\.example$/,
+    )
+    const bare = lookupCommand(question, [own], { ...root, setpriv: undefined }, '/usr/bin/getent', '/usr/bin/prlimit')
+    assert.deepEqual([bare.file, bare.options.uid], ['/usr/bin/prlimit', 60_901])
+  })
   it('asks for IPv6 addresses where the client has one', () =>
     assert.match(command(root, 6).line, /getent ahostsv6 inner\.example$/))
   it('becomes the user without setpriv too', () => {
@@ -66,6 +79,21 @@ it('names are looked up as a user that is not the receiver', () => {
   const [first, last] = lookupAccounts({ name: 'user 60900', uid: 60_900, gid: 60_900 })
   assert.ok(first !== undefined && first.uid > 60_900 && first.uid <= 60_999)
   assert.equal(last?.uid, 60_900)
+})
+
+it('a look-up that a DNS server has taken over cannot leave a process behind', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'ghostport-lookup-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  chmodSync(folder, 0o755)
+  const program = join(folder, 'getent')
+  writeFileSync(program, '#!/bin/sh\nsleep 1 &\necho left\n', { mode: 0o755 })
+  const run = (prlimit?: string) => {
+    const { file, args, options } = lookupCommand(question, [own], currentSituation(), program, prlimit)
+    return spawnSync(file, [...args], { ...options, encoding: 'latin1', timeout: 10_000 })
+  }
+  assert.equal(run().stdout, 'left\n')
+  const { stdout, stderr } = run('/usr/bin/prlimit')
+  assert.deepEqual([stdout, /fork/i.test(stderr)], ['', true], stderr)
 })
 
 it('a start warns where names are wanted and getent is missing', () => {

@@ -15,6 +15,8 @@ import type { LoadedConfig } from './load-config.ts'
 import type { AskResolver, NameAnswer } from './name-lookups.ts'
 import { type Account, canSeparate, dropOptions, isExecutable, type Situation } from './privilege.ts'
 
+/** util-linux, as setpriv(1). */
+const PRLIMIT_PATHS = ['/usr/bin/prlimit', '/bin/prlimit', '/run/current-system/sw/bin/prlimit']
 const GETENT_PATHS = ['/usr/bin/getent', '/bin/getent', '/run/current-system/sw/bin/getent']
 /** How long a look-up may take, in milliseconds. Time for each of three DNS servers, as many as resolv.conf may name. */
 const PATIENCE = 3000
@@ -33,27 +35,28 @@ export interface LookupCommand {
 /**
  * @param accounts whom to ask as: the first that this process can become. If it can become none, as its own user, without capabilities.
  * @param getent path of the program.
+ * @param prlimit path of that program, where installed: a look-up can then start no process that would outlive it.
  */
 export function lookupCommand(
   { name, family }: NameQuestion,
   accounts: readonly Account[],
   situation: Situation,
   getent: string,
+  prlimit?: string,
 ): LookupCommand {
   const account = accounts.find((each) => canSeparate(each, situation))
   // No name begins with a hyphen, and none has a blank (nat-target.ts).
-  const words = [`ahostsv${family}`, name]
+  const asked = [getent, `ahostsv${family}`, name] as const
+  const words = prlimit === undefined ? asked : ([prlimit, '--nproc=0', ...asked] as const)
   const options = { cwd: '/', env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', RES_OPTIONS: RESOLVER_OPTIONS } }
-  if (situation.setpriv === undefined)
-    return {
-      file: getent,
-      args: words,
-      options: { ...options, ...(account && { uid: account.uid, gid: account.gid }) },
-    }
+  if (situation.setpriv === undefined) {
+    const [file, ...args] = words
+    return { file, args, options: { ...options, ...(account && { uid: account.uid, gid: account.gid }) } }
+  }
   const become = account === undefined ? [] : [`--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups']
   // If this process is killed, nobody else would end it.
   const closed = [...dropOptions(false, situation), '--no-new-privs', '--pdeathsig=KILL']
-  return { file: situation.setpriv, args: [...become, ...closed, '--', getent, ...words], options }
+  return { file: situation.setpriv, args: [...become, ...closed, '--', ...words], options }
 }
 
 /** Path of getent(1); undefined where it is not installed. */
@@ -79,7 +82,11 @@ export function systemResolver(accounts: readonly Account[], situation: Situatio
   return async (question, signal) => {
     const getent = findGetent()
     if (getent === undefined) return { why: 'the program getent is not installed (Debian: package libc-bin)' }
-    return await run(question, lookupCommand(question, accounts, situation, getent), signal)
+    return await run(
+      question,
+      lookupCommand(question, accounts, situation, getent, PRLIMIT_PATHS.find(isExecutable)),
+      signal,
+    )
   }
 }
 

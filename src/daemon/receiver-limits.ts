@@ -1,6 +1,6 @@
 /**
  * How much of the machine a receiver may take (getrlimit(2)), from the moment that strangers have a word: a receiver in a stranger's hands
- * could else take all memory, and all descriptors that the kernel has.
+ * could else take all memory, and all descriptors that the kernel has; or start a program that outlives it and keeps its sockets.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { describeErrno, libc } from '../capture/libc.ts'
@@ -9,6 +9,7 @@ import { type Failure, ok, type Result, refuse } from '../result.ts'
 // linux/resource.h, the same on every processor that libc.ts accepts.
 const RLIMIT_FSIZE = 1
 const RLIMIT_DATA = 2
+const RLIMIT_NPROC = 6
 const RLIMIT_NOFILE = 7
 const RLIMIT_MEMLOCK = 8
 const RLIMIT_AS = 9
@@ -32,6 +33,8 @@ export function limitReceiver(): Result<void, Failure<'PRIVILEGE_EXCESSIVE'>> {
     limit(RLIMIT_DATA, bytesOf(status, 'VmData') + MORE_MEMORY)
     limit(RLIMIT_NOFILE, descriptors + MORE_DESCRIPTORS)
     limit(RLIMIT_FSIZE, 0)
+    // No process and no thread more: also where no filter confines it, all that is ever left of it is itself.
+    limit(RLIMIT_NPROC, 0)
     limit(RLIMIT_MEMLOCK, 0)
     return ok(undefined)
   } catch (error) {

@@ -14,12 +14,16 @@ import { architectures, type SystemCall } from './seccomp-numbers.ts'
 const PROGRAM = fileURLToPath(new URL('../../test/support/confined.ts', import.meta.url))
 const skip = (process.platform !== 'linux' || process.arch !== 'x64') && 'the attempts are numbered for x86-64'
 
-async function confined(): Promise<Record<string, unknown>> {
+/** As who runs nothing else, where this process may choose: the kernel lets root have any number of processes. */
+const OWN_UID = 60_999
+
+async function confined(words: readonly string[] = [], uid?: number): Promise<Record<string, unknown>> {
   const socket = createSocket('udp4')
   socket.bind(0, '127.0.0.1')
   await once(socket, 'listening')
-  const child = spawn(process.execPath, ['--conditions=ghostport-source', PROGRAM], {
+  const child = spawn(process.execPath, ['--conditions=ghostport-source', PROGRAM, ...words], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    ...(uid !== undefined && { uid, gid: uid }),
     timeout: 30_000,
   })
   assert.ok(child.stdout && child.stderr)
@@ -56,6 +60,13 @@ describe('a confined receiver', { skip }, () => {
       digest: createHmac('sha256', 'key').update('x').digest('hex').slice(0, 8),
       time: 24,
     })
+  })
+})
+
+describe('a receiver that the kernel cannot confine', { skip }, () => {
+  it('can start no process that would outlive it', async () => {
+    const uid = process.getuid?.() === 0 ? OWN_UID : undefined
+    assert.deepEqual(await confined(['--unconfined'], uid), { limited: true, fork: 'EAGAIN' })
   })
 })
 

@@ -127,6 +127,7 @@ describe('the two processes', { skip: netnsUnavailable() }, () => {
       assert.equal(field(text, 'Seccomp'), '2', `thread ${task} ${field(text, 'Name')}`)
       assert.equal(field(text, 'NoNewPrivs'), '1', `thread ${task}`)
     }
+    assert.match(readFileSync(`/proc/${pid}/limits`, 'latin1'), /^Max processes +0 +0 /m)
     const files = server.must(['ls', '-l', `/proc/${pid}/fd`])
     assert.doesNotMatch(files, /io_uring|\/dev\/(tty|pts)/)
   })

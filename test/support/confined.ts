@@ -1,6 +1,7 @@
 /**
  * A process under the receiver's filter: tries what a stranger who has taken it over would try, straight at the kernel, and tells
- * on standard output what came of each; then goes on with a receiver's own work.
+ * on standard output what came of each; then goes on with a receiver's own work. With `--unconfined`, has the limits alone, and tries to
+ * start a process.
  */
 import { createHmac } from 'node:crypto'
 import { writeSync } from 'node:fs'
@@ -79,6 +80,13 @@ createHmac('sha256', 'key').update('x').digest()
 await delay(1)
 
 const limited = limitReceiver()
+if (process.argv.includes('--unconfined')) {
+  // As on a kernel without filters.
+  const forked = Number(syscall(57, 0, 0, 0, 0, 0, 0))
+  const errno = koffi.errno()
+  if (forked !== 0) say({ limited: limited.ok, fork: forked < 0 ? errnoName(errno) : `result ${forked}` })
+  syscall(231, 0, 0, 0, 0, 0, 0)
+}
 const confined = confineReceiver({ captureSockets: [CAPTURE_SOCKET], pid: process.pid })
 say({ limited: limited.ok ? true : limited.failure.detail })
 say({ confined: confined.ok ? true : confined.failure.detail })
@@ -126,5 +134,5 @@ const digest = createHmac('sha256', 'key').update('x').digest('hex').slice(0, 8)
 say({ made, digest, time: new Date().toISOString().length })
 
 function errnoName(errno: number): string {
-  return { 1: 'EPERM', 12: 'ENOMEM', 24: 'EMFILE', 38: 'ENOSYS' }[errno] ?? `errno ${errno}`
+  return { 1: 'EPERM', 11: 'EAGAIN', 12: 'ENOMEM', 24: 'EMFILE', 38: 'ENOSYS' }[errno] ?? `errno ${errno}`
 }
