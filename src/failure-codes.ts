@@ -67,7 +67,7 @@ export const failureKinds = {
   PRIVILEGE_EXCESSIVE: { level: 'error', exit: 77, sentence: 'the receiver has privilege that it must not have' },
 
   // between the two processes
-  WARDEN_PROTOCOL: { level: 'error', exit: 70, sentence: 'the receiver said what the warden does not understand' },
+  WARDEN_PROTOCOL: { level: 'error', exit: 70, sentence: 'the receiver did what no honest receiver does' },
   WARDEN_FORBIDDEN: { level: 'error', exit: 70, sentence: 'the receiver asked for what policy forbids' },
   WARDEN_GONE: { level: 'error', exit: 69, sentence: 'the warden is gone' },
   RECEIVER_GONE: { level: 'error', exit: 69, sentence: 'the receiver is gone' },

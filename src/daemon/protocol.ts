@@ -117,5 +117,5 @@ export function parseFromReceiver(value: unknown): Result<FromReceiver, Failure<
     return knock.ok ? ok({ say: 'knock', knock: knock.value }) : knock
   }
   const said = word(value)
-  return said === undefined ? refuse('WARDEN_PROTOCOL', 'no word of the protocol') : ok(said)
+  return said === undefined ? refuse('WARDEN_PROTOCOL', 'unknown message') : ok(said)
 }

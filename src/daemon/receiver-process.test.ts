@@ -34,6 +34,7 @@ test('what the child says arrives, a killed child is started anew, a stopped one
     onErrors: (errors) => errors.resume(),
     onValues: () => told(`heard ${starts}`),
     onLost: (why, again) => told(`${why}, again in ${again}`),
+    onBroken: () => assert.fail('broken'),
     onHopeless: () => assert.fail('given up'),
   })
   receiver.start()
@@ -54,11 +55,13 @@ test('a child that speaks nonsense is killed', async () => {
       onStarted: () => {},
       onErrors: (errors) => errors.resume(),
       onValues: () => assert.fail('nonsense was heard'),
-      onLost: (why) => told(why.startsWith('it said what the warden does not understand') ? 'killed' : why),
+      onLost: (why) => told(why.startsWith('it sent an invalid message') ? 'killed' : why),
+      onBroken: (why) => told(`broken: ${why}`),
       onHopeless: () => assert.fail('given up'),
     },
   )
   receiver.start()
+  await wait('broken: it sent an invalid message: a line that is not JSON')
   await wait('killed')
   await receiver.stop()
 })
@@ -79,6 +82,7 @@ async function outcome(script: string, isReady: boolean): Promise<{ starts: numb
         // Enough to tell it from one that is given up.
         if (isReady && starts === 3) receiver.stop().then(() => resolve({ starts, why: 'started again', last }))
       },
+      onBroken: () => assert.fail('broken'),
       onHopeless: (why) => resolve({ starts, why, last }),
     })
     receiver.start()

@@ -15,9 +15,11 @@ import type { SpawnedReceiver } from './spawn-receiver.ts'
 export interface ReceiverEvents {
   /** A receiver runs. It says itself when it can be told its configuration. */
   readonly onStarted: () => void
-  /** Its standard error. */
-  readonly onErrors: (errors: Readable) => void
+  /** Its standard error, and its process id. */
+  readonly onErrors: (errors: Readable, pid: number | undefined) => void
   readonly onValues: (values: unknown[]) => void
+  /** It broke the framing of the channel, and is being ended. */
+  readonly onBroken: (why: string) => void
   /**
    * It is gone. `again` says when the next one starts; undefined where it was told to stop.
    * The next one waits for what this promises as well, which must not be rejected.
@@ -62,7 +64,7 @@ export class ReceiverProcess {
     const startedAt = performance.now()
     this.#ready = false
     const { child, channel, errors } = this.#spawn()
-    this.#events.onErrors(errors)
+    this.#events.onErrors(errors, child.pid)
     this.#child = child
     let why: string | undefined
     let lost = false
@@ -94,6 +96,8 @@ export class ReceiverProcess {
     })
     child.once('error', (error) => onLost(error.message, null))
     child.once('exit', (code, signal) => {
+      // What it may have started holds its sockets, and its end of the channel.
+      killAll(child)
       // What it said last may say why, and arrives after the news of its end.
       const timer = setTimeout(heardAll, LAST_WORDS)
       allHeard.then(() => {
@@ -103,9 +107,10 @@ export class ReceiverProcess {
     })
     this.#channel = openChannel(channel, {
       onValues: this.#events.onValues,
-      // Whatever speaks nonsense may be in a stranger's hands: it is not argued with.
+      // What speaks nonsense may be in a stranger's hands: it is not argued with.
       onBroken: (what) => {
-        why = `it said what the warden does not understand: ${what}`
+        why = `it sent an invalid message: ${what}`
+        this.#events.onBroken(why)
         killAll(child)
       },
       onEnd: () => {

@@ -45,6 +45,7 @@ import { asRunningInstance, refuseSecondInstance } from './running-instance.ts'
 import { noServiceManager, type ServiceManager } from './service-manager.ts'
 import { receiverStarter } from './spawn-receiver.ts'
 import { describeStatus, type Status } from './status.ts'
+import { type Rate, TokenBucket } from './token-bucket.ts'
 
 /** A receiver that does not answer within this time (milliseconds) is replaced: more than a flood can keep an honest one. */
 const PATIENCE = 10_000
@@ -59,10 +60,18 @@ const ASK_INTERVAL = 1000
 const TALLY_PATIENCE = 500
 /** How often capture sockets are tried again that cannot be opened, in milliseconds. */
 const REOPEN_INTERVAL = 1000
+/** Before that, so many times after so many milliseconds: the kernel takes a moment to end what held them. */
+const REOPEN_SOON = { times: 10, interval: 50 }
 /** Bytes that an honest receiver may have unread: the answers to some 20 000 knocks. */
 const MOST_UNREAD = 1024 * 1024
 /** With no honest receiver do this many knocks wait. */
 const MOST_WAITING = 100_000
+/**
+ * Words besides knocks that are heard each second, and seconds of them that may come at once. An honest receiver says what it refused up to
+ * LOG_LIMIT, twice that at once; its numbers 20 times a second; and answers to what it is asked, which are counted apart.
+ */
+const MOST_WORDS = { perSecond: 100, ofLogLimit: 2, atOnce: 20 }
+const TOO_MANY_WORDS = 'it says more than an honest receiver can have to say'
 
 /** A configuration, as parsed here and as the receiver will parse it. */
 interface Configuration extends LoadedConfig {
@@ -110,8 +119,12 @@ export class Warden {
   readonly #host: HostWatch
   /** When the receiver was last heard, on the monotonic clock. */
   #heard = performance.now()
-  /** When {@link #ask} last ran. */
-  #asked = performance.now()
+  /** When {@link #wasHeldUp} last ran. */
+  #looked = performance.now()
+  /** How much more the receiver may say. */
+  #words: TokenBucket
+  /** Bytes of configurations that the receiver was told and need not have read yet. */
+  #unreadConfiguration = 0
   #control: Server | undefined
   /** The file of process ids that this warden wrote. */
   #pidFile: FileIdentity | undefined
@@ -177,8 +190,12 @@ export class Warden {
     }
     const receiver = new ReceiverProcess(startReceiver, {
       onStarted: () => warden?.onReceiverStarted(),
-      onErrors: (errors) => logReceiverErrors(errors, log),
+      onErrors: (errors, pid) =>
+        logReceiverErrors(errors, log, (failure) => {
+          if (receiver.pid === pid) warden?.onReceiverHostile(failure)
+        }),
       onValues: (values) => (warden === undefined ? early.push(...values) : warden.onValues(values)),
+      onBroken: (detail) => warden?.onReceiverHostile({ code: 'WARDEN_PROTOCOL', detail }),
       onLost: (why, again) => warden?.onReceiverLost(why, again),
       onHopeless: (why) => {
         if (warden === undefined) hopelessSoon = why
@@ -245,6 +262,7 @@ export class Warden {
     )
     this.#active = configuration
     this.#wanted = configuration
+    this.#words = wordsOf(configuration)
     this.#parts = parts
     this.#capture = capture
     this.#receiver = receiver
@@ -341,9 +359,15 @@ export class Warden {
       }
       const timer = setTimeout(settle, TALLY_PATIENCE)
       this.#tallied = settle
+      this.#words.give(1)
       this.#tell({ say: 'tally?' })
     })
     return this.#freshTally
+  }
+
+  /** It did what no honest one does. */
+  private onReceiverHostile(failure: Failure): void {
+    this.#mistrust(failure)
   }
 
   private onReceiverHopeless(why: string): void {
@@ -360,6 +384,8 @@ export class Warden {
     this.#mayBeTold = false
     this.#isDistrusted = false
     this.#heard = performance.now()
+    this.#words = wordsOf(this.#active)
+    this.#unreadConfiguration = 0
     this.#waitFor('it did not give up its privilege', START_PATIENCE)
   }
 
@@ -380,7 +406,14 @@ export class Warden {
     if (!this.#mayBeTold) return
     const { files, generation } = this.#wanted
     const snapshot: ConfigSnapshot = JSON.parse(Buffer.from(files.buffer, files.byteOffset, files.length).toString())
-    this.#tell({ say: 'configure', generation, paths: this.#paths, files: snapshot, capture: this.#capture.order })
+    const { backlog } = this.#receiver
+    this.#receiver.send({
+      ...{ say: 'configure', generation, paths: this.#paths, files: snapshot },
+      capture: this.#capture.order,
+    } satisfies ToReceiver)
+    this.#unreadConfiguration += this.#receiver.backlog - backlog
+    // Its answer, and what it refused under the limit from before and under the new one.
+    this.#words.give(2 + MOST_WORDS.ofLogLimit * this.#active.server.refusalsPerSecond)
     this.#heard = performance.now()
     this.#waitFor('it took no configuration', CONFIGURE_PATIENCE + files.length / CONFIGURE_BYTES)
   }
@@ -400,16 +433,23 @@ export class Warden {
     this.#patience = undefined
   }
 
+  /** While this process was held up it heard nobody: that was no silence of the receiver's, and what it said waits to be heard. */
+  #wasHeldUp(): void {
+    const now = performance.now()
+    const heldUp = now - this.#looked - ownTime(this.#looked, now, ASK_INTERVAL)
+    this.#looked = now
+    if (heldUp === 0) return
+    this.#heard = Math.min(now, this.#heard + heldUp)
+    this.#words.give((heldUp / 1000) * wordRate(this.#active).perSecond)
+  }
+
   /** A receiver can be stopped by anybody who runs as its user, and would keep everybody out unnoticed. */
   #ask(): void {
     this.#journal.tellReceiverSuppressed()
-    const now = performance.now()
-    // While this process was held up it heard nobody: that was no silence of the receiver's.
-    this.#heard = Math.min(now, this.#heard + (now - this.#asked) - ownTime(this.#asked, now, ASK_INTERVAL))
-    this.#asked = now
+    this.#wasHeldUp()
     // One that reads its configuration cannot answer; it has a time of its own for that.
     if (this.#receiver.pid === undefined || this.#patience !== undefined) return
-    const silent = now - this.#heard
+    const silent = performance.now() - this.#heard
     if (silent > PATIENCE)
       this.#replace('receiver hangs', { detail: `it has not answered for ${Math.round(silent)} ms` })
     else this.#tell({ say: 'alive?' })
@@ -433,7 +473,7 @@ export class Warden {
   /** Not before the receiver is gone: it held the old sockets too, and one port is bound once. */
   async #reopenCapture(): Promise<void> {
     this.#capture.close()
-    while (!this.#stopping) {
+    for (let tries = 1; !this.#stopping; tries++) {
       const opened = await openCapture(this.#active.server)
       if (opened.ok) {
         this.#capture = opened.value
@@ -441,13 +481,15 @@ export class Warden {
         this.#isUnconfined = false
         return
       }
-      this.#log.write('error', 'capture', failureFields(opened.failure))
-      await delay(REOPEN_INTERVAL)
+      if (tries > REOPEN_SOON.times) this.#log.write('error', 'capture', failureFields(opened.failure))
+      await delay(tries > REOPEN_SOON.times ? REOPEN_INTERVAL : REOPEN_SOON.interval)
     }
   }
 
   private onValues(values: readonly unknown[]): void {
-    this.#heard = performance.now()
+    this.#wasHeldUp()
+    const now = milliseconds(performance.now())
+    this.#heard = now
     const knocks: Knock[] = []
     for (const value of values) {
       if (this.#isDistrusted) return
@@ -460,7 +502,8 @@ export class Warden {
       else {
         // What it said before a change of policy is judged by the policy from before.
         this.#push(knocks.splice(0))
-        this.#hear(word.value)
+        if (this.#words.take(1, now)) this.#hear(word.value)
+        else this.#mistrust({ code: 'WARDEN_PROTOCOL', detail: TOO_MANY_WORDS })
       }
     }
     this.#push(knocks)
@@ -490,12 +533,14 @@ export class Warden {
       case 'configured':
         if (word.generation !== this.#wanted.generation || this.#patience === undefined) return
         this.#taken()
+        this.#unreadConfiguration = 0
         if (this.#active !== this.#wanted) {
           this.#log.write('info', 'reload', { stanzas: this.#wanted.policy.stanzas.length })
           this.#active = this.#wanted
           this.#admission.reconsider()
         }
         this.#journal.limitRefusals(this.#active.server.refusalsPerSecond)
+        this.#words.change(wordRate(this.#active))
         this.#tellReady()
         if (this.#capturing) this.#host.changed()
         return
@@ -544,11 +589,12 @@ export class Warden {
     this.#manager.ready(remark === undefined ? status : `${status}; ${remark}`)
   }
 
-  /** One that does not read what it is told would have it all wait here. */
+  /** One that does not read what it is told would have it all wait here. For a configuration it has a time of its own. */
   #tell(word: ToReceiver): void {
     this.#receiver.send(word)
-    if (this.#patience === undefined && this.#receiver.backlog > MOST_UNREAD)
-      this.#mistrust({ code: 'WARDEN_PROTOCOL', detail: `it has not read ${this.#receiver.backlog} bytes` })
+    const { backlog } = this.#receiver
+    if (backlog > MOST_UNREAD + this.#unreadConfiguration)
+      this.#mistrust({ code: 'WARDEN_PROTOCOL', detail: `it has not read ${backlog} bytes` })
   }
 
   /** What no honest receiver says comes from one that a stranger has taken: it is ended, and an honest one started. */
@@ -565,6 +611,15 @@ function readConfiguration(paths: ConfigPaths, generation: number): Result<Confi
   const notices = [...loaded.value.notices, ...hostNotices(loaded.value, systemClock.now())]
   const files = Buffer.from(JSON.stringify(recorder.snapshot()))
   return ok({ ...loaded.value, notices, files, generation, index: new StanzaIndex(loaded.value.policy.stanzas) })
+}
+
+function wordRate({ server: { refusalsPerSecond } }: Configuration): Rate {
+  const perSecond = MOST_WORDS.perSecond + MOST_WORDS.ofLogLimit * refusalsPerSecond
+  return { perSecond, burst: MOST_WORDS.atOnce * perSecond }
+}
+
+function wordsOf(configuration: Configuration): TokenBucket {
+  return new TokenBucket(wordRate(configuration), milliseconds(performance.now()))
 }
 
 function gone(why: string): Failure {

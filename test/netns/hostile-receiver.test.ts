@@ -4,13 +4,14 @@
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdirSync, readlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Duplex, Readable } from 'node:stream'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '../../src/clock.ts'
+import { receiverStarter } from '../../src/daemon/spawn-receiver.ts'
 import { Warden } from '../../src/daemon/warden.ts'
 import { MemoryLog } from '../../src/log.ts'
 import { stanza } from '../support/daemon.ts'
@@ -68,35 +69,70 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
     await net?.close()
   })
 
+  /** A receiver that says `words` (hostile-receiver.ts), with the first capture socket. */
+  function startHostile(words: readonly string[], fds: readonly number[] = []) {
+    const stdio = ['ignore', 'ignore', 'pipe', fds[0] ?? 'ignore', 'pipe'] as const
+    const child = spawn(process.execPath, [PROGRAM, ...words], { stdio: [...stdio], detached: true })
+    return { child, channel: child.stdio[4] as unknown as Duplex, errors: child.stdio[2] as Readable }
+  }
+
+  /** Starts a warden, and waits for what is wanted. Tells what it logged, and how far its memory grew meanwhile. */
+  async function wardenUntil(
+    starterFor: NonNullable<Parameters<typeof Warden.start>[3]>['starterFor'],
+    isDone: (log: MemoryLog) => boolean,
+    { patience = 5000, server = 'fwknopd.conf' } = {},
+  ) {
+    const log = new MemoryLog()
+    const paths = { server: join(directory, server), access: join(directory, 'access.conf') }
+    const warden = await Warden.start(paths, log, systemClock, { ...(starterFor && { starterFor }) })
+    assert.ok(warden.ok, warden.ok ? '' : warden.failure.detail)
+    const before = process.memoryUsage.rss()
+    let grown = 0
+    try {
+      for (const deadline = performance.now() + patience; !isDone(log); await delay(5)) {
+        grown = Math.max(grown, process.memoryUsage.rss() - before)
+        assert.ok(performance.now() < deadline, JSON.stringify(log.records.slice(-50)))
+      }
+      const { grants } = await warden.value.status()
+      return { log, grants: grants ?? [], grown }
+    } finally {
+      await warden.value.stop()
+    }
+  }
+
   /** Starts a warden whose receiver says `lines`, and waits for a line of the log. */
   async function hear(
     lines: readonly string[],
     wanted: (record: MemoryLog['records'][number]) => boolean,
     receiversWanted = 1,
   ) {
-    const log = new MemoryLog()
     let receivers = 0
     const starterFor = () => ({
       separateUser: true,
-      start() {
-        // Only the first is hostile: what follows it shows that the warden starts over.
-        const words = receivers++ === 0 ? lines : []
-        const stdio = ['ignore', 'ignore', 'pipe', 'ignore', 'pipe'] as const
-        const child = spawn(process.execPath, [PROGRAM, ...words], { stdio: [...stdio], detached: true })
-        return { child, channel: child.stdio[4] as unknown as Duplex, errors: child.stdio[2] as Readable }
-      },
+      // Only the first is hostile: what follows it shows that the warden starts over.
+      start: () => startHostile(receivers++ === 0 ? lines : []),
     })
-    const paths = { server: join(directory, 'fwknopd.conf'), access: join(directory, 'access.conf') }
-    const warden = await Warden.start(paths, log, systemClock, { starterFor })
-    assert.ok(warden.ok, warden.ok ? '' : warden.failure.detail)
-    const deadline = performance.now() + 5000
-    while (!log.records.some(wanted) || receivers < receiversWanted) {
-      assert.ok(performance.now() < deadline, JSON.stringify(log.records))
-      await delay(5)
+    return await wardenUntil(starterFor, (log) => log.records.some(wanted) && receivers >= receiversWanted)
+  }
+
+  /** Starts a warden with one hostile receiver; those after it are real. Waits until one of these receives packets. */
+  async function outlive(
+    words: readonly string[],
+    more: { readonly patience?: number; readonly server?: string } = {},
+  ) {
+    const pids: (number | undefined)[] = []
+    const starterFor: typeof receiverStarter = (account) => {
+      const real = receiverStarter(account)
+      const start: typeof real.start = (fds, kind) => {
+        const started = pids.length === 0 ? startHostile(words, fds) : real.start(fds, kind)
+        pids.push(started.child.pid)
+        return started
+      }
+      return { separateUser: real.separateUser, start }
     }
-    const { grants } = await warden.value.status()
-    await warden.value.stop()
-    return { log, grants: grants ?? [] }
+    const isDone = ({ records }: MemoryLog): boolean =>
+      records.some(({ event, fields }) => event === 'ready' && pids.indexOf(Number(fields['receiver'])) > 0)
+    return await wardenUntil(starterFor, isDone, { patience: 30_000, ...more })
   }
 
   it('gets what a stanza gives, no longer than the stanza lets it last', async () => {
@@ -189,6 +225,55 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
       assert.equal(log.records.filter(({ event }) => event === 'receiver mistrusted').length, 1)
       assert.ok(log.records.length <= 60, `${log.records.length} lines`)
     })
+
+  const stale = knock(honest({}, { timestamp: Math.floor(Date.now() / 1000) - 86_400 }))
+  const mistrusted = (log: MemoryLog): unknown[] =>
+    log.records.filter(({ event }) => event === 'receiver mistrusted').map(({ fields }) => fields['detail'])
+
+  // Each knock is answered with its digest, so that these make the warden say most.
+  it('is ended when it does not read what it is told, and the warden’s memory stays as it was', async () => {
+    const { log, grown } = await outlive(['--deaf', '--times', '60000', stale])
+    const [why, ...more] = mistrusted(log)
+    assert.match(String(why), /^it has not read 1[0-9]{6} bytes$/)
+    assert.deepEqual(more, [])
+    assert.ok(grown < 128 * 1024 ** 2, `${grown} bytes`)
+  })
+
+  const idle: [what: string, word: object][] = [
+    ['that it lives', { say: 'alive' }],
+    ['its numbers', { say: 'tally', tally: { looked: 1, dropped: 0, refused: {} } }],
+    ['what it folded', { say: 'suppressed', counts: { SPA_MALFORMED: 1 } }],
+    ['of a configuration that it was never told', { say: 'configured', generation: 7 }],
+  ]
+  for (const [what, word] of idle)
+    it(`is ended when it goes on and on telling ${what}`, async () => {
+      const { log } = await outlive(['--times', '20000', JSON.stringify(word)])
+      assert.deepEqual(mistrusted(log), ['it says more than an honest receiver can have to say'])
+    })
+
+  it('is ended when it goes on and on writing to its standard error', async () => {
+    const { log } = await outlive(['--errors', '8000'])
+    assert.deepEqual(mistrusted(log), ['it writes more to its standard error than an honest receiver can'])
+    const lines = log.records.filter(({ event }) => event === 'receiver says')
+    assert.ok(lines.length < 30, `${lines.length} lines`)
+  })
+
+  it('leaves nothing behind: what it started ends with it, and the next one gets the UDP port', async () => {
+    const conf = readFileSync(join(directory, 'fwknopd.conf'), 'utf8')
+    writeFileSync(join(directory, 'udp.conf'), `${conf}CAPTURE udp;\n`, { mode: 0o600 })
+    const left = join(directory, 'left')
+    const ready = JSON.stringify({ say: 'ready', unconfined: 'no filter' })
+    const { log } = await outlive(['--leave', left, '--end', ready], { server: 'udp.conf' })
+    const pid = Number(readFileSync(left, 'utf8'))
+    assert.ok(pid > 0)
+    // It may be dead and not yet buried.
+    assert.match(existsSync(`/proc/${pid}`) ? readFileSync(`/proc/${pid}/stat`, 'latin1') : ') Z ', /\) Z /)
+    assert.deepEqual(
+      log.records.filter(({ event }) => event === 'capture'),
+      [],
+    )
+    assert.equal(log.records.filter(({ event }) => event === 'ready').length, 2)
+  })
 
   for (const [how, words, same] of [
     ['confined', '{"say":"ready"}', true],

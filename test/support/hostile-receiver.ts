@@ -1,10 +1,60 @@
-/** A receiver in a stranger's hands: says what it is told to, on the warden's channel, once it has been configured. */
+/**
+ * A receiver in a stranger's hands: says what it is told to, on the warden's channel, once it has been configured. Other words of its
+ * command line are before the lines:
+ *
+ *   --deaf        reads nothing once it has been configured
+ *   --times N     says the lines N times, as fast as the warden hears them
+ *   --errors N    writes N kilobytes to its standard error before
+ *   --leave PATH  starts a program that keeps all its descriptors, and writes the id of its process to a file before
+ *   --end         ends when all is said
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
 
-const [, , ...lines] = process.argv
-const channel = new Socket({ fd: 4 })
-channel.write('{"say":"started"}\n')
-channel.once('data', () => {
-  for (const line of lines) channel.write(`${line}\n`)
+const { values, positionals: lines } = parseArgs({
+  allowPositionals: true,
+  options: {
+    deaf: { type: 'boolean' },
+    times: { type: 'string', default: '1' },
+    errors: { type: 'string', default: '0' },
+    leave: { type: 'string' },
+    end: { type: 'boolean' },
+  },
 })
+/** It may be deaf to its end. Whoever started it may be gone. */
+const LONGEST_LIFE = 60_000
+/** Lines at once. */
+const BATCH = 200
+
+setTimeout(() => process.exit(), LONGEST_LIFE).unref()
+const channel = new Socket({ fd: 4 })
+channel.on('error', () => process.exit())
 channel.on('end', () => process.exit())
+channel.write('{"say":"started"}\n')
+await once(channel, 'data')
+if (values.deaf) {
+  channel.pause()
+  // Nothing else keeps it alive.
+  setInterval(() => {}, 1000)
+} else channel.resume()
+
+if (values.leave !== undefined) {
+  // Descriptors that nobody names here are not closed for a child of ours: that a capture socket is kept is the attack.
+  const child = spawn('sleep', ['60'], { stdio: ['ignore', 'ignore', 'ignore', 3, 4] })
+  await once(child, 'spawn')
+  writeFileSync(values.leave, `${child.pid}`)
+}
+for (let written = 0; written < Number(values.errors); written++)
+  if (!process.stderr.write(`${'x'.repeat(1023)}\n`)) await once(process.stderr, 'drain')
+
+const times = Number(values.times)
+for (let round = 0; round < times; round += BATCH) {
+  const text = lines.map((line) => `${line}\n`).join('')
+  if (!channel.write(text.repeat(Math.min(BATCH, times - round)))) await once(channel, 'drain')
+  if (round % 2000 === 0) await delay(1)
+}
+if (values.end) process.exit()
