@@ -19,6 +19,7 @@ export function buildIsStale() {
   }
 }
 
+/** @param {string} node the Node.js that compiles */
 export async function build(node) {
   const made = fingerprint()
   const next = join(memory, 'dist')
@@ -31,7 +32,12 @@ export async function build(node) {
   writeFileSync(stamp, made)
 }
 
-/** Makes what dist/ consists of in `folder`: the library by the compiler, with its types, and the programs as bundles. */
+/**
+ * Makes what dist/ consists of in `folder`: the library by the compiler, with its types, and the programs as bundles.
+ *
+ * @param {string} node the Node.js that compiles
+ * @param {string} folder
+ */
 export async function compile(node, folder) {
   requirePlatformPackage(`@typescript/typescript-${process.platform}-${process.arch}`)
   const tsc = join(clone, 'node_modules', 'typescript', 'bin', 'tsc')
@@ -42,7 +48,7 @@ export async function compile(node, folder) {
 
 function fingerprint() {
   const hash = createHash('sha256')
-  const add = (file) =>
+  const add = (/** @type {string} */ file) =>
     hash
       .update(file)
       .update('\0')
@@ -57,8 +63,9 @@ function fingerprint() {
     'scripts/setup/bundle.mjs',
   ])
     add(file)
-  const walk = (folder) => {
-    for (const entry of readdirSync(join(clone, folder), { withFileTypes: true }).sort(byName)) {
+  const walk = (/** @type {string} */ folder) => {
+    const entries = readdirSync(join(clone, folder), { withFileTypes: true })
+    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const path = `${folder}/${entry.name}`
       if (entry.isDirectory()) walk(path)
       else if (!path.endsWith('.test.ts')) add(path)
@@ -66,8 +73,4 @@ function fingerprint() {
   }
   walk('src')
   return hash.digest('hex')
-}
-
-function byName(a, b) {
-  return a.name < b.name ? -1 : 1
 }

@@ -8,8 +8,14 @@ import { basename, dirname, join } from 'node:path'
 import { clone } from './clone.mjs'
 import { requirePlatformPackage } from './npm.mjs'
 
+/** @import { BuildOptions, Plugin } from 'esbuild' */
+
 const STARTER = 'src/cli/ghostport.ts'
-/** What another program starts: source → where it is then looked for. */
+/**
+ * What another program starts: source → where it is then looked for.
+ *
+ * @type {readonly (readonly [string, string])[]}
+ */
 const STARTED = [
   ['src/daemon/receiver.ts', 'daemon/receiver.js'],
   ['src/capture/packet-socket-worker.ts', 'daemon/packet-socket-worker.js'],
@@ -18,10 +24,16 @@ const STARTED = [
 const NODE = 'node22.13'
 const ANY_NODE = 'node18'
 
-/** Writes the programs below `folder`, which is to become dist/. */
+/**
+ * Writes the programs below `folder`, which is to become dist/.
+ *
+ * @param {string} folder
+ */
 export async function bundlePrograms(folder) {
   const { build } = await loadEsbuild()
+  /** @type {Set<string>} */
   const commands = new Set()
+  /** @type {(source: string, target: string, more?: BuildOptions) => Promise<unknown>} */
   const program = (source, target, more) =>
     build({
       absWorkingDir: clone,
@@ -47,7 +59,11 @@ export async function bundlePrograms(folder) {
   ])
 }
 
-/** The packet library for a page that has no bundler of its own: one module, nothing to resolve. */
+/**
+ * The packet library for a page that has no bundler of its own: one module, nothing to resolve.
+ *
+ * @param {string} folder
+ */
 export async function bundleForBrowsers(folder) {
   const { build } = await loadEsbuild()
   await build({
@@ -65,7 +81,12 @@ export async function bundleForBrowsers(folder) {
   })
 }
 
-/** Leaves out of the starter what it imports only when it is needed, and notes it in `found`: each is a program of its own. */
+/**
+ * Leaves out of the starter what it imports only when it is needed, and notes it in `found`: each is a program of its own.
+ *
+ * @param {Set<string>} found
+ * @returns {Plugin}
+ */
 function commandsApart(found) {
   return {
     name: 'commands-apart',
@@ -84,6 +105,8 @@ function commandsApart(found) {
  * A part of a program that is imported only when needed brings its modules of Node.js, and koffi, only then: for a knock, net is
  * there with --wait alone; a server without packet capture and nftables runs without koffi. A plain `import` of them would be
  * hoisted to the head of the bundle.
+ *
+ * @returns {Plugin}
  */
 function outsideWhenNeeded() {
   const imported = importedByName()
@@ -111,15 +134,16 @@ function outsideWhenNeeded() {
 
 /** What the source imports by name from each module of Node.js. One that were missed here would fail the build. */
 function importedByName() {
+  /** @type {Map<string, Set<string>>} */
   const found = new Map()
-  for (const file of readdirSync(join(clone, 'src'), { recursive: true })) {
+  for (const file of readdirSync(join(clone, 'src'), { recursive: true, encoding: 'utf8' })) {
     if (!file.endsWith('.ts') || file.endsWith('.test.ts')) continue
     const text = readFileSync(join(clone, 'src', file), 'utf8')
-    for (const [, names, module] of text.matchAll(/^import (?:\w+, )?\{([^}]*)\} from '(node:[^']+)'/gm)) {
+    for (const [, names = '', module = ''] of text.matchAll(/^import (?:\w+, )?\{([^}]*)\} from '(node:[^']+)'/gm)) {
       const known = found.get(module) ?? new Set()
       found.set(module, known)
       for (const name of names.split(',')) {
-        const [plain] = name.trim().split(' as ')
+        const [plain = ''] = name.trim().split(' as ')
         if (/^\w+$/.test(plain)) known.add(plain)
       }
     }

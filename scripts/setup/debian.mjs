@@ -34,11 +34,16 @@ export const testPackages = [
 ]
 
 /** Packages whose installation would start a daemon, with the name of its service. */
+/** @type {Readonly<Record<string, string>>} */
 const services = { 'openssh-server': 'ssh', 'fwknop-server': 'fwknop-server' }
 
 export const isRoot = process.getuid?.() === 0
 
-/** Which of `packages` are not installed; `undefined` on a system without dpkg. */
+/**
+ * Which of `packages` are not installed; `undefined` on a system without dpkg.
+ *
+ * @param {readonly string[]} packages
+ */
 export async function missingPackages(packages) {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders
   const listed = await outputOf('dpkg-query', ['-W', '-f', '${Package} ${db:Status-Status}\n', ...packages])
@@ -54,6 +59,7 @@ export async function missingPackages(packages) {
 /**
  * Refreshes apt's lists and asks it whether `packages` could be installed; installs nothing.
  *
+ * @param {readonly string[]} packages
  * @returns {Promise<string | undefined>} why they could not, in apt's words
  */
 export async function obstacleToPackages(packages) {
@@ -62,10 +68,15 @@ export async function obstacleToPackages(packages) {
   const rehearsal = await resultOf('apt-get', ['-q', '--simulate', 'install', ...INSTALL_OPTIONS, ...packages], {
     env: environment(),
   })
+  if (rehearsal === undefined) return 'there is no apt-get'
   return rehearsal.status === 0 ? undefined : `apt-get cannot install ${packages.join(', ')}:\n${rehearsal.text.trim()}`
 }
 
-/** Installs `packages`, of which {@link obstacleToPackages} knew no obstacle. */
+/**
+ * Installs `packages`, of which {@link obstacleToPackages} knew no obstacle.
+ *
+ * @param {readonly string[]} packages
+ */
 export async function installPackages(packages) {
   const started = packages.flatMap((name) => services[name] ?? [])
   const allowServices = forbidServices(started)
@@ -81,7 +92,11 @@ export async function installPackages(packages) {
 
 const INSTALL_OPTIONS = ['--no-install-recommends']
 
-/** Another apt may be at work (unattended upgrades): waits for it rather than fail. */
+/**
+ * Another apt may be at work (unattended upgrades): waits for it rather than fail.
+ *
+ * @param {readonly string[]} args
+ */
 function apt(...args) {
   return run('apt-get', ['-q', '-o', 'DPkg::Lock::Timeout=300', ...args], { env: environment() })
 }
@@ -93,7 +108,11 @@ function environment() {
 const policyFile = '/usr/sbin/policy-rc.d'
 const policyMark = '# made by the set-up of ghostport, for the length of one apt-get install'
 
-/** Debian asks this file before a maintainer script starts a service. Gives the function that takes it away again. */
+/**
+ * Debian asks this file before a maintainer script starts a service. Gives the function that takes it away again.
+ *
+ * @param {readonly string[]} names the services
+ */
 function forbidServices(names) {
   // Somebody else's policy stands; one of ours is left over from a set-up that was killed, and holds no lock any more.
   const standing = existsSync(policyFile) ? readFileSync(policyFile, 'utf8') : undefined

@@ -2,10 +2,18 @@
 // open: the kernel frees it however we end, so there is no such thing as a stale lock, and nothing to guess about pids.
 import { spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
+import { Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { say } from './terminal.mjs'
 
-/** Runs `task` while this process alone holds the lock at `path`, waiting for whoever has it. */
+/**
+ * Runs `task` while this process alone holds the lock at `path`. Waits for the process that holds it now.
+ *
+ * @template T
+ * @param {string} path
+ * @param {() => Promise<T>} task
+ * @returns {Promise<T>} what `task` gave
+ */
 export async function withLock(path, task) {
   mkdirSync(dirname(path), { recursive: true })
   const release = await acquire(path)
@@ -16,6 +24,10 @@ export async function withLock(path, task) {
   }
 }
 
+/**
+ * @param {string} path
+ * @returns {Promise<() => void>} what lets go of the lock
+ */
 function acquire(path) {
   return new Promise((resolve, reject) => {
     // A group of its own: Ctrl-C must reach us, who then let go, and not take the lock away under our feet.
@@ -25,7 +37,7 @@ function acquire(path) {
     })
     const waiting = setTimeout(() => say(`set-up: another one is under way (${path}); waiting for it`), 300)
     holder.stdin.on('error', () => {})
-    holder.once('error', (error) => {
+    holder.once('error', (/** @type {NodeJS.ErrnoException} */ error) => {
       clearTimeout(waiting)
       // util-linux is not everywhere (macOS). There the only price is that two set-ups at once may disturb each other.
       if (error.code === 'ENOENT') resolve(() => {})
@@ -34,7 +46,7 @@ function acquire(path) {
     holder.stdout.once('data', () => {
       clearTimeout(waiting)
       holder.unref()
-      holder.stdout.unref()
+      if (holder.stdout instanceof Socket) holder.stdout.unref()
       resolve(() => holder.stdin.end())
     })
     holder.once('exit', (status) => {

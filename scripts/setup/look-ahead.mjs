@@ -44,6 +44,7 @@ export async function obstaclesToClone() {
   return obstacles
 }
 
+/** @param {string} folder */
 function isWritable(folder) {
   try {
     accessSync(folder, constants.W_OK)
@@ -53,6 +54,7 @@ function isWritable(folder) {
   }
 }
 
+/** @param {number} bytes */
 function megabytes(bytes) {
   return Math.round(bytes / 1e6)
 }

@@ -7,6 +7,8 @@ import { outputOf, run, SetUpError } from './terminal.mjs'
 /**
  * Whether `node_modules` in `folder` is what the lockfile asks for. npm writes `node_modules/.package-lock.json` as the
  * last act of an install, so that file tells both what is there and that the install was not cut short.
+ *
+ * @param {string} folder
  */
 export function isInstalled(folder) {
   const installed = readPackages(join(folder, 'node_modules', '.package-lock.json'))
@@ -21,10 +23,24 @@ export function isInstalled(folder) {
   return Object.keys(installed).every((path) => wanted[path] !== undefined)
 }
 
+/**
+ * What we read of a package's entry in a lockfile.
+ *
+ * @typedef {{ version?: string, integrity?: string, link?: boolean, optional?: boolean }} LockedPackage
+ */
+
+/**
+ * @param {LockedPackage} a
+ * @param {LockedPackage} b
+ */
 function isSamePackage(a, b) {
   return a.version === b.version && a.integrity === b.integrity && a.link === b.link
 }
 
+/**
+ * @param {string} file
+ * @returns {Record<string, LockedPackage> | undefined} by their paths
+ */
 function readPackages(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8')).packages
@@ -47,14 +63,22 @@ export function requirePlatformPackage(name, folder = clone) {
   )
 }
 
-/** Why `npm ci` must not run in `folder`, or `undefined`: npm would empty what a link points to, which is another clone's. */
+/**
+ * Why `npm ci` must not run in `folder`, or `undefined`: npm would empty what a link points to, which is another clone's.
+ *
+ * @param {string} folder
+ */
 export function foreignModules(folder) {
   const modules = join(folder, 'node_modules')
   if (!lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink()) return undefined
   return `${modules} is a link and does not match package-lock.json: renew it there`
 }
 
-/** `npm ci` in `folder`. */
+/**
+ * `npm ci` in `folder`.
+ *
+ * @param {string} folder
+ */
 export async function install(folder) {
   const foreign = foreignModules(folder)
   if (foreign !== undefined) throw new SetUpError(foreign)
@@ -70,8 +94,12 @@ export async function npmVersion() {
   return version === '' ? undefined : version
 }
 
-/** Run by npm, we use that very npm; it need not be on the PATH. */
+/**
+ * Run by npm, we use that very npm; it need not be on the PATH.
+ *
+ * @returns {[string, ...string[]]}
+ */
 function npmCommand() {
-  const npm = process.env.npm_execpath
+  const npm = process.env['npm_execpath']
   return npm?.endsWith('.js') ? [process.execPath, npm] : ['npm']
 }

@@ -35,7 +35,7 @@ export async function setUp({ packages }) {
     await withLock(APT_LOCK, async () => {
       // Looked at again under the lock: the set-up that we waited for may have installed them.
       const now = await missingPackages(packages)
-      if (now.length > 0) await installPackages(now)
+      if (now !== undefined && now.length > 0) await installPackages(now)
     })
   return { node, missing: isRoot ? ((await missingPackages(missing ?? [])) ?? []) : (missing ?? []) }
 }
@@ -68,6 +68,7 @@ function refuseAt(obstacles) {
   throw new SetUpError(`nothing was installed:\n${obstacles.map((obstacle) => `  - ${obstacle}`).join('\n')}`)
 }
 
+/** @param {readonly string[] | undefined} missing as {@link missingPackages} gives them */
 function announce(missing) {
   const plan = []
   const debian = []

@@ -8,4 +8,4 @@ export function withAdministration(path = '/usr/local/bin:/usr/bin:/bin') {
   return [...folders, ...ADMINISTRATION.filter((folder) => !folders.includes(folder))].join(':')
 }
 
-process.env.PATH = withAdministration(process.env.PATH)
+process.env['PATH'] = withAdministration(process.env['PATH'])

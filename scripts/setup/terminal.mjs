@@ -1,6 +1,7 @@
 // What the set-up says, and how it runs the programs that it needs.
 import { spawn } from 'node:child_process'
 
+/** @param {string} line */
 export function say(line) {
   process.stdout.write(`${line}\n`)
 }
@@ -8,7 +9,16 @@ export function say(line) {
 /** A set-up step that cannot be done. Its message is meant for the person at the terminal; no stack is shown. */
 export class SetUpError extends Error {}
 
-/** Runs `command` with its output on this terminal. Rejects with what was run and how it ended. */
+/** @import { SpawnOptions } from 'node:child_process' */
+
+/**
+ * Runs `command` with its output on this terminal. Rejects with what was run and how it ended.
+ *
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {Pick<SpawnOptions, 'cwd' | 'env'>} [options]
+ * @returns {Promise<void>}
+ */
 export function run(command, args, options = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit'], ...options })
@@ -20,7 +30,12 @@ export function run(command, args, options = {}) {
   })
 }
 
-/** Runs `command` and gives what it printed, whatever its exit status; `undefined` where there is no such program. */
+/**
+ * Runs `command` and gives what it printed, whatever its exit status; `undefined` where there is no such program.
+ *
+ * @param {string} command
+ * @param {readonly string[]} args
+ */
 export async function outputOf(command, args) {
   return (await resultOf(command, args))?.output
 }
@@ -28,6 +43,9 @@ export async function outputOf(command, args) {
 /**
  * Runs `command` with its output kept.
  *
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {Pick<SpawnOptions, 'cwd' | 'env'>} [options]
  * @returns {Promise<{ status: number | null, output: string, text: string } | undefined>} `output` is its standard output, `text`
  * that and its standard error, in their order; `undefined` where there is no such program
  */
@@ -43,12 +61,19 @@ export function resultOf(command, args, options = {}) {
     child.stderr.setEncoding('utf8').on('data', (chunk) => {
       text += chunk
     })
-    child.once('error', (error) => (error.code === 'ENOENT' ? resolve(undefined) : reject(error)))
+    child.once('error', (/** @type {NodeJS.ErrnoException} */ error) =>
+      error.code === 'ENOENT' ? resolve(undefined) : reject(error),
+    )
     child.once('close', (status) => resolve({ status, output, text }))
   })
 }
 
-/** How a script ends when its set-up could not be done. */
+/**
+ * How a script ends when its set-up could not be done.
+ *
+ * @param {Error} error
+ * @returns {never}
+ */
 export function reportAndExit(error) {
   say(`set-up failed: ${error instanceof SetUpError ? error.message : error.stack}`)
   process.exit(1)

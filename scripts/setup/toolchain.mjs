@@ -15,12 +15,12 @@ const pinned = join(folder, 'node_modules', packageName, 'bin', 'node')
 /** What development and tests use. */
 const WANTED_MAJOR = 24
 /** What the published package asks for (`engines`): node:sqlite without a flag. */
-const OLDEST = [22, 13]
+const OLDEST = { major: 22, minor: 13 }
 
-const [major, minor] = process.versions.node.split('.').map(Number)
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 
 export const machineNodeIsWanted = major >= WANTED_MAJOR
-const machineNodeWorks = major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])
+const machineNodeWorks = major > OLDEST.major || (major === OLDEST.major && minor >= OLDEST.minor)
 
 export function toolchainIsMissing() {
   return !machineNodeIsWanted && isPinnedHere() && !(isInstalled(folder) && existsSync(pinned))

@@ -7,14 +7,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { install, isInstalled, requirePlatformPackage } from '../../scripts/setup/npm.mjs'
 
 const scripts = join(import.meta.dirname, '..', '..', 'scripts', 'setup')
 const script = (name: string) => pathToFileURL(join(scripts, name)).href
-const { isInstalled, install, requirePlatformPackage } = (await import(script('npm.mjs'))) as {
-  isInstalled(folder: string): boolean
-  install(folder: string): Promise<void>
-  requirePlatformPackage(name: string, folder: string): void
-}
 
 const temporary = mkdtempSync(join(tmpdir(), 'ghostport-set-up-'))
 after(() => rmSync(temporary, { recursive: true, force: true }))
