@@ -1,4 +1,7 @@
-/** A reporter of node:test that writes what the tally needs as JSON, one event a line. Runs in the process of the tests. */
+/**
+ * A reporter of node:test that writes what the tally needs as JSON, one event a line. Runs in the process of the tests, and ends
+ * it where the last test left something open: node:test would wait for that until the time limit of the file.
+ */
 import { inspect } from 'node:util'
 import type { TestEvent } from './tally.ts'
 
@@ -12,8 +15,21 @@ interface Reported {
   }
 }
 
+/** How long, in milliseconds, a file may go on after its last test. */
+const PATIENCE = Number(process.env['GHOSTPORT_TEST_PATIENCE'] ?? 15_000)
+// It is not for the programs that the tests start.
+delete process.env['GHOSTPORT_TEST_PATIENCE']
+
 export async function* report(source: AsyncIterable<Reported>): AsyncGenerator<string> {
+  let unfinished = 0
+  let patience: NodeJS.Timeout | undefined
   for await (const { type, data } of source) {
+    if (data.nesting === 0 && (type === 'test:enqueue' || type === 'test:complete')) {
+      unfinished += type === 'test:enqueue' ? 1 : -1
+      clearTimeout(patience)
+      // A process that holds nothing open ends before this.
+      if (unfinished === 0) patience = setTimeout(giveUp, PATIENCE).unref()
+    }
     if (type !== 'test:pass' && type !== 'test:fail') continue
     const error = data.details?.error
     const event: TestEvent = {
@@ -26,6 +42,12 @@ export async function* report(source: AsyncIterable<Reported>): AsyncGenerator<s
     }
     yield `${JSON.stringify(event)}\n`
   }
+}
+
+function giveUp(): void {
+  const open = process.getActiveResourcesInfo().join(', ')
+  process.stderr.write(`${PATIENCE / 1000} s after the last test of this file, something is still open: ${open}\n`)
+  process.exit(1)
 }
 
 // node:test wraps what was thrown; the wrapper knows the kind of failure, its cause is what the reader wants to see.

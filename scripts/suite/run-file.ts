@@ -19,8 +19,16 @@ export interface FileRun {
 }
 
 const reporter = join(import.meta.dirname, 'reporter.ts')
+/** How long a file may go on after its last test: the hooks of the file itself run in this time. */
+const PATIENCE = 15_000
 
-export async function runTestFile(file: string, root: string, timeoutMilliseconds: number): Promise<FileRun> {
+/** @param patience how long, in milliseconds, the file may go on after its last test; see reporter.ts. */
+export async function runTestFile(
+  file: string,
+  root: string,
+  timeoutMilliseconds: number,
+  patience: number = PATIENCE,
+): Promise<FileRun> {
   const started = performance.now()
   const folder = mkdtempSync(join(tmpdir(), 'ghostport-test-'))
   const report = join(folder, 'report')
@@ -33,7 +41,11 @@ export async function runTestFile(file: string, root: string, timeoutMillisecond
       `--test-reporter-destination=${report}`,
       file,
     ],
-    { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
+    {
+      ...{ cwd: root, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
+      // Without the second, a file that is run by a test of node --test would report to that.
+      env: { ...process.env, GHOSTPORT_TEST_PATIENCE: String(patience), NODE_TEST_CONTEXT: undefined },
+    },
   )
   const endGroup = () => {
     try {

@@ -56,6 +56,24 @@ test('this very thread can enter a host and come back', { skip }, async () => {
   assert.equal(readlinkSync('/proc/thread-self/ns/net'), home)
 })
 
+test('what a program started, and left running, ends with its host', { skip }, async () => {
+  const net = await Network.create()
+  const host = await net.host('host')
+  const namespace = readlinkSync(`/proc/${host.pid}/ns/net`)
+  await host.start(['sh', '-c', 'setsid sleep 600 & echo left']).says(/left/)
+  await net.close()
+  assert.deepEqual(inside(namespace), [])
+})
+
+test('a program that does not end in time is killed, and fails its test', { skip }, async () => {
+  await using net = await Network.create()
+  const program = (await net.host('host')).start(['sh', '-c', 'trap "" TERM; echo deaf; while :; do sleep 0.1; done'])
+  await program.says(/deaf/)
+  process.kill(program.pid, 'SIGTERM')
+  await assert.rejects(program.end(200), /still running after 200 ms\ndeaf/)
+  assert.equal(await program.ended, 'SIGKILL')
+})
+
 test('a test that is killed leaves no process and no directory entry of its hosts', { skip }, async () => {
   const harness = fileURLToPath(new URL('../support/netns.ts', import.meta.url))
   const body = `const { Network } = await import(${JSON.stringify(harness)})
@@ -69,12 +87,14 @@ test('a test that is killed leaves no process and no directory entry of its host
   const [holder, sleeper, namespace] = said.toString().trim().split(' ') as [string, string, string]
   assert.ok(existsSync(`/proc/${holder}`) && existsSync(`/proc/${sleeper}`))
   child.kill('SIGKILL')
-  const inside = (): string[] =>
-    readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && namespaceOf(pid) === namespace)
   const deadline = performance.now() + 5_000
-  while (inside().length > 0 && performance.now() < deadline) await delay(10)
-  assert.deepEqual(inside(), [])
+  while (inside(namespace).length > 0 && performance.now() < deadline) await delay(10)
+  assert.deepEqual(inside(namespace), [])
 })
+
+function inside(namespace: string): readonly string[] {
+  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && namespaceOf(pid) === namespace)
+}
 
 function namespaceOf(pid: string): string | undefined {
   try {

@@ -121,7 +121,7 @@ export class Daemon {
   }
 
   /** The first event from the `from`-th on for which `is` holds. @throws AssertionError with the whole log. */
-  async until(is: (event: LogEvent) => boolean, from = 0, deadlineMs = 10_000): Promise<LogEvent> {
+  async until(is: (event: LogEvent) => boolean, from = 0, deadlineMs = 20_000): Promise<LogEvent> {
     const deadline = performance.now() + deadlineMs
     for (;;) {
       const found = this.events.slice(from).find(is)
@@ -161,7 +161,7 @@ export class Daemon {
 
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     process.kill(this.pid, signal)
-    await this.#program.ended
+    await this.#program.end()
   }
 
   /** `ghostport status --json`. */

@@ -17,7 +17,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
@@ -103,10 +103,11 @@ export class Network implements AsyncDisposable {
     return path
   }
 
-  /** Ends every program started on the hosts, the hosts themselves, and the directories. */
+  /** Ends every process on the hosts, the hosts themselves, and the directories: each of them, also where one fails. */
   async close(): Promise<void> {
-    await Promise.all(this.#hosts.splice(0).map((host) => host.close()))
+    const closed = await Promise.allSettled(this.#hosts.splice(0).map((host) => host.close()))
     for (const directory of this.#directories.splice(0)) rmSync(directory, { recursive: true, force: true })
+    for (const each of closed) if (each.status === 'rejected') throw each.reason
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -196,9 +197,9 @@ export class Host {
 
   /**
    * Probes until the answer is `wanted`.
-   * @returns how long that took, in milliseconds. @throws AssertionError after `deadlineMs` (5 000), with the last answer.
+   * @returns how long that took, in milliseconds. @throws AssertionError after `deadlineMs` (15 000), with the last answer.
    */
-  async until(wanted: Reach, probe: Probe, deadlineMs = 5_000): Promise<number> {
+  async until(wanted: Reach, probe: Probe, deadlineMs = 15_000): Promise<number> {
     const started = performance.now()
     let last: Reach
     do {
@@ -237,9 +238,26 @@ export class Host {
     const agent = await this.#agent?.catch(() => undefined)
     agent?.close()
     await Promise.all([...this.#programs].map((program) => program.stop('SIGKILL')))
+    this.#endTheRest()
     const ended = once(this.#holder, 'exit')
     this.#holder.stdin.end()
     if (this.#holder.exitCode === null && this.#holder.signalCode === null) await ended
+  }
+
+  /** What the programs started, and left running, would hold their pipes open, and so this process and the namespace. */
+  #endTheRest(): void {
+    const own = namespaceOf(this.pid)
+    if (own === undefined) return
+    const spared = [this.pid, process.pid]
+    const rest = (): readonly number[] =>
+      readdirSync('/proc')
+        .map(Number)
+        .filter((pid) => pid > 0 && !spared.includes(pid) && namespaceOf(pid) === own)
+    for (let round = 0; round < 100; round++) {
+      const pids = rest()
+      if (pids.length === 0) return
+      for (const pid of pids) killIfThere(pid)
+    }
   }
 
   async #probe(probe: Probe): Promise<Reach> {
@@ -267,7 +285,7 @@ export class Program {
   readonly child: ChildProcessByStdio<Writable, Readable, Readable>
   /** All that it wrote so far. */
   output = ''
-  /** Resolves to its exit code, or the signal that ended it. */
+  /** Resolves to its exit code, or the signal that ended it, when `output` has all that it wrote. */
   readonly ended: Promise<number | NodeJS.Signals>
 
   constructor(label: string, child: ChildProcessByStdio<Writable, Readable, Readable>) {
@@ -280,7 +298,14 @@ export class Program {
     child.stderr.on('data', note)
     this.ended = new Promise((resolve) => {
       child.once('error', () => resolve(127))
-      child.once('exit', (code, signal) => resolve(code ?? signal ?? 'SIGKILL'))
+      child.once('exit', (code, signal) => {
+        // What it wrote last may not have been read yet. A process that it left running holds the pipes open.
+        const patience = setTimeout(() => resolve(code ?? signal ?? 'SIGKILL'), 1_000)
+        child.once('close', () => {
+          clearTimeout(patience)
+          resolve(code ?? signal ?? 'SIGKILL')
+        })
+      })
     })
   }
 
@@ -289,8 +314,8 @@ export class Program {
     return this.child.pid
   }
 
-  /** Waits until its output (both streams) matches. @throws AssertionError when it ends or `deadlineMs` (10 000) pass first. */
-  async says(pattern: RegExp, deadlineMs = 10_000): Promise<RegExpMatchArray> {
+  /** Waits until its output (both streams) matches. @throws AssertionError when it ends or `deadlineMs` (20 000) pass first. */
+  async says(pattern: RegExp, deadlineMs = 20_000): Promise<RegExpMatchArray> {
     const deadline = performance.now() + deadlineMs
     let running = true
     this.ended.then(() => {
@@ -319,10 +344,45 @@ export class Program {
     enough.abort()
   }
 
-  /** Ends it and waits for its end. */
+  /** Ends it and waits for its end, as {@link end}. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | NodeJS.Signals> {
     if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal)
-    return await this.ended
+    return await this.end()
+  }
+
+  /** Waits for its end. @throws AssertionError after `deadlineMs` (30 000), when it has been killed. */
+  async end(deadlineMs = 30_000): Promise<number | NodeJS.Signals> {
+    const ended = await endsWithin(this.ended, deadlineMs)
+    if (ended !== undefined) return ended
+    this.child.kill('SIGKILL')
+    return assert.fail(`${this.label}: still running after ${deadlineMs} ms\n${this.output}`)
+  }
+}
+
+async function endsWithin<T>(ended: Promise<T>, deadlineMs: number): Promise<T | undefined> {
+  const late = new AbortController()
+  const patience = delay(deadlineMs, undefined, { signal: late.signal }).catch(() => undefined)
+  try {
+    return await Promise.race([ended, patience])
+  } finally {
+    late.abort()
+  }
+}
+
+/** The network namespace of a process; undefined where it has ended. */
+function namespaceOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/net`)
+  } catch {
+    return undefined
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended by itself.
   }
 }
 
