@@ -11,15 +11,8 @@ import { requirePlatformPackage } from './npm.mjs'
 /** @import { BuildOptions, Plugin } from 'esbuild' */
 
 const STARTER = 'src/cli/ghostport.ts'
-/**
- * What another program starts: source → where it is then looked for.
- *
- * @type {readonly (readonly [string, string])[]}
- */
-const STARTED = [
-  ['src/daemon/receiver.ts', 'daemon/receiver.js'],
-  ['src/capture/packet-socket-worker.ts', 'daemon/packet-socket-worker.js'],
-]
+/** What the warden starts. */
+const RECEIVER = 'src/daemon/receiver.ts'
 /** Newer than what the starter may need: it tells an old Node.js that it is old. */
 const NODE = 'node22.13'
 const ANY_NODE = 'node18'
@@ -55,7 +48,7 @@ export async function bundlePrograms(folder) {
   await program(STARTER, 'cli/ghostport.js', { target: ANY_NODE, plugins: [commandsApart(commands)] })
   await Promise.all([
     ...[...commands].map((source) => program(source, `cli/${basename(source, '.ts')}.js`)),
-    ...STARTED.map(([source, target]) => program(source, target)),
+    program(RECEIVER, 'daemon/receiver.js'),
   ])
 }
 

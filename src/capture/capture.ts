@@ -14,7 +14,7 @@ export interface OpenedCapture {
 
 /** One datagram that may be an SPA packet. Nothing in it is trusted. */
 export interface CapturedPacket {
-  /** Owned by the receiver of the packet; not written to afterwards by anybody. */
+  /** Valid until the capture is asked for more: it may lie in memory that is used again. */
   readonly payload: Uint8Array
   readonly source: IpAddress
   readonly sourcePort: Port
@@ -37,10 +37,28 @@ export interface CaptureCounters {
   readonly dropped: number
 }
 
+/** Packets from descriptors. The caller waits with poll(2) until one of them is readable. */
 export interface Capture {
+  readonly fds: readonly number[]
   /**
-   * Hands on packets in the batches in which they arrive, until `signal` aborts; then resolves. Rejects with a
-   * {@link CaptureFailure} in `cause` if packets can never come again. To be called once.
+   * Takes what has arrived at one descriptor, in the order in which it arrived, but not more than one batch. Never waits.
+   *
+   * @param fd one of {@link fds}
+   * @returns the packets; none where nothing came, or nothing of use
+   * @throws Error with a {@link CaptureFailure} in `cause`, if packets can never come again
+   */
+  receive(fd: number): readonly CapturedPacket[]
+  counters(): CaptureCounters
+  /** Lets go of what it opened itself. The descriptors stay open. */
+  close(): void
+}
+
+/** Packets as events of Node's loop: for systems where poll(2) cannot be called. */
+export interface EventCapture {
+  /**
+   * Hands on packets as they arrive, until `signal` aborts; then resolves. Rejects with a {@link CaptureFailure} in `cause` if packets
+   * can never come again. To be called once.
+   *
    * @param deliver is called with one or more packets; it must not throw.
    * @param ready is called once, when packets are being received.
    */

@@ -21,10 +21,10 @@ export interface Libc {
   ioctl(fd: number, request: number, argument: Bytes): number
   /** @param timeout in milliseconds; negative waits for ever. */
   poll(fds: Bytes, count: number, timeout: number): number
+  getsockname(fd: number, address: Bytes, length: Bytes): number
   recvmmsg(fd: number, messages: Bytes, count: number, flags: number, timeout: Bytes): number
   sendto(fd: number, message: Uint8Array, length: number, flags: number, address: Bytes, addressLength: number): number
   recv(fd: number, into: Uint8Array, length: number, flags: number): number
-  eventfd(initial: number, flags: number): number
   fcntl(fd: number, command: number, argument: number): number
   close(fd: number): number
   prctl(option: number, a: number, b: number, c: number, d: number): number
@@ -68,11 +68,11 @@ function load(): Libc {
     getsockopt: library.func('int getsockopt(int, int, int, void *, void *)'),
     ioctl: library.func('int ioctl(int, unsigned long, void *)'),
     poll: library.func('int poll(void *, unsigned long, int)'),
+    getsockname: library.func('int getsockname(int, void *, void *)'),
     recvmmsg: library.func('int recvmmsg(int, void *, unsigned int, int, void *)'),
     // koffi has no ssize_t; long is as wide here.
     sendto: library.func('long sendto(int, void *, size_t, int, void *, uint32_t)'),
     recv: library.func('long recv(int, void *, size_t, int)'),
-    eventfd: library.func('int eventfd(unsigned int, int)'),
     fcntl: library.func('int fcntl(int, int, int)'),
     close: library.func('int close(int)'),
     prctl: library.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)'),

@@ -1,8 +1,8 @@
 /** Packets from nowhere: for tests, `--dry-run` and demonstrations. */
-import type { Capture, CaptureCounters, CapturedPacket, CaptureFailure } from './capture.ts'
+import type { CaptureCounters, CapturedPacket, CaptureFailure, EventCapture } from './capture.ts'
 import { captureError } from './capture-error.ts'
 
-export class MemoryCapture implements Capture {
+export class MemoryCapture implements EventCapture {
   #received = 0
   #deliver: ((packets: readonly CapturedPacket[]) => void) | undefined
   #fail: ((error: Error) => void) | undefined

@@ -1,8 +1,9 @@
 /**
- * The memory that recvmmsg(2) writes into: an array of `struct mmsghdr`, each with one `struct iovec`, one
- * `struct sockaddr_ll` and room for one control message (PACKET_AUXDATA), laid out by hand for 64-bit little-endian Linux,
- * made once and used for every call.
+ * The memory that recvmmsg(2) writes into: an array of `struct mmsghdr`, each with one `struct iovec`, room for the name of the sender
+ * and room for one control message, laid out by hand for 64-bit little-endian Linux, made once and used for every call.
  */
+import { captureError } from './capture-error.ts'
+import { describeErrno, libc } from './libc.ts'
 
 // struct mmsghdr: name 0, namelen 8, iov 16, iovlen 24, control 32, controllen 40, flags 48, len 56
 const MMSGHDR_LENGTH = 64
@@ -12,92 +13,94 @@ const CONTROL_LENGTH_AT = 40
 const FLAGS_AT = 48
 const RECEIVED_AT = 56
 const IOVEC_LENGTH = 16
-// struct sockaddr_ll: family 0, protocol 2, ifindex 4, hatype 8, pkttype 10, halen 11, addr 12
-const SOCKADDR_LL_LENGTH = 20
-const NAME_STRIDE = 24
-// struct cmsghdr: len 0, level 8, type 12; then struct tpacket_auxdata: status 16, and what is not read here
-const CONTROL_STRIDE = 40
-const CONTROL_LEVEL_AND_TYPE_AT = 8
-const CONTROL_STATUS_AT = 16
+/** Room for a `struct sockaddr_ll` (20 bytes) or a `struct sockaddr_in6` (28). */
+const NAME_LENGTH = 32
+/** Room for a `struct cmsghdr` (16 bytes) and a `struct tpacket_auxdata` (20). */
+const CONTROL_LENGTH = 40
 const MSG_TRUNC = 0x20
-/** SOL_PACKET, and PACKET_AUXDATA above it. */
-const AUXDATA = 263n | (8n << 32n)
-const TP_STATUS_CSUMNOTREADY = 1 << 3
-const TP_STATUS_CSUM_VALID = 1 << 7
+const MSG_DONTWAIT = 0x40
+
+/** Messages in one batch at most: after so many, others have their turn. */
+const BATCH_SIZE = 64
+/** Faults of ours, not the network's: a bad descriptor, bad memory, a bad argument, no socket. */
+const FATAL = new Set([9, 14, 22, 88])
 
 export class MessageBatch {
-  /** The argument of recvmmsg. */
-  readonly messages: Uint8Array
+  readonly #native = libc()
+  readonly #headers: Uint8Array
   readonly #view: DataView
-  readonly #names: DataView
-  readonly #controls: DataView
-  readonly #frames: Uint8Array
-  /** Kept because the messages point to it. */
+  /** Kept because the headers point to it. */
   readonly #vectors: Uint8Array
-  readonly #size: number
-  readonly #longestFrame: number
+  readonly #payloads: Uint8Array
+  readonly #longest: number
+  /** What the kernel wrote: the sender of the `i`-th message is at `i` times {@link NAME_STRIDE}. */
+  readonly names: DataView
+  /** The control message of the `i`-th message is at `i` times {@link CONTROL_STRIDE}. */
+  readonly controls: DataView
 
-  /** @param addressOf where bytes are in memory; they must stay there. */
-  constructor(size: number, longestFrame: number, addressOf: (bytes: Uint8Array) => bigint) {
-    this.#size = size
-    this.#longestFrame = longestFrame
-    this.messages = offHeap(size * MMSGHDR_LENGTH)
-    this.#vectors = offHeap(size * IOVEC_LENGTH)
-    this.#frames = offHeap(size * longestFrame)
-    const names = offHeap(size * NAME_STRIDE)
-    const controls = offHeap(size * CONTROL_STRIDE)
-    this.#view = new DataView(this.messages.buffer)
-    this.#names = new DataView(names.buffer)
-    this.#controls = new DataView(controls.buffer)
+  /** @param longest room for one message, in bytes. Longer ones come truncated. */
+  constructor(longest: number) {
+    this.#longest = longest
+    this.#headers = offHeap(BATCH_SIZE * MMSGHDR_LENGTH)
+    this.#vectors = offHeap(BATCH_SIZE * IOVEC_LENGTH)
+    this.#payloads = offHeap(BATCH_SIZE * longest)
+    const names = offHeap(BATCH_SIZE * NAME_LENGTH)
+    const controls = offHeap(BATCH_SIZE * CONTROL_LENGTH)
+    this.#view = new DataView(this.#headers.buffer)
+    this.names = new DataView(names.buffer)
+    this.controls = new DataView(controls.buffer)
     const vectors = new DataView(this.#vectors.buffer)
-    const at = {
-      ...{ names: addressOf(names), controls: addressOf(controls) },
-      ...{ vectors: addressOf(this.#vectors), frames: addressOf(this.#frames) },
-    }
-    for (let i = 0; i < size; i++) {
-      vectors.setBigUint64(i * IOVEC_LENGTH, at.frames + BigInt(i * longestFrame), true)
-      vectors.setBigUint64(i * IOVEC_LENGTH + 8, BigInt(longestFrame), true)
-      this.#view.setBigUint64(i * MMSGHDR_LENGTH, at.names + BigInt(i * NAME_STRIDE), true)
-      this.#view.setBigUint64(i * MMSGHDR_LENGTH + 16, at.vectors + BigInt(i * IOVEC_LENGTH), true)
+    const [namesAt = 0n, controlsAt = 0n, vectorsAt = 0n, payloadsAt = 0n] = [
+      ...[names, controls, this.#vectors, this.#payloads],
+    ].map((bytes) => this.#native.address(bytes))
+    for (let i = 0; i < BATCH_SIZE; i++) {
+      vectors.setBigUint64(i * IOVEC_LENGTH, payloadsAt + BigInt(i * longest), true)
+      vectors.setBigUint64(i * IOVEC_LENGTH + 8, BigInt(longest), true)
+      this.#view.setBigUint64(i * MMSGHDR_LENGTH, namesAt + BigInt(i * NAME_LENGTH), true)
+      this.#view.setBigUint64(i * MMSGHDR_LENGTH + 16, vectorsAt + BigInt(i * IOVEC_LENGTH), true)
       this.#view.setBigUint64(i * MMSGHDR_LENGTH + 24, 1n, true)
-      this.#view.setBigUint64(i * MMSGHDR_LENGTH + CONTROL_AT, at.controls + BigInt(i * CONTROL_STRIDE), true)
+      this.#view.setBigUint64(i * MMSGHDR_LENGTH + CONTROL_AT, controlsAt + BigInt(i * CONTROL_LENGTH), true)
     }
   }
 
-  /** Before each call: the kernel overwrote the lengths of the names and of the control messages. */
-  prepare(): void {
-    for (let i = 0; i < this.#size; i++) {
-      this.#view.setUint32(i * MMSGHDR_LENGTH + NAME_LENGTH_AT, SOCKADDR_LL_LENGTH, true)
-      this.#view.setUint32(i * MMSGHDR_LENGTH + CONTROL_LENGTH_AT, CONTROL_STRIDE, true)
+  /**
+   * Fills the batch with what waits at a socket. Errors of the network (an interface that goes down) are ridden out: this very call
+   * takes and clears them.
+   *
+   * @returns how many messages came, 0 where none waits
+   * @throws Error with CAPTURE_FAILED in `cause` where the descriptor can never give any
+   */
+  receive(fd: number): number {
+    // The kernel overwrote the lengths of the names and of the control messages.
+    for (let i = 0; i < BATCH_SIZE; i++) {
+      this.#view.setUint32(i * MMSGHDR_LENGTH + NAME_LENGTH_AT, NAME_LENGTH, true)
+      this.#view.setUint32(i * MMSGHDR_LENGTH + CONTROL_LENGTH_AT, CONTROL_LENGTH, true)
     }
+    const count = this.#native.recvmmsg(fd, this.#headers, BATCH_SIZE, MSG_DONTWAIT, null)
+    if (count >= 0) return count
+    const errno = this.#native.errno()
+    if (!FATAL.has(errno)) return 0
+    throw captureError({ code: 'CAPTURE_FAILED', detail: `recvmmsg: ${describeErrno(errno)}` })
   }
 
   isTruncated(i: number): boolean {
     return (this.#view.getUint32(i * MMSGHDR_LENGTH + FLAGS_AT, true) & MSG_TRUNC) !== 0
   }
 
-  interfaceIndex(i: number): number {
-    return this.#names.getInt32(i * NAME_STRIDE + 4, true)
-  }
-
-  /**
-   * Whether nobody has checked the UDP checksum: neither a network card, nor is it still to be filled in by one (virtual
-   * links leave it out). Also true where the kernel says nothing about it.
-   */
-  isChecksumUnchecked(i: number): boolean {
-    const control = i * CONTROL_STRIDE
-    if (this.#view.getUint32(i * MMSGHDR_LENGTH + CONTROL_LENGTH_AT, true) === 0) return true
-    if (this.#controls.getBigUint64(control + CONTROL_LEVEL_AND_TYPE_AT, true) !== AUXDATA) return true
-    const status = this.#controls.getUint32(control + CONTROL_STATUS_AT, true)
-    return (status & (TP_STATUS_CSUMNOTREADY | TP_STATUS_CSUM_VALID)) === 0
+  /** Whether a control message came with it. */
+  hasControl(i: number): boolean {
+    return this.#view.getUint32(i * MMSGHDR_LENGTH + CONTROL_LENGTH_AT, true) !== 0
   }
 
   /** A view that the next call overwrites. */
-  frame(i: number): Uint8Array {
-    const start = i * this.#longestFrame
-    return this.#frames.subarray(start, start + this.#view.getUint32(i * MMSGHDR_LENGTH + RECEIVED_AT, true))
+  payload(i: number): Uint8Array {
+    const start = i * this.#longest
+    return this.#payloads.subarray(start, start + this.#view.getUint32(i * MMSGHDR_LENGTH + RECEIVED_AT, true))
   }
 }
+
+export const NAME_STRIDE = NAME_LENGTH
+export const CONTROL_STRIDE = CONTROL_LENGTH
 
 /** Small typed arrays may live on the JavaScript heap, where the collector moves them; an ArrayBuffer does not move. */
 function offHeap(length: number): Uint8Array {

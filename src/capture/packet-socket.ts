@@ -1,143 +1,100 @@
 /**
  * Passive capture from packet sockets that somebody with privilege has opened (`open-packet-sockets.ts`). Needs none
- * itself. A thread waits for the packets (`packet-socket-worker.ts`); they are parsed here.
+ * itself.
  */
-import { closeSync, writeSync } from 'node:fs'
-import { Worker } from 'node:worker_threads'
-import type { Failure } from '../result.ts'
 import { type CaptureBounds, payloadBounds } from './bounds.ts'
 import type { Capture, CaptureCounters, CapturedPacket } from './capture.ts'
-import { captureError } from './capture-error.ts'
 import { parseFrame } from './frame.ts'
-import { describeErrno, libc } from './libc.ts'
-import { BATCHES_UNDER_WAY, unpackFrames, type WorkerReport, type WorkerSetup } from './packet-socket-wire.ts'
+import { libc } from './libc.ts'
+import { CONTROL_STRIDE, MessageBatch, NAME_STRIDE } from './message-batch.ts'
 
 export interface PacketSocketCaptureOptions extends CaptureBounds {
   /** As opened by `openPacketSockets`, or as inherited. They stay open. */
   readonly fds: readonly number[]
   /** Names of the interfaces to listen to; none means all. One that does not exist yet may come. */
   readonly interfaces: readonly string[]
-  /** Started beforehand; used up. Without it, the capture starts one. */
-  readonly thread?: CaptureThread
-}
-
-/** A capturing thread whose code is loaded, and that waits to be told what to capture. */
-export interface CaptureThread {
-  readonly worker: Worker
-}
-
-/**
- * Starts the thread of a capture that is to come: for a process that can read the program now, and not later.
- * Rejects with CAPTURE_FAILED in `cause` where the thread cannot run.
- */
-export async function startCaptureThread(): Promise<CaptureThread> {
-  // Node's own options are for the main program (--input-type would not even let a worker start).
-  const worker = new Worker(workerFile(), { resourceLimits: WORKER_LIMITS, execArgv: [], name: 'gp: capture' })
-  await new Promise<void>((started, failedToStart) => {
-    worker.once('message', () => started())
-    worker.once('error', (error) => failedToStart(captureError(failed(`the capturing thread: ${error.message}`))))
-    worker.once('exit', () => failedToStart(captureError(failed('the capturing thread ended at once'))))
-  })
-  worker.removeAllListeners('error')
-  worker.removeAllListeners('exit')
-  return { worker }
 }
 
 /** IPv6 header, {@link EXTENSION_HEADERS} of common length and UDP header; rounded up. */
 const LONGEST_HEADERS = 128
-const EFD_FLAGS = 0o2000000 // close-on-exec
-/** The worker's loop makes little garbage; without a limit V8 would keep room for far more. In MB. */
-const WORKER_LIMITS = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 16, codeRangeSizeMb: 0, stackSizeMb: 1 }
+const SOL_PACKET = 263
+const PACKET_STATISTICS = 6
+const SIOCGIFNAME = 0x8910
+const IFREQ_LENGTH = 40
+// struct sockaddr_ll: family 0, protocol 2, ifindex 4, hatype 8, pkttype 10, halen 11, addr 12
+const INTERFACE_INDEX_AT = 4
+// struct cmsghdr: len 0, level 8, type 12; then struct tpacket_auxdata: status 16, and what is not read here
+const LEVEL_AND_TYPE_AT = 8
+const STATUS_AT = 16
+/** SOL_PACKET, and PACKET_AUXDATA above it. */
+const AUXDATA = 263n | (8n << 32n)
+const TP_STATUS_CSUMNOTREADY = 1 << 3
+const TP_STATUS_CSUM_VALID = 1 << 7
 
-export function createPacketSocketCapture(options: PacketSocketCaptureOptions): Capture {
-  const counters = { received: 0, dropped: 0 }
+/** @throws Error where the native part cannot be loaded. */
+export function packetSocketCapture(options: PacketSocketCaptureOptions): Capture {
+  const { fds, interfaces } = options
+  const batch = new MessageBatch(payloadBounds(options).maximum + LONGEST_HEADERS)
+  let received = 0
+  let dropped = 0
   return {
-    counters: (): CaptureCounters => ({ ...counters }),
-    run: (deliver, signal, ready) => capture(options, counters, deliver, signal, ready),
+    fds,
+    counters: (): CaptureCounters => ({ received, dropped }),
+    close() {},
+    receive(fd) {
+      const count = batch.receive(fd)
+      const packets: CapturedPacket[] = []
+      // Asked anew for each batch: an interface may vanish, return under another index, or be renamed.
+      const wanted = new Map<number, boolean>()
+      for (let i = 0; i < count; i++) {
+        if (batch.isTruncated(i)) continue
+        const interfaceIndex = batch.names.getInt32(i * NAME_STRIDE + INTERFACE_INDEX_AT, true)
+        if (interfaces.length > 0 && !isWanted(fd, interfaceIndex, interfaces, wanted)) continue
+        const arrival = { interfaceIndex, isChecksumUnchecked: isChecksumUnchecked(batch, i) }
+        const packet = parseFrame(batch.payload(i), arrival)
+        if (packet !== undefined) packets.push(packet)
+      }
+      received += packets.length
+      dropped += takeDropCount(fd)
+      return packets
+    },
   }
 }
 
-async function capture(
-  options: PacketSocketCaptureOptions,
-  counters: { received: number; dropped: number },
-  deliver: (packets: readonly CapturedPacket[]) => void,
-  signal: AbortSignal,
-  ready: () => void,
-): Promise<void> {
-  if (signal.aborted) return
-  const underWay = new Int32Array(new SharedArrayBuffer(4))
-  const stopFd = openEventFd()
-  const setup: WorkerSetup = {
-    sockets: options.fds,
-    stopFd,
-    interfaces: options.interfaces,
-    longestFrame: payloadBounds(options).maximum + LONGEST_HEADERS,
-    shared: underWay.buffer as SharedArrayBuffer,
-  }
-  const { worker } = options.thread ?? (await startCaptureThread())
-
-  const stop = (): void => {
-    worker.removeAllListeners('message')
-    writeSync(stopFd, new Uint8Array(new BigUint64Array([1n]).buffer))
-    Atomics.store(underWay, BATCHES_UNDER_WAY, 0)
-    Atomics.notify(underWay, BATCHES_UNDER_WAY)
-  }
-  worker.on('message', (report: WorkerReport) => {
-    if (report.kind === 'started') return
-    if (report.kind === 'ready') return ready()
-    const packets = unpackFrames(report.frames)
-      .map((frame) => parseFrame(frame.bytes, frame))
-      .filter((packet) => packet !== undefined)
-    counters.received += packets.length
-    counters.dropped += report.dropped
-    if (packets.length > 0) deliver(packets)
-    Atomics.sub(underWay, BATCHES_UNDER_WAY, 1)
-    Atomics.notify(underWay, BATCHES_UNDER_WAY)
-  })
-  signal.addEventListener('abort', stop, { once: true })
-  // A thread inside poll(2) cannot be terminated, and Node waits for its threads before it exits.
-  process.once('exit', stop)
-  try {
-    worker.postMessage(setup)
-    await ended(worker, signal)
-  } finally {
-    signal.removeEventListener('abort', stop)
-    process.removeListener('exit', stop)
-    closeSync(stopFd)
-  }
+function isWanted(
+  fd: number,
+  index: number,
+  interfaces: readonly string[],
+  known: Map<number, boolean>,
+): boolean | undefined {
+  if (!known.has(index)) known.set(index, interfaces.includes(interfaceName(fd, index) ?? ''))
+  return known.get(index)
 }
 
-/** Resolves when the worker ended because it was told to. */
-function ended(worker: Worker, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let why = 'the capturing thread ended by itself'
-    worker.on('error', (error) => {
-      why = `the capturing thread failed: ${error instanceof Error ? error.message : String(error)}`
-    })
-    worker.on('exit', () => {
-      if (signal.aborted) resolve()
-      else reject(captureError(failed(why)))
-    })
-  })
+/** By the socket, so that the name is that of the socket's own network namespace. @returns undefined where it is gone. */
+function interfaceName(fd: number, index: number): string | undefined {
+  const request = new Uint8Array(IFREQ_LENGTH)
+  new DataView(request.buffer).setInt32(16, index, true)
+  if (libc().ioctl(fd, SIOCGIFNAME, request) < 0) return undefined
+  return String.fromCharCode(...request.subarray(0, request.subarray(0, 16).indexOf(0)))
 }
 
-function openEventFd(): number {
-  let fd: number
-  try {
-    fd = libc().eventfd(0, EFD_FLAGS)
-  } catch (error) {
-    throw captureError(failed(`packet sockets: ${(error as Error).message}`))
-  }
-  if (fd < 0) throw captureError(failed(`no eventfd (${describeErrno(libc().errno())})`))
-  return fd
+/**
+ * Whether nobody has checked the UDP checksum: neither a network card, nor is it still to be filled in by one (virtual
+ * links leave it out). Also true where the kernel says nothing about it.
+ */
+function isChecksumUnchecked(batch: MessageBatch, i: number): boolean {
+  const control = i * CONTROL_STRIDE
+  if (!batch.hasControl(i)) return true
+  if (batch.controls.getBigUint64(control + LEVEL_AND_TYPE_AT, true) !== AUXDATA) return true
+  const status = batch.controls.getUint32(control + STATUS_AT, true)
+  return (status & (TP_STATUS_CSUMNOTREADY | TP_STATUS_CSUM_VALID)) === 0
 }
 
-function failed(detail: string): Failure<'CAPTURE_FAILED'> {
-  return { code: 'CAPTURE_FAILED', detail }
-}
-
-/** Beside this file, both as TypeScript and compiled. */
-function workerFile(): URL {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  return new URL(`./packet-socket-worker.${extension}`, import.meta.url)
+/** Packets that the kernel had no room for. It starts anew from 0 each time it is asked. */
+function takeDropCount(fd: number): number {
+  const statistics = new Uint8Array(8) // packets, drops
+  const length = Uint8Array.of(8, 0, 0, 0)
+  if (libc().getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, statistics, length) < 0) return 0
+  return new DataView(statistics.buffer).getUint32(4, true)
 }

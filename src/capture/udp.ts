@@ -1,168 +1,68 @@
 /**
- * Capture by plain UDP sockets: an open port that never answers. No native part. Either adopts sockets that somebody with
- * privilege has bound (`open-udp-sockets.ts`), or binds its own, which is all that a container, a laptop or macOS allows.
+ * Capture by plain UDP sockets that somebody with privilege has bound (`open-udp-sockets.ts`): an open port that never answers.
  * The destination address of a packet is not known here.
  */
-import { type BindOptions, createSocket, type RemoteInfo, type Socket } from 'node:dgram'
-import { once } from 'node:events'
-import { addressFromBytes, parseAddress } from '../packet/address.ts'
+import { addressFromBytes, type IpAddress } from '../packet/address.ts'
 import type { Port } from '../units.ts'
-import { type CaptureBounds, payloadBounds, singlePorts } from './bounds.ts'
-import type { Capture, CaptureCounters, CapturedPacket, CaptureFailure } from './capture.ts'
+import { type CaptureBounds, payloadBounds } from './bounds.ts'
+import type { Capture, CaptureCounters, CapturedPacket } from './capture.ts'
 import { captureError } from './capture-error.ts'
-import { DEFAULT_RECEIVE_BUFFER } from './receive-buffer.ts'
+import { describeErrno, libc } from './libc.ts'
+import { MessageBatch, NAME_STRIDE } from './message-batch.ts'
 import { UdpDrops } from './udp-drops.ts'
 
-export interface AdoptedUdpCaptureOptions extends CaptureBounds {
-  /** As opened by `openUdpSockets`, or as inherited. They are closed when the capture ends. */
+export interface UdpCaptureOptions extends CaptureBounds {
+  /** As opened by `openUdpSockets`, or as inherited. They stay open. */
   readonly fds: readonly number[]
 }
 
-/** Reads from sockets that are bound already. Needs no privilege. */
-export function adoptUdpCapture(options: AdoptedUdpCaptureOptions): Capture {
-  return captureFrom(options, async (sockets) => {
-    // The type only matters for sending. The family is that of the descriptor.
-    for (const fd of options.fds)
-      try {
-        sockets.push(await bound('udp6', { fd }))
-      } catch (error) {
-        const detail = `the descriptor ${fd} is not a usable UDP socket: ${(error as Error).message}`
-        throw captureError({ code: 'CAPTURE_FAILED', detail })
-      }
-  })
-}
+const AF_INET = 2
+const AF_INET6 = 10
+// struct sockaddr_in: family 0, port 2, address 4; struct sockaddr_in6: family 0, port 2, flow 4, address 8
+const PORT_AT = 2
+const SOCKADDR_LENGTH = 28
 
-/**
- * Binds its own sockets when it is run, on every address of both families. `Capture.run` rejects with CAPTURE_DENIED for a
- * port that this user may not bind, and with CAPTURE_FAILED for one in use, and for a range of ports.
- */
-export function createUdpCapture(options: CaptureBounds): Capture {
-  return captureFrom(options, async (sockets) => {
-    const ports = singlePorts(options)
-    if (!ports.ok) throw captureError(ports.failure)
-    for (const port of ports.value) {
-      const socket = await bindEitherFamily(port)
-      sockets.push(socket)
-      raiseBuffer(socket)
-    }
-  })
-}
-
-function captureFrom(bounds: CaptureBounds, open: (sockets: Socket[]) => Promise<void>): Capture {
+/** @throws Error with CAPTURE_FAILED in `cause` where a descriptor is no bound UDP socket; any where the native part is missing. */
+export function udpCapture(options: UdpCaptureOptions): Capture {
+  const { minimum, maximum } = payloadBounds(options)
+  const batch = new MessageBatch(maximum)
+  const ports = new Map(options.fds.map((fd) => [fd, portOf(fd)]))
+  const drops = new UdpDrops()
   let received = 0
-  let ports: readonly number[] = []
-  let drops: UdpDrops | undefined
-  const { minimum, maximum } = payloadBounds(bounds)
   return {
-    counters: (): CaptureCounters => ({ received, dropped: drops?.of(ports) ?? 0 }),
-    async run(deliver, signal, ready) {
-      if (signal.aborted) return
-      const sockets: Socket[] = []
-      try {
-        await open(sockets)
-        ports = sockets.map((socket) => socket.address().port)
-        for (const socket of sockets) {
-          const { port } = socket.address()
-          socket.on('error', (error: NodeJS.ErrnoException) => {
-            if (error.syscall !== NAMING_A_LINK) return
-            received++
-            deliver([fromNamelessLink(port as Port)])
-          })
-          socket.on('message', (payload, from) => {
-            if (payload.length < minimum || payload.length > maximum) return
-            const packet = packetOf(payload, from, port as Port)
-            if (packet === undefined) return
-            received++
-            deliver([packet])
-          })
-        }
-        drops = new UdpDrops()
-        if (!signal.aborted) ready()
-        await aborted(signal)
-      } finally {
-        drops?.close()
-        drops = undefined
-        for (const socket of sockets) {
-          socket.removeAllListeners('message')
-          socket.close()
-        }
+    fds: options.fds,
+    counters: (): CaptureCounters => ({ received, dropped: drops.of([...ports.values()]) }),
+    close: () => drops.close(),
+    receive(fd) {
+      const count = batch.receive(fd)
+      const destinationPort = ports.get(fd) as Port
+      const packets: CapturedPacket[] = []
+      for (let i = 0; i < count; i++) {
+        const payload = batch.payload(i)
+        if (batch.isTruncated(i) || payload.length < minimum) continue
+        const sourcePort = batch.names.getUint16(i * NAME_STRIDE + PORT_AT) as Port
+        const source = sourceOf(batch.names, i * NAME_STRIDE)
+        if (source === undefined || sourcePort === 0) continue
+        packets.push({ payload, source, sourcePort, destinationPort })
       }
+      received += packets.length
+      return packets
     },
   }
 }
 
-function packetOf(payload: Buffer, from: RemoteInfo, destinationPort: Port): CapturedPacket | undefined {
-  const [address = ''] = from.address.split('%') // fe80::1%eth0
-  const source = parseAddress(address)
-  if (!source.ok || from.port === 0) return undefined
-  return { payload, source: source.value, sourcePort: from.port as Port, destinationPort }
+function sourceOf(names: DataView, at: number): IpAddress | undefined {
+  const family = names.getUint16(at, true)
+  if (family === AF_INET) return addressFromBytes(new Uint8Array(names.buffer, at + 4, 4))
+  if (family === AF_INET6) return addressFromBytes(new Uint8Array(names.buffer, at + 8, 16))
+  return undefined
 }
 
-/**
- * Node puts the name of the link behind a link-local source, and loses the packet where the kernel does not tell that name: to a
- * receiver that is confined, or of an interface that is gone.
- */
-const NAMING_A_LINK = 'uv_if_indextoiid'
-
-function fromNamelessLink(destinationPort: Port): CapturedPacket {
-  return {
-    payload: new Uint8Array(0),
-    source: LINK_LOCAL,
-    sourcePort: 0 as Port,
-    destinationPort,
-    doubt: {
-      code: 'ACCESS_SOURCE_UNUSABLE',
-      detail: 'it came from a link-local address: on each link it is another host',
-    },
-  }
-}
-
-/** `fe80::`, which stands for all of them. */
-const LINK_LOCAL = addressFromBytes(Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
-
-async function bindEitherFamily(port: Port): Promise<Socket> {
-  try {
-    return await bound('udp6', { port, address: '::', exclusive: true })
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL') throw captureError(bindFailure(port, error))
-  }
-  try {
-    return await bound('udp4', { port, address: '0.0.0.0', exclusive: true })
-  } catch (error) {
-    throw captureError(bindFailure(port, error))
-  }
-}
-
-/** Not left open on failure. Errors that come later concern one datagram; the socket goes on. */
-async function bound(type: 'udp4' | 'udp6', options: BindOptions): Promise<Socket> {
-  const socket = createSocket({ type })
-  try {
-    const listening = once(socket, 'listening')
-    socket.bind(options)
-    await listening
-  } catch (error) {
-    socket.close()
-    throw error
-  }
-  socket.on('error', () => {})
-  return socket
-}
-
-function raiseBuffer(socket: Socket): void {
-  try {
-    socket.setRecvBufferSize(DEFAULT_RECEIVE_BUFFER / 2) // the kernel doubles it, and gives what its limit allows
-  } catch {
-    // A system that refuses instead of giving less: its default has to do.
-  }
-}
-
-function bindFailure(port: Port, error: unknown): CaptureFailure {
-  const { code, message } = error as NodeJS.ErrnoException
-  if (code !== 'EACCES') return { code: 'CAPTURE_FAILED', detail: `UDP port ${port}: ${message}` }
-  return { code: 'CAPTURE_DENIED', detail: `UDP port ${port} may not be bound by this user: choose one above 1023` }
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await once(signal, 'abort')
+function portOf(fd: number): Port {
+  const name = new Uint8Array(SOCKADDR_LENGTH)
+  const view = new DataView(name.buffer)
+  const isBound = libc().getsockname(fd, name, Uint8Array.of(SOCKADDR_LENGTH, 0, 0, 0)) === 0
+  if (isBound && [AF_INET, AF_INET6].includes(view.getUint16(0, true))) return view.getUint16(PORT_AT) as Port
+  const why = isBound ? 'it has no address' : describeErrno(libc().errno())
+  throw captureError({ code: 'CAPTURE_FAILED', detail: `the descriptor ${fd} is not a usable UDP socket: ${why}` })
 }

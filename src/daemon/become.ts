@@ -1,5 +1,5 @@
 /**
- * How a receiver becomes nobody, from inside. It starts as root, with little of root's power, loads its code and starts its threads;
+ * How a receiver becomes nobody, from inside. It starts as root, with little of root's power, and loads its code;
  * then it changes user, before it is told one key and before it looks at one packet. Started as that user, it would be open to
  * other processes of the user until it can close its memory; a process that *changes* user is closed from that moment on
  * (docs/THREAT-MODEL.md). Its user need not even be able to read the program.
@@ -19,20 +19,17 @@ const LAST_CAPABILITY = 63
  * The first thing that a receiver does.
  *
  * @param become whom to become; undefined for a receiver that is its own user already.
- * @param beforeChange what has to be done while the program can still be read.
  * @returns PRIVILEGE_MISSING where it cannot change; PRIVILEGE_EXCESSIVE where anything is left;
  * PROCESS_EXPOSED where an inspector is open.
  */
 export async function becomeUnprivileged(
   become: Identity | undefined,
-  beforeChange: () => Promise<void> = async () => {},
 ): Promise<Result<Privileges | undefined, Failure<'PRIVILEGE_MISSING' | 'PRIVILEGE_EXCESSIVE' | 'PROCESS_EXPOSED'>>> {
   const forbidden = forbidInspector()
   if (!forbidden.ok) return forbidden
   const shut = await shutInspector()
   if (!shut.ok) return shut
   if (become !== undefined) renouncePrivileges()
-  await beforeChange()
   if (become !== undefined) {
     const became = becomeAccount(become)
     if (!became.ok) return became
@@ -49,7 +46,7 @@ export function parseBecome(argv: readonly string[]): Result<Identity | undefine
   return ok({ uid: Number(uid), gid: Number(gid) })
 }
 
-/** What threads are started later inherit this. */
+/** Threads that are started later inherit this. */
 function renouncePrivileges(): void {
   const native = libc()
   for (let capability = 0; capability <= LAST_CAPABILITY; capability++)

@@ -3,6 +3,7 @@
  * a line may be too long, no JSON, or JSON of the wrong shape, and the other end may be in an attacker's hands.
  */
 import type { Duplex } from 'node:stream'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
 
 /** Longer than any honest line but for the configuration, which only ever goes to the receiver. */
 const LONGEST_LINE = 64 * 1024
@@ -23,40 +24,57 @@ export interface ChannelEvents {
   readonly onEnd: () => void
 }
 
-/** @param longestLine in bytes; a longer line is a broken channel. */
-export function openChannel(stream: Duplex, events: ChannelEvents, longestLine: number = LONGEST_LINE): Channel {
-  let held: Buffer[] = []
-  let heldLength = 0
-  let broken = false
+/** Puts lines together again, however the bytes were cut on their way. */
+export class LineReader {
+  readonly #longest: number
+  #held: Buffer[] = []
+  #heldLength = 0
 
-  const fail = (why: string): void => {
-    broken = true
-    held = []
-    events.onBroken(why)
+  /** @param longest in bytes; a longer line breaks the channel. */
+  constructor(longest: number = LONGEST_LINE) {
+    this.#longest = longest
   }
 
-  stream.on('data', (chunk: Buffer) => {
-    if (broken) return
+  /**
+   * @param chunk is kept where it ends within a line: it must not be written to afterwards.
+   * @returns the values of all lines that are whole now; WARDEN_PROTOCOL where the other end broke the framing: nothing after that is to be read.
+   */
+  push(chunk: Buffer): Result<unknown[], Failure<'WARDEN_PROTOCOL'>> {
     const values: unknown[] = []
     let start = 0
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
-      const line = heldLength === 0 ? chunk.subarray(start, end) : Buffer.concat([...held, chunk.subarray(start, end)])
-      held = []
-      heldLength = 0
+      this.#held.push(chunk.subarray(start, end))
+      const line = this.#held.length === 1 ? chunk.subarray(start, end) : Buffer.concat(this.#held)
+      this.#held = []
+      this.#heldLength = 0
       start = end + 1
-      if (line.length > longestLine) return fail(`a line of ${line.length} bytes`)
+      if (line.length > this.#longest) return refuse('WARDEN_PROTOCOL', `a line of ${line.length} bytes`)
       try {
         values.push(JSON.parse(line.toString('utf8')))
       } catch {
-        return fail('a line that is not JSON')
+        return refuse('WARDEN_PROTOCOL', 'a line that is not JSON')
       }
     }
     if (start < chunk.length) {
-      held.push(chunk.subarray(start))
-      heldLength += chunk.length - start
-      if (heldLength > longestLine) return fail(`a line of more than ${longestLine} bytes`)
+      this.#held.push(chunk.subarray(start))
+      this.#heldLength += chunk.length - start
+      if (this.#heldLength > this.#longest)
+        return refuse('WARDEN_PROTOCOL', `a line of more than ${this.#longest} bytes`)
     }
-    if (values.length > 0) events.onValues(values)
+    return ok(values)
+  }
+}
+
+/** A channel over a stream, with Node's event loop. @param longestLine in bytes; a longer line is a broken channel. */
+export function openChannel(stream: Duplex, events: ChannelEvents, longestLine?: number): Channel {
+  const reader = new LineReader(longestLine)
+  let broken = false
+  stream.on('data', (chunk: Buffer) => {
+    if (broken) return
+    const read = reader.push(chunk)
+    broken = !read.ok
+    if (!read.ok) events.onBroken(read.failure.detail)
+    else if (read.value.length > 0) events.onValues(read.value)
   })
   let ended = false
   const end = (): void => {

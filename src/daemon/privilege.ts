@@ -21,8 +21,8 @@ export interface Account {
 
 /** The receiver's end of the socket pair to the warden. */
 export const CHANNEL_DESCRIPTOR = 4
-/** Tells a receiver that its packets come from packet sockets: it starts their thread while it can read the program. */
-export const PACKET_THREAD_OPTION = '--packet-thread'
+/** Tells a receiver to open its own UDP sockets. */
+export const OWN_SOCKETS_OPTION = '--own-sockets'
 /** Where the receiver finds the n-th capture socket: 3, 5, 6, … */
 export function captureDescriptor(n: number): number {
   return n === 0 ? 3 : CHANNEL_DESCRIPTOR + n

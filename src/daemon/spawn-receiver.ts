@@ -8,7 +8,7 @@ import {
   CHANNEL_DESCRIPTOR,
   captureDescriptor,
   currentSituation,
-  PACKET_THREAD_OPTION,
+  OWN_SOCKETS_OPTION,
   receiverCommand,
 } from './privilege.ts'
 import type { CaptureOrder } from './protocol.ts'
@@ -47,8 +47,8 @@ export function receiverStarter(account: Account): ReceiverStarter {
   const options = [...process.execArgv.filter((option) => INHERITED_OPTIONS.test(option)), ...NODE_OPTIONS]
   if (process.allowedNodeEnvironmentFlags.has('--disable-sigusr1')) options.push('--disable-sigusr1')
   const commandFor = (kind: CaptureOrder['kind']) => {
-    const thread = kind === 'packet-socket' ? [PACKET_THREAD_OPTION] : []
-    return receiverCommand([process.execPath, ...options, PROGRAM, ...thread], account, currentSituation())
+    const own = kind === 'own-udp' ? [OWN_SOCKETS_OPTION] : []
+    return receiverCommand([process.execPath, ...options, PROGRAM, ...own], account, currentSituation())
   }
   return {
     separateUser: commandFor('own-udp').separateUser,

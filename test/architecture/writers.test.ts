@@ -37,9 +37,9 @@ const rules: readonly Rule[] = [
       // Lines of jsonLog.
       'src/daemon/log-writer.ts': /jsonLog\(/,
       // A number, for an event descriptor of its own.
-      'src/capture/packet-socket.ts': /writeSync\(stopFd, new Uint8Array/,
       // The channel to the warden, which reads it as a stranger's.
       'src/daemon/receiver.ts': /CHANNEL_DESCRIPTOR/,
+      'src/daemon/polled-channel.ts': /writeSync\(this\.#fd, bytes\)/,
     },
   },
   {
@@ -50,6 +50,7 @@ const rules: readonly Rule[] = [
       'src/bytes/text.ts': /export function jsonLine/,
       // For a program of ours, which parses it.
       'src/daemon/channel.ts': /stream\.write/,
+      'src/daemon/polled-channel.ts': /JSON\.stringify\(value\)/,
       'src/daemon/receiver.ts': /CHANNEL_DESCRIPTOR/,
       'src/daemon/control.ts': /jsonLine\(value\)/,
       // For the receiver, which parses it.

@@ -5,12 +5,14 @@ import { LOOPBACK_INDEX } from '../../src/capture/disbelief.ts'
 import { MemoryCapture } from '../../src/capture/memory.ts'
 import { openPacketSockets } from '../../src/capture/open-packet-sockets.ts'
 import { openUdpSockets } from '../../src/capture/open-udp-sockets.ts'
-import { createPacketSocketCapture } from '../../src/capture/packet-socket.ts'
-import { adoptUdpCapture, createUdpCapture } from '../../src/capture/udp.ts'
+import { packetSocketCapture } from '../../src/capture/packet-socket.ts'
+import { udpCapture } from '../../src/capture/udp.ts'
+import { udpEvents } from '../../src/capture/udp-events.ts'
 import { type IpAddress, parseAddress } from '../../src/packet/address.ts'
 import type { Result } from '../../src/result.ts'
 import { type Port, port } from '../../src/units.ts'
 import { enter, Network, netnsUnavailable } from '../support/netns.ts'
+import { polled } from '../support/polled.ts'
 import { openSender } from '../support/sender.ts'
 import { type CaptureFixture, CONTRACT_BOUNDS, captureContract } from './capture.ts'
 
@@ -34,7 +36,7 @@ captureContract('UDP sockets of its own', { knowsDestination: false, filters: tr
   const sender = await openSender()
   return {
     ports,
-    capture: createUdpCapture({ ports, ...CONTRACT_BOUNDS }),
+    capture: udpEvents({ ports, ...CONTRACT_BOUNDS }),
     async send(payload, address, destinationPort) {
       await sender.send(payload, address, destinationPort)
       return sender.sourcePort(address)
@@ -50,14 +52,14 @@ const skip = netnsUnavailable()
 captureContract('inherited UDP sockets', { skip, knowsDestination: false, filters: true, opensEarly: true }, () =>
   onHost(
     () => openUdpSockets(bounds),
-    ({ fds }) => ({ capture: adoptUdpCapture({ fds, ...bounds }), close: () => {} }), // closes them itself
+    ({ fds, close }) => ({ capture: polled(udpCapture({ fds, ...bounds })), close }),
   ),
 )
 
 captureContract('packet sockets', { skip, knowsDestination: true, filters: true, opensEarly: true }, () =>
   onHost(
     () => openPacketSockets(bounds),
-    ({ fds, close }) => ({ capture: createPacketSocketCapture({ fds, ...bounds, interfaces: ['lo'] }), close }),
+    ({ fds, close }) => ({ capture: polled(packetSocketCapture({ fds, ...bounds, interfaces: ['lo'] })), close }),
   ),
 )
 

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Capture, CapturedPacket } from '../../src/capture/capture.ts'
+import type { CapturedPacket, EventCapture } from '../../src/capture/capture.ts'
 import { LOOPBACK_INDEX } from '../../src/capture/disbelief.ts'
 import type { Port } from '../../src/units.ts'
 
 export interface CaptureFixture extends AsyncDisposable {
-  readonly capture: Capture
+  readonly capture: EventCapture
   /** Both are captured. */
   readonly ports: readonly [Port, Port]
   /** Sends a datagram from and to this address of the host that is captured on. @returns the port that it came from. */
@@ -140,7 +140,7 @@ export interface Running extends AsyncDisposable {
 }
 
 /** Runs a capture in the background, from when it is ready. */
-export async function start(capture: Capture): Promise<Running> {
+export async function start(capture: EventCapture): Promise<Running> {
   const packets: CapturedPacket[] = []
   const stopped = new AbortController()
   let readyCalls = 0

@@ -8,10 +8,11 @@ import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { libc } from '../../src/capture/libc.ts'
 import { openUdpSockets } from '../../src/capture/open-udp-sockets.ts'
-import { adoptUdpCapture } from '../../src/capture/udp.ts'
+import { udpCapture } from '../../src/capture/udp.ts'
 import { numbered, numberOf, type Running, start } from '../contract/capture.ts'
 import { openOn, packetSocketsOn, SPA_PORT } from '../support/capture-host.ts'
 import { enter, type Host, Network, netnsUnavailable } from '../support/netns.ts'
+import { polled } from '../support/polled.ts'
 import { openSender, type Sender } from '../support/sender.ts'
 
 const skip = netnsUnavailable()
@@ -92,8 +93,9 @@ for (const interfaces of [[], ['eth0']])
 test('UDP sockets live through down, up, delete, make again', options, async () => {
   await using hosts = await twoHosts()
   const bounds = { ports: [SPA_PORT] }
-  const { fds } = await openOn(hosts.server, () => openUdpSockets(bounds))
-  await using running = await start(adoptUdpCapture({ fds, ...bounds }))
+  const { fds, close } = await openOn(hosts.server, () => openUdpSockets(bounds))
+  using _sockets = { [Symbol.dispose]: close }
+  await using running = await start(polled(udpCapture({ fds, ...bounds })))
   await livesThrough(hosts, running)
 })
 
@@ -229,12 +231,13 @@ test('what the kernel had no room for is counted: packet sockets', options, asyn
 test('what the kernel had no room for is counted: UDP sockets', options, async () => {
   await using hosts = await twoHosts()
   const bounds = { ports: [SPA_PORT] }
-  const { fds } = await openOn(hosts.server, () => openUdpSockets({ ...bounds, receiveBuffer: 64 * 1024 }))
+  const { fds, close } = await openOn(hosts.server, () => openUdpSockets({ ...bounds, receiveBuffer: 64 * 1024 }))
+  using _sockets = { [Symbol.dispose]: close }
   await using sender = await openSender(hosts.client)
   for (let i = 0; i < 1000; i++) await sender.send(numbered(i), i % 2 ? '10.9.0.2' : 'fd09::2', SPA_PORT)
-  const capture = adoptUdpCapture({ fds, ...bounds })
   const leave = await enter(hosts.server) // the kernel tells of the sockets of one's own namespace
   try {
+    const capture = polled(udpCapture({ fds, ...bounds }))
     await using running = await start(capture)
     await running.received(10)
     const deadline = performance.now() + 5000

@@ -103,7 +103,7 @@ describe('ghostport serve and its host', { skip: netnsUnavailable() }, () => {
     const names = readdirSync(`/proc/${receiver}/task`).map((task) =>
       readFileSync(`/proc/${receiver}/task/${task}/comm`, 'utf8').trim(),
     )
-    assert.ok(names.includes('ghostport: rece') && names.includes('gp: capture'), names.join())
+    assert.ok(names.includes('ghostport: rece'), names.join())
     await daemon.stop()
   })
 

@@ -1,11 +1,12 @@
 /** Capture on a test host, and senders towards it. */
 import assert from 'node:assert/strict'
-import type { Capture, OpenedCapture } from '../../src/capture/capture.ts'
+import type { EventCapture, OpenedCapture } from '../../src/capture/capture.ts'
 import { openPacketSockets, type PacketSocketOptions } from '../../src/capture/open-packet-sockets.ts'
-import { createPacketSocketCapture } from '../../src/capture/packet-socket.ts'
+import { packetSocketCapture } from '../../src/capture/packet-socket.ts'
 import type { Result } from '../../src/result.ts'
 import { port } from '../../src/units.ts'
 import { enter, type Host } from './netns.ts'
+import { polled } from './polled.ts'
 
 export const SPA_PORT = port(62201)
 
@@ -26,12 +27,12 @@ export async function packetSocketsOn(
   host: Host,
   interfaces: readonly string[] = [],
   options: Partial<PacketSocketOptions> = {},
-): Promise<Disposable & { readonly capture: Capture; readonly opened: OpenedCapture }> {
+): Promise<Disposable & { readonly capture: EventCapture; readonly opened: OpenedCapture }> {
   const bounds = { ports: [SPA_PORT], ...options }
   const opened = await openOn(host, () => openPacketSockets(bounds))
   return {
     opened,
-    capture: createPacketSocketCapture({ fds: opened.fds, interfaces, ...bounds }),
+    capture: polled(packetSocketCapture({ fds: opened.fds, interfaces, ...bounds })),
     [Symbol.dispose]: () => opened.close(),
   }
 }

@@ -1,0 +1,224 @@
+/** Capture by polling: how it ends when its sockets or its warden do, and what it costs while nothing comes. */
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import type { Duplex } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { encodeProgram, RET_K } from '../../src/capture/bpf.ts'
+import type { CaptureFailure } from '../../src/capture/capture.ts'
+import { libc } from '../../src/capture/libc.ts'
+import { openPacketSockets } from '../../src/capture/open-packet-sockets.ts'
+import { packetSocketCapture } from '../../src/capture/packet-socket.ts'
+import { udpCapture } from '../../src/capture/udp.ts'
+import type { FromReceiver, ToReceiver } from '../../src/daemon/protocol.ts'
+import { start } from '../contract/capture.ts'
+import { openOn, packetSocketsOn, SPA_PORT } from '../support/capture-host.ts'
+import { Network, netnsUnavailable } from '../support/netns.ts'
+
+const skip = netnsUnavailable()
+const options = { skip, timeout: 20_000 }
+const PROGRAM = fileURLToPath(new URL('../support/polling-receiver.ts', import.meta.url))
+
+const failsWith = (run: () => unknown, detail: RegExp): void =>
+  assert.throws(run, ({ cause }: Error) => {
+    assert.equal((cause as CaptureFailure).code, 'CAPTURE_FAILED')
+    assert.match((cause as CaptureFailure).detail, detail)
+    return true
+  })
+
+test('a descriptor that is no socket is a failure', () => {
+  const fd = openSync('/dev/null', 'r')
+  try {
+    const bounds = { fds: [fd], ports: [SPA_PORT] }
+    failsWith(() => packetSocketCapture({ ...bounds, interfaces: [] }).receive(fd), /^recvmmsg: ENOTSOCK/)
+    failsWith(() => udpCapture(bounds), /is not a usable UDP socket: ENOTSOCK/)
+  } finally {
+    closeSync(fd)
+  }
+})
+
+test('a socket that is closed under the capture is a failure', options, async () => {
+  await using net = await Network.create()
+  const host = await net.host('server')
+  const { fds, close } = await openOn(host, () => openPacketSockets({ ports: [SPA_PORT] }))
+  const capture = packetSocketCapture({ fds, ports: [SPA_PORT], interfaces: [] })
+  assert.deepEqual(capture.receive(fds[0] ?? -1), [])
+  close()
+  failsWith(() => capture.receive(fds[0] ?? -1), /^recvmmsg: EBADF/)
+})
+
+/** A receiver that polls; it ends with the test. */
+class PollingReceiver implements AsyncDisposable {
+  readonly words: FromReceiver[] = []
+  readonly #child: ChildProcess
+  readonly #channel: Duplex
+  readonly #problems: Promise<string>
+
+  constructor(socket: number) {
+    const node = ['--conditions=ghostport-source', PROGRAM]
+    this.#child = spawn(process.execPath, node, { stdio: ['ignore', 'ignore', 'pipe', socket, 'pipe'] })
+    this.#channel = this.#child.stdio[4] as unknown as Duplex
+    assert.ok(this.#child.stderr)
+    this.#problems = text(this.#child.stderr)
+    let held = ''
+    this.#channel.on('error', () => {})
+    this.#channel.on('data', (chunk: Buffer) => {
+      const lines = (held + chunk.toString('utf8')).split('\n')
+      held = lines.pop() ?? ''
+      this.words.push(...lines.map((line) => JSON.parse(line)))
+    })
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0
+  }
+
+  tell(word: ToReceiver): void {
+    this.#channel.write(`${JSON.stringify(word)}\n`)
+  }
+
+  /** Whether what it says is read. */
+  isHeard(heard: boolean): void {
+    if (heard) this.#channel.resume()
+    else this.#channel.pause()
+  }
+
+  /** Resolves when it has taken all that it was told. */
+  async hasRead(): Promise<void> {
+    while (this.#channel.writableLength > 0) await delay(5)
+  }
+
+  async until(said: FromReceiver['say']): Promise<void> {
+    const deadline = performance.now() + 10_000
+    while (!this.words.some(({ say }) => say === said)) {
+      assert.ok(performance.now() < deadline, JSON.stringify(this.words))
+      await delay(5)
+    }
+  }
+
+  /** Tells it a configuration, with the descriptor 3 as its capture socket, and waits until it captures. */
+  async configure(): Promise<void> {
+    await this.until('started')
+    const texts = { 'fwknopd.conf': '', 'access.conf': 'SOURCE ANY\nKEY one key\nHMAC_KEY another key\n' }
+    this.tell({
+      ...{ say: 'configure', generation: 0, files: { texts, folders: {}, failures: {} } },
+      ...{ paths: { server: 'fwknopd.conf', access: 'access.conf' }, capture: { kind: 'packet-socket', fds: [3] } },
+    })
+    await this.until('ready')
+  }
+
+  /** Microseconds of processor time in one second. */
+  async cost(): Promise<number> {
+    const used = (): number => {
+      const [, after = ''] = readFileSync(`/proc/${this.pid}/stat`, 'utf8').split(') ')
+      const [user, system] = after.split(' ').slice(11, 13).map(Number)
+      return ((user ?? 0) + (system ?? 0)) * 10_000
+    }
+    await delay(500) // the compiler works on for a while
+    const before = used()
+    await delay(1000)
+    return used() - before
+  }
+
+  /** Closes the warden's end. @returns the exit status, and what it said on standard error. */
+  async desert(): Promise<[status: number, problems: string]> {
+    const ended = once(this.#child, 'exit')
+    this.#channel.destroy()
+    const [status] = await ended
+    return [status, await this.#problems]
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill('SIGKILL')
+    this.#channel.destroy()
+  }
+}
+
+test('waiting costs no processor time, and it ends when its warden does', options, async () => {
+  await using net = await Network.create()
+  const host = await net.host('server')
+  const { fds, close } = await openOn(host, () => openPacketSockets({ ports: [SPA_PORT] }))
+  using _sockets = { [Symbol.dispose]: close }
+  await using receiver = new PollingReceiver(fds[0] ?? -1)
+  await receiver.configure()
+  const cost = await receiver.cost()
+  assert.ok(cost < 100_000, `${cost} µs of processor time in one second`)
+  const [status, problems] = await receiver.desert()
+  assert.deepEqual([status, JSON.parse(problems).code], [9, 'WARDEN_GONE'])
+})
+
+test('an error that stays does not keep a processor busy, nor the warden from being heard', options, async () => {
+  const fd = libc().socket(2, 1, 0) // TCP, not connected: always ready in poll(2), always ENOTCONN
+  try {
+    await using receiver = new PollingReceiver(fd)
+    await receiver.configure()
+    const cost = await receiver.cost()
+    assert.ok(cost < 200_000, `${cost} µs of processor time in one second`)
+    receiver.tell({ say: 'alive?' })
+    await receiver.until('alive')
+  } finally {
+    closeSync(fd)
+  }
+})
+
+test(
+  'a warden that does not read holds up no packet; what it was told arrives whole when it reads',
+  options,
+  async () => {
+    await using net = await Network.create()
+    const host = await net.host('server')
+    const { fds, close } = await openOn(host, () => openPacketSockets({ ports: [SPA_PORT] }))
+    using _sockets = { [Symbol.dispose]: close }
+    await using receiver = new PollingReceiver(fds[0] ?? -1)
+    await receiver.configure()
+    // Far more answers than the socket pair has room for, before one of them is read.
+    for (let i = 0; i < 60_000; i++) receiver.tell({ say: 'alive?' })
+    const deadline = performance.now() + 10_000
+    const answers = (): number => receiver.words.filter(({ say }) => say === 'alive').length
+    while (answers() < 60_000 && performance.now() < deadline) await delay(5)
+    assert.equal(answers(), 60_000)
+  },
+)
+
+test('who holds the sockets cannot widen what they see', options, async () => {
+  await using net = await Network.create()
+  using sockets = await packetSocketsOn(await net.host('server'))
+  const everything = encodeProgram([{ code: RET_K, jt: 0, jf: 0, k: 0xffff }])
+  const filter = new Uint8Array(16)
+  new DataView(filter.buffer).setUint16(0, 1, true)
+  new DataView(filter.buffer).setBigUint64(8, libc().address(everything), true)
+  const [SOL_SOCKET, SO_ATTACH_FILTER, SO_DETACH_FILTER, EPERM] = [1, 26, 27, 1]
+  for (const fd of sockets.opened.fds)
+    for (const option of [SO_ATTACH_FILTER, SO_DETACH_FILTER]) {
+      assert.equal(libc().setsockopt(fd, SOL_SOCKET, option, filter, filter.length), -1)
+      assert.equal(libc().errno(), EPERM)
+    }
+})
+
+test('a busy receiver holds packets back in the kernel, and loses none that it has room for', options, async () => {
+  await using net = await Network.create()
+  const host = await net.host('server')
+  using sockets = await packetSocketsOn(host)
+  const running = await start(sockets.capture)
+  try {
+    const program = `
+      import { createSocket } from 'node:dgram'
+      const socket = createSocket('udp4')
+      for (let i = 0; i < 4000; i++) {
+        const payload = Buffer.alloc(200)
+        payload.writeUInt32BE(i)
+        await new Promise((sent) => socket.send(payload, ${SPA_PORT}, '127.0.0.1', sent))
+      }
+      socket.close()`
+    // Synchronous: nobody receives while 4 000 packets come in, many times what one batch holds.
+    host.must([process.execPath, '--input-type=module', '-e', program])
+    await running.received(4000)
+    assert.deepEqual(sockets.capture.counters(), { received: 4000, dropped: 0 })
+  } finally {
+    await running.stop()
+  }
+})

@@ -1,0 +1,8 @@
+/** The loop of a receiver, without a change of user: the channel is descriptor 4. Says on standard error why it gives up. */
+import { writeSync } from 'node:fs'
+import { receiveByPolling } from '../../src/daemon/receive-by-polling.ts'
+
+receiveByPolling(4, 1024 * 1024, (failure) => {
+  writeSync(2, JSON.stringify(failure))
+  process.exit(9)
+})
