@@ -1,5 +1,6 @@
 /** Starts a receiver: which program, as whom, with which descriptors. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { setPriority } from 'node:os'
 import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { keepToOurselves } from './keep-to-ourselves.ts'
@@ -57,9 +58,24 @@ export function receiverStarter(account: Account): ReceiverStarter {
       const { file, args, options } = commandFor(kind)
       // A session of its own: no terminal of ours is one of its.
       const child = spawn(file, [...args], { ...options, stdio: descriptors(fds), detached: true })
+      preferred(child.pid)
       const channel = child.stdio[CHANNEL_DESCRIPTOR] as unknown as Duplex
       return { child, channel, errors: child.stdio[2] as Readable }
     },
+  }
+}
+
+/**
+ * How much a receiver is preferred to other work of the machine: nice(2). Its one thread gets one share of a busy processor, and
+ * a knock is late when that share is small.
+ */
+const NICENESS = -10
+
+function preferred(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) setPriority(pid, NICENESS)
+  } catch {
+    // Without the privilege it has the share that others have, or that the service manager gave both processes.
   }
 }
 

@@ -36,7 +36,6 @@ const rules: readonly Rule[] = [
       'src/cli/terminal.ts': /renderLine\(/,
       // Lines of jsonLog.
       'src/daemon/log-writer.ts': /jsonLog\(/,
-      // A number, for an event descriptor of its own.
       // The channel to the warden, which reads it as a stranger's.
       'src/daemon/receiver.ts': /CHANNEL_DESCRIPTOR/,
       'src/daemon/polled-channel.ts': /writeSync\(this\.#fd, bytes\)/,
