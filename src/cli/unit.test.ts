@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { fillUnit, standardPlaces, type UnitPlaces, unitWarnings } from './unit.ts'
@@ -29,6 +31,26 @@ describe('the unit', () => {
     assert.ok(filled.value.includes(`\nExecStart=${server} ${files}\n`), filled.value)
     assert.ok(filled.value.includes(`\nExecReload=${server} --exit-parse-config ${files}\n`), filled.value)
     assert.ok(filled.value.includes(`\nDocumentation=file://${local.home}/docs/OPERATING.md\n`), filled.value)
+  })
+
+  const systemd = spawnSync('systemd-analyze', ['--version']).status === 0
+  it('is one that systemd takes, word for word', { skip: !systemd && 'there is no systemd-analyze' }, () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ghostport-unit-'))
+    const file = join(folder, 'ghostport.service')
+    const filled = fillUnit(template, { ...local, node: process.execPath })
+    assert.ok(filled.ok)
+    writeFileSync(file, filled.value)
+    const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' })
+    rmSync(folder, { recursive: true })
+    assert.equal(status, 0, stderr)
+    assert.doesNotMatch(stderr, /ghostport/)
+  })
+
+  it('goes on where the kernel ends a receiver for want of memory, and has room for all threads of both processes', () => {
+    assert.match(template, /^OOMPolicy=continue$/m)
+    const most = Number(/^TasksMax=([0-9]+)$/m.exec(template)?.[1])
+    // As many as this process has, which also runs Node: warden, receiver, and the check before a reload. Twice that is room for another Node.js.
+    assert.ok(2 * 3 * readdirSync('/proc/self/task').length < most)
   })
 
   const unusable: readonly (readonly [string, Partial<UnitPlaces>])[] = [

@@ -49,7 +49,7 @@ describe('the command that looks a name up', () => {
     const { file, args } = lookupCommand(question, [own], root, '/usr/bin/getent', '/usr/bin/prlimit')
     assert.match(
       [file, ...args].join(' '),
-      /--pdeathsig=KILL -- \/usr\/bin\/prlimit --nproc=0 \/usr\/bin\/getent ahostsv4 inner\.example$/,
+      /--pdeathsig=KILL -- \/usr\/bin\/prlimit --nproc=0 --fsize=0 --as=268435456 \/usr\/bin\/getent ahostsv4 inner\.example$/,
     )
     const bare = lookupCommand(question, [own], { ...root, setpriv: undefined }, '/usr/bin/getent', '/usr/bin/prlimit')
     assert.deepEqual([bare.file, bare.options.uid], ['/usr/bin/prlimit', 60_901])

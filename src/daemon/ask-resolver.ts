@@ -15,6 +15,8 @@ import type { LoadedConfig } from './load-config.ts'
 import type { AskResolver, NameAnswer } from './name-lookups.ts'
 import { type Account, canSeparate, dropOptions, isExecutable, type Situation } from './privilege.ts'
 
+/** No other process, no file, and 256 MB of memory. */
+const LIMITS = ['--nproc=0', '--fsize=0', '--as=268435456']
 /** util-linux, as setpriv(1). */
 const PRLIMIT_PATHS = ['/usr/bin/prlimit', '/bin/prlimit', '/run/current-system/sw/bin/prlimit']
 const GETENT_PATHS = ['/usr/bin/getent', '/bin/getent', '/run/current-system/sw/bin/getent']
@@ -47,7 +49,7 @@ export function lookupCommand(
   const account = accounts.find((each) => canSeparate(each, situation))
   // No name begins with a hyphen, and none has a blank (nat-target.ts).
   const asked = [getent, `ahostsv${family}`, name] as const
-  const words = prlimit === undefined ? asked : ([prlimit, '--nproc=0', ...asked] as const)
+  const words = prlimit === undefined ? asked : ([prlimit, ...LIMITS, ...asked] as const)
   const options = { cwd: '/', env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', RES_OPTIONS: RESOLVER_OPTIONS } }
   if (situation.setpriv === undefined) {
     const [file, ...args] = words
