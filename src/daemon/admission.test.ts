@@ -127,6 +127,29 @@ test('what the share of a key has no room for is told to be as unused as before'
   ])
 })
 
+test('where copies are no replays, one packet sent again and again is not all that waits', async () => {
+  const firewall = createMemoryFirewall()
+  await firewall.install()
+  const { made, verdicts } = admission(firewall)
+  const access = 'SOURCE ANY\nKEY one\nHMAC_KEY two\n\nSOURCE ANY\nKEY three\nHMAC_KEY four\n'
+  const { policy, index } = terms(access)
+  const forgetful = { policy: { ...policy, refuseReplays: false }, index }
+  const copied = knock()
+  const other = { ...knock(), openedBy: 2 as typeof copied.openedBy }
+  made.push(Array(150_000).fill(copied), forgetful)
+  assert.ok(made.length <= 2000, `${made.length} wait`)
+  made.push([other], forgetful)
+  assert.ok(made.length <= 2001)
+  await made.close()
+  const granted = verdicts().filter((verdict) => verdict === 'granted').length
+  assert.equal(granted, 2001)
+  assert.ok(verdicts().includes('KEY_BUSY'))
+  // That is over: the key has its share again.
+  made.push([copied], forgetful)
+  await made.close()
+  assert.equal(verdicts().filter((verdict) => verdict === 'granted').length, 2002)
+})
+
 test('a mistake of ours costs its own knocks, not the next ones', async () => {
   const firewall = createMemoryFirewall()
   await firewall.install()

@@ -3,6 +3,7 @@
  * them, told to the journal, and answered, so that the receiver need not ask again about a packet that is used up. Those that wait
  * for a name hold up no others; they are judged once more when it is known, under the policy of that time.
  */
+import type { KeyringName } from '../access/keyring.ts'
 import type { StanzaIndex } from '../access/matching.ts'
 import type { Policy } from '../access/policy.ts'
 import { type Refusal, refusal, type Verdict } from '../access/verdict.ts'
@@ -12,7 +13,7 @@ import type { Firewall } from '../firewall/firewall.ts'
 import type { Log } from '../log.ts'
 import type { IpAddress } from '../packet/address.ts'
 import type { ReplayStore } from '../replay/replay-store.ts'
-import { type Failure, ok } from '../result.ts'
+import { type Failure, ok, refuse } from '../result.ts'
 import { milliseconds } from '../units.ts'
 import { type admit, admitBurnt, type BurntKnock } from './admit.ts'
 import { admitBelieved, type Doubt, isDisbelieved } from './admit-believed.ts'
@@ -22,6 +23,12 @@ import { type AskResolver, type LookupAnswer, NameLookups } from './name-lookups
 import type { ToReceiver } from './protocol.ts'
 import { BatchQueue } from './queue.ts'
 import { FOLDED_INTERVAL } from './refusal-log.ts'
+
+/** Knocks that may wait where copies are no replays: of one key, and in all. Two batches keep this process busy. */
+const SHARE_OF_KEY = 2000
+const MOST_COPIES = 50_000
+const BUSY = refuse('KEY_BUSY', `${SHARE_OF_KEY} packets of this key wait for their verdict, the most`).failure
+const OVERRUN = refuse('WARDEN_GONE', 'the warden does not take knocks fast enough').failure
 
 /** What a knock means: its numbers of stanzas are those of this index. */
 export interface Terms {
@@ -60,6 +67,8 @@ export class Admission {
   readonly #lookups: NameLookups
   /** Those that wait for a name. */
   readonly #nameless = new Set<BurntKnock>()
+  /** How many new knocks wait, of each key, where copies are no replays. */
+  readonly #ofKey = new Map<KeyringName, number>()
   #foldedTimer: NodeJS.Timeout | undefined
 
   constructor(parts: AdmissionParts) {
@@ -74,7 +83,39 @@ export class Admission {
   }
 
   push(knocks: readonly Knock[], under: Terms): void {
-    this.#queue.push(knocks.map((knock) => ({ knock, under })))
+    const taken = under.policy.refuseReplays ? knocks : knocks.filter((knock) => this.#hasRoomFor(knock, under))
+    this.#queue.push(taken.map((knock) => ({ knock, under })))
+    if (taken.length < knocks.length) this.#tellSuppressedSoon()
+  }
+
+  /**
+   * Where copies are no replays, the receiver cannot tell what is under way of each key: one packet, sent again and again, would be all that waits.
+   * @returns whether it may wait. If not, it has been refused, which does not use it up.
+   */
+  #hasRoomFor(knock: Knock, { index }: Terms): boolean {
+    const keyring = keyringOf(knock, index)
+    if (keyring === undefined) return true
+    const waiting = this.#ofKey.get(keyring) ?? 0
+    const isBusy = waiting >= SHARE_OF_KEY
+    if (!isBusy && this.#queue.length < MOST_COPIES) {
+      this.#ofKey.set(keyring, waiting + 1)
+      return true
+    }
+    const { openedBy } = knock
+    const refused: Refusal = { granted: false, failure: isBusy ? BUSY : OVERRUN, stanza: openedBy, denials: [] }
+    this.#parts.journal.knock(knock, refused, index)
+    return false
+  }
+
+  #judged(knocks: readonly Knock[], { index, policy }: Terms): void {
+    if (policy.refuseReplays) return
+    for (const knock of knocks) {
+      const keyring = keyringOf(knock, index)
+      if (keyring === undefined) continue
+      const left = (this.#ofKey.get(keyring) ?? 0) - 1
+      if (left > 0) this.#ofKey.set(keyring, left)
+      else this.#ofKey.delete(keyring)
+    }
   }
 
   /** The terms have changed: what waits for a name is judged anew, and no name is asked for that is not wanted any more. */
@@ -113,6 +154,7 @@ export class Admission {
   async #admitNew(knocks: readonly Knock[], terms: Terms): Promise<void> {
     const { replays, doubt, tell, onForbidden } = this.#parts
     const verdicts = await this.#attempt(() => admitBelieved(knocks, this.#admitting(terms), doubt))
+    this.#judged(knocks, terms)
     const claimed: Knock['digest'][] = []
     const unclaimed: Knock['digest'][] = []
     for (const [i, knock] of knocks.entries()) {
@@ -195,6 +237,12 @@ export class Admission {
       journal.tellSuppressed()
     }, FOLDED_INTERVAL)
   }
+}
+
+/** The keys that the receiver says opened it. */
+function keyringOf({ openedBy }: Knock, index: StanzaIndex): KeyringName | undefined {
+  const stanza = index.byId(openedBy)
+  return stanza === undefined ? undefined : index.keyringOf(stanza).name
 }
 
 /** Whether the store had no room for the packet or could not record it: it is as unused as before. */
