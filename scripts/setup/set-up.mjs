@@ -10,6 +10,7 @@ import { obstaclesToClone } from './look-ahead.mjs'
 import { install, isInstalled } from './npm.mjs'
 import { SetUpError, say } from './terminal.mjs'
 import { installToolchain, nodeBinary, toolchainIsMissing } from './toolchain.mjs'
+import { myself, strangersCode } from './whose-code.mjs'
 
 // Two clones share one dpkg. Only root installs, and only root may write here.
 const APT_LOCK = '/run/ghostport-set-up.lock'
@@ -21,6 +22,8 @@ const APT_LOCK = '/run/ghostport-set-up.lock'
  * @returns {Promise<{ node: string, missing: readonly string[] }>} the Node.js to go on with, and what is still missing
  */
 export async function setUp({ packages }) {
+  const stranger = strangersCode(clone, myself())
+  if (stranger !== undefined) say(`set-up: warning: ${stranger}`)
   const missing = await missingPackages(packages)
   announce(missing)
   refuseAt(isCloneReady() ? [] : await obstaclesToClone())

@@ -2,12 +2,23 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { install, isInstalled, requirePlatformPackage } from '../../scripts/setup/npm.mjs'
+import { strangersCode } from '../../scripts/setup/whose-code.mjs'
 
 const scripts = join(import.meta.dirname, '..', '..', 'scripts', 'setup')
 const script = (name: string) => pathToFileURL(join(scripts, name)).href
@@ -53,6 +64,26 @@ describe('npm packages are installed', () => {
     symlinkSync(other, join(folder, 'node_modules'))
     await assert.rejects(install(folder), /is a link/)
     assert.equal(readFileSync(join(other, 'precious'), 'utf8'), '')
+  })
+})
+
+describe('root is warned of a clone that another user can change', () => {
+  const folder = join(temporary, 'above', 'clone')
+  mkdirSync(folder, { recursive: true })
+  const mine = statSync(folder).uid
+  it('and nobody else is', () => assert.equal(strangersCode(folder, { uid: 1000 }), undefined))
+  it('of their own, or of all users', () => {
+    chmodSync(join(temporary, 'above'), 0o777)
+    const said = strangersCode(folder, { uid: 0, sudoer: mine })
+    assert.match(said ?? '', /^every user of this machine can change \S+above, and so what runs here as root/)
+    chmodSync(join(temporary, 'above'), 0o755)
+    assert.equal(strangersCode(folder, { uid: 0, sudoer: mine }), undefined)
+  })
+  it('of one user', (t) => {
+    if (process.getuid?.() === 0) chownSync(folder, 60_999, 60_999)
+    t.after(() => process.getuid?.() === 0 && chownSync(folder, 0, 0))
+    assert.match(strangersCode(folder, { uid: 0 }) ?? '', /^user [0-9]+ of this machine can change \S+clone,/)
+    assert.equal(strangersCode(folder, { uid: 0, sudoer: statSync(folder).uid }), undefined)
   })
 })
 
