@@ -79,7 +79,7 @@ export function captureContract(name: string, traits: CaptureTraits, create: () 
       await running.received(1)
       const aborted = performance.now()
       await running.stop()
-      assert.ok(performance.now() - aborted < 1000)
+      assert.ok(performance.now() - aborted < 10_000)
       await fixture.send(numbered(1), '127.0.0.1', fixture.ports[0]).catch(() => {})
       await delay(20)
       assert.equal(running.packets.length, 1)
@@ -162,7 +162,7 @@ export async function start(capture: EventCapture): Promise<Running> {
       return readyCalls
     },
     async received(count) {
-      const deadline = performance.now() + 5000
+      const deadline = performance.now() + 20_000
       while (packets.length < count) {
         assert.ok(performance.now() < deadline, `${packets.length} of ${count} packets were delivered`)
         await delay(1)

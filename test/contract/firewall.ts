@@ -71,22 +71,22 @@ export function firewallContract(
     })
 
     law('a grant ends at the end of its lifetime', async (it) => {
-      await granted(it, grantFor(it.source, [access(it.ports.service)], 1))
+      await granted(it, grantFor(it.source, [access(it.ports.service)], 2))
       assert.equal(await it.reach(it.source, it.ports.service), it.ports.service)
-      await it.elapse(1_050)
+      await it.elapse(2_050)
       assert.equal(await it.reach(it.source, it.ports.service), 'shut')
       assert.deepEqual(await live(it), [])
     })
 
     law('opening an open grant is one grant, whose lifetime starts anew', async (it) => {
-      const grant = grantFor(it.source, [access(it.ports.service)], 2)
+      const grant = grantFor(it.source, [access(it.ports.service)], 4)
       await granted(it, grant)
-      await it.elapse(1_200)
+      await it.elapse(2_100)
       await granted(it, grant, grant)
       assert.equal((await live(it)).length, 1)
-      await it.elapse(1_200)
+      await it.elapse(2_100)
       assert.equal(await it.reach(it.source, it.ports.service), it.ports.service)
-      await it.elapse(1_000)
+      await it.elapse(2_100)
       assert.equal(await it.reach(it.source, it.ports.service), 'shut')
     })
 

@@ -41,7 +41,7 @@ test('probes tell a banner, an open port, a refusal and silence apart, in both f
   assert.equal(await near.udp('10.9.0.2', 53), 'timeout')
   assert.equal(await kept.echoes(), true)
   far.must(['nft', 'flush', 'ruleset'])
-  assert.ok((await near.until('ssh', { protocol: 'tcp', address: '10.9.0.2', port: 22 })) < 1_000)
+  await near.until('ssh', { protocol: 'tcp', address: '10.9.0.2', port: 22 })
   await far.unlisten('tcp', 22)
   assert.equal(await near.tcp('10.9.0.2', 22), 'refused')
 })

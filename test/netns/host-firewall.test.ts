@@ -67,7 +67,7 @@ const nft = (...argv: string[]): string => server.must(['nft', ...argv])
 
 /** Changes the host's rules; nothing is read again within the second after a look, so that the status is asked for until it is as wanted. */
 async function warningsUntil(are: (codes: readonly string[]) => boolean): Promise<readonly Warning[]> {
-  const deadline = performance.now() + 8_000
+  const deadline = performance.now() + 20_000
   for (;;) {
     const found = daemon.status()['warnings'] as readonly Warning[]
     if (are(found.map(({ code }) => code))) return found

@@ -61,16 +61,16 @@ describe('ghostport serve with the relay', { skip: netnsUnavailable() }, () => {
   ]) {
     it(`${family}: ssh through port 80 for one, the web server for all others, at once; the session outlives the grant`, async () => {
       assert.deepEqual(await Promise.all([client.tcp(at, 80), other.tcp(elsewhere, 80)]), ['web', 'web'])
+      const asked = performance.now()
       await granted(client, at, ...GHOST)
-      const opened = performance.now()
       assert.deepEqual(
         await Promise.all([client.tcp(at, 80), other.tcp(elsewhere, 80), client.tcp(at, 22), other.tcp(elsewhere, 22)]),
         ['ssh', 'web', 'refused', 'refused'],
       )
       const session = await client.connect(at, 80)
       await client.until('web', { protocol: 'tcp', address: at, port: 80 })
-      const took = performance.now() - opened
-      assert.ok(took > (LIFETIME - 0.5) * 1000 && took < (LIFETIME + 1) * 1000, `it ended after ${took} ms`)
+      const took = performance.now() - asked
+      assert.ok(took > LIFETIME * 1000, `it ended after ${took} ms`)
       assert.equal(await session.echoes(), true)
     })
   }

@@ -22,6 +22,8 @@ const CONF = ['ENABLE_IPT_FORWARDING Y', 'ENABLE_IPT_LOCAL_NAT Y']
 const NAT_TARGETS = 'NAT_TARGETS local:22, 10.9.1.0/24:8000-9000, [fd09:1::/64]:8443'
 /** Long enough to look around in, short enough to wait for. */
 const LIFETIME = 3
+/** Seconds by which a busy machine may notice something late. */
+const SLACK = 8
 const ACCESS = stanza([`FW_ACCESS_TIMEOUT ${LIFETIME}`, NAT_TARGETS])
 
 describe('ghostport serve', { skip: netnsUnavailable() }, () => {
@@ -72,7 +74,7 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
     return verdict.code
   }
   const allClosed = async (lifetime = LIFETIME): Promise<void> => {
-    const deadline = performance.now() + (lifetime + 2) * 1000
+    const deadline = performance.now() + (lifetime + SLACK) * 1000
     while (daemon.status().grants.length > 0) {
       assert.ok(performance.now() < deadline, 'a grant does not end')
       await delay(100)
@@ -93,14 +95,15 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
   ]) {
     it(`${family}: opens the port that was knocked for, to the one who knocked, for its seconds`, async () => {
       assert.equal(await client.tcp(at, 22), 'timeout')
+      const asked = performance.now()
       await granted(client, at, '-s', '-A', 'tcp/22')
       const opened = performance.now()
       const session = await client.connect(at, 22)
       assert.equal(await other.tcp(elsewhere, 22), 'timeout')
       assert.equal(await client.tcp(at, 80), 'timeout')
       await client.until('timeout', { protocol: 'tcp', address: at, port: 22 })
-      assert.ok(performance.now() - opened > (LIFETIME - 0.5) * 1000, 'it ended too soon')
-      assert.ok(performance.now() - opened < (LIFETIME + 1) * 1000, 'it ended too late')
+      assert.ok(performance.now() - asked > LIFETIME * 1000, 'it ended too soon')
+      assert.ok(performance.now() - opened < (LIFETIME + SLACK) * 1000, 'it ended too late')
       assert.equal(await session.echoes(), true, 'what it let in lives on')
     })
 
@@ -170,13 +173,16 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
   })
 
   it('a second knock starts the time anew', async () => {
-    await granted(client, SERVER, '-s', '-A', 'tcp/22')
-    await delay(LIFETIME * 600)
-    await granted(client, SERVER, '-s', '-A', 'tcp/22')
-    await delay(LIFETIME * 600) // 1.2 lifetimes after the first
+    const lifetime = 6
+    const first = performance.now()
+    await granted(client, SERVER, '-s', '-f', String(lifetime), '-A', 'tcp/22')
+    const end = performance.now() + lifetime * 1000
+    await delay(first + lifetime * 600 - performance.now())
+    await granted(client, SERVER, '-s', '-f', String(lifetime), '-A', 'tcp/22')
+    await delay(end - performance.now())
     assert.equal(await client.tcp(SERVER, 22), 'ssh')
     assert.equal(daemon.status().grants.length, 1)
-    await allClosed()
+    await allClosed(lifetime)
   })
 
   it('a packet opens once, however it is spelled, also after a restart', async () => {
@@ -305,11 +311,11 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
     assert.equal((await daemon.verdictAfter(() => sendText(client, packet))).verdict, 'granted')
     const opened = performance.now()
     await daemon.stop('SIGKILL')
-    for (const deadline = performance.now() + 2000; isAlive(receiver); await delay(10))
+    for (const deadline = performance.now() + SLACK * 1000; isAlive(receiver); await delay(10))
       assert.ok(performance.now() < deadline, 'the receiver lives on')
     assert.equal(await client.tcp(SERVER, 22), 'ssh')
     await client.until('timeout', { protocol: 'tcp', address: SERVER, port: 22 })
-    assert.ok(performance.now() - opened < (LIFETIME + 1) * 1000)
+    assert.ok(performance.now() - opened < (LIFETIME + SLACK) * 1000, 'it ended too late')
     await daemon.again()
     assert.equal((await daemon.verdictAfter(() => sendText(client, packet))).code, 'SPA_REPLAYED')
     await granted(client, SERVER, '-s', '-A', 'tcp/22')

@@ -61,7 +61,7 @@ for (const { who, as } of users)
         socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'error'))
       })
     const until = async (wanted: string, from: string, port: number): Promise<void> => {
-      const deadline = performance.now() + 5000
+      const deadline = performance.now() + 20_000
       for (let got = ''; got !== wanted; got = await greeting(from, port)) {
         assert.ok(performance.now() < deadline, `${got}, not ${wanted}\n${log}`)
         await delay(10)
@@ -95,7 +95,7 @@ for (const { who, as } of users)
       ]
       daemon = spawn(program ?? '', argv, { stdio: ['ignore', 'pipe', 'pipe'] })
       for (const stream of [daemon.stdout, daemon.stderr]) stream?.on('data', (data) => (log += data.toString()))
-      const deadline = performance.now() + 10_000
+      const deadline = performance.now() + 20_000
       while (!log.includes('"event":"ready"')) {
         assert.ok(performance.now() < deadline && daemon.exitCode === null, log)
         await delay(10)

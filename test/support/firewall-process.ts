@@ -1,4 +1,4 @@
-/** A ghostport of a firewall alone, to be killed: installs, opens one grant, says so, and stays. `LIFETIME SOURCE PORT`. */
+/** A ghostport of a firewall alone, to be killed: installs, opens one grant, says when it began to, and stays. `LIFETIME SOURCE PORT`. */
 import { createNftablesFirewall } from '../../src/firewall/nftables/nftables.ts'
 import { parseAddress } from '../../src/packet/address.ts'
 import { parsePort } from '../../src/units.ts'
@@ -10,6 +10,7 @@ const made = createNftablesFirewall({ mode: { kind: 'mark' } })
 if (!source.ok || !port.ok || !made.ok) throw new Error('usage: LIFETIME SOURCE PORT, as root')
 await made.value.install()
 const grant = grantFor(source.value, [{ kind: 'access', protocol: 'tcp', port: port.value }], Number(lifetime))
+const asked = Date.now()
 const [opened] = await made.value.open([grant])
 made.value.watch(() => {})
-process.stdout.write(opened?.ok ? `open ${Date.now()}\n` : `${JSON.stringify(opened)}\n`)
+process.stdout.write(opened?.ok ? `open ${asked}\n` : `${JSON.stringify(opened)}\n`)
