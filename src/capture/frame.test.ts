@@ -4,9 +4,9 @@ import fc from 'fast-check'
 import { interpret } from '../../test/support/bpf-interpreter.ts'
 import { type UdpFrame, udpFrame } from '../../test/support/udp-frame.ts'
 import { port } from '../units.ts'
-import { spaFilter } from './bpf.ts'
 import { LOOPBACK_INDEX } from './disbelief.ts'
 import { type Arrival, parseFrame } from './frame.ts'
+import { spaFilter } from './spa-filter.ts'
 
 /** By a network card that does not look at checksums. */
 const byCard: Arrival = { interfaceIndex: 2, isChecksumUnchecked: true }

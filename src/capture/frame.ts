@@ -8,10 +8,10 @@
  */
 import { addressFromBytes, isMapped } from '../packet/address.ts'
 import type { Port } from '../units.ts'
-import { EXTENSION_HEADERS } from './bpf.ts'
 import type { CapturedPacket } from './capture.ts'
 import { isIpv4HeaderGood, isUdpChecksumGood } from './checksum.ts'
 import { type Disbelief, LOOPBACK_INDEX, unbelieved } from './disbelief.ts'
+import { EXTENSION_HEADERS } from './spa-filter.ts'
 
 const UDP = 17
 const UDP_HEADER = 8

@@ -8,10 +8,10 @@
 import { closeSync } from 'node:fs'
 import { addressBytes, familyOf, type IpAddress } from '../packet/address.ts'
 import { ok, type Result, refuse } from '../result.ts'
+import { describeErrno, type Libc, libc, SOCK_CLOEXEC, SOCK_NONBLOCK } from '../system/libc.ts'
 import type { Port } from '../units.ts'
 import type { CaptureFailure } from './capture.ts'
 import { type Disbelief, LOOPBACK_INDEX, unbelieved } from './disbelief.ts'
-import { describeErrno, type Libc, libc, SOCK_CLOEXEC, SOCK_NONBLOCK } from './libc.ts'
 
 /** A packet as the kernel routes it. */
 export interface RoutedPacket {

@@ -2,8 +2,9 @@
  * The memory that recvmmsg(2) writes into: an array of `struct mmsghdr`, each with one `struct iovec`, room for the name of the sender
  * and room for one control message, laid out by hand for 64-bit little-endian Linux, made once and used for every call.
  */
+
+import { describeErrno, libc } from '../system/libc.ts'
 import { captureError } from './capture-error.ts'
-import { describeErrno, libc } from './libc.ts'
 
 // struct mmsghdr: name 0, namelen 8, iov 16, iovlen 24, control 32, controllen 40, flags 48, len 56
 const MMSGHDR_LENGTH = 64

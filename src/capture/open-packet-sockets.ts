@@ -11,11 +11,21 @@
  */
 import { closeSync } from 'node:fs'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { encodeProgram, type Instruction } from '../system/bpf.ts'
+import {
+  describeErrno,
+  EACCES,
+  type Libc,
+  libc,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOL_SOCKET,
+} from '../system/libc.ts'
 import type { CaptureBounds } from './bounds.ts'
-import { encodeProgram, type Instruction, spaFilter } from './bpf.ts'
 import type { CaptureFailure, OpenedCapture } from './capture.ts'
-import { describeErrno, EACCES, type Libc, libc, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK, SOL_SOCKET } from './libc.ts'
 import { DEFAULT_RECEIVE_BUFFER, raiseReceiveBuffer } from './receive-buffer.ts'
+import { spaFilter } from './spa-filter.ts'
 
 export interface PacketSocketOptions extends CaptureBounds {
   /** Bytes of kernel memory in which packets wait, a socket. Without CAP_NET_ADMIN the system's limit holds instead. */

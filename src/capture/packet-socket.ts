@@ -2,10 +2,11 @@
  * Passive capture from packet sockets that somebody with privilege has opened (`open-packet-sockets.ts`). Needs none
  * itself.
  */
+
+import { libc } from '../system/libc.ts'
 import { type CaptureBounds, payloadBounds } from './bounds.ts'
 import type { Capture, CaptureCounters, CapturedPacket } from './capture.ts'
 import { parseFrame } from './frame.ts'
-import { libc } from './libc.ts'
 import { CONTROL_STRIDE, MessageBatch, NAME_STRIDE } from './message-batch.ts'
 
 export interface PacketSocketCaptureOptions extends CaptureBounds {

@@ -3,11 +3,11 @@
  * The destination address of a packet is not known here.
  */
 import { addressFromBytes, type IpAddress } from '../packet/address.ts'
+import { describeErrno, libc } from '../system/libc.ts'
 import type { Port } from '../units.ts'
 import { type CaptureBounds, payloadBounds } from './bounds.ts'
 import type { Capture, CaptureCounters, CapturedPacket } from './capture.ts'
 import { captureError } from './capture-error.ts'
-import { describeErrno, libc } from './libc.ts'
 import { MessageBatch, NAME_STRIDE } from './message-batch.ts'
 import { UdpDrops } from './udp-drops.ts'
 

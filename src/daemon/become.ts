@@ -4,9 +4,10 @@
  * other processes of the user until it can close its memory; a process that *changes* user is closed from that moment on
  * (docs/THREAT-MODEL.md). Its user need not even be able to read the program.
  */
-import { libc, PR_SET_NO_NEW_PRIVS } from '../capture/libc.ts'
+
 import { forbidInspector, shutInspector } from '../own-process.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { libc, PR_SET_NO_NEW_PRIVS } from '../system/libc.ts'
 import { type Account, assertUnprivileged, type Privileges } from './privilege.ts'
 
 export type Identity = Pick<Account, 'uid' | 'gid'>

@@ -3,8 +3,8 @@
  * the warden.
  */
 import { readSync, writeSync } from 'node:fs'
-import { describeErrno, libc } from '../capture/libc.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { describeErrno, libc } from '../system/libc.ts'
 import { LineReader } from './channel.ts'
 
 const F_GETFL = 3

@@ -9,8 +9,8 @@
 import type { SpawnOptions } from 'node:child_process'
 import { accessSync, constants, readFileSync, realpathSync } from 'node:fs'
 import { basename } from 'node:path'
-import { libc } from '../capture/libc.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { libc } from '../system/libc.ts'
 
 /** A line of passwd(5), as far as it matters here. */
 export interface Account {

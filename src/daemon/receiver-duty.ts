@@ -9,11 +9,11 @@ import { filesFromSnapshot } from '../config/config-files.ts'
 import type { CaptureConfig } from '../config/server-config.ts'
 import { type Failure, ok, type Result } from '../result.ts'
 import { type Milliseconds, milliseconds } from '../units.ts'
+import { confineReceiver } from './confine.ts'
 import { loadConfig } from './load-config.ts'
 import { type CaptureOrder, type FromReceiver, LONGEST_DETAIL, type ToReceiver } from './protocol.ts'
 import { ReceiveLoop } from './receive-loop.ts'
 import { limitReceiver } from './receiver-limits.ts'
-import { confineReceiver } from './seccomp.ts'
 
 /** How long after a packet the warden gets the new numbers, in milliseconds. */
 const TALLY_DELAY = 50

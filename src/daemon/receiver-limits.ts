@@ -3,8 +3,8 @@
  * could else take all memory, and all descriptors that the kernel has; or start a program that outlives it and keeps its sockets.
  */
 import { readdirSync, readFileSync } from 'node:fs'
-import { describeErrno, libc } from '../capture/libc.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { describeErrno, libc } from '../system/libc.ts'
 
 // linux/resource.h, the same on every processor that libc.ts accepts.
 const RLIMIT_FSIZE = 1

@@ -4,18 +4,13 @@
  * starts no program and no thread, opens no file and no socket, sends nothing, changes no socket's settings, and sees no other
  * process (docs/THREAT-MODEL.md).
  */
-import { type Instruction, JEQ_K, LD_W_ABS, RET_K } from '../capture/bpf.ts'
-import type { Architecture, SystemCall } from './seccomp-numbers.ts'
+import { type Instruction, JEQ_K, LD_W_ABS, RET_K } from '../system/bpf.ts'
+import { NUMBER_AT, RET_ALLOW, RET_ERRNO, RET_KILL_PROCESS } from '../system/seccomp.ts'
+import type { Architecture, SystemCall } from '../system/seccomp-numbers.ts'
 
-// linux/seccomp.h
-const RET_KILL_PROCESS = 0x80000000
-const RET_ERRNO = 0x00050000
-const RET_ALLOW = 0x7fff0000
 const EPERM = 1
-const ENOSYS = 38
 
 // struct seccomp_data
-const NUMBER = 0
 const ARCHITECTURE = 4
 /** The lower half of the n-th argument, on little-endian machines. */
 const argumentLow = (n: number): number => 16 + 8 * n
@@ -52,17 +47,6 @@ const FCNTL_COMMANDS = [1, 2, 3, 4]
 /** PR_SET_NAME, and PR_SET_VMA with which V8 names its memory. Never PR_SET_DUMPABLE. */
 const PRCTL_OPTIONS = [15, 0x53564d41]
 
-/** The same on every architecture: it is younger than their common numbering. */
-const IO_URING_SETUP = 425
-
-/** Refuses io_uring_setup as a kernel without it does, and allows all else. */
-export const ioUringFilter: readonly Instruction[] = [
-  { code: LD_W_ABS, jt: 0, jf: 0, k: NUMBER },
-  { code: JEQ_K, jt: 0, jf: 1, k: IO_URING_SETUP },
-  { code: RET_K, jt: 0, jf: 0, k: RET_ERRNO | ENOSYS },
-  { code: RET_K, jt: 0, jf: 0, k: RET_ALLOW },
-]
-
 export interface FilterOptions {
   /** Descriptors of the capture sockets: to write to one is to send. */
   readonly captureSockets: readonly number[]
@@ -82,7 +66,7 @@ export function receiverFilter(
   add(LD_W_ABS, ARCHITECTURE)
   add(JEQ_K, audit, 1, 0)
   give(RET_KILL_PROCESS)
-  add(LD_W_ABS, NUMBER)
+  add(LD_W_ABS, NUMBER_AT)
 
   /** `body` judges the arguments of one call. It ends with a verdict in every branch. */
   const forCall = (call: SystemCall, body: () => void): void => {

@@ -7,9 +7,9 @@ import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { forbidIoUring } from './seccomp.ts'
+import { forbidIoUring } from '../system/seccomp.ts'
+import { architectures, type SystemCall } from '../system/seccomp-numbers.ts'
 import { receiverFilter } from './seccomp-filter.ts'
-import { architectures, type SystemCall } from './seccomp-numbers.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../test/support/confined.ts', import.meta.url))
 const skip = (process.platform !== 'linux' || process.arch !== 'x64') && 'the attempts are numbered for x86-64'

@@ -3,8 +3,8 @@
  * datagram each to the Unix socket that `NOTIFY_SOCKET` names. Node has no Unix datagrams, so the C library sends them.
  */
 import { printable } from '../bytes/text.ts'
-import { type Libc, libc, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from '../capture/libc.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { type Libc, libc, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from '../system/libc.ts'
 
 export interface ServiceManager {
   /** Packets are being received, under the configuration that was asked for. */

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { setPriority } from 'node:os'
 import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { forbidIoUring } from '../system/seccomp.ts'
 import { keepToOurselves } from './keep-to-ourselves.ts'
 import {
   type Account,
@@ -13,7 +14,6 @@ import {
   receiverCommand,
 } from './privilege.ts'
 import type { CaptureOrder } from './protocol.ts'
-import { forbidIoUring } from './seccomp.ts'
 
 /** This is src/daemon/spawn-receiver.ts, or a part of dist/cli/serve.js: from both, the receiver is in ../daemon/. */
 const PROGRAM = fileURLToPath(

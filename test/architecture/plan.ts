@@ -45,7 +45,7 @@ const platformFiles = new Set(['src/primitives/node.ts'])
 
 /** Who may load native code: for each library of the system, the file that declares its functions. */
 const nativeFiles = new Set([
-  'src/capture/libc.ts',
+  'src/system/libc.ts',
   'src/firewall/nftables/library.ts',
   'src/firewall/nftables/netlink.ts',
 ])

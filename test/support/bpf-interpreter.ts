@@ -1,5 +1,6 @@
 /** Runs a classic BPF program as the kernel does, over the packet of a SOCK_DGRAM packet socket. For tests of the filter. */
-import * as bpf from '../../src/capture/bpf.ts'
+import { PACKET_TYPE } from '../../src/capture/spa-filter.ts'
+import * as bpf from '../../src/system/bpf.ts'
 
 /** @returns how many bytes of the packet are accepted; 0 is a refusal. @throws Error for what the kernel's checker refuses. */
 export function interpret(program: readonly bpf.Instruction[], packet: Uint8Array, packetType = 0): number {
@@ -23,7 +24,7 @@ export function interpret(program: readonly bpf.Instruction[], packet: Uint8Arra
     let isInside = true
     switch (code) {
       case bpf.LD_W_ABS:
-        if (k !== bpf.PACKET_TYPE) throw new Error(`unknown ancillary load ${k}`)
+        if (k !== PACKET_TYPE) throw new Error(`unknown ancillary load ${k}`)
         a = packetType
         break
       case bpf.LD_H_ABS:

@@ -4,9 +4,9 @@
  */
 import { readFileSync, writeSync } from 'node:fs'
 import { packetSocketCapture } from '../../src/capture/packet-socket.ts'
-import { PollSet } from '../../src/capture/poll-set.ts'
 import { becomeUnprivileged, parseBecome } from '../../src/daemon/become.ts'
 import { captureDescriptor, parsePrivileges } from '../../src/daemon/privilege.ts'
+import { PollSet } from '../../src/system/poll-set.ts'
 import { port } from '../../src/units.ts'
 
 const say = (value: unknown): void =>

@@ -1,7 +1,7 @@
 /** Puts IP packets on a cable as they are, right or wrong in any field, from inside of a host's network namespace. */
 import assert from 'node:assert/strict'
 import { closeSync } from 'node:fs'
-import { libc, SOCK_DGRAM } from '../../src/capture/libc.ts'
+import { libc, SOCK_DGRAM } from '../../src/system/libc.ts'
 import { enter, type Host } from './netns.ts'
 
 const AF_PACKET = 17

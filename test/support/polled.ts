@@ -1,7 +1,7 @@
 /** Drives a capture that is meant for a loop over poll(2) from the event loop of a test. */
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Capture, EventCapture } from '../../src/capture/capture.ts'
-import { PollSet } from '../../src/capture/poll-set.ts'
+import { PollSet } from '../../src/system/poll-set.ts'
 
 /** Packets are copied, since they are looked at later. The capture is closed at the end. */
 export function polled(capture: Capture): EventCapture {

@@ -1,14 +1,19 @@
 /**
- * seccomp(2) for our processes: the receiver's own filter (seccomp-filter.ts), and what its parent does beforehand. A filter is on
- * the whole process, with all its threads and all that it starts, for good.
+ * seccomp(2): the kernel refuses a process some of its system calls. A filter is on the whole process, with all its threads and all
+ * that it starts, for good.
  */
-import { readdirSync, readlinkSync } from 'node:fs'
-import { encodeProgram, type Instruction } from '../capture/bpf.ts'
-import { describeErrno, libc, PR_SET_NO_NEW_PRIVS } from '../capture/libc.ts'
+
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { type FilterOptions, ioUringFilter, receiverFilter } from './seccomp-filter.ts'
+import { encodeProgram, type Instruction, JEQ_K, LD_W_ABS, RET_K } from './bpf.ts'
+import { describeErrno, libc, PR_SET_NO_NEW_PRIVS } from './libc.ts'
 import { architectures } from './seccomp-numbers.ts'
 
+// linux/seccomp.h
+export const RET_KILL_PROCESS = 0x80000000
+export const RET_ERRNO = 0x00050000
+export const RET_ALLOW = 0x7fff0000
+/** Where a program finds the number of the call (struct seccomp_data). */
+export const NUMBER_AT = 0
 const SECCOMP_SET_MODE_FILTER = 1
 const SECCOMP_FILTER_FLAG_TSYNC = 1
 
@@ -20,25 +25,32 @@ const SECCOMP_FILTER_FLAG_TSYNC = 1
  * @returns PRIVILEGE_EXCESSIVE where the kernel or the processor has no filters
  */
 export function forbidIoUring(): Result<void, Failure<'PRIVILEGE_EXCESSIVE'>> {
-  return install('io_uring cannot be forbidden', () => ioUringFilter)
+  return installFilter('io_uring cannot be forbidden', () => ioUringFilter)
 }
+
+/** The same on every architecture: it is younger than their common numbering. */
+const IO_URING_SETUP = 425
+const ENOSYS = 38
+
+/** Refuses io_uring_setup as a kernel without it does, and allows all else. */
+const ioUringFilter: readonly Instruction[] = [
+  { code: LD_W_ABS, jt: 0, jf: 0, k: NUMBER_AT },
+  { code: JEQ_K, jt: 0, jf: 1, k: IO_URING_SETUP },
+  { code: RET_K, jt: 0, jf: 0, k: RET_ERRNO | ENOSYS },
+  { code: RET_K, jt: 0, jf: 0, k: RET_ALLOW },
+]
 
 /**
- * From here on this process may only do what the receiver's filter allows.
+ * Puts a filter on this process.
  *
- * @returns PRIVILEGE_EXCESSIVE where the kernel or the processor has no filters, or where an io_uring is open
+ * @param what could not be done where it fails: the subject of the sentence
+ * @param program makes the filter; where it throws, its message is the reason
+ * @returns PRIVILEGE_EXCESSIVE where the kernel or the processor has no filters
  */
-export function confineReceiver(options: FilterOptions): Result<void, Failure<'PRIVILEGE_EXCESSIVE'>> {
-  const what = 'the system calls of the receiver cannot be confined'
-  if (hasIoUring()) return refuse('PRIVILEGE_EXCESSIVE', `${what}: it has an io_uring, which no filter sees`)
-  return install(what, () => {
-    const architecture = architectures[process.arch]
-    if (architecture === undefined) throw new Error(`there is no filter for ${process.arch} processors`)
-    return receiverFilter(architecture, options)
-  })
-}
-
-function install(what: string, program: () => readonly Instruction[]): Result<void, Failure<'PRIVILEGE_EXCESSIVE'>> {
+export function installFilter(
+  what: string,
+  program: () => readonly Instruction[],
+): Result<void, Failure<'PRIVILEGE_EXCESSIVE'>> {
   try {
     setFilter(program())
     return ok(undefined)
@@ -62,14 +74,4 @@ function setFilter(program: readonly Instruction[]): void {
   const thread = native.syscall(call, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, filter)
   if (thread < 0) throw new Error(describeErrno(native.errno()))
   if (thread > 0) throw new Error(`thread ${thread} has another filter`)
-}
-
-function hasIoUring(): boolean {
-  return readdirSync('/proc/self/fd').some((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`) === 'anon_inode:[io_uring]'
-    } catch {
-      return false // the descriptor that lists the others
-    }
-  })
 }
