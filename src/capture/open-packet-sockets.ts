@@ -22,9 +22,9 @@ import {
   SOCK_NONBLOCK,
   SOL_SOCKET,
 } from '../system/libc.ts'
+import { DEFAULT_RECEIVE_BUFFER, raiseReceiveBuffer } from '../system/receive-buffer.ts'
 import type { CaptureBounds } from './bounds.ts'
 import type { CaptureFailure, OpenedCapture } from './capture.ts'
-import { DEFAULT_RECEIVE_BUFFER, raiseReceiveBuffer } from './receive-buffer.ts'
 import { spaFilter } from './spa-filter.ts'
 
 export interface PacketSocketOptions extends CaptureBounds {

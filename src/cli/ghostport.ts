@@ -4,8 +4,8 @@
  * turn, has to load on every Node.js since 18: an old one must be told that it is old, and not fail with a `SyntaxError`.
  */
 import { nearest } from '../config/nearest.ts'
-import { forbidInspector, keepMemoryOutOfCores, setProcessTitle } from '../own-process.ts'
 import { type Failure, refuse } from '../result.ts'
+import { forbidInspector, keepMemoryOutOfCores, setProcessTitle } from '../system/own-process.ts'
 import { commandLineWords } from './arguments.ts'
 import { commands } from './commands.ts'
 import { keepCompiledCode } from './compile-cache.ts'

@@ -1,10 +1,10 @@
 /** What the rc file says for a knock, and which of its stanzas counts: the one named, or the one for the server named. */
 import { join } from 'node:path'
-import { readOwnFile, refuseExposed, refuseMissing } from '../client/private-file.ts'
 import type { SettingLayer } from '../config/client-layer.ts'
 import { parseFwknoprc, type RcFile } from '../config/fwknoprc.ts'
 import { nearest } from '../config/nearest.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
+import { readOwnFile, refuseExposed, refuseMissing } from '../system/guarded-file.ts'
 import { homeDirectory } from './home.ts'
 import type { KnockOptionValues } from './knock-options.ts'
 import { unexpectedArgument } from './options.ts'

@@ -3,8 +3,8 @@ import { resolve } from 'node:path'
 import { systemClock } from '../clock.ts'
 import type { ConfigPaths } from '../daemon/load-config.ts'
 import { failureFields, jsonLog } from '../log.ts'
-import { setProcessTitle, shutInspector, WARDEN_TITLE } from '../own-process.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { setProcessTitle, shutInspector, WARDEN_TITLE } from '../system/own-process.ts'
 import { parseCommandLine } from './options.ts'
 import { describeFailure, type Terminal } from './terminal.ts'
 
@@ -81,14 +81,14 @@ function fromHere(path: string): Result<string, Failure<'CONFIG_UNREADABLE'>> {
 }
 
 async function serve(paths: ConfigPaths, terminal: Terminal): Promise<number> {
-  const { closeMemory } = await import('../daemon/privilege.ts')
+  const { closeMemory } = await import('../system/privilege.ts')
   const shut = await shutInspector()
   if (!shut.ok) return terminal.fail(shut.failure)
   closeMemory()
   const [{ Warden }, { LogWriter }, { journalPrefix }, { noServiceManager, serviceManager }] = await Promise.all([
     import('../daemon/warden.ts'),
-    import('../daemon/log-writer.ts'),
-    import('../journal-stream.ts'),
+    import('../system/log-writer.ts'),
+    import('../system/journal-stream.ts'),
     import('../daemon/service-manager.ts'),
   ])
   setProcessTitle(WARDEN_TITLE)

@@ -9,9 +9,9 @@ import type { FailureCode } from '../failure-codes.ts'
 import { EncryptionKey, exposeKey, HmacKey } from '../packet/key.ts'
 import { parseKeyText } from '../packet/key-text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { readOwnFile, readSecretFile } from '../system/guarded-file.ts'
 import { findEncryptionKey, findHmacKey } from './key-file.ts'
 import { loadKeys } from './keys.ts'
-import { readOwnFile, readSecretFile } from './private-file.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'ghostport-files-'))
 after(() => rmSync(directory, { recursive: true }))

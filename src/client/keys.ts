@@ -4,8 +4,8 @@ import type { DigestType } from '../packet/digest-type.ts'
 import type { EncryptionMode } from '../packet/encryption-mode.ts'
 import { EncryptionKey, HmacKey } from '../packet/key.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { readSecretFile } from '../system/guarded-file.ts'
 import { findEncryptionKey, findHmacKey } from './key-file.ts'
-import { readSecretFile } from './private-file.ts'
 
 export interface Keys {
   readonly encryption: { readonly key: EncryptionKey; readonly mode: EncryptionMode }

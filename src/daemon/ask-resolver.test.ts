@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { parseFwknopdConf } from '../config/fwknopd-conf.ts'
+import { currentSituation, type Situation } from '../system/privilege.ts'
 import { findGetent, lookupCommand, missingGetent, parseAnswer, systemResolver } from './ask-resolver.ts'
-import { currentSituation, type Situation } from './privilege.ts'
 import { lookupAccounts } from './receiver-account.ts'
 
 const root: Situation = {

@@ -10,10 +10,10 @@ import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import type { NameQuestion } from '../access/openings.ts'
 import type { Notice } from '../config/notice.ts'
 import { familyOf, parseAddress } from '../packet/address.ts'
-import { keepToOurselves } from './keep-to-ourselves.ts'
+import { keepToOurselves } from '../system/keep-to-ourselves.ts'
+import { type Account, canSeparate, dropOptions, isExecutable, type Situation } from '../system/privilege.ts'
 import type { LoadedConfig } from './load-config.ts'
 import type { AskResolver, NameAnswer } from './name-lookups.ts'
-import { type Account, canSeparate, dropOptions, isExecutable, type Situation } from './privilege.ts'
 
 /** No other process, no file, and 256 MB of memory. */
 const LIMITS = ['--nproc=0', '--fsize=0', '--as=268435456']

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { after, describe, it, test } from 'node:test'
 import type { FailureCode } from '../failure-codes.ts'
-import { systemPath } from '../system-path.ts'
+import { systemPath } from '../system/system-path.ts'
 import { diskFiles } from './disk-files.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'ghostport-files-'))

@@ -10,7 +10,7 @@ import { holdsKeys } from '../config/key-settings.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import { judgeStat, TO_READ } from '../system/our-file.ts'
 import { type FolderAtFault, judgeFolderTrail, judgeTrail, octal, ownerName } from '../system/path-trail.ts'
-import { systemPath } from '../system-path.ts'
+import { systemPath } from '../system/system-path.ts'
 
 const OTHERS_READ = 0o044
 const OTHERS = 0o077

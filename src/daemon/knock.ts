@@ -5,13 +5,6 @@
 import type { Request } from '../access/decide.ts'
 import type { StanzaId } from '../access/stanza.ts'
 import { decodeBase64 } from '../bytes/base64.ts'
-import { type IpAddress, parseAddress } from '../packet/address.ts'
-import type { HostName, Message } from '../packet/message.ts'
-import { parseHostName } from '../packet/nat-target.ts'
-import type { FwknopDigest, ReplayDigest } from '../packet/replay-digest.ts'
-import { parseUsername } from '../packet/username.ts'
-import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { type Port, port, seconds, unixSeconds } from '../units.ts'
 import {
   either,
   integer,
@@ -24,7 +17,14 @@ import {
   type Reader,
   record,
   text,
-} from './json-reader.ts'
+} from '../json-reader.ts'
+import { type IpAddress, parseAddress } from '../packet/address.ts'
+import type { HostName, Message } from '../packet/message.ts'
+import { parseHostName } from '../packet/nat-target.ts'
+import type { FwknopDigest, ReplayDigest } from '../packet/replay-digest.ts'
+import { parseUsername } from '../packet/username.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { type Port, port, seconds, unixSeconds } from '../units.ts'
 
 export interface Knock {
   /** One stanza whose keys opened the packet. All others with the same keys follow from it. */

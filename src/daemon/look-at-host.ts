@@ -9,12 +9,12 @@ import { systemClock } from '../clock.ts'
 import type { Notice } from '../config/notice.ts'
 import type { Failure, Result } from '../result.ts'
 import { ok } from '../result.ts'
+import { checkSituation, currentSituation } from '../system/privilege.ts'
 import { hostNotices } from './host-notices.ts'
 import type { LoadedConfig } from './load-config.ts'
 import { lookAtFirewall } from './open-firewall.ts'
 import { lookAtCapture } from './open-parts.ts'
 import { lookAtPlaces } from './places.ts'
-import { checkSituation, currentSituation } from './privilege.ts'
 import { receiverAccount } from './receiver-account.ts'
 
 export interface HostFindings {

@@ -9,8 +9,8 @@ import type { ReplayStore } from '../replay/replay-store.ts'
 import { ok, type Result } from '../result.ts'
 import type { Doubt } from './admit-believed.ts'
 import type { LoadedConfig } from './load-config.ts'
-import { captureDescriptor } from './privilege.ts'
 import type { CaptureOrder } from './protocol.ts'
+import { captureDescriptor } from './receiver-start.ts'
 import { refuseSecondInstance } from './running-instance.ts'
 
 /** Descriptors for the receiver to inherit, and what it is told of them. */

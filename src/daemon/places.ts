@@ -7,7 +7,7 @@ import type { UsedSetting } from '../config/server-settings.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { judgeOurFile, judgeStat, readOurFile, systemReason } from '../system/our-file.ts'
 import { judgeTrail, ourUsers } from '../system/path-trail.ts'
-import { systemPath } from '../system-path.ts'
+import { systemPath } from '../system/system-path.ts'
 import type { LoadedConfig } from './load-config.ts'
 
 /** A process id has this many digits at most, and the line feed of its file is one more byte. */

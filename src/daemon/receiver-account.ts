@@ -4,8 +4,8 @@
  */
 import { readFileSync } from 'node:fs'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { type Account, findAccount } from '../system/privilege.ts'
 import type { LoadedConfig } from './load-config.ts'
-import { type Account, findAccount } from './privilege.ts'
 
 const PASSWD = '/etc/passwd'
 const GROUP = '/etc/group'

@@ -8,12 +8,12 @@
  */
 import { writeSync } from 'node:fs'
 import { failureKinds } from '../failure-codes.ts'
-import { RECEIVER_TITLE, setProcessTitle } from '../own-process.ts'
 import type { Failure } from '../result.ts'
-import { becomeUnprivileged, parseBecome } from './become.ts'
-import { CHANNEL_DESCRIPTOR, OWN_SOCKETS_OPTION } from './privilege.ts'
+import { becomeUnprivileged, parseBecome } from '../system/become.ts'
+import { RECEIVER_TITLE, setProcessTitle } from '../system/own-process.ts'
 import { type FromReceiver, LONGEST_DETAIL } from './protocol.ts'
 import { receiveByPolling } from './receive-by-polling.ts'
+import { CHANNEL_DESCRIPTOR, OWN_SOCKETS_OPTION } from './receiver-start.ts'
 
 /** The configuration of ten thousand stanzas is some megabytes. */
 const LONGEST_WORD_OF_THE_WARDEN = 256 * 1024 * 1024

@@ -4,10 +4,10 @@
  */
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import type { ServerConfig } from '../config/server-config.ts'
-import { WARDEN_TITLE } from '../own-process.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { readOurFile } from '../system/our-file.ts'
-import { systemPath } from '../system-path.ts'
+import { WARDEN_TITLE } from '../system/own-process.ts'
+import { systemPath } from '../system/system-path.ts'
 import { askControl } from './control.ts'
 
 /** @returns INSTANCE_RUNNING with the process id of the other, where one answers, or the file of process ids names one. */

@@ -3,17 +3,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { setPriority } from 'node:os'
 import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { keepToOurselves } from '../system/keep-to-ourselves.ts'
+import { type Account, currentSituation, receiverCommand } from '../system/privilege.ts'
 import { forbidIoUring } from '../system/seccomp.ts'
-import { keepToOurselves } from './keep-to-ourselves.ts'
-import {
-  type Account,
-  CHANNEL_DESCRIPTOR,
-  captureDescriptor,
-  currentSituation,
-  OWN_SOCKETS_OPTION,
-  receiverCommand,
-} from './privilege.ts'
 import type { CaptureOrder } from './protocol.ts'
+import { CHANNEL_DESCRIPTOR, captureDescriptor, OWN_SOCKETS_OPTION } from './receiver-start.ts'
 
 /** This is src/daemon/spawn-receiver.ts, or a part of dist/cli/serve.js: from both, the receiver is in ../daemon/. */
 const PROGRAM = fileURLToPath(

@@ -2,8 +2,8 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { resolve as absolute } from 'node:path'
 import { type Failure, type Refused, refuse } from '../result.ts'
+import { judgeFile, judgePrivatePath, systemReason } from '../system/private-path.ts'
 import type { Seconds } from '../units.ts'
-import { judgeFile, judgePrivatePath, systemReason } from './private-file.ts'
 import type { ReplayFailure } from './replay-store.ts'
 import { APPLICATION_ID, isKnownVersion, SCHEMA_VERSION } from './schema.ts'
 

@@ -2,7 +2,7 @@
 import { closeSync, linkSync, openSync, unlinkSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { syncDirectory } from './private-file.ts'
+import { syncDirectory } from '../system/private-path.ts'
 
 /** `ghst`: tells our databases from others' (SQLite file format § 1.3.11). */
 export const APPLICATION_ID = 0x67687374

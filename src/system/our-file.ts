@@ -21,8 +21,8 @@ import {
 import { dirname, resolve } from 'node:path'
 import { textFromBytes } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { systemPath } from '../system-path.ts'
 import { type Exposed, judgeTrail, octal, ourUsers, ownerName } from './path-trail.ts'
+import { systemPath } from './system-path.ts'
 
 const OTHERS_WRITE = 0o022
 

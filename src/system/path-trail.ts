@@ -9,7 +9,7 @@ import { lstatSync, readFileSync, readlinkSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
 import { textFromBytes } from '../bytes/text.ts'
 import { type Failure, refuse } from '../result.ts'
-import { systemPath } from '../system-path.ts'
+import { systemPath } from './system-path.ts'
 
 export type Exposed = Failure<'CONFIG_EXPOSED'>
 

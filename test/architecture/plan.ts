@@ -33,11 +33,8 @@ const shared = new Set(['src/result.ts', 'src/units.ts', 'src/failure-codes.ts',
 const rootFiles = new Map([
   ['src/packet.ts', 3],
   ['src/index.ts', ranks.length],
-  ['src/log.ts', lineRank],
-  ['src/journal-stream.ts', lineRank + 0.5],
-  ['src/own-process.ts', lineRank],
-  // What system/ is built on.
-  ['src/system-path.ts', lineRank - 0.5],
+  ['src/log.ts', lineRank - 0.5],
+  ['src/json-reader.ts', lineRank - 0.5],
 ])
 
 /** The two sides of `#primitives`; the package.json of the project chooses. */

@@ -35,7 +35,7 @@ const rules: readonly Rule[] = [
     allowed: {
       'src/cli/terminal.ts': /renderLine\(/,
       // Lines of jsonLog.
-      'src/daemon/log-writer.ts': /jsonLog\(/,
+      'src/system/log-writer.ts': /jsonLog\(/,
       // The channel to the warden, which reads it as a stranger's.
       'src/daemon/receiver.ts': /CHANNEL_DESCRIPTOR/,
       'src/daemon/polled-channel.ts': /writeSync\(this\.#fd, bytes\)/,

@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { parsePrivileges } from '../../src/daemon/privilege.ts'
+import { parsePrivileges } from '../../src/system/privilege.ts'
 import { copyTree } from '../support/copied-tree.ts'
 import { Daemon, dropByDefault, knock, stanza } from '../support/daemon.ts'
 import { Network, netnsUnavailable } from '../support/netns.ts'

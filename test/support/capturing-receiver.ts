@@ -4,9 +4,10 @@
  */
 import { readFileSync, writeSync } from 'node:fs'
 import { packetSocketCapture } from '../../src/capture/packet-socket.ts'
-import { becomeUnprivileged, parseBecome } from '../../src/daemon/become.ts'
-import { captureDescriptor, parsePrivileges } from '../../src/daemon/privilege.ts'
+import { captureDescriptor } from '../../src/daemon/receiver-start.ts'
+import { becomeUnprivileged, parseBecome } from '../../src/system/become.ts'
 import { PollSet } from '../../src/system/poll-set.ts'
+import { parsePrivileges } from '../../src/system/privilege.ts'
 import { port } from '../../src/units.ts'
 
 const say = (value: unknown): void =>

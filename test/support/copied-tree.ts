@@ -6,7 +6,7 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, statSy
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Identity } from '../../src/daemon/become.ts'
+import type { Identity } from '../../src/system/become.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 /** What programs need that are run from the source. */

@@ -1,5 +1,5 @@
 /** Room in the kernel for packets that wait, so that a burst is late instead of lost. */
-import { type Libc, SOL_SOCKET } from '../system/libc.ts'
+import { type Libc, SOL_SOCKET } from './libc.ts'
 
 const SO_RCVBUF = 8
 const SO_RCVBUFFORCE = 33

@@ -5,7 +5,7 @@
  * that every local user can reach, and at `--inspect` of its command line or of `NODE_OPTIONS`.
  */
 import { writeFileSync } from 'node:fs'
-import { type Failure, ok, type Result, refuse } from './result.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
 
 /**
  * What `ps` shows of a process. Node writes a title over the arguments, so that no key among them is left to see, and
@@ -21,7 +21,7 @@ export function setProcessTitle(title: string): void {
 
 /**
  * Linux then writes a core that holds registers and no memory: core(5), “Controlling which mappings are written”. Nothing native is
- * needed; programs that are started from here inherit it. The server’s processes forbid cores as well (daemon/privilege.ts).
+ * needed; programs that are started from here inherit it. The server’s processes forbid cores as well (system/privilege.ts).
  * Elsewhere than on Linux this does nothing.
  */
 export function keepMemoryOutOfCores(): void {

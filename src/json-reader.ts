@@ -2,7 +2,7 @@
  * Readers that rebuild typed values out of JSON that nobody vouches for: what has the wrong type, a field too many, or a value out
  * of bounds is nothing at all. A value that passes is made anew, field by field, so that no stray property travels on.
  */
-import { isUnicode } from '../bytes/text.ts'
+import { isUnicode } from './bytes/text.ts'
 
 /** @returns undefined for a value that is not a `T`. */
 export type Reader<T> = (value: unknown) => T | undefined

@@ -5,9 +5,9 @@
  * (docs/THREAT-MODEL.md). Its user need not even be able to read the program.
  */
 
-import { forbidInspector, shutInspector } from '../own-process.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { libc, PR_SET_NO_NEW_PRIVS } from '../system/libc.ts'
+import { libc, PR_SET_NO_NEW_PRIVS } from './libc.ts'
+import { forbidInspector, shutInspector } from './own-process.ts'
 import { type Account, assertUnprivileged, type Privileges } from './privilege.ts'
 
 export type Identity = Pick<Account, 'uid' | 'gid'>

@@ -3,7 +3,7 @@
  * journal reads itself. systemd names that stream in `JOURNAL_STREAM`, as device and inode.
  */
 import { fstatSync } from 'node:fs'
-import type { LogLevel } from './log.ts'
+import type { LogLevel } from '../log.ts'
 
 /** As syslog(3) numbers them. */
 const priorities = { error: 3, warning: 4, info: 6 } as const satisfies Record<LogLevel, number>

@@ -1,6 +1,6 @@
 /** What a program that this process starts must not have of it: descriptors and capabilities. */
 import { readdirSync } from 'node:fs'
-import { type Libc, libc } from '../system/libc.ts'
+import { type Libc, libc } from './libc.ts'
 
 const F_SETFD = 2
 const FD_CLOEXEC = 1

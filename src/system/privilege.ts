@@ -10,22 +10,13 @@ import type { SpawnOptions } from 'node:child_process'
 import { accessSync, constants, readFileSync, realpathSync } from 'node:fs'
 import { basename } from 'node:path'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { libc } from '../system/libc.ts'
+import { libc } from './libc.ts'
 
 /** A line of passwd(5), as far as it matters here. */
 export interface Account {
   readonly name: string
   readonly uid: number
   readonly gid: number
-}
-
-/** The receiver's end of the socket pair to the warden. */
-export const CHANNEL_DESCRIPTOR = 4
-/** Tells a receiver to open its own UDP sockets. */
-export const OWN_SOCKETS_OPTION = '--own-sockets'
-/** Where the receiver finds the n-th capture socket: 3, 5, 6, … */
-export function captureDescriptor(n: number): number {
-  return n === 0 ? 3 : CHANNEL_DESCRIPTOR + n
 }
 
 /**

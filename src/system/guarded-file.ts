@@ -2,9 +2,9 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { textFromBytes } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { judgeStat, TO_READ } from '../system/our-file.ts'
-import { type Exposed, judgeTrail, ourUsers } from '../system/path-trail.ts'
-import { systemPath } from '../system-path.ts'
+import { judgeStat, TO_READ } from './our-file.ts'
+import { type Exposed, judgeTrail, ourUsers } from './path-trail.ts'
+import { systemPath } from './system-path.ts'
 
 export interface OwnFile {
   readonly text: string
