@@ -12,7 +12,7 @@ import { requirePlatformPackage } from './npm.mjs'
 
 const STARTER = 'src/cli/ghostport.ts'
 /** What the warden starts. */
-const RECEIVER = 'src/daemon/receiver.ts'
+const RECEIVER = 'src/daemon/receiver/program.ts'
 /** Newer than what the starter may need: it tells an old Node.js that it is old. */
 const NODE = 'node22.13'
 const ANY_NODE = 'node18'

@@ -2,10 +2,11 @@
  * `ghostport serve --exit-parse-config`: what a start would say of the configuration and of this host, without starting or
  * changing anything.
  */
+
+import { type ConfigPaths, loadConfig } from '../config/load.ts'
 import type { Notice } from '../config/notice.ts'
-import { diskFiles } from '../daemon/disk-files.ts'
-import { type ConfigPaths, loadConfig } from '../daemon/load-config.ts'
-import { lookAtHost } from '../daemon/look-at-host.ts'
+import { diskFiles } from '../daemon/warden/disk-files.ts'
+import { lookAtHost } from '../daemon/warden/look-at-host.ts'
 import type { Terminal } from './terminal.ts'
 
 /** @returns 0 where a server would start; else the exit status of the first thing that stands against it. */

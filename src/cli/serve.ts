@@ -1,7 +1,7 @@
 /** `ghostport serve`: the server, in the foreground. */
 import { resolve } from 'node:path'
 import { systemClock } from '../clock.ts'
-import type { ConfigPaths } from '../daemon/load-config.ts'
+import type { ConfigPaths } from '../config/load.ts'
 import { failureFields, jsonLog } from '../log.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { setProcessTitle, shutInspector, WARDEN_TITLE } from '../system/own-process.ts'
@@ -86,10 +86,10 @@ async function serve(paths: ConfigPaths, terminal: Terminal): Promise<number> {
   if (!shut.ok) return terminal.fail(shut.failure)
   closeMemory()
   const [{ Warden }, { LogWriter }, { journalPrefix }, { noServiceManager, serviceManager }] = await Promise.all([
-    import('../daemon/warden.ts'),
+    import('../daemon/warden/warden.ts'),
     import('../system/log-writer.ts'),
     import('../system/journal-stream.ts'),
-    import('../daemon/service-manager.ts'),
+    import('../daemon/warden/service-manager.ts'),
   ])
   setProcessTitle(WARDEN_TITLE)
   const prefix = journalPrefix(1)

@@ -1,7 +1,7 @@
 /** `ghostport status`: what a running server has open, whom it refused last, and how many. */
 import { describeStanza } from '../access/stanza-name.ts'
-import { askControl } from '../daemon/control.ts'
-import type { GrantStatus, Status } from '../daemon/status.ts'
+import { askControl } from '../daemon/warden/control.ts'
+import type { GrantStatus, Status } from '../daemon/warden/status.ts'
 import { failWithJson } from './failure-json.ts'
 import { type Line, line, type Style } from './line.ts'
 import { parseCommandLine } from './options.ts'

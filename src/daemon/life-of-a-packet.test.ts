@@ -22,9 +22,9 @@ import { memoryReplayStore } from '../replay/memory.ts'
 import type { ReplayStore } from '../replay/replay-store.ts'
 import { refuse } from '../result.ts'
 import { port, seconds, unixSeconds } from '../units.ts'
-import { type Admitting, admit, admitBurnt } from './admit.ts'
-import { type Knock, parseKnock } from './knock.ts'
-import { receive } from './receive.ts'
+import { type Knock, parseKnock } from './link/knock.ts'
+import { receive } from './receiver/receive.ts'
+import { type Admitting, admit, admitBurnt } from './warden/admission/admit.ts'
 
 const NOW = unixSeconds(1_800_000_000)
 

@@ -14,7 +14,7 @@ import type { ServerConfig } from '../../src/config/server-config.ts'
 import { settingAliases, usedSettings } from '../../src/config/server-settings.ts'
 import { usedStanzaSettings } from '../../src/config/stanza-setting-names.ts'
 import { stanzaSettings } from '../../src/config/stanza-settings.ts'
-import { needsRestart } from '../../src/daemon/restart-settings.ts'
+import { needsRestart } from '../../src/daemon/warden/restart-settings.ts'
 import { exposeKey } from '../../src/packet/key.ts'
 import type { Result } from '../../src/result.ts'
 

@@ -55,6 +55,53 @@ describe('the plan refuses', () => {
       { 'src/client/a.ts': "import { b } from '../daemon/b.ts'", 'src/daemon/b.ts': 'export const b = 1' },
     ],
     [
+      'the receiver knowing the firewall',
+      'layer',
+      {
+        'src/daemon/receiver/a.ts': "import { b } from '../../firewall/b.ts'",
+        'src/firewall/b.ts': 'export const b = 1',
+      },
+    ],
+    [
+      'the receiver knowing the replay store',
+      'layer',
+      { 'src/daemon/receiver/a.ts': "import { b } from '../../replay/b.ts'", 'src/replay/b.ts': 'export const b = 1' },
+    ],
+    [
+      'the receiver knowing the warden',
+      'layer',
+      {
+        'src/daemon/receiver/a.ts': "import { b } from '../warden/b.ts'",
+        'src/daemon/warden/b.ts': 'export const b = 1',
+      },
+    ],
+    [
+      'the warden knowing the receiver',
+      'layer',
+      {
+        'src/daemon/warden/a.ts': "import { b } from '../receiver/b.ts'",
+        'src/daemon/receiver/b.ts': 'export const b = 1',
+      },
+    ],
+    [
+      'the warden parsing a packet',
+      'layer',
+      {
+        'src/daemon/warden/a/a.ts': "import { b } from '../../../packet/open.ts'",
+        'src/packet/open.ts': 'export const b = 1',
+      },
+    ],
+    [
+      'the link knowing a side',
+      'layer',
+      { 'src/daemon/link/a.ts': "import { b } from '../warden/b.ts'", 'src/daemon/warden/b.ts': 'export const b = 1' },
+    ],
+    [
+      'system/ knowing a packet',
+      'layer',
+      { 'src/system/a.ts': "import { b } from '../packet/b.ts'", 'src/packet/b.ts': 'export const b = 1' },
+    ],
+    [
       'shared vocabulary that knows a folder',
       'layer',
       { 'src/result.ts': "import { b } from './bytes/b.ts'", 'src/bytes/b.ts': 'export const b = 1' },
@@ -70,7 +117,7 @@ describe('the plan refuses', () => {
     ['node: in the shared vocabulary', 'node', { 'src/clock.ts': "import 'node:perf_hooks'" }],
     ['node: lazily above the line', 'node', { 'src/config/a.ts': "const fs = await import('node:fs')" }],
     ['node: in the primitives of the browser', 'node', { 'src/primitives/browser.ts': "import 'node:crypto'" }],
-    ['koffi in a file that is not for it', 'koffi', { 'src/daemon/warden.ts': "import koffi from 'koffi'" }],
+    ['koffi in a file that is not for it', 'koffi', { 'src/daemon/warden/warden.ts': "import koffi from 'koffi'" }],
     ['koffi by require', 'koffi', { 'src/cli/serve.ts': "const koffi = require('koffi')" }],
     ['a package that is no dependency', 'package', { 'src/cli/a.ts': "import leftPad from 'left-pad'" }],
     ['a node module without its prefix', 'package', { 'src/cli/a.ts': "import fs from 'fs'" }],

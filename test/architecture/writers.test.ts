@@ -37,8 +37,8 @@ const rules: readonly Rule[] = [
       // Lines of jsonLog.
       'src/system/log-writer.ts': /jsonLog\(/,
       // The channel to the warden, which reads it as a stranger's.
-      'src/daemon/receiver.ts': /CHANNEL_DESCRIPTOR/,
-      'src/daemon/polled-channel.ts': /writeSync\(this\.#fd, bytes\)/,
+      'src/daemon/receiver/program.ts': /CHANNEL_DESCRIPTOR/,
+      'src/daemon/receiver/polled-channel.ts': /writeSync\(this\.#fd, bytes\)/,
     },
   },
   {
@@ -48,14 +48,14 @@ const rules: readonly Rule[] = [
     allowed: {
       'src/bytes/text.ts': /export function jsonLine/,
       // For a program of ours, which parses it.
-      'src/daemon/channel.ts': /stream\.write/,
-      'src/daemon/polled-channel.ts': /JSON\.stringify\(value\)/,
-      'src/daemon/receiver.ts': /CHANNEL_DESCRIPTOR/,
-      'src/daemon/control.ts': /jsonLine\(value\)/,
+      'src/daemon/link/channel.ts': /stream\.write/,
+      'src/daemon/receiver/polled-channel.ts': /JSON\.stringify\(value\)/,
+      'src/daemon/receiver/program.ts': /CHANNEL_DESCRIPTOR/,
+      'src/daemon/warden/control.ts': /jsonLine\(value\)/,
       // For the receiver, which parses it.
-      'src/daemon/warden.ts': /Buffer\.from\(JSON\.stringify\(recorder\.snapshot\(\)\)\)/,
+      'src/daemon/warden/warden.ts': /Buffer\.from\(JSON\.stringify\(recorder\.snapshot\(\)\)\)/,
       // To compare.
-      'src/daemon/restart-settings.ts': /JSON\.stringify\(running/,
+      'src/daemon/warden/restart-settings.ts': /JSON\.stringify\(running/,
     },
   },
   {
@@ -66,7 +66,7 @@ const rules: readonly Rule[] = [
   {
     what: 'talks to the service manager',
     pattern: /STATUS=/,
-    allowed: { 'src/daemon/service-manager.ts': /STATUS=\$\{printable\(/ },
+    allowed: { 'src/daemon/warden/service-manager.ts': /STATUS=\$\{printable\(/ },
   },
 ]
 
@@ -102,7 +102,7 @@ describe('a new way out is found', () => {
     ['src/daemon/new.ts', "import { open, write } from 'node:fs'"],
     ['src/cli/status.ts', 'terminal.print(JSON.stringify(status))'],
     ['src/cli/status.ts', String.raw`print('\x1b[1m')`],
-    ['src/daemon/service-manager.ts', "return ['STATUS=', status].join('')"],
+    ['src/daemon/warden/service-manager.ts', "return ['STATUS=', status].join('')"],
     ['src/cli/terminal.ts', 'writeSync(1, text)'],
   ]
   for (const [file, code] of cases) it(`${file}: ${code}`, () => assert.notDeepEqual(breaches(file, code), []))

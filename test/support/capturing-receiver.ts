@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeSync } from 'node:fs'
 import { packetSocketCapture } from '../../src/capture/packet-socket.ts'
-import { captureDescriptor } from '../../src/daemon/receiver-start.ts'
+import { captureDescriptor } from '../../src/daemon/link/receiver-start.ts'
 import { becomeUnprivileged, parseBecome } from '../../src/system/become.ts'
 import { PollSet } from '../../src/system/poll-set.ts'
 import { parsePrivileges } from '../../src/system/privilege.ts'

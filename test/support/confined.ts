@@ -7,8 +7,8 @@ import { createHmac } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { setTimeout as delay } from 'node:timers/promises'
-import { confineReceiver } from '../../src/daemon/confine.ts'
-import { limitReceiver } from '../../src/daemon/receiver-limits.ts'
+import { confineReceiver } from '../../src/daemon/receiver/confine.ts'
+import { limitReceiver } from '../../src/daemon/receiver/limits.ts'
 
 const koffi: typeof import('koffi') = createRequire(import.meta.url)('koffi')
 const library = koffi.load(null)

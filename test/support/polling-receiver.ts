@@ -1,6 +1,6 @@
 /** The loop of a receiver, without a change of user: the channel is descriptor 4. Says on standard error why it gives up. */
 import { writeSync } from 'node:fs'
-import { receiveByPolling } from '../../src/daemon/receive-by-polling.ts'
+import { receiveByPolling } from '../../src/daemon/receiver/poll-loop.ts'
 
 receiveByPolling(4, 1024 * 1024, (failure) => {
   writeSync(2, JSON.stringify(failure))

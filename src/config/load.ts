@@ -1,0 +1,46 @@
+/**
+ * From file names to a policy. The warden does this over the disk and keeps what it read; the receiver does it again over
+ * what the warden kept, and comes to the same policy without opening a file.
+ */
+import type { Policy } from '../access/policy.ts'
+import { ok, type Result } from '../result.ts'
+import { parseAccessConf } from './access-conf.ts'
+import { buildPolicy } from './build-policy.ts'
+import type { ConfigFiles } from './config-files.ts'
+import { parseFwknopdConf, type SettingOverride } from './fwknopd-conf.ts'
+import type { Notice } from './notice.ts'
+import type { SettingPlaces } from './server-assembly.ts'
+import type { ServerConfig } from './server-config.ts'
+
+/** What the command line says about where the configuration is, and what it overrides in it. */
+export interface ConfigPaths {
+  /** `-c` */
+  readonly server: string
+  /** `-a` */
+  readonly access?: string
+  /** Flags that stand for variables of the server’s file, and go before them: `-i`, `-U`. */
+  readonly overrides?: readonly SettingOverride[]
+}
+
+export interface LoadedConfig {
+  readonly server: ServerConfig
+  readonly policy: Policy
+  readonly notices: readonly Notice[]
+  /** Where the server’s file sets a variable, for what turns out only on this host. */
+  readonly at: SettingPlaces
+}
+
+export function loadConfig(files: ConfigFiles, paths: ConfigPaths): Result<LoadedConfig> {
+  const text = files.read(paths.server)
+  if (!text.ok) return text
+  const parsed = parseFwknopdConf(paths.server, text.value, paths.overrides)
+  if (!parsed.ok) return parsed
+  const { config, at } = parsed.value
+  const server = paths.access === undefined ? config : { ...config, accessFile: paths.access }
+  const access = parseAccessConf(server.accessFile, files)
+  if (!access.ok) return access
+  const built = buildPolicy(server, access.value.stanzas)
+  if (!built.ok) return built
+  const { policy, notices } = built.value
+  return ok({ server, policy, notices: [...parsed.value.notices, ...access.value.notices, ...notices], at })
+}

@@ -1,0 +1,123 @@
+/**
+ * What the receiver tells the warden of a packet that it could open. The receiver may be in an attacker's hands, so that all
+ * of it is read anew here, field by field; whether its stanza allows what it asks for is the warden's to decide.
+ */
+import type { Request } from '../../access/decide.ts'
+import type { StanzaId } from '../../access/stanza.ts'
+import { decodeBase64 } from '../../bytes/base64.ts'
+import {
+  either,
+  integer,
+  list,
+  literal,
+  mapped,
+  packetText,
+  parsed,
+  printableAscii,
+  type Reader,
+  record,
+  text,
+} from '../../json-reader.ts'
+import { type IpAddress, parseAddress } from '../../packet/address.ts'
+import type { HostName, Message } from '../../packet/message.ts'
+import { parseHostName } from '../../packet/nat-target.ts'
+import type { FwknopDigest, ReplayDigest } from '../../packet/replay-digest.ts'
+import { parseUsername } from '../../packet/username.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { type Port, port, seconds, unixSeconds } from '../../units.ts'
+
+export interface Knock {
+  /** One stanza whose keys opened the packet. All others with the same keys follow from it. */
+  readonly openedBy: StanzaId
+  readonly digest: ReplayDigest
+  readonly fwknopDigest: FwknopDigest
+  readonly message: Message
+  readonly packet: {
+    readonly source: IpAddress
+    readonly sourcePort: Port
+    readonly destination?: IpAddress
+    readonly destinationPort: Port
+    /** Of the interface by which it came. Absent where the kernel judged the packet itself (CAPTURE udp). */
+    readonly interfaceIndex?: number
+  }
+  /** X-Forwarded-For of the HTTP request that it came in. */
+  readonly forwardedFor?: IpAddress
+}
+
+/** A knock as policy is asked about it. */
+export function requestOf({ message, packet, forwardedFor }: Knock): Request {
+  return {
+    message,
+    packetSource: packet.source,
+    ...(packet.destination === undefined ? {} : { packetDestination: packet.destination }),
+    ...(forwardedFor === undefined ? {} : { forwardedFor }),
+  }
+}
+
+/** What the wire can hold (docs/WIRE.md § 2–5): 192 bytes in a text field, so that there is room for 30 ports. */
+const MAX_TEXT = 192
+const MAX_PORTS = 32
+const MAX_CLIENT_TIMEOUT = 65_536
+const MAX_TIMESTAMP = 999_999_999_999
+/** The kernel's is a positive int. */
+const MAX_INTERFACE_INDEX = 0x7fff_ffff
+
+const address = parsed(parseAddress)
+const portNumber: Reader<Port> = mapped(integer({ min: 1, max: 65535 }), port)
+const digits16 = mapped(text({ max: 16 }), (random) => (/^[0-9]{16}$/.test(random) ? random : undefined))
+const hostName: Reader<HostName> = mapped(record({ name: text({ max: MAX_TEXT }) }, {}), ({ name }) =>
+  parseHostName(name).ok ? { name } : undefined,
+)
+const sha256Base64 = mapped(text({ max: 43 }), (digest) => (decodeBase64(digest)?.length === 32 ? digest : undefined))
+
+const header = {
+  random: digits16,
+  username: parsed(parseUsername),
+  timestamp: mapped(integer({ min: 0, max: MAX_TIMESTAMP }), unixSeconds),
+  version: printableAscii({ max: 8 }),
+  source: either(literal('packet-source'), address),
+}
+const ports = list(record({ protocol: either(literal('tcp'), literal('udp')), port: portNumber }, {}), {
+  min: 1,
+  max: MAX_PORTS,
+})
+const serverAuth = packetText({ max: MAX_TEXT })
+const timed = { serverAuth, timeout: mapped(integer({ min: 0, max: MAX_CLIENT_TIMEOUT }), seconds) }
+
+const message: Reader<Message> = either(
+  record({ kind: literal('access'), ...header, ports }, timed),
+  record(
+    { kind: literal('localNatAccess'), ...header, ports, localPort: portNumber, host: printableAscii({ max: 70 }) },
+    timed,
+  ),
+  record(
+    {
+      kind: literal('natAccess'),
+      ...header,
+      ports,
+      target: record({ host: either(address, hostName), port: portNumber }, {}),
+    },
+    timed,
+  ),
+  record({ kind: literal('command'), ...header, command: packetText({ max: MAX_TEXT }) }, { serverAuth }),
+)
+
+const knock: Reader<Knock> = record(
+  {
+    openedBy: mapped(integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), (id) => id as StanzaId),
+    digest: mapped(sha256Base64, (digest) => digest as ReplayDigest),
+    fwknopDigest: mapped(sha256Base64, (digest) => digest as FwknopDigest),
+    message,
+    packet: record(
+      { source: address, sourcePort: portNumber, destinationPort: portNumber },
+      { destination: address, interfaceIndex: integer({ min: 1, max: MAX_INTERFACE_INDEX }) },
+    ),
+  },
+  { forwardedFor: address },
+)
+
+/** Reads what came over the channel. Never throws. */
+export function parseKnock(value: unknown): Result<Knock, Failure<'WARDEN_PROTOCOL'>> {
+  const read = knock(value)
+  return read === undefined ? refuse('WARDEN_PROTOCOL', 'a knock of the wrong shape') : ok(read)
+}

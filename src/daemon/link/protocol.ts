@@ -1,0 +1,121 @@
+/**
+ * What warden and receiver say to each other. The warden parses every word of the receiver's as if a stranger had said it,
+ * since a stranger may have; the receiver trusts the warden.
+ */
+
+import type { StanzaId } from '../../access/stanza.ts'
+import { printable } from '../../bytes/text.ts'
+import type { ConfigSnapshot } from '../../config/config-files.ts'
+import type { ConfigPaths } from '../../config/load.ts'
+import { type FailureCode, failureKinds } from '../../failure-codes.ts'
+import { either, integer, literal, mapped, parsed, type Reader, record, text } from '../../json-reader.ts'
+import { type IpAddress, parseAddress } from '../../packet/address.ts'
+import type { ReplayDigest } from '../../packet/replay-digest.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { type Knock, parseKnock } from './knock.ts'
+import type { Suppressed } from './refusal-log.ts'
+
+/** How the receiver gets its packets: descriptors that it inherited, or a socket that it opens itself. */
+export type CaptureOrder =
+  | { readonly kind: 'packet-socket'; readonly fds: readonly number[] }
+  | { readonly kind: 'udp-sockets'; readonly fds: readonly number[] }
+  | { readonly kind: 'own-udp' }
+
+export type ToReceiver =
+  | {
+      readonly say: 'configure'
+      readonly generation: number
+      readonly paths: ConfigPaths
+      readonly files: ConfigSnapshot
+      readonly capture: CaptureOrder
+    }
+  /** Answered with `alive`: a receiver that does not is stopped or stuck. */
+  | { readonly say: 'alive?' }
+  /** Answered with `tally`, after all that was said before. */
+  | { readonly say: 'tally?' }
+  /** These packets are used up, whatever became of them: no need to ask about them again. */
+  | { readonly say: 'claimed'; readonly digests: readonly ReplayDigest[] }
+  /** These could not be recorded, and nothing was opened for them: who sends one again is to be heard. */
+  | { readonly say: 'unclaimed'; readonly digests: readonly ReplayDigest[] }
+
+/** A packet that no key opened, or that was no packet. */
+export interface RefusalNote {
+  readonly code: FailureCode
+  readonly detail: string
+  readonly source: IpAddress
+  readonly sourcePort: number
+  readonly destinationPort: number
+  /** The stanza whose keys came closest, where any came closer than the others. The warden knows its name. */
+  readonly stanza?: StanzaId
+}
+
+/** Numbers since the receiver started. */
+export interface Tally {
+  /** Packets looked at. */
+  readonly looked: number
+  /** Lost before they could be looked at, by the kernel's count. */
+  readonly dropped: number
+  /** Refused without asking the warden, by reason. */
+  readonly refused: Suppressed
+}
+
+export type FromReceiver =
+  /** It has no privilege any more, and nobody can look into it: it may be told its configuration, which holds keys. */
+  | { readonly say: 'started' }
+  /** Packets are being received. `unconfined`: why its system calls could not be confined, where they could not. */
+  | { readonly say: 'ready'; readonly unconfined?: string }
+  | { readonly say: 'alive' }
+  | { readonly say: 'configured'; readonly generation: number }
+  | { readonly say: 'knock'; readonly knock: Knock }
+  | { readonly say: 'refused'; readonly note: RefusalNote }
+  | { readonly say: 'suppressed'; readonly counts: Suppressed }
+  | { readonly say: 'tally'; readonly tally: Tally }
+  /** Its last words: why it ends. */
+  | { readonly say: 'failed'; readonly code: FailureCode; readonly detail: string }
+
+/** Longer than any of ours: what is longer only comes from a receiver that means harm. */
+export const LONGEST_DETAIL = 500
+const MAX_COUNT = Number.MAX_SAFE_INTEGER
+
+const count = integer({ min: 0, max: MAX_COUNT })
+const portNumber = integer({ min: 0, max: 65_535 })
+const code = mapped(text({ max: 40 }), (name) =>
+  Object.hasOwn(failureKinds, name) ? (name as FailureCode) : undefined,
+)
+/** An honest receiver quotes what a packet says, and a packet may say anything. */
+const detail = mapped(text({ max: LONGEST_DETAIL }), printable)
+const counts: Reader<Suppressed> = (value) => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+  const entries = Object.entries(value).map(([name, number]) => [code(name), count(number)] as const)
+  return entries.every(([name, number]) => name !== undefined && number !== undefined)
+    ? Object.fromEntries(entries)
+    : undefined
+}
+const note = record(
+  { code, detail, source: parsed(parseAddress), sourcePort: portNumber, destinationPort: portNumber },
+  { stanza: mapped(integer({ min: 1, max: MAX_COUNT }), (id) => id as StanzaId) },
+)
+const tally = record({ looked: count, dropped: count, refused: counts }, {})
+
+const word: Reader<Exclude<FromReceiver, { say: 'knock' }>> = either(
+  record({ say: literal('started') }, {}),
+  record({ say: literal('ready') }, { unconfined: detail }),
+  record({ say: literal('alive') }, {}),
+  record({ say: literal('configured'), generation: count }, {}),
+  record({ say: literal('refused'), note }, {}),
+  record({ say: literal('suppressed'), counts }, {}),
+  record({ say: literal('tally'), tally }, {}),
+  record({ say: literal('failed'), code, detail }, {}),
+)
+const knockWord = record({ say: literal('knock'), knock: (value: unknown) => value ?? undefined }, {})
+
+/** @returns what was said; WARDEN_PROTOCOL for anything that no honest receiver says. */
+export function parseFromReceiver(value: unknown): Result<FromReceiver, Failure<'WARDEN_PROTOCOL'>> {
+  const knocked = knockWord(value)
+  if (knocked !== undefined) {
+    const knock = parseKnock(knocked.knock)
+    return knock.ok ? ok({ say: 'knock', knock: knock.value }) : knock
+  }
+  const said = word(value)
+  return said === undefined ? refuse('WARDEN_PROTOCOL', 'unknown message') : ok(said)
+}

@@ -1,0 +1,125 @@
+/**
+ * What a receiver does, whatever kind of loop drives it: it takes its configuration, looks at packets under it, answers the warden,
+ * and reports its numbers.
+ */
+import { StanzaIndex } from '../../access/matching.ts'
+import { OpenerMemory } from '../../access/opener-memory.ts'
+import type { CaptureCounters, CapturedPacket } from '../../capture/capture.ts'
+import { filesFromSnapshot } from '../../config/config-files.ts'
+import { loadConfig } from '../../config/load.ts'
+import type { CaptureConfig } from '../../config/server-config.ts'
+import { type Failure, ok, type Result } from '../../result.ts'
+import { type Milliseconds, milliseconds } from '../../units.ts'
+import { type CaptureOrder, type FromReceiver, LONGEST_DETAIL, type ToReceiver } from '../link/protocol.ts'
+import { confineReceiver } from './confine.ts'
+import { limitReceiver } from './limits.ts'
+import { Triage } from './triage.ts'
+
+/** How long after a packet the warden gets the new numbers, in milliseconds. */
+const TALLY_DELAY = 50
+
+/** The loop that drives a receiver. */
+export interface ReceiverDriver {
+  /** Sends a word to the warden. */
+  say(word: FromReceiver): void
+  /** Bytes that the warden has not taken yet. */
+  backlog(): number
+  /**
+   * Begins to capture, once. {@link ReceiverDuty.ready} follows when packets can come, and {@link ReceiverDuty.look} with each of them.
+   * @throws Error with a failure in `cause`
+   */
+  capture(order: CaptureOrder, config: CaptureConfig): { counters(): CaptureCounters }
+}
+
+export class ReceiverDuty {
+  readonly #driver: ReceiverDriver
+  #loop: Triage | undefined
+  #order: CaptureOrder | undefined
+  #capture: { counters(): CaptureCounters } | undefined
+  #reportAt: Milliseconds | undefined
+
+  constructor(driver: ReceiverDriver) {
+    this.#driver = driver
+  }
+
+  /** What the warden says. It is trusted. @returns why the receiver cannot go on, where it cannot. */
+  hear(words: readonly ToReceiver[]): Result<void> {
+    for (const word of words) {
+      const heard = this.#hear(word)
+      if (!heard.ok) return heard
+    }
+    return ok(undefined)
+  }
+
+  #hear(word: ToReceiver): Result<void> {
+    switch (word.say) {
+      case 'alive?':
+        this.#driver.say({ say: 'alive' })
+        return ok(undefined)
+      case 'tally?':
+        this.#loop?.tally(this.#dropped())
+        return ok(undefined)
+      case 'claimed':
+        this.#loop?.claimed(word.digests)
+        return ok(undefined)
+      case 'unclaimed':
+        this.#loop?.unclaimed(word.digests)
+        return ok(undefined)
+      case 'configure':
+        return this.#configure(word)
+      default:
+        return word satisfies never
+    }
+  }
+
+  #configure({ files, paths, generation, capture }: ToReceiver & { say: 'configure' }): Result<void> {
+    const loaded = loadConfig(filesFromSnapshot(files), paths)
+    // The warden parsed the same texts and found them good.
+    if (!loaded.ok) return loaded
+    const { server, policy } = loaded.value
+    const receiving = { policy, index: new StanzaIndex(policy.stanzas), openers: new OpenerMemory() }
+    if (this.#loop === undefined) {
+      const { say, backlog } = this.#driver
+      this.#loop = new Triage(receiving, server.refusalsPerSecond, say, backlog)
+      this.#order = capture
+      this.#capture = this.#driver.capture(capture, server.capture)
+    } else this.#loop.reconfigure(receiving, server.refusalsPerSecond)
+    this.#driver.say({ say: 'configured', generation })
+    return ok(undefined)
+  }
+
+  /** Packets can come now: from here on strangers have a word. Nothing that it needs is out of reach: all its code is loaded. */
+  ready(): void {
+    const captureSockets = this.#order === undefined || this.#order.kind === 'own-udp' ? [] : this.#order.fds
+    const limited = limitReceiver()
+    const confinement = confineReceiver({ captureSockets, pid: process.pid })
+    const confined = confinement.ok ? limited : confinement
+    this.#driver.say({
+      say: 'ready',
+      ...(!confined.ok && { unconfined: confined.failure.detail.slice(0, LONGEST_DETAIL) }),
+    })
+  }
+
+  look(packets: readonly CapturedPacket[]): void {
+    this.#loop?.look(packets)
+    this.#reportAt ??= milliseconds(performance.now() + TALLY_DELAY)
+  }
+
+  /** When {@link report} has to be called, on the clock of `performance.now()`; undefined while there is nothing to tell. */
+  get reportAt(): Milliseconds | undefined {
+    return this.#reportAt
+  }
+
+  /** Tells the numbers. What was folded is told once a second, and the last of it although nothing comes any more. */
+  report(): void {
+    const told = this.#loop?.report(this.#dropped())
+    this.#reportAt = told === 'more to tell' ? milliseconds(performance.now() + TALLY_DELAY) : undefined
+  }
+
+  #dropped(): number {
+    return this.#capture?.counters().dropped ?? 0
+  }
+}
+
+/** How a receiver ends that cannot go on. */
+export type GiveUp = (failure: Failure) => never

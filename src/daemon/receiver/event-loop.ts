@@ -1,0 +1,54 @@
+/** The loop of a receiver that opens its own UDP sockets: Node's event loop, on each system that Node runs on. */
+import { Socket } from 'node:net'
+import { udpEvents } from '../../capture/udp-events.ts'
+import type { Failure } from '../../result.ts'
+import { openChannel } from '../link/channel.ts'
+import type { ToReceiver } from '../link/protocol.ts'
+import { type GiveUp, ReceiverDuty } from './duty.ts'
+import { GONE } from './polled-channel.ts'
+
+/**
+ * @param fd of the channel
+ * @param longestLine of the warden's, in bytes
+ */
+export function receiveByEvents(fd: number, longestLine: number, giveUp: GiveUp): void {
+  const channel = openChannel(
+    new Socket({ fd }),
+    {
+      onValues: (values) => {
+        const heard = duty.hear(values as ToReceiver[])
+        if (!heard.ok) giveUp(heard.failure)
+      },
+      onBroken: (why) => giveUp({ code: 'WARDEN_GONE', detail: `the channel to the warden broke: ${why}` }),
+      onEnd: () => giveUp({ code: 'WARDEN_GONE', detail: GONE }),
+    },
+    longestLine,
+  )
+  let reporting: NodeJS.Timeout | undefined
+  const reportLater = (): void => {
+    if (reporting !== undefined || duty.reportAt === undefined) return
+    reporting = setTimeout(() => {
+      reporting = undefined
+      duty.report()
+      reportLater()
+    }, duty.reportAt - performance.now())
+  }
+  const duty = new ReceiverDuty({
+    say: (word) => channel.send(word),
+    backlog: () => channel.backlog,
+    capture(_order, { ports, maxBytes }) {
+      const capture = udpEvents({ ports, maximumPayload: maxBytes })
+      const deliver: Parameters<typeof capture.run>[0] = (packets) => {
+        duty.look(packets)
+        reportLater()
+      }
+      capture
+        .run(deliver, new AbortController().signal, () => duty.ready())
+        .catch((error: Error) => {
+          giveUp((error.cause as Failure | undefined) ?? { code: 'CAPTURE_FAILED', detail: error.message })
+        })
+      return capture
+    },
+  })
+  channel.send({ say: 'started' })
+}

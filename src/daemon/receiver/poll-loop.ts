@@ -1,0 +1,85 @@
+/**
+ * The loop of a receiver on Linux: one thread that waits in poll(2) for the channel and for packets, and does what came. It never
+ * returns to Node's event loop. So no packet waits for other work, an idle machine is not woken, and the receiver needs few system calls.
+ */
+import type { Capture } from '../../capture/capture.ts'
+import { captureError } from '../../capture/capture-error.ts'
+import { packetSocketCapture } from '../../capture/packet-socket.ts'
+import { udpCapture } from '../../capture/udp.ts'
+import type { CaptureConfig } from '../../config/server-config.ts'
+import { PollSet } from '../../system/poll-set.ts'
+import type { CaptureOrder, ToReceiver } from '../link/protocol.ts'
+import { type GiveUp, ReceiverDuty } from './duty.ts'
+import { PolledChannel } from './polled-channel.ts'
+
+/** Wake-ups in a row that brought nothing before it slows down, so that no error can keep a processor busy. */
+const FRUITLESS_BEFORE_PAUSE = 16
+const PAUSE = 100 // milliseconds
+
+/**
+ * @param fd of the channel
+ * @param longestLine of the warden's, in bytes
+ */
+export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp): never {
+  const channel = new PolledChannel(fd, longestLine)
+  let waiting = new PollSet([fd])
+  let capture: Capture | undefined
+  let isNew = false
+  const duty = new ReceiverDuty({
+    say: (word) => channel.send(word),
+    backlog: () => channel.backlog,
+    capture(order, config) {
+      capture = captureFor(order, config)
+      waiting = new PollSet([fd, ...capture.fds])
+      isNew = true
+      return capture
+    },
+  })
+  channel.send({ say: 'started' })
+  for (let fruitless = 0; ; ) {
+    waiting.alsoWrite(0, channel.backlog > 0)
+    const isPausing = fruitless >= FRUITLESS_BEFORE_PAUSE
+    waiting.wait(isPausing ? PAUSE : untilReport(duty), isPausing ? 1 : undefined)
+    channel.flush()
+    if (waiting.isReadable(0)) {
+      const read = channel.read()
+      if (!read.ok) giveUp(read.failure)
+      const heard = duty.hear(read.value as ToReceiver[])
+      if (!heard.ok) giveUp(heard.failure)
+    }
+    if (isNew) {
+      isNew = false
+      duty.ready()
+    }
+    let found = 0
+    for (const [i, socket] of capture?.fds.entries() ?? [])
+      if (waiting.isReadable(1 + i)) {
+        const packets = capture?.receive(socket) ?? []
+        found += packets.length
+        if (packets.length > 0) duty.look(packets)
+      }
+    if (untilReport(duty) === 0) duty.report()
+    fruitless = isPausing || found > 0 ? 0 : fruitless + 1
+  }
+}
+
+/** In milliseconds, rounded up; -1 while nothing is to be told. */
+function untilReport({ reportAt }: ReceiverDuty): number {
+  return reportAt === undefined ? -1 : Math.max(0, Math.ceil(reportAt - performance.now()))
+}
+
+function captureFor(order: CaptureOrder, config: CaptureConfig): Capture {
+  const bounds = { ports: config.ports, maximumPayload: config.maxBytes }
+  switch (order.kind) {
+    case 'packet-socket': {
+      const interfaces = config.interfaces === 'any' ? [] : config.interfaces
+      return packetSocketCapture({ ...bounds, fds: order.fds, interfaces })
+    }
+    case 'udp-sockets':
+      return udpCapture({ ...bounds, fds: order.fds })
+    case 'own-udp':
+      throw captureError({ code: 'CAPTURE_FAILED', detail: 'a receiver that polls opens no sockets' })
+    default:
+      return order satisfies never
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * The program that reads what strangers send. It gives up all privilege first, and makes sure that it has none; gets its packets
+ * from descriptors that the warden opened; has the kernel refuse it all that it does not need; and tells the warden about
+ * packets that some key opened. What it may not do, it cannot: it holds no firewall, no replay store and no file.
+ *
+ * Started by the warden only, with the channel as descriptor 4. With `--become UID:GID` it starts as root, with few capabilities,
+ * and changes user before it is told its configuration.
+ */
+import { writeSync } from 'node:fs'
+import { failureKinds } from '../../failure-codes.ts'
+import type { Failure } from '../../result.ts'
+import { becomeUnprivileged, parseBecome } from '../../system/become.ts'
+import { RECEIVER_TITLE, setProcessTitle } from '../../system/own-process.ts'
+import { type FromReceiver, LONGEST_DETAIL } from '../link/protocol.ts'
+import { CHANNEL_DESCRIPTOR, OWN_SOCKETS_OPTION } from '../link/receiver-start.ts'
+import { receiveByPolling } from './poll-loop.ts'
+
+/** The configuration of ten thousand stanzas is some megabytes. */
+const LONGEST_WORD_OF_THE_WARDEN = 256 * 1024 * 1024
+
+/** Says why, to the warden, and ends. */
+function giveUp(failure: Failure): never {
+  const { code, detail } = failure
+  const word: FromReceiver = { say: 'failed', code, detail: detail.slice(0, LONGEST_DETAIL) }
+  try {
+    writeSync(CHANNEL_DESCRIPTOR, `${JSON.stringify(word)}\n`)
+  } catch {
+    // No warden hears it.
+  }
+  process.exit(failureKinds[failure.code].exit)
+}
+
+async function main(): Promise<void> {
+  setProcessTitle(RECEIVER_TITLE)
+  const become = parseBecome(process.argv)
+  if (!become.ok) giveUp(become.failure)
+  const unprivileged = await becomeUnprivileged(become.value)
+  if (!unprivileged.ok) giveUp(unprivileged.failure)
+  // Ctrl-C in a terminal goes to the whole group; when to end is the warden's decision.
+  for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
+  if (!process.argv.includes(OWN_SOCKETS_OPTION))
+    receiveByPolling(CHANNEL_DESCRIPTOR, LONGEST_WORD_OF_THE_WARDEN, giveUp)
+  // Such a receiver is the user that it was started as, and may read the program still.
+  const { receiveByEvents } = await import('./event-loop.ts')
+  receiveByEvents(CHANNEL_DESCRIPTOR, LONGEST_WORD_OF_THE_WARDEN, giveUp)
+}
+
+await main().catch((error: Error) =>
+  giveUp((error.cause as Failure | undefined) ?? { code: 'RECEIVER_GONE', detail: error.message }),
+)

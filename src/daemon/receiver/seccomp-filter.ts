@@ -1,0 +1,118 @@
+/**
+ * What a receiver may still ask of the kernel once it captures, as a seccomp(2) program: a list of what is allowed; all else is
+ * refused with EPERM. It reads its sockets, writes to its channel and its standard error, waits, and manages its own memory. It
+ * starts no program and no thread, opens no file and no socket, sends nothing, changes no socket's settings, and sees no other
+ * process (docs/THREAT-MODEL.md).
+ */
+import { type Instruction, JEQ_K, LD_W_ABS, RET_K } from '../../system/bpf.ts'
+import { NUMBER_AT, RET_ALLOW, RET_ERRNO, RET_KILL_PROCESS } from '../../system/seccomp.ts'
+import type { Architecture, SystemCall } from '../../system/seccomp-numbers.ts'
+
+const EPERM = 1
+
+// struct seccomp_data
+const ARCHITECTURE = 4
+/** The lower half of the n-th argument, on little-endian machines. */
+const argumentLow = (n: number): number => 16 + 8 * n
+const argumentHigh = (n: number): number => 20 + 8 * n
+
+/** Whatever the arguments. The ones of the packet path come first: the program is walked from the top. */
+const ALWAYS: readonly SystemCall[] = [
+  ...([
+    'read',
+    'futex',
+    'poll',
+    'ppoll',
+    'recvmmsg',
+    'epoll_wait',
+    'epoll_pwait',
+    'epoll_pwait2',
+    'getsockopt',
+  ] as const),
+  ...(['clock_gettime', 'recvmsg', 'recvfrom', 'readv', 'epoll_ctl', 'madvise', 'mprotect', 'munmap'] as const),
+  ...(['mmap', 'mremap', 'brk', 'mincore', 'pkey_mprotect', 'pkey_alloc', 'pkey_free', 'riscv_flush_icache'] as const),
+  ...(['getrandom', 'gettimeofday', 'time', 'clock_getres', 'clock_nanosleep', 'nanosleep', 'sched_yield'] as const),
+  ...(['timerfd_create', 'timerfd_settime', 'timerfd_gettime', 'eventfd2', 'epoll_create1'] as const),
+  ...(['close', 'fstat', 'lseek', 'fsync', 'fdatasync', 'pread64', 'getsockname', 'getpeername'] as const),
+  ...(['rt_sigaction', 'rt_sigprocmask', 'rt_sigreturn', 'sigaltstack', 'restart_syscall', 'futex_waitv'] as const),
+  ...(['getpid', 'gettid', 'getppid', 'getuid', 'geteuid', 'getgid', 'getegid', 'uname', 'sysinfo', 'getcpu'] as const),
+  ...(['getrusage', 'getpriority', 'sched_getaffinity', 'sched_getparam', 'sched_getscheduler'] as const),
+  ...(['set_robust_list', 'get_robust_list', 'set_tid_address', 'rseq', 'membarrier', 'exit', 'exit_group'] as const),
+]
+
+const SIOCGIFNAME = 0x8910
+const FIONBIO = 0x5421
+/** F_GETFD, F_SETFD, F_GETFL, F_SETFL. Never F_DUPFD: a socket under another number could be written to. */
+const FCNTL_COMMANDS = [1, 2, 3, 4]
+/** PR_SET_NAME, and PR_SET_VMA with which V8 names its memory. Never PR_SET_DUMPABLE. */
+const PRCTL_OPTIONS = [15, 0x53564d41]
+
+export interface FilterOptions {
+  /** Descriptors of the capture sockets: to write to one is to send. */
+  readonly captureSockets: readonly number[]
+  /** The receiver's own process id: it may signal itself (abort), and nobody else. */
+  readonly pid: number
+}
+
+/** @returns the program for `architecture`. A call by another architecture's table (32-bit) ends the process. */
+export function receiverFilter(
+  { audit, numbers }: Architecture,
+  { captureSockets, pid }: FilterOptions,
+): readonly Instruction[] {
+  const program: Instruction[] = []
+  const add = (code: number, k: number, jt = 0, jf = 0): void => void program.push({ code, jt, jf, k: k >>> 0 })
+  const give = (verdict: number): void => add(RET_K, verdict)
+
+  add(LD_W_ABS, ARCHITECTURE)
+  add(JEQ_K, audit, 1, 0)
+  give(RET_KILL_PROCESS)
+  add(LD_W_ABS, NUMBER_AT)
+
+  /** `body` judges the arguments of one call. It ends with a verdict in every branch. */
+  const forCall = (call: SystemCall, body: () => void): void => {
+    const number = numbers[call]
+    if (number === undefined) return
+    const from = program.length
+    add(JEQ_K, number, 0, 0)
+    body()
+    program[from] = { code: JEQ_K, jt: 0, jf: program.length - from - 1, k: number }
+  }
+  /** Allows where the argument is one of `values` (below 2³²). */
+  const allowOneOf = (argument: number, values: readonly number[]): void => {
+    add(LD_W_ABS, argumentHigh(argument))
+    add(JEQ_K, 0, 1, 0)
+    give(RET_ERRNO | EPERM)
+    add(LD_W_ABS, argumentLow(argument))
+    for (const value of values) {
+      add(JEQ_K, value, 0, 1)
+      give(RET_ALLOW)
+    }
+    give(RET_ERRNO | EPERM)
+  }
+
+  for (const call of ['write', 'writev'] as const)
+    forCall(call, () => {
+      // The kernel takes a descriptor as 32 bits: the upper half of the register does not count.
+      add(LD_W_ABS, argumentLow(0))
+      for (const fd of captureSockets) {
+        add(JEQ_K, fd, 0, 1)
+        give(RET_ERRNO | EPERM)
+      }
+      give(RET_ALLOW)
+    })
+  for (const call of ALWAYS) forCall(call, () => give(RET_ALLOW))
+  forCall('ioctl', () => {
+    // A request is 32 bits as well, and so is one that a terminal would take.
+    add(LD_W_ABS, argumentLow(1))
+    for (const request of [SIOCGIFNAME, FIONBIO]) {
+      add(JEQ_K, request, 0, 1)
+      give(RET_ALLOW)
+    }
+    give(RET_ERRNO | EPERM)
+  })
+  forCall('fcntl', () => allowOneOf(1, FCNTL_COMMANDS))
+  forCall('prctl', () => allowOneOf(0, PRCTL_OPTIONS))
+  forCall('tgkill', () => allowOneOf(0, [pid]))
+  give(RET_ERRNO | EPERM)
+  return program
+}

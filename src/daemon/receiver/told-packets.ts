@@ -1,0 +1,73 @@
+/**
+ * What the receiver remembers of the packets that it has told the warden about, so that copies of them stay here. A packet is under
+ * way from when it is sent until the warden has answered, which with a slow disk is time enough for thousands of copies; then it
+ * is claimed, or unknown again where it could not be recorded. The warden decides who is first; this only remembers what it was asked.
+ *
+ * Each key has a share of what is under way. A key holder can send faster than the warden judges; without a share, his packets would
+ * take all the places, and packets of other keys would find none.
+ */
+import type { KeyringName } from '../../access/keyring.ts'
+import type { ReplayDigest } from '../../packet/replay-digest.ts'
+
+export interface ToldPacketsLimits {
+  /** The oldest claimed ones beyond this are forgotten: the warden knows them still. */
+  readonly claimed: number
+  /** None under way is ever forgotten: beyond this, nothing more is sent. */
+  readonly underWay: number
+  /** Of one key. */
+  readonly underWayPerKey: number
+}
+
+export class ToldPackets {
+  readonly #limits: ToldPacketsLimits
+  readonly #claimed = new Set<ReplayDigest>()
+  readonly #underWay = new Map<ReplayDigest, KeyringName>()
+  readonly #ofKey = new Map<KeyringName, number>()
+
+  constructor(limits: ToldPacketsLimits) {
+    this.#limits = limits
+  }
+
+  /** Whether one more may be sent. */
+  get isFull(): boolean {
+    return this.#underWay.size >= this.#limits.underWay
+  }
+
+  /** Whether one more of this key may be sent. */
+  hasRoomFor(key: KeyringName): boolean {
+    return (this.#ofKey.get(key) ?? 0) < this.#limits.underWayPerKey
+  }
+
+  has(digest: ReplayDigest): boolean {
+    return this.#underWay.has(digest) || this.#claimed.has(digest)
+  }
+
+  /** It is being told to the warden now. */
+  sent(digest: ReplayDigest, key: KeyringName): void {
+    this.#underWay.set(digest, key)
+    this.#ofKey.set(key, (this.#ofKey.get(key) ?? 0) + 1)
+  }
+
+  /** The warden has recorded it: whoever sends it again need not ask. */
+  claimed(digest: ReplayDigest): void {
+    this.#answered(digest)
+    this.#claimed.add(digest)
+    if (this.#claimed.size <= this.#limits.claimed) return
+    const [oldest] = this.#claimed
+    if (oldest !== undefined) this.#claimed.delete(oldest)
+  }
+
+  /** It was not recorded, or never sent: whoever sends it again may ask again. */
+  unclaimed(digest: ReplayDigest): void {
+    this.#answered(digest)
+  }
+
+  #answered(digest: ReplayDigest): void {
+    const key = this.#underWay.get(digest)
+    if (key === undefined) return
+    this.#underWay.delete(digest)
+    const left = (this.#ofKey.get(key) ?? 0) - 1
+    if (left > 0) this.#ofKey.set(key, left)
+    else this.#ofKey.delete(key)
+  }
+}

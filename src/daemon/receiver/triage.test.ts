@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { StanzaIndex } from '../../access/matching.ts'
+import { OpenerMemory } from '../../access/opener-memory.ts'
+import type { CapturedPacket } from '../../capture/capture.ts'
+import { parseAccessConf } from '../../config/access-conf.ts'
+import { filesFromSnapshot } from '../../config/config-files.ts'
+import { parseAddress } from '../../packet/address.ts'
+import { EncryptionKey, HmacKey } from '../../packet/key.ts'
+import { sealPacket } from '../../packet/seal.ts'
+import { parseUsername } from '../../packet/username.ts'
+import { port, unixSeconds } from '../../units.ts'
+import type { FromReceiver } from '../link/protocol.ts'
+import { Triage } from './triage.ts'
+
+function must<T>(result: { ok: true; value: T } | { ok: false; failure: { detail: string } }): T {
+  assert.ok(result.ok, result.ok ? '' : result.failure.detail)
+  return result.value
+}
+
+const files = filesFromSnapshot({
+  texts: { 'access.conf': 'SOURCE ANY\nKEY one key\nHMAC_KEY another key\n' },
+  folders: {},
+  failures: {},
+})
+const { stanzas } = must(parseAccessConf('access.conf', files))
+
+function loop(backlog = 0, refuseReplays = true) {
+  const words: FromReceiver[] = []
+  const receiving = {
+    policy: { http: 'off', refuseReplays } as const,
+    index: new StanzaIndex(stanzas),
+    openers: new OpenerMemory(),
+  }
+  const receive = new Triage(
+    receiving,
+    5,
+    (word) => words.push(word),
+    () => backlog,
+  )
+  return { receive, receiving, words, said: (say: FromReceiver['say']) => words.filter((word) => word.say === say) }
+}
+
+const text = (bytes: string) => new TextEncoder().encode(bytes)
+const from = (payload: Uint8Array): CapturedPacket => ({
+  payload,
+  source: must(parseAddress('192.0.2.1')),
+  sourcePort: port(4321),
+  destinationPort: port(62201),
+})
+const key = (of: string) => text(of)
+const message = {
+  kind: 'access',
+  random: '1234567890123456',
+  username: must(parseUsername('ada')),
+  timestamp: unixSeconds(1_800_000_000),
+  source: 'packet-source',
+  ports: [{ protocol: 'tcp', port: port(22) }],
+} as const
+const keys = {
+  encryption: { key: must(EncryptionKey.fromBytes(key('one key'))), mode: 'CBC' },
+  hmac: { key: must(HmacKey.fromBytes(key('another key'))), type: 'sha256' },
+} as const
+const options = { digestType: 'sha256', salt: new Uint8Array(8) } as const
+const wire = must(sealPacket(message, keys, options))
+const target = { host: { name: 'inner.example' }, port: port(22) }
+const byName = must(sealPacket({ ...message, kind: 'natAccess', target }, keys, options))
+
+test('of a flood of one packet, the warden hears the first; the rest are a few lines and a count', () => {
+  const { receive, said } = loop()
+  // Nothing is answered meanwhile: the disk may be slow.
+  for (let i = 0; i < 2000; i++) receive.look([from(text(wire))])
+  assert.equal(said('knock').length, 1)
+  const [refused] = said('refused')
+  assert.ok(refused?.say === 'refused')
+  assert.deepEqual([refused.note.code, refused.note.stanza], ['SPA_REPLAYED', 1])
+  assert.ok(said('refused').length <= 15, `${said('refused').length} lines`)
+  receive.report(0)
+  const [tally] = said('tally')
+  assert.ok(tally?.say === 'tally')
+  assert.deepEqual(tally.tally.refused, { SPA_REPLAYED: 1999 })
+})
+
+for (const [answer, knocks] of [
+  ['claimed', 1],
+  ['unclaimed', 2],
+] as const)
+  test(`a packet that the warden has ${answer} is told to it ${knocks === 1 ? 'no more' : 'once more'}`, () => {
+    const { receive, receiving, said } = loop()
+    receive.look([from(text(wire))])
+    const [knock] = said('knock')
+    assert.ok(knock?.say === 'knock')
+    receive[answer]([knock.knock.digest])
+    receive.reconfigure({ ...receiving }, 5)
+    for (let i = 0; i < 10; i++) receive.look([from(text(wire))])
+    assert.equal(said('knock').length, knocks)
+  })
+
+test('what the kernel would not take is not opened: it is told up to the limit, and counted', () => {
+  const { receive, said } = loop()
+  const doubt = { code: 'SPA_UNBELIEVED', detail: 'its UDP checksum is wrong' } as const
+  for (let i = 0; i < 100; i++) receive.look([{ ...from(text(wire)), interfaceIndex: 2, doubt }])
+  assert.equal(said('knock').length, 0)
+  assert.ok(said('refused').length <= 15, `${said('refused').length} lines`)
+  receive.report(0)
+  const [tally] = said('tally')
+  assert.ok(tally?.say === 'tally')
+  assert.deepEqual([tally.tally.looked, tally.tally.refused], [100, { SPA_UNBELIEVED: 100 }])
+  receive.look([from(text(wire))])
+  assert.equal(said('knock').length, 1)
+})
+
+test('where replays are allowed, each copy is told to the warden', () => {
+  const { receive, said } = loop(0, false)
+  for (let i = 0; i < 20; i++) receive.look([from(text(wire))])
+  assert.equal(said('knock').length, 20)
+  assert.equal(said('refused').length, 0)
+})
+
+test('a packet that asks for a name is told to the warden as it is, once', () => {
+  const { receive, said } = loop()
+  for (let i = 0; i < 20; i++) receive.look([from(text(byName))])
+  const [told, ...more] = said('knock')
+  assert.ok(told?.say === 'knock' && told.knock.message.kind === 'natAccess')
+  assert.deepEqual([told.knock.message.target.host, more], [{ name: 'inner.example' }, []])
+})
+
+test('what was folded under one limit is told before the next', () => {
+  const { receive, receiving, said } = loop()
+  for (let i = 0; i < 100; i++) receive.look([from(text('A'.repeat(200)))])
+  receive.reconfigure({ ...receiving }, 5)
+  const [folded] = said('suppressed')
+  assert.ok(folded?.say === 'suppressed')
+  assert.equal(Object.values(folded.counts)[0], 100 - said('refused').length)
+})
+
+test('a flood of junk is a few lines, and all of it is counted', () => {
+  const { receive, said } = loop()
+  const junk = from(text('A'.repeat(200)))
+  for (let i = 0; i < 500; i++) receive.look([junk])
+  assert.ok(said('refused').length <= 15, `${said('refused').length} lines`)
+  assert.equal(receive.report(7), 'all told')
+  const [tally] = said('tally')
+  assert.ok(tally?.say === 'tally')
+  assert.deepEqual([tally.tally.looked, tally.tally.dropped], [500, 7])
+  const counts = Object.values(tally.tally.refused)
+  assert.equal(
+    counts.reduce((sum, count) => sum + count, 0),
+    500,
+  )
+  const [folded] = said('suppressed')
+  assert.ok(folded?.say === 'suppressed')
+  assert.equal(Object.values(folded.counts)[0], 500 - said('refused').length)
+})
+
+test('one key has no more than its share under way at the warden: the rest is refused, and may come again', () => {
+  const { receive, said } = loop()
+  const packets = Array.from({ length: 2001 }, (_, i) =>
+    from(text(must(sealPacket({ ...message, random: String(i).padStart(16, '0') }, keys, options)))),
+  )
+  receive.look(packets)
+  const told = said('knock')
+  assert.equal(told.length, 2000)
+  const [refused] = said('refused')
+  assert.ok(refused?.say === 'refused')
+  assert.deepEqual([refused.note.code, refused.note.stanza], ['KEY_BUSY', 1])
+  const [first] = told
+  assert.ok(first?.say === 'knock')
+  receive.claimed([first.knock.digest])
+  receive.look(packets.slice(-1))
+  assert.equal(said('knock').length, 2001)
+})
+
+test('a warden that does not take knocks is not drowned in them', () => {
+  const { receive, said } = loop(100 * 1024 * 1024)
+  receive.look([from(text(wire))])
+  assert.equal(said('knock').length, 0)
+  const [refused] = said('refused')
+  assert.ok(refused?.say === 'refused' && refused.note.code === 'WARDEN_GONE')
+})

@@ -1,0 +1,145 @@
+/** What the receiver does with packets: open them, tell the warden of knocks, fold refusals so that a flood stays small. */
+import type { KeyringName } from '../../access/keyring.ts'
+import type { Policy } from '../../access/policy.ts'
+import type { StanzaId } from '../../access/stanza.ts'
+import { USED_BEFORE } from '../../access/verdict.ts'
+import type { CapturedPacket } from '../../capture/capture.ts'
+import type { FailureCode } from '../../failure-codes.ts'
+import type { ReplayDigest } from '../../packet/replay-digest.ts'
+import { type Failure, refuse } from '../../result.ts'
+import { type Milliseconds, milliseconds } from '../../units.ts'
+import type { Knock } from '../link/knock.ts'
+import type { FromReceiver } from '../link/protocol.ts'
+import { FOLDED_INTERVAL, limiterFor, type RefusalLimiter } from '../link/refusal-log.ts'
+import { type Receiving, receive } from './receive.ts'
+import { ToldPackets } from './told-packets.ts'
+
+/**
+ * Packets. Those under way are half of what the warden lets wait before it takes the receiver for a stranger's. What one key may have
+ * under way is two batches of the warden's: enough to keep it busy, and judged in a fraction of a second.
+ */
+const REMEMBERED = { claimed: 16_384, underWay: 50_000, underWayPerKey: 2000 }
+/** Bytes that may wait for the warden. A knock has some 600; past this, the warden has been away for long. */
+const LARGEST_BACKLOG = 8 * 1024 * 1024
+
+const BUSY = refuse(
+  'KEY_BUSY',
+  `${REMEMBERED.underWayPerKey} packets of this key wait for their verdict, the most`,
+).failure
+const OVERRUN = refuse('WARDEN_GONE', 'the warden does not take knocks fast enough').failure
+
+/** What packets are opened under, and whether each counts once. */
+export interface TriageReceiving extends Receiving {
+  readonly policy: Receiving['policy'] & Pick<Policy, 'refuseReplays'>
+}
+
+export class Triage {
+  #receiving: TriageReceiving
+  #limiter: RefusalLimiter
+  readonly #say: (word: FromReceiver) => void
+  readonly #backlog: () => number
+  readonly #told = new ToldPackets(REMEMBERED)
+  #looked = 0
+  /** When folded refusals were last told. */
+  #foldedTold = Number.NEGATIVE_INFINITY
+  readonly #refused = new Map<FailureCode, number>()
+
+  constructor(
+    receiving: TriageReceiving,
+    refusalsPerSecond: number,
+    say: (word: FromReceiver) => void,
+    backlog: () => number,
+  ) {
+    this.#receiving = receiving
+    this.#limiter = limiterFor(refusalsPerSecond, monotonic())
+    this.#say = say
+    this.#backlog = backlog
+  }
+
+  reconfigure(receiving: TriageReceiving, refusalsPerSecond: number): void {
+    this.#receiving = receiving
+    this.#tellSuppressed()
+    this.#limiter = limiterFor(refusalsPerSecond, monotonic())
+  }
+
+  look(packets: readonly CapturedPacket[]): void {
+    this.#looked += packets.length
+    for (const packet of packets) this.#judge(packet)
+  }
+
+  /** The warden has recorded these: whoever sends one again is refused here. */
+  claimed(digests: readonly ReplayDigest[]): void {
+    for (const digest of digests) this.#told.claimed(digest)
+  }
+
+  /** The warden could not record these: whoever sends one again is asked about again. */
+  unclaimed(digests: readonly ReplayDigest[]): void {
+    for (const digest of digests) this.#told.unclaimed(digest)
+  }
+
+  /**
+   * Tells the warden the numbers, and at most once a second what was folded.
+   * @param dropped packets lost before they came here.
+   */
+  report(dropped: number): 'all told' | 'more to tell' {
+    this.tally(dropped)
+    const now = performance.now()
+    if (now < this.#foldedTold + FOLDED_INTERVAL) return this.#limiter.hasSuppressed ? 'more to tell' : 'all told'
+    if (this.#tellSuppressed()) this.#foldedTold = now
+    return 'all told'
+  }
+
+  #tellSuppressed(): boolean {
+    const counts = this.#limiter.takeSuppressed()
+    if (counts !== undefined) this.#say({ say: 'suppressed', counts })
+    return counts !== undefined
+  }
+
+  #judge(packet: CapturedPacket): void {
+    if (packet.doubt !== undefined) {
+      this.#refuse(packet, packet.doubt)
+      return
+    }
+    const received = receive(packet, this.#receiving)
+    if (!received.ok) {
+      this.#refuse(packet, received.failure)
+      return
+    }
+    const knock = received.value
+    // Where used packets are welcome, each copy is a knock of its own.
+    const { refuseReplays } = this.#receiving.policy
+    const key = this.#keyOf(knock)
+    if (refuseReplays && this.#told.has(knock.digest)) this.#refuse(packet, { ...USED_BEFORE, stanza: knock.openedBy })
+    else if (key !== undefined && !this.#told.hasRoomFor(key)) this.#refuse(packet, { ...BUSY, stanza: knock.openedBy })
+    else if (this.#told.isFull || this.#backlog() > LARGEST_BACKLOG)
+      this.#refuse(packet, { ...OVERRUN, stanza: knock.openedBy })
+    else {
+      if (refuseReplays && key !== undefined) this.#told.sent(knock.digest, key)
+      this.#say({ say: 'knock', knock })
+    }
+  }
+
+  /** Always there: the packet was opened under this index. */
+  #keyOf({ openedBy }: Knock): KeyringName | undefined {
+    const { index } = this.#receiving
+    const stanza = index.byId(openedBy)
+    return stanza === undefined ? undefined : index.keyringOf(stanza).name
+  }
+
+  /** Tells the warden the numbers of this moment. @param dropped as for {@link report}. */
+  tally(dropped: number): void {
+    this.#say({ say: 'tally', tally: { looked: this.#looked, dropped, refused: Object.fromEntries(this.#refused) } })
+  }
+
+  #refuse(packet: CapturedPacket, { code, detail, stanza }: Failure & { stanza?: StanzaId }): void {
+    this.#refused.set(code, (this.#refused.get(code) ?? 0) + 1)
+    if (!this.#limiter.admit(code, monotonic())) return
+    const { source, sourcePort, destinationPort } = packet
+    const note = { code, detail, source, sourcePort, destinationPort, ...(stanza !== undefined && { stanza }) }
+    this.#say({ say: 'refused', note })
+  }
+}
+
+function monotonic(): Milliseconds {
+  return milliseconds(performance.now())
+}

@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
+import { StanzaIndex } from '../../../access/matching.ts'
+import { ManualClock } from '../../../clock.ts'
+import { parseAccessConf } from '../../../config/access-conf.ts'
+import { filesFromSnapshot } from '../../../config/config-files.ts'
+import type { Firewall } from '../../../firewall/firewall.ts'
+import { createMemoryFirewall } from '../../../firewall/memory.ts'
+import { MemoryLog } from '../../../log.ts'
+import type { IpAddress } from '../../../packet/address.ts'
+import { memoryReplayStore } from '../../../replay/memory.ts'
+import { milliseconds, seconds, unixSeconds } from '../../../units.ts'
+import { type Knock, parseKnock } from '../../link/knock.ts'
+import type { ToReceiver } from '../../link/protocol.ts'
+import { Journal } from '../journal.ts'
+import { Admission, type Terms } from './admission.ts'
+import type { NameAnswer } from './name-lookups.ts'
+
+const NOW = unixSeconds(1_800_000_000)
+
+function terms(access: string, change: Partial<Terms['policy']['nat']> = {}): Terms {
+  const files = filesFromSnapshot({ texts: { 'access.conf': access }, folders: {}, failures: {} })
+  const parsed = parseAccessConf('access.conf', files)
+  assert.ok(parsed.ok, parsed.ok ? '' : parsed.failure.detail)
+  const { stanzas } = parsed.value
+  const nat = { forward: true, local: false, translation: 'none', resolveNames: true, ...change } as const
+  const policy = { stanzas, maxAge: seconds(120), refuseReplays: true, http: 'off', nat } as const
+  return { policy, index: new StanzaIndex(stanzas) }
+}
+
+let digests = 0
+function knock(change: object = {}): Knock {
+  const digest = (): string => Buffer.alloc(32, ++digests).toString('base64').replace('=', '')
+  const parsed = parseKnock({
+    openedBy: 1,
+    digest: digest(),
+    fwknopDigest: digest(),
+    message: {
+      ...{ kind: 'access', random: '1234567890123456', username: 'ada', timestamp: NOW, version: '3.0.0' },
+      ...{ source: 'packet-source', ports: [{ protocol: 'tcp', port: 22 }] },
+      ...change,
+    },
+    packet: { source: '192.0.2.1', sourcePort: 4321, destinationPort: 62201 },
+  })
+  assert.ok(parsed.ok)
+  return parsed.value
+}
+
+/** A knock for an inner host by its name. */
+const named = (name = 'inner.example') => {
+  const ports = [{ protocol: 'tcp', port: 2222 }]
+  return knock({ kind: 'natAccess', ports, target: { host: { name }, port: 22 } })
+}
+
+function admission(firewall: Firewall = createMemoryFirewall(), share?: number) {
+  /** Look-ups that have begun. */
+  const asked: { name: string; answer: (answer: NameAnswer) => void; ended: boolean }[] = []
+  const inForce: { terms?: Terms } = {}
+
+  const replays = memoryReplayStore({ maxAge: seconds(120), ...(share !== undefined && { share }) })
+  const log = new MemoryLog()
+  const words: ToReceiver[] = []
+  const wall = () => new Date(0)
+  const journal = new Journal(log, 10, { wall, monotonic: () => milliseconds(0) })
+  const made = new Admission({
+    ...{ clock: new ManualClock(NOW), firewall, replays, journal, log },
+    ...{ ownAddresses: () => new Set(), current: () => inForce.terms ?? open },
+    doubt: () => undefined,
+    resolve: ({ name }, signal) =>
+      new Promise((answer) => {
+        const lookup = { name, answer, ended: false }
+        asked.push(lookup)
+        signal.addEventListener('abort', () => {
+          lookup.ended = true
+          answer({ why: 'ended' })
+        })
+      }),
+    tell: (word) => words.push(word),
+    onForbidden: (failure) => assert.fail(failure.detail),
+  })
+  const verdicts = () => log.records.map(({ fields }) => fields['code'] ?? fields['verdict'])
+  /** Until as many verdicts have been told. */
+  const told = async (count: number): Promise<void> => {
+    for (let i = 0; i < 1000 && verdicts().length < count; i++) await setImmediate()
+    assert.equal(verdicts().length, count)
+  }
+  return { made, words, verdicts, asked, inForce, told }
+}
+
+const open = terms('SOURCE ANY\nKEY one\nHMAC_KEY two\nOPEN_PORTS tcp/22, tcp/2222\n')
+const shut = terms('SOURCE ANY\nKEY one\nHMAC_KEY two\nOPEN_PORTS tcp/80\n')
+
+test('knocks that wait are judged under the policy that they were opened under, though another is in force by now', async () => {
+  const firewall = createMemoryFirewall()
+  await firewall.install()
+  const { made, verdicts } = admission(firewall)
+  // The first is being judged; the others wait, and are one batch.
+  made.push([knock()], open)
+  made.push([knock(), knock()], shut)
+  made.push([knock()], open)
+  await made.close()
+  assert.deepEqual(verdicts(), ['granted', 'ACCESS_PORT_DENIED', 'ACCESS_PORT_DENIED', 'granted'])
+})
+
+test('each knock is answered: used up, whatever became of it', async () => {
+  const firewall = createMemoryFirewall()
+  await firewall.install()
+  const { made, words } = admission(firewall)
+  const knocks = [knock(), knock()]
+  made.push(knocks, shut)
+  await made.close()
+  assert.deepEqual(words, [{ say: 'claimed', digests: knocks.map(({ digest }) => digest) }])
+})
+
+test('what the share of a key has no room for is told to be as unused as before', async () => {
+  const firewall = createMemoryFirewall()
+  await firewall.install()
+  const { made, words, verdicts } = admission(firewall, 1)
+  const [first, second] = [knock(), knock()]
+  made.push([first, second], open)
+  await made.close()
+  assert.deepEqual(verdicts(), ['granted', 'REPLAY_STORE_FULL'])
+  assert.deepEqual(words, [
+    { say: 'claimed', digests: [first.digest] },
+    { say: 'unclaimed', digests: [second.digest] },
+  ])
+})
+
+test('where copies are no replays, one packet sent again and again is not all that waits', async () => {
+  const firewall = createMemoryFirewall()
+  await firewall.install()
+  const { made, verdicts } = admission(firewall)
+  const access = 'SOURCE ANY\nKEY one\nHMAC_KEY two\n\nSOURCE ANY\nKEY three\nHMAC_KEY four\n'
+  const { policy, index } = terms(access)
+  const forgetful = { policy: { ...policy, refuseReplays: false }, index }
+  const copied = knock()
+  const other = { ...knock(), openedBy: 2 as typeof copied.openedBy }
+  made.push(Array(150_000).fill(copied), forgetful)
+  assert.ok(made.length <= 2000, `${made.length} wait`)
+  made.push([other], forgetful)
+  assert.ok(made.length <= 2001)
+  await made.close()
+  const granted = verdicts().filter((verdict) => verdict === 'granted').length
+  assert.equal(granted, 2001)
+  assert.ok(verdicts().includes('KEY_BUSY'))
+  // That is over: the key has its share again.
+  made.push([copied], forgetful)
+  await made.close()
+  assert.equal(verdicts().filter((verdict) => verdict === 'granted').length, 2002)
+})
+
+test('a mistake of ours costs its own knocks, not the next ones', async () => {
+  const firewall = createMemoryFirewall()
+  await firewall.install()
+  let calls = 0
+  const faulty: Firewall = {
+    ...{ kernelExpires: true, install: () => firewall.install(), close: () => firewall.close() },
+    ...{ revoke: (id) => firewall.revoke(id), grants: () => firewall.grants() },
+    open: (grants) => (calls++ === 0 ? Promise.reject(new Error('a mistake')) : firewall.open(grants)),
+  }
+  const { made, words, verdicts } = admission(faulty)
+  const [first, second] = [knock(), knock()]
+  made.push([first], open)
+  made.push([second], open)
+  await made.close()
+  assert.deepEqual(verdicts(), [undefined, 'granted'])
+  assert.deepEqual(words, [
+    { say: 'unclaimed', digests: [first.digest] },
+    { say: 'claimed', digests: [second.digest] },
+  ])
+})
+
+async function installed(): Promise<Firewall> {
+  const firewall = createMemoryFirewall()
+  await firewall.install()
+  return firewall
+}
+const INNER = '10.0.0.5' as IpAddress
+
+test('a knock that waits for a name is used up at once, holds up no others, and is granted when the name is known', async () => {
+  const { made, words, verdicts, asked, told } = admission(await installed())
+  const [waits, other, copy] = [named(), knock(), knock()]
+  made.push([waits, other, { ...copy, digest: waits.digest, fwknopDigest: waits.fwknopDigest }], open)
+  await told(2)
+  assert.deepEqual(verdicts(), ['granted', 'SPA_REPLAYED'])
+  assert.deepEqual(words, [{ say: 'claimed', digests: [waits.digest, other.digest, waits.digest] }])
+  assert.deepEqual([made.length, asked.map(({ name }) => name)], [1, ['inner.example']])
+  asked[0]?.answer(INNER)
+  await told(3)
+  assert.deepEqual([verdicts()[2], made.length, words.length], ['granted', 0, 1])
+  await made.close()
+})
+
+test('a name that nobody knows is a refusal of its knock', async () => {
+  const { made, verdicts, asked, told } = admission(await installed())
+  made.push([named()], open)
+  while (asked.length === 0) await setImmediate()
+  asked[0]?.answer({ why: 'nobody knows it' })
+  await told(1)
+  assert.deepEqual(verdicts(), ['ACCESS_NAT_TARGET_INVALID'])
+  await made.close()
+})
+
+test('more names of one key than may wait are refused in the log', async () => {
+  const { made, verdicts, told } = admission(await installed())
+  made.push(
+    Array.from({ length: 12 }, (_, i) => named(`n${i}`)),
+    open,
+  )
+  await told(4)
+  assert.deepEqual(verdicts(), Array(4).fill('NAME_NOT_LOOKED_UP'))
+  assert.equal(made.length, 8)
+  await made.close()
+})
+
+test('a new configuration ends look-ups, and what still may have its name is looked up anew', async () => {
+  const { made, verdicts, asked, inForce, told } = admission(await installed())
+  made.push([named()], open)
+  while (asked.length === 0) await setImmediate()
+  inForce.terms = terms('SOURCE ANY\nKEY new\nHMAC_KEY newer\n\nSOURCE ANY\nKEY one\nHMAC_KEY two\n')
+  made.reconsider()
+  assert.equal(asked[0]?.ended, true)
+  while (asked.length === 1) await setImmediate()
+  asked[1]?.answer(INNER)
+  await told(1)
+  assert.deepEqual(verdicts(), ['granted'])
+  await made.close()
+})
+
+for (const [what, access, change, code] of [
+  ['the keys are gone', 'SOURCE ANY\nKEY new\nHMAC_KEY newer\n', {}, 'ACCESS_NO_STANZA'],
+  ['the port is denied', 'SOURCE ANY\nKEY one\nHMAC_KEY two\nOPEN_PORTS tcp/80\n', {}, 'ACCESS_PORT_DENIED'],
+  ['names are off', 'SOURCE ANY\nKEY one\nHMAC_KEY two\n', { resolveNames: false }, 'ACCESS_NAT_TARGET_INVALID'],
+] as const)
+  test(`a knock that waits for a name is refused, and nothing is asked, once ${what} by a reload`, async () => {
+    const { made, verdicts, asked, inForce, told } = admission(await installed())
+    made.push([named()], open)
+    while (asked.length === 0) await setImmediate()
+    inForce.terms = terms(access, change)
+    made.reconsider()
+    // Opened under the terms from before; those of now decide whether its name is asked for.
+    made.push([named('other.example')], open)
+    await told(2)
+    assert.deepEqual([verdicts(), asked.length], [[code, code], 1])
+    await made.close()
+  })
+
+test('at the end, what waits for a name is refused', async () => {
+  const { made, verdicts, asked } = admission(await installed())
+  made.push([named()], open)
+  while (asked.length === 0) await setImmediate()
+  await made.close()
+  assert.deepEqual([verdicts(), asked[0]?.ended], [['NAME_NOT_LOOKED_UP'], true])
+})

@@ -1,0 +1,262 @@
+/**
+ * Knocks on their way to a verdict: taken in groups, judged under the policy that the receiver worked under when it opened
+ * them, told to the journal, and answered, so that the receiver need not ask again about a packet that is used up. Those that wait
+ * for a name hold up no others; they are judged once more when it is known, under the policy of that time.
+ */
+
+import type { KeyringName } from '../../../access/keyring.ts'
+import type { StanzaIndex } from '../../../access/matching.ts'
+import type { Policy } from '../../../access/policy.ts'
+import { type Refusal, refusal, type Verdict } from '../../../access/verdict.ts'
+import type { Clock } from '../../../clock.ts'
+import type { FailureCode } from '../../../failure-codes.ts'
+import type { Firewall } from '../../../firewall/firewall.ts'
+import type { Log } from '../../../log.ts'
+import type { IpAddress } from '../../../packet/address.ts'
+import type { ReplayStore } from '../../../replay/replay-store.ts'
+import { type Failure, ok, refuse } from '../../../result.ts'
+import { milliseconds } from '../../../units.ts'
+import type { Knock } from '../../link/knock.ts'
+import type { ToReceiver } from '../../link/protocol.ts'
+import { FOLDED_INTERVAL } from '../../link/refusal-log.ts'
+import type { Journal } from '../journal.ts'
+import { type admit, admitBurnt, type BurntKnock } from './admit.ts'
+import { admitBelieved, type Doubt, isDisbelieved } from './admit-believed.ts'
+import { type AskResolver, type LookupAnswer, NameLookups } from './name-lookups.ts'
+import { BatchQueue } from './queue.ts'
+
+/** Knocks that may wait where copies are no replays: of one key, and in all. Two batches keep this process busy. */
+const SHARE_OF_KEY = 2000
+const MOST_COPIES = 50_000
+const BUSY = refuse('KEY_BUSY', `${SHARE_OF_KEY} packets of this key wait for their verdict, the most`).failure
+const OVERRUN = refuse('WARDEN_GONE', 'the warden does not take knocks fast enough').failure
+
+/** What a knock means: its numbers of stanzas are those of this index. */
+export interface Terms {
+  readonly policy: Policy
+  readonly index: StanzaIndex
+}
+
+export interface AdmissionParts {
+  readonly clock: Clock
+  readonly firewall: Firewall
+  /** Absent where used packets are not to be remembered. */
+  readonly replays: ReplayStore | undefined
+  /** The addresses of this host at the time of asking. */
+  readonly ownAddresses: () => ReadonlySet<IpAddress>
+  /** Why the kernel would not have taken a packet. */
+  readonly doubt: Doubt
+  /** Asks for the address of a name. */
+  readonly resolve: AskResolver
+  /** What knocks mean that arrive now. */
+  readonly current: () => Terms
+  readonly journal: Journal
+  readonly log: Log
+  readonly tell: (word: ToReceiver) => void
+  /** A knock that no honest receiver sends. */
+  readonly onForbidden: (failure: Failure) => void
+}
+
+/** A new knock, and what it means; or one that waited for a name. */
+type Queued =
+  | { readonly knock: Knock; readonly under: Terms }
+  | { readonly burnt: BurntKnock; readonly under: 'current' }
+
+export class Admission {
+  readonly #parts: AdmissionParts
+  readonly #queue: BatchQueue<Queued>
+  readonly #lookups: NameLookups
+  /** Those that wait for a name. */
+  readonly #nameless = new Set<BurntKnock>()
+  /** How many new knocks wait, of each key, where copies are no replays. */
+  readonly #ofKey = new Map<KeyringName, number>()
+  #foldedTimer: NodeJS.Timeout | undefined
+
+  constructor(parts: AdmissionParts) {
+    this.#parts = parts
+    this.#queue = new BatchQueue((batch) => this.#work(batch))
+    this.#lookups = new NameLookups(parts.resolve, () => milliseconds(performance.now()))
+  }
+
+  /** How many wait. */
+  get length(): number {
+    return this.#queue.length + this.#lookups.length
+  }
+
+  push(knocks: readonly Knock[], under: Terms): void {
+    const taken = under.policy.refuseReplays ? knocks : knocks.filter((knock) => this.#hasRoomFor(knock, under))
+    this.#queue.push(taken.map((knock) => ({ knock, under })))
+    if (taken.length < knocks.length) this.#tellSuppressedSoon()
+  }
+
+  /**
+   * Where copies are no replays, the receiver cannot tell what is under way of each key: one packet, sent again and again, would be all that waits.
+   * @returns whether it may wait. If not, it has been refused, which does not use it up.
+   */
+  #hasRoomFor(knock: Knock, { index }: Terms): boolean {
+    const keyring = keyringOf(knock, index)
+    if (keyring === undefined) return true
+    const waiting = this.#ofKey.get(keyring) ?? 0
+    const isBusy = waiting >= SHARE_OF_KEY
+    if (!isBusy && this.#queue.length < MOST_COPIES) {
+      this.#ofKey.set(keyring, waiting + 1)
+      return true
+    }
+    const { openedBy } = knock
+    const refused: Refusal = { granted: false, failure: isBusy ? BUSY : OVERRUN, stanza: openedBy, denials: [] }
+    this.#parts.journal.knock(knock, refused, index)
+    return false
+  }
+
+  #judged(knocks: readonly Knock[], { index, policy }: Terms): void {
+    if (policy.refuseReplays) return
+    for (const knock of knocks) {
+      const keyring = keyringOf(knock, index)
+      if (keyring === undefined) continue
+      const left = (this.#ofKey.get(keyring) ?? 0) - 1
+      if (left > 0) this.#ofKey.set(keyring, left)
+      else this.#ofKey.delete(keyring)
+    }
+  }
+
+  /** The terms have changed: what waits for a name is judged anew, and no name is asked for that is not wanted any more. */
+  reconsider(): void {
+    this.#lookups.abandon()
+    const waiting = [...this.#nameless]
+    this.#nameless.clear()
+    this.#queue.push(waiting.map(({ knock, keyring }) => ({ burnt: { knock, keyring }, under: 'current' })))
+  }
+
+  /** Judges what still waits, refuses what waits for a name, and tells what is still folded. */
+  async close(): Promise<void> {
+    await this.#lookups.close()
+    await this.#queue.drained()
+    clearTimeout(this.#foldedTimer)
+    this.#parts.journal.tellSuppressed()
+  }
+
+  /** The terms change once in a long while: a batch has one, or two in a row, and between them those that waited for names. */
+  async #work(batch: readonly Queued[]): Promise<void> {
+    for (let start = 0; start < batch.length; ) {
+      const under = batch[start]?.under
+      if (under === undefined) return
+      const end = batch.findIndex((item, i) => i > start && item.under !== under)
+      const group = batch.slice(start, end < 0 ? batch.length : end)
+      if (under === 'current') await this.#admitBurnt(group.flatMap((item) => ('burnt' in item ? [item.burnt] : [])))
+      else
+        await this.#admitNew(
+          group.flatMap((item) => ('knock' in item ? [item.knock] : [])),
+          under,
+        )
+      start += group.length
+    }
+  }
+
+  async #admitNew(knocks: readonly Knock[], terms: Terms): Promise<void> {
+    const { replays, doubt, tell, onForbidden } = this.#parts
+    const verdicts = await this.#attempt(() => admitBelieved(knocks, this.#admitting(terms), doubt))
+    this.#judged(knocks, terms)
+    const claimed: Knock['digest'][] = []
+    const unclaimed: Knock['digest'][] = []
+    for (const [i, knock] of knocks.entries()) {
+      const verdict = verdicts[i]
+      if (verdict !== undefined) this.#settle(knock, verdict, terms)
+      if (isDisbelieved(verdict)) {
+        unclaimed.push(knock.digest)
+        continue
+      }
+      if (verdict?.granted === false && verdict.failure.code === 'WARDEN_FORBIDDEN') onForbidden(verdict.failure)
+      else if (verdict === undefined || (!verdict.granted && isUnrecorded(verdict))) unclaimed.push(knock.digest)
+      else claimed.push(knock.digest)
+    }
+    this.#tellSuppressedSoon()
+    if (replays === undefined) return
+    // Each knock is answered: until then, the receiver asks about no copy of it.
+    if (claimed.length > 0) tell({ say: 'claimed', digests: claimed })
+    if (unclaimed.length > 0) tell({ say: 'unclaimed', digests: unclaimed })
+  }
+
+  async #admitBurnt(knocks: readonly BurntKnock[]): Promise<void> {
+    const terms = this.#parts.current()
+    const verdicts = await this.#attempt(() => admitBurnt(knocks, this.#admitting(terms)))
+    for (const [i, { knock }] of knocks.entries()) {
+      const verdict = verdicts[i]
+      if (verdict !== undefined) this.#settle(knock, verdict, terms)
+    }
+    this.#tellSuppressedSoon()
+  }
+
+  #admitting({ policy, index }: Terms): Parameters<typeof admit>[1] {
+    const { firewall, replays, ownAddresses, clock } = this.#parts
+    return { policy, index, firewall, clock, ownAddresses, replays: replays ?? FORGETFUL }
+  }
+
+  async #attempt(work: () => Promise<readonly Verdict[]>): Promise<readonly Verdict[]> {
+    try {
+      return await work()
+    } catch (error) {
+      // A mistake of ours. Nothing was opened that the log does not say; the next batch gets its chance.
+      const detail = error instanceof Error ? (error.stack ?? error.message) : 'unknown'
+      this.#parts.log.write('error', 'fault', { detail })
+      return []
+    }
+  }
+
+  /** Tells the verdict, or looks up the name that it waits for. */
+  #settle(knock: Knock, verdict: Verdict, terms: Terms): void {
+    const { journal, current } = this.#parts
+    const { index } = terms
+    const stanza = verdict.stanza === undefined ? undefined : index.byId(verdict.stanza)
+    if (verdict.granted || verdict.lookUp === undefined || stanza === undefined) {
+      journal.knock(knock, verdict, index)
+      return
+    }
+    const burnt = { knock, keyring: index.keyringOf(stanza).name }
+    const asker = { keyring: burnt.keyring, source: knock.packet.source }
+    // The terms of now may not want the name.
+    if (terms !== current()) {
+      this.#queue.push([{ burnt, under: 'current' }])
+      return
+    }
+    this.#nameless.add(burnt)
+    this.#lookups.find(verdict.lookUp, asker, (answer: LookupAnswer) => {
+      this.#nameless.delete(burnt)
+      if (answer.ok) this.#queue.push([{ burnt: { ...burnt, resolvedTarget: answer.value }, under: 'current' }])
+      else {
+        journal.knock(knock, refusal(answer.failure, [stanza]), index)
+        this.#tellSuppressedSoon()
+      }
+    })
+  }
+
+  /** Once a second, and the last of them although nothing comes any more. */
+  #tellSuppressedSoon(): void {
+    const { journal } = this.#parts
+    if (this.#foldedTimer !== undefined || !journal.hasSuppressed) return
+    this.#foldedTimer = setTimeout(() => {
+      this.#foldedTimer = undefined
+      journal.tellSuppressed()
+    }, FOLDED_INTERVAL)
+  }
+}
+
+/** The keys that the receiver says opened it. */
+function keyringOf({ openedBy }: Knock, index: StanzaIndex): KeyringName | undefined {
+  const stanza = index.byId(openedBy)
+  return stanza === undefined ? undefined : index.keyringOf(stanza).name
+}
+
+/** Whether the store had no room for the packet or could not record it: it is as unused as before. */
+function isUnrecorded({ failure }: Refusal): boolean {
+  return UNRECORDED.has(failure.code)
+}
+
+const UNRECORDED: ReadonlySet<FailureCode> = new Set([
+  'REPLAY_STORE_FULL',
+  'REPLAY_STORE_FAILED',
+  'REPLAY_STORE_CORRUPT',
+  'REPLAY_STORE_LOCKED',
+])
+
+/** Where used packets are not to be remembered. `admit` asks nothing of it then. */
+const FORGETFUL: Pick<ReplayStore, 'claim'> = { claim: async (claims) => ok(claims.map(() => 'first')) }

@@ -1,0 +1,173 @@
+/**
+ * Asks the system’s resolver for the address of a name, in a process of its own: getent(1), which reads what DNS servers send. It runs
+ * for one look-up, without a shell, as a user that runs nothing else, without capabilities, with nothing of this process but a pipe;
+ * and it ends within seconds. The warden reads one line from it, and takes an address or nothing.
+ *
+ * getent is part of the C library’s package, and asks all that nsswitch.conf names (hosts file, DNS, systemd-resolved, mDNS). A resolver
+ * inside Node.js would either read those answers as root, or be one more process of 40 MB that waits for names.
+ */
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import type { NameQuestion } from '../../../access/openings.ts'
+import type { LoadedConfig } from '../../../config/load.ts'
+import type { Notice } from '../../../config/notice.ts'
+import { familyOf, parseAddress } from '../../../packet/address.ts'
+import { keepToOurselves } from '../../../system/keep-to-ourselves.ts'
+import { type Account, canSeparate, dropOptions, isExecutable, type Situation } from '../../../system/privilege.ts'
+import type { AskResolver, NameAnswer } from './name-lookups.ts'
+
+/** No other process, no file, and 256 MB of memory. */
+const LIMITS = ['--nproc=0', '--fsize=0', '--as=268435456']
+/** util-linux, as setpriv(1). */
+const PRLIMIT_PATHS = ['/usr/bin/prlimit', '/bin/prlimit', '/run/current-system/sw/bin/prlimit']
+const GETENT_PATHS = ['/usr/bin/getent', '/bin/getent', '/run/current-system/sw/bin/getent']
+/** How long a look-up may take, in milliseconds. Time for each of three DNS servers, as many as resolv.conf may name. */
+const PATIENCE = 3000
+/** The C library would wait 5 s for the first server, so that the second was never asked. It goes before resolv.conf. */
+const RESOLVER_OPTIONS = 'timeout:1 attempts:2'
+/** One line: an address, a kind of socket, and the name, which DNS limits to 255. */
+const LONGEST_LINE = 512
+
+/** A program to start, without a shell. */
+export interface LookupCommand {
+  readonly file: string
+  readonly args: readonly string[]
+  readonly options: Pick<SpawnOptions, 'cwd' | 'env' | 'uid' | 'gid'>
+}
+
+/**
+ * @param accounts whom to ask as: the first that this process can become. If it can become none, as its own user, without capabilities.
+ * @param getent path of the program.
+ * @param prlimit path of that program, where installed: a look-up can then start no process that would outlive it.
+ */
+export function lookupCommand(
+  { name, family }: NameQuestion,
+  accounts: readonly Account[],
+  situation: Situation,
+  getent: string,
+  prlimit?: string,
+): LookupCommand {
+  const account = accounts.find((each) => canSeparate(each, situation))
+  // No name begins with a hyphen, and none has a blank (nat-target.ts).
+  const asked = [getent, `ahostsv${family}`, name] as const
+  const words = prlimit === undefined ? asked : ([prlimit, ...LIMITS, ...asked] as const)
+  const options = { cwd: '/', env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', RES_OPTIONS: RESOLVER_OPTIONS } }
+  if (situation.setpriv === undefined) {
+    const [file, ...args] = words
+    return { file, args, options: { ...options, ...(account && { uid: account.uid, gid: account.gid }) } }
+  }
+  const become = account === undefined ? [] : [`--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups']
+  // If this process is killed, nobody else would end it.
+  const closed = [...dropOptions(false, situation), '--no-new-privs', '--pdeathsig=KILL']
+  return { file: situation.setpriv, args: [...become, ...closed, '--', ...words], options }
+}
+
+/** Path of getent(1); undefined where it is not installed. */
+export function findGetent(): string | undefined {
+  return GETENT_PATHS.find(isExecutable)
+}
+
+/** Whether names are wanted that nothing here can look up. */
+export function missingGetent(
+  { policy: { nat }, at }: Pick<LoadedConfig, 'policy' | 'at'>,
+  hasGetent: boolean = findGetent() !== undefined,
+): readonly Notice[] {
+  if (!nat.forward || !nat.resolveNames || hasGetent) return []
+  const place = at.ENABLE_NAT_DNS
+  const text =
+    'ENABLE_NAT_DNS: inner hosts cannot be asked for by name here, since the program getent is missing. Install it ' +
+    '(Debian: package libc-bin), or set ENABLE_NAT_DNS N'
+  return [{ level: 'warning', text, ...(place !== undefined && { at: place }) }]
+}
+
+/** @param accounts as for {@link lookupCommand}. */
+export function systemResolver(accounts: readonly Account[], situation: Situation): AskResolver {
+  return async (question, signal) => {
+    const getent = findGetent()
+    if (getent === undefined) return { why: 'the program getent is not installed (Debian: package libc-bin)' }
+    return await run(
+      question,
+      lookupCommand(question, accounts, situation, getent, PRLIMIT_PATHS.find(isExecutable)),
+      signal,
+    )
+  }
+}
+
+function run({ family }: NameQuestion, command: LookupCommand, signal: AbortSignal): Promise<NameAnswer> {
+  return new Promise((resolve) => {
+    let child: ChildProcess
+    try {
+      keepToOurselves()
+      // A session of its own: no terminal of ours is one of its.
+      child = spawn(command.file, [...command.args], {
+        ...command.options,
+        stdio: ['ignore', 'pipe', 'ignore'],
+        detached: true,
+      })
+    } catch (error) {
+      resolve({ why: notStarted(error as Error) })
+      return
+    }
+    const begun = performance.now()
+    let text = ''
+    let late = false
+    const end = (): void => killAll(child)
+    const timer = setTimeout(() => {
+      late = true
+      end()
+    }, PATIENCE)
+    signal.addEventListener('abort', end)
+    const done = (answer: NameAnswer): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve(answer)
+    }
+    child.stdout?.setEncoding('latin1').on('data', (chunk: string) => {
+      text = (text + chunk).slice(0, LONGEST_LINE)
+      // All that counts is there.
+      if (text.includes('\n') || text.length === LONGEST_LINE) end()
+    })
+    child.once('error', (error) => done({ why: notStarted(error) }))
+    child.once('close', (status) => {
+      const after = Math.round(performance.now() - begun)
+      done(parseAnswer(text, family) ?? { why: whyNone({ family, late, after, status, text }) })
+    })
+    if (signal.aborted) end()
+  })
+}
+
+/** @param text what getent wrote. @returns the address at the head of its first line, if it is one of this family. */
+export function parseAnswer(text: string, family: NameQuestion['family']): Extract<NameAnswer, string> | undefined {
+  const [, head] = /^([0-9A-Fa-f.:]{2,45}) [^\n]*\n/.exec(text) ?? []
+  const address = parseAddress(head ?? '')
+  // For a name that has IPv4 addresses only, ahostsv6 gives these, mapped.
+  return address.ok && familyOf(address.value) === family ? address.value : undefined
+}
+
+function whyNone(ended: {
+  readonly family: NameQuestion['family']
+  readonly late: boolean
+  /** Milliseconds. */
+  readonly after: number
+  readonly status: number | null
+  readonly text: string
+}): string {
+  if (ended.late) return `the system’s resolver did not answer in ${PATIENCE} ms`
+  // For getent, an answer that never came is no answer either.
+  if (ended.status === 2 || ended.text !== '')
+    return `the system’s resolver gave no IPv${ended.family} address for it (after ${ended.after} ms)`
+  return ended.status === null ? 'getent was ended' : `getent ended with status ${ended.status}`
+}
+
+function notStarted(error: Error): string {
+  return `getent cannot be started: ${error.message}`
+}
+
+/** It leads a group of its own. */
+function killAll(child: ChildProcess): void {
+  child.kill('SIGKILL')
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+  } catch {
+    // Nobody of it is left.
+  }
+}

@@ -1,0 +1,40 @@
+/** The ports of this host that grants may be for, as far as the stanzas name them. */
+import type { Stanza } from '../../../access/stanza.ts'
+import type { ProtocolPort } from '../../../packet/message.ts'
+import { port } from '../../../units.ts'
+
+/** What a stanza is taken to be for that does not say. */
+const USUAL: ProtocolPort = { protocol: 'tcp', port: port(22) }
+
+/** OPEN_PORTS without RESTRICT_PORTS, each once; tcp/22 for a stanza without OPEN_PORTS. FORCE_NAT leads to other ports. */
+export function grantedPorts(stanzas: readonly Stanza[]): readonly ProtocolPort[] {
+  const ports: ProtocolPort[] = []
+  for (const { openPorts = [USUAL], restrictPorts, forceNat } of stanzas) {
+    if (forceNat !== undefined) continue
+    for (const one of openPorts) {
+      if (restrictPorts.some(({ protocol, port }) => protocol === one.protocol && port === one.port)) continue
+      ports.push(one)
+    }
+  }
+  return distinctPorts(ports)
+}
+
+/**
+ * Those where a ghost service may stand behind a public one: {@link grantedPorts} of all that no NAT_TARGETS names as a service of
+ * this host. Where they name none, tcp/22 is taken for one.
+ */
+export function decoyPorts(stanzas: readonly Stanza[]): readonly ProtocolPort[] {
+  return stanzas.flatMap((stanza) => {
+    const named = (stanza.natTargets ?? [])
+      .map(({ ports }) => ports)
+      .filter(({ first, last }) => last - first < EVERY_PORT)
+    const services = named.length > 0 ? named : [{ first: USUAL.port, last: USUAL.port }]
+    return grantedPorts([stanza]).filter(({ port }) => services.every(({ first, last }) => port < first || port > last))
+  })
+}
+const EVERY_PORT = 65_534
+
+/** Each once, in order. */
+export function distinctPorts(ports: readonly ProtocolPort[]): readonly ProtocolPort[] {
+  return [...new Map(ports.map((one) => [`${one.protocol}/${one.port}`, one])).values()]
+}

@@ -1,0 +1,125 @@
+/**
+ * The control socket: a Unix socket that only its owner may open. A client sends one line of JSON, `{"ask":"status"}`, and
+ * gets one line of JSON back. Nothing can be changed through it.
+ */
+import { chmodSync, rmSync } from 'node:fs'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { jsonLine } from '../../bytes/text.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { judgeOurFile, prepareOurFile, systemReason } from '../../system/our-file.ts'
+import { notASocket } from './places.ts'
+
+/** A request is a few bytes; whoever sends more is not one of ours. */
+const LONGEST_REQUEST = 1024
+/** Milliseconds that a client has to ask its question, or the daemon to answer it. */
+const PATIENCE = 2000
+
+/** Answers `{"ask":NAME}` for each name in `answers`. The socket is made anew: a dead daemon leaves its file behind. */
+export async function serveControl(
+  path: string,
+  answers: { readonly [ask: string]: () => Promise<unknown> },
+): Promise<Result<Server, Failure<'CONFIG_UNWRITABLE' | 'CONFIG_EXPOSED'>>> {
+  const answer = (socket: Socket, ask: string): void => {
+    const ready = Object.hasOwn(answers, ask) ? answers[ask] : undefined
+    if (ready === undefined) {
+      socket.end('{"error":"unknown question"}\n')
+      return
+    }
+    ready().then(
+      (value) => socket.end(`${jsonLine(value)}\n`),
+      () => socket.destroy(),
+    )
+  }
+  const server = createServer((socket) => {
+    let asked = ''
+    socket.setTimeout(PATIENCE, () => socket.destroy())
+    socket.on('error', () => socket.destroy())
+    socket.on('data', (chunk) => {
+      asked += chunk.toString('utf8')
+      const end = asked.indexOf('\n')
+      if (end >= 0) answer(socket, parseAsk(asked.slice(0, end)))
+      else if (asked.length > LONGEST_REQUEST) socket.destroy()
+    })
+  })
+  try {
+    // Others who could put a socket there would answer in our name.
+    const exposed = prepareOurFile(path)
+    if (exposed !== undefined) return { ok: false, failure: exposed }
+    const other = notASocket(path)
+    if (other !== undefined) return refuse('CONFIG_UNWRITABLE', other)
+    rmSync(path, { force: true })
+    await new Promise<void>((done, failed) => {
+      server.once('error', failed)
+      const mask = process.umask(0o177)
+      server.listen(path, done)
+      process.umask(mask)
+    })
+    chmodSync(path, 0o600)
+  } catch (error) {
+    return refuse('CONFIG_UNWRITABLE', `${path}: ${systemReason(error)}`)
+  }
+  return ok(server)
+}
+
+/** What answers there may be another user's program. */
+function exposureOf(path: string): string | undefined {
+  try {
+    return judgeOurFile(path)?.detail
+  } catch {
+    return undefined // Who connects is told why that is not possible.
+  }
+}
+
+/** `listens`: something accepted the connection, and gave no answer. */
+export type ControlFailure = Failure<'STATUS_UNAVAILABLE'> & { readonly listens: boolean }
+
+/** Asks a running daemon. */
+export async function askControl(path: string, ask: string): Promise<Result<unknown, ControlFailure>> {
+  return new Promise((resolve) => {
+    let listens = false
+    const fail = (why: string): void =>
+      resolve({ ok: false, failure: { code: 'STATUS_UNAVAILABLE', detail: `${path}: ${why}`, listens } })
+    const exposed = exposureOf(path)
+    if (exposed !== undefined) {
+      fail(exposed)
+      return
+    }
+    const socket = connect(path)
+    let answer = ''
+    socket.setTimeout(PATIENCE, () => {
+      socket.destroy()
+      fail('no answer')
+    })
+    socket.on('error', (error: NodeJS.ErrnoException) => fail(explain(error)))
+    socket.on('connect', () => {
+      listens = true
+      socket.write(`${JSON.stringify({ ask })}\n`)
+    })
+    socket.on('data', (chunk) => {
+      answer += chunk.toString('utf8')
+    })
+    socket.on('end', () => {
+      try {
+        resolve(ok(JSON.parse(answer)))
+      } catch {
+        fail('the answer is not whole')
+      }
+    })
+  })
+}
+
+function parseAsk(line: string): string {
+  try {
+    const value: unknown = JSON.parse(line)
+    const ask = typeof value === 'object' && value !== null && 'ask' in value ? value.ask : undefined
+    return typeof ask === 'string' ? ask : ''
+  } catch {
+    return ''
+  }
+}
+
+function explain(error: NodeJS.ErrnoException): string {
+  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return 'no ghostport is running there'
+  if (error.code === 'EACCES') return 'only the user who started it (root) may ask'
+  return error.message
+}

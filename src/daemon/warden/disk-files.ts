@@ -1,0 +1,147 @@
+/**
+ * Configuration files from the disk. Whoever can change them can open any door, and whoever can read `access.conf` has the
+ * keys, so who else can is part of whether a file can be read at all (docs/OPERATING.md). fwknopd only warns.
+ */
+import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
+import { join } from 'node:path'
+import { textFromBytes } from '../../bytes/text.ts'
+import type { ConfigFileFailure, ConfigFiles } from '../../config/config-files.ts'
+import { holdsKeys } from '../../config/key-settings.ts'
+import { ok, type Result, refuse } from '../../result.ts'
+import { judgeStat, TO_READ } from '../../system/our-file.ts'
+import { type FolderAtFault, judgeFolderTrail, judgeTrail, octal, ownerName } from '../../system/path-trail.ts'
+import { systemPath } from '../../system/system-path.ts'
+
+const OTHERS_READ = 0o044
+const OTHERS = 0o077
+
+/** A file of keys has a few lines. It is its user's to write, and this is what they can make us read. */
+const MAX_KEY_FILE = 64 * 1024
+
+const DENIED = 'permission denied'
+
+/** Linux: to look at a file without opening it, since opening a device can set it going. */
+const O_PATH = 0o10000000
+
+/** @param user whom files must belong to, besides root. */
+export function diskFiles(user: number): ConfigFiles {
+  return {
+    read: (path) => guarded(path, () => readOperators(path, user)),
+    readKeys: (path) =>
+      withCure(
+        guarded(path, () => readUsers(path, user)),
+        user,
+      ),
+    list(folder) {
+      try {
+        const exposed = judgeFolderTrail(folder, { owners: new Set([user, 0]), cure: operatorsCure(user) })
+        if (exposed !== undefined) return { ok: false, failure: exposed }
+        const all = readdirSync(systemPath(folder), { encoding: 'buffer' }).map((name) => textFromBytes(name))
+        const names = all.filter((name) => name.endsWith('.conf'))
+        return ok(names.sort().map((name) => join(folder, name)))
+      } catch (error) {
+        return refuse('CONFIG_UNREADABLE', `${folder}: ${explain(error)}`)
+      }
+    },
+  }
+}
+
+/** The operator's own: it is theirs alone to change, and to read where it holds keys. */
+function readOperators(path: string, user: number): Result<string, ConfigFileFailure> {
+  const owners = new Set([user, 0])
+  const exposed = judgeTrail(path, { owners, cure: operatorsCure(user) })
+  if (exposed !== undefined) return { ok: false, failure: exposed }
+  return withDescriptor(openSync(systemPath(path), TO_READ), (descriptor) => {
+    // Asked of what was opened, not of the name: the two may differ a moment later.
+    const stat = fstatSync(descriptor)
+    if (!stat.isFile()) return refuse('CONFIG_UNREADABLE', `${path} is not a regular file`)
+    const changeable = judgeStat(path, stat, owners)
+    if (changeable !== undefined) return { ok: false, failure: changeable }
+    const text = textFromBytes(readFileSync(descriptor))
+    if (stat.mode & OTHERS_READ && holdsKeys(text))
+      return refuse('CONFIG_EXPOSED', `${path} holds keys and can be read by others (mode ${octal(stat.mode)})`, {
+        suggestion: `chmod 600 ${path}`,
+      })
+    return ok(text)
+  })
+}
+
+function operatorsCure(user: number): (folder: FolderAtFault) => string {
+  return ({ path, holds, fault }) => {
+    if (fault === 'mode') return `chmod go-w ${path}`
+    return holds ? `chown ${ownerName(user)} ${path}` : 'move the file into a folder such as /etc/fwknop'
+  }
+}
+
+/**
+ * A file of `%include_keys`: any one user's, who may change the keys of their stanza, and nobody else's. All that leads to it is
+ * that user's or root's, so that no link of theirs makes us read the file of another. Where everybody may make files, anybody may have.
+ */
+function readUsers(path: string, user: number): Result<string, ConfigFileFailure> {
+  return withDescriptor(openSync(systemPath(path), O_PATH), (found) => {
+    const stat = fstatSync(found)
+    if (!stat.isFile()) return refuse('CONFIG_UNREADABLE', `${path} is not a regular file`)
+    if (stat.mode & OTHERS)
+      return refuse('CONFIG_EXPOSED', `${path} is for keys, and open to others (mode ${octal(stat.mode)})`, {
+        suggestion: `chmod 600 ${path}`,
+      })
+    if (stat.size > MAX_KEY_FILE)
+      return refuse('CONFIG_UNREADABLE', `${path} is larger than ${MAX_KEY_FILE} bytes: a file of keys has a few lines`)
+    const exposed = judgeTrail(path, {
+      owners: new Set([stat.uid, user, 0]),
+      alone: true,
+      cure: (folder) => {
+        if (folder.fault === 'mode')
+          return folder.owner === stat.uid
+            ? `chmod go-w ${folder.path}`
+            : `move ${path} into a folder that only its user can write to`
+        // A second name for a file of somebody else's must not be given away with it.
+        return stat.nlink > 1
+          ? `remove ${path}, and let its user write it anew`
+          : `chown ${ownerName(folder.owner)} ${path}`
+      },
+    })
+    if (exposed !== undefined) return { ok: false, failure: exposed }
+    const opened = openSync(`/proc/self/fd/${found}`, TO_READ)
+    return withDescriptor(opened, (descriptor) => {
+      const bytes = Buffer.alloc(MAX_KEY_FILE)
+      let length = 0
+      for (let got = -1; got !== 0 && length < bytes.length; length += got)
+        got = readSync(descriptor, bytes, length, bytes.length - length, null)
+      return ok(textFromBytes(bytes.subarray(0, length)))
+    })
+  })
+}
+
+function withDescriptor<T>(descriptor: number, use: (descriptor: number) => T): T {
+  try {
+    return use(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function guarded(path: string, read: () => Result<string, ConfigFileFailure>): Result<string, ConfigFileFailure> {
+  try {
+    return read()
+  } catch (error) {
+    return refuse('CONFIG_UNREADABLE', `${path}: ${explain(error)}`)
+  }
+}
+
+/** Root is kept out by its own service only, whose unit leaves it no right over users' files. */
+function withCure(read: Result<string, ConfigFileFailure>, user: number): Result<string, ConfigFileFailure> {
+  if (read.ok || user !== 0 || !read.failure.detail.endsWith(DENIED)) return read
+  const suggestion = 'let the service read users’ files: ProtectHome=read-only and CAP_DAC_READ_SEARCH (docs/CONFIG.md)'
+  return { ok: false, failure: { ...read.failure, suggestion } }
+}
+
+function explain(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'ENOENT') return 'there is no such file'
+  if (code === 'ENOTDIR') return 'a part of the path is a file, not a folder'
+  if (code === 'EACCES') return DENIED
+  if (code === 'EISDIR') return 'is a folder'
+  if (code === 'ELOOP') return 'too many links lead to it'
+  return message
+}

@@ -1,0 +1,18 @@
+/** What an operator should know of this host and this moment, besides what the files say: at each start, reload and check. */
+
+import type { LoadedConfig } from '../../config/load.ts'
+import type { Notice } from '../../config/notice.ts'
+import type { UnixSeconds } from '../../units.ts'
+import { missingGetent } from './admission/ask-resolver.ts'
+import { bootGateNotices } from './boot-gate.ts'
+import { expiredStanzas } from './expired-stanzas.ts'
+import { absentInterfaces } from './interfaces.ts'
+
+export function hostNotices(loaded: LoadedConfig, now: UnixSeconds): readonly Notice[] {
+  return [
+    ...absentInterfaces(loaded),
+    ...bootGateNotices(loaded),
+    ...missingGetent(loaded),
+    ...expiredStanzas(loaded, now),
+  ]
+}

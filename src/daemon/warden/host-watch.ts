@@ -1,0 +1,95 @@
+/**
+ * Keeps what is known about the host's own rules current, and tells the log what is wrong with them and what is mended. The rules are
+ * read again when the kernel says that they changed, and when somebody asks for the status, since iptables-legacy's changes are not announced.
+ */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Finding } from '../../firewall/host/findings.ts'
+import { failureFields, type Log } from '../../log.ts'
+import type { Failure, Result } from '../../result.ts'
+
+/** Milliseconds: a reload of the host's rules is many changes; between two looks there is at least so much. */
+const PAUSE = 1_000
+/** A ruleset that takes long to read may take this share of the time at most. */
+const SHARE = 20
+/** How long somebody who asks waits for a fresh answer, in milliseconds. */
+const PATIENCE = 1_000
+
+export class HostWatch {
+  readonly #look: () => Promise<Result<readonly Finding[]>>
+  readonly #log: Log
+  #known: readonly Finding[] = []
+  #failure: Failure | undefined
+  #timer: NodeJS.Timeout | undefined
+  #looking: Promise<void> | undefined
+  /** On the monotonic clock: before this, nothing is read again. */
+  #notBefore = 0
+  #again = false
+  #closed = false
+
+  /** @param look reads and judges. */
+  constructor(look: () => Promise<Result<readonly Finding[]>>, log: Log) {
+    this.#look = look
+    this.#log = log
+  }
+
+  /** Something that the judgement depends on has changed, or may have. */
+  changed(after = PAUSE): void {
+    if (this.#closed) return
+    if (this.#looking !== undefined) this.#again = true
+    else this.#timer ??= setTimeout(() => void this.#refresh(), Math.max(after, this.#notBefore - performance.now()))
+  }
+
+  /** What is found now; what was found last, where reading takes long. */
+  async current(): Promise<readonly Finding[]> {
+    if (this.#looking === undefined && performance.now() >= this.#notBefore) void this.#refresh()
+    if (this.#looking !== undefined) await Promise.race([this.#looking, delay(PATIENCE, undefined, { ref: false })])
+    return this.#known
+  }
+
+  /** What was found last. */
+  get known(): readonly Finding[] {
+    return this.#known
+  }
+
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#timer)
+  }
+
+  #refresh(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#again = false
+    this.#looking ??= this.#lookOnce().finally(() => {
+      this.#looking = undefined
+      if (this.#again) this.changed()
+    })
+    return this.#looking
+  }
+
+  async #lookOnce(): Promise<void> {
+    const began = performance.now()
+    const found = await this.#look()
+    const ended = performance.now()
+    this.#notBefore = ended + Math.max(PAUSE, SHARE * (ended - began))
+    if (this.#closed) return
+    if (!found.ok) {
+      if (this.#failure?.detail !== found.failure.detail)
+        this.#log.write('warning', 'host firewall not read', failureFields(found.failure))
+      this.#failure = found.failure
+      return
+    }
+    this.#failure = undefined
+    const before = this.#known
+    this.#known = found.value
+    for (const { code, level, text, cure } of missingFrom(before, found.value))
+      this.#log.write(level, 'host firewall', { code, text, ...(cure !== undefined && { cure }) })
+    for (const { code, text } of missingFrom(found.value, before))
+      this.#log.write('info', 'host firewall mended', { code, text })
+  }
+}
+
+function missingFrom(known: readonly Finding[], found: readonly Finding[]): readonly Finding[] {
+  const texts = new Set(known.map(({ code, text }) => `${code} ${text}`))
+  return found.filter(({ code, text }) => !texts.has(`${code} ${text}`))
+}

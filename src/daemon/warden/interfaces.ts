@@ -1,0 +1,47 @@
+/** Which network interfaces this host has now, and which of PCAP_INTF are not among them. */
+import { readFileSync } from 'node:fs'
+import type { LoadedConfig } from '../../config/load.ts'
+import type { Notice } from '../../config/notice.ts'
+
+/**
+ * Of the network namespace of this process, whether up or down, with an address or without one. `os.networkInterfaces()`
+ * leaves out those without an address.
+ * @returns undefined where the system does not say.
+ */
+export function interfacesOfHost(): readonly string[] | undefined {
+  try {
+    return parseDeviceList(readFileSync('/proc/self/net/dev', 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+/** @param text of /proc/net/dev: two lines of headings, then a name and a colon in each line. */
+export function parseDeviceList(text: string): readonly string[] {
+  return text
+    .split('\n')
+    .slice(2)
+    .flatMap((line) => /^\s*([^\s:]+):/.exec(line)?.[1] ?? [])
+}
+
+/** An interface may appear later, so that this warns and refuses nothing. */
+export function absentInterfaces(
+  { server: { capture }, at }: Pick<LoadedConfig, 'server' | 'at'>,
+  present: readonly string[] | undefined = interfacesOfHost(),
+): readonly Notice[] {
+  if (capture.kind !== 'packet' || capture.interfaces === 'any' || present === undefined) return []
+  const absent = capture.interfaces.filter((name) => !present.includes(name))
+  if (absent.length === 0) return []
+  const which = absent.map((name) => `“${name}”`).join(' and ')
+  const [what, it] = absent.length === 1 ? ['no interface', 'it appears'] : ['no interfaces', 'they appear']
+  const all = absent.length === capture.interfaces.length
+  const meanwhile = all ? 'No knock is heard' : 'Nothing is heard there'
+  const place = at.PCAP_INTF
+  return [
+    {
+      level: 'warning',
+      text: `${place === undefined ? '-i' : 'PCAP_INTF'}: there is ${what} ${which} now. ${meanwhile} until ${it}. This host has: ${present.join(', ')}`,
+      ...(place === undefined ? {} : { at: place }),
+    },
+  ]
+}

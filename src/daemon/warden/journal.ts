@@ -1,0 +1,258 @@
+/** What happened to packets: a log line for each, the last of them for `status`, and counts of all. */
+import { describeOpening, type Grant } from '../../access/grant.ts'
+import type { StanzaIndex } from '../../access/matching.ts'
+import type { StanzaId } from '../../access/stanza.ts'
+import type { Verdict } from '../../access/verdict.ts'
+import type { FailureCode } from '../../failure-codes.ts'
+import { failureFields, type Log, type LogField, levelOf } from '../../log.ts'
+import type { Milliseconds } from '../../units.ts'
+import type { Knock } from '../link/knock.ts'
+import type { RefusalNote, Tally } from '../link/protocol.ts'
+import { limiterFor, type RefusalLimiter, type Suppressed } from '../link/refusal-log.ts'
+
+/** How many verdicts `status` shows. */
+const REMEMBERED = 50
+
+/** Lines that the receiver may cause, as a multiple of those that it allows itself: its clock is not ours, and a new one starts afresh. */
+const LEEWAY = 2
+/** How many lines one grant may cause about others that gave up their places to it. */
+const MOST_DISPLACED = 5
+
+const NOTHING: Tally = { looked: 0, dropped: 0, refused: {} }
+
+/** The clocks of a journal: one for people, one that never goes back. */
+export interface JournalClocks {
+  readonly wall: () => Date
+  readonly monotonic: () => Milliseconds
+}
+
+/** Since the server started. `looked` is `granted`, all of `refused`, and `undecided` together. */
+export interface JournalCounters {
+  readonly granted: number
+  /** By reason. */
+  readonly refused: Suppressed
+  /** Packets of the right port and length that were looked at. */
+  readonly looked: number
+  /** Those that wait for their verdict, and those whose verdict died with a receiver. */
+  readonly undecided: number
+  /** Packets that found no room in the kernel's buffer, and were not looked at. */
+  readonly dropped: number
+}
+
+/** Which names stanzas have, by their numbers under the configuration that is meant. */
+export type StanzaNames = Pick<StanzaIndex, 'byId'>
+
+type Fields = { readonly [name: string]: LogField }
+
+export class Journal {
+  readonly #log: Log
+  readonly #clocks: JournalClocks
+  readonly #whatShuts: (grant: Grant) => readonly string[]
+  readonly #limiter: RefusalLimiter
+  /** The receiver limits its lines itself. One that a stranger has taken over does not. */
+  readonly #receiverLimiter: RefusalLimiter
+  #last: Fields[] = []
+  #granted = 0
+  #refused = new Map<FailureCode, number>()
+  /** Of receivers that are gone, and of the one that runs. */
+  #past = NOTHING
+  #current = NOTHING
+  /** Knocks that the one that runs has told. */
+  #told = 0
+
+  /**
+   * @param refusalsPerSecond LOG_LIMIT: lines for refused knocks, in the long run.
+   * @param whatShuts codes of what keeps a grant from opening its doors, as far as it is known.
+   */
+  constructor(
+    log: Log,
+    refusalsPerSecond: number,
+    clocks: JournalClocks,
+    whatShuts: (grant: Grant) => readonly string[] = () => [],
+  ) {
+    this.#log = log
+    this.#whatShuts = whatShuts
+    this.#clocks = clocks
+    const now = clocks.monotonic()
+    this.#limiter = limiterFor(refusalsPerSecond, now)
+    this.#receiverLimiter = limiterFor(refusalsPerSecond * LEEWAY, now)
+  }
+
+  /** What was folded under the old limit is told first. What was logged under it still counts. */
+  limitRefusals(perSecond: number): void {
+    this.tellSuppressed()
+    this.tellReceiverSuppressed()
+    this.#limiter.limit(perSecond)
+    this.#receiverLimiter.limit(perSecond * LEEWAY)
+  }
+
+  /**
+   * An authentic packet and what became of it. A grant always has its line: who has no key cannot cause one, unless replays are
+   * allowed. A refusal has one up to the limit: anybody can send a packet again that they saw, of any age.
+   * @param names under which the verdict was made.
+   */
+  knock(knock: Knock, verdict: Verdict, names: StanzaNames): void {
+    if (verdict.granted) {
+      this.#granted++
+      const { grant, ended = [], displaced = [] } = verdict
+      const shutBy = this.#whatShuts(grant).join(',')
+      this.#record(shutBy === '' ? 'info' : 'warning', 'knock', {
+        verdict: 'granted',
+        ...cameFrom(knock),
+        ...stanzaFields(verdict.stanza, names),
+        grant: grant.openings.map(describeOpening).join(','),
+        for: grant.source,
+        lifetime: grant.lifetime,
+        user: grant.username,
+        ...(shutBy !== '' && { shutBy }),
+      })
+      for (const other of ended)
+        this.#ended(
+          other,
+          `it led a port of ${other.source} elsewhere, and ${other.source} has now asked for that port itself`,
+        )
+      for (const other of displaced.slice(0, MOST_DISPLACED)) this.#ended(other, 'no place was left for another grant')
+      if (displaced.length > MOST_DISPLACED)
+        this.#log.write('warning', 'grants ended', {
+          detail: 'no place was left for another grant',
+          grants: displaced.length - MOST_DISPLACED,
+        })
+      return
+    }
+    const { failure } = verdict
+    this.#refused.set(failure.code, (this.#refused.get(failure.code) ?? 0) + 1)
+    if (!this.#limiter.admit(failure.code, this.#clocks.monotonic())) return
+    this.#record(levelOf(failure.code), 'knock', {
+      verdict: 'refused',
+      ...cameFrom(knock),
+      ...stanzaFields(verdict.stanza, names),
+      ...failureFields(failure),
+      user: knock.message.username,
+      ...(verdict.clocks && { clock: { packet: verdict.clocks.packet, server: verdict.clocks.server } }),
+    })
+  }
+
+  /**
+   * A packet that no key opened. An honest receiver has limited their number, which comes with the tally; here it is bounded once more.
+   * @param names under which the receiver works. It says numbers only.
+   */
+  refused(note: RefusalNote, names: StanzaNames): void {
+    const { source, sourcePort, destinationPort, stanza, code, detail } = note
+    if (!this.#receiverLimiter.admit(code, this.#clocks.monotonic())) return
+    this.#record(levelOf(code), 'refused', {
+      verdict: 'refused',
+      ...{ source, sourcePort, destinationPort },
+      ...stanzaFields(stanza, names),
+      ...failureFields({ code, detail }),
+    })
+  }
+
+  /** Whether refused knocks were folded that {@link tellSuppressed} has not told yet. */
+  get hasSuppressed(): boolean {
+    return this.#limiter.hasSuppressed
+  }
+
+  tellSuppressed(): void {
+    const counts = this.#limiter.takeSuppressed()
+    if (counts !== undefined) this.#logSuppressed(counts)
+  }
+
+  /** What the receiver has not told one by one. Told by {@link tellReceiverSuppressed}, however often it says so. */
+  suppressed(counts: Suppressed): void {
+    this.#receiverLimiter.fold(counts)
+  }
+
+  /** One line, if the receiver was silent about packets or said too much since the last call. */
+  tellReceiverSuppressed(): void {
+    const counts = this.#receiverLimiter.takeSuppressed()
+    if (counts !== undefined) this.#logSuppressed(counts)
+  }
+
+  #logSuppressed(counts: Suppressed): void {
+    this.#log.write('warning', 'suppressed', { counts: { ...counts } })
+  }
+
+  tally(tally: Tally): void {
+    this.#current = tally
+  }
+
+  /** The receiver told of so many knocks; their verdicts come later. */
+  told(knocks: number): void {
+    this.#told += knocks
+  }
+
+  /** The receiver's numbers start at zero again. */
+  receiverLost(): void {
+    this.#past = sum(this.#past, this.#ofCurrent())
+    this.#current = NOTHING
+    this.#told = 0
+  }
+
+  /** One that dies between a knock and its next tally has looked at more than the tally says. */
+  #ofCurrent(): Tally {
+    const { looked, refused } = this.#current
+    return { ...this.#current, looked: Math.max(looked, this.#told + total(refused)) }
+  }
+
+  /** Newest first. */
+  lastVerdicts(): readonly Fields[] {
+    return this.#last.toReversed()
+  }
+
+  counters(): JournalCounters {
+    const { looked, dropped, refused: unheard } = sum(this.#past, this.#ofCurrent())
+    const refused = addCounts(unheard, Object.fromEntries(this.#refused))
+    const undecided = Math.max(0, looked - this.#granted - total(refused))
+    return { granted: this.#granted, refused, looked, undecided, dropped }
+  }
+
+  #ended(grant: Grant, detail: string): void {
+    this.#log.write('warning', 'grant ended', { detail, ...grantFields(grant) })
+  }
+
+  #record(level: ReturnType<typeof levelOf>, event: string, fields: Fields): void {
+    this.#log.write(level, event, fields)
+    this.#last.push({ time: this.#clocks.wall().toISOString(), ...fields })
+    if (this.#last.length > REMEMBERED) this.#last = this.#last.slice(-REMEMBERED)
+  }
+}
+
+/** A grant as the log tells it: by the stanza that it had when it was made. */
+export function grantFields(grant: Grant): Fields {
+  return {
+    stanza: grant.stanza,
+    ...(grant.stanzaName !== undefined && { name: grant.stanzaName }),
+    grant: grant.openings.map(describeOpening).join(','),
+    for: grant.source,
+    user: grant.username,
+  }
+}
+
+function cameFrom({ packet }: Knock): Fields {
+  return { source: packet.source, sourcePort: packet.sourcePort, destinationPort: packet.destinationPort }
+}
+
+/** The number of a stanza, and its name where it has one. A number that no stanza has stands alone. */
+function stanzaFields(stanza: StanzaId | undefined, names: StanzaNames): Fields {
+  if (stanza === undefined) return {}
+  const name = names.byId(stanza)?.name
+  return { stanza, ...(name !== undefined && { name }) }
+}
+
+function sum(one: Tally, other: Tally): Tally {
+  return {
+    looked: one.looked + other.looked,
+    dropped: one.dropped + other.dropped,
+    refused: addCounts(one.refused, other.refused),
+  }
+}
+
+function addCounts(one: Suppressed, other: Suppressed): Suppressed {
+  const total: Record<string, number> = { ...one }
+  for (const [code, count] of Object.entries(other)) total[code] = (total[code] ?? 0) + count
+  return total
+}
+
+function total(counts: Suppressed): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0)
+}

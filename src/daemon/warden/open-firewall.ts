@@ -1,0 +1,272 @@
+/** The firewall that the configuration asks for: made ready, with what was live in it, and its table guarded by a lock. */
+import { readlinkSync, statSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Opening } from '../../access/grant.ts'
+import type { Policy } from '../../access/policy.ts'
+import type { LoadedConfig } from '../../config/load.ts'
+import type { Notice } from '../../config/notice.ts'
+import type { SettingPlaces } from '../../config/server-assembly.ts'
+import type { NftablesConfig, RelayConfig, ServerConfig } from '../../config/server-config.ts'
+import type { Firewall } from '../../firewall/firewall.ts'
+import type { LeftPort } from '../../firewall/host/departure.ts'
+import type { Finding } from '../../firewall/host/findings.ts'
+import type { Kept, Mended, NftablesFirewall } from '../../firewall/nftables/nftables.ts'
+import { descriptorLimit } from '../../firewall/relay/descriptors.ts'
+import {
+  type ConnectionLimits,
+  defaultLimits,
+  descriptorsFor,
+  FEWEST_CONNECTIONS,
+  limitsFor,
+} from '../../firewall/relay/limits.ts'
+import type { RelayFirewall } from '../../firewall/relay/relay.ts'
+import { failureFields, type Log } from '../../log.ts'
+import type { ProtocolPort } from '../../packet/message.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { decoyPorts, distinctPorts, grantedPorts } from './admission/granted-ports.ts'
+import { acquireInstanceLock, type InstanceLock } from './instance-lock.ts'
+import { grantFields } from './journal.ts'
+
+export interface OpenedFirewall {
+  readonly firewall: Firewall
+  /** The same, where it is nftables: it can say what the host's own rules do. */
+  readonly table?: NftablesFirewall
+  /** The same, where it is the relay: it can say what it carries. */
+  readonly relay?: RelayFirewall
+  /** Absent where listening ports are lock enough. */
+  readonly lock?: InstanceLock
+}
+
+/**
+ * Reads back what is live, and from then on puts the table back when somebody else changes it.
+ * @param onHostChange called when somebody changes other rules of the host.
+ */
+export async function openFirewall(
+  { firewall, controlSocket }: ServerConfig,
+  at: SettingPlaces,
+  log: Log,
+  onHostChange: () => void,
+): Promise<Result<OpenedFirewall>> {
+  if (firewall.kind === 'relay') return openRelay(firewall, log)
+  const table = await lockedTable(firewall, controlSocket, at)
+  if (!table.ok) return table
+  // First, so that nothing happens unheard.
+  const watching = table.value.firewall.watch((mended) => tellMended(mended, log), onHostChange)
+  const installed = watching.ok ? await table.value.firewall.install() : watching
+  if (!installed.ok) {
+    await table.value.firewall.close()
+    table.value.lock.release()
+    return installed
+  }
+  tellKept(table.value.firewall.kept(), log)
+  return ok({ ...table.value, table: table.value.firewall })
+}
+
+/** How many grants from before a start tells one by one. */
+const MOST_TOLD = 20
+
+/** A server that was killed may have opened what its log does not say. */
+function tellKept({ grants, lost }: Kept, log: Log): void {
+  for (const { grant, remaining } of grants.slice(0, MOST_TOLD))
+    log.write('info', 'grant found', { ...grantFields(grant), secondsLeft: Math.ceil(remaining / 1000) })
+  if (grants.length > MOST_TOLD)
+    log.write('info', 'grants found', { grants: grants.length, notListed: grants.length - MOST_TOLD })
+  if (lost > 0)
+    log.write('warning', 'grants lost', {
+      grants: lost,
+      detail: 'their records cannot be read, or MAX_GRANTS leaves no place for them: they have ended',
+    })
+}
+
+/** What {@link NftablesFirewall.hostFindings} is to be asked. */
+export function hostQuestion(
+  policy: Policy,
+  { capture }: Pick<ServerConfig, 'capture'>,
+): Parameters<NftablesFirewall['hostFindings']>[0] {
+  return {
+    // A UDP socket has no ranges.
+    knocks: capture.ports.flatMap((port) =>
+      capture.kind === 'udp' && typeof port === 'number' ? [{ protocol: 'udp', port }] : [],
+    ),
+    ports: grantedPorts(policy.stanzas),
+    decoys: policy.nat.local ? decoyPorts(policy.stanzas) : [],
+    forwarding: policy.nat.forward,
+  }
+}
+
+/**
+ * What {@link openFirewall} would find: the library, the kernel’s netfilter, and the host’s own rules. Installs nothing. The
+ * ports of a relay are not bound: a server that runs has them.
+ */
+export async function lookAtFirewall({ server, policy, at }: LoadedConfig): Promise<Result<readonly Notice[]>> {
+  if (server.firewall.kind === 'relay') {
+    const limits = relayLimits(descriptorLimit())
+    return limits.ok ? ok(limits.value.notices) : limits
+  }
+  const made = await makeNftables(server.firewall)
+  if (!made.ok) return made
+  const ours = await notForeign(made.value, server.firewall, at)
+  const found = ours.ok ? await made.value.hostFindings(hostQuestion(policy, server)) : ours
+  await made.value.close()
+  return found.ok ? ok(found.value.map(noticeOf)) : found
+}
+
+function noticeOf({ level, code, text, cure }: Finding): Notice {
+  return { level, text: `${text} [${code}]`, ...(cure !== undefined && { cure }) }
+}
+
+/** What was removed, and how the host's own rules leave the ports that it was about. */
+export interface Removed {
+  /** `absent`: there was no such table. */
+  readonly kind: 'mark' | 'gate' | 'absent'
+  readonly left: readonly LeftPort[]
+  /** Other tables that look like one of ours. */
+  readonly lookAlikes: readonly string[]
+}
+
+/**
+ * Takes the table away, and every grant with it. Refused while a ghostport runs: it would put the table back; and where the
+ * table of that name is not ghostport’s.
+ * @param config only the name of its table counts.
+ * @param ports that the administrator needs, besides those that were protected or granted.
+ */
+export async function removeTable(
+  config: NftablesConfig,
+  controlSocket: string,
+  ports: readonly ProtocolPort[],
+  at: SettingPlaces,
+): Promise<Result<Removed>> {
+  const table = await lockedTable(config, controlSocket, at)
+  if (!table.ok) return table
+  const { firewall, lock } = table.value
+  const done = async <T>(result: T): Promise<T> => {
+    await firewall.close()
+    lock.release()
+    return result
+  }
+  const found = firewall.installed()
+  if (!found.ok) return done(found)
+  const { kind } = found.value
+  const grants = await firewall.grants()
+  const granted = grants.ok ? grants.value.flatMap(({ grant }) => grant.openings.flatMap(accessed)) : []
+  const guarded = found.value.kind === 'gate' ? found.value.protectedPorts : []
+  const removed = await firewall.uninstall()
+  if (!removed.ok) return done(removed)
+  // The table is gone by now: what cannot be judged any more is no failure.
+  const wanted = kind === 'gate' ? guarded : distinctPorts([...ports, ...granted])
+  const left = kind === 'absent' ? ok([]) : await firewall.departure(wanted)
+  const others = await firewall.lookAlikes()
+  return done(ok({ kind, left: left.ok ? left.value : [], lookAlikes: others.ok ? others.value : [] }))
+}
+
+function accessed(opening: Opening): readonly ProtocolPort[] {
+  return opening.kind === 'access' ? [{ protocol: opening.protocol, port: opening.port }] : []
+}
+
+async function openRelay(config: RelayConfig, log: Log): Promise<Result<OpenedFirewall>> {
+  const { createRelayFirewall } = await import('../../firewall/relay/relay.ts')
+  const limits = relayLimits(descriptorLimit())
+  if (!limits.ok) return limits
+  const relay = createRelayFirewall({
+    ...config,
+    limits: limits.value.limits,
+    onTrouble: ({ kind, detail, count }) => log.write('warning', 'relay', { trouble: kind, detail, count }),
+  })
+  const installed = await relay.install()
+  if (!installed.ok) return installed
+  for (const { level, text } of limits.value.notices) log.write(level, 'notice', { text })
+  return ok({ firewall: relay, relay })
+}
+
+/** @param descriptors that this process may have open; undefined where that is not known. */
+function relayLimits(
+  descriptors: number | undefined,
+): Result<{ readonly limits: ConnectionLimits; readonly notices: readonly Notice[] }, Failure<'FIREWALL_UNAVAILABLE'>> {
+  const limits = descriptors === undefined ? defaultLimits : limitsFor(descriptors)
+  if (limits === undefined)
+    return refuse(
+      'FIREWALL_UNAVAILABLE',
+      `the relay needs two descriptors for each connection, and this process may have only ${descriptors} open (ulimit -n)`,
+      {
+        suggestion: `a limit of at least ${descriptorsFor(FEWEST_CONNECTIONS)}: ulimit -n, or LimitNOFILE of the unit`,
+      },
+    )
+  const { connections: all } = defaultLimits
+  if (limits.connections === all) return ok({ limits, notices: [] })
+  const text =
+    `the relay has places for ${limits.connections} connections: this process may have ${descriptors} descriptors open. ` +
+    `${descriptorsFor(all)} would give it ${all} (ulimit -n, or LimitNOFILE of the unit)`
+  return ok({ limits, notices: [{ level: 'warning', text }] })
+}
+
+async function makeNftables(config: NftablesConfig): Promise<Result<NftablesFirewall>> {
+  const { createNftablesFirewall } = await import('../../firewall/nftables/nftables.ts')
+  const { parseConnectionMark, parseTableName } = await import('../../firewall/nftables/settings.ts')
+  const table = parseTableName(config.table)
+  if (!table.ok) return table
+  const mark = parseConnectionMark(`0x${config.mark.toString(16)}`)
+  if (!mark.ok) return mark
+  const { mode, maxGrants } = config
+  return createNftablesFirewall({ mode, table: table.value, mark: mark.value, maxGrants })
+}
+
+/** One table, one owner. Each network namespace has its own tables. */
+async function lockedTable(
+  config: NftablesConfig,
+  controlSocket: string,
+  at: SettingPlaces,
+): Promise<Result<{ firewall: NftablesFirewall; lock: InstanceLock }>> {
+  const firewall = await makeNftables(config)
+  if (!firewall.ok) return firewall
+  const lock = acquireInstanceLock(tableLock(config.table, controlSocket))
+  if (!lock.ok) return lock
+  const ours = await notForeign(firewall.value, config, at)
+  if (ours.ok) return ok({ firewall: firewall.value, lock: lock.value })
+  await firewall.value.close()
+  lock.value.release()
+  return ours
+}
+
+/** An installed table replaces the one of its name: with NFT_TABLE filter, that would be the host’s own firewall. */
+async function notForeign(
+  firewall: NftablesFirewall,
+  { table }: NftablesConfig,
+  { NFT_TABLE: place }: SettingPlaces,
+): Promise<Result<void>> {
+  const foreign = await firewall.foreignChain()
+  if (!foreign.ok) return foreign
+  if (foreign.value === undefined) return ok(undefined)
+  return refuse(
+    'CONFIG_CONFLICT',
+    `NFT_TABLE: the table “inet ${table}” of this host is not ghostport’s: it has a chain “${foreign.value}”. ` +
+      'ghostport needs a table of its own',
+    {
+      suggestion: table === 'ghostport' ? 'NFT_TABLE ghostport2;' : 'NFT_TABLE ghostport;',
+      ...(place && { at: place }),
+    },
+  )
+}
+
+function tellMended({ change: { what, how, by }, grants, took, outcome }: Mended, log: Log): void {
+  const culprit = by === undefined ? {} : { program: by.program, pid: by.pid }
+  const fields = { change: `${what} ${how}`, ...culprit, grants, tookMs: Math.round(took) }
+  if (outcome.ok) log.write('warning', 'firewall mended', fields)
+  else log.write('error', 'firewall not mended', { ...fields, ...failureFields(outcome.failure) })
+}
+
+/**
+ * Two configurations may name one table, so that nothing in them may say where its lock is. Who is root only of a user
+ * namespace of his own has network namespaces of his own as well, and no /run that he may write to.
+ */
+function tableLock(table: string, controlSocket: string): string {
+  const isRoot = process.getuid?.() === 0 && statSync('/run', { throwIfNoEntry: false })?.uid === 0
+  return join(isRoot ? '/run/ghostport' : dirname(controlSocket), `nft-${table}-${networkNamespace()}.lock`)
+}
+
+function networkNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/net').replace(/[^0-9]/g, '')
+  } catch {
+    return 'host'
+  }
+}

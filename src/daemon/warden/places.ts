@@ -1,0 +1,146 @@
+/** Where a start makes files: looked at without making any. */
+import { accessSync, constants, existsSync, lstatSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import type { LoadedConfig } from '../../config/load.ts'
+import type { Notice } from '../../config/notice.ts'
+import type { ServerConfig } from '../../config/server-config.ts'
+import type { UsedSetting } from '../../config/server-settings.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { judgeOurFile, judgeStat, readOurFile, systemReason } from '../../system/our-file.ts'
+import { judgeTrail, ourUsers } from '../../system/path-trail.ts'
+import { systemPath } from '../../system/system-path.ts'
+
+/** A process id has this many digits at most, and the line feed of its file is one more byte. */
+const LONGEST_PID = 10
+
+/** @returns why the replay store, the control socket or the process id’s file cannot be made where the settings say. */
+export async function lookAtPlaces(loaded: LoadedConfig): Promise<Result<readonly Notice[]>> {
+  const { server, at } = loaded
+  const judged = judgePlaces(loaded)
+  if (!judged.ok) return judged
+  const problems = [
+    ['REPLAY_DB', await replayStore(server)],
+    ['CONTROL_SOCKET', controlSocket(server.controlSocket)],
+    ['FWKNOP_PID_FILE', server.pidFile === undefined ? undefined : pidFile(server.pidFile)],
+  ] as const
+  for (const [name, failure] of problems)
+    if (failure !== undefined) return { ok: false, failure: located(name, failure, at) }
+  return ok(digestFile(server, at))
+}
+
+/**
+ * Whether only we may change the files that a start makes, replaces or reads besides the configuration. A start asks before
+ * it makes anything.
+ * @returns CONFIG_EXPOSED with the setting and its place. Nothing where a path cannot be looked at: whoever uses it says why.
+ */
+export function judgePlaces({ server, at }: Pick<LoadedConfig, 'server' | 'at'>): Result<void> {
+  const { replay, policy, controlSocket, pidFile } = server
+  const { path: digests } = replay.fwknopDigests
+  const files: (readonly [UsedSetting, string, (path: string) => Failure | undefined])[] = [
+    ['CONTROL_SOCKET', controlSocket, judgeOurFile],
+  ]
+  if (pidFile !== undefined) files.push(['FWKNOP_PID_FILE', pidFile, judgeOurFile])
+  if (policy.refuseReplays)
+    files.push(
+      ['REPLAY_DB', replay.database, judgeOurFile],
+      ['REPLAY_DB', `${replay.database}-wal`, judgeOurFile],
+      ['DIGEST_FILE', digests, judgeDigests],
+    )
+  for (const [setting, path, judge] of files) {
+    let exposed: Failure | undefined
+    try {
+      exposed = judge(path)
+    } catch {
+      continue
+    }
+    if (exposed !== undefined) return { ok: false, failure: located(setting, exposed, at) }
+  }
+  return ok(undefined)
+}
+
+/** fwknopd's own file is only read. Others who could empty it would make used packets new. */
+function judgeDigests(path: string): Failure | undefined {
+  const owners = ourUsers()
+  const found = statSync(systemPath(path), { throwIfNoEntry: false })
+  const exposed = judgeTrail(path, {
+    owners,
+    cure: () => 'move the file into a folder that only root can write to, and name it there',
+  })
+  return exposed ?? (found === undefined ? undefined : judgeStat(path, found, owners))
+}
+
+/** Names the setting and its place in the file. */
+export function located(name: UsedSetting, failure: Failure, at: LoadedConfig['at']): Failure {
+  const place = at[name]
+  const detail = failure.detail.startsWith(name) ? failure.detail : `${name}: ${failure.detail}`
+  return { ...failure, detail, ...(place === undefined ? {} : { at: place }) }
+}
+
+async function replayStore({ replay, policy }: ServerConfig): Promise<Failure | undefined> {
+  if (!policy.refuseReplays) return undefined
+  const { judgeReplayStore } = await import('../../replay/judge-store.ts')
+  const failure = judgeReplayStore({ path: replay.database, maxAge: policy.maxAge })
+  if (failure !== undefined) return failure
+  const problem = unwritable(dirname(resolve(replay.database)))
+  return problem === undefined ? undefined : refuse('REPLAY_STORE_FAILED', problem).failure
+}
+
+/** A start without it goes on: fwknopd may never have written it. */
+function digestFile({ replay, policy }: ServerConfig, at: LoadedConfig['at']): readonly Notice[] {
+  const { path, named } = replay.fwknopDigests
+  if (!policy.refuseReplays || !named) return []
+  try {
+    accessSync(systemPath(path), constants.R_OK)
+    return []
+  } catch (error) {
+    const text = `DIGEST_FILE: ${path}: ${systemReason(error)}. Packets that fwknopd has seen are not known to be used`
+    const place = at.DIGEST_FILE
+    return [{ level: 'warning', text, ...(place === undefined ? {} : { at: place }) }]
+  }
+}
+
+function controlSocket(path: string): Failure | undefined {
+  const problem = unwritable(dirname(resolve(path))) ?? notASocket(path)
+  return problem === undefined ? undefined : refuse('CONFIG_UNWRITABLE', problem).failure
+}
+
+/** Its folder is not made by a start: it has to be there. */
+function pidFile(path: string): Failure | undefined {
+  const folder = dirname(resolve(path))
+  const problem = existsSync(systemPath(folder))
+    ? (unwritable(folder) ?? notAPidFile(path))
+    : `there is no folder ${folder}`
+  return problem === undefined ? undefined : refuse('CONFIG_UNWRITABLE', problem).failure
+}
+
+/** A start removes what a dead server left there. @returns why what is there is nothing that a server left. */
+export function notASocket(path: string): string | undefined {
+  const found = lstatSync(systemPath(path), { throwIfNoEntry: false })
+  if (found === undefined || found.isSocket()) return undefined
+  return `${path} is there, and is no socket: remove it, or name another path`
+}
+
+/** A start writes over what a dead server left there. @returns why what is there is nothing that a server left. */
+export function notAPidFile(path: string): string | undefined {
+  const read = readOurFile(path, LONGEST_PID + 1)
+  if (read.ok && (read.value === undefined || new RegExp(`^\\s*[0-9]{0,${LONGEST_PID}}\\s*$`).test(read.value)))
+    return undefined
+  return `${path} is there, and holds no process id: remove it, or name another path`
+}
+
+function unwritable(folder: string): string | undefined {
+  const existing = nearestFolder(folder)
+  try {
+    if (!statSync(systemPath(existing)).isDirectory()) return `${existing} is not a directory`
+    accessSync(systemPath(existing), constants.W_OK | constants.X_OK)
+    // The kernel’s own file systems let root write, and make no file.
+    return /^\/(proc|sys)(\/|$)/.test(existing) ? `no file can be made in ${existing}` : undefined
+  } catch (error) {
+    return `${existing}: ${systemReason(error)}`
+  }
+}
+
+/** The folder itself, or the closest one above it that exists. */
+function nearestFolder(folder: string): string {
+  return existsSync(systemPath(folder)) || folder === dirname(folder) ? folder : nearestFolder(dirname(folder))
+}

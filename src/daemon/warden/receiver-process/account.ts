@@ -1,0 +1,96 @@
+/**
+ * The account of the receiver on this host: what RECEIVER_USER names; else the user `ghostport`; else a user id of our own. It is
+ * never a user that runs anything else: processes of one user may stop each other.
+ */
+import { readFileSync } from 'node:fs'
+import type { LoadedConfig } from '../../../config/load.ts'
+import { type Failure, ok, type Result, refuse } from '../../../result.ts'
+import { type Account, findAccount } from '../../../system/privilege.ts'
+
+const PASSWD = '/etc/passwd'
+const GROUP = '/etc/group'
+/** The user that a package, or the administrator, makes for the receiver. */
+const OWN_USER = 'ghostport'
+/** Ids that neither Debian nor systemd gives to anybody (systemd’s UIDS-GIDS leaves 60578 to 61183 unused). */
+const OWN_IDS = { first: 60_900, last: 60_999 }
+
+/** @returns CONFIG_INVALID_VALUE where RECEIVER_USER names no user, with file and line; or where not even an id is free. */
+export function receiverAccount({
+  server: { receiverUser },
+  at,
+}: Pick<LoadedConfig, 'server' | 'at'>): Result<Account, Failure<'CONFIG_INVALID_VALUE'>> {
+  const account = receiverUser === undefined ? ownAccount() : lookUpAccount(receiverUser)
+  if (account.ok) return account
+  const place = at.RECEIVER_USER
+  return refuse(
+    'CONFIG_INVALID_VALUE',
+    `RECEIVER_USER: ${account.failure.detail}`,
+    place === undefined ? {} : { at: place },
+  )
+}
+
+/** {@link findAccount} in this machine’s /etc/passwd. */
+export function lookUpAccount(user: string): Result<Account, Failure<'CONFIG_INVALID_VALUE'>> {
+  let passwd: string
+  try {
+    passwd = readFileSync(PASSWD, 'utf8')
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    return refuse(
+      'CONFIG_INVALID_VALUE',
+      code === 'ENOENT'
+        ? `user “${user}” cannot be looked up: this system has no ${PASSWD}. Leave RECEIVER_USER out: ghostport then takes an id of its own`
+        : `user “${user}” cannot be looked up: ${message}`,
+    )
+  }
+  return findAccount(passwd, user)
+}
+
+function ownAccount(): Result<Account, Failure<'CONFIG_INVALID_VALUE'>> {
+  return chooseOwnAccount(readOptional(PASSWD), readOptional(GROUP))
+}
+
+/**
+ * Whom to look names up as: an id of its own, so that what reads answers of DNS servers cannot stop the receiver; else, the receiver’s.
+ * @returns the best first.
+ */
+export function lookupAccounts(receiver: Account): readonly Account[] {
+  const own = freeIds(readOptional(PASSWD), readOptional(GROUP)).find(
+    (id) => id !== receiver.uid && id !== receiver.gid,
+  )
+  return own === undefined ? [receiver] : [accountOf(own), receiver]
+}
+
+/**
+ * The user `ghostport` where there is one, else an id that no user and no group has.
+ * @param passwd the text of /etc/passwd; @param group that of /etc/group. Empty where there is no such file.
+ */
+export function chooseOwnAccount(passwd: string, group: string): Result<Account, Failure<'CONFIG_INVALID_VALUE'>> {
+  const made = findAccount(passwd, OWN_USER)
+  if (made.ok) return made
+  const [id] = freeIds(passwd, group)
+  if (id !== undefined) return ok(accountOf(id))
+  return refuse(
+    'CONFIG_INVALID_VALUE',
+    `each user id from ${OWN_IDS.first} to ${OWN_IDS.last} is taken: make the user ${OWN_USER} (useradd --system ${OWN_USER})`,
+  )
+}
+
+/** Ids of our own that no user and no group has. */
+function freeIds(passwd: string, group: string): readonly number[] {
+  const taken = new Set([passwd, group].flatMap((text) => text.split('\n').map((line) => Number(line.split(':')[2]))))
+  const all = Array.from({ length: OWN_IDS.last - OWN_IDS.first + 1 }, (_, i) => OWN_IDS.first + i)
+  return all.filter((id) => !taken.has(id))
+}
+
+function accountOf(id: number): Account {
+  return { name: `user ${id}`, uid: id, gid: id }
+}
+
+function readOptional(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}

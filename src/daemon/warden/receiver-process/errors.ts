@@ -1,0 +1,75 @@
+/**
+ * What a receiver writes to its standard error: words of Node's own, in honest hands (a defect, a crash). It may be in a
+ * stranger's hands, so that the warden reads it: made printable, cut, and no more than some lines a second.
+ */
+import type { Readable } from 'node:stream'
+import { printable } from '../../../bytes/text.ts'
+import type { Log } from '../../../log.ts'
+import type { Failure } from '../../../result.ts'
+import { milliseconds } from '../../../units.ts'
+import { TokenBucket } from '../../link/token-bucket.ts'
+
+/** Characters of a line that are logged. */
+const LONGEST_LINE = 400
+/** Lines a second that are logged; the others are counted. */
+const MOST_LINES = 10
+const INTERVAL = 1000
+/** Characters that are read. A crash of Node's with all it knows is some thousands. */
+const MOST_TEXT = { perSecond: 64 * 1024, burst: 1024 * 1024 }
+
+/**
+ * Logs the lines of `errors` until it ends.
+ * @param onFlood called where it writes more than any honest receiver; nothing is read any more then.
+ */
+export function logReceiverErrors(errors: Readable, log: Log, onFlood: (failure: Failure) => void): void {
+  const characters = new TokenBucket(MOST_TEXT, milliseconds(performance.now()))
+  let line = ''
+  let logged = 0
+  let leftOut = 0
+  let interval: NodeJS.Timeout | undefined
+
+  const nextInterval = (): void => {
+    interval = undefined
+    logged = 0
+    if (leftOut === 0) return
+    log.write('warning', 'receiver says', { leftOut })
+    leftOut = 0
+  }
+  const tell = (): void => {
+    const text = printable(line.trimEnd())
+    line = ''
+    if (text === '') return
+    interval ??= setTimeout(nextInterval, INTERVAL).unref()
+    if (logged < MOST_LINES) log.write('warning', 'receiver says', { text })
+    else leftOut++
+    logged++
+  }
+
+  const end = (): void => {
+    tell()
+    clearTimeout(interval)
+    nextInterval()
+  }
+
+  errors.setEncoding('utf8')
+  errors.on('data', (chunk: string) => {
+    if (errors.destroyed) return
+    if (!characters.take(chunk.length, milliseconds(performance.now()))) {
+      end()
+      errors.destroy()
+      onFlood({ code: 'WARDEN_PROTOCOL', detail: 'it writes more to its standard error than an honest receiver can' })
+      return
+    }
+    const [rest = '', ...more] = chunk.split('\n')
+    const append = (text: string): void => {
+      line += text.slice(0, LONGEST_LINE - line.length)
+    }
+    append(rest)
+    for (const text of more) {
+      tell()
+      append(text)
+    }
+  })
+  errors.on('error', () => {})
+  errors.on('end', end)
+}

@@ -1,0 +1,169 @@
+/**
+ * The warden's side of the receiver: start it, hear it, and start it anew when it dies. The capture socket belongs to the
+ * warden and outlives the receiver, so packets that come in between wait in it.
+ *
+ * Two kinds of failure do not heal. A receiver that ends before it was ever ready, and gives a reason that stays (no
+ * privilege, a bad configuration), fails again at the next start. And where not one receiver became ready in a row of starts, none
+ * will. A receiver that was ready has read packets, so that its word counts for nothing: it is always replaced.
+ */
+import type { ChildProcess } from 'node:child_process'
+import type { Readable } from 'node:stream'
+import type { Milliseconds } from '../../../units.ts'
+import { type Channel, openChannel } from '../../link/channel.ts'
+import type { SpawnedReceiver } from './spawn.ts'
+
+export interface ReceiverEvents {
+  /** A receiver runs. It says itself when it can be told its configuration. */
+  readonly onStarted: () => void
+  /** Its standard error, and its process id. */
+  readonly onErrors: (errors: Readable, pid: number | undefined) => void
+  readonly onValues: (values: unknown[]) => void
+  /** It broke the framing of the channel, and is being ended. */
+  readonly onBroken: (why: string) => void
+  /**
+   * It is gone. `again` says when the next one starts; undefined where it was told to stop.
+   * The next one waits for what this promises as well, which must not be rejected.
+   */
+  readonly onLost: (why: string, again: Milliseconds | undefined) => Promise<void> | void
+  /** It is gone, and no other starts: none would become ready. */
+  readonly onHopeless: (why: string) => void
+}
+
+/** How long to wait before the n-th new start in a row, in milliseconds; the last one from then on. */
+const RESTART_DELAYS = [0, 100, 200, 500, 1000, 2000, 5000]
+/** A receiver that lived this long (milliseconds) was well; its death starts the row anew. */
+const WELL_AFTER = 10_000
+/** How long (milliseconds) after its end the last words of a receiver may take to arrive. */
+const LAST_WORDS = 200
+/** Exit statuses of failures that the same start would meet again (failure-codes.ts). */
+const PERMANENT: readonly (number | null)[] = [64, 77, 78]
+
+export class ReceiverProcess {
+  readonly #spawn: () => SpawnedReceiver
+  readonly #events: ReceiverEvents
+  #child: ChildProcess | undefined
+  #channel: Channel | undefined
+  #restarts = 0
+  /** Of the one that runs, and of any. */
+  #ready = false
+  #wasEverReady = false
+  #stopped = false
+  #timer: NodeJS.Timeout | undefined
+
+  /** @param spawn starts a receiver without any privilege and gives the warden's end of its channel. */
+  constructor(spawn: () => SpawnedReceiver, events: ReceiverEvents) {
+    this.#spawn = spawn
+    this.#events = events
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  start(): void {
+    const startedAt = performance.now()
+    this.#ready = false
+    const { child, channel, errors } = this.#spawn()
+    this.#events.onErrors(errors, child.pid)
+    this.#child = child
+    let why: string | undefined
+    let lost = false
+    const onLost = (how: string, status: number | null): void => {
+      if (lost) return
+      lost = true
+      this.#channel?.end()
+      this.#channel = undefined
+      this.#child = undefined
+      if (this.#stopped) {
+        this.#events.onLost(why ?? how, undefined)
+        return
+      }
+      if (this.#isHopeless(status)) {
+        this.#stopped = true
+        this.#events.onHopeless(why ?? how)
+        return
+      }
+      if (performance.now() - startedAt > WELL_AFTER) this.#restarts = 0
+      const delay = RESTART_DELAYS[Math.min(this.#restarts++, RESTART_DELAYS.length - 1)] ?? 0
+      const prepared = Promise.resolve(this.#events.onLost(why ?? how, delay as Milliseconds))
+      prepared.then(() => {
+        if (!this.#stopped) this.#timer = setTimeout(() => this.start(), delay)
+      })
+    }
+    let heardAll = (): void => {}
+    const allHeard = new Promise<void>((done) => {
+      heardAll = done
+    })
+    child.once('error', (error) => onLost(error.message, null))
+    child.once('exit', (code, signal) => {
+      // What it may have started holds its sockets, and its end of the channel.
+      killAll(child)
+      // What it said last may say why, and arrives after the news of its end.
+      const timer = setTimeout(heardAll, LAST_WORDS)
+      allHeard.then(() => {
+        clearTimeout(timer)
+        onLost(signal === null ? `exit status ${code}` : `killed by ${signal}`, code)
+      })
+    })
+    this.#channel = openChannel(channel, {
+      onValues: this.#events.onValues,
+      // What speaks nonsense may be in a stranger's hands: it is not argued with.
+      onBroken: (what) => {
+        why = `it sent an invalid message: ${what}`
+        this.#events.onBroken(why)
+        killAll(child)
+      },
+      onEnd: () => {
+        heardAll()
+        killAll(child)
+      },
+    })
+    this.#events.onStarted()
+  }
+
+  /** The receiver that runs receives packets. */
+  isReady(): void {
+    this.#ready = true
+    this.#wasEverReady = true
+  }
+
+  #isHopeless(status: number | null): boolean {
+    if (!this.#ready && PERMANENT.includes(status)) return true
+    return !this.#wasEverReady && this.#restarts >= RESTART_DELAYS.length
+  }
+
+  send(value: unknown): void {
+    this.#channel?.send(value)
+  }
+
+  /** Bytes that it has not taken yet. */
+  get backlog(): number {
+    return this.#channel?.backlog ?? 0
+  }
+
+  /** Ends this receiver because of what it said; a new one starts. */
+  kill(): void {
+    if (this.#child !== undefined) killAll(this.#child)
+  }
+
+  /** Ends it for good. Resolves when it is gone. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    const child = this.#child
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
+    const gone = new Promise((done) => child.once('exit', done))
+    killAll(child)
+    await gone
+  }
+}
+
+/** The receiver leads a group of its own. What it may have started, where nothing kept it from that, ends with it. */
+function killAll(child: ChildProcess): void {
+  child.kill('SIGKILL')
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+  } catch {
+    // It leads no group, or nobody of it is left.
+  }
+}

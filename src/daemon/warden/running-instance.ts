@@ -1,0 +1,84 @@
+/**
+ * Whether another ghostport runs already: asked before anything is opened. A start that met a lock of the other one half
+ * way would name the lock, not the cause. Locks stay what keeps two apart; this only says so sooner, and with a process id.
+ */
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import type { ServerConfig } from '../../config/server-config.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { readOurFile } from '../../system/our-file.ts'
+import { WARDEN_TITLE } from '../../system/own-process.ts'
+import { systemPath } from '../../system/system-path.ts'
+import { askControl } from './control.ts'
+
+/** @returns INSTANCE_RUNNING with the process id of the other, where one answers, or the file of process ids names one. */
+export async function refuseSecondInstance({
+  controlSocket,
+  pidFile,
+}: Pick<ServerConfig, 'controlSocket' | 'pidFile'>): Promise<Result<void, Failure<'INSTANCE_RUNNING'>>> {
+  const asked = await askControl(controlSocket, 'status')
+  if (asked.ok) {
+    const { warden } = asked.value as { readonly warden?: unknown }
+    return running(typeof warden === 'number' ? warden : undefined, `it answers at CONTROL_SOCKET ${controlSocket}`)
+  }
+  if (asked.failure.listens)
+    return running(undefined, `something listens at CONTROL_SOCKET ${controlSocket}, and does not answer`)
+  const named = pidFile === undefined ? undefined : wardenNamedIn(pidFile)
+  return named === undefined ? ok(undefined) : running(named, `FWKNOP_PID_FILE ${pidFile} names it`)
+}
+
+/** What a start says whose replay store is locked: the same as for every other thing that only one may have. */
+export function asRunningInstance<F extends Failure>(failure: F, path: string): F | Failure<'INSTANCE_RUNNING'> {
+  if (failure.code !== 'REPLAY_STORE_LOCKED') return failure
+  const holder = wardenThatOpened(path)
+  return holder === undefined ? failure : running(holder, `it has REPLAY_DB ${path} open`).failure
+}
+
+function running(pid: number | undefined, how: string) {
+  return refuse('INSTANCE_RUNNING', `pid ${pid ?? 'unknown'}: ${how}`)
+}
+
+/** A file that an instance left behind may hold a number that another process has now. */
+function wardenNamedIn(file: string): number | undefined {
+  try {
+    const read = readOurFile(file, 20)
+    const [number] = /^[0-9]{1,10}(?=\n?$)/.exec((read.ok ? read.value : undefined) ?? '') ?? []
+    const pid = Number(number)
+    return number !== undefined && pid !== process.pid && isWarden(pid) ? pid : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function wardenThatOpened(file: string): number | undefined {
+  try {
+    const { dev, ino } = statSync(systemPath(file))
+    return readdirSync('/proc')
+      .filter((name) => /^[0-9]+$/.test(name))
+      .map(Number)
+      .find((pid) => pid !== process.pid && isWarden(pid) && hasOpen(pid, dev, ino))
+  } catch {
+    return undefined
+  }
+}
+
+function hasOpen(pid: number, dev: number, ino: number): boolean {
+  const folder = `/proc/${pid}/fd`
+  return readdirSync(folder).some((fd) => {
+    try {
+      if (!readlinkSync(`${folder}/${fd}`).startsWith('/')) return false
+      const stat = statSync(`${folder}/${fd}`)
+      return stat.dev === dev && stat.ino === ino
+    } catch {
+      return false
+    }
+  })
+}
+
+/** The title of a process is what it says itself, which is enough among processes of root. */
+function isWarden(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/\0+$/, '') === WARDEN_TITLE
+  } catch {
+    return false
+  }
+}

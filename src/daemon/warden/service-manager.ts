@@ -1,0 +1,90 @@
+/**
+ * What systemd is told about this process: ready, reloading, stopping, and a sentence for `systemctl status` (sd_notify(3)). One
+ * datagram each to the Unix socket that `NOTIFY_SOCKET` names. Node has no Unix datagrams, so the C library sends them.
+ */
+import { printable } from '../../bytes/text.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { type Libc, libc, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from '../../system/libc.ts'
+
+export interface ServiceManager {
+  /** Packets are being received, under the configuration that was asked for. */
+  ready(status: string): void
+  /** The configuration is being read again; {@link ready} ends that. */
+  reloading(): void
+  stopping(): void
+  /** For people alone: changes nothing about ready or not. */
+  tell(status: string): void
+}
+
+/** For a server that no manager started. */
+export const noServiceManager: ServiceManager = {
+  ready: () => {},
+  reloading: () => {},
+  stopping: () => {},
+  tell: () => {},
+}
+
+const AF_UNIX = 1
+/** `sun_path` of sockaddr_un has 108 bytes, the last of them for NUL. */
+const LONGEST_PATH = 107
+const EAGAIN = 11
+/** A manager that is too busy to take a datagram is asked again so often, after so many milliseconds. */
+const MOST_TRIES = 200
+const RETRY_AFTER = 50
+
+/**
+ * The manager that started this process. Takes `NOTIFY_SOCKET` out of `environment`: no child speaks for this process.
+ * @returns VALUE_INVALID for a socket that cannot be used, or where the native part cannot be loaded.
+ */
+export function serviceManager(environment: NodeJS.ProcessEnv): Result<ServiceManager, Failure<'VALUE_INVALID'>> {
+  const { NOTIFY_SOCKET: name } = environment
+  delete environment['NOTIFY_SOCKET']
+  if (name === undefined || name === '') return ok(noServiceManager)
+  const address = socketAddress(name)
+  if (address === undefined)
+    return refuse(
+      'VALUE_INVALID',
+      `NOTIFY_SOCKET “${name}”: needs a path, or @ and a name, of at most ${LONGEST_PATH} bytes`,
+    )
+  let native: Libc
+  try {
+    native = libc()
+  } catch (error) {
+    return refuse('VALUE_INVALID', `systemd cannot be told that this server is ready: ${(error as Error).message}`, {
+      suggestion: 'Type=exec in the unit',
+    })
+  }
+  const say = (...assignments: readonly string[]): void =>
+    send(native, address, Buffer.from(`${assignments.join('\n')}\n`), MOST_TRIES)
+  return ok({
+    ready: (status) => say('READY=1', describe(status)),
+    reloading: () => say('RELOADING=1', describe('reading the configuration again')),
+    stopping: () => say('STOPPING=1', describe('stopping')),
+    tell: (status) => say(describe(status)),
+  })
+}
+
+/** A sockaddr_un: a path, or, after `@`, a name in the abstract namespace, which begins with NUL. */
+export function socketAddress(name: string): Uint8Array | undefined {
+  const abstract = name.startsWith('@')
+  const path = Buffer.from(name)
+  if ((!abstract && !name.startsWith('/')) || path.length < 2 || path.length > LONGEST_PATH) return undefined
+  if (abstract) path[0] = 0
+  const family = Buffer.from([AF_UNIX, 0])
+  return Buffer.concat(abstract ? [family, path] : [family, path, Buffer.of(0)])
+}
+
+function describe(status: string): string {
+  // `systemctl status` shows it as it is; and a line feed would begin another assignment.
+  return `STATUS=${printable(status)}`
+}
+
+/** Never waits: a manager that hangs keeps nobody out. */
+function send(native: Libc, address: Uint8Array, message: Uint8Array, tries: number): void {
+  const fd = native.socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
+  if (fd < 0) return
+  const sent = native.sendto(fd, message, message.length, 0, address, address.length)
+  const busy = sent < 0 && native.errno() === EAGAIN
+  native.close(fd)
+  if (busy && tries > 1) setTimeout(() => send(native, address, message, tries - 1), RETRY_AFTER).unref()
+}

@@ -1,0 +1,92 @@
+/** What `ghostport status` gets: the live grants as the system has them, the last verdicts, and the counters. */
+import { describeOpening, type LiveGrant } from '../../access/grant.ts'
+import type { ServerConfig } from '../../config/server-config.ts'
+import type { FirewallFailure } from '../../firewall/firewall.ts'
+import type { Finding } from '../../firewall/host/findings.ts'
+import type { RelayLoad } from '../../firewall/relay/relay.ts'
+import type { LogField } from '../../log.ts'
+import type { Result } from '../../result.ts'
+import type { JournalCounters } from './journal.ts'
+
+/** As JSON. Stable: fields are added, never changed (docs/OPERATING.md § Status). */
+export interface Status {
+  readonly version: 1
+  /** RFC 3339, UTC. */
+  readonly startedAt: string
+  readonly warden: number
+  /** Process id; null while there is none. */
+  readonly receiver: number | null
+  /** Whether packets are being received. */
+  readonly capturing: boolean
+  readonly firewall: string
+  readonly stanzas: number
+  /** Used packets remembered; null where they are not. */
+  readonly remembered: number | null
+  /** Null where the firewall could not be asked; `error` then says why. */
+  readonly grants: readonly GrantStatus[] | null
+  readonly error?: string
+  /** With FIREWALL relay alone. */
+  readonly relay?: RelayLoad
+  /** What the host's own rules do to grants, and leave open without one. */
+  readonly warnings: readonly Finding[]
+  readonly counters: JournalCounters
+  /** Newest first; the fields of the log. */
+  readonly lastVerdicts: readonly { readonly [name: string]: LogField }[]
+}
+
+export interface GrantStatus {
+  readonly for: string
+  readonly open: readonly string[]
+  readonly secondsLeft: number
+  /** The number of the stanza when it granted: stanzas may have been numbered anew since. */
+  readonly stanza: number
+  /** Its NAME when it granted. Absent where it had none. */
+  readonly name?: string
+  /** The user name that the packet claimed. */
+  readonly user: string
+}
+
+export interface StatusSources {
+  readonly startedAt: Date
+  readonly receiver: number | undefined
+  readonly capturing: boolean
+  readonly server: ServerConfig
+  readonly stanzas: number
+  readonly remembered: number | undefined
+  readonly grants: Result<readonly LiveGrant[], FirewallFailure>
+  readonly relay?: RelayLoad | undefined
+  readonly warnings: readonly Finding[]
+  readonly counters: JournalCounters
+  readonly lastVerdicts: Status['lastVerdicts']
+}
+
+export function describeStatus(from: StatusSources): Status {
+  const { firewall } = from.server
+  return {
+    version: 1,
+    startedAt: from.startedAt.toISOString(),
+    warden: process.pid,
+    receiver: from.receiver ?? null,
+    capturing: from.capturing,
+    firewall: firewall.kind === 'nftables' ? `nftables ${firewall.mode.kind}` : 'relay',
+    stanzas: from.stanzas,
+    remembered: from.remembered ?? null,
+    grants: from.grants.ok ? from.grants.value.map(describeGrant) : null,
+    ...(from.grants.ok ? {} : { error: from.grants.failure.detail }),
+    ...(from.relay !== undefined && { relay: from.relay }),
+    warnings: from.warnings,
+    counters: from.counters,
+    lastVerdicts: from.lastVerdicts,
+  }
+}
+
+function describeGrant({ grant, remaining }: LiveGrant): GrantStatus {
+  return {
+    for: grant.source,
+    open: grant.openings.map(describeOpening),
+    secondsLeft: Math.ceil(remaining / 1000),
+    stanza: grant.stanza,
+    ...(grant.stanzaName !== undefined && { name: grant.stanzaName }),
+    user: grant.username,
+  }
+}
