@@ -4,7 +4,7 @@
  */
 
 import { type ConfigPaths, loadConfig } from '../config/load.ts'
-import type { Notice } from '../config/notice.ts'
+import type { Notice } from '../config/reading/notice.ts'
 import { diskFiles } from '../daemon/warden/disk-files.ts'
 import { lookAtHost } from '../daemon/warden/look-at-host.ts'
 import type { Terminal } from './terminal.ts'

@@ -3,10 +3,10 @@
  * no other; where even that cannot be used, it says so and goes by what is left of it.
  */
 import { existsSync } from 'node:fs'
-import { parseFwknopdConf } from '../config/fwknopd-conf.ts'
 import type { ConfigPaths } from '../config/load.ts'
-import type { SettingPlaces } from '../config/server-assembly.ts'
-import type { NftablesConfig } from '../config/server-config.ts'
+import type { SettingPlaces } from '../config/server/assembly.ts'
+import { parseFwknopdConf } from '../config/server/fwknopd-conf.ts'
+import type { NftablesConfig } from '../config/server/server-config.ts'
 import { GATE_UNIT } from '../daemon/warden/boot-gate.ts'
 import { diskFiles } from '../daemon/warden/disk-files.ts'
 import { type Removed, removeTable } from '../daemon/warden/open-firewall.ts'

@@ -3,7 +3,7 @@
  * The `ghostport` command: finds the subcommand, runs it, and sets the exit status. What is imported here, and by that in
  * turn, has to load on every Node.js since 18: an old one must be told that it is old, and not fail with a `SyntaxError`.
  */
-import { nearest } from '../config/nearest.ts'
+import { nearest } from '../config/reading/nearest.ts'
 import { type Failure, refuse } from '../result.ts'
 import { forbidInspector, keepMemoryOutOfCores, setProcessTitle } from '../system/own-process.ts'
 import { commandLineWords } from './arguments.ts'

@@ -1,5 +1,5 @@
 /** `ghostport help [COMMAND]`: the overview, or what `ghostport COMMAND --help` says. The texts come from the tables. */
-import { nearest } from '../config/nearest.ts'
+import { nearest } from '../config/reading/nearest.ts'
 import { refuse } from '../result.ts'
 import type { Command, CommandTable } from './command.ts'
 import { commandHelp } from './command-help.ts'

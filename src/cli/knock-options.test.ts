@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { settle } from '../config/client-layer.ts'
+import { settle } from '../config/client/layer.ts'
 import { knockOptions, settingsFromOptions } from './knock-options.ts'
 import { parseCommandLine } from './options.ts'
 

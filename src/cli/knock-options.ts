@@ -2,8 +2,8 @@
  * The flags of `ghostport knock`, which `ssh` and `proxy` share: fwknop's names, long and short. Most are other spellings of
  * a setting of `.fwknoprc`, and read by the same parser.
  */
-import { type SettingLayer, Unbuilt } from '../config/client-layer.ts'
-import { type ClientSettingName, readClientSetting } from '../config/client-settings.ts'
+import { type SettingLayer, Unbuilt } from '../config/client/layer.ts'
+import { type ClientSettingName, readClientSetting } from '../config/client/settings.ts'
 import { DIGEST_TYPES } from '../packet/digest-type.ts'
 import { ENCRYPTION_MODES } from '../packet/encryption-mode.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'

@@ -1,8 +1,8 @@
 /** What the rc file says for a knock, and which of its stanzas counts: the one named, or the one for the server named. */
 import { join } from 'node:path'
-import type { SettingLayer } from '../config/client-layer.ts'
-import { parseFwknoprc, type RcFile } from '../config/fwknoprc.ts'
-import { nearest } from '../config/nearest.ts'
+import { parseFwknoprc, type RcFile } from '../config/client/fwknoprc.ts'
+import type { SettingLayer } from '../config/client/layer.ts'
+import { nearest } from '../config/reading/nearest.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
 import { readOwnFile, refuseExposed, refuseMissing } from '../system/guarded-file.ts'
 import { homeDirectory } from './home.ts'

@@ -1,5 +1,5 @@
 /** The keys of a knock, from wherever they are: settings, a key file, or the user, asked without echo. */
-import type { ClientSettings } from '../config/client-layer.ts'
+import type { ClientSettings } from '../config/client/layer.ts'
 import type { DigestType } from '../packet/digest-type.ts'
 import type { EncryptionMode } from '../packet/encryption-mode.ts'
 import { EncryptionKey, HmacKey } from '../packet/key.ts'

@@ -1,7 +1,7 @@
 /** A knock: one sealed packet for each address of the server, each with a salt, a random number and a time of its own. */
 
 import type { Clock } from '../clock.ts'
-import type { ClientSettings } from '../config/client-layer.ts'
+import type { ClientSettings } from '../config/client/layer.ts'
 import type { Delivery, Departure } from '../delivery/delivery.ts'
 import type { IpAddress } from '../packet/address.ts'
 import type { OutgoingMessage } from '../packet/message-fields.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { ClientSettings } from '../config/client-layer.ts'
+import type { ClientSettings } from '../config/client/layer.ts'
 import type { FailureCode } from '../failure-codes.ts'
 import { parseAddress } from '../packet/address.ts'
 import { parseProtocolPorts } from '../packet/protocol-port.ts'

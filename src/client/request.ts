@@ -3,7 +3,7 @@
  * number, time and destination.
  */
 import { isUnicode } from '../bytes/text.ts'
-import type { ClientSettings } from '../config/client-layer.ts'
+import type { ClientSettings } from '../config/client/layer.ts'
 import type { IpAddress } from '../packet/address.ts'
 import type { HostName, NatTarget, ProtocolPort, RequestedSource, Username } from '../packet/message.ts'
 import type { OutgoingMessage } from '../packet/message-fields.ts'

@@ -4,13 +4,13 @@
  */
 import type { Policy } from '../access/policy.ts'
 import { ok, type Result } from '../result.ts'
-import { parseAccessConf } from './access-conf.ts'
-import { buildPolicy } from './build-policy.ts'
-import type { ConfigFiles } from './config-files.ts'
-import { parseFwknopdConf, type SettingOverride } from './fwknopd-conf.ts'
-import type { Notice } from './notice.ts'
-import type { SettingPlaces } from './server-assembly.ts'
-import type { ServerConfig } from './server-config.ts'
+import { parseAccessConf } from './access/access-conf.ts'
+import { buildPolicy } from './access/build-policy.ts'
+import type { ConfigFiles } from './reading/config-files.ts'
+import type { Notice } from './reading/notice.ts'
+import type { SettingPlaces } from './server/assembly.ts'
+import { parseFwknopdConf, type SettingOverride } from './server/fwknopd-conf.ts'
+import type { ServerConfig } from './server/server-config.ts'
 
 /** What the command line says about where the configuration is, and what it overrides in it. */
 export interface ConfigPaths {

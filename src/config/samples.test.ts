@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { parseAccessConf } from './access-conf.ts'
-import { buildPolicy } from './build-policy.ts'
-import { filesFromSnapshot } from './config-files.ts'
-import { parseFwknopdConf } from './fwknopd-conf.ts'
+import { parseAccessConf } from './access/access-conf.ts'
+import { buildPolicy } from './access/build-policy.ts'
+import { filesFromSnapshot } from './reading/config-files.ts'
+import { parseFwknopdConf } from './server/fwknopd-conf.ts'
 
 const sample = (name: string) => readFileSync(new URL(`../../packaging/${name}`, import.meta.url), 'utf8')
 const access = (text: string) =>

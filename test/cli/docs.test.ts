@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { after, it } from 'node:test'
 import { knockOptions } from '../../src/cli/knock-options.ts'
 import { waitOptions } from '../../src/cli/wait-options.ts'
-import { clientSettings } from '../../src/config/client-settings.ts'
+import { clientSettings } from '../../src/config/client/settings.ts'
 import { Home } from './ghostport.ts'
 
 const home = new Home()

@@ -5,8 +5,8 @@
 
 import type { StanzaId } from '../../access/stanza.ts'
 import { printable } from '../../bytes/text.ts'
-import type { ConfigSnapshot } from '../../config/config-files.ts'
 import type { ConfigPaths } from '../../config/load.ts'
+import type { ConfigSnapshot } from '../../config/reading/config-files.ts'
 import { type FailureCode, failureKinds } from '../../failure-codes.ts'
 import { either, integer, literal, mapped, parsed, type Reader, record, text } from '../../json-reader.ts'
 import { type IpAddress, parseAddress } from '../../packet/address.ts'

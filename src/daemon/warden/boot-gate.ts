@@ -4,8 +4,8 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import type { LoadedConfig } from '../../config/load.ts'
-import type { Notice } from '../../config/notice.ts'
-import type { NftablesConfig } from '../../config/server-config.ts'
+import type { Notice } from '../../config/reading/notice.ts'
+import type { NftablesConfig } from '../../config/server/server-config.ts'
 import { closedGate } from '../../firewall/nftables/closed-gate.ts'
 import { parseTableName } from '../../firewall/nftables/settings.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'

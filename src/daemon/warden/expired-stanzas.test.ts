@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseAccessConf } from '../../config/access-conf.ts'
-import { buildPolicy } from '../../config/build-policy.ts'
-import { filesFromSnapshot } from '../../config/config-files.ts'
-import { parseFwknopdConf } from '../../config/fwknopd-conf.ts'
+import { parseAccessConf } from '../../config/access/access-conf.ts'
+import { buildPolicy } from '../../config/access/build-policy.ts'
+import { filesFromSnapshot } from '../../config/reading/config-files.ts'
+import { parseFwknopdConf } from '../../config/server/fwknopd-conf.ts'
 import { unixSeconds } from '../../units.ts'
 import { expiredStanzas } from './expired-stanzas.ts'
 

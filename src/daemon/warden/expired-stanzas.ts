@@ -2,7 +2,7 @@
 import { showTime } from '../../access/age.ts'
 import { describeStanza } from '../../access/stanza-name.ts'
 import type { LoadedConfig } from '../../config/load.ts'
-import type { Notice } from '../../config/notice.ts'
+import type { Notice } from '../../config/reading/notice.ts'
 import type { UnixSeconds } from '../../units.ts'
 
 /** @returns one warning for all of them, at the first. */

@@ -1,7 +1,7 @@
 /** What an operator should know of this host and this moment, besides what the files say: at each start, reload and check. */
 
 import type { LoadedConfig } from '../../config/load.ts'
-import type { Notice } from '../../config/notice.ts'
+import type { Notice } from '../../config/reading/notice.ts'
 import type { UnixSeconds } from '../../units.ts'
 import { missingGetent } from './admission/ask-resolver.ts'
 import { bootGateNotices } from './boot-gate.ts'

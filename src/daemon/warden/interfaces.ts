@@ -1,7 +1,7 @@
 /** Which network interfaces this host has now, and which of PCAP_INTF are not among them. */
 import { readFileSync } from 'node:fs'
 import type { LoadedConfig } from '../../config/load.ts'
-import type { Notice } from '../../config/notice.ts'
+import type { Notice } from '../../config/reading/notice.ts'
 
 /**
  * Of the network namespace of this process, whether up or down, with an address or without one. `os.networkInterfaces()`

@@ -7,7 +7,7 @@
  */
 import { systemClock } from '../../clock.ts'
 import type { LoadedConfig } from '../../config/load.ts'
-import type { Notice } from '../../config/notice.ts'
+import type { Notice } from '../../config/reading/notice.ts'
 import type { Failure, Result } from '../../result.ts'
 import { ok } from '../../result.ts'
 import { checkSituation, currentSituation } from '../../system/privilege.ts'

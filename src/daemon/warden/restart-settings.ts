@@ -3,8 +3,8 @@
  * compiler refuses a new one without. What is built into what runs needs a restart, and live grants survive that.
  */
 
-import type { ServerConfig } from '../../config/server-config.ts'
-import type { UsedSetting } from '../../config/server-settings.ts'
+import type { ServerConfig } from '../../config/server/server-config.ts'
+import type { UsedSetting } from '../../config/server/settings.ts'
 
 /** `'reload'`: a reload changes it. Else the variables behind it, which a restart changes. */
 type Answer = 'reload' | readonly UsedSetting[]

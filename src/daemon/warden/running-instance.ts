@@ -3,7 +3,7 @@
  * way would name the lock, not the cause. Locks stay what keeps two apart; this only says so sooner, and with a process id.
  */
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
-import type { ServerConfig } from '../../config/server-config.ts'
+import type { ServerConfig } from '../../config/server/server-config.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { readOurFile } from '../../system/our-file.ts'
 import { WARDEN_TITLE } from '../../system/own-process.ts'

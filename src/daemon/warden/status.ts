@@ -1,6 +1,6 @@
 /** What `ghostport status` gets: the live grants as the system has them, the last verdicts, and the counters. */
 import { describeOpening, type LiveGrant } from '../../access/grant.ts'
-import type { ServerConfig } from '../../config/server-config.ts'
+import type { ServerConfig } from '../../config/server/server-config.ts'
 import type { FirewallFailure } from '../../firewall/firewall.ts'
 import type { Finding } from '../../firewall/host/findings.ts'
 import type { RelayLoad } from '../../firewall/relay/relay.ts'

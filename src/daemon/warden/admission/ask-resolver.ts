@@ -9,7 +9,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import type { NameQuestion } from '../../../access/openings.ts'
 import type { LoadedConfig } from '../../../config/load.ts'
-import type { Notice } from '../../../config/notice.ts'
+import type { Notice } from '../../../config/reading/notice.ts'
 import { familyOf, parseAddress } from '../../../packet/address.ts'
 import { keepToOurselves } from '../../../system/keep-to-ourselves.ts'
 import { type Account, canSeparate, dropOptions, isExecutable, type Situation } from '../../../system/privilege.ts'

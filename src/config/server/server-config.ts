@@ -1,8 +1,8 @@
 /** What `fwknopd.conf` says, parsed: nobody past `config/` sees a `Y` or a file's text (docs/FROM-FWKNOP.md). */
-import type { Policy } from '../access/policy.ts'
-import type { IpAddress } from '../packet/address.ts'
-import type { ProtocolPort } from '../packet/message.ts'
-import type { Port } from '../units.ts'
+import type { Policy } from '../../access/policy.ts'
+import type { IpAddress } from '../../packet/address.ts'
+import type { ProtocolPort } from '../../packet/message.ts'
+import type { Port } from '../../units.ts'
 import type { CapturePort } from './spa-ports.ts'
 
 export interface ServerConfig {

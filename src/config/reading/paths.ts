@@ -8,7 +8,7 @@ export function folderOf(file: string): string {
 
 /**
  * A path as a file says it, seen from where we are. One file gets one spelling, so that a file that includes itself is found
- * out: `./` and `//` go. `..` stays, since behind a link it leads elsewhere than its spelling.
+ * out: `../` and `//` go. `..` stays, since behind a link it leads elsewhere than its spelling.
  */
 export function relativeTo(folder: string, path: string): string {
   const whole = path.startsWith('/') || folder === '.' ? path : `${folder}/${path}`

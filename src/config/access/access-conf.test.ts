@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { encodeBase64 } from '../bytes/base64.ts'
-import { exposeKey } from '../packet/key.ts'
+import { encodeBase64 } from '../../bytes/base64.ts'
+import { exposeKey } from '../../packet/key.ts'
+import { type ConfigFiles, filesFromSnapshot } from '../reading/config-files.ts'
 import { parseAccessConf } from './access-conf.ts'
-import { type ConfigFiles, filesFromSnapshot } from './config-files.ts'
 import { laterStanzaSettings } from './stanza-setting-names.ts'
 
 const FILE = '/etc/fwknop/access.conf'

@@ -1,12 +1,12 @@
 /** Both files together: the policy, and what only shows when they are seen side by side. */
 
-import type { Policy } from '../access/policy.ts'
-import type { Stanza } from '../access/stanza.ts'
-import { isLinkLocalNetwork, isLoopback } from '../packet/address-kinds.ts'
-import { ok, type Result, refuse } from '../result.ts'
-import type { ConfigFailure } from './config-failure.ts'
-import type { Notice } from './notice.ts'
-import type { ServerConfig } from './server-config.ts'
+import type { Policy } from '../../access/policy.ts'
+import type { Stanza } from '../../access/stanza.ts'
+import { isLinkLocalNetwork, isLoopback } from '../../packet/address-kinds.ts'
+import { ok, type Result, refuse } from '../../result.ts'
+import type { ConfigFailure } from '../reading/config-failure.ts'
+import type { Notice } from '../reading/notice.ts'
+import type { ServerConfig } from '../server/server-config.ts'
 import { StanzaNotices } from './stanza-notices.ts'
 
 /** @returns the policy and further notices; or `CONFIG_CONFLICT` for a FORCE_NAT of a kind that is not enabled. */

@@ -3,15 +3,15 @@
  * where a stanza ends: there, a setting after an `%include` falls to whichever stanza came last in the other file, and one
  * before the first SOURCE falls to nobody.
  */
-import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../result.ts'
-import { isClientSetting, refuseClientName } from './client-settings.ts'
-import type { ConfigFailure } from './config-failure.ts'
-import type { ConfigFiles } from './config-files.ts'
+import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
+import { isClientSetting, refuseClientName } from '../client/settings.ts'
+import type { ConfigFailure } from '../reading/config-failure.ts'
+import type { ConfigFiles } from '../reading/config-files.ts'
+import { folderOf, relativeTo } from '../reading/paths.ts'
+import { isNameLike, isPathLike, refuseUnknownName } from '../reading/secrecy.ts'
+import { readSettingLines, type SettingLine } from '../reading/setting-lines.ts'
+import { serverSettingNames } from '../server/settings.ts'
 import { KEY_FILE_SETTINGS } from './key-settings.ts'
-import { folderOf, relativeTo } from './paths.ts'
-import { isNameLike, isPathLike, refuseUnknownName } from './secrecy.ts'
-import { serverSettingNames } from './server-settings.ts'
-import { readSettingLines, type SettingLine } from './setting-lines.ts'
 import { stanzaSettingNames } from './stanza-setting-names.ts'
 
 /** The lines of one stanza; the first is its SOURCE. */

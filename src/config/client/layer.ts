@@ -2,13 +2,13 @@
  * What one place says of a knock: a stanza of `.fwknoprc`, or the flags. Layers are laid over each other, and only what counts
  * in the end is judged: a setting that ghostport lacks does no harm where a more authoritative one takes its place.
  */
-import type { IpAddress } from '../packet/address.ts'
-import type { DigestType } from '../packet/digest-type.ts'
-import type { EncryptionMode } from '../packet/encryption-mode.ts'
-import type { EncryptionKey, HmacKey } from '../packet/key.ts'
-import type { HostName, ProtocolPort, Username } from '../packet/message.ts'
-import { type Failure, ok, type Result } from '../result.ts'
-import type { Port, Seconds } from '../units.ts'
+import type { IpAddress } from '../../packet/address.ts'
+import type { DigestType } from '../../packet/digest-type.ts'
+import type { EncryptionMode } from '../../packet/encryption-mode.ts'
+import type { EncryptionKey, HmacKey } from '../../packet/key.ts'
+import type { HostName, ProtocolPort, Username } from '../../packet/message.ts'
+import { type Failure, ok, type Result } from '../../result.ts'
+import type { Port, Seconds } from '../../units.ts'
 
 /** A key, or the file that lists it by server. */
 export type KeySource<Key> = { readonly key: Key } | { readonly file: string }

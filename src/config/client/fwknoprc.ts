@@ -6,20 +6,14 @@
  * Stricter than fwknop, so that nothing stands there without effect: a line before the first stanza, words after a value, a
  * setting given twice and a stanza given twice are refused; fwknop passes over each.
  */
-import { trimBlanks } from '../bytes/text.ts'
-import { type Failure, ok, type Result, refuse, type SourceLocation } from '../result.ts'
-import { type SettingLayer, Unbuilt } from './client-layer.ts'
-import {
-  clientSettings,
-  isClientSetting,
-  readClientSetting,
-  type SettingFailure,
-  secretSettings,
-} from './client-settings.ts'
-import { nearest } from './nearest.ts'
-import { refuseUnknownName, withoutSecrets } from './secrecy.ts'
-import { serverSettingNames } from './server-settings.ts'
-import { stanzaSettingNames } from './stanza-setting-names.ts'
+import { trimBlanks } from '../../bytes/text.ts'
+import { type Failure, ok, type Result, refuse, type SourceLocation } from '../../result.ts'
+import { stanzaSettingNames } from '../access/stanza-setting-names.ts'
+import { nearest } from '../reading/nearest.ts'
+import { refuseUnknownName, withoutSecrets } from '../reading/secrecy.ts'
+import { serverSettingNames } from '../server/settings.ts'
+import { type SettingLayer, Unbuilt } from './layer.ts'
+import { clientSettings, isClientSetting, readClientSetting, type SettingFailure, secretSettings } from './settings.ts'
 
 export interface RcFile {
   /** The names as written, `[default]` left out. */

@@ -2,7 +2,7 @@
  * The files that a configuration is made of, as the parsers ask for them. `config/` reads no disk: whoever calls it does,
  * checks who may read the file, and answers from memory in tests and in the receiver, which may open nothing.
  */
-import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
 
 export type ConfigFileFailure = Failure<'CONFIG_UNREADABLE' | 'CONFIG_EXPOSED'>
 

@@ -1,11 +1,11 @@
 /** `access.conf`, in fwknop's grammar: stanzas, each beginning with its SOURCE (docs/FROM-FWKNOP.md). */
-import type { Stanza, StanzaId } from '../access/stanza.ts'
-import { describeStanza, parseStanzaName, type StanzaName, sameNameKey } from '../access/stanza-name.ts'
-import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../result.ts'
-import { readStanzaBlocks, type StanzaBlock } from './access-blocks.ts'
-import type { ConfigFailure } from './config-failure.ts'
-import type { ConfigFiles } from './config-files.ts'
-import type { Notice } from './notice.ts'
+import type { Stanza, StanzaId } from '../../access/stanza.ts'
+import { describeStanza, parseStanzaName, type StanzaName, sameNameKey } from '../../access/stanza-name.ts'
+import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
+import type { ConfigFailure } from '../reading/config-failure.ts'
+import type { ConfigFiles } from '../reading/config-files.ts'
+import type { Notice } from '../reading/notice.ts'
+import { readStanzaBlocks, type StanzaBlock } from './blocks.ts'
 import { readStanza } from './stanza-assembly.ts'
 import { StanzaNotices } from './stanza-notices.ts'
 

@@ -3,13 +3,13 @@
  * value stands. A value that can be told to be a slip carries what was probably meant.
  */
 
-import { isUnicode } from '../bytes/text.ts'
-import { type IpAddress, type Network, parseAddress, parseNetwork } from '../packet/address.ts'
-import { cannotBeHost } from '../packet/address-kinds.ts'
-import type { ProtocolPort } from '../packet/message.ts'
-import { parseProtocolPort } from '../packet/protocol-port.ts'
-import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
-import { type Port, type PortRange, parsePort } from '../units.ts'
+import { isUnicode } from '../../bytes/text.ts'
+import { type IpAddress, type Network, parseAddress, parseNetwork } from '../../packet/address.ts'
+import { cannotBeHost } from '../../packet/address-kinds.ts'
+import type { ProtocolPort } from '../../packet/message.ts'
+import { parseProtocolPort } from '../../packet/protocol-port.ts'
+import { type Failure, ok, type Refused, type Result, refuse } from '../../result.ts'
+import { type Port, type PortRange, parsePort } from '../../units.ts'
 import { nearest } from './nearest.ts'
 
 export type ValueFailure = Failure<'CONFIG_INVALID_VALUE' | 'CONFIG_UNSUPPORTED_KEY' | 'KEY_INVALID'>

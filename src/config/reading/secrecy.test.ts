@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type Failure, type Result, refuse } from '../result.ts'
-import { parseAccessConf } from './access-conf.ts'
-import { clientSettings } from './client-settings.ts'
+import { type Failure, type Result, refuse } from '../../result.ts'
+import { parseAccessConf } from '../access/access-conf.ts'
+import { stanzaSettingNames } from '../access/stanza-setting-names.ts'
+import { parseFwknoprc } from '../client/fwknoprc.ts'
+import { clientSettings } from '../client/settings.ts'
+import { parseFwknopdConf } from '../server/fwknopd-conf.ts'
+import { serverSettingNames } from '../server/settings.ts'
 import { filesFromSnapshot } from './config-files.ts'
-import { parseFwknopdConf } from './fwknopd-conf.ts'
-import { parseFwknoprc } from './fwknoprc.ts'
 import { withoutSecrets } from './secrecy.ts'
-import { serverSettingNames } from './server-settings.ts'
-import { stanzaSettingNames } from './stanza-setting-names.ts'
 
 /** Keys as people have them: base64 of 32 bytes, hex, a passphrase (but none in capitals with “_”, as variables are). */
 const key = fc.oneof(

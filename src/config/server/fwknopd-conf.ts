@@ -1,13 +1,16 @@
 /** `fwknopd.conf`, in fwknop's grammar: variables, each with its value; a value may begin with another variable's. */
 
-import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../result.ts'
-import { isClientSetting, refuseClientName } from './client-settings.ts'
-import type { ConfigFailure } from './config-failure.ts'
-import { nearest } from './nearest.ts'
-import type { Notice } from './notice.ts'
-import { folderOf } from './paths.ts'
-import { isNameLike, refuseUnknownName } from './secrecy.ts'
-import { assembleServerConfig, type GivenSettings, type SettingPlaces } from './server-assembly.ts'
+import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
+import { stanzaSettingNames } from '../access/stanza-setting-names.ts'
+import { isClientSetting, refuseClientName } from '../client/settings.ts'
+import type { ConfigFailure } from '../reading/config-failure.ts'
+import { nearest } from '../reading/nearest.ts'
+import type { Notice } from '../reading/notice.ts'
+import { folderOf } from '../reading/paths.ts'
+import { isNameLike, refuseUnknownName } from '../reading/secrecy.ts'
+import { readSettingLines, type SettingLine } from '../reading/setting-lines.ts'
+import type { ValueReader } from '../reading/setting-values.ts'
+import { assembleServerConfig, type GivenSettings, type SettingPlaces } from './assembly.ts'
 import type { ServerConfig } from './server-config.ts'
 import {
   irrelevantSettings,
@@ -17,10 +20,7 @@ import {
   settingAliases,
   type UsedSetting,
   usedSettings,
-} from './server-settings.ts'
-import { readSettingLines, type SettingLine } from './setting-lines.ts'
-import type { ValueReader } from './setting-values.ts'
-import { stanzaSettingNames } from './stanza-setting-names.ts'
+} from './settings.ts'
 
 /** A variable that the command line sets. The file’s own value then does not count, whatever it is. */
 export interface SettingOverride {

@@ -6,13 +6,13 @@
  * `:FIRST-LAST` after it or without: `10.0.0.0/24:22, [2001:db8::]/64:443, local:22, 192.168.1.5:8000-8010`.
  */
 
-import type { NatTargetRule } from '../access/stanza.ts'
-import { type IpAddress, type Network, parseNetwork } from '../packet/address.ts'
-import { isLinkLocalNetwork } from '../packet/address-kinds.ts'
-import { ok, type Result } from '../result.ts'
-import { port } from '../units.ts'
-import { nearest } from './nearest.ts'
-import { invalidValue, listOf, portRangeValue, type ValueFailure } from './setting-values.ts'
+import type { NatTargetRule } from '../../access/stanza.ts'
+import { type IpAddress, type Network, parseNetwork } from '../../packet/address.ts'
+import { isLinkLocalNetwork } from '../../packet/address-kinds.ts'
+import { ok, type Result } from '../../result.ts'
+import { port } from '../../units.ts'
+import { nearest } from '../reading/nearest.ts'
+import { invalidValue, listOf, portRangeValue, type ValueFailure } from '../reading/setting-values.ts'
 
 const EVERY_PORT = { first: port(1), last: port(65_535) }
 

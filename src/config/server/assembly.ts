@@ -1,11 +1,11 @@
 /** From the variables that fwknopd.conf gives to a {@link ServerConfig}: defaults, and which of them go together. */
-import { ok, type Refused, type Result, refuse, type SourceLocation } from '../result.ts'
-import { port, seconds } from '../units.ts'
-import type { ConfigFailure } from './config-failure.ts'
-import type { Notice } from './notice.ts'
-import { folderOf, relativeTo } from './paths.ts'
+import { ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
+import { port, seconds } from '../../units.ts'
+import type { ConfigFailure } from '../reading/config-failure.ts'
+import type { Notice } from '../reading/notice.ts'
+import { folderOf, relativeTo } from '../reading/paths.ts'
 import type { CaptureConfig, FirewallConfig, RelayListener, ServerConfig } from './server-config.ts'
-import type { UsedSetting, usedSettings } from './server-settings.ts'
+import type { UsedSetting, usedSettings } from './settings.ts'
 import { type CapturePort, formatCapturePort, sameCapturePorts } from './spa-ports.ts'
 
 type Values = {

@@ -1,5 +1,5 @@
 /** What can be wrong with a configuration, in whichever file. */
-import type { Failure } from '../result.ts'
+import type { Failure } from '../../result.ts'
 
 export type ConfigFailure = Failure<
   | 'CONFIG_UNREADABLE'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ok, refuse } from '../result.ts'
+import { ok, refuse } from '../../result.ts'
 import { type ConfigFiles, filesFromSnapshot, recordFiles } from './config-files.ts'
 
 test('what was read once is answered the same from the snapshot, failures too, and nothing else is known', () => {

@@ -6,11 +6,10 @@
  * - `irrelevant`: accepted, and a notice says why it has no effect;
  * - `later`: refused by name, but for the value that asks for nothing.
  */
-import { bytesFromText, encodeText, isUnicode } from '../bytes/text.ts'
-import type { IpAddress } from '../packet/address.ts'
-import { ok, type Result } from '../result.ts'
-import { nearest } from './nearest.ts'
-import type { RelayListener } from './server-config.ts'
+import { bytesFromText, encodeText, isUnicode } from '../../bytes/text.ts'
+import type { IpAddress } from '../../packet/address.ts'
+import { ok, type Result } from '../../result.ts'
+import { nearest } from '../reading/nearest.ts'
 import {
   absolutePath,
   addressPortValue,
@@ -24,7 +23,8 @@ import {
   type ValueReader,
   wholeNumber,
   yesNo,
-} from './setting-values.ts'
+} from '../reading/setting-values.ts'
+import type { RelayListener } from './server-config.ts'
 import { filterPorts, spaPorts } from './spa-ports.ts'
 
 const path: ValueReader<string> = (text) =>

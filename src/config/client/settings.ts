@@ -2,18 +2,18 @@
  * What a client may be told, under the names of `.fwknoprc`. A flag of the command line is another spelling of one of these
  * (cli/knock-options.ts), so that a value means the same, and is refused alike, wherever it was written.
  */
-import { parseAddress } from '../packet/address.ts'
-import { type DigestType, parseDigestType } from '../packet/digest-type.ts'
-import { parseEncryptionMode } from '../packet/encryption-mode.ts'
-import { EncryptionKey, HmacKey } from '../packet/key.ts'
-import { parseKeyBase64, parseKeyText } from '../packet/key-text.ts'
-import { parseNatHost } from '../packet/nat-target.ts'
-import { parseUsername } from '../packet/username.ts'
-import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../result.ts'
-import { type Port, parsePort, seconds } from '../units.ts'
-import { type SettingLayer, Unbuilt } from './client-layer.ts'
-import { nearest } from './nearest.ts'
-import { protocolPortsValue } from './setting-values.ts'
+import { parseAddress } from '../../packet/address.ts'
+import { type DigestType, parseDigestType } from '../../packet/digest-type.ts'
+import { parseEncryptionMode } from '../../packet/encryption-mode.ts'
+import { EncryptionKey, HmacKey } from '../../packet/key.ts'
+import { parseKeyBase64, parseKeyText } from '../../packet/key-text.ts'
+import { parseNatHost } from '../../packet/nat-target.ts'
+import { parseUsername } from '../../packet/username.ts'
+import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
+import { type Port, parsePort, seconds } from '../../units.ts'
+import { nearest } from '../reading/nearest.ts'
+import { protocolPortsValue } from '../reading/setting-values.ts'
+import { type SettingLayer, Unbuilt } from './layer.ts'
 
 export type SettingFailure = Failure<'CONFIG_INVALID_VALUE' | 'KEY_INVALID'>
 

@@ -1,19 +1,18 @@
 /** The variables of a stanza that have an effect: what each sets, and how its value reads. */
 
-import type { NatTargetRule, Stanza } from '../access/stanza.ts'
-import { parseStanzaName, type StanzaName } from '../access/stanza-name.ts'
-import type { IpAddress } from '../packet/address.ts'
-import { cannotBeHost } from '../packet/address-kinds.ts'
-import { DIGEST_TYPES, type DigestType, parseDigestType } from '../packet/digest-type.ts'
-import { ENCRYPTION_MODES, type EncryptionMode, parseEncryptionMode } from '../packet/encryption-mode.ts'
-import { EncryptionKey, HmacKey } from '../packet/key.ts'
-import { type KeyKind, parseKeyBase64, parseKeyText } from '../packet/key-text.ts'
-import type { ProtocolPort, Username } from '../packet/message.ts'
-import { parseUsername } from '../packet/username.ts'
-import { ok, type Result, refuse } from '../result.ts'
-import { type Seconds, seconds, type UnixSeconds, unixSeconds } from '../units.ts'
-import { natTargetsValue } from './nat-targets.ts'
-import { nearest } from './nearest.ts'
+import type { NatTargetRule, Stanza } from '../../access/stanza.ts'
+import { parseStanzaName, type StanzaName } from '../../access/stanza-name.ts'
+import type { IpAddress } from '../../packet/address.ts'
+import { cannotBeHost } from '../../packet/address-kinds.ts'
+import { DIGEST_TYPES, type DigestType, parseDigestType } from '../../packet/digest-type.ts'
+import { ENCRYPTION_MODES, type EncryptionMode, parseEncryptionMode } from '../../packet/encryption-mode.ts'
+import { EncryptionKey, HmacKey } from '../../packet/key.ts'
+import { type KeyKind, parseKeyBase64, parseKeyText } from '../../packet/key-text.ts'
+import type { ProtocolPort, Username } from '../../packet/message.ts'
+import { parseUsername } from '../../packet/username.ts'
+import { ok, type Result, refuse } from '../../result.ts'
+import { type Seconds, seconds, type UnixSeconds, unixSeconds } from '../../units.ts'
+import { nearest } from '../reading/nearest.ts'
 import {
   addressValue,
   hostAddressValue,
@@ -25,7 +24,8 @@ import {
   type ValueReader,
   wholeNumber,
   yesNo,
-} from './setting-values.ts'
+} from '../reading/setting-values.ts'
+import { natTargetsValue } from './nat-targets.ts'
 import type { UsedStanzaSetting } from './stanza-setting-names.ts'
 
 /** What the lines of a stanza say, before defaults. Two variables that set the same thing exclude each other. */

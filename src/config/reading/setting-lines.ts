@@ -3,11 +3,11 @@
  * line that begins with `#` or `;` is a comment, and a value runs to the semicolon or the end of the line, blanks inside of it
  * and all. fwknop passes over what follows the semicolon, so that `KEY ab;cd` sets the key `ab`; here it is refused.
  */
-import { trimBlanks } from '../bytes/text.ts'
-import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../result.ts'
+import { trimBlanks } from '../../bytes/text.ts'
+import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
+import { stanzaSettingNames } from '../access/stanza-setting-names.ts'
+import { serverSettingNames } from '../server/settings.ts'
 import { isNameLike } from './secrecy.ts'
-import { serverSettingNames } from './server-settings.ts'
-import { stanzaSettingNames } from './stanza-setting-names.ts'
 
 /** One setting, as written. */
 export interface SettingLine {

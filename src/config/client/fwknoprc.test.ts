@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { FailureCode } from '../failure-codes.ts'
-import { EncryptionKey, exposeKey, HmacKey } from '../packet/key.ts'
-import { type SettingLayer, settle } from './client-layer.ts'
-import { clientSettings } from './client-settings.ts'
+import type { FailureCode } from '../../failure-codes.ts'
+import { EncryptionKey, exposeKey, HmacKey } from '../../packet/key.ts'
 import { parseFwknoprc } from './fwknoprc.ts'
+import { type SettingLayer, settle } from './layer.ts'
+import { clientSettings } from './settings.ts'
 
 function settings(text: string, stanza?: string, flags: SettingLayer = {}) {
   const file = parseFwknoprc('rc', text)

@@ -3,7 +3,7 @@
  * or behind the wrong setting, where it reads as a bad value. Failures reach terminals, tickets and the journal, so they show
  * only what cannot be a key by its form; the line that is meant is named anyway.
  */
-import { type Failure, type Refused, refuse, type SourceLocation } from '../result.ts'
+import { type Failure, type Refused, refuse, type SourceLocation } from '../../result.ts'
 import { nearest } from './nearest.ts'
 
 /** What a message shows in place of what may be a key. */
