@@ -1,5 +1,5 @@
 /** What a subcommand is to the dispatcher. */
-import type { Terminal } from './terminal.ts'
+import type { Terminal } from './terminal/terminal.ts'
 
 /** What each subcommand's module exports. */
 export interface Command {

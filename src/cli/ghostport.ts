@@ -6,12 +6,12 @@
 import { nearest } from '../config/reading/nearest.ts'
 import { type Failure, refuse } from '../result.ts'
 import { forbidInspector, keepMemoryOutOfCores, setProcessTitle } from '../system/own-process.ts'
-import { commandLineWords } from './arguments.ts'
 import { commands } from './commands.ts'
 import { keepCompiledCode } from './compile-cache.ts'
 import { nodeIsTooOld } from './node-version.ts'
-import type { OptionSpec } from './options.ts'
-import { systemTerminal, type Terminal } from './terminal.ts'
+import { commandLineWords } from './terminal/arguments.ts'
+import type { OptionSpec } from './terminal/options.ts'
+import { systemTerminal, type Terminal } from './terminal/terminal.ts'
 
 const shortForms: Readonly<Record<string, string>> = {
   '-h': 'help',
@@ -51,7 +51,7 @@ function commandNamed(word: string) {
 
 /** fwknop's users type options without a command. The option may hold a key: only its name is shown. */
 async function optionBeforeCommand(word: string): Promise<Failure> {
-  const { knockOptions } = await import('./knock-options.ts')
+  const { knockOptions } = await import('./knock/options.ts')
   const option = word.startsWith('--') ? word.replace(/=.*/s, '') : word.slice(0, 2)
   const names = Object.entries<OptionSpec>(knockOptions).flatMap(([name, { short, aliases = [] }]) => [
     ...[name, ...aliases].map((long) => `--${long}`),
@@ -65,10 +65,10 @@ async function optionBeforeCommand(word: string): Promise<Failure> {
 
 /** For an error that is a defect: tells it, as JSON too where that was asked for. @returns the exit status. */
 async function failUnexpectedly(error: unknown, argv: readonly string[], terminal: Terminal): Promise<number> {
-  const { internalFailure } = await import('./last-resort.ts')
+  const { internalFailure } = await import('./terminal/last-resort.ts')
   const failure = internalFailure(error)
   if (commandNamed(argv[0] ?? '')?.json === undefined) return terminal.fail(failure)
-  const { failWithJson } = await import('./failure-json.ts')
+  const { failWithJson } = await import('./terminal/failure-json.ts')
   return failWithJson(argv.slice(1), terminal)(failure)
 }
 

@@ -2,10 +2,10 @@
 import { nearest } from '../config/reading/nearest.ts'
 import { refuse } from '../result.ts'
 import type { Command, CommandTable } from './command.ts'
-import { commandHelp } from './command-help.ts'
-import { type Line, line, type Style } from './line.ts'
-import { parseCommandLine } from './options.ts'
-import type { Terminal } from './terminal.ts'
+import { commandHelp } from './terminal/command-help.ts'
+import { type Line, line, type Style } from './terminal/line.ts'
+import { parseCommandLine } from './terminal/options.ts'
+import type { Terminal } from './terminal/terminal.ts'
 
 const options = { help: { short: 'h', help: 'show this text' } } as const
 

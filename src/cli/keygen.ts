@@ -14,8 +14,6 @@ import { formatProtocolPorts } from '../packet/protocol-port.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { judgeWay } from '../system/guarded-file.ts'
 import { systemPath } from '../system/system-path.ts'
-import { commandHelp } from './command-help.ts'
-import { failWithJson } from './failure-json.ts'
 import {
   accessStanza,
   headings,
@@ -25,9 +23,11 @@ import {
   otherHalf,
   rcStanza,
   type StanzaWishes,
-} from './keygen-text.ts'
-import { type OptionValues, parseCommandLine } from './options.ts'
-import type { Terminal } from './terminal.ts'
+} from './knock/keygen-text.ts'
+import { commandHelp } from './terminal/command-help.ts'
+import { failWithJson } from './terminal/failure-json.ts'
+import { type OptionValues, parseCommandLine } from './terminal/options.ts'
+import type { Terminal } from './terminal/terminal.ts'
 
 const options = {
   pair: { help: 'print both stanzas for one pair of keys: for access.conf and for .fwknoprc' },

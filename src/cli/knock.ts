@@ -2,13 +2,10 @@
 import { type SentKnock, sealKnock, sendKnock } from '../client/knock.ts'
 import type { ClosedDoor, OpenDoor } from '../client/wait.ts'
 import { type Failure, ok, refuse } from '../result.ts'
-import { asksForJson, failureJson, failWithJson } from './failure-json.ts'
-import { knockJson } from './knock-json.ts'
-import { knockOptions } from './knock-options.ts'
-import { type PlannedKnock, planKnock } from './knock-plan.ts'
-import { departures, describeOpening, fieldReport, testReport } from './knock-report.ts'
-import { type OptionValues, parseCommandLine, unexpectedArgument } from './options.ts'
-import type { Terminal } from './terminal.ts'
+import { knockJson } from './knock/json.ts'
+import { knockOptions } from './knock/options.ts'
+import { type PlannedKnock, planKnock } from './knock/plan.ts'
+import { departures, describeOpening, fieldReport, testReport } from './knock/report.ts'
 import {
   doorFor,
   doorOfSealed,
@@ -17,7 +14,10 @@ import {
   parseWait,
   type WaitPlan,
   waitOptions,
-} from './wait-options.ts'
+} from './knock/wait-options.ts'
+import { asksForJson, failureJson, failWithJson } from './terminal/failure-json.ts'
+import { type OptionValues, parseCommandLine, unexpectedArgument } from './terminal/options.ts'
+import type { Terminal } from './terminal/terminal.ts'
 
 const options = {
   ...knockOptions,
@@ -105,7 +105,7 @@ function stanzaTwice(
 }
 
 async function showHelp(terminal: Terminal): Promise<number> {
-  const { commandHelp } = await import('./command-help.ts')
+  const { commandHelp } = await import('./terminal/command-help.ts')
   const about = [
     'Sends one packet that asks a server to open a port: to every address of the host, each time another packet. Nothing',
     'comes back, whether the server opens or not; --wait finds out. Settings come from ~/.fwknoprc (fwknop’s file): from its',
@@ -137,7 +137,7 @@ async function tellOutcome(
     else terminal.print(describeOpening(outcome, wait.port, terminal.style))
     return 0
   }
-  const { tellShutDoor } = await import('./shut-door.ts')
+  const { tellShutDoor } = await import('./knock/shut-door.ts')
   const door = doorOfSent(sent, wait)
   const { failure, causes } = tellShutDoor(planned, { door, seen: outcome, limit: wait.limit, sent })
   if (json) terminal.printJson({ ...failureJson(failure), causes, packets: knockJson(plan, sent).packets })

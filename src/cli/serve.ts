@@ -5,8 +5,8 @@ import type { ConfigPaths } from '../config/load.ts'
 import { failureFields, jsonLog } from '../log.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { setProcessTitle, shutInspector, WARDEN_TITLE } from '../system/own-process.ts'
-import { parseCommandLine } from './options.ts'
-import { describeFailure, type Terminal } from './terminal.ts'
+import { parseCommandLine } from './terminal/options.ts'
+import { describeFailure, type Terminal } from './terminal/terminal.ts'
 
 const options = {
   'config-file': { short: 'c', value: 'FILE', help: 'the server’s settings (/etc/fwknop/fwknopd.conf)' },
@@ -42,7 +42,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   if (!parsed.ok) return terminal.fail(parsed.failure)
   const given = parsed.value.options
   if (given.help > 0) {
-    const { commandHelp } = await import('./command-help.ts')
+    const { commandHelp } = await import('./terminal/command-help.ts')
     terminal.print(commandHelp({ ...help, table: options }, terminal.style))
     return 0
   }
@@ -61,11 +61,11 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     ],
   }
   if (given['exit-parse-config'] > 0) {
-    const { checkConfiguration } = await import('./check-configuration.ts')
+    const { checkConfiguration } = await import('./server/check-configuration.ts')
     return checkConfiguration(paths, terminal)
   }
   if (given['fw-flush'] > 0) {
-    const { flushFirewall } = await import('./flush-firewall.ts')
+    const { flushFirewall } = await import('./server/flush-firewall.ts')
     return flushFirewall(paths, terminal)
   }
   return serve(paths, terminal)

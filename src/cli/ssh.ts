@@ -2,14 +2,14 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { ok, refuse } from '../result.ts'
-import { knockOptions } from './knock-options.ts'
-import { planKnock } from './knock-plan.ts'
-import { openDoor } from './open-door.ts'
-import { parseCommandLine } from './options.ts'
-import { askSsh, namesPort, parseDestination } from './ssh-config.ts'
-import { choosePort, leadSsh, sshName } from './ssh-route.ts'
-import type { Terminal } from './terminal.ts'
-import { doorFor, parseWait, waitOptions } from './wait-options.ts'
+import { openDoor } from './knock/open-door.ts'
+import { knockOptions } from './knock/options.ts'
+import { planKnock } from './knock/plan.ts'
+import { askSsh, namesPort, parseDestination } from './knock/ssh-config.ts'
+import { choosePort, leadSsh, sshName } from './knock/ssh-route.ts'
+import { doorFor, parseWait, waitOptions } from './knock/wait-options.ts'
+import { parseCommandLine } from './terminal/options.ts'
+import type { Terminal } from './terminal/terminal.ts'
 
 const options = { ...knockOptions, ...waitOptions } as const
 
@@ -34,7 +34,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   if (!parsed.ok) return terminal.fail(parsed.failure)
   const { options: given, operands } = parsed.value
   if (given.help > 0) {
-    const { commandHelp } = await import('./command-help.ts')
+    const { commandHelp } = await import('./terminal/command-help.ts')
     terminal.print(commandHelp(help, terminal.style))
     return 0
   }

@@ -2,10 +2,10 @@
 import { describeStanza } from '../access/stanza-name.ts'
 import { askControl } from '../daemon/warden/control.ts'
 import type { GrantStatus, Status } from '../daemon/warden/status.ts'
-import { failWithJson } from './failure-json.ts'
-import { type Line, line, type Style } from './line.ts'
-import { parseCommandLine } from './options.ts'
-import type { Terminal } from './terminal.ts'
+import { failWithJson } from './terminal/failure-json.ts'
+import { type Line, line, type Style } from './terminal/line.ts'
+import { parseCommandLine } from './terminal/options.ts'
+import type { Terminal } from './terminal/terminal.ts'
 
 const options = {
   socket: { short: 's', value: 'PATH', help: 'the control socket (CONTROL_SOCKET; /run/ghostport/control.sock)' },
@@ -28,7 +28,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   if (!parsed.ok) return fail(parsed.failure)
   const given = parsed.value.options
   if (given.help > 0) {
-    const { commandHelp } = await import('./command-help.ts')
+    const { commandHelp } = await import('./terminal/command-help.ts')
     terminal.print(commandHelp({ ...help, table: options }, terminal.style))
     return 0
   }

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { ok, type Result, refuse } from '../result.ts'
 import { judgeStat } from '../system/our-file.ts'
 import { judgeTrail } from '../system/path-trail.ts'
-import { parseCommandLine } from './options.ts'
-import type { Terminal } from './terminal.ts'
+import { parseCommandLine } from './terminal/options.ts'
+import type { Terminal } from './terminal/terminal.ts'
 
 const options = {
   'config-file': { short: 'c', value: 'FILE', help: 'the server’s settings (/etc/fwknop/fwknopd.conf)' },
@@ -66,12 +66,12 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   if (!parsed.ok) return terminal.fail(parsed.failure)
   const given = parsed.value.options
   if (given.help > 0) {
-    const { commandHelp } = await import('./command-help.ts')
+    const { commandHelp } = await import('./terminal/command-help.ts')
     terminal.print(commandHelp({ ...help, table: options }, terminal.style))
     return 0
   }
   if (given.gate > 0) {
-    const { printGateUnit } = await import('./gate-unit.ts')
+    const { printGateUnit } = await import('./server/gate-unit.ts')
     return printGateUnit(given['config-file'] ?? standardPlaces.settings, terminal)
   }
   // The same distance from src/cli/ and from dist/cli/.

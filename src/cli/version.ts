@@ -1,9 +1,9 @@
 /** `ghostport version`. */
 import { readFile } from 'node:fs/promises'
-import { commandHelp } from './command-help.ts'
-import { failWithJson } from './failure-json.ts'
-import { parseCommandLine } from './options.ts'
-import type { Terminal } from './terminal.ts'
+import { commandHelp } from './terminal/command-help.ts'
+import { failWithJson } from './terminal/failure-json.ts'
+import { parseCommandLine } from './terminal/options.ts'
+import type { Terminal } from './terminal/terminal.ts'
 
 const options = {
   json: { help: 'print one JSON object: version, protocol' },

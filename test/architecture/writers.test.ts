@@ -33,7 +33,7 @@ const rules: readonly Rule[] = [
     what: 'writes to a descriptor',
     pattern: /\bwriteSync\(|\bimport \{[^}]*\bwrite\b[^}]*\} from 'node:fs'/,
     allowed: {
-      'src/cli/terminal.ts': /renderLine\(/,
+      'src/cli/terminal/terminal.ts': /renderLine\(/,
       // Lines of jsonLog.
       'src/system/log-writer.ts': /jsonLog\(/,
       // The channel to the warden, which reads it as a stranger's.
@@ -61,7 +61,7 @@ const rules: readonly Rule[] = [
   {
     what: 'marks up text',
     pattern: /\\x1b|\\u001b|\\u\{1b\}|\\033/i,
-    allowed: { 'src/cli/line.ts': /printable\(/, 'scripts/story/narrator.ts': /map\(printable\)/ },
+    allowed: { 'src/cli/terminal/line.ts': /printable\(/, 'scripts/story/narrator.ts': /map\(printable\)/ },
   },
   {
     what: 'talks to the service manager',
@@ -76,7 +76,7 @@ function breaches(file: string, text: string): readonly string[] {
   return rules.flatMap(({ what, pattern, only = '', allowed }) => {
     if (!file.startsWith(only) || !pattern.test(code)) return []
     const how = allowed[file]
-    if (how === undefined) return [`${file} ${what}: let src/cli/terminal.ts or src/log.ts do it`]
+    if (how === undefined) return [`${file} ${what}: let src/cli/terminal/terminal.ts or src/log.ts do it`]
     return how.test(code) ? [] : [`${file} ${what}, and not as it used to: ${how}`]
   })
 }
@@ -103,7 +103,7 @@ describe('a new way out is found', () => {
     ['src/cli/status.ts', 'terminal.print(JSON.stringify(status))'],
     ['src/cli/status.ts', String.raw`print('\x1b[1m')`],
     ['src/daemon/warden/service-manager.ts', "return ['STATUS=', status].join('')"],
-    ['src/cli/terminal.ts', 'writeSync(1, text)'],
+    ['src/cli/terminal/terminal.ts', 'writeSync(1, text)'],
   ]
   for (const [file, code] of cases) it(`${file}: ${code}`, () => assert.notDeepEqual(breaches(file, code), []))
 })

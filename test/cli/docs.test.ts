@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, it } from 'node:test'
-import { knockOptions } from '../../src/cli/knock-options.ts'
-import { waitOptions } from '../../src/cli/wait-options.ts'
+import { knockOptions } from '../../src/cli/knock/options.ts'
+import { waitOptions } from '../../src/cli/knock/wait-options.ts'
 import { clientSettings } from '../../src/config/client/settings.ts'
 import { Home } from './ghostport.ts'
 

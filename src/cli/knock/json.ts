@@ -1,9 +1,9 @@
 /** The JSON of `--json` (docs/CLIENT.md): fields are added, never renamed or given another meaning. */
-import type { KnockPlan, SealedKnock, SentKnock } from '../client/knock.ts'
-import type { Request } from '../client/request.ts'
-import type { OpenDoor } from '../client/wait.ts'
-import { isHostName } from '../packet/nat-target.ts'
-import type { Port } from '../units.ts'
+import type { KnockPlan, SealedKnock, SentKnock } from '../../client/knock.ts'
+import type { Request } from '../../client/request.ts'
+import type { OpenDoor } from '../../client/wait.ts'
+import { isHostName } from '../../packet/nat-target.ts'
+import type { Port } from '../../units.ts'
 
 /** A knock that was made, and, unless it was a test, sent. */
 export function knockJson(

@@ -1,11 +1,11 @@
 /** What `ghostport knock` tells a person: what was asked for, where it went, and, with `-T`, all but the keys. */
-import type { KnockPlan, SealedKnock, SentKnock } from '../client/knock.ts'
-import type { Request } from '../client/request.ts'
-import type { OpenDoor } from '../client/wait.ts'
-import { isHostName } from '../packet/nat-target.ts'
-import { formatProtocolPorts } from '../packet/protocol-port.ts'
-import type { Port } from '../units.ts'
-import { type Line, line, type Style } from './line.ts'
+import type { KnockPlan, SealedKnock, SentKnock } from '../../client/knock.ts'
+import type { Request } from '../../client/request.ts'
+import type { OpenDoor } from '../../client/wait.ts'
+import { isHostName } from '../../packet/nat-target.ts'
+import { formatProtocolPorts } from '../../packet/protocol-port.ts'
+import type { Port } from '../../units.ts'
+import { type Line, line, type Style } from '../terminal/line.ts'
 
 /** `tcp/80 → 10.0.0.5:22 for 203.0.113.7, 30 s`. */
 export function describeRequest(request: Request): string {

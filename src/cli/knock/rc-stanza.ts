@@ -1,13 +1,13 @@
 /** What the rc file says for a knock, and which of its stanzas counts: the one named, or the one for the server named. */
 import { join } from 'node:path'
-import { parseFwknoprc, type RcFile } from '../config/client/fwknoprc.ts'
-import type { SettingLayer } from '../config/client/layer.ts'
-import { nearest } from '../config/reading/nearest.ts'
-import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
-import { readOwnFile, refuseExposed, refuseMissing } from '../system/guarded-file.ts'
+import { parseFwknoprc, type RcFile } from '../../config/client/fwknoprc.ts'
+import type { SettingLayer } from '../../config/client/layer.ts'
+import { nearest } from '../../config/reading/nearest.ts'
+import { type Failure, ok, type Refused, type Result, refuse } from '../../result.ts'
+import { readOwnFile, refuseExposed, refuseMissing } from '../../system/guarded-file.ts'
+import { unexpectedArgument } from '../terminal/options.ts'
 import { homeDirectory } from './home.ts'
-import type { KnockOptionValues } from './knock-options.ts'
-import { unexpectedArgument } from './options.ts'
+import type { KnockOptionValues } from './options.ts'
 
 /** An argument that may name a stanza, or the server of one. */
 export interface StanzaWord {

@@ -1,6 +1,6 @@
 /** What `--json` says of a command that failed (docs/CLIENT.md). */
-import { failureKinds } from '../failure-codes.ts'
-import type { Failure } from '../result.ts'
+import { failureKinds } from '../../failure-codes.ts'
+import type { Failure } from '../../result.ts'
 import type { Terminal } from './terminal.ts'
 
 export function failureJson({ code, detail, at, suggestion }: Failure) {

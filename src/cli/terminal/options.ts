@@ -6,8 +6,8 @@
  * Forms: `--long VALUE`, `--long=VALUE`, `-x VALUE`, `-xVALUE`, flags without value in one bundle (`-rv`), and `--`, after
  * which all is operands. Long names are not abbreviated: a script must not change its meaning when an option is added.
  */
-import { nearest } from '../config/reading/nearest.ts'
-import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
+import { nearest } from '../../config/reading/nearest.ts'
+import { type Failure, ok, type Refused, type Result, refuse } from '../../result.ts'
 
 /** One option. Its key in the table is its long name, without the dashes. */
 export interface OptionSpec {

@@ -1,10 +1,10 @@
 /** `ghostport unit --gate`: the unit that closes the gate at boot, for the ports of the server’s own file. */
 import { existsSync } from 'node:fs'
-import { parseFwknopdConf } from '../config/server/fwknopd-conf.ts'
-import { gateUnit } from '../daemon/warden/boot-gate.ts'
-import { diskFiles } from '../daemon/warden/disk-files.ts'
-import { refuse } from '../result.ts'
-import type { Terminal } from './terminal.ts'
+import { parseFwknopdConf } from '../../config/server/fwknopd-conf.ts'
+import { gateUnit } from '../../daemon/warden/boot-gate.ts'
+import { diskFiles } from '../../daemon/warden/disk-files.ts'
+import { refuse } from '../../result.ts'
+import type { Terminal } from '../terminal/terminal.ts'
 
 const PROGRAMS = ['/usr/sbin/nft', '/sbin/nft', '/usr/local/sbin/nft', '/usr/bin/nft']
 

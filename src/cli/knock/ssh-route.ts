@@ -2,10 +2,10 @@
  * How ssh is led to the port and the address that opened, and changed as little as possible otherwise: it should look up the
  * host key under the name that it would have used by itself.
  */
-import type { Request } from '../client/request.ts'
-import { familyOf, type IpAddress } from '../packet/address.ts'
-import { type Failure, ok, type Result, refuse } from '../result.ts'
-import type { Port } from '../units.ts'
+import type { Request } from '../../client/request.ts'
+import { familyOf, type IpAddress } from '../../packet/address.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import type { Port } from '../../units.ts'
 import type { SshConfig } from './ssh-config.ts'
 
 /**

@@ -4,10 +4,10 @@
  */
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
-import { jsonLine, lastCharacterLength, printable } from '../bytes/text.ts'
-import { failureKinds } from '../failure-codes.ts'
-import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { journalPrefix } from '../system/journal-stream.ts'
+import { jsonLine, lastCharacterLength, printable } from '../../bytes/text.ts'
+import { failureKinds } from '../../failure-codes.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { journalPrefix } from '../../system/journal-stream.ts'
 import { type Line, line, renderLine, type Style, style } from './line.ts'
 
 export interface Terminal {

@@ -3,7 +3,7 @@
  * so (`ssh -G`), so that its options, its configuration files and their `Match` blocks are read by no other rules than its own.
  */
 import { spawn } from 'node:child_process'
-import { type Port, parsePort, port } from '../units.ts'
+import { type Port, parsePort, port } from '../../units.ts'
 
 export interface SshConfig {
   /** `HostName`; HOST itself where nothing else is set. */

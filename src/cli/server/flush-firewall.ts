@@ -3,17 +3,17 @@
  * no other; where even that cannot be used, it says so and goes by what is left of it.
  */
 import { existsSync } from 'node:fs'
-import type { ConfigPaths } from '../config/load.ts'
-import type { SettingPlaces } from '../config/server/assembly.ts'
-import { parseFwknopdConf } from '../config/server/fwknopd-conf.ts'
-import type { NftablesConfig } from '../config/server/server-config.ts'
-import { GATE_UNIT } from '../daemon/warden/boot-gate.ts'
-import { diskFiles } from '../daemon/warden/disk-files.ts'
-import { type Removed, removeTable } from '../daemon/warden/open-firewall.ts'
-import { parseTableName } from '../firewall/nftables/settings.ts'
-import type { ProtocolPort } from '../packet/message.ts'
-import { parsePort, port } from '../units.ts'
-import { describeFailure, type Terminal } from './terminal.ts'
+import type { ConfigPaths } from '../../config/load.ts'
+import type { SettingPlaces } from '../../config/server/assembly.ts'
+import { parseFwknopdConf } from '../../config/server/fwknopd-conf.ts'
+import type { NftablesConfig } from '../../config/server/server-config.ts'
+import { GATE_UNIT } from '../../daemon/warden/boot-gate.ts'
+import { diskFiles } from '../../daemon/warden/disk-files.ts'
+import { type Removed, removeTable } from '../../daemon/warden/open-firewall.ts'
+import { parseTableName } from '../../firewall/nftables/settings.ts'
+import type { ProtocolPort } from '../../packet/message.ts'
+import { parsePort, port } from '../../units.ts'
+import { describeFailure, type Terminal } from '../terminal/terminal.ts'
 
 /** How administrators come in, unless this session says otherwise. */
 const SSH: ProtocolPort = { protocol: 'tcp', port: port(22) }

@@ -2,7 +2,7 @@
  * A line for a terminal: text, of which some may be marked up. What is marked is kept apart from the text, so that no text can
  * mark up anything: all of it is made printable when it is shown, also what comes from outside.
  */
-import { printable } from '../bytes/text.ts'
+import { printable } from '../../bytes/text.ts'
 
 /** SGR codes (ECMA-48): on, off. */
 const marks = { bold: [1, 22], dim: [2, 22], good: [32, 39], bad: [31, 39] } as const

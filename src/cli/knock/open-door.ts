@@ -1,13 +1,13 @@
 /** Knock, wait, and have the connection: what `ssh` and `proxy` begin with. */
-import { sealKnock, sendKnock } from '../client/knock.ts'
-import { lookAtDoor, type OpenDoor, waitForDoor } from '../client/wait.ts'
-import type { IpAddress } from '../packet/address.ts'
-import type { PlannedKnock } from './knock-plan.ts'
-import { departures, describeOpening, fieldReport } from './knock-report.ts'
-import type { Line } from './line.ts'
+import { sealKnock, sendKnock } from '../../client/knock.ts'
+import { lookAtDoor, type OpenDoor, waitForDoor } from '../../client/wait.ts'
+import type { IpAddress } from '../../packet/address.ts'
+import type { Line } from '../terminal/line.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+import type { PlannedKnock } from './plan.ts'
 import { withNoStanza } from './rc-stanza.ts'
+import { departures, describeOpening, fieldReport } from './report.ts'
 import { tellShutDoor } from './shut-door.ts'
-import type { Terminal } from './terminal.ts'
 import { doorOfSealed, doorOfSent, firstDeparture, type WaitPlan } from './wait-options.ts'
 
 /** @returns the open door, and all addresses of the server; or, having said why there is none, the exit status. Says what it does with `-v`. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { settle } from '../config/client/layer.ts'
-import { knockOptions, settingsFromOptions } from './knock-options.ts'
-import { parseCommandLine } from './options.ts'
+import { settle } from '../../config/client/layer.ts'
+import { parseCommandLine } from '../terminal/options.ts'
+import { knockOptions, settingsFromOptions } from './options.ts'
 
 function settings(...argv: string[]) {
   const parsed = parseCommandLine(knockOptions, { names: [] }, argv)

@@ -1,6 +1,6 @@
 /** What `ghostport keygen` prints: one pair of keys, as lines, as stanzas for both ends, or as JSON. */
-import type { StanzaName } from '../access/stanza-name.ts'
-import type { DigestType } from '../packet/digest-type.ts'
+import type { StanzaName } from '../../access/stanza-name.ts'
+import type { DigestType } from '../../packet/digest-type.ts'
 
 /** Padded base64, as `fwknop --key-gen` prints. */
 export interface KeyTexts {

@@ -3,7 +3,7 @@
  * same; on Linux the bytes can be had from /proc.
  */
 import { readFileSync } from 'node:fs'
-import { textFromBytes } from '../bytes/text.ts'
+import { textFromBytes } from '../../bytes/text.ts'
 
 /** What Node puts where bytes are not UTF-8. */
 export const UNKNOWN_BYTES = '\uFFFD'

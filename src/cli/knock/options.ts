@@ -2,13 +2,13 @@
  * The flags of `ghostport knock`, which `ssh` and `proxy` share: fwknop's names, long and short. Most are other spellings of
  * a setting of `.fwknoprc`, and read by the same parser.
  */
-import { type SettingLayer, Unbuilt } from '../config/client/layer.ts'
-import { type ClientSettingName, readClientSetting } from '../config/client/settings.ts'
-import { DIGEST_TYPES } from '../packet/digest-type.ts'
-import { ENCRYPTION_MODES } from '../packet/encryption-mode.ts'
-import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { UNKNOWN_BYTES } from './arguments.ts'
-import type { OptionSpec, OptionTable, OptionValues } from './options.ts'
+import { type SettingLayer, Unbuilt } from '../../config/client/layer.ts'
+import { type ClientSettingName, readClientSetting } from '../../config/client/settings.ts'
+import { DIGEST_TYPES } from '../../packet/digest-type.ts'
+import { ENCRYPTION_MODES } from '../../packet/encryption-mode.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { UNKNOWN_BYTES } from '../terminal/arguments.ts'
+import type { OptionSpec, OptionTable, OptionValues } from '../terminal/options.ts'
 
 const GPG = 'GnuPG is not built yet; share a key (ghostport keygen)'
 const OWN_ADDRESS = 'ghostport asks no web service for your address; use -s, or -a ADDRESS'

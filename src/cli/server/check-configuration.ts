@@ -3,11 +3,11 @@
  * changing anything.
  */
 
-import { type ConfigPaths, loadConfig } from '../config/load.ts'
-import type { Notice } from '../config/reading/notice.ts'
-import { diskFiles } from '../daemon/warden/disk-files.ts'
-import { lookAtHost } from '../daemon/warden/look-at-host.ts'
-import type { Terminal } from './terminal.ts'
+import { type ConfigPaths, loadConfig } from '../../config/load.ts'
+import type { Notice } from '../../config/reading/notice.ts'
+import { diskFiles } from '../../daemon/warden/disk-files.ts'
+import { lookAtHost } from '../../daemon/warden/look-at-host.ts'
+import type { Terminal } from '../terminal/terminal.ts'
 
 /** @returns 0 where a server would start; else the exit status of the first thing that stands against it. */
 export async function checkConfiguration(paths: ConfigPaths, terminal: Terminal): Promise<number> {

@@ -1,5 +1,5 @@
 /** What a command says when an error reaches it that no part of it expected: one sentence, never a stack trace. */
-import { type Failure, refuse } from '../result.ts'
+import { type Failure, refuse } from '../../result.ts'
 
 /** Messages of Node.js that quote the value which they complain about, and so could show a key. */
 const QUOTES_A_VALUE = /^ERR_(INVALID|OUT_OF_RANGE|UNKNOWN)/
