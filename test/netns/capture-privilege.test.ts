@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, test } from 'node:test'
 import { LOOPBACK_INDEX } from '../../src/capture/disbelief.ts'
-import { openPacketSockets } from '../../src/capture/open-packet-sockets.ts'
+import { openPacketSockets } from '../../src/capture/packet-socket/open.ts'
 import { lookUpAccount } from '../../src/daemon/warden/receiver-process/account.ts'
 import { type Account, currentSituation, receiverCommand } from '../../src/system/privilege.ts'
 import { port } from '../../src/units.ts'
@@ -129,7 +129,7 @@ test('opening packet sockets without privilege is refused, and the refusal says 
 }, async () => {
   assert.ok(nobody.ok)
   const probe = `
-    import { openPacketSockets } from '${join(tree.root, 'src/capture/open-packet-sockets.ts')}'
+    import { openPacketSockets } from '${join(tree.root, 'src/capture/packet-socket/open.ts')}'
     process.stdout.write(JSON.stringify(openPacketSockets({ ports: [62201] })))`
   const { uid, gid } = nobody.value
   const child = spawn(tree.node, ['--conditions=ghostport-source', '--input-type=module', '-e', probe], {

@@ -1,8 +1,8 @@
 /** Capture on a test host, and senders towards it. */
 import assert from 'node:assert/strict'
 import type { EventCapture, OpenedCapture } from '../../src/capture/capture.ts'
-import { openPacketSockets, type PacketSocketOptions } from '../../src/capture/open-packet-sockets.ts'
-import { packetSocketCapture } from '../../src/capture/packet-socket.ts'
+import { openPacketSockets, type PacketSocketOptions } from '../../src/capture/packet-socket/open.ts'
+import { packetSocketCapture } from '../../src/capture/packet-socket/packet-socket.ts'
 import type { Result } from '../../src/result.ts'
 import { port } from '../../src/units.ts'
 import { enter, type Host } from './netns.ts'

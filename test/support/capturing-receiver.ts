@@ -3,7 +3,7 @@
  * tells on standard output, one JSON object a line, what it is and what it got. It ends when standard input does.
  */
 import { readFileSync, writeSync } from 'node:fs'
-import { packetSocketCapture } from '../../src/capture/packet-socket.ts'
+import { packetSocketCapture } from '../../src/capture/packet-socket/packet-socket.ts'
 import { captureDescriptor } from '../../src/daemon/link/receiver-start.ts'
 import { becomeUnprivileged, parseBecome } from '../../src/system/become.ts'
 import { PollSet } from '../../src/system/poll-set.ts'

@@ -1,6 +1,6 @@
 /** The loop of a receiver that opens its own UDP sockets: Node's event loop, on each system that Node runs on. */
 import { Socket } from 'node:net'
-import { udpEvents } from '../../capture/udp-events.ts'
+import { udpEvents } from '../../capture/udp/udp-events.ts'
 import type { Failure } from '../../result.ts'
 import { openChannel } from '../link/channel.ts'
 import type { ToReceiver } from '../link/protocol.ts'

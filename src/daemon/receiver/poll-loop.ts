@@ -4,8 +4,8 @@
  */
 import type { Capture } from '../../capture/capture.ts'
 import { captureError } from '../../capture/capture-error.ts'
-import { packetSocketCapture } from '../../capture/packet-socket.ts'
-import { udpCapture } from '../../capture/udp.ts'
+import { packetSocketCapture } from '../../capture/packet-socket/packet-socket.ts'
+import { udpCapture } from '../../capture/udp/udp.ts'
 import type { CaptureConfig } from '../../config/server/server-config.ts'
 import { PollSet } from '../../system/poll-set.ts'
 import type { CaptureOrder, ToReceiver } from '../link/protocol.ts'

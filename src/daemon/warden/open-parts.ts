@@ -39,7 +39,7 @@ export async function openCapture({ capture }: ServerConfig): Promise<Result<Cap
       ...{ fds, doubt: believe, close: () => opened.value.close() },
       order: { kind: 'udp-sockets', fds: inherited },
     })
-  const { openKernelRoutes } = await import('../../capture/kernel-routes.ts')
+  const { openKernelRoutes } = await import('../../capture/packet-socket/kernel-routes.ts')
   const routes = openKernelRoutes()
   if (!routes.ok) {
     opened.value.close()
@@ -60,10 +60,10 @@ async function openSockets(
   bounds: { ports: ServerConfig['capture']['ports']; maximumPayload: number },
 ): Promise<Result<OpenedCapture>> {
   if (kind === 'packet') {
-    const { openPacketSockets } = await import('../../capture/open-packet-sockets.ts')
+    const { openPacketSockets } = await import('../../capture/packet-socket/open.ts')
     return openPacketSockets(bounds)
   }
-  const { openUdpSockets } = await import('../../capture/open-udp-sockets.ts')
+  const { openUdpSockets } = await import('../../capture/udp/open.ts')
   return openUdpSockets(bounds)
 }
 

@@ -4,13 +4,13 @@
  */
 import { type BindOptions, createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { addressFromBytes, parseAddress } from '../packet/address.ts'
-import { DEFAULT_RECEIVE_BUFFER } from '../system/receive-buffer.ts'
-import type { Port } from '../units.ts'
-import { type CaptureBounds, payloadBounds, singlePorts } from './bounds.ts'
-import type { CaptureCounters, CapturedPacket, CaptureFailure, EventCapture } from './capture.ts'
-import { captureError } from './capture-error.ts'
-import { UdpDrops } from './udp-drops.ts'
+import { addressFromBytes, parseAddress } from '../../packet/address.ts'
+import { DEFAULT_RECEIVE_BUFFER } from '../../system/receive-buffer.ts'
+import type { Port } from '../../units.ts'
+import { type CaptureBounds, payloadBounds, singlePorts } from '../bounds.ts'
+import type { CaptureCounters, CapturedPacket, CaptureFailure, EventCapture } from '../capture.ts'
+import { captureError } from '../capture-error.ts'
+import { UdpDrops } from './drops.ts'
 
 /**
  * Binds its own sockets when it is run, on every address of both families. Running it rejects with CAPTURE_DENIED for a

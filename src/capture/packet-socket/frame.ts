@@ -6,11 +6,11 @@
  * addresses that cannot be a host's, loopback from outside, wrong checksums. What depends on the host's addresses and routes
  * is the warden's to ask (`kernel-routes.ts`).
  */
-import { addressFromBytes, isMapped } from '../packet/address.ts'
-import type { Port } from '../units.ts'
-import type { CapturedPacket } from './capture.ts'
+import { addressFromBytes, isMapped } from '../../packet/address.ts'
+import type { Port } from '../../units.ts'
+import type { CapturedPacket } from '../capture.ts'
+import { type Disbelief, LOOPBACK_INDEX, unbelieved } from '../disbelief.ts'
 import { isIpv4HeaderGood, isUdpChecksumGood } from './checksum.ts'
-import { type Disbelief, LOOPBACK_INDEX, unbelieved } from './disbelief.ts'
 import { EXTENSION_HEADERS } from './spa-filter.ts'
 
 const UDP = 17

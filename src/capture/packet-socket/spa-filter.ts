@@ -30,8 +30,8 @@ import {
   RSH_K,
   ST,
   TAX,
-} from '../system/bpf.ts'
-import { type CaptureBounds, payloadBounds, rangeOf } from './bounds.ts'
+} from '../../system/bpf.ts'
+import { type CaptureBounds, payloadBounds, rangeOf } from '../bounds.ts'
 
 /** How many IPv6 extension headers may stand before UDP. Real traffic has one at most. */
 export const EXTENSION_HEADERS = 3

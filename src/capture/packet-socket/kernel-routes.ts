@@ -6,12 +6,12 @@
  * Not known to it: marks that the host's firewall puts on packets, and what its prerouting chains change or drop.
  */
 import { closeSync } from 'node:fs'
-import { addressBytes, familyOf, type IpAddress } from '../packet/address.ts'
-import { ok, type Result, refuse } from '../result.ts'
-import { describeErrno, type Libc, libc, SOCK_CLOEXEC, SOCK_NONBLOCK } from '../system/libc.ts'
-import type { Port } from '../units.ts'
-import type { CaptureFailure } from './capture.ts'
-import { type Disbelief, LOOPBACK_INDEX, unbelieved } from './disbelief.ts'
+import { addressBytes, familyOf, type IpAddress } from '../../packet/address.ts'
+import { ok, type Result, refuse } from '../../result.ts'
+import { describeErrno, type Libc, libc, SOCK_CLOEXEC, SOCK_NONBLOCK } from '../../system/libc.ts'
+import type { Port } from '../../units.ts'
+import type { CaptureFailure } from '../capture.ts'
+import { type Disbelief, LOOPBACK_INDEX, unbelieved } from '../disbelief.ts'
 
 /** A packet as the kernel routes it. */
 export interface RoutedPacket {

@@ -10,8 +10,8 @@
  * leaves link-layer headers, their padding and their VLAN tags to the kernel.
  */
 import { closeSync } from 'node:fs'
-import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { encodeProgram, type Instruction } from '../system/bpf.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { encodeProgram, type Instruction } from '../../system/bpf.ts'
 import {
   describeErrno,
   EACCES,
@@ -21,10 +21,10 @@ import {
   SOCK_DGRAM,
   SOCK_NONBLOCK,
   SOL_SOCKET,
-} from '../system/libc.ts'
-import { DEFAULT_RECEIVE_BUFFER, raiseReceiveBuffer } from '../system/receive-buffer.ts'
-import type { CaptureBounds } from './bounds.ts'
-import type { CaptureFailure, OpenedCapture } from './capture.ts'
+} from '../../system/libc.ts'
+import { DEFAULT_RECEIVE_BUFFER, raiseReceiveBuffer } from '../../system/receive-buffer.ts'
+import type { CaptureBounds } from '../bounds.ts'
+import type { CaptureFailure, OpenedCapture } from '../capture.ts'
 import { spaFilter } from './spa-filter.ts'
 
 export interface PacketSocketOptions extends CaptureBounds {

@@ -3,11 +3,11 @@
  * itself.
  */
 
-import { libc } from '../system/libc.ts'
-import { type CaptureBounds, payloadBounds } from './bounds.ts'
-import type { Capture, CaptureCounters, CapturedPacket } from './capture.ts'
+import { libc } from '../../system/libc.ts'
+import { type CaptureBounds, payloadBounds } from '../bounds.ts'
+import type { Capture, CaptureCounters, CapturedPacket } from '../capture.ts'
+import { CONTROL_STRIDE, MessageBatch, NAME_STRIDE } from '../message-batch.ts'
 import { parseFrame } from './frame.ts'
-import { CONTROL_STRIDE, MessageBatch, NAME_STRIDE } from './message-batch.ts'
 
 export interface PacketSocketCaptureOptions extends CaptureBounds {
   /** As opened by `openPacketSockets`, or as inherited. They stay open. */

@@ -1,9 +1,9 @@
 /** What needs more than one host is in test/netns/attack-frames.test.ts. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type IpAddress, parseAddress } from '../packet/address.ts'
-import { port } from '../units.ts'
-import { LOOPBACK_INDEX } from './disbelief.ts'
+import { type IpAddress, parseAddress } from '../../packet/address.ts'
+import { port } from '../../units.ts'
+import { LOOPBACK_INDEX } from '../disbelief.ts'
 import { openKernelRoutes } from './kernel-routes.ts'
 
 function ip(text: string): IpAddress {

@@ -4,12 +4,12 @@
  * the machine has no IPv6.
  */
 import { closeSync } from 'node:fs'
-import { ok, type Result } from '../result.ts'
-import { describeErrno, EACCES, type Libc, libc, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from '../system/libc.ts'
-import { DEFAULT_RECEIVE_BUFFER, raiseReceiveBuffer } from '../system/receive-buffer.ts'
-import type { Port } from '../units.ts'
-import { type CaptureBounds, singlePorts } from './bounds.ts'
-import type { CaptureFailure, OpenedCapture } from './capture.ts'
+import { ok, type Result } from '../../result.ts'
+import { describeErrno, EACCES, type Libc, libc, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from '../../system/libc.ts'
+import { DEFAULT_RECEIVE_BUFFER, raiseReceiveBuffer } from '../../system/receive-buffer.ts'
+import type { Port } from '../../units.ts'
+import { type CaptureBounds, singlePorts } from '../bounds.ts'
+import type { CaptureFailure, OpenedCapture } from '../capture.ts'
 
 export interface UdpSocketOptions extends CaptureBounds {
   /** Bytes of kernel memory in which packets wait, a socket. Without CAP_NET_ADMIN the system's limit holds instead. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { interpret } from '../../test/support/bpf-interpreter.ts'
-import { type UdpFrame, udpFrame } from '../../test/support/udp-frame.ts'
-import { encodeProgram } from '../system/bpf.ts'
-import { type Port, port } from '../units.ts'
+import { interpret } from '../../../test/support/bpf-interpreter.ts'
+import { type UdpFrame, udpFrame } from '../../../test/support/udp-frame.ts'
+import { encodeProgram } from '../../system/bpf.ts'
+import { type Port, port } from '../../units.ts'
 import { spaFilter } from './spa-filter.ts'
 
 const filter = spaFilter({ ports: [port(62201), port(53)], minimumPayload: 100, maximumPayload: 1500 })

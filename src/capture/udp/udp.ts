@@ -2,14 +2,14 @@
  * Capture by plain UDP sockets that somebody with privilege has bound (`open-udp-sockets.ts`): an open port that never answers.
  * The destination address of a packet is not known here.
  */
-import { addressFromBytes, type IpAddress } from '../packet/address.ts'
-import { describeErrno, libc } from '../system/libc.ts'
-import type { Port } from '../units.ts'
-import { type CaptureBounds, payloadBounds } from './bounds.ts'
-import type { Capture, CaptureCounters, CapturedPacket } from './capture.ts'
-import { captureError } from './capture-error.ts'
-import { MessageBatch, NAME_STRIDE } from './message-batch.ts'
-import { UdpDrops } from './udp-drops.ts'
+import { addressFromBytes, type IpAddress } from '../../packet/address.ts'
+import { describeErrno, libc } from '../../system/libc.ts'
+import type { Port } from '../../units.ts'
+import { type CaptureBounds, payloadBounds } from '../bounds.ts'
+import type { Capture, CaptureCounters, CapturedPacket } from '../capture.ts'
+import { captureError } from '../capture-error.ts'
+import { MessageBatch, NAME_STRIDE } from '../message-batch.ts'
+import { UdpDrops } from './drops.ts'
 
 export interface UdpCaptureOptions extends CaptureBounds {
   /** As opened by `openUdpSockets`, or as inherited. They stay open. */
