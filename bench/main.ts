@@ -12,13 +12,14 @@ import { client } from './measures/client.ts'
 import { expiry } from './measures/expiry.ts'
 import { flood } from './measures/flood.ts'
 import { footprint } from './measures/footprint.ts'
+import { full } from './measures/full.ts'
 import { grants, replays } from './measures/growth.ts'
 import { latency } from './measures/latency.ts'
 import type { Measure } from './measures/measure.ts'
 import { stanzas } from './measures/stanzas.ts'
 import { formatTable, type Row } from './row.ts'
 
-const measures: readonly Measure[] = [latency, grants, replays, burst, flood, expiry, footprint, stanzas, client]
+const measures: readonly Measure[] = [latency, grants, replays, burst, flood, expiry, footprint, full, stanzas, client]
 
 // One place for all files, which goes with the process also on Ctrl-C; hosts and servers are ended by the kernel then.
 const files = mkdtempSync(join(tmpdir(), 'ghostport-bench-'))

@@ -239,6 +239,24 @@ describe('ports that are open to everybody', () => {
     assertTexts(holding(listed('')), [])
   })
 
+  test('a set of pairs is not looked into: it may hold all that is open, and lists no ports', () => {
+    const asked: string[] = []
+    parseListing(
+      dropping(
+        'ip saddr . meta l4proto . th dport @accept4 ct mark set ct mark | 0x00200000 accept',
+        'tcp flags & (syn | ack) == ack ip saddr . tcp sport . tcp dport @known4 accept',
+        'tcp dport . ip saddr @friends accept',
+        'ip saddr 10.0.0.0/8 tcp dport @services accept',
+        'th dport != @others drop',
+      ),
+      (_family, _table, name) => {
+        asked.push(name)
+        return undefined
+      },
+    )
+    assert.deepEqual(asked, ['services', 'others'])
+  })
+
   test('firewalld: a zone that is gone to from two rules', () => {
     const zone = (...rules: string[]): string =>
       table(

@@ -61,6 +61,9 @@ export interface HostTable {
 /** What a named set of ports holds, as `{ 22, 80 }`; undefined where that is not known. */
 export type NamedSet = (family: string, table: string, name: string) => string | undefined
 
+/** Not `ip saddr . tcp dport @set`: that holds pairs, of which there may be many, as in our own sets of what is open. */
+const SET_OF_ITS_OWN = /(?<! \. (?:\w+ )?)\b(dport|sport|icmpv6 type) (!= )?@(\S+)/g
+
 /**
  * @param listing what `list ruleset` prints, with or without the elements of sets.
  * @param namedSet asked for sets of ports and of ICMPv6 types, which are short; not for those of addresses.
@@ -88,13 +91,10 @@ export function parseListing(listing: string, namedSet: NamedSet = () => undefin
       else if (!text.startsWith('comment "')) {
         const at = `${table.family} ${table.name} ${open.name}`
         const { family, name } = table
-        const judged = text.replace(
-          /\b(dport|sport|icmpv6 type) (!= )?@(\S+)/g,
-          (whole, key: string, not = '', set: string) => {
-            const held = namedSet(family, name, set)
-            return held === undefined ? whole : `${key} ${not}${held}`
-          },
-        )
+        const judged = text.replace(SET_OF_ITS_OWN, (whole, key: string, not = '', set: string) => {
+          const held = namedSet(family, name, set)
+          return held === undefined ? whole : `${key} ${not}${held}`
+        })
         open.rules.push(new HostRuleLine(at, judged, withoutCounter(text)))
       }
     }
