@@ -79,7 +79,7 @@ test('a grant is first-hand where the packet came from the address that it is fo
   ]
   for (const [asked, firstHand] of cases) {
     const verdict = ask({ what: '', ...asked })
-    assert(verdict.granted && verdict.grant.firstHand === firstHand, JSON.stringify(asked))
+    assert(verdict.granted && verdict.action.grant.firstHand === firstHand, JSON.stringify(asked))
   }
 })
 
@@ -256,7 +256,7 @@ for (const { id, ...given } of granted) {
   test(`granted: ${given.what}`, () => {
     const verdict = ask(given)
     assert(verdict.granted, JSON.stringify(verdict))
-    assert.equal(verdict.grant.id, id)
+    assert.equal(verdict.action.grant.id, id)
   })
 }
 
@@ -492,7 +492,7 @@ for (const [asked, lasts] of lifetimes) {
       message: { ...access(), ...(asked === undefined ? {} : { timeout: seconds(asked) }) },
     })
     assert(verdict.granted)
-    assert.equal(verdict.grant.lifetime, lasts)
+    assert.equal(verdict.action.grant.lifetime, lasts)
   })
 }
 
@@ -518,7 +518,7 @@ test('a stanza that denies leaves the word to the next, and the first that grant
     NOW,
   )
   assert(verdict.granted)
-  assert.deepEqual([verdict.stanza, verdict.grant.stanza, verdict.grant.lifetime], [2, 2, 60])
+  assert.deepEqual([verdict.stanza, verdict.action.grant.stanza, verdict.action.grant.lifetime], [2, 2, 60])
   assert.deepEqual(
     verdict.denials.map(({ stanza, failure }) => [stanza, failure.code]),
     [[1, 'ACCESS_PORT_DENIED']],

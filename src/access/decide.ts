@@ -14,7 +14,7 @@ import { isAmong } from './matching.ts'
 import { chooseOpenings, type NameQuestion, type TargetKnowledge } from './openings.ts'
 import type { Policy } from './policy.ts'
 import type { Stanza } from './stanza.ts'
-import { type Denial, refusal, type Verdict } from './verdict.ts'
+import { type Action, type Denial, refusal, type Verdict } from './verdict.ts'
 
 /** An authentic packet, as far as policy cares. */
 export interface Request extends TargetKnowledge {
@@ -27,11 +27,11 @@ export interface Request extends TargetKnowledge {
   readonly forwardedFor?: IpAddress
 }
 
-type ActionMessage = AccessMessage | NatAccessMessage | LocalNatMessage
+type GrantMessage = AccessMessage | NatAccessMessage | LocalNatMessage
 
 /**
  * @param candidates the stanzas whose keys opened the packet, in file order.
- * @returns the grant of the first stanza that allows the request, or the reason of the one that came closest. Where a stanza
+ * @returns the action of the first stanza that allows the request, or the reason of the one that came closest. Where a stanza
  * misses nothing but the address of a name, that stanza’s refusal, with `lookUp`: ask again with the address.
  */
 export function decide(policy: Policy, candidates: readonly Stanza[], request: Request, now: UnixSeconds): Verdict {
@@ -45,7 +45,7 @@ export function decide(policy: Policy, candidates: readonly Stanza[], request: R
   let closest: (Denial & { checksPassed: number }) | undefined
   for (const stanza of candidates) {
     const asked = ask(policy, stanza, request, now)
-    if (asked.ok) return { granted: true, stanza: stanza.id, grant: asked.grant, denials }
+    if (asked.ok) return { granted: true, stanza: stanza.id, action: asked.action, denials }
     const denial = { stanza: stanza.id, failure: asked.failure }
     denials.push(denial)
     // Whether the next one is asked depends on the address.
@@ -60,7 +60,7 @@ export function decide(policy: Policy, candidates: readonly Stanza[], request: R
 }
 
 type Asked =
-  | { readonly ok: true; readonly grant: Grant }
+  | { readonly ok: true; readonly action: Action }
   | (Refused & { readonly checksPassed: number; readonly lookUp?: NameQuestion })
 
 function ask(policy: Policy, stanza: Stanza, request: Request, now: UnixSeconds): Asked {
@@ -77,7 +77,7 @@ function ask(policy: Policy, stanza: Stanza, request: Request, now: UnixSeconds)
   if (!openings.ok) return { ...openings, checksPassed: checks.length }
   const firstHand = source === packetOrigin(policy, request)
   const chosen = { source, firstHand, openings: distinctOpenings(openings.value) }
-  return { ok: true, grant: makeGrant(stanza, message, chosen) }
+  return { ok: true, action: { kind: 'grant', grant: makeGrant(stanza, message, chosen) } }
 }
 
 interface Question {
@@ -192,7 +192,7 @@ function packetOrigin(
 
 function makeGrant(
   stanza: Stanza,
-  message: ActionMessage,
+  message: GrantMessage,
   chosen: Pick<Grant, 'source' | 'firstHand' | 'openings'>,
 ): Grant {
   return {

@@ -5,14 +5,23 @@ import type { Grant } from './grant.ts'
 import type { NameQuestion } from './openings.ts'
 import type { StanzaId } from './stanza.ts'
 
+/** What an allowed packet has done, by `kind`. */
+export type Action = GrantAction
+
+/** The firewall opens a grant. */
+export interface GrantAction {
+  readonly kind: 'grant'
+  readonly grant: Grant
+  /** What led a port of the same source elsewhere, and had to end. Known once the grant is open. */
+  readonly ended?: readonly Grant[]
+  /** What had to end because the firewall had no place left. Known once the grant is open. */
+  readonly displaced?: readonly Grant[]
+}
+
 export interface Granted {
   readonly granted: true
   readonly stanza: StanzaId
-  readonly grant: Grant
-  /** What led a port of the same source elsewhere, and had to end. */
-  readonly ended?: readonly Grant[]
-  /** What had to end because the firewall had no place left. */
-  readonly displaced?: readonly Grant[]
+  readonly action: Action
   /** Stanzas that were asked before the one that granted, and why each did not. */
   readonly denials: readonly Denial[]
 }

@@ -104,7 +104,7 @@ test('one packet opens one port for one source, once', async () => {
   const text = sealed(at, 1)
   const [verdict] = await at.admit(knockOf(at, text))
   assert(verdict?.granted)
-  assert.equal(verdict.grant.id, '192.0.2.9>tcp/22')
+  assert.equal(verdict.action.grant.id, '192.0.2.9>tcp/22')
   assert.notEqual(at.firewall.reach(ip('192.0.2.9'), SSH), 'shut')
   assert.equal(at.firewall.reach(ip('192.0.2.8'), SSH), 'shut')
 
@@ -292,7 +292,7 @@ test('nobody keeps another out by leading the other’s port elsewhere first', a
   const trap = () => knockOf(at, sealed(at, 2, elsewhere as Partial<OutgoingMessage>), mallory)
   const [first, own, again] = await at.admit(trap(), knockOf(at, sealed(at, 1), victim), trap())
   assert(first?.granted && own?.granted)
-  assert.deepEqual(own.ended, [first.grant])
+  assert.deepEqual(own.action.ended, [first.action.grant])
   assert.equal(at.firewall.reach(victim, SSH), 'itself')
   assert(again?.granted === false && again.failure.code === 'FIREWALL_REFUSED')
 })
@@ -311,7 +311,7 @@ test('a grant and what it ousts carry the names of their stanzas', async () => {
     knockOf(at, sealed(at, 1), ip('192.0.2.9')),
   )
   assert(own?.granted)
-  assert.deepEqual([own.grant.stanzaName, own.ended?.[0]?.stanzaName], ['phone', 'laptop'])
+  assert.deepEqual([own.action.grant.stanzaName, own.action.ended?.[0]?.stanzaName], ['phone', 'laptop'])
 })
 
 test('nothing to admit is nothing done', async () => assert.deepEqual(await server(ONE).admit(), []))
@@ -324,7 +324,7 @@ test('a packet in an HTTP request, and the address that a proxy put into it', as
     knockOf(at, request.replace('\r\n\r\n', '\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n')),
   )
   assert(verdict?.granted)
-  assert.equal(verdict.grant.source, '198.51.100.7')
+  assert.equal(verdict.action.grant.source, '198.51.100.7')
   const off = server(ONE).receive(captured(request))
   assert(!off.ok && off.failure.code === 'SPA_MALFORMED')
 })
@@ -355,7 +355,7 @@ test('a host name is looked up in the family of the client, for a packet that is
     assert.equal(at.replays.size(), i + 1)
     const [verdict] = await withAddress(at, knock, ip(inner))
     assert(verdict?.granted)
-    assert.deepEqual(verdict.grant.openings, [
+    assert.deepEqual(verdict.action.grant.openings, [
       { kind: 'forward', protocol: 'tcp', publicPort: 22, target: { address: inner, port: 22 }, translation: 'none' },
     ])
   }

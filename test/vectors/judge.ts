@@ -131,7 +131,7 @@ function policyOf({ accessConf, conf }: Vector): Result<Policy, ConfigFailure> {
 function compare(vector: Vector, verdict: Verdict, fields: DecodedFields | undefined): Judgement {
   if (vector.expect === 'reject') {
     if (!verdict.granted) return { outcome: 'passed' }
-    return { outcome: 'failed', why: `accepted as ${verdict.grant.id}, but fwknopd rejects it` }
+    return { outcome: 'failed', why: `accepted as ${verdict.action.grant.id}, but fwknopd rejects it` }
   }
   if (verdict.granted) return compareFields(vector, fields)
   const stricterBy = MAY_BE_STRICTER.has(vector.category) ? ruleOf(verdict.failure) : undefined

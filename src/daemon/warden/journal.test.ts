@@ -34,13 +34,16 @@ const granted = {
   granted: true,
   stanza: 1,
   denials: [],
-  grant: {
-    id: '192.0.2.1>tcp/22',
-    source: source.value,
-    openings: [{ kind: 'access', protocol: 'tcp', port: port(22) }],
-    lifetime: seconds(30),
-    stanza: 1,
-    username: 'ada',
+  action: {
+    kind: 'grant',
+    grant: {
+      id: '192.0.2.1>tcp/22',
+      source: source.value,
+      openings: [{ kind: 'access', protocol: 'tcp', port: port(22) }],
+      lifetime: seconds(30),
+      stanza: 1,
+      username: 'ada',
+    },
   },
 } as unknown as Verdict
 
@@ -86,10 +89,10 @@ test('stanzas have their names beside their numbers: what they are called now, a
   const names = { byId: (id: StanzaId) => (id === 1 ? ({ name: 'phone' } as Stanza) : undefined) }
   assert(granted.granted)
   const ended = [
-    { ...granted.grant, stanza: 2 as StanzaId, stanzaName: 'laptop' as StanzaName },
-    { ...granted.grant, stanza: 1 as StanzaId },
+    { ...granted.action.grant, stanza: 2 as StanzaId, stanzaName: 'laptop' as StanzaName },
+    { ...granted.action.grant, stanza: 1 as StanzaId },
   ]
-  kept.knock(knock, { ...granted, ended }, names)
+  kept.knock(knock, { ...granted, action: { ...granted.action, ended } }, names)
   kept.knock(knock, refusal(refuse('ACCESS_PORT_DENIED', 'tcp/1').failure, [{ id: 1 as StanzaId }]), names)
   kept.knock(knock, stale, names)
   const note = {
@@ -124,8 +127,8 @@ test('stanzas have their names beside their numbers: what they are called now, a
 test('of many grants that one displaced, the first have a line each, and the others one together', () => {
   const { journal: kept, log } = journal(10)
   assert(granted.granted)
-  const displaced = Array.from({ length: 12 }, () => granted.grant)
-  kept.knock(knock, { ...granted, displaced }, { byId: () => undefined })
+  const displaced = Array.from({ length: 12 }, () => granted.action.grant)
+  kept.knock(knock, { ...granted, action: { ...granted.action, displaced } }, { byId: () => undefined })
   assert.deepEqual(
     log.records.map(({ level, event, fields }) => [level, event, fields['grants']]),
     [

@@ -2,7 +2,7 @@
 import { describeOpening, type Grant } from '../../access/grant.ts'
 import type { StanzaIndex } from '../../access/matching.ts'
 import type { StanzaId } from '../../access/stanza.ts'
-import type { Verdict } from '../../access/verdict.ts'
+import type { GrantAction, Granted, Verdict } from '../../access/verdict.ts'
 import type { FailureCode } from '../../failure-codes.ts'
 import { failureFields, type Log, type LogField, levelOf } from '../../log.ts'
 import type { Milliseconds } from '../../units.ts'
@@ -94,29 +94,7 @@ export class Journal {
   knock(knock: Knock, verdict: Verdict, names: StanzaNames): void {
     if (verdict.granted) {
       this.#granted++
-      const { grant, ended = [], displaced = [] } = verdict
-      const shutBy = this.#whatShuts(grant).join(',')
-      this.#record(shutBy === '' ? 'info' : 'warning', 'knock', {
-        verdict: 'granted',
-        ...cameFrom(knock),
-        ...stanzaFields(verdict.stanza, names),
-        grant: grant.openings.map(describeOpening).join(','),
-        for: grant.source,
-        lifetime: grant.lifetime,
-        user: grant.username,
-        ...(shutBy !== '' && { shutBy }),
-      })
-      for (const other of ended)
-        this.#ended(
-          other,
-          `it led a port of ${other.source} elsewhere, and ${other.source} has now asked for that port itself`,
-        )
-      for (const other of displaced.slice(0, MOST_DISPLACED)) this.#ended(other, 'no place was left for another grant')
-      if (displaced.length > MOST_DISPLACED)
-        this.#log.write('warning', 'grants ended', {
-          detail: 'no place was left for another grant',
-          grants: displaced.length - MOST_DISPLACED,
-        })
+      this.#carriedOut(knock, verdict, names)
       return
     }
     const { failure } = verdict
@@ -130,6 +108,46 @@ export class Journal {
       user: knock.message.username,
       ...(verdict.clocks && { clock: { packet: verdict.clocks.packet, server: verdict.clocks.server } }),
     })
+  }
+
+  #carriedOut(knock: Knock, { stanza, action }: Granted, names: StanzaNames): void {
+    switch (action.kind) {
+      case 'grant':
+        this.#grantOpened(knock, stanza, action, names)
+        break
+      default:
+        action.kind satisfies never
+    }
+  }
+
+  #grantOpened(
+    knock: Knock,
+    stanza: StanzaId,
+    { grant, ended = [], displaced = [] }: GrantAction,
+    names: StanzaNames,
+  ): void {
+    const shutBy = this.#whatShuts(grant).join(',')
+    this.#record(shutBy === '' ? 'info' : 'warning', 'knock', {
+      verdict: 'granted',
+      ...cameFrom(knock),
+      ...stanzaFields(stanza, names),
+      grant: grant.openings.map(describeOpening).join(','),
+      for: grant.source,
+      lifetime: grant.lifetime,
+      user: grant.username,
+      ...(shutBy !== '' && { shutBy }),
+    })
+    for (const other of ended)
+      this.#ended(
+        other,
+        `it led a port of ${other.source} elsewhere, and ${other.source} has now asked for that port itself`,
+      )
+    for (const other of displaced.slice(0, MOST_DISPLACED)) this.#ended(other, 'no place was left for another grant')
+    if (displaced.length > MOST_DISPLACED)
+      this.#log.write('warning', 'grants ended', {
+        detail: 'no place was left for another grant',
+        grants: displaced.length - MOST_DISPLACED,
+      })
   }
 
   /**

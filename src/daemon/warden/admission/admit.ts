@@ -6,12 +6,21 @@
  */
 import { checkAge } from '../../../access/age.ts'
 import { decide } from '../../../access/decide.ts'
+import type { Grant } from '../../../access/grant.ts'
 import type { KeyringName } from '../../../access/keyring.ts'
 import type { StanzaIndex } from '../../../access/matching.ts'
 import type { Unresolvable } from '../../../access/openings.ts'
 import type { Policy } from '../../../access/policy.ts'
 import type { Stanza } from '../../../access/stanza.ts'
-import { type Granted, type Refusal, refusal, USED_BEFORE, type Verdict } from '../../../access/verdict.ts'
+import {
+  type Action,
+  type GrantAction,
+  type Granted,
+  type Refusal,
+  refusal,
+  USED_BEFORE,
+  type Verdict,
+} from '../../../access/verdict.ts'
 import type { Clock } from '../../../clock.ts'
 import type { Firewall } from '../../../firewall/firewall.ts'
 import type { IpAddress } from '../../../packet/address.ts'
@@ -54,6 +63,8 @@ export async function admit(knocks: readonly Knock[], admitting: Admitting): Pro
   })
   return await open(verdicts, firewall)
 }
+
+type Opened = Awaited<ReturnType<Firewall['open']>>[number]
 
 const FORBIDDEN = refuse('WARDEN_FORBIDDEN', 'no stanza of this number is for the packet’s source').failure
 
@@ -133,17 +144,35 @@ function decideAbout(
 }
 
 async function open(verdicts: readonly Verdict[], firewall: Pick<Firewall, 'open'>): Promise<readonly Verdict[]> {
-  const granted = verdicts.filter((verdict) => verdict.granted)
-  if (granted.length === 0) return verdicts
-  const opened = (await firewall.open(granted.map(({ grant }) => grant))).values()
-  return verdicts.map((verdict) => (verdict.granted ? asOpened(verdict, opened.next().value) : verdict))
+  const grants = verdicts.flatMap((verdict) => (verdict.granted ? grantsOf(verdict.action) : []))
+  if (grants.length === 0) return verdicts
+  const opened = (await firewall.open(grants)).values()
+  return verdicts.map((verdict) => (verdict.granted ? carriedOut(verdict, opened) : verdict))
 }
 
-function asOpened(
-  verdict: Granted,
-  opened: Awaited<ReturnType<Firewall['open']>>[number] | undefined,
-): Granted | Refusal {
-  if (opened?.ok) return { ...verdict, ...opened.value }
+/** What the firewall is to open for an action. */
+function grantsOf(action: Action): readonly Grant[] {
+  switch (action.kind) {
+    case 'grant':
+      return [action.grant]
+    default:
+      return action.kind satisfies never
+  }
+}
+
+/** @param opened the firewall's answers, those to this verdict's {@link grantsOf} next. */
+function carriedOut(verdict: Granted, opened: Iterator<Opened>): Granted | Refusal {
+  const { action } = verdict
+  switch (action.kind) {
+    case 'grant':
+      return asOpened(verdict, action, opened.next().value)
+    default:
+      return action.kind satisfies never
+  }
+}
+
+function asOpened(verdict: Granted, action: GrantAction, opened: Opened | undefined): Granted | Refusal {
+  if (opened?.ok) return { ...verdict, action: { ...action, ...opened.value } }
   const failure = opened?.failure ?? refuse('FIREWALL_REFUSED', 'the firewall gave no answer').failure
   return { granted: false, failure, stanza: verdict.stanza, denials: verdict.denials }
 }
