@@ -85,7 +85,12 @@ function admission(firewall: Firewall = createMemoryFirewall(), share?: number) 
     for (let i = 0; i < 1000 && verdicts().length < count; i++) await setImmediate()
     assert.equal(verdicts().length, count)
   }
-  return { made, words, verdicts, asked, inForce, told }
+  /** Until as many names have been asked for. */
+  const asks = async (count: number): Promise<void> => {
+    for (let i = 0; i < 1000 && asked.length < count; i++) await setImmediate()
+    assert.equal(asked.length, count)
+  }
+  return { made, words, verdicts, asked, asks, inForce, told }
 }
 
 const open = terms('SOURCE ANY\nKEY one\nHMAC_KEY two\nOPEN_PORTS tcp/22, tcp/2222\n')
@@ -193,9 +198,9 @@ test('a knock that waits for a name is used up at once, holds up no others, and 
 })
 
 test('a name that nobody knows is a refusal of its knock', async () => {
-  const { made, verdicts, asked, told } = admission(await installed())
+  const { made, verdicts, asked, asks, told } = admission(await installed())
   made.push([named()], open)
-  while (asked.length === 0) await setImmediate()
+  await asks(1)
   asked[0]?.answer({ why: 'nobody knows it' })
   await told(1)
   assert.deepEqual(verdicts(), ['ACCESS_NAT_TARGET_INVALID'])
@@ -215,13 +220,13 @@ test('more names of one key than may wait are refused in the log', async () => {
 })
 
 test('a new configuration ends look-ups, and what still may have its name is looked up anew', async () => {
-  const { made, verdicts, asked, inForce, told } = admission(await installed())
+  const { made, verdicts, asked, asks, inForce, told } = admission(await installed())
   made.push([named()], open)
-  while (asked.length === 0) await setImmediate()
+  await asks(1)
   inForce.terms = terms('SOURCE ANY\nKEY new\nHMAC_KEY newer\n\nSOURCE ANY\nKEY one\nHMAC_KEY two\n')
   made.reconsider()
   assert.equal(asked[0]?.ended, true)
-  while (asked.length === 1) await setImmediate()
+  await asks(2)
   asked[1]?.answer(INNER)
   await told(1)
   assert.deepEqual(verdicts(), ['granted'])
@@ -234,9 +239,9 @@ for (const [what, access, change, code] of [
   ['names are off', 'SOURCE ANY\nKEY one\nHMAC_KEY two\n', { resolveNames: false }, 'ACCESS_NAT_TARGET_INVALID'],
 ] as const)
   test(`a knock that waits for a name is refused, and nothing is asked, once ${what} by a reload`, async () => {
-    const { made, verdicts, asked, inForce, told } = admission(await installed())
+    const { made, verdicts, asked, asks, inForce, told } = admission(await installed())
     made.push([named()], open)
-    while (asked.length === 0) await setImmediate()
+    await asks(1)
     inForce.terms = terms(access, change)
     made.reconsider()
     // Opened under the terms from before; those of now decide whether its name is asked for.
@@ -247,9 +252,9 @@ for (const [what, access, change, code] of [
   })
 
 test('at the end, what waits for a name is refused', async () => {
-  const { made, verdicts, asked } = admission(await installed())
+  const { made, verdicts, asked, asks } = admission(await installed())
   made.push([named()], open)
-  while (asked.length === 0) await setImmediate()
+  await asks(1)
   await made.close()
   assert.deepEqual([verdicts(), asked[0]?.ended], [['NAME_NOT_LOOKED_UP'], true])
 })
