@@ -114,25 +114,40 @@ function reasonOf(error: NodeJS.ErrnoException): Reach {
   return 'unreachable'
 }
 
-/** A connection that greets within 100 ms of being made has a banner; one that does not is `open`. */
+/**
+ * Calls `late` after so many milliseconds, and after all that has arrived by then has been seen: a process that had to wait for a
+ * processor would otherwise take its own delay for silence.
+ * @returns what prevents that.
+ */
+function ifLate(late: () => void, milliseconds: number): () => void {
+  let last: NodeJS.Immediate | undefined
+  const timer = setTimeout(() => {
+    last = setImmediate(late)
+  }, milliseconds)
+  return () => {
+    clearTimeout(timer)
+    clearImmediate(last)
+  }
+}
+
+/** A connection that greets within three seconds of being made has a banner; one that does not is `open`. */
 async function probeTcp({ address, port, source, sourcePort, timeoutMs = 400 }: Probe): Promise<Reach> {
   const from = { ...(source && { localAddress: source }), ...(sourcePort && { localPort: sourcePort }) }
   const socket = dial({ host: address, port, ...from })
+  let cancel: () => void = () => {}
   try {
     return await new Promise<Reach>((resolve) => {
-      let patience = setTimeout(() => resolve('timeout'), timeoutMs)
+      cancel = ifLate(() => resolve('timeout'), timeoutMs)
       socket.on('error', (error) => resolve(reasonOf(error)))
       socket.once('connect', () => {
-        clearTimeout(patience)
-        patience = setTimeout(() => resolve('open'), 100)
+        cancel()
+        cancel = ifLate(() => resolve('open'), 3_000)
       })
       socket.once('end', () => resolve('open'))
-      socket.once('data', (greeting) => {
-        clearTimeout(patience)
-        resolve(greeting.toString('utf8').trim())
-      })
+      socket.once('data', (greeting) => resolve(greeting.toString('utf8').trim()))
     })
   } finally {
+    cancel()
     socket.destroy()
   }
 }
@@ -140,6 +155,7 @@ async function probeTcp({ address, port, source, sourcePort, timeoutMs = 400 }: 
 async function probeUdp({ address, port, source, timeoutMs = 400 }: Probe): Promise<Reach> {
   const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
   const timers: NodeJS.Timeout[] = []
+  let cancel: () => void = () => {}
   try {
     return await new Promise<Reach>((resolve) => {
       socket.on('error', (error) => resolve(reasonOf(error)))
@@ -154,15 +170,16 @@ async function probeUdp({ address, port, source, timeoutMs = 400 }: Probe): Prom
         })
       if (source === undefined) start()
       else socket.bind({ address: source }, start)
-      timers.push(setTimeout(() => resolve('timeout'), timeoutMs))
+      cancel = ifLate(() => resolve('timeout'), timeoutMs)
     })
   } finally {
+    cancel()
     for (const timer of timers) clearTimeout(timer)
     socket.close()
   }
 }
 
-async function hold({ address, port, sourcePort, timeoutMs = 1_000 }: Probe): Promise<Omit<Answer, 'id'>> {
+async function hold({ address, port, sourcePort, timeoutMs = 5_000 }: Probe): Promise<Omit<Answer, 'id'>> {
   const socket = dial({ host: address, port, noDelay: true, ...(sourcePort && { localPort: sourcePort }) })
   const connected = await new Promise<boolean>((resolve) => {
     const patience = setTimeout(() => resolve(false), timeoutMs)
@@ -188,19 +205,19 @@ async function echo(socket: Socket | undefined, timeoutMs: number): Promise<Reac
   const word = `word ${++words}\n`
   let heard = ''
   let listener: ((chunk: Buffer) => void) | undefined
+  let cancel: () => void = () => {}
   try {
     return await new Promise<Reach>((resolve) => {
-      const patience = setTimeout(() => resolve('timeout'), timeoutMs)
+      cancel = ifLate(() => resolve('timeout'), timeoutMs)
       listener = (chunk): void => {
         heard += chunk.toString('utf8')
-        if (!heard.includes(word)) return
-        clearTimeout(patience)
-        resolve('open')
+        if (heard.includes(word)) resolve('open')
       }
       socket.on('data', listener)
       socket.write(word)
     })
   } finally {
+    cancel()
     if (listener) socket.off('data', listener)
   }
 }
