@@ -2,80 +2,90 @@
  * `npm test`, once set up: lint, types, then every test there is. Failures are printed in full, and the last line alone
  * says how it went: `N passed, N failed`.
  */
-import { spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { join } from 'node:path'
-import { inspect } from 'node:util'
-import { type Output, runBatch } from './batch.ts'
+import { inspect, promisify } from 'node:util'
 import { testBatches } from './files.ts'
-import { endRunningFiles } from './run-file.ts'
-import { Tally } from './tally.ts'
+import { closingLine, failure, type Outcome, ofVerdict, outcomesOf } from './outcomes.ts'
+import { runTestFile } from './run-file.ts'
 
-const root = join(import.meta.dirname, '..', '..')
+process.chdir(join(import.meta.dirname, '..', '..'))
 const patterns = process.argv.slice(2)
-const tally = new Tally()
-const output: Output = new Map()
-const isRoot = process.getuid?.() === 0
+const stop = new AbortController()
+const all: Outcome[] = []
+/** What each file of tests printed; shown only where one of its tests failed. */
+const outputs = new Map<string, string>()
+const print = (line: string) => process.stdout.write(`${line}\n`)
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const)
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => {
-    endRunningFiles()
+    stop.abort()
     process.exit(130)
   })
 
 try {
   if (patterns.length === 0) {
-    await check('lint', ['node_modules/@biomejs/biome/bin/biome', 'ci', '--colors=off', '.'])
-    await check('typecheck', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--pretty', 'false'])
+    await check('lint', 'node_modules/@biomejs/biome/bin/biome', 'ci', '--colors=off', '.')
+    await check('typecheck', 'node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--pretty', 'false')
   }
-  const batches = testBatches(root, patterns)
-  if (batches.length === 0) tally.fail('', `no test file is named like ${patterns.join(' or ')}`, '')
-  for (const batch of batches) await runBatch(batch, root, tally, output)
+  const batches = testBatches('.', patterns)
+  if (batches.every(({ files }) => files.length === 0))
+    all.push(failure('', `no test file is named like ${patterns.join(' or ')}`))
+  for (const { files, concurrency, limit } of batches) {
+    const queue = files.values()
+    const worker = async () => {
+      for (const file of queue) await runFile(file, limit)
+    }
+    await Promise.all(Array.from({ length: concurrency }, worker))
+  }
 } catch (error) {
-  tally.fail('scripts/suite/main.ts', 'the test runner itself', inspect(error))
+  all.push(failure('the test runner itself', inspect(error)))
 }
 report()
 
-/** Runs a checker as a test of its own: what it prints matters only where it fails. */
-async function check(name: string, command: readonly string[]): Promise<void> {
+async function runFile(file: string, limit: number): Promise<void> {
   const started = performance.now()
-  const child = spawn(process.execPath, command, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
-  let text = ''
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk
-    })
-  const status = await new Promise<number | null>((done, failed) => {
-    child.once('error', failed)
-    child.once('close', done)
-  })
-  const took = ((performance.now() - started) / 1000).toFixed(1)
-  if (status === 0) tally.passed++
-  else tally.fail(name, name, text)
-  process.stdout.write(`${status === 0 ? '✔' : '✖'} ${name}, ${took} s\n`)
+  const { results, output } = await runTestFile(file, { file: limit, afterTests: 15 }, stop.signal)
+  outputs.set(file, output)
+  const outcomes = outcomesOf(file, results)
+  const [failed, skipped] = [ofVerdict(outcomes, 'failed').length, ofVerdict(outcomes, 'skipped').length]
+  const count = `${outcomes.length}${skipped > 0 ? `, ${skipped} left out` : ''}`
+  tell(failed > 0 ? `✖ ${file}: ${failed} failed` : `✔ ${file} (${count})`, started, outcomes)
+}
+
+/** Runs a checker as a test of its own: what it prints matters only where it fails. */
+async function check(name: string, ...command: string[]): Promise<void> {
+  const started = performance.now()
+  await promisify(execFile)(process.execPath, command, { signal: stop.signal, maxBuffer: 64 << 20 }).then(
+    () => tell(`✔ ${name}`, started, [{ verdict: 'passed', file: name, name, reason: '' }]),
+    (error) => tell(`✖ ${name}`, started, [failure(name, `${error.stdout}${error.stderr || error.message}`)]),
+  )
+}
+
+function tell(line: string, started: number, outcomes: readonly Outcome[]): void {
+  print(`${line}, ${((performance.now() - started) / 1000).toFixed(1)} s`)
+  all.push(...outcomes)
 }
 
 function report(): void {
-  const print = (line: string) => process.stdout.write(`${line}\n`)
-  // Root can do, and install, all that the tests ask for: there whatever is left out is a test that failed.
-  if (isRoot) tally.failSkips('left out, as root')
-
-  for (const { file, name, reason } of tally.failures) {
-    print(`\n✖ ${file === name ? file : `${file} › ${name}`}`)
-    if (reason !== '') print(indent(reason))
+  const skipped = ofVerdict(all, 'skipped')
+  // Root can do, and install, all that the tests ask for. There a test that was left out has failed too.
+  if (process.getuid?.() === 0)
+    all.push(...skipped.map(({ file, name }) => ({ ...failure(file, 'left out, as root'), name })))
+  const failed = ofVerdict(all, 'failed')
+  for (const { file, name, reason } of failed)
+    print(`\n✖ ${file === name ? file : `${file} › ${name}`}\n${indent(reason)}`)
+  for (const file of new Set(failed.map((outcome) => outcome.file))) {
+    const output = outputs.get(file) ?? ''
+    if (output.trim() !== '') print(`\n── printed by ${file}\n${indent(output.slice(-20_000))}`)
   }
-  for (const file of new Set(tally.failures.map((failure) => failure.file))) {
-    const text = output.get(file)
-    if (text !== undefined && text.trim() !== '') print(`\n── printed by ${file}\n${indent(text.slice(-20_000))}`)
-  }
-  if (tally.skips.length > 0) {
-    print('\nleft out:')
-    for (const { file, name, reason } of tally.skips) print(`  ${file} › ${name}${reason === '' ? '' : `: ${reason}`}`)
-  }
+  if (skipped.length > 0) print('\nleft out:')
+  for (const { file, name, reason } of skipped) print(`  ${file} › ${name}${reason === '' ? '' : `: ${reason}`}`)
   const missing = process.env['GHOSTPORT_MISSING_PACKAGES'] ?? ''
   if (missing !== '') print(`\nnot installed: ${missing}`)
-  print('')
-  print(tally.closingLine())
-  process.exitCode = tally.failures.length > 0 ? 1 : 0
+  print(`\n${closingLine(all)}`)
+  // Not by itself: a program that a file of tests left behind may hold a pipe of ours.
+  process.exit(failed.length > 0 ? 1 : 0)
 }
 
 function indent(text: string): string {

@@ -1,106 +1,68 @@
 /**
- * Runs one file of tests in a process of its own. Not through the runner of node:test, whose time limit is one for each
- * test and leaves a file that hangs after its tests running for ever; ours ends the whole process group.
+ * Runs one file of tests in a process of its own, by the runner of node:test. That runner knows no limit for a file, only
+ * one for each test; the limits of the file are kept here. `forceExit` is not used: a file that does not end after its
+ * tests has left something open, which is a failure.
  */
-import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
-import type { TestEvent } from './tally.ts'
+import { readFileSync } from 'node:fs'
+import { run } from 'node:test'
+import type { TestEvent } from 'node:test/reporters'
+import type { TestResult } from './outcomes.ts'
 
 export interface FileRun {
-  readonly events: readonly TestEvent[]
+  readonly results: readonly TestResult[]
   /** Standard output and error, as they came. */
   readonly output: string
-  /** How the process ended, where that was not simply with a failed or passed test. */
-  readonly crash?: string
-  readonly milliseconds: number
 }
 
-const reporter = join(import.meta.dirname, 'reporter.ts')
-/** How long a file may go on after its last test: the hooks of the file itself run in this time. */
-const PATIENCE = 15_000
+/** In seconds. */
+export interface Limits {
+  /** A test has nine tenths of it, so that one that hangs is told by its name. */
+  readonly file: number
+  /** After the last test. The hooks of the file itself run in this time. */
+  readonly afterTests: number
+}
 
-/** @param patience how long, in milliseconds, the file may go on after its last test; see reporter.ts. */
-export async function runTestFile(
-  file: string,
-  root: string,
-  timeoutMilliseconds: number,
-  patience: number = PATIENCE,
-): Promise<FileRun> {
-  const started = performance.now()
-  const folder = mkdtempSync(join(tmpdir(), 'ghostport-test-'))
-  const report = join(folder, 'report')
-  const child = spawn(
-    process.execPath,
-    [
-      '--conditions=ghostport-source',
-      '--no-warnings=ExperimentalWarning',
-      `--test-reporter=${reporter}`,
-      `--test-reporter-destination=${report}`,
-      file,
-    ],
-    {
-      ...{ cwd: root, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
-      // Without the second, a file that is run by a test of node --test would report to that.
-      env: { ...process.env, GHOSTPORT_TEST_PATIENCE: String(patience), NODE_TEST_CONTEXT: undefined },
-    },
-  )
-  const endGroup = () => {
-    try {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
-    } catch {
-      // nobody of the group is left
+/** @param stop ends the run early */
+export async function runTestFile(file: string, limits: Limits, stop: AbortSignal): Promise<FileRun> {
+  const late = new AbortController()
+  let end: NodeJS.Timeout | undefined
+  const giveUp = () => {
+    signalTo(file, 'SIGUSR2')
+    end = setTimeout(() => {
+      signalTo(file, 'SIGKILL')
+      late.abort()
+    }, 1000)
+  }
+  const limit = setTimeout(giveUp, limits.file * 1000)
+  let afterTests: NodeJS.Timeout | undefined
+  // A runner below another one would run nothing.
+  delete process.env['NODE_TEST_CONTEXT']
+  const events: AsyncIterable<TestEvent> = run({
+    files: [file],
+    isolation: 'process',
+    timeout: limits.file * 900,
+    signal: AbortSignal.any([stop, late.signal]),
+    execArgv: ['--no-warnings=ExperimentalWarning', '--import', import.meta.resolve('./still-open.ts')],
+  })
+  const results: TestResult[] = []
+  let output = ''
+  let unfinished = 0
+  for await (const { type, data } of events) {
+    if (type === 'test:stdout' || type === 'test:stderr') output += data.message
+    else if (type === 'test:pass' || type === 'test:fail') results.push(data)
+    else if ((type === 'test:enqueue' || type === 'test:complete') && data.nesting === 0 && data.name !== file) {
+      unfinished += type === 'test:enqueue' ? 1 : -1
+      clearTimeout(afterTests)
+      if (unfinished === 0) afterTests = setTimeout(giveUp, limits.afterTests * 1000)
     }
   }
-  running.add(endGroup)
-  let isLate = false
-  const limit = setTimeout(() => {
-    isLate = true
-    endGroup()
-  }, timeoutMilliseconds)
-
-  const exited = new Promise<string | undefined>((done, failed) => {
-    child.once('error', failed)
-    // Whoever the tests left behind in their group ends with them; otherwise it would hold our pipes open.
-    child.once('exit', (status, signal) => {
-      endGroup()
-      done(status === 0 ? undefined : (signal ?? `status ${status}`))
-    })
-  })
-  const [out, error, ended] = await Promise.all([text(child.stdout), text(child.stderr), exited])
-  clearTimeout(limit)
-  running.delete(endGroup)
-  const events = readEvents(report)
-  rmSync(folder, { recursive: true, force: true })
-
-  const hasFailure = events.some((event) => !event.passed)
-  let crash: string | undefined
-  if (isLate) crash = `not done after ${timeoutMilliseconds / 1000} s`
-  else if (ended !== undefined && !hasFailure) crash = `the process ended with ${ended}`
-  return {
-    events,
-    output: out + error,
-    ...(crash !== undefined && { crash }),
-    milliseconds: performance.now() - started,
-  }
+  for (const timer of [limit, afterTests, end]) clearTimeout(timer)
+  return { results, output }
 }
 
-const running = new Set<() => void>()
-
-/** Ends what is still running, for a runner that is being stopped: the process groups do not end by themselves. */
-export function endRunningFiles(): void {
-  for (const end of running) end()
-}
-
-function readEvents(report: string): readonly TestEvent[] {
-  let lines: string
-  try {
-    lines = readFileSync(report, 'utf8')
-  } catch {
-    return []
-  }
-  // The last line is cut where the process was killed while it wrote.
-  return lines.split('\n').flatMap((line) => (line.endsWith('}') ? [JSON.parse(line) as TestEvent] : []))
+/** To the process of a file of tests, where it still runs. */
+function signalTo(file: string, signal: NodeJS.Signals): void {
+  const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').split(' ').filter(Number)
+  for (const pid of children)
+    if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(file)) process.kill(Number(pid), signal)
 }
