@@ -1,5 +1,6 @@
 /** A firewall of memory alone: for tests, `--dry-run` and the demo. It opens nothing but answers as the real ones do. */
 import type { GrantId, LiveGrant } from '../access/grant.ts'
+import { DEFAULT_MAX_GRANTS } from '../config/server/firewall-settings.ts'
 import type { IpAddress } from '../packet/address.ts'
 import type { ProtocolPort } from '../packet/message.ts'
 import { ok } from '../result.ts'
@@ -19,7 +20,7 @@ export interface MemoryFirewall extends Firewall {
  */
 export function createMemoryFirewall(
   monotonic: () => number = () => performance.now(),
-  capacity = 65_535,
+  capacity = DEFAULT_MAX_GRANTS,
 ): MemoryFirewall {
   const book = new Book(capacity)
   const now = (): Instant => monotonic() as Instant

@@ -7,6 +7,7 @@
  */
 import { once } from 'node:events'
 import { connect, createServer, type Server } from 'node:net'
+import type { RelayListener } from '../../src/config/server/firewall-settings.ts'
 import { createRelayFirewall } from '../../src/firewall/relay/relay.ts'
 import type { IpAddress } from '../../src/packet/address.ts'
 import { type Port, port } from '../../src/units.ts'
@@ -43,15 +44,17 @@ function ask(from: IpAddress, to: Port): Promise<Port | 'shut'> {
   })
 }
 
+function listener(at: Port): RelayListener {
+  return { address: RELAY, port: at, decoy: 'reset', service: { host: SERVER, port: at } }
+}
+
 firewallContract('relay', async ({ maxGrants }): Promise<FirewallUnderTest> => {
   const [service, other, spare] = [await serve(), await serve(), await serve()]
   await new Promise((resolve) => spare.server.close(resolve))
   const ports = { service: service.port, other: other.port, public: spare.port }
   let now = 0
   const firewall = createRelayFirewall({
-    listeners: Object.values(ports).map((at) => {
-      return { address: RELAY, port: at, decoy: 'reset', service: { host: SERVER, port: at } } as const
-    }),
+    listeners: [listener(ports.service), listener(ports.other), listener(ports.public)],
     maxGrants,
     monotonic: () => now,
   })

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict'
 import { after, before } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { type CoexistenceMode, DEFAULT_MARK } from '../../src/config/server/firewall-settings.ts'
 import { hostRules } from '../../src/firewall/host/host-rules.ts'
 import { createNftablesFirewall } from '../../src/firewall/nftables/nftables.ts'
-import { type CoexistenceMode, DEFAULT_MARK } from '../../src/firewall/nftables/settings.ts'
+import type { ProtocolPort } from '../../src/packet/message.ts'
 import type { Port } from '../../src/units.ts'
 import { port } from '../../src/units.ts'
 import { type FirewallUnderTest, firewallContract } from '../contract/firewall.ts'
@@ -40,11 +41,15 @@ function dropByDefault(): void {
   }
 }
 
+function tcp(at: number): ProtocolPort {
+  return { protocol: 'tcp', port: port(at) }
+}
+
 /** The other two pairs are in firewall-doors.test.ts, which does not wait out so many lifetimes. */
 const subjects: readonly { mode: CoexistenceMode; family: 4 | 6; prepare: () => void }[] = [
   { mode: { kind: 'mark' }, family: 4, prepare: dropByDefault },
   {
-    mode: { kind: 'gate', protectedPorts: [22, 25, 80].map((at) => ({ protocol: 'tcp', port: port(at) })) },
+    mode: { kind: 'gate', protectedPorts: [tcp(22), tcp(25), tcp(80)] },
     family: 6,
     prepare: () => {},
   },

@@ -7,6 +7,12 @@ import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Opening } from '../../src/access/grant.ts'
+import {
+  connectionMarkValue,
+  DEFAULT_MARK,
+  DEFAULT_TABLE,
+  tableNameValue,
+} from '../../src/config/server/firewall-settings.ts'
 import { hostRules, USUAL_CHAINS } from '../../src/firewall/host/host-rules.ts'
 import { dumpSet } from '../../src/firewall/nftables/dump.ts'
 import { parseLedger } from '../../src/firewall/nftables/ledger.ts'
@@ -17,12 +23,6 @@ import {
   type NftablesFirewall,
   type NftablesOptions,
 } from '../../src/firewall/nftables/nftables.ts'
-import {
-  DEFAULT_MARK,
-  DEFAULT_TABLE,
-  parseConnectionMark,
-  parseTableName,
-} from '../../src/firewall/nftables/settings.ts'
 import type { IpAddress } from '../../src/packet/address.ts'
 import { port } from '../../src/units.ts'
 import { grantFor } from '../contract/firewall.ts'
@@ -272,7 +272,7 @@ describe('its own end and beginning', { skip }, () => {
       await old.open(grants)
     }
     const opened = performance.now()
-    const other = parseConnectionMark('0x10000000')
+    const other = connectionMarkValue('0x10000000')
     assert.ok(other.ok)
     await using young = await installed({ ...gate, mark: other.value })
     const looked = performance.now()
@@ -406,7 +406,7 @@ describe('its own end and beginning', { skip }, () => {
 
   test('the names of another table and mark are used wherever they are given', async () => {
     dropByDefault()
-    const [table, bit] = [parseTableName('spa-2'), parseConnectionMark('1')]
+    const [table, bit] = [tableNameValue('spa_2'), connectionMarkValue('1')]
     assert.ok(table.ok && bit.ok)
     await using firewall = await installed({ ...mark, table: table.value, mark: bit.value })
     await firewall.open([grantFor(c1, [ssh])])
@@ -416,7 +416,7 @@ describe('its own end and beginning', { skip }, () => {
     }
     assert.equal(await lab.c1.tcp('10.1.0.1', 22), 'ssh')
     assert.deepEqual(await firewall.uninstall(), fine)
-    assert.equal(lab.server.run(['nft', 'list', 'table', 'inet', 'spa-2']).status, 1)
+    assert.equal(lab.server.run(['nft', 'list', 'table', 'inet', 'spa_2']).status, 1)
   })
 
   test('thousands at once all open, and all end', async () => {

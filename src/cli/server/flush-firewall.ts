@@ -5,12 +5,11 @@
 import { existsSync } from 'node:fs'
 import type { ConfigPaths } from '../../config/load.ts'
 import type { SettingPlaces } from '../../config/server/assembly.ts'
+import { type NftablesConfig, type TableName, tableNameValue } from '../../config/server/firewall-settings.ts'
 import { parseFwknopdConf } from '../../config/server/fwknopd-conf.ts'
-import type { NftablesConfig } from '../../config/server/server-config.ts'
 import { GATE_UNIT } from '../../daemon/warden/boot-gate.ts'
 import { diskFiles } from '../../daemon/warden/disk-files.ts'
 import { type Removed, removeTable } from '../../daemon/warden/open-firewall.ts'
-import { parseTableName } from '../../firewall/nftables/settings.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { parsePort, port } from '../../units.ts'
 import { describeFailure, type Terminal } from '../terminal/terminal.ts'
@@ -71,9 +70,9 @@ function targetOf({ server: file, overrides }: ConfigPaths, terminal: Terminal):
 }
 
 /** NFT_TABLE in a file that is wrong elsewhere. */
-function tableNamedIn(text: string): string | undefined {
+function tableNamedIn(text: string): TableName | undefined {
   const [, name = ''] = /^[\t ]*NFT_TABLE:?[\t ]+([^\s;]+)/m.exec(text) ?? []
-  const table = parseTableName(name)
+  const table = tableNameValue(name)
   return table.ok ? table.value : undefined
 }
 

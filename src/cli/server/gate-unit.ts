@@ -29,9 +29,8 @@ export function printGateUnit(file: string, terminal: Terminal): number {
   const nft = PROGRAMS.find((program) => existsSync(program))
   const { table, mode } = firewall
   const unit = gateUnit({ table, mode }, nft ?? '/usr/sbin/nft')
-  if (!unit.ok) return terminal.fail(unit.failure)
   if (nft === undefined)
     terminal.note('ghostport: warning: this host has no nft, which the unit runs (Debian: apt-get install nftables)')
-  terminal.print(unit.value.replace(/\n$/, '').split('\n'))
+  terminal.print(unit.replace(/\n$/, '').split('\n'))
   return 0
 }

@@ -13,6 +13,8 @@ import { type Port, type PortRange, parsePort } from '../../units.ts'
 import { nearest } from './nearest.ts'
 
 export type ValueFailure = Failure<'CONFIG_INVALID_VALUE' | 'CONFIG_UNSUPPORTED_KEY' | 'KEY_INVALID'>
+/** At least one. */
+export type NonEmpty<T> = readonly [T, ...T[]]
 export type ValueReader<T> = (text: string) => Result<T, ValueFailure>
 
 export function invalidValue(detail: string, suggestion?: string): Refused<Failure<'CONFIG_INVALID_VALUE'>> {
@@ -87,7 +89,7 @@ function readAbsolutePath(folder: string, text: string): Result<string, ValueFai
 }
 
 /** Items between commas, with blanks around them if you like. There is at least one, and none is empty. */
-export function listOf<T>(item: ValueReader<T>): ValueReader<readonly T[]> {
+export function listOf<T>(item: ValueReader<T>): ValueReader<NonEmpty<T>> {
   return (text) => {
     const items: T[] = []
     for (const part of text.split(',')) {
@@ -97,7 +99,9 @@ export function listOf<T>(item: ValueReader<T>): ValueReader<readonly T[]> {
       if (!read.ok) return refuseBlanks(trimmed, item) ?? read
       items.push(read.value)
     }
-    return ok(items)
+    const [first, ...more] = items
+    // split() gives at least one part.
+    return first === undefined ? invalidValue('the list is empty') : ok([first, ...more])
   }
 }
 
@@ -129,7 +133,7 @@ export function portRangeValue(text: string): Result<PortRange, ValueFailure> {
  * `tcp/22, UDP/53`. The protocol may be written in any case, as in fwknopd; packets have it in lower case.
  * @param everyPort how to say “all of them”, which people try to say with a range.
  */
-export function protocolPortsValue(everyPort?: string): ValueReader<readonly ProtocolPort[]> {
+export function protocolPortsValue(everyPort?: string): ValueReader<NonEmpty<ProtocolPort>> {
   return listOf((text) => protocolPortValue(text, everyPort))
 }
 

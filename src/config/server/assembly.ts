@@ -4,7 +4,14 @@ import { port, seconds } from '../../units.ts'
 import type { ConfigFailure } from '../reading/config-failure.ts'
 import type { Notice } from '../reading/notice.ts'
 import { folderOf, relativeTo } from '../reading/paths.ts'
-import type { CaptureConfig, FirewallConfig, RelayListener, ServerConfig } from './server-config.ts'
+import {
+  DEFAULT_MARK,
+  DEFAULT_MAX_GRANTS,
+  DEFAULT_TABLE,
+  type FirewallConfig,
+  type RelayListener,
+} from './firewall-settings.ts'
+import type { CaptureConfig, ServerConfig } from './server-config.ts'
 import type { UsedSetting, usedSettings } from './settings.ts'
 import { type CapturePort, formatCapturePort, sameCapturePorts } from './spa-ports.ts'
 
@@ -30,8 +37,6 @@ export interface GivenSettings {
 
 const DEFAULT_PORT = port(62201)
 const DEFAULT_MAX_AGE = 120
-const DEFAULT_MARK = 0x20_0000
-const DEFAULT_MAX_GRANTS = 65_535
 const DEFAULT_PACKETS_PER_KEY = 20_000
 const DEFAULT_MAX_BYTES = 1500
 const DEFAULT_LOG_LIMIT = 10
@@ -176,18 +181,19 @@ function assembleFirewall(
       noEffect(name, 'FIREWALL is relay', at, notices)
     const listeners = distinctListeners(relays)
     if (!listeners.ok) return listeners
-    if (listeners.value.length === 0)
+    const [first, ...more] = listeners.value
+    if (first === undefined)
       return refuse('CONFIG_MISSING_KEY', 'FIREWALL relay needs at least one RELAY', {
         at: at.FIREWALL ?? { file, line: 1 },
         suggestion: 'RELAY 80 decoy=127.0.0.1:8080;',
       })
-    return ok({ kind: 'relay', listeners: listeners.value, maxGrants })
+    return ok({ kind: 'relay', listeners: [first, ...more], maxGrants })
   }
   const [relay] = relays
   if (relay !== undefined)
     return refuse('CONFIG_CONFLICT', 'RELAY needs FIREWALL relay', { at: relay.at, suggestion: 'FIREWALL relay;' })
   const mark = values.CONNTRACK_MARK ?? DEFAULT_MARK
-  const common = { kind: 'nftables', mark, table: values.NFT_TABLE ?? 'ghostport', maxGrants } as const
+  const common = { kind: 'nftables', mark, table: values.NFT_TABLE ?? DEFAULT_TABLE, maxGrants } as const
   if (values.FIREWALL_MODE !== 'gate') {
     noEffect('PROTECTED_PORTS', 'FIREWALL_MODE is mark: the host’s own chains drop what is not marked', at, notices)
     return ok({ ...common, mode: { kind: 'mark' } })

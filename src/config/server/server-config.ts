@@ -1,8 +1,6 @@
 /** What `fwknopd.conf` says, parsed: nobody past `config/` sees a `Y` or a file's text (docs/FROM-FWKNOP.md). */
 import type { Policy } from '../../access/policy.ts'
-import type { IpAddress } from '../../packet/address.ts'
-import type { ProtocolPort } from '../../packet/message.ts'
-import type { Port } from '../../units.ts'
+import type { FirewallConfig } from './firewall-settings.ts'
 import type { CapturePort } from './spa-ports.ts'
 
 export interface ServerConfig {
@@ -43,35 +41,4 @@ export interface CaptureConfig {
   readonly ports: readonly CapturePort[]
   /** MAX_SNIFF_BYTES: payloads longer than this are not looked at. */
   readonly maxBytes: number
-}
-
-export type FirewallConfig = NftablesConfig | RelayConfig
-
-export interface NftablesConfig {
-  readonly kind: 'nftables'
-  /** FIREWALL_MODE: mark what is granted for the host's own chains to accept, or drop what is not granted ourselves. */
-  readonly mode: { readonly kind: 'mark' } | { readonly kind: 'gate'; readonly protectedPorts: readonly ProtocolPort[] }
-  /** CONNTRACK_MARK: one bit, 1 to 2^31. Marks what is granted, in both modes. */
-  readonly mark: number
-  /** NFT_TABLE: name of our table in family `inet`. */
-  readonly table: string
-  /** MAX_GRANTS: places in each address family; each port of each grant takes one. */
-  readonly maxGrants: number
-}
-
-export interface RelayConfig {
-  readonly kind: 'relay'
-  /** RELAY, one for each line: at least one. */
-  readonly listeners: readonly RelayListener[]
-  readonly maxGrants: number
-}
-
-export interface RelayListener {
-  /** Absent: every address of the host. */
-  readonly address?: IpAddress
-  readonly port: Port
-  /** Whom those without a grant meet: another service, or a closed door. */
-  readonly decoy: 'reset' | { readonly host: IpAddress; readonly port: Port }
-  /** Whom those meet who were granted the port itself. Absent: only ghosts and forwards may be granted here. */
-  readonly service?: { readonly host: IpAddress; readonly port: Port }
 }

@@ -9,10 +9,8 @@
 import { bytesFromText, encodeText, isUnicode } from '../../bytes/text.ts'
 import type { IpAddress } from '../../packet/address.ts'
 import { ok, type Result } from '../../result.ts'
-import { nearest } from '../reading/nearest.ts'
 import {
   absolutePath,
-  addressPortValue,
   hostAddressValue,
   invalidValue,
   listOf,
@@ -24,7 +22,7 @@ import {
   wholeNumber,
   yesNo,
 } from '../reading/setting-values.ts'
-import type { RelayListener } from './server-config.ts'
+import { connectionMarkValue, relayListenerValue, tableNameValue } from './firewall-settings.ts'
 import { filterPorts, spaPorts } from './spa-ports.ts'
 
 const path: ValueReader<string> = (text) =>
@@ -65,11 +63,11 @@ export const usedSettings = {
 
   FIREWALL: oneOf('nftables', 'relay'),
   FIREWALL_MODE: oneOf('mark', 'gate'),
-  CONNTRACK_MARK: oneBit,
+  CONNTRACK_MARK: connectionMarkValue,
   PROTECTED_PORTS: protocolPortsValue(),
-  NFT_TABLE: tableName,
+  NFT_TABLE: tableNameValue,
   MAX_GRANTS: wholeNumber({ min: 1, max: 1_000_000 }),
-  RELAY: relayListener,
+  RELAY: relayListenerValue,
   CAPTURE: oneOf('packet', 'udp'),
   SPA_PORTS: spaPorts,
   REPLAY_DB: absolutePath('/var/lib/ghostport'),
@@ -217,59 +215,4 @@ function whyNoInterface(name: string): string | undefined {
   const bad = /[/:\s\p{Cc}]/u.exec(name)?.[0]
   if (bad === undefined) return undefined
   return bad === '/' || bad === ':' ? `it has a “${bad}”` : 'it has a blank or a control character'
-}
-
-/** A mark of one bit, so that it shares the 32 with whoever else marks connections. */
-function oneBit(text: string): Result<number, ValueFailure> {
-  const mark = /^(0x[0-9a-fA-F]{1,8}|[0-9]{1,10})$/.test(text) ? Number(text) : Number.NaN
-  return mark >= 1 && mark <= 0x8000_0000 && Number.isInteger(Math.log2(mark))
-    ? ok(mark)
-    : invalidValue(`“${text}” is not a mark of one bit: 0x1, 0x2, 0x4 and so on, up to 0x80000000`, '0x200000')
-}
-
-function tableName(text: string): Result<string, ValueFailure> {
-  return /^[A-Za-z][A-Za-z0-9_]{0,30}$/.test(text)
-    ? ok(text)
-    : invalidValue(
-        `“${text}” is not the name of a table: a letter, then letters, digits and “_”, at most 31 characters`,
-      )
-}
-
-function relaySuggestion(
-  where: string,
-  key: string,
-  decoyText: string,
-  decoyValue: string,
-  serviceText?: string,
-): string {
-  if (key === 'decoy') return [where, decoyText, ...(serviceText === undefined ? [] : [serviceText])].join(' ')
-  return nearest(key, ['decoy']) === undefined ? `${where} decoy=reset` : `${where} decoy=${decoyValue}`
-}
-
-/** `8080 decoy=127.0.0.1:8000`, `192.0.2.1:80 decoy=reset service=127.0.0.1:22`. */
-function relayListener(text: string): Result<RelayListener, ValueFailure> {
-  const [where = '', decoyText = '', serviceText, ...more] = text.split(/\s+/)
-  const [, key = '', decoyValue = ''] = /^([a-z]+)=(.*)$/i.exec(decoyText) ?? []
-  if (more.length > 0 || key !== 'decoy')
-    return invalidValue(
-      'a relay is PORT or ADDRESS:PORT, then decoy=ADDRESS:PORT or decoy=reset, then perhaps service=ADDRESS:PORT',
-      relaySuggestion(where, key, decoyText, decoyValue, serviceText),
-    )
-  const decoy = decoyValue === 'reset' ? ok('reset' as const) : addressPortValue(decoyValue)
-  if (!decoy.ok) return decoy
-  if (serviceText !== undefined && !serviceText.startsWith('service='))
-    return invalidValue(
-      `“${serviceText}” is not service=ADDRESS:PORT`,
-      `${where} ${decoyText} service=${serviceText.replace(/^[^=]*=/, '')}`,
-    )
-  const service = serviceText === undefined ? undefined : addressPortValue(serviceText.slice('service='.length))
-  if (service !== undefined && !service.ok) return service
-  const behind = { decoy: decoy.value, ...(service !== undefined && { service: service.value }) }
-  if (/^[0-9]+$/.test(where)) {
-    const port = portValue(where)
-    return port.ok ? ok({ port: port.value, ...behind }) : port
-  }
-  const listen = addressPortValue(where)
-  if (!listen.ok) return listen
-  return ok({ address: listen.value.host, port: listen.value.port, ...behind })
 }

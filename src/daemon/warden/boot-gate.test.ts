@@ -18,9 +18,7 @@ const loaded = settings('FIREWALL_MODE gate;\nPROTECTED_PORTS tcp/22, udp/1194;\
 function unitOf({ server }: typeof loaded): string {
   const { firewall } = server
   assert.ok(firewall.kind === 'nftables' && firewall.mode.kind === 'gate')
-  const unit = gateUnit({ table: firewall.table, mode: firewall.mode }, '/usr/sbin/nft')
-  assert.ok(unit.ok)
-  return unit.value
+  return gateUnit({ table: firewall.table, mode: firewall.mode }, '/usr/sbin/nft')
 }
 
 describe('the unit of the gate', () => {

@@ -5,11 +5,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Notice } from '../../config/reading/notice.ts'
-import type { NftablesConfig } from '../../config/server/server-config.ts'
+import type { NftablesConfig } from '../../config/server/firewall-settings.ts'
 import { closedGate } from '../../firewall/nftables/closed-gate.ts'
-import { parseTableName } from '../../firewall/nftables/settings.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
-import { ok, type Result } from '../../result.ts'
 
 export const GATE_UNIT = '/etc/systemd/system/ghostport-gate.service'
 /** What `systemctl enable` makes of the unit. */
@@ -19,15 +17,13 @@ const SYSTEMD = '/run/systemd/system'
 
 /**
  * @param nft path of the program.
- * @returns the unit for these ports. VALUE_INVALID for a name that no table can have.
+ * @returns the unit for these ports.
  */
 export function gateUnit(
   { table, mode }: Pick<NftablesConfig, 'table'> & { readonly mode: Gate },
   nft: string,
-): Result<string> {
-  const name = parseTableName(table)
-  if (!name.ok) return name
-  return ok(`# The gate of ghostport from before the network on. “ghostport unit --gate” prints this text; print it again after each change of
+): string {
+  return `# The gate of ghostport from before the network on. “ghostport unit --gate” prints this text; print it again after each change of
 # PROTECTED_PORTS or NFT_TABLE.
 #
 #     ghostport unit --gate > ${GATE_UNIT}
@@ -51,13 +47,13 @@ RefuseManualStart=yes
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=${nft} '${closedGate(name.value, mode.protectedPorts).join(' \\\n  ')}'
+ExecStart=${nft} '${closedGate(table, mode.protectedPorts).join(' \\\n  ')}'
 # The network does not wait longer than this.
 TimeoutStartSec=10
 
 [Install]
 WantedBy=sysinit.target
-`)
+`
 }
 
 type Gate = Extract<NftablesConfig['mode'], { readonly kind: 'gate' }>
@@ -78,8 +74,7 @@ export function bootGateNotices(
 ): readonly Notice[] {
   if (firewall.kind !== 'nftables' || firewall.mode.kind !== 'gate' || !facts.systemd) return []
   const { mode, table } = firewall
-  const said = gateUnit({ table, mode }, 'nft')
-  const wanted = said.ok ? gateOf(said.value) : undefined
+  const wanted = gateOf(gateUnit({ table, mode }, 'nft'))
   const ports = formatProtocolPorts(mode.protectedPorts)
   const problem =
     facts.unit === undefined || !facts.enabled

@@ -6,7 +6,13 @@ import type { Policy } from '../../access/policy.ts'
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Notice } from '../../config/reading/notice.ts'
 import type { SettingPlaces } from '../../config/server/assembly.ts'
-import type { NftablesConfig, RelayConfig, ServerConfig } from '../../config/server/server-config.ts'
+import {
+  DEFAULT_TABLE,
+  type NftablesConfig,
+  type RelayConfig,
+  type TableName,
+} from '../../config/server/firewall-settings.ts'
+import type { ServerConfig } from '../../config/server/server-config.ts'
 import type { Firewall } from '../../firewall/firewall.ts'
 import type { LeftPort } from '../../firewall/host/departure.ts'
 import type { Finding } from '../../firewall/host/findings.ts'
@@ -201,13 +207,7 @@ function relayLimits(
 
 async function makeNftables(config: NftablesConfig): Promise<Result<NftablesFirewall>> {
   const { createNftablesFirewall } = await import('../../firewall/nftables/nftables.ts')
-  const { parseConnectionMark, parseTableName } = await import('../../firewall/nftables/settings.ts')
-  const table = parseTableName(config.table)
-  if (!table.ok) return table
-  const mark = parseConnectionMark(`0x${config.mark.toString(16)}`)
-  if (!mark.ok) return mark
-  const { mode, maxGrants } = config
-  return createNftablesFirewall({ mode, table: table.value, mark: mark.value, maxGrants })
+  return createNftablesFirewall(config)
 }
 
 /** One table, one owner. Each network namespace has its own tables. */
@@ -241,7 +241,7 @@ async function notForeign(
     `NFT_TABLE: the table “inet ${table}” of this host is not ghostport’s: it has a chain “${foreign.value}”. ` +
       'ghostport needs a table of its own',
     {
-      suggestion: table === 'ghostport' ? 'NFT_TABLE ghostport2;' : 'NFT_TABLE ghostport;',
+      suggestion: `NFT_TABLE ${table === DEFAULT_TABLE ? `${DEFAULT_TABLE}2` : DEFAULT_TABLE};`,
       ...(place && { at: place }),
     },
   )
@@ -258,7 +258,7 @@ function tellMended({ change: { what, how, by }, grants, took, outcome }: Mended
  * Two configurations may name one table, so that nothing in them may say where its lock is. Who is root only of a user
  * namespace of his own has network namespaces of his own as well, and no /run that he may write to.
  */
-function tableLock(table: string, controlSocket: string): string {
+function tableLock(table: TableName, controlSocket: string): string {
   const isRoot = process.getuid?.() === 0 && statSync('/run', { throwIfNoEntry: false })?.uid === 0
   return join(isRoot ? '/run/ghostport' : dirname(controlSocket), `nft-${table}-${networkNamespace()}.lock`)
 }

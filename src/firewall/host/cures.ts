@@ -1,6 +1,7 @@
 /** The exact line that mends what a finding says, for the program that keeps the chain: nft, iptables, iptables-legacy, ufw or firewalld. */
+
+import type { ConnectionMark } from '../../config/server/firewall-settings.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
-import type { ConnectionMark } from '../nftables/settings.ts'
 import { hostRules } from './host-rules.ts'
 import type { HostTable } from './ruleset.ts'
 import type { ChainOutcome } from './walk.ts'

@@ -1,7 +1,8 @@
 /** What the host's own rules do with a port once ghostport's table is gone, for who takes ghostport off a host. */
+
+import type { TableName } from '../../config/server/firewall-settings.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
-import type { TableName } from '../nftables/settings.ts'
 import { lettingIn } from './cures.ts'
 import { dropsAll, type HostRuleset, nameOf } from './findings.ts'
 import { walk } from './walk.ts'

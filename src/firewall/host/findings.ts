@@ -2,9 +2,10 @@
  * What the host's own rules do to ghostport's grants, and what they leave open without one (docs/OPERATING.md § Living with the host's own firewall).
  * Pure judgement. Where a rule is not understood, the finding says that it was not judged.
  */
+
+import type { ConnectionMark, TableName } from '../../config/server/firewall-settings.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
-import type { ConnectionMark, TableName } from '../nftables/settings.ts'
 import { cureAccepting, cureMark, cureNeighbours, lettingIn } from './cures.ts'
 import type { Probe } from './probe.ts'
 import type { HostChain, HostRuleLine, HostTable } from './ruleset.ts'

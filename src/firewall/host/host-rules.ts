@@ -2,7 +2,7 @@
  * The one static rule that the host's own firewall needs in mark mode: accept the connections that carry our mark. netfilter
  * asks every chain, and an accept of ours does not overrule a drop of theirs, so they have to be told (docs/OPERATING.md).
  */
-import type { ConnectionMark } from '../nftables/settings.ts'
+import type { ConnectionMark } from '../../config/server/firewall-settings.ts'
 
 /** Who keeps the host's rules. */
 export type HostFirewall =

@@ -2,8 +2,9 @@
  * The gate without any grant, in one command for `nft`: what closes the protected ports from before the network is up until the server
  * has started. The server replaces it, in one transaction, by its whole table (ruleset.ts).
  */
+
+import type { TableName } from '../../config/server/firewall-settings.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
-import type { TableName } from './settings.ts'
 
 /** Early in a boot there may be no /etc/protocols. */
 const NUMBERS = { tcp: 6, udp: 17 } as const

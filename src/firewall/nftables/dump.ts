@@ -2,12 +2,13 @@
  * What the kernel has in our table, asked for over netlink (the dumps of linux/netfilter/nf_tables.h). libnftables
  * prints the same as text, ten times as slowly, which counts when a server starts with a full table.
  */
+
+import type { TableName } from '../../config/server/firewall-settings.ts'
 import { addressFromBytes } from '../../packet/address.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { netlinkCalls } from './netlink.ts'
 import { align, LITTLE_ENDIAN, parseAttributes } from './notification.ts'
 import { type Field, type SetName, shapeOf } from './sets.ts'
-import type { TableName } from './settings.ts'
 
 /** An element as {@link Element} writes it, and when it ends by the caller's clock: not before `from`, not after `to`. */
 export interface FoundElement {

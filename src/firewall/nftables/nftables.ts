@@ -4,6 +4,13 @@
  * and when somebody asks; the book is also what a table that somebody flushed is mended from.
  */
 import type { GrantId, LiveGrant } from '../../access/grant.ts'
+import {
+  type CoexistenceMode,
+  DEFAULT_MARK,
+  DEFAULT_MAX_GRANTS,
+  DEFAULT_TABLE,
+  type TableShape,
+} from '../../config/server/firewall-settings.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { type Milliseconds, milliseconds, parsePort } from '../../units.ts'
@@ -21,26 +28,12 @@ import { netlinkCalls } from './netlink.ts'
 import type { ForeignChange } from './notification.ts'
 import { isTableOf, renderAgain } from './ruleset.ts'
 import { SET_NAMES } from './sets.ts'
-import {
-  type CoexistenceMode,
-  type ConnectionMark,
-  DEFAULT_MARK,
-  DEFAULT_MAX_GRANTS,
-  DEFAULT_TABLE,
-  type TableName,
-  type TableShape,
-} from './settings.ts'
 import { type Care, renderChanges, renderDoors, renderElements, renderMoves, renderRecords } from './transaction.ts'
 import { type Watch, watchTable } from './watch.ts'
 
-export interface NftablesOptions {
+/** Only the mode has to be said: the rest is as in a file that does not say it. */
+export interface NftablesOptions extends Partial<TableShape> {
   readonly mode: CoexistenceMode
-  /** NFT_TABLE; default `ghostport`. */
-  readonly table?: TableName
-  /** CONNTRACK_MARK; default 0x200000. */
-  readonly mark?: ConnectionMark
-  /** MAX_GRANTS: places in each address family, one for each port of each grant; default 65 535. */
-  readonly maxGrants?: number
   /** The shared library to load; default `libnftables.so.1`. */
   readonly library?: string
   /** Milliseconds since the machine started, for tests. */
@@ -73,6 +66,11 @@ export interface Kept {
   readonly lost: number
 }
 
+/** A table as the kernel has it. Somebody may have emptied its set of protected ports. */
+export type Installed =
+  | { readonly kind: 'mark' | 'absent' }
+  | { readonly kind: 'gate'; readonly protectedPorts: readonly ProtocolPort[] }
+
 export interface NftablesFirewall extends Firewall {
   readonly kernelExpires: true
   /** What the latest `install()` found. */
@@ -90,7 +88,7 @@ export interface NftablesFirewall extends Firewall {
     question: Pick<HostQuestion, 'ports' | 'decoys' | 'knocks' | 'forwarding'>,
   ): Promise<Result<readonly Finding[], FirewallFailure>>
   /** What is installed, read back from the kernel, whatever the options say. */
-  installed(): Result<CoexistenceMode | { readonly kind: 'absent' }, FirewallFailure>
+  installed(): Result<Installed, FirewallFailure>
   /** A chain that shows that the table of this name is somebody else's; undefined where it is ours, empty or absent. */
   foreignChain(): Promise<Result<string | undefined, FirewallFailure>>
   /** How the host's own rules leave these ports when our table is gone. */
@@ -103,13 +101,10 @@ export interface NftablesFirewall extends Firewall {
 
 /** @returns `FIREWALL_UNAVAILABLE` where libnftables or the kernel's netfilter is missing. */
 export function createNftablesFirewall(options: NftablesOptions): Result<NftablesFirewall, FirewallFailure> {
-  const { mode, maxGrants = DEFAULT_MAX_GRANTS } = options
-  if (mode.kind === 'gate' && mode.protectedPorts.length === 0) {
-    return refuse('FIREWALL_UNAVAILABLE', 'a gate needs at least one protected port')
-  }
   const opened = openNftables(options.library)
   if (!opened.ok) return opened
-  const { table = DEFAULT_TABLE, mark = DEFAULT_MARK, clocks = kernelClocks() } = options
+  const { mode, table = DEFAULT_TABLE, mark = DEFAULT_MARK, maxGrants = DEFAULT_MAX_GRANTS } = options
+  const { clocks = kernelClocks() } = options
   return ok(new KernelTable(opened.value, { table, mode, mark, maxGrants }, clocks))
 }
 
@@ -238,7 +233,7 @@ class KernelTable implements NftablesFirewall {
     return ok(findings(read.value, { ...question, ...gate, table, mark, ipv6: hasIpv6() }))
   }
 
-  installed(): Result<CoexistenceMode | { readonly kind: 'absent' }, FirewallFailure> {
+  installed(): Result<Installed, FirewallFailure> {
     const chain = this.#nft.run(`list chain inet ${this.#shape.table} gate\n`)
     if (!chain.ok) return chain.failure.missing ? ok({ kind: 'absent' }) : chain
     const set = this.#nft.listSet('inet', this.#shape.table, 'protected')

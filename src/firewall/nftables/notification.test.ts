@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { DEFAULT_TABLE } from '../../config/server/firewall-settings.ts'
 import { LITTLE_ENDIAN, NotificationReader } from './notification.ts'
-import { DEFAULT_TABLE } from './settings.ts'
 
 const NFTABLES = 10 << 8
 const [NEWTABLE, DELTABLE, NEWCHAIN, DELCHAIN, DELRULE, DELSET, DELSETELEM, NEWGEN] = [0, 2, 3, 5, 8, 11, 14, 15].map(

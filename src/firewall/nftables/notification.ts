@@ -2,7 +2,7 @@
  * What the kernel multicasts about nf_tables (linux/netfilter/nf_tables.h): after each transaction, a message for each
  * object that it changed and one, NEWGEN, that names the process. Of other tables only is known that their rules changed.
  */
-import type { TableName } from './settings.ts'
+import type { TableName } from '../../config/server/firewall-settings.ts'
 
 /** A change to our table that we did not make. */
 export interface ForeignChange {

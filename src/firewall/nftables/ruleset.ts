@@ -3,9 +3,9 @@
  * each with a timeout that the kernel keeps (docs/OPERATING.md § Living with the host's own firewall).
  */
 import { createHash } from 'node:crypto'
+import type { TableShape } from '../../config/server/firewall-settings.ts'
 import { MAX_CONNECTIONS } from './connections.ts'
 import { SET_NAMES, type SetName, shapeOf } from './sets.ts'
-import type { TableShape } from './settings.ts'
 
 /** Records of one grant may take several elements, since a comment holds 127 bytes. */
 const LEDGER_ELEMENTS_PER_GRANT = 8

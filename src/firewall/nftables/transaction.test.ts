@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Grant, grantId, type Opening } from '../../access/grant.ts'
 import type { StanzaId } from '../../access/stanza.ts'
+import { DEFAULT_MARK, DEFAULT_TABLE, type TableShape } from '../../config/server/firewall-settings.ts'
 import type { IpAddress } from '../../packet/address.ts'
 import type { Username } from '../../packet/message.ts'
 import { type Port, seconds } from '../../units.ts'
 import { Book, type Change, type Instant } from '../book.ts'
-import { DEFAULT_MARK, DEFAULT_TABLE, type TableShape } from './settings.ts'
 import { type Care, renderChanges } from './transaction.ts'
 
 const shape: TableShape = { table: DEFAULT_TABLE, mode: { kind: 'mark' }, mark: DEFAULT_MARK, maxGrants: 10 }

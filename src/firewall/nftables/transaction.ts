@@ -1,10 +1,11 @@
 /** Changes of the book, as commands for nftables: each text is one transaction, done whole or not at all. */
+
+import type { TableShape } from '../../config/server/firewall-settings.ts'
 import type { Change, Entry, Instant } from '../book.ts'
 import type { Door } from '../doors.ts'
 import { type Element, elementsOf } from './elements.ts'
 import { ledgerElements } from './ledger.ts'
 import { renderTable } from './ruleset.ts'
-import type { TableShape } from './settings.ts'
 
 /**
  * How elements that are there already get a new timeout. Older kernels ignore an `add` of what is there, so it has to be

@@ -3,10 +3,10 @@
  * kernel, so a busy server costs nothing here; between events, one thread of libuv's pool sleeps in poll(2).
  */
 import { setTimeout as delay } from 'node:timers/promises'
+import type { TableName } from '../../config/server/firewall-settings.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { netlinkCalls } from './netlink.ts'
 import { type ForeignChange, NotificationReader } from './notification.ts'
-import type { TableName } from './settings.ts'
 
 /** In milliseconds. */
 const PATIENCE = 2

@@ -267,9 +267,9 @@ test('a port that is taken fails the whole install, and the others are let go', 
   const taken = await named('taken')
   const free = await freePort()
   const listeners = [
-    { port: free, decoy: 'reset' as const, address: A },
-    { port: taken.port, decoy: 'reset' as const, address: A },
-  ]
+    { port: free, decoy: 'reset', address: A },
+    { port: taken.port, decoy: 'reset', address: A },
+  ] as const
   const relay = createRelayFirewall({ listeners })
   const installed = await relay.install()
   assert.ok(!installed.ok)

@@ -9,6 +9,7 @@
 import type { Server, Socket } from 'node:net'
 import { describeOpening, type Grant, type GrantId, type LiveGrant, type Opening } from '../../access/grant.ts'
 import { describeStanza } from '../../access/stanza-name.ts'
+import { DEFAULT_MAX_GRANTS, type RelayConfig, type RelayListener } from '../../config/server/firewall-settings.ts'
 import { familyOf, type IpAddress, networkContains, parseAddress, parseNetwork } from '../../packet/address.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { type Milliseconds, milliseconds, type Port } from '../../units.ts'
@@ -21,20 +22,8 @@ import { listen } from './listen.ts'
 import { reset, splice } from './splice.ts'
 import { type Trouble, tellSparingly } from './troubles.ts'
 
-export interface RelayListener {
-  /** Absent: every address of the host. */
-  readonly address?: IpAddress
-  readonly port: Port
-  /** Whom those without a grant meet: another service, or a closed door. */
-  readonly decoy: 'reset' | { readonly host: IpAddress; readonly port: Port }
-  /** Whom those meet who were granted this port itself. Absent: only ghosts and forwards may be granted here. */
-  readonly service?: { readonly host: IpAddress; readonly port: Port }
-}
-
-export interface RelayOptions {
-  readonly listeners: readonly RelayListener[]
-  /** MAX_GRANTS: openings at once, in each address family. Default 65535. */
-  readonly maxGrants?: number
+export interface RelayOptions extends Partial<RelayConfig> {
+  readonly listeners: RelayConfig['listeners']
   readonly limits?: Partial<ConnectionLimits>
   /** How long a service or a decoy may take to answer. Default 10 s. */
   readonly connectTimeout?: Milliseconds
@@ -82,7 +71,7 @@ class Relay implements RelayFirewall {
 
   constructor(options: RelayOptions) {
     this.#options = options
-    this.#book = new Book(options.maxGrants ?? 65_535)
+    this.#book = new Book(options.maxGrants ?? DEFAULT_MAX_GRANTS)
     this.#count = new ConnectionCount({ ...defaultLimits, ...options.limits })
     this.#trouble = tellSparingly(options.onTrouble ?? (() => {}), () => this.#now())
   }
