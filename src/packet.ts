@@ -99,6 +99,7 @@ export { PROTOCOL_VERSION, type ProtocolVersion, parseProtocolVersion } from './
 export type { FwknopDigest, ReplayDigest } from './packet/replay-digest.ts'
 export { type SealOptions, sealPacket } from './packet/seal.ts'
 export { type PacketFailure, type StrictnessRule, strictnessRules } from './packet/strictness.ts'
-export { MAX_USERNAME_LENGTH, parseUsername } from './packet/username.ts'
+export { parseUsername } from './packet/username.ts'
+export { MAX_USERNAME_LENGTH } from './packet/wire-limits.ts'
 export type { Failure, Ok, Refused, Result } from './result.ts'
 export { type Port, parsePort, port, type Seconds, seconds, type UnixSeconds, unixSeconds } from './units.ts'

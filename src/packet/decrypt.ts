@@ -3,6 +3,7 @@ import { ok, type Result, refuse } from '../result.ts'
 import type { AuthenticEnvelope } from './authenticate.ts'
 import { decryptPadded, type Encryption, isSalted, unpad } from './cipher.ts'
 import { type PacketFailure, refuseByRule } from './strictness.ts'
+import { RANDOM_DIGITS } from './wire-limits.ts'
 
 /** An opened ciphertext, and the bytes that it was: the identity of the packet (docs/WIRE.md § 10). */
 export interface Decrypted {
@@ -10,8 +11,6 @@ export interface Decrypted {
   readonly ciphertext: Uint8Array
 }
 
-/** The message begins with 16 digits and a colon: the one sign that the key was right. */
-const RANDOM_LENGTH = 16
 const COLON = 0x3a
 
 /**
@@ -34,7 +33,8 @@ export function decrypt(
   return ok({ plaintext, ciphertext })
 }
 
+/** The random value and a colon: the one sign that the key was right. */
 function beginsWithRandom(plaintext: Uint8Array): boolean {
-  if (plaintext[RANDOM_LENGTH] !== COLON) return false
-  return plaintext.subarray(0, RANDOM_LENGTH).every((byte) => byte >= 0x30 && byte <= 0x39)
+  if (plaintext[RANDOM_DIGITS] !== COLON) return false
+  return plaintext.subarray(0, RANDOM_DIGITS).every((byte) => byte >= 0x30 && byte <= 0x39)
 }

@@ -8,6 +8,14 @@ import { decodeText, encodeText, isPrintableAscii, latin1Text } from '../bytes/t
 import { ok, type Result, refuse } from '../result.ts'
 import { DIGEST_TYPES, type DigestType, encodedDigestLength } from './digest-type.ts'
 import { type PacketFailure, refuseByRule } from './strictness.ts'
+import {
+  MAX_CLIENT_TIMEOUT,
+  MAX_ENCODED_TEXT,
+  MAX_ENCODED_USERNAME,
+  MAX_VERSION_LENGTH,
+  RANDOM_DIGITS,
+  TIME_DIGITS,
+} from './wire-limits.ts'
 
 /** Type 3, 4 and 6 are 1, 2 and 5 with a time limit of the client's. */
 export type MessageType = 0 | 1 | 2 | 3 | 4 | 5 | 6
@@ -40,10 +48,6 @@ type InvalidField = PacketFailure<'SPA_FIELD_INVALID'>
 /** In bytes, digest included. */
 const MIN_PLAINTEXT = 36
 const MAX_PLAINTEXT = 1499
-/** In characters. */
-const MAX_VERSION = 8
-/** fwknopd's limit, and one more than a 16-bit number. */
-const MAX_CLIENT_TIMEOUT = 65_536
 
 /** Which fields follow the message text, by type. */
 function layoutOf(type: MessageType): { readonly nat: boolean; readonly timeout: boolean } {
@@ -79,14 +83,16 @@ function digestTypeOf(covered: Uint8Array, digest: string): DigestType | undefin
   )
 }
 
+const RANDOM = new RegExp(`^[0-9]{${RANDOM_DIGITS}}$`)
+
 function parseParts(parts: readonly string[]): Result<MessageFields, InvalidField> {
   const [randVal = '', user = '', time = '', version = '', type = '', ...rest] = parts
-  if (!/^[0-9]{16}$/.test(randVal)) return refuse('SPA_FIELD_INVALID', 'the random value is not 16 digits')
-  const username = parseText('user name', user, 64)
+  if (!RANDOM.test(randVal)) return refuse('SPA_FIELD_INVALID', `the random value is not ${RANDOM_DIGITS} digits`)
+  const username = parseText('user name', user, MAX_ENCODED_USERNAME)
   if (!username.ok) return username
-  const timestamp = parseNumber('time', time, 12)
+  const timestamp = parseNumber('time', time, TIME_DIGITS)
   if (!timestamp.ok) return timestamp
-  if (version.length < 1 || version.length > MAX_VERSION)
+  if (version.length < 1 || version.length > MAX_VERSION_LENGTH)
     return refuse('SPA_FIELD_INVALID', `a version of ${version.length} characters`)
   const messageType = parseType(type)
   if (!messageType.ok) return messageType
@@ -123,14 +129,14 @@ function parseTail(type: MessageType, parts: readonly string[]): Result<Tail, In
   if (parts.length < needed || parts.length > needed + 1)
     return refuse('SPA_FIELD_INVALID', `${parts.length} fields after the type where type ${type} has ${needed}`)
   const left = [...parts]
-  const message = parseText('message', left.shift() ?? '', 256)
+  const message = parseText('message', left.shift() ?? '', MAX_ENCODED_TEXT)
   if (!message.ok) return message
-  const natAccess = layout.nat ? parseText('NAT target', left.shift() ?? '', 256) : ok(null)
+  const natAccess = layout.nat ? parseText('NAT target', left.shift() ?? '', MAX_ENCODED_TEXT) : ok(null)
   if (!natAccess.ok) return natAccess
   const clientTimeout = layout.timeout ? parseTimeout(left.pop() ?? '') : ok(0)
   if (!clientTimeout.ok) return clientTimeout
   const auth = left.shift()
-  const serverAuth = auth === undefined ? ok(null) : parseText('server authentication', auth, 256)
+  const serverAuth = auth === undefined ? ok(null) : parseText('server authentication', auth, MAX_ENCODED_TEXT)
   if (!serverAuth.ok) return serverAuth
   return ok({
     message: message.value,

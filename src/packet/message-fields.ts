@@ -9,6 +9,7 @@ import { formatProtocolPorts, parseProtocolPorts } from './protocol-port.ts'
 import { isPerlEra } from './protocol-version.ts'
 import { type PacketFailure, refuseByRule } from './strictness.ts'
 import { parseUsername } from './username.ts'
+import { MAX_NAT_HOST_LENGTH } from './wire-limits.ts'
 
 type InvalidField = PacketFailure<'SPA_FIELD_INVALID'>
 
@@ -131,10 +132,12 @@ function parseSource(text: string): Result<RequestedSource, InvalidField> {
     : invalid('the message does not begin with an address')
 }
 
+const NAT_HOST = new RegExp(`^[\\x21-\\x7e]{1,${MAX_NAT_HOST_LENGTH}}$`)
+
 /** `host,port`; the characters are those that fwknopd lets through. */
 function parseNat(text: string): Result<{ host: string; port: Port }, InvalidField> {
   const [host = '', portText = '', ...more] = text.split(',')
-  if (more.length > 0 || !/^[\x21-\x7e]{1,70}$/.test(host) || /[/?"'\\]/.test(host))
+  if (more.length > 0 || !NAT_HOST.test(host) || /[/?"'\\]/.test(host))
     return invalid('the NAT target is not “host,port”')
   const port = parsePort(portText)
   return port.ok ? ok({ host, port: port.value }) : invalid(`the NAT target: ${port.failure.detail}`)

@@ -1,9 +1,7 @@
 /** User names (docs/WIRE.md § 4): for the log and REQUIRE_USERNAME; who may do what hangs on keys. */
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import type { Username } from './message.ts'
-
-/** What 64 base64 characters hold, all that fwknopd takes; fwknop's own client sends up to 63. */
-export const MAX_USERNAME_LENGTH = 48
+import { MAX_USERNAME_LENGTH } from './wire-limits.ts'
 
 /** Printable ASCII less what fwknop leaves out, which includes the separators of its files and messages. */
 const ALLOWED = /^[^"/\\[\]:;|=,+*?<>]+$/

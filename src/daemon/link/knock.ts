@@ -23,6 +23,15 @@ import type { HostName, Message } from '../../packet/message.ts'
 import { parseHostName } from '../../packet/nat-target.ts'
 import type { FwknopDigest, ReplayDigest } from '../../packet/replay-digest.ts'
 import { parseUsername } from '../../packet/username.ts'
+import {
+  MAX_CLIENT_TIMEOUT,
+  MAX_NAT_HOST_LENGTH,
+  MAX_PORTS,
+  MAX_TEXT_LENGTH,
+  MAX_TIME,
+  MAX_VERSION_LENGTH,
+  RANDOM_DIGITS,
+} from '../../packet/wire-limits.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { type Port, port, seconds, unixSeconds } from '../../units.ts'
 
@@ -54,40 +63,43 @@ export function requestOf({ message, packet, forwardedFor }: Knock): Request {
   }
 }
 
-/** What the wire can hold (docs/WIRE.md § 2–5): 192 bytes in a text field, so that there is room for 30 ports. */
-const MAX_TEXT = 192
-const MAX_PORTS = 32
-const MAX_CLIENT_TIMEOUT = 65_536
-const MAX_TIMESTAMP = 999_999_999_999
 /** The kernel's is a positive int. */
 const MAX_INTERFACE_INDEX = 0x7fff_ffff
 
 const address = parsed(parseAddress)
 const portNumber: Reader<Port> = mapped(integer({ min: 1, max: 65535 }), port)
-const digits16 = mapped(text({ max: 16 }), (random) => (/^[0-9]{16}$/.test(random) ? random : undefined))
-const hostName: Reader<HostName> = mapped(record({ name: text({ max: MAX_TEXT }) }, {}), ({ name }) =>
+const randomValue = mapped(text({ max: RANDOM_DIGITS }), (random) =>
+  /^[0-9]+$/.test(random) && random.length === RANDOM_DIGITS ? random : undefined,
+)
+const hostName: Reader<HostName> = mapped(record({ name: text({ max: MAX_TEXT_LENGTH }) }, {}), ({ name }) =>
   parseHostName(name).ok ? { name } : undefined,
 )
 const sha256Base64 = mapped(text({ max: 43 }), (digest) => (decodeBase64(digest)?.length === 32 ? digest : undefined))
 
 const header = {
-  random: digits16,
+  random: randomValue,
   username: parsed(parseUsername),
-  timestamp: mapped(integer({ min: 0, max: MAX_TIMESTAMP }), unixSeconds),
-  version: printableAscii({ max: 8 }),
+  timestamp: mapped(integer({ min: 0, max: MAX_TIME }), unixSeconds),
+  version: printableAscii({ max: MAX_VERSION_LENGTH }),
   source: either(literal('packet-source'), address),
 }
 const ports = list(record({ protocol: either(literal('tcp'), literal('udp')), port: portNumber }, {}), {
   min: 1,
   max: MAX_PORTS,
 })
-const serverAuth = packetText({ max: MAX_TEXT })
+const serverAuth = packetText({ max: MAX_TEXT_LENGTH })
 const timed = { serverAuth, timeout: mapped(integer({ min: 0, max: MAX_CLIENT_TIMEOUT }), seconds) }
 
 const message: Reader<Message> = either(
   record({ kind: literal('access'), ...header, ports }, timed),
   record(
-    { kind: literal('localNatAccess'), ...header, ports, localPort: portNumber, host: printableAscii({ max: 70 }) },
+    {
+      kind: literal('localNatAccess'),
+      ...header,
+      ports,
+      localPort: portNumber,
+      host: printableAscii({ max: MAX_NAT_HOST_LENGTH }),
+    },
     timed,
   ),
   record(
@@ -99,7 +111,7 @@ const message: Reader<Message> = either(
     },
     timed,
   ),
-  record({ kind: literal('command'), ...header, command: packetText({ max: MAX_TEXT }) }, { serverAuth }),
+  record({ kind: literal('command'), ...header, command: packetText({ max: MAX_TEXT_LENGTH }) }, { serverAuth }),
 )
 
 const knock: Reader<Knock> = record(

@@ -1,0 +1,33 @@
+/**
+ * How much the fields of a message can hold (docs/WIRE.md § 2–6). The parser of packets keeps to these limits, and so does the reader
+ * of what a receiver says about a packet.
+ */
+
+/** Digits of the random value. */
+export const RANDOM_DIGITS = 16
+/** Digits of the time: Unix seconds. */
+export const TIME_DIGITS = 12
+/** Unix seconds. */
+export const MAX_TIME = 10 ** TIME_DIGITS - 1
+/** Characters of the protocol version. */
+export const MAX_VERSION_LENGTH = 8
+/** Seconds: fwknopd's limit, and one more than a 16-bit number. */
+export const MAX_CLIENT_TIMEOUT = 65_536
+
+/** Characters of base64 that a user name takes. */
+export const MAX_ENCODED_USERNAME = 64
+/** Characters of base64 that any other text takes: message, NAT target, server authentication. */
+export const MAX_ENCODED_TEXT = 256
+/** Characters of a user name. */
+export const MAX_USERNAME_LENGTH = bytesIn(MAX_ENCODED_USERNAME)
+/** Bytes of any other text. */
+export const MAX_TEXT_LENGTH = bytesIn(MAX_ENCODED_TEXT)
+/** Characters of the host of a NAT target. */
+export const MAX_NAT_HOST_LENGTH = 70
+/** Ports of one request: a text has no room for more. */
+export const MAX_PORTS = Math.floor(MAX_TEXT_LENGTH / 'tcp/1,'.length)
+
+/** Four characters of base64 hold three bytes. */
+function bytesIn(characters: number): number {
+  return (characters / 4) * 3
+}
