@@ -24,7 +24,7 @@ const openStanza: Stanza = {
   location: { file: 'access.conf', line: 1 },
   sources: 'any',
   destinations: 'any',
-  encryption: { key: must(EncryptionKey.fromBytes(Uint8Array.of(1))), mode: 'CBC' },
+  encryption: { kind: 'symmetric', key: must(EncryptionKey.fromBytes(Uint8Array.of(1))), mode: 'CBC' },
   restrictPorts: [],
   timeout: seconds(30),
   maxTimeout: seconds(300),

@@ -4,9 +4,10 @@
  */
 import { primitives } from '#primitives'
 import { concatBytes } from '../bytes/concat.ts'
+import { chainingOf, passphraseOf } from '../packet/cipher.ts'
 import { exposeKey } from '../packet/key.ts'
 import type { Brand } from '../units.ts'
-import type { Stanza } from './stanza.ts'
+import type { Stanza, StanzaEncryption } from './stanza.ts'
 
 /** A hash of the keys of a keyring. The same keys have the same name after a reload. Never written anywhere. */
 export type KeyringName = Brand<string, 'KeyringName'>
@@ -38,19 +39,19 @@ function keysOf({ encryption, hmac }: Stanza): Pick<Stanza, 'encryption' | 'hmac
  * packets open under both.
  */
 function keyringName({ encryption, hmac }: Stanza): KeyringName {
-  const { mode, key } = encryption
-  const legacy = mode === 'legacy'
-  const cipherKey = exposeKey(key)
   const macKey = hmac === undefined ? new Uint8Array() : exposeKey(hmac.key)
-  const keys = primitives.digest('sha256', concatBytes(legacy ? legacyKey(cipherKey) : cipherKey, macKey))
-  const header = `${legacy ? 'CBC' : mode} ${hmac?.type ?? 'none'} ${legacy ? LEGACY_LENGTH : cipherKey.length}`
+  const { how, secret } = nameParts(encryption)
+  const keys = primitives.digest('sha256', concatBytes(secret, macKey))
+  const header = `${how} ${hmac?.type ?? 'none'} ${secret.length}`
   return `${header} ${Reflect.apply(String.fromCharCode, undefined, keys)}` as KeyringName
 }
 
-/** Legacy is CBC under the key filled up with the digit 0, or cut, to 16 bytes (docs/WIRE.md § 7). */
-const LEGACY_LENGTH = 16
-function legacyKey(key: Uint8Array): Uint8Array {
-  const filled = new Uint8Array(LEGACY_LENGTH).fill('0'.charCodeAt(0))
-  filled.set(key.subarray(0, LEGACY_LENGTH))
-  return filled
+/** @returns how a stanza decrypts, and what with. Both are alike for two stanzas where each opens the other's packets. */
+function nameParts(encryption: StanzaEncryption): { readonly how: string; readonly secret: Uint8Array } {
+  switch (encryption.kind) {
+    case 'symmetric':
+      return { how: chainingOf(encryption.mode), secret: passphraseOf(encryption.key, encryption.mode) }
+    default:
+      return encryption.kind satisfies never
+  }
 }

@@ -21,7 +21,7 @@ function stanza(id: number, sources: 'any' | string[], key: string, change: Part
     location: { file: 'access.conf', line: id },
     sources: sources === 'any' ? 'any' : sources.map((text) => must(parseNetwork(text))),
     destinations: 'any',
-    encryption: { key: must(EncryptionKey.fromBytes(encodeText(key))), mode: 'CBC' },
+    encryption: { kind: 'symmetric', key: must(EncryptionKey.fromBytes(encodeText(key))), mode: 'CBC' },
     restrictPorts: [],
     timeout: seconds(30),
     maxTimeout: seconds(300),

@@ -1,8 +1,7 @@
 /** One block of `access.conf`, parsed. The words are fwknop's; the values are ours (docs/FROM-FWKNOP.md). */
 import type { IpAddress, Network } from '../packet/address.ts'
-import type { DigestType } from '../packet/digest-type.ts'
-import type { EncryptionMode } from '../packet/encryption-mode.ts'
-import type { EncryptionKey, HmacKey } from '../packet/key.ts'
+import type { Authentication } from '../packet/authenticate.ts'
+import type { Encryption } from '../packet/cipher.ts'
 import type { ProtocolPort, Username } from '../packet/message.ts'
 import type { SourceLocation } from '../result.ts'
 import type { Brand, Port, PortRange, Seconds, UnixSeconds } from '../units.ts'
@@ -20,6 +19,14 @@ export interface NatTargetRule {
   readonly ports: PortRange
 }
 
+/** What a stanza's packets are encrypted with, by `kind`. */
+export type StanzaEncryption = SymmetricEncryption
+
+/** KEY and ENCRYPTION_MODE: client and server have the same key. */
+export interface SymmetricEncryption extends Encryption {
+  readonly kind: 'symmetric'
+}
+
 export interface Stanza {
   readonly id: StanzaId
   /** NAME (ghostport's own): unique among all stanzas. Absent: people call the stanza by its number. */
@@ -29,9 +36,9 @@ export interface Stanza {
   readonly sources: 'any' | readonly Network[]
   /** DESTINATION: matched against the address that the packet was sent to. */
   readonly destinations: 'any' | readonly Network[]
-  readonly encryption: { readonly key: EncryptionKey; readonly mode: EncryptionMode }
+  readonly encryption: StanzaEncryption
   /** Absent: the stanza opens packets that carry no HMAC. */
-  readonly hmac?: { readonly key: HmacKey; readonly type: DigestType }
+  readonly hmac?: Authentication
   /** OPEN_PORTS: all that is asked for must be here. Absent: anything. */
   readonly openPorts?: readonly ProtocolPort[]
   /** RESTRICT_PORTS: nothing that is asked for may be here. */

@@ -30,12 +30,29 @@ export interface Encryption {
   readonly mode: EncryptionMode
 }
 
+/** How a mode chains blocks. Mode `legacy` is CBC with another {@link passphraseOf} the key. */
+export function chainingOf(mode: EncryptionMode): ChainingMode {
+  return CHAINING[mode]
+}
+
+/** Bytes of a passphrase in mode `legacy`, that of fwknop before 2.5. */
+export const LEGACY_KEY_LENGTH = 16
+
+/** The bytes that a mode takes for the passphrase. Mode `legacy` fills a key up with the character `0`, or cuts it. */
+export function passphraseOf(key: EncryptionKey, mode: EncryptionMode): Uint8Array {
+  const bytes = exposeKey(key)
+  if (mode !== 'legacy') return bytes
+  const fixed = new Uint8Array(LEGACY_KEY_LENGTH).fill('0'.charCodeAt(0))
+  fixed.set(bytes.subarray(0, LEGACY_KEY_LENGTH))
+  return fixed
+}
+
 /** @param salt 8 bytes, never used before. @returns `Salted__`, salt and ciphertext. */
 export function encrypt(plaintext: Uint8Array, { key, mode }: Encryption, salt: Uint8Array): Uint8Array {
   const secret = deriveKey(key, mode, salt)
   const padding = BLOCK - (plaintext.length % BLOCK)
   const padded = concatBytes(plaintext, new Uint8Array(padding).fill(padding))
-  const encrypted = primitives.encrypt(CHAINING[mode], secret.key, secret.iv, padded)
+  const encrypted = primitives.encrypt(chainingOf(mode), secret.key, secret.iv, padded)
   wipe(secret.key, secret.iv, padded)
   return concatBytes(SALTED, salt, encrypted)
 }
@@ -49,7 +66,7 @@ export function isSalted(ciphertext: Uint8Array): boolean {
 export function decryptPadded(ciphertext: Uint8Array, { key, mode }: Encryption): Uint8Array | undefined {
   if (ciphertext.length % BLOCK !== 0) return undefined
   const secret = deriveKey(key, mode, ciphertext.subarray(SALTED.length, HEAD))
-  const padded = primitives.decrypt(CHAINING[mode], secret.key, secret.iv, ciphertext.subarray(HEAD))
+  const padded = primitives.decrypt(chainingOf(mode), secret.key, secret.iv, ciphertext.subarray(HEAD))
   wipe(secret.key, secret.iv)
   return padded
 }
@@ -64,19 +81,11 @@ export function unpad(padded: Uint8Array): Uint8Array | undefined {
 
 /** OpenSSL's EVP_BytesToKey with MD5 and one round: D₁ = MD5(P‖S), D₂ = MD5(D₁‖P‖S), D₃ = MD5(D₂‖P‖S). */
 function deriveKey(key: EncryptionKey, mode: EncryptionMode, salt: Uint8Array) {
-  const passphrase = mode === 'legacy' ? legacyPassphrase(exposeKey(key)) : exposeKey(key)
-  const salted = concatBytes(passphrase, salt)
+  const salted = concatBytes(passphraseOf(key, mode), salt)
   const first = primitives.digest('md5', salted)
   const second = primitives.digest('md5', concatBytes(first, salted))
   const iv = primitives.digest('md5', concatBytes(second, salted))
   const derived = { key: concatBytes(first, second), iv }
   wipe(salted, first, second)
   return derived
-}
-
-/** Before fwknop 2.5: exactly 16 bytes, shorter ones filled up with the character `0`, longer ones cut. */
-function legacyPassphrase(bytes: Uint8Array): Uint8Array {
-  const fixed = new Uint8Array(16).fill(0x30)
-  fixed.set(bytes.subarray(0, 16))
-  return fixed
 }

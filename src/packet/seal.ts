@@ -3,7 +3,7 @@ import { encodeBase64 } from '../bytes/base64.ts'
 import { encodeText } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { macOf } from './authenticate.ts'
-import { encrypt, SALT_LENGTH } from './cipher.ts'
+import { encrypt, LEGACY_KEY_LENGTH, SALT_LENGTH } from './cipher.ts'
 import type { DigestType } from './digest-type.ts'
 import { MIN_GPG_LENGTH, MIN_WIRE_LENGTH, WIRE_PREFIX } from './envelope.ts'
 import { encodeFields, type MessageFields, parseFields } from './fields.ts'
@@ -92,10 +92,16 @@ function beyond1912({ encryption, hmac }: PacketKeys, digestType: DigestType) {
   if (!['md5', 'sha1', 'sha256'].includes(digestType))
     return refuse('SPA_MESSAGE_INVALID', `1.9.12 knows the digests md5, sha1 and sha256, not ${digestType}`)
   const { length } = exposeKey(encryption.key)
-  if (encryption.mode === 'legacy' && length > 16)
-    return refuse('KEY_INVALID', 'mode legacy cuts a key at 16 bytes, 1.9.12 does not: use mode CBC with a longer one')
-  if (encryption.mode === 'CBC' && length < 16)
-    return refuse('KEY_INVALID', '1.9.12 fills a key up to 16 bytes: use mode legacy with a shorter one')
+  if (encryption.mode === 'legacy' && length > LEGACY_KEY_LENGTH)
+    return refuse(
+      'KEY_INVALID',
+      `mode legacy cuts a key at ${LEGACY_KEY_LENGTH} bytes, 1.9.12 does not: use mode CBC with a longer one`,
+    )
+  if (encryption.mode === 'CBC' && length < LEGACY_KEY_LENGTH)
+    return refuse(
+      'KEY_INVALID',
+      `1.9.12 fills a key up to ${LEGACY_KEY_LENGTH} bytes: use mode legacy with a shorter one`,
+    )
   if (encryption.mode !== 'legacy' && encryption.mode !== 'CBC')
     return refuse('KEY_INVALID', `1.9.12 knows the modes CBC and legacy, not ${encryption.mode}`)
   return length < 8 ? refuse('KEY_INVALID', '1.9.12 wants a key of at least 8 bytes') : undefined

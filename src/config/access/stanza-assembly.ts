@@ -118,7 +118,7 @@ function assembleKeys(
 ): Result<Pick<Stanza, 'encryption' | 'hmac'>, ConfigFailure> {
   if (encryptionKey === undefined)
     return refuse('CONFIG_MISSING_KEY', 'the stanza has no key', { at: start, suggestion: 'KEY_BASE64 …' })
-  const encryption = { key: encryptionKey, mode }
+  const encryption = { kind: 'symmetric', key: encryptionKey, mode } as const
   if (mode === 'ECB') notices.add('ecb', places.mode?.at ?? start)
   if (hmacKey === undefined) {
     if (hmacType !== undefined)
