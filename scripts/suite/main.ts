@@ -45,7 +45,7 @@ report()
 
 async function runFile(file: string, limit: number): Promise<void> {
   const started = performance.now()
-  const { results, output } = await runTestFile(file, { file: limit, afterTests: 15 }, stop.signal)
+  const { results, output } = await runTestFile(file, { test: limit - 20, file: limit, afterTests: 15 }, stop.signal)
   outputs.set(file, output)
   const outcomes = outcomesOf(file, results)
   const [failed, skipped] = [ofVerdict(outcomes, 'failed').length, ofVerdict(outcomes, 'skipped').length]

@@ -16,7 +16,8 @@ export interface FileRun {
 
 /** In seconds. */
 export interface Limits {
-  /** A test has nine tenths of it, so that one that hangs is told by its name. */
+  /** Below that of the file, so that a test that hangs is told by its name. */
+  readonly test: number
   readonly file: number
   /** After the last test. The hooks of the file itself run in this time. */
   readonly afterTests: number
@@ -40,7 +41,7 @@ export async function runTestFile(file: string, limits: Limits, stop: AbortSigna
   const events: AsyncIterable<TestEvent> = run({
     files: [file],
     isolation: 'process',
-    timeout: limits.file * 900,
+    timeout: limits.test * 1000,
     signal: AbortSignal.any([stop, late.signal]),
     execArgv: ['--no-warnings=ExperimentalWarning', '--import', import.meta.resolve('./still-open.ts')],
   })
