@@ -53,7 +53,7 @@ test('a socket that is closed under the capture is a failure', options, async ()
 
 /** A receiver that polls; it ends with the test. */
 class PollingReceiver implements AsyncDisposable {
-  readonly words: FromReceiver[] = []
+  readonly messages: FromReceiver[] = []
   readonly #child: ChildProcess
   readonly #channel: Duplex
   readonly #problems: Promise<string>
@@ -69,7 +69,7 @@ class PollingReceiver implements AsyncDisposable {
     this.#channel.on('data', (chunk: Buffer) => {
       const lines = (held + chunk.toString('utf8')).split('\n')
       held = lines.pop() ?? ''
-      this.words.push(...lines.map((line) => JSON.parse(line)))
+      this.messages.push(...lines.map((line) => JSON.parse(line)))
     })
   }
 
@@ -77,35 +77,35 @@ class PollingReceiver implements AsyncDisposable {
     return this.#child.pid ?? 0
   }
 
-  tell(word: ToReceiver): void {
-    this.#channel.write(`${JSON.stringify(word)}\n`)
+  send(message: ToReceiver): void {
+    this.#channel.write(`${JSON.stringify(message)}\n`)
   }
 
-  /** Whether what it says is read. */
-  isHeard(heard: boolean): void {
-    if (heard) this.#channel.resume()
+  /** Whether what it sends is read. */
+  isRead(isRead: boolean): void {
+    if (isRead) this.#channel.resume()
     else this.#channel.pause()
   }
 
-  /** Resolves when it has taken all that it was told. */
+  /** Resolves when it has taken all that was sent to it. */
   async hasRead(): Promise<void> {
     while (this.#channel.writableLength > 0) await delay(5)
   }
 
-  async until(said: FromReceiver['say']): Promise<void> {
+  async until(said: FromReceiver['type']): Promise<void> {
     const deadline = performance.now() + 30_000
-    while (!this.words.some(({ say }) => say === said)) {
-      assert.ok(performance.now() < deadline, JSON.stringify(this.words))
+    while (!this.messages.some(({ type }) => type === said)) {
+      assert.ok(performance.now() < deadline, JSON.stringify(this.messages))
       await delay(5)
     }
   }
 
-  /** Tells it a configuration, with the descriptor 3 as its capture socket, and waits until it captures. */
+  /** Sends it a configuration, with the descriptor 3 as its capture socket, and waits until it captures. */
   async configure(): Promise<void> {
     await this.until('started')
     const texts = { 'fwknopd.conf': '', 'access.conf': 'SOURCE ANY\nKEY one key\nHMAC_KEY another key\n' }
-    this.tell({
-      ...{ say: 'configure', generation: 0, files: { texts, folders: {}, failures: {} } },
+    this.send({
+      ...{ type: 'configure', generation: 0, files: { texts, folders: {}, failures: {} } },
       ...{ paths: { server: 'fwknopd.conf', access: 'access.conf' }, capture: { kind: 'packet-socket', fds: [3] } },
     })
     await this.until('ready')
@@ -157,19 +157,23 @@ test('waiting costs no processor time, and it ends when its warden does', option
   assert.deepEqual([status, JSON.parse(problems).code], [9, 'WARDEN_GONE'])
 })
 
-test('an error that stays does not keep a processor busy, nor the warden from being heard', options, async () => {
-  const fd = libc().socket(2, 1, 0) // TCP, not connected: always ready in poll(2), always ENOTCONN
-  try {
-    await using receiver = new PollingReceiver(fd)
-    await receiver.configure()
-    const cost = await receiver.cost(200_000)
-    assert.ok(cost < 200_000, `${cost} µs of processor time in one second`)
-    receiver.tell({ say: 'alive?' })
-    await receiver.until('alive')
-  } finally {
-    closeSync(fd)
-  }
-})
+test(
+  'an error that stays does not keep a processor busy, nor messages of the warden from being read',
+  options,
+  async () => {
+    const fd = libc().socket(2, 1, 0) // TCP, not connected: always ready in poll(2), always ENOTCONN
+    try {
+      await using receiver = new PollingReceiver(fd)
+      await receiver.configure()
+      const cost = await receiver.cost(200_000)
+      assert.ok(cost < 200_000, `${cost} µs of processor time in one second`)
+      receiver.send({ type: 'alive?' })
+      await receiver.until('alive')
+    } finally {
+      closeSync(fd)
+    }
+  },
+)
 
 test(
   'a warden that does not read holds up no packet; what it was told arrives whole when it reads',
@@ -182,9 +186,9 @@ test(
     await using receiver = new PollingReceiver(fds[0] ?? -1)
     await receiver.configure()
     // Far more answers than the socket pair has room for, before one of them is read.
-    for (let i = 0; i < 60_000; i++) receiver.tell({ say: 'alive?' })
+    for (let i = 0; i < 60_000; i++) receiver.send({ type: 'alive?' })
     const deadline = performance.now() + 30_000
-    const answers = (): number => receiver.words.filter(({ say }) => say === 'alive').length
+    const answers = (): number => receiver.messages.filter(({ type }) => type === 'alive').length
     while (answers() < 60_000 && performance.now() < deadline) await delay(5)
     assert.equal(answers(), 60_000)
   },

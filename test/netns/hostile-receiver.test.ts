@@ -41,7 +41,7 @@ let digests = 0
 function digest(): string {
   return Buffer.alloc(32, ++digests).toString('base64').replace('=', '')
 }
-const knock = (value: object): string => JSON.stringify({ say: 'knock', knock: value })
+const knock = (value: object): string => JSON.stringify({ type: 'knock', knock: value })
 
 describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () => {
   let net: Network
@@ -69,10 +69,10 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
     await net?.close()
   })
 
-  /** A receiver that says `words` (hostile-receiver.ts), with the first capture socket. */
-  function startHostile(words: readonly string[], fds: readonly number[] = []) {
+  /** A receiver that sends `lines` (hostile-receiver.ts), with the first capture socket. */
+  function startHostile(lines: readonly string[], fds: readonly number[] = []) {
     const stdio = ['ignore', 'ignore', 'pipe', fds[0] ?? 'ignore', 'pipe'] as const
-    const child = spawn(process.execPath, [PROGRAM, ...words], { stdio: [...stdio], detached: true })
+    const child = spawn(process.execPath, [PROGRAM, ...lines], { stdio: [...stdio], detached: true })
     return { child, channel: child.stdio[4] as unknown as Duplex, errors: child.stdio[2] as Readable }
   }
 
@@ -100,8 +100,8 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
     }
   }
 
-  /** Starts a warden whose receiver says `lines`, and waits for a line of the log. */
-  async function hear(
+  /** Starts a warden whose receiver sends `lines`, and waits for a line of the log. */
+  async function receive(
     lines: readonly string[],
     wanted: (record: MemoryLog['records'][number]) => boolean,
     receiversWanted = 1,
@@ -117,14 +117,14 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
 
   /** Starts a warden with one hostile receiver; those after it are real. Waits until one of these receives packets. */
   async function outlive(
-    words: readonly string[],
+    lines: readonly string[],
     more: { readonly patience?: number; readonly server?: string } = {},
   ) {
     const pids: (number | undefined)[] = []
     const starterFor: typeof receiverStarter = (account) => {
       const real = receiverStarter(account)
       const start: typeof real.start = (fds, kind) => {
-        const started = pids.length === 0 ? startHostile(words, fds) : real.start(fds, kind)
+        const started = pids.length === 0 ? startHostile(lines, fds) : real.start(fds, kind)
         pids.push(started.child.pid)
         return started
       }
@@ -137,7 +137,7 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
 
   it('gets what a stanza gives, no longer than the stanza lets it last', async () => {
     const lines = [knock(honest({}, { timeout: 65_535 }))]
-    const { grants } = await hear(lines, ({ event }) => event === 'knock')
+    const { grants } = await receive(lines, ({ event }) => event === 'knock')
     assert.equal(grants.length, 1)
     assert.deepEqual([grants[0]?.for, grants[0]?.open], ['10.9.0.1', ['tcp/22']])
     assert.ok((grants[0]?.secondsLeft ?? 99) <= 20)
@@ -165,13 +165,16 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
   ]
   for (const [what, code, value] of forbidden)
     it(`does not get ${what}: ${code}`, async () => {
-      const { grants } = await hear([knock(value)], ({ fields }) => fields['code'] === code)
+      const { grants } = await receive([knock(value)], ({ fields }) => fields['code'] === code)
       assert.deepEqual(grants, [])
     })
 
   it('cannot use a digest twice', async () => {
     const value = honest()
-    const { grants, log } = await hear([knock(value), knock(value)], ({ fields }) => fields['code'] === 'SPA_REPLAYED')
+    const { grants, log } = await receive(
+      [knock(value), knock(value)],
+      ({ fields }) => fields['code'] === 'SPA_REPLAYED',
+    )
     assert.equal(grants.length, 1)
     assert.equal(log.records.filter(({ fields }) => fields['verdict'] === 'granted').length, 1)
     host.must(['nft', 'delete', 'table', 'inet', 'ghostport'])
@@ -180,7 +183,7 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
   it('cannot fill the log with refused knocks', async () => {
     const timestamp = Math.floor(Date.now() / 1000) - 86_400
     const lines = Array.from({ length: 400 }, () => knock(honest({}, { timestamp })))
-    const { log } = await hear(lines, ({ event }) => event === 'suppressed')
+    const { log } = await receive(lines, ({ event }) => event === 'suppressed')
     const own = log.records.filter(({ event }) => event === 'knock').length
     assert.ok(own <= 30, `${own} lines`)
     const [folded] = log.records.filter(({ event }) => event === 'suppressed')
@@ -188,16 +191,16 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
   })
 
   const note = JSON.stringify({
-    say: 'refused',
+    type: 'refused',
     note: { code: 'SPA_HMAC_MISMATCH', detail: 'x'.repeat(400), source: '10.9.0.1', sourcePort: 1, destinationPort: 2 },
   })
-  const folded = JSON.stringify({ say: 'suppressed', counts: { SPA_MALFORMED: 7 } })
-  const numbers = JSON.stringify({ say: 'tally', tally: { looked: 1, dropped: 0, refused: {} } })
-  const lastWords = JSON.stringify({ say: 'failed', code: 'INTERNAL_ERROR', detail: 'x'.repeat(400) })
+  const folded = JSON.stringify({ type: 'suppressed', counts: { SPA_MALFORMED: 7 } })
+  const numbers = JSON.stringify({ type: 'tally', tally: { looked: 1, dropped: 0, refused: {} } })
+  const reason = JSON.stringify({ type: 'failed', code: 'INTERNAL_ERROR', detail: 'x'.repeat(400) })
 
   it('cannot fill the log with what it says of itself', async () => {
-    const lines = Array.from({ length: 300 }, () => [note, folded, numbers, lastWords]).flat()
-    const { log } = await hear(lines, ({ event }) => event === 'suppressed')
+    const lines = Array.from({ length: 300 }, () => [note, folded, numbers, reason]).flat()
+    const { log } = await receive(lines, ({ event }) => event === 'suppressed')
     const own = log.records.filter(({ event }) => event === 'refused').length
     assert.ok(own <= 60, `${own} lines`)
     const told = log.records.filter(({ event }) => event === 'suppressed')
@@ -209,19 +212,19 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
   })
 
   it('is ended when it is ready for a second time', async () => {
-    const ready = JSON.stringify({ say: 'ready' })
-    const { log } = await hear([ready, ready], ({ event }) => event === 'receiver mistrusted', 2)
+    const ready = JSON.stringify({ type: 'ready' })
+    const { log } = await receive([ready, ready], ({ event }) => event === 'receiver mistrusted', 2)
     assert.equal(log.records.filter(({ event }) => event === 'ready').length, 1)
   })
 
-  const floods: [what: string, word: object][] = [
-    ['that it has started', { say: 'started' }],
-    ['knocks of a stanza that there is not', { say: 'knock', knock: honest({ openedBy: 2 }) }],
+  const floods: [what: string, message: object][] = [
+    ['that it has started', { type: 'started' }],
+    ['knocks of a stanza that there is not', { type: 'knock', knock: honest({ openedBy: 2 }) }],
   ]
-  for (const [what, word] of floods)
-    it(`is ended once, and not heard any more, however often it says ${what}`, async () => {
-      const lines = Array.from({ length: 1500 }, () => JSON.stringify(word))
-      const { log } = await hear(lines, ({ event }) => event === 'receiver lost', 2)
+  for (const [what, message] of floods)
+    it(`is ended once, and ignored from then on, however often it says ${what}`, async () => {
+      const lines = Array.from({ length: 1500 }, () => JSON.stringify(message))
+      const { log } = await receive(lines, ({ event }) => event === 'receiver lost', 2)
       assert.equal(log.records.filter(({ event }) => event === 'receiver mistrusted').length, 1)
       assert.ok(log.records.length <= 60, `${log.records.length} lines`)
     })
@@ -239,16 +242,16 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
     assert.ok(grown < 128 * 1024 ** 2, `${grown} bytes`)
   })
 
-  const idle: [what: string, word: object][] = [
-    ['that it lives', { say: 'alive' }],
-    ['its numbers', { say: 'tally', tally: { looked: 1, dropped: 0, refused: {} } }],
-    ['what it folded', { say: 'suppressed', counts: { SPA_MALFORMED: 1 } }],
-    ['of a configuration that it was never told', { say: 'configured', generation: 7 }],
+  const idle: [what: string, message: object][] = [
+    ['that it lives', { type: 'alive' }],
+    ['its numbers', { type: 'tally', tally: { looked: 1, dropped: 0, refused: {} } }],
+    ['what it folded', { type: 'suppressed', counts: { SPA_MALFORMED: 1 } }],
+    ['of a configuration that it was never told', { type: 'configured', generation: 7 }],
   ]
-  for (const [what, word] of idle)
+  for (const [what, message] of idle)
     it(`is ended when it goes on and on telling ${what}`, async () => {
-      const { log } = await outlive(['--times', '20000', JSON.stringify(word)])
-      assert.deepEqual(mistrusted(log), ['it says more than an honest receiver can have to say'])
+      const { log } = await outlive(['--times', '20000', JSON.stringify(message)])
+      assert.deepEqual(mistrusted(log), ['it sends more messages than an honest receiver does'])
     })
 
   it('is ended when it goes on and on writing to its standard error', async () => {
@@ -262,7 +265,7 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
     const conf = readFileSync(join(directory, 'fwknopd.conf'), 'utf8')
     writeFileSync(join(directory, 'udp.conf'), `${conf}CAPTURE udp;\n`, { mode: 0o600 })
     const left = join(directory, 'left')
-    const ready = JSON.stringify({ say: 'ready', unconfined: 'no filter' })
+    const ready = JSON.stringify({ type: 'ready', unconfined: 'no filter' })
     const { log } = await outlive(['--leave', left, '--end', ready], { server: 'udp.conf' })
     const pid = Number(readFileSync(left, 'utf8'))
     assert.ok(pid > 0)
@@ -275,9 +278,9 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
     assert.equal(log.records.filter(({ event }) => event === 'ready').length, 2)
   })
 
-  for (const [how, words, same] of [
-    ['confined', '{"say":"ready"}', true],
-    ['that no filter confined', '{"say":"ready","unconfined":"no filter"}', false],
+  for (const [how, line, same] of [
+    ['confined', '{"type":"ready"}', true],
+    ['that no filter confined', '{"type":"ready","unconfined":"no filter"}', false],
   ] as const)
     it(`one ${how} ends by itself: the next one has ${same ? 'the same' : 'other'} sockets`, async () => {
       const log = new MemoryLog()
@@ -287,7 +290,7 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
         start(fds: readonly number[]) {
           sockets.push(fds.map((fd) => readlinkSync(`/proc/self/fd/${fd}`)).join(' '))
           const stdio = ['ignore', 'ignore', 'pipe', 'ignore', 'pipe'] as const
-          const child = spawn(process.execPath, [PROGRAM, words], { stdio: [...stdio], detached: true })
+          const child = spawn(process.execPath, [PROGRAM, line], { stdio: [...stdio], detached: true })
           return { child, channel: child.stdio[4] as unknown as Duplex, errors: child.stdio[2] as Readable }
         },
       })
@@ -311,7 +314,7 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
 
   const rubbish: [what: string, line: string][] = [
     ['no JSON', 'open sesame'],
-    ['another protocol', '{"say":"open","port":22}'],
+    ['another protocol', '{"type":"open","port":22}'],
     ['a field too many', knock(honest({ lifetime: 999_999 }))],
     ['a port that is none', knock(honest({}, { ports: [{ protocol: 'tcp', port: 0 }] }))],
     [
@@ -324,7 +327,7 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
   ]
   for (const [what, line] of rubbish)
     it(`is ended, and an honest one started, when it says ${what}`, async () => {
-      const { grants } = await hear([line], ({ event }) => event === 'receiver lost', 2)
+      const { grants } = await receive([line], ({ event }) => event === 'receiver lost', 2)
       assert.deepEqual(grants, [])
     })
 })

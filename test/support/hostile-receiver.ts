@@ -1,12 +1,12 @@
 /**
- * A receiver in a stranger's hands: says what it is told to, on the warden's channel, once it has been configured. Other words of its
- * command line are before the lines:
+ * A receiver that a stranger has taken over: sends the lines of its command line over the warden's channel, once it has been
+ * configured. Options are before the lines:
  *
  *   --deaf        reads nothing once it has been configured
- *   --times N     says the lines N times, as fast as the warden hears them
+ *   --times N     sends the lines N times, as fast as the warden reads them
  *   --errors N    writes N kilobytes to its standard error before
  *   --leave PATH  starts a program that keeps all its descriptors, and writes the id of its process to a file before
- *   --end         ends when all is said
+ *   --end         ends when all is sent
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -34,7 +34,7 @@ setTimeout(() => process.exit(), LONGEST_LIFE).unref()
 const channel = new Socket({ fd: 4 })
 channel.on('error', () => process.exit())
 channel.on('end', () => process.exit())
-channel.write('{"say":"started"}\n')
+channel.write('{"type":"started"}\n')
 await once(channel, 'data')
 if (values.deaf) {
   channel.pause()

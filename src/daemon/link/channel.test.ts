@@ -4,35 +4,35 @@ import { test } from 'node:test'
 import { openChannel } from './channel.ts'
 
 function harness(longestLine?: number) {
-  const heard: unknown[][] = []
+  const received: unknown[][] = []
   const ends: string[] = []
   const stream = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() })
   openChannel(
     stream,
-    { onValues: (values) => heard.push(values), onBroken: (why) => ends.push(why), onEnd: () => ends.push('end') },
+    { onValues: (values) => received.push(values), onBroken: (why) => ends.push(why), onEnd: () => ends.push('end') },
     longestLine,
   )
-  const say = async (text: string | Buffer) => {
+  const arrive = async (text: string | Buffer) => {
     stream.push(text)
     await new Promise((done) => setImmediate(done))
   }
-  return { heard, ends, say, stream }
+  return { received, ends, arrive, stream }
 }
 
 test('values arrive whole, in order, together where they came together, however the bytes were cut', async () => {
-  const { heard, say } = harness()
-  await say('{"a":1}\n[2]\n"th')
-  await say('r')
-  await say('ee"\n')
-  assert.deepEqual(heard, [[{ a: 1 }, [2]], ['three']])
+  const { received, arrive } = harness()
+  await arrive('{"a":1}\n[2]\n"th')
+  await arrive('r')
+  await arrive('ee"\n')
+  assert.deepEqual(received, [[{ a: 1 }, [2]], ['three']])
 })
 
 test('a character cut in the middle of its bytes survives', async () => {
-  const { heard, say } = harness()
+  const { received, arrive } = harness()
   const bytes = Buffer.from('"→"\n')
-  await say(bytes.subarray(0, 2))
-  await say(bytes.subarray(2))
-  assert.deepEqual(heard, [['→']])
+  await arrive(bytes.subarray(0, 2))
+  await arrive(bytes.subarray(2))
+  assert.deepEqual(received, [['→']])
 })
 
 const rubbish: [what: string, text: string][] = [
@@ -42,10 +42,10 @@ const rubbish: [what: string, text: string][] = [
 ]
 for (const [what, text] of rubbish) {
   test(`${what} breaks the channel for good`, async () => {
-    const { heard, ends, say } = harness(100)
-    await say(text)
-    await say('{"late":true}\n')
-    assert.deepEqual(heard, [])
+    const { received, ends, arrive } = harness(100)
+    await arrive(text)
+    await arrive('{"late":true}\n')
+    assert.deepEqual(received, [])
     assert.equal(ends.length, 1)
   })
 }

@@ -1,6 +1,6 @@
 /**
- * What the two processes say to each other travels as one JSON value a line over a socket pair. The reader trusts nothing:
- * a line may be too long, no JSON, or JSON of the wrong shape, and the other end may be in an attacker's hands.
+ * The channel between the two processes: one JSON value a line over a socket pair. The reader trusts nothing: a line may be
+ * too long, no JSON, or JSON of the wrong shape, and the other end may be in an attacker's hands.
  */
 import type { Duplex } from 'node:stream'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
@@ -19,7 +19,7 @@ export interface Channel {
 export interface ChannelEvents {
   /** One call for all whole lines of what just arrived, so that the caller may handle them together. */
   readonly onValues: (values: unknown[]) => void
-  /** The other end broke the framing. Nothing it says is heard after this. */
+  /** The other end broke the framing. Nothing is received after this. */
   readonly onBroken: (why: string) => void
   readonly onEnd: () => void
 }

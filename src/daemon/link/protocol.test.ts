@@ -5,19 +5,19 @@ import { parseFromReceiver } from './protocol.ts'
 const HOSTILE = '“\u001b[2J\u009b\u202e\n” is no port'
 const SHOWN = '“\\x1b[2J\\x9b\\u{202e}\\n” is no port'
 
-test('what the receiver says in sentences is printable once it is read', () => {
+test('the sentences of the receiver are printable once they are parsed', () => {
   const note = { code: 'SPA_FIELD_INVALID', source: '192.0.2.1', sourcePort: 1, destinationPort: 2 }
-  assert.deepEqual(parseFromReceiver({ say: 'refused', note: { ...note, detail: HOSTILE } }), {
+  assert.deepEqual(parseFromReceiver({ type: 'refused', note: { ...note, detail: HOSTILE } }), {
     ok: true,
-    value: { say: 'refused', note: { ...note, detail: SHOWN } },
+    value: { type: 'refused', note: { ...note, detail: SHOWN } },
   })
-  assert.deepEqual(parseFromReceiver({ say: 'failed', code: 'RECEIVER_GONE', detail: HOSTILE }), {
+  assert.deepEqual(parseFromReceiver({ type: 'failed', code: 'RECEIVER_GONE', detail: HOSTILE }), {
     ok: true,
-    value: { say: 'failed', code: 'RECEIVER_GONE', detail: SHOWN },
+    value: { type: 'failed', code: 'RECEIVER_GONE', detail: SHOWN },
   })
-  assert.deepEqual(parseFromReceiver({ say: 'ready', unconfined: HOSTILE }), {
+  assert.deepEqual(parseFromReceiver({ type: 'ready', unconfined: HOSTILE }), {
     ok: true,
-    value: { say: 'ready', unconfined: SHOWN },
+    value: { type: 'ready', unconfined: SHOWN },
   })
 })
 
@@ -39,6 +39,6 @@ test('a host of a local NAT request holds no escape sequence', () => {
     },
     packet: { source: '192.0.2.1', sourcePort: 1, destinationPort: 2 },
   })
-  assert.ok(parseFromReceiver({ say: 'knock', knock: knock('127.0.0.1') }).ok)
-  assert.ok(!parseFromReceiver({ say: 'knock', knock: knock('\u001b[2J') }).ok)
+  assert.ok(parseFromReceiver({ type: 'knock', knock: knock('127.0.0.1') }).ok)
+  assert.ok(!parseFromReceiver({ type: 'knock', knock: knock('\u001b[2J') }).ok)
 })

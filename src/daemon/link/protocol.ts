@@ -1,6 +1,6 @@
 /**
- * What warden and receiver say to each other. The warden parses every word of the receiver's as if a stranger had said it,
- * since a stranger may have; the receiver trusts the warden.
+ * The messages between warden and receiver. The warden parses each message as if a stranger had sent it, since one may have
+ * taken over the receiver. The receiver trusts the warden.
  */
 
 import type { StanzaId } from '../../access/stanza.ts'
@@ -23,20 +23,20 @@ export type CaptureOrder =
 
 export type ToReceiver =
   | {
-      readonly say: 'configure'
+      readonly type: 'configure'
       readonly generation: number
       readonly paths: ConfigPaths
       readonly files: ConfigSnapshot
       readonly capture: CaptureOrder
     }
   /** Answered with `alive`: a receiver that does not is stopped or stuck. */
-  | { readonly say: 'alive?' }
-  /** Answered with `tally`, after all that was said before. */
-  | { readonly say: 'tally?' }
+  | { readonly type: 'alive?' }
+  /** Answered with `tally`, after all that was sent before. */
+  | { readonly type: 'tally?' }
   /** These packets are used up, whatever became of them: no need to ask about them again. */
-  | { readonly say: 'claimed'; readonly digests: readonly ReplayDigest[] }
-  /** These could not be recorded, and nothing was opened for them: who sends one again is to be heard. */
-  | { readonly say: 'unclaimed'; readonly digests: readonly ReplayDigest[] }
+  | { readonly type: 'claimed'; readonly digests: readonly ReplayDigest[] }
+  /** These could not be recorded, and nothing was opened for them: if one comes again, ask about it again. */
+  | { readonly type: 'unclaimed'; readonly digests: readonly ReplayDigest[] }
 
 /** A packet that no key opened, or that was no packet. */
 export interface RefusalNote {
@@ -60,18 +60,18 @@ export interface Tally {
 }
 
 export type FromReceiver =
-  /** It has no privilege any more, and nobody can look into it: it may be told its configuration, which holds keys. */
-  | { readonly say: 'started' }
+  /** It has no privilege any more, and nobody can look into it: the configuration, which holds keys, may be sent. */
+  | { readonly type: 'started' }
   /** Packets are being received. `unconfined`: why its system calls could not be confined, where they could not. */
-  | { readonly say: 'ready'; readonly unconfined?: string }
-  | { readonly say: 'alive' }
-  | { readonly say: 'configured'; readonly generation: number }
-  | { readonly say: 'knock'; readonly knock: Knock }
-  | { readonly say: 'refused'; readonly note: RefusalNote }
-  | { readonly say: 'suppressed'; readonly counts: Suppressed }
-  | { readonly say: 'tally'; readonly tally: Tally }
-  /** Its last words: why it ends. */
-  | { readonly say: 'failed'; readonly code: FailureCode; readonly detail: string }
+  | { readonly type: 'ready'; readonly unconfined?: string }
+  | { readonly type: 'alive' }
+  | { readonly type: 'configured'; readonly generation: number }
+  | { readonly type: 'knock'; readonly knock: Knock }
+  | { readonly type: 'refused'; readonly note: RefusalNote }
+  | { readonly type: 'suppressed'; readonly counts: Suppressed }
+  | { readonly type: 'tally'; readonly tally: Tally }
+  /** Why it ends. Nothing follows. */
+  | { readonly type: 'failed'; readonly code: FailureCode; readonly detail: string }
 
 /** Longer than any of ours: what is longer only comes from a receiver that means harm. */
 export const LONGEST_DETAIL = 500
@@ -97,25 +97,25 @@ const note = record(
 )
 const tally = record({ looked: count, dropped: count, refused: counts }, {})
 
-const word: Reader<Exclude<FromReceiver, { say: 'knock' }>> = either(
-  record({ say: literal('started') }, {}),
-  record({ say: literal('ready') }, { unconfined: detail }),
-  record({ say: literal('alive') }, {}),
-  record({ say: literal('configured'), generation: count }, {}),
-  record({ say: literal('refused'), note }, {}),
-  record({ say: literal('suppressed'), counts }, {}),
-  record({ say: literal('tally'), tally }, {}),
-  record({ say: literal('failed'), code, detail }, {}),
+const otherMessage: Reader<Exclude<FromReceiver, { type: 'knock' }>> = either(
+  record({ type: literal('started') }, {}),
+  record({ type: literal('ready') }, { unconfined: detail }),
+  record({ type: literal('alive') }, {}),
+  record({ type: literal('configured'), generation: count }, {}),
+  record({ type: literal('refused'), note }, {}),
+  record({ type: literal('suppressed'), counts }, {}),
+  record({ type: literal('tally'), tally }, {}),
+  record({ type: literal('failed'), code, detail }, {}),
 )
-const knockWord = record({ say: literal('knock'), knock: (value: unknown) => value ?? undefined }, {})
+const knockMessage = record({ type: literal('knock'), knock: (value: unknown) => value ?? undefined }, {})
 
-/** @returns what was said; WARDEN_PROTOCOL for anything that no honest receiver says. */
+/** @returns the message; WARDEN_PROTOCOL for anything that no honest receiver sends. */
 export function parseFromReceiver(value: unknown): Result<FromReceiver, Failure<'WARDEN_PROTOCOL'>> {
-  const knocked = knockWord(value)
+  const knocked = knockMessage(value)
   if (knocked !== undefined) {
     const knock = parseKnock(knocked.knock)
-    return knock.ok ? ok({ say: 'knock', knock: knock.value }) : knock
+    return knock.ok ? ok({ type: 'knock', knock: knock.value }) : knock
   }
-  const said = word(value)
-  return said === undefined ? refuse('WARDEN_PROTOCOL', 'unknown message') : ok(said)
+  const message = otherMessage(value)
+  return message === undefined ? refuse('WARDEN_PROTOCOL', 'unknown message') : ok(message)
 }

@@ -1,4 +1,4 @@
-/** What warden and receiver agree on before they have said a word: where the receiver finds what it is given. */
+/** What warden and receiver agree on before the first message: where the receiver finds what it is given. */
 
 /** The receiver's end of the socket pair to the warden. */
 export const CHANNEL_DESCRIPTOR = 4

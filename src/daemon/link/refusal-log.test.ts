@@ -7,7 +7,7 @@ test('a flood gets its burst of lines, and every other refusal is counted', () =
   const limiter = new RefusalLimiter({ perSecond: 10, burst: 5 }, milliseconds(0))
   let lines = 0
   for (let i = 0; i < 50_000; i++) {
-    if (limiter.admit(i % 2 === 0 ? 'SPA_HMAC_MISMATCH' : 'SPA_MALFORMED', milliseconds(i / 50))) lines++
+    if (limiter.mayLog(i % 2 === 0 ? 'SPA_HMAC_MISMATCH' : 'SPA_MALFORMED', milliseconds(i / 50))) lines++
   }
   assert.equal(lines, 5 + 9)
   const suppressed = limiter.takeSuppressed()
@@ -18,7 +18,7 @@ test('a flood gets its burst of lines, and every other refusal is counted', () =
 test('a quiet second gives lines back, never more than the burst', () => {
   const limiter = new RefusalLimiter({ perSecond: 10, burst: 2 }, milliseconds(0))
   const tries = (at: number, n: number) =>
-    Array.from({ length: n }, () => limiter.admit('SPA_MALFORMED', milliseconds(at))).filter(Boolean).length
+    Array.from({ length: n }, () => limiter.mayLog('SPA_MALFORMED', milliseconds(at))).filter(Boolean).length
   assert.equal(tries(0, 4), 2)
   assert.equal(tries(100, 4), 1)
   assert.equal(tries(60_000, 4), 2)
@@ -28,7 +28,7 @@ test('a new limit is no new burst: what was logged before it still counts', () =
   const limiter = new RefusalLimiter({ perSecond: 10, burst: 20 }, milliseconds(0))
   let lines = 0
   for (let reload = 0; reload < 100; reload++) {
-    for (let i = 0; i < 50; i++) if (limiter.admit('SPA_MALFORMED', milliseconds(reload))) lines++
+    for (let i = 0; i < 50; i++) if (limiter.mayLog('SPA_MALFORMED', milliseconds(reload))) lines++
     limiter.limit(10)
   }
   assert.equal(lines, 20)
@@ -37,7 +37,7 @@ test('a new limit is no new burst: what was logged before it still counts', () =
 test('another limit holds at once', () => {
   const limiter = new RefusalLimiter({ perSecond: 1000, burst: 2000 }, milliseconds(0))
   const tries = (at: number, n: number) =>
-    Array.from({ length: n }, () => limiter.admit('SPA_MALFORMED', milliseconds(at))).filter(Boolean).length
+    Array.from({ length: n }, () => limiter.mayLog('SPA_MALFORMED', milliseconds(at))).filter(Boolean).length
   limiter.limit(5)
   assert.equal(tries(0, 100), 10)
   limiter.limit(50)

@@ -39,7 +39,7 @@ export class RefusalLimiter {
   }
 
   /** Whether this refusal may have a line of its own. If not, it has been counted. */
-  admit(code: FailureCode, now: Milliseconds): boolean {
+  mayLog(code: FailureCode, now: Milliseconds): boolean {
     if (this.#lines.take(1, now)) return true
     this.#suppressed.set(code, (this.#suppressed.get(code) ?? 0) + 1)
     return false

@@ -20,8 +20,8 @@ const TALLY_DELAY = 50
 
 /** The loop that drives a receiver. */
 export interface ReceiverDriver {
-  /** Sends a word to the warden. */
-  say(word: FromReceiver): void
+  /** Sends a message to the warden. */
+  send(message: FromReceiver): void
   /** Bytes that the warden has not taken yet. */
   backlog(): number
   /**
@@ -42,60 +42,60 @@ export class ReceiverDuty {
     this.#driver = driver
   }
 
-  /** What the warden says. It is trusted. @returns why the receiver cannot go on, where it cannot. */
-  hear(words: readonly ToReceiver[]): Result<void> {
-    for (const word of words) {
-      const heard = this.#hear(word)
-      if (!heard.ok) return heard
+  /** Messages of the warden. It is trusted. @returns why the receiver cannot go on, where it cannot. */
+  onMessages(messages: readonly ToReceiver[]): Result<void> {
+    for (const message of messages) {
+      const done = this.#onMessage(message)
+      if (!done.ok) return done
     }
     return ok(undefined)
   }
 
-  #hear(word: ToReceiver): Result<void> {
-    switch (word.say) {
+  #onMessage(message: ToReceiver): Result<void> {
+    switch (message.type) {
       case 'alive?':
-        this.#driver.say({ say: 'alive' })
+        this.#driver.send({ type: 'alive' })
         return ok(undefined)
       case 'tally?':
         this.#loop?.tally(this.#dropped())
         return ok(undefined)
       case 'claimed':
-        this.#loop?.claimed(word.digests)
+        this.#loop?.claimed(message.digests)
         return ok(undefined)
       case 'unclaimed':
-        this.#loop?.unclaimed(word.digests)
+        this.#loop?.unclaimed(message.digests)
         return ok(undefined)
       case 'configure':
-        return this.#configure(word)
+        return this.#configure(message)
       default:
-        return word satisfies never
+        return message satisfies never
     }
   }
 
-  #configure({ files, paths, generation, capture }: ToReceiver & { say: 'configure' }): Result<void> {
+  #configure({ files, paths, generation, capture }: ToReceiver & { type: 'configure' }): Result<void> {
     const loaded = loadConfig(filesFromSnapshot(files), paths)
     // The warden parsed the same texts and found them good.
     if (!loaded.ok) return loaded
     const { server, policy } = loaded.value
     const receiving = { policy, index: new StanzaIndex(policy.stanzas), openers: new OpenerMemory() }
     if (this.#loop === undefined) {
-      const { say, backlog } = this.#driver
-      this.#loop = new Triage(receiving, server.refusalsPerSecond, say, backlog)
+      const { send, backlog } = this.#driver
+      this.#loop = new Triage(receiving, server.refusalsPerSecond, send, backlog)
       this.#order = capture
       this.#capture = this.#driver.capture(capture, server.capture)
     } else this.#loop.reconfigure(receiving, server.refusalsPerSecond)
-    this.#driver.say({ say: 'configured', generation })
+    this.#driver.send({ type: 'configured', generation })
     return ok(undefined)
   }
 
-  /** Packets can come now: from here on strangers have a word. Nothing that it needs is out of reach: all its code is loaded. */
+  /** Packets can come now: from here on strangers are listened to. Nothing that it needs is out of reach: all its code is loaded. */
   ready(): void {
     const captureSockets = this.#order === undefined || this.#order.kind === 'own-udp' ? [] : this.#order.fds
     const limited = limitReceiver()
     const confinement = confineReceiver({ captureSockets, pid: process.pid })
     const confined = confinement.ok ? limited : confinement
-    this.#driver.say({
-      say: 'ready',
+    this.#driver.send({
+      type: 'ready',
       ...(!confined.ok && { unconfined: confined.failure.detail.slice(0, LONGEST_DETAIL) }),
     })
   }
@@ -105,15 +105,15 @@ export class ReceiverDuty {
     this.#reportAt ??= milliseconds(performance.now() + TALLY_DELAY)
   }
 
-  /** When {@link report} has to be called, on the clock of `performance.now()`; undefined while there is nothing to tell. */
+  /** When {@link report} has to be called, on the clock of `performance.now()`; undefined while there is nothing to report. */
   get reportAt(): Milliseconds | undefined {
     return this.#reportAt
   }
 
-  /** Tells the numbers. What was folded is told once a second, and the last of it although nothing comes any more. */
+  /** Sends the numbers. What was folded is sent once a second, and the last of it although nothing comes any more. */
   report(): void {
-    const told = this.#loop?.report(this.#dropped())
-    this.#reportAt = told === 'more to tell' ? milliseconds(performance.now() + TALLY_DELAY) : undefined
+    const reported = this.#loop?.report(this.#dropped())
+    this.#reportAt = reported === 'more to report' ? milliseconds(performance.now() + TALLY_DELAY) : undefined
   }
 
   #dropped(): number {

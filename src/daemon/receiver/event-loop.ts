@@ -16,8 +16,8 @@ export function receiveByEvents(fd: number, longestLine: number, giveUp: GiveUp)
     new Socket({ fd }),
     {
       onValues: (values) => {
-        const heard = duty.hear(values as ToReceiver[])
-        if (!heard.ok) giveUp(heard.failure)
+        const done = duty.onMessages(values as ToReceiver[])
+        if (!done.ok) giveUp(done.failure)
       },
       onBroken: (why) => giveUp({ code: 'WARDEN_GONE', detail: `the channel to the warden broke: ${why}` }),
       onEnd: () => giveUp({ code: 'WARDEN_GONE', detail: GONE }),
@@ -34,7 +34,7 @@ export function receiveByEvents(fd: number, longestLine: number, giveUp: GiveUp)
     }, duty.reportAt - performance.now())
   }
   const duty = new ReceiverDuty({
-    say: (word) => channel.send(word),
+    send: (message) => channel.send(message),
     backlog: () => channel.backlog,
     capture(_order, { ports, maxBytes }) {
       const capture = udpEvents({ ports, maximumPayload: maxBytes })
@@ -50,5 +50,5 @@ export function receiveByEvents(fd: number, longestLine: number, giveUp: GiveUp)
       return capture
     },
   })
-  channel.send({ say: 'started' })
+  channel.send({ type: 'started' })
 }

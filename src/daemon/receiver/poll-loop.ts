@@ -26,7 +26,7 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
   let capture: Capture | undefined
   let isNew = false
   const duty = new ReceiverDuty({
-    say: (word) => channel.send(word),
+    send: (message) => channel.send(message),
     backlog: () => channel.backlog,
     capture(order, config) {
       capture = captureFor(order, config)
@@ -35,7 +35,7 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
       return capture
     },
   })
-  channel.send({ say: 'started' })
+  channel.send({ type: 'started' })
   for (let fruitless = 0; ; ) {
     waiting.alsoWrite(0, channel.backlog > 0)
     const isPausing = fruitless >= FRUITLESS_BEFORE_PAUSE
@@ -44,8 +44,8 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
     if (waiting.isReadable(0)) {
       const read = channel.read()
       if (!read.ok) giveUp(read.failure)
-      const heard = duty.hear(read.value as ToReceiver[])
-      if (!heard.ok) giveUp(heard.failure)
+      const done = duty.onMessages(read.value as ToReceiver[])
+      if (!done.ok) giveUp(done.failure)
     }
     if (isNew) {
       isNew = false
@@ -63,7 +63,7 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
   }
 }
 
-/** In milliseconds, rounded up; -1 while nothing is to be told. */
+/** In milliseconds, rounded up; -1 while there is nothing to report. */
 function untilReport({ reportAt }: ReceiverDuty): number {
   return reportAt === undefined ? -1 : Math.max(0, Math.ceil(reportAt - performance.now()))
 }

@@ -1,10 +1,10 @@
 /**
  * The program that reads what strangers send. It gives up all privilege first, and makes sure that it has none; gets its packets
- * from descriptors that the warden opened; has the kernel refuse it all that it does not need; and tells the warden about
- * packets that some key opened. What it may not do, it cannot: it holds no firewall, no replay store and no file.
+ * from descriptors that the warden opened; has the kernel refuse it all that it does not need; and reports to the warden
+ * the packets that some key opened. What it may not do, it cannot: it holds no firewall, no replay store and no file.
  *
  * Started by the warden only, with the channel as descriptor 4. With `--become UID:GID` it starts as root, with few capabilities,
- * and changes user before it is told its configuration.
+ * and changes user before it gets its configuration.
  */
 import { writeSync } from 'node:fs'
 import { failureKinds } from '../../failure-codes.ts'
@@ -16,16 +16,16 @@ import { CHANNEL_DESCRIPTOR, OWN_SOCKETS_OPTION } from '../link/receiver-start.t
 import { receiveByPolling } from './poll-loop.ts'
 
 /** The configuration of ten thousand stanzas is some megabytes. */
-const LONGEST_WORD_OF_THE_WARDEN = 256 * 1024 * 1024
+const LONGEST_MESSAGE_OF_THE_WARDEN = 256 * 1024 * 1024
 
-/** Says why, to the warden, and ends. */
+/** Sends the reason to the warden, and ends. */
 function giveUp(failure: Failure): never {
   const { code, detail } = failure
-  const word: FromReceiver = { say: 'failed', code, detail: detail.slice(0, LONGEST_DETAIL) }
+  const message: FromReceiver = { type: 'failed', code, detail: detail.slice(0, LONGEST_DETAIL) }
   try {
-    writeSync(CHANNEL_DESCRIPTOR, `${JSON.stringify(word)}\n`)
+    writeSync(CHANNEL_DESCRIPTOR, `${JSON.stringify(message)}\n`)
   } catch {
-    // No warden hears it.
+    // There is no warden any more.
   }
   process.exit(failureKinds[failure.code].exit)
 }
@@ -39,10 +39,10 @@ async function main(): Promise<void> {
   // Ctrl-C in a terminal goes to the whole group; when to end is the warden's decision.
   for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
   if (!process.argv.includes(OWN_SOCKETS_OPTION))
-    receiveByPolling(CHANNEL_DESCRIPTOR, LONGEST_WORD_OF_THE_WARDEN, giveUp)
+    receiveByPolling(CHANNEL_DESCRIPTOR, LONGEST_MESSAGE_OF_THE_WARDEN, giveUp)
   // Such a receiver is the user that it was started as, and may read the program still.
   const { receiveByEvents } = await import('./event-loop.ts')
-  receiveByEvents(CHANNEL_DESCRIPTOR, LONGEST_WORD_OF_THE_WARDEN, giveUp)
+  receiveByEvents(CHANNEL_DESCRIPTOR, LONGEST_MESSAGE_OF_THE_WARDEN, giveUp)
 }
 
 await main().catch((error: Error) =>

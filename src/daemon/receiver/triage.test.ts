@@ -26,7 +26,7 @@ const files = filesFromSnapshot({
 const { stanzas } = must(parseAccessConf('access.conf', files))
 
 function loop(backlog = 0, refuseReplays = true) {
-  const words: FromReceiver[] = []
+  const messages: FromReceiver[] = []
   const receiving = {
     policy: { http: 'off', refuseReplays } as const,
     index: new StanzaIndex(stanzas),
@@ -35,10 +35,15 @@ function loop(backlog = 0, refuseReplays = true) {
   const receive = new Triage(
     receiving,
     5,
-    (word) => words.push(word),
+    (message) => messages.push(message),
     () => backlog,
   )
-  return { receive, receiving, words, said: (say: FromReceiver['say']) => words.filter((word) => word.say === say) }
+  return {
+    receive,
+    receiving,
+    messages,
+    sent: (type: FromReceiver['type']) => messages.filter((message) => message.type === type),
+  }
 }
 
 const text = (bytes: string) => new TextEncoder().encode(bytes)
@@ -66,18 +71,18 @@ const wire = must(sealPacket(message, keys, options))
 const target = { host: { name: 'inner.example' }, port: port(22) }
 const byName = must(sealPacket({ ...message, kind: 'natAccess', target }, keys, options))
 
-test('of a flood of one packet, the warden hears the first; the rest are a few lines and a count', () => {
-  const { receive, said } = loop()
+test('of a flood of one packet, the warden gets the first; the rest are a few lines and a count', () => {
+  const { receive, sent } = loop()
   // Nothing is answered meanwhile: the disk may be slow.
   for (let i = 0; i < 2000; i++) receive.look([from(text(wire))])
-  assert.equal(said('knock').length, 1)
-  const [refused] = said('refused')
-  assert.ok(refused?.say === 'refused')
+  assert.equal(sent('knock').length, 1)
+  const [refused] = sent('refused')
+  assert.ok(refused?.type === 'refused')
   assert.deepEqual([refused.note.code, refused.note.stanza], ['SPA_REPLAYED', 1])
-  assert.ok(said('refused').length <= 15, `${said('refused').length} lines`)
+  assert.ok(sent('refused').length <= 15, `${sent('refused').length} lines`)
   receive.report(0)
-  const [tally] = said('tally')
-  assert.ok(tally?.say === 'tally')
+  const [tally] = sent('tally')
+  assert.ok(tally?.type === 'tally')
   assert.deepEqual(tally.tally.refused, { SPA_REPLAYED: 1999 })
 })
 
@@ -85,96 +90,96 @@ for (const [answer, knocks] of [
   ['claimed', 1],
   ['unclaimed', 2],
 ] as const)
-  test(`a packet that the warden has ${answer} is told to it ${knocks === 1 ? 'no more' : 'once more'}`, () => {
-    const { receive, receiving, said } = loop()
+  test(`a packet that the warden has ${answer} is reported ${knocks === 1 ? 'no more' : 'once more'}`, () => {
+    const { receive, receiving, sent } = loop()
     receive.look([from(text(wire))])
-    const [knock] = said('knock')
-    assert.ok(knock?.say === 'knock')
+    const [knock] = sent('knock')
+    assert.ok(knock?.type === 'knock')
     receive[answer]([knock.knock.digest])
     receive.reconfigure({ ...receiving }, 5)
     for (let i = 0; i < 10; i++) receive.look([from(text(wire))])
-    assert.equal(said('knock').length, knocks)
+    assert.equal(sent('knock').length, knocks)
   })
 
-test('what the kernel would not take is not opened: it is told up to the limit, and counted', () => {
-  const { receive, said } = loop()
+test('what the kernel would not take is not opened: it is reported up to the limit, and counted', () => {
+  const { receive, sent } = loop()
   const doubt = { code: 'SPA_UNBELIEVED', detail: 'its UDP checksum is wrong' } as const
   for (let i = 0; i < 100; i++) receive.look([{ ...from(text(wire)), interfaceIndex: 2, doubt }])
-  assert.equal(said('knock').length, 0)
-  assert.ok(said('refused').length <= 15, `${said('refused').length} lines`)
+  assert.equal(sent('knock').length, 0)
+  assert.ok(sent('refused').length <= 15, `${sent('refused').length} lines`)
   receive.report(0)
-  const [tally] = said('tally')
-  assert.ok(tally?.say === 'tally')
+  const [tally] = sent('tally')
+  assert.ok(tally?.type === 'tally')
   assert.deepEqual([tally.tally.looked, tally.tally.refused], [100, { SPA_UNBELIEVED: 100 }])
   receive.look([from(text(wire))])
-  assert.equal(said('knock').length, 1)
+  assert.equal(sent('knock').length, 1)
 })
 
-test('where replays are allowed, each copy is told to the warden', () => {
-  const { receive, said } = loop(0, false)
+test('where replays are allowed, each copy is reported to the warden', () => {
+  const { receive, sent } = loop(0, false)
   for (let i = 0; i < 20; i++) receive.look([from(text(wire))])
-  assert.equal(said('knock').length, 20)
-  assert.equal(said('refused').length, 0)
+  assert.equal(sent('knock').length, 20)
+  assert.equal(sent('refused').length, 0)
 })
 
-test('a packet that asks for a name is told to the warden as it is, once', () => {
-  const { receive, said } = loop()
+test('a packet that asks for a name is reported to the warden as it is, once', () => {
+  const { receive, sent } = loop()
   for (let i = 0; i < 20; i++) receive.look([from(text(byName))])
-  const [told, ...more] = said('knock')
-  assert.ok(told?.say === 'knock' && told.knock.message.kind === 'natAccess')
+  const [told, ...more] = sent('knock')
+  assert.ok(told?.type === 'knock' && told.knock.message.kind === 'natAccess')
   assert.deepEqual([told.knock.message.target.host, more], [{ name: 'inner.example' }, []])
 })
 
-test('what was folded under one limit is told before the next', () => {
-  const { receive, receiving, said } = loop()
+test('what was folded under one limit is reported before the next', () => {
+  const { receive, receiving, sent } = loop()
   for (let i = 0; i < 100; i++) receive.look([from(text('A'.repeat(200)))])
   receive.reconfigure({ ...receiving }, 5)
-  const [folded] = said('suppressed')
-  assert.ok(folded?.say === 'suppressed')
-  assert.equal(Object.values(folded.counts)[0], 100 - said('refused').length)
+  const [folded] = sent('suppressed')
+  assert.ok(folded?.type === 'suppressed')
+  assert.equal(Object.values(folded.counts)[0], 100 - sent('refused').length)
 })
 
 test('a flood of junk is a few lines, and all of it is counted', () => {
-  const { receive, said } = loop()
+  const { receive, sent } = loop()
   const junk = from(text('A'.repeat(200)))
   for (let i = 0; i < 500; i++) receive.look([junk])
-  assert.ok(said('refused').length <= 15, `${said('refused').length} lines`)
-  assert.equal(receive.report(7), 'all told')
-  const [tally] = said('tally')
-  assert.ok(tally?.say === 'tally')
+  assert.ok(sent('refused').length <= 15, `${sent('refused').length} lines`)
+  assert.equal(receive.report(7), 'all reported')
+  const [tally] = sent('tally')
+  assert.ok(tally?.type === 'tally')
   assert.deepEqual([tally.tally.looked, tally.tally.dropped], [500, 7])
   const counts = Object.values(tally.tally.refused)
   assert.equal(
     counts.reduce((sum, count) => sum + count, 0),
     500,
   )
-  const [folded] = said('suppressed')
-  assert.ok(folded?.say === 'suppressed')
-  assert.equal(Object.values(folded.counts)[0], 500 - said('refused').length)
+  const [folded] = sent('suppressed')
+  assert.ok(folded?.type === 'suppressed')
+  assert.equal(Object.values(folded.counts)[0], 500 - sent('refused').length)
 })
 
 test('one key has no more than its share under way at the warden: the rest is refused, and may come again', () => {
-  const { receive, said } = loop()
+  const { receive, sent } = loop()
   const packets = Array.from({ length: 2001 }, (_, i) =>
     from(text(must(sealPacket({ ...message, random: String(i).padStart(16, '0') }, keys, options)))),
   )
   receive.look(packets)
-  const told = said('knock')
+  const told = sent('knock')
   assert.equal(told.length, 2000)
-  const [refused] = said('refused')
-  assert.ok(refused?.say === 'refused')
+  const [refused] = sent('refused')
+  assert.ok(refused?.type === 'refused')
   assert.deepEqual([refused.note.code, refused.note.stanza], ['KEY_BUSY', 1])
   const [first] = told
-  assert.ok(first?.say === 'knock')
+  assert.ok(first?.type === 'knock')
   receive.claimed([first.knock.digest])
   receive.look(packets.slice(-1))
-  assert.equal(said('knock').length, 2001)
+  assert.equal(sent('knock').length, 2001)
 })
 
 test('a warden that does not take knocks is not drowned in them', () => {
-  const { receive, said } = loop(100 * 1024 * 1024)
+  const { receive, sent } = loop(100 * 1024 * 1024)
   receive.look([from(text(wire))])
-  assert.equal(said('knock').length, 0)
-  const [refused] = said('refused')
-  assert.ok(refused?.say === 'refused' && refused.note.code === 'WARDEN_GONE')
+  assert.equal(sent('knock').length, 0)
+  const [refused] = sent('refused')
+  assert.ok(refused?.type === 'refused' && refused.note.code === 'WARDEN_GONE')
 })

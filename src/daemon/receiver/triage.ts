@@ -1,4 +1,4 @@
-/** What the receiver does with packets: open them, tell the warden of knocks, fold refusals so that a flood stays small. */
+/** What the receiver does with packets: open them, report knocks to the warden, fold refusals so that a flood stays small. */
 import type { KeyringName } from '../../access/keyring.ts'
 import type { Policy } from '../../access/policy.ts'
 import type { StanzaId } from '../../access/stanza.ts'
@@ -12,10 +12,10 @@ import type { Knock } from '../link/knock.ts'
 import type { FromReceiver } from '../link/protocol.ts'
 import { FOLDED_INTERVAL, limiterFor, type RefusalLimiter } from '../link/refusal-log.ts'
 import { type Receiving, receive } from './receive.ts'
-import { ToldPackets } from './told-packets.ts'
+import { ReportedPackets } from './reported-packets.ts'
 
 /**
- * Packets. Those under way are half of what the warden lets wait before it takes the receiver for a stranger's. What one key may have
+ * Packets. Those under way are half of what the warden lets wait before it takes the receiver for hostile. What one key may have
  * under way is two batches of the warden's: enough to keep it busy, and judged in a fraction of a second.
  */
 const REMEMBERED = { claimed: 16_384, underWay: 50_000, underWayPerKey: 2000 }
@@ -36,29 +36,29 @@ export interface TriageReceiving extends Receiving {
 export class Triage {
   #receiving: TriageReceiving
   #limiter: RefusalLimiter
-  readonly #say: (word: FromReceiver) => void
+  readonly #send: (message: FromReceiver) => void
   readonly #backlog: () => number
-  readonly #told = new ToldPackets(REMEMBERED)
+  readonly #reported = new ReportedPackets(REMEMBERED)
   #looked = 0
-  /** When folded refusals were last told. */
-  #foldedTold = Number.NEGATIVE_INFINITY
+  /** When folded refusals were last reported. */
+  #foldedReported = Number.NEGATIVE_INFINITY
   readonly #refused = new Map<FailureCode, number>()
 
   constructor(
     receiving: TriageReceiving,
     refusalsPerSecond: number,
-    say: (word: FromReceiver) => void,
+    send: (message: FromReceiver) => void,
     backlog: () => number,
   ) {
     this.#receiving = receiving
     this.#limiter = limiterFor(refusalsPerSecond, monotonic())
-    this.#say = say
+    this.#send = send
     this.#backlog = backlog
   }
 
   reconfigure(receiving: TriageReceiving, refusalsPerSecond: number): void {
     this.#receiving = receiving
-    this.#tellSuppressed()
+    this.#reportSuppressed()
     this.#limiter = limiterFor(refusalsPerSecond, monotonic())
   }
 
@@ -67,31 +67,32 @@ export class Triage {
     for (const packet of packets) this.#judge(packet)
   }
 
-  /** The warden has recorded these: whoever sends one again is refused here. */
+  /** The warden has recorded these: a copy is refused here. */
   claimed(digests: readonly ReplayDigest[]): void {
-    for (const digest of digests) this.#told.claimed(digest)
+    for (const digest of digests) this.#reported.claimed(digest)
   }
 
-  /** The warden could not record these: whoever sends one again is asked about again. */
+  /** The warden could not record these: if one comes again, it is reported again. */
   unclaimed(digests: readonly ReplayDigest[]): void {
-    for (const digest of digests) this.#told.unclaimed(digest)
+    for (const digest of digests) this.#reported.unclaimed(digest)
   }
 
   /**
-   * Tells the warden the numbers, and at most once a second what was folded.
+   * Sends the warden the numbers, and at most once a second what was folded.
    * @param dropped packets lost before they came here.
    */
-  report(dropped: number): 'all told' | 'more to tell' {
+  report(dropped: number): 'all reported' | 'more to report' {
     this.tally(dropped)
     const now = performance.now()
-    if (now < this.#foldedTold + FOLDED_INTERVAL) return this.#limiter.hasSuppressed ? 'more to tell' : 'all told'
-    if (this.#tellSuppressed()) this.#foldedTold = now
-    return 'all told'
+    if (now < this.#foldedReported + FOLDED_INTERVAL)
+      return this.#limiter.hasSuppressed ? 'more to report' : 'all reported'
+    if (this.#reportSuppressed()) this.#foldedReported = now
+    return 'all reported'
   }
 
-  #tellSuppressed(): boolean {
+  #reportSuppressed(): boolean {
     const counts = this.#limiter.takeSuppressed()
-    if (counts !== undefined) this.#say({ say: 'suppressed', counts })
+    if (counts !== undefined) this.#send({ type: 'suppressed', counts })
     return counts !== undefined
   }
 
@@ -109,13 +110,15 @@ export class Triage {
     // Where used packets are welcome, each copy is a knock of its own.
     const { refuseReplays } = this.#receiving.policy
     const key = this.#keyOf(knock)
-    if (refuseReplays && this.#told.has(knock.digest)) this.#refuse(packet, { ...USED_BEFORE, stanza: knock.openedBy })
-    else if (key !== undefined && !this.#told.hasRoomFor(key)) this.#refuse(packet, { ...BUSY, stanza: knock.openedBy })
-    else if (this.#told.isFull || this.#backlog() > LARGEST_BACKLOG)
+    if (refuseReplays && this.#reported.has(knock.digest))
+      this.#refuse(packet, { ...USED_BEFORE, stanza: knock.openedBy })
+    else if (key !== undefined && !this.#reported.hasRoomFor(key))
+      this.#refuse(packet, { ...BUSY, stanza: knock.openedBy })
+    else if (this.#reported.isFull || this.#backlog() > LARGEST_BACKLOG)
       this.#refuse(packet, { ...OVERRUN, stanza: knock.openedBy })
     else {
-      if (refuseReplays && key !== undefined) this.#told.sent(knock.digest, key)
-      this.#say({ say: 'knock', knock })
+      if (refuseReplays && key !== undefined) this.#reported.add(knock.digest, key)
+      this.#send({ type: 'knock', knock })
     }
   }
 
@@ -126,17 +129,17 @@ export class Triage {
     return stanza === undefined ? undefined : index.keyringOf(stanza).name
   }
 
-  /** Tells the warden the numbers of this moment. @param dropped as for {@link report}. */
+  /** Sends the warden the numbers of this moment. @param dropped as for {@link report}. */
   tally(dropped: number): void {
-    this.#say({ say: 'tally', tally: { looked: this.#looked, dropped, refused: Object.fromEntries(this.#refused) } })
+    this.#send({ type: 'tally', tally: { looked: this.#looked, dropped, refused: Object.fromEntries(this.#refused) } })
   }
 
   #refuse(packet: CapturedPacket, { code, detail, stanza }: Failure & { stanza?: StanzaId }): void {
     this.#refused.set(code, (this.#refused.get(code) ?? 0) + 1)
-    if (!this.#limiter.admit(code, monotonic())) return
+    if (!this.#limiter.mayLog(code, monotonic())) return
     const { source, sourcePort, destinationPort } = packet
     const note = { code, detail, source, sourcePort, destinationPort, ...(stanza !== undefined && { stanza }) }
-    this.#say({ say: 'refused', note })
+    this.#send({ type: 'refused', note })
   }
 }
 

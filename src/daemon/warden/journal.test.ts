@@ -167,14 +167,14 @@ test('reloads give no new burst', () => {
 
 test('the numbers agree, also where a receiver dies between a knock and its next tally', () => {
   const { journal: kept } = journal(5)
-  kept.told(2)
+  kept.reported(2)
   kept.knock(knock, granted, unnamed)
   assert.deepEqual(kept.counters(), { granted: 1, refused: {}, looked: 2, undecided: 1, dropped: 0 })
   kept.tally({ looked: 5, dropped: 1, refused: { SPA_LENGTH: 3 } })
   kept.knock(knock, stale, unnamed)
   const agreed = { granted: 1, refused: { SPA_LENGTH: 3, SPA_STALE: 1 }, looked: 5, undecided: 0, dropped: 1 }
   assert.deepEqual(kept.counters(), agreed)
-  kept.told(1)
+  kept.reported(1)
   kept.receiverLost()
   kept.knock(knock, granted, unnamed)
   assert.deepEqual(kept.counters(), { ...agreed, granted: 2, looked: 6 })

@@ -57,8 +57,8 @@ export class Journal {
   /** Of receivers that are gone, and of the one that runs. */
   #past = NOTHING
   #current = NOTHING
-  /** Knocks that the one that runs has told. */
-  #told = 0
+  /** Knocks that the one that runs has reported. */
+  #reported = 0
 
   /**
    * @param refusalsPerSecond LOG_LIMIT: lines for refused knocks, in the long run.
@@ -99,7 +99,7 @@ export class Journal {
     }
     const { failure } = verdict
     this.#refused.set(failure.code, (this.#refused.get(failure.code) ?? 0) + 1)
-    if (!this.#limiter.admit(failure.code, this.#clocks.monotonic())) return
+    if (!this.#limiter.mayLog(failure.code, this.#clocks.monotonic())) return
     this.#record(levelOf(failure.code), 'knock', {
       verdict: 'refused',
       ...cameFrom(knock),
@@ -156,7 +156,7 @@ export class Journal {
    */
   refused(note: RefusalNote, names: StanzaNames): void {
     const { source, sourcePort, destinationPort, stanza, code, detail } = note
-    if (!this.#receiverLimiter.admit(code, this.#clocks.monotonic())) return
+    if (!this.#receiverLimiter.mayLog(code, this.#clocks.monotonic())) return
     this.#record(levelOf(code), 'refused', {
       verdict: 'refused',
       ...{ source, sourcePort, destinationPort },
@@ -194,22 +194,22 @@ export class Journal {
     this.#current = tally
   }
 
-  /** The receiver told of so many knocks; their verdicts come later. */
-  told(knocks: number): void {
-    this.#told += knocks
+  /** The receiver reported so many knocks; their verdicts come later. */
+  reported(knocks: number): void {
+    this.#reported += knocks
   }
 
   /** The receiver's numbers start at zero again. */
   receiverLost(): void {
     this.#past = sum(this.#past, this.#ofCurrent())
     this.#current = NOTHING
-    this.#told = 0
+    this.#reported = 0
   }
 
   /** One that dies between a knock and its next tally has looked at more than the tally says. */
   #ofCurrent(): Tally {
     const { looked, refused } = this.#current
-    return { ...this.#current, looked: Math.max(looked, this.#told + total(refused)) }
+    return { ...this.#current, looked: Math.max(looked, this.#reported + total(refused)) }
   }
 
   /** Newest first. */

@@ -67,11 +67,11 @@ const MOST_UNREAD = 1024 * 1024
 /** With no honest receiver do this many knocks wait. */
 const MOST_WAITING = 100_000
 /**
- * Words besides knocks that are heard each second, and seconds of them that may come at once. An honest receiver says what it refused up to
- * LOG_LIMIT, twice that at once; its numbers 20 times a second; and answers to what it is asked, which are counted apart.
+ * Messages besides knocks that are accepted each second, and seconds of them that may come at once. An honest receiver reports what it
+ * refused up to LOG_LIMIT, twice that at once; its numbers 20 times a second; and its answers, which are counted apart.
  */
-const MOST_WORDS = { perSecond: 100, ofLogLimit: 2, atOnce: 20 }
-const TOO_MANY_WORDS = 'it says more than an honest receiver can have to say'
+const MOST_MESSAGES = { perSecond: 100, ofLogLimit: 2, atOnce: 20 }
+const TOO_MANY_MESSAGES = 'it sends more messages than an honest receiver does'
 
 /** A configuration, as parsed here and as the receiver will parse it. */
 interface Configuration extends LoadedConfig {
@@ -107,30 +107,30 @@ export class Warden {
   readonly #startedAt = new Date()
   /** What the receiver works under, and so what its knocks mean. */
   #active: Configuration
-  /** What the receiver has been told, or will be when it starts. */
+  /** What the receiver has been sent, or will be when it starts. */
   #wanted: Configuration
-  /** The receiver that runs has given up its privilege: it may be told keys. */
-  #mayBeTold = false
-  /** The receiver that runs is being ended for what it said or did not do: what it still says is not heard. */
+  /** The receiver that runs has given up its privilege: keys may be sent to it. */
+  #mayGetKeys = false
+  /** The receiver that runs is being ended for what it sent or did not do: what it still sends is ignored. */
   #isDistrusted = false
   /** Until when it has to do what it has to do next. */
   #patience: NodeJS.Timeout | undefined
   readonly #asking: NodeJS.Timeout
   readonly #host: HostWatch
-  /** When the receiver was last heard, on the monotonic clock. */
-  #heard = performance.now()
+  /** When the last message of the receiver came, on the monotonic clock. */
+  #lastMessageAt = performance.now()
   /** When {@link #wasHeldUp} last ran. */
   #looked = performance.now()
-  /** How much more the receiver may say. */
-  #words: TokenBucket
-  /** Bytes of configurations that the receiver was told and need not have read yet. */
+  /** How much more the receiver may send. */
+  #allowance: TokenBucket
+  /** Bytes of configurations that were sent to the receiver, and that it need not have read yet. */
   #unreadConfiguration = 0
   #control: Server | undefined
   /** The file of process ids that this warden wrote. */
   #pidFile: FileIdentity | undefined
   #capturing = false
-  /** Why the receiver says that it ends. */
-  #lastWords: Failure | undefined
+  /** Why the receiver ends, by its own account. */
+  #ownReason: Failure | undefined
   /** Called at the next tally, for those who wait for it. */
   #tallied: (() => void) | undefined
   #freshTally: Promise<void> | undefined
@@ -181,7 +181,7 @@ export class Warden {
       log.write('warning', 'notice', {
         text: `the receiver cannot run as ${account.value.name} here: it runs as this user, without capabilities`,
       })
-    // What the receiver says before the rest is open: it has only reasons to end.
+    // What the receiver sends before the rest is open: only reasons to end.
     const early: unknown[] = []
     let hopelessSoon: string | undefined
     const startReceiver = () => {
@@ -262,7 +262,7 @@ export class Warden {
     )
     this.#active = configuration
     this.#wanted = configuration
-    this.#words = wordsOf(configuration)
+    this.#allowance = allowanceOf(configuration)
     this.#parts = parts
     this.#capture = capture
     this.#receiver = receiver
@@ -275,7 +275,7 @@ export class Warden {
       ...{ clock, firewall: parts.firewall, replays: parts.replays, resolve: parts.resolve, ownAddresses },
       ...{ journal: this.#journal, log, current: () => this.#active },
       doubt: (packet) => this.#capture.doubt(packet),
-      tell: (word) => this.#tell(word),
+      send: (message) => this.#send(message),
       onForbidden: (failure) => this.#mistrust(failure),
     })
   }
@@ -345,7 +345,7 @@ export class Warden {
   }
 
   /**
-   * Until the receiver has told its numbers of this moment, so that they agree with the verdicts; not long for one that
+   * Until the receiver has sent its numbers of this moment, so that they agree with the verdicts; not long for one that
    * does not answer. Those who ask at the same time wait for the same answer.
    */
   #askForTally(): Promise<void> {
@@ -359,8 +359,8 @@ export class Warden {
       }
       const timer = setTimeout(settle, TALLY_PATIENCE)
       this.#tallied = settle
-      this.#words.give(1)
-      this.#tell({ say: 'tally?' })
+      this.#allowance.give(1)
+      this.#send({ type: 'tally?' })
     })
     return this.#freshTally
   }
@@ -374,17 +374,17 @@ export class Warden {
     this.#taken()
     this.#capturing = false
     this.#journal.receiverLost()
-    const failure = this.#lastWords ?? gone(why)
+    const failure = this.#ownReason ?? gone(why)
     this.#log.write('error', 'receiver lost', failureFields(failure))
     this.#giveUp(failure)
   }
 
   private onReceiverStarted(): void {
-    this.#lastWords = undefined
-    this.#mayBeTold = false
+    this.#ownReason = undefined
+    this.#mayGetKeys = false
     this.#isDistrusted = false
-    this.#heard = performance.now()
-    this.#words = wordsOf(this.#active)
+    this.#lastMessageAt = performance.now()
+    this.#allowance = allowanceOf(this.#active)
     this.#unreadConfiguration = 0
     this.#waitFor('it did not give up its privilege', START_PATIENCE)
   }
@@ -394,27 +394,27 @@ export class Warden {
     this.#capturing = false
     this.#journal.receiverLost()
     if (again === undefined) return
-    const failure = this.#lastWords ?? gone(why)
+    const failure = this.#ownReason ?? gone(why)
     this.#log.write('error', 'receiver lost', { ...failureFields(failure), againInMs: again })
     this.#manager.tell(`not receiving: ${why}; a new receiver starts`)
     if (this.#captureIsSuspect || this.#isUnconfined) await this.#reopenCapture()
   }
 
-  /** Tells the receiver what it is to work under. Until it says that it does, its knocks mean what they meant before. */
+  /** Sends the receiver its configuration. Until it confirms, its knocks mean what they meant before. */
   #configure(): void {
-    // One that starts is told when it says that it may be.
-    if (!this.#mayBeTold) return
+    // A receiver that starts gets it once it has given up its privilege.
+    if (!this.#mayGetKeys) return
     const { files, generation } = this.#wanted
     const snapshot: ConfigSnapshot = JSON.parse(Buffer.from(files.buffer, files.byteOffset, files.length).toString())
     const { backlog } = this.#receiver
     this.#receiver.send({
-      ...{ say: 'configure', generation, paths: this.#paths, files: snapshot },
+      ...{ type: 'configure', generation, paths: this.#paths, files: snapshot },
       capture: this.#capture.order,
     } satisfies ToReceiver)
     this.#unreadConfiguration += this.#receiver.backlog - backlog
     // Its answer, and what it refused under the limit from before and under the new one.
-    this.#words.give(2 + MOST_WORDS.ofLogLimit * this.#active.server.refusalsPerSecond)
-    this.#heard = performance.now()
+    this.#allowance.give(2 + MOST_MESSAGES.ofLogLimit * this.#active.server.refusalsPerSecond)
+    this.#lastMessageAt = performance.now()
     this.#waitFor('it took no configuration', CONFIGURE_PATIENCE + files.length / CONFIGURE_BYTES)
   }
 
@@ -433,14 +433,14 @@ export class Warden {
     this.#patience = undefined
   }
 
-  /** While this process was held up it heard nobody: that was no silence of the receiver's, and what it said waits to be heard. */
+  /** While this process was held up it read nothing: the receiver was not silent, and what it sent waits to be read. */
   #wasHeldUp(): void {
     const now = performance.now()
     const heldUp = now - this.#looked - ownTime(this.#looked, now, ASK_INTERVAL)
     this.#looked = now
     if (heldUp === 0) return
-    this.#heard = Math.min(now, this.#heard + heldUp)
-    this.#words.give((heldUp / 1000) * wordRate(this.#active).perSecond)
+    this.#lastMessageAt = Math.min(now, this.#lastMessageAt + heldUp)
+    this.#allowance.give((heldUp / 1000) * messageRate(this.#active).perSecond)
   }
 
   /** A receiver can be stopped by anybody who runs as its user, and would keep everybody out unnoticed. */
@@ -449,10 +449,10 @@ export class Warden {
     this.#wasHeldUp()
     // One that reads its configuration cannot answer; it has a time of its own for that.
     if (this.#receiver.pid === undefined || this.#patience !== undefined) return
-    const silent = performance.now() - this.#heard
+    const silent = performance.now() - this.#lastMessageAt
     if (silent > PATIENCE)
       this.#replace('receiver hangs', { detail: `it has not answered for ${Math.round(silent)} ms` })
-    else this.#tell({ say: 'alive?' })
+    else this.#send({ type: 'alive?' })
   }
 
   /**
@@ -460,12 +460,12 @@ export class Warden {
    * all packets, and the next receiver would be deaf.
    */
   #replace(event: string, fields: Parameters<Log['write']>[2]): void {
-    // It may have said many such things at once.
+    // It may have sent many such messages at once.
     if (this.#isDistrusted) return
     this.#isDistrusted = true
     this.#log.write('error', event, fields)
     this.#capturing = false
-    this.#heard = performance.now()
+    this.#lastMessageAt = performance.now()
     this.#captureIsSuspect = true
     this.#receiver.kill()
   }
@@ -489,49 +489,49 @@ export class Warden {
   private onValues(values: readonly unknown[]): void {
     this.#wasHeldUp()
     const now = milliseconds(performance.now())
-    this.#heard = now
+    this.#lastMessageAt = now
     const knocks: Knock[] = []
     for (const value of values) {
       if (this.#isDistrusted) return
-      const word = parseFromReceiver(value)
-      if (!word.ok) {
-        this.#mistrust(word.failure)
+      const message = parseFromReceiver(value)
+      if (!message.ok) {
+        this.#mistrust(message.failure)
         return
       }
-      if (word.value.say === 'knock') knocks.push(word.value.knock)
+      if (message.value.type === 'knock') knocks.push(message.value.knock)
       else {
-        // What it said before a change of policy is judged by the policy from before.
-        this.#push(knocks.splice(0))
-        if (this.#words.take(1, now)) this.#hear(word.value)
-        else this.#mistrust({ code: 'WARDEN_PROTOCOL', detail: TOO_MANY_WORDS })
+        // What it sent before a change of policy is judged by the policy from before.
+        this.#submit(knocks.splice(0))
+        if (this.#allowance.take(1, now)) this.#onMessage(message.value)
+        else this.#mistrust({ code: 'WARDEN_PROTOCOL', detail: TOO_MANY_MESSAGES })
       }
     }
-    this.#push(knocks)
+    this.#submit(knocks)
   }
 
-  #push(knocks: Knock[]): void {
+  #submit(knocks: Knock[]): void {
     if (this.#admission.length + knocks.length > MOST_WAITING)
       this.#mistrust({ code: 'WARDEN_PROTOCOL', detail: `more than ${MOST_WAITING} knocks at once` })
     else if (knocks.length > 0) {
-      this.#journal.told(knocks.length)
-      this.#admission.push(knocks, this.#active)
+      this.#journal.reported(knocks.length)
+      this.#admission.submit(knocks, this.#active)
     }
   }
 
-  #hear(word: Exclude<FromReceiver, { say: 'knock' }>): void {
-    switch (word.say) {
+  #onMessage(message: Exclude<FromReceiver, { type: 'knock' }>): void {
+    switch (message.type) {
       case 'alive':
         return
       case 'started':
-        if (this.#mayBeTold) {
+        if (this.#mayGetKeys) {
           this.#mistrust({ code: 'WARDEN_PROTOCOL', detail: 'it started twice' })
           return
         }
-        this.#mayBeTold = true
+        this.#mayGetKeys = true
         this.#configure()
         return
       case 'configured':
-        if (word.generation !== this.#wanted.generation || this.#patience === undefined) return
+        if (message.generation !== this.#wanted.generation || this.#patience === undefined) return
         this.#taken()
         this.#unreadConfiguration = 0
         if (this.#active !== this.#wanted) {
@@ -540,7 +540,7 @@ export class Warden {
           this.#admission.reconsider()
         }
         this.#journal.limitRefusals(this.#active.server.refusalsPerSecond)
-        this.#words.change(wordRate(this.#active))
+        this.#allowance.change(messageRate(this.#active))
         this.#tellReady()
         if (this.#capturing) this.#host.changed()
         return
@@ -551,9 +551,9 @@ export class Warden {
         }
         this.#capturing = true
         this.#receiver.isReady()
-        // Said before it looks at a packet, and so in honest hands.
-        this.#isUnconfined = word.unconfined !== undefined
-        if (word.unconfined !== undefined) this.#log.write('warning', 'notice', { text: word.unconfined })
+        // Sent before it looks at a packet, so that it is still honest.
+        this.#isUnconfined = message.unconfined !== undefined
+        if (message.unconfined !== undefined) this.#log.write('warning', 'notice', { text: message.unconfined })
         this.#log.write(
           'info',
           'ready',
@@ -564,20 +564,20 @@ export class Warden {
         this.#host.changed(0)
         return
       case 'refused':
-        this.#journal.refused(word.note, this.#active.index)
+        this.#journal.refused(message.note, this.#active.index)
         return
       case 'suppressed':
-        this.#journal.suppressed(word.counts)
+        this.#journal.suppressed(message.counts)
         return
       case 'tally':
-        this.#journal.tally(word.tally)
+        this.#journal.tally(message.tally)
         this.#tallied?.()
         return
       case 'failed':
-        this.#lastWords = { code: word.code, detail: word.detail }
+        this.#ownReason = { code: message.code, detail: message.detail }
         return
       default:
-        word satisfies never
+        message satisfies never
     }
   }
 
@@ -589,15 +589,15 @@ export class Warden {
     this.#manager.ready(remark === undefined ? status : `${status}; ${remark}`)
   }
 
-  /** One that does not read what it is told would have it all wait here. For a configuration it has a time of its own. */
-  #tell(word: ToReceiver): void {
-    this.#receiver.send(word)
+  /** If the receiver does not read, everything would wait here. For a configuration it has a time of its own. */
+  #send(message: ToReceiver): void {
+    this.#receiver.send(message)
     const { backlog } = this.#receiver
     if (backlog > MOST_UNREAD + this.#unreadConfiguration)
       this.#mistrust({ code: 'WARDEN_PROTOCOL', detail: `it has not read ${backlog} bytes` })
   }
 
-  /** What no honest receiver says comes from one that a stranger has taken: it is ended, and an honest one started. */
+  /** What no honest receiver sends comes from one that a stranger has taken over: it is ended, and an honest one started. */
   #mistrust(failure: Failure): void {
     this.#replace('receiver mistrusted', failureFields(failure))
   }
@@ -613,13 +613,13 @@ function readConfiguration(paths: ConfigPaths, generation: number): Result<Confi
   return ok({ ...loaded.value, notices, files, generation, index: new StanzaIndex(loaded.value.policy.stanzas) })
 }
 
-function wordRate({ server: { refusalsPerSecond } }: Configuration): Rate {
-  const perSecond = MOST_WORDS.perSecond + MOST_WORDS.ofLogLimit * refusalsPerSecond
-  return { perSecond, burst: MOST_WORDS.atOnce * perSecond }
+function messageRate({ server: { refusalsPerSecond } }: Configuration): Rate {
+  const perSecond = MOST_MESSAGES.perSecond + MOST_MESSAGES.ofLogLimit * refusalsPerSecond
+  return { perSecond, burst: MOST_MESSAGES.atOnce * perSecond }
 }
 
-function wordsOf(configuration: Configuration): TokenBucket {
-  return new TokenBucket(wordRate(configuration), milliseconds(performance.now()))
+function allowanceOf(configuration: Configuration): TokenBucket {
+  return new TokenBucket(messageRate(configuration), milliseconds(performance.now()))
 }
 
 function gone(why: string): Failure {

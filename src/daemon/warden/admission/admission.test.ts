@@ -60,7 +60,7 @@ function admission(firewall: Firewall = createMemoryFirewall(), share?: number) 
 
   const replays = memoryReplayStore({ maxAge: seconds(120), ...(share !== undefined && { share }) })
   const log = new MemoryLog()
-  const words: ToReceiver[] = []
+  const messages: ToReceiver[] = []
   const wall = () => new Date(0)
   const journal = new Journal(log, 10, { wall, monotonic: () => milliseconds(0) })
   const made = new Admission({
@@ -76,7 +76,7 @@ function admission(firewall: Firewall = createMemoryFirewall(), share?: number) 
           answer({ why: 'ended' })
         })
       }),
-    tell: (word) => words.push(word),
+    send: (message) => messages.push(message),
     onForbidden: (failure) => assert.fail(failure.detail),
   })
   const verdicts = () => log.records.map(({ fields }) => fields['code'] ?? fields['verdict'])
@@ -90,7 +90,7 @@ function admission(firewall: Firewall = createMemoryFirewall(), share?: number) 
     for (let i = 0; i < 1000 && asked.length < count; i++) await setImmediate()
     assert.equal(asked.length, count)
   }
-  return { made, words, verdicts, asked, asks, inForce, told }
+  return { made, messages, verdicts, asked, asks, inForce, told }
 }
 
 const open = terms('SOURCE ANY\nKEY one\nHMAC_KEY two\nOPEN_PORTS tcp/22, tcp/2222\n')
@@ -101,9 +101,9 @@ test('knocks that wait are judged under the policy that they were opened under, 
   await firewall.install()
   const { made, verdicts } = admission(firewall)
   // The first is being judged; the others wait, and are one batch.
-  made.push([knock()], open)
-  made.push([knock(), knock()], shut)
-  made.push([knock()], open)
+  made.submit([knock()], open)
+  made.submit([knock(), knock()], shut)
+  made.submit([knock()], open)
   await made.close()
   assert.deepEqual(verdicts(), ['granted', 'ACCESS_PORT_DENIED', 'ACCESS_PORT_DENIED', 'granted'])
 })
@@ -111,24 +111,24 @@ test('knocks that wait are judged under the policy that they were opened under, 
 test('each knock is answered: used up, whatever became of it', async () => {
   const firewall = createMemoryFirewall()
   await firewall.install()
-  const { made, words } = admission(firewall)
+  const { made, messages } = admission(firewall)
   const knocks = [knock(), knock()]
-  made.push(knocks, shut)
+  made.submit(knocks, shut)
   await made.close()
-  assert.deepEqual(words, [{ say: 'claimed', digests: knocks.map(({ digest }) => digest) }])
+  assert.deepEqual(messages, [{ type: 'claimed', digests: knocks.map(({ digest }) => digest) }])
 })
 
 test('what the share of a key has no room for is told to be as unused as before', async () => {
   const firewall = createMemoryFirewall()
   await firewall.install()
-  const { made, words, verdicts } = admission(firewall, 1)
+  const { made, messages, verdicts } = admission(firewall, 1)
   const [first, second] = [knock(), knock()]
-  made.push([first, second], open)
+  made.submit([first, second], open)
   await made.close()
   assert.deepEqual(verdicts(), ['granted', 'REPLAY_STORE_FULL'])
-  assert.deepEqual(words, [
-    { say: 'claimed', digests: [first.digest] },
-    { say: 'unclaimed', digests: [second.digest] },
+  assert.deepEqual(messages, [
+    { type: 'claimed', digests: [first.digest] },
+    { type: 'unclaimed', digests: [second.digest] },
   ])
 })
 
@@ -141,16 +141,16 @@ test('where copies are no replays, one packet sent again and again is not all th
   const forgetful = { policy: { ...policy, refuseReplays: false }, index }
   const copied = knock()
   const other = { ...knock(), openedBy: 2 as typeof copied.openedBy }
-  made.push(Array(150_000).fill(copied), forgetful)
+  made.submit(Array(150_000).fill(copied), forgetful)
   assert.ok(made.length <= 2000, `${made.length} wait`)
-  made.push([other], forgetful)
+  made.submit([other], forgetful)
   assert.ok(made.length <= 2001)
   await made.close()
   const granted = verdicts().filter((verdict) => verdict === 'granted').length
   assert.equal(granted, 2001)
   assert.ok(verdicts().includes('KEY_BUSY'))
   // That is over: the key has its share again.
-  made.push([copied], forgetful)
+  made.submit([copied], forgetful)
   await made.close()
   assert.equal(verdicts().filter((verdict) => verdict === 'granted').length, 2002)
 })
@@ -164,15 +164,15 @@ test('a mistake of ours costs its own knocks, not the next ones', async () => {
     ...{ revoke: (id) => firewall.revoke(id), grants: () => firewall.grants() },
     open: (grants) => (calls++ === 0 ? Promise.reject(new Error('a mistake')) : firewall.open(grants)),
   }
-  const { made, words, verdicts } = admission(faulty)
+  const { made, messages, verdicts } = admission(faulty)
   const [first, second] = [knock(), knock()]
-  made.push([first], open)
-  made.push([second], open)
+  made.submit([first], open)
+  made.submit([second], open)
   await made.close()
   assert.deepEqual(verdicts(), [undefined, 'granted'])
-  assert.deepEqual(words, [
-    { say: 'unclaimed', digests: [first.digest] },
-    { say: 'claimed', digests: [second.digest] },
+  assert.deepEqual(messages, [
+    { type: 'unclaimed', digests: [first.digest] },
+    { type: 'claimed', digests: [second.digest] },
   ])
 })
 
@@ -184,22 +184,22 @@ async function installed(): Promise<Firewall> {
 const INNER = '10.0.0.5' as IpAddress
 
 test('a knock that waits for a name is used up at once, holds up no others, and is granted when the name is known', async () => {
-  const { made, words, verdicts, asked, told } = admission(await installed())
+  const { made, messages, verdicts, asked, told } = admission(await installed())
   const [waits, other, copy] = [named(), knock(), knock()]
-  made.push([waits, other, { ...copy, digest: waits.digest, fwknopDigest: waits.fwknopDigest }], open)
+  made.submit([waits, other, { ...copy, digest: waits.digest, fwknopDigest: waits.fwknopDigest }], open)
   await told(2)
   assert.deepEqual(verdicts(), ['granted', 'SPA_REPLAYED'])
-  assert.deepEqual(words, [{ say: 'claimed', digests: [waits.digest, other.digest, waits.digest] }])
+  assert.deepEqual(messages, [{ type: 'claimed', digests: [waits.digest, other.digest, waits.digest] }])
   assert.deepEqual([made.length, asked.map(({ name }) => name)], [1, ['inner.example']])
   asked[0]?.answer(INNER)
   await told(3)
-  assert.deepEqual([verdicts()[2], made.length, words.length], ['granted', 0, 1])
+  assert.deepEqual([verdicts()[2], made.length, messages.length], ['granted', 0, 1])
   await made.close()
 })
 
 test('a name that nobody knows is a refusal of its knock', async () => {
   const { made, verdicts, asked, asks, told } = admission(await installed())
-  made.push([named()], open)
+  made.submit([named()], open)
   await asks(1)
   asked[0]?.answer({ why: 'nobody knows it' })
   await told(1)
@@ -209,7 +209,7 @@ test('a name that nobody knows is a refusal of its knock', async () => {
 
 test('more names of one key than may wait are refused in the log', async () => {
   const { made, verdicts, told } = admission(await installed())
-  made.push(
+  made.submit(
     Array.from({ length: 12 }, (_, i) => named(`n${i}`)),
     open,
   )
@@ -221,7 +221,7 @@ test('more names of one key than may wait are refused in the log', async () => {
 
 test('a new configuration ends look-ups, and what still may have its name is looked up anew', async () => {
   const { made, verdicts, asked, asks, inForce, told } = admission(await installed())
-  made.push([named()], open)
+  made.submit([named()], open)
   await asks(1)
   inForce.terms = terms('SOURCE ANY\nKEY new\nHMAC_KEY newer\n\nSOURCE ANY\nKEY one\nHMAC_KEY two\n')
   made.reconsider()
@@ -240,12 +240,12 @@ for (const [what, access, change, code] of [
 ] as const)
   test(`a knock that waits for a name is refused, and nothing is asked, once ${what} by a reload`, async () => {
     const { made, verdicts, asked, asks, inForce, told } = admission(await installed())
-    made.push([named()], open)
+    made.submit([named()], open)
     await asks(1)
     inForce.terms = terms(access, change)
     made.reconsider()
     // Opened under the terms from before; those of now decide whether its name is asked for.
-    made.push([named('other.example')], open)
+    made.submit([named('other.example')], open)
     await told(2)
     assert.deepEqual([verdicts(), asked.length], [[code, code], 1])
     await made.close()
@@ -253,7 +253,7 @@ for (const [what, access, change, code] of [
 
 test('at the end, what waits for a name is refused', async () => {
   const { made, verdicts, asked, asks } = admission(await installed())
-  made.push([named()], open)
+  made.submit([named()], open)
   await asks(1)
   await made.close()
   assert.deepEqual([verdicts(), asked[0]?.ended], [['NAME_NOT_LOOKED_UP'], true])

@@ -52,7 +52,7 @@ export interface AdmissionParts {
   readonly current: () => Terms
   readonly journal: Journal
   readonly log: Log
-  readonly tell: (word: ToReceiver) => void
+  readonly send: (message: ToReceiver) => void
   /** A knock that no honest receiver sends. */
   readonly onForbidden: (failure: Failure) => void
 }
@@ -83,7 +83,8 @@ export class Admission {
     return this.#queue.length + this.#lookups.length
   }
 
-  push(knocks: readonly Knock[], under: Terms): void {
+  /** Knocks of the receiver. Each gets a verdict, and an answer to the receiver. */
+  submit(knocks: readonly Knock[], under: Terms): void {
     const taken = under.policy.refuseReplays ? knocks : knocks.filter((knock) => this.#hasRoomFor(knock, under))
     this.#queue.push(taken.map((knock) => ({ knock, under })))
     if (taken.length < knocks.length) this.#tellSuppressedSoon()
@@ -153,7 +154,7 @@ export class Admission {
   }
 
   async #admitNew(knocks: readonly Knock[], terms: Terms): Promise<void> {
-    const { replays, doubt, tell, onForbidden } = this.#parts
+    const { replays, doubt, send, onForbidden } = this.#parts
     const verdicts = await this.#attempt(() => admitBelieved(knocks, this.#admitting(terms), doubt))
     this.#judged(knocks, terms)
     const claimed: Knock['digest'][] = []
@@ -172,8 +173,8 @@ export class Admission {
     this.#tellSuppressedSoon()
     if (replays === undefined) return
     // Each knock is answered: until then, the receiver asks about no copy of it.
-    if (claimed.length > 0) tell({ say: 'claimed', digests: claimed })
-    if (unclaimed.length > 0) tell({ say: 'unclaimed', digests: unclaimed })
+    if (claimed.length > 0) send({ type: 'claimed', digests: claimed })
+    if (unclaimed.length > 0) send({ type: 'unclaimed', digests: unclaimed })
   }
 
   async #admitBurnt(knocks: readonly BurntKnock[]): Promise<void> {

@@ -47,32 +47,32 @@ async function admitted(doubt: Doubt, ...batches: Knock[][]) {
   const firewall = createMemoryFirewall()
   await firewall.install()
   const log = new MemoryLog()
-  const words: ToReceiver[] = []
+  const messages: ToReceiver[] = []
   const journal = new Journal(log, 10, { wall: () => new Date(0), monotonic: () => milliseconds(0) })
   const admission = new Admission({
     ...{ clock: new ManualClock(NOW), firewall, replays: memoryReplayStore({ maxAge: seconds(120) }), journal, log },
-    ...{ ownAddresses: () => new Set(), doubt, tell: (word: ToReceiver) => words.push(word) },
+    ...{ ownAddresses: () => new Set(), doubt, send: (message: ToReceiver) => messages.push(message) },
     ...{ current: () => open, resolve: () => assert.fail('no name is asked for') },
     onForbidden: (failure) => assert.fail(failure.detail),
   })
-  for (const batch of batches) admission.push(batch, open)
+  for (const batch of batches) admission.submit(batch, open)
   await admission.close()
-  return { words, verdicts: log.records.map(({ fields }) => fields['code'] ?? fields['verdict']) }
+  return { messages, verdicts: log.records.map(({ fields }) => fields['code'] ?? fields['verdict']) }
 }
 
 test('what the kernel would not have taken is not used up, and the same packet is good where it is believed', async () => {
   const disbelief = { code: 'SPA_NOT_FOR_US', detail: 'it was sent to 192.0.2.9, which is not this host' } as const
   const [passing, other] = [knock(2), knock(3)]
-  const { verdicts, words } = await admitted(
+  const { verdicts, messages } = await admitted(
     ({ interfaceIndex }) => (interfaceIndex === 2 ? disbelief : undefined),
     [passing, other],
     [{ ...passing, packet: { ...passing.packet, interfaceIndex: 3 } }],
   )
   assert.deepEqual(verdicts, ['SPA_NOT_FOR_US', 'granted', 'granted'])
-  assert.deepEqual(words, [
-    { say: 'claimed', digests: [other.digest] },
-    { say: 'unclaimed', digests: [passing.digest] },
-    { say: 'claimed', digests: [passing.digest] },
+  assert.deepEqual(messages, [
+    { type: 'claimed', digests: [other.digest] },
+    { type: 'unclaimed', digests: [passing.digest] },
+    { type: 'claimed', digests: [passing.digest] },
   ])
 })
 
@@ -93,7 +93,7 @@ test('a packet whose date becomes good meanwhile is not believed unasked', async
 
 test('the kernel is not asked about a packet that is too old', async () => {
   const old = knock(2, NOW - 1000)
-  const { verdicts, words } = await admitted(() => assert.fail('asked'), [old])
+  const { verdicts, messages } = await admitted(() => assert.fail('asked'), [old])
   assert.deepEqual(verdicts, ['SPA_STALE'])
-  assert.deepEqual(words, [{ say: 'claimed', digests: [old.digest] }])
+  assert.deepEqual(messages, [{ type: 'claimed', digests: [old.digest] }])
 })

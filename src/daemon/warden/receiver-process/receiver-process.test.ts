@@ -32,16 +32,16 @@ test('what the child says arrives, a killed child is started anew, a stopped one
   const receiver = new ReceiverProcess(starter(script), {
     onStarted: () => told(`start ${++starts}`),
     onErrors: (errors) => errors.resume(),
-    onValues: () => told(`heard ${starts}`),
+    onValues: () => told(`received ${starts}`),
     onLost: (why, again) => told(`${why}, again in ${again}`),
     onBroken: () => assert.fail('broken'),
     onHopeless: () => assert.fail('given up'),
   })
   receiver.start()
-  await wait('heard 1')
+  await wait('received 1')
   process.kill(receiver.pid ?? 0, 'SIGKILL')
   await wait('killed by SIGKILL, again in 0')
-  await wait('heard 2')
+  await wait('received 2')
   await receiver.stop()
   await wait('killed by SIGKILL, again in undefined')
   assert.equal(starts, 2)
@@ -54,7 +54,7 @@ test('a child that speaks nonsense is killed', async () => {
     {
       onStarted: () => {},
       onErrors: (errors) => errors.resume(),
-      onValues: () => assert.fail('nonsense was heard'),
+      onValues: () => assert.fail('nonsense was received'),
       onLost: (why) => told(why.startsWith('it sent an invalid message') ? 'killed' : why),
       onBroken: (why) => told(`broken: ${why}`),
       onHopeless: () => assert.fail('given up'),
@@ -92,7 +92,7 @@ const says = (word: string, status: number) =>
   `require('fs').writeSync(4, ${JSON.stringify(JSON.stringify(word))} + '\\n'); process.exit(${status})`
 
 for (const status of [64, 77, 78])
-  test(`a child that was never ready and ends with ${status} is not started again, and its last words are heard`, async () => {
+  test(`a child that was never ready and ends with ${status} is not started again, and its last message is received`, async () => {
     const given = await outcome(says('why', status), false)
     assert.deepEqual(given, { starts: 1, why: `exit status ${status}`, last: 'why' })
   })

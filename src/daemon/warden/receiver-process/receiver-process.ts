@@ -1,10 +1,10 @@
 /**
- * The warden's side of the receiver: start it, hear it, and start it anew when it dies. The capture socket belongs to the
+ * The warden's side of the receiver: start it, pass its messages on, and start it anew when it dies. The capture socket belongs to the
  * warden and outlives the receiver, so packets that come in between wait in it.
  *
  * Two kinds of failure do not heal. A receiver that ends before it was ever ready, and gives a reason that stays (no
  * privilege, a bad configuration), fails again at the next start. And where not one receiver became ready in a row of starts, none
- * will. A receiver that was ready has read packets, so that its word counts for nothing: it is always replaced.
+ * will. A receiver that was ready has read packets, so that its reason counts for nothing: it is always replaced.
  */
 import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
@@ -13,7 +13,7 @@ import { type Channel, openChannel } from '../../link/channel.ts'
 import type { SpawnedReceiver } from './spawn.ts'
 
 export interface ReceiverEvents {
-  /** A receiver runs. It says itself when it can be told its configuration. */
+  /** A receiver runs. It sends `started` itself when its configuration may be sent. */
   readonly onStarted: () => void
   /** Its standard error, and its process id. */
   readonly onErrors: (errors: Readable, pid: number | undefined) => void
@@ -33,8 +33,8 @@ export interface ReceiverEvents {
 const RESTART_DELAYS = [0, 100, 200, 500, 1000, 2000, 5000]
 /** A receiver that lived this long (milliseconds) was well; its death starts the row anew. */
 const WELL_AFTER = 10_000
-/** How long (milliseconds) after its end the last words of a receiver may take to arrive. */
-const LAST_WORDS = 200
+/** How long (milliseconds) after its end the last messages of a receiver may take to arrive. */
+const LAST_MESSAGES = 200
 /** Exit statuses of failures that the same start would meet again (failure-codes.ts). */
 const PERMANENT: readonly (number | null)[] = [64, 77, 78]
 
@@ -90,31 +90,31 @@ export class ReceiverProcess {
         if (!this.#stopped) this.#timer = setTimeout(() => this.start(), delay)
       })
     }
-    let heardAll = (): void => {}
-    const allHeard = new Promise<void>((done) => {
-      heardAll = done
+    let receivedAll = (): void => {}
+    const allReceived = new Promise<void>((done) => {
+      receivedAll = done
     })
     child.once('error', (error) => onLost(error.message, null))
     child.once('exit', (code, signal) => {
       // What it may have started holds its sockets, and its end of the channel.
       killAll(child)
-      // What it said last may say why, and arrives after the news of its end.
-      const timer = setTimeout(heardAll, LAST_WORDS)
-      allHeard.then(() => {
+      // Its last message may say why, and arrives after the news of its end.
+      const timer = setTimeout(receivedAll, LAST_MESSAGES)
+      allReceived.then(() => {
         clearTimeout(timer)
         onLost(signal === null ? `exit status ${code}` : `killed by ${signal}`, code)
       })
     })
     this.#channel = openChannel(channel, {
       onValues: this.#events.onValues,
-      // What speaks nonsense may be in a stranger's hands: it is not argued with.
+      // A stranger may have taken it over: it is not asked again.
       onBroken: (what) => {
         why = `it sent an invalid message: ${what}`
         this.#events.onBroken(why)
         killAll(child)
       },
       onEnd: () => {
-        heardAll()
+        receivedAll()
         killAll(child)
       },
     })
@@ -141,7 +141,7 @@ export class ReceiverProcess {
     return this.#channel?.backlog ?? 0
   }
 
-  /** Ends this receiver because of what it said; a new one starts. */
+  /** Ends this receiver because of what it sent; a new one starts. */
   kill(): void {
     if (this.#child !== undefined) killAll(this.#child)
   }
