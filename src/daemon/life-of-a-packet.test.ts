@@ -24,7 +24,7 @@ import { refuse } from '../result.ts'
 import { port, seconds, unixSeconds } from '../units.ts'
 import { type Knock, parseKnock } from './link/knock.ts'
 import { receive } from './receiver/receive.ts'
-import { type Admitting, admit, admitBurnt } from './warden/admission/admit.ts'
+import { type Judging, judge, judgeClaimed } from './warden/admission/judge.ts'
 
 const NOW = unixSeconds(1_800_000_000)
 
@@ -35,7 +35,7 @@ function must<T>(result: { ok: true; value: T } | { ok: false; failure: unknown 
 const ip = (text: string) => must(parseAddress(text))
 
 /** Both halves of a server, as two processes would have them: each with its own policy out of the same files. */
-function server(accessConf: string, fwknopdConf = '', change: Partial<Admitting> = {}) {
+function server(accessConf: string, fwknopdConf = '', change: Partial<Judging> = {}) {
   const { config } = must(parseFwknopdConf('/fwknopd.conf', fwknopdConf))
   const half = () => {
     const files = filesFromSnapshot({ texts: { '/access.conf': accessConf }, folders: {}, failures: {} })
@@ -47,19 +47,19 @@ function server(accessConf: string, fwknopdConf = '', change: Partial<Admitting>
   const firewall = createMemoryFirewall(() => clock.now() * 1000, 8)
   const replays: ReplayStore = memoryReplayStore({ maxAge: config.policy.maxAge })
   const ownAddresses = () => new Set([ip('192.0.2.1')])
-  const admitting: Admitting = { ...half(), replays, firewall, clock, ownAddresses, ...change }
+  const judging: Judging = { ...half(), replays, firewall, clock, ownAddresses, ...change }
   return {
     receiving,
-    admitting,
+    judging,
     firewall,
     replays,
     clock,
     receive: (packet: CapturedPacket) => receive(packet, receiving),
     /** As the knock would arrive: through JSON. */
-    admit: (...knocks: Knock[]) =>
-      admit(
+    judge: (...knocks: Knock[]) =>
+      judge(
         knocks.map((knock) => must(parseKnock(JSON.parse(JSON.stringify(knock))))),
-        admitting,
+        judging,
       ),
     keysOf(id: number) {
       const stanza = receiving.index.byId(id as StanzaId)
@@ -102,13 +102,13 @@ const SSH = { protocol: 'tcp', port: port(22) } as const
 test('one packet opens one port for one source, once', async () => {
   const at = server(ONE)
   const text = sealed(at, 1)
-  const [verdict] = await at.admit(knockOf(at, text))
+  const [verdict] = await at.judge(knockOf(at, text))
   assert(verdict?.granted)
   assert.equal(verdict.action.grant.id, '192.0.2.9>tcp/22')
   assert.notEqual(at.firewall.reach(ip('192.0.2.9'), SSH), 'shut')
   assert.equal(at.firewall.reach(ip('192.0.2.8'), SSH), 'shut')
 
-  const [again] = await at.admit(knockOf(at, text))
+  const [again] = await at.judge(knockOf(at, text))
   assert(again?.granted === false && again.failure.code === 'SPA_REPLAYED' && again.stanza === 1)
 })
 
@@ -154,25 +154,25 @@ test('stanzas with the same keys are asked in file order, whichever the receiver
   const knock = knockOf(at, sealed(at, 2))
   assert.equal(knock.openedBy, 1)
   for (const openedBy of [1, 2] as StanzaId[]) {
-    const [verdict] = await at.admit({ ...knockOf(at, sealed(at, 2)), openedBy })
+    const [verdict] = await at.judge({ ...knockOf(at, sealed(at, 2)), openedBy })
     assert(verdict?.granted && verdict.stanza === 2)
   }
 })
 
-test('a packet that policy denies is burnt all the same', async () => {
+test('a packet that policy denies is claimed all the same', async () => {
   const at = server(`${ONE}OPEN_PORTS tcp/443\n`)
   const text = sealed(at, 1)
-  const [denied] = await at.admit(knockOf(at, text))
+  const [denied] = await at.judge(knockOf(at, text))
   assert(denied?.granted === false && denied.failure.code === 'ACCESS_PORT_DENIED' && denied.stanza === 1)
   assert.equal(at.replays.size(), 1)
-  const [again] = await at.admit(knockOf(at, text))
+  const [again] = await at.judge(knockOf(at, text))
   assert(again?.granted === false && again.failure.code === 'SPA_REPLAYED')
 })
 
 test('two copies that arrive together: the first is granted', async () => {
   const at = server(ONE)
   const knock = knockOf(at, sealed(at, 1))
-  const verdicts = await at.admit(knock, knock)
+  const verdicts = await at.judge(knock, knock)
   assert.deepEqual(
     verdicts.map((verdict) => verdict.granted),
     [true, false],
@@ -182,7 +182,7 @@ test('two copies that arrive together: the first is granted', async () => {
 test('where replays are not refused, nothing is remembered', async () => {
   const at = server(ONE, 'ENABLE_DIGEST_PERSISTENCE N;')
   const knock = knockOf(at, sealed(at, 1))
-  const verdicts = await at.admit(knock, knock)
+  const verdicts = await at.judge(knock, knock)
   assert(verdicts.every((verdict) => verdict.granted))
   assert.equal(at.replays.size(), 0)
 })
@@ -190,10 +190,10 @@ test('where replays are not refused, nothing is remembered', async () => {
 test('an old packet is told to be old, also once the store has forgotten it', async () => {
   const at = server(ONE)
   const text = sealed(at, 1)
-  await at.admit(knockOf(at, text))
+  await at.judge(knockOf(at, text))
   at.clock.advance(100_000)
-  await at.admit(knockOf(at, sealed(at, 1, { timestamp: at.clock.now() })))
-  const [verdict] = await at.admit(knockOf(at, text))
+  await at.judge(knockOf(at, sealed(at, 1, { timestamp: at.clock.now() })))
+  const [verdict] = await at.judge(knockOf(at, text))
   assert(verdict?.granted === false)
   assert.equal(verdict.failure.code, 'SPA_STALE')
   assert.deepEqual([verdict.stanza, verdict.clocks], [1, { packet: NOW, server: NOW + 100_000 }])
@@ -202,14 +202,14 @@ test('an old packet is told to be old, also once the store has forgotten it', as
 test('a packet dated ahead is refused, leaves no entry, and opens nothing when its time comes', async () => {
   const at = server(ONE)
   const early = sealed(at, 1, { timestamp: unixSeconds(NOW + 600) })
-  const [refused] = await at.admit(knockOf(at, early))
+  const [refused] = await at.judge(knockOf(at, early))
   assert(refused?.granted === false && refused.failure.code === 'SPA_FROM_FUTURE')
   assert.deepEqual([refused.stanza, refused.clocks], [1, { packet: NOW + 600, server: NOW }])
   assert.equal(at.replays.size(), 0)
   at.clock.advance(600)
-  const [later] = await at.admit(knockOf(at, early))
+  const [later] = await at.judge(knockOf(at, early))
   assert(later?.granted === false && later.failure.code === 'SPA_REPLAYED')
-  const [own] = await at.admit(knockOf(at, sealed(at, 1, { timestamp: unixSeconds(NOW + 600) })))
+  const [own] = await at.judge(knockOf(at, sealed(at, 1, { timestamp: unixSeconds(NOW + 600) })))
   assert(own?.granted)
 })
 
@@ -219,15 +219,15 @@ test('who has used up the share of his key is refused until it is free again; wh
   const at = server(`${twoKeys}${ONE}OPEN_PORTS tcp/22\n`, '', { replays })
   const knocks = [1, 1, 1, 1, 2].map((id) => knockOf(at, sealed(at, id)))
   const codes = (verdicts: readonly Verdict[]) => verdicts.map((verdict) => verdict.granted || verdict.failure.code)
-  assert.deepEqual(codes(await at.admit(...knocks)), [true, true, true, 'REPLAY_STORE_FULL', true])
+  assert.deepEqual(codes(await at.judge(...knocks)), [true, true, true, 'REPLAY_STORE_FULL', true])
   // Stanzas with the same keys have one share, and a reload, which makes the keyrings anew, gives no other.
-  const { index } = server(`${twoKeys}${ONE}`).admitting
-  const again = await admit([knockOf(at, sealed(at, 3))], { ...at.admitting, index })
+  const { index } = server(`${twoKeys}${ONE}`).judging
+  const again = await judge([knockOf(at, sealed(at, 3))], { ...at.judging, index })
   assert.deepEqual(codes(again), ['REPLAY_STORE_FULL'])
   assert.match(again[0]?.granted === false ? again[0].failure.detail : '', /MAX_PACKETS_PER_KEY/)
   at.clock.advance(121)
   const later = { timestamp: at.clock.now() }
-  assert.deepEqual(codes(await at.admit(knockOf(at, sealed(at, 1, later)))), [true])
+  assert.deepEqual(codes(await at.judge(knockOf(at, sealed(at, 1, later)))), [true])
 })
 
 const lies: [what: string, change: (knock: Knock) => Knock][] = [
@@ -239,7 +239,7 @@ for (const [what, change] of lies) {
     const at = server(`${ONE}\nSOURCE 10.0.0.1\nKEY other\nHMAC_KEY xyz\n`)
     const honest = knockOf(at, sealed(at, 1))
     const lie = change(knockOf(at, sealed(at, 1)))
-    const verdicts = await at.admit(lie, honest, lie)
+    const verdicts = await at.judge(lie, honest, lie)
     assert.deepEqual(
       verdicts.map((verdict) => verdict.granted || verdict.failure.code),
       ['WARDEN_FORBIDDEN', true, 'WARDEN_FORBIDDEN'],
@@ -260,7 +260,7 @@ test('a receiver cannot ask for more than the stanza allows, whatever it says th
     { ...message, timestamp: unixSeconds(NOW + 1_000) },
   ]
   for (const asked of bent) {
-    const [verdict] = await at.admit({ ...knock, message: asked })
+    const [verdict] = await at.judge({ ...knock, message: asked })
     assert.equal(verdict?.granted, false)
   }
 })
@@ -268,7 +268,7 @@ test('a receiver cannot ask for more than the stanza allows, whatever it says th
 test('where the store cannot record, nothing opens', async () => {
   const { ok, failure } = refuse('REPLAY_STORE_FAILED', 'the disk is full')
   const at = server(ONE, '', { replays: { claim: async () => ({ ok, failure }) } })
-  const verdicts = await at.admit(knockOf(at, sealed(at, 1)), knockOf(at, sealed(at, 1)))
+  const verdicts = await at.judge(knockOf(at, sealed(at, 1)), knockOf(at, sealed(at, 1)))
   for (const verdict of verdicts) assert(!verdict.granted && verdict.failure.code === 'REPLAY_STORE_FAILED')
   assert.equal(at.firewall.reach(ip('192.0.2.9'), SSH), 'shut')
 })
@@ -276,7 +276,7 @@ test('where the store cannot record, nothing opens', async () => {
 test('a full firewall refuses whom it has no room for, and only them', async () => {
   const at = server(ONE)
   const knocks = Array.from({ length: 10 }, (_, i) => knockOf(at, sealed(at, 1), ip(`192.0.2.${i + 1}`)))
-  const verdicts = await at.admit(...knocks)
+  const verdicts = await at.judge(...knocks)
   assert.deepEqual(
     verdicts.map((verdict) => verdict.granted || verdict.failure.code),
     [...new Array(8).fill(true), 'FIREWALL_FULL', 'FIREWALL_FULL'],
@@ -290,7 +290,7 @@ test('nobody keeps another out by leading the other’s port elsewhere first', a
   const [victim, mallory] = [ip('192.0.2.9'), ip('192.0.2.66')]
   const elsewhere = { kind: 'localNatAccess', source: victim, localPort: port(8443), host: '192.0.2.1' } as const
   const trap = () => knockOf(at, sealed(at, 2, elsewhere as Partial<OutgoingMessage>), mallory)
-  const [first, own, again] = await at.admit(trap(), knockOf(at, sealed(at, 1), victim), trap())
+  const [first, own, again] = await at.judge(trap(), knockOf(at, sealed(at, 1), victim), trap())
   assert(first?.granted && own?.granted)
   assert.deepEqual(own.action.ended, [first.action.grant])
   assert.equal(at.firewall.reach(victim, SSH), 'itself')
@@ -306,7 +306,7 @@ test('a grant and what it ousts carry the names of their stanzas', async () => {
     localPort: port(8443),
     host: '192.0.2.1',
   } as const
-  const [, own] = await at.admit(
+  const [, own] = await at.judge(
     knockOf(at, sealed(at, 2, elsewhere as Partial<OutgoingMessage>), ip('192.0.2.66')),
     knockOf(at, sealed(at, 1), ip('192.0.2.9')),
   )
@@ -314,13 +314,13 @@ test('a grant and what it ousts carry the names of their stanzas', async () => {
   assert.deepEqual([own.action.grant.stanzaName, own.action.ended?.[0]?.stanzaName], ['phone', 'laptop'])
 })
 
-test('nothing to admit is nothing done', async () => assert.deepEqual(await server(ONE).admit(), []))
+test('nothing to judge is nothing done', async () => assert.deepEqual(await server(ONE).judge(), []))
 
 test('a packet in an HTTP request, and the address that a proxy put into it', async () => {
   const conf = 'ENABLE_SPA_OVER_HTTP Y;\nENABLE_X_FORWARDED_FOR Y;'
   const at = server(ONE, conf)
   const request = must(encodeHttpRequest(sealed(at, 1), { server: '192.0.2.1' }))
-  const [verdict] = await at.admit(
+  const [verdict] = await at.judge(
     knockOf(at, request.replace('\r\n\r\n', '\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n')),
   )
   assert(verdict?.granted)
@@ -333,14 +333,14 @@ const NAT = 'ENABLE_IPT_FORWARDING Y;\nENABLE_IPT_LOCAL_NAT Y;\n'
 const byName = { kind: 'natAccess', target: { host: { name: 'inner.example' }, port: port(22) } } as const
 
 /** As admission does once the name is known: with the keys that opened the packet. */
-function withAddress(at: Server, knock: Knock, resolvedTarget: IpAddress | { why: string }, under = at.admitting) {
-  const { index } = at.admitting
+function withAddress(at: Server, knock: Knock, resolvedTarget: IpAddress | { why: string }, under = at.judging) {
+  const { index } = at.judging
   const opener = index.byId(knock.openedBy)
   assert(opener !== undefined)
-  return admitBurnt([{ knock, keyring: index.keyringOf(opener).name, resolvedTarget }], under)
+  return judgeClaimed([{ knock, keyring: index.keyringOf(opener).name, resolvedTarget }], under)
 }
 
-test('a host name is looked up in the family of the client, for a packet that is burnt and allowed', async () => {
+test('a host name is looked up in the family of the client, for a packet that is claimed and allowed', async () => {
   const at = server(ONE, NAT)
   for (const [i, [source, family, inner]] of (
     [
@@ -349,7 +349,7 @@ test('a host name is looked up in the family of the client, for a packet that is
     ] as const
   ).entries()) {
     const knock = knockOf(at, sealed(at, 1, byName), ip(source))
-    const [asks] = await at.admit(knock)
+    const [asks] = await at.judge(knock)
     assert(asks?.granted === false && asks.failure.code === 'NAME_NOT_LOOKED_UP')
     assert.deepEqual([asks.lookUp, asks.stanza], [{ name: 'inner.example', family }, 1])
     assert.equal(at.replays.size(), i + 1)
@@ -379,7 +379,7 @@ const quiet: [what: string, code: string | true, stanza: string, conf: string, c
 for (const [what, code, stanza, conf, change] of quiet)
   test(`a name is not looked up where ${what}`, async () => {
     const at = server(`${ONE}${stanza}`, conf)
-    const [verdict] = await at.admit(knockOf(at, sealed(at, 1, { ...byName, ...change } as Partial<OutgoingMessage>)))
+    const [verdict] = await at.judge(knockOf(at, sealed(at, 1, { ...byName, ...change } as Partial<OutgoingMessage>)))
     assert(verdict !== undefined)
     assert.equal(verdict.granted || verdict.failure.code, code)
     assert.equal(verdict.granted ? undefined : verdict.lookUp, undefined)
@@ -388,7 +388,7 @@ for (const [what, code, stanza, conf, change] of quiet)
 test('a name is looked up for the first of two copies only', async () => {
   const at = server(ONE, NAT)
   const knock = knockOf(at, sealed(at, 1, byName))
-  const verdicts = await at.admit(knock, knock)
+  const verdicts = await at.judge(knock, knock)
   assert.deepEqual(
     verdicts.map((verdict) => verdict.granted || [verdict.failure.code, verdict.lookUp !== undefined]),
     [
@@ -422,7 +422,7 @@ test('what is known of a name is judged under the configuration of now', async (
     [ONE, '', 'ACCESS_NAT_DISABLED'],
   ]
   for (const [stanzas, conf, expected] of later) {
-    const [verdict] = await withAddress(at, knock, ip('10.0.0.5'), server(stanzas, conf).admitting)
+    const [verdict] = await withAddress(at, knock, ip('10.0.0.5'), server(stanzas, conf).judging)
     assert(verdict !== undefined)
     assert.equal(verdict.granted ? verdict.stanza : verdict.failure.code, expected)
   }

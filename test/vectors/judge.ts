@@ -14,7 +14,7 @@ import type { ConfigFailure } from '../../src/config/reading/config-failure.ts'
 import { filesFromSnapshot } from '../../src/config/reading/config-files.ts'
 import { parseFwknopdConf } from '../../src/config/server/fwknopd-conf.ts'
 import { openForSource, receive } from '../../src/daemon/receiver/receive.ts'
-import { admit } from '../../src/daemon/warden/admission/admit.ts'
+import { judge as judgeKnocks } from '../../src/daemon/warden/admission/judge.ts'
 import { createMemoryFirewall } from '../../src/firewall/memory.ts'
 import { type IpAddress, parseAddress } from '../../src/packet/address.ts'
 import { parseEnvelope } from '../../src/packet/envelope.ts'
@@ -89,7 +89,7 @@ function startServer(vector: Vector): Result<Server, ConfigFailure> {
   if (!policy.ok) return policy
   const index = new StanzaIndex(policy.value.stanzas)
   const receiving = { policy: policy.value, index, openers: new OpenerMemory() }
-  const admitting = {
+  const judging = {
     policy: policy.value,
     index,
     replays: memoryReplayStore({ maxAge: policy.value.maxAge }),
@@ -105,7 +105,7 @@ function startServer(vector: Vector): Result<Server, ConfigFailure> {
         receiving,
       )
       if (!knock.ok) return refusal(knock.failure)
-      const [verdict] = await admit([knock.value], admitting)
+      const [verdict] = await judgeKnocks([knock.value], judging)
       if (verdict === undefined) throw new Error('a knock without a verdict')
       return verdict
     },

@@ -1,6 +1,6 @@
 /**
  * The first half of a packet's life, in the process that has no privilege: bytes of a stranger's → a knock that some key
- * vouches for. Leaves no trace of what no key opens. The second half is admit.ts.
+ * vouches for. Leaves no trace of what no key opens. The second half is warden/admission/judge.ts.
  */
 import type { Keyring } from '../../access/keyring.ts'
 import type { StanzaIndex } from '../../access/matching.ts'

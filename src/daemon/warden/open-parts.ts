@@ -10,7 +10,7 @@ import type { ReplayStore } from '../../replay/replay-store.ts'
 import { ok, type Result } from '../../result.ts'
 import type { CaptureOrder } from '../link/protocol.ts'
 import { captureDescriptor } from '../link/receiver-start.ts'
-import type { Doubt } from './admission/admit-believed.ts'
+import type { Doubt } from './admission/judge-believed.ts'
 import { refuseSecondInstance } from './running-instance.ts'
 
 /** Descriptors for the receiver to inherit, and what it is told of them. */

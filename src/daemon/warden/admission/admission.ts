@@ -1,7 +1,14 @@
 /**
- * Knocks on their way to a verdict: taken in groups, judged under the policy that the receiver worked under when it opened
- * them, told to the journal, and answered, so that the receiver need not ask again about a packet that is used up. Those that wait
- * for a name hold up no others; they are judged once more when it is known, under the policy of that time.
+ * Admission: the way of a knock from the receiver to its verdict. The steps, each with its file:
+ *
+ * 1. submit (here): knocks wait, and are taken in groups (queue.ts), under the policy that the receiver opened them under.
+ * 2. believe (judge-believed.ts): what the kernel would not have taken is refused, and stays unused.
+ * 3. claim (claim.ts): the packet is recorded as used, once and for all.
+ * 4. decide (judge.ts, access/decide.ts): the first stanza that allows what it asks for grants it.
+ * 5. open (open.ts): the firewall opens what is granted.
+ * 6. settle (here): the verdict goes to the journal; or a name is looked up (name-lookups.ts), and the knock comes back to
+ *    step 4, under the policy of that time. It holds up no others meanwhile.
+ * 7. answer (here): the receiver gets to know which packets are used up, so that it need not report copies.
  */
 
 import type { KeyringName } from '../../../access/keyring.ts'
@@ -20,8 +27,8 @@ import type { Knock } from '../../link/knock.ts'
 import type { ToReceiver } from '../../link/protocol.ts'
 import { FOLDED_INTERVAL } from '../../link/refusal-log.ts'
 import type { Journal } from '../journal.ts'
-import { type admit, admitBurnt, type BurntKnock } from './admit.ts'
-import { admitBelieved, type Doubt, isDisbelieved } from './admit-believed.ts'
+import { type ClaimedKnock, type Judging, judgeClaimed } from './judge.ts'
+import { type Doubt, isDisbelieved, judgeBelieved } from './judge-believed.ts'
 import { type AskResolver, type LookupAnswer, NameLookups } from './name-lookups.ts'
 import { BatchQueue } from './queue.ts'
 
@@ -60,14 +67,14 @@ export interface AdmissionParts {
 /** A new knock, and what it means; or one that waited for a name. */
 type Queued =
   | { readonly knock: Knock; readonly under: Terms }
-  | { readonly burnt: BurntKnock; readonly under: 'current' }
+  | { readonly claimed: ClaimedKnock; readonly under: 'current' }
 
 export class Admission {
   readonly #parts: AdmissionParts
   readonly #queue: BatchQueue<Queued>
   readonly #lookups: NameLookups
   /** Those that wait for a name. */
-  readonly #nameless = new Set<BurntKnock>()
+  readonly #nameless = new Set<ClaimedKnock>()
   /** How many new knocks wait, of each key, where copies are no replays. */
   readonly #ofKey = new Map<KeyringName, number>()
   #foldedTimer: NodeJS.Timeout | undefined
@@ -125,7 +132,7 @@ export class Admission {
     this.#lookups.abandon()
     const waiting = [...this.#nameless]
     this.#nameless.clear()
-    this.#queue.push(waiting.map(({ knock, keyring }) => ({ burnt: { knock, keyring }, under: 'current' })))
+    this.#queue.push(waiting.map(({ knock, keyring }) => ({ claimed: { knock, keyring }, under: 'current' })))
   }
 
   /** Judges what still waits, refuses what waits for a name, and tells what is still folded. */
@@ -143,9 +150,10 @@ export class Admission {
       if (under === undefined) return
       const end = batch.findIndex((item, i) => i > start && item.under !== under)
       const group = batch.slice(start, end < 0 ? batch.length : end)
-      if (under === 'current') await this.#admitBurnt(group.flatMap((item) => ('burnt' in item ? [item.burnt] : [])))
+      if (under === 'current')
+        await this.#judgeClaimed(group.flatMap((item) => ('claimed' in item ? [item.claimed] : [])))
       else
-        await this.#admitNew(
+        await this.#judgeNew(
           group.flatMap((item) => ('knock' in item ? [item.knock] : [])),
           under,
         )
@@ -153,9 +161,9 @@ export class Admission {
     }
   }
 
-  async #admitNew(knocks: readonly Knock[], terms: Terms): Promise<void> {
+  async #judgeNew(knocks: readonly Knock[], terms: Terms): Promise<void> {
     const { replays, doubt, send, onForbidden } = this.#parts
-    const verdicts = await this.#attempt(() => admitBelieved(knocks, this.#admitting(terms), doubt))
+    const verdicts = await this.#attempt(() => judgeBelieved(knocks, this.#judging(terms), doubt))
     this.#judged(knocks, terms)
     const claimed: Knock['digest'][] = []
     const unclaimed: Knock['digest'][] = []
@@ -177,9 +185,9 @@ export class Admission {
     if (unclaimed.length > 0) send({ type: 'unclaimed', digests: unclaimed })
   }
 
-  async #admitBurnt(knocks: readonly BurntKnock[]): Promise<void> {
+  async #judgeClaimed(knocks: readonly ClaimedKnock[]): Promise<void> {
     const terms = this.#parts.current()
-    const verdicts = await this.#attempt(() => admitBurnt(knocks, this.#admitting(terms)))
+    const verdicts = await this.#attempt(() => judgeClaimed(knocks, this.#judging(terms)))
     for (const [i, { knock }] of knocks.entries()) {
       const verdict = verdicts[i]
       if (verdict !== undefined) this.#settle(knock, verdict, terms)
@@ -187,7 +195,7 @@ export class Admission {
     this.#tellSuppressedSoon()
   }
 
-  #admitting({ policy, index }: Terms): Parameters<typeof admit>[1] {
+  #judging({ policy, index }: Terms): Judging {
     const { firewall, replays, ownAddresses, clock } = this.#parts
     return { policy, index, firewall, clock, ownAddresses, replays: replays ?? FORGETFUL }
   }
@@ -212,17 +220,17 @@ export class Admission {
       journal.knock(knock, verdict, index)
       return
     }
-    const burnt = { knock, keyring: index.keyringOf(stanza).name }
-    const asker = { keyring: burnt.keyring, source: knock.packet.source }
+    const claimed = { knock, keyring: index.keyringOf(stanza).name }
+    const asker = { keyring: claimed.keyring, source: knock.packet.source }
     // The terms of now may not want the name.
     if (terms !== current()) {
-      this.#queue.push([{ burnt, under: 'current' }])
+      this.#queue.push([{ claimed, under: 'current' }])
       return
     }
-    this.#nameless.add(burnt)
+    this.#nameless.add(claimed)
     this.#lookups.find(verdict.lookUp, asker, (answer: LookupAnswer) => {
-      this.#nameless.delete(burnt)
-      if (answer.ok) this.#queue.push([{ burnt: { ...burnt, resolvedTarget: answer.value }, under: 'current' }])
+      this.#nameless.delete(claimed)
+      if (answer.ok) this.#queue.push([{ claimed: { ...claimed, resolvedTarget: answer.value }, under: 'current' }])
       else {
         journal.knock(knock, refusal(answer.failure, [stanza]), index)
         this.#tellSuppressedSoon()
@@ -259,5 +267,5 @@ const UNRECORDED: ReadonlySet<FailureCode> = new Set([
   'REPLAY_STORE_LOCKED',
 ])
 
-/** Where used packets are not to be remembered. `admit` asks nothing of it then. */
+/** Where used packets are not to be remembered. `claim` asks nothing of it then. */
 const FORGETFUL: Pick<ReplayStore, 'claim'> = { claim: async (claims) => ok(claims.map(() => 'first')) }

@@ -12,7 +12,7 @@ import { type Knock, parseKnock } from '../../link/knock.ts'
 import type { ToReceiver } from '../../link/protocol.ts'
 import { Journal } from '../journal.ts'
 import { Admission, type Terms } from './admission.ts'
-import { admitBelieved, type Doubt } from './admit-believed.ts'
+import { type Doubt, judgeBelieved } from './judge-believed.ts'
 
 const NOW = unixSeconds(1_800_000_000)
 
@@ -42,7 +42,7 @@ function knock(interfaceIndex: number, timestamp: number = NOW): Knock {
   return parsed.value
 }
 
-/** Admits knocks in batches. @returns what the log and the receiver are told. */
+/** Submits knocks in batches. @returns what the log and the receiver get. */
 async function admitted(doubt: Doubt, ...batches: Knock[][]) {
   const firewall = createMemoryFirewall()
   await firewall.install()
@@ -84,7 +84,7 @@ test('a packet whose date becomes good meanwhile is not believed unasked', async
   const ticking = { now: () => unixSeconds(now++) }
   const replays = memoryReplayStore({ maxAge: seconds(120) })
   const admitting = { policy, index, firewall, replays, clock: ticking, ownAddresses: () => new Set<never>() }
-  const verdicts = await admitBelieved([knock(2, NOW + 121)], admitting, () => assert.fail('asked'))
+  const verdicts = await judgeBelieved([knock(2, NOW + 121)], admitting, () => assert.fail('asked'))
   assert.deepEqual(
     verdicts.map((verdict) => !verdict.granted && verdict.failure.code),
     ['SPA_FROM_FUTURE'],

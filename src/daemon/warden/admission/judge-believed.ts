@@ -6,27 +6,27 @@ import { checkAge } from '../../../access/age.ts'
 import { refusal, type Verdict } from '../../../access/verdict.ts'
 import type { Disbelief } from '../../../capture/disbelief.ts'
 import type { Knock } from '../../link/knock.ts'
-import { type Admitting, admit } from './admit.ts'
+import { type Judging, judge } from './judge.ts'
 
 /** Asks the kernel about where a knock came from and went to. */
 export type Doubt = (packet: Knock['packet']) => Disbelief | undefined
 
-/** @returns one verdict for each knock, in order, as {@link admit} does. */
-export async function admitBelieved(
+/** @returns one verdict for each knock, in order, as {@link judge} does. */
+export async function judgeBelieved(
   knocks: readonly Knock[],
-  admitting: Admitting,
+  judging: Judging,
   doubt: Doubt,
 ): Promise<readonly Verdict[]> {
-  const { policy, clock } = admitting
+  const { policy, clock } = judging
   const now = clock.now()
   // What is refused for its date costs no question, and the receiver asks about no copy of it.
   const doubts = knocks.map(({ message, packet }) =>
     checkAge(message.timestamp, policy.maxAge, now).ok ? doubt(packet) : undefined,
   )
-  const believed = await admit(
+  const believed = await judge(
     knocks.filter((_, i) => doubts[i] === undefined),
     // Of the same moment: what has no doubt for its date is refused for its date.
-    { ...admitting, clock: { now: () => now } },
+    { ...judging, clock: { now: () => now } },
   )
   const verdicts = believed.values()
   return knocks.map((knock, i) => {

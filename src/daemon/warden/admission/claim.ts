@@ -1,0 +1,25 @@
+/**
+ * The step of admission that uses packets up: each is recorded in the replay store, durably, before anything opens for it, and also
+ * where policy will deny what it asks for.
+ */
+import type { KeyringName } from '../../../access/keyring.ts'
+import type { Policy } from '../../../access/policy.ts'
+import type { Answer, Claim, ReplayFailure, ReplayStore } from '../../../replay/replay-store.ts'
+import { ok, type Result } from '../../../result.ts'
+import type { UnixSeconds } from '../../../units.ts'
+import type { Knock } from '../../link/knock.ts'
+
+/** @param keyring the keys that opened the packet: the entry counts towards their share. */
+export function claimOf({ digest, fwknopDigest, message: { timestamp } }: Knock, keyring: KeyringName): Claim {
+  return { digest, fwknopDigest, timestamp, keyring }
+}
+
+/** @returns one answer for each claim, in order. Where replays are allowed, all are `first`, and nothing is recorded. */
+export async function claim(
+  claims: readonly Claim[],
+  { policy, replays }: { readonly policy: Pick<Policy, 'refuseReplays'>; readonly replays: Pick<ReplayStore, 'claim'> },
+  now: UnixSeconds,
+): Promise<Result<readonly Answer[], ReplayFailure>> {
+  if (!policy.refuseReplays || claims.length === 0) return ok(claims.map(() => 'first'))
+  return await replays.claim(claims, now)
+}

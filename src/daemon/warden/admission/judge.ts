@@ -1,0 +1,123 @@
+/**
+ * The second half of a packet's life, in the process that owns the firewall: knock → claim → decide → open. A knock may name a host,
+ * and policy may allow it under some address: its verdict then says `lookUp`. It comes back with the address, already claimed.
+ */
+import { checkAge } from '../../../access/age.ts'
+import { decide } from '../../../access/decide.ts'
+import type { KeyringName } from '../../../access/keyring.ts'
+import type { StanzaIndex } from '../../../access/matching.ts'
+import type { Unresolvable } from '../../../access/openings.ts'
+import type { Policy } from '../../../access/policy.ts'
+import type { Stanza } from '../../../access/stanza.ts'
+import { refusal, USED_BEFORE, type Verdict } from '../../../access/verdict.ts'
+import type { Clock } from '../../../clock.ts'
+import type { Firewall } from '../../../firewall/firewall.ts'
+import type { IpAddress } from '../../../packet/address.ts'
+import type { Answer, ReplayStore } from '../../../replay/replay-store.ts'
+import { refuse } from '../../../result.ts'
+import type { UnixSeconds } from '../../../units.ts'
+import { type Knock, requestOf } from '../../link/knock.ts'
+import { claim, claimOf } from './claim.ts'
+import { open } from './open.ts'
+
+/** What it takes to judge knocks. */
+export interface Judging {
+  readonly policy: Policy
+  /** Of the policy's stanzas. */
+  readonly index: StanzaIndex
+  readonly replays: Pick<ReplayStore, 'claim'>
+  readonly firewall: Pick<Firewall, 'open'>
+  readonly clock: Clock
+  /** The addresses of this host now. Asked where a knock may lead to another host. */
+  readonly ownAddresses: () => ReadonlySet<IpAddress>
+}
+
+/**
+ * Judges knocks that arrived together: one commit of the replay store and one transaction of the firewall for all.
+ * @returns one verdict for each knock, in order. A grant in it is open.
+ */
+export async function judge(knocks: readonly Knock[], judging: Judging): Promise<readonly Verdict[]> {
+  const { index, firewall, clock } = judging
+  const now = clock.now()
+  const candidates = knocks.map((knock) => candidatesOf(knock, index))
+  const claims = knocks.flatMap((knock, i) => {
+    const [stanza] = candidates[i] ?? []
+    return stanza === undefined ? [] : [claimOf(knock, index.keyringOf(stanza).name)]
+  })
+  const claimed = await claim(claims, judging, now)
+  if (!claimed.ok)
+    return candidates.map((stanzas) => (stanzas === undefined ? refusal(FORBIDDEN) : refusal(claimed.failure, stanzas)))
+
+  const answers = claimed.value.values()
+  const verdicts = knocks.map((knock, i) => {
+    const stanzas = candidates[i]
+    return stanzas === undefined
+      ? refusal(FORBIDDEN)
+      : decideClaimed(knock, stanzas, answers.next().value, judging, now)
+  })
+  return await open(verdicts, firewall)
+}
+
+const FORBIDDEN = refuse('WARDEN_FORBIDDEN', 'no stanza of this number is for the packet’s source').failure
+
+/** A knock whose packet is claimed already: it waited for a name. */
+export interface ClaimedKnock {
+  readonly knock: Knock
+  /** The keys that opened it. They may have other stanzas by now, or none. */
+  readonly keyring: KeyringName
+  /** Absent: what was looked up under an earlier configuration does not count. */
+  readonly resolvedTarget?: IpAddress | Unresolvable
+}
+
+/** Judges knocks that waited for a name, under the policy of now. @returns as {@link judge} does. */
+export async function judgeClaimed(knocks: readonly ClaimedKnock[], judging: Judging): Promise<readonly Verdict[]> {
+  const now = judging.clock.now()
+  const verdicts = knocks.map(({ knock, keyring, resolvedTarget }) => {
+    const candidates = stanzasWith(keyring, knock, judging.index)
+    return decideAbout(knock, candidates, judging, now, resolvedTarget)
+  })
+  return await open(verdicts, judging.firewall)
+}
+
+function stanzasWith(name: KeyringName, { packet }: Knock, index: StanzaIndex): readonly Stanza[] {
+  const keyring = index.keyringNamed(name)
+  return keyring === undefined ? [] : index.stanzasFor(keyring, packet.source)
+}
+
+/** The receiver's word is enough for which keys opened the packet, never for whom they are. */
+function candidatesOf({ openedBy, packet }: Knock, index: StanzaIndex): readonly Stanza[] | undefined {
+  const opener = index.byId(openedBy)
+  if (opener === undefined) return undefined
+  const candidates = index.stanzasFor(index.keyringOf(opener), packet.source)
+  return candidates.length === 0 ? undefined : candidates
+}
+
+function decideClaimed(
+  knock: Knock,
+  candidates: readonly Stanza[],
+  claimed: Answer | undefined,
+  judging: Judging,
+  now: UnixSeconds,
+): Verdict {
+  if (typeof claimed === 'object') return refusal(claimed, candidates)
+  // Only what is first goes on. What is misdated, used or not, is told so: the clocks say more to the operator.
+  if (claimed !== 'first' && checkAge(knock.message.timestamp, judging.policy.maxAge, now).ok)
+    return refusal(USED_BEFORE, candidates)
+  return decideAbout(knock, candidates, judging, now)
+}
+
+function decideAbout(
+  knock: Knock,
+  candidates: readonly Stanza[],
+  { policy, ownAddresses }: Judging,
+  now: UnixSeconds,
+  resolvedTarget?: IpAddress | Unresolvable,
+): Verdict {
+  const leadsOn = knock.message.kind === 'natAccess' || candidates.some(({ forceNat }) => forceNat !== undefined)
+  const request = {
+    ...requestOf(knock),
+    ...(leadsOn && { ownAddresses: ownAddresses() }),
+    ...(resolvedTarget !== undefined && { resolvedTarget }),
+  }
+  return decide(policy, candidates, request, now)
+}
