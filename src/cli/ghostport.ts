@@ -3,22 +3,24 @@
  * The `ghostport` command: finds the subcommand, runs it, and sets the exit status. What is imported here, and by that in
  * turn, has to load on every Node.js since 18: an old one must be told that it is old, and not fail with a `SyntaxError`.
  */
-import { nearest } from '../config/reading/nearest.ts'
 import { type Failure, refuse } from '../result.ts'
 import { forbidInspector, keepMemoryOutOfCores, setProcessTitle } from '../system/own-process.ts'
+import { findCommand, hasJson } from './command.ts'
 import { commands } from './commands.ts'
 import { keepCompiledCode } from './compile-cache.ts'
 import { nodeIsTooOld } from './node-version.ts'
+import { runCommand } from './run-command.ts'
 import { commandLineWords } from './terminal/arguments.ts'
+import { failWithJson } from './terminal/failure-json.ts'
 import type { OptionSpec } from './terminal/options.ts'
 import { systemTerminal, type Terminal } from './terminal/terminal.ts'
 
-const shortForms: Readonly<Record<string, string>> = {
-  '-h': 'help',
-  '--help': 'help',
-  '-V': 'version',
-  '--version': 'version',
-}
+const shortForms: ReadonlyMap<string, string> = new Map([
+  ['-h', 'help'],
+  ['--help', 'help'],
+  ['-V', 'version'],
+  ['--version', 'version'],
+])
 
 async function main(argv: readonly string[], terminal: Terminal): Promise<number> {
   keepMemoryOutOfCores()
@@ -36,17 +38,12 @@ async function main(argv: readonly string[], terminal: Terminal): Promise<number
     terminal.note(overview(commands, terminal.style))
     return 64
   }
-  const entry = commandNamed(word)
-  if (entry !== undefined) return (await entry.load()).run(rest, terminal)
-  if (word.startsWith('-')) return terminal.fail(await optionBeforeCommand(word))
-  const meant = nearest(word, Object.keys(commands))
-  const suggestion = meant === undefined ? 'ghostport help' : `ghostport ${meant}`
-  return terminal.fail(refuse('CLI_USAGE', `there is no command “${word}”`, { suggestion }).failure)
-}
-
-function commandNamed(word: string) {
-  const name = shortForms[word] ?? word
-  return Object.hasOwn(commands, name) ? commands[name] : undefined
+  const name = shortForms.get(word) ?? word
+  if (name.startsWith('-')) return terminal.fail(await optionBeforeCommand(name))
+  const entry = findCommand(commands, name)
+  if ('ok' in entry) return terminal.fail(entry.failure)
+  const { command } = await entry.load()
+  return runCommand(name, command, rest, terminal)
 }
 
 /** fwknop's users type options without a command. The option may hold a key: only its name is shown. */
@@ -67,15 +64,19 @@ async function optionBeforeCommand(word: string): Promise<Failure> {
 async function failUnexpectedly(error: unknown, argv: readonly string[], terminal: Terminal): Promise<number> {
   const { internalFailure } = await import('./terminal/last-resort.ts')
   const failure = internalFailure(error)
-  if (commandNamed(argv[0] ?? '')?.json === undefined) return terminal.fail(failure)
-  const { failWithJson } = await import('./terminal/failure-json.ts')
-  return failWithJson(argv.slice(1), terminal)(failure)
+  const [word = '', ...rest] = argv
+  const entry = findCommand(commands, shortForms.get(word) ?? word)
+  // Where the module itself is what fails, nothing is known of its options.
+  const loaded = 'ok' in entry ? undefined : await entry.load().catch(() => undefined)
+  if (loaded === undefined || !hasJson(loaded.command)) return terminal.fail(failure)
+  return failWithJson(rest, terminal)(failure)
 }
 
 const argv = commandLineWords()
 // Before anything else: from here on, the list of processes shows no key that the words hold.
 const [first = ''] = argv
-setProcessTitle(commandNamed(first) === undefined ? 'ghostport' : `ghostport ${shortForms[first] ?? first}`)
+const firstName = shortForms.get(first) ?? first
+setProcessTitle(Object.hasOwn(commands, firstName) ? `ghostport ${firstName}` : 'ghostport')
 const terminal = systemTerminal()
 // Errors of events and promises that nobody waits for. Nothing is known about what they left half done: the process ends.
 let dying = false

@@ -1,44 +1,26 @@
-/** `ghostport help [COMMAND]`: the overview, or what `ghostport COMMAND --help` says. The texts come from the tables. */
-import { nearest } from '../config/reading/nearest.ts'
-import { refuse } from '../result.ts'
-import type { Command, CommandTable } from './command.ts'
-import { commandHelp } from './terminal/command-help.ts'
+/** The help: `ghostport help [COMMAND]`, and what `ghostport COMMAND --help` shows. The texts come from the tables. */
+import { type Command, type CommandTable, defineCommand, findCommand, withHelp } from './command.ts'
 import { type Line, line, type Style } from './terminal/line.ts'
-import { parseCommandLine } from './terminal/options.ts'
-import type { Terminal } from './terminal/terminal.ts'
-
-const options = { help: { short: 'h', help: 'show this text' } } as const
-
-const ownHelp = {
-  usage: 'ghostport help [COMMAND]',
-  about: ['Lists the commands. With COMMAND: shows what “ghostport COMMAND --help” shows.'],
-  table: options,
-} as const
+import { optionHelp } from './terminal/option-help.ts'
 
 /** The command `help`; it is one of `commands` itself. */
 export function helpFor(commands: CommandTable): Command {
-  return { run: (argv, terminal) => help(commands, argv, terminal) }
-}
-
-async function help(commands: CommandTable, argv: readonly string[], terminal: Terminal): Promise<number> {
-  const parsed = parseCommandLine(options, { names: ['COMMAND'] }, argv)
-  if (!parsed.ok) return terminal.fail(parsed.failure)
-  if (parsed.value.options.help > 0) {
-    terminal.print(commandHelp(ownHelp, terminal.style))
-    return 0
-  }
-  const [name] = parsed.value.operands
-  if (name === undefined) {
-    terminal.print(overview(commands, terminal.style))
-    return 0
-  }
-  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (command === undefined) {
-    const meant = nearest(name, Object.keys(commands))
-    const suggestion = meant === undefined ? 'ghostport help' : `ghostport help ${meant}`
-    return terminal.fail(refuse('CLI_USAGE', `there is no command “${name}”`, { suggestion }).failure)
-  }
-  return (await command.load()).run(['--help'], terminal)
+  return defineCommand({
+    options: {},
+    operands: { optional: ['COMMAND'] },
+    about: ['Lists the commands. With COMMAND: shows what “ghostport COMMAND --help” shows.'],
+    run: async ({ operands: [name] }, { print, style }) => {
+      if (name === undefined) {
+        print(overview(commands, style))
+        return 0
+      }
+      const entry = findCommand(commands, name, 'ghostport help')
+      if ('ok' in entry) return entry
+      const { command } = await entry.load()
+      print(commandHelp(name, command, style))
+      return 0
+    },
+  })
 }
 
 /** What `ghostport` alone shows. */
@@ -56,4 +38,20 @@ export function overview(commands: CommandTable, style: Style): readonly Line[] 
     '',
     '“ghostport COMMAND --help” shows the options of a command.',
   ]
+}
+
+/** What `ghostport NAME --help` shows. */
+export function commandHelp(name: string, command: Command, style: Style): readonly Line[] {
+  const { options, operands, about, after } = command
+  const { required = [], optional = [], rest } = operands
+  const usage = [
+    `usage: ghostport ${name}`,
+    ...(Object.keys(options).length === 0 ? [] : ['[options]']),
+    ...required,
+    ...optional.map((operand) => `[${operand}]`),
+    ...(rest === undefined ? [] : [`[${rest}]`]),
+  ]
+  const { shown, unsupported } = optionHelp(withHelp(options), style)
+  const parts: readonly (readonly Line[])[] = [[usage.join(' ')], about, shown, after ?? [], unsupported]
+  return parts.filter(({ length }) => length > 0).flatMap((part, n) => (n === 0 ? part : ['', ...part]))
 }

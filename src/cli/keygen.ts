@@ -14,6 +14,7 @@ import { formatProtocolPorts } from '../packet/protocol-port.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { judgeWay } from '../system/guarded-file.ts'
 import { systemPath } from '../system/system-path.ts'
+import { defineCommand, type Outcome } from './command.ts'
 import {
   accessStanza,
   headings,
@@ -24,9 +25,7 @@ import {
   rcStanza,
   type StanzaWishes,
 } from './knock/keygen-text.ts'
-import { commandHelp } from './terminal/command-help.ts'
-import { failWithJson } from './terminal/failure-json.ts'
-import { type OptionValues, parseCommandLine } from './terminal/options.ts'
+import type { OptionValues, ParsedCommandLine } from './terminal/options.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 const options = {
@@ -45,22 +44,6 @@ const options = {
   'hmac-key-len': { value: 'BYTES', help: 'length of the HMAC key, 1 to 128 (default: by the digest, 64 for sha256)' },
   'hmac-digest-type': { value: 'DIGEST', help: `one of ${DIGEST_TYPES.join(' ')} (default sha256)` },
   json: { help: 'print one JSON object: key_base64, hmac_key_base64, hmac_digest_type; with --pair also the stanzas' },
-  help: { short: 'h', help: 'show this text' },
-} as const
-
-const help = {
-  usage: 'ghostport keygen [options]',
-  about: [
-    'Makes an encryption key and an HMAC key, and prints them. Client and server need the same two keys. So run it once, on',
-    'either side, and copy the other stanza to the other side. A second run makes other keys.',
-    'Without an option: prints just the two lines, as fwknop --key-gen does.',
-  ],
-  table: options,
-  after: [
-    'ghostport keygen --pair --server host.example          both stanzas, to copy',
-    'ghostport keygen --pair --name ada-phone --server host.example -K ada-phone.conf',
-    '                                                       the stanza for access.conf into a file, the other printed',
-  ],
 } as const
 
 /**
@@ -77,27 +60,35 @@ const hmacKeyLengths: Readonly<Record<DigestType, number>> = {
   sha3_512: 64,
 }
 
-export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const fail = failWithJson(argv, terminal)
-  const parsed = parseCommandLine(options, { names: [] }, argv)
-  if (!parsed.ok) return fail(parsed.failure)
-  const given = parsed.value.options
-  if (given.help > 0) {
-    terminal.print(commandHelp(help, terminal.style))
-    return 0
-  }
+export const command = defineCommand({
+  options,
+  operands: {},
+  about: [
+    'Makes an encryption key and an HMAC key, and prints them. Client and server need the same two keys. So run it once, on',
+    'either side, and copy the other stanza to the other side. A second run makes other keys.',
+    'Without an option: prints just the two lines, as fwknop --key-gen does.',
+  ],
+  after: [
+    'ghostport keygen --pair --server host.example          both stanzas, to copy',
+    'ghostport keygen --pair --name ada-phone --server host.example -K ada-phone.conf',
+    '                                                       the stanza for access.conf into a file, the other printed',
+  ],
+  run,
+})
+
+async function run({ options: given }: ParsedCommandLine<typeof options>, terminal: Terminal): Promise<Outcome> {
   const usage = contradiction(given)
-  if (usage !== undefined) return fail(usage)
+  if (!usage.ok) return usage
   const wish = parseWish(given)
-  if (!wish.ok) return fail(wish.failure)
+  if (!wish.ok) return wish
   const stanzas = parseStanzas(given)
-  if (!stanzas.ok) return fail(stanzas.failure)
+  if (!stanzas.ok) return stanzas
 
   const { printed, filed } = output(generate(wish.value), stanzas.value, given)
   const file = given['key-gen-file']
   if (file !== undefined && filed !== undefined) {
     const written = writeNew(file, `${filed}\n`)
-    if (!written.ok) return fail(written.failure)
+    if (!written.ok) return written
     terminal.note(`wrote ${file}, readable by you only`)
   }
   if (printed !== undefined) terminal.print(printed.split('\n'))
@@ -108,21 +99,21 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
 type Given = OptionValues<typeof options>
 
 /** Options that cannot be used together, and options without effect. */
-function contradiction(given: Given): Failure<'CLI_USAGE'> | undefined {
+function contradiction(given: Given): Result<void, Failure<'CLI_USAGE'>> {
   const forms = (['pair', 'access', 'rc', 'json'] as const).filter((form) => given[form] > 0)
   const pairAsJson = forms.length === 2 && forms[0] === 'pair' && forms[1] === 'json'
   if (forms.length > 1 && !pairAsJson) {
     const bothHalves = given.access > 0 && given.rc > 0
     const more = bothHalves ? { suggestion: '--pair' } : {}
-    return refuse('CLI_USAGE', `--${forms.join(' and --')} cannot be used together`, more).failure
+    return refuse('CLI_USAGE', `--${forms.join(' and --')} cannot be used together`, more)
   }
   const uses = { name: ['pair', 'access'], server: ['pair', 'rc'], open: ['pair', 'access', 'rc'] } as const
   for (const [name, needs] of Object.entries(uses) as [keyof typeof uses, (typeof uses)['open' | 'name' | 'server']][])
     if (given[name] !== undefined && !needs.some((form) => given[form] > 0)) {
       const detail = `--${name} has no effect without --${needs.join(' or --')}`
-      return refuse('CLI_USAGE', detail, { suggestion: '--pair' }).failure
+      return refuse('CLI_USAGE', detail, { suggestion: '--pair' })
     }
-  return undefined
+  return ok(undefined)
 }
 
 function parseStanzas(given: Given): Result<StanzaWishes, Failure<'VALUE_INVALID'>> {

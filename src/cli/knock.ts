@@ -1,7 +1,8 @@
 /** `ghostport knock`: ask a server to open a port. */
 import { type SentKnock, sealKnock, sendKnock } from '../client/knock.ts'
 import type { ClosedDoor, OpenDoor } from '../client/wait.ts'
-import { type Failure, ok, refuse } from '../result.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { defineCommand, type Outcome } from './command.ts'
 import { knockJson } from './knock/json.ts'
 import { knockOptions } from './knock/options.ts'
 import { type PlannedKnock, planKnock } from './knock/plan.ts'
@@ -15,8 +16,8 @@ import {
   type WaitPlan,
   waitOptions,
 } from './knock/wait-options.ts'
-import { asksForJson, failureJson, failWithJson } from './terminal/failure-json.ts'
-import { type OptionValues, parseCommandLine, unexpectedArgument } from './terminal/options.ts'
+import { failureJson } from './terminal/failure-json.ts'
+import { type OptionValues, type ParsedCommandLine, unexpectedArgument } from './terminal/options.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 const options = {
@@ -27,31 +28,45 @@ const options = {
   json: { help: 'one JSON object on standard output, also for a failure (docs/CLIENT.md)' },
 } as const
 
-export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const json = asksForJson(argv)
-  const fail = failWithJson(argv, terminal)
-  const parsed = parseCommandLine(options, { names: ['STANZA'] }, argv)
-  if (!parsed.ok) return fail(parsed.failure)
-  const { options: given, operands, afterFlag } = parsed.value
-  if (given.help > 0) return showHelp(terminal)
+export const command = defineCommand({
+  options,
+  operands: { optional: ['STANZA'] },
+  about: [
+    'Sends one packet that asks a server to open a port: to every address of the host, each time another packet. Nothing',
+    'comes back, whether the server opens or not; --wait finds out. Settings come from ~/.fwknoprc (fwknop’s file): from its',
+    '[default], and over it from STANZA, which -n names as well. Flags count for more. Missing keys are asked for.',
+  ],
+  after: [
+    'ghostport knock myserver --wait                all from the rc file',
+    'ghostport knock -A tcp/22 -s -D host.example   open ssh for the address this arrives from',
+    'ghostport knock -A tcp/22 -s -D host.example --nat-local --nat-port 80   ssh, behind the web server’s port',
+  ],
+  run,
+})
+
+async function run(
+  { options: given, operands, afterFlag }: ParsedCommandLine<typeof options>,
+  terminal: Terminal,
+): Promise<Outcome> {
+  const json = given.json > 0
   const pointless = withoutEffect(given)
-  if (pointless !== undefined) return fail(pointless)
+  if (!pointless.ok) return pointless
 
   const wish = parseWait(given)
-  if (!wish.ok) return fail(wish.failure)
+  if (!wish.ok) return wish
   const [stanza] = operands
-  const usage = stanza === undefined ? undefined : stanzaTwice(given, stanza, afterFlag[0])
-  if (usage !== undefined) return fail(usage)
+  const usage = stanza === undefined ? ok(undefined) : stanzaTwice(given, stanza, afterFlag[0])
+  if (!usage.ok) return usage
   const planned = await planKnock(given, terminal, {
     ...(stanza === undefined ? {} : { stanza: { word: stanza, required: true, afterFlag: afterFlag[0] } }),
   })
-  if (!planned.ok) return fail(planned.failure)
+  if (!planned.ok) return planned
   const { plan, world } = planned.value
   const door = given.wait > 0 ? doorFor(planned.value, wish.value) : ok(undefined)
-  if (!door.ok) return fail(door.failure)
+  if (!door.ok) return door
 
   const sealed = await sealKnock(plan, world)
-  if (!sealed.ok) return fail(sealed.failure)
+  if (!sealed.ok) return sealed
   if (plan.keys.hmac === undefined)
     terminal.note('ghostport: the packet has no HMAC: somebody who records it can try to change it')
   if (given.test > 0) {
@@ -68,7 +83,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   const sent = await sendKnock(sealed.value, world.delivery)
   if (!sent.ok) {
     look?.end()
-    return fail(sent.failure)
+    return sent
   }
   if (!json) for (const line of departures(plan, sent.value)) terminal.print(line)
   if (waiting === undefined) {
@@ -81,13 +96,13 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
 }
 
 /** Flags that nothing would come of. */
-function withoutEffect(given: OptionValues<typeof options>): Failure | undefined {
+function withoutEffect(given: OptionValues<typeof options>): Result<void, Failure<'CLI_USAGE'>> {
   if (given.wait > 0 && given.test > 0)
-    return refuse('CLI_USAGE', '--wait has no effect with --test (-T), which sends nothing').failure
+    return refuse('CLI_USAGE', '--wait has no effect with --test (-T), which sends nothing')
   for (const name of Object.keys(waitOptions) as (keyof typeof waitOptions)[])
     if (given.wait === 0 && given[name] !== undefined)
-      return refuse('CLI_USAGE', `--${name} has no effect without --wait`, { suggestion: 'add --wait' }).failure
-  return undefined
+      return refuse('CLI_USAGE', `--${name} has no effect without --wait`, { suggestion: 'add --wait' })
+  return ok(undefined)
 }
 
 /** The argument is a stanza: then nothing else may say which, or that there is none. */
@@ -95,31 +110,12 @@ function stanzaTwice(
   given: OptionValues<typeof options>,
   stanza: string,
   flag: string | undefined,
-): Failure | undefined {
+): Result<void, Failure<'CLI_USAGE'>> {
   const named = given['named-config']
-  if (named !== undefined)
-    return refuse('CLI_USAGE', `${unexpectedArgument(stanza, flag)}; -n names the stanza`).failure
+  if (named !== undefined) return refuse('CLI_USAGE', `${unexpectedArgument(stanza, flag)}; -n names the stanza`)
   if (given['no-rc-file'] > 0)
-    return refuse('CLI_USAGE', `${unexpectedArgument(stanza, flag)}; --no-rc-file leaves no stanza to name`).failure
-  return undefined
-}
-
-async function showHelp(terminal: Terminal): Promise<number> {
-  const { commandHelp } = await import('./terminal/command-help.ts')
-  const about = [
-    'Sends one packet that asks a server to open a port: to every address of the host, each time another packet. Nothing',
-    'comes back, whether the server opens or not; --wait finds out. Settings come from ~/.fwknoprc (fwknop’s file): from its',
-    '[default], and over it from STANZA, which -n names as well. Flags count for more. Missing keys are asked for.',
-  ]
-  const after = [
-    'ghostport knock myserver --wait                all from the rc file',
-    'ghostport knock -A tcp/22 -s -D host.example   open ssh for the address this arrives from',
-    'ghostport knock -A tcp/22 -s -D host.example --nat-local --nat-port 80   ssh, behind the web server’s port',
-  ]
-  terminal.print(
-    commandHelp({ usage: 'ghostport knock [options] [STANZA]', about, table: options, after }, terminal.style),
-  )
-  return 0
+    return refuse('CLI_USAGE', `${unexpectedArgument(stanza, flag)}; --no-rc-file leaves no stanza to name`)
+  return ok(undefined)
 }
 
 async function tellOutcome(

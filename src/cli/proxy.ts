@@ -1,17 +1,19 @@
 /** `ghostport proxy HOST PORT`: knock, wait, and splice the very connection that found the door open: a ProxyCommand. */
 import { refuse } from '../result.ts'
 import { parsePort } from '../units.ts'
+import { defineCommand, type Outcome } from './command.ts'
 import { openDoor } from './knock/open-door.ts'
 import { knockOptions } from './knock/options.ts'
 import { planKnock } from './knock/plan.ts'
 import { doorFor, parseWait, waitOptions } from './knock/wait-options.ts'
-import { parseCommandLine } from './terminal/options.ts'
+import type { ParsedCommandLine } from './terminal/options.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 const options = { ...knockOptions, ...waitOptions } as const
 
-const help = {
-  usage: 'ghostport proxy [options] HOST PORT',
+export const command = defineCommand({
+  options,
+  operands: { required: ['HOST', 'PORT'] },
   about: [
     'Knocks as “ghostport knock” does, waits until the port is open, connects, and passes bytes between the connection and',
     'standard input and output. For ~/.ssh/config, with a stanza [myserver] in ~/.fwknoprc:',
@@ -22,44 +24,35 @@ const help = {
     'HOST names a stanza of the rc file, or the SPA_SERVER of exactly one. ssh writes the name that you typed for %n, and its',
     'HostName setting for %h. Without a stanza, a -D or an -A, it asks HOST for tcp/PORT.',
   ],
-  table: options,
-} as const
+  run,
+})
 
-export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const parsed = parseCommandLine(options, { names: ['HOST', 'PORT'] }, argv)
-  if (!parsed.ok) return terminal.fail(parsed.failure)
-  const { options: given, operands } = parsed.value
-  if (given.help > 0) {
-    const { commandHelp } = await import('./terminal/command-help.ts')
-    terminal.print(commandHelp(help, terminal.style))
-    return 0
-  }
-  const [host, portText] = operands
-  if (host === undefined || portText === undefined)
-    return terminal.fail(refuse('CLI_USAGE', 'say where to: ghostport proxy HOST PORT').failure)
+async function run(
+  { options: given, operands }: ParsedCommandLine<typeof options>,
+  terminal: Terminal,
+): Promise<Outcome> {
+  const [host = '', portText = ''] = operands
   const port = parsePort(portText)
-  if (!port.ok) return terminal.fail(port.failure)
+  if (!port.ok) return port
   if (given.stdin > 0 || Number(given.fd) === 0)
-    return terminal.fail(
-      refuse('CLI_USAGE', 'standard input belongs to the connection: no key can come from it').failure,
-    )
+    return refuse('CLI_USAGE', 'standard input belongs to the connection: no key can come from it')
 
   const wish = parseWait(given)
-  if (!wish.ok) return terminal.fail(wish.failure)
+  if (!wish.ok) return wish
   const wanted = { protocol: 'tcp', port: port.value } as const
   const planned = await planKnock(given, terminal, {
     stanza: { word: host, required: false, otherwise: 'ProxyCommand ghostport proxy %n %p' },
     fallback: { server: host, access: [wanted] },
   })
-  if (!planned.ok) return terminal.fail(planned.failure)
+  if (!planned.ok) return planned
   const { request } = planned.value.plan
   const wait = doorFor(planned.value, wish.value)
-  if (!wait.ok) return terminal.fail(wait.failure)
+  if (!wait.ok) return wait
   // With NAT the public port is where the service is; without it, a door that is not asked for will not open.
   const direct = request.kind === 'access'
   if (direct && !request.ports.some((it) => it.protocol === 'tcp' && it.port === port.value)) {
     const detail = `what is asked for does not open tcp/${port.value}`
-    return terminal.fail(refuse('CLI_USAGE', detail, { suggestion: `-A tcp/${port.value}` }).failure)
+    return refuse('CLI_USAGE', detail, { suggestion: `-A tcp/${port.value}` })
   }
   const opened = await openDoor(planned.value, { ...wait.value, ...(direct ? { port: port.value } : {}) }, terminal)
   if (typeof opened === 'number') return opened

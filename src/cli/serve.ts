@@ -5,7 +5,8 @@ import type { ConfigPaths } from '../config/load.ts'
 import { failureFields, jsonLog } from '../log.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { setProcessTitle, shutInspector, WARDEN_TITLE } from '../system/own-process.ts'
-import { parseCommandLine } from './terminal/options.ts'
+import { defineCommand, type Outcome } from './command.ts'
+import type { ParsedCommandLine } from './terminal/options.ts'
 import { describeFailure, type Terminal } from './terminal/terminal.ts'
 
 const options = {
@@ -21,37 +22,30 @@ const options = {
   'fw-flush': { help: 'remove ghostport’s nftables table and every grant, say what is open or shut then, and end' },
   foreground: { short: 'f', help: 'no effect: ghostport always stays in the foreground' },
   verbose: { short: 'v', repeatable: true, help: 'no effect: the log has nothing more to tell' },
-  help: { short: 'h', help: 'show this text' },
-} as const
-
-const help = {
-  usage: 'ghostport serve [options]',
-  about: [
-    'Watches for knocks and opens doors, until it is told to stop. Logs one JSON object a line to standard output, and says',
-    '“ready” there when packets are being received. Needs root, but with FIREWALL relay and CAPTURE udp.',
-  ],
-  after: ['Signals: HUP reads the configuration again; TERM and INT stop it. Live grants survive both.'],
 } as const
 
 /** How long the last lines may take to be read, in milliseconds. */
 const LAST_WORDS = 1000
 const DEFAULT_CONFIG = '/etc/fwknop/fwknopd.conf'
 
-export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const parsed = parseCommandLine(options, { names: [] }, argv)
-  if (!parsed.ok) return terminal.fail(parsed.failure)
-  const given = parsed.value.options
-  if (given.help > 0) {
-    const { commandHelp } = await import('./terminal/command-help.ts')
-    terminal.print(commandHelp({ ...help, table: options }, terminal.style))
-    return 0
-  }
+export const command = defineCommand({
+  options,
+  operands: {},
+  about: [
+    'Watches for knocks and opens doors, until it is told to stop. Logs one JSON object a line to standard output, and says',
+    '“ready” there when packets are being received. Needs root, but with FIREWALL relay and CAPTURE udp.',
+  ],
+  after: ['Signals: HUP reads the configuration again; TERM and INT stop it. Live grants survive both.'],
+  run,
+})
+
+async function run({ options: given }: ParsedCommandLine<typeof options>, terminal: Terminal): Promise<Outcome> {
   if (given['exit-parse-config'] > 0 && given['fw-flush'] > 0)
-    return terminal.fail(refuse('CLI_USAGE', '--exit-parse-config and --fw-flush: choose one').failure)
+    return refuse('CLI_USAGE', '--exit-parse-config and --fw-flush: choose one')
   const server = fromHere(given['config-file'] ?? DEFAULT_CONFIG)
-  if (!server.ok) return terminal.fail(server.failure)
+  if (!server.ok) return server
   const access = fromHere(given['access-file'] ?? '/')
-  if (!access.ok) return terminal.fail(access.failure)
+  if (!access.ok) return access
   const paths: ConfigPaths = {
     server: server.value,
     ...(given['access-file'] !== undefined && { access: access.value }),
@@ -80,10 +74,10 @@ function fromHere(path: string): Result<string, Failure<'CONFIG_UNREADABLE'>> {
   }
 }
 
-async function serve(paths: ConfigPaths, terminal: Terminal): Promise<number> {
+async function serve(paths: ConfigPaths, terminal: Terminal): Promise<Outcome> {
   const { closeMemory } = await import('../system/privilege.ts')
   const shut = await shutInspector()
-  if (!shut.ok) return terminal.fail(shut.failure)
+  if (!shut.ok) return shut
   closeMemory()
   const [{ Warden }, { LogWriter }, { journalPrefix }, { noServiceManager, serviceManager }] = await Promise.all([
     import('../daemon/warden/warden.ts'),
@@ -106,7 +100,7 @@ async function serve(paths: ConfigPaths, terminal: Terminal): Promise<number> {
   if (!started.ok) {
     manager.tell(describeFailure(started.failure))
     await output.flush(LAST_WORDS)
-    return terminal.fail(started.failure)
+    return started
   }
   const warden = started.value
   process.on('SIGHUP', () => warden.reload())

@@ -2,48 +2,41 @@
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { ok, refuse } from '../result.ts'
+import { defineCommand, type Outcome } from './command.ts'
 import { openDoor } from './knock/open-door.ts'
 import { knockOptions } from './knock/options.ts'
 import { planKnock } from './knock/plan.ts'
 import { askSsh, namesPort, parseDestination } from './knock/ssh-config.ts'
 import { choosePort, leadSsh, sshName } from './knock/ssh-route.ts'
 import { doorFor, parseWait, waitOptions } from './knock/wait-options.ts'
-import { parseCommandLine } from './terminal/options.ts'
+import type { ParsedCommandLine } from './terminal/options.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 const options = { ...knockOptions, ...waitOptions } as const
 
-const operandRule = {
-  names: ['HOST'],
-  rest: 'ARGUMENTS',
-  otherOptions: 'ssh’s own options go after the host: ghostport ssh HOST -i KEY',
-} as const
-
-const help = {
-  usage: 'ghostport ssh [options] [USER@]HOST [ssh’s own options and command]',
+export const command = defineCommand({
+  options,
+  operands: {
+    required: ['[USER@]HOST'],
+    rest: 'ssh’s own options and command',
+    otherOptions: 'ssh’s own options go after the host: ghostport ssh HOST -i KEY',
+  },
   about: [
     'Knocks as “ghostport knock” does, waits until the port is open, and runs ssh, to the address and the port that opened.',
     'HOST names a stanza of the rc file, or the SPA_SERVER of exactly one. Without a stanza, a -D or an -A, ghostport asks HOST',
     'for the port that ssh would use. ghostport’s options go before HOST, and ssh’s own after it: there, -p is the port of ssh.',
   ],
-  table: options,
-} as const
+  run,
+})
 
-export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const parsed = parseCommandLine(options, operandRule, argv)
-  if (!parsed.ok) return terminal.fail(parsed.failure)
-  const { options: given, operands } = parsed.value
-  if (given.help > 0) {
-    const { commandHelp } = await import('./terminal/command-help.ts')
-    terminal.print(commandHelp(help, terminal.style))
-    return 0
-  }
-  const [destination, ...rest] = operands
-  if (destination === undefined) return terminal.fail(refuse('CLI_USAGE', 'say where to: ghostport ssh HOST').failure)
-  if (destination.startsWith('-'))
-    return terminal.fail(refuse('CLI_USAGE', `“${destination}” is not a host: it begins with a dash`).failure)
+async function run(
+  { options: given, operands }: ParsedCommandLine<typeof options>,
+  terminal: Terminal,
+): Promise<Outcome> {
+  const [destination = '', ...rest] = operands
+  if (destination.startsWith('-')) return refuse('CLI_USAGE', `“${destination}” is not a host: it begins with a dash`)
   const wish = parseWait(given)
-  if (!wish.ok) return terminal.fail(wish.failure)
+  if (!wish.ok) return wish
 
   const { host, namesPort: inDestination } = parseDestination(destination)
   const asked = await askSsh(host, [destination, ...rest])
@@ -60,17 +53,17 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
       ...(config.family === undefined ? {} : { family: config.family }),
     },
   })
-  if (!planned.ok) return terminal.fail(planned.failure)
+  if (!planned.ok) return planned
   const { plan, settings, world } = planned.value
   if (config.family !== undefined && settings.family !== config.family) {
     const detail = `ssh is told to use IPv${config.family}, and the knock goes by IPv${settings.family} only`
-    return terminal.fail(refuse('CLI_USAGE', detail, { suggestion: `-${config.family} before HOST` }).failure)
+    return refuse('CLI_USAGE', detail, { suggestion: `-${config.family} before HOST` })
   }
   const named = config.port !== 22 || inDestination || namesPort(rest)
   const port = choosePort(plan.request, { port: config.port, named })
-  if (!port.ok) return terminal.fail(port.failure)
+  if (!port.ok) return port
   const wait = doorFor(planned.value, wish.value)
-  if (!wait.ok) return terminal.fail(wait.failure)
+  if (!wait.ok) return wait
 
   const opened = await openDoor(planned.value, { ...wait.value, port: port.value }, terminal)
   if (typeof opened === 'number') return opened

@@ -2,38 +2,30 @@
 import { describeStanza } from '../access/stanza-name.ts'
 import { askControl } from '../daemon/warden/control.ts'
 import type { GrantStatus, Status } from '../daemon/warden/status.ts'
-import { failWithJson } from './terminal/failure-json.ts'
+import { defineCommand, type Outcome } from './command.ts'
 import { type Line, line, type Style } from './terminal/line.ts'
-import { parseCommandLine } from './terminal/options.ts'
+import type { ParsedCommandLine } from './terminal/options.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 const options = {
   socket: { short: 's', value: 'PATH', help: 'the control socket (CONTROL_SOCKET; /run/ghostport/control.sock)' },
   json: { help: 'print one JSON object, also for a failure' },
-  help: { short: 'h', help: 'show this text' },
-} as const
-
-const help = {
-  usage: 'ghostport status [options]',
-  about: ['Shows live grants with the seconds they have left, the last verdicts, and counters. Changes nothing.'],
 } as const
 
 const DEFAULT_SOCKET = '/run/ghostport/control.sock'
 /** How many verdicts people are shown; --json has them all. */
 const VERDICTS_SHOWN = 10
 
-export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const fail = failWithJson(argv, terminal)
-  const parsed = parseCommandLine(options, { names: [] }, argv)
-  if (!parsed.ok) return fail(parsed.failure)
-  const given = parsed.value.options
-  if (given.help > 0) {
-    const { commandHelp } = await import('./terminal/command-help.ts')
-    terminal.print(commandHelp({ ...help, table: options }, terminal.style))
-    return 0
-  }
+export const command = defineCommand({
+  options,
+  operands: {},
+  about: ['Shows live grants with the seconds they have left, the last verdicts, and counters. Changes nothing.'],
+  run,
+})
+
+async function run({ options: given }: ParsedCommandLine<typeof options>, terminal: Terminal): Promise<Outcome> {
   const answer = await askControl(given.socket ?? DEFAULT_SOCKET, 'status')
-  if (!answer.ok) return fail(answer.failure)
+  if (!answer.ok) return answer
   if (given.json > 0) terminal.printJson(answer.value)
   // Our own daemon, behind a socket that only root can have made: its answer has the shape of Status.
   else terminal.print(describe(answer.value as Status, terminal.style))

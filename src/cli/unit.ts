@@ -4,27 +4,14 @@ import { fileURLToPath } from 'node:url'
 import { ok, type Result, refuse } from '../result.ts'
 import { judgeStat } from '../system/our-file.ts'
 import { judgeTrail } from '../system/path-trail.ts'
-import { parseCommandLine } from './terminal/options.ts'
+import { defineCommand, type Outcome } from './command.ts'
+import type { ParsedCommandLine } from './terminal/options.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 const options = {
   'config-file': { short: 'c', value: 'FILE', help: 'the server’s settings (/etc/fwknop/fwknopd.conf)' },
   'access-file': { short: 'a', value: 'FILE', help: 'the stanzas (/etc/fwknop/access.conf)' },
   gate: { help: 'instead, for FIREWALL_MODE gate: a unit that closes the protected ports before the network is up' },
-  help: { short: 'h', help: 'this' },
-} as const
-
-const help = {
-  usage: 'ghostport unit [options] > /etc/systemd/system/ghostport.service',
-  about: [
-    'Prints a unit for systemd that runs this ghostport with this Node.js. Changes nothing by itself. Warns of what would keep',
-    'the service from starting, and of paths that others than root can change.',
-  ],
-  after: [
-    'Then: systemctl daemon-reload && systemctl enable --now ghostport',
-    'With --gate: ghostport unit --gate > /etc/systemd/system/ghostport-gate.service',
-    'Then: systemctl daemon-reload && systemctl enable ghostport-gate',
-  ],
 } as const
 
 /** What the unit names. Absolute paths. */
@@ -61,15 +48,24 @@ const HIDDEN: readonly (readonly [folder: string, by: string])[] = [
   ['/var/tmp/', 'PrivateTmp=yes'],
 ]
 
-export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const parsed = parseCommandLine(options, { names: [] }, argv)
-  if (!parsed.ok) return terminal.fail(parsed.failure)
-  const given = parsed.value.options
-  if (given.help > 0) {
-    const { commandHelp } = await import('./terminal/command-help.ts')
-    terminal.print(commandHelp({ ...help, table: options }, terminal.style))
-    return 0
-  }
+export const command = defineCommand({
+  options,
+  operands: {},
+  about: [
+    'Prints a unit for systemd that runs this ghostport with this Node.js. Changes nothing by itself. Warns of what would keep',
+    'the service from starting, and of paths that others than root can change.',
+  ],
+  after: [
+    'ghostport unit > /etc/systemd/system/ghostport.service',
+    'systemctl daemon-reload && systemctl enable --now ghostport',
+    '',
+    'ghostport unit --gate > /etc/systemd/system/ghostport-gate.service',
+    'systemctl daemon-reload && systemctl enable ghostport-gate',
+  ],
+  run,
+})
+
+async function run({ options: given }: ParsedCommandLine<typeof options>, terminal: Terminal): Promise<Outcome> {
   if (given.gate > 0) {
     const { printGateUnit } = await import('./server/gate-unit.ts')
     return printGateUnit(given['config-file'] ?? standardPlaces.settings, terminal)
@@ -87,7 +83,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     stanzas: given['access-file'] ?? standardPlaces.stanzas,
   }
   const unit = fillUnit(readFileSync(`${home}/packaging/ghostport.service`, 'utf8'), places)
-  if (!unit.ok) return terminal.fail(unit.failure)
+  if (!unit.ok) return unit
   for (const warning of unitWarnings(places)) terminal.note(`ghostport: warning: ${warning}`)
   terminal.print(unit.value.replace(/\n$/, '').split('\n'))
   return 0

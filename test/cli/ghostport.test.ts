@@ -40,7 +40,7 @@ describe('ghostport', () => {
     [['-D', 'host'], 64, 'stderr', /-D is before a command — perhaps: ghostport knock -D … /],
     [['--key-gen'], 64, 'stderr', /--key-gen is before a command — perhaps: ghostport keygen /],
     [['--fw-flush'], 64, 'stderr', /--fw-flush is before a command — perhaps: ghostport help /],
-    [['ssh'], 64, 'stderr', /say where to: ghostport ssh HOST/],
+    [['ssh'], 64, 'stderr', /missing argument \[USER@\]HOST: ghostport ssh \[USER@\]HOST/],
     [
       ['ssh', '-i', 'key', 'host'],
       64,
@@ -48,7 +48,7 @@ describe('ghostport', () => {
       /no option -i; ssh’s own options go after the host: ghostport ssh HOST/,
     ],
     [['ssh', '-l', 'ada', 'host'], 64, 'stderr', /ssh’s own options go after the host/],
-    [['proxy', 'host'], 64, 'stderr', /ghostport proxy HOST PORT/],
+    [['proxy', 'host'], 64, 'stderr', /missing argument PORT: ghostport proxy HOST PORT/],
     [['proxy', 'host', '0'], 64, 'stderr', /port 0/],
     [['proxy', 'host', '22', '23'], 64, 'stderr', /unexpected argument/],
     [['proxy', '--stdin', 'host', '22'], 64, 'stderr', /standard input belongs to the connection/],
@@ -82,6 +82,17 @@ describe('ghostport', () => {
         assert.match(stdout, /^ +-h, --help /m)
         assert.deepEqual([status, stderr], [0, ''])
       })
+
+  for (const [name, { load }] of Object.entries(commands))
+    it(`${name} refuses an option that it does not have, in JSON too where it has --json`, async () => {
+      const { options } = (await load()).command
+      const json = 'json' in options ? ['--json'] : []
+      const { status, stdout, stderr } = await home.ghostport([name, ...json, '--hlep'])
+      assert.match(stderr, /there is no option --hlep.* --help/)
+      assert.equal(status, 64)
+      const { suggestion } = stdout === '' ? {} : JSON.parse(stdout).error
+      assert.equal(suggestion, json.length > 0 ? '--help' : undefined)
+    })
 
   it('stops quietly when its reader goes away', () => {
     const shell = spawnSync('sh', ['-c', '"$@" | true', 'sh', ...ghostportCommand, 'help', 'knock'], {

@@ -5,7 +5,7 @@ import { parseCommandLine } from '../terminal/options.ts'
 import { knockOptions, settingsFromOptions } from './options.ts'
 
 function settings(...argv: string[]) {
-  const parsed = parseCommandLine(knockOptions, { names: [] }, argv)
+  const parsed = parseCommandLine(knockOptions, {}, argv)
   if (!parsed.ok) return parsed
   const flags = settingsFromOptions(parsed.value.options)
   return flags.ok ? settle([flags.value]) : flags

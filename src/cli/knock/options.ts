@@ -60,7 +60,6 @@ export const knockOptions = {
   'time-offset-plus': { value: 'TIME', help: 'date the packet later than this host’s clock: 90, 5m, 2h, 1d' },
   'time-offset-minus': { value: 'TIME', help: 'date the packet earlier than this host’s clock' },
   verbose: { short: 'v', repeatable: true, help: 'say more' },
-  help: { short: 'h', help: 'show this text' },
 
   'gpg-encryption': { short: 'g', unsupported: GPG },
   'gpg-recipient-key': { value: 'ID', unsupported: GPG },

@@ -12,7 +12,7 @@ const table = {
   gpg: { short: 'g', unsupported: 'use a shared key' },
 } as const
 
-const parse = (...argv: string[]) => parseCommandLine(table, { names: ['HOST'] }, argv)
+const parse = (...argv: string[]) => parseCommandLine(table, { required: ['HOST'] }, argv)
 
 describe('the command line', () => {
   const understood: [string[], Record<string, unknown>, string[]][] = [
@@ -70,7 +70,7 @@ describe('the command line', () => {
     })
 
   it('says where another program’s options go', () => {
-    const rule = { names: ['HOST'], rest: 'ARGUMENTS', otherOptions: 'theirs go after HOST' }
+    const rule = { required: ['HOST'], rest: 'ARGUMENTS', otherOptions: 'theirs go after HOST' }
     for (const argv of [
       ['-i', 'key', 'host'],
       ['-G', 'host'],
@@ -85,7 +85,7 @@ describe('the command line', () => {
   })
 
   it('leaves words after the last operand alone where any may follow', () => {
-    const result = parseCommandLine(table, { names: ['HOST'], rest: 'ARGUMENTS' }, [
+    const result = parseCommandLine(table, { required: ['HOST'], rest: 'ARGUMENTS' }, [
       '-s',
       'host',
       '-p',

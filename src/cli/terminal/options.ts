@@ -45,9 +45,11 @@ export interface ParsedCommandLine<Table extends OptionTable> {
 }
 
 export interface OperandRule {
-  /** Their names in order, for messages: `HOST`, `PORT`. More words than these are refused. */
-  readonly names: readonly string[]
-  /** Where set, the first word that is no option ends the options, and any number of words may follow. */
+  /** The names of those that have to be given, in order, for messages: `HOST`, `PORT`. */
+  readonly required?: readonly string[]
+  /** The names of those that may follow. More words than these two name are refused. */
+  readonly optional?: readonly string[]
+  /** Where set, the first word that is no option ends the options, and any number of words may follow: what they are. */
   readonly rest?: string
   /** Said of every option that is unknown or not supported: where another program's options go. */
   readonly otherOptions?: string
@@ -57,7 +59,7 @@ type Usage = Failure<'CLI_USAGE'>
 
 /**
  * @param argv the words after the subcommand.
- * @returns the options and operands, or `CLI_USAGE`.
+ * @returns the options and operands, or `CLI_USAGE`. Operands that are missing are not refused here, since `--help` needs none.
  */
 export function parseCommandLine<const Table extends OptionTable>(
   table: Table,
@@ -114,8 +116,9 @@ export function parseCommandLine<const Table extends OptionTable>(
     }
   }
 
-  if (operands.rest === undefined && words.length > operands.names.length)
-    return strayWord(table, words[operands.names.length] ?? '', afterFlag[operands.names.length])
+  const { required = [], optional = [], rest } = operands
+  const most = required.length + optional.length
+  if (rest === undefined && words.length > most) return strayWord(table, words[most] ?? '', afterFlag[most])
   return ok({ options: found as OptionValues<Table>, operands: words, afterFlag })
 }
 

@@ -1,20 +1,15 @@
-/** What `ghostport COMMAND --help` shows, made from the table of the command's options. */
-
+/** The options of a command as its help shows them: one or more lines for each. */
 import { type Line, line, type Style } from './line.ts'
 import type { OptionTable } from './options.ts'
 
-export interface HelpText {
-  /** `ghostport knock [options]`. */
-  readonly usage: string
-  /** What it does, in lines. */
-  readonly about: readonly string[]
-  readonly table: OptionTable
-  /** After the options. */
-  readonly after?: readonly string[]
+export interface OptionHelp {
+  /** In the order of the table; options without a help text are left out. */
+  readonly shown: readonly Line[]
+  /** Names those of fwknop that ghostport does not have. Empty where there are none. */
+  readonly unsupported: readonly Line[]
 }
 
-/** The help of one command, its options in the order of the table, hidden ones left out. */
-export function commandHelp({ usage, about, table, after }: HelpText, style: Style): readonly Line[] {
+export function optionHelp(table: OptionTable, style: Style): OptionHelp {
   const rows = Object.entries(table)
     .filter(([, spec]) => spec.help !== undefined && spec.unsupported === undefined)
     .map(([name, spec]) => {
@@ -22,7 +17,7 @@ export function commandHelp({ usage, about, table, after }: HelpText, style: Sty
       return { flags: `${short}--${name}${spec.value === undefined ? '' : ` ${spec.value}`}`, help: spec.help ?? '' }
     })
   const width = Math.min(34, Math.max(0, ...rows.map(({ flags }) => flags.length)))
-  const lines = rows.flatMap(({ flags, help }) => {
+  const shown = rows.flatMap(({ flags, help }) => {
     const [first = '', ...more] = wrap(help, 118 - width - 4)
     const indent = ' '.repeat(width + 4)
     const head =
@@ -31,18 +26,9 @@ export function commandHelp({ usage, about, table, after }: HelpText, style: Sty
         : [line`  ${style.bold(flags)}${' '.repeat(width - flags.length + 2)}${first}`]
     return [...head, ...more.map((line) => indent + line)]
   })
-  const unsupported = Object.entries(table).filter(([, spec]) => spec.unsupported !== undefined)
-  return [
-    `usage: ${usage}`,
-    '',
-    ...about,
-    '',
-    ...lines,
-    ...(after === undefined ? [] : ['', ...after]),
-    ...(unsupported.length === 0
-      ? []
-      : ['', ...wrap(`fwknop's, not supported yet: ${unsupported.map(([name]) => `--${name}`).join(' ')}`, 116)]),
-  ]
+  const names = Object.entries(table).flatMap(([name, spec]) => (spec.unsupported === undefined ? [] : [`--${name}`]))
+  const unsupported = names.length === 0 ? [] : wrap(`fwknop's, not supported yet: ${names.join(' ')}`, 116)
+  return { shown, unsupported }
 }
 
 function wrap(text: string, width: number): string[] {
