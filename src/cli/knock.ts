@@ -1,11 +1,12 @@
 /** `ghostport knock`: ask a server to open a port. */
 import { type SentKnock, sealKnock, sendKnock } from '../client/knock.ts'
+import type { PlannedKnock } from '../client/plan.ts'
 import type { ClosedDoor, OpenDoor } from '../client/wait.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import { knockJson } from './knock/json.ts'
 import { knockOptions } from './knock/options.ts'
-import { type PlannedKnock, planKnock } from './knock/plan.ts'
+import { planKnock } from './knock/plan.ts'
 import { departures, describeOpening, fieldReport, testReport } from './knock/report.ts'
 import {
   doorFor,
@@ -58,7 +59,9 @@ async function run(
   const usage = stanza === undefined ? ok(undefined) : stanzaTwice(given, stanza, afterFlag[0])
   if (!usage.ok) return usage
   const planned = await planKnock(given, terminal, {
-    ...(stanza === undefined ? {} : { stanza: { word: stanza, required: true, afterFlag: afterFlag[0] } }),
+    ...(stanza === undefined
+      ? {}
+      : { stanza: { word: stanza, required: true, doubt: doubtful(stanza, afterFlag[0]) } }),
   })
   if (!planned.ok) return planned
   const { plan, world } = planned.value
@@ -103,6 +106,11 @@ function withoutEffect(given: OptionValues<typeof options>): Result<void, Failur
     if (given.wait === 0 && given[name] !== undefined)
       return refuse('CLI_USAGE', `--${name} has no effect without --wait`, { suggestion: 'add --wait' })
   return ok(undefined)
+}
+
+/** An argument after an option without value may be meant as its value. */
+function doubtful(word: string, flag: string | undefined): string | undefined {
+  return flag === undefined ? undefined : unexpectedArgument(word, flag)
 }
 
 /** The argument is a stanza: then nothing else may say which, or that there is none. */

@@ -1,11 +1,11 @@
 /** Knock, wait, and have the connection: what `ssh` and `proxy` begin with. */
 import { sealKnock, sendKnock } from '../../client/knock.ts'
+import type { PlannedKnock } from '../../client/plan.ts'
+import { withNoStanza } from '../../client/rc-stanza.ts'
 import { lookAtDoor, type OpenDoor, waitForDoor } from '../../client/wait.ts'
 import type { IpAddress } from '../../packet/address.ts'
 import type { Line } from '../terminal/line.ts'
 import type { Terminal } from '../terminal/terminal.ts'
-import type { PlannedKnock } from './plan.ts'
-import { withNoStanza } from './rc-stanza.ts'
 import { departures, describeOpening, fieldReport } from './report.ts'
 import { tellShutDoor } from './shut-door.ts'
 import { doorOfSealed, doorOfSent, firstDeparture, type WaitPlan } from './wait-options.ts'

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { settingsFromOptions } from '../../client/options.ts'
 import { settle } from '../../config/client/layer.ts'
 import { parseCommandLine } from '../terminal/options.ts'
-import { knockOptions, settingsFromOptions } from './options.ts'
+import { knockFlags, knockOptions } from './options.ts'
 
 function settings(...argv: string[]) {
   const parsed = parseCommandLine(knockOptions, {}, argv)
   if (!parsed.ok) return parsed
-  const flags = settingsFromOptions(parsed.value.options)
-  return flags.ok ? settle([flags.value]) : flags
+  const flags = knockFlags(parsed.value.options)
+  if (!flags.ok) return flags
+  const read = settingsFromOptions(flags.value.options)
+  return read.ok ? settle([read.value, flags.value.besides]) : read
 }
 
 describe('the flags of a knock', () => {

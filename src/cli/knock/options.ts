@@ -1,9 +1,9 @@
 /**
- * The flags of `ghostport knock`, which `ssh` and `proxy` share: fwknop's names, long and short. Most are other spellings of
- * a setting of `.fwknoprc`, and read by the same parser.
+ * The flags of `ghostport knock`, which `ssh` and `proxy` share: fwknop's names, long and short. What they mean is in
+ * client/options.ts, under the long names.
  */
+import { type KnockOptions, refuseTogether, rivalsAmong } from '../../client/options.ts'
 import { type SettingLayer, Unbuilt } from '../../config/client/layer.ts'
-import { type ClientSettingName, readClientSetting } from '../../config/client/settings.ts'
 import { DIGEST_TYPES } from '../../packet/digest-type.ts'
 import { ENCRYPTION_MODES } from '../../packet/encryption-mode.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
@@ -107,25 +107,11 @@ export const knockOptions = {
 
 export type KnockOptionValues = OptionValues<typeof knockOptions>
 
-/** Flags with a value that a setting understands as it is. */
-const settingsOf: Readonly<Partial<Record<keyof typeof knockOptions, ClientSettingName>>> = {
-  destination: 'SPA_SERVER',
-  'fw-timeout': 'FW_TIMEOUT',
-  'server-proto': 'SPA_SERVER_PROTO',
-  'server-port': 'SPA_SERVER_PORT',
-  'source-port': 'SPA_SOURCE_PORT',
-  'nat-access': 'NAT_ACCESS',
-  'nat-port': 'NAT_PORT',
-  'get-key': 'KEY_FILE',
-  'get-hmac-key': 'HMAC_KEY_FILE',
-  'key-base64-rijndael': 'KEY_BASE64',
-  'key-rijndael': 'KEY',
-  'key-base64-hmac': 'HMAC_KEY_BASE64',
-  'key-hmac': 'HMAC_KEY',
-  'hmac-digest-type': 'HMAC_DIGEST_TYPE',
-  'digest-type': 'DIGEST_TYPE',
-  'encryption-mode': 'ENCRYPTION_MODE',
-  'spoof-user': 'SPOOF_USER',
+/** What flags say of a knock. */
+export interface KnockFlags {
+  readonly options: KnockOptions
+  /** What the flags say besides, over all that the options say. */
+  readonly besides: SettingLayer
 }
 
 /** `-R` counts only where neither flags nor rc file name an address. */
@@ -133,92 +119,34 @@ const NO_RESOLVER = new Unbuilt(
   refuse('CLI_USAGE', `--resolve-ip-https (-R) is fwknop's and not supported yet: ${OWN_ADDRESS}`).failure,
 )
 
-/** Flags that answer the same question: giving two is a mistake, not a matter of which comes last. */
-const rivals: readonly (readonly (keyof typeof knockOptions)[])[] = [
-  ['allow-ip', 'source-ip'],
-  ['server-port', 'rand-port'],
-  ['nat-port', 'nat-rand-port'],
-  ['ipv4', 'ipv6'],
-  ['rc-file', 'no-rc-file'],
-  ['named-config', 'no-rc-file'],
-  ['time-offset-plus', 'time-offset-minus'],
-  ['get-key', 'key-base64-rijndael', 'key-rijndael'],
-  ['get-hmac-key', 'key-base64-hmac', 'key-hmac'],
-  ['stdin', 'fd'],
-]
-
-/** @returns what the flags say, to be laid over the rc file's settings; or the flag that cannot be understood. */
-export function settingsFromOptions(given: KnockOptionValues): Result<SettingLayer, Failure> {
-  for (const group of rivals) {
-    const both = group.filter((name) => isGiven(given[name]))
-    if (both.length > 1) return refuse('CLI_USAGE', `${both.map(spelled).join(' and ')} cannot be used together`)
-  }
-
-  let settings: SettingLayer = {
-    ...(given['source-ip'] > 0 ? { allow: 'packet-source' } : {}),
-    ...(given['rand-port'] > 0 ? { randomPort: true } : {}),
-    ...(given.ipv4 > 0 ? { family: 4 } : given.ipv6 > 0 ? { family: 6 } : {}),
-    ...(given['nat-local'] > 0 ? { natLocal: true } : {}),
-    ...(given['nat-rand-port'] > 0 ? { natRandomPort: true } : {}),
-    ...(given['use-hmac'] > 0 ? { useHmac: true } : {}),
+/**
+ * @returns the flags as options of a knock; `CLI_USAGE` where two contradict each other; `KEY_INVALID` for a key of which the
+ * system does not tell the bytes.
+ */
+export function knockFlags(given: KnockOptionValues): Result<KnockFlags, Failure<'KEY_INVALID' | 'CLI_USAGE'>> {
+  const values = Object.entries(given).map(([name, value]) => [name, typeof value === 'number' ? value > 0 : value])
+  // The names are those of the options; those that client/options.ts does not know are not read there.
+  const options = Object.fromEntries(values.filter(([, value]) => value !== undefined)) as KnockOptions
+  const both =
+    rivalsAmong(options) ?? (given.stdin > 0 && given.fd !== undefined ? (['stdin', 'fd'] as const) : undefined)
+  if (both !== undefined) return refuseTogether(both.map(spelled))
+  for (const [flag, other] of [
+    ['key-rijndael', 'get-key'],
+    ['key-hmac', 'get-hmac-key'],
+  ] as const)
+    if (given[flag]?.includes(UNKNOWN_BYTES) === true)
+      return refuse('KEY_INVALID', `--${flag}: the key is not UTF-8, and this system does not tell its bytes`, {
+        suggestion: `write it into a file, for --${other}`,
+      })
+  const besides: SettingLayer = {
     ...(given.verbose > 0 ? { verbose: true } : {}),
     ...(given['resolve-ip-https'] > 0 ? { resolveHttps: NO_RESOLVER } : {}),
   }
-  for (const { flag, name, value } of spellings(given)) {
-    if ((name === 'KEY' || name === 'HMAC_KEY') && value.includes(UNKNOWN_BYTES))
-      return refuse('KEY_INVALID', `--${flag}: the key is not UTF-8, and this system does not tell its bytes`, {
-        suggestion: `write it into a file, for --${name === 'KEY' ? 'get-key' : 'get-hmac-key'}`,
-      })
-    const read = readClientSetting(name, value)
-    if (!read.ok) {
-      const code = read.failure.code === 'KEY_INVALID' ? 'KEY_INVALID' : 'VALUE_INVALID'
-      return { ok: false, failure: { ...read.failure, code, detail: `--${flag}: ${read.failure.detail}` } }
-    }
-    // Nothing is laid over a flag.
-    const unbuilt = Object.values(read.value).find((it) => it instanceof Unbuilt)
-    if (unbuilt !== undefined)
-      return refuse('VALUE_INVALID', `--${flag}: ${unbuilt.failure.detail}`, hintOf(unbuilt.failure))
-    settings = { ...settings, ...read.value }
-  }
-  return ok(settings)
+  return ok({ options, besides })
 }
 
 /** `--allow-ip (-a)`: whichever of the two was typed, it is found again. */
 function spelled(name: keyof typeof knockOptions): string {
   const { short }: OptionSpec = knockOptions[name]
   return short === undefined ? `--${name}` : `--${name} (-${short})`
-}
-
-function hintOf({ suggestion }: Failure): { suggestion?: string } {
-  return suggestion === undefined ? {} : { suggestion }
-}
-
-interface Spelling {
-  readonly flag: string
-  readonly name: ClientSettingName
-  readonly value: string
-}
-
-function spellings(given: KnockOptionValues): readonly Spelling[] {
-  const found: Spelling[] = []
-  for (const [flag, name] of Object.entries(settingsOf)) {
-    const value = given[flag as keyof KnockOptionValues]
-    if (typeof value === 'string') found.push({ flag, name, value })
-  }
-  if (given.access.length > 0) found.push({ flag: 'access', name: 'ACCESS', value: given.access.join(',') })
-  // `source` and `resolve` are the rc file's words; on the command line they have flags of their own.
-  const allow = given['allow-ip']
-  if (allow !== undefined) found.push({ flag: 'allow-ip', name: 'ALLOW_IP', value: allow })
-  for (const [flag, sign] of [
-    ['time-offset-plus', ''],
-    ['time-offset-minus', '-'],
-  ] as const) {
-    const value = given[flag]
-    if (value !== undefined) found.push({ flag, name: 'TIME_OFFSET', value: sign + value })
-  }
-  return found
-}
-
-function isGiven(value: number | string | undefined | readonly string[]): boolean {
-  return typeof value === 'number' ? value > 0 : value !== undefined && value.length > 0
 }

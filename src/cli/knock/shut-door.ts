@@ -1,9 +1,9 @@
 /** A knock after which the port stayed shut: what to tell the user. */
 import { explainShutDoor, type ShutDoor } from '../../client/explain.ts'
 import type { SentKnock } from '../../client/knock.ts'
+import type { PlannedKnock } from '../../client/plan.ts'
 import type { ClosedDoor, Door } from '../../client/wait.ts'
 import type { Milliseconds } from '../../units.ts'
-import type { PlannedKnock } from './plan.ts'
 
 interface Waited {
   readonly door: Door

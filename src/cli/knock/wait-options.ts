@@ -1,11 +1,11 @@
 /** `--wait-limit` and `--wait-for`, and what follows from them: which port to wait for, how long, and for what sign. */
 import type { SealedKnock, SentKnock } from '../../client/knock.ts'
+import type { PlannedKnock } from '../../client/plan.ts'
 import { doorOf } from '../../client/request.ts'
 import type { Door, OpenSign } from '../../client/wait.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { type Milliseconds, milliseconds, type Port } from '../../units.ts'
 import type { OptionValues } from '../terminal/options.ts'
-import type { PlannedKnock } from './plan.ts'
 
 export const waitOptions = {
   'wait-limit': { value: 'SECONDS', help: 'give up waiting after so long (default 5)' },

@@ -1,25 +1,24 @@
 /** What the rc file says for a knock, and which of its stanzas counts: the one named, or the one for the server named. */
 import { join } from 'node:path'
-import { parseFwknoprc, type RcFile } from '../../config/client/fwknoprc.ts'
-import type { SettingLayer } from '../../config/client/layer.ts'
-import { nearest } from '../../config/reading/nearest.ts'
-import { type Failure, ok, type Refused, type Result, refuse } from '../../result.ts'
-import { readOwnFile, refuseExposed, refuseMissing } from '../../system/guarded-file.ts'
-import { unexpectedArgument } from '../terminal/options.ts'
+import { parseFwknoprc, type RcFile } from '../config/client/fwknoprc.ts'
+import type { SettingLayer } from '../config/client/layer.ts'
+import { nearest } from '../config/reading/nearest.ts'
+import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
+import { readOwnFile, refuseExposed, refuseMissing } from '../system/guarded-file.ts'
 import { homeDirectory } from './home.ts'
-import type { KnockOptionValues } from './options.ts'
+import type { KnockOptions } from './options.ts'
 
-/** An argument that may name a stanza, or the server of one. */
+/** A word that may name a stanza, or the server of one. */
 export interface StanzaWord {
   readonly word: string
-  /** The argument can be nothing else: that there is no such stanza is a failure. */
+  /** The word can be nothing else: that there is no such stanza is a failure. */
   readonly required: boolean
   /** Another name or address of that server. */
   readonly server?: string
   /** What to suggest where nothing fits it and no name is near. */
   readonly otherwise?: string
-  /** The option without value that stands before it, whose value it may be meant to be. */
-  readonly afterFlag?: string | undefined
+  /** What to say besides where no stanza fits it: it may have been meant otherwise. */
+  readonly doubt?: string | undefined
 }
 
 /** For messages: the argument was taken for a server's name, since no stanza fits it. */
@@ -50,7 +49,7 @@ export interface RcSettings {
  * @returns the settings; the failure of the file; `CONFIG_MISSING_KEY` for a stanza that is not there; `CLI_USAGE` where
  * several stanzas fit.
  */
-export function rcSettings(given: KnockOptionValues, argument?: StanzaWord): Result<RcSettings, Failure> {
+export function rcSettings(given: KnockOptions, argument?: StanzaWord): Result<RcSettings, Failure> {
   const place = rcPlace(given)
   if ('none' in place) return withoutFile(place.none, given['named-config'], argument)
   const { path } = place
@@ -64,7 +63,7 @@ export function rcSettings(given: KnockOptionValues, argument?: StanzaWord): Res
     if (required !== undefined)
       return noSuchStanza(
         { word: required, file: path, exists: false },
-        named === undefined ? argument?.afterFlag : undefined,
+        named === undefined ? argument?.doubt : undefined,
       )
     if (argument === undefined) return ok({ settings: {} })
     return ok({ settings: {}, noStanza: { word: argument.word, file: path, exists: false } })
@@ -85,8 +84,8 @@ export function rcSettings(given: KnockOptionValues, argument?: StanzaWord): Res
     nearest(lookFor.replace(/^.*@/, ''), names) ??
     (names.length === 0 || named !== undefined ? undefined : argument?.otherwise)
   const noStanza = { word: lookFor, file: path, exists: true, ...(meant === undefined ? {} : { meant }) }
-  const flag = named === undefined ? argument?.afterFlag : undefined
-  if (required) return noSuchStanza(noStanza, flag)
+  const doubt = named === undefined ? argument?.doubt : undefined
+  if (required) return noSuchStanza(noStanza, doubt)
   const base = rc.settings()
   return base.ok ? ok({ settings: base.value, noStanza }) : base
 }
@@ -103,14 +102,14 @@ export function withNoStanza<F extends Failure>(failure: F, noStanza: NoStanza |
 
 function noSuchStanza(
   { word, file, exists, meant }: NoStanza,
-  flag: string | undefined,
+  doubt: string | undefined,
 ): Refused<Failure<'CONFIG_MISSING_KEY' | 'CLI_USAGE'>> {
   const why = exists ? `${file} has no stanza [${word}]` : `there is no rc file ${file} to take [${word}] from`
   // A dot or a colon: a host, which has an option of its own.
-  const suggestion = meant ?? (/[.:]/.test(word) && flag === undefined ? `-D ${word}` : undefined)
+  const suggestion = meant ?? (/[.:]/.test(word) && doubt === undefined ? `-D ${word}` : undefined)
   const more = suggestion === undefined ? {} : { suggestion }
-  if (flag === undefined) return refuse('CONFIG_MISSING_KEY', why, more)
-  return refuse('CLI_USAGE', `${unexpectedArgument(word, flag)}, and ${why}`, more)
+  if (doubt === undefined) return refuse('CONFIG_MISSING_KEY', why, more)
+  return refuse('CLI_USAGE', `${doubt}, and ${why}`, more)
 }
 
 /** @param servers where no stanza has the name, the one counts that has one of these as its server. */
@@ -155,11 +154,11 @@ export function orInStanza<F extends Failure>(failure: F, setting: string, stanz
 /** Which file is read, and whether the user named it; or why none is. */
 type RcPlace = { readonly path: string; readonly named: boolean } | { readonly none: string }
 
-function rcPlace(given: KnockOptionValues): RcPlace {
+function rcPlace(given: KnockOptions): RcPlace {
   const named = given['rc-file']
   if (named !== undefined) return { path: named, named: true }
-  if (given['no-rc-file'] > 0) return { none: '--no-rc-file is given' }
-  if (given['no-home-dir'] > 0) return { none: '--no-home-dir is given' }
+  if (given['no-rc-file'] === true) return { none: '--no-rc-file is given' }
+  if (given['no-home-dir'] === true) return { none: '--no-home-dir is given' }
   const home = homeDirectory()
   if (home !== undefined) return { path: join(home, '.fwknoprc'), named: false }
   return { none: `HOME names no folder, and the user database has none for uid ${process.getuid?.()}` }
@@ -169,9 +168,9 @@ function rcPlace(given: KnockOptionValues): RcPlace {
 function withoutFile(why: string, named: string | undefined, argument: StanzaWord | undefined) {
   const stanza = named ?? (argument?.required === true ? argument.word : undefined)
   if (stanza === undefined) return ok({ settings: {} })
-  const flag = named === undefined ? argument?.afterFlag : undefined
+  const doubt = named === undefined ? argument?.doubt : undefined
   const detail = `no rc file to read [${stanza}] from: ${why}`
-  if (flag !== undefined) return refuse('CLI_USAGE', `${unexpectedArgument(stanza, flag)}, and there is ${detail}`)
+  if (doubt !== undefined) return refuse('CLI_USAGE', `${doubt}, and there is ${detail}`)
   return refuse('CONFIG_MISSING_KEY', detail, { suggestion: '--rc-file FILE' })
 }
 

@@ -1,0 +1,201 @@
+/**
+ * What a knock may be told, under the long names of the options of `ghostport knock`. Most are other spellings of a setting
+ * of `.fwknoprc`, and are read by the same parser. Messages name an option as the command line does: `--nat-port`.
+ */
+import { type SettingLayer, Unbuilt } from '../config/client/layer.ts'
+import { type ClientSettingName, readClientSetting, type SettingFailure } from '../config/client/settings.ts'
+import { EncryptionKey, HmacKey } from '../packet/key.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+
+/** A number, or its digits as text. */
+export type NumberOrText = number | string
+
+/**
+ * What is asked for, of whom, and with which keys. What is absent comes from the rc file, or has its default there
+ * (docs/CLIENT.md says which).
+ */
+export interface KnockOptions {
+  /** The server: a name or an IP address. */
+  readonly destination?: string
+  /** What to open: `tcp/22`, or several: `tcp/22,udp/53` or `['tcp/22', 'udp/53']`. */
+  readonly access?: string | readonly string[]
+  /** Open for this IP address. */
+  readonly 'allow-ip'?: string
+  /** Open for the address that the packet comes from. */
+  readonly 'source-ip'?: boolean
+  /** How long the port stays open, in seconds, 0 to 65535; the server may allow less. 0: as long as the server likes. */
+  readonly 'fw-timeout'?: NumberOrText
+  /** How the packet goes: `udp`, the only one yet. */
+  readonly 'server-proto'?: string
+  /** The UDP port that the packet goes to, 1 to 65535 (62201 where nothing names one). */
+  readonly 'server-port'?: NumberOrText
+  /** Send to a random port from 10000 to 65534; the server must watch them all. */
+  readonly 'rand-port'?: boolean
+  /** The UDP port to send from, 1 to 65535. */
+  readonly 'source-port'?: NumberOrText
+  /** Only to IPv4 addresses of the server. */
+  readonly ipv4?: boolean
+  /** Only to IPv6 addresses of the server. */
+  readonly ipv6?: boolean
+  /** Lead to this host behind the server: `HOST`, `HOST:PORT`, `[IPV6]:PORT`. */
+  readonly 'nat-access'?: string
+  /** A ghost service: lead the public port (`nat-port`) to the `access` port of the server itself. */
+  readonly 'nat-local'?: boolean
+  /** The public port, with `nat-access` or `nat-local`, 1 to 65535. */
+  readonly 'nat-port'?: NumberOrText
+  /** A random public port from 10000 to 65534. */
+  readonly 'nat-rand-port'?: boolean
+  /** Have the server run this, in place of `access`. */
+  readonly 'server-cmd'?: string
+  /** Take this stanza of the rc file, over its `[default]`. */
+  readonly 'named-config'?: string
+  /** Read this file in place of `~/.fwknoprc`. */
+  readonly 'rc-file'?: string
+  /** Read no rc file. */
+  readonly 'no-rc-file'?: boolean
+  /** Do not look for an rc file in the home directory: read none, or the one of `rc-file`. */
+  readonly 'no-home-dir'?: boolean
+  /** A file with the encryption key in a line `HOST: KEY`. */
+  readonly 'get-key'?: string
+  /** A file with the HMAC key in a line `HOST: KEY`. */
+  readonly 'get-hmac-key'?: string
+  /** The encryption key in base64, 1 to 32 bytes of it. */
+  readonly 'key-base64-rijndael'?: string
+  /** The encryption key: text, of which the UTF-8 counts, or bytes. 1 to 32 bytes. */
+  readonly 'key-rijndael'?: string | Uint8Array
+  /** The HMAC key in base64, 1 to 136 bytes of it. */
+  readonly 'key-base64-hmac'?: string
+  /** The HMAC key: text, of which the UTF-8 counts, or bytes. 1 to 136 bytes. */
+  readonly 'key-hmac'?: string | Uint8Array
+  /** Ask for an HMAC key where none is given. */
+  readonly 'use-hmac'?: boolean
+  /** The digest of the HMAC (sha256 where nothing names one). */
+  readonly 'hmac-digest-type'?: string
+  /** The digest of the message (sha256 where nothing names one). */
+  readonly 'digest-type'?: string
+  /** The mode of the cipher (CBC where nothing names one). */
+  readonly 'encryption-mode'?: string
+  /** The user name in the packet; else `SPOOF_USER` or `LOGNAME` of the environment, or the user of this process. */
+  readonly 'spoof-user'?: string
+  /** Date the packet later than this host's clock: seconds, or `5m`, `2h`, `1d`. */
+  readonly 'time-offset-plus'?: NumberOrText
+  /** Date the packet earlier than this host's clock. */
+  readonly 'time-offset-minus'?: NumberOrText
+}
+
+/** Options with a value that a setting understands as it is. */
+const settingsOf: Readonly<Partial<Record<keyof KnockOptions, ClientSettingName>>> = {
+  destination: 'SPA_SERVER',
+  'fw-timeout': 'FW_TIMEOUT',
+  'server-proto': 'SPA_SERVER_PROTO',
+  'server-port': 'SPA_SERVER_PORT',
+  'source-port': 'SPA_SOURCE_PORT',
+  'nat-access': 'NAT_ACCESS',
+  'nat-port': 'NAT_PORT',
+  'get-key': 'KEY_FILE',
+  'get-hmac-key': 'HMAC_KEY_FILE',
+  'key-base64-rijndael': 'KEY_BASE64',
+  'key-rijndael': 'KEY',
+  'key-base64-hmac': 'HMAC_KEY_BASE64',
+  'key-hmac': 'HMAC_KEY',
+  'hmac-digest-type': 'HMAC_DIGEST_TYPE',
+  'digest-type': 'DIGEST_TYPE',
+  'encryption-mode': 'ENCRYPTION_MODE',
+  'spoof-user': 'SPOOF_USER',
+}
+
+/** Options that answer the same question: giving two is a mistake, not a matter of which comes last. */
+const rivals: readonly (readonly (keyof KnockOptions)[])[] = [
+  ['allow-ip', 'source-ip'],
+  ['server-port', 'rand-port'],
+  ['nat-port', 'nat-rand-port'],
+  ['ipv4', 'ipv6'],
+  ['rc-file', 'no-rc-file'],
+  ['named-config', 'no-rc-file'],
+  ['time-offset-plus', 'time-offset-minus'],
+  ['get-key', 'key-base64-rijndael', 'key-rijndael'],
+  ['get-hmac-key', 'key-base64-hmac', 'key-hmac'],
+]
+
+/** @returns what the options say, to be laid over the rc file's settings; or the option that cannot be understood. */
+export function settingsFromOptions(given: KnockOptions): Result<SettingLayer, Failure> {
+  const both = rivalsAmong(given)
+  if (both !== undefined) return refuseTogether(both.map((name) => `--${name}`))
+
+  let settings: SettingLayer = {
+    ...(given['source-ip'] === true ? { allow: 'packet-source' } : {}),
+    ...(given['rand-port'] === true ? { randomPort: true } : {}),
+    ...(given.ipv4 === true ? { family: 4 } : given.ipv6 === true ? { family: 6 } : {}),
+    ...(given['nat-local'] === true ? { natLocal: true } : {}),
+    ...(given['nat-rand-port'] === true ? { natRandomPort: true } : {}),
+    ...(given['use-hmac'] === true ? { useHmac: true } : {}),
+  }
+  for (const { option, name, value } of spellings(given)) {
+    const read = typeof value === 'string' ? readClientSetting(name, value) : readKeyBytes(name, value)
+    if (!read.ok) {
+      const code = read.failure.code === 'KEY_INVALID' ? 'KEY_INVALID' : 'VALUE_INVALID'
+      return { ok: false, failure: { ...read.failure, code, detail: `--${option}: ${read.failure.detail}` } }
+    }
+    // Nothing is laid over an option.
+    const unbuilt = Object.values(read.value).find((it) => it instanceof Unbuilt)
+    if (unbuilt !== undefined)
+      return refuse('VALUE_INVALID', `--${option}: ${unbuilt.failure.detail}`, hintOf(unbuilt.failure))
+    settings = { ...settings, ...read.value }
+  }
+  return ok(settings)
+}
+
+/** @returns options that contradict each other. */
+export function rivalsAmong(given: KnockOptions): readonly (keyof KnockOptions)[] | undefined {
+  const groups = rivals.map((group) => group.filter((name) => isGiven(given[name])))
+  return groups.find((group) => group.length > 1)
+}
+
+/** @param names as they are shown. */
+export function refuseTogether(names: readonly string[]) {
+  return refuse('CLI_USAGE', `${names.join(' and ')} cannot be used together`)
+}
+
+function hintOf({ suggestion }: Failure): { suggestion?: string } {
+  return suggestion === undefined ? {} : { suggestion }
+}
+
+interface Spelling {
+  readonly option: string
+  readonly name: ClientSettingName
+  readonly value: string | Uint8Array
+}
+
+function spellings(given: KnockOptions): readonly Spelling[] {
+  const found: Spelling[] = []
+  for (const [option, name] of Object.entries(settingsOf)) {
+    const value = given[option as keyof KnockOptions]
+    if (typeof value === 'string' || value instanceof Uint8Array) found.push({ option, name, value })
+    else if (typeof value === 'number') found.push({ option, name, value: String(value) })
+  }
+  if (isGiven(given.access)) found.push({ option: 'access', name: 'ACCESS', value: [given.access].flat().join(',') })
+  // `source` and `resolve` are the rc file's words; among the options they have names of their own.
+  const allow = given['allow-ip']
+  if (allow !== undefined) found.push({ option: 'allow-ip', name: 'ALLOW_IP', value: allow })
+  for (const [option, sign] of [
+    ['time-offset-plus', ''],
+    ['time-offset-minus', '-'],
+  ] as const) {
+    const value = given[option]
+    if (value !== undefined) found.push({ option, name: 'TIME_OFFSET', value: `${sign}${value}` })
+  }
+  return found
+}
+
+function readKeyBytes(name: ClientSettingName, bytes: Uint8Array): Result<SettingLayer, SettingFailure> {
+  if (name === 'KEY') {
+    const key = EncryptionKey.fromBytes(bytes)
+    return key.ok ? ok({ encryptionKey: { key: key.value } }) : key
+  }
+  const key = HmacKey.fromBytes(bytes)
+  return key.ok ? ok({ hmacKey: { key: key.value } }) : key
+}
+
+function isGiven(value: KnockOptions[keyof KnockOptions]): boolean {
+  return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false
+}

@@ -1,0 +1,123 @@
+/** From options, the rc file and the keys to a plan: what every knock begins with. */
+import { randomBytes } from 'node:crypto'
+import { userInfo } from 'node:os'
+import { systemClock } from '../clock.ts'
+import { type ClientSettings, type SettingLayer, settle } from '../config/client/layer.ts'
+import { udpDelivery } from '../delivery/udp.ts'
+import type { Username } from '../packet/message.ts'
+import { parseUsername } from '../packet/username.ts'
+import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
+import { type AskSecret, loadKeys } from './keys.ts'
+import { type KnockPlan, type KnockWorld, readUint16 } from './knock.ts'
+import { type KnockOptions, settingsFromOptions } from './options.ts'
+import { type NoStanza, orInStanza, rcSettings, type StanzaWord, withNoStanza, withStanza } from './rc-stanza.ts'
+import { buildRequest } from './request.ts'
+import { systemResolve } from './resolve.ts'
+
+/** What counts besides the options. */
+export interface Hints {
+  /** Where the options name no stanza: names one, or its server. */
+  readonly stanza?: StanzaWord
+  /** What counts where neither options nor rc file say otherwise. */
+  readonly fallback?: ClientSettings
+  /** What is laid over the options. */
+  readonly besides?: SettingLayer
+}
+
+export interface PlannedKnock {
+  readonly plan: KnockPlan
+  readonly settings: ClientSettings
+  readonly world: KnockWorld
+  readonly noStanza?: NoStanza
+}
+
+/**
+ * @param ask for a key that is wanted and that nothing names.
+ * @returns all that a knock needs, or the first thing that is wrong or missing.
+ */
+export async function planKnock(
+  given: KnockOptions,
+  ask: AskSecret,
+  hints: Hints = {},
+): Promise<Result<PlannedKnock, Failure>> {
+  const said = settingsFromOptions(given)
+  if (!said.ok) return said
+  const options = { ...said.value, ...hints.besides }
+  const rc = rcSettings(given, hints.stanza)
+  if (!rc.ok) return rc
+  const { noStanza, stanza } = rc.value
+  const command = given['server-cmd']
+  // A server named beside the options that no stanza is for counts for more than that of [default].
+  const named = noStanza === undefined || hints.fallback?.server === undefined ? {} : { server: hints.fallback.server }
+  const layers: readonly SettingLayer[] = [hints.fallback ?? {}, rc.value.settings, named]
+  // A command goes in place of the ports that weaker layers name. Options that name some contradict it.
+  const weaker = command === undefined ? layers : layers.map(withoutPorts)
+  const settled = settle([...weaker, options])
+  if (!settled.ok) return settled
+  const settings = settled.value
+
+  const { server } = settings
+  if (server === undefined) {
+    const { failure } = refuse('CLI_USAGE', 'say where the packet goes: -D HOST')
+    return { ok: false, failure: orInStanza(failure, 'SPA_SERVER', stanza) }
+  }
+  /** What is missing may be in the stanza that was not found. */
+  const lacking = (failure: Failure, setting: string | undefined): Refused => {
+    const cured = setting === undefined ? failure : orInStanza(failure, setting, stanza)
+    return { ok: false, failure: withNoStanza(cured, noStanza) }
+  }
+  const context = {
+    username: ownName(),
+    random: readUint16(randomBytes(2)),
+    ...(command === undefined ? {} : { command }),
+  }
+  const request = buildRequest(settings, context)
+  if (!request.ok) {
+    if (request.failure.code === 'CLI_USAGE') {
+      const noPorts = settings.access === undefined && command === undefined
+      const setting = noPorts ? 'ACCESS' : settings.allow === undefined ? 'ALLOW_IP' : undefined
+      return lacking(request.failure, setting)
+    }
+    if (request.failure.code !== 'CONFIG_CONFLICT') return request
+    const optionsAlone = settle([hints.fallback ?? {}, options])
+    const without = optionsAlone.ok ? buildRequest(optionsAlone.value, context) : optionsAlone
+    // What contradicts itself without the rc file is not the file's fault.
+    const isUsage = !without.ok && without.failure.detail === request.failure.detail
+    if (isUsage) return refuse('CLI_USAGE', request.failure.detail)
+    return { ok: false, failure: withStanza(request.failure, stanza) }
+  }
+  const keys = await loadKeys(settings, server, ask)
+  if (!keys.ok) {
+    if (keys.failure.code !== 'KEY_MISSING') return keys
+    const { encryptionKey, hmacKey } = settings
+    const setting = encryptionKey === undefined ? 'KEY_BASE64' : hmacKey === undefined ? 'HMAC_KEY_BASE64' : undefined
+    return lacking(keys.failure, setting)
+  }
+
+  const { sourcePort } = settings
+  const world = {
+    resolve: systemResolve,
+    delivery: udpDelivery(sourcePort === undefined ? {} : { sourcePort }),
+    clock: systemClock,
+    randomBytes,
+  }
+  const plan = { request: request.value, keys: keys.value, server, settings }
+  return ok({ plan, settings, world, ...(noStanza === undefined ? {} : { noStanza }) })
+}
+
+function withoutPorts(layer: SettingLayer): SettingLayer {
+  const { access, natAccess, natLocal, natPort, natRandomPort, ...rest } = layer
+  return rest
+}
+
+/** As fwknop looks for it: SPOOF_USER, LOGNAME, the user database, USER. */
+function ownName(): Result<Username, Failure> {
+  const { SPOOF_USER, LOGNAME, USER } = process.env
+  const named = SPOOF_USER || LOGNAME
+  if (named) return parseUsername(named)
+  try {
+    return parseUsername(userInfo().username)
+  } catch {
+    return parseUsername(USER || 'NO_USER') // a uid that the user database does not know
+  }
+}
