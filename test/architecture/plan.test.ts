@@ -102,6 +102,14 @@ describe('the plan refuses', () => {
       { 'src/system/a.ts': "import { b } from '../packet/b.ts'", 'src/packet/b.ts': 'export const b = 1' },
     ],
     [
+      'config/reading/ knowing a setting',
+      'layer',
+      {
+        'src/config/reading/a.ts': "import { b } from '../server/b.ts'",
+        'src/config/server/b.ts': 'export const b = 1',
+      },
+    ],
+    [
       'shared vocabulary that knows a folder',
       'layer',
       { 'src/result.ts': "import { b } from './bytes/b.ts'", 'src/bytes/b.ts': 'export const b = 1' },

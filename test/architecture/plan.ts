@@ -56,6 +56,11 @@ const walls: readonly { readonly from: string; readonly closedTo: RegExp; readon
     closedTo: /^src\/(?!bytes\/|system\/)[a-z-]+\//,
     why: 'system/ knows Linux, and nothing of SPA',
   },
+  {
+    from: 'src/config/reading/',
+    closedTo: /^src\/config\/(?!reading\/)/,
+    why: 'config/reading/ knows how files are read, and no setting of theirs',
+  },
 ]
 
 /** The two sides of `#primitives`; the package.json of the project chooses. */

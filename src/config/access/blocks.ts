@@ -5,14 +5,13 @@
  */
 import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
 import { isClientSetting, refuseClientName } from '../client/settings.ts'
-import type { ConfigFailure } from '../reading/config-failure.ts'
 import type { ConfigFiles } from '../reading/config-files.ts'
+import type { ConfigFailure } from '../reading/notice.ts'
 import { folderOf, relativeTo } from '../reading/paths.ts'
 import { isNameLike, isPathLike, refuseUnknownName } from '../reading/secrecy.ts'
 import { readSettingLines, type SettingLine } from '../reading/setting-lines.ts'
 import { serverSettingNames } from '../server/settings.ts'
-import { KEY_FILE_SETTINGS } from './key-settings.ts'
-import { stanzaSettingNames } from './stanza-setting-names.ts'
+import { KEY_FILE_SETTINGS, stanzaSettingNames } from './stanza-setting-names.ts'
 
 /** The lines of one stanza; the first is its SOURCE. */
 export interface StanzaBlock {
@@ -40,6 +39,8 @@ const MAX_DEPTH = 3
 
 const DIRECTIVES = ['%include', '%include_folder', '%include_keys'] as const
 const KNOWN: readonly string[] = [...stanzaSettingNames, ...DIRECTIVES]
+/** All that a line may be meant to set, also those that belong in another file. */
+const ALL_NAMES = [...stanzaSettingNames, ...serverSettingNames]
 
 /** Reads the file and all that it includes. */
 export function readStanzaBlocks(file: string, files: ConfigFiles): Result<readonly StanzaBlock[], ConfigFailure> {
@@ -50,7 +51,7 @@ export function readStanzaBlocks(file: string, files: ConfigFiles): Result<reado
 function readFile(file: string, files: ConfigFiles, trail: readonly string[]): Result<OpenBlock[], ConfigFailure> {
   const text = files.read(file)
   if (!text.ok) return text
-  const lines = readSettingLines(file, text.value)
+  const lines = readSettingLines(file, text.value, ALL_NAMES)
   if (!lines.ok) return lines
   const blocks: OpenBlock[] = []
   // Whether the last block may still grow; if not, why not.
@@ -123,7 +124,7 @@ function readKeyFile(line: SettingLine, files: ConfigFiles, block: OpenBlock): v
 function keyLines(path: string, files: ConfigFiles): Result<readonly SettingLine[], Failure> {
   const text = files.readKeys(path)
   if (!text.ok) return text
-  const lines = readSettingLines(path, text.value)
+  const lines = readSettingLines(path, text.value, ALL_NAMES)
   if (!lines.ok) return lines
   const stranger = lines.value.find(({ name }) => !KEY_FILE_SETTINGS.has(name))
   if (stranger === undefined) return lines

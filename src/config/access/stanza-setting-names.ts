@@ -1,4 +1,7 @@
-/** The names that access.conf may hold. Apart from their table, so that fwknopd.conf can tell a name in the wrong file. */
+/**
+ * The names that access.conf may hold, and which of them hold keys. Apart from their table (stanza-settings.ts), so that the client can
+ * tell a name in the wrong file without loading how the server reads it. The table has each of these by its type.
+ */
 
 /** Those that have an effect. */
 export const usedStanzaSettings = [
@@ -59,3 +62,20 @@ export const laterStanzaSettings: Readonly<Record<string, { readonly instead: st
 }
 
 export const stanzaSettingNames: readonly string[] = [...usedStanzaSettings, ...Object.keys(laterStanzaSettings)]
+
+/** What a file of `%include_keys` may hold: fwknop keeps it from being a way to change policy. */
+export const KEY_FILE_SETTINGS: ReadonlySet<string> = new Set([
+  'KEY',
+  'KEY_BASE64',
+  'HMAC_KEY',
+  'HMAC_KEY_BASE64',
+  'HMAC_DIGEST_TYPE',
+  ...stanzaSettingNames.filter((name) => name.startsWith('GPG_')),
+])
+
+const SECRET = /^[\t\v\f\r ]*(?:(?:HMAC_)?KEY(?:_BASE64)?|GPG_DECRYPT_PW)(?![A-Za-z0-9_])/m
+
+/** Whether any line sets a secret, be it well-formed or not. Comments do not count, as for fwknop's client. */
+export function holdsKeys(text: string): boolean {
+  return SECRET.test(text)
+}

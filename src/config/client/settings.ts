@@ -12,7 +12,7 @@ import { parseUsername } from '../../packet/username.ts'
 import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
 import { type Port, parsePort, seconds } from '../../units.ts'
 import { nearest } from '../reading/nearest.ts'
-import { protocolPortsValue } from '../reading/setting-values.ts'
+import { looseYesNo, protocolPortsValue, wholeNumber } from '../reading/setting-values.ts'
 import { type SettingLayer, Unbuilt } from './layer.ts'
 
 export type SettingFailure = Failure<'CONFIG_INVALID_VALUE' | 'KEY_INVALID'>
@@ -50,9 +50,8 @@ export const clientSettings = {
   ALLOW_IP: readAllow,
   FW_TIMEOUT: (value) => {
     // fwknopd drops a packet that asks for more, so that asking is pointless.
-    const timeout = wholeNumber(value, 65535)
-    if (timeout === undefined) return wrong(`“${value}” is not a number of seconds from 0 to 65535`)
-    return ok({ timeout: seconds(timeout) })
+    const timeout = wholeNumber({ min: 0, max: 65535, unit: 'seconds' })(value)
+    return timeout.ok ? ok({ timeout: seconds(timeout.value) }) : invalid(timeout.failure)
   },
   TIME_OFFSET: readTimeOffset,
   SPOOF_USER: (value) => {
@@ -77,7 +76,7 @@ export const clientSettings = {
   HMAC_KEY_BASE64: (value) => withKey(parseKeyBase64(HmacKey, value), (key) => ({ hmacKey: { key } })),
   HMAC_KEY_FILE: (file) => ok({ hmacKey: { file } }),
   USE_HMAC: yesOrNo((useHmac) => ({ useHmac })),
-  VERBOSE: (value) => ok({ verbose: isYes(value) || /^[1-9]/.test(value) }),
+  VERBOSE: (value) => ok({ verbose: /^[y1-9]/i.test(value) }),
   // Nothing is ever saved: not as asked, and not against the wish.
   NO_SAVE_ARGS: yesOrNo(() => ({})),
 
@@ -175,12 +174,11 @@ function aDigestType(settings: (type: DigestType) => SettingLayer): ReadSetting 
   }
 }
 
-/** fwknop: whatever begins with a Y is a yes, the rest is a no. Here a no must look like one. */
 function yesOrNo(settings: (yes: boolean) => SettingLayer): ReadSetting {
-  return (value) =>
-    isYes(value) || /^(n|no|off|false|0)$/i.test(value)
-      ? ok(settings(isYes(value)))
-      : wrong(`“${value}” is neither Y nor N`)
+  return (value) => {
+    const yes = looseYesNo(value)
+    return yes.ok ? ok(settings(yes.value)) : yes
+  }
 }
 
 /** For a switch that turns on what is not built. Its `N` takes back the `Y` of a weaker layer. */
@@ -191,14 +189,6 @@ function onlyNo(settings: (wish: Unbuilt | null) => SettingLayer, unbuilt: Unbui
 /** Whatever its value: it has none that would count. */
 function asksForNothing(): Result<SettingLayer, SettingFailure> {
   return ok({})
-}
-
-function isYes(value: string): boolean {
-  return /^y/i.test(value)
-}
-
-function wholeNumber(text: string, max: number): number | undefined {
-  return /^[0-9]{1,6}$/.test(text) && Number(text) <= max ? Number(text) : undefined
 }
 
 function withKey<Key>(

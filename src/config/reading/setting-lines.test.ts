@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { readSettingLines } from './setting-lines.ts'
 
 const read = (text: string) => {
-  const lines = readSettingLines('access.conf', text)
+  const lines = readSettingLines('access.conf', text, ['KEY'])
   return lines.ok ? lines.value.map(({ name, value }) => [name, value]) : lines.failure
 }
 
@@ -47,7 +47,7 @@ for (const [what, line, suggestion] of refused) {
 }
 
 test('blanks at the end of a value are told apart, since versions of fwknop differ about them', () => {
-  const lines = readSettingLines('f', 'KEY a \nKEY a;\nKEY a ;')
+  const lines = readSettingLines('f', 'KEY a \nKEY a;\nKEY a ;', [])
   assert(lines.ok)
   assert.deepEqual(
     lines.value.map((line) => line.trailingBlanks),

@@ -5,8 +5,6 @@
  */
 import { trimBlanks } from '../../bytes/text.ts'
 import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
-import { stanzaSettingNames } from '../access/stanza-setting-names.ts'
-import { serverSettingNames } from '../server/settings.ts'
 import { isNameLike } from './secrecy.ts'
 
 /** One setting, as written. */
@@ -19,23 +17,28 @@ export interface SettingLine {
   readonly at: SourceLocation
 }
 
-/** @returns the settings in order; or the first line that is none. */
-export function readSettingLines(file: string, text: string): Result<SettingLine[], Failure<'CONFIG_SYNTAX'>> {
+/**
+ * @param names of settings, those of other files included: a message about a line shows no other word of it.
+ * @returns the settings in order; or the first line that is none.
+ */
+export function readSettingLines(
+  file: string,
+  text: string,
+  names: readonly string[],
+): Result<SettingLine[], Failure<'CONFIG_SYNTAX'>> {
   const lines: SettingLine[] = []
   if (text.includes('\0'))
     return refuse('CONFIG_SYNTAX', 'the file is not text: it has NUL bytes, as UTF-16 has', { at: { file, line: 1 } })
   let number = 0
   for (const raw of text.replace(/^\uFEFF/, '').split('\n')) {
     number++
-    const line = readSettingLine(raw, file, number)
+    const line = readSettingLine(raw, { file, line: number }, names)
     if (line === undefined) continue
     if (!line.ok) return line
     lines.push(line.value)
   }
   return ok(lines)
 }
-
-const NAMES = [...stanzaSettingNames, ...serverSettingNames]
 
 /** The text of these is a key, in which every byte counts that fwknop does not take for a blank. */
 export const RAW_KEYS: ReadonlySet<string> = new Set(['KEY', 'HMAC_KEY'])
@@ -45,18 +48,17 @@ const CONTROL_CHARACTER = /[^\t -\uffff]/
 
 function readSettingLine(
   raw: string,
-  file: string,
-  line: number,
+  at: SourceLocation,
+  names: readonly string[],
 ): Result<SettingLine, Failure<'CONFIG_SYNTAX'>> | undefined {
   const text = raw.endsWith('\r') ? raw.slice(0, -1) : raw
   if (/^\s*(?:[#;].*)?$/s.test(text)) return undefined
-  const at = { file, line }
   const parts = SETTING.exec(text)
   const rest = parts?.[4] ?? ''
   // Where nothing but the name matched, what follows it is glued to it: “NAME=value”.
   if (parts === null || (rest !== '' && parts[3] === '')) {
     const assigned = /^\s*([A-Za-z][A-Za-z0-9_]*)\s*=/.exec(text)?.[1]
-    if (assigned !== undefined) return refuseEquals(assigned, at)
+    if (assigned !== undefined) return refuseEquals(assigned, at, names)
     if (/^\s*\[/.test(text))
       return refuse('CONFIG_SYNTAX', 'a name in brackets begins a stanza of ~/.fwknoprc, on the client', { at })
     return /^[\t ]*[A-Za-z][A-Za-z0-9_]*:/.test(text)
@@ -70,7 +72,7 @@ function readSettingLine(
   // The line itself is not told: it may hold a key.
   if (CONTROL_CHARACTER.test(value)) return refuse('CONFIG_SYNTAX', 'the value has a control character', { at })
   // A raw key may begin with “=”, but hardly with “= ”.
-  if (RAW_KEYS.has(name) ? /^=([\t ]|$)/.test(value) : value.startsWith('=')) return refuseEquals(name, at)
+  if (RAW_KEYS.has(name) ? /^=([\t ]|$)/.test(value) : value.startsWith('=')) return refuseEquals(name, at, names)
   return ok({
     name,
     value: RAW_KEYS.has(name) ? trimBlanks(value) : value.trim(),
@@ -80,9 +82,9 @@ function readSettingLine(
 }
 
 /** @param name before the “=”; a key in base64 ends so, too, so that it is told only where it is a name. */
-function refuseEquals(name: string, at: SourceLocation): Refused<Failure<'CONFIG_SYNTAX'>> {
+function refuseEquals(name: string, at: SourceLocation, names: readonly string[]): Refused<Failure<'CONFIG_SYNTAX'>> {
   return refuse('CONFIG_SYNTAX', 'there is no equals sign between name and value, but a blank', {
     at,
-    ...(isNameLike(name, NAMES) ? { suggestion: `${name} …` } : {}),
+    ...(isNameLike(name, names) ? { suggestion: `${name} …` } : {}),
   })
 }

@@ -21,16 +21,21 @@ export function invalidValue(detail: string, suggestion?: string): Refused<Failu
   return refuse('CONFIG_INVALID_VALUE', detail, suggestion === undefined ? {} : { suggestion })
 }
 
-/** fwknop takes whatever begins with Y for yes and all else for no: `true` and `on` are no there, and refused here. */
+/** fwknop takes any word that begins with Y for yes and all else for no: `true` and `on` are no there, and refused here. */
 export function yesNo(text: string): Result<boolean, ValueFailure> {
-  if (/^y(es)?$/i.test(text)) return ok(true)
-  if (/^no?$/i.test(text)) return ok(false)
-  const meant = /^(true|on|1|enable[d]?|y.*)$/i.test(text)
-    ? 'Y'
-    : /^(false|off|0|disable[d]?|n.*)$/i.test(text)
-      ? 'N'
-      : undefined
-  return invalidValue(`“${text}” is neither Y nor N`, meant)
+  return /^(y|yes|n|no)$/i.test(text) ? looseYesNo(text) : refuseYesNo(text)
+}
+
+/** The same for a file of the client's, which fwknop may have written: there, more words are taken for what fwknop takes them. */
+export function looseYesNo(text: string): Result<boolean, Failure<'CONFIG_INVALID_VALUE'>> {
+  if (/^y/i.test(text)) return ok(true)
+  return /^(n|no|off|false|0)$/i.test(text) ? ok(false) : refuseYesNo(text)
+}
+
+function refuseYesNo(text: string) {
+  const isYes = /^(true|on|1|enabled?|y.*)$/i.test(text)
+  const isNo = /^(false|off|0|disabled?|n.*)$/i.test(text)
+  return invalidValue(`“${text}” is neither Y nor N`, isYes ? 'Y' : isNo ? 'N' : undefined)
 }
 
 /** Decimal digits only. */

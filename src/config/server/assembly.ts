@@ -1,8 +1,7 @@
 /** From the variables that fwknopd.conf gives to a {@link ServerConfig}: defaults, and which of them go together. */
 import { ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
 import { port, seconds } from '../../units.ts'
-import type { ConfigFailure } from '../reading/config-failure.ts'
-import type { Notice } from '../reading/notice.ts'
+import type { ConfigFailure, Notice } from '../reading/notice.ts'
 import { folderOf, relativeTo } from '../reading/paths.ts'
 import {
   DEFAULT_MARK,

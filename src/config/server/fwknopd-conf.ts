@@ -3,9 +3,8 @@
 import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
 import { stanzaSettingNames } from '../access/stanza-setting-names.ts'
 import { isClientSetting, refuseClientName } from '../client/settings.ts'
-import type { ConfigFailure } from '../reading/config-failure.ts'
 import { nearest } from '../reading/nearest.ts'
-import type { Notice } from '../reading/notice.ts'
+import type { ConfigFailure, Notice } from '../reading/notice.ts'
 import { folderOf } from '../reading/paths.ts'
 import { isNameLike, refuseUnknownName } from '../reading/secrecy.ts'
 import { readSettingLines, type SettingLine } from '../reading/setting-lines.ts'
@@ -21,6 +20,9 @@ import {
   type UsedSetting,
   usedSettings,
 } from './settings.ts'
+
+/** All that a line may be meant to set, also those that belong in another file. */
+const NAMES = [...serverSettingNames, ...stanzaSettingNames]
 
 /** A variable that the command line sets. The file’s own value then does not count, whatever it is. */
 export interface SettingOverride {
@@ -49,7 +51,7 @@ export function parseFwknopdConf(
   text: string,
   overrides: readonly SettingOverride[] = [],
 ): Result<ParsedServerConfig, ConfigFailure> {
-  const lines = readSettingLines(file, text)
+  const lines = readSettingLines(file, text, NAMES)
   if (!lines.ok) return lines
   const given: GivenSettings = { values: {}, at: {}, expanded: new Set(), relays: [] }
   const notices: Notice[] = []

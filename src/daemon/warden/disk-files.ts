@@ -5,7 +5,7 @@
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { textFromBytes } from '../../bytes/text.ts'
-import { holdsKeys } from '../../config/access/key-settings.ts'
+import { holdsKeys } from '../../config/access/stanza-setting-names.ts'
 import type { ConfigFileFailure, ConfigFiles } from '../../config/reading/config-files.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { judgeStat, TO_READ } from '../../system/our-file.ts'
