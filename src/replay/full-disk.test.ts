@@ -52,7 +52,7 @@ describe('replay store on a full disk', { skip: !mayMount && 'no mount namespace
       told.full = tell(await store.claim([claimOf('b', now), claimOf('c', now)], now))
       told.fullAgain = tell(await store.claim([claimOf('d', now)], now))
       told.replayWhileFull = tell(await store.claim([claimOf('a', now)], now))
-      told.sizeWhileFull = store.size()
+      told.sizeWhileFull = await store.size()
       await store.close()
       store = open()
       told.restarted = tell(await store.claim([claimOf('a', now)], now))
@@ -61,7 +61,7 @@ describe('replay store on a full disk', { skip: !mayMount && 'no mount namespace
       await store.close()
       store = open()
       told.reopened = tell(await store.claim([claimOf('d', now), claimOf('e', now)], now))
-      told.size = store.size()
+      told.size = await store.size()
       await store.close()`,
       )
       const noRoom =
@@ -113,7 +113,7 @@ describe('replay store on a full disk', { skip: !mayMount && 'no mount namespace
       const later = now + 241
       for (let i = 0; i < 200; i++) told.ownerLater = await owner('later ' + i, later)
       told.k1Later = await k1(later)
-      told.size = store.size()
+      told.size = await store.size()
       told.least = least
       await store.close()`,
       )
@@ -144,7 +144,7 @@ describe('replay store on a full disk', { skip: !mayMount && 'no mount namespace
       told.full = tell(await store.claim([claimOf('a', later)], later)).replace(/:.*/, '')
       unlinkSync(directory + '/filler')
       for (let i = 0; i < 40; i++) told.after = tell(await store.claim([claimOf('b' + i, later)], later))
-      told.size = store.size()
+      told.size = await store.size()
       told.replayed = tell(await store.claim(claims.slice(0, 2).map(() => claimOf('never seen', now + 7)), now + 7))
       await store.close()`,
     )

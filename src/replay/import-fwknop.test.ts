@@ -52,7 +52,7 @@ test('packets that fwknopd has seen are replays to us', async () => {
   assert.deepEqual(problems, [])
   const claims = [...PACKETS.map((text) => packetClaim(text)), packetClaim('another packet')]
   assert.deepEqual(await answers(store, claims, SEEN), ['replayed', 'replayed', 'first'])
-  assert.deepEqual([store.size(), store.importedSize()], [1, 2])
+  assert.deepEqual([await store.size(), store.importedSize()], [1, 2])
   await store.close()
 })
 

@@ -47,7 +47,7 @@ export function memoryReplayStore(options: GateOptions): ReplayStore {
       forget(now)
       return ok(answers)
     },
-    size: () => claimed.size,
+    size: async () => claimed.size,
     async close() {
       claimed.clear()
       bySecond.clear()

@@ -55,8 +55,8 @@ export interface ReplayStore {
    */
   claim(claims: readonly Claim[], now: UnixSeconds): Promise<Result<readonly Answer[], ReplayFailure>>
 
-  /** How many packets are remembered. */
-  size(): number
+  /** How many packets are remembered. Asynchronous, for stores that are not in this process. */
+  size(): Promise<number>
 
   close(): Promise<void>
 }

@@ -142,7 +142,7 @@ export class SqliteReplayStore implements ReplayStore {
   }
 
   /** Packets claimed here; {@link importedSize} are beside them. */
-  size(): number {
+  async size(): Promise<number> {
     return this.#state.used + this.#state.claimed
   }
 

@@ -41,7 +41,7 @@ export function replayStoreContract(
       assert.deepEqual(await answers(store, [claimOf('a')], T0), ['first'])
       assert.deepEqual(await answers(store, [claimOf('a')], T0), ['replayed'])
       assert.deepEqual(await answers(store, [claimOf('b')], T0), ['first'])
-      assert.equal(store.size(), 2)
+      assert.equal(await store.size(), 2)
       await store.close()
     })
 
@@ -69,9 +69,9 @@ export function replayStoreContract(
       const store = await open({ maxAge: seconds(120) })
       await answers(store, [claimOf('a', T0)], T0)
       await answers(store, [claimOf('b', T0 + 120)], T0 + 120)
-      assert.equal(store.size(), 2)
+      assert.equal(await store.size(), 2)
       await answers(store, [claimOf('c', T0 + 121)], T0 + 121)
-      assert.equal(store.size(), 2)
+      assert.equal(await store.size(), 2)
       await store.close()
     })
 
@@ -84,14 +84,14 @@ export function replayStoreContract(
         ...times.map(() => 'misdated'),
         ...['first', 'first'],
       ])
-      assert.equal(store.size(), 2)
+      assert.equal(await store.size(), 2)
       for (let batch = 0; batch < 10; batch++) {
         const flood = Array.from({ length: 1000 }, (_, i) =>
           claimOf(`flood ${batch}.${i}`, T0 + 10 ** 9 + 1000 * batch + i),
         )
         assert.ok((await answers(store, flood, T0)).every((answer) => answer === 'misdated'))
       }
-      assert.equal(store.size(), 2)
+      assert.equal(await store.size(), 2)
       await store.close()
     })
 
@@ -126,11 +126,11 @@ export function replayStoreContract(
         ...new Array(10).fill('first'),
         ...['REPLAY_STORE_FULL', 'first', 'REPLAY_STORE_FULL'],
       ])
-      assert.equal(store.size(), 11)
+      assert.equal(await store.size(), 11)
       // What was refused was not recorded: it is as unused as before. What was used uses up nothing again.
       assert.deepEqual(await answers(store, many.slice(10), T0 + 120), ['REPLAY_STORE_FULL', 'REPLAY_STORE_FULL'])
       assert.deepEqual(await answers(store, many.slice(9), T0 + 131), ['replayed', 'first', 'first'])
-      assert.equal(store.size(), 10)
+      assert.equal(await store.size(), 10)
       await store.close()
     })
 
@@ -155,7 +155,7 @@ export function replayStoreContract(
       const claims = [claimOf('a', 0), claimOf('b', T0 * 2), claimOf('c', T0)]
       assert.deepEqual(await answers(store, claims, T0), ['first', 'first', 'REPLAY_STORE_FULL'])
       assert.deepEqual(await answers(store, [claimOf('c', T0)], T0 + 86_401), ['first'])
-      assert.equal(store.size(), 3)
+      assert.equal(await store.size(), 3)
       await store.close()
     })
 
@@ -185,7 +185,7 @@ export function replayStoreContract(
       const store = await open({ maxAge: seconds(120) })
       await answers(store, [claimOf('a', T0)], T0)
       await answers(store, [claimOf('b', T0 + 500)], T0 + 500)
-      assert.equal(store.size(), 1)
+      assert.equal(await store.size(), 1)
       assert.deepEqual(await answers(store, [claimOf('a', T0)], T0), ['replayed'])
       await store.close()
     })
@@ -208,7 +208,7 @@ export function replayStoreContract(
       const year = 31_536_000
       assert.deepEqual(await answers(store, [claimOf('ahead', T0 + year), claimOf('a', T0)], T0), ['misdated', 'first'])
       await answers(store, [claimOf('b', T0 + year + 500)], T0 + year + 500)
-      assert.equal(store.size(), 1)
+      assert.equal(await store.size(), 1)
       assert.deepEqual(await answers(store, [claimOf('c', T0 + 20)], T0 + 20), ['first'])
       // The past is used all the same, and so is the packet dated ahead when its time has come.
       assert.deepEqual(await answers(store, [claimOf('a', T0), claimOf('c', T0 + 20)], T0 + 20), [
@@ -243,7 +243,7 @@ export function replayStoreContract(
       await answers(store, [claimOf('a', T0)], T0 + 31_536_000)
       for (let second = 0; second < 100; second++)
         await answers(store, [claimOf(`x${second}`, T0 + 100 + second)], T0 + 100 + second)
-      assert.equal(store.size(), 11)
+      assert.equal(await store.size(), 11)
       await store.close()
     })
 
@@ -251,7 +251,7 @@ export function replayStoreContract(
       const store = await open({ maxAge: 'unlimited' })
       await answers(store, [claimOf('a', 0), claimOf('b', T0)], T0)
       assert.deepEqual(await answers(store, [claimOf('a', 0)], T0 * 2), ['replayed'])
-      assert.equal(store.size(), 2)
+      assert.equal(await store.size(), 2)
       await store.close()
     })
 
@@ -260,7 +260,7 @@ export function replayStoreContract(
       for (let second = 0; second < 100; second++) {
         await answers(store, [claimOf(`x${second}`, T0 + second), claimOf(`y${second}`, T0 + second)], T0 + second)
       }
-      assert.equal(store.size(), 22)
+      assert.equal(await store.size(), 22)
       await store.close()
     })
   })

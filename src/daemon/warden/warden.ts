@@ -331,7 +331,7 @@ export class Warden {
       capturing: this.#capturing,
       server,
       stanzas: policy.stanzas.length,
-      remembered: this.#parts.replays?.size(),
+      remembered: await this.#parts.replays?.size(),
       grants: await this.#parts.firewall.grants(),
       relay: this.#parts.relay?.load(),
       warnings: await this.#host.current(),
