@@ -8,7 +8,7 @@ import { parseAccessConf } from './access/access-conf.ts'
 import { buildPolicy } from './access/build-policy.ts'
 import type { ConfigFiles } from './reading/config-files.ts'
 import type { Notice } from './reading/notice.ts'
-import type { SettingPlaces } from './server/assembly.ts'
+import type { SettingPlaces, SettingValues } from './server/assembly.ts'
 import { parseFwknopdConf, type SettingOverride } from './server/fwknopd-conf.ts'
 import type { ServerConfig } from './server/server-config.ts'
 
@@ -28,6 +28,8 @@ export interface LoadedConfig {
   readonly notices: readonly Notice[]
   /** Where the server’s file sets a variable, for what turns out only on this host. */
   readonly at: SettingPlaces
+  /** What the server’s file and the command line set. */
+  readonly values: SettingValues
 }
 
 export function loadConfig(files: ConfigFiles, paths: ConfigPaths): Result<LoadedConfig> {
@@ -35,12 +37,12 @@ export function loadConfig(files: ConfigFiles, paths: ConfigPaths): Result<Loade
   if (!text.ok) return text
   const parsed = parseFwknopdConf(paths.server, text.value, paths.overrides)
   if (!parsed.ok) return parsed
-  const { config, at } = parsed.value
+  const { config, at, values } = parsed.value
   const server = paths.access === undefined ? config : { ...config, accessFile: paths.access }
   const access = parseAccessConf(server.accessFile, files)
   if (!access.ok) return access
   const built = buildPolicy(server, access.value.stanzas)
   if (!built.ok) return built
   const { policy, notices } = built.value
-  return ok({ server, policy, notices: [...parsed.value.notices, ...access.value.notices, ...notices], at })
+  return ok({ server, policy, notices: [...parsed.value.notices, ...access.value.notices, ...notices], at, values })
 }

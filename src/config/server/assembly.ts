@@ -25,6 +25,9 @@ type Values = {
 /** Where the file sets a variable. */
 export type SettingPlaces = { [Name in UsedSetting]?: SourceLocation }
 
+/** The value of each variable that the file or the command line sets. */
+export type SettingValues = { readonly [Name in UsedSetting]?: unknown }
+
 /** What the file says, read. */
 export interface GivenSettings {
   readonly values: Values

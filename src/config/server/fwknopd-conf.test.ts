@@ -33,6 +33,7 @@ test('an empty file gives the defaults', () => {
     },
     notices: [],
     at: {},
+    values: {},
   })
 })
 

@@ -9,7 +9,7 @@ import { folderOf } from '../reading/paths.ts'
 import { isNameLike, refuseUnknownName } from '../reading/secrecy.ts'
 import { readSettingLines, type SettingLine } from '../reading/setting-lines.ts'
 import type { ValueReader } from '../reading/setting-values.ts'
-import { assembleServerConfig, type GivenSettings, type SettingPlaces } from './assembly.ts'
+import { assembleServerConfig, type GivenSettings, type SettingPlaces, type SettingValues } from './assembly.ts'
 import type { ServerConfig } from './server-config.ts'
 import {
   irrelevantSettings,
@@ -38,6 +38,8 @@ export interface ParsedServerConfig {
   readonly notices: readonly Notice[]
   /** Where the file sets a variable. Absent for defaults and for what the command line sets. */
   readonly at: SettingPlaces
+  /** What is set, so that two readings of a file can be compared. */
+  readonly values: SettingValues
 }
 
 /**
@@ -70,7 +72,11 @@ export function parseFwknopdConf(
   const unheard = overrides.find(({ name }) => name === 'PCAP_INTF')
   if (config.ok && unheard !== undefined && config.value.capture.kind === 'udp')
     notices.push({ level: 'info', text: `${unheard.flag} has no effect: packets are captured by a UDP socket` })
-  return config.ok ? ok({ config: config.value, notices, at: given.at }) : config
+  return config.ok ? ok({ config: config.value, notices, at: given.at, values: valuesOf(given) }) : config
+}
+
+function valuesOf({ values, relays }: GivenSettings): SettingValues {
+  return relays.length === 0 ? values : { ...values, RELAY: relays.map(({ listener }) => listener) }
 }
 
 /** Variables that another one answers as well: a flag for one sets aside both. */

@@ -3,10 +3,11 @@
  * compiler refuses a new one without. What is built into what runs needs a restart, and live grants survive that.
  */
 
+import type { LoadedConfig } from '../../config/load.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
 import type { UsedSetting } from '../../config/server/settings.ts'
 
-/** `'reload'`: a reload changes it. Else the variables behind it, which a restart changes. */
+/** `'reload'`: a reload changes it. Else the settings that it is made of, which a restart changes. */
 type Answer = 'reload' | readonly UsedSetting[]
 
 type Complete<Config> = { readonly [Key in keyof Config]-?: Answer }
@@ -20,10 +21,10 @@ const answers: Complete<Omit<ServerConfig, 'policy'>> = {
     ...(['FIREWALL', 'FIREWALL_MODE', 'CONNTRACK_MARK', 'PROTECTED_PORTS', 'NFT_TABLE', 'MAX_GRANTS'] as const),
     'RELAY',
   ],
-  replay: ['REPLAY_DB', 'MAX_PACKETS_PER_KEY', 'DIGEST_FILE', 'FWKNOP_RUN_DIR'],
+  replay: ['REPLAY_DB', 'MAX_PACKETS_PER_KEY', 'DIGEST_FILE', 'FWKNOP_RUN_DIR', 'FWKNOP_CONF_DIR'],
   accessFile: 'reload',
   controlSocket: ['CONTROL_SOCKET'],
-  pidFile: ['FWKNOP_PID_FILE', 'FWKNOP_RUN_DIR'],
+  pidFile: ['FWKNOP_PID_FILE', 'FWKNOP_RUN_DIR', 'FWKNOP_CONF_DIR'],
   receiverUser: ['RECEIVER_USER'],
   refusalsPerSecond: 'reload',
 }
@@ -35,17 +36,35 @@ const policyAnswers: Complete<ServerConfig['policy']> = {
   nat: 'reload',
 }
 
-/** @returns the names of the settings that differ and need a restart, for the operator. */
-export function needsRestart(running: ServerConfig, wanted: ServerConfig): readonly string[] {
-  return [...changed(answers, running, wanted), ...changed(policyAnswers, running.policy, wanted.policy)]
+/** A configuration, and what was set to get it. */
+export type Comparable = Pick<LoadedConfig, 'server' | 'values'>
+
+/** @returns the settings that changed and need a restart, for the operator: each once, none that stayed as it was. */
+export function needsRestart(running: Comparable, wanted: Comparable): readonly UsedSetting[] {
+  const parts = [
+    ...changed(answers, running.server, wanted.server),
+    ...changed(policyAnswers, running.server.policy, wanted.server.policy),
+  ]
+  const named = parts.flatMap((settings) => {
+    const different = settings.filter((name) => !isSame(running.values[name], wanted.values[name]))
+    // The same texts can mean other paths, where FWKNOP_CONF_DIR stands at their head.
+    return different.length > 0 ? different : settings
+  })
+  return [...new Set(named)]
 }
 
+/** @returns for each key that needs a restart and differs, the settings behind it. */
 function changed<Config extends object>(
   table: Complete<Config>,
   running: { readonly [Key in keyof Config]?: unknown },
   wanted: { readonly [Key in keyof Config]?: unknown },
-): readonly string[] {
+): readonly (readonly UsedSetting[])[] {
   return (Object.entries(table) as [keyof Config, Answer][]).flatMap(([key, answer]) =>
-    answer === 'reload' || JSON.stringify(running[key]) === JSON.stringify(wanted[key]) ? [] : [answer.join(', ')],
+    answer === 'reload' || isSame(running[key], wanted[key]) ? [] : [answer],
   )
+}
+
+/** Both are plain data, made by one parser: the same values have the same text. */
+function isSame(one: unknown, other: unknown): boolean {
+  return JSON.stringify(one) === JSON.stringify(other)
 }

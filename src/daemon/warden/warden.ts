@@ -290,10 +290,10 @@ export class Warden {
     if (this.#capturing) this.#manager.reloading()
     const configuration = readConfiguration(this.#paths, this.#wanted.generation + 1)
     if (!configuration.ok) return refused(configuration.failure)
-    const fixed = needsRestart(this.#active.server, configuration.value.server)
+    const fixed = needsRestart(this.#active, configuration.value)
     if (fixed.length > 0)
       return refused(
-        refuse('CONFIG_CONFLICT', `a restart (which keeps live grants) is needed to change ${fixed.join('; ')}`)
+        refuse('CONFIG_CONFLICT', `a restart (which keeps live grants) is needed to change ${fixed.join(', ')}`)
           .failure,
       )
     tellNotices(configuration.value.notices, this.#log)
