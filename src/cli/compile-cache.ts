@@ -19,6 +19,14 @@ export function keepCompiledCode(): void {
   if (directory !== undefined) nodeModule.enableCompileCache?.(directory)
 }
 
+/**
+ * Keeps what has been compiled so far. By itself Node does that when the process ends; so a server that is killed would leave
+ * nothing to the next start.
+ */
+export function storeCompiledCode(): void {
+  nodeModule.flushCompileCache?.()
+}
+
 /** Where the user has a folder for such things. It is not made for them. */
 function inHome(): string | undefined {
   const { HOME: home } = process.env

@@ -6,6 +6,7 @@ import { failureFields, jsonLog } from '../log.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { setProcessTitle, shutInspector, WARDEN_TITLE } from '../system/own-process.ts'
 import { defineCommand, type Outcome } from './command.ts'
+import { storeCompiledCode } from './compile-cache.ts'
 import type { ParsedCommandLine } from './terminal/options.ts'
 import { describeFailure, type Terminal } from './terminal/terminal.ts'
 
@@ -79,12 +80,14 @@ async function serve(paths: ConfigPaths, terminal: Terminal): Promise<Outcome> {
   const shut = await shutInspector()
   if (!shut.ok) return shut
   closeMemory()
-  const [{ Warden }, { LogWriter }, { journalPrefix }, { noServiceManager, serviceManager }] = await Promise.all([
-    import('../daemon/warden/warden.ts'),
-    import('../system/log-writer.ts'),
-    import('../system/journal-stream.ts'),
-    import('../daemon/warden/service-manager.ts'),
-  ])
+  const [{ Warden }, { LogWriter }, { journalPrefix }, { noServiceManager, serviceManager }, { staySmall }] =
+    await Promise.all([
+      import('../daemon/warden/warden.ts'),
+      import('../system/log-writer.ts'),
+      import('../system/journal-stream.ts'),
+      import('../daemon/warden/service-manager.ts'),
+      import('../system/stay-small.ts'),
+    ])
   setProcessTitle(WARDEN_TITLE)
   const prefix = journalPrefix(1)
   const output = new LogWriter(1, undefined, prefix)
@@ -107,6 +110,9 @@ async function serve(paths: ConfigPaths, terminal: Terminal): Promise<Outcome> {
   const stopped = new Promise<undefined>((stop) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(undefined))
   })
+  // While the receiver starts there is time for both.
+  storeCompiledCode()
+  staySmall('warden')
   const failure = await Promise.race([stopped, warden.hopeless])
   await warden.stop()
   if (failure !== undefined) manager.tell(describeFailure(failure))

@@ -9,6 +9,7 @@ import { loadConfig } from '../../config/load.ts'
 import { filesFromSnapshot } from '../../config/reading/config-files.ts'
 import type { CaptureConfig } from '../../config/server/server-config.ts'
 import { type Failure, ok, type Result } from '../../result.ts'
+import { staySmall } from '../../system/stay-small.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
 import { type CaptureOrder, type FromReceiver, LONGEST_DETAIL, type ToReceiver } from '../link/protocol.ts'
 import { confineReceiver } from './confine.ts'
@@ -91,6 +92,7 @@ export class ReceiverDuty {
   /** Packets can come now: from here on strangers are listened to. Nothing that it needs is out of reach: all its code is loaded. */
   ready(): void {
     const captureSockets = this.#order === undefined || this.#order.kind === 'own-udp' ? [] : this.#order.fds
+    staySmall('receiver')
     const limited = limitReceiver()
     const confinement = confineReceiver({ captureSockets, pid: process.pid })
     const confined = confinement.ok ? limited : confinement

@@ -15,7 +15,7 @@ const PROGRAM = fileURLToPath(
 )
 
 /** Garbage of the packet path dies young; without a limit V8 lets it grow for no gain. Sizes in MB. */
-const NODE_OPTIONS = ['--max-semi-space-size=2', '--max-old-space-size=256']
+const NODE_OPTIONS = ['--max-semi-space-size=1', '--max-old-space-size=256']
 /** Of this process's own options, those without which the receiver's code would not load. */
 const INHERITED_OPTIONS = /^--(conditions|no-warnings|experimental-strip-types)\b/
 export interface SpawnedReceiver {
