@@ -42,10 +42,15 @@ export async function bundlePrograms(folder) {
       // Strings of one byte a character: V8 keeps the text of a program in memory.
       charset: 'ascii',
       logLevel: 'warning',
-      plugins: [outsideWhenNeeded()],
+      plugins: [outsideWhenNeeded((module) => `process.getBuiltinModule('${module}')`)],
       ...more,
     })
-  await program(STARTER, 'cli/ghostport.js', { target: ANY_NODE, plugins: [commandsApart(commands)] })
+  const inAnyNode = (/** @type {string} */ module) =>
+    `process.getBuiltinModule?.('${module}') ?? (await import('${module}')).default`
+  await program(STARTER, 'cli/ghostport.js', {
+    target: ANY_NODE,
+    plugins: [commandsApart(commands), outsideWhenNeeded(inAnyNode)],
+  })
   await Promise.all([
     ...[...commands].map((source) => program(source, `cli/${basename(source, '.ts')}.js`)),
     program(RECEIVER, 'daemon/receiver.js'),
@@ -97,11 +102,12 @@ function commandsApart(found) {
 /**
  * A part of a program that is imported only when needed brings its modules of Node.js, and koffi, only then: for a knock, net is
  * there with --wait alone; a server without packet capture and nftables runs without koffi. A plain `import` of them would be
- * hoisted to the head of the bundle.
+ * hoisted to the head of the bundle; and that of fs also loads all that fs loads only when asked, such as streams.
  *
+ * @param {(module: string) => string} builtin the expression for a module of Node.js
  * @returns {Plugin}
  */
-function outsideWhenNeeded() {
+function outsideWhenNeeded(builtin) {
   const imported = importedByName()
   return {
     name: 'outside-when-needed',
@@ -112,7 +118,7 @@ function outsideWhenNeeded() {
       onLoad({ filter: /./, namespace: 'outside' }, ({ path }) => ({
         contents: [
           path.startsWith('node:')
-            ? `const outside = process.getBuiltinModule('${path}')`
+            ? `const outside = ${builtin(path)}`
             : `import { createRequire } from 'node:module'; const outside = createRequire(import.meta.url)('${path}')`,
           'export default outside',
           ...[...(imported.get(path) ?? [])].map(

@@ -23,6 +23,14 @@ it('a Node.js that says it is old is told so', () => {
   assertRefused(node, ['--import', `data:text/javascript,${encodeURIComponent(fake)}`, ...words], '22.12.0')
 })
 
+it('the compiled command tells it to a Node.js that lacks what newer ones have', () => {
+  using compiled = compilePackage()
+  const [node, program] = compiled.command
+  const fake = `delete process.getBuiltinModule
+    Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '18.20.4' } })`
+  assertRefused(node, ['--import', `data:text/javascript,${encodeURIComponent(fake)}`, program], '18.20.4')
+})
+
 for (const { node, version } of oldOnes())
   describe(`the compiled command on Node.js ${version}`, () => {
     it('says that it is too old', () => {

@@ -46,7 +46,7 @@ describe('the compiled package', { skip: netnsUnavailable(), timeout: 60_000 }, 
         const secrets = ['--key-rijndael', keys.key, '--key-hmac', keys.hmac]
         const knocked = client.run([...compiled.command, 'knock', '-D', SERVER, ...secrets, ...words])
         assert.equal(knocked.status, 0, knocked.stderr + daemon.program.output)
-        assert.match(knocked.stdout, new RegExp(`^open after \\d+ ms: ${SERVER} port ${door}$`, 'm'))
+        assert.match(knocked.stdout, new RegExp(`^open after [\\d.]+ ms: ${SERVER} port ${door}$`, 'm'))
       } finally {
         await daemon.stop()
       }

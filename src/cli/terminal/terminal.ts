@@ -3,7 +3,6 @@
  * colour only where a person looks, secrets asked for without echo.
  */
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
-import { isatty } from 'node:tty'
 import { jsonLine, lastCharacterLength, printable } from '../../bytes/text.ts'
 import { failureKinds } from '../../failure-codes.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
@@ -38,12 +37,11 @@ export interface SystemTerminal extends Terminal {
 
 /** The terminal of this process. */
 export function systemTerminal(): SystemTerminal {
-  const { NO_COLOR } = process.env
-  const coloured = { 1: isatty(1) && !NO_COLOR, 2: isatty(2) && !NO_COLOR }
   let outputLost: string | undefined
   const write = (descriptor: 1 | 2, lines: Line | readonly Line[], prefix = ''): string | undefined => {
     const each: readonly Line[] = isOne(lines) ? [lines] : lines
-    const text = each.map((shown) => `${prefix}${renderLine(shown, coloured[descriptor])}\n`).join('')
+    const coloured = each.some((shown) => typeof shown !== 'string') && showsColour(descriptor)
+    const text = each.map((shown) => `${prefix}${renderLine(shown, coloured)}\n`).join('')
     return writeAll(descriptor, text)
   }
   return {
@@ -67,6 +65,12 @@ export function systemTerminal(): SystemTerminal {
     },
     askSecret,
   }
+}
+
+/** Asked only where something is marked up: to load node:tty, and net with it, would take 3 ms before each knock. */
+function showsColour(descriptor: 1 | 2): boolean {
+  // An old Node.js, which is only told that it is old, has no such function.
+  return !process.env['NO_COLOR'] && process.getBuiltinModule?.('node:tty').isatty(descriptor) === true
 }
 
 function isOne(lines: Line | readonly Line[]): lines is Line {
