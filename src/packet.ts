@@ -57,7 +57,7 @@ export {
   authenticate,
 } from './packet/authenticate.ts'
 export type { Encryption } from './packet/cipher.ts'
-export { type Decrypted, decrypt } from './packet/decrypt.ts'
+export { type Decrypted, type DecryptFailure, decrypt } from './packet/decrypt.ts'
 export { DIGEST_TYPES, type DigestType, parseDigestType } from './packet/digest-type.ts'
 export { ENCRYPTION_MODES, type EncryptionMode, parseEncryptionMode } from './packet/encryption-mode.ts'
 export {
@@ -93,7 +93,15 @@ export type {
 } from './packet/message.ts'
 export { type OutgoingMessage, parseMessage } from './packet/message-fields.ts'
 export { isHostName, parseHostName, parseNatHost } from './packet/nat-target.ts'
-export { type OpenedPacket, type OpenFailure, type OpenOptions, openPacket, type PacketKeys } from './packet/open.ts'
+export {
+  authenticatePacket,
+  type OpenedPacket,
+  type OpenFailure,
+  type OpenOptions,
+  openPacket,
+  type PacketKeys,
+  readPlaintext,
+} from './packet/open.ts'
 export { formatProtocolPorts, parseProtocolPort, parseProtocolPorts } from './packet/protocol-port.ts'
 export { PROTOCOL_VERSION, type ProtocolVersion, parseProtocolVersion } from './packet/protocol-version.ts'
 export type { FwknopDigest, ReplayDigest } from './packet/replay-digest.ts'

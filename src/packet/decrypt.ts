@@ -1,15 +1,22 @@
 /** From an authentic envelope to the plaintext of its message (docs/WIRE.md § 7). */
 import { ok, type Result, refuse } from '../result.ts'
+import type { Brand } from '../units.ts'
 import type { AuthenticEnvelope } from './authenticate.ts'
 import { decryptPadded, type Encryption, isSalted, unpad } from './cipher.ts'
+import type { Envelope } from './envelope.ts'
 import { type PacketFailure, refuseByRule } from './strictness.ts'
 import { RANDOM_DIGITS } from './wire-limits.ts'
 
-/** An opened ciphertext, and the bytes that it was: the identity of the packet (docs/WIRE.md § 10). */
-export interface Decrypted {
-  readonly plaintext: Uint8Array
-  readonly ciphertext: Uint8Array
-}
+/**
+ * A plaintext, and what it came in: the ciphertext is the identity of the packet (docs/WIRE.md § 10). Only {@link decrypt} makes one;
+ * only `readPlaintext` takes one.
+ */
+export type Decrypted = Brand<
+  { readonly plaintext: Uint8Array; readonly ciphertext: Uint8Array; readonly envelope: Envelope },
+  'Decrypted'
+>
+
+export type DecryptFailure = PacketFailure<'SPA_MALFORMED' | 'SPA_DECRYPT_FAILED'>
 
 const COLON = 0x3a
 
@@ -20,7 +27,7 @@ const COLON = 0x3a
 export function decrypt(
   { envelope, tagLength }: AuthenticEnvelope,
   encryption: Encryption,
-): Result<Decrypted, PacketFailure<'SPA_MALFORMED' | 'SPA_DECRYPT_FAILED'>> {
+): Result<Decrypted, DecryptFailure> {
   const ciphertext = envelope.ciphertext(tagLength)
   if (ciphertext === undefined)
     return refuseByRule('SPA_MALFORMED', 'outer-base64', 'not the spelling that base64 has for these bytes')
@@ -30,7 +37,7 @@ export function decrypt(
     return refuse('SPA_DECRYPT_FAILED', 'encrypted under another key or mode')
   const plaintext = unpad(padded)
   if (plaintext === undefined) return refuseByRule('SPA_DECRYPT_FAILED', 'block-padding', 'the padding is not PKCS #7')
-  return ok({ plaintext, ciphertext })
+  return ok({ plaintext, ciphertext, envelope } as Decrypted)
 }
 
 /** The random value and a colon: the one sign that the key was right. */

@@ -1,8 +1,11 @@
-/** Opening a packet under the keys of one stanza: HMAC, then decryption, then parsing. */
+/**
+ * Opening a packet under the keys of one stanza: authenticate, decrypt, read. What one step takes, only the step before it makes: another
+ * order does not compile.
+ */
 import { ok, type Result, refuse } from '../result.ts'
-import { type Authentication, acceptUnauthenticated, authenticate } from './authenticate.ts'
+import { type Authentication, type AuthenticEnvelope, acceptUnauthenticated, authenticate } from './authenticate.ts'
 import type { Encryption } from './cipher.ts'
-import { decrypt } from './decrypt.ts'
+import { type Decrypted, decrypt } from './decrypt.ts'
 import { type Envelope, MIN_GPG_LENGTH } from './envelope.ts'
 import { type DecodedFields, parseFields } from './fields.ts'
 import type { Message } from './message.ts'
@@ -42,30 +45,53 @@ export interface OpenOptions {
 }
 
 /**
- * Opens a packet, or says why these keys do not.
- * @returns `SPA_LENGTH` for a packet that fwknopd would take for GnuPG's; `SPA_HMAC_MISMATCH` where it was not made with
- * this HMAC key; and of packets that were (or where there is no such key) `SPA_MALFORMED`, `SPA_DECRYPT_FAILED`,
- * `SPA_DIGEST_MISMATCH`, `SPA_FIELD_INVALID`, in the order in which these are found out.
+ * Opens a packet, or says why these keys do not. In three steps: {@link authenticatePacket}, `decrypt`, {@link readPlaintext}. Whoever
+ * decrypts elsewhere, or later, takes the steps one by one.
+ * @returns what the first step that refuses says.
  */
 export function openPacket(
   envelope: Envelope,
-  { encryption, hmac }: PacketKeys,
-  { commands = false }: OpenOptions = {},
+  keys: PacketKeys,
+  options: OpenOptions = {},
 ): Result<OpenedPacket, OpenFailure> {
+  const authentic = authenticatePacket(envelope, keys, options)
+  if (!authentic.ok) return authentic
+  const decrypted = decrypt(authentic.value, keys.encryption)
+  return decrypted.ok ? readPlaintext(decrypted.value) : decrypted
+}
+
+/**
+ * The first step: whether a packet for a symmetric cipher was made with this HMAC key. Without one, anybody may have made it.
+ * @returns `SPA_LENGTH` for a packet that fwknopd would take for GnuPG's; `SPA_HMAC_MISMATCH` where it was not made with this key.
+ */
+export function authenticatePacket(
+  envelope: Envelope,
+  { hmac }: Pick<PacketKeys, 'hmac'>,
+  { commands = false }: OpenOptions = {},
+): Result<AuthenticEnvelope, PacketFailure<'SPA_LENGTH' | 'SPA_HMAC_MISMATCH'>> {
   if (!commands && envelope.wireLength >= MIN_GPG_LENGTH) return TOO_LONG
   const authentic = hmac === undefined ? ok(acceptUnauthenticated(envelope)) : authenticate(envelope, hmac)
   if (!authentic.ok) return authentic
-  if (encodedLength(envelope, authentic.value.tagLength) >= MIN_GPG_LENGTH) return TOO_LONG
-  const decrypted = decrypt(authentic.value, encryption)
-  if (!decrypted.ok) return decrypted
-  const fields = parseFields(decrypted.value.plaintext)
+  return encodedLength(envelope, authentic.value.tagLength) >= MIN_GPG_LENGTH ? TOO_LONG : authentic
+}
+
+/**
+ * The last step: what a plaintext says. It does not matter how it was decrypted.
+ * @returns `SPA_DIGEST_MISMATCH` or `SPA_FIELD_INVALID` where it is no message, in the order in which these are found out.
+ */
+export function readPlaintext({
+  plaintext,
+  ciphertext,
+  envelope,
+}: Decrypted): Result<OpenedPacket, PacketFailure<'SPA_DIGEST_MISMATCH' | 'SPA_FIELD_INVALID'>> {
+  const fields = parseFields(plaintext)
   if (!fields.ok) return fields
   const message = parseMessage(fields.value)
   if (!message.ok) return message
   return ok({
     message: message.value,
     fields: fields.value,
-    digest: replayDigest(decrypted.value.ciphertext),
+    digest: replayDigest(ciphertext),
     fwknopDigest: fwknopDigest(envelope),
   })
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { globSync } from 'node:fs'
+import { globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { test } from 'node:test'
 
@@ -21,4 +22,53 @@ test('the type checker reads every program of this repository, JavaScript includ
     programs.filter((program) => !checked.has(program)),
     [],
   )
+})
+
+/** Uses of the steps in which a packet is opened, each a line of its own, and the compiler's complaint about it. */
+const ORDERS: readonly [use: string, complaint: RegExp | undefined][] = [
+  ['decrypt(authentic, encryption)', undefined],
+  ['decrypt(acceptUnauthenticated(envelope), encryption)', undefined],
+  ['readPlaintext(decrypted)', undefined],
+  ['decrypt(envelope, encryption)', /'Envelope' is not assignable to parameter of type 'AuthenticEnvelope'/],
+  ['decrypt({ envelope, tagLength: 0 }, encryption)', /is not assignable to parameter of type 'AuthenticEnvelope'/],
+  ['decrypt(authentic, hmac)', /missing in type 'Authentication' but required in type 'Encryption'/],
+  ['readPlaintext(envelope)', /'Envelope' is not assignable to parameter of type 'Decrypted'/],
+  ['readPlaintext(authentic)', /'AuthenticEnvelope' is not assignable to parameter of type 'Decrypted'/],
+  [
+    'readPlaintext({ envelope, ciphertext: new Uint8Array(), plaintext: new Uint8Array() })',
+    /is not assignable to parameter of type 'Decrypted'/,
+  ],
+]
+
+test('a packet that is opened in another order than authenticate, decrypt, read does not compile', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'ghostport-orders-'))
+  try {
+    const head = [
+      `import { type Authentication, type AuthenticEnvelope, acceptUnauthenticated, decrypt, type Decrypted, type Encryption, type Envelope, readPlaintext } from '${join(root, 'src/packet.ts')}'`,
+      'declare const envelope: Envelope, authentic: AuthenticEnvelope, decrypted: Decrypted',
+      'declare const encryption: Encryption, hmac: Authentication',
+      'void [acceptUnauthenticated, envelope, authentic, decrypted, encryption, hmac]',
+    ]
+    writeFileSync(join(folder, 'orders.mts'), [...head, ...ORDERS.map(([use]) => use)].join('\n'))
+    const settings = {
+      extends: join(root, 'tsconfig.json'),
+      compilerOptions: { typeRoots: [join(root, 'node_modules/@types')], rewriteRelativeImportExtensions: false },
+      include: [],
+      files: ['orders.mts'],
+    }
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(settings))
+    const tsc = [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder, '--pretty', 'false']
+    const { stdout } = spawnSync(process.execPath, tsc, { cwd: folder, encoding: 'utf8' })
+    const complaints = new Map<string | undefined, string>()
+    for (const [, line, text] of stdout.matchAll(/^orders\.mts\((\d+),\d+\): (.*)$/gm))
+      complaints.set(ORDERS[Number(line) - head.length - 1]?.[0], text ?? '')
+    assert.deepEqual(
+      [...complaints.keys()],
+      ORDERS.filter(([, complaint]) => complaint).map(([use]) => use),
+      stdout,
+    )
+    for (const [use, complaint] of ORDERS) if (complaint) assert.match(complaints.get(use) ?? '', complaint)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
 })

@@ -13,12 +13,13 @@ import { buildPolicy } from '../../src/config/access/build-policy.ts'
 import { filesFromSnapshot } from '../../src/config/reading/config-files.ts'
 import type { ConfigFailure } from '../../src/config/reading/notice.ts'
 import { parseFwknopdConf } from '../../src/config/server/fwknopd-conf.ts'
-import { openForSource, receive } from '../../src/daemon/receiver/receive.ts'
+import { receive } from '../../src/daemon/receiver/receive.ts'
 import { judge as judgeKnocks } from '../../src/daemon/warden/admission/judge.ts'
 import { createMemoryFirewall } from '../../src/firewall/memory.ts'
 import { type IpAddress, parseAddress } from '../../src/packet/address.ts'
 import { parseEnvelope } from '../../src/packet/envelope.ts'
 import type { DecodedFields } from '../../src/packet/fields.ts'
+import { openPacket } from '../../src/packet/open.ts'
 import { type StrictnessRule, strictnessRules } from '../../src/packet/strictness.ts'
 import { memoryReplayStore } from '../../src/replay/memory.ts'
 import { type Failure, ok, type Result } from '../../src/result.ts'
@@ -111,8 +112,12 @@ function startServer(vector: Vector): Result<Server, ConfigFailure> {
     },
     read(packet) {
       const envelope = parseEnvelope(payloadOf(packet), policy.value)
-      const opened = envelope.ok ? openForSource(envelope.value, source, index, new OpenerMemory()) : envelope
-      return opened.ok ? opened.value.fields : undefined
+      if (!envelope.ok) return undefined
+      for (const keyring of index.keyringsFor(source)) {
+        const opened = openPacket(envelope.value, keyring)
+        if (opened.ok) return opened.value.fields
+      }
+      return undefined
     },
   })
 }

@@ -1,18 +1,20 @@
 /**
- * The first half of a packet's life, in the process that has no privilege: bytes of a stranger's → a knock that some key
+ * The first half of a packet's life, in the process that has no privilege: a stranger's bytes → a knock that some key
  * vouches for. Leaves no trace of what no key opens. The second half is warden/admission/judge.ts.
  */
 import type { Keyring } from '../../access/keyring.ts'
 import type { StanzaIndex } from '../../access/matching.ts'
 import type { OpenerMemory } from '../../access/opener-memory.ts'
 import type { Policy } from '../../access/policy.ts'
-import type { StanzaId } from '../../access/stanza.ts'
+import type { StanzaEncryption, StanzaId } from '../../access/stanza.ts'
 import type { CapturedPacket } from '../../capture/capture.ts'
 import type { IpAddress } from '../../packet/address.ts'
+import type { AuthenticEnvelope } from '../../packet/authenticate.ts'
+import { type Decrypted, type DecryptFailure, decrypt } from '../../packet/decrypt.ts'
 import { type Envelope, parseEnvelope } from '../../packet/envelope.ts'
-import { type OpenedPacket, type OpenFailure, openPacket } from '../../packet/open.ts'
+import { authenticatePacket, type OpenedPacket, type OpenFailure, readPlaintext } from '../../packet/open.ts'
 import type { PacketFailure } from '../../packet/strictness.ts'
-import { type Failure, ok, type Refused, type Result, refuse } from '../../result.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import type { Knock } from '../link/knock.ts'
 
 export interface Receiving {
@@ -28,56 +30,115 @@ export type ReceiveFailure = (PacketFailure<OpenFailure['code']> | Failure<'ACCE
   readonly stanza?: StanzaId
 }
 
+/** How far a packet has come. */
+export type Received =
+  | { readonly state: 'opened'; readonly knock: Knock }
+  | { readonly state: 'refused'; readonly failure: ReceiveFailure }
+  | Pending
+
+/**
+ * A packet that a keyring may open: authentic, as far as the keyring can tell, and not decrypted yet. It holds nothing of the capture's
+ * memory, so that it may wait. Its stanzas are those of the index that it began under: under another one, begin anew.
+ */
+export interface Pending {
+  readonly state: 'pending'
+  /** What to decrypt. */
+  readonly envelope: AuthenticEnvelope
+  /** What to decrypt it with. */
+  readonly encryption: StanzaEncryption
+  /** Goes on with the plaintext, or, where there is none, with the next keys. To be called once. */
+  readonly goOn: (decrypted: Result<Decrypted, DecryptFailure>) => Received
+}
+
 /**
  * Opens a packet.
  * @returns the knock; or why the packet is none that any stanza for its source can open: `SPA_LENGTH`, `SPA_MALFORMED`,
- * `ACCESS_NO_SOURCE`, and what {@link openPacket} says.
+ * `ACCESS_NO_SOURCE`, and what `openPacket` says.
  */
-export function receive(packet: CapturedPacket, { policy, index, openers }: Receiving): Result<Knock, ReceiveFailure> {
-  const envelope = parseEnvelope(packet.payload, policy)
-  if (!envelope.ok) return envelope
-  const opened = openForSource(envelope.value, packet.source, index, openers)
-  if (!opened.ok) return opened
-  const { keyring, message, digest, fwknopDigest } = opened.value
-  const { source, sourcePort, destination, destinationPort, interfaceIndex } = packet
-  const { forwardedFor } = envelope.value
-  return ok({
-    openedBy: keyring.stanzas[0].id,
-    digest,
-    fwknopDigest,
-    message,
-    packet: {
-      ...{ source, sourcePort, destinationPort },
-      ...(destination === undefined ? {} : { destination }),
-      ...(interfaceIndex === undefined ? {} : { interfaceIndex }),
-    },
-    ...(forwardedFor === undefined ? {} : { forwardedFor }),
-  })
+export function receive(packet: CapturedPacket, receiving: Receiving): Result<Knock, ReceiveFailure> {
+  let received = begin(packet, receiving)
+  while (received.state === 'pending') received = received.goOn(decryptNow(received))
+  return received.state === 'opened' ? ok(received.knock) : { ok: false, failure: received.failure }
+}
+
+/** Opens a packet as far as that goes without decrypting anything. */
+export function begin(packet: CapturedPacket, receiving: Receiving): Received {
+  const envelope = parseEnvelope(packet.payload, receiving.policy)
+  if (!envelope.ok) return { state: 'refused', failure: envelope.failure }
+  return new KeyTrial(packet, envelope.value, receiving).next()
+}
+
+function decryptNow({ envelope, encryption }: Pending): Result<Decrypted, DecryptFailure> {
+  switch (encryption.kind) {
+    case 'symmetric':
+      return decrypt(envelope, encryption)
+    default:
+      return encryption.kind satisfies never
+  }
 }
 
 /** Tries keys until one opens the packet: those that opened the last packet of the source, then those for the source. */
-export function openForSource(
-  envelope: Envelope,
-  source: IpAddress,
-  index: StanzaIndex,
-  openers: OpenerMemory,
-): Result<OpenedPacket & { readonly keyring: Keyring }, ReceiveFailure> {
-  const last = openers.last(source)
-  let closest: { failure: OpenFailure; keyring: Keyring } | undefined
-  for (const keyring of keysToTry(index, source, last)) {
-    const opened = openPacket(envelope, keyring)
-    if (opened.ok) {
-      openers.remember(source, keyring)
-      return ok({ ...opened.value, keyring })
-    }
-    if (closest === undefined || progress[opened.failure.code] > progress[closest.failure.code])
-      closest = { failure: opened.failure, keyring }
+class KeyTrial {
+  readonly #packet: Omit<CapturedPacket, 'payload'>
+  readonly #envelope: Envelope
+  readonly #openers: OpenerMemory
+  readonly #keyrings: Iterator<Keyring, undefined>
+  #closest: { readonly failure: OpenFailure; readonly keyring: Keyring } | undefined
+
+  constructor(packet: Omit<CapturedPacket, 'payload'>, envelope: Envelope, { index, openers }: Receiving) {
+    this.#packet = packet
+    this.#envelope = envelope
+    this.#openers = openers
+    this.#keyrings = keysToTry(index, packet.source, openers.last(packet.source))
   }
-  if (closest === undefined) return refuse('ACCESS_NO_SOURCE', `no stanza is for ${source}`)
-  return notOpened(closest.failure, closest.keyring)
+
+  next(): Received {
+    for (let next = this.#keyrings.next(); next.done !== true; next = this.#keyrings.next()) {
+      const keyring = next.value
+      const { encryption } = keyring
+      const authentic = authenticateUnder(keyring, this.#envelope)
+      if (authentic.ok) {
+        const goOn = (decrypted: Result<Decrypted, DecryptFailure>) => this.#goOn(keyring, decrypted)
+        return { state: 'pending', envelope: authentic.value, encryption, goOn }
+      }
+      this.#notOpened(authentic.failure, keyring)
+    }
+    return { state: 'refused', failure: this.#failure() }
+  }
+
+  #goOn(keyring: Keyring, decrypted: Result<Decrypted, DecryptFailure>): Received {
+    const opened = decrypted.ok ? readPlaintext(decrypted.value) : decrypted
+    if (!opened.ok) {
+      this.#notOpened(opened.failure, keyring)
+      return this.next()
+    }
+    this.#openers.remember(this.#packet.source, keyring)
+    return { state: 'opened', knock: knockOf(opened.value, keyring, this.#packet, this.#envelope) }
+  }
+
+  #notOpened(failure: OpenFailure, keyring: Keyring): void {
+    if (this.#closest === undefined || progress[failure.code] > progress[this.#closest.failure.code])
+      this.#closest = { failure, keyring }
+  }
+
+  #failure(): ReceiveFailure {
+    if (this.#closest === undefined)
+      return refuse('ACCESS_NO_SOURCE', `no stanza is for ${this.#packet.source}`).failure
+    const { failure, keyring } = this.#closest
+    return isSomebodys(failure, keyring) ? { ...failure, stanza: keyring.stanzas[0].id } : failure
+  }
 }
 
-function* keysToTry(index: StanzaIndex, source: IpAddress, last: Keyring | undefined): Iterable<Keyring> {
+function authenticateUnder(keyring: Keyring, envelope: Envelope) {
+  switch (keyring.encryption.kind) {
+    case 'symmetric':
+      return authenticatePacket(envelope, keyring)
+    default:
+      return keyring.encryption.kind satisfies never
+  }
+}
+
+function* keysToTry(index: StanzaIndex, source: IpAddress, last: Keyring | undefined): Iterator<Keyring, undefined> {
   if (last !== undefined) yield last
   for (const keyring of index.keyringsFor(source)) if (keyring !== last) yield keyring
 }
@@ -92,8 +153,27 @@ const progress = {
   SPA_FIELD_INVALID: 5,
 } as const satisfies Record<OpenFailure['code'], number>
 
-/** From here on, the packet had the HMAC of a key, or the plaintext that its cipher key gives: it is somebody's. */
-function notOpened(failure: OpenFailure, { hmac, stanzas }: Keyring): Refused<ReceiveFailure> {
-  const isSomebodys = progress[failure.code] > progress[hmac === undefined ? 'SPA_DECRYPT_FAILED' : 'SPA_HMAC_MISMATCH']
-  return { ok: false, failure: isSomebodys ? { ...failure, stanza: stanzas[0].id } : failure }
+/** Whether the packet had the HMAC of a key, or the plaintext that its cipher key gives. */
+function isSomebodys({ code }: OpenFailure, { hmac }: Keyring): boolean {
+  return progress[code] > progress[hmac === undefined ? 'SPA_DECRYPT_FAILED' : 'SPA_HMAC_MISMATCH']
+}
+
+function knockOf(
+  { message, digest, fwknopDigest }: OpenedPacket,
+  { stanzas }: Keyring,
+  { source, sourcePort, destination, destinationPort, interfaceIndex }: Omit<CapturedPacket, 'payload'>,
+  { forwardedFor }: Envelope,
+): Knock {
+  return {
+    openedBy: stanzas[0].id,
+    digest,
+    fwknopDigest,
+    message,
+    packet: {
+      ...{ source, sourcePort, destinationPort },
+      ...(destination === undefined ? {} : { destination }),
+      ...(interfaceIndex === undefined ? {} : { interfaceIndex }),
+    },
+    ...(forwardedFor === undefined ? {} : { forwardedFor }),
+  }
 }

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { StanzaIndex } from '../../access/matching.ts'
+import { OpenerMemory } from '../../access/opener-memory.ts'
+import { encodeText } from '../../bytes/text.ts'
+import { parseAccessConf } from '../../config/access/access-conf.ts'
+import { filesFromSnapshot } from '../../config/reading/config-files.ts'
+import { parseAddress } from '../../packet/address.ts'
+import { decrypt } from '../../packet/decrypt.ts'
+import { EncryptionKey, HmacKey } from '../../packet/key.ts'
+import { parseKeyText } from '../../packet/key-text.ts'
+import { sealPacket } from '../../packet/seal.ts'
+import { parseUsername } from '../../packet/username.ts'
+import { port, unixSeconds } from '../../units.ts'
+import { begin, type Pending, type Receiving, receive } from './receive.ts'
+
+function must<T>(result: { ok: true; value: T } | { ok: false; failure: { detail: string } }): T {
+  assert.ok(result.ok, result.ok ? '' : result.failure.detail)
+  return result.value
+}
+
+function receiving(access: string): Receiving {
+  const files = filesFromSnapshot({ texts: { 'access.conf': access }, folders: {}, failures: {} })
+  const { stanzas } = must(parseAccessConf('access.conf', files))
+  return { policy: { http: 'off' }, index: new StanzaIndex(stanzas), openers: new OpenerMemory() }
+}
+
+let sealings = 0
+function packet(key: string, hmacKey?: string) {
+  const username = must(parseUsername('ada'))
+  const ports = [{ protocol: 'tcp', port: port(22) }] as const
+  const header = { random: String(++sealings).padStart(16, '0'), username, timestamp: unixSeconds(1_800_000_000) }
+  const hmac =
+    hmacKey === undefined ? {} : { hmac: { key: must(parseKeyText(HmacKey, hmacKey)), type: 'sha256' } as const }
+  const keys = { encryption: { key: must(parseKeyText(EncryptionKey, key)), mode: 'CBC' }, ...hmac } as const
+  const options = { digestType: 'sha256', salt: new Uint8Array(8) } as const
+  const text = must(sealPacket({ kind: 'access', ...header, source: 'packet-source', ports }, keys, options))
+  const source = must(parseAddress('192.0.2.1'))
+  return { payload: encodeText(text), source, sourcePort: port(4321), destinationPort: port(62201) }
+}
+
+function pending(received: ReturnType<typeof begin>): Pending {
+  assert.equal(received.state, 'pending')
+  return received as Pending
+}
+const decrypted = ({ envelope, encryption }: Pending) => decrypt(envelope, encryption)
+const WRONG = { ok: false, failure: { code: 'SPA_DECRYPT_FAILED', detail: 'another key' } } as const
+
+const TWO = 'SOURCE ANY\nKEY one\nHMAC_KEY hmac one\nSOURCE ANY\nKEY two\nHMAC_KEY hmac two\n'
+
+test('packets that wait for their plaintexts go on in any order, from memory of their own', () => {
+  const under = receiving(TWO)
+  const memory = new Uint8Array(1500)
+  const captured = [packet('one', 'hmac one'), packet('two', 'hmac two')].map((one) => {
+    // As a capture does: the next packet overwrites this one.
+    memory.set(one.payload)
+    return pending(begin({ ...one, payload: memory.subarray(0, one.payload.length) }, under))
+  })
+  memory.fill(0)
+  const knocks = captured.toReversed().map((one) => {
+    const received = one.goOn(decrypted(one))
+    assert(received.state === 'opened')
+    return received.knock
+  })
+  assert.deepEqual(
+    knocks.map(({ openedBy, message }) => [openedBy, message.kind]),
+    [
+      [2, 'access'],
+      [1, 'access'],
+    ],
+  )
+  assert.equal(under.openers.size, 1)
+})
+
+test('what no key authenticates waits for nothing', () => {
+  const received = begin(packet('one', 'another'), receiving(TWO))
+  assert(received.state === 'refused')
+  assert.equal(received.failure.code, 'SPA_HMAC_MISMATCH')
+})
+
+test('where one keyring gives no plaintext, the next is asked, and then the failure is that of the closest', () => {
+  const under = receiving('SOURCE ANY\nKEY one\nSOURCE ANY\nKEY two\n')
+  const first = pending(begin(packet('two'), under))
+  const second = pending(first.goOn(WRONG))
+  assert.notEqual(first.encryption, second.encryption)
+  const opened = second.goOn(decrypted(second))
+  assert(opened.state === 'opened' && opened.knock.openedBy === 2)
+
+  const next = pending(
+    pending(begin(packet('three'), receiving('SOURCE ANY\nKEY one\nSOURCE ANY\nKEY two\n'))).goOn(WRONG),
+  )
+  const refused = next.goOn({ ok: false, failure: { code: 'SPA_MALFORMED', detail: 'no ciphertext' } })
+  assert(refused.state === 'refused')
+  assert.equal(refused.failure.code, 'SPA_DECRYPT_FAILED')
+})
+
+test('what can be decrypted at once is received in one step', () => {
+  const under = receiving(TWO)
+  assert.equal(must(receive(packet('two', 'hmac two'), under)).openedBy, 2)
+  const wrong = receive(packet('two', 'hmac one'), under)
+  assert(!wrong.ok)
+  assert.deepEqual([wrong.failure.code, wrong.failure.stanza], ['SPA_DECRYPT_FAILED', 1])
+})
