@@ -173,7 +173,7 @@ function checkPorts({ stanza, request: { message } }: Question): Refused | undef
 }
 
 /** Whom to open for: the address in the message, or else the one in X-Forwarded-For, or else the packet's own. */
-export function grantSource(
+function grantSource(
   policy: Pick<Policy, 'http'>,
   request: Pick<Request, 'message' | 'packetSource' | 'forwardedFor'>,
 ): IpAddress {

@@ -3,7 +3,7 @@
  * keys; each is tried once, however many stanzas have it, and what opens under it opens for all of them.
  */
 import { primitives } from '#primitives'
-import { concatBytes } from '../bytes/concat.ts'
+import { concatBytes } from '../bytes/bytes.ts'
 import { chainingOf, passphraseOf } from '../packet/cipher.ts'
 import { exposeKey } from '../packet/key.ts'
 import type { Brand } from '../units.ts'

@@ -13,9 +13,9 @@ export interface CaptureBounds {
 }
 
 /** No SPA packet is shorter than a salt and one cipher block in base64; the receiver draws the exact line. */
-export const DEFAULT_MINIMUM_PAYLOAD = 32
+const DEFAULT_MINIMUM_PAYLOAD = 32
 /** fwknop's MAX_SNIFF_BYTES. */
-export const DEFAULT_MAXIMUM_PAYLOAD = 1500
+const DEFAULT_MAXIMUM_PAYLOAD = 1500
 
 export function payloadBounds(bounds: CaptureBounds): { readonly minimum: number; readonly maximum: number } {
   return {

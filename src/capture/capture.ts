@@ -1,4 +1,5 @@
 /** The port through which packets arrive. Contract: `test/contract/capture.ts`. */
+import { failureKinds } from '../failure-codes.ts'
 import type { IpAddress } from '../packet/address.ts'
 import type { Failure } from '../result.ts'
 import type { Port } from '../units.ts'
@@ -64,4 +65,10 @@ export interface EventCapture {
    */
   run(deliver: (packets: readonly CapturedPacket[]) => void, signal: AbortSignal, ready: () => void): Promise<void>
   counters(): CaptureCounters
+}
+
+/** How a capture ends that cannot go on. @returns an Error whose `cause` is the failure, and whose message tells it to a person. */
+export function captureError(failure: CaptureFailure): Error & { readonly cause: CaptureFailure } {
+  const error = new Error(`${failureKinds[failure.code].sentence}: ${failure.detail}`, { cause: failure })
+  return error as Error & { readonly cause: CaptureFailure }
 }

@@ -1,6 +1,11 @@
-/** Packets from nowhere: for tests, `--dry-run` and demonstrations. */
-import type { CaptureCounters, CapturedPacket, CaptureFailure, EventCapture } from './capture.ts'
-import { captureError } from './capture-error.ts'
+/** Packets from nowhere: for tests and demonstrations. */
+import {
+  type CaptureCounters,
+  type CapturedPacket,
+  type CaptureFailure,
+  captureError,
+  type EventCapture,
+} from './capture.ts'
 
 export class MemoryCapture implements EventCapture {
   #received = 0

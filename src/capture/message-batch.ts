@@ -4,7 +4,7 @@
  */
 
 import { describeErrno, libc } from '../system/libc.ts'
-import { captureError } from './capture-error.ts'
+import { captureError } from './capture.ts'
 
 // struct mmsghdr: name 0, namelen 8, iov 16, iovlen 24, control 32, controllen 40, flags 48, len 56
 const MMSGHDR_LENGTH = 64

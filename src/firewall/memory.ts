@@ -1,4 +1,4 @@
-/** A firewall of memory alone: for tests, `--dry-run` and the demo. It opens nothing but answers as the real ones do. */
+/** A firewall of memory alone: for tests and the demo. It opens nothing but answers as the real ones do. */
 import type { GrantId, LiveGrant } from '../access/grant.ts'
 import { DEFAULT_MAX_GRANTS } from '../config/server/firewall-settings.ts'
 import type { IpAddress } from '../packet/address.ts'

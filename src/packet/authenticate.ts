@@ -3,7 +3,7 @@
  * Encrypt-then-MAC, so nothing is decrypted that has not passed here, unless a stanza has no HMAC key.
  */
 import { primitives } from '#primitives'
-import { equalBytes } from '../bytes/equal.ts'
+import { equalBytes } from '../bytes/bytes.ts'
 import type { Mac } from '../primitives/primitives.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import type { Brand } from '../units.ts'

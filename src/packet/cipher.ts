@@ -4,9 +4,7 @@
  * stream modes too.
  */
 import { primitives } from '#primitives'
-import { concatBytes } from '../bytes/concat.ts'
-import { equalBytes } from '../bytes/equal.ts'
-import { wipe } from '../bytes/wipe.ts'
+import { concatBytes, equalBytes, wipe } from '../bytes/bytes.ts'
 import type { ChainingMode } from '../primitives/primitives.ts'
 import type { EncryptionMode } from './encryption-mode.ts'
 import { type EncryptionKey, exposeKey } from './key.ts'

@@ -3,8 +3,8 @@
  * `parseKeyText(EncryptionKey, 'a passphrase')`, `parseKeyBase64(HmacKey, 'c2VjcmV0')`.
  */
 import { decodeBase64Lenient } from '../bytes/base64.ts'
+import { wipe } from '../bytes/bytes.ts'
 import { bytesFromText } from '../bytes/text.ts'
-import { wipe } from '../bytes/wipe.ts'
 import { type Failure, type Result, refuse } from '../result.ts'
 
 /** {@link EncryptionKey} or {@link HmacKey}: the class itself, by what it can make. */

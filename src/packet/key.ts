@@ -2,7 +2,7 @@
  * Keys. They have no string form: `toString`, `toJSON`, `inspect` and templates give `[secret]`, so that no log, error or
  * dump can hold one. Their bytes leave only through {@link exposeKey}, which `packet/` and the key generator call.
  */
-import { equalBytes } from '../bytes/equal.ts'
+import { equalBytes } from '../bytes/bytes.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 
 /** Set by {@link SecretKey}, whose private field nothing else can read. */

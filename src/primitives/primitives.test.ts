@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
-import { decodeHex, encodeHex } from '../bytes/hex.ts'
 import { primitives as browser } from './browser.ts'
 import { primitives as node } from './node.ts'
 import type { ChainingMode, HashName } from './primitives.ts'
@@ -35,14 +34,14 @@ for (const [name, primitives] of [
 ] as const) {
   for (const [hash, expected] of ABC) {
     test(`${name}: ${hash} of abc`, () => {
-      assert.equal(encodeHex(primitives.digest(hash, new TextEncoder().encode('abc'))), expected)
+      assert.equal(hex(primitives.digest(hash, new TextEncoder().encode('abc'))), expected)
     })
   }
   for (const [mode, iv, expected] of NIST) {
     test(`${name}: ${mode} as NIST SP 800-38A has it`, () => {
       const encrypted = primitives.encrypt(mode, bytes(NIST_KEY), bytes(iv), bytes(NIST_PLAIN))
-      assert.equal(encodeHex(encrypted), expected)
-      assert.equal(encodeHex(primitives.decrypt(mode, bytes(NIST_KEY), bytes(iv), encrypted)), NIST_PLAIN)
+      assert.equal(hex(encrypted), expected)
+      assert.equal(hex(primitives.decrypt(mode, bytes(NIST_KEY), bytes(iv), encrypted)), NIST_PLAIN)
     })
   }
   test(`${name}: a counter of all ones carries into every byte`, () => {
@@ -69,7 +68,7 @@ for (const hash of HASHES) {
       assert.deepEqual(node.digest(hash, data), browser.digest(hash, data))
       const mac = node.prepareHmac(hash, key)(data)
       assert.deepEqual(mac, browser.prepareHmac(hash, key)(data))
-      assert.equal(encodeHex(mac), createHmac(hash.replace('_', '-'), key).update(data).digest('hex'))
+      assert.equal(hex(mac), createHmac(hash.replace('_', '-'), key).update(data).digest('hex'))
     }
   })
 }
@@ -106,11 +105,13 @@ test('an HMAC is over as much as is given', () => {
 test('results are plain arrays, not Buffers', () => {
   const result = node.digest('md5', new Uint8Array(0))
   assert.equal(Object.getPrototypeOf(result), Uint8Array.prototype)
-  assert.equal(encodeHex(result), createHash('md5').digest('hex'))
+  assert.equal(hex(result), createHash('md5').digest('hex'))
 })
 
 function bytes(hex: string): Uint8Array {
-  const decoded = decodeHex(hex)
-  assert.ok(decoded)
-  return decoded
+  return new Uint8Array(Buffer.from(hex, 'hex'))
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex')
 }

@@ -1,4 +1,4 @@
-/** Used packets in memory alone: for tests, for `--dry-run`, and where replays are refused until a restart only. */
+/** Used packets in memory alone: for tests, and where replays are refused until a restart only. */
 import type { ReplayDigest } from '../packet/replay-digest.ts'
 import { ok } from '../result.ts'
 import type { UnixSeconds } from '../units.ts'

@@ -13,16 +13,17 @@ import { closeSync } from 'node:fs'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { encodeProgram, type Instruction } from '../../system/bpf.ts'
 import {
+  DEFAULT_RECEIVE_BUFFER,
   describeErrno,
   EACCES,
   type Libc,
   libc,
+  raiseReceiveBuffer,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
   SOCK_NONBLOCK,
   SOL_SOCKET,
 } from '../../system/libc.ts'
-import { DEFAULT_RECEIVE_BUFFER, raiseReceiveBuffer } from '../../system/receive-buffer.ts'
 import type { CaptureBounds } from '../bounds.ts'
 import type { CaptureFailure, OpenedCapture } from '../capture.ts'
 import { spaFilter } from './spa-filter.ts'

@@ -5,8 +5,17 @@
  */
 import { closeSync } from 'node:fs'
 import { ok, type Result } from '../../result.ts'
-import { describeErrno, EACCES, type Libc, libc, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from '../../system/libc.ts'
-import { DEFAULT_RECEIVE_BUFFER, raiseReceiveBuffer } from '../../system/receive-buffer.ts'
+import {
+  DEFAULT_RECEIVE_BUFFER,
+  describeErrno,
+  EACCES,
+  type Libc,
+  libc,
+  raiseReceiveBuffer,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+} from '../../system/libc.ts'
 import type { Port } from '../../units.ts'
 import { type CaptureBounds, singlePorts } from '../bounds.ts'
 import type { CaptureFailure, OpenedCapture } from '../capture.ts'

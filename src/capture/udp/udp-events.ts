@@ -5,11 +5,16 @@
 import { type BindOptions, createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { addressFromBytes, parseAddress } from '../../packet/address.ts'
-import { DEFAULT_RECEIVE_BUFFER } from '../../system/receive-buffer.ts'
+import { DEFAULT_RECEIVE_BUFFER } from '../../system/libc.ts'
 import type { Port } from '../../units.ts'
 import { type CaptureBounds, payloadBounds, singlePorts } from '../bounds.ts'
-import type { CaptureCounters, CapturedPacket, CaptureFailure, EventCapture } from '../capture.ts'
-import { captureError } from '../capture-error.ts'
+import {
+  type CaptureCounters,
+  type CapturedPacket,
+  type CaptureFailure,
+  captureError,
+  type EventCapture,
+} from '../capture.ts'
 import { UdpDrops } from './drops.ts'
 
 /**

@@ -8,7 +8,7 @@ import type { Port } from '../../units.ts'
 import { type Line, line, type Style } from '../terminal/line.ts'
 
 /** `tcp/80 → 10.0.0.5:22 for 203.0.113.7, 30 s`. */
-export function describeRequest(request: Request): string {
+function describeRequest(request: Request): string {
   const whom = request.source === 'packet-source' ? 'the address it arrives from' : request.source
   if (request.kind === 'command') return `command “${request.command}” for ${whom}`
   const time = request.timeout === undefined ? '' : `, ${request.timeout} s`

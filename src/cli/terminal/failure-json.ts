@@ -29,7 +29,7 @@ export function failWithJson(argv: readonly string[], terminal: Terminal): (fail
   }
 }
 
-export function asksForJson(argv: readonly string[]): boolean {
+function asksForJson(argv: readonly string[]): boolean {
   const end = argv.indexOf('--')
   return argv.slice(0, end < 0 ? undefined : end).includes('--json')
 }

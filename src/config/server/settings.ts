@@ -189,7 +189,7 @@ export const serverSettingNames: readonly string[] = [
 ]
 
 /** `any`, or names. A name that may come is accepted; one that the kernel would never allow is not. */
-export function interfaceNames(text: string): Result<'any' | readonly string[], ValueFailure> {
+function interfaceNames(text: string): Result<'any' | readonly string[], ValueFailure> {
   if (isAny(text)) return ok('any')
   return listOf((name) => {
     if (isAny(name)) return invalidValue('“any” is every interface: it stands alone', 'any')

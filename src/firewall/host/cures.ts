@@ -6,7 +6,7 @@ import { hostRules } from './host-rules.ts'
 import type { HostTable } from './ruleset.ts'
 import type { ChainOutcome } from './walk.ts'
 
-export const NEIGHBOUR_DISCOVERY = 'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } accept'
+const NEIGHBOUR_DISCOVERY = 'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } accept'
 
 export function cureMark(outcome: ChainOutcome, tables: readonly HostTable[], mark: ConnectionMark): string {
   const { chain } = outcome

@@ -101,7 +101,7 @@ function tryNetfilterSocket(calls: NetlinkCalls): Result<void, Failure<'FIREWALL
 }
 
 /** @param said what nftables wrote: the first line is the reason, the following ones point at the place. */
-export function nftFailure(said: string): { readonly ok: false; readonly failure: NftFailure } {
+function nftFailure(said: string): { readonly ok: false; readonly failure: NftFailure } {
   const reason = (said.split('\n')[0] ?? '').replace(/^.*?Error: (Could not process rule: )?/, '') || 'no reason given'
   // The words are strerror(3)'s: ENFILE is a set at its size, EPERM a missing CAP_NET_ADMIN.
   const detail = `nftables: ${reason}`

@@ -12,7 +12,7 @@ export interface SetShape {
 const way = (address: Field): readonly Field[] => [address, 'inet_proto', 'inet_service']
 const post = (address: Field): readonly Field[] => [address, 'inet_proto', address, 'inet_service']
 
-export const SETS = {
+const SETS = {
   accept4: { key: way('ipv4_addr'), about: 'who may reach which public port' },
   accept6: { key: way('ipv6_addr'), about: 'the same for IPv6' },
   redir4: {

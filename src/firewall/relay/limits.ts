@@ -25,7 +25,7 @@ const MOST_CONNECTIONS = 2048
 /** Below this, the shares are too small to keep anybody apart. */
 export const FEWEST_CONNECTIONS = 16
 /** Descriptors for all else that the process has open: the replay store, the control socket, the receiver, Node's own. */
-export const OTHER_DESCRIPTORS = 128
+const OTHER_DESCRIPTORS = 128
 const DESCRIPTORS_EACH = 2
 
 export const defaultLimits = limitsOf(MOST_CONNECTIONS)
