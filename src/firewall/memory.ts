@@ -25,7 +25,6 @@ export function createMemoryFirewall(
   const book = new Book(capacity)
   const now = (): Instant => monotonic() as Instant
   return {
-    kernelExpires: false,
     install: async () => ok(undefined),
     open: async (grants) =>
       grants.map((grant) => {
@@ -40,6 +39,10 @@ export function createMemoryFirewall(
       const at = now()
       return ok(book.live(at).map(({ grant, until }): LiveGrant => ({ grant, remaining: milliseconds(until - at) })))
     },
+    kept: () => ({ grants: [], lost: 0 }),
+    watch: () => ok(undefined),
+    hostFindings: async () => ok([]),
+    load: () => undefined,
     close: async () => {},
     reach: (source, { protocol, port }) => {
       const door = book.lookUp(wayKey(source, protocol, port), now())

@@ -249,6 +249,34 @@ export function firewallContract(
       assert.equal((await live(it)).length, 1)
     })
 
+    law('the first start finds no grants, and the host can be judged', async (it) => {
+      assert.deepEqual(it.firewall.kept(), { grants: [], lost: 0 })
+      const ports = [{ protocol, port: it.ports.service }]
+      const found = await it.firewall.hostFindings({ ports, forwarding: false })
+      assert.ok(found.ok, JSON.stringify(found))
+      for (const { level, text } of found.value) assert.ok(text !== '' && ['info', 'warning'].includes(level))
+    })
+
+    law('to watch what is installed changes nothing that is open, and nobody is told of it', async (it) => {
+      const told: unknown[] = []
+      const grant = grantFor(it.source, [access(it.ports.service)])
+      await granted(it, grant)
+      const listeners = { onMended: (mended: unknown) => told.push(mended), onHostChange: () => told.push('host') }
+      assert.deepEqual(it.firewall.watch(listeners), { ok: true, value: undefined })
+      await granted(it, grantFor(it.source, [access(it.ports.other)]))
+      assert.equal(await it.reach(it.source, it.ports.service), it.ports.service)
+      assert.equal(await it.reach(it.source, it.ports.other), it.ports.other)
+      assert.deepEqual(told, [])
+    })
+
+    law('who carries connections counts them', async (it) => {
+      const load = it.firewall.load()
+      if (load === undefined) return
+      assert.deepEqual([load.granted, load.strangers], [0, 0])
+      assert.ok(load.limits.connections > 0)
+      assert.deepEqual(load.refused, { granted: 0, strangers: 0 })
+    })
+
     law('to open nothing is no error', async (it) => {
       assert.deepEqual(await it.firewall.open([]), [])
     })
@@ -268,14 +296,14 @@ export function grantFor(source: IpAddress, openings: readonly Opening[], lifeti
   }
 }
 
-async function granted(it: FirewallUnderTest, ...grants: readonly Grant[]): Promise<void> {
+export async function granted(it: Pick<FirewallUnderTest, 'firewall'>, ...grants: readonly Grant[]): Promise<void> {
   assert.deepEqual(
     await it.firewall.open(grants),
     grants.map(() => ({ ok: true, value: undefined })),
   )
 }
 
-async function live(it: FirewallUnderTest) {
+export async function live(it: Pick<FirewallUnderTest, 'firewall'>) {
   const grants = await it.firewall.grants()
   assert.ok(grants.ok)
   return grants.value

@@ -1,4 +1,4 @@
-/** The contract of every firewall, kept by nftables in a real kernel; topology in `../support/firewall-lab.ts`. */
+/** The contracts of every firewall and of those of a kernel, kept by nftables in a real kernel; topology in `../support/firewall-lab.ts`. */
 import assert from 'node:assert/strict'
 import { after, before } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -9,6 +9,7 @@ import type { ProtocolPort } from '../../src/packet/message.ts'
 import type { Port } from '../../src/units.ts'
 import { port } from '../../src/units.ts'
 import { type FirewallUnderTest, firewallContract } from '../contract/firewall.ts'
+import { type KernelUnderTest, kernelFirewallContract } from '../contract/kernel-firewall.ts'
 import { addresses, createLab, type Lab } from '../support/firewall-lab.ts'
 import { netnsUnavailable } from '../support/netns.ts'
 
@@ -57,6 +58,15 @@ const subjects: readonly { mode: CoexistenceMode; family: 4 | 6; prepare: () => 
 
 for (const { mode, family, prepare } of subjects) {
   const at = addresses[family]
+  const surroundings: Pick<FirewallUnderTest, 'source' | 'stranger' | 'ports' | 'reach'> = {
+    source: at.c1,
+    stranger: at.c2,
+    ports: { service: port(22), other: port(25), public: port(80) },
+    reach: async (from, to): Promise<Port | 'shut'> => {
+      const [client, server] = from === at.c1 ? [lab.c1, at.forC1] : [lab.c2, at.forC2]
+      return banners.get(await client.tcp(server, to, { timeoutMs: 200 })) ?? 'shut'
+    },
+  }
   const make = async ({ maxGrants }: { maxGrants: number }): Promise<FirewallUnderTest> => {
     lab.server.must(['nft', 'flush', 'ruleset'])
     prepare()
@@ -66,16 +76,29 @@ for (const { mode, family, prepare } of subjects) {
     assert.deepEqual(await firewall.install(), { ok: true, value: undefined })
     return {
       firewall,
-      source: at.c1,
-      stranger: at.c2,
-      ports: { service: port(22), other: port(25), public: port(80) },
-      reach: async (from, to): Promise<Port | 'shut'> => {
-        const [client, server] = from === at.c1 ? [lab.c1, at.forC1] : [lab.c2, at.forC2]
-        return banners.get(await client.tcp(server, to, { timeoutMs: 200 })) ?? 'shut'
-      },
+      ...surroundings,
       elapse: (milliseconds) => delay(milliseconds),
       [Symbol.asyncDispose]: () => firewall.close(),
     }
   }
-  firewallContract(`nftables, ${mode.kind} mode, IPv${family}`, make, { skip })
+  const name = `nftables, ${mode.kind} mode, IPv${family}`
+  firewallContract(name, make, { skip })
+  const host = async (): Promise<KernelUnderTest> => {
+    lab.server.must(['nft', 'flush', 'ruleset'])
+    prepare()
+    return {
+      mode,
+      make: () => {
+        const made = createNftablesFirewall({ mode })
+        assert.ok(made.ok)
+        return made.value
+      },
+      ...surroundings,
+      damage: () => void lab.server.must(['nft', 'flush', 'chain', 'inet', 'ghostport', 'gate']),
+      changeHost: () => void lab.server.must(['nft', 'add', 'table', 'inet', 'of-the-host']),
+      occupy: () => void lab.server.must(['nft', 'add table inet ghostport; add chain inet ghostport input']),
+      [Symbol.asyncDispose]: async () => {},
+    }
+  }
+  kernelFirewallContract(name, host, { skip })
 }

@@ -6,10 +6,10 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { ForwardOpening, Opening } from '../../src/access/grant.ts'
 import { type CoexistenceMode, DEFAULT_MARK } from '../../src/config/server/firewall-settings.ts'
-import type { Firewall } from '../../src/firewall/firewall.ts'
+import type { Firewall, KernelFirewall } from '../../src/firewall/firewall.ts'
 import type { Finding } from '../../src/firewall/host/findings.ts'
 import { hostRules } from '../../src/firewall/host/host-rules.ts'
-import { createNftablesFirewall, type NftablesFirewall } from '../../src/firewall/nftables/nftables.ts'
+import { createNftablesFirewall } from '../../src/firewall/nftables/nftables.ts'
 import type { IpAddress } from '../../src/packet/address.ts'
 import { port } from '../../src/units.ts'
 import { grantFor } from '../contract/firewall.ts'
@@ -100,7 +100,7 @@ const forward = (
 
 for (const [name, { mode, prepare }] of Object.entries(hosts)) {
   describe(name, { skip }, () => {
-    const started = async (): Promise<NftablesFirewall & AsyncDisposable> => {
+    const started = async (): Promise<KernelFirewall & AsyncDisposable> => {
       lab.server.must(['nft', 'flush', 'ruleset'])
       prepare()
       const made = createNftablesFirewall({ mode })
@@ -268,7 +268,7 @@ describe('gate mode', { skip }, () => {
       assert.equal(await old.echoes(), true)
       assert.equal(await lab.c1.tcp(at.forC1, 22, quick), 'timeout')
       // Putting the table back, as watching it does first of all, forgets neither.
-      assert.ok(made.value.watch(() => {}).ok)
+      assert.ok(made.value.watch({ onMended: () => {} }).ok)
       assert.equal(await old.echoes(), true)
       assert.equal(await idle.echoes(), true)
       assert.equal(await lab.c1.tcp(at.forC1, 22, quick), 'timeout')

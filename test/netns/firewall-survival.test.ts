@@ -13,16 +13,12 @@ import {
   DEFAULT_TABLE,
   tableNameValue,
 } from '../../src/config/server/firewall-settings.ts'
+import type { KernelFirewall, Mended } from '../../src/firewall/firewall.ts'
 import { hostRules, USUAL_CHAINS } from '../../src/firewall/host/host-rules.ts'
 import { dumpSet } from '../../src/firewall/nftables/dump.ts'
 import { parseLedger } from '../../src/firewall/nftables/ledger.ts'
 import { netlinkCalls } from '../../src/firewall/nftables/netlink.ts'
-import {
-  createNftablesFirewall,
-  type Mended,
-  type NftablesFirewall,
-  type NftablesOptions,
-} from '../../src/firewall/nftables/nftables.ts'
+import { createNftablesFirewall, type NftablesOptions } from '../../src/firewall/nftables/nftables.ts'
 import type { IpAddress } from '../../src/packet/address.ts'
 import { port } from '../../src/units.ts'
 import { grantFor } from '../contract/firewall.ts'
@@ -62,7 +58,7 @@ function dropByDefault(): void {
   for (const { lines } of rules) for (const line of lines) lab.server.must(line.split(' '))
 }
 
-async function installed(options: NftablesOptions): Promise<NftablesFirewall & AsyncDisposable> {
+async function installed(options: NftablesOptions): Promise<KernelFirewall & AsyncDisposable> {
   const made = createNftablesFirewall(options)
   assert.ok(made.ok)
   const firewall = made.value
@@ -95,12 +91,14 @@ async function fence(monitor: Program, name: string): Promise<void> {
 }
 
 /** Collects what the watch says. */
-function watched(firewall: NftablesFirewall): { mends: Mended[]; next(): Promise<Mended> } {
+function watched(firewall: KernelFirewall): { mends: Mended[]; next(): Promise<Mended> } {
   const mends: Mended[] = []
   let wake: () => void = () => {}
-  const watching = firewall.watch((mended) => {
-    mends.push(mended)
-    wake()
+  const watching = firewall.watch({
+    onMended: (mended) => {
+      mends.push(mended)
+      wake()
+    },
   })
   assert.deepEqual(watching, fine)
   return {
@@ -161,13 +159,7 @@ describe('other programs change our table', { skip }, () => {
     await using firewall = await installed(mark)
     let told = 0
     let mends = 0
-    assert.deepEqual(
-      firewall.watch(
-        () => mends++,
-        () => told++,
-      ),
-      fine,
-    )
+    assert.deepEqual(firewall.watch({ onMended: () => mends++, onHostChange: () => told++ }), fine)
     /** How often it is told because of a change: until some time after the last. */
     const tells = async (change: () => unknown): Promise<number> => {
       const before = told
@@ -390,7 +382,7 @@ describe('its own end and beginning', { skip }, () => {
       const made = createNftablesFirewall({ ...mark, maxGrants: full })
       assert.ok(made.ok)
       // As the server does it.
-      assert.ok(made.value.watch(() => {}).ok)
+      assert.ok(made.value.watch({ onMended: () => {} }).ok)
       assert.deepEqual(await made.value.install(), fine)
       assert.equal(made.value.kept().grants.length, full)
       await made.value.close()
@@ -482,7 +474,7 @@ describe('its own end and beginning', { skip }, () => {
     const module = fileURLToPath(new URL('../../src/firewall/nftables/nftables.ts', import.meta.url))
     const body = `const { createNftablesFirewall } = await import(${JSON.stringify(module)})
       const { value } = createNftablesFirewall({ mode: { kind: 'mark' } })
-      await value.install(); value.watch(() => {}); setTimeout(() => process.exit(7), 50)`
+      await value.install(); value.watch({ onMended: () => {} }); setTimeout(() => process.exit(7), 50)`
     const program = lab.server.start([process.execPath, '--input-type=module', '-e', body])
     assert.equal(await program.end(), 7)
   })

@@ -13,10 +13,9 @@ import {
   type TableName,
 } from '../../config/server/firewall-settings.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
-import type { Firewall } from '../../firewall/firewall.ts'
+import type { Firewall, Kept, KernelFirewall, Mended } from '../../firewall/firewall.ts'
 import type { LeftPort } from '../../firewall/host/departure.ts'
-import type { Finding } from '../../firewall/host/findings.ts'
-import type { Kept, Mended, NftablesFirewall } from '../../firewall/nftables/nftables.ts'
+import type { Finding, PortsInUse } from '../../firewall/host/findings.ts'
 import { descriptorLimit } from '../../firewall/relay/descriptors.ts'
 import {
   type ConnectionLimits,
@@ -25,7 +24,6 @@ import {
   FEWEST_CONNECTIONS,
   limitsFor,
 } from '../../firewall/relay/limits.ts'
-import type { RelayFirewall } from '../../firewall/relay/relay.ts'
 import { failureFields, type Log } from '../../log.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
@@ -35,37 +33,33 @@ import { grantFields } from './journal.ts'
 
 export interface OpenedFirewall {
   readonly firewall: Firewall
-  /** The same, where it is nftables: it can say what the host's own rules do. */
-  readonly table?: NftablesFirewall
-  /** The same, where it is the relay: it can say what it carries. */
-  readonly relay?: RelayFirewall
   /** Absent where listening ports are lock enough. */
   readonly lock?: InstanceLock
 }
 
 /**
- * Reads back what is live, and from then on puts the table back when somebody else changes it.
+ * Reads back what is live, and from then on puts back what somebody else changes.
  * @param onHostChange called when somebody changes other rules of the host.
  */
 export async function openFirewall(
-  { firewall, controlSocket }: ServerConfig,
+  { firewall: config, controlSocket }: ServerConfig,
   at: SettingPlaces,
   log: Log,
   onHostChange: () => void,
 ): Promise<Result<OpenedFirewall>> {
-  if (firewall.kind === 'relay') return openRelay(firewall, log)
-  const table = await lockedTable(firewall, controlSocket, at)
-  if (!table.ok) return table
+  const made = config.kind === 'relay' ? await makeRelay(config, log) : await lockedTable(config, controlSocket, at)
+  if (!made.ok) return made
+  const { firewall, lock }: OpenedFirewall = made.value
   // First, so that nothing happens unheard.
-  const watching = table.value.firewall.watch((mended) => tellMended(mended, log), onHostChange)
-  const installed = watching.ok ? await table.value.firewall.install() : watching
+  const watching = firewall.watch({ onMended: (mended) => tellMended(mended, log), onHostChange })
+  const installed = watching.ok ? await firewall.install() : watching
   if (!installed.ok) {
-    await table.value.firewall.close()
-    table.value.lock.release()
+    await firewall.close()
+    lock?.release()
     return installed
   }
-  tellKept(table.value.firewall.kept(), log)
-  return ok({ ...table.value, table: table.value.firewall })
+  tellKept(firewall.kept(), log)
+  return ok(made.value)
 }
 
 /** How many grants from before a start tells one by one. */
@@ -84,11 +78,8 @@ function tellKept({ grants, lost }: Kept, log: Log): void {
     })
 }
 
-/** What {@link NftablesFirewall.hostFindings} is to be asked. */
-export function hostQuestion(
-  policy: Policy,
-  { capture }: Pick<ServerConfig, 'capture'>,
-): Parameters<NftablesFirewall['hostFindings']>[0] {
+/** What {@link Firewall.hostFindings} is asked about. */
+export function portsInUse(policy: Policy, { capture }: Pick<ServerConfig, 'capture'>): PortsInUse {
   return {
     // A UDP socket has no ranges.
     knocks: capture.ports.flatMap((port) =>
@@ -112,7 +103,7 @@ export async function lookAtFirewall({ server, policy, at }: LoadedConfig): Prom
   const made = await makeNftables(server.firewall)
   if (!made.ok) return made
   const ours = await notForeign(made.value, server.firewall, at)
-  const found = ours.ok ? await made.value.hostFindings(hostQuestion(policy, server)) : ours
+  const found = ours.ok ? await made.value.hostFindings(portsInUse(policy, server)) : ours
   await made.value.close()
   return found.ok ? ok(found.value.map(noticeOf)) : found
 }
@@ -169,19 +160,18 @@ function accessed(opening: Opening): readonly ProtocolPort[] {
   return opening.kind === 'access' ? [{ protocol: opening.protocol, port: opening.port }] : []
 }
 
-async function openRelay(config: RelayConfig, log: Log): Promise<Result<OpenedFirewall>> {
+async function makeRelay(config: RelayConfig, log: Log): Promise<Result<OpenedFirewall>> {
   const { createRelayFirewall } = await import('../../firewall/relay/relay.ts')
   const limits = relayLimits(descriptorLimit())
   if (!limits.ok) return limits
-  const relay = createRelayFirewall({
-    ...config,
-    limits: limits.value.limits,
-    onTrouble: ({ kind, detail, count }) => log.write('warning', 'relay', { trouble: kind, detail, count }),
-  })
-  const installed = await relay.install()
-  if (!installed.ok) return installed
   for (const { level, text } of limits.value.notices) log.write(level, 'notice', { text })
-  return ok({ firewall: relay, relay })
+  return ok({
+    firewall: createRelayFirewall({
+      ...config,
+      limits: limits.value.limits,
+      onTrouble: ({ kind, detail, count }) => log.write('warning', 'relay', { trouble: kind, detail, count }),
+    }),
+  })
 }
 
 /** @param descriptors that this process may have open; undefined where that is not known. */
@@ -205,7 +195,7 @@ function relayLimits(
   return ok({ limits, notices: [{ level: 'warning', text }] })
 }
 
-async function makeNftables(config: NftablesConfig): Promise<Result<NftablesFirewall>> {
+async function makeNftables(config: NftablesConfig): Promise<Result<KernelFirewall>> {
   const { createNftablesFirewall } = await import('../../firewall/nftables/nftables.ts')
   return createNftablesFirewall(config)
 }
@@ -215,7 +205,7 @@ async function lockedTable(
   config: NftablesConfig,
   controlSocket: string,
   at: SettingPlaces,
-): Promise<Result<{ firewall: NftablesFirewall; lock: InstanceLock }>> {
+): Promise<Result<{ firewall: KernelFirewall; lock: InstanceLock }>> {
   const firewall = await makeNftables(config)
   if (!firewall.ok) return firewall
   const lock = acquireInstanceLock(tableLock(config.table, controlSocket))
@@ -229,7 +219,7 @@ async function lockedTable(
 
 /** An installed table replaces the one of its name: with NFT_TABLE filter, that would be the host’s own firewall. */
 async function notForeign(
-  firewall: NftablesFirewall,
+  firewall: KernelFirewall,
   { table }: NftablesConfig,
   { NFT_TABLE: place }: SettingPlaces,
 ): Promise<Result<void>> {

@@ -1,9 +1,8 @@
 /** What `ghostport status` gets: the live grants as the system has them, the last verdicts, and the counters. */
 import { describeOpening, type LiveGrant } from '../../access/grant.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
-import type { FirewallFailure } from '../../firewall/firewall.ts'
+import type { CarriedLoad, FirewallFailure } from '../../firewall/firewall.ts'
 import type { Finding } from '../../firewall/host/findings.ts'
-import type { RelayLoad } from '../../firewall/relay/relay.ts'
 import type { LogField } from '../../log.ts'
 import type { Result } from '../../result.ts'
 import type { JournalCounters } from './journal.ts'
@@ -26,7 +25,7 @@ export interface Status {
   readonly grants: readonly GrantStatus[] | null
   readonly error?: string
   /** With FIREWALL relay alone. */
-  readonly relay?: RelayLoad
+  readonly relay?: CarriedLoad
   /** What the host's own rules do to grants, and leave open without one. */
   readonly warnings: readonly Finding[]
   readonly counters: JournalCounters
@@ -54,7 +53,7 @@ export interface StatusSources {
   readonly stanzas: number
   readonly remembered: number | undefined
   readonly grants: Result<readonly LiveGrant[], FirewallFailure>
-  readonly relay?: RelayLoad | undefined
+  readonly relay?: CarriedLoad | undefined
   readonly warnings: readonly Finding[]
   readonly counters: JournalCounters
   readonly lastVerdicts: Status['lastVerdicts']

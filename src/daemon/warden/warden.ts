@@ -13,8 +13,6 @@ import type { ServerConfig } from '../../config/server/server-config.ts'
 import { formatCapturePort } from '../../config/server/spa-ports.ts'
 import type { Firewall } from '../../firewall/firewall.ts'
 import { whatShuts } from '../../firewall/host/what-shuts.ts'
-import type { NftablesFirewall } from '../../firewall/nftables/nftables.ts'
-import type { RelayFirewall } from '../../firewall/relay/relay.ts'
 import { failureFields, type Log } from '../../log.ts'
 import type { ReplayStore } from '../../replay/replay-store.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
@@ -34,7 +32,7 @@ import { hostNotices } from './host-notices.ts'
 import { HostWatch } from './host-watch.ts'
 import type { InstanceLock } from './instance-lock.ts'
 import { Journal } from './journal.ts'
-import { hostQuestion, openFirewall } from './open-firewall.ts'
+import { openFirewall, portsInUse } from './open-firewall.ts'
 import { type CaptureSockets, openCapture, openReplays } from './open-parts.ts'
 import { afterOwnTime, ownTime } from './own-time.ts'
 import { judgePlaces, located, notAPidFile } from './places.ts'
@@ -83,10 +81,6 @@ interface Configuration extends LoadedConfig {
 
 interface Parts {
   readonly firewall: Firewall
-  /** The firewall, where it is nftables. */
-  readonly table: NftablesFirewall | undefined
-  /** The firewall, where it is the relay. */
-  readonly relay: RelayFirewall | undefined
   readonly lock: InstanceLock | undefined
   readonly replays: ReplayStore | undefined
   readonly resolve: AskResolver
@@ -215,8 +209,6 @@ export class Warden {
 
     const parts = {
       firewall: firewall.value.firewall,
-      table: firewall.value.table,
-      relay: firewall.value.relay,
       lock: firewall.value.lock,
       replays: replays.value,
       resolve: systemResolver(lookupAccounts(account.value), currentSituation()),
@@ -267,7 +259,7 @@ export class Warden {
     this.#capture = capture
     this.#receiver = receiver
     this.#host = new HostWatch(
-      async () => (await parts.table?.hostFindings(hostQuestion(this.#active.policy, this.#active.server))) ?? ok([]),
+      () => parts.firewall.hostFindings(portsInUse(this.#active.policy, this.#active.server)),
       log,
     )
     this.#asking = setInterval(() => this.#ask(), ASK_INTERVAL)
@@ -333,7 +325,7 @@ export class Warden {
       stanzas: policy.stanzas.length,
       remembered: await this.#parts.replays?.size(),
       grants: await this.#parts.firewall.grants(),
-      relay: this.#parts.relay?.load(),
+      relay: this.#parts.firewall.load(),
       warnings: await this.#host.current(),
       counters: this.#journal.counters(),
       lastVerdicts: this.#journal.lastVerdicts(),

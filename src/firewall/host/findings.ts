@@ -41,13 +41,8 @@ export interface Finding {
   readonly shuts?: 'all' | readonly ProtocolPort[]
 }
 
-/** What the judgement depends on, besides the rules. */
-export interface HostQuestion {
-  /** Ours: passed over. */
-  readonly table: TableName
-  readonly mark: ConnectionMark
-  /** Absent: mark mode. */
-  readonly protectedPorts?: readonly ProtocolPort[]
+/** What the configuration opens, and where it waits for knocks. */
+export interface PortsInUse {
   /** Ports that grants are for. */
   readonly ports: readonly ProtocolPort[]
   /** Those of `ports` where a ghost service may stand behind a public one. */
@@ -56,6 +51,15 @@ export interface HostQuestion {
   readonly knocks?: readonly ProtocolPort[]
   /** Whether there may be grants for inner hosts. */
   readonly forwarding: boolean
+}
+
+/** What the judgement depends on, besides the rules. */
+export interface HostQuestion extends PortsInUse {
+  /** Ours: passed over. */
+  readonly table: TableName
+  readonly mark: ConnectionMark
+  /** Absent: mark mode. */
+  readonly protectedPorts?: readonly ProtocolPort[]
   /** Whether the host has an IPv6 address on any link. */
   readonly ipv6: boolean
 }

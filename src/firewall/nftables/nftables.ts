@@ -13,11 +13,21 @@ import {
 } from '../../config/server/firewall-settings.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { ok, type Result, refuse } from '../../result.ts'
-import { type Milliseconds, milliseconds, parsePort } from '../../units.ts'
+import { milliseconds, parsePort } from '../../units.ts'
 import { Book, type Change, endedBy, type Instant } from '../book.ts'
-import type { Firewall, FirewallFailure, Opened } from '../firewall.ts'
+import type {
+  Firewall,
+  FirewallFailure,
+  FirewallListeners,
+  ForeignChange,
+  Installed,
+  Kept,
+  KernelFirewall,
+  Mended,
+  Opened,
+} from '../firewall.ts'
 import type { LeftPort } from '../host/departure.ts'
-import type { Finding, HostQuestion } from '../host/findings.ts'
+import type { Finding, PortsInUse } from '../host/findings.ts'
 import { connectionElements, connectionsTo } from './connections.ts'
 import { differences } from './differences.ts'
 import { dumpNames, dumpSet, type FoundElement } from './dump.ts'
@@ -25,7 +35,6 @@ import type { Element } from './elements.ts'
 import { parseLedger } from './ledger.ts'
 import { type Nftables, type NftFailure, openNftables } from './library.ts'
 import { netlinkCalls } from './netlink.ts'
-import type { ForeignChange } from './notification.ts'
 import { isTableOf, renderAgain } from './ruleset.ts'
 import { SET_NAMES } from './sets.ts'
 import { type Care, renderChanges, renderDoors, renderElements, renderMoves, renderRecords } from './transaction.ts'
@@ -47,60 +56,8 @@ interface Clocks {
   withoutSuspension(): number
 }
 
-/** Somebody else changed our table, and what became of it. */
-export interface Mended {
-  readonly change: ForeignChange
-  /** How many grants were live and are open again. */
-  readonly grants: number
-  /** From hearing of it to the table being whole and every door of a grant open; 0 where that failed. */
-  readonly took: Milliseconds
-  /** A failure is tried again every second. */
-  readonly outcome: Result<void, FirewallFailure>
-}
-
-/** What `install()` found of grants from before. */
-export interface Kept {
-  /** Live, and open as before. */
-  readonly grants: readonly LiveGrant[]
-  /** Records that could not be read, or for which there is no place any more: these grants have ended. */
-  readonly lost: number
-}
-
-/** A table as the kernel has it. Somebody may have emptied its set of protected ports. */
-export type Installed =
-  | { readonly kind: 'mark' | 'absent' }
-  | { readonly kind: 'gate'; readonly protectedPorts: readonly ProtocolPort[] }
-
-export interface NftablesFirewall extends Firewall {
-  readonly kernelExpires: true
-  /** What the latest `install()` found. */
-  kept(): Kept
-  /**
-   * From now on, puts our table back whenever somebody else changes it: all that was live is open again, all that they
-   * added is gone. Grants end at their second also where the machine is suspended meanwhile. Ends with `close()`. Before `install()`, it
-   * costs nothing; after it, the table is put back once, since nobody listened to what happened meanwhile.
-   * @param onMended called after each time, for the log.
-   * @param onHostChange called when somebody changes other rules of the host; often, where they do so often.
-   */
-  watch(onMended: (mended: Mended) => void, onHostChange?: () => void): Result<void, FirewallFailure>
-  /** What the host's own rules do to grants, and leave open without one. Reads all of them: 30 ms for a thousand. */
-  hostFindings(
-    question: Pick<HostQuestion, 'ports' | 'decoys' | 'knocks' | 'forwarding'>,
-  ): Promise<Result<readonly Finding[], FirewallFailure>>
-  /** What is installed, read back from the kernel, whatever the options say. */
-  installed(): Result<Installed, FirewallFailure>
-  /** A chain that shows that the table of this name is somebody else's; undefined where it is ours, empty or absent. */
-  foreignChain(): Promise<Result<string | undefined, FirewallFailure>>
-  /** How the host's own rules leave these ports when our table is gone. */
-  departure(ports: readonly ProtocolPort[]): Promise<Result<readonly LeftPort[], FirewallFailure>>
-  /** Names of tables that are not this one and have the chains of one of ours. */
-  lookAlikes(): Promise<Result<readonly string[], FirewallFailure>>
-  /** Takes our table away, and every grant with it. In gate mode that lets the protected ports in. */
-  uninstall(): Promise<Result<void, FirewallFailure>>
-}
-
 /** @returns `FIREWALL_UNAVAILABLE` where libnftables or the kernel's netfilter is missing. */
-export function createNftablesFirewall(options: NftablesOptions): Result<NftablesFirewall, FirewallFailure> {
+export function createNftablesFirewall(options: NftablesOptions): Result<KernelFirewall, FirewallFailure> {
   const opened = openNftables(options.library)
   if (!opened.ok) return opened
   const { mode, table = DEFAULT_TABLE, mark = DEFAULT_MARK, maxGrants = DEFAULT_MAX_GRANTS } = options
@@ -132,8 +89,7 @@ const SILENCE = 3 * 60 * 60_000
 /** The chains of a table of ours, in either mode. */
 const CHAINS: readonly string[] = ['gate', 'nat_pre', 'delivered', 'nat_post']
 
-class KernelTable implements NftablesFirewall {
-  readonly kernelExpires = true
+class KernelTable implements KernelFirewall {
   readonly #nft: Nftables
   readonly #shape: TableShape
   readonly #book: Book
@@ -205,7 +161,8 @@ class KernelTable implements NftablesFirewall {
     )
   }
 
-  watch(onMended: (mended: Mended) => void, onHostChange: () => void = () => {}): Result<void, FirewallFailure> {
+  /** Grants end at their second also where the machine is suspended meanwhile. */
+  watch({ onMended, onHostChange = () => {} }: FirewallListeners): Result<void, FirewallFailure> {
     this.#watch?.close()
     const watch = watchTable(this.#shape.table, this.#nft.portIds, {
       ours: (change) => this.#mend(change, onMended),
@@ -218,9 +175,7 @@ class KernelTable implements NftablesFirewall {
     return this.#installed ? this.#rebuild() : ok(undefined)
   }
 
-  async hostFindings(
-    question: Pick<HostQuestion, 'ports' | 'decoys' | 'knocks' | 'forwarding'>,
-  ): Promise<Result<readonly Finding[], FirewallFailure>> {
+  async hostFindings(ports: PortsInUse): Promise<Result<readonly Finding[], FirewallFailure>> {
     const { mode, table, mark } = this.#shape
     // Not loaded at the start: a server is ready before it judges its host.
     const [{ hasIpv6, readHost }, { findings }] = await Promise.all([
@@ -230,7 +185,11 @@ class KernelTable implements NftablesFirewall {
     const read = await readHost(this.#nft)
     if (!read.ok) return read
     const gate = mode.kind === 'gate' ? { protectedPorts: mode.protectedPorts } : {}
-    return ok(findings(read.value, { ...question, ...gate, table, mark, ipv6: hasIpv6() }))
+    return ok(findings(read.value, { ...ports, ...gate, table, mark, ipv6: hasIpv6() }))
+  }
+
+  load(): undefined {
+    return undefined
   }
 
   installed(): Result<Installed, FirewallFailure> {

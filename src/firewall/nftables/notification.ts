@@ -3,15 +3,7 @@
  * object that it changed and one, NEWGEN, that names the process. Of other tables only is known that their rules changed.
  */
 import type { TableName } from '../../config/server/firewall-settings.ts'
-
-/** A change to our table that we did not make. */
-export interface ForeignChange {
-  readonly what: 'table' | 'chain' | 'rule' | 'set' | 'element' | 'object' | 'unknown'
-  readonly how: 'added' | 'removed' | 'lost track'
-  /** The set, for an element. */
-  readonly set?: string
-  readonly by?: { readonly pid: number; readonly program: string }
-}
+import type { ForeignChange } from '../firewall.ts'
 
 /** netlink speaks the host's byte order. */
 export const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1

@@ -5,8 +5,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TableName } from '../../config/server/firewall-settings.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import type { ForeignChange } from '../firewall.ts'
 import { netlinkCalls } from './netlink.ts'
-import { type ForeignChange, NotificationReader } from './notification.ts'
+import { NotificationReader } from './notification.ts'
 
 /** In milliseconds. */
 const PATIENCE = 2

@@ -15,7 +15,8 @@ import { ok, type Result, refuse } from '../../result.ts'
 import { type Milliseconds, milliseconds, type Port } from '../../units.ts'
 import { Book, endedBy, type Instant } from '../book.ts'
 import { translationKey, type Way, wayKey } from '../doors.ts'
-import type { Firewall, FirewallFailure, Opened } from '../firewall.ts'
+import type { CarriedLoad, Firewall, FirewallFailure, Kept, Opened } from '../firewall.ts'
+import type { Finding } from '../host/findings.ts'
 import { connectToFirst, type Endpoint } from './connect.ts'
 import { ConnectionCount, type ConnectionLimits, defaultLimits } from './limits.ts'
 import { listen } from './listen.ts'
@@ -35,18 +36,9 @@ export interface RelayOptions extends Partial<RelayConfig> {
   readonly onTrouble?: (trouble: Trouble) => void
 }
 
-/** What the relay carries, and what it had no place for. */
-export interface RelayLoad {
-  /** Open at this moment, with a grant and without. */
-  readonly granted: number
-  readonly strangers: number
-  readonly limits: ConnectionLimits
-  /** Since the start: connections that found no place. */
-  readonly refused: { readonly granted: number; readonly strangers: number }
-}
-
+/** A relay always says what it carries. */
 export interface RelayFirewall extends Firewall {
-  load(): RelayLoad
+  load(): CarriedLoad
 }
 
 const LOOPBACK: readonly IpAddress[] = ['127.0.0.1' as IpAddress, '::1' as IpAddress]
@@ -58,7 +50,6 @@ export function createRelayFirewall(options: RelayOptions): RelayFirewall {
 }
 
 class Relay implements RelayFirewall {
-  readonly kernelExpires = false
   readonly #options: RelayOptions
   readonly #book: Book
   readonly #count: ConnectionCount
@@ -105,7 +96,21 @@ class Relay implements RelayFirewall {
     return ok(this.#book.live(now).map(({ grant, until }) => ({ grant, remaining: milliseconds(until - now) })))
   }
 
-  load(): RelayLoad {
+  /** Nothing that it opens outlives it. */
+  kept(): Kept {
+    return { grants: [], lost: 0 }
+  }
+
+  /** Nobody else can change what is in this process. */
+  watch(): Result<void, FirewallFailure> {
+    return ok(undefined)
+  }
+
+  async hostFindings(): Promise<Result<readonly Finding[], FirewallFailure>> {
+    return ok([])
+  }
+
+  load(): CarriedLoad {
     const { granted, strangers, limits } = this.#count
     return { granted, strangers, limits, refused: { ...this.#refused } }
   }

@@ -160,8 +160,7 @@ test('a mistake of ours costs its own knocks, not the next ones', async () => {
   await firewall.install()
   let calls = 0
   const faulty: Firewall = {
-    ...{ kernelExpires: true, install: () => firewall.install(), close: () => firewall.close() },
-    ...{ revoke: (id) => firewall.revoke(id), grants: () => firewall.grants() },
+    ...firewall,
     open: (grants) => (calls++ === 0 ? Promise.reject(new Error('a mistake')) : firewall.open(grants)),
   }
   const { made, messages, verdicts } = admission(faulty)
