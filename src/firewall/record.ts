@@ -1,0 +1,145 @@
+/**
+ * The record of a grant: what a back-end keeps beside the doors that it opened, so that a ghostport that starts anew knows its grants. One
+ * line of text, for where the back-end has room for a comment.
+ *
+ *     2|STANZA|LIFETIME|SOURCE|OPENINGS|USERNAME|END
+ *     2|3|30|192.0.2.7|t22,u53|alice|86400000
+ *     2|3:phone|30|192.0.2.7|t22,u53|alice|86400000                 the stanza has a NAME
+ *     2|3|30|192.0.2.7!|t22,u53|alice|86400000                      asked for by 192.0.2.7 itself
+ *     2|3|30|192.0.2.7|t80>22|alice|86400000                        a ghost
+ *     2|3|30|192.0.2.7|t443>[10.0.0.5]:8443~m|alice|86400000        an inner host; ~m masquerade, ~s[ADDRESS] SNAT
+ *
+ * END is in milliseconds since the machine started, its suspensions included: a span of time that is read and written anew would end a
+ * little later each time. The leading 2 is the version. Version 1 had no END, and is read too. Records of another version
+ * are not understood, and their grants end.
+ */
+import { type Grant, grantId, type Opening } from '../access/grant.ts'
+import type { StanzaId } from '../access/stanza.ts'
+import { parseStanzaName } from '../access/stanza-name.ts'
+import { type IpAddress, parseAddress } from '../packet/address.ts'
+import type { Protocol, Username } from '../packet/message.ts'
+import { parseUsername } from '../packet/username.ts'
+import { type Port, parsePort, seconds } from '../units.ts'
+
+const VERSION = '2'
+const VERSION_WITHOUT_END = '1'
+
+/**
+ * @param until when it ends: milliseconds since the machine started, its suspensions included.
+ * @returns one line of printable ASCII without quotes, backslashes and blanks.
+ */
+export function encodeRecord(grant: Grant, until: number): string {
+  const { stanza, stanzaName, lifetime, source, firstHand, openings, username } = grant
+  const granter = stanzaName === undefined ? stanza : `${stanza}:${stanzaName}`
+  const asked = firstHand ? `${source}!` : source
+  const user = encodeURIComponent(username).replaceAll("'", '%27')
+  return [VERSION, granter, lifetime, asked, openings.map(encodeOpening).join(','), user, Math.floor(until)].join('|')
+}
+
+function encodeOpening(opening: Opening): string {
+  const protocol = opening.protocol === 'tcp' ? 't' : 'u'
+  switch (opening.kind) {
+    case 'access':
+      return `${protocol}${opening.port}`
+    case 'ghost':
+      return `${protocol}${opening.publicPort}>${opening.localPort}`
+    case 'forward': {
+      const { publicPort, target, translation } = opening
+      const as = translation === 'none' ? '' : translation === 'masquerade' ? '~m' : `~s[${translation.snat}]`
+      return `${protocol}${publicPort}>[${target.address}]:${target.port}${as}`
+    }
+    default:
+      return opening satisfies never
+  }
+}
+
+/** What a record says. */
+export interface GrantRecord {
+  readonly grant: Grant
+  /** As {@link encodeRecord} has it. Absent in a record of version 1. */
+  readonly end?: number
+}
+
+/** Only what {@link encodeRecord} writes is read: any program of root can write where records are kept. */
+export function parseRecord(record: string): GrantRecord | undefined {
+  const [version, granter = '', lifetime = '', asked = '', list = '', user = '', ...more] = record.split('|')
+  const end = version === VERSION && more.length === 1 && /^\d{1,15}$/.test(more[0] ?? '') ? Number(more[0]) : undefined
+  if (end === undefined && (version !== VERSION_WITHOUT_END || more.length > 0)) return undefined
+  const stanza = parseGranter(granter)
+  if (stanza === undefined || !/^[1-9]\d{0,9}$/.test(lifetime) || user === '') return undefined
+  const firstHand = asked.endsWith('!')
+  const source = parseAddress(firstHand ? asked.slice(0, -1) : asked)
+  if (!source.ok) return undefined
+  const openings: Opening[] = []
+  for (const item of list.split(',')) {
+    const opening = parseOpening(item)
+    if (opening === undefined) return undefined
+    openings.push(opening)
+  }
+  const username = parseUser(user)
+  if (username === undefined) return undefined
+  const grant: Grant = {
+    id: grantId(source.value, openings),
+    ...stanza,
+    source: source.value,
+    firstHand,
+    openings,
+    lifetime: seconds(Number(lifetime)),
+    username,
+  }
+  return end === undefined ? { grant } : { grant, end }
+}
+
+/** `3`, or `3:phone` where the stanza had a name when it granted. */
+function parseGranter(text: string): Pick<Grant, 'stanza' | 'stanzaName'> | undefined {
+  const [, number, nameText] = /^([1-9]\d{0,8})(?::(.*))?$/.exec(text) ?? []
+  if (number === undefined) return undefined
+  const stanza = Number(number) as StanzaId
+  if (nameText === undefined) return { stanza }
+  const name = parseStanzaName(nameText)
+  return name.ok ? { stanza, stanzaName: name.value } : undefined
+}
+
+function parseUser(text: string): Username | undefined {
+  try {
+    const username = parseUsername(decodeURIComponent(text))
+    return username.ok ? username.value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const OPENING = /^([tu])(\d{1,5})(?:>(?:(\d{1,5})|\[([0-9a-f.:]+)\]:(\d{1,5})(?:~(?:(m)|s\[([0-9a-f.:]+)\]))?))?$/
+
+function parseOpening(text: string): Opening | undefined {
+  const match = OPENING.exec(text)
+  if (match === null) return undefined
+  const [, letter, first = '', local, host, hostPort, masquerade, snat] = match
+  const protocol: Protocol = letter === 't' ? 'tcp' : 'udp'
+  const publicPort = portOf(first)
+  if (publicPort === undefined) return undefined
+  if (local !== undefined) {
+    const localPort = portOf(local)
+    return localPort && { kind: 'ghost', protocol, publicPort, localPort }
+  }
+  if (host === undefined) return { kind: 'access', protocol, port: publicPort }
+  const [address, port] = [addressOf(host), portOf(hostPort ?? '')]
+  if (address === undefined || port === undefined) return undefined
+  const target = { address, port }
+  if (snat === undefined) {
+    const translation = masquerade === undefined ? 'none' : 'masquerade'
+    return { kind: 'forward', protocol, publicPort, target, translation }
+  }
+  const shown = addressOf(snat)
+  return shown && { kind: 'forward', protocol, publicPort, target, translation: { snat: shown } }
+}
+
+function portOf(text: string): Port | undefined {
+  const port = parsePort(text)
+  return port.ok ? port.value : undefined
+}
+
+function addressOf(text: string): IpAddress | undefined {
+  const address = parseAddress(text)
+  return address.ok ? address.value : undefined
+}
