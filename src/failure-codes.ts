@@ -3,7 +3,8 @@
  * that introduces the detail. The codes are public API: scripts and log rules match on them, so they never change meaning.
  *
  * Exit statuses follow sysexits(3): 64 usage, 65 bad data, 66 no input, 69 unavailable, 70 our own mistake, 73 cannot
- * be made, 74 I/O, 75 try again, 77 no permission, 78 configuration; 1 for a plain “no”.
+ * be made, 74 I/O, 75 try again, 77 no permission, 78 configuration; 1 for a plain “no”; 130 for
+ * an end that was asked for, as shells say for Ctrl-C.
  */
 interface FailureKind {
   readonly level: 'info' | 'warning' | 'error'
@@ -94,6 +95,7 @@ export const failureKinds = {
   NAME_UNRESOLVED: { level: 'error', exit: 68, sentence: 'the name cannot be resolved' },
   SEND_FAILED: { level: 'error', exit: 69, sentence: 'the packet could not be sent' },
   PORT_NOT_OPEN: { level: 'error', exit: 1, sentence: 'the port did not open' },
+  ABORTED: { level: 'info', exit: 130, sentence: 'the knock was ended by its caller' },
   STATUS_UNAVAILABLE: { level: 'error', exit: 69, sentence: 'no ghostport answers' },
 } as const satisfies Record<string, FailureKind>
 

@@ -1,22 +1,15 @@
 /** `ghostport knock`: ask a server to open a port. */
-import { type SentKnock, sealKnock, sendKnock } from '../client/knock.ts'
+import { sealKnock } from '../client/knock.ts'
+import { type PerformFailure, performKnock } from '../client/perform.ts'
 import type { PlannedKnock } from '../client/plan.ts'
-import type { ClosedDoor, OpenDoor } from '../client/wait.ts'
+import { doorFor, parseWait, waitWithoutEffect } from '../client/wait-plan.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import { knockJson } from './knock/json.ts'
 import { knockOptions } from './knock/options.ts'
 import { planKnock } from './knock/plan.ts'
-import { departures, describeOpening, fieldReport, testReport } from './knock/report.ts'
-import {
-  doorFor,
-  doorOfSealed,
-  doorOfSent,
-  firstDeparture,
-  parseWait,
-  type WaitPlan,
-  waitOptions,
-} from './knock/wait-options.ts'
+import { departures, describeOpening, fieldReport, noteFailure, testReport } from './knock/report.ts'
+import { waitOptions } from './knock/wait-options.ts'
 import { failureJson } from './terminal/failure-json.ts'
 import { type OptionValues, type ParsedCommandLine, unexpectedArgument } from './terminal/options.ts'
 import type { Terminal } from './terminal/terminal.ts'
@@ -64,48 +57,52 @@ async function run(
       : { stanza: { word: stanza, required: true, doubt: doubtful(stanza, afterFlag[0]) } }),
   })
   if (!planned.ok) return planned
-  const { plan, world } = planned.value
-  const door = given.wait > 0 ? doorFor(planned.value, wish.value) : ok(undefined)
-  if (!door.ok) return door
+  const { plan, settings } = planned.value
+  if (given.test > 0) return test(planned.value, json, terminal)
+  const wait = given.wait > 0 ? doorFor(plan, wish.value) : ok(undefined)
+  if (!wait.ok) return wait
 
+  const performed = await performKnock(planned.value, {
+    wait: wait.value,
+    onSealed: (packets) => {
+      noteMissingHmac(planned.value, terminal)
+      if (settings.verbose === true) terminal.note(fieldReport(plan, packets))
+    },
+    onSent: (packets) => {
+      if (!json) terminal.print(departures(plan, packets))
+    },
+  })
+  if (!performed.ok) return tellFailure(performed.failure, planned.value, json, terminal)
+  const { sent, opened } = performed.value
+  opened?.socket.destroy()
+  const port = wait.value?.port
+  if (opened === undefined || port === undefined) {
+    if (json) terminal.printJson(knockJson(plan, sent))
+  } else if (json) terminal.printJson(knockJson(plan, sent, { ...opened, port }))
+  else terminal.print(describeOpening(opened, port, terminal.style))
+  return 0
+}
+
+/** `-T`: the packets, and nothing is sent. */
+async function test({ plan, world }: PlannedKnock, json: boolean, terminal: Terminal): Promise<Outcome> {
   const sealed = await sealKnock(plan, world)
   if (!sealed.ok) return sealed
+  noteMissingHmac({ plan }, terminal)
+  if (json) terminal.printJson(knockJson(plan, sealed.value))
+  else terminal.print(testReport(plan, sealed.value, terminal.style))
+  return 0
+}
+
+function noteMissingHmac({ plan }: Pick<PlannedKnock, 'plan'>, terminal: Terminal): void {
   if (plan.keys.hmac === undefined)
     terminal.note('ghostport: the packet has no HMAC: somebody who records it can try to change it')
-  if (given.test > 0) {
-    if (json) terminal.printJson(knockJson(plan, sealed.value))
-    else for (const line of testReport(plan, sealed.value, terminal.style)) terminal.print(line)
-    return 0
-  }
-
-  if (planned.value.settings.verbose === true) for (const line of fieldReport(plan, sealed.value)) terminal.note(line)
-
-  // Loaded, and the port looked at, before the packet leaves.
-  const waiting = door.value === undefined ? undefined : { ...door.value, ...(await import('../client/wait.ts')) }
-  const look = waiting?.lookAtDoor(doorOfSealed(sealed.value, waiting))
-  const sent = await sendKnock(sealed.value, world.delivery)
-  if (!sent.ok) {
-    look?.end()
-    return sent
-  }
-  if (!json) for (const line of departures(plan, sent.value)) terminal.print(line)
-  if (waiting === undefined) {
-    if (json) terminal.printJson(knockJson(plan, sent.value))
-    return 0
-  }
-  const at = doorOfSent(sent.value, waiting)
-  const outcome = await waiting.waitForDoor(at, firstDeparture(sent.value), waiting.limit, look)
-  return tellOutcome(planned.value, sent.value, waiting, outcome, json, terminal)
 }
 
 /** Flags that nothing would come of. */
 function withoutEffect(given: OptionValues<typeof options>): Result<void, Failure<'CLI_USAGE'>> {
   if (given.wait > 0 && given.test > 0)
     return refuse('CLI_USAGE', '--wait has no effect with --test (-T), which sends nothing')
-  for (const name of Object.keys(waitOptions) as (keyof typeof waitOptions)[])
-    if (given.wait === 0 && given[name] !== undefined)
-      return refuse('CLI_USAGE', `--${name} has no effect without --wait`, { suggestion: 'add --wait' })
-  return ok(undefined)
+  return given.wait > 0 ? ok(undefined) : waitWithoutEffect(given)
 }
 
 /** An argument after an option without value may be meant as its value. */
@@ -126,26 +123,9 @@ function stanzaTwice(
   return ok(undefined)
 }
 
-async function tellOutcome(
-  planned: PlannedKnock,
-  sent: readonly SentKnock[],
-  wait: WaitPlan,
-  outcome: OpenDoor | ClosedDoor,
-  json: boolean,
-  terminal: Terminal,
-): Promise<number> {
-  const { plan } = planned
-  if (outcome.open) {
-    outcome.socket.destroy()
-    if (json) terminal.printJson(knockJson(plan, sent, { ...outcome, port: wait.port }))
-    else terminal.print(describeOpening(outcome, wait.port, terminal.style))
-    return 0
-  }
-  const { tellShutDoor } = await import('./knock/shut-door.ts')
-  const door = doorOfSent(sent, wait)
-  const { failure, causes } = tellShutDoor(planned, { door, seen: outcome, limit: wait.limit, sent })
+function tellFailure(failure: PerformFailure, { plan }: PlannedKnock, json: boolean, terminal: Terminal): Outcome {
+  if (failure.sent.length === 0) return { ok: false, failure }
+  const { causes, sent } = failure
   if (json) terminal.printJson({ ...failureJson(failure), causes, packets: knockJson(plan, sent).packets })
-  const status = terminal.fail(failure)
-  for (const cause of causes) terminal.note(`  - ${cause}`)
-  return status
+  return noteFailure(failure, terminal)
 }

@@ -1,11 +1,13 @@
 /** `ghostport proxy HOST PORT`: knock, wait, and splice the very connection that found the door open: a ProxyCommand. */
+
+import { doorFor, parseWait } from '../client/wait-plan.ts'
 import { refuse } from '../result.ts'
 import { parsePort } from '../units.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import { openDoor } from './knock/open-door.ts'
 import { knockOptions } from './knock/options.ts'
 import { planKnock } from './knock/plan.ts'
-import { doorFor, parseWait, waitOptions } from './knock/wait-options.ts'
+import { waitOptions } from './knock/wait-options.ts'
 import type { ParsedCommandLine } from './terminal/options.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
@@ -46,7 +48,7 @@ async function run(
   })
   if (!planned.ok) return planned
   const { request } = planned.value.plan
-  const wait = doorFor(planned.value, wish.value)
+  const wait = doorFor(planned.value.plan, wish.value)
   if (!wait.ok) return wait
   // With NAT the public port is where the service is; without it, a door that is not asked for will not open.
   const direct = request.kind === 'access'

@@ -1,6 +1,7 @@
 /** `ghostport ssh HOST`: knock, wait for the door, then the real ssh, to the port that opened. */
 import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
+import { doorFor, parseWait } from '../client/wait-plan.ts'
 import { ok, refuse } from '../result.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import { openDoor } from './knock/open-door.ts'
@@ -8,7 +9,7 @@ import { knockOptions } from './knock/options.ts'
 import { planKnock } from './knock/plan.ts'
 import { askSsh, namesPort, parseDestination } from './knock/ssh-config.ts'
 import { choosePort, leadSsh, sshName } from './knock/ssh-route.ts'
-import { doorFor, parseWait, waitOptions } from './knock/wait-options.ts'
+import { waitOptions } from './knock/wait-options.ts'
 import type { ParsedCommandLine } from './terminal/options.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
@@ -62,7 +63,7 @@ async function run(
   const named = config.port !== 22 || inDestination || namesPort(rest)
   const port = choosePort(plan.request, { port: config.port, named })
   if (!port.ok) return port
-  const wait = doorFor(planned.value, wish.value)
+  const wait = doorFor(planned.value.plan, wish.value)
   if (!wait.ok) return wait
 
   const opened = await openDoor(planned.value, { ...wait.value, port: port.value }, terminal)

@@ -115,7 +115,7 @@ describe('a look before the knock', () => {
   async function lookThenWait(door: Door, knock: () => Promise<unknown>): Promise<OpenDoor | ClosedDoor> {
     const look = lookAtDoor(door)
     await knock()
-    return await waitForDoor(door, performance.now(), milliseconds(10_000), look)
+    return await waitForDoor(door, performance.now(), milliseconds(10_000), { look })
   }
   const nothing = async (): Promise<void> => {}
   const aWhile = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 30))

@@ -86,19 +86,26 @@ export function lookAtDoor(door: Door): DoorLook {
   return watch
 }
 
+export interface WaitTerms {
+  /** At the same port, from before the knock. Without it, a port that was open before is taken for one that the knock opened. */
+  readonly look?: DoorLook | undefined
+  /** Ends the wait, as its limit does. */
+  readonly signal?: AbortSignal | undefined
+}
+
 /**
- * @param since when the knock was sent, on the clock of `performance.now()`.
+ * @param since when the knock was sent, on the clock of `performance.now()`, in milliseconds.
  * @param limit how long to try, from now.
- * @param look at the same port; without it, a port that was open before is taken for one that the knock opened.
+ * @returns the first connection that counts; or what the addresses answered until the limit, or the signal.
  */
 export function waitForDoor(
   door: Door,
   since: number,
   limit: Milliseconds,
-  look?: DoorLook,
+  { look, signal }: WaitTerms = {},
 ): Promise<OpenDoor | ClosedDoor> {
   const watch = look instanceof Watch ? look : new Watch(door)
-  return watch.wait(door.addresses, since, limit)
+  return watch.wait(door.addresses, since, limit, signal)
 }
 
 /** An attempt of which the end is not known yet. */
@@ -145,7 +152,12 @@ class Watch implements DoorLook {
     this.#found?.socket.destroy()
   }
 
-  wait(addresses: readonly IpAddress[], since: number, limit: Milliseconds): Promise<OpenDoor | ClosedDoor> {
+  wait(
+    addresses: readonly IpAddress[],
+    since: number,
+    limit: Milliseconds,
+    signal: AbortSignal | undefined,
+  ): Promise<OpenDoor | ClosedDoor> {
     this.#since = since
     return new Promise((resolve) => {
       const pace = PACES[this.#door.sign]
@@ -153,11 +165,21 @@ class Watch implements DoorLook {
       const finish = (outcome: OpenDoor | ClosedDoor): void => {
         clearTimeout(next)
         clearTimeout(deadline)
+        signal?.removeEventListener('abort', giveUp)
         this.#dropAll()
         resolve(outcome)
       }
+      const giveUp = (): void => {
+        this.#found?.socket.destroy()
+        finish(this.#closed(addresses))
+      }
       const deadline = setTimeout(() => finish(this.#found ?? this.#closed(addresses)), limit)
       this.#onFound = finish
+      if (signal?.aborted === true) {
+        giveUp()
+        return
+      }
+      signal?.addEventListener('abort', giveUp)
       if (this.#found !== undefined) {
         finish(this.#found)
         return

@@ -1,14 +1,12 @@
 /** Knock, wait, and have the connection: what `ssh` and `proxy` begin with. */
-import { sealKnock, sendKnock } from '../../client/knock.ts'
+import { performKnock } from '../../client/perform.ts'
 import type { PlannedKnock } from '../../client/plan.ts'
-import { withNoStanza } from '../../client/rc-stanza.ts'
-import { lookAtDoor, type OpenDoor, waitForDoor } from '../../client/wait.ts'
+import type { OpenDoor } from '../../client/wait.ts'
+import type { WaitPlan } from '../../client/wait-plan.ts'
 import type { IpAddress } from '../../packet/address.ts'
 import type { Line } from '../terminal/line.ts'
 import type { Terminal } from '../terminal/terminal.ts'
-import { departures, describeOpening, fieldReport } from './report.ts'
-import { tellShutDoor } from './shut-door.ts'
-import { doorOfSealed, doorOfSent, firstDeparture, type WaitPlan } from './wait-options.ts'
+import { departures, describeOpening, fieldReport, noteFailure } from './report.ts'
 
 /** @returns the open door, and all addresses of the server; or, having said why there is none, the exit status. Says what it does with `-v`. */
 export async function openDoor(
@@ -16,32 +14,18 @@ export async function openDoor(
   wait: WaitPlan,
   terminal: Terminal,
 ): Promise<(OpenDoor & { readonly addresses: readonly IpAddress[] }) | number> {
-  const { plan, settings, world, noStanza } = planned
+  const { plan, settings } = planned
   const say = (lines: readonly Line[]): void => {
     if (settings.verbose === true) terminal.note(lines)
   }
-  const sealed = await sealKnock(plan, world)
-  if (!sealed.ok) {
-    const { failure } = sealed
-    return terminal.fail(failure.code === 'NAME_UNRESOLVED' ? withNoStanza(failure, noStanza) : failure)
-  }
-  say(fieldReport(plan, sealed.value))
-  const look = lookAtDoor(doorOfSealed(sealed.value, wait))
-  const sent = await sendKnock(sealed.value, world.delivery)
-  if (!sent.ok) {
-    look.end()
-    return terminal.fail(sent.failure)
-  }
-  say(departures(plan, sent.value))
-
-  const door = doorOfSent(sent.value, wait)
-  const outcome = await waitForDoor(door, firstDeparture(sent.value), wait.limit, look)
-  if (outcome.open) {
-    say([describeOpening(outcome, wait.port, terminal.style)])
-    return { ...outcome, addresses: sealed.value.map(({ address }) => address) }
-  }
-  const { failure, causes } = tellShutDoor(planned, { door, seen: outcome, limit: wait.limit, sent: sent.value })
-  const status = terminal.fail(failure)
-  for (const cause of causes) terminal.note(`  - ${cause}`)
-  return status
+  const performed = await performKnock(planned, {
+    wait,
+    onSealed: (packets) => say(fieldReport(plan, packets)),
+    onSent: (packets) => say(departures(plan, packets)),
+  })
+  if (!performed.ok) return noteFailure(performed.failure, terminal)
+  const { sent, opened } = performed.value
+  if (opened === undefined) throw new Error('a wait that ended well has an open door')
+  say([describeOpening(opened, wait.port, terminal.style)])
+  return { ...opened, addresses: sent.map(({ address }) => address) }
 }

@@ -1,11 +1,13 @@
 /** What `ghostport knock` tells a person: what was asked for, where it went, and, with `-T`, all but the keys. */
 import type { KnockPlan, SealedKnock, SentKnock } from '../../client/knock.ts'
+import type { PerformFailure } from '../../client/perform.ts'
 import type { Request } from '../../client/request.ts'
 import type { OpenDoor } from '../../client/wait.ts'
 import { isHostName } from '../../packet/nat-target.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
 import type { Port } from '../../units.ts'
 import { type Line, line, type Style } from '../terminal/line.ts'
+import type { Terminal } from '../terminal/terminal.ts'
 
 /** `tcp/80 → 10.0.0.5:22 for 203.0.113.7, 30 s`. */
 function describeRequest(request: Request): string {
@@ -74,4 +76,11 @@ export function fieldReport(
     row('characters', String(text.length)),
   ])
   return [...common, ...each]
+}
+
+/** The failure, and its likely causes. @returns the exit status for it. */
+export function noteFailure(failure: PerformFailure, terminal: Terminal): number {
+  const status = terminal.fail(failure)
+  for (const cause of failure.causes) terminal.note(`  - ${cause}`)
+  return status
 }
