@@ -1,7 +1,7 @@
 /** `--keep`: the three hosts go on after the story, under names that everybody sees, until `--down`. */
-import { spawnSync } from 'node:child_process'
 import { chmodSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { addNamespaces, NameTaken, removeNamespaces } from '../../test/support/namespace.ts'
 import { narrator } from './narrator.ts'
 import { markOf, type ProcessMark, stateOf } from './process-mark.ts'
 import { clone, installCommand, removeWorkFolder, setOwners } from './work-folder.ts'
@@ -43,29 +43,22 @@ export function claimHosts(work: string): void {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     throw new HostsTaken('Another story with --keep has begun in this moment.')
   }
-  const made: string[] = []
-  for (const name of HOSTS) {
-    const { status, stderr } = spawnSync('ip', ['netns', 'add', name], { encoding: 'utf8' })
-    if (status === 0) made.push(name)
-    else {
-      for (const host of made) spawnSync('ip', ['netns', 'delete', host])
-      rmSync(MEMORY, { force: true })
-      throw new HostsTaken(
-        `The host ${name} cannot be made: ${stderr.trim()}\n` +
-          `A host of a kept story would be taken down by ${DOWN}, but this is none that it knows: ip netns delete ${name}`,
-      )
-    }
+  try {
+    addNamespaces(HOSTS)
+  } catch (error) {
+    rmSync(MEMORY, { force: true })
+    if (!(error instanceof NameTaken)) throw error
+    throw new HostsTaken(
+      `The host ${error.namespace} cannot be made: ${error.message}\n` +
+        `A host of a kept story would be taken down by ${DOWN}, but this is none that it knows: ip netns delete ${error.namespace}`,
+    )
   }
 }
 
 /** Unmakes what {@link claimHosts} made, after a story that did not end well. */
 export function releaseHosts(): void {
-  removeHosts()
+  removeNamespaces(HOSTS)
   rmSync(MEMORY, { force: true })
-}
-
-function removeHosts(): void {
-  for (const name of HOSTS) spawnSync('ip', ['netns', 'delete', name])
 }
 
 /** @param pids the leaders of process groups that go on. */
@@ -141,7 +134,7 @@ function takeDown({ work, teller, processes }: Kept): void {
       // it ended by itself
     }
   }
-  removeHosts()
+  removeNamespaces(HOSTS)
   removeWorkFolder(work)
   rmSync(MEMORY, { force: true })
   narrator.say('The three hosts are down.')

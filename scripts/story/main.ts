@@ -106,7 +106,7 @@ async function inside(kind: Kind, work: string): Promise<void> {
   process.once('exit', endAllPrograms)
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130))
   try {
-    const stage = kind === 'loopback' ? await loopbackStage(work) : namespaceStage(kind, work, flags.keep)
+    const stage = kind === 'loopback' ? await loopbackStage(work) : await namespaceStage(kind, work, flags.keep)
     await tell(stage, work)
     if (flags.keep) rememberKept(work, keepProgramsRunning())
     process.exit(0)

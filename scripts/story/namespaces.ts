@@ -5,18 +5,27 @@
  *                                                spaserver 10.66.0.1
  *     scanner   10.66.2.2 ──── wan0    10.66.2.1 ┘
  *
- * main.ts has put us into mount, process and (without root) user namespaces of our own. Names of network namespaces and
- * accounts are mounts there, so they collide with nothing and end with us.
+ * main.ts has put us into mount, process and (without root) user namespaces of our own. Accounts are mounts there, so they
+ * collide with nothing and end with us, as the network namespaces do.
  */
 import { spawnSync } from 'node:child_process'
 import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import {
+  holdNamespace,
+  inside,
+  layCable,
+  type Namespace,
+  namedNamespace,
+  runInside,
+} from '../../test/support/namespace.ts'
 import { NotAsTold, narrator } from './narrator.ts'
 import { run, start } from './programs.ts'
 import type { Eavesdropper, Host, HostName, Stage } from './stage.ts'
 import { clone, environment, installCommand, packageFolder } from './work-folder.ts'
 
-const HOSTS: readonly HostName[] = ['spaclient', 'spaserver', 'scanner']
+type Namespaces = Readonly<Record<HostName, Namespace>>
+
 const ADDRESSES = { server: '10.66.0.1', client: '10.66.1.2', scanner: '10.66.2.2' } as const
 const PORTS = { web: 80, publicWeb: 80, ssh: 22, spa: 62201 } as const
 const LOGIN = 'alice'
@@ -37,21 +46,23 @@ const DEFAULT_DROP = `table inet filter {
 `
 
 /** @param keep the hosts are to outlive the story, under names that everybody sees, which main.ts has made. */
-export function namespaceStage(kind: 'root' | 'user', work: string, keep: boolean): Stage {
+export async function namespaceStage(kind: 'root' | 'user', work: string, keep: boolean): Promise<Stage> {
   makeAccounts(kind, work)
   command('mount', '--bind', clone, packageFolder(work))
   installCommand(work, packageFolder(work))
-  if (!keep) {
-    command('mount', '-t', 'tmpfs', 'tmpfs', '/run')
-    mkdirSync('/run/netns')
-    for (const name of HOSTS) command('ip', 'netns', 'add', name)
-  }
+  if (!keep) command('mount', '-t', 'tmpfs', 'tmpfs', '/run')
   if (!existsSync('/run/sshd')) mkdirSync('/run/sshd')
-  layCables()
+  const namespaceOf = (name: HostName) => (keep ? namedNamespace(name) : holdNamespace(name))
+  const namespaces: Namespaces = {
+    spaclient: await namespaceOf('spaclient'),
+    spaserver: await namespaceOf('spaserver'),
+    scanner: await namespaceOf('scanner'),
+  }
+  layCables(namespaces)
 
   const host = (name: HostName): Host => {
     const folder = join(work, name)
-    const enter = ['ip', 'netns', 'exec', name]
+    const enter = inside(namespaces[name], [])
     const options = { cwd: folder, env: environment(work, folder) }
     const logOf = ([program = '']: readonly string[]) => join(folder, `${basename(program)}.log`)
     return {
@@ -114,24 +125,21 @@ function makeAccounts(kind: 'root' | 'user', work: string): void {
   chownSync(home, LOGIN_UID, 65534)
 }
 
-function layCables(): void {
-  const ip = (...args: string[]) => command('ip', ...args)
-  for (const name of HOSTS) ip('-n', name, 'link', 'set', 'lo', 'up')
+function layCables({ spaclient, spaserver, scanner }: Namespaces): void {
   const cables = [
-    { host: 'spaclient', address: ADDRESSES.client, end: 'client0', gateway: '10.66.1.1' },
-    { host: 'scanner', address: ADDRESSES.scanner, end: 'wan0', gateway: '10.66.2.1' },
+    { host: spaclient, address: ADDRESSES.client, end: 'client0', gateway: '10.66.1.1' },
+    { host: scanner, address: ADDRESSES.scanner, end: 'wan0', gateway: '10.66.2.1' },
   ]
   for (const { host, address, end, gateway } of cables) {
-    ip('link', 'add', 'eth0', 'netns', host, 'type', 'veth', 'peer', 'name', end, 'netns', 'spaserver')
-    ip('-n', host, 'address', 'add', `${address}/24`, 'dev', 'eth0')
-    ip('-n', host, 'link', 'set', 'eth0', 'up')
-    ip('-n', 'spaserver', 'address', 'add', `${gateway}/24`, 'dev', end)
-    ip('-n', 'spaserver', 'link', 'set', end, 'up')
-    ip('-n', host, 'route', 'add', 'default', 'via', gateway)
+    layCable(
+      { namespace: host, name: 'eth0', addresses: [`${address}/24`] },
+      { namespace: spaserver, name: end, addresses: [`${gateway}/24`] },
+    )
+    runInside(host, ['ip', 'route', 'add', 'default', 'via', gateway])
   }
-  ip('-n', 'spaserver', 'address', 'add', `${ADDRESSES.server}/32`, 'dev', 'lo')
+  runInside(spaserver, ['ip', 'address', 'add', `${ADDRESSES.server}/32`, 'dev', 'lo'])
   // Ports below 1024 for daemons that are not root; only in this network namespace.
-  ip('netns', 'exec', 'spaserver', 'sysctl', '-qw', 'net.ipv4.ip_unprivileged_port_start=0')
+  runInside(spaserver, ['sysctl', '-qw', 'net.ipv4.ip_unprivileged_port_start=0'])
 }
 
 /** socat hands over frames, one after the other. */

@@ -1,8 +1,6 @@
 /**
  * Hosts for tests that need a real kernel: network namespaces joined by veth pairs, with programs, servers and probes
- * inside. A namespace has no name; it is held by one process whose standard input is a pipe from the test, so when the
- * test ends in whatever way (also by SIGKILL) the kernel takes namespace, links and firewall away. Two runs at the same
- * time cannot collide, and nothing is left to sweep.
+ * inside. They go with the test in any way that it ends (namespace.ts).
  *
  * @example
  * const skip = netnsUnavailable()
@@ -23,6 +21,7 @@ import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { type HeldNamespace, holdNamespace, inside, layCable } from './namespace.ts'
 import type { Answer, ConnectionId, Listen, Probe, Question, Reach } from './netns-agent.ts'
 
 /** For `{ skip }`: why no namespace can be made here, or `false` where one can. */
@@ -56,14 +55,7 @@ export class Network implements AsyncDisposable {
 
   /** A new host: its own interfaces (loopback is up), routes, firewall and ports. `name` is for messages only. */
   async host(name: string): Promise<Host> {
-    const holder = spawn('unshare', ['--net', 'sh', '-c', 'ip link set lo up && echo up && exec cat'], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
-    const ended = once(holder, 'exit').then(() => assert.fail(`no network namespace for ${name}`))
-    await Promise.race([once(holder.stdout, 'data'), ended])
-    ended.catch(() => {})
-    assert.ok(holder.pid)
-    const host = new Host(name, holder.pid, holder)
+    const host = new Host(name, await holdNamespace(name))
     this.#hosts.push(host)
     return host
   }
@@ -80,19 +72,10 @@ export class Network implements AsyncDisposable {
     names?: readonly [string, string],
   ): Promise<readonly [string, string]> {
     const [aName, bName] = names ?? [`eth${a.nextInterface()}`, `eth${b.nextInterface()}`]
-    // Both ends are born in their namespaces, so that no name is ever used in the namespace of the test.
-    const ends = ['name', aName, 'netns', String(a.pid), 'type', 'veth', 'peer', 'name', bName, 'netns', String(b.pid)]
-    a.must(['ip', 'link', 'add', ...ends])
-    for (const [host, name, addresses] of [
-      [a, aName, aAddresses],
-      [b, bName, bAddresses],
-    ] as const) {
-      host.must(['ip', 'link', 'set', name, 'up'])
-      for (const address of addresses) {
-        // nodad: an IPv6 address that is still being checked for duplicates cannot be used for two seconds.
-        host.must(['ip', 'address', 'add', address, 'dev', name, ...(address.includes(':') ? ['nodad'] : [])])
-      }
-    }
+    layCable(
+      { namespace: a.namespace, name: aName, addresses: aAddresses },
+      { namespace: b.namespace, name: bName, addresses: bAddresses },
+    )
     return [aName, bName]
   }
 
@@ -119,20 +102,20 @@ export class Host {
   readonly name: string
   /** A process in the namespace: for `nsenter -t`, `ip … netns`, `/proc/PID/ns/net`. */
   readonly pid: number
-  readonly #holder: ChildProcessByStdio<Writable, Readable, null>
+  readonly namespace: HeldNamespace
   readonly #programs = new Set<Program>()
   #interfaces = 0
   #agent: Promise<Agent> | undefined
 
-  constructor(name: string, pid: number, holder: ChildProcessByStdio<Writable, Readable, null>) {
+  constructor(name: string, namespace: HeldNamespace) {
     this.name = name
-    this.pid = pid
-    this.#holder = holder
+    this.pid = namespace.pid
+    this.namespace = namespace
   }
 
   /** `argv`, to be run inside. Killed by the kernel when the thread that starts it ends. */
   command(argv: readonly string[]): readonly string[] {
-    return ['setpriv', '--pdeathsig', 'KILL', 'nsenter', `--net=/proc/${this.pid}/ns/net`, '--', ...argv]
+    return ['setpriv', '--pdeathsig', 'KILL', ...inside(this.namespace, argv)]
   }
 
   /** Runs a short program to its end. */
@@ -239,9 +222,7 @@ export class Host {
     agent?.close()
     await Promise.all([...this.#programs].map((program) => program.stop('SIGKILL')))
     this.#endTheRest()
-    const ended = once(this.#holder, 'exit')
-    this.#holder.stdin.end()
-    if (this.#holder.exitCode === null && this.#holder.signalCode === null) await ended
+    await this.namespace.close()
   }
 
   /** What the programs started, and left running, would hold their pipes open, and so this process and the namespace. */
