@@ -5,7 +5,7 @@ import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DOOR_PORT, SPA_PORT } from '../knocks.ts'
 import type { Lab } from '../lab.ts'
-import { RunningServer, type ServerKind, type ServerOptions } from './server.ts'
+import { RunningServer, type ServerKind, type ServerOptions, writeAccess } from './server.ts'
 
 /** Reads datagrams from a socket: its quicker mode, and the reference of every ratio. */
 export const fwknopdUdp: ServerKind = {
@@ -31,17 +31,9 @@ async function start(lab: Lab, options: ServerOptions, mode: string, ready: RegE
     `PCAP_INTF eth0;\nUDPSERV_PORT ${SPA_PORT};\n${mode}\nFWKNOP_RUN_DIR ${at('run')};\n`,
     { mode: 0o600 },
   )
-  const lifetime = options.lifetime ?? 300
-  writeFileSync(
-    at('access.conf'),
-    `SOURCE ANY\nOPEN_PORTS tcp/${DOOR_PORT}\nFW_ACCESS_TIMEOUT ${lifetime}\nMAX_FW_TIMEOUT ${lifetime}\n` +
-      `KEY_BASE64 ${options.keys.encryptionBase64}\nHMAC_KEY_BASE64 ${options.keys.hmacBase64}\n`,
-    { mode: 0o600 },
-  )
+  writeAccess(at('access.conf'), options)
   mkdirSync(at('run'), { mode: 0o700 })
   if (options.replayEntries !== undefined) writeDigests(at('digests'), options.replayEntries)
-  const log = at('log')
-  closeSync(openSync(log, 'w'))
   const files = [
     '-c',
     at('fwknopd.conf'),
@@ -54,9 +46,7 @@ async function start(lab: Lab, options: ServerOptions, mode: string, ready: RegE
     '-d',
     at('digests'),
   ]
-  const started = performance.now()
-  const program = lab.server.start(['sh', '-c', `exec "$@" >>${log} 2>&1`, 'sh', 'fwknopd', '-f', ...files])
-  return await RunningServer.whenReady(program, log, ready, started)
+  return await RunningServer.start(lab, at('log'), ['fwknopd', '-f', ...files], ready)
 }
 
 /** `digest.cache`, in its own form, of packets that nobody ever sent. */

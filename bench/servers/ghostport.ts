@@ -1,15 +1,15 @@
 /** Ghostport as it is installed: the compiled program, both processes, nftables in mark mode. */
 import { randomBytes } from 'node:crypto'
-import { closeSync, existsSync, openSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { KeyringName } from '../../src/access/keyring.ts'
 import type { FwknopDigest, ReplayDigest } from '../../src/packet/replay-digest.ts'
 import { openSqliteReplayStore } from '../../src/replay/sqlite.ts'
 import { seconds, unixSeconds } from '../../src/units.ts'
-import { DOOR_PORT, SPA_PORT } from '../knocks.ts'
+import { SPA_PORT } from '../knocks.ts'
 import type { Lab } from '../lab.ts'
-import { RunningServer, type ServerKind, type ServerOptions } from './server.ts'
+import { RunningServer, type ServerKind, type ServerOptions, writeAccess } from './server.ts'
 
 export const ghostportBinary = fileURLToPath(new URL('../../dist/cli/ghostport.js', import.meta.url))
 
@@ -39,16 +39,8 @@ async function start(lab: Lab, options: ServerOptions, capture: 'packet' | 'udp'
       `REPLAY_DB ${at('replay.db')};\nCONTROL_SOCKET ${at('control.sock')};\n`,
     { mode: 0o600 },
   )
-  const lifetime = options.lifetime ?? 300
-  writeFileSync(
-    at('access.conf'),
-    `SOURCE ANY\nOPEN_PORTS tcp/${DOOR_PORT}\nFW_ACCESS_TIMEOUT ${lifetime}\nMAX_FW_TIMEOUT ${lifetime}\n` +
-      `KEY_BASE64 ${options.keys.encryptionBase64}\nHMAC_KEY_BASE64 ${options.keys.hmacBase64}\n`,
-    { mode: 0o600 },
-  )
+  writeAccess(at('access.conf'), options)
   if (options.replayEntries !== undefined) await rememberPackets(at('replay.db'), options.replayEntries)
-  const log = at('log')
-  closeSync(openSync(log, 'w'))
   const serve = [
     options.node ?? process.execPath,
     ghostportBinary,
@@ -58,9 +50,7 @@ async function start(lab: Lab, options: ServerOptions, capture: 'packet' | 'udp'
     '-a',
     at('access.conf'),
   ]
-  const started = performance.now()
-  const program = lab.server.start(['sh', '-c', `exec "$@" >>${log} 2>&1`, 'sh', ...serve])
-  return await RunningServer.whenReady(program, log, /"event":"ready"/, started)
+  return await RunningServer.start(lab, at('log'), serve, /"event":"ready"/)
 }
 
 /** Claims packets that nobody ever sent, through the store's own door, in large commits. */

@@ -1,8 +1,8 @@
 /** A server that can be measured, and what the kernel says of its processes. */
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Program } from '../../test/support/netns.ts'
-import type { BenchKeys } from '../knocks.ts'
+import { type BenchKeys, DOOR_PORT } from '../knocks.ts'
 import type { Lab } from '../lab.ts'
 
 export interface ServerOptions {
@@ -25,14 +25,30 @@ export interface ServerKind {
   seedGrants?(lab: Lab, clients: readonly string[], lifetime: number): void
 }
 
+/** access.conf, which both kinds of server read: one stanza that opens the door to all. */
+export function writeAccess(file: string, { keys, lifetime = 300 }: ServerOptions): void {
+  const lines = [
+    'SOURCE ANY',
+    `OPEN_PORTS tcp/${DOOR_PORT}`,
+    `FW_ACCESS_TIMEOUT ${lifetime}`,
+    `MAX_FW_TIMEOUT ${lifetime}`,
+    `KEY_BASE64 ${keys.encryptionBase64}`,
+    `HMAC_KEY_BASE64 ${keys.hmacBase64}`,
+  ]
+  writeFileSync(file, lines.map((line) => `${line}\n`).join(''), { mode: 0o600 })
+}
+
 export class RunningServer {
   readonly #program: Program
   readonly #log: string
   /** From the start of the program until it said that it is ready, in milliseconds. */
   readonly startMilliseconds: number
 
-  /** Waits until its log matches `ready`, looking every millisecond. @param started on `performance`'s clock. */
-  static async whenReady(program: Program, log: string, ready: RegExp, started: number): Promise<RunningServer> {
+  /** Starts it with its output in the file `log`, and waits until that matches `ready`, looking every millisecond. */
+  static async start(lab: Lab, log: string, words: readonly string[], ready: RegExp): Promise<RunningServer> {
+    writeFileSync(log, '')
+    const started = performance.now()
+    const program = lab.server.start(['sh', '-c', `exec "$@" >>${log} 2>&1`, 'sh', ...words])
     let ended = false
     program.ended.then(() => {
       ended = true

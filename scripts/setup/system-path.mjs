@@ -3,7 +3,7 @@
 const ADMINISTRATION = ['/usr/local/sbin', '/usr/sbin', '/sbin']
 
 /** `path` with the folders of the system's administration after what it has already. */
-export function withAdministration(path = '/usr/local/bin:/usr/bin:/bin') {
+function withAdministration(path = '/usr/local/bin:/usr/bin:/bin') {
   const folders = path.split(':')
   return [...folders, ...ADMINISTRATION.filter((folder) => !folders.includes(folder))].join(':')
 }

@@ -19,7 +19,7 @@ const OLDEST = { major: 22, minor: 13 }
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 
-export const machineNodeIsWanted = major >= WANTED_MAJOR
+const machineNodeIsWanted = major >= WANTED_MAJOR
 const machineNodeWorks = major > OLDEST.major || (major === OLDEST.major && minor >= OLDEST.minor)
 
 export function toolchainIsMissing() {

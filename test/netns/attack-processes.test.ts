@@ -9,10 +9,9 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Daemon, dropByDefault, ghostportCommand, knock, stanza } from '../support/daemon.ts'
+import { clientAndServer, Daemon, ghostportCommand, knock, SERVER, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 
-const SERVER = '10.9.0.2'
 /** The receiver's user where nobody made one for it. */
 const RECEIVER_UID = 60_900
 const NOBODY = 65_534
@@ -25,11 +24,7 @@ describe('the two processes', { skip: netnsUnavailable() }, () => {
 
   before(async () => {
     net = await Network.create()
-    client = await net.host('client')
-    server = await net.host('server')
-    await net.link(client, ['10.9.0.1/24'], server, [`${SERVER}/24`])
-    dropByDefault(server)
-    await server.listen([{ protocol: 'tcp', port: 22, banner: 'ssh' }])
+    ;[client, server] = await clientAndServer(net)
     daemon = await Daemon.start(net, server, { access: stanza(['FW_ACCESS_TIMEOUT 5']) })
   })
   after(async () => await net?.close())

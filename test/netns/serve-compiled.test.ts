@@ -2,10 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { type CompiledPackage, compilePackage } from '../support/compiled.ts'
-import { Daemon, dropByDefault, keys, stanza } from '../support/daemon.ts'
+import { clientAndServer, Daemon, keys, SERVER, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
-
-const SERVER = '10.9.0.2'
 
 describe('the compiled package', { skip: netnsUnavailable(), timeout: 60_000 }, () => {
   let compiled: CompiledPackage
@@ -16,15 +14,10 @@ describe('the compiled package', { skip: netnsUnavailable(), timeout: 60_000 }, 
   before(async () => {
     compiled = compilePackage()
     net = await Network.create()
-    ;[client, server] = [await net.host('client'), await net.host('server')]
-    await net.link(client, ['10.9.0.1/24'], server, [`${SERVER}/24`])
-    dropByDefault(server)
+    ;[client, server] = await clientAndServer(net)
     // A socket gets what the firewall lets through.
     server.must(['nft', 'insert', 'rule', 'inet', 'filter', 'input', 'udp', 'dport', '62201', 'accept'])
-    await server.listen([
-      { protocol: 'tcp', port: 22, banner: 'ssh' },
-      { protocol: 'tcp', port: 80, banner: 'web' },
-    ])
+    await server.listen([{ protocol: 'tcp', port: 80, banner: 'web' }])
   })
   after(async () => {
     await net?.close()

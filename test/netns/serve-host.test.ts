@@ -9,10 +9,8 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { parsePrivileges } from '../../src/system/privilege.ts'
 import { treeFor } from '../support/copied-tree.ts'
-import { copiedGhostport, Daemon, dropByDefault, ghostportCommand, knock, stanza } from '../support/daemon.ts'
+import { clientAndServer, copiedGhostport, Daemon, ghostportCommand, knock, SERVER, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable, type Outcome } from '../support/netns.ts'
-
-const SERVER = '10.9.0.2'
 
 describe('ghostport serve and its host', { skip: netnsUnavailable() }, () => {
   let net: Network
@@ -21,9 +19,7 @@ describe('ghostport serve and its host', { skip: netnsUnavailable() }, () => {
 
   before(async () => {
     net = await Network.create()
-    ;[client, server] = [await net.host('client'), await net.host('server')]
-    await net.link(client, ['10.9.0.1/24'], server, [`${SERVER}/24`])
-    dropByDefault(server)
+    ;[client, server] = await clientAndServer(net)
   })
   after(() => net?.close())
 

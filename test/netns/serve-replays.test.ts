@@ -17,11 +17,19 @@ import type { Username } from '../../src/packet/message.ts'
 import type { OutgoingMessage } from '../../src/packet/message-fields.ts'
 import { sealPacket } from '../../src/packet/seal.ts'
 import { port, unixSeconds } from '../../src/units.ts'
-import { Daemon, type DaemonSettings, dropByDefault, keys, knock, type LogEvent, stanza } from '../support/daemon.ts'
+import {
+  clientAndServer,
+  Daemon,
+  type DaemonSettings,
+  keys,
+  knock,
+  type LogEvent,
+  SERVER,
+  stanza,
+} from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 import { openSender, type Sender } from '../support/sender.ts'
 
-const SERVER = '10.9.0.2'
 const PORT = 62_201
 /** The latest date that a packet can carry: the year 33 658. */
 const LATEST = 999_999_999_999
@@ -80,10 +88,7 @@ describe('ghostport serve: attacks on the replay store', { skip: netnsUnavailabl
 
   before(async () => {
     net = await Network.create()
-    ;[client, server] = [await net.host('client'), await net.host('server')]
-    await net.link(client, ['10.9.0.1/24'], server, [`${SERVER}/24`])
-    dropByDefault(server)
-    await server.listen([{ protocol: 'tcp', port: 22, banner: 'ssh' }])
+    ;[client, server] = await clientAndServer(net)
     sender = await openSender(client)
   })
   afterEach(() => running?.program.stop('SIGKILL'))

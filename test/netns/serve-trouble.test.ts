@@ -9,10 +9,8 @@ import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { failureKinds } from '../../src/failure-codes.ts'
-import { Daemon, dropByDefault, ghostportCommand, knock, stanza } from '../support/daemon.ts'
+import { clientAndServer, Daemon, ghostportCommand, knock, SERVER, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable, type Outcome } from '../support/netns.ts'
-
-const SERVER = '10.9.0.2'
 
 describe('ghostport serve in trouble', { skip: netnsUnavailable() }, () => {
   let net: Network
@@ -21,10 +19,7 @@ describe('ghostport serve in trouble', { skip: netnsUnavailable() }, () => {
 
   before(async () => {
     net = await Network.create()
-    ;[client, server] = [await net.host('client'), await net.host('server')]
-    await net.link(client, ['10.9.0.1/24'], server, [`${SERVER}/24`])
-    dropByDefault(server)
-    await server.listen([{ protocol: 'tcp', port: 22, banner: 'ssh' }])
+    ;[client, server] = await clientAndServer(net)
   })
   after(() => net?.close())
 

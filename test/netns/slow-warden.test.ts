@@ -2,10 +2,9 @@
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Daemon, dropByDefault, knock, stanza } from '../support/daemon.ts'
+import { clientAndServer, Daemon, knock, SERVER, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 
-const SERVER = '10.9.0.2'
 /** Longer than the ten seconds after which a receiver counts as hung. */
 const HELD_UP = 11_500
 
@@ -16,10 +15,7 @@ let server: Host
 before(async () => {
   if (netnsUnavailable() !== false) return
   net = await Network.create()
-  ;[client, server] = [await net.host('client'), await net.host('server')]
-  await net.link(client, ['10.9.0.1/24'], server, [`${SERVER}/24`])
-  dropByDefault(server)
-  await server.listen([{ protocol: 'tcp', port: 22, banner: 'ssh' }])
+  ;[client, server] = await clientAndServer(net)
 })
 after(() => net?.close())
 

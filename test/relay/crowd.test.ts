@@ -9,14 +9,15 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { treeFor } from '../support/copied-tree.ts'
-import { copiedGhostport, ghostportCommand, type LogEvent, stanza, type TestKeys } from '../support/daemon.ts'
+import { copiedGhostport, eventsIn, ghostportCommand, stanza, type TestKeys } from '../support/daemon.ts'
+import { writeRelayConfiguration } from '../support/relay-configuration.ts'
 
 const NOBODY = 65_534
 const DESCRIPTORS = 1024
@@ -35,15 +36,11 @@ describe('a relay that may have 1024 descriptors', () => {
   const servers: Server[] = []
   const sockets = new Set<Socket>()
   let daemon: ChildProcess
+  let files: readonly string[] = []
   let log = ''
   let [publicPort, shutPort, spaPort, ssh] = [0, 0, 0, 0]
 
-  const events = (): readonly LogEvent[] =>
-    log
-      .split('\n')
-      .slice(0, -1)
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line))
+  const events = () => eventsIn(log)
   const listening = async (server: Server): Promise<number> => {
     await new Promise<void>((done) => server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, done))
     return (server.address() as AddressInfo).port
@@ -68,7 +65,7 @@ describe('a relay that may have 1024 descriptors', () => {
       [
         ...['-c', 'ulimit -n "$1"; shift; exec "$@"', 'sh', `${descriptors}`],
         ...as,
-        ...copiedGhostport(tree, 'serve', '-c', join(directory, 'fwknopd.conf'), '-a', join(directory, 'access.conf')),
+        ...copiedGhostport(tree, 'serve', ...files),
         ...argv,
       ],
       { stdio: ['ignore', 'pipe', 'pipe'] },
@@ -78,25 +75,15 @@ describe('a relay that may have 1024 descriptors', () => {
     const web = await greeter('web')
     ssh = await greeter('ssh')
     ;[publicPort, shutPort, spaPort] = [await freePort(), await freePort(), await freePort()]
-    mkdirSync(join(directory, 'state'), { mode: 0o700 })
-    const conf = [
-      'FIREWALL relay',
+    const settings = [
       `RELAY ${publicPort} decoy=127.0.0.1:${web}`,
       `RELAY ${shutPort} decoy=reset`,
-      'CAPTURE udp',
       `SPA_PORTS ${spaPort}`,
       'ENABLE_IPT_LOCAL_NAT Y',
-      `REPLAY_DB ${join(directory, 'state/replay.db')}`,
-      `CONTROL_SOCKET ${join(directory, 'state/control.sock')}`,
     ]
-    writeFileSync(join(directory, 'fwknopd.conf'), conf.map((line) => `${line};\n`).join(''))
     const lines = ['FW_ACCESS_TIMEOUT 120', `NAT_TARGETS local:${ssh}`]
     const stanzas = [stanza(['NAME greedy', ...lines], greedyKeys), stanza(['NAME owner', ...lines], ownerKeys)]
-    writeFileSync(join(directory, 'access.conf'), stanzas.join(''))
-    for (const name of ['', 'state', 'fwknopd.conf', 'access.conf']) {
-      chmodSync(join(directory, name), name.includes('.') ? 0o600 : 0o700)
-      if (isRoot) chownSync(join(directory, name), NOBODY, NOBODY)
-    }
+    files = writeRelayConfiguration(directory, settings, stanzas.join(''), isRoot ? NOBODY : undefined)
     daemon = start(DESCRIPTORS)
     for (const stream of [daemon.stdout, daemon.stderr]) stream?.on('data', (data) => (log += data.toString()))
     for (const deadline = performance.now() + 20_000; !log.includes('"event":"ready"'); await delay(10))

@@ -5,14 +5,15 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { treeFor } from '../support/copied-tree.ts'
-import { copiedGhostport, type LogEvent, stanza } from '../support/daemon.ts'
+import { copiedGhostport, eventsIn, stanza } from '../support/daemon.ts'
+import { writeRelayConfiguration } from '../support/relay-configuration.ts'
 
 /** An ordinary user who runs nothing else. */
 const USER = process.getuid?.() === 0 ? 54_321 : (process.getuid?.() ?? 0)
@@ -23,12 +24,7 @@ describe('a relay and another process of its user', () => {
   const directory = mkdtempSync(join(tmpdir(), 'ghostport-same-user-'))
   let daemon: ChildProcess
   let log = ''
-  const events = (): readonly LogEvent[] =>
-    log
-      .split('\n')
-      .slice(0, -1)
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line))
+  const events = () => eventsIn(log)
   const readyEvents = () => events().filter(({ event }) => event === 'ready')
   const both = () => {
     const last = readyEvents().at(-1)
@@ -52,25 +48,9 @@ describe('a relay and another process of its user', () => {
   }
 
   before(async () => {
-    mkdirSync(join(directory, 'state'), { mode: 0o700 })
-    const conf = [
-      'FIREWALL relay',
-      `RELAY ${await freePort()} decoy=reset service=127.0.0.1:22`,
-      'CAPTURE udp',
-      `SPA_PORTS ${await freePort()}`,
-      `REPLAY_DB ${join(directory, 'state/replay.db')}`,
-      `CONTROL_SOCKET ${join(directory, 'state/control.sock')}`,
-    ]
-    writeFileSync(join(directory, 'fwknopd.conf'), conf.map((line) => `${line};\n`).join(''))
-    writeFileSync(join(directory, 'access.conf'), stanza())
-    for (const name of ['', 'state', 'fwknopd.conf', 'access.conf']) {
-      chmodSync(join(directory, name), name.includes('.') ? 0o600 : 0o700)
-      if (as.length > 0) chownSync(join(directory, name), USER, USER)
-    }
-    const [program = '', ...argv] = [
-      ...as,
-      ...copiedGhostport(tree, 'serve', '-c', join(directory, 'fwknopd.conf'), '-a', join(directory, 'access.conf')),
-    ]
+    const settings = [`RELAY ${await freePort()} decoy=reset service=127.0.0.1:22`, `SPA_PORTS ${await freePort()}`]
+    const files = writeRelayConfiguration(directory, settings, stanza(), as.length > 0 ? USER : undefined)
+    const [program = '', ...argv] = [...as, ...copiedGhostport(tree, 'serve', ...files)]
     daemon = spawn(program, argv, { stdio: ['ignore', 'pipe', 'pipe'] })
     for (const stream of [daemon.stdout, daemon.stderr]) stream?.on('data', (data) => (log += data.toString()))
     await readyAgain(1)

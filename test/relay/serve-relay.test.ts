@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +14,7 @@ import { after, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { treeFor } from '../support/copied-tree.ts'
 import { copiedGhostport, ghostportCommand, keys, stanza } from '../support/daemon.ts'
+import { writeRelayConfiguration } from '../support/relay-configuration.ts'
 
 const NOBODY = 65_534
 const isRoot = process.getuid?.() === 0
@@ -73,26 +74,10 @@ for (const { who, as } of users)
       const free = await greeter('')
       const [publicPort, spaPort] = [free, free]
       await new Promise((done) => servers.pop()?.close(done))
-      mkdirSync(join(directory, 'state'), { mode: 0o700 })
-      const conf = [
-        'FIREWALL relay',
-        `RELAY ${publicPort} decoy=127.0.0.1:${web}`,
-        'CAPTURE udp',
-        `SPA_PORTS ${spaPort}`,
-        'ENABLE_IPT_LOCAL_NAT Y',
-        `REPLAY_DB ${join(directory, 'state/replay.db')}`,
-        `CONTROL_SOCKET ${join(directory, 'state/control.sock')}`,
-      ]
-      writeFileSync(join(directory, 'fwknopd.conf'), conf.map((line) => `${line};\n`).join(''))
-      writeFileSync(join(directory, 'access.conf'), stanza(['FW_ACCESS_TIMEOUT 2', `NAT_TARGETS local:${ssh}`]))
-      for (const name of ['', 'state', 'fwknopd.conf', 'access.conf']) {
-        chmodSync(join(directory, name), name.includes('.') ? 0o600 : 0o700)
-        if (as.length > 0) chownSync(join(directory, name), NOBODY, NOBODY)
-      }
-      const [program, ...argv] = [
-        ...as,
-        ...copiedGhostport(tree, 'serve', '-c', join(directory, 'fwknopd.conf'), '-a', join(directory, 'access.conf')),
-      ]
+      const settings = [`RELAY ${publicPort} decoy=127.0.0.1:${web}`, `SPA_PORTS ${spaPort}`, 'ENABLE_IPT_LOCAL_NAT Y']
+      const access = stanza(['FW_ACCESS_TIMEOUT 2', `NAT_TARGETS local:${ssh}`])
+      const files = writeRelayConfiguration(directory, settings, access, as.length > 0 ? NOBODY : undefined)
+      const [program, ...argv] = [...as, ...copiedGhostport(tree, 'serve', ...files)]
       daemon = spawn(program ?? '', argv, { stdio: ['ignore', 'pipe', 'pipe'] })
       for (const stream of [daemon.stdout, daemon.stderr]) stream?.on('data', (data) => (log += data.toString()))
       const deadline = performance.now() + 20_000

@@ -58,6 +58,24 @@ export function dropByDefault(host: Host, mark = '0x200000'): void {
   host.must(['nft', '-f', '-'], { input: `table inet filter {${chain('input')}${chain('forward')}\n}\n` })
 }
 
+/** Where {@link clientAndServer} puts the server. */
+export const SERVER = '10.9.0.2'
+
+/** A client, 10.9.0.1, and a server with ssh on tcp/22 behind {@link dropByDefault}, on one cable. */
+export async function clientAndServer(net: Network): Promise<readonly [client: Host, server: Host]> {
+  const [client, server] = [await net.host('client'), await net.host('server')]
+  await net.link(client, ['10.9.0.1/24'], server, [`${SERVER}/24`])
+  dropByDefault(server)
+  await server.listen([{ protocol: 'tcp', port: 22, banner: 'ssh' }])
+  return [client, server]
+}
+
+/** The events in what a server wrote; other lines are passed over, as is one that is not whole yet. */
+export function eventsIn(log: string): readonly LogEvent[] {
+  const lines = log.split('\n').slice(0, -1)
+  return lines.flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as LogEvent] : []))
+}
+
 export class Daemon {
   readonly directory: string
   readonly #host: Host
@@ -116,8 +134,7 @@ export class Daemon {
   }
 
   get events(): readonly LogEvent[] {
-    const lines = this.#program.output.split('\n').slice(0, -1)
-    return lines.flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as LogEvent] : []))
+    return eventsIn(this.#program.output)
   }
 
   /** The first event from the `from`-th on for which `is` holds. @throws AssertionError with the whole log. */

@@ -32,7 +32,7 @@ export function section(sections: readonly Section[], title: string): Section {
   return found
 }
 
-export function sectionsOf(markdown: string): readonly Section[] {
+function sectionsOf(markdown: string): readonly Section[] {
   const sections: { title: string; steps: Step[] }[] = []
   let block: { readonly info: string; readonly lines: string[] } | undefined
   for (const line of markdown.split('\n')) {
