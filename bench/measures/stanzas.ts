@@ -79,7 +79,8 @@ class Bench {
     const [last] = keys.slice(-1)
     const [knock] = last === undefined ? [] : sealKnocks(last, count - 1, 1)
     if (knock === undefined) throw new Error('no knock')
-    const captured = { source: knock.source, sourcePort: port(40_000), destinationPort: port(SPA_PORT) }
+    const ports = { sourcePort: port(40_000), destinationPort: port(SPA_PORT) }
+    const captured = { via: 'udp', source: knock.source, ...ports } as const
     this.knock = { ...captured, payload: knock.payload }
     const [junk] = makeJunk(1)
     if (junk === undefined) throw new Error('no junk')

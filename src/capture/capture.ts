@@ -13,8 +13,12 @@ export interface OpenedCapture {
   close(): void
 }
 
-/** One datagram that may be an SPA packet. Nothing in it is trusted. */
+/** The ways in which a packet can come. All UDP sockets are one way, however they are read. */
+export type Via = 'packet-socket' | 'udp'
+
+/** One datagram that may be an SPA packet. Nothing in it is trusted, but for how it came. */
 export interface CapturedPacket {
+  readonly via: Via
   /** Valid until the capture is asked for more: it may lie in memory that is used again. */
   readonly payload: Uint8Array
   readonly source: IpAddress

@@ -87,6 +87,7 @@ function sealed(at: Server, stanza: number, change: Partial<OutgoingMessage> = {
 }
 function captured(text: string, source: IpAddress = ip('192.0.2.9')): CapturedPacket {
   return {
+    via: 'packet-socket',
     payload: encodeText(text),
     source,
     sourcePort: port(40_000),

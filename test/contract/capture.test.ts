@@ -16,51 +16,65 @@ import { polled } from '../support/polled.ts'
 import { openSender } from '../support/sender.ts'
 import { type CaptureFixture, CONTRACT_BOUNDS, captureContract } from './capture.ts'
 
-captureContract('memory', { knowsDestination: true, filters: false, opensEarly: false }, async () => {
-  const capture = new MemoryCapture()
-  return {
-    capture,
-    ports: [port(62201), port(53)],
-    async send(payload, address, destinationPort) {
-      const sourcePort = port(40000)
-      const ends = { source: known(address), sourcePort, destination: known(address), destinationPort }
-      capture.inject([{ payload: payload.slice(), ...ends, interfaceIndex: LOOPBACK_INDEX }])
-      return sourcePort
-    },
-    async [Symbol.asyncDispose]() {},
-  }
-})
+captureContract(
+  'memory',
+  { via: 'packet-socket', knowsDestination: true, filters: false, opensEarly: false },
+  async () => {
+    const capture = new MemoryCapture()
+    return {
+      capture,
+      ports: [port(62201), port(53)],
+      async send(payload, address, destinationPort) {
+        const sourcePort = port(40000)
+        const ends = { source: known(address), sourcePort, destination: known(address), destinationPort }
+        capture.inject([{ via: 'packet-socket', payload: payload.slice(), ...ends, interfaceIndex: LOOPBACK_INDEX }])
+        return sourcePort
+      },
+      async [Symbol.asyncDispose]() {},
+    }
+  },
+)
 
-captureContract('UDP sockets of its own', { knowsDestination: false, filters: true, opensEarly: false }, async () => {
-  const ports = [await freePort(), await freePort()] as const
-  const sender = await openSender()
-  return {
-    ports,
-    capture: udpEvents({ ports, ...CONTRACT_BOUNDS }),
-    async send(payload, address, destinationPort) {
-      await sender.send(payload, address, destinationPort)
-      return sender.sourcePort(address)
-    },
-    [Symbol.asyncDispose]: () => sender[Symbol.asyncDispose](),
-  }
-})
+captureContract(
+  'UDP sockets of its own',
+  { via: 'udp', knowsDestination: false, filters: true, opensEarly: false },
+  async () => {
+    const ports = [await freePort(), await freePort()] as const
+    const sender = await openSender()
+    return {
+      ports,
+      capture: udpEvents({ ports, ...CONTRACT_BOUNDS }),
+      async send(payload, address, destinationPort) {
+        await sender.send(payload, address, destinationPort)
+        return sender.sourcePort(address)
+      },
+      [Symbol.asyncDispose]: () => sender[Symbol.asyncDispose](),
+    }
+  },
+)
 
 const ports = [port(62201), port(53)] as const
 const bounds = { ports, ...CONTRACT_BOUNDS }
 const skip = netnsUnavailable()
 
-captureContract('inherited UDP sockets', { skip, knowsDestination: false, filters: true, opensEarly: true }, () =>
-  onHost(
-    () => openUdpSockets(bounds),
-    ({ fds, close }) => ({ capture: polled(udpCapture({ fds, ...bounds })), close }),
-  ),
+captureContract(
+  'inherited UDP sockets',
+  { skip, via: 'udp', knowsDestination: false, filters: true, opensEarly: true },
+  () =>
+    onHost(
+      () => openUdpSockets(bounds),
+      ({ fds, close }) => ({ capture: polled(udpCapture({ fds, ...bounds })), close }),
+    ),
 )
 
-captureContract('packet sockets', { skip, knowsDestination: true, filters: true, opensEarly: true }, () =>
-  onHost(
-    () => openPacketSockets(bounds),
-    ({ fds, close }) => ({ capture: polled(packetSocketCapture({ fds, ...bounds, interfaces: ['lo'] })), close }),
-  ),
+captureContract(
+  'packet sockets',
+  { skip, via: 'packet-socket', knowsDestination: true, filters: true, opensEarly: true },
+  () =>
+    onHost(
+      () => openPacketSockets(bounds),
+      ({ fds, close }) => ({ capture: polled(packetSocketCapture({ fds, ...bounds, interfaces: ['lo'] })), close }),
+    ),
 )
 
 /** Sockets and sender are in a network namespace of their own; the capture runs here. */

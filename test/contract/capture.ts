@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { CapturedPacket, EventCapture } from '../../src/capture/capture.ts'
+import type { CapturedPacket, EventCapture, Via } from '../../src/capture/capture.ts'
 import { LOOPBACK_INDEX } from '../../src/capture/disbelief.ts'
 import type { Port } from '../../src/units.ts'
 
@@ -17,6 +17,8 @@ export interface CaptureFixture extends AsyncDisposable {
 export interface CaptureTraits {
   /** Why it cannot be tried here. */
   readonly skip?: string | false
+  /** What its packets say of how they came. */
+  readonly via: Via
   /** And by which interface it came. */
   readonly knowsDestination: boolean
   /** Leaves out other ports and payloads outside {@link CONTRACT_BOUNDS}. */
@@ -42,7 +44,7 @@ export function captureContract(name: string, traits: CaptureTraits, create: () 
           const payload = new Uint8Array(150).map((_, i) => (i * 7 + port) & 0xff)
           const sourcePort = await fixture.send(payload, address, port)
           const known = traits.knowsDestination ? { destination: address, interfaceIndex: LOOPBACK_INDEX } : {}
-          expected.push({ payload, source: address, sourcePort, ...known, destinationPort: port })
+          expected.push({ via: traits.via, payload, source: address, sourcePort, ...known, destinationPort: port })
           await running.received(expected.length)
         }
       assert.deepEqual(running.packets.map(plain), expected)

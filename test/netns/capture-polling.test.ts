@@ -11,13 +11,22 @@ import { fileURLToPath } from 'node:url'
 import type { CaptureFailure } from '../../src/capture/capture.ts'
 import { openPacketSockets } from '../../src/capture/packet-socket/open.ts'
 import { packetSocketCapture } from '../../src/capture/packet-socket/packet-socket.ts'
+import { openUdpSockets } from '../../src/capture/udp/open.ts'
 import { udpCapture } from '../../src/capture/udp/udp.ts'
-import type { FromReceiver, ToReceiver } from '../../src/daemon/link/protocol.ts'
+import type { CaptureOrder, FromReceiver, ToReceiver } from '../../src/daemon/link/protocol.ts'
+import { captureDescriptor } from '../../src/daemon/link/receiver-start.ts'
+import { EncryptionKey, HmacKey } from '../../src/packet/key.ts'
+import { parseKeyText } from '../../src/packet/key-text.ts'
+import { sealPacket } from '../../src/packet/seal.ts'
+import { parseUsername } from '../../src/packet/username.ts'
+import type { Result } from '../../src/result.ts'
 import { encodeProgram, RET_K } from '../../src/system/bpf.ts'
 import { libc } from '../../src/system/libc.ts'
+import { port, unixSeconds } from '../../src/units.ts'
 import { start } from '../contract/capture.ts'
 import { openOn, packetSocketsOn, SPA_PORT } from '../support/capture-host.ts'
 import { Network, netnsUnavailable } from '../support/netns.ts'
+import { openSender } from '../support/sender.ts'
 
 const skip = netnsUnavailable()
 const options = { skip, timeout: 20_000 }
@@ -51,6 +60,8 @@ test('a socket that is closed under the capture is a failure', options, async ()
   failsWith(() => capture.receive(fds[0] ?? -1), /^recvmmsg: EBADF/)
 })
 
+const PASSIVE = { kind: 'packet', interfaces: 'any', ports: [SPA_PORT], maxBytes: 1500 } as const
+
 /** A receiver that polls; it ends with the test. */
 class PollingReceiver implements AsyncDisposable {
   readonly messages: FromReceiver[] = []
@@ -58,9 +69,10 @@ class PollingReceiver implements AsyncDisposable {
   readonly #channel: Duplex
   readonly #problems: Promise<string>
 
-  constructor(socket: number) {
+  /** @param sockets become the descriptors 3, 5, 6, … */
+  constructor(...[first = -1, ...others]: readonly number[]) {
     const node = ['--conditions=ghostport-source', PROGRAM]
-    this.#child = spawn(process.execPath, node, { stdio: ['ignore', 'ignore', 'pipe', socket, 'pipe'] })
+    this.#child = spawn(process.execPath, node, { stdio: ['ignore', 'ignore', 'pipe', first, 'pipe', ...others] })
     this.#channel = this.#child.stdio[4] as unknown as Duplex
     assert.ok(this.#child.stderr)
     this.#problems = text(this.#child.stderr)
@@ -100,13 +112,13 @@ class PollingReceiver implements AsyncDisposable {
     }
   }
 
-  /** Sends it a configuration, with the descriptor 3 as its capture socket, and waits until it captures. */
-  async configure(): Promise<void> {
+  /** Sends it a configuration, and waits until it captures: by default from a packet socket, descriptor 3. */
+  async configure(captures: readonly CaptureOrder[] = [{ config: PASSIVE, sockets: [3] }]): Promise<void> {
     await this.until('started')
     const texts = { 'fwknopd.conf': '', 'access.conf': 'SOURCE ANY\nKEY one key\nHMAC_KEY another key\n' }
     this.send({
       ...{ type: 'configure', generation: 0, files: { texts, folders: {}, failures: {} } },
-      ...{ paths: { server: 'fwknopd.conf', access: 'access.conf' }, capture: { kind: 'packet-socket', fds: [3] } },
+      ...{ paths: { server: 'fwknopd.conf', access: 'access.conf' }, captures },
     })
     await this.until('ready')
   }
@@ -193,6 +205,63 @@ test(
     assert.equal(answers(), 60_000)
   },
 )
+
+test('of several captures each has its turn: a flood in one holds up no packet of another', options, async () => {
+  await using net = await Network.create()
+  const host = await net.host('server')
+  const [flooded, quiet] = [SPA_PORT, port(53)]
+  const passive = await openOn(host, () => openPacketSockets({ ports: [flooded] }))
+  using _passive = { [Symbol.dispose]: () => passive.close() }
+  const udp = await openOn(host, () => openUdpSockets({ ports: [quiet] }))
+  using _udp = { [Symbol.dispose]: () => udp.close() }
+  await using sender = await openSender(host)
+  await using receiver = new PollingReceiver(...passive.fds, ...udp.fds)
+  await receiver.configure([
+    { config: PASSIVE, sockets: passive.fds.map((_, i) => captureDescriptor(i)) },
+    {
+      config: { kind: 'udp', interfaces: 'any', ports: [quiet], maxBytes: 1500 },
+      sockets: udp.fds.map((_, i) => captureDescriptor(passive.fds.length + i)),
+    },
+  ])
+  // Held until all of them wait in the kernel.
+  process.kill(receiver.pid, 'SIGSTOP')
+  const flood = 1000
+  for (let i = 0; i < flood; i++) await sender.send(knockNumber(i), '127.0.0.1', flooded)
+  await sender.send(knockNumber(flood), '127.0.0.1', quiet)
+  process.kill(receiver.pid, 'SIGCONT')
+  const deadline = performance.now() + 10_000
+  const ports = () =>
+    receiver.messages.flatMap((message) => (message.type === 'knock' ? [message.knock.packet.destinationPort] : []))
+  while (ports().length <= flood && performance.now() < deadline) await delay(5)
+  assert.equal(ports().length, flood + 1)
+  // One batch of each descriptor comes first, at most.
+  assert.ok(ports().indexOf(quiet) <= 64 * passive.fds.length, `it was the packet ${ports().indexOf(quiet)}`)
+})
+
+const must = <T>(result: Result<T>): T => {
+  assert.ok(result.ok, result.ok ? '' : result.failure.detail)
+  return result.value
+}
+
+/** A packet that the configuration of these tests opens. */
+function knockNumber(i: number): Uint8Array {
+  const text = sealPacket(
+    {
+      kind: 'access',
+      random: String(i).padStart(16, '0'),
+      username: must(parseUsername('ada')),
+      timestamp: unixSeconds(1_800_000_000),
+      source: 'packet-source',
+      ports: [{ protocol: 'tcp', port: port(22) }],
+    },
+    {
+      encryption: { key: must(parseKeyText(EncryptionKey, 'one key')), mode: 'CBC' },
+      hmac: { key: must(parseKeyText(HmacKey, 'another key')), type: 'sha256' },
+    },
+    { digestType: 'sha256', salt: new Uint8Array(8) },
+  )
+  return new TextEncoder().encode(must(text))
+}
 
 test('who holds the sockets cannot widen what they see', options, async () => {
   await using net = await Network.create()

@@ -97,7 +97,10 @@ for (const [name, setpriv, more] of tools)
       await sender.send(Buffer.from(payload), address, spaPort)
       const ports = { sourcePort: sender.sourcePort(address), destinationPort: spaPort }
       assert.deepEqual(await receiver.hear('packet'), {
-        packet: { source: address, destination: address, ...ports, interfaceIndex: LOOPBACK_INDEX },
+        packet: {
+          ...{ via: 'packet-socket', source: address, destination: address },
+          ...{ ...ports, interfaceIndex: LOOPBACK_INDEX },
+        },
         payload,
       })
     }

@@ -123,8 +123,8 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
     const pids: (number | undefined)[] = []
     const starterFor: typeof receiverStarter = (account) => {
       const real = receiverStarter(account)
-      const start: typeof real.start = (fds, kind) => {
-        const started = pids.length === 0 ? startHostile(lines, fds) : real.start(fds, kind)
+      const start: typeof real.start = (fds, orders) => {
+        const started = pids.length === 0 ? startHostile(lines, fds) : real.start(fds, orders)
         pids.push(started.child.pid)
         return started
       }

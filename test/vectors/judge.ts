@@ -102,7 +102,7 @@ function startServer(vector: Vector): Result<Server, ConfigFailure> {
   return ok({
     async take(packet) {
       const knock = receive(
-        { payload: payloadOf(packet), source, sourcePort: port(40_000), destinationPort: port(62_201) },
+        { via: 'udp', payload: payloadOf(packet), source, sourcePort: port(40_000), destinationPort: port(62_201) },
         receiving,
       )
       if (!knock.ok) return refusal(knock.failure)

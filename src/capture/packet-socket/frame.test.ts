@@ -41,6 +41,7 @@ describe('a frame', () => {
     it(`is understood: ${name}`, () => {
       const payload = new TextEncoder().encode('x'.repeat(180))
       assert.deepEqual(parseFrame(udpFrame({ ...frame, payload, sourcePort: 4321, destinationPort: 53 }), byCard), {
+        via: 'packet-socket',
         payload,
         source,
         sourcePort: 4321,

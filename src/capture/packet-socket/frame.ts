@@ -128,7 +128,8 @@ function parseUdp(frame: Uint8Array, arrival: Arrival, place: UdpPlace): Capture
   const isWhole = length >= UDP_HEADER && start + length <= end && end <= frame.length
   const doubt = place.doubt ?? (isWhole ? doubtUdp(frame, arrival, place, length) : doubts.length)
   const destinationAt = addressesAt + addressLength
-  const packet = {
+  const packet: CapturedPacket = {
+    via: 'packet-socket',
     payload: isWhole ? frame.subarray(start + UDP_HEADER, start + length) : NOTHING,
     source: addressFromBytes(frame.subarray(addressesAt, destinationAt)),
     sourcePort: sourcePort as Port,

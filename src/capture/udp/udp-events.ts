@@ -79,7 +79,7 @@ function packetOf(payload: Buffer, from: RemoteInfo, destinationPort: Port): Cap
   const [address = ''] = from.address.split('%') // fe80::1%eth0
   const source = parseAddress(address)
   if (!source.ok || from.port === 0) return undefined
-  return { payload, source: source.value, sourcePort: from.port as Port, destinationPort }
+  return { via: 'udp', payload, source: source.value, sourcePort: from.port as Port, destinationPort }
 }
 
 /**
@@ -90,6 +90,7 @@ const NAMING_A_LINK = 'uv_if_indextoiid'
 
 function fromNamelessLink(destinationPort: Port): CapturedPacket {
   return {
+    via: 'udp',
     payload: new Uint8Array(0),
     source: LINK_LOCAL,
     sourcePort: 0 as Port,

@@ -42,7 +42,7 @@ export function udpCapture(options: UdpCaptureOptions): Capture {
         const sourcePort = batch.names.getUint16(i * NAME_STRIDE + PORT_AT) as Port
         const source = sourceOf(batch.names, i * NAME_STRIDE)
         if (source === undefined || sourcePort === 0) continue
-        packets.push({ payload, source, sourcePort, destinationPort })
+        packets.push({ via: 'udp', payload, source, sourcePort, destinationPort })
       }
       received += packets.length
       return packets

@@ -29,7 +29,8 @@ export function buildPolicy(
     } else if (natTargets === undefined && (nat.forward || nat.local)) about.add('natAnywhere', at)
     if (natTargets !== undefined && !nat.forward && !nat.local) about.add('natTargetsUnused', at)
     if (sources !== 'any' && sources.every(isLinkLocalNetwork)) about.add('sourceLinkLocal', at)
-    if (destinations !== 'any' && config.capture.kind === 'udp') about.add('destinationUnknown', at)
+    if (destinations !== 'any' && config.captures.some(({ kind }) => kind === 'udp'))
+      about.add('destinationUnknown', at)
   }
   return ok({ policy: { ...config.policy, stanzas }, notices: notices.all() })
 }

@@ -57,7 +57,7 @@ export function assembleServerConfig(
     given.expanded.has(name) ? path : relativeTo(folder, path)
   const runFolder = values.FWKNOP_RUN_DIR ?? '/run/fwknop'
   return ok({
-    capture: capture.value,
+    captures: [capture.value],
     policy: assemblePolicy(given, notices),
     firewall: firewall.value,
     replay: {

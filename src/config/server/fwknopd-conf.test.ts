@@ -14,7 +14,7 @@ function parse(text: string) {
 test('an empty file gives the defaults', () => {
   assert.deepEqual(parse(''), {
     config: {
-      capture: { kind: 'packet', interfaces: 'any', ports: [62201], maxBytes: 1500 },
+      captures: [{ kind: 'packet', interfaces: 'any', ports: [62201], maxBytes: 1500 }],
       policy: {
         maxAge: 120,
         refuseReplays: true,
@@ -68,7 +68,7 @@ LOG_LIMIT                   3;
 `)
   assert.deepEqual(notices, [])
   assert.deepEqual(config, {
-    capture: { kind: 'packet', interfaces: ['eth0', 'wlan0'], ports: [62201, 53], maxBytes: 2000 },
+    captures: [{ kind: 'packet', interfaces: ['eth0', 'wlan0'], ports: [62201, 53], maxBytes: 2000 }],
     policy: {
       maxAge: 30,
       refuseReplays: true,
@@ -133,8 +133,11 @@ const captures: [text: string, kind: string, ports: (number | { first: number; l
 ]
 for (const [text, kind, ports] of captures) {
   test(`captured: ${text.replace('\n', ' ')}`, () => {
-    const { capture } = parse(text).config
-    assert.deepEqual([capture.kind, capture.ports], [kind, ports])
+    const { captures } = parse(text).config
+    assert.deepEqual(
+      captures.map((capture) => [capture.kind, capture.ports]),
+      [[kind, ports]],
+    )
   })
 }
 
@@ -285,8 +288,7 @@ test('a flag is read as its variable is, and the file’s own value then does no
   const captures = (text: string, ...overrides: SettingOverride[]) => {
     const parsed = under(text, ...overrides)
     assert(parsed.ok, parsed.ok ? '' : parsed.failure.detail)
-    const { kind, interfaces, ports } = parsed.value.config.capture
-    return [kind, interfaces, ports]
+    return parsed.value.config.captures.flatMap(({ kind, interfaces, ports }) => [kind, interfaces, ports])
   }
   const i = (value: string) => ({ name: 'PCAP_INTF', value, flag: '-i' }) as const
   const udp = { name: 'CAPTURE', value: 'udp', flag: '-U' } as const

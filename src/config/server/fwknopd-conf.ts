@@ -70,7 +70,7 @@ export function parseFwknopdConf(
   }
   const config = assembleServerConfig(file, given, notices)
   const unheard = overrides.find(({ name }) => name === 'PCAP_INTF')
-  if (config.ok && unheard !== undefined && config.value.capture.kind === 'udp')
+  if (config.ok && unheard !== undefined && config.value.captures.every(({ kind }) => kind === 'udp'))
     notices.push({ level: 'info', text: `${unheard.flag} has no effect: packets are captured by a UDP socket` })
   return config.ok ? ok({ config: config.value, notices, at: given.at, values: valuesOf(given) }) : config
 }

@@ -4,7 +4,8 @@ import type { FirewallConfig } from './firewall-settings.ts'
 import type { CapturePort } from './spa-ports.ts'
 
 export interface ServerConfig {
-  readonly capture: CaptureConfig
+  /** The ways in which packets come: at least one. */
+  readonly captures: readonly CaptureConfig[]
   /** The server-wide half of policy; `buildPolicy` adds the stanzas. */
   readonly policy: Omit<Policy, 'stanzas'>
   readonly firewall: FirewallConfig

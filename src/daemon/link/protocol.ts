@@ -7,6 +7,7 @@ import type { StanzaId } from '../../access/stanza.ts'
 import { printable } from '../../bytes/text.ts'
 import type { ConfigPaths } from '../../config/load.ts'
 import type { ConfigSnapshot } from '../../config/reading/config-files.ts'
+import type { CaptureConfig } from '../../config/server/server-config.ts'
 import { type FailureCode, failureKinds } from '../../failure-codes.ts'
 import { either, integer, literal, mapped, parsed, type Reader, record, text } from '../../json-reader.ts'
 import { type IpAddress, parseAddress } from '../../packet/address.ts'
@@ -15,11 +16,12 @@ import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { type Knock, parseKnock } from './knock.ts'
 import type { Suppressed } from './refusal-log.ts'
 
-/** How the receiver gets its packets: descriptors that it inherited, or a socket that it opens itself. */
-export type CaptureOrder =
-  | { readonly kind: 'packet-socket'; readonly fds: readonly number[] }
-  | { readonly kind: 'udp-sockets'; readonly fds: readonly number[] }
-  | { readonly kind: 'own-udp' }
+/** One way in which the receiver gets packets. */
+export interface CaptureOrder {
+  readonly config: CaptureConfig
+  /** Descriptors that it inherited; or `own`: UDP sockets that it opens itself, as it does then for all orders. */
+  readonly sockets: readonly number[] | 'own'
+}
 
 export type ToReceiver =
   | {
@@ -27,7 +29,8 @@ export type ToReceiver =
       readonly generation: number
       readonly paths: ConfigPaths
       readonly files: ConfigSnapshot
-      readonly capture: CaptureOrder
+      /** At least one. Those of the first configuration count. */
+      readonly captures: readonly CaptureOrder[]
     }
   /** Answered with `alive`: a receiver that does not is stopped or stuck. */
   | { readonly type: 'alive?' }

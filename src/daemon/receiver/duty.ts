@@ -7,7 +7,6 @@ import { OpenerMemory } from '../../access/opener-memory.ts'
 import type { CaptureCounters, CapturedPacket } from '../../capture/capture.ts'
 import { loadConfig } from '../../config/load.ts'
 import { filesFromSnapshot } from '../../config/reading/config-files.ts'
-import type { CaptureConfig } from '../../config/server/server-config.ts'
 import { type Failure, ok, type Result } from '../../result.ts'
 import { staySmall } from '../../system/stay-small.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
@@ -19,6 +18,11 @@ import { Triage } from './triage.ts'
 /** How long after a packet the warden gets the new numbers, in milliseconds. */
 const TALLY_DELAY = 50
 
+/** A capture, as far as its numbers go. */
+export interface PacketCounter {
+  counters(): CaptureCounters
+}
+
 /** The loop that drives a receiver. */
 export interface ReceiverDriver {
   /** Sends a message to the warden. */
@@ -27,16 +31,17 @@ export interface ReceiverDriver {
   backlog(): number
   /**
    * Begins to capture, once. {@link ReceiverDuty.ready} follows when packets can come, and {@link ReceiverDuty.look} with each of them.
+   * @returns what counts them
    * @throws Error with a failure in `cause`
    */
-  capture(order: CaptureOrder, config: CaptureConfig): { counters(): CaptureCounters }
+  capture(orders: readonly CaptureOrder[]): readonly PacketCounter[]
 }
 
 export class ReceiverDuty {
   readonly #driver: ReceiverDriver
   #loop: Triage | undefined
-  #order: CaptureOrder | undefined
-  #capture: { counters(): CaptureCounters } | undefined
+  #orders: readonly CaptureOrder[] = []
+  #captures: readonly PacketCounter[] = []
   #reportAt: Milliseconds | undefined
 
   constructor(driver: ReceiverDriver) {
@@ -73,7 +78,7 @@ export class ReceiverDuty {
     }
   }
 
-  #configure({ files, paths, generation, capture }: ToReceiver & { type: 'configure' }): Result<void> {
+  #configure({ files, paths, generation, captures }: ToReceiver & { type: 'configure' }): Result<void> {
     const loaded = loadConfig(filesFromSnapshot(files), paths)
     // The warden parsed the same texts and found them good.
     if (!loaded.ok) return loaded
@@ -82,8 +87,8 @@ export class ReceiverDuty {
     if (this.#loop === undefined) {
       const { send, backlog } = this.#driver
       this.#loop = new Triage(receiving, server.refusalsPerSecond, send, backlog)
-      this.#order = capture
-      this.#capture = this.#driver.capture(capture, server.capture)
+      this.#orders = captures
+      this.#captures = this.#driver.capture(captures)
     } else this.#loop.reconfigure(receiving, server.refusalsPerSecond)
     this.#driver.send({ type: 'configured', generation })
     return ok(undefined)
@@ -91,7 +96,7 @@ export class ReceiverDuty {
 
   /** Packets can come now: from here on strangers are listened to. Nothing that it needs is out of reach: all its code is loaded. */
   ready(): void {
-    const captureSockets = this.#order === undefined || this.#order.kind === 'own-udp' ? [] : this.#order.fds
+    const captureSockets = this.#orders.flatMap(({ sockets }) => (sockets === 'own' ? [] : sockets))
     staySmall('receiver')
     const limited = limitReceiver()
     const confinement = confineReceiver({ captureSockets, pid: process.pid })
@@ -119,7 +124,7 @@ export class ReceiverDuty {
   }
 
   #dropped(): number {
-    return this.#capture?.counters().dropped ?? 0
+    return this.#captures.reduce((sum, capture) => sum + capture.counters().dropped, 0)
   }
 }
 

@@ -36,8 +36,10 @@ export function receiveByEvents(fd: number, longestLine: number, giveUp: GiveUp)
   const duty = new ReceiverDuty({
     send: (message) => channel.send(message),
     backlog: () => channel.backlog,
-    capture(_order, { ports, maxBytes }) {
-      const capture = udpEvents({ ports, maximumPayload: maxBytes })
+    capture(orders) {
+      // One for all orders: its sockets are bound together, and before that no packet comes from any of them.
+      const ports = orders.flatMap(({ config }) => config.ports)
+      const capture = udpEvents({ ports, maximumPayload: Math.max(...orders.map(({ config }) => config.maxBytes)) })
       const deliver: Parameters<typeof capture.run>[0] = (packets) => {
         duty.look(packets)
         reportLater()
@@ -47,7 +49,7 @@ export function receiveByEvents(fd: number, longestLine: number, giveUp: GiveUp)
         .catch((error: Error) => {
           giveUp((error.cause as Failure | undefined) ?? { code: 'CAPTURE_FAILED', detail: error.message })
         })
-      return capture
+      return [capture]
     },
   })
   channel.send({ type: 'started' })

@@ -5,7 +5,6 @@
 import { type Capture, captureError } from '../../capture/capture.ts'
 import { packetSocketCapture } from '../../capture/packet-socket/packet-socket.ts'
 import { udpCapture } from '../../capture/udp/udp.ts'
-import type { CaptureConfig } from '../../config/server/server-config.ts'
 import { PollSet } from '../../system/poll-set.ts'
 import type { CaptureOrder, ToReceiver } from '../link/protocol.ts'
 import { type GiveUp, ReceiverDuty } from './duty.ts'
@@ -15,6 +14,12 @@ import { PolledChannel } from './polled-channel.ts'
 const FRUITLESS_BEFORE_PAUSE = 16
 const PAUSE = 100 // milliseconds
 
+/** A descriptor that packets come from, and who reads them there. */
+interface Source {
+  readonly capture: Capture
+  readonly socket: number
+}
+
 /**
  * @param fd of the channel
  * @param longestLine of the warden's, in bytes
@@ -22,16 +27,17 @@ const PAUSE = 100 // milliseconds
 export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp): never {
   const channel = new PolledChannel(fd, longestLine)
   let waiting = new PollSet([fd])
-  let capture: Capture | undefined
+  let sources: readonly Source[] = []
   let isNew = false
   const duty = new ReceiverDuty({
     send: (message) => channel.send(message),
     backlog: () => channel.backlog,
-    capture(order, config) {
-      capture = captureFor(order, config)
-      waiting = new PollSet([fd, ...capture.fds])
+    capture(orders) {
+      const captures = orders.map(captureFor)
+      sources = captures.flatMap((capture) => capture.fds.map((socket) => ({ capture, socket })))
+      waiting = new PollSet([fd, ...sources.map(({ socket }) => socket)])
       isNew = true
-      return capture
+      return captures
     },
   })
   channel.send({ type: 'started' })
@@ -51,9 +57,10 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
       duty.ready()
     }
     let found = 0
-    for (const [i, socket] of capture?.fds.entries() ?? [])
+    // One batch of each in turn: where one is flooded, the others are heard all the same.
+    for (const [i, { capture, socket }] of sources.entries())
       if (waiting.isReadable(1 + i)) {
-        const packets = capture?.receive(socket) ?? []
+        const packets = capture.receive(socket)
         found += packets.length
         if (packets.length > 0) duty.look(packets)
       }
@@ -67,18 +74,17 @@ function untilReport({ reportAt }: ReceiverDuty): number {
   return reportAt === undefined ? -1 : Math.max(0, Math.ceil(reportAt - performance.now()))
 }
 
-function captureFor(order: CaptureOrder, config: CaptureConfig): Capture {
+function captureFor({ config, sockets: fds }: CaptureOrder): Capture {
+  if (fds === 'own') throw captureError({ code: 'CAPTURE_FAILED', detail: 'a receiver that polls opens no sockets' })
   const bounds = { ports: config.ports, maximumPayload: config.maxBytes }
-  switch (order.kind) {
-    case 'packet-socket': {
+  switch (config.kind) {
+    case 'packet': {
       const interfaces = config.interfaces === 'any' ? [] : config.interfaces
-      return packetSocketCapture({ ...bounds, fds: order.fds, interfaces })
+      return packetSocketCapture({ ...bounds, fds, interfaces })
     }
-    case 'udp-sockets':
-      return udpCapture({ ...bounds, fds: order.fds })
-    case 'own-udp':
-      throw captureError({ code: 'CAPTURE_FAILED', detail: 'a receiver that polls opens no sockets' })
+    case 'udp':
+      return udpCapture({ ...bounds, fds })
     default:
-      return order satisfies never
+      return config.kind satisfies never
   }
 }

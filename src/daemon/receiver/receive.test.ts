@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { StanzaIndex } from '../../access/matching.ts'
 import { OpenerMemory } from '../../access/opener-memory.ts'
 import { encodeText } from '../../bytes/text.ts'
+import type { CapturedPacket } from '../../capture/capture.ts'
 import { parseAccessConf } from '../../config/access/access-conf.ts'
 import { filesFromSnapshot } from '../../config/reading/config-files.ts'
 import { parseAddress } from '../../packet/address.ts'
@@ -26,17 +27,18 @@ function receiving(access: string): Receiving {
 }
 
 let sealings = 0
-function packet(key: string, hmacKey?: string) {
+function packet(key: string, hmacKey?: string): CapturedPacket {
   const username = must(parseUsername('ada'))
-  const ports = [{ protocol: 'tcp', port: port(22) }] as const
+  const asked = [{ protocol: 'tcp', port: port(22) }] as const
   const header = { random: String(++sealings).padStart(16, '0'), username, timestamp: unixSeconds(1_800_000_000) }
   const hmac =
     hmacKey === undefined ? {} : { hmac: { key: must(parseKeyText(HmacKey, hmacKey)), type: 'sha256' } as const }
   const keys = { encryption: { key: must(parseKeyText(EncryptionKey, key)), mode: 'CBC' }, ...hmac } as const
   const options = { digestType: 'sha256', salt: new Uint8Array(8) } as const
-  const text = must(sealPacket({ kind: 'access', ...header, source: 'packet-source', ports }, keys, options))
+  const text = must(sealPacket({ kind: 'access', ...header, source: 'packet-source', ports: asked }, keys, options))
   const source = must(parseAddress('192.0.2.1'))
-  return { payload: encodeText(text), source, sourcePort: port(4321), destinationPort: port(62201) }
+  const ports = { sourcePort: port(4321), destinationPort: port(62201) }
+  return { via: 'udp', payload: encodeText(text), source, ...ports }
 }
 
 function pending(received: ReturnType<typeof begin>): Pending {

@@ -48,6 +48,7 @@ function loop(backlog = 0, refuseReplays = true) {
 
 const text = (bytes: string) => new TextEncoder().encode(bytes)
 const from = (payload: Uint8Array): CapturedPacket => ({
+  via: 'packet-socket',
   payload,
   source: must(parseAddress('192.0.2.1')),
   sourcePort: port(4321),

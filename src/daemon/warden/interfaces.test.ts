@@ -15,9 +15,10 @@ test('the interfaces are those of /proc/net/dev, with or without an address', ()
 })
 
 const config = (kind: 'packet' | 'udp', interfaces: 'any' | readonly string[]) =>
-  ({ server: { capture: { kind, interfaces } }, at: { PCAP_INTF: { file: 'f', line: 7 } } }) as unknown as Parameters<
-    typeof absentInterfaces
-  >[0]
+  ({
+    server: { captures: [{ kind, interfaces }] },
+    at: { PCAP_INTF: { file: 'f', line: 7 } },
+  }) as unknown as Parameters<typeof absentInterfaces>[0]
 const texts = (...given: Parameters<typeof config>) =>
   absentInterfaces(config(...given), ['lo', 'eth0']).map(({ level, text, at }) => `${level} ${at?.line}: ${text}`)
 

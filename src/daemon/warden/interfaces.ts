@@ -26,15 +26,18 @@ export function parseDeviceList(text: string): readonly string[] {
 
 /** An interface may appear later, so that this warns and refuses nothing. */
 export function absentInterfaces(
-  { server: { capture }, at }: Pick<LoadedConfig, 'server' | 'at'>,
+  { server: { captures }, at }: Pick<LoadedConfig, 'server' | 'at'>,
   present: readonly string[] | undefined = interfacesOfHost(),
 ): readonly Notice[] {
-  if (capture.kind !== 'packet' || capture.interfaces === 'any' || present === undefined) return []
-  const absent = capture.interfaces.filter((name) => !present.includes(name))
+  const wanted = captures.flatMap(({ kind, interfaces }) =>
+    kind === 'packet' && interfaces !== 'any' ? interfaces : [],
+  )
+  if (present === undefined) return []
+  const absent = wanted.filter((name) => !present.includes(name))
   if (absent.length === 0) return []
   const which = absent.map((name) => `“${name}”`).join(' and ')
   const [what, it] = absent.length === 1 ? ['no interface', 'it appears'] : ['no interfaces', 'they appear']
-  const all = absent.length === capture.interfaces.length
+  const all = absent.length === wanted.length
   const meanwhile = all ? 'No knock is heard' : 'Nothing is heard there'
   const place = at.PCAP_INTF
   return [

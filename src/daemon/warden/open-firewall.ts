@@ -79,11 +79,11 @@ function tellKept({ grants, lost }: Kept, log: Log): void {
 }
 
 /** What {@link Firewall.hostFindings} is asked about. */
-export function portsInUse(policy: Policy, { capture }: Pick<ServerConfig, 'capture'>): PortsInUse {
+export function portsInUse(policy: Policy, { captures }: Pick<ServerConfig, 'captures'>): PortsInUse {
   return {
     // A UDP socket has no ranges.
-    knocks: capture.ports.flatMap((port) =>
-      capture.kind === 'udp' && typeof port === 'number' ? [{ protocol: 'udp', port }] : [],
+    knocks: captures.flatMap(({ kind, ports }) =>
+      kind === 'udp' ? ports.flatMap((port) => (typeof port === 'number' ? [{ protocol: 'udp', port }] : [])) : [],
     ),
     ports: grantedPorts(policy.stanzas),
     decoys: policy.nat.local ? decoyPorts(policy.stanzas) : [],

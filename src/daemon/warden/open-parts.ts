@@ -4,7 +4,7 @@ import type { OpenedCapture } from '../../capture/capture.ts'
 import type { Clock } from '../../clock.ts'
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Notice } from '../../config/reading/notice.ts'
-import type { ServerConfig } from '../../config/server/server-config.ts'
+import type { CaptureConfig, ServerConfig } from '../../config/server/server-config.ts'
 import { failureFields, type Log } from '../../log.ts'
 import type { ReplayStore } from '../../replay/replay-store.ts'
 import { ok, type Result } from '../../result.ts'
@@ -16,65 +16,80 @@ import { refuseSecondInstance } from './running-instance.ts'
 /** Descriptors for the receiver to inherit, and what it is told of them. */
 export interface CaptureSockets {
   readonly fds: readonly number[]
-  readonly order: CaptureOrder
+  /** For each way of capture one, in the order of the configuration. */
+  readonly orders: readonly CaptureOrder[]
   /** Why the kernel would not have taken a packet that these sockets saw. */
   readonly doubt: Doubt
   close(): void
 }
 
 /**
- * The sockets that packets come from. Without privilege, where a plain UDP port is all that is asked for, the receiver opens
- * it itself, and nothing native is loaded.
+ * The sockets that packets come from. Without privilege, where plain UDP ports are all that is asked for, the receiver opens
+ * them itself, and nothing native is loaded.
  */
-export async function openCapture({ capture }: ServerConfig): Promise<Result<CaptureSockets>> {
-  const bounds = { ports: capture.ports, maximumPayload: capture.maxBytes }
-  if (capture.kind === 'udp' && process.getuid?.() !== 0)
-    return ok({ fds: [], order: { kind: 'own-udp' }, doubt: believe, close: () => {} })
-  const opened = await openSockets(capture.kind, bounds)
-  if (!opened.ok) return opened
-  const { fds } = opened.value
-  const inherited = fds.map((_, n) => captureDescriptor(n))
-  if (capture.kind === 'udp')
+export async function openCaptures({ captures }: Pick<ServerConfig, 'captures'>): Promise<Result<CaptureSockets>> {
+  if (process.getuid?.() !== 0 && captures.every(({ kind }) => kind === 'udp'))
     return ok({
-      ...{ fds, doubt: believe, close: () => opened.value.close() },
-      order: { kind: 'udp-sockets', fds: inherited },
+      ...{ fds: [], doubt: believe, close: () => {} },
+      orders: captures.map((config) => ({ config, sockets: 'own' })),
     })
+  const opened: { close(): void }[] = []
+  const close = (): void => {
+    for (const one of opened) one.close()
+  }
+  const fds: number[] = []
+  const orders: CaptureOrder[] = []
+  for (const config of captures) {
+    const sockets = await openSockets(config)
+    if (!sockets.ok) {
+      close()
+      return sockets
+    }
+    opened.push(sockets.value)
+    const inherited = sockets.value.fds.map((_, n) => captureDescriptor(fds.length + n))
+    fds.push(...sockets.value.fds)
+    orders.push({ config, sockets: inherited })
+  }
+  if (captures.every(({ kind }) => kind === 'udp')) return ok({ fds, orders, doubt: believe, close })
   const { openKernelRoutes } = await import('../../capture/packet-socket/kernel-routes.ts')
   const routes = openKernelRoutes()
   if (!routes.ok) {
-    opened.value.close()
+    close()
     return routes
   }
-  const close = (): void => {
-    opened.value.close()
-    routes.value.close()
-  }
-  return ok({ fds, order: { kind: 'packet-socket', fds: inherited }, doubt: routes.value.doubt, close })
+  opened.push(routes.value)
+  return ok({ fds, orders, doubt: routes.value.doubt, close })
 }
 
 /** The kernel itself has judged what a UDP socket gets. */
 const believe: Doubt = () => undefined
 
-async function openSockets(
-  kind: 'packet' | 'udp',
-  bounds: { ports: ServerConfig['capture']['ports']; maximumPayload: number },
-): Promise<Result<OpenedCapture>> {
-  if (kind === 'packet') {
-    const { openPacketSockets } = await import('../../capture/packet-socket/open.ts')
-    return openPacketSockets(bounds)
+async function openSockets({ kind, ports, maxBytes }: CaptureConfig): Promise<Result<OpenedCapture>> {
+  const bounds = { ports, maximumPayload: maxBytes }
+  switch (kind) {
+    case 'packet': {
+      const { openPacketSockets } = await import('../../capture/packet-socket/open.ts')
+      return openPacketSockets(bounds)
+    }
+    case 'udp': {
+      const { openUdpSockets } = await import('../../capture/udp/open.ts')
+      return openUdpSockets(bounds)
+    }
+    default:
+      return kind satisfies never
   }
-  const { openUdpSockets } = await import('../../capture/udp/open.ts')
-  return openUdpSockets(bounds)
 }
 
 /**
- * What {@link openCapture} would say: sockets are opened and closed again. Ports that a running ghostport has are no
+ * What {@link openCaptures} would say: sockets are opened and closed again. Ports that a running ghostport has are no
  * problem: the next one gets them when that one has ended.
  */
 export async function lookAtCapture({ server }: LoadedConfig): Promise<Result<readonly Notice[]>> {
-  const opened = await openCapture(server)
-  if (opened.ok) opened.value.close()
-  else if (server.capture.kind === 'packet' || (await refuseSecondInstance(server)).ok) return opened
+  for (const capture of server.captures) {
+    const opened = await openCaptures({ captures: [capture] })
+    if (opened.ok) opened.value.close()
+    else if (capture.kind === 'packet' || (await refuseSecondInstance(server)).ok) return opened
+  }
   return ok([])
 }
 

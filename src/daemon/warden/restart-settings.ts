@@ -13,7 +13,7 @@ type Answer = 'reload' | readonly UsedSetting[]
 type Complete<Config> = { readonly [Key in keyof Config]-?: Answer }
 
 const answers: Complete<Omit<ServerConfig, 'policy'>> = {
-  capture: [
+  captures: [
     ...(['CAPTURE', 'ENABLE_UDP_SERVER', 'PCAP_INTF', 'SPA_PORTS', 'PCAP_FILTER', 'UDPSERV_PORT'] as const),
     'MAX_SNIFF_BYTES',
   ],

@@ -33,7 +33,7 @@ import { HostWatch } from './host-watch.ts'
 import type { InstanceLock } from './instance-lock.ts'
 import { Journal } from './journal.ts'
 import { openFirewall, portsInUse } from './open-firewall.ts'
-import { type CaptureSockets, openCapture, openReplays } from './open-parts.ts'
+import { type CaptureSockets, openCaptures, openReplays } from './open-parts.ts'
 import { afterOwnTime, ownTime } from './own-time.ts'
 import { judgePlaces, located, notAPidFile } from './places.ts'
 import { lookupAccounts, receiverAccount } from './receiver-process/account.ts'
@@ -164,7 +164,7 @@ export class Warden {
       for (const step of undo.reverse()) await step()
       return refused
     }
-    const capture = await openCapture(server)
+    const capture = await openCaptures(server)
     if (!capture.ok) return capture
     undo.push(() => (warden === undefined ? capture.value : warden.#capture).close())
     const possible = checkSituation(account.value, currentSituation())
@@ -179,8 +179,8 @@ export class Warden {
     const early: unknown[] = []
     let hopelessSoon: string | undefined
     const startReceiver = () => {
-      const { fds, order } = warden === undefined ? capture.value : warden.#capture
-      return starter.start(fds, order.kind)
+      const { fds, orders } = warden === undefined ? capture.value : warden.#capture
+      return starter.start(fds, orders)
     }
     const receiver = new ReceiverProcess(startReceiver, {
       onStarted: () => warden?.onReceiverStarted(),
@@ -389,7 +389,7 @@ export class Warden {
     const failure = this.#ownReason ?? gone(why)
     this.#log.write('error', 'receiver lost', { ...failureFields(failure), againInMs: again })
     this.#manager.tell(`not receiving: ${why}; a new receiver starts`)
-    if (this.#captureIsSuspect || this.#isUnconfined) await this.#reopenCapture()
+    if (this.#captureIsSuspect || this.#isUnconfined) await this.#reopenCaptures()
   }
 
   /** Sends the receiver its configuration. Until it confirms, its knocks mean what they meant before. */
@@ -401,7 +401,7 @@ export class Warden {
     const { backlog } = this.#receiver
     this.#receiver.send({
       ...{ type: 'configure', generation, paths: this.#paths, files: snapshot },
-      capture: this.#capture.order,
+      captures: this.#capture.orders,
     } satisfies ToReceiver)
     this.#unreadConfiguration += this.#receiver.backlog - backlog
     // Its answer, and what it refused under the limit from before and under the new one.
@@ -463,10 +463,10 @@ export class Warden {
   }
 
   /** Not before the receiver is gone: it held the old sockets too, and one port is bound once. */
-  async #reopenCapture(): Promise<void> {
+  async #reopenCaptures(): Promise<void> {
     this.#capture.close()
     for (let tries = 1; !this.#stopping; tries++) {
-      const opened = await openCapture(this.#active.server)
+      const opened = await openCaptures(this.#active.server)
       if (opened.ok) {
         this.#capture = opened.value
         this.#captureIsSuspect = false
@@ -636,11 +636,18 @@ function tellNotices(notices: LoadedConfig['notices'], log: Log): void {
 }
 
 function describeReady(server: ServerConfig, stanzas: number, receiver: number | undefined) {
-  const { capture, firewall } = server
+  const { captures, firewall } = server
+  const passive = captures.filter(({ kind }) => kind === 'packet')
   return {
-    capture: capture.kind,
-    ...(capture.kind === 'packet' && { interfaces: capture.interfaces }),
-    ports: capture.ports.map((port) => (typeof port === 'number' ? port : formatCapturePort(port))),
+    capture: captures.map(({ kind }) => kind).join(','),
+    ...(passive.length > 0 && {
+      interfaces: passive.some(({ interfaces }) => interfaces === 'any')
+        ? 'any'
+        : passive.flatMap(({ interfaces }) => interfaces),
+    }),
+    ports: captures.flatMap(({ ports }) =>
+      ports.map((port) => (typeof port === 'number' ? port : formatCapturePort(port))),
+    ),
     firewall: firewall.kind === 'nftables' ? `nftables ${firewall.mode.kind}` : 'relay',
     stanzas,
     warden: process.pid,

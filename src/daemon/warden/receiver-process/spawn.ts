@@ -29,9 +29,9 @@ export interface SpawnedReceiver {
 export interface ReceiverStarter {
   /**
    * @param fds of the capture sockets; they stay the warden's as well.
-   * @param kind how packets come from them.
+   * @param orders how packets come.
    */
-  start(fds: readonly number[], kind: CaptureOrder['kind']): SpawnedReceiver
+  start(fds: readonly number[], orders: readonly CaptureOrder[]): SpawnedReceiver
   /** Whether it will be another user than the warden. */
   readonly separateUser: boolean
 }
@@ -41,15 +41,15 @@ export function receiverStarter(account: Account): ReceiverStarter {
   forbidIoUring()
   const options = [...process.execArgv.filter((option) => INHERITED_OPTIONS.test(option)), ...NODE_OPTIONS]
   if (process.allowedNodeEnvironmentFlags.has('--disable-sigusr1')) options.push('--disable-sigusr1')
-  const commandFor = (kind: CaptureOrder['kind']) => {
-    const own = kind === 'own-udp' ? [OWN_SOCKETS_OPTION] : []
+  const commandFor = (orders: readonly CaptureOrder[]) => {
+    const own = orders.some(({ sockets }) => sockets === 'own') ? [OWN_SOCKETS_OPTION] : []
     return receiverCommand([process.execPath, ...options, PROGRAM, ...own], account, currentSituation())
   }
   return {
-    separateUser: commandFor('own-udp').separateUser,
-    start(fds, kind) {
+    separateUser: commandFor([]).separateUser,
+    start(fds, orders) {
       keepToOurselves()
-      const { file, args, options } = commandFor(kind)
+      const { file, args, options } = commandFor(orders)
       // A session of its own: no terminal of ours is one of its.
       const child = spawn(file, [...args], { ...options, stdio: descriptors(fds), detached: true })
       preferred(child.pid)
