@@ -4,7 +4,7 @@
  */
 import { primitives } from '#primitives'
 import { concatBytes } from '../bytes/bytes.ts'
-import { chainingOf, passphraseOf } from '../packet/cipher.ts'
+import { chainingOf, passphraseOf } from '../packet/encryption-mode.ts'
 import { exposeKey } from '../packet/key.ts'
 import type { Brand } from '../units.ts'
 import type { Stanza, StanzaEncryption } from './stanza.ts'

@@ -5,44 +5,17 @@
  */
 import { primitives } from '#primitives'
 import { concatBytes, equalBytes, wipe } from '../bytes/bytes.ts'
-import type { ChainingMode } from '../primitives/primitives.ts'
-import type { EncryptionMode } from './encryption-mode.ts'
-import { type EncryptionKey, exposeKey } from './key.ts'
+import { chainingOf, type EncryptionMode, passphraseOf } from './encryption-mode.ts'
+import type { EncryptionKey } from './key.ts'
 
 const BLOCK = 16
 const SALTED = Uint8Array.of(0x53, 0x61, 0x6c, 0x74, 0x65, 0x64, 0x5f, 0x5f)
 export const SALT_LENGTH = 8
 const HEAD = SALTED.length + SALT_LENGTH
 
-const CHAINING = {
-  CBC: 'cbc',
-  ECB: 'ecb',
-  CFB: 'cfb',
-  OFB: 'ofb',
-  CTR: 'ctr',
-  legacy: 'cbc',
-} as const satisfies Record<EncryptionMode, ChainingMode>
-
 export interface Encryption {
   readonly key: EncryptionKey
   readonly mode: EncryptionMode
-}
-
-/** How a mode chains blocks. Mode `legacy` is CBC with another {@link passphraseOf} the key. */
-export function chainingOf(mode: EncryptionMode): ChainingMode {
-  return CHAINING[mode]
-}
-
-/** Bytes of a passphrase in mode `legacy`, that of fwknop before 2.5. */
-export const LEGACY_KEY_LENGTH = 16
-
-/** The bytes that a mode takes for the passphrase. Mode `legacy` fills a key up with the character `0`, or cuts it. */
-export function passphraseOf(key: EncryptionKey, mode: EncryptionMode): Uint8Array {
-  const bytes = exposeKey(key)
-  if (mode !== 'legacy') return bytes
-  const fixed = new Uint8Array(LEGACY_KEY_LENGTH).fill('0'.charCodeAt(0))
-  fixed.set(bytes.subarray(0, LEGACY_KEY_LENGTH))
-  return fixed
 }
 
 /** @param salt 8 bytes, never used before. @returns `Salted__`, salt and ciphertext. */

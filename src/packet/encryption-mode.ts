@@ -1,9 +1,13 @@
 /** How the ciphertext chains its blocks. Agreed out of band, never on the wire (docs/WIRE.md § 7). */
+import type { ChainingMode } from '../primitives/primitives.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { type EncryptionKey, exposeKey } from './key.ts'
 
 /** In the spelling that fwknop's options use. `legacy` is CBC with the key rule of fwknop before 2.5. */
 export const ENCRYPTION_MODES = ['CBC', 'ECB', 'CFB', 'OFB', 'CTR', 'legacy'] as const
 export type EncryptionMode = (typeof ENCRYPTION_MODES)[number]
+/** Where nobody names another. */
+export const DEFAULT_ENCRYPTION_MODE = 'CBC' satisfies EncryptionMode
 
 /** Case is ignored, as in fwknop. */
 export function parseEncryptionMode(text: string): Result<EncryptionMode, Failure<'VALUE_INVALID'>> {
@@ -11,4 +15,30 @@ export function parseEncryptionMode(text: string): Result<EncryptionMode, Failur
   return found === undefined
     ? refuse('VALUE_INVALID', `“${text}” is not an encryption mode: one of ${ENCRYPTION_MODES.join(', ')}`)
     : ok(found)
+}
+
+const CHAINING = {
+  CBC: 'cbc',
+  ECB: 'ecb',
+  CFB: 'cfb',
+  OFB: 'ofb',
+  CTR: 'ctr',
+  legacy: 'cbc',
+} as const satisfies Record<EncryptionMode, ChainingMode>
+
+/** How a mode chains blocks. Mode `legacy` is CBC with another {@link passphraseOf} the key. */
+export function chainingOf(mode: EncryptionMode): ChainingMode {
+  return CHAINING[mode]
+}
+
+/** Bytes of a passphrase in mode `legacy`, that of fwknop before 2.5. */
+export const LEGACY_KEY_LENGTH = 16
+
+/** The bytes that a mode takes for the passphrase. Mode `legacy` fills a key up with the character `0`, or cuts it. */
+export function passphraseOf(key: EncryptionKey, mode: EncryptionMode): Uint8Array {
+  const bytes = exposeKey(key)
+  if (mode !== 'legacy') return bytes
+  const fixed = new Uint8Array(LEGACY_KEY_LENGTH).fill('0'.charCodeAt(0))
+  fixed.set(bytes.subarray(0, LEGACY_KEY_LENGTH))
+  return fixed
 }

@@ -92,6 +92,16 @@ describe('the plan refuses', () => {
       },
     ],
     [
+      'the warden parsing a packet through others',
+      'layer',
+      {
+        'src/daemon/warden/a.ts': "import { b } from '../link/b.ts'",
+        'src/daemon/link/b.ts': "export { c as b } from '../../access/c.ts'",
+        'src/access/c.ts': "import { type D, d } from '../packet/decrypt.ts'",
+        'src/packet/decrypt.ts': 'export const d = 1',
+      },
+    ],
+    [
       'the link knowing a side',
       'layer',
       { 'src/daemon/link/a.ts': "import { b } from '../warden/b.ts'", 'src/daemon/warden/b.ts': 'export const b = 1' },
@@ -176,6 +186,15 @@ describe('the plan allows', () => {
     [
       'an import of an earlier folder',
       { 'src/cli/a.ts': "import { b } from '../bytes/b.ts'", 'src/bytes/b.ts': 'export const b = 1' },
+    ],
+    [
+      'the warden knowing the types of packets',
+      {
+        'src/daemon/warden/a.ts': "import { b } from '../../access/b.ts'",
+        'src/access/b.ts':
+          "import type { C } from '../packet/open.ts'\nimport { type D, type E } from '../packet/open.ts'",
+        'src/packet/open.ts': 'export const d = 1',
+      },
     ],
     ['node: below the line', { 'src/daemon/a.ts': "import { spawn } from 'node:child_process'" }],
     ['node: in the primitives of Node', { 'src/primitives/node.ts': "import { createHash } from 'node:crypto'" }],

@@ -84,6 +84,7 @@ const packages = new Map<string, ReadonlySet<string>>([
 export function violations(sources: Sources): readonly Violation[] {
   const found: Violation[] = []
   const graph = new Map<string, readonly string[]>()
+  const loads = new Map<string, readonly string[]>()
   for (const [file, text] of sources) {
     const isTest = file.endsWith('.test.ts')
     const code = withoutComments(text)
@@ -111,6 +112,10 @@ export function violations(sources: Sources): readonly Violation[] {
       }
     }
     graph.set(file, local)
+    loads.set(
+      file,
+      importsOf(withoutTypeImports(code)).map((specifier) => resolve(file, specifier)),
+    )
     if (/(^|\/)index\.[cm]?ts$/.test(file) && file !== 'src/index.ts')
       found.push({ file, rule: 'index', detail: 'src/index.ts is the only index: import the file that owns the thing' })
     if (/[:<,|&(=]\s*any\b(?!['":])|\bas\s+any\b|\bany\[\]/.test(withoutStrings(code)))
@@ -119,7 +124,30 @@ export function violations(sources: Sources): readonly Violation[] {
     if (/^export\s+(default\b|\*)/m.test(code) || /^export\s*\{[^}]*\bas\s+default\b/m.test(code))
       found.push({ file, rule: 'default', detail: 'exports by default or by *: exports have names' })
   }
-  return [...found, ...cycles(graph)]
+  return [...found, ...loadedOverWalls(loads), ...cycles(graph)]
+}
+
+/** A wall holds for what a file loads through others, too: what a process never loads, it cannot be made to run. */
+function loadedOverWalls(loads: ReadonlyMap<string, readonly string[]>): readonly Violation[] {
+  return [...loads.keys()].flatMap((file) => {
+    const wall = walls.find(({ from }) => file.startsWith(from))
+    if (wall === undefined || file.endsWith('.test.ts')) return []
+    const paths = new Map([[file, [file]]])
+    for (const [at, path] of paths)
+      for (const target of loads.get(at) ?? []) if (!paths.has(target)) paths.set(target, [...path, target])
+    return [...paths.values()].flatMap((path): Violation[] =>
+      path.length > 2 && wall.closedTo.test(path.at(-1) ?? '')
+        ? [{ file, rule: 'layer', detail: `loads ${path.slice(1).reverse().join(', through ')}: ${wall.why}` }]
+        : [],
+    )
+  })
+}
+
+/** Types are gone when a program runs: importing them loads nothing. */
+function withoutTypeImports(code: string): string {
+  return code
+    .replaceAll(/^\s*(?:import|export)\s+type\b[^'"`;]*?\bfrom\s*['"][^'"]+['"]/gm, '')
+    .replaceAll(/^\s*(?:import|export)\s*\{(?:\s*type\s+[^,}]+,?)+\s*\}\s*from\s*['"][^'"]+['"]/gm, '')
 }
 
 function isAboveTheLine(file: string): boolean {
