@@ -11,7 +11,6 @@ export {
   type KnockWorld,
   type SealedKnock,
   type SentKnock,
-  STANDARD_SPA_PORT,
   sealKnock,
   sendKnock,
 } from './client/knock.ts'
@@ -39,5 +38,6 @@ export type { Delivery, Departure, OutgoingPacket } from './delivery/delivery.ts
 export { memoryDelivery } from './delivery/memory.ts'
 export { udpDelivery } from './delivery/udp.ts'
 export { type FailureCode, failureKinds } from './failure-codes.ts'
+export { STANDARD_SPA_PORT } from './packet/protocol-port.ts'
 export type { Failure, Ok, Refused, Result, SourceLocation } from './result.ts'
 export { type Milliseconds, milliseconds, type Port, parsePort, port, type Seconds, type UnixSeconds } from './units.ts'

@@ -7,7 +7,7 @@ import { closeSync, fsyncSync, openSync, unlinkSync, writeFileSync } from 'node:
 import { parseStanzaName } from '../access/stanza-name.ts'
 import { jsonLine } from '../bytes/text.ts'
 import { protocolPortsValue } from '../config/reading/setting-values.ts'
-import { DIGEST_TYPES, type DigestType, parseDigestType } from '../packet/digest-type.ts'
+import { DEFAULT_DIGEST_TYPE, DIGEST_TYPES, type DigestType, parseDigestType } from '../packet/digest-type.ts'
 import { EncryptionKey, HmacKey } from '../packet/key.ts'
 import { parseNatHost } from '../packet/nat-target.ts'
 import { formatProtocolPorts } from '../packet/protocol-port.ts'
@@ -42,7 +42,7 @@ const options = {
   },
   'key-len': { value: 'BYTES', help: 'length of the encryption key, 1 to 32 (default 32)' },
   'hmac-key-len': { value: 'BYTES', help: 'length of the HMAC key, 1 to 128 (default: by the digest, 64 for sha256)' },
-  'hmac-digest-type': { value: 'DIGEST', help: `one of ${DIGEST_TYPES.join(' ')} (default sha256)` },
+  'hmac-digest-type': { value: 'DIGEST', help: `one of ${DIGEST_TYPES.join(' ')} (default ${DEFAULT_DIGEST_TYPE})` },
   json: { help: 'print one JSON object: key_base64, hmac_key_base64, hmac_digest_type; with --pair also the stanzas' },
 } as const
 
@@ -154,7 +154,7 @@ function parseWish(given: {
   readonly 'hmac-key-len': string | undefined
   readonly 'hmac-digest-type': string | undefined
 }): Result<Wish, Failure<'CLI_USAGE' | 'VALUE_INVALID'>> {
-  const type = parseDigestType(given['hmac-digest-type'] ?? 'sha256')
+  const type = parseDigestType(given['hmac-digest-type'] ?? DEFAULT_DIGEST_TYPE)
   if (!type.ok) return refuse('VALUE_INVALID', `--hmac-digest-type: ${type.failure.detail}`)
   const keyLength = parseLength('--key-len', given['key-len'], EncryptionKey.maxLength, EncryptionKey.maxLength)
   if (!keyLength.ok) return keyLength

@@ -1,7 +1,7 @@
 /** The keys of a knock, from wherever they are: settings, a key file, or the user, asked without echo. */
 import type { ClientSettings } from '../config/client/layer.ts'
-import type { DigestType } from '../packet/digest-type.ts'
-import type { EncryptionMode } from '../packet/encryption-mode.ts'
+import { DEFAULT_DIGEST_TYPE, type DigestType } from '../packet/digest-type.ts'
+import { DEFAULT_ENCRYPTION_MODE, type EncryptionMode } from '../packet/encryption-mode.ts'
 import { EncryptionKey, HmacKey } from '../packet/key.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { readSecretFile } from '../system/guarded-file.ts'
@@ -25,7 +25,7 @@ export async function loadKeys(
   server: string,
   ask: AskSecret,
 ): Promise<Result<Keys, Failure>> {
-  const mode = settings.encryptionMode ?? 'CBC'
+  const mode = settings.encryptionMode ?? DEFAULT_ENCRYPTION_MODE
   // Who names a digest for the HMAC wants one, as in fwknop.
   const wantsHmac = settings.hmacKey !== undefined || settings.useHmac === true || settings.hmacDigestType !== undefined
   if (wantsHmac && mode === 'legacy')
@@ -43,7 +43,9 @@ export async function loadKeys(
   if (!wantsHmac) return ok(keys)
 
   const hmac = await find(settings.hmacKey, server, findHmacKey, () => ask(`HMAC key for ${server}`), HmacKey)
-  return hmac.ok ? ok({ ...keys, hmac: { key: hmac.value, type: settings.hmacDigestType ?? 'sha256' } }) : hmac
+  return hmac.ok
+    ? ok({ ...keys, hmac: { key: hmac.value, type: settings.hmacDigestType ?? DEFAULT_DIGEST_TYPE } })
+    : hmac
 }
 
 async function find<Key>(

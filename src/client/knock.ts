@@ -4,16 +4,15 @@ import type { Clock } from '../clock.ts'
 import type { ClientSettings } from '../config/client/layer.ts'
 import type { Delivery, Departure } from '../delivery/delivery.ts'
 import type { IpAddress } from '../packet/address.ts'
+import { DEFAULT_DIGEST_TYPE } from '../packet/digest-type.ts'
 import type { OutgoingMessage } from '../packet/message-fields.ts'
+import { STANDARD_SPA_PORT } from '../packet/protocol-port.ts'
 import { sealPacket } from '../packet/seal.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { type Port, port } from '../units.ts'
+import type { Port } from '../units.ts'
 import type { Keys } from './keys.ts'
 import { messageFor, type Request, randomPort } from './request.ts'
 import type { Resolve } from './resolve.ts'
-
-/** fwknop's port. */
-export const STANDARD_SPA_PORT = port(62201)
 
 /** What a knock needs of the world. */
 export interface KnockWorld {
@@ -60,7 +59,7 @@ export async function sealKnock(
       now: world.clock.now(),
     })
     const packet = sealPacket(message, plan.keys, {
-      digestType: settings.digestType ?? 'sha256',
+      digestType: settings.digestType ?? DEFAULT_DIGEST_TYPE,
       salt: world.randomBytes(8),
     })
     if (!packet.ok) return packet

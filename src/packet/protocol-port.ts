@@ -1,7 +1,10 @@
 /** `tcp/22`: what is asked for, in messages, in OPEN_PORTS and on the command line (docs/WIRE.md § 5). */
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { parsePort } from '../units.ts'
+import { parsePort, port } from '../units.ts'
 import type { ProtocolPort } from './message.ts'
+
+/** The UDP port that servers expect packets at, where nobody names another. */
+export const STANDARD_SPA_PORT = port(62201)
 
 /** Reads `tcp/22` or `udp/53` as packets have it: in lower case. fwknop's code knows `icmp` and `none/0` too, but can never pass them. */
 export function parseProtocolPort(text: string): Result<ProtocolPort, Failure<'VALUE_INVALID'>> {

@@ -1,6 +1,6 @@
 /** What `ghostport keygen` prints: one pair of keys, as lines, as stanzas for both ends, or as JSON. */
 import type { StanzaName } from '../../access/stanza-name.ts'
-import type { DigestType } from '../../packet/digest-type.ts'
+import { DEFAULT_DIGEST_TYPE, type DigestType } from '../../packet/digest-type.ts'
 
 /** Padded base64, as `fwknop --key-gen` prints. */
 export interface KeyTexts {
@@ -68,7 +68,7 @@ type Setting = readonly [name: string, value: string]
 
 function settingsOf({ key, hmacKey, hmacDigestType }: KeyTexts): readonly Setting[] {
   // sha256 is what both ends take where nothing is said.
-  const digest = hmacDigestType === 'sha256' ? [] : [['HMAC_DIGEST_TYPE', hmacDigestType] as const]
+  const digest = hmacDigestType === DEFAULT_DIGEST_TYPE ? [] : [['HMAC_DIGEST_TYPE', hmacDigestType] as const]
   return [['KEY_BASE64', key], ['HMAC_KEY_BASE64', hmacKey], ...digest]
 }
 

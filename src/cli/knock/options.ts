@@ -4,8 +4,9 @@
  */
 import { type KnockOptions, refuseTogether, rivalsAmong } from '../../client/options.ts'
 import { type SettingLayer, Unbuilt } from '../../config/client/layer.ts'
-import { DIGEST_TYPES } from '../../packet/digest-type.ts'
-import { ENCRYPTION_MODES } from '../../packet/encryption-mode.ts'
+import { DEFAULT_DIGEST_TYPE, DIGEST_TYPES } from '../../packet/digest-type.ts'
+import { DEFAULT_ENCRYPTION_MODE, ENCRYPTION_MODES } from '../../packet/encryption-mode.ts'
+import { STANDARD_SPA_PORT } from '../../packet/protocol-port.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { UNKNOWN_BYTES } from '../terminal/arguments.ts'
 import type { OptionSpec, OptionTable, OptionValues } from '../terminal/options.ts'
@@ -27,7 +28,7 @@ export const knockOptions = {
   'source-ip': { short: 's', help: 'open for the address that the packet comes from (takes no value)' },
   'fw-timeout': { short: 'f', value: 'SECONDS', help: 'how long the door stays open; the server may allow less' },
   'server-proto': { short: 'P', value: 'PROTO', help: 'how the packet goes: udp, the only one yet' },
-  'server-port': { short: 'p', value: 'PORT', help: 'where the packet goes (default 62201)' },
+  'server-port': { short: 'p', value: 'PORT', help: `where the packet goes (default ${STANDARD_SPA_PORT})` },
   'rand-port': { short: 'r', help: 'send to a random port from 10000 to 65534; the server must watch them all' },
   'source-port': { short: 'S', value: 'PORT', help: 'send from this port' },
   ipv4: { short: '4', aliases: ['server-resolve-ipv4'], help: 'only to IPv4 addresses of the server' },
@@ -53,9 +54,16 @@ export const knockOptions = {
   'use-hmac': { help: 'ask for an HMAC key where none is given' },
   stdin: { help: 'read missing keys from standard input, a line each: encryption key, then HMAC key' },
   fd: { value: 'NUMBER', help: 'read them from this descriptor' },
-  'hmac-digest-type': { value: 'DIGEST', help: `the digest of the HMAC: ${DIGEST_TYPES.join(' ')} (default sha256)` },
+  'hmac-digest-type': {
+    value: 'DIGEST',
+    help: `the digest of the HMAC: ${DIGEST_TYPES.join(' ')} (default ${DEFAULT_DIGEST_TYPE})`,
+  },
   'digest-type': { short: 'm', value: 'DIGEST', help: 'the digest of the message, one of the same' },
-  'encryption-mode': { short: 'M', value: 'MODE', help: `${ENCRYPTION_MODES.join(' ')} (default CBC)` },
+  'encryption-mode': {
+    short: 'M',
+    value: 'MODE',
+    help: `${ENCRYPTION_MODES.join(' ')} (default ${DEFAULT_ENCRYPTION_MODE})`,
+  },
   'spoof-user': { short: 'U', value: 'NAME', help: 'the user name in the packet (default: yours)' },
   'time-offset-plus': { value: 'TIME', help: 'date the packet later than this host’s clock: 90, 5m, 2h, 1d' },
   'time-offset-minus': { value: 'TIME', help: 'date the packet earlier than this host’s clock' },

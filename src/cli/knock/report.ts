@@ -3,6 +3,7 @@ import type { KnockPlan, SealedKnock, SentKnock } from '../../client/knock.ts'
 import type { PerformFailure } from '../../client/perform.ts'
 import type { Request } from '../../client/request.ts'
 import type { OpenDoor } from '../../client/wait.ts'
+import { DEFAULT_DIGEST_TYPE } from '../../packet/digest-type.ts'
 import { isHostName } from '../../packet/nat-target.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
 import type { Port } from '../../units.ts'
@@ -65,7 +66,7 @@ export function fieldReport(
     row('user name', request.username),
     row('encryption', `${encryption.mode}, key ${encryption.key}`),
     row('HMAC', hmac === undefined ? 'none' : `${hmac.type}, key ${hmac.key}`),
-    row('digest', settings.digestType ?? 'sha256'),
+    row('digest', settings.digestType ?? DEFAULT_DIGEST_TYPE),
   ]
   const each = sealed.flatMap(({ address, port, message, text }) => [
     '',

@@ -1,6 +1,8 @@
 /** From the lines of a block to a {@link Stanza}: defaults, and which variables go together. */
 import type { Stanza, StanzaId } from '../../access/stanza.ts'
 import { familyOf } from '../../packet/address.ts'
+import { DEFAULT_DIGEST_TYPE } from '../../packet/digest-type.ts'
+import { DEFAULT_ENCRYPTION_MODE } from '../../packet/encryption-mode.ts'
 import { sameKey } from '../../packet/key.ts'
 import { ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
 import { type Seconds, seconds } from '../../units.ts'
@@ -112,7 +114,7 @@ function assemble(
 
 function assembleKeys(
   start: SourceLocation,
-  { encryptionKey, hmacKey, hmacType, mode = 'CBC' }: StanzaDraft,
+  { encryptionKey, hmacKey, hmacType, mode = DEFAULT_ENCRYPTION_MODE }: StanzaDraft,
   places: Places,
   notices: NoticesOfStanza,
 ): Result<Pick<Stanza, 'encryption' | 'hmac'>, ConfigFailure> {
@@ -133,7 +135,7 @@ function assembleKeys(
     return refuse('CONFIG_CONFLICT', 'the HMAC key is the same as the encryption key: it needs to be another', {
       at: places.hmacKey?.at ?? start,
     })
-  const type = hmacType ?? 'sha256'
+  const type = hmacType ?? DEFAULT_DIGEST_TYPE
   if (type === 'md5' || type === 'sha1') notices.add('weakHmac', places.hmacType?.at ?? start)
   return ok({ encryption, hmac: { key: hmacKey, type } })
 }

@@ -1,6 +1,7 @@
 /** From the variables that fwknopd.conf gives to a {@link ServerConfig}: defaults, and which of them go together. */
+import { STANDARD_SPA_PORT } from '../../packet/protocol-port.ts'
 import { ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
-import { port, seconds } from '../../units.ts'
+import { seconds } from '../../units.ts'
 import type { ConfigFailure, Notice } from '../reading/notice.ts'
 import { folderOf, relativeTo } from '../reading/paths.ts'
 import {
@@ -37,7 +38,6 @@ export interface GivenSettings {
   readonly relays: { readonly listener: RelayListener; readonly at: SourceLocation }[]
 }
 
-const DEFAULT_PORT = port(62201)
 const DEFAULT_MAX_AGE = 120
 const DEFAULT_PACKETS_PER_KEY = 20_000
 const DEFAULT_MAX_BYTES = 1500
@@ -97,7 +97,7 @@ function assembleCapture(given: GivenSettings, notices: Notice[]): Result<Captur
       `SPA_PORTS names other ports than ${source}, which says ${named.map(formatCapturePort).join(', ')}`,
       given,
     )
-  const ports = values.SPA_PORTS ?? named ?? [DEFAULT_PORT]
+  const ports = values.SPA_PORTS ?? named ?? [STANDARD_SPA_PORT]
   const unheard = kind === 'udp' ? refuseRanges(ports, at) : undefined
   if (unheard !== undefined)
     return { ok: false, failure: { ...unheard.failure, ...(at.SPA_PORTS === undefined ? {} : { at: at.SPA_PORTS }) } }
