@@ -2,8 +2,9 @@
  * The memory that recvmmsg(2) writes into: an array of `struct mmsghdr`, each with one `struct iovec`, room for the name of the sender
  * and room for one control message, laid out by hand for 64-bit little-endian Linux, made once and used for every call.
  */
-
-import { describeErrno, libc } from '../system/libc.ts'
+import { constants } from 'node:os'
+import { describeErrno } from '../system/errno.ts'
+import { libc, MSG_DONTWAIT } from '../system/libc.ts'
 import { captureError } from './capture.ts'
 
 // struct mmsghdr: name 0, namelen 8, iov 16, iovlen 24, control 32, controllen 40, flags 48, len 56
@@ -19,12 +20,12 @@ const NAME_LENGTH = 32
 /** Room for a `struct cmsghdr` (16 bytes) and a `struct tpacket_auxdata` (20). */
 const CONTROL_LENGTH = 40
 const MSG_TRUNC = 0x20
-const MSG_DONTWAIT = 0x40
 
 /** Messages in one batch at most: after so many, others have their turn. */
 const BATCH_SIZE = 64
+const { EBADF, EFAULT, EINVAL, ENOTSOCK } = constants.errno
 /** Faults of ours, not the network's: a bad descriptor, bad memory, a bad argument, no socket. */
-const FATAL = new Set([9, 14, 22, 88])
+const FATAL = new Set([EBADF, EFAULT, EINVAL, ENOTSOCK])
 
 export class MessageBatch {
   readonly #native = libc()

@@ -12,6 +12,7 @@ import { EncryptionKey, HmacKey } from '../packet/key.ts'
 import { parseNatHost } from '../packet/nat-target.ts'
 import { formatProtocolPorts } from '../packet/protocol-port.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { errorCode, systemReason } from '../system/errno.ts'
 import { judgeWay } from '../system/guarded-file.ts'
 import { systemPath } from '../system/system-path.ts'
 import { defineCommand, type Outcome } from './command.ts'
@@ -211,7 +212,7 @@ function writeNew(
     }
     return ok(undefined)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    const code = errorCode(error) ?? systemReason(error)
     if (code === 'EEXIST')
       return refuse('CONFIG_CONFLICT', `${file} exists already and may hold keys in use`, {
         suggestion: 'give another name, or move it away',

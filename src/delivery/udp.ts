@@ -2,6 +2,7 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { familyOf, type IpAddress, parseAddress } from '../packet/address.ts'
 import { ok, refuse } from '../result.ts'
+import { errorCode, systemReason } from '../system/errno.ts'
 import type { Port } from '../units.ts'
 import type { Delivery, Departure, OutgoingPacket } from './delivery.ts'
 
@@ -54,7 +55,7 @@ function ownAddress(socket: Socket): IpAddress {
 }
 
 function explain(error: unknown, { address, port }: OutgoingPacket, sourcePort: Port | undefined): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+  const code = errorCode(error) ?? systemReason(error)
   const target = `${address} port ${port}/udp`
   switch (code) {
     case 'ENETUNREACH':

@@ -2,6 +2,7 @@
 import { closeSync, linkSync, openSync, unlinkSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { errorCode } from '../system/errno.ts'
 import { syncDirectory } from '../system/private-path.ts'
 
 /** `ghst`: tells our databases from others' (SQLite file format § 1.3.11). */
@@ -89,7 +90,7 @@ export function createDatabase(path: string): void {
     try {
       linkSync(draft, path)
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+      if (errorCode(error) !== 'EEXIST') throw error
     }
     syncDirectory(dirname(resolve(path)))
   } finally {

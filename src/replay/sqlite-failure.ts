@@ -1,5 +1,5 @@
 /** What an SQLite error means for whoever keeps a file in it. Numbers are SQLite's primary result codes. */
-import { systemReason } from '../system/private-path.ts'
+import { systemReason } from '../system/errno.ts'
 
 const BUSY = 5
 const LOCKED = 6

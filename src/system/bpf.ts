@@ -1,5 +1,7 @@
 /** Programs of the classic BPF machine, as the kernel takes them for sockets and for system calls. */
 
+import type { Libc } from './libc.ts'
+
 /** One `struct sock_filter`. */
 export interface Instruction {
   readonly code: number
@@ -43,5 +45,22 @@ export function encodeProgram(program: readonly Instruction[]): Uint8Array {
     view.setUint8(8 * i + 3, jf)
     view.setUint32(8 * i + 4, k, true)
   }
+  return bytes
+}
+
+/** sizeof(struct sock_fprog) */
+export const SOCK_FPROG_LENGTH = 16
+
+/**
+ * The program as setsockopt(2) and seccomp(2) take it: a `struct sock_fprog` of {@link SOCK_FPROG_LENGTH} bytes, and behind it, in the
+ * same memory, the instructions that it points to.
+ */
+export function filterOf(native: Libc, program: readonly Instruction[]): Uint8Array {
+  const code = encodeProgram(program)
+  const bytes = new Uint8Array(new ArrayBuffer(SOCK_FPROG_LENGTH + code.length))
+  const view = new DataView(bytes.buffer) // length 0, pointer 8
+  view.setUint16(0, program.length, true)
+  view.setBigUint64(8, native.address(bytes) + BigInt(SOCK_FPROG_LENGTH), true)
+  bytes.set(code, SOCK_FPROG_LENGTH)
   return bytes
 }

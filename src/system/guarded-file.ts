@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { textFromBytes } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { errorCode, fileReason, NO_SUCH_FILE } from './errno.ts'
 import { judgeStat, TO_READ } from './our-file.ts'
 import { type Exposed, judgeTrail, ourUsers } from './path-trail.ts'
 import { systemPath } from './system-path.ts'
@@ -28,8 +29,8 @@ export function readOwnFile(file: string): Result<OwnFile | undefined, FileFailu
     descriptor = openSync(systemPath(file), TO_READ)
   } catch (error) {
     // ENOTDIR: something else stands where a folder of its path should be.
-    const missing = ['ENOENT', 'ENOTDIR'].includes(errorCode(error))
-    return missing ? ok(undefined) : refuse('CONFIG_UNREADABLE', `${file}: ${explain(error)}`)
+    const missing = ['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')
+    return missing ? ok(undefined) : refuse('CONFIG_UNREADABLE', `${file}: ${fileReason(error)}`)
   }
   try {
     const stat = fstatSync(descriptor)
@@ -38,7 +39,7 @@ export function readOwnFile(file: string): Result<OwnFile | undefined, FileFailu
     if (changeable !== undefined) return { ok: false, failure: changeable }
     return ok({ text: textFromBytes(readFileSync(descriptor)), readableByOthers: (stat.mode & 0o044) !== 0 })
   } catch (error) {
-    return refuse('CONFIG_UNREADABLE', `${file}: ${explain(error)}`)
+    return refuse('CONFIG_UNREADABLE', `${file}: ${fileReason(error)}`)
   } finally {
     closeSync(descriptor)
   }
@@ -64,14 +65,5 @@ export function refuseExposed(file: string) {
 }
 
 export function refuseMissing(file: string) {
-  return refuse('CONFIG_UNREADABLE', `${file}: no such file`)
-}
-
-function explain(error: unknown): string {
-  const code = errorCode(error)
-  return code === 'EACCES' ? 'no permission to read it' : code
-}
-
-function errorCode(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error)
+  return refuse('CONFIG_UNREADABLE', `${file}: ${NO_SUCH_FILE}`)
 }

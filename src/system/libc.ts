@@ -7,7 +7,6 @@
  */
 import { createRequire } from 'node:module'
 import { endianness } from 'node:os'
-import { getSystemErrorMessage, getSystemErrorName } from 'node:util'
 
 /** A C pointer argument: the bytes are read and written in place. */
 type Bytes = Uint8Array | null
@@ -21,6 +20,11 @@ export interface Libc {
   ioctl(fd: number, request: number, argument: Bytes): number
   /** @param timeout in milliseconds; negative waits for ever. */
   poll(fds: Bytes, count: number, timeout: number): number
+  /** The same in a thread of libuv's pool, which it holds meanwhile. The caller keeps `fds` alive. */
+  pollAside(fds: Bytes, count: number, timeout: number): Promise<number>
+  eventfd(initial: number, flags: number): number
+  /** @param time a `struct timespec`. */
+  clockGettime(clock: number, time: Bytes): number
   getsockname(fd: number, address: Bytes, length: Bytes): number
   recvmmsg(fd: number, messages: Bytes, count: number, flags: number, timeout: Bytes): number
   sendto(fd: number, message: Uint8Array, length: number, flags: number, address: Bytes, addressLength: number): number
@@ -38,14 +42,19 @@ export interface Libc {
   address(bytes: Uint8Array): bigint
 }
 
-// Numbers of the system's headers that more than one file needs; the same on every processor accepted below.
+// Numbers of the system's headers that more than one file needs; the same on every processor accepted below. Those of errno(3)
+// are in node:os.
+export const AF_INET = 2
+export const AF_INET6 = 10
 export const SOCK_DGRAM = 2
+export const SOCK_RAW = 3
 export const SOCK_NONBLOCK = 0o4000
 export const SOCK_CLOEXEC = 0o2000000
 export const SOL_SOCKET = 1
-export const EACCES = 13
+export const SO_ATTACH_FILTER = 26
+export const MSG_DONTWAIT = 0x40
 const SO_RCVBUF = 8
-const SO_RCVBUFFORCE = 33
+export const SO_RCVBUFFORCE = 33
 export const PR_SET_NO_NEW_PRIVS = 38
 
 let loaded: Libc | undefined
@@ -62,6 +71,7 @@ function load(): Libc {
     throw new Error(`this is not supported on ${process.arch} processors`)
   const koffi = loadKoffi()
   const library = koffi.load(null)
+  const poll = library.func('int poll(void *, unsigned long, int)')
   // glibc and musl alike. ioctl, fcntl and prctl are variadic, but on these processors called like any other function.
   return {
     socket: library.func('int socket(int, int, int)'),
@@ -69,7 +79,15 @@ function load(): Libc {
     setsockopt: library.func('int setsockopt(int, int, int, void *, uint32_t)'),
     getsockopt: library.func('int getsockopt(int, int, int, void *, void *)'),
     ioctl: library.func('int ioctl(int, unsigned long, void *)'),
-    poll: library.func('int poll(void *, unsigned long, int)'),
+    poll,
+    pollAside: (fds, count, timeout) =>
+      new Promise((resolve, reject) => {
+        poll.async(fds, count, timeout, (error: Error | null, ready: number) =>
+          error ? reject(error) : resolve(ready),
+        )
+      }),
+    eventfd: library.func('int eventfd(unsigned int, int)'),
+    clockGettime: library.func('int clock_gettime(int, void *)'),
     getsockname: library.func('int getsockname(int, void *, void *)'),
     recvmmsg: library.func('int recvmmsg(int, void *, unsigned int, int, void *)'),
     // koffi has no ssize_t; long is as wide here.
@@ -91,11 +109,6 @@ function loadKoffi(): typeof import('koffi') {
   } catch (error) {
     throw new Error(`the koffi package cannot be loaded: ${error instanceof Error ? error.message : String(error)}`)
   }
-}
-
-/** “EPERM, operation not permitted”: an errno as the operator knows it. */
-export function describeErrno(errno: number): string {
-  return `${getSystemErrorName(-errno)}, ${getSystemErrorMessage(-errno)}`
 }
 
 /** Bytes in the kernel for packets that wait, so that a burst is late instead of lost: some 6 000 knocks at 1 280 bytes each. */

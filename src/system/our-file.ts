@@ -171,9 +171,3 @@ export function removeOurFile(path: string, { dev, ino }: FileIdentity): void {
     // Gone, or out of reach.
   }
 }
-
-/** `no such file or directory` and the like, without the call and the path that Node puts around it. */
-export function systemReason(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return /^[A-Z0-9]+: ([^,]+)/.exec(error.message)?.[1] ?? error.message
-}

@@ -1,11 +1,14 @@
 /** The descriptors that one thread waits for with poll(2), and which of them are ready. */
-import { describeErrno, type Libc, libc } from './libc.ts'
+import { constants } from 'node:os'
+import { describeErrno } from './errno.ts'
+import { type Libc, libc } from './libc.ts'
 
 // struct pollfd: fd 0, events 4, revents 6
 const POLLFD_LENGTH = 8
 const POLLIN = 1
 const POLLOUT = 4
-const EINTR = 4
+const POLLNVAL = 0x20
+const { EINTR } = constants.errno
 
 export class PollSet {
   readonly #native: Libc = libc()
@@ -37,13 +40,32 @@ export class PollSet {
    * @throws Error where the system cannot wait
    */
   wait(timeout: number, first = this.#fds.length): void {
-    for (let i = 0; i < this.#fds.length; i++) this.#view.setInt16(POLLFD_LENGTH * i + 6, 0, true)
+    this.#forget()
     if (this.#native.poll(this.#bytes, first, timeout) >= 0) return
     const errno = this.#native.errno()
     if (errno !== EINTR) throw new Error(`poll: ${describeErrno(errno)}`)
   }
 
-  /** Whether the last {@link wait} found something to read at the `i`-th, or an error. */
+  /**
+   * Waits until one is ready, or a signal came, and does not hold up this thread: it holds one of libuv's pool, and no processor.
+   *
+   * @throws Error where there is no such thread
+   */
+  async waitAside(): Promise<void> {
+    this.#forget()
+    await this.#native.pollAside(this.#bytes, this.#fds.length, -1)
+  }
+
+  #forget(): void {
+    for (let i = 0; i < this.#fds.length; i++) this.#view.setInt16(POLLFD_LENGTH * i + 6, 0, true)
+  }
+
+  /** Whether the last wait found that the `i`-th is no descriptor any more. */
+  isClosed(i: number): boolean {
+    return (this.#view.getInt16(POLLFD_LENGTH * i + 6, true) & POLLNVAL) !== 0
+  }
+
+  /** Whether the last wait found something to read at the `i`-th, or an error. */
   isReadable(i: number): boolean {
     return (this.#view.getInt16(POLLFD_LENGTH * i + 6, true) & ~POLLOUT) !== 0
   }

@@ -6,10 +6,11 @@
  * file drops the lock that another part of the same process holds on it.
  */
 import { lstatSync } from 'node:fs'
-import { judgeOurFile, prepareOurFile, systemReason } from './our-file.ts'
+import { systemReason } from './errno.ts'
+import { judgeOurFile, prepareOurFile } from './our-file.ts'
 import type { Exposed } from './path-trail.ts'
 
-export { syncFolder as syncDirectory, systemReason } from './our-file.ts'
+export { syncFolder as syncDirectory } from './our-file.ts'
 
 /**
  * Makes the directory of `path`, mode 0700, where there is none, and judges directory and file.

@@ -3,9 +3,11 @@
  * that it starts, for good.
  */
 
+import { constants } from 'node:os'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { encodeProgram, type Instruction, JEQ_K, LD_W_ABS, RET_K } from './bpf.ts'
-import { describeErrno, libc, PR_SET_NO_NEW_PRIVS } from './libc.ts'
+import { filterOf, type Instruction, JEQ_K, LD_W_ABS, RET_K } from './bpf.ts'
+import { describeErrno } from './errno.ts'
+import { libc, PR_SET_NO_NEW_PRIVS } from './libc.ts'
 import { architectures } from './seccomp-numbers.ts'
 
 // linux/seccomp.h
@@ -30,7 +32,7 @@ export function forbidIoUring(): Result<void, Failure<'PRIVILEGE_EXCESSIVE'>> {
 
 /** The same on every architecture: it is younger than their common numbering. */
 const IO_URING_SETUP = 425
-const ENOSYS = 38
+const { ENOSYS } = constants.errno
 
 /** Refuses io_uring_setup as a kernel without it does, and allows all else. */
 const ioUringFilter: readonly Instruction[] = [
@@ -66,12 +68,7 @@ function setFilter(program: readonly Instruction[]): void {
   const native = libc()
   // Without it the kernel takes filters from root alone. It also keeps set-uid programs from undoing what is dropped here.
   native.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-  const code = encodeProgram(program)
-  const filter = new Uint8Array(16) // struct sock_fprog: length, padding, pointer
-  const view = new DataView(filter.buffer)
-  view.setUint16(0, program.length, true)
-  view.setBigUint64(8, native.address(code), true)
-  const thread = native.syscall(call, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, filter)
+  const thread = native.syscall(call, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, filterOf(native, program))
   if (thread < 0) throw new Error(describeErrno(native.errno()))
   if (thread > 0) throw new Error(`thread ${thread} has another filter`)
 }

@@ -67,11 +67,7 @@ const walls: readonly { readonly from: string; readonly closedTo: RegExp; readon
 const platformFiles = new Set(['src/primitives/node.ts'])
 
 /** Who may load native code: for each library of the system, the file that declares its functions. */
-const nativeFiles = new Set([
-  'src/system/libc.ts',
-  'src/firewall/nftables/library.ts',
-  'src/firewall/nftables/netlink.ts',
-])
+const nativeFiles = new Set(['src/system/libc.ts', 'src/firewall/nftables/library.ts'])
 
 /** npm packages that the published code may use, and the files that may. */
 const packages = new Map<string, ReadonlySet<string>>([

@@ -502,7 +502,7 @@ describe('ghostport knock refuses', () => {
       'an rc file that is not there',
       () => [...BASE, '--rc-file', 'nowhere'],
       66,
-      /nowhere: no such file \[CONFIG_UNREADABLE\]/,
+      /nowhere: there is no such file \[CONFIG_UNREADABLE\]/,
     ],
     ['a directory for an rc file', () => [...BASE, '--rc-file', '/'], 66, /not a regular file/],
     [
@@ -535,7 +535,12 @@ describe('ghostport knock refuses', () => {
       77,
       /chmod 600 .*k1/,
     ],
-    ['a key file that is not there', () => [...BASE, '--no-rc-file', '-G', 'nowhere'], 66, /nowhere: no such file/],
+    [
+      'a key file that is not there',
+      () => [...BASE, '--no-rc-file', '-G', 'nowhere'],
+      66,
+      /nowhere: there is no such file/,
+    ],
     [
       'a key file without the server',
       () => [...BASE, '--no-rc-file', '-G', home.write('k2', 'other: a\n')],

@@ -17,9 +17,9 @@ import type { KernelFirewall, Mended } from '../../src/firewall/firewall.ts'
 import { hostRules, USUAL_CHAINS } from '../../src/firewall/host/host-rules.ts'
 import { dumpSet } from '../../src/firewall/nftables/dump.ts'
 import { parseLedger } from '../../src/firewall/nftables/ledger.ts'
-import { netlinkCalls } from '../../src/firewall/nftables/netlink.ts'
 import { createNftablesFirewall, type NftablesOptions } from '../../src/firewall/nftables/nftables.ts'
 import type { IpAddress } from '../../src/packet/address.ts'
+import { sinceBoot } from '../../src/system/since-boot.ts'
 import { port } from '../../src/units.ts'
 import { grantFor } from '../contract/firewall.ts'
 import { addresses, createLab, type Lab } from '../support/firewall-lab.ts'
@@ -68,14 +68,14 @@ async function installed(options: NftablesOptions): Promise<KernelFirewall & Asy
 
 /** When each open door ends in the kernel, in milliseconds since the machine started. */
 function ends(): Map<string, { readonly from: number; readonly to: number }> {
-  const read = dumpSet(DEFAULT_TABLE, 'accept4', () => netlinkCalls().sinceBoot('counted'))
+  const read = dumpSet(DEFAULT_TABLE, 'accept4', () => sinceBoot('counted'))
   assert.ok(read.ok)
   return new Map(read.value.map(({ set, key, from, to }) => [`${set} ${key}`, { from, to }]))
 }
 
 /** When each grant ends by the record of it, to the millisecond. */
 function recordedEnds(): ReadonlyMap<string, number> {
-  const read = dumpSet(DEFAULT_TABLE, 'ledger', () => netlinkCalls().sinceBoot('counted'))
+  const read = dumpSet(DEFAULT_TABLE, 'ledger', () => sinceBoot('counted'))
   assert.ok(read.ok)
   return new Map(parseLedger(read.value).records.map(({ grant, until }) => [grant.source, until]))
 }
@@ -344,8 +344,8 @@ describe('its own end and beginning', { skip }, () => {
     dropByDefault()
     let slept = 0
     const clocks = {
-      withSuspension: () => netlinkCalls().sinceBoot('counted') + slept,
-      withoutSuspension: () => netlinkCalls().sinceBoot('not counted'),
+      withSuspension: () => sinceBoot('counted') + slept,
+      withoutSuspension: () => sinceBoot('not counted'),
     }
     await using firewall = await installed({ ...mark, clocks })
     watched(firewall)
@@ -467,7 +467,7 @@ describe('its own end and beginning', { skip }, () => {
       const { createNftablesFirewall } = await import(${JSON.stringify(module)})
       console.log(JSON.stringify(createNftablesFirewall({ mode: { kind: 'mark' } })))`
     const said = lab.server.must([process.execPath, '--input-type=module', '-e', ask])
-    assert.match(said, /"FIREWALL_UNAVAILABLE".*no netfilter.*Protocol not supported/)
+    assert.match(said, /"FIREWALL_UNAVAILABLE".*no netfilter.*EPROTONOSUPPORT/)
   })
 
   test('a process that ends without closing is not held back by the watch', async () => {

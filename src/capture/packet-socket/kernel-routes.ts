@@ -6,9 +6,29 @@
  * Not known to it: marks that the host's firewall puts on packets, and what its prerouting chains change or drop.
  */
 import { closeSync } from 'node:fs'
+import { constants } from 'node:os'
 import { addressBytes, familyOf, type IpAddress } from '../../packet/address.ts'
 import { ok, type Result, refuse } from '../../result.ts'
-import { describeErrno, type Libc, libc, SOCK_CLOEXEC, SOCK_NONBLOCK } from '../../system/libc.ts'
+import { describeErrno } from '../../system/errno.ts'
+import {
+  AF_INET,
+  AF_INET6,
+  type Libc,
+  libc,
+  MSG_DONTWAIT,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+} from '../../system/libc.ts'
+import {
+  AF_NETLINK,
+  encodeAttribute,
+  encodeMessage,
+  errnoOf,
+  NLM_F_REQUEST,
+  NLMSG_ERROR,
+  readMessages,
+} from '../../system/netlink.ts'
 import type { Port } from '../../units.ts'
 import type { CaptureFailure } from '../capture.ts'
 import { type Disbelief, LOOPBACK_INDEX, unbelieved } from '../disbelief.ts'
@@ -31,31 +51,23 @@ export interface KernelRoutes {
   close(): void
 }
 
-const AF_INET = 2
-const AF_INET6 = 10
-const AF_NETLINK = 16
-const SOCK_RAW = 3
 const NETLINK_ROUTE = 0
-const MSG_DONTWAIT = 0x40
 const SIOCGIFNAME = 0x8910
 const IFREQ_LENGTH = 40
 
-// linux/netlink.h and linux/rtnetlink.h
-const NLM_F_REQUEST = 1
-const NLMSG_ERROR = 2
-const NLMSGHDR_LENGTH = 16
+// linux/rtnetlink.h
 const RTM_NEWROUTE = 24
 const RTM_GETROUTE = 26
 const RTMSG_LENGTH = 12
-/** In the answer: `rtm_type`. */
-const ROUTE_TYPE_AT = NLMSGHDR_LENGTH + 7
+/** In a struct rtmsg: `rtm_type`. */
+const ROUTE_TYPE_AT = 7
 const RTA = { dst: 1, src: 2, iif: 3, ipProto: 27, sport: 28, dport: 29 } as const
 const RTN_LOCAL = 2
 /** Local, broadcast, anycast: what is delivered to this host. */
 const DELIVERED = new Set([RTN_LOCAL, 3, 4])
 const UDP = 17
 
-const [EINTR, EAGAIN, ENODEV, EINVAL, EXDEV, ENETUNREACH, EHOSTUNREACH] = [4, 11, 19, 22, 18, 101, 113]
+const { EINTR, EAGAIN, ENODEV, EINVAL, EXDEV, ENETUNREACH, EHOSTUNREACH } = constants.errno
 /** Longer than any answer about one route. */
 const ANSWER_ROOM = 8192
 /** Answers to questions that were given up before, at most. */
@@ -122,7 +134,6 @@ function notForUs(destination: IpAddress): Disbelief {
 
 function asker(native: Libc, fd: number): Ask {
   const answer = new Uint8Array(new ArrayBuffer(ANSWER_ROOM))
-  const view = new DataView(answer.buffer)
   let sequence = 0
   const receive = (): Answer => {
     for (let late = 0; late <= LATE_ANSWERS; ) {
@@ -133,13 +144,12 @@ function asker(native: Libc, fd: number): Ask {
         if (errno === EINTR) continue
         return { errno }
       }
-      if (length < NLMSGHDR_LENGTH + RTMSG_LENGTH || view.getUint32(8, true) !== sequence) {
-        late++
-        continue
+      const [message] = readMessages(answer.subarray(0, length))
+      if (message?.sequence === sequence) {
+        const type = message.body[ROUTE_TYPE_AT]
+        if (message.type === RTM_NEWROUTE && type !== undefined) return { type }
+        if (message.type === NLMSG_ERROR) return { errno: errnoOf(message) }
       }
-      const kind = view.getUint16(4, true)
-      if (kind === RTM_NEWROUTE) return { type: view.getUint8(ROUTE_TYPE_AT) }
-      if (kind === NLMSG_ERROR) return { errno: -view.getInt32(NLMSGHDR_LENGTH, true) }
       late++
     }
     return { errno: EAGAIN }
@@ -154,40 +164,18 @@ function asker(native: Libc, fd: number): Ask {
 function encodeQuestion({ from, to, interfaceIndex, ports }: Question, sequence: number): Uint8Array {
   const index = new Uint8Array(4)
   new DataView(index.buffer).setInt32(0, interfaceIndex, true)
-  const attributes: [number, Uint8Array][] = [
-    [RTA.dst, addressBytes(to)],
-    [RTA.iif, index],
-  ]
-  if (from !== undefined) attributes.push([RTA.src, addressBytes(from)])
+  const attributes = [encodeAttribute(RTA.dst, addressBytes(to)), encodeAttribute(RTA.iif, index)]
+  if (from !== undefined) attributes.push(encodeAttribute(RTA.src, addressBytes(from)))
   if (ports !== undefined)
     attributes.push(
-      [RTA.ipProto, Uint8Array.of(UDP)],
-      [RTA.sport, Uint8Array.of(ports[0] >> 8, ports[0] & 0xff)],
-      [RTA.dport, Uint8Array.of(ports[1] >> 8, ports[1] & 0xff)],
+      encodeAttribute(RTA.ipProto, Uint8Array.of(UDP)),
+      encodeAttribute(RTA.sport, Uint8Array.of(ports[0] >> 8, ports[0] & 0xff)),
+      encodeAttribute(RTA.dport, Uint8Array.of(ports[1] >> 8, ports[1] & 0xff)),
     )
-  const length = attributes.reduce((sum, [, value]) => sum + align(4 + value.length), NLMSGHDR_LENGTH + RTMSG_LENGTH)
-  const bytes = new Uint8Array(new ArrayBuffer(length))
-  const view = new DataView(bytes.buffer)
-  view.setUint32(0, length, true)
-  view.setUint16(4, RTM_GETROUTE, true)
-  view.setUint16(6, NLM_F_REQUEST, true)
-  view.setUint32(8, sequence, true)
   const bits = familyOf(to) === 4 ? 32 : 128
-  view.setUint8(NLMSGHDR_LENGTH, familyOf(to) === 4 ? AF_INET : AF_INET6)
-  view.setUint8(NLMSGHDR_LENGTH + 1, bits)
-  view.setUint8(NLMSGHDR_LENGTH + 2, from === undefined ? 0 : bits)
-  let at = NLMSGHDR_LENGTH + RTMSG_LENGTH
-  for (const [type, value] of attributes) {
-    view.setUint16(at, 4 + value.length, true)
-    view.setUint16(at + 2, type, true)
-    bytes.set(value, at + 4)
-    at += align(4 + value.length)
-  }
-  return bytes
-}
-
-function align(length: number): number {
-  return (length + 3) & ~3
+  const route = new Uint8Array(RTMSG_LENGTH) // family, bits of the destination, bits of the source
+  route.set([familyOf(to) === 4 ? AF_INET : AF_INET6, bits, from === undefined ? 0 : bits])
+  return encodeMessage({ type: RTM_GETROUTE, flags: NLM_F_REQUEST, sequence }, route, attributes)
 }
 
 /** For people: a number where it has no name any more. */

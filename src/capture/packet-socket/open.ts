@@ -10,15 +10,16 @@
  * leaves link-layer headers, their padding and their VLAN tags to the kernel.
  */
 import { closeSync } from 'node:fs'
+import { constants } from 'node:os'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { encodeProgram, type Instruction } from '../../system/bpf.ts'
+import { filterOf, type Instruction, SOCK_FPROG_LENGTH } from '../../system/bpf.ts'
+import { describeErrno } from '../../system/errno.ts'
 import {
   DEFAULT_RECEIVE_BUFFER,
-  describeErrno,
-  EACCES,
   type Libc,
   libc,
   raiseReceiveBuffer,
+  SO_ATTACH_FILTER,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
   SOCK_NONBLOCK,
@@ -35,14 +36,13 @@ export interface PacketSocketOptions extends CaptureBounds {
 
 // From the system's headers; the same on every processor that libc.ts accepts.
 const AF_PACKET = 17
-const SO_ATTACH_FILTER = 26
 const SO_LOCK_FILTER = 44
 const SOL_PACKET = 263
 const PACKET_AUXDATA = 8
 const ETH_P_IP = 0x0800
 const ETH_P_IPV6 = 0x86dd
 const SOCKADDR_LL_LENGTH = 20
-const EPERM = 1
+const { EACCES, EPERM } = constants.errno
 
 /**
  * Opens the sockets for passive capture on all interfaces. Needs CAP_NET_RAW.
@@ -85,12 +85,7 @@ function openOne(
   if (fd < 0) return socketFailure(native.errno())
   fds.push(fd)
 
-  const code = encodeProgram(program)
-  const filter = new Uint8Array(16) // struct sock_fprog: length, padding, pointer
-  const view = new DataView(filter.buffer)
-  view.setUint16(0, program.length, true)
-  view.setBigUint64(8, native.address(code), true)
-  if (native.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter, filter.length) < 0)
+  if (native.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filterOf(native, program), SOCK_FPROG_LENGTH) < 0)
     return failed('the kernel refused the packet filter', native.errno())
   // Changing a filter takes no privilege: unlocked, a receiver in a stranger's hands could listen to the whole machine.
   const yes = Uint8Array.of(1, 0, 0, 0)

@@ -4,11 +4,13 @@
  * the machine has no IPv6.
  */
 import { closeSync } from 'node:fs'
+import { constants } from 'node:os'
 import { ok, type Result } from '../../result.ts'
+import { describeErrno } from '../../system/errno.ts'
 import {
+  AF_INET,
+  AF_INET6,
   DEFAULT_RECEIVE_BUFFER,
-  describeErrno,
-  EACCES,
   type Libc,
   libc,
   raiseReceiveBuffer,
@@ -26,12 +28,9 @@ export interface UdpSocketOptions extends CaptureBounds {
 }
 
 // From the system's headers; the same on every processor that libc.ts accepts.
-const AF_INET = 2
-const AF_INET6 = 10
 const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
-const EAFNOSUPPORT = 97
-const EADDRNOTAVAIL = 99
+const { EACCES, EADDRNOTAVAIL, EAFNOSUPPORT } = constants.errno
 
 /**
  * @returns CAPTURE_DENIED for a port below 1024 without CAP_NET_BIND_SERVICE; CAPTURE_FAILED where a port is in use, the

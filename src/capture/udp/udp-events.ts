@@ -5,6 +5,7 @@
 import { type BindOptions, createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { addressFromBytes, parseAddress } from '../../packet/address.ts'
+import { errorCode, systemReason } from '../../system/errno.ts'
 import { DEFAULT_RECEIVE_BUFFER } from '../../system/libc.ts'
 import type { Port } from '../../units.ts'
 import { type CaptureBounds, payloadBounds, singlePorts } from '../bounds.ts'
@@ -143,8 +144,8 @@ function raiseBuffer(socket: Socket): void {
 }
 
 function bindFailure(port: Port, error: unknown): CaptureFailure {
-  const { code, message } = error as NodeJS.ErrnoException
-  if (code !== 'EACCES') return { code: 'CAPTURE_FAILED', detail: `UDP port ${port}: ${message}` }
+  if (errorCode(error) !== 'EACCES')
+    return { code: 'CAPTURE_FAILED', detail: `UDP port ${port}: ${systemReason(error)}` }
   return { code: 'CAPTURE_DENIED', detail: `UDP port ${port} may not be bound by this user: choose one above 1023` }
 }
 

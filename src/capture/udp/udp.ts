@@ -3,7 +3,8 @@
  * The destination address of a packet is not known here.
  */
 import { addressFromBytes, type IpAddress } from '../../packet/address.ts'
-import { describeErrno, libc } from '../../system/libc.ts'
+import { describeErrno } from '../../system/errno.ts'
+import { libc } from '../../system/libc.ts'
 import type { Port } from '../../units.ts'
 import { type CaptureBounds, payloadBounds } from '../bounds.ts'
 import { type Capture, type CaptureCounters, type CapturedPacket, captureError } from '../capture.ts'

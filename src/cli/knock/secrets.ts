@@ -2,6 +2,7 @@
 import { readSync } from 'node:fs'
 import type { AskSecret } from '../../client/keys.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { errorCode, systemReason } from '../../system/errno.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import type { KnockOptionValues } from './options.ts'
 
@@ -18,7 +19,7 @@ export function secretsFrom(
       const line = readLine(descriptor)
       return line.length > 0 ? ok(line) : refuse('KEY_MISSING', `${what}: descriptor ${descriptor} has no line for it`)
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+      const code = errorCode(error) ?? systemReason(error)
       return refuse('KEY_MISSING', `${what}: descriptor ${descriptor} cannot be read (${code})`)
     }
   })

@@ -6,6 +6,7 @@ import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { jsonLine, lastCharacterLength, printable } from '../../bytes/text.ts'
 import { failureKinds } from '../../failure-codes.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { errorCode, systemReason } from '../../system/errno.ts'
 import { journalPrefix } from '../../system/journal-stream.ts'
 import { type Line, line, renderLine, type Style, style } from './line.ts'
 
@@ -95,7 +96,7 @@ function writeAll(descriptor: 1 | 2, text: string): string | undefined {
     try {
       rest = rest.subarray(writeSync(descriptor, rest))
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+      const code = errorCode(error) ?? systemReason(error)
       if (code !== 'EAGAIN') return code === 'EPIPE' ? undefined : code
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
     }

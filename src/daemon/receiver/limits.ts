@@ -4,7 +4,8 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { describeErrno, libc } from '../../system/libc.ts'
+import { describeErrno } from '../../system/errno.ts'
+import { libc } from '../../system/libc.ts'
 
 // linux/resource.h, the same on every processor that libc.ts accepts.
 const RLIMIT_FSIZE = 1

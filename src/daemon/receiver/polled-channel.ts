@@ -4,7 +4,8 @@
  */
 import { readSync, writeSync } from 'node:fs'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { describeErrno, libc } from '../../system/libc.ts'
+import { describeErrno } from '../../system/errno.ts'
+import { libc } from '../../system/libc.ts'
 import { LineReader } from '../link/channel.ts'
 
 const F_GETFL = 3

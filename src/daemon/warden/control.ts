@@ -6,7 +6,8 @@ import { chmodSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { jsonLine } from '../../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { judgeOurFile, prepareOurFile, systemReason } from '../../system/our-file.ts'
+import { systemReason } from '../../system/errno.ts'
+import { judgeOurFile, prepareOurFile } from '../../system/our-file.ts'
 import { notASocket } from './places.ts'
 
 /** A request is a few bytes; whoever sends more is not one of ours. */
@@ -121,5 +122,5 @@ function parseAsk(line: string): string {
 function explain(error: NodeJS.ErrnoException): string {
   if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return 'no ghostport is running there'
   if (error.code === 'EACCES') return 'only the user who started it (root) may ask'
-  return error.message
+  return systemReason(error)
 }

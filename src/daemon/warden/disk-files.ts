@@ -8,6 +8,7 @@ import { textFromBytes } from '../../bytes/text.ts'
 import { holdsKeys } from '../../config/access/stanza-setting-names.ts'
 import type { ConfigFileFailure, ConfigFiles } from '../../config/reading/config-files.ts'
 import { ok, type Result, refuse } from '../../result.ts'
+import { fileReason, PERMISSION_DENIED } from '../../system/errno.ts'
 import { judgeStat, TO_READ } from '../../system/our-file.ts'
 import { type FolderAtFault, judgeFolderTrail, judgeTrail, octal, ownerName } from '../../system/path-trail.ts'
 import { systemPath } from '../../system/system-path.ts'
@@ -17,8 +18,6 @@ const OTHERS = 0o077
 
 /** A file of keys has a few lines. It is its user's to write, and this is what they can make us read. */
 const MAX_KEY_FILE = 64 * 1024
-
-const DENIED = 'permission denied'
 
 /** Linux: to look at a file without opening it, since opening a device can set it going. */
 const O_PATH = 0o10000000
@@ -40,7 +39,7 @@ export function diskFiles(user: number): ConfigFiles {
         const names = all.filter((name) => name.endsWith('.conf'))
         return ok(names.sort().map((name) => join(folder, name)))
       } catch (error) {
-        return refuse('CONFIG_UNREADABLE', `${folder}: ${explain(error)}`)
+        return refuse('CONFIG_UNREADABLE', `${folder}: ${fileReason(error)}`)
       }
     },
   }
@@ -125,23 +124,13 @@ function guarded(path: string, read: () => Result<string, ConfigFileFailure>): R
   try {
     return read()
   } catch (error) {
-    return refuse('CONFIG_UNREADABLE', `${path}: ${explain(error)}`)
+    return refuse('CONFIG_UNREADABLE', `${path}: ${fileReason(error)}`)
   }
 }
 
 /** Root is kept out by its own service only, whose unit leaves it no right over users' files. */
 function withCure(read: Result<string, ConfigFileFailure>, user: number): Result<string, ConfigFileFailure> {
-  if (read.ok || user !== 0 || !read.failure.detail.endsWith(DENIED)) return read
+  if (read.ok || user !== 0 || !read.failure.detail.endsWith(PERMISSION_DENIED)) return read
   const suggestion = 'let the service read users’ files: ProtectHome=read-only and CAP_DAC_READ_SEARCH (docs/CONFIG.md)'
   return { ok: false, failure: { ...read.failure, suggestion } }
-}
-
-function explain(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException
-  if (code === 'ENOENT') return 'there is no such file'
-  if (code === 'ENOTDIR') return 'a part of the path is a file, not a folder'
-  if (code === 'EACCES') return DENIED
-  if (code === 'EISDIR') return 'is a folder'
-  if (code === 'ELOOP') return 'too many links lead to it'
-  return message
 }

@@ -8,6 +8,7 @@ import { resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { sqliteFault } from '../../replay/sqlite-failure.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { systemReason } from '../../system/errno.ts'
 import {
   type FileIdentity,
   judgeOurFile,
@@ -15,7 +16,6 @@ import {
   readOurFile,
   removeOurFile,
   replaceOurFile,
-  systemReason,
 } from '../../system/our-file.ts'
 
 /** A connection that nobody refers to any more is closed when it is swept up, and lets go of its lock. */

@@ -2,6 +2,7 @@
  * What systemd is told about this process: ready, reloading, stopping, and a sentence for `systemctl status` (sd_notify(3)). One
  * datagram each to the Unix socket that `NOTIFY_SOCKET` names. Node has no Unix datagrams, so the C library sends them.
  */
+import { constants } from 'node:os'
 import { printable } from '../../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { type Libc, libc, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from '../../system/libc.ts'
@@ -27,7 +28,7 @@ export const noServiceManager: ServiceManager = {
 const AF_UNIX = 1
 /** `sun_path` of sockaddr_un has 108 bytes, the last of them for NUL. */
 const LONGEST_PATH = 107
-const EAGAIN = 11
+const { EAGAIN } = constants.errno
 /** A manager that is too busy to take a datagram is asked again so often, after so many milliseconds. */
 const MOST_TRIES = 200
 const RETRY_AFTER = 50

@@ -2,12 +2,25 @@
  * What the kernel has in our table, asked for over netlink (the dumps of linux/netfilter/nf_tables.h). libnftables
  * prints the same as text, ten times as slowly, which counts when a server starts with a full table.
  */
-
+import { constants } from 'node:os'
 import type { TableName } from '../../config/server/firewall-settings.ts'
 import { addressFromBytes } from '../../packet/address.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { netlinkCalls } from './netlink.ts'
-import { align, LITTLE_ENDIAN, parseAttributes } from './notification.ts'
+import { describeErrno } from '../../system/errno.ts'
+import {
+  align,
+  encodeAttribute,
+  encodeMessage,
+  errnoOf,
+  NLM_F_DUMP,
+  NLM_F_DUMP_INTR,
+  NLM_F_REQUEST,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  readAttributes,
+  readMessages,
+} from '../../system/netlink.ts'
+import { NetfilterSocket, NFGENMSG_LENGTH, NFPROTO_INET, nftablesType } from './netlink.ts'
 import { type Field, type SetName, shapeOf } from './sets.ts'
 
 /** An element as {@link Element} writes it, and when it ends by the caller's clock: not before `from`, not after `to`. */
@@ -22,19 +35,10 @@ export interface FoundElement {
 
 type DumpFailure = Failure<'FIREWALL_UNAVAILABLE'> & { readonly missing: boolean }
 
-const GET_CHAINS = (10 << 8) | 4
-const GET_SETS = (10 << 8) | 10
-const GET_SET_ELEMENTS = (10 << 8) | 13
-const REQUEST = 1
-const DUMP = 0x300
-/** The set changed while the kernel was telling. */
-const INTERRUPTED = 0x10
-const ERROR = 2
-const DONE = 3
-const ENOENT = 2
-const HEADER = 16
-const NFGENMSG = 4
-const NFPROTO_INET = 1
+const GET_CHAINS = nftablesType(4)
+const GET_SETS = nftablesType(10)
+const GET_SET_ELEMENTS = nftablesType(13)
+const { ENOENT } = constants.errno
 const ATTR_TABLE = 1
 const ATTR_SET = 2
 const ATTR_CHAIN_NAME = 3
@@ -75,7 +79,7 @@ export function dumpNames(table: TableName): Result<ReadonlySet<string>, DumpFai
     const told = ask(type, [], {
       onFetch: () => {},
       onMessage: (body) => {
-        const attributes = parseAttributes(body.subarray(NFGENMSG))
+        const attributes = readAttributes(body.subarray(NFGENMSG_LENGTH))
         const name = stringIn(attributes.get(nameAttribute))
         // `__set0` is a list within a rule.
         if (stringIn(attributes.get(ATTR_TABLE)) === table && !name.startsWith('__')) names.add(`${kind} ${name}`)
@@ -98,31 +102,32 @@ function ask(
   attributes: readonly Uint8Array[],
   listener: Listener,
 ): Result<'whole' | 'interrupted', DumpFailure> {
-  const calls = netlinkCalls()
-  const socket = calls.openNetfilter()
-  if (!socket.ok) return failure(socket.failure)
+  const opened = NetfilterSocket.open()
+  if (!opened.ok) return failure(opened.failure)
+  const socket = opened.value
   try {
-    const sent = calls.send(socket.value, question(type, attributes))
+    const sent = socket.send(question(type, attributes))
     if (!sent.ok) return failure(sent.failure)
     let interrupted = false
     for (;;) {
       listener.onFetch()
-      const received = calls.receive(socket.value)
+      const received = socket.receive()
       if (!received.ok) return failure(received.failure)
       if (received.value === 'empty' || received.value === 'lost')
         return failure(`the kernel’s answer is ${received.value}`)
-      for (const { type, flags, body } of messages(received.value)) {
-        if ((flags & INTERRUPTED) !== 0) interrupted = true
-        if (type === DONE) return ok(interrupted ? 'interrupted' : 'whole')
-        if (type === ERROR) {
-          const errno = -new DataView(body.buffer, body.byteOffset, 4).getInt32(0, LITTLE_ENDIAN)
-          return failure(`nftables does not tell what it has: errno ${errno}`, errno === ENOENT)
+      for (const message of readMessages(received.value)) {
+        if (message === undefined) break
+        if ((message.flags & NLM_F_DUMP_INTR) !== 0) interrupted = true
+        if (message.type === NLMSG_DONE) return ok(interrupted ? 'interrupted' : 'whole')
+        if (message.type === NLMSG_ERROR) {
+          const errno = errnoOf(message)
+          return failure(`nftables does not tell what it has: ${describeErrno(errno)}`, errno === ENOENT)
         }
-        listener.onMessage(body)
+        listener.onMessage(message.body)
       }
     }
   } finally {
-    calls.close(socket.value)
+    socket.close()
   }
 }
 
@@ -131,15 +136,9 @@ function failure(detail: string, missing = false): { readonly ok: false; readonl
 }
 
 function question(type: number, attributes: readonly Uint8Array[]): Uint8Array {
-  const tail = Buffer.concat(attributes)
-  const bytes = new Uint8Array(HEADER + NFGENMSG + tail.length)
-  const view = new DataView(bytes.buffer)
-  view.setUint32(0, bytes.length, LITTLE_ENDIAN)
-  view.setUint16(4, type, LITTLE_ENDIAN)
-  view.setUint16(6, REQUEST | DUMP, LITTLE_ENDIAN)
-  bytes[HEADER] = NFPROTO_INET
-  bytes.set(tail, HEADER + NFGENMSG)
-  return bytes
+  const family = new Uint8Array(NFGENMSG_LENGTH)
+  family[0] = NFPROTO_INET
+  return encodeMessage({ type, flags: NLM_F_REQUEST | NLM_F_DUMP }, family, attributes)
 }
 
 /** A C string. */
@@ -150,24 +149,7 @@ function stringIn(bytes: Uint8Array | undefined): string {
 }
 
 function stringAttribute(type: number, text: string): Uint8Array {
-  const value = Buffer.from(`${text}\0`, 'latin1')
-  const bytes = new Uint8Array(align(4 + value.length))
-  const view = new DataView(bytes.buffer)
-  view.setUint16(0, 4 + value.length, LITTLE_ENDIAN)
-  view.setUint16(2, type, LITTLE_ENDIAN)
-  bytes.set(value, 4)
-  return bytes
-}
-
-function* messages(datagram: Uint8Array): Generator<{ type: number; flags: number; body: Uint8Array }> {
-  const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength)
-  for (let at = 0; at + HEADER <= view.byteLength; ) {
-    const length = view.getUint32(at, LITTLE_ENDIAN)
-    if (length < HEADER || at + length > view.byteLength) return
-    const body = datagram.subarray(at + HEADER, at + length)
-    yield { type: view.getUint16(at + 4, LITTLE_ENDIAN), flags: view.getUint16(at + 6, LITTLE_ENDIAN), body }
-    at += align(length)
-  }
+  return encodeAttribute(type, Buffer.from(`${text}\0`, 'latin1'))
 }
 
 /** A table may have a hundred thousand: attributes are read where they are, without an object for each. */
@@ -178,21 +160,21 @@ function readElements(
   madeBefore: number,
   into: FoundElement[],
 ): void {
-  const list = parseAttributes(body.subarray(NFGENMSG)).get(ATTR_ELEMENTS)
+  const list = readAttributes(body.subarray(NFGENMSG_LENGTH)).get(ATTR_ELEMENTS)
   if (list === undefined) return
   const { key: keyFields, value: valueFields } = shapeOf(set)
   const bytes = Buffer.from(list.buffer, list.byteOffset, list.byteLength)
   const view = new DataView(list.buffer, list.byteOffset, list.byteLength)
   for (let at = 0; at + 4 <= list.length; ) {
-    const end = at + view.getUint16(at, LITTLE_ENDIAN)
+    const end = at + view.getUint16(at, true)
     if (end < at + 4 || end > list.length) return
     let [key, value, comment] = ['', undefined as string | undefined, undefined as string | undefined]
     // Without a time it never ends.
     let remaining = Number.POSITIVE_INFINITY
     for (let inner = at + 4; inner + 4 <= end; ) {
-      const next = inner + view.getUint16(inner, LITTLE_ENDIAN)
+      const next = inner + view.getUint16(inner, true)
       if (next < inner + 4 || next > end) break
-      switch (view.getUint16(inner + 2, LITTLE_ENDIAN) & 0x3fff) {
+      switch (view.getUint16(inner + 2, true) & 0x3fff) {
         // Both hold one attribute, whose head is passed over.
         case ELEMENT_KEY:
           key = textOf(bytes, view, inner + 8, keyFields)
@@ -243,7 +225,7 @@ function textOf(bytes: Uint8Array, view: DataView, from: number, fields: readonl
         at += 4
         break
       case 'mark':
-        text += view.getUint32(at, LITTLE_ENDIAN)
+        text += view.getUint32(at, true)
         at += 4
         break
       default:

@@ -4,7 +4,7 @@
  */
 import koffi, { type LibraryHandle } from 'koffi'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { type NetlinkCalls, netlinkCalls, portIdsOfNetfilterSockets } from './netlink.ts'
+import { NetfilterSocket, portIdsOfNetfilterSockets } from './netlink.ts'
 
 export interface Nftables {
   /** Runs commands as one transaction. @returns what they print; the failure says what nftables said. */
@@ -32,9 +32,8 @@ const TERSE = 1 << 11
  * @returns `FIREWALL_UNAVAILABLE` where there is no library or no netlink to the kernel's netfilter.
  */
 export function openNftables(soname = 'libnftables.so.1'): Result<Nftables, Failure<'FIREWALL_UNAVAILABLE'>> {
-  const calls = netlinkCalls()
   // libnftables ends the whole process where it can open no netfilter socket: ask first.
-  const usable = tryNetfilterSocket(calls)
+  const usable = tryNetfilterSocket()
   if (!usable.ok) return usable
 
   let library: LibraryHandle
@@ -55,7 +54,7 @@ export function openNftables(soname = 'libnftables.so.1'): Result<Nftables, Fail
   const output = library.func('const char *nft_ctx_get_output_buffer(void *ctx)')
   const errors = library.func('const char *nft_ctx_get_error_buffer(void *ctx)')
 
-  const before = portIdsOfNetfilterSockets(calls)
+  const before = portIdsOfNetfilterSockets()
   const context: unknown = contextNew(0)
   if (context === null || bufferOutput(context) !== 0 || bufferError(context) !== 0) {
     return refuse('FIREWALL_UNAVAILABLE', `${soname} gives no context`)
@@ -72,7 +71,7 @@ export function openNftables(soname = 'libnftables.so.1'): Result<Nftables, Fail
     contextFree(context)
     return refuse('FIREWALL_UNAVAILABLE', first.failure.detail)
   }
-  const portIds = new Set([...portIdsOfNetfilterSockets(calls)].filter((id) => !before.has(id)))
+  const portIds = new Set([...portIdsOfNetfilterSockets()].filter((id) => !before.has(id)))
 
   let open = true
   return ok({
@@ -93,10 +92,10 @@ export function openNftables(soname = 'libnftables.so.1'): Result<Nftables, Fail
   })
 }
 
-function tryNetfilterSocket(calls: NetlinkCalls): Result<void, Failure<'FIREWALL_UNAVAILABLE'>> {
-  const opened = calls.openNetfilter()
+function tryNetfilterSocket(): Result<void, Failure<'FIREWALL_UNAVAILABLE'>> {
+  const opened = NetfilterSocket.open()
   if (!opened.ok) return refuse('FIREWALL_UNAVAILABLE', `the kernel has no netfilter for us: ${opened.failure}`)
-  calls.close(opened.value)
+  opened.value.close()
   return ok(undefined)
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../../config/server/firewall-settings.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { ok, type Result, refuse } from '../../result.ts'
+import { sinceBoot } from '../../system/since-boot.ts'
 import { milliseconds, parsePort } from '../../units.ts'
 import { Book, type Change, endedBy, type Instant } from '../book.ts'
 import type {
@@ -34,7 +35,6 @@ import { dumpNames, dumpSet, type FoundElement } from './dump.ts'
 import type { Element } from './elements.ts'
 import { parseLedger } from './ledger.ts'
 import { type Nftables, type NftFailure, openNftables } from './library.ts'
-import { netlinkCalls } from './netlink.ts'
 import { isTableOf, renderAgain } from './ruleset.ts'
 import { SET_NAMES } from './sets.ts'
 import { type Care, renderChanges, renderDoors, renderElements, renderMoves, renderRecords } from './transaction.ts'
@@ -61,7 +61,7 @@ export function createNftablesFirewall(options: NftablesOptions): Result<KernelF
   const opened = openNftables(options.library)
   if (!opened.ok) return opened
   const { mode, table = DEFAULT_TABLE, mark = DEFAULT_MARK, maxGrants = DEFAULT_MAX_GRANTS } = options
-  const { clocks = kernelClocks() } = options
+  const { clocks = kernelClocks } = options
   return ok(new KernelTable(opened.value, { table, mode, mark, maxGrants }, clocks))
 }
 
@@ -432,11 +432,7 @@ function asVoid(result: Result<string, NftFailure>): Result<void, NftFailure> {
   return result.ok ? ok(undefined) : result
 }
 
-/** Neither is moved by a change of the wall clock. */
-function kernelClocks(): Clocks {
-  const calls = netlinkCalls()
-  return {
-    withSuspension: () => calls.sinceBoot('counted'),
-    withoutSuspension: () => calls.sinceBoot('not counted'),
-  }
+const kernelClocks: Clocks = {
+  withSuspension: () => sinceBoot('counted'),
+  withoutSuspension: () => sinceBoot('not counted'),
 }

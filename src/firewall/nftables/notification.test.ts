@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { DEFAULT_TABLE } from '../../config/server/firewall-settings.ts'
-import { LITTLE_ENDIAN, NotificationReader } from './notification.ts'
+import { NotificationReader } from './notification.ts'
 
 const NFTABLES = 10 << 8
 const [NEWTABLE, DELTABLE, NEWCHAIN, DELCHAIN, DELRULE, DELSET, DELSETELEM, NEWGEN] = [0, 2, 3, 5, 8, 11, 14, 15].map(
@@ -13,8 +13,8 @@ const ACCEPT = 5 << 8
 function attribute(type: number, value: Uint8Array): Uint8Array {
   const bytes = new Uint8Array((4 + value.length + 3) & ~3)
   const view = new DataView(bytes.buffer)
-  view.setUint16(0, 4 + value.length, LITTLE_ENDIAN)
-  view.setUint16(2, type, LITTLE_ENDIAN)
+  view.setUint16(0, 4 + value.length, true)
+  view.setUint16(2, type, true)
   bytes.set(value, 4)
   return bytes
 }
@@ -25,8 +25,8 @@ function message(type: number, family: number, attributes: readonly Uint8Array[]
   const body = Buffer.concat([Uint8Array.of(family, 0, 0, 0), ...attributes])
   const header = new Uint8Array(16)
   const view = new DataView(header.buffer)
-  view.setUint32(0, 16 + body.length, LITTLE_ENDIAN)
-  view.setUint16(4, type, LITTLE_ENDIAN)
+  view.setUint32(0, 16 + body.length, true)
+  view.setUint16(4, type, true)
   return Buffer.concat([header, body])
 }
 

@@ -3,15 +3,10 @@
  * object that it changed and one, NEWGEN, that names the process. Of other tables only is known that their rules changed.
  */
 import type { TableName } from '../../config/server/firewall-settings.ts'
+import { readAttributes, readMessages } from '../../system/netlink.ts'
 import type { ForeignChange } from '../firewall.ts'
+import { NFGENMSG_LENGTH, NFNL_SUBSYS_NFTABLES, NFPROTO_INET } from './netlink.ts'
 
-/** netlink speaks the host's byte order. */
-export const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1
-
-const HEADER = 16 // struct nlmsghdr
-const NFGENMSG = 4
-const NFPROTO_INET = 1
-const NFNL_SUBSYS_NFTABLES = 10
 const NEWGEN = 15
 /** Message type → what it is about. An even type adds; the odd one after the next, GET, removes. */
 const KINDS: Readonly<Record<number, Pick<ForeignChange, 'what' | 'how'>>> = {
@@ -56,16 +51,9 @@ export class NotificationReader {
 
   /** Bytes that make no sense end the reading of a datagram: they count as a change, since we cannot tell. */
   read(datagram: Uint8Array): void {
-    const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength)
-    let at = 0
-    while (at + HEADER <= view.byteLength) {
-      const length = view.getUint32(at, LITTLE_ENDIAN)
-      if (length < HEADER || at + length > view.byteLength) {
-        this.lost()
-        return
-      }
-      this.#readMessage(view.getUint16(at + 4, LITTLE_ENDIAN), datagram.subarray(at + HEADER, at + length))
-      at += align(length)
+    for (const message of readMessages(datagram)) {
+      if (message === undefined) this.lost()
+      else this.#readMessage(message.type, message.body)
     }
   }
 
@@ -106,8 +94,8 @@ export class NotificationReader {
   }
 
   #readMessage(type: number, body: Uint8Array): void {
-    if (type >> 8 !== NFNL_SUBSYS_NFTABLES || body.length < NFGENMSG) return
-    const attributes = parseAttributes(body.subarray(NFGENMSG))
+    if (type >> 8 !== NFNL_SUBSYS_NFTABLES || body.length < NFGENMSG_LENGTH) return
+    const attributes = readAttributes(body.subarray(NFGENMSG_LENGTH))
     const kind = type & 0xff
     if (kind === NEWGEN) {
       // It closes its transaction: the one who is named made the changes before it.
@@ -134,24 +122,6 @@ export class NotificationReader {
 
 function weight({ what, how }: Omit<ForeignChange, 'by'>): number {
   return SIZES.indexOf(what) + (how === 'removed' ? SIZES.length : 0)
-}
-
-/** netlink attributes: length and type (16 bits each, the host's order), then the value, padded to four bytes. */
-export function parseAttributes(bytes: Uint8Array): Map<number, Uint8Array> {
-  const found = new Map<number, Uint8Array>()
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  let at = 0
-  while (at + 4 <= view.byteLength) {
-    const length = view.getUint16(at, LITTLE_ENDIAN)
-    if (length < 4 || at + length > view.byteLength) break
-    found.set(view.getUint16(at + 2, LITTLE_ENDIAN) & 0x3fff, bytes.subarray(at + 4, at + length))
-    at += align(length)
-  }
-  return found
-}
-
-export function align(length: number): number {
-  return (length + 3) & ~3
 }
 
 /** A C string: control characters, which a process may put into its name, do not reach a log. */

@@ -5,8 +5,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TableName } from '../../config/server/firewall-settings.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { PollSet } from '../../system/poll-set.ts'
+import { Waker } from '../../system/waker.ts'
 import type { ForeignChange } from '../firewall.ts'
-import { netlinkCalls } from './netlink.ts'
+import { type Called, NetfilterSocket } from './netlink.ts'
 import { NotificationReader } from './notification.ts'
 
 /** In milliseconds. */
@@ -29,31 +31,30 @@ export function watchTable(
   ignoring: ReadonlySet<number>,
   listeners: Listeners,
 ): Result<Watch, Failure<'FIREWALL_UNAVAILABLE'>> {
-  const calls = netlinkCalls()
-  const socket = calls.openNetfilter()
-  if (!socket.ok) return refuse('FIREWALL_UNAVAILABLE', `nftables cannot be watched: ${socket.failure}`)
-  const subscribed = calls.subscribe(socket.value, ignoring)
-  const waker = calls.openWaker()
-  if (!subscribed.ok || !waker.ok) {
-    calls.close(socket.value)
-    const why = !subscribed.ok ? subscribed.failure : !waker.ok ? waker.failure : ''
-    return refuse('FIREWALL_UNAVAILABLE', `nftables cannot be watched: ${why}`)
-  }
+  const opened = openBoth(ignoring)
+  if (!opened.ok) return refuse('FIREWALL_UNAVAILABLE', `nftables cannot be watched: ${opened.failure}`)
+  const { socket, waker } = opened.value
+  const waiting = new PollSet([socket.fd, waker.fd])
 
   const reader = new NotificationReader(table)
   let open = true
   const drain = (): void => {
     for (;;) {
-      const received = calls.receive(socket.value)
+      const received = socket.receive()
       if (!received.ok || received.value === 'empty') return
       if (received.value === 'lost') reader.lost()
       else reader.read(received.value)
     }
   }
+  /** Whether there may be something to hear; false where nothing can be waited for any more. */
+  const isReady = (): Promise<boolean> =>
+    waiting.waitAside().then(
+      () => !waiting.isClosed(0),
+      () => false,
+    )
   const listen = async (): Promise<void> => {
     while (open) {
-      const waited = await calls.wait(socket.value, waker.value)
-      if (!open || !waited.ok) break
+      if (!(await isReady()) || !open) break
       drain()
       if (reader.isMidway) {
         // The kernel is still telling. A moment's patience, not a promise: what the end would tell is for the log only.
@@ -66,11 +67,11 @@ export function watchTable(
       if (reader.takeOthers()) listeners.others()
     }
     process.off('exit', wake)
-    calls.close(socket.value)
-    calls.close(waker.value)
+    socket.close()
+    waker.close()
   }
   // Node joins its pool before it exits; a thread that sleeps for ever would keep it from ending.
-  const wake = (): void => calls.wake(waker.value)
+  const wake = (): void => waker.wake()
   process.on('exit', wake)
   void listen()
 
@@ -81,4 +82,18 @@ export function watchTable(
       wake()
     },
   })
+}
+
+function openBoth(ignoring: ReadonlySet<number>): Called<{ readonly socket: NetfilterSocket; readonly waker: Waker }> {
+  const socket = NetfilterSocket.open()
+  if (!socket.ok) return socket
+  const subscribed = socket.value.subscribe(ignoring)
+  try {
+    if (subscribed.ok) return { ok: true, value: { socket: socket.value, waker: new Waker() } }
+    socket.value.close()
+    return subscribed
+  } catch (error) {
+    socket.value.close()
+    return { ok: false, failure: (error as Error).message }
+  }
 }

@@ -2,6 +2,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import type { IpAddress } from '../../packet/address.ts'
 import { ok, type Result, refuse } from '../../result.ts'
+import { systemReason } from '../../system/errno.ts'
 import type { Port } from '../../units.ts'
 import type { FirewallFailure } from '../firewall.ts'
 
@@ -59,6 +60,6 @@ function reasonOf(error: NodeJS.ErrnoException): string {
     case 'EADDRNOTAVAIL':
       return 'the address is not one of this host'
     default:
-      return error.message
+      return systemReason(error)
   }
 }

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import type { LoadedConfig } from '../../../config/load.ts'
 import { type Failure, ok, type Result, refuse } from '../../../result.ts'
+import { errorCode, systemReason } from '../../../system/errno.ts'
 import { type Account, findAccount } from '../../../system/privilege.ts'
 
 const PASSWD = '/etc/passwd'
@@ -35,12 +36,11 @@ export function lookUpAccount(user: string): Result<Account, Failure<'CONFIG_INV
   try {
     passwd = readFileSync(PASSWD, 'utf8')
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
     return refuse(
       'CONFIG_INVALID_VALUE',
-      code === 'ENOENT'
+      errorCode(error) === 'ENOENT'
         ? `user “${user}” cannot be looked up: this system has no ${PASSWD}. Leave RECEIVER_USER out: ghostport then takes an id of its own`
-        : `user “${user}” cannot be looked up: ${message}`,
+        : `user “${user}” cannot be looked up: ${systemReason(error)}`,
     )
   }
   return findAccount(passwd, user)
