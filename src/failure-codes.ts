@@ -39,10 +39,14 @@ export const failureKinds = {
   ACCESS_NO_STANZA: { level: 'info', exit: 1, sentence: 'no stanza opens this packet' },
   ACCESS_EXPIRED: { level: 'warning', exit: 1, sentence: 'the stanza has expired' },
   ACCESS_DESTINATION_DENIED: { level: 'warning', exit: 1, sentence: 'the stanza is for another destination' },
-  ACCESS_SOURCE_REQUIRED: { level: 'warning', exit: 1, sentence: 'the stanza wants the address named in the packet' },
-  ACCESS_SOURCE_MISMATCH: { level: 'warning', exit: 1, sentence: 'the stanza wants the address the packet came from' },
+  ACCESS_SOURCE_REQUIRED: { level: 'warning', exit: 1, sentence: 'the stanza requires an address named in the packet' },
+  ACCESS_SOURCE_MISMATCH: {
+    level: 'warning',
+    exit: 1,
+    sentence: 'the stanza requires the address that the packet came from',
+  },
   ACCESS_SOURCE_UNUSABLE: { level: 'warning', exit: 1, sentence: 'no grant can be for this address' },
-  ACCESS_USERNAME_DENIED: { level: 'warning', exit: 1, sentence: 'the stanza wants another user name' },
+  ACCESS_USERNAME_DENIED: { level: 'warning', exit: 1, sentence: 'the stanza requires another user name' },
   ACCESS_PORT_DENIED: { level: 'warning', exit: 1, sentence: 'the stanza does not allow this port' },
   ACCESS_NAT_DISABLED: { level: 'warning', exit: 1, sentence: 'NAT of this kind is not enabled' },
   ACCESS_NAT_TARGET_DENIED: { level: 'warning', exit: 1, sentence: 'the stanza does not allow this NAT target' },
@@ -68,14 +72,14 @@ export const failureKinds = {
   PRIVILEGE_EXCESSIVE: { level: 'error', exit: 77, sentence: 'the receiver has privilege that it must not have' },
 
   // between the two processes
-  WARDEN_PROTOCOL: { level: 'error', exit: 70, sentence: 'the receiver did what no honest receiver does' },
+  WARDEN_PROTOCOL: { level: 'error', exit: 70, sentence: 'the receiver broke the protocol' },
   WARDEN_FORBIDDEN: { level: 'error', exit: 70, sentence: 'the receiver asked for what policy forbids' },
   WARDEN_GONE: { level: 'error', exit: 69, sentence: 'the warden is gone' },
   RECEIVER_GONE: { level: 'error', exit: 69, sentence: 'the receiver is gone' },
 
   // files, keys and flags of the user's
   CONFIG_UNREADABLE: { level: 'error', exit: 66, sentence: 'the file cannot be read' },
-  CONFIG_UNWRITABLE: { level: 'error', exit: 73, sentence: 'the file cannot be made' },
+  CONFIG_UNWRITABLE: { level: 'error', exit: 73, sentence: 'the file cannot be written' },
   CONFIG_EXPOSED: { level: 'error', exit: 77, sentence: 'the file can be read or changed by others' },
   CONFIG_SYNTAX: { level: 'error', exit: 78, sentence: 'the line cannot be understood' },
   CONFIG_UNKNOWN_KEY: { level: 'error', exit: 78, sentence: 'unknown setting' },

@@ -57,7 +57,7 @@ async function optionBeforeCommand(word: string): Promise<Failure> {
   const isKeygen = ['-k', '-K', '--key-gen', '--key-gen-file', '--key-len', '--hmac-key-len'].includes(option)
   const isKnock = names.includes(option) && !isKeygen
   const suggestion = isKeygen ? 'ghostport keygen' : isKnock ? `ghostport knock ${option} …` : 'ghostport help'
-  return refuse('CLI_USAGE', `${option} is before a command`, { suggestion }).failure
+  return refuse('CLI_USAGE', `there is no command before ${option}`, { suggestion }).failure
 }
 
 /** For an error that is a defect: tells it, as JSON too where that was asked for. @returns the exit status. */
@@ -93,7 +93,7 @@ try {
 }
 const { outputLost } = terminal
 if (outputLost !== undefined) {
-  const { failure } = refuse('OUTPUT_FAILED', `standard output did not take all of it (${outputLost})`)
+  const { failure } = refuse('OUTPUT_FAILED', `part of the text was not written to standard output (${outputLost})`)
   status = terminal.fail(failure)
 }
 process.exitCode = status

@@ -224,7 +224,7 @@ function writeNew(
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such folder',
   ENOTDIR: 'there is no such folder',
-  EACCES: 'no permission to make it there',
+  EACCES: 'no permission to create it there',
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
 }

@@ -26,9 +26,9 @@ export const command = defineCommand({
   options,
   operands: { optional: ['STANZA'] },
   about: [
-    'Sends one packet that asks a server to open a port: to every address of the host, each time another packet. Nothing',
-    'comes back, whether the server opens or not; --wait finds out. Settings come from ~/.fwknoprc (fwknop’s file): from its',
-    '[default], and over it from STANZA, which -n names as well. Flags count for more. Missing keys are asked for.',
+    'Asks a server to open a port. Sends a packet of its own to each address of the host. The server never answers; --wait',
+    'finds out whether the port opened. Settings come from ~/.fwknoprc (fwknop’s file): STANZA (or -n STANZA) overrides',
+    '[default], and flags override both. Missing keys are asked for.',
   ],
   after: [
     'ghostport knock myserver --wait                all from the rc file',

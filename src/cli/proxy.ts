@@ -37,7 +37,9 @@ async function run(
   const port = parsePort(portText)
   if (!port.ok) return port
   if (given.stdin > 0 || Number(given.fd) === 0)
-    return refuse('CLI_USAGE', 'standard input belongs to the connection: no key can come from it')
+    return refuse('CLI_USAGE', 'the connection uses standard input, so no key can come from there', {
+      suggestion: '--fd 3',
+    })
 
   const wish = parseWait(given)
   if (!wish.ok) return wish
@@ -53,7 +55,7 @@ async function run(
   // With NAT the public port is where the service is; without it, a door that is not asked for will not open.
   const direct = request.kind === 'access'
   if (direct && !request.ports.some((it) => it.protocol === 'tcp' && it.port === port.value)) {
-    const detail = `what is asked for does not open tcp/${port.value}`
+    const detail = `the knock does not ask for tcp/${port.value}`
     return refuse('CLI_USAGE', detail, { suggestion: `-A tcp/${port.value}` })
   }
   const opened = await openDoor(planned.value, { ...wait.value, ...(direct ? { port: port.value } : {}) }, terminal)

@@ -22,7 +22,7 @@ const options = {
   'exit-parse-config': { help: 'read the configuration, say what is wrong with it, and end' },
   'fw-flush': { help: 'remove ghostport’s nftables table and every grant, say what is open or shut then, and end' },
   foreground: { short: 'f', help: 'no effect: ghostport always stays in the foreground' },
-  verbose: { short: 'v', repeatable: true, help: 'no effect: the log has nothing more to tell' },
+  verbose: { short: 'v', repeatable: true, help: 'no effect: the log already has everything' },
 } as const
 
 /** How long the last lines may take to be read, in milliseconds. */
@@ -33,8 +33,8 @@ export const command = defineCommand({
   options,
   operands: {},
   about: [
-    'Watches for knocks and opens doors, until it is told to stop. Logs one JSON object a line to standard output, and says',
-    '“ready” there when packets are being received. Needs root, but with FIREWALL relay and CAPTURE udp.',
+    'Receives knocks and opens ports, until it is stopped. Logs one JSON object a line to standard output; the message',
+    '“ready” says that packets are being received. Needs root, except with FIREWALL relay and CAPTURE udp.',
   ],
   after: ['Signals: HUP reads the configuration again; TERM and INT stop it. Live grants survive both.'],
   run,
@@ -42,7 +42,7 @@ export const command = defineCommand({
 
 async function run({ options: given }: ParsedCommandLine<typeof options>, terminal: Terminal): Promise<Outcome> {
   if (given['exit-parse-config'] > 0 && given['fw-flush'] > 0)
-    return refuse('CLI_USAGE', '--exit-parse-config and --fw-flush: choose one')
+    return refuse('CLI_USAGE', '--exit-parse-config and --fw-flush cannot be used together')
   const server = fromHere(given['config-file'] ?? DEFAULT_CONFIG)
   if (!server.ok) return server
   const access = fromHere(given['access-file'] ?? '/')
@@ -71,7 +71,10 @@ function fromHere(path: string): Result<string, Failure<'CONFIG_UNREADABLE'>> {
   try {
     return ok(resolve(path))
   } catch {
-    return refuse('CONFIG_UNREADABLE', `${path} is relative, and the working directory is gone: name it from /`)
+    return refuse(
+      'CONFIG_UNREADABLE',
+      `${path} is relative, but the working directory no longer exists: give the path from /`,
+    )
   }
 }
 

@@ -57,7 +57,7 @@ async function run(
   if (!planned.ok) return planned
   const { plan, settings, world } = planned.value
   if (config.family !== undefined && settings.family !== config.family) {
-    const detail = `ssh is told to use IPv${config.family}, and the knock goes by IPv${settings.family} only`
+    const detail = `ssh is told to use IPv${config.family}, but the knock is sent only over IPv${settings.family}`
     return refuse('CLI_USAGE', detail, { suggestion: `-${config.family} before HOST` })
   }
   const named = config.port !== 22 || inDestination || namesPort(rest)
@@ -78,7 +78,7 @@ async function run(
   // An inner host behind NAT is somewhere else by its nature.
   if (!config.proxied && plan.request.kind !== 'natAccess' && !addresses.includes(opened.address))
     terminal.note(
-      `ghostport: ssh connects to ${opened.address}, which the knock opened; your HostName ${name} is elsewhere`,
+      `ghostport: ssh connects to ${opened.address}, which the knock opened; your HostName ${name} has another address`,
     )
   const { address } = opened
   const lead = leadSsh(host, config, { server, addresses: opened.addresses, address, port: port.value }, addresses)

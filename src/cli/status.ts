@@ -37,7 +37,7 @@ function describe(status: Status, style: Style): readonly Line[] {
   const refused = Object.entries(counters.refused).map(([code, count]) => `${count} ${code}`)
   return [
     line`${status.capturing ? style.good('receiving') : style.bad('not receiving')} since ${status.startedAt}, firewall ${status.firewall}, ${count(status.stanzas, 'stanza')}`,
-    `${count(counters.looked, 'packet')} looked at, ${counters.granted} granted, ${refused.join(', ') || '0 refused'}, ${counters.undecided} undecided, ${counters.dropped} lost before we saw them`,
+    `${count(counters.looked, 'packet')} looked at, ${counters.granted} granted, ${refused.join(', ') || '0 refused'}, ${counters.undecided} undecided, ${counters.dropped} lost before they were read`,
     ...describeRelay(status),
     ...describeWarnings(status, style),
     '',
@@ -63,7 +63,7 @@ function describe(status: Status, style: Style): readonly Line[] {
 /** A grant keeps the number of its stanza, which may be another stanza's by now: a reader has to know that. */
 function countGrants(grants: readonly GrantStatus[]): string {
   const byNumber = grants.some(({ name }) => name === undefined)
-  return `live grants: ${grants.length}${byNumber ? ' (a stanza without NAME by its number when it granted)' : ''}`
+  return `live grants: ${grants.length}${byNumber ? ' (a stanza without NAME has the number of the time of its grant)' : ''}`
 }
 
 function describeGrant({ for: source, open, secondsLeft, stanza, name, user }: GrantStatus): string {

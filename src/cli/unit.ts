@@ -53,7 +53,7 @@ export const command = defineCommand({
   operands: {},
   about: [
     'Prints a unit for systemd that runs this ghostport with this Node.js. Changes nothing by itself. Warns of what would keep',
-    'the service from starting, and of paths that others than root can change.',
+    'the service from starting, and of paths that users other than root can change.',
   ],
   after: [
     'ghostport unit > /etc/systemd/system/ghostport.service',
@@ -102,7 +102,7 @@ export function fillUnit(template: string, places: UnitPlaces): Result<string> {
     if (!/^[\w/.,:=@+~-]+$/.test(word))
       return refuse(
         'VALUE_INVALID',
-        `“${word}” cannot stand in a unit: use a path of letters, digits and . , : = @ + ~ - _`,
+        `“${word}” cannot be written in a unit: use a path of letters, digits and . , : = @ + ~ - _`,
       )
   const standard = standardPlaces
   const replaced = template

@@ -70,7 +70,7 @@ export async function performKnock(
   const { failure, causes } = explainShutDoor({ door, seen: outcome, limit: waiting.limit, sent, request, now })
   if (noStanza?.meant === undefined) return failed(failure, sent, causes)
   const { word, file, meant } = noStanza
-  const unused = `No stanza of ${file} fits “${word}”, so that none was used. Perhaps: ${meant}`
+  const unused = `No stanza of ${file} matches “${word}”, so no stanza was used. Perhaps: ${meant}`
   return failed(failure, sent, [unused, ...causes])
 }
 

@@ -52,7 +52,7 @@ export function waitWithoutEffect(given: WaitOptions): Result<void, Failure<'CLI
  */
 export function doorFor(plan: KnockPlan, wish: WaitWish): Result<WaitPlan, Failure<'CLI_USAGE'>> {
   const door = doorOf(plan.request)
-  if (door === undefined) return refuse('CLI_USAGE', 'there is no TCP port to wait for')
+  if (door === undefined) return refuse('CLI_USAGE', 'the knock asks for no TCP port, so there is none to wait for')
   return ok({ port: door.port, limit: wish.limit, sign: wish.sign ?? (door.throughNat ? 'banner' : 'connect') })
 }
 

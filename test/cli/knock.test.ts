@@ -487,7 +487,7 @@ describe('ghostport knock refuses', () => {
       'waiting for UDP',
       () => ['knock', '-D', '127.0.0.1', '-A', 'udp/53', '-s', ...KEYS, '--no-rc-file', '--wait'],
       64,
-      /no TCP port to wait for/,
+      /asks for no TCP port, so there is none to wait for/,
     ],
     ['waiting for no time', () => [...BASE, '--wait', '--wait-limit', '0'], 64, /--wait-limit: “0”/],
     ['waiting for what is no sign', () => [...BASE, '--wait', '--wait-for', 'godot'], 64, /neither connect nor banner/],

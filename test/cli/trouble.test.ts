@@ -84,7 +84,7 @@ describe('a user without a home', () => {
     const argv = ['-c', inside, join(home.path, 'gone too'), node, ...script, ...words]
     const { status, stderr } = spawnSync('sh', argv, { encoding: 'utf8', timeout: 20_000 })
     assertOneLine(stderr)
-    assert.match(stderr, /x\.conf is relative, and the working directory is gone.*\[CONFIG_UNREADABLE\]/)
+    assert.match(stderr, /x\.conf is relative, but the working directory no longer exists.*\[CONFIG_UNREADABLE\]/)
     assert.equal(status, 66)
   })
 
@@ -103,7 +103,7 @@ describe('output that cannot be written', () => {
       const { status, stderr } = run(argv, { stdout: full })
       closeSync(full)
       assertOneLine(stderr)
-      assert.match(stderr, /standard output did not take all of it \(ENOSPC\) \[OUTPUT_FAILED\]/)
+      assert.match(stderr, /part of the text was not written to standard output \(ENOSPC\) \[OUTPUT_FAILED\]/)
       assert.equal(status, 74)
     })
 })

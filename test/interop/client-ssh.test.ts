@@ -215,7 +215,7 @@ describe('ssh through a door that only a knock opens', { skip: netnsUnavailable(
   it('ghostport proxy refuses a stanza that opens another port', () => {
     const { status, stderr } = ghostport('proxy', 'elsewhere', '22')
     assert.equal(status, 64)
-    assert.match(stderr, /does not open tcp\/22 — perhaps: -A tcp\/22/)
+    assert.match(stderr, /does not ask for tcp\/22 — perhaps: -A tcp\/22/)
   })
 
   describe('ghostport ssh goes to the address and port that opened', () => {
@@ -313,13 +313,13 @@ describe('ssh through a door that only a knock opens', { skip: netnsUnavailable(
       [
         '-p',
         ['plain', '-p', '2222'],
-        /ssh is told to use port 2222, and the knock opens tcp\/22 only — perhaps: -A tcp\/2222/,
+        /ssh is told to use port 2222, but the knock opens only tcp\/22 — perhaps: -A tcp\/2222/,
       ],
-      ['-oPort', ['plain', '-oPort=2222'], /port 2222, and the knock opens tcp\/22 only/],
-      ['-p 22', ['other-port', '-p', '22'], /port 22, and the knock opens tcp\/2222 only/],
-      ['ssh://', ['ssh://root@plain:2222'], /port 2222, and the knock opens tcp\/22 only/],
-      ['a ghost’s', ['ghost', '-p', '2222'], /port 2222, and the knock leads port 80 to port 22/],
-      ['the family', ['-4', 'plain', '-6'], /ssh is told to use IPv6, and the knock goes by IPv4 only/],
+      ['-oPort', ['plain', '-oPort=2222'], /port 2222, but the knock opens only tcp\/22/],
+      ['-p 22', ['other-port', '-p', '22'], /port 22, but the knock opens only tcp\/2222/],
+      ['ssh://', ['ssh://root@plain:2222'], /port 2222, but the knock opens only tcp\/22/],
+      ['a ghost’s', ['ghost', '-p', '2222'], /port 2222, but the knock forwards port 80 to port 22/],
+      ['the family', ['-4', 'plain', '-6'], /ssh is told to use IPv6, but the knock is sent only over IPv4/],
     ]
     for (const [name, argv, message] of refusals)
       it(`or refuses, where ssh is told another: ${name}`, async () => {
@@ -344,7 +344,7 @@ describe('ssh through a door that only a knock opens', { skip: netnsUnavailable(
       const { status, stderr } = ghostport('ssh', 'plain', ...words, 'true')
       assert.match(
         stderr,
-        /ssh connects to 10\.9\.0\.2, which the knock opened; your HostName 10\.9\.0\.77 is elsewhere/,
+        /ssh connects to 10\.9\.0\.2, which the knock opened; your HostName 10\.9\.0\.77 has another address/,
       )
       assert.equal(status, 0)
     })

@@ -285,7 +285,7 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
   it('status says that a stanza without NAME is shown by the number that it had', async () => {
     await granted(client, SERVER, '-s', '-A', 'tcp/22')
     const text = server.must(ghostportCommand('status', '--socket', daemon.path('state/control.sock')))
-    assert.match(text, /^live grants: 1 \(a stanza without NAME by its number when it granted\)$/m)
+    assert.match(text, /^live grants: 1 \(a stanza without NAME has the number of the time of its grant\)$/m)
     assert.match(text, / s left {2}stanza 1 {2}user /)
     assert.match(text, /Z {2}10\.9\.0\.1 {2}stanza 1 {2}granted tcp\/22$/m)
     await allClosed()

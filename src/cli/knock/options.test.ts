@@ -84,7 +84,7 @@ describe('the flags of a knock', () => {
     ['-M PCBC', 'VALUE_INVALID', /--encryption-mode: “PCBC”/],
     ['-M asymmetric', 'VALUE_INVALID', /GnuPG/],
     ['-P tcp', 'VALUE_INVALID', /--server-proto: packets go by UDP; tcp is not built yet/],
-    ['-P upd', 'VALUE_INVALID', /--server-proto: “upd” is no transport/],
+    ['-P upd', 'VALUE_INVALID', /--server-proto: “upd” is not a transport/],
     ['-U a:b', 'VALUE_INVALID', /--spoof-user/],
     ['--time-offset-plus x', 'VALUE_INVALID', /--time-offset-plus: “x”/],
     ['--time-offset-minus 5y', 'VALUE_INVALID', /--time-offset-minus/],

@@ -13,7 +13,7 @@ import type { OptionSpec, OptionTable, OptionValues } from '../terminal/options.
 
 const GPG = 'GnuPG is not built yet; share a key (ghostport keygen)'
 const OWN_ADDRESS = 'ghostport asks no web service for your address; use -s, or -a ADDRESS'
-const HISTORY = 'no command is kept, since it could hold keys; write a stanza in .fwknoprc'
+const HISTORY = 'ghostport saves no command line, which could hold keys; write a stanza in ~/.fwknoprc'
 const RC = 'write the stanza in ~/.fwknoprc yourself'
 
 export const knockOptions = {
@@ -26,20 +26,24 @@ export const knockOptions = {
   },
   'allow-ip': { short: 'a', value: 'ADDRESS', help: 'open for this address, IPv4 or IPv6' },
   'source-ip': { short: 's', help: 'open for the address that the packet comes from (takes no value)' },
-  'fw-timeout': { short: 'f', value: 'SECONDS', help: 'how long the door stays open; the server may allow less' },
-  'server-proto': { short: 'P', value: 'PROTO', help: 'how the packet goes: udp, the only one yet' },
-  'server-port': { short: 'p', value: 'PORT', help: `where the packet goes (default ${STANDARD_SPA_PORT})` },
+  'fw-timeout': { short: 'f', value: 'SECONDS', help: 'how long the port stays open; the server may allow less' },
+  'server-proto': { short: 'P', value: 'PROTO', help: 'how the packet is sent: only udp so far' },
+  'server-port': {
+    short: 'p',
+    value: 'PORT',
+    help: `the port to which the packet is sent (default ${STANDARD_SPA_PORT})`,
+  },
   'rand-port': { short: 'r', help: 'send to a random port from 10000 to 65534; the server must watch them all' },
   'source-port': { short: 'S', value: 'PORT', help: 'send from this port' },
   ipv4: { short: '4', aliases: ['server-resolve-ipv4'], help: 'only to IPv4 addresses of the server' },
   ipv6: { short: '6', help: 'only to IPv6 addresses of the server' },
-  'nat-access': { short: 'N', value: 'HOST[:PORT]', help: 'lead to this host behind the server; IPv6 as [::1]:22' },
-  'nat-local': { help: 'a ghost service: lead the public port (--nat-port) to the -A port of the server itself' },
+  'nat-access': { short: 'N', value: 'HOST[:PORT]', help: 'forward to this host behind the server; IPv6 as [::1]:22' },
+  'nat-local': { help: 'a ghost service: forward the public port (--nat-port) to the -A port of the server itself' },
   'nat-port': { value: 'PORT', help: 'the public port, with -N or --nat-local (default: the -A port)' },
   'nat-rand-port': { help: 'a random public port from 10000 to 65534, which is printed' },
-  'server-cmd': { short: 'C', value: 'COMMAND', help: 'have the server run this, in place of -A' },
-  'named-config': { short: 'n', value: 'STANZA', help: 'take [STANZA] of the rc file, over its [default]' },
-  'rc-file': { value: 'FILE', help: 'read FILE in place of ~/.fwknoprc' },
+  'server-cmd': { short: 'C', value: 'COMMAND', help: 'a command for the server to run, instead of -A' },
+  'named-config': { short: 'n', value: 'STANZA', help: 'use [STANZA] of the rc file; it overrides [default]' },
+  'rc-file': { value: 'FILE', help: 'read FILE instead of ~/.fwknoprc' },
   'no-rc-file': { help: 'read no rc file' },
   'no-home-dir': { help: 'do not look for an rc file in the home directory: read none, or the one of --rc-file' },
   'get-key': { short: 'G', value: 'FILE', help: 'the encryption key is in FILE, in a line “HOST: KEY”' },
@@ -53,12 +57,12 @@ export const knockOptions = {
   'key-hmac': { value: 'TEXT', help: 'the same, as text' },
   'use-hmac': { help: 'ask for an HMAC key where none is given' },
   stdin: { help: 'read missing keys from standard input, a line each: encryption key, then HMAC key' },
-  fd: { value: 'NUMBER', help: 'read them from this descriptor' },
+  fd: { value: 'NUMBER', help: 'read missing keys from this file descriptor' },
   'hmac-digest-type': {
     value: 'DIGEST',
     help: `the digest of the HMAC: ${DIGEST_TYPES.join(' ')} (default ${DEFAULT_DIGEST_TYPE})`,
   },
-  'digest-type': { short: 'm', value: 'DIGEST', help: 'the digest of the message, one of the same' },
+  'digest-type': { short: 'm', value: 'DIGEST', help: 'the digest of the message: the same choices' },
   'encryption-mode': {
     short: 'M',
     value: 'MODE',
@@ -97,7 +101,7 @@ export const knockOptions = {
   'hmac-key-len': { value: 'BYTES', unsupported: 'use “ghostport keygen --hmac-key-len”' },
   'save-rc-stanza': { unsupported: RC },
   'force-stanza': { unsupported: RC },
-  'stanza-list': { unsupported: 'look into the rc file' },
+  'stanza-list': { unsupported: 'read the rc file' },
   'last-cmd': { short: 'l', unsupported: HISTORY },
   'show-last': { unsupported: HISTORY },
   'save-args-file': { short: 'E', value: 'FILE', unsupported: HISTORY },

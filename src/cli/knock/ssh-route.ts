@@ -21,17 +21,17 @@ export function choosePort(
   const tcp = request.kind === 'command' ? [] : request.ports.filter(({ protocol }) => protocol === 'tcp')
   const [first] = tcp
   if (request.kind === 'command' || first === undefined)
-    return refuse('CLI_USAGE', 'the knock asks for no TCP port: ssh has none to connect to')
+    return refuse('CLI_USAGE', 'the knock asks for no TCP port, so ssh has no port to connect to')
   if (request.kind === 'access') {
     if (tcp.some(({ port }) => port === wanted.port)) return ok(wanted.port)
     if (!wanted.named) return ok(first.port)
     const opens = tcp.map(({ port }) => `tcp/${port}`).join(', ')
-    const detail = `ssh is told to use port ${wanted.port}, and the knock opens ${opens} only`
+    const detail = `ssh is told to use port ${wanted.port}, but the knock opens only ${opens}`
     return refuse('CLI_USAGE', detail, { suggestion: `-A tcp/${wanted.port}` })
   }
   const service = request.kind === 'localNatAccess' ? request.localPort : request.target.port
   if (!wanted.named || wanted.port === service || wanted.port === first.port) return ok(first.port)
-  const detail = `ssh is told to use port ${wanted.port}, and the knock leads port ${first.port} to port ${service}`
+  const detail = `ssh is told to use port ${wanted.port}, but the knock forwards port ${first.port} to port ${service}`
   return refuse('CLI_USAGE', detail)
 }
 

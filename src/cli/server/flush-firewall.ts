@@ -30,7 +30,7 @@ interface Target {
 export async function flushFirewall(paths: ConfigPaths, terminal: Terminal): Promise<number> {
   const target = targetOf(paths, terminal)
   if (target === undefined) {
-    terminal.print('FIREWALL is relay: there is no table to remove. What the relay opened is shut when it stops.')
+    terminal.print('FIREWALL is relay: there is no table to remove. The relay closes its connections when it stops.')
     return 0
   }
   const { firewall, controlSocket, at } = target

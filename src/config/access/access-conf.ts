@@ -38,7 +38,7 @@ export function parseAccessConf(
   if (stanzas.length > 0) return ok({ stanzas, notices: [...leftOut.map(({ notice }) => notice), ...folded.all()] })
   const [first] = leftOut
   if (first === undefined)
-    return refuse('CONFIG_MISSING_KEY', 'there is no stanza, so that nobody could get in', {
+    return refuse('CONFIG_MISSING_KEY', 'there is no stanza, so nobody could get in', {
       at: { file, line: 1 },
       suggestion: 'SOURCE ANY',
     })

@@ -55,18 +55,18 @@ function readFile(file: string, files: ConfigFiles, trail: readonly string[]): R
   if (!lines.ok) return lines
   const blocks: OpenBlock[] = []
   // Whether the last block may still grow; if not, why not.
-  let closed: string | undefined = 'a stanza begins with SOURCE, and none has come yet'
+  let closed: string | undefined = 'a stanza begins with SOURCE, and there is none before this line'
   for (const line of lines.value) {
     const last = blocks.at(-1)
     if (line.name === '%include' || line.name === '%include_folder') {
       const included = include(line, files, [...trail, file])
       if (!included.ok) return included
       blocks.push(...included.value)
-      closed = `after ${line.name} a new stanza begins, with SOURCE`
+      closed = `after ${line.name} a new stanza must begin with SOURCE`
     } else if (line.name === '%include_keys') {
       if (closed !== undefined || last === undefined) return outside(line, closed)
       readKeyFile(line, files, last)
-      closed = '%include_keys ends a stanza, and the next begins with SOURCE'
+      closed = '%include_keys ends the stanza, and the next must begin with SOURCE'
     } else if (line.name.startsWith('%')) {
       return unknownDirective(line)
     } else if (line.name === 'SOURCE') {
@@ -82,7 +82,7 @@ function include(line: SettingLine, files: ConfigFiles, trail: readonly string[]
   const { at, name } = line
   if (line.value === '') return refuse('CONFIG_SYNTAX', `${name} needs a path`, { at })
   if (trail.length > MAX_DEPTH)
-    return refuse('CONFIG_CONFLICT', `files may include each other at most ${MAX_DEPTH} deep: ${trail.join(' → ')}`, {
+    return refuse('CONFIG_CONFLICT', `files are included more than ${MAX_DEPTH} levels deep: ${trail.join(' → ')}`, {
       at,
     })
   const path = relativeTo(folderOf(at.file), line.value)
@@ -128,8 +128,10 @@ function keyLines(path: string, files: ConfigFiles): Result<readonly SettingLine
   if (!lines.ok) return lines
   const stranger = lines.value.find(({ name }) => !KEY_FILE_SETTINGS.has(name))
   if (stranger === undefined) return lines
-  const what = isNameLike(stranger.name, KNOWN) ? stranger.name : 'anything else'
-  return refuse('CONFIG_CONFLICT', `a file of keys may not hold ${what}`, { at: stranger.at })
+  const what = isNameLike(stranger.name, KNOWN) ? `, not ${stranger.name}` : ''
+  return refuse('CONFIG_CONFLICT', `a file of %include_keys may hold only keys and their digest type${what}`, {
+    at: stranger.at,
+  })
 }
 
 function outside({ name, at }: SettingLine, why: string | undefined): Refused<ConfigFailure> {

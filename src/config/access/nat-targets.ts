@@ -52,7 +52,7 @@ function networksOf(text: string): Result<readonly Network[], ValueFailure> {
   if (Object.hasOwn(WORDS, word)) return ok(WORDS[word] ?? [])
   const network = parseNetwork(text)
   if (network.ok && isLinkLocalNetwork(network.value))
-    return invalidValue(`“${text}” is link-local, and no request may lead there: on each link it is another host`)
+    return invalidValue(`“${text}” is link-local: it is another host on each link, so no request may lead there`)
   if (network.ok) return ok([network.value])
   return invalidValue(`“${text}” is not an address, a network, local or ANY`, nearest(text, ['local', 'ANY']))
 }

@@ -52,7 +52,7 @@ function readLine(line: SettingLine, draft: StanzaDraft, places: Places): Refuse
   if (line.trailingBlanks && RAW_KEYS.has(name))
     return refuse(
       'CONFIG_SYNTAX',
-      `the blanks at the end of ${name} count in some versions of fwknop only: delete them`,
+      `some versions of fwknop count the blanks at the end of ${name}, and others do not: delete them`,
       {
         at,
       },
@@ -132,7 +132,7 @@ function assembleKeys(
     return ok({ encryption })
   }
   if (sameKey(encryptionKey, hmacKey))
-    return refuse('CONFIG_CONFLICT', 'the HMAC key is the same as the encryption key: it needs to be another', {
+    return refuse('CONFIG_CONFLICT', 'the HMAC key is the same as the encryption key: use two different keys', {
       at: places.hmacKey?.at ?? start,
     })
   const type = hmacType ?? DEFAULT_DIGEST_TYPE

@@ -7,19 +7,19 @@ import type { Notice } from '../reading/notice.ts'
 const kinds = {
   noHmac: {
     level: 'warning',
-    text: 'no HMAC key: anybody may have the server decrypt what they send',
+    text: 'no HMAC key: the server decrypts packets from anybody',
   },
   forgeable: {
     level: 'warning',
-    text: 'no HMAC key, and a mode in which anybody who knows what a packet says can make others without the key',
+    text: 'no HMAC key, and an encryption mode in which an attacker who knows one packet’s text can make others without the key',
   },
   weakHmac: { level: 'warning', text: 'HMAC_DIGEST_TYPE md5 and sha1 are for old clients only' },
   ecb: { level: 'warning', text: 'ENCRYPTION_MODE ECB shows which packets have parts in common' },
   timeoutCut: {
     level: 'warning',
-    text: 'FW_ACCESS_TIMEOUT is above MAX_FW_TIMEOUT (300 where it is not given), to which grants are cut; fwknopd does not cut them',
+    text: 'FW_ACCESS_TIMEOUT is above MAX_FW_TIMEOUT (default 300): grants end after MAX_FW_TIMEOUT. fwknopd would not shorten them',
   },
-  snatWins: { level: 'info', text: 'FORCE_MASQUERADE has no effect: FORCE_SNAT goes before it' },
+  snatWins: { level: 'info', text: 'FORCE_MASQUERADE has no effect: FORCE_SNAT overrides it' },
   natAnywhere: {
     level: 'warning',
     text: 'NAT without NAT_TARGETS: a holder of the key can reach any inner host and port',
@@ -27,7 +27,7 @@ const kinds = {
   natTargetsUnused: { level: 'info', text: 'NAT_TARGETS has no effect: no kind of NAT is enabled' },
   sourceLinkLocal: {
     level: 'warning',
-    text: 'SOURCE is link-local, and no grant can be for such an address: knocks from there have to ask for another one (-a)',
+    text: 'SOURCE is link-local, and no grant can be for such an address: knocks from there must ask for another address (-a)',
   },
   destinationUnknown: {
     level: 'warning',

@@ -116,7 +116,7 @@ function readStanza([stanza, again]: readonly Stanza[]): Result<SettingLayer, Rc
       at: again.at,
     })
   if (stanza.name === '' || stanza.text.replace(/^\[[^\]]*\]/, '').replace(/^\s*[#;].*/, '') !== '')
-    return refuse('CONFIG_SYNTAX', 'the name of a stanza is in brackets, and alone on its line', { at: stanza.at })
+    return refuse('CONFIG_SYNTAX', 'the name of a stanza must be in brackets, alone on its line', { at: stanza.at })
 
   let settings: SettingLayer = {}
   const settledIn = new Map<string, number>()
@@ -154,9 +154,9 @@ function readLine(line: Line): Result<SettingLayer, RcFailure> {
     const sign = name.charAt(shown.length)
     const detail =
       shown !== '' && sign === '='
-        ? 'there is no equals sign between name and value, but a blank'
+        ? 'a blank separates name and value, not an equals sign'
         : shown !== '' && sign === ':'
-          ? 'after the colon a blank is missing'
+          ? 'a blank is missing after the colon'
           : 'a line is the name of a setting, a blank, and its value'
     return refuse('CONFIG_SYNTAX', detail, suggestion)
   }
@@ -171,7 +171,7 @@ function readLine(line: Line): Result<SettingLayer, RcFailure> {
   if (value === '') return refuse('CONFIG_SYNTAX', `${name} has no value`, { at })
   // A raw key may begin with “=”, but is hardly that alone.
   if (value === '=' || (value.startsWith('=') && !secretSettings.has(name)))
-    return refuse('CONFIG_SYNTAX', 'there is no equals sign between name and value, but a blank', {
+    return refuse('CONFIG_SYNTAX', 'a blank separates name and value, not an equals sign', {
       at,
       suggestion: `${name} …`,
     })

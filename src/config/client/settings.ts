@@ -37,7 +37,7 @@ export const clientSettings = {
   SPA_SERVER_PROTO: (value) => {
     const word = value.toLowerCase()
     if (word === 'udp') return ok({ transport: 'udp' })
-    if (!TRANSPORTS.includes(word)) return wrong(`“${value}” is no transport`, nearest(word, TRANSPORTS) ?? 'udp')
+    if (!TRANSPORTS.includes(word)) return wrong(`“${value}” is not a transport`, nearest(word, TRANSPORTS) ?? 'udp')
     return ok({ transport: notYet(`packets go by UDP; ${word} is not built yet`, 'udp') })
   },
   SPA_SOURCE_PORT: aPort((sourcePort) => ({ sourcePort })),
@@ -83,7 +83,7 @@ export const clientSettings = {
   USE_GPG: onlyNo((gpg) => ({ gpg }), GPG),
   RESOLVE_IP_HTTP: onlyNo((resolveHttp) => ({ resolveHttp }), OWN_ADDRESS),
   RESOLVE_IP_HTTPS: onlyNo((resolveHttps) => ({ resolveHttps }), OWN_ADDRESS),
-  SPOOF_SOURCE_IP: () => ok({ spoofedSource: notYet('a packet leaves from an address of this host') }),
+  SPOOF_SOURCE_IP: () => ok({ spoofedSource: notYet('packets can be sent only from an address of this host') }),
 
   // How to do what the settings above ask for. By themselves, they ask for nothing.
   USE_GPG_AGENT: asksForNothing,

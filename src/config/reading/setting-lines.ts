@@ -62,11 +62,11 @@ function readSettingLine(
     if (/^\s*\[/.test(text))
       return refuse('CONFIG_SYNTAX', 'a name in brackets begins a stanza of ~/.fwknoprc, on the client', { at })
     return /^[\t ]*[A-Za-z][A-Za-z0-9_]*:/.test(text)
-      ? refuse('CONFIG_SYNTAX', 'after the colon a blank is missing', { at })
+      ? refuse('CONFIG_SYNTAX', 'a blank is missing after the colon', { at })
       : refuse('CONFIG_SYNTAX', 'a line is a name, a blank and a value', { at })
   }
   if (rest !== '' && !/^\s*(?:#.*)?$/s.test(rest))
-    return refuse('CONFIG_SYNTAX', 'the “;” ends the value, and more follows it', { at })
+    return refuse('CONFIG_SYNTAX', 'more text follows the “;”, which ends the value', { at })
   const name = parts[1] ?? ''
   const value = parts[2] ?? ''
   // The line itself is not told: it may hold a key.
@@ -83,7 +83,7 @@ function readSettingLine(
 
 /** @param name before the “=”; a key in base64 ends so, too, so that it is told only where it is a name. */
 function refuseEquals(name: string, at: SourceLocation, names: readonly string[]): Refused<Failure<'CONFIG_SYNTAX'>> {
-  return refuse('CONFIG_SYNTAX', 'there is no equals sign between name and value, but a blank', {
+  return refuse('CONFIG_SYNTAX', 'a blank separates name and value, not an equals sign', {
     at,
     ...(isNameLike(name, names) ? { suggestion: `${name} …` } : {}),
   })

@@ -99,7 +99,7 @@ export function listOf<T>(item: ValueReader<T>): ValueReader<NonEmpty<T>> {
     const items: T[] = []
     for (const part of text.split(',')) {
       const trimmed = part.trim()
-      if (trimmed === '') return invalidValue('the list has a comma too many: an item is empty')
+      if (trimmed === '') return invalidValue('an item of the list is empty: delete the extra comma')
       const read = item(trimmed)
       if (!read.ok) return refuseBlanks(trimmed, item) ?? read
       items.push(read.value)
@@ -114,7 +114,7 @@ export function listOf<T>(item: ValueReader<T>): ValueReader<NonEmpty<T>> {
 function refuseBlanks<T>(text: string, item: ValueReader<T>) {
   const parts = text.split(/\s+/)
   if (parts.length < 2 || !parts.every((part) => item(part).ok)) return undefined
-  return invalidValue(`“${text}” is several items, and no comma between them`, parts.join(', '))
+  return invalidValue(`“${text}” is several items without a comma between them`, parts.join(', '))
 }
 
 export function portValue(text: string): Result<Port, ValueFailure> {
@@ -169,7 +169,7 @@ function refuseRange(text: string, parts: readonly (string | undefined)[], every
   const ports = Array.from({ length: Math.min(Math.max(0, last - first + 1), MOST_LISTED + 1) }, (_, i) => first + i)
   const listed = ports.map((port) => `${protocol}/${port}`)
   return invalidValue(
-    `“${text}” is a range of ports, and only single ports can be listed`,
+    `“${text}” is a range of ports: list each port separately`,
     ports.length > 0 && ports.length <= MOST_LISTED && first > 0 && last <= 65_535 ? listed.join(',') : everyPort,
   )
 }

@@ -132,7 +132,7 @@ function assemblePolicy({ values, at }: GivenSettings, notices: Notice[]): Serve
   const ages = values.ENABLE_SPA_PACKET_AGING ?? true
   if (!ages) {
     noEffect('MAX_SPA_PACKET_AGE', 'ENABLE_SPA_PACKET_AGING is N', at, notices)
-    warn('ENABLE_SPA_PACKET_AGING', 'packets of any age are taken, and each is remembered for ever', at, notices)
+    warn('ENABLE_SPA_PACKET_AGING', 'packets of any age are accepted, and each is remembered for ever', at, notices)
   }
   const replays = values.ENABLE_DIGEST_PERSISTENCE ?? true
   if (!replays) {
@@ -146,7 +146,7 @@ function assemblePolicy({ values, at }: GivenSettings, notices: Notice[]): Serve
   } else if (values.ENABLE_X_FORWARDED_FOR)
     warn(
       'ENABLE_X_FORWARDED_FOR',
-      'the header proves nothing: anybody who passes on a packet can choose it',
+      'the header proves nothing: anybody who forwards a packet can choose it',
       at,
       notices,
     )

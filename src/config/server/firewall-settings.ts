@@ -75,7 +75,7 @@ export function tableNameValue(text: string): Result<TableName, ValueFailure> {
   return /^[A-Za-z][A-Za-z0-9_]{0,30}$/.test(text)
     ? ok(text as TableName)
     : invalidValue(
-        `“${text}” is not the name of a table: a letter, then letters, digits and “_”, at most 31 characters`,
+        `“${text}” is not the name of a table: use a letter, then letters, digits and “_”, at most 31 characters`,
       )
 }
 
@@ -93,7 +93,7 @@ export function relayListenerValue(text: string): Result<RelayListener, ValueFai
   const [, key = '', decoyValue = ''] = /^([a-z]+)=(.*)$/i.exec(decoyText) ?? []
   if (more.length > 0 || key !== 'decoy')
     return invalidValue(
-      'a relay is PORT or ADDRESS:PORT, then decoy=ADDRESS:PORT or decoy=reset, then perhaps service=ADDRESS:PORT',
+      'a relay is PORT or ADDRESS:PORT, then decoy=ADDRESS:PORT or decoy=reset, then optionally service=ADDRESS:PORT',
       relaySuggestion(where, key, decoyText, decoyValue, serviceText),
     )
   const decoy = decoyValue === 'reset' ? ok('reset' as const) : addressPortValue(decoyValue)

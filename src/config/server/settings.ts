@@ -28,7 +28,8 @@ import { filterPorts, spaPorts } from './spa-ports.ts'
 const path: ValueReader<string> = (text) =>
   isUnicode(text) ? ok(text) : invalidValue(`the path “${text}” is not UTF-8`)
 const userName: ValueReader<string> = (text) => {
-  if (text === 'root') return invalidValue('the receiver reads packets of strangers: it may not be root', 'ghostport')
+  if (text === 'root')
+    return invalidValue('the receiver reads packets from strangers, so it must not be root', 'ghostport')
   return /^[a-z_][a-z0-9_-]{0,31}\$?$/.test(text) ? ok(text) : invalidValue(`“${text}” is not a user name`)
 }
 const socketPath: ValueReader<string> = (text) =>
@@ -89,19 +90,19 @@ export const settingAliases: Readonly<Record<string, UsedSetting>> = {
 /** May stand more than once. */
 export const repeatableSettings: ReadonlySet<UsedSetting> = new Set<UsedSetting>(['RELAY'])
 
-const NO_RULES = 'a grant is an element of a set, never a rule in a chain of the host’s'
+const NO_RULES = 'a grant is an element of a set, not a rule in a chain of the host'
 const NO_POLLING = 'packets wake the receiver; nothing is polled'
-const OTHER_FIREWALL = 'a setting of a firewall of another system'
-const NOT_INSTALLED = 'the variable that would make it count is not supported'
+const OTHER_FIREWALL = 'it is for the firewall of another system'
+const NOT_INSTALLED = 'the variable that would enable it is not supported'
 
 /** Accepted without effect, and why. */
 export const irrelevantSettings: Readonly<Record<string, string>> = {
-  VERBOSE: 'the log has a line for each packet that was looked at, and nothing more to tell',
+  VERBOSE: 'the log already has a line for each packet that was examined',
   PCAP_DISPATCH_COUNT: NO_POLLING,
   PCAP_LOOP_SLEEP: NO_POLLING,
   UDPSERV_SELECT_TIMEOUT: NO_POLLING,
   NFQ_LOOP_SLEEP: NO_POLLING,
-  EXIT_AT_INTF_DOWN: 'capture outlives an interface that goes down or away, and goes on when it is back',
+  EXIT_AT_INTF_DOWN: 'capture survives when an interface goes down, and continues when it is back',
   RULES_CHECK_THRESHOLD: 'the kernel itself ends each grant; no rules are scanned',
   CMD_EXEC_TIMEOUT: 'fwknopd does not read it either',
   TCPSERV_PORT: NOT_INSTALLED,
@@ -118,12 +119,12 @@ export const irrelevantSettings: Readonly<Record<string, string>> = {
   SYSLOG_FACILITY: 'the log goes to standard output; the service manager files it',
   FIREWALL_EXE: 'no firewall command is run',
   ENABLE_RULE_PREPEND: NO_RULES,
-  ENABLE_IPT_OUTPUT: 'answers belong to the connection that was let in, and carry its mark',
-  ENABLE_FIREWD_OUTPUT: 'answers belong to the connection that was let in, and carry its mark',
-  FLUSH_IPT_AT_INIT: 'live grants outlive a restart, until their own end',
-  FLUSH_IPT_AT_EXIT: 'live grants outlive a restart, until their own end',
-  FLUSH_FIREWD_AT_INIT: 'live grants outlive a restart, until their own end',
-  FLUSH_FIREWD_AT_EXIT: 'live grants outlive a restart, until their own end',
+  ENABLE_IPT_OUTPUT: 'answers belong to the connection that was allowed, and carry its mark',
+  ENABLE_FIREWD_OUTPUT: 'answers belong to the connection that was allowed, and carry its mark',
+  FLUSH_IPT_AT_INIT: 'live grants survive a restart, until they expire',
+  FLUSH_IPT_AT_EXIT: 'live grants survive a restart, until they expire',
+  FLUSH_FIREWD_AT_INIT: 'live grants survive a restart, until they expire',
+  FLUSH_FIREWD_AT_EXIT: 'live grants survive a restart, until they expire',
   ENABLE_IPT_COMMENT_CHECK: NO_RULES,
   ENABLE_FIREWD_COMMENT_CHECK: NO_RULES,
   IPT_INPUT_ACCESS: NO_RULES,
@@ -192,12 +193,12 @@ export const serverSettingNames: readonly string[] = [
 function interfaceNames(text: string): Result<'any' | readonly string[], ValueFailure> {
   if (isAny(text)) return ok('any')
   return listOf((name) => {
-    if (isAny(name)) return invalidValue('“any” is every interface: it stands alone', 'any')
+    if (isAny(name)) return invalidValue('“any” means every interface: use it alone', 'any')
     const why = whyNoInterface(name)
     if (why === undefined) return ok(name)
     const meant = /^([^:@]+)[:@]/.exec(name)?.[1]
     const isName = meant !== undefined && whyNoInterface(meant) === undefined
-    return invalidValue(`no interface can ever be called “${name}”: ${why}`, isName ? meant : undefined)
+    return invalidValue(`“${name}” cannot be the name of an interface: ${why}`, isName ? meant : undefined)
   })(text)
 }
 
@@ -211,7 +212,7 @@ const LONGEST_INTERFACE = 15
 /** The kernel's own rule, dev_valid_name(). */
 function whyNoInterface(name: string): string | undefined {
   if ((bytesFromText(name)?.length ?? 0) > LONGEST_INTERFACE) return `it is longer than ${LONGEST_INTERFACE} bytes`
-  if (name === '.' || name === '..') return '“.” and “..” are folders'
+  if (name === '.' || name === '..') return 'the kernel refuses “.” and “..”'
   const bad = /[/:\s\p{Cc}]/u.exec(name)?.[0]
   if (bad === undefined) return undefined
   return bad === '/' || bad === ':' ? `it has a “${bad}”` : 'it has a blank or a control character'
