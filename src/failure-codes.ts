@@ -6,7 +6,8 @@
  * be made, 74 I/O, 75 try again, 77 no permission, 78 configuration; 1 for a plain “no”; 130 for
  * an end that was asked for, as shells say for Ctrl-C.
  */
-interface FailureKind {
+/** What is known of a failure code. */
+export interface FailureKind {
   readonly level: 'info' | 'warning' | 'error'
   readonly exit: number
   readonly sentence: string

@@ -12,7 +12,8 @@ export interface ShutDoor {
   readonly causes: readonly string[]
 }
 
-interface Circumstances {
+/** How a knock went, that its causes are looked for in. */
+export interface Circumstances {
   readonly door: Door
   readonly seen: ClosedDoor
   readonly limit: Milliseconds
@@ -137,7 +138,7 @@ function addressCauses(request: Request, sent: readonly SentKnock[]): readonly s
   const local = [...new Set(sent.flatMap(({ departure }) => (departure.ok ? [departure.value.localAddress] : [])))]
   if (request.source === 'packet-source')
     return [
-      'The packet and the connection reach the server from different addresses (a provider’s shared NAT, several lines): then name the address with -a.',
+      'The packet and the connection reach the server from different addresses (a provider’s shared NAT, several lines): then name the address with --allow-ip (-a).',
     ]
   if (local.includes(request.source)) return []
   return [

@@ -13,8 +13,12 @@ export interface Keys {
   readonly hmac?: { readonly key: HmacKey; readonly type: DigestType }
 }
 
-/** Asks for a secret that no setting holds. @param what for the prompt: `Encryption key for HOST`. */
-export type AskSecret = (what: string) => Promise<Result<Uint8Array, Failure>>
+/**
+ * Asks for a secret that no setting holds.
+ * @param what for the prompt: `Encryption key for HOST`.
+ * @param option that names it, for messages.
+ */
+export type AskSecret = (what: string, option: string) => Promise<Result<Uint8Array, Failure>>
 
 /**
  * @param server as the user named it: key files are read by it.
@@ -35,14 +39,20 @@ export async function loadKeys(
     settings.encryptionKey,
     server,
     findEncryptionKey,
-    () => ask(`Encryption key for ${server}`),
+    () => ask(`Encryption key for ${server}`, 'key-base64-rijndael'),
     EncryptionKey,
   )
   if (!encryption.ok) return encryption
   const keys: Keys = { encryption: { key: encryption.value, mode } }
   if (!wantsHmac) return ok(keys)
 
-  const hmac = await find(settings.hmacKey, server, findHmacKey, () => ask(`HMAC key for ${server}`), HmacKey)
+  const hmac = await find(
+    settings.hmacKey,
+    server,
+    findHmacKey,
+    () => ask(`HMAC key for ${server}`, 'key-base64-hmac'),
+    HmacKey,
+  )
   return hmac.ok
     ? ok({ ...keys, hmac: { key: hmac.value, type: settings.hmacDigestType ?? DEFAULT_DIGEST_TYPE } })
     : hmac

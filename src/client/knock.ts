@@ -1,10 +1,9 @@
 /** A knock: one sealed packet for each address of the server, each with a salt, a random number and a time of its own. */
 
 import type { Clock } from '../clock.ts'
-import type { ClientSettings } from '../config/client/layer.ts'
 import type { Delivery, Departure } from '../delivery/delivery.ts'
-import type { IpAddress } from '../packet/address.ts'
-import { DEFAULT_DIGEST_TYPE } from '../packet/digest-type.ts'
+import type { AddressFamily, IpAddress } from '../packet/address.ts'
+import { DEFAULT_DIGEST_TYPE, type DigestType } from '../packet/digest-type.ts'
 import type { OutgoingMessage } from '../packet/message-fields.ts'
 import { STANDARD_SPA_PORT } from '../packet/protocol-port.ts'
 import { sealPacket } from '../packet/seal.ts'
@@ -14,40 +13,60 @@ import type { Keys } from './keys.ts'
 import { messageFor, type Request, randomPort } from './request.ts'
 import type { Resolve } from './resolve.ts'
 
-/** What a knock needs of the world. */
-export interface KnockWorld {
+/** What the making of packets needs of the world. */
+export interface SealWorld {
   readonly resolve: Resolve
-  readonly delivery: Delivery
   readonly clock: Clock
+  /** @returns as many unpredictable bytes as asked for: `randomBytes` of `node:crypto`. */
   readonly randomBytes: (length: number) => Uint8Array
+}
+
+/** What a knock needs of the world. */
+export interface KnockWorld extends SealWorld {
+  readonly delivery: Delivery
 }
 
 /** A packet made, and where it is for. */
 export interface SealedKnock {
   readonly address: IpAddress
+  /** The UDP port. */
   readonly port: Port
   readonly message: OutgoingMessage
+  /** What goes over the wire: ASCII. */
   readonly text: string
 }
-/** What became of it. */
-export type SentKnock = SealedKnock & { readonly departure: Result<Departure, Failure<'SEND_FAILED'>> }
 
+/** A packet, and what became of it. */
+export interface SentKnock extends SealedKnock {
+  readonly departure: Result<Departure, Failure<'SEND_FAILED'>>
+}
+
+/** What is asked for, of whom, and with which keys. */
 export interface KnockPlan {
   readonly request: Request
   readonly keys: Keys
   /** A name or an address. */
   readonly server: string
-  readonly settings: Pick<ClientSettings, 'family' | 'serverPort' | 'randomPort' | 'digestType'>
+  readonly settings: PacketSettings
+}
+
+/** How packets are made and addressed. */
+export interface PacketSettings {
+  /** Only to addresses of this family. */
+  readonly family?: AddressFamily
+  /** The UDP port to send to (62201 where absent). */
+  readonly serverPort?: Port
+  /** Another port from 10000 to 65534 for each packet, in place of `serverPort`. */
+  readonly randomPort?: boolean
+  /** The digest of the message (sha256 where absent). */
+  readonly digestType?: DigestType
 }
 
 /**
  * Makes the packets and sends nothing.
  * @returns one for each address of the server, or `NAME_UNRESOLVED`, or why the message cannot be sealed.
  */
-export async function sealKnock(
-  plan: KnockPlan,
-  world: Omit<KnockWorld, 'delivery'>,
-): Promise<Result<readonly SealedKnock[], Failure>> {
+export async function sealKnock(plan: KnockPlan, world: SealWorld): Promise<Result<readonly SealedKnock[], Failure>> {
   const { settings, server } = plan
   const addresses = await world.resolve(server, settings.family)
   if (!addresses.ok) return addresses

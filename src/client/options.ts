@@ -14,7 +14,7 @@ export type NumberOrText = number | string
  * What is asked for, of whom, and with which keys. What is absent comes from the rc file, or has its default there
  * (docs/CLIENT.md says which).
  */
-export interface KnockOptions {
+export interface PlanOptions {
   /** The server: a name or an IP address. */
   readonly destination?: string
   /** What to open: `tcp/22`, or several: `tcp/22,udp/53` or `['tcp/22', 'udp/53']`. */
@@ -84,7 +84,7 @@ export interface KnockOptions {
 }
 
 /** Options with a value that a setting understands as it is. */
-const settingsOf: Readonly<Partial<Record<keyof KnockOptions, ClientSettingName>>> = {
+const settingsOf: Readonly<Partial<Record<keyof PlanOptions, ClientSettingName>>> = {
   destination: 'SPA_SERVER',
   'fw-timeout': 'FW_TIMEOUT',
   'server-proto': 'SPA_SERVER_PROTO',
@@ -105,7 +105,7 @@ const settingsOf: Readonly<Partial<Record<keyof KnockOptions, ClientSettingName>
 }
 
 /** Options that answer the same question: giving two is a mistake, not a matter of which comes last. */
-const rivals: readonly (readonly (keyof KnockOptions)[])[] = [
+const rivals: readonly (readonly (keyof PlanOptions)[])[] = [
   ['allow-ip', 'source-ip'],
   ['server-port', 'rand-port'],
   ['nat-port', 'nat-rand-port'],
@@ -118,7 +118,7 @@ const rivals: readonly (readonly (keyof KnockOptions)[])[] = [
 ]
 
 /** @returns what the options say, to be laid over the rc file's settings; or the option that cannot be understood. */
-export function settingsFromOptions(given: KnockOptions): Result<SettingLayer, Failure> {
+export function settingsFromOptions(given: PlanOptions): Result<SettingLayer, Failure> {
   const both = rivalsAmong(given)
   if (both !== undefined) return refuseTogether(both.map((name) => `--${name}`))
 
@@ -146,7 +146,7 @@ export function settingsFromOptions(given: KnockOptions): Result<SettingLayer, F
 }
 
 /** @returns options that contradict each other. */
-export function rivalsAmong(given: KnockOptions): readonly (keyof KnockOptions)[] | undefined {
+export function rivalsAmong(given: PlanOptions): readonly (keyof PlanOptions)[] | undefined {
   const groups = rivals.map((group) => group.filter((name) => isGiven(given[name])))
   return groups.find((group) => group.length > 1)
 }
@@ -166,10 +166,10 @@ interface Spelling {
   readonly value: string | Uint8Array
 }
 
-function spellings(given: KnockOptions): readonly Spelling[] {
+function spellings(given: PlanOptions): readonly Spelling[] {
   const found: Spelling[] = []
   for (const [option, name] of Object.entries(settingsOf)) {
-    const value = given[option as keyof KnockOptions]
+    const value = given[option as keyof PlanOptions]
     if (typeof value === 'string' || value instanceof Uint8Array) found.push({ option, name, value })
     else if (typeof value === 'number') found.push({ option, name, value: String(value) })
   }
@@ -196,6 +196,6 @@ function readKeyBytes(name: ClientSettingName, bytes: Uint8Array): Result<Settin
   return key.ok ? ok({ hmacKey: { key: key.value } }) : key
 }
 
-function isGiven(value: KnockOptions[keyof KnockOptions]): boolean {
+function isGiven(value: PlanOptions[keyof PlanOptions]): boolean {
   return Array.isArray(value) ? value.length > 0 : value !== undefined && value !== false
 }

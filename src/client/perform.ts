@@ -82,7 +82,8 @@ function failed(
   return { ok: false, failure: { ...failure, causes, sent } }
 }
 
-function aborted(sent: readonly SentKnock[] = []): Refused<PerformFailure> {
+/** @param sent what had left by then. */
+export function aborted(sent: readonly SentKnock[] = []): Refused<PerformFailure> {
   const detail = sent.length === 0 ? 'before a packet was sent' : 'while the port was waited for'
   return failed(refuse('ABORTED', detail).failure, sent)
 }

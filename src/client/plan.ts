@@ -9,7 +9,7 @@ import { parseUsername } from '../packet/username.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
 import { type AskSecret, loadKeys } from './keys.ts'
 import { type KnockPlan, type KnockWorld, readUint16 } from './knock.ts'
-import { type KnockOptions, settingsFromOptions } from './options.ts'
+import { type PlanOptions, settingsFromOptions } from './options.ts'
 import { type NoStanza, orInStanza, rcSettings, type StanzaWord, withNoStanza, withStanza } from './rc-stanza.ts'
 import { buildRequest } from './request.ts'
 import { systemResolve } from './resolve.ts'
@@ -36,7 +36,7 @@ export interface PlannedKnock {
  * @returns all that a knock needs, or the first thing that is wrong or missing.
  */
 export async function planKnock(
-  given: KnockOptions,
+  given: PlanOptions,
   ask: AskSecret,
   hints: Hints = {},
 ): Promise<Result<PlannedKnock, Failure>> {
@@ -58,7 +58,7 @@ export async function planKnock(
 
   const { server } = settings
   if (server === undefined) {
-    const { failure } = refuse('CLI_USAGE', 'say where the packet goes: -D HOST')
+    const { failure } = refuse('CLI_USAGE', 'say where the packet goes: --destination HOST (-D)')
     return { ok: false, failure: orInStanza(failure, 'SPA_SERVER', stanza) }
   }
   /** What is missing may be in the stanza that was not found. */

@@ -6,7 +6,7 @@ import { nearest } from '../config/reading/nearest.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
 import { readOwnFile, refuseExposed, refuseMissing } from '../system/guarded-file.ts'
 import { homeDirectory } from './home.ts'
-import type { KnockOptions } from './options.ts'
+import type { PlanOptions } from './options.ts'
 
 /** A word that may name a stanza, or the server of one. */
 export interface StanzaWord {
@@ -44,12 +44,12 @@ export interface RcSettings {
 }
 
 /**
- * `[default]`, and over it the stanza of `-n`; without `-n`, the stanza with the name `word`, or else the only one whose
+ * `[default]`, and over it the stanza of `named-config`; without it, the stanza with the name `word`, or else the only one whose
  * `SPA_SERVER` is `word`.
  * @returns the settings; the failure of the file; `CONFIG_MISSING_KEY` for a stanza that is not there; `CLI_USAGE` where
  * several stanzas fit.
  */
-export function rcSettings(given: KnockOptions, argument?: StanzaWord): Result<RcSettings, Failure> {
+export function rcSettings(given: PlanOptions, argument?: StanzaWord): Result<RcSettings, Failure> {
   const place = rcPlace(given)
   if ('none' in place) return withoutFile(place.none, given['named-config'], argument)
   const { path } = place
@@ -78,7 +78,7 @@ export function rcSettings(given: KnockOptions, argument?: StanzaWord): Result<R
   if (found.value !== undefined) return settingsOf(rc, { name: found.value, file: path })
 
   const names = [...new Set(rc.stanzas)]
-  // A login name before the “@” is ssh's; what to write in place of an argument is no cure for `-n`.
+  // A login name before the “@” is ssh's; what to write in place of an argument is no cure for `named-config`.
   const meant =
     nearest(lookFor, names) ??
     nearest(lookFor.replace(/^.*@/, ''), names) ??
@@ -106,7 +106,7 @@ function noSuchStanza(
 ): Refused<Failure<'CONFIG_MISSING_KEY' | 'CLI_USAGE'>> {
   const why = exists ? `${file} has no stanza [${word}]` : `there is no rc file ${file} to take [${word}] from`
   // A dot or a colon: a host, which has an option of its own.
-  const suggestion = meant ?? (/[.:]/.test(word) && doubt === undefined ? `-D ${word}` : undefined)
+  const suggestion = meant ?? (/[.:]/.test(word) && doubt === undefined ? `--destination ${word}` : undefined)
   const more = suggestion === undefined ? {} : { suggestion }
   if (doubt === undefined) return refuse('CONFIG_MISSING_KEY', why, more)
   return refuse('CLI_USAGE', `${doubt}, and ${why}`, more)
@@ -128,7 +128,7 @@ function findStanza(
     'CLI_USAGE',
     `${1 + others.length} stanzas of ${file} have SPA_SERVER ${[...new Set(servers)].join(' or ')}: ${names}`,
     {
-      suggestion: `-n ${first}`,
+      suggestion: `--named-config ${first}`,
     },
   )
 }
@@ -154,7 +154,7 @@ export function orInStanza<F extends Failure>(failure: F, setting: string, stanz
 /** Which file is read, and whether the user named it; or why none is. */
 type RcPlace = { readonly path: string; readonly named: boolean } | { readonly none: string }
 
-function rcPlace(given: KnockOptions): RcPlace {
+function rcPlace(given: PlanOptions): RcPlace {
   const named = given['rc-file']
   if (named !== undefined) return { path: named, named: true }
   if (given['no-rc-file'] === true) return { none: '--no-rc-file is given' }

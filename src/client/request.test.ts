@@ -70,20 +70,30 @@ describe('a request', () => {
     })
 
   const refused: [string, ClientSettings, FailureCode, RegExp][] = [
-    ['nothing to open', { allow: 'packet-source' }, 'CLI_USAGE', /-A tcp\/22/],
-    ['nobody to open for', { access: access('tcp/22') }, 'CLI_USAGE', /-a ADDRESS, or -s/],
-    ['a NAT port without NAT', { ...base, natPort: port(80) }, 'CONFIG_CONFLICT', /add -N HOST or --nat-local/],
+    ['nothing to open', { allow: 'packet-source' }, 'CLI_USAGE', /--access tcp\/22/],
+    [
+      'nobody to open for',
+      { access: access('tcp/22') },
+      'CLI_USAGE',
+      /--allow-ip ADDRESS \(-a\), or --source-ip \(-s\)/,
+    ],
+    [
+      'a NAT port without NAT',
+      { ...base, natPort: port(80) },
+      'CONFIG_CONFLICT',
+      /add --nat-access HOST \(-N\) or --nat-local/,
+    ],
     [
       'a random NAT port without NAT',
       { ...base, natRandomPort: true },
       'CONFIG_CONFLICT',
-      /add -N HOST or --nat-local/,
+      /add --nat-access HOST \(-N\) or --nat-local/,
     ],
     [
       'NAT of two ports',
       { ...base, access: access('tcp/22,tcp/23'), natLocal: true },
       'CONFIG_CONFLICT',
-      /one port with -A/,
+      /one port with --access/,
     ],
   ]
   for (const [name, settings, code, detail] of refused)
@@ -104,7 +114,7 @@ describe('a request', () => {
   it('a user name that cannot be sent is refused, unless another is given', () => {
     const unsendable = { username: refuse('VALUE_INVALID', 'no'), random: 0 }
     const result = buildRequest(base, unsendable)
-    assert.ok(!result.ok && result.failure.suggestion === '-U NAME')
+    assert.ok(!result.ok && result.failure.suggestion === '--spoof-user NAME')
     assert.ok(buildRequest({ ...base, username: must(username) }, unsendable).ok)
   })
   it('random ports are fwknop’s: 10000 to 65534', () => {

@@ -41,25 +41,28 @@ export interface RequestContext {
 
 type RequestFailure = Failure<'CLI_USAGE' | 'CONFIG_CONFLICT' | 'VALUE_INVALID'>
 
-/** @returns the request, or in the words of the command line what it lacks or why its parts contradict each other. */
+/** @returns the request, or in the words of the options what it lacks or why its parts contradict each other. */
 export function buildRequest(settings: ClientSettings, context: RequestContext): Result<Request, RequestFailure> {
   const username = settings.username === undefined ? context.username : ok(settings.username)
   if (!username.ok)
     return refuse('VALUE_INVALID', `your user name cannot be sent: ${username.failure.detail}`, {
-      suggestion: '-U NAME',
+      suggestion: '--spoof-user NAME',
     })
   const { allow: source, timeOffset = 0, timeout, access: ports } = settings
   const header = { username: username.value, timeOffset }
 
   if (context.command !== undefined) {
     if (ports !== undefined || settings.natAccess !== undefined || settings.natLocal === true)
-      return refuse('CLI_USAGE', 'a command (-C) and ports (-A, -N, --nat-local) cannot be asked for in one knock')
+      return refuse(
+        'CLI_USAGE',
+        'a command (--server-cmd) and ports (--access, --nat-access, --nat-local) cannot be asked for in one knock',
+      )
     if (source === undefined) return noSource()
     if (!isUnicode(context.command))
-      return refuse('VALUE_INVALID', 'the command (-C) is not UTF-8, as packets carry it')
+      return refuse('VALUE_INVALID', 'the command (--server-cmd) is not UTF-8, as packets carry it')
     return ok({ ...header, source, kind: 'command', command: context.command })
   }
-  if (ports === undefined) return refuse('CLI_USAGE', 'say what to open: -A tcp/22')
+  if (ports === undefined) return refuse('CLI_USAGE', 'say what to open: --access tcp/22 (-A)')
   if (source === undefined) return noSource()
   // 0 is how fwknop's users say “as long as the server likes”; on the wire that is the message without a timeout.
   const asked = { ...header, source, ...(timeout === undefined || timeout === 0 ? {} : { timeout }) }
@@ -68,21 +71,24 @@ export function buildRequest(settings: ClientSettings, context: RequestContext):
   const other = settings.natRandomPort === true ? 'random' : settings.natPort
   if (nat === 'none') {
     if (other !== undefined)
-      return refuse('CONFIG_CONFLICT', 'a NAT port has no effect without NAT: add -N HOST or --nat-local')
+      return refuse(
+        'CONFIG_CONFLICT',
+        'a NAT port has no effect without NAT: add --nat-access HOST (-N) or --nat-local',
+      )
     return ok({ ...asked, kind: 'access', ports })
   }
 
   const [wanted, second] = ports
   if (wanted === undefined || second !== undefined)
-    return refuse('CONFIG_CONFLICT', 'NAT leads one port to one place: ask for one port with -A')
+    return refuse('CONFIG_CONFLICT', 'NAT leads one port to one place: ask for one port with --access (-A)')
   const publicPort = other === undefined ? wanted.port : other === 'random' ? randomPort(context.random) : other
   const openings = { ...asked, ports: [{ protocol: wanted.protocol, port: publicPort }] }
-  // The port that -A names is the service's own: NAT only changes where it is to be reached.
+  // The port that --access names is the service's own: NAT only changes where it is to be reached.
   const servicePort = settings.natAccess?.port ?? wanted.port
   const host = settings.natAccess?.host
   if (nat === 'local')
     return ok({ ...openings, kind: 'localNatAccess', localPort: servicePort, ...(host === undefined ? {} : { host }) })
-  if (host === undefined) return refuse('CLI_USAGE', '-N needs a host')
+  if (host === undefined) return refuse('CLI_USAGE', '--nat-access (-N) needs a host')
   return ok({ ...openings, kind: 'natAccess', target: { host, port: servicePort } })
 }
 
@@ -117,5 +123,8 @@ export function messageFor(request: Request, { destination, random, now }: Messa
 }
 
 function noSource() {
-  return refuse('CLI_USAGE', 'say for whom to open: -a ADDRESS, or -s for the address that the packet comes from')
+  return refuse(
+    'CLI_USAGE',
+    'say for whom to open: --allow-ip ADDRESS (-a), or --source-ip (-s) for the address that the packet comes from',
+  )
 }

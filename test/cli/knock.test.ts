@@ -184,7 +184,12 @@ describe('keys', () => {
   const layered: [string, string[], number, RegExp][] = [
     ['RESOLVE_IP_HTTPS Y', ['-a', '203.0.113.7'], 0, /"source":"203\.0\.113\.7"/],
     ['ALLOW_IP resolve', ['-s'], 0, /"source":"packet-source"/],
-    ['ALLOW_IP resolve', [], 78, /"file":".*layers\.rc","line":6,"suggestion":"-s, or -a ADDRESS"/],
+    [
+      'ALLOW_IP resolve',
+      [],
+      78,
+      /"file":".*layers\.rc","line":6,"suggestion":"--source-ip \(-s\), or --allow-ip ADDRESS \(-a\)"/,
+    ],
     ['SPA_SERVER_PROTO tcp', ['-s', '-P', 'udp'], 0, /"ok":true/],
     ['GPG_HOMEDIR /x\nNAT_PORT 80\nNAT_LOCAL Y', ['-s', '-C', 'uptime'], 0, /"command":"uptime"/],
     ['ALLOW_IP source', ['-C', 'uptime', '-A', 'tcp/22'], 64, /in one knock/],
@@ -264,14 +269,19 @@ describe('a stanza', () => {
       78,
       /no stanza \[frnt\] — perhaps: front \[CONFIG_MISSING_KEY\]/,
     ],
-    ['that is a host', ['knock', 'host.example'], 78, /no stanza \[host\.example\] — perhaps: -D host\.example/],
+    [
+      'that is a host',
+      ['knock', 'host.example'],
+      78,
+      /no stanza \[host\.example\] — perhaps: --destination host\.example/,
+    ],
     ['that is named twice', ['knock', 'front', '-n', 'side'], 64, /unexpected argument “front”; -n names the stanza/],
     ['and another word', ['knock', 'front', 'side'], 64, /unexpected argument “side” \[CLI_USAGE\]/],
     [
       'whose server two have',
       ['knock', '127.0.0.2'],
       64,
-      /2 stanzas of .*stanzas have SPA_SERVER 127\.0\.0\.2: \[side\], \[back\] — perhaps: -n side \[CLI_USAGE\]/,
+      /2 stanzas of .*stanzas have SPA_SERVER 127\.0\.0\.2: \[side\], \[back\] — perhaps: --named-config side \[CLI_USAGE\]/,
     ],
     [
       'of ssh, misspelt',
@@ -354,10 +364,20 @@ describe('ghostport knock refuses', () => {
       'no server',
       () => ['knock', '-A', 'tcp/22', '-s', '--no-rc-file'],
       64,
-      /say where the packet goes: -D HOST \[CLI_USAGE\]/,
+      /say where the packet goes: --destination HOST \(-D\) \[CLI_USAGE\]/,
     ],
-    ['nothing to open', () => ['knock', '-D', 'h', '-s', '--no-rc-file'], 64, /say what to open: -A tcp\/22/],
-    ['nobody to open for', () => ['knock', '-D', 'h', '-A', 'tcp/22', '--no-rc-file'], 64, /-a ADDRESS, or -s/],
+    [
+      'nothing to open',
+      () => ['knock', '-D', 'h', '-s', '--no-rc-file'],
+      64,
+      /say what to open: --access tcp\/22 \(-A\)/,
+    ],
+    [
+      'nobody to open for',
+      () => ['knock', '-D', 'h', '-A', 'tcp/22', '--no-rc-file'],
+      64,
+      /--allow-ip ADDRESS \(-a\), or --source-ip \(-s\)/,
+    ],
     ...(
       [
         [
@@ -365,14 +385,14 @@ describe('ghostport knock refuses', () => {
           ['-n', 'Door'],
           ['SPA_SERVER', 'ACCESS', 'ALLOW_IP'],
           64,
-          /-D HOST, or set SPA_SERVER in stanza \[door\] of .*lacking\.rc \[CLI_USAGE/,
+          /--destination HOST \(-D\), or set SPA_SERVER in stanza \[door\] of .*lacking\.rc \[CLI_USAGE/,
         ],
         [
           'ACCESS',
           ['door'],
           ['ACCESS', 'ALLOW_IP'],
           64,
-          /-A tcp\/22, or set ACCESS in stanza \[door\] of .*lacking\.rc \[CLI_USAGE/,
+          /--access tcp\/22 \(-A\), or set ACCESS in stanza \[door\] of .*lacking\.rc \[CLI_USAGE/,
         ],
         ['ALLOW_IP', ['door'], ['ALLOW_IP'], 64, /, or set ALLOW_IP in stanza \[door\] of .*lacking\.rc \[CLI_USAGE/],
         ['KEY', ['door'], ['KEY'], 78, /, or set KEY_BASE64 in stanza \[door\] of .*lacking\.rc \[KEY_MISSING/],
@@ -412,7 +432,12 @@ describe('ghostport knock refuses', () => {
     ['port 65536', () => inBase('-p', '65536'), 64, /--server-port: port 65536/],
     ['NAT to nowhere', () => inBase('-N', ''), 64, /-N needs a value: -N HOST/],
     ['NAT to what is no host', () => inBase('-N', '10.0.0'), 64, /--nat-access: “10\.0\.0”/],
-    ['a NAT port without NAT', () => inBase('--nat-port', '80'), 64, /add -N HOST or --nat-local.*CLI_USAGE/s],
+    [
+      'a NAT port without NAT',
+      () => inBase('--nat-port', '80'),
+      64,
+      /add --nat-access HOST \(-N\) or --nat-local.*CLI_USAGE/s,
+    ],
     ['two ports with NAT', () => inBase('-A', 'udp/53', '-N', '10.0.0.5'), 64, /ask for one port.*CLI_USAGE/s],
     [
       'two ports with NAT from the rc file',

@@ -134,7 +134,12 @@ describe('.fwknoprc', () => {
     ['ACCESS icmp/1', 'CONFIG_INVALID_VALUE', /icmp\/1/],
     ['ALLOW_IP 1.2.3', 'CONFIG_INVALID_VALUE', /1\.2\.3/],
     ['ALLOW_IP sourc', 'CONFIG_INVALID_VALUE', /sourc/, 'source'],
-    ['ALLOW_IP resolve', 'CONFIG_UNSUPPORTED_KEY', /^ALLOW_IP: .*web service/, '-s, or -a ADDRESS'],
+    [
+      'ALLOW_IP resolve',
+      'CONFIG_UNSUPPORTED_KEY',
+      /^ALLOW_IP: .*web service/,
+      '--source-ip (-s), or --allow-ip ADDRESS (-a)',
+    ],
     ['FW_TIMEOUT 5x', 'CONFIG_INVALID_VALUE', /5x/],
     ['FW_TIMEOUT 65536', 'CONFIG_INVALID_VALUE', /65536/],
     ['FW_TIMEOUT -1', 'CONFIG_INVALID_VALUE', /-1/],
@@ -153,7 +158,7 @@ describe('.fwknoprc', () => {
     ['ENCRYPTION_MODE Asymmetric', 'CONFIG_UNSUPPORTED_KEY', /GnuPG/, GPG_CURE],
     ['USE_GPG Y', 'CONFIG_UNSUPPORTED_KEY', /GnuPG/, GPG_CURE],
     ['SPOOF_SOURCE_IP 1.2.3.4', 'CONFIG_UNSUPPORTED_KEY', /address of this host/],
-    ['RESOLVE_IP_HTTPS Y', 'CONFIG_UNSUPPORTED_KEY', /web service/, '-s, or -a ADDRESS'],
+    ['RESOLVE_IP_HTTPS Y', 'CONFIG_UNSUPPORTED_KEY', /web service/, '--source-ip (-s), or --allow-ip ADDRESS (-a)'],
     ['RESOLVE_IP_HTTP maybe', 'CONFIG_INVALID_VALUE', /neither Y nor N/],
   ]
   for (const [text, code, detail, suggestion] of refused)

@@ -22,7 +22,7 @@ type ReadSetting = (value: string) => Result<SettingLayer, SettingFailure>
 
 const OWN_ADDRESS = new Unbuilt(
   refuse('CONFIG_UNSUPPORTED_KEY', 'ghostport asks no web service for the address of this host', {
-    suggestion: '-s, or -a ADDRESS',
+    suggestion: '--source-ip (-s), or --allow-ip ADDRESS (-a)',
   }).failure,
 )
 const GPG = notYet('GnuPG is not built yet', 'KEY_BASE64, with a key of “ghostport keygen”')

@@ -1,0 +1,237 @@
+/** `knock()`: what it takes, what it sends, and how it ends. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { memoryDelivery } from '../delivery/memory.ts'
+import type { FailureCode } from '../failure-codes.ts'
+import { parseEnvelope } from '../packet/envelope.ts'
+import { EncryptionKey, HmacKey } from '../packet/key.ts'
+import { parseKeyText } from '../packet/key-text.ts'
+import { openPacket } from '../packet/open.ts'
+import type { Result } from '../result.ts'
+import { type KnockOptions, knock } from './one-call.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'ghostport-call-'))
+after(() => rmSync(folder, { recursive: true }))
+const rcFile = join(folder, 'rc')
+const stanza = (name: string, more = ''): string =>
+  `[${name}]\nSPA_SERVER 127.0.0.1\nACCESS tcp/22\nALLOW_IP source\nKEY sesame\nHMAC_KEY latch\n${more}`
+writeFileSync(rcFile, `${stanza('door')}[keyless]\nSPA_SERVER 127.0.0.2\nACCESS tcp/1\nALLOW_IP source\n`, {
+  mode: 0o600,
+})
+
+function must<T>(result: Result<T>): T {
+  assert.ok(result.ok, result.ok ? '' : result.failure.detail)
+  return result.value
+}
+const base = { destination: '127.0.0.1', access: 'tcp/22', 'source-ip': true, 'no-rc-file': true } as const
+const keys = { 'key-rijndael': 'sesame', 'key-hmac': 'latch' } as const
+
+/** Knocks into memory. @returns the message of the only packet, opened with the keys of these tests. */
+async function messageOf(options: KnockOptions) {
+  const delivery = memoryDelivery()
+  must(await knock(options, { delivery }))
+  const [packet, other] = delivery.packets
+  assert.ok(packet !== undefined && other === undefined)
+  const envelope = must(parseEnvelope(Buffer.from(packet.text), { http: 'off' }))
+  const opened = openPacket(envelope, {
+    encryption: { key: must(parseKeyText(EncryptionKey, 'sesame')), mode: 'CBC' },
+    hmac: { key: must(parseKeyText(HmacKey, 'latch')), type: 'sha256' },
+  })
+  return must(opened).message
+}
+
+describe('one call', () => {
+  it('sends a packet by UDP, and says where to', async () => {
+    const server = createSocket('udp4')
+    server.bind(0, '127.0.0.1')
+    await once(server, 'listening')
+    const arrived = once(server, 'message')
+    const { port } = server.address()
+    const before = Math.floor(Date.now() / 1000)
+    const result = must(await knock({ ...base, ...keys, 'server-port': port, 'fw-timeout': 30 }))
+    const [bytes] = await arrived
+    server.close()
+    assert.ok(bytes.length > 140)
+    const [packet] = result.packets
+    assert.ok(packet !== undefined && packet.timestamp >= before)
+    const { timestamp, ...rest } = packet
+    assert.deepEqual(
+      { ...result, packets: rest },
+      {
+        server: '127.0.0.1',
+        ports: ['tcp/22'],
+        hmac: true,
+        packets: { address: '127.0.0.1', port, sent: true, localAddress: '127.0.0.1' },
+      },
+    )
+  })
+
+  const same: [string, KnockOptions][] = [
+    ['options', { ...base, ...keys }],
+    ['a stanza by its name', { stanza: 'DOOR', 'rc-file': rcFile }],
+    ['a stanza by its server', { stanza: '127.0.0.1', 'rc-file': rcFile }],
+    ['a stanza as -n names it', { 'named-config': 'door', 'rc-file': rcFile }],
+    ['a stanza, and options over it', { stanza: 'keyless', 'rc-file': rcFile, access: ['tcp/22'], ...keys }],
+    ['keys in base64', { ...base, 'key-base64-rijndael': 'c2VzYW1l', 'key-base64-hmac': 'bGF0Y2g=' }],
+    [
+      'keys in bytes',
+      { ...base, 'key-rijndael': Buffer.from('sesame'), 'key-hmac': Uint8Array.from(Buffer.from('latch')) },
+    ],
+    [
+      'keys that are asked for',
+      { ...base, 'use-hmac': true, askSecret: async (what) => (/HMAC/.test(what) ? Buffer.from('latch') : 'sesame') },
+    ],
+  ]
+  for (const [name, options] of same)
+    it(`takes ${name}`, async () => {
+      const message = await messageOf({ ...options, 'spoof-user': 'ada' })
+      assert.ok(message.kind === 'access' && message.username === 'ada')
+      assert.deepEqual(message.ports, [{ protocol: 'tcp', port: 22 }])
+    })
+
+  it('takes numbers as they are', async () => {
+    const message = await messageOf({ ...base, ...keys, 'nat-local': true, 'nat-port': 80, 'fw-timeout': 7 })
+    assert.ok(message.kind === 'localNatAccess' && message.timeout === 7 && message.localPort === 22)
+  })
+
+  const untyped = (options: object): KnockOptions => ({ ...base, ...keys, ...options })
+  const refused: [string, KnockOptions, FailureCode, RegExp, string?][] = [
+    ['an option that is none', untyped({ acess: 'tcp/22' }), 'CLI_USAGE', /no option “acess”/, 'access'],
+    [
+      'a flag that is a text',
+      untyped({ 'source-ip': 'no' }),
+      'VALUE_INVALID',
+      /--source-ip: it has to be true or false/,
+    ],
+    ['a port that is none', untyped({ 'server-port': 0 }), 'VALUE_INVALID', /--server-port: port 0 is not between/],
+    ['no number', untyped({ 'nat-port': Number.NaN }), 'VALUE_INVALID', /--nat-port: “NaN” is not a port number/],
+    [
+      'two that contradict each other',
+      untyped({ 'allow-ip': '192.0.2.1' }),
+      'CLI_USAGE',
+      /--allow-ip and --source-ip cannot be used together/,
+    ],
+    ['a stanza named twice', { stanza: 'door', 'named-config': 'door' }, 'CLI_USAGE', /stanza and named-config cannot/],
+    ['a wish about no wait', untyped({ 'wait-limit': 1 }), 'CLI_USAGE', /--wait-limit has no effect without --wait/],
+    [
+      'a wait without end',
+      untyped({ wait: true, 'wait-limit': Number.POSITIVE_INFINITY }),
+      'VALUE_INVALID',
+      /--wait-limit/,
+    ],
+    ['a wait for UDP', untyped({ wait: true, access: 'udp/53' }), 'CLI_USAGE', /no TCP port to wait for/],
+    [
+      'nothing to open',
+      { destination: '127.0.0.1', 'no-rc-file': true, 'source-ip': true },
+      'CLI_USAGE',
+      /--access tcp\/22/,
+    ],
+    [
+      'a stanza that is not there',
+      { stanza: 'dor', 'rc-file': rcFile },
+      'CONFIG_MISSING_KEY',
+      /no stanza \[dor\]/,
+      'door',
+    ],
+    [
+      'a stanza and no rc file',
+      { stanza: 'door', 'no-rc-file': true },
+      'CONFIG_MISSING_KEY',
+      /no rc file to read \[door\] from/,
+    ],
+    [
+      'a key that is nowhere',
+      { stanza: 'keyless', 'rc-file': rcFile },
+      'KEY_MISSING',
+      /--key-base64-rijndael, or set KEY_BASE64 in stanza \[keyless\]/,
+    ],
+    [
+      'a secret that is not told',
+      { ...base, askSecret: async () => undefined },
+      'KEY_MISSING',
+      /Encryption key for 127\.0\.0\.1/,
+    ],
+    ['a key that is too long', untyped({ 'key-rijndael': new Uint8Array(33) }), 'KEY_INVALID', /--key-rijndael: .*33/],
+    ['a name that is none', untyped({ destination: 'host.invalid' }), 'NAME_UNRESOLVED', /host\.invalid/],
+  ]
+  for (const [name, options, code, detail, suggestion] of refused)
+    it(`refuses ${name}`, async () => {
+      const delivery = memoryDelivery()
+      const result = await knock(options, { delivery })
+      assert.ok(!result.ok)
+      const { failure } = result
+      assert.equal(failure.code, code)
+      assert.match(failure.detail, detail)
+      if (suggestion !== undefined) assert.equal(failure.suggestion, suggestion)
+      assert.deepEqual([failure.causes, failure.packets, delivery.packets], [[], [], []])
+    })
+
+  it('finds a port that was open before, and leaves no connection', async () => {
+    const ended: Promise<unknown>[] = []
+    const service = createServer((socket) => ended.push(once(socket.on('error', () => {}).resume(), 'close')))
+    service.listen(0, '127.0.0.1')
+    await once(service, 'listening')
+    const address = service.address()
+    assert.ok(address !== null && typeof address === 'object')
+    const result = must(await knock({ ...base, ...keys, access: `tcp/${address.port}`, wait: true }))
+    const { open } = result
+    assert.deepEqual(open, { address: '127.0.0.1', port: address.port, sign: 'connect', already: true, after: 0 })
+    await Promise.all(ended)
+    service.close()
+  })
+
+  it('says why a port may have stayed shut, and what was sent', async () => {
+    const result = await knock({ ...base, ...keys, access: 'tcp/1', wait: true, 'wait-limit': 0.1 })
+    assert.ok(!result.ok && result.failure.code === 'PORT_NOT_OPEN')
+    assert.ok(result.failure.causes.some((cause) => /clocks differ/.test(cause)))
+    assert.deepEqual(
+      result.failure.packets.map(({ address, sent }) => [address, sent]),
+      [['127.0.0.1', true]],
+    )
+  })
+
+  it('ends when it is told to: at once, before the name is known, and in the wait', { timeout: 10_000 }, async () => {
+    const sent = memoryDelivery()
+    const early = await knock({ ...base, ...keys, signal: AbortSignal.abort() }, { delivery: sent })
+    assert.ok(!early.ok && early.failure.code === 'ABORTED')
+
+    const unresolved = new AbortController()
+    const world = {
+      delivery: sent,
+      resolve: () => {
+        unresolved.abort()
+        return new Promise<never>(() => {})
+      },
+    }
+    const middle = await knock({ ...base, ...keys, signal: unresolved.signal }, world)
+    assert.ok(!middle.ok && middle.failure.code === 'ABORTED')
+    assert.deepEqual([middle.failure.packets, sent.packets], [[], []])
+
+    const signal = AbortSignal.timeout(50)
+    const late = await knock({ ...base, ...keys, access: 'tcp/1', wait: true, 'wait-limit': 3600, signal })
+    assert.ok(!late.ok && late.failure.code === 'ABORTED')
+    assert.equal(late.failure.packets.length, 1)
+  })
+
+  it('prints nothing and reads nothing, also where a key is missing', () => {
+    const call = JSON.stringify(new URL('./one-call.ts', import.meta.url).href)
+    const memory = JSON.stringify(new URL('../delivery/memory.ts', import.meta.url).href)
+    const script = `import { knock } from ${call}
+      import { memoryDelivery } from ${memory}
+      const base = ${JSON.stringify(base)}
+      const ends = []
+      for (const options of [{ ...base, 'key-rijndael': 'sesame' }, base, { ...base, access: 'x' }])
+        ends.push(await knock(options, { delivery: memoryDelivery() }))
+      process.exitCode = ends.map(({ ok }) => ok).join() === 'true,false,false' ? 7 : 1`
+    const argv = ['--conditions=ghostport-source', '--input-type=module', '-e', script]
+    const ran = spawnSync(process.execPath, argv, { input: 'sesame\n', encoding: 'utf8', timeout: 60_000 })
+    assert.deepEqual([ran.status, ran.stdout, ran.stderr], [7, '', ''])
+  })
+})
