@@ -83,9 +83,9 @@ async function serve(paths: ConfigPaths, terminal: Terminal): Promise<Outcome> {
   const shut = await shutInspector()
   if (!shut.ok) return shut
   closeMemory()
-  const [{ Warden }, { LogWriter }, { journalPrefix }, { noServiceManager, serviceManager }, { staySmall }] =
+  const [{ startWarden }, { LogWriter }, { journalPrefix }, { noServiceManager, serviceManager }, { staySmall }] =
     await Promise.all([
-      import('../daemon/warden/warden.ts'),
+      import('../daemon/warden/start.ts'),
       import('../system/log-writer.ts'),
       import('../system/journal-stream.ts'),
       import('../daemon/warden/service-manager.ts'),
@@ -102,7 +102,7 @@ async function serve(paths: ConfigPaths, terminal: Terminal): Promise<Outcome> {
   const found = serviceManager(process.env)
   if (!found.ok) log.write('error', 'notice', failureFields(found.failure))
   const manager = found.ok ? found.value : noServiceManager
-  const started = await Warden.start(paths, log, systemClock, { manager })
+  const started = await startWarden(paths, log, systemClock, { manager })
   if (!started.ok) {
     manager.tell(describeFailure(started.failure))
     await output.flush(LAST_WORDS)

@@ -53,7 +53,7 @@ const rules: readonly Rule[] = [
       'src/daemon/receiver/program.ts': /CHANNEL_DESCRIPTOR/,
       'src/daemon/warden/control.ts': /jsonLine\(value\)/,
       // For the receiver, which parses it.
-      'src/daemon/warden/warden.ts': /Buffer\.from\(JSON\.stringify\(recorder\.snapshot\(\)\)\)/,
+      'src/daemon/warden/configuration.ts': /Buffer\.from\(JSON\.stringify\(recorder\.snapshot\(\)\)\)/,
       // To compare.
       'src/daemon/warden/restart-settings.ts': /JSON\.stringify\(one\)/,
     },

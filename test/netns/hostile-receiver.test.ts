@@ -12,7 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { systemClock } from '../../src/clock.ts'
 import { receiverStarter } from '../../src/daemon/warden/receiver-process/spawn.ts'
-import { Warden } from '../../src/daemon/warden/warden.ts'
+import { type StartOptions, startWarden } from '../../src/daemon/warden/start.ts'
 import { MemoryLog } from '../../src/log.ts'
 import { stanza } from '../support/daemon.ts'
 import { enter, type Host, Network, netnsUnavailable } from '../support/netns.ts'
@@ -78,13 +78,13 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
 
   /** Starts a warden, and waits for what is wanted. Tells what it logged, and how far its memory grew meanwhile. */
   async function wardenUntil(
-    starterFor: NonNullable<Parameters<typeof Warden.start>[3]>['starterFor'],
+    starterFor: StartOptions['starterFor'],
     isDone: (log: MemoryLog) => boolean,
     { patience = 5000, server = 'fwknopd.conf' } = {},
   ) {
     const log = new MemoryLog()
     const paths = { server: join(directory, server), access: join(directory, 'access.conf') }
-    const warden = await Warden.start(paths, log, systemClock, { ...(starterFor && { starterFor }) })
+    const warden = await startWarden(paths, log, systemClock, { ...(starterFor && { starterFor }) })
     assert.ok(warden.ok, warden.ok ? '' : warden.failure.detail)
     const before = process.memoryUsage.rss()
     let grown = 0
@@ -295,7 +295,7 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
         },
       })
       const paths = { server: join(directory, 'fwknopd.conf'), access: join(directory, 'access.conf') }
-      const warden = await Warden.start(paths, log, systemClock, { starterFor })
+      const warden = await startWarden(paths, log, systemClock, { starterFor })
       assert.ok(warden.ok, warden.ok ? '' : warden.failure.detail)
       const deadline = performance.now() + 10_000
       const waitFor = async (done: () => boolean): Promise<void> => {

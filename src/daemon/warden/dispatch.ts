@@ -1,0 +1,225 @@
+/**
+ * What each message of the receiver does, and what its start and its end do. Each message is parsed as if a stranger had sent it; the
+ * receiver counts as hostile once one is not honest.
+ */
+import { failureFields, type Log } from '../../log.ts'
+import { type Failure, refuse } from '../../result.ts'
+import type { Milliseconds } from '../../units.ts'
+import type { Knock } from '../link/knock.ts'
+import { type FromReceiver, parseFromReceiver } from '../link/protocol.ts'
+import type { Admission } from './admission/admission.ts'
+import { type Configurations, snapshotOf } from './configuration.ts'
+import { FreshTally } from './fresh-tally.ts'
+import type { HeldCapture } from './held-capture.ts'
+import type { HostWatch } from './host-watch.ts'
+import type { Journal } from './journal.ts'
+import type { ReceiverLimits } from './receiver-limits.ts'
+import type { ReceiverHandler } from './receiver-process/early-events.ts'
+import { readyFields, receivingSentence } from './reports.ts'
+import type { ServiceManager } from './service-manager.ts'
+import type { Supervision } from './supervision.ts'
+
+export interface DispatchParts {
+  readonly configurations: Configurations
+  readonly supervision: Supervision
+  readonly limits: ReceiverLimits
+  readonly capture: HeldCapture
+  readonly admission: Admission
+  readonly journal: Journal
+  readonly host: HostWatch
+  readonly manager: ServiceManager
+  readonly log: Log
+  /** Process id of the receiver that runs. */
+  readonly receiverPid: () => number | undefined
+  /** No receiver can run, and none is started any more. */
+  readonly onHopeless: (why: Failure) => void
+}
+
+type OtherMessage = Exclude<FromReceiver, { type: 'knock' }>
+
+export class Dispatch implements ReceiverHandler {
+  readonly #parts: DispatchParts
+  readonly #freshTally: FreshTally
+  /** The receiver that runs has given up its privilege: keys may be sent to it. */
+  #mayGetKeys = false
+  /** Why the receiver ends, by its own account. */
+  #ownReason: Failure | undefined
+
+  constructor(parts: DispatchParts) {
+    this.#parts = parts
+    this.#freshTally = new FreshTally(() => {
+      parts.limits.allowAnswers(1)
+      parts.supervision.send({ type: 'tally?' })
+    })
+  }
+
+  onStarted(): void {
+    this.#ownReason = undefined
+    this.#mayGetKeys = false
+    this.#parts.supervision.started()
+  }
+
+  onValues(values: readonly unknown[]): void {
+    const { supervision, limits } = this.#parts
+    const now = supervision.received()
+    const knocks: Knock[] = []
+    for (const value of values) {
+      if (supervision.isDistrusted) return
+      const message = parseFromReceiver(value)
+      if (!message.ok) {
+        supervision.mistrust(message.failure)
+        return
+      }
+      if (message.value.type === 'knock') {
+        knocks.push(message.value.knock)
+        continue
+      }
+      // What it sent before a change of policy is judged by the policy from before.
+      this.#submit(knocks.splice(0))
+      const tooMany = limits.onMessage(now)
+      if (tooMany === undefined) this.#onMessage(message.value)
+      else supervision.mistrust(tooMany)
+    }
+    this.#submit(knocks)
+  }
+
+  onBroken(detail: string): void {
+    this.onHostile({ code: 'WARDEN_PROTOCOL', detail })
+  }
+
+  onHostile(failure: Failure): void {
+    this.#parts.supervision.mistrust(failure)
+  }
+
+  async onLost(why: string, again: Milliseconds | undefined): Promise<void> {
+    const { supervision, journal, log, manager, capture } = this.#parts
+    supervision.lost()
+    journal.receiverLost()
+    if (again === undefined) return
+    log.write('error', 'receiver lost', { ...failureFields(this.#whyLost(why)), againInMs: again })
+    manager.tell(`not receiving: ${why}; a new receiver starts`)
+    await capture.renew()
+  }
+
+  onHopeless(why: string): void {
+    const { supervision, journal, log, onHopeless } = this.#parts
+    supervision.lost()
+    journal.receiverLost()
+    const failure = this.#whyLost(why)
+    log.write('error', 'receiver lost', failureFields(failure))
+    onHopeless(failure)
+  }
+
+  /** Sends the receiver its configuration. Until it confirms, its knocks mean what they meant before. */
+  configure(): void {
+    // A receiver that starts gets it once it has given up its privilege.
+    if (!this.#mayGetKeys) return
+    const { configurations, supervision, capture } = this.#parts
+    const { wanted, paths } = configurations
+    const { orders } = capture.sockets
+    supervision.sendConfiguration(
+      { type: 'configure', generation: wanted.generation, paths, files: snapshotOf(wanted), captures: orders },
+      wanted.files.length,
+    )
+  }
+
+  /** Resolves when the receiver has sent its numbers of this moment; soon, where none answers. */
+  async freshTally(): Promise<void> {
+    if (this.#parts.supervision.isCapturing) await this.#freshTally.wait()
+  }
+
+  /** Unless packets are being received, ready waits for the receiver to say so. @param remark what else the operator is to know. */
+  reportReady(remark?: string): void {
+    const { supervision, manager, configurations } = this.#parts
+    if (supervision.isCapturing) manager.ready(receivingSentence(configurations.active, remark))
+  }
+
+  #submit(knocks: readonly Knock[]): void {
+    if (knocks.length === 0) return
+    const { admission, journal, supervision, limits, configurations } = this.#parts
+    const tooMany = limits.onKnocks(admission.length + knocks.length)
+    if (tooMany !== undefined) {
+      supervision.mistrust(tooMany)
+      return
+    }
+    journal.reported(knocks.length)
+    admission.submit(knocks, configurations.active)
+  }
+
+  #onMessage(message: OtherMessage): void {
+    const { journal, configurations } = this.#parts
+    switch (message.type) {
+      case 'alive':
+        return
+      case 'started':
+        this.#onPrivilegeGone()
+        return
+      case 'configured':
+        this.#onConfigured(message.generation)
+        return
+      case 'ready':
+        this.#onReady(message.unconfined)
+        return
+      case 'refused':
+        journal.refused(message.note, configurations.active.index)
+        return
+      case 'suppressed':
+        journal.suppressed(message.counts)
+        return
+      case 'tally':
+        journal.tally(message.tally)
+        this.#freshTally.arrived()
+        return
+      case 'failed':
+        this.#ownReason = { code: message.code, detail: message.detail }
+        return
+      default:
+        message satisfies never
+    }
+  }
+
+  #onPrivilegeGone(): void {
+    if (this.#mayGetKeys) {
+      this.onBroken('it started twice')
+      return
+    }
+    this.#mayGetKeys = true
+    this.configure()
+  }
+
+  #onConfigured(generation: number): void {
+    const { configurations, supervision, limits, journal, admission, host, log } = this.#parts
+    if (generation !== configurations.wanted.generation || !supervision.isAwaited) return
+    supervision.settled()
+    if (configurations.activate()) {
+      log.write('info', 'reload', { stanzas: configurations.active.policy.stanzas.length })
+      admission.reconsider()
+    }
+    const { refusalsPerSecond } = configurations.active.server
+    journal.limitRefusals(refusalsPerSecond)
+    limits.configurationRead(refusalsPerSecond)
+    this.reportReady()
+    if (supervision.isCapturing) host.changed()
+  }
+
+  /** @param unconfined why the kernel does not confine it, where it does not. */
+  #onReady(unconfined: string | undefined): void {
+    const { supervision, capture, configurations, host, log, receiverPid } = this.#parts
+    if (supervision.isCapturing) {
+      this.onBroken('it was ready twice')
+      return
+    }
+    supervision.capturing()
+    // Sent before it looks at a packet, so that it is still honest.
+    capture.confined(unconfined === undefined)
+    if (unconfined !== undefined) log.write('warning', 'notice', { text: unconfined })
+    log.write('info', 'ready', readyFields(configurations.active, receiverPid()))
+    this.reportReady()
+    // Not earlier: who knocks does not wait until a large ruleset is read.
+    host.changed(0)
+  }
+
+  #whyLost(why: string): Failure {
+    return this.#ownReason ?? refuse('RECEIVER_GONE', why).failure
+  }
+}

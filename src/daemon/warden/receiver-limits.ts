@@ -1,0 +1,86 @@
+/**
+ * How much an honest receiver can have to send, and leave unread. What is beyond comes from one that a stranger has taken over, and
+ * would fill the memory or take the time of the warden. Each limit says what is wrong, where something is.
+ */
+import type { Failure } from '../../result.ts'
+import type { Milliseconds } from '../../units.ts'
+import { type Rate, TokenBucket } from '../link/token-bucket.ts'
+
+/** Bytes that an honest receiver may have unread: the answers to some 20 000 knocks. */
+const MOST_UNREAD = 1024 * 1024
+/** With no honest receiver do this many knocks wait. */
+const MOST_WAITING = 100_000
+/**
+ * Messages besides knocks that are accepted each second, and seconds of them that may come at once. An honest receiver reports what it
+ * refused up to LOG_LIMIT, twice that at once; its numbers 20 times a second; and its answers, which are counted apart.
+ */
+const MOST_MESSAGES = { perSecond: 100, ofLogLimit: 2, atOnce: 20 }
+
+export class ReceiverLimits {
+  #refusalsPerSecond: number
+  /** How much more the receiver may send. */
+  #allowance: TokenBucket
+  /** Bytes of configurations that were sent to the receiver, and that it need not have read yet. */
+  #unreadConfiguration = 0
+
+  /** @param refusalsPerSecond LOG_LIMIT. */
+  constructor(refusalsPerSecond: number, now: Milliseconds) {
+    this.#refusalsPerSecond = refusalsPerSecond
+    this.#allowance = new TokenBucket(messageRate(refusalsPerSecond), now)
+  }
+
+  /** Another receiver starts. */
+  reset(now: Milliseconds): void {
+    this.#allowance = new TokenBucket(messageRate(this.#refusalsPerSecond), now)
+    this.#unreadConfiguration = 0
+  }
+
+  /** It may answer so many questions. */
+  allowAnswers(count: number): void {
+    this.#allowance.give(count)
+  }
+
+  /** For this time (milliseconds) nothing of it was read: what it sent meanwhile comes at once. */
+  heldUp(time: number): void {
+    this.#allowance.give((time / 1000) * messageRate(this.#refusalsPerSecond).perSecond)
+  }
+
+  /** A configuration was sent. @param bytes that it has not taken yet. */
+  configurationSent(bytes: number): void {
+    this.#unreadConfiguration += bytes
+    // Its answer, and what it refused under the limit from before and under the new one.
+    this.allowAnswers(2 + MOST_MESSAGES.ofLogLimit * this.#refusalsPerSecond)
+  }
+
+  /** The receiver has read all configurations, and works under the last one. @param refusalsPerSecond its LOG_LIMIT. */
+  configurationRead(refusalsPerSecond: number): void {
+    this.#unreadConfiguration = 0
+    this.#refusalsPerSecond = refusalsPerSecond
+    this.#allowance.change(messageRate(refusalsPerSecond))
+  }
+
+  /** A message that is no knock. */
+  onMessage(now: Milliseconds): Failure | undefined {
+    return this.#allowance.take(1, now) ? undefined : hostile('it sends more messages than an honest receiver does')
+  }
+
+  /** @param count of knocks that wait, with those that have just come. */
+  onKnocks(count: number): Failure | undefined {
+    return count <= MOST_WAITING ? undefined : hostile(`more than ${MOST_WAITING} knocks at once`)
+  }
+
+  /** @param backlog bytes that were sent to it and that it has not read. */
+  onBacklog(backlog: number): Failure | undefined {
+    const most = MOST_UNREAD + this.#unreadConfiguration
+    return backlog <= most ? undefined : hostile(`it has not read ${backlog} bytes`)
+  }
+}
+
+function messageRate(refusalsPerSecond: number): Rate {
+  const perSecond = MOST_MESSAGES.perSecond + MOST_MESSAGES.ofLogLimit * refusalsPerSecond
+  return { perSecond, burst: MOST_MESSAGES.atOnce * perSecond }
+}
+
+function hostile(detail: string): Failure {
+  return { code: 'WARDEN_PROTOCOL', detail }
+}

@@ -1,0 +1,40 @@
+/** What an operator is told about the server as a whole: lines of the log, and the sentence that `systemctl status` shows. */
+import type { LoadedConfig } from '../../config/load.ts'
+import { formatCapturePort } from '../../config/server/spa-ports.ts'
+import type { Log, LogField } from '../../log.ts'
+
+export function logNotices(notices: LoadedConfig['notices'], log: Log): void {
+  for (const { level, text, at } of notices)
+    log.write(level, 'notice', { text, ...(at && { file: at.file, line: at.line }) })
+}
+
+/** The fields of the line `ready`. @param receiver its process id. */
+export function readyFields(
+  { server, policy }: Pick<LoadedConfig, 'server' | 'policy'>,
+  receiver: number | undefined,
+): { readonly [name: string]: LogField } {
+  const { captures, firewall } = server
+  const passive = captures.filter(({ kind }) => kind === 'packet')
+  return {
+    capture: captures.map(({ kind }) => kind).join(','),
+    ...(passive.length > 0 && {
+      interfaces: passive.some(({ interfaces }) => interfaces === 'any')
+        ? 'any'
+        : passive.flatMap(({ interfaces }) => interfaces),
+    }),
+    ports: captures.flatMap(({ ports }) =>
+      ports.map((port) => (typeof port === 'number' ? port : formatCapturePort(port))),
+    ),
+    firewall: firewall.kind === 'nftables' ? `nftables ${firewall.mode.kind}` : 'relay',
+    stanzas: policy.stanzas.length,
+    warden: process.pid,
+    receiver,
+  }
+}
+
+/** One sentence, while packets are being received. @param remark what else there is to know. */
+export function receivingSentence({ policy }: Pick<LoadedConfig, 'policy'>, remark?: string): string {
+  const { length } = policy.stanzas
+  const sentence = `receiving, ${length} ${length === 1 ? 'stanza' : 'stanzas'}`
+  return remark === undefined ? sentence : `${sentence}; ${remark}`
+}

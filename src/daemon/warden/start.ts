@@ -1,0 +1,145 @@
+/**
+ * The start of the warden. First all is looked at that changes nothing; then everything is opened, in an order in which the receiver loads
+ * its code while the rest is being opened. A step that is refused closes all that was opened before it.
+ */
+import type { Clock } from '../../clock.ts'
+import type { ConfigPaths } from '../../config/load.ts'
+import type { Log } from '../../log.ts'
+import { ok, type Result } from '../../result.ts'
+import { type Account, checkSituation, currentSituation } from '../../system/privilege.ts'
+import { systemResolver } from './admission/ask-resolver.ts'
+import { type Configuration, Configurations, readConfiguration } from './configuration.ts'
+import { serveControl } from './control.ts'
+import { HeldCapture } from './held-capture.ts'
+import { HostWatch } from './host-watch.ts'
+import { type OpenedFirewall, openFirewall, portsInUse } from './open-firewall.ts'
+import { openCaptures, openReplays } from './open-parts.ts'
+import { writePidFile } from './pid-file.ts'
+import { judgePlaces, located } from './places.ts'
+import { lookupAccounts, receiverAccount } from './receiver-process/account.ts'
+import { EarlyEvents } from './receiver-process/early-events.ts'
+import { ReceiverProcess } from './receiver-process/receiver-process.ts'
+import { type ReceiverStarter, receiverStarter } from './receiver-process/spawn.ts'
+import { logNotices } from './reports.ts'
+import { asRunningInstance, refuseSecondInstance } from './running-instance.ts'
+import { noServiceManager, type ServiceManager } from './service-manager.ts'
+import { Undo } from './undo.ts'
+import { type Published, Warden, type WardenParts } from './warden.ts'
+
+export interface StartOptions {
+  /** How to start a receiver; tests put one there that means harm. */
+  readonly starterFor?: (account: Account) => ReceiverStarter
+  /** Is told when packets are received, and about each reload. */
+  readonly manager?: ServiceManager
+}
+
+/** What every step of a start is given. */
+interface Start extends Required<StartOptions> {
+  readonly configuration: Configuration
+  readonly account: Account
+  readonly paths: ConfigPaths
+  readonly log: Log
+  readonly clock: Clock
+  readonly undo: Undo
+}
+
+/**
+ * @param log gets everything that happens.
+ * @returns the warden, its receiver started and not yet ready; or why it cannot.
+ */
+export async function startWarden(
+  paths: ConfigPaths,
+  log: Log,
+  clock: Clock,
+  { starterFor = receiverStarter, manager = noServiceManager }: StartOptions = {},
+): Promise<Result<Warden>> {
+  const configuration = readConfiguration(paths, 0)
+  if (!configuration.ok) return configuration
+  logNotices(configuration.value.notices, log)
+  const account = receiverAccount(configuration.value)
+  if (!account.ok) return account
+  const alone = await refuseSecondInstance(configuration.value.server)
+  if (!alone.ok) return alone
+  const places = judgePlaces(configuration.value)
+  if (!places.ok) return places
+  const undo = new Undo()
+  const given = { paths, log, clock, starterFor, manager }
+  const opened = await openAll({ ...given, configuration: configuration.value, account: account.value, undo })
+  return opened.ok ? opened : await undo.after(opened)
+}
+
+async function openAll(start: Start): Promise<Result<Warden>> {
+  const events = new EarlyEvents()
+  const capturing = await startCapture(start, events)
+  if (!capturing.ok) return capturing
+  const stores = await openStores(start)
+  if (!stores.ok) return stores
+  const { account, manager, log, clock } = start
+  const resolve = systemResolver(lookupAccounts(account), currentSituation())
+  const warden = new Warden({ ...capturing.value, ...stores.value, resolve, manager, log, clock })
+  const published = await publish(start, warden)
+  if (!published.ok) return published
+  warden.begin(published.value)
+  events.handOver(warden.handler)
+  return ok(warden)
+}
+
+/** The sockets, and the receiver that reads them. */
+async function startCapture(
+  { configuration: { server }, account, starterFor, log, undo }: Start,
+  events: EarlyEvents,
+): Promise<Result<Pick<WardenParts, 'capture' | 'receiver'>>> {
+  const sockets = await openCaptures(server)
+  if (!sockets.ok) return sockets
+  const capture = new HeldCapture(sockets.value, server, log)
+  undo.add(() => capture.close())
+  const possible = checkSituation(account, currentSituation())
+  if (!possible.ok) return possible
+  const starter = starterFor(account)
+  if (!starter.separateUser)
+    log.write('warning', 'notice', {
+      text: `the receiver cannot run as ${account.name} here: it runs as this user, without capabilities`,
+    })
+  const receiver: ReceiverProcess = new ReceiverProcess(
+    () => starter.start(capture.sockets.fds, capture.sockets.orders),
+    events.eventsFor(log, (pid) => receiver.pid === pid),
+  )
+  receiver.start()
+  undo.add(() => receiver.stop())
+  return ok({ capture, receiver })
+}
+
+type Stores = Pick<WardenParts, 'configurations' | 'replays' | 'firewall' | 'lock' | 'host'>
+
+/** What remembers, and what opens. */
+async function openStores({ configuration, paths, log, clock, undo }: Start): Promise<Result<Stores>> {
+  const { server, at } = configuration
+  const replays = await openReplays(server, clock, log)
+  if (!replays.ok) return { ok: false, failure: asRunningInstance(replays.failure, server.replay.database) }
+  undo.add(() => replays.value?.close())
+  let host: HostWatch | undefined
+  const opened = await openFirewall(server, at, log, () => host?.changed())
+  if (!opened.ok) return opened
+  const { firewall, lock }: OpenedFirewall = opened.value
+  undo.add(() => firewall.close())
+  undo.add(() => lock?.release())
+  const configurations = new Configurations(paths, configuration)
+  host = new HostWatch(() => {
+    const { policy, server } = configurations.active
+    return firewall.hostFindings(portsInUse(policy, server))
+  }, log)
+  const watch = host
+  undo.add(() => watch.close())
+  return ok({ configurations, replays: replays.value, firewall, lock, host })
+}
+
+/** What others find this process by. */
+async function publish({ configuration: { server, at }, undo }: Start, warden: Warden): Promise<Result<Published>> {
+  const control = await serveControl(server.controlSocket, { status: () => warden.status() })
+  if (!control.ok) return { ok: false, failure: located('CONTROL_SOCKET', control.failure, at) }
+  undo.add(() => control.value.close())
+  if (server.pidFile === undefined) return ok({ control: control.value, pidFile: undefined })
+  const pidFile = writePidFile(server.pidFile)
+  if (!pidFile.ok) return { ok: false, failure: located('FWKNOP_PID_FILE', pidFile.failure, at) }
+  return ok({ control: control.value, pidFile: pidFile.value })
+}

@@ -1,0 +1,184 @@
+/**
+ * The health of the receiver. One that does not do in time what it has to do next, that does not answer, or that does what no honest one
+ * does, is ended; receiver-process/ starts the next one. Anybody who runs as the receiver's user can stop it: that must not keep everybody out
+ * unnoticed. The times are this process's own (own-time.ts).
+ */
+import { failureFields, type Log } from '../../log.ts'
+import type { Failure } from '../../result.ts'
+import { type Milliseconds, milliseconds } from '../../units.ts'
+import type { ToReceiver } from '../link/protocol.ts'
+import type { HeldCapture } from './held-capture.ts'
+import { afterOwnTime, ownTime } from './own-time.ts'
+import type { ReceiverLimits } from './receiver-limits.ts'
+import type { ReceiverProcess } from './receiver-process/receiver-process.ts'
+
+/** How often the receiver is asked whether it lives. */
+const ASK_INTERVAL = milliseconds(1000)
+/** After so long without a message it is replaced: more than a flood can keep an honest one. */
+const LONGEST_SILENCE = milliseconds(10_000)
+/** How long it may take to start, and to give up its privilege. */
+const START_TIME = milliseconds(20_000)
+/** How long it may take to read a configuration, and besides a millisecond for each so many bytes: ten times what it takes. */
+const CONFIGURE_TIME = milliseconds(10_000)
+const CONFIGURE_BYTES = 500
+
+export interface SupervisionParts {
+  readonly receiver: Pick<ReceiverProcess, 'pid' | 'send' | 'backlog' | 'kill' | 'isReady'>
+  readonly capture: Pick<HeldCapture, 'suspect'>
+  readonly limits: ReceiverLimits
+  readonly log: Log
+  /** Called once a second. */
+  readonly everySecond: () => void
+  /** In milliseconds; never goes back. */
+  readonly clock?: () => number
+}
+
+export class Supervision {
+  readonly #parts: SupervisionParts
+  readonly #clock: () => number
+  #asking: NodeJS.Timeout | undefined
+  /** Until when the receiver has to do what it has to do next. */
+  #deadline: NodeJS.Timeout | undefined
+  /** When its last message came. */
+  #lastMessageAt: number
+  /** When {@link #checkHeldUp} last ran. */
+  #lastCheckAt: number
+  /** It is being ended for what it sent or did not do: what it still sends is ignored. */
+  #isDistrusted = false
+  #isCapturing = false
+
+  constructor(parts: SupervisionParts) {
+    this.#parts = parts
+    this.#clock = parts.clock ?? (() => performance.now())
+    this.#lastMessageAt = this.#clock()
+    this.#lastCheckAt = this.#clock()
+  }
+
+  /** Asks the receiver once a second from now on, until {@link stop}. */
+  begin(): void {
+    this.#asking = setInterval(() => this.#ask(), ASK_INTERVAL)
+  }
+
+  stop(): void {
+    clearInterval(this.#asking)
+    this.settled()
+  }
+
+  /** Whether packets are being received. */
+  get isCapturing(): boolean {
+    return this.#isCapturing
+  }
+
+  /** Whether it has to do something in time: to give up its privilege, or to take a configuration. */
+  get isAwaited(): boolean {
+    return this.#deadline !== undefined
+  }
+
+  get isDistrusted(): boolean {
+    return this.#isDistrusted
+  }
+
+  /** A new receiver runs. */
+  started(): void {
+    const now = this.#clock()
+    this.#isDistrusted = false
+    this.#lastMessageAt = now
+    this.#parts.limits.reset(milliseconds(now))
+    this.#await('it did not give up its privilege', START_TIME)
+  }
+
+  /** The receiver receives packets. */
+  capturing(): void {
+    this.#isCapturing = true
+    this.#parts.receiver.isReady()
+  }
+
+  /** The receiver is gone. */
+  lost(): void {
+    this.settled()
+    this.#isCapturing = false
+  }
+
+  /** Something came from the receiver. @returns the time of that. */
+  received(): Milliseconds {
+    this.#checkHeldUp()
+    const now = milliseconds(this.#clock())
+    this.#lastMessageAt = now
+    return now
+  }
+
+  /** Sends a message. If the receiver does not read, everything would wait here. */
+  send(message: ToReceiver): void {
+    const { receiver, limits } = this.#parts
+    receiver.send(message)
+    const unread = limits.onBacklog(receiver.backlog)
+    if (unread !== undefined) this.mistrust(unread)
+  }
+
+  /** Sends a configuration, which takes time to read. @param bytes of its files. */
+  sendConfiguration(message: ToReceiver & { type: 'configure' }, bytes: number): void {
+    const { receiver, limits } = this.#parts
+    const { backlog } = receiver
+    receiver.send(message)
+    limits.configurationSent(receiver.backlog - backlog)
+    this.#lastMessageAt = this.#clock()
+    this.#await('it took no configuration', milliseconds(CONFIGURE_TIME + bytes / CONFIGURE_BYTES))
+  }
+
+  /** The receiver did what it had to do. */
+  settled(): void {
+    clearTimeout(this.#deadline)
+    this.#deadline = undefined
+  }
+
+  /** What no honest receiver sends comes from one that a stranger has taken over: it is ended, and an honest one started. */
+  mistrust(failure: Failure): void {
+    this.#replace('receiver mistrusted', failureFields(failure))
+  }
+
+  /** Replaces a receiver that does not do in time what it has to do next. */
+  #await(what: string, time: Milliseconds): void {
+    this.settled()
+    this.#deadline = afterOwnTime(
+      () => {
+        this.settled()
+        this.#replace('receiver hangs', { detail: `${what} in ${Math.round(time)} ms` })
+      },
+      time,
+      this.#clock,
+    )
+  }
+
+  /** While this process was held up it read nothing: the receiver was not silent, and what it sent waits to be read. */
+  #checkHeldUp(): void {
+    const now = this.#clock()
+    const heldUp = now - this.#lastCheckAt - ownTime(this.#lastCheckAt, now, ASK_INTERVAL)
+    this.#lastCheckAt = now
+    if (heldUp === 0) return
+    this.#lastMessageAt = Math.min(now, this.#lastMessageAt + heldUp)
+    this.#parts.limits.heldUp(heldUp)
+  }
+
+  #ask(): void {
+    this.#parts.everySecond()
+    this.#checkHeldUp()
+    // One that reads its configuration cannot answer; it has a time of its own for that.
+    if (this.#parts.receiver.pid === undefined || this.isAwaited) return
+    const silent = this.#clock() - this.#lastMessageAt
+    if (silent > LONGEST_SILENCE)
+      this.#replace('receiver hangs', { detail: `it has not answered for ${Math.round(silent)} ms` })
+    else this.send({ type: 'alive?' })
+  }
+
+  /** Ends a receiver that cannot be relied on. What it held is suspect. */
+  #replace(event: string, fields: Parameters<Log['write']>[2]): void {
+    // It may have sent many such messages at once.
+    if (this.#isDistrusted) return
+    this.#isDistrusted = true
+    this.#parts.log.write('error', event, fields)
+    this.#isCapturing = false
+    this.#lastMessageAt = this.#clock()
+    this.#parts.capture.suspect()
+    this.#parts.receiver.kill()
+  }
+}
