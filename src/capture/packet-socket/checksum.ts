@@ -1,4 +1,5 @@
 /** The Internet checksum (RFC 1071), of IPv4 headers and of UDP with its pseudo-header (RFC 768; RFC 8200 § 8.1). */
+import { UDP } from './ip-header.ts'
 
 /** Whether an IPv4 header carries the right checksum. */
 export function isIpv4HeaderGood(frame: Uint8Array, headerLength: number): boolean {
@@ -20,8 +21,6 @@ export function isUdpChecksumGood(
   const pseudoHeader = sum(frame, addressesAt, addressesAt + 2 * addressLength) + UDP + length
   return fold(pseudoHeader + sum(frame, start, start + length)) === 0xffff
 }
-
-const UDP = 17
 
 /** Of 16-bit words in network order; an odd last byte counts as if a 0 followed. Below 2³¹ for any IP packet. */
 function sum(bytes: Uint8Array, start: number, end: number): number {

@@ -11,12 +11,19 @@ import type { Port } from '../../units.ts'
 import type { CapturedPacket } from '../capture.ts'
 import { type Disbelief, LOOPBACK_INDEX, unbelieved } from '../disbelief.ts'
 import { isIpv4HeaderGood, isUdpChecksumGood } from './checksum.ts'
-import { EXTENSION_HEADERS } from './spa-filter.ts'
-
-const UDP = 17
-const UDP_HEADER = 8
-const IPV4_HEADER = 20
-const IPV6_HEADER = 40
+import {
+  EXTENSION_HEADERS,
+  FRAGMENT_BITS,
+  IPV4_FRAGMENT_AT,
+  IPV4_HEADER,
+  IPV4_PROTOCOL_AT,
+  IPV6_HEADER,
+  IPV6_NEXT_HEADER_AT,
+  UDP,
+  UDP_HEADER,
+  UDP_LENGTH_AT,
+  WALKED_HEADERS,
+} from './ip-header.ts'
 
 /** What the kernel says of a frame. */
 export interface Arrival {
@@ -58,8 +65,8 @@ export function parseFrame(frame: Uint8Array, arrival: Arrival): CapturedPacket 
 
 function parseIpv4(frame: Uint8Array, arrival: Arrival): CapturedPacket | undefined {
   const headerLength = 4 * (byte(frame, 0) & 0x0f)
-  const isFragment = (uint16(frame, 6) & 0x3fff) !== 0
-  if (isFragment || byte(frame, 9) !== UDP) return undefined
+  const isFragment = (uint16(frame, IPV4_FRAGMENT_AT) & FRAGMENT_BITS) !== 0
+  if (isFragment || byte(frame, IPV4_PROTOCOL_AT) !== UDP) return undefined
   return parseUdp(frame, arrival, {
     addressesAt: 12,
     addressLength: 4,
@@ -84,10 +91,9 @@ function doubtIpv4(frame: Uint8Array, { interfaceIndex }: Arrival, headerLength:
 function parseIpv6(frame: Uint8Array, arrival: Arrival): CapturedPacket | undefined {
   const end = IPV6_HEADER + uint16(frame, 4)
   let start = IPV6_HEADER
-  let next = byte(frame, 6)
+  let next = byte(frame, IPV6_NEXT_HEADER_AT)
   for (let walked = 0; next !== UDP; walked++) {
-    const isWalked = next === 0 || next === 43 || next === 60
-    if (!isWalked || walked === EXTENSION_HEADERS || start + 2 > frame.length) return undefined
+    if (!WALKED_HEADERS.includes(next) || walked === EXTENSION_HEADERS || start + 2 > frame.length) return undefined
     next = byte(frame, start)
     start += 8 * (byte(frame, start + 1) + 1)
   }
@@ -123,7 +129,7 @@ interface UdpPlace {
 function parseUdp(frame: Uint8Array, arrival: Arrival, place: UdpPlace): CapturedPacket | undefined {
   const { addressesAt, addressLength, start, end } = place
   if (start + UDP_HEADER > frame.length || addressesAt + 2 * addressLength > frame.length) return undefined
-  const length = uint16(frame, start + 4)
+  const length = uint16(frame, start + UDP_LENGTH_AT)
   const [sourcePort, destinationPort] = [uint16(frame, start), uint16(frame, start + 2)]
   const isWhole = length >= UDP_HEADER && start + length <= end && end <= frame.length
   const doubt = place.doubt ?? (isWhole ? doubtUdp(frame, arrival, place, length) : doubts.length)

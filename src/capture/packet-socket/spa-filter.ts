@@ -32,21 +32,24 @@ import {
   TAX,
 } from '../../system/bpf.ts'
 import { type CaptureBounds, payloadBounds, rangeOf } from '../bounds.ts'
+import {
+  EXTENSION_HEADERS,
+  FRAGMENT_BITS,
+  IPV4_FRAGMENT_AT,
+  IPV4_PROTOCOL_AT,
+  IPV6_HEADER,
+  IPV6_NEXT_HEADER_AT,
+  UDP,
+  UDP_HEADER,
+  UDP_LENGTH_AT,
+  WALKED_HEADERS,
+} from './ip-header.ts'
 
-/** How many IPv6 extension headers may stand before UDP. Real traffic has one at most. */
-export const EXTENSION_HEADERS = 3
 /** SKF_AD_OFF + SKF_AD_PKTTYPE: not a byte of the packet but what the kernel knows about it. */
 export const PACKET_TYPE = 0xfffff000 + 4
 /** PACKET_HOST 0, PACKET_BROADCAST 1, PACKET_MULTICAST 2 are for us; 3 is for another host, 4 our own on its way out. */
 const LAST_PACKET_TYPE_FOR_US = 2
 
-const UDP = 17
-const UDP_HEADER = 8
-const IPV6_HEADER = 40
-/** Next-header numbers that are walked over: hop-by-hop options, routing, destination options (RFC 8200 § 4). */
-const WALKED = [0, 43, 60]
-/** More-fragments flag and fragment offset of IPv4. */
-const FRAGMENT_BITS = 0x3fff
 const WHOLE_PACKET = 0x40000
 
 /** An instruction whose jumps still name labels. */
@@ -72,19 +75,19 @@ export function spaFilter(bounds: CaptureBounds): Instruction[] {
   listing.branch(JEQ_K, 6, 'ipv6', undefined)
   listing.branch(JEQ_K, 4, undefined, 'drop')
 
-  listing.add(LD_B_ABS, 9)
+  listing.add(LD_B_ABS, IPV4_PROTOCOL_AT)
   listing.branch(JEQ_K, UDP, undefined, 'drop')
-  listing.add(LD_H_ABS, 6)
+  listing.add(LD_H_ABS, IPV4_FRAGMENT_AT)
   listing.branch(JSET_K, FRAGMENT_BITS, 'drop', undefined)
   listing.add(LDX_MSH, 0) // X = 4 × header length
   listing.branch(JA, 0, 'udp', undefined)
 
   listing.label('ipv6')
   listing.add(LDX_IMM, IPV6_HEADER)
-  listing.add(LD_B_ABS, 6) // A = next header, X = where it starts
+  listing.add(LD_B_ABS, IPV6_NEXT_HEADER_AT) // A = next header, X = where it starts
   for (let i = 0; i < EXTENSION_HEADERS; i++) {
     listing.branch(JEQ_K, UDP, 'udp', undefined)
-    for (const header of WALKED) listing.branch(JEQ_K, header, `walk${i}`, undefined)
+    for (const header of WALKED_HEADERS) listing.branch(JEQ_K, header, `walk${i}`, undefined)
     listing.branch(JA, 0, 'drop', undefined)
     listing.label(`walk${i}`)
     listing.add(LD_B_IND, 0)
@@ -103,7 +106,7 @@ export function spaFilter(bounds: CaptureBounds): Instruction[] {
 
   // From here on each test carries its own return: a jump reaches 255 instructions, and the ports may take more.
   listing.label('udp')
-  listing.add(LD_H_IND, 4)
+  listing.add(LD_H_IND, UDP_LENGTH_AT)
   listing.skip(JGE_K, minimum + UDP_HEADER, 1, 0)
   listing.add(RET_K, 0)
   listing.skip(JGT_K, maximum + UDP_HEADER, 0, 1)

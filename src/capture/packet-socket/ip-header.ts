@@ -1,0 +1,23 @@
+/** Where things stand in IPv4 (RFC 791), IPv6 (RFC 8200) and UDP (RFC 768): for the kernel's filter and for the reader of frames alike. */
+
+/** Bytes of an IPv4 header without options. */
+export const IPV4_HEADER = 20
+export const IPV4_FRAGMENT_AT = 6
+/** More-fragments flag and fragment offset, in the 16 bits at {@link IPV4_FRAGMENT_AT}. */
+export const FRAGMENT_BITS = 0x3fff
+export const IPV4_PROTOCOL_AT = 9
+
+/** Bytes of an IPv6 header without extensions. */
+export const IPV6_HEADER = 40
+export const IPV6_NEXT_HEADER_AT = 6
+/** How many IPv6 extension headers may stand before UDP. Real traffic has one at most. */
+export const EXTENSION_HEADERS = 3
+/** Next-header numbers that are walked over: hop-by-hop options, routing, destination options (RFC 8200 § 4). */
+export const WALKED_HEADERS: readonly number[] = [0, 43, 60]
+
+/** The protocol number. */
+export const UDP = 17
+/** Bytes. */
+export const UDP_HEADER = 8
+/** In the UDP header. */
+export const UDP_LENGTH_AT = 4
