@@ -1,5 +1,5 @@
 /** What is open, for whom, for how long: the outcome of policy, and all that a firewall is ever told. */
-import type { IpAddress } from '../packet/address.ts'
+import { formatHostPort, type IpAddress } from '../packet/address.ts'
 import type { Protocol, Username } from '../packet/message.ts'
 import type { Brand, Milliseconds, Port, Seconds } from '../units.ts'
 import type { StanzaId } from './stanza.ts'
@@ -79,14 +79,13 @@ export function describeOpening(opening: Opening): string {
       return `${opening.protocol}/${opening.publicPort}→${opening.localPort}`
     case 'forward': {
       const { address, port } = opening.target
-      const host = address.includes(':') ? `[${address}]` : address
       const via =
         opening.translation === 'none'
           ? ''
           : opening.translation === 'masquerade'
             ? '~masquerade'
             : `~${opening.translation.snat}`
-      return `${opening.protocol}/${opening.publicPort}→${host}:${port}${via}`
+      return `${opening.protocol}/${opening.publicPort}→${formatHostPort(address, port)}${via}`
     }
     default:
       return opening satisfies never

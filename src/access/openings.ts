@@ -2,7 +2,7 @@
  * From a request that a stanza allows to the doors to open: access to the server's own ports, a ghost service, or a way to
  * an inner host. Here stand all rules about NAT, and where they depart from fwknop's (docs/FROM-FWKNOP.md).
  */
-import { type AddressFamily, familyOf, type IpAddress, networkContains } from '../packet/address.ts'
+import { type AddressFamily, familyOf, formatHostPort, type IpAddress, networkContains } from '../packet/address.ts'
 import { cannotBeHost, isLoopback } from '../packet/address-kinds.ts'
 import type { AccessMessage, HostName, LocalNatMessage, NatAccessMessage, ProtocolPort } from '../packet/message.ts'
 import { type Failure, type Ok, ok, type Refused, type Result, refuse } from '../result.ts'
@@ -128,7 +128,7 @@ function forwardTo(
   if (isLoopback(target.address) || ownAddresses?.has(target.address))
     return refuse('ACCESS_NAT_TARGET_INVALID', `${target.address} is this host itself: ask with --nat-local`)
   if (!isAllowedTarget(stanza, target))
-    return refuse('ACCESS_NAT_TARGET_DENIED', `${showTarget(target)} is not in NAT_TARGETS`)
+    return refuse('ACCESS_NAT_TARGET_DENIED', `${formatHostPort(target.address, target.port)} is not in NAT_TARGETS`)
   return one(natOpening(policy, stanza, message.ports, source, target))
 }
 
@@ -194,10 +194,6 @@ function isAllowedTarget({ natTargets }: Stanza, { address, port }: Target): boo
   return natTargets.some(
     ({ network, ports }) => networkContains(network, address) && ports.first <= port && port <= ports.last,
   )
-}
-
-function showTarget({ address, port }: Target): string {
-  return familyOf(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`
 }
 
 function one(opening: Result<Opening, OpeningFailure>): Choice {

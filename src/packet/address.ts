@@ -4,7 +4,7 @@
  * is the IPv4 address that it carries; zones (`%eth0`) are not addresses.
  */
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import type { Brand } from '../units.ts'
+import type { Brand, Port } from '../units.ts'
 
 /** Canonical text of an IPv4 or IPv6 address. Only {@link parseAddress} and {@link addressFromBytes} make one. */
 export type IpAddress = Brand<string, 'IpAddress'>
@@ -18,6 +18,11 @@ export interface Network {
 
 export function familyOf(address: IpAddress): AddressFamily {
   return address.includes(':') ? 6 : 4
+}
+
+/** `192.0.2.1:22`, `[2001:db8::1]:22`, `inner.example:22`. @param host an address or a name. */
+export function formatHostPort(host: string, port: Port): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }
 
 /**

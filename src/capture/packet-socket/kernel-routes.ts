@@ -32,6 +32,7 @@ import {
 import type { Port } from '../../units.ts'
 import type { CaptureFailure } from '../capture.ts'
 import { type Disbelief, LOOPBACK_INDEX, unbelieved } from '../disbelief.ts'
+import { UDP } from './ip-header.ts'
 
 /** A packet as the kernel routes it. */
 export interface RoutedPacket {
@@ -65,7 +66,6 @@ const RTA = { dst: 1, src: 2, iif: 3, ipProto: 27, sport: 28, dport: 29 } as con
 const RTN_LOCAL = 2
 /** Local, broadcast, anycast: what is delivered to this host. */
 const DELIVERED = new Set([RTN_LOCAL, 3, 4])
-const UDP = 17
 
 const { EINTR, EAGAIN, ENODEV, EINVAL, EXDEV, ENETUNREACH, EHOSTUNREACH } = constants.errno
 /** Longer than any answer about one route. */

@@ -3,6 +3,7 @@ import type { KnockPlan, SealedKnock, SentKnock } from '../../client/knock.ts'
 import type { PerformFailure } from '../../client/perform.ts'
 import type { Request } from '../../client/request.ts'
 import type { OpenDoor } from '../../client/wait.ts'
+import { formatHostPort } from '../../packet/address.ts'
 import { DEFAULT_DIGEST_TYPE } from '../../packet/digest-type.ts'
 import { isHostName } from '../../packet/nat-target.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
@@ -21,8 +22,7 @@ function describeRequest(request: Request): string {
 function describeTarget(request: Request): string {
   if (request.kind === 'natAccess') {
     const { host, port } = request.target
-    const name = isHostName(host) ? host.name : host
-    return ` → ${name.includes(':') ? `[${name}]` : name}:${port}`
+    return ` → ${formatHostPort(isHostName(host) ? host.name : host, port)}`
   }
   return request.kind === 'localNatAccess' ? ` → its own port ${request.localPort}` : ''
 }
