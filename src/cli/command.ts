@@ -28,7 +28,7 @@ export interface Command extends Omit<CommandOf<OptionTable>, 'run'> {
   run(line: ParsedCommandLine<OptionTable>, terminal: Terminal): Promise<Outcome>
 }
 
-/** Forgets which options the command has: whoever runs it parses the line by the command's own table. */
+/** Hides the type of the options. That is safe, since run-command.ts parses the line by the command's own table. */
 export function defineCommand<const Table extends OptionTable>(command: CommandOf<Table>): Command {
   return command as unknown as Command
 }

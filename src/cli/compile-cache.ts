@@ -1,6 +1,6 @@
 /**
  * Compiled code from one start to the next. By default Node keeps it below /tmp, in a directory of a name that is known
- * beforehand, and does not ask whose it is: whoever makes that directory first decides what code a daemon of root's runs.
+ * beforehand, and does not ask whose it is: another user could make that directory first, and so choose the code that root runs.
  * So it is kept where nobody else can write, or not at all.
  */
 import { lstatSync, mkdirSync } from 'node:fs'

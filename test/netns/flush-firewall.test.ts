@@ -142,7 +142,7 @@ describe('--fw-flush', { skip }, () => {
     appendFileSync(path('fwknopd.conf'), 'NO_SUCH_SETTING 1;\n')
     const { stderr, status } = flush()
     assert.equal(status, 0)
-    assert.match(stderr, /^warning: .*\[CONFIG_UNKNOWN_KEY\]\n.*“inet spa_2”, as NFT_TABLE there says\n/)
+    assert.match(stderr, /^warning: .*\[CONFIG_UNKNOWN_KEY\]\n.*“inet spa_2”, as NFT_TABLE says there\n/)
     assert.doesNotMatch(tables(), /spa_2/)
   })
 

@@ -54,7 +54,7 @@ function packetJson(packet: SealedKnock | SentKnock) {
     sent: departure?.ok === true,
     local_address: departure?.ok === true ? departure.value.localAddress : null,
     error: departure?.ok === false ? departure.failure.detail : null,
-    // A packet that was sent can be used once by whoever reads it first: it is shown only where it was not.
+    // Anybody who reads a packet before the server does can use it once. So it is shown only if it was not sent.
     packet: departure === undefined ? text : null,
   }
 }

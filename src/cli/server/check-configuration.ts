@@ -9,7 +9,7 @@ import { diskFiles } from '../../daemon/warden/disk-files.ts'
 import { lookAtHost } from '../../daemon/warden/look-at-host.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
-/** @returns 0 where a server would start; else the exit status of the first thing that stands against it. */
+/** @returns 0 where a server would start; else the exit status of the first failure. */
 export async function checkConfiguration(paths: ConfigPaths, terminal: Terminal): Promise<number> {
   const user = process.getuid?.() ?? 0
   const loaded = loadConfig(diskFiles(user), paths)

@@ -1,6 +1,6 @@
 /**
- * `ghostport serve --fw-flush`: takes ghostport's table off the host. It reads the server's own file for the name of the table, and needs
- * no other; where even that cannot be used, it says so and goes by what is left of it.
+ * `ghostport serve --fw-flush`: removes ghostport's table from the host. It needs only the server's own file, for the name of the table.
+ * If that file has an error, it says so, and takes NFT_TABLE from the file or its default.
  */
 import { existsSync } from 'node:fs'
 import type { ConfigPaths } from '../../config/load.ts'
@@ -64,7 +64,7 @@ function targetOf({ server: file, overrides }: ConfigPaths, terminal: Terminal):
   const table = named ?? firewall.table
   terminal.note(`warning: ${describeFailure(parsed.failure)}`)
   terminal.note(
-    `    so the table to remove is “inet ${table}”, ${named ? 'as NFT_TABLE there says' : 'the default of NFT_TABLE'}`,
+    `    so the table to remove is “inet ${table}”, ${named ? 'as NFT_TABLE says there' : 'the default of NFT_TABLE'}`,
   )
   return { firewall: { ...firewall, table }, controlSocket, at: {} }
 }

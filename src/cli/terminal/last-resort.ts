@@ -1,4 +1,4 @@
-/** What a command says when an error reaches it that no part of it expected: one sentence, never a stack trace. */
+/** The message for an error that nothing expected: one sentence, never a stack trace. */
 import { type Failure, refuse } from '../../result.ts'
 
 /** Messages of Node.js that quote the value which they complain about, and so could show a key. */

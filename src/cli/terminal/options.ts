@@ -15,7 +15,7 @@ export interface OptionSpec {
   readonly short?: string
   /** Other long names, as fwknop has for some. */
   readonly aliases?: readonly string[]
-  /** What stands for the value in the help; absent for a flag. */
+  /** The name of the value in the help: `PORT`. Absent for a flag. */
   readonly value?: string
   /** May be given several times; all values count. */
   readonly repeatable?: true
@@ -122,7 +122,7 @@ export function parseCommandLine<const Table extends OptionTable>(
   return ok({ options: found as OptionValues<Table>, operands: words, afterFlag })
 }
 
-/** For an argument that belongs nowhere. @param flag the option without value that stands before it. */
+/** For an argument that has no place. @param flag the option without value before it. */
 export function unexpectedArgument(word: string, flag?: string): string {
   return `unexpected argument “${word}”${flag === undefined ? '' : `: ${flag} takes no value`}`
 }
@@ -190,7 +190,7 @@ function readShort(table: OptionTable, word: string): Result<readonly Occurrence
   return ok(occurrences)
 }
 
-/** What stands for values that never begin with a dash. */
+/** The names of values that never begin with a dash. */
 const NEVER_WITH_DASH = /^(SECONDS|PORT|NUMBER|BYTES|ADDRESS|HOST.*|PROTO.*|DIGEST|MODE|TIME|SIGN|NAME)$/
 
 /** A value that looks like an option is taken for one that was forgotten, unless it was attached (`--key=-x`). */

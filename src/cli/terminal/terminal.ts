@@ -25,7 +25,7 @@ export interface Terminal {
   /** Marks up parts of lines. Shown only on a terminal, and where NO_COLOR is unset. */
   readonly style: Style
   /**
-   * Asks on the controlling terminal, without echo, whatever standard input and output are.
+   * Asks on the controlling terminal, without echo, even where standard input and output are redirected.
    * @returns the bytes typed, without the line's end. `KEY_MISSING` where there is no terminal or nothing was typed.
    */
   askSecret(question: string): Promise<Result<Uint8Array, Failure<'KEY_MISSING'>>>

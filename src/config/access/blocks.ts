@@ -1,7 +1,7 @@
 /**
- * `access.conf` cut into stanzas: from one SOURCE to the next, through the files that it includes. Stricter than fwknop in
- * where a stanza ends: there, a setting after an `%include` falls to whichever stanza came last in the other file, and one
- * before the first SOURCE falls to nobody.
+ * `access.conf` cut into stanzas: from one SOURCE to the next, through the files that it includes. Stricter than fwknop about
+ * where a stanza ends. There, a setting after an `%include` belongs to the last stanza of the included file, and one before the first
+ * SOURCE belongs to none.
  */
 import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
 import { isClientSetting, refuseClientName } from '../client/settings.ts'
@@ -101,7 +101,7 @@ function include(line: SettingLine, files: ConfigFiles, trail: readonly string[]
   return ok(blocks)
 }
 
-/** The path is told where it cannot be a key that stands in its place; one that was opened is a path. */
+/** Shows the path only where it cannot be a key that was written there by mistake. What could be opened is a path. */
 function unreadable<F extends Failure>(failure: F, { name, value, at }: SettingLine, path: string): F {
   if (failure.code !== 'CONFIG_UNREADABLE' || isPathLike(value)) return { ...failure, at }
   const { detail } = failure

@@ -93,7 +93,7 @@ function rawKey<Key>(kind: KeyKind<Key>, base64Name: string): ValueReader<Key> {
   return (text) => {
     const key = parseKeyText(kind, text)
     if (key.ok || !parseKeyBase64(kind, text).ok) return key
-    // Too long as it stands, but right as base64: the other variable was meant.
+    // Too long as text, but right as base64: the other variable was meant.
     return { ok: false, failure: { ...key.failure, suggestion: `${base64Name} …` } }
   }
 }

@@ -3,7 +3,7 @@
  * `[default]` counts for every knock, a named stanza over it. As in fwknop, only the stanzas that are used are judged, so
  * that one which needs GnuPG does not stand in the way of the others.
  *
- * Stricter than fwknop, so that nothing stands there without effect: a line before the first stanza, words after a value, a
+ * Stricter than fwknop, so that nothing in the file is without effect: a line before the first stanza, words after a value, a
  * setting given twice and a stanza given twice are refused; fwknop passes over each.
  */
 import { trimBlanks } from '../../bytes/text.ts'

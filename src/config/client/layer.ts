@@ -79,7 +79,7 @@ export function settle(layers: readonly SettingLayer[]): Result<ClientSettings, 
     {},
     ...layers,
   )
-  // As in fwknop: an address that is named goes before one that would have to be asked for, wherever each of them is set.
+  // As in fwknop: a named address overrides one that would have to be looked up, in any layer.
   const resolve = rest.allow === undefined ? [resolveHttp, resolveHttps] : []
   const wishes = [transport, ...resolve, gpg, spoofedSource, ...Object.values(rest)]
   for (const wish of wishes) if (wish instanceof Unbuilt) return { ok: false, failure: wish.failure }

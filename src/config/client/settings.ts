@@ -186,7 +186,7 @@ function onlyNo(settings: (wish: Unbuilt | null) => SettingLayer, unbuilt: Unbui
   return yesOrNo((yes) => settings(yes ? unbuilt : null))
 }
 
-/** Whatever its value: it has none that would count. */
+/** For a setting without effect here: any value is accepted. */
 function asksForNothing(): Result<SettingLayer, SettingFailure> {
   return ok({})
 }

@@ -1,6 +1,6 @@
 /**
- * The files that a configuration is made of, as the parsers ask for them. `config/` reads no disk: whoever calls it does,
- * checks who may read the file, and answers from memory in tests and in the receiver, which may open nothing.
+ * The files that a configuration is made of, as the parsers ask for them. `config/` reads no disk: its caller does, and
+ * checks who may read the file. Tests and the receiver, which may open no file, answer from memory.
  */
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 

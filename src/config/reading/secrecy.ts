@@ -6,14 +6,14 @@
 import { type Failure, type Refused, refuse, type SourceLocation } from '../../result.ts'
 import { nearest } from './nearest.ts'
 
-/** What a message shows in place of what may be a key. */
+/** What a message shows instead of text that may be a key. */
 const HIDDEN = '“…”'
 
 /** In capitals, with a `_`: what people write who mean a variable, and no base64 is. */
 const VARIABLE = /^%?[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$/
 const LONGEST_VARIABLE = 32
 
-/** Whether a word that stands where a name should is one, and no key. */
+/** Whether a word in the place of a name is a name, and not a key. */
 export function isNameLike(word: string, known: readonly string[]): boolean {
   return (
     known.includes(word) ||
@@ -72,7 +72,7 @@ export function withoutSecrets<F extends Failure>(failure: F, value: string): F 
   const hidden = detail.replace(/“([^”]*)”/g, (quoted, text) =>
     !value.includes(text) || mayShow(text) ? quoted : HIDDEN,
   )
-  // No reader is to be trusted with this alone: whatever is left of the value does not leave.
+  // The readers are not trusted alone: here, any part of the value that is left is hidden.
   const pieces = value.split(/[\s,:=/[\]]+/).filter((piece) => !mayShow(piece))
   const tells = (text: string): boolean => pieces.some((piece) => text.includes(piece))
   const safe = {
@@ -85,7 +85,7 @@ export function withoutSecrets<F extends Failure>(failure: F, value: string): F 
 /** A path as files are named, and not a key that begins with `/`: with an ending, or under a folder that hosts have. */
 const PATH = /^([\w./ -]*\.[a-z]{1,5}|\/(etc|usr|var|run|opt|srv|home|root|tmp|mnt)\/[\w./ -]*)$/i
 
-/** Whether what stands where a path should may be shown. */
+/** Whether a text in the place of a path may be shown. */
 export function isPathLike(text: string): boolean {
   return PATH.test(text)
 }

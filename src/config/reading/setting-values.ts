@@ -1,6 +1,6 @@
 /**
- * The values that settings take, one reader for each kind. Readers know nothing of files: whoever calls them adds where the
- * value stands. A value that can be told to be a slip carries what was probably meant.
+ * The values that settings take, one reader for each kind. Readers know nothing of files: the caller adds file and line. Where a
+ * value looks like a slip, the refusal suggests what was probably meant.
  */
 
 import { isUnicode } from '../../bytes/text.ts'

@@ -24,7 +24,7 @@ import {
 /** All that a line may be meant to set, also those that belong in another file. */
 const NAMES = [...serverSettingNames, ...stanzaSettingNames]
 
-/** A variable that the command line sets. The file’s own value then does not count, whatever it is. */
+/** A variable that the command line sets. It replaces the value of the file. */
 export interface SettingOverride {
   readonly name: UsedSetting
   /** As in the file: the same reader reads both. */

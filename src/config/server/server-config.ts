@@ -21,7 +21,7 @@ export interface ServerConfig {
       readonly named: boolean
     }
   }
-  /** ACCESS_FILE, or `access.conf` beside the server's own file. `-a` goes before it. */
+  /** ACCESS_FILE, or `access.conf` beside the server's own file. `-a` overrides it. */
   readonly accessFile: string
   /** CONTROL_SOCKET: path of the Unix socket that `ghostport status` asks. */
   readonly controlSocket: string

@@ -60,7 +60,7 @@ function distinct(ranges: readonly PortRange[]): Result<readonly CapturePort[], 
     : ok([...ports.values()])
 }
 
-/** Whether two lists say the same, in whatever order. */
+/** Whether two lists have the same ports, in any order. */
 export function sameCapturePorts(some: readonly CapturePort[], others: readonly CapturePort[]): boolean {
   const names = new Set(others.map(formatCapturePort))
   return some.length === others.length && some.every((port) => names.has(formatCapturePort(port)))
