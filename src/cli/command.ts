@@ -5,8 +5,8 @@ import type { OperandRule, OptionTable, ParsedCommandLine } from './terminal/opt
 import type { Terminal } from './terminal/terminal.ts'
 
 /**
- * How a command ends: its exit status, or the refusal that kept it from its end. The refusal is shown by the caller, as JSON too where
- * the command has the option `--json` and that was given.
+ * How a command ends: its exit status, or the refusal that kept it from its end. The refusal is shown by the caller, as
+ * JSON too where the command has the option `--json` and that was given.
  */
 export type Outcome = number | Refused
 

@@ -1,6 +1,6 @@
 /**
- * All subcommands: a line of the overview for each, and its module, which exports it as `command`. A new one is a file and a
- * line here. A module is loaded only when it is needed, so that a knock starts fast.
+ * All subcommands: a line of the overview for each, and its module, which exports it as `command`. A new one is a file
+ * and a line here. A module is loaded only when it is needed, so that a knock starts fast.
  */
 import type { CommandTable } from './command.ts'
 

@@ -1,7 +1,7 @@
 /**
  * Compiled code from one start to the next. By default Node keeps it below /tmp, in a directory of a name that is known
- * beforehand, and does not ask whose it is: another user could make that directory first, and so choose the code that root runs.
- * So it is kept where nobody else can write, or not at all.
+ * beforehand, and does not ask whose it is: another user could make that directory first, and so choose the code that
+ * root runs. So it is kept where nobody else can write, or not at all.
  */
 import { lstatSync, mkdirSync } from 'node:fs'
 // Not by name: an old Node.js, which has no such function, would not load this file.
@@ -11,7 +11,9 @@ import { judgeFolderTrail } from '../system/path-trail.ts'
 
 const OF_ROOT = '/var/cache/ghostport'
 
-/** Starts to keep compiled code, where this user may: about 30 ms of every later start of the server, 6 ms of a knock. */
+/**
+ * Starts to keep compiled code, where this user may: about 30 ms of every later start of the server, 6 ms of a knock.
+ */
 export function keepCompiledCode(): void {
   const user = process.getuid?.() ?? 0
   const path = user === 0 ? OF_ROOT : inHome()
@@ -20,8 +22,8 @@ export function keepCompiledCode(): void {
 }
 
 /**
- * Keeps what has been compiled so far. By itself Node does that when the process ends; so a server that is killed would leave
- * nothing to the next start.
+ * Keeps what has been compiled so far. By itself Node does that when the process ends; so a server that is killed would
+ * leave nothing to the next start.
  */
 export function storeCompiledCode(): void {
   nodeModule.flushCompileCache?.()
@@ -33,7 +35,10 @@ function inHome(): string | undefined {
   return home?.startsWith('/') ? join(home, '.cache/ghostport') : undefined
 }
 
-/** Makes the directory where there is none. @returns `undefined` unless it is the user's own, and nobody else's to write to. */
+/**
+ * Makes the directory where there is none.
+ * @returns `undefined` unless it is the user's own, and nobody else's to write to.
+ */
 export function ownDirectory(path: string, user: number): string | undefined {
   try {
     const owners = new Set([0, user])

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
- * The `ghostport` command: finds the subcommand, runs it, and sets the exit status. What is imported here, and by that in
- * turn, has to load on every Node.js since 18: an old one must be told that it is old, and not fail with a `SyntaxError`.
+ * The `ghostport` command: finds the subcommand, runs it, and sets the exit status. What is imported here, and by that
+ * in turn, has to load on every Node.js since 18: an old one must be told that it is old, and not fail with a
+ * `SyntaxError`.
  */
 import { type Failure, refuse } from '../result.ts'
 import { forbidInspector, keepMemoryOutOfCores, setProcessTitle } from '../system/own-process.ts'
@@ -78,7 +79,8 @@ const [first = ''] = argv
 const firstName = shortForms.get(first) ?? first
 setProcessTitle(Object.hasOwn(commands, firstName) ? `ghostport ${firstName}` : 'ghostport')
 const terminal = systemTerminal()
-// Errors of events and promises that nobody waits for. Nothing is known about what they left half done: the process ends.
+// Errors of events and promises that nobody waits for. Nothing is known about what they left half done: the process
+// ends.
 let dying = false
 process.on('uncaughtException', async (error) => {
   if (dying) return // the first of them is told

@@ -1,6 +1,6 @@
 /**
- * `ghostport keygen`: the two keys that a client and a server share, in the lines that both ends paste: `KEY_BASE64` and
- * `HMAC_KEY_BASE64` mean the same in `.fwknoprc` and in `access.conf`.
+ * `ghostport keygen`: the two keys that a client and a server share, in the lines that both ends paste: `KEY_BASE64`
+ * and `HMAC_KEY_BASE64` mean the same in `.fwknoprc` and in `access.conf`.
  */
 import { randomBytes } from 'node:crypto'
 import { closeSync, fsyncSync, openSync, unlinkSync, writeFileSync } from 'node:fs'
@@ -48,8 +48,8 @@ const options = {
 } as const
 
 /**
- * Bytes for which a digest’s HMAC key needs no hashing: fwknop’s own defaults, and, for SHA-3, where fwknop has none and
- * fails, the length of the digest, which RFC 2104 calls enough.
+ * Bytes for which a digest’s HMAC key needs no hashing: fwknop’s own defaults, and, for SHA-3, where fwknop has none
+ * and fails, the length of the digest, which RFC 2104 calls enough.
  */
 const hmacKeyLengths: Readonly<Record<DigestType, number>> = {
   md5: 16,

@@ -1,4 +1,6 @@
-/** `ghostport proxy HOST PORT`: knock, wait, and splice the very connection that found the door open: a ProxyCommand. */
+/**
+ * `ghostport proxy HOST PORT`: knock, wait, and splice the very connection that found the door open: a ProxyCommand.
+ */
 
 import { doorFor, parseWait } from '../client/wait-plan.ts'
 import { refuse } from '../result.ts'

@@ -86,7 +86,10 @@ async function run(
   return runSsh(['-p', String(port.value), ...family, ...lead, destination, ...rest], terminal)
 }
 
-/** @returns ssh's exit status; 128 and the signal's number where one ended it; 127 where there is no ssh, as a shell says. */
+/**
+ * @returns ssh's exit status; 128 and the signal's number where one ended it; 127 where there is no ssh, as a shell
+ * says.
+ */
 function runSsh(argv: readonly string[], terminal: Terminal): Promise<number> {
   return new Promise((resolve) => {
     const ssh = spawn('ssh', argv, { stdio: 'inherit' })

@@ -49,7 +49,8 @@ describe('the unit', () => {
   it('goes on where the kernel ends a receiver for want of memory, and has room for all threads of both processes', () => {
     assert.match(template, /^OOMPolicy=continue$/m)
     const most = Number(/^TasksMax=([0-9]+)$/m.exec(template)?.[1])
-    // As many as this process has, which also runs Node: warden, receiver, and the check before a reload. Twice that is room for another Node.js.
+    // As many as this process has, which also runs Node: warden, receiver, and the check before a reload. Twice that is
+    // room for another Node.js.
     assert.ok(2 * 3 * readdirSync('/proc/self/task').length < most)
   })
 

@@ -1,6 +1,6 @@
 /**
- * From file names to a policy. The warden does this over the disk and keeps what it read; the receiver does it again over
- * what the warden kept, and comes to the same policy without opening a file.
+ * From file names to a policy. The warden does this over the disk and keeps what it read; the receiver does it again
+ * over what the warden kept, and comes to the same policy without opening a file.
  */
 import type { Policy } from '../access/policy.ts'
 import { ok, type Result } from '../result.ts'

@@ -8,7 +8,10 @@ import type { Line } from '../terminal/line.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { departures, describeOpening, fieldReport, noteFailure } from './report.ts'
 
-/** @returns the open door, and all addresses of the server; or, having said why there is none, the exit status. Says what it does with `-v`. */
+/**
+ * @returns the open door, and all addresses of the server; or, having said why there is none, the exit status. Says
+ * what it does with `-v`.
+ */
 export async function openDoor(
   planned: PlannedKnock,
   wait: WaitPlan,

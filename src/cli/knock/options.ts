@@ -132,8 +132,8 @@ const NO_RESOLVER = new Unbuilt(
 )
 
 /**
- * @returns the flags as options of a knock; `CLI_USAGE` where two contradict each other; `KEY_INVALID` for a key of which the
- * system does not tell the bytes.
+ * @returns the flags as options of a knock; `CLI_USAGE` where two contradict each other; `KEY_INVALID` for a key of
+ * which the system does not tell the bytes.
  */
 export function knockFlags(given: KnockOptionValues): Result<KnockFlags, Failure<'KEY_INVALID' | 'CLI_USAGE'>> {
   const values = Object.entries(given).map(([name, value]) => [name, typeof value === 'number' ? value > 0 : value])

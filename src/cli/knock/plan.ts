@@ -5,7 +5,9 @@ import type { Terminal } from '../terminal/terminal.ts'
 import { type KnockOptionValues, knockFlags } from './options.ts'
 import { secretsFrom } from './secrets.ts'
 
-/** @returns all that a knock needs, or the first thing that is wrong or missing. Keys that are missing are asked for. */
+/**
+ * @returns all that a knock needs, or the first thing that is wrong or missing. Keys that are missing are asked for.
+ */
 export async function planKnock(
   given: KnockOptionValues,
   terminal: Terminal,

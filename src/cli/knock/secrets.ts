@@ -1,4 +1,6 @@
-/** Missing keys of a knock: from standard input (`--stdin`), from a descriptor (`--fd`), or else asked on the terminal. */
+/**
+ * Missing keys of a knock: from standard input (`--stdin`), from a descriptor (`--fd`), or else asked on the terminal.
+ */
 import { readSync } from 'node:fs'
 import type { AskSecret } from '../../client/keys.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
@@ -28,7 +30,10 @@ export function secretsFrom(
 /** Longer than any key may be. */
 const MAX_LINE = 1024
 
-/** Byte by byte, so that nothing past the line is taken from the next reader of the descriptor. @throws the system's error. */
+/**
+ * Byte by byte, so that nothing past the line is taken from the next reader of the descriptor.
+ * @throws the system's error.
+ */
 function readLine(descriptor: number): Uint8Array {
   const typed: number[] = []
   const byte = new Uint8Array(1)

@@ -1,6 +1,7 @@
 /**
- * What ssh would do with the user's own words and files: where it would connect, to which port, over what. ssh itself says
- * so (`ssh -G`), so that its options, its configuration files and their `Match` blocks are read by no other rules than its own.
+ * What ssh would do with the user's own words and files: where it would connect, to which port, over what. ssh itself
+ * says so (`ssh -G`), so that its options, its configuration files and their `Match` blocks are read by no other rules
+ * than its own.
  */
 import { spawn } from 'node:child_process'
 import { type Port, parsePort, port } from '../../units.ts'
@@ -75,8 +76,8 @@ export function parseDestination(destination: string): { readonly host: string; 
 const WITH_VALUE = 'BbcDEeFIiJLlmOoPpQRSWw'
 
 /**
- * Whether the words after the destination name a port (`-p 22`, `-oPort=22`). Only for 22, which `ssh -G` prints also where
- * nobody asked for it.
+ * Whether the words after the destination name a port (`-p 22`, `-oPort=22`). Only for 22, which `ssh -G` prints also
+ * where nobody asked for it.
  */
 export function namesPort(words: readonly string[]): boolean {
   for (let i = 0; i < words.length; i++) {

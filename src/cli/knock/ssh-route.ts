@@ -1,6 +1,6 @@
 /**
- * How ssh is led to the port and the address that opened, and changed as little as possible otherwise: it should look up the
- * host key under the name that it would have used by itself.
+ * How ssh is led to the port and the address that opened, and changed as little as possible otherwise: it should look
+ * up the host key under the name that it would have used by itself.
  */
 import type { Request } from '../../client/request.ts'
 import { familyOf, type IpAddress } from '../../packet/address.ts'
@@ -11,8 +11,8 @@ import type { SshConfig } from './ssh-config.ts'
 /**
  * The port for ssh, given what the knock opens.
  * @param wanted ssh's own port, and whether the user named it.
- * @returns the user's port where it opens; else the first that opens, if the user named none. With NAT, the public port.
- * `CLI_USAGE` where the user's port does not open.
+ * @returns the user's port where it opens; else the first that opens, if the user named none. With NAT, the public
+ * port. `CLI_USAGE` where the user's port does not open.
  */
 export function choosePort(
   request: Request,

@@ -1,4 +1,6 @@
-/** `--wait-limit` and `--wait-for`, which `knock`, `ssh` and `proxy` share. What they mean is in client/wait-plan.ts. */
+/**
+ * `--wait-limit` and `--wait-for`, which `knock`, `ssh` and `proxy` share. What they mean is in client/wait-plan.ts.
+ */
 export const waitOptions = {
   'wait-limit': { value: 'SECONDS', help: 'stop waiting after this time (default 5)' },
   'wait-for': {

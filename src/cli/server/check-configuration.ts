@@ -1,6 +1,6 @@
 /**
- * `ghostport serve --exit-parse-config`: what a start would say of the configuration and of this host, without starting or
- * changing anything.
+ * `ghostport serve --exit-parse-config`: what a start would say of the configuration and of this host, without starting
+ * or changing anything.
  */
 
 import { type ConfigPaths, loadConfig } from '../../config/load.ts'

@@ -1,6 +1,6 @@
 /**
- * `ghostport serve --fw-flush`: removes ghostport's table from the host. It needs only the server's own file, for the name of the table.
- * If that file has an error, it says so, and takes NFT_TABLE from the file or its default.
+ * `ghostport serve --fw-flush`: removes ghostport's table from the host. It needs only the server's own file, for the
+ * name of the table. If that file has an error, it says so, and takes NFT_TABLE from the file or its default.
  */
 import { existsSync } from 'node:fs'
 import type { ConfigPaths } from '../../config/load.ts'
@@ -25,7 +25,8 @@ interface Target {
 
 /**
  * Asks nothing, since scripts use it: a session that is open lives on, and what it should do next is told.
- * @returns 0 once there is no table of ours. In gate mode the ports that it protected are then as open as the host leaves them.
+ * @returns 0 once there is no table of ours. In gate mode the ports that it protected are then as open as the host
+ * leaves them.
  */
 export async function flushFirewall(paths: ConfigPaths, terminal: Terminal): Promise<number> {
   const target = targetOf(paths, terminal)

@@ -1,6 +1,6 @@
 /**
- * The words of the command line. Node reads them as UTF-8 and puts U+FFFD for what is not, so that different keys become the
- * same; on Linux the bytes can be had from /proc.
+ * The words of the command line. Node reads them as UTF-8 and puts U+FFFD for what is not, so that different keys
+ * become the same; on Linux the bytes can be had from /proc.
  */
 import { readFileSync } from 'node:fs'
 import { textFromBytes } from '../../bytes/text.ts'

@@ -1,6 +1,6 @@
 /**
- * A line for a terminal: text, of which some may be marked up. What is marked is kept apart from the text, so that no text can
- * mark up anything: all of it is made printable when it is shown, also what comes from outside.
+ * A line for a terminal: text, of which some may be marked up. What is marked is kept apart from the text, so that no
+ * text can mark up anything: all of it is made printable when it is shown, also what comes from outside.
  */
 import { printable } from '../../bytes/text.ts'
 
@@ -13,7 +13,10 @@ interface Piece {
   readonly mark?: Mark
 }
 
-/** Text with marks, made by {@link style} and {@link line}. No class: the compiled starter and commands each have a copy of this file. */
+/**
+ * Text with marks, made by {@link style} and {@link line}. No class: the compiled starter and commands each have a copy
+ * of this file.
+ */
 export interface MarkedText {
   readonly pieces: readonly Piece[]
 }

@@ -1,10 +1,11 @@
 /**
  * The command line, read strictly: an unknown flag, a flag given twice, a missing value and an unexpected argument are
- * refused, naming the nearest right word. fwknop shifts its whole parse when `-s`, which takes no
- * argument, is given one.
+ * refused, naming the nearest right word. fwknop shifts its whole parse when `-s`, which takes no argument, is given
+ * one.
  *
- * Forms: `--long VALUE`, `--long=VALUE`, `-x VALUE`, `-xVALUE`, flags without value in one bundle (`-rv`), and `--`, after
- * which all is operands. Long names are not abbreviated: a script must not change its meaning when an option is added.
+ * Forms: `--long VALUE`, `--long=VALUE`, `-x VALUE`, `-xVALUE`, flags without value in one bundle (`-rv`), and `--`,
+ * after which all is operands. Long names are not abbreviated: a script must not change its meaning when an option is
+ * added.
  */
 import { nearest } from '../../config/reading/nearest.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../../result.ts'
@@ -49,7 +50,9 @@ export interface OperandRule {
   readonly required?: readonly string[]
   /** The names of those that may follow. More words than these two name are refused. */
   readonly optional?: readonly string[]
-  /** Where set, the first word that is no option ends the options, and any number of words may follow: what they are. */
+  /**
+   * Where set, the first word that is no option ends the options, and any number of words may follow: what they are.
+   */
   readonly rest?: string
   /** Said of every option that is unknown or not supported: where another program's options go. */
   readonly otherOptions?: string
@@ -59,7 +62,8 @@ type Usage = Failure<'CLI_USAGE'>
 
 /**
  * @param argv the words after the subcommand.
- * @returns the options and operands, or `CLI_USAGE`. Operands that are missing are not refused here, since `--help` needs none.
+ * @returns the options and operands, or `CLI_USAGE`. Operands that are missing are not refused here, since `--help`
+ * needs none.
  */
 export function parseCommandLine<const Table extends OptionTable>(
   table: Table,

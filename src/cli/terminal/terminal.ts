@@ -86,8 +86,9 @@ export function describeFailure(failure: Failure): string {
 }
 
 /**
- * Takes lines of {@link renderLine} only. Straight to the descriptor: `process.stdout` costs a knock several milliseconds to load. A reader that went away is no
- * error of ours; one that is slow (a pipe set non-blocking by somebody else) is waited for.
+ * Takes lines of {@link renderLine} only. Straight to the descriptor: `process.stdout` costs a knock several
+ * milliseconds to load. A reader that went away is no error of ours; one that is slow (a pipe set non-blocking by
+ * somebody else) is waited for.
  * @returns the system's code for why not all of it was written.
  */
 function writeAll(descriptor: 1 | 2, text: string): string | undefined {

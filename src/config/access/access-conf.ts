@@ -10,8 +10,8 @@ import { StanzaNotices } from './stanza-notices.ts'
 
 /**
  * @param file the path of access.conf; `%include` leads from it to others.
- * @returns the stanzas in file order, and what the operator should know about them; or the first thing that is wrong, with its
- * file and line. Trouble in a file of `%include_keys` leaves out its stanza, with a warning, as in fwknop.
+ * @returns the stanzas in file order, and what the operator should know about them; or the first thing that is wrong,
+ * with its file and line. Trouble in a file of `%include_keys` leaves out its stanza, with a warning, as in fwknop.
  */
 export function parseAccessConf(
   file: string,

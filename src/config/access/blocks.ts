@@ -1,7 +1,7 @@
 /**
- * `access.conf` cut into stanzas: from one SOURCE to the next, through the files that it includes. Stricter than fwknop about
- * where a stanza ends. There, a setting after an `%include` belongs to the last stanza of the included file, and one before the first
- * SOURCE belongs to none.
+ * `access.conf` cut into stanzas: from one SOURCE to the next, through the files that it includes. Stricter than fwknop
+ * about where a stanza ends. There, a setting after an `%include` belongs to the last stanza of the included file, and
+ * one before the first SOURCE belongs to none.
  */
 import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
 import { isClientSetting, refuseClientName } from '../client/settings.ts'

@@ -1,6 +1,6 @@
 /**
- * NAT_TARGETS, ghostport's own: where the NAT requests of a stanza may lead. fwknop lets the holder of any key reach any
- * inner host and port, since OPEN_PORTS is compared with the public port only.
+ * NAT_TARGETS, ghostport's own: where the NAT requests of a stanza may lead. fwknop lets the holder of any key reach
+ * any inner host and port, since OPEN_PORTS is compared with the public port only.
  *
  * A list of `ADDRESS`, `NETWORK`, `local` (this host's own ports, for ghost services) or `ANY`, each with `:PORT` or
  * `:FIRST-LAST` after it or without: `10.0.0.0/24:22, [2001:db8::]/64:443, local:22, 192.168.1.5:8000-8010`.

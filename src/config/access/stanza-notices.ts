@@ -1,4 +1,7 @@
-/** Notices about stanzas, folded by what they say: a file of ten thousand stanzas tells a thing once, not ten thousand times. */
+/**
+ * Notices about stanzas, folded by what they say: a file of ten thousand stanzas tells a thing once, not ten thousand
+ * times.
+ */
 import type { Stanza } from '../../access/stanza.ts'
 import { describeStanza } from '../../access/stanza-name.ts'
 import type { SourceLocation } from '../../result.ts'

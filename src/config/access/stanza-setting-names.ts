@@ -1,6 +1,7 @@
 /**
- * The names that access.conf may hold, and which of them hold keys. Apart from their table (stanza-settings.ts), so that the client can
- * tell a name in the wrong file without loading how the server reads it. The table has each of these by its type.
+ * The names that access.conf may hold, and which of them hold keys. Apart from their table (stanza-settings.ts), so
+ * that the client can tell a name in the wrong file without loading how the server reads it. The table has each of
+ * these by its type.
  */
 
 /** Those that have an effect. */

@@ -1,10 +1,10 @@
 /**
- * `.fwknoprc`, in fwknop's grammar: stanzas under `[name]`, in each line a setting and its value, comments from `#` or `;`.
- * `[default]` counts for every knock, a named stanza over it. As in fwknop, only the stanzas that are used are judged, so
- * that one which needs GnuPG does not stand in the way of the others.
+ * `.fwknoprc`, in fwknop's grammar: stanzas under `[name]`, in each line a setting and its value, comments from `#` or
+ * `;`. `[default]` counts for every knock, a named stanza over it. As in fwknop, only the stanzas that are used are
+ * judged, so that one which needs GnuPG does not stand in the way of the others.
  *
- * Stricter than fwknop, so that nothing in the file is without effect: a line before the first stanza, words after a value, a
- * setting given twice and a stanza given twice are refused; fwknop passes over each.
+ * Stricter than fwknop, so that nothing in the file is without effect: a line before the first stanza, words after a
+ * value, a setting given twice and a stanza given twice are refused; fwknop passes over each.
  */
 import { trimBlanks } from '../../bytes/text.ts'
 import { type Failure, ok, type Result, refuse, type SourceLocation } from '../../result.ts'
@@ -24,7 +24,8 @@ export interface RcFile {
   withServer(host: string): readonly string[]
   /**
    * What counts for a knock: `[default]`, and over it the stanza of this name (in any case).
-   * @returns what they say, to be settled with the flags (client-layer.ts); or why a line of them cannot be understood: `CONFIG_MISSING_KEY` for a stanza that is not there.
+   * @returns what they say, to be settled with the flags (layer.ts); or why a line of them cannot be understood:
+   * `CONFIG_MISSING_KEY` for a stanza that is not there.
    */
   settings(stanza?: string): Result<SettingLayer, RcFailure>
 }
@@ -200,8 +201,8 @@ function readLine(line: Line): Result<SettingLayer, RcFailure> {
 }
 
 /**
- * The name without a colon; the value, up to a blank, `;` or `#`; and what follows it that is no comment. A comment begins
- * after a blank, so that a `#` in the middle of a key is seen.
+ * The name without a colon; the value, up to a blank, `;` or `#`; and what follows it that is no comment. A comment
+ * begins after a blank, so that a `#` in the middle of a key is seen.
  */
 function words({ text }: Line): { readonly name: string; readonly value: string; readonly rest: string } {
   const [name = '', value = '', rest = ''] =

@@ -1,6 +1,7 @@
 /**
- * What one place says of a knock: a stanza of `.fwknoprc`, or the flags. Layers are laid over each other, and only what counts
- * in the end is judged: a setting that ghostport lacks does no harm where a more authoritative one takes its place.
+ * What one place says of a knock: a stanza of `.fwknoprc`, or the flags. Layers are laid over each other, and only what
+ * counts in the end is judged: a setting that ghostport lacks does no harm where a more authoritative one takes its
+ * place.
  */
 import type { IpAddress } from '../../packet/address.ts'
 import type { DigestType } from '../../packet/digest-type.ts'
@@ -67,7 +68,9 @@ interface Wishes {
 
 type Values = ClientSettings & Wishes
 
-/** For each setting: its value; a wish that cannot be fulfilled; or null, which takes the wish of a weaker layer back. */
+/**
+ * For each setting: its value; a wish that cannot be fulfilled; or null, which takes the wish of a weaker layer back.
+ */
 export type SettingLayer = { readonly [Name in keyof Values]?: Values[Name] | Unbuilt | null }
 
 /**

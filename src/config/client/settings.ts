@@ -1,6 +1,6 @@
 /**
- * What a client may be told, under the names of `.fwknoprc`. A flag of the command line is another spelling of one of these
- * (cli/knock/options.ts), so that a value means the same, and is refused alike, wherever it was written.
+ * What a client may be told, under the names of `.fwknoprc`. A flag of the command line is another spelling of one of
+ * these (cli/knock/options.ts), so that a value means the same, and is refused alike, wherever it was written.
  */
 import { parseAddress } from '../../packet/address.ts'
 import { type DigestType, parseDigestType } from '../../packet/digest-type.ts'
@@ -17,7 +17,10 @@ import { type SettingLayer, Unbuilt } from './layer.ts'
 
 export type SettingFailure = Failure<'CONFIG_INVALID_VALUE' | 'KEY_INVALID'>
 
-/** Reads the value of one setting. What is not built is read too: only the settings that count are refused (client-layer.ts). */
+/**
+ * Reads the value of one setting. What is not built is read too: only the settings that count are refused
+ * (layer.ts).
+ */
 type ReadSetting = (value: string) => Result<SettingLayer, SettingFailure>
 
 const OWN_ADDRESS = new Unbuilt(

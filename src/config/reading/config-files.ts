@@ -15,7 +15,9 @@ export interface ConfigFiles {
   list(folder: string): Result<readonly string[], ConfigFileFailure>
 }
 
-/** Files as plain data, which JSON can carry from one process to another. Failures are kept: both sides see the same. */
+/**
+ * Files as plain data, which JSON can carry from one process to another. Failures are kept: both sides see the same.
+ */
 export interface ConfigSnapshot {
   readonly texts: Readonly<Record<string, string>>
   /** Those that were read by `readKeys`. Absent: among the texts. */
@@ -40,7 +42,9 @@ export function filesFromSnapshot(snapshot: ConfigSnapshot): ConfigFiles {
   }
 }
 
-/** Passes questions on to `files`, each once, and keeps the answers: what was asked for is what the other process needs. */
+/**
+ * Passes questions on to `files`, each once, and keeps the answers: what was asked for is what the other process needs.
+ */
 export function recordFiles(files: ConfigFiles): ConfigFiles & { snapshot(): ConfigSnapshot } {
   const texts = new Map<string, Result<string, ConfigFileFailure>>()
   const keyTexts = new Map<string, Result<string, ConfigFileFailure>>()

@@ -2,8 +2,8 @@
 
 /**
  * @param candidates the right words.
- * @returns the one nearest to `word` by Damerau–Levenshtein distance, ignoring case, or the only one that `word` begins;
- * `undefined` where none is near enough to be a likely slip.
+ * @returns the one nearest to `word` by Damerau–Levenshtein distance, ignoring case, or the only one that `word`
+ * begins; `undefined` where none is near enough to be a likely slip.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
   const typed = word.toLowerCase()

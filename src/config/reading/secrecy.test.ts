@@ -11,7 +11,9 @@ import { serverSettingNames } from '../server/settings.ts'
 import { filesFromSnapshot } from './config-files.ts'
 import { withoutSecrets } from './secrecy.ts'
 
-/** Keys as people have them: base64 of 32 bytes, hex, a passphrase (but none in capitals with “_”, as variables are). */
+/**
+ * Keys as people have them: base64 of 32 bytes, hex, a passphrase (but none in capitals with “_”, as variables are).
+ */
 const key = fc.oneof(
   fc.uint8Array({ minLength: 32, maxLength: 32 }).map((bytes) => Buffer.from(bytes).toString('base64')),
   fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => Buffer.from(bytes).toString('hex')),
@@ -82,7 +84,9 @@ const frames: ((line: string) => string)[] = [
   (line) => `SOURCE ANY\n%include_keys keys.conf\n${line}\n`,
 ]
 
-/** A name is there to be told. What it may look like keeps keys in base64 and in hex out of it (stanza-name.test.ts). */
+/**
+ * A name is there to be told. What it may look like keeps keys in base64 and in hex out of it (stanza-name.test.ts).
+ */
 const toldNothing = stanzaSettingNames.filter((name) => name !== 'NAME')
 
 test('no failure or notice about access.conf tells a key that stands where it should not', () => {

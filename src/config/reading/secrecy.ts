@@ -1,7 +1,7 @@
 /**
- * What a failure may show of a file that holds keys. A key lands anywhere: on a line of its own, where it reads as the name of a setting,
- * or behind the wrong setting, where it reads as a bad value. Failures reach terminals, tickets and the journal, so they show
- * only what cannot be a key by its form; the line that is meant is named anyway.
+ * What a failure may show of a file that holds keys. A key lands anywhere: on a line of its own, where it reads as the
+ * name of a setting, or behind the wrong setting, where it reads as a bad value. Failures reach terminals, tickets and
+ * the journal, so they show only what cannot be a key by its form; the line that is meant is named anyway.
  */
 import { type Failure, type Refused, refuse, type SourceLocation } from '../../result.ts'
 import { nearest } from './nearest.ts'
@@ -22,7 +22,10 @@ export function isNameLike(word: string, known: readonly string[]): boolean {
   )
 }
 
-/** @param kind `variable`, `setting`. @returns CONFIG_UNKNOWN_KEY, with the name and the nearest right one where it may be told. */
+/**
+ * @param kind `variable`, `setting`.
+ * @returns CONFIG_UNKNOWN_KEY, with the name and the nearest right one where it may be told.
+ */
 export function refuseUnknownName(
   kind: string,
   name: string,

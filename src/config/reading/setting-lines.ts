@@ -1,7 +1,8 @@
 /**
  * The lines of fwknopd.conf and access.conf: `NAME value;`. A colon after the name and the semicolon may be left out, a
- * line that begins with `#` or `;` is a comment, and a value runs to the semicolon or the end of the line, blanks inside of it
- * and all. fwknop passes over what follows the semicolon, so that `KEY ab;cd` sets the key `ab`; here it is refused.
+ * line that begins with `#` or `;` is a comment, and a value runs to the semicolon or the end of the line, blanks
+ * inside of it and all. fwknop passes over what follows the semicolon, so that `KEY ab;cd` sets the key `ab`; here it
+ * is refused.
  */
 import { trimBlanks } from '../../bytes/text.ts'
 import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'

@@ -1,6 +1,6 @@
 /**
- * The values that settings take, one reader for each kind. Readers know nothing of files: the caller adds file and line. Where a
- * value looks like a slip, the refusal suggests what was probably meant.
+ * The values that settings take, one reader for each kind. Readers know nothing of files: the caller adds file and
+ * line. Where a value looks like a slip, the refusal suggests what was probably meant.
  */
 
 import { isUnicode } from '../../bytes/text.ts'
@@ -21,12 +21,17 @@ export function invalidValue(detail: string, suggestion?: string): Refused<Failu
   return refuse('CONFIG_INVALID_VALUE', detail, suggestion === undefined ? {} : { suggestion })
 }
 
-/** fwknop takes any word that begins with Y for yes and all else for no: `true` and `on` are no there, and refused here. */
+/**
+ * fwknop takes any word that begins with Y for yes and all else for no: `true` and `on` are no there, and refused here.
+ */
 export function yesNo(text: string): Result<boolean, ValueFailure> {
   return /^(y|yes|n|no)$/i.test(text) ? looseYesNo(text) : refuseYesNo(text)
 }
 
-/** The same for a file of the client's, which fwknop may have written: there, more words are taken for what fwknop takes them. */
+/**
+ * The same for a file of the client's, which fwknop may have written: there, more words are taken for what fwknop takes
+ * them.
+ */
 export function looseYesNo(text: string): Result<boolean, Failure<'CONFIG_INVALID_VALUE'>> {
   if (/^y/i.test(text)) return ok(true)
   return /^(n|no|off|false|0)$/i.test(text) ? ok(false) : refuseYesNo(text)

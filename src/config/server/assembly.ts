@@ -33,7 +33,9 @@ export type SettingValues = { readonly [Name in UsedSetting]?: unknown }
 export interface GivenSettings {
   readonly values: Values
   readonly at: SettingPlaces
-  /** Whose value began with FWKNOP_CONF_DIR: a path that is whole, also where the path of the file itself is relative. */
+  /**
+   * Whose value began with FWKNOP_CONF_DIR: a path that is whole, also where the path of the file itself is relative.
+   */
   readonly expanded: Set<UsedSetting>
   readonly relays: { readonly listener: RelayListener; readonly at: SourceLocation }[]
 }

@@ -1,6 +1,6 @@
 /**
- * The firewall that fwknopd.conf asks for: its types, how each of its variables is read, and what each is where the file says
- * nothing. Here alone: what opens doors takes these types, and reads no text.
+ * The firewall that fwknopd.conf asks for: its types, how each of its variables is read, and what each is where the
+ * file says nothing. Here alone: what opens doors takes these types, and reads no text.
  */
 import type { IpAddress } from '../../packet/address.ts'
 import type { ProtocolPort } from '../../packet/message.ts'

@@ -46,7 +46,8 @@ export interface ParsedServerConfig {
  * @param file its path: for messages, and for the paths that are relative to it.
  * @param text what the file holds. An empty file is a valid one.
  * @param overrides what the command line says instead.
- * @returns the configuration and what the operator should know about it; or the first thing that is wrong, with its line.
+ * @returns the configuration and what the operator should know about it; or the first thing that is wrong, with its
+ * line.
  */
 export function parseFwknopdConf(
   file: string,

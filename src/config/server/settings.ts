@@ -1,6 +1,6 @@
 /**
- * Every variable of fwknopd.conf: those of fwknop, and our own. One table, from which the parser works and against which the
- * list in docs/FROM-FWKNOP.md is tested. Nothing that an operator may write is passed over in silence:
+ * Every variable of fwknopd.conf: those of fwknop, and our own. One table, from which the parser works and against
+ * which the list in docs/FROM-FWKNOP.md is tested. Nothing that an operator may write is passed over in silence:
  *
  * - `used`: it does here what it does there, or what docs/FROM-FWKNOP.md says instead;
  * - `irrelevant`: accepted, and a notice says why it has no effect;

@@ -1,6 +1,6 @@
 /**
- * The UDP ports on which knocks arrive: SPA_PORTS, and what a PCAP_FILTER says of ports. Ranges are for clients that choose
- * a port at random for each knock (`-r`: from 10000 to 65534).
+ * The UDP ports on which knocks arrive: SPA_PORTS, and what a PCAP_FILTER says of ports. Ranges are for clients that
+ * choose a port at random for each knock (`-r`: from 10000 to 65534).
  */
 import { ok, type Result } from '../../result.ts'
 import type { Port, PortRange } from '../../units.ts'
