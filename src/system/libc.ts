@@ -30,6 +30,8 @@ export interface Libc {
   sendto(fd: number, message: Uint8Array, length: number, flags: number, address: Bytes, addressLength: number): number
   recv(fd: number, into: Uint8Array, length: number, flags: number): number
   fcntl(fd: number, command: number, argument: number): number
+  /** Its commands about locks. @param lock a `struct flock`. */
+  fcntlLock(fd: number, command: number, lock: Bytes): number
   close(fd: number): number
   prctl(option: number, a: number, b: number, c: number, d: number): number
   /** A system call by its number; the last argument is a pointer. */
@@ -94,6 +96,7 @@ function load(): Libc {
     sendto: library.func('long sendto(int, void *, size_t, int, void *, uint32_t)'),
     recv: library.func('long recv(int, void *, size_t, int)'),
     fcntl: library.func('int fcntl(int, int, int)'),
+    fcntlLock: library.func('fcntl', 'int', ['int', 'int', 'void *']),
     close: library.func('int close(int)'),
     prctl: library.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)'),
     syscall: library.func('long syscall(long, unsigned long, unsigned long, void *)'),

@@ -27,8 +27,8 @@ import {
 import { failureFields, type Log } from '../../log.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { acquireInstanceLock, type InstanceLock } from '../../system/instance-lock.ts'
 import { decoyPorts, distinctPorts, grantedPorts } from './admission/granted-ports.ts'
-import { acquireInstanceLock, type InstanceLock } from './instance-lock.ts'
 import { grantFields } from './journal.ts'
 
 export interface OpenedFirewall {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -21,6 +21,18 @@ function refusal(path: string) {
   return lock.failure
 }
 
+/** @param check gets what the process says first. */
+async function whileItRuns(child: ChildProcessWithoutNullStreams, check: (said: string) => void): Promise<void> {
+  const gone = new Promise((resolve) => child.once('exit', resolve))
+  try {
+    check(await new Promise((resolve) => child.stdout.once('data', (data) => resolve(String(data)))))
+  } finally {
+    // Also where an assertion failed: a child that lives on would keep this file from ever ending.
+    child.kill('SIGKILL')
+  }
+  await gone
+}
+
 test('another process is kept out for as long as the holder lives, and is told who holds it', async () => {
   const path = join(root, 'a', 'lock')
   const program = `
@@ -28,18 +40,12 @@ test('another process is kept out for as long as the holder lives, and is told w
     process.stdout.write(acquireInstanceLock(process.argv[1]).ok ? 'held' : 'refused')
     setInterval(() => {}, 1000)`
   const child = spawn(process.execPath, ['--conditions=ghostport-source', '--input-type=module', '-e', program, path])
-  const gone = new Promise((resolve) => child.once('exit', resolve))
-  try {
-    const said = await new Promise((resolve) => child.stdout.once('data', (data) => resolve(String(data))))
+  await whileItRuns(child, (said) => {
     assert.equal(said, 'held')
     const { code, detail } = refusal(path)
     assert.equal(code, 'INSTANCE_RUNNING', detail)
     assert.match(detail, new RegExp(`^pid ${child.pid}: `))
-  } finally {
-    // Also where an assertion failed: a child that lives on would keep this file from ever ending.
-    child.kill('SIGKILL')
-  }
-  await gone
+  })
 
   const lock = acquired(path)
   lock.release()
@@ -54,6 +60,27 @@ test('within one process, too; and being refused does not loosen the lock', () =
   lock.release()
   assert.ok(!existsSync(`${path}.pid`))
   acquired(path).release()
+})
+
+test('a version that locked by SQLite keeps a new one out, and is kept out', async () => {
+  const path = join(root, 'old')
+  const program = `
+    import { DatabaseSync } from 'node:sqlite'
+    const db = new DatabaseSync(process.argv[1])
+    let said = 'held'
+    try { db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE') } catch (error) { said = error.errcode }
+    process.stdout.write(String(said))
+    if (said === 'held') setInterval(() => {}, 1000)`
+  const old = () => spawn(process.execPath, ['--no-warnings', '--input-type=module', '-e', program, path])
+  writeFileSync(path, '', { mode: 0o600 })
+  await whileItRuns(old(), (said) => {
+    assert.equal(said, 'held')
+    assert.equal(refusal(path).code, 'INSTANCE_RUNNING')
+  })
+  const lock = acquired(path)
+  const SQLITE_BUSY = 5
+  await whileItRuns(old(), (said) => assert.equal(said, String(SQLITE_BUSY)))
+  lock.release()
 })
 
 test('the file is for its owner alone', () => {
