@@ -13,7 +13,7 @@
  * const username = packet.parseUsername('alice')
  * const ports = packet.parseProtocolPorts('tcp/22')
  * if (!key.ok || !hmacKey.ok || !username.ok || !ports.ok) throw new Error('not usable')
- * const keys = {
+ * const keys: packet.PacketKeys = {
  *   encryption: { mode: 'CBC', key: key.value },
  *   hmac: { type: 'sha256', key: hmacKey.value },
  * }
@@ -42,7 +42,7 @@
  * console.log(opened.value.message.kind) // access
  *
  * // One bit changed on the way:
- * datagram[20] ^= 1
+ * datagram[20] = (datagram[20] ?? 0) ^ 1
  * const changed = packet.parseEnvelope(datagram, { http: 'off' })
  * const refused = changed.ok ? packet.openPacket(changed.value, keys) : changed
  * console.log(refused.ok) // false

@@ -19,7 +19,20 @@ export type Milliseconds = Brand<number, 'Milliseconds'>
 /** A moment: whole seconds since 1970-01-01 UTC, 0 or more. */
 export type UnixSeconds = Brand<number, 'UnixSeconds'>
 
-/** Reads a port as a user writes it: decimal digits only, leading zeros allowed up to five digits in all (as fwknop). */
+/**
+ * Reads a port as a user writes it: decimal digits only, leading zeros allowed up to five digits in all (as fwknop).
+ * @param text `1` to `65535`.
+ * @returns the port, or `PORT_INVALID`.
+ * @example
+ * ```ts
+ * import { parsePort } from 'ghostport'
+ *
+ * const port = parsePort('22')
+ * console.log(port.ok && port.value) // 22
+ * const refused = parsePort('65536')
+ * console.log(refused.ok || refused.failure.code) // PORT_INVALID
+ * ```
+ */
 export function parsePort(text: string): Result<Port, Failure<'PORT_INVALID'>> {
   if (!/^[0-9]{1,5}$/.test(text)) return refuse('PORT_INVALID', `“${text}” is not a port number`)
   const value = Number(text)
@@ -27,25 +40,89 @@ export function parsePort(text: string): Result<Port, Failure<'PORT_INVALID'>> {
   return ok(value as Port)
 }
 
-/** For constants and numbers already known to be right. @throws RangeError outside 1–65535. */
+/**
+ * For constants and numbers already known to be right.
+ * @param value a whole number from 1 to 65535.
+ * @returns the same number, with a type that remembers what it is.
+ * @throws RangeError for any other number.
+ * @example
+ * ```ts
+ * import { port } from 'ghostport'
+ *
+ * console.log(port(22)) // 22
+ * try {
+ *   port(0)
+ * } catch (error) {
+ *   console.log(error instanceof RangeError) // true
+ * }
+ * ```
+ */
 export function port(value: number): Port {
   if (!Number.isInteger(value) || value < 1 || value > 65535) throw new RangeError(`not a port: ${value}`)
   return value as Port
 }
 
-/** @throws RangeError unless a whole number of 0 or more. */
+/**
+ * A span of whole seconds.
+ * @param value a whole number of 0 or more.
+ * @returns the same number, with a type that remembers what it is.
+ * @throws RangeError for any other number.
+ * @example
+ * ```ts
+ * import { seconds } from 'ghostport'
+ *
+ * console.log(seconds(30)) // 30
+ * try {
+ *   seconds(-1)
+ * } catch (error) {
+ *   console.log(error instanceof RangeError) // true
+ * }
+ * ```
+ */
 export function seconds(value: number): Seconds {
   if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not a span of seconds: ${value}`)
   return value as Seconds
 }
 
-/** @throws RangeError unless finite and 0 or more. */
+/**
+ * A span of milliseconds, possibly fractional.
+ * @param value a finite number of 0 or more.
+ * @returns the same number, with a type that remembers what it is.
+ * @throws RangeError for any other number.
+ * @example
+ * ```ts
+ * import { milliseconds } from 'ghostport'
+ *
+ * console.log(milliseconds(1.5)) // 1.5
+ * try {
+ *   milliseconds(Number.NaN)
+ * } catch (error) {
+ *   console.log(error instanceof RangeError) // true
+ * }
+ * ```
+ */
 export function milliseconds(value: number): Milliseconds {
   if (!Number.isFinite(value) || value < 0) throw new RangeError(`not a span of milliseconds: ${value}`)
   return value as Milliseconds
 }
 
-/** @throws RangeError unless a whole number of 0 or more. */
+/**
+ * A moment.
+ * @param value whole seconds since 1970-01-01 UTC, 0 or more.
+ * @returns the same number, with a type that remembers what it is.
+ * @throws RangeError for any other number.
+ * @example
+ * ```ts
+ * import { unixSeconds } from 'ghostport'
+ *
+ * console.log(unixSeconds(1795410748)) // 1795410748
+ * try {
+ *   unixSeconds(0.5)
+ * } catch (error) {
+ *   console.log(error instanceof RangeError) // true
+ * }
+ * ```
+ */
 export function unixSeconds(value: number): UnixSeconds {
   if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`not a time in Unix seconds: ${value}`)
   return value as UnixSeconds

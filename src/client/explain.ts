@@ -25,6 +25,32 @@ export interface Circumstances {
 /** What came back from an address, the most telling first. */
 type Answer = 'mute' | 'refused' | 'no-host' | 'no-route' | 'not-allowed' | 'other-error' | 'silence'
 
+/**
+ * Why a port may have stayed shut: the server never says, so that all that this side can see is brought together.
+ * @param circumstances how the knock went. `limit` is how long was waited, in milliseconds; `now` this host's clock.
+ * @returns the failure `PORT_NOT_OPEN`, and the likely causes.
+ * @example
+ * ```ts
+ * import { explainShutDoor, milliseconds, port, unixSeconds } from 'ghostport'
+ * import { parseAddress, parseProtocolPorts, parseUsername } from 'ghostport/packet'
+ *
+ * const address = parseAddress('192.0.2.10')
+ * const username = parseUsername('ada')
+ * const ports = parseProtocolPorts('tcp/22')
+ * if (!address.ok || !username.ok || !ports.ok) throw new Error('not usable')
+ * const { failure, causes } = explainShutDoor({
+ *   door: { addresses: [address.value], port: port(22), sign: 'connect' },
+ *   seen: { open: false, attempts: 9, seen: [{ address: address.value, refused: 9, mute: 0, errors: [] }] },
+ *   limit: milliseconds(5000),
+ *   request: { kind: 'access', source: 'packet-source', username: username.value, timeOffset: 0, ports: ports.value },
+ *   sent: [],
+ *   now: unixSeconds(1795410748),
+ * })
+ * console.log(failure.code) // PORT_NOT_OPEN
+ * console.log(failure.detail) // 192.0.2.10 port 22 answers with a reset (5 s, 9 attempts)
+ * console.log(causes.length > 3) // true
+ * ```
+ */
 export function explainShutDoor({ door, seen, limit, request, sent, now }: Circumstances): ShutDoor {
   const answers = new Map<Answer, AddressSeen[]>()
   for (const place of seen.seen) answers.set(answerOf(place), [...(answers.get(answerOf(place)) ?? []), place])

@@ -21,8 +21,24 @@ export interface Keys {
 export type AskSecret = (what: string, option: string) => Promise<Result<Uint8Array, Failure>>
 
 /**
+ * Finds the keys that the settings name: in the settings, in a key file, or by asking.
+ * @param settings of which those about keys, digest and mode count.
  * @param server as the user named it: key files are read by it.
- * @returns the keys; the failure of a file, of a key, of asking; or `CONFIG_CONFLICT` for a mode that knows no HMAC.
+ * @param ask for a key that is wanted and that no setting holds.
+ * @returns the keys; `CONFIG_UNREADABLE`, `CONFIG_EXPOSED` or `CONFIG_SYNTAX` for a key file; `KEY_MISSING` or
+ * `KEY_INVALID` for a key; the failure of `ask`; or `CONFIG_CONFLICT` for a mode that knows no HMAC.
+ * @example
+ * ```ts
+ * import { loadKeys } from 'ghostport'
+ *
+ * const asked: string[] = []
+ * const keys = await loadKeys({ useHmac: true }, 'host.example', async (what) => {
+ *   asked.push(what)
+ *   return { ok: true, value: new TextEncoder().encode(what) }
+ * })
+ * console.log(asked) // Encryption key for host.example,HMAC key for host.example
+ * console.log(keys.ok && keys.value.hmac?.type) // sha256
+ * ```
  */
 export async function loadKeys(
   settings: ClientSettings,

@@ -64,7 +64,30 @@ export interface PacketSettings {
 
 /**
  * Makes the packets and sends nothing.
- * @returns one for each address of the server, or `NAME_UNRESOLVED`, or why the message cannot be sealed.
+ * @param plan what is asked for, of whom, and with which keys.
+ * @param world what resolves the server's name, tells the time and makes random bytes.
+ * @returns one packet for each address of the server; `NAME_UNRESOLVED`; `SPA_MESSAGE_INVALID` where the message does not
+ * fit a packet; `KEY_INVALID` for keys that may not be used so.
+ * @example
+ * ```ts
+ * import { randomBytes } from 'node:crypto'
+ * import { buildRequest, type Keys, port, sealKnock, systemClock, systemResolve } from 'ghostport'
+ * import { EncryptionKey, parseKeyText, parseUsername } from 'ghostport/packet'
+ *
+ * const username = parseUsername('ada')
+ * const key = parseKeyText(EncryptionKey, 'a key that both ends know')
+ * if (!username.ok || !key.ok) throw new Error('not usable')
+ * const request = buildRequest(
+ *   { access: [{ protocol: 'tcp', port: port(22) }], allow: 'packet-source' },
+ *   { username, random: 0 },
+ * )
+ * if (!request.ok) throw new Error(request.failure.detail)
+ * const keys: Keys = { encryption: { key: key.value, mode: 'CBC' } }
+ * const plan = { request: request.value, keys, server: '192.0.2.10', settings: {} }
+ * const sealed = await sealKnock(plan, { resolve: systemResolve, clock: systemClock, randomBytes })
+ * if (!sealed.ok) throw new Error(sealed.failure.detail)
+ * console.log(sealed.value.map(({ address, port }) => `${address} ${port}`)) // 192.0.2.10 62201
+ * ```
  */
 export async function sealKnock(plan: KnockPlan, world: SealWorld): Promise<Result<readonly SealedKnock[], Failure>> {
   const { settings, server } = plan
@@ -91,7 +114,35 @@ export async function sealKnock(plan: KnockPlan, world: SealWorld): Promise<Resu
   return ok(sealed)
 }
 
-/** @returns what became of each packet; `SEND_FAILED` where none of them left. */
+/**
+ * Sends what {@link sealKnock} made.
+ * @param packets each goes to its own address and port.
+ * @param delivery how they leave.
+ * @returns what became of each packet; `SEND_FAILED` where none of them left.
+ * @example
+ * ```ts
+ * import { randomBytes } from 'node:crypto'
+ * import { buildRequest, type Keys, memoryDelivery, port, sealKnock, sendKnock, systemClock, systemResolve } from 'ghostport'
+ * import { EncryptionKey, parseKeyText, parseUsername } from 'ghostport/packet'
+ *
+ * const username = parseUsername('ada')
+ * const key = parseKeyText(EncryptionKey, 'a key that both ends know')
+ * if (!username.ok || !key.ok) throw new Error('not usable')
+ * const request = buildRequest(
+ *   { access: [{ protocol: 'tcp', port: port(22) }], allow: 'packet-source' },
+ *   { username, random: 0 },
+ * )
+ * if (!request.ok) throw new Error(request.failure.detail)
+ * const keys: Keys = { encryption: { key: key.value, mode: 'CBC' } }
+ * const plan = { request: request.value, keys, server: '192.0.2.10', settings: {} }
+ * const sealed = await sealKnock(plan, { resolve: systemResolve, clock: systemClock, randomBytes })
+ * if (!sealed.ok) throw new Error(sealed.failure.detail)
+ * const delivery = memoryDelivery()
+ * const sent = await sendKnock(sealed.value, delivery)
+ * console.log(sent.ok && sent.value.map(({ departure }) => departure.ok)) // true
+ * console.log(delivery.packets.length) // 1
+ * ```
+ */
 export async function sendKnock(
   packets: readonly SealedKnock[],
   delivery: Delivery,

@@ -181,7 +181,7 @@ export const knockOptionNames: readonly string[] = Object.keys(optionKinds)
  *
  * const refused = await knock({ ...options, access: 'tcp/80000' })
  * console.log(refused.ok || refused.failure.code) // VALUE_INVALID
- * console.log(refused.ok || refused.failure.detail) // --access: port 80000 is not between 1 and 65535
+ * console.log(refused.ok || refused.failure.detail) // --access: “tcp/80000” names no port from 1 to 65535
  * ```
  */
 export async function knock(

@@ -41,7 +41,26 @@ export interface RequestContext {
 
 type RequestFailure = Failure<'CLI_USAGE' | 'CONFIG_CONFLICT' | 'VALUE_INVALID'>
 
-/** @returns the request, or in the words of the options what it lacks or why its parts contradict each other. */
+/**
+ * Puts settings together to what is asked for.
+ * @param settings times in seconds, ports 1 to 65535.
+ * @param context what counts besides the settings.
+ * @returns the request; `CLI_USAGE` for what it lacks; `CONFIG_CONFLICT` where its parts contradict each other;
+ * `VALUE_INVALID` for a user name or a command that cannot be sent. Details name options of the command line.
+ * @example
+ * ```ts
+ * import { buildRequest, port } from 'ghostport'
+ * import { parseUsername } from 'ghostport/packet'
+ *
+ * const context = { username: parseUsername('ada'), random: 0 }
+ * const access = [{ protocol: 'tcp', port: port(22) }] as const
+ * const request = buildRequest({ access, allow: 'packet-source', natLocal: true, natPort: port(80) }, context)
+ * console.log(request.ok && request.value.kind) // localNatAccess
+ *
+ * const refused = buildRequest({ access }, context)
+ * console.log(refused.ok || refused.failure.code) // CLI_USAGE
+ * ```
+ */
 export function buildRequest(settings: ClientSettings, context: RequestContext): Result<Request, RequestFailure> {
   const username = settings.username === undefined ? context.username : ok(settings.username)
   if (!username.ok)
@@ -97,7 +116,22 @@ export function randomPort(random: number): Port {
   return port(10_000 + (random % 55_535))
 }
 
-/** The port to connect to once the door is open: the public one for NAT. None for a command or where only UDP was asked. */
+/**
+ * The port to connect to once the door is open: with NAT, the public one.
+ * @param request as {@link buildRequest} makes it.
+ * @returns the port, and whether NAT leads it elsewhere; undefined for a command, or where only UDP was asked.
+ * @example
+ * ```ts
+ * import { buildRequest, doorOf, port } from 'ghostport'
+ * import { parseUsername } from 'ghostport/packet'
+ *
+ * const request = buildRequest(
+ *   { access: [{ protocol: 'tcp', port: port(22) }], allow: 'packet-source' },
+ *   { username: parseUsername('ada'), random: 0 },
+ * )
+ * console.log(request.ok && doorOf(request.value)?.port) // 22
+ * ```
+ */
 export function doorOf(request: Request): { readonly port: Port; readonly throughNat: boolean } | undefined {
   if (request.kind === 'command') return undefined
   const tcp = request.ports.find(({ protocol }) => protocol === 'tcp')

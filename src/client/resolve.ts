@@ -17,7 +17,21 @@ export type Resolve = (
   family?: AddressFamily,
 ) => Promise<Result<readonly IpAddress[], Failure<'NAME_UNRESOLVED'>>>
 
-/** {@link Resolve} by the system's own resolver, `/etc/hosts` and all. */
+/**
+ * {@link Resolve} by the system's own resolver, `/etc/hosts` and all.
+ * @param host a name, or an address (IPv6 also in brackets).
+ * @param family take addresses of this family only.
+ * @returns one to eight addresses, once each; or `NAME_UNRESOLVED`.
+ * @example
+ * ```ts
+ * import { systemResolve } from 'ghostport'
+ *
+ * const resolved = await systemResolve('[2001:db8::7]')
+ * console.log(resolved.ok && resolved.value) // 2001:db8::7
+ * const refused = await systemResolve('192.0.2.10', 6)
+ * console.log(refused.ok || refused.failure.code) // NAME_UNRESOLVED
+ * ```
+ */
 export const systemResolve: Resolve = async (host, family) => {
   const literal = parseAddress(host.replace(/^\[(.*)\]$/, '$1'))
   if (literal.ok) {

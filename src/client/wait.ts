@@ -79,7 +79,31 @@ const PATIENCE = 4
 const LEAST_PATIENCE = 20
 const MOST_PATIENCE = 250
 
-/** Makes one attempt for each address. Call it before the packet is sent, and hand the result to {@link waitForDoor}. */
+/**
+ * Makes one attempt for each address. Call it before the packet is sent, and hand the result to {@link waitForDoor}.
+ * @param door which port, 1 to 65535, of which addresses, and what counts as open.
+ * @returns the attempts. Where nothing is waited for, `end` them.
+ * @example
+ * ```ts
+ * import { once } from 'node:events'
+ * import { type AddressInfo, createServer } from 'node:net'
+ * import { type Door, lookAtDoor, milliseconds, port, waitForDoor } from 'ghostport'
+ * import { parseAddress } from 'ghostport/packet'
+ *
+ * const address = parseAddress('127.0.0.1')
+ * if (!address.ok) throw new Error(address.failure.detail)
+ * const server = createServer((socket) => socket.end()).listen(0, '127.0.0.1')
+ * await once(server, 'listening')
+ * const { port: number } = server.address() as AddressInfo
+ * const door: Door = { addresses: [address.value], port: port(number), sign: 'connect' }
+ *
+ * const look = lookAtDoor(door)
+ * const outcome = await waitForDoor(door, performance.now(), milliseconds(5000), { look })
+ * console.log(outcome.open && outcome.already) // true
+ * if (outcome.open) outcome.socket.destroy()
+ * server.close()
+ * ```
+ */
 export function lookAtDoor(door: Door): DoorLook {
   const watch = new Watch(door)
   watch.look()
@@ -94,9 +118,34 @@ export interface WaitTerms {
 }
 
 /**
+ * Tries the port until it opens.
+ * @param door which port, 1 to 65535, of which addresses, and what counts as open.
  * @param since when the knock was sent, on the clock of `performance.now()`, in milliseconds.
- * @param limit how long to try, from now.
+ * @param limit how long to try, from now, in milliseconds, at most 2^31 - 1.
+ * @param terms what was seen before the knock, and what ends the wait.
  * @returns the first connection that counts; or what the addresses answered until the limit, or the signal.
+ * @example
+ * ```ts
+ * import { once } from 'node:events'
+ * import { type AddressInfo, createServer } from 'node:net'
+ * import { type Door, milliseconds, port, waitForDoor } from 'ghostport'
+ * import { parseAddress } from 'ghostport/packet'
+ *
+ * const address = parseAddress('127.0.0.1')
+ * if (!address.ok) throw new Error(address.failure.detail)
+ * const server = createServer((socket) => socket.end()).listen(0, '127.0.0.1')
+ * await once(server, 'listening')
+ * const { port: number } = server.address() as AddressInfo
+ * const door: Door = { addresses: [address.value], port: port(number), sign: 'connect' }
+ *
+ * const found = await waitForDoor(door, performance.now(), milliseconds(5000))
+ * console.log(found.open && found.address) // 127.0.0.1
+ * if (found.open) found.socket.destroy()
+ * server.close()
+ *
+ * const shut = await waitForDoor({ ...door, port: port(1) }, performance.now(), milliseconds(20))
+ * console.log(shut.open) // false
+ * ```
  */
 export function waitForDoor(
   door: Door,

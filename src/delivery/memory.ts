@@ -3,7 +3,21 @@ import { addressFromBytes, familyOf } from '../packet/address.ts'
 import { ok } from '../result.ts'
 import type { Delivery, OutgoingPacket } from './delivery.ts'
 
-/** @returns a delivery, and the packets it was given, in order. */
+/**
+ * Delivery into a list: for programs that carry packets on their own ways, and for tests.
+ * @returns a delivery, and the packets it was given, in order.
+ * @example
+ * ```ts
+ * import { memoryDelivery, port } from 'ghostport'
+ * import { parseAddress } from 'ghostport/packet'
+ *
+ * const address = parseAddress('192.0.2.10')
+ * if (!address.ok) throw new Error(address.failure.detail)
+ * const delivery = memoryDelivery()
+ * await delivery.send({ text: 'the text of a packet', address: address.value, port: port(62201) })
+ * console.log(delivery.packets.map(({ text }) => text)) // the text of a packet
+ * ```
+ */
 export function memoryDelivery(): Delivery & { readonly packets: readonly OutgoingPacket[] } {
   const packets: OutgoingPacket[] = []
   return {

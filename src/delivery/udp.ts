@@ -6,7 +6,22 @@ import { errorCode, systemReason } from '../system/errno.ts'
 import type { Port } from '../units.ts'
 import type { Delivery, Departure, OutgoingPacket } from './delivery.ts'
 
-/** @param options.sourcePort to send from; chosen by the system where absent. */
+/**
+ * Delivery by UDP, over IPv4 and IPv6: one datagram for a packet.
+ * @param options `sourcePort`: the port to send from, 1 to 65535; chosen by the system where absent.
+ * @returns a delivery whose `send` says which address of this host a packet left from, or `SEND_FAILED` with the system's
+ * own code: no route, not permitted, a source port that is in use.
+ * @example
+ * ```ts
+ * import { port, udpDelivery } from 'ghostport'
+ * import { parseAddress } from 'ghostport/packet'
+ *
+ * const address = parseAddress('127.0.0.1')
+ * if (!address.ok) throw new Error(address.failure.detail)
+ * const sent = await udpDelivery().send({ text: 'x', address: address.value, port: port(62201) })
+ * console.log(sent.ok && sent.value.localAddress) // 127.0.0.1
+ * ```
+ */
 export function udpDelivery(options: { readonly sourcePort?: Port } = {}): Delivery {
   return {
     async send(packet) {

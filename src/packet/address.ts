@@ -16,6 +16,17 @@ export interface Network {
   readonly length: number
 }
 
+/**
+ * @param address as {@link parseAddress} makes it.
+ * @returns 4 or 6.
+ * @example
+ * ```ts
+ * import { familyOf, parseAddress } from 'ghostport/packet'
+ *
+ * const address = parseAddress('2001:db8::7')
+ * console.log(address.ok && familyOf(address.value)) // 6
+ * ```
+ */
 export function familyOf(address: IpAddress): AddressFamily {
   return address.includes(':') ? 6 : 4
 }
@@ -28,6 +39,17 @@ export function formatHostPort(host: string, port: Port): string {
 /**
  * Reads an address as people write it. IPv4 is four decimal numbers without leading zeros: `inet_aton` reads `010` as
  * octal 8 and fwknop hands the text on as it came, so the two ends may disagree about who is meant (docs/WIRE.md § 5).
+ * @param text an IPv4 or IPv6 address, without brackets, zone or mask.
+ * @returns the address in its canonical spelling, or `ADDRESS_INVALID`.
+ * @example
+ * ```ts
+ * import { parseAddress } from 'ghostport/packet'
+ *
+ * const address = parseAddress('2001:DB8:0::7')
+ * console.log(address.ok && address.value) // 2001:db8::7
+ * const refused = parseAddress('192.0.2.010')
+ * console.log(refused.ok || refused.failure.code) // ADDRESS_INVALID
+ * ```
  */
 export function parseAddress(text: string): Result<IpAddress, Failure<'ADDRESS_INVALID'>> {
   // Four numbers without leading zeros have no second spelling.

@@ -29,7 +29,22 @@ const PADDED = refuse('SPA_HMAC_MISMATCH', 'the packet ends in “=”, not in a
 
 /**
  * Checks the HMAC under one key. Trying the next key costs one MAC, and allocates nothing else.
- * @returns `SPA_HMAC_MISMATCH`, whatever is wrong.
+ * @param envelope the packet, unopened.
+ * @param authentication the key, and the digest of its HMAC.
+ * @returns the envelope, for `decrypt`; `SPA_HMAC_MISMATCH`, whatever is wrong.
+ * @example
+ * ```ts
+ * import { authenticate, HmacKey, parseEnvelope, parseKeyText } from 'ghostport/packet'
+ *
+ * const wire =
+ *   '8AAAAAAAAAAEyb6oBOur4aCyx3oONiC6Z9eiu78gOwa2+jv2tyAhbRvU1r21d2YXZNUcTf2tC097QrySM' +
+ *   'VYQNFiqQ8nxt7xSXziVVs860vOgS0wCmskOJR/n09ngYeCN5EjBA8eqDt0Ax0tPTL0h/vvj1j3pFzaGQA'
+ * const envelope = parseEnvelope(new TextEncoder().encode(wire), { http: 'off' })
+ * const key = parseKeyText(HmacKey, 'two')
+ * if (!envelope.ok || !key.ok) throw new Error('not usable')
+ * console.log(authenticate(envelope.value, { key: key.value, type: 'md5' }).ok) // true
+ * console.log(authenticate(envelope.value, { key: key.value, type: 'sha256' }).ok) // false
+ * ```
  */
 export function authenticate(
   envelope: Envelope,
@@ -43,7 +58,25 @@ export function authenticate(
   return equalBytes(macOf(key, type)(encoded), tag) ? ok({ envelope, tagLength } as AuthenticEnvelope) : MISMATCH
 }
 
-/** The road of stanzas without an HMAC key: the packet is taken as it is, and its ciphertext may be anybody's. */
+/**
+ * The road of stanzas without an HMAC key: the packet is taken as it is, and anybody may have made its ciphertext.
+ * @param envelope the packet, unopened.
+ * @returns the same, for `decrypt`.
+ * @example
+ * ```ts
+ * import { acceptUnauthenticated, decrypt, EncryptionKey, parseEnvelope, parseKeyText } from 'ghostport/packet'
+ *
+ * const wire =
+ *   '8AAAAAAAAAAEyb6oBOur4aCyx3oONiC6Z9eiu78gOwa2+jv2tyAhbRvU1r21d2YXZNUcTf2tC097QrySM' +
+ *   'VYQNFiqQ8nxt7xSXziVVs860vOgS0wCmskOJR/n09ngYeCN5EjBA8eqDt0Ax0tPTL0h/vvj1j3pFzaGQA'
+ * const envelope = parseEnvelope(new TextEncoder().encode(wire), { http: 'off' })
+ * const key = parseKeyText(EncryptionKey, 'one')
+ * if (!envelope.ok || !key.ok) throw new Error('not usable')
+ * // The HMAC at its end, which nobody checked, was taken for ciphertext.
+ * const refused = decrypt(acceptUnauthenticated(envelope.value), { key: key.value, mode: 'CBC' })
+ * console.log(refused.ok || refused.failure.code) // SPA_DECRYPT_FAILED
+ * ```
+ */
 export function acceptUnauthenticated(envelope: Envelope): AuthenticEnvelope {
   return { envelope, tagLength: 0 } as AuthenticEnvelope
 }

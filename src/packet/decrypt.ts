@@ -21,8 +21,39 @@ export type DecryptFailure = PacketFailure<'SPA_MALFORMED' | 'SPA_DECRYPT_FAILED
 const COLON = 0x3a
 
 /**
- * @returns `SPA_MALFORMED` where the text is not the one base64 spelling of a ciphertext; `SPA_DECRYPT_FAILED` where this
- * key and mode make nothing of it.
+ * Decrypts what was authenticated.
+ * @param authentic as `authenticatePacket` or `authenticate` makes it.
+ * @param encryption the key, and the mode of the cipher.
+ * @returns the plaintext, for `readPlaintext`; `SPA_MALFORMED` where the text is not the one base64 spelling of a
+ * ciphertext; `SPA_DECRYPT_FAILED` where this key and mode make nothing of it.
+ * @example
+ * ```ts
+ * import {
+ *   type Authentication,
+ *   authenticatePacket,
+ *   decrypt,
+ *   type Encryption,
+ *   EncryptionKey,
+ *   HmacKey,
+ *   parseEnvelope,
+ *   parseKeyText,
+ * } from 'ghostport/packet'
+ *
+ * const wire =
+ *   '8AAAAAAAAAAEyb6oBOur4aCyx3oONiC6Z9eiu78gOwa2+jv2tyAhbRvU1r21d2YXZNUcTf2tC097QrySM' +
+ *   'VYQNFiqQ8nxt7xSXziVVs860vOgS0wCmskOJR/n09ngYeCN5EjBA8eqDt0Ax0tPTL0h/vvj1j3pFzaGQA'
+ * const envelope = parseEnvelope(new TextEncoder().encode(wire), { http: 'off' })
+ * const key = parseKeyText(EncryptionKey, 'one')
+ * const hmacKey = parseKeyText(HmacKey, 'two')
+ * if (!envelope.ok || !key.ok || !hmacKey.ok) throw new Error('not usable')
+ * const encryption: Encryption = { key: key.value, mode: 'CBC' }
+ * const hmac: Authentication = { key: hmacKey.value, type: 'md5' }
+ * const authentic = authenticatePacket(envelope.value, { hmac })
+ * if (!authentic.ok) throw new Error(authentic.failure.detail)
+ * console.log(decrypt(authentic.value, encryption).ok) // true
+ * const refused = decrypt(authentic.value, { ...encryption, mode: 'CTR' })
+ * console.log(refused.ok || refused.failure.code) // SPA_DECRYPT_FAILED
+ * ```
  */
 export function decrypt(
   { envelope, tagLength }: AuthenticEnvelope,

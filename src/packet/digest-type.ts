@@ -20,7 +20,20 @@ const DIGEST_LENGTHS = {
   sha3_512: 64,
 } as const satisfies Record<DigestType, number> & Record<HashName, number>
 
-/** Case is ignored, as in fwknop. */
+/**
+ * Reads the name of a digest.
+ * @param text its name, in any case, as in fwknop.
+ * @returns the digest type, or `VALUE_INVALID`.
+ * @example
+ * ```ts
+ * import { parseDigestType } from 'ghostport/packet'
+ *
+ * const result = parseDigestType('SHA256')
+ * console.log(result.ok && result.value) // sha256
+ * const refused = parseDigestType('sha224')
+ * console.log(refused.ok || refused.failure.code) // VALUE_INVALID
+ * ```
+ */
 export function parseDigestType(text: string): Result<DigestType, Failure<'VALUE_INVALID'>> {
   const found = DIGEST_TYPES.find((type) => type === text.toLowerCase())
   return found === undefined

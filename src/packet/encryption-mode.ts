@@ -9,7 +9,20 @@ export type EncryptionMode = (typeof ENCRYPTION_MODES)[number]
 /** Where nobody names another. */
 export const DEFAULT_ENCRYPTION_MODE = 'CBC' satisfies EncryptionMode
 
-/** Case is ignored, as in fwknop. */
+/**
+ * Reads the name of a mode.
+ * @param text its name, in any case, as in fwknop.
+ * @returns the mode, or `VALUE_INVALID`.
+ * @example
+ * ```ts
+ * import { parseEncryptionMode } from 'ghostport/packet'
+ *
+ * const result = parseEncryptionMode('ctr')
+ * console.log(result.ok && result.value) // CTR
+ * const refused = parseEncryptionMode('PCBC')
+ * console.log(refused.ok || refused.failure.code) // VALUE_INVALID
+ * ```
+ */
 export function parseEncryptionMode(text: string): Result<EncryptionMode, Failure<'VALUE_INVALID'>> {
   const found = ENCRYPTION_MODES.find((mode) => mode.toLowerCase() === text.toLowerCase())
   return found === undefined

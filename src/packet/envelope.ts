@@ -77,7 +77,8 @@ export class Envelope {
 
 /**
  * Reads one datagram's payload.
- * @param payload is not changed and not kept.
+ * @param payload 140 to 1500 bytes; not changed and not kept.
+ * @param options whether it may be an HTTP request.
  * @returns the envelope; `SPA_LENGTH` for a length that no packet has; `SPA_MALFORMED` for what is no packet for any other
  * reason: a foreign character, a prefix put back, an HTTP request that carries none.
  * @example

@@ -56,7 +56,19 @@ function layoutOf(type: MessageType): { readonly nat: boolean; readonly timeout:
 
 /**
  * Reads a plaintext.
- * @returns `SPA_DIGEST_MISMATCH` where the digest is not that of the rest; `SPA_FIELD_INVALID` for anything else.
+ * @param plaintext 36 to 1499 bytes, as decrypted.
+ * @returns the fields; `SPA_DIGEST_MISMATCH` where the digest is not that of the rest; `SPA_FIELD_INVALID` for anything
+ * else.
+ * @example
+ * ```ts
+ * import { parseFields } from 'ghostport/packet'
+ *
+ * const plaintext = '4711471147114711:YWRh:1795410748:3.0.0:1:MC4wLjAuMCx0Y3AvMjI:9Ocn+aWCH07zQc/laVgBXA'
+ * const fields = parseFields(new TextEncoder().encode(plaintext))
+ * console.log(fields.ok && [fields.value.message, fields.value.digestType]) // 0.0.0.0,tcp/22,md5
+ * const refused = parseFields(new TextEncoder().encode(plaintext.replace('1795410748', '1795410749')))
+ * console.log(refused.ok || refused.failure.code) // SPA_DIGEST_MISMATCH
+ * ```
  */
 export function parseFields(plaintext: Uint8Array): Result<DecodedFields, FieldFailure> {
   if (plaintext.length < MIN_PLAINTEXT || plaintext.length > MAX_PLAINTEXT)

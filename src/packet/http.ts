@@ -21,8 +21,19 @@ const DEFAULT_USER_AGENT = 'Fwknop/2.6.10'
 
 /**
  * Finds the packet in a request.
- * @returns undefined for what does not begin like a request: it may be a bare packet. `SPA_MALFORMED` for a request of
- * somebody else's.
+ * @param payload of the datagram or connection; not changed and not kept.
+ * @param options whether any user agent will do, or only one that begins with `Fwknop`.
+ * @returns the packet, in its own alphabet and not looked at; undefined for what does not begin like a request: it may be a
+ * bare packet. `SPA_MALFORMED` for a request of another program.
+ * @example
+ * ```ts
+ * import { encodeHttpRequest, parseHttpRequest } from 'ghostport/packet'
+ *
+ * const request = encodeHttpRequest('8Ab+/09', { server: 'spa.example' })
+ * if (!request.ok) throw new Error(request.failure.detail)
+ * const found = parseHttpRequest(new TextEncoder().encode(request.value), { anyUserAgent: false })
+ * console.log(found?.ok && new TextDecoder().decode(found.value.packet)) // 8Ab+/09
+ * ```
  */
 export function parseHttpRequest(
   payload: Uint8Array,
@@ -53,7 +64,8 @@ const AUTHORITY = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?$/
 /**
  * The request that carries a sealed packet.
  * @param packet as `sealPacket` makes it.
- * @returns the whole request, ASCII; `VALUE_INVALID` for a server, proxy or user agent that could end the line it stands in.
+ * @param options the server, and what else the request says.
+ * @returns the whole request, ASCII; `VALUE_INVALID` for a server, proxy or user agent that could end its line.
  * @example
  * ```ts
  * import { encodeHttpRequest } from 'ghostport/packet'

@@ -16,8 +16,19 @@ export interface KeyKind<Key> {
 const PLACEHOLDER = '__CHANGEME__'
 
 /**
- * The bytes of the text are the key: UTF-8, and what {@link textFromBytes} made of other bytes.
- * @returns the key; `KEY_INVALID` where it is too short or too long for this kind.
+ * Reads a key as text: its bytes are the key, in UTF-8, and what {@link textFromBytes} made of other bytes.
+ * @param kind `EncryptionKey`, of 1 to 32 bytes, or `HmacKey`, of 1 to 136.
+ * @param text the key.
+ * @returns the key, which shows as `[secret]`; `KEY_INVALID` where it is too short or too long for this kind.
+ * @example
+ * ```ts
+ * import { EncryptionKey, parseKeyText } from 'ghostport/packet'
+ *
+ * const key = parseKeyText(EncryptionKey, 'a key that both ends know')
+ * console.log(key.ok && `${key.value}`) // [secret]
+ * const refused = parseKeyText(EncryptionKey, '')
+ * console.log(refused.ok || refused.failure.code) // KEY_INVALID
+ * ```
  */
 export function parseKeyText<Key>(kind: KeyKind<Key>, text: string): Result<Key, Failure<'KEY_INVALID'>> {
   if (text === PLACEHOLDER) return refusePlaceholder()
@@ -29,8 +40,11 @@ export function parseKeyText<Key>(kind: KeyKind<Key>, text: string): Result<Key,
 }
 
 /**
- * Read as fwknop reads it, so that a key file which works there works here: `=` ends it, stray bits do not count.
- * @returns the key; `KEY_INVALID` for what is not base64, or too short or too long for this kind.
+ * Reads a key in base64, as fwknop reads it, so that a key file which works there works here: `=` ends it, stray bits do
+ * not count.
+ * @param kind `EncryptionKey`, of 1 to 32 bytes, or `HmacKey`, of 1 to 136.
+ * @param text base64 of the key.
+ * @returns the key, which shows as `[secret]`; `KEY_INVALID` for what is not base64, or too short or too long for this kind.
  * @example
  * ```ts
  * import { HmacKey, parseKeyBase64 } from 'ghostport/packet'

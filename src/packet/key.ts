@@ -67,7 +67,20 @@ export function exposeKey(key: EncryptionKey | HmacKey): Uint8Array {
   return bytesOf(key)
 }
 
-/** Whether two keys hold the same bytes. Takes as long for equal keys as for different ones of the same length. */
+/**
+ * Compares two keys. Takes as long for equal keys as for different ones of the same length.
+ * @param one of either kind.
+ * @param other of either kind.
+ * @returns whether they hold the same bytes.
+ * @example
+ * ```ts
+ * import { EncryptionKey, HmacKey, parseKeyText, sameKey } from 'ghostport/packet'
+ *
+ * const one = parseKeyText(EncryptionKey, 'secret')
+ * const other = parseKeyText(HmacKey, 'secret')
+ * console.log(one.ok && other.ok && sameKey(one.value, other.value)) // true
+ * ```
+ */
 export function sameKey(one: EncryptionKey | HmacKey, other: EncryptionKey | HmacKey): boolean {
   return equalBytes(exposeKey(one), exposeKey(other))
 }

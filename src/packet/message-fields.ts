@@ -25,7 +25,20 @@ export type OutgoingMessage = Message extends infer Kind
 
 /**
  * Reads what a packet asks for.
- * @returns `SPA_FIELD_INVALID` where that is not possible.
+ * @param fields as `parseFields` makes them.
+ * @returns the message; `SPA_FIELD_INVALID` where the fields mean none.
+ * @example
+ * ```ts
+ * import { parseFields, parseMessage } from 'ghostport/packet'
+ *
+ * const plaintext = '4711471147114711:YWRh:1795410748:3.0.0:1:MC4wLjAuMCx0Y3AvMjI:9Ocn+aWCH07zQc/laVgBXA'
+ * const fields = parseFields(new TextEncoder().encode(plaintext))
+ * if (!fields.ok) throw new Error(fields.failure.detail)
+ * const message = parseMessage(fields.value)
+ * console.log(message.ok && [message.value.kind, message.value.source]) // access,packet-source
+ * const refused = parseMessage({ ...fields.value, message: 'tcp/22' })
+ * console.log(refused.ok || refused.failure.code) // SPA_FIELD_INVALID
+ * ```
  */
 export function parseMessage(fields: MessageFields): Result<Message, InvalidField> {
   const username = parseUsername(fields.username)

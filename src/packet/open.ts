@@ -45,9 +45,39 @@ export interface OpenOptions {
 }
 
 /**
- * Opens a packet, or says why these keys do not. In three steps: {@link authenticatePacket}, `decrypt`, {@link readPlaintext}. Whoever
- * decrypts elsewhere, or later, takes the steps one by one.
- * @returns what the first step that refuses says.
+ * Opens a packet, or says why these keys do not. In three steps: {@link authenticatePacket}, `decrypt`,
+ * {@link readPlaintext}. A program that decrypts elsewhere, or later, takes the steps one by one.
+ * @param envelope the packet, unopened.
+ * @param keys of a stanza.
+ * @param options what else the stanza says.
+ * @returns what the packet says; or `SPA_LENGTH`, `SPA_HMAC_MISMATCH`, `SPA_MALFORMED`, `SPA_DECRYPT_FAILED`,
+ * `SPA_DIGEST_MISMATCH`, `SPA_FIELD_INVALID`, of the first step that refuses.
+ * @example
+ * ```ts
+ * import {
+ *   type Authentication,
+ *   type Encryption,
+ *   EncryptionKey,
+ *   HmacKey,
+ *   openPacket,
+ *   parseEnvelope,
+ *   parseKeyText,
+ * } from 'ghostport/packet'
+ *
+ * const wire =
+ *   '8AAAAAAAAAAEyb6oBOur4aCyx3oONiC6Z9eiu78gOwa2+jv2tyAhbRvU1r21d2YXZNUcTf2tC097QrySM' +
+ *   'VYQNFiqQ8nxt7xSXziVVs860vOgS0wCmskOJR/n09ngYeCN5EjBA8eqDt0Ax0tPTL0h/vvj1j3pFzaGQA'
+ * const envelope = parseEnvelope(new TextEncoder().encode(wire), { http: 'off' })
+ * const key = parseKeyText(EncryptionKey, 'one')
+ * const hmacKey = parseKeyText(HmacKey, 'two')
+ * if (!envelope.ok || !key.ok || !hmacKey.ok) throw new Error('not usable')
+ * const encryption: Encryption = { key: key.value, mode: 'CBC' }
+ * const hmac: Authentication = { key: hmacKey.value, type: 'md5' }
+ * const opened = openPacket(envelope.value, { encryption, hmac })
+ * console.log(opened.ok && opened.value.fields.message) // 0.0.0.0,tcp/22
+ * const refused = openPacket(envelope.value, { encryption, hmac: { ...hmac, type: 'sha1' } })
+ * console.log(refused.ok || refused.failure.code) // SPA_HMAC_MISMATCH
+ * ```
  */
 export function openPacket(
   envelope: Envelope,
@@ -62,7 +92,25 @@ export function openPacket(
 
 /**
  * The first step: whether a packet for a symmetric cipher was made with this HMAC key. Without one, anybody may have made it.
- * @returns `SPA_LENGTH` for a packet that fwknopd would take for GnuPG's; `SPA_HMAC_MISMATCH` where it was not made with this key.
+ * @param envelope the packet, unopened.
+ * @param keys of which the one for the HMAC counts.
+ * @param options what else the stanza says.
+ * @returns the envelope, for `decrypt`; `SPA_LENGTH` for a packet that fwknopd would take for GnuPG's;
+ * `SPA_HMAC_MISMATCH` where it was not made with this key.
+ * @example
+ * ```ts
+ * import { authenticatePacket, HmacKey, parseEnvelope, parseKeyText } from 'ghostport/packet'
+ *
+ * const wire =
+ *   '8AAAAAAAAAAEyb6oBOur4aCyx3oONiC6Z9eiu78gOwa2+jv2tyAhbRvU1r21d2YXZNUcTf2tC097QrySM' +
+ *   'VYQNFiqQ8nxt7xSXziVVs860vOgS0wCmskOJR/n09ngYeCN5EjBA8eqDt0Ax0tPTL0h/vvj1j3pFzaGQA'
+ * const envelope = parseEnvelope(new TextEncoder().encode(wire), { http: 'off' })
+ * const key = parseKeyText(HmacKey, 'two')
+ * if (!envelope.ok || !key.ok) throw new Error('not usable')
+ * console.log(authenticatePacket(envelope.value, { hmac: { key: key.value, type: 'md5' } }).ok) // true
+ * const refused = authenticatePacket(envelope.value, { hmac: { key: key.value, type: 'sha512' } })
+ * console.log(refused.ok || refused.failure.code) // SPA_HMAC_MISMATCH
+ * ```
  */
 export function authenticatePacket(
   envelope: Envelope,
@@ -77,7 +125,37 @@ export function authenticatePacket(
 
 /**
  * The last step: what a plaintext says. It does not matter how it was decrypted.
- * @returns `SPA_DIGEST_MISMATCH` or `SPA_FIELD_INVALID` where it is no message, in the order in which these are found out.
+ * @param decrypted as `decrypt` makes it.
+ * @returns what the packet says; `SPA_DIGEST_MISMATCH` or `SPA_FIELD_INVALID` where it is no message, in the order in
+ * which these are found out.
+ * @example
+ * ```ts
+ * import {
+ *   type Authentication,
+ *   authenticatePacket,
+ *   decrypt,
+ *   type Encryption,
+ *   EncryptionKey,
+ *   HmacKey,
+ *   parseEnvelope,
+ *   parseKeyText,
+ *   readPlaintext,
+ * } from 'ghostport/packet'
+ *
+ * const wire =
+ *   '8AAAAAAAAAAEyb6oBOur4aCyx3oONiC6Z9eiu78gOwa2+jv2tyAhbRvU1r21d2YXZNUcTf2tC097QrySM' +
+ *   'VYQNFiqQ8nxt7xSXziVVs860vOgS0wCmskOJR/n09ngYeCN5EjBA8eqDt0Ax0tPTL0h/vvj1j3pFzaGQA'
+ * const envelope = parseEnvelope(new TextEncoder().encode(wire), { http: 'off' })
+ * const key = parseKeyText(EncryptionKey, 'one')
+ * const hmacKey = parseKeyText(HmacKey, 'two')
+ * if (!envelope.ok || !key.ok || !hmacKey.ok) throw new Error('not usable')
+ * const encryption: Encryption = { key: key.value, mode: 'CBC' }
+ * const hmac: Authentication = { key: hmacKey.value, type: 'md5' }
+ * const authentic = authenticatePacket(envelope.value, { hmac })
+ * const decrypted = authentic.ok ? decrypt(authentic.value, encryption) : authentic
+ * const opened = decrypted.ok ? readPlaintext(decrypted.value) : decrypted
+ * console.log(opened.ok && opened.value.message.username) // ada
+ * ```
  */
 export function readPlaintext({
   plaintext,

@@ -6,7 +6,20 @@ import type { ProtocolPort } from './message.ts'
 /** The UDP port that servers expect packets at, where nobody names another. */
 export const STANDARD_SPA_PORT = port(62201)
 
-/** Reads `tcp/22` or `udp/53` as packets have it: in lower case. fwknop's code knows `icmp` and `none/0` too, but can never pass them. */
+/**
+ * Reads `tcp/22` or `udp/53` as packets have it. fwknop's code knows `icmp` and `none/0` too, but can never pass them.
+ * @param text `tcp` or `udp`, in lower case, a slash, and a port from 1 to 65535.
+ * @returns the protocol and its port, or `VALUE_INVALID`.
+ * @example
+ * ```ts
+ * import { parseProtocolPort } from 'ghostport/packet'
+ *
+ * const result = parseProtocolPort('tcp/22')
+ * console.log(result.ok && result.value.port) // 22
+ * const refused = parseProtocolPort('icmp/8')
+ * console.log(refused.ok || refused.failure.code) // VALUE_INVALID
+ * ```
+ */
 export function parseProtocolPort(text: string): Result<ProtocolPort, Failure<'VALUE_INVALID'>> {
   const slash = text.indexOf('/')
   const protocol = slash < 0 ? '' : text.slice(0, slash)
@@ -17,7 +30,20 @@ export function parseProtocolPort(text: string): Result<ProtocolPort, Failure<'V
   return ok({ protocol, port: port.value })
 }
 
-/** Reads `tcp/22,udp/53`: one or more, with nothing but a comma between them. */
+/**
+ * Reads `tcp/22,udp/53`.
+ * @param text one or more, with nothing but a comma between them.
+ * @returns the protocols and ports, in order, or `VALUE_INVALID`.
+ * @example
+ * ```ts
+ * import { parseProtocolPorts } from 'ghostport/packet'
+ *
+ * const result = parseProtocolPorts('tcp/22,udp/53')
+ * console.log(result.ok && result.value.map(({ protocol }) => protocol)) // tcp,udp
+ * const refused = parseProtocolPorts('tcp/22 udp/53')
+ * console.log(refused.ok || refused.failure.code) // VALUE_INVALID
+ * ```
+ */
 export function parseProtocolPorts(text: string): Result<readonly ProtocolPort[], Failure<'VALUE_INVALID'>> {
   const ports: ProtocolPort[] = []
   for (const item of text.split(',')) {
@@ -28,7 +54,17 @@ export function parseProtocolPorts(text: string): Result<readonly ProtocolPort[]
   return ok(ports)
 }
 
-/** `tcp/22,udp/53`. */
+/**
+ * The way back of {@link parseProtocolPorts}.
+ * @param ports at least one.
+ * @returns `tcp/22,udp/53`.
+ * @example
+ * ```ts
+ * import { formatProtocolPorts, port } from 'ghostport/packet'
+ *
+ * console.log(formatProtocolPorts([{ protocol: 'tcp', port: port(22) }])) // tcp/22
+ * ```
+ */
 export function formatProtocolPorts(ports: readonly ProtocolPort[]): string {
   return ports.map(({ protocol, port }) => `${protocol}/${port}`).join(',')
 }

@@ -13,7 +13,20 @@ export const PROTOCOL_VERSION = '3.0.0' as ProtocolVersion
 
 const MAX_LENGTH = 8
 
-/** Reads a version that is to be sent. Of packets that came, fwknopd looks at no more than the length, and so do we. */
+/**
+ * Reads a version that is to be sent. Of packets that came, fwknopd looks at no more than the length, and so do we.
+ * @param text two or three numbers, at most 8 characters.
+ * @returns the version, or `VALUE_INVALID`.
+ * @example
+ * ```ts
+ * import { parseProtocolVersion } from 'ghostport/packet'
+ *
+ * const result = parseProtocolVersion('1.9.12')
+ * console.log(result.ok && result.value) // 1.9.12
+ * const refused = parseProtocolVersion('latest')
+ * console.log(refused.ok || refused.failure.code) // VALUE_INVALID
+ * ```
+ */
 export function parseProtocolVersion(text: string): Result<ProtocolVersion, Failure<'VALUE_INVALID'>> {
   return text.length <= MAX_LENGTH && /^[0-9]+\.[0-9]+(\.[0-9]+)?$/.test(text)
     ? ok(text as ProtocolVersion)

@@ -29,6 +29,9 @@ type SealFailure = Failure<'SPA_MESSAGE_INVALID' | 'KEY_INVALID'>
 
 /**
  * Seals a message into the text that goes on the wire.
+ * @param message what is asked for; its `random` is 16 decimal digits, new for each packet.
+ * @param keys which must differ from each other.
+ * @param options the digest of the message, the salt, and the protocol to speak.
  * @returns the text; `SPA_MESSAGE_INVALID` for what fwknopd would not take, too long, too short or not well formed;
  * `KEY_INVALID` for keys that may not be used so.
  * @throws RangeError for a salt of another length.

@@ -7,7 +7,20 @@ import { MAX_USERNAME_LENGTH } from './wire-limits.ts'
 const ALLOWED = /^[^"/\\[\]:;|=,+*?<>]+$/
 const PRINTABLE = /^[\x20-\x7e]+$/
 
-/** Reads a user name as the wire can carry it. */
+/**
+ * Reads a user name as the wire can carry it.
+ * @param text 1 to 48 printable ASCII characters, with none of `"/\[]:;|=,+*?<>`.
+ * @returns the user name, or `VALUE_INVALID`.
+ * @example
+ * ```ts
+ * import { parseUsername } from 'ghostport/packet'
+ *
+ * const result = parseUsername('ada')
+ * console.log(result.ok && result.value) // ada
+ * const refused = parseUsername('a:b')
+ * console.log(refused.ok || refused.failure.code) // VALUE_INVALID
+ * ```
+ */
 export function parseUsername(text: string): Result<Username, Failure<'VALUE_INVALID'>> {
   if (text === '') return refuse('VALUE_INVALID', 'a user name may not be empty')
   if (!PRINTABLE.test(text)) return refuse('VALUE_INVALID', 'a user name is made of printable ASCII characters')
