@@ -126,7 +126,7 @@ describe('one call', () => {
       'VALUE_INVALID',
       /--wait-limit/,
     ],
-    ['a wait for UDP', untyped({ wait: true, access: 'udp/53' }), 'CLI_USAGE', /no TCP port to wait for/],
+    ['a wait for UDP', untyped({ wait: true, access: 'udp/53' }), 'CLI_USAGE', /no TCP port/],
     [
       'nothing to open',
       { destination: '127.0.0.1', 'no-rc-file': true, 'source-ip': true },
