@@ -13,6 +13,7 @@ export interface FailureKind {
   readonly sentence: string
 }
 
+/** What is known of each code: how it is logged, the exit status of a command, and the sentence before the detail. */
 export const failureKinds = {
   // bytes and units
   PORT_INVALID: { level: 'error', exit: 64, sentence: 'not a port' },
@@ -104,4 +105,5 @@ export const failureKinds = {
   STATUS_UNAVAILABLE: { level: 'error', exit: 69, sentence: 'no ghostport answers' },
 } as const satisfies Record<string, FailureKind>
 
+/** The code of a failure. Public API. */
 export type FailureCode = keyof typeof failureKinds

@@ -26,7 +26,14 @@ export {
   type OpenPort,
 } from './client/one-call.ts'
 export type { NumberOrText, PlanOptions } from './client/options.ts'
-export { buildRequest, doorOf, type Request, type RequestContext } from './client/request.ts'
+export {
+  buildRequest,
+  doorOf,
+  type Request,
+  type RequestContext,
+  type RequestedPorts,
+  type RequestFailure,
+} from './client/request.ts'
 export { type Resolve, systemResolve } from './client/resolve.ts'
 export {
   type AddressSeen,

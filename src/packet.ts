@@ -79,11 +79,13 @@ export { encodeHttpRequest, type HttpRequestOptions, parseHttpRequest, type SpaR
 export { EncryptionKey, HmacKey, sameKey } from './packet/key.ts'
 export { type KeyKind, parseKeyBase64, parseKeyText } from './packet/key-text.ts'
 export type {
+  AccessHeader,
   AccessMessage,
   CommandMessage,
   HostName,
   LocalNatMessage,
   Message,
+  MessageHeader,
   NatAccessMessage,
   NatTarget,
   Protocol,
@@ -105,7 +107,7 @@ export {
 export { formatProtocolPorts, parseProtocolPort, parseProtocolPorts } from './packet/protocol-port.ts'
 export { PROTOCOL_VERSION, type ProtocolVersion, parseProtocolVersion } from './packet/protocol-version.ts'
 export type { FwknopDigest, ReplayDigest } from './packet/replay-digest.ts'
-export { type SealOptions, sealPacket } from './packet/seal.ts'
+export { type SealFailure, type SealOptions, sealPacket } from './packet/seal.ts'
 export { type PacketFailure, type StrictnessRule, strictnessRules } from './packet/strictness.ts'
 export { parseUsername } from './packet/username.ts'
 export { MAX_USERNAME_LENGTH } from './packet/wire-limits.ts'

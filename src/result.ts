@@ -20,8 +20,11 @@ export interface Failure<Code extends FailureCode = FailureCode> {
   readonly suggestion?: string
 }
 
+/** It worked. */
 export type Ok<T> = { readonly ok: true; readonly value: T }
+/** It did not, for a reason. */
 export type Refused<F extends Failure = Failure> = { readonly ok: false; readonly failure: F }
+/** What a function returns that can refuse: look at `ok` first. */
 export type Result<T, F extends Failure = Failure> = Ok<T> | Refused<F>
 
 export function ok<T>(value: T): Ok<T> {

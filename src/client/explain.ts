@@ -6,6 +6,7 @@ import type { SentKnock } from './knock.ts'
 import type { Request } from './request.ts'
 import type { AddressSeen, ClosedDoor, Door } from './wait.ts'
 
+/** How a knock failed whose packets left. */
 export interface ShutDoor {
   readonly failure: Failure<'PORT_NOT_OPEN'>
   /** The likely causes, the likeliest first, a sentence or two each. */

@@ -7,6 +7,7 @@ import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { readSecretFile } from '../system/guarded-file.ts'
 import { findEncryptionKey, findHmacKey } from './key-file.ts'
 
+/** The keys of a knock, and how they are used. */
 export interface Keys {
   readonly encryption: { readonly key: EncryptionKey; readonly mode: EncryptionMode }
   /** Absent: the packet carries no HMAC. */

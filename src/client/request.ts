@@ -19,17 +19,23 @@ export type Request = {
   readonly timeOffset: number
 } & (
   | { readonly kind: 'command'; readonly command: string }
-  | ({ readonly kind: 'access' } & Ports)
-  | ({ readonly kind: 'natAccess'; readonly target: NatTarget } & Ports)
+  | ({ readonly kind: 'access' } & RequestedPorts)
+  | ({ readonly kind: 'natAccess'; readonly target: NatTarget } & RequestedPorts)
   /** `host` absent: the address that the packet is sent to. */
-  | ({ readonly kind: 'localNatAccess'; readonly localPort: Port; readonly host?: IpAddress | HostName } & Ports)
+  | ({
+      readonly kind: 'localNatAccess'
+      readonly localPort: Port
+      readonly host?: IpAddress | HostName
+    } & RequestedPorts)
 )
-interface Ports {
+/** What is asked for, of requests that name ports. */
+export interface RequestedPorts {
   /** At least one; for NAT exactly one, the public port. */
   readonly ports: readonly ProtocolPort[]
   readonly timeout?: Seconds
 }
 
+/** What counts for a request besides the settings. */
 export interface RequestContext {
   /** Who asks, where the settings name nobody. */
   readonly username: Result<Username, Failure>
@@ -39,7 +45,8 @@ export interface RequestContext {
   readonly command?: string
 }
 
-type RequestFailure = Failure<'CLI_USAGE' | 'CONFIG_CONFLICT' | 'VALUE_INVALID'>
+/** Why there is no request. */
+export type RequestFailure = Failure<'CLI_USAGE' | 'CONFIG_CONFLICT' | 'VALUE_INVALID'>
 
 /**
  * Puts settings together to what is asked for.

@@ -18,6 +18,7 @@ import { type Milliseconds, milliseconds, type Port } from '../units.ts'
  */
 export type OpenSign = 'connect' | 'banner'
 
+/** Where to connect to, and what counts as open. */
 export interface Door {
   /** Tried side by side. */
   readonly addresses: readonly IpAddress[]
@@ -25,6 +26,7 @@ export interface Door {
   readonly sign: OpenSign
 }
 
+/** The connection that found the port open. */
 export interface OpenDoor {
   readonly open: true
   /** It was open before the knock: whether the server granted anything is not known. */
@@ -110,6 +112,7 @@ export function lookAtDoor(door: Door): DoorLook {
   return watch
 }
 
+/** What a wait may be told besides where and how long. */
 export interface WaitTerms {
   /** At the same port, from before the knock. Without it, a port that was open before is taken for one that the knock opened. */
   readonly look?: DoorLook | undefined

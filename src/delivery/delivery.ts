@@ -19,6 +19,7 @@ export interface Departure {
   readonly at: number
 }
 
+/** A way for packets to leave this host. */
 export interface Delivery {
   /** Hands the packet to the system. That it left says nothing about whether it arrives. */
   send(packet: OutgoingPacket): Promise<Result<Departure, Failure<'SEND_FAILED'>>>

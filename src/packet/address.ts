@@ -8,6 +8,7 @@ import type { Brand, Port } from '../units.ts'
 
 /** Canonical text of an IPv4 or IPv6 address. Only {@link parseAddress} and {@link addressFromBytes} make one. */
 export type IpAddress = Brand<string, 'IpAddress'>
+/** IPv4 or IPv6. */
 export type AddressFamily = 4 | 6
 
 /** A CIDR network. `prefix` is the masked network address; `length` 0–32 or 0–128 by family. */

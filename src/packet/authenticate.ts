@@ -12,6 +12,7 @@ import type { Envelope } from './envelope.ts'
 import { exposeKey, type HmacKey } from './key.ts'
 import type { PacketFailure } from './strictness.ts'
 
+/** How packets are authenticated: the key, and the digest of the HMAC. */
 export interface Authentication {
   readonly key: HmacKey
   readonly type: DigestType

@@ -13,6 +13,7 @@ const SALTED = Uint8Array.of(0x53, 0x61, 0x6c, 0x74, 0x65, 0x64, 0x5f, 0x5f)
 export const SALT_LENGTH = 8
 const HEAD = SALTED.length + SALT_LENGTH
 
+/** How packets are encrypted: the key, and the mode of the cipher. */
 export interface Encryption {
   readonly key: EncryptionKey
   readonly mode: EncryptionMode

@@ -16,6 +16,7 @@ export type Decrypted = Brand<
   'Decrypted'
 >
 
+/** Why an authentic packet does not decrypt. */
 export type DecryptFailure = PacketFailure<'SPA_MALFORMED' | 'SPA_DECRYPT_FAILED'>
 
 const COLON = 0x3a

@@ -5,6 +5,7 @@ import { type Failure, ok, type Result, refuse } from '../result.ts'
 
 /** In the names that fwknop's options use. */
 export const DIGEST_TYPES = ['md5', 'sha1', 'sha256', 'sha384', 'sha512', 'sha3_256', 'sha3_512'] as const
+/** One of {@link DIGEST_TYPES}. */
 export type DigestType = (typeof DIGEST_TYPES)[number]
 /** Of the message and of the HMAC, where nobody names another. */
 export const DEFAULT_DIGEST_TYPE = 'sha256' satisfies DigestType

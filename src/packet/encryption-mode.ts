@@ -5,6 +5,7 @@ import { type EncryptionKey, exposeKey } from './key.ts'
 
 /** In the spelling that fwknop's options use. `legacy` is CBC with the key rule of fwknop before 2.5. */
 export const ENCRYPTION_MODES = ['CBC', 'ECB', 'CFB', 'OFB', 'CTR', 'legacy'] as const
+/** One of {@link ENCRYPTION_MODES}. */
 export type EncryptionMode = (typeof ENCRYPTION_MODES)[number]
 /** Where nobody names another. */
 export const DEFAULT_ENCRYPTION_MODE = 'CBC' satisfies EncryptionMode

@@ -9,8 +9,9 @@ import type { IpAddress } from './address.ts'
 import { parseHttpRequest } from './http.ts'
 import { type PacketFailure, refuseByRule } from './strictness.ts'
 
-/** Characters on the wire; fwknopd looks at no packet outside of these. */
+/** The fewest characters of a packet on the wire; fwknopd looks at none outside of these two. */
 export const MIN_WIRE_LENGTH = 140
+/** The most characters of a packet on the wire. */
 export const MAX_WIRE_LENGTH = 1500
 
 /** From this many characters on, fwknopd takes a packet for GnuPG's (docs/WIRE.md § 7). */

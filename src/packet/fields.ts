@@ -36,12 +36,14 @@ export interface MessageFields {
   readonly clientTimeout: number
 }
 
+/** The fields of a packet that came, and its digest. */
 export interface DecodedFields extends MessageFields {
   /** Base64, as received. */
   readonly digest: string
   readonly digestType: DigestType
 }
 
+/** Why a plaintext is no message. */
 export type FieldFailure = PacketFailure<'SPA_DIGEST_MISMATCH' | 'SPA_FIELD_INVALID'>
 type InvalidField = PacketFailure<'SPA_FIELD_INVALID'>
 

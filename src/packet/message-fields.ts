@@ -3,7 +3,16 @@ import { ok, type Result, refuse } from '../result.ts'
 import { type Port, parsePort, seconds, unixSeconds } from '../units.ts'
 import { parseAddress } from './address.ts'
 import type { MessageFields, MessageType } from './fields.ts'
-import type { LocalNatMessage, Message, NatTarget, ProtocolPort, RequestedSource } from './message.ts'
+import type {
+  AccessMessage,
+  CommandMessage,
+  LocalNatMessage,
+  Message,
+  NatAccessMessage,
+  NatTarget,
+  ProtocolPort,
+  RequestedSource,
+} from './message.ts'
 import { isHostName, parseNatHost } from './nat-target.ts'
 import { formatProtocolPorts, parseProtocolPorts } from './protocol-port.ts'
 import { isPerlEra } from './protocol-version.ts'
@@ -17,11 +26,11 @@ type InvalidField = PacketFailure<'SPA_FIELD_INVALID'>
 const PACKET_SOURCE = '0.0.0.0'
 
 /** A message to be sent: its version is not its own, but that of the protocol it is sealed for. */
-export type OutgoingMessage = Message extends infer Kind
-  ? Kind extends Message
-    ? Omit<Kind, 'version'>
-    : never
-  : never
+export type OutgoingMessage =
+  | Omit<CommandMessage, 'version'>
+  | Omit<AccessMessage, 'version'>
+  | Omit<NatAccessMessage, 'version'>
+  | Omit<LocalNatMessage, 'version'>
 
 /**
  * Reads what a packet asks for.
@@ -40,7 +49,7 @@ export type OutgoingMessage = Message extends infer Kind
  * console.log(refused.ok || refused.failure.code) // SPA_FIELD_INVALID
  * ```
  */
-export function parseMessage(fields: MessageFields): Result<Message, InvalidField> {
+export function parseMessage(fields: MessageFields): Result<Message, PacketFailure<'SPA_FIELD_INVALID'>> {
   const username = parseUsername(fields.username)
   if (!username.ok) return invalid(username.failure.detail)
   const comma = fields.message.indexOf(',')

@@ -5,8 +5,10 @@
 import type { Brand, Port, Seconds, UnixSeconds } from '../units.ts'
 import type { IpAddress } from './address.ts'
 
+/** What a port is of. */
 export type Protocol = 'tcp' | 'udp'
 
+/** One of the ports that are asked for: `tcp/22`. */
 export interface ProtocolPort {
   readonly protocol: Protocol
   readonly port: Port
@@ -18,7 +20,8 @@ export type Username = Brand<string, 'Username'>
 /** Whom to open for: an address named in the message, or (`0.0.0.0` on the wire) the address the packet came from. */
 export type RequestedSource = IpAddress | 'packet-source'
 
-interface MessageHeader {
+/** What every message says. */
+export interface MessageHeader {
   /** 16 decimal digits. */
   readonly random: string
   readonly username: Username
@@ -30,7 +33,8 @@ interface MessageHeader {
   readonly serverAuth?: string
 }
 
-interface Access extends MessageHeader {
+/** What every message says that asks for ports. */
+export interface AccessHeader extends MessageHeader {
   /** At least one. */
   readonly ports: readonly ProtocolPort[]
   /** How long the client asks the grant to last. */
@@ -43,7 +47,7 @@ export interface CommandMessage extends MessageHeader {
   readonly command: string
 }
 /** Types 1 and 3: open these ports of the server itself. */
-export interface AccessMessage extends Access {
+export interface AccessMessage extends AccessHeader {
   readonly kind: 'access'
 }
 /** Where a NAT request wants to arrive: an inner host by address or by name, and its port. */
@@ -56,7 +60,7 @@ export interface HostName {
   readonly name: string
 }
 /** Types 2 and 4: `ports[0]` is the public port; forward it to `target`. */
-export interface NatAccessMessage extends Access {
+export interface NatAccessMessage extends AccessHeader {
   readonly kind: 'natAccess'
   readonly target: NatTarget
 }
@@ -64,11 +68,12 @@ export interface NatAccessMessage extends Access {
  * Types 5 and 6, the ghost service: `ports[0]` is the public port, `localPort` the port of the service on the server.
  * 1.9.12 sends the two the other way round; `parseMessage` puts them right, so nobody past it need know.
  */
-export interface LocalNatMessage extends Access {
+export interface LocalNatMessage extends AccessHeader {
   readonly kind: 'localNatAccess'
   readonly localPort: Port
   /** The host as sent: for logs. The ghost service is always on the server itself. */
   readonly host: string
 }
 
+/** What a packet says, by its kind. */
 export type Message = CommandMessage | AccessMessage | NatAccessMessage | LocalNatMessage

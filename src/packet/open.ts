@@ -20,6 +20,7 @@ export interface PacketKeys {
   readonly hmac?: Authentication
 }
 
+/** A packet that was opened: what it says, and its names. */
 export interface OpenedPacket {
   readonly message: Message
   /** The same, as the wire had it. */
@@ -30,6 +31,7 @@ export interface OpenedPacket {
   readonly fwknopDigest: FwknopDigest
 }
 
+/** Why a packet was not opened. */
 export type OpenFailure = PacketFailure<
   | 'SPA_LENGTH'
   | 'SPA_HMAC_MISMATCH'
@@ -39,6 +41,7 @@ export type OpenFailure = PacketFailure<
   | 'SPA_FIELD_INVALID'
 >
 
+/** What else a stanza says of its packets. */
 export interface OpenOptions {
   /** Whether the stanza runs commands (ENABLE_CMD_EXEC): fwknopd then bears with longer packets (docs/WIRE.md § 7). */
   readonly commands?: boolean

@@ -13,6 +13,7 @@ import { encodeMessage, type OutgoingMessage, parseMessage } from './message-fie
 import type { PacketKeys } from './open.ts'
 import { isPerlEra, PROTOCOL_VERSION, parseProtocolVersion } from './protocol-version.ts'
 
+/** How to make a packet, besides message and keys. */
 export interface SealOptions {
   /** Of the digest inside the message: SHA-256 unless the server is very old. */
   readonly digestType: DigestType
@@ -25,7 +26,8 @@ export interface SealOptions {
   readonly protocol?: string
 }
 
-type SealFailure = Failure<'SPA_MESSAGE_INVALID' | 'KEY_INVALID'>
+/** Why a message cannot be sealed. */
+export type SealFailure = Failure<'SPA_MESSAGE_INVALID' | 'KEY_INVALID'>
 
 /**
  * Seals a message into the text that goes on the wire.

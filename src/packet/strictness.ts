@@ -13,6 +13,7 @@ interface Strictness {
   readonly checkedIn: string
 }
 
+/** What must hold of a packet here, and need not for fwknopd. */
 export const strictnessRules = {
   'prefix-left-off': {
     sentence: 'the constant head of the ciphertext is never sent, in an HTTP request neither',
@@ -57,6 +58,7 @@ export const strictnessRules = {
   },
 } as const satisfies Record<string, Strictness>
 
+/** The name of one of the {@link strictnessRules}. */
 export type StrictnessRule = keyof typeof strictnessRules
 
 /** A failure of a packet. `rule` is there where the packet might have passed fwknopd, and names why it does not pass here. */
