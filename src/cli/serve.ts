@@ -5,6 +5,7 @@ import type { ConfigPaths } from '../config/load.ts'
 import { failureFields, jsonLog } from '../log.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { setProcessTitle, shutInspector, WARDEN_TITLE } from '../system/own-process.ts'
+import { milliseconds } from '../units.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import { storeCompiledCode } from './compile-cache.ts'
 import type { ParsedCommandLine } from './terminal/options.ts'
@@ -25,8 +26,8 @@ const options = {
   verbose: { short: 'v', repeatable: true, help: 'no effect: the log already has everything' },
 } as const
 
-/** How long the last lines may take to be read, in milliseconds. */
-const LAST_WORDS = 1000
+/** How long the last lines may take to be read. */
+const LAST_LINES_TIME = milliseconds(1000)
 const DEFAULT_CONFIG = '/etc/fwknop/fwknopd.conf'
 
 export const command = defineCommand({
@@ -105,7 +106,7 @@ async function serve(paths: ConfigPaths, terminal: Terminal): Promise<Outcome> {
   const started = await startWarden(paths, log, systemClock, { manager })
   if (!started.ok) {
     manager.tell(describeFailure(started.failure))
-    await output.flush(LAST_WORDS)
+    await output.flush(LAST_LINES_TIME)
     return started
   }
   const warden = started.value
@@ -119,7 +120,7 @@ async function serve(paths: ConfigPaths, terminal: Terminal): Promise<Outcome> {
   const failure = await Promise.race([stopped, warden.hopeless])
   await warden.stop()
   if (failure !== undefined) manager.tell(describeFailure(failure))
-  await output.flush(LAST_WORDS)
+  await output.flush(LAST_LINES_TIME)
   const status = failure === undefined ? 0 : terminal.fail(failure)
   // Also where a reader that stalls still holds a line of ours.
   process.exit(status)

@@ -64,22 +64,22 @@ export interface DoorLook {
   end(): void
 }
 
-/** Distances between attempts, the last one repeated. A banner costs a whole connection, so there are fewer of those. */
-const PACES: Readonly<Record<OpenSign, readonly number[]>> = {
-  connect: [1, 2, 4, 8, 16, 32, 64, 128, 250],
-  banner: [3, 8, 20, 60, 160, 250],
+/** Times between attempts, the last one repeated. A banner costs a whole connection, so there are fewer of those. */
+const PACES: Readonly<Record<OpenSign, readonly Milliseconds[]>> = {
+  connect: [1, 2, 4, 8, 16, 32, 64, 128, 250].map(milliseconds),
+  banner: [3, 8, 20, 60, 160, 250].map(milliseconds),
 }
 /** Connections that may stay mute side by side; the oldest gives way. */
 const MAX_MUTE = 6
 /** A look that is not accepted by then is given up: the kernel sends its SYN again after 1 s, which would be after the knock. */
-const LOOK_LIMIT = 800
+const LOOK_LIMIT = milliseconds(800)
 /**
  * A service may greet a connection sooner than one that it accepted earlier. So where a banner arrives and a connection from
  * before the knock is still mute, that one is given this many times as long as the other took, and a little more.
  */
-const PATIENCE = 4
-const LEAST_PATIENCE = 20
-const MOST_PATIENCE = 250
+const EARLY_BANNER_FACTOR = 4
+const EARLY_BANNER_EXTRA = milliseconds(20)
+const EARLY_BANNER_LIMIT = milliseconds(250)
 
 /**
  * Makes one attempt for each address. Call it before the packet is sent, and hand the result to {@link waitForDoor}.
@@ -312,17 +312,17 @@ class Watch implements DoorLook {
     const tell = (): void => {
       if (this.#found !== undefined) this.#onFound?.(this.#found)
     }
-    const patience = early ? 0 : this.#patience(attempt)
-    if (patience > 0) this.#grace = setTimeout(tell, patience)
+    const left = early ? 0 : this.#leftForEarly(attempt)
+    if (left > 0) this.#grace = setTimeout(tell, left)
     else tell()
   }
 
   /** @returns for how many milliseconds more an earlier connection to the same address may prove that it was open already. */
-  #patience({ address, connectedAt }: Attempt): number {
+  #leftForEarly({ address, connectedAt }: Attempt): number {
     const rival = [...this.#muteEarly].find((it) => it.address === address && this.#open.has(it))
     if (rival === undefined) return 0
     const now = performance.now()
-    const enough = Math.min(PATIENCE * (now - connectedAt) + LEAST_PATIENCE, MOST_PATIENCE)
+    const enough = Math.min(EARLY_BANNER_FACTOR * (now - connectedAt) + EARLY_BANNER_EXTRA, EARLY_BANNER_LIMIT)
     return rival.connectedAt + enough - now
   }
 

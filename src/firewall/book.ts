@@ -6,7 +6,7 @@
 import { type Grant, type GrantId, grantId } from '../access/grant.ts'
 import { describeStanza } from '../access/stanza-name.ts'
 import { ok, type Result, refuse } from '../result.ts'
-import type { Brand } from '../units.ts'
+import { type Brand, milliseconds } from '../units.ts'
 import { type Door, doorsOf } from './doors.ts'
 import type { FirewallFailure, Opened } from './firewall.ts'
 import { Holdings } from './holdings.ts'
@@ -64,8 +64,8 @@ interface OpenDoor {
 }
 
 /** How often, and for how long after its end, what has ended is swept out. It does not count as live meanwhile. */
-const SWEEP_INTERVAL = 1_000
-const LINGER = 1_000
+const SWEEP_INTERVAL = milliseconds(1000)
+const LINGER = milliseconds(1000)
 const MOST_NUMBERS = 2 ** 32 - 1
 
 export class Book {

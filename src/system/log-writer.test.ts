@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { milliseconds } from '../units.ts'
 import { LogWriter, type WriteBytes } from './log-writer.ts'
 
 /** A reader that takes what it is let to. */
@@ -84,9 +85,9 @@ test('what is being written when the time is over is waited for, and no longer t
   const log = new LogWriter(to.write)
   log.line('one\n')
   const started = performance.now()
-  await log.flush(30)
+  await log.flush(milliseconds(30))
   assert.ok(performance.now() - started >= 29)
   to.take()
-  await log.flush(10_000)
+  await log.flush(milliseconds(10_000))
   assert.ok(performance.now() - started < 5000)
 })

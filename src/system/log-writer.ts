@@ -6,14 +6,17 @@
 import { write } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { jsonLog, type LogLevel } from '../log.ts'
+import { type Milliseconds, milliseconds } from '../units.ts'
 
 /** The call that hands bytes on; {@link write} of the system, but for tests. */
 export type WriteBytes = (bytes: Buffer, done: (error: NodeJS.ErrnoException | null, written: number) => void) => void
 
 /** Bytes of lines that may wait: some ten thousand. */
 const MOST_WAITING = 4 * 1024 * 1024
-/** How long to wait before a descriptor is tried again that takes nothing now, in milliseconds. */
-const RETRY_AFTER = 50
+/** How long to wait before a descriptor is tried again that takes nothing now. */
+const RETRY_AFTER = milliseconds(50)
+/** Between two looks whether all is written. */
+const FLUSH_STEP = milliseconds(5)
 
 /** With these, nobody will ever read this descriptor again. */
 const GONE = new Set(['EPIPE', 'EBADF', 'ECONNRESET'])
@@ -50,9 +53,9 @@ export class LogWriter {
   }
 
   /** Resolves when all is written, or when that takes longer than this. */
-  async flush(milliseconds: number): Promise<void> {
-    const deadline = performance.now() + milliseconds
-    while (this.#busy && performance.now() < deadline) await delay(5)
+  async flush(longest: Milliseconds): Promise<void> {
+    const deadline = performance.now() + longest
+    while (this.#busy && performance.now() < deadline) await delay(FLUSH_STEP)
   }
 
   #next(): void {

@@ -4,14 +4,14 @@
  * counted and told about in one line once a second. Nothing is forgotten, only folded.
  */
 import type { FailureCode } from '../../failure-codes.ts'
-import type { Milliseconds } from '../../units.ts'
+import { type Milliseconds, milliseconds } from '../../units.ts'
 import { type Rate, TokenBucket } from './token-bucket.ts'
 
 /** What became of packets that were not logged one by one. */
 export type Suppressed = { readonly [code in FailureCode]?: number }
 
-/** How often what was folded is told, in milliseconds. */
-export const FOLDED_INTERVAL = 1000
+/** How often what was folded is told. */
+export const FOLDED_INTERVAL = milliseconds(1000)
 /** Lines that may come at once after a quiet time, as a multiple of the lines a second. */
 const BURST = 2
 

@@ -15,8 +15,8 @@ import { confineReceiver } from './confine.ts'
 import { limitReceiver } from './limits.ts'
 import { Triage } from './triage.ts'
 
-/** How long after a packet the warden gets the new numbers, in milliseconds. */
-const TALLY_DELAY = 50
+/** How long after a packet the warden gets the new numbers. */
+const TALLY_DELAY = milliseconds(50)
 
 /** A capture, as far as its numbers go. */
 export interface PacketCounter {

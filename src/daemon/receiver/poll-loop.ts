@@ -6,13 +6,14 @@ import { type Capture, captureError } from '../../capture/capture.ts'
 import { packetSocketCapture } from '../../capture/packet-socket/packet-socket.ts'
 import { udpCapture } from '../../capture/udp/udp.ts'
 import { PollSet } from '../../system/poll-set.ts'
+import { milliseconds } from '../../units.ts'
 import type { CaptureOrder, ToReceiver } from '../link/protocol.ts'
 import { type GiveUp, ReceiverDuty } from './duty.ts'
 import { PolledChannel } from './polled-channel.ts'
 
 /** Wake-ups in a row that brought nothing before it slows down, so that no error can keep a processor busy. */
 const FRUITLESS_BEFORE_PAUSE = 16
-const PAUSE = 100 // milliseconds
+const FRUITLESS_PAUSE = milliseconds(100)
 
 /** A descriptor that packets come from, and who reads them there. */
 interface Source {
@@ -44,7 +45,7 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
   for (let fruitless = 0; ; ) {
     waiting.alsoWrite(0, channel.backlog > 0)
     const isPausing = fruitless >= FRUITLESS_BEFORE_PAUSE
-    waiting.wait(isPausing ? PAUSE : untilReport(duty), isPausing ? 1 : undefined)
+    waiting.wait(isPausing ? FRUITLESS_PAUSE : untilReport(duty), isPausing ? 1 : undefined)
     channel.flush()
     if (waiting.isReadable(0)) {
       const read = channel.read()

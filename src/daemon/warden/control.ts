@@ -8,12 +8,13 @@ import { jsonLine } from '../../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { systemReason } from '../../system/errno.ts'
 import { judgeOurFile, prepareOurFile } from '../../system/our-file.ts'
+import { milliseconds } from '../../units.ts'
 import { notASocket } from './places.ts'
 
 /** A request is a few bytes; whoever sends more is not one of ours. */
 const LONGEST_REQUEST = 1024
-/** Milliseconds that a client has to ask its question, or the daemon to answer it. */
-const PATIENCE = 2000
+/** How long a client may take to ask its question, and the server to answer it. */
+const QUESTION_TIME = milliseconds(2000)
 
 /** Answers `{"ask":NAME}` for each name in `answers`. The socket is made anew: a dead daemon leaves its file behind. */
 export async function serveControl(
@@ -33,7 +34,7 @@ export async function serveControl(
   }
   const server = createServer((socket) => {
     let asked = ''
-    socket.setTimeout(PATIENCE, () => socket.destroy())
+    socket.setTimeout(QUESTION_TIME, () => socket.destroy())
     socket.on('error', () => socket.destroy())
     socket.on('data', (chunk) => {
       asked += chunk.toString('utf8')
@@ -87,7 +88,7 @@ export async function askControl(path: string, ask: string): Promise<Result<unkn
     }
     const socket = connect(path)
     let answer = ''
-    socket.setTimeout(PATIENCE, () => {
+    socket.setTimeout(QUESTION_TIME, () => {
       socket.destroy()
       fail('no answer')
     })

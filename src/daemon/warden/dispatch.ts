@@ -4,7 +4,7 @@
  */
 import { failureFields, type Log } from '../../log.ts'
 import { type Failure, refuse } from '../../result.ts'
-import type { Milliseconds } from '../../units.ts'
+import { type Milliseconds, milliseconds } from '../../units.ts'
 import type { Knock } from '../link/knock.ts'
 import { type FromReceiver, parseFromReceiver } from '../link/protocol.ts'
 import type { Admission } from './admission/admission.ts'
@@ -216,7 +216,7 @@ export class Dispatch implements ReceiverHandler {
     log.write('info', 'ready', readyFields(configurations.active, receiverPid()))
     this.reportReady()
     // Not earlier: who knocks does not wait until a large ruleset is read.
-    host.changed(0)
+    host.changed(milliseconds(0))
   }
 
   #whyLost(why: string): Failure {

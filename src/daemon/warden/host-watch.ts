@@ -6,13 +6,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Finding } from '../../firewall/host/findings.ts'
 import { failureFields, type Log } from '../../log.ts'
 import type { Failure, Result } from '../../result.ts'
+import { milliseconds } from '../../units.ts'
 
-/** Milliseconds: a reload of the host's rules is many changes; between two looks there is at least so much. */
-const PAUSE = 1_000
+/** A reload of the host's rules is many changes; between two looks there is at least so much. */
+const LOOK_INTERVAL = milliseconds(1000)
 /** A ruleset that takes long to read may take this share of the time at most. */
 const SHARE = 20
-/** How long somebody who asks waits for a fresh answer, in milliseconds. */
-const PATIENCE = 1_000
+/** How long somebody who asks waits for a fresh answer. */
+const FRESH_ANSWER_TIME = milliseconds(1000)
 
 export class HostWatch {
   readonly #look: () => Promise<Result<readonly Finding[]>>
@@ -33,7 +34,7 @@ export class HostWatch {
   }
 
   /** Something that the judgement depends on has changed, or may have. */
-  changed(after = PAUSE): void {
+  changed(after = LOOK_INTERVAL): void {
     if (this.#closed) return
     if (this.#looking !== undefined) this.#again = true
     else this.#timer ??= setTimeout(() => void this.#refresh(), Math.max(after, this.#notBefore - performance.now()))
@@ -42,7 +43,8 @@ export class HostWatch {
   /** What is found now; what was found last, where reading takes long. */
   async current(): Promise<readonly Finding[]> {
     if (this.#looking === undefined && performance.now() >= this.#notBefore) void this.#refresh()
-    if (this.#looking !== undefined) await Promise.race([this.#looking, delay(PATIENCE, undefined, { ref: false })])
+    if (this.#looking !== undefined)
+      await Promise.race([this.#looking, delay(FRESH_ANSWER_TIME, undefined, { ref: false })])
     return this.#known
   }
 
@@ -71,7 +73,7 @@ export class HostWatch {
     const began = performance.now()
     const found = await this.#look()
     const ended = performance.now()
-    this.#notBefore = ended + Math.max(PAUSE, SHARE * (ended - began))
+    this.#notBefore = ended + Math.max(LOOK_INTERVAL, SHARE * (ended - began))
     if (this.#closed) return
     if (!found.ok) {
       if (this.#failure?.detail !== found.failure.detail)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { milliseconds } from '../../units.ts'
 import { afterOwnTime, ownTime } from './own-time.ts'
 
 const cases: readonly (readonly [what: string, before: number, now: number, own: number])[] = [
@@ -20,7 +21,7 @@ test('what is waited for may come after this process was held up for longer than
     afterOwnTime(() => {
       heardAfter = performance.now() - start
       done()
-    }, 200)
+    }, milliseconds(200))
   })
   await delay(5)
   // Nothing runs in this thread.
@@ -33,7 +34,7 @@ test('it is ended like a time-out', async () => {
   let fired = false
   const timer = afterOwnTime(() => {
     fired = true
-  }, 50)
+  }, milliseconds(50))
   clearTimeout(timer)
   await delay(200)
   assert.ok(!fired)

@@ -1,10 +1,11 @@
 /**
- * Time as this process had it for hearing others. A process that is stopped, or held up by a disk or by its own work, hears nobody: when it goes
- * on, what the others said meanwhile still waits to be read, and no deadline may pass before that.
+ * Time as this process had it for reading messages. A process that is stopped, or held up by a disk or by its own work, reads nothing: when it goes
+ * on, what others sent meanwhile still waits to be read, and no deadline may pass before that.
  */
+import { type Milliseconds, milliseconds } from '../../units.ts'
 
-/** Milliseconds between two looks. A look that comes later by more than as much again was held up. */
-const STEP = 1000
+/** Between two looks. A look that comes later by more than as much again was held up. */
+const STEP = milliseconds(1000)
 
 /** @returns how much of the time since `before` this process was not held up, given that it meant to look again after `step`. */
 export function ownTime(before: number, now: number, step: number): number {
@@ -12,16 +13,16 @@ export function ownTime(before: number, now: number, step: number): number {
 }
 
 /**
- * Calls `then` once `delay` milliseconds of own time are over. Ended by `clearTimeout`.
+ * Calls `then` once so much own time is over. Ended by `clearTimeout`.
  * @param clock any in milliseconds that never goes back.
  */
 export function afterOwnTime(
   then: () => void,
-  delay: number,
+  delay: Milliseconds,
   clock: () => number = () => performance.now(),
 ): NodeJS.Timeout {
   const step = Math.min(STEP, Math.max(1, delay / 10))
-  let left = delay
+  let left: number = delay
   let before = clock()
   const timer = setInterval(() => {
     const now = clock()

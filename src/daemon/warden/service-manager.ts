@@ -6,6 +6,7 @@ import { constants } from 'node:os'
 import { printable } from '../../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { type Libc, libc, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from '../../system/libc.ts'
+import { milliseconds } from '../../units.ts'
 
 export interface ServiceManager {
   /** Packets are being received, under the configuration that was asked for. */
@@ -29,9 +30,9 @@ const AF_UNIX = 1
 /** `sun_path` of sockaddr_un has 108 bytes, the last of them for NUL. */
 const LONGEST_PATH = 107
 const { EAGAIN } = constants.errno
-/** A manager that is too busy to take a datagram is asked again so often, after so many milliseconds. */
+/** A manager that is too busy to take a datagram is asked again so often, after so long each time. */
 const MOST_TRIES = 200
-const RETRY_AFTER = 50
+const RETRY_AFTER = milliseconds(50)
 
 /**
  * The manager that started this process. Takes `NOTIFY_SOCKET` out of `environment`: no child speaks for this process.

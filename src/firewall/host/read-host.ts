@@ -3,13 +3,14 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import type { Result } from '../../result.ts'
+import { milliseconds } from '../../units.ts'
 import type { FirewallFailure } from '../firewall.ts'
 import type { HostRuleset } from './findings.ts'
 import { parseIptablesSave } from './iptables-save.ts'
 import { type HostTable, type NamedSet, parseListing, parseSet } from './ruleset.ts'
 
-/** Milliseconds for a program of the host's, and bytes that it may print. */
-const PATIENCE = 2_000
+/** How long a program of the host's may take, and bytes that it may print. */
+const PROGRAM_TIME = milliseconds(2000)
 const MOST_OUTPUT = 32 * 1024 * 1024
 
 /** The part of nftables that is needed. */
@@ -62,7 +63,7 @@ async function readLegacy(family: 'ip' | 'ip6'): Promise<{ tables: readonly Host
 
 function run(program: string, argv: readonly string[]): Promise<string | { readonly reason: string }> {
   const options = {
-    timeout: PATIENCE,
+    timeout: PROGRAM_TIME,
     maxBuffer: MOST_OUTPUT,
     env: { LC_ALL: 'C', PATH: '/usr/sbin:/sbin:/usr/bin:/bin' },
   }

@@ -1,4 +1,6 @@
 /** What tells the kernel's elements from what the book says: elements that are missing, or too many, or end at another moment. */
+
+import { milliseconds } from '../../units.ts'
 import type { Book, Instant } from '../book.ts'
 import type { FoundElement } from './dump.ts'
 import { type Element, elementsOf, GUARD_OUTLIVES } from './elements.ts'
@@ -6,9 +8,9 @@ import { ledgerElements } from './ledger.ts'
 import type { Move } from './transaction.ts'
 
 /** What ends so soon is not worth adding. */
-const SHORTEST = 10
+const SHORTEST = milliseconds(10)
 /** For an element that never ends. */
-const LONG = 86_400_000
+const LONG = milliseconds(86_400_000)
 
 /**
  * @param tolerance ends that are no further apart than this (milliseconds) are the same. The kernel counts in ticks of up to 10 ms.

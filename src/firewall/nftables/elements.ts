@@ -1,5 +1,6 @@
 /** Doors as elements of the sets in `ruleset.ts`. */
 import { familyOf } from '../../packet/address.ts'
+import { type Milliseconds, milliseconds } from '../../units.ts'
 import type { Door } from '../doors.ts'
 import type { SetName } from './sets.ts'
 
@@ -11,17 +12,15 @@ export interface Element {
   readonly value?: string
   /** Printable ASCII without quotes, at most 127 bytes. */
   readonly comment?: string
-  /**
-   * Milliseconds for which it stays beyond the end of its door. It may then be there when the book has long forgotten the door.
-   */
-  readonly outlives?: number
+  /** How long it stays beyond the end of its door. It may then be there when the book has long forgotten the door. */
+  readonly outlives?: Milliseconds
 }
 
 /**
  * What guards a way has to be there for the last packet that takes it: both are looked up one after the other, and a packet
  * sent in the very tick of their common end would find the one and not the other.
  */
-export const GUARD_OUTLIVES = 500
+export const GUARD_OUTLIVES = milliseconds(500)
 
 /** The elements that are this door: all of them, or it is not open. */
 export function elementsOf(door: Door): readonly Element[] {

@@ -3,6 +3,7 @@
  * timeout and a piece of its record (`record.ts`) as comment. Where a record has no end of its own, the timeout tells it.
  */
 import type { Grant } from '../../access/grant.ts'
+import { milliseconds } from '../../units.ts'
 import { encodeRecord, parseRecord } from '../record.ts'
 import type { Element } from './elements.ts'
 
@@ -37,7 +38,7 @@ export interface LedgerElement {
 }
 
 /** The kernel counts in ticks of up to 10 ms, and reading takes time. An end that is later than the kernel's by more is not believed. */
-const DOUBT = 50
+const DOUBT = milliseconds(50)
 
 /** @returns the grants that the ledger records, and how many records make no sense. */
 export function parseLedger(elements: readonly LedgerElement[]): {

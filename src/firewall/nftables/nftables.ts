@@ -67,24 +67,24 @@ export function createNftablesFirewall(options: NftablesOptions): Result<KernelF
 
 /** Somebody who changes our table more often than this within a second is waited out. */
 const MENDS_A_SECOND = 20
-const RETRY_AFTER = 1_000
+const MEND_AGAIN_AFTER = milliseconds(1000)
 /** Timeouts count from when the kernel hears of them, so that many grants, or elements, are put into several transactions. */
 const GRANTS_AT_ONCE = 200
 const ELEMENTS_AT_ONCE = 400
-/** A transaction that takes longer than this (milliseconds) is looked at again. */
-const SLOW = 20
-/** An end that a former ghostport left in the kernel is right if it is no further off than this (milliseconds): it stays as it is. */
-const NEAR = 100
+/** A transaction that takes longer than this is looked at again. */
+const SLOW = milliseconds(20)
+/** An end that a former ghostport left in the kernel is right if it is no further off than this: it stays as it is. */
+const NEAR = milliseconds(100)
 /** How often ends are set right in a row, on a machine that is too busy to do it at once. */
 const ROUNDS = 3
-/** How often it is asked whether the machine was suspended, and how long that has to be to count. In milliseconds. */
-const SUSPENSION_INTERVAL = 1_000
-const SHORTEST_SUSPENSION = 20
+/** How often it is asked whether the machine was suspended, and how long that has to be to count. */
+const SUSPENSION_INTERVAL = milliseconds(1000)
+const SHORTEST_SUSPENSION = milliseconds(20)
 /**
- * How long (milliseconds) connections that are older than the gate may be silent. Keepalive, which sshd asks for, speaks up
+ * How long connections that are older than the gate may be silent. Keepalive, which sshd asks for, speaks up
  * after two hours; from then on the kernel tracks the connection like any other.
  */
-const SILENCE = 3 * 60 * 60_000
+const SILENCE = milliseconds(3 * 60 * 60_000)
 
 /** The chains of a table of ours, in either mode. */
 const CHAINS: readonly string[] = ['gate', 'nat_pre', 'delivered', 'nat_post']
@@ -398,7 +398,7 @@ class KernelTable implements KernelFirewall {
     this.#mends = this.#mends.filter((at) => at > heard - 1_000)
     if (this.#mends.length >= MENDS_A_SECOND) {
       // Two that each put back what the other removes would keep the machine busy with nothing else.
-      this.#retry = setTimeout(() => this.#mend(change, onMended), RETRY_AFTER)
+      this.#retry = setTimeout(() => this.#mend(change, onMended), MEND_AGAIN_AFTER)
       return
     }
     this.#mends.push(heard)
@@ -407,7 +407,7 @@ class KernelTable implements KernelFirewall {
       whole = this.#now()
     })
     const took = milliseconds(whole - heard)
-    if (!outcome.ok) this.#retry = setTimeout(() => this.#mend(change, onMended), RETRY_AFTER)
+    if (!outcome.ok) this.#retry = setTimeout(() => this.#mend(change, onMended), MEND_AGAIN_AFTER)
     onMended({ change, grants: this.#book.live(heard).length, took, outcome })
   }
 

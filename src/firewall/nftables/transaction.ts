@@ -1,6 +1,7 @@
 /** Changes of the book, as commands for nftables: each text is one transaction, done whole or not at all. */
 
 import type { TableShape } from '../../config/server/firewall-settings.ts'
+import { milliseconds } from '../../units.ts'
 import type { Change, Entry, Instant } from '../book.ts'
 import type { Door } from '../doors.ts'
 import { type Element, elementsOf } from './elements.ts'
@@ -17,10 +18,10 @@ export type Care =
   /** `add`, `delete`, `add`: right whatever is there. */
   | 'careful'
 
-/** What ends within this many milliseconds may be gone, by the kernel's clock. */
-const DOUBT = 100
+/** What ends within this time may be gone, by the kernel's clock. */
+const DOUBT = milliseconds(100)
 /** An element that would end sooner than this (the kernel counts in ticks of up to 10 ms) is not worth adding. */
-const SHORTEST = 10
+const SHORTEST = milliseconds(10)
 
 /** An element and its move: `from` is when it would have ended, absent where it is not there; `to` its new end. */
 export interface Move {
@@ -133,7 +134,12 @@ class Script {
     this.#shape = shape
   }
 
-  put(when: 'first' | 'last', { set, key, value, comment, outlives = 0 }: Element, until: Instant, now: Instant): void {
+  put(
+    when: 'first' | 'last',
+    { set, key, value, comment, outlives = milliseconds(0) }: Element,
+    until: Instant,
+    now: Instant,
+  ): void {
     const remark = comment === undefined ? '' : ` comment "${comment}"`
     const answer = value === undefined ? '' : ` : ${value}`
     this.#note(when, set, `${key} timeout ${renderSpan(Math.max(SHORTEST, until - now) + outlives)}${remark}${answer}`)

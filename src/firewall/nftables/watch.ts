@@ -7,12 +7,13 @@ import type { TableName } from '../../config/server/firewall-settings.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { PollSet } from '../../system/poll-set.ts'
 import { Waker } from '../../system/waker.ts'
+import { milliseconds } from '../../units.ts'
 import type { ForeignChange } from '../firewall.ts'
 import { type Called, NetfilterSocket } from './netlink.ts'
 import { NotificationReader } from './notification.ts'
 
-/** In milliseconds. */
-const PATIENCE = 2
+/** How long to wait for the rest of what the kernel tells. */
+const REST_PAUSE = milliseconds(2)
 
 export interface Watch {
   close(): void
@@ -58,7 +59,7 @@ export function watchTable(
       drain()
       if (reader.isMidway) {
         // The kernel is still telling. A moment's patience, not a promise: what the end would tell is for the log only.
-        await delay(PATIENCE)
+        await delay(REST_PAUSE)
         if (!open) break
         drain()
       }

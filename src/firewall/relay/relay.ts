@@ -41,6 +41,8 @@ export interface RelayFirewall extends Firewall {
   load(): CarriedLoad
 }
 
+const CONNECT_TIME = milliseconds(10_000)
+const STRANGER_IDLE = milliseconds(60_000)
 const LOOPBACK: readonly IpAddress[] = ['127.0.0.1' as IpAddress, '::1' as IpAddress]
 const LOOPBACK_NETWORK = parseNetwork('127.0.0.0/8')
 
@@ -213,12 +215,12 @@ class Relay implements RelayFirewall {
     }
     this.#track(client, closed)
     const letGoOfStrangers = (socket: Socket): void => {
-      if (way === undefined) socket.setTimeout(this.#options.strangerIdle ?? 60_000, () => reset(socket))
+      if (way === undefined) socket.setTimeout(this.#options.strangerIdle ?? STRANGER_IDLE, () => reset(socket))
     }
     letGoOfStrangers(client)
 
     const endpoints = way === undefined ? decoyOf(listener) : this.#behind(way, listener)
-    const timeout = this.#options.connectTimeout ?? milliseconds(10_000)
+    const timeout = this.#options.connectTimeout ?? CONNECT_TIME
     const far = await connectToFirst(endpoints, timeout, this.#end.signal)
     if (far instanceof Error) {
       closed()

@@ -2,6 +2,8 @@
  * Troubles that strangers can bring about as often as they like (a decoy that is down, no place left) are told at once, and
  * then at most every ten seconds, with how often they came in between.
  */
+import { milliseconds } from '../../units.ts'
+
 export interface Trouble {
   /**
    * `decoy`, `service`: it cannot be reached. `accept`: the system handed no connection over. `strangers full`, `grants full`: no
@@ -14,8 +16,8 @@ export interface Trouble {
   readonly count: number
 }
 
-/** Milliseconds. */
-const QUIET = 10_000
+/** Between two lines about troubles of one kind. */
+const QUIET = milliseconds(10_000)
 
 /** What came since a kind was last told. */
 interface Told {

@@ -13,6 +13,7 @@ import type { Notice } from '../../../config/reading/notice.ts'
 import { familyOf, parseAddress } from '../../../packet/address.ts'
 import { keepToOurselves } from '../../../system/keep-to-ourselves.ts'
 import { type Account, canSeparate, dropOptions, isExecutable, type Situation } from '../../../system/privilege.ts'
+import { milliseconds } from '../../../units.ts'
 import type { AskResolver, NameAnswer } from './name-lookups.ts'
 
 /** No other process, no file, and 256 MB of memory. */
@@ -20,8 +21,8 @@ const LIMITS = ['--nproc=0', '--fsize=0', '--as=268435456']
 /** util-linux, as setpriv(1). */
 const PRLIMIT_PATHS = ['/usr/bin/prlimit', '/bin/prlimit', '/run/current-system/sw/bin/prlimit']
 const GETENT_PATHS = ['/usr/bin/getent', '/bin/getent', '/run/current-system/sw/bin/getent']
-/** How long a look-up may take, in milliseconds. Time for each of three DNS servers, as many as resolv.conf may name. */
-const PATIENCE = 3000
+/** How long a look-up may take. Time for each of three DNS servers, as many as resolv.conf may name. */
+const LOOKUP_TIME = milliseconds(3000)
 /** The C library would wait 5 s for the first server, so that the second was never asked. It goes before resolv.conf. */
 const RESOLVER_OPTIONS = 'timeout:1 attempts:2'
 /** One line: an address, a kind of socket, and the name, which DNS limits to 255. */
@@ -114,7 +115,7 @@ function run({ family }: NameQuestion, command: LookupCommand, signal: AbortSign
     const timer = setTimeout(() => {
       late = true
       end()
-    }, PATIENCE)
+    }, LOOKUP_TIME)
     signal.addEventListener('abort', end)
     const done = (answer: NameAnswer): void => {
       clearTimeout(timer)
@@ -151,7 +152,7 @@ function whyNone(ended: {
   readonly status: number | null
   readonly text: string
 }): string {
-  if (ended.late) return `the system’s resolver did not answer in ${PATIENCE} ms`
+  if (ended.late) return `the system’s resolver did not answer in ${LOOKUP_TIME} ms`
   // For getent, an answer that never came is no answer either.
   if (ended.status === 2 || ended.text !== '')
     return `the system’s resolver gave no IPv${ended.family} address for it (after ${ended.after} ms)`

@@ -7,7 +7,7 @@ import type { KeyringName } from '../../../access/keyring.ts'
 import type { NameQuestion, Unresolvable } from '../../../access/openings.ts'
 import type { IpAddress } from '../../../packet/address.ts'
 import { type Failure, ok, type Result, refuse } from '../../../result.ts'
-import type { Milliseconds } from '../../../units.ts'
+import { type Milliseconds, milliseconds } from '../../../units.ts'
 
 /** What a name stands for, or why nobody knows. */
 export type NameAnswer = IpAddress | Unresolvable
@@ -22,7 +22,6 @@ export interface Asker {
   readonly source: IpAddress
 }
 
-/** Times in milliseconds. */
 export interface LookupLimits {
   /** Look-ups at once, in all and of one key. */
   readonly atOnce: number
@@ -31,19 +30,20 @@ export interface LookupLimits {
   readonly waitingPerKey: number
   readonly waitingPerSource: number
   /** How long a knock may wait until its look-up begins. */
-  readonly patience: number
+  readonly longestWait: Milliseconds
   /** A place is taken for this long at least, which bounds the look-ups of a second. */
-  readonly leastTime: number
+  readonly leastTime: Milliseconds
   /** How long an answer counts: an address, and none. */
-  readonly keepFound: number
-  readonly keepNone: number
+  readonly keepFound: Milliseconds
+  readonly keepNone: Milliseconds
   /** How many answers are kept. */
   readonly kept: number
 }
 
 const LIMITS: LookupLimits = {
   ...{ atOnce: 4, perKey: 2, waitingPerKey: 16, waitingPerSource: 8 },
-  ...{ patience: 5000, leastTime: 100, keepFound: 10_000, keepNone: 3000, kept: 256 },
+  ...{ longestWait: milliseconds(5000), leastTime: milliseconds(100) },
+  ...{ keepFound: milliseconds(10_000), keepNone: milliseconds(3000), kept: 256 },
 }
 
 /** Asked about by one or more knocks. */
@@ -128,7 +128,7 @@ export class NameLookups {
       return
     }
     const question: Question = this.#questions.get(key) ?? { key, asked, waiting: new Set(), running: undefined }
-    const timer = setTimeout(() => this.#lateFor(waiting), this.#limits.patience)
+    const timer = setTimeout(() => this.#lateFor(waiting), this.#limits.longestWait)
     const waiting: Waiting = { asker, question, timer, settle }
     this.#questions.set(key, question)
     this.#shares.set(asker.keyring, share)
@@ -177,7 +177,7 @@ export class NameLookups {
     if (waiting.question.running !== undefined) return
     this.#remove(waiting)
     waiting.settle(
-      refuse('NAME_NOT_LOOKED_UP', `it waited ${this.#limits.patience} ms: too many names are being looked up`),
+      refuse('NAME_NOT_LOOKED_UP', `it waited ${this.#limits.longestWait} ms: too many names are being looked up`),
     )
   }
 

@@ -11,9 +11,9 @@ import { TokenBucket } from '../../link/token-bucket.ts'
 
 /** Characters of a line that are logged. */
 const LONGEST_LINE = 400
-/** Lines a second that are logged; the others are counted. */
+/** Lines in each interval that are logged; the others are counted. */
 const MOST_LINES = 10
-const INTERVAL = 1000
+const LINES_INTERVAL = milliseconds(1000)
 /** Characters that are read. A crash of Node's with all it knows is some thousands. */
 const MOST_TEXT = { perSecond: 64 * 1024, burst: 1024 * 1024 }
 
@@ -39,7 +39,7 @@ export function logReceiverErrors(errors: Readable, log: Log, onFlood: (failure:
     const text = printable(line.trimEnd())
     line = ''
     if (text === '') return
-    interval ??= setTimeout(nextInterval, INTERVAL).unref()
+    interval ??= setTimeout(nextInterval, LINES_INTERVAL).unref()
     if (logged < MOST_LINES) log.write('warning', 'receiver says', { text })
     else leftOut++
     logged++

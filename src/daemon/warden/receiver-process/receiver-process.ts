@@ -8,7 +8,7 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
-import type { Milliseconds } from '../../../units.ts'
+import { type Milliseconds, milliseconds } from '../../../units.ts'
 import { type Channel, openChannel } from '../../link/channel.ts'
 import type { SpawnedReceiver } from './spawn.ts'
 
@@ -29,12 +29,12 @@ export interface ReceiverEvents {
   readonly onHopeless: (why: string) => void
 }
 
-/** How long to wait before the n-th new start in a row, in milliseconds; the last one from then on. */
-const RESTART_DELAYS = [0, 100, 200, 500, 1000, 2000, 5000]
-/** A receiver that lived this long (milliseconds) was well; its death starts the row anew. */
-const WELL_AFTER = 10_000
-/** How long (milliseconds) after its end the last messages of a receiver may take to arrive. */
-const LAST_MESSAGES = 200
+/** How long to wait before the n-th new start in a row; the last one from then on. */
+const RESTART_DELAYS: readonly Milliseconds[] = [0, 100, 200, 500, 1000, 2000, 5000].map(milliseconds)
+/** A receiver that lived this long was well; its death starts the row anew. */
+const WELL_AFTER = milliseconds(10_000)
+/** How long after its end the last messages of a receiver may take to arrive. */
+const LAST_MESSAGES_TIME = milliseconds(200)
 /** Exit statuses of failures that the same start would meet again (failure-codes.ts). */
 const PERMANENT: readonly (number | null)[] = [64, 77, 78]
 
@@ -84,8 +84,8 @@ export class ReceiverProcess {
         return
       }
       if (performance.now() - startedAt > WELL_AFTER) this.#restarts = 0
-      const delay = RESTART_DELAYS[Math.min(this.#restarts++, RESTART_DELAYS.length - 1)] ?? 0
-      const prepared = Promise.resolve(this.#events.onLost(why ?? how, delay as Milliseconds))
+      const delay = RESTART_DELAYS[Math.min(this.#restarts++, RESTART_DELAYS.length - 1)] ?? milliseconds(0)
+      const prepared = Promise.resolve(this.#events.onLost(why ?? how, delay))
       prepared.then(() => {
         if (!this.#stopped) this.#timer = setTimeout(() => this.start(), delay)
       })
@@ -99,7 +99,7 @@ export class ReceiverProcess {
       // What it may have started holds its sockets, and its end of the channel.
       killAll(child)
       // Its last message may say why, and arrives after the news of its end.
-      const timer = setTimeout(receivedAll, LAST_MESSAGES)
+      const timer = setTimeout(receivedAll, LAST_MESSAGES_TIME)
       allReceived.then(() => {
         clearTimeout(timer)
         onLost(signal === null ? `exit status ${code}` : `killed by ${signal}`, code)
