@@ -74,9 +74,9 @@ test('refused knocks have a few lines, the rest are counted and told; every gran
   assert.equal(kept.lastVerdicts().length, 20)
   assert.deepEqual(kept.counters().refused, { SPA_STALE: 1000 })
   assert.equal(kept.hasSuppressed, true)
-  kept.tellSuppressed()
+  kept.logSuppressed()
   assert.equal(kept.hasSuppressed, false)
-  kept.tellSuppressed()
+  kept.logSuppressed()
   const told = log.records.filter(({ event }) => event === 'suppressed')
   assert.deepEqual(
     told.map(({ fields }) => fields['counts']),

@@ -78,10 +78,10 @@ export class Journal {
     this.#receiverLimiter = limiterFor(refusalsPerSecond * LEEWAY, now)
   }
 
-  /** What was folded under the old limit is told first. What was logged under it still counts. */
+  /** What was folded under the old limit is logged first. What was logged under it still counts. */
   limitRefusals(perSecond: number): void {
-    this.tellSuppressed()
-    this.tellReceiverSuppressed()
+    this.logSuppressed()
+    this.logReceiverSuppressed()
     this.#limiter.limit(perSecond)
     this.#receiverLimiter.limit(perSecond * LEEWAY)
   }
@@ -165,28 +165,28 @@ export class Journal {
     })
   }
 
-  /** Whether refused knocks were folded that {@link tellSuppressed} has not told yet. */
+  /** Whether refused knocks were folded that {@link logSuppressed} has not logged yet. */
   get hasSuppressed(): boolean {
     return this.#limiter.hasSuppressed
   }
 
-  tellSuppressed(): void {
+  logSuppressed(): void {
     const counts = this.#limiter.takeSuppressed()
-    if (counts !== undefined) this.#logSuppressed(counts)
+    if (counts !== undefined) this.#writeSuppressed(counts)
   }
 
-  /** What the receiver has not told one by one. Told by {@link tellReceiverSuppressed}, however often it says so. */
+  /** What the receiver has not reported one by one. Logged by {@link logReceiverSuppressed}, however often it reports it. */
   suppressed(counts: Suppressed): void {
     this.#receiverLimiter.fold(counts)
   }
 
-  /** One line, if the receiver was silent about packets or said too much since the last call. */
-  tellReceiverSuppressed(): void {
+  /** One line, if the receiver folded refusals or reported too many since the last call. */
+  logReceiverSuppressed(): void {
     const counts = this.#receiverLimiter.takeSuppressed()
-    if (counts !== undefined) this.#logSuppressed(counts)
+    if (counts !== undefined) this.#writeSuppressed(counts)
   }
 
-  #logSuppressed(counts: Suppressed): void {
+  #writeSuppressed(counts: Suppressed): void {
     this.#log.write('warning', 'suppressed', { counts: { ...counts } })
   }
 

@@ -77,7 +77,7 @@ export class Warden {
     )
     const journal = this.#journal
     const limits = new ReceiverLimits(refusalsPerSecond, monotonic())
-    const everySecond = (): void => journal.tellReceiverSuppressed()
+    const everySecond = (): void => journal.logReceiverSuppressed()
     this.#supervision = new Supervision({ receiver, capture, limits, log, everySecond })
     const supervision = this.#supervision
     this.#admission = new Admission({
@@ -135,7 +135,7 @@ export class Warden {
     host.close()
     await receiver.stop()
     await this.#admission.close()
-    this.#journal.tellReceiverSuppressed()
+    this.#journal.logReceiverSuppressed()
     capture.close()
     this.#published?.control.close()
     rmSync(server.controlSocket, { force: true })

@@ -94,7 +94,7 @@ export class Admission {
   submit(knocks: readonly Knock[], under: Terms): void {
     const taken = under.policy.refuseReplays ? knocks : knocks.filter((knock) => this.#hasRoomFor(knock, under))
     this.#queue.push(taken.map((knock) => ({ knock, under })))
-    if (taken.length < knocks.length) this.#tellSuppressedSoon()
+    if (taken.length < knocks.length) this.#logSuppressedSoon()
   }
 
   /**
@@ -135,12 +135,12 @@ export class Admission {
     this.#queue.push(waiting.map(({ knock, keyring }) => ({ claimed: { knock, keyring }, under: 'current' })))
   }
 
-  /** Judges what still waits, refuses what waits for a name, and tells what is still folded. */
+  /** Judges what still waits, refuses what waits for a name, and logs what is still folded. */
   async close(): Promise<void> {
     await this.#lookups.close()
     await this.#queue.drained()
     clearTimeout(this.#foldedTimer)
-    this.#parts.journal.tellSuppressed()
+    this.#parts.journal.logSuppressed()
   }
 
   /** The terms change once in a long while: a batch has one, or two in a row, and between them those that waited for names. */
@@ -178,7 +178,7 @@ export class Admission {
       else if (verdict === undefined || (!verdict.granted && isUnrecorded(verdict))) unclaimed.push(knock.digest)
       else claimed.push(knock.digest)
     }
-    this.#tellSuppressedSoon()
+    this.#logSuppressedSoon()
     if (replays === undefined) return
     // Each knock is answered: until then, the receiver asks about no copy of it.
     if (claimed.length > 0) send({ type: 'claimed', digests: claimed })
@@ -192,7 +192,7 @@ export class Admission {
       const verdict = verdicts[i]
       if (verdict !== undefined) this.#settle(knock, verdict, terms)
     }
-    this.#tellSuppressedSoon()
+    this.#logSuppressedSoon()
   }
 
   #judging({ policy, index }: Terms): Judging {
@@ -233,18 +233,18 @@ export class Admission {
       if (answer.ok) this.#queue.push([{ claimed: { ...claimed, resolvedTarget: answer.value }, under: 'current' }])
       else {
         journal.knock(knock, refusal(answer.failure, [stanza]), index)
-        this.#tellSuppressedSoon()
+        this.#logSuppressedSoon()
       }
     })
   }
 
   /** Once a second, and the last of them although nothing comes any more. */
-  #tellSuppressedSoon(): void {
+  #logSuppressedSoon(): void {
     const { journal } = this.#parts
     if (this.#foldedTimer !== undefined || !journal.hasSuppressed) return
     this.#foldedTimer = setTimeout(() => {
       this.#foldedTimer = undefined
-      journal.tellSuppressed()
+      journal.logSuppressed()
     }, FOLDED_INTERVAL)
   }
 }
