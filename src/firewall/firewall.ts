@@ -5,7 +5,6 @@ import type { Failure, Result } from '../result.ts'
 import type { Milliseconds } from '../units.ts'
 import type { LeftPort } from './host/departure.ts'
 import type { Finding, PortsInUse } from './host/findings.ts'
-import type { ConnectionLimits } from './relay/limits.ts'
 
 export type FirewallFailure = Failure<'FIREWALL_REFUSED' | 'FIREWALL_FULL' | 'FIREWALL_UNAVAILABLE'>
 
@@ -52,6 +51,16 @@ export interface FirewallListeners {
   onMended(mended: Mended): void
   /** Called when somebody changes other rules of the host; often, where they do so often. */
   onHostChange?(): void
+}
+
+/** How many connections may be open at once. */
+export interface ConnectionLimits {
+  /** All together. Each takes two descriptors. */
+  readonly connections: number
+  /** Those without a grant, together. */
+  readonly strangers: number
+  /** Those without a grant from one IPv4 address or one IPv6 /64. */
+  readonly strangersPerSource: number
 }
 
 /** The connections that this process itself carries, and those that it had no place for. */

@@ -216,6 +216,7 @@ function stanzaOf({ stanza, stanzaName }: Grant): Stanza {
   return stanzaName ?? stanza
 }
 
-function networkOf(source: IpAddress): IpAddress {
+/** An address as one host has it: all of a /64 in IPv6. */
+export function networkOf(source: IpAddress): IpAddress {
   return familyOf(source) === 4 ? source : maskAddress(source, NETWORK_OF_ONE)
 }

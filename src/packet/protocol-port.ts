@@ -1,10 +1,13 @@
 /** `tcp/22`: what is asked for, in messages, in OPEN_PORTS and on the command line (docs/WIRE.md § 5). */
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { parsePort, port } from '../units.ts'
-import type { ProtocolPort } from './message.ts'
+import type { Protocol, ProtocolPort } from './message.ts'
 
 /** The UDP port that servers expect packets at, where nobody names another. */
 export const STANDARD_SPA_PORT = port(62201)
+
+/** In IP headers, and wherever the kernel has no name for a protocol (IANA). */
+export const PROTOCOL_NUMBERS = { tcp: 6, udp: 17 } as const satisfies Record<Protocol, number>
 
 /**
  * Reads `tcp/22` or `udp/53` as packets have it. fwknop's code knows `icmp` and `none/0` too, but can never pass them.

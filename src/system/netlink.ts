@@ -18,7 +18,7 @@ export const PORT_ID_AT = 12
 /** struct nlattr: length and type. */
 export const ATTRIBUTE_HEAD = 4
 /** The upper two bits of an attribute's type are flags. */
-const ATTRIBUTE_TYPE = 0x3fff
+export const ATTRIBUTE_TYPE = 0x3fff
 
 export interface NetlinkMessage {
   readonly type: number

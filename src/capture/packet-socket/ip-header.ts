@@ -1,4 +1,5 @@
 /** Where things stand in IPv4 (RFC 791), IPv6 (RFC 8200) and UDP (RFC 768): for the kernel's filter and for the reader of frames alike. */
+import { PROTOCOL_NUMBERS } from '../../packet/protocol-port.ts'
 
 /** Bytes of an IPv4 header without options. */
 export const IPV4_HEADER = 20
@@ -16,7 +17,7 @@ export const EXTENSION_HEADERS = 3
 export const WALKED_HEADERS: readonly number[] = [0, 43, 60]
 
 /** The protocol number. */
-export const UDP = 17
+export const UDP = PROTOCOL_NUMBERS.udp
 /** Bytes. */
 export const UDP_HEADER = 8
 /** In the UDP header. */

@@ -10,6 +10,7 @@ import { constants } from 'node:os'
 import { addressBytes, familyOf, type IpAddress } from '../../packet/address.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { describeErrno } from '../../system/errno.ts'
+import { interfaceName } from '../../system/interface-name.ts'
 import {
   AF_INET,
   AF_INET6,
@@ -53,8 +54,6 @@ export interface KernelRoutes {
 }
 
 const NETLINK_ROUTE = 0
-const SIOCGIFNAME = 0x8910
-const IFREQ_LENGTH = 40
 
 // linux/rtnetlink.h
 const RTM_NEWROUTE = 24
@@ -84,7 +83,8 @@ export function openKernelRoutes(): Result<KernelRoutes, CaptureFailure> {
   const fd = native.socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE)
   if (fd < 0) return refuse('CAPTURE_FAILED', `no netlink socket to ask for routes (${describeErrno(native.errno())})`)
   const ask = asker(native, fd)
-  const nameOf = (index: number): string => interfaceName(native, fd, index)
+  // For people: a number where it has no name any more.
+  const nameOf = (index: number): string => interfaceName(fd, index) ?? `interface ${index}`
   let isOpen = true
   return ok({
     // Another file may have the number of a descriptor that is closed.
@@ -176,12 +176,4 @@ function encodeQuestion({ from, to, interfaceIndex, ports }: Question, sequence:
   const route = new Uint8Array(RTMSG_LENGTH) // family, bits of the destination, bits of the source
   route.set([familyOf(to) === 4 ? AF_INET : AF_INET6, bits, from === undefined ? 0 : bits])
   return encodeMessage({ type: RTM_GETROUTE, flags: NLM_F_REQUEST, sequence }, route, attributes)
-}
-
-/** For people: a number where it has no name any more. */
-function interfaceName(native: Libc, fd: number, index: number): string {
-  const request = new Uint8Array(IFREQ_LENGTH)
-  new DataView(request.buffer).setInt32(16, index, true)
-  if (native.ioctl(fd, SIOCGIFNAME, request) < 0) return `interface ${index}`
-  return String.fromCharCode(...request.subarray(0, request.subarray(0, 16).indexOf(0)))
 }

@@ -18,11 +18,13 @@ import {
   DEFAULT_RECEIVE_BUFFER,
   type Libc,
   libc,
+  PACKET_AUXDATA,
   raiseReceiveBuffer,
   SO_ATTACH_FILTER,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
   SOCK_NONBLOCK,
+  SOL_PACKET,
   SOL_SOCKET,
 } from '../../system/libc.ts'
 import type { CaptureBounds } from '../bounds.ts'
@@ -37,8 +39,6 @@ export interface PacketSocketOptions extends CaptureBounds {
 // From the system's headers; the same on every processor that libc.ts accepts.
 const AF_PACKET = 17
 const SO_LOCK_FILTER = 44
-const SOL_PACKET = 263
-const PACKET_AUXDATA = 8
 const ETH_P_IP = 0x0800
 const ETH_P_IPV6 = 0x86dd
 const SOCKADDR_LL_LENGTH = 20

@@ -3,7 +3,8 @@
  * itself.
  */
 
-import { libc } from '../../system/libc.ts'
+import { interfaceName } from '../../system/interface-name.ts'
+import { libc, PACKET_AUXDATA, SOL_PACKET } from '../../system/libc.ts'
 import { type CaptureBounds, payloadBounds } from '../bounds.ts'
 import type { Capture, CaptureCounters, CapturedPacket } from '../capture.ts'
 import { CONTROL_STRIDE, MessageBatch, NAME_STRIDE } from '../message-batch.ts'
@@ -18,17 +19,14 @@ export interface PacketSocketCaptureOptions extends CaptureBounds {
 
 /** IPv6 header, {@link EXTENSION_HEADERS} of common length and UDP header; rounded up. */
 const LONGEST_HEADERS = 128
-const SOL_PACKET = 263
 const PACKET_STATISTICS = 6
-const SIOCGIFNAME = 0x8910
-const IFREQ_LENGTH = 40
 // struct sockaddr_ll: family 0, protocol 2, ifindex 4, hatype 8, pkttype 10, halen 11, addr 12
 const INTERFACE_INDEX_AT = 4
 // struct cmsghdr: len 0, level 8, type 12; then struct tpacket_auxdata: status 16, and what is not read here
 const LEVEL_AND_TYPE_AT = 8
 const STATUS_AT = 16
-/** SOL_PACKET, and PACKET_AUXDATA above it. */
-const AUXDATA = 263n | (8n << 32n)
+/** Both in one number: level and type follow each other. */
+const AUXDATA = BigInt(SOL_PACKET) | (BigInt(PACKET_AUXDATA) << 32n)
 const TP_STATUS_CSUMNOTREADY = 1 << 3
 const TP_STATUS_CSUM_VALID = 1 << 7
 
@@ -70,14 +68,6 @@ function isWanted(
 ): boolean | undefined {
   if (!known.has(index)) known.set(index, interfaces.includes(interfaceName(fd, index) ?? ''))
   return known.get(index)
-}
-
-/** By the socket, so that the name is that of the socket's own network namespace. @returns undefined where it is gone. */
-function interfaceName(fd: number, index: number): string | undefined {
-  const request = new Uint8Array(IFREQ_LENGTH)
-  new DataView(request.buffer).setInt32(16, index, true)
-  if (libc().ioctl(fd, SIOCGIFNAME, request) < 0) return undefined
-  return String.fromCharCode(...request.subarray(0, request.subarray(0, 16).indexOf(0)))
 }
 
 /**

@@ -4,7 +4,7 @@
  */
 import { addressFromBytes, type IpAddress } from '../../packet/address.ts'
 import { describeErrno } from '../../system/errno.ts'
-import { libc } from '../../system/libc.ts'
+import { AF_INET, AF_INET6, libc } from '../../system/libc.ts'
 import type { Port } from '../../units.ts'
 import { type CaptureBounds, payloadBounds } from '../bounds.ts'
 import { type Capture, type CaptureCounters, type CapturedPacket, captureError } from '../capture.ts'
@@ -16,8 +16,6 @@ export interface UdpCaptureOptions extends CaptureBounds {
   readonly fds: readonly number[]
 }
 
-const AF_INET = 2
-const AF_INET6 = 10
 // struct sockaddr_in: family 0, port 2, address 4; struct sockaddr_in6: family 0, port 2, flow 4, address 8
 const PORT_AT = 2
 const SOCKADDR_LENGTH = 28

@@ -70,6 +70,11 @@ export interface RelayListener {
   readonly service?: { readonly host: IpAddress; readonly port: Port }
 }
 
+/** `nftables mark`, `nftables gate` or `relay`, for logs and status. */
+export function describeFirewall(firewall: FirewallConfig): string {
+  return firewall.kind === 'nftables' ? `nftables ${firewall.mode.kind}` : 'relay'
+}
+
 /** NFT_TABLE: a letter, then letters, digits and `_`; at most 31 in all. */
 export function tableNameValue(text: string): Result<TableName, ValueFailure> {
   return /^[A-Za-z][A-Za-z0-9_]{0,30}$/.test(text)

@@ -4,11 +4,14 @@
  * starts no program and no thread, opens no file and no socket, sends nothing, changes no socket's settings, and sees no other
  * process (docs/THREAT-MODEL.md).
  */
+
+import { constants } from 'node:os'
 import { type Instruction, JEQ_K, LD_W_ABS, RET_K } from '../../system/bpf.ts'
+import { SIOCGIFNAME } from '../../system/interface-name.ts'
 import { NUMBER_AT, RET_ALLOW, RET_ERRNO, RET_KILL_PROCESS } from '../../system/seccomp.ts'
 import type { Architecture, SystemCall } from '../../system/seccomp-numbers.ts'
 
-const EPERM = 1
+const { EPERM } = constants.errno
 
 // struct seccomp_data
 const ARCHITECTURE = 4
@@ -40,7 +43,6 @@ const ALWAYS: readonly SystemCall[] = [
   ...(['set_robust_list', 'get_robust_list', 'set_tid_address', 'rseq', 'membarrier', 'exit', 'exit_group'] as const),
 ]
 
-const SIOCGIFNAME = 0x8910
 const FIONBIO = 0x5421
 /** F_GETFD, F_SETFD, F_GETFL, F_SETFL. Never F_DUPFD: a socket under another number could be written to. */
 const FCNTL_COMMANDS = [1, 2, 3, 4]

@@ -13,17 +13,11 @@ import {
   type TableName,
 } from '../../config/server/firewall-settings.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
-import type { Firewall, Kept, KernelFirewall, Mended } from '../../firewall/firewall.ts'
+import type { ConnectionLimits, Firewall, Kept, KernelFirewall, Mended } from '../../firewall/firewall.ts'
 import type { LeftPort } from '../../firewall/host/departure.ts'
 import type { Finding, PortsInUse } from '../../firewall/host/findings.ts'
 import { descriptorLimit } from '../../firewall/relay/descriptors.ts'
-import {
-  type ConnectionLimits,
-  defaultLimits,
-  descriptorsFor,
-  FEWEST_CONNECTIONS,
-  limitsFor,
-} from '../../firewall/relay/limits.ts'
+import { defaultLimits, descriptorsFor, FEWEST_CONNECTIONS, limitsFor } from '../../firewall/relay/limits.ts'
 import { failureFields, type Log } from '../../log.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'

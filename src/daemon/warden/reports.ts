@@ -1,5 +1,7 @@
 /** What an operator is told about the server as a whole: lines of the log, and the sentence that `systemctl status` shows. */
+
 import type { LoadedConfig } from '../../config/load.ts'
+import { describeFirewall } from '../../config/server/firewall-settings.ts'
 import { formatCapturePort } from '../../config/server/spa-ports.ts'
 import type { Log, LogField } from '../../log.ts'
 
@@ -25,7 +27,7 @@ export function readyFields(
     ports: captures.flatMap(({ ports }) =>
       ports.map((port) => (typeof port === 'number' ? port : formatCapturePort(port))),
     ),
-    firewall: firewall.kind === 'nftables' ? `nftables ${firewall.mode.kind}` : 'relay',
+    firewall: describeFirewall(firewall),
     stanzas: policy.stanzas.length,
     warden: process.pid,
     receiver,

@@ -1,5 +1,7 @@
 /** What `ghostport status` gets: the live grants as the system has them, the last verdicts, and the counters. */
+
 import { describeOpening, type LiveGrant } from '../../access/grant.ts'
+import { describeFirewall } from '../../config/server/firewall-settings.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
 import type { CarriedLoad, FirewallFailure } from '../../firewall/firewall.ts'
 import type { Finding } from '../../firewall/host/findings.ts'
@@ -67,7 +69,7 @@ export function describeStatus(from: StatusSources): Status {
     warden: process.pid,
     receiver: from.receiver ?? null,
     capturing: from.capturing,
-    firewall: firewall.kind === 'nftables' ? `nftables ${firewall.mode.kind}` : 'relay',
+    firewall: describeFirewall(firewall),
     stanzas: from.stanzas,
     remembered: from.remembered ?? null,
     grants: from.grants.ok ? from.grants.value.map(describeGrant) : null,

@@ -5,13 +5,12 @@
 
 import type { TableName } from '../../config/server/firewall-settings.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
-
-/** Early in a boot there may be no /etc/protocols. */
-const NUMBERS = { tcp: 6, udp: 17 } as const
+import { PROTOCOL_NUMBERS } from '../../packet/protocol-port.ts'
 
 /** @returns statements for `nft`, one a line; together they are one transaction. Nothing in them needs quoting but braces. */
 export function closedGate(table: TableName, ports: readonly ProtocolPort[]): readonly string[] {
-  const elements = ports.map(({ protocol, port }) => `${NUMBERS[protocol]} . ${port}`)
+  // Early in a boot there may be no /etc/protocols.
+  const elements = ports.map(({ protocol, port }) => `${PROTOCOL_NUMBERS[protocol]} . ${port}`)
   return [
     `add table inet ${table};`,
     `delete table inet ${table};`,

@@ -5,10 +5,8 @@ import type { Book, Instant } from '../book.ts'
 import type { FoundElement } from './dump.ts'
 import { type Element, elementsOf, GUARD_OUTLIVES } from './elements.ts'
 import { ledgerElements } from './ledger.ts'
-import type { Move } from './transaction.ts'
+import { type Move, SHORTEST_SPAN } from './transaction.ts'
 
-/** What ends so soon is not worth adding. */
-const SHORTEST = milliseconds(10)
 /** For an element that never ends. */
 const LONG = milliseconds(86_400_000)
 
@@ -25,7 +23,7 @@ export function differences(
   // By set and key: a name for each, made of both, would cost more than all the rest.
   const wanted = new Map<string, Map<string, { readonly element: Element; readonly until: number }>>()
   const want = (element: Element, until: number): void => {
-    if (until - now < SHORTEST) return
+    if (until - now < SHORTEST_SPAN) return
     const keys = wanted.get(element.set) ?? new Map()
     if (keys.size === 0) wanted.set(element.set, keys)
     keys.set(element.key, { element, until: until + (element.outlives ?? 0) })

@@ -5,9 +5,11 @@
 import { constants } from 'node:os'
 import type { TableName } from '../../config/server/firewall-settings.ts'
 import { addressFromBytes } from '../../packet/address.ts'
+import { PROTOCOL_NUMBERS } from '../../packet/protocol-port.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { describeErrno } from '../../system/errno.ts'
 import {
+  ATTRIBUTE_TYPE,
   align,
   encodeAttribute,
   encodeMessage,
@@ -20,7 +22,7 @@ import {
   readAttributes,
   readMessages,
 } from '../../system/netlink.ts'
-import { NetfilterSocket, NFGENMSG_LENGTH, NFPROTO_INET, nftablesType } from './netlink.ts'
+import { ATTR_TABLE, NetfilterSocket, NFGENMSG_LENGTH, NFPROTO_INET, nftablesType } from './netlink.ts'
 import { type Field, type SetName, shapeOf } from './sets.ts'
 
 /** An element as {@link Element} writes it, and when it ends by the caller's clock: not before `from`, not after `to`. */
@@ -39,7 +41,6 @@ const GET_CHAINS = nftablesType(4)
 const GET_SETS = nftablesType(10)
 const GET_SET_ELEMENTS = nftablesType(13)
 const { ENOENT } = constants.errno
-const ATTR_TABLE = 1
 const ATTR_SET = 2
 const ATTR_CHAIN_NAME = 3
 const ATTR_ELEMENTS = 3
@@ -174,7 +175,7 @@ function readElements(
     for (let inner = at + 4; inner + 4 <= end; ) {
       const next = inner + view.getUint16(inner, true)
       if (next < inner + 4 || next > end) break
-      switch (view.getUint16(inner + 2, true) & 0x3fff) {
+      switch (view.getUint16(inner + 2, true) & ATTRIBUTE_TYPE) {
         // Both hold one attribute, whose head is passed over.
         case ELEMENT_KEY:
           key = textOf(bytes, view, inner + 8, keyFields)
@@ -217,7 +218,7 @@ function textOf(bytes: Uint8Array, view: DataView, from: number, fields: readonl
         at += 16
         break
       case 'inet_proto':
-        text += bytes[at] === 6 ? 'tcp' : bytes[at] === 17 ? 'udp' : bytes[at]
+        text += bytes[at] === PROTOCOL_NUMBERS.tcp ? 'tcp' : bytes[at] === PROTOCOL_NUMBERS.udp ? 'udp' : bytes[at]
         at += 4
         break
       case 'inet_service':

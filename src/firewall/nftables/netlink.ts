@@ -23,6 +23,8 @@ export const NFNL_SUBSYS_NFTABLES = 10
 export const NFPROTO_INET = 1
 /** struct nfgenmsg: the family first. It stands before the attributes of each message. */
 export const NFGENMSG_LENGTH = 4
+/** Holds the name of the table, for every kind of object of nf_tables. */
+export const ATTR_TABLE = 1
 
 const NETLINK_NETFILTER = 12
 const SO_PROTOCOL = 38

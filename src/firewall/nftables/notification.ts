@@ -5,7 +5,7 @@
 import type { TableName } from '../../config/server/firewall-settings.ts'
 import { readAttributes, readMessages } from '../../system/netlink.ts'
 import type { ForeignChange } from '../firewall.ts'
-import { NFGENMSG_LENGTH, NFNL_SUBSYS_NFTABLES, NFPROTO_INET } from './netlink.ts'
+import { ATTR_TABLE, NFGENMSG_LENGTH, NFNL_SUBSYS_NFTABLES, NFPROTO_INET } from './netlink.ts'
 
 const NEWGEN = 15
 /** Message type → what it is about. An even type adds; the odd one after the next, GET, removes. */
@@ -30,8 +30,6 @@ const KINDS: Readonly<Record<number, Pick<ForeignChange, 'what' | 'how'>>> = {
  * and of the table last.
  */
 const SIZES: readonly ForeignChange['what'][] = ['unknown', 'element', 'rule', 'object', 'set', 'chain', 'table']
-/** The same attribute number, for every kind of object, holds the name of its table. */
-const ATTR_TABLE = 1
 const ATTR_ELEMENT_SET = 2
 const ATTR_GEN_PID = 2
 const ATTR_GEN_NAME = 3

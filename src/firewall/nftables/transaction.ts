@@ -21,7 +21,7 @@ export type Care =
 /** What ends within this time may be gone, by the kernel's clock. */
 const DOUBT = milliseconds(100)
 /** An element that would end sooner than this (the kernel counts in ticks of up to 10 ms) is not worth adding. */
-const SHORTEST = milliseconds(10)
+export const SHORTEST_SPAN = milliseconds(10)
 
 /** An element and its move: `from` is when it would have ended, absent where it is not there; `to` its new end. */
 export interface Move {
@@ -59,7 +59,7 @@ export function renderDoors(
 ): string {
   const script = new Script(shape)
   for (const { door, until } of doors) {
-    if (until - now < SHORTEST) continue
+    if (until - now < SHORTEST_SPAN) continue
     for (const element of elementsOf(door)) script.put('last', element, until, now)
   }
   return renderTable(shape) + script.text()
@@ -68,7 +68,7 @@ export function renderDoors(
 /** The commands that put these elements into our table, each until the same moment. */
 export function renderElements(shape: TableShape, elements: readonly Element[], until: Instant, now: Instant): string {
   const script = new Script(shape)
-  if (until - now >= SHORTEST) for (const element of elements) script.put('last', element, until, now)
+  if (until - now >= SHORTEST_SPAN) for (const element of elements) script.put('last', element, until, now)
   return script.text()
 }
 
@@ -76,7 +76,7 @@ export function renderElements(shape: TableShape, elements: readonly Element[], 
 export function renderRecords(shape: TableShape, entries: readonly Entry[], now: Instant): string {
   const script = new Script(shape)
   for (const { number, grant, until } of entries) {
-    if (until - now < SHORTEST) continue
+    if (until - now < SHORTEST_SPAN) continue
     for (const element of ledgerElements(number, grant, until)) script.put('last', element, until, now)
   }
   return script.text()
@@ -142,7 +142,11 @@ class Script {
   ): void {
     const remark = comment === undefined ? '' : ` comment "${comment}"`
     const answer = value === undefined ? '' : ` : ${value}`
-    this.#note(when, set, `${key} timeout ${renderSpan(Math.max(SHORTEST, until - now) + outlives)}${remark}${answer}`)
+    this.#note(
+      when,
+      set,
+      `${key} timeout ${renderSpan(Math.max(SHORTEST_SPAN, until - now) + outlives)}${remark}${answer}`,
+    )
   }
 
   delete({ set, key, value }: Element): void {

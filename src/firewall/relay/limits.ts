@@ -10,16 +10,9 @@
  * that has the relay for itself gets a third of the places. A stranger has a small share besides. An IPv6 source has 2^64
  * addresses to call from, and counts by its network.
  */
-import { familyOf, type IpAddress, maskAddress } from '../../packet/address.ts'
-
-export interface ConnectionLimits {
-  /** All together. Each takes two descriptors. */
-  readonly connections: number
-  /** Those without a grant, together. */
-  readonly strangers: number
-  /** Those without a grant from one IPv4 address or one IPv6 /64. */
-  readonly strangersPerSource: number
-}
+import type { IpAddress } from '../../packet/address.ts'
+import type { ConnectionLimits } from '../firewall.ts'
+import { networkOf } from '../holdings.ts'
 
 const MOST_CONNECTIONS = 2048
 /** Below this, the shares are too small to keep anybody apart. */
@@ -45,8 +38,6 @@ function limitsOf(connections: number): ConnectionLimits {
   const strangers = Math.floor(connections / 2)
   return { connections, strangers, strangersPerSource: Math.max(1, Math.floor(strangers / 16)) }
 }
-
-const NETWORK_OF_ONE = 64
 
 /** Numbers by name; a name that counts nothing is forgotten. */
 class Counts {
@@ -114,9 +105,4 @@ export class ConnectionCount {
     count(1)
     return () => count(-1)
   }
-}
-
-/** An address as one person has it: all of a /64 in IPv6. */
-function networkOf(source: IpAddress): string {
-  return familyOf(source) === 6 ? maskAddress(source, NETWORK_OF_ONE) : source
 }

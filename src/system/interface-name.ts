@@ -1,0 +1,18 @@
+/** Names of network interfaces by their index (netdevice(7)). */
+import { libc } from './libc.ts'
+
+export const SIOCGIFNAME = 0x8910
+/** struct ifreq: name 0, index 16 */
+const IFREQ_LENGTH = 40
+const NAME_LENGTH = 16
+
+/**
+ * @param socket any: the name is that of its own network namespace.
+ * @returns undefined where the interface is gone.
+ */
+export function interfaceName(socket: number, index: number): string | undefined {
+  const request = new Uint8Array(new ArrayBuffer(IFREQ_LENGTH))
+  new DataView(request.buffer).setInt32(NAME_LENGTH, index, true)
+  if (libc().ioctl(socket, SIOCGIFNAME, request) < 0) return undefined
+  return String.fromCharCode(...request.subarray(0, request.subarray(0, NAME_LENGTH).indexOf(0)))
+}
