@@ -1,4 +1,4 @@
-/** The one way to ask what time it is. Everything above the line takes `now` as an argument instead. */
+/** The only way to ask for the time. The pure folders take `now` as an argument instead. */
 import { type UnixSeconds, unixSeconds } from './units.ts'
 
 export interface Clock {
@@ -8,7 +8,7 @@ export interface Clock {
 /** The host's wall clock. */
 export const systemClock: Clock = { now: () => unixSeconds(Math.max(0, Math.floor(Date.now() / 1000))) }
 
-/** A clock that stands still until it is told otherwise: for tests and for judging vectors at their own time. */
+/** A clock that moves only when told: for tests, and to judge vectors at their own time. */
 export class ManualClock implements Clock {
   #now: UnixSeconds
   constructor(start: UnixSeconds) {

@@ -1,10 +1,10 @@
 /**
- * Every way in which ghostport says no: code → log level, exit status of a command that ends with it, and the sentence
- * that introduces the detail. The codes are public API: scripts and log rules match on them, so they never change meaning.
+ * Every refusal of ghostport: code → log level, exit status of a command that ends with it, and the sentence before the
+ * detail. The codes are public API: scripts and log rules match them, so their meaning never changes.
  *
- * Exit statuses follow sysexits(3): 64 usage, 65 bad data, 66 no input, 69 unavailable, 70 our own mistake, 73 cannot
- * be made, 74 I/O, 75 try again, 77 no permission, 78 configuration; 1 for a plain “no”; 130 for
- * an end that was asked for, as shells say for Ctrl-C.
+ * Exit statuses follow sysexits(3):
+ * 64 usage, 65 bad data, 66 no input, 69 unavailable, 70 a mistake in ghostport, 73 cannot be made, 74 I/O, 75 try
+ * again, 77 no permission, 78 configuration; 1 for a plain “no”; 130 if the caller ended it, as shells report Ctrl-C.
  */
 /** What is known of a failure code. */
 export interface FailureKind {

@@ -1,7 +1,8 @@
 /**
- * `ghostport`: what a program needs to knock. {@link knock} does all that the command `ghostport knock` does. The parts below
- * it are for programs that carry packets on their own ways, or want the connection that found the port open. The packets
- * alone, which run in a browser too, are `ghostport/packet`. The server is the command `ghostport serve`; it is no library.
+ * `ghostport`: what a program needs to knock. {@link knock} does all that the command `ghostport knock` does. The parts
+ * below it are for programs that carry packets in their own way, or that need the connection that found the port open.
+ * The packets alone, which also run in a browser, are `ghostport/packet`. The server is the command `ghostport serve`;
+ * it is not a library.
  *
  * @module
  */

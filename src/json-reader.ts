@@ -1,6 +1,6 @@
 /**
- * Readers that rebuild typed values out of JSON that nobody vouches for: what has the wrong type, a field too many, or a value out
- * of bounds is nothing at all. A value that passes is made anew, field by field, so that no stray property travels on.
+ * Readers that rebuild typed values from untrusted JSON. A wrong type, an extra field or a value out of bounds makes
+ * the whole value invalid. A valid value is copied field by field, so that no unknown property is passed on.
  */
 import { isUnicode } from './bytes/text.ts'
 
@@ -13,7 +13,7 @@ export type RecordOf<Required extends Readers, Optional extends Readers> = {
   readonly [K in keyof Required]: Read<Required[K]>
 } & { readonly [K in keyof Optional]?: Read<Optional[K]> }
 
-/** An object with all of the first fields, perhaps some of the second, and no others. */
+/** An object with all required fields, any optional ones, and no others. */
 export function record<const Required extends Readers, const Optional extends Readers>(
   required: Required,
   optional: Optional,
@@ -32,7 +32,7 @@ export function record<const Required extends Readers, const Optional extends Re
   }
 }
 
-/** From `min` to `max` of the same. */
+/** A list of `min` to `max` items of one kind. */
 export function list<T>(reader: Reader<T>, { min, max }: { min: number; max: number }): Reader<readonly T[]> {
   return (value) => {
     if (!Array.isArray(value) || value.length < min || value.length > max) return undefined
@@ -41,7 +41,7 @@ export function list<T>(reader: Reader<T>, { min, max }: { min: number; max: num
   }
 }
 
-/** The first reader that understands. */
+/** Uses the first reader that accepts the value. */
 export function either<const Choices extends readonly Reader<unknown>[]>(
   ...readers: Choices
 ): Reader<Read<Choices[number]>> {
@@ -64,22 +64,22 @@ export function integer({ min, max }: { min: number; max: number }): Reader<numb
     typeof value === 'number' && Number.isSafeInteger(value) && value >= min && value <= max ? value : undefined
 }
 
-/** Text of at most so many UTF-16 units. */
+/** Text of at most `max` UTF-16 units. */
 export function text({ max }: { max: number }): Reader<string> {
   return (value) => (typeof value === 'string' && value.length <= max ? value : undefined)
 }
 
-/** Text of at most so many characters of ASCII, all of them printable. */
+/** Text of at most `max` characters, all printable ASCII. */
 export function printableAscii({ max }: { max: number }): Reader<string> {
   return mapped(text({ max }), (read) => (/^[\x20-\x7e]*$/.test(read) ? read : undefined))
 }
 
-/** Text of at most so many UTF-16 units that UTF-8 can carry, without NUL: what a field of a packet can hold. */
+/** Text that a packet field can hold: at most `max` UTF-16 units, valid as UTF-8, without NUL. */
 export function packetText({ max }: { max: number }): Reader<string> {
   return mapped(text({ max }), (read) => (isUnicode(read) && !read.includes('\0') ? read : undefined))
 }
 
-/** Text that a parser understands and would write the same way. */
+/** Text that a parser accepts and would write in the same way. */
 export function parsed<T extends string>(
   parse: (text: string) => { readonly ok: true; readonly value: T } | { readonly ok: false },
 ): Reader<T> {

@@ -1,6 +1,6 @@
 /**
- * The log: one JSON object a line, in which nothing can harm a terminal. Fields are listed by whoever writes a line, never spread from an object, so that
- * nothing gets in that was not meant to (docs/OPERATING.md § Log).
+ * The log: one JSON object per line, in which nothing can harm a terminal. The caller lists each field and never
+ * spreads an object, so that nothing is logged by accident (docs/OPERATING.md § Log).
  */
 import { jsonLine } from './bytes/text.ts'
 import { type FailureCode, failureKinds } from './failure-codes.ts'
@@ -21,7 +21,7 @@ export interface Log {
 }
 
 /**
- * Lines to a stream such as standard output. `time` is UTC with milliseconds.
+ * Writes lines to a stream such as standard output. `time` is UTC with milliseconds.
  * @param prefix what comes before each line, by level.
  */
 export function jsonLog(

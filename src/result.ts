@@ -1,22 +1,22 @@
 /**
- * Refusals are values. A function that can fail to understand or be told no returns a {@link Result}; a thrown error
- * means a mistake of our own. Codes are listed in `failure-codes.ts` and are public API.
+ * Refusals are values. A function that may refuse or fail to parse returns a {@link Result}. A thrown error means a
+ * mistake in ghostport. `failure-codes.ts` lists the codes, which are public API.
  */
 import type { FailureCode } from './failure-codes.ts'
 
-/** Where in a file of the user's something was said. `line` counts from 1. */
+/** A place in a file of the user's. `line` counts from 1. */
 export interface SourceLocation {
   readonly file: string
   readonly line: number
 }
 
-/** Why something was refused: a stable `code` for machines, a `detail` for the operator's log. Never holds a secret. */
+/** Why something was refused: a stable `code` for programs, a `detail` for the operator's log. Never holds a secret. */
 export interface Failure<Code extends FailureCode = FailureCode> {
   readonly code: Code
   readonly detail: string
-  /** For failures in a file of the user's. */
+  /** For failures in a user's file. */
   readonly at?: SourceLocation
-  /** For failures that may have a nearest right word: what the user probably meant, ready to be typed. */
+  /** For failures with a likely correction: the word that the user probably meant, ready to be typed. */
   readonly suggestion?: string
 }
 

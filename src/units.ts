@@ -1,13 +1,13 @@
-/** Numbers that are easily swapped get a type that remembers what they are. Only the parsers and makers here cast. */
+/** Numbers that are easily confused get a type of their own. Only the parsers and makers here cast. */
 import { type Failure, ok, type Result, refuse } from './result.ts'
 
 declare const brand: unique symbol
-/** `Base`, told apart by the compiler from every other use of `Base`. No run-time cost. */
+/** A `Base` that the compiler keeps apart from every other `Base`. No run-time cost. */
 export type Brand<Base, Name extends string> = Base & { readonly [brand]: Name }
 
 /** A TCP or UDP port, 1–65535. */
 export type Port = Brand<number, 'Port'>
-/** Both ends included; the first is not above the last. */
+/** First and last are included; the first is not above the last. */
 export interface PortRange {
   readonly first: Port
   readonly last: Port
@@ -20,7 +20,7 @@ export type Milliseconds = Brand<number, 'Milliseconds'>
 export type UnixSeconds = Brand<number, 'UnixSeconds'>
 
 /**
- * Reads a port as a user writes it: decimal digits only, leading zeros allowed up to five digits in all (as fwknop).
+ * Reads a port as a user writes it: up to five decimal digits, leading zeros allowed (as in fwknop).
  * @param text `1` to `65535`.
  * @returns the port, or `PORT_INVALID`.
  * @example
@@ -41,7 +41,7 @@ export function parsePort(text: string): Result<Port, Failure<'PORT_INVALID'>> {
 }
 
 /**
- * For constants and numbers already known to be right.
+ * For constants and numbers already known to be valid.
  * @param value a whole number from 1 to 65535.
  * @returns the same number, with a type that remembers what it is.
  * @throws RangeError for any other number.

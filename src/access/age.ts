@@ -1,4 +1,7 @@
-/** Whether a packet's time is near enough to ours (MAX_SPA_PACKET_AGE). Fails in either direction, as in fwknop. */
+/**
+ * Whether a packet's time is near enough to this host's (MAX_SPA_PACKET_AGE). A difference in either direction fails,
+ * as in fwknop.
+ */
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import type { Seconds, UnixSeconds } from '../units.ts'
 
@@ -13,13 +16,13 @@ export function checkAge(
 ): Result<void, Failure<'SPA_STALE' | 'SPA_FROM_FUTURE'>> {
   if (isTimely(timestamp, maxAge, now)) return ok(undefined)
   const age = now - timestamp
-  const clocks = `the packet says ${showTime(timestamp)}, this host ${showTime(now)}; at most ${maxAge} s apart is allowed`
+  const clocks = `the packet says ${showTime(timestamp)}, this host ${showTime(now)}; they may differ by at most ${maxAge} s`
   return age > 0
     ? refuse('SPA_STALE', `made ${age} s ago: ${clocks}`)
     : refuse('SPA_FROM_FUTURE', `dated ${-age} s ahead: ${clocks}`)
 }
 
-/** As RFC 3339 in UTC, so that no time zone can be mistaken for a wrong clock. */
+/** RFC 3339 in UTC, so that a time zone does not look like a wrong clock. */
 export function showTime(time: UnixSeconds): string {
   const date = new Date(time * 1000)
   return Number.isNaN(date.getTime()) ? `second ${time}` : date.toISOString().replace('.000Z', 'Z')

@@ -1,7 +1,7 @@
 /**
- * Who may have what. An authentic packet is put to the stanzas whose keys opened it, in file order; the first that grants
- * wins, and one that denies leaves the word to the next, as in fwknop (docs/FROM-FWKNOP.md). Nothing here knows the host:
- * the time and the addresses are arguments.
+ * Who may have what. The stanzas whose keys opened a packet are asked in file order. The first that grants wins; if one
+ * denies, the next is asked, as in fwknop (docs/FROM-FWKNOP.md). Nothing here reads the host: the time and the
+ * addresses are arguments.
  */
 import type { IpAddress } from '../packet/address.ts'
 import { cannotBeHost, isLinkLocal, isLoopback } from '../packet/address-kinds.ts'
@@ -16,14 +16,14 @@ import type { Policy } from './policy.ts'
 import type { Stanza } from './stanza.ts'
 import { type Action, type Denial, refusal, type Verdict } from './verdict.ts'
 
-/** An authentic packet, as far as policy cares. */
+/** An authentic packet, with all that policy needs of it. */
 export interface Request extends TargetKnowledge {
   readonly message: Message
   /** Where the packet came from. */
   readonly packetSource: IpAddress
-  /** Where it was sent. Absent where capture cannot know. */
+  /** Where it was sent. Absent if the way of capture does not report it. */
   readonly packetDestination?: IpAddress
-  /** X-Forwarded-For of the HTTP request that it came in. Counts only where policy trusts it. */
+  /** X-Forwarded-For of the HTTP request that carried the packet. Counts only if policy trusts it. */
   readonly forwardedFor?: IpAddress
 }
 
@@ -31,8 +31,8 @@ type GrantMessage = AccessMessage | NatAccessMessage | LocalNatMessage
 
 /**
  * @param candidates the stanzas whose keys opened the packet, in file order.
- * @returns the action of the first stanza that allows the request, or the reason of the one that came closest. Where a stanza
- * misses nothing but the address of a name, that stanza’s refusal, with `lookUp`: ask again with the address.
+ * @returns the action of the first stanza that allows the request. If none does, the reason of the stanza that came
+ * closest. If a stanza lacks only the address of a name, its refusal with `lookUp`: ask again with the address.
  */
 export function decide(policy: Policy, candidates: readonly Stanza[], request: Request, now: UnixSeconds): Verdict {
   const age = checkAge(request.message.timestamp, policy.maxAge, now)
@@ -48,7 +48,7 @@ export function decide(policy: Policy, candidates: readonly Stanza[], request: R
     if (asked.ok) return { granted: true, stanza: stanza.id, action: asked.action, denials }
     const denial = { stanza: stanza.id, failure: asked.failure }
     denials.push(denial)
-    // Whether the next one is asked depends on the address.
+    // The address decides whether the next stanza is asked.
     if (asked.lookUp !== undefined) return { granted: false, ...denial, denials, lookUp: asked.lookUp }
     if (closest === undefined || asked.checksPassed > closest.checksPassed)
       closest = { ...denial, checksPassed: asked.checksPassed }
@@ -88,7 +88,7 @@ interface Question {
 }
 type Check = (question: Question) => Refused | undefined
 
-/** In fwknop's order (docs/WIRE.md § 11); what fwknop lacks stands beside what is most like it. */
+/** In fwknop's order (docs/WIRE.md § 11). A check that fwknop does not have follows the one that is most like it. */
 const checks: readonly Check[] = [
   checkAddresses,
   checkExpiry,
@@ -105,18 +105,18 @@ function checkAddresses({ stanza, request }: Question): Refused | undefined {
   const { packetSource, packetDestination } = request
   if (!isAmong(stanza.sources, packetSource)) return refuse('ACCESS_NO_SOURCE', `the stanza is not for ${packetSource}`)
   if (isAmong(stanza.destinations, packetDestination)) return undefined
-  const sentTo = packetDestination ?? 'an address that is not known (a UDP socket does not tell)'
+  const sentTo = packetDestination ?? 'an unknown address (a UDP socket does not report it)'
   return refuse('ACCESS_DESTINATION_DENIED', `the packet was sent to ${sentTo}`)
 }
 
 function checkExpiry({ stanza: { expires }, now }: Question): Refused | undefined {
   if (expires === undefined || now < expires) return undefined
-  return refuse('ACCESS_EXPIRED', `since ${showTime(expires)}`)
+  return refuse('ACCESS_EXPIRED', `it expired at ${showTime(expires)}`)
 }
 
 function checkNamedSource({ stanza, request }: Question): Refused | undefined {
   if (!stanza.requireSourceAddress || request.message.source !== 'packet-source') return undefined
-  return refuse('ACCESS_SOURCE_REQUIRED', 'the packet names no address (-s), and the stanza requires one')
+  return refuse('ACCESS_SOURCE_REQUIRED', 'the packet names no address (sent with -s); the client must name one (-a)')
 }
 
 function checkPacketSource({ policy, stanza, request }: Question): Refused | undefined {
@@ -127,38 +127,41 @@ function checkPacketSource({ policy, stanza, request }: Question): Refused | und
 }
 
 /**
- * For whom to open: an address that means one host, wherever its packets come in. One that is named and is nobody's (a
- * broadcast address) opens for nobody, as in fwknop.
+ * Refuses a grant for an address that does not mean one host on every interface. A broadcast address opens for nobody,
+ * as in fwknop.
  */
 function checkGrantSource({ policy, request }: Question): Refused | undefined {
   const asked = grantSource(policy, request)
   const isNamed = request.message.source !== 'packet-source'
   const unusable = isNamed && !isLinkLocal(asked) ? undefined : cannotBeHost(asked)
   if (unusable !== undefined)
-    return refuse('ACCESS_SOURCE_UNUSABLE', `${unusable}; ask for another address of the client (-a)`)
+    return refuse('ACCESS_SOURCE_UNUSABLE', `${unusable}; the client must name another of its addresses (-a)`)
   if (isLoopback(asked) && !isLoopback(request.packetSource))
-    return refuse('ACCESS_SOURCE_UNUSABLE', `${asked} is this host itself, and the packet came from elsewhere`)
+    return refuse('ACCESS_SOURCE_UNUSABLE', `${asked} is this host itself, but the packet came from another host`)
   return undefined
 }
 
 function checkUsername({ stanza: { requireUsername }, request }: Question): Refused | undefined {
   if (requireUsername === undefined || requireUsername === request.message.username) return undefined
-  return refuse('ACCESS_USERNAME_DENIED', `“${request.message.username}” is not “${requireUsername}”`)
+  return refuse(
+    'ACCESS_USERNAME_DENIED',
+    `the packet names “${request.message.username}”, the stanza requires “${requireUsername}”`,
+  )
 }
 
 function checkNatEnabled({ policy: { nat }, request: { message } }: Question): Refused | undefined {
   if (message.kind === 'natAccess' && !nat.forward)
-    return refuse('ACCESS_NAT_DISABLED', 'a way to an inner host needs ENABLE_IPT_FORWARDING Y')
+    return refuse('ACCESS_NAT_DISABLED', 'forwarding to an inner host needs ENABLE_IPT_FORWARDING Y')
   if (message.kind === 'localNatAccess' && !nat.local)
     return refuse('ACCESS_NAT_DISABLED', 'a ghost service needs ENABLE_IPT_LOCAL_NAT Y')
   return undefined
 }
 
 function checkCommand({ request: { message } }: Question): Refused | undefined {
-  return message.kind === 'command' ? refuse('ACCESS_COMMAND_DENIED', 'no stanza may run commands') : undefined
+  return message.kind === 'command' ? refuse('ACCESS_COMMAND_DENIED', 'ghostport does not run commands yet') : undefined
 }
 
-/** RESTRICT_PORTS and OPEN_PORTS. For NAT, `ports` are the public ones, which is what fwknop compares. */
+/** RESTRICT_PORTS and OPEN_PORTS. With NAT, `ports` are the public ports: fwknop compares these too. */
 function checkPorts({ stanza, request: { message } }: Question): Refused | undefined {
   if (message.kind === 'command') return undefined
   const { openPorts, restrictPorts } = stanza
@@ -172,7 +175,7 @@ function checkPorts({ stanza, request: { message } }: Question): Refused | undef
   return undefined
 }
 
-/** Whom to open for: the address in the message, or else the one in X-Forwarded-For, or else the packet's own. */
+/** Whom to open for: the address in the message; else the one in X-Forwarded-For; else the source of the packet. */
 function grantSource(
   policy: Pick<Policy, 'http'>,
   request: Pick<Request, 'message' | 'packetSource' | 'forwardedFor'>,
@@ -181,7 +184,7 @@ function grantSource(
   return source === 'packet-source' ? packetOrigin(policy, request) : source
 }
 
-/** Where the packet came from, as far as policy can tell: before the proxy, where it trusts the proxy's word. */
+/** Where the packet came from: the address before the proxy, if policy trusts X-Forwarded-For. */
 function packetOrigin(
   { http }: Pick<Policy, 'http'>,
   { packetSource, forwardedFor }: Pick<Request, 'packetSource' | 'forwardedFor'>,
@@ -205,7 +208,7 @@ function makeGrant(
   }
 }
 
-/** What the client asks for, within MAX_FW_TIMEOUT. Asking for 0 is asking for nothing in particular. */
+/** What the client asks for, up to MAX_FW_TIMEOUT. A client that asks for 0 gets the stanza's default. */
 function chooseLifetime(stanza: Stanza, asked: Seconds | undefined): Seconds {
   if (asked === undefined || asked === 0) return stanza.timeout
   return seconds(Math.min(asked, stanza.maxTimeout))

@@ -1,11 +1,13 @@
-/** What is open, for whom, for how long: the outcome of policy, and all that a firewall is ever told. */
+/** A grant: what is open, for whom, and for how long. Policy makes it, and the firewall gets nothing else. */
 import { formatHostPort, type IpAddress } from '../packet/address.ts'
 import type { Protocol, Username } from '../packet/message.ts'
 import type { Brand, Milliseconds, Port, Seconds } from '../units.ts'
 import type { StanzaId } from './stanza.ts'
 import type { StanzaName } from './stanza-name.ts'
 
-/** Same source, same openings in any order: same grant. Made by {@link grantId} only. */
+/**
+ * Grants with the same source and the same openings, in any order, have the same id. Only {@link grantId} makes one.
+ */
 export type GrantId = Brand<string, 'GrantId'>
 
 /** A port of the server itself. */
@@ -14,14 +16,14 @@ export interface AccessOpening {
   readonly protocol: Protocol
   readonly port: Port
 }
-/** A ghost service: the source reaches the server's `localPort` through `publicPort`; `localPort` itself stays shut. */
+/** A ghost service: the source reaches the server's `localPort` through `publicPort`. `localPort` itself stays shut. */
 export interface GhostOpening {
   readonly kind: 'ghost'
   readonly protocol: Protocol
   readonly publicPort: Port
   readonly localPort: Port
 }
-/** An inner host reached through the server's `publicPort`. `target` is of the same family as the grant's source. */
+/** An inner host reached through the server's `publicPort`. `target` has the family of the grant's source. */
 export interface ForwardOpening {
   readonly kind: 'forward'
   readonly protocol: Protocol
@@ -34,19 +36,22 @@ export type Opening = AccessOpening | GhostOpening | ForwardOpening
 
 export interface Grant {
   readonly id: GrantId
-  /** Its number when it granted. A grant outlives a reload and a restart, and stanzas may have been numbered anew since. */
+  /**
+   * The stanza's number when it granted. A grant outlives a reload and a restart, after which stanzas may have other
+   * numbers.
+   */
   readonly stanza: StanzaId
-  /** Its name when it granted, where it had one. */
+  /** The stanza's name when it granted, if it had one. */
   readonly stanzaName?: StanzaName
-  /** For whom. */
+  /** Whom the grant is for. */
   readonly source: IpAddress
-  /** Whether a packet from `source` itself asked for it. One from elsewhere has less of a claim to what is open for `source`. */
+  /** Whether a packet from `source` itself asked for it. A packet from elsewhere has a weaker claim. */
   readonly firstHand: boolean
   /** At least one. */
   readonly openings: readonly Opening[]
-  /** 1 or more. Opening the grant again starts it anew; it never makes what is open end sooner. */
+  /** 1 or more. Opening the grant again starts this time again, and never makes it end sooner. */
   readonly lifetime: Seconds
-  /** Who asked, as the message said: for logs and status. */
+  /** The user name in the message: for logs and status. */
   readonly username: Username
 }
 
@@ -56,15 +61,15 @@ export interface LiveGrant {
   readonly remaining: Milliseconds
 }
 
-/** The name of a grant: its source and its openings, each once and sorted, as text that a log can carry. */
+/** The id of a grant: its source and its openings, each once and sorted, as text that a log can carry. */
 export function grantId(source: IpAddress, openings: readonly Opening[]): GrantId {
-  // Else a key holder could have as many grants of the same ports as there are orders of them.
+  // Without sorting, a key holder could have one grant for each order of the same ports.
   const names =
     openings.length === 1 ? openings.map(describeOpening) : [...new Set(openings.map(describeOpening))].sort()
   return `${source}>${names.join(',')}` as GrantId
 }
 
-/** The same, each once: the order stays, and nothing is said twice. */
+/** The same openings in the same order, each once. */
 export function distinctOpenings(openings: readonly Opening[]): readonly Opening[] {
   if (openings.length === 1) return openings
   return [...new Map(openings.map((opening) => [describeOpening(opening), opening])).values()]

@@ -1,6 +1,6 @@
 /**
- * Which stanzas share their keys. No key of the format names itself, so that finding whose packet this is means trying
- * keys; each is tried once, however many stanzas have it, and what opens under it opens for all of them.
+ * Which stanzas share their keys. No packet names its key, so the server must try keys. It tries each key once, even if
+ * many stanzas have it. A packet that opens with a key opens for all stanzas that have it.
  */
 import { primitives } from '#primitives'
 import { concatBytes } from '../bytes/bytes.ts'
@@ -9,7 +9,7 @@ import { exposeKey } from '../packet/key.ts'
 import type { Brand } from '../units.ts'
 import type { Stanza, StanzaEncryption } from './stanza.ts'
 
-/** A hash of the keys of a keyring. The same keys have the same name after a reload. Never written anywhere. */
+/** A hash of the keys of a keyring. The same keys have the same name after a reload. It is never written anywhere. */
 export type KeyringName = Brand<string, 'KeyringName'>
 
 /** The keys that open a packet, and the stanzas that have them. Compare by identity within one policy. */
@@ -35,8 +35,8 @@ function keysOf({ encryption, hmac }: Stanza): Pick<Stanza, 'encryption' | 'hmac
 }
 
 /**
- * A SHA-256 of the keys, with how they are used; one character per byte. Two stanzas have the same name if the same
- * packets open under both.
+ * A SHA-256 of the keys and of how they are used, with one character per byte. Two stanzas have the same name if they
+ * open the same packets.
  */
 function keyringName({ encryption, hmac }: Stanza): KeyringName {
   const macKey = hmac === undefined ? new Uint8Array() : exposeKey(hmac.key)
@@ -46,7 +46,7 @@ function keyringName({ encryption, hmac }: Stanza): KeyringName {
   return `${header} ${Reflect.apply(String.fromCharCode, undefined, keys)}` as KeyringName
 }
 
-/** @returns how a stanza decrypts, and what with. Both are alike for two stanzas where each opens the other's packets. */
+/** @returns how a stanza decrypts, and with what. Both are the same for two stanzas that open each other's packets. */
 function nameParts(encryption: StanzaEncryption): { readonly how: string; readonly secret: Uint8Array } {
   switch (encryption.kind) {
     case 'symmetric':

@@ -1,14 +1,14 @@
 /**
- * From the address that a packet came from to the keys to try and the stanzas to ask. What it costs does not grow with
- * stanzas for other sources: single addresses and networks are found by hashing, one look for each length of network in use.
- * What remains linear is the number of different keys among the stanzas for one source: the format has no key identifier
+ * Finds the keys to try and the stanzas to ask, by the address that a packet came from. Stanzas for other sources cost
+ * nothing: addresses and networks are found by hashing, with one look-up for each prefix length in use. The cost is
+ * linear only in the number of different keys for one source, because packets do not name their key
  * (docs/OPERATING.md).
  */
 import { familyOf, type IpAddress, maskAddress, type Network, networkContains } from '../packet/address.ts'
 import { gatherKeyrings, type Keyring, type KeyringName } from './keyring.ts'
 import type { Stanza, StanzaId } from './stanza.ts'
 
-/** Stanzas that name the same source, by their keys. */
+/** Stanzas that name the same source, by keyring. */
 type Bucket = Map<Keyring, Stanza[]>
 
 export class StanzaIndex {
@@ -16,7 +16,10 @@ export class StanzaIndex {
   readonly #keyringOf = new Map<Stanza, Keyring>()
   readonly #keyringNamed = new Map<KeyringName, Keyring>()
   readonly #any: Bucket = new Map()
-  /** By family, then by length (longest first), then by network address. Single addresses are networks of full length. */
+  /**
+   * By family, then by prefix length (longest first), then by network address. A single address is a network of full
+   * length.
+   */
   readonly #networks: Readonly<Record<4 | 6, { length: number; byPrefix: Map<IpAddress, Bucket> }[]>> = { 4: [], 6: [] }
 
   constructor(stanzas: readonly Stanza[]) {
@@ -43,14 +46,14 @@ export class StanzaIndex {
     return keyring
   }
 
-  /** @returns undefined where no stanza of this index has these keys. */
+  /** @returns undefined if no stanza of this index has these keys. */
   keyringNamed(name: KeyringName): Keyring | undefined {
     return this.#keyringNamed.get(name)
   }
 
   /**
-   * The keys that may open a packet from here, those of the narrowest networks first. The order is that of trying, not of
-   * policy: a packet opens under one keyring only.
+   * The keys that may open a packet from here, those of the narrowest networks first. This is the order of trying and
+   * does not affect policy: a packet opens with one keyring only.
    */
   *keyringsFor(source: IpAddress): Iterable<Keyring> {
     const earlier: Bucket[] = []
@@ -60,7 +63,10 @@ export class StanzaIndex {
     }
   }
 
-  /** The stanzas with these keys whose SOURCE is this address, in file order. None if the keys are not for this source. */
+  /**
+   * The stanzas with these keys whose SOURCE has this address, in file order. Empty if the keys are not for this
+   * source.
+   */
   stanzasFor(keyring: Keyring, source: IpAddress): readonly Stanza[] {
     const found = this.#bucketsOf(source).flatMap((bucket) => bucket.get(keyring) ?? [])
     return [...new Set(found)].sort((a, b) => a.id - b.id)
@@ -92,7 +98,7 @@ function add(bucket: Bucket, keyring: Keyring, stanza: Stanza): void {
   else stanzas.push(stanza)
 }
 
-/** Whether SOURCE or DESTINATION takes in an address. One that capture cannot know is in no network. */
+/** Whether SOURCE or DESTINATION contains an address. An unknown address is in no network. */
 export function isAmong(networks: 'any' | readonly Network[], address: IpAddress | undefined): boolean {
   if (networks === 'any') return true
   return address !== undefined && networks.some((network) => networkContains(network, address))

@@ -1,13 +1,13 @@
 /**
- * Whose keys opened the last packet of a source: those to try first. Reorders the trying only, never the policy. Bounded, and
- * filled by authentic packets alone, so that strangers cannot drive anybody out of it.
+ * The keys that opened the last packet of each source: these are tried first. This changes the order of trying, never
+ * the policy. The memory is bounded, and only authentic packets fill it, so strangers cannot displace an entry.
  */
 import type { IpAddress } from '../packet/address.ts'
 import type { Keyring } from './keyring.ts'
 
 export class OpenerMemory {
   readonly #capacity: number
-  /** A Map keeps the order of insertion: the first is the one not used for longest. */
+  /** A Map keeps the order of insertion. The first entry is the one that was not used for the longest time. */
   readonly #openers = new Map<IpAddress, Keyring>()
 
   constructor(capacity = 4096) {

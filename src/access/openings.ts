@@ -1,6 +1,6 @@
 /**
- * From a request that a stanza allows to the doors to open: access to the server's own ports, a ghost service, or a way to
- * an inner host. Here stand all rules about NAT, and where they depart from fwknop's (docs/FROM-FWKNOP.md).
+ * From a request that a stanza allows to what is opened: access to a port of the server, a ghost service, or a forward
+ * to an inner host. All rules about NAT are here, including the differences from fwknop (docs/FROM-FWKNOP.md).
  */
 import { type AddressFamily, familyOf, formatHostPort, type IpAddress, networkContains } from '../packet/address.ts'
 import { cannotBeHost, isLoopback } from '../packet/address-kinds.ts'
@@ -15,28 +15,28 @@ export type OpeningFailure = Failure<
   'ACCESS_NAT_TARGET_DENIED' | 'ACCESS_NAT_TARGET_INVALID' | 'ACCESS_REQUEST_INVALID' | 'NAME_NOT_LOOKED_UP'
 >
 
-/** Which address a name has, in the family of the client. */
+/** Asks for the address of a name, in the family of the client. */
 export interface NameQuestion extends HostName {
   readonly family: AddressFamily
 }
 
-/** A name that was looked up in vain. */
+/** A name whose look-up failed. */
 export interface Unresolvable {
   /** For the log, after “cannot be resolved:”. */
   readonly why: string
 }
 
 /**
- * The openings, or why there are none. With `lookUp`, the address of the name is all that is missing: all else allows the
- * request. It is a refusal for those who cannot look it up.
+ * The openings, or why there are none. `lookUp` means that only the address of the name is missing, and all else allows
+ * the request. A caller that cannot look it up takes this as a refusal.
  */
 type Choice = Ok<readonly Opening[]> | (Refused<OpeningFailure> & { readonly lookUp?: NameQuestion })
 
-/** What policy cannot know by itself of addresses that a request with NAT may lead to. */
+/** Facts about addresses that a request with NAT may lead to, and that policy cannot know by itself. */
 export interface TargetKnowledge {
-  /** What the host name in the message stands for. Absent: nobody has looked it up yet. */
+  /** The address of the host name in the message. Absent: the name was not looked up yet. */
   readonly resolvedTarget?: IpAddress | Unresolvable
-  /** The addresses of this host at this moment, with or without loopback's. Absent: nobody looked. */
+  /** The addresses of this host now, with or without those of loopback. Absent: unknown. */
   readonly ownAddresses?: ReadonlySet<IpAddress>
 }
 
@@ -51,7 +51,7 @@ export function chooseOpenings(
   source: IpAddress,
   known: TargetKnowledge,
 ): Choice {
-  // Whatever was asked for: FORCE_NAT leads where the operator said, which NAT_TARGETS need not allow again.
+  // FORCE_NAT replaces what was asked for. The administrator wrote its target, so NAT_TARGETS need not allow it.
   const { forceNat } = stanza
   if (forceNat !== undefined) {
     const named = `FORCE_NAT ${forceNat.address}`
@@ -96,8 +96,8 @@ function forwardRequest(
 }
 
 /**
- * Refuses what no address could make right. What is left needs the address: the name may be looked up, which others than this
- * host notice.
+ * Refuses requests that no address could make right. For the others, the address decides. A look-up leaves this host,
+ * and others can see it, so nothing is looked up in vain.
  */
 function unresolved(
   stanza: Stanza,
@@ -110,9 +110,9 @@ function unresolved(
   if (rules !== undefined && !rules.some(({ ports }) => ports.first <= port && port <= ports.last))
     return refuse(
       'ACCESS_NAT_TARGET_DENIED',
-      `NAT_TARGETS has no IPv${family} address with port ${port}, whatever “${name}” stands for`,
+      `NAT_TARGETS has no IPv${family} address with port ${port}, so no address of “${name}” is allowed`,
     )
-  return { ...refuse('NAME_NOT_LOOKED_UP', `nothing here looks up “${name}”`), lookUp: { name, family } }
+  return { ...refuse('NAME_NOT_LOOKED_UP', `this process cannot look up “${name}”`), lookUp: { name, family } }
 }
 
 function forwardTo(
@@ -123,8 +123,8 @@ function forwardTo(
   target: Target,
   ownAddresses: TargetKnowledge['ownAddresses'],
 ): Choice {
-  // Reaching this host's own services is what ghost services are for, which have a switch of their own. An address that
-  // becomes ours later is the firewall's to stop.
+  // Only a ghost service may lead to this host, because it has a switch of its own. If the server gets the target
+  // address later, the firewall stops the connection.
   if (isLoopback(target.address) || ownAddresses?.has(target.address))
     return refuse('ACCESS_NAT_TARGET_INVALID', `${target.address} is this host itself: ask with --nat-local`)
   if (!isAllowedTarget(stanza, target))
@@ -137,7 +137,7 @@ interface Target {
   readonly port: Port
 }
 
-/** A ghost where the target is this host, a forward anywhere else. Only the first port asked for counts, as in fwknop. */
+/** A ghost service if the target is this host, else a forward. Only the first requested port counts, as in fwknop. */
 function natOpening(
   policy: Policy,
   stanza: Stanza,
@@ -151,7 +151,10 @@ function natOpening(
   const unusable = cannotBeHost(target.address)
   if (unusable !== undefined) return refuse('ACCESS_NAT_TARGET_INVALID', unusable)
   if (familyOf(target.address) !== familyOf(source))
-    return refuse('ACCESS_NAT_TARGET_INVALID', `${source} cannot be led to ${target.address}: IPv4 and IPv6 do not mix`)
+    return refuse(
+      'ACCESS_NAT_TARGET_INVALID',
+      `${source} cannot be forwarded to ${target.address}: both must be IPv4, or both IPv6`,
+    )
   const translation = chooseTranslation(policy, stanza, target.address)
   if (!translation.ok) return translation
   return ok({
@@ -163,7 +166,7 @@ function natOpening(
   })
 }
 
-/** A ghost on its own port is plain access: there is nothing to hide behind. */
+/** A ghost service on its own port is plain access: there is no other port to hide behind. */
 function ghost(ports: readonly ProtocolPort[], localPort: Port): Result<Opening, OpeningFailure> {
   const asked = ports[0]
   if (asked === undefined) return refuse('ACCESS_REQUEST_INVALID', 'no port is asked for')
@@ -173,7 +176,7 @@ function ghost(ports: readonly ProtocolPort[], localPort: Port): Result<Opening,
   )
 }
 
-/** FORCE_SNAT before FORCE_MASQUERADE before SNAT_TRANSLATE_IP before masquerade; the first two stand in the stanza. */
+/** FORCE_SNAT, then FORCE_MASQUERADE (both of the stanza), then SNAT_TRANSLATE_IP, then masquerade. */
 function chooseTranslation(
   policy: Policy,
   stanza: Stanza,
@@ -181,10 +184,13 @@ function chooseTranslation(
 ): Result<ForwardOpening['translation'], OpeningFailure> {
   const forced = stanza.forceTranslation
   if (typeof forced === 'object' && familyOf(forced.snat) !== familyOf(target))
-    return refuse('ACCESS_NAT_TARGET_INVALID', `FORCE_SNAT ${forced.snat} cannot stand for a client of ${target}`)
+    return refuse(
+      'ACCESS_NAT_TARGET_INVALID',
+      `FORCE_SNAT ${forced.snat} and the target ${target} must both be IPv4, or both IPv6`,
+    )
   if (forced !== undefined) return ok(forced)
   const { translation } = policy.nat
-  // One address serves one family. The other gets what it would get without any: the server's own.
+  // One address serves one family. Forwards of the other family are masqueraded.
   if (typeof translation === 'object' && familyOf(translation.snat) !== familyOf(target)) return ok('masquerade')
   return ok(translation)
 }

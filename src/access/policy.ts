@@ -1,4 +1,4 @@
-/** All that decides who may have what: the stanzas of `access.conf` and the server-wide answers of `fwknopd.conf`. */
+/** What decides who may have what: the stanzas of `access.conf` and the server-wide settings of `fwknopd.conf`. */
 import type { IpAddress } from '../packet/address.ts'
 import type { Seconds } from '../units.ts'
 import type { Stanza } from './stanza.ts'
@@ -6,7 +6,10 @@ import type { Stanza } from './stanza.ts'
 export interface Policy {
   /** In file order. The first that grants wins. */
   readonly stanzas: readonly Stanza[]
-  /** ENABLE_SPA_PACKET_AGING and MAX_SPA_PACKET_AGE: how far a packet's time may be from ours, either way. */
+  /**
+   * ENABLE_SPA_PACKET_AGING and MAX_SPA_PACKET_AGE: how far a packet's time may be from this host's, in either
+   * direction.
+   */
   readonly maxAge: Seconds | 'unlimited'
   /** ENABLE_DIGEST_PERSISTENCE: whether used packets are remembered at all. */
   readonly refuseReplays: boolean

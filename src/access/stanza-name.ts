@@ -1,24 +1,24 @@
 /**
- * NAME: what people call a stanza (ghostport's own). A number moves when a stanza before it is removed; a name does not. So names are
- * what logs, status and messages use, and a stanza without a name is called by its number.
+ * NAME: what people call a stanza (ghostport's own). A stanza's number changes when an earlier stanza is removed; its
+ * name does not. So logs, status and messages use the name. A stanza without a name is called by its number.
  */
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import type { Brand } from '../units.ts'
 
-/** Made by {@link parseStanzaName} only. Safe in a terminal, a log, a file of settings and an nftables comment. */
+/** Made by {@link parseStanzaName} only. Safe in a terminal, a log, a settings file and an nftables comment. */
 export type StanzaName = Brand<string, 'StanzaName'>
 
 const LONGEST = 63
 const ALLOWED = /^[A-Za-z0-9._@-]+$/
 
-/** @returns the name; `CONFIG_INVALID_VALUE`, which does not quote the text: it may be a key that stands in the wrong place. */
+/** @returns the name; `CONFIG_INVALID_VALUE`, which does not quote the text, because it may be a misplaced key. */
 export function parseStanzaName(text: string): Result<StanzaName, Failure<'CONFIG_INVALID_VALUE'>> {
   if (!ALLOWED.test(text))
     return refuse('CONFIG_INVALID_VALUE', 'a name is made of the letters a to z, digits, and . _ - @, without blanks')
   if (text.length > LONGEST)
     return refuse('CONFIG_INVALID_VALUE', `a name has at most ${LONGEST} characters, not ${text.length}`)
   if (!/^[A-Za-z0-9]/.test(text)) return refuse('CONFIG_INVALID_VALUE', 'a name begins with a letter or a digit')
-  // “stanza 3” is the third of the file, never the one that is called 3.
+  // Needs a letter: “stanza 3” is always the third of the file, and never a stanza with the name 3.
   if (!/[A-Za-z]/.test(text)) return refuse('CONFIG_INVALID_VALUE', 'a name has at least one letter')
   if (/^[A-Za-z0-9]{32,}$/.test(text))
     return refuse(
@@ -28,12 +28,12 @@ export function parseStanzaName(text: string): Result<StanzaName, Failure<'CONFI
   return ok(text as StanzaName)
 }
 
-/** Two names that differ in case only are one name to a reader, and so to us. */
+/** Names that differ only in upper and lower case are the same name. */
 export function sameNameKey(name: StanzaName): string {
   return name.toLowerCase()
 }
 
-/** `stanza alice`; `stanza 3` where it has no name. @param number its place among all stanzas, from 1. */
+/** `stanza alice`, or `stanza 3` if it has no name. @param number its place among all stanzas, from 1. */
 export function describeStanza(number: number, name?: string): string {
   return `stanza ${name ?? number}`
 }

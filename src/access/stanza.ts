@@ -1,4 +1,4 @@
-/** One block of `access.conf`, parsed. The words are fwknop's; the values are ours (docs/FROM-FWKNOP.md). */
+/** One block of `access.conf`, parsed. The names are fwknop's; the values are ours (docs/FROM-FWKNOP.md). */
 import type { IpAddress, Network } from '../packet/address.ts'
 import type { Authentication } from '../packet/authenticate.ts'
 import type { Encryption } from '../packet/cipher.ts'
@@ -8,8 +8,8 @@ import type { Brand, Port, PortRange, Seconds, UnixSeconds } from '../units.ts'
 import type { StanzaName } from './stanza-name.ts'
 
 /**
- * The place of a stanza among all stanzas, counted from 1, as fwknop's log counts them. It moves when a stanza before it is added or
- * removed, so it means nothing under another configuration.
+ * The place of a stanza among all stanzas, counted from 1, as in fwknop's log. It changes when an earlier stanza is
+ * added or removed, so it is valid for one configuration only.
  */
 export type StanzaId = Brand<number, 'StanzaId'>
 
@@ -19,7 +19,7 @@ export interface NatTargetRule {
   readonly ports: PortRange
 }
 
-/** What a stanza's packets are encrypted with, by `kind`. */
+/** How the packets of a stanza are encrypted, by `kind`. */
 export type StanzaEncryption = SymmetricEncryption
 
 /** KEY and ENCRYPTION_MODE: client and server have the same key. */
@@ -29,7 +29,7 @@ export interface SymmetricEncryption extends Encryption {
 
 export interface Stanza {
   readonly id: StanzaId
-  /** NAME (ghostport's own): unique among all stanzas. Absent: people call the stanza by its number. */
+  /** NAME (ghostport's own): unique among all stanzas. Absent: messages name the stanza by its number. */
   readonly name?: StanzaName
   readonly location: SourceLocation
   /** SOURCE: matched against the address that the packet came from. */
@@ -39,24 +39,24 @@ export interface Stanza {
   readonly encryption: StanzaEncryption
   /** Absent: the stanza opens packets that carry no HMAC. */
   readonly hmac?: Authentication
-  /** OPEN_PORTS: all that is asked for must be here. Absent: anything. */
+  /** OPEN_PORTS: every requested port must be here. Absent: any port. */
   readonly openPorts?: readonly ProtocolPort[]
-  /** RESTRICT_PORTS: nothing that is asked for may be here. */
+  /** RESTRICT_PORTS: no requested port may be here. */
   readonly restrictPorts: readonly ProtocolPort[]
-  /** FW_ACCESS_TIMEOUT: lifetime where the client asks for none. Already within `maxTimeout`. */
+  /** FW_ACCESS_TIMEOUT: the lifetime if the client asks for none. Never above `maxTimeout`. */
   readonly timeout: Seconds
   /** MAX_FW_TIMEOUT. */
   readonly maxTimeout: Seconds
   readonly requireUsername?: Username
-  /** REQUIRE_SOURCE_ADDRESS: refuse “whatever address the packet came from”. */
+  /** REQUIRE_SOURCE_ADDRESS: refuse packets that say “the address that this packet came from”. */
   readonly requireSourceAddress: boolean
-  /** REQUIRE_PACKET_SOURCE (ghostport's own): refuse to open for another address than the one the packet came from. */
+  /** REQUIRE_PACKET_SOURCE (ghostport's own): refuse to open for any address but the one that the packet came from. */
   readonly requirePacketSource: boolean
-  /** ACCESS_EXPIRE: from this moment on, the stanza grants nothing. */
+  /** ACCESS_EXPIRE: from this moment the stanza grants nothing. */
   readonly expires?: UnixSeconds
-  /** FORCE_NAT: whatever is asked for, forward it here. */
+  /** FORCE_NAT: every request is forwarded here. */
   readonly forceNat?: { readonly address: IpAddress; readonly port: Port }
-  /** FORCE_SNAT or FORCE_MASQUERADE: what the inner host sees, whatever the server's own default. */
+  /** FORCE_SNAT or FORCE_MASQUERADE: the source that the inner host sees. Overrides the server's own setting. */
   readonly forceTranslation?: 'masquerade' | { readonly snat: IpAddress }
   /** NAT_TARGETS (ghostport's own): where NAT requests may lead. Absent: anywhere, as in fwknop, with a warning. */
   readonly natTargets?: readonly NatTargetRule[]

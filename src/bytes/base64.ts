@@ -1,12 +1,12 @@
 /**
- * Base64 in the standard alphabet as fwknop writes it, without `=` (docs/WIRE.md § 1). Strict decoding takes exactly the
- * texts that {@link encodeBase64} writes, so that bytes and text stand for each other one to one: with a second spelling
- * of the same bytes, a used packet could be made to look new.
+ * Base64 in the standard alphabet as fwknop writes it, without `=` (docs/WIRE.md § 1). Strict decoding accepts only
+ * what {@link encodeBase64} writes, so each byte string has one spelling. With a second spelling, a used packet could
+ * be made to look new.
  */
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 const NOT_IN_ALPHABET = 64
 
-/** Character code → value 0–63, or 64 for a character that does not belong. */
+/** Character code → value 0–63, or 64 for a character that is not in the alphabet. */
 const VALUES = new Uint8Array(256).fill(NOT_IN_ALPHABET)
 for (let value = 0; value < ALPHABET.length; value++) VALUES[ALPHABET.charCodeAt(value)] = value
 
@@ -23,7 +23,7 @@ export function encodeBase64(bytes: Uint8Array): string {
   return text
 }
 
-/** Padded with `=` to a multiple of four: how keys are written into files, and 1.9.12 its fields. */
+/** Padded with `=` to a multiple of four: for keys in files, and for the fields of 1.9.12. */
 export function encodeBase64Padded(bytes: Uint8Array): string {
   return encodeBase64(bytes) + '='.repeat((3 - (bytes.length % 3)) % 3)
 }
@@ -34,7 +34,7 @@ export function base64Length(byteCount: number): number {
 }
 
 /**
- * Strict: no padding, no foreign character, no lone last character, no bits set that stand for nothing.
+ * Strict: no padding, no foreign character, no lone last character, no unused bits set.
  * @param text as text or as its ASCII codes.
  */
 export function decodeBase64(text: string | Uint8Array): Uint8Array | undefined {
@@ -42,7 +42,7 @@ export function decodeBase64(text: string | Uint8Array): Uint8Array | undefined 
   return isCanonical(codes) ? decode(codes, codes.length) : undefined
 }
 
-/** Strict, and padded or not: where there is any `=`, there must be as many as fill the last group, and no more. */
+/** Strict, padded or not. If there is any `=`, there must be exactly as many as fill the last group. */
 export function decodeBase64Padded(text: string): Uint8Array | undefined {
   const end = text.indexOf('=')
   if (end < 0) return decodeBase64(text)
@@ -51,8 +51,8 @@ export function decodeBase64Padded(text: string): Uint8Array | undefined {
 }
 
 /**
- * As fwknop's own decoder reads: whatever follows the first `=` is ignored, as are a lone last character and bits that
- * stand for nothing. For keys, which are the user's own and were accepted by fwknop; never for what comes from the network.
+ * Decodes as fwknop does: ignores all that follows the first `=`, a lone last character, and unused bits. Use it for
+ * keys, which belong to the user and which fwknop accepted. Never use it for input from the network.
  */
 export function decodeBase64Lenient(text: string): Uint8Array | undefined {
   const end = text.indexOf('=')
@@ -60,7 +60,7 @@ export function decodeBase64Lenient(text: string): Uint8Array | undefined {
   return isBase64Alphabet(codes) ? decode(codes, codes.length) : undefined
 }
 
-/** Whether each of the ASCII codes is a letter of the alphabet; `=` is none. */
+/** Whether each ASCII code is in the alphabet; `=` is not. */
 export function isBase64Alphabet(codes: Uint8Array): boolean {
   for (let i = 0; i < codes.length; i++) if (VALUES[codes[i] ?? 0] === NOT_IN_ALPHABET) return false
   return true
@@ -73,7 +73,7 @@ function isCanonical(codes: Uint8Array): boolean {
   return tail === 0 || (tail === 2 ? (last & 0x0f) === 0 : (last & 0x03) === 0)
 }
 
-/** Takes the alphabet for granted. A lone last character carries no byte. */
+/** The caller has checked the alphabet. A lone last character carries no byte. */
 function decode(codes: Uint8Array, length: number): Uint8Array {
   const bytes = new Uint8Array((length * 6) >> 3)
   let held = 0
@@ -90,7 +90,7 @@ function decode(codes: Uint8Array, length: number): Uint8Array {
   return bytes
 }
 
-/** Characters past Latin-1 become NUL, which is not in the alphabet either. */
+/** Characters above Latin-1 become NUL, which is not in the alphabet either. */
 function codesOf(text: string): Uint8Array {
   const codes = new Uint8Array(text.length)
   for (let i = 0; i < text.length; i++) {

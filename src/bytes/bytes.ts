@@ -1,6 +1,6 @@
 /** Byte arrays: joined, compared, overwritten. */
 
-/** One after the other, in a new array. */
+/** Joins the parts into a new array. */
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   const joined = new Uint8Array(parts.reduce((length, part) => length + part.length, 0))
   let offset = 0
@@ -11,7 +11,10 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   return joined
 }
 
-/** Takes as long for equal bytes as for different ones of the same length: its time tells nobody where two secrets differ. */
+/**
+ * Takes the same time for equal and different bytes of the same length, so that timing does not reveal where two
+ * secrets differ.
+ */
 export function equalBytes(one: Uint8Array, other: Uint8Array): boolean {
   if (one.length !== other.length) return false
   let difference = 0
@@ -19,7 +22,7 @@ export function equalBytes(one: Uint8Array, other: Uint8Array): boolean {
   return difference === 0
 }
 
-/** Overwrites derived secrets that are no longer needed. What the garbage collector copied before is out of reach. */
+/** Overwrites derived secrets that are no longer needed. Copies that the garbage collector made cannot be reached. */
 export function wipe(...secrets: readonly Uint8Array[]): void {
   for (const secret of secrets) secret.fill(0)
 }

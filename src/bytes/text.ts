@@ -1,6 +1,6 @@
 /** Between text and bytes. */
 const encoder = new TextEncoder()
-/** Half of a surrogate pair without the other half: no character. */
+/** Half of a surrogate pair without the other half: not a character. */
 const HALF = /([\ud800-\udfff])/u
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -9,7 +9,7 @@ export function encodeText(text: string): Uint8Array {
   return encoder.encode(text)
 }
 
-/** @returns undefined for what is not UTF-8. */
+/** @returns undefined if the bytes are not UTF-8. */
 export function decodeText(bytes: Uint8Array): string | undefined {
   try {
     return strictDecoder.decode(bytes)
@@ -18,14 +18,14 @@ export function decodeText(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** One byte, one character of the same code: for text known to be ASCII, and for showing bytes as they came. */
+/** Each byte becomes one character of the same code: for text known to be ASCII, and to show bytes as they came. */
 export function latin1Text(bytes: Uint8Array): string {
   let text = ''
   for (let i = 0; i < bytes.length; i++) text += String.fromCharCode(bytes[i] ?? 0)
   return text
 }
 
-/** The reverse of {@link latin1Text}. @returns undefined where a character does not fit a byte. */
+/** The reverse of {@link latin1Text}. @returns undefined if a character does not fit a byte. */
 export function latin1Bytes(text: string): Uint8Array | undefined {
   const bytes = new Uint8Array(text.length)
   for (let i = 0; i < text.length; i++) {
@@ -37,9 +37,9 @@ export function latin1Bytes(text: string): Uint8Array | undefined {
 }
 
 /**
- * Text of bytes that people wrote, in an encoding that nobody names: the text that the bytes spell in UTF-8, and for each
- * byte that is no part of UTF-8 the character U+DC80 to U+DCFF, which no text has. Nothing is lost: a key is bytes, and
- * {@link bytesFromText} gives them back. Different bytes are different texts.
+ * Text of bytes whose encoding is unknown. Bytes that are UTF-8 become their text. Each other byte becomes a character
+ * from U+DC80 to U+DCFF, which no real text has. Nothing is lost: {@link bytesFromText} gives the bytes back, and
+ * different bytes become different texts.
  */
 export function textFromBytes(bytes: Uint8Array): string {
   const whole = decodeText(bytes)
@@ -58,7 +58,7 @@ export function textFromBytes(bytes: Uint8Array): string {
   return text
 }
 
-/** The reverse of {@link textFromBytes}. @returns undefined where half of a surrogate pair stands for no byte. */
+/** The reverse of {@link textFromBytes}. @returns undefined if half of a surrogate pair does not stand for a byte. */
 export function bytesFromText(text: string): Uint8Array | undefined {
   const bytes: number[] = []
   for (const piece of text.split(HALF)) {
@@ -70,17 +70,17 @@ export function bytesFromText(text: string): Uint8Array | undefined {
   return Uint8Array.from(bytes)
 }
 
-/** Without the blanks at both ends: those of ASCII, since to fwknop every other byte is part of a key. */
+/** Removes ASCII blanks at both ends. To fwknop, every other byte is part of a key. */
 export function trimBlanks(text: string): string {
   return text.replace(/^[\t\v\f\r ]+|[\t\v\f\r ]+$/g, '')
 }
 
-/** Whether all of it can be written as UTF-8. */
+/** Whether the whole text can be written as UTF-8. */
 export function isUnicode(text: string): boolean {
   return !HALF.test(text)
 }
 
-/** For people: bytes that are no text as `\xfc`. */
+/** For people: shows bytes that are not text as `\xfc`. */
 export function showText(text: string): string {
   return text.replace(new RegExp(HALF, 'gu'), (half) => {
     const code = half.charCodeAt(0)
@@ -89,11 +89,11 @@ export function showText(text: string): string {
 }
 
 /**
- * Control characters, what turns or hides the text around it, what shows as nothing, other ends of lines, and what no standard
- * gives a shape: no terminal and no page may be relied on with these.
+ * Control characters; characters that turn, hide or show as nothing; other line ends; and characters without a standard
+ * shape. Terminals and pages do not show these reliably.
  */
 const UNPRINTABLE = /[\p{C}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/gu
-/** Printable ASCII, as nearly all text is: the classes of Unicode need not be asked. */
+/** Printable ASCII, as nearly all text is: a quick check before the Unicode classes. */
 const PLAIN = /^[\x20-\x7e]*$/
 const SHORT_NAMES: ReadonlyMap<string, string> = new Map([
   ['\n', '\\n'],
@@ -102,9 +102,9 @@ const SHORT_NAMES: ReadonlyMap<string, string> = new Map([
 ])
 
 /**
- * For people, in one line of a terminal, a log or a page: text from outside must not move the cursor, colour, turn, hide or end
- * anything there. Each such character is shown by its number: `\x1b`, `\u{202e}`. Letters of all languages stay as they are.
- * Bytes that are no text are shown as by {@link showText}. Printable text comes back as it is.
+ * For people, in one line of a terminal, a log or a page. Text from outside must not move the cursor, set colours,
+ * turn, hide or end anything there. Each such character is shown as its number: `\x1b`, `\u{202e}`. Letters of all
+ * languages stay. Bytes that are not text are shown as by {@link showText}. Printable text is returned unchanged.
  */
 export function printable(text: string): string {
   if (PLAIN.test(text)) return text
@@ -116,12 +116,13 @@ export function printable(text: string): string {
 }
 
 /**
- * For programs, and for people who look at their output: JSON in one line, where a character that {@link printable} would replace is
- * escaped as JSON has it (`\u001b`, `\u202e`). A program reads the value itself; a terminal sees nothing harmful.
+ * For programs, and for people who look at their output: JSON in one line. Characters that {@link printable} would
+ * replace are escaped as in JSON (`\u001b`, `\u202e`). A program reads the exact value; a terminal sees nothing
+ * harmful.
  */
 export function jsonLine(value: unknown): string {
   const plain = JSON.stringify(value)
-  // Half of a surrogate pair would be there as an escape.
+  // Without this, half of a surrogate pair would be written as an escape.
   if (PLAIN.test(plain) && !/\\ud[89a-f]/.test(plain)) return plain
   const json = JSON.stringify(value, (_, part: unknown) => (typeof part === 'string' ? showText(part) : part))
   return json.replace(UNPRINTABLE, (character) =>
@@ -132,7 +133,7 @@ export function jsonLine(value: unknown): string {
   )
 }
 
-/** How many bytes the character at `i` has in UTF-8: 1 to 4, or 0 where there is none (RFC 3629 § 4). */
+/** How many bytes the character at `i` has in UTF-8: 1 to 4, or 0 if there is none (RFC 3629 § 4). */
 function sequenceLength(bytes: ArrayLike<number>, i: number): number {
   const at = (offset: number): number => bytes[i + offset] ?? 0
   const lead = at(0)
@@ -147,14 +148,17 @@ function sequenceLength(bytes: ArrayLike<number>, i: number): number {
   return length
 }
 
-/** How many bytes at the end are one character: in UTF-8, or else a byte of whatever encoding. 0 where there is none. */
+/**
+ * The length of the last character in bytes: as UTF-8, or else 1 for a byte of an unknown encoding. 0 if there are no
+ * bytes.
+ */
 export function lastCharacterLength(bytes: ArrayLike<number>): number {
   for (let length = 2; length <= 4 && length <= bytes.length; length++)
     if (sequenceLength(bytes, bytes.length - length) === length) return length
   return Math.min(1, bytes.length)
 }
 
-/** Whether each byte is a printable ASCII character, the space among them (0x20–0x7E). */
+/** Whether each byte is a printable ASCII character, including the space (0x20–0x7E). */
 export function isPrintableAscii(bytes: Uint8Array): boolean {
   for (let i = 0; i < bytes.length; i++) {
     const byte = bytes[i] ?? 0

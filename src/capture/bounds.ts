@@ -1,18 +1,18 @@
-/** What every way of capture lets through: which ports, and how long a payload may be. */
+/** What every way of capture accepts: which ports, and how long a payload may be. */
 import { ok, type Result, refuse } from '../result.ts'
 import type { Port, PortRange } from '../units.ts'
 import type { CaptureFailure } from './capture.ts'
 
 export interface CaptureBounds {
-  /** Destination ports; the order means nothing. Ranges are for clients that knock on random ports (`ghostport knock -r`). */
+  /** Destination ports, in any order. Ranges are for clients that knock on random ports (`ghostport knock -r`). */
   readonly ports: readonly (Port | PortRange)[]
-  /** Shortest UDP payload worth a look, in bytes. */
+  /** The shortest UDP payload to accept, in bytes. */
   readonly minimumPayload?: number
-  /** MAX_SNIFF_BYTES: longest UDP payload, in bytes. */
+  /** MAX_SNIFF_BYTES: the longest UDP payload to accept, in bytes. */
   readonly maximumPayload?: number
 }
 
-/** No SPA packet is shorter than a salt and one cipher block in base64; the receiver draws the exact line. */
+/** No SPA packet is shorter than a salt and one cipher block in base64. The receiver checks the exact length. */
 const DEFAULT_MINIMUM_PAYLOAD = 32
 /** fwknop's MAX_SNIFF_BYTES. */
 const DEFAULT_MAXIMUM_PAYLOAD = 1500
@@ -28,7 +28,7 @@ export function rangeOf(port: Port | PortRange): PortRange {
   return typeof port === 'number' ? { first: port, last: port } : port
 }
 
-/** @returns each port once; CAPTURE_FAILED for a range, which a UDP socket cannot listen on, and for none at all. */
+/** @returns each port once; CAPTURE_FAILED for a range, which a UDP socket cannot listen on, or if there is no port. */
 export function singlePorts({ ports }: CaptureBounds): Result<readonly Port[], CaptureFailure> {
   const single = new Set<Port>()
   for (const { first, last } of ports.map(rangeOf)) {

@@ -7,38 +7,38 @@ import type { Disbelief } from './disbelief.ts'
 
 export type CaptureFailure = Failure<'CAPTURE_DENIED' | 'CAPTURE_FAILED'>
 
-/** What the privileged half of a capture hands over: descriptors, close-on-exec, to go into the receiver's `stdio`. */
+/** What the privileged half of a capture hands over: close-on-exec descriptors for the receiver's `stdio`. */
 export interface OpenedCapture {
   readonly fds: readonly number[]
   close(): void
 }
 
-/** The ways in which a packet can come. All UDP sockets are one way, however they are read. */
+/** The ways in which a packet can come. All UDP sockets are one way, no matter how they are read. */
 export type Via = 'packet-socket' | 'udp'
 
-/** One datagram that may be an SPA packet. Nothing in it is trusted, but for how it came. */
+/** One datagram that may be an SPA packet. Nothing in it is trusted; only how it came is known. */
 export interface CapturedPacket {
   readonly via: Via
-  /** Valid until the capture is asked for more: it may lie in memory that is used again. */
+  /** Valid until the capture is asked for more: the memory may be used again. */
   readonly payload: Uint8Array
   readonly source: IpAddress
   readonly sourcePort: Port
-  /** Absent where the way of capture cannot know (a UDP socket bound to every address). */
+  /** Absent if the way of capture does not report it (a UDP socket bound to every address). */
   readonly destination?: IpAddress
   readonly destinationPort: Port
   /**
-   * Index of the interface by which it came. Absent where the kernel has judged the packet before it was handed on: from a UDP
+   * Index of the interface where it arrived. Absent if the kernel judged the packet before handing it on, as with a UDP
    * socket.
    */
   readonly interfaceIndex?: number
-  /** Why the kernel would not take it. Such a packet is counted and told, not opened; its ports may be 0. */
+  /** Why the kernel would not accept it. Such a packet is counted and reported, but not opened. Its ports may be 0. */
   readonly doubt?: Disbelief
 }
 
 export interface CaptureCounters {
-  /** Handed on. */
+  /** Packets handed on. */
   readonly received: number
-  /** Lost before we saw them: the kernel's own count, where it keeps one. */
+  /** Lost before ghostport saw them, by the kernel's own count if it keeps one. */
   readonly dropped: number
 }
 
@@ -46,23 +46,23 @@ export interface CaptureCounters {
 export interface Capture {
   readonly fds: readonly number[]
   /**
-   * Takes what has arrived at one descriptor, in the order in which it arrived, but not more than one batch. Never waits.
+   * Takes what has arrived at one descriptor, in order of arrival, up to one batch. Never waits.
    *
    * @param fd one of {@link fds}
-   * @returns the packets; none where nothing came, or nothing of use
-   * @throws Error with a {@link CaptureFailure} in `cause`, if packets can never come again
+   * @returns the packets; empty if none came, or none that can be used
+   * @throws Error with a {@link CaptureFailure} in `cause`, if no packet can ever come again
    */
   receive(fd: number): readonly CapturedPacket[]
   counters(): CaptureCounters
-  /** Lets go of what it opened itself. The descriptors stay open. */
+  /** Closes what it opened itself. The descriptors stay open. */
   close(): void
 }
 
 /** Packets as events of Node's loop: for systems where poll(2) cannot be called. */
 export interface EventCapture {
   /**
-   * Hands on packets as they arrive, until `signal` aborts; then resolves. Rejects with a {@link CaptureFailure} in `cause` if packets
-   * can never come again. To be called once.
+   * Hands on packets as they arrive, until `signal` aborts; then resolves. Rejects with a {@link CaptureFailure} in
+   * `cause` if no packet can ever come again. Call it once.
    *
    * @param deliver is called with one or more packets; it must not throw.
    * @param ready is called once, when packets are being received.
@@ -71,7 +71,9 @@ export interface EventCapture {
   counters(): CaptureCounters
 }
 
-/** How a capture ends that cannot go on. @returns an Error whose `cause` is the failure, and whose message tells it to a person. */
+/**
+ * The error of a capture that cannot go on. @returns an Error whose `cause` is the failure, with a message for people.
+ */
 export function captureError(failure: CaptureFailure): Error & { readonly cause: CaptureFailure } {
   const error = new Error(`${failureKinds[failure.code].sentence}: ${failure.detail}`, { cause: failure })
   return error as Error & { readonly cause: CaptureFailure }

@@ -1,6 +1,6 @@
 /**
- * Why a packet is not believed: the kernel itself would have dropped it, or passed it on to another host. A packet socket sees
- * packets before the kernel judges them, so that this is judged here (docs/THREAT-MODEL.md § 4).
+ * Why a packet is not believed: the kernel would have dropped it, or passed it on to another host. A packet socket sees
+ * packets before the kernel judges them, so ghostport judges them (docs/THREAT-MODEL.md § 4).
  */
 import type { Failure } from '../result.ts'
 

@@ -1,4 +1,4 @@
-/** Packets from nowhere: for tests and demonstrations. */
+/** Packets from memory: for tests and demonstrations. */
 import {
   type CaptureCounters,
   type CapturedPacket,
@@ -16,14 +16,14 @@ export class MemoryCapture implements EventCapture {
     return { received: this.#received, dropped: 0 }
   }
 
-  /** Has the packets delivered, as one batch, before it returns. Whoever is not listening misses them. */
+  /** Delivers the packets as one batch before it returns. Without a listener they are lost. */
   inject(packets: readonly CapturedPacket[]): void {
     if (this.#deliver === undefined || packets.length === 0) return
     this.#received += packets.length
     this.#deliver(packets)
   }
 
-  /** Ends the capture as when packets can never come again. */
+  /** Ends the capture as if no packet could ever come again. */
   fail(failure: CaptureFailure): void {
     this.#fail?.(captureError(failure))
   }

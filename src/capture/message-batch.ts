@@ -1,6 +1,7 @@
 /**
- * The memory that recvmmsg(2) writes into: an array of `struct mmsghdr`, each with one `struct iovec`, room for the name of the sender
- * and room for one control message, laid out by hand for 64-bit little-endian Linux, made once and used for every call.
+ * The memory that recvmmsg(2) writes into: an array of `struct mmsghdr`. Each has one `struct iovec`, room for the name
+ * of the sender, and room for one control message. The layout is that of 64-bit little-endian Linux. It is made once
+ * and used for every call.
  */
 import { constants } from 'node:os'
 import { describeErrno } from '../system/errno.ts'
@@ -21,10 +22,10 @@ const NAME_LENGTH = 32
 const CONTROL_LENGTH = 40
 const MSG_TRUNC = 0x20
 
-/** Messages in one batch at most: after so many, others have their turn. */
+/** Messages in one batch at most, so that other work gets its turn. */
 const BATCH_SIZE = 64
 const { EBADF, EFAULT, EINVAL, ENOTSOCK } = constants.errno
-/** Faults of ours, not the network's: a bad descriptor, bad memory, a bad argument, no socket. */
+/** Faults in our own call: a bad descriptor, bad memory, a bad argument, not a socket. */
 const FATAL = new Set([EBADF, EFAULT, EINVAL, ENOTSOCK])
 
 export class MessageBatch {
@@ -66,11 +67,11 @@ export class MessageBatch {
   }
 
   /**
-   * Fills the batch with what waits at a socket. Errors of the network (an interface that goes down) are ridden out: this very call
-   * takes and clears them.
+   * Fills the batch with what waits at a socket. Network errors, such as an interface that goes down, do not end it:
+   * this call reads and clears them.
    *
-   * @returns how many messages came, 0 where none waits
-   * @throws Error with CAPTURE_FAILED in `cause` where the descriptor can never give any
+   * @returns how many messages came, 0 if none waits
+   * @throws Error with CAPTURE_FAILED in `cause` if the descriptor can never give any
    */
   receive(fd: number): number {
     // The kernel overwrote the lengths of the names and of the control messages.
@@ -89,7 +90,7 @@ export class MessageBatch {
     return (this.#view.getUint32(i * MMSGHDR_LENGTH + FLAGS_AT, true) & MSG_TRUNC) !== 0
   }
 
-  /** Whether a control message came with it. */
+  /** Whether the message has a control message. */
   hasControl(i: number): boolean {
     return this.#view.getUint32(i * MMSGHDR_LENGTH + CONTROL_LENGTH_AT, true) !== 0
   }
@@ -104,7 +105,7 @@ export class MessageBatch {
 export const NAME_STRIDE = NAME_LENGTH
 export const CONTROL_STRIDE = CONTROL_LENGTH
 
-/** Small typed arrays may live on the JavaScript heap, where the collector moves them; an ArrayBuffer does not move. */
+/** Small typed arrays may be on the JavaScript heap, where the collector moves them. An ArrayBuffer does not move. */
 function offHeap(length: number): Uint8Array {
   return new Uint8Array(new ArrayBuffer(length))
 }

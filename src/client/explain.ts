@@ -1,4 +1,4 @@
-/** Why a door may have stayed shut: the server never says, so all that this side can see is brought together. */
+/** Why a port may have stayed shut. The server never says, so this collects all that the client can see. */
 import { familyOf, type IpAddress } from '../packet/address.ts'
 import { type Failure, refuse } from '../result.ts'
 import type { Milliseconds, UnixSeconds } from '../units.ts'
@@ -9,11 +9,11 @@ import type { AddressSeen, ClosedDoor, Door } from './wait.ts'
 /** How a knock failed whose packets left. */
 export interface ShutDoor {
   readonly failure: Failure<'PORT_NOT_OPEN'>
-  /** The likely causes, the likeliest first, a sentence or two each. */
+  /** The likely causes, the likeliest first, each a sentence or two. */
   readonly causes: readonly string[]
 }
 
-/** How a knock went, that its causes are looked for in. */
+/** How a knock went: used to find the likely causes. */
 export interface Circumstances {
   readonly door: Door
   readonly seen: ClosedDoor
@@ -23,7 +23,7 @@ export interface Circumstances {
   readonly now: UnixSeconds
 }
 
-/** What came back from an address, the most telling first. */
+/** The answer of an address, the most telling first. */
 type Answer = 'mute' | 'refused' | 'no-host' | 'no-route' | 'not-allowed' | 'other-error' | 'silence'
 
 /**
@@ -59,7 +59,7 @@ export function explainShutDoor({ door, seen, limit, request, sent, now }: Circu
     ([answer, places]) =>
       `${places.map(({ address }) => address).join(', ')} port ${door.port} ${describe(answer, places)}`,
   )
-  // Where no attempt can have reached the server, nothing about keys or clocks explains it.
+  // If no attempt can have reached the server, keys and clocks explain nothing.
   const reached = [...answers.keys()].some((it) => it !== 'no-route' && it !== 'not-allowed')
   return {
     failure: refuse('PORT_NOT_OPEN', `${what.join('; ')} (${limit / 1000} s, ${seen.attempts} attempts)`).failure,
@@ -73,7 +73,7 @@ export function explainShutDoor({ door, seen, limit, request, sent, now }: Circu
 function answerOf({ mute, refused, errors }: AddressSeen): Answer {
   if (mute > 0) return 'mute'
   if (refused > 0) return 'refused'
-  // The kernel's own patience with a connection, where --wait-limit is longer.
+  // The kernel gave up on the connection before --wait-limit did.
   const [code] = errors.filter((it) => it !== 'ETIMEDOUT')
   switch (code) {
     case undefined:
@@ -114,7 +114,7 @@ function describe(answer: Answer, places: readonly AddressSeen[]): string {
   }
 }
 
-/** What the answer itself says of the cause. */
+/** The causes that the answer itself suggests. */
 function whatAnswered(answer: Answer, places: readonly AddressSeen[]): readonly string[] {
   const addresses = places.map(({ address }) => address)
   switch (answer) {
@@ -124,11 +124,11 @@ function whatAnswered(answer: Answer, places: readonly AddressSeen[]): readonly 
       ]
     case 'refused':
       return [
-        'The port is open, and no service listens behind it. Or it is shut, and a firewall rejects connections where others drop them.',
+        'The port is open, and no service listens behind it. Or it is shut, and a firewall rejects connections instead of dropping them.',
       ]
     case 'no-host':
       return [
-        `No route, or nobody at that address: a router, or this host’s own network, says that ${addresses.join(', ')} cannot be reached. Look at the address and whether the server is up.`,
+        `No route, or nobody at that address: a router, or this host’s own network, says that ${addresses.join(', ')} cannot be reached. Check the address, and that the server is up.`,
         'A firewall may send the same answer for a port that is shut (“host prohibited”). Then the causes below apply.',
       ]
     case 'no-route':
@@ -169,6 +169,6 @@ function addressCauses(request: Request, sent: readonly SentKnock[]): readonly s
     ]
   if (local.includes(request.source)) return []
   return [
-    `The port was asked for ${request.source}, and this host sends from ${local.join(', ')}: right only if a NAT in between makes the one of the other.`,
+    `The knock asks to open the port for ${request.source}, but this host sends from ${local.join(', ')}. That works only if a NAT on the way changes one into the other.`,
   ]
 }

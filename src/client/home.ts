@@ -1,11 +1,11 @@
-/** The user's home directory, for a user who may have none: in a container, or under a uid that the system does not know. */
+/** The user's home directory. A user may have none: in a container, or with a uid that the system does not know. */
 import { userInfo } from 'node:os'
 import { isAbsolute } from 'node:path'
 
 /**
- * `HOME`, where it is an absolute path; else what the user database says. An empty or relative `HOME` does not count: files
- * would then be looked for in the working directory, which may be somebody else's.
- * @returns `undefined` where neither names one.
+ * `HOME` if it is an absolute path, else the entry of the user database. An empty or relative `HOME` does not count:
+ * files would then be looked for in the working directory, which may be another user's.
+ * @returns `undefined` if neither names one.
  */
 export function homeDirectory(): string | undefined {
   const { HOME } = process.env

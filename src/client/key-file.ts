@@ -1,6 +1,6 @@
 /**
- * Key files (`-G`, `--get-hmac-key`): a line `SERVER: KEY` for each server, as fwknop reads them. What `ghostport keygen`
- * or `fwknop --key-gen` writes is understood as well: there, a line names its key and counts for any server.
+ * Key files (`-G`, `--get-hmac-key`): a line `SERVER: KEY` for each server, as fwknop reads them. Output of `ghostport
+ * keygen` or `fwknop --key-gen` works too: there, a line names its key and counts for every server.
  */
 
 import { trimBlanks } from '../bytes/text.ts'
@@ -43,8 +43,9 @@ function find<Key>(file: string, text: string, server: string, kind: Kind<Key>):
     if (line === '' || /^[#;]/.test(line)) continue
     const at = { file, line: i + 1 }
     const { name, value } = LINE.exec(line)?.groups ?? {}
-    // Nothing of the line is shown: any word of it may be the key.
-    if (name === undefined || value === undefined) return refuse('CONFIG_SYNTAX', 'a line is “SERVER: KEY”', { at })
+    // Shows nothing of the line: any word of it may be the key.
+    if (name === undefined || value === undefined)
+      return refuse('CONFIG_SYNTAX', 'a line must be “SERVER: KEY”', { at })
     const base64 = name === kind.base64
     if (!base64 && name !== kind.text && name.toLowerCase() !== server.toLowerCase()) continue
     const key = base64 ? parseKeyBase64(kind.make, value) : parseKeyText(kind.make, value)

@@ -1,4 +1,4 @@
-/** The keys of a knock, from wherever they are: settings, a key file, or the user, asked without echo. */
+/** The keys of a knock: from settings, from a key file, or from the user, who is asked without echo. */
 import type { ClientSettings } from '../config/client/layer.ts'
 import { DEFAULT_DIGEST_TYPE, type DigestType } from '../packet/digest-type.ts'
 import { DEFAULT_ENCRYPTION_MODE, type EncryptionMode } from '../packet/encryption-mode.ts'
@@ -17,7 +17,7 @@ export interface Keys {
 /**
  * Asks for a secret that no setting holds.
  * @param what for the prompt: `Encryption key for HOST`.
- * @param option that names it, for messages.
+ * @param option the option that names it, for messages.
  */
 export type AskSecret = (what: string, option: string) => Promise<Result<Uint8Array, Failure>>
 
@@ -47,10 +47,10 @@ export async function loadKeys(
   ask: AskSecret,
 ): Promise<Result<Keys, Failure>> {
   const mode = settings.encryptionMode ?? DEFAULT_ENCRYPTION_MODE
-  // Who names a digest for the HMAC wants one, as in fwknop.
+  // A digest for the HMAC implies an HMAC, as in fwknop.
   const wantsHmac = settings.hmacKey !== undefined || settings.useHmac === true || settings.hmacDigestType !== undefined
   if (wantsHmac && mode === 'legacy')
-    return refuse('CONFIG_CONFLICT', 'mode legacy is that of fwknop before 2.5, which knew no HMAC: give no HMAC key')
+    return refuse('CONFIG_CONFLICT', 'mode legacy is for fwknop before 2.5, which has no HMAC: leave the HMAC key out')
 
   const encryption = await find(
     settings.encryptionKey,

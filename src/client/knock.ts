@@ -1,4 +1,4 @@
-/** A knock: one sealed packet for each address of the server, each with a salt, a random number and a time of its own. */
+/** A knock: one sealed packet for each address of the server. Each packet has its own salt, random number and time. */
 
 import type { Clock } from '../clock.ts'
 import type { Delivery, Departure } from '../delivery/delivery.ts'
@@ -13,7 +13,7 @@ import type { Keys } from './keys.ts'
 import { messageFor, type Request, randomPort } from './request.ts'
 import type { Resolve } from './resolve.ts'
 
-/** What the making of packets needs of the world. */
+/** What making packets needs of the system. */
 export interface SealWorld {
   readonly resolve: Resolve
   readonly clock: Clock
@@ -21,12 +21,12 @@ export interface SealWorld {
   readonly randomBytes: (length: number) => Uint8Array
 }
 
-/** What a knock needs of the world. */
+/** What a knock needs of the system. */
 export interface KnockWorld extends SealWorld {
   readonly delivery: Delivery
 }
 
-/** A packet made, and where it is for. */
+/** A packet and its destination. */
 export interface SealedKnock {
   readonly address: IpAddress
   /** The UDP port. */
@@ -36,12 +36,12 @@ export interface SealedKnock {
   readonly text: string
 }
 
-/** A packet, and what became of it. */
+/** A packet and what became of it. */
 export interface SentKnock extends SealedKnock {
   readonly departure: Result<Departure, Failure<'SEND_FAILED'>>
 }
 
-/** What is asked for, of whom, and with which keys. */
+/** What is asked for, from which server, and with which keys. */
 export interface KnockPlan {
   readonly request: Request
   readonly keys: Keys
@@ -56,7 +56,7 @@ export interface PacketSettings {
   readonly family?: AddressFamily
   /** The UDP port to send to (62201 where absent). */
   readonly serverPort?: Port
-  /** Another port from 10000 to 65534 for each packet, in place of `serverPort`. */
+  /** A new port from 10000 to 65534 for each packet, in place of `serverPort`. */
   readonly randomPort?: boolean
   /** The digest of the message (sha256 where absent). */
   readonly digestType?: DigestType

@@ -1,4 +1,4 @@
-/** `ghostport knock` as one call for programs: the same plan, the same end, and the outcome is a value. */
+/** `ghostport knock` as one call for programs: the same plan and the same steps, and the result is a value. */
 import { bytesFromText } from '../bytes/text.ts'
 import { nearest } from '../config/reading/nearest.ts'
 import type { IpAddress } from '../packet/address.ts'
@@ -13,16 +13,18 @@ import { type PlannedKnock, planKnock } from './plan.ts'
 import type { OpenSign } from './wait.ts'
 import { doorFor, parseWait, type WaitOptions, waitWithoutEffect } from './wait-plan.ts'
 
-/** What {@link knock} may be told: the long options of `ghostport knock`, and what only a program can give. */
+/** The options of {@link knock}: the long options of `ghostport knock`, and some that only a program can give. */
 export interface KnockOptions extends PlanOptions, WaitOptions {
-  /** The argument of the command: the stanza of the rc file with this name, or else the only one with this `SPA_SERVER`. */
+  /**
+   * The argument of the command: the stanza of the rc file with this name, else the only one with this `SPA_SERVER`.
+   */
   readonly stanza?: string
   /** After the knock, try the port until it opens. */
   readonly wait?: boolean
   /**
-   * Called for a key that is wanted and that nothing names. Without it, such a key is `KEY_MISSING`.
+   * Called for a required key that nothing names. Without it, such a key is `KEY_MISSING`.
    * @param what for a prompt: `Encryption key for host.example`.
-   * @returns the key, as text or bytes; undefined where there is none.
+   * @returns the key, as text or bytes; undefined if there is none.
    */
   readonly askSecret?: (what: string) => Promise<string | Uint8Array | undefined>
   /** Ends the knock with `ABORTED`. */
@@ -31,11 +33,11 @@ export interface KnockOptions extends PlanOptions, WaitOptions {
 
 /** A knock that was sent. */
 export interface KnockResult {
-  /** As it was named. */
+  /** The name that the options gave it. */
   readonly server: string
   /** What was asked for: `tcp/22`; with NAT, the public port. Empty for a command. */
   readonly ports: readonly string[]
-  /** Whether the packets carry an HMAC. Without one, somebody who records a packet can try to change it. */
+  /** Whether the packets carry an HMAC. Without one, an attacker who records a packet can try to change it. */
   readonly hmac: boolean
   /** One for each address of the server; at least one of them left. */
   readonly packets: readonly KnockPacket[]
@@ -45,13 +47,13 @@ export interface KnockResult {
 
 /** One packet, and what became of it. */
 export interface KnockPacket {
-  /** Where it was for. */
+  /** Its destination address. */
   readonly address: IpAddress
-  /** The UDP port that it was for. */
+  /** Its destination UDP port. */
   readonly port: Port
-  /** The time that it carries. */
+  /** The time in the packet. */
   readonly timestamp: UnixSeconds
-  /** Whether it left this host. That says nothing about whether it arrived. */
+  /** Whether it left this host. It may still not arrive. */
   readonly sent: boolean
   /** The address of this host that it left from. */
   readonly localAddress?: IpAddress
@@ -63,9 +65,9 @@ export interface KnockPacket {
 export interface OpenPort {
   readonly address: IpAddress
   readonly port: Port
-  /** How it was seen: it accepted a connection, or the service behind it spoke first. */
+  /** How it was seen: the port accepted a connection, or the service behind it sent something first. */
   readonly sign: OpenSign
-  /** It was open before the knock: whether the server granted anything is not known. */
+  /** It was open before the knock, so it is not known whether the server granted anything. */
   readonly already: boolean
   /** From the knock to the open port; 0 where it was open before. */
   readonly after: Milliseconds
@@ -73,13 +75,13 @@ export interface OpenPort {
 
 /** Why a knock failed. */
 export interface KnockFailure extends Failure {
-  /** For `PORT_NOT_OPEN`: the likely causes, the likeliest first, a sentence or two each. Else empty. */
+  /** For `PORT_NOT_OPEN`: the likely causes, the likeliest first, each a sentence or two. Else empty. */
   readonly causes: readonly string[]
-  /** The packets that were handed to the system before it failed. */
+  /** The packets that were sent before the failure. */
   readonly packets: readonly KnockPacket[]
 }
 
-/** What a value has to be, for callers without a type checker. */
+/** What each option must be, for callers without a type checker. */
 const kinds = {
   text: { words: 'a text', fits: (value: unknown) => typeof value === 'string' },
   texts: {

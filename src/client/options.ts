@@ -1,6 +1,6 @@
 /**
- * What a knock may be told, under the long names of the options of `ghostport knock`. Most are other spellings of a setting
- * of `.fwknoprc`, and are read by the same parser. Messages name an option as the command line does: `--nat-port`.
+ * The options of a knock, under the long names of `ghostport knock`. Most are another spelling of a setting of
+ * `.fwknoprc` and use the same parser. Messages name an option as the command line does: `--nat-port`.
  */
 import { type SettingLayer, Unbuilt } from '../config/client/layer.ts'
 import { type ClientSettingName, readClientSetting, type SettingFailure } from '../config/client/settings.ts'
@@ -11,8 +11,8 @@ import { type Failure, ok, type Result, refuse } from '../result.ts'
 export type NumberOrText = number | string
 
 /**
- * What is asked for, of whom, and with which keys. What is absent comes from the rc file, or has its default there
- * (docs/CLIENT.md says which).
+ * What is asked for, from which server, and with which keys. An absent option comes from the rc file, or has the
+ * default of docs/CLIENT.md.
  */
 export interface PlanOptions {
   /** The server: a name or an IP address. */
@@ -23,13 +23,13 @@ export interface PlanOptions {
   readonly 'allow-ip'?: string
   /** Open for the address that the packet comes from. */
   readonly 'source-ip'?: boolean
-  /** How long the port stays open, in seconds, 0 to 65535; the server may allow less. 0: as long as the server likes. */
+  /** How long the port stays open, in seconds, 0 to 65535. The server may allow less. 0: the server decides. */
   readonly 'fw-timeout'?: NumberOrText
-  /** How the packet goes: `udp`, the only one yet. */
+  /** How the packet goes: `udp`, the only way so far. */
   readonly 'server-proto'?: string
-  /** The UDP port that the packet goes to, 1 to 65535 (62201 where nothing names one). */
+  /** The UDP port that the packet goes to, 1 to 65535 (default 62201). */
   readonly 'server-port'?: NumberOrText
-  /** Send to a random port from 10000 to 65534; the server must watch them all. */
+  /** Send to a random port from 10000 to 65534. The server must watch them all. */
   readonly 'rand-port'?: boolean
   /** The UDP port to send from, 1 to 65535. */
   readonly 'source-port'?: NumberOrText
@@ -37,23 +37,23 @@ export interface PlanOptions {
   readonly ipv4?: boolean
   /** Only to IPv6 addresses of the server. */
   readonly ipv6?: boolean
-  /** Lead to this host behind the server: `HOST`, `HOST:PORT`, `[IPV6]:PORT`. */
+  /** Forward to this host behind the server: `HOST`, `HOST:PORT`, `[IPV6]:PORT`. */
   readonly 'nat-access'?: string
-  /** A ghost service: lead the public port (`nat-port`) to the `access` port of the server itself. */
+  /** A ghost service: the public port (`nat-port`) leads to the `access` port of the server itself. */
   readonly 'nat-local'?: boolean
   /** The public port, with `nat-access` or `nat-local`, 1 to 65535. */
   readonly 'nat-port'?: NumberOrText
   /** A random public port from 10000 to 65534. */
   readonly 'nat-rand-port'?: boolean
-  /** Have the server run this, in place of `access`. */
+  /** A command for the server to run, in place of `access`. */
   readonly 'server-cmd'?: string
-  /** Take this stanza of the rc file, over its `[default]`. */
+  /** Use this stanza of the rc file, on top of its `[default]`. */
   readonly 'named-config'?: string
   /** Read this file in place of `~/.fwknoprc`. */
   readonly 'rc-file'?: string
   /** Read no rc file. */
   readonly 'no-rc-file'?: boolean
-  /** Do not look for an rc file in the home directory: read none, or the one of `rc-file`. */
+  /** Do not look for an rc file in the home directory. The file of `rc-file` is still read. */
   readonly 'no-home-dir'?: boolean
   /** A file with the encryption key in a line `HOST: KEY`. */
   readonly 'get-key'?: string
@@ -61,21 +61,23 @@ export interface PlanOptions {
   readonly 'get-hmac-key'?: string
   /** The encryption key in base64, 1 to 32 bytes of it. */
   readonly 'key-base64-rijndael'?: string
-  /** The encryption key: text, of which the UTF-8 counts, or bytes. 1 to 32 bytes. */
+  /** The encryption key as text, which is used as UTF-8, or as bytes. 1 to 32 bytes. */
   readonly 'key-rijndael'?: string | Uint8Array
   /** The HMAC key in base64, 1 to 136 bytes of it. */
   readonly 'key-base64-hmac'?: string
-  /** The HMAC key: text, of which the UTF-8 counts, or bytes. 1 to 136 bytes. */
+  /** The HMAC key as text, which is used as UTF-8, or as bytes. 1 to 136 bytes. */
   readonly 'key-hmac'?: string | Uint8Array
   /** Ask for an HMAC key where none is given. */
   readonly 'use-hmac'?: boolean
-  /** The digest of the HMAC (sha256 where nothing names one). */
+  /** The digest of the HMAC (default sha256). */
   readonly 'hmac-digest-type'?: string
-  /** The digest of the message (sha256 where nothing names one). */
+  /** The digest of the message (default sha256). */
   readonly 'digest-type'?: string
-  /** The mode of the cipher (CBC where nothing names one). */
+  /** The mode of the cipher (default CBC). */
   readonly 'encryption-mode'?: string
-  /** The user name in the packet; else `SPOOF_USER` or `LOGNAME` of the environment, or the user of this process. */
+  /**
+   * The user name in the packet. Default: `SPOOF_USER` or `LOGNAME` of the environment, or the user of this process.
+   */
   readonly 'spoof-user'?: string
   /** Date the packet later than this host's clock: seconds, or `5m`, `2h`, `1d`. */
   readonly 'time-offset-plus'?: NumberOrText
@@ -83,7 +85,7 @@ export interface PlanOptions {
   readonly 'time-offset-minus'?: NumberOrText
 }
 
-/** Options with a value that a setting understands as it is. */
+/** Options whose value a setting accepts unchanged. */
 const settingsOf: Readonly<Partial<Record<keyof PlanOptions, ClientSettingName>>> = {
   destination: 'SPA_SERVER',
   'fw-timeout': 'FW_TIMEOUT',
@@ -104,7 +106,7 @@ const settingsOf: Readonly<Partial<Record<keyof PlanOptions, ClientSettingName>>
   'spoof-user': 'SPOOF_USER',
 }
 
-/** Options that answer the same question: giving two is a mistake, not a matter of which comes last. */
+/** Options that answer the same question. Two of them together are refused; the last one does not win. */
 const rivals: readonly (readonly (keyof PlanOptions)[])[] = [
   ['allow-ip', 'source-ip'],
   ['server-port', 'rand-port'],
@@ -117,7 +119,7 @@ const rivals: readonly (readonly (keyof PlanOptions)[])[] = [
   ['get-hmac-key', 'key-base64-hmac', 'key-hmac'],
 ]
 
-/** @returns what the options say, to be laid over the rc file's settings; or the option that cannot be understood. */
+/** @returns what the options say, to override the rc file's settings; or the option that cannot be understood. */
 export function settingsFromOptions(given: PlanOptions): Result<SettingLayer, Failure> {
   const both = rivalsAmong(given)
   if (both !== undefined) return refuseTogether(both.map((name) => `--${name}`))
@@ -151,7 +153,7 @@ export function rivalsAmong(given: PlanOptions): readonly (keyof PlanOptions)[] 
   return groups.find((group) => group.length > 1)
 }
 
-/** @param names as they are shown. */
+/** @param names as the message shows them. */
 export function refuseTogether(names: readonly string[]) {
   return refuse('CLI_USAGE', `${names.join(' and ')} cannot be used together`)
 }
@@ -174,7 +176,7 @@ function spellings(given: PlanOptions): readonly Spelling[] {
     else if (typeof value === 'number') found.push({ option, name, value: String(value) })
   }
   if (isGiven(given.access)) found.push({ option: 'access', name: 'ACCESS', value: [given.access].flat().join(',') })
-  // `source` and `resolve` are the rc file's words; among the options they have names of their own.
+  // `source` and `resolve` are words of the rc file. Other options express them.
   const allow = given['allow-ip']
   if (allow !== undefined) found.push({ option: 'allow-ip', name: 'ALLOW_IP', value: allow })
   for (const [option, sign] of [

@@ -1,4 +1,4 @@
-/** A planned knock, to its end: seal, look at the port, send, wait, and where it stays shut, explain. */
+/** Carries out a planned knock: seal, look at the port, send, wait, and explain if the port stays shut. */
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
 import { type SealedKnock, type SentKnock, sealKnock, sendKnock } from './knock.ts'
 import type { PlannedKnock } from './plan.ts'
@@ -7,33 +7,33 @@ import type { OpenDoor } from './wait.ts'
 import { doorOfSealed, doorOfSent, firstDeparture, type WaitPlan } from './wait-plan.ts'
 
 export interface PerformOptions {
-  /** Absent: the knock ends when its packets left. */
+  /** Absent: the knock ends when its packets have left. */
   readonly wait?: WaitPlan | undefined
-  /** Ends the knock: then nothing more is sent, and no connection is left. */
+  /** Ends the knock: nothing more is sent, and no connection stays open. */
   readonly signal?: AbortSignal | undefined
-  /** The packets are made, and none has left. */
+  /** Called when the packets are made, before any of them leaves. */
   readonly onSealed?: (packets: readonly SealedKnock[]) => void
-  /** They left; the wait, where one is wanted, begins. */
+  /** Called when they have left, before the wait. */
   readonly onSent?: (packets: readonly SentKnock[]) => void
 }
 
 export interface PerformedKnock {
   readonly sent: readonly SentKnock[]
-  /** Where the port was waited for. Its socket belongs to the caller. */
+  /** The port that was waited for. Its socket belongs to the caller. */
   readonly opened?: OpenDoor
 }
 
-/** How a knock failed. */
+/** Why a knock failed. */
 export interface PerformFailure extends Failure {
-  /** For `PORT_NOT_OPEN`: the likely causes, the likeliest first, a sentence or two each. Else none. */
+  /** For `PORT_NOT_OPEN`: the likely causes, the likeliest first, each a sentence or two. Else empty. */
   readonly causes: readonly string[]
-  /** The packets that were made and handed to the system. */
+  /** The packets that were made and sent. */
   readonly sent: readonly SentKnock[]
 }
 
 /**
- * @returns what was sent, and the open port where one was waited for; or `NAME_UNRESOLVED`, `SEND_FAILED`, `PORT_NOT_OPEN`,
- * `ABORTED`, or why the message cannot be sealed.
+ * @returns what was sent, and the open port if one was waited for; or `NAME_UNRESOLVED`, `SEND_FAILED`,
+ * `PORT_NOT_OPEN`, `ABORTED`, or why the message cannot be sealed.
  */
 export async function performKnock(
   { plan, world, noStanza }: PlannedKnock,
@@ -47,7 +47,7 @@ export async function performKnock(
   }
   onSealed?.(sealed.value)
 
-  // Loaded, and the port looked at, before the packet leaves.
+  // The code is loaded and the port looked at before the packet leaves.
   const waiting = wait === undefined ? undefined : { ...wait, ...(await import('./wait.ts')) }
   if (isAborted(signal)) return aborted()
   const look = waiting?.lookAtDoor(doorOfSealed(sealed.value, waiting))
@@ -82,18 +82,18 @@ function failed(
   return { ok: false, failure: { ...failure, causes, sent } }
 }
 
-/** @param sent what had left by then. */
+/** @param sent the packets that had left by then. */
 export function aborted(sent: readonly SentKnock[] = []): Refused<PerformFailure> {
-  const detail = sent.length === 0 ? 'before a packet was sent' : 'while the port was waited for'
+  const detail = sent.length === 0 ? 'before a packet was sent' : 'while waiting for the port'
   return failed(refuse('ABORTED', detail).failure, sent)
 }
 
-/** Asked anew each time: the type checker would take the first answer for good. */
+/** A function, so that each call reads the signal again: the type checker would keep the first answer. */
 function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true
 }
 
-/** @returns undefined where the signal comes first. What was begun goes on, and nobody hears of its end. */
+/** @returns undefined if the signal comes first. The promise goes on, and its result is ignored. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
   if (signal === undefined) return promise
   if (signal.aborted) return undefined

@@ -1,4 +1,4 @@
-/** From options, the rc file and the keys to a plan: what every knock begins with. */
+/** Makes a plan from options, the rc file and the keys. Every knock begins with it. */
 import { randomBytes } from 'node:crypto'
 import { userInfo } from 'node:os'
 import { systemClock } from '../clock.ts'
@@ -14,13 +14,13 @@ import { type NoStanza, orInStanza, rcSettings, type StanzaWord, withNoStanza, w
 import { buildRequest } from './request.ts'
 import { systemResolve } from './resolve.ts'
 
-/** What counts besides the options. */
+/** What a plan uses besides the options. */
 export interface Hints {
-  /** Where the options name no stanza: names one, or its server. */
+  /** A stanza name, or the server of a stanza; used if the options name no stanza. */
   readonly stanza?: StanzaWord
-  /** What counts where neither options nor rc file say otherwise. */
+  /** Settings to use if neither options nor rc file have them. */
   readonly fallback?: ClientSettings
-  /** What is laid over the options. */
+  /** Settings that override the options. */
   readonly besides?: SettingLayer
 }
 
@@ -32,7 +32,7 @@ export interface PlannedKnock {
 }
 
 /**
- * @param ask for a key that is wanted and that nothing names.
+ * @param ask for a required key that nothing names.
  * @returns all that a knock needs, or the first thing that is wrong or missing.
  */
 export async function planKnock(
@@ -47,10 +47,10 @@ export async function planKnock(
   if (!rc.ok) return rc
   const { noStanza, stanza } = rc.value
   const command = given['server-cmd']
-  // A server named beside the options that no stanza is for counts for more than that of [default].
+  // A server named beside the options, for which there is no stanza, overrides that of [default].
   const named = noStanza === undefined || hints.fallback?.server === undefined ? {} : { server: hints.fallback.server }
   const layers: readonly SettingLayer[] = [hints.fallback ?? {}, rc.value.settings, named]
-  // A command goes in place of the ports that weaker layers name. Options that name some contradict it.
+  // A command replaces the ports of weaker layers. Options that name ports contradict it.
   const weaker = command === undefined ? layers : layers.map(withoutPorts)
   const settled = settle([...weaker, options])
   if (!settled.ok) return settled
@@ -61,7 +61,7 @@ export async function planKnock(
     const { failure } = refuse('CLI_USAGE', 'say where the packet goes: --destination HOST (-D)')
     return { ok: false, failure: orInStanza(failure, 'SPA_SERVER', stanza) }
   }
-  /** What is missing may be in the stanza that was not found. */
+  /** The missing setting may be in the stanza that was not found. */
   const lacking = (failure: Failure, setting: string | undefined): Refused => {
     const cured = setting === undefined ? failure : orInStanza(failure, setting, stanza)
     return { ok: false, failure: withNoStanza(cured, noStanza) }
@@ -81,7 +81,7 @@ export async function planKnock(
     if (request.failure.code !== 'CONFIG_CONFLICT') return request
     const optionsAlone = settle([hints.fallback ?? {}, options])
     const without = optionsAlone.ok ? buildRequest(optionsAlone.value, context) : optionsAlone
-    // What contradicts itself without the rc file is not the file's fault.
+    // If the options contradict each other even without the rc file, the file is not to blame.
     const isUsage = !without.ok && without.failure.detail === request.failure.detail
     if (isUsage) return refuse('CLI_USAGE', request.failure.detail)
     return { ok: false, failure: withStanza(request.failure, stanza) }
@@ -110,7 +110,7 @@ function withoutPorts(layer: SettingLayer): SettingLayer {
   return rest
 }
 
-/** As fwknop looks for it: SPOOF_USER, LOGNAME, the user database, USER. */
+/** In fwknop's order: SPOOF_USER, LOGNAME, the user database, USER. */
 function ownName(): Result<Username, Failure> {
   const { SPOOF_USER, LOGNAME, USER } = process.env
   const named = SPOOF_USER || LOGNAME

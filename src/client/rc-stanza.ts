@@ -1,4 +1,6 @@
-/** What the rc file says for a knock, and which of its stanzas counts: the one named, or the one for the server named. */
+/**
+ * What the rc file says for a knock, and which of its stanzas counts: the named one, or the one for the named server.
+ */
 import { join } from 'node:path'
 import { parseFwknoprc, type RcFile } from '../config/client/fwknoprc.ts'
 import type { SettingLayer } from '../config/client/layer.ts'
@@ -8,30 +10,30 @@ import { readOwnFile, refuseExposed, refuseMissing } from '../system/guarded-fil
 import { homeDirectory } from './home.ts'
 import type { PlanOptions } from './options.ts'
 
-/** A word that may name a stanza, or the server of one. */
+/** A word that may name a stanza, or the server of a stanza. */
 export interface StanzaWord {
   readonly word: string
-  /** The word can be nothing else: that there is no such stanza is a failure. */
+  /** The word can only be a stanza: if there is none, that is a failure. */
   readonly required: boolean
   /** Another name or address of that server. */
   readonly server?: string
-  /** What to suggest where nothing fits it and no name is near. */
+  /** What to suggest if nothing matches the word and no name is similar. */
   readonly otherwise?: string
-  /** What to say besides where no stanza fits it: it may have been meant otherwise. */
+  /** What to add if no stanza matches: the user may have meant something else. */
   readonly doubt?: string | undefined
 }
 
-/** For messages: the argument was taken for a server's name, since no stanza fits it. */
+/** For messages: no stanza matches the argument, so it was taken as a server's name. */
 export interface NoStanza {
   readonly word: string
-  /** The rc file, whether it exists or not. */
+  /** The rc file, even if it does not exist. */
   readonly file: string
   readonly exists: boolean
   /** The stanza that was probably meant, or another cure. */
   readonly meant?: string
 }
 
-/** The stanza whose settings count, as its file writes it. */
+/** The stanza that is used, with its name as in the file. */
 export interface UsedStanza {
   readonly name: string
   readonly file: string
@@ -44,10 +46,10 @@ export interface RcSettings {
 }
 
 /**
- * `[default]`, and over it the stanza of `named-config`; without it, the stanza with the name `word`, or else the only one whose
- * `SPA_SERVER` is `word`.
- * @returns the settings; the failure of the file; `CONFIG_MISSING_KEY` for a stanza that is not there; `CLI_USAGE` where
- * several stanzas fit.
+ * `[default]`, overridden by the stanza of `named-config`. Without `named-config`: by the stanza with the name `word`,
+ * else by the only one whose `SPA_SERVER` is `word`.
+ * @returns the settings; the failure of the file; `CONFIG_MISSING_KEY` if the stanza does not exist; `CLI_USAGE` if
+ * several stanzas match.
  */
 export function rcSettings(given: PlanOptions, argument?: StanzaWord): Result<RcSettings, Failure> {
   const place = rcPlace(given)
@@ -71,14 +73,14 @@ export function rcSettings(given: PlanOptions, argument?: StanzaWord): Result<Rc
   const lookFor = named ?? argument?.word
   if (lookFor === undefined) return settingsOf(rc, undefined)
   const required = named !== undefined || argument?.required === true
-  // A server may have the name “default”; a stanza of this name is none, but can be asked for.
+  // A server may have the name “default”. A stanza of this name is not for a server, but can be asked for.
   if (required && lookFor.toLowerCase() === 'default') return settingsOf(rc, { name: lookFor, file: path })
   const found = findStanza(rc, lookFor, path, named === undefined ? [lookFor, argument?.server ?? lookFor] : [])
   if (!found.ok) return found
   if (found.value !== undefined) return settingsOf(rc, { name: found.value, file: path })
 
   const names = [...new Set(rc.stanzas)]
-  // A login name before the “@” is ssh's; what to write in place of an argument is no cure for `named-config`.
+  // A login name before the “@” is for ssh. A suggestion for the argument is not a cure for `named-config`.
   const meant =
     nearest(lookFor, names) ??
     nearest(lookFor.replace(/^.*@/, ''), names) ??
@@ -90,7 +92,7 @@ export function rcSettings(given: PlanOptions, argument?: StanzaWord): Result<Rc
   return base.ok ? ok({ settings: base.value, noStanza }) : base
 }
 
-/** The failure, and besides that no stanza fits the argument: often that is the cause. */
+/** Adds that no stanza matches the argument: often this is the cause. */
 export function withNoStanza<F extends Failure>(failure: F, noStanza: NoStanza | undefined): F {
   if (noStanza === undefined) return failure
   const { word, file, exists, meant } = noStanza
@@ -105,14 +107,14 @@ function noSuchStanza(
   doubt: string | undefined,
 ): Refused<Failure<'CONFIG_MISSING_KEY' | 'CLI_USAGE'>> {
   const why = exists ? `${file} has no stanza [${word}]` : `there is no rc file ${file} to take [${word}] from`
-  // A dot or a colon: a host, which has an option of its own.
+  // With a dot or a colon it is a host, which has an option of its own.
   const suggestion = meant ?? (/[.:]/.test(word) && doubt === undefined ? `--destination ${word}` : undefined)
   const more = suggestion === undefined ? {} : { suggestion }
   if (doubt === undefined) return refuse('CONFIG_MISSING_KEY', why, more)
   return refuse('CLI_USAGE', `${doubt}, and ${why}`, more)
 }
 
-/** @param servers where no stanza has the name, the one counts that has one of these as its server. */
+/** @param servers if no stanza has the name, the one with one of these as its server counts. */
 function findStanza(
   rc: RcFile,
   word: string,
@@ -139,19 +141,19 @@ function settingsOf(rc: RcFile, stanza: UsedStanza | undefined): Result<RcSettin
   return ok({ settings: settings.value, ...(stanza === undefined ? {} : { stanza }) })
 }
 
-/** A contradiction among settings, and where some of them come from. */
+/** Adds to a contradiction among settings which stanza some of them come from. */
 export function withStanza<F extends Failure>(failure: F, stanza: UsedStanza | undefined): F {
   if (stanza === undefined) return failure
   return { ...failure, detail: `${failure.detail}; some settings come from stanza [${stanza.name}] of ${stanza.file}` }
 }
 
-/** The failure, and the cure that lies in the stanza: `say what to open: -A tcp/22, or set ACCESS in stanza [door] of FILE`. */
+/** Adds the cure that is in the stanza: `say what to open: -A tcp/22, or set ACCESS in stanza [door] of FILE`. */
 export function orInStanza<F extends Failure>(failure: F, setting: string, stanza: UsedStanza | undefined): F {
   if (stanza === undefined) return failure
   return { ...failure, detail: `${failure.detail}, or set ${setting} in stanza [${stanza.name}] of ${stanza.file}` }
 }
 
-/** Which file is read, and whether the user named it; or why none is. */
+/** Which file is read, and whether the user named it; or why none is read. */
 type RcPlace = { readonly path: string; readonly named: boolean } | { readonly none: string }
 
 function rcPlace(given: PlanOptions): RcPlace {
@@ -164,7 +166,7 @@ function rcPlace(given: PlanOptions): RcPlace {
   return { none: `HOME names no folder, and the user database has none for uid ${process.getuid?.()}` }
 }
 
-/** Where no file is read, a stanza that has to be there is nowhere. */
+/** Without a file, a required stanza cannot be found. */
 function withoutFile(why: string, named: string | undefined, argument: StanzaWord | undefined) {
   const stanza = named ?? (argument?.required === true ? argument.word : undefined)
   if (stanza === undefined) return ok({ settings: {} })
@@ -174,16 +176,16 @@ function withoutFile(why: string, named: string | undefined, argument: StanzaWor
   return refuse('CONFIG_MISSING_KEY', detail, { suggestion: '--rc-file FILE' })
 }
 
-/** A file that the user named has to be there. */
+/** A file that the user named must exist. */
 function readRc({ path, named }: Extract<RcPlace, { path: string }>): Result<RcFile | undefined, Failure> {
   const read = readOwnFile(path)
   if (!read.ok) {
-    // The user did not name it, and may not know of it.
+    // The user did not name the file, and may not know it.
     const { failure } = read
     const suggestion = failure.suggestion ?? '--rc-file FILE, or --no-rc-file'
     return named ? read : { ok: false, failure: { ...failure, suggestion } }
   }
-  // fwknop makes a file of comments here; a command that only sends should leave nothing behind.
+  // fwknop makes a file of comments here. A command that only sends should leave nothing behind.
   if (read.value === undefined) return named ? refuseMissing(path) : ok(undefined)
   const rc = parseFwknoprc(path, read.value.text)
   return rc.ok && rc.value.holdsKeys && read.value.readableByOthers ? refuseExposed(path) : rc

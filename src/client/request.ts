@@ -11,7 +11,7 @@ import { isHostName } from '../packet/nat-target.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { type Port, port, type Seconds, type UnixSeconds, unixSeconds } from '../units.ts'
 
-/** Everything of a message but what differs between two packets of one knock. */
+/** All parts of a message that are the same in each packet of one knock. */
 export type Request = {
   readonly source: RequestedSource
   readonly username: Username
@@ -37,7 +37,7 @@ export interface RequestedPorts {
 
 /** What counts for a request besides the settings. */
 export interface RequestContext {
-  /** Who asks, where the settings name nobody. */
+  /** The user name to use if the settings have none. */
   readonly username: Result<Username, Failure>
   /** 16 random bits. */
   readonly random: number
@@ -85,12 +85,12 @@ export function buildRequest(settings: ClientSettings, context: RequestContext):
       )
     if (source === undefined) return noSource()
     if (!isUnicode(context.command))
-      return refuse('VALUE_INVALID', 'the command (--server-cmd) is not UTF-8, as packets carry it')
+      return refuse('VALUE_INVALID', 'the command (--server-cmd) is not UTF-8, and packets carry only UTF-8')
     return ok({ ...header, source, kind: 'command', command: context.command })
   }
   if (ports === undefined) return refuse('CLI_USAGE', 'say what to open: --access tcp/22 (-A)')
   if (source === undefined) return noSource()
-  // 0 is how fwknop's users say “as long as the server likes”; on the wire that is the message without a timeout.
+  // To fwknop's users, 0 means “the server decides”. On the wire that is the message without a timeout.
   const asked = { ...header, source, ...(timeout === undefined || timeout === 0 ? {} : { timeout }) }
 
   const nat = settings.natLocal === true ? 'local' : settings.natAccess === undefined ? 'none' : 'forward'
@@ -106,10 +106,10 @@ export function buildRequest(settings: ClientSettings, context: RequestContext):
 
   const [wanted, second] = ports
   if (wanted === undefined || second !== undefined)
-    return refuse('CONFIG_CONFLICT', 'NAT leads one port to one place: ask for one port with --access (-A)')
+    return refuse('CONFIG_CONFLICT', 'NAT forwards one port only: ask for one port with --access (-A)')
   const publicPort = other === undefined ? wanted.port : other === 'random' ? randomPort(context.random) : other
   const openings = { ...asked, ports: [{ protocol: wanted.protocol, port: publicPort }] }
-  // The port that --access names is the service's own: NAT only changes where it is to be reached.
+  // --access names the port of the service. NAT only changes the port where clients reach it.
   const servicePort = settings.natAccess?.port ?? wanted.port
   const host = settings.natAccess?.host
   if (nat === 'local')
@@ -118,7 +118,7 @@ export function buildRequest(settings: ClientSettings, context: RequestContext):
   return ok({ ...openings, kind: 'natAccess', target: { host, port: servicePort } })
 }
 
-/** 10000–65534, as fwknop chooses; the bias of the remainder is of no use to anybody, since the port is not a secret. */
+/** 10000–65534, as in fwknop. The port is no secret, so the slight bias of the remainder is harmless. */
 export function randomPort(random: number): Port {
   return port(10_000 + (random % 55_535))
 }
@@ -159,7 +159,7 @@ export function messageFor(request: Request, { destination, random, now }: Messa
   const header = { random, timestamp: unixSeconds(Math.max(0, now + timeOffset)) }
   if (rest.kind !== 'localNatAccess') return { ...rest, ...header }
   const { host = destination, ...local } = rest
-  // fwknop names the server as the user typed it, which fwknopd resolves on its side and may find another host's address.
+  // fwknop sends the server's name as typed. fwknopd resolves it on its side, and may get another host's address.
   return { ...local, ...header, host: typeof host === 'string' ? host : isHostName(host) ? host.name : host }
 }
 

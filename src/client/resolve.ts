@@ -3,7 +3,7 @@ import type { LookupAddress } from 'node:dns'
 import { type AddressFamily, familyOf, type IpAddress, parseAddress } from '../packet/address.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 
-/** More addresses than a server has; a name with more gets packets at the first ones only. */
+/** No server has more addresses than this. If a name has more, only the first ones get packets. */
 const MAX_ADDRESSES = 8
 
 /**

@@ -1,4 +1,4 @@
-/** Which port to wait for after a knock, how long, and for what sign. */
+/** Which port to wait for after a knock, for how long, and what counts as open. */
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { type Milliseconds, milliseconds, type Port } from '../units.ts'
 import type { KnockPlan, SealedKnock, SentKnock } from './knock.ts'
@@ -7,11 +7,11 @@ import type { Door, OpenSign } from './wait.ts'
 
 /** How long to wait, and for what. */
 export interface WaitOptions {
-  /** Give up waiting after so many seconds: more than 0, up to 3600, in steps of 0.001 (5 where nothing says otherwise). */
+  /** Stop waiting after this many seconds: more than 0, up to 3600, in steps of 0.001 (default 5). */
   readonly 'wait-limit'?: number | string | undefined
   /**
-   * What counts as open: `connect`, or `banner`, a service that speaks first, as sshd does (the default with NAT, where another
-   * service may answer on the port).
+   * What counts as open: `connect`, or `banner`: a service that speaks first, as sshd does. `banner` is the default
+   * with NAT, because another service may answer on the port.
    */
   readonly 'wait-for'?: string | undefined
 }
@@ -27,7 +27,7 @@ export interface WaitPlan {
   readonly limit: Milliseconds
 }
 
-/** @returns what is wished; `VALUE_INVALID` for a number or a word that is none. */
+/** @returns the parsed options; `VALUE_INVALID` for a number or a word that is not valid. */
 export function parseWait(given: WaitOptions): Result<WaitWish, Failure<'VALUE_INVALID'>> {
   const text = String(given['wait-limit'] ?? 5)
   const limit = /^[0-9]{1,4}(\.[0-9]{1,3})?$/.test(text) ? Number(text) : 0
@@ -39,7 +39,7 @@ export function parseWait(given: WaitOptions): Result<WaitWish, Failure<'VALUE_I
   return ok({ limit: milliseconds(limit * 1000), ...(sign === undefined ? {} : { sign }) })
 }
 
-/** @returns `CLI_USAGE` for wishes about a wait that nobody asked for. */
+/** @returns `CLI_USAGE` for options about a wait without `--wait`. */
 export function waitWithoutEffect(given: WaitOptions): Result<void, Failure<'CLI_USAGE'>> {
   const name = (['wait-limit', 'wait-for'] as const).find((it) => given[it] !== undefined)
   if (name === undefined) return ok(undefined)
@@ -47,8 +47,9 @@ export function waitWithoutEffect(given: WaitOptions): Result<void, Failure<'CLI
 }
 
 /**
- * Which port to wait for, and what for. A port that NAT leads elsewhere may be one that always answers.
- * @returns the plan; `CLI_USAGE` where no TCP port is asked for.
+ * Which port to wait for, and what counts as open. With NAT, the public port may belong to a service that always
+ * answers.
+ * @returns the plan; `CLI_USAGE` if no TCP port is asked for.
  */
 export function doorFor(plan: KnockPlan, wish: WaitWish): Result<WaitPlan, Failure<'CLI_USAGE'>> {
   const door = doorOf(plan.request)
@@ -56,12 +57,12 @@ export function doorFor(plan: KnockPlan, wish: WaitWish): Result<WaitPlan, Failu
   return ok({ port: door.port, limit: wish.limit, sign: wish.sign ?? (door.throughNat ? 'banner' : 'connect') })
 }
 
-/** Where to look before the packets leave. */
+/** The door to try before the packets leave. */
 export function doorOfSealed(packets: readonly SealedKnock[], { port, sign }: WaitPlan): Door {
   return { addresses: packets.map(({ address }) => address), port, sign }
 }
 
-/** Where to wait afterwards: at the addresses for which a packet left. */
+/** The door to try afterwards: the addresses to which a packet left. */
 export function doorOfSent(sent: readonly SentKnock[], wait: WaitPlan): Door {
   return doorOfSealed(
     sent.filter(({ departure }) => departure.ok),

@@ -1,26 +1,26 @@
 /**
- * Waiting for the door: trying a TCP port until it opens. A closed door says nothing at all, so that a lost first attempt
- * would be noticed by the kernel only a second later; new attempts are made at growing distances instead, and the first
- * that succeeds counts. An attempt that was overtaken is taken back before its handshake ends, so that the service sees
- * one connection.
+ * Waits for the door: tries a TCP port until it opens. A shut door does not answer, so the kernel would repeat a lost
+ * first attempt only after a second. Therefore new attempts begin at growing intervals, and the first that succeeds
+ * counts. An older attempt is cancelled before its handshake ends, so that the service sees one connection.
  *
- * A port that was open before the knock proves nothing about the knock. So one attempt for each address begins before the
- * packet leaves ({@link lookAtDoor}). Its SYN reaches the server ahead of the packet. Where it is answered, the port was open
- * already, however late the answer arrives.
+ * A port that was open before the knock proves nothing about the knock. So one attempt for each address begins before
+ * the packet leaves ({@link lookAtDoor}). Its SYN reaches the server before the packet. If that SYN is answered, the
+ * port was open before, even if the answer arrives late.
  */
 import { connect, type Socket } from 'node:net'
 import type { IpAddress } from '../packet/address.ts'
 import { type Milliseconds, milliseconds, type Port } from '../units.ts'
 
 /**
- * What counts as open: that the port accepts a connection; or that the service behind it speaks first. The latter tells a
- * ghost service from the web server whose port it shares: sshd greets at once, web servers wait for a request.
+ * What counts as open: the port accepts a connection (`connect`), or the service behind it speaks first (`banner`).
+ * `banner` distinguishes a ghost service from the web server whose port it shares: sshd greets at once, web servers
+ * wait for a request.
  */
 export type OpenSign = 'connect' | 'banner'
 
 /** Where to connect to, and what counts as open. */
 export interface Door {
-  /** Tried side by side. */
+  /** All are tried at the same time. */
   readonly addresses: readonly IpAddress[]
   readonly port: Port
   readonly sign: OpenSign
@@ -29,27 +29,27 @@ export interface Door {
 /** The connection that found the port open. */
 export interface OpenDoor {
   readonly open: true
-  /** It was open before the knock: whether the server granted anything is not known. */
+  /** It was open before the knock, so it is not known whether the server granted anything. */
   readonly already: boolean
   readonly address: IpAddress
-  /** Since the knock; 0 where it was open before. */
+  /** Since the knock; 0 if it was open before. */
   readonly after: Milliseconds
-  /** Connected, half-open allowed, and paused: a banner that was read is given again to its next reader. */
+  /** Connected, half-open allowed, and paused. A banner that was read is given to its next reader again. */
   readonly socket: Socket
 }
 
 /** What one address answered. */
 export interface AddressSeen {
   readonly address: IpAddress
-  /** Resets. */
+  /** Number of resets. */
   readonly refused: number
-  /** Connections that were accepted, without a word in the time of waiting. */
+  /** Connections that were accepted but sent nothing. */
   readonly mute: number
   /** Other answers, by the system's code: `EHOSTUNREACH`, `ENETUNREACH`, `EACCES`. */
   readonly errors: readonly string[]
 }
 
-/** How the attempts ended, or have not ended yet. */
+/** The outcome of the attempts so far. */
 export interface ClosedDoor {
   readonly open: false
   /** At all addresses. */
@@ -60,22 +60,28 @@ export interface ClosedDoor {
 
 /** Attempts that began before the knock. */
 export interface DoorLook {
-  /** Ends them, where there is nothing to wait for. */
+  /** Ends the attempts, if there is no wait. */
   end(): void
 }
 
-/** Times between attempts, the last one repeated. A banner costs a whole connection, so there are fewer of those. */
+/**
+ * Intervals between attempts; the last one repeats. Waiting for a banner costs a whole connection, so those attempts
+ * are fewer.
+ */
 const PACES: Readonly<Record<OpenSign, readonly Milliseconds[]>> = {
   connect: [1, 2, 4, 8, 16, 32, 64, 128, 250].map(milliseconds),
   banner: [3, 8, 20, 60, 160, 250].map(milliseconds),
 }
-/** Connections that may stay mute side by side; the oldest gives way. */
+/** Mute connections that are kept at the same time; the oldest is closed first. */
 const MAX_MUTE = 6
-/** A look that is not accepted by then is given up: the kernel sends its SYN again after 1 s, which would be after the knock. */
+/**
+ * A look that is not accepted by then is given up. The kernel repeats its SYN after 1 s, which would be after the
+ * knock.
+ */
 const LOOK_LIMIT = milliseconds(800)
 /**
- * A service may greet a connection sooner than one that it accepted earlier. So where a banner arrives and a connection from
- * before the knock is still mute, that one is given this many times as long as the other took, and a little more.
+ * A service may greet a later connection sooner than an earlier one. So if a banner arrives while a connection from
+ * before the knock is mute, the earlier one gets this many times as long as the other took, and a little more.
  */
 const EARLY_BANNER_FACTOR = 4
 const EARLY_BANNER_EXTRA = milliseconds(20)
@@ -114,9 +120,12 @@ export function lookAtDoor(door: Door): DoorLook {
 
 /** What a wait may be told besides where and how long. */
 export interface WaitTerms {
-  /** At the same port, from before the knock. Without it, a port that was open before is taken for one that the knock opened. */
+  /**
+   * Attempts at the same port from before the knock. Without them, a port that was open before looks like one that the
+   * knock opened.
+   */
   readonly look?: DoorLook | undefined
-  /** Ends the wait, as its limit does. */
+  /** Ends the wait, like the limit. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -160,11 +169,11 @@ export function waitForDoor(
   return watch.wait(door.addresses, since, limit, signal)
 }
 
-/** An attempt of which the end is not known yet. */
+/** An attempt whose end is not known yet. */
 interface Attempt {
   readonly socket: Socket
   readonly address: IpAddress
-  /** Began before the knock. */
+  /** It began before the knock. */
   readonly early: boolean
   /** On the clock of `performance.now()`. */
   connectedAt: number
@@ -241,7 +250,7 @@ class Watch implements DoorLook {
         for (const address of addresses) this.#begin(address, false)
         next = setTimeout(tryAll, pace[Math.min(round++, pace.length - 1)])
       }
-      // A banner costs the service a connection: the look, where there was one, is the first attempt.
+      // A banner costs the service a connection, so a look also counts as the first attempt.
       if (this.#door.sign === 'banner' && this.#attempts > 0) next = setTimeout(tryAll, pace[round++])
       else tryAll()
     })
@@ -266,7 +275,7 @@ class Watch implements DoorLook {
     const socket = connect({ host: address, port: this.#door.port, noDelay: true, allowHalfOpen: true })
     const attempt: Attempt = { socket, address, early, connectedAt: 0 }
     this.#open.add(attempt)
-    // Without a word.
+    // It sent nothing.
     const hungUp = (): void => this.#drop(attempt)
     socket.once('end', hungUp)
     socket.on('error', (error: NodeJS.ErrnoException) => {
@@ -299,12 +308,12 @@ class Watch implements DoorLook {
     if (!this.#open.has(attempt)) return
     const { socket, address, early } = attempt
     if (this.#found !== undefined) {
-      // The service had accepted this one before the knock, and was slow to greet it: then that is the truth.
+      // The service accepted this connection before the knock and was slow to greet it: so the port was open before.
       if (!early || this.#grace === undefined) return
       this.#found.socket.destroy()
     }
     this.#open.delete(attempt)
-    // From here on it is its next owner's: an end is no longer a failed attempt, and what was said may still be read.
+    // Now the socket belongs to its next owner: its end is no failed attempt, and what it received can still be read.
     socket.off('end', hungUp)
     const after = milliseconds(early ? 0 : performance.now() - this.#since)
     this.#found = { open: true, already: early, address, after, socket }
@@ -317,7 +326,10 @@ class Watch implements DoorLook {
     else tell()
   }
 
-  /** @returns for how many milliseconds more an earlier connection to the same address may prove that it was open already. */
+  /**
+   * @returns how many more milliseconds to wait for an earlier connection to the same address to prove that the port
+   * was open before.
+   */
   #leftForEarly({ address, connectedAt }: Attempt): number {
     const rival = [...this.#muteEarly].find((it) => it.address === address && this.#open.has(it))
     if (rival === undefined) return 0

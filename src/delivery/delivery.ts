@@ -13,7 +13,7 @@ export interface OutgoingPacket {
 
 /** What is known once the packet has left this host. Nothing ever comes back. */
 export interface Departure {
-  /** The address of this host that the packet left from; behind NAT, not what the server sees. */
+  /** The address of this host that the packet left from. Behind NAT, the server sees another one. */
   readonly localAddress: IpAddress
   /** When, on the clock of `performance.now()`. */
   readonly at: number
@@ -21,6 +21,6 @@ export interface Departure {
 
 /** A way for packets to leave this host. */
 export interface Delivery {
-  /** Hands the packet to the system. That it left says nothing about whether it arrives. */
+  /** Passes the packet to the system. A packet that left may still not arrive. */
   send(packet: OutgoingPacket): Promise<Result<Departure, Failure<'SEND_FAILED'>>>
 }

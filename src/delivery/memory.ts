@@ -1,4 +1,4 @@
-/** Delivery into a list: for programs that carry packets on their own ways, and for tests. */
+/** Delivery into a list: for programs that carry packets in their own way, and for tests. */
 import { addressFromBytes, familyOf } from '../packet/address.ts'
 import { ok } from '../result.ts'
 import type { Delivery, OutgoingPacket } from './delivery.ts'

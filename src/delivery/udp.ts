@@ -1,4 +1,4 @@
-/** Delivery by UDP, over IPv4 and IPv6: one datagram for a packet (docs/WIRE.md § 9). */
+/** Delivery by UDP, over IPv4 and IPv6: one datagram per packet (docs/WIRE.md § 9). */
 import { createSocket, type Socket } from 'node:dgram'
 import { familyOf, type IpAddress, parseAddress } from '../packet/address.ts'
 import { ok, refuse } from '../result.ts'
@@ -28,7 +28,7 @@ export function udpDelivery(options: { readonly sourcePort?: Port } = {}): Deliv
       const family = familyOf(packet.address)
       const socket = createSocket({
         type: family === 4 ? 'udp4' : 'udp6',
-        // Addresses are never looked up: the default would load the resolver for each.
+        // Addresses are never looked up: the default would load the resolver for each packet.
         lookup: (address, _options, callback) => callback(null, address, family),
       })
       try {
@@ -56,7 +56,7 @@ function sendOn(socket: Socket, packet: OutgoingPacket, sourcePort: Port | undef
         else resolve({ localAddress, at: performance.now() })
       })
     }
-    // Connected, so that the system tells which address it sends from, and that there is no route before and not after.
+    // Connected, so that the system gives the address that it sends from. A missing route is then known before sending.
     const connect = (): void => socket.connect(packet.port, packet.address, connected)
     if (sourcePort === undefined) connect()
     else socket.bind(sourcePort, connect)

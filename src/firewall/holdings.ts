@@ -144,9 +144,9 @@ export class Holdings<Entry extends Held> {
   #why(source: IpAddress, places: number, isShort: boolean): string {
     const family = familyOf(source)
     const more = `${places} more ${places === 1 ? 'is' : 'are'} asked for`
-    if (!isShort) return `${this.#places[family]} of ${this.#capacity} places for IPv${family} are taken, ${more}`
+    if (!isShort) return `${this.#places[family]} of ${this.#capacity} places for IPv${family} are taken, and ${more}`
     const whose = family === 4 ? source : `${networkOf(source)}/${NETWORK_OF_ONE}`
-    return `grants for ${whose} have ${this.#placesOf(source)} of the ${this.#share} places that one address may have, ${more}`
+    return `grants for ${whose} have ${this.#placesOf(source)} of the ${this.#share} places that one address may have, and ${more}`
   }
 
   #placesOf(source: IpAddress): number {

@@ -1,12 +1,15 @@
-/** Which addresses can be those of one host, everywhere: only they can stand in a grant, as its source or as its target. */
+/** Which addresses mean one host, on every interface. Only these can be in a grant, as its source or its target. */
 import { familyOf, type IpAddress, type Network } from './address.ts'
 
-/** Whether an address is this host by definition. */
+/** Whether an address always means this host. */
 export function isLoopback(address: IpAddress): boolean {
   return address === '::1' || /^127\./.test(address)
 }
 
-/** Whether an address means another host on each link (RFC 3927, RFC 4291 § 2.5.6). A firewall rule names no link. */
+/**
+ * Whether an address means another host on each link (RFC 3927, RFC 4291 § 2.5.6). A firewall rule does not name a
+ * link.
+ */
 export function isLinkLocal(address: IpAddress): boolean {
   return familyOf(address) === 4 ? /^169\.254\./.test(address) : /^fe[89ab].:/.test(address)
 }
@@ -16,9 +19,9 @@ export function isLinkLocalNetwork({ prefix, length }: Network): boolean {
   return isLinkLocal(prefix) && length >= (familyOf(prefix) === 4 ? 16 : 10)
 }
 
-/** @returns why this cannot be the address of one host (loopback can), as a sentence; undefined where it can. */
+/** @returns why this cannot be the address of one host, as a sentence; undefined if it can. Loopback can. */
 export function cannotBeHost(address: IpAddress): string | undefined {
-  if (isLinkLocal(address)) return `${address} is link-local: on each link it is another host`
+  if (isLinkLocal(address)) return `${address} is link-local: it is another host on each link`
   const isNone = familyOf(address) === 4 ? /^(?:0|22[4-9]|2[3-5][0-9])\./.test(address) : /^(?:::$|ff..:)/.test(address)
   return isNone ? `${address} is not the address of a host` : undefined
 }

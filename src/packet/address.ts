@@ -1,7 +1,7 @@
 /**
- * IP addresses and networks, parsed once. An address is its own canonical text (dotted quad; RFC 5952 for IPv6), so that
- * two spellings of one address are one value, one map key and one firewall element. IPv4-mapped IPv6 (`::ffff:1.2.3.4`)
- * is the IPv4 address that it carries; zones (`%eth0`) are not addresses.
+ * IP addresses and networks, parsed once. An address is stored as its canonical text (dotted quad; RFC 5952 for IPv6).
+ * So two spellings of one address are one value, one map key and one firewall element. IPv4-mapped IPv6
+ * (`::ffff:1.2.3.4`) becomes the IPv4 address that it carries. An address with a zone (`%eth0`) is refused.
  */
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import type { Brand, Port } from '../units.ts'
@@ -39,7 +39,7 @@ export function formatHostPort(host: string, port: Port): string {
 
 /**
  * Reads an address as people write it. IPv4 is four decimal numbers without leading zeros: `inet_aton` reads `010` as
- * octal 8 and fwknop hands the text on as it came, so the two ends may disagree about who is meant (docs/WIRE.md § 5).
+ * octal 8 and fwknop passes the text on unchanged, so the two ends could mean different hosts (docs/WIRE.md § 5).
  * @param text an IPv4 or IPv6 address, without brackets, zone or mask.
  * @returns the address in its canonical spelling, or `ADDRESS_INVALID`.
  * @example
@@ -53,7 +53,7 @@ export function formatHostPort(host: string, port: Port): string {
  * ```
  */
 export function parseAddress(text: string): Result<IpAddress, Failure<'ADDRESS_INVALID'>> {
-  // Four numbers without leading zeros have no second spelling.
+  // Four numbers without leading zeros have only one spelling.
   if (DOTTED_QUAD.test(text)) return ok(text as IpAddress)
   const bytes = text.includes(':') ? parse6(text) : undefined
   if (bytes === undefined) return refuse('ADDRESS_INVALID', `“${text}” is not an IP address`)
@@ -62,7 +62,7 @@ export function parseAddress(text: string): Result<IpAddress, Failure<'ADDRESS_I
 
 /** @param bytes 4 or 16 bytes in network order. @throws RangeError for any other length. */
 export function addressFromBytes(bytes: Uint8Array): IpAddress {
-  // For each packet of a flood: join takes several times as long.
+  // Runs for each packet of a flood: join is several times slower.
   if (bytes.length === 4) return `${bytes[0]}.${bytes[1]}.${bytes[2]}.${bytes[3]}` as IpAddress
   if (bytes.length !== 16) throw new RangeError(`an IP address has 4 or 16 bytes, not ${bytes.length}`)
   if (isMapped(bytes)) return bytes.subarray(12).join('.') as IpAddress
@@ -152,7 +152,7 @@ function text6(bytes: Uint8Array): string {
   return `${show(hex.slice(0, best.start))}::${show(hex.slice(best.start + best.length))}`
 }
 
-/** Whether 16 bytes are an IPv4 address in IPv6 clothes, `::ffff:a.b.c.d`. */
+/** Whether 16 bytes are an IPv4 address mapped into IPv6: `::ffff:a.b.c.d`. */
 export function isMapped(bytes: Uint8Array): boolean {
   return bytes[10] === 0xff && bytes[11] === 0xff && bytes.subarray(0, 10).every((byte) => byte === 0)
 }

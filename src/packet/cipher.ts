@@ -1,7 +1,7 @@
 /**
- * The symmetric cipher of the wire (docs/WIRE.md § 7): OpenSSL's `enc` format. `Salted__`, eight bytes of salt, then AES-256
- * under a key and an initialisation vector made of passphrase and salt by three rounds of MD5. Every mode is padded, the
- * stream modes too.
+ * The symmetric cipher of the wire (docs/WIRE.md § 7): OpenSSL's `enc` format. `Salted__`, eight bytes of salt, then
+ * AES-256. Three rounds of MD5 make the key and the initialisation vector from passphrase and salt. Every mode is
+ * padded, even the stream modes.
  */
 import { primitives } from '#primitives'
 import { concatBytes, equalBytes, wipe } from '../bytes/bytes.ts'
@@ -29,12 +29,12 @@ export function encrypt(plaintext: Uint8Array, { key, mode }: Encryption, salt: 
   return concatBytes(SALTED, salt, encrypted)
 }
 
-/** Whether this can be a ciphertext at all: `Salted__`, a salt, and whole blocks, at least one. */
+/** Whether this has the form of a ciphertext: `Salted__`, a salt, and one or more whole blocks. */
 export function isSalted(ciphertext: Uint8Array): boolean {
   return ciphertext.length > HEAD && equalBytes(ciphertext.subarray(0, SALTED.length), SALTED)
 }
 
-/** @returns the plaintext with its padding, whatever it be; undefined for what is not whole blocks. */
+/** @returns the plaintext with its padding, which is not checked; undefined if the ciphertext is not whole blocks. */
 export function decryptPadded(ciphertext: Uint8Array, { key, mode }: Encryption): Uint8Array | undefined {
   if (ciphertext.length % BLOCK !== 0) return undefined
   const secret = deriveKey(key, mode, ciphertext.subarray(SALTED.length, HEAD))
@@ -43,7 +43,7 @@ export function decryptPadded(ciphertext: Uint8Array, { key, mode }: Encryption)
   return padded
 }
 
-/** Takes PKCS #7 padding off. @returns undefined where there is none; fwknopd leaves such a text as it is. */
+/** Removes PKCS #7 padding. @returns undefined if there is none; fwknopd then keeps the text as it is. */
 export function unpad(padded: Uint8Array): Uint8Array | undefined {
   const length = padded[padded.length - 1] ?? 0
   if (length < 1 || length > BLOCK) return undefined

@@ -8,8 +8,8 @@ import { type PacketFailure, refuseByRule } from './strictness.ts'
 import { RANDOM_DIGITS } from './wire-limits.ts'
 
 /**
- * A plaintext, and what it came in: the ciphertext is the identity of the packet (docs/WIRE.md § 10). Only {@link decrypt} makes one;
- * only `readPlaintext` takes one.
+ * A plaintext with its ciphertext, which is the identity of the packet (docs/WIRE.md § 10). Only {@link decrypt} makes
+ * one; only `readPlaintext` takes one.
  */
 export type Decrypted = Brand<
   { readonly plaintext: Uint8Array; readonly ciphertext: Uint8Array; readonly envelope: Envelope },
@@ -25,8 +25,7 @@ const COLON = 0x3a
  * Decrypts what was authenticated.
  * @param authentic as `authenticatePacket` or `authenticate` makes it.
  * @param encryption the key, and the mode of the cipher.
- * @returns the plaintext, for `readPlaintext`; `SPA_MALFORMED` where the text is not the one base64 spelling of a
- * ciphertext; `SPA_DECRYPT_FAILED` where this key and mode make nothing of it.
+ * @returns the plaintext, for `readPlaintext`; `SPA_MALFORMED` if the text is not canonical base64 of a ciphertext; `SPA_DECRYPT_FAILED` if this key and mode do not decrypt it.
  * @example
  * ```ts
  * import {
@@ -62,17 +61,17 @@ export function decrypt(
 ): Result<Decrypted, DecryptFailure> {
   const ciphertext = envelope.ciphertext(tagLength)
   if (ciphertext === undefined)
-    return refuseByRule('SPA_MALFORMED', 'outer-base64', 'not the spelling that base64 has for these bytes')
+    return refuseByRule('SPA_MALFORMED', 'outer-base64', 'the ciphertext is not in canonical base64')
   if (!isSalted(ciphertext)) return refuseByRule('SPA_MALFORMED', 'salted-head', 'the ciphertext has no salt')
   const padded = decryptPadded(ciphertext, encryption)
   if (padded === undefined || !beginsWithRandom(padded))
-    return refuse('SPA_DECRYPT_FAILED', 'encrypted under another key or mode')
+    return refuse('SPA_DECRYPT_FAILED', 'it is encrypted with another key or mode')
   const plaintext = unpad(padded)
   if (plaintext === undefined) return refuseByRule('SPA_DECRYPT_FAILED', 'block-padding', 'the padding is not PKCS #7')
   return ok({ plaintext, ciphertext, envelope } as Decrypted)
 }
 
-/** The random value and a colon: the one sign that the key was right. */
+/** The random value and a colon: the only sign that the key was right. */
 function beginsWithRandom(plaintext: Uint8Array): boolean {
   if (plaintext[RANDOM_DIGITS] !== COLON) return false
   return plaintext.subarray(0, RANDOM_DIGITS).every((byte) => byte >= 0x30 && byte <= 0x39)

@@ -3,11 +3,11 @@ import { base64Length } from '../bytes/base64.ts'
 import type { HashName } from '../primitives/primitives.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 
-/** In the names that fwknop's options use. */
+/** The names are those of fwknop's options. */
 export const DIGEST_TYPES = ['md5', 'sha1', 'sha256', 'sha384', 'sha512', 'sha3_256', 'sha3_512'] as const
 /** One of {@link DIGEST_TYPES}. */
 export type DigestType = (typeof DIGEST_TYPES)[number]
-/** Of the message and of the HMAC, where nobody names another. */
+/** The default for the message and the HMAC. */
 export const DEFAULT_DIGEST_TYPE = 'sha256' satisfies DigestType
 
 /** In bytes. */

@@ -1,13 +1,13 @@
-/** How the ciphertext chains its blocks. Agreed out of band, never on the wire (docs/WIRE.md § 7). */
+/** How the ciphertext chains its blocks. Both ends must know the mode: it is never on the wire (docs/WIRE.md § 7). */
 import type { ChainingMode } from '../primitives/primitives.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { type EncryptionKey, exposeKey } from './key.ts'
 
-/** In the spelling that fwknop's options use. `legacy` is CBC with the key rule of fwknop before 2.5. */
+/** The names are those of fwknop's options. `legacy` is CBC with the key rule of fwknop before 2.5. */
 export const ENCRYPTION_MODES = ['CBC', 'ECB', 'CFB', 'OFB', 'CTR', 'legacy'] as const
 /** One of {@link ENCRYPTION_MODES}. */
 export type EncryptionMode = (typeof ENCRYPTION_MODES)[number]
-/** Where nobody names another. */
+/** The default. */
 export const DEFAULT_ENCRYPTION_MODE = 'CBC' satisfies EncryptionMode
 
 /**
@@ -40,15 +40,18 @@ const CHAINING = {
   legacy: 'cbc',
 } as const satisfies Record<EncryptionMode, ChainingMode>
 
-/** How a mode chains blocks. Mode `legacy` is CBC with another {@link passphraseOf} the key. */
+/** How a mode chains blocks. Mode `legacy` is CBC; only its {@link passphraseOf} differs. */
 export function chainingOf(mode: EncryptionMode): ChainingMode {
   return CHAINING[mode]
 }
 
-/** Bytes of a passphrase in mode `legacy`, that of fwknop before 2.5. */
+/** Bytes of a passphrase in mode `legacy`, as in fwknop before 2.5. */
 export const LEGACY_KEY_LENGTH = 16
 
-/** The bytes that a mode takes for the passphrase. Mode `legacy` fills a key up with the character `0`, or cuts it. */
+/**
+ * The bytes of a key that a mode uses as passphrase. Mode `legacy` fills a short key with the character `0` and cuts a
+ * long one.
+ */
 export function passphraseOf(key: EncryptionKey, mode: EncryptionMode): Uint8Array {
   const bytes = exposeKey(key)
   if (mode !== 'legacy') return bytes

@@ -1,6 +1,7 @@
 /**
- * The plaintext of a packet: fields between colons, the last of them a digest over all before it (docs/WIRE.md § 2–6). What
- * is hashed is the text as received, never a text made again from its fields: 1.9.12 pads its base64, and hashes that.
+ * The plaintext of a packet: fields with colons between them; the last is a digest of all before it (docs/WIRE.md §
+ * 2–6). The digest covers the text as received, never a text rebuilt from the fields: 1.9.12 pads its base64, and its
+ * digest covers the padding.
  */
 import { primitives } from '#primitives'
 import { decodeBase64Padded, encodeBase64, encodeBase64Padded } from '../bytes/base64.ts'
@@ -17,10 +18,10 @@ import {
   TIME_DIGITS,
 } from './wire-limits.ts'
 
-/** Type 3, 4 and 6 are 1, 2 and 5 with a time limit of the client's. */
+/** Types 3, 4 and 6 are types 1, 2 and 5 with a timeout that the client asks for. */
 export type MessageType = 0 | 1 | 2 | 3 | 4 | 5 | 6
 
-/** The fields as they stand in the plaintext, decoded from base64, their meaning not yet looked at. Names are libfko's. */
+/** The fields of the plaintext, decoded from base64 but not yet interpreted. The names are libfko's. */
 export interface MessageFields {
   /** 16 decimal digits. */
   readonly randVal: string
@@ -32,7 +33,7 @@ export interface MessageFields {
   readonly message: string
   readonly natAccess: string | null
   readonly serverAuth: string | null
-  /** Seconds; 0 where the packet names none. */
+  /** Seconds; 0 if the packet names none. */
   readonly clientTimeout: number
 }
 
@@ -59,8 +60,8 @@ function layoutOf(type: MessageType): { readonly nat: boolean; readonly timeout:
 /**
  * Reads a plaintext.
  * @param plaintext 36 to 1499 bytes, as decrypted.
- * @returns the fields; `SPA_DIGEST_MISMATCH` where the digest is not that of the rest; `SPA_FIELD_INVALID` for anything
- * else.
+ * @returns the fields; `SPA_DIGEST_MISMATCH` if the digest does not match the rest; `SPA_FIELD_INVALID` for any
+ * other fault.
  * @example
  * ```ts
  * import { parseFields } from 'ghostport/packet'
@@ -74,23 +75,28 @@ function layoutOf(type: MessageType): { readonly nat: boolean; readonly timeout:
  */
 export function parseFields(plaintext: Uint8Array): Result<DecodedFields, FieldFailure> {
   if (plaintext.length < MIN_PLAINTEXT || plaintext.length > MAX_PLAINTEXT)
-    return refuse('SPA_FIELD_INVALID', `a message of ${plaintext.length} bytes`)
-  if (!isPrintableAscii(plaintext)) return refuse('SPA_FIELD_INVALID', 'a byte that is not printable ASCII')
+    return refuse(
+      'SPA_FIELD_INVALID',
+      `the message has ${plaintext.length} bytes; ${MIN_PLAINTEXT} to ${MAX_PLAINTEXT} are allowed`,
+    )
+  if (!isPrintableAscii(plaintext))
+    return refuse('SPA_FIELD_INVALID', 'the message has a byte that is not printable ASCII')
   const text = latin1Text(plaintext)
   const parts = text.split(':')
-  if (parts.length < 7) return refuse('SPA_FIELD_INVALID', `${parts.length} fields; at least 7 are needed`)
+  if (parts.length < 7)
+    return refuse('SPA_FIELD_INVALID', `the message has ${parts.length} fields; at least 7 are needed`)
   const digest = parts.at(-1) ?? ''
   const digestType = digestTypeOf(plaintext.subarray(0, text.length - digest.length - 1), digest)
   if (digestType === undefined)
     return refuse(
       'SPA_DIGEST_MISMATCH',
-      `no digest of ${digest.length} characters over this text is the one it carries`,
+      `no digest type of ${digest.length} characters gives the digest that it carries`,
     )
   const fields = parseParts(parts.slice(0, -1))
   return fields.ok ? ok({ ...fields.value, digest, digestType }) : fields
 }
 
-/** Never announced: found by its length, and, among those of one length, by trying. */
+/** A packet does not name its digest type. The length limits the types; among those of one length, each is tried. */
 function digestTypeOf(covered: Uint8Array, digest: string): DigestType | undefined {
   return DIGEST_TYPES.find(
     (type) => encodedDigestLength(type) === digest.length && encodeBase64(primitives.digest(type, covered)) === digest,
@@ -107,7 +113,10 @@ function parseParts(parts: readonly string[]): Result<MessageFields, InvalidFiel
   const timestamp = parseNumber('time', time, TIME_DIGITS)
   if (!timestamp.ok) return timestamp
   if (version.length < 1 || version.length > MAX_VERSION_LENGTH)
-    return refuse('SPA_FIELD_INVALID', `a version of ${version.length} characters`)
+    return refuse(
+      'SPA_FIELD_INVALID',
+      `the version has ${version.length} characters; 1 to ${MAX_VERSION_LENGTH} are allowed`,
+    )
   const messageType = parseType(type)
   if (!messageType.ok) return messageType
   const tail = parseTail(messageType.value, rest)
@@ -124,10 +133,12 @@ function parseParts(parts: readonly string[]): Result<MessageFields, InvalidFiel
 
 function parseType(text: string): Result<MessageType, InvalidField> {
   if (text.length < 1 || text.length > 2)
-    return refuse('SPA_FIELD_INVALID', `a message type of ${text.length} characters`)
+    return refuse('SPA_FIELD_INVALID', `the message type has ${text.length} characters; 1 or 2 are allowed`)
   const number = parseNumber('message type', text, 2)
   if (!number.ok) return number
-  return isMessageType(number.value) ? ok(number.value) : refuse('SPA_FIELD_INVALID', `no message type ${number.value}`)
+  return isMessageType(number.value)
+    ? ok(number.value)
+    : refuse('SPA_FIELD_INVALID', `there is no message type ${number.value}`)
 }
 
 function isMessageType(number: number): number is MessageType {
@@ -136,12 +147,15 @@ function isMessageType(number: number): number is MessageType {
 
 type Tail = Pick<MessageFields, 'message' | 'natAccess' | 'serverAuth' | 'clientTimeout'>
 
-/** `message[:nat_access][:server_auth][:client_timeout]`: what may be there hangs on the type, what is, on how many there are. */
+/**
+ * `message[:nat_access][:server_auth][:client_timeout]`: the type decides which fields are allowed; their number
+ * decides which are present.
+ */
 function parseTail(type: MessageType, parts: readonly string[]): Result<Tail, InvalidField> {
   const layout = layoutOf(type)
   const needed = 1 + Number(layout.nat) + Number(layout.timeout)
   if (parts.length < needed || parts.length > needed + 1)
-    return refuse('SPA_FIELD_INVALID', `${parts.length} fields after the type where type ${type} has ${needed}`)
+    return refuse('SPA_FIELD_INVALID', `type ${type} needs ${needed} fields after the type, not ${parts.length}`)
   const left = [...parts]
   const message = parseText('message', left.shift() ?? '', MAX_ENCODED_TEXT)
   if (!message.ok) return message
@@ -163,34 +177,39 @@ function parseTail(type: MessageType, parts: readonly string[]): Result<Tail, In
 function parseTimeout(text: string): Result<number, InvalidField> {
   const timeout = parseNumber('timeout', text, 10)
   if (!timeout.ok || timeout.value <= MAX_CLIENT_TIMEOUT) return timeout
-  return refuse('SPA_FIELD_INVALID', `a timeout of ${timeout.value} s; at most ${MAX_CLIENT_TIMEOUT}`)
+  return refuse('SPA_FIELD_INVALID', `the timeout is ${timeout.value} s; at most ${MAX_CLIENT_TIMEOUT} s are allowed`)
 }
 
 function parseText(what: string, encoded: string, maxLength: number): Result<string, InvalidField> {
   if (encoded.length < 1 || encoded.length > maxLength)
     return refuse(
       'SPA_FIELD_INVALID',
-      `a ${what} of ${encoded.length} encoded characters; 1 to ${maxLength} are allowed`,
+      `the ${what} has ${encoded.length} encoded characters; 1 to ${maxLength} are allowed`,
     )
   const bytes = decodeBase64Padded(encoded)
-  if (bytes === undefined) return refuseByRule('SPA_FIELD_INVALID', 'inner-base64', `the ${what} is not plain base64`)
+  if (bytes === undefined)
+    return refuseByRule('SPA_FIELD_INVALID', 'inner-base64', `the ${what} is not canonical base64`)
   const text = decodeText(bytes)
   if (text === undefined || text.includes('\0'))
-    return refuseByRule('SPA_FIELD_INVALID', 'text-is-utf8', `the ${what} is not text`)
+    return refuseByRule('SPA_FIELD_INVALID', 'text-is-utf8', `the ${what} is not UTF-8 text without NUL`)
   return ok(text)
 }
 
 function parseNumber(what: string, text: string, maxLength: number): Result<number, InvalidField> {
   if (text.length < 1 || text.length > maxLength)
-    return refuse('SPA_FIELD_INVALID', `a ${what} of ${text.length} characters; 1 to ${maxLength} are allowed`)
+    return refuse('SPA_FIELD_INVALID', `the ${what} has ${text.length} characters; 1 to ${maxLength} are allowed`)
   if (!/^(0|[1-9][0-9]*)$/.test(text))
-    return refuseByRule('SPA_FIELD_INVALID', 'plain-number', `the ${what} is not a plain number`)
+    return refuseByRule(
+      'SPA_FIELD_INVALID',
+      'plain-number',
+      `the ${what} is not a decimal number without leading zeros`,
+    )
   return ok(Number(text))
 }
 
 /**
- * Writes a plaintext. What the fields hold is taken as it is: `sealPacket` reads it back before it is sent.
- * @param options.padded whether base64 keeps its `=`, as 1.9.12 has it.
+ * Writes a plaintext. The fields are not checked here: `sealPacket` reads the text back before it is sent.
+ * @param options.padded whether base64 keeps its `=`, as in 1.9.12.
  */
 export function encodeFields(
   fields: MessageFields,

@@ -1,6 +1,6 @@
 /**
- * SPA inside an HTTP request (docs/WIRE.md § 9), as text: nobody here listens or connects. The packet is the path, with
- * `-` for `+` and `_` for `/`; it need not even have come over TCP.
+ * SPA inside an HTTP request (docs/WIRE.md § 9), as text: nothing here listens or connects. The path holds the packet,
+ * with `-` for `+` and `_` for `/`. The request may come in a UDP datagram too.
  */
 import { latin1Text } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
@@ -8,23 +8,23 @@ import { type IpAddress, parseAddress } from './address.ts'
 
 /** What a request carried. */
 export interface SpaRequest {
-  /** The text of the SPA packet, in its own alphabet. Not looked at yet. */
+  /** The text of the SPA packet, in its own alphabet. Not checked yet. */
   readonly packet: Uint8Array
-  /** X-Forwarded-For, where there is exactly one such header and it holds exactly one address. */
+  /** X-Forwarded-For, if there is exactly one such header and it holds exactly one address. */
   readonly forwardedFor?: IpAddress
 }
 
 const METHOD = 'GET /'
-/** Both marks are fwknop's: its client sends nothing else, and its server wants the name to begin so. */
+/** fwknop's client always sends these two marks, and its server requires the name to begin so. */
 const USER_AGENT = 'Fwknop'
 const DEFAULT_USER_AGENT = 'Fwknop/2.6.10'
 
 /**
  * Finds the packet in a request.
  * @param payload of the datagram or connection; not changed and not kept.
- * @param options whether any user agent will do, or only one that begins with `Fwknop`.
- * @returns the packet, in its own alphabet and not looked at; undefined for what does not begin like a request: it may be a
- * bare packet. `SPA_MALFORMED` for a request of another program.
+ * @param options whether any user agent is accepted, or only one that begins with `Fwknop`.
+ * @returns the packet, in its own alphabet and not yet checked; undefined for text that does not begin like a request:
+ * it may be a bare packet. `SPA_MALFORMED` for a request of another program.
  * @example
  * ```ts
  * import { encodeHttpRequest, parseHttpRequest } from 'ghostport/packet'
@@ -42,20 +42,20 @@ export function parseHttpRequest(
   if (!beginsWithMethod(payload)) return undefined
   const [requestLine = '', ...headers] = latin1Text(payload).split('\n')
   if (!options.anyUserAgent && !headers.some(isSpaUserAgent))
-    return refuse('SPA_MALFORMED', `an HTTP request whose User-Agent is not ${USER_AGENT}`)
+    return refuse('SPA_MALFORMED', `it is an HTTP request with a User-Agent other than ${USER_AGENT}`)
   const path = /^[^ \t\r\v\f]*/.exec(requestLine.slice(METHOD.length))?.[0] ?? ''
   const packet = Uint8Array.from(path, unmapped)
   const forwardedFor = onlyForwardedFor(headers)
   return ok(forwardedFor === undefined ? { packet } : { packet, forwardedFor })
 }
 
-/** How to ask for {@link encodeHttpRequest}. */
+/** How to build a request with {@link encodeHttpRequest}. */
 export interface HttpRequestOptions {
-  /** The SPA server, as a URL would have it: a name, an address, an IPv6 address in brackets; `:port` where not 80. */
+  /** The SPA server as in a URL: a name, an address, an IPv6 address in brackets; `:port` if it is not 80. */
   readonly server: string
-  /** The proxy that the request is sent to, in the same form. It is asked for the whole URL. */
+  /** The proxy that gets the request, in the same form. The request then names the whole URL. */
   readonly proxy?: string
-  /** Must begin with `Fwknop`, or only servers that are told so will look at it. */
+  /** Must begin with `Fwknop`, unless the server accepts any user agent. */
   readonly userAgent?: string
 }
 
@@ -86,7 +86,7 @@ export function encodeHttpRequest(
     `GET ${proxy === undefined ? path : `http://${server}${path}`} HTTP/1.0`,
     `User-Agent: ${userAgent}`,
     'Accept: */*',
-    // fwknop names the proxy here, not the server; so do we, or a capture could tell the two apart.
+    // fwknop puts the proxy here, not the server. So do we: otherwise a capture could tell the two clients apart.
     `Host: ${proxy ?? server}`,
     'Connection: close',
   ]
@@ -101,7 +101,7 @@ function isSpaUserAgent(line: string): boolean {
   return headerValue(line, 'user-agent')?.startsWith(USER_AGENT) ?? false
 }
 
-/** A list, or a second header, which is the same as a list, tells of several proxies: nobody can say whose word to take. */
+/** A list, or a second header, means several proxies: then it is unclear which address to believe. */
 function onlyForwardedFor(headers: readonly string[]): IpAddress | undefined {
   const values = headers.map((line) => headerValue(line, 'x-forwarded-for')).filter((value) => value !== undefined)
   const address = values.length === 1 ? parseAddress(values[0] ?? '') : undefined

@@ -16,7 +16,7 @@ export interface KeyKind<Key> {
 const PLACEHOLDER = '__CHANGEME__'
 
 /**
- * Reads a key as text: its bytes are the key, in UTF-8, and what {@link textFromBytes} made of other bytes.
+ * Reads a key as text. Its bytes are the key: UTF-8, and the other bytes that {@link textFromBytes} kept.
  * @param kind `EncryptionKey`, of 1 to 32 bytes, or `HmacKey`, of 1 to 136.
  * @param text the key.
  * @returns the key, which shows as `[secret]`; `KEY_INVALID` where it is too short or too long for this kind.
@@ -40,11 +40,10 @@ export function parseKeyText<Key>(kind: KeyKind<Key>, text: string): Result<Key,
 }
 
 /**
- * Reads a key in base64, as fwknop reads it, so that a key file which works there works here: `=` ends it, stray bits do
- * not count.
+ * Reads a key in base64 as fwknop does, so that its key files work here: `=` ends the key, unused bits are ignored.
  * @param kind `EncryptionKey`, of 1 to 32 bytes, or `HmacKey`, of 1 to 136.
  * @param text base64 of the key.
- * @returns the key, which shows as `[secret]`; `KEY_INVALID` for what is not base64, or too short or too long for this kind.
+ * @returns the key, which shows as `[secret]`; `KEY_INVALID` if it is not base64, or too short or too long for this kind.
  * @example
  * ```ts
  * import { HmacKey, parseKeyBase64 } from 'ghostport/packet'
@@ -56,7 +55,7 @@ export function parseKeyText<Key>(kind: KeyKind<Key>, text: string): Result<Key,
 export function parseKeyBase64<Key>(kind: KeyKind<Key>, text: string): Result<Key, Failure<'KEY_INVALID'>> {
   if (text === PLACEHOLDER) return refusePlaceholder()
   const bytes = decodeBase64Lenient(text)
-  // Not a word about which character: the text is a secret.
+  // Does not say which character is wrong: the text is a secret.
   if (bytes === undefined) return refuse('KEY_INVALID', 'the key is not base64')
   const key = kind.fromBytes(bytes)
   wipe(bytes)

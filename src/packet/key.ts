@@ -1,14 +1,14 @@
 /**
- * Keys. They have no string form: `toString`, `toJSON`, `inspect` and templates give `[secret]`, so that no log, error or
- * dump can hold one. Their bytes leave only through {@link exposeKey}, which `packet/` and the key generator call.
+ * Keys. They have no string form: `toString`, `toJSON`, `inspect` and templates give `[secret]`, so that no log, error
+ * or dump can hold one. Only {@link exposeKey} gives out their bytes. `packet/` and the key generator call it.
  */
 import { equalBytes } from '../bytes/bytes.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 
-/** Set by {@link SecretKey}, whose private field nothing else can read. */
+/** Set by {@link SecretKey}. Nothing else can read its private field. */
 let bytesOf: (key: SecretKey) => Uint8Array
 
-/** The base of both kinds of key. Compare with {@link sameKey}, never with `===`. */
+/** The base of both kinds of key. Compare keys with {@link sameKey}, never with `===`. */
 abstract class SecretKey {
   readonly #bytes: Uint8Array
   static {
@@ -62,13 +62,13 @@ export class HmacKey extends SecretKey {
   }
 }
 
-/** The bytes of a key. Do not keep, log, or send what this returns. */
+/** The bytes of a key. Do not keep, log or send the result. */
 export function exposeKey(key: EncryptionKey | HmacKey): Uint8Array {
   return bytesOf(key)
 }
 
 /**
- * Compares two keys. Takes as long for equal keys as for different ones of the same length.
+ * Compares two keys. Takes the same time for equal and different keys of one length.
  * @param one of either kind.
  * @param other of either kind.
  * @returns whether they hold the same bytes.

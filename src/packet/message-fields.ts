@@ -22,10 +22,10 @@ import { MAX_NAT_HOST_LENGTH } from './wire-limits.ts'
 
 type InvalidField = PacketFailure<'SPA_FIELD_INVALID'>
 
-/** What the wire says for “whatever address the packet comes from”. */
+/** On the wire: “the address that the packet comes from”. */
 const PACKET_SOURCE = '0.0.0.0'
 
-/** A message to be sent: its version is not its own, but that of the protocol it is sealed for. */
+/** A message to be sent. It has no version of its own: the protocol that it is sealed for decides. */
 export type OutgoingMessage =
   | Omit<CommandMessage, 'version'>
   | Omit<AccessMessage, 'version'>
@@ -35,7 +35,7 @@ export type OutgoingMessage =
 /**
  * Reads what a packet asks for.
  * @param fields as `parseFields` makes them.
- * @returns the message; `SPA_FIELD_INVALID` where the fields mean none.
+ * @returns the message; `SPA_FIELD_INVALID` if the fields make no valid request.
  * @example
  * ```ts
  * import { parseFields, parseMessage } from 'ghostport/packet'
@@ -53,7 +53,7 @@ export function parseMessage(fields: MessageFields): Result<Message, PacketFailu
   const username = parseUsername(fields.username)
   if (!username.ok) return invalid(username.failure.detail)
   const comma = fields.message.indexOf(',')
-  if (comma < 0) return invalid('a message without a comma')
+  if (comma < 0) return invalid('the message has no comma')
   const source = parseSource(fields.message.slice(0, comma))
   if (!source.ok) return source
   const header = {
@@ -66,7 +66,7 @@ export function parseMessage(fields: MessageFields): Result<Message, PacketFailu
   }
   const request = fields.message.slice(comma + 1)
   if (fields.messageType === 0)
-    return request === '' ? invalid('an empty command') : ok({ kind: 'command', ...header, command: request })
+    return request === '' ? invalid('the command is empty') : ok({ kind: 'command', ...header, command: request })
 
   const ports = parseProtocolPorts(request)
   if (!ports.ok) return invalid(ports.failure.detail)
@@ -80,10 +80,11 @@ export function parseMessage(fields: MessageFields): Result<Message, PacketFailu
   const nat = parseNat(fields.natAccess ?? '')
   if (!nat.ok) return nat
   if (fields.messageType === 5 || fields.messageType === 6) {
-    // Up to 1.9.12 the message names the service and the NAT field the public port; since 2.0 it is the other way round.
+    // Up to 1.9.12, the message names the service and the NAT field the public port. Since 2.0 it is the other way
+    // round.
     const swapped = isPerlEra(fields.version)
     const [first, ...others] = ports.value
-    if (first === undefined) return invalid('no port')
+    if (first === undefined) return invalid('the message names no port')
     return ok({
       kind: 'localNatAccess',
       ...access,
@@ -97,7 +98,9 @@ export function parseMessage(fields: MessageFields): Result<Message, PacketFailu
   return ok({ kind: 'natAccess', ...access, target: { host: host.value, port: nat.value.port } })
 }
 
-/** Writes what is asked for as fields. Not everything that the types allow can be sent: `sealPacket` reads it back. */
+/**
+ * Writes a request as fields. The types allow some messages that cannot be sent, so `sealPacket` reads the fields back.
+ */
 export function encodeMessage(message: OutgoingMessage, version: string): MessageFields {
   const source = message.source === 'packet-source' ? PACKET_SOURCE : message.source
   const header = {
@@ -147,16 +150,17 @@ function hostText({ host }: NatTarget): string {
 function parseSource(text: string): Result<RequestedSource, InvalidField> {
   if (text === PACKET_SOURCE) return ok('packet-source')
   const address = parseAddress(text)
-  // IPv6 in its canonical spelling only, an extension (§ 5): `::` is nobody's address, `0.0.0.0` says “the packet's”.
+  // IPv6 only in canonical spelling, an extension (§ 5). `::` belongs to no host, and only `0.0.0.0` means “the
+  // packet's source”.
   if (address.ok && address.value === text && text !== '::') return ok(address.value)
   return /^[0-9]{1,3}(\.[0-9]{1,3}){3}$/.test(text)
-    ? refuseByRule('SPA_FIELD_INVALID', 'address-spelling', `“${text}” is not a plainly spelled address`)
+    ? refuseByRule('SPA_FIELD_INVALID', 'address-spelling', `“${text}” is not an address in canonical spelling`)
     : invalid('the message does not begin with an address')
 }
 
 const NAT_HOST = new RegExp(`^[\\x21-\\x7e]{1,${MAX_NAT_HOST_LENGTH}}$`)
 
-/** `host,port`; the characters are those that fwknopd lets through. */
+/** `host,port`, in the characters that fwknopd accepts. */
 function parseNat(text: string): Result<{ host: string; port: Port }, InvalidField> {
   const [host = '', portText = '', ...more] = text.split(',')
   if (more.length > 0 || !NAT_HOST.test(host) || /[/?"'\\]/.test(host))

@@ -1,6 +1,6 @@
 /**
- * What an SPA packet says once it is opened: the message (docs/WIRE.md § 2–5). The client-timeout variants of the wire
- * (types 3, 4, 6) are their plain kinds with `timeout` set.
+ * The message: what an SPA packet says once it is opened (docs/WIRE.md § 2–5). The wire's variants with a client
+ * timeout (types 3, 4, 6) are the plain kinds with `timeout` set.
  */
 import type { Brand, Port, Seconds, UnixSeconds } from '../units.ts'
 import type { IpAddress } from './address.ts'
@@ -17,7 +17,7 @@ export interface ProtocolPort {
 /** A user name that the wire can carry: 1–48 bytes of the charset of docs/WIRE.md § 4. */
 export type Username = Brand<string, 'Username'>
 
-/** Whom to open for: an address named in the message, or (`0.0.0.0` on the wire) the address the packet came from. */
+/** Whom to open for: an address in the message, or the source of the packet (`0.0.0.0` on the wire). */
 export type RequestedSource = IpAddress | 'packet-source'
 
 /** What every message says. */
@@ -29,7 +29,7 @@ export interface MessageHeader {
   /** The sender's protocol version, as sent: `3.0.0`, `1.9.12`. */
   readonly version: string
   readonly source: RequestedSource
-  /** Old server-auth text; read and never used, as in fwknop. */
+  /** The old server-auth text. It is read and never used, as in fwknop. */
   readonly serverAuth?: string
 }
 
@@ -37,7 +37,7 @@ export interface MessageHeader {
 export interface AccessHeader extends MessageHeader {
   /** At least one. */
   readonly ports: readonly ProtocolPort[]
-  /** How long the client asks the grant to last. */
+  /** The lifetime that the client asks for. */
   readonly timeout?: Seconds
 }
 
@@ -50,28 +50,28 @@ export interface CommandMessage extends MessageHeader {
 export interface AccessMessage extends AccessHeader {
   readonly kind: 'access'
 }
-/** Where a NAT request wants to arrive: an inner host by address or by name, and its port. */
+/** The target of a NAT request: an inner host by address or by name, and its port. */
 export interface NatTarget {
   readonly host: IpAddress | HostName
   readonly port: Port
 }
-/** A name that passed the hostname check of docs/WIRE.md § 5, not yet resolved. */
+/** A name that passed the hostname check of docs/WIRE.md § 5. It is not resolved yet. */
 export interface HostName {
   readonly name: string
 }
-/** Types 2 and 4: `ports[0]` is the public port; forward it to `target`. */
+/** Types 2 and 4: forward the public port `ports[0]` to `target`. */
 export interface NatAccessMessage extends AccessHeader {
   readonly kind: 'natAccess'
   readonly target: NatTarget
 }
 /**
- * Types 5 and 6, the ghost service: `ports[0]` is the public port, `localPort` the port of the service on the server.
- * 1.9.12 sends the two the other way round; `parseMessage` puts them right, so nobody past it need know.
+ * Types 5 and 6, the ghost service: `ports[0]` is the public port, `localPort` the service's port on the server. 1.9.12
+ * sends the two in the other order; `parseMessage` corrects this.
  */
 export interface LocalNatMessage extends AccessHeader {
   readonly kind: 'localNatAccess'
   readonly localPort: Port
-  /** The host as sent: for logs. The ghost service is always on the server itself. */
+  /** The host as sent, for logs. The ghost service is always on the server itself. */
   readonly host: string
 }
 

@@ -4,7 +4,10 @@ import { type IpAddress, parseAddress } from './address.ts'
 import type { HostName } from './message.ts'
 import { type PacketFailure, refuseByRule } from './strictness.ts'
 
-/** Labels of letters, digits and hyphens, no hyphen at either end; 254 characters in all, as fwknopd checks them. */
+/**
+ * Labels of letters, digits and hyphens, without a hyphen at either end. At most 254 characters in all, as fwknopd
+ * checks.
+ */
 const LABEL = /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/
 const MAX_NAME_LENGTH = 254
 
@@ -28,7 +31,7 @@ export function parseNatHost(text: string): Result<IpAddress | HostName, PacketF
 }
 
 /**
- * Reads a host name. What ends in a number is none: `10.0.1` would be resolved as the address 10.0.0.1.
+ * Reads a host name. It must not end in a number: `10.0.1` would be resolved as the address 10.0.0.1.
  * @param text labels of letters, digits and hyphens, at most 254 characters in all.
  * @returns the name, not resolved, or `VALUE_INVALID`.
  * @example

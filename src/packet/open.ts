@@ -1,6 +1,6 @@
 /**
- * Opening a packet under the keys of one stanza: authenticate, decrypt, read. What one step takes, only the step before it makes: another
- * order does not compile.
+ * Opens a packet with the keys of one stanza: authenticate, decrypt, read. Each step takes a type that only the step
+ * before it makes, so another order does not compile.
  */
 import { ok, type Result, refuse } from '../result.ts'
 import { type Authentication, type AuthenticEnvelope, acceptUnauthenticated, authenticate } from './authenticate.ts'
@@ -13,21 +13,21 @@ import { parseMessage } from './message-fields.ts'
 import { type FwknopDigest, fwknopDigest, type ReplayDigest, replayDigest } from './replay-digest.ts'
 import type { PacketFailure } from './strictness.ts'
 
-/** The keys of a stanza; a stanza itself will do. */
+/** The keys of a stanza. A stanza itself fits too. */
 export interface PacketKeys {
   readonly encryption: Encryption
-  /** Absent: packets carry no HMAC, and anybody may try their ciphertext on us. */
+  /** Absent: packets carry no HMAC, so anybody can have any ciphertext decrypted. */
   readonly hmac?: Authentication
 }
 
 /** A packet that was opened: what it says, and its names. */
 export interface OpenedPacket {
   readonly message: Message
-  /** The same, as the wire had it. */
+  /** The same message as fields of the wire. */
   readonly fields: DecodedFields
-  /** The identity of the packet, one for all its spellings. */
+  /** The identity of the packet, the same for all its spellings. */
   readonly digest: ReplayDigest
-  /** What fwknopd would call it. */
+  /** The identity that fwknopd gives it. */
   readonly fwknopDigest: FwknopDigest
 }
 
@@ -43,7 +43,7 @@ export type OpenFailure = PacketFailure<
 
 /** What else a stanza says of its packets. */
 export interface OpenOptions {
-  /** Whether the stanza runs commands (ENABLE_CMD_EXEC): fwknopd then bears with longer packets (docs/WIRE.md § 7). */
+  /** Whether the stanza runs commands (ENABLE_CMD_EXEC). fwknopd then accepts longer packets (docs/WIRE.md § 7). */
   readonly commands?: boolean
 }
 
@@ -179,10 +179,10 @@ export function readPlaintext({
 
 const TOO_LONG = refuse(
   'SPA_LENGTH',
-  `too long for this stanza: from ${MIN_GPG_LENGTH} characters on it would be GnuPG's`,
+  `too long for this stanza: fwknopd takes packets of ${MIN_GPG_LENGTH} characters or more for GnuPG`,
 )
 
-/** fwknopd looks a second time once the HMAC is off, and then counts the prefix, which it has put back by then. */
+/** fwknopd checks the length again without the HMAC. By then it has put the prefix back, so the prefix counts. */
 function encodedLength(envelope: Envelope, tagLength: number): number {
   return tagLength === 0 ? envelope.wireLength : envelope.cut(tagLength).encoded.length
 }

@@ -3,14 +3,14 @@ import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { parsePort, port } from '../units.ts'
 import type { Protocol, ProtocolPort } from './message.ts'
 
-/** The UDP port that servers expect packets at, where nobody names another. */
+/** The default UDP port of SPA servers. */
 export const STANDARD_SPA_PORT = port(62201)
 
 /** In IP headers, and wherever the kernel has no name for a protocol (IANA). */
 export const PROTOCOL_NUMBERS = { tcp: 6, udp: 17 } as const satisfies Record<Protocol, number>
 
 /**
- * Reads `tcp/22` or `udp/53` as packets have it. fwknop's code knows `icmp` and `none/0` too, but can never pass them.
+ * Reads `tcp/22` or `udp/53` as in packets. fwknop's code also has `icmp` and `none/0`, but never accepts them.
  * @param text `tcp` or `udp`, in lower case, a slash, and a port from 1 to 65535.
  * @returns the protocol and its port, or `VALUE_INVALID`.
  * @example
@@ -29,13 +29,13 @@ export function parseProtocolPort(text: string): Result<ProtocolPort, Failure<'V
   if (protocol !== 'tcp' && protocol !== 'udp')
     return refuse('VALUE_INVALID', `“${text}” is not a protocol and port, such as tcp/22 or udp/53`)
   const port = parsePort(text.slice(slash + 1))
-  if (!port.ok) return refuse('VALUE_INVALID', `“${text}” names no port from 1 to 65535`)
+  if (!port.ok) return refuse('VALUE_INVALID', `“${text}” has no port from 1 to 65535`)
   return ok({ protocol, port: port.value })
 }
 
 /**
  * Reads `tcp/22,udp/53`.
- * @param text one or more, with nothing but a comma between them.
+ * @param text one or more, with only a comma between them.
  * @returns the protocols and ports, in order, or `VALUE_INVALID`.
  * @example
  * ```ts
@@ -58,7 +58,7 @@ export function parseProtocolPorts(text: string): Result<readonly ProtocolPort[]
 }
 
 /**
- * The way back of {@link parseProtocolPorts}.
+ * The reverse of {@link parseProtocolPorts}.
  * @param ports at least one.
  * @returns `tcp/22,udp/53`.
  * @example

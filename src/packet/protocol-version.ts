@@ -1,6 +1,6 @@
 /**
- * Which generation of fwknop a packet is of (docs/WIRE.md § 13). A packet says its version only inside, encrypted, so a
- * sender must know what its server reads; a reader can tell what the sender meant.
+ * Which generation of fwknop made a packet (docs/WIRE.md § 13). The version is inside the encrypted part. So a sender
+ * must know which versions its server reads; a reader sees the version after decryption.
  */
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import type { Brand } from '../units.ts'
@@ -8,13 +8,13 @@ import type { Brand } from '../units.ts'
 /** `3.0.0`, `1.9.12`: two or three numbers. */
 export type ProtocolVersion = Brand<string, 'ProtocolVersion'>
 
-/** What fwknop 2.6 says it speaks. */
+/** The version that fwknop 2.6 sends. */
 export const PROTOCOL_VERSION = '3.0.0' as ProtocolVersion
 
 const MAX_LENGTH = 8
 
 /**
- * Reads a version that is to be sent. Of packets that came, fwknopd looks at no more than the length, and so do we.
+ * Reads a version to send. Of a received version, only the length is checked, as in fwknopd.
  * @param text two or three numbers, at most 8 characters.
  * @returns the version, or `VALUE_INVALID`.
  * @example
@@ -33,7 +33,7 @@ export function parseProtocolVersion(text: string): Result<ProtocolVersion, Fail
     : refuse('VALUE_INVALID', `“${text}” is not a protocol version, such as ${PROTOCOL_VERSION}`)
 }
 
-/** Up to 1.9.12, all of it Perl: padded base64 fields, no HMAC, and local NAT with its ports the other way round. */
+/** Up to 1.9.12, the Perl versions: padded base64 fields, no HMAC, and local NAT with its ports in the other order. */
 export function isPerlEra(version: string): boolean {
   return /^[01]\./.test(version)
 }

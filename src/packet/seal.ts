@@ -1,4 +1,4 @@
-/** Making a packet: the road of open.ts, backwards. Random values and the time are arguments. */
+/** Makes a packet: the steps of open.ts in reverse. Random values and the time are arguments. */
 import { encodeBase64 } from '../bytes/base64.ts'
 import { encodeText } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
@@ -15,13 +15,13 @@ import { isPerlEra, PROTOCOL_VERSION, parseProtocolVersion } from './protocol-ve
 
 /** How to make a packet, besides message and keys. */
 export interface SealOptions {
-  /** Of the digest inside the message: SHA-256 unless the server is very old. */
+  /** Of the digest inside the message: SHA-256, unless the server is very old. */
   readonly digestType: DigestType
   /** 8 bytes from a cryptographic random generator, new for each packet. */
   readonly salt: Uint8Array
   /**
-   * The protocol to speak: {@link PROTOCOL_VERSION} unless told otherwise. Below 2.0 it is that of 1.9.12: base64 fields
-   * keep their padding, local NAT has its ports the other way round, there is no HMAC, and digests end with SHA-256.
+   * The protocol to use; default {@link PROTOCOL_VERSION}. Below 2.0 it is that of 1.9.12: base64 fields keep their
+   * padding, local NAT has its ports in the other order, there is no HMAC, and SHA-256 is the longest digest.
    */
   readonly protocol?: string
 }
@@ -94,50 +94,54 @@ function wrongProtocol(protocol: string) {
 
 /** What a server of 1.9.12 cannot read. */
 function beyond1912({ encryption, hmac }: PacketKeys, digestType: DigestType) {
-  if (hmac !== undefined) return refuse('SPA_MESSAGE_INVALID', '1.9.12 knows no HMAC')
+  if (hmac !== undefined) return refuse('SPA_MESSAGE_INVALID', 'fwknop 1.9.12 has no HMAC: leave the HMAC key out')
   if (!['md5', 'sha1', 'sha256'].includes(digestType))
-    return refuse('SPA_MESSAGE_INVALID', `1.9.12 knows the digests md5, sha1 and sha256, not ${digestType}`)
+    return refuse('SPA_MESSAGE_INVALID', `fwknop 1.9.12 has only the digests md5, sha1 and sha256, not ${digestType}`)
   const { length } = exposeKey(encryption.key)
   if (encryption.mode === 'legacy' && length > LEGACY_KEY_LENGTH)
     return refuse(
       'KEY_INVALID',
-      `mode legacy cuts a key at ${LEGACY_KEY_LENGTH} bytes, 1.9.12 does not: use mode CBC with a longer one`,
+      `mode legacy cuts a key at ${LEGACY_KEY_LENGTH} bytes, fwknop 1.9.12 does not: use mode CBC for a longer key`,
     )
   if (encryption.mode === 'CBC' && length < LEGACY_KEY_LENGTH)
     return refuse(
       'KEY_INVALID',
-      `1.9.12 fills a key up to ${LEGACY_KEY_LENGTH} bytes: use mode legacy with a shorter one`,
+      `fwknop 1.9.12 fills a key up to ${LEGACY_KEY_LENGTH} bytes: use mode legacy for a shorter key`,
     )
   if (encryption.mode !== 'legacy' && encryption.mode !== 'CBC')
-    return refuse('KEY_INVALID', `1.9.12 knows the modes CBC and legacy, not ${encryption.mode}`)
-  return length < 8 ? refuse('KEY_INVALID', '1.9.12 wants a key of at least 8 bytes') : undefined
+    return refuse('KEY_INVALID', `fwknop 1.9.12 has only the modes CBC and legacy, not ${encryption.mode}`)
+  return length < 8 ? refuse('KEY_INVALID', 'fwknop 1.9.12 needs a key of at least 8 bytes') : undefined
 }
 
-/** The rules for messages are those of the parser, so it is asked: what we would not open, as it is, is not sent. */
+/**
+ * The parser has the rules for messages, so the message is parsed before it is sent. A message that we would not open
+ * unchanged is refused.
+ */
 function wrongMessage(fields: MessageFields, plaintext: Uint8Array) {
   const readBack = parseFields(plaintext)
   if (!readBack.ok) return refuse('SPA_MESSAGE_INVALID', readBack.failure.detail)
-  // A colon in a field that is not base64, or half a surrogate pair, would come out as something else.
+  // A colon in a field that is not base64, or half a surrogate pair, would be read back as something else.
   const names = Object.keys(fields) as (keyof MessageFields)[]
   const changed = names.find((name) => readBack.value[name] !== fields[name])
-  if (changed !== undefined) return refuse('SPA_MESSAGE_INVALID', `${changed} holds what the wire cannot carry`)
+  if (changed !== undefined)
+    return refuse('SPA_MESSAGE_INVALID', `${changed} has characters that a packet cannot carry`)
   const meant = parseMessage(readBack.value)
   return meant.ok ? undefined : refuse('SPA_MESSAGE_INVALID', meant.failure.detail)
 }
 
-/** fwknopd throws away what is shorter, and takes for GnuPG's what is longer, unless it is a command. */
+/** fwknopd drops shorter packets, and takes longer ones for GnuPG, except commands. */
 function checkLength(encoded: string, tag: string, isCommand: boolean): Result<string, SealFailure> {
   const wire = encoded.slice(WIRE_PREFIX.length) + tag
   if (wire.length < MIN_WIRE_LENGTH)
     return refuse(
       'SPA_MESSAGE_INVALID',
-      `the packet would have ${wire.length} characters, and servers look at none below ${MIN_WIRE_LENGTH}: use a longer digest or user name`,
+      `the packet would have ${wire.length} characters, and servers ignore packets of less than ${MIN_WIRE_LENGTH}: use a longer digest or user name`,
     )
   const counted = tag === '' ? wire.length : encoded.length
   if (counted >= MIN_GPG_LENGTH || (wire.length >= MIN_GPG_LENGTH && !isCommand))
     return refuse(
       'SPA_MESSAGE_INVALID',
-      `the packet would have ${wire.length} characters, and servers take ${MIN_GPG_LENGTH} and more for GnuPG's: ask for less at once, or use shorter digests`,
+      `the packet would have ${wire.length} characters, and servers take ${MIN_GPG_LENGTH} or more for GnuPG: ask for less in one knock, or use shorter digests`,
     )
   return ok(wire)
 }

@@ -1,7 +1,7 @@
 /**
- * Where ghostport refuses what fwknopd accepts. Each is a rule about a form, never about a particular packet: fwknopd reads
- * several spellings of one thing and takes the text as the identity of a packet, which lets a used packet be sent again
- * under a new name (docs/WIRE.md § 10). No real client sends any of these forms. Reasons: docs/FROM-FWKNOP.md.
+ * Where ghostport refuses packets that fwknopd accepts. Each rule is about a form, never about one packet. fwknopd
+ * reads several spellings of one thing, and takes the text as the identity of a packet. So a used packet can be sent
+ * again as a new one (docs/WIRE.md § 10). No real client sends any of these forms. Reasons: docs/FROM-FWKNOP.md.
  */
 import type { FailureCode } from '../failure-codes.ts'
 import { type Failure, type Refused, refuse } from '../result.ts'
@@ -16,16 +16,16 @@ interface Strictness {
 /** What must hold of a packet here, and need not for fwknopd. */
 export const strictnessRules = {
   'prefix-left-off': {
-    sentence: 'the constant head of the ciphertext is never sent, in an HTTP request neither',
+    sentence: 'the constant head of the ciphertext is never sent, not even in an HTTP request',
     checkedIn: 'packet/envelope.ts',
   },
   'outer-padding': {
     sentence:
-      'the packet ends without “=”, or, where no HMAC follows the ciphertext, with as many as base64 prescribes',
+      'the packet ends without “=”. If no HMAC follows the ciphertext, it may end with the “=” that base64 prescribes',
     checkedIn: 'packet/envelope.ts',
   },
   'outer-base64': {
-    sentence: 'the ciphertext is in the one base64 spelling that it has: no lone character, no stray bits',
+    sentence: 'the ciphertext is in canonical base64: no lone last character, no unused bits set',
     checkedIn: 'packet/decrypt.ts',
   },
   'salted-head': {
@@ -37,11 +37,11 @@ export const strictnessRules = {
     checkedIn: 'packet/decrypt.ts',
   },
   'inner-base64': {
-    sentence: 'a field is in the one base64 spelling that it has, without “=” or with as many as base64 prescribes',
+    sentence: 'a field is in canonical base64, either without “=” or with all that base64 prescribes',
     checkedIn: 'packet/fields.ts',
   },
   'plain-number': {
-    sentence: 'a number is decimal digits and nothing else, without leading zeros',
+    sentence: 'a number has only decimal digits, and no leading zeros',
     checkedIn: 'packet/fields.ts',
   },
   'text-is-utf8': {
@@ -61,7 +61,10 @@ export const strictnessRules = {
 /** The name of one of the {@link strictnessRules}. */
 export type StrictnessRule = keyof typeof strictnessRules
 
-/** A failure of a packet. `rule` is there where the packet might have passed fwknopd, and names why it does not pass here. */
+/**
+ * The failure of a packet. `rule` is present if fwknopd might have accepted the packet, and names the rule that refuses
+ * it here.
+ */
 export interface PacketFailure<Code extends FailureCode = FailureCode> extends Failure<Code> {
   readonly rule?: StrictnessRule
 }

@@ -1,14 +1,14 @@
-/** User names (docs/WIRE.md § 4): for the log and REQUIRE_USERNAME; who may do what hangs on keys. */
+/** User names (docs/WIRE.md § 4): for the log and REQUIRE_USERNAME. The keys decide who may do what. */
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import type { Username } from './message.ts'
 import { MAX_USERNAME_LENGTH } from './wire-limits.ts'
 
-/** Printable ASCII less what fwknop leaves out, which includes the separators of its files and messages. */
+/** Printable ASCII without the characters that fwknop forbids, such as the separators of its files and messages. */
 const ALLOWED = /^[^"/\\[\]:;|=,+*?<>]+$/
 const PRINTABLE = /^[\x20-\x7e]+$/
 
 /**
- * Reads a user name as the wire can carry it.
+ * Reads a user name that a packet can carry.
  * @param text 1 to 48 printable ASCII characters, with none of `"/\[]:;|=,+*?<>`.
  * @returns the user name, or `VALUE_INVALID`.
  * @example

@@ -1,6 +1,6 @@
 /**
- * How much the fields of a message can hold (docs/WIRE.md § 2–6). The parser of packets keeps to these limits, and so does the reader
- * of what a receiver says about a packet.
+ * How much the fields of a message can hold (docs/WIRE.md § 2–6). The parser of packets keeps these limits. So does the
+ * warden's reader of what the receiver reports.
  */
 
 /** Digits of the random value. */
@@ -11,12 +11,12 @@ export const TIME_DIGITS = 12
 export const MAX_TIME = 10 ** TIME_DIGITS - 1
 /** Characters of the protocol version. */
 export const MAX_VERSION_LENGTH = 8
-/** Seconds: fwknopd's limit, and one more than a 16-bit number. */
+/** Seconds: fwknopd's limit, one more than the largest 16-bit number. */
 export const MAX_CLIENT_TIMEOUT = 65_536
 
-/** Characters of base64 that a user name takes. */
+/** Base64 characters of a user name. */
 export const MAX_ENCODED_USERNAME = 64
-/** Characters of base64 that any other text takes: message, NAT target, server authentication. */
+/** Base64 characters of any other text: message, NAT target, server authentication. */
 export const MAX_ENCODED_TEXT = 256
 /** Characters of a user name. */
 export const MAX_USERNAME_LENGTH = bytesIn(MAX_ENCODED_USERNAME)
@@ -24,7 +24,7 @@ export const MAX_USERNAME_LENGTH = bytesIn(MAX_ENCODED_USERNAME)
 export const MAX_TEXT_LENGTH = bytesIn(MAX_ENCODED_TEXT)
 /** Characters of the host of a NAT target. */
 export const MAX_NAT_HOST_LENGTH = 70
-/** Ports of one request: a text has no room for more. */
+/** Ports of one request: the text has no room for more. */
 export const MAX_PORTS = Math.floor(MAX_TEXT_LENGTH / 'tcp/1,'.length)
 
 /** Four characters of base64 hold three bytes. */

@@ -1,4 +1,4 @@
-/** The primitives over the noble libraries: plain JavaScript, for browsers and anything else without `node:crypto`. */
+/** The primitives over the noble libraries: plain JavaScript, for browsers and other systems without `node:crypto`. */
 import { cbc, cfb, ctr, ecb } from '@noble/ciphers/aes.js'
 import { hmac } from '@noble/hashes/hmac.js'
 import { md5, sha1 } from '@noble/hashes/legacy.js'
@@ -43,7 +43,10 @@ function cipher(mode: Exclude<ChainingMode, 'ofb'>, key: Uint8Array, iv: Uint8Ar
   }
 }
 
-/** NIST SP 800-38A § 6.4: the key stream is the initialisation vector encrypted again and again. Its own inverse. */
+/**
+ * NIST SP 800-38A § 6.4: the key stream is the initialisation vector, encrypted again for each block. Encrypts and
+ * decrypts.
+ */
 function applyOfb(key: Uint8Array, iv: Uint8Array, data: Uint8Array): Uint8Array {
   const output = new Uint8Array(data.length)
   let feedback: Uint8Array = iv

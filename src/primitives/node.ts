@@ -1,7 +1,7 @@
 /**
- * The primitives over `node:crypto`, in the form that costs least: an HMAC under each candidate key is what a server spends
- * its time on. One-shot hashes that answer with a string of bytes take a third of the time of hash objects that answer with
- * a Buffer; cipher keys are KeyObjects, since Node 24 takes five times as long where they are bytes.
+ * The primitives over `node:crypto`, in their fastest form: a server spends its time on an HMAC for each key that it
+ * tries. One-shot hashes that return a binary string take a third of the time of hash objects that return a Buffer.
+ * Cipher keys are KeyObjects: with keys as bytes, Node 24 takes five times as long.
  */
 import { createCipheriv, createDecipheriv, createSecretKey, hash } from 'node:crypto'
 import { type ChainingMode, checkBlocks, type HashName, type Primitives } from './primitives.ts'
@@ -16,7 +16,7 @@ const OPENSSL_HASH = {
   sha3_512: 'sha3-512',
 } as const satisfies Record<HashName, string>
 
-/** The block that an HMAC key is filled up to, in bytes. */
+/** The length to which an HMAC key is padded, in bytes. */
 const HASH_BLOCK = {
   md5: 64,
   sha1: 64,
@@ -56,7 +56,7 @@ export const primitives: Primitives = {
     checkBlocks(key, iv, data)
     const cipher = createCipheriv(OPENSSL_CIPHER[mode], createSecretKey(key), mode === 'ecb' ? null : iv)
     cipher.setAutoPadding(false)
-    // One update() takes it all: unpadded whole blocks leave final() nothing to add, in any mode.
+    // One update() takes it all. Whole blocks without padding leave nothing for final(), in any mode.
     const encrypted = cipher.update(data)
     cipher.final()
     return plain(encrypted)
@@ -72,7 +72,7 @@ export const primitives: Primitives = {
   },
 }
 
-/** Where a pad and what follows it are put side by side. One for all: nothing here waits, so no two calls overlap. */
+/** Holds a pad and the data behind it. One for all calls: nothing here waits, so no two calls overlap. */
 let workspace = new Uint8Array(2048)
 
 function joined(pad: Uint8Array, data: Uint8Array): Uint8Array {
@@ -89,7 +89,7 @@ function bytesOf(binary: string): Uint8Array {
   return bytes
 }
 
-/** The same bytes without Buffer's methods, so that nobody comes to rely on what the browser does not have. */
+/** The same bytes without Buffer's methods, so that no caller uses what a browser does not have. */
 function plain(buffer: Buffer): Uint8Array {
   return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length)
 }

@@ -1,8 +1,8 @@
 /**
- * How a receiver becomes nobody, from inside. It starts as root, with little of root's power, and loads its code;
- * then it changes user, before it is told one key and before it looks at one packet. Started as that user, it would be open to
- * other processes of the user until it can close its memory; a process that *changes* user is closed from that moment on
- * (docs/THREAT-MODEL.md). Its user need not even be able to read the program.
+ * How a receiver gives up its privilege, from inside. It starts as root with few capabilities, and loads its code. Then
+ * it changes user, before it gets a key or looks at a packet. A process *started* as that user would be open to the
+ * user's other processes until it closes its memory. A process that *changes* user is closed from that moment
+ * (docs/THREAT-MODEL.md). The user need not be able to read the program.
  */
 
 import { type Failure, ok, type Result, refuse } from '../result.ts'
@@ -13,15 +13,15 @@ import { type Account, assertUnprivileged, type Privileges } from './privilege.t
 export type Identity = Pick<Account, 'uid' | 'gid'>
 
 const PR_CAPBSET_DROP = 24
-/** More than any kernel has; dropping one that does not exist fails and means nothing. */
+/** More than any kernel has. Dropping a capability that does not exist fails, without effect. */
 const LAST_CAPABILITY = 63
 
 /**
  * The first thing that a receiver does.
  *
- * @param become whom to become; undefined for a receiver that is its own user already.
- * @returns PRIVILEGE_MISSING where it cannot change; PRIVILEGE_EXCESSIVE where anything is left;
- * PROCESS_EXPOSED where an inspector is open.
+ * @param become the user to become; undefined for a receiver that is its own user already.
+ * @returns PRIVILEGE_MISSING if it cannot change; PRIVILEGE_EXCESSIVE if any privilege is left; PROCESS_EXPOSED if an
+ * inspector is open.
  */
 export async function becomeUnprivileged(
   become: Identity | undefined,
@@ -38,7 +38,10 @@ export async function becomeUnprivileged(
   return assertUnprivileged()
 }
 
-/** `--become UID:GID` of a receiver's arguments. @returns undefined where it is not there; VALUE_INVALID for no two numbers. */
+/**
+ * `--become UID:GID` of a receiver's arguments. @returns undefined if it is absent; VALUE_INVALID if it is not two
+ * numbers.
+ */
 export function parseBecome(argv: readonly string[]): Result<Identity | undefined, Failure<'VALUE_INVALID'>> {
   const at = argv.indexOf('--become')
   if (at < 0) return ok(undefined)
@@ -47,7 +50,7 @@ export function parseBecome(argv: readonly string[]): Result<Identity | undefine
   return ok({ uid: Number(uid), gid: Number(gid) })
 }
 
-/** Threads that are started later inherit this. */
+/** Threads that start later inherit this. */
 function renouncePrivileges(): void {
   const native = libc()
   for (let capability = 0; capability <= LAST_CAPABILITY; capability++)
@@ -55,7 +58,7 @@ function renouncePrivileges(): void {
   native.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 }
 
-/** Becomes the user, with all threads (the C library changes them together), which also clears every capability. */
+/** Becomes the user, with all threads (the C library changes them together). This also clears every capability. */
 function becomeAccount({ uid, gid }: Identity): Result<void, Failure<'PRIVILEGE_MISSING'>> {
   try {
     process.setgroups?.([])

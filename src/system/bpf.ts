@@ -35,7 +35,7 @@ export const JGE_K = 0x35
 export const JSET_K = 0x45
 export const RET_K = 0x06
 
-/** As the kernel wants it: an array of `struct sock_filter`, little-endian. */
+/** In the kernel's form: an array of `struct sock_filter`, little-endian. */
 export function encodeProgram(program: readonly Instruction[]): Uint8Array {
   const bytes = new Uint8Array(program.length * 8)
   const view = new DataView(bytes.buffer)
@@ -52,8 +52,8 @@ export function encodeProgram(program: readonly Instruction[]): Uint8Array {
 export const SOCK_FPROG_LENGTH = 16
 
 /**
- * The program as setsockopt(2) and seccomp(2) take it: a `struct sock_fprog` of {@link SOCK_FPROG_LENGTH} bytes, and behind it, in the
- * same memory, the instructions that it points to.
+ * The program in the form of setsockopt(2) and seccomp(2): a `struct sock_fprog` of {@link SOCK_FPROG_LENGTH} bytes,
+ * followed in the same memory by the instructions that it points to.
  */
 export function filterOf(native: Libc, program: readonly Instruction[]): Uint8Array {
   const code = encodeProgram(program)

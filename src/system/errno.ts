@@ -1,12 +1,12 @@
-/** Errors of the system in the operator's words, for all that says why something could not be done. */
+/** System errors in the operator's words: why something could not be done. */
 import { getSystemErrorMessage, getSystemErrorName } from 'node:util'
 
-/** “EPERM, operation not permitted”. @param errno as errno(3) has it, above 0. */
+/** “EPERM, operation not permitted”. @param errno as in errno(3), above 0. */
 export function describeErrno(errno: number): string {
   return `${getSystemErrorName(-errno)}, ${getSystemErrorMessage(-errno)}`
 }
 
-/** `no such file or directory` and the like, without the call, the path and the address that Node puts around it. */
+/** `no such file or directory` and similar, without the call, path and address that Node adds. */
 export function systemReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   // Below 0 in Node's errors.
@@ -15,12 +15,12 @@ export function systemReason(error: unknown): string {
     : error.message
 }
 
-/** `ENOENT` and the like. Undefined for an error that has no such name. */
+/** `ENOENT` and similar. Undefined for an error without such a name. */
 export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
-/** What {@link fileReason} says of a file that this user may not read, and of one that is not there. */
+/** The words of {@link fileReason} for a file that this user may not read, and for one that does not exist. */
 export const PERMISSION_DENIED = 'permission denied'
 export const NO_SUCH_FILE = 'there is no such file'
 

@@ -1,4 +1,4 @@
-/** Reading the user's own files: what holds keys must be nobody else's to read, and no file may be others' to change. */
+/** Reads the user's own files. Others must not be able to read files with keys, nor to change any file. */
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { textFromBytes } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
@@ -9,17 +9,17 @@ import { systemPath } from './system-path.ts'
 
 export interface OwnFile {
   readonly text: string
-  /** Whether anybody but the owner may read it. */
+  /** Whether users other than the owner may read it. */
   readonly readableByOthers: boolean
 }
 
 export type FileFailure = Failure<'CONFIG_UNREADABLE' | 'CONFIG_EXPOSED'>
 
 /**
- * Looks at the open file and not at its name, so that nobody can exchange it in between.
- * @returns its text, or undefined where there is no such file; `CONFIG_UNREADABLE` where it is no regular file or not ours
- * to read; `CONFIG_EXPOSED` where others may write it or it belongs to somebody else, since then they decide where we knock
- * and with which key. For root, what leads to the file counts as well.
+ * Checks the open file and not its name, so that nobody can replace it in between.
+ * @returns its text, or undefined if there is no such file; `CONFIG_UNREADABLE` if it is not a regular file or this
+ * user may not read it; `CONFIG_EXPOSED` if others may write it or it belongs to another user, who would then decide
+ * where we knock and with which key. For root, the folders on the way to the file are checked too.
  */
 export function readOwnFile(file: string): Result<OwnFile | undefined, FileFailure> {
   let descriptor: number
@@ -28,7 +28,7 @@ export function readOwnFile(file: string): Result<OwnFile | undefined, FileFailu
     if (exposed !== undefined) return { ok: false, failure: exposed }
     descriptor = openSync(systemPath(file), TO_READ)
   } catch (error) {
-    // ENOTDIR: something else stands where a folder of its path should be.
+    // ENOTDIR: a part of the path is not a folder.
     const missing = ['ENOENT', 'ENOTDIR'].includes(errorCode(error) ?? '')
     return missing ? ok(undefined) : refuse('CONFIG_UNREADABLE', `${file}: ${fileReason(error)}`)
   }
@@ -45,7 +45,10 @@ export function readOwnFile(file: string): Result<OwnFile | undefined, FileFailu
   }
 }
 
-/** Where others lead root to, root follows into everybody's files. The folders above another user's own are not theirs to mend. */
+/**
+ * Checks the folders on the way, for root only: others could lead root to any file. A normal user cannot change the
+ * folders above the home directory.
+ */
 export function judgeWay(file: string): Exposed | undefined {
   return process.geteuid?.() === 0 ? judgeTrail(file, { owners: ourUsers(), cure: () => OWN_PLACE }) : undefined
 }

@@ -23,7 +23,10 @@ import {
 import { systemPath } from './system-path.ts'
 
 export interface InstanceLock {
-  /** Lets go. Calling it again does nothing. The lock file stays: removing it would let two others each lock their own. */
+  /**
+   * Releases the lock. Calling it again does nothing. The lock file stays: if it were removed, two others could each
+   * lock their own.
+   */
   release(): void
 }
 
@@ -31,7 +34,7 @@ type LockFailure = Failure<'INSTANCE_RUNNING' | 'CONFIG_EXPOSED' | 'CONFIG_UNREA
 
 const F_OFD_SETLK = 37
 const F_WRLCK = 1
-/** What SQLite locks: PENDING, RESERVED and SHARED of its os.h. The file need not be so long. */
+/** The bytes that SQLite locks: PENDING, RESERVED and SHARED of its os.h. The file need not be that long. */
 const LOCKED_BYTES = { start: 0x4000_0000n, length: 512n }
 const { EACCES, EAGAIN } = system.errno
 
@@ -61,9 +64,9 @@ export function acquireInstanceLock(path: string): Result<InstanceLock, LockFail
 /** @throws Error where there is no C library that can be asked (`libc.ts`). */
 function lock(file: string, descriptor: number, holder: string): LockFailure | undefined {
   const found = fstatSync(descriptor)
-  // Neither version ever wrote into it.
+  // No version ever wrote into it.
   if (!found.isFile() || found.size > 0)
-    return { code: 'CONFIG_UNREADABLE', detail: `${file} is no lock of ghostport: it has something in it` }
+    return { code: 'CONFIG_UNREADABLE', detail: `${file} is not a lock file of ghostport: it is not empty` }
   const native = libc()
   const range = new Uint8Array(new ArrayBuffer(32)) // struct flock: type 0, whence 2, start 8, length 16, pid 24
   const view = new DataView(range.buffer)

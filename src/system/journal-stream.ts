@@ -1,14 +1,14 @@
 /**
- * The level of a line, as the journal wants to be told it: `<3>` at the start of each line (sd-daemon(3)). Only for a stream that the
+ * The level of a line in the journal's form: `<3>` at the start of each line (sd-daemon(3)). Only for a stream that the
  * journal reads itself. systemd names that stream in `JOURNAL_STREAM`, as device and inode.
  */
 import { fstatSync } from 'node:fs'
 import type { LogLevel } from '../log.ts'
 
-/** As syslog(3) numbers them. */
+/** The numbers of syslog(3). */
 const priorities = { error: 3, warning: 4, info: 6 } as const satisfies Record<LogLevel, number>
 
-/** @returns what stands before each line of a level: empty, unless the journal reads the descriptor. */
+/** @returns the prefix of the lines of each level: empty, unless the journal reads the descriptor. */
 export function journalPrefix(
   descriptor: number,
   environment: NodeJS.ProcessEnv = process.env,

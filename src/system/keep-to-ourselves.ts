@@ -1,4 +1,4 @@
-/** What a program that this process starts must not have of it: descriptors and capabilities. */
+/** Keeps descriptors and capabilities of this process from the programs that it starts. */
 import { readdirSync } from 'node:fs'
 import { type Libc, libc } from './libc.ts'
 
@@ -8,9 +8,9 @@ const PR_CAP_AMBIENT = 47
 const PR_CAP_AMBIENT_CLEAR_ALL = 4
 
 /**
- * Nothing that this process holds goes to a program that it starts but what is handed to it. Node opens all of its own descriptors that
- * way; libraries do not (libmnl's socket to the firewall), nor does the process that started us. And where a service manager gave this process
- * its capabilities as ambient ones, each program that it starts would have them too.
+ * A program that this process starts gets only the descriptors that are passed to it. Node opens its own descriptors
+ * that way. Libraries do not (libmnl's socket to the firewall), and neither did the process that started us. A service
+ * manager may have given this process ambient capabilities, which each started program would inherit.
  */
 export function keepToOurselves(): void {
   let native: Libc

@@ -1,9 +1,9 @@
 /**
- * The few calls of the C library that Node does not offer, through koffi. Loaded on first use, so that what needs none of
- * this (a plain UDP socket, the relay, the client, other systems) neither pays for it nor fails over it.
+ * The few calls of the C library that Node does not offer, through koffi. It is loaded on first use. So parts that do
+ * not need it (a plain UDP socket, the relay, the client, other systems) neither pay for it nor fail because of it.
  *
- * A wrong prototype here would crash the process: each is copied from its manual page, and the layouts of the structures
- * passed as bytes are those of 64-bit little-endian Linux, the only kind accepted.
+ * A wrong prototype would crash the process. Each is copied from its manual page. The layouts of structures passed as
+ * bytes are those of 64-bit little-endian Linux, the only kind accepted.
  */
 import { createRequire } from 'node:module'
 import { endianness } from 'node:os'
@@ -20,7 +20,7 @@ export interface Libc {
   ioctl(fd: number, request: number, argument: Bytes): number
   /** @param timeout in milliseconds; negative waits for ever. */
   poll(fds: Bytes, count: number, timeout: number): number
-  /** The same in a thread of libuv's pool, which it holds meanwhile. The caller keeps `fds` alive. */
+  /** The same in a thread of libuv's pool, which is busy meanwhile. The caller must keep `fds` alive. */
   pollAside(fds: Bytes, count: number, timeout: number): Promise<number>
   eventfd(initial: number, flags: number): number
   /** @param time a `struct timespec`. */
@@ -30,22 +30,24 @@ export interface Libc {
   sendto(fd: number, message: Uint8Array, length: number, flags: number, address: Bytes, addressLength: number): number
   recv(fd: number, into: Uint8Array, length: number, flags: number): number
   fcntl(fd: number, command: number, argument: number): number
-  /** Its commands about locks. @param lock a `struct flock`. */
+  /** The commands for locks. @param lock a `struct flock`. */
   fcntlLock(fd: number, command: number, lock: Bytes): number
   close(fd: number): number
   prctl(option: number, a: number, b: number, c: number, d: number): number
   /** A system call by its number; the last argument is a pointer. */
   syscall(number: number, a: number, b: number, c: Bytes): number
-  /** Of a process, 0 for this one. Each limit is two 64-bit numbers: what counts now, and how far it may be raised. */
+  /**
+   * Limits of a process, 0 for this one. Each limit is two 64-bit numbers: the current value and the highest allowed.
+   */
   prlimit(pid: number, resource: number, limit: Uint8Array, old: Bytes): number
-  /** Of the last call in this thread. */
+  /** The error of the last call in this thread. */
   errno(): number
-  /** Where these bytes are, for structures that hold pointers. The memory of an ArrayBuffer does not move. */
+  /** The address of these bytes, for structures that hold pointers. The memory of an ArrayBuffer does not move. */
   address(bytes: Uint8Array): bigint
 }
 
-// Numbers of the system's headers that more than one file needs; the same on every processor accepted below. Those of errno(3)
-// are in node:os.
+// Numbers of the system's headers that several files need, the same on every processor accepted below. Those of
+// errno(3) are in node:os.
 export const AF_INET = 2
 export const AF_INET6 = 10
 export const SOCK_DGRAM = 2
@@ -63,7 +65,7 @@ export const PR_SET_NO_NEW_PRIVS = 38
 
 let loaded: Libc | undefined
 
-/** @throws Error with a sentence for the operator where this system or processor is not supported. */
+/** @throws Error with a sentence for the operator if this system or processor is not supported. */
 export function libc(): Libc {
   loaded ??= load()
   return loaded
@@ -76,7 +78,8 @@ function load(): Libc {
   const koffi = loadKoffi()
   const library = koffi.load(null)
   const poll = library.func('int poll(void *, unsigned long, int)')
-  // glibc and musl alike. ioctl, fcntl and prctl are variadic, but on these processors called like any other function.
+  // The same for glibc and musl. ioctl, fcntl and prctl are variadic, but on these processors they are called like any
+  // other function.
   return {
     socket: library.func('int socket(int, int, int)'),
     bind: library.func('int bind(int, void *, uint32_t)'),
@@ -116,10 +119,13 @@ function loadKoffi(): typeof import('koffi') {
   }
 }
 
-/** Bytes in the kernel for packets that wait, so that a burst is late instead of lost: some 6 000 knocks at 1 280 bytes each. */
+/**
+ * Bytes of kernel memory for packets that wait, so that a burst is late and not lost: some 6 000 knocks at 1 280 bytes
+ * each.
+ */
 export const DEFAULT_RECEIVE_BUFFER = 8 * 1024 * 1024
 
-/** @param bytes asked for. With CAP_NET_ADMIN they are given; without, as many as net.core.rmem_max allows. */
+/** @param bytes to ask for. With CAP_NET_ADMIN all are given; without it, at most net.core.rmem_max. */
 export function raiseReceiveBuffer(native: Libc, fd: number, bytes: number): void {
   const value = new Uint8Array(4)
   new DataView(value.buffer).setInt32(0, Math.floor(bytes / 2), true) // the kernel doubles what it is told

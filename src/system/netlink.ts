@@ -1,19 +1,20 @@
 /**
- * Messages of netlink(7): a head of 16 bytes, a fixed part that depends on the type, then attributes. Numbers are in the order of the
- * host, which is little-endian here (`libc.ts`). What a family of netlink says in them is its own file's to know.
+ * Messages of netlink(7): a header of 16 bytes, a fixed part that depends on the type, then attributes. Numbers have
+ * the byte order of the host, which is little-endian here (`libc.ts`). Each family of netlink has a file of its own for
+ * what the messages mean.
  */
 
 export const AF_NETLINK = 16
 // linux/netlink.h
 export const NLM_F_REQUEST = 1
 export const NLM_F_DUMP = 0x300
-/** Something changed while the kernel was telling. */
+/** Something changed while the kernel was answering. */
 export const NLM_F_DUMP_INTR = 0x10
 export const NLMSG_ERROR = 2
 export const NLMSG_DONE = 3
 /** struct nlmsghdr: length, type, flags, sequence number, port id. */
 export const NLMSGHDR_LENGTH = 16
-/** Where its port id is. */
+/** Offset of its port id. */
 export const PORT_ID_AT = 12
 /** struct nlattr: length and type. */
 export const ATTRIBUTE_HEAD = 4
@@ -33,7 +34,7 @@ export function align(length: number): number {
   return (length + 3) & ~3
 }
 
-/** @param fixed what the type has before its attributes. */
+/** @param fixed the part before the attributes. */
 export function encodeMessage(
   { type, flags, sequence = 0 }: { readonly type: number; readonly flags: number; readonly sequence?: number },
   fixed: Uint8Array,
@@ -64,7 +65,7 @@ export function encodeAttribute(type: number, value: Uint8Array): Uint8Array {
   return bytes
 }
 
-/** @returns the messages up to the first whose length makes no sense; there, `undefined` comes last. */
+/** @returns the messages up to the first with an invalid length; there, `undefined` comes last. */
 export function* readMessages(datagram: Uint8Array): Generator<NetlinkMessage | undefined> {
   const view = viewOf(datagram)
   for (let at = 0; at + NLMSGHDR_LENGTH <= view.byteLength; ) {
@@ -83,12 +84,12 @@ export function* readMessages(datagram: Uint8Array): Generator<NetlinkMessage | 
   }
 }
 
-/** The errno of a message of type {@link NLMSG_ERROR}; 0 where it confirms. */
+/** The errno of a message of type {@link NLMSG_ERROR}; 0 if it confirms. */
 export function errnoOf({ body }: NetlinkMessage): number {
   return body.length < 4 ? 0 : -viewOf(body).getInt32(0, true)
 }
 
-/** @returns attribute type → value, up to the first whose length makes no sense. */
+/** @returns attribute type → value, up to the first with an invalid length. */
 export function readAttributes(bytes: Uint8Array): Map<number, Uint8Array> {
   const found = new Map<number, Uint8Array>()
   const view = viewOf(bytes)

@@ -1,6 +1,6 @@
 /**
- * Files that this process makes, replaces, reads and removes as its own. Each is judged first, the way to it and the file: nobody else
- * may change it, and nobody else may have put it there (path-trail.ts).
+ * Files that this process makes, replaces, reads and removes. Before each use, the file and the folders on its way are
+ * checked: no other user may be able to change or replace it (path-trail.ts).
  */
 import {
   closeSync,
@@ -27,7 +27,7 @@ import { systemPath } from './system-path.ts'
 const OTHERS_WRITE = 0o022
 
 /**
- * What others than its owners can do to a file, by itself.
+ * Checks a file by itself: what users other than its owners can do to it.
  * @param owners the users that may own it.
  */
 export function judgeStat(path: string, { uid, mode }: Stats, owners: ReadonlySet<number>): Exposed | undefined {
@@ -43,16 +43,16 @@ export function judgeStat(path: string, { uid, mode }: Stats, owners: ReadonlySe
 }
 
 /**
- * Whether `path` is a place for a file of ours alone. A file that is not there is well, and so are folders that are not.
- * @returns CONFIG_EXPOSED where others could change it, or lead it elsewhere.
- * @throws what the file system throws.
+ * Whether `path` is a safe place for a file of ours. A file or folder that does not exist is accepted.
+ * @returns CONFIG_EXPOSED if others could change it, or lead it elsewhere.
+ * @throws the file system's errors.
  */
 export function judgeOurFile(path: string): Exposed | undefined {
   const exposed = judgeTrail(path, { owners: ourUsers(), alone: true, cure: () => OUR_PLACE })
   if (exposed !== undefined) return exposed
   const found = lstatSync(systemPath(path), { throwIfNoEntry: false })
   if (found === undefined) return undefined
-  // Also a link of ours: a file that takes its place would not take the place of what it leads to.
+  // A link of ours is refused too: a new file would replace the link, and not the file that it leads to.
   if (found.isSymbolicLink())
     return refuse('CONFIG_EXPOSED', `${path} is a symbolic link`, { suggestion: 'name the file that it leads to' })
       .failure
@@ -62,9 +62,9 @@ export function judgeOurFile(path: string): Exposed | undefined {
 const OUR_PLACE = 'name a path in a folder that nobody else can write to, such as /run/ghostport or /var/lib/ghostport'
 
 /**
- * Makes the folders of `path` that are not there, mode 0700, and judges it as {@link judgeOurFile} does: before, so that nothing is made
- * in the wrong place, and afterwards.
- * @throws what the file system throws.
+ * Makes the missing folders of `path`, mode 0700, and checks it as {@link judgeOurFile} does. It checks twice: before,
+ * so that nothing is made in the wrong place, and afterwards.
+ * @throws the file system's errors.
  */
 export function prepareOurFile(path: string): Exposed | undefined {
   const exposed = judgeOurFile(path)
@@ -74,8 +74,8 @@ export function prepareOurFile(path: string): Exposed | undefined {
 }
 
 /**
- * One level at a time: `mkdirSync` with `recursive` never returns where a parent exists and a child cannot be made for
- * want of a parent, as in /proc (seen with Node 24.21).
+ * One level at a time. `mkdirSync` with `recursive` never returns if a folder exists and its child cannot be made, as
+ * in /proc (seen with Node 24.21).
  */
 function makeFolder(folder: string): void {
   if (existsSync(systemPath(folder))) return
@@ -84,14 +84,14 @@ function makeFolder(folder: string): void {
   try {
     mkdirSync(systemPath(folder), { mode: 0o700 })
   } catch (error) {
-    // Another process of ours may have been quicker.
+    // Another process of ours may have made it first.
     if (!existsSync(systemPath(folder))) throw error
     return
   }
   syncFolder(parent)
 }
 
-/** Makes the names in a folder as durable as the files are. */
+/** Writes the names in a folder to disk, so that they are as durable as the files. */
 export function syncFolder(folder: string): void {
   const descriptor = openSync(systemPath(folder), 'r')
   try {
@@ -101,14 +101,14 @@ export function syncFolder(folder: string): void {
   }
 }
 
-/** Opens a file to read: never waits for the writer of a named pipe, never takes a terminal. */
+/** Opens a file to read. Never waits for the writer of a named pipe, and never takes a terminal. */
 export const TO_READ = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY
 
 /**
- * A short file of ours.
- * @returns its text, at most `most` bytes of it; undefined where there is none. CONFIG_EXPOSED as {@link judgeOurFile}; CONFIG_UNREADABLE
- * for what is no regular file.
- * @throws what the file system throws.
+ * Reads a short file of ours.
+ * @returns its text, at most `most` bytes of it; undefined if there is none. CONFIG_EXPOSED as {@link judgeOurFile};
+ * CONFIG_UNREADABLE if it is not a regular file.
+ * @throws the file system's errors.
  */
 export function readOurFile(
   path: string,
@@ -127,20 +127,21 @@ export function readOurFile(
   }
 }
 
-/** Which file it is, whatever its name. */
+/** Identifies a file, independent of its name. */
 export interface FileIdentity {
   readonly dev: bigint
   readonly ino: bigint
 }
 
 /**
- * Puts a file with `text` at `path` in one step: under another name first, and never through a link or into a file that is there.
- * The caller has judged the place.
- * @throws what the file system throws.
+ * Puts a file with `text` at `path` in one step. It is written under another name first, and never through a link or
+ * into an existing file. The caller has checked the place.
+ * @throws the file system's errors.
  */
 export function replaceOurFile(path: string, text: string, mode: number): FileIdentity {
   const draft = systemPath(`${path}.new-${process.pid}`)
-  // What a start with our number left, which died half way. A link goes, and not what it leads to.
+  // Left by a start with the same process id that died half way. If it is a link, the link is removed and not its
+  // target.
   if (lstatSync(draft, { throwIfNoEntry: false }) !== undefined) unlinkSync(draft)
   const descriptor = openSync(
     draft,
@@ -162,12 +163,12 @@ export function replaceOurFile(path: string, text: string, mode: number): FileId
   }
 }
 
-/** Removes the file that has this identity, and no other of its name. A file that cannot be removed stays. */
+/** Removes the file with this identity, and no other file of that name. A file that cannot be removed stays. */
 export function removeOurFile(path: string, { dev, ino }: FileIdentity): void {
   try {
     const found = lstatSync(systemPath(path), { bigint: true })
     if (found.dev === dev && found.ino === ino) unlinkSync(systemPath(path))
   } catch {
-    // Gone, or out of reach.
+    // Gone, or not accessible.
   }
 }

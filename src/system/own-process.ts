@@ -8,21 +8,21 @@ import { writeFileSync } from 'node:fs'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 
 /**
- * What `ps` shows of a process. Node writes a title over the arguments, so that no key among them is left to see, and
- * gives it to the main thread as well, whose name has room for 15 bytes.
+ * What `ps` shows of a process. Node writes a title over the arguments, so that no key among them stays visible. It
+ * also gives the title to the main thread, whose name has room for 15 bytes.
  */
 export const WARDEN_TITLE = 'ghostport: warden'
 export const RECEIVER_TITLE = 'ghostport: receiver'
 
-/** Titles longer than the command line that a process was started with are cut: theirs are long enough. */
+/** Node cuts a title that is longer than the command line of the process. Ours have long enough command lines. */
 export function setProcessTitle(title: string): void {
   process.title = title
 }
 
 /**
- * Linux then writes a core that holds registers and no memory: core(5), “Controlling which mappings are written”. Nothing native is
- * needed; programs that are started from here inherit it. The server’s processes forbid cores as well (system/privilege.ts).
- * Elsewhere than on Linux this does nothing.
+ * Linux then writes cores with registers and without memory: core(5), “Controlling which mappings are written”. No
+ * native part is needed, and started programs inherit it. The server’s processes forbid cores as well
+ * (system/privilege.ts). On other systems this does nothing.
  */
 export function keepMemoryOutOfCores(): void {
   try {
@@ -33,8 +33,8 @@ export function keepMemoryOutOfCores(): void {
 }
 
 /**
- * The first thing that each process of ours does. A listener takes Node's own place at SIGUSR1.
- * @returns PROCESS_EXPOSED where Node was told to open an inspector.
+ * The first call of each process of ours. A listener takes Node's own place at SIGUSR1.
+ * @returns PROCESS_EXPOSED if Node was told to open an inspector.
  */
 export function forbidInspector(): Result<void, Failure<'PROCESS_EXPOSED'>> {
   process.on('SIGUSR1', () => {})
@@ -44,8 +44,9 @@ export function forbidInspector(): Result<void, Failure<'PROCESS_EXPOSED'>> {
 }
 
 /**
- * Whether one was opened before {@link forbidInspector}, by a signal to a process that had only just started. Shuts it.
- * @returns PROCESS_EXPOSED where one was: somebody may have changed what runs.
+ * Whether an inspector was opened before {@link forbidInspector}, by a signal to a process that had just started. Shuts
+ * it.
+ * @returns PROCESS_EXPOSED if one was open: somebody may have changed the program.
  */
 export async function shutInspector(): Promise<Result<void, Failure<'PROCESS_EXPOSED'>>> {
   const { url, close } = await import('node:inspector')

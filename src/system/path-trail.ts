@@ -1,9 +1,10 @@
 /**
- * The one rule about which paths may be trusted. A file is as safe as the way to it: who may write to a folder on that way, or owns it,
- * may put another file in the place of ours, whatever the mode of the file.
+ * The one rule about which paths may be trusted. A file is only as safe as the folders on the way to it. A user who
+ * owns such a folder, or may write to it, can replace the file, regardless of the file's mode.
  *
- * The way is walked from the root down, and each folder is judged before anything in it is looked at. Nobody but its owners can change
- * what is in a folder that passed. So nothing on the way changes between the look and the use, and no descriptor has to be held.
+ * The way is walked from the root down, and each folder is checked before anything in it is looked at. Only its owners
+ * can change a folder that passed. So nothing on the way changes between check and use, and no descriptor needs to stay
+ * open.
  */
 import { lstatSync, readFileSync, readlinkSync, type Stats } from 'node:fs'
 import { dirname } from 'node:path'
@@ -17,21 +18,22 @@ export type Exposed = Failure<'CONFIG_EXPOSED'>
 export interface FolderAtFault {
   readonly path: string
   readonly owner: number
-  /** It holds the file itself, or a link that leads there. */
+  /** Whether it holds the file itself, or a link on the way. */
   readonly holds: boolean
-  /** Whose it is, or who may write to it. */
+  /** What is wrong: its owner, or who may write to it. */
   readonly fault: 'owner' | 'mode'
 }
 
 export interface Trust {
-  /** The users that may own what leads to the file. */
+  /** The users that may own the folders and links on the way. */
   readonly owners: ReadonlySet<number>
   /**
-   * Nobody else may put a file of any name beside it. A sticky folder such as /tmp keeps users from replacing each other's files, and
-   * lets everybody make a file first: that is enough for a file that is there and is ours, and not for one that is to be made.
+   * No other user may put a file of any name beside it. In a sticky folder such as /tmp, users cannot replace each
+   * other's files, but anybody can make a file first. That is enough for an existing file of ours, and not for one that
+   * is still to be made.
    */
   readonly alone?: boolean
-  /** What to do about a folder at fault. Default: `chmod go-w` or `chown`. */
+  /** The cure for a folder that did not pass. Default: `chmod go-w` or `chown`. */
   readonly cure?: (folder: FolderAtFault) => string
 }
 
@@ -41,16 +43,16 @@ const STICKY = 0o1000
 /** As many as Linux follows. */
 const MOST_LINKS = 40
 
-/** Root, and the user that we are. */
+/** Root, and the user of this process. */
 export function ourUsers(): ReadonlySet<number> {
   return new Set([0, process.geteuid?.() ?? 0])
 }
 
 /**
- * @param path of a file, which need not be there. The part of the way that is not there is not judged: whoever makes it judges it then.
- * @returns CONFIG_EXPOSED where others may put another file there. A folder far above that its group may write to is the operator's own
- * arrangement (/usr/local, on some systems); one that holds the file, or a link, is not.
- * @throws what the file system throws.
+ * @param path of a file, which need not exist. The missing part of the way is not checked: its maker checks it later.
+ * @returns CONFIG_EXPOSED if others may put another file there. A folder far above that its group may write to is the
+ * operator's choice (/usr/local, on some systems). One that holds the file, or a link, is refused.
+ * @throws the file system's errors.
  */
 export function judgeTrail(path: string, trust: Trust): Exposed | undefined {
   return new Walk(trust).to(path, 'file')
@@ -93,12 +95,12 @@ class Walk {
       const next = here === '/' ? `/${name}` : `${here}/${name}`
       const found = lstatSync(systemPath(next), { throwIfNoEntry: false })
       const isLink = found?.isSymbolicLink() === true
-      // Of a folder and a link in it, the link is what can be named otherwise.
+      // Of a folder and a link in it, the message names the link: the user can name another path in its place.
       const exposed =
         (isLink ? this.#judgeLink(next, found) : undefined) ??
         (stat === undefined ? undefined : this.#judgeFolder(here, stat, isEnd || isLink, isEnd))
       if (exposed !== undefined) return exposed
-      // The rest is not there: it is judged once it has been made.
+      // The rest does not exist: it is checked once it is made.
       if (found === undefined) return undefined
       const named = found.isFile() && stat !== undefined ? this.#judgeNames(next, found, here, stat) : undefined
       if (named !== undefined) return named
@@ -149,12 +151,14 @@ class Walk {
     }).failure
   }
 
-  /** In a sticky folder others may make a second name for a file of ours, where the kernel lets them (fs.protected_hardlinks). */
+  /**
+   * In a sticky folder, others can make a hard link to a file of ours if the kernel allows it (fs.protected_hardlinks).
+   */
   #judgeNames(path: string, { nlink }: Stats, folder: string, { mode }: Stats): Exposed | undefined {
     if (nlink === 1 || (mode & (GROUP_WRITES | ALL_WRITE)) === 0) return undefined
     return refuse(
       'CONFIG_EXPOSED',
-      `${path} may be another user’s second name for a file from elsewhere: others can make files in the folder ${folder} (mode ${octal(mode)})`,
+      `${path} may be a hard link that another user made to a file elsewhere: others can make files in the folder ${folder} (mode ${octal(mode)})`,
       { suggestion: 'keep the file in a folder that only its owner can write to' },
     ).failure
   }
@@ -165,8 +169,8 @@ function look(folder: string): Stats | undefined {
 }
 
 /**
- * In a user namespace, whom the system shows as the owner of what belongs to users outside of it: the root folder is then root's, as a
- * rule, and shown as nobody's. Undefined where all users are known.
+ * In a user namespace: the user that the system shows as the owner of files of outside users. The root folder then
+ * usually belongs to the outside root, and is shown as this user's. Undefined if all users are known.
  */
 function unmappedOwner(): number | undefined {
   const [inside, outside, count] = readFileSync('/proc/self/uid_map', 'utf8').trim().split(/\s+/).map(Number)

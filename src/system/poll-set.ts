@@ -16,7 +16,7 @@ export class PollSet {
   readonly #bytes: Uint8Array
   readonly #view: DataView
 
-  /** @param fds in the order of the indexes that the methods take. Each is waited for until it can be read. */
+  /** @param fds in the order of the indexes that the methods take. Each is watched until it can be read. */
   constructor(fds: readonly number[]) {
     this.#fds = fds
     this.#bytes = new Uint8Array(new ArrayBuffer(POLLFD_LENGTH * fds.length))
@@ -27,7 +27,7 @@ export class PollSet {
     }
   }
 
-  /** Whether the `i`-th is waited for until it can be written to, as well. */
+  /** Whether to also wait until the `i`-th can be written to. */
   alsoWrite(i: number, wanted: boolean): void {
     this.#view.setInt16(POLLFD_LENGTH * i + 4, wanted ? POLLIN | POLLOUT : POLLIN, true)
   }
@@ -47,9 +47,10 @@ export class PollSet {
   }
 
   /**
-   * Waits until one is ready, or a signal came, and does not hold up this thread: it holds one of libuv's pool, and no processor.
+   * Waits until one is ready, or a signal came, without blocking this thread. It occupies a thread of libuv's pool, and
+   * no processor.
    *
-   * @throws Error where there is no such thread
+   * @throws Error if there is no such thread
    */
   async waitAside(): Promise<void> {
     this.#forget()
@@ -60,7 +61,7 @@ export class PollSet {
     for (let i = 0; i < this.#fds.length; i++) this.#view.setInt16(POLLFD_LENGTH * i + 6, 0, true)
   }
 
-  /** Whether the last wait found that the `i`-th is no descriptor any more. */
+  /** Whether the last wait found that the `i`-th is not a descriptor any more. */
   isClosed(i: number): boolean {
     return (this.#view.getInt16(POLLFD_LENGTH * i + 6, true) & POLLNVAL) !== 0
   }

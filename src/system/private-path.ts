@@ -1,8 +1,8 @@
 /**
- * A path fit for the replay store. Others who could write to its directory could put another file, or a write-ahead log of their own, in
- * its place: so the rule for files of ours counts (system/our-file.ts), and only a regular file is one.
+ * Checks the path of the replay store. A user who could write to its directory could replace the file, or add a
+ * write-ahead log. So the rule for files of ours applies (system/our-file.ts), and only a regular file is accepted.
  *
- * Nothing here opens a file that exists. POSIX record locks belong to the process: closing any descriptor of a locked
+ * Nothing here opens an existing file. POSIX record locks belong to the process: closing any descriptor of a locked
  * file drops the lock that another part of the same process holds on it.
  */
 import { lstatSync } from 'node:fs'
@@ -13,19 +13,19 @@ import type { Exposed } from './path-trail.ts'
 export { syncFolder as syncDirectory } from './our-file.ts'
 
 /**
- * Makes the directory of `path`, mode 0700, where there is none, and judges directory and file.
- * @returns what is wrong with it, for the operator; nothing where all is well.
+ * Makes the directory of `path`, mode 0700, if it is missing, and checks directory and file.
+ * @returns what is wrong, for the operator; undefined if all is well.
  */
 export function preparePrivatePath(path: string): string | undefined {
   return judged(path, prepareOurFile)
 }
 
-/** The same without making anything: a directory that is not there yet is well. */
+/** The same without making anything. A directory that does not exist yet is accepted. */
 export function judgePrivatePath(path: string): string | undefined {
   return judged(path, judgeOurFile)
 }
 
-/** The same, for one more file beside one that was judged. A file that is not there is well. */
+/** The same for another file beside one that was checked. A file that does not exist is accepted. */
 export const judgeFile = judgePrivatePath
 
 function judged(path: string, judge: (path: string) => Exposed | undefined): string | undefined {
@@ -40,7 +40,7 @@ function judged(path: string, judge: (path: string) => Exposed | undefined): str
   }
 }
 
-/** What makes a file itself and no other, also when another takes its name. */
+/** Identifies the file, even if another file takes its name. */
 export function fileIdentity(path: string): string | undefined {
   const file = lstatSync(path, { bigint: true, throwIfNoEntry: false })
   return file === undefined ? undefined : `${file.dev}:${file.ino}`

@@ -1,10 +1,11 @@
 /**
- * How the receiver comes to have no privilege: the warden starts it with few capabilities, through setpriv(1) where that is
- * installed; it becomes another user by itself (become.ts), and looks at itself before it touches a packet, and refuses to run with
- * anything left (docs/THREAT-MODEL.md).
+ * How the receiver gets rid of all privilege. The warden starts it with few capabilities, through setpriv(1) if
+ * installed. The receiver becomes another user by itself (become.ts). Before it looks at a packet it checks itself, and
+ * refuses to run with any privilege left (docs/THREAT-MODEL.md).
  *
- * setpriv is exec'ed away, so the receiver is still the warden's own child. It empties the bounding set and sets no_new_privs
- * before the first instruction of the receiver. Without it, the receiver does both by itself.
+ * setpriv replaces itself by exec, so the receiver is still the warden's own child. setpriv empties the bounding set
+ * and sets no_new_privs before the first instruction of the receiver. Without setpriv, the receiver does both by
+ * itself.
  */
 import type { SpawnOptions } from 'node:child_process'
 import { accessSync, constants, readFileSync, realpathSync } from 'node:fs'
@@ -12,7 +13,7 @@ import { basename } from 'node:path'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { libc } from './libc.ts'
 
-/** A line of passwd(5), as far as it matters here. */
+/** The needed fields of a line of passwd(5). */
 export interface Account {
   readonly name: string
   readonly uid: number
@@ -20,8 +21,8 @@ export interface Account {
 }
 
 /**
- * Looks a user up by name in the text of /etc/passwd. Users of other sources (LDAP) are not found; the receiver needs a
- * local one, and one that is not root under another name.
+ * Looks a user up by name in the text of /etc/passwd. Users of other sources (LDAP) are not found: the receiver needs a
+ * local user that is not root under another name.
  */
 export function findAccount(passwd: string, user: string): Result<Account, Failure<'CONFIG_INVALID_VALUE'>> {
   for (const line of passwd.split('\n')) {
@@ -42,17 +43,17 @@ export function findAccount(passwd: string, user: string): Result<Account, Failu
 /** What decides how the receiver can be started. {@link currentSituation} reads it. */
 export interface Situation {
   readonly uid: number
-  /** /proc/self/uid_map: which users exist in this user namespace. Undefined where there is no such file. */
+  /** /proc/self/uid_map: which users exist in this user namespace. Undefined if there is no such file. */
   readonly uidMap: string | undefined
-  /** Path of setpriv(1), where installed. */
+  /** Path of setpriv(1), if installed. */
   readonly setpriv: string | undefined
-  /** CAP_SETUID and CAP_SETGID are there. */
+  /** CAP_SETUID and CAP_SETGID are available. */
   readonly maySetUser: boolean
-  /** CAP_KILL is there: who has it may end a process of another user. */
+  /** CAP_KILL is available: it allows to end a process of another user. */
   readonly mayKill: boolean
-  /** CAP_SETPCAP is there. */
+  /** CAP_SETPCAP is available. */
   readonly mayDropBounding: boolean
-  /** CAP_DAC_READ_SEARCH is there: the program may be where only another user can read it. */
+  /** CAP_DAC_READ_SEARCH is available: the program may be in a place that only another user can read. */
   readonly mayReadAll: boolean
 }
 
@@ -62,8 +63,8 @@ export interface ReceiverCommand {
   readonly args: readonly string[]
   readonly options: Pick<SpawnOptions, 'cwd' | 'env'>
   /**
-   * The receiver runs as another user than the warden. False where the warden has no right to change users, or in a user
-   * namespace in which the account does not exist: the receiver is then the warden's user, without its capabilities.
+   * Whether the receiver runs as another user than the warden. False if the warden may not change users, or if the
+   * account does not exist in its user namespace. Then the receiver is the warden's user, without capabilities.
    */
   readonly separateUser: boolean
 }
@@ -93,20 +94,20 @@ export function currentSituation(): Situation {
 
 const WHERE_BOUNDING_SETS_ARE = '(systemd: CapabilityBoundingSet=, containers: --cap-add)'
 
-/** The setpriv of busybox knows too few of the options. */
+/** The setpriv of busybox lacks some of the options. */
 function isBusybox(path: string): boolean {
   return /busybox/.test(basename(realpathSync(path)))
 }
 
 /**
- * Whether a receiver without privilege can be started at all. A program that runs as user 0 gets back, when it starts, all
- * capabilities of its bounding set. And even without them, user 0 owns the system’s files and is root to other services.
- * @returns PRIVILEGE_MISSING, naming the capability that is missing.
+ * Whether a receiver without privilege can be started at all. A program of user 0 gets all capabilities of its bounding
+ * set back when it starts. Even without them, user 0 owns the system’s files and is root to other services.
+ * @returns PRIVILEGE_MISSING with the name of the missing capability.
  */
 export function checkSituation(account: Account, situation: Situation): Result<void, Failure<'PRIVILEGE_MISSING'>> {
   const { uid, uidMap, setpriv, maySetUser, mayKill, mayDropBounding } = situation
   const isSeparate = canSeparate(account, situation)
-  // The warden ends a receiver that says what it may not say, and its own at the end.
+  // The warden must be able to end a hostile receiver, and to end its receiver when it stops.
   if (isSeparate && !mayKill)
     return refuse(
       'PRIVILEGE_MISSING',
@@ -143,15 +144,15 @@ export function checkSituation(account: Account, situation: Situation): Result<v
   return ok(undefined)
 }
 
-/** Whether a program that this process starts can run as this user. */
+/** Whether a program started by this process can run as this user. */
 export function canSeparate(account: Account, { uid, uidMap, maySetUser }: Situation): boolean {
   return maySetUser && account.uid !== uid && isMapped(account.uid, uidMap)
 }
 
 /**
- * The command that starts a receiver with as little privilege as the situation allows. Where it becomes another user, it does so
- * itself (become.ts), and until then has those of root's capabilities that it takes. It keeps nothing of the environment but
- * `PATH`, the time zone, and which stream the journal reads. `stdio` is the caller's: see {@link captureDescriptor}.
+ * The command that starts a receiver with as little privilege as the situation allows. A receiver that becomes another
+ * user does so itself (become.ts). Until then it has the few root capabilities that this needs. It gets only `PATH`,
+ * the time zone, and the journal's stream from the environment. The caller adds `stdio`: see {@link captureDescriptor}.
  * @param program Node and its arguments.
  */
 export function receiverCommand(
@@ -169,14 +170,14 @@ export function receiverCommand(
   return { file, args, options, separateUser }
 }
 
-/** The first two sets may always be emptied. What stays in the last one is out of reach of a user other than 0. */
+/** The first two sets can always be emptied. A user other than 0 cannot use what stays in the last one. */
 export function dropOptions(separateUser: boolean, { mayDropBounding, mayReadAll }: Situation): readonly string[] {
   const kept = separateUser ? `,+setuid,+setgid,+setpcap${mayReadAll ? ',+dac_read_search' : ''}` : ''
   const bounding = mayDropBounding ? [`--bounding-set=-all${kept}`] : []
   return ['--inh-caps=-all', '--ambient-caps=-all', ...bounding]
 }
 
-/** What a process of ours may do, as /proc/PID/status says. */
+/** The privileges of a process, as in /proc/PID/status. */
 export interface Privileges {
   readonly uid: number
   readonly gid: number
@@ -190,7 +191,7 @@ export interface Privileges {
   readonly noNewPrivileges: boolean
 }
 
-/** @param status the text of /proc/PID/status. @throws Error where a line is missing that every Linux has. */
+/** @param status the text of /proc/PID/status. @throws Error if a line is missing that every Linux has. */
 export function parsePrivileges(status: string): Privileges {
   return {
     uid: ids(status, 'Uid')[1] ?? 0, // real, effective, saved, file system
@@ -206,11 +207,12 @@ export function parsePrivileges(status: string): Privileges {
 }
 
 /**
- * Refuses to go on with privilege. Then forbids other processes of the same user to look into this one's memory, where keys will be,
- * and the kernel to write that memory to a core file; where the native part is missing this last step is left out.
+ * Refuses to go on with privilege. Then it forbids other processes of the same user to read this one's memory, which
+ * will hold keys, and forbids the kernel to write that memory to a core file. Without the native part, this last step
+ * is left out.
  *
  * Outside Linux only the user is checked.
- * @returns PRIVILEGE_EXCESSIVE, naming what is too much.
+ * @returns PRIVILEGE_EXCESSIVE with the name of what is too much.
  */
 export function assertUnprivileged(): Result<Privileges | undefined, Failure<'PRIVILEGE_EXCESSIVE'>> {
   const status = readOptional('/proc/self/status')
@@ -226,8 +228,8 @@ export function assertUnprivileged(): Result<Privileges | undefined, Failure<'PR
 }
 
 /**
- * The rule of {@link assertUnprivileged}: not one capability, and not the user that owns the machine. In a user namespace
- * uid 0 may be an ordinary user outside; without capabilities it then has no more rights than that user.
+ * The rule of {@link assertUnprivileged}: no capability, and not the user that owns the machine. In a user namespace,
+ * uid 0 may be an ordinary user outside, and without capabilities it has no more rights than that user.
  */
 export function checkUnprivileged(
   privileges: Privileges,
@@ -243,16 +245,18 @@ export function checkUnprivileged(
 
 const PR_SET_DUMPABLE = 4
 
-/** Of the process, not of the thread: also /proc/PID/mem and ptrace(2) are then root's alone. */
+/** Applies to the whole process: /proc/PID/mem and ptrace(2) then belong to root alone. */
 export function closeMemory(): void {
   try {
     libc().prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
   } catch {
-    // No koffi here: a plain UDP capture runs without a native part, with the system's own rules for ptrace.
+    // Without koffi: a plain UDP capture runs without a native part, with the system's own rules for ptrace.
   }
 }
 
-/** @returns the uid outside this user namespace; `uid` itself where there is no map, undefined where it has none. */
+/**
+ * @returns the uid outside this user namespace; `uid` itself if there is no map; undefined if the map does not have it.
+ */
 function outerUid(uid: number, uidMap: string | undefined): number | undefined {
   if (uidMap === undefined) return uid
   for (const row of uidMap.trim().split('\n')) {
@@ -278,7 +282,7 @@ function ids(status: string, name: string): number[] {
 
 function capabilitySet(status: string, name: string): bigint {
   const text = line(status, name)
-  // Ambient sets are newer than the others (Linux 4.3); a kernel without them gives none.
+  // Ambient sets are newer than the others (Linux 4.3). A kernel without them has none to give.
   if (text === undefined && name === 'CapAmb') return 0n
   if (text === undefined || !/^[0-9a-f]{1,16}$/.test(text)) throw new Error(`no ${name} in /proc/self/status`)
   return BigInt(`0x${text}`)

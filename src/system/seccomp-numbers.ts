@@ -1,6 +1,6 @@
 /**
- * Numbers of system calls (linux, arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h). The generic table
- * is that of arm64, riscv64 and loong64. A call that an architecture does not have is left out.
+ * Numbers of system calls (linux, arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h). The
+ * generic table is that of arm64, riscv64 and loong64. A call that an architecture lacks is left out.
  */
 
 /** System calls that the receiver's filter names. */

@@ -1,6 +1,6 @@
 /**
- * seccomp(2): the kernel refuses a process some of its system calls. A filter is on the whole process, with all its threads and all
- * that it starts, for good.
+ * seccomp(2): the kernel refuses a process some of its system calls. A filter applies to the whole process, with all
+ * its threads and all that it starts, and cannot be removed.
  */
 
 import { constants } from 'node:os'
@@ -14,27 +14,27 @@ import { architectures } from './seccomp-numbers.ts'
 export const RET_KILL_PROCESS = 0x80000000
 export const RET_ERRNO = 0x00050000
 export const RET_ALLOW = 0x7fff0000
-/** Where a program finds the number of the call (struct seccomp_data). */
+/** Offset of the call's number in the data of a program (struct seccomp_data). */
 export const NUMBER_AT = 0
 const SECCOMP_SET_MODE_FILTER = 1
 const SECCOMP_FILTER_FLAG_TSYNC = 1
 
 /**
- * Takes io_uring(7) away from this process and from all that it starts from now on. A ring carries out calls that no filter sees.
- * libuv makes one for each event loop, before any code of ours runs: only the parent of a receiver can keep it from having one.
- * libuv then does without.
+ * Takes io_uring(7) away from this process and from all that it starts from now on: a ring carries out calls that no
+ * filter sees. libuv makes a ring for each event loop before any code of ours runs. So only the parent of a receiver
+ * can prevent it. libuv works without it.
  *
- * @returns PRIVILEGE_EXCESSIVE where the kernel or the processor has no filters
+ * @returns PRIVILEGE_EXCESSIVE if the kernel or the processor has no filters
  */
 export function forbidIoUring(): Result<void, Failure<'PRIVILEGE_EXCESSIVE'>> {
   return installFilter('io_uring cannot be forbidden', () => ioUringFilter)
 }
 
-/** The same on every architecture: it is younger than their common numbering. */
+/** The same on every architecture: newer calls share their numbers. */
 const IO_URING_SETUP = 425
 const { ENOSYS } = constants.errno
 
-/** Refuses io_uring_setup as a kernel without it does, and allows all else. */
+/** Refuses io_uring_setup as a kernel without it does, and allows all other calls. */
 const ioUringFilter: readonly Instruction[] = [
   { code: LD_W_ABS, jt: 0, jf: 0, k: NUMBER_AT },
   { code: JEQ_K, jt: 0, jf: 1, k: IO_URING_SETUP },
@@ -45,9 +45,9 @@ const ioUringFilter: readonly Instruction[] = [
 /**
  * Puts a filter on this process.
  *
- * @param what could not be done where it fails: the subject of the sentence
- * @param program makes the filter; where it throws, its message is the reason
- * @returns PRIVILEGE_EXCESSIVE where the kernel or the processor has no filters
+ * @param what the subject of the error sentence: what could not be done
+ * @param program makes the filter; if it throws, its message is the reason
+ * @returns PRIVILEGE_EXCESSIVE if the kernel or the processor has no filters
  */
 export function installFilter(
   what: string,
@@ -66,7 +66,8 @@ function setFilter(program: readonly Instruction[]): void {
   const call = architectures[process.arch]?.numbers.seccomp
   if (call === undefined) throw new Error(`there is no filter for ${process.arch} processors`)
   const native = libc()
-  // Without it the kernel takes filters from root alone. It also keeps set-uid programs from undoing what is dropped here.
+  // Without it, the kernel takes filters from root only. It also prevents set-uid programs from regaining what is
+  // dropped here.
   native.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
   const thread = native.syscall(call, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, filterOf(native, program))
   if (thread < 0) throw new Error(describeErrno(native.errno()))

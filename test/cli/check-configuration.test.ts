@@ -64,7 +64,7 @@ describe('a file of keys in a user’s home', {
   })
   it('that others can read leaves its stanza out, and the advice is for that file', async () => {
     const file = writeKeys(0o640)
-    const why = `${file} is for keys, and open to others (mode 0640)`
+    const why = `${file} is a file of keys, and others can read or change it (mode 0640)`
     const only = await check('-c', 'fwknopd.conf', '-a', 'users.conf')
     assert.equal(only.status, 78)
     assert.match(only.stderr, /users\.conf:2: /)

@@ -165,7 +165,7 @@ describe('ghostport knock', () => {
       '0.1',
     ]
     const { stderr } = await home.ghostport(argv)
-    assert.match(stderr, /asked for 198\.51\.100\.7, and this host sends from 127\.0\.0\.1/)
+    assert.match(stderr, /for 198\.51\.100\.7, but this host sends from 127\.0\.0\.1/)
   })
 })
 
@@ -463,7 +463,7 @@ describe('ghostport knock refuses', () => {
       78,
       /are the same/,
     ],
-    ['mode legacy with an HMAC', () => inBase('-M', 'legacy'), 78, /knew no HMAC/],
+    ['mode legacy with an HMAC', () => inBase('-M', 'legacy'), 78, /which has no HMAC/],
     [
       'more than a packet holds',
       () =>
@@ -576,7 +576,7 @@ describe('ghostport knock refuses', () => {
       'a key file that is none',
       () => [...BASE, '--no-rc-file', '-G', home.write('k3', '\nhunter2\n')],
       78,
-      /k3:2: .*a line is “SERVER: KEY”/,
+      /k3:2: .*a line must be “SERVER: KEY”/,
     ],
   ]
   for (const [name, argv, status, stderr] of cases)

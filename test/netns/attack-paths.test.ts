@@ -190,7 +190,8 @@ describe('another user’s links and folders', { skip: netnsUnavailable() }, () 
         const said = starts(at, [`${setting} ${path}`])
         for (const each of [said.check, said.start]) {
           // The second name is only refused for what it is where the folder would do.
-          if (setting === 'DIGEST_FILE' && /second name/.test(what)) assert.match(each, /second name for a file/)
+          if (setting === 'DIGEST_FILE' && /second name/.test(what))
+            assert.match(each, /hard link .* to a file elsewhere/)
           else assert.match(each, says(path, at))
           assert.match(each, new RegExp(`fwknopd\\.conf:\\d+: .*${setting}: `))
         }

@@ -109,7 +109,7 @@ describe('--fw-flush', { skip }, () => {
     assert.match(stderr, /warning: now tcp\/2222 is shut to everybody/)
     assert.match(
       stderr,
-      /warning: now IPv4: tcp\/22 is shut to everybody, but where “inet filter input: ip saddr 10.9.0.2 tcp dport 22 accept” lets/,
+      /warning: now IPv4: tcp\/22 is shut to everybody, unless “inet filter input: ip saddr 10.9.0.2 tcp dport 22 accept” lets/,
     )
     assert.match(stderr, /warning: now IPv6: tcp\/22 is shut to everybody: inet filter input drops it/)
   })

@@ -125,7 +125,7 @@ describe('a key holder who asks for everything', { skip }, () => {
       assert.equal((await daemon.verdictAfter(() => knock(client, at, '-s', '-A', 'tcp/22'))).verdict, 'granted')
       assert.equal(await client.tcp(at, 22), 'ssh')
       const ended = await daemon.until(({ event }) => event === 'grant ended', from)
-      assert.deepEqual([ended['name'], ended['detail']], ['mallory', 'no place was left for another grant'])
+      assert.deepEqual([ended['name'], ended['detail']], ['mallory', 'its place was needed for another grant'])
       const second = await daemon.verdictAfter(() => knock(client, at, '-a', victim(5_000), '-A', 'tcp/22'))
       assert.equal(second.verdict, 'granted')
       // Going on does not help: what the owner has is less than a share.

@@ -44,7 +44,7 @@ export type Judgement =
 export const stricterRules = {
   ...strictnessRules,
   'used-in-any-spelling': {
-    sentence: 'a used packet is used, however its text is spelled the second time',
+    sentence: 'a used packet stays used, even if its text is spelled differently the second time',
     checkedIn: 'packet/replay-digest.ts',
   },
 } as const

@@ -1,12 +1,12 @@
-/** What the kernel had no room for, as Linux counts it in /proc/net/udp. */
+/** Datagrams that the kernel had no room for, as Linux counts them in /proc/net/udp. */
 import { closeSync, openSync, readSync } from 'node:fs'
 
 const TABLES = ['/proc/self/net/udp', '/proc/self/net/udp6']
 const CHUNK = 64 * 1024
-/** Bytes of a table that are read at the most: some 8 000 sockets. */
+/** Bytes of a table to read at most: some 8 000 sockets. */
 const LONGEST_TABLE = 1024 * 1024
 
-/** Reads the counts again and again from files that are opened once: a confined receiver opens none. */
+/** Reads the counts repeatedly from files that are opened once: a confined receiver cannot open files. */
 export class UdpDrops {
   readonly #files: readonly number[]
 
@@ -20,7 +20,7 @@ export class UdpDrops {
     })
   }
 
-  /** @returns datagrams dropped so far by the sockets bound to these ports; 0 where the system does not tell. */
+  /** @returns datagrams dropped so far by the sockets bound to these ports; 0 if the system does not count them. */
   of(ports: readonly number[]): number {
     return this.#files.reduce((sum, file) => sum + dropsIn(readAll(file), ports), 0)
   }
@@ -30,7 +30,7 @@ export class UdpDrops {
   }
 }
 
-/** The kernel writes a table anew for whoever reads it from its beginning. */
+/** The kernel builds the table again for each read from its beginning. */
 function readAll(file: number): string {
   const chunk = Buffer.alloc(CHUNK)
   let text = ''

@@ -1,7 +1,7 @@
 /**
- * The privileged half of capture by plain UDP sockets: binds, also below port 1024, with a receive buffer that holds a
- * burst. Whoever inherits the descriptors needs no privilege (`udp.ts`). One dual-stack socket for each port; IPv4 alone where
- * the machine has no IPv6.
+ * The privileged half of capture by plain UDP sockets. It binds ports, even below 1024, with a receive buffer large
+ * enough for a burst. The process that inherits the descriptors needs no privilege (`udp.ts`). Each port has one
+ * dual-stack socket, or IPv4 alone if the machine has no IPv6.
  */
 import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
@@ -23,7 +23,7 @@ import { type CaptureBounds, singlePorts } from '../bounds.ts'
 import type { CaptureFailure, OpenedCapture } from '../capture.ts'
 
 export interface UdpSocketOptions extends CaptureBounds {
-  /** Bytes of kernel memory in which packets wait, a socket. Without CAP_NET_ADMIN the system's limit holds instead. */
+  /** Bytes of kernel memory per socket for packets that wait. Without CAP_NET_ADMIN, the system's limit applies. */
   readonly receiveBuffer?: number
 }
 
@@ -90,6 +90,7 @@ function bound(
 }
 
 function bindFailure(port: Port, errno: number): CaptureFailure {
-  if (errno !== EACCES) return { code: 'CAPTURE_FAILED', detail: `UDP port ${port} (${describeErrno(errno)})` }
+  if (errno !== EACCES)
+    return { code: 'CAPTURE_FAILED', detail: `UDP port ${port} cannot be opened (${describeErrno(errno)})` }
   return { code: 'CAPTURE_DENIED', detail: `UDP port ${port} needs the capability CAP_NET_BIND_SERVICE: start as root` }
 }

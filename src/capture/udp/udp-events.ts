@@ -1,6 +1,6 @@
 /**
- * Capture by UDP sockets of Node's own: an open port that never answers. It needs no native part and no privilege, which is all that
- * a container, a laptop or macOS allows. The destination address of a packet is not known here.
+ * Capture by Node's own UDP sockets: an open port that never answers. It needs no native part and no privilege, so it
+ * also works in containers, on laptops and on macOS. The destination address of a packet is not known here.
  */
 import { type BindOptions, createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
@@ -19,8 +19,8 @@ import {
 import { UdpDrops } from './drops.ts'
 
 /**
- * Binds its own sockets when it is run, on every address of both families. Running it rejects with CAPTURE_DENIED for a
- * port that this user may not bind, and with CAPTURE_FAILED for one in use, and for a range of ports.
+ * Binds its own sockets when it runs, on every address of both families. Running it rejects with CAPTURE_DENIED for a
+ * port that this user may not bind, and with CAPTURE_FAILED for a port in use or a range of ports.
  */
 export function udpEvents(bounds: CaptureBounds): EventCapture {
   let received = 0
@@ -65,7 +65,7 @@ export function udpEvents(bounds: CaptureBounds): EventCapture {
   }
 }
 
-/** @param sockets gets those that are bound, also where one of them cannot be. */
+/** @param sockets gets those that are bound, even if a later one cannot be bound. */
 async function bindAll(bounds: CaptureBounds, sockets: Socket[]): Promise<void> {
   const ports = singlePorts(bounds)
   if (!ports.ok) throw captureError(ports.failure)
@@ -84,8 +84,8 @@ function packetOf(payload: Buffer, from: RemoteInfo, destinationPort: Port): Cap
 }
 
 /**
- * Node puts the name of the link behind a link-local source, and loses the packet where the kernel does not tell that name: to a
- * receiver that is confined, or of an interface that is gone.
+ * Node adds the name of the link to a link-local source. If the kernel does not give that name, Node loses the packet.
+ * This happens in a confined receiver, or if the interface is gone.
  */
 const NAMING_A_LINK = 'uv_if_indextoiid'
 
@@ -98,12 +98,12 @@ function fromNamelessLink(destinationPort: Port): CapturedPacket {
     destinationPort,
     doubt: {
       code: 'ACCESS_SOURCE_UNUSABLE',
-      detail: 'it came from a link-local address: on each link it is another host',
+      detail: 'it came from a link-local address, which is another host on each link',
     },
   }
 }
 
-/** `fe80::`, which stands for all of them. */
+/** `fe80::`, in place of every link-local address. */
 const LINK_LOCAL = addressFromBytes(Uint8Array.of(0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
 
 async function bindEitherFamily(port: Port): Promise<Socket> {
@@ -120,7 +120,7 @@ async function bindEitherFamily(port: Port): Promise<Socket> {
   }
 }
 
-/** Not left open on failure. Errors that come later concern one datagram; the socket goes on. */
+/** The socket is closed on failure. Later errors concern one datagram; the socket goes on. */
 async function bound(type: 'udp4' | 'udp6', options: BindOptions): Promise<Socket> {
   const socket = createSocket({ type })
   try {
@@ -139,14 +139,14 @@ function raiseBuffer(socket: Socket): void {
   try {
     socket.setRecvBufferSize(DEFAULT_RECEIVE_BUFFER / 2) // the kernel doubles it, and gives what its limit allows
   } catch {
-    // A system that refuses instead of giving less: its default has to do.
+    // A system that refuses instead of giving less: its default must do.
   }
 }
 
 function bindFailure(port: Port, error: unknown): CaptureFailure {
   if (errorCode(error) !== 'EACCES')
     return { code: 'CAPTURE_FAILED', detail: `UDP port ${port}: ${systemReason(error)}` }
-  return { code: 'CAPTURE_DENIED', detail: `UDP port ${port} may not be bound by this user: choose one above 1023` }
+  return { code: 'CAPTURE_DENIED', detail: `this user may not listen on UDP port ${port}: choose a port above 1023` }
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * Capture by plain UDP sockets that somebody with privilege has bound (`open-udp-sockets.ts`): an open port that never answers.
- * The destination address of a packet is not known here.
+ * Capture by plain UDP sockets that a privileged process bound (`open.ts`): an open port that never answers. The
+ * destination address of a packet is not known here.
  */
 import { addressFromBytes, type IpAddress } from '../../packet/address.ts'
 import { describeErrno } from '../../system/errno.ts'
@@ -12,7 +12,7 @@ import { MessageBatch, NAME_STRIDE } from '../message-batch.ts'
 import { UdpDrops } from './drops.ts'
 
 export interface UdpCaptureOptions extends CaptureBounds {
-  /** As opened by `openUdpSockets`, or as inherited. They stay open. */
+  /** As `openUdpSockets` opened them, or as inherited. They stay open. */
   readonly fds: readonly number[]
 }
 
@@ -20,7 +20,10 @@ export interface UdpCaptureOptions extends CaptureBounds {
 const PORT_AT = 2
 const SOCKADDR_LENGTH = 28
 
-/** @throws Error with CAPTURE_FAILED in `cause` where a descriptor is no bound UDP socket; any where the native part is missing. */
+/**
+ * @throws Error with CAPTURE_FAILED in `cause` if a descriptor is not a bound UDP socket; another Error if the native
+ * part is missing.
+ */
 export function udpCapture(options: UdpCaptureOptions): Capture {
   const { minimum, maximum } = payloadBounds(options)
   const batch = new MessageBatch(maximum)

@@ -66,7 +66,7 @@ describe('the flags of a knock', () => {
 
   const refused: [string, string, RegExp][] = [
     ['-A tcp', 'VALUE_INVALID', /--access: “tcp”/],
-    ['-A tcp/0', 'VALUE_INVALID', /“tcp\/0” names no port/],
+    ['-A tcp/0', 'VALUE_INVALID', /“tcp\/0” has no port/],
     ['-A tcp/65536', 'VALUE_INVALID', /65536/],
     ['-A icmp/8', 'VALUE_INVALID', /icmp/],
     ['-a 1.2.3.256', 'VALUE_INVALID', /--allow-ip: “1.2.3.256” is not an IP address/],

@@ -90,9 +90,9 @@ export const settingAliases: Readonly<Record<string, UsedSetting>> = {
 /** May stand more than once. */
 export const repeatableSettings: ReadonlySet<UsedSetting> = new Set<UsedSetting>(['RELAY'])
 
-const NO_RULES = 'a grant is an element of a set, not a rule in a chain of the host'
-const NO_POLLING = 'packets wake the receiver; nothing is polled'
-const OTHER_FIREWALL = 'it is for the firewall of another system'
+const NO_RULES = 'ghostport adds no rule to the host’s chains when it opens a port'
+const NO_POLLING = 'ghostport does not poll: each packet wakes it'
+const OTHER_FIREWALL = 'it is for the firewall of another operating system'
 const NOT_INSTALLED = 'the variable that would enable it is not supported'
 
 /** Accepted without effect, and why. */
@@ -102,8 +102,8 @@ export const irrelevantSettings: Readonly<Record<string, string>> = {
   PCAP_LOOP_SLEEP: NO_POLLING,
   UDPSERV_SELECT_TIMEOUT: NO_POLLING,
   NFQ_LOOP_SLEEP: NO_POLLING,
-  EXIT_AT_INTF_DOWN: 'capture survives when an interface goes down, and continues when it is back',
-  RULES_CHECK_THRESHOLD: 'the kernel itself ends each grant; no rules are scanned',
+  EXIT_AT_INTF_DOWN: 'capture survives an interface that goes down, and continues when it is up again',
+  RULES_CHECK_THRESHOLD: 'the kernel ends each grant by itself: there are no rules to check',
   CMD_EXEC_TIMEOUT: 'fwknopd does not read it either',
   TCPSERV_PORT: NOT_INSTALLED,
   NFQ_INTERFACE: NOT_INSTALLED,
@@ -111,16 +111,16 @@ export const irrelevantSettings: Readonly<Record<string, string>> = {
   NFQ_TABLE: NOT_INSTALLED,
   NFQ_CHAIN: NOT_INSTALLED,
   NFQ_QUEUE_NUMBER: NOT_INSTALLED,
-  GPG_HOME_DIR: 'no stanza may use GnuPG yet',
-  GPG_EXE: 'no stanza may use GnuPG yet',
-  SUDO_EXE: 'no stanza may run commands yet',
-  LOCALE: 'messages are in one language',
-  SYSLOG_IDENTITY: 'the log goes to standard output; the service manager names it',
-  SYSLOG_FACILITY: 'the log goes to standard output; the service manager files it',
-  FIREWALL_EXE: 'no firewall command is run',
+  GPG_HOME_DIR: 'ghostport does not use GnuPG yet',
+  GPG_EXE: 'ghostport does not use GnuPG yet',
+  SUDO_EXE: 'ghostport does not run commands yet',
+  LOCALE: 'all messages are in English',
+  SYSLOG_IDENTITY: 'the log goes to standard output; the service manager adds the name',
+  SYSLOG_FACILITY: 'the log goes to standard output; the service manager stores it',
+  FIREWALL_EXE: 'ghostport runs no firewall command',
   ENABLE_RULE_PREPEND: NO_RULES,
-  ENABLE_IPT_OUTPUT: 'answers belong to the connection that was allowed, and carry its mark',
-  ENABLE_FIREWD_OUTPUT: 'answers belong to the connection that was allowed, and carry its mark',
+  ENABLE_IPT_OUTPUT: 'answers need no rule of their own: they belong to the connection that was allowed',
+  ENABLE_FIREWD_OUTPUT: 'answers need no rule of their own: they belong to the connection that was allowed',
   FLUSH_IPT_AT_INIT: 'live grants survive a restart, until they expire',
   FLUSH_IPT_AT_EXIT: 'live grants survive a restart, until they expire',
   FLUSH_FIREWD_AT_INIT: 'live grants survive a restart, until they expire',
@@ -167,11 +167,13 @@ export const laterSettings: Readonly<Record<string, LaterSetting>> = {
   ENABLE_PCAP_PROMISC: flag('only packets for this host are captured'),
   ENABLE_PCAP_ANY_DIRECTION: flag('only packets that come in are captured'),
   ENABLE_TCP_SERVER: flag('SPA over TCP is not built yet'),
-  ENABLE_NFQ_CAPTURE: flag('capture through NFQUEUE is not built: CAPTURE packet needs no rule'),
-  ENABLE_DESTINATION_RULE: flag('a grant is for every address of this host: DESTINATION says which packets count'),
+  ENABLE_NFQ_CAPTURE: flag('capture through NFQUEUE is not built: use CAPTURE packet, which needs no firewall rule'),
+  ENABLE_DESTINATION_RULE: flag(
+    'a grant is for every address of this host: use DESTINATION to choose which packets count',
+  ),
   ACCESS_FOLDER: value('use %include_folder in access.conf'),
-  DIGEST_DB_FILE: value('a dbm file cannot be imported: DIGEST_FILE names a digest.cache, which can'),
-  BLACKLIST: value('it has no effect in fwknopd 2.6 either: leave the address out of SOURCE'),
+  DIGEST_DB_FILE: value('a dbm file cannot be imported: name a digest.cache with DIGEST_FILE instead'),
+  BLACKLIST: value('it has no effect in fwknopd 2.6 either: use a SOURCE that leaves the address out'),
   FIREWALL_TYPE: value('it has no effect in fwknopd 2.6 either: FIREWALL chooses the firewall'),
   ENABLE_EXTERNAL_CMDS: flag('it has no effect in fwknopd 2.6 either'),
   ENABLE_EXT_CMD_PREFIX: flag('it has no effect in fwknopd 2.6 either'),

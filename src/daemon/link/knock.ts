@@ -131,5 +131,5 @@ const knock: Reader<Knock> = record(
 /** Reads what came over the channel. Never throws. */
 export function parseKnock(value: unknown): Result<Knock, Failure<'WARDEN_PROTOCOL'>> {
   const read = knock(value)
-  return read === undefined ? refuse('WARDEN_PROTOCOL', 'a knock of the wrong shape') : ok(read)
+  return read === undefined ? refuse('WARDEN_PROTOCOL', 'an invalid knock') : ok(read)
 }

@@ -39,7 +39,7 @@ test('a file that is no socket is not removed', async () => {
   const server = await serveControl(path, {})
   assert.ok(!server.ok)
   assert.equal(server.failure.code, 'CONFIG_UNWRITABLE')
-  assert.match(server.failure.detail, /precious\.txt is there, and is no socket/)
+  assert.match(server.failure.detail, /precious\.txt exists and is not a socket/)
   assert.equal(readFileSync(path, 'utf8'), 'mine')
 })
 

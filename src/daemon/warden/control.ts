@@ -104,7 +104,7 @@ export async function askControl(path: string, ask: string): Promise<Result<unkn
       try {
         resolve(ok(JSON.parse(answer)))
       } catch {
-        fail('the answer is not whole')
+        fail('the answer is incomplete')
       }
     })
   })

@@ -154,7 +154,7 @@ describe('a file of keys', { skip: me !== 0 && 'only root can give a file away' 
   it('is nobody else’s to read or change', () => {
     for (const mode of [0o640, 0o604, 0o620, 0o602, 0o644, 0o666]) {
       const file = keyFile('open.keys', mode)
-      assert.match(judge(file), new RegExp(`^CONFIG_EXPOSED .*is for keys.*\\(chmod 600 ${file}\\)$`))
+      assert.match(judge(file), new RegExp(`^CONFIG_EXPOSED .*is a file of keys.*\\(chmod 600 ${file}\\)$`))
     }
   })
   it('is not another user’s, where the folder is ada’s', () => {

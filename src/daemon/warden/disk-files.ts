@@ -81,9 +81,13 @@ function readUsers(path: string, user: number): Result<string, ConfigFileFailure
     const stat = fstatSync(found)
     if (!stat.isFile()) return refuse('CONFIG_UNREADABLE', `${path} is not a regular file`)
     if (stat.mode & OTHERS)
-      return refuse('CONFIG_EXPOSED', `${path} is for keys, and open to others (mode ${octal(stat.mode)})`, {
-        suggestion: `chmod 600 ${path}`,
-      })
+      return refuse(
+        'CONFIG_EXPOSED',
+        `${path} is a file of keys, and others can read or change it (mode ${octal(stat.mode)})`,
+        {
+          suggestion: `chmod 600 ${path}`,
+        },
+      )
     if (stat.size > MAX_KEY_FILE)
       return refuse('CONFIG_UNREADABLE', `${path} is larger than ${MAX_KEY_FILE} bytes: a file of keys has a few lines`)
     const exposed = judgeTrail(path, {

@@ -140,12 +140,12 @@ export class Journal {
     for (const other of ended)
       this.#ended(
         other,
-        `it led a port of ${other.source} elsewhere, and ${other.source} has now asked for that port itself`,
+        `it forwarded a port of ${other.source} elsewhere, and ${other.source} has now asked for that port itself`,
       )
-    for (const other of displaced.slice(0, MOST_DISPLACED)) this.#ended(other, 'no place was left for another grant')
+    for (const other of displaced.slice(0, MOST_DISPLACED)) this.#ended(other, 'its place was needed for another grant')
     if (displaced.length > MOST_DISPLACED)
       this.#log.write('warning', 'grants ended', {
-        detail: 'no place was left for another grant',
+        detail: 'their places were needed for another grant',
         grants: displaced.length - MOST_DISPLACED,
       })
   }

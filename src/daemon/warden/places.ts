@@ -94,7 +94,7 @@ function digestFile({ replay, policy }: ServerConfig, at: LoadedConfig['at']): r
     accessSync(systemPath(path), constants.R_OK)
     return []
   } catch (error) {
-    const text = `DIGEST_FILE: ${path}: ${systemReason(error)}. Packets that fwknopd has seen are not known to be used`
+    const text = `DIGEST_FILE: ${path}: ${systemReason(error)}. ghostport does not know which packets fwknopd has already accepted`
     const place = at.DIGEST_FILE
     return [{ level: 'warning', text, ...(place === undefined ? {} : { at: place }) }]
   }
@@ -118,7 +118,7 @@ function pidFile(path: string): Failure | undefined {
 export function notASocket(path: string): string | undefined {
   const found = lstatSync(systemPath(path), { throwIfNoEntry: false })
   if (found === undefined || found.isSocket()) return undefined
-  return `${path} is there, and is no socket: remove it, or name another path`
+  return `${path} exists and is not a socket: remove it, or name another path`
 }
 
 /** A start writes over what a dead server left there. @returns why what is there is nothing that a server left. */
@@ -126,7 +126,7 @@ export function notAPidFile(path: string): string | undefined {
   const read = readOurFile(path, LONGEST_PID + 1)
   if (read.ok && (read.value === undefined || new RegExp(`^\\s*[0-9]{0,${LONGEST_PID}}\\s*$`).test(read.value)))
     return undefined
-  return `${path} is there, and holds no process id: remove it, or name another path`
+  return `${path} exists and holds no process id: remove it, or name another path`
 }
 
 function unwritable(folder: string): string | undefined {

@@ -108,7 +108,7 @@ test('a configuration gives more time the longer it is', () => {
   assert.equal(did.killed, 0)
   pass(3000)
   assert.equal(did.killed, 1)
-  assert.deepEqual(details(), ['receiver hangs: it took no configuration in 20000 ms'])
+  assert.deepEqual(details(), ['receiver hangs: it did not confirm its configuration in 20000 ms'])
 })
 
 test('a receiver that took its configuration in time is only asked from then on', () => {

@@ -122,7 +122,7 @@ export class Supervision {
     receiver.send(message)
     limits.configurationSent(receiver.backlog - backlog)
     this.#lastMessageAt = this.#clock()
-    this.#await('it took no configuration', milliseconds(CONFIGURE_TIME + bytes / CONFIGURE_BYTES))
+    this.#await('it did not confirm its configuration', milliseconds(CONFIGURE_TIME + bytes / CONFIGURE_BYTES))
   }
 
   /** The receiver did what it had to do. */

@@ -115,8 +115,8 @@ export class Warden {
     const read = configurations.reload()
     if (!read.ok) {
       const { failure } = read
-      log.write('error', 'reload refused', { ...failureFields(failure), kept: 'the configuration from before' })
-      const remark = `the last reload was refused (${failure.code}), the configuration from before is in force`
+      log.write('error', 'reload refused', { ...failureFields(failure), kept: 'the previous configuration' })
+      const remark = `the last reload was refused (${failure.code}), the previous configuration is still in force`
       this.#dispatch.reportReady(remark)
       return read
     }

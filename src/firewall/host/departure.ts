@@ -40,10 +40,10 @@ export function departure(
       const [hope] = outcomes.flatMap(({ hopes }) => hopes)
       return hope === undefined
         ? { state: 'shut', text: `${name} is shut to everybody: ${nameOf(dropping)} drops it`, cure }
-        : { state: 'unclear', text: `${name} is shut to everybody, but where “${hope}” lets somebody in`, cure }
+        : { state: 'unclear', text: `${name} is shut to everybody, unless “${hope}” lets somebody in`, cure }
     }
     const [doubt] = outcomes.flatMap(({ doubts }) => doubts)
-    if (doubt !== undefined) return { state: 'unclear', text: `${name} is open, but where “${doubt}” drops it` }
+    if (doubt !== undefined) return { state: 'unclear', text: `${name} is open, unless “${doubt}” drops it` }
     return { state: 'open', text: `${name} is open to everybody` }
   }
   return ports.flatMap((asked) => {

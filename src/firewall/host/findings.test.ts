@@ -190,7 +190,7 @@ describe('ports that are open to everybody', () => {
     const found = judge(dropping('tcp dport { 22, 80 } accept'), { asked: 'tcp/22,tcp/80', decoys: portsOf('tcp/80') })
     assertTexts(found, [
       /^HOST_OPEN_PORT: tcp\/22 is open.* \| delete that rule/,
-      /^HOST_OPEN_PORT: tcp\/80 is open.* \| nothing, where a public service answers there beside a ghost service; else/,
+      /^HOST_OPEN_PORT: tcp\/80 is open.* \| nothing if a public service answers there beside a ghost service; otherwise/,
     ])
     assert.deepEqual(
       found.map(({ level }) => level),

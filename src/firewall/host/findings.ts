@@ -236,7 +236,7 @@ function openPorts({ tables, protectedPorts, ports, decoys = [] }: Asked, family
       ...{ family, code: 'HOST_OPEN_PORT', level },
       text: `${formatProtocolPorts(listed)} ${are} open to everybody, also without a grant: ${why}`,
       cure:
-        level === 'info' ? `nothing, where a public service answers there beside a ghost service; else ${shut}` : shut,
+        level === 'info' ? `nothing if a public service answers there beside a ghost service; otherwise ${shut}` : shut,
     }
   }
   return [

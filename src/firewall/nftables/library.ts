@@ -57,7 +57,7 @@ export function openNftables(soname = 'libnftables.so.1'): Result<Nftables, Fail
   const before = portIdsOfNetfilterSockets()
   const context: unknown = contextNew(0)
   if (context === null || bufferOutput(context) !== 0 || bufferError(context) !== 0) {
-    return refuse('FIREWALL_UNAVAILABLE', `${soname} gives no context`)
+    return refuse('FIREWALL_UNAVAILABLE', `${soname} cannot be started`)
   }
   // Terse, and no list of tables: else the library would fetch every element of every set for it.
   setFlags(context, NUMERIC_PRIORITY_AND_SYMBOL | TERSE)
@@ -94,7 +94,7 @@ export function openNftables(soname = 'libnftables.so.1'): Result<Nftables, Fail
 
 function tryNetfilterSocket(): Result<void, Failure<'FIREWALL_UNAVAILABLE'>> {
   const opened = NetfilterSocket.open()
-  if (!opened.ok) return refuse('FIREWALL_UNAVAILABLE', `the kernel has no netfilter for us: ${opened.failure}`)
+  if (!opened.ok) return refuse('FIREWALL_UNAVAILABLE', `the kernel’s netfilter cannot be used: ${opened.failure}`)
   opened.value.close()
   return ok(undefined)
 }
@@ -113,7 +113,10 @@ function nftFailure(said: string): { readonly ok: false; readonly failure: NftFa
     return { ok: false, failure: { code: 'FIREWALL_UNAVAILABLE', detail: why, missing } }
   }
   if (/Operation not supported|Protocol not supported|cache initialization failed/.test(said)) {
-    return { ok: false, failure: { code: 'FIREWALL_UNAVAILABLE', detail: `${detail}: no nf_tables here`, missing } }
+    return {
+      ok: false,
+      failure: { code: 'FIREWALL_UNAVAILABLE', detail: `${detail}: this kernel has no nf_tables`, missing },
+    }
   }
   return { ok: false, failure: { code: 'FIREWALL_REFUSED', detail, missing } }
 }

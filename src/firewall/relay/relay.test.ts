@@ -251,7 +251,7 @@ test('what the relay cannot do is refused by name, and its neighbours are opened
   assert.match(await refusal(relay, grant(A, ghost(at, at))), /the relay itself listens/)
   const target = { address: '127.3.2.1' as IpAddress, port: at }
   const back = { kind: 'forward', protocol: 'tcp', publicPort: at, target, translation: 'none' } as const
-  assert.match(await refusal(relay, grant(A, back)), /lead back/)
+  assert.match(await refusal(relay, grant(A, back)), /leads back/)
 
   const results = await relay.open([grant(A, ghost(at, at)), grant(B, ghost(at, service.port))])
   assert.deepEqual(
@@ -480,8 +480,8 @@ test('strangers have their share and no more: a granted source still gets in', a
   assert.deepEqual(
     troubles.map(({ kind, detail }) => [kind, detail]),
     [
-      ['strangers full', `${A} has no grant: no place for another connection of it`],
-      ['grants full', `${B} has a grant of stanza 1: no place for another connection of it`],
+      ['strangers full', `${A} has no grant, and no place is left for another connection from it`],
+      ['grants full', `${B} has a grant of stanza 1, but no place is left for another connection from it`],
     ],
   )
 })

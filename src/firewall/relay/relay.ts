@@ -135,7 +135,7 @@ class Relay implements RelayFirewall {
     for (const { port, decoy, service } of this.#options.listeners) {
       for (const far of [decoy, service]) {
         if (far === undefined || far === 'reset' || !this.#leadsBack(far)) continue
-        return refuse('FIREWALL_UNAVAILABLE', `tcp/${port} would be relayed to the relay itself, without end`)
+        return refuse('FIREWALL_UNAVAILABLE', `tcp/${port} would be relayed to the relay itself, in a loop`)
       }
     }
     const servers: Server[] = []
@@ -168,7 +168,7 @@ class Relay implements RelayFirewall {
     switch (opening.kind) {
       case 'access':
         if (listeners.every(({ service }) => service !== undefined)) return undefined
-        return `${what}: the relay knows no service behind that port; ask for a local port (--nat-local) instead`
+        return `${what}: RELAY names no service for that port; ask for a local port (--nat-local) instead`
       case 'ghost': {
         const port = opening.localPort
         if (!LOOPBACK.some((host) => this.#leadsBack({ host, port }))) return undefined
@@ -177,7 +177,7 @@ class Relay implements RelayFirewall {
       case 'forward': {
         const { address: host, port } = opening.target
         if (host !== source && !this.#leadsBack({ host, port })) return undefined
-        return `${what}: this would lead back to where it comes from`
+        return `${what}: that target leads back to the client or to the relay itself`
       }
       default:
         return opening satisfies never
@@ -237,7 +237,7 @@ class Relay implements RelayFirewall {
     const release = this.#count.admitStranger(source)
     if (release !== undefined) return release
     this.#refused.strangers++
-    this.#trouble('strangers full', `${source} has no grant: no place for another connection of it`)
+    this.#trouble('strangers full', `${source} has no grant, and no place is left for another connection from it`)
     return undefined
   }
 
@@ -250,7 +250,7 @@ class Relay implements RelayFirewall {
     this.#refused.granted++
     this.#trouble(
       'grants full',
-      `${source} has a grant of ${stanzas.join(' and ')}: no place for another connection of it`,
+      `${source} has a grant of ${stanzas.join(' and ')}, but no place is left for another connection from it`,
     )
     return undefined
   }

@@ -35,7 +35,10 @@ import { BatchQueue } from './queue.ts'
 /** Knocks that may wait where copies are no replays: of one key, and in all. Two batches keep this process busy. */
 const SHARE_OF_KEY = 2000
 const MOST_COPIES = 50_000
-const BUSY = refuse('KEY_BUSY', `${SHARE_OF_KEY} packets of this key wait for their verdict, the most`).failure
+const BUSY = refuse(
+  'KEY_BUSY',
+  `${SHARE_OF_KEY} packets of this key already wait for their verdict, which is the limit`,
+).failure
 const OVERRUN = refuse('WARDEN_GONE', 'the warden does not take knocks fast enough').failure
 
 /** What a knock means: its numbers of stanzas are those of this index. */

@@ -58,7 +58,10 @@ export async function judge(knocks: readonly Knock[], judging: Judging): Promise
   return await open(verdicts, firewall)
 }
 
-const FORBIDDEN = refuse('WARDEN_FORBIDDEN', 'no stanza of this number is for the packet’s source').failure
+const FORBIDDEN = refuse(
+  'WARDEN_FORBIDDEN',
+  'the stanza that the receiver named is not for the packet’s source',
+).failure
 
 /** A knock whose packet is claimed already: it waited for a name. */
 export interface ClaimedKnock {

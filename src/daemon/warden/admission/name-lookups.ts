@@ -167,9 +167,12 @@ export class NameLookups {
 
   #whatIsFull(share: Share, line: Line): string | undefined {
     const { waitingPerKey, waitingPerSource } = this.#limits
-    if (share.waiting >= waitingPerKey) return `${share.waiting} knocks of this key wait for names, the most`
+    if (share.waiting >= waitingPerKey)
+      return `${share.waiting} knocks of this key already wait for names, which is the limit`
     const { size } = line.waiting
-    return size >= waitingPerSource ? `${size} knocks of this key and source wait for names, the most` : undefined
+    return size >= waitingPerSource
+      ? `${size} knocks of this key and source already wait for names, which is the limit`
+      : undefined
   }
 
   #lateFor(waiting: Waiting): void {
