@@ -1,9 +1,10 @@
 /**
- * `ghostport/packet`: the SPA packets of fwknop, made and opened. Pure: no I/O, no clock, no random numbers; the same in
- * Node and in a browser. The format is specified in `docs/WIRE.md`.
+ * `ghostport/packet`: the SPA packets of fwknop, made and opened. Pure: no I/O, no clock, no random numbers; the same
+ * in Node and in a browser. The format is specified in `docs/WIRE.md`.
  *
- * Nothing throws for what comes from outside: functions that may be told no return a {@link Result}, whose failure has a
- * stable `code`. Where a packet might pass fwknopd and does not pass here, the failure names the {@link StrictnessRule}.
+ * Nothing throws for what comes from outside: functions that may be told no return a {@link Result}, whose failure
+ * has a stable `code`. Where a packet might pass fwknopd and does not pass here, the failure names the {@link
+ * StrictnessRule}.
  * @example Seal a packet as the client does, and open it as the server does.
  * ```ts
  * import * as packet from 'ghostport/packet'

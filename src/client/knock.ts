@@ -66,8 +66,8 @@ export interface PacketSettings {
  * Makes the packets and sends nothing.
  * @param plan what is asked for, of whom, and with which keys.
  * @param world what resolves the server's name, tells the time and makes random bytes.
- * @returns one packet for each address of the server; `NAME_UNRESOLVED`; `SPA_MESSAGE_INVALID` where the message does not
- * fit a packet; `KEY_INVALID` for keys that may not be used so.
+ * @returns one packet for each address of the server; `NAME_UNRESOLVED`; `SPA_MESSAGE_INVALID` where the message does
+ * not fit a packet; `KEY_INVALID` for keys that may not be used so.
  * @example
  * ```ts
  * import { randomBytes } from 'node:crypto'
@@ -122,7 +122,8 @@ export async function sealKnock(plan: KnockPlan, world: SealWorld): Promise<Resu
  * @example
  * ```ts
  * import { randomBytes } from 'node:crypto'
- * import { buildRequest, type Keys, memoryDelivery, port, sealKnock, sendKnock, systemClock, systemResolve } from 'ghostport'
+ * import { buildRequest, type Keys, port, sealKnock, systemClock, systemResolve } from 'ghostport'
+ * import { memoryDelivery, sendKnock } from 'ghostport'
  * import { EncryptionKey, parseKeyText, parseUsername } from 'ghostport/packet'
  *
  * const username = parseUsername('ada')

@@ -48,16 +48,16 @@ async function messageOf(options: KnockOptions) {
 }
 
 describe('one call', () => {
-  it('sends a packet by UDP, and says where to', async () => {
+  it('sends a packet by UDP, and says where to', async (t) => {
     const server = createSocket('udp4')
     server.bind(0, '127.0.0.1')
     await once(server, 'listening')
+    t.after(() => server.close())
     const arrived = once(server, 'message')
     const { port } = server.address()
     const before = Math.floor(Date.now() / 1000)
     const result = must(await knock({ ...base, ...keys, 'server-port': port, 'fw-timeout': 30 }))
     const [bytes] = await arrived
-    server.close()
     assert.ok(bytes.length > 140)
     const [packet] = result.packets
     assert.ok(packet !== undefined && packet.timestamp >= before)
@@ -173,18 +173,18 @@ describe('one call', () => {
       assert.deepEqual([failure.causes, failure.packets, delivery.packets], [[], [], []])
     })
 
-  it('finds a port that was open before, and leaves no connection', async () => {
+  it('finds a port that was open before, and leaves no connection', async (t) => {
     const ended: Promise<unknown>[] = []
     const service = createServer((socket) => ended.push(once(socket.on('error', () => {}).resume(), 'close')))
     service.listen(0, '127.0.0.1')
     await once(service, 'listening')
     const address = service.address()
     assert.ok(address !== null && typeof address === 'object')
+    t.after(() => service.close())
     const result = must(await knock({ ...base, ...keys, access: `tcp/${address.port}`, wait: true }))
     const { open } = result
     assert.deepEqual(open, { address: '127.0.0.1', port: address.port, sign: 'connect', already: true, after: 0 })
     await Promise.all(ended)
-    service.close()
   })
 
   it('says why a port may have stayed shut, and what was sent', async () => {

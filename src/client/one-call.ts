@@ -147,10 +147,10 @@ const optionKinds: Readonly<Record<keyof KnockOptions, keyof typeof kinds>> = {
 export const knockOptionNames: readonly string[] = Object.keys(optionKinds)
 
 /**
- * Asks a server to open a port, as `ghostport knock` does: settings come from the rc file (`~/.fwknoprc`), and over it from
- * `options`. One packet goes to each address of the server. Nothing comes back, whether the server opens or not; with
- * `wait`, the port is tried until it opens. Prints nothing and reads no terminal. A detail names an option as the command
- * does: `--nat-port` is the option `nat-port`.
+ * Asks a server to open a port, as `ghostport knock` does: settings come from the rc file (`~/.fwknoprc`), and over
+ * it from `options`. One packet goes to each address of the server. Nothing comes back, whether the server opens or
+ * not; with `wait`, the port is tried until it opens. Prints nothing and reads no terminal. A detail names an option
+ * as the command does: `--nat-port` is the option `nat-port`.
  *
  * @param options what is asked for, of whom, and with which keys. Ports are 1 to 65535, times are in seconds.
  * @param world what takes the place of the system: of its resolver, UDP, clock or random numbers.
@@ -183,7 +183,7 @@ export const knockOptionNames: readonly string[] = Object.keys(optionKinds)
  *
  * const refused = await knock({ ...options, access: 'tcp/80000' })
  * console.log(refused.ok || refused.failure.code) // VALUE_INVALID
- * console.log(refused.ok || refused.failure.detail) // --access: “tcp/80000” names no port from 1 to 65535
+ * console.log(refused.ok || refused.failure.detail.split(':')[0]) // --access
  * ```
  */
 export async function knock(

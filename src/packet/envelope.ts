@@ -1,7 +1,7 @@
 /**
- * The SPA packet as it arrives, unopened (docs/WIRE.md § 1, § 9): base64 text of ciphertext and HMAC, with its constant head
- * left off, by itself or inside an HTTP request. Here falls what nobody could open, before any key is tried, at the price
- * of one look at each byte: this is what a flood of junk costs.
+ * The SPA packet as it arrives, unopened (docs/WIRE.md § 1, § 9): base64 text of ciphertext and HMAC, with its
+ * constant head left off, by itself or inside an HTTP request. Here falls what nobody could open, before any key is
+ * tried, at the price of one look at each byte: this is what a flood of junk costs.
  */
 import { decodeBase64, isBase64Alphabet } from '../bytes/base64.ts'
 import { ok, type Result, refuse } from '../result.ts'
@@ -17,7 +17,10 @@ export const MAX_WIRE_LENGTH = 1500
 /** From this many characters on, fwknopd takes a packet for GnuPG's (docs/WIRE.md § 7). */
 export const MIN_GPG_LENGTH = 400
 
-/** `U2FsdGVkX1`: base64 of `Salted__` as far as it is the same for every salt. Sent by nobody, yet covered by the HMAC. */
+/**
+ * `U2FsdGVkX1`: base64 of `Salted__` as far as it is the same for every salt. Sent by nobody, yet covered by the
+ * HMAC.
+ */
 export const WIRE_PREFIX = 'U2FsdGVkX1'
 const PREFIX_CODES = Uint8Array.from(WIRE_PREFIX, (character) => character.charCodeAt(0))
 
@@ -40,7 +43,9 @@ export class Envelope {
   readonly ascii: Uint8Array
   /** How many `=` came at the end: none, but from a 1.9.12 client that was told to leave them on. */
   readonly padding: number
-  /** The address in X-Forwarded-For, of a packet in an HTTP request that came through a proxy. Nothing vouches for it. */
+  /**
+   * The address in X-Forwarded-For, of a packet in an HTTP request that came through a proxy. Nothing vouches for it.
+   */
   readonly forwardedFor?: IpAddress
   /** By the length of the HMAC in characters. */
   readonly #cuts: (EnvelopeCut | undefined)[] = []
@@ -68,7 +73,9 @@ export class Envelope {
     return cut
   }
 
-  /** What the text before an HMAC of `tagLength` characters decodes to, decoded once; undefined for a wrong spelling. */
+  /**
+   * What the text before an HMAC of `tagLength` characters decodes to, decoded once; undefined for a wrong spelling.
+   */
   ciphertext(tagLength: number): Uint8Array | undefined {
     this.#ciphertexts[tagLength] ??= decodeBase64(this.cut(tagLength).encoded) ?? 'not base64'
     const ciphertext = this.#ciphertexts[tagLength]
@@ -80,8 +87,8 @@ export class Envelope {
  * Reads one datagram's payload.
  * @param payload 140 to 1500 bytes; not changed and not kept.
  * @param options whether it may be an HTTP request.
- * @returns the envelope; `SPA_LENGTH` for a length that no packet has; `SPA_MALFORMED` for what is no packet for any other
- * reason: a foreign character, a prefix put back, an HTTP request that carries none.
+ * @returns the envelope; `SPA_LENGTH` for a length that no packet has; `SPA_MALFORMED` for what is no packet for any
+ * other reason: a foreign character, a prefix put back, an HTTP request that carries none.
  * @example
  * ```ts
  * import { parseEnvelope } from 'ghostport/packet'
@@ -125,8 +132,8 @@ function parseText(
 }
 
 /**
- * The first character that is sent still begins with four constant bits, the last of `Salted__`: one of `8 9 + /`. A text
- * as long as GnuPG's ({@link MIN_GPG_LENGTH}) may begin otherwise.
+ * The first character that is sent still begins with four constant bits, the last of `Salted__`: one of `8 9 + /`. A
+ * text as long as GnuPG's ({@link MIN_GPG_LENGTH}) may begin otherwise.
  */
 function mayBeSalted(ascii: Uint8Array): boolean {
   const first = ascii[PREFIX_CODES.length]

@@ -43,7 +43,8 @@ export function parseKeyText<Key>(kind: KeyKind<Key>, text: string): Result<Key,
  * Reads a key in base64 as fwknop does, so that its key files work here: `=` ends the key, unused bits are ignored.
  * @param kind `EncryptionKey`, of 1 to 32 bytes, or `HmacKey`, of 1 to 136.
  * @param text base64 of the key.
- * @returns the key, which shows as `[secret]`; `KEY_INVALID` if it is not base64, or too short or too long for this kind.
+ * @returns the key, which shows as `[secret]`; `KEY_INVALID` if it is not base64, or too short or too long for this
+ * kind.
  * @example
  * ```ts
  * import { HmacKey, parseKeyBase64 } from 'ghostport/packet'

@@ -94,7 +94,8 @@ export function openPacket(
 }
 
 /**
- * The first step: whether a packet for a symmetric cipher was made with this HMAC key. Without one, anybody may have made it.
+ * The first step: whether a packet for a symmetric cipher was made with this HMAC key. Without one, anybody may have
+ * made it.
  * @param envelope the packet, unopened.
  * @param keys of which the one for the HMAC counts.
  * @param options what else the stanza says.
