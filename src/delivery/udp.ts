@@ -9,8 +9,8 @@ import type { Delivery, Departure, OutgoingPacket } from './delivery.ts'
 /**
  * Delivery by UDP, over IPv4 and IPv6: one datagram for a packet.
  * @param options `sourcePort`: the port to send from, 1 to 65535; chosen by the system where absent.
- * @returns a delivery whose `send` says which address of this host a packet left from, or `SEND_FAILED` with the system's
- * own code: no route, not permitted, a source port that is in use.
+ * @returns a delivery whose `send` says which address of this host a packet left from, or `SEND_FAILED` with the
+ * system's own code: no route, not permitted, a source port that is in use.
  * @example
  * ```ts
  * import { port, udpDelivery } from 'ghostport'

@@ -1,7 +1,7 @@
 /**
- * The book of what is open: which grants are live, which doors they hold open, until when. Grants may share a door (the
- * same port asked for alone and among others); a door stands open as long as its longest holder. Pure: time is an
- * argument, and every admission can be undone, for when the kernel says no.
+ * The book of what is open: which grants are live, which doors they hold open, and until when. Grants may share a door,
+ * for example the same port asked for alone and among others. A door stays open as long as its longest holder. Pure:
+ * time is an argument. Every admission can be undone, for when the kernel refuses it.
  */
 import { type Grant, type GrantId, grantId } from '../access/grant.ts'
 import { describeStanza } from '../access/stanza-name.ts'
@@ -14,41 +14,41 @@ import { Holdings } from './holdings.ts'
 /** A moment of a clock that never jumps, in milliseconds. */
 export type Instant = Brand<number, 'Instant'>
 
-/** A live grant, as the book has it. */
+/** A live grant in the book. */
 export interface Entry {
-  /** Told from all other grants of this book. 1 to 2^32 - 1. */
+  /** Unique within this book. 1 to 2^32 - 1. */
   readonly number: number
   readonly grant: Grant
   readonly until: Instant
   /** Without repetitions. */
   readonly doors: readonly Door[]
-  /** How many of its doors are ways: what it takes of the capacity. */
+  /** How many of its doors are ways in: what it takes of the capacity. */
   readonly places: number
 }
 
 /** Moves the end of a door. */
 export interface DoorChange {
   readonly door: Door
-  /** When it ends, or ended: another clock may see it open a little longer. Absent: not open, for all that we know. */
+  /** When it ends, or ended: by another clock it may be open a little longer. Absent: not open, as far as is known. */
   readonly from?: Instant
   /** When it ends from now on. Absent: now. */
   readonly to?: Instant
 }
 
-/** What an admission or a revocation did: all that another record of the same truth has to follow. */
+/** What an admission or a revocation changed: all that other records of the same state must follow. */
 export interface Change {
   readonly id: GrantId
   readonly before?: Entry
   readonly after?: Entry
-  /** Live grants that ended because `after` alone was first-hand, and they led a port of it elsewhere. */
+  /** Live grants that ended because `after` alone was first-hand, and they led a port of its source elsewhere. */
   readonly ousted?: readonly Entry[]
   /** Live grants that ended because `after` needed their places. */
   readonly displaced?: readonly Entry[]
-  /** In the order in which they happened: a door may close for one holder and open for another. */
+  /** In order: a door may close for one holder and open for another. */
   readonly doors: readonly DoorChange[]
 }
 
-/** What {@link Firewall.open} tells of an admission. */
+/** What {@link Firewall.open} reports of an admission. */
 export function endedBy({ ousted, displaced }: Change): Opened {
   if (ousted === undefined && displaced === undefined) return undefined
   return {
@@ -63,7 +63,9 @@ interface OpenDoor {
   readonly holders: Entry[]
 }
 
-/** How often, and for how long after its end, what has ended is swept out. It does not count as live meanwhile. */
+/**
+ * How often ended grants are removed, and for how long after their end they stay. They do not count as live meanwhile.
+ */
 const SWEEP_INTERVAL = milliseconds(1000)
 const LINGER = milliseconds(1000)
 const MOST_NUMBERS = 2 ** 32 - 1
@@ -81,9 +83,9 @@ export class Book {
   }
 
   /**
-   * Writes a grant in, or starts its lifetime anew. Later ends that the book knows of win.
-   * @returns what changed. `FIREWALL_FULL` where there is no place for it (`holdings.ts`); `FIREWALL_REFUSED` where a door
-   *   leads elsewhere already, and the grant that says so has to stay.
+   * Adds a grant, or starts its lifetime again. An end that the book knows is never moved to an earlier time.
+   * @returns what changed. `FIREWALL_FULL` if there is no place for it (`holdings.ts`); `FIREWALL_REFUSED` if a door
+   * already leads elsewhere, and the grant that holds it must stay.
    */
   admit(grant: Grant, now: Instant): Result<Change, FirewallFailure> {
     if (now - this.#swept > SWEEP_INTERVAL) this.sweep(now, LINGER)
@@ -122,8 +124,8 @@ export class Book {
   }
 
   /**
-   * Writes in a grant as a record of it says, with the end and the number that it had. Nothing has to end for it.
-   * @returns whether there was room for it, and nothing contradicted it.
+   * Adds a grant from its record, with its recorded end and number. No other grant ends for it.
+   * @returns whether there was room for it, and no other grant contradicts it.
    */
   restore(grant: Grant, number: number, until: Instant, now: Instant): boolean {
     const doors = distinctDoors(grant)
@@ -139,14 +141,14 @@ export class Book {
     return true
   }
 
-  /** Takes a grant out. @returns what changed; `undefined` where it was not live. */
+  /** Removes a grant. @returns what changed; `undefined` if it was not live. */
   revoke(id: GrantId, now: Instant): Change | undefined {
     const before = this.#grants.get(id)
     if (before === undefined || before.until <= now) return undefined
     return { id, before, doors: this.#leave(before, now) }
   }
 
-  /** Puts things back as they were before `change`, which must be the latest that has not been undone. */
+  /** Restores the state before `change`, which must be the latest change that is not undone. */
   undo({ before, after, ousted = [], displaced = [] }: Change, now: Instant): void {
     if (before !== undefined) this.#enter(before, now)
     else if (after !== undefined) this.#leave(after, now)
@@ -166,7 +168,7 @@ export class Book {
     })
   }
 
-  /** The open door of this key, if any: what a packet would meet. */
+  /** The open door of this key, if any: what a packet would find. */
   lookUp(key: string, now: Instant): Door | undefined {
     const open = this.#doors.get(key)
     return open !== undefined && endOf(open, now) !== undefined ? open.door : undefined
@@ -178,13 +180,13 @@ export class Book {
     return open === undefined ? [] : open.holders.filter(({ until }) => until > now)
   }
 
-  /** Forgets what ended more than `linger` milliseconds ago. */
+  /** Forgets grants that ended more than `linger` milliseconds ago. */
   sweep(now: Instant, linger = 0): void {
     this.#swept = now
     for (const entry of this.#holdings.ended(now - linger)) this.#leave(entry, now)
   }
 
-  /** The live grants that lead a door of this grant elsewhere, and give way to it. */
+  /** The live grants that lead a door of this grant elsewhere, and that end in its favour. */
   #contradicted(grant: Grant, doors: readonly Door[], now: Instant): Result<readonly Entry[], FirewallFailure> {
     const ousted = new Set<Entry>()
     for (const door of doors) {
@@ -193,7 +195,8 @@ export class Book {
       const end = endOf(open, now)
       if (end === undefined) continue
       const holders = open.holders.filter(({ until }) => until > now)
-      // Those who may ask for another's address could otherwise keep its owner out, by leading the same port elsewhere first.
+      // Otherwise somebody who asks for another's address could lead its port elsewhere first, and so keep its owner
+      // out.
       if (grant.firstHand && holders.every((holder) => !holder.grant.firstHand)) {
         for (const holder of holders) ousted.add(holder)
         continue
@@ -207,7 +210,7 @@ export class Book {
 
   #entryOf(grant: Grant, id: GrantId, doors: readonly Door[], before: Entry | undefined, now: Instant): Entry {
     const end = (now + grant.lifetime * 1000) as Instant
-    // Who asks for another's address does not become the one whose grant it is.
+    // A request for another's address does not take over the grant of that address's owner.
     const keeps = before?.grant.firstHand === true && !grant.firstHand
     return {
       number: before?.number ?? this.#nextNumber(),
@@ -223,7 +226,7 @@ export class Book {
     return this.#lastNumber
   }
 
-  /** Writes an entry in, in place of the one of the same grant. @returns how that moves the ends of its doors. */
+  /** Adds an entry, or replaces the entry of the same grant. @returns how this moves the ends of its doors. */
   #enter(entry: Entry, now: Instant): readonly DoorChange[] {
     const { id } = entry.grant
     const before = this.#grants.get(id)
@@ -233,7 +236,7 @@ export class Book {
     return entry.doors.flatMap((door) => this.#hold(door, entry, now))
   }
 
-  /** Takes an entry out. @returns how that moves the ends of its doors. */
+  /** Removes an entry. @returns how this moves the ends of its doors. */
   #leave(entry: Entry, now: Instant): readonly DoorChange[] {
     const { id } = entry.grant
     const held = this.#grants.get(id)
@@ -248,7 +251,7 @@ export class Book {
     let open = this.#doors.get(door.key)
     let from = open === undefined ? undefined : lastEndOf(open)
     if (open === undefined || open.door.answer !== door.answer) {
-      // One that led elsewhere has ended, or admit() would have refused; only the sweep has not come by yet.
+      // A door that led elsewhere has ended, or admit() would have refused. Only the sweep has not removed it yet.
       if (open !== undefined) changes.push(change(open.door, from, undefined))
       from = undefined
       open = { door, holders: [] }
@@ -273,7 +276,7 @@ export class Book {
   }
 }
 
-/** Without repetitions. Refused where one door would lead to two places. */
+/** Without repetitions. Refused if one door would lead to two places. */
 function distinctDoors(grant: Grant): Result<readonly Door[], FirewallFailure> {
   const doors = new Map<string, Door>()
   for (const door of doorsOf(grant)) {
@@ -296,7 +299,7 @@ function grantedBy(holders: readonly Entry[]): string {
   return last === undefined ? '' : ` (granted by ${describeStanza(last.grant.stanza, last.grant.stanzaName)})`
 }
 
-/** The latest end among the holders; `undefined` when all have ended. */
+/** The latest end of the holders; `undefined` if all have ended. */
 function endOf(open: OpenDoor, now: Instant): Instant | undefined {
   const end = lastEndOf(open)
   return end > now ? end : undefined

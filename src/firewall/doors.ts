@@ -1,6 +1,6 @@
 /**
- * What a grant comes down to: doors. A door is a fact about one source that the packet path can look up by key, so it can
- * have one answer only: a public port leads to one place, and a forwarded connection has one translation.
+ * Doors: the parts of a grant that packets are checked against. A door is a fact about one source, looked up by key. So
+ * it has one answer: a public port leads to one place, and a forwarded connection has one translation.
  */
 import type { ForwardOpening, Grant } from '../access/grant.ts'
 import type { IpAddress } from '../packet/address.ts'
@@ -11,9 +11,9 @@ import type { Port } from '../units.ts'
 export type Destination = 'itself' | { readonly localPort: Port } | ForwardOpening['target']
 
 interface Keyed {
-  /** Tells this door from all others. */
+  /** Identifies this door. */
   readonly key: string
-  /** What lies behind it, in words. Doors of equal keys cannot be open at once with different answers. */
+  /** What is behind it, in words. Two doors of the same key cannot be open at once with different answers. */
   readonly answer: string
 }
 export interface Way extends Keyed {
@@ -23,7 +23,7 @@ export interface Way extends Keyed {
   readonly publicPort: Port
   readonly to: Destination
 }
-/** How the source of a forwarded connection is shown to the inner host. */
+/** The source that the inner host sees for a forwarded connection. */
 export interface Translation extends Keyed {
   readonly kind: 'translation'
   readonly source: IpAddress
@@ -38,7 +38,7 @@ export function wayKey(source: IpAddress, protocol: Protocol, publicPort: Port):
   return `${source} ${protocol}/${publicPort}`
 }
 
-/** The {@link Keyed.key} of the translation of what `source` sends to an inner host. */
+/** The {@link Keyed.key} of the translation for what `source` sends to an inner host. */
 export function translationKey(source: IpAddress, protocol: Protocol, target: ForwardOpening['target']): string {
   return `${source} ${protocol} to ${hostText(target)}`
 }

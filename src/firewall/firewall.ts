@@ -1,4 +1,7 @@
-/** The ports to what opens doors. Contracts: `test/contract/firewall.ts` and `kernel-firewall.ts`, run against every implementation. */
+/**
+ * The ports to what opens doors. Contracts: `test/contract/firewall.ts` and `kernel-firewall.ts`, run for every
+ * implementation.
+ */
 import type { Grant, GrantId, LiveGrant } from '../access/grant.ts'
 import type { ProtocolPort } from '../packet/message.ts'
 import type { Failure, Result } from '../result.ts'
@@ -8,21 +11,21 @@ import type { Finding, PortsInUse } from './host/findings.ts'
 
 export type FirewallFailure = Failure<'FIREWALL_REFUSED' | 'FIREWALL_FULL' | 'FIREWALL_UNAVAILABLE'>
 
-/** A grant is open. Where other grants had to end for it, they are named. */
+/** A grant is open. Other grants that ended for it are named. */
 export type Opened =
   | undefined
   | {
-      /** They led a port of the same source elsewhere. */
+      /** Grants that led a port of the same source elsewhere. */
       readonly ended?: readonly Grant[]
-      /** Their places were needed (`holdings.ts`). */
+      /** Grants whose places were needed (`holdings.ts`). */
       readonly displaced?: readonly Grant[]
     }
 
-/** What `install()` found of grants from before. */
+/** What `install()` found of earlier grants. */
 export interface Kept {
   /** Live, and open as before. */
   readonly grants: readonly LiveGrant[]
-  /** Records that could not be read, or for which there is no place any more: these grants have ended. */
+  /** Number of records that cannot be read, or for which no place is left: these grants have ended. */
   readonly lost: number
 }
 
@@ -35,21 +38,21 @@ export interface ForeignChange {
   readonly by?: { readonly pid: number; readonly program: string }
 }
 
-/** How such a change was put back. */
+/** How such a change was repaired. */
 export interface Mended {
   readonly change: ForeignChange
-  /** How many grants were live and are open again. */
+  /** How many live grants are open again. */
   readonly grants: number
-  /** From hearing of it to all being whole and every door of a grant open; 0 where that failed. */
+  /** From noticing the change until all is repaired; 0 if the repair failed. */
   readonly took: Milliseconds
-  /** A failure is tried again every second. */
+  /** After a failure, the repair is tried again every second. */
   readonly outcome: Result<void, FirewallFailure>
 }
 
 export interface FirewallListeners {
-  /** Called after each time that something was put back, for the log. */
+  /** Called after each repair, for the log. */
   onMended(mended: Mended): void
-  /** Called when somebody changes other rules of the host; often, where they do so often. */
+  /** Called when another program changes other rules of the host. This can be often. */
   onHostChange?(): void
 }
 
@@ -69,71 +72,77 @@ export interface CarriedLoad {
   readonly granted: number
   readonly strangers: number
   readonly limits: ConnectionLimits
-  /** Since the start: connections that found no place. */
+  /** Since the start: connections that were refused because no place was left. */
   readonly refused: { readonly granted: number; readonly strangers: number }
 }
 
 /** What a running server needs. */
 export interface Firewall {
-  /** Makes ready to open grants, keeping those that are live already. Idempotent. */
+  /** Makes ready to open grants, and keeps those that are already live. Idempotent. */
   install(): Promise<Result<void, FirewallFailure>>
 
   /** What the latest `install()` found. */
   kept(): Kept
 
   /**
-   * From now on, puts back what other programs change of ours: all that was live is open again, all that they added is gone. Ends with
-   * `close()`. Before `install()`, it costs nothing; after it, all is put back once, since nobody listened to what happened
-   * meanwhile. Where nothing of ours can be changed from outside, there is nothing to hear.
+   * From now on, undoes what other programs change in our table: all live grants open again, and all additions are
+   * removed. Ends with `close()`. Call it before `install()`, where it costs nothing. After it, everything is rewritten
+   * once, because changes in between were not noticed. An implementation that other programs cannot change does nothing
+   * here.
    */
   watch(listeners: FirewallListeners): Result<void, FirewallFailure>
 
   /**
-   * Opens grants. Each is whole or not at all, and one refused grant does not harm its neighbours. Opening a grant that
-   * is open starts its lifetime anew; it never ends sooner than it would have. Where two grants of one source contradict each
-   * other, the first stays, unless the second alone is first-hand ({@link Grant.firstHand}): then the first ends. Where there is no
-   * place left, others may have to end for it: `holdings.ts` says which.
+   * Opens grants. Each is opened completely or not at all, and one refused grant does not affect the others. Opening an
+   * open grant starts its lifetime again; it never ends sooner than before. If two grants of one source contradict each
+   * other, the first stays. But if only the second is first-hand ({@link Grant.firstHand}), the first ends. If no place
+   * is left, other grants may have to end: see `holdings.ts`.
    * @returns one result for each grant, in order.
    */
   open(grants: readonly Grant[]): Promise<readonly Result<Opened, FirewallFailure>[]>
 
-  /** Ends a grant now. New connections are refused; what it already let in lives on. Ending an unknown grant is no error. */
+  /**
+   * Ends a grant now. New connections are refused; existing connections stay. Ending an unknown grant is not an error.
+   */
   revoke(id: GrantId): Promise<Result<void, FirewallFailure>>
 
   /** What is open now, read back from the system, not from memory. */
   grants(): Promise<Result<readonly LiveGrant[], FirewallFailure>>
 
   /**
-   * What the host's own rules do to grants, and leave open without one. nftables reads all of them: 30 ms for a thousand. An
-   * implementation without privilege cannot look, and finds nothing.
+   * What the host's own rules do to grants, and which ports they leave open without one. nftables reads all rules: 30
+   * ms for a thousand. An implementation without privilege cannot read them, and finds nothing.
    */
   hostFindings(ports: PortsInUse): Promise<Result<readonly Finding[], FirewallFailure>>
 
-  /** Absent where the kernel carries the connections. */
+  /** Undefined if the kernel carries the connections. */
   load(): CarriedLoad | undefined
 
-  /** Lets go of resources. Live grants stay as they are where the kernel ends them. */
+  /** Releases resources. Live grants stay open if the kernel ends them by itself. */
   close(): Promise<void>
 }
 
-/** What is installed on a host. Somebody may have emptied its list of protected ports. */
+/** What is installed on a host. Another program may have emptied its list of protected ports. */
 export type Installed =
   | { readonly kind: 'mark' | 'absent' }
   | { readonly kind: 'gate'; readonly protectedPorts: readonly ProtocolPort[] }
 
 /**
- * A firewall of the kernel: what it installs outlives this process. So it can be looked at without a server, and has to be taken
- * away by somebody.
+ * A firewall of the kernel: what it installs stays when this process ends. So it can be inspected without a server, and
+ * an administrator must be able to remove it.
  */
 export interface KernelFirewall extends Firewall {
-  /** What is installed, read back from the kernel, whatever the settings say. */
+  /** What is installed, read back from the kernel, regardless of the settings. */
   installed(): Result<Installed, FirewallFailure>
-  /** A chain that shows that what has our name is somebody else's; undefined where it is ours, empty or absent. */
+  /**
+   * A chain that shows that the table with our name belongs to another program; undefined if it is ours, empty or
+   * absent.
+   */
   foreignChain(): Promise<Result<string | undefined, FirewallFailure>>
-  /** How the host's own rules leave these ports when ours are gone. */
+  /** How the host's own rules leave these ports once ours are removed. */
   departure(ports: readonly ProtocolPort[]): Promise<Result<readonly LeftPort[], FirewallFailure>>
-  /** Names of what is not this firewall and looks like another of ghostport. */
+  /** Names of other tables that look like ghostport's. */
   lookAlikes(): Promise<Result<readonly string[], FirewallFailure>>
-  /** Takes away all that is ours, and every grant with it. In gate mode that lets the protected ports in. Idempotent. */
+  /** Removes all that is ours, with every grant. In gate mode this opens the protected ports. Idempotent. */
   uninstall(): Promise<Result<void, FirewallFailure>>
 }

@@ -1,12 +1,14 @@
 /**
- * Who holds how many places of the firewall, and who has to make room when none is left. Each public port of each grant takes one
- * place. Three rules keep one key holder from keeping the others out:
+ * Counts the places of the firewall by holder, and chooses which grants end when no place is left. Each public port of
+ * each grant takes one place. Three rules prevent one key holder from keeping the others out:
  *
  * 1. Grants for one address (IPv6: one /64 network) have a share of the places, and never more.
- * 2. Where places are short, the stanza that holds most of them makes room for one that would still hold fewer.
- * 3. Who asks for the own address displaces what was asked for from elsewhere, of the own stanza or one that holds as much.
+ * 2. If places are short, the stanza that holds most of them makes room for a stanza that would still hold fewer.
+ * 3. A client that asks for its own address displaces grants that were asked for from elsewhere, if they belong to its
+ *    own stanza or to one that holds as much.
  *
- * Of several grants that may have to go, one that was asked for from elsewhere goes first, and then the one that ends soonest.
+ * Of several grants that may end, one that was asked for from elsewhere ends first. Among equals, the one that ends
+ * soonest.
  */
 import type { Grant } from '../access/grant.ts'
 import { type AddressFamily, familyOf, type IpAddress, maskAddress } from '../packet/address.ts'
@@ -14,9 +16,9 @@ import { ok, type Result, refuse } from '../result.ts'
 import type { FirewallFailure } from './firewall.ts'
 import { Soonest } from './soonest.ts'
 
-/** An IPv6 host has a whole network to ask from, and for. */
+/** An IPv6 host can use a whole network, to ask from and to ask for. */
 const NETWORK_OF_ONE = 64
-/** One address may have this part of all places, but always a packet's worth of ports. */
+/** One address may have this part of all places, but at least the ports of one packet. */
 const SHARE = 16
 const SMALLEST_SHARE = 64
 
@@ -25,7 +27,7 @@ export function shareOfOneSource(capacity: number): number {
   return Math.min(capacity, Math.max(SMALLEST_SHARE, Math.floor(capacity / SHARE)))
 }
 
-/** A live grant, as far as places go. */
+/** The facts about a live grant that decide about places. */
 export interface Held {
   readonly grant: Grant
   /** When it ends, in milliseconds. */
@@ -33,17 +35,17 @@ export interface Held {
   readonly places: number
 }
 
-/** A stanza, by its name where it has one: numbers move when stanzas are removed. */
+/** A stanza, by its name if it has one: numbers change when stanzas are removed. */
 type Stanza = NonNullable<Grant['stanzaName']> | Grant['stanza']
 
 interface Holding<Entry extends Held> {
   places: number
-  /** Asked for from elsewhere. */
+  /** Grants that were asked for from elsewhere. */
   readonly secondHand: Soonest<Entry>
   readonly firstHand: Soonest<Entry>
 }
 
-/** What a stanza holds among the places that are short. */
+/** What a stanza holds of the places that are short. */
 interface Candidate<Entry extends Held> {
   readonly stanza: Stanza
   readonly places: number
@@ -61,7 +63,7 @@ export class Holdings<Entry extends Held> {
 
   /**
    * @param capacity places in each address family.
-   * @param isHeld whether an entry is one that was added and not removed.
+   * @param isHeld whether an entry was added and not removed.
    */
   constructor(capacity: number, isHeld: (entry: Entry) => boolean) {
     this.#capacity = capacity
@@ -82,7 +84,7 @@ export class Holdings<Entry extends Held> {
     else neighbours.push(entry)
   }
 
-  /** @param entry that is held no more. */
+  /** @param entry that is not held any more. */
   remove(entry: Entry): void {
     const { source } = entry.grant
     const family = familyOf(source)
@@ -97,7 +99,7 @@ export class Holdings<Entry extends Held> {
     else this.#sources.set(network, neighbours)
   }
 
-  /** Entries that ended at `moment` or before. Each has to be removed before the next is asked for. */
+  /** Entries that ended at `moment` or before. Remove each before asking for the next. */
   *ended(moment: number): Generator<Entry> {
     for (const family of [4, 6] as const) {
       for (const { secondHand, firstHand } of this.#stanzas[family].values()) {
@@ -108,16 +110,17 @@ export class Holdings<Entry extends Held> {
     }
   }
 
-  /** Whether `places` more for `source` are free, so that nothing has to end for them. */
+  /** Whether `places` more are free for `source`, so that no grant must end. */
   hasRoom(source: IpAddress, places: number): boolean {
     return this.#isFree(source, places) && this.#placesOf(source) + places <= this.#share
   }
 
   /**
-   * The next entry that has to end so that a grant gets its places; none where there is room. The caller removes it and asks again.
+   * The next entry that must end so that a grant gets its places; none if there is room. The caller removes it and asks
+   * again.
    * @param places how many more it needs.
-   * @param displaced what had to end for it already: what its own stanza gave up still counts as held by it.
-   * @returns `FIREWALL_FULL` where nothing may be displaced for it.
+   * @param displaced what already ended for it: places that its own stanza gave up still count as held by that stanza.
+   * @returns `FIREWALL_FULL` if nothing may be displaced for it.
    */
   toDisplace(
     grant: Grant,
@@ -126,9 +129,9 @@ export class Holdings<Entry extends Held> {
   ): Result<Entry | undefined, FirewallFailure> {
     const { source } = grant
     if (this.hasRoom(source, places)) return ok(undefined)
-    // Where the share is all there is, it is the places of all that are short.
+    // If one source may have all places, then the places of everybody are short.
     const isShort = this.#share < this.#capacity && this.#placesOf(source) + places > this.#share
-    // What can never fit displaces nothing.
+    // A grant that can never fit displaces nothing.
     const most = isShort ? this.#share : this.#capacity
     const candidates = isShort ? this.#candidatesOf(source) : this.#candidatesIn(familyOf(source))
     const gaveUp = displaced.filter((entry) => stanzaOf(entry.grant) === stanzaOf(grant))

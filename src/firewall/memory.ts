@@ -1,4 +1,4 @@
-/** A firewall of memory alone: for tests and the demo. It opens nothing but answers as the real ones do. */
+/** A firewall in memory: for tests and the demo. It opens nothing, but answers like the real ones. */
 import type { GrantId, LiveGrant } from '../access/grant.ts'
 import { DEFAULT_MAX_GRANTS } from '../config/server/firewall-settings.ts'
 import type { IpAddress } from '../packet/address.ts'
@@ -10,7 +10,7 @@ import { type Destination, wayKey } from './doors.ts'
 import type { Firewall } from './firewall.ts'
 
 export interface MemoryFirewall extends Firewall {
-  /** Where a new connection from `source` to this public port would arrive; `shut` where no grant lets it in. */
+  /** Where a new connection from `source` to this public port would arrive; `shut` if no grant lets it in. */
   reach(source: IpAddress, to: ProtocolPort): Destination | 'shut'
 }
 

@@ -1,6 +1,6 @@
 /**
- * The record of a grant: what a back-end keeps beside the doors that it opened, so that a ghostport that starts anew knows its grants. One
- * line of text, for where the back-end has room for a comment.
+ * The record of a grant: what a back-end keeps beside the doors that it opened, so that a ghostport that starts anew
+ * knows its grants. One line of text, for where the back-end has room for a comment.
  *
  *     2|STANZA|LIFETIME|SOURCE|OPENINGS|USERNAME|END
  *     2|3|30|192.0.2.7|t22,u53|alice|86400000
@@ -9,9 +9,9 @@
  *     2|3|30|192.0.2.7|t80>22|alice|86400000                        a ghost
  *     2|3|30|192.0.2.7|t443>[10.0.0.5]:8443~m|alice|86400000        an inner host; ~m masquerade, ~s[ADDRESS] SNAT
  *
- * END is in milliseconds since the machine started, its suspensions included: a span of time that is read and written anew would end a
- * little later each time. The leading 2 is the version. Version 1 had no END, and is read too. Records of another version
- * are not understood, and their grants end.
+ * END is in milliseconds since the machine started, its suspensions included: a span of time that is read and written
+ * anew would end a little later each time. The leading 2 is the version. Version 1 had no END, and is read too. Records
+ * of another version are not understood, and their grants end.
  */
 import { type Grant, grantId, type Opening } from '../access/grant.ts'
 import type { StanzaId } from '../access/stanza.ts'
@@ -25,7 +25,7 @@ const VERSION = '2'
 const VERSION_WITHOUT_END = '1'
 
 /**
- * @param until when it ends: milliseconds since the machine started, its suspensions included.
+ * @param until its end: milliseconds since the machine started, including its suspensions.
  * @returns one line of printable ASCII without quotes, backslashes and blanks.
  */
 export function encodeRecord(grant: Grant, until: number): string {
@@ -56,11 +56,11 @@ function encodeOpening(opening: Opening): string {
 /** What a record says. */
 export interface GrantRecord {
   readonly grant: Grant
-  /** As {@link encodeRecord} has it. Absent in a record of version 1. */
+  /** As in {@link encodeRecord}. Absent in a record of version 1. */
   readonly end?: number
 }
 
-/** Only what {@link encodeRecord} writes is read: any program of root can write where records are kept. */
+/** Accepts only what {@link encodeRecord} writes: every root program can write where records are kept. */
 export function parseRecord(record: string): GrantRecord | undefined {
   const [version, granter = '', lifetime = '', asked = '', list = '', user = '', ...more] = record.split('|')
   const end = version === VERSION && more.length === 1 && /^\d{1,15}$/.test(more[0] ?? '') ? Number(more[0]) : undefined
@@ -90,7 +90,7 @@ export function parseRecord(record: string): GrantRecord | undefined {
   return end === undefined ? { grant } : { grant, end }
 }
 
-/** `3`, or `3:phone` where the stanza had a name when it granted. */
+/** `3`, or `3:phone` if the stanza had a name when it granted. */
 function parseGranter(text: string): Pick<Grant, 'stanza' | 'stanzaName'> | undefined {
   const [, number, nameText] = /^([1-9]\d{0,8})(?::(.*))?$/.exec(text) ?? []
   if (number === undefined) return undefined

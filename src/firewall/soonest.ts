@@ -1,11 +1,14 @@
-/** A heap of what ends, the soonest on top. Nothing is taken out of its middle: what counts no more is passed over on top. */
+/**
+ * A heap of items by their end, the soonest on top. Items are not removed from its middle: those that no longer count
+ * are skipped on top.
+ */
 export class Soonest<Item extends { readonly until: number }> {
   readonly #counts: (item: Item) => boolean
   #heap: Item[] = []
-  /** How many items there may be before those that count no more are thrown out. */
+  /** How many items may exist before those that no longer count are removed. */
   #limit = 64
 
-  /** @param counts whether an item still does. Once it does not, it never does again, unless it is pushed again. */
+  /** @param counts whether an item still counts. Once it does not, it never does again, unless it is added again. */
   constructor(counts: (item: Item) => boolean) {
     this.#counts = counts
   }
@@ -16,7 +19,7 @@ export class Soonest<Item extends { readonly until: number }> {
     this.#rise(this.#heap.length - 1)
   }
 
-  /** The one that ends soonest, of those that count. It stays. */
+  /** Of the items that count, the one that ends soonest. It stays. */
   peek(): Item | undefined {
     for (;;) {
       const top = this.#heap[0]
@@ -28,7 +31,7 @@ export class Soonest<Item extends { readonly until: number }> {
     }
   }
 
-  /** Something whose end is moved often would otherwise leave one item for each time. */
+  /** Without this, an item whose end moves often would leave a copy for each move. */
   #compact(): void {
     this.#heap = this.#heap.filter(this.#counts)
     for (let at = (this.#heap.length >> 1) - 1; at >= 0; at--) this.#sink(at)
@@ -57,7 +60,7 @@ export class Soonest<Item extends { readonly until: number }> {
     return a !== undefined && b !== undefined && a.until < b.until
   }
 
-  /** Puts the two in order. @returns whether they were not. */
+  /** Puts the two in order. @returns whether they were swapped. */
   #swapped(parent: number, child: number): boolean {
     const [a, b] = [this.#heap[parent], this.#heap[child]]
     if (a === undefined || b === undefined || a.until <= b.until) return false

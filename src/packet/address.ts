@@ -76,7 +76,9 @@ export function addressBytes(address: IpAddress): Uint8Array {
   return bytes
 }
 
-/** Reads `ADDRESS`, `ADDRESS/LENGTH`, or `ADDRESS/DOTTED.MASK` (IPv4 only). Host bits are masked away, as fwknop does. */
+/**
+ * Reads `ADDRESS`, `ADDRESS/LENGTH`, or `ADDRESS/DOTTED.MASK` (IPv4 only). Host bits are masked away, as fwknop does.
+ */
 export function parseNetwork(text: string): Result<Network, Failure<'ADDRESS_INVALID'>> {
   const slash = text.indexOf('/')
   const address = parseAddress(slash < 0 ? text : text.slice(0, slash))

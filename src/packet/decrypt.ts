@@ -25,7 +25,8 @@ const COLON = 0x3a
  * Decrypts what was authenticated.
  * @param authentic as `authenticatePacket` or `authenticate` makes it.
  * @param encryption the key, and the mode of the cipher.
- * @returns the plaintext, for `readPlaintext`; `SPA_MALFORMED` if the text is not canonical base64 of a ciphertext; `SPA_DECRYPT_FAILED` if this key and mode do not decrypt it.
+ * @returns the plaintext, for `readPlaintext`; `SPA_MALFORMED` if the text is not canonical base64 of a ciphertext;
+ * `SPA_DECRYPT_FAILED` if this key and mode do not decrypt it.
  * @example
  * ```ts
  * import {

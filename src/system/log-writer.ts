@@ -1,7 +1,7 @@
 /**
- * Where log lines go: to a descriptor, without ever waiting for whoever reads it. A reader that stalls (a stopped pager, a full
- * journal) must not keep anybody out, so lines wait in memory up to a bound; past it they are dropped, counted, and the count is
- * told when the reader is back.
+ * Where log lines go: to a descriptor, without ever waiting for whoever reads it. A reader that stalls (a stopped
+ * pager, a full journal) must not keep anybody out, so lines wait in memory up to a bound; past it they are dropped,
+ * counted, and the count is told when the reader is back.
  */
 import { write } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'

@@ -7,9 +7,11 @@ const MAGLEV = 1 << 5
 const TURBOFAN = 1 << 6
 
 /**
- * What becomes of a function that is called for half a second, and of the space for what dies young, in a process of its own.
+ * What becomes of a function that is called for half a second, and of the space for what dies young, in a process of
+ * its own.
  *
- * @param awaited bits of what becomes of it: then up to ten seconds, if none of them is seen. A busy machine compiles late.
+ * @param awaited bits of what becomes of it: then up to ten seconds, if none of them is seen. A busy machine compiles
+ * late.
  */
 function measure(first: string, awaited = 0): { readonly code: number; readonly newSpace: number } {
   const program = `

@@ -1,4 +1,6 @@
-/** Paths for the system, whose names are bytes: those that are not UTF-8 reach it as the bytes that they were read as. */
+/**
+ * Paths for the system, whose names are bytes: those that are not UTF-8 reach it as the bytes that they were read as.
+ */
 import { bytesFromText, isUnicode } from '../bytes/text.ts'
 
 /** @param path as `textFromBytes` gives it. @returns what the functions of `node:fs` take for a path. */

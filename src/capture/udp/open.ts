@@ -33,8 +33,8 @@ const IPV6_V6ONLY = 26
 const { EACCES, EADDRNOTAVAIL, EAFNOSUPPORT } = constants.errno
 
 /**
- * @returns CAPTURE_DENIED for a port below 1024 without CAP_NET_BIND_SERVICE; CAPTURE_FAILED where a port is in use, the
- *   ports hold a range, or the native part cannot be loaded.
+ * @returns CAPTURE_DENIED for a port below 1024 without CAP_NET_BIND_SERVICE; CAPTURE_FAILED where a port is in use,
+ *   the ports hold a range, or the native part cannot be loaded.
  */
 export function openUdpSockets(options: UdpSocketOptions): Result<OpenedCapture, CaptureFailure> {
   const ports = singlePorts(options)

@@ -1,30 +1,30 @@
 /**
- * The channel between the two processes: one JSON value a line over a socket pair. The reader trusts nothing: a line may be
- * too long, no JSON, or JSON of the wrong shape, and the other end may be in an attacker's hands.
+ * The channel between the two processes: one JSON value per line over a socket pair. The reader trusts nothing: a line
+ * may be too long, not JSON, or JSON of the wrong shape. An attacker may control the other end.
  */
 import type { Duplex } from 'node:stream'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 
-/** Longer than any honest line but for the configuration, which only ever goes to the receiver. */
+/** Longer than any honest line, except the configuration, which goes only to the receiver. */
 const LONGEST_LINE = 64 * 1024
 const NEWLINE = 0x0a
 
 export interface Channel {
   send(value: unknown): void
-  /** Bytes that the other end has not taken yet. */
+  /** Bytes that the other end has not read yet. */
   readonly backlog: number
   end(): void
 }
 
 export interface ChannelEvents {
-  /** One call for all whole lines of what just arrived, so that the caller may handle them together. */
+  /** Called once for all complete lines that just arrived, so that the caller can handle them together. */
   readonly onValues: (values: unknown[]) => void
   /** The other end broke the framing. Nothing is received after this. */
   readonly onBroken: (why: string) => void
   readonly onEnd: () => void
 }
 
-/** Puts lines together again, however the bytes were cut on their way. */
+/** Reassembles lines, no matter how the bytes were split on their way. */
 export class LineReader {
   readonly #longest: number
   #held: Buffer[] = []
@@ -36,8 +36,9 @@ export class LineReader {
   }
 
   /**
-   * @param chunk is kept where it ends within a line: it must not be written to afterwards.
-   * @returns the values of all lines that are whole now; WARDEN_PROTOCOL where the other end broke the framing: nothing after that is to be read.
+   * @param chunk is kept if it ends within a line: do not write to it afterwards.
+   * @returns the values of all complete lines; WARDEN_PROTOCOL if the other end broke the framing. Read nothing after
+   * that.
    */
   push(chunk: Buffer): Result<unknown[], Failure<'WARDEN_PROTOCOL'>> {
     const values: unknown[] = []
@@ -65,7 +66,7 @@ export class LineReader {
   }
 }
 
-/** A channel over a stream, with Node's event loop. @param longestLine in bytes; a longer line is a broken channel. */
+/** A channel over a stream, with Node's event loop. @param longestLine in bytes; a longer line breaks the channel. */
 export function openChannel(stream: Duplex, events: ChannelEvents, longestLine?: number): Channel {
   const reader = new LineReader(longestLine)
   let broken = false

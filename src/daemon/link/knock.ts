@@ -1,6 +1,6 @@
 /**
- * What the receiver tells the warden of a packet that it could open. The receiver may be in an attacker's hands, so that all
- * of it is read anew here, field by field; whether its stanza allows what it asks for is the warden's to decide.
+ * What the receiver reports to the warden about a packet that it could open. An attacker may control the receiver, so
+ * all of it is read field by field. The warden decides whether the stanza allows the request.
  */
 import type { Request } from '../../access/decide.ts'
 import type { StanzaId } from '../../access/stanza.ts'
@@ -36,7 +36,7 @@ import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { type Port, port, seconds, unixSeconds } from '../../units.ts'
 
 export interface Knock {
-  /** One stanza whose keys opened the packet. All others with the same keys follow from it. */
+  /** One stanza whose keys opened the packet. It implies all others with the same keys. */
   readonly openedBy: StanzaId
   readonly digest: ReplayDigest
   readonly fwknopDigest: FwknopDigest
@@ -46,14 +46,14 @@ export interface Knock {
     readonly sourcePort: Port
     readonly destination?: IpAddress
     readonly destinationPort: Port
-    /** Of the interface by which it came. Absent where the kernel judged the packet itself (CAPTURE udp). */
+    /** Index of the interface where it arrived. Absent if the kernel judged the packet itself (CAPTURE udp). */
     readonly interfaceIndex?: number
   }
-  /** X-Forwarded-For of the HTTP request that it came in. */
+  /** X-Forwarded-For of the HTTP request that carried it. */
   readonly forwardedFor?: IpAddress
 }
 
-/** A knock as policy is asked about it. */
+/** A knock as a request to policy. */
 export function requestOf({ message, packet, forwardedFor }: Knock): Request {
   return {
     message,
@@ -63,7 +63,7 @@ export function requestOf({ message, packet, forwardedFor }: Knock): Request {
   }
 }
 
-/** The kernel's is a positive int. */
+/** The kernel's index is a positive int. */
 const MAX_INTERFACE_INDEX = 0x7fff_ffff
 
 const address = parsed(parseAddress)
@@ -128,7 +128,7 @@ const knock: Reader<Knock> = record(
   { forwardedFor: address },
 )
 
-/** Reads what came over the channel. Never throws. */
+/** Reads a value from the channel. Never throws. */
 export function parseKnock(value: unknown): Result<Knock, Failure<'WARDEN_PROTOCOL'>> {
   const read = knock(value)
   return read === undefined ? refuse('WARDEN_PROTOCOL', 'an invalid knock') : ok(read)

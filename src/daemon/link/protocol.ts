@@ -1,6 +1,6 @@
 /**
- * The messages between warden and receiver. The warden parses each message as if a stranger had sent it, since one may have
- * taken over the receiver. The receiver trusts the warden.
+ * The messages between warden and receiver. The warden parses each message as untrusted input, because an attacker may
+ * control the receiver. The receiver trusts the warden.
  */
 
 import type { StanzaId } from '../../access/stanza.ts'
@@ -19,7 +19,7 @@ import type { Suppressed } from './refusal-log.ts'
 /** One way in which the receiver gets packets. */
 export interface CaptureOrder {
   readonly config: CaptureConfig
-  /** Descriptors that it inherited; or `own`: UDP sockets that it opens itself, as it does then for all orders. */
+  /** Descriptors that it inherited; or `own`: UDP sockets that it opens itself. `own` then holds for all orders. */
   readonly sockets: readonly number[] | 'own'
 }
 
@@ -29,43 +29,45 @@ export type ToReceiver =
       readonly generation: number
       readonly paths: ConfigPaths
       readonly files: ConfigSnapshot
-      /** At least one. Those of the first configuration count. */
+      /** At least one. The orders of the first configuration count. */
       readonly captures: readonly CaptureOrder[]
     }
-  /** Answered with `alive`: a receiver that does not is stopped or stuck. */
+  /** The receiver answers with `alive`. A receiver that does not answer is stopped or stuck. */
   | { readonly type: 'alive?' }
-  /** Answered with `tally`, after all that was sent before. */
+  /** The receiver answers with `tally`, after all that was sent before. */
   | { readonly type: 'tally?' }
-  /** These packets are used up, whatever became of them: no need to ask about them again. */
+  /** These packets are used up, no matter what became of them: do not report them again. */
   | { readonly type: 'claimed'; readonly digests: readonly ReplayDigest[] }
-  /** These could not be recorded, and nothing was opened for them: if one comes again, ask about it again. */
+  /** These packets could not be recorded, and nothing was opened for them. If one arrives again, report it again. */
   | { readonly type: 'unclaimed'; readonly digests: readonly ReplayDigest[] }
 
-/** A packet that no key opened, or that was no packet. */
+/** A packet that no key opened, or that was not an SPA packet. */
 export interface RefusalNote {
   readonly code: FailureCode
   readonly detail: string
   readonly source: IpAddress
   readonly sourcePort: number
   readonly destinationPort: number
-  /** The stanza whose keys came closest, where any came closer than the others. The warden knows its name. */
+  /** The stanza whose keys came closest, if one came closer than the others. The warden knows its name. */
   readonly stanza?: StanzaId
 }
 
-/** Numbers since the receiver started. */
+/** Counts since the receiver started. */
 export interface Tally {
-  /** Packets looked at. */
+  /** Packets examined. */
   readonly looked: number
-  /** Lost before they could be looked at, by the kernel's count. */
+  /** Lost before they could be examined, by the kernel's count. */
   readonly dropped: number
   /** Refused without asking the warden, by reason. */
   readonly refused: Suppressed
 }
 
 export type FromReceiver =
-  /** It has no privilege any more, and nobody can look into it: the configuration, which holds keys, may be sent. */
+  /**
+   * It has no privilege left, and no other process can look into it. So it may get the configuration, which holds keys.
+   */
   | { readonly type: 'started' }
-  /** Packets are being received. `unconfined`: why its system calls could not be confined, where they could not. */
+  /** Packets are being received. `unconfined`: why its system calls could not be confined, if so. */
   | { readonly type: 'ready'; readonly unconfined?: string }
   | { readonly type: 'alive' }
   | { readonly type: 'configured'; readonly generation: number }
@@ -73,10 +75,10 @@ export type FromReceiver =
   | { readonly type: 'refused'; readonly note: RefusalNote }
   | { readonly type: 'suppressed'; readonly counts: Suppressed }
   | { readonly type: 'tally'; readonly tally: Tally }
-  /** Why it ends. Nothing follows. */
+  /** Why it ends. No message follows. */
   | { readonly type: 'failed'; readonly code: FailureCode; readonly detail: string }
 
-/** Longer than any of ours: what is longer only comes from a receiver that means harm. */
+/** Longer than any of ours: a longer text comes only from a hostile receiver. */
 export const LONGEST_DETAIL = 500
 const MAX_COUNT = Number.MAX_SAFE_INTEGER
 
@@ -85,7 +87,7 @@ const portNumber = integer({ min: 0, max: 65_535 })
 const code = mapped(text({ max: 40 }), (name) =>
   Object.hasOwn(failureKinds, name) ? (name as FailureCode) : undefined,
 )
-/** An honest receiver quotes what a packet says, and a packet may say anything. */
+/** An honest receiver quotes packets, and a packet may contain anything. */
 const detail = mapped(text({ max: LONGEST_DETAIL }), printable)
 const counts: Reader<Suppressed> = (value) => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
@@ -112,7 +114,7 @@ const otherMessage: Reader<Exclude<FromReceiver, { type: 'knock' }>> = either(
 )
 const knockMessage = record({ type: literal('knock'), knock: (value: unknown) => value ?? undefined }, {})
 
-/** @returns the message; WARDEN_PROTOCOL for anything that no honest receiver sends. */
+/** @returns the message; WARDEN_PROTOCOL for anything that an honest receiver never sends. */
 export function parseFromReceiver(value: unknown): Result<FromReceiver, Failure<'WARDEN_PROTOCOL'>> {
   const knocked = knockMessage(value)
   if (knocked !== undefined) {

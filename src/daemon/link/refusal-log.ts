@@ -1,18 +1,18 @@
 /**
- * Strangers must not be able to fill a disk, neither with junk nor with packets that they saw go by: refusals are logged up to a
- * rate, in the receiver for what it refuses itself and in the warden for what it was asked about, and those above it are
- * counted and told about in one line once a second. Nothing is forgotten, only folded.
+ * Limits the log lines for refusals. Strangers must not be able to fill a disk, neither with junk nor with packets that
+ * they recorded. The receiver limits what it refuses itself, and the warden what it is asked about. Refusals above the
+ * rate are counted, and one line per second reports the counts. So nothing is lost.
  */
 import type { FailureCode } from '../../failure-codes.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
 import { type Rate, TokenBucket } from './token-bucket.ts'
 
-/** What became of packets that were not logged one by one. */
+/** Counts of packets that have no log line of their own. */
 export type Suppressed = { readonly [code in FailureCode]?: number }
 
 /** How often what was folded is told. */
 export const FOLDED_INTERVAL = milliseconds(1000)
-/** Lines that may come at once after a quiet time, as a multiple of the lines a second. */
+/** Lines that may come at once after a quiet time, as a multiple of the lines per second. */
 const BURST = 2
 
 /** @param perSecond LOG_LIMIT. */
@@ -33,19 +33,19 @@ export class RefusalLimiter {
     this.#lines = new TokenBucket(rate, now)
   }
 
-  /** @param perSecond the LOG_LIMIT of a new configuration. What was logged before it still counts: a reload gives no new burst. */
+  /** @param perSecond the LOG_LIMIT of a new configuration. Earlier lines still count: a reload gives no new burst. */
   limit(perSecond: number): void {
     this.#lines.change(rateOf(perSecond))
   }
 
-  /** Whether this refusal may have a line of its own. If not, it has been counted. */
+  /** Whether this refusal may have a line of its own. If not, it was counted. */
   mayLog(code: FailureCode, now: Milliseconds): boolean {
     if (this.#lines.take(1, now)) return true
     this.#suppressed.set(code, (this.#suppressed.get(code) ?? 0) + 1)
     return false
   }
 
-  /** Counts what somebody else has suppressed already. */
+  /** Adds counts of refusals that were suppressed elsewhere. */
   fold(counts: Suppressed): void {
     for (const [code, count] of Object.entries(counts) as [FailureCode, number][])
       this.#suppressed.set(code, (this.#suppressed.get(code) ?? 0) + count)
@@ -55,7 +55,7 @@ export class RefusalLimiter {
     return this.#suppressed.size > 0
   }
 
-  /** What was folded since the last call, or undefined if nothing was. */
+  /** The counts since the last call, or undefined if there are none. */
   takeSuppressed(): Suppressed | undefined {
     if (this.#suppressed.size === 0) return undefined
     const taken = Object.fromEntries(this.#suppressed) as Suppressed

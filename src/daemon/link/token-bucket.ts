@@ -1,6 +1,6 @@
 /**
- * A token bucket: so much at once, and so much a second in the long run. What is counted (lines, words, bytes) is the caller's.
- * Time is an argument: any clock in milliseconds that never goes back.
+ * A token bucket: a limited amount at once, and a limited amount per second in the long run. The caller decides what is
+ * counted (lines, words, bytes). Time is an argument, of any clock that never goes back.
  */
 import type { Milliseconds } from '../../units.ts'
 
@@ -21,11 +21,11 @@ export class TokenBucket {
     this.#refilled = now
   }
 
-  /** @returns whether so much was left, and has been taken. */
+  /** @returns whether that amount was left, and is now taken. */
   take(amount: number, now: Milliseconds): boolean {
     const { perSecond, burst } = this.#rate
     const refilled = this.#tokens + ((now - this.#refilled) / 1000) * perSecond
-    // What was given may be more than a burst.
+    // The amount given may exceed a burst.
     this.#tokens = Math.max(this.#tokens, Math.min(burst, refilled))
     this.#refilled = now
     if (this.#tokens < amount) return false
@@ -33,12 +33,12 @@ export class TokenBucket {
     return true
   }
 
-  /** So much more may come, on top of any burst. */
+  /** Allows this much more, in addition to any burst. */
   give(amount: number): void {
     this.#tokens += amount
   }
 
-  /** Another rate from now on. What was taken stays taken, so that a change of rate is no new burst. */
+  /** Changes the rate. The amount taken stays taken, so that a new rate gives no new burst. */
   change(rate: Rate): void {
     const taken = Math.max(0, this.#rate.burst - this.#tokens)
     this.#rate = rate

@@ -1,6 +1,6 @@
 /**
- * The gate between the start of the network and the start of the server: a unit of its own, which needs neither this program nor Node.js.
- * It closes the protected ports also where the server cannot start.
+ * The gate between the start of the network and the start of the server. It is a separate unit that needs neither this
+ * program nor Node.js. It closes the protected ports even if the server cannot start.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import type { LoadedConfig } from '../../config/load.ts'
@@ -10,9 +10,9 @@ import { closedGate } from '../../firewall/nftables/closed-gate.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
 
 export const GATE_UNIT = '/etc/systemd/system/ghostport-gate.service'
-/** What `systemctl enable` makes of the unit. */
+/** The link that `systemctl enable` makes for the unit. */
 const ENABLED = '/etc/systemd/system/sysinit.target.wants/ghostport-gate.service'
-/** Is there on each host that systemd has booted. */
+/** Exists on each host that systemd has booted. */
 const SYSTEMD = '/run/systemd/system'
 
 /**
@@ -58,16 +58,16 @@ WantedBy=sysinit.target
 
 type Gate = Extract<NftablesConfig['mode'], { readonly kind: 'gate' }>
 
-/** What is known of this host. */
+/** Facts about this host. */
 export interface BootFacts {
-  /** systemd has booted it. */
+  /** Whether systemd has booted it. */
   readonly systemd: boolean
-  /** The text of {@link GATE_UNIT}, where there is one. */
+  /** The text of {@link GATE_UNIT}, if it exists. */
   readonly unit: string | undefined
   readonly enabled: boolean
 }
 
-/** Whether something closes the protected ports before the server has started. */
+/** Warns if nothing closes the protected ports before the server has started. */
 export function bootGateNotices(
   { server: { firewall }, at }: Pick<LoadedConfig, 'server' | 'at'>,
   facts: BootFacts = factsOfHost(),
@@ -89,7 +89,7 @@ export function bootGateNotices(
   return [{ level: 'warning', text, ...(place === undefined ? {} : { at: place }) }]
 }
 
-/** What a unit tells nft. */
+/** The commands that a unit gives to nft. */
 function gateOf(unit: string): string | undefined {
   return /^ExecStart=\S+ '([^']*)'$/m.exec(unit)?.[1]
 }

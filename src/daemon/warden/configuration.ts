@@ -1,6 +1,6 @@
 /**
- * The configuration of the warden: read from the files, kept for the receivers, and replaced at a reload. Each reading has a
- * generation, by which a receiver says which one it works under.
+ * The configuration of the warden: read from files, kept for the receivers, and replaced at a reload. Each reading has
+ * a generation number. A receiver names the generation that it works under.
  */
 import { StanzaIndex } from '../../access/matching.ts'
 import { systemClock } from '../../clock.ts'
@@ -13,7 +13,10 @@ import { needsRestart } from './restart-settings.ts'
 
 /** A configuration, as parsed here and as the receiver will parse it. */
 export interface Configuration extends LoadedConfig {
-  /** A {@link ConfigSnapshot} as JSON. It holds keys: kept once, outside of the heap of JavaScript, for the next receiver. */
+  /**
+   * A {@link ConfigSnapshot} as JSON. It holds keys. It is kept once, outside the JavaScript heap, for the next
+   * receiver.
+   */
   readonly files: Uint8Array
   readonly generation: number
   readonly index: StanzaIndex
@@ -29,12 +32,12 @@ export function readConfiguration(paths: ConfigPaths, generation: number): Resul
   return ok({ ...loaded.value, notices, files, generation, index: new StanzaIndex(loaded.value.policy.stanzas) })
 }
 
-/** The files that a configuration was read from, for the receiver. */
+/** The files of a configuration, for the receiver. */
 export function snapshotOf({ files }: Pick<Configuration, 'files'>): ConfigSnapshot {
   return JSON.parse(Buffer.from(files.buffer, files.byteOffset, files.length).toString())
 }
 
-/** The configuration in force, and the one that follows it at a reload. */
+/** The configuration in force, and the one that replaces it at a reload. */
 export class Configurations {
   readonly paths: ConfigPaths
   #active: Configuration
@@ -46,20 +49,20 @@ export class Configurations {
     this.#wanted = first
   }
 
-  /** What the receiver works under, and so what its knocks mean. */
+  /** The configuration that the receiver works under. It gives its knocks their meaning. */
   get active(): Configuration {
     return this.#active
   }
 
-  /** What the receiver has been sent, or will be when it starts. */
+  /** The configuration that the receiver was sent, or gets at its start. */
   get wanted(): Configuration {
     return this.#wanted
   }
 
   /**
    * Reads the files again.
-   * @returns what is {@link wanted} from now on. CONFIG_CONFLICT where a setting changed that only a restart can change; or what is
-   * wrong with the files. Then nothing has changed.
+   * @returns the new {@link wanted} configuration. CONFIG_CONFLICT if a changed setting needs a restart; or the fault
+   * in the files. After a failure, nothing has changed.
    */
   reload(): Result<Configuration> {
     const read = readConfiguration(this.paths, this.#wanted.generation + 1)
@@ -71,7 +74,7 @@ export class Configurations {
     return read
   }
 
-  /** The receiver works under what is {@link wanted}. @returns whether that was not in force before. */
+  /** The receiver works under {@link wanted} now. @returns whether another one was in force before. */
   activate(): boolean {
     const isNew = this.#active !== this.#wanted
     this.#active = this.#wanted

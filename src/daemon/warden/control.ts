@@ -1,6 +1,6 @@
 /**
- * The control socket: a Unix socket that only its owner may open. A client sends one line of JSON, `{"ask":"status"}`, and
- * gets one line of JSON back. Nothing can be changed through it.
+ * The control socket: a Unix socket that only its owner may open. A client sends one line of JSON, `{"ask":"status"}`,
+ * and gets one line of JSON back. It can change nothing.
  */
 import { chmodSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
@@ -11,12 +11,15 @@ import { judgeOurFile, prepareOurFile } from '../../system/our-file.ts'
 import { milliseconds } from '../../units.ts'
 import { notASocket } from './places.ts'
 
-/** A request is a few bytes; whoever sends more is not one of ours. */
+/** A request has a few bytes. A longer one is not from ghostport. */
 const LONGEST_REQUEST = 1024
 /** How long a client may take to ask its question, and the server to answer it. */
 const QUESTION_TIME = milliseconds(2000)
 
-/** Answers `{"ask":NAME}` for each name in `answers`. The socket is made anew: a dead daemon leaves its file behind. */
+/**
+ * Answers `{"ask":NAME}` for each name in `answers`. The socket is made again: a server that died leaves its file
+ * behind.
+ */
 export async function serveControl(
   path: string,
   answers: { readonly [ask: string]: () => Promise<unknown> },
@@ -63,7 +66,7 @@ export async function serveControl(
   return ok(server)
 }
 
-/** What answers there may be another user's program. */
+/** Another user's program may answer there. */
 function exposureOf(path: string): string | undefined {
   try {
     return judgeOurFile(path)?.detail
@@ -72,10 +75,10 @@ function exposureOf(path: string): string | undefined {
   }
 }
 
-/** `listens`: something accepted the connection, and gave no answer. */
+/** `listens`: something accepted the connection but gave no answer. */
 export type ControlFailure = Failure<'STATUS_UNAVAILABLE'> & { readonly listens: boolean }
 
-/** Asks a running daemon. */
+/** Asks a running server. */
 export async function askControl(path: string, ask: string): Promise<Result<unknown, ControlFailure>> {
   return new Promise((resolve) => {
     let listens = false

@@ -1,6 +1,7 @@
 /**
- * Configuration files from the disk. Whoever can change them can open any door, and whoever can read `access.conf` has the
- * keys, so who else can is part of whether a file can be read at all (docs/OPERATING.md). fwknopd only warns.
+ * Reads configuration files from disk. A user who can change them can open any door, and a user who can read
+ * `access.conf` has the keys. So a file that other users can change or read is refused (docs/OPERATING.md). fwknopd
+ * only warns.
  */
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,13 +17,13 @@ import { systemPath } from '../../system/system-path.ts'
 const OTHERS_READ = 0o044
 const OTHERS = 0o077
 
-/** A file of keys has a few lines. It is its user's to write, and this is what they can make us read. */
+/** A file of keys has a few lines. Its user writes it, so its size must be limited. */
 const MAX_KEY_FILE = 64 * 1024
 
-/** Linux: to look at a file without opening it, since opening a device can set it going. */
+/** Linux: looks at a file without opening it, because opening a device can have effects. */
 const O_PATH = 0o10000000
 
-/** @param user whom files must belong to, besides root. */
+/** @param user the owner that files must have, besides root. */
 export function diskFiles(user: number): ConfigFiles {
   return {
     read: (path) => guarded(path, () => readOperators(path, user)),
@@ -45,13 +46,13 @@ export function diskFiles(user: number): ConfigFiles {
   }
 }
 
-/** The operator's own: it is theirs alone to change, and to read where it holds keys. */
+/** A file of the operator's: only they may change it, and only they may read it if it holds keys. */
 function readOperators(path: string, user: number): Result<string, ConfigFileFailure> {
   const owners = new Set([user, 0])
   const exposed = judgeTrail(path, { owners, cure: operatorsCure(user) })
   if (exposed !== undefined) return { ok: false, failure: exposed }
   return withDescriptor(openSync(systemPath(path), TO_READ), (descriptor) => {
-    // Asked of what was opened, not of the name: the two may differ a moment later.
+    // Checks the open file and not its name: the two may differ a moment later.
     const stat = fstatSync(descriptor)
     if (!stat.isFile()) return refuse('CONFIG_UNREADABLE', `${path} is not a regular file`)
     const changeable = judgeStat(path, stat, owners)
@@ -73,8 +74,9 @@ function operatorsCure(user: number): (folder: FolderAtFault) => string {
 }
 
 /**
- * A file of `%include_keys`: any one user's, who may change the keys of their stanza, and nobody else's. All that leads to it is
- * that user's or root's, so that no link of theirs makes us read the file of another. Where everybody may make files, anybody may have.
+ * A file of `%include_keys` may belong to any one user, who may change the keys of their stanza. All that leads to it
+ * must belong to that user or root, so that their links cannot make us read another user's file. In a folder where
+ * everybody may make files, anybody may have made it.
  */
 function readUsers(path: string, user: number): Result<string, ConfigFileFailure> {
   return withDescriptor(openSync(systemPath(path), O_PATH), (found) => {
@@ -98,7 +100,7 @@ function readUsers(path: string, user: number): Result<string, ConfigFileFailure
           return folder.owner === stat.uid
             ? `chmod go-w ${folder.path}`
             : `move ${path} into a folder that only its user can write to`
-        // A second name for a file of somebody else's must not be given away with it.
+        // The file may be a hard link to another user's file: a chown would give that file away.
         return stat.nlink > 1
           ? `remove ${path}, and let its user write it anew`
           : `chown ${ownerName(folder.owner)} ${path}`
@@ -132,7 +134,9 @@ function guarded(path: string, read: () => Result<string, ConfigFileFailure>): R
   }
 }
 
-/** Root is kept out by its own service only, whose unit leaves it no right over users' files. */
+/**
+ * If root may not read the file, only its own service unit can be the cause: the unit gives no right over users’ files.
+ */
 function withCure(read: Result<string, ConfigFileFailure>, user: number): Result<string, ConfigFileFailure> {
   if (read.ok || user !== 0 || !read.failure.detail.endsWith(PERMISSION_DENIED)) return read
   const suggestion = 'let the service read users’ files: ProtectHome=read-only and CAP_DAC_READ_SEARCH (docs/CONFIG.md)'

@@ -1,6 +1,6 @@
 /**
- * What each message of the receiver does, and what its start and its end do. Each message is parsed as if a stranger had sent it; the
- * receiver counts as hostile once one is not honest.
+ * Handles each message of the receiver, and its start and end. Each message is parsed as untrusted input. After one
+ * dishonest message, the receiver counts as hostile.
  */
 import { failureFields, type Log } from '../../log.ts'
 import { type Failure, refuse } from '../../result.ts'
@@ -29,9 +29,9 @@ export interface DispatchParts {
   readonly host: HostWatch
   readonly manager: ServiceManager
   readonly log: Log
-  /** Process id of the receiver that runs. */
+  /** Process id of the running receiver. */
   readonly receiverPid: () => number | undefined
-  /** No receiver can run, and none is started any more. */
+  /** Called when no receiver can run, and none is started any more. */
   readonly onHopeless: (why: Failure) => void
 }
 
@@ -40,7 +40,7 @@ type OtherMessage = Exclude<FromReceiver, { type: 'knock' }>
 export class Dispatch implements ReceiverHandler {
   readonly #parts: DispatchParts
   readonly #freshTally: FreshTally
-  /** The receiver that runs has given up its privilege: keys may be sent to it. */
+  /** The running receiver has given up its privilege, so keys may be sent to it. */
   #mayGetKeys = false
   /** Why the receiver ends, by its own account. */
   #ownReason: Failure | undefined
@@ -74,7 +74,7 @@ export class Dispatch implements ReceiverHandler {
         knocks.push(message.value.knock)
         continue
       }
-      // What it sent before a change of policy is judged by the policy from before.
+      // Knocks sent before a change of policy are judged by the earlier policy.
       this.#submit(knocks.splice(0))
       const tooMany = limits.onMessage(now)
       if (tooMany === undefined) this.#onMessage(message.value)
@@ -110,9 +110,9 @@ export class Dispatch implements ReceiverHandler {
     onHopeless(failure)
   }
 
-  /** Sends the receiver its configuration. Until it confirms, its knocks mean what they meant before. */
+  /** Sends the receiver its configuration. Until it confirms, its knocks have their earlier meaning. */
   configure(): void {
-    // A receiver that starts gets it once it has given up its privilege.
+    // A starting receiver gets it once it has given up its privilege.
     if (!this.#mayGetKeys) return
     const { configurations, supervision, capture } = this.#parts
     const { wanted, paths } = configurations
@@ -123,12 +123,15 @@ export class Dispatch implements ReceiverHandler {
     )
   }
 
-  /** Resolves when the receiver has sent its numbers of this moment; soon, where none answers. */
+  /** Resolves when the receiver has sent its current counts; soon if no receiver answers. */
   async freshTally(): Promise<void> {
     if (this.#parts.supervision.isCapturing) await this.#freshTally.wait()
   }
 
-  /** Unless packets are being received, ready waits for the receiver to say so. @param remark what else the operator is to know. */
+  /**
+   * Unless packets are being received, ready waits for the receiver's message. @param remark what else the operator
+   * must know.
+   */
   reportReady(remark?: string): void {
     const { supervision, manager, configurations } = this.#parts
     if (supervision.isCapturing) manager.ready(receivingSentence(configurations.active, remark))
@@ -202,7 +205,7 @@ export class Dispatch implements ReceiverHandler {
     if (supervision.isCapturing) host.changed()
   }
 
-  /** @param unconfined why the kernel does not confine it, where it does not. */
+  /** @param unconfined why the kernel does not confine it, if so. */
   #onReady(unconfined: string | undefined): void {
     const { supervision, capture, configurations, host, log, receiverPid } = this.#parts
     if (supervision.isCapturing) {
@@ -210,12 +213,12 @@ export class Dispatch implements ReceiverHandler {
       return
     }
     supervision.capturing()
-    // Sent before it looks at a packet, so that it is still honest.
+    // Sent before the receiver looks at any packet, so it is still honest.
     capture.confined(unconfined === undefined)
     if (unconfined !== undefined) log.write('warning', 'notice', { text: unconfined })
     log.write('info', 'ready', readyFields(configurations.active, receiverPid()))
     this.reportReady()
-    // Not earlier: who knocks does not wait until a large ruleset is read.
+    // Only now: a knock must not wait until a large ruleset is read.
     host.changed(milliseconds(0))
   }
 

@@ -1,11 +1,11 @@
-/** Stanzas whose end is over, told at each start and reload: a server of such alone lets nobody in. */
+/** Warns of expired stanzas at each start and reload. If all stanzas have expired, the server lets nobody in. */
 import { showTime } from '../../access/age.ts'
 import { describeStanza } from '../../access/stanza-name.ts'
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Notice } from '../../config/reading/notice.ts'
 import type { UnixSeconds } from '../../units.ts'
 
-/** @returns one warning for all of them, at the first. */
+/** @returns one warning for all of them, located at the first. */
 export function expiredStanzas(
   { policy: { stanzas } }: Pick<LoadedConfig, 'policy'>,
   now: UnixSeconds,

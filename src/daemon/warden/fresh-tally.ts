@@ -1,7 +1,7 @@
-/** A question to the receiver for its numbers of this moment, so that they agree with the verdicts that `status` shows. */
+/** Asks the receiver for its current counts, so that they agree with the verdicts that `status` shows. */
 import { milliseconds } from '../../units.ts'
 
-/** How long `status` waits for the receiver's numbers. Less than the time that those who ask have. */
+/** How long `status` waits for the receiver's counts. Less than the client of the control socket waits. */
 const TALLY_TIME = milliseconds(500)
 
 export class FreshTally {
@@ -14,7 +14,10 @@ export class FreshTally {
     this.#ask = ask
   }
 
-  /** Resolves when the numbers have arrived; soon, where the receiver does not answer. Those who ask at the same time wait for one answer. */
+  /**
+   * Resolves when the counts have arrived, or soon if the receiver does not answer. Concurrent callers wait for one
+   * answer.
+   */
   wait(): Promise<void> {
     this.#asked ??= new Promise<void>((done) => {
       this.#settle = () => {
@@ -28,7 +31,7 @@ export class FreshTally {
     return this.#asked
   }
 
-  /** A tally came. */
+  /** The counts arrived. */
   arrived(): void {
     if (this.#asked !== undefined) this.#settle()
   }

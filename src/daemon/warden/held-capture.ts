@@ -1,6 +1,6 @@
 /**
- * The capture sockets, which outlive receivers. A receiver that did harm may have turned them away from all packets, and the next
- * one would be deaf: they are then closed, and opened anew.
+ * The capture sockets, which outlive receivers. A hostile receiver may have changed them so that they get no packets.
+ * They are then closed and opened again; otherwise the next receiver would get nothing.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ServerConfig } from '../../config/server/server-config.ts'
@@ -9,22 +9,22 @@ import { milliseconds } from '../../units.ts'
 import type { Doubt } from './admission/judge-believed.ts'
 import { type CaptureSockets, openCaptures } from './open-parts.ts'
 
-/** How often capture sockets are tried again that cannot be opened. */
+/** How often opening is tried again if the capture sockets cannot be opened. */
 const REOPEN_INTERVAL = milliseconds(1000)
-/** Before that, so many times after so long: the kernel takes a moment to end what held them. */
+/** Before that, this many tries at this interval: the kernel takes a moment to end the process that held them. */
 const REOPEN_SOON = { times: 10, interval: milliseconds(50) }
 
 export class HeldCapture {
   #sockets: CaptureSockets
   readonly #server: Pick<ServerConfig, 'captures'>
   readonly #log: Log
-  /** A receiver that is not trusted any more held them. */
+  /** An untrusted receiver held them. */
   #isSuspect = false
-  /** The receiver that runs, or ran last, may do anything to them: the kernel does not confine it. */
+  /** The kernel does not confine the current or latest receiver, so it may do anything to them. */
   #isUnconfined = false
   #closed = false
 
-  /** @param server what they were opened from. A reload does not change it. */
+  /** @param server the settings that they were opened from. A reload does not change these. */
   constructor(sockets: CaptureSockets, server: Pick<ServerConfig, 'captures'>, log: Log) {
     this.#sockets = sockets
     this.#server = server
@@ -35,10 +35,10 @@ export class HeldCapture {
     return this.#sockets
   }
 
-  /** Asks the sockets of now. */
+  /** Asks the current sockets. */
   readonly doubt: Doubt = (packet) => this.#sockets.doubt(packet)
 
-  /** The receiver that holds them is not trusted any more. */
+  /** The receiver that holds them is no longer trusted. */
   suspect(): void {
     this.#isSuspect = true
   }
@@ -49,8 +49,8 @@ export class HeldCapture {
   }
 
   /**
-   * Opens them anew where they cannot be relied on, however often it takes. Not before the receiver is gone: it holds the old sockets
-   * too, and one port is bound once.
+   * Opens them again if they cannot be trusted, and repeats until it succeeds. Call it after the receiver has ended: it
+   * also holds the old sockets, and a port is bound only once.
    */
   async renew(): Promise<void> {
     if (!this.#isSuspect && !this.#isUnconfined) return

@@ -1,4 +1,4 @@
-/** What an operator should know of this host and this moment, besides what the files say: at each start, reload and check. */
+/** Notices about this host at this moment that the files do not show. Given at each start, reload and check. */
 
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Notice } from '../../config/reading/notice.ts'

@@ -1,6 +1,6 @@
 /**
- * Keeps what is known about the host's own rules current, and tells the log what is wrong with them and what is mended. The rules are
- * read again when the kernel says that they changed, and when somebody asks for the status, since iptables-legacy's changes are not announced.
+ * Keeps the findings about the host's own rules current, and logs new and cured ones. The rules are read again when the
+ * kernel reports a change, and for each status, because the kernel does not report changes of iptables-legacy.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Finding } from '../../firewall/host/findings.ts'
@@ -8,11 +8,11 @@ import { failureFields, type Log } from '../../log.ts'
 import type { Failure, Result } from '../../result.ts'
 import { milliseconds } from '../../units.ts'
 
-/** A reload of the host's rules is many changes; between two looks there is at least so much. */
+/** The least time between two looks: a reload of the host's rules is many changes. */
 const LOOK_INTERVAL = milliseconds(1000)
-/** A ruleset that takes long to read may take this share of the time at most. */
+/** Reading a large ruleset may take this share of the time at most. */
 const SHARE = 20
-/** How long somebody who asks waits for a fresh answer. */
+/** How long a status waits for fresh findings. */
 const FRESH_ANSWER_TIME = milliseconds(1000)
 
 export class HostWatch {
@@ -33,14 +33,14 @@ export class HostWatch {
     this.#log = log
   }
 
-  /** Something that the judgement depends on has changed, or may have. */
+  /** Something that the judgement depends on has changed, or may have changed. */
   changed(after = LOOK_INTERVAL): void {
     if (this.#closed) return
     if (this.#looking !== undefined) this.#again = true
     else this.#timer ??= setTimeout(() => void this.#refresh(), Math.max(after, this.#notBefore - performance.now()))
   }
 
-  /** What is found now; what was found last, where reading takes long. */
+  /** The current findings; the latest known ones if reading takes long. */
   async current(): Promise<readonly Finding[]> {
     if (this.#looking === undefined && performance.now() >= this.#notBefore) void this.#refresh()
     if (this.#looking !== undefined)
@@ -48,7 +48,7 @@ export class HostWatch {
     return this.#known
   }
 
-  /** What was found last. */
+  /** The latest findings. */
   get known(): readonly Finding[] {
     return this.#known
   }

@@ -1,12 +1,12 @@
-/** Which network interfaces this host has now, and which of PCAP_INTF are not among them. */
+/** The network interfaces of this host, and which of PCAP_INTF are missing. */
 import { readFileSync } from 'node:fs'
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Notice } from '../../config/reading/notice.ts'
 
 /**
- * Of the network namespace of this process, whether up or down, with an address or without one. `os.networkInterfaces()`
- * leaves out those without an address.
- * @returns undefined where the system does not say.
+ * In the network namespace of this process, up or down, with or without an address. `os.networkInterfaces()` leaves out
+ * those without an address.
+ * @returns undefined if the system does not list them.
  */
 export function interfacesOfHost(): readonly string[] | undefined {
   try {
@@ -24,7 +24,7 @@ export function parseDeviceList(text: string): readonly string[] {
     .flatMap((line) => /^\s*([^\s:]+):/.exec(line)?.[1] ?? [])
 }
 
-/** An interface may appear later, so that this warns and refuses nothing. */
+/** A missing interface may appear later, so this only warns. */
 export function absentInterfaces(
   { server: { captures }, at }: Pick<LoadedConfig, 'server' | 'at'>,
   present: readonly string[] | undefined = interfacesOfHost(),

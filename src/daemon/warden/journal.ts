@@ -1,4 +1,4 @@
-/** What happened to packets: a log line for each, the last of them for `status`, and counts of all. */
+/** Records what happened to packets: a log line for each, the latest ones for `status`, and counts of all. */
 import { describeOpening, type Grant } from '../../access/grant.ts'
 import type { StanzaIndex } from '../../access/matching.ts'
 import type { StanzaId } from '../../access/stanza.ts'
@@ -13,33 +13,36 @@ import { limiterFor, type RefusalLimiter, type Suppressed } from '../link/refusa
 /** How many verdicts `status` shows. */
 const REMEMBERED = 50
 
-/** Lines that the receiver may cause, as a multiple of those that it allows itself: its clock is not ours, and a new one starts afresh. */
+/**
+ * Lines that the receiver may cause, as a multiple of its own limit: its clock differs, and a new receiver starts at
+ * zero.
+ */
 const LEEWAY = 2
-/** How many lines one grant may cause about others that gave up their places to it. */
+/** How many log lines one grant may cause about grants that it displaced. */
 const MOST_DISPLACED = 5
 
 const NOTHING: Tally = { looked: 0, dropped: 0, refused: {} }
 
-/** The clocks of a journal: one for people, one that never goes back. */
+/** The clocks of a journal: one for people, and one that never goes back. */
 export interface JournalClocks {
   readonly wall: () => Date
   readonly monotonic: () => Milliseconds
 }
 
-/** Since the server started. `looked` is `granted`, all of `refused`, and `undecided` together. */
+/** Since the server started. `looked` is the sum of `granted`, all of `refused`, and `undecided`. */
 export interface JournalCounters {
   readonly granted: number
   /** By reason. */
   readonly refused: Suppressed
-  /** Packets of the right port and length that were looked at. */
+  /** Packets of the right port and length that were examined. */
   readonly looked: number
-  /** Those that wait for their verdict, and those whose verdict died with a receiver. */
+  /** Packets that wait for their verdict, and those whose verdict was lost with a receiver. */
   readonly undecided: number
-  /** Packets that found no room in the kernel's buffer, and were not looked at. */
+  /** Packets that found no room in the kernel's buffer, and were not examined. */
   readonly dropped: number
 }
 
-/** Which names stanzas have, by their numbers under the configuration that is meant. */
+/** The names of stanzas by their numbers, under one configuration. */
 export type StanzaNames = Pick<StanzaIndex, 'byId'>
 
 type Fields = { readonly [name: string]: LogField }
@@ -49,20 +52,20 @@ export class Journal {
   readonly #clocks: JournalClocks
   readonly #whatShuts: (grant: Grant) => readonly string[]
   readonly #limiter: RefusalLimiter
-  /** The receiver limits its lines itself. One that a stranger has taken over does not. */
+  /** The receiver limits its lines itself. A hostile receiver does not. */
   readonly #receiverLimiter: RefusalLimiter
   #last: Fields[] = []
   #granted = 0
   #refused = new Map<FailureCode, number>()
-  /** Of receivers that are gone, and of the one that runs. */
+  /** Of receivers that have ended, and of the running one. */
   #past = NOTHING
   #current = NOTHING
-  /** Knocks that the one that runs has reported. */
+  /** Knocks that the running receiver has reported. */
   #reported = 0
 
   /**
    * @param refusalsPerSecond LOG_LIMIT: lines for refused knocks, in the long run.
-   * @param whatShuts codes of what keeps a grant from opening its doors, as far as it is known.
+   * @param whatShuts codes of what keeps a grant from opening its doors, as far as known.
    */
   constructor(
     log: Log,
@@ -78,7 +81,7 @@ export class Journal {
     this.#receiverLimiter = limiterFor(refusalsPerSecond * LEEWAY, now)
   }
 
-  /** What was folded under the old limit is logged first. What was logged under it still counts. */
+  /** Refusals that were folded under the old limit are logged first. Lines logged under it still count. */
   limitRefusals(perSecond: number): void {
     this.logSuppressed()
     this.logReceiverSuppressed()
@@ -87,8 +90,9 @@ export class Journal {
   }
 
   /**
-   * An authentic packet and what became of it. A grant always has its line: who has no key cannot cause one, unless replays are
-   * allowed. A refusal has one up to the limit: anybody can send a packet again that they saw, of any age.
+   * Logs an authentic packet and what became of it. A grant always has its line: without a key nobody can cause one,
+   * unless replays are allowed. A refusal has a line up to the limit: anybody can send a recorded packet again, of any
+   * age.
    * @param names under which the verdict was made.
    */
   knock(knock: Knock, verdict: Verdict, names: StanzaNames): void {
@@ -151,8 +155,9 @@ export class Journal {
   }
 
   /**
-   * A packet that no key opened. An honest receiver has limited their number, which comes with the tally; here it is bounded once more.
-   * @param names under which the receiver works. It says numbers only.
+   * A packet that no key opened. An honest receiver has limited their number, and reports the rest with the tally. Here
+   * they are limited once more.
+   * @param names under which the receiver works. It reports only numbers.
    */
   refused(note: RefusalNote, names: StanzaNames): void {
     const { source, sourcePort, destinationPort, stanza, code, detail } = note
@@ -175,7 +180,7 @@ export class Journal {
     if (counts !== undefined) this.#writeSuppressed(counts)
   }
 
-  /** What the receiver has not reported one by one. Logged by {@link logReceiverSuppressed}, however often it reports it. */
+  /** Counts that the receiver did not report one by one. {@link logReceiverSuppressed} logs them, at its own rate. */
   suppressed(counts: Suppressed): void {
     this.#receiverLimiter.fold(counts)
   }
@@ -194,19 +199,19 @@ export class Journal {
     this.#current = tally
   }
 
-  /** The receiver reported so many knocks; their verdicts come later. */
+  /** The receiver reported this many knocks. Their verdicts come later. */
   reported(knocks: number): void {
     this.#reported += knocks
   }
 
-  /** The receiver's numbers start at zero again. */
+  /** The receiver's counts start at zero again. */
   receiverLost(): void {
     this.#past = sum(this.#past, this.#ofCurrent())
     this.#current = NOTHING
     this.#reported = 0
   }
 
-  /** One that dies between a knock and its next tally has looked at more than the tally says. */
+  /** A receiver that ends between a knock and its next tally has examined more than the tally says. */
   #ofCurrent(): Tally {
     const { looked, refused } = this.#current
     return { ...this.#current, looked: Math.max(looked, this.#reported + total(refused)) }
@@ -235,7 +240,7 @@ export class Journal {
   }
 }
 
-/** A grant as the log tells it: by the stanza that it had when it was made. */
+/** A grant in the log, with the stanza that it had when it was made. */
 export function grantFields(grant: Grant): Fields {
   return {
     stanza: grant.stanza,
@@ -250,7 +255,7 @@ function cameFrom({ packet }: Knock): Fields {
   return { source: packet.source, sourcePort: packet.sourcePort, destinationPort: packet.destinationPort }
 }
 
-/** The number of a stanza, and its name where it has one. A number that no stanza has stands alone. */
+/** The number of a stanza, and its name if it has one. An unknown number stands alone. */
 function stanzaFields(stanza: StanzaId | undefined, names: StanzaNames): Fields {
   if (stanza === undefined) return {}
   const name = names.byId(stanza)?.name

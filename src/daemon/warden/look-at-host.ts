@@ -1,9 +1,9 @@
 /**
- * What a start needs of this host, besides good files: a user for the receiver, sockets, a firewall, folders. Looked at
- * without changing anything, for `serve --exit-parse-config`. Each look is the one that a start takes, or stops short of
- * what would change something.
+ * Checks what a start needs of this host besides good files: a user for the receiver, sockets, a firewall, folders.
+ * Used by `serve --exit-parse-config`, and changes nothing. Each check is the one of a start, or stops before it would
+ * change something.
  *
- * To have one more thing looked at, add a function to {@link looks}: it returns notices, or why a start would be refused.
+ * To add a check, add a function to {@link looks}. It returns notices, or why a start would be refused.
  */
 import { systemClock } from '../../clock.ts'
 import type { LoadedConfig } from '../../config/load.ts'
@@ -18,7 +18,7 @@ import { lookAtPlaces } from './places.ts'
 import { receiverAccount } from './receiver-process/account.ts'
 
 export interface HostFindings {
-  /** Why a start would be refused; none where it would not. */
+  /** Why a start would be refused; empty if it would not. */
   readonly refusals: readonly Failure[]
   readonly notices: readonly Notice[]
 }
@@ -41,7 +41,7 @@ function none(looked: Result<unknown>): Result<readonly Notice[]> {
   return looked.ok ? ok([]) : looked
 }
 
-/** Takes every look, also after one that refuses. */
+/** Runs every check, even after one that refuses. */
 export async function lookAtHost(loaded: LoadedConfig): Promise<HostFindings> {
   const refusals: Failure[] = []
   const notices: Notice[] = []

@@ -1,4 +1,4 @@
-/** The firewall that the configuration asks for: made ready, with what was live in it, and its table guarded by a lock. */
+/** Makes the configured firewall ready, with its live grants, and guards its table with a lock. */
 import { readlinkSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Opening } from '../../access/grant.ts'
@@ -27,13 +27,13 @@ import { grantFields } from './journal.ts'
 
 export interface OpenedFirewall {
   readonly firewall: Firewall
-  /** Absent where listening ports are lock enough. */
+  /** Absent if the listening ports are lock enough. */
   readonly lock?: InstanceLock
 }
 
 /**
- * Reads back what is live, and from then on puts back what somebody else changes.
- * @param onHostChange called when somebody changes other rules of the host.
+ * Reads back what is live. From then on, it repairs what other programs change.
+ * @param onHostChange called when another program changes other rules of the host.
  */
 export async function openFirewall(
   { firewall: config, controlSocket }: ServerConfig,
@@ -44,7 +44,7 @@ export async function openFirewall(
   const made = config.kind === 'relay' ? await makeRelay(config, log) : await lockedTable(config, controlSocket, at)
   if (!made.ok) return made
   const { firewall, lock }: OpenedFirewall = made.value
-  // First, so that nothing happens unheard.
+  // First, so that no change is missed.
   const watching = firewall.watch({ onMended: (mended) => tellMended(mended, log), onHostChange })
   const installed = watching.ok ? await firewall.install() : watching
   if (!installed.ok) {
@@ -56,10 +56,10 @@ export async function openFirewall(
   return ok(made.value)
 }
 
-/** How many grants from before a start tells one by one. */
+/** How many earlier grants a start logs one by one. */
 const MOST_TOLD = 20
 
-/** A server that was killed may have opened what its log does not say. */
+/** A server that was killed may have opened grants that its log does not mention. */
 function tellKept({ grants, lost }: Kept, log: Log): void {
   for (const { grant, remaining } of grants.slice(0, MOST_TOLD))
     log.write('info', 'grant found', { ...grantFields(grant), secondsLeft: Math.ceil(remaining / 1000) })
@@ -72,10 +72,10 @@ function tellKept({ grants, lost }: Kept, log: Log): void {
     })
 }
 
-/** What {@link Firewall.hostFindings} is asked about. */
+/** The argument of {@link Firewall.hostFindings}. */
 export function portsInUse(policy: Policy, { captures }: Pick<ServerConfig, 'captures'>): PortsInUse {
   return {
-    // A UDP socket has no ranges.
+    // A UDP socket does not listen on ranges.
     knocks: captures.flatMap(({ kind, ports }) =>
       kind === 'udp' ? ports.flatMap((port) => (typeof port === 'number' ? [{ protocol: 'udp', port }] : [])) : [],
     ),
@@ -86,8 +86,8 @@ export function portsInUse(policy: Policy, { captures }: Pick<ServerConfig, 'cap
 }
 
 /**
- * What {@link openFirewall} would find: the library, the kernel’s netfilter, and the host’s own rules. Installs nothing. The
- * ports of a relay are not bound: a server that runs has them.
+ * Checks what {@link openFirewall} would find: the library, the kernel’s netfilter, and the host’s own rules. Installs
+ * nothing. The ports of a relay are not bound, because a running server may have them.
  */
 export async function lookAtFirewall({ server, policy, at }: LoadedConfig): Promise<Result<readonly Notice[]>> {
   if (server.firewall.kind === 'relay') {
@@ -106,18 +106,18 @@ function noticeOf({ level, code, text, cure }: Finding): Notice {
   return { level, text: `${text} [${code}]`, ...(cure !== undefined && { cure }) }
 }
 
-/** What was removed, and how the host's own rules leave the ports that it was about. */
+/** What was removed, and how the host's own rules leave its ports. */
 export interface Removed {
   /** `absent`: there was no such table. */
   readonly kind: 'mark' | 'gate' | 'absent'
   readonly left: readonly LeftPort[]
-  /** Other tables that look like one of ours. */
+  /** Other tables that look like ours. */
   readonly lookAlikes: readonly string[]
 }
 
 /**
- * Takes the table away, and every grant with it. Refused while a ghostport runs: it would put the table back; and where the
- * table of that name is not ghostport’s.
+ * Removes the table, with every grant. Refused while a ghostport runs, because it would restore the table. Refused too
+ * if the table of that name is not ghostport’s.
  * @param config only the name of its table counts.
  * @param ports that the administrator needs, besides those that were protected or granted.
  */
@@ -143,7 +143,7 @@ export async function removeTable(
   const guarded = found.value.kind === 'gate' ? found.value.protectedPorts : []
   const removed = await firewall.uninstall()
   if (!removed.ok) return done(removed)
-  // The table is gone by now: what cannot be judged any more is no failure.
+  // The table is already removed: a failure to judge the rest is not a failure.
   const wanted = kind === 'gate' ? guarded : distinctPorts([...ports, ...granted])
   const left = kind === 'absent' ? ok([]) : await firewall.departure(wanted)
   const others = await firewall.lookAlikes()
@@ -168,7 +168,7 @@ async function makeRelay(config: RelayConfig, log: Log): Promise<Result<OpenedFi
   })
 }
 
-/** @param descriptors that this process may have open; undefined where that is not known. */
+/** @param descriptors that this process may have open; undefined if unknown. */
 function relayLimits(
   descriptors: number | undefined,
 ): Result<{ readonly limits: ConnectionLimits; readonly notices: readonly Notice[] }, Failure<'FIREWALL_UNAVAILABLE'>> {
@@ -194,7 +194,7 @@ async function makeNftables(config: NftablesConfig): Promise<Result<KernelFirewa
   return createNftablesFirewall(config)
 }
 
-/** One table, one owner. Each network namespace has its own tables. */
+/** One table has one owner. Each network namespace has its own tables. */
 async function lockedTable(
   config: NftablesConfig,
   controlSocket: string,
@@ -211,7 +211,7 @@ async function lockedTable(
   return ours
 }
 
-/** An installed table replaces the one of its name: with NFT_TABLE filter, that would be the host’s own firewall. */
+/** Installing a table replaces the one of its name. With NFT_TABLE filter, that would be the host’s own firewall. */
 async function notForeign(
   firewall: KernelFirewall,
   { table }: NftablesConfig,
@@ -239,8 +239,8 @@ function tellMended({ change: { what, how, by }, grants, took, outcome }: Mended
 }
 
 /**
- * Two configurations may name one table, so that nothing in them may say where its lock is. Who is root only of a user
- * namespace of his own has network namespaces of his own as well, and no /run that he may write to.
+ * Two configurations may name the same table, so the place of its lock must not depend on a setting. A user who is root
+ * only in a user namespace of their own also has network namespaces of their own, and no writable /run.
  */
 function tableLock(table: TableName, controlSocket: string): string {
   const isRoot = process.getuid?.() === 0 && statSync('/run', { throwIfNoEntry: false })?.uid === 0

@@ -1,4 +1,4 @@
-/** What the warden opens, from the configuration: capture sockets and replay store. Each says clearly why it cannot. */
+/** Opens the capture sockets and the replay store of the configuration. Each failure says why. */
 import { existsSync } from 'node:fs'
 import type { OpenedCapture } from '../../capture/capture.ts'
 import type { Clock } from '../../clock.ts'
@@ -16,16 +16,16 @@ import { refuseSecondInstance } from './running-instance.ts'
 /** Descriptors for the receiver to inherit, and what it is told of them. */
 export interface CaptureSockets {
   readonly fds: readonly number[]
-  /** For each way of capture one, in the order of the configuration. */
+  /** One for each way of capture, in the order of the configuration. */
   readonly orders: readonly CaptureOrder[]
-  /** Why the kernel would not have taken a packet that these sockets saw. */
+  /** Why the kernel would not have accepted a packet that these sockets saw. */
   readonly doubt: Doubt
   close(): void
 }
 
 /**
- * The sockets that packets come from. Without privilege, where plain UDP ports are all that is asked for, the receiver opens
- * them itself, and nothing native is loaded.
+ * The sockets that packets come from. Without privilege, and if only plain UDP ports are needed, the receiver opens
+ * them itself. No native part is loaded then.
  */
 export async function openCaptures({ captures }: Pick<ServerConfig, 'captures'>): Promise<Result<CaptureSockets>> {
   if (process.getuid?.() !== 0 && captures.every(({ kind }) => kind === 'udp'))
@@ -61,7 +61,7 @@ export async function openCaptures({ captures }: Pick<ServerConfig, 'captures'>)
   return ok({ fds, orders, doubt: routes.value.doubt, close })
 }
 
-/** The kernel itself has judged what a UDP socket gets. */
+/** The kernel itself has judged the packets of a UDP socket. */
 const believe: Doubt = () => undefined
 
 async function openSockets({ kind, ports, maxBytes }: CaptureConfig): Promise<Result<OpenedCapture>> {
@@ -81,8 +81,8 @@ async function openSockets({ kind, ports, maxBytes }: CaptureConfig): Promise<Re
 }
 
 /**
- * What {@link openCaptures} would say: sockets are opened and closed again. Ports that a running ghostport has are no
- * problem: the next one gets them when that one has ended.
+ * Checks what {@link openCaptures} would say: opens the sockets and closes them again. Ports of a running ghostport are
+ * no problem: the next one gets them when it has ended.
  */
 export async function lookAtCapture({ server }: LoadedConfig): Promise<Result<readonly Notice[]>> {
   for (const capture of server.captures) {
@@ -93,7 +93,7 @@ export async function lookAtCapture({ server }: LoadedConfig): Promise<Result<re
   return ok([])
 }
 
-/** @returns the store with fwknop's own record taken over; undefined where used packets are not to be remembered. */
+/** @returns the store, with fwknop's own record imported; undefined if used packets are not remembered. */
 export async function openReplays(
   { replay, policy }: ServerConfig,
   clock: Clock,
@@ -105,12 +105,12 @@ export async function openReplays(
     ...{ path: replay.database, maxAge: policy.maxAge, share: replay.packetsPerKey },
   })
   const { path: file, named } = replay.fwknopDigests
-  // Who comes from fwknop has the file at its place without having named it; who never had fwknop has none.
+  // A user of fwknop has this file without naming it. Other users do not have it.
   if (!store.ok || (!named && !existsSync(file))) return store
   const { importDigestCache } = await import('../../replay/import-fwknop.ts')
   const imported = importDigestCache(store.value, file, clock.now())
   if (!imported.ok) {
-    // Never written yet is no loss; anything else could make used packets new again.
+    // A file that was never written is no loss. Any other fault could make used packets new again.
     if (imported.failure.code !== 'CONFIG_UNREADABLE') return imported
     log.write('warning', 'import', { ...failureFields(imported.failure), file })
   } else if (!imported.value.unchanged) {

@@ -1,13 +1,17 @@
 /**
- * Time as this process had it for reading messages. A process that is stopped, or held up by a disk or by its own work, reads nothing: when it goes
- * on, what others sent meanwhile still waits to be read, and no deadline may pass before that.
+ * Time as this process had it for reading messages. A process that is stopped, or held up by a disk or by its own work,
+ * reads nothing: when it goes on, what others sent meanwhile still waits to be read, and no deadline may pass before
+ * that.
  */
 import { type Milliseconds, milliseconds } from '../../units.ts'
 
 /** Between two looks. A look that comes later by more than as much again was held up. */
 const STEP = milliseconds(1000)
 
-/** @returns how much of the time since `before` this process was not held up, given that it meant to look again after `step`. */
+/**
+ * @returns how much of the time since `before` this process was not held up, given that it meant to look again after
+ * `step`.
+ */
 export function ownTime(before: number, now: number, step: number): number {
   return Math.min(now - before, 2 * step)
 }

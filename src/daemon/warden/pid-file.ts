@@ -1,10 +1,13 @@
-/** The file of process ids that FWKNOP_PID_FILE names. */
+/** The process id file of FWKNOP_PID_FILE. */
 import { ok, type Result, refuse } from '../../result.ts'
 import { systemReason } from '../../system/errno.ts'
 import { type FileIdentity, replaceOurFile } from '../../system/our-file.ts'
 import { notAPidFile } from './places.ts'
 
-/** @returns which file was written, so that no other is removed at the end; CONFIG_UNWRITABLE where it cannot be. */
+/**
+ * @returns the identity of the written file, so that no other file is removed at the end; CONFIG_UNWRITABLE if it
+ * cannot be written.
+ */
 export function writePidFile(path: string): Result<FileIdentity> {
   try {
     const other = notAPidFile(path)

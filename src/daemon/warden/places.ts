@@ -1,4 +1,4 @@
-/** Where a start makes files: looked at without making any. */
+/** Checks the places where a start makes files. Makes none. */
 import { accessSync, constants, existsSync, lstatSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { LoadedConfig } from '../../config/load.ts'
@@ -11,10 +11,10 @@ import { judgeOurFile, judgeStat, readOurFile } from '../../system/our-file.ts'
 import { judgeTrail, ourUsers } from '../../system/path-trail.ts'
 import { systemPath } from '../../system/system-path.ts'
 
-/** A process id has this many digits at most, and the line feed of its file is one more byte. */
+/** A process id has at most this many digits; its file has a line feed more. */
 const LONGEST_PID = 10
 
-/** @returns why the replay store, the control socket or the process id’s file cannot be made where the settings say. */
+/** @returns why the replay store, the control socket or the process id file cannot be made where the settings say. */
 export async function lookAtPlaces(loaded: LoadedConfig): Promise<Result<readonly Notice[]>> {
   const { server, at } = loaded
   const judged = judgePlaces(loaded)
@@ -30,9 +30,10 @@ export async function lookAtPlaces(loaded: LoadedConfig): Promise<Result<readonl
 }
 
 /**
- * Whether only we may change the files that a start makes, replaces or reads besides the configuration. A start asks before
- * it makes anything.
- * @returns CONFIG_EXPOSED with the setting and its place. Nothing where a path cannot be looked at: whoever uses it says why.
+ * Whether only we may change the files that a start makes, replaces or reads, besides the configuration. A start checks
+ * this before it makes anything.
+ * @returns CONFIG_EXPOSED with the setting and its place. If a path cannot be checked, this succeeds: the code that
+ * uses it reports why.
  */
 export function judgePlaces({ server, at }: Pick<LoadedConfig, 'server' | 'at'>): Result<void> {
   const { replay, policy, controlSocket, pidFile } = server
@@ -70,7 +71,7 @@ function judgeDigests(path: string): Failure | undefined {
   return exposed ?? (found === undefined ? undefined : judgeStat(path, found, owners))
 }
 
-/** Names the setting and its place in the file. */
+/** Adds the setting and its place in the file. */
 export function located(name: UsedSetting, failure: Failure, at: LoadedConfig['at']): Failure {
   const place = at[name]
   const detail = failure.detail.startsWith(name) ? failure.detail : `${name}: ${failure.detail}`
@@ -86,7 +87,7 @@ async function replayStore({ replay, policy }: ServerConfig): Promise<Failure | 
   return problem === undefined ? undefined : refuse('REPLAY_STORE_FAILED', problem).failure
 }
 
-/** A start without it goes on: fwknopd may never have written it. */
+/** A start goes on without it: fwknopd may never have written it. */
 function digestFile({ replay, policy }: ServerConfig, at: LoadedConfig['at']): readonly Notice[] {
   const { path, named } = replay.fwknopDigests
   if (!policy.refuseReplays || !named) return []
@@ -105,7 +106,7 @@ function controlSocket(path: string): Failure | undefined {
   return problem === undefined ? undefined : refuse('CONFIG_UNWRITABLE', problem).failure
 }
 
-/** Its folder is not made by a start: it has to be there. */
+/** A start does not make its folder, so the folder must exist. */
 function pidFile(path: string): Failure | undefined {
   const folder = dirname(resolve(path))
   const problem = existsSync(systemPath(folder))
@@ -114,14 +115,14 @@ function pidFile(path: string): Failure | undefined {
   return problem === undefined ? undefined : refuse('CONFIG_UNWRITABLE', problem).failure
 }
 
-/** A start removes what a dead server left there. @returns why what is there is nothing that a server left. */
+/** A start removes the socket of a server that died. @returns why the existing file is not such a socket. */
 export function notASocket(path: string): string | undefined {
   const found = lstatSync(systemPath(path), { throwIfNoEntry: false })
   if (found === undefined || found.isSocket()) return undefined
   return `${path} exists and is not a socket: remove it, or name another path`
 }
 
-/** A start writes over what a dead server left there. @returns why what is there is nothing that a server left. */
+/** A start overwrites the file of a server that died. @returns why the existing file is not such a file. */
 export function notAPidFile(path: string): string | undefined {
   const read = readOurFile(path, LONGEST_PID + 1)
   if (read.ok && (read.value === undefined || new RegExp(`^\\s*[0-9]{0,${LONGEST_PID}}\\s*$`).test(read.value)))
@@ -134,14 +135,14 @@ function unwritable(folder: string): string | undefined {
   try {
     if (!statSync(systemPath(existing)).isDirectory()) return `${existing} is not a directory`
     accessSync(systemPath(existing), constants.W_OK | constants.X_OK)
-    // The kernel’s own file systems let root write, and make no file.
+    // The kernel’s own file systems let root write, but make no files.
     return /^\/(proc|sys)(\/|$)/.test(existing) ? `no file can be made in ${existing}` : undefined
   } catch (error) {
     return `${existing}: ${systemReason(error)}`
   }
 }
 
-/** The folder itself, or the closest one above it that exists. */
+/** The folder itself, or the closest existing one above it. */
 function nearestFolder(folder: string): string {
   return existsSync(systemPath(folder)) || folder === dirname(folder) ? folder : nearestFolder(dirname(folder))
 }

@@ -1,18 +1,19 @@
 /**
- * How much an honest receiver can have to send, and leave unread. What is beyond comes from one that a stranger has taken over, and
- * would fill the memory or take the time of the warden. Each limit says what is wrong, where something is.
+ * How much an honest receiver can send, and leave unread. A receiver that exceeds this is hostile, and would use up the
+ * warden's memory or time. Each limit returns what is wrong, if anything.
  */
 import type { Failure } from '../../result.ts'
 import type { Milliseconds } from '../../units.ts'
 import { type Rate, TokenBucket } from '../link/token-bucket.ts'
 
-/** Bytes that an honest receiver may have unread: the answers to some 20 000 knocks. */
+/** Bytes that an honest receiver may leave unread: the answers to some 20 000 knocks. */
 const MOST_UNREAD = 1024 * 1024
-/** With no honest receiver do this many knocks wait. */
+/** An honest receiver never has this many knocks waiting. */
 const MOST_WAITING = 100_000
 /**
- * Messages besides knocks that are accepted each second, and seconds of them that may come at once. An honest receiver reports what it
- * refused up to LOG_LIMIT, twice that at once; its numbers 20 times a second; and its answers, which are counted apart.
+ * Messages other than knocks that are accepted per second, and seconds of them that may come at once. An honest
+ * receiver reports refusals up to LOG_LIMIT, and twice that at once. It sends its counts 20 times per second. Its
+ * answers are counted separately.
  */
 const MOST_MESSAGES = { perSecond: 100, ofLogLimit: 2, atOnce: 20 }
 
@@ -20,7 +21,7 @@ export class ReceiverLimits {
   #refusalsPerSecond: number
   /** How much more the receiver may send. */
   #allowance: TokenBucket
-  /** Bytes of configurations that were sent to the receiver, and that it need not have read yet. */
+  /** Bytes of configurations that were sent to the receiver, and that it may still have to read. */
   #unreadConfiguration = 0
 
   /** @param refusalsPerSecond LOG_LIMIT. */
@@ -35,20 +36,20 @@ export class ReceiverLimits {
     this.#unreadConfiguration = 0
   }
 
-  /** It may answer so many questions. */
+  /** Allows this many answers. */
   allowAnswers(count: number): void {
     this.#allowance.give(count)
   }
 
-  /** For this time (milliseconds) nothing of it was read: what it sent meanwhile comes at once. */
+  /** For this time nothing was read from it: what it sent meanwhile comes at once. */
   heldUp(time: number): void {
     this.#allowance.give((time / 1000) * messageRate(this.#refusalsPerSecond).perSecond)
   }
 
-  /** A configuration was sent. @param bytes that it has not taken yet. */
+  /** A configuration was sent. @param bytes that it has not read yet. */
   configurationSent(bytes: number): void {
     this.#unreadConfiguration += bytes
-    // Its answer, and what it refused under the limit from before and under the new one.
+    // Its answer, and its refusals under the old limit and under the new one.
     this.allowAnswers(2 + MOST_MESSAGES.ofLogLimit * this.#refusalsPerSecond)
   }
 
@@ -59,12 +60,12 @@ export class ReceiverLimits {
     this.#allowance.change(messageRate(refusalsPerSecond))
   }
 
-  /** A message that is no knock. */
+  /** A message other than a knock. */
   onMessage(now: Milliseconds): Failure | undefined {
     return this.#allowance.take(1, now) ? undefined : hostile('it sends more messages than an honest receiver does')
   }
 
-  /** @param count of knocks that wait, with those that have just come. */
+  /** @param count of waiting knocks, including those that just arrived. */
   onKnocks(count: number): Failure | undefined {
     return count <= MOST_WAITING ? undefined : hostile(`more than ${MOST_WAITING} knocks at once`)
   }

@@ -1,4 +1,4 @@
-/** What an operator is told about the server as a whole: lines of the log, and the sentence that `systemctl status` shows. */
+/** Reports to the operator about the whole server: lines of the log, and the sentence that `systemctl status` shows. */
 
 import type { LoadedConfig } from '../../config/load.ts'
 import { describeFirewall } from '../../config/server/firewall-settings.ts'

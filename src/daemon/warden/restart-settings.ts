@@ -1,13 +1,13 @@
 /**
- * Which settings a reload can change. Each key of {@link ServerConfig} has an answer, and so has each key of its policy: the
- * compiler refuses a new one without. What is built into what runs needs a restart, and live grants survive that.
+ * Which settings a reload can change. Each key of {@link ServerConfig} and of its policy has an answer here: otherwise
+ * it does not compile. Settings that are built into running parts need a restart, which live grants survive.
  */
 
 import type { LoadedConfig } from '../../config/load.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
 import type { UsedSetting } from '../../config/server/settings.ts'
 
-/** `'reload'`: a reload changes it. Else the settings that it is made of, which a restart changes. */
+/** `'reload'`: a reload changes it. Else the settings that it consists of, which need a restart. */
 type Answer = 'reload' | readonly UsedSetting[]
 
 type Complete<Config> = { readonly [Key in keyof Config]-?: Answer }
@@ -36,10 +36,10 @@ const policyAnswers: Complete<ServerConfig['policy']> = {
   nat: 'reload',
 }
 
-/** A configuration, and what was set to get it. */
+/** A configuration, and the settings that it was made from. */
 export type Comparable = Pick<LoadedConfig, 'server' | 'values'>
 
-/** @returns the settings that changed and need a restart, for the operator: each once, none that stayed as it was. */
+/** @returns the changed settings that need a restart, for the operator: each once. */
 export function needsRestart(running: Comparable, wanted: Comparable): readonly UsedSetting[] {
   const parts = [
     ...changed(answers, running.server, wanted.server),
@@ -47,13 +47,13 @@ export function needsRestart(running: Comparable, wanted: Comparable): readonly 
   ]
   const named = parts.flatMap((settings) => {
     const different = settings.filter((name) => !isSame(running.values[name], wanted.values[name]))
-    // The same texts can mean other paths, where FWKNOP_CONF_DIR stands at their head.
+    // The same text can mean another path if it begins with FWKNOP_CONF_DIR.
     return different.length > 0 ? different : settings
   })
   return [...new Set(named)]
 }
 
-/** @returns for each key that needs a restart and differs, the settings behind it. */
+/** @returns for each changed key that needs a restart, the settings behind it. */
 function changed<Config extends object>(
   table: Complete<Config>,
   running: { readonly [Key in keyof Config]?: unknown },
@@ -64,7 +64,7 @@ function changed<Config extends object>(
   )
 }
 
-/** Both are plain data, made by one parser: the same values have the same text. */
+/** Both are plain data, made by one parser: equal values have equal text. */
 function isSame(one: unknown, other: unknown): boolean {
   return JSON.stringify(one) === JSON.stringify(other)
 }

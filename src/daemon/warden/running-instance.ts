@@ -1,6 +1,7 @@
 /**
- * Whether another ghostport runs already: asked before anything is opened. A start that met a lock of the other one half
- * way would name the lock, not the cause. Locks stay what keeps two apart; this only says so sooner, and with a process id.
+ * Checks whether another ghostport already runs, before anything is opened. Otherwise a start would fail half way at a
+ * lock, and name the lock instead of the cause. The locks still keep two servers apart; this check only reports it
+ * sooner, and with a process id.
  */
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import type { ServerConfig } from '../../config/server/server-config.ts'
@@ -10,7 +11,9 @@ import { WARDEN_TITLE } from '../../system/own-process.ts'
 import { systemPath } from '../../system/system-path.ts'
 import { askControl } from './control.ts'
 
-/** @returns INSTANCE_RUNNING with the process id of the other, where one answers, or the file of process ids names one. */
+/**
+ * @returns INSTANCE_RUNNING with the process id of the other server, if one answers or the process id file names one.
+ */
 export async function refuseSecondInstance({
   controlSocket,
   pidFile,
@@ -26,7 +29,9 @@ export async function refuseSecondInstance({
   return named === undefined ? ok(undefined) : running(named, `FWKNOP_PID_FILE ${pidFile} names it`)
 }
 
-/** What a start says whose replay store is locked: the same as for every other thing that only one may have. */
+/**
+ * The failure of a start whose replay store is locked: the same as for everything else that only one server may have.
+ */
 export function asRunningInstance<F extends Failure>(failure: F, path: string): F | Failure<'INSTANCE_RUNNING'> {
   if (failure.code !== 'REPLAY_STORE_LOCKED') return failure
   const holder = wardenThatOpened(path)
@@ -37,7 +42,7 @@ function running(pid: number | undefined, how: string) {
   return refuse('INSTANCE_RUNNING', `pid ${pid ?? 'unknown'}: ${how}`)
 }
 
-/** A file that an instance left behind may hold a number that another process has now. */
+/** An old file may hold a number that another process has now. */
 function wardenNamedIn(file: string): number | undefined {
   try {
     const read = readOurFile(file, 20)
@@ -74,7 +79,7 @@ function hasOpen(pid: number, dev: number, ino: number): boolean {
   })
 }
 
-/** The title of a process is what it says itself, which is enough among processes of root. */
+/** A process chooses its own title. Among processes of root, that is proof enough. */
 function isWarden(pid: number): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/\0+$/, '') === WARDEN_TITLE

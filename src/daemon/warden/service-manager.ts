@@ -1,6 +1,7 @@
 /**
- * What systemd is told about this process: ready, reloading, stopping, and a sentence for `systemctl status` (sd_notify(3)). One
- * datagram each to the Unix socket that `NOTIFY_SOCKET` names. Node has no Unix datagrams, so the C library sends them.
+ * Tells systemd about this process: ready, reloading, stopping, and a sentence for `systemctl status` (sd_notify(3)).
+ * Each message is one datagram to the Unix socket of `NOTIFY_SOCKET`. Node has no Unix datagrams, so the C library
+ * sends them.
  */
 import { constants } from 'node:os'
 import { printable } from '../../bytes/text.ts'
@@ -9,12 +10,12 @@ import { type Libc, libc, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from '../../
 import { milliseconds } from '../../units.ts'
 
 export interface ServiceManager {
-  /** Packets are being received, under the configuration that was asked for. */
+  /** Packets are being received, under the wanted configuration. */
   ready(status: string): void
   /** The configuration is being read again; {@link ready} ends that. */
   reloading(): void
   stopping(): void
-  /** For people alone: changes nothing about ready or not. */
+  /** For people only: does not change whether the service is ready. */
   tell(status: string): void
 }
 
@@ -27,16 +28,17 @@ export const noServiceManager: ServiceManager = {
 }
 
 const AF_UNIX = 1
-/** `sun_path` of sockaddr_un has 108 bytes, the last of them for NUL. */
+/** `sun_path` of sockaddr_un has 108 bytes, including the NUL. */
 const LONGEST_PATH = 107
 const { EAGAIN } = constants.errno
-/** A manager that is too busy to take a datagram is asked again so often, after so long each time. */
+/** How often, and how long apart, a manager that is too busy for a datagram is tried again. */
 const MOST_TRIES = 200
 const RETRY_AFTER = milliseconds(50)
 
 /**
- * The manager that started this process. Takes `NOTIFY_SOCKET` out of `environment`: no child speaks for this process.
- * @returns VALUE_INVALID for a socket that cannot be used, or where the native part cannot be loaded.
+ * The manager that started this process. Removes `NOTIFY_SOCKET` from `environment`, so that no child can speak for
+ * this process.
+ * @returns VALUE_INVALID if the socket cannot be used, or the native part cannot be loaded.
  */
 export function serviceManager(environment: NodeJS.ProcessEnv): Result<ServiceManager, Failure<'VALUE_INVALID'>> {
   const { NOTIFY_SOCKET: name } = environment
@@ -66,7 +68,7 @@ export function serviceManager(environment: NodeJS.ProcessEnv): Result<ServiceMa
   })
 }
 
-/** A sockaddr_un: a path, or, after `@`, a name in the abstract namespace, which begins with NUL. */
+/** A sockaddr_un: a path, or after `@` a name in the abstract namespace, which begins with NUL. */
 export function socketAddress(name: string): Uint8Array | undefined {
   const abstract = name.startsWith('@')
   const path = Buffer.from(name)
@@ -77,11 +79,11 @@ export function socketAddress(name: string): Uint8Array | undefined {
 }
 
 function describe(status: string): string {
-  // `systemctl status` shows it as it is; and a line feed would begin another assignment.
+  // `systemctl status` shows it unchanged, and a line feed would begin another assignment.
   return `STATUS=${printable(status)}`
 }
 
-/** Never waits: a manager that hangs keeps nobody out. */
+/** Never waits: a manager that hangs must not stop the server. */
 function send(native: Libc, address: Uint8Array, message: Uint8Array, tries: number): void {
   const fd = native.socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
   if (fd < 0) return

@@ -1,4 +1,6 @@
-/** A start that is refused at its last step, with all real parts: it leaves nothing open, and the next start succeeds. */
+/**
+ * A start that is refused at its last step, with all real parts: it leaves nothing open, and the next start succeeds.
+ */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'

@@ -1,6 +1,6 @@
 /**
- * The start of the warden. First all is looked at that changes nothing; then everything is opened, in an order in which the receiver loads
- * its code while the rest is being opened. A step that is refused closes all that was opened before it.
+ * The start of the warden. First come all checks that change nothing. Then everything is opened, in an order that lets
+ * the receiver load its code meanwhile. If a step is refused, all that was opened before it is closed.
  */
 import type { Clock } from '../../clock.ts'
 import type { ConfigPaths } from '../../config/load.ts'
@@ -27,13 +27,13 @@ import { Undo } from './undo.ts'
 import { type Published, Warden, type WardenParts } from './warden.ts'
 
 export interface StartOptions {
-  /** How to start a receiver; tests put one there that means harm. */
+  /** How to start a receiver. Tests use a hostile one. */
   readonly starterFor?: (account: Account) => ReceiverStarter
-  /** Is told when packets are received, and about each reload. */
+  /** Gets the news: packets are received, and each reload. */
   readonly manager?: ServiceManager
 }
 
-/** What every step of a start is given. */
+/** What every step of a start gets. */
 interface Start extends Required<StartOptions> {
   readonly configuration: Configuration
   readonly account: Account
@@ -45,7 +45,7 @@ interface Start extends Required<StartOptions> {
 
 /**
  * @param log gets everything that happens.
- * @returns the warden, its receiver started and not yet ready; or why it cannot.
+ * @returns the warden, whose receiver has started and is not yet ready; or why it cannot start.
  */
 export async function startWarden(
   paths: ConfigPaths,
@@ -111,7 +111,7 @@ async function startCapture(
 
 type Stores = Pick<WardenParts, 'configurations' | 'replays' | 'firewall' | 'lock' | 'host'>
 
-/** What remembers, and what opens. */
+/** The replay store and the firewall. */
 async function openStores({ configuration, paths, log, clock, undo }: Start): Promise<Result<Stores>> {
   const { server, at } = configuration
   const replays = await openReplays(server, clock, log)
@@ -133,7 +133,7 @@ async function openStores({ configuration, paths, log, clock, undo }: Start): Pr
   return ok({ configurations, replays: replays.value, firewall, lock, host })
 }
 
-/** What others find this process by. */
+/** What other processes find this one by. */
 async function publish({ configuration: { server, at }, undo }: Start, warden: Warden): Promise<Result<Published>> {
   const control = await serveControl(server.controlSocket, { status: () => warden.status() })
   if (!control.ok) return { ok: false, failure: located('CONTROL_SOCKET', control.failure, at) }

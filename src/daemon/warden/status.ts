@@ -1,4 +1,4 @@
-/** What `ghostport status` gets: the live grants as the system has them, the last verdicts, and the counters. */
+/** What `ghostport status` gets: the live grants as the system has them, the latest verdicts, and the counters. */
 
 import { describeOpening, type LiveGrant } from '../../access/grant.ts'
 import { describeFirewall } from '../../config/server/firewall-settings.ts'
@@ -15,20 +15,20 @@ export interface Status {
   /** RFC 3339, UTC. */
   readonly startedAt: string
   readonly warden: number
-  /** Process id; null while there is none. */
+  /** Process id; null if there is none. */
   readonly receiver: number | null
   /** Whether packets are being received. */
   readonly capturing: boolean
   readonly firewall: string
   readonly stanzas: number
-  /** Used packets remembered; null where they are not. */
+  /** Number of used packets that are remembered; null if they are not. */
   readonly remembered: number | null
-  /** Null where the firewall could not be asked; `error` then says why. */
+  /** Null if the firewall could not be asked; `error` then has the reason. */
   readonly grants: readonly GrantStatus[] | null
   readonly error?: string
-  /** With FIREWALL relay alone. */
+  /** Only with FIREWALL relay. */
   readonly relay?: CarriedLoad
-  /** What the host's own rules do to grants, and leave open without one. */
+  /** What the host's own rules do to grants, and which ports they leave open without one. */
   readonly warnings: readonly Finding[]
   readonly counters: JournalCounters
   /** Newest first; the fields of the log. */
@@ -39,11 +39,11 @@ export interface GrantStatus {
   readonly for: string
   readonly open: readonly string[]
   readonly secondsLeft: number
-  /** The number of the stanza when it granted: stanzas may have been numbered anew since. */
+  /** The number of the stanza when it granted: stanzas may have other numbers now. */
   readonly stanza: number
-  /** Its NAME when it granted. Absent where it had none. */
+  /** Its NAME when it granted. Absent if it had none. */
   readonly name?: string
-  /** The user name that the packet claimed. */
+  /** The user name in the packet. */
   readonly user: string
 }
 

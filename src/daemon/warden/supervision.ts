@@ -1,7 +1,7 @@
 /**
- * The health of the receiver. One that does not do in time what it has to do next, that does not answer, or that does what no honest one
- * does, is ended; receiver-process/ starts the next one. Anybody who runs as the receiver's user can stop it: that must not keep everybody out
- * unnoticed. The times are this process's own (own-time.ts).
+ * Supervises the receiver. A receiver is ended if it misses a deadline, does not answer, or does what an honest one
+ * never does. receiver-process/ then starts the next one. Any process of the receiver's user can stop the receiver;
+ * without this, all users would be shut out unnoticed. Times are this process's own (own-time.ts).
  */
 import { failureFields, type Log } from '../../log.ts'
 import type { Failure } from '../../result.ts'
@@ -12,13 +12,13 @@ import { afterOwnTime, ownTime } from './own-time.ts'
 import type { ReceiverLimits } from './receiver-limits.ts'
 import type { ReceiverProcess } from './receiver-process/receiver-process.ts'
 
-/** How often the receiver is asked whether it lives. */
+/** How often the receiver is asked whether it is alive. */
 const ASK_INTERVAL = milliseconds(1000)
-/** After so long without a message it is replaced: more than a flood can keep an honest one. */
+/** After this long without a message it is replaced: longer than a flood can keep an honest receiver silent. */
 const LONGEST_SILENCE = milliseconds(10_000)
 /** How long it may take to start, and to give up its privilege. */
 const START_TIME = milliseconds(20_000)
-/** How long it may take to read a configuration, and besides a millisecond for each so many bytes: ten times what it takes. */
+/** How long it may take to read a configuration, plus a millisecond for each so many bytes: ten times what it takes. */
 const CONFIGURE_TIME = milliseconds(10_000)
 const CONFIGURE_BYTES = 500
 
@@ -37,13 +37,13 @@ export class Supervision {
   readonly #parts: SupervisionParts
   readonly #clock: () => number
   #asking: NodeJS.Timeout | undefined
-  /** Until when the receiver has to do what it has to do next. */
+  /** The deadline for its next step. */
   #deadline: NodeJS.Timeout | undefined
-  /** When its last message came. */
+  /** When its last message arrived. */
   #lastMessageAt: number
   /** When {@link #checkHeldUp} last ran. */
   #lastCheckAt: number
-  /** It is being ended for what it sent or did not do: what it still sends is ignored. */
+  /** It is being ended for what it sent or did not do. Its further messages are ignored. */
   #isDistrusted = false
   #isCapturing = false
 
@@ -69,7 +69,7 @@ export class Supervision {
     return this.#isCapturing
   }
 
-  /** Whether it has to do something in time: to give up its privilege, or to take a configuration. */
+  /** Whether it has a deadline: to give up its privilege, or to read a configuration. */
   get isAwaited(): boolean {
     return this.#deadline !== undefined
   }
@@ -99,7 +99,7 @@ export class Supervision {
     this.#isCapturing = false
   }
 
-  /** Something came from the receiver. @returns the time of that. */
+  /** A message came from the receiver. @returns the time of that. */
   received(): Milliseconds {
     this.#checkHeldUp()
     const now = milliseconds(this.#clock())
@@ -107,7 +107,7 @@ export class Supervision {
     return now
   }
 
-  /** Sends a message. If the receiver does not read, everything would wait here. */
+  /** Sends a message. If the receiver does not read, all messages would wait here. */
   send(message: ToReceiver): void {
     const { receiver, limits } = this.#parts
     receiver.send(message)
@@ -125,18 +125,18 @@ export class Supervision {
     this.#await('it did not confirm its configuration', milliseconds(CONFIGURE_TIME + bytes / CONFIGURE_BYTES))
   }
 
-  /** The receiver did what it had to do. */
+  /** The receiver met its deadline. */
   settled(): void {
     clearTimeout(this.#deadline)
     this.#deadline = undefined
   }
 
-  /** What no honest receiver sends comes from one that a stranger has taken over: it is ended, and an honest one started. */
+  /** An honest receiver never sends this, so an attacker controls it: it is ended, and a new one starts. */
   mistrust(failure: Failure): void {
     this.#replace('receiver mistrusted', failureFields(failure))
   }
 
-  /** Replaces a receiver that does not do in time what it has to do next. */
+  /** Replaces a receiver that misses its next deadline. */
   #await(what: string, time: Milliseconds): void {
     this.settled()
     this.#deadline = afterOwnTime(
@@ -149,7 +149,7 @@ export class Supervision {
     )
   }
 
-  /** While this process was held up it read nothing: the receiver was not silent, and what it sent waits to be read. */
+  /** While this process was held up, it read nothing. So the receiver was not silent: its messages wait to be read. */
   #checkHeldUp(): void {
     const now = this.#clock()
     const heldUp = now - this.#lastCheckAt - ownTime(this.#lastCheckAt, now, ASK_INTERVAL)
@@ -162,7 +162,7 @@ export class Supervision {
   #ask(): void {
     this.#parts.everySecond()
     this.#checkHeldUp()
-    // One that reads its configuration cannot answer; it has a time of its own for that.
+    // A receiver that reads its configuration cannot answer. That has a deadline of its own.
     if (this.#parts.receiver.pid === undefined || this.isAwaited) return
     const silent = this.#clock() - this.#lastMessageAt
     if (silent > LONGEST_SILENCE)
@@ -170,7 +170,7 @@ export class Supervision {
     else this.send({ type: 'alive?' })
   }
 
-  /** Ends a receiver that cannot be relied on. What it held is suspect. */
+  /** Ends a receiver that cannot be trusted. What it held is suspect. */
   #replace(event: string, fields: Parameters<Log['write']>[2]): void {
     // It may have sent many such messages at once.
     if (this.#isDistrusted) return

@@ -1,11 +1,11 @@
 /**
- * The warden: the process with privilege. It holds what needs privilege, and decides about what the receiver reports, under its own
- * copy of the policy. It parses no byte from the network. Its parts, each in a file:
+ * The warden: the process with privilege. It holds what needs privilege, and decides about the receiver's reports under
+ * its own copy of the policy. It parses no byte from the network. Its parts, each in a file:
  *
- * - start.ts opens everything in order, and puts it into here;
+ * - start.ts opens everything in order, and passes it to this file;
  * - configuration.ts has the policy in force, and reads the next one;
- * - dispatch.ts does what each message of the receiver asks for; supervision.ts ends a receiver that hangs or is hostile;
- * - admission/ has the way of a knock to its verdict; journal.ts tells what became of it.
+ * - dispatch.ts handles each message of the receiver; supervision.ts ends a receiver that hangs or is hostile;
+ * - admission/ takes a knock to its verdict; journal.ts records what became of it.
  */
 import { rmSync } from 'node:fs'
 import type { Server } from 'node:net'
@@ -34,14 +34,14 @@ import type { ServiceManager } from './service-manager.ts'
 import { describeStatus, type Status } from './status.ts'
 import { Supervision } from './supervision.ts'
 
-/** What is open once a start has come to its end. */
+/** What is open at the end of a start. */
 export interface WardenParts {
   readonly configurations: Configurations
   readonly capture: HeldCapture
   readonly receiver: ReceiverProcess
   readonly firewall: Firewall
   readonly lock: InstanceLock | undefined
-  /** Absent where used packets are not to be remembered. */
+  /** Absent if used packets are not remembered. */
   readonly replays: ReplayStore | undefined
   readonly host: HostWatch
   readonly resolve: AskResolver
@@ -50,15 +50,17 @@ export interface WardenParts {
   readonly clock: Clock
 }
 
-/** What others find this process by. */
+/** What other processes find this one by. */
 export interface Published {
   readonly control: Server
-  /** The file of process ids that this warden wrote. */
+  /** The process id file that this warden wrote. */
   readonly pidFile: FileIdentity | undefined
 }
 
 export class Warden {
-  /** Resolves where no receiver can run, and none is started any more: the server has to be stopped. Else never. */
+  /**
+   * Resolves if no receiver can run, and none is started any more: the server must be stopped. Else it stays pending.
+   */
   readonly hopeless: Promise<Failure>
   readonly #parts: WardenParts
   readonly #journal: Journal
@@ -97,18 +99,18 @@ export class Warden {
     })
   }
 
-  /** What the events of the receiver go to. */
+  /** Gets the events of the receiver. */
   get handler(): ReceiverHandler {
     return this.#dispatch
   }
 
-  /** All is open. */
+  /** Everything is open. */
   begin(published: Published): void {
     this.#published = published
     this.#supervision.begin()
   }
 
-  /** Reads the configuration again. What is wrong with it is logged, and then nothing changes. */
+  /** Reads the configuration again. If it is faulty, the fault is logged, and nothing changes. */
   reload(): Result<void> {
     const { configurations, log, manager } = this.#parts
     if (this.#supervision.isCapturing) manager.reloading()

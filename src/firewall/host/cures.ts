@@ -1,4 +1,7 @@
-/** The exact line that mends what a finding says, for the program that keeps the chain: nft, iptables, iptables-legacy, ufw or firewalld. */
+/**
+ * The exact line that cures a finding, for the program that manages the chain: nft, iptables, iptables-legacy, ufw or
+ * firewalld.
+ */
 
 import type { ConnectionMark } from '../../config/server/firewall-settings.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
@@ -37,7 +40,7 @@ export function cureAccepting(outcome: ChainOutcome, asked: ProtocolPort): strin
   return accepting(outcome, `-p ${protocol} --dport ${port}`, `${protocol} dport ${port} accept`)
 }
 
-/** What lets a port in that grants were for, when ghostport leaves the host. */
+/** Lets in a port that grants were for, when ghostport leaves the host. */
 export function lettingIn(outcome: ChainOutcome, tables: readonly HostTable[], asked: ProtocolPort): string {
   if (keptByUfw(outcome, tables)) return `ufw allow ${asked.port}/${asked.protocol}`
   if (outcome.chain.table === 'firewalld') return `firewall-cmd --add-port=${asked.port}/${asked.protocol}`
@@ -52,7 +55,7 @@ function accepting(outcome: ChainOutcome, iptables: string, nft: string): string
     : `${program} -I ${name} 1 ${iptables} -j ACCEPT`
 }
 
-/** A table that iptables manages wants its rules from iptables. */
+/** If iptables manages the table, it must also write the rules. */
 function xtables({ chain, by }: ChainOutcome): string | undefined {
   const program = chain.family === 'ip6' ? 'ip6tables' : 'iptables'
   if (by === 'iptables-legacy') return `${program}-legacy -t ${chain.table}`

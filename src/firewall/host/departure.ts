@@ -1,4 +1,7 @@
-/** What the host's own rules do with a port once ghostport's table is gone, for who takes ghostport off a host. */
+/**
+ * What the host's own rules do with a port once ghostport's table is removed, for an administrator who removes
+ * ghostport.
+ */
 
 import type { TableName } from '../../config/server/firewall-settings.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
@@ -7,19 +10,19 @@ import { lettingIn } from './cures.ts'
 import { dropsAll, type HostRuleset, nameOf } from './findings.ts'
 import { walk } from './walk.ts'
 
-/** How a port is left, for IPv4 or IPv6. */
+/** The state of a port afterwards, for IPv4 or IPv6. */
 export interface LeftPort {
   readonly state: /** To everybody, by any rule or policy. */
     | 'open'
-    /** To everybody. */
+    /** Shut to everybody. */
     | 'shut'
-    /** To all but those whom `rule` lets in, or in a way that was not judged. */
+    /** Shut to all but the sources that `rule` lets in, or not judged. */
     | 'unclear'
   readonly text: string
   readonly cure?: string
 }
 
-/** @returns for each port what becomes of it; the same for IPv4 and IPv6 is said once. */
+/** @returns what happens to each port. If IPv4 and IPv6 agree, it is said once. */
 export function departure(
   { tables: all }: HostRuleset,
   {

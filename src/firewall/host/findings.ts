@@ -1,6 +1,7 @@
 /**
- * What the host's own rules do to ghostport's grants, and what they leave open without one (docs/OPERATING.md § Living with the host's own firewall).
- * Pure judgement. Where a rule is not understood, the finding says that it was not judged.
+ * What the host's own rules do to ghostport's grants, and which ports they leave open without one (docs/OPERATING.md §
+ * Living with the host's own firewall). Pure judgement. If a rule is not understood, the finding says that it was not
+ * judged.
  */
 
 import type { ConnectionMark, TableName } from '../../config/server/firewall-settings.ts'
@@ -15,9 +16,9 @@ import { type ChainOutcome, walk } from './walk.ts'
 export type FindingCode =
   /** Mark mode: the host drops what ghostport opens. */
   | 'HOST_DROPS_MARK'
-  /** Gate mode: the host drops a protected port also for those who have a grant. */
+  /** Gate mode: the host drops a protected port even for a source with a grant. */
   | 'HOST_DROPS_PORT'
-  /** A port that grants are for is open without one. */
+  /** A port that grants are for is open without a grant. */
   | 'HOST_OPEN_PORT'
   /** A UDP socket waits for knocks on a port that the host drops. */
   | 'HOST_DROPS_KNOCKS'
@@ -25,7 +26,7 @@ export type FindingCode =
   | 'HOST_NOTRACK'
   /** IPv6 neighbour discovery is dropped. */
   | 'HOST_DROPS_NEIGHBOURS'
-  /** Something of the above could not be judged. */
+  /** One of the above could not be judged. */
   | 'HOST_NOT_JUDGED'
 
 export interface Finding {
@@ -37,7 +38,7 @@ export interface Finding {
   readonly cure?: string
   /** Absent: true of both families, or of the only one. */
   readonly family?: 'IPv4' | 'IPv6'
-  /** Ports that a grant does not open because of it; `all`: those of this host that no other rule lets in. */
+  /** Ports that this keeps shut in spite of a grant; `all`: every port of this host that no other rule lets in. */
   readonly shuts?: 'all' | readonly ProtocolPort[]
 }
 
@@ -45,28 +46,28 @@ export interface Finding {
 export interface PortsInUse {
   /** Ports that grants are for. */
   readonly ports: readonly ProtocolPort[]
-  /** Those of `ports` where a ghost service may stand behind a public one. */
+  /** Those of `ports` where a ghost service may share the port with a public one. */
   readonly decoys?: readonly ProtocolPort[]
-  /** Where sockets of ours wait for knocks; absent: packets are seen before any rule. */
+  /** Where our sockets wait for knocks. Absent: packets are captured before any rule. */
   readonly knocks?: readonly ProtocolPort[]
   /** Whether there may be grants for inner hosts. */
   readonly forwarding: boolean
 }
 
-/** What the judgement depends on, besides the rules. */
+/** What the judgement needs besides the rules. */
 export interface HostQuestion extends PortsInUse {
-  /** Ours: passed over. */
+  /** Our own table, which is not judged. */
   readonly table: TableName
   readonly mark: ConnectionMark
   /** Absent: mark mode. */
   readonly protectedPorts?: readonly ProtocolPort[]
-  /** Whether the host has an IPv6 address on any link. */
+  /** Whether any link of the host has an IPv6 address. */
   readonly ipv6: boolean
 }
 
 export interface HostRuleset {
   readonly tables: readonly HostTable[]
-  /** What could not be read, in one sentence each. */
+  /** What could not be read, one sentence each. */
   readonly unread: readonly string[]
 }
 
@@ -101,7 +102,10 @@ interface FamilyFinding extends Omit<Finding, 'family'> {
   readonly family: 'ip' | 'ip6'
 }
 
-/** The same of both families is said once; what is true of one alone names it, unless its chain does. */
+/**
+ * A finding that is the same for both families is listed once. One that holds for a single family names it, unless its
+ * chain does.
+ */
 function byFamily(found: readonly FamilyFinding[], both: boolean): Finding[] {
   const texts = new Map<string, FamilyFinding[]>()
   for (const finding of found) {
@@ -196,7 +200,7 @@ function dropsKnocks({ tables, protectedPorts = [], knocks = [] }: Asked, family
   })
 }
 
-/** A chain that sees one device only drops nothing for all. */
+/** A chain for a single device does not drop packets of the other devices. */
 export function dropsAll({ end, chain }: ChainOutcome): boolean {
   return end === 'drop' && chain.family !== 'netdev'
 }
@@ -212,7 +216,8 @@ function openPorts({ tables, protectedPorts, ports, decoys = [] }: Asked, family
     const outcomes = walk(tables, ARRIVING, probe)
     const dropping = outcomes.filter(dropsAll)
     if (dropping.length > 0) {
-      // Each that drops it may let it in before, by a rule for this very port: by an address or an interface, say.
+      // Each chain that drops the port may let some packets in before that, for example by address or interface, with a
+      // rule for this very port.
       const [hope, ...more] = dropping.map(({ hopes }) => hopes.find(namesPort))
       if (hope !== undefined && more.every((other) => other !== undefined))
         unclear.set(hope, [...(unclear.get(hope) ?? []), asked])
@@ -251,7 +256,7 @@ function openPorts({ tables, protectedPorts, ports, decoys = [] }: Asked, family
   ]
 }
 
-/** Written for ports; which ports a named set holds is another question. */
+/** Matches rules that are written for ports. Which ports a named set holds is not checked here. */
 function namesPort({ shown }: HostRuleLine): boolean {
   return /\bdport (?!@)/.test(shown)
 }
@@ -301,7 +306,7 @@ function dropsNeighbours({ tables }: Asked): FamilyFinding[] {
   }))
 }
 
-/** As a message names it. */
+/** The name of a chain in messages. */
 export function nameOf({ chain, by }: ChainOutcome): string {
   if (by === 'iptables-legacy')
     return `${chain.family === 'ip6' ? 'ip6tables-legacy' : 'iptables-legacy'} ${chain.table} ${chain.name}`

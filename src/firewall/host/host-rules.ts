@@ -1,10 +1,10 @@
 /**
- * The one static rule that the host's own firewall needs in mark mode: accept the connections that carry our mark. netfilter
- * asks every chain, and an accept of ours does not overrule a drop of theirs, so they have to be told (docs/OPERATING.md).
+ * The one static rule that the host's own firewall needs in mark mode: accept the connections that carry our mark.
+ * netfilter asks every chain, and our accept does not override a drop of theirs (docs/OPERATING.md).
  */
 import type { ConnectionMark } from '../../config/server/firewall-settings.ts'
 
-/** Who keeps the host's rules. */
+/** The program that manages the host's rules. */
 export type HostFirewall =
   | { readonly kind: 'nft'; readonly chains: readonly NftChain[] }
   | { readonly kind: 'iptables' }
@@ -21,7 +21,7 @@ export interface NftChain {
 /** What to do with `lines`: run them as root, or put them into `file`. */
 export interface HostRule {
   readonly file?: string
-  /** Where in the file, or what else to know. */
+  /** Where in the file, or other advice. */
   readonly note?: string
   readonly lines: readonly string[]
 }

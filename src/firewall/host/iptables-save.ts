@@ -1,6 +1,6 @@
 /**
- * iptables-legacy's rules, as `iptables-legacy-save` prints them. nft does not list them, and the kernel asks both. Each rule is put into
- * nft's words, so that one judgement does for all; a match that is not known here stays unknown there.
+ * The rules of iptables-legacy, as `iptables-legacy-save` prints them. nft does not list them, but the kernel asks
+ * both. Each rule is translated into nft's words, so that one judgement fits all. An unknown match stays unknown.
  */
 import { type BaseHook, type HostChain, HostRuleLine, type HostTable } from './ruleset.ts'
 
@@ -48,7 +48,7 @@ function baseOf(table: string, chain: string, policy: string): BaseHook | undefi
   }
 }
 
-/** Each option that is known, in nft's words. `$` stands for its value. */
+/** Each known option in nft's words. `$` stands for its value. */
 const options: Readonly<Record<string, (value: string, not: string, family: 'ip' | 'ip6') => string>> = {
   '-p': (value, not) => `meta l4proto ${not}${value} `,
   '-s': (value, not, family) => `${family} saddr ${not}${value} `,
@@ -128,7 +128,7 @@ function verdictOf(how: string, target: string, rest: readonly string[]): string
     case 'NFQUEUE':
       return 'queue'
     default:
-      // A target of the kernel's has a name in capitals; so may a chain of the administrator's.
+      // The kernel's targets have names in capitals. Chains of the administrator may have them too.
       return /^(LOG|NFLOG|ULOG|MARK|CONNMARK|TCPMSS|SET|CLASSIFY|DSCP|TOS|TTL|HL|CHECKSUM|TRACE|SNAT|MASQUERADE)$/.test(
         target,
       )

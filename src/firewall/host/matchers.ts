@@ -1,7 +1,9 @@
-/** The conditions of a rule that can be judged, in the words of nft 1.0 and of its translation of iptables' matches. */
+/**
+ * The conditions of a rule that can be judged, in the words of nft 1.0, including its translation of iptables matches.
+ */
 import { type Grade, grade, not, type Probe, type Test } from './probe.ts'
 
-/** Statements that are no condition and decide nothing. */
+/** Statements that are no conditions and have no verdict. */
 export const skipped =
   /^(counter( packets \d+ bytes \d+| name \S+)?|comment "[^"]*"|log( prefix "[^"]*"| level \S+| group \d+| snaplen \d+| queue-threshold \d+| flags (all|skuid|ether|(tcp|ip) \S+))*|(meta mark|ct mark|mark|meta priority|meta nftrace|ct label|ct helper|ct zone|meta secmark) set (\S+ (and|or|xor|&|\||\^) \S+( (and|or|xor|&|\||\^) \S+)*|"[^"]*"|\S+))(?= |$)/
 
@@ -11,7 +13,7 @@ type Make = (match: RegExpExecArray) => Test
 const VALUE = String.raw`(!= |== )?(\{ [^}]* \}|@\S+|"[^"]*"|[^\s{]+)`
 
 export const matchers: readonly (readonly [RegExp, Make])[] = [
-  // A key of several parts: which of them holds is not to be told.
+  // A key of several parts: it is not known which of them holds.
   [/^[a-z0-9]+ [a-z-]+( \. [a-z0-9]+ [a-z-]+)+ (!= |== )?(\{ [^}]* \}|@\S+|\S+( \. \S+)*)/, concatenation],
   [value('(?:meta )?(?:iif|iifname)'), values((text) => interfaceIn(text))],
   [
@@ -98,7 +100,7 @@ export const matchers: readonly (readonly [RegExp, Make])[] = [
     value('fib daddr type'),
     values((text) => (probe) => (probe.from === 'neighbour' ? 'unknown' : grade(text === 'local' || text === '2'))),
   ],
-  // Those who reach us come by the interface that the answer leaves by, or there is no connection to talk about.
+  // Packets of our peers arrive on the interface that the answer leaves by; otherwise no connection comes about.
   [/^fib saddr [a-z. ]+? oif (missing|0)\b/, () => () => 'no'],
   [/^fib saddr [a-z. ]+? oif (exists|!= 0)/, () => () => 'yes'],
   [
@@ -109,7 +111,7 @@ export const matchers: readonly (readonly [RegExp, Make])[] = [
   [/^limit rate \S+( burst \d+ \S+)?/, () => () => 'yes'],
   [/^ct count over \d+/, () => () => 'no'],
   [/^ct count \d+/, () => () => 'yes'],
-  // Who is counted there is refused when it is too much, and no earlier.
+  // A source that is counted there is refused only when it exceeds the limit.
   [
     /^(meter \S+( size \d+)?|add @\S+|update @\S+) \{ [^}]*\b(limit rate over|ct count over)\b[^}]*\}/,
     () => () => 'no',
@@ -121,7 +123,7 @@ function value(key: string): RegExp {
   return new RegExp(`^${key} ${VALUE}`)
 }
 
-/** One value, or a set of them; of a named set nothing is known. */
+/** One value, or a set of them. The contents of a named set are unknown. */
 function values(of: (text: string) => Test): Make {
   return (match) => {
     const [negated, text = ''] = [match.at(-2) === '!= ', match.at(-1)]
@@ -159,14 +161,14 @@ function ofProtocol(protocol: Probe['protocol'], make: Make): Make {
   }
 }
 
-/** `ip saddr . tcp dport @known`: about nobody that is not named, where a source is part of it. */
+/** `ip saddr . tcp dport @known`: if a source is part of the key, this does not match a stranger. */
 function concatenation(match: RegExpExecArray): Test {
   const [whole] = match
   const named = / saddr\b/.test(whole) && !whole.includes(' != ')
   return (probe) => (named && probe.from === 'stranger' ? 'no' : 'unknown')
 }
 
-/** A stranger is who is not named. */
+/** A stranger is a source that no rule names. */
 function source(match: RegExpExecArray): Test {
   const [negated, text = ''] = [match.at(-2) === '!= ', match.at(-1)]
   const everybody = /^(0\.0\.0\.0|::)\/0$/.test(text)
@@ -226,7 +228,7 @@ function connectionMark(mask = '', how = '', wanted = ''): Test {
   return (probe) => grade(((BigInt(probe.mark) & bits) === value) === !how.startsWith('!='))
 }
 
-/** Of strangers' packets none was led elsewhere yet, of those to inner hosts all. */
+/** A packet to an inner host was redirected; no other packet of a stranger was. */
 function status(probe: Probe, text: string, negation: string | undefined): Grade {
   if (!/^(dnat|0x20)$/.test(text)) return 'unknown'
   return grade((probe.translated === true) === (negation !== '!= '))

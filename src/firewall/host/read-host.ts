@@ -1,4 +1,4 @@
-/** Reads the host's own rules, from nftables and from iptables-legacy. Changes nothing: not even an empty table appears. */
+/** Reads the host's own rules, from nftables and from iptables-legacy. Changes nothing and creates no table. */
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
@@ -13,7 +13,7 @@ import { type HostTable, type NamedSet, parseListing, parseSet } from './ruleset
 const PROGRAM_TIME = milliseconds(2000)
 const MOST_OUTPUT = 32 * 1024 * 1024
 
-/** The part of nftables that is needed. */
+/** The needed part of nftables. */
 export interface RuleReader {
   /** `nft list ruleset`, without the elements of sets. */
   listRules(): Result<string, FirewallFailure>
@@ -21,7 +21,7 @@ export interface RuleReader {
   listSet(family: string, table: string, set: string): Result<string, FirewallFailure>
 }
 
-/** @returns the failure of nftables; what else cannot be read is listed in `unread`. */
+/** @returns the failure of nftables; other parts that cannot be read are listed in `unread`. */
 export async function readHost(nft: RuleReader): Promise<Result<HostRuleset, FirewallFailure>> {
   const listed = nft.listRules()
   if (!listed.ok) return listed
@@ -34,21 +34,21 @@ export async function readHost(nft: RuleReader): Promise<Result<HostRuleset, Fir
     }
     return sets.get(set)
   }
-  // A knock that waits goes first.
+  // Lets a waiting knock go first.
   await setImmediate()
   const legacy = await Promise.all([readLegacy('ip'), readLegacy('ip6')])
   const tables = [...parseListing(listed.value, namedSet), ...legacy.flatMap((one) => one.tables)]
   return { ok: true, value: { tables, unread: legacy.flatMap((one) => one.unread) } }
 }
 
-/** Whether any link but loopback has an IPv6 address. */
+/** Whether any link except loopback has an IPv6 address. */
 export function hasIpv6(): boolean {
   return readProc('/proc/net/if_inet6')
     .split('\n')
     .some((line) => line !== '' && !/ lo$/.test(line))
 }
 
-/** The program makes each table that it is asked for: only those are asked for that the kernel has. */
+/** The program creates each table that it is asked for, so it is asked only for tables that the kernel has. */
 async function readLegacy(family: 'ip' | 'ip6'): Promise<{ tables: readonly HostTable[]; unread: readonly string[] }> {
   const prefix = family === 'ip' ? 'ip' : 'ip6'
   const names = readProc(`/proc/net/${prefix}_tables_names`).split('\n').filter(Boolean)

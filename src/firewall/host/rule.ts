@@ -1,20 +1,20 @@
 /**
- * One rule in nft's words → what it is about and what it does. What is not understood is `unknown`, never guessed: a judgement that depends on
- * it says so.
+ * Reads one rule in nft's words: what it matches and what it does. A part that is not understood is `unknown`, never
+ * guessed. A judgement that depends on it says so.
  */
 import { matchers, skipped } from './matchers.ts'
 import type { Grade, Probe, Test } from './probe.ts'
 
 export type RuleVerdict =
   | { readonly does: 'accept' | 'drop' | 'return' | 'nothing' }
-  /** The packet no longer goes to where it was sent, or a program decides about it. */
+  /** The packet is redirected, or another program decides about it. */
   | { readonly does: 'divert' }
   | { readonly does: 'notrack' }
   | { readonly does: 'jump' | 'goto'; readonly chain: string }
 
 export interface JudgedRule {
   readonly verdict: RuleVerdict
-  /** Whether the rule names a port, a type of ICMPv6, or a mark: it was written for something of its own. */
+  /** Whether the rule names a port, a type of ICMPv6, or a mark: then it was written for that. */
   about(probe: Probe): Grade
 }
 
@@ -23,7 +23,7 @@ export function compileRule(text: string): readonly JudgedRule[] {
   const map = !text.includes(' vmap ') ? null : /^(.*?)(\S+ \S+) vmap (\{ .* \}|@\S+)(.*)$/.exec(text)
   if (map === null) return [compilePlain(text)]
   const [, before = '', key = '', elements = '', after = ''] = map
-  // Which verdicts a named map holds is not listed: anything may come of it.
+  // The verdicts of a named map are not listed, so any of them is possible.
   if (elements.startsWith('@')) return [compilePlain(`${before}${key} ${elements} queue${after}`)]
   return elements
     .slice(2, -2)
@@ -47,7 +47,7 @@ function compilePlain(text: string): JudgedRule {
     }
     const verdict = verdictOf(rest)
     if (verdict !== undefined) {
-      // Leads those whom a map names, as another ghostport does: about no stranger.
+      // Redirects the sources that a map names, as another ghostport does. Does not match a stranger.
       if (/^(dnat|redirect) .*\bsaddr\b.* map @/.test(rest))
         tests.push(({ from }) => (from === 'stranger' ? 'no' : 'unknown'))
       return judged(tests, verdict)
@@ -86,7 +86,7 @@ function judged(tests: readonly Test[], verdict: RuleVerdict): JudgedRule {
   }
 }
 
-/** Targets of iptables that nft cannot translate and after which the next rule is asked. */
+/** Targets of iptables that nft cannot translate, and that pass the packet to the next rule. */
 const passingTargets =
   /^xt target "?(LOG|NFLOG|ULOG|MARK|CONNMARK|CONNSECMARK|SECMARK|CLASSIFY|TCPMSS|TCPOPTSTRIP|SET|DSCP|TOS|TTL|HL|CHECKSUM|AUDIT|RATEEST|TRACE|LED|IDLETIMER|TEE)\b/
 
@@ -112,7 +112,7 @@ function verdictOf(rest: string): RuleVerdict | undefined {
     case 'synproxy':
     case 'fwd':
       return { does: 'divert' }
-    // Both change the source only, and after all that is judged here.
+    // Both change the source only, after everything that is judged here.
     case 'snat':
     case 'masquerade':
       return { does: 'nothing' }

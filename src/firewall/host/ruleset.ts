@@ -1,11 +1,11 @@
 /**
- * The host's own rules, as `nft list ruleset` prints them: plain nft, and through libxtables also iptables-nft, ufw and firewalld. The text and not the
- * JSON is read: in the JSON nearly all that iptables wrote is opaque.
+ * The host's own rules, as `nft list ruleset` prints them: of nft itself, and through libxtables of iptables-nft, ufw
+ * and firewalld. It reads the text and not the JSON, because the JSON hides nearly all that iptables wrote.
  */
 import { printable } from '../../bytes/text.ts'
 import { compileRule, type JudgedRule } from './rule.ts'
 
-/** A chain that the kernel itself asks, at `hook`. */
+/** A chain that the kernel itself calls, at `hook`. */
 export interface BaseHook {
   readonly type: string
   readonly hook: string
@@ -22,7 +22,7 @@ export interface HostChain {
   readonly rules: readonly HostRuleLine[]
 }
 
-/** One rule. iptables-legacy's rules are judged in nft's words and shown in their own. */
+/** One rule. Rules of iptables-legacy are judged in nft's words and shown in their own. */
 export class HostRuleLine {
   readonly chain: string
   readonly shown: string
@@ -41,7 +41,7 @@ export class HostRuleLine {
     return this.#compiled
   }
 
-  /** As a message names it. */
+  /** The rule as a message shows it. */
   toString(): string {
     return `${this.chain}: ${this.shown}`
   }
@@ -58,15 +58,17 @@ export interface HostTable {
   readonly chains: ReadonlyMap<string, HostChain>
 }
 
-/** What a named set of ports holds, as `{ 22, 80 }`; undefined where that is not known. */
+/** The contents of a named set of ports, as `{ 22, 80 }`; undefined if unknown. */
 export type NamedSet = (family: string, table: string, name: string) => string | undefined
 
-/** Not `ip saddr . tcp dport @set`: that holds pairs, of which there may be many, as in our own sets of what is open. */
+/**
+ * Does not match `ip saddr . tcp dport @set`: such a set holds pairs, often many, like our own sets of what is open.
+ */
 const SET_OF_ITS_OWN = /(?<! \. (?:\w+ )?)\b(dport|sport|icmpv6 type) (!= )?@(\S+)/g
 
 /**
  * @param listing what `list ruleset` prints, with or without the elements of sets.
- * @param namedSet asked for sets of ports and of ICMPv6 types, which are short; not for those of addresses.
+ * @param namedSet called for sets of ports and of ICMPv6 types, which are short; not for sets of addresses.
  */
 export function parseListing(listing: string, namedSet: NamedSet = () => undefined): readonly HostTable[] {
   const tables: HostTable[] = []

@@ -1,16 +1,16 @@
-/** Leads a probe through the host's base chains, as netfilter does. */
+/** Sends a probe through the host's base chains, in netfilter's order. */
 import type { Probe } from './probe.ts'
 import type { HostChain, HostRuleLine, HostTable } from './ruleset.ts'
 
-/** What becomes of a probe that enters a chain. */
+/** What happens to a probe in a chain. */
 interface Passage {
-  /** What surely ends it, unless a rule of `doubts` or `hopes` did before. Absent: it leaves at the chain's end. */
+  /** What ends it, unless a rule of `doubts` or `hopes` ended it before. Absent: it leaves at the chain's end. */
   readonly end?: { readonly does: 'accept' | 'drop'; readonly rule: HostRuleLine }
-  /** Rules that may drop it or lead it elsewhere. */
+  /** Rules that may drop or redirect it. */
   readonly doubts: readonly HostRuleLine[]
   /** Rules that may accept it. */
   readonly hopes: readonly HostRuleLine[]
-  /** Rules that take it, or may take it, from connection tracking. */
+  /** Rules that exclude it, or may exclude it, from connection tracking. */
   readonly untracking: readonly HostRuleLine[]
 }
 
@@ -23,7 +23,7 @@ export interface ChainOutcome extends Omit<Passage, 'end'> {
   readonly rule?: HostRuleLine
 }
 
-/** What each base chain at one of `hooks` does, in the order in which the kernel asks them. */
+/** What each base chain at one of `hooks` does, in the kernel's order. */
 export function walk(tables: readonly HostTable[], hooks: readonly string[], probe: Probe): readonly ChainOutcome[] {
   const outcomes: ChainOutcome[] = []
   for (const { family, chains, by } of tables) {
@@ -41,7 +41,7 @@ export function walk(tables: readonly HostTable[], hooks: readonly string[], pro
   return outcomes.sort((one, other) => rank(one) - rank(other))
 }
 
-/** @param known of the same table, for the same probe: many rules jump to one chain. The kernel allows no loops. */
+/** @param known results for this table and probe: many rules jump to one chain. The kernel allows no loops. */
 function pass(chain: HostChain, chains: HostTable['chains'], probe: Probe, known: Map<string, Passage>): Passage {
   const before = known.get(chain.name)
   if (before !== undefined) return before
@@ -50,7 +50,7 @@ function pass(chain: HostChain, chains: HostTable['chains'], probe: Probe, known
   const untracking: HostRuleLine[] = []
   const passage = { doubts, hopes, untracking }
   known.set(chain.name, passage)
-  // Netdev chains see what comes through one device.
+  // Netdev chains see packets of one device only.
   let sure = chain.family !== 'netdev'
   const ended = (end: Passage['end']): Passage => {
     const whole = { ...passage, ...(end && { end }) }
@@ -79,7 +79,7 @@ function pass(chain: HostChain, chains: HostTable['chains'], probe: Probe, known
           break
         case 'return':
           if (certain) return ended(undefined)
-          // Some leave here: what the rest of this chain does is not done to all.
+          // Some packets leave here, so the rest of this chain does not apply to all.
           sure = false
           break
         case 'jump':

@@ -1,10 +1,10 @@
-/** Which of the findings matter to one grant, for its line in the log. */
+/** The findings that affect one grant, for its line in the log. */
 import type { Grant } from '../../access/grant.ts'
 import { familyOf } from '../../packet/address.ts'
 import type { Finding, FindingCode } from './findings.ts'
 
 /**
- * @param known what was found last.
+ * @param known the latest findings.
  * @returns the codes of what keeps this grant from opening its doors, each once.
  */
 export function whatShuts(grant: Grant, known: readonly Finding[]): readonly FindingCode[] {

@@ -1,15 +1,15 @@
 /**
- * The gate without any grant, in one command for `nft`: what closes the protected ports from before the network is up until the server
- * has started. The server replaces it, in one transaction, by its whole table (ruleset.ts).
+ * The gate without any grant, in one command for `nft`. It closes the protected ports from before the network is up
+ * until the server has started. The server replaces it with its whole table in one transaction (ruleset.ts).
  */
 
 import type { TableName } from '../../config/server/firewall-settings.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { PROTOCOL_NUMBERS } from '../../packet/protocol-port.ts'
 
-/** @returns statements for `nft`, one a line; together they are one transaction. Nothing in them needs quoting but braces. */
+/** @returns statements for `nft`, one per line; together they are one transaction. Only braces need quoting. */
 export function closedGate(table: TableName, ports: readonly ProtocolPort[]): readonly string[] {
-  // Early in a boot there may be no /etc/protocols.
+  // Early in a boot, /etc/protocols may be missing.
   const elements = ports.map(({ protocol, port }) => `${PROTOCOL_NUMBERS[protocol]} . ${port}`)
   return [
     `add table inet ${table};`,

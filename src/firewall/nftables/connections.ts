@@ -1,6 +1,6 @@
 /**
- * The TCP connections that this host has already when the gate is shut for the first time. Where nothing tracked
- * connections until then, the kernel takes the next segment of each for the beginning of a new one, which the gate drops.
+ * The TCP connections that exist on this host when the gate is first shut. If connections were not tracked before, the
+ * kernel takes the next segment of each as a new connection, which the gate drops.
  */
 import { readFileSync } from 'node:fs'
 import { endianness } from 'node:os'
@@ -9,7 +9,7 @@ import type { ProtocolPort } from '../../packet/message.ts'
 import type { Port } from '../../units.ts'
 import type { Element } from './elements.ts'
 
-/** As many as the sets of `ruleset.ts` hold, in each family. */
+/** As many as the sets of `ruleset.ts` hold, per family. */
 export const MAX_CONNECTIONS = 65_535
 
 /** A connection to a port of ours. */
@@ -19,10 +19,13 @@ export interface Connection {
   readonly port: Port
 }
 
-/** Those to the protected ports, in the network of the calling thread; none where the kernel does not tell. */
+/**
+ * Connections to the protected ports, in the network namespace of the calling thread; empty if the kernel does not list
+ * them.
+ */
 export function connectionsTo(ports: readonly ProtocolPort[]): readonly Connection[] {
   const wanted = new Set<number>(ports.flatMap(({ protocol, port }) => (protocol === 'tcp' ? [port] : [])))
-  // `/proc/net` is that of the process, whose threads may be in other networks.
+  // `/proc/net` belongs to the process, whose threads may be in other network namespaces.
   return ['tcp', 'tcp6']
     .flatMap((table) => parseTcpTable(readTable(`/proc/thread-self/net/${table}`)))
     .filter(({ port }) => wanted.has(port))
@@ -36,13 +39,13 @@ function readTable(path: string): string {
   }
 }
 
-/** Established, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT: the states in which either end may still have something to say. */
+/** Established, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT: states in which either end may still send. */
 const ALIVE = new Set(['01', '04', '05', '08'])
 const ROW = /^\s*\d+: [0-9A-F]+:([0-9A-F]{4}) ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) ([0-9A-F]{2}) /gm
 
 /**
  * @param text of `/proc/net/tcp` or `/proc/net/tcp6` (proc(5)).
- * @param order of the bytes in each 32-bit word of an address: the machine's.
+ * @param order byte order in each 32-bit word of an address: the machine's.
  */
 export function parseTcpTable(text: string, order = endianness()): readonly Connection[] {
   const connections: Connection[] = []
@@ -51,7 +54,7 @@ export function parseTcpTable(text: string, order = endianness()): readonly Conn
     const bytes = Uint8Array.from(peer.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
     if (order === 'LE') for (let word = 0; word < bytes.length; word += 4) bytes.subarray(word, word + 4).reverse()
     connections.push({
-      // IPv4 for the IPv4 peer of a socket that serves both families.
+      // An IPv4 peer of a socket for both families is stored as IPv4.
       peer: addressFromBytes(bytes),
       peerPort: Number.parseInt(peerPort, 16) as Port,
       port: Number.parseInt(port, 16) as Port,
@@ -60,7 +63,9 @@ export function parseTcpTable(text: string, order = endianness()): readonly Conn
   return connections
 }
 
-/** As elements of the sets `known4` and `known6`, without repetitions: several addresses of ours may have one peer. */
+/**
+ * As elements of the sets `known4` and `known6`, without repetitions: one peer may connect to several of our addresses.
+ */
 export function connectionElements(connections: readonly Connection[]): readonly Element[] {
   const keys = { 4: new Set<string>(), 6: new Set<string>() }
   for (const { peer, peerPort, port } of connections) keys[familyOf(peer)].add(`${peer} . ${peerPort} . ${port}`)

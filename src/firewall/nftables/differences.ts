@@ -1,4 +1,4 @@
-/** What tells the kernel's elements from what the book says: elements that are missing, or too many, or end at another moment. */
+/** Compares the kernel's elements with the book: elements that are missing, too many, or that end at another time. */
 
 import { milliseconds } from '../../units.ts'
 import type { Book, Instant } from '../book.ts'
@@ -11,7 +11,8 @@ import { type Move, SHORTEST_SPAN } from './transaction.ts'
 const LONG = milliseconds(86_400_000)
 
 /**
- * @param tolerance ends that are no further apart than this (milliseconds) are the same. The kernel counts in ticks of up to 10 ms.
+ * @param tolerance ends that are no further apart than this (milliseconds) are the same. The kernel counts in ticks of
+ * up to 10 ms.
  * @returns how the elements have to be moved so that they are as the book says.
  */
 export function differences(
@@ -35,7 +36,7 @@ export function differences(
   const moves: Move[] = []
   for (const element of found) {
     const match = wanted.get(element.set)?.get(element.key)
-    // It guards a way that has ended, for the last packet on it.
+    // Guards a way that has ended, for the last packet on it.
     if (match === undefined && element.set.startsWith('fwd') && element.from - now <= GUARD_OUTLIVES) continue
     const from = Math.min(element.to, now + LONG) as Instant
     if (match === undefined || match.element.value !== element.value || match.element.comment !== element.comment) {
@@ -52,7 +53,7 @@ export function differences(
   return moves
 }
 
-/** Without its comment: who deletes an element need not know it, and somebody else may have written it. */
+/** Without its comment: deleting an element does not need it, and another program may have written it. */
 function asElement({ set, key, value }: FoundElement): Element {
   return { set, key, ...(value !== undefined && { value }) }
 }

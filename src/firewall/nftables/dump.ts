@@ -1,6 +1,6 @@
 /**
- * What the kernel has in our table, asked for over netlink (the dumps of linux/netfilter/nf_tables.h). libnftables
- * prints the same as text, ten times as slowly, which counts when a server starts with a full table.
+ * Reads our table from the kernel over netlink (the dumps of linux/netfilter/nf_tables.h). libnftables prints the same
+ * as text, ten times slower, which matters when a server starts with a full table.
  */
 import { constants } from 'node:os'
 import type { TableName } from '../../config/server/firewall-settings.ts'
@@ -25,7 +25,7 @@ import {
 import { ATTR_TABLE, NetfilterSocket, NFGENMSG_LENGTH, NFPROTO_INET, nftablesType } from './netlink.ts'
 import { type Field, type SetName, shapeOf } from './sets.ts'
 
-/** An element as {@link Element} writes it, and when it ends by the caller's clock: not before `from`, not after `to`. */
+/** An element as {@link Element} writes it, with its end by the caller's clock: not before `from`, not after `to`. */
 export interface FoundElement {
   readonly set: SetName
   readonly key: string
@@ -55,7 +55,7 @@ const TRIES = 5
 export function dumpSet(table: TableName, set: SetName, clock: () => number): Result<FoundElement[], DumpFailure> {
   for (let left = TRIES; left > 0; left--) {
     const elements: FoundElement[] = []
-    // A datagram is made ready while the one before it is fetched.
+    // A datagram is parsed before the next one is fetched.
     let [madeAfter, madeBefore] = [clock(), clock()]
     const told = ask(GET_SET_ELEMENTS, [stringAttribute(ATTR_TABLE, table), stringAttribute(ATTR_SET, set)], {
       onFetch: () => {
@@ -70,7 +70,10 @@ export function dumpSet(table: TableName, set: SetName, clock: () => number): Re
   return failure(`${set} changes faster than it can be read`)
 }
 
-/** @returns the chains and the sets of a table, as `chain NAME` and `set NAME`, maps being sets; none where there is no such table. */
+/**
+ * @returns the chains and the sets of a table, as `chain NAME` and `set NAME`, where maps count as sets; empty if there
+ * is no such table.
+ */
 export function dumpNames(table: TableName): Result<ReadonlySet<string>, DumpFailure> {
   const names = new Set<string>()
   for (const [kind, type, nameAttribute] of [
@@ -97,7 +100,7 @@ interface Listener {
   onMessage(body: Uint8Array): void
 }
 
-/** @returns whether the answer is whole, or something changed while the kernel was telling. */
+/** @returns whether the answer is complete, or something changed during the answer. */
 function ask(
   type: number,
   attributes: readonly Uint8Array[],
@@ -153,7 +156,7 @@ function stringAttribute(type: number, text: string): Uint8Array {
   return encodeAttribute(type, Buffer.from(`${text}\0`, 'latin1'))
 }
 
-/** A table may have a hundred thousand: attributes are read where they are, without an object for each. */
+/** A table may have a hundred thousand elements: attributes are read in place, without an object for each. */
 function readElements(
   set: SetName,
   body: Uint8Array,
@@ -170,13 +173,13 @@ function readElements(
     const end = at + view.getUint16(at, true)
     if (end < at + 4 || end > list.length) return
     let [key, value, comment] = ['', undefined as string | undefined, undefined as string | undefined]
-    // Without a time it never ends.
+    // Without a timeout, it never ends.
     let remaining = Number.POSITIVE_INFINITY
     for (let inner = at + 4; inner + 4 <= end; ) {
       const next = inner + view.getUint16(inner, true)
       if (next < inner + 4 || next > end) break
       switch (view.getUint16(inner + 2, true) & ATTRIBUTE_TYPE) {
-        // Both hold one attribute, whose head is passed over.
+        // Both hold one attribute, whose header is skipped.
         case ELEMENT_KEY:
           key = textOf(bytes, view, inner + 8, keyFields)
           break
@@ -236,7 +239,7 @@ function textOf(bytes: Uint8Array, view: DataView, from: number, fields: readonl
   return text
 }
 
-/** Type and length, a byte each, then the value: nftables keeps its comments so, each with a zero at its end. */
+/** Type and length, one byte each, then the value: nftables stores its comments like this, each with a final zero. */
 function commentIn(bytes: Buffer, from: number, end: number): string | undefined {
   for (let at = from; at + 2 <= end; ) {
     const length = bytes[at + 1] ?? 0

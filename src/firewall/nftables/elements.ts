@@ -12,17 +12,17 @@ export interface Element {
   readonly value?: string
   /** Printable ASCII without quotes, at most 127 bytes. */
   readonly comment?: string
-  /** How long it stays beyond the end of its door. It may then be there when the book has long forgotten the door. */
+  /** How long it stays after the end of its door. So it may exist when the book has already forgotten the door. */
   readonly outlives?: Milliseconds
 }
 
 /**
- * What guards a way has to be there for the last packet that takes it: both are looked up one after the other, and a packet
- * sent in the very tick of their common end would find the one and not the other.
+ * The guard of a way must still exist for the last packet on that way. Both are looked up one after the other. If they
+ * ended in the same tick, a packet could find the way and not its guard.
  */
 export const GUARD_OUTLIVES = milliseconds(500)
 
-/** The elements that are this door: all of them, or it is not open. */
+/** The elements of this door: it is open only if all of them exist. */
 export function elementsOf(door: Door): readonly Element[] {
   const family = familyOf(door.source)
   switch (door.kind) {

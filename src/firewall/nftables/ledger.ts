@@ -1,6 +1,7 @@
 /**
- * The ledger set: who opened what, kept in the kernel beside the doors. An element is `number . part` with the grant's own end as
- * timeout and a piece of its record (`record.ts`) as comment. Where a record has no end of its own, the timeout tells it.
+ * The ledger set: who opened what, kept in the kernel beside the doors. The key of an element is `number . part`. Its
+ * timeout is the grant's own end, and its comment a piece of the grant's record (`record.ts`). If a record has no end
+ * of its own, the timeout gives it.
  */
 import type { Grant } from '../../access/grant.ts'
 import { milliseconds } from '../../units.ts'
@@ -10,7 +11,7 @@ import type { Element } from './elements.ts'
 /** nftables takes comments of up to 127 bytes. */
 const PIECE = 120
 
-/** @param number tells this grant from all others in the set. @param until its end, in milliseconds since the machine started. */
+/** @param number identifies this grant in the set. @param until its end, in milliseconds since the machine started. */
 export function ledgerElements(number: number, grant: Grant, until: number): readonly Element[] {
   const record = encodeRecord(grant, until)
   const pieces = Math.ceil(record.length / PIECE)
@@ -29,7 +30,9 @@ export interface LedgerRecord {
   readonly until: number
 }
 
-/** An element of the ledger as the kernel has it: it ends between `from` and `to`, in milliseconds since the machine started. */
+/**
+ * An element of the ledger in the kernel. It ends between `from` and `to`, in milliseconds since the machine started.
+ */
 export interface LedgerElement {
   readonly key: string
   readonly comment?: string
@@ -37,10 +40,13 @@ export interface LedgerElement {
   readonly to: number
 }
 
-/** The kernel counts in ticks of up to 10 ms, and reading takes time. An end that is later than the kernel's by more is not believed. */
+/**
+ * The kernel counts in ticks of up to 10 ms, and reading takes time. An end that is later than the kernel's by more
+ * than this is not believed.
+ */
 const DOUBT = milliseconds(50)
 
-/** @returns the grants that the ledger records, and how many records make no sense. */
+/** @returns the grants that the ledger records, and the number of invalid records. */
 export function parseLedger(elements: readonly LedgerElement[]): {
   readonly records: readonly LedgerRecord[]
   readonly unread: number

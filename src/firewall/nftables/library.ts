@@ -1,5 +1,5 @@
 /**
- * libnftables in this process, through koffi: 40 µs for a command where starting `nft` takes two milliseconds. The
+ * libnftables in this process, through koffi: a command takes 40 µs, while starting `nft` takes two milliseconds. The
  * prototypes are those of `nftables/libnftables.h`, soname 1.
  */
 import koffi, { type LibraryHandle } from 'koffi'
@@ -7,32 +7,32 @@ import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { NetfilterSocket, portIdsOfNetfilterSockets } from './netlink.ts'
 
 export interface Nftables {
-  /** Runs commands as one transaction. @returns what they print; the failure says what nftables said. */
+  /** Runs commands as one transaction. @returns what they print; the failure has nftables' message. */
   run(commands: string): Result<string, NftFailure>
   /** The rules of all tables, without the elements of their sets. */
   listRules(): Result<string, NftFailure>
   /** A set with its elements. */
   listSet(family: string, table: string, set: string): Result<string, NftFailure>
-  /** The netlink addresses that our transactions come from, as others see them. */
+  /** The netlink addresses of our transactions, as others see them. */
   readonly portIds: ReadonlySet<number>
   close(): void
 }
 
 export type NftFailure = Failure<'FIREWALL_REFUSED' | 'FIREWALL_FULL' | 'FIREWALL_UNAVAILABLE'> & {
-  /** Something that the commands name is not there. */
+  /** Something that the commands name does not exist. */
   readonly missing: boolean
 }
 
-/** Numbers instead of names that the host's files may give them (`/etc/iproute2/rt_marks`, `/etc/protocols`). */
+/** Numbers instead of the names from the host's files (`/etc/iproute2/rt_marks`, `/etc/protocols`). */
 const NUMERIC_PRIORITY_AND_SYMBOL = (1 << 8) | (1 << 9)
 const TERSE = 1 << 11
 
 /**
  * @param soname the library to load.
- * @returns `FIREWALL_UNAVAILABLE` where there is no library or no netlink to the kernel's netfilter.
+ * @returns `FIREWALL_UNAVAILABLE` if there is no library, or no netlink to the kernel's netfilter.
  */
 export function openNftables(soname = 'libnftables.so.1'): Result<Nftables, Failure<'FIREWALL_UNAVAILABLE'>> {
-  // libnftables ends the whole process where it can open no netfilter socket: ask first.
+  // libnftables ends the whole process if it cannot open a netfilter socket, so this checks first.
   const usable = tryNetfilterSocket()
   if (!usable.ok) return usable
 
@@ -59,13 +59,14 @@ export function openNftables(soname = 'libnftables.so.1'): Result<Nftables, Fail
   if (context === null || bufferOutput(context) !== 0 || bufferError(context) !== 0) {
     return refuse('FIREWALL_UNAVAILABLE', `${soname} cannot be started`)
   }
-  // Terse, and no list of tables: else the library would fetch every element of every set for it.
+  // Terse, and without a list of tables: otherwise the library would fetch every element of every set for it.
   setFlags(context, NUMERIC_PRIORITY_AND_SYMBOL | TERSE)
   const run: Nftables['run'] = (commands) => {
     if (runBuffer(context, commands) === 0) return ok(output(context) as string)
     return nftFailure(errors(context) as string)
   }
-  // Says whether we may and the kernel can, and gives the socket its address, which it gets with its first message.
+  // Shows whether this process may use it and the kernel supports it. The socket gets its address with this first
+  // message.
   const first = run('list chains\n')
   if (!first.ok) {
     contextFree(context)
@@ -99,10 +100,10 @@ function tryNetfilterSocket(): Result<void, Failure<'FIREWALL_UNAVAILABLE'>> {
   return ok(undefined)
 }
 
-/** @param said what nftables wrote: the first line is the reason, the following ones point at the place. */
+/** @param said what nftables wrote: the first line is the reason, the next lines point at the place. */
 function nftFailure(said: string): { readonly ok: false; readonly failure: NftFailure } {
   const reason = (said.split('\n')[0] ?? '').replace(/^.*?Error: (Could not process rule: )?/, '') || 'no reason given'
-  // The words are strerror(3)'s: ENFILE is a set at its size, EPERM a missing CAP_NET_ADMIN.
+  // The words are those of strerror(3): ENFILE means a full set, EPERM a missing CAP_NET_ADMIN.
   const detail = `nftables: ${reason}`
   const missing = /No such file or directory/.test(said)
   if (/Too many open files in system/.test(said)) {

@@ -15,13 +15,13 @@ import {
 } from '../../system/libc.ts'
 import { AF_NETLINK, PORT_ID_AT } from '../../system/netlink.ts'
 
-/** A value, or why there is none, in words. */
+/** A value, or the reason why there is none. */
 export type Called<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly failure: string }
 
 // linux/netfilter/nfnetlink.h and linux/netfilter.h
 export const NFNL_SUBSYS_NFTABLES = 10
 export const NFPROTO_INET = 1
-/** struct nfgenmsg: the family first. It stands before the attributes of each message. */
+/** struct nfgenmsg: the family first. It precedes the attributes of each message. */
 export const NFGENMSG_LENGTH = 4
 /** Holds the name of the table, for every kind of object of nf_tables. */
 export const ATTR_TABLE = 1
@@ -32,9 +32,9 @@ const SO_PROTOCOL = 38
 const NFTABLES_GROUP_BIT = 1 << 6
 /** struct sockaddr_nl: family 0, padding, port id 4 (0: the kernel's choice), groups 8. */
 const SOCKADDR_NL_LENGTH = 12
-/** Bytes in the kernel for notifications that wait. */
+/** Bytes of kernel memory for notifications that wait. */
 const INBOX = 4 << 20
-/** Longer than any datagram that the kernel sends. */
+/** Longer than any datagram of the kernel. */
 const LONGEST = 1 << 16
 const { EAGAIN, EINTR, ENOBUFS } = constants.errno
 
@@ -43,7 +43,7 @@ export function nftablesType(kind: number): number {
   return (NFNL_SUBSYS_NFTABLES << 8) | kind
 }
 
-/** Made at the first use, for all sockets: a datagram is copied out of it. */
+/** Made at the first use, for all sockets: each datagram is copied out of it. */
 let inbox: Uint8Array | undefined
 
 /** A netfilter netlink socket, not blocking, closed on exec. */
@@ -51,7 +51,7 @@ export class NetfilterSocket {
   readonly fd: number
   readonly #native: Libc
 
-  /** @returns the reason, where there is no C library that can be asked, no netfilter in the kernel, or no right to it. */
+  /** @returns the reason if there is no usable C library, no netfilter in the kernel, or no permission. */
   static open(): Called<NetfilterSocket> {
     let native: Libc
     try {
@@ -68,10 +68,10 @@ export class NetfilterSocket {
     this.fd = fd
   }
 
-  /** From now on it hears every nf_tables transaction, but for those from these port ids. */
+  /** Subscribes to every nf_tables transaction, except those from these port ids. */
   subscribe(ignoring: ReadonlySet<number>): Called<void> {
     const native = this.#native
-    // Best effort: a bigger inbox needs CAP_NET_ADMIN, and where it overflows we are told.
+    // Best effort: a bigger inbox needs CAP_NET_ADMIN, and an overflow is reported.
     native.setsockopt(this.fd, SOL_SOCKET, SO_RCVBUFFORCE, int32(INBOX), 4)
     const filter = filterOf(native, ignorePortIds(ignoring))
     if (native.setsockopt(this.fd, SOL_SOCKET, SO_ATTACH_FILTER, filter, SOCK_FPROG_LENGTH) !== 0) return failed(native)
@@ -88,7 +88,7 @@ export class NetfilterSocket {
     return sent === bytes.length ? { ok: true, value: undefined } : failed(this.#native)
   }
 
-  /** One datagram; `empty` where none waits; `lost` where the kernel had to throw some away. */
+  /** One datagram; `empty` if none waits; `lost` if the kernel had to discard some. */
   receive(): Called<Uint8Array | 'empty' | 'lost'> {
     inbox ??= new Uint8Array(new ArrayBuffer(LONGEST))
     for (;;) {
@@ -121,7 +121,7 @@ export function portIdsOfNetfilterSockets(): ReadonlySet<number> {
 /** The port id of a netfilter netlink socket; `undefined` for any other descriptor. */
 function portIdOf(native: Libc, fd: number): number | undefined {
   const address = new Uint8Array(SOCKADDR_NL_LENGTH)
-  // An address of another family is longer and comes cut; a descriptor that is no socket fails.
+  // An address of another family is longer and is truncated; a descriptor that is not a socket fails.
   if (native.getsockname(fd, address, int32(address.length)) !== 0) return undefined
   const view = new DataView(address.buffer)
   if (view.getUint16(0, true) !== AF_NETLINK) return undefined
@@ -138,12 +138,12 @@ function int32(value: number): Uint8Array {
   return new Uint8Array(new Int32Array([value]).buffer)
 }
 
-/** Drops, in the kernel, what was sent on behalf of these ports, by the first head of a datagram. */
+/** Makes the kernel drop what was sent on behalf of these ports, by the first header of a datagram. */
 function ignorePortIds(ids: ReadonlySet<number>): readonly Instruction[] {
   const known = [...ids]
   return [
     { code: LD_W_ABS, jt: 0, jf: 0, k: PORT_ID_AT },
-    // The filter reads big-endian, the head is in the host's order.
+    // The filter reads big-endian; the header has the host's byte order.
     ...known.map((id, i) => ({ code: JEQ_K, jt: known.length - i, jf: 0, k: swap(id) })),
     { code: RET_K, jt: 0, jf: 0, k: 0xffff_ffff },
     { code: RET_K, jt: 0, jf: 0, k: 0 },

@@ -1,7 +1,7 @@
 /**
- * The kernel's nftables as a {@link Firewall}: one table of ours, whose elements are the grants and expire by themselves.
- * What is open is kept in a book beside it, so that the kernel's sets, which take long to list, are read only at the start
- * and when somebody asks; the book is also what a table that somebody flushed is mended from.
+ * The kernel's nftables as a {@link Firewall}: one table of ours. Its elements are the grants, and expire by
+ * themselves. A book in memory also has what is open, because listing the kernel's sets takes long. The sets are read
+ * only at the start and for a status. If another program flushes the table, it is repaired from the book.
  */
 import type { GrantId, LiveGrant } from '../../access/grant.ts'
 import {
@@ -40,7 +40,7 @@ import { SET_NAMES } from './sets.ts'
 import { type Care, renderChanges, renderDoors, renderElements, renderMoves, renderRecords } from './transaction.ts'
 import { type Watch, watchTable } from './watch.ts'
 
-/** Only the mode has to be said: the rest is as in a file that does not say it. */
+/** Only the mode is required: the rest has the defaults of the configuration file. */
 export interface NftablesOptions extends Partial<TableShape> {
   readonly mode: CoexistenceMode
   /** The shared library to load; default `libnftables.so.1`. */
@@ -50,13 +50,13 @@ export interface NftablesOptions extends Partial<TableShape> {
 }
 
 interface Clocks {
-  /** The time in which the machine was suspended included: what the end of a grant is told by. */
+  /** Including the time when the machine was suspended: grants end by this clock. */
   withSuspension(): number
-  /** Not included: what the kernel's timeouts run by. */
+  /** Without that time: the kernel's timeouts run by this clock. */
   withoutSuspension(): number
 }
 
-/** @returns `FIREWALL_UNAVAILABLE` where libnftables or the kernel's netfilter is missing. */
+/** @returns `FIREWALL_UNAVAILABLE` if libnftables or the kernel's netfilter is missing. */
 export function createNftablesFirewall(options: NftablesOptions): Result<KernelFirewall, FirewallFailure> {
   const opened = openNftables(options.library)
   if (!opened.ok) return opened
@@ -65,19 +65,19 @@ export function createNftablesFirewall(options: NftablesOptions): Result<KernelF
   return ok(new KernelTable(opened.value, { table, mode, mark, maxGrants }, clocks))
 }
 
-/** Somebody who changes our table more often than this within a second is waited out. */
+/** If another program changes our table more often than this within a second, repairs pause. */
 const MENDS_A_SECOND = 20
 const MEND_AGAIN_AFTER = milliseconds(1000)
-/** Timeouts count from when the kernel hears of them, so that many grants, or elements, are put into several transactions. */
+/** Timeouts count from when the kernel gets them. So many grants, or elements, are split into several transactions. */
 const GRANTS_AT_ONCE = 200
 const ELEMENTS_AT_ONCE = 400
-/** A transaction that takes longer than this is looked at again. */
+/** A transaction that takes longer than this is checked again. */
 const SLOW = milliseconds(20)
-/** An end that a former ghostport left in the kernel is right if it is no further off than this: it stays as it is. */
+/** An end that an earlier ghostport left in the kernel stays if it differs by no more than this. */
 const NEAR = milliseconds(100)
-/** How often ends are set right in a row, on a machine that is too busy to do it at once. */
+/** How often ends are corrected in a row, on a machine that is too busy to do it at once. */
 const ROUNDS = 3
-/** How often it is asked whether the machine was suspended, and how long that has to be to count. */
+/** How often to check whether the machine was suspended, and how long a suspension must be to count. */
 const SUSPENSION_INTERVAL = milliseconds(1000)
 const SHORTEST_SUSPENSION = milliseconds(20)
 /**
@@ -98,12 +98,12 @@ class KernelTable implements KernelFirewall {
   #suspensionTimer: NodeJS.Timeout | undefined
   /** How long the machine had been suspended when the ends in the kernel were last right. */
   #suspended: number
-  /** In gate mode: connections that were there before the gate. */
+  /** In gate mode: connections from before the gate. */
   #known: { readonly elements: readonly Element[]; readonly until: Instant } | undefined
   #installed = false
   #watch: Watch | undefined
   #retry: NodeJS.Timeout | undefined
-  /** When the latest mends were, oldest first. */
+  /** The times of the latest repairs, oldest first. */
   #mends: Instant[] = []
 
   constructor(nft: Nftables, shape: TableShape, clocks: Clocks) {
@@ -161,7 +161,7 @@ class KernelTable implements KernelFirewall {
     )
   }
 
-  /** Grants end at their second also where the machine is suspended meanwhile. */
+  /** Grants end at their second, even if the machine is suspended meanwhile. */
   watch({ onMended, onHostChange = () => {} }: FirewallListeners): Result<void, FirewallFailure> {
     this.#watch?.close()
     const watch = watchTable(this.#shape.table, this.#nft.portIds, {
@@ -215,7 +215,7 @@ class KernelTable implements KernelFirewall {
     if (!listed.ok) return listed
     const { table } = this.#shape
     const found = parseListing(listed.value).find(({ family, name }) => family === 'inet' && name === table)
-    // A table of ours may have lost a chain, or got one more from somebody.
+    // A table of ours may have lost a chain, or another program may have added one.
     if (found === undefined || CHAINS.every((one) => found.chains.has(one))) return ok(undefined)
     return ok([...found.chains.keys()].find((one) => !CHAINS.includes(one)))
   }
@@ -246,7 +246,7 @@ class KernelTable implements KernelFirewall {
     this.#nft.close()
   }
 
-  /** One transaction for all; where it fails, halves of it, until those to blame are alone. */
+  /** One transaction for all. If it fails, halves of it, until the bad grants are alone. */
   #open(grants: Parameters<Firewall['open']>[0]): Result<Opened, FirewallFailure>[] {
     const now = this.#now()
     const results = new Array<Result<Opened, FirewallFailure>>(grants.length).fill(ok(undefined))
@@ -276,14 +276,14 @@ class KernelTable implements KernelFirewall {
     return results
   }
 
-  /** Makes the kernel follow what the book has done already. */
+  /** Makes the kernel follow the changes of the book. */
   #apply(changes: readonly Change[], now: Instant): Result<void, NftFailure> {
     const applied = this.#carry((_, care) => renderChanges(this.#shape, changes, now, care))
-    // Careful commands delete nothing that is not there: the table itself, or a set of it, must be missing.
+    // Careful commands delete nothing that does not exist, so the table itself or a set of it must be missing.
     return !applied.ok && applied.failure.missing ? this.#rebuild() : applied
   }
 
-  /** Runs commands, and again with more care where that fails. */
+  /** Runs commands, and again more carefully if that fails. */
   #carry(render: (now: Instant, care: Care) => string): Result<void, NftFailure> {
     let refused: Result<string, NftFailure> = ok('')
     for (const care of ['quick', 'careful'] as const) {
@@ -295,20 +295,20 @@ class KernelTable implements KernelFirewall {
     return asVoid(refused)
   }
 
-  /** Takes over what the ledger says, with its ends. */
+  /** Takes over the grants of the ledger, with their ends. */
   #restore(ledger: readonly FoundElement[]): void {
     const now = this.#now()
     const { records, unread } = parseLedger(ledger)
     let lost = unread
     for (const { grant, number, until } of records) {
-      // A smaller MAX_GRANTS than before may leave some out: their doors close.
+      // A smaller MAX_GRANTS may leave some out: their doors close.
       if (until > now && !this.#book.restore(grant, number, until as Instant, now)) lost++
     }
     const grants = this.#book.live(now).map(({ grant, until }) => ({ grant, remaining: milliseconds(until - now) }))
     this.#kept = { grants, lost }
   }
 
-  /** Leaves the table as the book says. What is right already stays as it is, so that no end is written anew. */
+  /** Makes the table match the book. What is already right stays, so that its end is not written again. */
   #renew(ledger: readonly FoundElement[]): Result<void, NftFailure> {
     const names = dumpNames(this.#shape.table)
     if (!names.ok || !isTableOf(this.#shape, names.value)) return this.#rebuild()
@@ -316,7 +316,7 @@ class KernelTable implements KernelFirewall {
     return renewed.ok ? this.#setRight(ledger) : this.#rebuild()
   }
 
-  /** Leaves the table as the book says, whatever was there, in one transaction. */
+  /** Makes the table match the book in one transaction, regardless of its contents. */
   #rebuild(): Result<void, NftFailure> {
     const now = this.#now()
     const rebuilt = this.#nft.run(this.#doors(now) + this.#records(now))
@@ -324,7 +324,7 @@ class KernelTable implements KernelFirewall {
     return this.#now() - now > SLOW ? this.#setRight() : ok(undefined)
   }
 
-  /** The same with the doors first, in half the time. @param onOpen called when they are as they should be. */
+  /** The same with the doors first, in half the time. @param onOpen called when the doors are right. */
   #rebuildInHaste(onOpen: () => void): Result<void, NftFailure> {
     const now = this.#now()
     const doors = this.#nft.run(this.#doors(now))
@@ -339,8 +339,8 @@ class KernelTable implements KernelFirewall {
   }
 
   /**
-   * Makes each element be there, and end, as the book says, in many small transactions.
-   * @param ledger what it holds, where that was just read.
+   * Makes each element exist and end as in the book, in many small transactions.
+   * @param ledger its contents, if just read.
    */
   #setRight(ledger?: readonly FoundElement[]): Result<void, NftFailure> {
     for (let round = 0; round < ROUNDS; round++) {
@@ -362,11 +362,11 @@ class KernelTable implements KernelFirewall {
     return ok(undefined)
   }
 
-  /** The kernel's timeouts stand still while the machine is suspended. A grant does not. */
+  /** The kernel's timeouts stop while the machine is suspended. A grant's lifetime does not. */
   #followSuspension(): void {
     const suspended = this.#suspendedFor()
     if (!this.#installed || Math.abs(suspended - this.#suspended) < SHORTEST_SUSPENSION) return
-    // What fails is tried again a second later.
+    // A failure is tried again a second later.
     if (this.#setRight().ok) this.#suspended = suspended
   }
 
@@ -397,7 +397,7 @@ class KernelTable implements KernelFirewall {
     const heard = this.#now()
     this.#mends = this.#mends.filter((at) => at > heard - 1_000)
     if (this.#mends.length >= MENDS_A_SECOND) {
-      // Two that each put back what the other removes would keep the machine busy with nothing else.
+      // Two programs that each undo the other's changes would keep the machine busy.
       this.#retry = setTimeout(() => this.#mend(change, onMended), MEND_AGAIN_AFTER)
       return
     }
@@ -411,7 +411,7 @@ class KernelTable implements KernelFirewall {
     onMended({ change, grants: this.#book.live(heard).length, took, outcome })
   }
 
-  /** What the ledger holds; nothing where there is no table yet. */
+  /** The contents of the ledger; empty if there is no table yet. */
   #readLedger(): Result<FoundElement[], FirewallFailure> {
     const read = dumpSet(this.#shape.table, 'ledger', () => this.#now())
     return !read.ok && read.failure.missing ? ok([]) : read

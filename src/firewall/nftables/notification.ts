@@ -1,6 +1,7 @@
 /**
- * What the kernel multicasts about nf_tables (linux/netfilter/nf_tables.h): after each transaction, a message for each
- * object that it changed and one, NEWGEN, that names the process. Of other tables only is known that their rules changed.
+ * The kernel's multicasts about nf_tables (linux/netfilter/nf_tables.h). After each transaction there is a message for
+ * each changed object, and one, NEWGEN, that names the process. Of other tables, it is only noted that their rules
+ * changed.
  */
 import type { TableName } from '../../config/server/firewall-settings.ts'
 import { readAttributes, readMessages } from '../../system/netlink.ts'
@@ -8,7 +9,9 @@ import type { ForeignChange } from '../firewall.ts'
 import { ATTR_TABLE, NFGENMSG_LENGTH, NFNL_SUBSYS_NFTABLES, NFPROTO_INET } from './netlink.ts'
 
 const NEWGEN = 15
-/** Message type → what it is about. An even type adds; the odd one after the next, GET, removes. */
+/**
+ * Message type → what it is about. Each kind has three types in a row: one adds, one (GET) is never sent, one removes.
+ */
 const KINDS: Readonly<Record<number, Pick<ForeignChange, 'what' | 'how'>>> = {
   0: { what: 'table', how: 'added' },
   2: { what: 'table', how: 'removed' },
@@ -26,19 +29,19 @@ const KINDS: Readonly<Record<number, Pick<ForeignChange, 'what' | 'how'>>> = {
   24: { what: 'object', how: 'removed' },
 }
 /**
- * From the smallest to the largest. Who deletes a table makes the kernel tell of each rule, element, set and chain in it first,
- * and of the table last.
+ * From the smallest to the largest. When a table is deleted, the kernel first reports each rule, element, set and chain
+ * in it, and the table last.
  */
 const SIZES: readonly ForeignChange['what'][] = ['unknown', 'element', 'rule', 'object', 'set', 'chain', 'table']
 const ATTR_ELEMENT_SET = 2
 const ATTR_GEN_PID = 2
 const ATTR_GEN_NAME = 3
 
-/** Collects what one or more datagrams of one transaction say. */
+/** Collects the changes from one or more datagrams of one transaction. */
 export class NotificationReader {
   readonly #table: TableName
   #foremost: Omit<ForeignChange, 'by'> | undefined
-  /** Who made the foremost change. */
+  /** Who made the most important change. */
   #by: ForeignChange['by']
   #midway = false
   #others = false
@@ -47,7 +50,7 @@ export class NotificationReader {
     this.#table = table
   }
 
-  /** Bytes that make no sense end the reading of a datagram: they count as a change, since we cannot tell. */
+  /** Invalid bytes end the reading of a datagram. They count as a change, because the rest is unknown. */
   read(datagram: Uint8Array): void {
     for (const message of readMessages(datagram)) {
       if (message === undefined) this.lost()
@@ -55,21 +58,21 @@ export class NotificationReader {
     }
   }
 
-  /** The kernel had to leave out something. */
+  /** The kernel had to drop messages. */
   lost(): void {
     this.#note({ what: 'unknown', how: 'lost track' })
     this.#midway = false
     this.#others = true
   }
 
-  /** Whether the transaction that was heard of last is not heard to its end. */
+  /** Whether the end of the latest transaction has not been received yet. */
   get isMidway(): boolean {
     return this.#midway
   }
 
   /**
-   * The foremost change to our table, and who made it: what was removed before what was added, the larger before the smaller,
-   * the earlier before the later. `undefined` where nothing concerned us.
+   * The most important change to our table, and who made it: removals before additions, larger objects before smaller
+   * ones, earlier before later. `undefined` if nothing concerned us.
    */
   take(): ForeignChange | undefined {
     const change = this.#foremost && { ...this.#foremost, ...(this.#by && { by: this.#by }) }
@@ -78,7 +81,7 @@ export class NotificationReader {
     return change
   }
 
-  /** Whether tables, chains or rules of others changed since this was asked last. */
+  /** Whether tables, chains or rules of others changed since the last call. */
   takeOthers(): boolean {
     const changed = this.#others
     this.#others = false
@@ -96,7 +99,7 @@ export class NotificationReader {
     const attributes = readAttributes(body.subarray(NFGENMSG_LENGTH))
     const kind = type & 0xff
     if (kind === NEWGEN) {
-      // It closes its transaction: the one who is named made the changes before it.
+      // It closes its transaction: the named process made the changes before it.
       this.#midway = false
       if (this.#foremost === undefined || this.#by !== undefined) return
       const pid = attributes.get(ATTR_GEN_PID)
@@ -122,7 +125,7 @@ function weight({ what, how }: Omit<ForeignChange, 'by'>): number {
   return SIZES.indexOf(what) + (how === 'removed' ? SIZES.length : 0)
 }
 
-/** A C string: control characters, which a process may put into its name, do not reach a log. */
+/** A C string. A process may put control characters into its name; they are made harmless for the log. */
 function textOf(bytes: Uint8Array): string {
   const end = bytes.indexOf(0)
   return Buffer.from(end < 0 ? bytes : bytes.subarray(0, end))

@@ -1,22 +1,22 @@
 /**
- * Our table, as text for nftables. It is written once and never changes: what is open are elements of its sets and maps,
- * each with a timeout that the kernel keeps (docs/OPERATING.md § Living with the host's own firewall).
+ * Our table, as text for nftables. It is written once and never changes. What is open are elements of its sets and
+ * maps, each with a timeout that the kernel keeps (docs/OPERATING.md § Living with the host's own firewall).
  */
 import { createHash } from 'node:crypto'
 import type { TableShape } from '../../config/server/firewall-settings.ts'
 import { MAX_CONNECTIONS } from './connections.ts'
 import { SET_NAMES, type SetName, shapeOf } from './sets.ts'
 
-/** Records of one grant may take several elements, since a comment holds 127 bytes. */
+/** The record of one grant may take several elements, because a comment holds 127 bytes. */
 const LEDGER_ELEMENTS_PER_GRANT = 8
 /**
- * What ends stays in its set until the kernel's next round, a second later, and takes a place there meanwhile. How many may be open is the
- * book's to say (`holdings.ts`): the kernel's own limit only must not be in its way.
+ * An ended element stays in its set until the kernel's next round, up to a second later, and takes a place meanwhile.
+ * The book limits how many grants are open (`holdings.ts`); the kernel's limit must only be large enough.
  */
 const LEFT_BEHIND = 65_536
 const CHAINS = ['gate', 'nat_pre', 'forwarded', 'delivered', 'nat_post'] as const
 
-/** @returns commands that leave exactly this table, empty, whatever was there: one transaction, with no moment between. */
+/** @returns commands that leave exactly this table, empty, in one transaction, whatever existed before. */
 export function renderTable(shape: TableShape): string {
   const { table } = shape
   return `add table inet ${table}
@@ -28,7 +28,7 @@ ${renderChains(shape)}}
 `
 }
 
-/** @returns commands for a table that {@link isTableOf} knows: they write anew all but what is open. */
+/** @returns commands for a table that {@link isTableOf} recognises: they rewrite everything except what is open. */
 export function renderAgain(shape: TableShape): string {
   const { table, mode } = shape
   const flushed = CHAINS.map((chain) => `flush chain inet ${table} ${chain}\n`)
@@ -42,7 +42,7 @@ export function renderAgain(shape: TableShape): string {
   return `${[...flushed, ...gate].join('')}table inet ${table} {\n${renderChains(shape)}}\n`
 }
 
-/** @param names of its chains and sets, as `dump.ts` tells them. @returns whether they are those of this shape, and no others. */
+/** @param names of its chains and sets, from `dump.ts`. @returns whether they are exactly those of this shape. */
 export function isTableOf(shape: TableShape, names: ReadonlySet<string>): boolean {
   const ours = [...renderTable(shape).matchAll(/^ {2}(?:set|map|chain) \S+ \{/gm)].map(([line]) => {
     const [kind, name] = line.trim().split(' ')
@@ -51,7 +51,10 @@ export function isTableOf(shape: TableShape, names: ReadonlySet<string>): boolea
   return ours.length === names.size && ours.every((name) => names.has(name))
 }
 
-/** The name of a set, which every version of nftables keeps, for the text of the table: sets cannot be compared with what made them. */
+/**
+ * The name of a set that marks the table with a hash of its text. Every version of nftables keeps such a name. The sets
+ * themselves cannot be compared with the text that made them.
+ */
 function stampOf(shape: TableShape): string {
   const text = renderSets(shape) + renderChains(shape)
   return `text_${createHash('sha256').update(text).digest('hex').slice(0, 16)}`
@@ -112,7 +115,7 @@ ${renderForwarded()}
 `
 }
 
-/** nftables knows what a port of conntrack's is only after it has been told the protocol. */
+/** nftables accepts a conntrack port only after the protocol is given. */
 function renderForwarded(): string {
   const rule = (protocol: string, [ip, set]: readonly [string, string]): string =>
     `    meta l4proto ${protocol} ${ip} saddr . meta l4proto . ct original proto-dst @${set} counter drop`
@@ -140,8 +143,9 @@ function protectedPorts({ protectedPorts }: Extract<TableShape['mode'], { kind: 
 
 function renderGate({ mode, mark }: TableShape): string {
   const set = `ct mark set ct mark or 0x${mark.toString(16)} accept`
-  // The host accepts what carries the mark. Here it is what no grant lets in, on a connection that one let in: a SYN, or a packet that
-  // still has had no answer. Without this line, whoever goes on sending would keep a way in past its end.
+  // The host accepts packets that carry the mark. This rule is for packets that no grant lets in, on a connection that
+  // a grant let in: a SYN, or a packet that still has no answer. Without it, a source that keeps sending would keep its
+  // way in after the grant's end.
   const accept = `    ip saddr . meta l4proto . th dport @accept4 ${set}
     ip6 saddr . meta l4proto . th dport @accept6 ${set}
     ct mark and 0x${mark.toString(16)} == 0x${mark.toString(16)} counter drop`

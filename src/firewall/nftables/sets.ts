@@ -1,4 +1,4 @@
-/** The sets and maps of our table that hold what is open: their keys and values, as nftables names the types. */
+/** The sets and maps of our table that hold what is open, with their keys and values in the type names of nftables. */
 
 export type Field = 'ipv4_addr' | 'ipv6_addr' | 'inet_proto' | 'inet_service' | 'mark'
 

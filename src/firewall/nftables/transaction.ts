@@ -1,4 +1,4 @@
-/** Changes of the book, as commands for nftables: each text is one transaction, done whole or not at all. */
+/** Changes of the book as commands for nftables. Each text is one transaction, carried out completely or not at all. */
 
 import type { TableShape } from '../../config/server/firewall-settings.ts'
 import { milliseconds } from '../../units.ts'
@@ -9,28 +9,28 @@ import { ledgerElements } from './ledger.ts'
 import { renderTable } from './ruleset.ts'
 
 /**
- * How elements that are there already get a new timeout. Older kernels ignore an `add` of what is there, so it has to be
- * deleted first, which fails where it has expired meanwhile.
+ * How existing elements get a new timeout. Older kernels ignore an `add` of an existing element, so it must be deleted
+ * first. The delete fails if the element has expired meanwhile.
  */
 export type Care =
-  /** `delete` what the book calls live, then `add`: right but for a race with the timeout itself. */
+  /** `delete` what the book calls live, then `add`: right except for a race with the timeout itself. */
   | 'quick'
-  /** `add`, `delete`, `add`: right whatever is there. */
+  /** `add`, `delete`, `add`: always right. */
   | 'careful'
 
-/** What ends within this time may be gone, by the kernel's clock. */
+/** An element that ends within this time may already be gone, by the kernel's clock. */
 const DOUBT = milliseconds(100)
-/** An element that would end sooner than this (the kernel counts in ticks of up to 10 ms) is not worth adding. */
+/** An element that would end sooner than this is not added (the kernel counts in ticks of up to 10 ms). */
 export const SHORTEST_SPAN = milliseconds(10)
 
-/** An element and its move: `from` is when it would have ended, absent where it is not there; `to` its new end. */
+/** An element and its move: `from` is its former end, absent if it does not exist; `to` is its new end. */
 export interface Move {
   readonly element: Element
   readonly from?: Instant
   readonly to?: Instant
 }
 
-/** The commands that carry out `changes`, in the order in which they happened. Empty text: nothing to do. */
+/** The commands for `changes`, in order. Empty text: nothing to do. */
 export function renderChanges(shape: TableShape, changes: readonly Change[], now: Instant, care: Care): string {
   return renderMoves(shape, mergedMoves(changes), now, care)
 }
@@ -42,7 +42,7 @@ export function renderMoves(shape: TableShape, moves: readonly Move[], now: Inst
     const { outlives = 0 } = element
     const there = from !== undefined && from + outlives > now - DOUBT
     if (outlives > 0 || (there && (care === 'careful' || from < now + DOUBT))) {
-      // Makes sure that the delete finds something.
+      // Makes sure that the delete finds the element.
       script.put('first', element, from ?? now, now)
       script.delete(element)
     } else if (there) script.delete(element)
@@ -51,7 +51,9 @@ export function renderMoves(shape: TableShape, moves: readonly Move[], now: Inst
   return script.text()
 }
 
-/** The commands that leave our table with exactly these doors open, whatever was there. No grant is on record then. */
+/**
+ * The commands that leave our table with exactly these doors open, whatever it held before. No grant is recorded then.
+ */
 export function renderDoors(
   shape: TableShape,
   doors: readonly { readonly door: Door; readonly until: Instant }[],
@@ -65,14 +67,14 @@ export function renderDoors(
   return renderTable(shape) + script.text()
 }
 
-/** The commands that put these elements into our table, each until the same moment. */
+/** The commands that put these elements into our table, all with the same end. */
 export function renderElements(shape: TableShape, elements: readonly Element[], until: Instant, now: Instant): string {
   const script = new Script(shape)
   if (until - now >= SHORTEST_SPAN) for (const element of elements) script.put('last', element, until, now)
   return script.text()
 }
 
-/** The commands that put these grants on record, after {@link renderDoors}. */
+/** The commands that record these grants, after {@link renderDoors}. */
 export function renderRecords(shape: TableShape, entries: readonly Entry[], now: Instant): string {
   const script = new Script(shape)
   for (const { number, grant, until } of entries) {
@@ -83,8 +85,8 @@ export function renderRecords(shape: TableShape, entries: readonly Entry[], now:
 }
 
 /**
- * The net effect: several changes may move one element, and one that ends up where it was does not move. Counted by element,
- * since doors that lead one port to two places, one after the other, have an element in common.
+ * The net effect. Several changes may move one element, and an element that ends up where it was does not move. Counted
+ * by element: doors that lead one port to two places, one after the other, share an element.
  */
 function mergedMoves(changes: readonly Change[]): Move[] {
   const elements = new Map<string, Move>()
@@ -121,7 +123,7 @@ function mergedMoves(changes: readonly Change[]): Move[] {
   return moves
 }
 
-/** Elements gathered into one command for each set, in the order: first adds, deletes, last adds. */
+/** Elements collected into one command per set, in this order: first adds, deletes, last adds. */
 class Script {
   readonly #shape: TableShape
   readonly #commands = {
@@ -168,7 +170,7 @@ class Script {
   }
 }
 
-/** A span as nftables reads it. Rounded down, so that nothing stays open past its end. */
+/** A time span as nftables reads it, rounded down, so that nothing stays open past its end. */
 function renderSpan(milliseconds: number): string {
   const whole = Math.floor(milliseconds)
   const [days, rest] = [Math.floor(whole / 86_400_000), whole % 86_400_000]

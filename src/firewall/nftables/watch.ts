@@ -1,6 +1,7 @@
 /**
- * Hears of every change that somebody else makes to our table, and to the rules of other tables. Our own transactions are dropped by a filter in the
- * kernel, so a busy server costs nothing here; between events, one thread of libuv's pool sleeps in poll(2).
+ * Notices every change that other programs make to our table, and to the rules of other tables. A filter in the kernel
+ * drops our own transactions, so a busy server costs nothing here. Between events, one thread of libuv's pool sleeps in
+ * poll(2).
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TableName } from '../../config/server/firewall-settings.ts'
@@ -20,9 +21,9 @@ export interface Watch {
 }
 
 export interface Listeners {
-  /** Called once for all that waited to be heard together. */
+  /** Called once for all changes that were waiting. */
   ours(change: ForeignChange): void
-  /** Likewise. Elements of sets, which blocklists change all the time, are not told of. */
+  /** Likewise. Elements of sets are not reported, because blocklists change them all the time. */
   others(): void
 }
 
@@ -47,7 +48,7 @@ export function watchTable(
       else reader.read(received.value)
     }
   }
-  /** Whether there may be something to hear; false where nothing can be waited for any more. */
+  /** Whether there may be something to read; false if waiting is not possible any more. */
   const isReady = (): Promise<boolean> =>
     waiting.waitAside().then(
       () => !waiting.isClosed(0),
@@ -58,7 +59,7 @@ export function watchTable(
       if (!(await isReady()) || !open) break
       drain()
       if (reader.isMidway) {
-        // The kernel is still telling. A moment's patience, not a promise: what the end would tell is for the log only.
+        // The kernel is still sending. This waits a moment only: the missing end is needed for the log alone.
         await delay(REST_PAUSE)
         if (!open) break
         drain()
@@ -71,7 +72,7 @@ export function watchTable(
     socket.close()
     waker.close()
   }
-  // Node joins its pool before it exits; a thread that sleeps for ever would keep it from ending.
+  // Node joins its thread pool before it exits. A thread that sleeps for ever would prevent that.
   const wake = (): void => waker.wake()
   process.on('exit', wake)
   void listen()

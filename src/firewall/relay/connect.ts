@@ -1,4 +1,4 @@
-/** Calling the far side of a relayed connection. */
+/** Connects to the far side of a relayed connection. */
 import { connect, type Socket } from 'node:net'
 import type { IpAddress } from '../../packet/address.ts'
 import type { Milliseconds, Port } from '../../units.ts'
@@ -7,15 +7,15 @@ import { HELD_BACK } from './listen.ts'
 export interface Endpoint {
   readonly host: IpAddress
   readonly port: Port
-  /** The address of ours to call from. Absent: as routing has it. */
+  /** The local address to connect from. Absent: as routing decides. */
   readonly from?: IpAddress
 }
 
 /**
- * Calls the endpoints in turn until one answers.
+ * Tries the endpoints in turn until one answers.
  * @param timeout for each.
- * @param signal gives up.
- * @returns a connected socket that is not being read from yet; the last error where none answered.
+ * @param signal cancels.
+ * @returns a connected socket that is not being read yet; the last error if none answered.
  */
 export async function connectToFirst(
   endpoints: readonly Endpoint[],
@@ -58,7 +58,7 @@ function connectTo(
       signal.removeEventListener('abort', giveUp)
       resolve(outcome)
     }
-    // Errors after the connection stands are told by `close`; without a listener they would end the process.
+    // Later errors are reported by `close`. Without a listener, they would end the process.
     socket.on('error', settle)
     socket.once('connect', () => settle(socket))
   })

@@ -1,35 +1,36 @@
 /**
  * How many connections may be open at once. Each takes two descriptors, so that the process's own limit counts first.
  *
- * Nobody can take the last place: not a stranger, not a key holder, nor all strangers together. A new connection has a place while
+ * Nobody can take the last place: not a stranger, not a key holder, nor all strangers together. A new connection has a
+ * place while
  *
  *     without a grant:  those without a grant < free places
  *     with a grant:     those of its source + those of its stanza < free places
  *
- * So there is always room for the first connection of another stanza, and of another source of the same stanza. A source
- * that has the relay for itself gets a third of the places. A stranger has a small share besides. An IPv6 source has 2^64
- * addresses to call from, and counts by its network.
+ * So there is always room for the first connection of another stanza, and of another source of the same stanza. A
+ * source that has the relay for itself gets a third of the places. A stranger has a small share besides. An IPv6 source
+ * has 2^64 addresses to call from, and counts by its network.
  */
 import type { IpAddress } from '../../packet/address.ts'
 import type { ConnectionLimits } from '../firewall.ts'
 import { networkOf } from '../holdings.ts'
 
 const MOST_CONNECTIONS = 2048
-/** Below this, the shares are too small to keep anybody apart. */
+/** Below this, the shares are too small to protect anybody. */
 export const FEWEST_CONNECTIONS = 16
-/** Descriptors for all else that the process has open: the replay store, the control socket, the receiver, Node's own. */
+/** Descriptors for everything else in the process: the replay store, the control socket, the receiver, Node's own. */
 const OTHER_DESCRIPTORS = 128
 const DESCRIPTORS_EACH = 2
 
 export const defaultLimits = limitsOf(MOST_CONNECTIONS)
 
-/** @param descriptors that the process may have open. @returns undefined where these are too few to relay anything. */
+/** @param descriptors that the process may have open. @returns undefined if these are too few to relay anything. */
 export function limitsFor(descriptors: number): ConnectionLimits | undefined {
   const places = Math.floor((descriptors - OTHER_DESCRIPTORS) / DESCRIPTORS_EACH)
   return places < FEWEST_CONNECTIONS ? undefined : limitsOf(Math.min(MOST_CONNECTIONS, places))
 }
 
-/** Descriptors that {@link limitsFor} needs to allow so many connections. */
+/** Descriptors that {@link limitsFor} needs to allow this many connections. */
 export function descriptorsFor(connections: number): number {
   return OTHER_DESCRIPTORS + DESCRIPTORS_EACH * connections
 }
@@ -39,7 +40,7 @@ function limitsOf(connections: number): ConnectionLimits {
   return { connections, strangers, strangersPerSource: Math.max(1, Math.floor(strangers / 16)) }
 }
 
-/** Numbers by name; a name that counts nothing is forgotten. */
+/** Counts by name; a name with count 0 is forgotten. */
 class Counts {
   readonly #counts = new Map<string, number>()
 
@@ -76,8 +77,8 @@ export class ConnectionCount {
   }
 
   /**
-   * @param stanzas that grant this source the port. Of several, the one with the fewest connections answers for this one.
-   * @returns what to call when the connection is over, once; nothing where there is no room for it.
+   * @param stanzas that grant this source the port. Of several, the one with the fewest connections is charged.
+   * @returns what to call once when the connection is over; undefined if there is no room for it.
    */
   admitGranted(source: IpAddress, stanzas: readonly string[]): (() => void) | undefined {
     const [stanza = ''] = stanzas.toSorted((one, other) => this.#grantedOf.of(one) - this.#grantedOf.of(other))
@@ -92,7 +93,7 @@ export class ConnectionCount {
     return () => count(-1)
   }
 
-  /** As {@link admitGranted}, for a connection without a grant. */
+  /** Like {@link admitGranted}, for a connection without a grant. */
   admitStranger(source: IpAddress): (() => void) | undefined {
     const who = networkOf(source)
     const { strangers, strangersPerSource } = this.limits

@@ -6,12 +6,12 @@ import { systemReason } from '../../system/errno.ts'
 import type { Port } from '../../units.ts'
 import type { FirewallFailure } from '../firewall.ts'
 
-/** Bytes that a connection may hold back in each direction while its other side is slow. */
+/** Bytes that a connection may buffer in each direction while its other side is slow. */
 export const HELD_BACK = 64 * 1024
 
 /**
- * Connections that the kernel may hold until they are accepted: with Node's own 511, a burst of strangers drops those of others. The
- * kernel cuts it to net.core.somaxconn.
+ * Connections that the kernel holds until they are accepted. With Node's default of 511, a burst of strangers would
+ * drop the connections of others. The kernel limits this to net.core.somaxconn.
  */
 const WAITING_IN_KERNEL = 4096
 
@@ -22,9 +22,10 @@ export interface ListenAt {
 }
 
 /**
- * @param onConnection gets sockets that are not being read from yet, so that no byte is lost while the far side is called.
- * @param onTrouble hears of connections that the system could not hand over, such as for want of descriptors.
- * @returns FIREWALL_UNAVAILABLE: the port is taken, reserved, or the address is not ours.
+ * @param onConnection gets sockets that are not being read yet, so that no byte is lost while the far side is
+ * connected.
+ * @param onTrouble is told of connections that the system could not hand over, for example for lack of descriptors.
+ * @returns FIREWALL_UNAVAILABLE: the port is taken or reserved, or the address is not ours.
  */
 export async function listen(
   at: ListenAt,
@@ -44,7 +45,7 @@ export async function listen(
       })
     })
   let bound = await bind(at.address ?? '::')
-  // A host without IPv6 has no `::`.
+  // A host without IPv6 does not have `::`.
   if (bound instanceof Error && at.address === undefined && bound.code !== 'EADDRINUSE') bound = await bind('0.0.0.0')
   if (!(bound instanceof Error)) return ok(bound)
   const where = at.address === undefined ? `tcp/${at.port}` : `tcp/${at.port} on ${at.address}`

@@ -1,10 +1,10 @@
 /**
- * A firewall of user space, for where nobody owns a kernel's: ghostport itself listens on the public ports and hands each
- * connection, by its source, to the service that was granted, or to the decoy that strangers meet. No privilege, no native
- * part. What it cannot hide is said in docs/RELAY.md.
+ * A firewall in user space, for hosts whose kernel firewall cannot be used. ghostport listens on the public ports. It
+ * connects each client, by its source, to the granted service, or to the decoy that strangers see. No privilege, no
+ * native part. docs/RELAY.md says what it cannot hide.
  *
- * A grant is looked up when a connection arrives, by a clock that never jumps; so none outlives its second, without any
- * timer. With the process its listening sockets end, so nothing stays open after it.
+ * A grant is looked up when a connection arrives, by a clock that never jumps. So no grant outlasts its second, and no
+ * timer is needed. The listening sockets end with the process, so nothing stays open after it.
  */
 import type { Server, Socket } from 'node:net'
 import { describeOpening, type Grant, type GrantId, type LiveGrant, type Opening } from '../../access/grant.ts'
@@ -28,15 +28,18 @@ export interface RelayOptions extends Partial<RelayConfig> {
   readonly limits?: Partial<ConnectionLimits>
   /** How long a service or a decoy may take to answer. Default 10 s. */
   readonly connectTimeout?: Milliseconds
-  /** How long a connection without a grant may be silent both ways. Granted ones may for ever. Default 60 s. */
+  /**
+   * How long a connection without a grant may be silent in both directions. Default 60 s. With a grant there is no
+   * limit.
+   */
   readonly strangerIdle?: Milliseconds
   /** In milliseconds. Default: the process's own. */
   readonly monotonic?: () => number
-  /** Services or decoys that cannot be reached, and the like: for the log. */
+  /** For the log: services or decoys that cannot be reached, and similar. */
   readonly onTrouble?: (trouble: Trouble) => void
 }
 
-/** A relay always says what it carries. */
+/** A relay always knows its load. */
 export interface RelayFirewall extends Firewall {
   load(): CarriedLoad
 }
@@ -98,12 +101,12 @@ class Relay implements RelayFirewall {
     return ok(this.#book.live(now).map(({ grant, until }) => ({ grant, remaining: milliseconds(until - now) })))
   }
 
-  /** Nothing that it opens outlives it. */
+  /** Its grants end with the process. */
   kept(): Kept {
     return { grants: [], lost: 0 }
   }
 
-  /** Nobody else can change what is in this process. */
+  /** No other program can change what is in this process. */
   watch(): Result<void, FirewallFailure> {
     return ok(undefined)
   }
@@ -117,7 +120,7 @@ class Relay implements RelayFirewall {
     return { granted, strangers, limits, refused: { ...this.#refused } }
   }
 
-  /** Ends the listening and every connection: they could not outlive the process anyway. */
+  /** Ends the listening and every connection, which could not outlive the process. */
   async close(): Promise<void> {
     this.#end.abort()
     await this.#installing
@@ -194,10 +197,10 @@ class Relay implements RelayFirewall {
 
   async #accept(client: Socket, listener: RelayListener): Promise<void> {
     client.on('error', () => {
-      // Told by `close`; without a listener it would end the process.
+      // `close` reports the error. Without a listener it would end the process.
     })
     const parsed = parseAddress(withoutZone(client.remoteAddress ?? ''))
-    // Gone again already.
+    // Closed already.
     if (!parsed.ok) return void client.destroy()
     const source = parsed.value
 
@@ -255,15 +258,15 @@ class Relay implements RelayFirewall {
     return undefined
   }
 
-  /** Where a granted connection goes: to be tried in turn. */
+  /** The endpoints of a granted connection, to be tried in turn. */
   #behind({ source, to }: Way, listener: RelayListener): readonly Endpoint[] {
     if (to === 'itself') return listener.service === undefined ? [] : [listener.service]
     if ('localPort' in to) {
-      // The service may listen on one of the two only; the one of the client's own family goes first.
+      // The service may listen on one of the two only; the client's own family is tried first.
       const hosts = familyOf(source) === 4 ? LOOPBACK : LOOPBACK.toReversed()
       return hosts.map((host) => ({ host, port: to.localPort }))
     }
-    // The inner host always sees an address of ours: user space cannot show it the client's.
+    // The inner host always sees our address: user space cannot show it the client's.
     const translation = this.#book.lookUp(translationKey(source, 'tcp', to), this.#now())
     const as = translation?.kind === 'translation' ? translation.as : 'none'
     return [{ host: to.address, port: to.port, ...(typeof as === 'object' && { from: as.snat }) }]
@@ -286,7 +289,7 @@ function isLoopback(host: IpAddress): boolean {
   return host === '::1' || (LOOPBACK_NETWORK.ok && networkContains(LOOPBACK_NETWORK.value, host))
 }
 
-/** `fe80::1%eth0`: a link-local caller, whom no grant can name. */
+/** `fe80::1%eth0`: a link-local client, which no grant can name. */
 function withoutZone(address: string): string {
   return address.split('%', 1)[0] ?? ''
 }

@@ -1,10 +1,13 @@
 /**
- * Two TCP connections made one: what comes in on either goes out on the other, at the pace of the slower, and each
- * direction ends by itself. A peer that sends no more but still listens (half-closed) is kept; a reset is passed on as one.
+ * Joins two TCP connections: what arrives on one leaves on the other, at the pace of the slower. Each direction ends by
+ * itself. A half-closed peer, which sends no more but still listens, is kept. A reset is passed on as a reset.
  */
 import type { Socket } from 'node:net'
 
-/** Both must have been made with `allowHalfOpen`, and neither may have been read from. Either closing badly resets both. */
+/**
+ * Both must be made with `allowHalfOpen`, and nothing may have been read from them. If either closes with an error,
+ * both are reset.
+ */
 export function splice(a: Socket, b: Socket): void {
   a.pipe(b)
   b.pipe(a)
@@ -12,11 +15,11 @@ export function splice(a: Socket, b: Socket): void {
   resetOnBadEnd(b, a)
 }
 
-/** Sends RST and forgets the connection: what a closed port answers. */
+/** Sends RST and forgets the connection, as a closed port answers. */
 export function reset(socket: Socket): void {
   if (socket.destroyed) return
-  // One that is not connected yet has nobody to reset, and `resetAndDestroy` would wait until it has. While a FIN is on
-  // its way out, libuv refuses to reset, and Node 24.21 then loses the descriptor and never emits `close`.
+  // A socket that is not connected yet has no peer to reset, and `resetAndDestroy` would wait for the connection. While
+  // a FIN is being sent, libuv refuses to reset, and Node 24.21 then loses the descriptor and never emits `close`.
   const ending = socket.writableEnded && socket.writableLength === 0 && !socket.writableFinished
   if (socket.connecting || ending) socket.destroy()
   else socket.resetAndDestroy()
@@ -24,7 +27,7 @@ export function reset(socket: Socket): void {
 
 function resetOnBadEnd(socket: Socket, other: Socket): void {
   socket.on('close', (hadError) => {
-    // After a good end the other was told so by the pipe; it may still have bytes to send, and then closes by itself.
+    // After a normal end, the pipe has told the other side. It may still have bytes to send, and then closes by itself.
     if (hadError || !socket.readableEnded || !socket.writableFinished) reset(other)
   })
 }

@@ -1,25 +1,25 @@
 /**
- * Troubles that strangers can bring about as often as they like (a decoy that is down, no place left) are told at once, and
- * then at most every ten seconds, with how often they came in between.
+ * Strangers can cause some troubles as often as they like (a decoy that is down, no place left). Each kind is reported
+ * at once, and then at most every ten seconds, with the number in between.
  */
 import { milliseconds } from '../../units.ts'
 
 export interface Trouble {
   /**
-   * `decoy`, `service`: it cannot be reached. `accept`: the system handed no connection over. `strangers full`, `grants full`: no
-   * place for a connection without a grant, or with one.
+   * `decoy`, `service`: cannot be reached. `accept`: the system did not hand over a connection. `strangers full`,
+   * `grants full`: no place for a connection without a grant, or with one.
    */
   readonly kind: 'decoy' | 'service' | 'accept' | 'strangers full' | 'grants full'
-  /** The latest of them. */
+  /** The latest one. */
   readonly detail: string
-  /** How many since this kind was last told, this one included. */
+  /** How many since this kind was last reported, including this one. */
   readonly count: number
 }
 
 /** Between two lines about troubles of one kind. */
 const QUIET = milliseconds(10_000)
 
-/** What came since a kind was last told. */
+/** What came since a kind was last reported. */
 interface Told {
   at: number
   since: number
@@ -48,7 +48,7 @@ export function tellSparingly(
     last.detail = detail
     const quiet = last.at + QUIET - monotonic()
     if (quiet <= 0) tellNow(kind, last)
-    // The last of a burst is told too.
+    // The last of a burst is reported too.
     else last.timer ??= setTimeout(() => tellNow(kind, last), quiet).unref()
   }
 }

@@ -1,13 +1,14 @@
 /**
  * Admission: the way of a knock from the receiver to its verdict. The steps, each with its file:
  *
- * 1. submit (here): knocks wait, and are taken in groups (queue.ts), under the policy that the receiver opened them under.
+ * 1. submit (here): knocks wait, and are taken in groups (queue.ts), under the policy that the receiver opened them
+ *    under.
  * 2. believe (judge-believed.ts): what the kernel would not have taken is refused, and stays unused.
  * 3. claim (claim.ts): the packet is recorded as used, once and for all.
  * 4. decide (judge.ts, access/decide.ts): the first stanza that allows what it asks for grants it.
  * 5. open (open.ts): the firewall opens what is granted.
- * 6. settle (here): the verdict goes to the journal; or a name is looked up (name-lookups.ts), and the knock comes back to
- *    step 4, under the policy of that time. It holds up no others meanwhile.
+ * 6. settle (here): the verdict goes to the journal; or a name is looked up (name-lookups.ts), and the knock comes back
+ *    to step 4, under the policy of that time. It holds up no others meanwhile.
  * 7. answer (here): the receiver gets to know which packets are used up, so that it need not report copies.
  */
 
@@ -32,7 +33,7 @@ import { type Doubt, isDisbelieved, judgeBelieved } from './judge-believed.ts'
 import { type AskResolver, type LookupAnswer, NameLookups } from './name-lookups.ts'
 import { BatchQueue } from './queue.ts'
 
-/** Knocks that may wait where copies are no replays: of one key, and in all. Two batches keep this process busy. */
+/** Knocks that may wait if copies are not replays: of one key, and in all. Two batches keep this process busy. */
 const SHARE_OF_KEY = 2000
 const MOST_COPIES = 50_000
 const BUSY = refuse(
@@ -41,7 +42,7 @@ const BUSY = refuse(
 ).failure
 const OVERRUN = refuse('WARDEN_GONE', 'the warden does not take knocks fast enough').failure
 
-/** What a knock means: its numbers of stanzas are those of this index. */
+/** What a knock refers to: its stanza numbers are those of this index. */
 export interface Terms {
   readonly policy: Policy
   readonly index: StanzaIndex
@@ -50,24 +51,24 @@ export interface Terms {
 export interface AdmissionParts {
   readonly clock: Clock
   readonly firewall: Firewall
-  /** Absent where used packets are not to be remembered. */
+  /** Absent if used packets are not remembered. */
   readonly replays: ReplayStore | undefined
   /** The addresses of this host at the time of asking. */
   readonly ownAddresses: () => ReadonlySet<IpAddress>
-  /** Why the kernel would not have taken a packet. */
+  /** Why the kernel would not have accepted a packet. */
   readonly doubt: Doubt
   /** Asks for the address of a name. */
   readonly resolve: AskResolver
-  /** What knocks mean that arrive now. */
+  /** The terms for knocks that arrive now. */
   readonly current: () => Terms
   readonly journal: Journal
   readonly log: Log
   readonly send: (message: ToReceiver) => void
-  /** A knock that no honest receiver sends. */
+  /** Called for a knock that an honest receiver never sends. */
   readonly onForbidden: (failure: Failure) => void
 }
 
-/** A new knock, and what it means; or one that waited for a name. */
+/** A new knock with its terms, or one that waited for a name. */
 type Queued =
   | { readonly knock: Knock; readonly under: Terms }
   | { readonly claimed: ClaimedKnock; readonly under: 'current' }
@@ -76,9 +77,9 @@ export class Admission {
   readonly #parts: AdmissionParts
   readonly #queue: BatchQueue<Queued>
   readonly #lookups: NameLookups
-  /** Those that wait for a name. */
+  /** Knocks that wait for a name. */
   readonly #nameless = new Set<ClaimedKnock>()
-  /** How many new knocks wait, of each key, where copies are no replays. */
+  /** How many new knocks of each key wait, if copies are not replays. */
   readonly #ofKey = new Map<KeyringName, number>()
   #foldedTimer: NodeJS.Timeout | undefined
 
@@ -88,12 +89,12 @@ export class Admission {
     this.#lookups = new NameLookups(parts.resolve, () => milliseconds(performance.now()))
   }
 
-  /** How many wait. */
+  /** How many knocks wait. */
   get length(): number {
     return this.#queue.length + this.#lookups.length
   }
 
-  /** Knocks of the receiver. Each gets a verdict, and an answer to the receiver. */
+  /** Takes knocks of the receiver. Each gets a verdict, and an answer to the receiver. */
   submit(knocks: readonly Knock[], under: Terms): void {
     const taken = under.policy.refuseReplays ? knocks : knocks.filter((knock) => this.#hasRoomFor(knock, under))
     this.#queue.push(taken.map((knock) => ({ knock, under })))
@@ -101,8 +102,9 @@ export class Admission {
   }
 
   /**
-   * Where copies are no replays, the receiver cannot tell what is under way of each key: one packet, sent again and again, would be all that waits.
-   * @returns whether it may wait. If not, it has been refused, which does not use it up.
+   * If copies are not replays, the receiver cannot tell how many packets of a key are under way. Without this limit,
+   * one packet that is sent repeatedly could fill the whole queue.
+   * @returns whether the knock may wait. If not, it is refused, but not used up.
    */
   #hasRoomFor(knock: Knock, { index }: Terms): boolean {
     const keyring = keyringOf(knock, index)
@@ -130,7 +132,10 @@ export class Admission {
     }
   }
 
-  /** The terms have changed: what waits for a name is judged anew, and no name is asked for that is not wanted any more. */
+  /**
+   * The terms have changed. Knocks that wait for a name are judged again, and names that are no longer needed are not
+   * asked for.
+   */
   reconsider(): void {
     this.#lookups.abandon()
     const waiting = [...this.#nameless]
@@ -146,7 +151,10 @@ export class Admission {
     this.#parts.journal.logSuppressed()
   }
 
-  /** The terms change once in a long while: a batch has one, or two in a row, and between them those that waited for names. */
+  /**
+   * The terms change rarely. A batch has one set of terms, or two in a row, with the knocks that waited for names
+   * between them.
+   */
   async #work(batch: readonly Queued[]): Promise<void> {
     for (let start = 0; start < batch.length; ) {
       const under = batch[start]?.under
@@ -183,7 +191,7 @@ export class Admission {
     }
     this.#logSuppressedSoon()
     if (replays === undefined) return
-    // Each knock is answered: until then, the receiver asks about no copy of it.
+    // Each knock gets an answer: until then, the receiver reports no copy of it.
     if (claimed.length > 0) send({ type: 'claimed', digests: claimed })
     if (unclaimed.length > 0) send({ type: 'unclaimed', digests: unclaimed })
   }
@@ -207,7 +215,7 @@ export class Admission {
     try {
       return await work()
     } catch (error) {
-      // A mistake of ours. Nothing was opened that the log does not say; the next batch gets its chance.
+      // A mistake in ghostport. Nothing is open that the log does not report. The next batch is worked as usual.
       const detail = error instanceof Error ? (error.stack ?? error.message) : 'unknown'
       this.#parts.log.write('error', 'fault', { detail })
       return []
@@ -225,7 +233,7 @@ export class Admission {
     }
     const claimed = { knock, keyring: index.keyringOf(stanza).name }
     const asker = { keyring: claimed.keyring, source: knock.packet.source }
-    // The terms of now may not want the name.
+    // The current terms may not need the name.
     if (terms !== current()) {
       this.#queue.push([{ claimed, under: 'current' }])
       return
@@ -258,7 +266,7 @@ function keyringOf({ openedBy }: Knock, index: StanzaIndex): KeyringName | undef
   return stanza === undefined ? undefined : index.keyringOf(stanza).name
 }
 
-/** Whether the store had no room for the packet or could not record it: it is as unused as before. */
+/** Whether the store had no room for the packet or could not record it. The packet is then still unused. */
 function isUnrecorded({ failure }: Refusal): boolean {
   return UNRECORDED.has(failure.code)
 }
@@ -270,5 +278,5 @@ const UNRECORDED: ReadonlySet<FailureCode> = new Set([
   'REPLAY_STORE_LOCKED',
 ])
 
-/** Where used packets are not to be remembered. `claim` asks nothing of it then. */
+/** For when used packets are not remembered. `claim` never calls it then. */
 const FORGETFUL: Pick<ReplayStore, 'claim'> = { claim: async (claims) => ok(claims.map(() => 'first')) }

@@ -1,10 +1,10 @@
 /**
- * Asks the system’s resolver for the address of a name, in a process of its own: getent(1), which reads what DNS servers send. It runs
- * for one look-up, without a shell, as a user that runs nothing else, without capabilities, with nothing of this process but a pipe;
- * and it ends within seconds. The warden reads one line from it, and takes an address or nothing.
+ * Asks the system’s resolver for the address of a name, in a separate process: getent(1), which reads the data of DNS
+ * servers. It runs for one look-up, without a shell, as a user that runs nothing else. It has no capabilities, and only
+ * a pipe of this process. It ends within seconds. The warden reads one line from it, and accepts an address or nothing.
  *
- * getent is part of the C library’s package, and asks all that nsswitch.conf names (hosts file, DNS, systemd-resolved, mDNS). A resolver
- * inside Node.js would either read those answers as root, or be one more process of 40 MB that waits for names.
+ * getent is part of the C library’s package, and asks all sources of nsswitch.conf (hosts file, DNS, systemd-resolved,
+ * mDNS). A resolver inside Node.js would either read those answers as root, or need one more process of 40 MB.
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import type { NameQuestion } from '../../../access/openings.ts'
@@ -18,14 +18,17 @@ import type { AskResolver, NameAnswer } from './name-lookups.ts'
 
 /** No other process, no file, and 256 MB of memory. */
 const LIMITS = ['--nproc=0', '--fsize=0', '--as=268435456']
-/** util-linux, as setpriv(1). */
+/** From util-linux, like setpriv(1). */
 const PRLIMIT_PATHS = ['/usr/bin/prlimit', '/bin/prlimit', '/run/current-system/sw/bin/prlimit']
 const GETENT_PATHS = ['/usr/bin/getent', '/bin/getent', '/run/current-system/sw/bin/getent']
-/** How long a look-up may take. Time for each of three DNS servers, as many as resolv.conf may name. */
+/** How long a look-up may take: time for three DNS servers, the most that resolv.conf may name. */
 const LOOKUP_TIME = milliseconds(3000)
-/** The C library would wait 5 s for the first server, so that the second was never asked. It goes before resolv.conf. */
+/**
+ * By default the C library waits 5 s for the first server, so the second would never be asked. This has precedence over
+ * resolv.conf.
+ */
 const RESOLVER_OPTIONS = 'timeout:1 attempts:2'
-/** One line: an address, a kind of socket, and the name, which DNS limits to 255. */
+/** One line: an address, a socket type, and the name, which DNS limits to 255. */
 const LONGEST_LINE = 512
 
 /** A program to start, without a shell. */
@@ -36,9 +39,10 @@ export interface LookupCommand {
 }
 
 /**
- * @param accounts whom to ask as: the first that this process can become. If it can become none, as its own user, without capabilities.
+ * @param accounts the users to run as: the first that this process can become. If it can become none, its own user,
+ * without capabilities.
  * @param getent path of the program.
- * @param prlimit path of that program, where installed: a look-up can then start no process that would outlive it.
+ * @param prlimit path of that program, if installed: a look-up can then start no process that would outlive it.
  */
 export function lookupCommand(
   { name, family }: NameQuestion,
@@ -48,7 +52,7 @@ export function lookupCommand(
   prlimit?: string,
 ): LookupCommand {
   const account = accounts.find((each) => canSeparate(each, situation))
-  // No name begins with a hyphen, and none has a blank (nat-target.ts).
+  // A name never begins with a hyphen and has no blank (nat-target.ts).
   const asked = [getent, `ahostsv${family}`, name] as const
   const words = prlimit === undefined ? asked : ([prlimit, ...LIMITS, ...asked] as const)
   const options = { cwd: '/', env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', RES_OPTIONS: RESOLVER_OPTIONS } }
@@ -57,17 +61,17 @@ export function lookupCommand(
     return { file, args, options: { ...options, ...(account && { uid: account.uid, gid: account.gid }) } }
   }
   const become = account === undefined ? [] : [`--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups']
-  // If this process is killed, nobody else would end it.
+  // Without it, nothing would end the look-up if this process is killed.
   const closed = [...dropOptions(false, situation), '--no-new-privs', '--pdeathsig=KILL']
   return { file: situation.setpriv, args: [...become, ...closed, '--', ...words], options }
 }
 
-/** Path of getent(1); undefined where it is not installed. */
+/** Path of getent(1); undefined if it is not installed. */
 export function findGetent(): string | undefined {
   return GETENT_PATHS.find(isExecutable)
 }
 
-/** Whether names are wanted that nothing here can look up. */
+/** Whether the configuration needs names that nothing on this host can look up. */
 export function missingGetent(
   { policy: { nat }, at }: Pick<LoadedConfig, 'policy' | 'at'>,
   hasGetent: boolean = findGetent() !== undefined,
@@ -98,7 +102,7 @@ function run({ family }: NameQuestion, command: LookupCommand, signal: AbortSign
     let child: ChildProcess
     try {
       keepToOurselves()
-      // A session of its own: no terminal of ours is one of its.
+      // A session of its own, so that it has no terminal of ours.
       child = spawn(command.file, [...command.args], {
         ...command.options,
         stdio: ['ignore', 'pipe', 'ignore'],
@@ -124,7 +128,7 @@ function run({ family }: NameQuestion, command: LookupCommand, signal: AbortSign
     }
     child.stdout?.setEncoding('latin1').on('data', (chunk: string) => {
       text = (text + chunk).slice(0, LONGEST_LINE)
-      // All that counts is there.
+      // The needed part is complete.
       if (text.includes('\n') || text.length === LONGEST_LINE) end()
     })
     child.once('error', (error) => done({ why: notStarted(error) }))
@@ -136,11 +140,11 @@ function run({ family }: NameQuestion, command: LookupCommand, signal: AbortSign
   })
 }
 
-/** @param text what getent wrote. @returns the address at the head of its first line, if it is one of this family. */
+/** @param text the output of getent. @returns the address at the start of its first line, if it has this family. */
 export function parseAnswer(text: string, family: NameQuestion['family']): Extract<NameAnswer, string> | undefined {
   const [, head] = /^([0-9A-Fa-f.:]{2,45}) [^\n]*\n/.exec(text) ?? []
   const address = parseAddress(head ?? '')
-  // For a name that has IPv4 addresses only, ahostsv6 gives these, mapped.
+  // If a name has only IPv4 addresses, ahostsv6 gives these, mapped.
   return address.ok && familyOf(address.value) === family ? address.value : undefined
 }
 
@@ -153,7 +157,7 @@ function whyNone(ended: {
   readonly text: string
 }): string {
   if (ended.late) return `the system’s resolver did not answer in ${LOOKUP_TIME} ms`
-  // For getent, an answer that never came is no answer either.
+  // getent also reports a missing answer as no answer.
   if (ended.status === 2 || ended.text !== '')
     return `the system’s resolver gave no IPv${ended.family} address for it (after ${ended.after} ms)`
   return ended.status === null ? 'getent was ended' : `getent ended with status ${ended.status}`
@@ -163,12 +167,12 @@ function notStarted(error: Error): string {
   return `getent cannot be started: ${error.message}`
 }
 
-/** It leads a group of its own. */
+/** It leads a process group of its own. */
 function killAll(child: ChildProcess): void {
   child.kill('SIGKILL')
   try {
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
   } catch {
-    // Nobody of it is left.
+    // Its group is already empty.
   }
 }

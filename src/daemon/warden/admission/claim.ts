@@ -1,6 +1,6 @@
 /**
- * The step of admission that uses packets up: each is recorded in the replay store, durably, before anything opens for it, and also
- * where policy will deny what it asks for.
+ * The step of admission that uses packets up. The replay store records each packet durably before anything opens for
+ * it. This also applies to requests that policy will deny.
  */
 import type { KeyringName } from '../../../access/keyring.ts'
 import type { Policy } from '../../../access/policy.ts'
@@ -14,7 +14,7 @@ export function claimOf({ digest, fwknopDigest, message: { timestamp } }: Knock,
   return { digest, fwknopDigest, timestamp, keyring }
 }
 
-/** @returns one answer for each claim, in order. Where replays are allowed, all are `first`, and nothing is recorded. */
+/** @returns one answer for each claim, in order. If replays are allowed, all are `first`, and nothing is recorded. */
 export async function claim(
   claims: readonly Claim[],
   { policy, replays }: { readonly policy: Pick<Policy, 'refuseReplays'>; readonly replays: Pick<ReplayStore, 'claim'> },

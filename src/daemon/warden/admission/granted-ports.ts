@@ -3,10 +3,12 @@ import type { Stanza } from '../../../access/stanza.ts'
 import type { ProtocolPort } from '../../../packet/message.ts'
 import { port } from '../../../units.ts'
 
-/** What a stanza is taken to be for that does not say. */
+/** The assumed port of a stanza that names none. */
 const USUAL: ProtocolPort = { protocol: 'tcp', port: port(22) }
 
-/** OPEN_PORTS without RESTRICT_PORTS, each once; tcp/22 for a stanza without OPEN_PORTS. FORCE_NAT leads to other ports. */
+/**
+ * OPEN_PORTS without RESTRICT_PORTS, each once; tcp/22 for a stanza without OPEN_PORTS. FORCE_NAT leads to other ports.
+ */
 export function grantedPorts(stanzas: readonly Stanza[]): readonly ProtocolPort[] {
   const ports: ProtocolPort[] = []
   for (const { openPorts = [USUAL], restrictPorts, forceNat } of stanzas) {
@@ -20,8 +22,8 @@ export function grantedPorts(stanzas: readonly Stanza[]): readonly ProtocolPort[
 }
 
 /**
- * Those where a ghost service may stand behind a public one: {@link grantedPorts} of all that no NAT_TARGETS names as a service of
- * this host. Where they name none, tcp/22 is taken for one.
+ * Ports where a ghost service may share the port with a public service: all {@link grantedPorts} except those that
+ * NAT_TARGETS name as a service of this host. If they name none, tcp/22 counts as one.
  */
 export function decoyPorts(stanzas: readonly Stanza[]): readonly ProtocolPort[] {
   return stanzas.flatMap((stanza) => {

@@ -1,6 +1,6 @@
 /**
- * Knocks that the kernel would have dropped, or passed on to another host, are refused before they count: they are not
- * claimed, nothing opens for them, and the same packet is good where it was meant to be used.
+ * Refuses knocks that the kernel would have dropped, or passed on to another host, before they count. They are not
+ * claimed, and nothing opens for them. So the same packet is still unused at its real destination.
  */
 import { checkAge } from '../../../access/age.ts'
 import { refusal, type Verdict } from '../../../access/verdict.ts'
@@ -8,10 +8,10 @@ import type { Disbelief } from '../../../capture/disbelief.ts'
 import type { Knock } from '../../link/knock.ts'
 import { type Judging, judge } from './judge.ts'
 
-/** Asks the kernel about where a knock came from and went to. */
+/** Asks the kernel about the source and destination of a knock. */
 export type Doubt = (packet: Knock['packet']) => Disbelief | undefined
 
-/** @returns one verdict for each knock, in order, as {@link judge} does. */
+/** @returns one verdict for each knock, in order, like {@link judge}. */
 export async function judgeBelieved(
   knocks: readonly Knock[],
   judging: Judging,
@@ -19,13 +19,13 @@ export async function judgeBelieved(
 ): Promise<readonly Verdict[]> {
   const { policy, clock } = judging
   const now = clock.now()
-  // What is refused for its date costs no question, and the receiver asks about no copy of it.
+  // A knock with a wrong date is refused without this check, and the receiver reports no copy of it.
   const doubts = knocks.map(({ message, packet }) =>
     checkAge(message.timestamp, policy.maxAge, now).ok ? doubt(packet) : undefined,
   )
   const believed = await judge(
     knocks.filter((_, i) => doubts[i] === undefined),
-    // Of the same moment: what has no doubt for its date is refused for its date.
+    // Uses the same moment, so that both checks agree about the date.
     { ...judging, clock: { now: () => now } },
   )
   const verdicts = believed.values()
@@ -35,7 +35,7 @@ export async function judgeBelieved(
   }) as Verdict[]
 }
 
-/** Whether a verdict says that the packet was never for this host to use. It is as unused as before. */
+/** Whether a verdict says that the packet was never for this host. The packet is then still unused. */
 export function isDisbelieved(verdict: Verdict | undefined): boolean {
   if (verdict === undefined || verdict.granted) return false
   const { code } = verdict.failure

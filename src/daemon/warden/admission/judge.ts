@@ -1,6 +1,7 @@
 /**
- * The second half of a packet's life, in the process that owns the firewall: knock → claim → decide → open. A knock may name a host,
- * and policy may allow it under some address: its verdict then says `lookUp`. It comes back with the address, already claimed.
+ * The second half of a packet's life, in the process that owns the firewall: knock → claim → decide → open. If policy
+ * needs the address of a name that the knock asks for, its verdict has `lookUp`. The knock comes back with the address,
+ * already claimed.
  */
 import { checkAge } from '../../../access/age.ts'
 import { decide } from '../../../access/decide.ts'
@@ -20,7 +21,7 @@ import { type Knock, requestOf } from '../../link/knock.ts'
 import { claim, claimOf } from './claim.ts'
 import { open } from './open.ts'
 
-/** What it takes to judge knocks. */
+/** What judging needs. */
 export interface Judging {
   readonly policy: Policy
   /** Of the policy's stanzas. */
@@ -28,12 +29,12 @@ export interface Judging {
   readonly replays: Pick<ReplayStore, 'claim'>
   readonly firewall: Pick<Firewall, 'open'>
   readonly clock: Clock
-  /** The addresses of this host now. Asked where a knock may lead to another host. */
+  /** The addresses of this host now. Called if a knock may lead to another host. */
   readonly ownAddresses: () => ReadonlySet<IpAddress>
 }
 
 /**
- * Judges knocks that arrived together: one commit of the replay store and one transaction of the firewall for all.
+ * Judges knocks that arrived together, with one commit of the replay store and one transaction of the firewall for all.
  * @returns one verdict for each knock, in order. A grant in it is open.
  */
 export async function judge(knocks: readonly Knock[], judging: Judging): Promise<readonly Verdict[]> {
@@ -63,16 +64,16 @@ const FORBIDDEN = refuse(
   'the stanza that the receiver named is not for the packet’s source',
 ).failure
 
-/** A knock whose packet is claimed already: it waited for a name. */
+/** A knock whose packet is already claimed: it waited for a name. */
 export interface ClaimedKnock {
   readonly knock: Knock
   /** The keys that opened it. They may have other stanzas by now, or none. */
   readonly keyring: KeyringName
-  /** Absent: what was looked up under an earlier configuration does not count. */
+  /** Absent: an answer from an earlier configuration does not count. */
   readonly resolvedTarget?: IpAddress | Unresolvable
 }
 
-/** Judges knocks that waited for a name, under the policy of now. @returns as {@link judge} does. */
+/** Judges knocks that waited for a name, under the current policy. @returns like {@link judge}. */
 export async function judgeClaimed(knocks: readonly ClaimedKnock[], judging: Judging): Promise<readonly Verdict[]> {
   const now = judging.clock.now()
   const verdicts = knocks.map(({ knock, keyring, resolvedTarget }) => {
@@ -87,7 +88,7 @@ function stanzasWith(name: KeyringName, { packet }: Knock, index: StanzaIndex): 
   return keyring === undefined ? [] : index.stanzasFor(keyring, packet.source)
 }
 
-/** The receiver's word is enough for which keys opened the packet, never for whom they are. */
+/** The receiver is trusted about which keys opened the packet, never about which sources they are for. */
 function candidatesOf({ openedBy, packet }: Knock, index: StanzaIndex): readonly Stanza[] | undefined {
   const opener = index.byId(openedBy)
   if (opener === undefined) return undefined
@@ -103,7 +104,8 @@ function decideClaimed(
   now: UnixSeconds,
 ): Verdict {
   if (typeof claimed === 'object') return refusal(claimed, candidates)
-  // Only what is first goes on. What is misdated, used or not, is told so: the clocks say more to the operator.
+  // Only first uses go on. A knock with a wrong date is refused for its date, used or not: the clocks tell the operator
+  // more.
   if (claimed !== 'first' && checkAge(knock.message.timestamp, judging.policy.maxAge, now).ok)
     return refusal(USED_BEFORE, candidates)
   return decideAbout(knock, candidates, judging, now)

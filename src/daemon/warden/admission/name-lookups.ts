@@ -1,7 +1,7 @@
 /**
- * Names that granted knocks wait for. Each look-up leaves this host, so that few run at once, and no key holder can fill what there
- * is: each key has a share of the places, and within it each source has one. The free place goes to the key that has waited
- * longest since its last look-up. All waiting has an end, and answers are kept for some seconds.
+ * Looks up the names that granted knocks wait for. Each look-up leaves this host, so only a few run at once, and no key
+ * holder can take all places. Each key has a share of the places, and within it each source has a share. A free place
+ * goes to the key whose last look-up was longest ago. No knock waits for ever, and answers are kept for some seconds.
  */
 import type { KeyringName } from '../../../access/keyring.ts'
 import type { NameQuestion, Unresolvable } from '../../../access/openings.ts'
@@ -9,13 +9,16 @@ import type { IpAddress } from '../../../packet/address.ts'
 import { type Failure, ok, type Result, refuse } from '../../../result.ts'
 import { type Milliseconds, milliseconds } from '../../../units.ts'
 
-/** What a name stands for, or why nobody knows. */
+/** The address of a name, or why it is unknown. */
 export type NameAnswer = IpAddress | Unresolvable
 
-/** Asks whoever knows names. Resolves within a bounded time, soon after `signal`; and not before all that it started has ended. */
+/**
+ * Asks a resolver. Resolves within a bounded time, soon after `signal`, and not before everything that it started has
+ * ended.
+ */
 export type AskResolver = (question: NameQuestion, signal: AbortSignal) => Promise<NameAnswer>
 
-/** Who waits: what shares are counted by. */
+/** Who waits: shares are counted by this. */
 export interface Asker {
   readonly keyring: KeyringName
   /** Where the packet came from. */
@@ -31,9 +34,9 @@ export interface LookupLimits {
   readonly waitingPerSource: number
   /** How long a knock may wait until its look-up begins. */
   readonly longestWait: Milliseconds
-  /** A place is taken for this long at least, which bounds the look-ups of a second. */
+  /** Each look-up takes its place for at least this long, which limits the look-ups per second. */
   readonly leastTime: Milliseconds
-  /** How long an answer counts: an address, and none. */
+  /** How long an answer is kept: an address, and a failure. */
   readonly keepFound: Milliseconds
   readonly keepNone: Milliseconds
   /** How many answers are kept. */
@@ -46,7 +49,7 @@ const LIMITS: LookupLimits = {
   ...{ keepFound: milliseconds(10_000), keepNone: milliseconds(3000), kept: 256 },
 }
 
-/** Asked about by one or more knocks. */
+/** A name that one or more knocks ask for. */
 interface Question {
   readonly key: string
   readonly asked: NameQuestion
@@ -64,14 +67,14 @@ interface Waiting {
 
 export type LookupAnswer = Result<NameAnswer, Failure<'NAME_NOT_LOOKED_UP'>>
 
-/** Knocks of one key and one source, in the order that they came in. */
+/** Knocks of one key and one source, in order of arrival. */
 interface Line {
-  /** When the last look-up for it began. */
+  /** When its last look-up began. */
   lastBegun: number
   readonly waiting: Set<Waiting>
 }
 
-/** What one key has of all this. */
+/** What one key uses of the limits. */
 interface Share {
   running: number
   waiting: number
@@ -91,7 +94,7 @@ export class NameLookups {
   #waiting = 0
   #closed = false
 
-  /** @param now on a clock that never goes back. */
+  /** @param now of a clock that never goes back. */
   constructor(ask: AskResolver, now: () => Milliseconds, limits: LookupLimits = LIMITS) {
     this.#ask = ask
     this.#now = now
@@ -105,9 +108,9 @@ export class NameLookups {
   }
 
   /**
-   * Finds out what a name stands for.
-   * @param settle is called once, maybe before this returns: with the answer; or NAME_NOT_LOOKED_UP, where the share of the key
-   * is used up, or the knock waited too long, or the server stops. Never after {@link abandon}.
+   * Looks up a name.
+   * @param settle is called once, maybe before this returns: with the answer, or with NAME_NOT_LOOKED_UP if the share
+   * of the key is used up, the knock waited too long, or the server stops. Never called after {@link abandon}.
    */
   find(asked: NameQuestion, asker: Asker, settle: (answer: LookupAnswer) => void): void {
     if (this.#closed) {
@@ -140,7 +143,7 @@ export class NameLookups {
     this.#begin()
   }
 
-  /** Ends all look-ups, and forgets who waits: their `settle` is not called. Answers that are known stay known. */
+  /** Ends all look-ups and drops the waiting knocks: their `settle` is not called. Known answers stay known. */
   abandon(): void {
     for (const { running, waiting } of [...this.#questions.values()]) {
       running?.abort()
@@ -148,7 +151,7 @@ export class NameLookups {
     }
   }
 
-  /** Refuses all that wait. Resolves when every look-up has ended. */
+  /** Refuses all waiting knocks. Resolves when every look-up has ended. */
   async close(): Promise<void> {
     this.#closed = true
     const waiting = [...this.#questions.values()].flatMap((question) => [...question.waiting])
@@ -203,7 +206,7 @@ export class NameLookups {
     if (running === 0 && waiting === 0) this.#shares.delete(keyring)
   }
 
-  /** Begins as many look-ups as there are places. */
+  /** Begins as many look-ups as there are free places. */
   #begin(): void {
     while (this.#places > 0) {
       const next = this.#next()
@@ -224,7 +227,10 @@ export class NameLookups {
     }
   }
 
-  /** Of the keys that may have one more look-up, that which had none for longest; and likewise of its sources. */
+  /**
+   * Of the keys that may have one more look-up, the one whose last look-up was longest ago; then likewise of its
+   * sources.
+   */
   #next(): readonly [KeyringName, Share, Line, Waiting] | undefined {
     let next: readonly [KeyringName, Share, Line, Waiting] | undefined
     for (const [keyring, share] of this.#shares) {

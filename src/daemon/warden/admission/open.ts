@@ -1,4 +1,4 @@
-/** The last step of admission: what is granted opens, in one transaction of the firewall for all. */
+/** The last step of admission: the firewall opens all granted requests in one transaction. */
 import type { Grant } from '../../../access/grant.ts'
 import type { Action, GrantAction, Granted, Refusal, Verdict } from '../../../access/verdict.ts'
 import type { Firewall } from '../../../firewall/firewall.ts'
@@ -6,7 +6,7 @@ import { refuse } from '../../../result.ts'
 
 type Opened = Awaited<ReturnType<Firewall['open']>>[number]
 
-/** @returns the verdicts, in order. A grant in them is open; what the firewall refused is a refusal. */
+/** @returns the verdicts, in order. A grant in them is open; a grant that the firewall refused becomes a refusal. */
 export async function open(
   verdicts: readonly Verdict[],
   firewall: Pick<Firewall, 'open'>,
@@ -17,7 +17,7 @@ export async function open(
   return verdicts.map((verdict) => (verdict.granted ? carriedOut(verdict, opened) : verdict))
 }
 
-/** What the firewall is to open for an action. */
+/** The grants that the firewall must open for an action. */
 function grantsOf(action: Action): readonly Grant[] {
   switch (action.kind) {
     case 'grant':
@@ -27,7 +27,7 @@ function grantsOf(action: Action): readonly Grant[] {
   }
 }
 
-/** @param opened the firewall's answers, those to this verdict's {@link grantsOf} next. */
+/** @param opened the firewall's answers; those for this verdict's {@link grantsOf} come next. */
 function carriedOut(verdict: Granted, opened: Iterator<Opened>): Granted | Refusal {
   const { action } = verdict
   switch (action.kind) {

@@ -1,4 +1,4 @@
-/** Which addresses this host has, for policy to tell requests that lead back to it. */
+/** The addresses of this host. Policy needs them to recognise requests that lead back to it. */
 import { networkInterfaces } from 'node:os'
 import { type IpAddress, parseAddress } from '../../../packet/address.ts'
 

@@ -1,9 +1,9 @@
 /**
- * Group work: what comes in while a batch is being done is the next batch. One commit and one firewall transaction then
- * serve as many knocks as arrived meanwhile, and a single knock waits for nobody.
+ * Works in batches: items that arrive during one batch form the next. One commit and one firewall transaction then
+ * serve all of them, and a single knock never waits for others.
  */
 
-/** More at a time would make the first of them wait too long for the last. */
+/** With more, the first would wait too long for the last. */
 const LARGEST_BATCH = 1000
 
 export class BatchQueue<T> {
@@ -12,12 +12,12 @@ export class BatchQueue<T> {
   #busy = false
   #idle: Promise<void> = Promise.resolve()
 
-  /** @param work must not reject: what goes wrong with a batch is the batch's own affair. */
+  /** @param work must not reject: it must handle the faults of its own batch. */
   constructor(work: (batch: readonly T[]) => Promise<void>) {
     this.#work = work
   }
 
-  /** How many wait. */
+  /** How many items wait. */
   get length(): number {
     return this.#waiting.length
   }
@@ -27,7 +27,7 @@ export class BatchQueue<T> {
     if (!this.#busy) this.#idle = this.#run()
   }
 
-  /** Resolves when all that was pushed so far is done. */
+  /** Resolves when all items pushed so far are done. */
   drained(): Promise<void> {
     return this.#idle
   }

@@ -1,6 +1,6 @@
 /**
- * The account of the receiver on this host: what RECEIVER_USER names; else the user `ghostport`; else a user id of our own. It is
- * never a user that runs anything else: processes of one user may stop each other.
+ * The account of the receiver: the user of RECEIVER_USER; else the user `ghostport`; else a user id of our own. It must
+ * not run anything else, because processes of one user may stop each other.
  */
 import { readFileSync } from 'node:fs'
 import type { LoadedConfig } from '../../../config/load.ts'
@@ -12,10 +12,10 @@ const PASSWD = '/etc/passwd'
 const GROUP = '/etc/group'
 /** The user that a package, or the administrator, makes for the receiver. */
 const OWN_USER = 'ghostport'
-/** Ids that neither Debian nor systemd gives to anybody (systemd’s UIDS-GIDS leaves 60578 to 61183 unused). */
+/** Ids that neither Debian nor systemd assigns (systemd’s UIDS-GIDS leaves 60578 to 61183 unused). */
 const OWN_IDS = { first: 60_900, last: 60_999 }
 
-/** @returns CONFIG_INVALID_VALUE where RECEIVER_USER names no user, with file and line; or where not even an id is free. */
+/** @returns CONFIG_INVALID_VALUE, with file and line, if RECEIVER_USER names no user; or if no id is free. */
 export function receiverAccount({
   server: { receiverUser },
   at,
@@ -51,7 +51,8 @@ function ownAccount(): Result<Account, Failure<'CONFIG_INVALID_VALUE'>> {
 }
 
 /**
- * Whom to look names up as: an id of its own, so that what reads answers of DNS servers cannot stop the receiver; else, the receiver’s.
+ * The user for look-ups of names: an id of its own, so that the process that reads DNS answers cannot stop the
+ * receiver; else the receiver’s.
  * @returns the best first.
  */
 export function lookupAccounts(receiver: Account): readonly Account[] {
@@ -62,8 +63,8 @@ export function lookupAccounts(receiver: Account): readonly Account[] {
 }
 
 /**
- * The user `ghostport` where there is one, else an id that no user and no group has.
- * @param passwd the text of /etc/passwd; @param group that of /etc/group. Empty where there is no such file.
+ * The user `ghostport` if it exists, else an id that no user and no group has.
+ * @param passwd the text of /etc/passwd; @param group that of /etc/group. Empty if there is no such file.
  */
 export function chooseOwnAccount(passwd: string, group: string): Result<Account, Failure<'CONFIG_INVALID_VALUE'>> {
   const made = findAccount(passwd, OWN_USER)

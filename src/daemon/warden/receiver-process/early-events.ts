@@ -1,24 +1,24 @@
 /**
- * The receiver is started before the rest of the warden is open, so that it loads its code meanwhile. What happens to it until then is
- * kept here, and handled once there is a handler.
+ * The receiver starts before the rest of the warden is open, so that both load at the same time. Its events until then
+ * are kept here, and handled once there is a handler.
  */
 import type { Log } from '../../../log.ts'
 import type { Failure } from '../../../result.ts'
 import { logReceiverErrors } from './errors.ts'
 import type { ReceiverEvents } from './receiver-process.ts'
 
-/** What is done about a receiver. */
+/** Handles the events of a receiver. */
 export interface ReceiverHandler extends Omit<ReceiverEvents, 'onErrors'> {
-  /** It did what no honest one does. */
+  /** It did something that an honest receiver never does. */
   readonly onHostile: (failure: Failure) => void
 }
 
 export class EarlyEvents {
   #handler: ReceiverHandler | undefined
-  /** Of the receiver that runs, or ran last. */
+  /** Events of the running receiver, or of the latest one. */
   #held: ((handler: ReceiverHandler) => void)[] = []
 
-  /** For the receivers' process. @param runs whether the receiver of this process id runs still. */
+  /** For the receivers' process. @param runs whether the receiver with this process id still runs. */
   eventsFor(log: Log, runs: (pid: number | undefined) => boolean): ReceiverEvents {
     return {
       onStarted: () => {
@@ -32,7 +32,7 @@ export class EarlyEvents {
       onValues: (values) => this.#pass((handler) => handler.onValues(values)),
       onBroken: (why) => this.#pass((handler) => handler.onBroken(why)),
       onLost: (why, again) => {
-        // What the next one is allowed must not depend on what this one sent.
+        // The limit of the next receiver must not depend on what this one sent.
         this.#held = []
         return this.#handler?.onLost(why, again)
       },
@@ -40,7 +40,7 @@ export class EarlyEvents {
     }
   }
 
-  /** From now on, all goes to `handler`; first what was kept. */
+  /** From now on, all events go to `handler`, the kept ones first. */
   handOver(handler: ReceiverHandler): void {
     this.#handler = handler
     for (const event of this.#held.splice(0)) event(handler)

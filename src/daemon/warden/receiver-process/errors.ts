@@ -1,6 +1,6 @@
 /**
- * What a receiver writes to its standard error: words of Node's own, in honest hands (a defect, a crash). It may be in a
- * stranger's hands, so that the warden reads it: made printable, cut, and no more than some lines a second.
+ * Reads the receiver's standard error. An honest receiver writes there only Node's own messages (a defect, a crash). An
+ * attacker may control it. So the text is made printable and cut, and only some lines per second are logged.
  */
 import type { Readable } from 'node:stream'
 import { printable } from '../../../bytes/text.ts'
@@ -14,12 +14,12 @@ const LONGEST_LINE = 400
 /** Lines in each interval that are logged; the others are counted. */
 const MOST_LINES = 10
 const LINES_INTERVAL = milliseconds(1000)
-/** Characters that are read. A crash of Node's with all it knows is some thousands. */
+/** Characters to read. A full crash report of Node has some thousands. */
 const MOST_TEXT = { perSecond: 64 * 1024, burst: 1024 * 1024 }
 
 /**
  * Logs the lines of `errors` until it ends.
- * @param onFlood called where it writes more than any honest receiver; nothing is read any more then.
+ * @param onFlood called if it writes more than any honest receiver; then nothing more is read.
  */
 export function logReceiverErrors(errors: Readable, log: Log, onFlood: (failure: Failure) => void): void {
   const characters = new TokenBucket(MOST_TEXT, milliseconds(performance.now()))

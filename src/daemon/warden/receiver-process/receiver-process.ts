@@ -1,10 +1,10 @@
 /**
- * The warden's side of the receiver: start it, pass its messages on, and start it anew when it dies. The capture socket belongs to the
- * warden and outlives the receiver, so packets that come in between wait in it.
+ * The warden's side of the receiver: starts it, passes on its messages, and starts a new one when it dies. The capture
+ * socket belongs to the warden and outlives the receiver, so packets that arrive in between wait in it.
  *
- * Two kinds of failure do not heal. A receiver that ends before it was ever ready, and gives a reason that stays (no
- * privilege, a bad configuration), fails again at the next start. And where not one receiver became ready in a row of starts, none
- * will. A receiver that was ready has read packets, so that its reason counts for nothing: it is always replaced.
+ * Two kinds of failure are permanent. If a receiver ends before it was ready, with a permanent reason (no privilege, a
+ * bad configuration), the next start would fail too. And if no receiver became ready in a row of starts, none will. A
+ * receiver that was ready has read packets, so its reason is not trusted: it is always replaced.
  */
 import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
@@ -21,21 +21,21 @@ export interface ReceiverEvents {
   /** It broke the framing of the channel, and is being ended. */
   readonly onBroken: (why: string) => void
   /**
-   * It is gone. `again` says when the next one starts; undefined where it was told to stop.
-   * The next one waits for what this promises as well, which must not be rejected.
+   * It is gone. `again` says when the next one starts; undefined if it was told to stop. The next one also waits for
+   * the returned promise, which must not reject.
    */
   readonly onLost: (why: string, again: Milliseconds | undefined) => Promise<void> | void
   /** It is gone, and no other starts: none would become ready. */
   readonly onHopeless: (why: string) => void
 }
 
-/** How long to wait before the n-th new start in a row; the last one from then on. */
+/** How long to wait before the n-th new start in a row; the last value repeats. */
 const RESTART_DELAYS: readonly Milliseconds[] = [0, 100, 200, 500, 1000, 2000, 5000].map(milliseconds)
-/** A receiver that lived this long was well; its death starts the row anew. */
+/** A receiver that lived this long was healthy; after it, a new row of starts begins. */
 const WELL_AFTER = milliseconds(10_000)
 /** How long after its end the last messages of a receiver may take to arrive. */
 const LAST_MESSAGES_TIME = milliseconds(200)
-/** Exit statuses of failures that the same start would meet again (failure-codes.ts). */
+/** Exit statuses of failures that would happen again at the next start (failure-codes.ts). */
 const PERMANENT: readonly (number | null)[] = [64, 77, 78]
 
 export class ReceiverProcess {
@@ -44,13 +44,13 @@ export class ReceiverProcess {
   #child: ChildProcess | undefined
   #channel: Channel | undefined
   #restarts = 0
-  /** Of the one that runs, and of any. */
+  /** Whether the running receiver is ready; whether any ever was. */
   #ready = false
   #wasEverReady = false
   #stopped = false
   #timer: NodeJS.Timeout | undefined
 
-  /** @param spawn starts a receiver without any privilege and gives the warden's end of its channel. */
+  /** @param spawn starts a receiver without any privilege and returns the warden's end of its channel. */
   constructor(spawn: () => SpawnedReceiver, events: ReceiverEvents) {
     this.#spawn = spawn
     this.#events = events
@@ -96,9 +96,9 @@ export class ReceiverProcess {
     })
     child.once('error', (error) => onLost(error.message, null))
     child.once('exit', (code, signal) => {
-      // What it may have started holds its sockets, and its end of the channel.
+      // A process that it started would hold its sockets, and its end of the channel.
       killAll(child)
-      // Its last message may say why, and arrives after the news of its end.
+      // Its last message may give the reason, and arrives after the news of its end.
       const timer = setTimeout(receivedAll, LAST_MESSAGES_TIME)
       allReceived.then(() => {
         clearTimeout(timer)
@@ -107,7 +107,7 @@ export class ReceiverProcess {
     })
     this.#channel = openChannel(channel, {
       onValues: this.#events.onValues,
-      // A stranger may have taken it over: it is not asked again.
+      // An attacker may control it, so it is not asked again.
       onBroken: (what) => {
         why = `it sent an invalid message: ${what}`
         this.#events.onBroken(why)
@@ -121,7 +121,7 @@ export class ReceiverProcess {
     this.#events.onStarted()
   }
 
-  /** The receiver that runs receives packets. */
+  /** The running receiver receives packets. */
   isReady(): void {
     this.#ready = true
     this.#wasEverReady = true
@@ -136,7 +136,7 @@ export class ReceiverProcess {
     this.#channel?.send(value)
   }
 
-  /** Bytes that it has not taken yet. */
+  /** Bytes that it has not read yet. */
   get backlog(): number {
     return this.#channel?.backlog ?? 0
   }
@@ -146,7 +146,7 @@ export class ReceiverProcess {
     if (this.#child !== undefined) killAll(this.#child)
   }
 
-  /** Ends it for good. Resolves when it is gone. */
+  /** Ends it permanently. Resolves when it is gone. */
   async stop(): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#timer)
@@ -158,12 +158,12 @@ export class ReceiverProcess {
   }
 }
 
-/** The receiver leads a group of its own. What it may have started, where nothing kept it from that, ends with it. */
+/** The receiver leads a process group. Processes that it may have started end with it. */
 function killAll(child: ChildProcess): void {
   child.kill('SIGKILL')
   try {
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
   } catch {
-    // It leads no group, or nobody of it is left.
+    // It leads no group, or the group is empty.
   }
 }

@@ -1,4 +1,4 @@
-/** Starts a receiver: which program, as whom, with which descriptors. */
+/** Starts a receiver: with which program, user and descriptors. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { setPriority } from 'node:os'
 import type { Duplex, Readable } from 'node:stream'
@@ -9,26 +9,26 @@ import { forbidIoUring } from '../../../system/seccomp.ts'
 import type { CaptureOrder } from '../../link/protocol.ts'
 import { CHANNEL_DESCRIPTOR, captureDescriptor, OWN_SOCKETS_OPTION } from '../../link/receiver-start.ts'
 
-/** This is a file of the source, or a part of dist/cli/serve.js. */
+/** This is a source file, or a part of dist/cli/serve.js. */
 const PROGRAM = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? '../../receiver/program.ts' : '../daemon/receiver.js', import.meta.url),
 )
 
-/** Garbage of the packet path dies young; without a limit V8 lets it grow for no gain. Sizes in MB. */
+/** Garbage of the packet path dies young. Without a limit, V8 lets it grow without benefit. Sizes in MB. */
 const NODE_OPTIONS = ['--max-semi-space-size=1', '--max-old-space-size=256']
-/** Of this process's own options, those without which the receiver's code would not load. */
+/** Those options of this process without which the receiver's code would not load. */
 const INHERITED_OPTIONS = /^--(conditions|no-warnings|experimental-strip-types)\b/
 export interface SpawnedReceiver {
   readonly child: ChildProcess
   /** The warden's end. */
   readonly channel: Duplex
-  /** What the receiver writes to its standard error. */
+  /** The receiver's standard error. */
   readonly errors: Readable
 }
 
 export interface ReceiverStarter {
   /**
-   * @param fds of the capture sockets; they stay the warden's as well.
+   * @param fds of the capture sockets; the warden keeps them too.
    * @param orders how packets come.
    */
   start(fds: readonly number[], orders: readonly CaptureOrder[]): SpawnedReceiver
@@ -37,7 +37,7 @@ export interface ReceiverStarter {
 }
 
 export function receiverStarter(account: Account): ReceiverStarter {
-  // Where the kernel has no filters, the receiver finds that out too, and says so.
+  // If the kernel has no filters, the receiver finds that out too, and reports it.
   forbidIoUring()
   const options = [...process.execArgv.filter((option) => INHERITED_OPTIONS.test(option)), ...NODE_OPTIONS]
   if (process.allowedNodeEnvironmentFlags.has('--disable-sigusr1')) options.push('--disable-sigusr1')
@@ -50,7 +50,7 @@ export function receiverStarter(account: Account): ReceiverStarter {
     start(fds, orders) {
       keepToOurselves()
       const { file, args, options } = commandFor(orders)
-      // A session of its own: no terminal of ours is one of its.
+      // A session of its own, so that it has no terminal of ours.
       const child = spawn(file, [...args], { ...options, stdio: descriptors(fds), detached: true })
       preferred(child.pid)
       const channel = child.stdio[CHANNEL_DESCRIPTOR] as unknown as Duplex
@@ -60,8 +60,8 @@ export function receiverStarter(account: Account): ReceiverStarter {
 }
 
 /**
- * How much a receiver is preferred to other work of the machine: nice(2). Its one thread gets one share of a busy processor, and
- * a knock is late when that share is small.
+ * The priority of a receiver over other work of the machine: nice(2). Its only thread gets one share of a busy
+ * processor. With a small share, knocks are late.
  */
 const NICENESS = -10
 
@@ -69,7 +69,7 @@ function preferred(pid: number | undefined): void {
   try {
     if (pid !== undefined) setPriority(pid, NICENESS)
   } catch {
-    // Without the privilege it has the share that others have, or that the service manager gave both processes.
+    // Without the privilege, it has the normal share, or the one that the service manager gave to both processes.
   }
 }
 
