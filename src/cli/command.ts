@@ -1,7 +1,7 @@
 /** A subcommand is data: what it may be given, what its help says, and what it does. `run-command.ts` does the rest. */
 import { nearest } from '../config/reading/nearest.ts'
 import { type Failure, type Refused, refuse } from '../result.ts'
-import type { OperandRule, OptionTable, ParsedCommandLine } from './terminal/options.ts'
+import type { OperandRule, OptionTable, ParsedCommandLine } from './terminal/parse-command-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 /**

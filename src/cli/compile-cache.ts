@@ -7,7 +7,7 @@ import { lstatSync, mkdirSync } from 'node:fs'
 // Not by name: an old Node.js, which has no such function, would not load this file.
 import nodeModule from 'node:module'
 import { join } from 'node:path'
-import { judgeFolderTrail } from '../system/path-trail.ts'
+import { judgeFolderTrail } from '../system/file-trust.ts'
 
 const OF_ROOT = '/var/cache/ghostport'
 

@@ -13,7 +13,7 @@ import { nodeIsTooOld } from './node-version.ts'
 import { runCommand } from './run-command.ts'
 import { commandLineWords } from './terminal/arguments.ts'
 import { failWithJson } from './terminal/failure-json.ts'
-import type { OptionSpec } from './terminal/options.ts'
+import type { OptionSpec } from './terminal/parse-command-line.ts'
 import { systemTerminal, type Terminal } from './terminal/terminal.ts'
 
 const shortForms: ReadonlyMap<string, string> = new Map([
@@ -49,7 +49,7 @@ async function main(argv: readonly string[], terminal: Terminal): Promise<number
 
 /** fwknop's users type options without a command. The option may hold a key: only its name is shown. */
 async function optionBeforeCommand(word: string): Promise<Failure> {
-  const { knockOptions } = await import('./knock/options.ts')
+  const { knockOptions } = await import('./knock/knock-flags.ts')
   const option = word.startsWith('--') ? word.replace(/=.*/s, '') : word.slice(0, 2)
   const names = Object.entries<OptionSpec>(knockOptions).flatMap(([name, { short, aliases = [] }]) => [
     ...[name, ...aliases].map((long) => `--${long}`),

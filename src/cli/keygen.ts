@@ -13,8 +13,8 @@ import { parseNatHost } from '../packet/nat-target.ts'
 import { formatProtocolPorts } from '../packet/protocol-port.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { errorCode, systemReason } from '../system/errno.ts'
-import { judgeWay } from '../system/guarded-file.ts'
 import { systemPath } from '../system/system-path.ts'
+import { judgeWay } from '../system/user-file.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import {
   accessStanza,
@@ -26,7 +26,7 @@ import {
   rcStanza,
   type StanzaWishes,
 } from './knock/keygen-text.ts'
-import type { OptionValues, ParsedCommandLine } from './terminal/options.ts'
+import type { OptionValues, ParsedCommandLine } from './terminal/parse-command-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 const options = {

@@ -6,11 +6,11 @@ import { doorFor, parseWait } from '../client/wait-plan.ts'
 import { refuse } from '../result.ts'
 import { parsePort } from '../units.ts'
 import { defineCommand, type Outcome } from './command.ts'
+import { knockOptions } from './knock/knock-flags.ts'
 import { openDoor } from './knock/open-door.ts'
-import { knockOptions } from './knock/options.ts'
 import { planKnock } from './knock/plan.ts'
 import { waitOptions } from './knock/wait-options.ts'
-import type { ParsedCommandLine } from './terminal/options.ts'
+import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 const options = { ...knockOptions, ...waitOptions } as const

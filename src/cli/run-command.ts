@@ -2,7 +2,7 @@
 import { type Failure, refuse } from '../result.ts'
 import { type Command, hasJson, withHelp } from './command.ts'
 import { failWithJson } from './terminal/failure-json.ts'
-import { parseCommandLine } from './terminal/options.ts'
+import { parseCommandLine } from './terminal/parse-command-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 /**

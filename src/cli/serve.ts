@@ -8,7 +8,7 @@ import { setProcessTitle, shutInspector, WARDEN_TITLE } from '../system/own-proc
 import { milliseconds } from '../units.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import { storeCompiledCode } from './compile-cache.ts'
-import type { ParsedCommandLine } from './terminal/options.ts'
+import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
 import { describeFailure, type Terminal } from './terminal/terminal.ts'
 
 const options = {

@@ -4,7 +4,7 @@ import { askControl } from '../daemon/warden/control.ts'
 import type { GrantStatus, Status } from '../daemon/warden/status.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import { type Line, line, type Style } from './terminal/line.ts'
-import type { ParsedCommandLine } from './terminal/options.ts'
+import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 const options = {

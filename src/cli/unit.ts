@@ -1,11 +1,10 @@
 /** `ghostport unit`: the unit for systemd, with the places of node and of this package on this machine. */
-import { readFileSync, realpathSync, statSync } from 'node:fs'
+import { readFileSync, realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { ok, type Result, refuse } from '../result.ts'
-import { judgeStat } from '../system/our-file.ts'
-import { judgeTrail } from '../system/path-trail.ts'
+import { judgeFile } from '../system/file-trust.ts'
 import { defineCommand, type Outcome } from './command.ts'
-import type { ParsedCommandLine } from './terminal/options.ts'
+import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 const options = {
@@ -152,7 +151,7 @@ function realName(path: string): string {
 function exposedBy(path: string): string | undefined {
   const owners = new Set([0])
   try {
-    return (judgeTrail(path, { owners }) ?? judgeStat(path, statSync(path), owners))?.detail
+    return judgeFile(path, { owners })?.detail
   } catch {
     return undefined
   }

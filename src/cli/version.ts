@@ -1,7 +1,7 @@
 /** `ghostport version`. */
 import { readFile } from 'node:fs/promises'
 import { defineCommand, type Outcome } from './command.ts'
-import type { ParsedCommandLine } from './terminal/options.ts'
+import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 const options = {

@@ -4,7 +4,7 @@ import { DEFAULT_DIGEST_TYPE, type DigestType } from '../packet/digest-type.ts'
 import { DEFAULT_ENCRYPTION_MODE, type EncryptionMode } from '../packet/encryption-mode.ts'
 import { EncryptionKey, HmacKey } from '../packet/key.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { readSecretFile } from '../system/guarded-file.ts'
+import { readSecretFile } from '../system/user-file.ts'
 import { findEncryptionKey, findHmacKey } from './key-file.ts'
 
 /** The keys of a knock, and how they are used. */

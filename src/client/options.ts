@@ -2,8 +2,9 @@
  * The options of a knock, under the long names of `ghostport knock`. Most are another spelling of a setting of
  * `.fwknoprc` and use the same parser. Messages name an option as the command line does: `--nat-port`.
  */
+
+import { type ClientSettingName, readClientSetting, type SettingFailure } from '../config/client/fwknoprc-settings.ts'
 import { type SettingLayer, Unbuilt } from '../config/client/layer.ts'
-import { type ClientSettingName, readClientSetting, type SettingFailure } from '../config/client/settings.ts'
 import { EncryptionKey, HmacKey } from '../packet/key.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 

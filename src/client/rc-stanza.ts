@@ -2,11 +2,11 @@
  * What the rc file says for a knock, and which of its stanzas counts: the named one, or the one for the named server.
  */
 import { join } from 'node:path'
-import { parseFwknoprc, type RcFile } from '../config/client/fwknoprc.ts'
 import type { SettingLayer } from '../config/client/layer.ts'
+import { parseFwknoprc, type RcFile } from '../config/client/parse-fwknoprc.ts'
 import { nearest } from '../config/reading/nearest.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
-import { readOwnFile, refuseExposed, refuseMissing } from '../system/guarded-file.ts'
+import { readUserFile, refuseExposed, refuseMissing } from '../system/user-file.ts'
 import { homeDirectory } from './home.ts'
 import type { PlanOptions } from './options.ts'
 
@@ -178,7 +178,7 @@ function withoutFile(why: string, named: string | undefined, argument: StanzaWor
 
 /** A file that the user named must exist. */
 function readRc({ path, named }: Extract<RcPlace, { path: string }>): Result<RcFile | undefined, Failure> {
-  const read = readOwnFile(path)
+  const read = readUserFile(path)
   if (!read.ok) {
     // The user did not name the file, and may not know it.
     const { failure } = read

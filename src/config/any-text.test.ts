@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Result } from '../result.ts'
-import { parseAccessConf } from './access/access-conf.ts'
-import { stanzaSettingNames } from './access/stanza-setting-names.ts'
+import { stanzaSettingNames } from './access/access-setting-names.ts'
+import { parseAccessConf } from './access/parse-access-conf.ts'
 import { filesFromSnapshot } from './reading/config-files.ts'
-import { parseFwknopdConf } from './server/fwknopd-conf.ts'
-import { serverSettingNames } from './server/settings.ts'
+import { serverSettingNames } from './server/fwknopd-settings.ts'
+import { parseFwknopdConf } from './server/parse-fwknopd-conf.ts'
 
 /** Lines that are nearly right, among lines that are not. */
 function texts(names: readonly string[], values: readonly string[]) {

@@ -4,12 +4,12 @@
  */
 import type { Policy } from '../access/policy.ts'
 import { ok, type Result } from '../result.ts'
-import { parseAccessConf } from './access/access-conf.ts'
 import { buildPolicy } from './access/build-policy.ts'
+import { parseAccessConf } from './access/parse-access-conf.ts'
 import type { ConfigFiles } from './reading/config-files.ts'
 import type { Notice } from './reading/notice.ts'
-import type { SettingPlaces, SettingValues } from './server/assembly.ts'
-import { parseFwknopdConf, type SettingOverride } from './server/fwknopd-conf.ts'
+import type { SettingPlaces, SettingValues } from './server/defaults-and-conflicts.ts'
+import { parseFwknopdConf, type SettingOverride } from './server/parse-fwknopd-conf.ts'
 import type { ServerConfig } from './server/server-config.ts'
 
 /** What the command line says about where the configuration is, and what it overrides in it. */

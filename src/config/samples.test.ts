@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { parseAccessConf } from './access/access-conf.ts'
 import { buildPolicy } from './access/build-policy.ts'
+import { parseAccessConf } from './access/parse-access-conf.ts'
 import { filesFromSnapshot } from './reading/config-files.ts'
-import { parseFwknopdConf } from './server/fwknopd-conf.ts'
+import { parseFwknopdConf } from './server/parse-fwknopd-conf.ts'
 
 const sample = (name: string) => readFileSync(new URL(`../../packaging/${name}`, import.meta.url), 'utf8')
 const access = (text: string) =>

@@ -1,12 +1,12 @@
 /**
- * The ports to what opens doors. Contracts: `test/contract/firewall.ts` and `kernel-firewall.ts`, run for every
+ * The ports to what opens doors. Contracts: `test/contract/firewall.ts` and `test/contract/kernel-firewall.ts`, run for every
  * implementation.
  */
 import type { Grant, GrantId, LiveGrant } from '../access/grant.ts'
 import type { ProtocolPort } from '../packet/message.ts'
 import type { Failure, Result } from '../result.ts'
 import type { Milliseconds } from '../units.ts'
-import type { LeftPort } from './host/departure.ts'
+import type { LeftPort } from './host/after-removal.ts'
 import type { Finding, PortsInUse } from './host/findings.ts'
 
 export type FirewallFailure = Failure<'FIREWALL_REFUSED' | 'FIREWALL_FULL' | 'FIREWALL_UNAVAILABLE'>
@@ -140,7 +140,7 @@ export interface KernelFirewall extends Firewall {
    */
   foreignChain(): Promise<Result<string | undefined, FirewallFailure>>
   /** How the host's own rules leave these ports once ours are removed. */
-  departure(ports: readonly ProtocolPort[]): Promise<Result<readonly LeftPort[], FirewallFailure>>
+  afterRemoval(ports: readonly ProtocolPort[]): Promise<Result<readonly LeftPort[], FirewallFailure>>
   /** Names of other tables that look like ghostport's. */
   lookAlikes(): Promise<Result<readonly string[], FirewallFailure>>
   /** Removes all that is ours, with every grant. In gate mode this opens the protected ports. Idempotent. */

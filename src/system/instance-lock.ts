@@ -14,12 +14,12 @@ import { describeErrno, systemReason } from './errno.ts'
 import { libc } from './libc.ts'
 import {
   type FileIdentity,
-  judgeOurFile,
-  prepareOurFile,
-  readOurFile,
-  removeOurFile,
-  replaceOurFile,
-} from './our-file.ts'
+  judgeServerFile,
+  prepareServerFile,
+  readServerFile,
+  removeServerFile,
+  replaceServerFile,
+} from './server-file.ts'
 import { systemPath } from './system-path.ts'
 
 export interface InstanceLock {
@@ -48,11 +48,11 @@ export function acquireInstanceLock(path: string): Result<InstanceLock, LockFail
   const holder = `${file}.pid`
   let descriptor: number | undefined
   try {
-    const exposed = prepareOurFile(file) ?? judgeOurFile(holder)
+    const exposed = prepareServerFile(file) ?? judgeServerFile(holder)
     if (exposed !== undefined) return { ok: false, failure: exposed }
     descriptor = openSync(systemPath(file), constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
     const failure = lock(file, descriptor, holder)
-    if (failure === undefined) return ok(held(descriptor, holder, replaceOurFile(holder, `${process.pid}\n`, 0o600)))
+    if (failure === undefined) return ok(held(descriptor, holder, replaceServerFile(holder, `${process.pid}\n`, 0o600)))
     closeSync(descriptor)
     return { ok: false, failure }
   } catch (error) {
@@ -86,7 +86,7 @@ function held(descriptor: number, holder: string, named: FileIdentity): Instance
     release() {
       if (released) return
       released = true
-      removeOurFile(holder, named)
+      removeServerFile(holder, named)
       closeSync(descriptor)
     },
   }
@@ -94,7 +94,7 @@ function held(descriptor: number, holder: string, named: FileIdentity): Instance
 
 function nameOfHolder(file: string): string {
   try {
-    const read = readOurFile(file, 20)
+    const read = readServerFile(file, 20)
     const pid = read.ok ? (read.value?.trim() ?? '') : ''
     return /^[0-9]{1,10}$/.test(pid) ? `pid ${pid}` : 'pid unknown'
   } catch (error) {

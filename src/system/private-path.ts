@@ -1,28 +1,28 @@
 /**
  * Checks the path of the replay store. A user who could write to its directory could replace the file, or add a
- * write-ahead log. So the rule for files of ours applies (system/our-file.ts), and only a regular file is accepted.
+ * write-ahead log. So the rule for files of ours applies (system/server-file.ts), and only a regular file is accepted.
  *
  * Nothing here opens an existing file. POSIX record locks belong to the process: closing any descriptor of a locked
  * file drops the lock that another part of the same process holds on it.
  */
 import { lstatSync } from 'node:fs'
 import { systemReason } from './errno.ts'
-import { judgeOurFile, prepareOurFile } from './our-file.ts'
-import type { Exposed } from './path-trail.ts'
+import type { Exposed } from './file-trust.ts'
+import { judgeServerFile, prepareServerFile } from './server-file.ts'
 
-export { syncFolder as syncDirectory } from './our-file.ts'
+export { syncFolder as syncDirectory } from './server-file.ts'
 
 /**
  * Makes the directory of `path`, mode 0700, if it is missing, and checks directory and file.
  * @returns what is wrong, for the operator; undefined if all is well.
  */
 export function preparePrivatePath(path: string): string | undefined {
-  return judged(path, prepareOurFile)
+  return judged(path, prepareServerFile)
 }
 
 /** The same without making anything. A directory that does not exist yet is accepted. */
 export function judgePrivatePath(path: string): string | undefined {
-  return judged(path, judgeOurFile)
+  return judged(path, judgeServerFile)
 }
 
 /** The same for another file beside one that was checked. A file that does not exist is accepted. */

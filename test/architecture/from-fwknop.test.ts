@@ -2,12 +2,17 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { knockOptions } from '../../src/cli/knock/options.ts'
-import type { OptionSpec } from '../../src/cli/terminal/options.ts'
-import { laterStanzaSettings, usedStanzaSettings } from '../../src/config/access/stanza-setting-names.ts'
+import { knockOptions } from '../../src/cli/knock/knock-flags.ts'
+import type { OptionSpec } from '../../src/cli/terminal/parse-command-line.ts'
+import { laterStanzaSettings, usedStanzaSettings } from '../../src/config/access/access-setting-names.ts'
+import { clientSettings } from '../../src/config/client/fwknoprc-settings.ts'
 import { Unbuilt } from '../../src/config/client/layer.ts'
-import { clientSettings } from '../../src/config/client/settings.ts'
-import { irrelevantSettings, laterSettings, settingAliases, usedSettings } from '../../src/config/server/settings.ts'
+import {
+  irrelevantSettings,
+  laterSettings,
+  settingAliases,
+  usedSettings,
+} from '../../src/config/server/fwknopd-settings.ts'
 import type { Result } from '../../src/result.ts'
 import { stricterRules } from '../vectors/judge.ts'
 

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { it } from 'node:test'
-import { parseAccessConf } from '../../src/config/access/access-conf.ts'
+import { parseAccessConf } from '../../src/config/access/parse-access-conf.ts'
 import { filesFromSnapshot } from '../../src/config/reading/config-files.ts'
-import { parseFwknopdConf } from '../../src/config/server/fwknopd-conf.ts'
+import { parseFwknopdConf } from '../../src/config/server/parse-fwknopd-conf.ts'
 
 const sample = (name: string) => readFileSync(join(import.meta.dirname, '..', '..', 'packaging', name), 'utf8')
 const stanzasOf = (text: string) =>

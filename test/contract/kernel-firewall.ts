@@ -83,7 +83,7 @@ export function kernelFirewallContract(
       for (const one of [firewall, make()]) await done(one.uninstall())
       assert.deepEqual(make().installed(), { ok: true, value: { kind: 'absent' } })
       assert.deepEqual(await live({ firewall: make() }), [])
-      const left = await make().departure([{ protocol: 'tcp', port: it.ports.service }])
+      const left = await make().afterRemoval([{ protocol: 'tcp', port: it.ports.service }])
       assert.ok(left.ok && left.value.length > 0)
       const open = (await it.reach(it.stranger, it.ports.service)) === it.ports.service
       assert.ok(

@@ -21,7 +21,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { failureKinds } from '../../src/failure-codes.ts'
-import { judgeOurFile, prepareOurFile, replaceOurFile } from '../../src/system/our-file.ts'
+import { judgeServerFile, prepareServerFile, replaceServerFile } from '../../src/system/server-file.ts'
 import { Daemon, dropByDefault, ghostportCommand, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 
@@ -305,7 +305,7 @@ describe('another user’s links and folders', { skip: netnsUnavailable() }, () 
           outcomes.made++
           // It is root's now, and stays where it is: the other user cannot rename it.
           assert.equal(statSync(path).uid, 0)
-          assert.equal(judgeOurFile(path), undefined)
+          assert.equal(judgeServerFile(path), undefined)
           rmSync(join(at.shared, 'gp'), { recursive: true })
         } else outcomes.refused++
         untouched(at)
@@ -320,8 +320,8 @@ describe('another user’s links and folders', { skip: netnsUnavailable() }, () 
 /** As a start does with a file of its own. @returns whether it was made. */
 function attempt(path: string): boolean {
   try {
-    if (prepareOurFile(path) !== undefined) return false
-    replaceOurFile(path, 'written\n', 0o644)
+    if (prepareServerFile(path) !== undefined) return false
+    replaceServerFile(path, 'written\n', 0o644)
     return true
   } catch {
     return false // The folder came or went in between.

@@ -2,7 +2,7 @@
 import { type Hints, type PlannedKnock, planKnock as planOptions } from '../../client/plan.ts'
 import type { Failure, Result } from '../../result.ts'
 import type { Terminal } from '../terminal/terminal.ts'
-import { type KnockOptionValues, knockFlags } from './options.ts'
+import { type KnockOptionValues, knockFlags } from './knock-flags.ts'
 import { secretsFrom } from './secrets.ts'
 
 /**

@@ -6,7 +6,7 @@ import type { AskSecret } from '../../client/keys.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { errorCode, systemReason } from '../../system/errno.ts'
 import type { Terminal } from '../terminal/terminal.ts'
-import type { KnockOptionValues } from './options.ts'
+import type { KnockOptionValues } from './knock-flags.ts'
 
 /** @returns the way to ask for them; `VALUE_INVALID` for a descriptor that is no number. */
 export function secretsFrom(

@@ -5,7 +5,7 @@
 
 import { type ConfigPaths, loadConfig } from '../../config/load.ts'
 import type { Notice } from '../../config/reading/notice.ts'
-import { diskFiles } from '../../daemon/warden/disk-files.ts'
+import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
 import { lookAtHost } from '../../daemon/warden/look-at-host.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 

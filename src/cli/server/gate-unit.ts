@@ -1,8 +1,8 @@
 /** `ghostport unit --gate`: the unit that closes the gate at boot, for the ports of the server’s own file. */
 import { existsSync } from 'node:fs'
-import { parseFwknopdConf } from '../../config/server/fwknopd-conf.ts'
+import { parseFwknopdConf } from '../../config/server/parse-fwknopd-conf.ts'
 import { gateUnit } from '../../daemon/warden/boot-gate.ts'
-import { diskFiles } from '../../daemon/warden/disk-files.ts'
+import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
 import { refuse } from '../../result.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 

@@ -1,6 +1,6 @@
 /** The options of a command as its help shows them: one or more lines for each. */
 import { type Line, line, type Style } from './line.ts'
-import type { OptionTable } from './options.ts'
+import type { OptionTable } from './parse-command-line.ts'
 
 export interface OptionHelp {
   /** In the order of the table; options without a help text are left out. */

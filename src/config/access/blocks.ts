@@ -4,14 +4,14 @@
  * one before the first SOURCE belongs to none.
  */
 import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
-import { isClientSetting, refuseClientName } from '../client/settings.ts'
+import { isClientSetting, refuseClientName } from '../client/fwknoprc-settings.ts'
 import type { ConfigFiles } from '../reading/config-files.ts'
+import { isNameLike, isPathLike, refuseUnknownName } from '../reading/hide-keys.ts'
 import type { ConfigFailure } from '../reading/notice.ts'
 import { folderOf, relativeTo } from '../reading/paths.ts'
-import { isNameLike, isPathLike, refuseUnknownName } from '../reading/secrecy.ts'
 import { readSettingLines, type SettingLine } from '../reading/setting-lines.ts'
-import { serverSettingNames } from '../server/settings.ts'
-import { KEY_FILE_SETTINGS, stanzaSettingNames } from './stanza-setting-names.ts'
+import { serverSettingNames } from '../server/fwknopd-settings.ts'
+import { KEY_FILE_SETTINGS, stanzaSettingNames } from './access-setting-names.ts'
 
 /** The lines of one stanza; the first is its SOURCE. */
 export interface StanzaBlock {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { filesFromSnapshot } from '../reading/config-files.ts'
-import { parseFwknopdConf } from '../server/fwknopd-conf.ts'
-import { parseAccessConf } from './access-conf.ts'
+import { parseFwknopdConf } from '../server/parse-fwknopd-conf.ts'
 import { buildPolicy } from './build-policy.ts'
+import { parseAccessConf } from './parse-access-conf.ts'
 
 function build(fwknopdConf: string, stanza: string, source = 'ANY') {
   const server = parseFwknopdConf('/fwknopd.conf', fwknopdConf)

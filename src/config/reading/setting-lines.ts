@@ -6,7 +6,7 @@
  */
 import { trimBlanks } from '../../bytes/text.ts'
 import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
-import { isNameLike } from './secrecy.ts'
+import { isNameLike } from './hide-keys.ts'
 
 /** One setting, as written. */
 export interface SettingLine {

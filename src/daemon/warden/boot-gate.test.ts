@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { parseFwknopdConf } from '../../config/server/fwknopd-conf.ts'
+import { parseFwknopdConf } from '../../config/server/parse-fwknopd-conf.ts'
 import { type BootFacts, bootGateNotices, gateUnit } from './boot-gate.ts'
 
 function settings(text: string) {

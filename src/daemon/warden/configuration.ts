@@ -7,7 +7,7 @@ import { systemClock } from '../../clock.ts'
 import { type ConfigPaths, type LoadedConfig, loadConfig } from '../../config/load.ts'
 import { type ConfigSnapshot, recordFiles } from '../../config/reading/config-files.ts'
 import { ok, type Result, refuse } from '../../result.ts'
-import { diskFiles } from './disk-files.ts'
+import { diskFiles } from './config-files-on-disk.ts'
 import { hostNotices } from './host-notices.ts'
 import { needsRestart } from './restart-settings.ts'
 

@@ -7,9 +7,9 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 import { jsonLine } from '../../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { systemReason } from '../../system/errno.ts'
-import { judgeOurFile, prepareOurFile } from '../../system/our-file.ts'
+import { judgeServerFile, prepareServerFile } from '../../system/server-file.ts'
 import { milliseconds } from '../../units.ts'
-import { notASocket } from './places.ts'
+import { notASocket } from './own-paths.ts'
 
 /** A request has a few bytes. A longer one is not from ghostport. */
 const LONGEST_REQUEST = 1024
@@ -48,7 +48,7 @@ export async function serveControl(
   })
   try {
     // Others who could put a socket there would answer in our name.
-    const exposed = prepareOurFile(path)
+    const exposed = prepareServerFile(path)
     if (exposed !== undefined) return { ok: false, failure: exposed }
     const other = notASocket(path)
     if (other !== undefined) return refuse('CONFIG_UNWRITABLE', other)
@@ -69,7 +69,7 @@ export async function serveControl(
 /** Another user's program may answer there. */
 function exposureOf(path: string): string | undefined {
   try {
-    return judgeOurFile(path)?.detail
+    return judgeServerFile(path)?.detail
   } catch {
     return undefined // Who connects is told why that is not possible.
   }

@@ -13,15 +13,15 @@ import { FreshTally } from './fresh-tally.ts'
 import type { HeldCapture } from './held-capture.ts'
 import type { HostWatch } from './host-watch.ts'
 import type { Journal } from './journal.ts'
+import type { ReceiverHealth } from './receiver-health.ts'
 import type { ReceiverLimits } from './receiver-limits.ts'
 import type { ReceiverHandler } from './receiver-process/early-events.ts'
 import { readyFields, receivingSentence } from './reports.ts'
 import type { ServiceManager } from './service-manager.ts'
-import type { Supervision } from './supervision.ts'
 
 export interface DispatchParts {
   readonly configurations: Configurations
-  readonly supervision: Supervision
+  readonly health: ReceiverHealth
   readonly limits: ReceiverLimits
   readonly capture: HeldCapture
   readonly admission: Admission
@@ -49,25 +49,25 @@ export class Dispatch implements ReceiverHandler {
     this.#parts = parts
     this.#freshTally = new FreshTally(() => {
       parts.limits.allowAnswers(1)
-      parts.supervision.send({ type: 'tally?' })
+      parts.health.send({ type: 'tally?' })
     })
   }
 
   onStarted(): void {
     this.#ownReason = undefined
     this.#mayGetKeys = false
-    this.#parts.supervision.started()
+    this.#parts.health.started()
   }
 
   onValues(values: readonly unknown[]): void {
-    const { supervision, limits } = this.#parts
-    const now = supervision.received()
+    const { health, limits } = this.#parts
+    const now = health.received()
     const knocks: Knock[] = []
     for (const value of values) {
-      if (supervision.isDistrusted) return
+      if (health.isDistrusted) return
       const message = parseFromReceiver(value)
       if (!message.ok) {
-        supervision.mistrust(message.failure)
+        health.mistrust(message.failure)
         return
       }
       if (message.value.type === 'knock') {
@@ -78,7 +78,7 @@ export class Dispatch implements ReceiverHandler {
       this.#submit(knocks.splice(0))
       const tooMany = limits.onMessage(now)
       if (tooMany === undefined) this.#onMessage(message.value)
-      else supervision.mistrust(tooMany)
+      else health.mistrust(tooMany)
     }
     this.#submit(knocks)
   }
@@ -88,12 +88,12 @@ export class Dispatch implements ReceiverHandler {
   }
 
   onHostile(failure: Failure): void {
-    this.#parts.supervision.mistrust(failure)
+    this.#parts.health.mistrust(failure)
   }
 
   async onLost(why: string, again: Milliseconds | undefined): Promise<void> {
-    const { supervision, journal, log, manager, capture } = this.#parts
-    supervision.lost()
+    const { health, journal, log, manager, capture } = this.#parts
+    health.lost()
     journal.receiverLost()
     if (again === undefined) return
     log.write('error', 'receiver lost', { ...failureFields(this.#whyLost(why)), againInMs: again })
@@ -102,8 +102,8 @@ export class Dispatch implements ReceiverHandler {
   }
 
   onHopeless(why: string): void {
-    const { supervision, journal, log, onHopeless } = this.#parts
-    supervision.lost()
+    const { health, journal, log, onHopeless } = this.#parts
+    health.lost()
     journal.receiverLost()
     const failure = this.#whyLost(why)
     log.write('error', 'receiver lost', failureFields(failure))
@@ -114,10 +114,10 @@ export class Dispatch implements ReceiverHandler {
   configure(): void {
     // A starting receiver gets it once it has given up its privilege.
     if (!this.#mayGetKeys) return
-    const { configurations, supervision, capture } = this.#parts
+    const { configurations, health, capture } = this.#parts
     const { wanted, paths } = configurations
     const { orders } = capture.sockets
-    supervision.sendConfiguration(
+    health.sendConfiguration(
       { type: 'configure', generation: wanted.generation, paths, files: snapshotOf(wanted), captures: orders },
       wanted.files.length,
     )
@@ -125,7 +125,7 @@ export class Dispatch implements ReceiverHandler {
 
   /** Resolves when the receiver has sent its current counts; soon if no receiver answers. */
   async freshTally(): Promise<void> {
-    if (this.#parts.supervision.isCapturing) await this.#freshTally.wait()
+    if (this.#parts.health.isCapturing) await this.#freshTally.wait()
   }
 
   /**
@@ -133,16 +133,16 @@ export class Dispatch implements ReceiverHandler {
    * must know.
    */
   reportReady(remark?: string): void {
-    const { supervision, manager, configurations } = this.#parts
-    if (supervision.isCapturing) manager.ready(receivingSentence(configurations.active, remark))
+    const { health, manager, configurations } = this.#parts
+    if (health.isCapturing) manager.ready(receivingSentence(configurations.active, remark))
   }
 
   #submit(knocks: readonly Knock[]): void {
     if (knocks.length === 0) return
-    const { admission, journal, supervision, limits, configurations } = this.#parts
+    const { admission, journal, health, limits, configurations } = this.#parts
     const tooMany = limits.onKnocks(admission.length + knocks.length)
     if (tooMany !== undefined) {
-      supervision.mistrust(tooMany)
+      health.mistrust(tooMany)
       return
     }
     journal.reported(knocks.length)
@@ -191,9 +191,9 @@ export class Dispatch implements ReceiverHandler {
   }
 
   #onConfigured(generation: number): void {
-    const { configurations, supervision, limits, journal, admission, host, log } = this.#parts
-    if (generation !== configurations.wanted.generation || !supervision.isAwaited) return
-    supervision.settled()
+    const { configurations, health, limits, journal, admission, host, log } = this.#parts
+    if (generation !== configurations.wanted.generation || !health.isAwaited) return
+    health.settled()
     if (configurations.activate()) {
       log.write('info', 'reload', { stanzas: configurations.active.policy.stanzas.length })
       admission.reconsider()
@@ -202,17 +202,17 @@ export class Dispatch implements ReceiverHandler {
     journal.limitRefusals(refusalsPerSecond)
     limits.configurationRead(refusalsPerSecond)
     this.reportReady()
-    if (supervision.isCapturing) host.changed()
+    if (health.isCapturing) host.changed()
   }
 
   /** @param unconfined why the kernel does not confine it, if so. */
   #onReady(unconfined: string | undefined): void {
-    const { supervision, capture, configurations, host, log, receiverPid } = this.#parts
-    if (supervision.isCapturing) {
+    const { health, capture, configurations, host, log, receiverPid } = this.#parts
+    if (health.isCapturing) {
       this.onBroken('it was ready twice')
       return
     }
-    supervision.capturing()
+    health.captureBegan()
     // Sent before the receiver looks at any packet, so it is still honest.
     capture.confined(unconfined === undefined)
     if (unconfined !== undefined) log.write('warning', 'notice', { text: unconfined })

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseAccessConf } from '../../config/access/access-conf.ts'
 import { buildPolicy } from '../../config/access/build-policy.ts'
+import { parseAccessConf } from '../../config/access/parse-access-conf.ts'
 import { filesFromSnapshot } from '../../config/reading/config-files.ts'
-import { parseFwknopdConf } from '../../config/server/fwknopd-conf.ts'
+import { parseFwknopdConf } from '../../config/server/parse-fwknopd-conf.ts'
 import { unixSeconds } from '../../units.ts'
 import { expiredStanzas } from './expired-stanzas.ts'
 

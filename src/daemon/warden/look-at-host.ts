@@ -14,7 +14,7 @@ import { checkSituation, currentSituation } from '../../system/privilege.ts'
 import { hostNotices } from './host-notices.ts'
 import { lookAtFirewall } from './open-firewall.ts'
 import { lookAtCapture } from './open-parts.ts'
-import { lookAtPlaces } from './places.ts'
+import { lookAtOwnPaths } from './own-paths.ts'
 import { receiverAccount } from './receiver-process/account.ts'
 
 export interface HostFindings {
@@ -34,7 +34,7 @@ const looks: readonly Look[] = [
     return account.ok ? none(checkSituation(account.value, currentSituation())) : ok([])
   },
   lookAtFirewall,
-  lookAtPlaces,
+  lookAtOwnPaths,
 ]
 
 function none(looked: Result<unknown>): Result<readonly Notice[]> {

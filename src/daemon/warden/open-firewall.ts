@@ -5,7 +5,7 @@ import type { Opening } from '../../access/grant.ts'
 import type { Policy } from '../../access/policy.ts'
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Notice } from '../../config/reading/notice.ts'
-import type { SettingPlaces } from '../../config/server/assembly.ts'
+import type { SettingPlaces } from '../../config/server/defaults-and-conflicts.ts'
 import {
   DEFAULT_TABLE,
   type NftablesConfig,
@@ -14,7 +14,7 @@ import {
 } from '../../config/server/firewall-settings.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
 import type { ConnectionLimits, Firewall, Kept, KernelFirewall, Mended } from '../../firewall/firewall.ts'
-import type { LeftPort } from '../../firewall/host/departure.ts'
+import type { LeftPort } from '../../firewall/host/after-removal.ts'
 import type { Finding, PortsInUse } from '../../firewall/host/findings.ts'
 import { descriptorLimit } from '../../firewall/relay/descriptors.ts'
 import { defaultLimits, descriptorsFor, FEWEST_CONNECTIONS, limitsFor } from '../../firewall/relay/limits.ts'
@@ -145,7 +145,7 @@ export async function removeTable(
   if (!removed.ok) return done(removed)
   // The table is already removed: a failure to judge the rest is not a failure.
   const wanted = kind === 'gate' ? guarded : distinctPorts([...ports, ...granted])
-  const left = kind === 'absent' ? ok([]) : await firewall.departure(wanted)
+  const left = kind === 'absent' ? ok([]) : await firewall.afterRemoval(wanted)
   const others = await firewall.lookAlikes()
   return done(ok({ kind, left: left.ok ? left.value : [], lookAlikes: others.ok ? others.value : [] }))
 }

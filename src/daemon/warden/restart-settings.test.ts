@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseFwknopdConf } from '../../config/server/fwknopd-conf.ts'
+import { parseFwknopdConf } from '../../config/server/parse-fwknopd-conf.ts'
 import { needsRestart } from './restart-settings.ts'
 
 function config(text: string) {

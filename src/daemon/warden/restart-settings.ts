@@ -4,8 +4,8 @@
  */
 
 import type { LoadedConfig } from '../../config/load.ts'
+import type { UsedSetting } from '../../config/server/fwknopd-settings.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
-import type { UsedSetting } from '../../config/server/settings.ts'
 
 /** `'reload'`: a reload changes it. Else the settings that it consists of, which need a restart. */
 type Answer = 'reload' | readonly UsedSetting[]

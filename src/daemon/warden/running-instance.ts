@@ -6,8 +6,8 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import type { ServerConfig } from '../../config/server/server-config.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { readOurFile } from '../../system/our-file.ts'
 import { WARDEN_TITLE } from '../../system/own-process.ts'
+import { readServerFile } from '../../system/server-file.ts'
 import { systemPath } from '../../system/system-path.ts'
 import { askControl } from './control.ts'
 
@@ -45,7 +45,7 @@ function running(pid: number | undefined, how: string) {
 /** An old file may hold a number that another process has now. */
 function wardenNamedIn(file: string): number | undefined {
   try {
-    const read = readOurFile(file, 20)
+    const read = readServerFile(file, 20)
     const [number] = /^[0-9]{1,10}(?=\n?$)/.exec((read.ok ? read.value : undefined) ?? '') ?? []
     const pid = Number(number)
     return number !== undefined && pid !== process.pid && isWarden(pid) ? pid : undefined

@@ -14,11 +14,11 @@ import { HeldCapture } from './held-capture.ts'
 import { HostWatch } from './host-watch.ts'
 import { type OpenedFirewall, openFirewall, portsInUse } from './open-firewall.ts'
 import { openCaptures, openReplays } from './open-parts.ts'
+import { judgeOwnPaths, located } from './own-paths.ts'
 import { writePidFile } from './pid-file.ts'
-import { judgePlaces, located } from './places.ts'
 import { lookupAccounts, receiverAccount } from './receiver-process/account.ts'
 import { EarlyEvents } from './receiver-process/early-events.ts'
-import { ReceiverProcess } from './receiver-process/receiver-process.ts'
+import { RestartedReceiver } from './receiver-process/restarted-receiver.ts'
 import { type ReceiverStarter, receiverStarter } from './receiver-process/spawn.ts'
 import { logNotices } from './reports.ts'
 import { asRunningInstance, refuseSecondInstance } from './running-instance.ts'
@@ -60,7 +60,7 @@ export async function startWarden(
   if (!account.ok) return account
   const alone = await refuseSecondInstance(configuration.value.server)
   if (!alone.ok) return alone
-  const places = judgePlaces(configuration.value)
+  const places = judgeOwnPaths(configuration.value)
   if (!places.ok) return places
   const undo = new Undo()
   const given = { paths, log, clock, starterFor, manager }
@@ -100,7 +100,7 @@ async function startCapture(
     log.write('warning', 'notice', {
       text: `the receiver cannot run as ${account.name} here: it runs as this user, without capabilities`,
     })
-  const receiver: ReceiverProcess = new ReceiverProcess(
+  const receiver: RestartedReceiver = new RestartedReceiver(
     () => starter.start(capture.sockets.fds, capture.sockets.orders),
     events.eventsFor(log, (pid) => receiver.pid === pid),
   )

@@ -4,7 +4,7 @@
  *
  * - start.ts opens everything in order, and passes it to this file;
  * - configuration.ts has the policy in force, and reads the next one;
- * - dispatch.ts handles each message of the receiver; supervision.ts ends a receiver that hangs or is hostile;
+ * - dispatch.ts handles each message of the receiver; receiver-health.ts ends a receiver that hangs or is hostile;
  * - admission/ takes a knock to its verdict; journal.ts records what became of it.
  */
 import { rmSync } from 'node:fs'
@@ -16,7 +16,7 @@ import { failureFields, type Log } from '../../log.ts'
 import type { ReplayStore } from '../../replay/replay-store.ts'
 import type { Failure, Result } from '../../result.ts'
 import type { InstanceLock } from '../../system/instance-lock.ts'
-import { type FileIdentity, removeOurFile } from '../../system/our-file.ts'
+import { type FileIdentity, removeServerFile } from '../../system/server-file.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
 import { Admission } from './admission/admission.ts'
 import type { AskResolver } from './admission/name-lookups.ts'
@@ -26,19 +26,19 @@ import { Dispatch } from './dispatch.ts'
 import type { HeldCapture } from './held-capture.ts'
 import type { HostWatch } from './host-watch.ts'
 import { Journal } from './journal.ts'
+import { ReceiverHealth } from './receiver-health.ts'
 import { ReceiverLimits } from './receiver-limits.ts'
 import type { ReceiverHandler } from './receiver-process/early-events.ts'
-import type { ReceiverProcess } from './receiver-process/receiver-process.ts'
+import type { RestartedReceiver } from './receiver-process/restarted-receiver.ts'
 import { logNotices } from './reports.ts'
 import type { ServiceManager } from './service-manager.ts'
 import { describeStatus, type Status } from './status.ts'
-import { Supervision } from './supervision.ts'
 
 /** What is open at the end of a start. */
 export interface WardenParts {
   readonly configurations: Configurations
   readonly capture: HeldCapture
-  readonly receiver: ReceiverProcess
+  readonly receiver: RestartedReceiver
   readonly firewall: Firewall
   readonly lock: InstanceLock | undefined
   /** Absent if used packets are not remembered. */
@@ -64,7 +64,7 @@ export class Warden {
   readonly hopeless: Promise<Failure>
   readonly #parts: WardenParts
   readonly #journal: Journal
-  readonly #supervision: Supervision
+  readonly #health: ReceiverHealth
   readonly #admission: Admission
   readonly #dispatch: Dispatch
   readonly #startedAt = new Date()
@@ -80,20 +80,20 @@ export class Warden {
     const journal = this.#journal
     const limits = new ReceiverLimits(refusalsPerSecond, monotonic())
     const everySecond = (): void => journal.logReceiverSuppressed()
-    this.#supervision = new Supervision({ receiver, capture, limits, log, everySecond })
-    const supervision = this.#supervision
+    this.#health = new ReceiverHealth({ receiver, capture, limits, log, everySecond })
+    const health = this.#health
     this.#admission = new Admission({
       ...{ clock: parts.clock, firewall: parts.firewall, replays: parts.replays, resolve: parts.resolve, ownAddresses },
       ...{ journal, log, current: () => configurations.active, doubt: capture.doubt },
-      send: (message) => supervision.send(message),
-      onForbidden: (failure) => supervision.mistrust(failure),
+      send: (message) => health.send(message),
+      onForbidden: (failure) => health.mistrust(failure),
     })
     let giveUp: (failure: Failure) => void = () => {}
     this.hopeless = new Promise((resolve) => {
       giveUp = resolve
     })
     this.#dispatch = new Dispatch({
-      ...{ configurations, supervision, limits, capture, admission: this.#admission, journal, host, manager, log },
+      ...{ configurations, health, limits, capture, admission: this.#admission, journal, host, manager, log },
       receiverPid: () => receiver.pid,
       onHopeless: giveUp,
     })
@@ -107,13 +107,13 @@ export class Warden {
   /** Everything is open. */
   begin(published: Published): void {
     this.#published = published
-    this.#supervision.begin()
+    this.#health.begin()
   }
 
   /** Reads the configuration again. If it is faulty, the fault is logged, and nothing changes. */
   reload(): Result<void> {
     const { configurations, log, manager } = this.#parts
-    if (this.#supervision.isCapturing) manager.reloading()
+    if (this.#health.isCapturing) manager.reloading()
     const read = configurations.reload()
     if (!read.ok) {
       const { failure } = read
@@ -133,7 +133,7 @@ export class Warden {
     const { server } = configurations.active
     log.write('info', 'stopping', {})
     manager.stopping()
-    this.#supervision.stop()
+    this.#health.stop()
     host.close()
     await receiver.stop()
     await this.#admission.close()
@@ -145,7 +145,7 @@ export class Warden {
     await replays?.close()
     lock?.release()
     const pidFile = this.#published?.pidFile
-    if (pidFile !== undefined) removeOurFile(server.pidFile ?? '', pidFile)
+    if (pidFile !== undefined) removeServerFile(server.pidFile ?? '', pidFile)
   }
 
   async status(): Promise<Status> {
@@ -155,7 +155,7 @@ export class Warden {
     return describeStatus({
       startedAt: this.#startedAt,
       receiver: receiver.pid,
-      capturing: this.#supervision.isCapturing,
+      capturing: this.#health.isCapturing,
       server,
       stanzas: policy.stanzas.length,
       remembered: await replays?.size(),

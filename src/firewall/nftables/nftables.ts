@@ -27,7 +27,7 @@ import type {
   Mended,
   Opened,
 } from '../firewall.ts'
-import type { LeftPort } from '../host/departure.ts'
+import type { LeftPort } from '../host/after-removal.ts'
 import type { Finding, PortsInUse } from '../host/findings.ts'
 import { connectionElements, connectionsTo } from './connections.ts'
 import { differences } from './differences.ts'
@@ -200,13 +200,13 @@ class KernelTable implements KernelFirewall {
     return ok({ kind: 'gate', protectedPorts: protectedPortsIn(set.value) })
   }
 
-  async departure(ports: readonly ProtocolPort[]): Promise<Result<readonly LeftPort[], FirewallFailure>> {
-    const [{ hasIpv6, readHost }, { departure }] = await Promise.all([
+  async afterRemoval(ports: readonly ProtocolPort[]): Promise<Result<readonly LeftPort[], FirewallFailure>> {
+    const [{ hasIpv6, readHost }, { afterRemoval }] = await Promise.all([
       import('../host/read-host.ts'),
-      import('../host/departure.ts'),
+      import('../host/after-removal.ts'),
     ])
     const read = await readHost(this.#nft)
-    return read.ok ? ok(departure(read.value, { table: this.#shape.table, ipv6: hasIpv6(), ports })) : read
+    return read.ok ? ok(afterRemoval(read.value, { table: this.#shape.table, ipv6: hasIpv6(), ports })) : read
   }
 
   async foreignChain(): Promise<Result<string | undefined, FirewallFailure>> {

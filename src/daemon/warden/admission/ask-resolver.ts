@@ -52,7 +52,7 @@ export function lookupCommand(
   prlimit?: string,
 ): LookupCommand {
   const account = accounts.find((each) => canSeparate(each, situation))
-  // A name never begins with a hyphen and has no blank (nat-target.ts).
+  // A name never begins with a hyphen and has no blank (packet/nat-target.ts).
   const asked = [getent, `ahostsv${family}`, name] as const
   const words = prlimit === undefined ? asked : ([prlimit, ...LIMITS, ...asked] as const)
   const options = { cwd: '/', env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', RES_OPTIONS: RESOLVER_OPTIONS } }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Stanza } from '../../../access/stanza.ts'
-import { parseAccessConf } from '../../../config/access/access-conf.ts'
+import { parseAccessConf } from '../../../config/access/parse-access-conf.ts'
 import { formatProtocolPorts } from '../../../packet/protocol-port.ts'
 import { ok } from '../../../result.ts'
 import { decoyPorts } from './granted-ports.ts'

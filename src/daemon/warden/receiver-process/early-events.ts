@@ -5,7 +5,7 @@
 import type { Log } from '../../../log.ts'
 import type { Failure } from '../../../result.ts'
 import { logReceiverErrors } from './errors.ts'
-import type { ReceiverEvents } from './receiver-process.ts'
+import type { ReceiverEvents } from './restarted-receiver.ts'
 
 /** Handles the events of a receiver. */
 export interface ReceiverHandler extends Omit<ReceiverEvents, 'onErrors'> {

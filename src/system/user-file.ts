@@ -1,13 +1,16 @@
-/** Reads the user's own files. Others must not be able to read files with keys, nor to change any file. */
+/**
+ * Reads files of the user who knocks: the rc file, and files of keys. Others must not be able to read files with keys,
+ * nor to change any file (by the rule of file-trust.ts).
+ */
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { textFromBytes } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { errorCode, fileReason, NO_SUCH_FILE } from './errno.ts'
-import { judgeStat, TO_READ } from './our-file.ts'
-import { type Exposed, judgeTrail, ourUsers } from './path-trail.ts'
+import { type Exposed, judgeStat, judgeTrail, ourUsers } from './file-trust.ts'
+import { TO_READ } from './server-file.ts'
 import { systemPath } from './system-path.ts'
 
-export interface OwnFile {
+export interface UserFile {
   readonly text: string
   /** Whether users other than the owner may read it. */
   readonly readableByOthers: boolean
@@ -21,7 +24,7 @@ export type FileFailure = Failure<'CONFIG_UNREADABLE' | 'CONFIG_EXPOSED'>
  * user may not read it; `CONFIG_EXPOSED` if others may write it or it belongs to another user, who would then decide
  * where we knock and with which key. For root, the folders on the way to the file are checked too.
  */
-export function readOwnFile(file: string): Result<OwnFile | undefined, FileFailure> {
+export function readUserFile(file: string): Result<UserFile | undefined, FileFailure> {
   let descriptor: number
   try {
     const exposed = judgeWay(file)
@@ -55,9 +58,9 @@ export function judgeWay(file: string): Exposed | undefined {
 
 const OWN_PLACE = 'keep the file in a folder that only root can write to'
 
-/** As {@link readOwnFile}, for a file that holds a secret. */
+/** As {@link readUserFile}, for a file that holds a secret. */
 export function readSecretFile(file: string): Result<string, FileFailure> {
-  const read = readOwnFile(file)
+  const read = readUserFile(file)
   if (!read.ok) return read
   if (read.value === undefined) return refuseMissing(file)
   return read.value.readableByOthers ? refuseExposed(file) : ok(read.value.text)

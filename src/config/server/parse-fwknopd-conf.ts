@@ -1,16 +1,20 @@
 /** `fwknopd.conf`, in fwknop's grammar: variables, each with its value; a value may begin with another variable's. */
 
 import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
-import { stanzaSettingNames } from '../access/stanza-setting-names.ts'
-import { isClientSetting, refuseClientName } from '../client/settings.ts'
+import { stanzaSettingNames } from '../access/access-setting-names.ts'
+import { isClientSetting, refuseClientName } from '../client/fwknoprc-settings.ts'
+import { isNameLike, refuseUnknownName } from '../reading/hide-keys.ts'
 import { nearest } from '../reading/nearest.ts'
 import type { ConfigFailure, Notice } from '../reading/notice.ts'
 import { folderOf } from '../reading/paths.ts'
-import { isNameLike, refuseUnknownName } from '../reading/secrecy.ts'
 import { readSettingLines, type SettingLine } from '../reading/setting-lines.ts'
 import type { ValueReader } from '../reading/setting-values.ts'
-import { assembleServerConfig, type GivenSettings, type SettingPlaces, type SettingValues } from './assembly.ts'
-import type { ServerConfig } from './server-config.ts'
+import {
+  assembleServerConfig,
+  type GivenSettings,
+  type SettingPlaces,
+  type SettingValues,
+} from './defaults-and-conflicts.ts'
 import {
   irrelevantSettings,
   laterSettings,
@@ -19,7 +23,8 @@ import {
   settingAliases,
   type UsedSetting,
   usedSettings,
-} from './settings.ts'
+} from './fwknopd-settings.ts'
+import type { ServerConfig } from './server-config.ts'
 
 /** All that a line may be meant to set, also those that belong in another file. */
 const NAMES = [...serverSettingNames, ...stanzaSettingNames]

@@ -10,7 +10,7 @@ import type { ToReceiver } from '../link/protocol.ts'
 import type { HeldCapture } from './held-capture.ts'
 import { afterOwnTime, ownTime } from './own-time.ts'
 import type { ReceiverLimits } from './receiver-limits.ts'
-import type { ReceiverProcess } from './receiver-process/receiver-process.ts'
+import type { RestartedReceiver } from './receiver-process/restarted-receiver.ts'
 
 /** How often the receiver is asked whether it is alive. */
 const ASK_INTERVAL = milliseconds(1000)
@@ -22,8 +22,8 @@ const START_TIME = milliseconds(20_000)
 const CONFIGURE_TIME = milliseconds(10_000)
 const CONFIGURE_BYTES = 500
 
-export interface SupervisionParts {
-  readonly receiver: Pick<ReceiverProcess, 'pid' | 'send' | 'backlog' | 'kill' | 'isReady'>
+export interface ReceiverHealthParts {
+  readonly receiver: Pick<RestartedReceiver, 'pid' | 'send' | 'backlog' | 'kill' | 'becameReady'>
   readonly capture: Pick<HeldCapture, 'suspect'>
   readonly limits: ReceiverLimits
   readonly log: Log
@@ -33,8 +33,8 @@ export interface SupervisionParts {
   readonly clock?: () => number
 }
 
-export class Supervision {
-  readonly #parts: SupervisionParts
+export class ReceiverHealth {
+  readonly #parts: ReceiverHealthParts
   readonly #clock: () => number
   #asking: NodeJS.Timeout | undefined
   /** The deadline for its next step. */
@@ -47,7 +47,7 @@ export class Supervision {
   #isDistrusted = false
   #isCapturing = false
 
-  constructor(parts: SupervisionParts) {
+  constructor(parts: ReceiverHealthParts) {
     this.#parts = parts
     this.#clock = parts.clock ?? (() => performance.now())
     this.#lastMessageAt = this.#clock()
@@ -88,9 +88,9 @@ export class Supervision {
   }
 
   /** The receiver receives packets. */
-  capturing(): void {
+  captureBegan(): void {
     this.#isCapturing = true
-    this.#parts.receiver.isReady()
+    this.#parts.receiver.becameReady()
   }
 
   /** The receiver is gone. */

@@ -25,8 +25,8 @@ import {
   wholeNumber,
   yesNo,
 } from '../reading/setting-values.ts'
+import type { UsedStanzaSetting } from './access-setting-names.ts'
 import { natTargetsValue } from './nat-targets.ts'
-import type { UsedStanzaSetting } from './stanza-setting-names.ts'
 
 /** What the lines of a stanza say, before defaults. Two variables that set the same thing exclude each other. */
 export interface StanzaDraft {

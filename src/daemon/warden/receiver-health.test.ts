@@ -3,8 +3,8 @@ import { afterEach, beforeEach, mock, test } from 'node:test'
 import { MemoryLog } from '../../log.ts'
 import { milliseconds } from '../../units.ts'
 import type { ToReceiver } from '../link/protocol.ts'
+import { ReceiverHealth } from './receiver-health.ts'
 import { ReceiverLimits } from './receiver-limits.ts'
-import { Supervision } from './supervision.ts'
 
 /** LOG_LIMIT */
 const REFUSALS = 10
@@ -23,10 +23,10 @@ function harness() {
     backlog: 0,
     send: (message: unknown) => sent.push((message as ToReceiver).type),
     kill: () => did.killed++,
-    isReady: () => {},
+    becameReady: () => {},
   }
   const limits = new ReceiverLimits(REFUSALS, milliseconds(now))
-  const supervision = new Supervision({
+  const health = new ReceiverHealth({
     ...{ receiver, limits, log, clock: () => now, everySecond: () => did.seconds++ },
     capture: { suspect: () => did.suspected++ },
   })
@@ -47,40 +47,40 @@ function harness() {
   const configure = (bytes: number): void => {
     const paths = { server: '/fwknopd.conf' }
     const files = { texts: {}, folders: {}, failures: {} }
-    supervision.sendConfiguration({ type: 'configure', generation: 0, paths, files, captures: [] }, bytes)
+    health.sendConfiguration({ type: 'configure', generation: 0, paths, files, captures: [] }, bytes)
   }
-  return { supervision, limits, receiver, sent, did, pass, heldUp, details, configure }
+  return { health, limits, receiver, sent, did, pass, heldUp, details, configure }
 }
 
 test('a receiver that answers is asked once a second, and is left alone', () => {
-  const { supervision, sent, did, pass, details } = harness()
-  supervision.begin()
-  pass(60_000, () => supervision.received())
+  const { health, sent, did, pass, details } = harness()
+  health.begin()
+  pass(60_000, () => health.received())
   assert.deepEqual([sent.length, did.seconds, did.killed], [60, 60, 0])
   assert.ok(sent.every((type) => type === 'alive?'))
   assert.deepEqual(details(), [])
-  supervision.stop()
+  health.stop()
   pass(5000)
   assert.equal(sent.length, 60)
 })
 
 test('a receiver that is silent for more than ten seconds is ended once, and its sockets are suspect', () => {
-  const { supervision, did, pass, details } = harness()
-  supervision.begin()
-  supervision.capturing()
+  const { health, did, pass, details } = harness()
+  health.begin()
+  health.captureBegan()
   pass(10_500)
   assert.equal(did.killed, 0)
-  assert.ok(supervision.isCapturing)
+  assert.ok(health.isCapturing)
   pass(5000)
   assert.deepEqual(did, { killed: 1, suspected: 1, seconds: 15 })
   assert.deepEqual(details(), ['receiver hangs: it has not answered for 11000 ms'])
-  assert.ok(supervision.isDistrusted && !supervision.isCapturing)
+  assert.ok(health.isDistrusted && !health.isCapturing)
 })
 
 test('silence while this process was held up is not the receiver’s', () => {
-  const { supervision, did, pass, heldUp } = harness()
-  supervision.begin()
-  pass(3000, () => supervision.received())
+  const { health, did, pass, heldUp } = harness()
+  health.begin()
+  pass(3000, () => health.received())
   heldUp(60_000)
   assert.equal(did.killed, 0)
   pass(5000)
@@ -90,9 +90,9 @@ test('silence while this process was held up is not the receiver’s', () => {
 })
 
 test('a receiver has 20 s to give up its privilege, and is not asked meanwhile', () => {
-  const { supervision, sent, did, pass, details } = harness()
-  supervision.begin()
-  supervision.started()
+  const { health, sent, did, pass, details } = harness()
+  health.begin()
+  health.started()
   pass(19_900)
   assert.deepEqual([sent, did.killed], [[], 0])
   pass(2000)
@@ -101,8 +101,8 @@ test('a receiver has 20 s to give up its privilege, and is not asked meanwhile',
 })
 
 test('a configuration gives more time the longer it is', () => {
-  const { supervision, did, pass, details, configure } = harness()
-  supervision.begin()
+  const { health, did, pass, details, configure } = harness()
+  health.begin()
   configure(5_000_000)
   pass(19_900)
   assert.equal(did.killed, 0)
@@ -112,44 +112,44 @@ test('a configuration gives more time the longer it is', () => {
 })
 
 test('a receiver that took its configuration in time is only asked from then on', () => {
-  const { supervision, sent, did, pass, configure } = harness()
-  supervision.begin()
+  const { health, sent, did, pass, configure } = harness()
+  health.begin()
   configure(0)
   pass(5000)
-  assert.ok(supervision.isAwaited)
-  supervision.settled()
-  supervision.received()
+  assert.ok(health.isAwaited)
+  health.settled()
+  health.received()
   pass(8000)
   assert.deepEqual([did.killed, sent.length], [0, 9])
 })
 
 test('a receiver that is mistrusted many times at once is ended once; the next one starts with a clean sheet', () => {
-  const { supervision, did, details } = harness()
-  for (let i = 0; i < 5; i++) supervision.mistrust({ code: 'WARDEN_PROTOCOL', detail: 'it is odd' })
+  const { health, did, details } = harness()
+  for (let i = 0; i < 5; i++) health.mistrust({ code: 'WARDEN_PROTOCOL', detail: 'it is odd' })
   assert.deepEqual([did.killed, details()], [1, ['receiver mistrusted: it is odd']])
-  supervision.lost()
-  supervision.started()
-  assert.ok(!supervision.isDistrusted)
+  health.lost()
+  health.started()
+  assert.ok(!health.isDistrusted)
 })
 
 test('a receiver that reads nothing is ended, unless what it has not read is a configuration', () => {
-  const { supervision, receiver, did, details, configure } = harness()
+  const { health, receiver, did, details, configure } = harness()
   receiver.send = (message) => {
     receiver.backlog += (message as ToReceiver).type === 'configure' ? 20_000_000 : 600_000
     return 0
   }
   configure(20_000_000)
-  supervision.send({ type: 'claimed', digests: [] })
+  health.send({ type: 'claimed', digests: [] })
   assert.equal(did.killed, 0)
-  supervision.send({ type: 'claimed', digests: [] })
+  health.send({ type: 'claimed', digests: [] })
   assert.equal(did.killed, 1)
   assert.deepEqual(details(), ['receiver mistrusted: it has not read 21200000 bytes'])
-  supervision.stop()
+  health.stop()
 })
 
 test('where no receiver runs, none is asked or ended', () => {
-  const { supervision, receiver, sent, did, pass } = harness()
-  supervision.begin()
+  const { health, receiver, sent, did, pass } = harness()
+  health.begin()
   receiver.pid = undefined
   pass(60_000)
   assert.deepEqual([sent, did.killed], [[], 0])

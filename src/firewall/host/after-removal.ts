@@ -23,7 +23,7 @@ export interface LeftPort {
 }
 
 /** @returns what happens to each port. If IPv4 and IPv6 agree, it is said once. */
-export function departure(
+export function afterRemoval(
   { tables: all }: HostRuleset,
   {
     table,

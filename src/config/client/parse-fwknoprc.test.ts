@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { FailureCode } from '../../failure-codes.ts'
 import { EncryptionKey, exposeKey, HmacKey } from '../../packet/key.ts'
-import { parseFwknoprc } from './fwknoprc.ts'
+import { clientSettings } from './fwknoprc-settings.ts'
 import { type SettingLayer, settle } from './layer.ts'
-import { clientSettings } from './settings.ts'
+import { parseFwknoprc } from './parse-fwknoprc.ts'
 
 function settings(text: string, stanza?: string, flags: SettingLayer = {}) {
   const file = parseFwknoprc('rc', text)

@@ -16,7 +16,7 @@ import { basename, join } from 'node:path'
 import { after, describe, it, test } from 'node:test'
 import type { FailureCode } from '../../failure-codes.ts'
 import { systemPath } from '../../system/system-path.ts'
-import { diskFiles } from './disk-files.ts'
+import { diskFiles } from './config-files-on-disk.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'ghostport-files-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -97,7 +97,7 @@ test('a named pipe is refused, and nobody has to write to it first', () => {
   const pipe = join(folder, 'pipe.conf')
   execFileSync('mkfifo', ['-m', '600', pipe])
   // In a process of its own, which can be ended if it hangs.
-  const program = `import { diskFiles } from ${JSON.stringify(join(import.meta.dirname, 'disk-files.ts'))}
+  const program = `import { diskFiles } from ${JSON.stringify(join(import.meta.dirname, 'config-files-on-disk.ts'))}
     console.log(JSON.stringify(diskFiles(${me}).read(${JSON.stringify(pipe)})))`
   const argv = ['--conditions=ghostport-source', '--input-type=module', '-e', program]
   const said = execFileSync(process.execPath, argv, { timeout: 20_000, encoding: 'utf8' })
@@ -215,7 +215,7 @@ describe('a file of keys', { skip: me !== 0 && 'only root can give a file away' 
   it('that is a named pipe is not waited for', () => {
     const pipe = join(home, 'pipe')
     execFileSync('mkfifo', ['-m', '600', pipe])
-    const program = `import { diskFiles } from ${JSON.stringify(join(import.meta.dirname, 'disk-files.ts'))}
+    const program = `import { diskFiles } from ${JSON.stringify(join(import.meta.dirname, 'config-files-on-disk.ts'))}
       console.log(JSON.stringify(diskFiles(${me}).readKeys(${JSON.stringify(pipe)})))`
     const argv = ['--conditions=ghostport-source', '--input-type=module', '-e', program]
     const said = execFileSync(process.execPath, argv, { timeout: 20_000, encoding: 'utf8' })

@@ -1,6 +1,6 @@
 /**
- * Files that this process makes, replaces, reads and removes. Before each use, the file and the folders on its way are
- * checked: no other user may be able to change or replace it (path-trail.ts).
+ * Files that the server makes, replaces, reads and removes. Before each use, file-trust.ts checks the file and the
+ * folders on its way: no other user may be able to change or replace it.
  */
 import {
   closeSync,
@@ -14,40 +14,21 @@ import {
   openSync,
   readSync,
   renameSync,
-  type Stats,
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { textFromBytes } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { type Exposed, judgeTrail, octal, ourUsers, ownerName } from './path-trail.ts'
+import { type Exposed, judgeStat, judgeTrail, ourUsers } from './file-trust.ts'
 import { systemPath } from './system-path.ts'
-
-const OTHERS_WRITE = 0o022
-
-/**
- * Checks a file by itself: what users other than its owners can do to it.
- * @param owners the users that may own it.
- */
-export function judgeStat(path: string, { uid, mode }: Stats, owners: ReadonlySet<number>): Exposed | undefined {
-  if (!owners.has(uid))
-    return refuse('CONFIG_EXPOSED', `${path} belongs to user ${uid}, who could change it`, {
-      suggestion: `chown ${ownerName(process.geteuid?.() ?? 0)} ${path}`,
-    }).failure
-  if ((mode & OTHERS_WRITE) !== 0)
-    return refuse('CONFIG_EXPOSED', `${path} can be changed by others (mode ${octal(mode)})`, {
-      suggestion: `chmod go-w ${path}`,
-    }).failure
-  return undefined
-}
 
 /**
  * Whether `path` is a safe place for a file of ours. A file or folder that does not exist is accepted.
  * @returns CONFIG_EXPOSED if others could change it, or lead it elsewhere.
  * @throws the file system's errors.
  */
-export function judgeOurFile(path: string): Exposed | undefined {
+export function judgeServerFile(path: string): Exposed | undefined {
   const exposed = judgeTrail(path, { owners: ourUsers(), alone: true, cure: () => OUR_PLACE })
   if (exposed !== undefined) return exposed
   const found = lstatSync(systemPath(path), { throwIfNoEntry: false })
@@ -62,15 +43,15 @@ export function judgeOurFile(path: string): Exposed | undefined {
 const OUR_PLACE = 'name a path in a folder that nobody else can write to, such as /run/ghostport or /var/lib/ghostport'
 
 /**
- * Makes the missing folders of `path`, mode 0700, and checks it as {@link judgeOurFile} does. It checks twice: before,
+ * Makes the missing folders of `path`, mode 0700, and checks it as {@link judgeServerFile} does. It checks twice: before,
  * so that nothing is made in the wrong place, and afterwards.
  * @throws the file system's errors.
  */
-export function prepareOurFile(path: string): Exposed | undefined {
-  const exposed = judgeOurFile(path)
+export function prepareServerFile(path: string): Exposed | undefined {
+  const exposed = judgeServerFile(path)
   if (exposed !== undefined) return exposed
   makeFolder(dirname(resolve(path)))
-  return judgeOurFile(path)
+  return judgeServerFile(path)
 }
 
 /**
@@ -106,15 +87,15 @@ export const TO_READ = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_N
 
 /**
  * Reads a short file of ours.
- * @returns its text, at most `most` bytes of it; undefined if there is none. CONFIG_EXPOSED as {@link judgeOurFile};
+ * @returns its text, at most `most` bytes of it; undefined if there is none. CONFIG_EXPOSED as {@link judgeServerFile};
  * CONFIG_UNREADABLE if it is not a regular file.
  * @throws the file system's errors.
  */
-export function readOurFile(
+export function readServerFile(
   path: string,
   most: number,
 ): Result<string | undefined, Exposed | Failure<'CONFIG_UNREADABLE'>> {
-  const exposed = judgeOurFile(path)
+  const exposed = judgeServerFile(path)
   if (exposed !== undefined) return { ok: false, failure: exposed }
   if (!existsSync(systemPath(path))) return ok(undefined)
   const descriptor = openSync(systemPath(path), TO_READ | constants.O_NOFOLLOW)
@@ -138,7 +119,7 @@ export interface FileIdentity {
  * into an existing file. The caller has checked the place.
  * @throws the file system's errors.
  */
-export function replaceOurFile(path: string, text: string, mode: number): FileIdentity {
+export function replaceServerFile(path: string, text: string, mode: number): FileIdentity {
   const draft = systemPath(`${path}.new-${process.pid}`)
   // Left by a start with the same process id that died half way. If it is a link, the link is removed and not its
   // target.
@@ -164,7 +145,7 @@ export function replaceOurFile(path: string, text: string, mode: number): FileId
 }
 
 /** Removes the file with this identity, and no other file of that name. A file that cannot be removed stays. */
-export function removeOurFile(path: string, { dev, ino }: FileIdentity): void {
+export function removeServerFile(path: string, { dev, ino }: FileIdentity): void {
   try {
     const found = lstatSync(systemPath(path), { bigint: true })
     if (found.dev === dev && found.ino === ino) unlinkSync(systemPath(path))

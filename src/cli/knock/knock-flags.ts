@@ -9,7 +9,7 @@ import { DEFAULT_ENCRYPTION_MODE, ENCRYPTION_MODES } from '../../packet/encrypti
 import { STANDARD_SPA_PORT } from '../../packet/protocol-port.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { UNKNOWN_BYTES } from '../terminal/arguments.ts'
-import type { OptionSpec, OptionTable, OptionValues } from '../terminal/options.ts'
+import type { OptionSpec, OptionTable, OptionValues } from '../terminal/parse-command-line.ts'
 
 const GPG = 'GnuPG is not built yet; share a key (ghostport keygen)'
 const OWN_ADDRESS = 'ghostport asks no web service for your address; use -s, or -a ADDRESS'

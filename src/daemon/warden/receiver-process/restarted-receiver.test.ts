@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import type { Duplex, Readable } from 'node:stream'
 import { test } from 'node:test'
-import { ReceiverProcess } from './receiver-process.ts'
+import { RestartedReceiver } from './restarted-receiver.ts'
 
 /** A child that runs `script` with its end of the channel as descriptor 4. */
 function starter(script: string) {
@@ -29,7 +29,7 @@ test('what the child says arrives, a killed child is started anew, a stopped one
   const { wait, told } = next()
   let starts = 0
   const script = `const s = new (require('net').Socket)({ fd: 4 }); s.write('{"pid":' + process.pid + '}\\n'); s.resume()`
-  const receiver = new ReceiverProcess(starter(script), {
+  const receiver = new RestartedReceiver(starter(script), {
     onStarted: () => told(`start ${++starts}`),
     onErrors: (errors) => errors.resume(),
     onValues: () => told(`received ${starts}`),
@@ -49,7 +49,7 @@ test('what the child says arrives, a killed child is started anew, a stopped one
 
 test('a child that speaks nonsense is killed', async () => {
   const { wait, told } = next()
-  const receiver = new ReceiverProcess(
+  const receiver = new RestartedReceiver(
     starter(`const s = new (require('net').Socket)({ fd: 4 }); s.write('open sesame\\n'); s.resume()`),
     {
       onStarted: () => {},
@@ -71,12 +71,12 @@ async function outcome(script: string, isReady: boolean): Promise<{ starts: numb
   let starts = 0
   let last: unknown
   return await new Promise((resolve) => {
-    const receiver: ReceiverProcess = new ReceiverProcess(starter(script), {
+    const receiver: RestartedReceiver = new RestartedReceiver(starter(script), {
       onStarted: () => starts++,
       onErrors: (errors) => errors.resume(),
       onValues: (values) => {
         last = values.at(-1)
-        if (isReady) receiver.isReady()
+        if (isReady) receiver.becameReady()
       },
       onLost: () => {
         // Enough to tell it from one that is given up.

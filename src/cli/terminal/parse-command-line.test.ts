@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { parseCommandLine } from './options.ts'
+import { parseCommandLine } from './parse-command-line.ts'
 
 const table = {
   access: { short: 'A', value: 'PROTO/PORT', repeatable: true },

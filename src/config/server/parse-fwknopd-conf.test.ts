@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseFwknopdConf, type SettingOverride } from './fwknopd-conf.ts'
-import { irrelevantSettings, laterSettings, serverSettingNames, usedSettings } from './settings.ts'
+import { irrelevantSettings, laterSettings, serverSettingNames, usedSettings } from './fwknopd-settings.ts'
+import { parseFwknopdConf, type SettingOverride } from './parse-fwknopd-conf.ts'
 
 const FILE = '/etc/fwknop/fwknopd.conf'
 

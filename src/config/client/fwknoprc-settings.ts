@@ -1,6 +1,6 @@
 /**
  * What a client may be told, under the names of `.fwknoprc`. A flag of the command line is another spelling of one of
- * these (cli/knock/options.ts), so that a value means the same, and is refused alike, wherever it was written.
+ * these (cli/knock/knock-flags.ts), so that a value means the same, and is refused alike, wherever it was written.
  */
 import { parseAddress } from '../../packet/address.ts'
 import { type DigestType, parseDigestType } from '../../packet/digest-type.ts'

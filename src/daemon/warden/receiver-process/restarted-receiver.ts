@@ -38,7 +38,7 @@ const LAST_MESSAGES_TIME = milliseconds(200)
 /** Exit statuses of failures that would happen again at the next start (failure-codes.ts). */
 const PERMANENT: readonly (number | null)[] = [64, 77, 78]
 
-export class ReceiverProcess {
+export class RestartedReceiver {
   readonly #spawn: () => SpawnedReceiver
   readonly #events: ReceiverEvents
   #child: ChildProcess | undefined
@@ -122,7 +122,7 @@ export class ReceiverProcess {
   }
 
   /** The running receiver receives packets. */
-  isReady(): void {
+  becameReady(): void {
     this.#ready = true
     this.#wasEverReady = true
   }

@@ -5,7 +5,7 @@ import { type Failure, ok, type Refused, type Result, refuse, type SourceLocatio
 import type { ConfigFiles } from '../reading/config-files.ts'
 import type { ConfigFailure, Notice } from '../reading/notice.ts'
 import { readStanzaBlocks, type StanzaBlock } from './blocks.ts'
-import { readStanza } from './stanza-assembly.ts'
+import { readStanza } from './stanza-defaults-and-conflicts.ts'
 import { StanzaNotices } from './stanza-notices.ts'
 
 /**

@@ -8,12 +8,18 @@
  */
 import { trimBlanks } from '../../bytes/text.ts'
 import { type Failure, ok, type Result, refuse, type SourceLocation } from '../../result.ts'
-import { stanzaSettingNames } from '../access/stanza-setting-names.ts'
+import { stanzaSettingNames } from '../access/access-setting-names.ts'
+import { refuseUnknownName, withoutSecrets } from '../reading/hide-keys.ts'
 import { nearest } from '../reading/nearest.ts'
-import { refuseUnknownName, withoutSecrets } from '../reading/secrecy.ts'
-import { serverSettingNames } from '../server/settings.ts'
+import { serverSettingNames } from '../server/fwknopd-settings.ts'
+import {
+  clientSettings,
+  isClientSetting,
+  readClientSetting,
+  type SettingFailure,
+  secretSettings,
+} from './fwknoprc-settings.ts'
 import { type SettingLayer, Unbuilt } from './layer.ts'
-import { clientSettings, isClientSetting, readClientSetting, type SettingFailure, secretSettings } from './settings.ts'
 
 export interface RcFile {
   /** The names as written, `[default]` left out. */

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { settingsFromOptions } from '../../client/options.ts'
 import { settle } from '../../config/client/layer.ts'
-import { parseCommandLine } from '../terminal/options.ts'
-import { knockFlags, knockOptions } from './options.ts'
+import { parseCommandLine } from '../terminal/parse-command-line.ts'
+import { knockFlags, knockOptions } from './knock-flags.ts'
 
 function settings(...argv: string[]) {
   const parsed = parseCommandLine(knockOptions, {}, argv)

@@ -11,8 +11,8 @@ import {
   type FirewallConfig,
   type RelayListener,
 } from './firewall-settings.ts'
+import type { UsedSetting, usedSettings } from './fwknopd-settings.ts'
 import type { CaptureConfig, ServerConfig } from './server-config.ts'
-import type { UsedSetting, usedSettings } from './settings.ts'
 import { type CapturePort, formatCapturePort, sameCapturePorts } from './spa-ports.ts'
 
 type Values = {

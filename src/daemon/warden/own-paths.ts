@@ -3,21 +3,21 @@ import { accessSync, constants, existsSync, lstatSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Notice } from '../../config/reading/notice.ts'
+import type { UsedSetting } from '../../config/server/fwknopd-settings.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
-import type { UsedSetting } from '../../config/server/settings.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { systemReason } from '../../system/errno.ts'
-import { judgeOurFile, judgeStat, readOurFile } from '../../system/our-file.ts'
-import { judgeTrail, ourUsers } from '../../system/path-trail.ts'
+import { judgeFile, ourUsers } from '../../system/file-trust.ts'
+import { judgeServerFile, readServerFile } from '../../system/server-file.ts'
 import { systemPath } from '../../system/system-path.ts'
 
 /** A process id has at most this many digits; its file has a line feed more. */
 const LONGEST_PID = 10
 
 /** @returns why the replay store, the control socket or the process id file cannot be made where the settings say. */
-export async function lookAtPlaces(loaded: LoadedConfig): Promise<Result<readonly Notice[]>> {
+export async function lookAtOwnPaths(loaded: LoadedConfig): Promise<Result<readonly Notice[]>> {
   const { server, at } = loaded
-  const judged = judgePlaces(loaded)
+  const judged = judgeOwnPaths(loaded)
   if (!judged.ok) return judged
   const problems = [
     ['REPLAY_DB', await replayStore(server)],
@@ -35,17 +35,17 @@ export async function lookAtPlaces(loaded: LoadedConfig): Promise<Result<readonl
  * @returns CONFIG_EXPOSED with the setting and its place. If a path cannot be checked, this succeeds: the code that
  * uses it reports why.
  */
-export function judgePlaces({ server, at }: Pick<LoadedConfig, 'server' | 'at'>): Result<void> {
+export function judgeOwnPaths({ server, at }: Pick<LoadedConfig, 'server' | 'at'>): Result<void> {
   const { replay, policy, controlSocket, pidFile } = server
   const { path: digests } = replay.fwknopDigests
   const files: (readonly [UsedSetting, string, (path: string) => Failure | undefined])[] = [
-    ['CONTROL_SOCKET', controlSocket, judgeOurFile],
+    ['CONTROL_SOCKET', controlSocket, judgeServerFile],
   ]
-  if (pidFile !== undefined) files.push(['FWKNOP_PID_FILE', pidFile, judgeOurFile])
+  if (pidFile !== undefined) files.push(['FWKNOP_PID_FILE', pidFile, judgeServerFile])
   if (policy.refuseReplays)
     files.push(
-      ['REPLAY_DB', replay.database, judgeOurFile],
-      ['REPLAY_DB', `${replay.database}-wal`, judgeOurFile],
+      ['REPLAY_DB', replay.database, judgeServerFile],
+      ['REPLAY_DB', `${replay.database}-wal`, judgeServerFile],
       ['DIGEST_FILE', digests, judgeDigests],
     )
   for (const [setting, path, judge] of files) {
@@ -62,13 +62,10 @@ export function judgePlaces({ server, at }: Pick<LoadedConfig, 'server' | 'at'>)
 
 /** fwknopd's own file is only read. Others who could empty it would make used packets new. */
 function judgeDigests(path: string): Failure | undefined {
-  const owners = ourUsers()
-  const found = statSync(systemPath(path), { throwIfNoEntry: false })
-  const exposed = judgeTrail(path, {
-    owners,
+  return judgeFile(path, {
+    owners: ourUsers(),
     cure: () => 'move the file into a folder that only root can write to, and name it there',
   })
-  return exposed ?? (found === undefined ? undefined : judgeStat(path, found, owners))
 }
 
 /** Adds the setting and its place in the file. */
@@ -124,7 +121,7 @@ export function notASocket(path: string): string | undefined {
 
 /** A start overwrites the file of a server that died. @returns why the existing file is not such a file. */
 export function notAPidFile(path: string): string | undefined {
-  const read = readOurFile(path, LONGEST_PID + 1)
+  const read = readServerFile(path, LONGEST_PID + 1)
   if (read.ok && (read.value === undefined || new RegExp(`^\\s*[0-9]{0,${LONGEST_PID}}\\s*$`).test(read.value)))
     return undefined
   return `${path} exists and holds no process id: remove it, or name another path`

@@ -1,5 +1,5 @@
 /**
- * The names that access.conf may hold, and which of them hold keys. Apart from their table (stanza-settings.ts), so
+ * The names that access.conf may hold, and which of them hold keys. Apart from their table (access-settings.ts), so
  * that the client can tell a name in the wrong file without loading how the server reads it. The table has each of
  * these by its type.
  */

@@ -1,12 +1,18 @@
 /**
- * The one rule about which paths may be trusted. A file is only as safe as the folders on the way to it. A user who
- * owns such a folder, or may write to it, can replace the file, regardless of the file's mode.
+ * The one rule about which files may be trusted. It has two parts, and every reader of a file asks both:
+ * - {@link judgeTrail}, the way to the file. A file is only as safe as the folders on the way to it. A user who owns
+ *   such a folder, or may write to it, can replace the file, regardless of the file's mode.
+ * - {@link judgeStat}, the file itself: who owns it, and who may write to it.
+ *
+ * Who asks: server-file.ts (files that the server makes), user-file.ts (files of the user who knocks), and
+ * daemon/warden/config-files-on-disk.ts (`fwknopd.conf`, `access.conf`, files of keys). They differ in the owners that
+ * they accept, and in the cure that they name.
  *
  * The way is walked from the root down, and each folder is checked before anything in it is looked at. Only its owners
  * can change a folder that passed. So nothing on the way changes between check and use, and no descriptor needs to stay
  * open.
  */
-import { lstatSync, readFileSync, readlinkSync, type Stats } from 'node:fs'
+import { lstatSync, readFileSync, readlinkSync, type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { textFromBytes } from '../bytes/text.ts'
 import { type Failure, refuse } from '../result.ts'
@@ -39,6 +45,7 @@ export interface Trust {
 
 const GROUP_WRITES = 0o020
 const ALL_WRITE = 0o002
+const OTHERS_WRITE = GROUP_WRITES | ALL_WRITE
 const STICKY = 0o1000
 /** As many as Linux follows. */
 const MOST_LINKS = 40
@@ -61,6 +68,35 @@ export function judgeTrail(path: string, trust: Trust): Exposed | undefined {
 /** The same for a folder and what is in it. */
 export function judgeFolderTrail(folder: string, trust: Trust): Exposed | undefined {
   return new Walk(trust).to(folder, 'folder')
+}
+
+/**
+ * Checks a file by itself: what users other than its owners can do to it.
+ * @param stat of the open file. Of a name, it may be another file's a moment later.
+ * @param owners the users that may own it.
+ */
+export function judgeStat(path: string, { uid, mode }: Stats, owners: ReadonlySet<number>): Exposed | undefined {
+  if (!owners.has(uid))
+    return refuse('CONFIG_EXPOSED', `${path} belongs to user ${uid}, who could change it`, {
+      suggestion: `chown ${ownerName(process.geteuid?.() ?? 0)} ${path}`,
+    }).failure
+  if ((mode & OTHERS_WRITE) !== 0)
+    return refuse('CONFIG_EXPOSED', `${path} can be changed by others (mode ${octal(mode)})`, {
+      suggestion: `chmod go-w ${path}`,
+    }).failure
+  return undefined
+}
+
+/**
+ * Both checks, for an existing file that this process does not open. Links are followed. A file that is missing has
+ * only its way checked.
+ * @throws the file system's errors.
+ */
+export function judgeFile(path: string, trust: Trust): Exposed | undefined {
+  const exposed = judgeTrail(path, trust)
+  if (exposed !== undefined) return exposed
+  const found = statSync(systemPath(path), { throwIfNoEntry: false })
+  return found === undefined ? undefined : judgeStat(path, found, trust.owners)
 }
 
 /** The permission bits as `chmod` takes them. */

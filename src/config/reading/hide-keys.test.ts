@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { type Failure, type Result, refuse } from '../../result.ts'
-import { parseAccessConf } from '../access/access-conf.ts'
-import { stanzaSettingNames } from '../access/stanza-setting-names.ts'
-import { parseFwknoprc } from '../client/fwknoprc.ts'
-import { clientSettings } from '../client/settings.ts'
-import { parseFwknopdConf } from '../server/fwknopd-conf.ts'
-import { serverSettingNames } from '../server/settings.ts'
+import { stanzaSettingNames } from '../access/access-setting-names.ts'
+import { parseAccessConf } from '../access/parse-access-conf.ts'
+import { clientSettings } from '../client/fwknoprc-settings.ts'
+import { parseFwknoprc } from '../client/parse-fwknoprc.ts'
+import { serverSettingNames } from '../server/fwknopd-settings.ts'
+import { parseFwknopdConf } from '../server/parse-fwknopd-conf.ts'
 import { filesFromSnapshot } from './config-files.ts'
-import { withoutSecrets } from './secrecy.ts'
+import { withoutSecrets } from './hide-keys.ts'
 
 /**
  * Keys as people have them: base64 of 32 bytes, hex, a passphrase (but none in capitals with “_”, as variables are).
@@ -85,7 +85,7 @@ const frames: ((line: string) => string)[] = [
 ]
 
 /**
- * A name is there to be told. What it may look like keeps keys in base64 and in hex out of it (stanza-name.test.ts).
+ * A name is there to be told. What it may look like keeps keys in base64 and in hex out of it (access/stanza-name.test.ts).
  */
 const toldNothing = stanzaSettingNames.filter((name) => name !== 'NAME')
 

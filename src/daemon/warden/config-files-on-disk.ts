@@ -1,17 +1,24 @@
 /**
- * Reads configuration files from disk. A user who can change them can open any door, and a user who can read
- * `access.conf` has the keys. So a file that other users can change or read is refused (docs/OPERATING.md). fwknopd
- * only warns.
+ * Reads configuration files from disk, and decides whether each can be trusted (by the rule of system/file-trust.ts).
+ * A user who can change them can open any door, and a user who can read `access.conf` has the keys. So a file that
+ * other users can change or read is refused (docs/OPERATING.md). fwknopd only warns.
  */
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { textFromBytes } from '../../bytes/text.ts'
-import { holdsKeys } from '../../config/access/stanza-setting-names.ts'
+import { holdsKeys } from '../../config/access/access-setting-names.ts'
 import type { ConfigFileFailure, ConfigFiles } from '../../config/reading/config-files.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { fileReason, PERMISSION_DENIED } from '../../system/errno.ts'
-import { judgeStat, TO_READ } from '../../system/our-file.ts'
-import { type FolderAtFault, judgeFolderTrail, judgeTrail, octal, ownerName } from '../../system/path-trail.ts'
+import {
+  type FolderAtFault,
+  judgeFolderTrail,
+  judgeStat,
+  judgeTrail,
+  octal,
+  ownerName,
+} from '../../system/file-trust.ts'
+import { TO_READ } from '../../system/server-file.ts'
 import { systemPath } from '../../system/system-path.ts'
 
 const OTHERS_READ = 0o044
