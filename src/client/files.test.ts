@@ -1,4 +1,4 @@
-/** The user's own files, on a real file system: private-file.ts, key-file.ts, keys.ts. */
+/** The user's own files, on a real file system: system/user-file.ts, key-file.ts, keys.ts. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { chmodSync, chownSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import type { FailureCode } from '../failure-codes.ts'
 import { EncryptionKey, exposeKey, HmacKey } from '../packet/key.ts'
 import { parseKeyText } from '../packet/key-text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { readOwnFile, readSecretFile } from '../system/guarded-file.ts'
+import { readSecretFile, readUserFile } from '../system/user-file.ts'
 import { findEncryptionKey, findHmacKey } from './key-file.ts'
 import { loadKeys } from './keys.ts'
 
@@ -44,17 +44,17 @@ describe('a file of the user’s', () => {
     }
   })
   it('that holds none may be read by others', () => {
-    assert.deepEqual(must(readOwnFile(file('public', 'x', 0o644))), { text: 'x', readableByOthers: true })
+    assert.deepEqual(must(readUserFile(file('public', 'x', 0o644))), { text: 'x', readableByOthers: true })
   })
   it('may not be written by others', () => {
     for (const mode of [0o620, 0o602, 0o666])
-      refused(readOwnFile(file(`mode-${mode.toString(8)}`, 'x', mode)), 'CONFIG_EXPOSED', /changed by others/)
+      refused(readUserFile(file(`mode-${mode.toString(8)}`, 'x', mode)), 'CONFIG_EXPOSED', /changed by others/)
   })
   it('that is missing is told from one that cannot be read', () => {
-    assert.equal(must(readOwnFile(join(directory, 'nowhere'))), undefined)
+    assert.equal(must(readUserFile(join(directory, 'nowhere'))), undefined)
     refused(readSecretFile(join(directory, 'nowhere')), 'CONFIG_UNREADABLE', /no such file/)
-    refused(readOwnFile(directory), 'CONFIG_UNREADABLE', /not a regular file/)
-    refused(readOwnFile('/dev/null'), 'CONFIG_UNREADABLE', /not a regular file/)
+    refused(readUserFile(directory), 'CONFIG_UNREADABLE', /not a regular file/)
+    refused(readUserFile('/dev/null'), 'CONFIG_UNREADABLE', /not a regular file/)
   })
   it('may be a link to one, and is judged by what it leads to', () => {
     const link = join(directory, 'link')
@@ -64,12 +64,12 @@ describe('a file of the user’s', () => {
   it('that is a named pipe is not waited for', () => {
     const pipe = join(directory, 'pipe')
     execFileSync('mkfifo', ['-m', '600', pipe])
-    refused(readOwnFile(pipe), 'CONFIG_UNREADABLE', /not a regular file/)
+    refused(readUserFile(pipe), 'CONFIG_UNREADABLE', /not a regular file/)
   })
   it('belongs to the user, or to root', { skip: root ? false : 'only root can give files away' }, () => {
     const path = file('foreign', 'x', 0o600)
     chownSync(path, 65534, 65534)
-    refused(readOwnFile(path), 'CONFIG_EXPOSED', /belongs to user 65534, who could change it/)
+    refused(readUserFile(path), 'CONFIG_EXPOSED', /belongs to user 65534, who could change it/)
   })
 })
 

@@ -1,8 +1,9 @@
-/** docs/ARCHITECTURE.md and CONTRIBUTING.md name what there is: each file, each folder, each command. */
+/** docs/ARCHITECTURE.md, CONTRIBUTING.md and the comments name what there is: each file, each folder, each command. */
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join, sep } from 'node:path'
 import { describe, it } from 'node:test'
+import { importsOf } from './plan.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const read = (file: string): string => readFileSync(join(root, file), 'utf8')
@@ -77,3 +78,52 @@ describe('CONTRIBUTING.md', () => {
     )
   })
 })
+
+describe('comments', () => {
+  const files = ['src', 'test', 'bench', 'scripts']
+    .flatMap((folder) => globSync(`${folder}/**/*.{ts,mjs}`, { cwd: root }))
+    .map((file) => file.split(sep).join('/'))
+
+  it('name no file that is not there', () => {
+    const wrong = files.flatMap((file) => {
+      const text = read(file)
+      return filesInComments(text)
+        .filter((name) => !isNamed(name, file, text))
+        .map((name) => `${file}: ${name}`)
+    })
+    assert.deepEqual(wrong, [])
+  })
+
+  it('are searched for files, and strings are not', () => {
+    assert.deepEqual(filesInComments("/** See a.ts and\n * `b/c.ts`. */ const d = 'e.ts' // f.mjs"), [
+      'a.ts',
+      'b/c.ts',
+      'f.mjs',
+    ])
+    assert.equal(isNamed('no-such-file.ts', 'src/log.ts', ''), false)
+  })
+})
+
+function filesInComments(text: string): readonly string[] {
+  // Strings are matched first, so that the // of a URL in one is no comment.
+  const pieces = text.matchAll(
+    /'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`|(\/\*[\s\S]*?\*\/|\/\/[^\n]*)/g,
+  )
+  return [...pieces].flatMap(([, comment = '']) =>
+    [...comment.matchAll(/(?<![\w./@<*-])\w[\w./-]*\.(?:ts|mjs)\b/g)].map(([name]) => name),
+  )
+}
+
+/**
+ * Whether a reader finds the file: below the root or `src/`, in the folder of the comment or one above it, or among the
+ * imports of its file.
+ */
+function isNamed(name: string, file: string, text: string): boolean {
+  const folders: string[] = []
+  for (let folder = dirname(file); folder !== '.'; folder = dirname(folder)) folders.push(folder)
+  return (
+    isThere(name) ||
+    folders.some((folder) => existsSync(join(root, folder, name))) ||
+    importsOf(text).some((specifier) => basename(specifier) === name)
+  )
+}

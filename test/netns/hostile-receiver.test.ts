@@ -69,7 +69,7 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
     await net?.close()
   })
 
-  /** A receiver that sends `lines` (hostile-receiver.ts), with the first capture socket. */
+  /** A receiver that sends `lines` (test/support/hostile-receiver.ts), with the first capture socket. */
   function startHostile(lines: readonly string[], fds: readonly number[] = []) {
     const stdio = ['ignore', 'ignore', 'pipe', fds[0] ?? 'ignore', 'pipe'] as const
     const child = spawn(process.execPath, [PROGRAM, ...lines], { stdio: [...stdio], detached: true })

@@ -132,7 +132,7 @@ async function refuseAccount(account: string, sentence: RegExp): Promise<void> {
 async function killHalfWay(): Promise<void> {
   const killed = tell('root', 'as root')
   await reached(killed, '1')
-  // Here that is start.mjs; the story is its child.
+  // Here that is scripts/start.mjs; the story is its child.
   const [teller = 0] = childrenOf(killed.process.pid ?? 0)
   const closed = once(killed.process, 'close')
   process.kill(teller, 'SIGKILL')

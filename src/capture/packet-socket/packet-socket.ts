@@ -1,5 +1,5 @@
 /**
- * Passive capture from packet sockets that somebody with privilege has opened (`open-packet-sockets.ts`). Needs none
+ * Passive capture from packet sockets that somebody with privilege has opened (`open.ts`). Needs none
  * itself.
  */
 
