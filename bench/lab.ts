@@ -1,6 +1,6 @@
 /**
- * Two hosts for a benchmark. 10.77.0.0/16 lives whole on the client (AnyIP: a local route), so that every knock can come
- * from a client of its own. The door, tcp/22, has a listener behind the usual default drop of iptables.
+ * Two hosts for a benchmark. 10.77.0.0/16 lives whole on the client (AnyIP: a local route), so that every knock can
+ * come from a client of its own. The door, tcp/22, has a listener behind the usual default drop of iptables.
  *
  *     client  10.78.0.1 ──── 10.78.0.2  server: tcp/22
  *     10.77.0.0/16 (all of it)

@@ -1,7 +1,7 @@
 /**
- * `npm run bench [-- MEASURE…]`: ghostport beside the real fwknopd, in one run, on this machine, in network namespaces of
- * its own. Prints a table in Markdown; nothing is asserted. Medians and ratios are to be read, not single figures: the
- * machine and whatever else runs on it are in all of them (docs/BENCHMARKS.md).
+ * `npm run bench [-- MEASURE…]`: ghostport beside the real fwknopd, in one run, on this machine, in network namespaces
+ * of its own. Prints a table in Markdown; nothing is asserted. Medians and ratios are to be read, not single figures:
+ * the machine and whatever else runs on it are in all of them (docs/BENCHMARKS.md).
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, loadavg, release, tmpdir } from 'node:os'

@@ -1,7 +1,7 @@
 /**
- * The relay beside `socat`, each in a process of its own before the same service, in one run: bytes a second through one
- * connection, connections a second one after another and 32 at a time. `direct` is the service with nothing before it.
- * `node --conditions=ghostport-source bench/relay-vs-socat.ts`; under half a minute. Medians of interleaved rounds.
+ * The relay beside `socat`, each in a process of its own before the same service, in one run: bytes a second through
+ * one connection, connections a second one after another and 32 at a time. `direct` is the service with nothing before
+ * it. `node --conditions=ghostport-source bench/relay-vs-socat.ts`; under half a minute. Medians of interleaved rounds.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -65,7 +65,8 @@ export const footprint: Measure = {
 async function memoryOf(kind: ServerKind, grants: number) {
   await using lab = await Lab.create()
   const keys = makeKeys()
-  // A copy, since what is mapped from a file is shared with every process that maps the same one: the benchmark itself, too.
+  // A copy, since what is mapped from a file is shared with every process that maps the same one: the benchmark itself,
+  // too.
   const node = join(lab.directory(), 'node')
   copyFileSync(process.execPath, node)
   chmodSync(node, 0o755)

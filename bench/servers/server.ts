@@ -113,7 +113,9 @@ function threadsOf(pid: number): readonly string[] {
   }
 }
 
-/** A file of the kernel's about a process; empty for a process that ended meanwhile, such as an iptables of fwknopd's. */
+/**
+ * A file of the kernel's about a process; empty for a process that ended meanwhile, such as an iptables of fwknopd's.
+ */
 function ofProcess(pid: number, name: string): string {
   try {
     return readFileSync(`/proc/${pid}/${name}`, 'utf8')

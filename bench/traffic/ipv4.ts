@@ -42,7 +42,10 @@ export function setSourcePort(packet: Uint8Array, port: number): void {
   view.setUint16(IP_HEADER + 16, transportChecksum(packet, TCP))
 }
 
-/** @returns whom a connection from `port` was opened for (its address, as a number): `undefined` if this is no SYN-ACK from there. */
+/**
+ * @returns whom a connection from `port` was opened for (its address, as a number): `undefined` if this is no SYN-ACK
+ * from there.
+ */
 export function acceptedClient(packet: Uint8Array, port: number): number | undefined {
   const view = viewOf(packet)
   const tcp = (view.getUint8(0) & 0xf) * 4

@@ -1,4 +1,7 @@
-/** A clean clone of this tree, as a stranger would have it, and the README's commands run in it on another machine's Node.js. */
+/**
+ * A clean clone of this tree, as a stranger would have it, and the README's commands run in it on another machine's
+ * Node.js.
+ */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
@@ -44,7 +47,9 @@ export function environmentWith(bin: string): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(kept), PATH: `${bin}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin` }
 }
 
-/** Runs `npm WORDS` in the clone. @returns its exit status and all that it printed, which `tell` is given as it comes. */
+/**
+ * Runs `npm WORDS` in the clone. @returns its exit status and all that it printed, which `tell` is given as it comes.
+ */
 export async function npm(
   clone: string,
   bin: string,

@@ -1,7 +1,7 @@
 /**
- * `npm run npm-versions [-- MACHINE…]`: the README's commands (`npm run build`, `npm start`, `npm test`), each machine's in a clean
- * clone, with the Node.js and npm that Debian has and with newer ones. Takes some six minutes a machine; `npm test` has the short
- * form (test/setup/npm-versions.test.ts).
+ * `npm run npm-versions [-- MACHINE…]`: the README's commands (`npm run build`, `npm start`, `npm test`), each
+ * machine's in a clean clone, with the Node.js and npm that Debian has and with newer ones. Takes some six minutes a
+ * machine; `npm test` has the short form (test/setup/npm-versions.test.ts).
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,7 @@
-/** The benchmark beside fwknopd, drawn from the table in docs/BENCHMARKS.md: a panel for each measure, a bar for each server. */
+/**
+ * The benchmark beside fwknopd, drawn from the table in docs/BENCHMARKS.md: a panel for each measure, a bar for each
+ * server.
+ */
 import { type BenchmarkTable, type Measured, readBenchmarkTable } from './benchmark-table.ts'
 import { box, type Drawing, picture, text } from './svg.ts'
 

@@ -1,6 +1,6 @@
 /**
- * What the pictures are written with: SVG 1.1 as text, with the fonts of the reader and nothing from outside, in a light and a
- * dark scheme. All lengths are in the units of the picture, which are pixels at its own size.
+ * What the pictures are written with: SVG 1.1 as text, with the fonts of the reader and nothing from outside, in a
+ * light and a dark scheme. All lengths are in the units of the picture, which are pixels at its own size.
  */
 
 /** What is drawn, as SVG. */

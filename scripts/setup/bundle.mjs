@@ -1,8 +1,9 @@
-// The programs of the package, each as one file: every file that a process loads costs it a quarter of a millisecond. Bundled are
-// the starter of the command line (dist/cli/ghostport.js), each command that it imports when asked for (dist/cli/knock.js, …),
-// and what the warden starts (dist/daemon/receiver.js). They share no file, so a process reads one or two. What passes between
-// starter and command must therefore not be told by its class: each has a copy (test/cli/start.test.ts). Names are kept, so that
-// a stack trace stays readable. The library that package.json exports is not bundled; the compiler makes that.
+// The programs of the package, each as one file: every file that a process loads costs it a quarter of a millisecond.
+// Bundled are the starter of the command line (dist/cli/ghostport.js), each command that it imports when asked for
+// (dist/cli/knock.js, …), and what the warden starts (dist/daemon/receiver.js). They share no file, so a process reads
+// one or two. What passes between starter and command must therefore not be told by its class: each has a copy
+// (test/cli/start.test.ts). Names are kept, so that a stack trace stays readable. The library that package.json exports
+// is not bundled; the compiler makes that.
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { clone } from './clone.mjs'
@@ -80,7 +81,8 @@ export async function bundleForBrowsers(folder) {
 }
 
 /**
- * Leaves out of the starter what it imports only when it is needed, and notes it in `found`: each is a program of its own.
+ * Leaves out of the starter what it imports only when it is needed, and notes it in `found`: each is a program of its
+ * own.
  *
  * @param {Set<string>} found
  * @returns {Plugin}
@@ -100,9 +102,10 @@ function commandsApart(found) {
 }
 
 /**
- * A part of a program that is imported only when needed brings its modules of Node.js, and koffi, only then: for a knock, net is
- * there with --wait alone; a server without packet capture and nftables runs without koffi. A plain `import` of them would be
- * hoisted to the head of the bundle; and that of fs also loads all that fs loads only when asked, such as streams.
+ * A part of a program that is imported only when needed brings its modules of Node.js, and koffi, only then: for a
+ * knock, net is there with --wait alone; a server without packet capture and nftables runs without koffi. A plain
+ * `import` of them would be hoisted to the head of the bundle; and that of fs also loads all that fs loads only when
+ * asked, such as streams.
  *
  * @param {(module: string) => string} builtin the expression for a module of Node.js
  * @returns {Plugin}

@@ -1,6 +1,6 @@
-// The Debian packages that the story and the tests use. As root the missing ones are installed; anyone else is told which
-// they are. No service is started: a package that brings a daemon must not open a port on somebody's machine because they
-// wanted to see a demonstration of closed ones.
+// The Debian packages that the story and the tests use. As root the missing ones are installed; anyone else is told
+// which they are. No service is started: a package that brings a daemon must not open a port on somebody's machine
+// because they wanted to see a demonstration of closed ones.
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { outputOf, resultOf, run, say } from './terminal.mjs'
 

@@ -1,5 +1,5 @@
-// What a set-up needs and cannot make for itself, looked at before it changes anything: a machine that lacks one of these
-// is left as it was.
+// What a set-up needs and cannot make for itself, looked at before it changes anything: a machine that lacks one of
+// these is left as it was.
 import { accessSync, constants, existsSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { clone, memory } from './clone.mjs'
@@ -12,8 +12,8 @@ const OLDEST_NPM = 7
 const CLONE_BYTES = 500e6
 
 /**
- * @returns {Promise<readonly string[]>} why the set-up of this clone would fail, a sentence each; none where nothing is known
- * that could stop it.
+ * @returns {Promise<readonly string[]>} why the set-up of this clone would fail, a sentence each; none where nothing is
+ * known that could stop it.
  */
 export async function obstaclesToClone() {
   const obstacles = []

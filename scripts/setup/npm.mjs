@@ -50,7 +50,8 @@ function readPackages(file) {
 }
 
 /**
- * That an optional package is there which this kind of machine needs: npm passes in silence over one that it cannot fetch.
+ * That an optional package is there which this kind of machine needs: npm passes in silence over one that it cannot
+ * fetch.
  *
  * @param {string} name
  * @param {string} folder whose node_modules are looked at
@@ -64,7 +65,8 @@ export function requirePlatformPackage(name, folder = clone) {
 }
 
 /**
- * Why `npm ci` must not run in `folder`, or `undefined`: npm would empty what a link points to, which is another clone's.
+ * Why `npm ci` must not run in `folder`, or `undefined`: npm would empty what a link points to, which is another
+ * clone's.
  *
  * @param {string} folder
  */

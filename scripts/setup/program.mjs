@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { clone } from './clone.mjs'
 
 /**
- * Runs a program of this clone on this terminal with the arguments of this process, and ends with its exit status. It is
- * waited for also after a signal, since it takes down what it made. A terminal signals it directly; kill(1) does not.
+ * Runs a program of this clone on this terminal with the arguments of this process, and ends with its exit status. It
+ * is waited for also after a signal, since it takes down what it made. A terminal signals it directly; kill(1) does
+ * not.
  *
  * @param {string} node the Node.js to run it with
  * @param {string} program a path below the clone

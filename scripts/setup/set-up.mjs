@@ -1,6 +1,6 @@
-// From a fresh clone to a clone that can run, with nothing but Node.js >= 18 and npm on the machine. Says what it will do
-// before it does it, does only what is missing, and is silent (and quick) where that is nothing. Plain JavaScript without
-// dependencies, since it runs before there are any, on whatever Node.js the machine has.
+// From a fresh clone to a clone that can run, with nothing but Node.js >= 18 and npm on the machine. Says what it will
+// do before it does it, does only what is missing, and is silent (and quick) where that is nothing. Plain JavaScript
+// without dependencies, since it runs before there are any, on whatever Node.js the machine has.
 import { join } from 'node:path'
 import { build, buildIsStale } from './build.mjs'
 import { clone, memory } from './clone.mjs'
@@ -16,7 +16,8 @@ import { myself, strangersCode } from './whose-code.mjs'
 const APT_LOCK = '/run/ghostport-set-up.lock'
 
 /**
- * What concerns the whole machine comes last: where the clone cannot be set up, no Debian package is installed for nothing.
+ * What concerns the whole machine comes last: where the clone cannot be set up, no Debian package is installed for
+ * nothing.
  *
  * @param {{ packages: readonly string[] }} needs the Debian packages to have
  * @returns {Promise<{ node: string, missing: readonly string[] }>} the Node.js to go on with, and what is still missing

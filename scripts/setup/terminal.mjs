@@ -46,8 +46,8 @@ export async function outputOf(command, args) {
  * @param {string} command
  * @param {readonly string[]} args
  * @param {Pick<SpawnOptions, 'cwd' | 'env'>} [options]
- * @returns {Promise<{ status: number | null, output: string, text: string } | undefined>} `output` is its standard output, `text`
- * that and its standard error, in their order; `undefined` where there is no such program
+ * @returns {Promise<{ status: number | null, output: string, text: string } | undefined>} `output` is its standard
+ * output, `text` that and its standard error, in their order; `undefined` where there is no such program
  */
 export function resultOf(command, args, options = {}) {
   return new Promise((resolve, reject) => {

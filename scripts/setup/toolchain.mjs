@@ -1,6 +1,6 @@
 // The Node.js that everything after the set-up runs with: the machine's own where it is new enough, else the one that
-// toolchain/package-lock.json pins by version and hash. That binary comes from the npm registry and was not built by the
-// Node.js project: it serves development and tests, and is no part of the published package.
+// toolchain/package-lock.json pins by version and hash. That binary comes from the npm registry and was not built by
+// the Node.js project: it serves development and tests, and is no part of the published package.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -34,7 +34,8 @@ export function toolchainObstacle() {
 
 export async function installToolchain() {
   await install(folder)
-  // The package is an optional one, since each kind of machine has its own: npm passes in silence over one that it cannot fetch.
+  // The package is an optional one, since each kind of machine has its own: npm passes in silence over one that it
+  // cannot fetch.
   if (!existsSync(pinned))
     throw new SetUpError(`npm did not install ${packageName}: the npm registry does not answer, or has no such package`)
   const tried = spawnSync(pinned, ['--version'], { encoding: 'utf8' })

@@ -5,8 +5,8 @@
  *                                                spaserver 10.66.0.1
  *     scanner   10.66.2.2 ──── wan0    10.66.2.1 ┘
  *
- * main.ts has put us into mount, process and (without root) user namespaces of our own. Accounts are mounts there, so they
- * collide with nothing and end with us, as the network namespaces do.
+ * main.ts has put us into mount, process and (without root) user namespaces of our own. Accounts are mounts there, so
+ * they collide with nothing and end with us, as the network namespaces do.
  */
 import { spawnSync } from 'node:child_process'
 import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -100,8 +100,9 @@ export async function namespaceStage(kind: 'root' | 'user', work: string, keep: 
   }
 }
 
-// Processes that are root of a user namespace cannot change to another user in it: there is none. sshd and apache refuse to
-// serve as root without one, so they get a namespace of their own, in which the same outer user has another number.
+// Processes that are root of a user namespace cannot change to another user in it: there is none. sshd and apache
+// refuse to serve as root without one, so they get a namespace of their own, in which the same outer user has another
+// number.
 const asOtherUser = ['unshare', '--user', `--map-user=${LOGIN_UID}`, '--']
 
 /** An account to log in to, in copies of the system's files that only our mount namespace sees. */

@@ -21,7 +21,9 @@ export interface Running {
   readonly pid: number
   /** Standard output and error so far. */
   output(): string
-  /** Waits until `ready` finds what it looks for in the output. @throws Error after the deadline, or if it ends before. */
+  /**
+   * Waits until `ready` finds what it looks for in the output. @throws Error after the deadline, or if it ends before.
+   */
   until<T>(what: string, ready: (output: string) => T | undefined, timeoutMilliseconds: number): Promise<T>
   /** Writes a line to its standard input. */
   type(line: string): void
@@ -71,7 +73,8 @@ export function run(argv: readonly string[], { cwd, env, timeoutMilliseconds = 6
 }
 
 /**
- * Its output goes to `logFile` rather than through us, so that it can outlive the story (`--keep`) and be read afterwards.
+ * Its output goes to `logFile` rather than through us, so that it can outlive the story (`--keep`) and be read
+ * afterwards.
  */
 export function start(argv: readonly string[], { cwd, env }: RunOptions, logFile: string): Running {
   const [file = '', ...args] = argv

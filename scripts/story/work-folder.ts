@@ -47,8 +47,8 @@ export function setOwners(work: string, owners: readonly ProcessMark[]): void {
 }
 
 /**
- * Removes what stories left that were killed before they could remove it: folders of this very user whose processes are all
- * gone, and no others. Root does not touch those of other users, who could change them under its hands.
+ * Removes what stories left that were killed before they could remove it: folders of this very user whose processes are
+ * all gone, and no others. Root does not touch those of other users, who could change them under its hands.
  *
  * @param except a folder that stays even so
  */

@@ -1,7 +1,7 @@
 /**
  * Counts what node:test reports, so that the closing line is true. Each leaf test counts once. A file that crashed, ran
- * out of time or ran no test is a failure. A suite counts only where it failed by itself (a hook), or was left out whole:
- * then its tests are not even reported.
+ * out of time or ran no test is a failure. A suite counts only where it failed by itself (a hook), or was left out
+ * whole: then its tests are not even reported.
  */
 import { inspect } from 'node:util'
 

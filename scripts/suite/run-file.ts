@@ -1,7 +1,7 @@
 /**
- * Runs one file of tests in a process of its own, by the runner of node:test. That runner knows no limit for a file, only
- * one for each test; the limits of the file are kept here. `forceExit` is not used: a file that does not end after its
- * tests has left something open, which is a failure.
+ * Runs one file of tests in a process of its own, by the runner of node:test. That runner knows no limit for a file,
+ * only one for each test; the limits of the file are kept here. `forceExit` is not used: a file that does not end after
+ * its tests has left something open, which is a failure.
  */
 import { readFileSync } from 'node:fs'
 import { run } from 'node:test'

@@ -1,6 +1,6 @@
 /**
- * docs/CONFIG.md has every setting that counts; the default that it tells is what the code does without the setting; its
- * example is understood and makes a difference; and it marks those that a reload cannot change.
+ * docs/CONFIG.md has every setting that counts; the default that it tells is what the code does without the setting;
+ * its example is understood and makes a difference; and it marks those that a reload cannot change.
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'

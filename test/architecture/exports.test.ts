@@ -1,4 +1,7 @@
-/** What the package exports is made of what it exports: no type of its inside shows, that a later move would break for others. */
+/**
+ * What the package exports is made of what it exports: no type of its inside shows, that a later move would break for
+ * others.
+ */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'

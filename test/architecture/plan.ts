@@ -1,6 +1,6 @@
 /**
- * The house plan, as rules over the text of the sources: which folder may import which, where the operating system may be
- * touched, who may load native code. Pure, so that the tests can show each rule a source that breaks it.
+ * The house plan, as rules over the text of the sources: which folder may import which, where the operating system may
+ * be touched, who may load native code. Pure, so that the tests can show each rule a source that breaks it.
  */
 
 /** Path from the root of the repository, with `/`, → text. */
@@ -37,7 +37,9 @@ const rootFiles = new Map([
   ['src/json-reader.ts', lineRank - 0.5],
 ])
 
-/** Walls within and between folders that the ranks do not show. The first three are promises of docs/THREAT-MODEL.md. */
+/**
+ * Walls within and between folders that the ranks do not show. The first three are promises of docs/THREAT-MODEL.md.
+ */
 const walls: readonly { readonly from: string; readonly closedTo: RegExp; readonly why: string }[] = [
   {
     from: 'src/daemon/receiver/',

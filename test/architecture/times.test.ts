@@ -1,4 +1,7 @@
-/** A span of time has its unit in its type: no bare number is handed to a timer, and no constant says “milliseconds” in words alone. */
+/**
+ * A span of time has its unit in its type: no bare number is handed to a timer, and no constant says “milliseconds” in
+ * words alone.
+ */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
 /**
- * All that leaves for a terminal, a log or the service manager is made printable on the way out. So there are few ways out, each
- * known here by name, and nobody else has one.
+ * All that leaves for a terminal, a log or the service manager is made printable on the way out. So there are few ways
+ * out, each known here by name, and nobody else has one.
  */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * `ghostport/packet` in a real browser: bundled as a web page's bundler does it, with the browser's primitives, and run by
- * headless Chromium over every vector. What comes out must be what comes out in Node.
+ * `ghostport/packet` in a real browser: bundled as a web page's bundler does it, with the browser's primitives, and run
+ * by headless Chromium over every vector. What comes out must be what comes out in Node.
  */
 import assert from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'

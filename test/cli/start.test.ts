@@ -1,7 +1,7 @@
 /**
- * What a program loads, since all of it is a part of the time from its start to its packet: one file of its own beside that of
- * the command line, nothing native, nothing of other programs, and of Node what it uses. Counted and not timed: a time says more
- * of the machine than of the program.
+ * What a program loads, since all of it is a part of the time from its start to its packet: one file of its own beside
+ * that of the command line, nothing native, nothing of other programs, and of Node what it uses. Counted and not timed:
+ * a time says more of the machine than of the program.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

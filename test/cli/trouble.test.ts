@@ -66,7 +66,8 @@ describe('a user without a home', () => {
       const folder = join(home.path, 'relative')
       mkdirSync(folder, { recursive: true })
       home.write('relative/.fwknoprc', '[default]\nACCES broken\n')
-      // Where HOME is no path, the user database's home counts: the user who runs these tests may have an rc file there.
+      // Where HOME is no path, the user database's home counts: the user who runs these tests may have an rc file
+      // there.
       const first = `import os from 'node:os'; import { syncBuiltinESMExports } from 'node:module'
         os.userInfo = () => { throw new Error('no user') }; syncBuiltinESMExports()`
       const { status, stderr } = run(KNOCK, { env: { HOME }, first })

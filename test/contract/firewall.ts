@@ -17,7 +17,9 @@ export interface FirewallUnderTest extends AsyncDisposable {
   readonly source: IpAddress
   /** … and never for this one. */
   readonly stranger: IpAddress
-  /** Ports of services that run on the server. `public` is one that ghosts are shown at; it is shut too, unless granted. */
+  /**
+   * Ports of services that run on the server. `public` is one that ghosts are shown at; it is shut too, unless granted.
+   */
   readonly ports: { readonly service: Port; readonly other: Port; readonly public: Port }
   /** Which port's service answers a new connection from `from` to `port`; `shut` where none of them does. */
   reach(from: IpAddress, port: Port): Promise<Port | 'shut'>

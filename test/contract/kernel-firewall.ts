@@ -1,6 +1,6 @@
 /**
- * What every {@link KernelFirewall} promises besides `firewall.ts`: what it installs outlives its process, is put back when
- * others change it, and can be taken away.
+ * What every {@link KernelFirewall} promises besides `firewall.ts`: what it installs outlives its process, is put back
+ * when others change it, and can be taken away.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'

@@ -1,4 +1,6 @@
-/** The documentation of the library: each exported function says what it takes and returns, and each example is true. */
+/**
+ * The documentation of the library: each exported function says what it takes and returns, and each example is true.
+ */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'

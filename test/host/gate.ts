@@ -1,6 +1,7 @@
 /**
- * Gate mode on a Debian that boots, whose own firewall lets everything in. Somebody outside knocks on the closed port without a pause, while
- * it boots, while ghostport is stopped, killed, and cannot start: the port never answers, and the owner of a key comes in.
+ * Gate mode on a Debian that boots, whose own firewall lets everything in. Somebody outside knocks on the closed port
+ * without a pause, while it boots, while ghostport is stopped, killed, and cannot start: the port never answers, and
+ * the owner of a key comes in.
  */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
@@ -12,7 +13,9 @@ import type { Program } from '../support/netns.ts'
 
 /** A SYN to each address every so many milliseconds. */
 const EVERY = 25
-/** Says each time that a port answers, by a connection or by a refusal: both say that the packet went through the gate. */
+/**
+ * Says each time that a port answers, by a connection or by a refusal: both say that the packet went through the gate.
+ */
 const PROBE = `
 const { connect } = require('node:net')
 const counts = { open: 0, refused: 0, nothing: 0 }

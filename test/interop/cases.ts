@@ -1,9 +1,9 @@
 /**
- * What ghostport and fwknop both know, as knocks to try in both directions: with our client on the real fwknopd, and with the
- * real client on ours.
+ * What ghostport and fwknop both know, as knocks to try in both directions: with our client on the real fwknopd, and
+ * with the real client on ours.
  *
- * Every case has a stanza of its own, with keys that no other has, and a port of its own: so the port can only have been
- * opened by the packet that is tried, through the stanza that it was made for.
+ * Every case has a stanza of its own, with keys that no other has, and a port of its own: so the port can only have
+ * been opened by the packet that is tried, through the stanza that it was made for.
  */
 import { DIGEST_TYPES, type DigestType } from '../../src/packet/digest-type.ts'
 import { ENCRYPTION_MODES, type EncryptionMode } from '../../src/packet/encryption-mode.ts'

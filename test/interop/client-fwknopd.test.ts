@@ -1,6 +1,6 @@
 /**
- * `ghostport knock` on the real fwknopd, behind iptables on the server (`cases.ts` draws the hosts): what both know, and what
- * fwknop's own client cannot be asked for, or ghostport's server does not do yet.
+ * `ghostport knock` on the real fwknopd, behind iptables on the server (`cases.ts` draws the hosts): what both know,
+ * and what fwknop's own client cannot be asked for, or ghostport's server does not do yet.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'

@@ -1,6 +1,7 @@
 /**
- * The real fwknopd (Debian's package) on a test host, in UDP server mode, behind an INPUT chain that rejects: a reset is an
- * answer at once, where a drop would have to be waited out; what opens is the same. And `ghostport knock`, from another.
+ * The real fwknopd (Debian's package) on a test host, in UDP server mode, behind an INPUT chain that rejects: a reset
+ * is an answer at once, where a drop would have to be waited out; what opens is the same. And `ghostport knock`, from
+ * another.
  */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'

@@ -1,11 +1,12 @@
 /**
- * A real ssh session through doors of the real fwknopd: `--wait`, `ghostport ssh`, and `ghostport proxy` as ProxyCommand.
+ * A real ssh session through doors of the real fwknopd: `--wait`, `ghostport ssh`, and `ghostport proxy` as
+ * ProxyCommand.
  *
  *   client 10.9.0.1 ── 10.9.0.2 server: fwknopd, sshd on 22 and 2222 (shut), on 80 a service that waits to be spoken to (the decoy)
  *          fd09::1  ── fd09::2 and 10.9.0.3, where it drops all
  *
- * The server’s names, in an /etc/hosts that only the client sees: `both.test` for both addresses, `two.test` for its IPv4
- * address and, first, for 10.9.0.3.
+ * The server’s names, in an /etc/hosts that only the client sees: `both.test` for both addresses, `two.test` for its
+ * IPv4 address and, first, for 10.9.0.3.
  */
 import assert from 'node:assert/strict'
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'

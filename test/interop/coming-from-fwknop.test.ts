@@ -1,6 +1,6 @@
 /**
- * A server that was fwknopd until a moment ago (Debian's package, in UDP mode) and is `ghostport serve` now: what was used up
- * there is used up here, without a word in any file about where fwknopd remembered it.
+ * A server that was fwknopd until a moment ago (Debian's package, in UDP mode) and is `ghostport serve` now: what was
+ * used up there is used up here, without a word in any file about where fwknopd remembered it.
  *
  *   client 10.9.0.1 ── 10.9.0.2 server
  */

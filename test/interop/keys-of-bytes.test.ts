@@ -1,6 +1,6 @@
 /**
- * Keys in Latin-1, wherever a key can be given: the real fwknop client and `ghostport knock` on `ghostport serve`. To fwknop a
- * key is bytes, and two keys that differ only in bytes that are not UTF-8 are two keys.
+ * Keys in Latin-1, wherever a key can be given: the real fwknop client and `ghostport knock` on `ghostport serve`. To
+ * fwknop a key is bytes, and two keys that differ only in bytes that are not UTF-8 are two keys.
  *
  *   client 10.9.0.1 ── 10.9.0.2 server
  */

@@ -1,4 +1,7 @@
-/** The real fwknop client (Debian's package) knocks on `ghostport serve`, behind default drop (`cases.ts` draws the hosts). */
+/**
+ * The real fwknop client (Debian's package) knocks on `ghostport serve`, behind default drop (`cases.ts` draws the
+ * hosts).
+ */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { Daemon, dropByDefault } from '../support/daemon.ts'

@@ -1,6 +1,6 @@
 /**
- * Authentic packets in frames that the kernel would not believe, and from addresses that mean more than one host. The attacker
- * has a key, and puts on the cable what he likes.
+ * Authentic packets in frames that the kernel would not believe, and from addresses that mean more than one host. The
+ * attacker has a key, and puts on the cable what he likes.
  *
  *   client 10.9.0.1, fd09::1,   fe80::c ── eth0 10.9.0.2, fd09::2,   fe80::5 ┐
  *                                                                             ├ server (forwards)

@@ -1,6 +1,6 @@
 /**
- * Another user of the host who plants links, files, pipes and folders where root's server reads and writes. The server refuses to start,
- * says which folder or link it is and what to do, and touches nothing of what the links lead to.
+ * Another user of the host who plants links, files, pipes and folders where root's server reads and writes. The server
+ * refuses to start, says which folder or link it is and what to do, and touches nothing of what the links lead to.
  */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'

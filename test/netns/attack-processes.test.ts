@@ -1,5 +1,6 @@
 /**
- * What other users of the host, and other processes of the receiver's own user, do to the two processes. Each attack is carried out.
+ * What other users of the host, and other processes of the receiver's own user, do to the two processes. Each attack is
+ * carried out.
  *
  *   client 10.9.0.1 ── 10.9.0.2 server, with the attackers on it
  */

@@ -27,7 +27,8 @@ interface Hosts {
 async function twoHosts(): Promise<Hosts & AsyncDisposable> {
   const net = await Network.create()
   const [client, server] = [await net.host('client'), await net.host('server')]
-  // Nobody listens on the SPA port, so each packet costs an ICMP refusal; those that the tests wait for must not run out.
+  // Nobody listens on the SPA port, so each packet costs an ICMP refusal; those that the tests wait for must not run
+  // out.
   server.sysctl({ 'net.ipv4.icmp_ratelimit': 0, 'net.ipv6.icmp.ratelimit': 0 })
   await cable({ net, client, server })
   return { net, client, server, [Symbol.asyncDispose]: () => net.close() }
@@ -38,7 +39,10 @@ async function cable({ net, client, server }: Hosts): Promise<void> {
   await reachable(client)
 }
 
-/** A new cable loses packets until both ends have noticed it and the neighbours know each other. Nobody listens on port 9. */
+/**
+ * A new cable loses packets until both ends have noticed it and the neighbours know each other. Nobody listens on port
+ * 9.
+ */
 async function reachable(client: Host, addresses = ['10.9.0.2', 'fd09::2']): Promise<void> {
   for (const address of addresses) await client.until('refused', { protocol: 'udp', address, port: 9 })
 }

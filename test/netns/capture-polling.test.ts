@@ -124,8 +124,8 @@ class PollingReceiver implements AsyncDisposable {
   }
 
   /**
-   * Microseconds of processor time in one second: in the first that is below `few`, or the least of five. The compiler works on for a
-   * while.
+   * Microseconds of processor time in one second: in the first that is below `few`, or the least of five. The compiler
+   * works on for a while.
    */
   async cost(few: number): Promise<number> {
     const used = (): number => {

@@ -1,4 +1,7 @@
-/** The contracts of every firewall and of those of a kernel, kept by nftables in a real kernel; topology in `../support/firewall-lab.ts`. */
+/**
+ * The contracts of every firewall and of those of a kernel, kept by nftables in a real kernel; topology in
+ * `../support/firewall-lab.ts`.
+ */
 import assert from 'node:assert/strict'
 import { after, before } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'

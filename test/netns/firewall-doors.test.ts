@@ -164,7 +164,8 @@ for (const [name, { mode, prepare }] of Object.entries(hosts)) {
           target: { address: address as IpAddress, port: port(at) },
           translation: 'none',
         })
-        // By the address that c1 sees, and by one on the far side; beside a ghost of the same service, which is to pass.
+        // By the address that c1 sees, and by one on the far side; beside a ghost of the same service, which is to
+        // pass.
         const ways = [own(443, at.forC1, 25), own(444, at.near, 25), ghost(80, 25)]
         await opened(firewall, ways, 1)
         await opened(firewall, ways)

@@ -1,6 +1,6 @@
 /**
- * What the nftables firewall lives through: other programs that change its table, its own end and new beginning, another
- * shape, a kernel that has no netfilter. Topology in `../support/firewall-lab.ts`.
+ * What the nftables firewall lives through: other programs that change its table, its own end and new beginning,
+ * another shape, a kernel that has no netfilter. Topology in `../support/firewall-lab.ts`.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
@@ -480,7 +480,9 @@ describe('its own end and beginning', { skip }, () => {
   })
 })
 
-/** Without the order of elements, the numbers of the ledger and what remains, which differ from one rebuild to the next. */
+/**
+ * Without the order of elements, the numbers of the ledger and what remains, which differ from one rebuild to the next.
+ */
 function canonical(listing: string): string[] {
   return listing
     .split(/[\n,{}]/)

@@ -1,4 +1,7 @@
-/** `serve --fw-flush`: what it needs, and what it says of the host that ghostport leaves. A client, a server with two services. */
+/**
+ * `serve --fw-flush`: what it needs, and what it says of the host that ghostport leaves. A client, a server with two
+ * services.
+ */
 import assert from 'node:assert/strict'
 import { appendFileSync, rmSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'

@@ -1,6 +1,6 @@
 /**
- * One key holder who wants the whole firewall, and an owner who wants in. Mallory asks for any address and any port, thousands of times;
- * what counts is whether the owner's door opens.
+ * One key holder who wants the whole firewall, and an owner who wants in. Mallory asks for any address and any port,
+ * thousands of times; what counts is whether the owner's door opens.
  *
  *   client 10.9.0.2, fd09::2 ── 10.9.0.1, fd09::1 server: “ssh” on 22
  */

@@ -1,6 +1,6 @@
 /**
- * A connection that nobody ended properly stays in the server's connection tracking. The attack: keep such an entry beyond the grant, and
- * send a SYN from the same port, which conntrack takes for a part of the old connection.
+ * A connection that nobody ended properly stays in the server's connection tracking. The attack: keep such an entry
+ * beyond the grant, and send a SYN from the same port, which conntrack takes for a part of the old connection.
  *
  *   client 10.9.0.2 ── 10.9.0.1 server 10.9.1.1 ── 10.9.1.2 inner
  *          fd09::2     fd09::1         fd09:1::1   fd09:1::2

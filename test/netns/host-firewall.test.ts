@@ -1,6 +1,6 @@
 /**
- * What is said of the host's own rules, as nft, iptables-nft and iptables-legacy themselves write them, at the start, in the status, in the
- * configuration check and when they change. One server, one client.
+ * What is said of the host's own rules, as nft, iptables-nft and iptables-legacy themselves write them, at the start,
+ * in the status, in the configuration check and when they change. One server, one client.
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -65,7 +65,10 @@ if (skip === false) {
 const words = (): string[] => ['serve', '-c', daemon.path('fwknopd.conf'), '-a', daemon.path('access.conf')]
 const nft = (...argv: string[]): string => server.must(['nft', ...argv])
 
-/** Changes the host's rules; nothing is read again within the second after a look, so that the status is asked for until it is as wanted. */
+/**
+ * Changes the host's rules; nothing is read again within the second after a look, so that the status is asked for until
+ * it is as wanted.
+ */
 async function warningsUntil(are: (codes: readonly string[]) => boolean): Promise<readonly Warning[]> {
   const deadline = performance.now() + 20_000
   for (;;) {

@@ -1,6 +1,6 @@
 /**
- * What a receiver gets that a stranger has taken over: nothing that no stanza gives, and no second chance. The warden, its
- * firewall and its replay store are real; the receiver speaks lines of the test's.
+ * What a receiver gets that a stranger has taken over: nothing that no stanza gives, and no second chance. The warden,
+ * its firewall and its replay store are real; the receiver speaks lines of the test's.
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'

@@ -1,6 +1,6 @@
 /**
- * A key holder who writes for the terminal of the administrator: control characters, in each field of a packet that holds text.
- * What he sends is authentic, so that it is told; and no program of ours may pass it on as it came.
+ * A key holder who writes for the terminal of the administrator: control characters, in each field of a packet that
+ * holds text. What he sends is authentic, so that it is told; and no program of ours may pass it on as it came.
  *
  *   client 10.9.0.1 ── 10.9.0.2 server
  */

@@ -1,4 +1,6 @@
-/** Namespaces are made and removed, also where something fails. `spaserver` and its like are the story's (test/story). */
+/**
+ * Namespaces are made and removed, also where something fails. `spaserver` and its like are the story's (test/story).
+ */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync, readlinkSync } from 'node:fs'

@@ -1,5 +1,6 @@
 /**
- * Inner hosts that are asked for by name: what leaves the server because of a packet, who waits for whom, and what looks names up.
+ * Inner hosts that are asked for by name: what leaves the server because of a packet, who waits for whom, and what
+ * looks names up.
  *
  *   client 10.9.0.1, fd09::1 ── server 10.9.0.2, fd09::2 / 10.9.1.1, fd09:1::1 ── inner 10.9.1.2, fd09:1::2
  *

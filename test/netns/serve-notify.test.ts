@@ -1,6 +1,6 @@
 /**
- * `ghostport serve` and the service manager that started it: what it is told and when, and what the journal is told about each line.
- * socat takes the place of systemd.
+ * `ghostport serve` and the service manager that started it: what it is told and when, and what the journal is told
+ * about each line. socat takes the place of systemd.
  */
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'

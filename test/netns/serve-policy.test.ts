@@ -1,6 +1,6 @@
 /**
- * What access.conf says, on real packets: each case has a stanza with keys of its own, and each knock ports of its own, so a
- * port can only have been opened by the packet that is tried, through the stanza that it was made for.
+ * What access.conf says, on real packets: each case has a stanza with keys of its own, and each knock ports of its own,
+ * so a port can only have been opened by the packet that is tried, through the stanza that it was made for.
  *
  *   client 10.9.0.1 ──┐
  *                      ├ server 10.9.0.2 / 10.9.2.2 (10.9.1.1, 10.9.1.9) ── inner 10.9.1.2

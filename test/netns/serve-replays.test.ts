@@ -1,6 +1,6 @@
 /**
- * The replay store of `ghostport serve` under attack by a key holder: packets dated far ahead, more packets than his share, a
- * disk that he fills. The owner of another key gets in at each moment, also after a restart.
+ * The replay store of `ghostport serve` under attack by a key holder: packets dated far ahead, more packets than his
+ * share, a disk that he fills. The owner of another key gets in at each moment, also after a restart.
  *
  *   client 10.9.0.1 ── 10.9.0.2 server
  */
@@ -62,7 +62,9 @@ function packet(id: 1 | 2, timestamp: number): Uint8Array {
   return encodeText(text.value)
 }
 
-/** Eight seconds: many packets of the first file, over and over, and in between each of the second file, five a second. */
+/**
+ * Eight seconds: many packets of the first file, over and over, and in between each of the second file, five a second.
+ */
 const FLOOD = `
 import socket, sys, time
 his, hers = ([line for line in open(name, 'rb').read().split()] for name in sys.argv[1:3])
@@ -234,8 +236,8 @@ describe('ghostport serve: attacks on the replay store', { skip: netnsUnavailabl
       await delay(500)
     }
     const granted = daemon.events.slice(from).filter(({ verdict, stanza: by }) => verdict === 'granted' && by === 2)
-    // The kernel’s buffer loses some, as with any flood, hers in the same measure as his. Of those that it did not lose, hers are
-    // heard. Without a share for each key, hardly one in ten was.
+    // The kernel’s buffer loses some, as with any flood, hers in the same measure as his. Of those that it did not
+    // lose, hers are heard. Without a share for each key, hardly one in ten was.
     const [looked, dropped] = [count('looked'), count('dropped')]
     const arrived = (40 * looked) / (looked + dropped)
     assert.ok(granted.length > arrived / 2, `${granted.length} of ${arrived}: ${JSON.stringify({ looked, dropped })}`)

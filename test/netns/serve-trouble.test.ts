@@ -1,6 +1,6 @@
 /**
- * `ghostport serve` when something is wrong: with its files, its privilege, its disk, its firewall. Each says clearly what, and
- * opens nothing.
+ * `ghostport serve` when something is wrong: with its files, its privilege, its disk, its firewall. Each says clearly
+ * what, and opens nothing.
  *
  *   client 10.9.0.1 ── 10.9.0.2 server
  */

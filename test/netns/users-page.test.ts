@@ -1,6 +1,6 @@
 /**
- * docs/USERS.md, run as it is written: each `#` line on a server, each `$` line on a client, and what the page shows of their output.
- * Only the place of the files is another, and systemd's part is played by the test.
+ * docs/USERS.md, run as it is written: each `#` line on a server, each `$` line on a client, and what the page shows of
+ * their output. Only the place of the files is another, and systemd's part is played by the test.
  *
  *   client 192.0.2.77 ── 192.0.2.10 server
  */

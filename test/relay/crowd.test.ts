@@ -1,6 +1,7 @@
 /**
- * A relay under `ulimit -n 1024`, and those who would take all of it: strangers who hold what they can get, and a key holder who
- * does. The other key holder still gets in, the log and `status` say what was refused, and memory stays flat.
+ * A relay under `ulimit -n 1024`, and those who would take all of it: strangers who hold what they can get, and a key
+ * holder who does. The other key holder still gets in, the log and `status` say what was refused, and memory stays
+ * flat.
  *
  *   127.1.0.1, 127.1.0.2, …  strangers
  *   127.0.0.2                greedy, with a grant of stanza greedy

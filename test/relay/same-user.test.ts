@@ -1,6 +1,6 @@
 /**
- * A relay without root: warden and receiver are one user. Another process of that user attacks both. What Linux can keep from it is
- * kept; what it cannot is in docs/RELAY.md, and shown here too.
+ * A relay without root: warden and receiver are one user. Another process of that user attacks both. What Linux can
+ * keep from it is kept; what it cannot is in docs/RELAY.md, and shown here too.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'

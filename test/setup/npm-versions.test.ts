@@ -1,6 +1,6 @@
 /**
- * The set-up on a machine as Debian 12 makes it, whose npm makes no link for an optional package; and what a set-up that
- * cannot succeed leaves behind. `npm run npm-versions` has all commands with all versions.
+ * The set-up on a machine as Debian 12 makes it, whose npm makes no link for an optional package; and what a set-up
+ * that cannot succeed leaves behind. `npm run npm-versions` has all commands with all versions.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

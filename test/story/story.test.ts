@@ -1,6 +1,7 @@
 /**
  * `npm start` on each of its stages, whole, with the real commands; and stopped half-way. The story checks each of its
- * steps by itself and ends with a status other than 0 where one is not as told; here it is also asked what it left behind.
+ * steps by itself and ends with a status other than 0 where one is not as told; here it is also asked what it left
+ * behind.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
@@ -201,8 +202,8 @@ const BOB = 'bob:x:59901:65534::/nonexistent:/bin/sh'
 function commandFor(stage: string, who: Who, account = BOB): readonly string[] {
   const story = ['scripts/start.mjs', '--stage', stage]
   if (who === 'as root' || !isRoot) return [process.execPath, join(clone, story[0] ?? ''), ...story.slice(1)]
-  // An ordinary user, made in a mount namespace: “nobody” has no shell on Debian, and systemd says that it is locked. Shown
-  // the clone where everybody may look, since it may lie where only root may.
+  // An ordinary user, made in a mount namespace: “nobody” has no shell on Debian, and systemd says that it is locked.
+  // Shown the clone where everybody may look, since it may lie where only root may.
   const shown = join(folder, 'clone')
   mkdirSync(shown, { recursive: true })
   const etc = mkdtempSync(join(folder, 'etc-'))

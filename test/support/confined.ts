@@ -1,7 +1,7 @@
 /**
- * A process under the receiver's filter: tries what a stranger who has taken it over would try, straight at the kernel, and tells
- * on standard output what came of each; then goes on with a receiver's own work. With `--unconfined`, has the limits alone, and tries to
- * start a process.
+ * A process under the receiver's filter: tries what a stranger who has taken it over would try, straight at the kernel,
+ * and tells on standard output what came of each; then goes on with a receiver's own work. With `--unconfined`, has the
+ * limits alone, and tries to start a process.
  */
 import { createHmac } from 'node:crypto'
 import { writeSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * This tree and the Node that runs it, copied to where a test wants them: somewhere that nobody can read, or that nobody
- * cannot. A checkout may stand in either, and the tests pass in both.
+ * This tree and the Node that runs it, copied to where a test wants them: somewhere that nobody can read, or that
+ * nobody cannot. A checkout may stand in either, and the tests pass in both.
  */
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,6 @@
 /**
- * `ghostport serve` on a test host, from its source, behind a default drop made with plain nft; its log as events; and knocks from
- * other hosts, by ghostport's client and by the real fwknop.
+ * `ghostport serve` on a test host, from its source, behind a default drop made with plain nft; its log as events; and
+ * knocks from other hosts, by ghostport's client and by the real fwknop.
  */
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -45,7 +45,9 @@ export function copiedGhostport(tree: Tree, ...argv: readonly string[]): readonl
   return [tree.node, '--conditions=ghostport-source', join(tree.root, 'src/cli/ghostport.ts'), ...argv]
 }
 
-/** The host's own policy: drops by default, lets in what is established, answers pings, and accepts ghostport's mark. */
+/**
+ * The host's own policy: drops by default, lets in what is established, answers pings, and accepts ghostport's mark.
+ */
 export function dropByDefault(host: Host, mark = '0x200000'): void {
   const chain = (hook: string): string => `
     chain ${hook} {

@@ -1,7 +1,7 @@
 /**
- * A DNS server for tests, on loopback of a test host, that tells what it was asked. Started as a program: `dns-server.ts
- * NAME=ADDRESS…`. It says `A name` or `AAAA name` for each query. To names that begin with “silent” it gives no answer; other names
- * that it does not have do not exist.
+ * A DNS server for tests, on loopback of a test host, that tells what it was asked. Started as a program:
+ * `dns-server.ts NAME=ADDRESS…`. It says `A name` or `AAAA name` for each query. To names that begin with “silent” it
+ * gives no answer; other names that it does not have do not exist.
  */
 import { createSocket } from 'node:dgram'
 import { fileURLToPath } from 'node:url'

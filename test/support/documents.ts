@@ -1,6 +1,6 @@
 /**
- * What a document tells its reader to do: the fenced blocks of its sections, as steps. Tests run these, so that a document cannot tell
- * what does not work.
+ * What a document tells its reader to do: the fenced blocks of its sections, as steps. Tests run these, so that a
+ * document cannot tell what does not work.
  *
  *   ```console                  lines after `# ` are typed as root on the server, after `$ ` by the user on the client; the rest is
  *                               what they print. A line that ends in `\` goes on.
@@ -25,7 +25,9 @@ export function readDocument(name: string): readonly Section[] {
   return sectionsOf(readFileSync(new URL(name, root), 'utf8'))
 }
 
-/** The section with this title. @throws AssertionError where there is none: a document was changed and a test was not. */
+/**
+ * The section with this title. @throws AssertionError where there is none: a document was changed and a test was not.
+ */
 export function section(sections: readonly Section[], title: string): Section {
   const found = sections.find((each) => each.title === title)
   assert.ok(found, `no section “${title}” in: ${sections.map((each) => each.title).join(', ')}`)

@@ -1,4 +1,7 @@
-/** A ghostport of a firewall alone, to be killed: installs, opens one grant, says when it began to, and stays. `LIFETIME SOURCE PORT`. */
+/**
+ * A ghostport of a firewall alone, to be killed: installs, opens one grant, says when it began to, and stays. `LIFETIME
+ * SOURCE PORT`.
+ */
 import { createNftablesFirewall } from '../../src/firewall/nftables/nftables.ts'
 import { parseAddress } from '../../src/packet/address.ts'
 import { parsePort } from '../../src/units.ts'

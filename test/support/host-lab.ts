@@ -1,12 +1,12 @@
 /**
- * A whole Debian with systemd, for what network namespaces cannot show: packages, units, the order of a boot, ufw, and whether an
- * administrator who has nothing but ssh is ever locked out.
+ * A whole Debian with systemd, for what network namespaces cannot show: packages, units, the order of a boot, ufw, and
+ * whether an administrator who has nothing but ssh is ever locked out.
  *
  *   client 192.0.2.77 (and a stranger, .66) ── bridge ── 192.0.2.10 the machine      2001:db8::77, ::66, ::10 likewise
  *
- * One root per Debian is made with debootstrap and kept in {@link CACHE}; each machine has an overlay on it. The machine runs in
- * systemd-nspawn, in the network namespace of the client, with mounts, process numbers and a control group of its own. When the test
- * ends in whatever way, the kernel ends the machine, and its mounts and links with it.
+ * One root per Debian is made with debootstrap and kept in {@link CACHE}; each machine has an overlay on it. The
+ * machine runs in systemd-nspawn, in the network namespace of the client, with mounts, process numbers and a control
+ * group of its own. When the test ends in whatever way, the kernel ends the machine, and its mounts and links with it.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -119,7 +119,8 @@ export class HostLab implements AsyncDisposable {
     let lab: HostLab | undefined
     try {
       const client = await net.host('client')
-      // Without snooping: a bridge that has just lost a port may not know yet whom a multicast to an IPv6 neighbour is for.
+      // Without snooping: a bridge that has just lost a port may not know yet whom a multicast to an IPv6 neighbour is
+      // for.
       client.must(['ip', 'link', 'add', 'br0', 'type', 'bridge', 'mcast_snooping', '0'])
       for (const address of [`${CLIENT.four}/24`, `${STRANGER.four}/24`])
         client.must(['ip', 'address', 'add', address, 'dev', 'br0'])
@@ -197,7 +198,8 @@ export class HostLab implements AsyncDisposable {
     write('etc/systemd/network/10-host0.network', `[Match]\nName=host0\n[Network]\n${addresses.join('\n')}\n`)
     const wanted = join(upper, 'etc/systemd/system/multi-user.target.wants')
     mkdirSync(wanted, { recursive: true })
-    // This one takes hosts that ask often for attackers, and answers them no more; here the tests ask, for whole minutes.
+    // This one takes hosts that ask often for attackers, and answers them no more; here the tests ask, for whole
+    // minutes.
     if (debian !== 'bookworm') write('etc/ssh/sshd_config.d/lab.conf', 'PerSourcePenalties no\n')
     symlinkSync('/lib/systemd/system/systemd-networkd.service', join(wanted, 'systemd-networkd.service'))
     mkdirSync(join(upper, 'root/.ssh'), { recursive: true, mode: 0o700 })

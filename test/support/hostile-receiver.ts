@@ -1,6 +1,6 @@
 /**
- * A receiver that a stranger has taken over: sends the lines of its command line over the warden's channel, once it has been
- * configured. Options are before the lines:
+ * A receiver that a stranger has taken over: sends the lines of its command line over the warden's channel, once it has
+ * been configured. Options are before the lines:
  *
  *   --deaf        reads nothing once it has been configured
  *   --times N     sends the lines N times, as fast as the warden reads them

@@ -1,9 +1,11 @@
 /**
- * Network namespaces: made, entered, joined by cables, and removed. The story, the tests and the benchmarks all use these.
+ * Network namespaces: made, entered, joined by cables, and removed. The story, the tests and the benchmarks all use
+ * these.
  *
- * One that is held has no name. It lives as long as one process, whose standard input is a pipe from this one: when this
- * process ends, in any way (also by SIGKILL), the kernel takes the namespace away with its links and its firewall. Two runs at
- * the same time cannot collide, and there is nothing to sweep. One that is named is seen by everybody and outlives this process.
+ * One that is held has no name. It lives as long as one process, whose standard input is a pipe from this one: when
+ * this process ends, in any way (also by SIGKILL), the kernel takes the namespace away with its links and its firewall.
+ * Two runs at the same time cannot collide, and there is nothing to sweep. One that is named is seen by everybody and
+ * outlives this process.
  */
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'

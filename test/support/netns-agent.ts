@@ -115,8 +115,8 @@ function reasonOf(error: NodeJS.ErrnoException): Reach {
 }
 
 /**
- * Calls `late` after so many milliseconds, and after all that has arrived by then has been seen: a process that had to wait for a
- * processor would otherwise take its own delay for silence.
+ * Calls `late` after so many milliseconds, and after all that has arrived by then has been seen: a process that had to
+ * wait for a processor would otherwise take its own delay for silence.
  * @returns what prevents that.
  */
 function ifLate(late: () => void, milliseconds: number): () => void {

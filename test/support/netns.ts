@@ -180,7 +180,8 @@ export class Host {
 
   /**
    * Probes until the answer is `wanted`.
-   * @returns how long that took, in milliseconds. @throws AssertionError after `deadlineMs` (15 000), with the last answer.
+   * @returns how long that took, in milliseconds. @throws AssertionError after `deadlineMs` (15 000), with the last
+   * answer.
    */
   async until(wanted: Reach, probe: Probe, deadlineMs = 15_000): Promise<number> {
     const started = performance.now()
@@ -225,7 +226,9 @@ export class Host {
     await this.namespace.close()
   }
 
-  /** What the programs started, and left running, would hold their pipes open, and so this process and the namespace. */
+  /**
+   * What the programs started, and left running, would hold their pipes open, and so this process and the namespace.
+   */
   #endTheRest(): void {
     const own = namespaceOf(this.pid)
     if (own === undefined) return
@@ -295,7 +298,10 @@ export class Program {
     return this.child.pid
   }
 
-  /** Waits until its output (both streams) matches. @throws AssertionError when it ends or `deadlineMs` (20 000) pass first. */
+  /**
+   * Waits until its output (both streams) matches. @throws AssertionError when it ends or `deadlineMs` (20 000) pass
+   * first.
+   */
   async says(pattern: RegExp, deadlineMs = 20_000): Promise<RegExpMatchArray> {
     const deadline = performance.now() + deadlineMs
     let running = true

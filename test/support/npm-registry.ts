@@ -1,5 +1,6 @@
 /**
- * A registry for npm, with the packages of this clone's node_modules in it: `npm install` on a host that reaches nothing else.
+ * A registry for npm, with the packages of this clone's node_modules in it: `npm install` on a host that reaches
+ * nothing else.
  *
  *   node npm-registry.ts NODE_MODULES PORT
  */

@@ -1,4 +1,7 @@
-/** The loop of a receiver, without a change of user: the channel is descriptor 4. Says on standard error why it gives up. */
+/**
+ * The loop of a receiver, without a change of user: the channel is descriptor 4. Says on standard error why it gives
+ * up.
+ */
 import { writeSync } from 'node:fs'
 import { receiveByPolling } from '../../src/daemon/receiver/poll-loop.ts'
 

@@ -3,7 +3,8 @@ import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
- * @param settings lines of fwknopd.conf, without the semicolon, beside those that choose the relay and say where files are
+ * @param settings lines of fwknopd.conf, without the semicolon, beside those that choose the relay and say where files
+ * are
  * @param owner the user and group to own them; default: this process's own
  * @returns the words for the command line that name the two files
  */

@@ -1,4 +1,7 @@
-/** A newcomer who does, word for word, what a document says: on the server in one ssh session, on the client in a home of their own. */
+/**
+ * A newcomer who does, word for word, what a document says: on the server in one ssh session, on the client in a home
+ * of their own.
+ */
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

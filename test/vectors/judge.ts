@@ -1,6 +1,6 @@
 /**
- * Judges vectors as the daemon would: configuration, envelope, HMAC, decryption, replay store, policy, firewall, all at the
- * vector's own clock. Only the network is left out, and the kernel's firewall, in whose place is the one of memory.
+ * Judges vectors as the daemon would: configuration, envelope, HMAC, decryption, replay store, policy, firewall, all at
+ * the vector's own clock. Only the network is left out, and the kernel's firewall, in whose place is the one of memory.
  */
 import { StanzaIndex } from '../../src/access/matching.ts'
 import { OpenerMemory } from '../../src/access/opener-memory.ts'
@@ -38,8 +38,8 @@ export type Judgement =
   | { readonly outcome: 'skipped'; readonly why: string }
 
 /**
- * What ghostport refuses on purpose though fwknopd accepts it: by rule, never by vector. Reasons: docs/FROM-FWKNOP.md. The rules
- * about a packet's form stand with the packet library; here is the one that only shows over several packets.
+ * What ghostport refuses on purpose though fwknopd accepts it: by rule, never by vector. Reasons: docs/FROM-FWKNOP.md.
+ * The rules about a packet's form stand with the packet library; here is the one that only shows over several packets.
  */
 export const stricterRules = {
   ...strictnessRules,

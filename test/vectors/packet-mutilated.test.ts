@@ -1,7 +1,8 @@
 /**
- * The packet of each accepted vector, cut at every byte and with every bit flipped. Nothing may throw, and nothing may open
- * as another packet. As the same packet, known by the same digest, these alone may open: a packet that ends in “=”, cut
- * before it (1.9.12 can be told to leave it on), and of HTTP requests those whose changed part is not the packet's.
+ * The packet of each accepted vector, cut at every byte and with every bit flipped. Nothing may throw, and nothing may
+ * open as another packet. As the same packet, known by the same digest, these alone may open: a packet that ends in
+ * “=”, cut before it (1.9.12 can be told to leave it on), and of HTTP requests those whose changed part is not the
+ * packet's.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

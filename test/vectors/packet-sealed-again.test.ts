@@ -1,6 +1,6 @@
 /**
- * What the real clients sent, sealed once more from the message that was opened, with the same keys and salt: it must come
- * out as the same text, to the last character.
+ * What the real clients sent, sealed once more from the message that was opened, with the same keys and salt: it must
+ * come out as the same text, to the last character.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'

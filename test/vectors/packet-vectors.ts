@@ -1,6 +1,6 @@
 /**
- * The vectors of fwknop-2.6.10.json, as far as the packet layer is concerned: packets and the keys of the server's stanza.
- * Runs in a browser too.
+ * The vectors of fwknop-2.6.10.json, as far as the packet layer is concerned: packets and the keys of the server's
+ * stanza. Runs in a browser too.
  */
 import { latin1Bytes } from '../../src/bytes/text.ts'
 import { type DigestType, parseDigestType } from '../../src/packet/digest-type.ts'

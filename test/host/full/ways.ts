@@ -1,6 +1,6 @@
 /**
- * The ways in which the README closes the port, from the installation over a reboot to taking ghostport off again; and what happens when each
- * goes wrong.
+ * The ways in which the README closes the port, from the installation over a reboot to taking ghostport off again; and
+ * what happens when each goes wrong.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
@@ -136,7 +136,8 @@ export function describeAccidents(debian: DebianName): void {
         await shutToStrangers(lab)
         const at = async (milliseconds: number) => delay(Math.max(0, milliseconds - (performance.now() - armed)))
         await at(20_000)
-        // It starts a timer of --on-active anew; and on Debian 12 it reads `;` in the timer’s command as part of a word.
+        // It starts a timer of --on-active anew; and on Debian 12 it reads `;` in the timer’s command as part of a
+        // word.
         await road.session.must('systemctl daemon-reload')
         assert.equal(await lab.ssh(), false, 'open too early')
         await at(50_000)
