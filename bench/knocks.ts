@@ -1,4 +1,4 @@
-/** Knocks sealed before the clock runs: what is measured is the server, not the client. */
+/** Knocks that are sealed before the measurement: the server is measured, not the client. */
 import { randomBytes, randomInt } from 'node:crypto'
 import type { IpAddress } from '../src/packet/address.ts'
 import {
@@ -17,7 +17,7 @@ import {
 export const DOOR_PORT = 22
 export const SPA_PORT = 62201
 
-/** A pair of keys, and the forms that both ends take them in. */
+/** A pair of keys, in the forms that both ends accept. */
 export interface BenchKeys {
   readonly keys: PacketKeys
   readonly encryptionBase64: string
@@ -37,19 +37,19 @@ export function makeKeys(): BenchKeys {
 }
 
 export interface Knock {
-  /** Sends it, and is what it asks to be let in. */
+  /** Sends the knock; the knock asks to open for this address. */
   readonly source: IpAddress
   readonly payload: Uint8Array
 }
 
-/** The n-th client: 10.77.0.1, 10.77.0.2 and so on. All of them live on one host (`lab.ts`). */
+/** The n-th client: 10.77.0.1, 10.77.0.2 and so on. All of them are on one host (`lab.ts`). */
 export function clientAddress(n: number): IpAddress {
   const host = n + 1
   if (host >= 0xffff) throw new RangeError(`there is no client ${n}`)
   return must(parseAddress(`10.77.${host >> 8}.${host & 0xff}`))
 }
 
-/** Knocks of clients `first`, `first + 1` …, each for itself. */
+/** Knocks of clients `first`, `first + 1` …, each for its own address. */
 export function sealKnocks({ keys }: Pick<BenchKeys, 'keys'>, first: number, count: number): readonly Knock[] {
   const username = must(parseUsername('bench'))
   const timestamp = unixSeconds(Math.floor(Date.now() / 1000))
@@ -74,8 +74,8 @@ export function sealKnocks({ keys }: Pick<BenchKeys, 'keys'>, first: number, cou
 }
 
 /**
- * What only the HMAC tells from a knock: sealed with other keys. Random text would not do: most of it is not even well
- * formed base64, and cheap to refuse.
+ * Packets that only the HMAC distinguishes from knocks: sealed with other keys. Random text would not do: most of it is
+ * not even valid base64, and cheap to refuse.
  */
 export function makeJunk(count: number): readonly Uint8Array[] {
   return sealKnocks(makeKeys(), 0, count).map(({ payload }) => payload)

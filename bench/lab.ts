@@ -32,9 +32,9 @@ export class Lab implements AsyncDisposable {
       await network.link(client, [`${CLIENT}/24`], server, [`${SERVER}/24`])
       client.must(['ip', 'route', 'add', 'local', '10.77.0.0/16', 'dev', 'lo'])
       server.must(['ip', 'route', 'add', '10.77.0.0/16', 'via', CLIENT])
-      // Every attempt leaves a connection that was reset at once: let them not fill the table of connections.
+      // Every attempt leaves a connection that is reset at once. These must not fill the table of connections.
       server.sysctl({ 'net.netfilter.nf_conntrack_tcp_timeout_close': 1 })
-      // The same policy for every server that is measured: each opens the door in its own way.
+      // The same policy for every measured server: each opens the door in its own way.
       server.must(['iptables-restore'], { input: POLICY })
       await server.listen([{ protocol: 'tcp', port: DOOR_PORT, banner: 'the door' }])
       return new Lab(network, client, server)
@@ -55,7 +55,7 @@ export class Lab implements AsyncDisposable {
     return this.#network.directory()
   }
 
-  /** A process that sends. Several can be at work at the same time. */
+  /** A process that sends. Several can run at the same time. */
   async traffic(): Promise<Traffic> {
     const traffic = await Traffic.start(this.#client)
     this.#traffic.push(traffic)
@@ -68,7 +68,7 @@ export class Lab implements AsyncDisposable {
   }
 }
 
-/** Default drop, with the datagrams let in that a server with a UDP socket needs, and ghostport's mark. */
+/** Default drop. Lets in the datagrams for a server with a UDP socket, and ghostport's mark. */
 const POLICY = `*filter
 :INPUT DROP
 :FORWARD DROP
@@ -80,7 +80,7 @@ const POLICY = `*filter
 COMMIT
 `
 
-/** The process of `traffic/clients.ts`. It answers one question at a time, and does nothing else meanwhile. */
+/** The process of `traffic/clients.ts`. It answers one question at a time. */
 export class Traffic {
   readonly #child: ChildProcess
 
@@ -122,12 +122,12 @@ export class Traffic {
   }
 }
 
-/** Knocks as the process of the clients takes them. */
+/** Knocks in the form that the process of the clients expects. */
 export function knockPackets(knocks: readonly Knock[]): readonly KnockPacket[] {
   return knocks.map(({ source, payload }) => ({ source: addressNumber(source), payload }))
 }
 
-/** Client `n` as the process of the clients takes it. */
+/** Client `n` in the form that the process of the clients expects. */
 export function clientNumber(n: number): number {
   return addressNumber(clientAddress(n))
 }

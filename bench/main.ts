@@ -1,7 +1,7 @@
 /**
  * `npm run bench [-- MEASURE…]`: ghostport beside the real fwknopd, in one run, on this machine, in network namespaces
- * of its own. Prints a table in Markdown; nothing is asserted. Medians and ratios are to be read, not single figures:
- * the machine and whatever else runs on it are in all of them (docs/BENCHMARKS.md).
+ * of its own. Prints a table in Markdown and asserts nothing. Read medians and ratios, not single figures: the machine
+ * and its other work affect every figure (docs/BENCHMARKS.md).
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, loadavg, release, tmpdir } from 'node:os'
@@ -21,7 +21,7 @@ import { formatTable, type Row } from './row.ts'
 
 const measures: readonly Measure[] = [latency, grants, replays, burst, flood, expiry, footprint, full, stanzas, client]
 
-// One place for all files, which goes with the process also on Ctrl-C; hosts and servers are ended by the kernel then.
+// One folder for all files, which is removed even after Ctrl-C. The kernel then ends hosts and servers.
 const files = mkdtempSync(join(tmpdir(), 'ghostport-bench-'))
 process.env['TMPDIR'] = files
 process.on('exit', () => rmSync(files, { recursive: true, force: true }))
@@ -52,7 +52,7 @@ async function main(names: readonly string[]): Promise<number> {
     try {
       rows.push(...(await measure.run()))
     } catch (error) {
-      // One that fails is told, and does not take the others with it.
+      // A failed measure is reported, and does not stop the others.
       rows.push({ what: measure.name, server: '', figure: 'failed', note: String(error).split('\n')[0] ?? '' })
       tell(String(error))
     }

@@ -1,5 +1,6 @@
 /**
- * What the replay store costs, empty and with a million entries: start-up, one durable claim, a replay, a group of 100.
+ * The cost of the replay store, empty and with a million entries: start-up, one durable claim, a replay, a group of
+ * 100.
  * `node --conditions=ghostport-source bench/replay-store.ts [ENTRIES]`. Single-machine medians; read the ratios.
  */
 import { createHash } from 'node:crypto'

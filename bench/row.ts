@@ -1,20 +1,20 @@
-/** What every measurement gives, and the table that is made of it. */
+/** A row of results, and the table that is made of rows. */
 
 export interface Row {
   /** What was measured: the same text for every server that it was measured on. */
   readonly what: string
   readonly server: string
-  /** The median, or the one figure there is, with its unit. */
+  /** The median, or the only figure, with its unit. */
   readonly figure: string
   /** How many values it is the median of. */
   readonly count?: number
   readonly p95?: string
-  /** Beside the reference: fwknopd's UDP mode, or the same server without the load. */
+  /** Compared with the reference: fwknopd's UDP mode, or the same server without the load. */
   readonly ratio?: string
   readonly target?: string
-  /** Whether the target is met; absent where there is none. */
+  /** Whether the target is met; absent if there is none. */
   readonly met?: boolean
-  /** What else was seen. */
+  /** Other observations. */
   readonly note?: string
 }
 

@@ -1,4 +1,4 @@
-/** The few figures that a list of measurements is told by. */
+/** The statistics of a list of measurements. */
 
 export interface Summary {
   readonly count: number

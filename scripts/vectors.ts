@@ -1,7 +1,7 @@
 /**
  * `npm run vectors -- FILE…`: judges every vector of the files, by default those of test/vectors. Prints a line for
  * each miss, and at the end how many passed, failed and were skipped. Exits with 1 on a miss, 65 or 66 for a file that
- * is none.
+ * cannot be read.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

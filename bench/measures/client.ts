@@ -42,7 +42,7 @@ export const client: Measure = {
       for (const [name, argv] of clients) {
         const bare = name === 'node -e 0'
         const times: number[] = []
-        // The first, which fills caches, is not counted.
+        // The first run fills caches and is not counted.
         for (let i = -1; i < RUNS; i++) {
           const took = await run(argv, (child) => once(bare ? child : server, bare ? 'exit' : 'message'))
           if (i >= 0) times.push(took)

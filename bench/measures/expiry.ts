@@ -1,4 +1,7 @@
-/** Many grants that end at about the same time: is each door closed when its time is up? Tried, not listed. */
+/**
+ * Many grants that end at about the same time: does each door shut on time? Measured by connecting, not by listing
+ * rules.
+ */
 import { clientAddress, makeKeys, sealKnocks } from '../knocks.ts'
 import { clientNumber, knockPackets, Lab, serverAddress } from '../lab.ts'
 import type { Row } from '../row.ts'
@@ -10,11 +13,11 @@ import type { Measure } from './measure.ts'
 
 const LIFETIME = 5
 const GRANTS = 10_000
-/** What fwknopd is asked for: at this number none of its grants ends. */
+/** The number for fwknopd: with so many, none of its grants ends in time. */
 const FWKNOPD_GRANTS = 1_500
 const FWKNOPD_KNOCKS = 10
 const TRY_EVERY = 250
-/** How long a door may be open beyond its time: the second in which it ends. */
+/** How long a door may be open after its time: the second in which it ends. */
 const GRACE = 1_000
 const GIVE_UP_AFTER = 20_000
 

@@ -1,4 +1,4 @@
-/** How soon a server is there, and what it takes. */
+/** How soon a server is ready, and what it uses. */
 import { chmodSync, copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -12,7 +12,7 @@ import type { Measure } from './measure.ts'
 
 const STARTS = 10
 const GRANTS = 1_000
-/** As many as fwknopd can take without losing any, in the time there is. Its state is in the kernel. */
+/** As many as fwknopd can handle without loss in the available time. Its state is in the kernel. */
 const FWKNOPD_GRANTS = 100
 const READY = 250
 const MEMORY = 100e6
@@ -25,7 +25,7 @@ export const footprint: Measure = {
     let referenceStart: Summary | undefined
     let referenceMemory: number | undefined
     const times = new Map(everyServer.map((kind): [ServerKind, number[]] => [kind, []]))
-    // In turns, so that whatever else the machine does falls on all of them alike.
+    // In turns, so that other work of the machine affects all alike.
     for (let i = 0; i < STARTS; i++)
       for (const [kind, started] of times) {
         await using lab = await Lab.create()
@@ -65,8 +65,7 @@ export const footprint: Measure = {
 async function memoryOf(kind: ServerKind, grants: number) {
   await using lab = await Lab.create()
   const keys = makeKeys()
-  // A copy, since what is mapped from a file is shared with every process that maps the same one: the benchmark itself,
-  // too.
+  // A copy: pages mapped from a file are shared with every process that maps it, such as the benchmark itself.
   const node = join(lab.directory(), 'node')
   copyFileSync(process.execPath, node)
   chmodSync(node, 0o755)

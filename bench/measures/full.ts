@@ -1,4 +1,4 @@
-/** How soon a server is there that finds a full firewall: all that was open before has to stay open, to the second. */
+/** How soon a server is ready if the firewall is full: all that was open before must stay open, to the second. */
 import { fileURLToPath } from 'node:url'
 import { makeKeys } from '../knocks.ts'
 import { Lab } from '../lab.ts'
@@ -8,7 +8,7 @@ import { summarise } from '../statistics.ts'
 import type { Measure } from './measure.ts'
 
 const FILL = fileURLToPath(new URL('../traffic/fill-firewall.ts', import.meta.url))
-/** MAX_GRANTS, unless somebody sets it. */
+/** The default of MAX_GRANTS. */
 const GRANTS = 65_535
 const STARTS = 5
 const READY = 2000

@@ -9,7 +9,7 @@ import type { Measure } from './measure.ts'
 
 const GRANTS = 5_000
 const REPLAY_ENTRIES = 1_000_000
-/** The first of the clients whose doors are open already. Those that are measured come before it. */
+/** The first of the clients whose doors are already open. The measured clients come before it. */
 const SEEDED = 1_000
 const KNOCKS_A_TURN = 10
 const FLAT = 1.2
@@ -33,7 +33,7 @@ export const grants: Measure = {
       kind.seedGrants?.(full, clients.map(clientAddress), 600)
       const knocks = kind.seedGrants ? [] : knockPackets(sealKnocks(keys, SEEDED, GRANTS))
       const open = await openDoors(await full.traffic(), knocks, kind.seedGrants ? clients.map(clientNumber) : [])
-      // As many knocks, but for one and the same door: both have had time to compile what they do often.
+      // As many knocks, but all for the same door: both servers have had time to compile their frequent code.
       if (!kind.seedGrants) await openDoors(await empty.traffic(), knockPackets(knocksOfOne(keys)), [])
       rows.push(...compare(`with ${open} grants live`, kind, await inTurns(servers, keys, kind)))
       for (const { server } of servers) await server.stop()
@@ -79,9 +79,9 @@ async function start(kind: ServerKind, lab: Lab, options: ServerOptions): Promis
   return { server: await kind.start(lab, options), traffic: await lab.traffic() }
 }
 
-/** A few knocks here, a few there, so that whatever else the machine does falls on both alike. */
+/** A few knocks to one, then to the other, so that other work of the machine affects both alike. */
 async function inTurns(servers: readonly Started[], keys: BenchKeys, kind: ServerKind): Promise<readonly Latencies[]> {
-  // fwknopd is slow enough to be told by fewer.
+  // fwknopd is slow enough for fewer knocks.
   const turns = kind.isOurs ? 10 : 4
   const times = servers.map((): (number | null)[] => [])
   for (let turn = 0; turn < turns; turn++)

@@ -46,7 +46,7 @@ export interface Latencies {
   grantedWithin(milliseconds: number): number
 }
 
-/** Knocks for clients `first`, `first + 1` … each of which has to be new to the server. */
+/** Knocks for clients `first`, `first + 1` …, each of which must be new to the server. */
 export async function measureLatency(
   traffic: Traffic,
   keys: BenchKeys,

@@ -26,7 +26,7 @@ export const stanzas: Measure = {
 function ownSources(): readonly Row[] {
   const benches = COUNTS.map((count) => new Bench(count, (i) => clientAddress(i)))
   const [times, junk]: [number[][], number[][]] = [COUNTS.map(() => []), COUNTS.map(() => [])]
-  // In turns, so that whatever else the machine does falls on all of them alike.
+  // In turns, so that other work of the machine affects all alike.
   for (let turn = 0; turn < 10; turn++)
     for (const [i, bench] of benches.entries()) {
       times[i]?.push(bench.time(bench.knock, 300))
@@ -90,12 +90,12 @@ class Bench {
     if (!opened.ok) throw new Error(opened.failure.detail)
   }
 
-  /** What was known of the client. */
+  /** What the server knew of the client. */
   forget(): void {
     this.#openers = new OpenerMemory()
   }
 
-  /** The median, in microseconds, once it is warm. */
+  /** The median, in microseconds, after a warm-up. */
   time(packet: CapturedPacket, rounds: number, before: () => void = () => {}): number {
     const times: number[] = []
     for (let i = -rounds / 2; i < rounds; i++) {

@@ -3,9 +3,9 @@ import { fwknopdPcap, fwknopdUdp } from './fwknopd.ts'
 import { ghostport, ghostportUdp } from './ghostport.ts'
 import type { ServerKind } from './server.ts'
 
-/** What ratios are taken against: fwknopd at its quickest. */
+/** The reference of the ratios: fwknopd in its fastest mode. */
 export const reference: ServerKind = fwknopdUdp
-/** The reference before the others, so that it is measured when they are. */
+/** The reference first, so that its result exists when the others are measured. */
 export const everyServer: readonly ServerKind[] = [fwknopdUdp, fwknopdPcap, ghostport, ghostportUdp]
-/** Where one of each is enough. */
+/** If one server of each kind is enough. */
 export const oneOfEach: readonly ServerKind[] = [fwknopdUdp, ghostport]

@@ -1,4 +1,4 @@
-/** The real fwknopd of Debian, as its package configures it but for what is said here. */
+/** The real fwknopd of Debian, with its package's configuration except for the settings here. */
 
 import { randomBytes } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { DOOR_PORT, SPA_PORT } from '../knocks.ts'
 import type { Lab } from '../lab.ts'
 import { RunningServer, type ServerKind, type ServerOptions, writeAccess } from './server.ts'
 
-/** Reads datagrams from a socket: its quicker mode, and the reference of every ratio. */
+/** Reads datagrams from a socket: its faster mode, and the reference of every ratio. */
 export const fwknopdUdp: ServerKind = {
   name: 'fwknopd, UDP',
   isOurs: false,
@@ -49,7 +49,7 @@ async function start(lab: Lab, options: ServerOptions, mode: string, ready: RegE
   return await RunningServer.start(lab, at('log'), ['fwknopd', '-f', ...files], ready)
 }
 
-/** `digest.cache`, in its own form, of packets that nobody ever sent. */
+/** `digest.cache`, in fwknopd's own form, with packets that were never sent. */
 function writeDigests(path: string, count: number): void {
   const now = Math.floor(Date.now() / 1000)
   const file = openSync(path, 'w', 0o600)
@@ -64,7 +64,7 @@ function writeDigests(path: string, count: number): void {
   closeSync(file)
 }
 
-/** Rules as it makes them itself: the comment says when it is to take them away. */
+/** Rules as fwknopd makes them: the comment says when it must remove them. */
 function seedGrants(lab: Lab, clients: readonly string[], lifetime: number): void {
   const end = Math.floor(Date.now() / 1000) + lifetime
   const rules = clients.map(

@@ -53,7 +53,7 @@ async function start(lab: Lab, options: ServerOptions, capture: 'packet' | 'udp'
   return await RunningServer.start(lab, at('log'), serve, /"event":"ready"/)
 }
 
-/** Claims packets that nobody ever sent, through the store's own door, in large commits. */
+/** Claims packets that were never sent, through the store's own interface, in large commits. */
 async function rememberPackets(path: string, count: number): Promise<void> {
   const opened = openSqliteReplayStore({ path, maxAge: seconds(MAX_AGE), share: count })
   if (!opened.ok) throw new Error(opened.failure.detail)
@@ -62,7 +62,7 @@ async function rememberPackets(path: string, count: number): Promise<void> {
     const claims = Array.from({ length: Math.min(20_000, count - claimed) }, () => ({
       digest: randomDigest() as ReplayDigest,
       fwknopDigest: randomDigest() as FwknopDigest,
-      // As far ahead as the age check admits, so that none is forgotten while the server is measured.
+      // As far ahead as the age check allows, so that none is forgotten during the measurement.
       timestamp: unixSeconds(now + MAX_AGE - 10),
       keyring: 'nobody’s' as KeyringName,
     }))

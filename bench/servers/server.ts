@@ -1,4 +1,4 @@
-/** A server that can be measured, and what the kernel says of its processes. */
+/** A server that can be measured, and the kernel's figures about its processes. */
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Program } from '../../test/support/netns.ts'
@@ -9,7 +9,7 @@ export interface ServerOptions {
   readonly keys: BenchKeys
   /** Of a grant, in seconds. Default 300. */
   readonly lifetime?: number
-  /** Packets that it remembers from before it starts. Default none. */
+  /** Packets that it remembers before its start. Default none. */
   readonly replayEntries?: number
   /** The Node.js to run ghostport with. Default: this one. */
   readonly node?: string
@@ -21,11 +21,11 @@ export interface ServerKind {
   /** Whether targets are set for it. */
   readonly isOurs: boolean
   start(lab: Lab, options: ServerOptions): Promise<RunningServer>
-  /** Makes these clients' doors open, in whatever way is quickest and leaves what their knocks would have left. */
+  /** Opens the doors of these clients in the fastest way that leaves the same state as their knocks. */
   seedGrants?(lab: Lab, clients: readonly string[], lifetime: number): void
 }
 
-/** access.conf, which both kinds of server read: one stanza that opens the door to all. */
+/** access.conf for both kinds of server: one stanza that opens the door to all. */
 export function writeAccess(file: string, { keys, lifetime = 300 }: ServerOptions): void {
   const lines = [
     'SOURCE ANY',
@@ -41,10 +41,12 @@ export function writeAccess(file: string, { keys, lifetime = 300 }: ServerOption
 export class RunningServer {
   readonly #program: Program
   readonly #log: string
-  /** From the start of the program until it said that it is ready, in milliseconds. */
+  /** From the start of the program until it reported that it is ready, in milliseconds. */
   readonly startMilliseconds: number
 
-  /** Starts it with its output in the file `log`, and waits until that matches `ready`, looking every millisecond. */
+  /**
+   * Starts it with its output in the file `log`, and waits until the output matches `ready`. Looks every millisecond.
+   */
   static async start(lab: Lab, log: string, words: readonly string[], ready: RegExp): Promise<RunningServer> {
     writeFileSync(log, '')
     const started = performance.now()
@@ -77,7 +79,7 @@ export class RunningServer {
     return readFileSync(this.#log, 'utf8')
   }
 
-  /** Processor time so far of its processes and of those that they started and have ended, in milliseconds. */
+  /** Processor time so far of its processes and their ended children, in milliseconds. */
   cpuMilliseconds(): number {
     return this.#processes().reduce((sum, pid) => sum + cpuTicks(pid) * TICK_MILLISECONDS, 0)
   }
@@ -113,9 +115,7 @@ function threadsOf(pid: number): readonly string[] {
   }
 }
 
-/**
- * A file of the kernel's about a process; empty for a process that ended meanwhile, such as an iptables of fwknopd's.
- */
+/** A file of the kernel about a process; empty if the process has ended, such as an iptables of fwknopd's. */
 function ofProcess(pid: number, name: string): string {
   try {
     return readFileSync(`/proc/${pid}/${name}`, 'utf8')

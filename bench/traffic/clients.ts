@@ -1,6 +1,6 @@
 /**
- * All clients in one process, inside the client host. A door is open when a fresh SYN is answered by SYN-ACK, which is
- * when `connect()` would succeed; the kernel of this host, which knows of no such connection, then resets it.
+ * All clients in one process, inside the client host. A door is open when a fresh SYN is answered by SYN-ACK: then
+ * `connect()` would succeed. The kernel of this host does not know the connection and resets it.
  */
 
 import { acceptedClient, setSourcePort, synPacket, udpPacket } from './ipv4.ts'
@@ -18,7 +18,7 @@ import type {
 } from './questions.ts'
 import { PacketBatch, PacketSender, TcpListener } from './raw-sockets.ts'
 
-/** How often the client whose latency is measured tries the door: the resolution of what is measured. */
+/** How often the measured client tries the door: the resolution of the latency. */
 const TRY_EVERY = 0.5
 const FLOOD_SOURCES = 0x0a4d8000 // 10.77.128.0
 
@@ -153,7 +153,7 @@ function attemptsOf(sources: readonly number[], { address, doorPort }: ServerAdd
 
 let lastPort = 10_000
 
-/** A fresh one: from a port that was not used for long. */
+/** A fresh port: one that was not used for a long time. */
 function attempt(attempts: PacketBatch, i: number): void {
   lastPort = lastPort < 60_000 ? lastPort + 1 : 10_000
   const packet = attempts.packets[i]
@@ -162,7 +162,7 @@ function attempt(attempts: PacketBatch, i: number): void {
   sender.send(attempts, i, 1)
 }
 
-/** Late answers to attempts that nobody waits for any more. */
+/** Late answers to attempts that are over. */
 function forgetAnswers(): void {
   while (listener.next() !== undefined);
 }

@@ -1,4 +1,4 @@
-/** IPv4 packets made by hand, so that one socket can speak for thousands of clients. RFC 791, 768, 9293. */
+/** IPv4 packets made by hand, so that one socket can send for thousands of clients. RFC 791, 768, 9293. */
 
 const IP_HEADER = 20
 const UDP_HEADER = 8
@@ -43,8 +43,8 @@ export function setSourcePort(packet: Uint8Array, port: number): void {
 }
 
 /**
- * @returns whom a connection from `port` was opened for (its address, as a number): `undefined` if this is no SYN-ACK
- * from there.
+ * @returns the client for which the connection from `port` was opened (its address, as a number): `undefined` if this
+ * is not a SYN-ACK from there.
  */
 export function acceptedClient(packet: Uint8Array, port: number): number | undefined {
   const view = viewOf(packet)
@@ -67,7 +67,7 @@ const SYN = 0x02
 const RST = 0x04
 const ACK = 0x10
 
-/** A packet with room for its payload. Its own checksum and its identification are the kernel's to fill in (raw(7)). */
+/** A packet with room for its payload. The kernel fills in its checksum and its identification (raw(7)). */
 function ipPacket(protocol: number, from: number, to: number, length: number): Uint8Array {
   const packet = new Uint8Array(IP_HEADER + length)
   const view = viewOf(packet)

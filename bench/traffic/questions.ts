@@ -1,4 +1,4 @@
-/** What the benchmarks ask the process that plays all clients, and what it says (`clients.ts`). */
+/** The questions of the benchmarks to the process that plays all clients, and its answers (`clients.ts`). */
 
 /** A knock with its sender's address as a number. */
 export interface KnockPacket {
@@ -17,7 +17,7 @@ export interface LatencyQuestion {
   readonly ask: 'latency'
   readonly server: ServerAddress
   readonly knocks: readonly KnockPacket[]
-  /** Between one and the next, chosen anew each time, so that no poll loop of a server can fall into step. */
+  /** Pause between two knocks, random each time, so that no poll loop of a server can fall into step. */
   readonly gapMilliseconds: readonly [least: number, most: number]
   /** A door that is not open by then counts as lost. */
   readonly deadlineMilliseconds: number
@@ -30,15 +30,15 @@ export interface WatchQuestion {
   readonly ask: 'watch'
   readonly server: ServerAddress
   readonly knocks: readonly KnockPacket[]
-  /** Clients that did not knock here (their doors were opened otherwise), watched all the same. */
+  /** Clients that did not knock here and whose doors were opened in another way. They are watched too. */
   readonly onlookers: readonly number[]
   /** `Infinity`: all with one call. */
   readonly knocksPerSecond: number
-  /** Every client that is watched tries the door once in so many milliseconds. */
+  /** How often every watched client tries the door, in milliseconds. */
   readonly tryEveryMilliseconds: number
-  /** `open`: a client is watched until its door is open. `closed`: until it has been open and is closed again. */
+  /** `open`: a client is watched until its door is open. `closed`: until it has been open and is shut again. */
   readonly watchUntil: 'open' | 'closed'
-  /** Ends after so long, or so long after the last change, whichever is sooner. */
+  /** Ends after this long, or this long after the last change, whichever is sooner. */
   readonly endAfterMilliseconds: number
   readonly endIdleMilliseconds: number
 }

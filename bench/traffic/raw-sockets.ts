@@ -47,7 +47,7 @@ export class PacketSender {
         0,
       )
       if (taken > 0) sent += taken
-      // A full queue of the device: what was not taken is offered again.
+      // The queue of the device is full: the rest is offered again.
       else if (koffi.errno() !== EAGAIN && koffi.errno() !== ENOBUFS) throw systemError('sendmmsg')
     }
   }
@@ -57,11 +57,11 @@ export class PacketSender {
   }
 }
 
-/** Packets laid out for sendmmsg(2). They are sent from where they lie, so changes in place are sent. */
+/** Packets laid out for sendmmsg(2). They are sent from this memory, so changes in place are sent. */
 export class PacketBatch {
   readonly size: number
   readonly #headers: Uint8Array
-  // Kept, since the headers point into them.
+  // Kept, because the headers point to it.
   readonly packets: readonly Uint8Array[]
   readonly #vectors: Uint8Array
   readonly #name: Uint8Array
@@ -100,14 +100,14 @@ export class PacketBatch {
   }
 }
 
-/** Hears all TCP that reaches this host. */
+/** Receives all TCP packets that reach this host. */
 export class TcpListener {
   readonly #socket = rawSocket(IPPROTO_TCP, SO_RCVBUFFORCE)
   readonly #buffer = new Uint8Array(new ArrayBuffer(256))
   readonly #pollfd = new Uint8Array(new ArrayBuffer(8))
   readonly #timespec = new Uint8Array(new ArrayBuffer(16))
 
-  /** @returns the next packet that is here already, valid until the next call. */
+  /** @returns the next packet that has already arrived, valid until the next call. */
   next(): Uint8Array | undefined {
     const length = Number(libc.recv(this.#socket, this.#buffer, this.#buffer.length, MSG_DONTWAIT))
     if (length >= 0) return this.#buffer.subarray(0, length)

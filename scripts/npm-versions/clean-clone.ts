@@ -1,7 +1,4 @@
-/**
- * A clean clone of this tree, as a stranger would have it, and the README's commands run in it on another machine's
- * Node.js.
- */
+/** A clean clone of this tree, and the README's commands in it, run with another machine's Node.js. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs'
@@ -10,7 +7,7 @@ import type { Programs } from './packages.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
-/** Clones this tree to `target`, with what is not committed yet. Nothing is installed or built in it. */
+/** Clones this tree to `target`, including changes that are not committed. Nothing is installed or built in it. */
 export function cloneTo(target: string): void {
   git(dirname(root), 'clone', '--quiet', root, target)
   const changed = git(root, 'diff', '--name-only', '-z', 'HEAD')
@@ -31,7 +28,7 @@ function git(cwd: string, ...args: string[]): string {
   return stdout
 }
 
-/** A folder for the PATH with these `node` and `npm` in it, as a global installation has them. */
+/** A folder for the PATH with these `node` and `npm` in it, like a global installation. */
 export function binFolder(folder: string, { node, npmCli }: Programs): string {
   const bin = join(folder, 'bin')
   mkdirSync(bin)
@@ -40,7 +37,7 @@ export function binFolder(folder: string, { node, npmCli }: Programs): string {
   return bin
 }
 
-/** An environment in which `bin` comes first, and in which nothing tells of the npm that this may run under. */
+/** An environment in which `bin` comes first, without the variables of the npm that may run this. */
 export function environmentWith(bin: string): NodeJS.ProcessEnv {
   const own = /^(npm_(execpath|node_execpath|command|lifecycle_.*|package_.*)|NODE|INIT_CWD|GHOSTPORT_.*)$/
   const kept = Object.entries(process.env).filter(([name]) => !own.test(name))
@@ -48,7 +45,7 @@ export function environmentWith(bin: string): NodeJS.ProcessEnv {
 }
 
 /**
- * Runs `npm WORDS` in the clone. @returns its exit status and all that it printed, which `tell` is given as it comes.
+ * Runs `npm WORDS` in the clone. `tell` gets the output as it comes. @returns its exit status and all that it printed.
  */
 export async function npm(
   clone: string,

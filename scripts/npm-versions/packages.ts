@@ -1,10 +1,10 @@
-/** The Node.js and npm versions that the set-up is tried with, from the npm registry, each pinned by its hash. */
+/** The Node.js and npm versions for tests of the set-up, from the npm registry. Each is pinned by its hash. */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** What a machine may have when it meets this project. */
+/** What a machine may have before the set-up. */
 export interface Machine {
   /** For the command line and for messages. */
   readonly name: string
@@ -52,7 +52,7 @@ export interface Programs {
 /**
  * Fetches and unpacks the Node.js and npm of `machine` below `folder`.
  *
- * @throws Error where the registry does not answer, or what came has another hash
+ * @throws Error if the registry does not answer, or the package has another hash
  */
 export function fetchPrograms(machine: Machine, folder: string): Programs {
   const arch = process.arch === 'arm64' ? 'arm64' : 'x64'

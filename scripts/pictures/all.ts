@@ -1,4 +1,4 @@
-/** The pictures of the documents, as they are to be. */
+/** The pictures of the documents, as they should be. */
 import { drawBenchmark } from './benchmark.ts'
 import { drawGhostService } from './ghost-service.ts'
 

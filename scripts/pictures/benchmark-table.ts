@@ -1,20 +1,20 @@
 /** The table of docs/BENCHMARKS.md, read back. */
 
 export interface Measured {
-  /** As the table has it: `11.7 ms`, `58 of 1000`. */
+  /** As in the table: `11.7 ms`, `58 of 1000`. */
   readonly text: string
-  /** The number in it; of `58 of 1000` the share, 0.058. */
+  /** The number in it; for `58 of 1000` the share, 0.058. */
   readonly value: number
 }
 
 export interface BenchmarkTable {
-  /** The first sentence above the table: when and on what. */
+  /** The first sentence above the table: date and machine. */
   readonly circumstances: string
   /** What was measured → server → median. */
   readonly rows: ReadonlyMap<string, ReadonlyMap<string, Measured>>
 }
 
-/** @throws Error where the page has no such table, or a median that is no number */
+/** @throws Error if the page has no such table, or a median is not a number */
 export function readBenchmarkTable(page: string): BenchmarkTable {
   const lines = page.split('\n')
   const header = lines.findIndex((line) => /^\| measured \| server \| median \|/.test(line))
@@ -26,7 +26,7 @@ export function readBenchmarkTable(page: string): BenchmarkTable {
   for (const line of lines.slice(header + 2)) {
     if (!line.startsWith('|')) break
     const [, name = '', server = '', median = ''] = line.split('|').map((cell) => cell.trim())
-    // A row without a name is about what the row above is about.
+    // A row without a name continues the row above.
     if (name !== '') what = name
     const row = rows.get(what) ?? new Map<string, Measured>()
     rows.set(what, row.set(server, readMedian(median)))

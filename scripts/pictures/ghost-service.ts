@@ -1,4 +1,4 @@
-/** The ghost service: one port that leads the client who knocked to sshd, and all others to the web server. */
+/** The ghost service: one port that leads a client who knocked to sshd, and all others to the web server. */
 import { arrow, box, type Drawing, line, picture, text } from './svg.ts'
 
 const WALL = { left: 500, width: 14, top: 56, bottom: 334 }

@@ -1,6 +1,6 @@
 /**
- * What the pictures are written with: SVG 1.1 as text, with the fonts of the reader and nothing from outside, in a
- * light and a dark scheme. All lengths are in the units of the picture, which are pixels at its own size.
+ * Helpers for the pictures: SVG 1.1 as text, with the reader's fonts and no external parts, in a light and a dark
+ * scheme. All lengths are in the units of the picture, which are pixels at its own size.
  */
 
 /** What is drawn, as SVG. */
@@ -13,13 +13,13 @@ export interface TextStyle {
   readonly anchor?: 'start' | 'middle' | 'end'
 }
 
-/** Of a wide font: how wide a letter is on average, as a share of the font's height. */
+/** Of a wide font: the average width of a letter, as a share of the font's height. */
 const LETTER_WIDTH = { prose: 0.58, strong: 0.64, code: 0.61 }
 
 /**
  * One line of text that has `room` for its width.
  *
- * @throws Error where the text could be wider than its room in some font
+ * @throws Error if the text could be wider than its room in some font
  */
 export function text(x: number, y: number, room: number, words: string, style: TextStyle = {}): Drawing {
   const { kind, size = 14, anchor = 'start' } = style
@@ -40,12 +40,12 @@ export function line(points: readonly (readonly [number, number])[], kind: strin
   return `<polyline points="${points.map((point) => point.join(',')).join(' ')}" class="line ${kind}"${more}/>`
 }
 
-/** A line that ends in a head. */
+/** A line with an arrow head. */
 export function arrow(points: readonly (readonly [number, number])[], kind: string): Drawing {
   const [[fromX, fromY] = [0, 0], [x, y] = [0, 0]] = points.slice(-2)
   const angle = Math.atan2(y - fromY, x - fromX)
   const at = (turn: number) => `${round(x + 11 * Math.cos(angle + turn))},${round(y + 11 * Math.sin(angle + turn))}`
-  // The line ends within its head, so that its blunt end is not seen.
+  // The line ends within its head, so that its blunt end is not visible.
   const end = [round(x - 6 * Math.cos(angle)), round(y - 6 * Math.sin(angle))] as const
   const head = `<polygon points="${x},${y} ${at(Math.PI - 0.45)} ${at(Math.PI + 0.45)}" class="head ${kind}"/>`
   return line([...points.slice(0, -1), end], kind) + head
@@ -55,7 +55,7 @@ export interface Picture {
   readonly width: number
   readonly height: number
   readonly title: string
-  /** What the picture says, for who does not see it. */
+  /** A text that describes the picture, for readers who cannot see it. */
   readonly description: string
   readonly drawings: readonly Drawing[]
 }

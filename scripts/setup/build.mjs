@@ -1,5 +1,5 @@
-// dist/: the compiled package, as it would be published. Made anew when what it is made of has changed, beside the old
-// one and swapped in whole, so that nobody ever runs half a build and no file of an older source stays in it.
+// dist/: the compiled package, as it would be published. It is made again when its sources have changed, beside the old
+// one, and swapped in as a whole. So no process runs half a build, and no file of an older source stays.
 import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,9 +1,9 @@
 // The programs of the package, each as one file: every file that a process loads costs it a quarter of a millisecond.
-// Bundled are the starter of the command line (dist/cli/ghostport.js), each command that it imports when asked for
-// (dist/cli/knock.js, …), and what the warden starts (dist/daemon/receiver.js). They share no file, so a process reads
-// one or two. What passes between starter and command must therefore not be told by its class: each has a copy
-// (test/cli/start.test.ts). Names are kept, so that a stack trace stays readable. The library that package.json exports
-// is not bundled; the compiler makes that.
+// The bundles are the starter of the command line (dist/cli/ghostport.js), each command that it imports when needed
+// (dist/cli/knock.js, …), and the program that the warden starts (dist/daemon/receiver.js). They share no file, so a
+// process reads one or two. So code must not compare classes of values that pass between starter and command: each has
+// a copy of the class (test/cli/start.test.ts). Names are kept, so that a stack trace stays readable. The compiler
+// makes the library that package.json exports, which is not bundled.
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { clone } from './clone.mjs'
@@ -12,9 +12,9 @@ import { requirePlatformPackage } from './npm.mjs'
 /** @import { BuildOptions, Plugin } from 'esbuild' */
 
 const STARTER = 'src/cli/ghostport.ts'
-/** What the warden starts. */
+/** The program that the warden starts. */
 const RECEIVER = 'src/daemon/receiver/program.ts'
-/** Newer than what the starter may need: it tells an old Node.js that it is old. */
+/** Older Node.js versions must be able to load the starter, to report that they are too old. */
 const NODE = 'node22.13'
 const ANY_NODE = 'node18'
 
@@ -38,9 +38,9 @@ export async function bundlePrograms(folder) {
       platform: 'node',
       target: NODE,
       conditions: ['ghostport-source'],
-      // koffi, and whatever else stays an npm package: found from dist/ as from src/.
+      // koffi, and everything else that stays an npm package: found from dist/ as from src/.
       packages: 'external',
-      // Strings of one byte a character: V8 keeps the text of a program in memory.
+      // Strings with one byte per character: V8 keeps the text of a program in memory.
       charset: 'ascii',
       logLevel: 'warning',
       plugins: [outsideWhenNeeded((module) => `process.getBuiltinModule('${module}')`)],
@@ -134,7 +134,7 @@ function outsideWhenNeeded(builtin) {
   }
 }
 
-/** What the source imports by name from each module of Node.js. One that were missed here would fail the build. */
+/** The names that the source imports from each module of Node.js. If one were missing here, the build would fail. */
 function importedByName() {
   /** @type {Map<string, Set<string>>} */
   const found = new Map()

@@ -3,5 +3,5 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const clone = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
-/** What the set-up remembers; ignored by git. */
+/** Where the set-up keeps its state; ignored by git. */
 export const memory = join(clone, '.setup')

@@ -1,6 +1,5 @@
-// The Debian packages that the story and the tests use. As root the missing ones are installed; anyone else is told
-// which they are. No service is started: a package that brings a daemon must not open a port on somebody's machine
-// because they wanted to see a demonstration of closed ones.
+// The Debian packages that the story and the tests use. As root, the missing ones are installed; any other user gets a
+// list of them. No service is started: a demonstration of closed ports must not open a port on the user's machine.
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { outputOf, resultOf, run, say } from './terminal.mjs'
 
@@ -63,7 +62,7 @@ export async function missingPackages(packages) {
  * @returns {Promise<string | undefined>} why they could not, in apt's words
  */
 export async function obstacleToPackages(packages) {
-  // A failure here need not be one of the install: the lists that are here may do.
+  // A failure here need not be one of the install: the existing lists may be enough.
   await apt('update').catch((error) => say(`set-up: ${error.message}; trying with the lists that are here`))
   const rehearsal = await resultOf('apt-get', ['-q', '--simulate', 'install', ...INSTALL_OPTIONS, ...packages], {
     env: environment(),
@@ -85,7 +84,7 @@ export async function installPackages(packages) {
   } finally {
     allowServices()
   }
-  // Debian also enables what it would have started; at the next boot the daemon would come up after all.
+  // Debian also enables a service that it would have started; at the next boot it would run after all.
   if (started.length > 0 && existsSync('/run/systemd/system'))
     await run('systemctl', ['--quiet', 'disable', ...started])
 }
@@ -114,7 +113,8 @@ const policyMark = '# made by the set-up of ghostport, for the length of one apt
  * @param {readonly string[]} names the services
  */
 function forbidServices(names) {
-  // Somebody else's policy stands; one of ours is left over from a set-up that was killed, and holds no lock any more.
+  // A policy of the administrator stays. One of ours is left over from a set-up that was killed, and nothing holds its
+  // lock.
   const standing = existsSync(policyFile) ? readFileSync(policyFile, 'utf8') : undefined
   if (names.length === 0 || (standing !== undefined && !standing.includes(policyMark))) return () => {}
   const pattern = names.flatMap((name) => [name, `${name}.service`, `${name}.socket`]).join('|')

@@ -1,5 +1,5 @@
-// One set-up at a time. The lock is flock(1) held by a child that lives for as long as our end of its standard input is
-// open: the kernel frees it however we end, so there is no such thing as a stale lock, and nothing to guess about pids.
+// One set-up at a time. The lock is flock(1), held by a child that lives until our end of its standard input is closed.
+// The kernel frees it however we end. So there is no stale lock, and no guessing about process ids.
 import { spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { Socket } from 'node:net'
@@ -30,7 +30,7 @@ export async function withLock(path, task) {
  */
 function acquire(path) {
   return new Promise((resolve, reject) => {
-    // A group of its own: Ctrl-C must reach us, who then let go, and not take the lock away under our feet.
+    // A group of its own: Ctrl-C must reach us and not the child, so that the lock is held until we let go.
     const holder = spawn('flock', [path, 'sh', '-c', 'echo held; exec cat'], {
       stdio: ['pipe', 'pipe', 'inherit'],
       detached: true,
@@ -39,7 +39,7 @@ function acquire(path) {
     holder.stdin.on('error', () => {})
     holder.once('error', (/** @type {NodeJS.ErrnoException} */ error) => {
       clearTimeout(waiting)
-      // util-linux is not everywhere (macOS). There the only price is that two set-ups at once may disturb each other.
+      // util-linux is not everywhere (macOS). There, two set-ups at once may disturb each other.
       if (error.code === 'ENOENT') resolve(() => {})
       else reject(error)
     })

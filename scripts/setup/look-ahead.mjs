@@ -1,5 +1,5 @@
-// What a set-up needs and cannot make for itself, looked at before it changes anything: a machine that lacks one of
-// these is left as it was.
+// Checks what a set-up needs and cannot make for itself, before it changes anything. If something is missing, the
+// machine stays as it was.
 import { accessSync, constants, existsSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { clone, memory } from './clone.mjs'

@@ -1,4 +1,4 @@
-// The npm packages of a folder, as its lockfile says and only so: integrity-checked, install scripts off.
+// The npm packages of a folder, exactly as in its lockfile: integrity-checked, install scripts off.
 import { existsSync, lstatSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { clone } from './clone.mjs'
@@ -17,7 +17,7 @@ export function isInstalled(folder) {
   for (const [path, entry] of Object.entries(wanted)) {
     if (path === '') continue
     const found = installed[path]
-    // An optional package is absent where it is for another system.
+    // An optional package for another system is absent.
     if (found === undefined ? !entry.optional : !isSamePackage(found, entry)) return false
   }
   return Object.keys(installed).every((path) => wanted[path] !== undefined)

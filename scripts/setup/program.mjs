@@ -1,4 +1,4 @@
-// The program that an npm script is about, run by the Node.js of the set-up.
+// Runs the program of an npm script with the Node.js of the set-up.
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { clone } from './clone.mjs'

@@ -1,6 +1,6 @@
-// From a fresh clone to a clone that can run, with nothing but Node.js >= 18 and npm on the machine. Says what it will
-// do before it does it, does only what is missing, and is silent (and quick) where that is nothing. Plain JavaScript
-// without dependencies, since it runs before there are any, on whatever Node.js the machine has.
+// Makes a fresh clone ready to run, with only Node.js >= 18 and npm on the machine. It announces each step, does only
+// what is missing, and is silent and quick if nothing is. Plain JavaScript without dependencies, because it runs before
+// there are any, on the Node.js of the machine.
 import { join } from 'node:path'
 import { build, buildIsStale } from './build.mjs'
 import { clone, memory } from './clone.mjs'
@@ -37,14 +37,14 @@ export async function setUp({ packages }) {
   const node = await makeClone()
   if (installs)
     await withLock(APT_LOCK, async () => {
-      // Looked at again under the lock: the set-up that we waited for may have installed them.
+      // Checked again under the lock: another set-up may have installed them meanwhile.
       const now = await missingPackages(packages)
       if (now !== undefined && now.length > 0) await installPackages(now)
     })
   return { node, missing: isRoot ? ((await missingPackages(missing ?? [])) ?? []) : (missing ?? []) }
 }
 
-/** The part that is this clone's own: Node.js, npm packages, dist/. */
+/** The clone's own part: Node.js, npm packages, dist/. */
 export async function setUpClone() {
   if (isCloneReady()) return nodeBinary()
   refuseAt(await obstaclesToClone())

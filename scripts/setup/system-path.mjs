@@ -1,9 +1,9 @@
-// Where Debian keeps what administers a system (nft, sysctl, sshd) is not on the PATH of its ordinary users, nor on
-// that of a root who came by `su`. Most of it may be run by anybody, and is wanted here. To be imported before whatever
-// spawns.
+// Debian keeps the administrator's programs (nft, sysctl, sshd) in folders that are not on the PATH of ordinary users,
+// nor of a root who came by `su`. Every user may run most of them, and they are needed here. Import this before any
+// module that starts programs.
 const ADMINISTRATION = ['/usr/local/sbin', '/usr/sbin', '/sbin']
 
-/** `path` with the folders of the system's administration after what it has already. */
+/** `path`, followed by the folders of the administrator's programs. */
 function withAdministration(path = '/usr/local/bin:/usr/bin:/bin') {
   const folders = path.split(':')
   return [...folders, ...ADMINISTRATION.filter((folder) => !folders.includes(folder))].join(':')

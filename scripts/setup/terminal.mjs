@@ -1,4 +1,4 @@
-// What the set-up says, and how it runs the programs that it needs.
+// The messages of the set-up, and how it runs programs.
 import { spawn } from 'node:child_process'
 
 /** @param {string} line */
@@ -6,7 +6,7 @@ export function say(line) {
   process.stdout.write(`${line}\n`)
 }
 
-/** A set-up step that cannot be done. Its message is meant for the person at the terminal; no stack is shown. */
+/** A set-up step that failed. Its message is for the person at the terminal; no stack is shown. */
 export class SetUpError extends Error {}
 
 /** @import { SpawnOptions } from 'node:child_process' */

@@ -1,6 +1,6 @@
-// The Node.js that everything after the set-up runs with: the machine's own where it is new enough, else the one that
+// The Node.js that everything after the set-up runs with: the machine's own if it is new enough, else the one that
 // toolchain/package-lock.json pins by version and hash. That binary comes from the npm registry and was not built by
-// the Node.js project: it serves development and tests, and is no part of the published package.
+// the Node.js project. It is for development and tests, and not part of the published package.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,11 +10,11 @@ import { SetUpError } from './terminal.mjs'
 
 const folder = join(clone, 'toolchain')
 const packageName = `node-linux-${process.arch}`
-// The binary itself: npm 9, which Debian 12 and 13 have, makes no link in .bin for an optional package.
+// The binary itself: npm 9 of Debian 12 and 13 makes no link in .bin for an optional package.
 const pinned = join(folder, 'node_modules', packageName, 'bin', 'node')
-/** What development and tests use. */
+/** The version for development and tests. */
 const WANTED_MAJOR = 24
-/** What the published package asks for (`engines`): node:sqlite without a flag. */
+/** The version that the published package requires (`engines`): node:sqlite without a flag. */
 const OLDEST = { major: 22, minor: 13 }
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
@@ -34,8 +34,7 @@ export function toolchainObstacle() {
 
 export async function installToolchain() {
   await install(folder)
-  // The package is an optional one, since each kind of machine has its own: npm passes in silence over one that it
-  // cannot fetch.
+  // The package is optional, because each kind of machine has its own. npm silently skips one that it cannot fetch.
   if (!existsSync(pinned))
     throw new SetUpError(`npm did not install ${packageName}: the npm registry does not answer, or has no such package`)
   const tried = spawnSync(pinned, ['--version'], { encoding: 'utf8' })

@@ -1,5 +1,5 @@
-// Whose code a set-up runs. A user who can change this clone, or a folder above it, becomes root when root starts it.
-// This file is part of the clone as well: it warns of an accident, not of a clone that somebody has changed already.
+// Checks whose code a set-up runs. A user who can change this clone, or a folder above it, becomes root when root
+// starts it. This file is part of the clone too: it warns of an accident, not of a clone that was already changed.
 import { statSync } from 'node:fs'
 import { dirname } from 'node:path'
 

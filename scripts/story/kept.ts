@@ -1,4 +1,4 @@
-/** `--keep`: the three hosts go on after the story, under names that everybody sees, until `--down`. */
+/** `--keep`: the three hosts stay after the story, under names that every process sees, until `--down`. */
 import { chmodSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { addNamespaces, NameTaken, removeNamespaces } from '../../test/support/namespace.ts'
@@ -12,16 +12,16 @@ const MEMORY = '/run/ghostport-story.json'
 const DOWN = 'npm start -- --down'
 
 interface Kept {
-  /** Whose story it is. */
+  /** The user who runs the story. */
   readonly clone: string
   readonly work: string
-  /** The process that still tells the story, before there is anything to keep. */
+  /** The process that still tells the story, before anything is kept. */
   readonly teller?: ProcessMark
-  /** The leaders of process groups that go on. */
+  /** The leaders of process groups that stay. */
   readonly processes: readonly ProcessMark[]
 }
 
-/** Thrown where hosts cannot be kept or taken down. Its message is a sentence for the reader. */
+/** Thrown if hosts cannot be kept or taken down. Its message is a sentence for the reader. */
 export class HostsTaken extends Error {}
 
 /**
@@ -55,13 +55,13 @@ export function claimHosts(work: string): void {
   }
 }
 
-/** Unmakes what {@link claimHosts} made, after a story that did not end well. */
+/** Removes what {@link claimHosts} made, after a story that failed. */
 export function releaseHosts(): void {
   removeNamespaces(HOSTS)
   rmSync(MEMORY, { force: true })
 }
 
-/** @param pids the leaders of process groups that go on. */
+/** @param pids the leaders of process groups that stay. */
 export function rememberKept(work: string, pids: readonly number[]): void {
   const processes = pids.map(markOf)
   setOwners(work, processes)
@@ -77,7 +77,7 @@ function remember(kept: Kept, flag: 'w' | 'wx'): void {
   writeFileSync(MEMORY, JSON.stringify(kept), { mode: 0o600, flag })
 }
 
-/** @throws HostsTaken where they are root's, and we are not. */
+/** @throws HostsTaken if they are root's and this user is not root. */
 function readKept(): Kept | undefined {
   try {
     return JSON.parse(readFileSync(MEMORY, 'utf8')) as Kept
@@ -90,7 +90,7 @@ function readKept(): Kept | undefined {
 }
 
 export function explainKept(work: string): void {
-  // From here on the command is run from outside of the mounts that the story made for itself.
+  // From here on, the command runs outside the mounts that the story made for itself.
   installCommand(work, clone)
   const on = join(work, 'on')
   writeFileSync(on, ON_HOST.replace('WORK', work))
@@ -115,7 +115,7 @@ shift
 cd "$work/$host" && exec ip netns exec "$host" env HOME="$PWD" PATH="$work/bin:$PATH" "$@"
 `
 
-/** `--down`: takes down what `--keep` left. @throws HostsTaken where the story is still being told. */
+/** `--down`: removes what `--keep` left. @throws HostsTaken if the story is still being told. */
 export function down(): void {
   const kept = readKept()
   if (kept === undefined) narrator.say('No hosts are kept.')
@@ -126,7 +126,7 @@ function takeDown({ work, teller, processes }: Kept): void {
   if (teller !== undefined && stateOf(teller) === 'alive')
     throw new HostsTaken(`Their story is still being told, by process ${teller.pid}: end that with Ctrl-C.`)
   for (const mark of processes) {
-    // A number that has been given to somebody else since is not ours to end.
+    // A number that another process has by now is not ours to end.
     if (stateOf(mark) !== 'alive') continue
     try {
       process.kill(-mark.pid, 'SIGKILL')

@@ -1,6 +1,6 @@
 /**
- * The story without any privilege: one host, several addresses of the loopback, and ghostport's relay in user space in
- * the place of a firewall. 127.0.0.1 is the client, 127.0.0.2 the server, 127.0.0.3 the scanner.
+ * The story without any privilege: one host, several loopback addresses, and ghostport's relay in user space in place
+ * of a firewall. 127.0.0.1 is the client, 127.0.0.2 the server, 127.0.0.3 the scanner.
  */
 import { spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
@@ -12,7 +12,7 @@ import { run, start } from './programs.ts'
 import type { Eavesdropper, Host, HostName, Stage } from './stage.ts'
 import { clone, environment, installCommand } from './work-folder.ts'
 
-// Whoever connects within the loopback and asks for no address in particular comes from 127.0.0.1.
+// A loopback connection that asks for no source address comes from 127.0.0.1.
 const ADDRESSES = { client: '127.0.0.1', server: '127.0.0.2', scanner: '127.0.0.3' } as const
 
 export async function loopbackStage(work: string): Promise<Stage> {
@@ -57,7 +57,7 @@ export async function loopbackStage(work: string): Promise<Stage> {
   }
 }
 
-/** @throws NotAsTold where sshd would turn us away, which it says to its log and not to whoever knocks. */
+/** @throws NotAsTold if sshd would refuse the login: it reports that to its log and not to the client. */
 function ownLogin(): string {
   const cannot = (why: string) => new NotAsTold(`Here the story logs in as you, by ssh, and cannot: ${why}.`)
   let user: UserInfo<string>
@@ -69,7 +69,7 @@ function ownLogin(): string {
   const { username, shell } = user
   if (shell === null || /\/(nologin|false)$/.test(shell))
     throw cannot(`the account ${username} has no shell (but ${shell})`)
-  // What sshd goes by; the second is for root's eyes alone, as it is for an sshd that root starts.
+  // The files of sshd. Only root can read the second, as for an sshd that root starts.
   for (const database of ['passwd', 'shadow']) {
     const entry = spawnSync('getent', [database, username], { encoding: 'utf8' }).stdout ?? ''
     if (entry.split(':')[1]?.startsWith('!')) throw cannot(`the account ${username} is locked`)
@@ -77,7 +77,7 @@ function ownLogin(): string {
   return username
 }
 
-/** Nobody may tap the loopback without privilege: so the packet comes by a router that keeps a copy. */
+/** Without privilege, nobody can capture on the loopback. So the packet passes a router that keeps a copy. */
 async function forwardPackets(spaPort: number): Promise<Eavesdropper> {
   const router = createSocket('udp4')
   const seen = new Promise<Buffer>((resolve) => {

@@ -1,7 +1,7 @@
 /**
  * `npm start`, once set up: tells the story of the ghost service on the best stage that this machine gives, and leaves
- * nothing behind. The outer process makes the work folder, puts an inner one into namespaces of its own, and takes the
- * folder away; everything else ends with the inner one, since it is the first process of its process namespace.
+ * nothing behind. The outer process makes the work folder, starts an inner one in namespaces of its own, and removes
+ * the folder. All else ends with the inner process, because it is the first process of its process namespace.
  *
  *     main.ts [--keep] [--stage root|user|loopback]
  *     main.ts --down
@@ -52,7 +52,7 @@ async function outside(): Promise<number> {
       ...['--stage', kind, '--inside', work],
       ...(flags.keep ? ['--keep'] : []),
     ]),
-    // The channel tells the inner process of our end, in whatever way that comes; it is also how we tell it to stop.
+    // The channel tells the inner process of our end, however we end. We also use it to stop the inner process.
     { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
   )
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
@@ -116,7 +116,7 @@ async function inside(kind: Kind, work: string): Promise<void> {
   }
 }
 
-/** Ends the process, with a sentence, where a word is not understood. */
+/** If a word is not understood, the process ends with a sentence. */
 function readFlags() {
   try {
     return parseArgs({
@@ -129,7 +129,7 @@ function readFlags() {
       },
     }).values
   } catch (error) {
-    // After the first sentence, parseArgs tells programmers how to pass a word on.
+    // After its first sentence, parseArgs gives advice for programmers.
     narrator.failure((error instanceof Error ? error.message : String(error)).replace(/\. .*/s, ''))
     narrator.say('npm start [-- --keep | --down | --stage root|user|loopback]')
     process.exit(64)

@@ -5,8 +5,8 @@
  *                                                spaserver 10.66.0.1
  *     scanner   10.66.2.2 ──── wan0    10.66.2.1 ┘
  *
- * main.ts has put us into mount, process and (without root) user namespaces of our own. Accounts are mounts there, so
- * they collide with nothing and end with us, as the network namespaces do.
+ * main.ts has put us into mount, process and (without root) user namespaces of our own. Accounts are mounts there. So
+ * they collide with nothing, and end with us like the network namespaces.
  */
 import { spawnSync } from 'node:child_process'
 import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -29,10 +29,10 @@ type Namespaces = Readonly<Record<HostName, Namespace>>
 const ADDRESSES = { server: '10.66.0.1', client: '10.66.1.2', scanner: '10.66.2.2' } as const
 const PORTS = { web: 80, publicWeb: 80, ssh: 22, spa: 62201 } as const
 const LOGIN = 'alice'
-/** Free on Debian: above what adduser gives, below the system's own. */
+/** Free on Debian: above the ids that adduser gives, below the system's own. */
 const LOGIN_UID = 59_900
 
-/** The host's own firewall: a web server for all, nothing else, and ghostport's mark. Plain nft, as anybody has it. */
+/** The host's own firewall: a web server for all, nothing else, and ghostport's mark. Plain nft. */
 const DEFAULT_DROP = `table inet filter {
   chain input {
     type filter hook input priority 0; policy drop;
@@ -45,7 +45,7 @@ const DEFAULT_DROP = `table inet filter {
 }
 `
 
-/** @param keep the hosts are to outlive the story, under names that everybody sees, which main.ts has made. */
+/** @param keep the hosts stay after the story, under names that every process sees. main.ts has made them. */
 export async function namespaceStage(kind: 'root' | 'user', work: string, keep: boolean): Promise<Stage> {
   makeAccounts(kind, work)
   command('mount', '--bind', clone, packageFolder(work))
@@ -100,9 +100,8 @@ export async function namespaceStage(kind: 'root' | 'user', work: string, keep: 
   }
 }
 
-// Processes that are root of a user namespace cannot change to another user in it: there is none. sshd and apache
-// refuse to serve as root without one, so they get a namespace of their own, in which the same outer user has another
-// number.
+// In a user namespace that has only root, processes cannot change to another user. sshd and apache refuse to serve as
+// root without one. So they get a namespace of their own, in which the same outer user has another number.
 const asOtherUser = ['unshare', '--user', `--map-user=${LOGIN_UID}`, '--']
 
 /** An account to log in to, in copies of the system's files that only our mount namespace sees. */
@@ -160,7 +159,7 @@ async function tapWire(client: Host): Promise<Eavesdropper> {
   }
 }
 
-/** What a datagram to the SPA port carries: after the port stand the length of the datagram and its checksum. */
+/** Skips the headers of a datagram to the SPA port: after the port come the length of the datagram and its checksum. */
 function spaPacketIn(frames: Buffer): Buffer | undefined {
   const port = Buffer.from([PORTS.spa >> 8, PORTS.spa & 0xff])
   for (let at = frames.indexOf(port); at >= 0; at = frames.indexOf(port, at + 1)) {

@@ -1,4 +1,4 @@
-/** What the story prints: headings, commands as they run, what they answer, and whether that was as told. */
+/** What the story prints: headings, commands as they run, their output, and whether it was as told. */
 import { stripVTControlCharacters } from 'node:util'
 import { printable } from '../../src/bytes/text.ts'
 
@@ -10,7 +10,7 @@ const green = paint('32')
 const red = paint('31')
 
 const print = (line: string) => process.stdout.write(`${line}\n`)
-/** What programs and errors say: each line of it made printable. */
+/** Output of programs and errors: each line of it made printable. */
 const shown = (text: string) => stripVTControlCharacters(text).split('\n').map(printable)
 
 /** The longest answer that is shown whole. */
@@ -23,7 +23,7 @@ export const narrator = {
   title: (text: string) => print(`\n${bold(text)}`),
   say: (text: string) => print(text),
   command: (host: string, line: string) => print(`\n${bold(`${host}$`)} ${line}`),
-  /** What a command printed, below it. Control characters of programs that think they have a terminal are left out. */
+  /** The output of a command, below it. Control characters of programs that expect a terminal are removed. */
   answer(text: string) {
     const lines = shown(text.replaceAll('\r', ''))
       .map((line) => line.trimEnd())
@@ -31,10 +31,7 @@ export const narrator = {
     for (const line of lines.slice(0, LINES_SHOWN)) print(`    ${dim(line)}`)
     if (lines.length > LINES_SHOWN) print(`    ${dim(`… ${lines.length - LINES_SHOWN} more lines`)}`)
   },
-  /**
-   * Says that something holds, or ends the story.
-   * @param evidence shown where it does not hold.
-   */
+  /** Prints that something holds, or ends the story. @param evidence shown if it does not hold. */
   check(holds: boolean, claim: string, evidence: string) {
     print(`  ${holds ? green('✔') : red('✖')} ${claim}`)
     if (!holds) throw new NotAsTold(`not as told: ${claim}\n${evidence}`)

@@ -1,4 +1,4 @@
-/** What names a process for good, where its number alone may be given to another one day. */
+/** Identifies a process permanently: its number alone may later belong to another process. */
 import { readFileSync, readlinkSync } from 'node:fs'
 
 export interface ProcessMark {
@@ -13,7 +13,7 @@ export function markOf(pid: number): ProcessMark {
   return { pid, startedAt: startOf(pid) ?? '', namespace: ourNamespace() }
 }
 
-/** @returns `unknown` where the number is one of another process namespace, into which we do not see. */
+/** @returns `unknown` if the number belongs to another process namespace, which this process cannot see. */
 export function stateOf({ pid, startedAt, namespace }: ProcessMark): 'alive' | 'gone' | 'unknown' {
   if (namespace !== ourNamespace()) return 'unknown'
   return startOf(pid) === startedAt ? 'alive' : 'gone'

@@ -1,4 +1,4 @@
-/** The programs that the story runs: waited for with a deadline, or running beside it until it ends. */
+/** The programs that the story runs: either waited for with a deadline, or running until the story ends. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
@@ -16,13 +16,13 @@ export interface RunOptions {
   readonly timeoutMilliseconds?: number
 }
 
-/** A program that goes on while the story does. */
+/** A program that runs beside the story. */
 export interface Running {
   readonly pid: number
   /** Standard output and error so far. */
   output(): string
   /**
-   * Waits until `ready` finds what it looks for in the output. @throws Error after the deadline, or if it ends before.
+   * Waits until `ready` finds its text in the output. @throws Error after the deadline, or if the program ends before.
    */
   until<T>(what: string, ready: (output: string) => T | undefined, timeoutMilliseconds: number): Promise<T>
   /** Writes a line to its standard input. */
@@ -33,7 +33,7 @@ export interface Running {
 const children = new Set<ChildProcess>()
 let leaveRunning = false
 
-/** What is running is to go on when the story ends (`--keep`). */
+/** The running programs stay after the story (`--keep`). */
 export function keepProgramsRunning(): readonly number[] {
   leaveRunning = true
   return [...children].flatMap((child) => child.pid ?? [])
@@ -73,8 +73,8 @@ export function run(argv: readonly string[], { cwd, env, timeoutMilliseconds = 6
 }
 
 /**
- * Its output goes to `logFile` rather than through us, so that it can outlive the story (`--keep`) and be read
- * afterwards.
+ * Its output goes to `logFile` and not through this process, so that it can outlive the story (`--keep`) and be read
+ * later.
  */
 export function start(argv: readonly string[], { cwd, env }: RunOptions, logFile: string): Running {
   const [file = '', ...args] = argv

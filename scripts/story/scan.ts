@@ -1,4 +1,4 @@
-/** What the scanner sees: nmap's report, read back, and ndiff of two of them. */
+/** What the scanner sees: nmap's report, parsed, and ndiff of two reports. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { NotAsTold, narrator } from './narrator.ts'
@@ -30,7 +30,7 @@ function openPorts(report: string): readonly string[] {
     .map(([, protocol, port, state, service]) => `${port}/${protocol} ${state} ${service ?? 'unknown'}`)
 }
 
-/** The lines in which two reports differ, but for their headings, which carry times and file names. */
+/** The lines in which two reports differ, without their headings, which have times and file names. */
 export async function differences({ hosts }: Stage, before: string, after: string): Promise<readonly string[]> {
   narrator.command('scanner', `ndiff ${before} ${after}`)
   const ran = await hosts.scanner.run(['ndiff', before, after])

@@ -1,4 +1,4 @@
-/** What runs on the server: a web server, sshd, and ghostport. Real ones, configured as briefly as they can be. */
+/** The programs on the server: a web server, sshd, and ghostport. Real ones, with short configurations. */
 import { spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,7 +6,7 @@ import { NotAsTold, narrator } from './narrator.ts'
 import type { Running } from './programs.ts'
 import type { Stage } from './stage.ts'
 
-/** How long the door stays open for a knock. Long enough for a whole scan of the scanner's to fall into it. */
+/** How long the door stays open for a knock: long enough for a whole scan. */
 export const GRANT_SECONDS = 20
 export const WEB_PAGE = '<h1>Nothing but a web page</h1>'
 
@@ -77,7 +77,7 @@ export async function startSshd({ hosts: { spaserver, spaclient }, ports, kind, 
       `AuthorizedKeysFile ${authorized}`,
       'PidFile none',
       'UsePAM no',
-      // The folder lies below /tmp, which others may write to.
+      // The folder is below /tmp, which others may write to.
       'StrictModes no',
       'PasswordAuthentication no',
       'PrintMotd no',
@@ -88,7 +88,9 @@ export async function startSshd({ hosts: { spaserver, spaclient }, ports, kind, 
   await sshd.until('sshd listens', (output) => (output.includes('Server listening') ? true : undefined), 10_000)
 }
 
-/** Makes the keys, writes both ends' files, starts `ghostport serve`. Gives the milliseconds until it was ready. */
+/**
+ * Makes the keys, writes the files of both ends, starts `ghostport serve`. Returns the milliseconds until it was ready.
+ */
 export async function startGhostport(stage: Stage): Promise<{ server: Running; readyAfter: number; socket: string }> {
   const { hosts, ports } = stage
   const { spaserver, spaclient } = hosts
@@ -145,7 +147,7 @@ export async function startGhostport(stage: Stage): Promise<{ server: Running; r
   return { server: running, readyAfter, socket }
 }
 
-/** Programs that the story cannot do without. */
+/** Programs that the story needs. */
 export function missingPrograms(): readonly string[] {
   const path = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
   const needed = ['apache2', 'curl', 'ndiff', 'nmap', 'ssh', 'ssh-keygen', 'sshd', 'socat']

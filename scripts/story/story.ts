@@ -1,4 +1,4 @@
-/** The story of the ghost service, step by step, each with the proof that it went as told. */
+/** The story of the ghost service, step by step. Each step proves that it went as told. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -54,7 +54,7 @@ export async function tell(stage: Stage, work: string): Promise<void> {
   const session = await openShell(stage)
   const shellAt = performance.now()
   times.push(['from the knock to a shell', milliseconds(shellAt - knockedAt)])
-  // Both at once, the long look and the quick one.
+  // Both at once, the slow scan and the quick one.
   command('scanner', `curl -i ${webAddress(stage)}`)
   const during = scan(stage, 'during.xml', { quietly: true })
   during.catch(() => {})
@@ -125,7 +125,7 @@ export async function tell(stage: Stage, work: string): Promise<void> {
   narrator.table(times)
 }
 
-/** Logs in and keeps the shell open. Its first answer shows that there is one, and where it listens. */
+/** Logs in and keeps the shell open. Its first answer shows that there is a shell, and which port it uses. */
 async function openShell(stage: Stage): Promise<Running> {
   const words = sshWords(stage)
   command('spaclient', words.join(' '))
@@ -163,7 +163,7 @@ function webAddress({ addresses, ports }: Stage): string {
   return `http://${addresses.server}${ports.publicWeb === 80 ? '' : `:${ports.publicWeb}`}/`
 }
 
-/** For the client, the public port is the web server's again: no ssh gets in, and a browser would see the page. */
+/** For the client, the public port is the web server's again: ssh cannot connect, and a browser would get the page. */
 async function meetsWebServer(stage: Stage, claim: string): Promise<void> {
   const words = [...sshWords(stage), 'true']
   command('spaclient', words.join(' '))

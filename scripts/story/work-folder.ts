@@ -1,4 +1,4 @@
-/** The one folder that the story makes, with a folder for each host, and ghostport as an installed command. */
+/** The story's only folder, with a folder for each host, and ghostport as an installed command. */
 import {
   chmodSync,
   existsSync,
@@ -17,11 +17,11 @@ import { join } from 'node:path'
 import { markOf, type ProcessMark, stateOf } from './process-mark.ts'
 
 export const clone = join(import.meta.dirname, '..', '..')
-/** Where the clone is mounted, so that also accounts that may not look into its parents find the program. */
+/** Where the clone is mounted, so that accounts that may not read its parent folders find the program too. */
 export const packageFolder = (work: string) => join(work, 'package')
 
 const PREFIX = 'ghostport-story-'
-/** In the folder: the processes for which it is there. */
+/** In the folder: the processes that use it. */
 const OWNERS = 'owners.json'
 
 export function makeWorkFolder(): string {
@@ -32,25 +32,25 @@ export function makeWorkFolder(): string {
   return work
 }
 
-/** Only for the process that made it, outside of whatever is mounted below it. */
+/** Only for the process that made it, outside of all mounts below it. */
 export function removeWorkFolder(work: string): void {
   if (!existsSync(work)) return
   const mounted = packageFolder(work)
-  // Never empty a folder that shows the clone: a mount point cannot be removed, and then nothing else is.
+  // A folder that shows the clone must never be emptied: the mount point cannot be removed, and then nothing else is.
   if (existsSync(mounted)) rmdirSync(mounted)
   rmSync(work, { recursive: true, force: true })
 }
 
-/** The folder is somebody's for as long as one of these processes lives. */
+/** The folder is in use as long as one of these processes lives. */
 export function setOwners(work: string, owners: readonly ProcessMark[]): void {
   writeFileSync(join(work, OWNERS), JSON.stringify(owners))
 }
 
 /**
- * Removes what stories left that were killed before they could remove it: folders of this very user whose processes are
- * all gone, and no others. Root does not touch those of other users, who could change them under its hands.
+ * Removes folders of stories that were killed: folders of this user whose processes are all gone, and no others. Root
+ * does not touch folders of other users, who could change them meanwhile.
  *
- * @param except a folder that stays even so
+ * @param except a folder that stays in any case
  */
 export function sweepWorkFolders(except: string | undefined): void {
   for (const name of readdirSync(tmpdir())) {
@@ -62,12 +62,12 @@ export function sweepWorkFolders(except: string | undefined): void {
       const owners = JSON.parse(readFileSync(join(work, OWNERS), 'utf8')) as readonly ProcessMark[]
       if (owners.every((owner) => stateOf(owner) === 'gone')) removeWorkFolder(work)
     } catch {
-      // It does not say whose it is, or somebody else is just removing it.
+      // It does not name its owner, or another process is just removing it.
     }
   }
 }
 
-/** Puts `ghostport` on the path, run from `root`, which is the clone or where it is mounted. */
+/** Puts `ghostport` on the path, run from `root`: the clone, or the place where it is mounted. */
 export function installCommand(work: string, root: string): void {
   const node = realpathSync(process.execPath)
   const here = realpathSync(clone)

@@ -10,15 +10,15 @@ export interface Batch {
   readonly limit: number
 }
 
-// These start namespaces, daemons or browsers and look at clocks: a crowd would make them slow, and then wrong.
+// These start namespaces, daemons or browsers and read clocks: too many at once would be slow, and then wrong.
 const HEAVY = /^(test\/(netns|host|interop|browser|cli|story)|bench)\//
-/** Takes many minutes: run only where a pattern asks for it. `npm run host-lab` does. */
+/** Takes many minutes: runs only if a pattern asks for it, as `npm run host-lab` does. */
 const ON_DEMAND = 'test/host/full/'
 
 /**
  * The test files below `root`, in batches.
  *
- * @param patterns keep only the files whose path contains one of these; where there is none, all but those on demand
+ * @param patterns keep only the files whose path contains one of these; without patterns, all except those on demand
  */
 export function testBatches(root: string, patterns: readonly string[]): readonly Batch[] {
   const isAsked = (file: string) =>

@@ -1,4 +1,4 @@
-/** What `npm test` prints, and how it ends, in a tree of its own. */
+/** What `npm test` prints, and how it ends, in a tree made for this test. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,6 +1,6 @@
 /**
- * `npm test`, once set up: lint, types, then every test there is. Failures are printed in full, and the last line alone
- * says how it went: `N passed, N failed`.
+ * `npm test`, once set up: lint, types, then every test. Failures are printed in full, and the last line has the
+ * result: `N passed, N failed`.
  */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ process.chdir(join(import.meta.dirname, '..', '..'))
 const patterns = process.argv.slice(2)
 const stop = new AbortController()
 const all: Outcome[] = []
-/** What each file of tests printed; shown only where one of its tests failed. */
+/** The output of each test file; shown only if one of its tests failed. */
 const outputs = new Map<string, string>()
 const print = (line: string) => process.stdout.write(`${line}\n`)
 
@@ -53,7 +53,7 @@ async function runFile(file: string, limit: number): Promise<void> {
   tell(failed > 0 ? `✖ ${file}: ${failed} failed` : `✔ ${file} (${count})`, started, outcomes)
 }
 
-/** Runs a checker as a test of its own: what it prints matters only where it fails. */
+/** Runs a checker as a test of its own: its output is shown only if it fails. */
 async function check(name: string, ...command: string[]): Promise<void> {
   const started = performance.now()
   await promisify(execFile)(process.execPath, command, { signal: stop.signal, maxBuffer: 64 << 20 }).then(
@@ -69,7 +69,7 @@ function tell(line: string, started: number, outcomes: readonly Outcome[]): void
 
 function report(): void {
   const skipped = ofVerdict(all, 'skipped')
-  // Root can do, and install, all that the tests ask for. There a test that was left out has failed too.
+  // Root can do, and install, all that the tests need. So with root, a test that was left out counts as failed.
   if (process.getuid?.() === 0)
     all.push(...skipped.map(({ file, name }) => ({ ...failure(file, 'left out, as root'), name })))
   const failed = ofVerdict(all, 'failed')
@@ -84,7 +84,7 @@ function report(): void {
   const missing = process.env['GHOSTPORT_MISSING_PACKAGES'] ?? ''
   if (missing !== '') print(`\nnot installed: ${missing}`)
   print(`\n${closingLine(all)}`)
-  // Not by itself: a program that a file of tests left behind may hold a pipe of ours.
+  // Does not end by itself: a program that a test file left behind may hold our pipe.
   process.exit(failed.length > 0 ? 1 : 0)
 }
 

@@ -1,6 +1,6 @@
 /**
  * Counts what node:test reports, so that the closing line is true. Each leaf test counts once. A file that crashed, ran
- * out of time or ran no test is a failure. A suite counts only where it failed by itself (a hook), or was left out
+ * out of time or ran no test is a failure. A suite counts only if it failed by itself (a hook), or was left out as a
  * whole: then its tests are not even reported.
  */
 import { inspect } from 'node:util'
@@ -10,25 +10,25 @@ export interface TestResult {
   readonly name: string
   /** 0 at the top of the file. */
   readonly nesting: number
-  /** Why it was left out, where it was. */
+  /** Why it was left out, if it was. */
   readonly skip?: string | boolean
   readonly details: { readonly duration_ms: number; readonly type?: 'suite' | 'test'; readonly error?: TestFailure }
 }
 
-/** node:test's wrapper of what was thrown. The last two are there for a file: how its process ended. */
+/** node:test's wrapper of the thrown error. The last two are present for a file: how its process ended. */
 type TestFailure = Error & { failureType?: string; exitCode?: number | null; signal?: string | null }
 
 export interface Outcome {
   readonly verdict: 'passed' | 'failed' | 'skipped'
   readonly file: string
   readonly name: string
-  /** Of a failure, or of what was left out; may be empty. */
+  /** Of a failure, or of a test that was left out; may be empty. */
   readonly reason: string
 }
 
 export function outcomesOf(file: string, results: readonly TestResult[]): readonly Outcome[] {
   const outcomes: Outcome[] = []
-  /** The nesting levels at which something was reported whose parent was not yet. */
+  /** The nesting levels with reports whose parent has no report yet. */
   const pending = new Set<number>()
   for (const { name, nesting, skip = false, details } of results) {
     const { type, error, duration_ms } = details
@@ -44,7 +44,7 @@ export function outcomesOf(file: string, results: readonly TestResult[]): readon
   return outcomes.length > 0 ? outcomes : [failure(file, 'the file ran no test')]
 }
 
-/** What no test reported: a file without tests, the linter. */
+/** Outcomes that no test reported: of a file without tests, or of the linter. */
 export function failure(file: string, reason: string): Outcome {
   return { verdict: 'failed', file, name: file, reason }
 }

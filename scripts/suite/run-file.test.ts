@@ -1,4 +1,4 @@
-/** Files of tests that go wrong in each way, run each in a folder of its own. */
+/** Test files that go wrong in each way, each run in a folder of its own. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

@@ -1,7 +1,7 @@
 /**
- * Runs one file of tests in a process of its own, by the runner of node:test. That runner knows no limit for a file,
- * only one for each test; the limits of the file are kept here. `forceExit` is not used: a file that does not end after
- * its tests has left something open, which is a failure.
+ * Runs one test file in a process of its own, with the runner of node:test. That runner has no limit for a file, only
+ * for each test; the limits of the file are enforced here. `forceExit` is not used: a file that does not end after its
+ * tests has left something open, which is a failure.
  */
 import { readFileSync } from 'node:fs'
 import { run } from 'node:test'
@@ -16,7 +16,7 @@ export interface FileRun {
 
 /** In seconds. */
 export interface Limits {
-  /** Below that of the file, so that a test that hangs is told by its name. */
+  /** Below that of the file, so that a test that hangs is reported by its name. */
   readonly test: number
   readonly file: number
   /** After the last test. The hooks of the file itself run in this time. */
@@ -61,7 +61,7 @@ export async function runTestFile(file: string, limits: Limits, stop: AbortSigna
   return { results, output }
 }
 
-/** To the process of a file of tests, where it still runs. */
+/** To the process of a test file, if it still runs. */
 function signalTo(file: string, signal: NodeJS.Signals): void {
   const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').split(' ').filter(Number)
   for (const pid of children)

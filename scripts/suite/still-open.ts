@@ -1,4 +1,4 @@
-/** Loaded into the process of each file of tests: at SIGUSR2 it says what keeps the process from its end. */
+/** Loaded into the process of each test file: at SIGUSR2 it reports what keeps the process running. */
 process.on('SIGUSR2', () => {
   process.stderr.write(`still open: ${process.getActiveResourcesInfo().join(', ')}\n`)
 })

@@ -506,7 +506,7 @@ test('clocks that are too far apart are both told, whatever the stanza', () => {
 const request: Request = { message: access(), packetSource: ip('192.0.2.9') }
 const numbered = (id: number, change: Partial<Stanza>): Stanza => ({ ...openStanza, ...change, id: id as StanzaId })
 
-test('a stanza that denies leaves the word to the next, and the first that grants wins', () => {
+test('if a stanza denies, the next is asked, and the first that grants wins', () => {
   const verdict = decide(
     openPolicy,
     [

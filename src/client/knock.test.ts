@@ -139,7 +139,7 @@ describe('delivery by UDP', () => {
     }
   })
   it('says that an address cannot be sent to', async () => {
-    // Broadcast, which a socket must ask leave for: refused by the kernel whatever routes there are.
+    // A broadcast address, for which a socket needs permission: the kernel refuses it with any routes.
     const address = must(parseAddress('255.255.255.255'))
     const result = await udpDelivery().send({ text: 'x', address, port: port(9) })
     assert.ok(!result.ok && result.failure.code === 'SEND_FAILED')

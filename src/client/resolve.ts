@@ -9,8 +9,8 @@ const MAX_ADDRESSES = 8
 /**
  * @param host a name, or an address (IPv6 also in brackets).
  * @param family take addresses of this family only.
- * @returns every address of the host, once each, at least one: a packet goes to each, since nobody knows which of
- * them the connection will take, and a door opened over IPv4 is not open over IPv6. `NAME_UNRESOLVED` otherwise.
+ * @returns every address of the host, once each, at least one. A packet goes to each: the connection may use any of
+ * them, and a door that is open over IPv4 is not open over IPv6. `NAME_UNRESOLVED` otherwise.
  */
 export type Resolve = (
   host: string,

@@ -22,7 +22,7 @@ function portOf(server: Server): number {
   assert.ok(address !== null && typeof address === 'object')
   return address.port
 }
-/** A port where nobody listens. */
+/** A port where nothing listens. */
 async function freePort(): Promise<number> {
   const server = await listen(0, () => {})
   const free = portOf(server)
@@ -72,7 +72,7 @@ describe('a door', () => {
     assert.ok(found.attempts >= 3)
     const [seen] = found.seen
     assert.deepEqual(found.seen, [{ address: '127.0.0.1', refused: seen?.refused, mute: 0, errors: [] }])
-    // The last attempt may have begun as the time ended.
+    // The last attempt may have begun when the time ended.
     assert.ok(
       [found.attempts, found.attempts - 1].includes(seen?.refused ?? 0),
       `${seen?.refused} of ${found.attempts}`,
@@ -96,7 +96,7 @@ describe('a door', () => {
     let served = 0
     await using server = await listen(0, (socket) => {
       quiet(socket)
-      // The first visitor meets the decoy, the next ones the service.
+      // The first client gets the decoy, the next ones the service.
       if (served++ > 0) socket.end('SSH-2.0-test\r\nmore')
     })
     const found = await wait(portOf(server), 'banner', 5_000)

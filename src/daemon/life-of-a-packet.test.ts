@@ -34,7 +34,7 @@ function must<T>(result: { ok: true; value: T } | { ok: false; failure: unknown 
 }
 const ip = (text: string) => must(parseAddress(text))
 
-/** Both halves of a server, as two processes would have them: each with its own policy out of the same files. */
+/** Both halves of a server, as two processes would have them: each has its own policy from the same files. */
 function server(accessConf: string, fwknopdConf = '', change: Partial<Judging> = {}) {
   const { config } = must(parseFwknopdConf('/fwknopd.conf', fwknopdConf))
   const half = () => {
@@ -221,7 +221,7 @@ test('who has used up the share of his key is refused until it is free again; wh
   const knocks = [1, 1, 1, 1, 2].map((id) => knockOf(at, sealed(at, id)))
   const codes = (verdicts: readonly Verdict[]) => verdicts.map((verdict) => verdict.granted || verdict.failure.code)
   assert.deepEqual(codes(await at.judge(...knocks)), [true, true, true, 'REPLAY_STORE_FULL', true])
-  // Stanzas with the same keys have one share, and a reload, which makes the keyrings anew, gives no other.
+  // Stanzas with the same keys have one share. A reload makes new keyrings, but no other share.
   const { index } = server(`${twoKeys}${ONE}`).judging
   const again = await judge([knockOf(at, sealed(at, 3))], { ...at.judging, index })
   assert.deepEqual(codes(again), ['REPLAY_STORE_FULL'])
@@ -399,7 +399,7 @@ test('a name is looked up for the first of two copies only', async () => {
   )
 })
 
-test('a name that cannot be resolved is refused, says why, and leaves the word to the next stanza', async () => {
+test('a name that cannot be resolved is refused, says why, and the next stanza is asked', async () => {
   const vain = { why: 'the resolver is on holiday' }
   const at = server(ONE, NAT)
   const [verdict] = await withAddress(at, knockOf(at, sealed(at, 1, byName)), vain)

@@ -55,7 +55,7 @@ for (const [what, first, second, allowed] of [
     const result = book.admit(grant('192.0.2.1', second, 30), at(0))
     assert.equal(result.ok ? 'ok' : result.failure.code, allowed ? 'ok' : 'FIREWALL_REFUSED')
     assert.ok(book.admit(grant('192.0.2.2', second, 30), at(0)).ok || what === 'two places in one grant')
-    // What has ended is in nobody's way.
+    // An ended grant does not block others.
     assert.ok(book.admit(grant('192.0.2.1', second, 30), at(30_000)).ok || what === 'two places in one grant')
   })
 }
@@ -88,7 +88,7 @@ test('a grant that ousts others can be undone, and they are as they were', () =>
     [other.id],
   )
   assert.equal(book.lookUp('192.0.2.1 tcp/80', at(1))?.answer, 'port 443')
-  // What another holds open as well stays open for the other.
+  // A door that another grant also holds open stays open for it.
   assert.equal(book.lookUp('192.0.2.1 tcp/25', at(19_000))?.answer, 'that port itself')
   assert.equal(book.lookUp('192.0.2.1 tcp/25', at(25_000)), undefined)
   book.undo(own.value, at(1))
@@ -173,7 +173,7 @@ test('whoever asks, and however often, no stanza loses what it has to one that h
   )
 })
 
-/** The plain truth that the book has to agree with: who asked for what, until when. */
+/** A simple model that the book must agree with: who asked for what, until when. */
 type Model = Map<string, { grant: Grant; until: number }>
 
 const someGrant = fc

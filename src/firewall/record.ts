@@ -1,6 +1,6 @@
 /**
- * The record of a grant: what a back-end keeps beside the doors that it opened, so that a ghostport that starts anew
- * knows its grants. One line of text, for where the back-end has room for a comment.
+ * The record of a grant: what a back-end keeps beside the doors that it opened, so that a restarted ghostport knows its
+ * grants. It is one line of text, and fits where the back-end has room for a comment.
  *
  *     2|STANZA|LIFETIME|SOURCE|OPENINGS|USERNAME|END
  *     2|3|30|192.0.2.7|t22,u53|alice|86400000
@@ -9,9 +9,9 @@
  *     2|3|30|192.0.2.7|t80>22|alice|86400000                        a ghost
  *     2|3|30|192.0.2.7|t443>[10.0.0.5]:8443~m|alice|86400000        an inner host; ~m masquerade, ~s[ADDRESS] SNAT
  *
- * END is in milliseconds since the machine started, its suspensions included: a span of time that is read and written
- * anew would end a little later each time. The leading 2 is the version. Version 1 had no END, and is read too. Records
- * of another version are not understood, and their grants end.
+ * END is in milliseconds since the machine started, including its suspensions. A remaining time instead would grow a
+ * little with each reading and writing. The leading 2 is the version. Version 1 had no END, and is read too. Records of
+ * another version are not understood, and their grants end.
  */
 import { type Grant, grantId, type Opening } from '../access/grant.ts'
 import type { StanzaId } from '../access/stanza.ts'

@@ -8,7 +8,7 @@ import { parseEnvelope } from './envelope.ts'
 import { HmacKey } from './key.ts'
 import { parseKeyText } from './key-text.ts'
 
-/** The encrypted part; what it encrypts is of no interest here. */
+/** The encrypted part; its contents do not matter here. */
 const BODY = `8${'x'.repeat(170)}`
 const KEY = keyOf('the HMAC key')
 

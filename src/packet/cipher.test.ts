@@ -81,7 +81,7 @@ function decrypt(ciphertext: Uint8Array, encryption: Encryption): Uint8Array | u
   return padded === undefined ? undefined : unpad(padded)
 }
 
-/** Written out once more, with Node's own hash. */
+/** The same rule written again, with Node's own hash. */
 function evpBytesToKey(passphrase: Buffer): { key: Buffer; iv: Buffer } {
   const md5 = (...parts: Uint8Array[]) => createHash('md5').update(Buffer.concat(parts)).digest()
   const first = md5(passphrase, SALT)

@@ -67,7 +67,7 @@ test('is cut where the HMAC begins', () => {
   assert.ok(envelope.ok)
   const { encoded, tag } = envelope.value.cut(43)
   assert.equal(latin1Text(encoded), `U2FsdGVkX1${WIRE.slice(0, -43)}`)
-  // 43 characters of which the last has two spare bits: “/” sets them, so it is no spelling of an HMAC.
+  // 43 characters of which the last has two unused bits: “/” sets them, so this is not a valid HMAC.
   assert.equal(tag, undefined)
   assert.equal(envelope.value.cut(40).tag?.length, 30)
   assert.equal(envelope.value.cut(43), envelope.value.cut(43))

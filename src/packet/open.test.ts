@@ -64,7 +64,7 @@ test('what is long enough for GnuPG is opened for a stanza that runs commands al
 })
 
 test('and there, too, it must begin as a ciphertext does', () => {
-  // Long enough to begin with any letter, short enough once the HMAC is off.
+  // Long enough to begin with any letter, and short enough without the HMAC.
   const packet = authenticated(`A${'A'.repeat(364)}`)
   const opened = open(packet, { encryption: ENCRYPTION, hmac: HMAC }, { commands: true })
   assert.ok(!opened.ok)
@@ -87,12 +87,12 @@ function authenticated(packet: string): string {
   return packet + encodeBase64(tag)
 }
 
-/** As many characters as base64 never has. */
+/** A number of characters that base64 never has. */
 function lone(packet: string): string {
   return packet + 'A'.repeat((((1 - packet.length - 10) % 4) + 4) % 4)
 }
 
-/** A sound message of seven blocks, encrypted without padding, which fwknopd takes. */
+/** A valid message of seven blocks, encrypted without padding. fwknopd accepts it. */
 function unpadded(): string {
   const message = digested(`1234567890123456:dXV1dXV1dXU:1795410748:3.0.0:1:${ACCESS}`)
   assert.equal(message.length, 7 * 16)

@@ -73,7 +73,7 @@ for (const protocol of ['', '3', '3.0.0.0', 'x', '1.9.12 ', '10.10.10.10', '3.0.
     assert.equal(sealed.failure.code, 'SPA_MESSAGE_INVALID')
   })
 
-/** The longest plaintexts below 400 characters (docs/WIRE.md § 7), each of which is a block's last but one byte. */
+/** The longest plaintexts below 400 characters (docs/WIRE.md § 7). Each ends one byte before the end of a block. */
 const longest: [hmac: DigestType | undefined, bytes: number][] = [
   [undefined, 287],
   ['md5', 271],
@@ -158,7 +158,8 @@ test('an old server of the 2.0 line is sent its version, and its fields as 2.6 h
 
 /** A message whose plaintext, SHA-256 digest and all, has this many bytes. */
 function ofLength(bytes: number): OutgoingMessage {
-  // Ports cost four characters of base64 for each three of text; what is missing, the relic and the time make up.
+  // Ports cost four characters of base64 for each three of text; the old server-auth text and the time make up the
+  // rest.
   for (let ports = 1; ports < 20; ports++)
     for (let auth = 1; auth < 60; auth++)
       for (const timestamp of [1, 12, 123, 1234]) {

@@ -21,13 +21,13 @@ function refusal(path: string) {
   return lock.failure
 }
 
-/** @param check gets what the process says first. */
+/** @param check gets the first output of the process. */
 async function whileItRuns(child: ChildProcessWithoutNullStreams, check: (said: string) => void): Promise<void> {
   const gone = new Promise((resolve) => child.once('exit', resolve))
   try {
     check(await new Promise((resolve) => child.stdout.once('data', (data) => resolve(String(data)))))
   } finally {
-    // Also where an assertion failed: a child that lives on would keep this file from ever ending.
+    // Even after a failed assertion: a child that lives on would prevent this file from ending.
     child.kill('SIGKILL')
   }
   await gone

@@ -1,10 +1,11 @@
 /**
- * One ghostport at a time over a thing that has no lock of its own. The lock is one of fcntl(2), and the kernel lets go
- * of it with the process, however it dies: no stale lock is left to be judged by its age or by whether some process of
- * that number lives. The number in the file beside it is for the message alone.
+ * Lets only one ghostport at a time use a thing that has no lock of its own. The kernel releases this fcntl(2) lock
+ * when the process ends in any way. So there is never a stale lock whose age or process id must be judged. The number
+ * in the file beside it is only for the message.
  *
- * It is a lock of an open file (F_OFD_SETLK) and not flock(2): earlier versions had SQLite lock the file, which uses
- * fcntl(2) on some bytes of it. The same bytes are locked here, so an earlier version and this one keep each other out.
+ * It is a lock of an open file (F_OFD_SETLK) and not flock(2): in earlier versions SQLite locked the file, with
+ * fcntl(2) on some of its bytes. The same bytes are locked here, so an earlier version and this one cannot run
+ * together.
  */
 import { closeSync, constants, fstatSync, openSync } from 'node:fs'
 import { constants as system } from 'node:os'

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { milliseconds } from '../units.ts'
 import { LogWriter, type WriteBytes } from './log-writer.ts'
 
-/** A reader that takes what it is let to. */
+/** A reader that accepts on demand. */
 function reader() {
   const got: string[] = []
   const held: { bytes: Buffer; done: Parameters<WriteBytes>[1] }[] = []

@@ -1,24 +1,24 @@
 /**
- * Where log lines go: to a descriptor, without ever waiting for whoever reads it. A reader that stalls (a stopped
- * pager, a full journal) must not keep anybody out, so lines wait in memory up to a bound; past it they are dropped,
- * counted, and the count is told when the reader is back.
+ * Writes log lines to a descriptor, and never waits for its reader. A reader that stalls (a stopped pager, a full
+ * journal) must not stop the server. So lines wait in memory up to a limit. Further lines are dropped and counted, and
+ * the count is logged when the reader is back.
  */
 import { write } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { jsonLog, type LogLevel } from '../log.ts'
 import { type Milliseconds, milliseconds } from '../units.ts'
 
-/** The call that hands bytes on; {@link write} of the system, but for tests. */
+/** The call that writes bytes: {@link write} of the system, except in tests. */
 export type WriteBytes = (bytes: Buffer, done: (error: NodeJS.ErrnoException | null, written: number) => void) => void
 
 /** Bytes of lines that may wait: some ten thousand. */
 const MOST_WAITING = 4 * 1024 * 1024
-/** How long to wait before a descriptor is tried again that takes nothing now. */
+/** How long to wait before a descriptor that accepts nothing is tried again. */
 const RETRY_AFTER = milliseconds(50)
-/** Between two looks whether all is written. */
+/** Between two checks whether all is written. */
 const FLUSH_STEP = milliseconds(5)
 
-/** With these, nobody will ever read this descriptor again. */
+/** After these errors, nothing will ever read this descriptor again. */
 const GONE = new Set(['EPIPE', 'EBADF', 'ECONNRESET'])
 
 export class LogWriter {
@@ -29,7 +29,7 @@ export class LogWriter {
   #waitingBytes = 0
   #lost = 0
   #busy = false
-  /** The reader is gone for good. */
+  /** The reader is gone permanently. */
   #closed = false
 
   /** @param prefix what comes before a line of its own, by level. */

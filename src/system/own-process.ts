@@ -1,7 +1,7 @@
 /**
- * What each process of ours does first: its title, which hides the arguments; no inspector; no memory in a core file.
+ * The first steps of each process of ours: a title that hides the arguments, no inspector, no memory in a core file.
  *
- * Node’s inspector lets those who reach it read the memory of the process and run code in it. Node opens it at SIGUSR1,
+ * Whoever reaches Node’s inspector can read the memory of the process and run code in it. Node opens it at SIGUSR1,
  * on a port that every local user can reach, and at `--inspect` of its command line or of `NODE_OPTIONS`.
  */
 import { writeFileSync } from 'node:fs'

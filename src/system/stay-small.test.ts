@@ -32,7 +32,7 @@ function measure(first: string, awaited = 0): { readonly code: number; readonly 
     console.log(JSON.stringify({ code: seen, newSpace }))`
   const node = [process.execPath, '--allow-natives-syntax', '--input-type=module', '-e', program] as const
   const { stdout, stderr, status } = spawnSync(node[0], node.slice(1), { encoding: 'utf8', timeout: 60_000 })
-  // V8 says there what it does not know.
+  // V8 lists unknown bits there.
   assert.deepEqual([stderr, status], ['', 0])
   return JSON.parse(stdout)
 }

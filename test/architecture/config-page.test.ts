@@ -1,6 +1,6 @@
 /**
- * docs/CONFIG.md has every setting that counts; the default that it tells is what the code does without the setting;
- * its example is understood and makes a difference; and it marks those that a reload cannot change.
+ * docs/CONFIG.md has every setting with an effect. Its default is what the code does without the setting. Its example
+ * is valid and changes something. And it marks the settings that a reload cannot change.
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -23,12 +23,12 @@ const FILE = '/etc/fwknop/fwknopd.conf'
 
 interface Row {
   readonly name: string
-  /** Its line with the default, where it has one. */
+  /** Its line with the default, if it has one. */
   readonly byDefault: string | undefined
   readonly meaning: string
   /** Its line of the example. */
   readonly example: string
-  /** The lines of the example that are there for its sake. */
+  /** The other lines that the example needs. */
   readonly context: readonly string[]
 }
 
@@ -68,7 +68,10 @@ const reading = (lines: readonly string[]): Result<Comparable> => {
   return parsed.ok ? { ok: true, value: { server: parsed.value.config, values: parsed.value.values } } : parsed
 }
 
-/** A stanza as plain data: keys show their bytes, which no comparison would see, and its place does not count. */
+/**
+ * A stanza as plain data. Keys show their bytes, which a comparison would not see. The place of the stanza does not
+ * count.
+ */
 const stanza = (lines: readonly string[]): Result<unknown> => {
   const texts = { '/access.conf': lines.join('\n') }
   const parsed = parseAccessConf('/access.conf', filesFromSnapshot({ texts, folders: {}, failures: {} }))
@@ -91,7 +94,7 @@ function judge({ name, byDefault, example, context }: Row, parse: (lines: readon
   if (byDefault !== undefined) assert.deepEqual(parse([...context, byDefault]), without, `${name} by default`)
 }
 
-/** Nothing holds in their place: what the page says of them is in words. */
+/** Without these settings, nothing replaces them: the page describes that in words. */
 const WITHOUT_DEFAULT = [
   'DIGEST_FILE',
   'SNAT_TRANSLATE_IP',
@@ -122,7 +125,7 @@ test('which settings count from the next start on', () => {
     const before = without.ok ? without : reading([])
     assert(shown.ok && before.ok, name)
     const named = needsRestart(before.value, shown.value)
-    // Changed alone, it alone is named. Some only stand beside others, which are then new as well.
+    // If it alone changes, it alone is named. Some settings need others beside them, which are then new too.
     if (without.ok) assert.deepEqual(named, meaning.startsWith('**R** ') ? [name] : [])
     else assert.equal(named.includes(name as UsedSetting), meaning.startsWith('**R** '), name)
   }
@@ -133,7 +136,7 @@ test('each setting of access.conf, its default and its example', () => {
   assert.deepEqual(rows.map(({ name }) => name).sort(), usedStanzaSettings.toSorted())
   const common = ['SOURCE ANY', 'KEY a key', 'HMAC_KEY another'] as const
   for (const row of rows) {
-    // What sets the same thing gives way; a digest type needs its key.
+    // A setting that sets the same thing is removed; a digest type needs its key.
     const fieldOf = (line: string): string => stanzaSettings[line.split(' ')[0] as keyof typeof stanzaSettings].sets
     const base = common.filter((line) => fieldOf(line) !== fieldOf(`${row.name} `))
     judge(row, (lines) => {

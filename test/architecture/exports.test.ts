@@ -1,6 +1,6 @@
 /**
- * What the package exports is made of what it exports: no type of its inside shows, that a later move would break for
- * others.
+ * The types that the package exports consist of exported types only: no internal type shows, so later moves break
+ * nothing for others.
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** docs/FROM-FWKNOP.md says of every variable and every rule what the code does. */
+/** docs/FROM-FWKNOP.md describes every variable and every rule as the code treats it. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'

@@ -1,4 +1,4 @@
-/** docs/ARCHITECTURE.md, CONTRIBUTING.md and the comments name what there is: each file, each folder, each command. */
+/** docs/ARCHITECTURE.md, CONTRIBUTING.md and the comments name what exists: each file, each folder, each command. */
 import assert from 'node:assert/strict'
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join, sep } from 'node:path'
@@ -13,7 +13,7 @@ const quoted = (page: string): readonly string[] =>
 const isPath = (text: string): boolean => /^[\w.-]+(\/[\w.-]+)*(\/|\.(ts|mjs|md|service))$/.test(text)
 const isThere = (path: string): boolean => existsSync(join(root, 'src', path)) || existsSync(join(root, path))
 
-/** Each folder of `from` that holds files of ours, without those that hold folders alone. */
+/** Each folder of `from` that has files of ours, without folders that contain only folders. */
 function folders(from: string): readonly string[] {
   const entries = readdirSync(join(root, from), { withFileTypes: true })
   const inner = entries.filter((entry) => entry.isDirectory()).flatMap(({ name }) => folders(`${from}/${name}`))

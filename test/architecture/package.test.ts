@@ -32,7 +32,7 @@ describe('the package', () => {
     const report = Object.values(packed)[0]
     assert.ok(report)
     files = report.files.map(({ path }) => path)
-    // Unpacked as npm would, with the dependencies that are here already: a test asks no registry.
+    // Unpacked as npm would, with the dependencies that are already here: a test uses no registry.
     mkdirSync(installed, { recursive: true })
     execFileSync('tar', ['-xzf', join(folder, basename(report.filename)), '--strip-components=1', '-C', installed])
     for (const name of [...Object.keys(manifest.dependencies), '@types/node', 'undici-types', '@koromix']) {
@@ -146,7 +146,7 @@ function entries(): readonly string[] {
 }
 
 function npm(cwd: string, ...args: readonly string[]): string {
-  // The pinned Node comes without npm; the machine's own runs it, wherever it is.
+  // The pinned Node.js comes without npm; the machine's own npm runs it.
   const command = process.env['npm_execpath']
   const path = (process.env['PATH'] ?? '')
     .split(delimiter)

@@ -1,4 +1,4 @@
-/** The pictures of the documents are as `npm run pictures` draws them now, and can be read by all. */
+/** The pictures of the documents are as `npm run pictures` draws them now, and every text in them fits. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

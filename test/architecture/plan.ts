@@ -1,6 +1,6 @@
 /**
- * The house plan, as rules over the text of the sources: which folder may import which, where the operating system may
- * be touched, who may load native code. Pure, so that the tests can show each rule a source that breaks it.
+ * The house plan, as rules over the text of the sources: which folder may import which, which may use the operating
+ * system, which may load native code. Pure, so that the tests can give each rule a source that breaks it.
  */
 
 /** Path from the root of the repository, with `/`, → text. */
@@ -19,7 +19,7 @@ const ranks: readonly (readonly string[])[] = [
   ['packet'],
   ['access'],
   ['config'],
-  // the line: above it nothing has effects
+  // the line: the folders above it have no effects
   ['system'],
   ['replay', 'firewall', 'capture', 'delivery'],
   ['daemon', 'client'],
@@ -27,9 +27,9 @@ const ranks: readonly (readonly string[])[] = [
 ]
 const lineRank = 5
 
-/** Vocabulary that every folder speaks. May import only one another. */
+/** Vocabulary for every folder. These files may import only each other. */
 const shared = new Set(['src/result.ts', 'src/units.ts', 'src/failure-codes.ts', 'src/clock.ts'])
-/** What the package exports, and what runs on every side of the line's lower half. File → the rank it counts as. */
+/** The exported files, and files that run below the line. File → the rank that it counts as. */
 const rootFiles = new Map([
   ['src/packet.ts', 3],
   ['src/index.ts', ranks.length],
@@ -68,17 +68,17 @@ const walls: readonly { readonly from: string; readonly closedTo: RegExp; readon
 /** The two sides of `#primitives`; the package.json of the project chooses. */
 const platformFiles = new Set(['src/primitives/node.ts'])
 
-/** Who may load native code: for each library of the system, the file that declares its functions. */
+/** Which file may load native code: for each library of the system, the file that declares its functions. */
 const nativeFiles = new Set(['src/system/libc.ts', 'src/firewall/nftables/library.ts'])
 
-/** npm packages that the published code may use, and the files that may. */
+/** npm packages that the published code may use, and the files that may use them. */
 const packages = new Map<string, ReadonlySet<string>>([
   ['koffi', nativeFiles],
   ['@noble/hashes', new Set(['src/primitives/browser.ts'])],
   ['@noble/ciphers', new Set(['src/primitives/browser.ts'])],
 ])
 
-/** Every breach of the plan in `sources`, which are those of src/. */
+/** Every breach of the plan in `sources`, the files of src/. */
 export function violations(sources: Sources): readonly Violation[] {
   const found: Violation[] = []
   const graph = new Map<string, readonly string[]>()
@@ -125,7 +125,7 @@ export function violations(sources: Sources): readonly Violation[] {
   return [...found, ...loadedOverWalls(loads), ...cycles(graph)]
 }
 
-/** A wall holds for what a file loads through others, too: what a process never loads, it cannot be made to run. */
+/** A wall also holds for what a file loads through others: a process cannot be made to run code that it never loads. */
 function loadedOverWalls(loads: ReadonlyMap<string, readonly string[]>): readonly Violation[] {
   return [...loads.keys()].flatMap((file) => {
     const wall = walls.find(({ from }) => file.startsWith(from))
@@ -186,7 +186,7 @@ function packageName(specifier: string): string {
     .join('/')
 }
 
-/** Static, dynamic and re-exporting imports, types included: a type that points the wrong way is as much of a tie. */
+/** Static, dynamic and re-exporting imports, including types: a type that points the wrong way is a dependency too. */
 export function importsOf(code: string): readonly string[] {
   const specifiers = new Set<string>()
   const forms = [
@@ -232,7 +232,7 @@ function cycles(graph: ReadonlyMap<string, readonly string[]>): readonly Violati
 }
 
 function withoutComments(text: string): string {
-  // Strings are matched first, so that the // of a URL in one is no comment.
+  // Strings are matched first, so that the // of a URL in a string is not a comment.
   return text.replaceAll(/('(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*")|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, '$1')
 }
 

@@ -1,4 +1,4 @@
-/** The sample settings in packaging/, and the firewalls in the documents, are understood and say what they promise. */
+/** The sample settings in packaging/, and the firewalls in the documents, are valid and do what they promise. */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -36,7 +36,7 @@ it('access.conf is good once it has keys, and nothing about it is worth a warnin
   assert.deepEqual(read.value.notices, [])
 })
 
-/** The settings of one section of the unit; of a name that stands there twice, the last. */
+/** The settings of one section of the unit; if a name occurs twice, the last. */
 function unitSection(wanted: string): ReadonlyMap<string, string> {
   const settings = new Map<string, string>()
   let section = ''
@@ -50,7 +50,7 @@ function unitSection(wanted: string): ReadonlyMap<string, string> {
 
 it('the unit starts ghostport again however often it ends', () => {
   assert.equal(unitSection('Service').get('Restart'), 'always')
-  // systemd reads it in [Unit] only, and passes over it elsewhere.
+  // systemd reads it in [Unit] only, and ignores it elsewhere.
   assert.equal(unitSection('Unit').get('StartLimitIntervalSec'), '0')
 })
 

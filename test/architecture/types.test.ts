@@ -24,7 +24,7 @@ test('the type checker reads every program of this repository, JavaScript includ
   )
 })
 
-/** Uses of the steps in which a packet is opened, each a line of its own, and the compiler's complaint about it. */
+/** Uses of the steps that open a packet, one per line, with the compiler's error. */
 const ORDERS: readonly [use: string, complaint: RegExp | undefined][] = [
   ['decrypt(authentic, encryption)', undefined],
   ['decrypt(acceptUnauthenticated(envelope), encryption)', undefined],

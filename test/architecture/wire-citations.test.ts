@@ -1,4 +1,6 @@
-/** The code cites docs/WIRE.md by section: what it cites must be there, and sections must be numbered without a gap. */
+/**
+ * The code cites docs/WIRE.md by section. Each cited section must exist, and sections must be numbered without a gap.
+ */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,6 +1,6 @@
 /**
- * All that leaves for a terminal, a log or the service manager is made printable on the way out. So there are few ways
- * out, each known here by name, and nobody else has one.
+ * All output to a terminal, a log or the service manager is made printable on the way out. So there are few ways out.
+ * Each is listed here by name, and no other file has one.
  */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
@@ -11,11 +11,11 @@ const root = join(import.meta.dirname, '..', '..')
 
 interface Rule {
   readonly what: string
-  /** How code does it. */
+  /** The code that matches. */
   readonly pattern: RegExp
-  /** Where it matters. Default: everywhere. */
+  /** Where it is searched. Default: everywhere. */
   readonly only?: string
-  /** Who may, and what makes it harmless. */
+  /** The files that may do it, and what makes it harmless. */
   readonly allowed: Readonly<Record<string, RegExp>>
 }
 
@@ -36,7 +36,7 @@ const rules: readonly Rule[] = [
       'src/cli/terminal/terminal.ts': /renderLine\(/,
       // Lines of jsonLog.
       'src/system/log-writer.ts': /jsonLog\(/,
-      // The channel to the warden, which reads it as a stranger's.
+      // The channel to the warden, which treats it as untrusted.
       'src/daemon/receiver/program.ts': /CHANNEL_DESCRIPTOR/,
       'src/daemon/receiver/polled-channel.ts': /writeSync\(this\.#fd, bytes\)/,
       // A number for the kernel's counter (eventfd), never text.
@@ -56,7 +56,7 @@ const rules: readonly Rule[] = [
       'src/daemon/warden/control.ts': /jsonLine\(value\)/,
       // For the receiver, which parses it.
       'src/daemon/warden/configuration.ts': /Buffer\.from\(JSON\.stringify\(recorder\.snapshot\(\)\)\)/,
-      // To compare.
+      // Only compared.
       'src/daemon/warden/restart-settings.ts': /JSON\.stringify\(one\)/,
     },
   },
@@ -92,7 +92,7 @@ test('nothing leaves but through a writer that makes it printable', () => {
     files.flatMap((file) => breaches(file, readFileSync(join(root, file), 'utf8'))),
     [],
   )
-  // A file that is gone is no longer allowed anything.
+  // A file that no longer exists must not be listed.
   for (const { allowed } of rules) for (const file of Object.keys(allowed)) assert.ok(files.includes(file), file)
 })
 

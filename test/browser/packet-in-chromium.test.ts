@@ -1,6 +1,6 @@
 /**
- * `ghostport/packet` in a real browser: bundled as a web page's bundler does it, with the browser's primitives, and run
- * by headless Chromium over every vector. What comes out must be what comes out in Node.
+ * `ghostport/packet` in a real browser. It is bundled as for a web page, with the browser's primitives, and headless
+ * Chromium runs it over every vector. The results must be those of Node.
  */
 import assert from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'
@@ -18,8 +18,8 @@ const CHROMIUM_TIMEOUT_MILLISECONDS = 90_000
 const KEYS = { encryption: 'the encryption key', hmac: 'the HMAC key' }
 
 /**
- * What the page does. It has to say what it found in its text, since the text is what Chromium can be told to print:
- * `encodeURIComponent` keeps it from being taken for markup.
+ * The script of the page. Chromium can print the text of a page, so the script writes its results there.
+ * `encodeURIComponent` prevents that they are read as markup.
  */
 const PAGE_SCRIPT = `
   import * as packet from './src/packet.ts'
@@ -116,7 +116,7 @@ test('what a page seals with the browser’s own random numbers is opened in Nod
 
 test('a key has no text in a browser either', { skip }, () => assert.equal(report.key, '[secret]'))
 
-/** One script for the page: no module, since Chromium loads none from a file. */
+/** One script for the page: not a module, because Chromium does not load modules from a file. */
 async function bundle(): Promise<string> {
   const built = await build({
     stdin: { contents: PAGE_SCRIPT, resolveDir: join(import.meta.dirname, '..', '..'), loader: 'js' },
@@ -126,7 +126,7 @@ async function bundle(): Promise<string> {
     format: 'iife',
     conditions: ['ghostport-source', 'browser'],
     define: { VECTORS: JSON.stringify(fwknopVectors), KEYS: JSON.stringify(KEYS) },
-    // The vectors hold anything that can be sent; nothing of it may end the script element.
+    // The vectors may hold any bytes; nothing in them may end the script element.
     charset: 'ascii',
   })
   const [script] = built.outputFiles

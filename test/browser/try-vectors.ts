@@ -1,4 +1,4 @@
-/** What the packet library makes of the vectors, as values that can be compared: run in Node, and run in a browser. */
+/** The packet library's results for the vectors, as values that can be compared: run in Node, and in a browser. */
 import { decodeBase64 } from '../../src/bytes/base64.ts'
 import { latin1Text } from '../../src/bytes/text.ts'
 import { openPacket, parseEnvelope, sealPacket } from '../../src/packet.ts'
@@ -6,9 +6,9 @@ import { packetVectors, type RawVector } from '../vectors/packet-vectors.ts'
 
 export interface Outcome {
   readonly name: string
-  /** One for each stanza of the server that the vector was made for. */
+  /** One for each stanza of the vector's server. */
   readonly opened: readonly unknown[]
-  /** The text that comes out when what was opened is sealed again. */
+  /** The text of the opened packet when it is sealed again. */
   readonly sealed: readonly unknown[]
 }
 

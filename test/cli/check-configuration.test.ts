@@ -1,4 +1,4 @@
-/** `ghostport serve --exit-parse-config`, on files as people have them. */
+/** `ghostport serve --exit-parse-config`, with files as users have them. */
 import assert from 'node:assert/strict'
 import { chmodSync, chownSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ function check(...argv: readonly string[]): Promise<Transcript> {
   return home.ghostport(['serve', '--exit-parse-config', ...argv])
 }
 
-/** One stanza, none left out. What the host of this test lacks is another matter. */
+/** One stanza, none left out. What this host lacks is not tested here. */
 function assertGood({ status, stdout, stderr }: Transcript): void {
   assert.deepEqual([status, stdout], [0, 'The configuration is good: 1 stanza.\n'], stderr)
 }

@@ -1,4 +1,4 @@
-/** docs/CLIENT.md tells of everything that the client can be told, and of all that its JSON has. */
+/** docs/CLIENT.md describes all options of the client, and all that its JSON has. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, it } from 'node:test'

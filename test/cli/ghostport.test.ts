@@ -101,7 +101,7 @@ describe('ghostport', () => {
     assert.equal(shell.stderr, '')
   })
   it('keeps to the exit statuses of the table', () => {
-    // From 126 on, a shell says how it could not start a command, or which signal ended it; 130 is Ctrl-C.
+    // From 126 on, a shell reports that it could not start a command, or which signal ended it; 130 is Ctrl-C.
     for (const { exit } of Object.values(failureKinds)) assert.ok((exit > 0 && exit < 126) || exit === 130)
   })
 })
@@ -213,7 +213,7 @@ describe('ghostport keygen', () => {
   it('leaves no half-written file where the disk is full', async () => {
     const folder = join(home.path, 'tiny')
     mkdirSync(folder)
-    // A file system of one page, filled, in a mount namespace that ends with the shell.
+    // A file system of one page, full, in a mount namespace that ends with the shell.
     const script = [
       `mount -t tmpfs -o size=4k ghostport-test ${folder}`,
       `head -c 4096 /dev/zero > ${folder}/filler`,

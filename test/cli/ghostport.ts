@@ -29,7 +29,7 @@ export class Home implements Disposable {
     return path
   }
 
-  /** @param options.descriptor3 what the command finds on descriptor 3. */
+  /** @param options.descriptor3 descriptor 3 of the command. */
   async ghostport(
     argv: readonly string[],
     options: { input?: string; descriptor3?: string } = {},
@@ -38,7 +38,7 @@ export class Home implements Disposable {
     const child: ChildProcess = spawn(program, [...words, ...argv], {
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
       cwd: this.path,
-      // No controlling terminal either: what would ask, must refuse.
+      // No controlling terminal: a command that would ask must refuse.
       detached: true,
       env: { PATH: process.env['PATH'], HOME: this.path, LOGNAME: 'ada', NO_COLOR: '1' },
       timeout: 20_000,

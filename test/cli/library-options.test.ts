@@ -1,10 +1,10 @@
-/** `knock()` of the library and `ghostport knock` take the same options: neither forgets what the other learns. */
+/** `knock()` of the library and `ghostport knock` have the same options. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { command } from '../../src/cli/knock.ts'
 import { knockOptionNames } from '../../src/client/one-call.ts'
 
-/** What only the command takes, and why. */
+/** Options that only the command has, and why. */
 const commandAlone: Readonly<Record<string, string>> = {
   test: 'sealKnock makes packets and sends none',
   json: 'the outcome is a value',
@@ -17,7 +17,7 @@ const commandAlone: Readonly<Record<string, string>> = {
   'use-wget-user-agent': 'the same',
   'user-agent': 'the same',
 }
-/** What only the library takes, and why. */
+/** Options that only the library has, and why. */
 const libraryAlone: Readonly<Record<string, string>> = {
   stanza: 'the argument of the command',
   askSecret: 'the command asks on the terminal',

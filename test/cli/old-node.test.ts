@@ -1,4 +1,6 @@
-/** On a Node.js that is too old, every command says so. On one that the machine has, and on one that says it is old. */
+/**
+ * With a Node.js that is too old, every command reports it: one that the machine has, and one that pretends to be old.
+ */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { delimiter, join } from 'node:path'
@@ -39,7 +41,7 @@ for (const { node, version } of oldOnes())
     })
   })
 
-/** What is too old among the Node.js that are installed here, but not so old that ES modules are news to it. */
+/** A Node.js on this machine that is too old, but new enough for ES modules. */
 function oldOnes(): readonly { node: string; version: string }[] {
   const found = new Map<string, string>()
   for (const folder of ['/usr/bin', '/usr/local/bin', ...(process.env['PATH'] ?? '').split(delimiter)]) {

@@ -1,4 +1,4 @@
-/** What other users of the host can read of a command that runs: `ps` shows its name, and no key. */
+/** What other users of the host can see of a running command: `ps` shows its name, and no key. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ const skip = existsSync('/proc/self/cmdline') ? false : 'there is no /proc here'
 const SECRETS = ['secret-cipher-key', 'secret-hmac-key']
 const KEYS = ['--key-rijndael', SECRETS[0] ?? '', '--key-hmac', SECRETS[1] ?? '']
 
-/** Accepts and says nothing: who waits for a banner waits on. */
+/** Accepts and sends nothing: a client that waits for a banner keeps waiting. */
 let silent: Server
 let port: number
 before(async () => {

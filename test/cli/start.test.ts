@@ -1,7 +1,7 @@
 /**
- * What a program loads, since all of it is a part of the time from its start to its packet: one file of its own beside
- * that of the command line, nothing native, nothing of other programs, and of Node what it uses. Counted and not timed:
- * a time says more of the machine than of the program.
+ * The files that a program loads, because loading is part of the time from its start to its packet. It loads one file
+ * beside that of the command line, nothing native, nothing of other programs, and only the needed modules of Node.
+ * Counted and not timed: a time says more about the machine than about the program.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -30,13 +30,13 @@ function loadedBy(argv: readonly string[], expected = 0): readonly string[] {
 const ofNode = (urls: readonly string[]) => urls.filter((url) => url.startsWith('node:'))
 const ofOurs = (urls: readonly string[]) =>
   urls.filter((url) => url.startsWith('file:')).map((url) => relative(compiled.folder, fileURLToPath(url)))
-/** The source files that a program is made of: the bundler notes each. */
+/** The source files of a program: the bundler lists each. */
 const sourcesOf = (program: string): readonly string[] => {
   const text = readFileSync(`${compiled.folder}/${program}`, 'utf8')
   return [...text.matchAll(/^ *\/\/ (src\/\S+\.ts)$/gm)].map(([, file = '']) => file)
 }
 
-/** An import of a package stands at the head of a file, where it fails or costs before anything runs. */
+/** An import of a package at the head of a file fails, or costs time, before anything runs. */
 const NEEDS_PACKAGES = /^import .* from "(?!node:)|\bimport\("(?!node:)/m
 
 const KNOCK = [

@@ -1,4 +1,4 @@
-/** What the command says where the system is not as usual: no home, no user, no room, and defects of its own. */
+/** What the command says if the system is unusual: no home, no user, no room; and if it has a defect of its own. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { closeSync, cpSync, mkdirSync, openSync } from 'node:fs'
@@ -31,7 +31,7 @@ function run(argv: readonly string[], { env = {}, first, cwd = home.path, stdout
   })
 }
 
-/** Asserts that an error was told as one line, and never as a stack trace. */
+/** Asserts that an error was reported in one line, and never as a stack trace. */
 function assertOneLine(stderr: string): void {
   assert.match(stderr, /^ghostport: [^\n]*\[[A-Z_]+\]\n$/)
 }
@@ -40,7 +40,7 @@ describe('a user without a home', () => {
   const unknownUser = `process.setgroups([]); process.setgid(54321); process.setuid(54321)`
 
   it('knocks, under a uid that the system does not know', () => {
-    // The repository may lie where other users cannot read: the tree is copied to where they can.
+    // The repository may be in a place that other users cannot read: the tree is copied to one that they can.
     const tree = join(home.path, 'tree')
     const root = fileURLToPath(new URL('../..', import.meta.url))
     for (const part of ['src', 'package.json']) cpSync(join(root, part), join(tree, part), { recursive: true })
@@ -66,7 +66,7 @@ describe('a user without a home', () => {
       const folder = join(home.path, 'relative')
       mkdirSync(folder, { recursive: true })
       home.write('relative/.fwknoprc', '[default]\nACCES broken\n')
-      // Where HOME is no path, the user database's home counts: the user who runs these tests may have an rc file
+      // If HOME is not a path, the home of the user database counts. The user who runs these tests may have an rc file
       // there.
       const first = `import os from 'node:os'; import { syncBuiltinESMExports } from 'node:module'
         os.userInfo = () => { throw new Error('no user') }; syncBuiltinESMExports()`

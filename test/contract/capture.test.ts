@@ -77,7 +77,7 @@ captureContract(
     ),
 )
 
-/** Sockets and sender are in a network namespace of their own; the capture runs here. */
+/** Sockets and sender are in a network namespace; the capture runs here. */
 async function onHost(
   open: () => Result<OpenedCapture>,
   read: (opened: OpenedCapture) => Pick<CaptureFixture, 'capture'> & { close(): void },

@@ -1,4 +1,4 @@
-/** What every implementation of the capture port promises. Call it once for each. */
+/** The promises of every capture. Call it once for each implementation. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -10,16 +10,16 @@ export interface CaptureFixture extends AsyncDisposable {
   readonly capture: EventCapture
   /** Both are captured. */
   readonly ports: readonly [Port, Port]
-  /** Sends a datagram from and to this address of the host that is captured on. @returns the port that it came from. */
+  /** Sends a datagram between these addresses of the captured host. @returns the source port. */
   send(payload: Uint8Array, address: '127.0.0.1' | '::1', port: Port): Promise<number>
 }
 
 export interface CaptureTraits {
-  /** Why it cannot be tried here. */
+  /** Why it cannot be tested here. */
   readonly skip?: string | false
   /** What its packets say of how they came. */
   readonly via: Via
-  /** And by which interface it came. */
+  /** And the interface where it arrived. */
   readonly knowsDestination: boolean
   /** Leaves out other ports and payloads outside {@link CONTRACT_BOUNDS}. */
   readonly filters: boolean
@@ -136,12 +136,12 @@ export interface Running extends AsyncDisposable {
   /** All that was delivered so far. */
   readonly packets: readonly CapturedPacket[]
   readonly readyCalls: number
-  /** Waits until so many were delivered. @throws AssertionError after 5 s. */
+  /** Waits until this many were delivered. @throws AssertionError after 5 s. */
   received(count: number): Promise<void>
   stop(): Promise<void>
 }
 
-/** Runs a capture in the background, from when it is ready. */
+/** Runs a capture in the background; resolves when it is ready. */
 export async function start(capture: EventCapture): Promise<Running> {
   const packets: CapturedPacket[] = []
   const stopped = new AbortController()
@@ -169,7 +169,7 @@ export async function start(capture: EventCapture): Promise<Running> {
         assert.ok(performance.now() < deadline, `${packets.length} of ${count} packets were delivered`)
         await delay(1)
       }
-      // What a host sends is believed, whoever fills in its checksums.
+      // Packets that this host sends are believed, with checksums filled in by the host or the device.
       assert.deepEqual(
         packets.flatMap(({ doubt }) => doubt ?? []),
         [],
@@ -186,7 +186,7 @@ export async function start(capture: EventCapture): Promise<Running> {
   }
 }
 
-/** Of the shape that comes out of every implementation: a Buffer is a Uint8Array too, but not to deepEqual. */
+/** In a common shape: a Buffer is a Uint8Array too, but not to deepEqual. */
 function plain(packet: CapturedPacket): unknown {
   return { ...packet, payload: new Uint8Array(packet.payload) }
 }

@@ -1,4 +1,4 @@
-/** What every {@link Firewall} promises, tried by asking who reaches what. Run against each implementation. */
+/** The promises of every {@link Firewall}, tested by who reaches what. Run for each implementation. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type Grant, grantId, type Opening } from '../../src/access/grant.ts'
@@ -9,21 +9,19 @@ import type { IpAddress } from '../../src/packet/address.ts'
 import type { Protocol, Username } from '../../src/packet/message.ts'
 import { type Port, seconds } from '../../src/units.ts'
 
-/** An implementation with something behind it. */
+/** An implementation with services behind it. */
 export interface FirewallUnderTest extends AsyncDisposable {
   /** Installed, with nothing open. */
   readonly firewall: Firewall
-  /** Grants are for this one … */
+  /** Grants are for this address … */
   readonly source: IpAddress
   /** … and never for this one. */
   readonly stranger: IpAddress
-  /**
-   * Ports of services that run on the server. `public` is one that ghosts are shown at; it is shut too, unless granted.
-   */
+  /** Ports of services on the server. `public` is a port of ghost services; it is shut too, unless granted. */
   readonly ports: { readonly service: Port; readonly other: Port; readonly public: Port }
-  /** Which port's service answers a new connection from `from` to `port`; `shut` where none of them does. */
+  /** The port whose service answers a new connection from `from` to `port`; `shut` if none does. */
   reach(from: IpAddress, port: Port): Promise<Port | 'shut'>
-  /** Lets time pass, for grants too. */
+  /** Lets time pass, also for grants. */
   elapse(milliseconds: number): Promise<void>
 }
 
@@ -32,7 +30,7 @@ export interface ContractOptions {
   readonly protocol?: Protocol
 }
 
-/** @param make called for each test; `maxGrants` is how many doors it may have room for. */
+/** @param make called for each test; `maxGrants` is how many doors it has room for. */
 export function firewallContract(
   name: string,
   make: (options: { readonly maxGrants: number }) => Promise<FirewallUnderTest>,
@@ -180,7 +178,7 @@ export function firewallContract(
         assert.equal(await it.reach(it.source, other), 'shut')
         assert.equal(await it.reach(it.stranger, other), other)
         assert.equal(await it.reach(it.source, service), service)
-        // The kernel takes up to a second to make room for what has ended.
+        // The kernel takes up to a second to make room after a grant has ended.
         await it.elapse(3_500)
         await granted(it, grantFor(it.source, [access(other), access(shown)]))
         assert.equal(await it.reach(it.source, other), other)
@@ -203,7 +201,7 @@ export function firewallContract(
         assert.deepEqual(await it.firewall.open([own]), [{ ok: true, value: { displaced: [short] } }])
         assert.equal(await it.reach(it.source, service), service)
         assert.equal(await it.reach(it.stranger, other), 'shut')
-        // It would have as many as the other then.
+        // Otherwise it would have as many as the other.
         const second = of(grantFor(it.source, [access(other)]), 4)
         assert.deepEqual((await it.firewall.open([second])).map(codeOf), ['FIREWALL_FULL'])
         const firstHand = grantFor(it.source, [access(other)], 30, true)

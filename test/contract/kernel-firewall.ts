@@ -1,6 +1,6 @@
 /**
- * What every {@link KernelFirewall} promises besides `firewall.ts`: what it installs outlives its process, is put back
- * when others change it, and can be taken away.
+ * The promises of every {@link KernelFirewall} besides `firewall.ts`: what it installs outlives its process, is
+ * restored when others change it, and can be removed.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -9,20 +9,20 @@ import type { CoexistenceMode } from '../../src/config/server/firewall-settings.
 import type { KernelFirewall, Mended } from '../../src/firewall/firewall.ts'
 import { type FirewallUnderTest, granted, grantFor, live } from './firewall.ts'
 
-/** A host with nothing of ghostport on it, and firewalls for it. */
+/** A host without ghostport, and firewalls for it. */
 export interface KernelUnderTest extends Omit<FirewallUnderTest, 'firewall' | 'elapse'> {
   readonly mode: CoexistenceMode
-  /** A new one each time, as a new process would have it. Not installed. */
+  /** A new one each time, as in a new process. Not installed. */
   make(): KernelFirewall
-  /** Does to what is installed what another program may do: at least one rule of it is gone then. */
+  /** Changes what is installed, as another program may: at least one rule is gone then. */
   damage(): void
   /** Changes a rule of the host that is not ghostport's. */
   changeHost(): void
-  /** Puts something of another program where ours would be. */
+  /** Puts an object of another program where ours would be. */
   occupy(): void
 }
 
-/** How long what another program does may stay unheard. In milliseconds. */
+/** How long a change by another program may stay unnoticed. In milliseconds. */
 const HEARD_WITHIN = 10_000
 
 export function kernelFirewallContract(
@@ -130,7 +130,7 @@ async function done(doing: Promise<{ readonly ok: boolean }>): Promise<void> {
   assert.deepEqual(await doing, { ok: true, value: undefined })
 }
 
-/** The first thing that a listener hears. */
+/** The first event that a listener gets. */
 async function heard<T>(listen: (tell: (what: T) => void) => { readonly ok: boolean }): Promise<T> {
   const told = new Promise<{ readonly what: T }>((resolve) => {
     assert.ok(listen((what) => resolve({ what })).ok)

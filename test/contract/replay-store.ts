@@ -1,4 +1,4 @@
-/** What every replay store promises. `replay-store.test.ts` runs it against each. */
+/** The promises of every replay store. `replay-store.test.ts` runs it for each. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
@@ -23,14 +23,14 @@ export function claimOf(name: string, timestamp: number = T0, keyring = 'one key
   }
 }
 
-/** The answers, failures by their codes; with the failure in the message where there are none. */
+/** The answers, and the codes of failures; the message has the failure if there are no answers. */
 export async function answers(store: ReplayStore, claims: readonly Claim[], now: number): Promise<readonly string[]> {
   const result = await store.claim(claims, at(now))
   if (!result.ok) assert.fail(`${result.failure.code}: ${result.failure.detail}`)
   return result.value.map((answer) => (typeof answer === 'string' ? answer : answer.code))
 }
 
-/** @param open an empty store; what it needs beyond memory goes away when the test ends. */
+/** @param open an empty store; its files are removed when the test ends. */
 export function replayStoreContract(
   name: string,
   open: (options: GateOptions) => Promise<ReplayStore> | ReplayStore,
@@ -127,7 +127,7 @@ export function replayStoreContract(
         ...['REPLAY_STORE_FULL', 'first', 'REPLAY_STORE_FULL'],
       ])
       assert.equal(await store.size(), 11)
-      // What was refused was not recorded: it is as unused as before. What was used uses up nothing again.
+      // A refused packet was not recorded: it is still unused. Sending a used packet again uses up nothing.
       assert.deepEqual(await answers(store, many.slice(10), T0 + 120), ['REPLAY_STORE_FULL', 'REPLAY_STORE_FULL'])
       assert.deepEqual(await answers(store, many.slice(9), T0 + 131), ['replayed', 'first', 'first'])
       assert.equal(await store.size(), 10)
@@ -169,7 +169,7 @@ export function replayStoreContract(
         const [answer] = await answers(store, [claimOf(`honest ${after}`, T0 + after)], T0 + after)
         if (answer !== 'first') refused.push(after)
       }
-      // Two of the sixty were within the window, and were used: their times are forgotten times, and no others.
+      // Two of the sixty were within the window, and were used: their times are the only forgotten times.
       assert.ok(
         refused.every((after) => after >= 60 && after <= 120),
         `refused at ${refused}`,
@@ -210,7 +210,7 @@ export function replayStoreContract(
       await answers(store, [claimOf('b', T0 + year + 500)], T0 + year + 500)
       assert.equal(await store.size(), 1)
       assert.deepEqual(await answers(store, [claimOf('c', T0 + 20)], T0 + 20), ['first'])
-      // The past is used all the same, and so is the packet dated ahead when its time has come.
+      // Packets of the past stay used. So does the packet dated ahead, once its time has come.
       assert.deepEqual(await answers(store, [claimOf('a', T0), claimOf('c', T0 + 20)], T0 + 20), [
         'replayed',
         'replayed',
@@ -227,7 +227,7 @@ export function replayStoreContract(
       await answers(store, [claimOf('a', T0)], T0)
       for (let second = 0; second < 600; second += 100)
         assert.deepEqual(await answers(store, [claimOf(`x${second}`, then + second)], then + second), ['first'])
-      // The clock is put right. What was forgotten meanwhile and what was not are both used.
+      // The clock is corrected. Both the forgotten packets and the others are used.
       assert.deepEqual(await answers(store, [claimOf('b', T0 + 20)], T0 + 20), ['first'])
       assert.deepEqual(await answers(store, [claimOf('a', T0), claimOf('b', T0 + 20)], T0 + 20), [
         'replayed',

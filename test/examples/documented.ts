@@ -1,4 +1,4 @@
-/** What the entry points of the package export, and what is written about it: for the tests of this folder. */
+/** What the entry points of the package export, and their documentation: for the tests of this folder. */
 import { globSync, readFileSync } from 'node:fs'
 
 export const source = new URL('../../src/', import.meta.url)
@@ -12,7 +12,7 @@ export interface ExportedFunction {
   readonly signature: string
   /** How many parameters it has. */
   readonly parameters: number
-  /** Its docstring, without stars; empty where it has none. */
+  /** Its docstring, without stars; empty if it has none. */
   readonly docs: string
 }
 

@@ -1,5 +1,6 @@
 /**
- * The documentation of the library: each exported function says what it takes and returns, and each example is true.
+ * The documentation of the library: each exported function describes its parameters and results, and each example
+ * works.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

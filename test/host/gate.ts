@@ -1,7 +1,7 @@
 /**
- * Gate mode on a Debian that boots, whose own firewall lets everything in. Somebody outside knocks on the closed port
- * without a pause, while it boots, while ghostport is stopped, killed, and cannot start: the port never answers, and
- * the owner of a key comes in.
+ * Gate mode on a Debian that boots, whose own firewall lets everything in. A client outside knocks on the closed port
+ * without a pause: while the host boots, and while ghostport is stopped, killed, or cannot start. The port never
+ * answers, and the owner of a key gets in.
  */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
@@ -13,9 +13,7 @@ import type { Program } from '../support/netns.ts'
 
 /** A SYN to each address every so many milliseconds. */
 const EVERY = 25
-/**
- * Says each time that a port answers, by a connection or by a refusal: both say that the packet went through the gate.
- */
+/** Reports each answer of a port, by a connection or by a refusal: both show that the packet passed the gate. */
 const PROBE = `
 const { connect } = require('node:net')
 const counts = { open: 0, refused: 0, nothing: 0 }
@@ -103,7 +101,7 @@ export function describeGate(debian: 'bookworm' | 'trixie'): void {
       assert.ok(await lab.ssh(SERVER.six, CLIENT.six))
     }
 
-    /** Reboots, and waits until ssh runs again, wherever it can be reached from. */
+    /** Reboots, and waits until ssh runs again and can be reached from one of these addresses. */
     async function reboot(until: () => boolean): Promise<void> {
       const before = lab.reboots
       lab.console('systemctl reboot')
@@ -113,7 +111,7 @@ export function describeGate(debian: 'bookworm' | 'trixie'): void {
         await delay(100)
       }
     }
-    /** A new address is of no use for a second. The gate lets a port pass that is not protected. */
+    /** A new address cannot be used for a second. The gate lets a port pass that is not protected. */
     const isReachable = async (): Promise<boolean> =>
       (await lab.client.tcp(SERVER.four, 9, { source: CLIENT.four, timeoutMs: 300 })) === 'refused' &&
       (await lab.client.tcp(SERVER.six, 9, { source: CLIENT.six, timeoutMs: 300 })) === 'refused'
@@ -132,7 +130,7 @@ export function describeGate(debian: 'bookworm' | 'trixie'): void {
         must(`umask 077; cat > /etc/fwknop/access.conf <<'END-OF-FILE'\n${access}END-OF-FILE`)
         must('ghostport unit > /etc/systemd/system/ghostport.service')
       })
-      // The probe sees what there is to see.
+      // Proof that the probe can see an open port.
       assert.ok(open > 0)
       must('systemctl daemon-reload && systemctl enable --now ghostport')
       assert.match(must('journalctl -u ghostport -o cat --no-pager'), /at boot, tcp\/22 is open to everybody/)

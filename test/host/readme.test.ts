@@ -1,7 +1,7 @@
 /**
- * The README's five minutes on a Debian that boots, over ssh: each command as the README has it. Closed to strangers,
- * open to a knock, before and after a reboot, over IPv4 and IPv6; and nobody is locked out. The other ways and the
- * accidents: full/.
+ * The README's five minutes on a Debian that boots, over ssh: each command exactly as in the README. The port is closed
+ * to strangers and open to a knock, before and after a reboot, over IPv4 and IPv6. Nobody is locked out. The other ways
+ * and the accidents: full/.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'

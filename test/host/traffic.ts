@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { CLIENT, type HostLab, SERVER, STRANGER } from '../support/host-lab.ts'
 
-/** Somebody without keys finds the ssh port closed, over IPv4 and IPv6. */
+/** A client without keys finds the ssh port closed, over IPv4 and IPv6. */
 export async function shutToStrangers(lab: HostLab, when = '', timeoutMs = 700): Promise<void> {
   const open = await Promise.all([
     lab.ssh(SERVER.four, STRANGER.four, timeoutMs),
@@ -21,11 +21,11 @@ export async function opensToKnocks(lab: HostLab): Promise<void> {
   await shutToStrangers(lab, 'during a grant')
 }
 
-/** Asks as a stranger, again and again, through the whole reboot. */
+/** Connects as a stranger, again and again, through the whole reboot. */
 export async function shutWhileItBoots(lab: HostLab): Promise<void> {
   const before = lab.reboots
   await lab.reboot()
-  // An IPv6 address that is still looked for elsewhere answers nobody for a second or two.
+  // An IPv6 address during neighbour discovery answers nobody for a second or two.
   const asked = 'systemctl is-active ghostport ssh; ip -6 address show dev host0 tentative'
   const isUp = () => lab.reboots > before && lab.console(asked).stdout === 'active\nactive\n'
   for (let tries = 0; tries < 600 && !isUp(); tries++) await shutToStrangers(lab, 'while it boots', 100)

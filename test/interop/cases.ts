@@ -1,9 +1,9 @@
 /**
- * What ghostport and fwknop both know, as knocks to try in both directions: with our client on the real fwknopd, and
- * with the real client on ours.
+ * What ghostport and fwknop both support, as knocks for both directions: our client on the real fwknopd, and the real
+ * client on our server.
  *
- * Every case has a stanza of its own, with keys that no other has, and a port of its own: so the port can only have
- * been opened by the packet that is tried, through the stanza that it was made for.
+ * Every case has a stanza with keys and a port of its own. So the port can only have been opened by this packet,
+ * through this stanza.
  */
 import { DIGEST_TYPES, type DigestType } from '../../src/packet/digest-type.ts'
 import { ENCRYPTION_MODES, type EncryptionMode } from '../../src/packet/encryption-mode.ts'
@@ -44,7 +44,7 @@ export class CaseTable {
     return { port, answer: `service-${port}` }
   }
 
-  /** The first of the ports that no case asks for and where nobody listens. */
+  /** The first of the ports that no case asks for and where nothing listens. */
   get unusedPort(): number {
     return this.#nextPort
   }
@@ -61,7 +61,7 @@ export function sharedCases(): CaseTable {
 function addAlgorithms(table: CaseTable): void {
   for (const hmac of [...DIGEST_TYPES, 'none'] as const)
     for (const mode of ENCRYPTION_MODES) {
-      // fwknop's client refuses to send it: with legacy there is no HMAC.
+      // fwknop's client refuses to send it: legacy has no HMAC.
       if (mode === 'legacy' && hmac !== 'none') continue
       const reach = table.ownPort()
       table.add(`HMAC ${hmac}, mode ${mode}`, { hmac, mode, reach, argv: ['-s', '-A', `tcp/${reach.port}`] })
@@ -136,13 +136,13 @@ export function stanzaOf(i: number, { stanza, hmac, mode }: Case): AccessLines {
   ]
 }
 
-/** The words for either client that make the `i`-th case's packet. */
+/** The words that make either client send the `i`-th case's packet. */
 export function flagsOf(i: number, { hmac, mode, argv }: Case): readonly string[] {
   const keys = hmac === 'none' ? ['--key-rijndael', keyOf(i)] : [...keyFlagsOf(i), '--hmac-digest-type', hmac]
   return ['-M', mode, ...keys, ...argv]
 }
 
-/** Both keys of the `i`-th case, and no more. */
+/** Both keys of the `i`-th case. */
 export function keyFlagsOf(i: number): readonly string[] {
   return ['--key-rijndael', keyOf(i), '--key-hmac', hmacKeyOf(i)]
 }

@@ -1,6 +1,6 @@
 /**
- * `ghostport knock` on the real fwknopd, behind iptables on the server (`cases.ts` draws the hosts): what both know,
- * and what fwknop's own client cannot be asked for, or ghostport's server does not do yet.
+ * `ghostport knock` on the real fwknopd, behind iptables on the server (`cases.ts` draws the hosts). Tests what both
+ * support, what fwknop's own client cannot send, and what ghostport's server does not support yet.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
@@ -74,7 +74,7 @@ describe('ghostport knock opens the real fwknopd', { skip: netnsUnavailable() },
       ['-A', `tcp/${shut}`, '-T'],
     ]
     for (const argv of bad) assert.equal(knock(client, ...good, ...argv).status, 0)
-    // fwknopd looks at one packet after the other: once this one has opened, the others were judged.
+    // fwknopd handles one packet after the other: once this one has opened its port, the others were judged.
     assert.equal(knock(client, ...good, '-A', `tcp/${shut + 1}`).status, 0)
     const rules = (): string => server.must(['iptables', '-S', 'FWKNOP_INPUT'])
     const deadline = performance.now() + 3_000

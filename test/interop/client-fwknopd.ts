@@ -1,7 +1,7 @@
 /**
- * The real fwknopd (Debian's package) on a test host, in UDP server mode, behind an INPUT chain that rejects: a reset
- * is an answer at once, where a drop would have to be waited out; what opens is the same. And `ghostport knock`, from
- * another.
+ * The real fwknopd (Debian's package) on a test host, in UDP server mode, behind an INPUT chain that rejects. A reset
+ * is an immediate answer, while a drop would need a timeout; the same packets get in. And `ghostport knock`, from
+ * another host.
  */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
@@ -9,10 +9,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Host, Network, Outcome, Program } from '../support/netns.ts'
 
-/** A stanza’s lines, `SOURCE` among them first. */
+/** A stanza’s lines, `SOURCE` first. */
 export type AccessLines = readonly (readonly [name: string, value: string])[]
 
-/** Everything that fwknopd can be told to allow is allowed: what a stanza allows is what is tried. */
+/** fwknopd may do everything: only the stanza limits it. */
 const FWKNOPD_CONF = [
   'ENABLE_UDP_SERVER Y',
   'UDPSERV_PORT 62201',
@@ -54,7 +54,7 @@ export async function startFwknopd(
   const paths = ['-c', conf, '-a', access, '-r', directory, '-p', join(directory, 'pid')]
   const program = host.start(['fwknopd', '-f', '-U', ...paths])
   await program.says(/Kicking off UDP server|Starting fwknopd/)
-  // It says so before it binds.
+  // It logs this before it binds.
   const deadline = performance.now() + 5_000
   while (!host.must(['ss', '-Hlun', 'sport = :62201']).includes('62201'))
     assert.ok(performance.now() < deadline, `fwknopd does not listen:\n${program.output}`)

@@ -2,7 +2,7 @@
  * A real ssh session through doors of the real fwknopd: `--wait`, `ghostport ssh`, and `ghostport proxy` as
  * ProxyCommand.
  *
- *   client 10.9.0.1 ── 10.9.0.2 server: fwknopd, sshd on 22 and 2222 (shut), on 80 a service that waits to be spoken to (the decoy)
+ *   client 10.9.0.1 ── 10.9.0.2 server: fwknopd, sshd on 22 and 2222 (shut), a silent service on 80 (decoy)
  *          fd09::1  ── fd09::2 and 10.9.0.3, where it drops all
  *
  * The server’s names, in an /etc/hosts that only the client sees: `both.test` for both addresses, `two.test` for its
@@ -107,7 +107,7 @@ describe('ssh through a door that only a knock opens', { skip: netnsUnavailable(
     const inside = ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/hosts && exec "$@"', join(home, 'hosts')]
     return client.run([...inside, ...ghostportCommand(...argv)], { env: { HOME: home } })
   }
-  /** Doors of the tests before are shut again. */
+  /** The doors of earlier tests are shut again. */
   const shut = async (): Promise<void> => {
     const nat = (): string =>
       server.must(['iptables', '-t', 'nat', '-S', 'FWKNOP_PREROUTING']) +

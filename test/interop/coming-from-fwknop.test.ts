@@ -1,6 +1,6 @@
 /**
- * A server that was fwknopd until a moment ago (Debian's package, in UDP mode) and is `ghostport serve` now: what was
- * used up there is used up here, without a word in any file about where fwknopd remembered it.
+ * A server that changes from fwknopd (Debian's package, in UDP mode) to `ghostport serve`. Packets used there are used
+ * here, although no file names the place of fwknopd's record.
  *
  *   client 10.9.0.1 ── 10.9.0.2 server
  */
@@ -41,7 +41,7 @@ describe('ghostport in the place of an fwknopd', { skip: netnsUnavailable() }, (
     client.must([...words, ...secrets, '-s', '-A', 'tcp/22', '-B', saved])
     packet = readFileSync(saved, 'utf8').trim()
     await client.until('ssh', { protocol: 'tcp', address: SERVER, port: 22 })
-    // One file for both, as docs/FROM-FWKNOP.md says: fwknopd passes over our own settings, and opens.
+    // One file for both, as docs/FROM-FWKNOP.md says: fwknopd ignores our own settings, and opens.
     assert.match(fwknopd.output, /unknown access parameter: 'NAME'/)
     await fwknopd.stop()
     server.must(['iptables', '-I', 'INPUT', '-m', 'connmark', '--mark', '0x200000/0x200000', '-j', 'ACCEPT'])

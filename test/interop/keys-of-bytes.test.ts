@@ -1,6 +1,6 @@
 /**
- * Keys in Latin-1, wherever a key can be given: the real fwknop client and `ghostport knock` on `ghostport serve`. To
- * fwknop a key is bytes, and two keys that differ only in bytes that are not UTF-8 are two keys.
+ * Keys in Latin-1, in every place for a key: the real fwknop client and `ghostport knock` on `ghostport serve`. To
+ * fwknop a key is bytes. Two keys that differ only in bytes that are not UTF-8 are different keys.
  *
  *   client 10.9.0.1 ── 10.9.0.2 server
  */
@@ -12,7 +12,7 @@ import { Daemon, dropByDefault, ghostportCommand } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable, type Outcome } from '../support/netns.ts'
 
 const SERVER = '10.9.0.2'
-/** Characters stand for bytes. The last is a blank in Unicode, and none to fwknop. */
+/** Each character stands for a byte. The last is a blank in Unicode, but not to fwknop. */
 const KEY = 'gr\xfc\xdfe\xa0'
 const HMAC_KEY = 'schl\xfcssel'
 const OTHER_KEY = 'gr\xe4\xf6e\xa0'
@@ -113,7 +113,7 @@ describe('keys in Latin-1 open ghostport', { skip: netnsUnavailable() }, () => {
           assert.equal(status, 0, stderr + stdout)
         })
         assert.equal(verdict.verdict, 'refused', JSON.stringify(verdict))
-        // A wrong key now and then leaves padding that looks right.
+        // A wrong key sometimes leaves padding that looks right.
         assert.match(
           verdict.code ?? '',
           code === 'SPA_HMAC_MISMATCH'

@@ -54,7 +54,7 @@ describe('the real fwknop client opens ghostport', { skip: netnsUnavailable() },
   const refusals: [what: string, code: RegExp, argv: readonly string[]][] = [
     ['a clock an hour ahead', /^SPA_FROM_FUTURE$/, ['--time-offset-plus', '1h']],
     ['a clock five minutes behind', /^SPA_STALE$/, ['--time-offset-minus', '5m']],
-    // The stanzas without HMAC take the tag for ciphertext, and find the base64 wrong.
+    // The stanzas without HMAC take the HMAC for ciphertext, which is then not valid base64.
     ['another HMAC type', /^SPA_(HMAC_MISMATCH|MALFORMED)$/, ['--hmac-digest-type', 'sha512']],
   ]
   for (const [what, code, more] of refusals)

@@ -1,6 +1,6 @@
 /**
- * Authentic packets in frames that the kernel would not believe, and from addresses that mean more than one host. The
- * attacker has a key, and puts on the cable what he likes.
+ * Authentic packets in frames that the kernel would drop, and from addresses that mean more than one host. The attacker
+ * has a key, and can put any frame on the cable.
  *
  *   client 10.9.0.1, fd09::1,   fe80::c ── eth0 10.9.0.2, fd09::2,   fe80::5 ┐
  *                                                                             ├ server (forwards)
@@ -34,7 +34,7 @@ const keys = {
   hmac: { key: must(HmacKey.fromBytes(bytes(testKeys.hmac))), type: 'sha256' },
 } as const
 
-/** A new packet that asks for tcp/22, for where it comes from unless a source is named. */
+/** A new packet that asks for tcp/22, for its own source unless another one is named. */
 function spaPacket(more: { readonly source?: IpAddress; readonly target?: NatTarget } = {}): Uint8Array {
   const { target } = more
   const source: RequestedSource = more.source ?? 'packet-source'

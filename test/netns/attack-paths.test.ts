@@ -1,6 +1,6 @@
 /**
- * Another user of the host who plants links, files, pipes and folders where root's server reads and writes. The server
- * refuses to start, says which folder or link it is and what to do, and touches nothing of what the links lead to.
+ * Another user of the host plants links, files, pipes and folders where root's server reads and writes. The server
+ * refuses to start, names the folder or link and the cure, and touches no target of the links.
  */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
@@ -28,7 +28,7 @@ import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 const MALLORY = 12_345
 const SECRET = '4711\n'
 
-/** Runs as the other user, with no right of root's. */
+/** Runs as the other user, without any right of root's. */
 function asMallory(script: string, at: string): void {
   const { status, stderr } = spawnSync('setpriv', [...PRIVILEGE, 'sh', '-ec', script], { cwd: at, encoding: 'utf8' })
   assert.equal(status, 0, stderr)
@@ -47,12 +47,12 @@ describe('another user’s links and folders', { skip: netnsUnavailable() }, () 
   after(() => net?.close())
 
   interface Ground {
-    /** As /tmp is: root's, sticky, everybody's to write to. */
+    /** Like /tmp: owned by root, sticky, writable by all. */
     readonly shared: string
-    /** Root's, with a file that nobody else may touch. */
+    /** Owned by root, with a file that no other user may touch. */
     readonly precious: string
     readonly victim: string
-    /** Root's, and closed. Has the configuration. */
+    /** Owned by root, and closed. Holds the configuration. */
     readonly own: string
   }
 
@@ -64,12 +64,12 @@ describe('another user’s links and folders', { skip: netnsUnavailable() }, () 
     chmodSync(shared, 0o1777)
     chmodSync(own, 0o700)
     const victim = join(precious, 'victim')
-    // Looks like a file of process ids, so that nothing else saves it.
+    // Looks like a process id file, so that no other check protects it.
     writeFileSync(victim, SECRET, { mode: 0o600 })
     return { shared, precious, victim, own }
   }
 
-  /** A start, and the check that says what a start would say. */
+  /** A start, and the check that reports what a start would. */
   function starts(
     { own }: Ground,
     settings: readonly string[],
@@ -96,7 +96,7 @@ describe('another user’s links and folders', { skip: netnsUnavailable() }, () 
     return { check: refused('--exit-parse-config'), start: refused() }
   }
 
-  /** What a start of this ground must have left alone. */
+  /** What a start must have left alone here. */
   function untouched({ precious, victim }: Ground): void {
     assert.equal(readFileSync(victim, 'utf8'), SECRET)
     assert.equal(statSync(victim).mode & 0o777, 0o600)
@@ -109,7 +109,7 @@ describe('another user’s links and folders', { skip: netnsUnavailable() }, () 
     ['CONTROL_SOCKET', 'control.sock'],
     ['DIGEST_FILE', 'digest.cache'],
   ] as const
-  /** How the path is spoilt: what the other user does, and what the message has to name. */
+  /** How the path is attacked: what the other user does, and what the message must name. */
   const plants: readonly (readonly [
     what: string,
     plant: (at: Ground, name: string) => string,
@@ -159,7 +159,7 @@ describe('another user’s links and folders', { skip: netnsUnavailable() }, () 
     [
       'where a second name of theirs for a file of root’s is',
       ({ shared, victim }, name) => {
-        // As their own link(2) makes it, with fs.protected_hardlinks off.
+        // As their own link(2) would make it, with fs.protected_hardlinks off.
         linkSync(victim, join(shared, name))
         return join(shared, name)
       },
@@ -189,7 +189,7 @@ describe('another user’s links and folders', { skip: netnsUnavailable() }, () 
         const path = plant(at, name)
         const said = starts(at, [`${setting} ${path}`])
         for (const each of [said.check, said.start]) {
-          // The second name is only refused for what it is where the folder would do.
+          // The hard link itself is only refused if its folder is accepted.
           if (setting === 'DIGEST_FILE' && /second name/.test(what))
             assert.match(each, /hard link .* to a file elsewhere/)
           else assert.match(each, says(path, at))
@@ -303,7 +303,7 @@ describe('another user’s links and folders', { skip: netnsUnavailable() }, () 
         assert.ok(round < 200_000, JSON.stringify(outcomes))
         if (attempt(path)) {
           outcomes.made++
-          // It is root's now, and stays where it is: the other user cannot rename it.
+          // It belongs to root now, and stays: the other user cannot rename it.
           assert.equal(statSync(path).uid, 0)
           assert.equal(judgeServerFile(path), undefined)
           rmSync(join(at.shared, 'gp'), { recursive: true })

@@ -1,6 +1,6 @@
 /**
- * What other users of the host, and other processes of the receiver's own user, do to the two processes. Each attack is
- * carried out.
+ * Attacks on the two processes by other users of the host, and by other processes of the receiver's own user. Each
+ * attack is carried out.
  *
  *   client 10.9.0.1 ── 10.9.0.2 server, with the attackers on it
  */
@@ -13,7 +13,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { clientAndServer, Daemon, ghostportCommand, knock, SERVER, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 
-/** The receiver's user where nobody made one for it. */
+/** The receiver's user if no user was made for it. */
 const RECEIVER_UID = 60_900
 const NOBODY = 65_534
 
@@ -35,7 +35,7 @@ describe('the two processes', { skip: netnsUnavailable() }, () => {
   const status = (pid: number, task = pid): string => readFileSync(`/proc/${pid}/task/${task}/status`, 'utf8')
   const field = (text: string, name: string): string =>
     new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(text)?.[1]?.trim() ?? ''
-  /** Runs a shell line on the server as a user without rights; gives its exit status. */
+  /** Runs a shell line on the server as a user without rights. @returns its exit status. */
   const as = (uid: number, line: string) =>
     server.run(['setpriv', '--reuid', `${uid}`, '--regid', `${uid}`, '--clear-groups', 'sh', '-c', line])
   const opens = async (): Promise<void> => {
@@ -78,7 +78,7 @@ describe('the two processes', { skip: netnsUnavailable() }, () => {
     })
 
   it('a new receiver’s memory cannot be opened in its first moments either', async () => {
-    // The attacker is the receiver's own user. It kills the receiver and lies in wait for the next one.
+    // The attacker is the receiver's own user. It kills the receiver and waits for the next one.
     const attacker = `
       const { openSync, readdirSync, readFileSync, writeSync } = require('node:fs')
       let mine = 0
@@ -86,7 +86,7 @@ describe('the two processes', { skip: netnsUnavailable() }, () => {
         for (const pid of readdirSync('/proc')) {
           if (!/^[0-9]+$/.test(pid) || Number(pid) < ${receiver()} || Number(pid) === process.pid) continue
           try {
-            // Not this attacker's own words, nor those of another run of this test.
+            // Not this attacker's own command line, nor that of another run of this test.
             if (!/receiver[.]ts|ghostport: recei[v]er/.test(readFileSync('/proc/' + pid + '/cmdline', 'latin1'))) continue
             openSync('/proc/' + pid + '/mem', 'r')
             mine++
@@ -133,7 +133,7 @@ describe('the two processes', { skip: netnsUnavailable() }, () => {
   it('no core is written of either', () => {
     for (const pid of [daemon.pid, receiver()]) {
       assert.equal(field(status(pid), 'CoreDumping'), '0')
-      // A process that may not be dumped belongs to root, in /proc.
+      // In /proc, a process that may not be dumped belongs to root.
       assert.match(server.must(['stat', '-c', '%u', `/proc/${pid}/mem`]), /^0\n$/)
       assert.equal(readFileSync(`/proc/${pid}/coredump_filter`, 'latin1').trim(), '00000000')
     }
@@ -142,7 +142,7 @@ describe('the two processes', { skip: netnsUnavailable() }, () => {
   it('on a terminal, the receiver has none', async () => {
     const words = ghostportCommand('serve', '-c', daemon.path('fwknopd.conf'), '-a', daemon.path('access.conf'))
     await daemon.stop()
-    // script(1) gives it a terminal of its own, as a person at a shell has.
+    // script(1) gives it a terminal of its own, as for a person at a shell.
     const typed = spawn(
       'nsenter',
       [`--net=/proc/${server.pid}/ns/net`, 'script', '-qec', words.map((word) => `'${word}'`).join(' '), '/dev/null'],

@@ -1,7 +1,7 @@
 /**
  *   client eth0 10.9.0.1, fd09::1 ────────── eth0 10.9.0.2, fd09::2 server   (deleted and made again under way)
  *   client eth1 10.9.1.1         ────────── eth1 10.9.1.2          server   (where a second cable is needed)
- * The client sends UDP to the SPA port; the capture of this process reads from sockets of the server's.
+ * The client sends UDP to the SPA port; this process captures from sockets of the server.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -27,7 +27,7 @@ interface Hosts {
 async function twoHosts(): Promise<Hosts & AsyncDisposable> {
   const net = await Network.create()
   const [client, server] = [await net.host('client'), await net.host('server')]
-  // Nobody listens on the SPA port, so each packet costs an ICMP refusal; those that the tests wait for must not run
+  // Nothing listens on the SPA port, so each packet costs an ICMP refusal; those that the tests wait for must not run
   // out.
   server.sysctl({ 'net.ipv4.icmp_ratelimit': 0, 'net.ipv6.icmp.ratelimit': 0 })
   await cable({ net, client, server })
@@ -39,10 +39,7 @@ async function cable({ net, client, server }: Hosts): Promise<void> {
   await reachable(client)
 }
 
-/**
- * A new cable loses packets until both ends have noticed it and the neighbours know each other. Nobody listens on port
- * 9.
- */
+/** A new cable loses packets until both ends are up and know their neighbours. Nothing listens on port 9. */
 async function reachable(client: Host, addresses = ['10.9.0.2', 'fd09::2']): Promise<void> {
   for (const address of addresses) await client.until('refused', { protocol: 'udp', address, port: 9 })
 }
@@ -55,7 +52,7 @@ async function thirty(sender: Sender, running: Running, numberFrom: number): Pro
   await running.received(before + 60)
 }
 
-/** What becomes of an interface: up, down and up again, deleted and made again under the same name. */
+/** What happens to an interface: up, down and up again, deleted and made again under the same name. */
 async function livesThrough(hosts: Hosts, running: Running): Promise<void> {
   const { client, server } = hosts
   await using sender = await openSender(client)

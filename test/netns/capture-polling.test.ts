@@ -1,4 +1,4 @@
-/** Capture by polling: how it ends when its sockets or its warden do, and what it costs while nothing comes. */
+/** Capture by polling: how it ends when its sockets or its warden end, and its cost while nothing arrives. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -99,7 +99,7 @@ class PollingReceiver implements AsyncDisposable {
     else this.#channel.pause()
   }
 
-  /** Resolves when it has taken all that was sent to it. */
+  /** Resolves when it has read all that was sent to it. */
   async hasRead(): Promise<void> {
     while (this.#channel.writableLength > 0) await delay(5)
   }
@@ -124,8 +124,8 @@ class PollingReceiver implements AsyncDisposable {
   }
 
   /**
-   * Microseconds of processor time in one second: in the first that is below `few`, or the least of five. The compiler
-   * works on for a while.
+   * Microseconds of processor time in one second: in the first second below `few`, or the least of five. The compiler
+   * still works for a while.
    */
   async cost(few: number): Promise<number> {
     const used = (): number => {
@@ -197,7 +197,7 @@ test(
     using _sockets = { [Symbol.dispose]: close }
     await using receiver = new PollingReceiver(fds[0] ?? -1)
     await receiver.configure()
-    // Far more answers than the socket pair has room for, before one of them is read.
+    // Far more answers than fit into the socket pair, before one of them is read.
     for (let i = 0; i < 60_000; i++) receiver.send({ type: 'alive?' })
     const deadline = performance.now() + 30_000
     const answers = (): number => receiver.messages.filter(({ type }) => type === 'alive').length
@@ -293,7 +293,7 @@ test('a busy receiver holds packets back in the kernel, and loses none that it h
         await new Promise((sent) => socket.send(payload, ${SPA_PORT}, '127.0.0.1', sent))
       }
       socket.close()`
-    // Synchronous: nobody receives while 4 000 packets come in, many times what one batch holds.
+    // Synchronous: nothing is received while 4 000 packets arrive, many times what one batch holds.
     host.must([process.execPath, '--input-type=module', '-e', program])
     await running.received(4000)
     assert.deepEqual(sockets.capture.counters(), { received: 4000, dropped: 0 })

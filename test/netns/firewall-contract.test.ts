@@ -31,7 +31,7 @@ if (skip === false) {
   after(() => lab[Symbol.asyncDispose]())
 }
 
-/** What the administrator did before us: everything is dropped but what carries our mark. */
+/** The administrator's rules before ghostport: everything is dropped except what carries our mark. */
 function dropByDefault(): void {
   lab.server.must(['nft', '-f', '-'], {
     input: `table inet filter {
@@ -49,7 +49,7 @@ function tcp(at: number): ProtocolPort {
   return { protocol: 'tcp', port: port(at) }
 }
 
-/** The other two pairs are in firewall-doors.test.ts, which does not wait out so many lifetimes. */
+/** The other two pairs are in firewall-doors.test.ts, which does not wait for so many lifetimes. */
 const subjects: readonly { mode: CoexistenceMode; family: 4 | 6; prepare: () => void }[] = [
   { mode: { kind: 'mark' }, family: 4, prepare: dropByDefault },
   {

@@ -27,7 +27,7 @@ if (skip === false) {
   after(() => lab[Symbol.asyncDispose]())
 }
 
-/** What the administrator had before us; everybody may see the web server. */
+/** The administrator's rules before ghostport; everybody may see the web server. */
 const hosts: Readonly<Record<string, { mode: CoexistenceMode; prepare: () => void }>> = {
   'mark mode beside a default drop of plain nft': {
     mode: { kind: 'mark' },
@@ -164,8 +164,7 @@ for (const [name, { mode, prepare }] of Object.entries(hosts)) {
           target: { address: address as IpAddress, port: port(at) },
           translation: 'none',
         })
-        // By the address that c1 sees, and by one on the far side; beside a ghost of the same service, which is to
-        // pass.
+        // By the address that c1 sees, and by one on the far side; beside a ghost of the same service, which must pass.
         const ways = [own(443, at.forC1, 25), own(444, at.near, 25), ghost(80, 25)]
         await opened(firewall, ways, 1)
         await opened(firewall, ways)
@@ -190,7 +189,7 @@ for (const [name, { mode, prepare }] of Object.entries(hosts)) {
           assert.equal(await lab.c1.tcp(at.forC1, 443), `inner for ${seen}`)
           assert.equal(await lab.c1.udp(at.forC1, 443), `inner for ${seen}`)
           assert.notEqual(await lab.c2.tcp(at.forC2, 443, quick), `inner for ${seen}`)
-          // The way to the inner host itself is the host's own business: mark mode beside a drop keeps it shut.
+          // The host's own rules decide about the way to the inner host itself: mark mode beside a drop keeps it shut.
           if (mode.kind === 'mark') assert.equal(await lab.c1.tcp(at.inner, 8443, quick), 'timeout')
         })
       }
@@ -268,7 +267,7 @@ describe('gate mode', { skip }, () => {
       await made.value.install()
       assert.equal(await old.echoes(), true)
       assert.equal(await lab.c1.tcp(at.forC1, 22, quick), 'timeout')
-      // Putting the table back, as watching it does first of all, forgets neither.
+      // Restoring the table, which watching does first, forgets neither.
       assert.ok(made.value.watch({ onMended: () => {} }).ok)
       assert.equal(await old.echoes(), true)
       assert.equal(await idle.echoes(), true)
@@ -278,7 +277,7 @@ describe('gate mode', { skip }, () => {
     })
   }
 
-  test('leaves alone what is only on its way through', async () => {
+  test('leaves forwarded packets alone', async () => {
     lab.server.must(['nft', 'flush', 'ruleset'])
     const made = createNftablesFirewall({
       mode: { kind: 'gate', protectedPorts: [{ protocol: 'tcp', port: port(8443) }] },

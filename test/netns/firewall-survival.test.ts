@@ -1,6 +1,6 @@
 /**
- * What the nftables firewall lives through: other programs that change its table, its own end and new beginning,
- * another shape, a kernel that has no netfilter. Topology in `../support/firewall-lab.ts`.
+ * What the nftables firewall survives: other programs that change its table, its own end and restart, another
+ * configuration, a kernel without netfilter. Topology in `../support/firewall-lab.ts`.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
@@ -73,14 +73,14 @@ function ends(): Map<string, { readonly from: number; readonly to: number }> {
   return new Map(read.value.map(({ set, key, from, to }) => [`${set} ${key}`, { from, to }]))
 }
 
-/** When each grant ends by the record of it, to the millisecond. */
+/** When each grant ends by its record, to the millisecond. */
 function recordedEnds(): ReadonlyMap<string, number> {
   const read = dumpSet(DEFAULT_TABLE, 'ledger', () => sinceBoot('counted'))
   assert.ok(read.ok)
   return new Map(parseLedger(read.value).records.map(({ grant, until }) => [grant.source, until]))
 }
 
-/** Waits until a monitor has told all that happened before. */
+/** Waits until a monitor has reported all earlier events. */
 async function fence(monitor: Program, name: string): Promise<void> {
   for (let tries = 0; tries < 100 && !monitor.output.includes(name); tries++) {
     nft('add', 'table', 'ip', name)
@@ -90,7 +90,7 @@ async function fence(monitor: Program, name: string): Promise<void> {
   assert.match(monitor.output, new RegExp(name))
 }
 
-/** Collects what the watch says. */
+/** Collects the reports of the watch. */
 function watched(firewall: KernelFirewall): { mends: Mended[]; next(): Promise<Mended> } {
   const mends: Mended[] = []
   let wake: () => void = () => {}
@@ -160,7 +160,7 @@ describe('other programs change our table', { skip }, () => {
     let told = 0
     let mends = 0
     assert.deepEqual(firewall.watch({ onMended: () => mends++, onHostChange: () => told++ }), fine)
-    /** How often it is told because of a change: until some time after the last. */
+    /** How many reports a change causes: until some time after the last. */
     const tells = async (change: () => unknown): Promise<number> => {
       const before = told
       await change()
@@ -215,7 +215,7 @@ describe('other programs change our table', { skip }, () => {
   test('what the kernel will not hold is refused alone, and its neighbours are opened', async () => {
     nft('flush', 'ruleset')
     await using firewall = await installed(mark)
-    // Somebody else leads a port elsewhere that the book thinks is free.
+    // Another program leads a port elsewhere that is free in the book.
     nft('add', 'element', 'inet', 'ghostport', 'redir4', '{ 192.0.2.2 . tcp . 80 : 25 }')
     const ghost: Opening = { kind: 'ghost', protocol: 'tcp', publicPort: port(80), localPort: port(22) }
     const results = await firewall.open(
@@ -273,7 +273,7 @@ describe('its own end and beginning', { skip }, () => {
     const told = performance.now()
     assert.deepEqual(new Set(found.value.map(({ grant }) => grant)), new Set(grants))
     const rest = found.value.find(({ grant }) => grant.lifetime === 30)?.remaining ?? 0
-    // It lay between the one reading of the clock and the other; both count in whole milliseconds.
+    // It was between the two readings of the clock; both count in whole milliseconds.
     assert.ok(rest >= 30_000 - (told - asked) - 2 && rest <= 30_000 - (looked - opened) + 2, `${rest} ms`)
     nft('flush', 'table', 'inet', 'filter')
     nft('add', 'chain', 'inet', 'filter', 'input', '{ policy accept; }')
@@ -281,7 +281,7 @@ describe('its own end and beginning', { skip }, () => {
     assert.equal(await lab.c1.tcp('10.1.0.1', 80), 'ssh')
     assert.equal(await lab.c1.tcp('fd01::1', 22), 'ssh')
     assert.equal(await lab.c2.tcp('10.2.0.1', 22, quick), 'timeout')
-    // The short grant on the same port ends; the longer one holds the door.
+    // The short grant on the same port ends; the longer one keeps the door open.
     await delay(5_050)
     const later = await young.grants()
     assert.equal(later.ok && later.value.length, 2)
@@ -311,7 +311,7 @@ describe('its own end and beginning', { skip }, () => {
       assert.deepEqual(recordedEnds(), before)
       const doors = ends()
       assert.equal(doors.size, 1_000)
-      // The kernel counts from when it hears of a timeout: on a busy machine later, and never sooner.
+      // The kernel counts from when it gets a timeout: on a busy machine later, and never sooner.
       for (const [source, end] of before) {
         const door = doors.get(`accept4 ${source} . tcp . 22`)
         assert.ok(door && door.to > end - 50 && door.from < end + 1_000, `${source}: ${end}, ${JSON.stringify(door)}`)
@@ -381,7 +381,7 @@ describe('its own end and beginning', { skip }, () => {
       await fence(monitor, 'begin')
       const made = createNftablesFirewall({ ...mark, maxGrants: full })
       assert.ok(made.ok)
-      // As the server does it.
+      // As the server does.
       assert.ok(made.value.watch({ onMended: () => {} }).ok)
       assert.deepEqual(await made.value.install(), fine)
       assert.equal(made.value.kept().grants.length, full)
@@ -390,7 +390,7 @@ describe('its own end and beginning', { skip }, () => {
       await monitor.stop()
       return monitor.output
     }
-    // Where the machine was too busy for the ends to be right at once, the first starts set them right.
+    // If the machine was too busy for the ends to be right at once, the first starts correct them.
     let output = await written()
     for (let start = 0; start < 5 && output.includes('element inet ghostport'); start++) output = await written()
     assert.ok(!output.includes('element inet ghostport'), output.slice(0, 2_000))
@@ -422,7 +422,7 @@ describe('its own end and beginning', { skip }, () => {
     const first = await firewall.grants()
     assert.equal(first.ok && first.value.length, 5_000)
     await delay(5_000)
-    // The kernel's sweep comes within a second, and may be held up.
+    // The kernel's sweep comes within a second, and may be delayed.
     for (let tries = 0; inTheKernel() > 1 && tries < 50; tries++) await delay(100)
     assert.equal(inTheKernel(), 1, 'the word in “flags timeout” alone')
   })
@@ -447,7 +447,7 @@ describe('its own end and beginning', { skip }, () => {
   })
 
   test('where the kernel has no netfilter, it says so and does not end the process', async () => {
-    // A seccomp filter answers as such a kernel does: socket(AF_NETLINK, …, NETLINK_NETFILTER) is EPROTONOSUPPORT.
+    // A seccomp filter answers like such a kernel: socket(AF_NETLINK, …, NETLINK_NETFILTER) is EPROTONOSUPPORT.
     const module = fileURLToPath(new URL('../../src/firewall/nftables/nftables.ts', import.meta.url))
     const ask = `import koffi from ${JSON.stringify(import.meta.resolve('koffi'))}
       const libc = koffi.load('libc.so.6')

@@ -1,6 +1,6 @@
 /**
- * `serve --fw-flush`: what it needs, and what it says of the host that ghostport leaves. A client, a server with two
- * services.
+ * `serve --fw-flush`: what it needs, and what it says about the host after ghostport is removed. A client, a server
+ * with two services.
  */
 import assert from 'node:assert/strict'
 import { appendFileSync, rmSync } from 'node:fs'
@@ -28,7 +28,7 @@ if (skip === false) {
   after(() => net.close())
 }
 
-/** A server that was there, with a grant for tcp/22, and the files that it left. */
+/** A server that ran, with a grant for tcp/22, and the files that it left. */
 async function gone(
   ...lines: string[]
 ): Promise<{ flush: (...env: string[]) => Outcome; path: (name: string) => string }> {

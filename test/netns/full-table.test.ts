@@ -1,6 +1,6 @@
 /**
- * One key holder who wants the whole firewall, and an owner who wants in. Mallory asks for any address and any port,
- * thousands of times; what counts is whether the owner's door opens.
+ * One key holder tries to fill the whole firewall, and an owner tries to get in. Mallory asks for any address and any
+ * port, thousands of times. The test is whether the owner's door opens.
  *
  *   client 10.9.0.2, fd09::2 ── 10.9.0.1, fd09::1 server: “ssh” on 22
  */
@@ -106,7 +106,7 @@ describe('a key holder who asks for everything', { skip }, () => {
     const verdicts = () => daemon.events.slice(from).filter(({ verdict }) => verdict !== undefined).length
     for (const [i, packet] of packets.entries()) {
       await sender.send(packet, at, 62_201)
-      // Not faster than they are judged: what is asked here is not what the line can carry.
+      // Not faster than the server judges them: the line's capacity is not tested here.
       for (let tries = 0; i - verdicts() > 50 && tries < 1_000; tries++) await delay(5)
     }
     for (let tries = 0; verdicts() < packets.length && tries < 1_000; tries++) await delay(10)
@@ -128,7 +128,7 @@ describe('a key holder who asks for everything', { skip }, () => {
       assert.deepEqual([ended['name'], ended['detail']], ['mallory', 'its place was needed for another grant'])
       const second = await daemon.verdictAfter(() => knock(client, at, '-a', victim(5_000), '-A', 'tcp/22'))
       assert.equal(second.verdict, 'granted')
-      // Going on does not help: what the owner has is less than a share.
+      // More knocks do not help: the owner has less than a share.
       await flood(
         at,
         everything.map((_, n) => sealed(must(parseAddress(victim(1_000 + n))), [22, 25, 80])),

@@ -1,11 +1,11 @@
 /**
- * A connection that nobody ended properly stays in the server's connection tracking. The attack: keep such an entry
- * beyond the grant, and send a SYN from the same port, which conntrack takes for a part of the old connection.
+ * A connection that was not ended properly stays in the server's connection tracking. The attack: keep such an entry
+ * longer than the grant, and send a SYN from the same port. conntrack takes it for a part of the old connection.
  *
  *   client 10.9.0.2 ── 10.9.0.1 server 10.9.1.1 ── 10.9.1.2 inner
  *          fd09::2     fd09::1         fd09:1::1   fd09:1::2
  *
- * The services greet and then close by themselves, as sshd does with who does not log in.
+ * The services greet and then close by themselves, like sshd without a login.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
@@ -36,7 +36,7 @@ if (skip === false) {
       [server, 'ssh', 22],
       [inner, 'inner', 8443],
     ] as const) {
-      // A connection whose peer says nothing more is given up soon.
+      // A connection with a silent peer is given up soon.
       host.sysctl({ 'net.ipv4.tcp_orphan_retries': 1 })
       const serve = `require('node:net').createServer((socket) => {
         socket.on('error', () => {}).write('${banner}\\n')
@@ -48,7 +48,7 @@ if (skip === false) {
   after(() => net.close())
 }
 
-/** From now on the client hears and says nothing on its port any more. */
+/** From now on the client receives and sends nothing on its port. */
 function mute(port: number): void {
   client.must(['nft', '-f', '-'], {
     input: `table inet mute {
@@ -82,7 +82,7 @@ for (const [mode, { lines, prepare }] of Object.entries(modes)) {
       ['IPv4', '10.9.0.1', '10.9.1.2:8443'],
       ['IPv6', 'fd09::1', '[fd09:1::2]:8443'],
     ] as const) {
-      /** How each is asked for; what serves it, where, and the port that the client comes from. */
+      /** How each is asked for; which service answers, where; and the port that the client uses. */
       const doors = [
         { argv: ['-A', 'tcp/22'], port: 22, banner: 'ssh', host: () => server, from: 40_022 },
         {
@@ -119,7 +119,7 @@ for (const [mode, { lines, prepare }] of Object.entries(modes)) {
           await delay(LIFETIME * 1_000)
           assert.deepEqual(await Promise.all(doors.map(again)), nobody)
 
-          // With a live grant, that port is as good as any other.
+          // With a live grant, that port works like any other.
           for (const door of doors) await leave(door)
           daemon.configure({ server: [...lines, ...nat], access: stanza([], { ...keys, key: 'another' }) })
           const from = daemon.events.length

@@ -31,7 +31,7 @@ test('probes tell a banner, an open port, a refusal and silence apart, in both f
   assert.equal(await near.udp('10.9.0.2', 54), 'refused')
   assert.equal(await near.tcp('192.0.2.1', 22), 'unreachable')
 
-  // Watched from its first packet on: a connection that conntrack meets half-way is new to it.
+  // Watched from its first packet: if conntrack first sees a connection half-way, it counts it as new.
   far.must(['nft', '-f', '-'], {
     input: 'table inet wall { chain in { type filter hook input priority 0; ct state established accept; }; }',
   })

@@ -1,6 +1,6 @@
 /**
- * What is said of the host's own rules, as nft, iptables-nft and iptables-legacy themselves write them, at the start,
- * in the status, in the configuration check and when they change. One server, one client.
+ * What ghostport reports of the host's own rules, as nft, iptables-nft and iptables-legacy write them: at the start, in
+ * the status, in the configuration check and when they change. One server, one client.
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -15,7 +15,7 @@ let server: Host
 let client: Host
 let daemon: Daemon
 
-/** In the shape of ufw's: user rules two jumps below INPUT, and a default drop by policy. */
+/** Built like ufw's rules: user rules two jumps below INPUT, and a default drop by policy. */
 const ufwLike = (ufw: string, echo: string, mask: string): string => `*filter
 :INPUT DROP [0:0]
 :FORWARD DROP [0:0]
@@ -66,8 +66,8 @@ const words = (): string[] => ['serve', '-c', daemon.path('fwknopd.conf'), '-a',
 const nft = (...argv: string[]): string => server.must(['nft', ...argv])
 
 /**
- * Changes the host's rules; nothing is read again within the second after a look, so that the status is asked for until
- * it is as wanted.
+ * Changes the host's rules. They are not read again within a second after a look, so the status is repeated until it is
+ * as wanted.
  */
 async function warningsUntil(are: (codes: readonly string[]) => boolean): Promise<readonly Warning[]> {
   const deadline = performance.now() + 20_000

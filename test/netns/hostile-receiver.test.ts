@@ -1,6 +1,6 @@
 /**
- * What a receiver gets that a stranger has taken over: nothing that no stanza gives, and no second chance. The warden,
- * its firewall and its replay store are real; the receiver speaks lines of the test's.
+ * What a receiver can get that an attacker controls: nothing that no stanza allows, and no second chance. The warden,
+ * its firewall and its replay store are real; the receiver sends lines of the test.
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -76,7 +76,7 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
     return { child, channel: child.stdio[4] as unknown as Duplex, errors: child.stdio[2] as Readable }
   }
 
-  /** Starts a warden, and waits for what is wanted. Tells what it logged, and how far its memory grew meanwhile. */
+  /** Starts a warden, and waits for what is wanted. @returns what it logged, and how much its memory grew. */
   async function wardenUntil(
     starterFor: StartOptions['starterFor'],
     isDone: (log: MemoryLog) => boolean,
@@ -109,7 +109,7 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
     let receivers = 0
     const starterFor = () => ({
       separateUser: true,
-      // Only the first is hostile: what follows it shows that the warden starts over.
+      // Only the first is hostile: the next shows that the warden starts a new one.
       start: () => startHostile(receivers++ === 0 ? lines : []),
     })
     return await wardenUntil(starterFor, (log) => log.records.some(wanted) && receivers >= receiversWanted)
@@ -233,7 +233,7 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
   const mistrusted = (log: MemoryLog): unknown[] =>
     log.records.filter(({ event }) => event === 'receiver mistrusted').map(({ fields }) => fields['detail'])
 
-  // Each knock is answered with its digest, so that these make the warden say most.
+  // Each knock is answered with its digest, so these make the warden send the most.
   it('is ended when it does not read what it is told, and the warden’s memory stays as it was', async () => {
     const { log, grown } = await outlive(['--deaf', '--times', '60000', stale])
     const [why, ...more] = mistrusted(log)
@@ -269,7 +269,7 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
     const { log } = await outlive(['--leave', left, '--end', ready], { server: 'udp.conf' })
     const pid = Number(readFileSync(left, 'utf8'))
     assert.ok(pid > 0)
-    // It may be dead and not yet buried.
+    // It may be dead and not reaped yet.
     assert.match(existsSync(`/proc/${pid}`) ? readFileSync(`/proc/${pid}/stat`, 'latin1') : ') Z ', /\) Z /)
     assert.deepEqual(
       log.records.filter(({ event }) => event === 'capture'),

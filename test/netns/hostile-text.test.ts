@@ -1,6 +1,6 @@
 /**
- * A key holder who writes for the terminal of the administrator: control characters, in each field of a packet that
- * holds text. What he sends is authentic, so that it is told; and no program of ours may pass it on as it came.
+ * A key holder attacks the administrator's terminal with control characters, in each text field of a packet. The
+ * packets are authentic, so they are reported. No program of ours may pass their text on unchanged.
  *
  *   client 10.9.0.1 ── 10.9.0.2 server
  */
@@ -17,10 +17,10 @@ import { Daemon, ghostportCommand, keys, sendPacket, stanza } from '../support/d
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 
 const SERVER = '10.9.0.2'
-/** Line ends of a log and of a page apart. */
+/** Without the line ends of a log and of a page. */
 const HARMFUL = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u
 
-/** Each clears the screen, names the window, forges a line, hides or turns what follows. */
+/** Each clears the screen, names the window, forges a line, or hides or turns the text after it. */
 const ATTACKS: readonly (readonly [what: string, text: string])[] = [
   ['CSI', '\u001b[2J\u001b[1;1H'],
   ['OSC', '\u001b]0;pwned\u0007'],
@@ -31,7 +31,7 @@ const ATTACKS: readonly (readonly [what: string, text: string])[] = [
   ['another end of a line', '\u2028\u0085forged'],
 ]
 
-/** A sealed packet, whatever its fields hold. */
+/** A sealed packet with any fields. */
 function seal(fields: Partial<MessageFields>): string {
   const whole: MessageFields = {
     randVal: String(randomBytes(7).readUIntBE(0, 6)).padStart(16, '1'),
@@ -71,7 +71,7 @@ describe('text of a key holder who means harm', { skip: netnsUnavailable() }, ()
 
   const status = (...words: readonly string[]) =>
     ghostportCommand('status', '--socket', daemon.path('state/control.sock'), ...words)
-  /** What root sees: on a terminal, with colours of ours. */
+  /** What root sees: on a terminal, with our colours. */
   const onTerminal = (): string =>
     server.must([
       'script',
@@ -104,7 +104,7 @@ describe('text of a key holder who means harm', { skip: netnsUnavailable() }, ()
         assert.doesNotMatch(output, HARMFUL, where)
       const terminal = onTerminal()
       assert.match(terminal, /\p{Cc}\[1m/u, 'it is a terminal')
-      // Marks of ours, and the line ends of a terminal.
+      // Our own marks, and the line ends of a terminal.
       assert.doesNotMatch(terminal.replace(/\p{Cc}\[(1|22|31|32|39)m|\r\n/gu, ''), HARMFUL)
       assert.doesNotMatch(terminal, /^ +2026-01-01/m, 'no forged line')
     })

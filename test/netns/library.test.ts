@@ -1,6 +1,6 @@
 /**
- * The lines of README.md that show the library, run as they stand in a program of their own, with the package as it is
- * built, on a client; the server runs `ghostport serve`.
+ * Runs the library example of README.md unchanged in a program of its own, with the built package, on a client. The
+ * server runs `ghostport serve`.
  *
  *   client 10.9.0.1 ── 10.9.0.2 server
  */

@@ -1,5 +1,6 @@
 /**
- * Namespaces are made and removed, also where something fails. `spaserver` and its like are the story's (test/story).
+ * Namespaces are made and removed, also if something fails. `spaserver` and similar names belong to the story
+ * (test/story).
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'

@@ -1,5 +1,5 @@
 /**
- * `ghostport serve` with the relay in the place of a kernel firewall: nothing on this server filters packets.
+ * `ghostport serve` with the relay in place of a kernel firewall: nothing on this server filters packets.
  *
  *   client 10.9.0.1, fd09:0::1 ──┐ server 10.9.0.2, fd09:0::2
  *                                 ├ relay on 80 (decoy “web”) and 443 (reset, service “own”) ── inner 10.9.1.2
@@ -18,7 +18,7 @@ const CONF = [
   'ENABLE_IPT_FORWARDING Y',
   'ENABLE_IPT_LOCAL_NAT Y',
 ]
-/** Long enough to look around in, short enough to wait for. */
+/** Long enough for the checks, short enough to wait for. */
 const LIFETIME = 2
 const ACCESS = stanza([`FW_ACCESS_TIMEOUT ${LIFETIME}`, 'NAT_TARGETS local:22, 10.9.1.2:5432'])
 const GHOST = ['-s', '-A', 'tcp/22', '--nat-local', '--nat-port', '80']

@@ -1,4 +1,4 @@
-/** The published package is bundled: there, too, the server finds its receiver, and the client knocks. */
+/** The published package is bundled. In the bundle, too, the server finds its receiver, and the client knocks. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { type CompiledPackage, compilePackage } from '../support/compiled.ts'

@@ -85,7 +85,7 @@ describe('ghostport serve and its host', { skip: netnsUnavailable() }, () => {
     assert.match(check('PCAP_INTF eth0, ens3;').stderr, /^warning: .*fwknopd\.conf:3: PCAP_INTF: .*“ens3”.*lo, eth0$/m)
   })
 
-  /** Of the processes that this one started, itself included, as `ps` shows them. */
+  /** Of the processes that this one started, including itself, as `ps` shows them. */
   const titles = (daemon: Daemon): string[] =>
     server
       .must(['ps', '-o', 'args=', '--pid', String(daemon.pid), '--ppid', String(daemon.pid)])
@@ -226,7 +226,7 @@ describe('ghostport serve and its host', { skip: netnsUnavailable() }, () => {
     })
 
   it('ends, and does not try for ever, where the receiver keeps privilege', () => {
-    // It forbids the kernel to take the capabilities of a root that becomes somebody else.
+    // Prevents the kernel from removing the capabilities when root becomes another user.
     const keepsAll =
       '#!/bin/sh\\nwhile [ "$1" != -- ]; do shift; done; shift; ' +
       'exec /mnt/real --securebits +no_setuid_fixup -- "$@"\\n'
@@ -240,7 +240,7 @@ describe('ghostport serve and its host', { skip: netnsUnavailable() }, () => {
     assert.doesNotMatch(stdout, /"ready"/)
   })
 
-  /** Each is refused by the check and by the start alike. */
+  /** Both the check and the start refuse each. */
   const troubles: [what: string, conf: string, as: readonly string[], code: string, says: RegExp][] = [
     [
       'the receiver’s user does not exist',
@@ -325,14 +325,14 @@ describe('ghostport serve and its host', { skip: netnsUnavailable() }, () => {
     })
 })
 
-/** Runs what follows in a mount namespace of its own, after `script`, which may use a fresh file system in /mnt. */
+/** Runs the command in a mount namespace of its own, after `script`, which may use a fresh file system in /mnt. */
 function inOwnMounts(script: string): readonly string[] {
   return ['unshare', '--mount', 'sh', '-ec', `mount -t tmpfs none /mnt; ${script}; exec "$@"`, 'sh']
 }
 function withEtc(name: string, text: string): readonly string[] {
   return inOwnMounts(`printf '${text}' > /mnt/${name}; mount --bind /mnt/${name} /etc/${name}`)
 }
-/** An /etc with all of the real one but passwd. */
+/** The real /etc without passwd. */
 function withoutPasswd(): readonly string[] {
   return inOwnMounts('cp -a /etc /mnt/etc; rm /mnt/etc/passwd; mount --bind /mnt/etc /etc')
 }

@@ -1,6 +1,6 @@
 /**
- * Inner hosts that are asked for by name: what leaves the server because of a packet, who waits for whom, and what
- * looks names up.
+ * Inner hosts that are requested by name: which queries leave the server because of a packet, which knocks wait, and
+ * which process looks names up.
  *
  *   client 10.9.0.1, fd09::1 ── server 10.9.0.2, fd09::2 / 10.9.1.1, fd09:1::1 ── inner 10.9.1.2, fd09:1::2
  *
@@ -28,7 +28,7 @@ import { openSender, type Sender } from '../support/sender.ts'
 const SERVER = '10.9.0.2'
 const SERVER6 = 'fd09::2'
 const PORT = 62_201
-/** What the unit of packaging/ leaves of root. */
+/** The privilege that the unit of packaging/ leaves to root. */
 const AS_THE_UNIT = ['net_admin', 'net_raw', 'net_bind_service', 'setuid', 'setgid', 'setpcap', 'kill']
 const INSIDE = [
   ...askingLoopback,
@@ -39,7 +39,7 @@ const NAT = ['ENABLE_IPT_FORWARDING Y', 'LOG_LIMIT 1000']
 const LOOKUP_UID = 60_901
 
 const keysOf = (id: number): TestKeys => ({ key: `encryption ${id}`, hmac: `authentication ${id}` })
-/** Stanza 1 is that of K1, who means harm; stanza 2 the owner's. The others deny. */
+/** Stanza 1 belongs to the attacker K1; stanza 2 to the owner. The others deny. */
 const STANZAS: readonly (readonly string[])[] = [
   [],
   ['FW_ACCESS_TIMEOUT 10'],
@@ -65,7 +65,7 @@ const index = stanzasOf(ACCESS)
 const now = (): number => Math.floor(Date.now() / 1000)
 let sealed = 0
 
-/** A packet of a stanza, for a way to port 22 of an inner host by its name. */
+/** A packet of a stanza, for a forward to port 22 of an inner host by its name. */
 function byName(id: number, name: string, change: Partial<OutgoingMessage> = {}): Uint8Array {
   const made = index.byId(id as StanzaId)
   assert.ok(made)
@@ -124,13 +124,15 @@ describe('ghostport serve: inner hosts by name', { skip: netnsUnavailable() }, (
   const send = (packet: Uint8Array, address = SERVER): Promise<void> => sender.send(packet, address, PORT)
   const verdictOf = (daemon: Daemon, packet: Uint8Array, address = SERVER): Promise<LogEvent> =>
     daemon.verdictAfter(() => send(packet, address))
-  /** Of a packet of stanza 2, while knocks of others are judged. */
+  /** Latency of a packet of stanza 2, while knocks of others are judged. */
   async function ownersVerdict(daemon: Daemon, packet: Uint8Array): Promise<LogEvent> {
     const from = daemon.events.length
     await send(packet)
     return await daemon.until(({ verdict, stanza: by }) => verdict !== undefined && by === 2, from)
   }
-  /** The names asked for while `act` ran. One more name, asked for at its end, shows that all before it has arrived. */
+  /**
+   * The names asked for while `act` ran. One more name, asked for at its end, shows that all earlier ones have arrived.
+   */
   async function asksOf(daemon: Daemon, act: () => Promise<unknown>): Promise<readonly string[]> {
     const from = dns.queries.length
     await act()
@@ -169,7 +171,7 @@ describe('ghostport serve: inner hosts by name', { skip: netnsUnavailable() }, (
     for (let i = 0; i < 100 && runs(pid); i++) await delay(10)
     assert.ok(!runs(pid))
   }
-  /** One whose parent was killed waits as a zombie for whoever is the parent then. */
+  /** A look-up whose parent was killed waits as a zombie for its new parent. */
   function runs(pid: number): boolean {
     try {
       return !/^State:\s*[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
@@ -204,7 +206,7 @@ describe('ghostport serve: inner hosts by name', { skip: netnsUnavailable() }, (
     ]
     const queries = await asksOf(daemon, async () => {
       for (const [packet, code] of cases) assert.equal((await verdictOf(daemon, packet)).code, code)
-      // The receiver does not know this copy any more.
+      // The receiver no longer knows this copy.
       await daemon.restart()
       assert.equal((await verdictOf(daemon, used)).code, 'SPA_REPLAYED')
     })
@@ -283,7 +285,7 @@ describe('ghostport serve: inner hosts by name', { skip: netnsUnavailable() }, (
     const session = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ')[3]
     assert.equal(session, String(pid))
     const look = () => readdirSync(`/proc/${pid}/fd`).map((fd) => [fd, readlinkSync(`/proc/${pid}/fd/${fd}`)])
-    // While it loads a library, it holds that.
+    // While it loads a library, it holds that file.
     for (let tries = 0; tries < 100 && look().some(([, what]) => /\.so(\.|$)|ld\.so/.test(String(what))); tries++)
       await delay(5)
     const held = look()
@@ -309,7 +311,7 @@ describe('ghostport serve: inner hosts by name', { skip: netnsUnavailable() }, (
       await until(() => lookups(daemon).length === 2, 'two look-ups run')
       const pids = lookups(daemon)
       await daemon.stop(signal)
-      // By itself, each would end 2 s after its begin.
+      // Without that, each would end 2 s after its begin.
       for (const pid of pids) await gone(pid)
       if (signal === 'SIGTERM')
         assert.equal(daemon.events.filter(({ code }) => code === 'NAME_NOT_LOOKED_UP').length, 2)

@@ -1,6 +1,6 @@
 /**
- * `ghostport serve` and the service manager that started it: what it is told and when, and what the journal is told
- * about each line. socat takes the place of systemd.
+ * `ghostport serve` and the service manager that started it: which messages it gets and when, and the level of each
+ * line for the journal. socat takes the place of systemd.
  */
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -79,7 +79,7 @@ describe('the service manager', { skip: netnsUnavailable() }, () => {
     await daemon.stop()
   })
 
-  /** As systemd does for a stream of the journal, and then becomes the server. */
+  /** Like systemd for a stream of the journal; then it becomes the server. */
   const asJournal = (descriptor: 1 | 2): readonly string[] => [
     ...['sh', '-c', `export JOURNAL_STREAM="$(stat -Lc %d:%i /proc/$$/fd/${descriptor})"; exec "$@"`, 'sh'],
   ]

@@ -1,6 +1,6 @@
 /**
- * What access.conf says, on real packets: each case has a stanza with keys of its own, and each knock ports of its own,
- * so a port can only have been opened by the packet that is tried, through the stanza that it was made for.
+ * access.conf with real packets. Each case has a stanza with its own keys, and each knock has its own ports. So a port
+ * can only have been opened by this packet, through this stanza.
  *
  *   client 10.9.0.1 ──┐
  *                      ├ server 10.9.0.2 / 10.9.2.2 (10.9.1.1, 10.9.1.9) ── inner 10.9.1.2
@@ -19,7 +19,7 @@ interface Knock {
   readonly argv: readonly string[]
   /** Why it is refused. Absent: it is granted. */
   readonly refused?: string
-  /** What answers to whoever knocked, on the server's ports, afterwards. */
+  /** What answers on the server's ports afterwards, to the client that knocked. */
   readonly reach: Readonly<Record<number, Reach>>
 }
 interface Case {
@@ -206,7 +206,8 @@ describe('ghostport serve does what access.conf says', { skip: netnsUnavailable(
       { port: 80, banner: 'web' },
     ]
     await server.listen([...named, ...services].map((it) => ({ protocol: 'tcp', ...it })))
-    // One way to an inner port for each client: another translation for it would have to wait for the end of the first.
+    // One forward to an inner port for each client: another translation for it would have to wait for the end of the
+    // first.
     await inner.listen([8444, 8445, 8446].map((port) => ({ protocol: 'tcp', port, banner: 'inner sees %peer' })))
     const access = cases.map(({ stanza }, i) => {
       const lines = stanza[0]?.startsWith('SOURCE ') ? stanza : ['SOURCE ANY', ...stanza]
@@ -220,7 +221,7 @@ describe('ghostport serve does what access.conf says', { skip: netnsUnavailable(
   })
   after(() => net?.close())
 
-  /** What answers on these ports, with patience where something is known to. */
+  /** What answers on these ports; repeats if an answer is expected. */
   const answers = async (
     from: 'client' | 'other',
     expected: Readonly<Record<number, Reach>>,
@@ -238,7 +239,7 @@ describe('ghostport serve does what access.conf says', { skip: netnsUnavailable(
       const secrets = ['--key-rijndael', `encryption-${i}`, '--key-hmac', `authentication-${i}`]
       host.must(ghostportCommand('knock', '--no-rc-file', '-D', at, ...secrets, ...argv))
     })
-  /** Only what nobody's key opened has no stanza in the log. */
+  /** Only a packet that no key opened has no stanza in the log. */
   const unopened = 'SPA_HMAC_MISMATCH'
 
   for (const [i, { name, knocks }] of cases.entries())

@@ -1,6 +1,6 @@
 /**
- * The replay store of `ghostport serve` under attack by a key holder: packets dated far ahead, more packets than his
- * share, a disk that he fills. The owner of another key gets in at each moment, also after a restart.
+ * The replay store of `ghostport serve` under attack by a key holder: packets dated far ahead, more packets than the
+ * share of the key, a full disk. The owner of another key gets in at any time, also after a restart.
  *
  *   client 10.9.0.1 ── 10.9.0.2 server
  */
@@ -34,7 +34,7 @@ const PORT = 62_201
 /** The latest date that a packet can carry: the year 33 658. */
 const LATEST = 999_999_999_999
 const K1 = { key: 'the key of one who means harm', hmac: 'and his other key' }
-/** Stanza 1 is the attacker's, stanza 2 the owner's. */
+/** Stanza 1 belongs to the attacker, stanza 2 to the owner. */
 const ACCESS = `${stanza(['FW_ACCESS_TIMEOUT 2', 'OPEN_PORTS tcp/23'], K1)}\n${stanza(['FW_ACCESS_TIMEOUT 6'], keys)}`
 
 function stanzasOf(accessConf: string): StanzaIndex {
@@ -62,9 +62,7 @@ function packet(id: 1 | 2, timestamp: number): Uint8Array {
   return encodeText(text.value)
 }
 
-/**
- * Eight seconds: many packets of the first file, over and over, and in between each of the second file, five a second.
- */
+/** For eight seconds: many packets of the first file repeatedly, and in between five a second from the second file. */
 const FLOOD = `
 import socket, sys, time
 his, hers = ([line for line in open(name, 'rb').read().split()] for name in sys.argv[1:3])
@@ -99,7 +97,9 @@ describe('ghostport serve: attacks on the replay store', { skip: netnsUnavailabl
     await net?.close()
   })
 
-  /** A server whose replay store has a small disk of its own, which outlives a restart and goes with the network. */
+  /**
+   * A server whose replay store has a small disk of its own, which outlives a restart and is removed with the network.
+   */
   async function onSmallDisk(size: string, settings: readonly string[] = []): Promise<Daemon> {
     const disk = net.directory()
     const mounted = server.start([
@@ -118,14 +118,14 @@ describe('ghostport serve: attacks on the replay store', { skip: netnsUnavailabl
     return running
   }
 
-  /** A number in `status`: of packets remembered, or refused with a code. */
+  /** A count in `status`: of packets remembered, or refused with a code. */
   const remembered = (daemon: Daemon): unknown => daemon.status()['remembered']
   function refused(daemon: Daemon, code: string): number {
     const { refused: counts } = daemon.status()['counters'] as { refused: Record<string, number> }
     return counts[code] ?? 0
   }
 
-  /** Sends packets as fast as the server takes them: each hundred waits until as many were looked at. */
+  /** Sends packets as fast as the server reads them: each hundred waits until as many were examined. */
   async function send(daemon: Daemon, packets: readonly Uint8Array[]): Promise<void> {
     const looked = (): number => (daemon.status()['counters'] as { looked: number }).looked
     for (let start = 0; start < packets.length; start += 1000) {
@@ -230,14 +230,14 @@ describe('ghostport serve: attacks on the replay store', { skip: netnsUnavailabl
     client.must(['python3', '-c', FLOOD, his, hers, SERVER, String(PORT)], { timeoutMs: 30_000 })
     const count = (name: 'looked' | 'dropped'): number =>
       (daemon.status()['counters'] as Record<typeof name, number>)[name]
-    // Until all that arrived has been looked at.
+    // Until all arrived packets were examined.
     for (let [before, tries] = [-1, 0]; count('looked') !== before && tries < 40; tries++) {
       before = count('looked')
       await delay(500)
     }
     const granted = daemon.events.slice(from).filter(({ verdict, stanza: by }) => verdict === 'granted' && by === 2)
-    // The kernel’s buffer loses some, as with any flood, hers in the same measure as his. Of those that it did not
-    // lose, hers are heard. Without a share for each key, hardly one in ten was.
+    // The kernel’s buffer loses some, as in any flood, of both senders alike. Of the rest, the owner's packets are
+    // granted. Without a share for each key, hardly one in ten was.
     const [looked, dropped] = [count('looked'), count('dropped')]
     const arrived = (40 * looked) / (looked + dropped)
     assert.ok(granted.length > arrived / 2, `${granted.length} of ${arrived}: ${JSON.stringify({ looked, dropped })}`)

@@ -1,6 +1,6 @@
 /**
- * `ghostport serve` when something is wrong: with its files, its privilege, its disk, its firewall. Each says clearly
- * what, and opens nothing.
+ * `ghostport serve` with faults: in its files, its privilege, its disk, its firewall. Each time, it says clearly what
+ * is wrong, and opens nothing.
  *
  *   client 10.9.0.1 ── 10.9.0.2 server
  */
@@ -34,7 +34,7 @@ describe('ghostport serve in trouble', { skip: netnsUnavailable() }, () => {
     readonly argv?: readonly string[]
   }
 
-  /** A start that is to fail. */
+  /** A start that must fail. */
   function start({
     server: conf = '',
     access = stanza(),
@@ -157,7 +157,7 @@ describe('ghostport serve in trouble', { skip: netnsUnavailable() }, () => {
   })
 
   it('does not start where the kernel has no nftables for it, and leaves no receiver behind', () => {
-    // CAP_NET_RAW is there and CAP_NET_ADMIN is not: packets could be captured, and nothing opened.
+    // CAP_NET_RAW without CAP_NET_ADMIN: packets could be captured, and nothing opened.
     const { status, stderr, stdout } = start({ as: ['setpriv', '--bounding-set=-net_admin', '--'] })
     assert.match(stderr, /\[FIREWALL_(UNAVAILABLE|REFUSED)\]/, stdout)
     assert.equal(status, 69)
@@ -187,7 +187,7 @@ describe('ghostport serve in trouble', { skip: netnsUnavailable() }, () => {
 
   it('opens nothing while its disk is full, says so, and goes on when there is room', async () => {
     const disk = net.directory()
-    // A mount namespace of its own: the disk exists for the server alone, and goes with it.
+    // A mount namespace of its own: the disk exists for the server alone, and is removed with it.
     const daemon = await Daemon.start(net, server, {
       server: [`REPLAY_DB ${disk}/replay.db`],
       access: stanza(['FW_ACCESS_TIMEOUT 2']),
@@ -200,7 +200,7 @@ describe('ghostport serve in trouble', { skip: netnsUnavailable() }, () => {
     const from = daemon.events.length
     for (let i = 0; i < 30 && !daemon.events.some(({ code }) => code === 'REPLAY_STORE_FAILED'); i++) {
       const verdict = await daemon.verdictAfter(() => knock(client, SERVER, '-s', '-A', 'tcp/23'))
-      // What still fits is recorded; what does not is refused. Nothing is granted that is not recorded.
+      // What still fits is recorded; the rest is refused. Nothing is granted that is not recorded.
       assert.ok(verdict.verdict === 'granted' || verdict.code === 'REPLAY_STORE_FAILED', JSON.stringify(verdict))
     }
     const refused = await daemon.until(({ code }) => code === 'REPLAY_STORE_FAILED', from)
@@ -226,7 +226,7 @@ describe('ghostport serve in trouble', { skip: netnsUnavailable() }, () => {
   })
 })
 
-/** Whether a process is on this host. */
+/** Whether a process runs on this host. */
 function inside(host: Host, pid: string): boolean {
   const namespace = (of: string | number): string => host.run(['readlink', `/proc/${of}/ns/net`]).stdout
   return namespace(pid) === namespace(host.pid)

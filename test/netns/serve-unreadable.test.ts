@@ -1,6 +1,6 @@
 /**
- * A checkout that nobody but root can read (under /root, say): the receiver loads there as root, and becomes
- * its user from inside, before it looks at a packet.
+ * A checkout that only root can read (for example under /root). The receiver loads there as root, and becomes its user
+ * by itself before it looks at a packet.
  *
  *   client 10.9.0.1 ── 10.9.0.2 server
  */
@@ -12,7 +12,7 @@ import { copyTree } from '../support/copied-tree.ts'
 import { Daemon, dropByDefault, knock, stanza } from '../support/daemon.ts'
 import { Network, netnsUnavailable } from '../support/netns.ts'
 
-/** The first of the ids that ghostport takes where nobody made a user for it. */
+/** The first id that ghostport uses if no user was made for it. */
 const OWN_ID = 60_900
 
 for (const mode of [0o700, 0o755] as const)
@@ -33,7 +33,7 @@ for (const mode of [0o700, 0o755] as const)
       const { uid, gid, groups, permitted, effective, inheritable, ambient, bounding, noNewPrivileges } = privileges
       assert.deepEqual({ uid, gid, groups }, { uid: OWN_ID, gid: OWN_ID, groups: [] }, `thread ${thread}`)
       for (const set of [permitted, effective, inheritable, ambient]) assert.equal(set, 0n, `thread ${thread}`)
-      // The engine's own threads, which run no program, keep in the bounding set what the change of user took:
+      // The engine's own threads run no program. They keep in the bounding set what the change of user needed:
       // CAP_DAC_READ_SEARCH, CAP_SETGID, CAP_SETUID, CAP_SETPCAP.
       const most = Number(thread) === receiver ? 0n : 0x1c4n
       assert.equal(bounding & ~most, 0n, `thread ${thread}`)

@@ -20,9 +20,9 @@ const SERVER_FOR_OTHER = '10.9.2.2'
 const SERVER6 = 'fd09:0::2'
 const CONF = ['ENABLE_IPT_FORWARDING Y', 'ENABLE_IPT_LOCAL_NAT Y']
 const NAT_TARGETS = 'NAT_TARGETS local:22, 10.9.1.0/24:8000-9000, [fd09:1::/64]:8443'
-/** Long enough to look around in, short enough to wait for. */
+/** Long enough for the checks, short enough to wait for. */
 const LIFETIME = 3
-/** Seconds by which a busy machine may notice something late. */
+/** Seconds by which a busy machine may be late. */
 const SLACK = 8
 const ACCESS = stanza([`FW_ACCESS_TIMEOUT ${LIFETIME}`, NAT_TARGETS])
 
@@ -254,7 +254,7 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
     const verdict = await granted(client, SERVER, '-s', '-A', 'tcp/22', '-U', 'somebody')
     assert.deepEqual([verdict['stanza'], verdict['name'], verdict['user']], [2, 'ada', 'somebody'])
 
-    // Number 2 is grace's from here on.
+    // From here on, number 2 belongs to grace.
     daemon.configure({ server: CONF, access: access('ada', 'grace') })
     daemon.reload()
     await daemon.until(({ event, stanzas }) => event === 'reload' && stanzas === 2, before)
@@ -265,7 +265,7 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
     const text = server.must(ghostportCommand('status', '--socket', socket))
     assert.match(text, /^live grants: 1\n {2}10\.9\.0\.1 {2}tcp\/22 {2}\d+ s left {2}stanza ada {2}user somebody$/m)
 
-    // A stanza that is gone takes nothing with it before its time.
+    // When a stanza is removed, its grants stay until their end.
     daemon.configure({ server: CONF, access: access('grace') })
     const from = daemon.events.length
     daemon.reload()
@@ -297,7 +297,7 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
     process.kill(Number((await daemon.ready())['receiver']), 'SIGKILL')
     const lost = await daemon.until(({ event }) => event === 'receiver lost', before)
     assert.match(String(lost['detail']), /SIGKILL/)
-    // Nobody reads the capture socket now: the packet waits in it.
+    // Now nothing reads the capture socket: the packet waits in it.
     const verdict = await daemon.verdictAfter(() => knock(client, SERVER, '-s', '-A', 'tcp/80'))
     assert.equal(verdict.verdict, 'granted')
     await daemon.ready(before)
@@ -365,7 +365,7 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
       assert.deepEqual([mended['change'], mended['program'], mended['grants']], ['table removed', 'nft', 1])
       took.push(Number(mended['tookMs']))
     }
-    // The best of them says what the daemon needs; the others may say what else the machine was doing.
+    // The best value shows what the server needs; the others may show other work of the machine.
     assert.ok(Math.min(...took) < 100, `${took.join(', ')} ms`)
     assert.equal(await client.tcp(SERVER, 22), 'ssh')
     await allClosed()

@@ -1,4 +1,7 @@
-/** A warden that is held up for longer than it waits for its receiver. Ended for that was an honest receiver, once. */
+/**
+ * A warden that is held up for longer than it waits for its receiver. An earlier version ended an honest receiver for
+ * that.
+ */
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'

@@ -1,6 +1,6 @@
 /**
- * docs/USERS.md, run as it is written: each `#` line on a server, each `$` line on a client, and what the page shows of
- * their output. Only the place of the files is another, and systemd's part is played by the test.
+ * Runs docs/USERS.md as it is written: each `#` line on a server, each `$` line on a client, and compares the output
+ * that the page shows. Only the place of the files differs, and the test takes the part of systemd.
  *
  *   client 192.0.2.77 ── 192.0.2.10 server
  */
@@ -88,7 +88,7 @@ describe('docs/USERS.md', { skip: netnsUnavailable() }, () => {
     return { status: ran.status, output: ran.stdout.replaceAll(daemon.directory, '/etc/fwknop') }
   }
 
-  /** As the unit does it: the configuration is looked at before it is taken. */
+  /** As the unit does: the configuration is checked before it is used. */
   async function reload(): Promise<{ status: number | null; output: string }> {
     const checked = shell(server, 'ghostport serve --exit-parse-config')
     if (checked.status !== 0) return checked

@@ -1,4 +1,4 @@
-/** Laws that hold for every packet, tried on random ones. A counterexample belongs into a test of its own. */
+/** Laws that hold for every packet, tried on random ones. A counterexample belongs in a test of its own. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -44,7 +44,7 @@ const header = {
   timestamp: fc.integer({ min: 1_000_000_000, max: 0x7fff_ffff }).map(unixSeconds),
   source: fc.oneof(addresses, fc.constant('packet-source' as const)),
 }
-/** Records as our own code makes them, so that they can be compared with what it made. */
+/** Records in the shape that our code makes, so that both can be compared. */
 const plain = { noNullPrototype: true } as const
 const required = ['kind', 'random', 'username', 'timestamp', 'source', 'ports'] as const
 const timeout = fc.integer({ min: 1, max: 65536 }).map(seconds)
@@ -242,7 +242,7 @@ function open(wire: string, theirs: PacketKeys) {
   return envelope.ok ? openPacket(envelope.value, theirs, { commands: true }) : envelope
 }
 
-/** The same keys with one thing changed, every one in turn. */
+/** The same keys with one thing changed, each in turn. */
 function almost({ encryption, hmac }: PacketKeys): PacketKeys[] {
   const otherKey = { ...encryption, key: made(EncryptionKey.fromBytes(oneBitOff(exposeKey(encryption.key)))) }
   if (hmac === undefined) return [{ encryption: otherKey }, { encryption, hmac: { key: someHmacKey, type: 'sha256' } }]

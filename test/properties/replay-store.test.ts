@@ -1,4 +1,4 @@
-/** However claims are batched, interleaved and repeated: a packet is first once, and no more than once. */
+/** However claims are batched, interleaved and repeated: a packet is first exactly once. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,7 +20,7 @@ function sqlite(maxAge: Seconds | 'unlimited' = seconds(60), name: string = `${o
   return store.value
 }
 
-/** A packet has one timestamp for its life: `packet n` was made at T0 + 7n. The clock goes where it likes. */
+/** A packet has one timestamp for its life: `packet n` was made at T0 + 7n. The clock moves freely. */
 const batch = fc.record({
   packets: fc.array(fc.nat(30), { maxLength: 8 }),
   clock: fc.integer({ min: -300, max: 600 }),
@@ -37,7 +37,7 @@ for (const [name, open] of [
       fc.asyncProperty(fc.array(batch, { maxLength: 20 }), async (batches) => {
         const store = open()
         const firsts = new Map<number, number>()
-        /** What was of the right age when it came for the first time. The others stay refused. */
+        /** Packets that had the right age when they first came. The others stay refused. */
         const [timely, misdated] = [new Set<number>(), new Set<number>()]
         let waiting: Promise<void>[] = []
         for (const { packets, clock, together } of batches) {

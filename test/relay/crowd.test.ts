@@ -1,7 +1,6 @@
 /**
- * A relay under `ulimit -n 1024`, and those who would take all of it: strangers who hold what they can get, and a key
- * holder who does. The other key holder still gets in, the log and `status` say what was refused, and memory stays
- * flat.
+ * A relay under `ulimit -n 1024`. Strangers, and then a key holder, open and hold as many connections as they can. The
+ * other key holder still gets in, the log and `status` report what was refused, and memory does not grow.
  *
  *   127.1.0.1, 127.1.0.2, …  strangers
  *   127.0.0.2                greedy, with a grant of stanza greedy
@@ -22,7 +21,7 @@ import { writeRelayConfiguration } from '../support/relay-configuration.ts'
 
 const NOBODY = 65_534
 const DESCRIPTORS = 1024
-/** (1024 − 128) / 2, of which strangers get half. */
+/** (1024 − 128) / 2; strangers get half of it. */
 const PLACES = 448
 const GREEDY = '127.0.0.2'
 const OWNER = '127.0.0.3'
@@ -131,7 +130,7 @@ describe('a relay that may have 1024 descriptors', () => {
     limits: { connections: number; strangers: number; strangersPerSource: number }
     refused: { granted: number; strangers: number }
   }
-  /** Asked by the user that it runs as: nobody else should believe a socket in that user's folder. */
+  /** Asked by the user that it runs as: other users should not trust a socket in that user's folder. */
   function status(): { relay: Relay } {
     const socket = join(directory, 'state/control.sock')
     const [file = '', ...words] = [...as, ...copiedGhostport(tree, 'status', '--json', '-s', socket)]
@@ -140,7 +139,7 @@ describe('a relay that may have 1024 descriptors', () => {
     return JSON.parse(asked.stdout)
   }
 
-  /** Connects, and holds on to what answers. @returns the first words, or how it was turned away. */
+  /** Connects, and keeps the connections that answer. @returns the first words, or how it was refused. */
   const hold = (from: string, port: number): Promise<string> =>
     new Promise((resolve) => {
       const socket = connect({ host: '127.0.0.1', port, localAddress: from })
@@ -153,7 +152,7 @@ describe('a relay that may have 1024 descriptors', () => {
       socket.once('end', () => gone('closed'))
       socket.on('error', (error: NodeJS.ErrnoException) => gone(error.code ?? 'error'))
     })
-  /** Some hundreds at a time: what the kernel's own queue drops is not the relay's to see. */
+  /** Some hundreds at a time: the relay never sees what the kernel's own queue drops. */
   const crowd = async (size: number, from: (n: number) => string, port = publicPort): Promise<string[]> => {
     const heard: string[] = []
     while (heard.length < size) {

@@ -1,4 +1,4 @@
-/** What a relay holds for strangers who ask for much and read nothing: as many as may be there at once. */
+/** The memory of a relay for strangers who request much and read nothing, at their highest allowed number. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -11,7 +11,7 @@ import { defaultLimits } from '../../src/firewall/relay/limits.ts'
 
 const PROGRAM = fileURLToPath(new URL('../support/relay-process.ts', import.meta.url))
 const { strangers, strangersPerSource } = defaultLimits
-/** Kilobytes for each stranger; 500 where 256 KiB are held in each direction. */
+/** Kilobytes for each stranger; 500 if 256 KiB are held in each direction. */
 const MOST_EACH = 300
 
 test('a thousand strangers who read nothing hold little', async () => {

@@ -1,6 +1,6 @@
 /**
- * A relay without root: warden and receiver are one user. Another process of that user attacks both. What Linux can
- * keep from it is kept; what it cannot is in docs/RELAY.md, and shown here too.
+ * A relay without root: warden and receiver have the same user. Another process of that user attacks both. What Linux
+ * can prevent is prevented. What it cannot is in docs/RELAY.md, and shown here too.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
@@ -15,7 +15,7 @@ import { treeFor } from '../support/copied-tree.ts'
 import { copiedGhostport, eventsIn, stanza } from '../support/daemon.ts'
 import { writeRelayConfiguration } from '../support/relay-configuration.ts'
 
-/** An ordinary user who runs nothing else. */
+/** An ordinary user that runs nothing else. */
 const USER = process.getuid?.() === 0 ? 54_321 : (process.getuid?.() ?? 0)
 const as = process.getuid?.() === 0 ? ['setpriv', `--reuid=${USER}`, `--regid=${USER}`, '--clear-groups'] : []
 

@@ -1,7 +1,7 @@
 /**
- * `ghostport serve` without a kernel firewall: a real knock over loopback opens a ghost service through the relay, for
- * one source address, while another meets the decoy on the same port. Nothing here needs privilege; as root, the server
- * is also started as nobody.
+ * `ghostport serve` without a kernel firewall. A real knock over loopback opens a ghost service through the relay for
+ * one source address, while another gets the decoy on the same port. No privilege is needed; as root, the server is
+ * also started as nobody.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'

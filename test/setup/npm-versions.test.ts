@@ -1,6 +1,6 @@
 /**
- * The set-up on a machine as Debian 12 makes it, whose npm makes no link for an optional package; and what a set-up
- * that cannot succeed leaves behind. `npm run npm-versions` has all commands with all versions.
+ * The set-up on a machine like Debian 12, whose npm makes no link for an optional package; and what a failed set-up
+ * leaves behind. `npm run npm-versions` tries all commands with all versions.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -34,7 +34,7 @@ it(`Node.js ${oldest.node} and npm ${oldest.npm} set a clone up and build it`, a
 })
 
 describe('a set-up that cannot succeed says so, and installs nothing', () => {
-  // A package of Debian's that no test needs, so that it is one to install.
+  // A package of Debian's that no test needs, so that it must be installed.
   const PACKAGE = 'hello'
   const cases: readonly {
     readonly what: string

@@ -1,4 +1,4 @@
-/** The set-up scripts, which run before there is a type checker and on whatever Node.js a machine has. */
+/** The set-up scripts. They run before there is a type checker, on the Node.js of the machine. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -33,7 +33,7 @@ describe('npm packages are installed', () => {
     'node_modules/other-system': { version: '1.0.0', integrity: 'sha512-b', optional: true },
   }
   const a = wanted['node_modules/a']
-  // what is there → whether that is what the lockfile asks for
+  // what exists → whether the lockfile asks for that
   const cases: readonly (readonly [string, Record<string, object> | undefined, boolean])[] = [
     ['as the lockfile says', { 'node_modules/a': a }, true],
     [
@@ -132,7 +132,7 @@ describe('the lock', () => {
   })
 })
 
-/** A process that takes the lock of a folder, writes `in` to its log, does `task`, and writes `out`. */
+/** A process that locks a folder, writes `in` to its log, does `task`, and writes `out`. */
 function holdLock(folder: string, task: string): ChildProcess {
   const program = `
     import { appendFileSync } from 'node:fs'

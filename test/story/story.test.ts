@@ -1,7 +1,6 @@
 /**
- * `npm start` on each of its stages, whole, with the real commands; and stopped half-way. The story checks each of its
- * steps by itself and ends with a status other than 0 where one is not as told; here it is also asked what it left
- * behind.
+ * `npm start` on each of its stages, complete, with the real commands; and stopped half-way. The story checks each of
+ * its steps, and ends with a status other than 0 if one is not as told. This test also checks what it leaves behind.
  */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
@@ -17,7 +16,7 @@ const folder = mkdtempSync(join(tmpdir(), 'ghostport-story-test-'))
 chmodSync(folder, 0o755)
 after(() => rmSync(folder, { recursive: true, force: true }))
 
-/** What Debian's /etc/profile gives to whoever is not root: without the programs that administer the system. */
+/** The PATH of Debian's /etc/profile for users other than root: without the administrator's programs. */
 const USER_PATH = '/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games'
 
 const needsRoot = isRoot ? false : 'needs root'
@@ -63,7 +62,7 @@ async function tellWhole(stage: string, who: Who): Promise<void> {
   assertNothingLeft(story)
 }
 
-/** In a /run of its own, where the names that everybody sees are seen by nobody else. */
+/** In a /run of its own, so that names that every process sees are seen by no other. */
 async function keepAndTakeDown(): Promise<void> {
   const main = join(clone, 'scripts', 'story', 'main.ts')
   const knock = 'ghostport knock -D 10.66.0.1 -A tcp/22 --nat-local --nat-port 80 -a 10.66.1.2 --wait'
@@ -75,7 +74,7 @@ async function keepAndTakeDown(): Promise<void> {
     `./on spaclient ${knock}`,
     './on spaclient ssh -F ssh_config -p 80 alice@10.66.0.1 echo played with',
     'cd /',
-    // A second checkout, as far as anybody can see.
+    // A second checkout, as far as any program can tell.
     `mkdir "$TMPDIR/second" && mount --bind '${clone}' "$TMPDIR/second"`,
     '! "$0" "$TMPDIR/second/scripts/story/main.ts" --keep',
     'test "$(ls /run/netns | wc -l)" = 3 && ls -d "$TMPDIR"/ghostport-story-*/on',
@@ -129,7 +128,7 @@ async function refuseAccount(account: string, sentence: RegExp): Promise<void> {
   assertNothingLeft(story)
 }
 
-/** Killed, a story cannot clean up; the next one does. */
+/** A story that is killed cannot clean up; the next one does. */
 async function killHalfWay(): Promise<void> {
   const killed = tell('root', 'as root')
   await reached(killed, '1')
@@ -198,12 +197,12 @@ function start([file = '', ...args]: readonly string[], environment: NodeJS.Proc
 
 const BOB = 'bob:x:59901:65534::/nonexistent:/bin/sh'
 
-/** @param account the line of /etc/passwd that there is for the ordinary user. */
+/** @param account the line of /etc/passwd for the ordinary user. */
 function commandFor(stage: string, who: Who, account = BOB): readonly string[] {
   const story = ['scripts/start.mjs', '--stage', stage]
   if (who === 'as root' || !isRoot) return [process.execPath, join(clone, story[0] ?? ''), ...story.slice(1)]
-  // An ordinary user, made in a mount namespace: “nobody” has no shell on Debian, and systemd says that it is locked.
-  // Shown the clone where everybody may look, since it may lie where only root may.
+  // An ordinary user, made in a mount namespace: “nobody” has no shell on Debian, and systemd reports it as locked. The
+  // clone is mounted where every user can read it, because it may be in a place that only root can read.
   const shown = join(folder, 'clone')
   mkdirSync(shown, { recursive: true })
   const etc = mkdtempSync(join(folder, 'etc-'))
@@ -221,7 +220,7 @@ function commandFor(stage: string, who: Who, account = BOB): readonly string[] {
   return ['unshare', '--mount', 'sh', '-c', `${mounts.join(' && ')} && exec "$@"`, 'sh', ...command]
 }
 
-/** The text of an account file with one line in the place of that account's. */
+/** The text of an account file in which one line is replaced for that account. */
 function withAccount(file: string, line: string): string {
   const name = line.slice(0, line.indexOf(':') + 1)
   const others = readFileSync(file, 'utf8')

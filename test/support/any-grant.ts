@@ -1,4 +1,4 @@
-/** Grants by chance, for properties. */
+/** Random grants, for properties. */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { type Grant, grantId, type Opening } from '../../src/access/grant.ts'
@@ -8,7 +8,7 @@ import { addressFromBytes, type IpAddress } from '../../src/packet/address.ts'
 import { parseUsername } from '../../src/packet/username.ts'
 import { type Port, seconds } from '../../src/units.ts'
 
-/** Objects as ours are. */
+/** Objects in the shape that our code makes. */
 const plain = { noNullPrototype: true } as const
 const port = fc.integer({ min: 1, max: 65_535 }).map((n) => n as Port)
 const address = fc

@@ -1,13 +1,12 @@
 /**
- * Runs a classic BPF program as the kernel does, over the packet of a SOCK_DGRAM packet socket. For tests of the
- * filter.
+ * Runs a classic BPF program like the kernel, over the packet of a SOCK_DGRAM packet socket. For tests of the filter.
  */
 import { PACKET_TYPE } from '../../src/capture/packet-socket/spa-filter.ts'
 import * as bpf from '../../src/system/bpf.ts'
 
 /**
- * @returns how many bytes of the packet are accepted; 0 is a refusal. @throws Error for what the kernel's checker
- * refuses.
+ * @returns how many bytes of the packet are accepted; 0 is a refusal. @throws Error for a program that the kernel's
+ * checker refuses.
  */
 export function interpret(program: readonly bpf.Instruction[], packet: Uint8Array, packetType = 0): number {
   let a = 0

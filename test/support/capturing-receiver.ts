@@ -1,6 +1,6 @@
 /**
- * A receiver as the warden would start it: gives up its privileges first, then captures from what it inherits, and
- * tells on standard output, one JSON object a line, what it is and what it got. It ends when standard input does.
+ * A receiver as the warden would start it. It gives up its privileges first, then captures from what it inherits. It
+ * reports on standard output, one JSON object per line, what it is and what it got. It ends when standard input does.
  */
 import { readFileSync, writeSync } from 'node:fs'
 import { packetSocketCapture } from '../../src/capture/packet-socket/packet-socket.ts'

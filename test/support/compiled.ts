@@ -1,4 +1,4 @@
-/** The package as it is built, in a folder of the test: what is run there is what users run. */
+/** The package as it is built, in a folder of the test: tests run what users run. */
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,7 @@ export interface CompiledPackage extends Disposable {
   readonly command: readonly [node: string, program: string]
 }
 
-/** Builds it anew: dist/ may be older than the source. */
+/** Builds it again: dist/ may be older than the source. */
 export function compilePackage(): CompiledPackage {
   const folder = mkdtempSync(join(tmpdir(), 'ghostport-compiled-'))
   const build = pathToFileURL(join(root, 'scripts', 'setup', 'build.mjs')).href

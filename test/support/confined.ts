@@ -1,7 +1,7 @@
 /**
- * A process under the receiver's filter: tries what a stranger who has taken it over would try, straight at the kernel,
- * and tells on standard output what came of each; then goes on with a receiver's own work. With `--unconfined`, has the
- * limits alone, and tries to start a process.
+ * A process under the receiver's filter. It tries what an attacker in it would try, directly at the kernel, and reports
+ * each result on standard output. Then it goes on with a receiver's own work. With `--unconfined`, it has the limits
+ * alone, and tries to start a process.
  */
 import { createHmac } from 'node:crypto'
 import { writeSync } from 'node:fs'
@@ -23,7 +23,7 @@ const attempts: Readonly<Record<string, readonly number[]>> = {
   fork: [57],
   vfork: [58],
   'clone a process': [56, 17],
-  // Flags that the kernel would call wrong, so that a thread without a stack never runs.
+  // Flags that the kernel would refuse, so that a thread without a stack never runs.
   'clone a thread': [56, 0x10000],
   clone3: [435, 0, 0],
   'shut a capture socket down': [48, CAPTURE_SOCKET, 0],
@@ -75,13 +75,13 @@ const attempts: Readonly<Record<string, readonly number[]>> = {
 }
 
 const say = (value: unknown): void => void writeSync(1, `${JSON.stringify(value)}\n`)
-// Once before: V8 and the C library have done by then what they do only once.
+// Once before: V8 and the C library have then done what they do only once.
 createHmac('sha256', 'key').update('x').digest()
 await delay(1)
 
 const limited = limitReceiver()
 if (process.argv.includes('--unconfined')) {
-  // As on a kernel without filters.
+  // Like a kernel without filters.
   const forked = Number(syscall(57, 0, 0, 0, 0, 0, 0))
   const errno = koffi.errno()
   if (forked !== 0) say({ limited: limited.ok, fork: forked < 0 ? errnoName(errno) : `result ${forked}` })
@@ -98,7 +98,7 @@ for (const [name, [number = 0, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0]] of Obj
 }
 say({ came })
 
-/** Calls until the kernel gives no more, and gives it all back. @returns what the kernel says then. */
+/** Calls until the kernel gives no more, and gives it all back. @returns the kernel's answer then. */
 function until(most: number, call: readonly number[], giveBack: (given: number) => readonly number[]): string {
   const ask = ([number = 0, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0]: readonly number[]): number =>
     Number(syscall(number, a, b, c, d, e, f))
@@ -119,14 +119,14 @@ const MAPPED = 256 * 1024 ** 2
 const unmap = (at: number): readonly number[] => [11, at, MAPPED]
 const [READ_WRITE, PRIVATE, SHARED, STACK] = [3, 0x4022, 0x4021, 0x4122]
 say({
-  // Reserved only, so that no memory is taken where there is no limit.
+  // Only reserved, so that no memory is used if there is no limit.
   memory: until(40, [9, 0, MAPPED, READ_WRITE, PRIVATE, -1, 0], unmap),
   shared: until(40, [9, 0, MAPPED, READ_WRITE, SHARED, -1, 0], unmap),
   stacks: until(40, [9, 0, MAPPED, READ_WRITE, STACK, -1, 0], unmap),
   descriptors: until(500, [290, 0, 0], (fd) => [3, fd]),
 })
 
-// What a receiver goes on with: memory, the compiler, timers, digests, its log.
+// A receiver's further work: memory, the compiler, timers, digests, its log.
 let made = 0
 for (let round = 0; round < 30; round++) made += Array.from({ length: 100_000 }, (_, i) => ({ i })).length
 await delay(10)

@@ -1,6 +1,6 @@
 /**
- * This tree and the Node that runs it, copied to where a test wants them: somewhere that nobody can read, or that
- * nobody cannot. A checkout may stand in either, and the tests pass in both.
+ * This tree and the Node that runs it, copied to a place that other users can read, or cannot, as the test needs. The
+ * checkout may be in either kind of place, and the tests pass in both.
  */
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import type { Identity } from '../../src/system/become.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-/** What programs need that are run from the source. */
+/** What programs need that run from the source. */
 const PARTS = [
   'package.json',
   'src',
@@ -35,7 +35,7 @@ export function copyTree(mode: 0o755 | 0o700): Tree {
   return { root: copy, node, [Symbol.dispose]: () => rmSync(copy, { recursive: true, force: true }) }
 }
 
-/** This very tree where the user can read it, else a copy that everybody can. */
+/** This tree if the user can read it, else a copy that every user can. */
 export function treeFor(user: Identity): Tree {
   const here = { root, node: process.execPath, [Symbol.dispose]: () => {} }
   const needed = [

@@ -21,7 +21,7 @@ export interface LogEvent {
 }
 
 export interface DaemonSettings {
-  /** Lines of fwknopd.conf, without the semicolon, beside those that say where the files of this test are. */
+  /** Lines of fwknopd.conf, without the semicolon, in addition to those that name the files of this test. */
   readonly server?: readonly string[]
   /** Of access.conf. */
   readonly access: string | Uint8Array
@@ -31,7 +31,7 @@ export interface DaemonSettings {
   readonly tree?: Tree
   /** Another program than this source: Node and the file of the command. */
   readonly program?: readonly string[]
-  /** What to run it inside of: words before the command, which have to exec it. */
+  /** The program to run it in: words before the command, which must exec it. */
   readonly inside?: readonly string[]
 }
 
@@ -72,7 +72,7 @@ export async function clientAndServer(net: Network): Promise<readonly [client: H
   return [client, server]
 }
 
-/** The events in what a server wrote; other lines are passed over, as is one that is not whole yet. */
+/** The events in a server's output; other lines are skipped, and so is an incomplete line. */
 export function eventsIn(log: string): readonly LogEvent[] {
   const lines = log.split('\n').slice(0, -1)
   return lines.flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as LogEvent] : []))
@@ -126,7 +126,7 @@ export class Daemon {
     writeFileSync(this.path('access.conf'), access, { mode: 0o600 })
   }
 
-  /** Of the warden: what starts a program on a host is exec'ed away. */
+  /** Of the warden: the program that starts it on the host replaces itself with exec. */
   get pid(): number {
     return this.#program.pid
   }
@@ -139,7 +139,7 @@ export class Daemon {
     return eventsIn(this.#program.output)
   }
 
-  /** The first event from the `from`-th on for which `is` holds. @throws AssertionError with the whole log. */
+  /** The first event, from index `from` on, for which `is` holds. @throws AssertionError with the whole log. */
   async until(is: (event: LogEvent) => boolean, from = 0, deadlineMs = 20_000): Promise<LogEvent> {
     const deadline = performance.now() + deadlineMs
     for (;;) {
@@ -155,7 +155,7 @@ export class Daemon {
     return await this.until(({ event }) => event === 'ready', from)
   }
 
-  /** What comes next in the log that is about a packet. */
+  /** The next log line that is about a packet. */
   async verdictAfter(act: () => unknown): Promise<LogEvent> {
     const from = this.events.length
     await act()
@@ -166,7 +166,7 @@ export class Daemon {
     process.kill(this.pid, 'SIGHUP')
   }
 
-  /** Ends it with a signal and starts it again with what the files say now. */
+  /** Ends it with a signal and starts it again with the current files. */
   async restart(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
     await this.stop(signal)
     await this.again()
@@ -211,7 +211,7 @@ export function stanza(lines: readonly string[] = [], { key, hmac }: TestKeys = 
   return ['SOURCE ANY', `KEY ${key}`, ...(hmac === undefined ? [] : [`HMAC_KEY ${hmac}`]), ...lines, ''].join('\n')
 }
 
-/** Sends the text of a packet from a host, as somebody does who has kept a copy. */
+/** Sends the text of a packet from a host, like an attacker who has kept a copy. */
 export function sendPacket(from: Host, server: string, packet: string): void {
   from.must(['bash', '-c', `printf %s "$1" > /dev/udp/${server}/62201`, 'send', packet])
 }

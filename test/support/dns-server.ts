@@ -1,7 +1,7 @@
 /**
- * A DNS server for tests, on loopback of a test host, that tells what it was asked. Started as a program:
- * `dns-server.ts NAME=ADDRESS…`. It says `A name` or `AAAA name` for each query. To names that begin with “silent” it
- * gives no answer; other names that it does not have do not exist.
+ * A DNS server for tests, on loopback of a test host, that reports its queries. Started as a program: `dns-server.ts
+ * NAME=ADDRESS…`. It prints `A name` or `AAAA name` for each query. It does not answer for names that begin with
+ * “silent”. Other unknown names do not exist.
  */
 import { createSocket } from 'node:dgram'
 import { fileURLToPath } from 'node:url'
@@ -32,7 +32,7 @@ export class DnsServer {
   }
 }
 
-/** Words before a command, for which the resolver is the server on loopback. */
+/** Words before a command that make the server on loopback its resolver. */
 export const askingLoopback: readonly string[] = [
   ...['unshare', '--mount', 'sh', '-ec'],
   'mount -t tmpfs none /mnt; echo \'nameserver 127.0.0.1\' > /mnt/resolv.conf; mount --bind /mnt/resolv.conf /etc/resolv.conf; exec "$@"',

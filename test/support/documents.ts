@@ -1,9 +1,9 @@
 /**
- * What a document tells its reader to do: the fenced blocks of its sections, as steps. Tests run these, so that a
- * document cannot tell what does not work.
+ * The instructions of a document: the fenced blocks of its sections, as steps. Tests run these, so that every
+ * instruction works.
  *
- *   ```console                  lines after `# ` are typed as root on the server, after `$ ` by the user on the client; the rest is
- *                               what they print. A line that ends in `\` goes on.
+ *   ```console                  after `# `: typed as root on the server; after `$ `: typed by the user on the client;
+ *                               the rest: their output. A line that ends in `\` goes on.
  *   ```conf /etc/some/file      the text of a file, or, for fwknop's kinds, settings in it
  */
 import assert from 'node:assert/strict'
@@ -25,9 +25,7 @@ export function readDocument(name: string): readonly Section[] {
   return sectionsOf(readFileSync(new URL(name, root), 'utf8'))
 }
 
-/**
- * The section with this title. @throws AssertionError where there is none: a document was changed and a test was not.
- */
+/** The section with this title. @throws AssertionError if there is none: a document was changed and a test was not. */
 export function section(sections: readonly Section[], title: string): Section {
   const found = sections.find((each) => each.title === title)
   assert.ok(found, `no section “${title}” in: ${sections.map((each) => each.title).join(', ')}`)
@@ -70,7 +68,7 @@ function typed(lines: readonly string[]): readonly Step[] {
   return steps
 }
 
-/** The words in `code` of a section, for what a document tells in sentences. */
+/** The words in `code` of a section, for instructions that a document gives in sentences. */
 export function codeIn(name: string, title: string): readonly string[] {
   const [, after] = readFileSync(new URL(name, root), 'utf8').split(new RegExp(`^#+ ${title}$`, 'm'))
   assert.ok(after !== undefined, `no section “${title}” in ${name}`)

@@ -7,7 +7,7 @@
  *     c2 10.2.0.2 ────── 10.2.0.1 │ tcp/22 tcp/25 tcp/80 udp/53
  *        fd02::2          fd02::1 ┘
  *
- * Services greet with their name; the inner one adds the address that it sees the client at.
+ * Services greet with their name; the inner one adds the client's address as it sees it.
  */
 import { type IpAddress, parseAddress } from '../../src/packet/address.ts'
 import { enter, type Host, Network } from './netns.ts'

@@ -1,6 +1,6 @@
 /**
- * A ghostport of a firewall alone, to be killed: installs, opens one grant, says when it began to, and stays. `LIFETIME
- * SOURCE PORT`.
+ * A ghostport with a firewall only, to be killed: installs, opens one grant, reports when it began, and stays.
+ * `LIFETIME SOURCE PORT`.
  */
 import { createNftablesFirewall } from '../../src/firewall/nftables/nftables.ts'
 import { parseAddress } from '../../src/packet/address.ts'

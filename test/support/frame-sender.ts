@@ -1,4 +1,4 @@
-/** Puts IP packets on a cable as they are, right or wrong in any field, from inside of a host's network namespace. */
+/** Puts IP packets on a cable unchanged, right or wrong in any field, from inside a host's network namespace. */
 import assert from 'node:assert/strict'
 import { closeSync } from 'node:fs'
 import { libc, SOCK_DGRAM } from '../../src/system/libc.ts'
@@ -9,8 +9,8 @@ const SOCKADDR_LL_LENGTH = 20
 const [ETH_P_IP, ETH_P_IPV6] = [0x0800, 0x86dd]
 
 /**
- * @param from the host that sends, by this interface. @param to the host at the other end, by that one.
- * @returns what sends one packet, its IP header first.
+ * @param from the host that sends, by this interface. @param to the host at the other end, by that one. @returns a
+ * function that sends one packet, with its IP header first.
  */
 export async function openFrameSender(
   from: Host,

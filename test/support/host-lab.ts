@@ -1,12 +1,12 @@
 /**
  * A whole Debian with systemd, for what network namespaces cannot show: packages, units, the order of a boot, ufw, and
- * whether an administrator who has nothing but ssh is ever locked out.
+ * whether an administrator with only ssh is ever locked out.
  *
  *   client 192.0.2.77 (and a stranger, .66) ── bridge ── 192.0.2.10 the machine      2001:db8::77, ::66, ::10 likewise
  *
  * One root per Debian is made with debootstrap and kept in {@link CACHE}; each machine has an overlay on it. The
  * machine runs in systemd-nspawn, in the network namespace of the client, with mounts, process numbers and a control
- * group of its own. When the test ends in whatever way, the kernel ends the machine, and its mounts and links with it.
+ * group of its own. When the test ends in any way, the kernel ends the machine, with its mounts and links.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -40,7 +40,7 @@ const CACHE = '/var/cache/ghostport-host-lab'
 const MIRROR = 'http://deb.debian.org/debian'
 /** What a server has; ufw is installed and off, as Debian leaves it. */
 const PACKAGES = 'systemd,systemd-sysv,dbus,iproute2,nftables,openssh-server,iptables,ufw'
-/** The version of Debian 12 and 13, from npm's own registry: Debian's package of it brings three hundred others. */
+/** The version for Debian 12 and 13, from npm's own registry: Debian's package of it needs three hundred others. */
 const NPM = '9.2.0'
 const REGISTRY_PORT = 4873
 
@@ -57,7 +57,7 @@ export function hostLabUnavailable(): string | false {
   return missing.length === 0 ? false : `not installed: ${missing.join(', ')}`
 }
 
-/** Runs to its end, out here. @throws AssertionError with what it said. */
+/** Runs to its end, outside the machine. @throws AssertionError with its output. */
 function must(argv: readonly [string, ...string[]], cwd = '/'): string {
   const [program, ...args] = argv
   const { status, stdout, stderr, error } = spawnSync(program, args, {
@@ -72,7 +72,7 @@ function must(argv: readonly [string, ...string[]], cwd = '/'): string {
   return stdout
 }
 
-/** The root of a Debian that nobody has used yet: made at the first call, which takes a minute. */
+/** The root of an unused Debian: made at the first call, which takes a minute. */
 function baseRoot(debian: DebianName): string {
   const base = join(CACHE, `${debian}-2`)
   if (existsSync(base)) return base
@@ -83,7 +83,7 @@ function baseRoot(debian: DebianName): string {
     must(['debootstrap', '--variant=minbase', `--include=${PACKAGES}`, debian, making, MIRROR])
     const modules = join(making, 'usr/local/lib/node_modules/npm')
     mkdirSync(modules, { recursive: true })
-    // Pinned Node.js comes without npm; this machine's own fetches it.
+    // The pinned Node.js comes without npm; this machine's own fetches it.
     const [archive = ''] = must(['npm', 'pack', '--silent', '--pack-destination', making, `npm@${NPM}`])
       .trim()
       .split('\n')
@@ -119,8 +119,8 @@ export class HostLab implements AsyncDisposable {
     let lab: HostLab | undefined
     try {
       const client = await net.host('client')
-      // Without snooping: a bridge that has just lost a port may not know yet whom a multicast to an IPv6 neighbour is
-      // for.
+      // Without snooping: a bridge that has just lost a port may not know yet which port a multicast to an IPv6
+      // neighbour is for.
       client.must(['ip', 'link', 'add', 'br0', 'type', 'bridge', 'mcast_snooping', '0'])
       for (const address of [`${CLIENT.four}/24`, `${STRANGER.four}/24`])
         client.must(['ip', 'address', 'add', address, 'dev', 'br0'])
@@ -158,12 +158,12 @@ export class HostLab implements AsyncDisposable {
     const script = [
       this.#group === undefined ? '' : `echo $$ > ${this.#group}/cgroup.procs`,
       'mount --make-rprivate /',
-      // Its notes about machines; where /run is a disk, it refuses to remove them, and with that to reboot.
+      // systemd-nspawn's notes about machines. If /run is a disk, it refuses to remove them, and then to reboot.
       'mkdir -p /run/systemd/nspawn && mount -t tmpfs tmpfs /run/systemd/nspawn',
       `mount -t overlay overlay -o lowerdir=${base},upperdir=${folder}/upper,workdir=${folder}/work ${folder}/root || {`,
-      // An overlay on an overlay is not to be had: a copy takes a few seconds.
+      // An overlay on an overlay is impossible: a copy takes a few seconds.
       `  cp -a --reflink=auto ${base}/. ${folder}/root && cp -a ${folder}/upper/. ${folder}/root; }`,
-      // It ends with 133 where the machine wants to boot again.
+      // It ends with 133 if the machine wants to boot again.
       'until "$@"; do [ $? -eq 133 ] || exit 1; done',
     ].join('\n')
     const alone = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc']
@@ -185,7 +185,7 @@ export class HostLab implements AsyncDisposable {
     program('ssh', `exec /usr/bin/ssh -F none ${words.join(' ')} "$@"`)
   }
 
-  /** What the machine is before anybody has heard of ghostport. */
+  /** The state of the machine before ghostport is installed. */
   #prepare(upper: string, debian: DebianName): void {
     const write = (path: string, text: string, mode = 0o644): void => {
       const file = join(upper, path)
@@ -198,8 +198,7 @@ export class HostLab implements AsyncDisposable {
     write('etc/systemd/network/10-host0.network', `[Match]\nName=host0\n[Network]\n${addresses.join('\n')}\n`)
     const wanted = join(upper, 'etc/systemd/system/multi-user.target.wants')
     mkdirSync(wanted, { recursive: true })
-    // This one takes hosts that ask often for attackers, and answers them no more; here the tests ask, for whole
-    // minutes.
+    // This sshd option blocks hosts that connect often as attackers; here the tests connect often, for minutes.
     if (debian !== 'bookworm') write('etc/ssh/sshd_config.d/lab.conf', 'PerSourcePenalties no\n')
     symlinkSync('/lib/systemd/system/systemd-networkd.service', join(wanted, 'systemd-networkd.service'))
     mkdirSync(join(upper, 'root/.ssh'), { recursive: true, mode: 0o700 })
@@ -209,14 +208,14 @@ export class HostLab implements AsyncDisposable {
       'usr/local/etc/npmrc',
       `registry=http://${CLIENT.four}:${REGISTRY_PORT}/\naudit=false\nupdate-notifier=false\n`,
     )
-    // A Node.js from a source that is trusted here.
+    // A Node.js from a trusted source on this machine.
     mkdirSync(join(upper, 'usr/local/bin'), { recursive: true })
     copyFileSync(process.execPath, join(upper, 'usr/local/bin/node'))
     chmodSync(join(upper, 'usr/local/bin/node'), 0o755)
     must(['npm', 'pack', '--silent', '--ignore-scripts', '--pack-destination', join(upper, 'root')], clone)
   }
 
-  /** Waits until somebody answers at the ssh port. */
+  /** Waits until the ssh port answers. */
   async reachable(deadlineMs = 60_000): Promise<void> {
     const deadline = performance.now() + deadlineMs
     while (!(await this.ssh(SERVER.four, CLIENT.four, 700))) {
@@ -238,24 +237,24 @@ export class HostLab implements AsyncDisposable {
     })
   }
 
-  /** {@link run}, for what has to succeed. */
+  /** {@link run}, for commands that must succeed. */
   must(command: string): string {
     const { status, stdout, stderr } = this.run(command)
     assert.equal(status, 0, `$ ${command}\n${stdout}${stderr}`)
     return stdout
   }
 
-  /** Somebody logs in by ssh. */
+  /** Logs in by ssh. */
   async login(): Promise<Session> {
     return await Session.open(this.client, join(this.home, 'bin/ssh'))
   }
 
-  /** A command at the machine's console: for what a test asks, never for what an administrator does. */
+  /** A command at the machine's console: for the test itself, never for the administrator's steps. */
   console(command: string): Outcome {
     const init = this.#init()
     if (init === undefined) return { status: null, stdout: '', stderr: 'the machine is down' }
     const argv = ['-t', String(init), '-a', '--', 'bash', '-lc', command]
-    // Nothing of this process's environment: npm's own variables would lead the machine's npm astray.
+    // Without this process's environment: npm's own variables would mislead the machine's npm.
     const env = {
       PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
       HOME: '/root',
@@ -300,7 +299,7 @@ export class HostLab implements AsyncDisposable {
   }
 }
 
-/** One login by ssh, kept open: what an administrator has in one terminal. */
+/** One login by ssh, kept open: the administrator's terminal. */
 export class Session {
   readonly #program: Program
   #asked = 0

@@ -1,6 +1,6 @@
 /**
- * A receiver that a stranger has taken over: sends the lines of its command line over the warden's channel, once it has
- * been configured. Options are before the lines:
+ * A receiver under an attacker's control. Once it has its configuration, it sends the lines of its command line over
+ * the warden's channel. Options are before the lines:
  *
  *   --deaf        reads nothing once it has been configured
  *   --times N     sends the lines N times, as fast as the warden reads them
@@ -25,7 +25,7 @@ const { values, positionals: lines } = parseArgs({
     end: { type: 'boolean' },
   },
 })
-/** It may be deaf to its end. Whoever started it may be gone. */
+/** It may be deaf until its end, or its starter may be gone. */
 const LONGEST_LIFE = 60_000
 /** Lines at once. */
 const BATCH = 200
@@ -43,7 +43,7 @@ if (values.deaf) {
 } else channel.resume()
 
 if (values.leave !== undefined) {
-  // Descriptors that nobody names here are not closed for a child of ours: that a capture socket is kept is the attack.
+  // Node closes in a child all descriptors that are not listed here. The attack is that a capture socket stays open.
   const child = spawn('sleep', ['60'], { stdio: ['ignore', 'ignore', 'ignore', 3, 4] })
   await once(child, 'spawn')
   writeFileSync(values.leave, `${child.pid}`)

@@ -2,10 +2,10 @@
  * Network namespaces: made, entered, joined by cables, and removed. The story, the tests and the benchmarks all use
  * these.
  *
- * One that is held has no name. It lives as long as one process, whose standard input is a pipe from this one: when
- * this process ends, in any way (also by SIGKILL), the kernel takes the namespace away with its links and its firewall.
- * Two runs at the same time cannot collide, and there is nothing to sweep. One that is named is seen by everybody and
- * outlives this process.
+ * A held namespace has no name. It lives as long as one process, whose standard input is a pipe from this one. When
+ * this process ends, in any way (also by SIGKILL), the kernel removes the namespace with its links and its firewall.
+ * Two runs at the same time cannot collide, and nothing needs to be cleaned up. A named namespace is visible to all
+ * processes and outlives this one.
  */
 import { type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -23,11 +23,11 @@ export interface Namespace {
 export interface HeldNamespace extends Namespace {
   /** The process that holds it. */
   readonly pid: number
-  /** Resolves when it is gone, but for processes that are still in it. */
+  /** Resolves when it is gone, except for processes that are still in it. */
   close(): Promise<void>
 }
 
-/** Makes one that goes with this process. Its loopback is up. */
+/** Makes a namespace that ends with this process. Its loopback is up. */
 export async function holdNamespace(label: string): Promise<HeldNamespace> {
   const holder = spawn('unshare', ['--net', 'sh', '-c', 'ip link set lo up && echo up && exec cat'], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -49,9 +49,9 @@ async function letGo(holder: ChildProcessByStdio<Writable, Readable, null>): Pro
 }
 
 /**
- * Makes namespaces with names that everybody sees: all of them, or none.
+ * Makes namespaces with names that every process sees: all of them, or none.
  *
- * @throws NameTaken where one cannot be made. Those made before it are removed.
+ * @throws NameTaken if one cannot be made. Those made before it are removed.
  */
 export function addNamespaces(names: readonly string[]): void {
   for (const [made, name] of names.entries()) {
@@ -70,12 +70,12 @@ export class NameTaken extends Error {
   }
 }
 
-/** Removes namespaces by their names. One that is not there is no mistake. */
+/** Removes namespaces by their names. A missing one is not an error. */
 export function removeNamespaces(names: readonly string[]): void {
   for (const name of names) spawnSync('ip', ['netns', 'delete', name])
 }
 
-/** One that {@link addNamespaces} made. Its loopback is up. */
+/** A namespace that {@link addNamespaces} made. Its loopback is up. */
 export function namedNamespace(name: string): Namespace {
   const namespace = { label: name, id: name, path: `/run/netns/${name}` }
   runInside(namespace, ['ip', 'link', 'set', 'lo', 'up'])
@@ -87,7 +87,7 @@ export function inside({ path }: Namespace, argv: readonly string[]): readonly [
   return ['nsenter', `--net=${path}`, '--', ...argv]
 }
 
-/** Runs a short program inside that has to succeed. @throws Error with what it said. */
+/** Runs a short program inside that must succeed. @throws Error with its output. */
 export function runInside(namespace: Namespace, argv: readonly string[]): void {
   const [file, ...args] = inside(namespace, argv)
   const { status, stdout, stderr, error } = spawnSync(file, args, { encoding: 'utf8', timeout: 20_000 })
@@ -106,13 +106,13 @@ export interface End {
 
 /** Joins two namespaces by a cable. Both ends have their addresses and are up on return. */
 export function layCable(a: End, b: End): void {
-  // Both ends are born in their namespaces, so that no name is ever used in the namespace of this process.
+  // Both ends are made in their namespaces, so that no name is ever used in the namespace of this process.
   const [one, other] = [a, b].map(({ namespace, name }) => ['name', name, 'netns', namespace.id])
   runInside(a.namespace, ['ip', 'link', 'add', ...(one ?? []), 'type', 'veth', 'peer', ...(other ?? [])])
   for (const { namespace, name, addresses } of [a, b]) {
     runInside(namespace, ['ip', 'link', 'set', name, 'up'])
     for (const address of addresses) {
-      // nodad: an IPv6 address that is still being checked for duplicates cannot be used for two seconds.
+      // nodad: an IPv6 address cannot be used for two seconds while it is checked for duplicates.
       const nodad = address.includes(':') ? ['nodad'] : []
       runInside(namespace, ['ip', 'address', 'add', address, 'dev', name, ...nodad])
     }

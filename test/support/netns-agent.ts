@@ -1,4 +1,4 @@
-/** Runs inside a host of `netns.ts` and does as it is told over IPC: listens, probes, holds connections. */
+/** Runs inside a host of `netns.ts` and follows orders over IPC: listens, probes, holds connections. */
 import { createSocket, type Socket as Datagrams } from 'node:dgram'
 import { createServer, connect as dial, type Server, type Socket } from 'node:net'
 
@@ -21,7 +21,7 @@ export interface Probe {
   readonly source?: string
   /** The TCP port to come from. */
   readonly sourcePort?: number
-  /** How long silence is waited out before it is called `timeout`: 400 ms. */
+  /** How long to wait before silence is called `timeout`: 400 ms. */
   readonly timeoutMs?: number
 }
 /** `open`, `refused`, `timeout`, `unreachable`, or the banner. */
@@ -115,9 +115,8 @@ function reasonOf(error: NodeJS.ErrnoException): Reach {
 }
 
 /**
- * Calls `late` after so many milliseconds, and after all that has arrived by then has been seen: a process that had to
- * wait for a processor would otherwise take its own delay for silence.
- * @returns what prevents that.
+ * Calls `late` after this many milliseconds, once everything that has arrived by then was read. Otherwise a process
+ * that had to wait for a processor would take its own delay for silence. @returns what prevents that.
  */
 function ifLate(late: () => void, milliseconds: number): () => void {
   let last: NodeJS.Immediate | undefined
@@ -130,7 +129,7 @@ function ifLate(late: () => void, milliseconds: number): () => void {
   }
 }
 
-/** A connection that greets within three seconds of being made has a banner; one that does not is `open`. */
+/** A connection that greets within three seconds has a banner; another one is `open`. */
 async function probeTcp({ address, port, source, sourcePort, timeoutMs = 400 }: Probe): Promise<Reach> {
   const from = { ...(source && { localAddress: source }), ...(sourcePort && { localPort: sourcePort }) }
   const socket = dial({ host: address, port, ...from })
@@ -184,7 +183,7 @@ async function hold({ address, port, sourcePort, timeoutMs = 5_000 }: Probe): Pr
   const connected = await new Promise<boolean>((resolve) => {
     const patience = setTimeout(() => resolve(false), timeoutMs)
     socket.on('error', () => resolve(false))
-    // The greeting has to be read before any echo is told from it.
+    // The greeting must be read first, to distinguish it from an echo.
     socket.once('data', () => {
       clearTimeout(patience)
       resolve(true)

@@ -1,9 +1,9 @@
-/** Drives a capture that is meant for a loop over poll(2) from the event loop of a test. */
+/** Drives a capture that is made for a poll(2) loop from the event loop of a test. */
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Capture, EventCapture } from '../../src/capture/capture.ts'
 import { PollSet } from '../../src/system/poll-set.ts'
 
-/** Packets are copied, since they are looked at later. The capture is closed at the end. */
+/** Packets are copied, because they are examined later. The capture is closed at the end. */
 export function polled(capture: Capture): EventCapture {
   return {
     counters: () => capture.counters(),

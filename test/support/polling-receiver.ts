@@ -1,5 +1,5 @@
 /**
- * The loop of a receiver, without a change of user: the channel is descriptor 4. Says on standard error why it gives
+ * The loop of a receiver, without a change of user: the channel is descriptor 4. Reports on standard error why it gives
  * up.
  */
 import { writeSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** A relay by itself, for tests that measure its memory: `relay-process.ts PUBLIC_PORT DECOY_PORT`. Says `ready`. */
+/** A relay by itself, for tests that measure its memory: `relay-process.ts PUBLIC_PORT DECOY_PORT`. Prints `ready`. */
 import { createRelayFirewall } from '../../src/firewall/relay/relay.ts'
 import type { IpAddress } from '../../src/packet/address.ts'
 import { port } from '../../src/units.ts'

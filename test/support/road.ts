@@ -1,6 +1,6 @@
 /**
- * A newcomer who does, word for word, what a document says: on the server in one ssh session, on the client in a home
- * of their own.
+ * A newcomer who follows a document word for word: on the server in one ssh session, on the client in a home of their
+ * own.
  */
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { readDocument, type Section, type Step, section } from './documents.ts'
 import type { HostLab, Session } from './host-lab.ts'
 
-/** What a reader puts in the place of words of the document: the timer’s minutes, the name of the firewall. */
+/** What a reader replaces in the document: the timer’s minutes, the name of the firewall. */
 export type Instead = Readonly<Record<string, string>>
 
 export class Road {
@@ -17,7 +17,7 @@ export class Road {
   readonly #sections: readonly Section[]
   /** The half for the client. */
   #printed = ''
-  /** The session on the server; whoever reboots has to log in anew. */
+  /** The session on the server; after a reboot, it must log in again. */
   session: Session
 
   static async begin(lab: HostLab, document: string): Promise<Road> {
@@ -42,7 +42,7 @@ export class Road {
     for (const step of steps) await this.#do(step, instead)
   }
 
-  /** Waits until no grant is live: what was opened before must not be taken for open now. */
+  /** Waits until no grant is live: an earlier grant must not be taken for a new one. */
   async grantsEnd(): Promise<void> {
     for (let tries = 0; tries < 60; tries++) {
       const { grants } = JSON.parse(await this.session.must('ghostport status --json')) as {
@@ -67,7 +67,9 @@ export class Road {
       assert.ok(lines.has(comparable(line)), `${command}\nis documented to print\n${line}\nbut prints\n${said}`)
   }
 
-  /** The client’s files are below its home. Settings go into a file of settings, anything else is the whole file. */
+  /**
+   * The client’s files are below its home. Settings are merged into a settings file; any other text is the whole file.
+   */
   async #write(path: string, text: string): Promise<void> {
     const local = path.startsWith('~/') ? join(this.#lab.home, path.slice(2)) : undefined
     const before =
@@ -81,7 +83,7 @@ export class Road {
     else await this.session.must(`cat > ${path} <<'END-OF-FILE'\n${after}END-OF-FILE`)
   }
 
-  /** The keys of a document are for looking at; the reader has those that `keygen` printed. */
+  /** The keys of a document are examples; the reader has those that `keygen` printed. */
   #withKeys(text: string): string {
     if (!/^KEY_BASE64/m.test(text)) return text
     const keys = this.#printed.match(/^(HMAC_)?KEY_BASE64 .*$/gm) ?? []
@@ -90,7 +92,7 @@ export class Road {
   }
 }
 
-/** Each setting in its line, in the place of the one that was there, or at the end. */
+/** Each setting replaces its line, or is added at the end. */
 function withSettings(before: string, wanted: string): string {
   let text = before.trim() === '' ? '' : `${before.trim()}\n`
   for (const line of wanted.split('\n').filter((each) => each !== '')) {
@@ -101,7 +103,7 @@ function withSettings(before: string, wanted: string): string {
   return text
 }
 
-/** Numbers and keys are never the same twice. */
+/** Numbers and keys differ each time. */
 function comparable(line: string): string {
   return line
     .trim()

@@ -1,12 +1,12 @@
-/** UDP sockets of this process that live in a test host's network namespace, or here. */
+/** UDP sockets of this process that are in a test host's network namespace, or here. */
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { enter, type Host } from './netns.ts'
 
 export interface Sender extends AsyncDisposable {
-  /** Resolves when the kernel has taken the datagram. Rejects where there is no way to `address`. */
+  /** Resolves when the kernel has accepted the datagram. Rejects if there is no route to `address`. */
   send(payload: Uint8Array, address: string, port: number): Promise<void>
-  /** The port that it comes from, by family of the address sent to. */
+  /** The source port, by family of the address sent to. */
   sourcePort(address: string): number
 }
 

@@ -7,16 +7,16 @@ export interface UdpFrame {
   readonly sourcePort?: number
   readonly destinationPort?: number
   readonly payload?: Uint8Array
-  /** The UDP header's length field, where it lies. */
+  /** A false value for the UDP header's length field. */
   readonly udpLength?: number
-  /** IPv4's total length or IPv6's payload length, where it lies. */
+  /** A false value for IPv4's total length or IPv6's payload length. */
   readonly ipLength?: number
   readonly protocol?: number
   /** Time to live, hop limit. Default 64. */
   readonly hops?: number
-  /** Of UDP. Right by default, for whatever the other fields say; 0 is none. */
+  /** The UDP checksum. Right by default for the values of the other fields; 0 means none. */
   readonly checksum?: number
-  /** Of an IPv4 header. Right by default. */
+  /** The checksum of an IPv4 header. Right by default. */
   readonly headerChecksum?: number
   /** IPv4's flags and fragment offset. */
   readonly fragment?: number
@@ -24,7 +24,7 @@ export interface UdpFrame {
   readonly options?: Uint8Array
   /** IPv6 extension headers: number and body in bytes (8n − 2). */
   readonly extensions?: readonly { readonly header: number; readonly bodyLength?: number }[]
-  /** Bytes behind the packet, as Ethernet pads. */
+  /** Bytes after the packet, as Ethernet pads. */
   readonly padding?: number
 }
 

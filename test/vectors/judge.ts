@@ -1,6 +1,6 @@
 /**
- * Judges vectors as the daemon would: configuration, envelope, HMAC, decryption, replay store, policy, firewall, all at
- * the vector's own clock. Only the network is left out, and the kernel's firewall, in whose place is the one of memory.
+ * Judges vectors like the server: configuration, envelope, HMAC, decryption, replay store, policy, firewall, all at the
+ * vector's own clock. Only the network is left out, and a firewall in memory replaces the kernel's.
  */
 import { StanzaIndex } from '../../src/access/matching.ts'
 import { OpenerMemory } from '../../src/access/opener-memory.ts'
@@ -31,15 +31,16 @@ export type Judgement =
       readonly outcome: 'passed'
       /** Refused on purpose, though fwknopd accepts it. */
       readonly stricterBy?: StricterRule
-      /** Refused since no server starts with this configuration. */
+      /** Refused because no server starts with this configuration. */
       readonly notStarted?: ConfigFailure['code']
     }
   | { readonly outcome: 'failed'; readonly why: string }
   | { readonly outcome: 'skipped'; readonly why: string }
 
 /**
- * What ghostport refuses on purpose though fwknopd accepts it: by rule, never by vector. Reasons: docs/FROM-FWKNOP.md.
- * The rules about a packet's form stand with the packet library; here is the one that only shows over several packets.
+ * What ghostport refuses on purpose although fwknopd accepts it: by rule, never by vector. Reasons:
+ * docs/FROM-FWKNOP.md. The rules about a packet's form are in the packet library. This one shows only over several
+ * packets.
  */
 export const stricterRules = {
   ...strictnessRules,
@@ -50,7 +51,7 @@ export const stricterRules = {
 } as const
 export type StricterRule = StrictnessRule | 'used-in-any-spelling'
 
-/** Categories of packets that fwknopd takes through leniency, and a careful server may refuse. */
+/** Categories of packets that fwknopd accepts leniently, and that a careful server may refuse. */
 const MAY_BE_STRICTER: ReadonlySet<string> = new Set(['lenient', 'malleable'])
 
 /** Variables that are not built yet. A stanza with one cannot be judged. */
@@ -63,7 +64,7 @@ const DEFAULT_CONF = {
   ENABLE_SPA_PACKET_AGING: 'N',
 }
 
-/** How packets reached the server that was asked. They are judged here by what is in them. */
+/** How packets reached the original server. Here only their contents are judged. */
 const HOW_CAPTURED = /^(?:PCAP_\w+|ENABLE_PCAP_\w+|ENABLE_UDP_SERVER|UDPSERV_\w+|ENABLE_TCP_SERVER|TCPSERV_\w+)$/
 
 export async function judge(vector: Vector): Promise<Judgement> {
@@ -81,7 +82,7 @@ export async function judge(vector: Vector): Promise<Judgement> {
 
 interface Server {
   take(packet: string): Promise<Verdict>
-  /** What the message says, whether or not policy allows it. */
+  /** What the message says, even if policy does not allow it. */
   read(packet: string): DecodedFields | undefined
 }
 
@@ -164,7 +165,7 @@ function compareFields({ fields: expected }: Vector, read: DecodedFields | undef
     digest: read.digest,
   }
   for (const [name, value] of Object.entries(expected)) {
-    // Compared as text: the file has some numbers as numbers and some as they stand in the packet.
+    // Compared as text: the file has some numbers as numbers and some as in the packet.
     if (!Object.hasOwn(got, name) || String(got[name]) !== String(value))
       return { outcome: 'failed', why: `accepted, but ${name} is “${got[name]}”, not “${value}”` }
   }

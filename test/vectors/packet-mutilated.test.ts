@@ -1,8 +1,7 @@
 /**
  * The packet of each accepted vector, cut at every byte and with every bit flipped. Nothing may throw, and nothing may
- * open as another packet. As the same packet, known by the same digest, these alone may open: a packet that ends in
- * “=”, cut before it (1.9.12 can be told to leave it on), and of HTTP requests those whose changed part is not the
- * packet's.
+ * open as another packet. Only these may open, as the same packet with the same digest: a packet that ends in “=”, cut
+ * before it (1.9.12 has an option to send it), and HTTP requests whose changed part is not the packet's.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -39,7 +38,7 @@ for (const vector of accepted) {
   })
 }
 
-/** Whether it opens, which it must not as any packet but the first. */
+/** Whether it opens. It must not open as any other packet. */
 function opensAs(vector: PacketVector, payload: Uint8Array, digest: ReplayDigest | undefined): boolean {
   const found = digests(vector, payload)
   for (const other of found) assert.equal(other, digest)

@@ -6,7 +6,7 @@ import type { Result } from '../../src/result.ts'
 import { fwknopVectors } from './fwknop-vectors.ts'
 import { type PacketVector, packetVectors } from './packet-vectors.ts'
 
-/** Refused by fwknopd for what the packet asks, or when, or by the server's settings: the packet itself is sound. */
+/** fwknopd refused it for its request, its time, or the server's settings: the packet itself is sound. */
 const REFUSED_BY_POLICY = new Set(['policy', 'replay', 'config', 'state'])
 const STALE = new Set(['x-aging-old', 'x-aging-future'])
 
@@ -39,7 +39,7 @@ function open(vector: PacketVector): Result<OpenedPacket, OpenFailure> {
   return opened
 }
 
-/** `fields` leaves out what does not apply or was not looked at. */
+/** `fields` leaves out what does not apply or was not examined. */
 function assertFields({ fields }: OpenedPacket, expected: NonNullable<PacketVector['fields']>): void {
   const got: Record<string, string | number | null> = {
     rand_val: fields.randVal,

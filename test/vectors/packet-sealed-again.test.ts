@@ -1,6 +1,6 @@
 /**
- * What the real clients sent, sealed once more from the message that was opened, with the same keys and salt: it must
- * come out as the same text, to the last character.
+ * Packets of the real clients, sealed again from the opened message with the same keys and salt: the text must be the
+ * same, to the last character.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -11,7 +11,7 @@ import { sealPacket } from '../../src/packet/seal.ts'
 import { fwknopVectors } from './fwknop-vectors.ts'
 import { packetVectors } from './packet-vectors.ts'
 
-/** `tcp/00022`: the one thing that a real client leaves in a spelling that a parsed message does not keep. */
+/** `tcp/00022`: the only spelling of a real client that a parsed message does not keep. */
 const ZEROS_BEFORE_PORT = /\/0/
 
 const vectors = packetVectors(fwknopVectors).filter(

@@ -1,6 +1,6 @@
 /**
- * The vectors of fwknop-2.6.10.json, as far as the packet layer is concerned: packets and the keys of the server's
- * stanza. Runs in a browser too.
+ * The vectors of fwknop-2.6.10.json for the packet layer: packets and the keys of the server's stanza. Runs in a
+ * browser too.
  */
 import { latin1Bytes } from '../../src/bytes/text.ts'
 import { type DigestType, parseDigestType } from '../../src/packet/digest-type.ts'
@@ -25,11 +25,11 @@ export interface PacketVector extends Pick<RawVector, 'name' | 'category' | 'exp
   readonly payload: Uint8Array
   readonly http: HttpAcceptance
   readonly commands: boolean
-  /** Of each stanza whose keys are keys; fwknopd refuses the others too. */
+  /** Of each stanza whose keys are valid; fwknopd refuses the others too. */
   readonly stanzas: readonly PacketKeys[]
 }
 
-/** All but those made with GnuPG or for a stanza that knows nothing else, and the one with which no server starts. */
+/** All except those made with GnuPG or for a stanza with GnuPG only, and the one whose server does not start. */
 export function packetVectors(raw: readonly RawVector[]): readonly PacketVector[] {
   return raw.flatMap(({ name, category, expect, fields, mode, packet, server }) => {
     const accessConf = server.access_conf
@@ -49,7 +49,7 @@ export function packetVectors(raw: readonly RawVector[]): readonly PacketVector[
   })
 }
 
-/** Reads the five keywords that these files use for keys; the real parser is tested elsewhere. */
+/** Reads the five key settings of these files; the real parser is tested elsewhere. */
 function keysOf(stanza: string): PacketKeys[] {
   const value = (keyword: string) => new RegExp(`^${keyword} (.*)$`, 'm').exec(stanza)?.[1]
   const [text, base64] = [value('KEY'), value('KEY_BASE64')]

@@ -21,7 +21,7 @@ export interface Vector {
 
 type Json = Readonly<Record<string, unknown>>
 
-/** @returns the vectors of a file, or `VALUE_INVALID` for the first that is none. */
+/** @returns the vectors of a file, or `VALUE_INVALID` for the first that is invalid. */
 export function parseVectors(text: string): Result<readonly Vector[], Failure<'VALUE_INVALID'>> {
   let json: unknown
   try {
@@ -69,7 +69,7 @@ function knownFields(fields: Json): Vector['fields'] {
   )
 }
 
-/** For a server that never came up, the file has no access.conf: this is the one that the keys call for. */
+/** For a server that did not start, the file has no access.conf: this one is made from the keys. */
 function stanzaOf(json: Json): string {
   const line = (name: string, value: unknown) => (typeof value === 'string' ? `${name} ${value}\n` : '')
   const key = (name: string, encoding: unknown) => (encoding === 'base64' ? `${name}_BASE64` : name)

@@ -157,7 +157,7 @@ export function knockFlags(given: KnockOptionValues): Result<KnockFlags, Failure
   return ok({ options, besides })
 }
 
-/** `--allow-ip (-a)`: whichever of the two was typed, it is found again. */
+/** `--allow-ip (-a)`: it is found again under either name. */
 function spelled(name: keyof typeof knockOptions): string {
   const { short }: OptionSpec = knockOptions[name]
   return short === undefined ? `--${name}` : `--${name} (-${short})`

@@ -76,7 +76,7 @@ export const KEY_FILE_SETTINGS: ReadonlySet<string> = new Set([
 
 const SECRET = /^[\t\v\f\r ]*(?:(?:HMAC_)?KEY(?:_BASE64)?|GPG_DECRYPT_PW)(?![A-Za-z0-9_])/m
 
-/** Whether any line sets a secret, be it well-formed or not. Comments do not count, as for fwknop's client. */
+/** Whether any line sets a secret, even a malformed one. Comments do not count, as for fwknop's client. */
 export function holdsKeys(text: string): boolean {
   return SECRET.test(text)
 }

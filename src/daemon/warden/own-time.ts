@@ -1,11 +1,11 @@
 /**
- * Time as this process had it for reading messages. A process that is stopped, or held up by a disk or by its own work,
- * reads nothing: when it goes on, what others sent meanwhile still waits to be read, and no deadline may pass before
- * that.
+ * Own time: the time in which this process could read messages. A process that is stopped, or held up by a disk or by
+ * its own work, reads nothing. When it goes on, messages from meanwhile still wait to be read, and no deadline may pass
+ * before they are.
  */
 import { type Milliseconds, milliseconds } from '../../units.ts'
 
-/** Between two looks. A look that comes later by more than as much again was held up. */
+/** Between two looks. A look that is late by more than this was held up. */
 const STEP = milliseconds(1000)
 
 /**

@@ -12,7 +12,7 @@ const REFUSALS = 10
 beforeEach(() => mock.timers.enable({ apis: ['setInterval', 'setTimeout'] }))
 afterEach(() => mock.timers.reset())
 
-/** A receiver that does nothing by itself, and time that passes when it is told to. */
+/** A receiver that does nothing by itself, and a clock that moves on demand. */
 function harness() {
   let now = 5000
   const log = new MemoryLog()
@@ -30,7 +30,7 @@ function harness() {
     ...{ receiver, limits, log, clock: () => now, everySecond: () => did.seconds++ },
     capture: { suspect: () => did.suspected++ },
   })
-  /** @param each what happens in each of so many steps of 100 ms. */
+  /** @param each what happens in each step of 100 ms. */
   const pass = (time: number, each: () => void = () => {}): void => {
     for (const end = now + time; now < end; ) {
       now += 100

@@ -1,6 +1,4 @@
-/**
- * A start that is refused at its last step, with all real parts: it leaves nothing open, and the next start succeeds.
- */
+/** A start with all real parts is refused at its last step. It leaves nothing open, and the next start succeeds. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
@@ -19,7 +17,7 @@ const directory = mkdtempSync(join(tmpdir(), 'ghostport-start-'))
 after(() => rmSync(directory, { recursive: true }))
 const file = (name: string): string => join(directory, name)
 
-/** A port that nothing has, by UDP and by TCP. */
+/** A port that is free for UDP and TCP. */
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await new Promise((done) => server.once('listening', done))
@@ -29,7 +27,7 @@ async function freePort(): Promise<number> {
   return address.port
 }
 
-/** Fails where something has the port. */
+/** Fails if another socket has the port. */
 async function bindBoth(port: number): Promise<void> {
   const udp = createSocket('udp4').bind(port)
   await new Promise((done, failed) => udp.once('listening', () => done(undefined)).once('error', failed))
@@ -58,7 +56,7 @@ test('a start that is refused at the end closes all that it opened, the last fir
   writeFileSync(file('access.conf'), 'SOURCE ANY\nKEY one key\nHMAC_KEY another key\n', { mode: 0o600 })
   writeFileSync(file('notes'), 'no process id\n')
   const paths = { server: file('fwknopd.conf') }
-  /** Process ids of receivers. These do nothing, and hold the descriptors of the sockets. */
+  /** Process ids of receivers. These do nothing but hold the descriptors of the sockets. */
   const receivers: number[] = []
   const starterFor = () => ({
     separateUser: true,

@@ -16,7 +16,7 @@ const chain = (name: string, ...rules: string[]): string =>
 const input = (policy: string, ...rules: string[]): string =>
   chain('input', `type filter hook input priority 0; policy ${policy};`, ...rules)
 const table = (head: string, ...chains: string[]): string => `table ${head} {\n${chains.join('\n\n')}\n}\n`
-/** A default drop that is well in all but what is tried. */
+/** A default drop without fault except for the tested part. */
 const dropping = (...rules: string[]): string => table('inet filter', input('drop', NEIGHBOURS, MARK, ...rules))
 
 function judge(

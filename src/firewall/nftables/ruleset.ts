@@ -76,9 +76,10 @@ function renderChains(shape: TableShape): string {
   return `  # After conntrack (-200) and before any address translation (-100): sees the public port.
   chain gate {
     type filter hook prerouting priority -150; policy accept;
-    # Conntrack keeps the tuple of a half-closed connection, or of one that nobody ended, and takes a new SYN there for a part of the
-    # old connection. So a SYN needs a live grant, whatever conntrack says. One that is sent again while its connection is being made is
-    # dropped as well when the grant ends meanwhile: the service repeats its own SYN-ACK, and the connection gets made.
+    # Conntrack keeps the tuple of a connection that is half-closed or was never ended, and takes a new SYN there
+    # for a part of the old connection. So every SYN needs a live grant, in spite of conntrack. If a grant ends while
+    # its connection is being made, a repeated SYN is dropped too. The service then repeats its SYN-ACK, and the
+    # connection is made.
     meta l4proto != tcp ct state established accept
     tcp flags & (fin | syn | rst | ack) != syn ct state established accept
     ct state related accept
@@ -88,15 +89,15 @@ ${renderGate(shape)}
   }
   chain nat_pre {
     type nat hook prerouting priority -105; policy accept;
-    # What is only on its way through knows nothing of our public ports. A grant may be for an address whose owner did not ask.
+    # Forwarded packets are never redirected: a grant may be for an address whose owner did not ask for it.
     fib daddr type != local accept
     dnat ip to ip saddr . meta l4proto . th dport map @dnat4
     dnat ip6 to ip6 saddr . meta l4proto . th dport map @dnat6
     meta l4proto { tcp, udp } redirect to :ip saddr . meta l4proto . th dport map @redir4
     meta l4proto { tcp, udp } redirect to :ip6 saddr . meta l4proto . th dport map @redir6
   }
-  # A way to an inner host whose address is our own would be one to every port of ours, past all that keeps them closed.
-  # Which addresses are ours changes by the minute: what counts is that the packet is delivered here.
+  # If the address of an inner host is this host's own, the grant would open every port of this host.
+  # This host's addresses may change at any time, so the rule checks whether the packet is delivered here.
   chain forwarded {
 ${renderForwarded()}
   }

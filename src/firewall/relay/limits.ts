@@ -1,15 +1,15 @@
 /**
- * How many connections may be open at once. Each takes two descriptors, so that the process's own limit counts first.
+ * How many connections may be open at once. Each takes two descriptors, so the limit of the process counts first.
  *
- * Nobody can take the last place: not a stranger, not a key holder, nor all strangers together. A new connection has a
- * place while
+ * No stranger, no key holder, and not even all strangers together can take the last place. A new connection has a place
+ * while
  *
  *     without a grant:  those without a grant < free places
  *     with a grant:     those of its source + those of its stanza < free places
  *
  * So there is always room for the first connection of another stanza, and of another source of the same stanza. A
- * source that has the relay for itself gets a third of the places. A stranger has a small share besides. An IPv6 source
- * has 2^64 addresses to call from, and counts by its network.
+ * source alone on the relay gets a third of the places. Each stranger also has a small share. An IPv6 source has 2^64
+ * addresses, so it counts by its network.
  */
 import type { IpAddress } from '../../packet/address.ts'
 import type { ConnectionLimits } from '../firewall.ts'

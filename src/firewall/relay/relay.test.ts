@@ -26,7 +26,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
 })
 
-/** A server that answers each connection with `behave`; its port is free and stays ours. */
+/** A server that answers each connection with `behave`, on a free port. */
 async function serve(behave: (socket: Socket) => void, host = '127.0.0.1'): Promise<{ server: Server; port: Port }> {
   const sockets = new Set<Socket>()
   const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -51,7 +51,7 @@ function named(name: string, host?: string) {
     socket.pipe(socket)
   }, host)
 }
-/** A port on which nobody listens. */
+/** A port on which nothing listens. */
 async function freePort(): Promise<Port> {
   const { server, port } = await serve(() => {})
   await new Promise((resolve) => server.close(resolve))
@@ -65,7 +65,7 @@ function caller(source: IpAddress, to: Port): Socket {
   cleanups.push(() => socket.destroy())
   return socket
 }
-/** The first words of whoever answers; `reset` or `closed` where nobody does. */
+/** The first words of the answer; `reset` or `closed` if there is none. */
 async function firstWords(socket: Socket): Promise<string> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => resolve('silence'), 5000)
@@ -297,7 +297,7 @@ test('each direction ends by itself', async () => {
     socket.on('data', (data) => {
       heard += data
     })
-    // Only after the caller has said all does it answer, and only then does it hang up.
+    // It answers only after the caller has sent everything, and closes only then.
     socket.on('end', () => socket.end(`heard ${heard}`))
   })
   const { relay, public: at } = await scene()
@@ -404,7 +404,7 @@ test('a service that is down resets the caller and is told once', async () => {
   )
 })
 
-/** A port that answers no SYN: its owner is stopped, and its queue full. */
+/** A port that answers no SYN: its owner is stopped, and its queue is full. */
 async function deafPort(): Promise<Port> {
   const program = `
     const server = require('node:net').createServer().listen({ host: '127.0.0.1', port: 0, backlog: 1 }, () => {

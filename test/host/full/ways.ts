@@ -1,5 +1,5 @@
 /**
- * The ways in which the README closes the port, from the installation over a reboot to taking ghostport off again; and
+ * The ways in which the README closes the port, from the installation over a reboot to the removal of ghostport; and
  * what happens when each goes wrong.
  */
 import assert from 'node:assert/strict'
@@ -14,11 +14,11 @@ interface Way {
   readonly title: string
   /** What step 6 enables. */
   readonly enables: string
-  /** What the host has before anybody has heard of ghostport. */
+  /** The state of the host before ghostport is installed. */
   readonly before?: string
   /** A mistake that keeps even a knock out. */
   readonly mistake: string
-  /** Which words of OPERATING let the way in without ghostport, and how that is kept. */
+  /** Which words of OPERATING let the administrator in without ghostport, and how that change is kept. */
   readonly letIn?: { readonly word: RegExp; readonly keep: string }
 }
 
@@ -39,7 +39,7 @@ const ways: readonly Way[] = [
   {
     title: 'Gate mode, the way for a remote server',
     enables: 'ghostport',
-    // The receiver's port is one that no client asks.
+    // The receiver's port is one that no client uses.
     mistake: "sed -i 's/^SPA_PORTS .*/SPA_PORTS 62202;/' /etc/fwknop/fwknopd.conf && systemctl restart ghostport",
   },
 ]
@@ -136,7 +136,7 @@ export function describeAccidents(debian: DebianName): void {
         await shutToStrangers(lab)
         const at = async (milliseconds: number) => delay(Math.max(0, milliseconds - (performance.now() - armed)))
         await at(20_000)
-        // It starts a timer of --on-active anew; and on Debian 12 it reads `;` in the timer’s command as part of a
+        // It starts a timer of --on-active again; and on Debian 12 it reads `;` in the timer’s command as part of a
         // word.
         await road.session.must('systemctl daemon-reload')
         assert.equal(await lab.ssh(), false, 'open too early')

@@ -80,12 +80,12 @@ function admission(firewall: Firewall = createMemoryFirewall(), share?: number) 
     onForbidden: (failure) => assert.fail(failure.detail),
   })
   const verdicts = () => log.records.map(({ fields }) => fields['code'] ?? fields['verdict'])
-  /** Until as many verdicts have been told. */
+  /** Waits until this many verdicts are known. */
   const told = async (count: number): Promise<void> => {
     for (let i = 0; i < 1000 && verdicts().length < count; i++) await setImmediate()
     assert.equal(verdicts().length, count)
   }
-  /** Until as many names have been asked for. */
+  /** Waits until this many names were asked for. */
   const asks = async (count: number): Promise<void> => {
     for (let i = 0; i < 1000 && asked.length < count; i++) await setImmediate()
     assert.equal(asked.length, count)
@@ -100,7 +100,7 @@ test('knocks that wait are judged under the policy that they were opened under, 
   const firewall = createMemoryFirewall()
   await firewall.install()
   const { made, verdicts } = admission(firewall)
-  // The first is being judged; the others wait, and are one batch.
+  // The first is being judged; the others wait, and form one batch.
   made.submit([knock()], open)
   made.submit([knock(), knock()], shut)
   made.submit([knock()], open)
@@ -243,7 +243,7 @@ for (const [what, access, change, code] of [
     await asks(1)
     inForce.terms = terms(access, change)
     made.reconsider()
-    // Opened under the terms from before; those of now decide whether its name is asked for.
+    // Opened under the earlier terms; the current terms decide whether its name is asked for.
     made.submit([named('other.example')], open)
     await told(2)
     assert.deepEqual([verdicts(), asked.length], [[code, code], 1])

@@ -1,15 +1,15 @@
 /**
- * Admission: the way of a knock from the receiver to its verdict. The steps, each with its file:
+ * Admission: takes a knock from the receiver to its verdict. The steps, each with its file:
  *
- * 1. submit (here): knocks wait, and are taken in groups (queue.ts), under the policy that the receiver opened them
- *    under.
- * 2. believe (judge-believed.ts): what the kernel would not have taken is refused, and stays unused.
- * 3. claim (claim.ts): the packet is recorded as used, once and for all.
- * 4. decide (judge.ts, access/decide.ts): the first stanza that allows what it asks for grants it.
- * 5. open (open.ts): the firewall opens what is granted.
- * 6. settle (here): the verdict goes to the journal; or a name is looked up (name-lookups.ts), and the knock comes back
- *    to step 4, under the policy of that time. It holds up no others meanwhile.
- * 7. answer (here): the receiver gets to know which packets are used up, so that it need not report copies.
+ * 1. submit (here): knocks wait, and are judged in batches (queue.ts), under the policy with which the receiver opened
+ *    them.
+ * 2. believe (judge-believed.ts): a packet that the kernel would not have accepted is refused, and stays unused.
+ * 3. claim (claim.ts): the packet is recorded as used, permanently.
+ * 4. decide (judge.ts, access/decide.ts): the first stanza that allows the request grants it.
+ * 5. open (open.ts): the firewall opens the grant.
+ * 6. settle (here): the verdict goes to the journal. Or a name is looked up (name-lookups.ts), and the knock comes back
+ *    to step 4, under the policy of that time. Others do not wait for it.
+ * 7. answer (here): the receiver is told which packets are used up, so that it need not report copies.
  */
 
 import type { KeyringName } from '../../../access/keyring.ts'

@@ -15,7 +15,7 @@ const ip = (text: string): IpAddress => {
 const FOUND = ip('10.0.0.5')
 const NONE = { why: 'nobody knows it' }
 
-/** A resolver that answers when it is told to, and a clock and timers that move when they are told to. */
+/** A resolver that answers on demand, and a clock and timers that move on demand. */
 function lookups(t: { mock: typeof import('node:test').mock }) {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   let now = 0
