@@ -1,6 +1,6 @@
 /**
- * The ports to what opens doors. Contracts: `test/contract/firewall.ts` and `test/contract/kernel-firewall.ts`, run for every
- * implementation.
+ * The ports to what opens doors. Contracts: `test/contract/firewall.ts` and `test/contract/kernel-firewall.ts`, run for
+ * every implementation.
  */
 import type { Grant, GrantId, LiveGrant } from '../access/grant.ts'
 import type { ProtocolPort } from '../packet/message.ts'

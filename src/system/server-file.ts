@@ -43,8 +43,8 @@ export function judgeServerFile(path: string): Exposed | undefined {
 const OUR_PLACE = 'name a path in a folder that nobody else can write to, such as /run/ghostport or /var/lib/ghostport'
 
 /**
- * Makes the missing folders of `path`, mode 0700, and checks it as {@link judgeServerFile} does. It checks twice: before,
- * so that nothing is made in the wrong place, and afterwards.
+ * Makes the missing folders of `path`, mode 0700, and checks it as {@link judgeServerFile} does. It checks twice:
+ * before, so that nothing is made in the wrong place, and afterwards.
  * @throws the file system's errors.
  */
 export function prepareServerFile(path: string): Exposed | undefined {

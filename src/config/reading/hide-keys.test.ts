@@ -85,7 +85,8 @@ const frames: ((line: string) => string)[] = [
 ]
 
 /**
- * A name is there to be told. What it may look like keeps keys in base64 and in hex out of it (access/stanza-name.test.ts).
+ * A name is there to be told. What it may look like keeps keys in base64 and in hex out of it
+ * (access/stanza-name.test.ts).
  */
 const toldNothing = stanzaSettingNames.filter((name) => name !== 'NAME')
 
