@@ -5,8 +5,8 @@ import { clone } from './clone.mjs'
 import { outputOf, run, SetUpError } from './terminal.mjs'
 
 /**
- * Whether `node_modules` in `folder` is what the lockfile asks for. npm writes `node_modules/.package-lock.json` as the
- * last act of an install, so that file tells both what is there and that the install was not cut short.
+ * Whether `node_modules` in `folder` is what the lockfile asks for. npm writes `node_modules/.package-lock.json` at the
+ * end of an install. So that file shows both what is installed and that the install was complete.
  *
  * @param {string} folder
  */

@@ -31,7 +31,7 @@ export function run(command, args, options = {}) {
 }
 
 /**
- * Runs `command` and gives what it printed, whatever its exit status; `undefined` where there is no such program.
+ * Runs `command` and returns what it printed, with any exit status; `undefined` if there is no such program.
  *
  * @param {string} command
  * @param {readonly string[]} args

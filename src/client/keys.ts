@@ -27,7 +27,7 @@ export type AskSecret = (what: string, option: string) => Promise<Result<Uint8Ar
  * @param server as the user named it: key files are read by it.
  * @param ask for a key that is wanted and that no setting holds.
  * @returns the keys; `CONFIG_UNREADABLE`, `CONFIG_EXPOSED` or `CONFIG_SYNTAX` for a key file; `KEY_MISSING` or
- * `KEY_INVALID` for a key; the failure of `ask`; or `CONFIG_CONFLICT` for a mode that knows no HMAC.
+ * `KEY_INVALID` for a key; the failure of `ask`; or `CONFIG_CONFLICT` for a mode that has no HMAC.
  * @example
  * ```ts
  * import { loadKeys } from 'ghostport'

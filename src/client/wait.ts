@@ -80,8 +80,8 @@ const MAX_MUTE = 6
  */
 const LOOK_LIMIT = milliseconds(800)
 /**
- * A service may greet a later connection sooner than an earlier one. So if a banner arrives while a connection from
- * before the knock is mute, the earlier one gets this many times as long as the other took, and a little more.
+ * A service may greet a later connection sooner than an earlier one. So a banner may arrive while a connection from
+ * before the knock is mute. Then the earlier one gets this many times as long as the other took, and a little more.
  */
 const EARLY_BANNER_FACTOR = 4
 const EARLY_BANNER_EXTRA = milliseconds(20)
@@ -118,7 +118,7 @@ export function lookAtDoor(door: Door): DoorLook {
   return watch
 }
 
-/** What a wait may be told besides where and how long. */
+/** Options of a wait, besides where and how long. */
 export interface WaitTerms {
   /**
    * Attempts at the same port from before the knock. Without them, a port that was open before looks like one that the

@@ -44,7 +44,7 @@ export interface DecodedFields extends MessageFields {
   readonly digestType: DigestType
 }
 
-/** Why a plaintext is no message. */
+/** Why a plaintext is not a valid message. */
 export type FieldFailure = PacketFailure<'SPA_DIGEST_MISMATCH' | 'SPA_FIELD_INVALID'>
 type InvalidField = PacketFailure<'SPA_FIELD_INVALID'>
 

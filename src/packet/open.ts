@@ -130,8 +130,8 @@ export function authenticatePacket(
 /**
  * The last step: what a plaintext says. It does not matter how it was decrypted.
  * @param decrypted as `decrypt` makes it.
- * @returns what the packet says; `SPA_DIGEST_MISMATCH` or `SPA_FIELD_INVALID` where it is no message, in the order in
- * which these are found out.
+ * @returns what the packet says; `SPA_DIGEST_MISMATCH` or `SPA_FIELD_INVALID` if it is not a valid message, in the
+ * order in which these are found out.
  * @example
  * ```ts
  * import {

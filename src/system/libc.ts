@@ -1,6 +1,6 @@
 /**
- * The few calls of the C library that Node does not offer, through koffi. It is loaded on first use. So parts that do
- * not need it (a plain UDP socket, the relay, the client, other systems) neither pay for it nor fail because of it.
+ * The few calls of the C library that Node does not offer, through koffi. It is loaded on first use. So it costs
+ * nothing, and cannot fail, where it is not needed: a plain UDP socket, the relay, the client, other systems.
  *
  * A wrong prototype would crash the process. Each is copied from its manual page. The layouts of structures passed as
  * bytes are those of 64-bit little-endian Linux, the only kind accepted.

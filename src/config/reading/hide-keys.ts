@@ -44,7 +44,7 @@ const HARMLESS: readonly RegExp[] = [
   /^.{0,4}$/,
   // A number, a range of ports, a span of time.
   /^[+-]?[0-9]{1,10}(-[0-9]{1,10}|[a-z]{1,2})?$/i,
-  // A protocol and port, in whichever way it is written.
+  // A protocol and port, in any spelling.
   /^[a-z]{2,4} ?[/: ] ?[0-9]{1,10}(-[0-9]{1,10})?$/i,
   /^[0-9]{1,10}[/:][a-z]{2,4}$/i,
   // A date.

@@ -1,7 +1,7 @@
 /** What is told of a configuration: why it is refused, or what its operator should know about it. */
 import type { Failure, SourceLocation } from '../../result.ts'
 
-/** Why a configuration is refused, in whichever file. */
+/** Why a configuration is refused, in any of its files. */
 export type ConfigFailure = Failure<
   | 'CONFIG_UNREADABLE'
   | 'CONFIG_EXPOSED'

@@ -109,7 +109,7 @@ function readUsers(path: string, user: number): Result<string, ConfigFileFailure
             : `move ${path} into a folder that only its user can write to`
         // The file may be a hard link to another user's file: a chown would give that file away.
         return stat.nlink > 1
-          ? `remove ${path}, and let its user write it anew`
+          ? `remove ${path}, and let its user write it again`
           : `chown ${ownerName(folder.owner)} ${path}`
       },
     })

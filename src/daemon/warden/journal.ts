@@ -90,9 +90,9 @@ export class Journal {
   }
 
   /**
-   * Logs an authentic packet and what became of it. A grant always has its line: without a key nobody can cause one,
-   * unless replays are allowed. A refusal has a line up to the limit: anybody can send a recorded packet again, of any
-   * age.
+   * Logs an authentic packet and what became of it. A grant always has its line: only the holder of a key can cause
+   * one, unless replays are allowed. A refusal has a line up to the limit: anybody can send a recorded packet again, of
+   * any age.
    * @param names under which the verdict was made.
    */
   knock(knock: Knock, verdict: Verdict, names: StanzaNames): void {

@@ -216,8 +216,8 @@ function openPorts({ tables, protectedPorts, ports, decoys = [] }: Asked, family
     const outcomes = walk(tables, ARRIVING, probe)
     const dropping = outcomes.filter(dropsAll)
     if (dropping.length > 0) {
-      // Each chain that drops the port may let some packets in before that, for example by address or interface, with a
-      // rule for this very port.
+      // Each chain that drops the port may let some packets in before that: by a rule for this very port with an
+      // address or interface, for example.
       const [hope, ...more] = dropping.map(({ hopes }) => hopes.find(namesPort))
       if (hope !== undefined && more.every((other) => other !== undefined))
         unclear.set(hope, [...(unclear.get(hope) ?? []), asked])

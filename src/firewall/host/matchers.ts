@@ -3,7 +3,7 @@
  */
 import { type Grade, grade, not, type Probe, type Test } from './probe.ts'
 
-/** Statements that are no conditions and have no verdict. */
+/** Statements without a condition and without a verdict. */
 export const skipped =
   /^(counter( packets \d+ bytes \d+| name \S+)?|comment "[^"]*"|log( prefix "[^"]*"| level \S+| group \d+| snaplen \d+| queue-threshold \d+| flags (all|skuid|ether|(tcp|ip) \S+))*|(meta mark|ct mark|mark|meta priority|meta nftrace|ct label|ct helper|ct zone|meta secmark) set (\S+ (and|or|xor|&|\||\^) \S+( (and|or|xor|&|\||\^) \S+)*|"[^"]*"|\S+))(?= |$)/
 

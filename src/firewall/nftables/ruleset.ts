@@ -16,7 +16,7 @@ const LEDGER_ELEMENTS_PER_GRANT = 8
 const LEFT_BEHIND = 65_536
 const CHAINS = ['gate', 'nat_pre', 'forwarded', 'delivered', 'nat_post'] as const
 
-/** @returns commands that leave exactly this table, empty, in one transaction, whatever existed before. */
+/** @returns commands that leave exactly this table, empty, in one transaction, regardless of what existed before. */
 export function renderTable(shape: TableShape): string {
   const { table } = shape
   return `add table inet ${table}

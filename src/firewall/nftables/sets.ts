@@ -37,7 +37,7 @@ const SETS = {
     about: 'what the inner host sees as the source: a given address',
   },
   snat6: { key: post('ipv6_addr'), value: ['ipv6_addr'], about: 'the same for IPv6' },
-  ledger: { key: ['mark', 'mark'], about: 'which grant opened what, for a ghostport that starts anew' },
+  ledger: { key: ['mark', 'mark'], about: 'which grant opened what, for a ghostport that restarts' },
 } as const satisfies Readonly<Record<string, SetShape>>
 
 export type SetName = keyof typeof SETS

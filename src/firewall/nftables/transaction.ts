@@ -52,7 +52,8 @@ export function renderMoves(shape: TableShape, moves: readonly Move[], now: Inst
 }
 
 /**
- * The commands that leave our table with exactly these doors open, whatever it held before. No grant is recorded then.
+ * The commands that leave our table with exactly these doors open, regardless of its contents. No grant is recorded
+ * then.
  */
 export function renderDoors(
   shape: TableShape,

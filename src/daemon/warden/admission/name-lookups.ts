@@ -109,8 +109,9 @@ export class NameLookups {
 
   /**
    * Looks up a name.
-   * @param settle is called once, maybe before this returns: with the answer, or with NAME_NOT_LOOKED_UP if the share
-   * of the key is used up, the knock waited too long, or the server stops. Never called after {@link abandon}.
+   * @param settle is called once, maybe before this returns: with the answer, or with NAME_NOT_LOOKED_UP. The latter
+   * means that the share of the key is used up, the knock waited too long, or the server stops. Never called after
+   * {@link abandon}.
    */
   find(asked: NameQuestion, asker: Asker, settle: (answer: LookupAnswer) => void): void {
     if (this.#closed) {
