@@ -87,6 +87,7 @@ export const failureKinds = {
   CONFIG_UNKNOWN_KEY: { level: 'error', exit: 78, sentence: 'unknown setting' },
   CONFIG_UNSUPPORTED_KEY: { level: 'error', exit: 78, sentence: 'the setting is not supported yet' },
   CONFIG_INVALID_VALUE: { level: 'error', exit: 78, sentence: 'the value is not valid' },
+  // “KEY” in CONFIG_…_KEY is fwknop's word for the name of a setting; in KEY_… it is a cryptographic key.
   CONFIG_MISSING_KEY: { level: 'error', exit: 78, sentence: 'a setting is missing' },
   CONFIG_CONFLICT: { level: 'error', exit: 78, sentence: 'the settings contradict each other' },
   KEY_INVALID: { level: 'error', exit: 78, sentence: 'the key cannot be used' },

@@ -54,7 +54,7 @@ async function run(
   const planned = await planKnock(given, terminal, {
     ...(stanza === undefined
       ? {}
-      : { stanza: { word: stanza, required: true, doubt: doubtful(stanza, afterFlag[0]) } }),
+      : { stanza: { word: stanza, required: true, misread: misreadAs(stanza, afterFlag[0]) } }),
   })
   if (!planned.ok) return planned
   const { plan, settings } = planned.value
@@ -106,7 +106,7 @@ function withoutEffect(given: OptionValues<typeof options>): Result<void, Failur
 }
 
 /** An argument after an option without value may be meant as its value. */
-function doubtful(word: string, flag: string | undefined): string | undefined {
+function misreadAs(word: string, flag: string | undefined): string | undefined {
   return flag === undefined ? undefined : unexpectedArgument(word, flag)
 }
 

@@ -1,7 +1,7 @@
 /** `ghostport serve`: the server, in the foreground. */
 import { resolve } from 'node:path'
 import { systemClock } from '../clock.ts'
-import type { ConfigPaths } from '../config/load.ts'
+import type { ConfigSource } from '../config/load.ts'
 import { failureFields, jsonLog } from '../log.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { setProcessTitle, shutInspector, WARDEN_TITLE } from '../system/own-process.ts'
@@ -48,7 +48,7 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
   if (!server.ok) return server
   const access = fromHere(given['access-file'] ?? '/')
   if (!access.ok) return access
-  const paths: ConfigPaths = {
+  const source: ConfigSource = {
     server: server.value,
     ...(given['access-file'] !== undefined && { access: access.value }),
     overrides: [
@@ -58,13 +58,13 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
   }
   if (given['exit-parse-config'] > 0) {
     const { checkConfiguration } = await import('./server/check-configuration.ts')
-    return checkConfiguration(paths, terminal)
+    return checkConfiguration(source, terminal)
   }
   if (given['fw-flush'] > 0) {
     const { flushFirewall } = await import('./server/flush-firewall.ts')
-    return flushFirewall(paths, terminal)
+    return flushFirewall(source, terminal)
   }
-  return serve(paths, terminal)
+  return serve(source, terminal)
 }
 
 /** @returns the path from the root; CONFIG_UNREADABLE for a relative one where the working directory is gone. */
@@ -79,7 +79,7 @@ function fromHere(path: string): Result<string, Failure<'CONFIG_UNREADABLE'>> {
   }
 }
 
-async function serve(paths: ConfigPaths, terminal: Terminal): Promise<Outcome> {
+async function serve(source: ConfigSource, terminal: Terminal): Promise<Outcome> {
   const { closeMemory } = await import('../system/privilege.ts')
   const shut = await shutInspector()
   if (!shut.ok) return shut
@@ -103,7 +103,7 @@ async function serve(paths: ConfigPaths, terminal: Terminal): Promise<Outcome> {
   const found = serviceManager(process.env)
   if (!found.ok) log.write('error', 'notice', failureFields(found.failure))
   const manager = found.ok ? found.value : noServiceManager
-  const started = await startWarden(paths, log, systemClock, { manager })
+  const started = await startWarden(source, log, systemClock, { manager })
   if (!started.ok) {
     manager.tell(describeFailure(started.failure))
     await output.flush(LAST_LINES_TIME)

@@ -4,10 +4,10 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, w
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { fillUnit, standardPlaces, type UnitPlaces, unitWarnings } from './unit.ts'
+import { fillUnit, standardPaths, type UnitPaths, unitWarnings } from './unit.ts'
 
 const template = readFileSync(new URL('../../packaging/ghostport.service', import.meta.url), 'utf8')
-const local: UnitPlaces = {
+const local: UnitPaths = {
   node: '/usr/local/bin/node',
   nodeOptions: ['--max-old-space-size=64'],
   home: '/usr/local/lib/node_modules/ghostport',
@@ -17,14 +17,14 @@ const local: UnitPlaces = {
 }
 
 describe('the unit', () => {
-  it('of packaging/ is what is printed for the standard places', () => {
-    assert.deepEqual(fillUnit(template, standardPlaces), { ok: true, value: template })
+  it('of packaging/ is what is printed for the standard paths', () => {
+    assert.deepEqual(fillUnit(template, standardPaths), { ok: true, value: template })
   })
 
-  it('names other places wherever the template names the standard ones', () => {
+  it('names other paths wherever the template names the standard ones', () => {
     const filled = fillUnit(template, local)
     assert.ok(filled.ok)
-    for (const standard of ['/usr/bin/node', '/usr/lib/node_modules', standardPlaces.settings, standardPlaces.stanzas])
+    for (const standard of ['/usr/bin/node', '/usr/lib/node_modules', standardPaths.settings, standardPaths.stanzas])
       assert.ok(!filled.value.includes(standard), standard)
     const server = `${local.node} --max-old-space-size=64 ${local.home}/dist/cli/ghostport.js serve`
     const files = '-c /srv/doors/server.conf -a /srv/doors/stanzas.conf'
@@ -54,7 +54,7 @@ describe('the unit', () => {
     assert.ok(2 * 3 * readdirSync('/proc/self/task').length < most)
   })
 
-  const unusable: readonly (readonly [string, Partial<UnitPlaces>])[] = [
+  const unusable: readonly (readonly [string, Partial<UnitPaths>])[] = [
     ['a space', { node: '/opt/my node/node' }],
     ['a specifier of systemd', { home: '/opt/100%n' }],
     ['a variable', { settings: '/etc/$HOME/fwknopd.conf' }],
@@ -62,9 +62,9 @@ describe('the unit', () => {
     ['no absolute path', { settings: 'fwknopd.conf' }],
     ['an option with a quote', { nodeOptions: ['--title="x"'] }],
   ]
-  for (const [what, places] of unusable)
+  for (const [what, paths] of unusable)
     it(`is not made with ${what}`, () => {
-      const filled = fillUnit(template, { ...local, ...places })
+      const filled = fillUnit(template, { ...local, ...paths })
       assert.ok(!filled.ok)
       assert.equal(filled.failure.code, 'VALUE_INVALID')
     })
@@ -79,7 +79,7 @@ describe('ghostport unit warns', () => {
   const node = join(exposed, 'node')
   writeFileSync(node, '')
 
-  const cases: readonly (readonly [what: string, places: Partial<UnitPlaces>, says: RegExp])[] = [
+  const cases: readonly (readonly [what: string, paths: Partial<UnitPaths>, says: RegExp])[] = [
     [
       'of a Node.js that nvm installed',
       { node: '/root/.nvm/versions/node/v24.1.0/bin/node' },
@@ -94,14 +94,14 @@ describe('ghostport unit warns', () => {
       /as root, but others can replace what is in the folder .*exposed/,
     ],
   ]
-  for (const [what, places, says] of cases)
+  for (const [what, paths, says] of cases)
     it(what, () => {
-      assert.match(unitWarnings({ ...standardPlaces, ...places }).join('\n'), says)
+      assert.match(unitWarnings({ ...standardPaths, ...paths }).join('\n'), says)
     })
 
   it('of nothing where all is as it should be', () => {
-    assert.deepEqual(unitWarnings(standardPlaces), [])
+    assert.deepEqual(unitWarnings(standardPaths), [])
     // Below /rooted, not below /root.
-    assert.deepEqual(unitWarnings({ ...standardPlaces, node: '/rooted/bin/node', home: '/homestead/x' }), [])
+    assert.deepEqual(unitWarnings({ ...standardPaths, node: '/rooted/bin/node', home: '/homestead/x' }), [])
   })
 })

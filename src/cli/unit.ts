@@ -1,4 +1,4 @@
-/** `ghostport unit`: the unit for systemd, with the places of node and of this package on this machine. */
+/** `ghostport unit`: the unit for systemd, with the paths of node and of this package on this machine. */
 import { readFileSync, realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { ok, type Result, refuse } from '../result.ts'
@@ -14,7 +14,7 @@ const options = {
 } as const
 
 /** What the unit names. Absolute paths. */
-export interface UnitPlaces {
+export interface UnitPaths {
   readonly node: string
   /** Words for node before the entry file. */
   readonly nodeOptions: readonly string[]
@@ -27,7 +27,7 @@ export interface UnitPlaces {
 }
 
 /** Those of packaging/ghostport.service. */
-export const standardPlaces: UnitPlaces = {
+export const standardPaths: UnitPaths = {
   node: '/usr/bin/node',
   nodeOptions: [],
   home: '/usr/lib/node_modules/ghostport',
@@ -67,33 +67,33 @@ export const command = defineCommand({
 async function run({ options: given }: ParsedCommandLine<typeof options>, terminal: Terminal): Promise<Outcome> {
   if (given.gate > 0) {
     const { printGateUnit } = await import('./server/gate-unit.ts')
-    return printGateUnit(given['config-file'] ?? standardPlaces.settings, terminal)
+    return printGateUnit(given['config-file'] ?? standardPaths.settings, terminal)
   }
   // The same distance from src/cli/ and from dist/cli/.
   const home = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
-  const places: UnitPlaces = {
+  const paths: UnitPaths = {
     node: stableName(process.execPath),
     nodeOptions: process.execArgv,
     home,
     entry: fileURLToPath(import.meta.url)
       .slice(home.length + 1)
       .replace(/unit\.(ts|js)$/, 'ghostport.$1'),
-    settings: given['config-file'] ?? standardPlaces.settings,
-    stanzas: given['access-file'] ?? standardPlaces.stanzas,
+    settings: given['config-file'] ?? standardPaths.settings,
+    stanzas: given['access-file'] ?? standardPaths.stanzas,
   }
-  const unit = fillUnit(readFileSync(`${home}/packaging/ghostport.service`, 'utf8'), places)
+  const unit = fillUnit(readFileSync(`${home}/packaging/ghostport.service`, 'utf8'), paths)
   if (!unit.ok) return unit
-  for (const warning of unitWarnings(places)) terminal.note(`ghostport: warning: ${warning}`)
+  for (const warning of unitWarnings(paths)) terminal.note(`ghostport: warning: ${warning}`)
   terminal.print(unit.value.replace(/\n$/, '').split('\n'))
   return 0
 }
 
 /**
  * @param template the text of packaging/ghostport.service.
- * @returns it with other places. VALUE_INVALID for a path that would need quoting there, or is not absolute.
+ * @returns it with other paths. VALUE_INVALID for a path that would need quoting there, or is not absolute.
  */
-export function fillUnit(template: string, places: UnitPlaces): Result<string> {
-  const { node, nodeOptions, home, entry, settings, stanzas } = places
+export function fillUnit(template: string, paths: UnitPaths): Result<string> {
+  const { node, nodeOptions, home, entry, settings, stanzas } = paths
   for (const path of [node, home, settings, stanzas])
     if (!path.startsWith('/')) return refuse('VALUE_INVALID', `${path}: a unit needs an absolute path`)
   // systemd gives meaning to spaces, quotes, %, $ and \.
@@ -103,7 +103,7 @@ export function fillUnit(template: string, places: UnitPlaces): Result<string> {
         'VALUE_INVALID',
         `“${word}” cannot be written in a unit: use a path of letters, digits and . , : = @ + ~ - _`,
       )
-  const standard = standardPlaces
+  const standard = standardPaths
   const replaced = template
     .replaceAll(
       `${standard.node} ${standard.home}/${standard.entry} `,
@@ -115,7 +115,7 @@ export function fillUnit(template: string, places: UnitPlaces): Result<string> {
 }
 
 /** What would keep the service from starting, or let others than root change what root runs. */
-export function unitWarnings({ node, home, settings, stanzas }: UnitPlaces): readonly string[] {
+export function unitWarnings({ node, home, settings, stanzas }: UnitPaths): readonly string[] {
   const hidden = [node, home, settings, stanzas].flatMap((path) => {
     const found = HIDDEN.find(([folder]) => `${realName(path)}/`.startsWith(folder))
     if (found === undefined) return []

@@ -8,6 +8,7 @@ import { EncryptionKey, HmacKey } from '../packet/key.ts'
 import { parseKeyBase64, parseKeyText } from '../packet/key-text.ts'
 import type { Failure } from '../result.ts'
 import { type Result, refuse } from '../result.ts'
+import { keyMissing } from './key-missing.ts'
 
 const kinds = {
   encryption: { make: EncryptionKey, text: 'KEY', base64: 'KEY_BASE64' },
@@ -51,5 +52,5 @@ function find<Key>(file: string, text: string, server: string, kind: Kind<Key>):
     const key = base64 ? parseKeyBase64(kind.make, value) : parseKeyText(kind.make, value)
     return key.ok ? key : { ok: false, failure: { ...key.failure, at } }
   }
-  return refuse('KEY_MISSING', `${file} has no key for ${server}`)
+  return keyMissing.inFile(file, server)
 }

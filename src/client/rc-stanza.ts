@@ -20,7 +20,7 @@ export interface StanzaWord {
   /** What to suggest if nothing matches the word and no name is similar. */
   readonly otherwise?: string
   /** What to add if no stanza matches: the user may have meant something else. */
-  readonly doubt?: string | undefined
+  readonly misread?: string | undefined
 }
 
 /** For messages: no stanza matches the argument, so it was taken as a server's name. */
@@ -52,10 +52,10 @@ export interface RcSettings {
  * several stanzas match.
  */
 export function rcSettings(given: PlanOptions, argument?: StanzaWord): Result<RcSettings, Failure> {
-  const place = rcPlace(given)
-  if ('none' in place) return withoutFile(place.none, given['named-config'], argument)
-  const { path } = place
-  const read = readRc(place)
+  const where = rcPath(given)
+  if ('none' in where) return withoutFile(where.none, given['named-config'], argument)
+  const { path } = where
+  const read = readRc(where)
   if (!read.ok) return read
   const rc = read.value
   const named = given['named-config']
@@ -65,7 +65,7 @@ export function rcSettings(given: PlanOptions, argument?: StanzaWord): Result<Rc
     if (required !== undefined)
       return noSuchStanza(
         { word: required, file: path, exists: false },
-        named === undefined ? argument?.doubt : undefined,
+        named === undefined ? argument?.misread : undefined,
       )
     if (argument === undefined) return ok({ settings: {} })
     return ok({ settings: {}, noStanza: { word: argument.word, file: path, exists: false } })
@@ -86,8 +86,8 @@ export function rcSettings(given: PlanOptions, argument?: StanzaWord): Result<Rc
     nearest(lookFor.replace(/^.*@/, ''), names) ??
     (names.length === 0 || named !== undefined ? undefined : argument?.otherwise)
   const noStanza = { word: lookFor, file: path, exists: true, ...(meant === undefined ? {} : { meant }) }
-  const doubt = named === undefined ? argument?.doubt : undefined
-  if (required) return noSuchStanza(noStanza, doubt)
+  const misread = named === undefined ? argument?.misread : undefined
+  if (required) return noSuchStanza(noStanza, misread)
   const base = rc.settings()
   return base.ok ? ok({ settings: base.value, noStanza }) : base
 }
@@ -104,14 +104,14 @@ export function withNoStanza<F extends Failure>(failure: F, noStanza: NoStanza |
 
 function noSuchStanza(
   { word, file, exists, meant }: NoStanza,
-  doubt: string | undefined,
+  misread: string | undefined,
 ): Refused<Failure<'CONFIG_MISSING_KEY' | 'CLI_USAGE'>> {
   const why = exists ? `${file} has no stanza [${word}]` : `there is no rc file ${file} to take [${word}] from`
   // With a dot or a colon it is a host, which has an option of its own.
-  const suggestion = meant ?? (/[.:]/.test(word) && doubt === undefined ? `--destination ${word}` : undefined)
+  const suggestion = meant ?? (/[.:]/.test(word) && misread === undefined ? `--destination ${word}` : undefined)
   const more = suggestion === undefined ? {} : { suggestion }
-  if (doubt === undefined) return refuse('CONFIG_MISSING_KEY', why, more)
-  return refuse('CLI_USAGE', `${doubt}, and ${why}`, more)
+  if (misread === undefined) return refuse('CONFIG_MISSING_KEY', why, more)
+  return refuse('CLI_USAGE', `${misread}, and ${why}`, more)
 }
 
 /** @param servers if no stanza has the name, the one with one of these as its server counts. */
@@ -154,9 +154,9 @@ export function orInStanza<F extends Failure>(failure: F, setting: string, stanz
 }
 
 /** Which file is read, and whether the user named it; or why none is read. */
-type RcPlace = { readonly path: string; readonly named: boolean } | { readonly none: string }
+type RcPath = { readonly path: string; readonly named: boolean } | { readonly none: string }
 
-function rcPlace(given: PlanOptions): RcPlace {
+function rcPath(given: PlanOptions): RcPath {
   const named = given['rc-file']
   if (named !== undefined) return { path: named, named: true }
   if (given['no-rc-file'] === true) return { none: '--no-rc-file is given' }
@@ -170,14 +170,14 @@ function rcPlace(given: PlanOptions): RcPlace {
 function withoutFile(why: string, named: string | undefined, argument: StanzaWord | undefined) {
   const stanza = named ?? (argument?.required === true ? argument.word : undefined)
   if (stanza === undefined) return ok({ settings: {} })
-  const doubt = named === undefined ? argument?.doubt : undefined
+  const misread = named === undefined ? argument?.misread : undefined
   const detail = `no rc file to read [${stanza}] from: ${why}`
-  if (doubt !== undefined) return refuse('CLI_USAGE', `${doubt}, and there is ${detail}`)
+  if (misread !== undefined) return refuse('CLI_USAGE', `${misread}, and there is ${detail}`)
   return refuse('CONFIG_MISSING_KEY', detail, { suggestion: '--rc-file FILE' })
 }
 
 /** A file that the user named must exist. */
-function readRc({ path, named }: Extract<RcPlace, { path: string }>): Result<RcFile | undefined, Failure> {
+function readRc({ path, named }: Extract<RcPath, { path: string }>): Result<RcFile | undefined, Failure> {
   const read = readUserFile(path)
   if (!read.ok) {
     // The user did not name the file, and may not know it.

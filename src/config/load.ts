@@ -8,12 +8,12 @@ import { buildPolicy } from './access/build-policy.ts'
 import { parseAccessConf } from './access/parse-access-conf.ts'
 import type { ConfigFiles } from './reading/config-files.ts'
 import type { Notice } from './reading/notice.ts'
-import type { SettingPlaces, SettingValues } from './server/defaults-and-conflicts.ts'
+import type { SettingLocations, SettingValues } from './server/defaults-and-conflicts.ts'
 import { parseFwknopdConf, type SettingOverride } from './server/parse-fwknopd-conf.ts'
 import type { ServerConfig } from './server/server-config.ts'
 
-/** What the command line says about where the configuration is, and what it overrides in it. */
-export interface ConfigPaths {
+/** Where the configuration is, and what the command line overrides in it. */
+export interface ConfigSource {
   /** `-c` */
   readonly server: string
   /** `-a` */
@@ -27,18 +27,18 @@ export interface LoadedConfig {
   readonly policy: Policy
   readonly notices: readonly Notice[]
   /** Where the server’s file sets a variable, for what turns out only on this host. */
-  readonly at: SettingPlaces
+  readonly at: SettingLocations
   /** What the server’s file and the command line set. */
   readonly values: SettingValues
 }
 
-export function loadConfig(files: ConfigFiles, paths: ConfigPaths): Result<LoadedConfig> {
-  const text = files.read(paths.server)
+export function loadConfig(files: ConfigFiles, source: ConfigSource): Result<LoadedConfig> {
+  const text = files.read(source.server)
   if (!text.ok) return text
-  const parsed = parseFwknopdConf(paths.server, text.value, paths.overrides)
+  const parsed = parseFwknopdConf(source.server, text.value, source.overrides)
   if (!parsed.ok) return parsed
   const { config, at, values } = parsed.value
-  const server = paths.access === undefined ? config : { ...config, accessFile: paths.access }
+  const server = source.access === undefined ? config : { ...config, accessFile: source.access }
   const access = parseAccessConf(server.accessFile, files)
   if (!access.ok) return access
   const built = buildPolicy(server, access.value.stanzas)

@@ -3,12 +3,12 @@
  * each grant takes one place. Three rules prevent one key holder from keeping the others out:
  *
  * 1. Grants for one address (IPv6: one /64 network) have a share of the places, and never more.
- * 2. If places are short, the stanza that holds most of them makes room for a stanza that would still hold fewer.
- * 3. A client that asks for its own address displaces grants that were asked for from elsewhere, if they belong to its
- *    own stanza or to one that holds as much.
+ * 2. If no place is left, the stanza that holds the most places gives one up. It does so only for a stanza that holds
+ *    fewer, even with the new grant.
+ * 3. A grant is first-hand if the client asked for its own address, and second-hand if it asked for another one. A
+ *    first-hand grant may take the place of a second-hand one: of its own stanza, or of a stanza that holds as many.
  *
- * Of several grants that may end, one that was asked for from elsewhere ends first. Among equals, the one that ends
- * soonest.
+ * Of several grants that may end, a second-hand one ends first. Among equals, the one that ends soonest.
  */
 import type { Grant } from '../access/grant.ts'
 import { type AddressFamily, familyOf, type IpAddress, maskAddress } from '../packet/address.ts'
@@ -18,13 +18,13 @@ import { Soonest } from './soonest.ts'
 
 /** An IPv6 host can use a whole network, to ask from and to ask for. */
 const NETWORK_OF_ONE = 64
-/** One address may have this part of all places, but at least the ports of one packet. */
-const SHARE = 16
+/** One address may have the places divided by this, but at least the ports of one packet. */
+const SHARE_DIVISOR = 16
 const SMALLEST_SHARE = 64
 
 /** How many places grants for one address may take, of `capacity` in its family. */
 export function shareOfOneSource(capacity: number): number {
-  return Math.min(capacity, Math.max(SMALLEST_SHARE, Math.floor(capacity / SHARE)))
+  return Math.min(capacity, Math.max(SMALLEST_SHARE, Math.floor(capacity / SHARE_DIVISOR)))
 }
 
 /** The facts about a live grant that decide about places. */
@@ -40,7 +40,7 @@ type Stanza = NonNullable<Grant['stanzaName']> | Grant['stanza']
 
 interface Holding<Entry extends Held> {
   places: number
-  /** Grants that were asked for from elsewhere. */
+  /** Grants that a client asked for at another address than its own. */
   readonly secondHand: Soonest<Entry>
   readonly firstHand: Soonest<Entry>
 }
@@ -129,25 +129,26 @@ export class Holdings<Entry extends Held> {
   ): Result<Entry | undefined, FirewallFailure> {
     const { source } = grant
     if (this.hasRoom(source, places)) return ok(undefined)
-    // If one source may have all places, then the places of everybody are short.
-    const isShort = this.#share < this.#capacity && this.#placesOf(source) + places > this.#share
+    // Which limit is reached: the share of one address, or the capacity of all. If a share is all, only the capacity is.
+    const isOverShare = this.#share < this.#capacity && this.#placesOf(source) + places > this.#share
     // A grant that can never fit displaces nothing.
-    const most = isShort ? this.#share : this.#capacity
-    const candidates = isShort ? this.#candidatesOf(source) : this.#candidatesIn(familyOf(source))
+    const most = isOverShare ? this.#share : this.#capacity
+    const candidates = isOverShare ? this.#candidatesOf(source) : this.#candidatesIn(familyOf(source))
     const gaveUp = displaced.filter((entry) => stanzaOf(entry.grant) === stanzaOf(grant))
     const given = gaveUp.reduce((sum, entry) => sum + entry.places, 0)
     const entry = places > most ? undefined : pick(candidates, grant, places, given)
-    return entry === undefined ? refuse('FIREWALL_FULL', this.#why(source, places, isShort)) : ok(entry)
+    return entry === undefined ? refuse('FIREWALL_FULL', this.#why(source, places, isOverShare)) : ok(entry)
   }
 
   #isFree(source: IpAddress, places: number): boolean {
     return this.#places[familyOf(source)] + places <= this.#capacity
   }
 
-  #why(source: IpAddress, places: number, isShort: boolean): string {
+  #why(source: IpAddress, places: number, isOverShare: boolean): string {
     const family = familyOf(source)
     const more = `${places} more ${places === 1 ? 'is' : 'are'} asked for`
-    if (!isShort) return `${this.#places[family]} of ${this.#capacity} places for IPv${family} are taken, and ${more}`
+    if (!isOverShare)
+      return `${this.#places[family]} of ${this.#capacity} places for IPv${family} are taken, and ${more}`
     const whose = family === 4 ? source : `${networkOf(source)}/${NETWORK_OF_ONE}`
     return `grants for ${whose} have ${this.#placesOf(source)} of the ${this.#share} places that one address may have, and ${more}`
   }

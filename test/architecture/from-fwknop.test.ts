@@ -4,12 +4,12 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { knockOptions } from '../../src/cli/knock/knock-flags.ts'
 import type { OptionSpec } from '../../src/cli/terminal/parse-command-line.ts'
-import { laterStanzaSettings, usedStanzaSettings } from '../../src/config/access/access-setting-names.ts'
+import { refusedStanzaSettings, usedStanzaSettings } from '../../src/config/access/access-setting-names.ts'
 import { clientSettings } from '../../src/config/client/fwknoprc-settings.ts'
 import { Unbuilt } from '../../src/config/client/layer.ts'
 import {
   irrelevantSettings,
-  laterSettings,
+  refusedSettings,
   settingAliases,
   usedSettings,
 } from '../../src/config/server/fwknopd-settings.ts'
@@ -27,7 +27,7 @@ function tableUnder(heading: string): Map<string, string[]> {
   return new Map(cells.map(([name = '', ...rest]) => [name.replaceAll('`', ''), rest]))
 }
 
-const later = (of: typeof laterSettings) =>
+const later = (of: typeof refusedSettings) =>
   Object.entries(of).map(([name, { instead, mayBeNo }]): [string, string[]] => [
     name,
     ['refused', mayBeNo ? `${instead}. \`N\` may stay` : instead],
@@ -49,13 +49,13 @@ test('every variable of fwknopd.conf', () => {
     [...Object.keys(usedSettings), ...Object.keys(settingAliases)],
     [
       ...Object.entries(irrelevantSettings).map(([name, why]): [string, string[]] => [name, ['no effect', why]]),
-      ...later(laterSettings),
+      ...later(refusedSettings),
     ],
   )
 })
 
 test('every variable of access.conf', () => {
-  assertTable(tableUnder('access.conf'), usedStanzaSettings, later(laterStanzaSettings))
+  assertTable(tableUnder('access.conf'), usedStanzaSettings, later(refusedStanzaSettings))
 })
 
 test('every setting and option of the client that is refused or without effect', () => {

@@ -118,7 +118,7 @@ class PollingReceiver implements AsyncDisposable {
     const texts = { 'fwknopd.conf': '', 'access.conf': 'SOURCE ANY\nKEY one key\nHMAC_KEY another key\n' }
     this.send({
       ...{ type: 'configure', generation: 0, files: { texts, folders: {}, failures: {} } },
-      ...{ paths: { server: 'fwknopd.conf', access: 'access.conf' }, captures },
+      ...{ source: { server: 'fwknopd.conf', access: 'access.conf' }, captures },
     })
     await this.until('ready')
   }

@@ -83,8 +83,8 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
     { patience = 5000, server = 'fwknopd.conf' } = {},
   ) {
     const log = new MemoryLog()
-    const paths = { server: join(directory, server), access: join(directory, 'access.conf') }
-    const warden = await startWarden(paths, log, systemClock, { ...(starterFor && { starterFor }) })
+    const source = { server: join(directory, server), access: join(directory, 'access.conf') }
+    const warden = await startWarden(source, log, systemClock, { ...(starterFor && { starterFor }) })
     assert.ok(warden.ok, warden.ok ? '' : warden.failure.detail)
     const before = process.memoryUsage.rss()
     let grown = 0
@@ -294,8 +294,8 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
           return { child, channel: child.stdio[4] as unknown as Duplex, errors: child.stdio[2] as Readable }
         },
       })
-      const paths = { server: join(directory, 'fwknopd.conf'), access: join(directory, 'access.conf') }
-      const warden = await startWarden(paths, log, systemClock, { starterFor })
+      const source = { server: join(directory, 'fwknopd.conf'), access: join(directory, 'access.conf') }
+      const warden = await startWarden(source, log, systemClock, { starterFor })
       assert.ok(warden.ok, warden.ok ? '' : warden.failure.detail)
       const deadline = performance.now() + 10_000
       const waitFor = async (done: () => boolean): Promise<void> => {

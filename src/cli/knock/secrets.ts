@@ -2,6 +2,7 @@
  * Missing keys of a knock: from standard input (`--stdin`), from a descriptor (`--fd`), or else asked on the terminal.
  */
 import { readSync } from 'node:fs'
+import { keyMissing } from '../../client/key-missing.ts'
 import type { AskSecret } from '../../client/keys.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { errorCode, systemReason } from '../../system/errno.ts'
@@ -19,10 +20,10 @@ export function secretsFrom(
   return ok(async (what) => {
     try {
       const line = readLine(descriptor)
-      return line.length > 0 ? ok(line) : refuse('KEY_MISSING', `${what}: descriptor ${descriptor} has no line for it`)
+      return line.length > 0 ? ok(line) : keyMissing.noLine(what, descriptor)
     } catch (error) {
       const code = errorCode(error) ?? systemReason(error)
-      return refuse('KEY_MISSING', `${what}: descriptor ${descriptor} cannot be read (${code})`)
+      return keyMissing.unreadable(what, descriptor, code)
     }
   })
 }

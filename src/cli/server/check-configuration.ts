@@ -3,16 +3,16 @@
  * or changing anything.
  */
 
-import { type ConfigPaths, loadConfig } from '../../config/load.ts'
+import { type ConfigSource, loadConfig } from '../../config/load.ts'
 import type { Notice } from '../../config/reading/notice.ts'
 import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
 import { lookAtHost } from '../../daemon/warden/look-at-host.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
 /** @returns 0 where a server would start; else the exit status of the first failure. */
-export async function checkConfiguration(paths: ConfigPaths, terminal: Terminal): Promise<number> {
+export async function checkConfiguration(source: ConfigSource, terminal: Terminal): Promise<number> {
   const user = process.getuid?.() ?? 0
-  const loaded = loadConfig(diskFiles(user), paths)
+  const loaded = loadConfig(diskFiles(user), source)
   if (!loaded.ok) return terminal.fail(loaded.failure)
   const { policy, notices } = loaded.value
   tell(notices, terminal)
@@ -27,7 +27,7 @@ export async function checkConfiguration(paths: ConfigPaths, terminal: Terminal)
 
 function tell(notices: readonly Notice[], terminal: Terminal): void {
   for (const { level, text, cure, at } of notices) {
-    const place = at === undefined ? '' : `${at.file}:${at.line}: `
-    terminal.note([`${level}: ${place}${text}`, ...(cure === undefined ? [] : [`    do: ${cure}`])])
+    const location = at === undefined ? '' : `${at.file}:${at.line}: `
+    terminal.note([`${level}: ${location}${text}`, ...(cure === undefined ? [] : [`    do: ${cure}`])])
   }
 }

@@ -3,8 +3,8 @@
  * name of the table. If that file has an error, it says so, and takes NFT_TABLE from the file or its default.
  */
 import { existsSync } from 'node:fs'
-import type { ConfigPaths } from '../../config/load.ts'
-import type { SettingPlaces } from '../../config/server/defaults-and-conflicts.ts'
+import type { ConfigSource } from '../../config/load.ts'
+import type { SettingLocations } from '../../config/server/defaults-and-conflicts.ts'
 import { type NftablesConfig, type TableName, tableNameValue } from '../../config/server/firewall-settings.ts'
 import { parseFwknopdConf } from '../../config/server/parse-fwknopd-conf.ts'
 import { GATE_UNIT } from '../../daemon/warden/boot-gate.ts'
@@ -20,7 +20,7 @@ const SSH: ProtocolPort = { protocol: 'tcp', port: port(22) }
 interface Target {
   readonly firewall: NftablesConfig
   readonly controlSocket: string
-  readonly at: SettingPlaces
+  readonly at: SettingLocations
 }
 
 /**
@@ -28,8 +28,8 @@ interface Target {
  * @returns 0 once there is no table of ours. In gate mode the ports that it protected are then as open as the host
  * leaves them.
  */
-export async function flushFirewall(paths: ConfigPaths, terminal: Terminal): Promise<number> {
-  const target = targetOf(paths, terminal)
+export async function flushFirewall(source: ConfigSource, terminal: Terminal): Promise<number> {
+  const target = targetOf(source, terminal)
   if (target === undefined) {
     terminal.print('FIREWALL is relay: there is no table to remove. The relay closes its connections when it stops.')
     return 0
@@ -51,7 +51,7 @@ export async function flushFirewall(paths: ConfigPaths, terminal: Terminal): Pro
 }
 
 /** @returns undefined where the file says that there is no table. */
-function targetOf({ server: file, overrides }: ConfigPaths, terminal: Terminal): Target | undefined {
+function targetOf({ server: file, overrides }: ConfigSource, terminal: Terminal): Target | undefined {
   const text = diskFiles(process.getuid?.() ?? 0).read(file)
   const parsed = text.ok ? parseFwknopdConf(file, text.value, overrides) : text
   if (parsed.ok) {

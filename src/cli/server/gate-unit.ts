@@ -20,10 +20,13 @@ export function printGateUnit(file: string, terminal: Terminal): number {
       firewall.kind === 'nftables'
         ? 'FIREWALL_MODE is mark: the host’s own firewall closes the ports at boot'
         : 'FIREWALL is relay: no port is open before the server runs'
-    const place = at.FIREWALL_MODE ?? at.FIREWALL
+    const location = at.FIREWALL_MODE ?? at.FIREWALL
     return terminal.fail(
-      refuse('CONFIG_CONFLICT', `--gate is for FIREWALL_MODE gate. ${detail}`, place === undefined ? {} : { at: place })
-        .failure,
+      refuse(
+        'CONFIG_CONFLICT',
+        `--gate is for FIREWALL_MODE gate. ${detail}`,
+        location === undefined ? {} : { at: location },
+      ).failure,
     )
   }
   const nft = PROGRAMS.find((program) => existsSync(program))

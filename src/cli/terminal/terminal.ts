@@ -4,8 +4,9 @@
  */
 import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { jsonLine, lastCharacterLength, printable } from '../../bytes/text.ts'
+import { keyMissing } from '../../client/key-missing.ts'
 import { failureKinds } from '../../failure-codes.ts'
-import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { type Failure, ok, type Result } from '../../result.ts'
 import { errorCode, systemReason } from '../../system/errno.ts'
 import { journalPrefix } from '../../system/journal-stream.ts'
 import { type Line, line, renderLine, type Style, style } from './line.ts'
@@ -80,9 +81,9 @@ function isOne(lines: Line | readonly Line[]): lines is Line {
 
 /** `FILE:LINE: the value is not valid: … (perhaps “…”) [CODE]`. */
 export function describeFailure(failure: Failure): string {
-  const place = failure.at === undefined ? '' : `${failure.at.file}:${failure.at.line}: `
+  const location = failure.at === undefined ? '' : `${failure.at.file}:${failure.at.line}: `
   const hint = failure.suggestion === undefined ? '' : ` — perhaps: ${failure.suggestion}`
-  return `${place}${failureKinds[failure.code].sentence}: ${failure.detail}${hint} [${failure.code}]`
+  return `${location}${failureKinds[failure.code].sentence}: ${failure.detail}${hint} [${failure.code}]`
 }
 
 /**
@@ -117,12 +118,11 @@ const KEYS = {
 }
 
 async function askSecret(question: string): Promise<Result<Uint8Array, Failure<'KEY_MISSING'>>> {
-  const noTerminal = () => refuse('KEY_MISSING', `${question} cannot be asked for: there is no terminal`)
   let descriptor: number
   try {
     descriptor = openSync('/dev/tty', constants.O_RDWR | constants.O_NOCTTY)
   } catch {
-    return noTerminal()
+    return keyMissing.noTerminal(question)
   }
   const { ReadStream } = await import('node:tty')
   // The stream owns a descriptor of its own to read from and to switch to raw mode; libuv closes it with the stream.
@@ -136,9 +136,9 @@ async function askSecret(question: string): Promise<Result<Uint8Array, Failure<'
       writeSync(descriptor, '\n')
       process.exit(130) // as a shell reports a command that Ctrl-C ended
     }
-    return typed.length === 0 ? refuse('KEY_MISSING', `${question}: nothing was typed`) : ok(typed)
+    return typed.length === 0 ? keyMissing.nothingTyped(question) : ok(typed)
   } catch {
-    return noTerminal() // it was hung up
+    return keyMissing.noTerminal(question) // it was hung up
   } finally {
     try {
       keyboard.setRawMode(false)

@@ -38,31 +38,32 @@ const GPG = 'GnuPG is not built yet'
 const GATEWAY = 'the SPA gateway is not built yet'
 
 /** Refused by name; where it may be `N`, that value asks for nothing and may stay. */
-export const laterStanzaSettings: Readonly<Record<string, { readonly instead: string; readonly mayBeNo: boolean }>> = {
-  ENABLE_CMD_EXEC: { instead: COMMANDS, mayBeNo: true },
-  CMD_EXEC_USER: { instead: COMMANDS, mayBeNo: false },
-  CMD_EXEC_GROUP: { instead: COMMANDS, mayBeNo: false },
-  ENABLE_CMD_SUDO_EXEC: { instead: COMMANDS, mayBeNo: true },
-  CMD_SUDO_EXEC_USER: { instead: COMMANDS, mayBeNo: false },
-  CMD_SUDO_EXEC_GROUP: { instead: COMMANDS, mayBeNo: false },
-  CMD_CYCLE_OPEN: { instead: CYCLES, mayBeNo: false },
-  CMD_CYCLE_CLOSE: { instead: CYCLES, mayBeNo: false },
-  CMD_CYCLE_TIMER: { instead: CYCLES, mayBeNo: false },
-  GPG_HOME_DIR: { instead: GPG, mayBeNo: false },
-  GPG_EXE: { instead: GPG, mayBeNo: false },
-  GPG_DECRYPT_ID: { instead: GPG, mayBeNo: false },
-  GPG_DECRYPT_PW: { instead: GPG, mayBeNo: false },
-  GPG_ALLOW_NO_PW: { instead: GPG, mayBeNo: true },
-  GPG_REQUIRE_SIG: { instead: GPG, mayBeNo: true },
-  GPG_DISABLE_SIG: { instead: GPG, mayBeNo: true },
-  GPG_IGNORE_SIG_VERIFY_ERROR: { instead: GPG, mayBeNo: true },
-  GPG_REMOTE_ID: { instead: GPG, mayBeNo: false },
-  GPG_FINGERPRINT_ID: { instead: GPG, mayBeNo: false },
-  FORWARD_ALL: { instead: GATEWAY, mayBeNo: true },
-  DISABLE_DNAT: { instead: GATEWAY, mayBeNo: true },
-}
+export const refusedStanzaSettings: Readonly<Record<string, { readonly instead: string; readonly mayBeNo: boolean }>> =
+  {
+    ENABLE_CMD_EXEC: { instead: COMMANDS, mayBeNo: true },
+    CMD_EXEC_USER: { instead: COMMANDS, mayBeNo: false },
+    CMD_EXEC_GROUP: { instead: COMMANDS, mayBeNo: false },
+    ENABLE_CMD_SUDO_EXEC: { instead: COMMANDS, mayBeNo: true },
+    CMD_SUDO_EXEC_USER: { instead: COMMANDS, mayBeNo: false },
+    CMD_SUDO_EXEC_GROUP: { instead: COMMANDS, mayBeNo: false },
+    CMD_CYCLE_OPEN: { instead: CYCLES, mayBeNo: false },
+    CMD_CYCLE_CLOSE: { instead: CYCLES, mayBeNo: false },
+    CMD_CYCLE_TIMER: { instead: CYCLES, mayBeNo: false },
+    GPG_HOME_DIR: { instead: GPG, mayBeNo: false },
+    GPG_EXE: { instead: GPG, mayBeNo: false },
+    GPG_DECRYPT_ID: { instead: GPG, mayBeNo: false },
+    GPG_DECRYPT_PW: { instead: GPG, mayBeNo: false },
+    GPG_ALLOW_NO_PW: { instead: GPG, mayBeNo: true },
+    GPG_REQUIRE_SIG: { instead: GPG, mayBeNo: true },
+    GPG_DISABLE_SIG: { instead: GPG, mayBeNo: true },
+    GPG_IGNORE_SIG_VERIFY_ERROR: { instead: GPG, mayBeNo: true },
+    GPG_REMOTE_ID: { instead: GPG, mayBeNo: false },
+    GPG_FINGERPRINT_ID: { instead: GPG, mayBeNo: false },
+    FORWARD_ALL: { instead: GATEWAY, mayBeNo: true },
+    DISABLE_DNAT: { instead: GATEWAY, mayBeNo: true },
+  }
 
-export const stanzaSettingNames: readonly string[] = [...usedStanzaSettings, ...Object.keys(laterStanzaSettings)]
+export const stanzaSettingNames: readonly string[] = [...usedStanzaSettings, ...Object.keys(refusedStanzaSettings)]
 
 /** What a file of `%include_keys` may hold: fwknop keeps it from being a way to change policy. */
 export const KEY_FILE_SETTINGS: ReadonlySet<string> = new Set([

@@ -11,7 +11,7 @@ import { refuseUnknownName, withoutSecrets } from '../reading/hide-keys.ts'
 import type { ConfigFailure } from '../reading/notice.ts'
 import { RAW_KEYS, type SettingLine } from '../reading/setting-lines.ts'
 import { serverSettingNames } from '../server/fwknopd-settings.ts'
-import { laterStanzaSettings, stanzaSettingNames, type UsedStanzaSetting } from './access-setting-names.ts'
+import { refusedStanzaSettings, stanzaSettingNames, type UsedStanzaSetting } from './access-setting-names.ts'
 import { type StanzaDraft, stanzaSettings } from './access-settings.ts'
 import type { NoticesOfStanza, StanzaNotices } from './stanza-notices.ts'
 
@@ -25,24 +25,24 @@ export function readStanza(
   notices: StanzaNotices,
 ): Result<Stanza, ConfigFailure> {
   const draft: StanzaDraft = {}
-  const at: Places = {}
+  const lineOf: LineOfField = {}
   for (const line of lines) {
-    const problem = readLine(line, draft, at)
+    const problem = readLine(line, draft, lineOf)
     if (problem !== undefined) return problem
   }
   const start = lines[0]?.at
   if (start === undefined) throw new Error('a stanza without lines')
-  return assemble(id, start, draft, at, notices)
+  return assemble(id, start, draft, lineOf, notices)
 }
 
-/** Where each thing was set. */
-type Places = { [Field in keyof StanzaDraft]?: SettingLine }
+/** The line that set each field. */
+type LineOfField = { [Field in keyof StanzaDraft]?: SettingLine }
 
-function readLine(line: SettingLine, draft: StanzaDraft, places: Places): Refused<ConfigFailure> | undefined {
+function readLine(line: SettingLine, draft: StanzaDraft, lineOf: LineOfField): Refused<ConfigFailure> | undefined {
   const { name, at } = line
   const setting = Object.hasOwn(stanzaSettings, name) ? stanzaSettings[name as UsedStanzaSetting] : undefined
   if (setting === undefined) return refuseName(line)
-  const before = places[setting.sets]
+  const before = lineOf[setting.sets]
   if (before !== undefined) {
     const same = before.name === name ? `${name} is` : `${name} sets the same as ${before.name}, which is`
     const where = name === 'NAME' ? ': a stanza begins with SOURCE, and its NAME comes after that' : ''
@@ -62,16 +62,16 @@ function readLine(line: SettingLine, draft: StanzaDraft, places: Places): Refuse
     const failure = withoutSecrets(value.failure, line.value)
     return { ok: false, failure: { ...failure, detail: `${name}: ${failure.detail}`, at } }
   }
-  places[setting.sets] = line
+  lineOf[setting.sets] = line
   Object.assign(draft, { [setting.sets]: value.value })
   return undefined
 }
 
 function refuseName({ name, value, at }: SettingLine): Refused<ConfigFailure> | undefined {
-  const later = Object.hasOwn(laterStanzaSettings, name) ? laterStanzaSettings[name] : undefined
-  if (later !== undefined) {
-    if (later.mayBeNo && /^no?$/i.test(value)) return undefined
-    return refuse('CONFIG_UNSUPPORTED_KEY', `${name}: ${later.instead}`, { at })
+  const refused = Object.hasOwn(refusedStanzaSettings, name) ? refusedStanzaSettings[name] : undefined
+  if (refused !== undefined) {
+    if (refused.mayBeNo && /^no?$/i.test(value)) return undefined
+    return refuse('CONFIG_UNSUPPORTED_KEY', `${name}: ${refused.instead}`, { at })
   }
   if (serverSettingNames.includes(name)) return refuse('CONFIG_UNKNOWN_KEY', `${name} belongs in fwknopd.conf`, { at })
   if (isClientSetting(name)) return refuseClientName(name, at)
@@ -82,14 +82,14 @@ function assemble(
   id: StanzaId,
   location: SourceLocation,
   draft: StanzaDraft,
-  places: Places,
+  lineOf: LineOfField,
   notices: StanzaNotices,
 ): Result<Stanza, ConfigFailure> {
   const { name } = draft
   const about = notices.about({ id, ...(name === undefined ? {} : { name }) })
-  const keys = assembleKeys(location, draft, places, about)
+  const keys = assembleKeys(location, draft, lineOf, about)
   if (!keys.ok) return keys
-  const translation = assembleTranslation(draft, places, about)
+  const translation = assembleTranslation(draft, lineOf, about)
   if (!translation.ok) return translation
   const { openPorts, requireUsername, expires, forceNat, natTargets } = draft
   return ok({
@@ -101,7 +101,7 @@ function assemble(
     ...keys.value,
     ...(openPorts === undefined ? {} : { openPorts }),
     restrictPorts: draft.restrictPorts ?? [],
-    ...assembleLifetimes(draft, places, about),
+    ...assembleLifetimes(draft, lineOf, about),
     ...(requireUsername === undefined ? {} : { requireUsername }),
     requireSourceAddress: draft.requireSourceAddress ?? false,
     requirePacketSource: draft.requirePacketSource ?? false,
@@ -115,17 +115,17 @@ function assemble(
 function assembleKeys(
   start: SourceLocation,
   { encryptionKey, hmacKey, hmacType, mode = DEFAULT_ENCRYPTION_MODE }: StanzaDraft,
-  places: Places,
+  lineOf: LineOfField,
   notices: NoticesOfStanza,
 ): Result<Pick<Stanza, 'encryption' | 'hmac'>, ConfigFailure> {
   if (encryptionKey === undefined)
     return refuse('CONFIG_MISSING_KEY', 'the stanza has no key', { at: start, suggestion: 'KEY_BASE64 …' })
   const encryption = { kind: 'symmetric', key: encryptionKey, mode } as const
-  if (mode === 'ECB') notices.add('ecb', places.mode?.at ?? start)
+  if (mode === 'ECB') notices.add('ecb', lineOf.mode?.at ?? start)
   if (hmacKey === undefined) {
     if (hmacType !== undefined)
       return refuse('CONFIG_MISSING_KEY', 'HMAC_DIGEST_TYPE has no effect without an HMAC key', {
-        at: places.hmacType?.at ?? start,
+        at: lineOf.hmacType?.at ?? start,
         suggestion: 'HMAC_KEY_BASE64 …',
       })
     notices.add(mode === 'CTR' || mode === 'OFB' || mode === 'CFB' ? 'forgeable' : 'noHmac', start)
@@ -133,37 +133,37 @@ function assembleKeys(
   }
   if (sameKey(encryptionKey, hmacKey))
     return refuse('CONFIG_CONFLICT', 'the HMAC key is the same as the encryption key: use two different keys', {
-      at: places.hmacKey?.at ?? start,
+      at: lineOf.hmacKey?.at ?? start,
     })
   const type = hmacType ?? DEFAULT_DIGEST_TYPE
-  if (type === 'md5' || type === 'sha1') notices.add('weakHmac', places.hmacType?.at ?? start)
+  if (type === 'md5' || type === 'sha1') notices.add('weakHmac', lineOf.hmacType?.at ?? start)
   return ok({ encryption, hmac: { key: hmacKey, type } })
 }
 
 /** FW_ACCESS_TIMEOUT above MAX_FW_TIMEOUT is cut; fwknopd says that it does so, and does not. */
 function assembleLifetimes(
   { timeout, maxTimeout = DEFAULT_MAX_TIMEOUT }: StanzaDraft,
-  places: Places,
+  lineOf: LineOfField,
   notices: NoticesOfStanza,
 ): { timeout: Seconds; maxTimeout: Seconds } {
-  if (timeout !== undefined && timeout > maxTimeout && places.timeout !== undefined)
-    notices.add('timeoutCut', places.timeout.at)
+  if (timeout !== undefined && timeout > maxTimeout && lineOf.timeout !== undefined)
+    notices.add('timeoutCut', lineOf.timeout.at)
   return { timeout: seconds(Math.min(timeout ?? DEFAULT_TIMEOUT, maxTimeout)), maxTimeout }
 }
 
 /** FORCE_SNAT before FORCE_MASQUERADE. Each needs FORCE_NAT, as in fwknop. */
 function assembleTranslation(
   { forceNat, forceSnat, forceMasquerade = false }: StanzaDraft,
-  places: Places,
+  lineOf: LineOfField,
   notices: NoticesOfStanza,
 ): Result<Pick<Stanza, 'forceTranslation'>, ConfigFailure> {
-  const line = places.forceSnat ?? (forceMasquerade ? places.forceMasquerade : undefined)
+  const line = lineOf.forceSnat ?? (forceMasquerade ? lineOf.forceMasquerade : undefined)
   if (line === undefined) return ok({})
   const { at } = line
   if (forceNat === undefined)
     return refuse('CONFIG_CONFLICT', `${line.name} needs FORCE_NAT`, { at, suggestion: 'FORCE_NAT ADDRESS PORT' })
   if (forceSnat === undefined) return ok({ forceTranslation: 'masquerade' })
-  if (forceMasquerade && places.forceMasquerade !== undefined) notices.add('snatWins', places.forceMasquerade.at)
+  if (forceMasquerade && lineOf.forceMasquerade !== undefined) notices.add('snatWins', lineOf.forceMasquerade.at)
   if (familyOf(forceSnat) !== familyOf(forceNat.address))
     return refuse(
       'CONFIG_CONFLICT',

@@ -24,7 +24,7 @@ type Values = {
 }
 
 /** Where the file sets a variable. */
-export type SettingPlaces = { [Name in UsedSetting]?: SourceLocation }
+export type SettingLocations = { [Name in UsedSetting]?: SourceLocation }
 
 /** The value of each variable that the file or the command line sets. */
 export type SettingValues = { readonly [Name in UsedSetting]?: unknown }
@@ -32,7 +32,7 @@ export type SettingValues = { readonly [Name in UsedSetting]?: unknown }
 /** What the file says, read. */
 export interface GivenSettings {
   readonly values: Values
-  readonly at: SettingPlaces
+  readonly at: SettingLocations
   /**
    * Whose value began with FWKNOP_CONF_DIR: a path that is whole, also where the path of the file itself is relative.
    */
@@ -55,7 +55,7 @@ export function assembleServerConfig(
   if (!capture.ok) return capture
   const firewall = assembleFirewall(file, given, notices)
   if (!firewall.ok) return firewall
-  const place = (name: UsedSetting, path: string, folder: string): string =>
+  const resolved = (name: UsedSetting, path: string, folder: string): string =>
     given.expanded.has(name) ? path : relativeTo(folder, path)
   const runFolder = values.FWKNOP_RUN_DIR ?? '/run/fwknop'
   return ok({
@@ -66,15 +66,15 @@ export function assembleServerConfig(
       database: values.REPLAY_DB ?? '/var/lib/ghostport/replay.db',
       packetsPerKey: values.MAX_PACKETS_PER_KEY ?? DEFAULT_PACKETS_PER_KEY,
       fwknopDigests: {
-        path: place('DIGEST_FILE', values.DIGEST_FILE ?? 'digest.cache', runFolder),
+        path: resolved('DIGEST_FILE', values.DIGEST_FILE ?? 'digest.cache', runFolder),
         named: values.DIGEST_FILE !== undefined,
       },
     },
-    accessFile: place('ACCESS_FILE', values.ACCESS_FILE ?? 'access.conf', values.FWKNOP_CONF_DIR ?? folderOf(file)),
+    accessFile: resolved('ACCESS_FILE', values.ACCESS_FILE ?? 'access.conf', values.FWKNOP_CONF_DIR ?? folderOf(file)),
     controlSocket: values.CONTROL_SOCKET ?? '/run/ghostport/control.sock',
     ...(values.FWKNOP_PID_FILE === undefined
       ? {}
-      : { pidFile: place('FWKNOP_PID_FILE', values.FWKNOP_PID_FILE, runFolder) }),
+      : { pidFile: resolved('FWKNOP_PID_FILE', values.FWKNOP_PID_FILE, runFolder) }),
     ...(values.RECEIVER_USER !== undefined && { receiverUser: values.RECEIVER_USER }),
     refusalsPerSecond: values.LOG_LIMIT ?? DEFAULT_LOG_LIMIT,
   })
@@ -114,7 +114,7 @@ function assembleCapture(given: GivenSettings, notices: Notice[]): Result<Captur
 }
 
 /** A socket listens on one port. @returns the refusal of the first range, if there is one. */
-function refuseRanges(ports: readonly CapturePort[], at: SettingPlaces): Refused<ConfigFailure> | undefined {
+function refuseRanges(ports: readonly CapturePort[], at: SettingLocations): Refused<ConfigFailure> | undefined {
   const range = ports.find((port) => typeof port !== 'number')
   if (range === undefined) return undefined
   const said = formatCapturePort(range)

@@ -4,7 +4,7 @@
  *
  * - `used`: it does here what it does there, or what docs/FROM-FWKNOP.md says instead;
  * - `irrelevant`: accepted, and a notice says why it has no effect;
- * - `later`: refused by name, but for the value that asks for nothing.
+ * - `refused`: refused by name. For a switch, the value `N` asks for nothing, and may stay.
  */
 import { bytesFromText, encodeText, isUnicode } from '../../bytes/text.ts'
 import type { IpAddress } from '../../packet/address.ts'
@@ -93,7 +93,7 @@ export const repeatableSettings: ReadonlySet<UsedSetting> = new Set<UsedSetting>
 const NO_RULES = 'ghostport adds no rule to the host’s chains when it opens a port'
 const NO_POLLING = 'ghostport does not poll: each packet wakes it'
 const OTHER_FIREWALL = 'it is for the firewall of another operating system'
-const NOT_INSTALLED = 'the variable that would enable it is not supported'
+const NEEDS_A_REFUSED_SETTING = 'the variable that would enable it is not supported'
 
 /** Accepted without effect, and why. */
 export const irrelevantSettings: Readonly<Record<string, string>> = {
@@ -105,12 +105,12 @@ export const irrelevantSettings: Readonly<Record<string, string>> = {
   EXIT_AT_INTF_DOWN: 'capture survives an interface that goes down, and continues when it is up again',
   RULES_CHECK_THRESHOLD: 'the kernel ends each grant by itself: there are no rules to check',
   CMD_EXEC_TIMEOUT: 'fwknopd does not read it either',
-  TCPSERV_PORT: NOT_INSTALLED,
-  NFQ_INTERFACE: NOT_INSTALLED,
-  NFQ_PORT: NOT_INSTALLED,
-  NFQ_TABLE: NOT_INSTALLED,
-  NFQ_CHAIN: NOT_INSTALLED,
-  NFQ_QUEUE_NUMBER: NOT_INSTALLED,
+  TCPSERV_PORT: NEEDS_A_REFUSED_SETTING,
+  NFQ_INTERFACE: NEEDS_A_REFUSED_SETTING,
+  NFQ_PORT: NEEDS_A_REFUSED_SETTING,
+  NFQ_TABLE: NEEDS_A_REFUSED_SETTING,
+  NFQ_CHAIN: NEEDS_A_REFUSED_SETTING,
+  NFQ_QUEUE_NUMBER: NEEDS_A_REFUSED_SETTING,
   GPG_HOME_DIR: 'ghostport does not use GnuPG yet',
   GPG_EXE: 'ghostport does not use GnuPG yet',
   SUDO_EXE: 'ghostport does not run commands yet',
@@ -151,36 +151,38 @@ export const irrelevantSettings: Readonly<Record<string, string>> = {
   PF_EXPIRE_INTERVAL: OTHER_FIREWALL,
 }
 
-interface LaterSetting {
+interface RefusedSetting {
   /** What to do meanwhile. */
   readonly instead: string
   /** Whether the value `N` asks for nothing, and may stay. */
   readonly mayBeNo: boolean
 }
 
-const flag = (instead: string): LaterSetting => ({ instead, mayBeNo: true })
-const value = (instead: string): LaterSetting => ({ instead, mayBeNo: false })
+const refusedUnlessNo = (instead: string): RefusedSetting => ({ instead, mayBeNo: true })
+const refusedAlways = (instead: string): RefusedSetting => ({ instead, mayBeNo: false })
 
 /** Refused by name. */
-export const laterSettings: Readonly<Record<string, LaterSetting>> = {
-  PCAP_FILE: value('capture from a file is not built yet'),
-  ENABLE_PCAP_PROMISC: flag('only packets for this host are captured'),
-  ENABLE_PCAP_ANY_DIRECTION: flag('only packets that come in are captured'),
-  ENABLE_TCP_SERVER: flag('SPA over TCP is not built yet'),
-  ENABLE_NFQ_CAPTURE: flag('capture through NFQUEUE is not built: use CAPTURE packet, which needs no firewall rule'),
-  ENABLE_DESTINATION_RULE: flag(
+export const refusedSettings: Readonly<Record<string, RefusedSetting>> = {
+  PCAP_FILE: refusedAlways('capture from a file is not built yet'),
+  ENABLE_PCAP_PROMISC: refusedUnlessNo('only packets for this host are captured'),
+  ENABLE_PCAP_ANY_DIRECTION: refusedUnlessNo('only packets that come in are captured'),
+  ENABLE_TCP_SERVER: refusedUnlessNo('SPA over TCP is not built yet'),
+  ENABLE_NFQ_CAPTURE: refusedUnlessNo(
+    'capture through NFQUEUE is not built: use CAPTURE packet, which needs no firewall rule',
+  ),
+  ENABLE_DESTINATION_RULE: refusedUnlessNo(
     'a grant is for every address of this host: use DESTINATION to choose which packets count',
   ),
-  ACCESS_FOLDER: value('use %include_folder in access.conf'),
-  DIGEST_DB_FILE: value('a dbm file cannot be imported: name a digest.cache with DIGEST_FILE instead'),
-  BLACKLIST: value('it has no effect in fwknopd 2.6 either: use a SOURCE that leaves the address out'),
-  FIREWALL_TYPE: value('it has no effect in fwknopd 2.6 either: FIREWALL chooses the firewall'),
-  ENABLE_EXTERNAL_CMDS: flag('it has no effect in fwknopd 2.6 either'),
-  ENABLE_EXT_CMD_PREFIX: flag('it has no effect in fwknopd 2.6 either'),
-  EXT_CMD_PREFIX: value('it has no effect in fwknopd 2.6 either'),
-  EXTERNAL_CMD_OPEN: value('it has no effect in fwknopd 2.6 either'),
-  EXTERNAL_CMD_CLOSE: value('it has no effect in fwknopd 2.6 either'),
-  EXTERNAL_CMD_ALARM: value('it has no effect in fwknopd 2.6 either'),
+  ACCESS_FOLDER: refusedAlways('use %include_folder in access.conf'),
+  DIGEST_DB_FILE: refusedAlways('a dbm file cannot be imported: name a digest.cache with DIGEST_FILE instead'),
+  BLACKLIST: refusedAlways('it has no effect in fwknopd 2.6 either: use a SOURCE that leaves the address out'),
+  FIREWALL_TYPE: refusedAlways('it has no effect in fwknopd 2.6 either: FIREWALL chooses the firewall'),
+  ENABLE_EXTERNAL_CMDS: refusedUnlessNo('it has no effect in fwknopd 2.6 either'),
+  ENABLE_EXT_CMD_PREFIX: refusedUnlessNo('it has no effect in fwknopd 2.6 either'),
+  EXT_CMD_PREFIX: refusedAlways('it has no effect in fwknopd 2.6 either'),
+  EXTERNAL_CMD_OPEN: refusedAlways('it has no effect in fwknopd 2.6 either'),
+  EXTERNAL_CMD_CLOSE: refusedAlways('it has no effect in fwknopd 2.6 either'),
+  EXTERNAL_CMD_ALARM: refusedAlways('it has no effect in fwknopd 2.6 either'),
 }
 
 /** Every name that fwknopd.conf may hold. */
@@ -188,7 +190,7 @@ export const serverSettingNames: readonly string[] = [
   ...Object.keys(usedSettings),
   ...Object.keys(settingAliases),
   ...Object.keys(irrelevantSettings),
-  ...Object.keys(laterSettings),
+  ...Object.keys(refusedSettings),
 ]
 
 /** `any`, or names. A name that may come is accepted; one that the kernel would never allow is not. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { irrelevantSettings, laterSettings, serverSettingNames, usedSettings } from './fwknopd-settings.ts'
+import { irrelevantSettings, refusedSettings, serverSettingNames, usedSettings } from './fwknopd-settings.ts'
 import { parseFwknopdConf, type SettingOverride } from './parse-fwknopd-conf.ts'
 
 const FILE = '/etc/fwknop/fwknopd.conf'
@@ -374,7 +374,7 @@ for (const [text, level] of noticed) {
 }
 
 test('what is not built yet may be said not to be wanted, and is refused otherwise', () => {
-  for (const [name, { mayBeNo }] of Object.entries(laterSettings)) {
+  for (const [name, { mayBeNo }] of Object.entries(refusedSettings)) {
     assert.equal(parseFwknopdConf(FILE, `${name} N;`).ok, mayBeNo, name)
     const parsed = parseFwknopdConf(FILE, `${name} Y;`)
     assert(!parsed.ok && parsed.failure.code === 'CONFIG_UNSUPPORTED_KEY')

@@ -12,12 +12,12 @@ import type { ValueReader } from '../reading/setting-values.ts'
 import {
   assembleServerConfig,
   type GivenSettings,
-  type SettingPlaces,
+  type SettingLocations,
   type SettingValues,
 } from './defaults-and-conflicts.ts'
 import {
   irrelevantSettings,
-  laterSettings,
+  refusedSettings,
   repeatableSettings,
   serverSettingNames,
   settingAliases,
@@ -42,7 +42,7 @@ export interface ParsedServerConfig {
   readonly config: ServerConfig
   readonly notices: readonly Notice[]
   /** Where the file sets a variable. Absent for defaults and for what the command line sets. */
-  readonly at: SettingPlaces
+  readonly at: SettingLocations
   /** What is set, so that two readings of a file can be compared. */
   readonly values: SettingValues
 }
@@ -107,10 +107,10 @@ function readSetting(
     notices.push({ level: 'info', text: `${name} has no effect: ${irrelevantSettings[name]}`, at })
     return undefined
   }
-  const later = Object.hasOwn(laterSettings, name) ? laterSettings[name] : undefined
-  if (later === undefined) return unknownSetting(name, at)
-  if (later.mayBeNo && /^no?$/i.test(line.value)) return undefined
-  return refuse('CONFIG_UNSUPPORTED_KEY', `${name}: ${later.instead}`, { at })
+  const refused = Object.hasOwn(refusedSettings, name) ? refusedSettings[name] : undefined
+  if (refused === undefined) return unknownSetting(name, at)
+  if (refused.mayBeNo && /^no?$/i.test(line.value)) return undefined
+  return refuse('CONFIG_UNSUPPORTED_KEY', `${name}: ${refused.instead}`, { at })
 }
 
 function readUsed(

@@ -38,7 +38,10 @@ export function filterPorts(text: string): Result<readonly CapturePort[], ValueF
   return distinct(ranges)
 }
 
-/** The ports that a filter names, as SPA_PORTS has them. Nothing where it names none, or says which not. */
+/**
+ * Suggests a line SPA_PORTS with the ports that a filter names.
+ * @returns undefined if the filter names no port, excludes some (`not`), or is about TCP.
+ */
 function suggestPorts(filter: string): string | undefined {
   if (/\bnot\b|!|\btcp\b/.test(filter)) return undefined
   const named = [...filter.matchAll(/\bport(?:range)?\s+([0-9]+(?:-[0-9]+)?)(?![0-9-])/g)].map(

@@ -5,7 +5,7 @@
 
 import type { StanzaId } from '../../access/stanza.ts'
 import { printable } from '../../bytes/text.ts'
-import type { ConfigPaths } from '../../config/load.ts'
+import type { ConfigSource } from '../../config/load.ts'
 import type { ConfigSnapshot } from '../../config/reading/config-files.ts'
 import type { CaptureConfig } from '../../config/server/server-config.ts'
 import { type FailureCode, failureKinds } from '../../failure-codes.ts'
@@ -27,7 +27,7 @@ export type ToReceiver =
   | {
       readonly type: 'configure'
       readonly generation: number
-      readonly paths: ConfigPaths
+      readonly source: ConfigSource
       readonly files: ConfigSnapshot
       /** At least one. The orders of the first configuration count. */
       readonly captures: readonly CaptureOrder[]

@@ -13,21 +13,21 @@ export interface Rate {
 export class TokenBucket {
   #rate: Rate
   #tokens: number
-  #refilled: Milliseconds
+  #refilledAt: Milliseconds
 
   constructor(rate: Rate, now: Milliseconds) {
     this.#rate = rate
     this.#tokens = rate.burst
-    this.#refilled = now
+    this.#refilledAt = now
   }
 
   /** @returns whether that amount was left, and is now taken. */
   take(amount: number, now: Milliseconds): boolean {
     const { perSecond, burst } = this.#rate
-    const refilled = this.#tokens + ((now - this.#refilled) / 1000) * perSecond
+    const refilled = this.#tokens + ((now - this.#refilledAt) / 1000) * perSecond
     // The amount given may exceed a burst.
     this.#tokens = Math.max(this.#tokens, Math.min(burst, refilled))
-    this.#refilled = now
+    this.#refilledAt = now
     if (this.#tokens < amount) return false
     this.#tokens -= amount
     return true

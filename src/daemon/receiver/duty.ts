@@ -78,8 +78,8 @@ export class ReceiverDuty {
     }
   }
 
-  #configure({ files, paths, generation, captures }: ToReceiver & { type: 'configure' }): Result<void> {
-    const loaded = loadConfig(filesFromSnapshot(files), paths)
+  #configure({ files, source, generation, captures }: ToReceiver & { type: 'configure' }): Result<void> {
+    const loaded = loadConfig(filesFromSnapshot(files), source)
     // The warden parsed the same texts and found them good.
     if (!loaded.ok) return loaded
     const { server, policy } = loaded.value

@@ -84,9 +84,9 @@ export function bootGateNotices(
         : `at boot, ${GATE_UNIT} closes other ports than ${ports}, or another table than ${table}`
   if (problem === undefined) return []
   const cure = `ghostport unit --gate > ${GATE_UNIT} && systemctl daemon-reload && systemctl enable ghostport-gate`
-  const place = at.FIREWALL_MODE
+  const location = at.FIREWALL_MODE
   const text = `FIREWALL_MODE gate: ${problem}\n    do: ${cure}`
-  return [{ level: 'warning', text, ...(place === undefined ? {} : { at: place }) }]
+  return [{ level: 'warning', text, ...(location === undefined ? {} : { at: location }) }]
 }
 
 /** The commands that a unit gives to nft. */

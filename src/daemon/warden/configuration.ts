@@ -4,7 +4,7 @@
  */
 import { StanzaIndex } from '../../access/matching.ts'
 import { systemClock } from '../../clock.ts'
-import { type ConfigPaths, type LoadedConfig, loadConfig } from '../../config/load.ts'
+import { type ConfigSource, type LoadedConfig, loadConfig } from '../../config/load.ts'
 import { type ConfigSnapshot, recordFiles } from '../../config/reading/config-files.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { diskFiles } from './config-files-on-disk.ts'
@@ -22,10 +22,10 @@ export interface Configuration extends LoadedConfig {
   readonly index: StanzaIndex
 }
 
-export function readConfiguration(paths: ConfigPaths, generation: number): Result<Configuration> {
+export function readConfiguration(source: ConfigSource, generation: number): Result<Configuration> {
   const user = process.getuid?.() ?? 0
   const recorder = recordFiles(diskFiles(user))
-  const loaded = loadConfig(recorder, paths)
+  const loaded = loadConfig(recorder, source)
   if (!loaded.ok) return loaded
   const notices = [...loaded.value.notices, ...hostNotices(loaded.value, systemClock.now())]
   const files = Buffer.from(JSON.stringify(recorder.snapshot()))
@@ -39,12 +39,12 @@ export function snapshotOf({ files }: Pick<Configuration, 'files'>): ConfigSnaps
 
 /** The configuration in force, and the one that replaces it at a reload. */
 export class Configurations {
-  readonly paths: ConfigPaths
+  readonly source: ConfigSource
   #active: Configuration
   #wanted: Configuration
 
-  constructor(paths: ConfigPaths, first: Configuration) {
-    this.paths = paths
+  constructor(source: ConfigSource, first: Configuration) {
+    this.source = source
     this.#active = first
     this.#wanted = first
   }
@@ -65,7 +65,7 @@ export class Configurations {
    * in the files. After a failure, nothing has changed.
    */
   reload(): Result<Configuration> {
-    const read = readConfiguration(this.paths, this.#wanted.generation + 1)
+    const read = readConfiguration(this.source, this.#wanted.generation + 1)
     if (!read.ok) return read
     const fixed = needsRestart(this.#active, read.value)
     if (fixed.length > 0)

@@ -115,10 +115,10 @@ export class Dispatch implements ReceiverHandler {
     // A starting receiver gets it once it has given up its privilege.
     if (!this.#mayGetKeys) return
     const { configurations, health, capture } = this.#parts
-    const { wanted, paths } = configurations
+    const { wanted, source } = configurations
     const { orders } = capture.sockets
     health.sendConfiguration(
-      { type: 'configure', generation: wanted.generation, paths, files: snapshotOf(wanted), captures: orders },
+      { type: 'configure', generation: wanted.generation, source, files: snapshotOf(wanted), captures: orders },
       wanted.files.length,
     )
   }

@@ -39,12 +39,12 @@ export function absentInterfaces(
   const [what, it] = absent.length === 1 ? ['no interface', 'it appears'] : ['no interfaces', 'they appear']
   const all = absent.length === wanted.length
   const meanwhile = all ? 'No knock is heard' : 'Nothing is heard there'
-  const place = at.PCAP_INTF
+  const location = at.PCAP_INTF
   return [
     {
       level: 'warning',
-      text: `${place === undefined ? '-i' : 'PCAP_INTF'}: there is ${what} ${which} now. ${meanwhile} until ${it}. This host has: ${present.join(', ')}`,
-      ...(place === undefined ? {} : { at: place }),
+      text: `${location === undefined ? '-i' : 'PCAP_INTF'}: there is ${what} ${which} now. ${meanwhile} until ${it}. This host has: ${present.join(', ')}`,
+      ...(location === undefined ? {} : { at: location }),
     },
   ]
 }

@@ -5,7 +5,7 @@ import type { Opening } from '../../access/grant.ts'
 import type { Policy } from '../../access/policy.ts'
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Notice } from '../../config/reading/notice.ts'
-import type { SettingPlaces } from '../../config/server/defaults-and-conflicts.ts'
+import type { SettingLocations } from '../../config/server/defaults-and-conflicts.ts'
 import {
   DEFAULT_TABLE,
   type NftablesConfig,
@@ -37,7 +37,7 @@ export interface OpenedFirewall {
  */
 export async function openFirewall(
   { firewall: config, controlSocket }: ServerConfig,
-  at: SettingPlaces,
+  at: SettingLocations,
   log: Log,
   onHostChange: () => void,
 ): Promise<Result<OpenedFirewall>> {
@@ -125,7 +125,7 @@ export async function removeTable(
   config: NftablesConfig,
   controlSocket: string,
   ports: readonly ProtocolPort[],
-  at: SettingPlaces,
+  at: SettingLocations,
 ): Promise<Result<Removed>> {
   const table = await lockedTable(config, controlSocket, at)
   if (!table.ok) return table
@@ -198,7 +198,7 @@ async function makeNftables(config: NftablesConfig): Promise<Result<KernelFirewa
 async function lockedTable(
   config: NftablesConfig,
   controlSocket: string,
-  at: SettingPlaces,
+  at: SettingLocations,
 ): Promise<Result<{ firewall: KernelFirewall; lock: InstanceLock }>> {
   const firewall = await makeNftables(config)
   if (!firewall.ok) return firewall
@@ -215,7 +215,7 @@ async function lockedTable(
 async function notForeign(
   firewall: KernelFirewall,
   { table }: NftablesConfig,
-  { NFT_TABLE: place }: SettingPlaces,
+  { NFT_TABLE: location }: SettingLocations,
 ): Promise<Result<void>> {
   const foreign = await firewall.foreignChain()
   if (!foreign.ok) return foreign
@@ -226,7 +226,7 @@ async function notForeign(
       'ghostport needs a table of its own',
     {
       suggestion: `NFT_TABLE ${table === DEFAULT_TABLE ? `${DEFAULT_TABLE}2` : DEFAULT_TABLE};`,
-      ...(place && { at: place }),
+      ...(location && { at: location }),
     },
   )
 }

@@ -105,7 +105,7 @@ export async function openReplays(
     ...{ path: replay.database, maxAge: policy.maxAge, share: replay.packetsPerKey },
   })
   const { path: file, named } = replay.fwknopDigests
-  // A user of fwknop has this file without naming it. Other users do not have it.
+  // If no setting names the file, it exists only on hosts where fwknopd ran. Elsewhere it may be missing.
   if (!store.ok || (!named && !existsSync(file))) return store
   const { importDigestCache } = await import('../../replay/import-fwknop.ts')
   const imported = importDigestCache(store.value, file, clock.now())

@@ -1,4 +1,4 @@
-/** Checks the places where a start makes files. Makes none. */
+/** Checks the paths at which a start makes files: the replay store, the control socket, the process id. Makes none. */
 import { accessSync, constants, existsSync, lstatSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { LoadedConfig } from '../../config/load.ts'
@@ -32,7 +32,7 @@ export async function lookAtOwnPaths(loaded: LoadedConfig): Promise<Result<reado
 /**
  * Whether only we may change the files that a start makes, replaces or reads, besides the configuration. A start checks
  * this before it makes anything.
- * @returns CONFIG_EXPOSED with the setting and its place. If a path cannot be checked, this succeeds: the code that
+ * @returns CONFIG_EXPOSED with the setting and its line. If a path cannot be checked, this succeeds: the code that
  * uses it reports why.
  */
 export function judgeOwnPaths({ server, at }: Pick<LoadedConfig, 'server' | 'at'>): Result<void> {
@@ -68,11 +68,11 @@ function judgeDigests(path: string): Failure | undefined {
   })
 }
 
-/** Adds the setting and its place in the file. */
+/** Adds the setting and its line in the file. */
 export function located(name: UsedSetting, failure: Failure, at: LoadedConfig['at']): Failure {
-  const place = at[name]
+  const location = at[name]
   const detail = failure.detail.startsWith(name) ? failure.detail : `${name}: ${failure.detail}`
-  return { ...failure, detail, ...(place === undefined ? {} : { at: place }) }
+  return { ...failure, detail, ...(location === undefined ? {} : { at: location }) }
 }
 
 async function replayStore({ replay, policy }: ServerConfig): Promise<Failure | undefined> {
@@ -93,8 +93,8 @@ function digestFile({ replay, policy }: ServerConfig, at: LoadedConfig['at']): r
     return []
   } catch (error) {
     const text = `DIGEST_FILE: ${path}: ${systemReason(error)}. ghostport does not know which packets fwknopd has already accepted`
-    const place = at.DIGEST_FILE
-    return [{ level: 'warning', text, ...(place === undefined ? {} : { at: place }) }]
+    const location = at.DIGEST_FILE
+    return [{ level: 'warning', text, ...(location === undefined ? {} : { at: location }) }]
   }
 }
 

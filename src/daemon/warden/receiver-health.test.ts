@@ -45,9 +45,9 @@ function harness() {
   }
   const details = () => log.records.map(({ event, fields }) => `${event}: ${fields['detail']}`)
   const configure = (bytes: number): void => {
-    const paths = { server: '/fwknopd.conf' }
+    const source = { server: '/fwknopd.conf' }
     const files = { texts: {}, folders: {}, failures: {} }
-    health.sendConfiguration({ type: 'configure', generation: 0, paths, files, captures: [] }, bytes)
+    health.sendConfiguration({ type: 'configure', generation: 0, source, files, captures: [] }, bytes)
   }
   return { health, limits, receiver, sent, did, pass, heldUp, details, configure }
 }

@@ -1,7 +1,7 @@
 /**
- * Supervises the receiver. A receiver is ended if it misses a deadline, does not answer, or does what an honest one
- * never does. receiver-process/ then starts the next one. Any process of the receiver's user can stop the receiver;
- * without this, all users would be shut out unnoticed. Times are this process's own (own-time.ts).
+ * Watches the receiver, and ends one that misses a deadline, does not answer, or does what an honest one never does.
+ * receiver-process/restarted-receiver.ts then starts the next one. Without this, a process of the receiver's user could
+ * stop the receiver (SIGSTOP), and all users would be shut out unnoticed. Times are this process's own (own-time.ts).
  */
 import { failureFields, type Log } from '../../log.ts'
 import type { Failure } from '../../result.ts'

@@ -55,7 +55,7 @@ test('a start that is refused at the end closes all that it opened, the last fir
     writeFileSync(file('fwknopd.conf'), [...settings, ...more].map((line) => `${line};\n`).join(''), { mode: 0o600 })
   writeFileSync(file('access.conf'), 'SOURCE ANY\nKEY one key\nHMAC_KEY another key\n', { mode: 0o600 })
   writeFileSync(file('notes'), 'no process id\n')
-  const paths = { server: file('fwknopd.conf') }
+  const source = { server: file('fwknopd.conf') }
   /** Process ids of receivers. These do nothing but hold the descriptors of the sockets. */
   const receivers: number[] = []
   const starterFor = () => ({
@@ -69,7 +69,7 @@ test('a start that is refused at the end closes all that it opened, the last fir
   })
 
   conf([`FWKNOP_PID_FILE ${file('notes')}`])
-  const refused = await startWarden(paths, new MemoryLog(), systemClock, { starterFor })
+  const refused = await startWarden(source, new MemoryLog(), systemClock, { starterFor })
   assert.ok(!refused.ok)
   assert.equal(refused.failure.code, 'CONFIG_UNWRITABLE')
   assert.match(refused.failure.detail, /^FWKNOP_PID_FILE: .*holds no process id/)
@@ -81,7 +81,7 @@ test('a start that is refused at the end closes all that it opened, the last fir
   await store.value.close()
 
   conf([`FWKNOP_PID_FILE ${file('ghostport.pid')}`])
-  const started = await startWarden(paths, new MemoryLog(), systemClock, { starterFor })
+  const started = await startWarden(source, new MemoryLog(), systemClock, { starterFor })
   assert.ok(started.ok, started.ok ? '' : started.failure.detail)
   assert.ok(existsSync(file('control.sock')) && existsSync(file('ghostport.pid')))
   await started.value.stop()

@@ -3,7 +3,7 @@
  * the receiver load its code meanwhile. If a step is refused, all that was opened before it is closed.
  */
 import type { Clock } from '../../clock.ts'
-import type { ConfigPaths } from '../../config/load.ts'
+import type { ConfigSource } from '../../config/load.ts'
 import type { Log } from '../../log.ts'
 import { ok, type Result } from '../../result.ts'
 import { type Account, checkSituation, currentSituation } from '../../system/privilege.ts'
@@ -37,7 +37,7 @@ export interface StartOptions {
 interface Start extends Required<StartOptions> {
   readonly configuration: Configuration
   readonly account: Account
-  readonly paths: ConfigPaths
+  readonly source: ConfigSource
   readonly log: Log
   readonly clock: Clock
   readonly undo: Undo
@@ -48,22 +48,22 @@ interface Start extends Required<StartOptions> {
  * @returns the warden, whose receiver has started and is not yet ready; or why it cannot start.
  */
 export async function startWarden(
-  paths: ConfigPaths,
+  source: ConfigSource,
   log: Log,
   clock: Clock,
   { starterFor = receiverStarter, manager = noServiceManager }: StartOptions = {},
 ): Promise<Result<Warden>> {
-  const configuration = readConfiguration(paths, 0)
+  const configuration = readConfiguration(source, 0)
   if (!configuration.ok) return configuration
   logNotices(configuration.value.notices, log)
   const account = receiverAccount(configuration.value)
   if (!account.ok) return account
   const alone = await refuseSecondInstance(configuration.value.server)
   if (!alone.ok) return alone
-  const places = judgeOwnPaths(configuration.value)
-  if (!places.ok) return places
+  const judged = judgeOwnPaths(configuration.value)
+  if (!judged.ok) return judged
   const undo = new Undo()
-  const given = { paths, log, clock, starterFor, manager }
+  const given = { source, log, clock, starterFor, manager }
   const opened = await openAll({ ...given, configuration: configuration.value, account: account.value, undo })
   return opened.ok ? opened : await undo.after(opened)
 }
@@ -112,7 +112,7 @@ async function startCapture(
 type Stores = Pick<WardenParts, 'configurations' | 'replays' | 'firewall' | 'lock' | 'host'>
 
 /** The replay store and the firewall. */
-async function openStores({ configuration, paths, log, clock, undo }: Start): Promise<Result<Stores>> {
+async function openStores({ configuration, source, log, clock, undo }: Start): Promise<Result<Stores>> {
   const { server, at } = configuration
   const replays = await openReplays(server, clock, log)
   if (!replays.ok) return { ok: false, failure: asRunningInstance(replays.failure, server.replay.database) }
@@ -123,7 +123,7 @@ async function openStores({ configuration, paths, log, clock, undo }: Start): Pr
   const { firewall, lock }: OpenedFirewall = opened.value
   undo.add(() => firewall.close())
   undo.add(() => lock?.release())
-  const configurations = new Configurations(paths, configuration)
+  const configurations = new Configurations(source, configuration)
   host = new HostWatch(() => {
     const { policy, server } = configurations.active
     return firewall.hostFindings(portsInUse(policy, server))

@@ -40,13 +40,13 @@ export function afterRemoval(
     const dropping = outcomes.find(dropsAll)
     if (dropping !== undefined) {
       const cure = lettingIn(dropping, tables, asked)
-      const [hope] = outcomes.flatMap(({ hopes }) => hopes)
-      return hope === undefined
+      const [accepting] = outcomes.flatMap(({ mayAccept }) => mayAccept)
+      return accepting === undefined
         ? { state: 'shut', text: `${name} is shut to everybody: ${nameOf(dropping)} drops it`, cure }
-        : { state: 'unclear', text: `${name} is shut to everybody, unless “${hope}” lets somebody in`, cure }
+        : { state: 'unclear', text: `${name} is shut to everybody, unless “${accepting}” lets somebody in`, cure }
     }
-    const [doubt] = outcomes.flatMap(({ doubts }) => doubts)
-    if (doubt !== undefined) return { state: 'unclear', text: `${name} is open, unless “${doubt}” drops it` }
+    const [unsure] = outcomes.flatMap(({ mayDrop }) => mayDrop)
+    if (unsure !== undefined) return { state: 'unclear', text: `${name} is open, unless “${unsure}” drops it` }
     return { state: 'open', text: `${name} is open to everybody` }
   }
   return ports.flatMap((asked) => {

@@ -135,7 +135,7 @@ function dropsMark({ tables, mark, ports, forwarding }: Asked, family: 'ip' | 'i
   const judge = (hook: 'input' | 'forward', probe: Probe): void => {
     for (const outcome of walk(tables, ['prerouting', hook], probe).filter(dropsAll)) {
       const { chain } = outcome
-      if (outcome.hopes.some(({ shown }) => /\bmark\b|connmark/.test(shown)) || deaf.has(chain)) continue
+      if (outcome.mayAccept.some(({ shown }) => /\bmark\b|connmark/.test(shown)) || deaf.has(chain)) continue
       deaf.add(chain)
       found.push({
         ...{ family, code: 'HOST_DROPS_MARK', level: 'warning' },
@@ -167,7 +167,7 @@ function dropsPorts({ tables, mark, protectedPorts = [] }: Asked, family: 'ip' |
     const { protocol, port } = asked
     const probe = { family, protocol, destinationPort: port, state: 'new', mark, from: 'somebody' } as const
     const dropping = walk(tables, ['prerouting', 'input'], probe).find(
-      (outcome) => dropsAll(outcome) && outcome.hopes.length === 0,
+      (outcome) => dropsAll(outcome) && outcome.mayAccept.length === 0,
     )
     if (dropping === undefined) return []
     return [
@@ -191,7 +191,7 @@ function dropsKnocks({ tables, protectedPorts = [], knocks = [] }: Asked, family
       return [{ ...deaf, text, cure: `take ${name} out of PROTECTED_PORTS, or use CAPTURE packet` }]
     }
     const probe = { family, protocol, destinationPort: port, state: 'new', mark: 0, from: 'somebody' } as const
-    const dropping = walk(tables, ARRIVING, probe).find((one) => dropsAll(one) && one.hopes.length === 0)
+    const dropping = walk(tables, ARRIVING, probe).find((one) => dropsAll(one) && one.mayAccept.length === 0)
     if (dropping === undefined) return []
     const text = `${nameOf(dropping)} drops ${name}, where CAPTURE udp waits for knocks: none arrives`
     return [
@@ -218,14 +218,14 @@ function openPorts({ tables, protectedPorts, ports, decoys = [] }: Asked, family
     if (dropping.length > 0) {
       // Each chain that drops the port may let some packets in before that: by a rule for this very port with an
       // address or interface, for example.
-      const [hope, ...more] = dropping.map(({ hopes }) => hopes.find(namesPort))
-      if (hope !== undefined && more.every((other) => other !== undefined))
-        unclear.set(hope, [...(unclear.get(hope) ?? []), asked])
+      const [accepting, ...more] = dropping.map(({ mayAccept }) => mayAccept.find(namesPort))
+      if (accepting !== undefined && more.every((other) => other !== undefined))
+        unclear.set(accepting, [...(unclear.get(accepting) ?? []), asked])
       continue
     }
-    const doubt = outcomes.flatMap(({ doubts }) => doubts)[0]
+    const unsure = outcomes.flatMap(({ mayDrop }) => mayDrop)[0]
     const rule = outcomes.findLast(({ chain }) => chain.base?.hook === 'input')?.rule
-    if (doubt !== undefined) unclear.set(doubt, [...(unclear.get(doubt) ?? []), asked])
+    if (unsure !== undefined) unclear.set(unsure, [...(unclear.get(unsure) ?? []), asked])
     else {
       const kind = decoys.some((other) => isSame(other, asked)) ? shared : open
       kind.set(String(rule ?? ''), [...(kind.get(String(rule ?? '')) ?? []), asked])
@@ -297,7 +297,7 @@ function dropsNeighbours({ tables }: Asked): FamilyFinding[] {
       from: 'neighbour',
     } as const
     for (const outcome of walk(tables, ARRIVING, from))
-      if (dropsAll(outcome) && outcome.hopes.length === 0) dropping.set(outcome.chain, outcome)
+      if (dropsAll(outcome) && outcome.mayAccept.length === 0) dropping.set(outcome.chain, outcome)
   }
   return [...dropping.values()].map((outcome) => ({
     ...{ family: 'ip6', code: 'HOST_DROPS_NEIGHBOURS', level: 'warning' },

@@ -4,12 +4,12 @@ import type { HostChain, HostRuleLine, HostTable } from './ruleset.ts'
 
 /** What happens to a probe in a chain. */
 interface Passage {
-  /** What ends it, unless a rule of `doubts` or `hopes` ended it before. Absent: it leaves at the chain's end. */
+  /** What ends it, unless a rule of `mayDrop` or `mayAccept` ended it before. Absent: it leaves at the chain's end. */
   readonly end?: { readonly does: 'accept' | 'drop'; readonly rule: HostRuleLine }
   /** Rules that may drop or redirect it. */
-  readonly doubts: readonly HostRuleLine[]
+  readonly mayDrop: readonly HostRuleLine[]
   /** Rules that may accept it. */
-  readonly hopes: readonly HostRuleLine[]
+  readonly mayAccept: readonly HostRuleLine[]
   /** Rules that exclude it, or may exclude it, from connection tracking. */
   readonly untracking: readonly HostRuleLine[]
 }
@@ -45,10 +45,10 @@ export function walk(tables: readonly HostTable[], hooks: readonly string[], pro
 function pass(chain: HostChain, chains: HostTable['chains'], probe: Probe, known: Map<string, Passage>): Passage {
   const before = known.get(chain.name)
   if (before !== undefined) return before
-  const doubts: HostRuleLine[] = []
-  const hopes: HostRuleLine[] = []
+  const mayDrop: HostRuleLine[] = []
+  const mayAccept: HostRuleLine[] = []
   const untracking: HostRuleLine[] = []
-  const passage = { doubts, hopes, untracking }
+  const passage = { mayDrop, mayAccept, untracking }
   known.set(chain.name, passage)
   // Netdev chains see packets of one device only.
   let sure = chain.family !== 'netdev'
@@ -67,12 +67,12 @@ function pass(chain: HostChain, chains: HostTable['chains'], probe: Probe, known
         case 'accept':
         case 'drop':
           if (certain) return ended({ does: verdict.does, rule })
-          if (verdict.does === 'accept') hopes.push(rule)
-          else doubts.push(rule)
+          if (verdict.does === 'accept') mayAccept.push(rule)
+          else mayDrop.push(rule)
           break
         case 'divert':
-          doubts.push(rule)
-          hopes.push(rule)
+          mayDrop.push(rule)
+          mayAccept.push(rule)
           break
         case 'notrack':
           untracking.push(rule)
@@ -86,17 +86,17 @@ function pass(chain: HostChain, chains: HostTable['chains'], probe: Probe, known
         case 'goto': {
           const target = chains.get(verdict.chain)
           if (target === undefined) {
-            doubts.push(rule)
-            hopes.push(rule)
+            mayDrop.push(rule)
+            mayAccept.push(rule)
             break
           }
           const there = pass(target, chains, probe, known)
-          doubts.push(...there.doubts)
-          hopes.push(...there.hopes)
+          mayDrop.push(...there.mayDrop)
+          mayAccept.push(...there.mayAccept)
           untracking.push(...there.untracking)
           if (certain && there.end !== undefined) return ended(there.end)
-          if (there.end?.does === 'accept') hopes.push(there.end.rule)
-          if (there.end?.does === 'drop') doubts.push(there.end.rule)
+          if (there.end?.does === 'accept') mayAccept.push(there.end.rule)
+          if (there.end?.does === 'drop') mayDrop.push(there.end.rule)
           if (verdict.does === 'goto' && there.end === undefined) {
             if (certain) return ended(undefined)
             sure = false

@@ -77,11 +77,11 @@ export function missingGetent(
   hasGetent: boolean = findGetent() !== undefined,
 ): readonly Notice[] {
   if (!nat.forward || !nat.resolveNames || hasGetent) return []
-  const place = at.ENABLE_NAT_DNS
+  const location = at.ENABLE_NAT_DNS
   const text =
     'ENABLE_NAT_DNS: inner hosts cannot be asked for by name here, since the program getent is missing. Install it ' +
     '(Debian: package libc-bin), or set ENABLE_NAT_DNS N'
-  return [{ level: 'warning', text, ...(place !== undefined && { at: place }) }]
+  return [{ level: 'warning', text, ...(location !== undefined && { at: location }) }]
 }
 
 /** @param accounts as for {@link lookupCommand}. */

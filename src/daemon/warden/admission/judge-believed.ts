@@ -19,7 +19,7 @@ export async function judgeBelieved(
 ): Promise<readonly Verdict[]> {
   const { policy, clock } = judging
   const now = clock.now()
-  // A knock with a wrong date is refused without this check, and the receiver reports no copy of it.
+  // A knock with a wrong date is refused for its date, so the kernel is not asked. It counts as claimed.
   const doubts = knocks.map(({ message, packet }) =>
     checkAge(message.timestamp, policy.maxAge, now).ok ? doubt(packet) : undefined,
   )

@@ -104,8 +104,8 @@ function decideClaimed(
   now: UnixSeconds,
 ): Verdict {
   if (typeof claimed === 'object') return refusal(claimed, candidates)
-  // Only first uses go on. A knock with a wrong date is refused for its date, used or not: the clocks tell the operator
-  // more.
+  // A packet that was used before is refused here. If its date is wrong too, it goes on, and is refused for the date:
+  // that message shows both clocks, which tells the operator more.
   if (claimed !== 'first' && checkAge(knock.message.timestamp, judging.policy.maxAge, now).ok)
     return refusal(USED_BEFORE, candidates)
   return decideAbout(knock, candidates, judging, now)

@@ -22,11 +22,11 @@ export function receiverAccount({
 }: Pick<LoadedConfig, 'server' | 'at'>): Result<Account, Failure<'CONFIG_INVALID_VALUE'>> {
   const account = receiverUser === undefined ? ownAccount() : lookUpAccount(receiverUser)
   if (account.ok) return account
-  const place = at.RECEIVER_USER
+  const location = at.RECEIVER_USER
   return refuse(
     'CONFIG_INVALID_VALUE',
     `RECEIVER_USER: ${account.failure.detail}`,
-    place === undefined ? {} : { at: place },
+    location === undefined ? {} : { at: location },
   )
 }
 

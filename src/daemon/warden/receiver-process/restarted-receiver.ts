@@ -1,5 +1,5 @@
 /**
- * The warden's side of the receiver: starts it, passes on its messages, and starts a new one when it dies. The capture
+ * A receiver that is started again when it dies, as the warden sees it: its start, its messages, its end. The capture
  * socket belongs to the warden and outlives the receiver, so packets that arrive in between wait in it.
  *
  * Two kinds of failure are permanent. If a receiver ends before it was ready, with a permanent reason (no privilege, a
