@@ -129,7 +129,7 @@ export class Holdings<Entry extends Held> {
   ): Result<Entry | undefined, FirewallFailure> {
     const { source } = grant
     if (this.hasRoom(source, places)) return ok(undefined)
-    // Which limit is reached: the share of one address, or the capacity of all. If a share is all, only the capacity is.
+    // Which limit is reached: the share of one address, or the capacity of all. A share that is all is no limit.
     const isOverShare = this.#share < this.#capacity && this.#placesOf(source) + places > this.#share
     // A grant that can never fit displaces nothing.
     const most = isOverShare ? this.#share : this.#capacity
