@@ -90,5 +90,4 @@ export class PolledChannel {
 }
 
 /** What a receiver says whose warden has ended. */
-export const GONE =
-  'the warden ended; nothing can be opened, and what is open ends at its second. Start ghostport again'
+export const GONE = 'the warden ended; nothing can be opened, and what is open ends on time. Start ghostport again'
