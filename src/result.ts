@@ -4,7 +4,7 @@
  */
 import type { FailureCode } from './failure-codes.ts'
 
-/** A place in a file of the user's. `line` counts from 1. */
+/** A line in a file of the user's. `line` counts from 1. */
 export interface SourceLocation {
   readonly file: string
   readonly line: number

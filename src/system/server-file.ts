@@ -24,12 +24,12 @@ import { type Exposed, judgeStat, judgeTrail, ourUsers } from './file-trust.ts'
 import { systemPath } from './system-path.ts'
 
 /**
- * Whether `path` is a safe place for a file of ours. A file or folder that does not exist is accepted.
+ * Whether `path` is safe for a file of ours. A file or folder that does not exist is accepted.
  * @returns CONFIG_EXPOSED if others could change it, or lead it elsewhere.
  * @throws the file system's errors.
  */
 export function judgeServerFile(path: string): Exposed | undefined {
-  const exposed = judgeTrail(path, { owners: ourUsers(), alone: true, cure: () => OUR_PLACE })
+  const exposed = judgeTrail(path, { owners: ourUsers(), alone: true, cure: () => CURE })
   if (exposed !== undefined) return exposed
   const found = lstatSync(systemPath(path), { throwIfNoEntry: false })
   if (found === undefined) return undefined
@@ -40,11 +40,11 @@ export function judgeServerFile(path: string): Exposed | undefined {
   return judgeStat(path, found, ourUsers())
 }
 
-const OUR_PLACE = 'name a path in a folder that nobody else can write to, such as /run/ghostport or /var/lib/ghostport'
+const CURE = 'name a path in a folder that nobody else can write to, such as /run/ghostport or /var/lib/ghostport'
 
 /**
  * Makes the missing folders of `path`, mode 0700, and checks it as {@link judgeServerFile} does. It checks twice:
- * before, so that nothing is made in the wrong place, and afterwards.
+ * before, so that nothing is made where it should not be, and afterwards.
  * @throws the file system's errors.
  */
 export function prepareServerFile(path: string): Exposed | undefined {
@@ -116,7 +116,7 @@ export interface FileIdentity {
 
 /**
  * Puts a file with `text` at `path` in one step. It is written under another name first, and never through a link or
- * into an existing file. The caller has checked the place.
+ * into an existing file. The caller has checked the path.
  * @throws the file system's errors.
  */
 export function replaceServerFile(path: string, text: string, mode: number): FileIdentity {

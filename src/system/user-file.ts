@@ -53,10 +53,10 @@ export function readUserFile(file: string): Result<UserFile | undefined, FileFai
  * folders above the home directory.
  */
 export function judgeWay(file: string): Exposed | undefined {
-  return process.geteuid?.() === 0 ? judgeTrail(file, { owners: ourUsers(), cure: () => OWN_PLACE }) : undefined
+  return process.geteuid?.() === 0 ? judgeTrail(file, { owners: ourUsers(), cure: () => CURE }) : undefined
 }
 
-const OWN_PLACE = 'keep the file in a folder that only root can write to'
+const CURE = 'keep the file in a folder that only root can write to'
 
 /** As {@link readUserFile}, for a file that holds a secret. */
 export function readSecretFile(file: string): Result<string, FileFailure> {

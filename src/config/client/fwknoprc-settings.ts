@@ -125,7 +125,7 @@ export function refuseClientName(name: ClientSettingName, at: SourceLocation): R
   return refuse('CONFIG_UNKNOWN_KEY', `${name} belongs in ~/.fwknoprc, on the client`, { at })
 }
 
-/** Reads the value of one setting. Details name neither the setting nor the place: the caller knows both. */
+/** Reads the value of one setting. Details name neither the setting nor its line: the caller knows both. */
 export function readClientSetting(name: ClientSettingName, value: string): Result<SettingLayer, SettingFailure> {
   return clientSettings[name](value)
 }

@@ -1,5 +1,5 @@
 /**
- * What one place says of a knock: a stanza of `.fwknoprc`, or the flags. Layers are laid over each other, and only what
+ * What one source says of a knock: a stanza of `.fwknoprc`, or the flags. Layers are laid over each other, and only what
  * counts in the end is judged: a setting that ghostport lacks does no harm where a more authoritative one takes its
  * place.
  */

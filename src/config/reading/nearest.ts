@@ -1,4 +1,4 @@
-/** The word that a user probably meant: for every place that refuses an unknown one. */
+/** The word that a user probably meant: for each reader that refuses an unknown one. */
 
 /**
  * @param candidates the right words.

@@ -30,7 +30,7 @@ test('an interface that is absent is named, and those that are present', () => {
   assert.match(texts('packet', ['a', 'b']).join(), /no interfaces “a” and “b”/)
 })
 
-test('without a place in the file it was the flag that named it', () => {
+test('without a line in the file it was the flag that named it', () => {
   const { server } = config('packet', ['ens3'])
   assert.match(
     absentInterfaces({ server, at: {} }, ['lo'])
