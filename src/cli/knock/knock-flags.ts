@@ -8,7 +8,7 @@ import { DEFAULT_DIGEST_TYPE, DIGEST_TYPES } from '../../packet/digest-type.ts'
 import { DEFAULT_ENCRYPTION_MODE, ENCRYPTION_MODES } from '../../packet/encryption-mode.ts'
 import { STANDARD_SPA_PORT } from '../../packet/protocol-port.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { UNKNOWN_BYTES } from '../terminal/arguments.ts'
+import { UNKNOWN_BYTES } from '../terminal/command-line-words.ts'
 import type { OptionSpec, OptionTable, OptionValues } from '../terminal/parse-command-line.ts'
 
 const GPG = 'GnuPG is not built yet; share a key (ghostport keygen)'

@@ -15,7 +15,7 @@ import { hostNotices } from './host-notices.ts'
 import { lookAtFirewall } from './open-firewall.ts'
 import { lookAtCapture } from './open-parts.ts'
 import { lookAtOwnPaths } from './own-paths.ts'
-import { receiverAccount } from './receiver-process/account.ts'
+import { receiverAccount } from './receiver-process/receiver-user.ts'
 
 export interface HostFindings {
   /** Why a start would be refused; empty if it would not. */

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { parseFwknopdConf } from '../../../config/server/parse-fwknopd-conf.ts'
 import { currentSituation, type Situation } from '../../../system/privilege.ts'
-import { lookupAccounts } from '../receiver-process/account.ts'
+import { lookupAccounts } from '../receiver-process/receiver-user.ts'
 import { findGetent, lookupCommand, missingGetent, parseAnswer, systemResolver } from './ask-resolver.ts'
 
 const root: Situation = {

@@ -4,8 +4,8 @@
  */
 import type { Log } from '../../../log.ts'
 import type { Failure } from '../../../result.ts'
-import { logReceiverErrors } from './errors.ts'
 import type { ReceiverEvents } from './restarted-receiver.ts'
+import { logReceiverErrors } from './standard-error.ts'
 
 /** Handles the events of a receiver. */
 export interface ReceiverHandler extends Omit<ReceiverEvents, 'onErrors'> {

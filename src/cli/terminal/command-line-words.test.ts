@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { exactWords } from './arguments.ts'
+import { exactWords } from './command-line-words.ts'
 
 const line = (...words: string[]): Uint8Array => Buffer.from(words.map((word) => `${word}\0`).join(''), 'latin1')
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { chooseOwnAccount } from './account.ts'
+import { chooseOwnAccount } from './receiver-user.ts'
 
 describe('the receiver’s user, where RECEIVER_USER names none', () => {
   const root = 'root:x:0:0:root:/root:/bin/bash\n'
