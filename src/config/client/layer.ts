@@ -1,7 +1,6 @@
 /**
- * What one source says of a knock: a stanza of `.fwknoprc`, or the flags. Layers are laid over each other, and only what
- * counts in the end is judged: a setting that ghostport lacks does no harm where a more authoritative one takes its
- * place.
+ * What one source says of a knock: a stanza of `.fwknoprc`, or the flags. Layers are laid over each other, and only
+ * what counts in the end is judged: a setting that ghostport lacks does no harm where a stronger layer replaces it.
  */
 import type { IpAddress } from '../../packet/address.ts'
 import type { DigestType } from '../../packet/digest-type.ts'
