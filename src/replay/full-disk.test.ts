@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 const HEADER = `
   import { closeSync, openSync, statfsSync, unlinkSync, writeSync } from 'node:fs'
   import { openSqliteReplayStore } from '${fileURLToPath(new URL('./sqlite.ts', import.meta.url))}'
+  import { madeByEarlierVersion } from '${fileURLToPath(new URL('../../test/support/earlier-replay-store.ts', import.meta.url))}'
   import { claimOf } from '${fileURLToPath(new URL('../../test/contract/replay-store.ts', import.meta.url))}'
   const directory = process.argv[1], now = ${1_800_000_000}, maxAge = 120
   const open = (share) => openSqliteReplayStore({ path: directory + '/replay.db', maxAge, share }).value
@@ -154,6 +155,38 @@ describe('replay store on a full disk', { skip: !mayMount && 'no mount namespace
       after: 'first',
       size: 40,
       replayed: 'replayed,replayed',
+    })
+  })
+
+  test('a database of version 0.1 for which there is no room is left as it is, and is taken over once there is', () => {
+    const { full, ...told } = runOnDisk(
+      '8m',
+      `
+      const path = directory + '/replay.db'
+      const claimed = Array.from({ length: 20_000 }, (_, i) => claimOf('old ' + i, now + i % 100))
+      madeByEarlierVersion(2, path, { claimed })
+      told.filled = fill()
+      const { code, detail } = openSqliteReplayStore({ path, maxAge }).failure
+      told.full = code + ': ' + detail
+      told.fullAgain = openSqliteReplayStore({ path, maxAge }).failure.code
+      unlinkSync(directory + '/filler')
+      const store = open()
+      told.size = await store.size()
+      const answers = (await store.claim([claimOf('new', now), ...claimed], now)).value
+      told.firsts = answers.filter((answer) => answer === 'first').length
+      told.replayed = answers.filter((answer) => answer === 'replayed').length
+      await store.close()`,
+    )
+    assert.match(
+      String(full),
+      /^REPLAY_STORE_FAILED: .*replay\.db: the disk is full\. This database .* once: free \d+ KiB, and start again$/,
+    )
+    assert.deepEqual(told, {
+      filled: 'ENOSPC',
+      fullAgain: 'REPLAY_STORE_FAILED',
+      size: 20_000,
+      firsts: 1,
+      replayed: 20_000,
     })
   })
 })

@@ -18,7 +18,7 @@ export function memoryReplayStore(options: GateOptions): ReplayStore {
   /** Windows span minutes, so there are few seconds to look at, and each second of the clock looks once. */
   const forget = (now: UnixSeconds): void => {
     const oldest = oldestAdmissible(now, options.maxAge)
-    if (oldest === undefined || oldest === sweptFor) return
+    if (oldest === sweptFor) return
     sweptFor = oldest
     for (const [second, digests] of bySecond) {
       if (second >= oldest) continue

@@ -8,6 +8,7 @@ import {
   mkdtempSync,
   openSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -20,11 +21,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { answers, at, claimOf, T0 } from '../../test/contract/replay-store.ts'
+import { madeByEarlierVersion } from '../../test/support/earlier-replay-store.ts'
 import { type Seconds, seconds } from '../units.ts'
 import { judgeReplayStore } from './judge-store.ts'
-import type { Claim } from './replay-store.ts'
 import { openSqliteReplayStore, type SqliteReplayStore } from './sqlite.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'ghostport-sqlite-'))
@@ -122,17 +124,78 @@ test('closing and opening keeps entries, count and what was forgotten', async ()
   await second.close()
 })
 
-test('forgetting takes a few with each claim, however many there are', async () => {
-  const store = opened(place(), seconds(10))
-  await answers(
-    store,
-    Array.from({ length: 1000 }, (_, i) => claimOf(`old ${i}`, T0)),
-    T0,
-  )
+/** How many entries are in the file, of any age. */
+function entriesIn(path: string): unknown {
+  const db = new DatabaseSync(path, { readOnly: true })
+  try {
+    return db.prepare('SELECT count(*) AS entries FROM used').get()?.['entries']
+  } finally {
+    db.close()
+  }
+}
+/** A closed database of a window of 10 s whose entries are all old. */
+async function outdated(count: number): Promise<string> {
+  const path = place()
+  const store = opened(path, seconds(10))
+  const old = Array.from({ length: count }, (_, i) => claimOf(`old ${i}`, T0 + (i % 10)))
+  await answers(store, old, T0)
+  await store.close()
+  assert.equal(entriesIn(path), count)
+  return path
+}
+
+test('old entries go a while after a claim, a piece at a time, and stay used', async () => {
+  const path = await outdated(2000)
+  let store = opened(path, seconds(10))
   await answers(store, [claimOf('a', T0 + 100)], T0 + 100)
-  assert.equal(await store.size(), 991)
-  for (let i = 0; i < 110; i++) await answers(store, [claimOf(`new ${i}`, T0 + 100)], T0 + 100)
-  assert.equal(await store.size(), 111)
+  assert.equal(await store.size(), 1)
+  await store.close()
+  assert.equal(entriesIn(path), 1501)
+
+  store = opened(path, seconds(10))
+  await answers(store, [claimOf('b', T0 + 100)], T0 + 100)
+  await sleep(1500)
+  assert.deepEqual(await answers(store, [claimOf('old 7', T0 + 7), claimOf('new', T0 + 7)], T0), [
+    'replayed',
+    'replayed',
+  ])
+  await store.close()
+  assert.equal(entriesIn(path), 2)
+})
+
+test('more entries than are counted at once are counted', async () => {
+  const store = opened(place())
+  for (const [claims, size] of [
+    [500, 500],
+    [733, 1233],
+  ] as const) {
+    const claimed = Array.from({ length: claims }, (_, i) => claimOf(`${size} ${i}`, T0 + (i % 3)))
+    await answers(store, claimed, T0)
+    assert.equal(await store.size(), size)
+  }
+  await store.close()
+})
+
+test('of two copies claimed at once, under two clocks, the one that came first and in time is first', async () => {
+  const store = opened(place(), seconds(60))
+  const both = [answers(store, [claimOf('a', T0 + 70)], T0 + 10), answers(store, [claimOf('a', T0 + 70)], T0)]
+  assert.deepEqual(await Promise.all(both), [['first'], ['misdated']])
+  await store.close()
+})
+
+test('a claim writes one page to a log that has its length', async () => {
+  const path = place()
+  const store = opened(path)
+  await answers(store, [claimOf('a')], T0)
+  const log = () => readFileSync(`${path}-wal`)
+  const [before, { length }] = [log(), log()]
+  await answers(store, [claimOf('b')], T0)
+  const now = log()
+  assert.equal(now.length, length)
+  let changed = 0
+  for (let frame = 32; frame < length; frame += 4120)
+    if (!now.subarray(frame, frame + 4120).equals(before.subarray(frame, frame + 4120))) changed++
+  assert.equal(changed, 1)
   await store.close()
 })
 
@@ -268,40 +331,16 @@ test('damage found later refuses that claim and all after it', async () => {
   await store.close()
 })
 
-/** A database as ghostport 0.1 made it: version 2. */
-function madeByVersion01(path: string, claims: readonly Claim[], more = ''): void {
-  const db = new DatabaseSync(path)
-  db.exec(`
-    PRAGMA journal_mode = WAL;
-    CREATE TABLE claimed (digest BLOB PRIMARY KEY, timestamp INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-    CREATE INDEX claimed_by_time ON claimed (timestamp);
-    CREATE TABLE imported (digest BLOB PRIMARY KEY, seen INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-    CREATE INDEX imported_by_time ON imported (seen);
-    CREATE TABLE import_file (identity TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-    CREATE TABLE forgotten (first INTEGER PRIMARY KEY, last INTEGER NOT NULL) STRICT;
-    CREATE TABLE state (
-      one INTEGER PRIMARY KEY CHECK (one = 1),
-      claimed INTEGER NOT NULL, imported INTEGER NOT NULL
-    ) STRICT;
-    INSERT INTO state VALUES (1, ${claims.length}, 0);
-    PRAGMA application_id = 0x67687374;
-    PRAGMA user_version = 2;
-    ${more}`)
-  const insert = db.prepare('INSERT INTO claimed VALUES (?, ?)')
-  for (const { digest, timestamp } of claims) insert.run(Buffer.from(digest, 'base64'), timestamp)
-  db.close()
-  chmodSync(path, 0o600)
-}
-
 test('a database of version 0.1 opens: what it has used and forgotten stays used, and goes when it is old', async () => {
   const path = place()
-  const old = Array.from({ length: 200 }, (_, i) => claimOf(`old ${i}`, T0 + (i % 100)))
+  const claimed = Array.from({ length: 200 }, (_, i) => claimOf(`old ${i}`, T0 + (i % 100)))
   const ahead = claimOf('ahead', T0 + 10_000)
-  madeByVersion01(path, [...old, ahead], `INSERT INTO forgotten VALUES (${T0 - 500}, ${T0 - 400});`)
+  const forgotten = `INSERT INTO forgotten VALUES (${T0 - 500}, ${T0 - 400})`
+  madeByEarlierVersion(2, path, { claimed: [...claimed, ahead] }, forgotten)
   assert.equal(judgeReplayStore({ path, maxAge: DAY }), undefined)
   let store = opened(path, seconds(120))
   assert.equal(await store.size(), 201)
-  assert.ok((await answers(store, old, T0)).every((answer) => answer === 'replayed'))
+  assert.ok((await answers(store, claimed, T0)).every((answer) => answer === 'replayed'))
   assert.deepEqual(await answers(store, [claimOf('new', T0)], T0), ['first'])
   assert.deepEqual(await answers(store, [claimOf('in its past', T0 - 450)], T0 - 450), ['replayed'])
   await store.close()
@@ -313,14 +352,56 @@ test('a database of version 0.1 opens: what it has used and forgotten stays used
   assert.deepEqual(await answers(store, [claimOf('old 7', T0 + 7), claimOf('new', T0)], T0), ['replayed', 'replayed'])
   assert.deepEqual(await answers(store, [ahead], T0 + 10_000), ['replayed'])
   await store.close()
+  assert.equal(entriesIn(path), 1)
+})
+
+test('a database of version 3 opens: both of its tables stay used', async () => {
+  const path = place()
+  const [claimed, used] = [
+    [claimOf('a'), claimOf('b')],
+    [claimOf('c'), claimOf('b')],
+  ]
+  madeByEarlierVersion(3, path, { claimed, used })
+  const store = opened(path)
+  assert.equal(await store.size(), 3)
+  assert.deepEqual(await answers(store, [...claimed, ...used], T0), new Array(4).fill('replayed'))
+  await store.close()
+})
+
+test('kill -9 at any moment of taking a database over loses nothing, and the next start finishes', async () => {
+  const path = place()
+  const claimed = Array.from({ length: 60_000 }, (_, i) => claimOf(`old ${i}`, T0 + (i % 100)))
+  madeByEarlierVersion(2, path, { claimed })
+  const program = `
+    import { openSqliteReplayStore } from '${fileURLToPath(new URL('./sqlite.ts', import.meta.url))}'
+    openSqliteReplayStore({ path: process.argv[1], maxAge: 86400 })`
+  const node = ['--conditions=ghostport-source', '--input-type=module', '-e', program, path]
+  // The log grows from the start of the transaction on, since it has more pages than SQLite keeps in memory.
+  const logSize = () => statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0
+  const writtenAt = () => statSync(path).mtimeMs
+  const wasKilled: boolean[] = []
+  for (const progress of [logSize, logSize, logSize, writtenAt]) {
+    const before = progress()
+    const child = spawn(process.execPath, node, { stdio: ['ignore', 'ignore', 'inherit'] })
+    const ended = new Promise((resolve) => child.once('exit', (_, signal) => resolve(signal === 'SIGKILL')))
+    while (progress() <= before && child.exitCode === null) await sleep(0)
+    child.kill('SIGKILL')
+    wasKilled.push((await ended) as boolean)
+  }
+  assert.ok(wasKilled[0] && wasKilled[1], `killed: ${wasKilled}`)
+  const store = opened(path)
+  assert.equal(await store.size(), 60_000)
+  assert.ok((await answers(store, claimed, T0)).every((answer) => answer === 'replayed'))
+  assert.deepEqual(await answers(store, [claimOf('new')], T0), ['first'])
+  await store.close()
 })
 
 test('a database of a version to come is refused', () => {
   const path = place()
-  madeByVersion01(path, [], 'PRAGMA user_version = 4;')
+  madeByEarlierVersion(3, path, { claimed: [] }, 'PRAGMA user_version = 5')
   const { code, detail } = refusal(path)
   assert.equal(code, 'REPLAY_STORE_CORRUPT')
-  assert.match(detail, /has version 4; this ghostport knows version 3/)
+  assert.match(detail, /has version 5; this ghostport knows version 4/)
   assert.equal(judgeReplayStore({ path, maxAge: DAY })?.code, 'REPLAY_STORE_CORRUPT')
 })
 

@@ -5,7 +5,8 @@
  */
 import { existsSync, statSync } from 'node:fs'
 import { resolve as absolute, dirname } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { setImmediate } from 'node:timers/promises'
 import { decodeBase64 } from '../bytes/base64.ts'
 import type { FwknopDigest, ReplayDigest } from '../packet/replay-digest.ts'
 import { ok, type Refused, type Result, refuse } from '../result.ts'
@@ -14,11 +15,13 @@ import { fileIdentity, judgeFile, preparePrivatePath } from '../system/private-p
 import type { Seconds, UnixSeconds } from '../units.ts'
 import { ClaimGate, type GateOptions } from './claim-gate.ts'
 import { DiskRoom, FEW, type Room } from './disk-room.ts'
+import type { ForgottenTimes, TimeRange } from './forgotten-times.ts'
 import { corrupt } from './judge-store.ts'
+import { LOG_PAGES, lengthenLog } from './log-file.ts'
 import type { Answer, Claim, ReplayFailure, ReplayStore } from './replay-store.ts'
 import { APPLICATION_ID, createDatabase, SCHEMA_VERSION, upgradeDatabase } from './schema.ts'
 import { sqliteFault } from './sqlite-failure.ts'
-import { prepare, readState, type State, type Statements } from './statements.ts'
+import { prepare, readForgotten, type Statements } from './statements.ts'
 import { oldestAdmissible, oldestAdmissibleSighting, timesAround } from './window.ts'
 
 export interface SqliteReplayStoreOptions extends GateOptions {
@@ -53,11 +56,15 @@ interface PendingCall {
   readonly resolve: (answers: Answers) => void
 }
 
-/** What a batch forgets at least; twice its own size is added, so that forgetting outruns remembering. */
-const FORGET_AT_LEAST = 8
-/** What is forgotten at once for each claim where the disk is nearly full. These entries are beside each other: a page has 90. */
+/** Entries that are forgotten or counted at once. A page has up to 90 of them: a claim waits for some ten pages at most. */
+const PIECE = 500
+/** How long after a claim, in milliseconds, old entries go: not while its door is being opened. */
+const FORGET_AFTER = 1000
+/** How long after a piece the next one goes. Forgetting outruns remembering: 25 000 entries in a second. */
+const FORGET_MORE_AFTER = 20
+/** What is forgotten at once for each claim where the disk is nearly full. */
 const FORGET_FOR_ROOM = 20
-/** The same for tables that nothing is added to. Each of their entries is on a page of its own. */
+/** The same for what was imported. Each of these entries is on a page of its own. */
 const FORGET_SCATTERED = 64
 const DIGEST_BYTES = 32
 
@@ -85,6 +92,7 @@ export function openSqliteReplayStore(options: SqliteReplayStoreOptions): Result
     db = new DatabaseSync(path)
     // EXCLUSIVE before the first read: the log's index then lives in memory, and the first read takes the lock.
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA cell_size_check = ON')
+    db.exec(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`)
     const foreign = whatIsForeign(db)
     if (foreign !== undefined) {
       db.close()
@@ -97,7 +105,10 @@ export function openSqliteReplayStore(options: SqliteReplayStoreOptions): Result
     } catch {
       // Already failing: the first error is the one to tell.
     }
-    return failureOf(error, options)
+    if (sqliteFault(error).kind !== 'full') return failureOf(error, options)
+    const room = `free ${Math.ceil(statSync(path).size / 1024)} KiB, and start again`
+    const why = 'This database of an earlier ghostport is changed into the form of today once'
+    return refuse('REPLAY_STORE_FAILED', `${path}: the disk is full. ${why}: ${room}`)
   }
 }
 
@@ -110,7 +121,8 @@ export class SqliteReplayStore implements ReplayStore {
   readonly #gate: ClaimGate
   readonly #identity: string | undefined
   readonly #statements: Statements
-  #state: State
+  #forgotten: ForgottenTimes
+  #forgetting: NodeJS.Timeout | undefined
   #pending: PendingCall[] = []
   #latest = 0 as UnixSeconds
   #closed = false
@@ -128,7 +140,8 @@ export class SqliteReplayStore implements ReplayStore {
     this.#gate = new ClaimGate(options)
     this.#identity = fileIdentity(path)
     this.#statements = prepare(db)
-    this.#state = readState(this.#statements)
+    this.#forgotten = readForgotten(this.#statements)
+    if (DiskRoom.of(this.#directory).isRoomy) lengthenLog(path)
   }
 
   /** Calls made within one turn of the event loop share a commit. */
@@ -137,18 +150,28 @@ export class SqliteReplayStore implements ReplayStore {
       return { ...claim, key: keyOf(claim.digest), fwknopKey: keyOf(claim.fwknopDigest), now }
     })
     return new Promise((resolve) => {
-      this.#latest = now
       if (this.#pending.push({ claims: keyed, resolve }) === 1) queueMicrotask(() => this.#commitPending())
     })
   }
 
-  /** Packets claimed here; {@link importedSize} are beside them. */
+  /** Packets claimed here that the age check would admit. Counted a piece at a time, with claims in between. */
   async size(): Promise<number> {
-    return this.#state.used + this.#state.claimed
+    let size = 0
+    let place: SQLInputValue[] = [oldestAdmissible(this.#latest, this.#maxAge), new Uint8Array()]
+    for (;;) {
+      const piece = this.#transaction(() => this.#statements.countAfter.get(...place, PIECE))
+      if (!piece.ok || typeof piece.value?.['entries'] !== 'number') return size
+      const { entries, timestamp = null, digest = null } = piece.value
+      size += entries
+      place = [timestamp, digest]
+      await setImmediate()
+    }
   }
 
+  /** Packets imported that the age check could admit; {@link size} is beside them. */
   importedSize(): number {
-    return this.#state.imported
+    const { countImports } = this.#statements
+    return Number(countImports.get(oldestAdmissibleSighting(this.#latest, this.#maxAge))?.['entries'])
   }
 
   /** Whether {@link importSightings} was done under this name. */
@@ -165,17 +188,16 @@ export class SqliteReplayStore implements ReplayStore {
     identity: string,
     now: UnixSeconds,
   ): Result<ImportCount, ReplayFailure> {
-    return this.#transaction((state) => {
+    return this.#transaction(() => {
       const oldest = oldestAdmissibleSighting(now, this.#maxAge)
       const count = { imported: 0, outdated: 0, known: 0 }
       for (const { digest, seen } of sightings) {
-        if (oldest !== undefined && seen < oldest) {
-          this.#forgetSighting(state, seen)
+        if (seen < oldest) {
+          this.#forgetTimes(timesAround(seen, this.#maxAge))
           count.outdated++
         } else if (this.#statements.importDigest.run(keyOf(digest), seen).changes === 1) count.imported++
         else count.known++
       }
-      state.imported += count.imported
       this.#statements.rememberImport.run(identity, now)
       return count
     })
@@ -184,6 +206,8 @@ export class SqliteReplayStore implements ReplayStore {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#commitPending()
+    if (this.#forgetting !== undefined) this.#forgetPiece()
+    clearTimeout(this.#forgetting)
     this.#closed = true
     this.#db.close()
   }
@@ -202,9 +226,14 @@ export class SqliteReplayStore implements ReplayStore {
   }
 
   #answer(claims: readonly KeyedClaim[]): Answers {
-    const looked = claims.map((claim) => this.#gate.look(claim, this.#state.forgotten, claim.now))
+    const looked: Answer[] = []
+    for (const claim of claims) {
+      const answer = this.#gate.look(claim, this.#forgotten, claim.now)
+      if (answer === undefined) break
+      looked.push(answer)
+    }
     // A flood of packets that are refused before the entries are asked costs no commit.
-    if (looked.every((answer) => answer !== undefined)) return this.#unfit() ?? ok(looked)
+    if (looked.length === claims.length) return this.#unfit() ?? ok(looked)
     if (!this.#cramped && DiskRoom.of(this.#directory).isRoomy) {
       const done = this.#recordAll(claims, () => 'all')
       if (done.ok || !this.#cramped) return done
@@ -220,8 +249,9 @@ export class SqliteReplayStore implements ReplayStore {
     for (let start = 0; start < claims.length; start += length) {
       const piece = claims.slice(start, start + length)
       this.#shortenLog()
+      this.#latest = piece.at(-1)?.now ?? this.#latest
       // What it cannot do, it tries again with the next piece.
-      this.#transaction((state) => this.#forget(state, length * FORGET_FOR_ROOM))
+      this.#transaction(() => this.#forget(length * FORGET_FOR_ROOM))
       this.#shortenLog()
       const done = this.#recordAll(piece, () => DiskRoom.of(this.#directory).forClaims(this.#sparePages()))
       if (done.ok) answers.push(...done.value)
@@ -248,82 +278,80 @@ export class SqliteReplayStore implements ReplayStore {
   /** One commit. */
   #recordAll(claims: readonly KeyedClaim[], findRoom: () => Room): Answers {
     const recorded: KeyedClaim[] = []
-    const done = this.#transaction((state) => {
+    const done = this.#transaction(() => {
       const room = findRoom()
-      const answers = claims.map((claim) => {
-        const answer = this.#record(state, claim, room)
+      return claims.map((claim) => {
+        const answer = this.#record(claim, room)
         if (answer === 'first') {
           this.#gate.recorded(claim, claim.now)
           recorded.push(claim)
         }
         return answer
       })
-      if (room === 'all') this.#forget(state, 2 * answers.length + FORGET_AT_LEAST)
-      return answers
     })
+    this.#latest = claims.at(-1)?.now ?? this.#latest
+    this.#forgetLater(FORGET_AFTER)
     if (!done.ok) for (const claim of recorded) this.#gate.unrecorded(claim, claim.now)
     return done
   }
 
-  #record(state: State, claim: KeyedClaim, room: Room): Answer {
+  #record(claim: KeyedClaim, room: Room): Answer {
     const { key, fwknopKey, timestamp, keyring, now } = claim
-    const looked = this.#gate.look(claim, state.forgotten, now)
+    const looked = this.#gate.look(claim, this.#forgotten, now)
     if (looked !== undefined) return looked
     const statements = this.#statements
-    if (state.imported > 0 && statements.findImported.get(fwknopKey) !== undefined) return 'replayed'
-    if (state.claimed > 0 && statements.findClaimed.get(key) !== undefined) return 'replayed'
+    if (statements.findImported.get(fwknopKey) !== undefined) return 'replayed'
     if (room === 'none' || (room === 'few' && this.#gate.count(keyring, now) >= FEW)) {
       if (statements.find.get(timestamp, key) !== undefined) return 'replayed'
       return refuse('REPLAY_STORE_FAILED', `${this.#path}: ${DiskRoom.of(this.#directory).describe()}`).failure
     }
-    if (statements.record.run(timestamp, key).changes === 0) return 'replayed'
-    state.used++
-    return 'first'
+    return statements.record.run(timestamp, key).changes === 0 ? 'replayed' : 'first'
   }
 
-  /** Drops at most `limit` entries that no age check would admit, oldest first: a little with each commit, never all. */
-  #forget(state: State, limit: number): void {
-    const oldest = oldestAdmissible(this.#latest, this.#maxAge)
-    const oldestSighting = oldestAdmissibleSighting(this.#latest, this.#maxAge)
-    if (oldest === undefined || oldestSighting === undefined) return
-    for (const row of this.#statements.outdated.all(oldest, limit)) {
-      const time = Number(row['timestamp'])
-      this.#statements.forget.run(time, blob(row['digest']))
-      state.used--
-      state.forgotten = state.forgotten.with({ first: time, last: time })
-    }
-    if (state.claimed > 0)
-      for (const row of this.#statements.outdatedClaims.all(oldest, Math.min(limit, FORGET_SCATTERED))) {
-        const time = Number(row['timestamp'])
-        this.#statements.forgetClaim.run(blob(row['digest']))
-        state.claimed--
-        state.forgotten = state.forgotten.with({ first: time, last: time })
-      }
-    if (state.imported === 0) return
-    for (const row of this.#statements.outdatedImports.all(oldestSighting, Math.min(limit, FORGET_SCATTERED))) {
-      this.#statements.forgetImport.run(blob(row['digest']))
-      state.imported--
-      this.#forgetSighting(state, Number(row['seen']))
-    }
+  /** Nobody waits for what is forgotten: it goes between claims, a piece at a time. */
+  #forgetLater(delay: number): void {
+    this.#forgetting ??= setTimeout(() => {
+      this.#forgetting = undefined
+      if (this.#forgetPiece()) this.#forgetLater(FORGET_MORE_AFTER)
+    }, delay).unref()
   }
 
-  #forgetSighting(state: State, seen: number): void {
-    state.forgotten = state.forgotten.with(timesAround(seen, this.#maxAge))
+  /** Where the disk is nearly full, the claims do it. @returns whether more can go. */
+  #forgetPiece(): boolean {
+    if (this.#cramped || !DiskRoom.of(this.#directory).isRoomy) return false
+    const done = this.#transaction(() => this.#forget(PIECE))
+    return done.ok && done.value
+  }
+
+  /** Drops at most `limit` entries that no age check would admit, oldest first. @returns whether there are more. */
+  #forget(limit: number): boolean {
+    const used = this.#statements.forget.all(oldestAdmissible(this.#latest, this.#maxAge), limit)
+    const imports = this.#statements.forgetImports.all(
+      oldestAdmissibleSighting(this.#latest, this.#maxAge),
+      Math.min(limit, FORGET_SCATTERED),
+    )
+    for (const { timestamp } of used) this.#forgetTimes({ first: Number(timestamp), last: Number(timestamp) })
+    for (const { seen } of imports) this.#forgetTimes(timesAround(Number(seen), this.#maxAge))
+    return used.length === limit || imports.length === FORGET_SCATTERED
+  }
+
+  #forgetTimes(range: TimeRange): void {
+    this.#forgotten = this.#forgotten.with(range)
   }
 
   /** All of `work` is on the disk when this returns, or none of it happened. */
-  #transaction<T>(work: (state: State) => T): Result<T, ReplayFailure> {
+  #transaction<T>(work: () => T): Result<T, ReplayFailure> {
     const unfit = this.#unfit()
     if (unfit !== undefined) return unfit
+    const before = this.#forgotten
     try {
-      const state = { ...this.#state }
-      this.#db.exec('BEGIN IMMEDIATE')
-      const value = work(state)
-      this.#save(state)
-      this.#db.exec('COMMIT')
-      this.#state = state
+      this.#statements.begin.run()
+      const value = work()
+      this.#saveForgotten(before)
+      this.#statements.commit.run()
       return ok(value)
     } catch (error) {
+      this.#forgotten = before
       this.#rollBack()
       const failure = failureOf(error, { path: this.#path, maxAge: this.#maxAge })
       if (failure.failure.code === 'REPLAY_STORE_CORRUPT') this.#damage = failure
@@ -345,13 +373,10 @@ export class SqliteReplayStore implements ReplayStore {
     return refuse('REPLAY_STORE_FAILED', `${this.#path} was moved or deleted while in use: restart ghostport`)
   }
 
-  #save(state: State): void {
-    const { used, claimed, imported } = state
-    if (used !== this.#state.used || claimed !== this.#state.claimed || imported !== this.#state.imported)
-      this.#statements.saveState.run(used, claimed, imported)
-    if (state.forgotten === this.#state.forgotten) return
-    const before = new Set(this.#state.forgotten.ranges)
-    const now = new Set(state.forgotten.ranges)
+  #saveForgotten(old: ForgottenTimes): void {
+    if (old === this.#forgotten) return
+    const before = new Set(old.ranges)
+    const now = new Set(this.#forgotten.ranges)
     for (const range of before) if (!now.has(range)) this.#statements.dropForgotten.run(range.first)
     for (const range of now) if (!before.has(range)) this.#statements.saveForgotten.run(range.first, range.last)
   }
@@ -371,7 +396,6 @@ function whatIsForeign(db: DatabaseSync): string | undefined {
   if (application !== APPLICATION_ID) return 'is a database of another program'
   const unknown = upgradeDatabase(db)
   if (unknown !== undefined) return `has version ${unknown}; this ghostport knows version ${SCHEMA_VERSION}`
-  if (db.prepare('SELECT one FROM state').get() === undefined) return 'has lost its state'
   return undefined
 }
 
@@ -394,9 +418,4 @@ function keyOf(digest: ReplayDigest | FwknopDigest): Uint8Array {
   const key = decodeBase64(digest)
   if (key?.length !== DIGEST_BYTES) throw new TypeError('not a digest: only digests of SHA-256 are kept')
   return key
-}
-
-function blob(value: unknown): Uint8Array {
-  if (value instanceof Uint8Array) return value
-  throw new TypeError('a digest that is no blob')
 }

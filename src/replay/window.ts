@@ -6,9 +6,9 @@
 import type { Seconds, UnixSeconds } from '../units.ts'
 import type { TimeRange } from './forgotten-times.ts'
 
-/** The oldest timestamp that the age check still lets through; nothing while aging is off. May be negative. */
-export function oldestAdmissible(now: UnixSeconds, maxAge: Seconds | 'unlimited'): number | undefined {
-  return maxAge === 'unlimited' ? undefined : now - maxAge
+/** The oldest timestamp that the age check still lets through. May be negative; endless while aging is off. */
+export function oldestAdmissible(now: UnixSeconds, maxAge: Seconds | 'unlimited'): number {
+  return maxAge === 'unlimited' ? Number.NEGATIVE_INFINITY : now - maxAge
 }
 
 /**
@@ -24,6 +24,6 @@ export function timesAround(seen: number, maxAge: Seconds | 'unlimited'): TimeRa
 }
 
 /** The oldest moment at which fwknopd may have seen a packet that our age check still lets through. */
-export function oldestAdmissibleSighting(now: UnixSeconds, maxAge: Seconds | 'unlimited'): number | undefined {
-  return maxAge === 'unlimited' ? undefined : now - 2 * maxAge - CLOCK_ERROR
+export function oldestAdmissibleSighting(now: UnixSeconds, maxAge: Seconds | 'unlimited'): number {
+  return maxAge === 'unlimited' ? Number.NEGATIVE_INFINITY : now - 2 * maxAge - CLOCK_ERROR
 }
