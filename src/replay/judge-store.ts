@@ -6,7 +6,7 @@ import { systemReason } from '../system/errno.ts'
 import { judgeFile, judgePrivatePath } from '../system/private-path.ts'
 import type { Seconds } from '../units.ts'
 import type { ReplayFailure } from './replay-store.ts'
-import { APPLICATION_ID, isKnownVersion, SCHEMA_VERSION } from './schema.ts'
+import { APPLICATION_ID, unknownVersion } from './schema.ts'
 
 interface StorePlace {
   readonly path: string
@@ -48,7 +48,8 @@ export function judgeReplayStore(options: StorePlace): Failure<ReplayFailure['co
   if (header.readUInt32BE(APPLICATION_ID_AT) !== APPLICATION_ID) return wrong('is a database of another program')
   const version = header.readUInt32BE(USER_VERSION_AT)
   // The change of version may still be in the log: the old one is as good.
-  return isKnownVersion(version) ? undefined : wrong(`has version ${version}; this ghostport knows ${SCHEMA_VERSION}`)
+  const unknown = unknownVersion(version)
+  return unknown === undefined ? undefined : wrong(unknown)
 }
 
 /** The failure of a file that cannot be the store, and how to go on. @param what with the path. */

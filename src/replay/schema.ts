@@ -43,22 +43,26 @@ const FROM_EARLIER = `
   COMMIT;
 `
 
-/** Whether {@link upgradeDatabase} can take a database of this version. */
-export function isKnownVersion(version: unknown): boolean {
-  return version === 2 || version === 3 || version === SCHEMA_VERSION
+/** @returns what is wrong with it, where {@link adoptDatabase} cannot take a database of this version. */
+export function unknownVersion(version: unknown): string | undefined {
+  if (version === 2 || version === 3 || version === SCHEMA_VERSION) return undefined
+  return `has version ${version}; this ghostport knows version ${SCHEMA_VERSION}`
 }
 
 /**
- * Brings a database of ours to the version of today, in one transaction: interrupted, it has not happened, and the next start
+ * The first read of a database: takes the lock, plays back the log after a crash, and finds most kinds of damage. One of an
+ * earlier version is brought to that of today in one transaction: interrupted, nothing has changed, and the next start
  * does it. Takes about two seconds for a million entries, and as much room on the disk as they have.
- * @returns its version, where it is none that this ghostport knows.
+ * @returns what is wrong with it, where it is not ours.
  * @throws what SQLite throws; then nothing has changed.
  */
-export function upgradeDatabase(db: DatabaseSync): unknown {
+export function adoptDatabase(db: DatabaseSync): string | undefined {
+  const application = db.prepare('PRAGMA application_id').get()?.['application_id']
+  if (application !== APPLICATION_ID) return 'is a database of another program'
   const version = db.prepare('PRAGMA user_version').get()?.['user_version']
-  if (!isKnownVersion(version)) return version
-  if (version !== SCHEMA_VERSION) db.exec(FROM_EARLIER)
-  return undefined
+  const unknown = unknownVersion(version)
+  if (unknown === undefined && version !== SCHEMA_VERSION) db.exec(FROM_EARLIER)
+  return unknown
 }
 
 /**
@@ -77,9 +81,8 @@ export function createDatabase(path: string): void {
     closeSync(openSync(draft, 'wx', 0o600))
     const db = new DatabaseSync(draft)
     try {
-      db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA journal_mode = WAL; BEGIN`)
-      db.exec(SCHEMA)
-      db.exec('COMMIT')
+      db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA journal_mode = WAL`)
+      db.exec(`BEGIN; ${SCHEMA} COMMIT`)
     } finally {
       db.close()
     }

@@ -15,11 +15,11 @@ import { fileIdentity, judgeFile, preparePrivatePath } from '../system/private-p
 import type { Seconds, UnixSeconds } from '../units.ts'
 import { ClaimGate, type GateOptions } from './claim-gate.ts'
 import { DiskRoom, FEW, type Room } from './disk-room.ts'
-import type { ForgottenTimes, TimeRange } from './forgotten-times.ts'
+import type { ForgottenTimes } from './forgotten-times.ts'
 import { corrupt } from './judge-store.ts'
 import { LOG_PAGES, lengthenLog } from './log-file.ts'
 import type { Answer, Claim, ReplayFailure, ReplayStore } from './replay-store.ts'
-import { APPLICATION_ID, createDatabase, SCHEMA_VERSION, upgradeDatabase } from './schema.ts'
+import { adoptDatabase, createDatabase } from './schema.ts'
 import { sqliteFault } from './sqlite-failure.ts'
 import { prepare, readForgotten, type Statements } from './statements.ts'
 import { oldestAdmissible, oldestAdmissibleSighting, timesAround } from './window.ts'
@@ -51,25 +51,23 @@ interface KeyedClaim extends Claim {
   readonly now: UnixSeconds
 }
 
-interface PendingCall {
-  readonly claims: readonly KeyedClaim[]
-  readonly resolve: (answers: Answers) => void
-}
-
 /** Entries that are forgotten or counted at once. A page has up to 90 of them: a claim waits for some ten pages at most. */
 const PIECE = 500
-/** How long after a claim, in milliseconds, old entries go: not while its door is being opened. */
+/** How long after a claim, in milliseconds, old entries go: its door is open by then. */
 const FORGET_AFTER = 1000
 /** How long after a piece the next one goes. Forgetting outruns remembering: 25 000 entries in a second. */
 const FORGET_MORE_AFTER = 20
 /** What is forgotten at once for each claim where the disk is nearly full. */
 const FORGET_FOR_ROOM = 20
-/** The same for what was imported. Each of these entries is on a page of its own. */
+/** The same for what was imported: each of these entries is on a page of its own. */
 const FORGET_SCATTERED = 64
+/** Moves the log into the database and gives its room back. */
+const SHORTEN_LOG = 'PRAGMA wal_checkpoint(TRUNCATE)'
 const DIGEST_BYTES = 32
 
 /**
- * Opens the store, or makes an empty one where there is none. Takes the same time whatever the number of entries.
+ * Opens the store, or makes an empty one where there is none. Takes the same time whatever the number of entries,
+ * except for a database of an earlier version.
  * @returns REPLAY_STORE_LOCKED: another process has it. REPLAY_STORE_CORRUPT: damaged, or not ours; the detail says how
  *   to go on. REPLAY_STORE_FAILED: no place that only we may write to, or none that can be written.
  */
@@ -93,7 +91,7 @@ export function openSqliteReplayStore(options: SqliteReplayStoreOptions): Result
     // EXCLUSIVE before the first read: the log's index then lives in memory, and the first read takes the lock.
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = FULL; PRAGMA cell_size_check = ON')
     db.exec(`PRAGMA wal_autocheckpoint = ${LOG_PAGES}`)
-    const foreign = whatIsForeign(db)
+    const foreign = adoptDatabase(db)
     if (foreign !== undefined) {
       db.close()
       return corrupt(options, `${path} ${foreign}`)
@@ -123,7 +121,7 @@ export class SqliteReplayStore implements ReplayStore {
   readonly #statements: Statements
   #forgotten: ForgottenTimes
   #forgetting: NodeJS.Timeout | undefined
-  #pending: PendingCall[] = []
+  #pending: { readonly claims: readonly KeyedClaim[]; readonly resolve: (answers: Answers) => void }[] = []
   #latest = 0 as UnixSeconds
   #closed = false
   /** Damage does not heal: once it is seen, nothing is first any more. */
@@ -193,7 +191,7 @@ export class SqliteReplayStore implements ReplayStore {
       const count = { imported: 0, outdated: 0, known: 0 }
       for (const { digest, seen } of sightings) {
         if (seen < oldest) {
-          this.#forgetTimes(timesAround(seen, this.#maxAge))
+          this.#forgotten = this.#forgotten.with(timesAround(seen, this.#maxAge))
           count.outdated++
         } else if (this.#statements.importDigest.run(keyOf(digest), seen).changes === 1) count.imported++
         else count.known++
@@ -217,12 +215,8 @@ export class SqliteReplayStore implements ReplayStore {
     if (calls.length === 0) return
     this.#pending = []
     const outcome = this.#answer(calls.flatMap(({ claims }) => claims))
-    let start = 0
-    for (const { claims, resolve } of calls) {
-      const end = start + claims.length
-      resolve(outcome.ok ? ok(outcome.value.slice(start, end)) : outcome)
-      start = end
-    }
+    const answers = outcome.ok ? [...outcome.value] : []
+    for (const { claims, resolve } of calls) resolve(outcome.ok ? ok(answers.splice(0, claims.length)) : outcome)
   }
 
   #answer(claims: readonly KeyedClaim[]): Answers {
@@ -248,31 +242,21 @@ export class SqliteReplayStore implements ReplayStore {
     const { piece: length } = DiskRoom.of(this.#directory)
     for (let start = 0; start < claims.length; start += length) {
       const piece = claims.slice(start, start + length)
-      this.#shortenLog()
+      this.#attempt(SHORTEN_LOG)
       this.#latest = piece.at(-1)?.now ?? this.#latest
       // What it cannot do, it tries again with the next piece.
       this.#transaction(() => this.#forget(length * FORGET_FOR_ROOM))
-      this.#shortenLog()
-      const done = this.#recordAll(piece, () => DiskRoom.of(this.#directory).forClaims(this.#sparePages()))
+      this.#attempt(SHORTEN_LOG)
+      const done = this.#recordAll(piece, () => {
+        const sparePages = this.#statements.sparePages.get()?.['freelist_count']
+        return DiskRoom.of(this.#directory).forClaims(Number(sparePages))
+      })
       if (done.ok) answers.push(...done.value)
       else if (done.failure.code === 'REPLAY_STORE_FAILED') answers.push(...piece.map(() => done.failure as Answer))
       else return done
     }
-    this.#shortenLog()
+    this.#attempt(SHORTEN_LOG)
     return ok(answers)
-  }
-
-  /** Moves the log into the database and gives its room back. */
-  #shortenLog(): void {
-    try {
-      this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
-    } catch {
-      // The log stays as long as it is, and stays good.
-    }
-  }
-
-  #sparePages(): number {
-    return Number(this.#statements.sparePages.get()?.['freelist_count'])
   }
 
   /** One commit. */
@@ -326,17 +310,12 @@ export class SqliteReplayStore implements ReplayStore {
   /** Drops at most `limit` entries that no age check would admit, oldest first. @returns whether there are more. */
   #forget(limit: number): boolean {
     const used = this.#statements.forget.all(oldestAdmissible(this.#latest, this.#maxAge), limit)
-    const imports = this.#statements.forgetImports.all(
-      oldestAdmissibleSighting(this.#latest, this.#maxAge),
-      Math.min(limit, FORGET_SCATTERED),
-    )
-    for (const { timestamp } of used) this.#forgetTimes({ first: Number(timestamp), last: Number(timestamp) })
-    for (const { seen } of imports) this.#forgetTimes(timesAround(Number(seen), this.#maxAge))
+    const oldestSighting = oldestAdmissibleSighting(this.#latest, this.#maxAge)
+    const imports = this.#statements.forgetImports.all(oldestSighting, Math.min(limit, FORGET_SCATTERED))
+    const times = used.map(({ timestamp }) => ({ first: Number(timestamp), last: Number(timestamp) }))
+    for (const { seen } of imports) times.push(timesAround(Number(seen), this.#maxAge))
+    for (const range of times) this.#forgotten = this.#forgotten.with(range)
     return used.length === limit || imports.length === FORGET_SCATTERED
-  }
-
-  #forgetTimes(range: TimeRange): void {
-    this.#forgotten = this.#forgotten.with(range)
   }
 
   /** All of `work` is on the disk when this returns, or none of it happened. */
@@ -352,7 +331,7 @@ export class SqliteReplayStore implements ReplayStore {
       return ok(value)
     } catch (error) {
       this.#forgotten = before
-      this.#rollBack()
+      this.#attempt('ROLLBACK')
       const failure = failureOf(error, { path: this.#path, maxAge: this.#maxAge })
       if (failure.failure.code === 'REPLAY_STORE_CORRUPT') this.#damage = failure
       if (failure.failure.code === 'REPLAY_STORE_FAILED') this.#cramped = true
@@ -381,22 +360,12 @@ export class SqliteReplayStore implements ReplayStore {
     for (const range of now) if (!before.has(range)) this.#statements.saveForgotten.run(range.first, range.last)
   }
 
-  #rollBack(): void {
+  /** What fails here harms nothing: the log may stay long, and SQLite rolls back by itself where it must. */
+  #attempt(sql: typeof SHORTEN_LOG | 'ROLLBACK'): void {
     try {
-      this.#db.exec('ROLLBACK')
-    } catch {
-      // SQLite rolls back by itself where it must (a full disk, an I/O error), and there is nothing left to end.
-    }
+      this.#db.exec(sql)
+    } catch {}
   }
-}
-
-/** The first read of the file: takes the lock, plays back the log after a crash, and finds most kinds of damage. */
-function whatIsForeign(db: DatabaseSync): string | undefined {
-  const application = db.prepare('PRAGMA application_id').get()?.['application_id']
-  if (application !== APPLICATION_ID) return 'is a database of another program'
-  const unknown = upgradeDatabase(db)
-  if (unknown !== undefined) return `has version ${unknown}; this ghostport knows version ${SCHEMA_VERSION}`
-  return undefined
 }
 
 function failureOf(error: unknown, options: SqliteReplayStoreOptions): Refused<ReplayFailure> {
