@@ -12,7 +12,7 @@ import type { FwknopDigest, ReplayDigest } from '../packet/replay-digest.ts'
 import { ok, type Refused, type Result, refuse } from '../result.ts'
 import { systemReason } from '../system/errno.ts'
 import { fileIdentity, judgeFile, preparePrivatePath } from '../system/private-path.ts'
-import type { Seconds, UnixSeconds } from '../units.ts'
+import { type Milliseconds, milliseconds, type Seconds, type UnixSeconds } from '../units.ts'
 import { ClaimGate, type GateOptions } from './claim-gate.ts'
 import { DiskRoom, FEW, type Room } from './disk-room.ts'
 import type { ForgottenTimes } from './forgotten-times.ts'
@@ -53,10 +53,10 @@ interface KeyedClaim extends Claim {
 
 /** Entries that are forgotten or counted at once. A page has up to 90 of them: a claim waits for some ten pages at most. */
 const PIECE = 500
-/** How long after a claim, in milliseconds, old entries go: its door is open by then. */
-const FORGET_AFTER = 1000
+/** How long after a claim old entries go: its door is open by then. */
+const FORGET_AFTER = milliseconds(1000)
 /** How long after a piece the next one goes. Forgetting outruns remembering: 25 000 entries in a second. */
-const FORGET_MORE_AFTER = 20
+const FORGET_MORE_AFTER = milliseconds(20)
 /** What is forgotten at once for each claim where the disk is nearly full. */
 const FORGET_FOR_ROOM = 20
 /** The same for what was imported: each of these entries is on a page of its own. */
@@ -293,7 +293,7 @@ export class SqliteReplayStore implements ReplayStore {
   }
 
   /** Nobody waits for what is forgotten: it goes between claims, a piece at a time. */
-  #forgetLater(delay: number): void {
+  #forgetLater(delay: Milliseconds): void {
     this.#forgetting ??= setTimeout(() => {
       this.#forgetting = undefined
       if (this.#forgetPiece()) this.#forgetLater(FORGET_MORE_AFTER)
@@ -311,7 +311,7 @@ export class SqliteReplayStore implements ReplayStore {
   #forget(limit: number): boolean {
     const used = this.#statements.forget.all(oldestAdmissible(this.#latest, this.#maxAge), limit)
     const oldestSighting = oldestAdmissibleSighting(this.#latest, this.#maxAge)
-    const imports = this.#statements.forgetImports.all(oldestSighting, Math.min(limit, FORGET_SCATTERED))
+    const imports = this.#statements.forgetImports.all(oldestSighting, Math.min(FORGET_SCATTERED, limit))
     const times = used.map(({ timestamp }) => ({ first: Number(timestamp), last: Number(timestamp) }))
     for (const { seen } of imports) times.push(timesAround(Number(seen), this.#maxAge))
     for (const range of times) this.#forgotten = this.#forgotten.with(range)
