@@ -7,7 +7,7 @@ import { syncDirectory } from '../system/private-path.ts'
 
 /** `ghst`: tells our databases from others' (SQLite file format § 1.3.11). */
 export const APPLICATION_ID = 0x67687374
-export const SCHEMA_VERSION = 4
+const SCHEMA_VERSION = 4
 
 /**
  * `used` is sorted by the time of the packet. A new entry goes to the page that the last ones went to, and a commit writes that
