@@ -1,7 +1,7 @@
 /**
- * The log of the replay database (SQLite's WAL). A commit that makes a file longer waits for the file system's own journal too. So
- * the log gets its full length at once, as zeros. SQLite reads a log up to the first frame that is none, as after a
- * crash (SQLite file format § 4.1), and overwrites what follows.
+ * The log of the replay database (SQLite's WAL). A commit that makes a file longer also waits for the file system's
+ * journal. So the log gets its full length at once, as zeros. SQLite reads a log up to the first invalid frame, as
+ * after a crash (SQLite file format § 4.1), and overwrites the rest.
  */
 import { closeSync, fdatasync, fstatSync, openSync, writeSync } from 'node:fs'
 

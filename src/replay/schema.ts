@@ -10,8 +10,8 @@ export const APPLICATION_ID = 0x67687374
 const SCHEMA_VERSION = 4
 
 /**
- * `used` is sorted by the time of the packet. A new entry goes to the page that the last ones went to, and a commit writes that
- * page alone. The oldest are beside each other, so that forgetting touches few pages and frees whole ones.
+ * `used` is sorted by the time of the packet. New entries go to the page of the last ones: a commit writes one page.
+ * The oldest entries are beside each other: forgetting touches few pages and frees whole ones.
  */
 const USED = `
   CREATE TABLE IF NOT EXISTS used (
@@ -50,9 +50,9 @@ export function unknownVersion(version: unknown): string | undefined {
 }
 
 /**
- * The first read of a database: takes the lock, plays back the log after a crash, and finds most kinds of damage. One of an
- * earlier version is brought to that of today in one transaction: interrupted, nothing has changed, and the next start
- * does it. Takes about two seconds for a million entries, and as much room on the disk as they have.
+ * The first read of a database: takes the lock, plays back the log after a crash, and finds most kinds of damage.
+ * A database of an earlier version is changed in one transaction. If that is interrupted, nothing has changed, and the
+ * next start does it. A million entries take about two seconds, and as much room on the disk as before.
  * @returns what is wrong with it, where it is not ours.
  * @throws what SQLite throws; then nothing has changed.
  */

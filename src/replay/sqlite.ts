@@ -51,7 +51,7 @@ interface KeyedClaim extends Claim {
   readonly now: UnixSeconds
 }
 
-/** Entries that are forgotten or counted at once. A page has up to 90 of them: a claim waits for some ten pages at most. */
+/** Entries that are forgotten or counted at once: some ten pages. A claim waits for that at most. */
 const PIECE = 500
 /** How long after a claim old entries go: its door is open by then. */
 const FORGET_AFTER = milliseconds(1000)
