@@ -3,10 +3,10 @@ import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { resolve as absolute } from 'node:path'
 import { type Failure, type Refused, refuse } from '../result.ts'
 import { systemReason } from '../system/errno.ts'
-import { judgeFile, judgePrivatePath } from '../system/private-path.ts'
 import type { Seconds } from '../units.ts'
 import type { ReplayFailure } from './replay-store.ts'
 import { APPLICATION_ID, unknownVersion } from './schema.ts'
+import { judgeStorePath } from './store-path.ts'
 
 interface StorePlace {
   readonly path: string
@@ -26,7 +26,7 @@ const APPLICATION_ID_AT = 68
  */
 export function judgeReplayStore(options: StorePlace): Failure<ReplayFailure['code']> | undefined {
   const path = absolute(options.path)
-  const problem = judgePrivatePath(path) ?? judgeFile(`${path}-wal`)
+  const problem = judgeStorePath(path) ?? judgeStorePath(`${path}-wal`)
   if (problem !== undefined) return refuse('REPLAY_STORE_FAILED', problem).failure
   const wrong = (what: string) => corrupt(options, `${path} ${what}`).failure
   if (!existsSync(path))

@@ -3,7 +3,7 @@ import { closeSync, linkSync, openSync, unlinkSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { errorCode } from '../system/errno.ts'
-import { syncDirectory } from '../system/private-path.ts'
+import { syncFolder } from '../system/server-file.ts'
 
 /** `ghst`: tells our databases from others' (SQLite file format § 1.3.11). */
 export const APPLICATION_ID = 0x67687374
@@ -91,7 +91,7 @@ export function createDatabase(path: string): void {
     } catch (error) {
       if (errorCode(error) !== 'EEXIST') throw error
     }
-    syncDirectory(dirname(resolve(path)))
+    syncFolder(dirname(resolve(path)))
   } finally {
     remove()
   }

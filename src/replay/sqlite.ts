@@ -11,7 +11,6 @@ import { decodeBase64 } from '../bytes/base64.ts'
 import type { FwknopDigest, ReplayDigest } from '../packet/replay-digest.ts'
 import { ok, type Refused, type Result, refuse } from '../result.ts'
 import { systemReason } from '../system/errno.ts'
-import { fileIdentity, judgeFile, preparePrivatePath } from '../system/private-path.ts'
 import { type Milliseconds, milliseconds, type Seconds, type UnixSeconds } from '../units.ts'
 import { ClaimGate, type GateOptions } from './claim-gate.ts'
 import { DiskRoom, FEW, type Room } from './disk-room.ts'
@@ -22,6 +21,7 @@ import type { Answer, Claim, ReplayFailure, ReplayStore } from './replay-store.t
 import { adoptDatabase, createDatabase } from './schema.ts'
 import { sqliteFault } from './sqlite-failure.ts'
 import { prepare, readForgotten, type Statements } from './statements.ts'
+import { fileIdentity, judgeStorePath, prepareStorePath } from './store-path.ts'
 import { oldestAdmissible, oldestAdmissibleSighting, timesAround } from './window.ts'
 
 export interface SqliteReplayStoreOptions extends GateOptions {
@@ -73,7 +73,7 @@ const DIGEST_BYTES = 32
  */
 export function openSqliteReplayStore(options: SqliteReplayStoreOptions): Result<SqliteReplayStore, ReplayFailure> {
   const path = absolute(options.path)
-  const problem = preparePrivatePath(path) ?? judgeFile(`${path}-wal`)
+  const problem = prepareStorePath(path) ?? judgeStorePath(`${path}-wal`)
   if (problem !== undefined) return refuse('REPLAY_STORE_FAILED', problem)
   try {
     if (!existsSync(path)) {

@@ -1,12 +1,13 @@
 /**
- * The one rule about which files may be trusted. It has two parts, and every reader of a file asks both:
+ * The one rule about which files may be trusted. It has two parts:
  * - {@link judgeTrail}, the way to the file. A file is only as safe as the folders on the way to it. A user who owns
  *   such a folder, or may write to it, can replace the file, regardless of the file's mode.
  * - {@link judgeStat}, the file itself: who owns it, and who may write to it.
  *
- * Who asks: server-file.ts (files that the server makes), user-file.ts (files of the user who knocks), and
- * daemon/warden/config-files-on-disk.ts (`fwknopd.conf`, `access.conf`, files of keys). They differ in the owners that
- * they accept, and in the cure that they name.
+ * Who asks: server-file.ts (files that the server makes; replay/store-path.ts goes through it), user-file.ts (files of
+ * the user who knocks; the way only for root), and daemon/warden/config-files-on-disk.ts (`fwknopd.conf`,
+ * `access.conf`, and files of `%include_keys`, which may belong to any one user). They say which owners they accept,
+ * and which cure a message names. Who may read a file with keys is decided by them.
  *
  * The way is walked from the root down, and each folder is checked before anything in it is looked at. Only its owners
  * can change a folder that passed. So nothing on the way changes between check and use, and no descriptor needs to stay

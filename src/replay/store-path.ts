@@ -6,27 +6,22 @@
  * file drops the lock that another part of the same process holds on it.
  */
 import { lstatSync } from 'node:fs'
-import { systemReason } from './errno.ts'
-import type { Exposed } from './file-trust.ts'
-import { judgeServerFile, prepareServerFile } from './server-file.ts'
-
-export { syncFolder as syncDirectory } from './server-file.ts'
+import { systemReason } from '../system/errno.ts'
+import type { Exposed } from '../system/file-trust.ts'
+import { judgeServerFile, prepareServerFile } from '../system/server-file.ts'
 
 /**
  * Makes the directory of `path`, mode 0700, if it is missing, and checks directory and file.
  * @returns what is wrong, for the operator; undefined if all is well.
  */
-export function preparePrivatePath(path: string): string | undefined {
+export function prepareStorePath(path: string): string | undefined {
   return judged(path, prepareServerFile)
 }
 
-/** The same without making anything. A directory that does not exist yet is accepted. */
-export function judgePrivatePath(path: string): string | undefined {
+/** The same without making anything, also for a file beside the store. What does not exist yet is accepted. */
+export function judgeStorePath(path: string): string | undefined {
   return judged(path, judgeServerFile)
 }
-
-/** The same for another file beside one that was checked. A file that does not exist is accepted. */
-export const judgeFile = judgePrivatePath
 
 function judged(path: string, judge: (path: string) => Exposed | undefined): string | undefined {
   try {
