@@ -17,7 +17,9 @@ import type { Terminal } from './terminal/terminal.ts'
 const options = {
   ...knockOptions,
   test: { short: 'T', help: 'show the packet and send nothing' },
-  wait: { help: 'after the knock, try the port until it opens; says how long that took, or that it was open already' },
+  wait: {
+    help: 'after the knock, try the port until it opens, and knock again while it stays shut; says how long that took, or that it was open already',
+  },
   ...waitOptions,
   json: { help: 'one JSON object on standard output, also for a failure (docs/CLIENT.md)' },
 } as const
@@ -68,8 +70,11 @@ async function run(
       noteMissingHmac(planned.value, terminal)
       if (settings.verbose === true) terminal.note(fieldReport(plan, packets))
     },
-    onSent: (packets) => {
-      if (!json) terminal.print(departures(plan, packets))
+    onSent: (packets, number) => {
+      const lines = departures(plan, packets, number)
+      if (number > 1) {
+        if (settings.verbose === true) terminal.note(lines)
+      } else if (!json) terminal.print(lines)
     },
   })
   if (!performed.ok) return tellFailure(performed.failure, planned.value, json, terminal)

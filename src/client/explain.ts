@@ -61,8 +61,10 @@ export function explainShutDoor({ door, seen, limit, request, sent, now }: Circu
   )
   // If no attempt can have reached the server, keys and clocks explain nothing.
   const reached = [...answers.keys()].some((it) => it !== 'no-route' && it !== 'not-allowed')
+  const knocks = knocksIn(sent)
+  const effort = [`${limit / 1000} s`, ...(knocks > 1 ? [`${knocks} knocks`] : []), `${seen.attempts} attempts`]
   return {
-    failure: refuse('PORT_NOT_OPEN', `${what.join('; ')} (${limit / 1000} s, ${seen.attempts} attempts)`).failure,
+    failure: refuse('PORT_NOT_OPEN', `${what.join('; ')} (${effort.join(', ')})`).failure,
     causes: [
       ...[...answers].flatMap(([answer, places]) => whatAnswered(answer, places)),
       ...(reached ? whyNotGranted(request, sent, now) : []),
@@ -149,11 +151,20 @@ function families(addresses: readonly IpAddress[]): string {
   return [...new Set(addresses.map((it) => `IPv${familyOf(it)}`))].join(' or ')
 }
 
+/** @returns how many packets left for the address that most of them left for. */
+function knocksIn(sent: readonly SentKnock[]): number {
+  const counts = new Map<IpAddress, number>()
+  for (const { address, departure } of sent) if (departure.ok) counts.set(address, (counts.get(address) ?? 0) + 1)
+  return Math.max(0, ...counts.values())
+}
+
 function whyNotGranted(request: Request, sent: readonly SentKnock[], now: UnixSeconds): readonly string[] {
   const ports = [...new Set(sent.map(({ port }) => port))].join(', ')
   return [
     'The keys, the HMAC digest type or the encryption mode are not those of the server’s stanza.',
-    `ghostport is not running on the server, or the packet does not arrive: a firewall on the way drops UDP port ${ports}.`,
+    knocksIn(sent) > 1
+      ? `ghostport is not running on the server, or no packet arrives: a firewall on the way drops UDP port ${ports}.`
+      : `ghostport is not running on the server, or the packet did not arrive: it was lost, or a firewall on the way drops UDP port ${ports}.`,
     `The clocks differ: it is ${new Date(now * 1000).toISOString()} here. A server refuses a packet that is more than about two minutes old.`,
     'The server’s firewall has no mark rule: ghostport grants, and the firewall still blocks the connection. “ghostport serve --exit-parse-config” on the server says so (HOST_DROPS_MARK).',
     ...addressCauses(request, sent),

@@ -90,11 +90,19 @@ export interface PacketSettings {
  * ```
  */
 export async function sealKnock(plan: KnockPlan, world: SealWorld): Promise<Result<readonly SealedKnock[], Failure>> {
-  const { settings, server } = plan
-  const addresses = await world.resolve(server, settings.family)
-  if (!addresses.ok) return addresses
+  const addresses = await world.resolve(plan.server, plan.settings.family)
+  return addresses.ok ? sealFor(addresses.value, plan, world) : addresses
+}
+
+/** {@link sealKnock}, for addresses that are known. */
+export function sealFor(
+  addresses: readonly IpAddress[],
+  plan: KnockPlan,
+  world: Omit<SealWorld, 'resolve'>,
+): Result<readonly SealedKnock[], Failure> {
+  const { settings } = plan
   const sealed: SealedKnock[] = []
-  for (const address of addresses.value) {
+  for (const address of addresses) {
     const message = messageFor(plan.request, {
       destination: address,
       random: randomDigits(world.randomBytes(8)),
@@ -148,9 +156,14 @@ export async function sendKnock(
   packets: readonly SealedKnock[],
   delivery: Delivery,
 ): Promise<Result<readonly SentKnock[], Failure<'SEND_FAILED'>>> {
-  const sent = await Promise.all(packets.map(async (packet) => ({ ...packet, departure: await delivery.send(packet) })))
+  const sent = await sendEach(packets, delivery)
   const failures = sent.flatMap(({ departure }) => (departure.ok ? [] : [departure.failure.detail]))
   return failures.length < sent.length ? ok(sent) : refuse('SEND_FAILED', failures.join('; '))
+}
+
+/** @returns what became of each packet, also if none of them left. */
+export function sendEach(packets: readonly SealedKnock[], delivery: Delivery): Promise<readonly SentKnock[]> {
+  return Promise.all(packets.map(async (packet) => ({ ...packet, departure: await delivery.send(packet) })))
 }
 
 export function readUint16(bytes: Uint8Array): number {

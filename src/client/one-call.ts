@@ -39,7 +39,7 @@ export interface KnockResult {
   readonly ports: readonly string[]
   /** Whether the packets carry an HMAC. Without one, an attacker who records a packet can try to change it. */
   readonly hmac: boolean
-  /** One for each address of the server; at least one of them left. */
+  /** One for each knock and address of the server, in order; at least one of the first knock left. */
   readonly packets: readonly KnockPacket[]
   /** Only with `wait`. */
   readonly open?: OpenPort
@@ -137,6 +137,7 @@ const optionKinds: Readonly<Record<keyof KnockOptions, keyof typeof kinds>> = {
   'time-offset-plus': 'number',
   'time-offset-minus': 'number',
   wait: 'flag',
+  knocks: 'number',
   'wait-limit': 'number',
   'wait-for': 'text',
   askSecret: 'callback',

@@ -1,9 +1,10 @@
 /** Carries out a planned knock: seal, look at the port, send, wait, and explain if the port stays shut. */
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
-import { type SealedKnock, type SentKnock, sealKnock, sendKnock } from './knock.ts'
+import { type SealedKnock, type SentKnock, sealFor, sealKnock, sendEach, sendKnock } from './knock.ts'
+import type { LaterKnocks } from './knock-again.ts'
 import type { PlannedKnock } from './plan.ts'
 import { withNoStanza } from './rc-stanza.ts'
-import type { OpenDoor } from './wait.ts'
+import type { ClosedDoor, OpenDoor } from './wait.ts'
 import { doorOfSealed, doorOfSent, firstDeparture, type WaitPlan } from './wait-plan.ts'
 
 export interface PerformOptions {
@@ -13,11 +14,15 @@ export interface PerformOptions {
   readonly signal?: AbortSignal | undefined
   /** Called when the packets are made, before any of them leaves. */
   readonly onSealed?: (packets: readonly SealedKnock[]) => void
-  /** Called when they have left, before the wait. */
-  readonly onSent?: (packets: readonly SentKnock[]) => void
+  /**
+   * Called when the packets of a knock have left; for the first, before the wait.
+   * @param number 1 for the first knock.
+   */
+  readonly onSent?: (packets: readonly SentKnock[], number: number) => void
 }
 
 export interface PerformedKnock {
+  /** The packets of all knocks, in order. */
   readonly sent: readonly SentKnock[]
   /** The port that was waited for. Its socket belongs to the caller. */
   readonly opened?: OpenDoor
@@ -48,7 +53,8 @@ export async function performKnock(
   onSealed?.(sealed.value)
 
   // The code is loaded and the port looked at before the packet leaves.
-  const waiting = wait === undefined ? undefined : { ...wait, ...(await import('./wait.ts')) }
+  const waiting =
+    wait === undefined ? undefined : { ...wait, ...(await import('./wait.ts')), ...(await import('./knock-again.ts')) }
   if (isAborted(signal)) return aborted()
   const look = waiting?.lookAtDoor(doorOfSealed(sealed.value, waiting))
   const sending = await sendKnock(sealed.value, world.delivery)
@@ -56,12 +62,21 @@ export async function performKnock(
     look?.end()
     return failed(sending.failure)
   }
-  const sent = sending.value
-  onSent?.(sent)
-  if (waiting === undefined) return ok({ sent })
+  const first = sending.value
+  onSent?.(first, 1)
+  if (waiting === undefined) return ok({ sent: first })
 
-  const door = doorOfSent(sent, waiting)
-  const outcome = await waiting.waitForDoor(door, firstDeparture(sent), waiting.limit, { look, signal })
+  const door = doorOfSent(first, waiting)
+  const later = waiting.knockLater(waiting.laterKnockTimes(waiting.knocks, waiting.limit), async (number) => {
+    const fresh = sealFor(door.addresses, plan, world)
+    // The same request was sealed for the first knock.
+    if (!fresh.ok) return []
+    const again = await sendEach(fresh.value, world.delivery)
+    onSent?.(again, number)
+    return again
+  })
+  const outcome = await waiting.waitForDoor(door, firstDeparture(first), waiting.limit, { look, signal })
+  const sent = [...first, ...(await endOf(later, outcome))]
   if (outcome.open) return ok({ sent, opened: outcome })
   if (isAborted(signal)) return aborted(sent)
   const { explainShutDoor } = await import('./explain.ts')
@@ -72,6 +87,16 @@ export async function performKnock(
   const { word, file, meant } = noStanza
   const unused = `No stanza of ${file} matches “${word}”, so no stanza was used. Perhaps: ${meant}`
   return failed(failure, sent, [unused, ...causes])
+}
+
+/** @returns what was sent after the first knock. Closes the open port if that cannot be told. */
+async function endOf(later: LaterKnocks, outcome: OpenDoor | ClosedDoor): Promise<readonly SentKnock[]> {
+  try {
+    return await later.end()
+  } catch (error) {
+    if (outcome.open) outcome.socket.destroy()
+    throw error
+  }
 }
 
 function failed(

@@ -5,8 +5,13 @@ import type { KnockPlan, SealedKnock, SentKnock } from './knock.ts'
 import { doorOf } from './request.ts'
 import type { Door, OpenSign } from './wait.ts'
 
-/** How long to wait, and for what. */
+/** How long to wait, for what, and how often to knock meanwhile. */
 export interface WaitOptions {
+  /**
+   * How often to knock while the port stays shut, 1 to 20 (default 3): at once, after 1, 2 and 4 s, then every 4 s, but
+   * not after `wait-limit`. Each knock has new packets.
+   */
+  readonly knocks?: number | string | undefined
   /** Stop waiting after this many seconds: more than 0, up to 3600, in steps of 0.001 (default 5). */
   readonly 'wait-limit'?: number | string | undefined
   /**
@@ -18,14 +23,20 @@ export interface WaitOptions {
 
 /** {@link WaitOptions}, read. */
 export interface WaitWish {
+  readonly knocks: number
   readonly limit: Milliseconds
   readonly sign?: OpenSign
 }
 export interface WaitPlan {
+  /** How many in all, the first among them. */
+  readonly knocks: number
   readonly port: Port
   readonly sign: OpenSign
   readonly limit: Milliseconds
 }
+
+const DEFAULT_KNOCKS = 3
+const MAX_KNOCKS = 20
 
 /** @returns the parsed options; `VALUE_INVALID` for a number or a word that is not valid. */
 export function parseWait(given: WaitOptions): Result<WaitWish, Failure<'VALUE_INVALID'>> {
@@ -33,15 +44,18 @@ export function parseWait(given: WaitOptions): Result<WaitWish, Failure<'VALUE_I
   const limit = /^[0-9]{1,4}(\.[0-9]{1,3})?$/.test(text) ? Number(text) : 0
   if (limit <= 0 || limit > 3600)
     return refuse('VALUE_INVALID', `--wait-limit: “${text}” is not a number of seconds up to 3600`)
+  const knocks = String(given.knocks ?? DEFAULT_KNOCKS)
+  if (!/^[0-9]{1,2}$/.test(knocks) || Number(knocks) < 1 || Number(knocks) > MAX_KNOCKS)
+    return refuse('VALUE_INVALID', `--knocks: “${knocks}” is not a whole number from 1 to ${MAX_KNOCKS}`)
   const sign = given['wait-for']
   if (sign !== undefined && sign !== 'connect' && sign !== 'banner')
     return refuse('VALUE_INVALID', `--wait-for: “${sign}” is neither connect nor banner`)
-  return ok({ limit: milliseconds(limit * 1000), ...(sign === undefined ? {} : { sign }) })
+  return ok({ knocks: Number(knocks), limit: milliseconds(limit * 1000), ...(sign === undefined ? {} : { sign }) })
 }
 
 /** @returns `CLI_USAGE` for options about a wait without `--wait`. */
 export function waitWithoutEffect(given: WaitOptions): Result<void, Failure<'CLI_USAGE'>> {
-  const name = (['wait-limit', 'wait-for'] as const).find((it) => given[it] !== undefined)
+  const name = (['wait-limit', 'wait-for', 'knocks'] as const).find((it) => given[it] !== undefined)
   if (name === undefined) return ok(undefined)
   return refuse('CLI_USAGE', `--${name} has no effect without --wait`, { suggestion: 'add --wait' })
 }
@@ -54,7 +68,8 @@ export function waitWithoutEffect(given: WaitOptions): Result<void, Failure<'CLI
 export function doorFor(plan: KnockPlan, wish: WaitWish): Result<WaitPlan, Failure<'CLI_USAGE'>> {
   const door = doorOf(plan.request)
   if (door === undefined) return refuse('CLI_USAGE', 'the knock asks for no TCP port, so there is none to wait for')
-  return ok({ port: door.port, limit: wish.limit, sign: wish.sign ?? (door.throughNat ? 'banner' : 'connect') })
+  const sign = wish.sign ?? (door.throughNat ? 'banner' : 'connect')
+  return ok({ port: door.port, limit: wish.limit, knocks: wish.knocks, sign })
 }
 
 /** The door to try before the packets leave. */

@@ -12,6 +12,7 @@ import assert from 'node:assert/strict'
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { loseNext } from '../support/loss.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 import { ghostportCommand, startFwknopd } from './client-fwknopd.ts'
 
@@ -189,6 +190,24 @@ describe('ssh through a door that only a knock opens', { skip: netnsUnavailable(
       const { status, stdout, stderr } = client.run(argv, { env: { HOME: home }, input: 'x'.repeat(3_000_000) })
       assert.equal(status, 0, stderr)
       assert.equal(stdout, '3000000\ndone\n', 'everything went through, both ways, to its end')
+    })
+
+  for (const [command, ...words] of [
+    ['knock', '--wait', 'plain'],
+    ['knock', '--wait', 'ghost'],
+    ['ssh', 'root@plain'],
+    ['ssh', 'root@ghost'],
+    ['proxy', 'plain', '22'],
+    ['proxy', 'ghost', '22'],
+  ] as const)
+    it(`ghostport ${command} ${words.join(' ')} knocks again where the first packet is lost`, async () => {
+      await shut()
+      using _ = loseNext(client, 1)
+      const more = command === 'ssh' ? [...sshOptions, 'echo open'] : []
+      const { stdout, stderr } = ghostport(command, '-v', ...words, ...more)
+      assert.match(stdout, { knock: /^open after 1\d{3} ms/m, ssh: /^open$/m, proxy: /^SSH-2\.0/ }[command], stderr)
+      assert.match(stderr, /^knock 2: sent to 10\.9\.0\.2/m)
+      assert.doesNotMatch(stderr, /^knock 3/m)
     })
 
   for (const token of ['%n', '%h'])

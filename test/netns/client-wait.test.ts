@@ -10,6 +10,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Daemon, dropByDefault, ghostportCommand, keys, stanza } from '../support/daemon.ts'
+import { loseNext } from '../support/loss.ts'
 import { type Host, Network, netnsUnavailable, type Outcome } from '../support/netns.ts'
 
 const LIFETIME = 2
@@ -121,6 +122,76 @@ describe('ghostport knock --wait', { skip: netnsUnavailable() }, () => {
     const granted = (source: string) =>
       daemon.until((event) => event.verdict === 'granted' && event['source'] === source, from)
     await Promise.all(['10.9.0.1', 'fd09::1'].map(granted))
+  })
+
+  describe('knocks again', () => {
+    const seconds = (json: { open: { milliseconds: number } }): number => Math.floor(json.open.milliseconds / 1000)
+    const run = (command: string, ...argv: readonly string[]): Outcome =>
+      client.run(ghostportCommand(command, '--no-rc-file', '-s', ...KEYS, ...argv))
+
+    for (const [at, lost, more] of [
+      ['10.9.0.2', 1, []],
+      ['fd09::2', 1, []],
+      ['10.9.0.2', 2, []],
+      ['fd09::2', 3, ['--knocks', '4']],
+    ] as const)
+      it(`at ${at} where ${lost} packets are lost`, async () => {
+        await allShut()
+        const from = daemon.events.length
+        using _ = loseNext(client, lost)
+        const { status, stdout, stderr } = knock('-D', at, ...KEYS, '-A', 'tcp/22', '--wait', '--json', ...more)
+        assert.equal(status, 0, stderr)
+        const said = JSON.parse(stdout)
+        assert.equal(said.packets.length, lost + 1)
+        assert.equal(seconds(said), [0, 1, 2, 4][lost])
+        await daemon.until(({ verdict }) => verdict !== undefined, from)
+        const verdicts = daemon.events.slice(from).flatMap(({ verdict }) => verdict ?? [])
+        assert.deepEqual(verdicts, ['granted'])
+      })
+
+    it('for the same random public port', async () => {
+      await allShut()
+      using _ = loseNext(client, 1)
+      const ghost = ['--nat-local', '--nat-rand-port'] as const
+      const { status, stdout, stderr } = knock('-D', '10.9.0.2', ...KEYS, '-A', 'tcp/22', ...ghost, '--wait', '--json')
+      assert.equal(status, 0, stderr + daemon.program.output)
+      const said = JSON.parse(stdout)
+      assert.equal(said.packets.length, 2)
+      assert.deepEqual(said.request.ports, [`tcp/${said.open.port}`])
+    })
+
+    it('also as proxy, and says so with -v', async () => {
+      await allShut()
+      using _ = loseNext(client, 1)
+      const { status, stdout, stderr } = run('proxy', '-v', '10.9.0.2', '22')
+      assert.equal(status, 0, stderr)
+      assert.match(stdout, /^ssh/)
+      assert.match(stderr, /^knock 2: sent to 10\.9\.0\.2 port 62201\/udp: tcp\/22 /m)
+    })
+
+    it('not with --knocks 1, and not without --wait', async () => {
+      for (const more of [['--wait', '--wait-limit', '1.5', '--knocks', '1'], []]) {
+        await allShut()
+        using _ = loseNext(client, 1)
+        const { stdout } = knock('-D', '10.9.0.2', ...KEYS, '-A', 'tcp/22', '--json', ...more)
+        assert.equal(JSON.parse(stdout).packets.length, 1)
+        assert.equal(await client.tcp('10.9.0.2', 22, { timeoutMs: 150 }), 'timeout')
+      }
+    })
+
+    it('and refreshes the grant where only the service is late', async () => {
+      const from = daemon.events.length
+      const argv = ['-D', '10.9.0.2', '-A', 'tcp/2222', '-f', '2', '--wait', '--json']
+      const knocking = client.start(ghostportCommand('knock', '--no-rc-file', '-s', ...KEYS, ...argv))
+      const granted = (after: number) => daemon.until(({ verdict }) => verdict === 'granted', after)
+      const first = await granted(from)
+      await granted(daemon.events.indexOf(first) + 1)
+      await server.listen([{ protocol: 'tcp', port: 2222, banner: 'late' }])
+      assert.equal(await knocking.end(), 0, knocking.output)
+      assert.equal(JSON.parse(knocking.output).open.port, 2222)
+      await client.until('timeout', { protocol: 'tcp', address: '10.9.0.2', port: 2222 })
+      await server.unlisten('tcp', 2222)
+    })
   })
 
   it('says that nothing answers where no packet opens anything', async () => {

@@ -24,11 +24,11 @@ export async function openDoor(
   const performed = await performKnock(planned, {
     wait,
     onSealed: (packets) => say(fieldReport(plan, packets)),
-    onSent: (packets) => say(departures(plan, packets)),
+    onSent: (packets, number) => say(departures(plan, packets, number)),
   })
   if (!performed.ok) return noteFailure(performed.failure, terminal)
   const { sent, opened } = performed.value
   if (opened === undefined) throw new Error('a wait that ended well has an open door')
   say([describeOpening(opened, wait.port, terminal.style)])
-  return { ...opened, addresses: sent.map(({ address }) => address) }
+  return { ...opened, addresses: [...new Set(sent.map(({ address }) => address))] }
 }

@@ -27,12 +27,16 @@ function describeTarget(request: Request): string {
   return request.kind === 'localNatAccess' ? ` → its own port ${request.localPort}` : ''
 }
 
-/** A line for each packet: sent, or why not. */
-export function departures({ request }: KnockPlan, sent: readonly SentKnock[]): readonly string[] {
+/**
+ * A line for each packet: sent, or why not.
+ * @param number which knock it is; 1 for the first.
+ */
+export function departures({ request }: KnockPlan, sent: readonly SentKnock[], number: number): readonly string[] {
+  const which = number === 1 ? '' : `knock ${number}: `
   return sent.map(({ address, port, departure }) =>
     departure.ok
-      ? `sent to ${address} port ${port}/udp: ${describeRequest(request)}`
-      : `not sent to ${departure.failure.detail}`,
+      ? `${which}sent to ${address} port ${port}/udp: ${describeRequest(request)}`
+      : `${which}not sent to ${departure.failure.detail}`,
   )
 }
 

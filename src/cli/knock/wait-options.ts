@@ -1,7 +1,12 @@
 /**
- * `--wait-limit` and `--wait-for`, which `knock`, `ssh` and `proxy` share. What they mean is in client/wait-plan.ts.
+ * `--knocks`, `--wait-limit` and `--wait-for`, which `knock`, `ssh` and `proxy` share. `client/wait-plan.ts` says what
+ * they mean.
  */
 export const waitOptions = {
+  knocks: {
+    value: 'N',
+    help: 'how often to knock while the port stays shut, 1 to 20 (default 3): at once, after 1, 2 and 4 s, then every 4 s',
+  },
   'wait-limit': { value: 'SECONDS', help: 'stop waiting after this time (default 5)' },
   'wait-for': {
     value: 'SIGN',
