@@ -14,14 +14,14 @@ import { addressNumber } from './traffic/ipv4.ts'
 import type { AnswerTo, KnockPacket, Question } from './traffic/questions.ts'
 
 const CLIENT = '10.78.0.1'
-const SERVER = '10.78.0.2'
+export const SERVER = '10.78.0.2'
 
 /** For questions to {@link Traffic}. */
 export const serverAddress = { address: addressNumber(SERVER), spaPort: SPA_PORT, doorPort: DOOR_PORT }
 
 export class Lab implements AsyncDisposable {
   readonly server: Host
-  readonly #client: Host
+  readonly client: Host
   readonly #network: Network
   readonly #traffic: Traffic[] = []
 
@@ -46,7 +46,7 @@ export class Lab implements AsyncDisposable {
 
   private constructor(network: Network, client: Host, server: Host) {
     this.#network = network
-    this.#client = client
+    this.client = client
     this.server = server
   }
 
@@ -57,7 +57,7 @@ export class Lab implements AsyncDisposable {
 
   /** A process that sends. Several can run at the same time. */
   async traffic(): Promise<Traffic> {
-    const traffic = await Traffic.start(this.#client)
+    const traffic = await Traffic.start(this.client)
     this.#traffic.push(traffic)
     return traffic
   }

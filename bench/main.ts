@@ -17,9 +17,22 @@ import { grants, replays } from './measures/growth.ts'
 import { latency } from './measures/latency.ts'
 import type { Measure } from './measures/measure.ts'
 import { stanzas } from './measures/stanzas.ts'
+import { wait } from './measures/wait.ts'
 import { formatTable, type Row } from './row.ts'
 
-const measures: readonly Measure[] = [latency, grants, replays, burst, flood, expiry, footprint, full, stanzas, client]
+const measures: readonly Measure[] = [
+  latency,
+  grants,
+  replays,
+  burst,
+  flood,
+  wait,
+  expiry,
+  footprint,
+  full,
+  stanzas,
+  client,
+]
 
 // One folder for all files, which is removed even after Ctrl-C. The kernel then ends hosts and servers.
 const files = mkdtempSync(join(tmpdir(), 'ghostport-bench-'))
