@@ -20,14 +20,14 @@ export interface LaterKnocks {
 }
 
 /**
- * @param knocks how many in all, the first among them.
+ * @param again how many knocks after the first.
  * @param limit how long is waited, from the first knock on. At its end no knock can help any more.
  * @returns when each knock after the first leaves, counted from the first.
  */
-export function laterKnockTimes(knocks: number, limit: Milliseconds): readonly Milliseconds[] {
+export function laterKnockTimes(again: number, limit: Milliseconds): readonly Milliseconds[] {
   const last = FIRST_TIMES.at(-1) ?? 0
   const time = (i: number): number => FIRST_TIMES[i] ?? last + (i - FIRST_TIMES.length + 1) * DISTANCE
-  return Array.from({ length: knocks - 1 }, (_, i) => milliseconds(time(i))).filter((it) => it < limit)
+  return Array.from({ length: again }, (_, i) => milliseconds(time(i))).filter((it) => it < limit)
 }
 
 /**

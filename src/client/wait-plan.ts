@@ -5,10 +5,10 @@ import type { KnockPlan, SealedKnock, SentKnock } from './knock.ts'
 import { doorOf } from './request.ts'
 import type { Door, OpenSign } from './wait.ts'
 
-/** How long to wait, for what, and how often to knock meanwhile. */
+/** How long to wait, for what, and how often to knock again meanwhile. */
 export interface WaitOptions {
   /**
-   * How often to knock while the port stays shut, 1 to 20 (default 3): at once, after 1, 2 and 4 s, then every 4 s, but
+   * How often to knock again while the port stays shut, 0 to 20 (default 3): after 1, 2 and 4 s, then every 4 s, but
    * not after `wait-limit`. Each knock has new packets.
    */
   readonly knocks?: number | string | undefined
@@ -28,7 +28,7 @@ export interface WaitWish {
   readonly sign?: OpenSign
 }
 export interface WaitPlan {
-  /** How many in all, the first among them. */
+  /** How many knocks may follow the first. */
   readonly knocks: number
   readonly port: Port
   readonly sign: OpenSign
@@ -45,8 +45,8 @@ export function parseWait(given: WaitOptions): Result<WaitWish, Failure<'VALUE_I
   if (limit <= 0 || limit > 3600)
     return refuse('VALUE_INVALID', `--wait-limit: “${text}” is not a number of seconds up to 3600`)
   const knocks = String(given.knocks ?? DEFAULT_KNOCKS)
-  if (!/^[0-9]{1,2}$/.test(knocks) || Number(knocks) < 1 || Number(knocks) > MAX_KNOCKS)
-    return refuse('VALUE_INVALID', `--knocks: “${knocks}” is not a whole number from 1 to ${MAX_KNOCKS}`)
+  if (!/^[0-9]{1,2}$/.test(knocks) || Number(knocks) > MAX_KNOCKS)
+    return refuse('VALUE_INVALID', `--knocks: “${knocks}” is not a whole number from 0 to ${MAX_KNOCKS}`)
   const sign = given['wait-for']
   if (sign !== undefined && sign !== 'connect' && sign !== 'banner')
     return refuse('VALUE_INVALID', `--wait-for: “${sign}” is neither connect nor banner`)

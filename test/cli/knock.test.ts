@@ -153,7 +153,7 @@ describe('ghostport knock', () => {
   it('--wait knocks again, -v says so, and --json has each packet', async () => {
     const argv = ['knock', '-D', '127.0.0.1', '-A', 'tcp/1', '-s', ...KEYS, '--wait', '--wait-limit', '1.3']
     const [shown, silent, json, once] = await Promise.all(
-      [['-v'], [], ['--json'], ['--json', '--knocks', '1']].map((more) => home.ghostport([...argv, ...more])),
+      [['-v'], [], ['--json'], ['--json', '--knocks', '0']].map((more) => home.ghostport([...argv, ...more])),
     )
     assert.match(shown?.stdout ?? '', /^sent to 127\.0\.0\.1 port 62201\/udp: tcp\/1 .*\n$/)
     assert.match(shown?.stderr ?? '', /^knock 2: sent to 127\.0\.0\.1 port 62201\/udp: tcp\/1 /m)
@@ -529,7 +529,12 @@ describe('ghostport knock refuses', () => {
       /asks for no TCP port, so there is none to wait for/,
     ],
     ['waiting for no time', () => [...BASE, '--wait', '--wait-limit', '0'], 64, /--wait-limit: “0”/],
-    ['no knock', () => [...BASE, '--wait', '--knocks', '0'], 64, /--knocks: “0” is not a whole number from 1 to 20/],
+    [
+      'too many knocks',
+      () => [...BASE, '--wait', '--knocks', '21'],
+      64,
+      /--knocks: “21” is not a whole number from 0 to 20/,
+    ],
     ['knocks without waiting', () => inBase('--knocks', '2'), 64, /--knocks has no effect without --wait/],
     ['waiting for what is no sign', () => [...BASE, '--wait', '--wait-for', 'godot'], 64, /neither connect nor banner/],
     [

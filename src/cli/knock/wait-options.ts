@@ -5,7 +5,7 @@
 export const waitOptions = {
   knocks: {
     value: 'N',
-    help: 'how often to knock while the port stays shut, 1 to 20 (default 3): at once, after 1, 2 and 4 s, then every 4 s',
+    help: 'how often to knock again while the port stays shut, 0 to 20 (default 3): after 1, 2 and 4 s, then every 4 s',
   },
   'wait-limit': { value: 'SECONDS', help: 'stop waiting after this time (default 5)' },
   'wait-for': {
