@@ -238,6 +238,6 @@ describe('a knock whose port stays shut', () => {
         [true, undefined],
       ],
     )
-    assert.match(result.failure.detail, /2 knocks/)
+    assert.match(result.failure.detail, /3 knocks/)
   })
 })
