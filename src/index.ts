@@ -26,7 +26,7 @@ export {
   knock,
   type OpenPort,
 } from './client/one-call.ts'
-export type { NumberOrText, PlanOptions } from './client/options.ts'
+export type { NumberOrText, PlanOptions } from './client/plan-options.ts'
 export {
   buildRequest,
   doorOf,

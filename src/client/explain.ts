@@ -54,10 +54,10 @@ type Answer = 'mute' | 'refused' | 'no-host' | 'no-route' | 'not-allowed' | 'oth
  */
 export function explainShutDoor({ door, seen, limit, request, sent, now }: Circumstances): ShutDoor {
   const answers = new Map<Answer, AddressSeen[]>()
-  for (const place of seen.seen) answers.set(answerOf(place), [...(answers.get(answerOf(place)) ?? []), place])
+  for (const one of seen.seen) answers.set(answerOf(one), [...(answers.get(answerOf(one)) ?? []), one])
   const what = [...answers].map(
-    ([answer, places]) =>
-      `${places.map(({ address }) => address).join(', ')} port ${door.port} ${describe(answer, places)}`,
+    ([answer, answering]) =>
+      `${answering.map(({ address }) => address).join(', ')} port ${door.port} ${describe(answer, answering)}`,
   )
   // If no attempt can have reached the server, keys and clocks explain nothing.
   const reached = [...answers.keys()].some((it) => it !== 'no-route' && it !== 'not-allowed')
@@ -66,7 +66,7 @@ export function explainShutDoor({ door, seen, limit, request, sent, now }: Circu
   return {
     failure: refuse('PORT_NOT_OPEN', `${what.join('; ')} (${effort.join(', ')})`).failure,
     causes: [
-      ...[...answers].flatMap(([answer, places]) => whatAnswered(answer, places)),
+      ...[...answers].flatMap(([answer, answering]) => whatAnswered(answer, answering)),
       ...(reached ? whyNotGranted(request, sent, now) : []),
     ],
   }
@@ -96,8 +96,8 @@ function answerOf({ mute, refused, errors }: AddressSeen): Answer {
   }
 }
 
-function describe(answer: Answer, places: readonly AddressSeen[]): string {
-  const codes = [...new Set(places.flatMap(({ errors }) => errors))].join(', ')
+function describe(answer: Answer, answering: readonly AddressSeen[]): string {
+  const codes = [...new Set(answering.flatMap(({ errors }) => errors))].join(', ')
   switch (answer) {
     case 'mute':
       return 'accepts connections, but does not speak first'
@@ -117,8 +117,8 @@ function describe(answer: Answer, places: readonly AddressSeen[]): string {
 }
 
 /** The causes that the answer itself suggests. */
-function whatAnswered(answer: Answer, places: readonly AddressSeen[]): readonly string[] {
-  const addresses = places.map(({ address }) => address)
+function whatAnswered(answer: Answer, answering: readonly AddressSeen[]): readonly string[] {
+  const addresses = answering.map(({ address }) => address)
   switch (answer) {
     case 'mute':
       return [

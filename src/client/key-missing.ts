@@ -8,6 +8,8 @@ import { refuse } from '../result.ts'
 export const keyMissing = {
   /** A key file (`-G`, `--get-hmac-key`) has no line for this server. */
   inFile: (file: string, server: string) => missing(`${file} has no key for ${server}`),
+  /** A program called `knock()`, and its `askSecret` has no answer. @param option the one that names the key. */
+  notGiven: (what: string, option: string) => missing(`${what}: give it with --${option}`),
   /** Nobody can be asked. */
   noTerminal: (what: string) => missing(`${what} cannot be asked for: there is no terminal`),
   nothingTyped: (what: string) => missing(`${what}: nothing was typed`),

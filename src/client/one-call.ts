@@ -5,11 +5,12 @@ import type { IpAddress } from '../packet/address.ts'
 import { formatProtocolPorts } from '../packet/protocol-port.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
 import type { Milliseconds, Port, UnixSeconds } from '../units.ts'
+import { keyMissing } from './key-missing.ts'
 import type { AskSecret } from './keys.ts'
 import type { KnockWorld, SentKnock } from './knock.ts'
-import { type PlanOptions, refuseTogether } from './options.ts'
 import { aborted, type PerformFailure, performKnock, unlessAborted } from './perform.ts'
 import { type PlannedKnock, planKnock } from './plan.ts'
+import { type PlanOptions, refuseTogether } from './plan-options.ts'
 import type { OpenSign } from './wait.ts'
 import { doorFor, parseWait, type WaitOptions, waitWithoutEffect } from './wait-plan.ts'
 
@@ -237,7 +238,7 @@ function isOption(name: string): name is keyof KnockOptions {
 function secretsFrom({ askSecret }: KnockOptions): AskSecret {
   return async (what, option) => {
     const secret = await askSecret?.(what)
-    if (secret === undefined || secret.length === 0) return refuse('KEY_MISSING', `${what}: give it with --${option}`)
+    if (secret === undefined || secret.length === 0) return keyMissing.notGiven(what, option)
     if (typeof secret !== 'string') return ok(secret)
     const bytes = bytesFromText(secret)
     return bytes === undefined ? refuse('KEY_INVALID', `${what}: it holds half of a surrogate pair`) : ok(bytes)

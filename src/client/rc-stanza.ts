@@ -8,7 +8,7 @@ import { nearest } from '../config/reading/nearest.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
 import { readUserFile, refuseExposed, refuseMissing } from '../system/user-file.ts'
 import { homeDirectory } from './home.ts'
-import type { PlanOptions } from './options.ts'
+import type { PlanOptions } from './plan-options.ts'
 
 /** A word that may name a stanza, or the server of a stanza. */
 export interface StanzaWord {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, it } from 'node:test'
 import { knockOptions } from '../../src/cli/knock/knock-flags.ts'
-import { waitOptions } from '../../src/cli/knock/wait-options.ts'
+import { waitOptions } from '../../src/cli/knock/wait-flags.ts'
 import { clientSettings } from '../../src/config/client/fwknoprc-settings.ts'
 import { Home } from './ghostport.ts'
 

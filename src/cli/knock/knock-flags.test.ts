@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { settingsFromOptions } from '../../client/options.ts'
+import { settingsFromOptions } from '../../client/plan-options.ts'
 import { settle } from '../../config/client/layer.ts'
 import { parseCommandLine } from '../terminal/parse-command-line.ts'
 import { knockFlags, knockOptions } from './knock-flags.ts'

@@ -1,8 +1,8 @@
 /**
  * The flags of `ghostport knock`, which `ssh` and `proxy` share: fwknop's names, long and short. What they mean is in
- * client/options.ts, under the long names.
+ * client/plan-options.ts, under the long names.
  */
-import { type PlanOptions, refuseTogether, rivalsAmong } from '../../client/options.ts'
+import { type PlanOptions, refuseTogether, rivalsAmong } from '../../client/plan-options.ts'
 import { type SettingLayer, Unbuilt } from '../../config/client/layer.ts'
 import { DEFAULT_DIGEST_TYPE, DIGEST_TYPES } from '../../packet/digest-type.ts'
 import { DEFAULT_ENCRYPTION_MODE, ENCRYPTION_MODES } from '../../packet/encryption-mode.ts'
@@ -137,7 +137,7 @@ const NO_RESOLVER = new Unbuilt(
  */
 export function knockFlags(given: KnockOptionValues): Result<KnockFlags, Failure<'KEY_INVALID' | 'CLI_USAGE'>> {
   const values = Object.entries(given).map(([name, value]) => [name, typeof value === 'number' ? value > 0 : value])
-  // The names are those of the options; those that client/options.ts does not know are not read there.
+  // The names are those of the options; those that client/plan-options.ts does not know are not read there.
   const options = Object.fromEntries(values.filter(([, value]) => value !== undefined)) as PlanOptions
   const both =
     rivalsAmong(options) ?? (given.stdin > 0 && given.fd !== undefined ? (['stdin', 'fd'] as const) : undefined)

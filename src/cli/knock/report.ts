@@ -46,9 +46,9 @@ export function describeOpening(
   port: Port,
   { good }: Pick<Style, 'good'>,
 ): Line {
-  const place = `${address} port ${port}`
-  if (already) return line`was ${good('open')} already: ${place}; whether the knock was granted cannot be seen`
-  return line`${good('open')} after ${after < 10 ? after.toFixed(1) : after.toFixed(0)} ms: ${place}`
+  const where = `${address} port ${port}`
+  if (already) return line`was ${good('open')} already: ${where}; whether the knock was granted cannot be seen`
+  return line`${good('open')} after ${after < 10 ? after.toFixed(1) : after.toFixed(0)} ms: ${where}`
 }
 
 /** What `-T` shows, the packets themselves among it. */
