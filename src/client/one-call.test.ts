@@ -194,6 +194,24 @@ describe('one call', () => {
     await Promise.all(ended)
   })
 
+  it('leaves no connection open where the delivery throws', { timeout: 10_000 }, async (t) => {
+    const service = createServer().listen(0, '127.0.0.1')
+    t.after(() => service.close())
+    await once(service, 'listening')
+    const address = service.address() as { port: number }
+    const accepted = once(service, 'connection')
+    const delivery = {
+      send: async () => {
+        await accepted
+        throw new Error('the radio is broken')
+      },
+    }
+    const knocked = knock({ ...base, ...keys, access: `tcp/${address.port}`, wait: true }, { delivery })
+    await assert.rejects(knocked, /the radio is broken/)
+    const [socket] = await accepted
+    if (!socket.destroyed) await once(socket.resume(), 'close')
+  })
+
   it('says why a port may have stayed shut, and what was sent', async () => {
     const result = await knock({ ...base, ...keys, access: 'tcp/1', wait: true, 'wait-limit': 0.1 })
     assert.ok(!result.ok && result.failure.code === 'PORT_NOT_OPEN')
@@ -220,6 +238,31 @@ describe('one call', () => {
     const middle = await knock({ ...base, ...keys, signal: unresolved.signal }, world)
     assert.ok(!middle.ok && middle.failure.code === 'ABORTED')
     assert.deepEqual([middle.failure.packets, sent.packets], [[], []])
+
+    // The secret is not asked for, and an error that comes after the signal reaches nobody.
+    let asked = 0
+    const askSecret = async () => {
+      asked++
+      throw new Error('nobody is there')
+    }
+    const unasked = await knock(
+      { ...base, access: 'tcp/1', askSecret, signal: AbortSignal.abort() },
+      { delivery: sent },
+    )
+    assert.ok(!unasked.ok && unasked.failure.code === 'ABORTED')
+    assert.equal(asked, 0)
+    const failing = new AbortController()
+    const thrown = await knock(
+      { ...base, ...keys, signal: failing.signal },
+      {
+        delivery: sent,
+        resolve: async () => {
+          failing.abort()
+          throw new Error('no resolver')
+        },
+      },
+    )
+    assert.ok(!thrown.ok && thrown.failure.code === 'ABORTED')
 
     const signal = AbortSignal.timeout(50)
     const late = await knock({ ...base, ...keys, access: 'tcp/1', wait: true, 'wait-limit': 3600, signal })

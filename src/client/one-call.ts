@@ -199,7 +199,7 @@ export async function knock(
   if (!wish.ok) return failed(wish.failure)
 
   const hints = stanza === undefined ? {} : { stanza: { word: stanza, required: true } }
-  const planning = await unlessAborted(planKnock(options, secretsFrom(options), hints), signal)
+  const planning = await unlessAborted(() => planKnock(options, secretsFrom(options), hints), signal)
   if (planning === undefined) return told(aborted().failure)
   if (!planning.ok) return failed(planning.failure)
   const planned = { ...planning.value, world: { ...planning.value.world, ...world } }

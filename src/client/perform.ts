@@ -44,7 +44,7 @@ export async function performKnock(
   { plan, world, noStanza }: PlannedKnock,
   { wait, signal, onSealed, onSent }: PerformOptions,
 ): Promise<Result<PerformedKnock, PerformFailure>> {
-  const sealed = await unlessAborted(sealKnock(plan, world), signal)
+  const sealed = await unlessAborted(() => sealKnock(plan, world), signal)
   if (sealed === undefined) return aborted()
   if (!sealed.ok) {
     const { failure } = sealed
@@ -57,13 +57,19 @@ export async function performKnock(
     wait === undefined ? undefined : { ...wait, ...(await import('./wait.ts')), ...(await import('./knock-again.ts')) }
   if (isAborted(signal)) return aborted()
   const look = waiting?.lookAtDoor(doorOfSealed(sealed.value, waiting))
-  const sending = await sendKnock(sealed.value, world.delivery)
-  if (!sending.ok) {
+  let first: readonly SentKnock[]
+  try {
+    const sending = await sendKnock(sealed.value, world.delivery)
+    if (!sending.ok) {
+      look?.end()
+      return failed(sending.failure)
+    }
+    first = sending.value
+    onSent?.(first, 1)
+  } catch (error) {
     look?.end()
-    return failed(sending.failure)
+    throw error
   }
-  const first = sending.value
-  onSent?.(first, 1)
   if (waiting === undefined) return ok({ sent: first })
 
   const door = doorOfSent(first, waiting)
@@ -118,9 +124,16 @@ function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true
 }
 
-/** @returns undefined if the signal comes first. The promise goes on, and its result is ignored. */
-export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T | undefined> {
-  if (signal === undefined) return promise
+/**
+ * @param work is not begun after the signal. If the signal comes later, the work goes on, and its result or error is
+ * ignored.
+ * @returns undefined if the signal comes first.
+ */
+export async function unlessAborted<T>(
+  work: () => Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T | undefined> {
+  if (signal === undefined) return work()
   if (signal.aborted) return undefined
   let onAbort: (() => void) | undefined
   const abort = new Promise<undefined>((resolve) => {
@@ -128,7 +141,7 @@ export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal 
     signal.addEventListener('abort', onAbort, { once: true })
   })
   try {
-    return await Promise.race([promise, abort])
+    return await Promise.race([work(), abort])
   } finally {
     if (onAbort !== undefined) signal.removeEventListener('abort', onAbort)
   }
