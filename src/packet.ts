@@ -61,14 +61,7 @@ export type { Encryption } from './packet/cipher.ts'
 export { type Decrypted, type DecryptFailure, decrypt } from './packet/decrypt.ts'
 export { DIGEST_TYPES, type DigestType, parseDigestType } from './packet/digest-type.ts'
 export { ENCRYPTION_MODES, type EncryptionMode, parseEncryptionMode } from './packet/encryption-mode.ts'
-export {
-  type Envelope,
-  type HttpAcceptance,
-  MAX_WIRE_LENGTH,
-  MIN_GPG_LENGTH,
-  MIN_WIRE_LENGTH,
-  parseEnvelope,
-} from './packet/envelope.ts'
+export { type Envelope, type HttpAcceptance, parseEnvelope } from './packet/envelope.ts'
 export {
   type DecodedFields,
   type FieldFailure,
@@ -111,6 +104,6 @@ export type { FwknopDigest, ReplayDigest } from './packet/replay-digest.ts'
 export { type SealFailure, type SealOptions, sealPacket } from './packet/seal.ts'
 export { type PacketFailure, type StrictnessRule, strictnessRules } from './packet/strictness.ts'
 export { parseUsername } from './packet/username.ts'
-export { MAX_USERNAME_LENGTH } from './packet/wire-limits.ts'
+export { MAX_USERNAME_LENGTH, MAX_WIRE_LENGTH, MIN_GPG_LENGTH, MIN_WIRE_LENGTH } from './packet/wire-limits.ts'
 export type { Failure, Ok, Refused, Result } from './result.ts'
 export { type Port, parsePort, port, type Seconds, seconds, type UnixSeconds, unixSeconds } from './units.ts'

@@ -16,6 +16,8 @@ export class StanzaIndex {
   readonly #keyringOf = new Map<Stanza, Keyring>()
   readonly #keyringNamed = new Map<KeyringName, Keyring>()
   readonly #any: Bucket = new Map()
+  /** Those of {@link #any}. */
+  readonly #anyKeyrings: readonly Keyring[]
   /**
    * By family, then by prefix length (longest first), then by network address. A single address is a network of full
    * length.
@@ -32,6 +34,7 @@ export class StanzaIndex {
         else for (const network of stanza.sources) add(this.#bucketFor(network), keyring, stanza)
       }
     }
+    this.#anyKeyrings = [...this.#any.keys()]
     for (const lengths of Object.values(this.#networks)) lengths.sort((a, b) => b.length - a.length)
   }
 
@@ -55,12 +58,12 @@ export class StanzaIndex {
    * The keys that may open a packet from here, those of the narrowest networks first. This is the order of trying and
    * does not affect policy: a packet opens with one keyring only.
    */
-  *keyringsFor(source: IpAddress): Iterable<Keyring> {
-    const earlier: Bucket[] = []
-    for (const bucket of this.#bucketsOf(source)) {
-      for (const keyring of bucket.keys()) if (!earlier.some((it) => it.has(keyring))) yield keyring
-      earlier.push(bucket)
-    }
+  keyringsFor(source: IpAddress): readonly Keyring[] {
+    const networks = this.#networks[familyOf(source)]
+    if (networks.length === 0) return this.#anyKeyrings
+    const buckets = this.#bucketsOf(source)
+    if (buckets.length === 1 && buckets[0] === this.#any) return this.#anyKeyrings
+    return [...new Set(buckets.flatMap((bucket) => [...bucket.keys()]))]
   }
 
   /**

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { describe, it, test } from 'node:test'
 import {
   base64Length,
   decodeBase64,
@@ -7,6 +7,7 @@ import {
   decodeBase64Padded,
   encodeBase64,
   encodeBase64Padded,
+  endsInBase64,
 } from './base64.ts'
 import { latin1Text } from './text.ts'
 
@@ -68,4 +69,31 @@ test('no two texts of the same bytes are both taken strictly', () => {
         seen.set(latin1Text(bytes), text)
       }
   assert.ok(seen.size > 250)
+})
+
+describe('the comparison of text with bytes', () => {
+  const bytes = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (i * 37 + 250) & 0xff)
+  const codes = (text: string): Uint8Array => Uint8Array.from(text, (letter) => letter.charCodeAt(0))
+
+  it('finds the one spelling of bytes of every length at the end of a text', () => {
+    for (let length = 0; length < 70; length++) {
+      const text = `head${encodeBase64(bytes(length))}`
+      assert.ok(endsInBase64(codes(text), 4, bytes(length)), `${length} bytes`)
+    }
+  })
+
+  it('finds each character that differs, and a text that is longer or shorter', () => {
+    for (const length of [31, 32, 33]) {
+      const right = codes(encodeBase64(bytes(length)))
+      for (let i = 0; i < right.length; i++)
+        for (const other of [0x41, 0x2f, 0x3d, 0x00, 0xff]) {
+          if (right[i] === other) continue
+          const wrong = right.slice()
+          wrong[i] = other
+          assert.ok(!endsInBase64(wrong, 0, bytes(length)), `${other} at ${i}`)
+        }
+      assert.ok(!endsInBase64(right.subarray(1), 0, bytes(length)))
+      assert.ok(!endsInBase64(codes(`${encodeBase64(bytes(length))}A`), 0, bytes(length)))
+    }
+  })
 })

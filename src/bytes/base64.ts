@@ -8,6 +8,8 @@ const NOT_IN_ALPHABET = 64
 
 /** Character code → value 0–63, or 64 for a character that is not in the alphabet. */
 const VALUES = new Uint8Array(256).fill(NOT_IN_ALPHABET)
+/** Value → character code. */
+const CODES = Uint8Array.from(ALPHABET, (letter) => letter.charCodeAt(0))
 for (let value = 0; value < ALPHABET.length; value++) VALUES[ALPHABET.charCodeAt(value)] = value
 
 /** Unpadded. */
@@ -58,6 +60,25 @@ export function decodeBase64Lenient(text: string): Uint8Array | undefined {
   const end = text.indexOf('=')
   const codes = codesOf(end < 0 ? text : text.slice(0, end))
   return isBase64Alphabet(codes) ? decode(codes, codes.length) : undefined
+}
+
+/**
+ * Whether the text from `start` to its end is the base64 of `bytes`, unpadded, as {@link encodeBase64} writes it. Takes
+ * the same time wherever the two differ.
+ * @param codes ASCII codes. @param bytes may be secret.
+ */
+export function endsInBase64(codes: Uint8Array, start: number, bytes: Uint8Array): boolean {
+  if (codes.length - start !== base64Length(bytes.length)) return false
+  let different = 0
+  let at = start
+  for (let i = 0; i < bytes.length; i += 3) {
+    const group = ((bytes[i] as number) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
+    different |= (codes[at++] as number) ^ (CODES[group >> 18] as number)
+    different |= (codes[at++] as number) ^ (CODES[(group >> 12) & 63] as number)
+    if (i + 1 < bytes.length) different |= (codes[at++] as number) ^ (CODES[(group >> 6) & 63] as number)
+    if (i + 2 < bytes.length) different |= (codes[at++] as number) ^ (CODES[group & 63] as number)
+  }
+  return different === 0
 }
 
 /** Whether each ASCII code is in the alphabet; `=` is not. */

@@ -3,7 +3,7 @@
  * Encrypt-then-MAC, so nothing is decrypted that has not passed here, unless a stanza has no HMAC key.
  */
 import { primitives } from '#primitives'
-import { equalBytes } from '../bytes/bytes.ts'
+import { endsInBase64 } from '../bytes/base64.ts'
 import type { Mac } from '../primitives/primitives.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import type { Brand } from '../units.ts'
@@ -53,10 +53,12 @@ export function authenticate(
 ): Result<AuthenticEnvelope, PacketFailure<'SPA_HMAC_MISMATCH'>> {
   if (envelope.padding !== 0) return PADDED
   const tagLength = encodedDigestLength(type)
-  const { encoded, tag } = envelope.cut(tagLength)
-  if (tag === undefined) return MISMATCH
-  // Compared as bytes in constant time; that the tag has no second spelling was seen to when it was decoded.
-  return equalBytes(macOf(key, type)(encoded), tag) ? ok({ envelope, tagLength } as AuthenticEnvelope) : MISMATCH
+  const { ascii } = envelope
+  const end = ascii.length - tagLength
+  if (end < 0) return MISMATCH
+  // Compared in constant time, and in the one spelling that base64 has for these bytes.
+  const isRight = endsInBase64(ascii, end, macOf(key, type)(ascii, end))
+  return isRight ? ok({ envelope, tagLength } as AuthenticEnvelope) : MISMATCH
 }
 
 /**

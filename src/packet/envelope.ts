@@ -8,20 +8,8 @@ import { ok, type Result, refuse } from '../result.ts'
 import type { IpAddress } from './address.ts'
 import { parseHttpRequest } from './http.ts'
 import { type PacketFailure, refuseByRule } from './strictness.ts'
+import { MAX_WIRE_LENGTH, MIN_GPG_LENGTH, MIN_WIRE_LENGTH, SALTED_STARTS, WIRE_PREFIX } from './wire-limits.ts'
 
-/** The fewest characters of a packet on the wire; fwknopd looks at none outside of these two. */
-export const MIN_WIRE_LENGTH = 140
-/** The most characters of a packet on the wire. */
-export const MAX_WIRE_LENGTH = 1500
-
-/** From this many characters on, fwknopd takes a packet for GnuPG's (docs/WIRE.md § 7). */
-export const MIN_GPG_LENGTH = 400
-
-/**
- * `U2FsdGVkX1`: base64 of `Salted__` as far as it is the same for every salt. Sent by nobody, yet covered by the
- * HMAC.
- */
-export const WIRE_PREFIX = 'U2FsdGVkX1'
 const PREFIX_CODES = Uint8Array.from(WIRE_PREFIX, (character) => character.charCodeAt(0))
 
 const EQUALS_SIGN = 0x3d
@@ -48,8 +36,8 @@ export class Envelope {
    */
   readonly forwardedFor?: IpAddress
   /** By the length of the HMAC in characters. */
-  readonly #cuts: (EnvelopeCut | undefined)[] = []
-  readonly #ciphertexts: (Uint8Array | 'not base64' | undefined)[] = []
+  #cuts: (EnvelopeCut | undefined)[] | undefined
+  #ciphertexts: (Uint8Array | 'not base64' | undefined)[] | undefined
 
   /** @internal */
   constructor(ascii: Uint8Array, padding: number, forwardedFor: IpAddress | undefined) {
@@ -65,6 +53,7 @@ export class Envelope {
 
   /** The packet as if it ended in an HMAC of `tagLength` characters, made once. */
   cut(tagLength: number): EnvelopeCut {
+    this.#cuts ??= []
     const made = this.#cuts[tagLength]
     if (made !== undefined) return made
     const end = Math.max(0, this.ascii.length - tagLength)
@@ -77,6 +66,7 @@ export class Envelope {
    * What the text before an HMAC of `tagLength` characters decodes to, decoded once; undefined for a wrong spelling.
    */
   ciphertext(tagLength: number): Uint8Array | undefined {
+    this.#ciphertexts ??= []
     this.#ciphertexts[tagLength] ??= decodeBase64(this.cut(tagLength).encoded) ?? 'not base64'
     const ciphertext = this.#ciphertexts[tagLength]
     return ciphertext === 'not base64' ? undefined : ciphertext
@@ -116,7 +106,7 @@ function parseText(
   if (text.length < MIN_WIRE_LENGTH) return refuseLength(text.length)
   const padding = text[text.length - 1] !== EQUALS_SIGN ? 0 : text[text.length - 2] !== EQUALS_SIGN ? 1 : 2
   const length = text.length - padding
-  const ascii = new Uint8Array(PREFIX_CODES.length + length)
+  const ascii = room(PREFIX_CODES.length + length)
   ascii.set(PREFIX_CODES)
   ascii.set(padding === 0 ? text : text.subarray(0, length), PREFIX_CODES.length)
   if (!isBase64Alphabet(ascii)) return refuse('SPA_MALFORMED', 'a character that is not base64')
@@ -131,14 +121,27 @@ function parseText(
   return ok(new Envelope(ascii, padding, forwardedFor))
 }
 
+/** Envelopes share pieces of memory of this size: a piece for each would cost more than its HMAC. */
+const SLAB = 64 * 1024
+let slab = new Uint8Array(SLAB)
+let taken = 0
+
+/** @returns memory that belongs to the caller alone. */
+function room(length: number): Uint8Array {
+  if (taken + length > SLAB) {
+    slab = new Uint8Array(SLAB)
+    taken = 0
+  }
+  taken += length
+  return slab.subarray(taken - length, taken)
+}
+
 /**
  * The first character that is sent still begins with four constant bits, the last of `Salted__`: one of `8 9 + /`. A
  * text as long as GnuPG's ({@link MIN_GPG_LENGTH}) may begin otherwise.
  */
 function mayBeSalted(ascii: Uint8Array): boolean {
-  const first = ascii[PREFIX_CODES.length]
-  const salted = first === 0x38 || first === 0x39 || first === 0x2b || first === 0x2f
-  return salted || ascii.length - PREFIX_CODES.length >= MIN_GPG_LENGTH
+  return SALTED_STARTS.includes(ascii[PREFIX_CODES.length] ?? 0) || ascii.length - PREFIX_CODES.length >= MIN_GPG_LENGTH
 }
 
 function hasPrefix(text: Uint8Array): boolean {

@@ -6,12 +6,13 @@ import { ok, type Result, refuse } from '../result.ts'
 import { type Authentication, type AuthenticEnvelope, acceptUnauthenticated, authenticate } from './authenticate.ts'
 import type { Encryption } from './cipher.ts'
 import { type Decrypted, decrypt } from './decrypt.ts'
-import { type Envelope, MIN_GPG_LENGTH } from './envelope.ts'
+import type { Envelope } from './envelope.ts'
 import { type DecodedFields, parseFields } from './fields.ts'
 import type { Message } from './message.ts'
 import { parseMessage } from './message-fields.ts'
 import { type FwknopDigest, fwknopDigest, type ReplayDigest, replayDigest } from './replay-digest.ts'
 import type { PacketFailure } from './strictness.ts'
+import { MIN_GPG_LENGTH } from './wire-limits.ts'
 
 /** The keys of a stanza. A stanza itself fits too. */
 export interface PacketKeys {

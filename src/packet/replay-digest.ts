@@ -5,7 +5,8 @@
 import { primitives } from '#primitives'
 import { encodeBase64 } from '../bytes/base64.ts'
 import type { Brand } from '../units.ts'
-import { type Envelope, WIRE_PREFIX } from './envelope.ts'
+import type { Envelope } from './envelope.ts'
+import { WIRE_PREFIX } from './wire-limits.ts'
 
 /** Base64 (unpadded) of the SHA-256 of the decoded ciphertext, including `Salted__` and salt, without the HMAC. */
 export type ReplayDigest = Brand<string, 'ReplayDigest'>

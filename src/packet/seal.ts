@@ -6,12 +6,12 @@ import { macOf } from './authenticate.ts'
 import { encrypt, SALT_LENGTH } from './cipher.ts'
 import type { DigestType } from './digest-type.ts'
 import { LEGACY_KEY_LENGTH } from './encryption-mode.ts'
-import { MIN_GPG_LENGTH, MIN_WIRE_LENGTH, WIRE_PREFIX } from './envelope.ts'
 import { encodeFields, type MessageFields, parseFields } from './fields.ts'
 import { exposeKey, sameKey } from './key.ts'
 import { encodeMessage, type OutgoingMessage, parseMessage } from './message-fields.ts'
 import type { PacketKeys } from './open.ts'
 import { isPerlEra, PROTOCOL_VERSION, parseProtocolVersion } from './protocol-version.ts'
+import { MIN_GPG_LENGTH, MIN_WIRE_LENGTH, WIRE_PREFIX } from './wire-limits.ts'
 
 /** How to make a packet, besides message and keys. */
 export interface SealOptions {

@@ -1,7 +1,24 @@
 /**
- * How much the fields of a message can hold (docs/WIRE.md § 2–6). The parser of packets keeps these limits. So does the
- * warden's reader of what the receiver reports.
+ * How long a packet is, how it begins, and how much the fields of its message can hold (docs/WIRE.md § 1–6). The
+ * parser of packets keeps these limits. So do the kernel's filter and the warden's reader of what the receiver
+ * reports.
  */
+
+/** The fewest characters of a packet on the wire; fwknopd looks at none outside of these two. */
+export const MIN_WIRE_LENGTH = 140
+/** The most characters of a packet on the wire. */
+export const MAX_WIRE_LENGTH = 1500
+
+/** From this many characters on, fwknopd takes a packet for GnuPG's (docs/WIRE.md § 7). */
+export const MIN_GPG_LENGTH = 400
+
+/**
+ * `U2FsdGVkX1`: base64 of `Salted__` as far as it is the same for every salt. Sent by nobody, yet covered by the HMAC.
+ */
+export const WIRE_PREFIX = 'U2FsdGVkX1'
+
+/** `8`, `9`, `+`, `/`: the first character that is sent holds the last four bits of `Salted__`, and two of the salt. */
+export const SALTED_STARTS: readonly number[] = [0x38, 0x39, 0x2b, 0x2f]
 
 /** Digits of the random value. */
 export const RANDOM_DIGITS = 16

@@ -14,7 +14,7 @@ export const primitives: Primitives = {
 
   prepareHmac(name, key) {
     const keyed = hmac.create(HASHES[name], key)
-    return (data) => keyed.clone().update(data).digest()
+    return (data, length = data.length) => keyed.clone().update(data.subarray(0, length)).digest()
   },
 
   encrypt(mode, key, iv, data) {

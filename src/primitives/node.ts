@@ -46,9 +46,9 @@ export const primitives: Primitives = {
     const innerPad = filled.map((byte) => byte ^ 0x36)
     const outerPad = filled.map((byte) => byte ^ 0x5c)
     filled.fill(0)
-    return (data) => {
-      const inner = hash(algorithm, joined(innerPad, data), 'binary')
-      return bytesOf(hash(algorithm, joined(outerPad, bytesOf(inner)), 'binary'))
+    return (data, length = data.length) => {
+      const inner = bytesOf(hash(algorithm, joined(innerPad, data, length), 'binary'))
+      return bytesOf(hash(algorithm, joined(outerPad, inner, inner.length), 'binary'))
     }
   },
 
@@ -74,13 +74,21 @@ export const primitives: Primitives = {
 
 /** Holds a pad and the data behind it. One for all calls: nothing here waits, so no two calls overlap. */
 let workspace = new Uint8Array(2048)
+/** Its beginnings, by their length. Each is made once: a view costs as much as what is done with it. */
+let beginnings: Uint8Array[] = []
 
-function joined(pad: Uint8Array, data: Uint8Array): Uint8Array {
-  const length = pad.length + data.length
-  if (length > workspace.length) workspace = new Uint8Array(2 * length)
+/** @param length how much of `data` counts. */
+function joined(pad: Uint8Array, data: Uint8Array, length: number): Uint8Array {
+  const most = pad.length + data.length
+  if (most > workspace.length) {
+    workspace = new Uint8Array(2 * most)
+    beginnings = []
+  }
   workspace.set(pad)
   workspace.set(data, pad.length)
-  return workspace.subarray(0, length)
+  const end = pad.length + length
+  beginnings[end] ??= workspace.subarray(0, end)
+  return beginnings[end]
 }
 
 function bytesOf(binary: string): Uint8Array {

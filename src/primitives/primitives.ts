@@ -9,8 +9,8 @@ export type HashName = 'md5' | 'sha1' | 'sha256' | 'sha384' | 'sha512' | 'sha3_2
 /** How one AES-256 block is chained to the next. CFB and OFB feed back whole blocks of 128 bits. */
 export type ChainingMode = 'cbc' | 'ecb' | 'cfb' | 'ofb' | 'ctr'
 
-/** The HMAC of `data` with a prepared key. */
-export type Mac = (data: Uint8Array) => Uint8Array
+/** The HMAC of the first `length` bytes of `data`, or of all, with a prepared key. */
+export type Mac = (data: Uint8Array, length?: number) => Uint8Array
 
 export interface Primitives {
   digest(hash: HashName, data: Uint8Array): Uint8Array

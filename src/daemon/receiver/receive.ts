@@ -8,7 +8,6 @@ import type { OpenerMemory } from '../../access/opener-memory.ts'
 import type { Policy } from '../../access/policy.ts'
 import type { StanzaEncryption, StanzaId } from '../../access/stanza.ts'
 import type { CapturedPacket } from '../../capture/capture.ts'
-import type { IpAddress } from '../../packet/address.ts'
 import type { AuthenticEnvelope } from '../../packet/authenticate.ts'
 import { type Decrypted, type DecryptFailure, decrypt } from '../../packet/decrypt.ts'
 import { type Envelope, parseEnvelope } from '../../packet/envelope.ts'
@@ -82,28 +81,42 @@ class KeyTrial {
   readonly #packet: Omit<CapturedPacket, 'payload'>
   readonly #envelope: Envelope
   readonly #openers: OpenerMemory
-  readonly #keyrings: Iterator<Keyring, undefined>
+  /** Those that opened the last packet of the source. */
+  readonly #last: Keyring | undefined
+  readonly #others: readonly Keyring[]
+  /** How many have had their turn, the last opener included. */
+  #tried = 0
   #closest: { readonly failure: OpenFailure; readonly keyring: Keyring } | undefined
 
   constructor(packet: Omit<CapturedPacket, 'payload'>, envelope: Envelope, { index, openers }: Receiving) {
     this.#packet = packet
     this.#envelope = envelope
     this.#openers = openers
-    this.#keyrings = keysToTry(index, packet.source, openers.last(packet.source))
+    this.#last = openers.last(packet.source)
+    this.#others = index.keyringsFor(packet.source)
   }
 
   next(): Received {
-    for (let next = this.#keyrings.next(); next.done !== true; next = this.#keyrings.next()) {
-      const keyring = next.value
+    for (let keyring = this.#nextKeyring(); keyring !== undefined; keyring = this.#nextKeyring()) {
       const { encryption } = keyring
       const authentic = authenticateUnder(keyring, this.#envelope)
       if (authentic.ok) {
-        const goOn = (decrypted: Result<Decrypted, DecryptFailure>) => this.#goOn(keyring, decrypted)
+        const goOn = this.#goOn.bind(this, keyring)
         return { state: 'pending', envelope: authentic.value, encryption, goOn }
       }
       this.#notOpened(authentic.failure, keyring)
     }
     return { state: 'refused', failure: this.#failure() }
+  }
+
+  #nextKeyring(): Keyring | undefined {
+    const i = this.#tried++
+    if (this.#last === undefined) return this.#others[i]
+    if (i === 0) return this.#last
+    // A place further on, from where the last opener has been passed over.
+    const keyring = this.#others[i - 1]
+    if (keyring !== this.#last) return keyring
+    return this.#nextKeyring()
   }
 
   #goOn(keyring: Keyring, decrypted: Result<Decrypted, DecryptFailure>): Received {
@@ -136,11 +149,6 @@ function authenticateUnder(keyring: Keyring, envelope: Envelope) {
     default:
       return keyring.encryption.kind satisfies never
   }
-}
-
-function* keysToTry(index: StanzaIndex, source: IpAddress, last: Keyring | undefined): Iterator<Keyring, undefined> {
-  if (last !== undefined) yield last
-  for (const keyring of index.keyringsFor(source)) if (keyring !== last) yield keyring
 }
 
 /** How far a packet came under a key, by what it failed at. */
