@@ -10,6 +10,8 @@ export interface CaptureBounds {
   readonly minimumPayload?: number
   /** MAX_SNIFF_BYTES: the longest UDP payload to accept, in bytes. */
   readonly maximumPayload?: number
+  /** Whether what cannot be an SPA packet by its length and its first character stays in the kernel. Default: no. */
+  readonly onlySpa?: boolean
 }
 
 /** No SPA packet is shorter than a salt and one cipher block in base64. The receiver checks the exact length. */

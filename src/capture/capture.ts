@@ -38,7 +38,7 @@ export interface CapturedPacket {
 export interface CaptureCounters {
   /** Packets handed on. */
   readonly received: number
-  /** Lost before ghostport saw them, by the kernel's own count if it keeps one. */
+  /** Lost before they were looked at: by the kernel's own count if it keeps one, or passed over (`fair-share.ts`). */
   readonly dropped: number
 }
 
@@ -53,6 +53,8 @@ export interface Capture {
    * @throws Error with a {@link CaptureFailure} in `cause`, if no packet can ever come again
    */
   receive(fd: number): readonly CapturedPacket[]
+  /** How many packets were taken from the descriptors so far, of use or not. */
+  readonly taken: number
   counters(): CaptureCounters
   /** Closes what it opened itself. The descriptors stay open. */
   close(): void

@@ -23,7 +23,7 @@ const CONTROL_LENGTH = 40
 const MSG_TRUNC = 0x20
 
 /** Messages in one batch at most, so that other work gets its turn. */
-const BATCH_SIZE = 64
+export const BATCH_SIZE = 64
 const { EBADF, EFAULT, EINVAL, ENOTSOCK } = constants.errno
 /** Faults in our own call: a bad descriptor, bad memory, a bad argument, not a socket. */
 const FATAL = new Set([EBADF, EFAULT, EINVAL, ENOTSOCK])
@@ -34,8 +34,10 @@ export class MessageBatch {
   readonly #view: DataView
   /** Kept because the headers point to it. */
   readonly #vectors: Uint8Array
-  readonly #payloads: Uint8Array
+  /** All messages. Behind the end of one there may be anything. */
+  readonly payloads: Uint8Array
   readonly #longest: number
+  #filled = BATCH_SIZE
   /** What the kernel wrote: the sender of the `i`-th message is at `i` times {@link NAME_STRIDE}. */
   readonly names: DataView
   /** The control message of the `i`-th message is at `i` times {@link CONTROL_STRIDE}. */
@@ -46,7 +48,7 @@ export class MessageBatch {
     this.#longest = longest
     this.#headers = offHeap(BATCH_SIZE * MMSGHDR_LENGTH)
     this.#vectors = offHeap(BATCH_SIZE * IOVEC_LENGTH)
-    this.#payloads = offHeap(BATCH_SIZE * longest)
+    this.payloads = offHeap(BATCH_SIZE * longest)
     const names = offHeap(BATCH_SIZE * NAME_LENGTH)
     const controls = offHeap(BATCH_SIZE * CONTROL_LENGTH)
     this.#view = new DataView(this.#headers.buffer)
@@ -54,7 +56,7 @@ export class MessageBatch {
     this.controls = new DataView(controls.buffer)
     const vectors = new DataView(this.#vectors.buffer)
     const [namesAt = 0n, controlsAt = 0n, vectorsAt = 0n, payloadsAt = 0n] = [
-      ...[names, controls, this.#vectors, this.#payloads],
+      ...[names, controls, this.#vectors, this.payloads],
     ].map((bytes) => this.#native.address(bytes))
     for (let i = 0; i < BATCH_SIZE; i++) {
       vectors.setBigUint64(i * IOVEC_LENGTH, payloadsAt + BigInt(i * longest), true)
@@ -74,12 +76,13 @@ export class MessageBatch {
    * @throws Error with CAPTURE_FAILED in `cause` if the descriptor can never give any
    */
   receive(fd: number): number {
-    // The kernel overwrote the lengths of the names and of the control messages.
-    for (let i = 0; i < BATCH_SIZE; i++) {
+    // The kernel overwrote the lengths of the names and of the control messages of those that it filled.
+    for (let i = 0; i < this.#filled; i++) {
       this.#view.setUint32(i * MMSGHDR_LENGTH + NAME_LENGTH_AT, NAME_LENGTH, true)
       this.#view.setUint32(i * MMSGHDR_LENGTH + CONTROL_LENGTH_AT, CONTROL_LENGTH, true)
     }
     const count = this.#native.recvmmsg(fd, this.#headers, BATCH_SIZE, MSG_DONTWAIT, null)
+    this.#filled = Math.max(0, count)
     if (count >= 0) return count
     const errno = this.#native.errno()
     if (!FATAL.has(errno)) return 0
@@ -98,7 +101,12 @@ export class MessageBatch {
   /** A view that the next call overwrites. */
   payload(i: number): Uint8Array {
     const start = i * this.#longest
-    return this.#payloads.subarray(start, start + this.#view.getUint32(i * MMSGHDR_LENGTH + RECEIVED_AT, true))
+    return this.payloads.subarray(start, start + this.#view.getUint32(i * MMSGHDR_LENGTH + RECEIVED_AT, true))
+  }
+
+  /** Where the `i`-th message begins in {@link payloads}. */
+  payloadAt(i: number): number {
+    return i * this.#longest
   }
 }
 

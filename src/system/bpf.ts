@@ -25,8 +25,12 @@ export const LDX_MSH = 0xb1
 export const ST = 0x02
 export const ADD_K = 0x04
 export const ADD_X = 0x0c
+export const AND_K = 0x54
 export const LSH_K = 0x64
 export const RSH_K = 0x74
+export const MUL_K = 0x24
+export const XOR_K = 0xa4
+export const XOR_X = 0xac
 export const TAX = 0x07
 export const JA = 0x05
 export const JEQ_K = 0x15
@@ -34,6 +38,7 @@ export const JGT_K = 0x25
 export const JGE_K = 0x35
 export const JSET_K = 0x45
 export const RET_K = 0x06
+export const RET_A = 0x16
 
 /** In the kernel's form: an array of `struct sock_filter`, little-endian. */
 export function encodeProgram(program: readonly Instruction[]): Uint8Array {

@@ -10,6 +10,7 @@ import { udpCapture } from '../../src/capture/udp/udp.ts'
 import { udpEvents } from '../../src/capture/udp/udp-events.ts'
 import { type IpAddress, parseAddress } from '../../src/packet/address.ts'
 import type { Result } from '../../src/result.ts'
+import { DEFAULT_RECEIVE_BUFFER } from '../../src/system/libc.ts'
 import { type Port, port } from '../../src/units.ts'
 import { enter, Network, netnsUnavailable } from '../support/netns.ts'
 import { polled } from '../support/polled.ts'
@@ -72,7 +73,8 @@ captureContract(
   { skip, via: 'packet-socket', knowsDestination: true, filters: true, opensEarly: true },
   () =>
     onHost(
-      () => openPacketSockets(bounds),
+      // All packets of a test come from one source, and so to one of eight sockets.
+      () => openPacketSockets({ ...bounds, receiveBuffer: 8 * DEFAULT_RECEIVE_BUFFER }),
       ({ fds, close }) => ({ capture: polled(packetSocketCapture({ fds, ...bounds, interfaces: ['lo'] })), close }),
     ),
 )

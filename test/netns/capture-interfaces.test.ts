@@ -103,8 +103,8 @@ test('UDP sockets live through down, up, delete, make again', options, async () 
 test('an error of the socket (ENETDOWN) is ridden out', options, async () => {
   await using hosts = await twoHosts()
   const { client, server } = hosts
-  using sockets = await packetSocketsOn(server)
-  // Only a socket that is bound to the interface is told that it went down.
+  // Only a socket that is bound to the interface is told that it went down. Those that share packets cannot be bound.
+  using sockets = await packetSocketsOn(server, [], { queues: 1 })
   const { ifindex } = JSON.parse(server.must(['ip', '-j', 'link', 'show', 'eth0']))[0]
   for (const [i, fd] of sockets.opened.fds.entries()) {
     const address = new Uint8Array(20)

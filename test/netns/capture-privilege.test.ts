@@ -35,7 +35,7 @@ interface Said {
 /** A receiver with packet sockets of `host`. */
 async function startReceiver(host: Host, account: Account, setpriv: string | undefined) {
   const leave = await enter(host)
-  const opened = openPacketSockets({ ports: [spaPort] })
+  const opened = openPacketSockets({ ports: [spaPort], queues: 1 })
   leave()
   assert.ok(opened.ok)
   const script = join(tree.root, 'test/support/capturing-receiver.ts')

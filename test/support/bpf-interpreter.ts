@@ -29,8 +29,9 @@ export function interpret(program: readonly bpf.Instruction[], packet: Uint8Arra
     let isInside = true
     switch (code) {
       case bpf.LD_W_ABS:
-        if (k !== PACKET_TYPE) throw new Error(`unknown ancillary load ${k}`)
-        a = packetType
+        if (k === PACKET_TYPE) a = packetType
+        else if (k >= 0xfffff000) throw new Error(`unknown ancillary load ${k}`)
+        else isInside = load(k, 4)
         break
       case bpf.LD_H_ABS:
         isInside = load(k, 2)
@@ -69,6 +70,18 @@ export function interpret(program: readonly bpf.Instruction[], packet: Uint8Arra
       case bpf.RSH_K:
         a >>>= k
         break
+      case bpf.MUL_K:
+        a = Math.imul(a, k) >>> 0
+        break
+      case bpf.AND_K:
+        a = (a & k) >>> 0
+        break
+      case bpf.XOR_K:
+        a = (a ^ k) >>> 0
+        break
+      case bpf.XOR_X:
+        a = (a ^ x) >>> 0
+        break
       case bpf.TAX:
         x = a
         break
@@ -89,6 +102,8 @@ export function interpret(program: readonly bpf.Instruction[], packet: Uint8Arra
         break
       case bpf.RET_K:
         return k
+      case bpf.RET_A:
+        return a
       default:
         throw new Error(`unknown opcode ${code.toString(16)} at ${pc}`)
     }

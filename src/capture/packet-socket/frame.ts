@@ -6,7 +6,7 @@
  * addresses that cannot be a host's, loopback from outside, wrong checksums. What depends on the host's addresses and routes
  * is the warden's to ask (`kernel-routes.ts`).
  */
-import { addressFromBytes, isMapped } from '../../packet/address.ts'
+import { addressFromBytes, type IpAddress, ipv4At, isMapped } from '../../packet/address.ts'
 import type { Port } from '../../units.ts'
 import type { CapturedPacket } from '../capture.ts'
 import { type Disbelief, LOOPBACK_INDEX, unbelieved } from '../disbelief.ts'
@@ -137,13 +137,27 @@ function parseUdp(frame: Uint8Array, arrival: Arrival, place: UdpPlace): Capture
   const packet: CapturedPacket = {
     via: 'packet-socket',
     payload: isWhole ? frame.subarray(start + UDP_HEADER, start + length) : NOTHING,
-    source: addressFromBytes(frame.subarray(addressesAt, destinationAt)),
+    source: addressAt(frame, addressesAt, addressLength),
     sourcePort: sourcePort as Port,
-    destination: addressFromBytes(frame.subarray(destinationAt, destinationAt + addressLength)),
+    destination: destinationIn(frame, destinationAt, addressLength),
     destinationPort: destinationPort as Port,
     interfaceIndex: arrival.interfaceIndex,
   }
   return doubt === undefined ? packet : { ...packet, doubt }
+}
+
+function addressAt(frame: Uint8Array, at: number, length: 4 | 16): IpAddress {
+  return length === 4 ? ipv4At(frame, at) : addressFromBytes(frame.subarray(at, at + length))
+}
+
+/** The last IPv4 destination, as a number and as an address: of a flood, most packets go to one. */
+let lastDestination: { readonly number: number; readonly address: IpAddress } | undefined
+
+function destinationIn(frame: Uint8Array, at: number, length: 4 | 16): IpAddress {
+  if (length !== 4) return addressAt(frame, at, length)
+  const number = (uint16(frame, at) << 16) | uint16(frame, at + 2)
+  if (lastDestination?.number !== number) lastDestination = { number, address: ipv4At(frame, at) }
+  return lastDestination.address
 }
 
 const NOTHING = new Uint8Array(0)

@@ -2,17 +2,18 @@
  * The privileged half of passive capture: opens the packet sockets, arms the kernel filter, and binds. Whoever inherits
  * the descriptors reads packets without any capability (`packet-socket.ts`).
  *
- * One socket for IPv4 and one for IPv6, not one for every protocol: a packet that comes in through a bond, a bridge or a
+ * Sockets for IPv4 and others for IPv6, none for every protocol: a packet that comes in through a bond, a bridge or a
  * VLAN is shown to an ETH_P_ALL socket once for each layer, and would look like its own replay; it is shown to an
  * ETH_P_IP socket once, on the interface that owns the address. The socket also never sees what this machine sends.
  *
  * No interface is bound (ifindex 0): a socket bound to one goes deaf when the interface is deleted and made again. SOCK_DGRAM
  * leaves link-layer headers, their padding and their VLAN tags to the kernel.
  */
+import { randomBytes } from 'node:crypto'
 import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { filterOf, type Instruction, SOCK_FPROG_LENGTH } from '../../system/bpf.ts'
+import { filterOf, type Instruction, RET_K, SOCK_FPROG_LENGTH } from '../../system/bpf.ts'
 import { describeErrno } from '../../system/errno.ts'
 import {
   DEFAULT_RECEIVE_BUFFER,
@@ -29,20 +30,38 @@ import {
 } from '../../system/libc.ts'
 import type { CaptureBounds } from '../bounds.ts'
 import type { CaptureFailure, OpenedCapture } from '../capture.ts'
+import { fanOutProgram } from './fan-out.ts'
 import { spaFilter } from './spa-filter.ts'
 
 export interface PacketSocketOptions extends CaptureBounds {
-  /** Bytes of kernel memory in which packets wait, a socket. Without CAP_NET_ADMIN the system's limit holds instead. */
+  /**
+   * Bytes of kernel memory in which packets of each family wait, in all its sockets together. Without CAP_NET_ADMIN,
+   * each socket has at most what the system's limit allows.
+   */
   readonly receiveBuffer?: number
+  /** How many sockets share the packets of each family out among them, by source. */
+  readonly queues?: number
 }
 
 // From the system's headers; the same on every processor that libc.ts accepts.
 const AF_PACKET = 17
 const SO_LOCK_FILTER = 44
-const ETH_P_IP = 0x0800
-const ETH_P_IPV6 = 0x86dd
+const PACKET_FANOUT = 18
+const PACKET_FANOUT_DATA = 22
+/** PACKET_FANOUT_CBPF and PACKET_FANOUT_FLAG_UNIQUEID, above the number of the group. */
+const FANOUT_CBPF = 6 << 16
+const FANOUT_UNIQUE_ID = 0x2000 << 16
+/** ETH_P_IP, ETH_P_IPV6 */
+const PROTOCOL = { 4: 0x0800, 6: 0x86dd } as const
 const SOCKADDR_LL_LENGTH = 20
 const { EACCES, EPERM } = constants.errno
+
+/**
+ * Sockets for each family: a flooding source can fill one of them, and reaches an eighth of the other sources. More
+ * sockets would cost more at the end (the kernel takes some 15 ms to close each) and leave less room for a burst from
+ * one source. Within a socket the receiver itself is fair (`fair-share.ts`).
+ */
+const QUEUES = 8
 
 /**
  * Opens the sockets for passive capture on all interfaces. Needs CAP_NET_RAW.
@@ -60,12 +79,13 @@ export function openPacketSockets(options: PacketSocketOptions): Result<OpenedCa
   } catch (error) {
     return refuse('CAPTURE_FAILED', `packet sockets: ${(error as Error).message}`)
   }
+  const { queues = QUEUES, receiveBuffer = DEFAULT_RECEIVE_BUFFER } = options
   const fds: number[] = []
   const close = (): void => {
     for (const fd of fds.splice(0)) closeSync(fd)
   }
-  for (const protocol of [ETH_P_IP, ETH_P_IPV6]) {
-    const failure = openOne(native, protocol, program, options.receiveBuffer ?? DEFAULT_RECEIVE_BUFFER, fds)
+  for (const family of [4, 6] as const) {
+    const failure = openFamily(native, family, program, { queues, receiveBuffer }, fds)
     if (failure === undefined) continue
     close()
     return { ok: false, failure }
@@ -73,35 +93,79 @@ export function openPacketSockets(options: PacketSocketOptions): Result<OpenedCa
   return ok({ fds, close })
 }
 
-function openOne(
+/** @param fds gets each socket as soon as there is one. */
+function openFamily(
   native: Libc,
-  protocol: number,
+  family: 4 | 6,
   program: readonly Instruction[],
-  receiveBuffer: number,
+  { queues, receiveBuffer }: Required<Pick<PacketSocketOptions, 'queues' | 'receiveBuffer'>>,
   fds: number[],
 ): CaptureFailure | undefined {
-  // Protocol 0 receives nothing: not one packet gets in before the filter stands.
-  const fd = native.socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
-  if (fd < 0) return socketFailure(native.errno())
-  fds.push(fd)
+  const sockets: number[] = []
+  let group: number | undefined
+  for (let i = 0; i < queues; i++) {
+    // Protocol 0 receives nothing: not one packet gets in before a filter stands.
+    const fd = native.socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
+    if (fd < 0) return socketFailure(native.errno())
+    fds.push(fd)
+    sockets.push(fd)
+    // A socket that is bound and not yet in the group gets a copy of each packet, which would look like its replay.
+    if (!setProgram(native, fd, SOL_SOCKET, SO_ATTACH_FILTER, NOTHING))
+      return failed('the kernel refused the packet filter', native.errno())
+    // With each packet, whether its checksum has been checked, or is not even there yet.
+    if (!setNumber(native, fd, SOL_PACKET, PACKET_AUXDATA, 1))
+      return failed('the kernel does not tell about checksums', native.errno())
+    raiseReceiveBuffer(native, fd, Math.floor(receiveBuffer / queues))
+    if (!bindTo(native, fd, PROTOCOL[family])) return failed('the packet socket cannot be bound', native.errno())
+    if (queues === 1) continue
+    // The kernel chooses the number of the group: one that is free in this network namespace.
+    const type = group === undefined ? FANOUT_CBPF | FANOUT_UNIQUE_ID : FANOUT_CBPF | group
+    if (!setNumber(native, fd, SOL_PACKET, PACKET_FANOUT, type))
+      return failed('the kernel does not share packets out among several sockets', native.errno())
+    group ??= groupOf(native, fd)
+  }
+  const [first = -1] = sockets
+  if (queues > 1) {
+    const byFamily = fanOutProgram(family, randomBytes(12))
+    if (!setProgram(native, first, SOL_PACKET, PACKET_FANOUT_DATA, byFamily))
+      return failed('the kernel refused the program that shares packets out', native.errno())
+  }
+  for (const fd of sockets) {
+    if (!setProgram(native, fd, SOL_SOCKET, SO_ATTACH_FILTER, program))
+      return failed('the kernel refused the packet filter', native.errno())
+    // Changing a filter takes no privilege: unlocked, a receiver in a stranger's hands could listen to the whole machine.
+    // The lock also covers the program of the group.
+    if (!setNumber(native, fd, SOL_SOCKET, SO_LOCK_FILTER, 1))
+      return failed('the kernel did not lock the packet filter', native.errno())
+  }
+  return undefined
+}
 
-  if (native.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filterOf(native, program), SOCK_FPROG_LENGTH) < 0)
-    return failed('the kernel refused the packet filter', native.errno())
-  // Changing a filter takes no privilege: unlocked, a receiver in a stranger's hands could listen to the whole machine.
-  const yes = Uint8Array.of(1, 0, 0, 0)
-  if (native.setsockopt(fd, SOL_SOCKET, SO_LOCK_FILTER, yes, yes.length) < 0)
-    return failed('the kernel did not lock the packet filter', native.errno())
-  // With each packet, whether its checksum has been checked, or is not even there yet.
-  if (native.setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, yes, yes.length) < 0)
-    return failed('the kernel does not tell about checksums', native.errno())
-  raiseReceiveBuffer(native, fd, receiveBuffer)
+/** Refuses every packet. */
+const NOTHING: readonly Instruction[] = [{ code: RET_K, jt: 0, jf: 0, k: 0 }]
 
+function setProgram(native: Libc, fd: number, level: number, option: number, program: readonly Instruction[]): boolean {
+  return native.setsockopt(fd, level, option, filterOf(native, program), SOCK_FPROG_LENGTH) === 0
+}
+
+function setNumber(native: Libc, fd: number, level: number, option: number, value: number): boolean {
+  const bytes = new Uint8Array(Int32Array.of(value).buffer)
+  return native.setsockopt(fd, level, option, bytes, bytes.length) === 0
+}
+
+function bindTo(native: Libc, fd: number, protocol: number): boolean {
   const address = new Uint8Array(SOCKADDR_LL_LENGTH)
   const fields = new DataView(address.buffer)
   fields.setUint16(0, AF_PACKET, true)
   fields.setUint16(2, protocol, false)
-  if (native.bind(fd, address, address.length) < 0) return failed('the packet socket cannot be bound', native.errno())
-  return undefined
+  return native.bind(fd, address, address.length) === 0
+}
+
+/** The number of the group that a socket is in: 16 bits. */
+function groupOf(native: Libc, fd: number): number {
+  const value = new Uint8Array(4)
+  native.getsockopt(fd, SOL_PACKET, PACKET_FANOUT, value, Uint8Array.of(4, 0, 0, 0))
+  return new DataView(value.buffer).getUint16(0, true)
 }
 
 function socketFailure(errno: number): CaptureFailure {

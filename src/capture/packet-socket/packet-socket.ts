@@ -5,9 +5,11 @@
 
 import { interfaceName } from '../../system/interface-name.ts'
 import { libc, PACKET_AUXDATA, SOL_PACKET } from '../../system/libc.ts'
+import { milliseconds } from '../../units.ts'
 import { type CaptureBounds, payloadBounds } from '../bounds.ts'
 import type { Capture, CaptureCounters, CapturedPacket } from '../capture.ts'
-import { CONTROL_STRIDE, MessageBatch, NAME_STRIDE } from '../message-batch.ts'
+import { FairShare } from '../fair-share.ts'
+import { BATCH_SIZE, CONTROL_STRIDE, MessageBatch, NAME_STRIDE } from '../message-batch.ts'
 import { parseFrame } from './frame.ts'
 
 export interface PacketSocketCaptureOptions extends CaptureBounds {
@@ -33,15 +35,25 @@ const TP_STATUS_CSUM_VALID = 1 << 7
 /** @throws Error where the native part cannot be loaded. */
 export function packetSocketCapture(options: PacketSocketCaptureOptions): Capture {
   const { fds, interfaces } = options
+  const share = new FairShare(Math.random)
   const batch = new MessageBatch(payloadBounds(options).maximum + LONGEST_HEADERS)
+  let taken = 0
   let received = 0
   let dropped = 0
   return {
     fds,
-    counters: (): CaptureCounters => ({ received, dropped }),
+    get taken() {
+      return taken
+    },
+    counters(): CaptureCounters {
+      for (const fd of fds) dropped += takeDropCount(fd)
+      return { received, dropped }
+    },
     close() {},
     receive(fd) {
       const count = batch.receive(fd)
+      taken += count
+      share.begin(count, count === BATCH_SIZE, milliseconds(performance.now()))
       const packets: CapturedPacket[] = []
       // Asked anew for each batch: an interface may vanish, return under another index, or be renamed.
       const wanted = new Map<number, boolean>()
@@ -49,15 +61,24 @@ export function packetSocketCapture(options: PacketSocketCaptureOptions): Captur
         if (batch.isTruncated(i)) continue
         const interfaceIndex = batch.names.getInt32(i * NAME_STRIDE + INTERFACE_INDEX_AT, true)
         if (interfaces.length > 0 && !isWanted(fd, interfaceIndex, interfaces, wanted)) continue
+        if (!hasRoom(share, batch.payloads, batch.payloadAt(i))) {
+          dropped++
+          continue
+        }
         const arrival = { interfaceIndex, isChecksumUnchecked: isChecksumUnchecked(batch, i) }
         const packet = parseFrame(batch.payload(i), arrival)
         if (packet !== undefined) packets.push(packet)
       }
       received += packets.length
-      dropped += takeDropCount(fd)
       return packets
     },
   }
+}
+
+/** @param at where a frame begins. */
+function hasRoom(share: FairShare, frames: Uint8Array, at: number): boolean {
+  // The filter lets nothing shorter than a header through.
+  return (frames[at] ?? 0) >> 4 === 4 ? share.hasRoomFor4(frames, at + 12) : share.hasRoomFor6(frames, at + 8)
 }
 
 function isWanted(

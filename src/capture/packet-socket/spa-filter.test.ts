@@ -87,3 +87,44 @@ describe('the kernel filter', () => {
     assert.deepEqual([...bytes], [0x15, 0, 1, 2, 4, 3, 2, 1])
   })
 })
+
+describe('the kernel filter that lets through what may be an SPA packet', () => {
+  const spa = spaFilter({ ports: [port(62201)], onlySpa: true })
+  const accepts = (text: string): boolean =>
+    interpret(spa, udpFrame({ payload: Uint8Array.from(text, (letter) => letter.charCodeAt(0)) })) > 0
+  /** Characters of `count` blocks of ciphertext on the wire, where the constant head is left off. */
+  const ciphertext = (count: number): number => Math.ceil((64 * count) / 3) - 10
+  const padded = (count: number): number => 4 * Math.ceil((16 * count) / 3) - 10
+
+  it('takes the lengths that whole blocks and an HMAC have, or whole blocks and “=”, and about a sixth of all', () => {
+    const possible = new Set<number>()
+    for (let blocks = 2; blocks < 100; blocks++) {
+      for (const tag of [0, 22, 27, 43, 64, 86]) possible.add(ciphertext(blocks) + tag)
+      possible.add(padded(blocks))
+    }
+    let taken = 0
+    for (let length = 1; length < 400; length++) {
+      const isTaken = accepts('8'.padEnd(length, 'A'))
+      if (isTaken) taken++
+      if (length < 140) assert.ok(!isTaken, `${length} characters`)
+      else assert.equal(isTaken, possible.has(length), `${length} characters`)
+    }
+    assert.ok(taken < 80, `${taken} of 260`)
+  })
+
+  it('takes the four first characters that there are', () => {
+    const length = ciphertext(14) + 43
+    const first = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code)).filter((letter) =>
+      accepts(letter.padEnd(length, 'A')),
+    )
+    // Any length will do for what may be an HTTP request.
+    assert.deepEqual(first, ['+', '/', '8', '9', 'G', 'g'])
+    assert.ok(accepts('GET /'.padEnd(length + 5, 'A')))
+  })
+
+  it('takes what is as long as GnuPG’s packets, whatever it begins with', () => {
+    assert.ok(accepts('h'.padEnd(400, 'A')))
+    assert.ok(accepts('h'.padEnd(1499, 'A')))
+    assert.ok(!accepts('h'.padEnd(399, 'A')))
+  })
+})

@@ -7,9 +7,13 @@
  * {@link EXTENSION_HEADERS} hop-by-hop, routing or destination-options headers. A load outside the packet drops it, by
  * the definition of BPF. `frame.ts` reads the same shapes; a property test holds the two together.
  */
+
+import { DIGEST_TYPES, encodedDigestLength } from '../../packet/digest-type.ts'
+import { MIN_GPG_LENGTH, MIN_WIRE_LENGTH, SALTED_STARTS, WIRE_PREFIX } from '../../packet/wire-limits.ts'
 import {
   ADD_K,
   ADD_X,
+  AND_K,
   type Instruction,
   JA,
   JEQ_K,
@@ -26,6 +30,7 @@ import {
   LDX_MSH,
   LONGEST_PROGRAM,
   LSH_K,
+  MUL_K,
   RET_K,
   RSH_K,
   ST,
@@ -65,7 +70,8 @@ interface Line {
  * @throws RangeError if there are so many ports that the program is longer than the kernel takes.
  */
 export function spaFilter(bounds: CaptureBounds): Instruction[] {
-  const { minimum, maximum } = payloadBounds(bounds)
+  const { minimum: shortest, maximum } = payloadBounds(bounds)
+  const minimum = bounds.onlySpa === true ? Math.max(shortest, MIN_WIRE_LENGTH) : shortest
   const listing = new Listing()
 
   listing.add(LD_W_ABS, PACKET_TYPE)
@@ -111,6 +117,10 @@ export function spaFilter(bounds: CaptureBounds): Instruction[] {
   listing.add(RET_K, 0)
   listing.skip(JGT_K, maximum + UDP_HEADER, 0, 1)
   listing.add(RET_K, 0)
+  if (bounds.onlySpa === true) {
+    addSpaTest(listing)
+    listing.label('ports')
+  }
   listing.add(LD_H_IND, 2)
   for (const { first, last } of bounds.ports.map(rangeOf)) {
     if (first === last) listing.skip(JEQ_K, first, 0, 1)
@@ -123,6 +133,42 @@ export function spaFilter(bounds: CaptureBounds): Instruction[] {
   listing.add(RET_K, 0)
   return listing.assemble()
 }
+
+/**
+ * Drops what `packet/envelope.ts` and `packet/decrypt.ts` would refuse in any case (docs/WIRE.md § 1, § 7, § 8). A
+ * packet below {@link MIN_GPG_LENGTH} starts with one of `8 9 + /`, and its ciphertext has whole blocks. An HTTP
+ * request may have any length. Junk from somebody who knows the format passes; other junk wakes nobody.
+ */
+function addSpaTest(listing: Listing): void {
+  listing.add(LD_B_IND, UDP_HEADER)
+  for (const code of HTTP_STARTS) listing.branch(JEQ_K, code, 'ports', undefined)
+  listing.add(LD_H_IND, 4)
+  listing.branch(JGE_K, MIN_GPG_LENGTH + UDP_HEADER, 'ports', undefined)
+  listing.add(ADD_K, WIRE_PREFIX.length - UDP_HEADER)
+  listing.add(MUL_K, 3)
+  listing.add(AND_K, 63)
+  for (const remainder of REMAINDERS) listing.branch(JEQ_K, remainder, 'start', undefined)
+  listing.add(RET_K, 0)
+  listing.label('start')
+  listing.add(LD_B_IND, UDP_HEADER)
+  for (const code of SALTED_STARTS) listing.branch(JEQ_K, code, 'ports', undefined)
+  listing.add(RET_K, 0)
+}
+
+/** `G` and `g`: the method may be in small letters. */
+const HTTP_STARTS = [0x47, 0x67]
+
+/**
+ * Three times a packet's length with its prefix, modulo 64. Base64 of n blocks of 16 bytes has 64n / 3 characters,
+ * rounded up: three times that is 0, 1 or 2. Then follows the base64 of an HMAC, or `=` up to a multiple of four
+ * characters.
+ */
+const REMAINDERS = [
+  ...new Set([
+    ...[0, ...DIGEST_TYPES.map(encodedDigestLength)].flatMap((tag) => [0, 1, 2].map((rest) => (rest + 3 * tag) % 64)),
+    ...[4, 8],
+  ]),
+]
 
 /** Instructions with labels, until the distances are known. */
 class Listing {

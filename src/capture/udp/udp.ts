@@ -5,10 +5,11 @@
 import { addressFromBytes, type IpAddress } from '../../packet/address.ts'
 import { describeErrno } from '../../system/errno.ts'
 import { AF_INET, AF_INET6, libc } from '../../system/libc.ts'
-import type { Port } from '../../units.ts'
+import { milliseconds, type Port } from '../../units.ts'
 import { type CaptureBounds, payloadBounds } from '../bounds.ts'
 import { type Capture, type CaptureCounters, type CapturedPacket, captureError } from '../capture.ts'
-import { MessageBatch, NAME_STRIDE } from '../message-batch.ts'
+import { FairShare } from '../fair-share.ts'
+import { BATCH_SIZE, MessageBatch, NAME_STRIDE } from '../message-batch.ts'
 import { UdpDrops } from './drops.ts'
 
 export interface UdpCaptureOptions extends CaptureBounds {
@@ -29,18 +30,31 @@ export function udpCapture(options: UdpCaptureOptions): Capture {
   const batch = new MessageBatch(maximum)
   const ports = new Map(options.fds.map((fd) => [fd, portOf(fd)]))
   const drops = new UdpDrops()
+  const names = new Uint8Array(batch.names.buffer)
+  let taken = 0
   let received = 0
+  let passedOver = 0
+  const share = new FairShare(Math.random)
   return {
     fds: options.fds,
-    counters: (): CaptureCounters => ({ received, dropped: drops.of([...ports.values()]) }),
+    get taken() {
+      return taken
+    },
+    counters: (): CaptureCounters => ({ received, dropped: passedOver + drops.of([...ports.values()]) }),
     close: () => drops.close(),
     receive(fd) {
       const count = batch.receive(fd)
+      taken += count
+      share.begin(count, count === BATCH_SIZE, milliseconds(performance.now()))
       const destinationPort = ports.get(fd) as Port
       const packets: CapturedPacket[] = []
       for (let i = 0; i < count; i++) {
         const payload = batch.payload(i)
         if (batch.isTruncated(i) || payload.length < minimum) continue
+        if (!hasRoom(share, names, i * NAME_STRIDE)) {
+          passedOver++
+          continue
+        }
         const sourcePort = batch.names.getUint16(i * NAME_STRIDE + PORT_AT) as Port
         const source = sourceOf(batch.names, i * NAME_STRIDE)
         if (source === undefined || sourcePort === 0) continue
@@ -50,6 +64,11 @@ export function udpCapture(options: UdpCaptureOptions): Capture {
       return packets
     },
   }
+}
+
+/** @param at where a struct sockaddr begins. */
+function hasRoom(share: FairShare, names: Uint8Array, at: number): boolean {
+  return names[at] === AF_INET ? share.hasRoomFor4(names, at + 4) : share.hasRoomFor6(names, at + 8)
 }
 
 function sourceOf(names: DataView, at: number): IpAddress | undefined {

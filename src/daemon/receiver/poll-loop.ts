@@ -57,17 +57,22 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
       isNew = false
       duty.ready()
     }
-    let found = 0
+    const before = takenBy(sources)
     // One batch of each in turn: where one is flooded, the others are heard all the same.
     for (const [i, { capture, socket }] of sources.entries())
       if (waiting.isReadable(1 + i)) {
         const packets = capture.receive(socket)
-        found += packets.length
         if (packets.length > 0) duty.look(packets)
       }
     if (untilReport(duty) === 0) duty.report()
-    fruitless = isPausing || found > 0 ? 0 : fruitless + 1
+    fruitless = isPausing || takenBy(sources) > before ? 0 : fruitless + 1
   }
+}
+
+function takenBy(sources: readonly Source[]): number {
+  let taken = 0
+  for (const { capture } of sources) taken += capture.taken
+  return taken
 }
 
 /** In milliseconds, rounded up; -1 while there is nothing to report. */

@@ -65,7 +65,7 @@ export async function openCaptures({ captures }: Pick<ServerConfig, 'captures'>)
 const believe: Doubt = () => undefined
 
 async function openSockets({ kind, ports, maxBytes }: CaptureConfig): Promise<Result<OpenedCapture>> {
-  const bounds = { ports, maximumPayload: maxBytes }
+  const bounds = { ports, maximumPayload: maxBytes, onlySpa: true }
   switch (kind) {
     case 'packet': {
       const { openPacketSockets } = await import('../../capture/packet-socket/open.ts')
