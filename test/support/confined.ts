@@ -72,6 +72,20 @@ const attempts: Readonly<Record<string, readonly number[]>> = {
   setuid: [105, 0],
   setpriority: [141, 0, 0, -5],
   'a filter of its own': [317, 1, 0, 0],
+  eventfd2: [290, 0, 0],
+  epoll_create1: [291, 0],
+  timerfd_create: [283, 1, 0],
+  'ioctl SIOCGIFCONF': [16, CAPTURE_SOCKET, 0x8912, 0],
+  sysinfo: [99, 0],
+  uname: [63, 0],
+}
+
+/** Of a receiver that waits in poll(2): its packets come by recvmmsg(2) alone. */
+const attemptsToPoll: Readonly<Record<string, readonly number[]>> = {
+  recvmsg: [47, CAPTURE_SOCKET, 0, 0],
+  recvfrom: [45, CAPTURE_SOCKET, 0, 0, 0, 0, 0],
+  getsockname: [51, CAPTURE_SOCKET, 0, 0],
+  'ioctl FIONBIO': [16, CAPTURE_SOCKET, 0x5421, 0],
 }
 
 const say = (value: unknown): void => void writeSync(1, `${JSON.stringify(value)}\n`)
@@ -82,16 +96,25 @@ await delay(1)
 const limited = limitReceiver()
 if (process.argv.includes('--unconfined')) {
   // Like a kernel without filters.
+  const descriptors = until(500, [290, 0, 0], (fd) => [3, fd])
   const forked = Number(syscall(57, 0, 0, 0, 0, 0, 0))
   const errno = koffi.errno()
-  if (forked !== 0) say({ limited: limited.ok, fork: forked < 0 ? errnoName(errno) : `result ${forked}` })
+  if (forked !== 0) say({ limited: limited.ok, descriptors, fork: forked < 0 ? errnoName(errno) : `result ${forked}` })
   syscall(231, 0, 0, 0, 0, 0, 0)
 }
-const confined = confineReceiver({ captureSockets: [CAPTURE_SOCKET], pid: process.pid })
+const polls = process.argv.includes('--poll')
+const confined = confineReceiver({
+  captureSockets: [CAPTURE_SOCKET],
+  waitsBy: polls ? 'poll' : 'events',
+  pid: process.pid,
+})
 say({ limited: limited.ok ? true : limited.failure.detail })
 say({ confined: confined.ok ? true : confined.failure.detail })
 const came: Record<string, string> = {}
-for (const [name, [number = 0, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0]] of Object.entries(attempts)) {
+for (const [name, [number = 0, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0]] of Object.entries({
+  ...attempts,
+  ...(polls ? attemptsToPoll : {}),
+})) {
   const result = Number(syscall(number, a, b, c, d, e, f))
   const errno = koffi.errno()
   came[name] = result < 0 ? errnoName(errno) : `result ${result}`
@@ -123,13 +146,12 @@ say({
   memory: until(40, [9, 0, MAPPED, READ_WRITE, PRIVATE, -1, 0], unmap),
   shared: until(40, [9, 0, MAPPED, READ_WRITE, SHARED, -1, 0], unmap),
   stacks: until(40, [9, 0, MAPPED, READ_WRITE, STACK, -1, 0], unmap),
-  descriptors: until(500, [290, 0, 0], (fd) => [3, fd]),
 })
 
 // A receiver's further work: memory, the compiler, timers, digests, its log.
 let made = 0
 for (let round = 0; round < 30; round++) made += Array.from({ length: 100_000 }, (_, i) => ({ i })).length
-await delay(10)
+if (!polls) await delay(10)
 const digest = createHmac('sha256', 'key').update('x').digest('hex').slice(0, 8)
 say({ made, digest, time: new Date().toISOString().length })
 

@@ -99,7 +99,11 @@ export class ReceiverDuty {
     const captureSockets = this.#orders.flatMap(({ sockets }) => (sockets === 'own' ? [] : sockets))
     staySmall('receiver')
     const limited = limitReceiver()
-    const confinement = confineReceiver({ captureSockets, pid: process.pid })
+    const confinement = confineReceiver({
+      captureSockets,
+      waitsBy: this.#orders.some(({ sockets }) => sockets === 'own') ? 'events' : 'poll',
+      pid: process.pid,
+    })
     const confined = confinement.ok ? limited : confinement
     this.#driver.send({
       type: 'ready',

@@ -19,29 +19,30 @@ const ARCHITECTURE = 4
 const argumentLow = (n: number): number => 16 + 8 * n
 const argumentHigh = (n: number): number => 20 + 8 * n
 
-/** Whatever the arguments. The ones of the packet path come first: the program is walked from the top. */
+/**
+ * Allowed with any arguments. Those of the packet path come first, since the program is walked from the top. A thread
+ * of V8 waits by `epoll_`. The end of the process needs `epoll_ctl`, `fstat` and `close`, and `fsync` for koffi.
+ */
 const ALWAYS: readonly SystemCall[] = [
   ...([
-    'read',
-    'futex',
+    'recvmmsg',
     'poll',
     'ppoll',
-    'recvmmsg',
+    'read',
+    'futex',
+    'getsockopt',
+    'clock_gettime',
     'epoll_wait',
     'epoll_pwait',
-    'epoll_pwait2',
-    'getsockopt',
   ] as const),
-  ...(['clock_gettime', 'recvmsg', 'recvfrom', 'readv', 'epoll_ctl', 'madvise', 'mprotect', 'munmap'] as const),
-  ...(['mmap', 'mremap', 'brk', 'mincore', 'pkey_mprotect', 'pkey_alloc', 'pkey_free', 'riscv_flush_icache'] as const),
-  ...(['getrandom', 'gettimeofday', 'time', 'clock_getres', 'clock_nanosleep', 'nanosleep', 'sched_yield'] as const),
-  ...(['timerfd_create', 'timerfd_settime', 'timerfd_gettime', 'eventfd2', 'epoll_create1'] as const),
-  ...(['close', 'fstat', 'lseek', 'fsync', 'fdatasync', 'pread64', 'getsockname', 'getpeername'] as const),
-  ...(['rt_sigaction', 'rt_sigprocmask', 'rt_sigreturn', 'sigaltstack', 'restart_syscall', 'futex_waitv'] as const),
-  ...(['getpid', 'gettid', 'getppid', 'getuid', 'geteuid', 'getgid', 'getegid', 'uname', 'sysinfo', 'getcpu'] as const),
-  ...(['getrusage', 'getpriority', 'sched_getaffinity', 'sched_getparam', 'sched_getscheduler'] as const),
-  ...(['set_robust_list', 'get_robust_list', 'set_tid_address', 'rseq', 'membarrier', 'exit', 'exit_group'] as const),
+  ...(['madvise', 'mprotect', 'pkey_mprotect', 'munmap', 'mmap', 'mremap', 'brk', 'riscv_flush_icache'] as const),
+  ...(['pread64', 'getrandom', 'gettimeofday', 'time', 'clock_nanosleep', 'nanosleep', 'sched_yield'] as const),
+  ...(['rt_sigaction', 'rt_sigprocmask', 'rt_sigreturn', 'sigaltstack', 'restart_syscall'] as const),
+  ...(['getpid', 'gettid', 'epoll_ctl', 'fstat', 'fsync', 'close', 'exit', 'exit_group'] as const),
 ]
+
+/** What Node's event loop needs besides. */
+const FOR_EVENTS: readonly SystemCall[] = ['recvmsg', 'recvfrom', 'readv', 'getsockname', 'getpeername', 'epoll_pwait2']
 
 const FIONBIO = 0x5421
 /** F_GETFD, F_SETFD, F_GETFL, F_SETFL. Never F_DUPFD: a socket under another number could be written to. */
@@ -52,6 +53,8 @@ const PRCTL_OPTIONS = [15, 0x53564d41]
 export interface FilterOptions {
   /** Descriptors of the capture sockets: to write to one is to send. */
   readonly captureSockets: readonly number[]
+  /** How it waits: in a loop over poll(2), or in Node's event loop. */
+  readonly waitsBy: 'poll' | 'events'
   /** The receiver's own process id: it may signal itself (abort), and nobody else. */
   readonly pid: number
 }
@@ -59,7 +62,7 @@ export interface FilterOptions {
 /** @returns the program for `architecture`. A call by another architecture's table (32-bit) ends the process. */
 export function receiverFilter(
   { audit, numbers }: Architecture,
-  { captureSockets, pid }: FilterOptions,
+  { captureSockets, waitsBy, pid }: FilterOptions,
 ): readonly Instruction[] {
   const program: Instruction[] = []
   const add = (code: number, k: number, jt = 0, jf = 0): void => void program.push({ code, jt, jf, k: k >>> 0 })
@@ -102,11 +105,11 @@ export function receiverFilter(
       }
       give(RET_ALLOW)
     })
-  for (const call of ALWAYS) forCall(call, () => give(RET_ALLOW))
+  for (const call of waitsBy === 'poll' ? ALWAYS : [...ALWAYS, ...FOR_EVENTS]) forCall(call, () => give(RET_ALLOW))
   forCall('ioctl', () => {
     // A request is 32 bits as well, and so is one that a terminal would take.
     add(LD_W_ABS, argumentLow(1))
-    for (const request of [SIOCGIFNAME, FIONBIO]) {
+    for (const request of waitsBy === 'poll' ? [SIOCGIFNAME] : [FIONBIO]) {
       add(JEQ_K, request, 0, 1)
       give(RET_ALLOW)
     }
