@@ -1,5 +1,6 @@
 /** Starts a receiver: with which program, user and descriptors. */
 import { type ChildProcess, spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
@@ -66,10 +67,15 @@ export function receiverStarter(account: Account): ReceiverStarter {
 const NICENESS = -10
 
 function preferred(pid: number | undefined): void {
+  if (pid === undefined) return
   try {
-    if (pid !== undefined) setPriority(pid, NICENESS)
+    setPriority(pid, NICENESS)
+    // The kernel may make a group of each session (sched(7), “autogroup”). The value above then counts within the group
+    // only, and the group has a value of its own.
+    writeFileSync(`/proc/${pid}/autogroup`, `${NICENESS}`)
   } catch {
-    // Without the privilege, it has the normal share, or the one that the service manager gave to both processes.
+    // Without the privilege, it has the normal share, or the one that the service manager gave to both processes. Some
+    // kernels have no such groups.
   }
 }
 
