@@ -62,6 +62,35 @@ test('a socket that is closed under the capture is a failure', options, async ()
 
 const PASSIVE = { kind: 'packet', interfaces: 'any', ports: [SPA_PORT], maxBytes: 1500 } as const
 
+test(
+  'a packet that is thrown away counts as taken: it does not look like an error of the socket',
+  options,
+  async () => {
+    await using net = await Network.create()
+    const host = await net.host('server')
+    await using sender = await openSender(host)
+    for (const open of [openUdpSockets, openPacketSockets]) {
+      const bounds = { ports: [SPA_PORT], minimumPayload: 100 }
+      const { fds, close } = await openOn(host, () => open({ ...bounds, minimumPayload: 1 }))
+      using _sockets = { [Symbol.dispose]: close }
+      // The packets come by lo.
+      const capture =
+        open === openUdpSockets
+          ? udpCapture({ ...bounds, fds })
+          : packetSocketCapture({ ...bounds, fds, interfaces: ['eth9'] })
+      for (let i = 0; i < 10; i++)
+        await sender.send(new Uint8Array(open === openUdpSockets ? 50 : 204).fill(65), '127.0.0.1', SPA_PORT)
+      for (let tries = 0; capture.taken < 10 && tries < 1000; tries++) {
+        for (const fd of fds) assert.deepEqual(capture.receive(fd), [])
+        await delay(5)
+      }
+      assert.equal(capture.taken, 10)
+      assert.equal(capture.counters().received, 0)
+      capture.close()
+    }
+  },
+)
+
 /** A receiver that polls; it ends with the test. */
 class PollingReceiver implements AsyncDisposable {
   readonly messages: FromReceiver[] = []

@@ -10,10 +10,10 @@ import { milliseconds } from '../../units.ts'
 import type { CaptureOrder, ToReceiver } from '../link/protocol.ts'
 import { type GiveUp, ReceiverDuty } from './duty.ts'
 import { PolledChannel } from './polled-channel.ts'
+import { VainWakes } from './vain-wakes.ts'
 
-/** Wake-ups in a row that brought nothing before it slows down, so that no error can keep a processor busy. */
-const FRUITLESS_BEFORE_PAUSE = 16
-const FRUITLESS_PAUSE = milliseconds(100)
+/** How long the sockets are left out after wake-ups in vain. */
+const PAUSE = milliseconds(100)
 
 /** A descriptor that packets come from, and who reads them there. */
 interface Source {
@@ -42,10 +42,11 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
     },
   })
   channel.send({ type: 'started' })
-  for (let fruitless = 0; ; ) {
+  const vain = new VainWakes()
+  for (;;) {
     waiting.alsoWrite(0, channel.backlog > 0)
-    const isPausing = fruitless >= FRUITLESS_BEFORE_PAUSE
-    waiting.wait(isPausing ? FRUITLESS_PAUSE : untilReport(duty), isPausing ? 1 : undefined)
+    if (vain.isPauseDue) waiting.wait(PAUSE, 1)
+    else waiting.wait(untilReport(duty))
     channel.flush()
     if (waiting.isReadable(0)) {
       const read = channel.read()
@@ -65,7 +66,10 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
         if (packets.length > 0) duty.look(packets)
       }
     if (untilReport(duty) === 0) duty.report()
-    fruitless = isPausing || takenBy(sources) > before ? 0 : fruitless + 1
+    vain.woke(
+      sources.some((_, i) => waiting.isReadable(1 + i)),
+      takenBy(sources) - before,
+    )
   }
 }
 

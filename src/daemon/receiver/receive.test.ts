@@ -74,6 +74,22 @@ test('packets that wait for their plaintexts go on in any order, from memory of 
   assert.equal(under.openers.size, 1)
 })
 
+test('a copy of a used packet is refused before it is decrypted, under the keys that it was made with', () => {
+  const [used, other] = [packet('two', 'hmac two'), packet('two', 'hmac two')]
+  const { digest } = must(receive(used, receiving(TWO)))
+  const under = { ...receiving(TWO), isUsed: (asked: string) => asked === digest }
+  const copy = begin(used, under)
+  assert(copy.state === 'refused')
+  assert.deepEqual([copy.failure.code, copy.failure.stanza], ['SPA_REPLAYED', 2])
+  assert.equal(begin(other, under).state, 'pending')
+  // What is no copy for any key is told as what it is.
+  const forged = { ...used, payload: used.payload.slice() }
+  forged.payload.set([(forged.payload.at(-3) ?? 0) ^ 1], forged.payload.length - 3)
+  const refused = begin(forged, under)
+  assert(refused.state === 'refused')
+  assert.notEqual(refused.failure.code, 'SPA_REPLAYED')
+})
+
 test('what no key authenticates waits for nothing', () => {
   const received = begin(packet('one', 'another'), receiving(TWO))
   assert(received.state === 'refused')

@@ -7,11 +7,13 @@ import type { StanzaIndex } from '../../access/matching.ts'
 import type { OpenerMemory } from '../../access/opener-memory.ts'
 import type { Policy } from '../../access/policy.ts'
 import type { StanzaEncryption, StanzaId } from '../../access/stanza.ts'
+import { USED_BEFORE } from '../../access/verdict.ts'
 import type { CapturedPacket } from '../../capture/capture.ts'
 import type { AuthenticEnvelope } from '../../packet/authenticate.ts'
 import { type Decrypted, type DecryptFailure, decrypt } from '../../packet/decrypt.ts'
 import { type Envelope, parseEnvelope } from '../../packet/envelope.ts'
 import { authenticatePacket, type OpenedPacket, type OpenFailure, readPlaintext } from '../../packet/open.ts'
+import { type ReplayDigest, replayDigest } from '../../packet/replay-digest.ts'
 import type { PacketFailure } from '../../packet/strictness.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import type { Knock } from '../link/knock.ts'
@@ -22,9 +24,11 @@ export interface Receiving {
   readonly index: StanzaIndex
   /** Which keys to try first. Forget it when the index is replaced. */
   readonly openers: OpenerMemory
+  /** Whether a packet is known to be used. A copy is refused before it is decrypted: it costs little more than junk. */
+  readonly isUsed?: ((digest: ReplayDigest) => boolean) | undefined
 }
 
-export type ReceiveFailure = (PacketFailure<OpenFailure['code']> | Failure<'ACCESS_NO_SOURCE'>) & {
+export type ReceiveFailure = (PacketFailure<OpenFailure['code']> | Failure<'ACCESS_NO_SOURCE' | 'SPA_REPLAYED'>) & {
   /** The stanza whose keys came closest, where any came closer than the others. */
   readonly stanza?: StanzaId
 }
@@ -52,7 +56,7 @@ export interface Pending {
 /**
  * Opens a packet.
  * @returns the knock; or why the packet is none that any stanza for its source can open: `SPA_LENGTH`, `SPA_MALFORMED`,
- * `ACCESS_NO_SOURCE`, and what `openPacket` says.
+ * `ACCESS_NO_SOURCE`, `SPA_REPLAYED`, and what `openPacket` says.
  */
 export function receive(packet: CapturedPacket, receiving: Receiving): Result<Knock, ReceiveFailure> {
   let received = begin(packet, receiving)
@@ -81,6 +85,7 @@ class KeyTrial {
   readonly #packet: Omit<CapturedPacket, 'payload'>
   readonly #envelope: Envelope
   readonly #openers: OpenerMemory
+  readonly #isUsed: Receiving['isUsed']
   /** Those that opened the last packet of the source. */
   readonly #last: Keyring | undefined
   readonly #others: readonly Keyring[]
@@ -88,10 +93,11 @@ class KeyTrial {
   #tried = 0
   #closest: { readonly failure: OpenFailure; readonly keyring: Keyring } | undefined
 
-  constructor(packet: Omit<CapturedPacket, 'payload'>, envelope: Envelope, { index, openers }: Receiving) {
+  constructor(packet: Omit<CapturedPacket, 'payload'>, envelope: Envelope, { index, openers, isUsed }: Receiving) {
     this.#packet = packet
     this.#envelope = envelope
     this.#openers = openers
+    this.#isUsed = isUsed
     this.#last = openers.last(packet.source)
     this.#others = index.keyringsFor(packet.source)
   }
@@ -101,12 +107,19 @@ class KeyTrial {
       const { encryption } = keyring
       const authentic = authenticateUnder(keyring, this.#envelope)
       if (authentic.ok) {
+        if (this.#isCopy(authentic.value))
+          return { state: 'refused', failure: { ...USED_BEFORE, stanza: keyring.stanzas[0].id } }
         const goOn = this.#goOn.bind(this, keyring)
         return { state: 'pending', envelope: authentic.value, encryption, goOn }
       }
       this.#notOpened(authentic.failure, keyring)
     }
     return { state: 'refused', failure: this.#failure() }
+  }
+
+  #isCopy({ envelope, tagLength }: AuthenticEnvelope): boolean {
+    const ciphertext = this.#isUsed === undefined ? undefined : envelope.ciphertext(tagLength)
+    return ciphertext !== undefined && this.#isUsed?.(replayDigest(ciphertext)) === true
   }
 
   #nextKeyring(): Keyring | undefined {

@@ -2,7 +2,6 @@
 import type { KeyringName } from '../../access/keyring.ts'
 import type { Policy } from '../../access/policy.ts'
 import type { StanzaId } from '../../access/stanza.ts'
-import { USED_BEFORE } from '../../access/verdict.ts'
 import type { CapturedPacket } from '../../capture/capture.ts'
 import type { FailureCode } from '../../failure-codes.ts'
 import type { ReplayDigest } from '../../packet/replay-digest.ts'
@@ -50,16 +49,22 @@ export class Triage {
     send: (message: FromReceiver) => void,
     backlog: () => number,
   ) {
-    this.#receiving = receiving
+    this.#receiving = this.#withMemory(receiving)
     this.#limiter = limiterFor(refusalsPerSecond, monotonic())
     this.#send = send
     this.#backlog = backlog
   }
 
   reconfigure(receiving: TriageReceiving, refusalsPerSecond: number): void {
-    this.#receiving = receiving
+    this.#receiving = this.#withMemory(receiving)
     this.#reportSuppressed()
-    this.#limiter = limiterFor(refusalsPerSecond, monotonic())
+    this.#limiter.limit(refusalsPerSecond)
+  }
+
+  /** Where used packets are welcome, each copy is a knock of its own. */
+  #withMemory(receiving: TriageReceiving): TriageReceiving {
+    if (!receiving.policy.refuseReplays) return receiving
+    return { ...receiving, isUsed: (digest) => this.#reported.has(digest) }
   }
 
   look(packets: readonly CapturedPacket[]): void {
@@ -107,13 +112,9 @@ export class Triage {
       return
     }
     const knock = received.value
-    // Where used packets are welcome, each copy is a knock of its own.
     const { refuseReplays } = this.#receiving.policy
     const key = this.#keyOf(knock)
-    if (refuseReplays && this.#reported.has(knock.digest))
-      this.#refuse(packet, { ...USED_BEFORE, stanza: knock.openedBy })
-    else if (key !== undefined && !this.#reported.hasRoomFor(key))
-      this.#refuse(packet, { ...BUSY, stanza: knock.openedBy })
+    if (key !== undefined && !this.#reported.hasRoomFor(key)) this.#refuse(packet, { ...BUSY, stanza: knock.openedBy })
     else if (this.#reported.isFull || this.#backlog() > LARGEST_BACKLOG)
       this.#refuse(packet, { ...OVERRUN, stanza: knock.openedBy })
     else {
