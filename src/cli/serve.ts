@@ -1,7 +1,9 @@
 /** `ghostport serve`: the server, in the foreground. */
+import { fstatSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { systemClock } from '../clock.ts'
 import type { ConfigSource } from '../config/load.ts'
+import { failureKinds } from '../failure-codes.ts'
 import { failureFields, jsonLog } from '../log.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { setProcessTitle, shutInspector, WARDEN_TITLE } from '../system/own-process.ts'
@@ -80,21 +82,46 @@ function fromHere(path: string): Result<string, Failure<'CONFIG_UNREADABLE'>> {
 }
 
 async function serve(source: ConfigSource, terminal: Terminal): Promise<Outcome> {
+  // First of all: without a listener, this signal ends the process.
+  let reload: (() => void) | undefined
+  let isReloadAsked = false
+  process.on('SIGHUP', () => {
+    isReloadAsked = true
+    reload?.()
+  })
   const { closeMemory } = await import('../system/privilege.ts')
   const shut = await shutInspector()
   if (!shut.ok) return shut
   closeMemory()
-  const [{ startWarden }, { LogWriter }, { journalPrefix }, { noServiceManager, serviceManager }, { staySmall }] =
-    await Promise.all([
-      import('../daemon/warden/start.ts'),
-      import('../system/log-writer.ts'),
-      import('../system/journal-stream.ts'),
-      import('../daemon/warden/service-manager.ts'),
-      import('../system/stay-small.ts'),
-    ])
+  const [
+    { startWarden },
+    { LogWriter },
+    { journalPrefix },
+    { noServiceManager, serviceManager },
+    { staySmall },
+    { leaveNow },
+  ] = await Promise.all([
+    import('../daemon/warden/start.ts'),
+    import('../system/log-writer.ts'),
+    import('../system/journal-stream.ts'),
+    import('../daemon/warden/service-manager.ts'),
+    import('../system/stay-small.ts'),
+    import('../system/leave-now.ts'),
+  ])
   setProcessTitle(WARDEN_TITLE)
   const prefix = journalPrefix(1)
   const output = new LogWriter(1, undefined, prefix)
+  process.on('exit', (status) => {
+    if (output.isBusy) leaveNow(status)
+  })
+  const end = async (failure: Failure | undefined): Promise<never> => {
+    if (failure !== undefined) manager.tell(describeFailure(failure))
+    await output.flush(LAST_LINES_TIME)
+    if (failure === undefined) return process.exit(0)
+    // A message to a reader that stalls would wait for it.
+    const isHeard = !output.isBusy || !isSameFile(1, 2)
+    return process.exit(isHeard ? terminal.fail(failure) : failureKinds[failure.code].exit)
+  }
   const log = jsonLog(
     (line) => output.line(line),
     () => new Date(),
@@ -104,24 +131,28 @@ async function serve(source: ConfigSource, terminal: Terminal): Promise<Outcome>
   if (!found.ok) log.write('error', 'notice', failureFields(found.failure))
   const manager = found.ok ? found.value : noServiceManager
   const started = await startWarden(source, log, systemClock, { manager })
-  if (!started.ok) {
-    manager.tell(describeFailure(started.failure))
-    await output.flush(LAST_LINES_TIME)
-    return started
-  }
+  if (!started.ok) return end(started.failure)
   const warden = started.value
-  process.on('SIGHUP', () => warden.reload())
+  reload = () => warden.reload()
   const stopped = new Promise<undefined>((stop) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(undefined))
   })
+  // The files may have been read before that signal.
+  if (isReloadAsked) reload()
   // While the receiver starts there is time for both.
   storeCompiledCode()
   staySmall('warden')
   const failure = await Promise.race([stopped, warden.hopeless])
   await warden.stop()
-  if (failure !== undefined) manager.tell(describeFailure(failure))
-  await output.flush(LAST_LINES_TIME)
-  const status = failure === undefined ? 0 : terminal.fail(failure)
-  // Also where a reader that stalls still holds a line of ours.
-  process.exit(status)
+  return end(failure)
+}
+
+/** Whether two descriptors lead to the same reader. */
+function isSameFile(one: number, other: number): boolean {
+  try {
+    const [a, b] = [fstatSync(one), fstatSync(other)]
+    return a.dev === b.dev && a.ino === b.ino
+  } catch {
+    return false
+  }
 }

@@ -33,6 +33,8 @@ export interface Libc {
   /** The commands for locks. @param lock a `struct flock`. */
   fcntlLock(fd: number, command: number, lock: Bytes): number
   close(fd: number): number
+  /** `_exit`: ends the process without any more steps. It waits for no thread. */
+  exitNow(status: number): void
   prctl(option: number, a: number, b: number, c: number, d: number): number
   /** A system call by its number; the last argument is a pointer. */
   syscall(number: number, a: number, b: number, c: Bytes): number
@@ -103,6 +105,7 @@ function load(): Libc {
     fcntl: library.func('int fcntl(int, int, int)'),
     fcntlLock: library.func('fcntl', 'int', ['int', 'int', 'void *']),
     close: library.func('int close(int)'),
+    exitNow: library.func('_exit', 'void', ['int']),
     prctl: library.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)'),
     syscall: library.func('long syscall(long, unsigned long, unsigned long, void *)'),
     prlimit: library.func('int prlimit(int, int, void *, void *)'),

@@ -52,6 +52,14 @@ export class LogWriter {
     if (!this.#busy) this.#next()
   }
 
+  /**
+   * Whether something is not written yet. A thread of libuv’s pool may then be blocked in the write, and only
+   * leave-now.ts ends the process.
+   */
+  get isBusy(): boolean {
+    return this.#busy
+  }
+
   /** Resolves when all is written, or when that takes longer than this. */
   async flush(longest: Milliseconds): Promise<void> {
     const deadline = performance.now() + longest

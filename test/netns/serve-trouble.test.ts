@@ -5,10 +5,12 @@
  *   client 10.9.0.1 ── 10.9.0.2 server
  */
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { failureKinds } from '../../src/failure-codes.ts'
+import { WARDEN_TITLE } from '../../src/system/own-process.ts'
 import { clientAndServer, Daemon, ghostportCommand, knock, SERVER, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable, type Outcome } from '../support/netns.ts'
 
@@ -212,6 +214,71 @@ describe('ghostport serve in trouble', { skip: netnsUnavailable() }, () => {
     await daemon.stop()
   })
 
+  /** A server whose log goes to a pipe that is full, and that nobody reads. */
+  async function serveUnread(conf: string, as = '') {
+    const folder = net.directory()
+    mkdirSync(join(folder, 'state'), { mode: 0o700 })
+    const places = ['REPLAY_DB state/replay.db', 'CONTROL_SOCKET state/control.sock', 'FWKNOP_PID_FILE state/pid']
+    const lines = places.map((line) => `${line.replace(' ', ` ${folder}/`)};\n`).join('')
+    writeFileSync(join(folder, 'fwknopd.conf'), lines + conf, { mode: 0o600 })
+    writeFileSync(join(folder, 'access.conf'), stanza(), { mode: 0o600 })
+    const argv = ghostportCommand('serve', '-c', join(folder, 'fwknopd.conf'), '-a', join(folder, 'access.conf'))
+    const script = `(head -c 65536 /dev/zero; ${as} "$@" 2> /dev/null; echo $? > ${folder}/status) | sleep 60`
+    server.start(['bash', '-c', script, 'serve', ...argv])
+    const text = (name: string): string =>
+      existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8') : ''
+    const until = async <T>(read: () => T | undefined, deadlineMs: number): Promise<T | undefined> => {
+      for (const deadline = performance.now() + deadlineMs; performance.now() < deadline; await delay(20)) {
+        const value = read()
+        if (value !== undefined) return value
+      }
+      return undefined
+    }
+    return {
+      /** Once a thread of it waits for the reader. */
+      pid: () =>
+        until(() => {
+          const pid = Number(text('state/pid') || Number.NaN)
+          return !Number.isNaN(pid) && isWriting(pid) ? pid : undefined
+        }, 20_000),
+      status: (deadlineMs: number) =>
+        until(() => (text('status').endsWith('\n') ? Number(text('status')) : undefined), deadlineMs),
+    }
+  }
+
+  it('is stopped by a signal although nobody reads its log', async () => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      const unread = await serveUnread('')
+      const pid = await unread.pid()
+      assert.ok(pid !== undefined)
+      process.kill(pid, signal)
+
+      assert.equal(await unread.status(5000), 0, signal)
+    }
+  })
+
+  it('ends with its status where a start fails and nobody reads why', async () => {
+    // The warning of the interface is what fills the log.
+    const unread = await serveUnread('PCAP_INTF eth0, absent0;\n', 'setpriv --bounding-set=-net_admin --')
+    assert.equal(await unread.status(15_000), 69)
+  })
+
+  it('survives a SIGHUP from before it is ready', async () => {
+    const folder = net.directory()
+    mkdirSync(join(folder, 'state'), { mode: 0o700 })
+    const conf = `REPLAY_DB ${folder}/state/replay.db;\nCONTROL_SOCKET ${folder}/state/control.sock;\n`
+    writeFileSync(join(folder, 'fwknopd.conf'), conf, { mode: 0o600 })
+    writeFileSync(join(folder, 'access.conf'), stanza(), { mode: 0o600 })
+    const argv = ['serve', '-c', join(folder, 'fwknopd.conf'), '-a', join(folder, 'access.conf')]
+    const program = server.start(ghostportCommand(...argv))
+    const title = (): string => readFileSync(`/proc/${program.pid}/cmdline`, 'utf8').replace(/\0+$/, '')
+    for (let i = 0; i < 10_000 && title() !== WARDEN_TITLE; i++) await delay(1)
+    process.kill(program.pid, 'SIGHUP')
+    await program.says(/"event":"ready"/)
+    await program.says(/"event":"reload"/)
+    await program.stop()
+  })
+
   it('NAT to nowhere is refused by name', async () => {
     const daemon = await Daemon.start(net, server, {
       server: ['ENABLE_IPT_FORWARDING Y'],
@@ -225,6 +292,12 @@ describe('ghostport serve in trouble', { skip: netnsUnavailable() }, () => {
     await daemon.stop()
   })
 })
+
+/** Whether a thread of a process is blocked in a write to a pipe. */
+function isWriting(pid: number): boolean {
+  const threads = `/proc/${pid}/task`
+  return readdirSync(threads).some((thread) => /pipe_write/.test(readFileSync(`${threads}/${thread}/wchan`, 'utf8')))
+}
 
 /** Whether a process runs on this host. */
 function inside(host: Host, pid: string): boolean {
