@@ -82,7 +82,7 @@ export class FairShare {
   #count(source: number): boolean {
     const i = mixed(source ^ this.#salt) & (COUNTERS - 1)
     const count = (this.#counts[i] ?? 0) + 1
-    // Wrapping around would begin anew.
+    // Wrapping around would begin again.
     if (count < 0xffff) this.#counts[i] = count
     return this.#limit === MOST || count <= this.#limit
   }

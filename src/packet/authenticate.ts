@@ -1,6 +1,6 @@
 /**
- * The first thing done with every packet, and for junk the last: the HMAC over the encoded ciphertext (docs/WIRE.md § 8).
- * Encrypt-then-MAC, so nothing is decrypted that has not passed here, unless a stanza has no HMAC key.
+ * The first thing done with every packet, and for junk the last: the HMAC over the encoded ciphertext (docs/WIRE.md §
+ * 8). Encrypt-then-MAC, so nothing is decrypted that has not passed here, unless a stanza has no HMAC key.
  */
 import { primitives } from '#primitives'
 import { endsInBase64 } from '../bytes/base64.ts'

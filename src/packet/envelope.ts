@@ -1,7 +1,7 @@
 /**
  * The SPA packet as it arrives, unopened (docs/WIRE.md § 1, § 9): base64 text of ciphertext and HMAC, with its
- * constant head left off, by itself or inside an HTTP request. Here falls what nobody could open, before any key is
- * tried, at the price of one look at each byte: this is what a flood of junk costs.
+ * constant head left off, by itself or inside an HTTP request. Rejects what no key could open, before any
+ * key is tried. It reads each byte once: this is what a flood of junk costs.
  */
 import { decodeBase64, isBase64Alphabet } from '../bytes/base64.ts'
 import { ok, type Result, refuse } from '../result.ts'

@@ -1,6 +1,6 @@
 /**
- * What is asked of a claim before the entries are: its date, the forgotten times, and the share of its key. Both stores ask
- * it, so that both have the same rules; replay-store.ts says why they suffice.
+ * What is asked of a claim before the entries are: its date, the forgotten times, and the share of its key. Both stores
+ * ask it, so that both have the same rules; replay-store.ts says why they suffice.
  */
 import { isTimely } from '../access/age.ts'
 import type { KeyringName } from '../access/keyring.ts'

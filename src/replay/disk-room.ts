@@ -1,6 +1,7 @@
 /**
- * How much room a file system has left, and what the replay store makes of it. The store never takes the last of a disk: what
- * frees entries writes to a log first, so a store that filled its disk to the last byte could not even forget.
+ * How much room a file system has left, and what the replay store makes of it. The store never takes the last of a
+ * disk: what frees entries writes to a log first, so a store that filled its disk to the last byte could not even
+ * forget.
  */
 import { statfsSync } from 'node:fs'
 
@@ -9,7 +10,10 @@ const MIB = 1024 * KIB
 
 /** With less than this, in bytes, the store writes in small pieces and keeps its log short. */
 const ROOMY = 16 * MIB
-/** With less than this the database does not grow any more, except for keys that have few entries. A small disk: a quarter. */
+/**
+ * With less than this the database does not grow any more, except for keys that have few entries. A small disk: a
+ * quarter.
+ */
 const ROOM_TO_GROW = 1536 * KIB
 /** Pages that a claim may take, so that a database with as many free ones need not grow. */
 const PAGES_PER_CLAIM = 2
@@ -47,7 +51,9 @@ export class DiskRoom {
     return this.free >= ROOMY
   }
 
-  /** How many claims to record at once, so that they fit into the room that is never taken: 48, on a tiny disk fewer. */
+  /**
+   * How many claims to record at once, so that they fit into the room that is never taken: 48, on a tiny disk fewer.
+   */
   get piece(): number {
     return Math.max(1, Math.floor(this.#toWrite / BYTES_PER_CLAIM))
   }

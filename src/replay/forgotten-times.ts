@@ -1,11 +1,14 @@
 /**
- * The times of packets that a store has forgotten, as ranges: whatever names a time inside of one counts as used. Ranges and not one
- * high-water mark, since a clock may jump. Where it went a year ahead and came back, packets dated in that year are forgotten, and
- * with one mark everybody would be locked out until the year is over; so a holder of a key could prepare such a jump with a
- * packet dated ahead. Here each such visit is a range of its own, and the present is in none.
+ * The times of packets that a store has forgotten, as ranges. A packet with a time inside of a range counts as used.
  *
- * Every time that was ever forgotten lies in a range, whatever the clock did: used packets do not become new. Times that were not
- * lie in one only between two that were, when those are near to each other or there would be too many ranges.
+ * There are ranges, and not one high-water mark, because a clock may jump. It may go a year ahead and come back. Then
+ * packets of that year are forgotten. With one mark, everybody would be locked out until that year is over. A holder of
+ * a key could even prepare such a jump with a packet dated ahead. Here each such visit is a range of its own, and the
+ * present is in none.
+ *
+ * Every time that was ever forgotten lies in a range, also after jumps of the clock: used packets do not become new.
+ * Other times lie in a range only if they are between two forgotten ones. That happens if the two are near to each
+ * other, or if there would be too many ranges.
  */
 
 /** In Unix seconds, both inclusive. */
@@ -54,7 +57,7 @@ export class ForgottenTimes {
     return new ForgottenTimes(fewer([...before, joined, ...after]))
   }
 
-  /** By halving: each claim asks. */
+  /** Binary search: called once per claim. */
   #covers({ first, last }: TimeRange): boolean {
     let [low, high] = [0, this.ranges.length]
     while (low < high) {

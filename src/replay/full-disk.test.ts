@@ -27,8 +27,8 @@ const unshare = process.getuid?.() === 0 ? ['--mount'] : ['--user', '--map-root-
 const mayMount = spawnSync('unshare', [...unshare, 'true']).status === 0
 
 /**
- * Runs in a mount namespace of its own, where `directory` is a file system of `size` that nobody else sees and that goes
- * away with the process. @returns what it told.
+ * Runs in a mount namespace of its own, where `directory` is a file system of `size` that nobody else sees and that
+ * goes away with the process. @returns what it told.
  */
 function runOnDisk(size: string, program: string): Record<string, unknown> {
   const directory = mkdtempSync(join(tmpdir(), 'ghostport-full-'))

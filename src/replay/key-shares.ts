@@ -1,7 +1,7 @@
 /**
- * How many packets of each key the store holds. One key may have a share of them, so that its holder can fill neither the store
- * nor the disk and keep the others out. Counted in memory, from the start of the process: the entries of an earlier process
- * belong to nobody. A key holder cannot restart the server, so that he gains nothing by that.
+ * How many packets of each key the store holds. One key may have a share of them, so that its holder can fill neither
+ * the store nor the disk and keep the others out. Counted in memory, from the start of the process: the entries of an
+ * earlier process belong to nobody. A key holder cannot restart the server, so that he gains nothing by that.
  */
 import type { KeyringName } from '../access/keyring.ts'
 import type { Seconds, UnixSeconds } from '../units.ts'

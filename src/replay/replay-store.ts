@@ -4,21 +4,21 @@
  * What it promises: **a packet that was first once is never first again**, whatever the clock, the age window or the
  * setting of aging do afterwards. The argument, in four steps; W is the age window at the time of the step.
  *
- * 1. A packet opens a door only if the answer to its claim was `first`. A claim is first only if its time is within W of
- *    the clock, no entry has it, and its time is not among the forgotten times.
+ * 1. A packet opens a door only if the answer to its claim was `first`. A claim is first only if its time is within W
+ *    of the clock, no entry has it, and its time is not among the forgotten times.
  * 2. The entry is on the disk before the answer is given. Two claims are never decided at once.
- * 3. An entry goes only when its time is more than W behind the clock. Its second is a forgotten time from then on, in the
- *    same transaction, for ever (forgotten-times.ts).
+ * 3. An entry goes only when its time is more than W behind the clock. Its second is a forgotten time from then on, in
+ *    the same transaction, for ever (forgotten-times.ts).
  * 4. So a first packet has an entry or a forgotten second at each later moment, and step 1 refuses it.
  *
- * Steps 1 and 3 bound the size too. An entry is dated W ahead of the clock at most, so that it can go 2 W after it came.
- * Each key has a share of the entries of that time (key-shares.ts).
+ * Steps 1 and 3 bound the size too. An entry is dated W ahead of the clock at most, so that it can go 2 W after it
+ * came. Each key has a share of the entries of that time (key-shares.ts).
  *
- * A packet whose time is too far from the clock leaves no entry. A key holder could otherwise date packets thousands of years
- * ahead, and none of them would ever go. Such a packet was refused: it opened nothing. It may become acceptable later, when its
- * time comes or a wrong clock is put right. Somebody who saw it on the wire could then send it, and it would be first.
- * To prevent that, the newest of these packets of each key are remembered in memory, until the process ends
- * (turned-away.ts). What remains is in docs/THREAT-MODEL.md § 6.
+ * A packet whose time is too far from the clock leaves no entry. A key holder could otherwise date packets thousands of
+ * years ahead, and none of them would ever go. Such a packet was refused: it opened nothing. It may become acceptable
+ * later, when its time comes or a wrong clock is put right. Somebody who saw it on the wire could then send it, and it
+ * would be first. To prevent that, the newest of these packets of each key are remembered in memory, until the process
+ * ends (turned-away.ts). What remains is in docs/THREAT-MODEL.md § 6.
  */
 import type { KeyringName } from '../access/keyring.ts'
 import type { FwknopDigest, ReplayDigest } from '../packet/replay-digest.ts'
@@ -32,7 +32,9 @@ export interface Claim {
   readonly digest: ReplayDigest
   /** What fwknopd would have filed the packet under: looked up among imported entries, never recorded. */
   readonly fwknopDigest: FwknopDigest
-  /** When the packet says it was made. It is part of the ciphertext: the same digest always comes with the same time. */
+  /**
+   * When the packet says it was made. It is part of the ciphertext: the same digest always comes with the same time.
+   */
   readonly timestamp: UnixSeconds
   /** The keys that opened the packet: the entry counts towards their share. */
   readonly keyring: KeyringName

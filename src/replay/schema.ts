@@ -66,8 +66,8 @@ export function adoptDatabase(db: DatabaseSync): string | undefined {
 }
 
 /**
- * Makes an empty database at `path`, which must be free. It is built under another name and linked into place whole:
- * so an empty file at `path` is never half-made by us, but the wreck of a full one. Two daemons may do this at once; one
+ * Makes an empty database at `path`, which must be free. It is built under another name and linked into place whole: so
+ * an empty file at `path` is never half-made by us, but the wreck of a full one. Two daemons may do this at once; one
  * link wins, and both then find a database.
  * @throws what the file system or SQLite throws.
  */

@@ -7,7 +7,10 @@ const CORRUPT = 11
 const FULL = 13
 const NOT_A_DATABASE = 26
 
-/** @returns `busy`: another process (or connection) has it; `corrupt`: the file is damaged; `full`: its disk is; `failed`: all else. */
+/**
+ * @returns `busy`: another process (or connection) has it; `corrupt`: the file is damaged; `full`: its disk is;
+ * `failed`: all else.
+ */
 export function sqliteFault(error: unknown): {
   readonly kind: 'busy' | 'corrupt' | 'full' | 'failed'
   readonly reason: string

@@ -178,8 +178,8 @@ export class SqliteReplayStore implements ReplayStore {
   }
 
   /**
-   * Takes over what fwknopd remembered, all or nothing, and remembers `identity` as done. Doing it twice changes nothing.
-   * Blocks for about a second for each 100 000 sightings: meant for start-up.
+   * Takes over what fwknopd remembered, all or nothing, and remembers `identity` as done. Doing it twice changes
+   * nothing. Blocks for about a second for each 100 000 sightings: meant for start-up.
    */
   importSightings(
     sightings: Iterable<ImportedSighting>,

@@ -1,7 +1,8 @@
 /**
- * Packets that were refused for their date, in memory. They opened nothing, so the store has no entry for them; but strangers
- * saw them, and one may become acceptable later: a client's clock is minutes ahead, or the server's was wrong and is put right.
- * The newest of each key are remembered. Only the holder of a key makes new packets for it, so that nobody else can push them out.
+ * Packets that were refused for their date, in memory. They opened nothing, so the store has no entry for them; but
+ * strangers saw them, and one may become acceptable later: a client's clock is minutes ahead, or the server's was wrong
+ * and is put right. The newest of each key are remembered. Only the holder of a key makes new packets for it, so that
+ * nobody else can push them out.
  */
 import type { KeyringName } from '../access/keyring.ts'
 import type { ReplayDigest } from '../packet/replay-digest.ts'

@@ -1,7 +1,7 @@
 /**
- * When a used packet is recorded, and when it may be forgotten. The age check of policy admits a packet whose time is within
- * `maxAge` of ours, either way. An older one is refused without a memory of it, for as long as clocks run forwards. For clocks
- * that are set back and windows that are widened, see forgotten-times.ts.
+ * When a used packet is recorded, and when it may be forgotten. The age check of policy admits a packet whose time is
+ * within `maxAge` of ours, either way. An older one is refused without a memory of it, for as long as clocks run
+ * forwards. For clocks that are set back and windows that are widened, see forgotten-times.ts.
  */
 import type { Seconds, UnixSeconds } from '../units.ts'
 import type { TimeRange } from './forgotten-times.ts'
@@ -17,7 +17,7 @@ export function oldestAdmissible(now: UnixSeconds, maxAge: Seconds | 'unlimited'
  */
 const CLOCK_ERROR = 86_400
 
-/** What times the forgotten packets may have named that fwknopd saw at `seen`. */
+/** The range of packet timestamps that fwknopd could have accepted at time `seen`. */
 export function timesAround(seen: number, maxAge: Seconds | 'unlimited'): TimeRange {
   const window = maxAge === 'unlimited' ? 0 : maxAge
   return { first: seen - window - CLOCK_ERROR, last: seen + window }

@@ -36,8 +36,8 @@ describe('the fan-out by source', () => {
     assert.equal(socket('2001:db8:1:2::1'), socket('2001:db8:1:2:ffff::9'))
   })
 
-  // A careless hash puts neighbours together. 4 096 sources are 512 a socket; by chance, one in 10^12 times a socket has
-  // fewer than 350.
+  // A careless hash puts neighbours together. 4 096 sources are 512 a socket; by chance, one in 10^12 times a socket
+  // has fewer than 350.
   const neighbours4 = Array.from({ length: 4096 }, (_, i) => from4(`10.77.${i >> 8}.${i & 255}`))
   const farApart4 = Array.from({ length: 4096 }, (_, i) => from4(`${(i >> 4) & 127}.${i & 15}.0.1`))
   const neighbours6 = Array.from({ length: 4096 }, (_, i) => from6(`2001:db8:0:${i.toString(16)}::1`))

@@ -135,7 +135,8 @@ describe('a frame', () => {
       for (let bit = 0; bit < 8 * frame.length; bit++) {
         const changed = Uint8Array.from(frame)
         changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (0x80 >> (bit & 7))
-        // Nothing covers the traffic class, the flow label and the hop limit of IPv6. The bit left out makes the limit 0.
+        // Nothing covers the traffic class, the flow label and the hop limit of IPv6. The bit left out makes the limit
+        // 0.
         const isUncovered = frame.length === 248 && ((bit >= 4 && bit < 32) || (bit >= 56 && bit < 64 && bit !== 57))
         assert.equal(believed(changed) !== undefined, isUncovered, `bit ${bit} of ${frame.length} bytes`)
       }

@@ -1,10 +1,10 @@
 /**
- * A frame without its link-layer header, as a SOCK_DGRAM packet socket gives it: IPv4 (RFC 791) or IPv6 (RFC 8200), then
- * UDP (RFC 768). Every length is checked against what was captured.
+ * A frame without its link-layer header, as a SOCK_DGRAM packet socket gives it: IPv4 (RFC 791) or IPv6 (RFC 8200),
+ * then UDP (RFC 768). Every length is checked against what was captured.
  *
- * A packet socket sees what comes before the kernel judges it. So what the kernel would drop for its own sake is doubted here:
- * addresses that cannot be a host's, loopback from outside, wrong checksums. What depends on the host's addresses and routes
- * is the warden's to ask (`kernel-routes.ts`).
+ * A packet socket sees what comes before the kernel judges it. So what the kernel would drop for its own sake is
+ * doubted here: addresses that cannot be a host's, loopback from outside, wrong checksums. What depends on the host's
+ * addresses and routes is the warden's to ask (`kernel-routes.ts`).
  */
 import { addressFromBytes, type IpAddress, ipv4At, isMapped } from '../../packet/address.ts'
 import type { Port } from '../../units.ts'
@@ -30,8 +30,8 @@ export interface Arrival {
   /** Index of the interface by which it came. */
   readonly interfaceIndex: number
   /**
-   * Nobody has checked the UDP checksum yet. False where the network card has, and where the sender left it to a card that was never
-   * met (a virtual link): then the kernel does not look at it either.
+   * Nobody has checked the UDP checksum yet. False where the network card has, and where the sender left it to a card
+   * that was never met (a virtual link): then the kernel does not look at it either.
    */
   readonly isChecksumUnchecked: boolean
 }
@@ -52,9 +52,9 @@ const doubts = {
 } as const satisfies Record<string, Disbelief>
 
 /**
- * @param frame whatever a stranger sent. May be longer than the IP packet (Ethernet pads).
- * @returns the datagram, its payload a view into `frame`, with a doubt where the kernel would not take it; undefined if this is
- *   no UDP, a fragment, or cut off before the ports: the kernel's filter lets none of these through.
+ * @param frame bytes of a stranger. May be longer than the IP packet (Ethernet pads).
+ * @returns the datagram, its payload a view into `frame`, with a doubt where the kernel would not take it; undefined if
+ *   this is no UDP, a fragment, or cut off before the ports: the kernel's filter lets none of these through.
  */
 export function parseFrame(frame: Uint8Array, arrival: Arrival): CapturedPacket | undefined {
   const version = (frame[0] ?? 0) >> 4
@@ -102,7 +102,8 @@ function parseIpv6(frame: Uint8Array, arrival: Arrival): CapturedPacket | undefi
 
 function doubtIpv6(frame: Uint8Array, { interfaceIndex }: Arrival): Disbelief | undefined {
   const [source, destination] = [frame.subarray(8, 24), frame.subarray(24, 40)]
-  // No such packet may be on a wire (RFC 4291 § 2.5.5.2). It would count as one from an IPv4 address that nothing has checked.
+  // No such packet may be on a wire (RFC 4291 § 2.5.5.2). It would count as one from an IPv4 address that nothing has
+  // checked.
   if (isMapped(source) || isMapped(destination)) return doubts.mapped
   if (source[0] === 0xff || isLowest(source, 0)) return doubts.notAHost
   if (isLowest(destination, 0)) return doubts.notAPlace

@@ -1,4 +1,7 @@
-/** Where things stand in IPv4 (RFC 791), IPv6 (RFC 8200) and UDP (RFC 768): for the kernel's filter and for the reader of frames alike. */
+/**
+ * Where things stand in IPv4 (RFC 791), IPv6 (RFC 8200) and UDP (RFC 768): for the kernel's filter and for the reader
+ * of frames alike.
+ */
 import { PROTOCOL_NUMBERS } from '../../packet/protocol-port.ts'
 
 /** Bytes of an IPv4 header without options. */

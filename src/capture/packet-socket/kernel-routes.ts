@@ -1,7 +1,8 @@
 /**
- * Asks the kernel what it does with a packet, by the very lookup that it makes for each packet that comes in: RTM_GETROUTE with
- * an incoming interface (rtnetlink(7); `ip route get TO from FROM iif DEV`). Its answer knows all addresses, policy routing,
- * `rp_filter` and `accept_local`. For IPv6 the kernel checks no source; here a second question finds the host's own addresses.
+ * Asks the kernel what it does with a packet, by the very lookup that it makes for each packet that comes in:
+ * RTM_GETROUTE with an incoming interface (rtnetlink(7); `ip route get TO from FROM iif DEV`). Its answer knows all
+ * addresses, policy routing, `rp_filter` and `accept_local`. For IPv6 the kernel checks no source; here a second
+ * question finds the host's own addresses.
  *
  * Not known to it: marks that the host's firewall puts on packets, and what its prerouting chains change or drop.
  */
@@ -46,8 +47,8 @@ export interface RoutedPacket {
 
 export interface KernelRoutes {
   /**
-   * Why the kernel would not deliver this packet here. A packet without interface or destination came from a UDP socket: the
-   * kernel has delivered it.
+   * Why the kernel would not deliver this packet here. A packet without interface or destination came from a UDP
+   * socket: the kernel has delivered it.
    */
   doubt(packet: RoutedPacket): Disbelief | undefined
   close(): void

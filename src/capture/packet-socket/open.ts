@@ -6,8 +6,8 @@
  * VLAN is shown to an ETH_P_ALL socket once for each layer, and would look like its own replay; it is shown to an
  * ETH_P_IP socket once, on the interface that owns the address. The socket also never sees what this machine sends.
  *
- * No interface is bound (ifindex 0): a socket bound to one goes deaf when the interface is deleted and made again. SOCK_DGRAM
- * leaves link-layer headers, their padding and their VLAN tags to the kernel.
+ * No interface is bound (ifindex 0): a socket bound to one goes deaf when the interface is deleted and made again.
+ * SOCK_DGRAM leaves link-layer headers, their padding and their VLAN tags to the kernel.
  */
 import { randomBytes } from 'node:crypto'
 import { closeSync } from 'node:fs'
@@ -133,8 +133,8 @@ function openFamily(
   for (const fd of sockets) {
     if (!setProgram(native, fd, SOL_SOCKET, SO_ATTACH_FILTER, program))
       return failed('the kernel refused the packet filter', native.errno())
-    // Changing a filter takes no privilege: unlocked, a receiver in a stranger's hands could listen to the whole machine.
-    // The lock also covers the program of the group.
+    // Changing a filter takes no privilege: if it were not locked, a captured receiver could listen to the whole
+    // machine. The lock also covers the program of the group.
     if (!setNumber(native, fd, SOL_SOCKET, SO_LOCK_FILTER, 1))
       return failed('the kernel did not lock the packet filter', native.errno())
   }

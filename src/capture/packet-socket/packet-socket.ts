@@ -55,7 +55,7 @@ export function packetSocketCapture(options: PacketSocketCaptureOptions): Captur
       taken += count
       share.begin(count, count === BATCH_SIZE, milliseconds(performance.now()))
       const packets: CapturedPacket[] = []
-      // Asked anew for each batch: an interface may vanish, return under another index, or be renamed.
+      // Asked for each batch again: an interface may vanish, return under another index, or be renamed.
       const wanted = new Map<number, boolean>()
       for (let i = 0; i < count; i++) {
         if (batch.isTruncated(i)) continue
@@ -103,7 +103,7 @@ function isChecksumUnchecked(batch: MessageBatch, i: number): boolean {
   return (status & (TP_STATUS_CSUMNOTREADY | TP_STATUS_CSUM_VALID)) === 0
 }
 
-/** Packets that the kernel had no room for. It starts anew from 0 each time it is asked. */
+/** Packets that the kernel had no room for. Each call starts it again from 0. */
 function takeDropCount(fd: number): number {
   const statistics = new Uint8Array(8) // packets, drops
   const length = Uint8Array.of(8, 0, 0, 0)

@@ -1,11 +1,12 @@
 /**
- * The kernel's filter for the capture socket, as a classic BPF program: whole UDP datagrams over IPv4 or IPv6, addressed
- * to this machine, to one of the SPA ports, with a payload of believable length. All else costs no copy and no wake-up.
+ * The kernel's filter for the capture socket, as a classic BPF program: whole UDP datagrams over IPv4 or IPv6,
+ * addressed to this machine, to one of the SPA ports, with a payload of believable length. All else costs no copy and
+ * no wake-up.
  *
- * Offsets count from the IP header, as a SOCK_DGRAM packet socket sees them; VLAN tags are gone by then. Fragments are left
- * out: an SPA packet fits into one frame, and reassembly is not a job for a filter. IPv6 may carry up to
- * {@link EXTENSION_HEADERS} hop-by-hop, routing or destination-options headers. A load outside the packet drops it, by
- * the definition of BPF. `frame.ts` reads the same shapes; a property test holds the two together.
+ * Offsets count from the IP header, as a SOCK_DGRAM packet socket sees them; VLAN tags are gone by then. Fragments are
+ * left out: an SPA packet fits into one frame, and reassembly is not a job for a filter. IPv6 may carry up to {@link
+ * EXTENSION_HEADERS} hop-by-hop, routing or destination-options headers. A load outside the packet drops it, by the
+ * definition of BPF. `frame.ts` reads the same shapes; a property test holds the two together.
  */
 
 import { DIGEST_TYPES, encodedDigestLength } from '../../packet/digest-type.ts'
@@ -52,7 +53,9 @@ import {
 
 /** SKF_AD_OFF + SKF_AD_PKTTYPE: not a byte of the packet but what the kernel knows about it. */
 export const PACKET_TYPE = 0xfffff000 + 4
-/** PACKET_HOST 0, PACKET_BROADCAST 1, PACKET_MULTICAST 2 are for us; 3 is for another host, 4 our own on its way out. */
+/**
+ * PACKET_HOST 0, PACKET_BROADCAST 1, PACKET_MULTICAST 2 are for us; 3 is for another host, 4 our own on its way out.
+ */
 const LAST_PACKET_TYPE_FOR_US = 2
 
 const WHOLE_PACKET = 0x40000

@@ -1,6 +1,6 @@
 /**
- * What a receiver does, whatever kind of loop drives it: it takes its configuration, looks at packets under it, answers the warden,
- * and reports its numbers.
+ * What a receiver does in each kind of loop: it takes its configuration, looks at packets under it, answers
+ * the warden, and reports its numbers.
  */
 import { StanzaIndex } from '../../access/matching.ts'
 import { OpenerMemory } from '../../access/opener-memory.ts'
@@ -30,7 +30,8 @@ export interface ReceiverDriver {
   /** Bytes that the warden has not taken yet. */
   backlog(): number
   /**
-   * Begins to capture, once. {@link ReceiverDuty.ready} follows when packets can come, and {@link ReceiverDuty.look} with each of them.
+   * Begins to capture, once. {@link ReceiverDuty.ready} follows when packets can come, and {@link ReceiverDuty.look}
+   * with each of them.
    * @returns what counts them
    * @throws Error with a failure in `cause`
    */
@@ -94,7 +95,10 @@ export class ReceiverDuty {
     return ok(undefined)
   }
 
-  /** Packets can come now: from here on strangers are listened to. Nothing that it needs is out of reach: all its code is loaded. */
+  /**
+   * Packets can come now: from here on strangers are listened to. Nothing that it needs is out of reach: all its code
+   * is loaded.
+   */
   ready(): void {
     const captureSockets = this.#orders.flatMap(({ sockets }) => (sockets === 'own' ? [] : sockets))
     staySmall('receiver')
@@ -116,7 +120,10 @@ export class ReceiverDuty {
     this.#reportAt ??= milliseconds(performance.now() + TALLY_DELAY)
   }
 
-  /** When {@link report} has to be called, on the clock of `performance.now()`; undefined while there is nothing to report. */
+  /**
+   * When {@link report} has to be called, on the clock of `performance.now()`; undefined while there is nothing to
+   * report.
+   */
   get reportAt(): Milliseconds | undefined {
     return this.#reportAt
   }

@@ -1,6 +1,7 @@
 /**
- * How much of the machine a receiver may take (getrlimit(2)), from the moment that strangers have a word: a receiver in a stranger's hands
- * could else take all memory, and all descriptors that the kernel has; or start a program that outlives it and keeps its sockets.
+ * How much of the machine a receiver may take (getrlimit(2)), from the moment that strangers have a word: a receiver in
+ * hostile hands could else take all memory, and all descriptors that the kernel has; or start a program that
+ * outlives it and keeps its sockets.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
@@ -21,8 +22,8 @@ const MORE_MEMORY = 512 * 1024 ** 2
 const MORE_DESCRIPTORS = 16
 
 /**
- * Sets the limits, for good. The memory that a process has reserved is no measure: V8 reserves much, and uses little of it. So the limits
- * are counted from what is there.
+ * Sets the limits. They cannot be raised again. The memory that a process has reserved is no measure: V8 reserves much,
+ * and uses little of it. So the limits are counted from what is there.
  *
  * @returns PRIVILEGE_EXCESSIVE where they cannot be set
  */

@@ -1,6 +1,7 @@
 /**
- * The loop of a receiver on Linux: one thread that waits in poll(2) for the channel and for packets, and does what came. It never
- * returns to Node's event loop. So no packet waits for other work, an idle machine is not woken, and the receiver needs few system calls.
+ * The loop of a receiver on Linux: one thread that waits in poll(2) for the channel and for packets, and does what
+ * came. It never returns to Node's event loop. So no packet waits for other work, an idle machine is not woken, and the
+ * receiver needs few system calls.
  */
 import { type Capture, captureError } from '../../capture/capture.ts'
 import { packetSocketCapture } from '../../capture/packet-socket/packet-socket.ts'

@@ -1,6 +1,6 @@
 /**
- * The receiver's end of the channel, for a loop over poll(2). What the warden does not take yet waits here: the receiver never waits for
- * the warden.
+ * The receiver's end of the channel, for a loop over poll(2). What the warden does not take yet waits here: the
+ * receiver never waits for the warden.
  */
 import { readSync, writeSync } from 'node:fs'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'

@@ -40,8 +40,9 @@ export type Received =
   | Pending
 
 /**
- * A packet that a keyring may open: authentic, as far as the keyring can tell, and not decrypted yet. It holds nothing of the capture's
- * memory, so that it may wait. Its stanzas are those of the index that it began under: under another one, begin anew.
+ * A packet that a keyring may open: authentic, as far as the keyring can tell, and not decrypted yet. It holds nothing
+ * of the capture's memory, so that it may wait. Its stanzas are those of the index that it began under: under another
+ * one, begin again.
  */
 export interface Pending {
   readonly state: 'pending'
@@ -80,7 +81,9 @@ function decryptNow({ envelope, encryption }: Pending): Result<Decrypted, Decryp
   }
 }
 
-/** Tries keys until one opens the packet: those that opened the last packet of the source, then those for the source. */
+/**
+ * Tries keys until one opens the packet: those that opened the last packet of the source, then those for the source.
+ */
 class KeyTrial {
   readonly #packet: Omit<CapturedPacket, 'payload'>
   readonly #envelope: Envelope

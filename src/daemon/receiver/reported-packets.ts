@@ -1,10 +1,11 @@
 /**
- * What the receiver remembers of the packets that it has reported to the warden, so that copies of them stay here. A packet is under
- * way from when it is reported until the warden has answered, which with a slow disk is time enough for thousands of copies; then it
- * is claimed, or unknown again where it could not be recorded. The warden decides who is first; this only remembers what it was asked.
+ * What the receiver remembers of the packets that it has reported to the warden, so that copies of them stay here. A
+ * packet is under way from when it is reported until the warden has answered, which with a slow disk is time enough for
+ * thousands of copies; then it is claimed, or unknown again where it could not be recorded. The warden decides who is
+ * first; this only remembers what it was asked.
  *
- * Each key has a share of what is under way. A key holder can send faster than the warden judges; without a share, his packets would
- * take all the places, and packets of other keys would find none.
+ * Each key has a share of what is under way. A key holder can send faster than the warden judges; without a share, his
+ * packets would take all the places, and packets of other keys would find none.
  */
 import type { KeyringName } from '../../access/keyring.ts'
 import type { ReplayDigest } from '../../packet/replay-digest.ts'

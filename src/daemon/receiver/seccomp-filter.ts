@@ -1,8 +1,8 @@
 /**
- * What a receiver may still ask of the kernel once it captures, as a seccomp(2) program: a list of what is allowed; all else is
- * refused with EPERM. It reads its sockets, writes to its channel and its standard error, waits, and manages its own memory. It
- * starts no program and no thread, opens no file and no socket, sends nothing, changes no socket's settings, and sees no other
- * process (docs/THREAT-MODEL.md).
+ * What a receiver may still ask of the kernel once it captures, as a seccomp(2) program: a list of what is allowed; all
+ * else is refused with EPERM. It reads its sockets, writes to its channel and its standard error, waits, and manages
+ * its own memory. It starts no program and no thread, opens no file and no socket, sends nothing, changes no socket's
+ * settings, and sees no other process (docs/THREAT-MODEL.md).
  */
 
 import { constants } from 'node:os'

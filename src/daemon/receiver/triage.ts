@@ -1,4 +1,7 @@
-/** What the receiver does with packets: open them, report knocks to the warden, fold refusals so that a flood stays small. */
+/**
+ * What the receiver does with packets: open them, report knocks to the warden, fold refusals so that a flood stays
+ * small.
+ */
 import type { KeyringName } from '../../access/keyring.ts'
 import type { Policy } from '../../access/policy.ts'
 import type { StanzaId } from '../../access/stanza.ts'
@@ -14,8 +17,8 @@ import { type Receiving, receive } from './receive.ts'
 import { ReportedPackets } from './reported-packets.ts'
 
 /**
- * Packets. Those under way are half of what the warden lets wait before it takes the receiver for hostile. What one key may have
- * under way is two batches of the warden's: enough to keep it busy, and judged in a fraction of a second.
+ * Packets. Those under way are half of what the warden lets wait before it takes the receiver for hostile. What one key
+ * may have under way is two batches of the warden's: enough to keep it busy, and judged in a fraction of a second.
  */
 const REMEMBERED = { claimed: 16_384, underWay: 50_000, underWayPerKey: 2000 }
 /** Bytes that may wait for the warden. A knock has some 600; past this, the warden has been away for long. */
@@ -23,7 +26,7 @@ const LARGEST_BACKLOG = 8 * 1024 * 1024
 
 const BUSY = refuse(
   'KEY_BUSY',
-  `${REMEMBERED.underWayPerKey} packets of this key wait for their verdict, the most`,
+  `${REMEMBERED.underWayPerKey} packets of this key already wait for their verdict, which is the limit`,
 ).failure
 const OVERRUN = refuse('WARDEN_GONE', 'the warden does not take knocks fast enough').failure
 

@@ -1,6 +1,7 @@
 /**
- * When a receiver slows down: a socket that wakes it again and again and gives nothing has an error that stays, and would
- * keep a processor busy. A packet that is thrown away is something given: a flood of such packets must slow nothing down.
+ * When a receiver slows down: a socket that wakes it again and again and gives nothing has an error that stays, and
+ * would keep a processor busy. A packet that is thrown away is something given: a flood of such packets must slow
+ * nothing down.
  */
 
 /** Wake-ups in a row. */
