@@ -7,6 +7,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { WARDEN_TITLE } from '../../src/system/own-process.ts'
 import { parsePrivileges } from '../../src/system/privilege.ts'
 import { treeFor } from '../support/copied-tree.ts'
 import { clientAndServer, copiedGhostport, Daemon, ghostportCommand, knock, SERVER, stanza } from '../support/daemon.ts'
@@ -199,6 +200,22 @@ describe('ghostport serve and its host', { skip: netnsUnavailable() }, () => {
       )
     assert.equal(readFileSync(precious, 'utf8'), 'mine')
   })
+
+  for (const [whose, as] of [
+    ['of another user', ['--reuid=65534', '--regid=65534', '--clear-groups']],
+    ['that another user started as root', ['--ruid=65534']],
+  ] as const)
+    it(`starts although a stale pid file names a process ${whose}, which has the title of a server`, async () => {
+      const stale = join(net.directory(), 'stale.pid')
+      const script = `process.title = '${WARDEN_TITLE}'; console.log('titled'); setTimeout(() => {}, 60_000)`
+      const liar = server.start(['setpriv', ...as, process.execPath, '-e', script])
+      await liar.says(/titled/)
+      writeFileSync(stale, `${liar.pid}\n`)
+      const daemon = await Daemon.start(net, server, { server: [`FWKNOP_PID_FILE ${stale}`], access: stanza() })
+      assert.equal(readFileSync(stale, 'utf8'), `${daemon.pid}\n`)
+      await daemon.stop()
+      await liar.stop()
+    })
 
   for (const tool of ['with', 'without'] as const)
     it(`runs as an ordinary user with ambient capabilities, ${tool} setpriv, and its receiver has none`, async () => {

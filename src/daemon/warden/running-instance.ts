@@ -79,10 +79,13 @@ function hasOpen(pid: number, dev: number, ino: number): boolean {
   })
 }
 
-/** A process chooses its own title. Among processes of root, that is proof enough. */
+/** A process chooses its own title. So it must also be of root or of this user, who could stop this server anyway. */
 function isWarden(pid: number): boolean {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/\0+$/, '') === WARDEN_TITLE
+    if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/\0+$/, '') !== WARDEN_TITLE) return false
+    // All four: a program that a user starts as root by its set-user-ID bit gets its title from that user.
+    const [, ids = ''] = /^Uid:\s*(.+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+    return ids.split(/\s+/).every((id) => id !== '' && [0, process.geteuid?.()].includes(Number(id)))
   } catch {
     return false
   }
