@@ -21,11 +21,16 @@ const LAST_CAPABILITY = 63
  *
  * @param become the user to become; undefined for a receiver that is its own user already.
  * @returns PRIVILEGE_MISSING if it cannot change; PRIVILEGE_EXCESSIVE if any privilege is left; PROCESS_EXPOSED if an
- * inspector is open.
+ * inspector is open; RECEIVER_GONE if the kernel does not say what is left.
  */
 export async function becomeUnprivileged(
   become: Identity | undefined,
-): Promise<Result<Privileges | undefined, Failure<'PRIVILEGE_MISSING' | 'PRIVILEGE_EXCESSIVE' | 'PROCESS_EXPOSED'>>> {
+): Promise<
+  Result<
+    Privileges | undefined,
+    Failure<'PRIVILEGE_MISSING' | 'PRIVILEGE_EXCESSIVE' | 'PROCESS_EXPOSED' | 'RECEIVER_GONE'>
+  >
+> {
   const forbidden = forbidInspector()
   if (!forbidden.ok) return forbidden
   const shut = await shutInspector()

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { describe, it } from 'node:test'
 import {
   type Account,
@@ -165,4 +166,42 @@ describe('privileges', () => {
     assert.equal(verdict({ Uid: '0\t0\t0\t0' }, '         0       1000          1\n'), 'ok'))
   it('are never guessed: a line that is missing is an error', () =>
     assert.throws(() => parsePrivileges('Uid:\t1\t1\t1\t1\nGid:\t1\t1\t1\t1\nGroups:\t\n')))
+})
+
+describe('a receiver that cannot learn what it may do', { skip: process.platform !== 'linux' }, () => {
+  /** What it says of itself, without a free descriptor. @param native whether the native part was loaded before. */
+  function withoutDescriptors(native: boolean): {
+    readonly ok: boolean
+    readonly code?: string
+    readonly open: boolean
+  } {
+    const modules = ['privilege.ts', 'libc.ts'].map((name) => JSON.stringify(new URL(name, import.meta.url).href))
+    const script = `
+      const fs = require('node:fs')
+      Promise.all([${modules.map((module) => `import(${module})`).join()}]).then(([{ assertUnprivileged }, { libc }]) => {
+        const loaded = ${native} && libc()
+        // A whole file first: reading needs code that Node loads late.
+        fs.readFileSync('/proc/self/status', 'utf8')
+        const held = []
+        try {
+          for (let i = 0; i < 1000; i++) held.push(fs.openSync('/dev/null'))
+        } catch {}
+        const { ok, failure } = assertUnprivileged()
+        for (const fd of held) fs.closeSync(fd)
+        const open = loaded && loaded.prctl(3, 0, 0, 0, 0) !== 0
+        console.log(JSON.stringify({ ok, code: failure?.code, open }))
+      })`
+    const argv = ['--nofile=200', process.execPath, '--conditions=ghostport-source', '-e', script]
+    const { stdout, stderr } = spawnSync('prlimit', argv, { encoding: 'utf8' })
+    assert.match(stdout, /^\{/, stderr)
+    return JSON.parse(stdout)
+  }
+
+  it('does not run, and may be started again', () => {
+    assert.deepEqual(withoutDescriptors(true), { ok: false, code: 'RECEIVER_GONE', open: false })
+  })
+
+  it('does not run without the native part either', () => {
+    assert.deepEqual(withoutDescriptors(false), { ok: false, code: 'RECEIVER_GONE', open: false })
+  })
 })

@@ -11,6 +11,7 @@ import type { SpawnOptions } from 'node:child_process'
 import { accessSync, constants, readFileSync, realpathSync } from 'node:fs'
 import { basename } from 'node:path'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { systemReason } from './errno.ts'
 import { libc } from './libc.ts'
 
 /** The needed fields of a line of passwd(5). */
@@ -207,24 +208,29 @@ export function parsePrivileges(status: string): Privileges {
 }
 
 /**
- * Refuses to go on with privilege. Then it forbids other processes of the same user to read this one's memory, which
- * will hold keys, and forbids the kernel to write that memory to a core file. Without the native part, this last step
- * is left out.
+ * Forbids other processes of the same user to read this one's memory, which will hold keys, and forbids the kernel to
+ * write that memory to a core file. Without the native part, this step is left out. Then it refuses to go on with
+ * privilege.
  *
  * Outside Linux only the user is checked.
- * @returns PRIVILEGE_EXCESSIVE with the name of what is too much.
+ * @returns PRIVILEGE_EXCESSIVE with the name of what is too much. RECEIVER_GONE if the kernel does not say what this
+ * process may do, for example without a free descriptor: the next start may learn it.
  */
-export function assertUnprivileged(): Result<Privileges | undefined, Failure<'PRIVILEGE_EXCESSIVE'>> {
-  const status = readOptional('/proc/self/status')
-  if (status === undefined) {
+export function assertUnprivileged(): Result<Privileges | undefined, Failure<'PRIVILEGE_EXCESSIVE' | 'RECEIVER_GONE'>> {
+  closeMemory()
+  if (process.platform !== 'linux') {
     if (process.getuid?.() === 0) return refuse('PRIVILEGE_EXCESSIVE', 'the receiver runs as root')
     return ok(undefined)
   }
+  let status: string
+  try {
+    status = readFileSync('/proc/self/status', 'utf8')
+  } catch (error) {
+    return refuse('RECEIVER_GONE', `its privileges cannot be read: ${systemReason(error)}`)
+  }
   const privileges = parsePrivileges(status)
   const checked = checkUnprivileged(privileges, readOptional('/proc/self/uid_map'))
-  if (!checked.ok) return checked
-  closeMemory()
-  return ok(privileges)
+  return checked.ok ? ok(privileges) : checked
 }
 
 /**
