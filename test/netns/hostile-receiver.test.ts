@@ -144,6 +144,42 @@ describe('a receiver in a stranger’s hands', { skip: netnsUnavailable() }, () 
     host.must(['nft', 'delete', 'table', 'inet', 'ghostport'])
   })
 
+  for (const [what, chokeAt, stanzas] of [
+    ['comes into force where the next receiver takes it', [2, 99], 2],
+    ['is given up where the next receiver ends over it too', [2, 1, 99], 1],
+  ] as const)
+    it(`a configuration over which a receiver ends ${what}`, async () => {
+      const log = new MemoryLog()
+      const access = join(directory, 'access-reload.conf')
+      writeFileSync(access, stanza(), { mode: 0o600 })
+      let receivers = 0
+      const start = () => startHostile(['--choke', `${chokeAt[receivers++] ?? 1}`])
+      const starterFor = () => ({ separateUser: true, start })
+      const source = { server: join(directory, 'fwknopd.conf'), access }
+      const warden = await startWarden(source, log, systemClock, { starterFor })
+      assert.ok(warden.ok, warden.ok ? '' : warden.failure.detail)
+      const count = (wanted: string): number => log.records.filter(({ event }) => event === wanted).length
+      const until = async (isDone: () => boolean): Promise<void> => {
+        for (const deadline = performance.now() + 10_000; !isDone(); await delay(5))
+          assert.ok(performance.now() < deadline, JSON.stringify(log.records))
+      }
+      try {
+        await until(() => count('ready') === 1)
+        writeFileSync(access, stanza() + stanza([], { key: 'another', hmac: 'one more' }), { mode: 0o600 })
+        assert.ok(warden.value.reload().ok)
+        await until(() => count('ready') === 2)
+        assert.equal(receivers, chokeAt.length)
+        assert.equal((await warden.value.status()).stanzas, stanzas)
+        assert.deepEqual([count('reload'), count('reload refused')], stanzas === 2 ? [1, 0] : [0, 1])
+        // The next reload is a new one.
+        assert.ok(warden.value.reload().ok)
+        await until(() => count('reload') === stanzas)
+        assert.equal((await warden.value.status()).stanzas, 2)
+      } finally {
+        await warden.value.stop()
+      }
+    })
+
   const forbidden: [what: string, code: string, value: object][] = [
     [
       'a port that the stanza does not open',

@@ -7,11 +7,13 @@
  *   --errors N    writes N kilobytes to its standard error before
  *   --leave PATH  starts a program that keeps all its descriptors, and writes the id of its process to a file before
  *   --end         ends when all is sent
+ *   --choke N     is honest, and ends over its N-th configuration
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { Socket } from 'node:net'
+import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 
@@ -23,6 +25,7 @@ const { values, positionals: lines } = parseArgs({
     errors: { type: 'string', default: '0' },
     leave: { type: 'string' },
     end: { type: 'boolean' },
+    choke: { type: 'string' },
   },
 })
 /** It may be deaf until its end, or its starter may be gone. */
@@ -35,6 +38,7 @@ const channel = new Socket({ fd: 4 })
 channel.on('error', () => process.exit())
 channel.on('end', () => process.exit())
 channel.write('{"type":"started"}\n')
+if (values.choke !== undefined) await configuredUntil(Number(values.choke))
 await once(channel, 'data')
 if (values.deaf) {
   channel.pause()
@@ -58,3 +62,16 @@ for (let round = 0; round < times; round += BATCH) {
   if (round % 2000 === 0) await delay(1)
 }
 if (values.end) process.exit()
+
+/** Confirms what it gets, and is ready after the first. */
+async function configuredUntil(last: number): Promise<void> {
+  let configurations = 0
+  for await (const line of createInterface(channel)) {
+    const message = JSON.parse(line) as { type: string; generation: number }
+    if (message.type === 'alive?') channel.write('{"type":"alive"}\n')
+    if (message.type !== 'configure') continue
+    if (++configurations === last) process.exit(134)
+    channel.write(`${JSON.stringify({ type: 'configured', generation: message.generation })}\n`)
+    if (configurations === 1) channel.write('{"type":"ready"}\n')
+  }
+}

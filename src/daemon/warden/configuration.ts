@@ -42,11 +42,13 @@ export class Configurations {
   readonly source: ConfigSource
   #active: Configuration
   #wanted: Configuration
+  #generations: number
 
   constructor(source: ConfigSource, first: Configuration) {
     this.source = source
     this.#active = first
     this.#wanted = first
+    this.#generations = first.generation
   }
 
   /** The configuration that the receiver works under. It gives its knocks their meaning. */
@@ -65,7 +67,7 @@ export class Configurations {
    * in the files. After a failure, nothing has changed.
    */
   reload(): Result<Configuration> {
-    const read = readConfiguration(this.source, this.#wanted.generation + 1)
+    const read = readConfiguration(this.source, ++this.#generations)
     if (!read.ok) return read
     const fixed = needsRestart(this.#active, read.value)
     if (fixed.length > 0)
@@ -76,8 +78,18 @@ export class Configurations {
 
   /** The receiver works under {@link wanted} now. @returns whether another one was in force before. */
   activate(): boolean {
-    const isNew = this.#active !== this.#wanted
+    const isNew = this.isPending
     this.#active = this.#wanted
     return isNew
+  }
+
+  /** Whether {@link wanted} is still to come into force. */
+  get isPending(): boolean {
+    return this.#active !== this.#wanted
+  }
+
+  /** No receiver can work under {@link wanted}: the one in force stays. */
+  abandon(): void {
+    this.#wanted = this.#active
   }
 }

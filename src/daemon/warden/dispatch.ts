@@ -42,6 +42,10 @@ export class Dispatch implements ReceiverHandler {
   readonly #freshTally: FreshTally
   /** The running receiver has given up its privilege, so keys may be sent to it. */
   #mayGetKeys = false
+  /** The running receiver got a new configuration before any packet, so it is still honest if it does not confirm. */
+  #isTrial = false
+  /** What the operator must know once packets are received again. */
+  #remark: string | undefined
   /** Why the receiver ends, by its own account. */
   #ownReason: Failure | undefined
 
@@ -56,6 +60,7 @@ export class Dispatch implements ReceiverHandler {
   onStarted(): void {
     this.#ownReason = undefined
     this.#mayGetKeys = false
+    this.#isTrial = false
     this.#parts.health.started()
   }
 
@@ -97,6 +102,7 @@ export class Dispatch implements ReceiverHandler {
     journal.receiverLost()
     if (again === undefined) return
     log.write('error', 'receiver lost', { ...failureFields(this.#whyLost(why)), againInMs: again })
+    this.#abandonAfterTrial(why)
     manager.tell(`not receiving: ${why}; a new receiver starts`)
     await capture.renew()
   }
@@ -116,6 +122,7 @@ export class Dispatch implements ReceiverHandler {
     if (!this.#mayGetKeys) return
     const { configurations, health, capture } = this.#parts
     const { wanted, source } = configurations
+    this.#isTrial = configurations.isPending && !health.isCapturing
     const { orders } = capture.sockets
     health.sendConfiguration(
       { type: 'configure', generation: wanted.generation, source, files: snapshotOf(wanted), captures: orders },
@@ -135,6 +142,26 @@ export class Dispatch implements ReceiverHandler {
   reportReady(remark?: string): void {
     const { health, manager, configurations } = this.#parts
     if (health.isCapturing) manager.ready(receivingSentence(configurations.active, remark))
+  }
+
+  /** The reload was refused, and the operator hears it. */
+  reloadRefused(failure: Failure): void {
+    this.#parts.log.write('error', 'reload refused', { ...failureFields(failure), kept: 'the previous configuration' })
+    const remark = `the last reload was refused (${failure.code}), the previous configuration is still in force`
+    if (this.#parts.health.isCapturing) this.reportReady(remark)
+    else this.#remark = remark
+  }
+
+  /**
+   * A new configuration may be too large for each receiver. One that has seen packets may be hostile: by its end it must
+   * not keep a configuration out. So the next receiver tries it, and its end counts.
+   */
+  #abandonAfterTrial(why: string): void {
+    const { configurations } = this.#parts
+    if (!this.#isTrial || !configurations.isPending) return
+    configurations.abandon()
+    const { code, detail } = this.#whyLost(why)
+    this.reloadRefused({ code, detail: `a new receiver ended over the new configuration: ${detail}` })
   }
 
   #submit(knocks: readonly Knock[]): void {
@@ -195,6 +222,7 @@ export class Dispatch implements ReceiverHandler {
     if (generation !== configurations.wanted.generation || !health.isAwaited) return
     health.settled()
     if (configurations.activate()) {
+      this.#remark = undefined
       log.write('info', 'reload', { stanzas: configurations.active.policy.stanzas.length })
       admission.reconsider()
     }
@@ -217,7 +245,8 @@ export class Dispatch implements ReceiverHandler {
     capture.confined(unconfined === undefined)
     if (unconfined !== undefined) log.write('warning', 'notice', { text: unconfined })
     log.write('info', 'ready', readyFields(configurations.active, receiverPid()))
-    this.reportReady()
+    this.reportReady(this.#remark)
+    this.#remark = undefined
     // Only now: a knock must not wait until a large ruleset is read.
     host.changed(milliseconds(0))
   }

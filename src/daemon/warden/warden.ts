@@ -12,7 +12,7 @@ import type { Server } from 'node:net'
 import type { Clock } from '../../clock.ts'
 import type { Firewall } from '../../firewall/firewall.ts'
 import { whatShuts } from '../../firewall/host/what-shuts.ts'
-import { failureFields, type Log } from '../../log.ts'
+import type { Log } from '../../log.ts'
 import type { ReplayStore } from '../../replay/replay-store.ts'
 import type { Failure, Result } from '../../result.ts'
 import type { InstanceLock } from '../../system/instance-lock.ts'
@@ -116,10 +116,7 @@ export class Warden {
     if (this.#health.isCapturing) manager.reloading()
     const read = configurations.reload()
     if (!read.ok) {
-      const { failure } = read
-      log.write('error', 'reload refused', { ...failureFields(failure), kept: 'the previous configuration' })
-      const remark = `the last reload was refused (${failure.code}), the previous configuration is still in force`
-      this.#dispatch.reportReady(remark)
+      this.#dispatch.reloadRefused(read.failure)
       return read
     }
     logNotices(read.value.notices, log)
