@@ -153,8 +153,8 @@ export class Dispatch implements ReceiverHandler {
   }
 
   /**
-   * A new configuration may be too large for each receiver. One that has seen packets may be hostile: by its end it must
-   * not keep a configuration out. So the next receiver tries it, and its end counts.
+   * A new configuration may be too large for each receiver. One that has seen packets may be hostile. By its end it
+   * must not keep a configuration out. So the next receiver tries it, and its end counts.
    */
   #abandonAfterTrial(why: string): void {
     const { configurations } = this.#parts
