@@ -173,7 +173,7 @@ export class Dispatch implements ReceiverHandler {
       return
     }
     journal.reported(knocks.length)
-    admission.submit(knocks, configurations.active)
+    admission.submit(knocks, configurations.active, health.number)
   }
 
   #onMessage(message: OtherMessage): void {

@@ -132,6 +132,19 @@ test('a receiver that is mistrusted many times at once is ended once; the next o
   assert.ok(!health.isDistrusted)
 })
 
+test('what an earlier receiver sent is not held against the next one', () => {
+  const { health, did, details } = harness()
+  health.started()
+  const { number } = health
+  health.lost()
+  health.started()
+  health.mistrust({ code: 'WARDEN_FORBIDDEN', detail: 'it is late' }, number)
+  assert.deepEqual([did.killed, details(), health.isDistrusted], [0, [], false])
+  health.mistrust({ code: 'WARDEN_FORBIDDEN', detail: 'it is its own' }, health.number)
+  assert.deepEqual([did.killed, details()], [1, ['receiver mistrusted: it is its own']])
+  health.stop()
+})
+
 test('a receiver that reads nothing is ended, unless what it has not read is a configuration', () => {
   const { health, receiver, did, details, configure } = harness()
   receiver.send = (message) => {

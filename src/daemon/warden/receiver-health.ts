@@ -5,7 +5,7 @@
  */
 import { failureFields, type Log } from '../../log.ts'
 import type { Failure } from '../../result.ts'
-import { type Milliseconds, milliseconds } from '../../units.ts'
+import { type Brand, type Milliseconds, milliseconds } from '../../units.ts'
 import type { ToReceiver } from '../link/protocol.ts'
 import type { HeldCapture } from './held-capture.ts'
 import { afterOwnTime, ownTime } from './own-time.ts'
@@ -21,6 +21,9 @@ const START_TIME = milliseconds(20_000)
 /** How long it may take to read a configuration, plus a millisecond for each so many bytes: ten times what it takes. */
 const CONFIGURE_TIME = milliseconds(10_000)
 const CONFIGURE_BYTES = 500
+
+/** Counts the receivers of this warden: what an earlier one sent is not held against the next. */
+export type ReceiverNumber = Brand<number, 'ReceiverNumber'>
 
 export interface ReceiverHealthParts {
   readonly receiver: Pick<RestartedReceiver, 'pid' | 'send' | 'backlog' | 'kill' | 'becameReady'>
@@ -46,6 +49,7 @@ export class ReceiverHealth {
   /** It is being ended for what it sent or did not do. Its further messages are ignored. */
   #isDistrusted = false
   #isCapturing = false
+  #number = 0
 
   constructor(parts: ReceiverHealthParts) {
     this.#parts = parts
@@ -78,8 +82,14 @@ export class ReceiverHealth {
     return this.#isDistrusted
   }
 
+  /** The receiver that runs, or ran last. */
+  get number(): ReceiverNumber {
+    return this.#number as ReceiverNumber
+  }
+
   /** A new receiver runs. */
   started(): void {
+    this.#number++
     const now = this.#clock()
     this.#isDistrusted = false
     this.#lastMessageAt = now
@@ -131,9 +141,12 @@ export class ReceiverHealth {
     this.#deadline = undefined
   }
 
-  /** An honest receiver never sends this, so an attacker controls it: it is ended, and a new one starts. */
-  mistrust(failure: Failure): void {
-    this.#replace('receiver mistrusted', failureFields(failure))
+  /**
+   * An honest receiver never sends this, so an attacker controls it: it is ended, and a new one starts.
+   * @param from which receiver sent it. If that one is gone, nothing is left to do.
+   */
+  mistrust(failure: Failure, from = this.number): void {
+    if (from === this.number) this.#replace('receiver mistrusted', failureFields(failure))
   }
 
   /** Replaces a receiver that misses its next deadline. */

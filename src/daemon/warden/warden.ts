@@ -86,7 +86,7 @@ export class Warden {
       ...{ clock: parts.clock, firewall: parts.firewall, replays: parts.replays, resolve: parts.resolve, ownAddresses },
       ...{ journal, log, current: () => configurations.active, doubt: capture.doubt },
       send: (message) => health.send(message),
-      onForbidden: (failure) => health.mistrust(failure),
+      onForbidden: (failure, from) => health.mistrust(failure, from),
     })
     let giveUp: (failure: Failure) => void = () => {}
     this.hopeless = new Promise((resolve) => {

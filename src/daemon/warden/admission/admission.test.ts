@@ -14,6 +14,7 @@ import { milliseconds, seconds, unixSeconds } from '../../../units.ts'
 import { type Knock, parseKnock } from '../../link/knock.ts'
 import type { ToReceiver } from '../../link/protocol.ts'
 import { Journal } from '../journal.ts'
+import type { ReceiverNumber } from '../receiver-health.ts'
 import { Admission, type Terms } from './admission.ts'
 import type { NameAnswer } from './name-lookups.ts'
 
@@ -53,6 +54,8 @@ const named = (name = 'inner.example') => {
   return knock({ kind: 'natAccess', ports, target: { host: { name }, port: 22 } })
 }
 
+const FIRST = 1 as ReceiverNumber
+
 function admission(firewall: Firewall = createMemoryFirewall(), share?: number) {
   /** Look-ups that have begun. */
   const asked: { name: string; answer: (answer: NameAnswer) => void; ended: boolean }[] = []
@@ -61,6 +64,7 @@ function admission(firewall: Firewall = createMemoryFirewall(), share?: number) 
   const replays = memoryReplayStore({ maxAge: seconds(120), ...(share !== undefined && { share }) })
   const log = new MemoryLog()
   const messages: ToReceiver[] = []
+  const forbidden: ReceiverNumber[] = []
   const wall = () => new Date(0)
   const journal = new Journal(log, 10, { wall, monotonic: () => milliseconds(0) })
   const made = new Admission({
@@ -77,7 +81,7 @@ function admission(firewall: Firewall = createMemoryFirewall(), share?: number) 
         })
       }),
     send: (message) => messages.push(message),
-    onForbidden: (failure) => assert.fail(failure.detail),
+    onForbidden: (_, from) => forbidden.push(from),
   })
   const verdicts = () => log.records.map(({ fields }) => fields['code'] ?? fields['verdict'])
   /** Waits until this many verdicts are known. */
@@ -90,7 +94,7 @@ function admission(firewall: Firewall = createMemoryFirewall(), share?: number) 
     for (let i = 0; i < 1000 && asked.length < count; i++) await setImmediate()
     assert.equal(asked.length, count)
   }
-  return { made, messages, verdicts, asked, asks, inForce, told }
+  return { made, messages, forbidden, verdicts, asked, asks, inForce, told }
 }
 
 const open = terms('SOURCE ANY\nKEY one\nHMAC_KEY two\nOPEN_PORTS tcp/22, tcp/2222\n')
@@ -101,11 +105,22 @@ test('knocks that wait are judged under the policy that they were opened under, 
   await firewall.install()
   const { made, verdicts } = admission(firewall)
   // The first is being judged; the others wait, and form one batch.
-  made.submit([knock()], open)
-  made.submit([knock(), knock()], shut)
-  made.submit([knock()], open)
+  made.submit([knock()], open, FIRST)
+  made.submit([knock(), knock()], shut, FIRST)
+  made.submit([knock()], open, FIRST)
   await made.close()
   assert.deepEqual(verdicts(), ['granted', 'ACCESS_PORT_DENIED', 'ACCESS_PORT_DENIED', 'granted'])
+})
+
+test('a forbidden knock is told with the receiver that sent it, though another one has knocks in the same batch', async () => {
+  const firewall = createMemoryFirewall()
+  await firewall.install()
+  const { made, forbidden } = admission(firewall)
+  made.submit([knock()], open, FIRST)
+  made.submit([{ ...knock(), openedBy: 2 as Knock['openedBy'] }], open, FIRST)
+  made.submit([knock()], open, 2 as ReceiverNumber)
+  await made.close()
+  assert.deepEqual(forbidden, [FIRST])
 })
 
 test('each knock is answered: used up, whatever became of it', async () => {
@@ -113,7 +128,7 @@ test('each knock is answered: used up, whatever became of it', async () => {
   await firewall.install()
   const { made, messages } = admission(firewall)
   const knocks = [knock(), knock()]
-  made.submit(knocks, shut)
+  made.submit(knocks, shut, FIRST)
   await made.close()
   assert.deepEqual(messages, [{ type: 'claimed', digests: knocks.map(({ digest }) => digest) }])
 })
@@ -123,7 +138,7 @@ test('what the share of a key has no room for is told to be as unused as before'
   await firewall.install()
   const { made, messages, verdicts } = admission(firewall, 1)
   const [first, second] = [knock(), knock()]
-  made.submit([first, second], open)
+  made.submit([first, second], open, FIRST)
   await made.close()
   assert.deepEqual(verdicts(), ['granted', 'REPLAY_STORE_FULL'])
   assert.deepEqual(messages, [
@@ -141,16 +156,16 @@ test('where copies are no replays, one packet sent again and again is not all th
   const forgetful = { policy: { ...policy, refuseReplays: false }, index }
   const copied = knock()
   const other = { ...knock(), openedBy: 2 as typeof copied.openedBy }
-  made.submit(Array(150_000).fill(copied), forgetful)
+  made.submit(Array(150_000).fill(copied), forgetful, FIRST)
   assert.ok(made.length <= 2000, `${made.length} wait`)
-  made.submit([other], forgetful)
+  made.submit([other], forgetful, FIRST)
   assert.ok(made.length <= 2001)
   await made.close()
   const granted = verdicts().filter((verdict) => verdict === 'granted').length
   assert.equal(granted, 2001)
   assert.ok(verdicts().includes('KEY_BUSY'))
   // That is over: the key has its share again.
-  made.submit([copied], forgetful)
+  made.submit([copied], forgetful, FIRST)
   await made.close()
   assert.equal(verdicts().filter((verdict) => verdict === 'granted').length, 2002)
 })
@@ -165,8 +180,8 @@ test('a mistake of ours costs its own knocks, not the next ones', async () => {
   }
   const { made, messages, verdicts } = admission(faulty)
   const [first, second] = [knock(), knock()]
-  made.submit([first], open)
-  made.submit([second], open)
+  made.submit([first], open, FIRST)
+  made.submit([second], open, FIRST)
   await made.close()
   assert.deepEqual(verdicts(), [undefined, 'granted'])
   assert.deepEqual(messages, [
@@ -185,7 +200,7 @@ const INNER = '10.0.0.5' as IpAddress
 test('a knock that waits for a name is used up at once, holds up no others, and is granted when the name is known', async () => {
   const { made, messages, verdicts, asked, told } = admission(await installed())
   const [waits, other, copy] = [named(), knock(), knock()]
-  made.submit([waits, other, { ...copy, digest: waits.digest, fwknopDigest: waits.fwknopDigest }], open)
+  made.submit([waits, other, { ...copy, digest: waits.digest, fwknopDigest: waits.fwknopDigest }], open, FIRST)
   await told(2)
   assert.deepEqual(verdicts(), ['granted', 'SPA_REPLAYED'])
   assert.deepEqual(messages, [{ type: 'claimed', digests: [waits.digest, other.digest, waits.digest] }])
@@ -198,7 +213,7 @@ test('a knock that waits for a name is used up at once, holds up no others, and 
 
 test('a name that nobody knows is a refusal of its knock', async () => {
   const { made, verdicts, asked, asks, told } = admission(await installed())
-  made.submit([named()], open)
+  made.submit([named()], open, FIRST)
   await asks(1)
   asked[0]?.answer({ why: 'nobody knows it' })
   await told(1)
@@ -211,6 +226,7 @@ test('more names of one key than may wait are refused in the log', async () => {
   made.submit(
     Array.from({ length: 12 }, (_, i) => named(`n${i}`)),
     open,
+    FIRST,
   )
   await told(4)
   assert.deepEqual(verdicts(), Array(4).fill('NAME_NOT_LOOKED_UP'))
@@ -220,7 +236,7 @@ test('more names of one key than may wait are refused in the log', async () => {
 
 test('a new configuration ends look-ups, and what still may have its name is looked up anew', async () => {
   const { made, verdicts, asked, asks, inForce, told } = admission(await installed())
-  made.submit([named()], open)
+  made.submit([named()], open, FIRST)
   await asks(1)
   inForce.terms = terms('SOURCE ANY\nKEY new\nHMAC_KEY newer\n\nSOURCE ANY\nKEY one\nHMAC_KEY two\n')
   made.reconsider()
@@ -239,12 +255,12 @@ for (const [what, access, change, code] of [
 ] as const)
   test(`a knock that waits for a name is refused, and nothing is asked, once ${what} by a reload`, async () => {
     const { made, verdicts, asked, asks, inForce, told } = admission(await installed())
-    made.submit([named()], open)
+    made.submit([named()], open, FIRST)
     await asks(1)
     inForce.terms = terms(access, change)
     made.reconsider()
     // Opened under the earlier terms; the current terms decide whether its name is asked for.
-    made.submit([named('other.example')], open)
+    made.submit([named('other.example')], open, FIRST)
     await told(2)
     assert.deepEqual([verdicts(), asked.length], [[code, code], 1])
     await made.close()
@@ -252,7 +268,7 @@ for (const [what, access, change, code] of [
 
 test('at the end, what waits for a name is refused', async () => {
   const { made, verdicts, asked, asks } = admission(await installed())
-  made.submit([named()], open)
+  made.submit([named()], open, FIRST)
   await asks(1)
   await made.close()
   assert.deepEqual([verdicts(), asked[0]?.ended], [['NAME_NOT_LOOKED_UP'], true])

@@ -28,6 +28,7 @@ import type { Knock } from '../../link/knock.ts'
 import type { ToReceiver } from '../../link/protocol.ts'
 import { FOLDED_INTERVAL } from '../../link/refusal-log.ts'
 import type { Journal } from '../journal.ts'
+import type { ReceiverNumber } from '../receiver-health.ts'
 import { type ClaimedKnock, type Judging, judgeClaimed } from './judge.ts'
 import { type Doubt, isDisbelieved, judgeBelieved } from './judge-believed.ts'
 import { type AskResolver, type LookupAnswer, NameLookups } from './name-lookups.ts'
@@ -64,14 +65,18 @@ export interface AdmissionParts {
   readonly journal: Journal
   readonly log: Log
   readonly send: (message: ToReceiver) => void
-  /** Called for a knock that an honest receiver never sends. */
-  readonly onForbidden: (failure: Failure) => void
+  /** Called for a knock that an honest receiver never sends. @param from which receiver sent it. */
+  readonly onForbidden: (failure: Failure, from: ReceiverNumber) => void
+}
+
+interface NewKnock {
+  readonly knock: Knock
+  readonly under: Terms
+  readonly from: ReceiverNumber
 }
 
 /** A new knock with its terms, or one that waited for a name. */
-type Queued =
-  | { readonly knock: Knock; readonly under: Terms }
-  | { readonly claimed: ClaimedKnock; readonly under: 'current' }
+type Queued = NewKnock | { readonly claimed: ClaimedKnock; readonly under: 'current' }
 
 export class Admission {
   readonly #parts: AdmissionParts
@@ -95,9 +100,9 @@ export class Admission {
   }
 
   /** Takes knocks of the receiver. Each gets a verdict, and an answer to the receiver. */
-  submit(knocks: readonly Knock[], under: Terms): void {
+  submit(knocks: readonly Knock[], under: Terms, from: ReceiverNumber): void {
     const taken = under.policy.refuseReplays ? knocks : knocks.filter((knock) => this.#hasRoomFor(knock, under))
-    this.#queue.push(taken.map((knock) => ({ knock, under })))
+    this.#queue.push(taken.map((knock) => ({ knock, under, from })))
     if (taken.length < knocks.length) this.#logSuppressedSoon()
   }
 
@@ -165,27 +170,28 @@ export class Admission {
         await this.#judgeClaimed(group.flatMap((item) => ('claimed' in item ? [item.claimed] : [])))
       else
         await this.#judgeNew(
-          group.flatMap((item) => ('knock' in item ? [item.knock] : [])),
+          group.flatMap((item) => ('knock' in item ? [item] : [])),
           under,
         )
       start += group.length
     }
   }
 
-  async #judgeNew(knocks: readonly Knock[], terms: Terms): Promise<void> {
+  async #judgeNew(group: readonly NewKnock[], terms: Terms): Promise<void> {
+    const knocks = group.map(({ knock }) => knock)
     const { replays, doubt, send, onForbidden } = this.#parts
     const verdicts = await this.#attempt(() => judgeBelieved(knocks, this.#judging(terms), doubt))
     this.#judged(knocks, terms)
     const claimed: Knock['digest'][] = []
     const unclaimed: Knock['digest'][] = []
-    for (const [i, knock] of knocks.entries()) {
+    for (const [i, { knock, from }] of group.entries()) {
       const verdict = verdicts[i]
       if (verdict !== undefined) this.#settle(knock, verdict, terms)
       if (isDisbelieved(verdict)) {
         unclaimed.push(knock.digest)
         continue
       }
-      if (verdict?.granted === false && verdict.failure.code === 'WARDEN_FORBIDDEN') onForbidden(verdict.failure)
+      if (verdict?.granted === false && verdict.failure.code === 'WARDEN_FORBIDDEN') onForbidden(verdict.failure, from)
       else if (verdict === undefined || (!verdict.granted && isUnrecorded(verdict))) unclaimed.push(knock.digest)
       else claimed.push(knock.digest)
     }

@@ -11,6 +11,7 @@ import { milliseconds, seconds, unixSeconds } from '../../../units.ts'
 import { type Knock, parseKnock } from '../../link/knock.ts'
 import type { ToReceiver } from '../../link/protocol.ts'
 import { Journal } from '../journal.ts'
+import type { ReceiverNumber } from '../receiver-health.ts'
 import { Admission, type Terms } from './admission.ts'
 import { type Doubt, judgeBelieved } from './judge-believed.ts'
 
@@ -55,7 +56,7 @@ async function admitted(doubt: Doubt, ...batches: Knock[][]) {
     ...{ current: () => open, resolve: () => assert.fail('no name is asked for') },
     onForbidden: (failure) => assert.fail(failure.detail),
   })
-  for (const batch of batches) admission.submit(batch, open)
+  for (const batch of batches) admission.submit(batch, open, 1 as ReceiverNumber)
   await admission.close()
   return { messages, verdicts: log.records.map(({ fields }) => fields['code'] ?? fields['verdict']) }
 }
