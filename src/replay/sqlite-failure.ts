@@ -1,6 +1,7 @@
 /** What an SQLite error means for whoever keeps a file in it. Numbers are SQLite's primary result codes. */
 import { systemReason } from '../system/errno.ts'
 
+const ERROR = 1
 const BUSY = 5
 const LOCKED = 6
 const CORRUPT = 11
@@ -32,4 +33,9 @@ export function sqliteFault(error: unknown): {
     default:
       return { kind: 'failed', reason }
   }
+}
+
+/** Whether SQLite lacks the tables for a statement. If the statement is correct, this is not our database. */
+export function lacksTables(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && error.errcode === ERROR
 }

@@ -27,6 +27,7 @@ import { answers, at, claimOf, T0 } from '../../test/contract/replay-store.ts'
 import { madeByEarlierVersion } from '../../test/support/earlier-replay-store.ts'
 import { type Seconds, seconds } from '../units.ts'
 import { judgeReplayStore } from './judge-store.ts'
+import { APPLICATION_ID } from './schema.ts'
 import { openSqliteReplayStore, type SqliteReplayStore } from './sqlite.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'ghostport-sqlite-'))
@@ -395,6 +396,18 @@ test('kill -9 at any moment of taking a database over loses nothing, and the nex
   assert.deepEqual(await answers(store, [claimOf('new')], T0), ['first'])
   await store.close()
 })
+
+for (const version of [2, 3, 4])
+  test(`a database of version ${version} without its tables is damaged`, () => {
+    const path = place()
+    const db = new DatabaseSync(path)
+    db.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${version}`)
+    db.close()
+    chmodSync(path, 0o600)
+    const { code, detail } = refusal(path)
+    assert.equal(code, 'REPLAY_STORE_CORRUPT', detail)
+    assert.match(detail, /lacks tables of a replay store: .*no such table.* To go on, move /)
+  })
 
 test('a database of a version to come is refused', () => {
   const path = place()

@@ -19,7 +19,7 @@ import { corrupt } from './judge-store.ts'
 import { LOG_PAGES, lengthenLog } from './log-file.ts'
 import type { Answer, Claim, ReplayFailure, ReplayStore } from './replay-store.ts'
 import { adoptDatabase, createDatabase } from './schema.ts'
-import { sqliteFault } from './sqlite-failure.ts'
+import { lacksTables, sqliteFault } from './sqlite-failure.ts'
 import { prepare, readForgotten, type Statements } from './statements.ts'
 import { fileIdentity, judgeStorePath, prepareStorePath } from './store-path.ts'
 import { oldestAdmissible, oldestAdmissibleSighting, timesAround } from './window.ts'
@@ -103,6 +103,7 @@ export function openSqliteReplayStore(options: SqliteReplayStoreOptions): Result
     } catch {
       // Already failing: the first error is the one to tell.
     }
+    if (lacksTables(error)) return corrupt(options, `${path} lacks tables of a replay store: ${systemReason(error)}`)
     if (sqliteFault(error).kind !== 'full') return failureOf(error, options)
     const room = `free ${Math.ceil(statSync(path).size / 1024)} KiB, and start again`
     const why = 'This database of an earlier ghostport is changed into the form of today once'
