@@ -7,6 +7,7 @@ import { after, before } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type CoexistenceMode, DEFAULT_MARK } from '../../src/config/server/firewall-settings.ts'
 import { hostRules } from '../../src/firewall/host/host-rules.ts'
+import type { ChangePath } from '../../src/firewall/nftables/library.ts'
 import { createNftablesFirewall } from '../../src/firewall/nftables/nftables.ts'
 import type { ProtocolPort } from '../../src/packet/message.ts'
 import type { Port } from '../../src/units.ts'
@@ -49,17 +50,18 @@ function tcp(at: number): ProtocolPort {
   return { protocol: 'tcp', port: port(at) }
 }
 
-/** The other two pairs are in firewall-doors.test.ts, which does not wait for so many lifetimes. */
-const subjects: readonly { mode: CoexistenceMode; family: 4 | 6; prepare: () => void }[] = [
-  { mode: { kind: 'mark' }, family: 4, prepare: dropByDefault },
-  {
-    mode: { kind: 'gate', protectedPorts: [tcp(22), tcp(25), tcp(80)] },
-    family: 6,
-    prepare: () => {},
-  },
+/**
+ * Other pairs of mode and family are in firewall-doors.test.ts, which does not wait for so many lifetimes. Elements
+ * have two paths to the kernel; firewall-paths.test.ts compares them.
+ */
+const gate: CoexistenceMode = { kind: 'gate', protectedPorts: [tcp(22), tcp(25), tcp(80)] }
+const subjects: readonly { mode: CoexistenceMode; family: 4 | 6; changes: ChangePath; prepare: () => void }[] = [
+  { mode: { kind: 'mark' }, family: 4, changes: 'direct', prepare: dropByDefault },
+  { mode: gate, family: 6, changes: 'direct', prepare: () => {} },
+  { mode: { kind: 'mark' }, family: 6, changes: 'text', prepare: dropByDefault },
 ]
 
-for (const { mode, family, prepare } of subjects) {
+for (const { mode, family, changes, prepare } of subjects) {
   const at = addresses[family]
   const surroundings: Pick<FirewallUnderTest, 'source' | 'stranger' | 'ports' | 'reach'> = {
     source: at.c1,
@@ -73,7 +75,7 @@ for (const { mode, family, prepare } of subjects) {
   const make = async ({ maxGrants }: { maxGrants: number }): Promise<FirewallUnderTest> => {
     lab.server.must(['nft', 'flush', 'ruleset'])
     prepare()
-    const made = createNftablesFirewall({ mode, maxGrants })
+    const made = createNftablesFirewall({ mode, maxGrants, changes })
     assert.ok(made.ok)
     const firewall = made.value
     assert.deepEqual(await firewall.install(), { ok: true, value: undefined })
@@ -84,7 +86,7 @@ for (const { mode, family, prepare } of subjects) {
       [Symbol.asyncDispose]: () => firewall.close(),
     }
   }
-  const name = `nftables, ${mode.kind} mode, IPv${family}`
+  const name = `nftables, ${mode.kind} mode, IPv${family}, ${changes}`
   firewallContract(name, make, { skip })
   const host = async (): Promise<KernelUnderTest> => {
     lab.server.must(['nft', 'flush', 'ruleset'])
@@ -92,7 +94,7 @@ for (const { mode, family, prepare } of subjects) {
     return {
       mode,
       make: () => {
-        const made = createNftablesFirewall({ mode })
+        const made = createNftablesFirewall({ mode, changes })
         assert.ok(made.ok)
         return made.value
       },

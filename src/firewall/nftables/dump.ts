@@ -22,7 +22,20 @@ import {
   readAttributes,
   readMessages,
 } from '../../system/netlink.ts'
-import { ATTR_TABLE, NetfilterSocket, NFGENMSG_LENGTH, NFPROTO_INET, nftablesType } from './netlink.ts'
+import {
+  ATTR_ELEMENTS,
+  ATTR_SET,
+  ATTR_TABLE,
+  COMMENT,
+  ELEMENT_DATA,
+  ELEMENT_EXPIRATION,
+  ELEMENT_KEY,
+  ELEMENT_USERDATA,
+  NetfilterSocket,
+  NFGENMSG_LENGTH,
+  NFPROTO_INET,
+  nftablesType,
+} from './netlink.ts'
 import { type Field, type SetName, shapeOf } from './sets.ts'
 
 /** An element as {@link Element} writes it, with its end by the caller's clock: not before `from`, not after `to`. */
@@ -41,14 +54,7 @@ const GET_CHAINS = nftablesType(4)
 const GET_SETS = nftablesType(10)
 const GET_SET_ELEMENTS = nftablesType(13)
 const { ENOENT } = constants.errno
-const ATTR_SET = 2
 const ATTR_CHAIN_NAME = 3
-const ATTR_ELEMENTS = 3
-const ELEMENT_KEY = 1
-const ELEMENT_DATA = 2
-const ELEMENT_EXPIRATION = 5
-const ELEMENT_USERDATA = 6
-const COMMENT = 0
 const TRIES = 5
 
 /** @param clock in milliseconds, as the kernel's timeouts run. @returns `missing` where there is no such set. */

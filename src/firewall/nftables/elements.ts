@@ -2,11 +2,11 @@
 import { familyOf } from '../../packet/address.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
 import type { Door } from '../doors.ts'
-import type { SetName } from './sets.ts'
+import type { KnownSetName, SetName } from './sets.ts'
 
 /** One element: `key` and `value` are in the syntax of nftables, made of addresses and numbers only. */
 export interface Element {
-  readonly set: SetName | 'known4' | 'known6'
+  readonly set: SetName | KnownSetName
   readonly key: string
   /** For maps. */
   readonly value?: string

@@ -6,6 +6,7 @@ import { describeErrno } from '../../system/errno.ts'
 import {
   type Libc,
   libc,
+  MSG_DONTWAIT,
   SO_ATTACH_FILTER,
   SO_RCVBUFFORCE,
   SOCK_CLOEXEC,
@@ -25,6 +26,16 @@ export const NFPROTO_INET = 1
 export const NFGENMSG_LENGTH = 4
 /** Holds the name of the table, for every kind of object of nf_tables. */
 export const ATTR_TABLE = 1
+// The attributes of a message about elements, and of each element in it.
+export const ATTR_SET = 2
+export const ATTR_ELEMENTS = 3
+export const ELEMENT_KEY = 1
+export const ELEMENT_DATA = 2
+export const ELEMENT_TIMEOUT = 4
+export const ELEMENT_EXPIRATION = 5
+export const ELEMENT_USERDATA = 6
+/** The type of a comment in the user data of an element (libnftnl/udata.h). */
+export const COMMENT = 0
 
 const NETLINK_NETFILTER = 12
 const SO_PROTOCOL = 38
@@ -36,6 +47,8 @@ const SOCKADDR_NL_LENGTH = 12
 const INBOX = 4 << 20
 /** Longer than any datagram of the kernel. */
 const LONGEST = 1 << 16
+/** fcntl(2): another descriptor of the same socket, closed on exec. */
+const F_DUPFD_CLOEXEC = 1030
 const { EAGAIN, EINTR, ENOBUFS } = constants.errno
 
 /** The type of a message to or from nf_tables. @param kind of enum nf_tables_msg_types. */
@@ -63,6 +76,13 @@ export class NetfilterSocket {
     return fd < 0 ? failed(native) : { ok: true, value: new NetfilterSocket(native, fd) }
   }
 
+  /** A socket of somebody else in this process, by a descriptor of its own. The port id is the same. */
+  static sharing(fd: number): Called<NetfilterSocket> {
+    const native = libc()
+    const own = native.fcntl(fd, F_DUPFD_CLOEXEC, 0)
+    return own < 0 ? failed(native) : { ok: true, value: new NetfilterSocket(native, own) }
+  }
+
   private constructor(native: Libc, fd: number) {
     this.#native = native
     this.fd = fd
@@ -84,7 +104,7 @@ export class NetfilterSocket {
 
   /** To the kernel. */
   send(bytes: Uint8Array): Called<void> {
-    const sent = this.#native.sendto(this.fd, bytes, bytes.length, 0, null, 0)
+    const sent = this.#native.sendto(this.fd, bytes, bytes.length, MSG_DONTWAIT, null, 0)
     return sent === bytes.length ? { ok: true, value: undefined } : failed(this.#native)
   }
 
@@ -92,7 +112,7 @@ export class NetfilterSocket {
   receive(): Called<Uint8Array | 'empty' | 'lost'> {
     inbox ??= new Uint8Array(new ArrayBuffer(LONGEST))
     for (;;) {
-      const length = this.#native.recv(this.fd, inbox, inbox.length, 0)
+      const length = this.#native.recv(this.fd, inbox, inbox.length, MSG_DONTWAIT)
       if (length >= 0) return { ok: true, value: inbox.slice(0, length) }
       const errno = this.#native.errno()
       if (errno === EINTR) continue
@@ -107,15 +127,15 @@ export class NetfilterSocket {
   }
 }
 
-/** The port ids of all netfilter sockets that this process has open. */
-export function portIdsOfNetfilterSockets(): ReadonlySet<number> {
+/** The netfilter sockets that this process has open: port id → descriptor. */
+export function netfilterSockets(): ReadonlyMap<number, number> {
   const native = libc()
-  const ids = new Set<number>()
-  for (const fd of readdirSync('/proc/self/fd')) {
-    const id = portIdOf(native, Number(fd))
-    if (id !== undefined && id !== 0) ids.add(id)
+  const sockets = new Map<number, number>()
+  for (const name of readdirSync('/proc/self/fd')) {
+    const id = portIdOf(native, Number(name))
+    if (id !== undefined && id !== 0) sockets.set(id, Number(name))
   }
-  return ids
+  return sockets
 }
 
 /** The port id of a netfilter netlink socket; `undefined` for any other descriptor. */

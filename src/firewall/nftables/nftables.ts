@@ -29,15 +29,23 @@ import type {
 } from '../firewall.ts'
 import type { LeftPort } from '../host/after-removal.ts'
 import type { Finding, PortsInUse } from '../host/findings.ts'
+import { type Command, renderCommands } from './commands.ts'
 import { connectionElements, connectionsTo } from './connections.ts'
 import { differences } from './differences.ts'
 import { dumpNames, dumpSet, type FoundElement } from './dump.ts'
 import type { Element } from './elements.ts'
 import { parseLedger } from './ledger.ts'
-import { type Nftables, type NftFailure, openNftables } from './library.ts'
-import { isTableOf, renderAgain } from './ruleset.ts'
+import { type ChangePath, type Nftables, type NftFailure, openNftables } from './library.ts'
+import { isTableOf, renderAgain, renderTable } from './ruleset.ts'
 import { SET_NAMES } from './sets.ts'
-import { type Care, renderChanges, renderDoors, renderElements, renderMoves, renderRecords } from './transaction.ts'
+import {
+  type Care,
+  commandsFor,
+  commandsToAdd,
+  commandsToMove,
+  commandsToOpen,
+  commandsToRecord,
+} from './transaction.ts'
 import { type Watch, watchTable } from './watch.ts'
 
 /** Only the mode is required: the rest has the defaults of the configuration file. */
@@ -45,6 +53,8 @@ export interface NftablesOptions extends Partial<TableShape> {
   readonly mode: CoexistenceMode
   /** The shared library to load; default `libnftables.so.1`. */
   readonly library?: string
+  /** Default `direct`; `text` for tests. */
+  readonly changes?: ChangePath
   /** Milliseconds since the machine started, for tests. */
   readonly clocks?: Clocks
 }
@@ -58,7 +68,7 @@ interface Clocks {
 
 /** @returns `FIREWALL_UNAVAILABLE` if libnftables or the kernel's netfilter is missing. */
 export function createNftablesFirewall(options: NftablesOptions): Result<KernelFirewall, FirewallFailure> {
-  const opened = openNftables(options.library)
+  const opened = openNftables(options.library, options.changes)
   if (!opened.ok) return opened
   const { mode, table = DEFAULT_TABLE, mark = DEFAULT_MARK, maxGrants = DEFAULT_MAX_GRANTS } = options
   const { clocks = kernelClocks } = options
@@ -278,21 +288,21 @@ class KernelTable implements KernelFirewall {
 
   /** Makes the kernel follow the changes of the book. */
   #apply(changes: readonly Change[], now: Instant): Result<void, NftFailure> {
-    const applied = this.#carry((_, care) => renderChanges(this.#shape, changes, now, care))
+    const applied = this.#carry((care) => commandsFor(changes, now, care))
     // Careful commands delete nothing that does not exist, so the table itself or a set of it must be missing.
     return !applied.ok && applied.failure.missing ? this.#rebuild() : applied
   }
 
   /** Runs commands, and again more carefully if that fails. */
-  #carry(render: (now: Instant, care: Care) => string): Result<void, NftFailure> {
-    let refused: Result<string, NftFailure> = ok('')
+  #carry(commandsWith: (care: Care) => readonly Command[]): Result<void, NftFailure> {
+    let refused: Result<void, NftFailure> = ok(undefined)
     for (const care of ['quick', 'careful'] as const) {
-      const script = render(this.#now(), care)
-      if (script === '') return ok(undefined)
-      refused = this.#nft.run(script)
+      const commands = commandsWith(care)
+      if (commands.length === 0) return ok(undefined)
+      refused = this.#nft.change(this.#shape.table, commands)
       if (refused.ok || refused.failure.code === 'FIREWALL_UNAVAILABLE') break
     }
-    return asVoid(refused)
+    return refused
   }
 
   /** Takes over the grants of the ledger, with their ends. */
@@ -355,7 +365,7 @@ class KernelTable implements KernelFirewall {
       if (moves.length === 0) return ok(undefined)
       for (let from = 0; from < moves.length; from += ELEMENTS_AT_ONCE) {
         const part = moves.slice(from, from + ELEMENTS_AT_ONCE)
-        const moved = this.#carry((now, care) => renderMoves(this.#shape, part, now, care))
+        const moved = this.#carry((care) => commandsToMove(part, this.#now(), care))
         if (!moved.ok) return moved
       }
     }
@@ -379,16 +389,22 @@ class KernelTable implements KernelFirewall {
   }
 
   #doors(now: Instant): string {
-    return renderDoors(this.#shape, this.#book.open(now), now) + this.#knownConnections(now)
+    return (
+      renderTable(this.#shape) + this.#text(commandsToOpen(this.#book.open(now), now)) + this.#knownConnections(now)
+    )
   }
 
   #knownConnections(now: Instant): string {
     if (this.#known === undefined) return ''
-    return renderElements(this.#shape, this.#known.elements, this.#known.until, now)
+    return this.#text(commandsToAdd(this.#known.elements, this.#known.until, now))
   }
 
   #records(now: Instant): string {
-    return renderRecords(this.#shape, this.#book.live(now), now)
+    return this.#text(commandsToRecord(this.#book.live(now), now))
+  }
+
+  #text(commands: readonly Command[]): string {
+    return renderCommands(this.#shape.table, commands)
   }
 
   #mend(change: ForeignChange, onMended: (mended: Mended) => void): void {
@@ -426,10 +442,6 @@ function protectedPortsIn(listing: string): readonly ProtocolPort[] {
     if (port.ok) ports.push({ protocol: protocol === 'tcp' || protocol === '6' ? 'tcp' : 'udp', port: port.value })
   }
   return ports
-}
-
-function asVoid(result: Result<string, NftFailure>): Result<void, NftFailure> {
-  return result.ok ? ok(undefined) : result
 }
 
 const kernelClocks: Clocks = {

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import type { TableShape } from '../../config/server/firewall-settings.ts'
 import { MAX_CONNECTIONS } from './connections.ts'
-import { SET_NAMES, type SetName, shapeOf } from './sets.ts'
+import { type KnownSetName, SET_NAMES, type SetName, shapeOf } from './sets.ts'
 
 /** The record of one grant may take several elements, because a comment holds 127 bytes. */
 const LEDGER_ELEMENTS_PER_GRANT = 8
@@ -129,12 +129,12 @@ function renderForwarded(): string {
 
 function renderProtected({ mode }: TableShape): string {
   if (mode.kind === 'mark') return ''
-  const known = (ip: string): string =>
-    `{ type ${ip} . inet_service . inet_service; flags timeout; size ${MAX_CONNECTIONS}; }`
+  const known = (set: KnownSetName): string =>
+    `set ${set} { type ${shapeOf(set).key.join(' . ')}; flags timeout; size ${MAX_CONNECTIONS}; }`
   return `  set protected { type inet_proto . inet_service; elements = { ${protectedPorts(mode)} }; }
   # TCP connections older than the gate, which conntrack may take for new ones
-  set known4 ${known('ipv4_addr')}
-  set known6 ${known('ipv6_addr')}
+  ${known('known4')}
+  ${known('known6')}
 `
 }
 

@@ -43,6 +43,16 @@ const SETS = {
 export type SetName = keyof typeof SETS
 export const SET_NAMES = Object.keys(SETS) as readonly SetName[]
 
-export function shapeOf(set: SetName): SetShape {
-  return SETS[set]
+/** The sets for TCP connections that are older than the gate. */
+const KNOWN = {
+  known4: { key: ['ipv4_addr', 'inet_service', 'inet_service'], about: 'TCP connections older than the gate' },
+  known6: { key: ['ipv6_addr', 'inet_service', 'inet_service'], about: 'the same for IPv6' },
+} as const satisfies Readonly<Record<string, SetShape>>
+
+export type KnownSetName = keyof typeof KNOWN
+
+export function shapeOf(set: SetName | KnownSetName): SetShape {
+  return ALL[set]
 }
+
+const ALL: Readonly<Record<SetName | KnownSetName, SetShape>> = { ...SETS, ...KNOWN }

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Grant, grantId, type Opening } from '../../access/grant.ts'
 import type { StanzaId } from '../../access/stanza.ts'
-import { DEFAULT_MARK, DEFAULT_TABLE, type TableShape } from '../../config/server/firewall-settings.ts'
+import { DEFAULT_TABLE } from '../../config/server/firewall-settings.ts'
 import type { IpAddress } from '../../packet/address.ts'
 import type { Username } from '../../packet/message.ts'
 import { type Port, seconds } from '../../units.ts'
 import { Book, type Change, type Instant } from '../book.ts'
-import { type Care, renderChanges } from './transaction.ts'
+import { renderCommands } from './commands.ts'
+import { type Care, commandsFor } from './transaction.ts'
 
-const shape: TableShape = { table: DEFAULT_TABLE, mode: { kind: 'mark' }, mark: DEFAULT_MARK, maxGrants: 10 }
 const ssh: Opening = { kind: 'access', protocol: 'tcp', port: 22 as Port }
 const ghost: Opening = { kind: 'ghost', protocol: 'tcp', publicPort: 80 as Port, localPort: 22 as Port }
 const at = (ms: number): Instant => ms as Instant
@@ -46,7 +46,7 @@ function lines(
   const book = new Book(10)
   for (const one of before) assert.ok(book.admit(one, at(0)).ok)
   const made = steps.map((step) => step(book)).filter((change) => change !== undefined)
-  const script = renderChanges(shape, made, at(now), care)
+  const script = renderCommands(DEFAULT_TABLE, commandsFor(made, at(now), care))
   return script
     .replaceAll(' element inet ghostport', '')
     .split('\n')

@@ -1,12 +1,11 @@
-/** Changes of the book as commands for nftables. Each text is one transaction, carried out completely or not at all. */
+/** Changes of the book as commands for nftables. Each list is one transaction, carried out completely or not at all. */
 
-import type { TableShape } from '../../config/server/firewall-settings.ts'
 import { milliseconds } from '../../units.ts'
 import type { Change, Entry, Instant } from '../book.ts'
 import type { Door } from '../doors.ts'
+import type { Command, TimedElement } from './commands.ts'
 import { type Element, elementsOf } from './elements.ts'
 import { ledgerElements } from './ledger.ts'
-import { renderTable } from './ruleset.ts'
 
 /**
  * How existing elements get a new timeout. Older kernels ignore an `add` of an existing element, so it must be deleted
@@ -30,14 +29,14 @@ export interface Move {
   readonly to?: Instant
 }
 
-/** The commands for `changes`, in order. Empty text: nothing to do. */
-export function renderChanges(shape: TableShape, changes: readonly Change[], now: Instant, care: Care): string {
-  return renderMoves(shape, mergedMoves(changes), now, care)
+/** The commands for `changes`, in order. None: nothing to do. */
+export function commandsFor(changes: readonly Change[], now: Instant, care: Care): readonly Command[] {
+  return commandsToMove(mergedMoves(changes), now, care)
 }
 
 /** The commands that move these elements. */
-export function renderMoves(shape: TableShape, moves: readonly Move[], now: Instant, care: Care): string {
-  const script = new Script(shape)
+export function commandsToMove(moves: readonly Move[], now: Instant, care: Care): readonly Command[] {
+  const script = new Script()
   for (const { element, from, to } of moves) {
     const { outlives = 0 } = element
     const there = from !== undefined && from + outlives > now - DOUBT
@@ -48,41 +47,37 @@ export function renderMoves(shape: TableShape, moves: readonly Move[], now: Inst
     } else if (there) script.delete(element)
     if (to !== undefined) script.put('last', element, to, now)
   }
-  return script.text()
+  return script.commands()
 }
 
-/**
- * The commands that leave our table with exactly these doors open, regardless of its contents. No grant is recorded
- * then.
- */
-export function renderDoors(
-  shape: TableShape,
+/** The commands that open these doors in an empty table. */
+export function commandsToOpen(
   doors: readonly { readonly door: Door; readonly until: Instant }[],
   now: Instant,
-): string {
-  const script = new Script(shape)
+): readonly Command[] {
+  const script = new Script()
   for (const { door, until } of doors) {
     if (until - now < SHORTEST_SPAN) continue
     for (const element of elementsOf(door)) script.put('last', element, until, now)
   }
-  return renderTable(shape) + script.text()
+  return script.commands()
 }
 
 /** The commands that put these elements into our table, all with the same end. */
-export function renderElements(shape: TableShape, elements: readonly Element[], until: Instant, now: Instant): string {
-  const script = new Script(shape)
+export function commandsToAdd(elements: readonly Element[], until: Instant, now: Instant): readonly Command[] {
+  const script = new Script()
   if (until - now >= SHORTEST_SPAN) for (const element of elements) script.put('last', element, until, now)
-  return script.text()
+  return script.commands()
 }
 
-/** The commands that record these grants, after {@link renderDoors}. */
-export function renderRecords(shape: TableShape, entries: readonly Entry[], now: Instant): string {
-  const script = new Script(shape)
+/** The commands that record these grants, after {@link commandsToOpen}. */
+export function commandsToRecord(entries: readonly Entry[], now: Instant): readonly Command[] {
+  const script = new Script()
   for (const { number, grant, until } of entries) {
     if (until - now < SHORTEST_SPAN) continue
     for (const element of ledgerElements(number, grant, until)) script.put('last', element, until, now)
   }
-  return script.text()
+  return script.commands()
 }
 
 /**
@@ -126,56 +121,32 @@ function mergedMoves(changes: readonly Change[]): Move[] {
 
 /** Elements collected into one command per set, in this order: first adds, deletes, last adds. */
 class Script {
-  readonly #shape: TableShape
-  readonly #commands = {
-    first: new Map<string, string[]>(),
-    delete: new Map<string, string[]>(),
-    last: new Map<string, string[]>(),
+  readonly #first = new Map<Element['set'], TimedElement[]>()
+  readonly #delete = new Map<Element['set'], TimedElement[]>()
+  readonly #last = new Map<Element['set'], TimedElement[]>()
+
+  /** The timeout is rounded down, so that nothing stays open past its end. */
+  put(when: 'first' | 'last', element: Element, until: Instant, now: Instant): void {
+    const timeout = Math.floor(Math.max(SHORTEST_SPAN, until - now) + (element.outlives ?? 0))
+    note(when === 'first' ? this.#first : this.#last, { element, timeout })
   }
 
-  constructor(shape: TableShape) {
-    this.#shape = shape
+  delete(element: Element): void {
+    note(this.#delete, { element, timeout: 0 })
   }
 
-  put(
-    when: 'first' | 'last',
-    { set, key, value, comment, outlives = milliseconds(0) }: Element,
-    until: Instant,
-    now: Instant,
-  ): void {
-    const remark = comment === undefined ? '' : ` comment "${comment}"`
-    const answer = value === undefined ? '' : ` : ${value}`
-    this.#note(
-      when,
-      set,
-      `${key} timeout ${renderSpan(Math.max(SHORTEST_SPAN, until - now) + outlives)}${remark}${answer}`,
-    )
-  }
-
-  delete({ set, key, value }: Element): void {
-    this.#note('delete', set, value === undefined ? key : `${key} : ${value}`)
-  }
-
-  text(): string {
-    const { table } = this.#shape
-    const lines = (verb: string, sets: Map<string, string[]>): string[] =>
-      [...sets].map(([set, elements]) => `${verb} element inet ${table} ${set} { ${elements.join(', ')} }\n`)
-    const { first, delete: deleted, last } = this.#commands
-    return [...lines('add', first), ...lines('delete', deleted), ...lines('add', last)].join('')
-  }
-
-  #note(list: 'first' | 'delete' | 'last', set: string, text: string): void {
-    const elements = this.#commands[list].get(set)
-    if (elements === undefined) this.#commands[list].set(set, [text])
-    else elements.push(text)
+  commands(): readonly Command[] {
+    const commands: Command[] = []
+    for (const [set, elements] of this.#first) commands.push({ verb: 'add', set, elements })
+    for (const [set, elements] of this.#delete) commands.push({ verb: 'delete', set, elements })
+    for (const [set, elements] of this.#last) commands.push({ verb: 'add', set, elements })
+    return commands
   }
 }
 
-/** A time span as nftables reads it, rounded down, so that nothing stays open past its end. */
-function renderSpan(milliseconds: number): string {
-  const whole = Math.floor(milliseconds)
-  const [days, rest] = [Math.floor(whole / 86_400_000), whole % 86_400_000]
-  const [s, ms] = [Math.floor(rest / 1000), rest % 1000]
-  const [h, m] = [Math.floor(s / 3600), Math.floor(s / 60) % 60]
-  return `${days}d${h}h${m}m${s % 60}s${ms}ms`
+function note(sets: Map<Element['set'], TimedElement[]>, one: TimedElement): void {
+  const { set } = one.element
+  const elements = sets.get(set)
+  if (elements === undefined) sets.set(set, [one])
+  else elements.push(one)
 }
