@@ -120,8 +120,8 @@ const command: fc.Arbitrary<Command> = fc
   })
 
 /**
- * Each set once, as in `src/firewall/nftables/transaction.ts`: libnftables unites neighbouring commands for one set, and
- * then an element that is added twice does not keep the later time. The forms are those of `Care`.
+ * Each set once, as in `src/firewall/nftables/transaction.ts`: libnftables unites neighbouring commands for one set,
+ * and then an element that is added twice does not keep the later time. The forms are those of `Care`.
  */
 const transaction = fc
   .tuple(
