@@ -35,7 +35,7 @@ export function readBenchmarkTable(page: string): BenchmarkTable {
 }
 
 function readMedian(text: string): Measured {
-  const [, number, total] = /^([\d.]+)(?: of ([\d.]+)| \S+)$/.exec(text) ?? []
+  const [, number, total] = /^([\d.]+)(?: of ([\d.]+)| \S+(?: a packet)?)$/.exec(text) ?? []
   if (number === undefined) throw new Error(`“${text}” is no median`)
   return { text, value: Number(number) / (total === undefined ? 1 : Number(total)) }
 }
