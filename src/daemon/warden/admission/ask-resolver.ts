@@ -99,6 +99,10 @@ export function systemResolver(accounts: readonly Account[], situation: Situatio
 
 function run({ family }: NameQuestion, command: LookupCommand, signal: AbortSignal): Promise<NameAnswer> {
   return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve({ why: 'the look-up was ended before it began' })
+      return
+    }
     let child: ChildProcess
     try {
       keepToOurselves()
@@ -136,7 +140,6 @@ function run({ family }: NameQuestion, command: LookupCommand, signal: AbortSign
       const after = Math.round(performance.now() - begun)
       done(parseAnswer(text, family) ?? { why: whyNone({ family, late, after, status, text }) })
     })
-    if (signal.aborted) end()
   })
 }
 
