@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { must } from '../../test/support/results.ts'
 import { parseAddress } from '../packet/address.ts'
 import { EncryptionKey } from '../packet/key.ts'
 import type { AccessMessage, LocalNatMessage, Message, NatAccessMessage, Username } from '../packet/message.ts'
@@ -11,10 +12,6 @@ import type { NatTargetRule, Stanza, StanzaId } from './stanza.ts'
 
 const NOW = unixSeconds(1_800_000_000)
 
-function must<T>(result: { ok: true; value: T } | { ok: false }): T {
-  assert(result.ok)
-  return result.value
-}
 const ip = (text: string) => must(parseAddress(text))
 const ports = (text: string) => must(parseProtocolPorts(text))
 const network = (text: string, length: number) => ({ prefix: ip(text), length })

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { must } from '../../test/support/results.ts'
 import { encodeText } from '../bytes/text.ts'
 import { addressFromBytes, parseAddress, parseNetwork } from '../packet/address.ts'
 import { EncryptionKey, HmacKey } from '../packet/key.ts'
@@ -9,10 +10,6 @@ import { isAmong, StanzaIndex } from './matching.ts'
 import { OpenerMemory } from './opener-memory.ts'
 import type { Stanza, StanzaId } from './stanza.ts'
 
-function must<T>(result: { ok: true; value: T } | { ok: false }): T {
-  assert(result.ok)
-  return result.value
-}
 const ip = (text: string) => must(parseAddress(text))
 
 function stanza(id: number, sources: 'any' | string[], key: string, change: Partial<Stanza> = {}): Stanza {

@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { must } from '../../test/support/results.ts'
 import type { FailureCode } from '../failure-codes.ts'
 import { exposeKey } from '../packet/key.ts'
 import { ok, type Result } from '../result.ts'
 import { findEncryptionKey, findHmacKey } from './key-file.ts'
-
-function must<T>(result: Result<T>): T {
-  assert.ok(result.ok, result.ok ? '' : result.failure.detail)
-  return result.value
-}
 
 describe('a key file', () => {
   const key = (text: string, server = 'host'): Result<string> => {

@@ -4,10 +4,10 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import type { FailureCode } from '../failure-codes.ts'
+import { must, refused } from '../../test/support/results.ts'
 import { EncryptionKey, exposeKey, HmacKey } from '../packet/key.ts'
 import { parseKeyText } from '../packet/key-text.ts'
-import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { ok, refuse } from '../result.ts'
 import { loadKeys } from './keys.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'ghostport-files-'))
@@ -18,17 +18,6 @@ const file = (name: string, text: string, mode: number): string => {
   chmodSync(path, mode)
   return path
 }
-function must<T>(result: Result<T>): T {
-  assert.ok(result.ok, result.ok ? '' : result.failure.detail)
-  return result.value
-}
-function refused(result: Result<unknown>, code: FailureCode, detail: RegExp): Failure {
-  assert.ok(!result.ok)
-  assert.equal(result.failure.code, code)
-  assert.match(result.failure.detail, detail)
-  return result.failure
-}
-
 describe('the keys of a knock', () => {
   const encryptionKey = { key: must(parseKeyText(EncryptionKey, 'e')) }
   const hmacKey = { key: must(parseKeyText(HmacKey, 'h')) }

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import { must } from '../../test/support/results.ts'
 import { ManualClock } from '../clock.ts'
 import { memoryDelivery } from '../delivery/memory.ts'
 import { parseAddress } from '../packet/address.ts'
@@ -11,15 +12,10 @@ import { parseEnvelope } from '../packet/envelope.ts'
 import { EncryptionKey, HmacKey } from '../packet/key.ts'
 import { parseKeyText } from '../packet/key-text.ts'
 import { openPacket } from '../packet/open.ts'
-import { ok, type Result, refuse } from '../result.ts'
+import { ok, refuse } from '../result.ts'
 import { milliseconds, unixSeconds } from '../units.ts'
 import { knockLater, type LaterKnocks, laterKnockTimes } from './knock-again.ts'
 import { type KnockOptions, knock } from './one-call.ts'
-
-function must<T>(result: Result<T>): T {
-  assert.ok(result.ok, result.ok ? '' : result.failure.detail)
-  return result.value
-}
 
 describe('the knocks after the first', () => {
   for (const [knocks, limit, times] of [

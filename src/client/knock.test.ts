@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { must } from '../../test/support/results.ts'
 import { ManualClock } from '../clock.ts'
 import { memoryDelivery } from '../delivery/memory.ts'
 import { udpDelivery } from '../delivery/udp.ts'
@@ -10,15 +11,10 @@ import { parseKeyText } from '../packet/key-text.ts'
 import { openPacket } from '../packet/open.ts'
 import { parseProtocolPorts } from '../packet/protocol-port.ts'
 import { parseUsername } from '../packet/username.ts'
-import { ok, type Result, refuse } from '../result.ts'
+import { ok, refuse } from '../result.ts'
 import { port, unixSeconds } from '../units.ts'
 import { type KnockPlan, sealKnock, sendKnock } from './knock.ts'
 import { buildRequest } from './request.ts'
-
-function must<T>(result: Result<T>): T {
-  assert.ok(result.ok, result.ok ? '' : result.failure.detail)
-  return result.value
-}
 
 const addresses = ['203.0.113.7', '2001:db8::7'].map((text) => must(parseAddress(text)))
 const request = must(

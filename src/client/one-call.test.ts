@@ -8,13 +8,13 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { must } from '../../test/support/results.ts'
 import { memoryDelivery } from '../delivery/memory.ts'
 import type { FailureCode } from '../failure-codes.ts'
 import { parseEnvelope } from '../packet/envelope.ts'
 import { EncryptionKey, HmacKey } from '../packet/key.ts'
 import { parseKeyText } from '../packet/key-text.ts'
 import { openPacket } from '../packet/open.ts'
-import type { Result } from '../result.ts'
 import { type KnockOptions, knock } from './one-call.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'ghostport-call-'))
@@ -26,10 +26,6 @@ writeFileSync(rcFile, `${stanza('door')}[keyless]\nSPA_SERVER 127.0.0.2\nACCESS 
   mode: 0o600,
 })
 
-function must<T>(result: Result<T>): T {
-  assert.ok(result.ok, result.ok ? '' : result.failure.detail)
-  return result.value
-}
 const base = { destination: '127.0.0.1', access: 'tcp/22', 'source-ip': true, 'no-rc-file': true } as const
 const keys = { 'key-rijndael': 'sesame', 'key-hmac': 'latch' } as const
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { must } from '../../test/support/results.ts'
 import type { ClientSettings } from '../config/client/layer.ts'
 import type { FailureCode } from '../failure-codes.ts'
 import { parseAddress } from '../packet/address.ts'
@@ -8,11 +9,6 @@ import { parseUsername } from '../packet/username.ts'
 import { refuse } from '../result.ts'
 import { port, seconds, unixSeconds } from '../units.ts'
 import { buildRequest, doorOf, messageFor, randomPort } from './request.ts'
-
-function must<T>(result: { ok: true; value: T } | { ok: false; failure: { detail: string } }): T {
-  assert.ok(result.ok, result.ok ? '' : result.failure.detail)
-  return result.value
-}
 
 const username = parseUsername('ada')
 const access = (text: string) => must(parseProtocolPorts(text))

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { must } from '../../test/support/results.ts'
 import { StanzaIndex } from '../access/matching.ts'
 import { OpenerMemory } from '../access/opener-memory.ts'
 import type { StanzaId } from '../access/stanza.ts'
@@ -28,10 +29,6 @@ import { type Judging, judge, judgeClaimed } from './warden/admission/judge.ts'
 
 const NOW = unixSeconds(1_800_000_000)
 
-function must<T>(result: { ok: true; value: T } | { ok: false; failure: unknown }): T {
-  assert(result.ok, result.ok ? '' : JSON.stringify(result.failure))
-  return result.value
-}
 const ip = (text: string) => must(parseAddress(text))
 
 /** Both halves of a server, as two processes would have them: each has its own policy from the same files. */

@@ -5,8 +5,7 @@ import { chmodSync, chownSync, mkdtempSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import type { FailureCode } from '../failure-codes.ts'
-import type { Failure, Result } from '../result.ts'
+import { must, refused } from '../../test/support/results.ts'
 import { readSecretFile, readUserFile } from './user-file.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'ghostport-files-'))
@@ -17,17 +16,6 @@ const file = (name: string, text: string, mode: number): string => {
   chmodSync(path, mode)
   return path
 }
-function must<T>(result: Result<T>): T {
-  assert.ok(result.ok, result.ok ? '' : result.failure.detail)
-  return result.value
-}
-function refused(result: Result<unknown>, code: FailureCode, detail: RegExp): Failure {
-  assert.ok(!result.ok)
-  assert.equal(result.failure.code, code)
-  assert.match(result.failure.detail, detail)
-  return result.failure
-}
-
 describe('a file of the user’s', () => {
   const root = process.geteuid?.() === 0
   it('that holds a secret is its owner’s alone', () => {

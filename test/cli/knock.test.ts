@@ -8,7 +8,7 @@ import { parseEnvelope } from '../../src/packet/envelope.ts'
 import { EncryptionKey, HmacKey } from '../../src/packet/key.ts'
 import { parseKeyText } from '../../src/packet/key-text.ts'
 import { type OpenedPacket, openPacket } from '../../src/packet/open.ts'
-import type { Result } from '../../src/result.ts'
+import { must } from '../support/results.ts'
 import { Home } from './ghostport.ts'
 
 const home = new Home()
@@ -16,11 +16,6 @@ after(() => home[Symbol.dispose]())
 
 const KEYS = ['--key-rijndael', 'sesame', '--key-hmac', 'latch'] as const
 const BASE = ['knock', '-D', '127.0.0.1', '-A', 'tcp/22', '-s'] as const
-
-function must<T>(result: Result<T>): T {
-  assert.ok(result.ok, result.ok ? '' : result.failure.detail)
-  return result.value
-}
 
 /** Opens wire text with the keys that these tests use. */
 function open(text: string, [encryption, hmac] = ['sesame', 'latch']): OpenedPacket {

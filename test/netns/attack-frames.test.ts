@@ -16,17 +16,12 @@ import { EncryptionKey, HmacKey } from '../../src/packet/key.ts'
 import type { NatTarget, RequestedSource } from '../../src/packet/message.ts'
 import { sealPacket } from '../../src/packet/seal.ts'
 import { parseUsername } from '../../src/packet/username.ts'
-import type { Result } from '../../src/result.ts'
 import { port, unixSeconds } from '../../src/units.ts'
 import { Daemon, dropByDefault, knock, sendPacket, stanza, keys as testKeys } from '../support/daemon.ts'
 import { openFrameSender } from '../support/frame-sender.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
+import { must } from '../support/results.ts'
 import { type UdpFrame, udpFrame } from '../support/udp-frame.ts'
-
-function must<T>(result: Result<T>): T {
-  assert.ok(result.ok, result.ok ? '' : result.failure.detail)
-  return result.value
-}
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const keys = {

@@ -16,23 +16,18 @@ import {
   parseAddress,
   parseUsername,
   port,
-  type Result,
   sealPacket,
   unixSeconds,
 } from '../../src/packet.ts'
 import { Daemon, dropByDefault, knock, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
+import { must } from '../support/results.ts'
 import { openSender, type Sender } from '../support/sender.ts'
 
 const skip = netnsUnavailable()
 const PLACES = 201
 /** `shareOfOneSource(PLACES)`. */
 const SHARE = 64
-
-function must<T>(result: Result<T>): T {
-  assert.ok(result.ok)
-  return result.value
-}
 
 const [encryption, hmac] = [randomBytes(32), randomBytes(64)]
 const malloryKeys: PacketKeys = {

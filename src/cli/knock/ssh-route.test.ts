@@ -1,18 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { must } from '../../../test/support/results.ts'
 import type { Request } from '../../client/request.ts'
 import { type IpAddress, parseAddress } from '../../packet/address.ts'
 import { parseProtocolPorts } from '../../packet/protocol-port.ts'
 import { parseUsername } from '../../packet/username.ts'
-import type { Result } from '../../result.ts'
 import { port } from '../../units.ts'
 import type { SshConfig } from './ssh-config.ts'
 import { choosePort, leadSsh } from './ssh-route.ts'
 
-function must<T>(result: Result<T>): T {
-  assert.ok(result.ok)
-  return result.value
-}
 const ip = (text: string): IpAddress => must(parseAddress(text))
 const common = { source: 'packet-source', username: must(parseUsername('ada')), timeOffset: 0 } as const
 const access = (ports: string): Request => ({ ...common, kind: 'access', ports: must(parseProtocolPorts(ports)) })

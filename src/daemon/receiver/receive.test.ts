@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { must } from '../../../test/support/results.ts'
 import { StanzaIndex } from '../../access/matching.ts'
 import { OpenerMemory } from '../../access/opener-memory.ts'
 import { encodeText } from '../../bytes/text.ts'
@@ -14,11 +15,6 @@ import { sealPacket } from '../../packet/seal.ts'
 import { parseUsername } from '../../packet/username.ts'
 import { port, unixSeconds } from '../../units.ts'
 import { begin, type Pending, type Receiving, receive } from './receive.ts'
-
-function must<T>(result: { ok: true; value: T } | { ok: false; failure: { detail: string } }): T {
-  assert.ok(result.ok, result.ok ? '' : result.failure.detail)
-  return result.value
-}
 
 function receiving(access: string): Receiving {
   const files = filesFromSnapshot({ texts: { 'access.conf': access }, folders: {}, failures: {} })

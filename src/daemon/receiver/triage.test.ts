@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { must } from '../../../test/support/results.ts'
 import { StanzaIndex } from '../../access/matching.ts'
 import { OpenerMemory } from '../../access/opener-memory.ts'
 import type { CapturedPacket } from '../../capture/capture.ts'
@@ -12,11 +13,6 @@ import { parseUsername } from '../../packet/username.ts'
 import { port, unixSeconds } from '../../units.ts'
 import type { FromReceiver } from '../link/protocol.ts'
 import { Triage } from './triage.ts'
-
-function must<T>(result: { ok: true; value: T } | { ok: false; failure: { detail: string } }): T {
-  assert.ok(result.ok, result.ok ? '' : result.failure.detail)
-  return result.value
-}
 
 const files = filesFromSnapshot({
   texts: { 'access.conf': 'SOURCE ANY\nKEY one key\nHMAC_KEY another key\n' },
