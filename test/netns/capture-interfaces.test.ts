@@ -94,8 +94,8 @@ for (const interfaces of [[], ['eth0']])
 test('UDP sockets live through down, up, delete, make again', options, async () => {
   await using hosts = await twoHosts()
   const bounds = { ports: [SPA_PORT] }
-  const { fds, close } = await openOn(hosts.server, () => openUdpSockets(bounds))
-  using _sockets = { [Symbol.dispose]: close }
+  using sockets = await openOn(hosts.server, () => openUdpSockets(bounds))
+  const { fds } = sockets
   await using running = await start(polled(udpCapture({ fds, ...bounds })))
   await livesThrough(hosts, running)
 })
@@ -232,8 +232,8 @@ test('what the kernel had no room for is counted: packet sockets', options, asyn
 test('what the kernel had no room for is counted: UDP sockets', options, async () => {
   await using hosts = await twoHosts()
   const bounds = { ports: [SPA_PORT] }
-  const { fds, close } = await openOn(hosts.server, () => openUdpSockets({ ...bounds, receiveBuffer: 64 * 1024 }))
-  using _sockets = { [Symbol.dispose]: close }
+  using sockets = await openOn(hosts.server, () => openUdpSockets({ ...bounds, receiveBuffer: 64 * 1024 }))
+  const { fds } = sockets
   await using sender = await openSender(hosts.client)
   for (let i = 0; i < 1000; i++) await sender.send(numbered(i), i % 2 ? '10.9.0.2' : 'fd09::2', SPA_PORT)
   const leave = await enter(hosts.server) // the kernel tells of the sockets of one's own namespace

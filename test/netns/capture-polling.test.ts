@@ -71,8 +71,8 @@ test(
     await using sender = await openSender(host)
     for (const open of [openUdpSockets, openPacketSockets]) {
       const bounds = { ports: [SPA_PORT], minimumPayload: 100 }
-      const { fds, close } = await openOn(host, () => open({ ...bounds, minimumPayload: 1 }))
-      using _sockets = { [Symbol.dispose]: close }
+      using sockets = await openOn(host, () => open({ ...bounds, minimumPayload: 1 }))
+      const { fds } = sockets
       // The packets come by lo.
       const capture =
         open === openUdpSockets
@@ -188,8 +188,8 @@ class PollingReceiver implements AsyncDisposable {
 test('waiting costs no processor time, and it ends when its warden does', options, async () => {
   await using net = await Network.create()
   const host = await net.host('server')
-  const { fds, close } = await openOn(host, () => openPacketSockets({ ports: [SPA_PORT] }))
-  using _sockets = { [Symbol.dispose]: close }
+  using sockets = await openOn(host, () => openPacketSockets({ ports: [SPA_PORT] }))
+  const { fds } = sockets
   await using receiver = new PollingReceiver(fds[0] ?? -1)
   await receiver.configure()
   const cost = await receiver.cost(100_000)
@@ -222,8 +222,8 @@ test(
   async () => {
     await using net = await Network.create()
     const host = await net.host('server')
-    const { fds, close } = await openOn(host, () => openPacketSockets({ ports: [SPA_PORT] }))
-    using _sockets = { [Symbol.dispose]: close }
+    using sockets = await openOn(host, () => openPacketSockets({ ports: [SPA_PORT] }))
+    const { fds } = sockets
     await using receiver = new PollingReceiver(fds[0] ?? -1)
     await receiver.configure()
     // Far more answers than fit into the socket pair, before one of them is read.
@@ -239,10 +239,8 @@ test('of several captures each has its turn: a flood in one holds up no packet o
   await using net = await Network.create()
   const host = await net.host('server')
   const [flooded, quiet] = [SPA_PORT, port(53)]
-  const passive = await openOn(host, () => openPacketSockets({ ports: [flooded] }))
-  using _passive = { [Symbol.dispose]: () => passive.close() }
-  const udp = await openOn(host, () => openUdpSockets({ ports: [quiet] }))
-  using _udp = { [Symbol.dispose]: () => udp.close() }
+  using passive = await openOn(host, () => openPacketSockets({ ports: [flooded] }))
+  using udp = await openOn(host, () => openUdpSockets({ ports: [quiet] }))
   await using sender = await openSender(host)
   await using receiver = new PollingReceiver(...passive.fds, ...udp.fds)
   await receiver.configure([
@@ -300,8 +298,8 @@ test('packets that are passed over are no wake-ups for nothing', options, async 
   await using net = await Network.create()
   const host = await net.host('server')
   // Empty ones are read, and not handed on.
-  const { fds, close } = await openOn(host, () => openUdpSockets({ ports: [SPA_PORT] }))
-  using _sockets = { [Symbol.dispose]: close }
+  using sockets = await openOn(host, () => openUdpSockets({ ports: [SPA_PORT] }))
+  const { fds } = sockets
   await using sender = await openSender(host)
   await using receiver = new PollingReceiver(...fds)
   await receiver.configure([

@@ -1,5 +1,4 @@
 /** Capture on a test host, and senders towards it. */
-import assert from 'node:assert/strict'
 import type { EventCapture, OpenedCapture } from '../../src/capture/capture.ts'
 import { openPacketSockets, type PacketSocketOptions } from '../../src/capture/packet-socket/open.ts'
 import { packetSocketCapture } from '../../src/capture/packet-socket/packet-socket.ts'
@@ -7,16 +6,16 @@ import type { Result } from '../../src/result.ts'
 import { port } from '../../src/units.ts'
 import { enter, type Host } from './netns.ts'
 import { polled } from './polled.ts'
+import { must } from './results.ts'
 
 export const SPA_PORT = port(62201)
 
-/** Opens sockets inside the network namespace of `host`. */
-export async function openOn(host: Host, open: () => Result<OpenedCapture>): Promise<OpenedCapture> {
+/** Opens sockets inside the network namespace of `host`, closed when the test disposes of them. */
+export async function openOn(host: Host, open: () => Result<OpenedCapture>): Promise<OpenedCapture & Disposable> {
   const leave = await enter(host)
   try {
-    const opened = open()
-    assert.ok(opened.ok, opened.ok ? '' : opened.failure.detail)
-    return opened.value
+    const { fds, close } = must(open())
+    return { fds, close, [Symbol.dispose]: close }
   } finally {
     leave()
   }
