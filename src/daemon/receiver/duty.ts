@@ -40,7 +40,7 @@ export interface ReceiverDriver {
 
 export class ReceiverDuty {
   readonly #driver: ReceiverDriver
-  #loop: Triage | undefined
+  #triage: Triage | undefined
   #orders: readonly CaptureOrder[] = []
   #captures: readonly PacketCounter[] = []
   #reportAt: Milliseconds | undefined
@@ -64,13 +64,13 @@ export class ReceiverDuty {
         this.#driver.send({ type: 'alive' })
         return ok(undefined)
       case 'tally?':
-        this.#loop?.tally(this.#dropped())
+        this.#triage?.tally(this.#dropped())
         return ok(undefined)
       case 'claimed':
-        this.#loop?.claimed(message.digests)
+        this.#triage?.claimed(message.digests)
         return ok(undefined)
       case 'unclaimed':
-        this.#loop?.unclaimed(message.digests)
+        this.#triage?.unclaimed(message.digests)
         return ok(undefined)
       case 'configure':
         return this.#configure(message)
@@ -85,12 +85,12 @@ export class ReceiverDuty {
     if (!loaded.ok) return loaded
     const { server, policy } = loaded.value
     const receiving = { policy, index: new StanzaIndex(policy.stanzas), openers: new OpenerMemory() }
-    if (this.#loop === undefined) {
+    if (this.#triage === undefined) {
       const { send, backlog } = this.#driver
-      this.#loop = new Triage(receiving, server.refusalsPerSecond, send, backlog)
+      this.#triage = new Triage(receiving, server.refusalsPerSecond, send, backlog)
       this.#orders = captures
       this.#captures = this.#driver.capture(captures)
-    } else this.#loop.reconfigure(receiving, server.refusalsPerSecond)
+    } else this.#triage.reconfigure(receiving, server.refusalsPerSecond)
     this.#driver.send({ type: 'configured', generation })
     return ok(undefined)
   }
@@ -116,7 +116,7 @@ export class ReceiverDuty {
   }
 
   look(packets: readonly CapturedPacket[]): void {
-    this.#loop?.look(packets)
+    this.#triage?.look(packets)
     this.#reportAt ??= milliseconds(performance.now() + TALLY_DELAY)
   }
 
@@ -130,7 +130,7 @@ export class ReceiverDuty {
 
   /** Sends the numbers. What was folded is sent once a second, and the last of it although nothing comes any more. */
   report(): void {
-    const reported = this.#loop?.report(this.#dropped())
+    const reported = this.#triage?.report(this.#dropped())
     this.#reportAt = reported === 'more to report' ? milliseconds(performance.now() + TALLY_DELAY) : undefined
   }
 

@@ -5,7 +5,7 @@ import type { Failure } from '../../result.ts'
 import { openChannel } from '../link/channel.ts'
 import type { ToReceiver } from '../link/protocol.ts'
 import { type GiveUp, ReceiverDuty } from './duty.ts'
-import { GONE } from './polled-channel.ts'
+import { channelBroke, WARDEN_ENDED } from './warden-gone.ts'
 
 /**
  * @param fd of the channel
@@ -19,8 +19,8 @@ export function receiveByEvents(fd: number, longestLine: number, giveUp: GiveUp)
         const done = duty.onMessages(values as ToReceiver[])
         if (!done.ok) giveUp(done.failure)
       },
-      onBroken: (why) => giveUp({ code: 'WARDEN_GONE', detail: `the channel to the warden broke: ${why}` }),
-      onEnd: () => giveUp({ code: 'WARDEN_GONE', detail: GONE }),
+      onBroken: (why) => giveUp(channelBroke(why)),
+      onEnd: () => giveUp(WARDEN_ENDED),
     },
     longestLine,
   )

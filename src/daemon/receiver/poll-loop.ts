@@ -59,25 +59,20 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
       isNew = false
       duty.ready()
     }
-    const before = takenBy(sources)
+    let isSocketReady = false
+    let taken = 0
     // One batch of each in turn: where one is flooded, the others are heard all the same.
     for (const [i, { capture, socket }] of sources.entries())
       if (waiting.isReadable(1 + i)) {
+        isSocketReady = true
+        const before = capture.taken
         const packets = capture.receive(socket)
+        taken += capture.taken - before
         if (packets.length > 0) duty.look(packets)
       }
     if (untilReport(duty) === 0) duty.report()
-    vain.woke(
-      sources.some((_, i) => waiting.isReadable(1 + i)),
-      takenBy(sources) - before,
-    )
+    vain.woke(isSocketReady, taken)
   }
-}
-
-function takenBy(sources: readonly Source[]): number {
-  let taken = 0
-  for (const { capture } of sources) taken += capture.taken
-  return taken
 }
 
 /** In milliseconds, rounded up; -1 while there is nothing to report. */

@@ -2,15 +2,15 @@
  * The receiver's end of the channel, for a loop over poll(2). What the warden does not take yet waits here: the
  * receiver never waits for the warden.
  */
-import { readSync, writeSync } from 'node:fs'
+import { constants, readSync, writeSync } from 'node:fs'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { describeErrno } from '../../system/errno.ts'
 import { libc } from '../../system/libc.ts'
 import { LineReader } from '../link/channel.ts'
+import { channelBroke, WARDEN_ENDED } from './warden-gone.ts'
 
 const F_GETFL = 3
 const F_SETFL = 4
-const O_NONBLOCK = 0o4000
 const CHUNK = 64 * 1024
 
 export class PolledChannel {
@@ -29,7 +29,7 @@ export class PolledChannel {
     this.#fd = fd
     this.#reader = new LineReader(longestLine)
     const flags = libc().fcntl(fd, F_GETFL, 0)
-    if (flags < 0 || libc().fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+    if (flags < 0 || libc().fcntl(fd, F_SETFL, flags | constants.O_NONBLOCK) < 0)
       throw new Error(`descriptor ${fd}: ${describeErrno(libc().errno())}`)
   }
 
@@ -83,11 +83,8 @@ export class PolledChannel {
       const { code, message } = error as NodeJS.ErrnoException
       return code === 'EAGAIN' || code === 'EINTR' ? ok([]) : refuse('WARDEN_GONE', `the channel broke: ${message}`)
     }
-    if (length === 0) return refuse('WARDEN_GONE', GONE)
+    if (length === 0) return { ok: false, failure: WARDEN_ENDED }
     const read = this.#reader.push(chunk.subarray(0, length))
-    return read.ok ? read : refuse('WARDEN_GONE', `the channel to the warden broke: ${read.failure.detail}`)
+    return read.ok ? read : { ok: false, failure: channelBroke(read.failure.detail) }
   }
 }
-
-/** What a receiver says whose warden has ended. */
-export const GONE = 'the warden ended; nothing can be opened, and what is open ends on time. Start ghostport again'
