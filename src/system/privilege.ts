@@ -192,10 +192,15 @@ export interface Privileges {
   readonly noNewPrivileges: boolean
 }
 
+/** The real, effective, saved and file system user of a process. @param status as for {@link parsePrivileges}. */
+export function userIds(status: string): readonly number[] {
+  return ids(status, 'Uid')
+}
+
 /** @param status the text of /proc/PID/status. @throws Error if a line is missing that every Linux has. */
 export function parsePrivileges(status: string): Privileges {
   return {
-    uid: ids(status, 'Uid')[1] ?? 0, // real, effective, saved, file system
+    uid: userIds(status)[1] ?? 0,
     gid: ids(status, 'Gid')[1] ?? 0,
     groups: ids(status, 'Groups'),
     permitted: capabilitySet(status, 'CapPrm'),
