@@ -1,5 +1,5 @@
 /** The only way to ask for the time. The pure folders take `now` as an argument instead. */
-import { type UnixSeconds, unixSeconds } from './units.ts'
+import { type Milliseconds, milliseconds, type UnixSeconds, unixSeconds } from './units.ts'
 
 export interface Clock {
   now(): UnixSeconds
@@ -7,6 +7,11 @@ export interface Clock {
 
 /** The host's wall clock. */
 export const systemClock: Clock = { now: () => unixSeconds(Math.max(0, Math.floor(Date.now() / 1000))) }
+
+/** A time that never goes back, also when the wall clock is set. Its zero is the start of the process. */
+export function monotonic(): Milliseconds {
+  return milliseconds(performance.now())
+}
 
 /** A clock that moves only when told: for tests, and to judge vectors at their own time. */
 export class ManualClock implements Clock {

@@ -3,9 +3,9 @@
  * itself.
  */
 
+import { monotonic } from '../../clock.ts'
 import { interfaceName } from '../../system/interface-name.ts'
 import { libc, PACKET_AUXDATA, SOL_PACKET } from '../../system/libc.ts'
-import { milliseconds } from '../../units.ts'
 import { type CaptureBounds, payloadBounds } from '../bounds.ts'
 import type { Capture, CaptureCounters, CapturedPacket } from '../capture.ts'
 import { FairShare } from '../fair-share.ts'
@@ -53,7 +53,7 @@ export function packetSocketCapture(options: PacketSocketCaptureOptions): Captur
     receive(fd) {
       const count = batch.receive(fd)
       taken += count
-      share.begin(count, count === BATCH_SIZE, milliseconds(performance.now()))
+      share.begin(count, count === BATCH_SIZE, monotonic())
       const packets: CapturedPacket[] = []
       // Asked for each batch again: an interface may vanish, return under another index, or be renamed.
       const wanted = new Map<number, boolean>()

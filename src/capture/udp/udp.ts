@@ -2,10 +2,11 @@
  * Capture by plain UDP sockets that a privileged process bound (`open.ts`): an open port that never answers. The
  * destination address of a packet is not known here.
  */
+import { monotonic } from '../../clock.ts'
 import { addressFromBytes, type IpAddress } from '../../packet/address.ts'
 import { describeErrno } from '../../system/errno.ts'
 import { AF_INET, AF_INET6, libc } from '../../system/libc.ts'
-import { milliseconds, type Port } from '../../units.ts'
+import type { Port } from '../../units.ts'
 import { type CaptureBounds, payloadBounds } from '../bounds.ts'
 import { type Capture, type CaptureCounters, type CapturedPacket, captureError } from '../capture.ts'
 import { FairShare } from '../fair-share.ts'
@@ -45,7 +46,7 @@ export function udpCapture(options: UdpCaptureOptions): Capture {
     receive(fd) {
       const count = batch.receive(fd)
       taken += count
-      share.begin(count, count === BATCH_SIZE, milliseconds(performance.now()))
+      share.begin(count, count === BATCH_SIZE, monotonic())
       const destinationPort = ports.get(fd) as Port
       const packets: CapturedPacket[] = []
       for (let i = 0; i < count; i++) {

@@ -2,9 +2,11 @@
  * What a receiver does in each kind of loop: it takes its configuration, looks at packets under it, answers
  * the warden, and reports its numbers.
  */
+
 import { StanzaIndex } from '../../access/matching.ts'
 import { OpenerMemory } from '../../access/opener-memory.ts'
 import type { CaptureCounters, CapturedPacket } from '../../capture/capture.ts'
+import { monotonic } from '../../clock.ts'
 import { loadConfig } from '../../config/load.ts'
 import { filesFromSnapshot } from '../../config/reading/config-files.ts'
 import { type Failure, ok, type Result } from '../../result.ts'
@@ -117,7 +119,7 @@ export class ReceiverDuty {
 
   look(packets: readonly CapturedPacket[]): void {
     this.#triage?.look(packets)
-    this.#reportAt ??= milliseconds(performance.now() + TALLY_DELAY)
+    this.#reportAt ??= milliseconds(monotonic() + TALLY_DELAY)
   }
 
   /**
@@ -131,7 +133,7 @@ export class ReceiverDuty {
   /** Sends the numbers. What was folded is sent once a second, and the last of it although nothing comes any more. */
   report(): void {
     const reported = this.#triage?.report(this.#dropped())
-    this.#reportAt = reported === 'more to report' ? milliseconds(performance.now() + TALLY_DELAY) : undefined
+    this.#reportAt = reported === 'more to report' ? milliseconds(monotonic() + TALLY_DELAY) : undefined
   }
 
   #dropped(): number {

@@ -3,9 +3,11 @@
  * came. It never returns to Node's event loop. So no packet waits for other work, an idle machine is not woken, and the
  * receiver needs few system calls.
  */
+
 import { type Capture, captureError } from '../../capture/capture.ts'
 import { packetSocketCapture } from '../../capture/packet-socket/packet-socket.ts'
 import { udpCapture } from '../../capture/udp/udp.ts'
+import { monotonic } from '../../clock.ts'
 import { PollSet } from '../../system/poll-set.ts'
 import { milliseconds } from '../../units.ts'
 import type { CaptureOrder, ToReceiver } from '../link/protocol.ts'
@@ -77,7 +79,7 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
 
 /** In milliseconds, rounded up; -1 while there is nothing to report. */
 function untilReport({ reportAt }: ReceiverDuty): number {
-  return reportAt === undefined ? -1 : Math.max(0, Math.ceil(reportAt - performance.now()))
+  return reportAt === undefined ? -1 : Math.max(0, Math.ceil(reportAt - monotonic()))
 }
 
 function captureFor({ config, sockets: fds }: CaptureOrder): Capture {

@@ -2,14 +2,15 @@
  * What the receiver does with packets: open them, report knocks to the warden, fold refusals so that a flood stays
  * small.
  */
+
 import type { KeyringName } from '../../access/keyring.ts'
 import type { Policy } from '../../access/policy.ts'
 import type { StanzaId } from '../../access/stanza.ts'
 import type { CapturedPacket } from '../../capture/capture.ts'
+import { monotonic } from '../../clock.ts'
 import type { FailureCode } from '../../failure-codes.ts'
 import type { ReplayDigest } from '../../packet/replay-digest.ts'
 import { type Failure, refuse } from '../../result.ts'
-import { type Milliseconds, milliseconds } from '../../units.ts'
 import type { Knock } from '../link/knock.ts'
 import type { FromReceiver } from '../link/protocol.ts'
 import { FOLDED_INTERVAL, limiterFor, type RefusalLimiter } from '../link/refusal-log.ts'
@@ -145,8 +146,4 @@ export class Triage {
     const note = { code, detail, source, sourcePort, destinationPort, ...(stanza !== undefined && { stanza }) }
     this.#send({ type: 'refused', note })
   }
-}
-
-function monotonic(): Milliseconds {
-  return milliseconds(performance.now())
 }

@@ -9,7 +9,7 @@
  */
 import { rmSync } from 'node:fs'
 import type { Server } from 'node:net'
-import type { Clock } from '../../clock.ts'
+import { type Clock, monotonic } from '../../clock.ts'
 import type { Firewall } from '../../firewall/firewall.ts'
 import { whatShuts } from '../../firewall/host/what-shuts.ts'
 import type { Log } from '../../log.ts'
@@ -17,7 +17,6 @@ import type { ReplayStore } from '../../replay/replay-store.ts'
 import type { Failure, Result } from '../../result.ts'
 import type { InstanceLock } from '../../system/instance-lock.ts'
 import { type FileIdentity, removeServerFile } from '../../system/server-file.ts'
-import { type Milliseconds, milliseconds } from '../../units.ts'
 import { Admission } from './admission/admission.ts'
 import type { AskResolver } from './admission/name-lookups.ts'
 import { ownAddresses } from './admission/own-addresses.ts'
@@ -163,8 +162,4 @@ export class Warden {
       lastVerdicts: this.#journal.lastVerdicts(),
     })
   }
-}
-
-function monotonic(): Milliseconds {
-  return milliseconds(performance.now())
 }

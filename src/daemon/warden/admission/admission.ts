@@ -16,14 +16,13 @@ import type { KeyringName } from '../../../access/keyring.ts'
 import type { StanzaIndex } from '../../../access/matching.ts'
 import type { Policy } from '../../../access/policy.ts'
 import { type Refusal, refusal, type Verdict } from '../../../access/verdict.ts'
-import type { Clock } from '../../../clock.ts'
+import { type Clock, monotonic } from '../../../clock.ts'
 import type { FailureCode } from '../../../failure-codes.ts'
 import type { Firewall } from '../../../firewall/firewall.ts'
 import type { Log } from '../../../log.ts'
 import type { IpAddress } from '../../../packet/address.ts'
 import type { ReplayStore } from '../../../replay/replay-store.ts'
 import { type Failure, ok, refuse } from '../../../result.ts'
-import { milliseconds } from '../../../units.ts'
 import type { Knock } from '../../link/knock.ts'
 import type { ToReceiver } from '../../link/protocol.ts'
 import { FOLDED_INTERVAL } from '../../link/refusal-log.ts'
@@ -91,7 +90,7 @@ export class Admission {
   constructor(parts: AdmissionParts) {
     this.#parts = parts
     this.#queue = new BatchQueue((batch) => this.#work(batch))
-    this.#lookups = new NameLookups(parts.resolve, () => milliseconds(performance.now()))
+    this.#lookups = new NameLookups(parts.resolve, monotonic)
   }
 
   /** How many knocks wait. */

@@ -2,8 +2,10 @@
  * Reads the receiver's standard error. An honest receiver writes there only Node's own messages (a defect, a crash). An
  * attacker may control it. So the text is made printable and cut, and only some lines per second are logged.
  */
+
 import type { Readable } from 'node:stream'
 import { printable } from '../../../bytes/text.ts'
+import { monotonic } from '../../../clock.ts'
 import type { Log } from '../../../log.ts'
 import type { Failure } from '../../../result.ts'
 import { milliseconds } from '../../../units.ts'
@@ -22,7 +24,7 @@ const MOST_TEXT = { perSecond: 64 * 1024, burst: 1024 * 1024 }
  * @param onFlood called if it writes more than any honest receiver; then nothing more is read.
  */
 export function logReceiverErrors(errors: Readable, log: Log, onFlood: (failure: Failure) => void): void {
-  const characters = new TokenBucket(MOST_TEXT, milliseconds(performance.now()))
+  const characters = new TokenBucket(MOST_TEXT, monotonic())
   let line = ''
   let logged = 0
   let leftOut = 0
@@ -54,7 +56,7 @@ export function logReceiverErrors(errors: Readable, log: Log, onFlood: (failure:
   errors.setEncoding('utf8')
   errors.on('data', (chunk: string) => {
     if (errors.destroyed) return
-    if (!characters.take(chunk.length, milliseconds(performance.now()))) {
+    if (!characters.take(chunk.length, monotonic())) {
       end()
       errors.destroy()
       onFlood({ code: 'WARDEN_PROTOCOL', detail: 'it writes more to its standard error than an honest receiver can' })
