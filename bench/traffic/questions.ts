@@ -38,7 +38,7 @@ export interface WatchQuestion {
   readonly tryEveryMilliseconds: number
   /** `open`: a client is watched until its door is open. `closed`: until it has been open and is shut again. */
   readonly watchUntil: 'open' | 'closed'
-  /** Ends after this long, or this long after the last change, whichever is sooner. */
+  /** The watch ends after this time, or this time after the last change. The sooner of the two counts. */
   readonly endAfterMilliseconds: number
   readonly endIdleMilliseconds: number
 }

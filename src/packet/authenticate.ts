@@ -32,7 +32,7 @@ const PADDED = refuse('SPA_HMAC_MISMATCH', 'the packet ends in “=”, not in a
  * Checks the HMAC under one key. Trying the next key costs one MAC, and allocates nothing else.
  * @param envelope the packet, unopened.
  * @param authentication the key, and the digest of its HMAC.
- * @returns the envelope, for `decrypt`; `SPA_HMAC_MISMATCH`, whatever is wrong.
+ * @returns the envelope, for `decrypt`; `SPA_HMAC_MISMATCH` for every fault.
  * @example
  * ```ts
  * import { authenticate, HmacKey, parseEnvelope, parseKeyText } from 'ghostport/packet'

@@ -1,8 +1,8 @@
 /**
  * The port to the memory of used packets. Contract: `test/contract/replay-store.ts`.
  *
- * What it promises: **a packet that was first once is never first again**, whatever the clock, the age window or the
- * setting of aging do afterwards. The argument, in four steps; W is the age window at the time of the step.
+ * What it promises: **a packet that was first once is never first again**. The clock, the age window and the setting of
+ * aging may change afterwards. The argument, in four steps; W is the age window at the time of the step.
  *
  * 1. A packet opens a door only if the answer to its claim was `first`. A claim is first only if its time is within W
  *    of the clock, no entry has it, and its time is not among the forgotten times.

@@ -1,4 +1,4 @@
-/** What an SQLite error means for whoever keeps a file in it. Numbers are SQLite's primary result codes. */
+/** What an SQLite error means for the owner of the file. Numbers are SQLite's primary result codes. */
 import { systemReason } from '../system/errno.ts'
 
 const ERROR = 1

@@ -66,8 +66,8 @@ const SHORTEN_LOG = 'PRAGMA wal_checkpoint(TRUNCATE)'
 const DIGEST_BYTES = 32
 
 /**
- * Opens the store, or makes an empty one where there is none. Takes the same time whatever the number of entries,
- * except for a database of an earlier version.
+ * Opens the store, or makes an empty one where there is none. The number of
+ * entries does not change the time that this takes, except for a database of an earlier version.
  * @returns REPLAY_STORE_LOCKED: another process has it. REPLAY_STORE_CORRUPT: damaged, or not ours; the detail says how
  *   to go on. REPLAY_STORE_FAILED: no place that only we may write to, or none that can be written.
  */

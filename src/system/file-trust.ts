@@ -150,7 +150,7 @@ class Walk {
         }
         rest = [...names(target), ...rest]
       } else if (!isEnd && !found.isDirectory())
-        return undefined // Whoever opens it is told so.
+        return undefined // The one who opens it is told so.
       else if (!isEnd) {
         here = next
         stat = found

@@ -1,8 +1,8 @@
 /**
  * The first steps of each process of ours: a title that hides the arguments, no inspector, no memory in a core file.
  *
- * Whoever reaches Node’s inspector can read the memory of the process and run code in it. Node opens it at SIGUSR1,
- * on a port that every local user can reach, and at `--inspect` of its command line or of `NODE_OPTIONS`.
+ * Node’s inspector lets its user read the memory of the process and run code in it. Node opens it at SIGUSR1, on a port
+ * that every local user can reach, and at `--inspect` of its command line or of `NODE_OPTIONS`.
  */
 import { writeFileSync } from 'node:fs'
 import { type Failure, ok, type Result, refuse } from '../result.ts'

@@ -20,9 +20,10 @@ export type FileFailure = Failure<'CONFIG_UNREADABLE' | 'CONFIG_EXPOSED'>
 
 /**
  * Checks the open file and not its name, so that nobody can replace it in between.
- * @returns its text, or undefined if there is no such file; `CONFIG_UNREADABLE` if it is not a regular file or this
- * user may not read it; `CONFIG_EXPOSED` if others may write it or it belongs to another user, who would then decide
- * where we knock and with which key. For root, the folders on the way to the file are checked too.
+ * For root, the folders on the way to the file are checked too.
+ * @returns its text, or undefined if there is no such file. `CONFIG_UNREADABLE`: it is not a regular file, or this user
+ * may not read it. `CONFIG_EXPOSED`: others may write it, or it belongs to another user. That user would decide where
+ * we knock and with which key.
  */
 export function readUserFile(file: string): Result<UserFile | undefined, FileFailure> {
   let descriptor: number

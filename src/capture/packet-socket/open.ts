@@ -1,10 +1,10 @@
 /**
- * The privileged half of passive capture: opens the packet sockets, arms the kernel filter, and binds. Whoever inherits
- * the descriptors reads packets without any capability (`packet-socket.ts`).
+ * The privileged half of passive capture: opens the packet sockets, arms the kernel filter, and binds. A process that
+ * inherits the descriptors reads packets without any capability (`packet-socket.ts`).
  *
- * Sockets for IPv4 and others for IPv6, none for every protocol: a packet that comes in through a bond, a bridge or a
- * VLAN is shown to an ETH_P_ALL socket once for each layer, and would look like its own replay; it is shown to an
- * ETH_P_IP socket once, on the interface that owns the address. The socket also never sees what this machine sends.
+ * Some sockets are for IPv4 and others for IPv6, none for every protocol. A packet may come in through a bond, a bridge
+ * or a VLAN. An ETH_P_ALL socket gets it once for each layer, and it would look like its own replay. An ETH_P_IP socket
+ * gets it once, on the interface that owns the address. It also never gets what this machine sends.
  *
  * No interface is bound (ifindex 0): a socket bound to one goes deaf when the interface is deleted and made again.
  * SOCK_DGRAM leaves link-layer headers, their padding and their VLAN tags to the kernel.
