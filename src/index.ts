@@ -49,11 +49,12 @@ export {
 } from './client/wait.ts'
 export type { WaitOptions } from './client/wait-plan.ts'
 export { type Clock, systemClock } from './clock.ts'
-export type { ClientSettings, KeySource } from './config/client/layer.ts'
+export type { ClientSettings, KeySource, Transport } from './config/client/layer.ts'
 export type { Delivery, Departure, OutgoingPacket } from './delivery/delivery.ts'
 export { memoryDelivery } from './delivery/memory.ts'
 export { udpDelivery } from './delivery/udp.ts'
 export { type FailureCode, type FailureKind, failureKinds } from './failure-codes.ts'
+export type { SigningPassphrase } from './packet/key.ts'
 export { STANDARD_SPA_PORT } from './packet/protocol-port.ts'
 export type { Failure, Ok, Refused, Result, SourceLocation } from './result.ts'
 export {

@@ -3,7 +3,12 @@
  * `.fwknoprc` and use the same parser. Messages name an option as the command line does: `--nat-port`.
  */
 
-import { type ClientSettingName, readClientSetting, type SettingFailure } from '../config/client/fwknoprc-settings.ts'
+import {
+  type ClientSettingName,
+  type OptionSettingName,
+  readClientSetting,
+  type SettingFailure,
+} from '../config/client/fwknoprc-settings.ts'
 import { type SettingLayer, Unbuilt } from '../config/client/layer.ts'
 import { EncryptionKey, HmacKey } from '../packet/key.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
@@ -24,10 +29,26 @@ export interface PlanOptions {
   readonly 'allow-ip'?: string
   /** Open for the address that the packet comes from. */
   readonly 'source-ip'?: boolean
+  /** Find the address of this host, and open for it. Has no effect beside `allow-ip` and `source-ip`. */
+  readonly 'resolve-ip-https'?: boolean
+  /** The same, over HTTP without TLS. */
+  readonly 'resolve-http-only'?: boolean
+  /** The same, by the service at this URL. */
+  readonly 'resolve-url'?: string
   /** How long the port stays open, in seconds, 0 to 65535. The server may allow less. 0: the server decides. */
   readonly 'fw-timeout'?: NumberOrText
   /** How the packet goes: `udp`, the only way so far. */
   readonly 'server-proto'?: string
+  /** Send by HTTP, through this proxy. */
+  readonly 'http-proxy'?: string
+  /** The `User-Agent` of requests by HTTP. */
+  readonly 'user-agent'?: string
+  /** The source address in the IP header of the packet. */
+  readonly 'spoof-source'?: string
+  /** The type of an ICMP packet, 0 to 255. */
+  readonly 'icmp-type'?: NumberOrText
+  /** The code of an ICMP packet, 0 to 255. */
+  readonly 'icmp-code'?: NumberOrText
   /** The UDP port that the packet goes to, 1 to 65535 (default 62201). */
   readonly 'server-port'?: NumberOrText
   /** Send to a random port from 10000 to 65534. The server must watch them all. */
@@ -76,6 +97,20 @@ export interface PlanOptions {
   readonly 'digest-type'?: string
   /** The mode of the cipher (default CBC). */
   readonly 'encryption-mode'?: string
+  /** Encrypt by GnuPG. */
+  readonly 'gpg-encryption'?: boolean
+  /** The key to encrypt to. This and the options below imply `gpg-encryption`. */
+  readonly 'gpg-recipient-key'?: string
+  /** The key to sign with. */
+  readonly 'gpg-signer-key'?: string
+  /** The folder of the keyring. */
+  readonly 'gpg-home-dir'?: string
+  /** The program. */
+  readonly 'gpg-exe'?: string
+  /** The agent has the passphrase of the signer's key. */
+  readonly 'gpg-agent'?: boolean
+  /** The signer's key has no passphrase. */
+  readonly 'gpg-no-signing-pw'?: boolean
   /**
    * The user name in the packet. Default: `SPOOF_USER` or `LOGNAME` of the environment, or the user of this process.
    */
@@ -87,8 +122,18 @@ export interface PlanOptions {
 }
 
 /** Options whose value a setting accepts unchanged. */
-const settingsOf: Readonly<Partial<Record<keyof PlanOptions, ClientSettingName>>> = {
+const settingsOf: Readonly<Partial<Record<keyof PlanOptions, ClientSettingName | OptionSettingName>>> = {
   destination: 'SPA_SERVER',
+  'resolve-url': 'RESOLVE_URL',
+  'http-proxy': 'http-proxy',
+  'user-agent': 'HTTP_USER_AGENT',
+  'spoof-source': 'SPOOF_SOURCE_IP',
+  'icmp-type': 'icmp-type',
+  'icmp-code': 'icmp-code',
+  'gpg-recipient-key': 'GPG_RECIPIENT',
+  'gpg-signer-key': 'GPG_SIGNER',
+  'gpg-home-dir': 'GPG_HOMEDIR',
+  'gpg-exe': 'GPG_EXE',
   'fw-timeout': 'FW_TIMEOUT',
   'server-proto': 'SPA_SERVER_PROTO',
   'server-port': 'SPA_SERVER_PORT',
@@ -120,18 +165,41 @@ const rivals: readonly (readonly (keyof PlanOptions)[])[] = [
   ['get-hmac-key', 'key-base64-hmac', 'key-hmac'],
 ]
 
-/** @returns what the options say, to override the rc file's settings; or the option that cannot be understood. */
+/** Options that each ask for the address of this host. */
+const resolving = ['resolve-ip-https', 'resolve-http-only', 'resolve-url'] as const
+/** Options that each ask for GnuPG, as in fwknop. */
+const usingGpg = [
+  'gpg-encryption',
+  'gpg-recipient-key',
+  'gpg-signer-key',
+  'gpg-home-dir',
+  'gpg-exe',
+  'gpg-agent',
+  'gpg-no-signing-pw',
+] as const
+
+/** Flags that say `Y` to a setting. */
+const switches: Readonly<Partial<Record<keyof PlanOptions, ClientSettingName>>> = {
+  'rand-port': 'RAND_PORT',
+  'nat-local': 'NAT_LOCAL',
+  'nat-rand-port': 'NAT_RAND_PORT',
+  'use-hmac': 'USE_HMAC',
+  'resolve-http-only': 'RESOLVE_HTTP_ONLY',
+  'gpg-agent': 'USE_GPG_AGENT',
+  'gpg-no-signing-pw': 'GPG_NO_SIGNING_PW',
+}
+
+/**
+ * @returns what the options say, to override the rc file's settings, which may be something that is not built; or the
+ * option that cannot be understood.
+ */
 export function settingsFromOptions(given: PlanOptions): Result<SettingLayer, Failure> {
   const both = rivalsAmong(given)
   if (both !== undefined) return refuseTogether(both.map((name) => `--${name}`))
 
   let settings: SettingLayer = {
     ...(given['source-ip'] === true ? { allow: 'packet-source' } : {}),
-    ...(given['rand-port'] === true ? { randomPort: true } : {}),
     ...(given.ipv4 === true ? { family: 4 } : given.ipv6 === true ? { family: 6 } : {}),
-    ...(given['nat-local'] === true ? { natLocal: true } : {}),
-    ...(given['nat-rand-port'] === true ? { natRandomPort: true } : {}),
-    ...(given['use-hmac'] === true ? { useHmac: true } : {}),
   }
   for (const { option, name, value } of spellings(given)) {
     const read = typeof value === 'string' ? readClientSetting(name, value) : readKeyBytes(name, value)
@@ -139,13 +207,22 @@ export function settingsFromOptions(given: PlanOptions): Result<SettingLayer, Fa
       const code = read.failure.code === 'KEY_INVALID' ? 'KEY_INVALID' : 'VALUE_INVALID'
       return { ok: false, failure: { ...read.failure, code, detail: `--${option}: ${read.failure.detail}` } }
     }
-    // Nothing is laid over an option.
-    const unbuilt = Object.values(read.value).find((it) => it instanceof Unbuilt)
-    if (unbuilt !== undefined)
-      return refuse('VALUE_INVALID', `--${option}: ${unbuilt.failure.detail}`, hintOf(unbuilt.failure))
-    settings = { ...settings, ...read.value }
+    settings = { ...settings, ...withOption(option, read.value) }
   }
+  // An option overrides the ALLOW_IP of the rc file. Among options, a named address counts.
+  const named = given['allow-ip'] !== undefined || given['source-ip'] === true
+  if (!named && resolving.some((name) => isGiven(given[name]))) settings = { ...settings, allow: null }
   return ok(settings)
+}
+
+/** What is not built is refused in the name of the option. */
+function withOption(option: string, layer: SettingLayer): SettingLayer {
+  const entries = Object.entries(layer).map(([what, value]) => {
+    if (!(value instanceof Unbuilt)) return [what, value]
+    const { detail, suggestion } = value.failure
+    return [what, new Unbuilt(refuse('CLI_USAGE', `--${option}: ${detail}`, hintOf(suggestion)).failure)]
+  })
+  return Object.fromEntries(entries)
 }
 
 /** @returns options that contradict each other. */
@@ -159,18 +236,24 @@ export function refuseTogether(names: readonly string[]) {
   return refuse('CLI_USAGE', `${names.join(' and ')} cannot be used together`)
 }
 
-function hintOf({ suggestion }: Failure): { suggestion?: string } {
+function hintOf(suggestion: string | undefined): { suggestion?: string } {
   return suggestion === undefined ? {} : { suggestion }
 }
 
 interface Spelling {
   readonly option: string
-  readonly name: ClientSettingName
+  readonly name: ClientSettingName | OptionSettingName
   readonly value: string | Uint8Array
 }
 
 function spellings(given: PlanOptions): readonly Spelling[] {
   const found: Spelling[] = []
+  const gpg = usingGpg.find((name) => isGiven(given[name]))
+  if (gpg !== undefined) found.push({ option: gpg, name: 'USE_GPG', value: 'Y' })
+  const resolve = resolving.find((name) => isGiven(given[name]))
+  if (resolve !== undefined) found.push({ option: resolve, name: 'RESOLVE_IP_HTTPS', value: 'Y' })
+  for (const [option, name] of Object.entries(switches))
+    if (given[option as keyof PlanOptions] === true) found.push({ option, name, value: 'Y' })
   for (const [option, name] of Object.entries(settingsOf)) {
     const value = given[option as keyof PlanOptions]
     if (typeof value === 'string' || value instanceof Uint8Array) found.push({ option, name, value })
@@ -190,7 +273,7 @@ function spellings(given: PlanOptions): readonly Spelling[] {
   return found
 }
 
-function readKeyBytes(name: ClientSettingName, bytes: Uint8Array): Result<SettingLayer, SettingFailure> {
+function readKeyBytes(name: Spelling['name'], bytes: Uint8Array): Result<SettingLayer, SettingFailure> {
   if (name === 'KEY') {
     const key = EncryptionKey.fromBytes(bytes)
     return key.ok ? ok({ encryptionKey: { key: key.value } }) : key

@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto'
 import { userInfo } from 'node:os'
 import { systemClock } from '../clock.ts'
 import { type ClientSettings, type SettingLayer, settle } from '../config/client/layer.ts'
-import { udpDelivery } from '../delivery/udp.ts'
 import type { Username } from '../packet/message.ts'
 import { parseUsername } from '../packet/username.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
+import { deliveryFor } from './delivery-for.ts'
 import { type AskSecret, loadKeys } from './keys.ts'
 import { type KnockPlan, type KnockWorld, readUint16 } from './knock.ts'
 import { type PlanOptions, settingsFromOptions } from './plan-options.ts'
@@ -94,10 +94,9 @@ export async function planKnock(
     return lacking(keys.failure, setting)
   }
 
-  const { sourcePort } = settings
   const world = {
     resolve: systemResolve,
-    delivery: udpDelivery(sourcePort === undefined ? {} : { sourcePort }),
+    delivery: await deliveryFor(settings),
     clock: systemClock,
     randomBytes,
   }

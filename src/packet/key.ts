@@ -62,8 +62,23 @@ export class HmacKey extends SecretKey {
   }
 }
 
+/** The passphrase of a GnuPG key that signs packets: 1–128 bytes, as in fwknop. */
+export class SigningPassphrase extends SecretKey {
+  declare private readonly kind: 'signing'
+  static readonly maxLength = 128
+
+  /** @param bytes are copied. */
+  static fromBytes(bytes: Uint8Array): Result<SigningPassphrase, Failure<'KEY_INVALID'>> {
+    const wrong = wrongLength(bytes, 'a passphrase', SigningPassphrase.maxLength)
+    return wrong ?? ok(new SigningPassphrase(bytes))
+  }
+  private constructor(bytes: Uint8Array) {
+    super(bytes)
+  }
+}
+
 /** The bytes of a key. Do not keep, log or send the result. */
-export function exposeKey(key: EncryptionKey | HmacKey): Uint8Array {
+export function exposeKey(key: EncryptionKey | HmacKey | SigningPassphrase): Uint8Array {
   return bytesOf(key)
 }
 

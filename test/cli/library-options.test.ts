@@ -12,10 +12,8 @@ const commandAlone: Readonly<Record<string, string>> = {
   stdin: 'the library reads no terminal and no standard input: askSecret',
   fd: 'the same',
   'no-save-args': 'asks for what is always so',
-  'resolve-url': 'has no effect: nothing is asked for the own address',
-  'wget-cmd': 'the same',
+  'wget-cmd': 'has no effect: wget is not used',
   'use-wget-user-agent': 'the same',
-  'user-agent': 'the same',
 }
 /** Options that only the library has, and why. */
 const libraryAlone: Readonly<Record<string, string>> = {

@@ -51,10 +51,11 @@ describe('the flags of a knock', () => {
     ['--time-offset-minus 2h', { timeOffset: -7200 }],
     ['-vv', { verbose: true }],
     ['--no-save-args', {}],
-    ['-P udp', {}],
+    ['-P udp', { transport: 'udp' }],
     ['-R -a 192.0.2.1', { allow: '192.0.2.1' }],
-    ['-s --resolve-http-only', { allow: 'packet-source' }],
-    ['-w /bin/wget -u agent --use-wget-user-agent --resolve-url https://ip.example/', {}],
+    ['-s --resolve-http-only', { allow: 'packet-source', resolveHttpOnly: true }],
+    ['-w /bin/wget -u agent --use-wget-user-agent', { userAgent: 'agent' }],
+    ['-s --resolve-url https://ip.example/', { allow: 'packet-source', resolveUrl: 'https://ip.example/' }],
     ['--no-home-dir', {}],
   ]
   for (const [line, expected] of understood)
@@ -70,7 +71,7 @@ describe('the flags of a knock', () => {
     ['-A tcp/65536', 'VALUE_INVALID', /65536/],
     ['-A icmp/8', 'VALUE_INVALID', /icmp/],
     ['-a 1.2.3.256', 'VALUE_INVALID', /--allow-ip: “1.2.3.256” is not an IP address/],
-    ['-a resolve', 'VALUE_INVALID', /web service/],
+    ['-a resolve', 'CLI_USAGE', /--allow-ip: .*web service/],
     ['-f soon', 'VALUE_INVALID', /--fw-timeout: “soon”/],
     ['-f 70000', 'VALUE_INVALID', /70000/],
     ['-p 0', 'VALUE_INVALID', /--server-port: port 0/],
@@ -82,8 +83,8 @@ describe('the flags of a knock', () => {
     ['-m sha224', 'VALUE_INVALID', /--digest-type: “sha224”/],
     ['--hmac-digest-type x', 'VALUE_INVALID', /--hmac-digest-type/],
     ['-M PCBC', 'VALUE_INVALID', /--encryption-mode: “PCBC”/],
-    ['-M asymmetric', 'VALUE_INVALID', /GnuPG/],
-    ['-P tcp', 'VALUE_INVALID', /--server-proto: packets go by UDP; tcp is not built yet/],
+    ['-M asymmetric', 'CLI_USAGE', /GnuPG/],
+    ['-P tcp', 'CLI_USAGE', /--server-proto: packets go by UDP; tcp is not built yet/],
     ['-P upd', 'VALUE_INVALID', /--server-proto: “upd” is not a transport/],
     ['-U a:b', 'VALUE_INVALID', /--spoof-user/],
     ['--time-offset-plus x', 'VALUE_INVALID', /--time-offset-plus: “x”/],
@@ -114,9 +115,27 @@ describe('the flags of a knock', () => {
       assert.match(result.failure.detail, detail)
     })
 
+  // What counts and is not built is refused by the name of the option that asks for it.
+  const unbuilt =
+    '-g --gpg-recipient-key=A --gpg-signer-key=A --gpg-home-dir=d --gpg-exe=e --gpg-agent --gpg-no-signing-pw -R --resolve-ip-https --resolve-ip-http --resolve-http-only --resolve-url=u -Hh -Q1.2.3.4 --spoof-src=1.2.3.4 --icmp-type=8 --icmp-code=0'
+  for (const word of unbuilt.split(' '))
+    it(`${word} is understood, and refused by name`, () => {
+      const result = settings(word)
+      assert.ok(!result.ok)
+      assert.equal(result.failure.code, 'CLI_USAGE')
+      assert.match(
+        result.failure.detail,
+        /^--[a-z-]+: (GnuPG is not built|packets go by UDP|packets can be sent|ghostport asks no web)/,
+      )
+    })
+  it('a named address makes -R unnecessary, also one of the rc file beside RESOLVE_IP_HTTPS', () => {
+    const rc = settle([{ allow: 'packet-source' }, { resolveOwn: true }])
+    assert.deepEqual(rc.ok && rc.value, { allow: 'packet-source' })
+  })
+
   // What fwknop has and ghostport has not is known by name, so that nobody believes it to count.
   const unsupported =
-    '-g --gpg-recipient-key=A --gpg-signer-key=A --gpg-home-dir=d --gpg-exe=e --gpg-agent --gpg-no-signing-pw -R --resolve-ip-https --resolve-ip-http --resolve-http-only -H=h -Q=1.2.3.4 --spoof-src=1.2.3.4 --icmp-type=8 --icmp-code=0 -k -K=f --key-len=16 --hmac-key-len=16 --save-rc-stanza --force-stanza --stanza-list -l --show-last -E=f -B=f -b --fault-injection-tag=t'
+    '-k -K=f --key-len=16 --hmac-key-len=16 --save-rc-stanza --force-stanza --stanza-list -l --show-last -E=f -B=f -b --fault-injection-tag=t'
   for (const word of unsupported.split(' '))
     it(`${word} is fwknop’s, and refused as such`, () => {
       const result = settings(word)

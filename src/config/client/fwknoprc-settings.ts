@@ -5,7 +5,7 @@
 import { parseAddress } from '../../packet/address.ts'
 import { type DigestType, parseDigestType } from '../../packet/digest-type.ts'
 import { parseEncryptionMode } from '../../packet/encryption-mode.ts'
-import { EncryptionKey, HmacKey } from '../../packet/key.ts'
+import { EncryptionKey, HmacKey, SigningPassphrase } from '../../packet/key.ts'
 import { parseKeyBase64, parseKeyText } from '../../packet/key-text.ts'
 import { parseNatHost } from '../../packet/nat-target.ts'
 import { parseUsername } from '../../packet/username.ts'
@@ -13,7 +13,7 @@ import { type Failure, ok, type Refused, type Result, refuse, type SourceLocatio
 import { type Port, parsePort, seconds } from '../../units.ts'
 import { nearest } from '../reading/nearest.ts'
 import { looseYesNo, protocolPortsValue, wholeNumber } from '../reading/setting-values.ts'
-import { type SettingLayer, Unbuilt } from './layer.ts'
+import { type SettingLayer, TRANSPORTS, Unbuilt } from './layer.ts'
 
 export type SettingFailure = Failure<'CONFIG_INVALID_VALUE' | 'KEY_INVALID'>
 
@@ -30,9 +30,6 @@ const OWN_ADDRESS = new Unbuilt(
 )
 const GPG = notYet('GnuPG is not built yet', 'KEY_BASE64, with a key of “ghostport keygen”')
 
-/** fwknop's ways to send a packet. */
-const TRANSPORTS = ['udp', 'tcp', 'http', 'udpraw', 'tcpraw', 'icmp']
-
 /** Every name that fwknop's rc file knows. */
 export const clientSettings = {
   SPA_SERVER: (value) => ok({ server: value }),
@@ -40,8 +37,9 @@ export const clientSettings = {
   SPA_SERVER_PROTO: (value) => {
     const word = value.toLowerCase()
     if (word === 'udp') return ok({ transport: 'udp' })
-    if (!TRANSPORTS.includes(word)) return wrong(`“${value}” is not a transport`, nearest(word, TRANSPORTS) ?? 'udp')
-    return ok({ transport: notYet(`packets go by UDP; ${word} is not built yet`, 'udp') })
+    const transport = TRANSPORTS.find((it) => it === word)
+    if (transport === undefined) return wrong(`“${value}” is not a transport`, nearest(word, [...TRANSPORTS]) ?? 'udp')
+    return ok({ transport: notYet(`packets go by UDP; ${transport} is not built yet`, 'udp') })
   },
   SPA_SOURCE_PORT: aPort((sourcePort) => ({ sourcePort })),
   RAND_PORT: yesOrNo((randomPort) => ({ randomPort })),
@@ -80,31 +78,62 @@ export const clientSettings = {
   HMAC_KEY_FILE: (file) => ok({ hmacKey: { file } }),
   USE_HMAC: yesOrNo((useHmac) => ({ useHmac })),
   VERBOSE: (value) => ok({ verbose: /^[y1-9]/i.test(value) }),
-  // Nothing is ever saved: not as asked, and not against the wish.
-  NO_SAVE_ARGS: yesOrNo(() => ({})),
+  NO_SAVE_ARGS: yesOrNo((noSaveArgs) => ({ noSaveArgs })),
 
   USE_GPG: onlyNo((gpg) => ({ gpg }), GPG),
-  RESOLVE_IP_HTTP: onlyNo((resolveHttp) => ({ resolveHttp }), OWN_ADDRESS),
-  RESOLVE_IP_HTTPS: onlyNo((resolveHttps) => ({ resolveHttps }), OWN_ADDRESS),
-  SPOOF_SOURCE_IP: () => ok({ spoofedSource: notYet('packets can be sent only from an address of this host') }),
+  RESOLVE_IP_HTTP: onlyNo((resolveOwn) => ({ resolveOwn }), OWN_ADDRESS),
+  RESOLVE_IP_HTTPS: onlyNo((resolveOwn) => ({ resolveOwn }), OWN_ADDRESS),
+  SPOOF_SOURCE_IP: (value) => {
+    const address = parseAddress(value)
+    if (!address.ok) return invalid(address.failure)
+    return ok({ spoofedSource: notYet('packets can be sent only from an address of this host') })
+  },
 
   // How to do what the settings above ask for. By themselves, they ask for nothing.
-  USE_GPG_AGENT: asksForNothing,
-  GPG_RECIPIENT: asksForNothing,
-  GPG_SIGNER: asksForNothing,
-  GPG_HOMEDIR: asksForNothing,
-  GPG_EXE: asksForNothing,
-  GPG_SIGNING_PW: asksForNothing,
-  GPG_SIGNING_PW_BASE64: asksForNothing,
-  GPG_NO_SIGNING_PW: asksForNothing,
-  HTTP_USER_AGENT: asksForNothing,
-  USE_WGET_USER_AGENT: asksForNothing,
-  RESOLVE_URL: asksForNothing,
-  RESOLVE_HTTP_ONLY: asksForNothing,
-  WGET_CMD: asksForNothing,
+  USE_GPG_AGENT: yesOrNo((gpgAgent) => ({ gpgAgent })),
+  GPG_RECIPIENT: (gpgRecipient) => ok({ gpgRecipient }),
+  GPG_SIGNER: (gpgSigner) => ok({ gpgSigner }),
+  GPG_HOMEDIR: (gpgHome) => ok({ gpgHome }),
+  GPG_EXE: (gpgProgram) => ok({ gpgProgram }),
+  GPG_SIGNING_PW: (value) => withKey(parseKeyText(SigningPassphrase, value), (gpgPassphrase) => ({ gpgPassphrase })),
+  GPG_SIGNING_PW_BASE64: (value) =>
+    withKey(parseKeyBase64(SigningPassphrase, value), (gpgPassphrase) => ({ gpgPassphrase })),
+  GPG_NO_SIGNING_PW: yesOrNo((gpgNoPassphrase) => ({ gpgNoPassphrase })),
+  HTTP_USER_AGENT: (userAgent) => ok({ userAgent }),
+  USE_WGET_USER_AGENT: yesOrNo((wgetUserAgent) => ({ wgetUserAgent })),
+  RESOLVE_URL: (resolveUrl) => ok({ resolveUrl }),
+  RESOLVE_HTTP_ONLY: yesOrNo((resolveHttpOnly) => ({ resolveHttpOnly })),
+  WGET_CMD: (wgetCommand) => ok({ wgetCommand }),
 } as const satisfies Record<string, ReadSetting>
 
 export type ClientSettingName = keyof typeof clientSettings
+
+/** Settings that are read, and that nothing uses yet: they say how to do what is refused. */
+export const unusedSettings: ReadonlySet<ClientSettingName> = new Set<ClientSettingName>([
+  'USE_GPG_AGENT',
+  'GPG_RECIPIENT',
+  'GPG_SIGNER',
+  'GPG_HOMEDIR',
+  'GPG_EXE',
+  'GPG_SIGNING_PW',
+  'GPG_SIGNING_PW_BASE64',
+  'GPG_NO_SIGNING_PW',
+  'HTTP_USER_AGENT',
+  'USE_WGET_USER_AGENT',
+  'RESOLVE_URL',
+  'RESOLVE_HTTP_ONLY',
+  'WGET_CMD',
+  'NO_SAVE_ARGS',
+])
+
+/** What only an option of the command line can say: fwknop has no setting for it. */
+const optionSettings = {
+  'http-proxy': () => ok({ httpProxy: notYet('packets go by UDP') }),
+  'icmp-type': (value) => icmpNumber(value, (icmpType) => ({ icmpType })),
+  'icmp-code': (value) => icmpNumber(value, (icmpCode) => ({ icmpCode })),
+} as const satisfies Record<string, ReadSetting>
+
+export type OptionSettingName = keyof typeof optionSettings
 
 /** Settings whose value is a secret: a file that holds one must be its owner's alone. */
 export const secretSettings: ReadonlySet<string> = new Set<ClientSettingName>([
@@ -126,14 +155,17 @@ export function refuseClientName(name: ClientSettingName, at: SourceLocation): R
 }
 
 /** Reads the value of one setting. Details name neither the setting nor its line: the caller knows both. */
-export function readClientSetting(name: ClientSettingName, value: string): Result<SettingLayer, SettingFailure> {
-  return clientSettings[name](value)
+export function readClientSetting(
+  name: ClientSettingName | OptionSettingName,
+  value: string,
+): Result<SettingLayer, SettingFailure> {
+  return isClientSetting(name) ? clientSettings[name](value) : optionSettings[name](value)
 }
 
 function readAllow(value: string): Result<SettingLayer, SettingFailure> {
   const word = value.toLowerCase()
   if (word === 'source') return ok({ allow: 'packet-source' })
-  if (word === 'resolve') return ok({ allow: OWN_ADDRESS })
+  if (word === 'resolve') return ok({ allow: null, resolveOwn: OWN_ADDRESS })
   const address = parseAddress(value)
   if (!address.ok) return invalid(address.failure, nearest(word, ['source']))
   return ok({ allow: address.value === '0.0.0.0' || address.value === '::' ? 'packet-source' : address.value })
@@ -189,9 +221,9 @@ function onlyNo(settings: (wish: Unbuilt | null) => SettingLayer, unbuilt: Unbui
   return yesOrNo((yes) => settings(yes ? unbuilt : null))
 }
 
-/** For a setting without effect here: any value is accepted. */
-function asksForNothing(): Result<SettingLayer, SettingFailure> {
-  return ok({})
+function icmpNumber(value: string, settings: (wish: Unbuilt) => SettingLayer): Result<SettingLayer, SettingFailure> {
+  const number = wholeNumber({ min: 0, max: 255, unit: '' })(value)
+  return number.ok ? ok(settings(notYet('packets go by UDP'))) : invalid(number.failure)
 }
 
 function withKey<Key>(

@@ -5,10 +5,15 @@
 import type { IpAddress } from '../../packet/address.ts'
 import type { DigestType } from '../../packet/digest-type.ts'
 import type { EncryptionMode } from '../../packet/encryption-mode.ts'
-import type { EncryptionKey, HmacKey } from '../../packet/key.ts'
+import type { EncryptionKey, HmacKey, SigningPassphrase } from '../../packet/key.ts'
 import type { HostName, ProtocolPort, Username } from '../../packet/message.ts'
 import { type Failure, ok, type Result } from '../../result.ts'
 import type { Port, Seconds } from '../../units.ts'
+
+/** fwknop's ways to send a packet, by their names in SPA_SERVER_PROTO. */
+export const TRANSPORTS = ['udp', 'tcp', 'http', 'udpraw', 'tcpraw', 'icmp'] as const
+/** How a packet is sent. */
+export type Transport = (typeof TRANSPORTS)[number]
 
 /** A key, or the file that lists it by server. */
 export type KeySource<Key> = { readonly key: Key } | { readonly file: string }
@@ -42,6 +47,49 @@ export interface ClientSettings {
   /** Ask for an HMAC key where none is given. */
   readonly useHmac?: boolean
   readonly verbose?: boolean
+  /** NO_SAVE_ARGS: `fwknop` does not save the command line. */
+  readonly noSaveArgs?: boolean
+
+  /** SPA_SERVER_PROTO. Absent: by UDP. */
+  readonly transport?: Transport
+  /** `--http-proxy`, as typed: `HOST`, `HOST:PORT`, or a URL. */
+  readonly httpProxy?: string
+  /** SPOOF_SOURCE_IP: the source address in the packet's IP header. */
+  readonly spoofedSource?: IpAddress
+  /** `--icmp-type`, 0 to 255. */
+  readonly icmpType?: number
+  /** `--icmp-code`, 0 to 255. */
+  readonly icmpCode?: number
+
+  /** RESOLVE_IP_HTTPS, RESOLVE_IP_HTTP, `ALLOW_IP resolve`: find the own address. Has no effect beside `allow`. */
+  readonly resolveOwn?: boolean
+  /** RESOLVE_URL: which service to ask for it. */
+  readonly resolveUrl?: string
+  /** RESOLVE_HTTP_ONLY. */
+  readonly resolveHttpOnly?: boolean
+  /** HTTP_USER_AGENT: for SPA over HTTP, and for the service that is asked. */
+  readonly userAgent?: string
+  /** USE_WGET_USER_AGENT. */
+  readonly wgetUserAgent?: boolean
+  /** WGET_CMD. */
+  readonly wgetCommand?: string
+
+  /** USE_GPG: encrypt by GnuPG. Without it, the settings below have no effect. */
+  readonly gpg?: boolean
+  /** GPG_RECIPIENT: the key to encrypt to. */
+  readonly gpgRecipient?: string
+  /** GPG_SIGNER: the key to sign with. */
+  readonly gpgSigner?: string
+  /** GPG_HOMEDIR. */
+  readonly gpgHome?: string
+  /** GPG_EXE. */
+  readonly gpgProgram?: string
+  /** USE_GPG_AGENT: the agent has the passphrase. */
+  readonly gpgAgent?: boolean
+  /** GPG_NO_SIGNING_PW: the key has no passphrase. */
+  readonly gpgNoPassphrase?: boolean
+  /** GPG_SIGNING_PW, GPG_SIGNING_PW_BASE64: the passphrase of the signer's key. */
+  readonly gpgPassphrase?: SigningPassphrase
 }
 
 /** A wish that was understood and that ghostport cannot fulfil yet. Refused only if it counts. */
@@ -52,40 +100,23 @@ export class Unbuilt {
   }
 }
 
-/** What only layers know: wishes of which ghostport fulfils none, or one. */
-interface Wishes {
-  /** SPA_SERVER_PROTO. */
-  readonly transport?: 'udp'
-  /** RESOLVE_IP_HTTP and RESOLVE_IP_HTTPS: ask a web service for the own address, where no other is named. */
-  readonly resolveHttp?: never
-  readonly resolveHttps?: never
-  /** USE_GPG. */
-  readonly gpg?: never
-  /** SPOOF_SOURCE_IP. */
-  readonly spoofedSource?: never
-}
-
-type Values = ClientSettings & Wishes
-
 /**
  * For each setting: its value; a wish that cannot be fulfilled; or null, which takes the wish of a weaker layer back.
  */
-export type SettingLayer = { readonly [Name in keyof Values]?: Values[Name] | Unbuilt | null }
+export type SettingLayer = { readonly [Name in keyof ClientSettings]?: ClientSettings[Name] | Unbuilt | null }
 
 /**
  * @param layers the weakest first.
  * @returns the settings that count, or the failure of one of them that ghostport cannot fulfil.
  */
 export function settle(layers: readonly SettingLayer[]): Result<ClientSettings, Failure> {
-  const { transport, resolveHttp, resolveHttps, gpg, spoofedSource, ...rest }: SettingLayer = Object.assign(
-    {},
-    ...layers,
-  )
+  const { resolveOwn, ...rest }: SettingLayer = Object.assign({}, ...layers)
   // As in fwknop: a named address overrides one that would have to be looked up, in any layer.
-  const resolve = rest.allow === undefined ? [resolveHttp, resolveHttps] : []
-  const wishes = [transport, ...resolve, gpg, spoofedSource, ...Object.values(rest)]
-  for (const wish of wishes) if (wish instanceof Unbuilt) return { ok: false, failure: wish.failure }
-  const settings = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null))
+  const named = rest.allow !== undefined && rest.allow !== null
+  const counting = named ? rest : { resolveOwn, ...rest }
+  for (const value of Object.values(counting))
+    if (value instanceof Unbuilt) return { ok: false, failure: value.failure }
+  const settings = Object.fromEntries(Object.entries(counting).filter(([, value]) => (value ?? null) !== null))
   // Without null and Unbuilt, each value is of the type that ClientSettings has for its name.
   return ok(settings as ClientSettings)
 }

@@ -133,7 +133,8 @@ function readStanza([stanza, again]: readonly Stanza[]): Result<SettingLayer, Rc
     // By what is settled and not by name: KEY, KEY_BASE64 and KEY_FILE are three ways to say one thing.
     for (const [what, value] of Object.entries(read.value)) {
       const before = settledIn.get(what)
-      if (before !== undefined && value !== settings[what as keyof SettingLayer])
+      const same = (it: unknown): boolean => it === value || (it instanceof Unbuilt && value instanceof Unbuilt)
+      if (before !== undefined && !same(settings[what as keyof SettingLayer]))
         return refuse('CONFIG_CONFLICT', `${words(line).name} contradicts line ${before}`, { at: line.at })
       settledIn.set(what, line.at.line)
     }
@@ -182,7 +183,6 @@ function readLine(line: Line): Result<SettingLayer, RcFailure> {
       at,
       suggestion: `${name} …`,
     })
-  // A user agent has blanks. What has no effect has none either with more behind it.
   if (rest !== '' && name !== 'HTTP_USER_AGENT') {
     // What follows a raw key is its end, cut off by fwknop without a word.
     if (name === 'KEY' || name === 'HMAC_KEY')
@@ -196,7 +196,9 @@ function readLine(line: Line): Result<SettingLayer, RcFailure> {
       ...(joined !== '' && readClientSetting('ACCESS', joined).ok ? { suggestion: `ACCESS ${joined}` } : {}),
     })
   }
-  const read = readClientSetting(name, value)
+  // A user agent has blanks and semicolons. fwknop cuts it at the first.
+  const whole = name === 'HTTP_USER_AGENT' ? trimBlanks(line.text.replace(/^\S+/, '')) : value
+  const read = readClientSetting(name, whole)
   if (!read.ok) {
     const failure = withoutSecrets(read.failure, value)
     return { ok: false, failure: { ...failure, detail: `${name}: ${failure.detail}`, at } }
