@@ -1,20 +1,16 @@
 #!/usr/bin/env node
 /**
- * The `ghostport` command: finds the subcommand, runs it, and sets the exit status. What is imported here, and by that
- * in turn, has to load on every Node.js since 18: an old one must be told that it is old, and not fail with a
- * `SyntaxError`.
+ * The `ghostport` command: finds the subcommand and runs it. What is imported here, and by that in turn, has to load on
+ * every Node.js since 18 (start-program.ts).
  */
 import { type Failure, refuse } from '../result.ts'
-import { forbidInspector, keepMemoryOutOfCores, setProcessTitle } from '../system/own-process.ts'
 import { findCommand, hasJson } from './command.ts'
 import { commands } from './commands.ts'
-import { keepCompiledCode } from './compile-cache.ts'
-import { nodeIsTooOld } from './node-version.ts'
 import { runCommand } from './run-command.ts'
-import { commandLineWords } from './terminal/command-line-words.ts'
+import { startProgram } from './start-program.ts'
 import { failWithJson } from './terminal/failure-json.ts'
 import type { OptionSpec } from './terminal/parse-command-line.ts'
-import { systemTerminal, type Terminal } from './terminal/terminal.ts'
+import type { Terminal } from './terminal/terminal.ts'
 
 const shortForms: ReadonlyMap<string, string> = new Map([
   ['-h', 'help'],
@@ -23,16 +19,7 @@ const shortForms: ReadonlyMap<string, string> = new Map([
   ['--version', 'version'],
 ])
 
-async function main(argv: readonly string[], terminal: Terminal): Promise<number> {
-  keepMemoryOutOfCores()
-  const forbidden = forbidInspector()
-  if (!forbidden.ok) return terminal.fail(forbidden.failure)
-  const tooOld = nodeIsTooOld(process.versions.node)
-  if (tooOld !== undefined) {
-    terminal.note(tooOld)
-    return 69 // EX_UNAVAILABLE, as for anything else that the machine lacks
-  }
-  keepCompiledCode()
+async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
   const [word, ...rest] = argv
   if (word === undefined) {
     const { overview } = await import('./help.ts')
@@ -61,10 +48,8 @@ async function optionBeforeCommand(word: string): Promise<Failure> {
   return refuse('CLI_USAGE', `there is no command before ${option}`, { suggestion }).failure
 }
 
-/** For an error that is a defect: tells it, as JSON too where that was asked for. @returns the exit status. */
-async function failUnexpectedly(error: unknown, argv: readonly string[], terminal: Terminal): Promise<number> {
-  const { internalFailure } = await import('./terminal/last-resort.ts')
-  const failure = internalFailure(error)
+/** As JSON too where that was asked for. @returns the exit status. */
+async function fail(failure: Failure, argv: readonly string[], terminal: Terminal): Promise<number> {
   const [word = '', ...rest] = argv
   const entry = findCommand(commands, shortForms.get(word) ?? word)
   // Where the module itself is what fails, nothing is known of its options.
@@ -73,29 +58,9 @@ async function failUnexpectedly(error: unknown, argv: readonly string[], termina
   return failWithJson(rest, terminal)(failure)
 }
 
-const argv = commandLineWords()
-// Before anything else: from here on, the list of processes shows no key that the words hold.
-const [first = ''] = argv
-const firstName = shortForms.get(first) ?? first
-setProcessTitle(Object.hasOwn(commands, firstName) ? `ghostport ${firstName}` : 'ghostport')
-const terminal = systemTerminal()
-// Errors of events and promises that nobody waits for. Nothing is known about what they left half done: the process
-// ends.
-let dying = false
-process.on('uncaughtException', async (error) => {
-  if (dying) return // the first of them is told
-  dying = true
-  process.exit(await failUnexpectedly(error, argv, terminal))
-})
-let status: number
-try {
-  status = await main(argv, terminal)
-} catch (error) {
-  status = await failUnexpectedly(error, argv, terminal)
+function title([first = '']: readonly string[]): string {
+  const name = shortForms.get(first) ?? first
+  return Object.hasOwn(commands, name) ? `ghostport ${name}` : 'ghostport'
 }
-const { outputLost } = terminal
-if (outputLost !== undefined) {
-  const { failure } = refuse('OUTPUT_FAILED', `part of the text was not written to standard output (${outputLost})`)
-  status = terminal.fail(failure)
-}
-process.exitCode = status
+
+await startProgram({ name: 'ghostport', title, run, fail })

@@ -1,17 +1,13 @@
 /** `ghostport serve`: the server, in the foreground. */
 import { fstatSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { systemClock } from '../clock.ts'
 import type { ConfigSource } from '../config/load.ts'
-import { failureKinds } from '../failure-codes.ts'
-import { failureFields, jsonLog } from '../log.ts'
+import { jsonLog } from '../log.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { setProcessTitle, shutInspector, WARDEN_TITLE } from '../system/own-process.ts'
-import { milliseconds } from '../units.ts'
 import { defineCommand, type Outcome } from './command.ts'
-import { storeCompiledCode } from './compile-cache.ts'
+import type { LogOutput } from './server/run-server.ts'
 import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
-import { describeFailure, type Terminal } from './terminal/terminal.ts'
+import type { Terminal } from './terminal/terminal.ts'
 
 const options = {
   'config-file': { short: 'c', value: 'FILE', help: 'the server’s settings (/etc/fwknop/fwknopd.conf)' },
@@ -28,8 +24,6 @@ const options = {
   verbose: { short: 'v', repeatable: true, help: 'no effect: the log already has everything' },
 } as const
 
-/** How long the last lines may take to be read. */
-const LAST_LINES_TIME = milliseconds(1000)
 const DEFAULT_CONFIG = '/etc/fwknop/fwknopd.conf'
 
 export const command = defineCommand({
@@ -82,69 +76,30 @@ function fromHere(path: string): Result<string, Failure<'CONFIG_UNREADABLE'>> {
 }
 
 async function serve(source: ConfigSource, terminal: Terminal): Promise<Outcome> {
-  // First of all: without a listener, this signal ends the process.
-  let reload: (() => void) | undefined
-  let isReloadAsked = false
-  process.on('SIGHUP', () => {
-    isReloadAsked = true
-    reload?.()
-  })
-  const { closeMemory } = await import('../system/privilege.ts')
-  const shut = await shutInspector()
-  if (!shut.ok) return shut
-  closeMemory()
-  const [
-    { startWarden },
-    { LogWriter },
-    { journalPrefix },
-    { noServiceManager, serviceManager },
-    { staySmall },
-    { leaveNow },
-  ] = await Promise.all([
-    import('../daemon/warden/start.ts'),
+  const { runServer } = await import('./server/run-server.ts')
+  return runServer({ source, terminal, openLog: logToStandardOutput })
+}
+
+async function logToStandardOutput(): Promise<LogOutput> {
+  const [{ LogWriter }, { journalPrefix }] = await Promise.all([
     import('../system/log-writer.ts'),
     import('../system/journal-stream.ts'),
-    import('../daemon/warden/service-manager.ts'),
-    import('../system/stay-small.ts'),
-    import('../system/leave-now.ts'),
   ])
-  setProcessTitle(WARDEN_TITLE)
   const prefix = journalPrefix(1)
   const output = new LogWriter(1, undefined, prefix)
-  process.on('exit', (status) => {
-    if (output.isBusy) leaveNow(status)
-  })
-  const end = async (failure: Failure | undefined): Promise<never> => {
-    if (failure !== undefined) manager.tell(describeFailure(failure))
-    await output.flush(LAST_LINES_TIME)
-    if (failure === undefined) return process.exit(0)
-    // A message to a reader that stalls would wait for it.
-    const isHeard = !output.isBusy || !isSameFile(1, 2)
-    return process.exit(isHeard ? terminal.fail(failure) : failureKinds[failure.code].exit)
-  }
   const log = jsonLog(
     (line) => output.line(line),
     () => new Date(),
     prefix,
   )
-  const found = serviceManager(process.env)
-  if (!found.ok) log.write('error', 'notice', failureFields(found.failure))
-  const manager = found.ok ? found.value : noServiceManager
-  const started = await startWarden(source, log, systemClock, { manager })
-  if (!started.ok) return end(started.failure)
-  const warden = started.value
-  reload = () => warden.reload()
-  const stopped = new Promise<undefined>((stop) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(undefined))
-  })
-  // The files may have been read before that signal.
-  if (isReloadAsked) reload()
-  // While the receiver starts there is time for both.
-  storeCompiledCode()
-  staySmall('warden')
-  const failure = await Promise.race([stopped, warden.hopeless])
-  await warden.stop()
-  return end(failure)
+  return {
+    log,
+    get isBusy() {
+      return output.isBusy
+    },
+    holdsUpMessages: isSameFile(1, 2),
+    flush: (longest) => output.flush(longest),
+  }
 }
 
 /** Whether two descriptors lead to the same reader. */

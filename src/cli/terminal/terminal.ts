@@ -37,8 +37,8 @@ export interface SystemTerminal extends Terminal {
   readonly outputLost: string | undefined
 }
 
-/** The terminal of this process. */
-export function systemTerminal(): SystemTerminal {
+/** The terminal of this process. @param program its name, with which a failure begins. */
+export function systemTerminal(program = 'ghostport'): SystemTerminal {
   let outputLost: string | undefined
   const write = (descriptor: 1 | 2, lines: Line | readonly Line[], prefix = ''): string | undefined => {
     const each: readonly Line[] = isOne(lines) ? [lines] : lines
@@ -62,7 +62,7 @@ export function systemTerminal(): SystemTerminal {
     },
     fail(failure) {
       const level = journalPrefix(2)('error')
-      write(2, line`${style.bad('ghostport:')} ${describeFailure(failure)}`, level)
+      write(2, line`${style.bad(`${program}:`)} ${describeFailure(failure)}`, level)
       return failureKinds[failure.code].exit
     },
     askSecret,

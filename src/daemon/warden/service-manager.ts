@@ -27,6 +27,20 @@ export const noServiceManager: ServiceManager = {
   tell: () => {},
 }
 
+/** Both get all news. */
+export function bothManagers(one: ServiceManager, other: ServiceManager): ServiceManager {
+  const each = (say: (manager: ServiceManager) => void): void => {
+    say(one)
+    say(other)
+  }
+  return {
+    ready: (status) => each((manager) => manager.ready(status)),
+    reloading: () => each((manager) => manager.reloading()),
+    stopping: () => each((manager) => manager.stopping()),
+    tell: (status) => each((manager) => manager.tell(status)),
+  }
+}
+
 const AF_UNIX = 1
 /** `sun_path` of sockaddr_un has 108 bytes, including the NUL. */
 const LONGEST_PATH = 107

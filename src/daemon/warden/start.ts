@@ -31,6 +31,8 @@ export interface StartOptions {
   readonly starterFor?: (account: Account) => ReceiverStarter
   /** Gets the news: packets are received, and each reload. */
   readonly manager?: ServiceManager
+  /** The caller keeps FWKNOP_PID_FILE. */
+  readonly keepsPidFile?: boolean
 }
 
 /** What every step of a start gets. */
@@ -51,7 +53,7 @@ export async function startWarden(
   source: ConfigSource,
   log: Log,
   clock: Clock,
-  { starterFor = receiverStarter, manager = noServiceManager }: StartOptions = {},
+  { starterFor = receiverStarter, manager = noServiceManager, keepsPidFile = false }: StartOptions = {},
 ): Promise<Result<Warden>> {
   const configuration = readConfiguration(source, 0)
   if (!configuration.ok) return configuration
@@ -63,7 +65,7 @@ export async function startWarden(
   const judged = judgeOwnPaths(configuration.value)
   if (!judged.ok) return judged
   const undo = new Undo()
-  const given = { source, log, clock, starterFor, manager }
+  const given = { source, log, clock, starterFor, manager, keepsPidFile }
   const opened = await openAll({ ...given, configuration: configuration.value, account: account.value, undo })
   return opened.ok ? opened : await undo.after(opened)
 }
@@ -134,11 +136,14 @@ async function openStores({ configuration, source, log, clock, undo }: Start): P
 }
 
 /** What other processes find this one by. */
-async function publish({ configuration: { server, at }, undo }: Start, warden: Warden): Promise<Result<Published>> {
+async function publish(
+  { configuration: { server, at }, keepsPidFile, undo }: Start,
+  warden: Warden,
+): Promise<Result<Published>> {
   const control = await serveControl(server.controlSocket, { status: () => warden.status() })
   if (!control.ok) return { ok: false, failure: located('CONTROL_SOCKET', control.failure, at) }
   undo.add(() => control.value.close())
-  if (server.pidFile === undefined) return ok({ control: control.value, pidFile: undefined })
+  if (server.pidFile === undefined || keepsPidFile) return ok({ control: control.value, pidFile: undefined })
   const pidFile = writePidFile(server.pidFile)
   if (!pidFile.ok) return { ok: false, failure: located('FWKNOP_PID_FILE', pidFile.failure, at) }
   return ok({ control: control.value, pidFile: pidFile.value })

@@ -1,0 +1,101 @@
+/** Runs the server in this process until a signal ends it, or until it cannot go on. */
+import { systemClock } from '../../clock.ts'
+import type { ConfigSource } from '../../config/load.ts'
+import type { ServiceManager } from '../../daemon/warden/service-manager.ts'
+import type { StartOptions } from '../../daemon/warden/start.ts'
+import type { Warden } from '../../daemon/warden/warden.ts'
+import { failureKinds } from '../../failure-codes.ts'
+import { failureFields, type Log } from '../../log.ts'
+import type { Failure } from '../../result.ts'
+import { setProcessTitle, shutInspector, WARDEN_TITLE } from '../../system/own-process.ts'
+import { type Milliseconds, milliseconds } from '../../units.ts'
+import type { Outcome } from '../command.ts'
+import { storeCompiledCode } from '../compile-cache.ts'
+import { describeFailure, type Terminal } from '../terminal/terminal.ts'
+
+/** Where the log of a server goes. */
+export interface LogOutput {
+  readonly log: Log
+  /** Whether lines wait for a reader that stalls. */
+  readonly isBusy: boolean
+  /** Whether such a reader also reads standard error: a message there would wait for it. */
+  readonly holdsUpMessages: boolean
+  /** Resolves when all is written, or when that takes longer than this. */
+  flush(longest: Milliseconds): Promise<void>
+}
+
+export interface ServerRun {
+  readonly source: ConfigSource
+  readonly terminal: Terminal
+  readonly openLog: () => Promise<LogOutput>
+  readonly start?: Pick<StartOptions, 'keepsPidFile'>
+  /** Gets the news as well as the service manager does. */
+  readonly manager?: ServiceManager
+  /** Called once when the server has started, and is not yet ready. @returns when it should stop by itself. */
+  readonly onStarted?: (warden: Warden) => Promise<void>
+}
+
+/** How long the last lines may take to be read. */
+const LAST_LINES_TIME = milliseconds(1000)
+
+export async function runServer(run: ServerRun): Promise<Outcome> {
+  // First of all: without a listener, this signal ends the process.
+  let reload: (() => void) | undefined
+  let isReloadAsked = false
+  process.on('SIGHUP', () => {
+    isReloadAsked = true
+    reload?.()
+  })
+  const { closeMemory } = await import('../../system/privilege.ts')
+  const shut = await shutInspector()
+  if (!shut.ok) return shut
+  closeMemory()
+  const [{ startWarden }, { noServiceManager, serviceManager, bothManagers }, { staySmall }, { leaveNow }, output] =
+    await Promise.all([
+      import('../../daemon/warden/start.ts'),
+      import('../../daemon/warden/service-manager.ts'),
+      import('../../system/stay-small.ts'),
+      import('../../system/leave-now.ts'),
+      run.openLog(),
+    ])
+  setProcessTitle(WARDEN_TITLE)
+  const { log } = output
+  process.on('exit', (status) => {
+    if (output.isBusy) leaveNow(status)
+  })
+  const end = async (failure: Failure | undefined): Promise<never> => {
+    if (failure !== undefined) manager.tell(describeFailure(failure))
+    await output.flush(LAST_LINES_TIME)
+    if (failure === undefined) return process.exit(0)
+    // A message to a reader that stalls would wait for it.
+    const isHeard = !output.isBusy || !output.holdsUpMessages
+    return process.exit(isHeard ? run.terminal.fail(failure) : failureKinds[failure.code].exit)
+  }
+  const found = serviceManager(process.env)
+  if (!found.ok) log.write('error', 'notice', failureFields(found.failure))
+  const ofSystem = found.ok ? found.value : noServiceManager
+  const manager = run.manager === undefined ? ofSystem : bothManagers(ofSystem, run.manager)
+  const started = await startWarden(run.source, log, systemClock, { manager, ...run.start })
+  if (!started.ok) return end(started.failure)
+  const warden = started.value
+  reload = () => {
+    log.write('info', 'signal', { signal: 'SIGHUP' })
+    warden.reload()
+  }
+  const stopped = new Promise<undefined>((stop) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const)
+      process.once(signal, () => {
+        log.write('info', 'signal', { signal })
+        stop(undefined)
+      })
+  })
+  // The files may have been read before that signal.
+  if (isReloadAsked) reload()
+  // While the receiver starts there is time for both.
+  storeCompiledCode()
+  staySmall('warden')
+  const byItself = run.onStarted?.(warden).then(() => undefined)
+  const failure = await Promise.race([stopped, warden.hopeless, ...(byItself === undefined ? [] : [byItself])])
+  await warden.stop()
+  return end(failure)
+}
