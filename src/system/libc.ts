@@ -42,6 +42,8 @@ export interface Libc {
    * Limits of a process, 0 for this one. Each limit is two 64-bit numbers: the current value and the highest allowed.
    */
   prlimit(pid: number, resource: number, limit: Uint8Array, old: Bytes): number
+  /** Returns free memory of the C library to the system. Only glibc has it. @param keep bytes to keep at the top. */
+  readonly mallocTrim: ((keep: number) => number) | undefined
   /** The error of the last call in this thread. */
   errno(): number
   /** The address of these bytes, for structures that hold pointers. The memory of an ArrayBuffer does not move. */
@@ -70,6 +72,11 @@ let loaded: Libc | undefined
 /** @throws Error with a sentence for the operator if this system or processor is not supported. */
 export function libc(): Libc {
   loaded ??= load()
+  return loaded
+}
+
+/** @returns undefined where nothing has needed it so far. */
+export function libcIfLoaded(): Libc | undefined {
   return loaded
 }
 
@@ -109,8 +116,18 @@ function load(): Libc {
     prctl: library.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)'),
     syscall: library.func('long syscall(long, unsigned long, unsigned long, void *)'),
     prlimit: library.func('int prlimit(int, int, void *, void *)'),
+    mallocTrim: ifThere(() => library.func('int malloc_trim(size_t)')),
     errno: () => koffi.errno(),
     address: (bytes) => koffi.address(bytes),
+  }
+}
+
+/** @returns undefined where this C library has no such function. */
+function ifThere<F>(declare: () => F): F | undefined {
+  try {
+    return declare()
+  } catch {
+    return undefined
   }
 }
 

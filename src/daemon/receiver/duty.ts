@@ -10,6 +10,7 @@ import { monotonic } from '../../clock.ts'
 import { loadConfig } from '../../config/load.ts'
 import { filesFromSnapshot } from '../../config/reading/config-files.ts'
 import { type Failure, ok, type Result } from '../../result.ts'
+import { returnMemory } from '../../system/return-memory.ts'
 import { staySmall } from '../../system/stay-small.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
 import { type CaptureOrder, type FromReceiver, LONGEST_DETAIL, type ToReceiver } from '../link/protocol.ts'
@@ -115,6 +116,8 @@ export class ReceiverDuty {
       type: 'ready',
       ...(!confined.ok && { unconfined: confined.failure.detail.slice(0, LONGEST_DETAIL) }),
     })
+    // Packets that come meanwhile wait in the socket.
+    returnMemory()
   }
 
   look(packets: readonly CapturedPacket[]): void {

@@ -4,6 +4,7 @@
  */
 import { failureFields, type Log } from '../../log.ts'
 import { type Failure, refuse } from '../../result.ts'
+import { returnMemory } from '../../system/return-memory.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
 import type { Knock } from '../link/knock.ts'
 import { type FromReceiver, parseFromReceiver } from '../link/protocol.ts'
@@ -247,6 +248,7 @@ export class Dispatch implements ReceiverHandler {
     log.write('info', 'ready', readyFields(configurations.active, receiverPid()))
     this.reportReady(this.#remark)
     this.#remark = undefined
+    returnMemory()
     // Only now: a knock must not wait until a large ruleset is read.
     host.changed(milliseconds(0))
   }
