@@ -103,6 +103,11 @@ export class Warden {
     return this.#dispatch
   }
 
+  /** Whether this process itself carries connections, as the relay does. */
+  get carriesConnections(): boolean {
+    return this.#parts.firewall.load() !== undefined
+  }
+
   /** Everything is open. */
   begin(published: Published): void {
     this.#published = published
