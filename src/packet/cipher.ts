@@ -51,6 +51,23 @@ export function unpad(padded: Uint8Array): Uint8Array | undefined {
   return padded.subarray(end).every((byte) => byte === length) ? padded.subarray(0, end) : undefined
 }
 
+/**
+ * What the clients of fwknop 2.0.x send for a message that fills its blocks: no padding at all.
+ * @returns the text, or undefined where the end looks like padding or is no text.
+ */
+export function withoutPadding(padded: Uint8Array, { mode }: Encryption): Uint8Array | undefined {
+  const last = padded[padded.length - 1] ?? 0
+  return chainingOf(mode) === 'cbc' && last > BLOCK ? padded : undefined
+}
+
+/**
+ * The ciphertext of the blocks that have a byte of the message. Anybody can cut off a block that is padding alone, so
+ * it is no part of what makes a packet itself.
+ */
+export function messageBlocks(ciphertext: Uint8Array, plaintext: Uint8Array): Uint8Array {
+  return ciphertext.subarray(0, HEAD + Math.ceil(plaintext.length / BLOCK) * BLOCK)
+}
+
 /** OpenSSL's EVP_BytesToKey with MD5 and one round: D₁ = MD5(P‖S), D₂ = MD5(D₁‖P‖S), D₃ = MD5(D₂‖P‖S). */
 function deriveKey(key: EncryptionKey, mode: EncryptionMode, salt: Uint8Array) {
   const salted = concatBytes(passphraseOf(key, mode), salt)

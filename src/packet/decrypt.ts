@@ -2,14 +2,14 @@
 import { ok, type Result, refuse } from '../result.ts'
 import type { Brand } from '../units.ts'
 import type { AuthenticEnvelope } from './authenticate.ts'
-import { decryptPadded, type Encryption, isSalted, unpad } from './cipher.ts'
+import { decryptPadded, type Encryption, isSalted, messageBlocks, unpad, withoutPadding } from './cipher.ts'
 import type { Envelope } from './envelope.ts'
 import { type PacketFailure, refuseByRule } from './strictness.ts'
 import { RANDOM_DIGITS } from './wire-limits.ts'
 
 /**
- * A plaintext with its ciphertext, which is the identity of the packet (docs/WIRE.md § 10). Only {@link decrypt} makes
- * one; only `readPlaintext` takes one.
+ * A plaintext with its ciphertext, without a block that is padding alone: the identity of the packet (docs/WIRE.md §
+ * 10). Only {@link decrypt} makes one; only `readPlaintext` takes one.
  */
 export type Decrypted = Brand<
   { readonly plaintext: Uint8Array; readonly ciphertext: Uint8Array; readonly envelope: Envelope },
@@ -67,9 +67,10 @@ export function decrypt(
   const padded = decryptPadded(ciphertext, encryption)
   if (padded === undefined || !beginsWithRandom(padded))
     return refuse('SPA_DECRYPT_FAILED', 'it is encrypted with another key or mode')
-  const plaintext = unpad(padded)
+  // A client of 2.0.x does not pad a message that fills its blocks. Its packets have no HMAC.
+  const plaintext = unpad(padded) ?? (tagLength === 0 ? withoutPadding(padded, encryption) : undefined)
   if (plaintext === undefined) return refuseByRule('SPA_DECRYPT_FAILED', 'block-padding', 'the padding is not PKCS #7')
-  return ok({ plaintext, ciphertext, envelope } as Decrypted)
+  return ok({ plaintext, ciphertext: messageBlocks(ciphertext, plaintext), envelope } as Decrypted)
 }
 
 /** The random value and a colon: the only sign that the key was right. */

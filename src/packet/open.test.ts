@@ -17,6 +17,8 @@ const HMAC = { key: hmacKey('another'), type: 'sha256' } as const
 const USER = 'YWxpY2U'
 const ACCESS = 'MTAuMS4yLjMsdGNwLzIy'
 const SOUND = digested(`1234567890123456:${USER}:1795410748:3.0.0:1:${ACCESS}`)
+/** Seven blocks, so that its padding would be an eighth. */
+const FILLS_ITS_BLOCKS = digested(`1234567890123456:dXV1dXV1dXU:1795410748:2.0.3:1:${ACCESS}`)
 
 test('a sound packet is opened', () => {
   const opened = open(wire(SOUND), { encryption: ENCRYPTION })
@@ -39,7 +41,20 @@ const refused: [what: string, packet: string, keys: PacketKeys, code: string, ru
     { encryption: ENCRYPTION },
     'SPA_FIELD_INVALID',
   ],
-  ['no padding', unpadded(), { encryption: ENCRYPTION }, 'SPA_DECRYPT_FAILED', 'block-padding'],
+  [
+    'no padding, with an HMAC',
+    authenticated(unpadded()),
+    { encryption: ENCRYPTION, hmac: HMAC },
+    'SPA_DECRYPT_FAILED',
+    'block-padding',
+  ],
+  [
+    'no padding, in a stream mode',
+    unpadded('ctr'),
+    { encryption: { ...ENCRYPTION, mode: 'CTR' } },
+    'SPA_DECRYPT_FAILED',
+    'block-padding',
+  ],
 ]
 for (const [what, packet, keys, code, rule] of refused) {
   test(`${what}: ${code}`, () => {
@@ -72,6 +87,23 @@ test('and there, too, it must begin as a ciphertext does', () => {
   assert.equal(opened.failure.rule, 'salted-head')
 })
 
+test('a message of 2.0.x that fills its blocks comes without padding', () => {
+  const opened = open(unpadded(), { encryption: ENCRYPTION })
+  assert.ok(opened.ok)
+  assert.equal(opened.value.fields.message, '10.1.2.3,tcp/22')
+})
+
+test('a packet stays the same packet when its block of padding alone is cut off', () => {
+  const whole = encodeBase64(encrypt(encodeText(FILLS_ITS_BLOCKS), ENCRYPTION, SALT)).slice(10)
+  assert.notEqual(whole, unpadded())
+  const digests = [whole, unpadded()].map((packet) => {
+    const opened = open(packet, { encryption: ENCRYPTION })
+    assert.ok(opened.ok)
+    return opened.value.digest
+  })
+  assert.equal(digests[0], digests[1])
+})
+
 function open(packet: string, keys: PacketKeys, options?: OpenOptions) {
   const envelope = parseEnvelope(encodeText(packet), { http: 'off' })
   assert.ok(envelope.ok, JSON.stringify(envelope))
@@ -92,16 +124,14 @@ function lone(packet: string): string {
   return packet + 'A'.repeat((((1 - packet.length - 10) % 4) + 4) % 4)
 }
 
-/** A valid message of seven blocks, encrypted without padding. fwknopd accepts it. */
-function unpadded(): string {
-  const message = digested(`1234567890123456:dXV1dXV1dXU:1795410748:3.0.0:1:${ACCESS}`)
-  assert.equal(message.length, 7 * 16)
+/** The valid message of seven blocks, encrypted without padding. fwknopd accepts it. */
+function unpadded(chaining: 'cbc' | 'ctr' = 'cbc'): string {
   const md5 = (...parts: Uint8Array[]) => new Uint8Array(createHash('md5').update(Buffer.concat(parts)).digest())
   const passphrase = encodeText('sixteen byte key')
   const first = md5(passphrase, SALT)
   const second = md5(first, passphrase, SALT)
   const iv = md5(second, passphrase, SALT)
-  const blocks = primitives.encrypt('cbc', concatBytes(first, second), iv, encodeText(message))
+  const blocks = primitives.encrypt(chaining, concatBytes(first, second), iv, encodeText(FILLS_ITS_BLOCKS))
   return encodeBase64(concatBytes(encodeText('Salted__'), SALT, blocks)).slice(10)
 }
 

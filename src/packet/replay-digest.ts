@@ -8,7 +8,10 @@ import type { Brand } from '../units.ts'
 import type { Envelope } from './envelope.ts'
 import { WIRE_PREFIX } from './wire-limits.ts'
 
-/** Base64 (unpadded) of the SHA-256 of the decoded ciphertext, including `Salted__` and salt, without the HMAC. */
+/**
+ * Base64 (unpadded) of the SHA-256 of the decoded ciphertext, including `Salted__` and salt, without the HMAC and
+ * without a last block that is padding alone.
+ */
 export type ReplayDigest = Brand<string, 'ReplayDigest'>
 
 /** Base64 (unpadded) of the SHA-256 of the wire text in its canonical spelling, as in fwknopd's `digest.cache`. */

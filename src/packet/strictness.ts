@@ -33,7 +33,8 @@ export const strictnessRules = {
     checkedIn: 'packet/envelope.ts',
   },
   'block-padding': {
-    sentence: 'the plaintext is padded to whole blocks by PKCS #7',
+    sentence:
+      'the plaintext is padded to whole blocks by PKCS #7; a message of fwknop 2.0.x that fills its blocks may have no padding',
     checkedIn: 'packet/decrypt.ts',
   },
   'inner-base64': {

@@ -1,0 +1,9 @@
+// npm run upstream -- CHECKOUT [OPTION…]
+import './setup/system-path.mjs'
+import { testPackages } from './setup/debian.mjs'
+import { runProgram } from './setup/program.mjs'
+import { setUp } from './setup/set-up.mjs'
+import { reportAndExit } from './setup/terminal.mjs'
+
+const { node } = await setUp({ packages: [...testPackages, 'file', 'psmisc'] }).catch(reportAndExit)
+runProgram(node, 'test/upstream/main.ts')

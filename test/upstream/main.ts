@@ -1,0 +1,141 @@
+/**
+ * `npm run upstream -- CHECKOUT`: the test suite of fwknop's own source, with Debian's programs and with ours. Measures
+ * how many of the cases that Debian's pass ours pass too. Nothing of the checkout is copied or changed (README.md).
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { netnsUnavailable } from '../support/netns.ts'
+import { type Arguments, parseArguments } from './arguments.ts'
+import { binaries, type Whose } from './binaries.ts'
+import { judgeCannedPackets } from './canned-packets.ts'
+import { compare, loadResults, type Results, saveResults } from './results.ts'
+import { type CaseResult, listing, runBatch } from './run-batch.ts'
+import { type CaseName, casesOf, shards } from './suite.ts'
+
+/** The share of the peer's cases that ours have to pass. */
+const WANTED = 0.95
+/** Small, so that the shards end at about the same time; a new start of the suite costs a second or two. */
+const BATCH = 10
+
+const say = (line: string) => process.stdout.write(`${line}\n`)
+/** How many folders of `work` were used. */
+let folders = 0
+const stop = new AbortController()
+const work = mkdtempSync(join(tmpdir(), 'ghostport-upstream-'))
+process.on('exit', () => rmSync(work, { recursive: true, force: true }))
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => {
+    stop.abort()
+    process.exit(130)
+  })
+
+process.exitCode = await main()
+
+async function main(): Promise<number> {
+  const args = parseArguments(process.argv.slice(2))
+  if (typeof args === 'string') return complain(args)
+  const unavailable = netnsUnavailable()
+  if (unavailable !== false) return complain(unavailable)
+  const options = { checkout: args.checkout, binaries: binaries.peer, folder: work, signal: stop.signal }
+  const cases = casesOf(await listing(options))
+  if (args.list) {
+    for (const name of cases) say(name)
+    return 0
+  }
+  const isCannedFine = await reportCannedPackets(args)
+  mkdirSync(args.folder, { recursive: true })
+  for (const whose of args.whose) await run(whose, chosen(whose, cases, args), args)
+  const isShareFine = report(loadResults(fileOf('peer', args)), loadResults(fileOf('ours', args)))
+  return isShareFine && isCannedFine ? 0 : 1
+}
+
+function complain(text: string): number {
+  say(text)
+  return 2
+}
+
+function fileOf(whose: Whose, { folder }: Arguments): string {
+  return join(folder, `${whose}.json`)
+}
+
+/** The cases to run now. Ours are asked only for what the peer's pass. */
+function chosen(whose: Whose, cases: readonly CaseName[], args: Arguments): readonly CaseName[] {
+  const known = loadResults(fileOf(whose, args))
+  const peer: Results = loadResults(fileOf('peer', args))
+  const isAsked = (name: CaseName) => args.only === undefined || args.only.test(name)
+  return cases.filter((name) => {
+    if (!isAsked(name)) return false
+    if (args.onlyFailed && known.get(name)?.verdict !== 'failed') return false
+    if (whose === 'ours') return peer.get(name)?.verdict !== 'failed'
+    return args.whose.length === 1 || !known.has(name)
+  })
+}
+
+async function run(whose: Whose, names: readonly CaseName[], args: Arguments): Promise<void> {
+  if (names.length === 0) return
+  say(`${whose}: ${names.length} cases`)
+  const results = loadResults(fileOf(whose, args))
+  const records = join(args.folder, whose)
+  mkdirSync(records, { recursive: true })
+  const failed: CaseName[] = []
+  let count = 0
+  const tell = (result: CaseResult, again: boolean) => {
+    const { name, verdict, seconds } = result
+    results.set(name, { verdict, seconds, ...(again && verdict === 'passed' ? { again } : {}) })
+    saveResults(fileOf(whose, args), results)
+    writeFileSync(join(records, `${fileName(name)}.txt`), result.record, 'latin1')
+    if (verdict === 'failed' && !again) failed.push(name)
+    say(`${verdict === 'passed' ? '✔' : '✖'} ${++count} ${name}, ${seconds} s${again ? ', again' : ''}`)
+  }
+  await inShards(whose, shards(names, BATCH), args, (result) => tell(result, false))
+  if (!args.once) {
+    const alone = failed.splice(0).map((name) => [name])
+    await inShards(whose, alone, args, (result) => tell(result, true))
+  }
+}
+
+async function inShards(
+  whose: Whose,
+  batches: readonly (readonly CaseName[])[],
+  { checkout, limit, shards }: Arguments,
+  tell: (result: CaseResult) => void,
+): Promise<void> {
+  const queue = batches.values()
+  const worker = async () => {
+    for (const names of queue) {
+      const folder = join(work, `${folders++}`)
+      await runBatch(names, { checkout, binaries: binaries[whose], folder, limit, signal: stop.signal }, tell)
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }
+  await Promise.all(Array.from({ length: shards }, worker))
+}
+
+function fileName(name: CaseName): string {
+  return name.replaceAll(/[^A-Za-z0-9+-]+/g, '_').replaceAll(/^_|_$/g, '')
+}
+
+/** @returns whether the share is as wanted. */
+function report(peer: Results, ours: Results): boolean {
+  const count = (results: Results, verdict: string) => [...results.values()].filter((r) => r.verdict === verdict).length
+  say(`\npeer: ${count(peer, 'passed')} passed, ${count(peer, 'failed')} failed`)
+  if (ours.size === 0) return true
+  const { compared, passed, failed, aboutTheBuild, missing } = compare(peer, ours)
+  for (const name of failed) say(`✖ ${name}`)
+  const share = passed / compared
+  say(
+    `ours: ${passed} of the ${compared} cases that the peer passes, ${(share * 100).toFixed(1)} %` +
+      ` (${aboutTheBuild} of them look at the C build${missing > 0 ? `; ${missing} more were not run` : ''})`,
+  )
+  return share >= WANTED
+}
+
+/** @returns whether each is judged as fwknop's suite says. */
+async function reportCannedPackets({ checkout }: Arguments): Promise<boolean> {
+  const results = await judgeCannedPackets(checkout)
+  const count = (outcome: string) => results.filter((result) => result.outcome === outcome).length
+  for (const { name, outcome, why } of results) if (outcome !== 'passed') say(`${outcome} ${name}: ${why}`)
+  say(`packets in the suite: ${count('passed')} judged as there, ${count('failed')} not, ${count('skipped')} left out`)
+  return count('failed') === 0
+}
