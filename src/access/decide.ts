@@ -6,7 +6,7 @@
 import type { IpAddress } from '../packet/address.ts'
 import { cannotBeHost, isLinkLocal, isLoopback } from '../packet/address-kinds.ts'
 import type { AccessMessage, LocalNatMessage, Message, NatAccessMessage, ProtocolPort } from '../packet/message.ts'
-import { type Refused, refuse } from '../result.ts'
+import { type Failure, type Refused, refuse } from '../result.ts'
 import { type Seconds, seconds, type UnixSeconds } from '../units.ts'
 import { checkAge, showTime } from './age.ts'
 import { distinctOpenings, type Grant, grantId } from './grant.ts'
@@ -65,7 +65,7 @@ type Asked =
 
 function ask(policy: Policy, stanza: Stanza, request: Request, now: UnixSeconds): Asked {
   const question = { policy, stanza, request, now }
-  for (const [checksPassed, check] of checks.entries()) {
+  for (const [checksPassed, { check }] of checks.entries()) {
     const denied = check(question)
     if (denied !== undefined) return { ...denied, checksPassed }
   }
@@ -80,6 +80,32 @@ function ask(policy: Policy, stanza: Stanza, request: Request, now: UnixSeconds)
   return { ok: true, action: { kind: 'grant', grant: makeGrant(stanza, message, chosen) } }
 }
 
+/** How one check of a stanza judged a request. */
+export interface Examined {
+  /** The settings that the check is about. */
+  readonly rule: string
+  /** Absent: passed. */
+  readonly failure?: Failure
+}
+
+/**
+ * All checks of one stanza, also those after the first that denies: to tell an administrator why. What {@link decide}
+ * says is what counts.
+ * @returns the checks in order; the last one chooses what is opened.
+ */
+export function examine(policy: Policy, stanza: Stanza, request: Request, now: UnixSeconds): readonly Examined[] {
+  const question = { policy, stanza, request, now }
+  const checked = checks.map(({ rule, check }) => examined(rule, check(question)))
+  const { message } = request
+  if (message.kind === 'command') return checked
+  const openings = chooseOpenings(policy, stanza, message, grantSource(policy, request), request)
+  return [...checked, examined('FORCE_NAT, NAT_TARGETS, ENABLE_NAT_DNS', openings.ok ? undefined : openings)]
+}
+
+function examined(rule: string, denied: Refused | undefined): Examined {
+  return denied === undefined ? { rule } : { rule, failure: denied.failure }
+}
+
 interface Question {
   readonly policy: Policy
   readonly stanza: Stanza
@@ -88,17 +114,20 @@ interface Question {
 }
 type Check = (question: Question) => Refused | undefined
 
-/** In fwknop's order (docs/WIRE.md § 11). A check that fwknop does not have follows the one that is most like it. */
-const checks: readonly Check[] = [
-  checkAddresses,
-  checkExpiry,
-  checkNamedSource,
-  checkPacketSource,
-  checkGrantSource,
-  checkUsername,
-  checkNatEnabled,
-  checkCommand,
-  checkPorts,
+/**
+ * In fwknop's order (docs/WIRE.md § 11), each with the settings that it holds a request against. A check that fwknop does
+ * not have follows the one that is most like it.
+ */
+const checks: readonly { readonly rule: string; readonly check: Check }[] = [
+  { rule: 'SOURCE, DESTINATION', check: checkAddresses },
+  { rule: 'ACCESS_EXPIRE', check: checkExpiry },
+  { rule: 'REQUIRE_SOURCE_ADDRESS', check: checkNamedSource },
+  { rule: 'REQUIRE_PACKET_SOURCE', check: checkPacketSource },
+  { rule: 'the address to open for', check: checkGrantSource },
+  { rule: 'REQUIRE_USERNAME', check: checkUsername },
+  { rule: 'ENABLE_IPT_FORWARDING, ENABLE_IPT_LOCAL_NAT', check: checkNatEnabled },
+  { rule: 'commands', check: checkCommand },
+  { rule: 'OPEN_PORTS, RESTRICT_PORTS', check: checkPorts },
 ]
 
 function checkAddresses({ stanza, request }: Question): Refused | undefined {
