@@ -84,7 +84,7 @@ class AmendedFiles implements ConfigFiles {
     // There is no stanza, because there is none any more.
     if (code === 'CONFIG_MISSING_KEY')
       return taken.some((name) => KEY_NAME.test(name) || (!isStanza && /^(?:SOURCE|%include)/.test(name)))
-    return taken.some((name) => new RegExp(`\\b${name}\\b`).test(detail))
+    return taken.some((name) => name !== '' && new RegExp(`\\b${name}\\b`).test(detail))
   }
 
   /** Takes a fault out. @returns whether that can be done. */
