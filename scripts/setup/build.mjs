@@ -43,7 +43,12 @@ export async function compile(node, folder) {
   const tsc = join(clone, 'node_modules', 'typescript', 'bin', 'tsc')
   await run(node, [tsc, '-p', 'tsconfig.build.json', '--outDir', folder], { cwd: clone })
   await Promise.all([bundlePrograms(folder), bundleForBrowsers(folder)])
-  chmodSync(join(folder, 'cli', 'ghostport.js'), 0o755)
+  for (const path of Object.values(programs())) chmodSync(join(folder, path.replace(/^dist\//, '')), 0o755)
+}
+
+/** @returns {Record<string, string>} */
+function programs() {
+  return JSON.parse(readFileSync(join(clone, 'package.json'), 'utf8')).bin
 }
 
 function fingerprint() {

@@ -1,5 +1,5 @@
 // The programs of the package, each as one file: every file that a process loads costs it a quarter of a millisecond.
-// The bundles are the starter of the command line (dist/cli/ghostport.js), each command that it imports when needed
+// The bundles are the starter of each command line (dist/cli/ghostport.js, …), each command that it imports when needed
 // (dist/cli/knock.js, …), and the program that the warden starts (dist/daemon/receiver.js). They share no file, so a
 // process reads one or two. So code must not compare classes of values that pass between starter and command: each has
 // a copy of the class (test/cli/start.test.ts). Names are kept, so that a stack trace stays readable. The compiler
@@ -11,7 +11,8 @@ import { requirePlatformPackage } from './npm.mjs'
 
 /** @import { BuildOptions, Plugin } from 'esbuild' */
 
-const STARTER = 'src/cli/ghostport.ts'
+/** The programs of package.json. */
+const STARTERS = ['ghostport', 'fwknopd']
 /** The program that the warden starts. */
 const RECEIVER = 'src/daemon/receiver/program.ts'
 /** Older Node.js versions must be able to load the starter, to report that they are too old. */
@@ -48,10 +49,11 @@ export async function bundlePrograms(folder) {
     })
   const inAnyNode = (/** @type {string} */ module) =>
     `process.getBuiltinModule?.('${module}') ?? (await import('${module}')).default`
-  await program(STARTER, 'cli/ghostport.js', {
-    target: ANY_NODE,
-    plugins: [commandsApart(commands), outsideWhenNeeded(inAnyNode)],
-  })
+  for (const starter of STARTERS)
+    await program(`src/cli/${starter}.ts`, `cli/${starter}.js`, {
+      target: ANY_NODE,
+      plugins: [commandsApart(commands), outsideWhenNeeded(inAnyNode)],
+    })
   await Promise.all([
     ...[...commands].map((source) => program(source, `cli/${basename(source, '.ts')}.js`)),
     program(RECEIVER, 'daemon/receiver.js'),

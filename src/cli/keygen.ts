@@ -97,6 +97,21 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
   return 0
 }
 
+/**
+ * The keys as the two lines that both ends understand, by the options of fwknop’s `--key-gen`.
+ * @param file where they are written, if anywhere: a new file.
+ */
+export function makeKeys(
+  given: Parameters<typeof parseWish>[0],
+  file: string | undefined,
+): Result<string, Failure<'CLI_USAGE' | 'VALUE_INVALID' | 'CONFIG_UNWRITABLE' | 'CONFIG_CONFLICT' | 'CONFIG_EXPOSED'>> {
+  const wish = parseWish(given)
+  if (!wish.ok) return wish
+  const text = keyLines(generate(wish.value))
+  const written = file === undefined ? ok(undefined) : writeNew(file, `${text}\n`)
+  return written.ok ? ok(text) : written
+}
+
 type Given = OptionValues<typeof options>
 
 /** Options that cannot be used together, and options without effect. */

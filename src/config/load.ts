@@ -7,9 +7,10 @@ import { ok, type Result } from '../result.ts'
 import { buildPolicy } from './access/build-policy.ts'
 import { parseAccessConf } from './access/parse-access-conf.ts'
 import type { ConfigFiles } from './reading/config-files.ts'
+import type { Dialect } from './reading/dialect.ts'
 import type { Notice } from './reading/notice.ts'
 import type { SettingLocations, SettingValues } from './server/defaults-and-conflicts.ts'
-import { parseFwknopdConf, type SettingOverride } from './server/parse-fwknopd-conf.ts'
+import { type ParsedServerConfig, parseFwknopdConf, type SettingOverride } from './server/parse-fwknopd-conf.ts'
 import type { ServerConfig } from './server/server-config.ts'
 
 /** Where the configuration is, and what the command line overrides in it. */
@@ -20,6 +21,9 @@ export interface ConfigSource {
   readonly access?: string
   /** Flags that stand for variables of the server’s file, and go before them: `-i`, `-U`. */
   readonly overrides?: readonly SettingOverride[]
+  /** `-O` of fwknopd: more files of variables. A later one goes before an earlier one. */
+  readonly moreServerFiles?: readonly string[]
+  readonly dialect?: Dialect
 }
 
 export interface LoadedConfig {
@@ -30,19 +34,38 @@ export interface LoadedConfig {
   readonly at: SettingLocations
   /** What the server’s file and the command line set. */
   readonly values: SettingValues
+  /** The same, as text. */
+  readonly texts: Readonly<Record<string, string>>
 }
 
 export function loadConfig(files: ConfigFiles, source: ConfigSource): Result<LoadedConfig> {
-  const text = files.read(source.server)
-  if (!text.ok) return text
-  const parsed = parseFwknopdConf(source.server, text.value, source.overrides)
+  const parsed = loadServerConfig(files, source)
   if (!parsed.ok) return parsed
-  const { config, at, values } = parsed.value
+  const { config, at, values, texts } = parsed.value
   const server = source.access === undefined ? config : { ...config, accessFile: source.access }
   const access = parseAccessConf(server.accessFile, files)
   if (!access.ok) return access
   const built = buildPolicy(server, access.value.stanzas)
   if (!built.ok) return built
   const { policy, notices } = built.value
-  return ok({ server, policy, notices: [...parsed.value.notices, ...access.value.notices, ...notices], at, values })
+  const all = [...parsed.value.notices, ...access.value.notices, ...notices]
+  return ok({ server, policy, notices: all, at, values, texts })
+}
+
+/** The server's own files, without the stanzas. */
+export function loadServerConfig(files: ConfigFiles, source: ConfigSource): Result<ParsedServerConfig> {
+  const text = files.read(source.server)
+  if (!text.ok) return text
+  const layers: { file: string; text: string }[] = []
+  for (const file of source.moreServerFiles ?? []) {
+    const more = files.read(file)
+    if (!more.ok) return more
+    layers.push({ file, text: more.value })
+  }
+  const { overrides, dialect } = source
+  return parseFwknopdConf(source.server, text.value, {
+    layers,
+    ...(overrides && { overrides }),
+    ...(dialect && { dialect }),
+  })
 }

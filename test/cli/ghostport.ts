@@ -34,8 +34,15 @@ export class Home implements Disposable {
     argv: readonly string[],
     options: { input?: string; descriptor3?: string } = {},
   ): Promise<Transcript> {
-    const [program = '', ...words] = ghostportCommand
-    const child: ChildProcess = spawn(program, [...words, ...argv], {
+    return await this.run([...ghostportCommand, ...argv], options)
+  }
+
+  /** The same for another program. @param command the program and its words. */
+  async run(
+    [program = '', ...words]: readonly string[],
+    options: { input?: string; descriptor3?: string } = {},
+  ): Promise<Transcript> {
+    const child: ChildProcess = spawn(program, words, {
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
       cwd: this.path,
       // No controlling terminal: a command that would ask must refuse.

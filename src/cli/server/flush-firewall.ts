@@ -53,7 +53,7 @@ export async function flushFirewall(source: ConfigSource, terminal: Terminal): P
 /** @returns undefined where the file says that there is no table. */
 function targetOf({ server: file, overrides }: ConfigSource, terminal: Terminal): Target | undefined {
   const text = diskFiles(process.getuid?.() ?? 0).read(file)
-  const parsed = text.ok ? parseFwknopdConf(file, text.value, overrides) : text
+  const parsed = text.ok ? parseFwknopdConf(file, text.value, overrides === undefined ? {} : { overrides }) : text
   if (parsed.ok) {
     const { firewall, controlSocket } = parsed.value.config
     return firewall.kind === 'relay' ? undefined : { firewall, controlSocket, at: parsed.value.at }

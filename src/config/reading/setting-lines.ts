@@ -20,12 +20,14 @@ export interface SettingLine {
 
 /**
  * @param names of settings, those of other files included: a message about a line shows no other word of it.
+ * @param onFault gets each line that is none, which is then passed over. Absent: the first of them is refused.
  * @returns the settings in order; or the first line that is none.
  */
 export function readSettingLines(
   file: string,
   text: string,
   names: readonly string[],
+  onFault?: (failure: Failure<'CONFIG_SYNTAX'>, raw: string) => void,
 ): Result<SettingLine[], Failure<'CONFIG_SYNTAX'>> {
   const lines: SettingLine[] = []
   if (text.includes('\0'))
@@ -35,8 +37,9 @@ export function readSettingLines(
     number++
     const line = readSettingLine(raw, { file, line: number }, names)
     if (line === undefined) continue
-    if (!line.ok) return line
-    lines.push(line.value)
+    if (line.ok) lines.push(line.value)
+    else if (onFault === undefined) return line
+    else onFault(line.failure, raw)
   }
   return ok(lines)
 }

@@ -2,6 +2,7 @@
 import { STANDARD_SPA_PORT } from '../../packet/protocol-port.ts'
 import { ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
 import { seconds } from '../../units.ts'
+import type { Dialect } from '../reading/dialect.ts'
 import type { ConfigFailure, Notice } from '../reading/notice.ts'
 import { folderOf, relativeTo } from '../reading/paths.ts'
 import {
@@ -38,9 +39,12 @@ export interface GivenSettings {
    */
   readonly expanded: Set<UsedSetting>
   readonly relays: { readonly listener: RelayListener; readonly at: SourceLocation }[]
+  /** Whose defaults count. */
+  readonly dialect?: Dialect | undefined
 }
 
 const DEFAULT_MAX_AGE = 120
+const FWKNOPD_INTERFACES: readonly string[] = ['eth0']
 const DEFAULT_PACKETS_PER_KEY = 20_000
 const DEFAULT_MAX_BYTES = 1500
 const DEFAULT_LOG_LIMIT = 10
@@ -58,23 +62,28 @@ export function assembleServerConfig(
   const resolved = (name: UsedSetting, path: string, folder: string): string =>
     given.expanded.has(name) ? path : relativeTo(folder, path)
   const runFolder = values.FWKNOP_RUN_DIR ?? '/run/fwknop'
+  const digests = resolved('DIGEST_FILE', values.DIGEST_FILE ?? 'digest.cache', runFolder)
+  const isFwknopd = given.dialect === 'fwknopd'
+  // fwknopd finds all that is its own by two paths: servers with different ones can run beside each other.
+  const ownRunFolder = isFwknopd && values.FWKNOP_RUN_DIR !== undefined
+  const ownDigests = isFwknopd && (values.DIGEST_FILE !== undefined || ownRunFolder)
+  const pidFile = values.FWKNOP_PID_FILE ?? (isFwknopd ? 'fwknopd.pid' : undefined)
   return ok({
     captures: [capture.value],
     policy: assemblePolicy(given, notices),
     firewall: firewall.value,
     replay: {
-      database: values.REPLAY_DB ?? '/var/lib/ghostport/replay.db',
+      database: values.REPLAY_DB ?? (ownDigests ? `${digests}.db` : '/var/lib/ghostport/replay.db'),
       packetsPerKey: values.MAX_PACKETS_PER_KEY ?? DEFAULT_PACKETS_PER_KEY,
       fwknopDigests: {
-        path: resolved('DIGEST_FILE', values.DIGEST_FILE ?? 'digest.cache', runFolder),
+        path: digests,
         named: values.DIGEST_FILE !== undefined,
       },
     },
     accessFile: resolved('ACCESS_FILE', values.ACCESS_FILE ?? 'access.conf', values.FWKNOP_CONF_DIR ?? folderOf(file)),
-    controlSocket: values.CONTROL_SOCKET ?? '/run/ghostport/control.sock',
-    ...(values.FWKNOP_PID_FILE === undefined
-      ? {}
-      : { pidFile: resolved('FWKNOP_PID_FILE', values.FWKNOP_PID_FILE, runFolder) }),
+    controlSocket:
+      values.CONTROL_SOCKET ?? (ownRunFolder ? `${runFolder}/control.sock` : '/run/ghostport/control.sock'),
+    ...(pidFile === undefined ? {} : { pidFile: resolved('FWKNOP_PID_FILE', pidFile, runFolder) }),
     ...(values.RECEIVER_USER !== undefined && { receiverUser: values.RECEIVER_USER }),
     refusalsPerSecond: values.LOG_LIMIT ?? DEFAULT_LOG_LIMIT,
   })
@@ -107,7 +116,7 @@ function assembleCapture(given: GivenSettings, notices: Notice[]): Result<Captur
   for (const name of passedOver) noEffect(name, `packets are captured ${HOW[kind]}`, at, notices)
   return ok({
     kind,
-    interfaces: values.PCAP_INTF ?? 'any',
+    interfaces: values.PCAP_INTF ?? (given.dialect === 'fwknopd' ? FWKNOPD_INTERFACES : 'any'),
     ports,
     maxBytes: values.MAX_SNIFF_BYTES ?? DEFAULT_MAX_BYTES,
   })

@@ -34,6 +34,7 @@ test('an empty file gives the defaults', () => {
     notices: [],
     at: {},
     values: {},
+    texts: {},
   })
 })
 
@@ -284,7 +285,7 @@ for (const [line, code, suggestion] of malformed) {
 }
 
 test('a flag is read as its variable is, and the file’s own value then does not count', () => {
-  const under = (text: string, ...overrides: SettingOverride[]) => parseFwknopdConf(FILE, text, overrides)
+  const under = (text: string, ...overrides: SettingOverride[]) => parseFwknopdConf(FILE, text, { overrides })
   const captures = (text: string, ...overrides: SettingOverride[]) => {
     const parsed = under(text, ...overrides)
     assert(parsed.ok, parsed.ok ? '' : parsed.failure.detail)
@@ -339,7 +340,9 @@ for (const [text, suggestion] of socketRanges)
   })
 
 test('-U with a range of ports is told from the file’s own choice', () => {
-  const parsed = parseFwknopdConf(FILE, 'SPA_PORTS 1-9;', [{ name: 'CAPTURE', value: 'udp', flag: '-U' }])
+  const parsed = parseFwknopdConf(FILE, 'SPA_PORTS 1-9;', {
+    overrides: [{ name: 'CAPTURE', value: 'udp', flag: '-U' }],
+  })
   assert(!parsed.ok)
   assert.match(parsed.failure.suggestion ?? '', /leave out -U/)
 })

@@ -3,6 +3,7 @@
 import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
 import { stanzaSettingNames } from '../access/access-setting-names.ts'
 import { isClientSetting, refuseClientName } from '../client/fwknoprc-settings.ts'
+import type { Dialect } from '../reading/dialect.ts'
 import { isNameLike, refuseUnknownName } from '../reading/hide-keys.ts'
 import { nearest } from '../reading/nearest.ts'
 import type { ConfigFailure, Notice } from '../reading/notice.ts'
@@ -15,6 +16,7 @@ import {
   type SettingLocations,
   type SettingValues,
 } from './defaults-and-conflicts.ts'
+import { forgivenLines } from './fwknopd-dialect.ts'
 import {
   irrelevantSettings,
   refusedSettings,
@@ -31,7 +33,8 @@ const NAMES = [...serverSettingNames, ...stanzaSettingNames]
 
 /** A variable that the command line sets. It replaces the value of the file. */
 export interface SettingOverride {
-  readonly name: UsedSetting
+  /** Of {@link serverSettingNames}. */
+  readonly name: string
   /** As in the file: the same reader reads both. */
   readonly value: string
   /** The flag, for messages: `-i`. */
@@ -45,40 +48,88 @@ export interface ParsedServerConfig {
   readonly at: SettingLocations
   /** What is set, so that two readings of a file can be compared. */
   readonly values: SettingValues
+  /** Each variable that a file or the command line sets, as text. */
+  readonly texts: Readonly<Record<string, string>>
+}
+
+/** How the server's files are read, and what besides them sets variables. */
+export interface ServerReading {
+  /** What the command line says instead. */
+  readonly overrides?: readonly SettingOverride[]
+  /** More files, whole. What one sets replaces what was set before. */
+  readonly layers?: readonly { readonly file: string; readonly text: string }[]
+  /** As fwknopd reads them, with its defaults. */
+  readonly dialect?: Dialect
 }
 
 /**
  * @param file its path: for messages, and for the paths that are relative to it.
  * @param text what the file holds. An empty file is a valid one.
- * @param overrides what the command line says instead.
  * @returns the configuration and what the operator should know about it; or the first thing that is wrong, with its
  * line.
  */
 export function parseFwknopdConf(
   file: string,
   text: string,
-  overrides: readonly SettingOverride[] = [],
+  { overrides = [], layers = [], dialect }: ServerReading = {},
 ): Result<ParsedServerConfig, ConfigFailure> {
-  const lines = readSettingLines(file, text, NAMES)
-  if (!lines.ok) return lines
-  const given: GivenSettings = { values: {}, at: {}, expanded: new Set(), relays: [] }
   const notices: Notice[] = []
-  for (const { name, value, flag } of overrides) {
-    const read: ReturnType<ValueReader<unknown>> = usedSettings[name](value)
-    if (!read.ok) return { ok: false, failure: { ...read.failure, detail: `${flag}: ${read.failure.detail}` } }
-    Object.assign(given.values, { [name]: read.value })
+  const lines = readLayers([{ file, text }, ...layers], dialect, notices)
+  if (!lines.ok) return lines
+  const given: GivenSettings = { values: {}, at: {}, expanded: new Set(), relays: [], dialect }
+  const texts: Record<string, string> = {}
+  for (const override of overrides) {
+    const problem = readOverride(override, given, notices)
+    if (problem !== undefined) return problem
+    texts[override.name] = override.value
   }
-  const overridden = new Set(overrides.flatMap(({ name }) => [name, ...(SAME_QUESTION[name] ?? [])]))
+  const overridden = new Set(overrides.flatMap(({ name }) => [name, ...(SAME_QUESTION[name as UsedSetting] ?? [])]))
   for (const line of lines.value) {
-    if (overridden.has(line.name as UsedSetting)) continue
+    if (overridden.has(line.name)) continue
     const problem = readSetting(line, lines.value, file, given, notices)
     if (problem !== undefined) return problem
+    const expanded = expandVariable(line, lines.value, file, 0)
+    texts[line.name] = expanded.ok ? expanded.value : line.value
   }
   const config = assembleServerConfig(file, given, notices)
   const unheard = overrides.find(({ name }) => name === 'PCAP_INTF')
   if (config.ok && unheard !== undefined && config.value.captures.every(({ kind }) => kind === 'udp'))
     notices.push({ level: 'info', text: `${unheard.flag} has no effect: packets are captured by a UDP socket` })
-  return config.ok ? ok({ config: config.value, notices, at: given.at, values: valuesOf(given) }) : config
+  return config.ok ? ok({ config: config.value, notices, at: given.at, values: valuesOf(given), texts }) : config
+}
+
+/** @returns the lines of all files, without those that a later file replaces. */
+function readLayers(
+  layers: NonNullable<ServerReading['layers']>,
+  dialect: Dialect | undefined,
+  notices: Notice[],
+): Result<readonly SettingLine[], ConfigFailure> {
+  let all: readonly SettingLine[] = []
+  for (const { file, text } of layers) {
+    const lines = dialect === 'fwknopd' ? ok(forgivenLines(file, text, notices)) : readSettingLines(file, text, NAMES)
+    if (!lines.ok) return lines
+    const replaced = new Set(lines.value.map(({ name }) => name))
+    all = [...all.filter(({ name }) => !replaced.has(name)), ...lines.value]
+  }
+  return ok(all)
+}
+
+/** A variable that has no effect, or that is refused, is so from the command line too. */
+function readOverride(
+  { name, value, flag }: SettingOverride,
+  given: GivenSettings,
+  notices: Notice[],
+): Refused<ConfigFailure> | undefined {
+  if (Object.hasOwn(irrelevantSettings, name)) {
+    notices.push({ level: 'info', text: `${flag} has no effect: ${irrelevantSettings[name]}` })
+    return undefined
+  }
+  const refused = Object.hasOwn(refusedSettings, name) ? refusedSettings[name] : undefined
+  if (refused !== undefined) return refuse('CONFIG_UNSUPPORTED_KEY', `${flag}: ${refused.instead}`)
+  const read: ReturnType<ValueReader<unknown>> = usedSettings[name as UsedSetting](value)
+  if (!read.ok) return { ok: false, failure: { ...read.failure, detail: `${flag}: ${read.failure.detail}` } }
+  Object.assign(given.values, { [name]: read.value })
+  return undefined
 }
 
 function valuesOf({ values, relays }: GivenSettings): SettingValues {

@@ -1,0 +1,143 @@
+/** What `fwknopd` does, by its command line. */
+import { resolve } from 'node:path'
+import type { ConfigSource } from '../../config/load.ts'
+import { loadConfig, loadServerConfig } from '../../config/load.ts'
+import type { SettingOverride } from '../../config/server/parse-fwknopd-conf.ts'
+import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import type { Outcome } from '../command.ts'
+import { getopt } from '../terminal/getopt.ts'
+import { optionHelp } from '../terminal/option-help.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+import { fwknopdOptions, type Given, pathOptions, switchOf, variableOf } from './options.ts'
+
+const DEFAULT_CONFIG = '/etc/fwknop/fwknopd.conf'
+
+/** @returns the exit status. */
+export async function runFwknopd(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const line = getopt(fwknopdOptions, argv)
+  if (!line.ok) return terminal.fail(line.failure)
+  const outcome = await run(line.value.options, line.value.operands, terminal)
+  return typeof outcome === 'number' ? outcome : terminal.fail(outcome.failure)
+}
+
+/** In fwknopd’s order: what needs no configuration, then what needs only the server’s own files, then the rest. */
+async function run(given: Given, operands: readonly string[], terminal: Terminal): Promise<Outcome> {
+  if (given.version > 0) return (await import('./simple.ts')).printVersion(terminal)
+  if (given['key-gen'] > 0 || given['key-gen-file'] !== undefined)
+    return (await import('./simple.ts')).generateKeys(given, terminal)
+  if (given.help > 0) {
+    showHelp(terminal)
+    return 0
+  }
+  const [stray] = operands
+  if (stray !== undefined) return refuse('CLI_USAGE', `unexpected argument “${stray}”`)
+  const unusable = contradiction(given)
+  if (!unusable.ok) return unusable
+  if (given['dump-serv-err-codes'] > 0) return (await import('./simple.ts')).printFailureCodes(terminal)
+  const user = process.getuid?.() ?? 0
+  const source = sourceOf(given)
+  if (!source.ok) return source
+  if (given.kill > 0 || given.restart > 0 || given.status > 0) {
+    const server = loadServerConfig(diskFiles(user), source.value)
+    if (!server.ok) return server
+    const { controlRunning } = await import('./running.ts')
+    return controlRunning(given, server.value.config.pidFile ?? '', terminal)
+  }
+  if (given['fw-flush'] > 0) {
+    const { flushFirewall } = await import('../server/flush-firewall.ts')
+    return flushFirewall(source.value, terminal)
+  }
+  const loaded = loadConfig(diskFiles(user), source.value)
+  if (!loaded.ok) return loaded
+  if (given['dump-config'] > 0)
+    return (await import('./dump-config.ts')).dumpConfig(loaded.value, diskFiles(user), source.value, terminal)
+  if (given['exit-parse-config'] > 0) {
+    for (const { level, text, at } of loaded.value.notices)
+      terminal.note(`${level}: ${at === undefined ? '' : `${at.file}:${at.line}: `}${text}`)
+    terminal.note('Configs parsed, exiting.')
+    return 0
+  }
+  const { serveInForeground } = await import('./serve.ts')
+  return serveInForeground(given, source.value, loaded.value, terminal)
+}
+
+const REFUSED = {
+  'afl-fuzzing': 'it is for fwknop’s own tests',
+  'afl-pkt-file': 'it is for fwknop’s own tests',
+  'fault-injection-tag': 'it is for fwknop’s own tests',
+} as const
+
+function contradiction(given: Given): Result<void, Failure<'CLI_USAGE'>> {
+  for (const [name, why] of Object.entries(REFUSED) as [keyof typeof REFUSED, string][])
+    if (Number(given[name]) > 0 || typeof given[name] === 'string')
+      return refuse('CLI_USAGE', `--${name} is refused: ${why}`)
+  const exclusive = (['kill', 'restart', 'status', 'dump-config'] as const).filter((name) => given[name] > 0)
+  if (exclusive.length > 1) return refuse('CLI_USAGE', `--${exclusive.join(' and --')} cannot be used together`)
+  return ok(undefined)
+}
+
+/** Where the configuration is, by the command line. */
+function sourceOf(given: Given): Result<ConfigSource, Failure<'CONFIG_UNREADABLE'>> {
+  const server = fromHere(given['config-file'] ?? DEFAULT_CONFIG)
+  if (!server.ok) return server
+  const access = fromHere(given['access-file'] ?? '/')
+  if (!access.ok) return access
+  const moreServerFiles: string[] = []
+  for (const file of given['override-config']?.split(',').filter((name) => name !== '') ?? []) {
+    const path = fromHere(file)
+    if (!path.ok) return path
+    moreServerFiles.push(path.value)
+  }
+  const overrides: SettingOverride[] = []
+  for (const [option, name] of Object.entries(variableOf) as [keyof typeof variableOf, string][]) {
+    const value = given[option]
+    if (value === undefined) continue
+    const path = (pathOptions as readonly string[]).includes(option) ? fromHere(value) : ok(value)
+    if (!path.ok) return path
+    overrides.push({ name, value: path.value, flag: flagOf(option) })
+  }
+  for (const [option, [name, value]] of Object.entries(switchOf) as [
+    keyof typeof switchOf,
+    readonly [string, string],
+  ][])
+    if (given[option] > 0) overrides.push({ name, value, flag: flagOf(option) })
+  return ok({
+    server: server.value,
+    ...(given['access-file'] !== undefined && { access: access.value }),
+    overrides,
+    moreServerFiles,
+    dialect: 'fwknopd',
+  })
+}
+
+function flagOf(option: keyof typeof fwknopdOptions): string {
+  const spec = fwknopdOptions[option]
+  return 'short' in spec ? `-${spec.short}` : `--${option}`
+}
+
+/** @returns the path from the root; CONFIG_UNREADABLE for a relative one where the working directory is gone. */
+function fromHere(path: string): Result<string, Failure<'CONFIG_UNREADABLE'>> {
+  try {
+    return ok(resolve(path))
+  } catch {
+    return refuse(
+      'CONFIG_UNREADABLE',
+      `${path} is relative, but the working directory no longer exists: give the path from /`,
+    )
+  }
+}
+
+function showHelp(terminal: Terminal): void {
+  const { shown } = optionHelp(fwknopdOptions, terminal.style)
+  terminal.print([
+    'usage: fwknopd [options]',
+    '',
+    'The server of ghostport, behind the command line of fwknopd. It reads fwknopd.conf and access.conf, goes to the',
+    'background, and logs to syslog in the words of fwknopd.',
+    '',
+    ...shown,
+    '',
+    'Exit status: 0, or 1 for any failure. docs/FWKNOP-COMMANDS.md says what differs from fwknopd.',
+  ])
+}

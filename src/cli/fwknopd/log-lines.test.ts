@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { describeOpening, type Opening } from '../../access/grant.ts'
+import type { LogField, LogLevel } from '../../log.ts'
+import type { IpAddress } from '../../packet/address.ts'
+import { port } from '../../units.ts'
+import { fwknopdLines, type LineContext, readOpening } from './log-lines.ts'
+
+const context: LineContext = {
+  places: {
+    access: 'FWKNOP_INPUT',
+    forward: 'FWKNOP_FORWARD',
+    dnat: 'FWKNOP_PREROUTING',
+    snat: 'FWKNOP_POSTROUTING',
+    masquerade: 'FWKNOP_MASQUERADE',
+  },
+  now: 1000,
+  filter: undefined,
+}
+type Fields = { readonly [name: string]: LogField }
+const lines = (level: LogLevel, event: string, fields: Fields): readonly string[] =>
+  fwknopdLines(level, event, fields, context).map(({ priority, text }) => `${priority} ${text}`)
+
+const from = { source: '1.2.3.4', sourcePort: 4000, destinationPort: 62201, stanza: 2 }
+const MATCH = 'info (stanza #2) SPA Packet from IP: 1.2.3.4 received with access source match'
+const granted = { verdict: 'granted', ...from, for: '5.6.7.8', lifetime: 30, user: 'ada' }
+const refused = (code: string): Fields => ({
+  verdict: 'refused',
+  ...from,
+  code,
+  reason: 'the reason',
+  detail: 'the detail',
+  user: 'ada',
+})
+
+const table: readonly (readonly [level: LogLevel, event: string, fields: Fields, lines: readonly string[]])[] = [
+  ['info', 'starting', {}, ['info Starting fwknopd']],
+  [
+    'info',
+    'ready',
+    { capture: 'packet', interfaces: ['eth0', 'eth1'], ports: [62201, '4000-4010'], stanzas: 1 },
+    [
+      'info Sniffing interface: eth0,eth1',
+      "info PCAP filter is: 'udp port 62201 or udp port 4000-4010'",
+      'info Starting fwknopd main event loop.',
+    ],
+  ],
+  [
+    'info',
+    'ready',
+    { capture: 'udp', ports: [62201], stanzas: 1 },
+    ['info Kicking off UDP server to listen on port 62201.', 'info Starting fwknopd main event loop.'],
+  ],
+  ['info', 'signal', { signal: 'SIGHUP' }, ['warning Got SIGHUP. Re-reading configs.']],
+  ['info', 'signal', { signal: 'SIGTERM' }, ['warning Got SIGTERM. Exiting...']],
+  ['info', 'signal', { signal: 'SIGINT' }, ['warning Got SIGINT. Exiting...']],
+  ['info', 'reload', { stanzas: 3 }, ['info Re-read configs: 3 access stanzas.']],
+  ['info', 'stopping', {}, ['info Shutting Down fwknopd.']],
+  [
+    'info',
+    'knock',
+    { ...granted, grant: 'tcp/22,udp/53' },
+    [
+      MATCH,
+      'info Added access rule to FWKNOP_INPUT for 5.6.7.8 -> 0.0.0.0/0 tcp/22, expires at 1030',
+      'info Added access rule to FWKNOP_INPUT for 5.6.7.8 -> 0.0.0.0/0 udp/53, expires at 1030',
+    ],
+  ],
+  [
+    'info',
+    'knock',
+    { ...granted, for: '2001:db8::1', grant: 'tcp/80→22' },
+    [
+      MATCH,
+      'info Added local NAT rule to FWKNOP_INPUT for 2001:db8::1 -> ::/0 tcp/22, expires at 1030',
+      'info Added DNAT rule to FWKNOP_PREROUTING for 2001:db8::1 -> ::/0 tcp/80, expires at 1030',
+    ],
+  ],
+  [
+    'warning',
+    'knock',
+    { ...granted, grant: 'tcp/443→10.0.0.5:8443~10.1.1.1', shutBy: 'HOST_SHUTS' },
+    [
+      MATCH,
+      'info Added FORWARD rule to FWKNOP_FORWARD for 5.6.7.8 -> 0.0.0.0/0 tcp/443, expires at 1030',
+      'info Added DNAT rule to FWKNOP_PREROUTING for 5.6.7.8 -> 0.0.0.0/0 tcp/443, expires at 1030',
+      'info Added SNAT rule to FWKNOP_POSTROUTING for 5.6.7.8 -> 0.0.0.0/0 tcp/443, expires at 1030',
+      'warning The host’s own firewall keeps this shut for 5.6.7.8: HOST_SHUTS',
+    ],
+  ],
+  [
+    'info',
+    'refused',
+    { source: '1.2.3.4', destinationPort: 62201, code: 'SPA_MALFORMED', detail: 'not base64' },
+    ['debug [1.2.3.4] Not SPA data: not base64'],
+  ],
+  [
+    'info',
+    'refused',
+    { source: '1.2.3.4', destinationPort: 62201, code: 'ACCESS_NO_SOURCE', detail: 'x' },
+    ['warning No access data found for source IP: 1.2.3.4'],
+  ],
+  [
+    'info',
+    'refused',
+    refused('SPA_HMAC_MISMATCH'),
+    [
+      MATCH,
+      'warning [1.2.3.4] (stanza #2) Error creating fko context: Args contain invalid data: FKO_ERROR_INVALID_DATA_HMAC_COMPAREFAIL',
+    ],
+  ],
+  [
+    'warning',
+    'knock',
+    refused('SPA_REPLAYED'),
+    ['warning Replay detected from source IP: 1.2.3.4, Destination proto/port: 17/62201'],
+  ],
+  [
+    'warning',
+    'knock',
+    { ...refused('SPA_STALE'), clock: { packet: 1000, server: 1200 } },
+    [MATCH, 'warning [1.2.3.4] (stanza #2) SPA data time difference is too great (200 seconds).'],
+  ],
+  ['warning', 'knock', refused('ACCESS_EXPIRED'), [MATCH, 'info [1.2.3.4] (stanza #2) Access stanza has expired']],
+  [
+    'warning',
+    'knock',
+    refused('ACCESS_SOURCE_REQUIRED'),
+    [MATCH, 'warning [1.2.3.4] (stanza #2) Got 0.0.0.0 when valid source IP was required.'],
+  ],
+  [
+    'warning',
+    'knock',
+    refused('ACCESS_USERNAME_DENIED'),
+    [MATCH, 'warning [1.2.3.4] (stanza #2) Username in SPA data (ada) does not match required username'],
+  ],
+  [
+    'warning',
+    'knock',
+    refused('ACCESS_PORT_DENIED'),
+    [MATCH, 'warning [1.2.3.4] (stanza #2) One or more requested protocol/ports was denied per access.conf.'],
+  ],
+  [
+    'warning',
+    'knock',
+    refused('ACCESS_NAT_DISABLED'),
+    [MATCH, 'warning (stanza #2) SPA packet from 1.2.3.4 requested NAT access, but is not enabled/supported'],
+  ],
+  // A failure without words of fwknopd's.
+  [
+    'error',
+    'knock',
+    refused('FIREWALL_REFUSED'),
+    [MATCH, 'error [1.2.3.4] (stanza #2) the reason: the detail [FIREWALL_REFUSED]'],
+  ],
+  // Events without words of fwknopd's.
+  [
+    'warning',
+    'notice',
+    { text: 'X has no effect', file: '/etc/fwknop/fwknopd.conf', line: 3 },
+    ['warning /etc/fwknop/fwknopd.conf:3: X has no effect'],
+  ],
+  [
+    'error',
+    'receiver lost',
+    { code: 'RECEIVER_GONE', reason: 'the receiver is gone', detail: 'signal SIGKILL', againInMs: 0 },
+    ['error receiver lost: the receiver is gone: signal SIGKILL (code=RECEIVER_GONE, againInMs=0)'],
+  ],
+  [
+    'warning',
+    'suppressed',
+    { counts: { SPA_HMAC_MISMATCH: 7, SPA_STALE: 2 } },
+    ['warning suppressed: (counts=SPA_HMAC_MISMATCH=7 SPA_STALE=2)'],
+  ],
+]
+
+test('each event has the lines of fwknopd, or plain words', () => {
+  for (const [level, event, fields, expected] of table) assert.deepEqual(lines(level, event, fields), expected)
+})
+
+test('a refusal never says that something was added', () => {
+  for (const [level, event, fields, expected] of table)
+    if (fields['verdict'] === 'refused')
+      assert.ok(!lines(level, event, fields).some((line) => /Added|Removed/.test(line)), expected.join())
+})
+
+test('the text of an opening says which kind it is', () => {
+  const address = '10.0.0.5' as IpAddress
+  const openings: readonly (readonly [Opening, ReturnType<typeof readOpening>])[] = [
+    [
+      { kind: 'access', protocol: 'tcp', port: port(22) },
+      { kind: 'access', publicPort: 'tcp/22', rest: '' },
+    ],
+    [
+      { kind: 'ghost', protocol: 'udp', publicPort: port(80), localPort: port(22) },
+      { kind: 'ghost', publicPort: 'udp/80', rest: 'udp/22' },
+    ],
+    [
+      {
+        kind: 'forward',
+        protocol: 'tcp',
+        publicPort: port(80),
+        target: { address, port: port(8443) },
+        translation: 'masquerade',
+      },
+      { kind: 'forward', publicPort: 'tcp/80', rest: '10.0.0.5:8443~masquerade' },
+    ],
+  ]
+  for (const [opening, read] of openings) assert.deepEqual(readOpening(describeOpening(opening)), read)
+})
+
+test('no event makes it throw', () => {
+  const value = fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constant(undefined), fc.array(fc.string()))
+  const name = fc.oneof(
+    fc.constantFrom('verdict', 'code', 'stanza', 'source', 'grant', 'clock', 'ports', 'capture'),
+    fc.string(),
+  )
+  fc.assert(
+    fc.property(
+      fc.constantFrom('ready', 'knock', 'refused', 'signal', 'reload', 'grant expired', 'other'),
+      fc.dictionary(name, value),
+      (event, fields) => {
+        assert.ok(Array.isArray(fwknopdLines('info', event, fields as Fields, context)))
+      },
+    ),
+  )
+})

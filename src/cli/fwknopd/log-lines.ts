@@ -1,0 +1,244 @@
+/**
+ * The log of the server as lines of text, in the words of fwknopd, for the scripts and log filters that read them. One
+ * event of the structured log is no line, one or several. A line stands only for what has happened: where this server
+ * does something else than fwknopd, it says something else. Nothing is left out: an event without words of fwknopd's is
+ * told in plain words.
+ *
+ * docs/FWKNOP-COMMANDS.md lists the lines.
+ */
+import type { LogField, LogLevel } from '../../log.ts'
+
+/** `debug`: only with `-v`. The others are those of the structured log. */
+export type Priority = LogLevel | 'debug'
+
+export interface LogLine {
+  readonly priority: Priority
+  readonly text: string
+}
+
+/** Where the rules of each kind are, as the lines name it. */
+export interface RulePlaces {
+  readonly access: string
+  readonly forward: string
+  readonly dnat: string
+  readonly snat: string
+  readonly masquerade: string
+}
+
+export interface LineContext {
+  readonly places: RulePlaces
+  /** Seconds since 1970: when the event was. */
+  readonly now: number
+  /** `PCAP_FILTER` and `PCAP_INTF` as the files and the command line give them. */
+  readonly filter: string | undefined
+}
+
+type Fields = { readonly [name: string]: LogField }
+
+const warning = (text: string): LogLine => ({ priority: 'warning', text })
+const info = (text: string): LogLine => ({ priority: 'info', text })
+const debug = (text: string): LogLine => ({ priority: 'debug', text })
+
+/** @returns the lines for one event of the structured log. */
+export function fwknopdLines(level: LogLevel, event: string, fields: Fields, context: LineContext): readonly LogLine[] {
+  switch (event) {
+    case 'starting':
+      return [info('Starting fwknopd')]
+    case 'ready':
+      return readyLines(fields, context)
+    case 'signal':
+      return signalLines(fields)
+    case 'reload':
+      return [info(`Re-read configs: ${text(fields['stanzas'])} access stanzas.`)]
+    case 'stopping':
+      return [info('Shutting Down fwknopd.')]
+    case 'packet limit':
+      return [
+        warning(`* Incoming packet count limit of ${text(fields['limit'])} reached`),
+        info(`Packet count limit (${text(fields['limit'])}) reached. Exiting...`),
+      ]
+    case 'knock':
+      return fields['verdict'] === 'granted' ? grantedLines(fields, context) : refusedLines(level, fields)
+    case 'refused':
+      return refusedLines(level, fields)
+    case 'grant expired':
+      return expiredLines(fields, context)
+    default:
+      return [{ priority: level, text: plainLine(event, fields) }]
+  }
+}
+
+function readyLines(fields: Fields, { filter }: LineContext): readonly LogLine[] {
+  const captures = text(fields['capture']).split(',')
+  const ports = list(fields['ports'])
+  const passive = captures.includes('packet')
+    ? [
+        info(`Sniffing interface: ${list(fields['interfaces']).join(',')}`),
+        info(`PCAP filter is: '${filter ?? ports.map((port) => `udp port ${port}`).join(' or ')}'`),
+      ]
+    : []
+  const udp = captures.includes('udp') ? [info(`Kicking off UDP server to listen on port ${ports.join(', ')}.`)] : []
+  return [...passive, ...udp, info('Starting fwknopd main event loop.')]
+}
+
+function signalLines({ signal }: Fields): readonly LogLine[] {
+  const name = text(signal)
+  return [warning(name === 'SIGHUP' ? 'Got SIGHUP. Re-reading configs.' : `Got ${name}. Exiting...`)]
+}
+
+/** fwknopd’s line for a packet of which the SOURCE of a stanza matched. */
+function sourceMatch({ stanza, source }: Fields): readonly LogLine[] {
+  if (stanza === undefined) return []
+  return [info(`(stanza #${text(stanza)}) SPA Packet from IP: ${text(source)} received with access source match`)]
+}
+
+function grantedLines(fields: Fields, { places, now }: LineContext): readonly LogLine[] {
+  const source = text(fields['for'])
+  const until = now + Number(fields['lifetime'])
+  const added = (what: string, place: string, target: string): LogLine =>
+    info(`Added ${what} rule to ${place} for ${source} -> ${anyOf(source)} ${target}, expires at ${until}`)
+  const rules = text(fields['grant'])
+    .split(',')
+    .flatMap((opening) => {
+      const { kind, publicPort, rest } = readOpening(opening)
+      if (kind === 'access') return [added('access', places.access, publicPort)]
+      if (kind === 'ghost') return [added('local NAT', places.access, rest), added('DNAT', places.dnat, publicPort)]
+      const [, translation] = /~(.*)$/.exec(rest) ?? []
+      return [
+        added('FORWARD', places.forward, publicPort),
+        added('DNAT', places.dnat, publicPort),
+        ...(translation === undefined
+          ? []
+          : translation === 'masquerade'
+            ? [added('MASQUERADE', places.masquerade, publicPort)]
+            : [added('SNAT', places.snat, publicPort)]),
+      ]
+    })
+  const shut = fields['shutBy']
+  const remark =
+    shut === undefined ? [] : [warning(`The host’s own firewall keeps this shut for ${source}: ${text(shut)}`)]
+  return [...sourceMatch(fields), ...rules, ...remark]
+}
+
+/** The text of describeOpening(): `tcp/22`, `tcp/80→22`, `tcp/443→10.0.0.5:8443~masquerade`. */
+export function readOpening(opening: string): {
+  readonly kind: 'access' | 'ghost' | 'forward'
+  /** `tcp/80` */
+  readonly publicPort: string
+  /** Of a ghost service: `tcp/22`. Of a forward: the target and the translation. */
+  readonly rest: string
+} {
+  const [publicPort = '', target] = opening.split('→')
+  if (target === undefined) return { kind: 'access', publicPort, rest: '' }
+  const [protocol = ''] = publicPort.split('/')
+  return /^[0-9]+$/.test(target)
+    ? { kind: 'ghost', publicPort, rest: `${protocol}/${target}` }
+    : { kind: 'forward', publicPort, rest: target }
+}
+
+function anyOf(source: string): string {
+  return source.includes(':') ? '::/0' : '0.0.0.0/0'
+}
+
+function expiredLines(fields: Fields, { places }: LineContext): readonly LogLine[] {
+  const placeOf = { access: places.access, ghost: places.dnat, forward: places.forward }
+  return text(fields['grant'])
+    .split(',')
+    .map((opening) => {
+      const { kind, publicPort } = readOpening(opening)
+      const rule = `rule ${publicPort} for ${text(fields['for'])}`
+      return info(`Removed ${rule} from ${placeOf[kind]} with expire time of ${text(fields['until'])}`)
+    })
+}
+
+/** Refusals that fwknopd has a line for. The others are told with their reason and code. */
+function refusedLines(level: LogLevel, fields: Fields): readonly LogLine[] {
+  const source = text(fields['source'])
+  const stanza = fields['stanza'] === undefined ? '' : `(stanza #${text(fields['stanza'])}) `
+  const at = `[${source}] ${stanza}`
+  const match = sourceMatch(fields)
+  switch (fields['code']) {
+    case 'SPA_LENGTH':
+    case 'SPA_MALFORMED':
+      return [debug(`[${source}] Not SPA data: ${text(fields['detail'])}`)]
+    case 'ACCESS_NO_SOURCE':
+      return [warning(`No access data found for source IP: ${source}`)]
+    case 'SPA_HMAC_MISMATCH':
+      return [
+        ...match,
+        warning(`${at}Error creating fko context: Args contain invalid data: FKO_ERROR_INVALID_DATA_HMAC_COMPAREFAIL`),
+      ]
+    case 'SPA_DECRYPT_FAILED':
+      return [...match, warning(`${at}Error creating fko context: Decryption failed or decrypted data is invalid`)]
+    case 'SPA_REPLAYED':
+      return [
+        warning(
+          `Replay detected from source IP: ${source}, Destination proto/port: 17/${text(fields['destinationPort'])}`,
+        ),
+      ]
+    case 'SPA_STALE':
+    case 'SPA_FROM_FUTURE':
+      return [...match, warning(`${at}SPA data time difference is too great (${difference(fields)} seconds).`)]
+    case 'ACCESS_EXPIRED':
+      return [...match, info(`${at}Access stanza has expired`)]
+    case 'ACCESS_SOURCE_REQUIRED':
+      return [...match, warning(`${at}Got 0.0.0.0 when valid source IP was required.`)]
+    case 'ACCESS_USERNAME_DENIED':
+      return [...match, warning(`${at}Username in SPA data (${text(fields['user'])}) does not match required username`)]
+    case 'ACCESS_PORT_DENIED':
+      return [...match, warning(`${at}One or more requested protocol/ports was denied per access.conf.`)]
+    case 'ACCESS_NAT_DISABLED':
+      return [
+        ...match,
+        warning(`${stanza}SPA packet from ${source} requested NAT access, but is not enabled/supported`),
+      ]
+    case 'ACCESS_COMMAND_DENIED':
+      return [...match, warning(`${at}SPA Command messages are not allowed in the current configuration.`)]
+    default: {
+      const reason = `${text(fields['reason'])}: ${text(fields['detail'])} [${text(fields['code'])}]`
+      return [...match, { priority: level, text: `${at}${reason}` }]
+    }
+  }
+}
+
+function difference({ clock, detail }: Fields): string {
+  if (typeof clock !== 'object' || Array.isArray(clock)) return text(detail)
+  const { packet, server } = clock as Fields
+  return `${Math.abs(Number(server) - Number(packet))}`
+}
+
+/** Fields that are part of the sentence, in the order that they are told. */
+const SENTENCE = ['text', 'reason', 'detail'] as const
+const PLACE = ['file', 'line'] as const
+
+/** `notice: FILE:LINE: what is the matter (name=value)`. */
+function plainLine(event: string, fields: Fields): string {
+  const sentence = SENTENCE.flatMap((name) => (fields[name] === undefined ? [] : [text(fields[name])])).join(': ')
+  const place =
+    fields['file'] === undefined
+      ? ''
+      : `${PLACE.map((name) => text(fields[name]))
+          .filter(Boolean)
+          .join(':')}: `
+  const told = new Set<string>([...SENTENCE, ...PLACE])
+  const more = Object.entries(fields)
+    .filter(([name, value]) => !told.has(name) && value !== undefined)
+    .map(([name, value]) => `${name}=${text(value)}`)
+  const head = event === 'notice' ? '' : `${event}: `
+  const what = [`${place}${sentence}`, ...(more.length === 0 ? [] : [`(${more.join(', ')})`])]
+  return `${head}${what.filter((part) => part !== '').join(' ')}`
+}
+
+function list(value: LogField): readonly string[] {
+  return Array.isArray(value) ? value.map(text) : value === undefined ? [] : [text(value as LogField)]
+}
+
+function text(value: LogField): string {
+  if (value === undefined) return ''
+  if (Array.isArray(value)) return value.map(text).join(' ')
+  if (typeof value === 'object')
+    return Object.entries(value)
+      .map(([name, inner]) => `${name}=${text(inner)}`)
+      .join(' ')
+  return String(value)
+}

@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseFwknopdConf } from './parse-fwknopd-conf.ts'
+
+const FILE = '/etc/fwknop/fwknopd.conf'
+const read = (text: string, more: readonly string[] = []) => {
+  const parsed = parseFwknopdConf(FILE, text, {
+    dialect: 'fwknopd',
+    layers: more.map((text, n) => ({ file: `/more${n}.conf`, text })),
+  })
+  assert.ok(parsed.ok, parsed.ok ? '' : parsed.failure.detail)
+  const { config, notices } = parsed.value
+  return {
+    config,
+    warnings: notices.filter(({ level }) => level === 'warning').map(({ text, at }) => `${at?.line}: ${text}`),
+  }
+}
+
+test('what fwknopd passes over is passed over with a warning', () => {
+  const tables: readonly (readonly [text: string, warning: string])[] = [
+    ['ENABLE_FOO Y;', '1: ENABLE_FOO is ignored: there is no such variable'],
+    ['PCAP_INFT eth1;', '1: PCAP_INFT is ignored: there is no such variable — perhaps: PCAP_INTF'],
+    ['garbage', '1: the line is ignored: there is no such variable'],
+    [
+      'PCAP_INTF=eth1;',
+      '1: the line is ignored: a blank separates name and value, not an equals sign — perhaps: PCAP_INTF …',
+    ],
+    ['\nOPEN_PORTS tcp/22', '2: OPEN_PORTS is ignored: it belongs in access.conf'],
+    ['SPA_SERVER x', '1: SPA_SERVER is ignored: it belongs in ~/.fwknoprc, on the client'],
+  ]
+  for (const [text, warning] of tables) {
+    const { config, warnings } = read(text)
+    assert.deepEqual(warnings, [warning])
+    assert.deepEqual(config, read('').config)
+  }
+})
+
+test('the last of several values counts', () => {
+  const { config, warnings } = read('PCAP_INTF eth1;\nPCAP_INTF eth2;')
+  assert.deepEqual(config.captures[0]?.interfaces, ['eth2'])
+  assert.deepEqual(warnings, ['2: PCAP_INTF is set twice: this value counts, and not the one in line 1'])
+})
+
+test('a word that is neither yes nor no is a no, except where that would let used or old packets in', () => {
+  const { config, warnings } = read('ENABLE_DIGEST_PERSISTENCE 1;\nENABLE_SPA_PACKET_AGING true;\nENABLE_NAT_DNS on;')
+  assert.equal(config.policy.refuseReplays, true)
+  assert.equal(config.policy.maxAge, 120)
+  assert.equal(config.policy.nat.resolveNames, false)
+  assert.equal(warnings.length, 3)
+  assert.equal(read('ENABLE_NAT_DNS yep;').config.policy.nat.resolveNames, true)
+  assert.equal(read('ENABLE_DIGEST_PERSISTENCE nope;').config.policy.refuseReplays, false)
+})
+
+test('the defaults are those of fwknopd', () => {
+  const { config } = read('')
+  assert.deepEqual(config.captures[0]?.interfaces, ['eth0'])
+  assert.equal(config.pidFile, '/run/fwknop/fwknopd.pid')
+  assert.equal(config.replay.database, '/var/lib/ghostport/replay.db')
+  const other = read('FWKNOP_RUN_DIR /run/other;').config
+  assert.equal(other.pidFile, '/run/other/fwknopd.pid')
+  assert.equal(other.controlSocket, '/run/other/control.sock')
+  assert.equal(other.replay.database, '/run/other/digest.cache.db')
+})
+
+test('a later file replaces what an earlier one sets', () => {
+  const { config, warnings } = read('PCAP_INTF eth1;\nMAX_SPA_PACKET_AGE 60;', [
+    'PCAP_INTF eth2;',
+    'PCAP_INTF eth3;\nUDPSERV_PORT 7;',
+  ])
+  assert.deepEqual(config.captures[0]?.interfaces, ['eth3'])
+  assert.equal(config.policy.maxAge, 60)
+  assert.deepEqual(warnings, [])
+})
