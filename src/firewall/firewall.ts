@@ -124,7 +124,7 @@ export interface Firewall {
 
 /** What is installed on a host. Another program may have emptied its list of protected ports. */
 export type Installed =
-  | { readonly kind: 'mark' | 'absent' }
+  | { /** `chains`: those of fwknop, in the host’s iptables. */ readonly kind: 'mark' | 'chains' | 'absent' }
   | { readonly kind: 'gate'; readonly protectedPorts: readonly ProtocolPort[] }
 
 /**
@@ -133,7 +133,7 @@ export type Installed =
  */
 export interface KernelFirewall extends Firewall {
   /** What is installed, read back from the kernel, regardless of the settings. */
-  installed(): Result<Installed, FirewallFailure>
+  installed(): Promise<Result<Installed, FirewallFailure>>
   /**
    * A chain that shows that the table with our name belongs to another program; undefined if it is ours, empty or
    * absent.

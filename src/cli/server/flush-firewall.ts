@@ -1,15 +1,15 @@
 /**
- * `ghostport serve --fw-flush`: removes ghostport's table from the host. It needs only the server's own file, for the
- * name of the table. If that file has an error, it says so, and takes NFT_TABLE from the file or its default.
+ * `ghostport serve --fw-flush`: removes ghostport's table or chains from the host. It needs only the server's own file,
+ * for their names. If that file has an error, it says so, and takes NFT_TABLE from the file or its default.
  */
 import { existsSync } from 'node:fs'
 import type { ConfigSource } from '../../config/load.ts'
 import type { SettingLocations } from '../../config/server/defaults-and-conflicts.ts'
-import { type NftablesConfig, type TableName, tableNameValue } from '../../config/server/firewall-settings.ts'
+import { type KernelFirewallConfig, type TableName, tableNameValue } from '../../config/server/firewall-settings.ts'
 import { parseFwknopdConf } from '../../config/server/parse-fwknopd-conf.ts'
 import { GATE_UNIT } from '../../daemon/warden/boot-gate.ts'
 import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
-import { type Removed, removeTable } from '../../daemon/warden/open-firewall.ts'
+import { type Removed, removeRules } from '../../daemon/warden/open-firewall.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { parsePort, port } from '../../units.ts'
 import { describeFailure, type Terminal } from '../terminal/terminal.ts'
@@ -18,15 +18,15 @@ import { describeFailure, type Terminal } from '../terminal/terminal.ts'
 const SSH: ProtocolPort = { protocol: 'tcp', port: port(22) }
 
 interface Target {
-  readonly firewall: NftablesConfig
+  readonly firewall: KernelFirewallConfig
   readonly controlSocket: string
   readonly at: SettingLocations
 }
 
 /**
  * Asks nothing, since scripts use it: a session that is open lives on, and what it should do next is told.
- * @returns 0 once there is no table of ours. In gate mode the ports that it protected are then as open as the host
- * leaves them.
+ * @returns 0 once there is no table and no chain of ours. In gate mode the ports that it protected are then as open as
+ * the host leaves them.
  */
 export async function flushFirewall(source: ConfigSource, terminal: Terminal): Promise<number> {
   const target = targetOf(source, terminal)
@@ -35,11 +35,14 @@ export async function flushFirewall(source: ConfigSource, terminal: Terminal): P
     return 0
   }
   const { firewall, controlSocket, at } = target
-  const removed = await removeTable(firewall, controlSocket, waysIn(), at)
+  const removed = await removeRules(firewall, controlSocket, waysIn(), at)
   if (!removed.ok) return terminal.fail(removed.failure)
-  if (removed.value.kind === 'absent')
-    terminal.print(`There was no table “inet ${firewall.table}”: nothing was removed.`)
-  else terminal.print(`The table “inet ${firewall.table}” is gone, and every grant with it.`)
+  const [ours, are, were] =
+    firewall.kind === 'iptables'
+      ? [`chains of ${firewall.program} (${firewall.chains.input.chain} and its like)`, 'are', 'were no']
+      : [`table “inet ${firewall.table}”`, 'is', 'was no']
+  if (removed.value.kind === 'absent') terminal.print(`There ${were} ${ours}: nothing was removed.`)
+  else terminal.print(`The ${ours} ${are} gone, and every grant with ${are === 'is' ? 'it' : 'them'}.`)
   for (const line of whatNow(removed.value)) terminal.note(line)
   if (existsSync(GATE_UNIT)) {
     terminal.note(
@@ -59,7 +62,7 @@ function targetOf({ server: file, overrides }: ConfigSource, terminal: Terminal)
     return firewall.kind === 'relay' ? undefined : { firewall, controlSocket, at: parsed.value.at }
   }
   const defaults = parseFwknopdConf(file, '')
-  if (!defaults.ok || defaults.value.config.firewall.kind === 'relay') return undefined
+  if (!defaults.ok || defaults.value.config.firewall.kind !== 'nftables') return undefined
   const { firewall, controlSocket } = defaults.value.config
   const named = text.ok ? tableNamedIn(text.value) : undefined
   const table = named ?? firewall.table
@@ -88,7 +91,7 @@ function whatNow({ kind, left, lookAlikes }: Removed): string[] {
   for (const { state, text, cure } of left) {
     if (kind === 'gate' || state !== 'open')
       lines.push(`${kind === 'gate' && state === 'shut' ? 'note' : 'warning'}: now ${text}`)
-    if (kind === 'mark' && state === 'shut')
+    if (kind !== 'gate' && state === 'shut')
       lines.push(
         '    No knock opens it any more. The session that you have stays open.',
         `    Before you close it, let your way in: ${cure ?? ''}`,

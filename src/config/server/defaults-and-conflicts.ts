@@ -6,10 +6,14 @@ import type { Dialect } from '../reading/dialect.ts'
 import type { ConfigFailure, Notice } from '../reading/notice.ts'
 import { folderOf, relativeTo } from '../reading/paths.ts'
 import {
+  DEFAULT_FIREWALL_PROGRAM,
   DEFAULT_MARK,
   DEFAULT_MAX_GRANTS,
+  DEFAULT_MAX_RULES,
   DEFAULT_TABLE,
+  defaultChains,
   type FirewallConfig,
+  isIptables,
   type RelayListener,
 } from './firewall-settings.ts'
 import type { UsedSetting, usedSettings } from './fwknopd-settings.ts'
@@ -182,16 +186,40 @@ function assemblePolicy({ values, at }: GivenSettings, notices: Notice[]): Serve
   }
 }
 
+const NFTABLES_SETTINGS = ['FIREWALL_MODE', 'CONNTRACK_MARK', 'PROTECTED_PORTS', 'NFT_TABLE'] as const
+const CHAIN_SETTINGS = {
+  input: 'IPT_INPUT_ACCESS',
+  output: 'IPT_OUTPUT_ACCESS',
+  forward: 'IPT_FORWARD_ACCESS',
+  dnat: 'IPT_DNAT_ACCESS',
+  snat: 'IPT_SNAT_ACCESS',
+  masquerade: 'IPT_MASQUERADE_ACCESS',
+} as const
+const IPTABLES_SETTINGS = [
+  ...Object.values(CHAIN_SETTINGS),
+  'ENABLE_IPT_OUTPUT',
+  'ENABLE_RULE_PREPEND',
+  'ENABLE_IPT_COMMENT_CHECK',
+  'FLUSH_IPT_AT_INIT',
+  'FLUSH_IPT_AT_EXIT',
+  'FIREWALL_EXE',
+] as const
+
 function assembleFirewall(
   file: string,
   given: GivenSettings,
   notices: Notice[],
 ): Result<FirewallConfig, ConfigFailure> {
   const { values, at, relays } = given
+  const kind = values.FIREWALL ?? 'nftables'
+  if (kind !== 'nftables') for (const name of NFTABLES_SETTINGS) noEffect(name, `FIREWALL is ${kind}`, at, notices)
+  if (kind !== 'iptables') for (const name of IPTABLES_SETTINGS) noEffect(name, `FIREWALL is ${kind}`, at, notices)
+  const [relay] = relays
+  if (relay !== undefined && kind !== 'relay')
+    return refuse('CONFIG_CONFLICT', 'RELAY needs FIREWALL relay', { at: relay.at, suggestion: 'FIREWALL relay;' })
+  if (kind === 'iptables') return assembleIptables(given)
   const maxGrants = values.MAX_GRANTS ?? DEFAULT_MAX_GRANTS
-  if (values.FIREWALL === 'relay') {
-    for (const name of ['FIREWALL_MODE', 'CONNTRACK_MARK', 'PROTECTED_PORTS', 'NFT_TABLE'] as const)
-      noEffect(name, 'FIREWALL is relay', at, notices)
+  if (kind === 'relay') {
     const listeners = distinctListeners(relays)
     if (!listeners.ok) return listeners
     const [first, ...more] = listeners.value
@@ -202,9 +230,6 @@ function assembleFirewall(
       })
     return ok({ kind: 'relay', listeners: [first, ...more], maxGrants })
   }
-  const [relay] = relays
-  if (relay !== undefined)
-    return refuse('CONFIG_CONFLICT', 'RELAY needs FIREWALL relay', { at: relay.at, suggestion: 'FIREWALL relay;' })
   const mark = values.CONNTRACK_MARK ?? DEFAULT_MARK
   const common = { kind: 'nftables', mark, table: values.NFT_TABLE ?? DEFAULT_TABLE, maxGrants } as const
   if (values.FIREWALL_MODE !== 'gate') {
@@ -221,6 +246,47 @@ function assembleFirewall(
       },
     )
   return ok({ ...common, mode: { kind: 'gate', protectedPorts: values.PROTECTED_PORTS } })
+}
+
+function assembleIptables(given: GivenSettings): Result<FirewallConfig, ConfigFailure> {
+  const { values, at } = given
+  const program = values.FIREWALL_EXE ?? DEFAULT_FIREWALL_PROGRAM
+  if (!isIptables(program))
+    return refuse(
+      'CONFIG_CONFLICT',
+      `FIREWALL_EXE: FIREWALL iptables needs iptables, iptables-nft or iptables-legacy, and “${program}” is none of them`,
+      { ...(at.FIREWALL_EXE && { at: at.FIREWALL_EXE }), suggestion: 'FIREWALL_EXE /usr/sbin/iptables;' },
+    )
+  const chains = {
+    input: values.IPT_INPUT_ACCESS ?? defaultChains.input,
+    output: values.IPT_OUTPUT_ACCESS ?? defaultChains.output,
+    forward: values.IPT_FORWARD_ACCESS ?? defaultChains.forward,
+    dnat: values.IPT_DNAT_ACCESS ?? defaultChains.dnat,
+    snat: values.IPT_SNAT_ACCESS ?? defaultChains.snat,
+    masquerade: values.IPT_MASQUERADE_ACCESS ?? defaultChains.masquerade,
+  }
+  const seen = new Map<string, UsedSetting>()
+  for (const [role, { table, chain }] of Object.entries(chains) as [keyof typeof chains, typeof chains.input][]) {
+    const other = seen.get(`${table} ${chain}`)
+    if (other !== undefined)
+      return conflict(
+        at[CHAIN_SETTINGS[role]] === undefined ? other : CHAIN_SETTINGS[role],
+        `${CHAIN_SETTINGS[role]} and ${other} name the same chain “${chain}”: each needs a chain of its own`,
+        given,
+      )
+    seen.set(`${table} ${chain}`, CHAIN_SETTINGS[role])
+  }
+  return ok({
+    kind: 'iptables',
+    program,
+    chains,
+    output: values.ENABLE_IPT_OUTPUT ?? false,
+    prepend: values.ENABLE_RULE_PREPEND ?? false,
+    check: values.ENABLE_IPT_COMMENT_CHECK ?? true,
+    flushAtStart: values.FLUSH_IPT_AT_INIT ?? false,
+    flushAtEnd: values.FLUSH_IPT_AT_EXIT ?? false,
+    maxGrants: values.MAX_GRANTS ?? DEFAULT_MAX_RULES,
+  })
 }
 
 function distinctListeners(relays: GivenSettings['relays']): Result<readonly RelayListener[], ConfigFailure> {

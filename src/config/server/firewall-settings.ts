@@ -8,6 +8,7 @@ import { ok, type Result } from '../../result.ts'
 import type { Brand, Port } from '../../units.ts'
 import { nearest } from '../reading/nearest.ts'
 import {
+  absolutePath,
   addressPortValue,
   invalidValue,
   type NonEmpty,
@@ -27,7 +28,14 @@ export const DEFAULT_MARK = 0x20_0000 as ConnectionMark
 /** MAX_GRANTS */
 export const DEFAULT_MAX_GRANTS = 65_535
 
-export type FirewallConfig = NftablesConfig | RelayConfig
+/** MAX_GRANTS with FIREWALL iptables: each packet is compared with the rule of every grant, one by one. */
+export const DEFAULT_MAX_RULES = 1_000
+/** FIREWALL_EXE: found where programs of the system are. */
+export const DEFAULT_FIREWALL_PROGRAM = 'iptables'
+
+export type FirewallConfig = NftablesConfig | IptablesConfig | RelayConfig
+/** Their rules outlive the process. */
+export type KernelFirewallConfig = NftablesConfig | IptablesConfig
 
 export interface NftablesConfig extends TableShape {
   readonly kind: 'nftables'
@@ -52,6 +60,58 @@ export type CoexistenceMode =
   /** The host lets the protected ports in; we drop what has no grant. Fails open where our table is removed. */
   | { readonly kind: 'gate'; readonly protectedPorts: NonEmpty<ProtocolPort> }
 
+/** fwknop's chains in the host's own iptables. */
+export interface IptablesConfig extends ChainsShape {
+  readonly kind: 'iptables'
+}
+
+export interface ChainsShape {
+  /** FIREWALL_EXE: `iptables`, `iptables-nft` or `iptables-legacy`, with or without a folder before it. */
+  readonly program: string
+  /** IPT_INPUT_ACCESS and its five sisters. */
+  readonly chains: Readonly<Record<ChainRole, ChainPlace>>
+  /** ENABLE_IPT_OUTPUT: each grant has a rule for the answers of this host as well. */
+  readonly output: boolean
+  /** ENABLE_RULE_PREPEND: new rules go before the others of their chain. */
+  readonly prepend: boolean
+  /** ENABLE_IPT_COMMENT_CHECK: a start tries out all that rules of ours need, before any grant does. */
+  readonly check: boolean
+  /** FLUSH_IPT_AT_INIT: a start ends the grants of an earlier one. */
+  readonly flushAtStart: boolean
+  /** FLUSH_IPT_AT_EXIT: a stop ends all grants, and removes the chains. */
+  readonly flushAtEnd: boolean
+  /** MAX_GRANTS: places in each address family; each port of each grant takes one. */
+  readonly maxGrants: number
+}
+
+/** What a chain of ours is for. */
+export type ChainRole = 'input' | 'output' | 'forward' | 'dnat' | 'snat' | 'masquerade'
+
+/** A chain of ours, and where the host's rules jump to it. */
+export interface ChainPlace {
+  readonly table: string
+  /** The host's chain. */
+  readonly from: string
+  /** Where the jump is put in `from`, counted from 1. */
+  readonly position: number
+  /** Ours. */
+  readonly chain: string
+}
+
+/** IPT_INPUT_ACCESS and its sisters where the file says nothing: those of fwknop. */
+export const defaultChains: Readonly<Record<ChainRole, ChainPlace>> = {
+  input: place('filter', 'INPUT', 'FWKNOP_INPUT'),
+  output: place('filter', 'OUTPUT', 'FWKNOP_OUTPUT'),
+  forward: place('filter', 'FORWARD', 'FWKNOP_FORWARD'),
+  dnat: place('nat', 'PREROUTING', 'FWKNOP_PREROUTING'),
+  snat: place('nat', 'POSTROUTING', 'FWKNOP_POSTROUTING'),
+  masquerade: place('nat', 'POSTROUTING', 'FWKNOP_MASQUERADE'),
+}
+
+function place(table: string, from: string, chain: string): ChainPlace {
+  return { table, from, position: 1, chain }
+}
+
 export interface RelayConfig {
   readonly kind: 'relay'
   /** RELAY, one for each line. */
@@ -70,9 +130,60 @@ export interface RelayListener {
   readonly service?: { readonly host: IpAddress; readonly port: Port }
 }
 
-/** `nftables mark`, `nftables gate` or `relay`, for logs and status. */
+/** `nftables mark`, `nftables gate`, `iptables` or `relay`, for logs and status. */
 export function describeFirewall(firewall: FirewallConfig): string {
-  return firewall.kind === 'nftables' ? `nftables ${firewall.mode.kind}` : 'relay'
+  return firewall.kind === 'nftables' ? `nftables ${firewall.mode.kind}` : firewall.kind
+}
+
+/** The targets that fwknop's chains can have; the kernel has no others for these tables. */
+const chainTargets: Readonly<Record<ChainRole, string>> = {
+  input: 'ACCEPT',
+  output: 'ACCEPT',
+  forward: 'ACCEPT',
+  dnat: 'DNAT',
+  snat: 'SNAT',
+  masquerade: 'MASQUERADE',
+}
+const BUILT_IN = /^(PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING)$/
+/** XT_EXTENSION_MAXNAMELEN, less the NUL at the end. */
+const LONGEST_CHAIN = 28
+
+/**
+ * IPT_INPUT_ACCESS and its sisters: `ACCEPT, filter, INPUT, 1, FWKNOP_INPUT, 1`. Neither fwknop nor ghostport uses the
+ * last field: ENABLE_RULE_PREPEND says where rules go.
+ */
+export function chainPlaceValue(role: ChainRole): (text: string) => Result<ChainPlace, ValueFailure> {
+  const usual = defaultChains[role]
+  const target = chainTargets[role]
+  const example = `${target}, ${usual.table}, ${usual.from}, 1, ${usual.chain}, 1`
+  return (text) => {
+    const fields = text.split(',').map((field) => field.trim())
+    const [named = '', table = '', from = '', position = '', chain = '', rulePosition = '', ...more] = fields
+    if (more.length > 0 || rulePosition === '')
+      return invalidValue(
+        'it has six fields: target, table, host’s chain, place of the jump, own chain, place of a rule',
+        example,
+      )
+    if (named !== target) return invalidValue(`the target here is always ${target}, not “${named}”`, example)
+    const odd = [table, from, chain].find((name) => !/^[A-Za-z0-9_]+$/.test(name) || name.length > LONGEST_CHAIN)
+    if (odd !== undefined)
+      return invalidValue(`“${odd}” is not a name of letters, digits and “_”, at most ${LONGEST_CHAIN}`, example)
+    if (role === 'input' || role === 'output' || role === 'forward' ? table === 'nat' : table !== 'nat')
+      return invalidValue(`${target} does not work in the table “${table}”`, example)
+    if (BUILT_IN.test(chain) || chain === from)
+      return invalidValue(`“${chain}” is a chain of the host, and ghostport needs a chain of its own`, example)
+    const bad = [position, rulePosition].find((place) => !/^[1-9][0-9]{0,4}$/.test(place))
+    if (bad !== undefined) return invalidValue(`“${bad}” is not a place in a chain: they count from 1`, example)
+    return ok({ table, from, position: Number(position), chain })
+  }
+}
+
+/** FIREWALL_EXE. Which programs belong to it is asked where they are needed: {@link isIptables}. */
+export const firewallProgramValue = absolutePath('/usr/sbin')
+
+/** Whether the programs that belong to it can be named: `iptables-save`, `ip6tables-restore` and so on. */
+export function isIptables(program: string): boolean {
+  return /(^|\/)iptables(-nft|-legacy)?$/.test(program)
 }
 
 /** NFT_TABLE: a letter, then letters, digits and `_`; at most 31 in all. */

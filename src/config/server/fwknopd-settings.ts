@@ -22,7 +22,13 @@ import {
   wholeNumber,
   yesNo,
 } from '../reading/setting-values.ts'
-import { connectionMarkValue, relayListenerValue, tableNameValue } from './firewall-settings.ts'
+import {
+  chainPlaceValue,
+  connectionMarkValue,
+  firewallProgramValue,
+  relayListenerValue,
+  tableNameValue,
+} from './firewall-settings.ts'
 import { filterPorts, spaPorts } from './spa-ports.ts'
 
 const path: ValueReader<string> = (text) =>
@@ -56,13 +62,25 @@ export const usedSettings = {
   ENABLE_IPT_LOCAL_NAT: yesNo,
   ENABLE_IPT_SNAT: yesNo,
   SNAT_TRANSLATE_IP: hostAddressValue as ValueReader<IpAddress>,
+  IPT_INPUT_ACCESS: chainPlaceValue('input'),
+  IPT_OUTPUT_ACCESS: chainPlaceValue('output'),
+  IPT_FORWARD_ACCESS: chainPlaceValue('forward'),
+  IPT_DNAT_ACCESS: chainPlaceValue('dnat'),
+  IPT_SNAT_ACCESS: chainPlaceValue('snat'),
+  IPT_MASQUERADE_ACCESS: chainPlaceValue('masquerade'),
+  ENABLE_IPT_OUTPUT: yesNo,
+  ENABLE_RULE_PREPEND: yesNo,
+  ENABLE_IPT_COMMENT_CHECK: yesNo,
+  FLUSH_IPT_AT_INIT: yesNo,
+  FLUSH_IPT_AT_EXIT: yesNo,
+  FIREWALL_EXE: firewallProgramValue,
   FWKNOP_RUN_DIR: absolutePath('/run'),
   FWKNOP_CONF_DIR: absolutePath('/etc'),
   ACCESS_FILE: path,
   FWKNOP_PID_FILE: path,
   DIGEST_FILE: path,
 
-  FIREWALL: oneOf('nftables', 'relay'),
+  FIREWALL: oneOf('nftables', 'iptables', 'relay'),
   FIREWALL_MODE: oneOf('mark', 'gate'),
   CONNTRACK_MARK: connectionMarkValue,
   PROTECTED_PORTS: protocolPortsValue(),
@@ -85,12 +103,21 @@ export const settingAliases: Readonly<Record<string, UsedSetting>> = {
   ENABLE_FIREWD_FORWARDING: 'ENABLE_IPT_FORWARDING',
   ENABLE_FIREWD_LOCAL_NAT: 'ENABLE_IPT_LOCAL_NAT',
   ENABLE_FIREWD_SNAT: 'ENABLE_IPT_SNAT',
+  ENABLE_FIREWD_OUTPUT: 'ENABLE_IPT_OUTPUT',
+  ENABLE_FIREWD_COMMENT_CHECK: 'ENABLE_IPT_COMMENT_CHECK',
+  FLUSH_FIREWD_AT_INIT: 'FLUSH_IPT_AT_INIT',
+  FLUSH_FIREWD_AT_EXIT: 'FLUSH_IPT_AT_EXIT',
+  FIREWD_INPUT_ACCESS: 'IPT_INPUT_ACCESS',
+  FIREWD_OUTPUT_ACCESS: 'IPT_OUTPUT_ACCESS',
+  FIREWD_FORWARD_ACCESS: 'IPT_FORWARD_ACCESS',
+  FIREWD_DNAT_ACCESS: 'IPT_DNAT_ACCESS',
+  FIREWD_SNAT_ACCESS: 'IPT_SNAT_ACCESS',
+  FIREWD_MASQUERADE_ACCESS: 'IPT_MASQUERADE_ACCESS',
 }
 
 /** May stand more than once. */
 export const repeatableSettings: ReadonlySet<UsedSetting> = new Set<UsedSetting>(['RELAY'])
 
-const NO_RULES = 'ghostport adds no rule to the host’s chains when it opens a port'
 const NO_POLLING = 'ghostport does not poll: each packet wakes it'
 const OTHER_FIREWALL = 'it is for the firewall of another operating system'
 const NEEDS_A_REFUSED_SETTING = 'the variable that would enable it is not supported'
@@ -117,28 +144,6 @@ export const irrelevantSettings: Readonly<Record<string, string>> = {
   LOCALE: 'all messages are in English',
   SYSLOG_IDENTITY: 'the log goes to standard output; the service manager adds the name',
   SYSLOG_FACILITY: 'the log goes to standard output; the service manager stores it',
-  FIREWALL_EXE: 'ghostport runs no firewall command',
-  ENABLE_RULE_PREPEND: NO_RULES,
-  ENABLE_IPT_OUTPUT: 'answers need no rule of their own: they belong to the connection that was allowed',
-  ENABLE_FIREWD_OUTPUT: 'answers need no rule of their own: they belong to the connection that was allowed',
-  FLUSH_IPT_AT_INIT: 'live grants survive a restart, until they expire',
-  FLUSH_IPT_AT_EXIT: 'live grants survive a restart, until they expire',
-  FLUSH_FIREWD_AT_INIT: 'live grants survive a restart, until they expire',
-  FLUSH_FIREWD_AT_EXIT: 'live grants survive a restart, until they expire',
-  ENABLE_IPT_COMMENT_CHECK: NO_RULES,
-  ENABLE_FIREWD_COMMENT_CHECK: NO_RULES,
-  IPT_INPUT_ACCESS: NO_RULES,
-  IPT_OUTPUT_ACCESS: NO_RULES,
-  IPT_FORWARD_ACCESS: NO_RULES,
-  IPT_DNAT_ACCESS: NO_RULES,
-  IPT_SNAT_ACCESS: NO_RULES,
-  IPT_MASQUERADE_ACCESS: NO_RULES,
-  FIREWD_INPUT_ACCESS: NO_RULES,
-  FIREWD_OUTPUT_ACCESS: NO_RULES,
-  FIREWD_FORWARD_ACCESS: NO_RULES,
-  FIREWD_DNAT_ACCESS: NO_RULES,
-  FIREWD_SNAT_ACCESS: NO_RULES,
-  FIREWD_MASQUERADE_ACCESS: NO_RULES,
   FLUSH_IPFW_AT_INIT: OTHER_FIREWALL,
   FLUSH_IPFW_AT_EXIT: OTHER_FIREWALL,
   IPFW_START_RULE_NUM: OTHER_FIREWALL,

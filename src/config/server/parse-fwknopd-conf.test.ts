@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { defaultChains } from './firewall-settings.ts'
 import { irrelevantSettings, refusedSettings, serverSettingNames, usedSettings } from './fwknopd-settings.ts'
 import { parseFwknopdConf, type SettingOverride } from './parse-fwknopd-conf.ts'
 
@@ -233,7 +234,37 @@ const malformed: [line: string, code: string, suggestion?: string][] = [
   ['SNAT_TRANSLATE_IP __CHANGEME__;', 'CONFIG_INVALID_VALUE'],
   ['FWKNOP_RUN_DIR run;', 'CONFIG_INVALID_VALUE', '/run'],
   ['FIREWALL nftable;', 'CONFIG_INVALID_VALUE', 'nftables'],
-  ['FIREWALL iptables;', 'CONFIG_INVALID_VALUE', 'nftables'],
+  ['FIREWALL iptable;', 'CONFIG_INVALID_VALUE', 'iptables'],
+  [
+    'IPT_INPUT_ACCESS ACCEPT, filter, INPUT, 1, FWKNOP_INPUT;',
+    'CONFIG_INVALID_VALUE',
+    'ACCEPT, filter, INPUT, 1, FWKNOP_INPUT, 1',
+  ],
+  [
+    'IPT_INPUT_ACCESS DROP, filter, INPUT, 1, FWKNOP_INPUT, 1;',
+    'CONFIG_INVALID_VALUE',
+    'ACCEPT, filter, INPUT, 1, FWKNOP_INPUT, 1',
+  ],
+  [
+    'IPT_INPUT_ACCESS ACCEPT, filter, INPUT, 0, FWKNOP_INPUT, 1;',
+    'CONFIG_INVALID_VALUE',
+    'ACCEPT, filter, INPUT, 1, FWKNOP_INPUT, 1',
+  ],
+  [
+    'IPT_INPUT_ACCESS ACCEPT, filter, INPUT, 1, INPUT, 1;',
+    'CONFIG_INVALID_VALUE',
+    'ACCEPT, filter, INPUT, 1, FWKNOP_INPUT, 1',
+  ],
+  [
+    'IPT_INPUT_ACCESS ACCEPT, nat, INPUT, 1, FWKNOP_INPUT, 1;',
+    'CONFIG_INVALID_VALUE',
+    'ACCEPT, filter, INPUT, 1, FWKNOP_INPUT, 1',
+  ],
+  [
+    'IPT_DNAT_ACCESS DNAT, filter, INPUT, 1, A, 1;',
+    'CONFIG_INVALID_VALUE',
+    'DNAT, nat, PREROUTING, 1, FWKNOP_PREROUTING, 1',
+  ],
   ['FIREWALL relay;', 'CONFIG_MISSING_KEY', 'RELAY 80 decoy=127.0.0.1:8080;'],
   ['FIREWALL_MODE gates;', 'CONFIG_INVALID_VALUE', 'gate'],
   ['FIREWALL_MODE gate;', 'CONFIG_MISSING_KEY', 'PROTECTED_PORTS tcp/22;'],
@@ -388,3 +419,38 @@ test('each name stands in one part of the table only', () => {
   assert.equal(new Set(serverSettingNames).size, serverSettingNames.length)
   assert(Object.keys(usedSettings).length > 30)
 })
+
+test('FIREWALL iptables has fwknop’s chains, and what only another firewall has is told of', () => {
+  const { config, notices } = parse('FIREWALL iptables;\nFIREWALL_EXE /sbin/iptables-legacy;\nNFT_TABLE doors;\n')
+  assert.deepEqual(config.firewall, {
+    kind: 'iptables',
+    program: '/sbin/iptables-legacy',
+    chains: defaultChains,
+    output: false,
+    prepend: false,
+    check: true,
+    flushAtStart: false,
+    flushAtEnd: false,
+    maxGrants: 1000,
+  })
+  assert.deepEqual(
+    notices.map(({ text }) => text),
+    ['NFT_TABLE has no effect: FIREWALL is iptables'],
+  )
+  const other = parse('IPT_INPUT_ACCESS ACCEPT, filter, INPUT, 3, DOORS, 1;\nFLUSH_IPT_AT_EXIT Y;\n')
+  assert.deepEqual(
+    other.notices.map(({ text }) => text),
+    ['IPT_INPUT_ACCESS has no effect: FIREWALL is nftables', 'FLUSH_IPT_AT_EXIT has no effect: FIREWALL is nftables'],
+  )
+})
+
+for (const [line, suggestion] of [
+  ['FIREWALL_EXE /usr/bin/firewall-cmd;', 'FIREWALL_EXE /usr/sbin/iptables;'],
+  ['IPT_OUTPUT_ACCESS ACCEPT, filter, OUTPUT, 1, FWKNOP_INPUT, 1;', undefined],
+] as const)
+  test(`with FIREWALL iptables, “${line}” is a conflict`, () => {
+    const read = parseFwknopdConf(FILE, `FIREWALL iptables;\n${line}\n`)
+    assert.ok(!read.ok)
+    const { code, at, suggestion: cure } = read.failure
+    assert.deepEqual([code, at?.line, cure], ['CONFIG_CONFLICT', 2, suggestion])
+  })

@@ -8,9 +8,10 @@ import type { Notice } from '../../config/reading/notice.ts'
 import type { SettingLocations } from '../../config/server/defaults-and-conflicts.ts'
 import {
   DEFAULT_TABLE,
+  type IptablesConfig,
+  type KernelFirewallConfig,
   type NftablesConfig,
   type RelayConfig,
-  type TableName,
 } from '../../config/server/firewall-settings.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
 import type { ConnectionLimits, Firewall, Kept, KernelFirewall, Mended } from '../../firewall/firewall.ts'
@@ -41,7 +42,7 @@ export async function openFirewall(
   log: Log,
   onHostChange: () => void,
 ): Promise<Result<OpenedFirewall>> {
-  const made = config.kind === 'relay' ? await makeRelay(config, log) : await lockedTable(config, controlSocket, at)
+  const made = config.kind === 'relay' ? await makeRelay(config, log) : await lockedKernel(config, controlSocket, at)
   if (!made.ok) return made
   const { firewall, lock }: OpenedFirewall = made.value
   // First, so that no change is missed.
@@ -94,7 +95,7 @@ export async function lookAtFirewall({ server, policy, at }: LoadedConfig): Prom
     const limits = relayLimits(descriptorLimit())
     return limits.ok ? ok(limits.value.notices) : limits
   }
-  const made = await makeNftables(server.firewall)
+  const made = await makeKernel(server.firewall)
   if (!made.ok) return made
   const ours = await notForeign(made.value, server.firewall, at)
   const found = ours.ok ? await made.value.hostFindings(portsInUse(policy, server)) : ours
@@ -108,34 +109,34 @@ function noticeOf({ level, code, text, cure }: Finding): Notice {
 
 /** What was removed, and how the host's own rules leave its ports. */
 export interface Removed {
-  /** `absent`: there was no such table. */
-  readonly kind: 'mark' | 'gate' | 'absent'
+  /** `chains`: fwknop’s, in iptables. `absent`: there was no such table, and no such chains. */
+  readonly kind: 'mark' | 'gate' | 'chains' | 'absent'
   readonly left: readonly LeftPort[]
   /** Other tables that look like ours. */
   readonly lookAlikes: readonly string[]
 }
 
 /**
- * Removes the table, with every grant. Refused while a ghostport runs, because it would restore the table. Refused too
- * if the table of that name is not ghostport’s.
- * @param config only the name of its table counts.
+ * Removes the table or the chains, with every grant. Refused while a ghostport runs, because it would restore them.
+ * Refused too if what has that name is not ghostport’s.
+ * @param config only the names of its table or chains count.
  * @param ports that the administrator needs, besides those that were protected or granted.
  */
-export async function removeTable(
-  config: NftablesConfig,
+export async function removeRules(
+  config: KernelFirewallConfig,
   controlSocket: string,
   ports: readonly ProtocolPort[],
   at: SettingLocations,
 ): Promise<Result<Removed>> {
-  const table = await lockedTable(config, controlSocket, at)
-  if (!table.ok) return table
-  const { firewall, lock } = table.value
+  const ours = await lockedKernel(config, controlSocket, at)
+  if (!ours.ok) return ours
+  const { firewall, lock } = ours.value
   const done = async <T>(result: T): Promise<T> => {
     await firewall.close()
     lock.release()
     return result
   }
-  const found = firewall.installed()
+  const found = await firewall.installed()
   if (!found.ok) return done(found)
   const { kind } = found.value
   const grants = await firewall.grants()
@@ -189,20 +190,24 @@ function relayLimits(
   return ok({ limits, notices: [{ level: 'warning', text }] })
 }
 
-async function makeNftables(config: NftablesConfig): Promise<Result<KernelFirewall>> {
+async function makeKernel(config: KernelFirewallConfig): Promise<Result<KernelFirewall>> {
+  if (config.kind === 'iptables') {
+    const { createIptablesFirewall } = await import('../../firewall/iptables/iptables.ts')
+    return ok(createIptablesFirewall(config))
+  }
   const { createNftablesFirewall } = await import('../../firewall/nftables/nftables.ts')
   return createNftablesFirewall(config)
 }
 
-/** One table has one owner. Each network namespace has its own tables. */
-async function lockedTable(
-  config: NftablesConfig,
+/** One table, and one set of chains, has one owner. Each network namespace has its own. */
+async function lockedKernel(
+  config: KernelFirewallConfig,
   controlSocket: string,
   at: SettingLocations,
 ): Promise<Result<{ firewall: KernelFirewall; lock: InstanceLock }>> {
-  const firewall = await makeNftables(config)
+  const firewall = await makeKernel(config)
   if (!firewall.ok) return firewall
-  const lock = acquireInstanceLock(tableLock(config.table, controlSocket))
+  const lock = acquireInstanceLock(rulesLock(config, controlSocket))
   if (!lock.ok) return lock
   const ours = await notForeign(firewall.value, config, at)
   if (ours.ok) return ok({ firewall: firewall.value, lock: lock.value })
@@ -214,15 +219,34 @@ async function lockedTable(
 /** Installing a table replaces the one of its name. With NFT_TABLE filter, that would be the host’s own firewall. */
 async function notForeign(
   firewall: KernelFirewall,
-  { table }: NftablesConfig,
-  { NFT_TABLE: location }: SettingLocations,
+  config: KernelFirewallConfig,
+  at: SettingLocations,
 ): Promise<Result<void>> {
   const foreign = await firewall.foreignChain()
   if (!foreign.ok) return foreign
   if (foreign.value === undefined) return ok(undefined)
+  return config.kind === 'iptables' ? foreignRules(foreign.value, config) : foreignTable(foreign.value, config, at)
+}
+
+/** A start empties our chains. */
+function foreignRules(chain: string, { chains }: IptablesConfig): Result<void> {
+  const setting = Object.entries(chains).find(([, place]) => place.chain === chain)?.[0] ?? 'input'
   return refuse(
     'CONFIG_CONFLICT',
-    `NFT_TABLE: the table “inet ${table}” of this host is not ghostport’s: it has a chain “${foreign.value}”. ` +
+    `IPT_${setting.toUpperCase()}_ACCESS: the chain “${chain}” of this host has rules that neither ghostport nor fwknop ` +
+      'wrote. ghostport needs a chain of its own',
+    { suggestion: `give ghostport’s chain another name there, or move these rules: iptables-save | grep ${chain}` },
+  )
+}
+
+function foreignTable(
+  chain: string,
+  { table }: NftablesConfig,
+  { NFT_TABLE: location }: SettingLocations,
+): Result<void> {
+  return refuse(
+    'CONFIG_CONFLICT',
+    `NFT_TABLE: the table “inet ${table}” of this host is not ghostport’s: it has a chain “${chain}”. ` +
       'ghostport needs a table of its own',
     {
       suggestion: `NFT_TABLE ${table === DEFAULT_TABLE ? `${DEFAULT_TABLE}2` : DEFAULT_TABLE};`,
@@ -239,12 +263,13 @@ function tellMended({ change: { what, how, by }, grants, took, outcome }: Mended
 }
 
 /**
- * Two configurations may name the same table, so the place of its lock must not depend on a setting. A user who is root
- * only in a user namespace of their own also has network namespaces of their own, and no writable /run.
+ * Two configurations may name the same table or chains, so the place of the lock must not depend on a setting. A user
+ * who is root only in a user namespace of their own also has network namespaces of their own, and no writable /run.
  */
-function tableLock(table: TableName, controlSocket: string): string {
+function rulesLock(config: KernelFirewallConfig, controlSocket: string): string {
+  const name = config.kind === 'iptables' ? `ipt-${config.chains.input.chain}` : `nft-${config.table}`
   const isRoot = process.getuid?.() === 0 && statSync('/run', { throwIfNoEntry: false })?.uid === 0
-  return join(isRoot ? '/run/ghostport' : dirname(controlSocket), `nft-${table}-${networkNamespace()}.lock`)
+  return join(isRoot ? '/run/ghostport' : dirname(controlSocket), `${name}-${networkNamespace()}.lock`)
 }
 
 function networkNamespace(): string {

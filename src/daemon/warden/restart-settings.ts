@@ -20,6 +20,9 @@ const answers: Complete<Omit<ServerConfig, 'policy'>> = {
   firewall: [
     ...(['FIREWALL', 'FIREWALL_MODE', 'CONNTRACK_MARK', 'PROTECTED_PORTS', 'NFT_TABLE', 'MAX_GRANTS'] as const),
     'RELAY',
+    ...(['IPT_INPUT_ACCESS', 'IPT_OUTPUT_ACCESS', 'IPT_FORWARD_ACCESS', 'IPT_DNAT_ACCESS'] as const),
+    ...(['IPT_SNAT_ACCESS', 'IPT_MASQUERADE_ACCESS', 'ENABLE_IPT_OUTPUT', 'ENABLE_RULE_PREPEND'] as const),
+    ...(['ENABLE_IPT_COMMENT_CHECK', 'FLUSH_IPT_AT_INIT', 'FLUSH_IPT_AT_EXIT', 'FIREWALL_EXE'] as const),
   ],
   replay: ['REPLAY_DB', 'MAX_PACKETS_PER_KEY', 'DIGEST_FILE', 'FWKNOP_RUN_DIR', 'FWKNOP_CONF_DIR'],
   accessFile: 'reload',

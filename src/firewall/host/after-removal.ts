@@ -29,7 +29,11 @@ export function afterRemoval(
     table,
     ipv6,
     ports,
-  }: { readonly table: TableName; readonly ipv6: boolean; readonly ports: readonly ProtocolPort[] },
+  }: {
+    /** Ours, which is not judged. */ readonly table?: TableName
+    readonly ipv6: boolean
+    readonly ports: readonly ProtocolPort[]
+  },
 ): readonly LeftPort[] {
   const tables = all.filter(({ family, name }) => family !== 'inet' || name !== table)
   const judge = (asked: ProtocolPort, family: 'ip' | 'ip6'): LeftPort => {

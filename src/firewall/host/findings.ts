@@ -94,8 +94,38 @@ export function findings(ruleset: HostRuleset, question: HostQuestion): readonly
   return byFamily(judged, question.ipv6).concat(unread).sort(bySeverity)
 }
 
-interface Asked extends HostQuestion {
+interface Asked extends Omit<HostQuestion, 'table' | 'mark'> {
+  readonly mark: number
   readonly tables: readonly HostTable[]
+}
+
+/** The host's rules around chains of ours that its own chains jump to. */
+export interface RulesAround {
+  /** As a packet without a grant meets them. */
+  readonly stranger: HostRuleset
+  /** As a packet with a grant meets them: it is accepted where the host jumps to us. */
+  readonly granted: HostRuleset
+  /** The host's chain that jumps to ours, as `table chain`: `filter INPUT`. */
+  readonly jumpsFrom: string
+}
+
+/** The same for FIREWALL iptables. @returns each finding once, the most serious first. */
+export function findingsAround(
+  { stranger, granted, jumpsFrom }: RulesAround,
+  question: PortsInUse & Pick<HostQuestion, 'ipv6'>,
+): readonly Finding[] {
+  const shared = { ...question, mark: 0 }
+  const judged = families
+    .filter((family) => family === 'ip' || question.ipv6)
+    .flatMap((family) => [
+      ...untracked({ ...shared, tables: stranger.tables }, family),
+      ...dropsPorts({ ...shared, tables: granted.tables, protectedPorts: question.ports }, family, jumpsFrom),
+      ...dropsKnocks({ ...shared, tables: stranger.tables }, family),
+      ...openPorts({ ...shared, tables: stranger.tables }, family, 'use FIREWALL nftables with FIREWALL_MODE gate'),
+      ...(family === 'ip6' ? dropsNeighbours({ ...shared, tables: stranger.tables }) : []),
+    ])
+  const unread = stranger.unread.map((text): Finding => ({ code: 'HOST_NOT_JUDGED', level: 'info', text }))
+  return byFamily(judged, question.ipv6).concat(unread).sort(bySeverity)
 }
 
 interface FamilyFinding extends Omit<Finding, 'family'> {
@@ -127,7 +157,10 @@ function bySeverity(one: Finding, other: Finding): number {
   return Number(one.level === 'info') - Number(other.level === 'info')
 }
 
-function dropsMark({ tables, mark, ports, forwarding }: Asked, family: 'ip' | 'ip6'): FamilyFinding[] {
+function dropsMark(
+  { tables, mark, ports, forwarding }: Asked & Pick<HostQuestion, 'mark'>,
+  family: 'ip' | 'ip6',
+): FamilyFinding[] {
   const found: FamilyFinding[] = []
   const granted = { family, state: 'new', mark, from: 'somebody' } as const
   const some = { ...granted, protocol: 'tcp' } as const
@@ -162,7 +195,12 @@ function dropsMark({ tables, mark, ports, forwarding }: Asked, family: 'ip' | 'i
   return found
 }
 
-function dropsPorts({ tables, mark, protectedPorts = [] }: Asked, family: 'ip' | 'ip6'): FamilyFinding[] {
+/** @param jumpsFrom {@link RulesAround.jumpsFrom}; absent: no chain of the host jumps to us. */
+function dropsPorts(
+  { tables, mark, protectedPorts = [] }: Asked,
+  family: 'ip' | 'ip6',
+  jumpsFrom?: string,
+): FamilyFinding[] {
   return protectedPorts.flatMap((asked) => {
     const { protocol, port } = asked
     const probe = { family, protocol, destinationPort: port, state: 'new', mark, from: 'somebody' } as const
@@ -174,7 +212,10 @@ function dropsPorts({ tables, mark, protectedPorts = [] }: Asked, family: 'ip' |
       {
         ...{ family, code: 'HOST_DROPS_PORT', level: 'warning' },
         text: `${nameOf(dropping)} drops ${formatProtocolPorts([asked])} also for those who have a grant`,
-        cure: cureAccepting(dropping, asked),
+        cure:
+          `${dropping.chain.table} ${dropping.chain.name}` === jumpsFrom
+            ? `let the rule that jumps to ghostport’s chain come before “${dropping.rule ?? 'its policy'}”`
+            : cureAccepting(dropping, asked),
         shuts: [asked],
       },
     ]
@@ -205,7 +246,11 @@ export function dropsAll({ end, chain }: ChainOutcome): boolean {
   return end === 'drop' && chain.family !== 'netdev'
 }
 
-function openPorts({ tables, protectedPorts, ports, decoys = [] }: Asked, family: 'ip' | 'ip6'): FamilyFinding[] {
+function openPorts(
+  { tables, protectedPorts, ports, decoys = [] }: Asked,
+  family: 'ip' | 'ip6',
+  orElse = 'use FIREWALL_MODE gate',
+): FamilyFinding[] {
   const open = new Map<string, ProtocolPort[]>()
   const shared = new Map<string, ProtocolPort[]>()
   const unclear = new Map<HostRuleLine, ProtocolPort[]>()
@@ -236,7 +281,7 @@ function openPorts({ tables, protectedPorts, ports, decoys = [] }: Asked, family
     const [are, them] = listed.length === 1 ? ['is', 'it'] : ['are', 'them']
     const why = rule === '' ? `no rule of the host’s firewall drops ${them}` : `“${rule}”`
     const remove = rule === '' ? 'drop by default' : 'delete that rule'
-    const shut = gate ? `add ${them} to PROTECTED_PORTS, or ${remove}` : `${remove}, or use FIREWALL_MODE gate`
+    const shut = gate ? `add ${them} to PROTECTED_PORTS, or ${remove}` : `${remove}, or ${orElse}`
     return {
       ...{ family, code: 'HOST_OPEN_PORT', level },
       text: `${formatProtocolPorts(listed)} ${are} open to everybody, also without a grant: ${why}`,

@@ -202,7 +202,7 @@ class KernelTable implements KernelFirewall {
     return undefined
   }
 
-  installed(): Result<Installed, FirewallFailure> {
+  async installed(): Promise<Result<Installed, FirewallFailure>> {
     const chain = this.#nft.run(`list chain inet ${this.#shape.table} gate\n`)
     if (!chain.ok) return chain.failure.missing ? ok({ kind: 'absent' }) : chain
     const set = this.#nft.listSet('inet', this.#shape.table, 'protected')

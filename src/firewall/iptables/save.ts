@@ -1,0 +1,117 @@
+/** Reads what `iptables-save` prints, as far as it is about our own chains. Pure. */
+import type { ChainPlace, ChainRole } from '../../config/server/firewall-settings.ts'
+import { type GrantRecord, parseRecord } from '../record.ts'
+
+/** A rule of iptables, in words. */
+export interface SavedRule {
+  readonly chain: string
+  /** Behind the chain’s name; quotes and backslashes of the listing are gone. */
+  readonly words: readonly string[]
+}
+
+/** A table, by the names of its chains. */
+export type SavedTable = ReadonlyMap<string, readonly SavedRule[]>
+
+/** @returns the tables by name. Lines that are not understood are passed over. */
+export function parseSave(text: string): ReadonlyMap<string, SavedTable> {
+  const tables = new Map<string, Map<string, SavedRule[]>>()
+  let table = new Map<string, SavedRule[]>()
+  for (const line of text.split('\n')) {
+    if (line.startsWith('*')) {
+      table = new Map()
+      tables.set(line.slice(1), table)
+    } else if (line.startsWith(':')) {
+      const [chain = ''] = line.slice(1).split(' ')
+      if (!table.has(chain)) table.set(chain, [])
+    } else if (line.startsWith('-A ')) {
+      const [, chain = '', ...words] = wordsOf(line)
+      table.get(chain)?.push({ chain, words })
+    }
+  }
+  return tables
+}
+
+/** The words of a line: blanks separate them, except between double quotes. A backslash keeps the next character. */
+export function wordsOf(line: string): readonly string[] {
+  const words: string[] = []
+  for (const [token] of line.matchAll(/(?:"(?:[^"\\]|\\.)*"?|[^\s"])+/g))
+    words.push(token.replace(/^"|"$/g, '').replace(/\\(.)/g, '$1'))
+  return words
+}
+
+/** A rule that carries the record of a grant. */
+export interface SavedGrant extends GrantRecord {
+  /** The second in which its rules end, by the wall clock. */
+  readonly expires: number
+}
+
+export interface OwnChains {
+  readonly grants: readonly SavedGrant[]
+  /** How many records could not be read. */
+  readonly unread: number
+  /** Rules that neither fwknop nor ghostport wrote. */
+  readonly foreign: number
+}
+
+/** What is in the chains of ours that these tables have. */
+export function readOwnChains(
+  tables: ReadonlyMap<string, SavedTable>,
+  chains: Readonly<Record<ChainRole, ChainPlace>>,
+): OwnChains {
+  const grants: SavedGrant[] = []
+  let unread = 0
+  let foreign = 0
+  for (const { table, chain } of Object.values(chains)) {
+    for (const { words } of tables.get(table)?.get(chain) ?? []) {
+      const [exp, ...record] = commentsOf(words)
+      const [, second] = /^_exp_(\d{1,10})$/.exec(exp ?? '') ?? []
+      if (second === undefined) {
+        foreign++
+        continue
+      }
+      if (record.length === 0) continue
+      const read = parseRecord(record.join(''))
+      if (read === undefined) unread++
+      else grants.push({ ...read, expires: Number(second) })
+    }
+  }
+  return { grants, unread, foreign }
+}
+
+/** Identifies a rule of ours among those of its chain: its comments and its target. */
+export function markOf(words: readonly string[]): string {
+  const jump = words.indexOf('-j')
+  return `${commentsOf(words).join(' ')} -j ${words.slice(jump + 1, jump + 2).join(' ')}`
+}
+
+function commentsOf(words: readonly string[]): readonly string[] {
+  return words.flatMap((word, i) => (words[i - 1] === '--comment' ? [word] : []))
+}
+
+/** How often a chain of the host jumps to ours, and how many rules it has. */
+export function jumpsTo(
+  tables: ReadonlyMap<string, SavedTable>,
+  { table, from, chain }: ChainPlace,
+): { readonly jumps: number; readonly rules: number } {
+  const rules = tables.get(table)?.get(from) ?? []
+  const jumps = rules.filter(({ words }) => words.length === 2 && words[0] === '-j' && words[1] === chain).length
+  return { jumps, rules: rules.length }
+}
+
+/** The rules of these tables besides ours and the jumps to them, as text to compare. */
+export function otherRules(
+  tables: ReadonlyMap<string, SavedTable>,
+  chains: Readonly<Record<ChainRole, ChainPlace>>,
+): string {
+  const places = Object.values(chains)
+  const isOurs = (table: string, chain: string): boolean =>
+    places.some((place) => place.table === table && place.chain === chain)
+  const lines: string[] = []
+  for (const [table, contents] of tables)
+    for (const [chain, rules] of contents) {
+      if (isOurs(table, chain)) continue
+      for (const { words } of rules)
+        if (!(words.length === 2 && isOurs(table, words[1] ?? ''))) lines.push(`${table} ${chain} ${words.join(' ')}`)
+    }
+  return lines.join('\n')
+}
