@@ -10,6 +10,10 @@ export const commands: CommandTable = {
   proxy: { summary: 'the same, as a ProxyCommand for ssh', load: () => import('./proxy.ts') },
   keygen: { summary: 'make the two keys that client and server share', load: () => import('./keygen.ts') },
   serve: { summary: 'run the server: watch for knocks and open ports', load: () => import('./serve.ts') },
+  check: {
+    summary: 'say all that is wrong with the configuration, and what it allows',
+    load: () => import('./check.ts'),
+  },
   unit: { summary: 'print a unit for systemd that runs the server', load: () => import('./unit.ts') },
   status: { summary: 'show what a running server has open', load: () => import('./status.ts') },
   help: { summary: 'show this text, or the help of one command', load: loadHelp },

@@ -1,17 +1,16 @@
 /** `ghostport serve`: the server, in the foreground. */
 import { fstatSync } from 'node:fs'
-import { resolve } from 'node:path'
 import type { ConfigSource } from '../config/load.ts'
 import { jsonLog } from '../log.ts'
-import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { refuse } from '../result.ts'
 import { defineCommand, type Outcome } from './command.ts'
+import { configFileOptions, configFiles } from './server/config-source.ts'
 import type { LogOutput } from './server/run-server.ts'
 import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 const options = {
-  'config-file': { short: 'c', value: 'FILE', help: 'the server’s settings (/etc/fwknop/fwknopd.conf)' },
-  'access-file': { short: 'a', value: 'FILE', help: 'the stanzas (ACCESS_FILE, or access.conf beside the settings)' },
+  ...configFileOptions,
   interface: {
     short: 'i',
     value: 'NAMES',
@@ -23,8 +22,6 @@ const options = {
   foreground: { short: 'f', help: 'no effect: ghostport always stays in the foreground' },
   verbose: { short: 'v', repeatable: true, help: 'no effect: the log already has everything' },
 } as const
-
-const DEFAULT_CONFIG = '/etc/fwknop/fwknopd.conf'
 
 export const command = defineCommand({
   options,
@@ -40,13 +37,10 @@ export const command = defineCommand({
 async function run({ options: given }: ParsedCommandLine<typeof options>, terminal: Terminal): Promise<Outcome> {
   if (given['exit-parse-config'] > 0 && given['fw-flush'] > 0)
     return refuse('CLI_USAGE', '--exit-parse-config and --fw-flush cannot be used together')
-  const server = fromHere(given['config-file'] ?? DEFAULT_CONFIG)
-  if (!server.ok) return server
-  const access = fromHere(given['access-file'] ?? '/')
-  if (!access.ok) return access
+  const files = configFiles(given)
+  if (!files.ok) return files
   const source: ConfigSource = {
-    server: server.value,
-    ...(given['access-file'] !== undefined && { access: access.value }),
+    ...files.value,
     overrides: [
       ...(given.interface === undefined ? [] : [{ name: 'PCAP_INTF', value: given.interface, flag: '-i' } as const]),
       ...(given['udp-server'] === 0 ? [] : [{ name: 'CAPTURE', value: 'udp', flag: '-U' } as const]),
@@ -61,18 +55,6 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
     return flushFirewall(source, terminal)
   }
   return serve(source, terminal)
-}
-
-/** @returns the path from the root; CONFIG_UNREADABLE for a relative one where the working directory is gone. */
-function fromHere(path: string): Result<string, Failure<'CONFIG_UNREADABLE'>> {
-  try {
-    return ok(resolve(path))
-  } catch {
-    return refuse(
-      'CONFIG_UNREADABLE',
-      `${path} is relative, but the working directory no longer exists: give the path from /`,
-    )
-  }
 }
 
 async function serve(source: ConfigSource, terminal: Terminal): Promise<Outcome> {

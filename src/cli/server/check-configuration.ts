@@ -1,33 +1,42 @@
-/**
- * `ghostport serve --exit-parse-config`: what a start would say of the configuration and of this host, without starting
- * or changing anything.
- */
-
-import { type ConfigSource, loadConfig } from '../../config/load.ts'
+/** What a start would say of the configuration and of this host, without starting or changing anything. */
+import type { ConfigSource } from '../../config/load.ts'
 import type { Notice } from '../../config/reading/notice.ts'
+import { reviewConfig } from '../../config/review.ts'
 import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
 import { lookAtHost } from '../../daemon/warden/look-at-host.ts'
+import type { Failure } from '../../result.ts'
 import type { Terminal } from '../terminal/terminal.ts'
+import { describeNotice } from './notice-lines.ts'
+import { type PolicyTable, policyTable } from './policy-table.ts'
 
-/** @returns 0 where a server would start; else the exit status of the first failure. */
-export async function checkConfiguration(source: ConfigSource, terminal: Terminal): Promise<number> {
-  const user = process.getuid?.() ?? 0
-  const loaded = loadConfig(diskFiles(user), source)
-  if (!loaded.ok) return terminal.fail(loaded.failure)
-  const { policy, notices } = loaded.value
-  tell(notices, terminal)
-  const host = await lookAtHost(loaded.value)
-  tell(host.notices, terminal)
-  const [status] = host.refusals.map((failure) => terminal.fail(failure))
-  if (status !== undefined) return status
-  const stanzas = `${policy.stanzas.length} ${policy.stanzas.length === 1 ? 'stanza' : 'stanzas'}`
-  terminal.print(`The configuration is good: ${stanzas}.`)
-  return 0
+export interface CheckedServer {
+  /** Why a server would not start; empty if it would. */
+  readonly faults: readonly Failure[]
+  readonly notices: readonly Notice[]
+  /** Absent if the files are at fault. */
+  readonly policy?: PolicyTable
+  readonly stanzas: number
 }
 
-function tell(notices: readonly Notice[], terminal: Terminal): void {
-  for (const { level, text, cure, at } of notices) {
-    const location = at === undefined ? '' : `${at.file}:${at.line}: `
-    terminal.note([`${level}: ${location}${text}`, ...(cure === undefined ? [] : [`    do: ${cure}`])])
+/** Reads the files; if they are good, also looks at what a start needs of this host. */
+export async function checkServer(source: ConfigSource): Promise<CheckedServer> {
+  const { faults, loaded } = reviewConfig(diskFiles(process.getuid?.() ?? 0), source)
+  if (loaded === undefined) return { faults, notices: [], stanzas: 0 }
+  const host = await lookAtHost(loaded)
+  return {
+    faults: host.refusals,
+    notices: [...loaded.notices, ...host.notices],
+    policy: policyTable(loaded),
+    stanzas: loaded.policy.stanzas.length,
   }
+}
+
+/** `ghostport serve --exit-parse-config`. @returns 0 where a server would start; else the status of the first fault. */
+export async function checkConfiguration(source: ConfigSource, terminal: Terminal): Promise<number> {
+  const { faults, notices, stanzas } = await checkServer(source)
+  for (const notice of notices) terminal.note(describeNotice(notice))
+  const [status] = faults.map((fault) => terminal.fail(fault))
+  if (status !== undefined) return status
+  terminal.print(`The configuration is good: ${stanzas} ${stanzas === 1 ? 'stanza' : 'stanzas'}.`)
+  return 0
 }

@@ -1,0 +1,138 @@
+/** The effective policy as a table: what each stanza allows, after defaults and limits. Never a key. */
+import type { Policy } from '../../access/policy.ts'
+import type { Stanza, StanzaEncryption } from '../../access/stanza.ts'
+import { describeStanza } from '../../access/stanza-name.ts'
+import type { ServerConfig } from '../../config/server/server-config.ts'
+import { formatCapturePort } from '../../config/server/spa-ports.ts'
+import { familyOf, formatHostPort, type Network } from '../../packet/address.ts'
+import { formatProtocolPorts } from '../../packet/protocol-port.ts'
+
+/** What a line is about, and what it is. */
+export type PolicyRow = readonly [about: string, value: string]
+
+export interface PolicyTable {
+  /** What is the same for all stanzas. */
+  readonly server: readonly PolicyRow[]
+  /** In the order in which they are asked. */
+  readonly stanzas: readonly { readonly stanza: string; readonly at: string; readonly rows: readonly PolicyRow[] }[]
+}
+
+export function policyTable({
+  server,
+  policy,
+}: {
+  readonly server: ServerConfig
+  readonly policy: Policy
+}): PolicyTable {
+  return {
+    server: serverRows(server, policy),
+    stanzas: policy.stanzas.map((stanza) => ({
+      stanza: describeStanza(stanza.id, stanza.name),
+      at: `${stanza.location.file}:${stanza.location.line}`,
+      rows: stanzaRows(stanza, policy),
+    })),
+  }
+}
+
+function serverRows({ captures, firewall }: ServerConfig, { maxAge, refuseReplays, http, nat }: Policy): PolicyRow[] {
+  return [
+    ['listens', captures.map(describeCapture).join('; ')],
+    ['firewall', describeFirewall(firewall)],
+    ['packet age', maxAge === 'unlimited' ? 'any' : `at most ${maxAge} s, in either direction`],
+    ['used packets', refuseReplays ? 'are refused' : 'open again (ENABLE_DIGEST_PERSISTENCE N)'],
+    ['over HTTP', describeHttp(http)],
+    ['forwarding', yesNo(nat.forward, 'ENABLE_IPT_FORWARDING')],
+    ['ghost services', yesNo(nat.local, 'ENABLE_IPT_LOCAL_NAT')],
+    ['source that inner hosts see', describeTranslation(nat.translation)],
+    ['names as NAT targets', yesNo(nat.resolveNames, 'ENABLE_NAT_DNS')],
+  ]
+}
+
+function describeCapture({ kind, interfaces, ports }: ServerConfig['captures'][number]): string {
+  const on = kind === 'udp' ? 'a UDP socket' : interfaces === 'any' ? 'all interfaces' : interfaces.join(', ')
+  return `on ${on}, udp ${ports.map(formatCapturePort).join(', ')}`
+}
+
+function describeFirewall(firewall: ServerConfig['firewall']): string {
+  switch (firewall.kind) {
+    case 'nftables':
+      return firewall.mode.kind === 'mark'
+        ? `nftables, mark 0x${firewall.mark.toString(16)}: the host’s own rules accept it`
+        : `nftables, shuts ${formatProtocolPorts(firewall.mode.protectedPorts)} without a grant`
+    case 'relay':
+      return `relay on ${firewall.listeners.map(({ port }) => port).join(', ')}`
+    default:
+      return firewall satisfies never
+  }
+}
+
+function describeHttp(http: Policy['http']): string {
+  if (http === 'off') return 'no (ENABLE_SPA_OVER_HTTP)'
+  const agents = http.anyUserAgent ? 'any user agent' : 'user agent Fwknop'
+  return `yes, ${agents}${http.trustForwardedFor ? ', X-Forwarded-For counts' : ''}`
+}
+
+function describeTranslation(translation: Policy['nat']['translation']): string {
+  if (typeof translation === 'object') return translation.snat
+  return translation === 'masquerade' ? 'this host’s' : 'the client’s'
+}
+
+function yesNo(is: boolean, name: string): string {
+  return is ? 'yes' : `no (${name} N)`
+}
+
+function stanzaRows(stanza: Stanza, policy: Policy): PolicyRow[] {
+  const { sources, destinations, openPorts, restrictPorts, timeout, maxTimeout, forceNat, forceTranslation } = stanza
+  const rows: (PolicyRow | undefined)[] = [
+    ['packets from', describeNetworks(sources)],
+    destinations === 'any' ? undefined : ['packets to', describeNetworks(destinations)],
+    ['keys', describeKeys(stanza)],
+    ['may open', openPorts === undefined ? 'every port (no OPEN_PORTS)' : formatProtocolPorts(openPorts)],
+    restrictPorts.length === 0 ? undefined : ['never', formatProtocolPorts(restrictPorts)],
+    ['open for', `${timeout} s, or what the client asks for, at most ${maxTimeout} s`],
+    ['opens for', describeWhom(stanza)],
+    stanza.requireUsername === undefined ? undefined : ['user', stanza.requireUsername],
+    forceNat === undefined ? undefined : ['always leads to', formatHostPort(forceNat.address, forceNat.port)],
+    forceTranslation === undefined ? undefined : ['source seen there', describeTranslation(forceTranslation)],
+    policy.nat.forward || policy.nat.local ? ['NAT may lead to', describeTargets(stanza)] : undefined,
+    stanza.expires === undefined ? undefined : ['ends', new Date(stanza.expires * 1000).toISOString()],
+  ]
+  return rows.filter((row) => row !== undefined)
+}
+
+function describeNetworks(networks: Stanza['sources']): string {
+  return networks === 'any' ? 'any address' : networks.map(formatNetwork).join(', ')
+}
+
+function describeKeys({ encryption, hmac }: Stanza): string {
+  return `${describeEncryption(encryption)}, ${hmac === undefined ? 'no HMAC' : `HMAC ${hmac.type}`}`
+}
+
+function describeEncryption(encryption: StanzaEncryption): string {
+  switch (encryption.kind) {
+    case 'symmetric':
+      return `Rijndael ${encryption.mode}`
+    default:
+      return encryption.kind satisfies never
+  }
+}
+
+function describeWhom({ requirePacketSource, requireSourceAddress }: Stanza): string {
+  if (requirePacketSource) return 'the address that the packet comes from'
+  return requireSourceAddress ? 'the address that the packet names' : 'the address that the packet names, or its source'
+}
+
+function describeTargets({ natTargets }: Stanza): string {
+  if (natTargets === undefined) return 'any host and port (no NAT_TARGETS)'
+  return natTargets
+    .map(({ network, ports: { first, last } }) => {
+      const ports = first === last ? `${first}` : first === 1 && last === 65_535 ? 'every port' : `${first}-${last}`
+      return `${formatNetwork(network)} ${ports}`
+    })
+    .join(', ')
+}
+
+/** A whole address without its length. */
+function formatNetwork({ prefix, length }: Network): string {
+  return length === (familyOf(prefix) === 4 ? 32 : 128) ? prefix : `${prefix}/${length}`
+}
