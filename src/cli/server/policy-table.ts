@@ -59,6 +59,8 @@ function describeFirewall(firewall: ServerConfig['firewall']): string {
       return firewall.mode.kind === 'mark'
         ? `nftables, mark 0x${firewall.mark.toString(16)}: the host’s own rules accept it`
         : `nftables, shuts ${formatProtocolPorts(firewall.mode.protectedPorts)} without a grant`
+    case 'iptables':
+      return 'iptables: a rule for each port of a grant'
     case 'relay':
       return `relay on ${firewall.listeners.map(({ port }) => port).join(', ')}`
     default:
