@@ -7,7 +7,7 @@
  * @module
  */
 export { type Circumstances, explainShutDoor, type ShutDoor } from './client/explain.ts'
-export { type AskSecret, type Keys, loadKeys } from './client/keys.ts'
+export { type AskSecret, type GnupgKeys, type Keys, loadKeys, type SymmetricKeys } from './client/keys.ts'
 export {
   type KnockPlan,
   type KnockWorld,

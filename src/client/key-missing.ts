@@ -10,6 +10,9 @@ export const keyMissing = {
   inFile: (file: string, server: string) => missing(`${file} has no key for ${server}`),
   /** A program called `knock()`, and its `askSecret` has no answer. @param option the one that names the key. */
   notGiven: (what: string, option: string) => missing(`${what}: give it with --${option}`),
+  /** GnuPG without the key to encrypt to. */
+  noRecipient: () =>
+    missing('GnuPG needs the key of the server to encrypt to: --gpg-recipient-key, or GPG_RECIPIENT in the rc file'),
   /** Nobody can be asked. */
   noTerminal: (what: string) => missing(`${what} cannot be asked for: there is no terminal`),
   nothingTyped: (what: string) => missing(`${what}: nothing was typed`),

@@ -33,7 +33,7 @@ describe('the keys of a knock', () => {
     assert.deepEqual(
       [keys.encryption, keys.hmac],
       [
-        { ...encryptionKey, mode: 'CTR' },
+        { kind: 'symmetric', ...encryptionKey, mode: 'CTR' },
         { ...hmacKey, type: 'sha512' },
       ],
     )
@@ -41,6 +41,7 @@ describe('the keys of a knock', () => {
   })
   it('are asked for where they are missing and wanted', async () => {
     const keys = must(await loadKeys({ hmacDigestType: 'md5' }, 'host', ask))
+    assert(keys.encryption.kind === 'symmetric')
     assert.equal(Buffer.from(exposeKey(keys.encryption.key)).toString(), 'typed')
     assert.equal(keys.hmac?.type, 'md5')
     assert.deepEqual(asked.splice(0), ['Encryption key for host', 'HMAC key for host'])

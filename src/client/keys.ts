@@ -1,15 +1,43 @@
 /** The keys of a knock: from settings, from a key file, or from the user, who is asked without echo. */
+import { join } from 'node:path'
 import type { ClientSettings } from '../config/client/layer.ts'
 import { DEFAULT_DIGEST_TYPE, type DigestType } from '../packet/digest-type.ts'
 import { DEFAULT_ENCRYPTION_MODE, type EncryptionMode } from '../packet/encryption-mode.ts'
-import { EncryptionKey, HmacKey } from '../packet/key.ts'
+import { EncryptionKey, HmacKey, SigningPassphrase } from '../packet/key.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { readSecretFile } from '../system/user-file.ts'
+import { homeDirectory } from './home.ts'
 import { findEncryptionKey, findHmacKey } from './key-file.ts'
+import { keyMissing } from './key-missing.ts'
+
+/** Client and server have the same key. */
+export interface SymmetricKeys {
+  readonly kind: 'symmetric'
+  readonly key: EncryptionKey
+  readonly mode: EncryptionMode
+}
+
+/** GnuPG encrypts to the server's key, and signs with the user's. */
+export interface GnupgKeys {
+  readonly kind: 'gnupg'
+  /** As gpg understands it: a fingerprint, an id, a mail address. */
+  readonly recipient: string
+  /** Absent: the packet is not signed. */
+  readonly signer?: string
+  /** The folder with the keyring. */
+  readonly home: string
+  /** Path of gpg. */
+  readonly program: string
+  /** Of the signer's key. `agent`: the agent has it, or asks for it. `none`: the key has none. */
+  readonly passphrase: SigningPassphrase | 'agent' | 'none'
+}
+
+/** Where gpg is, if no setting says so. */
+const DEFAULT_GPG = '/usr/bin/gpg'
 
 /** The keys of a knock, and how they are used. */
 export interface Keys {
-  readonly encryption: { readonly key: EncryptionKey; readonly mode: EncryptionMode }
+  readonly encryption: SymmetricKeys | GnupgKeys
   /** Absent: the packet carries no HMAC. */
   readonly hmac?: { readonly key: HmacKey; readonly type: DigestType }
 }
@@ -47,20 +75,17 @@ export async function loadKeys(
   ask: AskSecret,
 ): Promise<Result<Keys, Failure>> {
   const mode = settings.encryptionMode ?? DEFAULT_ENCRYPTION_MODE
+  const byGnupg = settings.gpg === true || mode === 'asymmetric'
   // A digest for the HMAC implies an HMAC, as in fwknop.
   const wantsHmac = settings.hmacKey !== undefined || settings.useHmac === true || settings.hmacDigestType !== undefined
-  if (wantsHmac && mode === 'legacy')
+  if (wantsHmac && mode === 'legacy' && !byGnupg)
     return refuse('CONFIG_CONFLICT', 'mode legacy is for fwknop before 2.5, which has no HMAC: leave the HMAC key out')
 
-  const encryption = await find(
-    settings.encryptionKey,
-    server,
-    findEncryptionKey,
-    () => ask(`Encryption key for ${server}`, 'key-base64-rijndael'),
-    EncryptionKey,
-  )
+  const encryption = await (byGnupg
+    ? findGnupgKeys(settings, ask)
+    : findSymmetricKeys({ source: settings.encryptionKey, mode }, server, ask))
   if (!encryption.ok) return encryption
-  const keys: Keys = { encryption: { key: encryption.value, mode } }
+  const keys: Keys = { encryption: encryption.value }
   if (!wantsHmac) return ok(keys)
 
   const hmac = await find(
@@ -73,6 +98,54 @@ export async function loadKeys(
   return hmac.ok
     ? ok({ ...keys, hmac: { key: hmac.value, type: settings.hmacDigestType ?? DEFAULT_DIGEST_TYPE } })
     : hmac
+}
+
+async function findSymmetricKeys(
+  { source, mode }: { readonly source: ClientSettings['encryptionKey']; readonly mode: EncryptionMode },
+  server: string,
+  ask: AskSecret,
+): Promise<Result<SymmetricKeys, Failure>> {
+  const key = await find(
+    source,
+    server,
+    findEncryptionKey,
+    () => ask(`Encryption key for ${server}`, 'key-base64-rijndael'),
+    EncryptionKey,
+  )
+  return key.ok ? ok({ kind: 'symmetric', key: key.value, mode }) : key
+}
+
+async function findGnupgKeys(settings: ClientSettings, ask: AskSecret): Promise<Result<GnupgKeys, Failure>> {
+  const { gpgRecipient: recipient, gpgSigner: signer, gpgHome, gpgProgram } = settings
+  if (recipient === undefined) return keyMissing.noRecipient()
+  const home = gpgHome ?? defaultGnupgHome()
+  if (home === undefined)
+    return refuse('GNUPG_FAILED', 'this user has no home directory: name the keyring with --gpg-home-dir')
+  const passphrase = await findPassphrase(settings, ask)
+  if (!passphrase.ok) return passphrase
+  return ok({
+    ...{ kind: 'gnupg', recipient, home, program: gpgProgram ?? DEFAULT_GPG, passphrase: passphrase.value },
+    ...(signer !== undefined && { signer }),
+  })
+}
+
+/** As gpg has it: GNUPGHOME, else `.gnupg` in the home directory. */
+function defaultGnupgHome(): string | undefined {
+  const { GNUPGHOME } = process.env
+  if (GNUPGHOME) return GNUPGHOME
+  const home = homeDirectory()
+  return home === undefined ? undefined : join(home, '.gnupg')
+}
+
+async function findPassphrase(
+  { gpgSigner, gpgAgent, gpgNoPassphrase, gpgPassphrase }: ClientSettings,
+  ask: AskSecret,
+): Promise<Result<GnupgKeys['passphrase'], Failure>> {
+  if (gpgPassphrase !== undefined) return ok(gpgPassphrase)
+  if (gpgAgent === true) return ok('agent')
+  if (gpgNoPassphrase === true || gpgSigner === undefined) return ok('none')
+  const typed = await ask(`Passphrase of the GnuPG key ${gpgSigner}`, 'gpg-agent')
+  return typed.ok ? SigningPassphrase.fromBytes(typed.value) : typed
 }
 
 async function find<Key>(

@@ -24,7 +24,7 @@ const request = must(
   ),
 )
 const keys = {
-  encryption: { key: must(parseKeyText(EncryptionKey, 'one')), mode: 'CBC' },
+  encryption: { kind: 'symmetric', key: must(parseKeyText(EncryptionKey, 'one')), mode: 'CBC' },
   hmac: { key: must(parseKeyText(HmacKey, 'two')), type: 'sha256' },
 } as const
 const plan: KnockPlan = { request, keys, server: 'host.example', settings: {} }

@@ -67,7 +67,7 @@ export interface PacketSettings {
  * @param plan what is asked for, of whom, and with which keys.
  * @param world what resolves the server's name, tells the time and makes random bytes.
  * @returns one packet for each address of the server; `NAME_UNRESOLVED`; `SPA_MESSAGE_INVALID` where the message does
- * not fit a packet; `KEY_INVALID` for keys that may not be used so.
+ * not fit a packet; `KEY_INVALID` for keys that may not be used so; `GNUPG_FAILED`.
  * @example
  * ```ts
  * import { randomBytes } from 'node:crypto'
@@ -82,7 +82,7 @@ export interface PacketSettings {
  *   { username, random: 0 },
  * )
  * if (!request.ok) throw new Error(request.failure.detail)
- * const keys: Keys = { encryption: { key: key.value, mode: 'CBC' } }
+ * const keys: Keys = { encryption: { kind: 'symmetric', key: key.value, mode: 'CBC' } }
  * const plan = { request: request.value, keys, server: '192.0.2.10', settings: {} }
  * const sealed = await sealKnock(plan, { resolve: systemResolve, clock: systemClock, randomBytes })
  * if (!sealed.ok) throw new Error(sealed.failure.detail)
@@ -91,15 +91,15 @@ export interface PacketSettings {
  */
 export async function sealKnock(plan: KnockPlan, world: SealWorld): Promise<Result<readonly SealedKnock[], Failure>> {
   const addresses = await world.resolve(plan.server, plan.settings.family)
-  return addresses.ok ? sealFor(addresses.value, plan, world) : addresses
+  return addresses.ok ? await sealFor(addresses.value, plan, world) : addresses
 }
 
 /** {@link sealKnock}, for addresses that are known. */
-export function sealFor(
+export async function sealFor(
   addresses: readonly IpAddress[],
   plan: KnockPlan,
   world: Omit<SealWorld, 'resolve'>,
-): Result<readonly SealedKnock[], Failure> {
+): Promise<Result<readonly SealedKnock[], Failure>> {
   const { settings } = plan
   const sealed: SealedKnock[] = []
   for (const address of addresses) {
@@ -108,10 +108,7 @@ export function sealFor(
       random: randomDigits(world.randomBytes(8)),
       now: world.clock.now(),
     })
-    const packet = sealPacket(message, plan.keys, {
-      digestType: settings.digestType ?? DEFAULT_DIGEST_TYPE,
-      salt: world.randomBytes(8),
-    })
+    const packet = await seal(message, plan, world)
     if (!packet.ok) return packet
     const spaPort =
       settings.randomPort === true
@@ -120,6 +117,25 @@ export function sealFor(
     sealed.push({ address, port: spaPort, message, text: packet.value })
   }
   return ok(sealed)
+}
+
+async function seal(
+  message: OutgoingMessage,
+  { keys, settings }: KnockPlan,
+  { randomBytes }: Pick<SealWorld, 'randomBytes'>,
+): Promise<Result<string, Failure>> {
+  const digestType = settings.digestType ?? DEFAULT_DIGEST_TYPE
+  const { encryption, hmac } = keys
+  switch (encryption.kind) {
+    case 'symmetric':
+      return sealPacket(message, { encryption, ...(hmac && { hmac }) }, { digestType, salt: randomBytes(8) })
+    case 'gnupg': {
+      const { sealByGnupg } = await import('./seal-by-gnupg.ts')
+      return sealByGnupg(message, encryption, { digestType, hmac })
+    }
+    default:
+      return encryption satisfies never
+  }
 }
 
 /**
@@ -142,7 +158,7 @@ export function sealFor(
  *   { username, random: 0 },
  * )
  * if (!request.ok) throw new Error(request.failure.detail)
- * const keys: Keys = { encryption: { key: key.value, mode: 'CBC' } }
+ * const keys: Keys = { encryption: { kind: 'symmetric', key: key.value, mode: 'CBC' } }
  * const plan = { request: request.value, keys, server: '192.0.2.10', settings: {} }
  * const sealed = await sealKnock(plan, { resolve: systemResolve, clock: systemClock, randomBytes })
  * if (!sealed.ok) throw new Error(sealed.failure.detail)

@@ -74,7 +74,7 @@ export async function performKnock(
 
   const door = doorOfSent(first, waiting)
   const later = waiting.knockLater(waiting.laterKnockTimes(waiting.knocks, waiting.limit), async (number) => {
-    const fresh = sealFor(door.addresses, plan, world)
+    const fresh = await sealFor(door.addresses, plan, world)
     // The same request was sealed for the first knock.
     if (!fresh.ok) return []
     const again = await sendEach(fresh.value, world.delivery)

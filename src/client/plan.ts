@@ -90,7 +90,11 @@ export async function planKnock(
   if (!keys.ok) {
     if (keys.failure.code !== 'KEY_MISSING') return keys
     const { encryptionKey, hmacKey } = settings
-    const setting = encryptionKey === undefined ? 'KEY_BASE64' : hmacKey === undefined ? 'HMAC_KEY_BASE64' : undefined
+    const byGnupg = settings.gpg === true || settings.encryptionMode === 'asymmetric'
+    const missing = byGnupg
+      ? settings.gpgRecipient === undefined && 'GPG_RECIPIENT'
+      : encryptionKey === undefined && 'KEY_BASE64'
+    const setting = missing || (hmacKey === undefined ? 'HMAC_KEY_BASE64' : undefined)
     return lacking(keys.failure, setting)
   }
 

@@ -8,11 +8,12 @@ import { type PacketFailure, refuseByRule } from './strictness.ts'
 import { RANDOM_DIGITS } from './wire-limits.ts'
 
 /**
- * A plaintext with its ciphertext, without a block that is padding alone: the identity of the packet (docs/WIRE.md §
- * 10). Only {@link decrypt} makes one; only `readPlaintext` takes one.
+ * A plaintext with the identity of its packet (docs/WIRE.md § 10): the ciphertext without a block that is padding
+ * alone, or for GnuPG the plaintext. Only {@link decrypt} and {@link decryptedByGnupg} make one; only `readPlaintext`
+ * takes one.
  */
 export type Decrypted = Brand<
-  { readonly plaintext: Uint8Array; readonly ciphertext: Uint8Array; readonly envelope: Envelope },
+  { readonly plaintext: Uint8Array; readonly identity: Uint8Array; readonly envelope: Envelope },
   'Decrypted'
 >
 
@@ -70,7 +71,16 @@ export function decrypt(
   // A client of 2.0.x does not pad a message that fills its blocks. Its packets have no HMAC.
   const plaintext = unpad(padded) ?? (tagLength === 0 ? withoutPadding(padded, encryption) : undefined)
   if (plaintext === undefined) return refuseByRule('SPA_DECRYPT_FAILED', 'block-padding', 'the padding is not PKCS #7')
-  return ok({ plaintext, ciphertext: messageBlocks(ciphertext, plaintext), envelope } as Decrypted)
+  return ok({ plaintext, identity: messageBlocks(ciphertext, plaintext), envelope } as Decrypted)
+}
+
+/**
+ * What GnuPG decrypted. Its identity is the plaintext: OpenPGP has many spellings for one message, among them other
+ * lengths of its parts, and the same session key for another recipient.
+ * @internal
+ */
+export function decryptedByGnupg({ envelope }: AuthenticEnvelope, plaintext: Uint8Array): Decrypted {
+  return { plaintext, identity: plaintext, envelope } as Decrypted
 }
 
 /** The random value and a colon: the only sign that the key was right. */

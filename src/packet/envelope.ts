@@ -8,9 +8,17 @@ import { ok, type Result, refuse } from '../result.ts'
 import type { IpAddress } from './address.ts'
 import { parseHttpRequest } from './http.ts'
 import { type PacketFailure, refuseByRule } from './strictness.ts'
-import { MAX_WIRE_LENGTH, MIN_GPG_LENGTH, MIN_WIRE_LENGTH, SALTED_STARTS, WIRE_PREFIX } from './wire-limits.ts'
+import {
+  GNUPG_PREFIX,
+  MAX_WIRE_LENGTH,
+  MIN_GPG_LENGTH,
+  MIN_WIRE_LENGTH,
+  SALTED_STARTS,
+  WIRE_PREFIX,
+} from './wire-limits.ts'
 
 const PREFIX_CODES = Uint8Array.from(WIRE_PREFIX, (character) => character.charCodeAt(0))
+const GNUPG_PREFIX_CODES = Uint8Array.from(GNUPG_PREFIX, (character) => character.charCodeAt(0))
 
 const EQUALS_SIGN = 0x3d
 
@@ -27,8 +35,10 @@ export interface EnvelopeCut {
 
 /** An unopened packet. Only {@link parseEnvelope} makes one. Cheap to try under many keys. */
 export class Envelope {
-  /** ASCII of {@link WIRE_PREFIX} and of the text that came, without any `=` at its end. */
+  /** ASCII of the prefix and of the text that came, without any `=` at its end. */
   readonly ascii: Uint8Array
+  /** Characters of the prefix: that of a symmetric packet, or of a GnuPG message ({@link inGnupgForm}). */
+  readonly prefixLength: number
   /** How many `=` came at the end: none, but from a 1.9.12 client that was told to leave them on. */
   readonly padding: number
   /**
@@ -38,17 +48,40 @@ export class Envelope {
   /** By the length of the HMAC in characters. */
   #cuts: (EnvelopeCut | undefined)[] | undefined
   #ciphertexts: (Uint8Array | 'not base64' | undefined)[] | undefined
+  #gnupgForm: Envelope | undefined
 
   /** @internal */
-  constructor(ascii: Uint8Array, padding: number, forwardedFor: IpAddress | undefined) {
+  constructor(
+    ascii: Uint8Array,
+    padding: number,
+    forwardedFor: IpAddress | undefined,
+    prefixLength = PREFIX_CODES.length,
+  ) {
     this.ascii = ascii
     this.padding = padding
+    this.prefixLength = prefixLength
     if (forwardedFor !== undefined) this.forwardedFor = forwardedFor
+  }
+
+  /**
+   * The same packet with the prefix of a GnuPG message, made once. The text does not tell which of the two it is.
+   * @returns undefined if it is too short for one, or begins as none can.
+   */
+  inGnupgForm(): Envelope | undefined {
+    if (this.wireLength < MIN_GPG_LENGTH || !mayBeGnupg(this.ascii[this.prefixLength] ?? 0)) return undefined
+    if (this.#gnupgForm === undefined) {
+      const text = this.ascii.subarray(this.prefixLength)
+      const ascii = new Uint8Array(GNUPG_PREFIX_CODES.length + text.length)
+      ascii.set(GNUPG_PREFIX_CODES)
+      ascii.set(text, GNUPG_PREFIX_CODES.length)
+      this.#gnupgForm = new Envelope(ascii, this.padding, this.forwardedFor, GNUPG_PREFIX_CODES.length)
+    }
+    return this.#gnupgForm
   }
 
   /** Characters on the wire, as fwknopd counts them. */
   get wireLength(): number {
-    return this.ascii.length - WIRE_PREFIX.length + this.padding
+    return this.ascii.length - this.prefixLength + this.padding
   }
 
   /** The packet as if it ended in an HMAC of `tagLength` characters, made once. */
@@ -142,6 +175,14 @@ function room(length: number): Uint8Array {
  */
 function mayBeSalted(ascii: Uint8Array): boolean {
   return SALTED_STARTS.includes(ascii[PREFIX_CODES.length] ?? 0) || ascii.length - PREFIX_CODES.length >= MIN_GPG_LENGTH
+}
+
+/**
+ * `A` to `T`: it holds the upper half of the length of the first part of the message, and no part of a packet is longer
+ * than 1125 bytes. A packet with `hQ` put back begins with `h`.
+ */
+function mayBeGnupg(first: number): boolean {
+  return first >= 0x41 && first <= 0x54
 }
 
 function hasPrefix(text: Uint8Array): boolean {

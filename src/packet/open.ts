@@ -129,6 +129,28 @@ export function authenticatePacket(
 }
 
 /**
+ * The first step for a packet made by GnuPG: whether it was made with this HMAC key.
+ * @returns the envelope in GnuPG's form, for GnuPG to decrypt; `SPA_LENGTH` for a packet that is too short;
+ * `SPA_MALFORMED` for one that begins as no GnuPG packet does; `SPA_HMAC_MISMATCH`.
+ * @internal
+ */
+export function authenticateGnupgPacket(
+  envelope: Envelope,
+  { hmac }: Pick<PacketKeys, 'hmac'>,
+): Result<AuthenticEnvelope, PacketFailure<'SPA_LENGTH' | 'SPA_MALFORMED' | 'SPA_HMAC_MISMATCH'>> {
+  if (envelope.wireLength < MIN_GPG_LENGTH) return TOO_SHORT
+  const gnupg = envelope.inGnupgForm()
+  if (gnupg === undefined) return NO_GNUPG
+  return hmac === undefined ? ok(acceptUnauthenticated(gnupg)) : authenticate(gnupg, hmac)
+}
+
+const TOO_SHORT = refuse(
+  'SPA_LENGTH',
+  `too short for this stanza, which is for GnuPG: fwknopd takes packets below ${MIN_GPG_LENGTH} characters for symmetric ones`,
+)
+const NO_GNUPG = refuse('SPA_MALFORMED', 'it does not begin like a GnuPG packet')
+
+/**
  * The last step: what a plaintext says. It does not matter how it was decrypted.
  * @param decrypted as `decrypt` makes it.
  * @returns what the packet says; `SPA_DIGEST_MISMATCH` or `SPA_FIELD_INVALID` if it is not a valid message, in the
@@ -164,7 +186,7 @@ export function authenticatePacket(
  */
 export function readPlaintext({
   plaintext,
-  ciphertext,
+  identity,
   envelope,
 }: Decrypted): Result<OpenedPacket, PacketFailure<'SPA_DIGEST_MISMATCH' | 'SPA_FIELD_INVALID'>> {
   const fields = parseFields(plaintext)
@@ -174,7 +196,7 @@ export function readPlaintext({
   return ok({
     message: message.value,
     fields: fields.value,
-    digest: replayDigest(ciphertext),
+    digest: replayDigest(identity),
     fwknopDigest: fwknopDigest(envelope),
   })
 }

@@ -11,7 +11,7 @@ import { exposeKey, sameKey } from './key.ts'
 import { encodeMessage, type OutgoingMessage, parseMessage } from './message-fields.ts'
 import type { PacketKeys } from './open.ts'
 import { isPerlEra, PROTOCOL_VERSION, parseProtocolVersion } from './protocol-version.ts'
-import { MIN_GPG_LENGTH, MIN_WIRE_LENGTH, WIRE_PREFIX } from './wire-limits.ts'
+import { GNUPG_PREFIX, MAX_WIRE_LENGTH, MIN_GPG_LENGTH, MIN_WIRE_LENGTH, WIRE_PREFIX } from './wire-limits.ts'
 
 /** How to make a packet, besides message and keys. */
 export interface SealOptions {
@@ -67,18 +67,63 @@ export function sealPacket(
   { digestType, salt, protocol = PROTOCOL_VERSION }: SealOptions,
 ): Result<string, SealFailure> {
   if (salt.length !== SALT_LENGTH) throw new RangeError(`a salt has ${SALT_LENGTH} bytes, not ${salt.length}`)
-  const old = isPerlEra(protocol)
-  const wrong = wrongKeys(keys) ?? wrongProtocol(protocol) ?? (old ? beyond1912(keys, digestType) : undefined)
+  const wrong =
+    wrongKeys(keys) ?? wrongProtocol(protocol) ?? (isPerlEra(protocol) ? beyond1912(keys, digestType) : undefined)
   if (wrong !== undefined) return wrong
 
-  const fields = encodeMessage(message, protocol)
-  const plaintext = encodeFields(fields, { digestType, padded: old })
-  const unreadable = wrongMessage(fields, plaintext)
-  if (unreadable !== undefined) return unreadable
+  const plaintext = composePlaintext(message, { digestType, protocol })
+  if (!plaintext.ok) return plaintext
+  const encoded = encodeBase64(encrypt(plaintext.value, keys.encryption, salt))
+  return checkLength(encoded, tagOf(encoded, keys.hmac), message.kind === 'command')
+}
 
-  const encoded = encodeBase64(encrypt(plaintext, keys.encryption, salt))
-  const tag = keys.hmac === undefined ? '' : encodeBase64(macOf(keys.hmac.key, keys.hmac.type)(encodeText(encoded)))
-  return checkLength(encoded, tag, message.kind === 'command')
+/**
+ * The plaintext of a packet, for something else to encrypt.
+ * @returns ASCII; `SPA_MESSAGE_INVALID` for what fwknop would not take.
+ * @internal
+ */
+export function composePlaintext(
+  message: OutgoingMessage,
+  { digestType, protocol = PROTOCOL_VERSION }: Pick<SealOptions, 'digestType' | 'protocol'>,
+): Result<Uint8Array, Failure<'SPA_MESSAGE_INVALID'>> {
+  const fields = encodeMessage(message, protocol)
+  const plaintext = encodeFields(fields, { digestType, padded: isPerlEra(protocol) })
+  return wrongMessage(fields, plaintext) ?? ok(plaintext)
+}
+
+/**
+ * The text that goes on the wire, of what GnuPG made of a plaintext.
+ * @param message an OpenPGP message in binary form.
+ * @returns the text; `SPA_MESSAGE_INVALID` for a message that begins otherwise than fwknop's format has it, or that is
+ * too long for one packet.
+ * @internal
+ */
+export function sealGnupgMessage(
+  message: Uint8Array,
+  hmac: PacketKeys['hmac'],
+): Result<string, Failure<'SPA_MESSAGE_INVALID'>> {
+  const encoded = encodeBase64(message)
+  if (!encoded.startsWith(GNUPG_PREFIX))
+    return refuse(
+      'SPA_MESSAGE_INVALID',
+      'fwknop’s packet format has no room for this kind of GnuPG key: the recipient needs an RSA or Elgamal key of 2048 bits or more. The signer’s key may be of any kind',
+    )
+  const wire = encoded.slice(GNUPG_PREFIX.length) + tagOf(encoded, hmac)
+  if (wire.length > MAX_WIRE_LENGTH)
+    return refuse(
+      'SPA_MESSAGE_INVALID',
+      `the packet would have ${wire.length} characters, and one packet has at most ${MAX_WIRE_LENGTH}: sign with an ed25519 key, or let the recipient have an RSA key of 2048 or 3072 bits`,
+    )
+  if (wire.length < MIN_GPG_LENGTH)
+    return refuse(
+      'SPA_MESSAGE_INVALID',
+      `the packet would have ${wire.length} characters, and servers take less than ${MIN_GPG_LENGTH} for a symmetric packet: the recipient needs an RSA key of 2048 bits or more`,
+    )
+  return ok(wire)
+}
+
+function tagOf(encoded: string, hmac: PacketKeys['hmac']): string {
+  return hmac === undefined ? '' : encodeBase64(macOf(hmac.key, hmac.type)(encodeText(encoded)))
 }
 
 function wrongKeys({ encryption, hmac }: PacketKeys) {

@@ -17,6 +17,12 @@ export const MIN_GPG_LENGTH = 400
  */
 export const WIRE_PREFIX = 'U2FsdGVkX1'
 
+/**
+ * `hQ`: base64 of the first 12 bits of a GnuPG message to an RSA or Elgamal key. Sent by nobody, yet covered by the
+ * HMAC. A message to another kind of key begins otherwise, and has no form on the wire (docs/WIRE.md § 7).
+ */
+export const GNUPG_PREFIX = 'hQ'
+
 /** `8`, `9`, `+`, `/`: the first character that is sent holds the last four bits of `Salted__`, and two of the salt. */
 export const SALTED_STARTS: readonly number[] = [0x38, 0x39, 0x2b, 0x2f]
 

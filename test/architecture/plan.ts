@@ -21,7 +21,7 @@ const ranks: readonly (readonly string[])[] = [
   ['config'],
   // the line: the folders above it have no effects
   ['system'],
-  ['replay', 'firewall', 'capture', 'delivery'],
+  ['replay', 'firewall', 'capture', 'delivery', 'gpg'],
   ['daemon', 'client'],
   ['cli'],
 ]

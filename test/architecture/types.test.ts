@@ -35,7 +35,7 @@ const ORDERS: readonly [use: string, complaint: RegExp | undefined][] = [
   ['readPlaintext(envelope)', /'Envelope' is not assignable to parameter of type 'Decrypted'/],
   ['readPlaintext(authentic)', /'AuthenticEnvelope' is not assignable to parameter of type 'Decrypted'/],
   [
-    'readPlaintext({ envelope, ciphertext: new Uint8Array(), plaintext: new Uint8Array() })',
+    'readPlaintext({ envelope, identity: new Uint8Array(), plaintext: new Uint8Array() })',
     /is not assignable to parameter of type 'Decrypted'/,
   ],
 ]

@@ -68,7 +68,7 @@ export function fieldReport(
     row('server', server),
     row('asks for', describeRequest(request)),
     row('user name', request.username),
-    row('encryption', `${encryption.mode}, key ${encryption.key}`),
+    ...encryptionRows(encryption).map(([name, value]) => row(name, value)),
     row('HMAC', hmac === undefined ? 'none' : `${hmac.type}, key ${hmac.key}`),
     row('digest', settings.digestType ?? DEFAULT_DIGEST_TYPE),
   ]
@@ -81,6 +81,21 @@ export function fieldReport(
     row('characters', String(text.length)),
   ])
   return [...common, ...each]
+}
+
+function encryptionRows(encryption: KnockPlan['keys']['encryption']): readonly (readonly [string, string])[] {
+  switch (encryption.kind) {
+    case 'symmetric':
+      return [['encryption', `${encryption.mode}, key ${encryption.key}`]]
+    case 'gnupg':
+      return [
+        ['encryption', `GnuPG, for ${encryption.recipient}`],
+        ['signed by', encryption.signer ?? 'nobody'],
+        ['keyring', encryption.home],
+      ]
+    default:
+      return encryption satisfies never
+  }
 }
 
 /** The failure, and its likely causes. @returns the exit status for it. */

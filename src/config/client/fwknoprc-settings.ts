@@ -28,7 +28,6 @@ const OWN_ADDRESS = new Unbuilt(
     suggestion: '--source-ip (-s), or --allow-ip ADDRESS (-a)',
   }).failure,
 )
-const GPG = notYet('GnuPG is not built yet', 'KEY_BASE64, with a key of “ghostport keygen”')
 
 /** Every name that fwknop's rc file knows. */
 export const clientSettings = {
@@ -66,7 +65,7 @@ export const clientSettings = {
   DIGEST_TYPE: aDigestType((digestType) => ({ digestType })),
   HMAC_DIGEST_TYPE: aDigestType((hmacDigestType) => ({ hmacDigestType })),
   ENCRYPTION_MODE: (value) => {
-    if (value.toLowerCase() === 'asymmetric') return ok({ encryptionMode: GPG })
+    if (value.toLowerCase() === 'asymmetric') return ok({ encryptionMode: 'asymmetric' })
     const mode = parseEncryptionMode(value)
     return mode.ok ? ok({ encryptionMode: mode.value }) : invalid(mode.failure)
   },
@@ -80,7 +79,7 @@ export const clientSettings = {
   VERBOSE: (value) => ok({ verbose: /^[y1-9]/i.test(value) }),
   NO_SAVE_ARGS: yesOrNo((noSaveArgs) => ({ noSaveArgs })),
 
-  USE_GPG: onlyNo((gpg) => ({ gpg }), GPG),
+  USE_GPG: yesOrNo((gpg) => ({ gpg })),
   RESOLVE_IP_HTTP: onlyNo((resolveOwn) => ({ resolveOwn }), OWN_ADDRESS),
   RESOLVE_IP_HTTPS: onlyNo((resolveOwn) => ({ resolveOwn }), OWN_ADDRESS),
   SPOOF_SOURCE_IP: (value) => {
@@ -110,14 +109,6 @@ export type ClientSettingName = keyof typeof clientSettings
 
 /** Settings that are read, and that nothing uses yet: they say how to do what is refused. */
 export const unusedSettings: ReadonlySet<ClientSettingName> = new Set<ClientSettingName>([
-  'USE_GPG_AGENT',
-  'GPG_RECIPIENT',
-  'GPG_SIGNER',
-  'GPG_HOMEDIR',
-  'GPG_EXE',
-  'GPG_SIGNING_PW',
-  'GPG_SIGNING_PW_BASE64',
-  'GPG_NO_SIGNING_PW',
   'HTTP_USER_AGENT',
   'USE_WGET_USER_AGENT',
   'RESOLVE_URL',

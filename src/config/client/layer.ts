@@ -40,7 +40,8 @@ export interface ClientSettings {
   readonly natPort?: Port
   readonly natRandomPort?: boolean
   readonly digestType?: DigestType
-  readonly encryptionMode?: EncryptionMode
+  /** `asymmetric` is another word for `gpg`. */
+  readonly encryptionMode?: EncryptionMode | 'asymmetric'
   readonly encryptionKey?: KeySource<EncryptionKey>
   readonly hmacKey?: KeySource<HmacKey>
   readonly hmacDigestType?: DigestType

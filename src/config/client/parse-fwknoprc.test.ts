@@ -72,7 +72,9 @@ describe('.fwknoprc', () => {
     ['VERBOSE 2', { verbose: true }],
     ['VERBOSE N', { verbose: false }],
     ['NO_SAVE_ARGS Y', { noSaveArgs: true }],
-    ['USE_GPG N', {}],
+    ['USE_GPG N', { gpg: false }],
+    ['USE_GPG Y', { gpg: true }],
+    ['ENCRYPTION_MODE Asymmetric', { encryptionMode: 'asymmetric' }],
     ['RESOLVE_IP_HTTPS N', {}],
     ['GPG_RECIPIENT ABCD', { gpgRecipient: 'ABCD' }],
     ['GPG_NO_SIGNING_PW Y', { gpgNoPassphrase: true }],
@@ -98,7 +100,6 @@ describe('.fwknoprc', () => {
     assert.deepEqual([keyText(encryptionKey.key), keyText(hmacKey.key)], ['a+b=', 'secret'])
   })
 
-  const GPG_CURE = 'KEY_BASE64, with a key of “ghostport keygen”'
   const refused: [string, FailureCode, RegExp, string?][] = [
     ['SPA_SERVER', 'CONFIG_SYNTAX', /SPA_SERVER has no value/],
     ['SPA_SERVER=host', 'CONFIG_SYNTAX', /a blank separates name and value/, 'SPA_SERVER …'],
@@ -155,8 +156,6 @@ describe('.fwknoprc', () => {
     ['DIGEST_TYPE sha224', 'CONFIG_INVALID_VALUE', /“…” is not a digest type/],
     ['HMAC_DIGEST_TYPE sha', 'CONFIG_INVALID_VALUE', /“sha”/],
     ['ENCRYPTION_MODE PCBC', 'CONFIG_INVALID_VALUE', /PCBC/],
-    ['ENCRYPTION_MODE Asymmetric', 'CONFIG_UNSUPPORTED_KEY', /GnuPG/, GPG_CURE],
-    ['USE_GPG Y', 'CONFIG_UNSUPPORTED_KEY', /GnuPG/, GPG_CURE],
     ['SPOOF_SOURCE_IP 1.2.3.4', 'CONFIG_UNSUPPORTED_KEY', /address of this host/],
     ['RESOLVE_IP_HTTPS Y', 'CONFIG_UNSUPPORTED_KEY', /web service/, '--source-ip (-s), or --allow-ip ADDRESS (-a)'],
     ['RESOLVE_IP_HTTP maybe', 'CONFIG_INVALID_VALUE', /neither Y nor N/],
@@ -184,8 +183,8 @@ describe('.fwknoprc', () => {
     ['[default]\nSPA_SERVER_PROTO tcp\n[x]\nSPA_SERVER_PROTO udp', {}, { transport: 'udp' }],
     ['[x]\nSPA_SERVER_PROTO tcp', { transport: 'udp' }, { transport: 'udp' }],
     ['[default]\nSPA_SERVER_PROTO udp\n[x]\nSPA_SERVER_PROTO http', {}, 4],
-    ['[default]\nUSE_GPG Y\n[x]\nUSE_GPG N\nGPG_RECIPIENT A', {}, { gpgRecipient: 'A' }],
-    ['[default]\nUSE_GPG Y\n[x]\nGPG_RECIPIENT A', {}, 2],
+    ['[default]\nUSE_GPG Y\n[x]\nUSE_GPG N\nGPG_RECIPIENT A', {}, { gpg: false, gpgRecipient: 'A' }],
+    ['[default]\nUSE_GPG Y\n[x]\nGPG_RECIPIENT A', {}, { gpg: true, gpgRecipient: 'A' }],
     ['[default]\nENCRYPTION_MODE asymmetric\n[x]\nENCRYPTION_MODE CBC', {}, { encryptionMode: 'CBC' }],
     ['[x]\nENCRYPTION_MODE asymmetric', { encryptionMode: 'CTR' }, { encryptionMode: 'CTR' }],
     ['[default]\nSERVER_RESOLVE_IPV4 Y\n[x]\nSERVER_RESOLVE_IPV4 N', {}, {}],
@@ -227,7 +226,8 @@ describe('.fwknoprc', () => {
       assert.doesNotMatch(JSON.stringify(line(text)), /hunter2/, text)
   })
 
-  const rc = '[default]\nSPA_SERVER d\nSPA_SERVER_PORT 1\nKEY a\n[One]\nSPA_SERVER one\nRAND_PORT Y\n[two]\nUSE_GPG Y\n'
+  const rc =
+    '[default]\nSPA_SERVER d\nSPA_SERVER_PORT 1\nKEY a\n[One]\nSPA_SERVER one\nRAND_PORT Y\n[two]\nSPOOF_SOURCE_IP 192.0.2.1\n'
   it('a named stanza counts over [default], in any case', () => {
     const [none, one] = [settings(rc), settings(rc, 'ONE')]
     assert.ok(none.ok && one.ok)

@@ -1,0 +1,29 @@
+/** Seals a message by GnuPG (docs/WIRE.md § 7). Loaded only by a knock that uses it. */
+import { gpgProgram } from '../gpg/program.ts'
+import type { DigestType } from '../packet/digest-type.ts'
+import { exposeKey } from '../packet/key.ts'
+import type { OutgoingMessage } from '../packet/message-fields.ts'
+import { composePlaintext, sealGnupgMessage } from '../packet/seal.ts'
+import type { Failure, Result } from '../result.ts'
+import { milliseconds } from '../units.ts'
+import type { GnupgKeys, Keys } from './keys.ts'
+
+/** How long gpg may take: the user may have to type a passphrase for the agent. */
+const LIMIT = { agent: milliseconds(120_000), alone: milliseconds(20_000) }
+
+/** @returns the text for the wire; `SPA_MESSAGE_INVALID` for what fits no packet; `GNUPG_FAILED` with gpg's reason. */
+export async function sealByGnupg(
+  message: OutgoingMessage,
+  { recipient, signer, home, program, passphrase }: GnupgKeys,
+  { digestType, hmac }: { readonly digestType: DigestType; readonly hmac: Keys['hmac'] },
+): Promise<Result<string, Failure>> {
+  const plaintext = composePlaintext(message, { digestType })
+  if (!plaintext.ok) return plaintext
+  const gpg = gpgProgram({
+    ...{ program, home, env: { ...process.env, LC_ALL: 'C' } },
+    passphrase: typeof passphrase === 'string' ? passphrase : exposeKey(passphrase),
+    limit: passphrase === 'agent' ? LIMIT.agent : LIMIT.alone,
+  })
+  const encrypted = await gpg.encrypt(plaintext.value, { recipient, ...(signer !== undefined && { signer }) })
+  return encrypted.ok ? sealGnupgMessage(encrypted.value, hmac) : encrypted
+}
