@@ -1,5 +1,5 @@
 /** Seals a message by GnuPG (docs/WIRE.md § 7). Loaded only by a knock that uses it. */
-import { gpgProgram } from '../gpg/program.ts'
+import { gpgEncrypt } from '../gpg/encrypt.ts'
 import type { DigestType } from '../packet/digest-type.ts'
 import { exposeKey } from '../packet/key.ts'
 import type { OutgoingMessage } from '../packet/message-fields.ts'
@@ -19,11 +19,11 @@ export async function sealByGnupg(
 ): Promise<Result<string, Failure>> {
   const plaintext = composePlaintext(message, { digestType })
   if (!plaintext.ok) return plaintext
-  const gpg = gpgProgram({
+  const encrypt = gpgEncrypt({
     ...{ program, home, env: { ...process.env, LC_ALL: 'C' } },
     passphrase: typeof passphrase === 'string' ? passphrase : exposeKey(passphrase),
     limit: passphrase === 'agent' ? LIMIT.agent : LIMIT.alone,
   })
-  const encrypted = await gpg.encrypt(plaintext.value, { recipient, ...(signer !== undefined && { signer }) })
+  const encrypted = await encrypt(plaintext.value, { recipient, ...(signer !== undefined && { signer }) })
   return encrypted.ok ? sealGnupgMessage(encrypted.value, hmac) : encrypted
 }

@@ -10,6 +10,7 @@ import {
   type VerifiedSignature,
 } from '../access/signature.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { BAD_PASSPHRASE, gpgError, NO_PINENTRY, type StatusLine, statusLines } from './status-lines.ts'
 
 /** What the status lines say of a message that was decrypted. */
 export interface DecryptionStatus {
@@ -54,25 +55,7 @@ export function readDecryptionStatus(
   return ok({ signature, decryptedBy })
 }
 
-// libgpg-error's gpg-error.h: the lower half of an error number.
-export const BAD_PASSPHRASE = 11
-export const NO_PINENTRY = 85
-const CODE_BITS = 0xffff
-
-/** @returns the code of the last line that begins with these words; undefined if there is none. */
-export function gpgError(lines: readonly (readonly string[])[], word: string, where: string): number | undefined {
-  const line = lines.findLast(([first, second]) => first === word && second === where)
-  return line === undefined ? undefined : Number(line[2]) & CODE_BITS
-}
-
-export function statusLines(text: string): readonly (readonly string[])[] {
-  return text
-    .split('\n')
-    .filter((line) => line.startsWith('[GNUPG:] '))
-    .map((line) => line.slice('[GNUPG:] '.length).split(' '))
-}
-
-function failureOf(lines: readonly (readonly string[])[]): string | undefined {
+function failureOf(lines: readonly StatusLine[]): string | undefined {
   const has = (word: string): boolean => lines.some(([first]) => first === word)
   const isDone = has('DECRYPTION_OKAY')
   const secretKeyError = isDone ? undefined : gpgError(lines, 'ERROR', 'pkdecrypt_failed')
@@ -85,7 +68,7 @@ function failureOf(lines: readonly (readonly string[])[]): string | undefined {
   return undefined
 }
 
-function readSignature(lines: readonly (readonly string[])[]): SignatureReport {
+function readSignature(lines: readonly StatusLine[]): SignatureReport {
   const words = lines.map(([word = '']) => word)
   const results = lines.filter(([word = '']) => Object.hasOwn(STATES, word) || ['BADSIG', 'ERRSIG'].includes(word))
   const valid = lines.filter(([word]) => word === 'VALIDSIG')

@@ -1,4 +1,4 @@
-/** The port to GnuPG: what ghostport asks of it. `program.ts` runs the real one, `memory.ts` is for tests. */
+/** The port to GnuPG. `encrypt.ts` and `decrypt.ts` run the real program; `memory.ts` is for tests. */
 import type { Fingerprint, SignatureReport } from '../access/signature.ts'
 import type { Failure, Result } from '../result.ts'
 
@@ -17,12 +17,18 @@ export interface GnupgPlaintext {
   readonly decryptedBy: readonly Fingerprint[]
 }
 
+/** @returns an OpenPGP message in binary form; GNUPG_FAILED with the reason. */
+export type Encrypt = (plaintext: Uint8Array, parties: Parties) => Promise<Result<Uint8Array, Failure<'GNUPG_FAILED'>>>
+
+export type GnupgDecryptFailure = Failure<'SPA_DECRYPT_FAILED' | 'GNUPG_FAILED'>
+
+/**
+ * @returns the plaintext, and who signed it; `SPA_DECRYPT_FAILED` for a message that no key here decrypts, or that was
+ * changed; `GNUPG_FAILED` where gpg itself does not work.
+ */
+export type Decrypt = (message: Uint8Array) => Promise<Result<GnupgPlaintext, GnupgDecryptFailure>>
+
 export interface Gnupg {
-  /** @returns an OpenPGP message in binary form; GNUPG_FAILED with the reason. */
-  encrypt(plaintext: Uint8Array, parties: Parties): Promise<Result<Uint8Array, Failure<'GNUPG_FAILED'>>>
-  /**
-   * @returns the plaintext, and who signed it; `SPA_DECRYPT_FAILED` for a message that no key here decrypts, or that
-   * was changed; `GNUPG_FAILED` where gpg itself does not work.
-   */
-  decrypt(message: Uint8Array): Promise<Result<GnupgPlaintext, Failure<'SPA_DECRYPT_FAILED' | 'GNUPG_FAILED'>>>
+  readonly encrypt: Encrypt
+  readonly decrypt: Decrypt
 }

@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { after, describe, it, type TestContext } from 'node:test'
 import { gnupgKeys, makeKeyring } from '../../test/support/gnupg.ts'
 import { milliseconds } from '../units.ts'
-import { type GpgProgram, gpgProgram } from './program.ts'
+import { gpgDecrypt } from './decrypt.ts'
+import { gpgEncrypt } from './encrypt.ts'
+import type { GpgProgram } from './program.ts'
 
 const keyring = makeKeyring()
 after(() => keyring.remove())
@@ -15,7 +17,7 @@ const options: GpgProgram = {
   env: { PATH: '/usr/bin:/bin', LC_ALL: 'C' },
   limit: milliseconds(20_000),
 }
-const gpg = gpgProgram(options)
+const [encrypt, decrypt] = [gpgEncrypt(options), gpgDecrypt(options)]
 const { client2048, client25519, server2048 } = gnupgKeys
 
 /** A program that is called in place of gpg. */
@@ -34,9 +36,9 @@ describe('the real gpg', () => {
     ['ed25519', 'client25519@spa.test', client25519],
   ] as const)
     it(`decrypts what it encrypted, and knows who signed it with ${what}`, async () => {
-      const encrypted = await gpg.encrypt(text, { recipient: 'server2048@spa.test', signer })
+      const encrypted = await encrypt(text, { recipient: 'server2048@spa.test', signer })
       assert(encrypted.ok, encrypted.ok ? '' : encrypted.failure.detail)
-      const opened = await gpg.decrypt(encrypted.value)
+      const opened = await decrypt(encrypted.value)
       assert(opened.ok, opened.ok ? '' : opened.failure.detail)
       assert.deepEqual(opened.value.plaintext, Buffer.from(text))
       assert.deepEqual(opened.value.signature, {
@@ -46,21 +48,21 @@ describe('the real gpg', () => {
     })
 
   it('tells that nobody signed', async () => {
-    const encrypted = await gpg.encrypt(text, { recipient: server2048.primary })
+    const encrypted = await encrypt(text, { recipient: server2048.primary })
     assert(encrypted.ok)
-    const opened = await gpg.decrypt(encrypted.value)
+    const opened = await decrypt(encrypted.value)
     assert.deepEqual(opened.ok && opened.value.signature, { kind: 'none' })
   })
 
   it('refuses each message that was changed, cut or extended', async () => {
-    const encrypted = await gpg.encrypt(text, { recipient: server2048.primary, signer: client2048.primary })
+    const encrypted = await encrypt(text, { recipient: server2048.primary, signer: client2048.primary })
     assert(encrypted.ok)
     const message = encrypted.value
     const flipped = (at: number) => message.map((byte, i) => (i === at ? byte ^ 1 : byte))
     const again = Buffer.concat([message, message])
     const changed = [flipped(300), flipped(message.length - 1), message.slice(0, -1), message.slice(0, 300), again]
     for (const bad of [...changed, text, new Uint8Array(), Buffer.alloc(700, 0x85)]) {
-      const opened = await gpg.decrypt(bad)
+      const opened = await decrypt(bad)
       assert(!opened.ok && opened.failure.code === 'SPA_DECRYPT_FAILED', JSON.stringify(opened))
     }
   })
@@ -73,7 +75,7 @@ describe('the real gpg', () => {
   ]
   for (const [recipient, signer, detail] of parties)
     it(`does not encrypt for ${recipient} by ${signer}`, async () => {
-      const encrypted = await gpg.encrypt(text, { recipient, ...(signer && { signer }) })
+      const encrypted = await encrypt(text, { recipient, ...(signer && { signer }) })
       assert(!encrypted.ok && encrypted.failure.code === 'GNUPG_FAILED')
       assert.match(encrypted.failure.detail, detail)
     })
@@ -81,17 +83,17 @@ describe('the real gpg', () => {
   it('uses a passphrase, and says when it is wrong or missing', async () => {
     keyring.gpg('--passphrase', 'sesame', '--pinentry-mode', 'loopback', '--quick-gen-key', 'locked@x.test', 'ed25519')
     const parties = { recipient: server2048.primary, signer: 'locked@x.test' }
-    const encrypt = async (passphrase: GpgProgram['passphrase']) => {
-      const made = await gpgProgram({ ...options, passphrase }).encrypt(text, parties)
+    const encryptBy = async (passphrase: GpgProgram['passphrase']) => {
+      const made = await gpgEncrypt({ ...options, passphrase })(text, parties)
       return made.ok ? 'made' : made.failure.detail
     }
     const bytes = (secret: string) => new TextEncoder().encode(secret)
     const { execFileSync } = await import('node:child_process')
     const forget = () => execFileSync('gpgconf', ['--homedir', keyring.home, '--kill', 'gpg-agent'])
     forget()
-    assert.equal(await encrypt(bytes('open')), 'the passphrase of “locked@x.test” is wrong')
-    assert.match(await encrypt('none'), /^the key “locked@x.test” has a passphrase, and gpg got none/)
-    assert.equal(await encrypt(bytes('sesame')), 'made')
+    assert.equal(await encryptBy(bytes('open')), 'the passphrase of “locked@x.test” is wrong')
+    assert.match(await encryptBy('none'), /^the key “locked@x.test” has a passphrase, and gpg got none/)
+    assert.equal(await encryptBy(bytes('sesame')), 'made')
   })
 })
 
@@ -105,13 +107,13 @@ describe('a gpg that misbehaves', () => {
   ]
   for (const [what, script, detail] of cases)
     it(what, async (t) => {
-      const bad = gpgProgram({ ...options, program: programThat(t, script), limit: milliseconds(300) })
-      const opened = await bad.decrypt(text)
+      const bad = gpgDecrypt({ ...options, program: programThat(t, script), limit: milliseconds(300) })
+      const opened = await bad(text)
       assert(!opened.ok && opened.failure.code === 'GNUPG_FAILED')
       assert.match(opened.failure.detail, detail)
     })
   it('is missing', async () => {
-    const opened = await gpgProgram({ ...options, program: '/nowhere/gpg' }).decrypt(text)
+    const opened = await gpgDecrypt({ ...options, program: '/nowhere/gpg' })(text)
     assert(!opened.ok)
     assert.match(opened.failure.detail, /\/nowhere\/gpg cannot be started/)
   })
