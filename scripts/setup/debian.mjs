@@ -28,8 +28,10 @@ export const testPackages = [
   'fwknop-server',
   'gnupg',
   'iptables',
+  'openssl', // makes the certificates of tests
   'procps',
   'systemd-container',
+  'tinyproxy-bin', // the proxy, without the service that the package tinyproxy would add
 ]
 
 /** Packages whose installation would start a daemon, with the name of its service. */

@@ -1,9 +1,11 @@
 /** Why a port may have stayed shut. The server never says, so this collects all that the client can see. */
+import type { Transport } from '../config/client/layer.ts'
 import { familyOf, type IpAddress } from '../packet/address.ts'
 import { type Failure, refuse } from '../result.ts'
 import type { Milliseconds, UnixSeconds } from '../units.ts'
 import type { SentKnock } from './knock.ts'
 import type { Request } from './request.ts'
+import { protocolOf } from './route.ts'
 import type { AddressSeen, ClosedDoor, Door } from './wait.ts'
 
 /** How a knock failed whose packets left. */
@@ -21,6 +23,12 @@ export interface Circumstances {
   readonly request: Request
   readonly sent: readonly SentKnock[]
   readonly now: UnixSeconds
+  /** How the packets left (`udp` where absent). */
+  readonly transport?: Transport
+  /** Whether a proxy passes them on. */
+  readonly proxied?: boolean
+  /** Whether their source address is not one of this host. */
+  readonly spoofed?: boolean
 }
 
 /** The answer of an address, the most telling first. */
@@ -52,7 +60,8 @@ type Answer = 'mute' | 'refused' | 'no-host' | 'no-route' | 'not-allowed' | 'oth
  * console.log(causes.length > 3) // true
  * ```
  */
-export function explainShutDoor({ door, seen, limit, request, sent, now }: Circumstances): ShutDoor {
+export function explainShutDoor(circumstances: Circumstances): ShutDoor {
+  const { door, seen, limit, sent } = circumstances
   const answers = new Map<Answer, AddressSeen[]>()
   for (const one of seen.seen) answers.set(answerOf(one), [...(answers.get(answerOf(one)) ?? []), one])
   const what = [...answers].map(
@@ -67,7 +76,7 @@ export function explainShutDoor({ door, seen, limit, request, sent, now }: Circu
     failure: refuse('PORT_NOT_OPEN', `${what.join('; ')} (${effort.join(', ')})`).failure,
     causes: [
       ...[...answers].flatMap(([answer, answering]) => whatAnswered(answer, answering)),
-      ...(reached ? whyNotGranted(request, sent, now) : []),
+      ...(reached ? whyNotGranted(circumstances) : []),
     ],
   }
 }
@@ -158,21 +167,62 @@ function knocksIn(sent: readonly SentKnock[]): number {
   return Math.max(0, ...counts.values())
 }
 
-function whyNotGranted(request: Request, sent: readonly SentKnock[], now: UnixSeconds): readonly string[] {
-  const ports = [...new Set(sent.map(({ port }) => port))].join(', ')
+function whyNotGranted(circumstances: Circumstances): readonly string[] {
+  const { now } = circumstances
   return [
     'The keys, the HMAC digest type or the encryption mode are not those of the server’s stanza.',
-    knocksIn(sent) > 1
-      ? `ghostport is not running on the server, or no packet arrives: a firewall on the way drops UDP port ${ports}.`
-      : `ghostport is not running on the server, or the packet did not arrive: it was lost, or a firewall on the way drops UDP port ${ports}.`,
+    ...whyNotArrived(circumstances),
     `The clocks differ: it is ${new Date(now * 1000).toISOString()} here. A server refuses a packet that is more than about two minutes old.`,
     'The server’s firewall has no mark rule: ghostport grants, and the firewall still blocks the connection. “ghostport serve --exit-parse-config” on the server says so (HOST_DROPS_MARK).',
-    ...addressCauses(request, sent),
+    ...addressCauses(circumstances),
     'The stanza does not allow what was asked for (ports, NAT, user name). The server’s log has a line with the reason for every packet that it looked at.',
   ]
 }
 
-function addressCauses(request: Request, sent: readonly SentKnock[]): readonly string[] {
+function whyNotArrived({ sent, transport = 'udp', proxied, spoofed }: Circumstances): readonly string[] {
+  const ports = [...new Set(sent.map(({ port }) => port))].join(', ')
+  const dropped = transport === 'icmp' ? 'ICMP' : `${protocolOf(transport).toUpperCase()} port ${ports}`
+  const lost =
+    knocksIn(sent) > 1
+      ? `ghostport is not running on the server, or no packet arrives: a firewall on the way drops ${dropped}.`
+      : `ghostport is not running on the server, or the packet did not arrive: it was lost, or a firewall on the way drops ${dropped}.`
+  const http = `The server does not read packets in HTTP requests, or not on this port (ENABLE_SPA_OVER_HTTP). Or the user agent does not begin with “Fwknop” (HTTP_USER_AGENT).`
+  switch (transport) {
+    case 'http':
+      return [http, ...(proxied === true ? ['The proxy did not pass the request on: “-v” shows its answer.'] : [lost])]
+    case 'https':
+      return [http, 'The web server that ends TLS did not pass the request on to the server that reads the packet.']
+    case 'tcp':
+      return [
+        `The connection to the server succeeded, but what accepts it does not read packets: the server has no TCP server on port ${ports} (ENABLE_TCP_SERVER, TCPSERV_PORT).`,
+      ]
+    case 'udp':
+      return [lost]
+    case 'udpraw':
+    case 'tcpraw':
+    case 'icmp':
+      return [
+        lost,
+        ...(transport === 'udpraw'
+          ? []
+          : [`The server does not read packets that come by ${transport} (PCAP_FILTER says which it reads).`]),
+        ...(spoofed === true
+          ? ['A network on the way drops packets whose source address is not one of its own: most providers do.']
+          : []),
+      ]
+    default:
+      return transport satisfies never
+  }
+}
+
+function addressCauses({ request, sent, proxied, spoofed }: Circumstances): readonly string[] {
+  if (proxied === true && request.source === 'packet-source')
+    return ['The packet reached the server from the address of the proxy: name yours with --allow-ip (-a).']
+  if (spoofed === true && request.source === 'packet-source')
+    return [
+      'The packet asks to open the port for its source address, which is spoofed: name yours with --allow-ip (-a).',
+    ]
+  if (proxied === true || spoofed === true) return []
   const local = [...new Set(sent.flatMap(({ departure }) => (departure.ok ? [departure.value.localAddress] : [])))]
   if (request.source === 'packet-source')
     return [

@@ -1,6 +1,7 @@
 /** A knock: one sealed packet for each address of the server. Each packet has its own salt, random number and time. */
 
 import type { Clock } from '../clock.ts'
+import type { Transport } from '../config/client/layer.ts'
 import type { Delivery, Departure } from '../delivery/delivery.ts'
 import type { AddressFamily, IpAddress } from '../packet/address.ts'
 import { DEFAULT_DIGEST_TYPE, type DigestType } from '../packet/digest-type.ts'
@@ -28,8 +29,9 @@ export interface KnockWorld extends SealWorld {
 
 /** A packet and its destination. */
 export interface SealedKnock {
+  /** Of the server, or of the proxy that passes the packet on. */
   readonly address: IpAddress
-  /** The UDP port. */
+  /** The port there. ICMP has none: then it has no effect. */
   readonly port: Port
   readonly message: OutgoingMessage
   /** What goes over the wire: ASCII. */
@@ -54,7 +56,13 @@ export interface KnockPlan {
 export interface PacketSettings {
   /** Only to addresses of this family. */
   readonly family?: AddressFamily
-  /** The UDP port to send to (62201 where absent). */
+  /** How packets leave, for messages (`udp` where absent). The delivery of a {@link KnockWorld} sends them. */
+  readonly transport?: Transport
+  /** Packets go to the addresses of this proxy, and not to those of the server. */
+  readonly proxy?: { readonly host: string; readonly port: Port }
+  /** The source address in the packets, if it is not one of this host. */
+  readonly spoofedSource?: IpAddress
+  /** The port to send to (62201 where absent). */
   readonly serverPort?: Port
   /** A new port from 10000 to 65534 for each packet, in place of `serverPort`. */
   readonly randomPort?: boolean
@@ -90,7 +98,8 @@ export interface PacketSettings {
  * ```
  */
 export async function sealKnock(plan: KnockPlan, world: SealWorld): Promise<Result<readonly SealedKnock[], Failure>> {
-  const addresses = await world.resolve(plan.server, plan.settings.family)
+  const { proxy, family } = plan.settings
+  const addresses = await (proxy === undefined ? world.resolve(plan.server, family) : world.resolve(proxy.host))
   return addresses.ok ? await sealFor(addresses.value, plan, world) : addresses
 }
 
@@ -100,7 +109,8 @@ export async function sealFor(
   plan: KnockPlan,
   world: Omit<SealWorld, 'resolve'>,
 ): Promise<Result<readonly SealedKnock[], Failure>> {
-  const { settings } = plan
+  const { proxy, ...settings } = plan.settings
+  const serverPort = proxy?.port ?? settings.serverPort ?? STANDARD_SPA_PORT
   const sealed: SealedKnock[] = []
   for (const address of addresses) {
     const message = messageFor(plan.request, {
@@ -110,10 +120,7 @@ export async function sealFor(
     })
     const packet = await seal(message, plan, world)
     if (!packet.ok) return packet
-    const spaPort =
-      settings.randomPort === true
-        ? randomPort(readUint16(world.randomBytes(2)))
-        : (settings.serverPort ?? STANDARD_SPA_PORT)
+    const spaPort = settings.randomPort === true ? randomPort(readUint16(world.randomBytes(2))) : serverPort
     sealed.push({ address, port: spaPort, message, text: packet.value })
   }
   return ok(sealed)
@@ -142,6 +149,7 @@ async function seal(
  * Sends what {@link sealKnock} made.
  * @param packets each goes to its own address and port.
  * @param delivery how they leave.
+ * @param signal ends connections that are not made yet.
  * @returns what became of each packet; `SEND_FAILED` where none of them left.
  * @example
  * ```ts
@@ -171,15 +179,23 @@ async function seal(
 export async function sendKnock(
   packets: readonly SealedKnock[],
   delivery: Delivery,
+  signal?: AbortSignal,
 ): Promise<Result<readonly SentKnock[], Failure<'SEND_FAILED'>>> {
-  const sent = await sendEach(packets, delivery)
-  const failures = sent.flatMap(({ departure }) => (departure.ok ? [] : [departure.failure.detail]))
-  return failures.length < sent.length ? ok(sent) : refuse('SEND_FAILED', failures.join('; '))
+  const sent = await sendEach(packets, delivery, signal)
+  const failures = sent.flatMap(({ departure }) => (departure.ok ? [] : [departure.failure]))
+  if (failures.length < sent.length) return ok(sent)
+  const suggestion = failures.find((it) => it.suggestion !== undefined)?.suggestion
+  const more = suggestion === undefined ? {} : { suggestion }
+  return refuse('SEND_FAILED', failures.map(({ detail }) => detail).join('; '), more)
 }
 
 /** @returns what became of each packet, also if none of them left. */
-export function sendEach(packets: readonly SealedKnock[], delivery: Delivery): Promise<readonly SentKnock[]> {
-  return Promise.all(packets.map(async (packet) => ({ ...packet, departure: await delivery.send(packet) })))
+export function sendEach(
+  packets: readonly SealedKnock[],
+  delivery: Delivery,
+  signal?: AbortSignal,
+): Promise<readonly SentKnock[]> {
+  return Promise.all(packets.map(async (packet) => ({ ...packet, departure: await delivery.send(packet, signal) })))
 }
 
 export function readUint16(bytes: Uint8Array): number {

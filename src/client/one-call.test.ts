@@ -43,6 +43,99 @@ async function messageOf(options: KnockOptions) {
   return must(opened).message
 }
 
+describe('other transports', () => {
+  /** A server that takes one connection. @returns its port, and what the connection brings. */
+  async function listen(t: { after(then: () => void): void }, answer = '') {
+    const server = createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.after(() => server.close())
+    const address = server.address()
+    assert.ok(address !== null && typeof address === 'object')
+    const brought = new Promise<string>((resolve) => {
+      server.once('connection', (socket) => {
+        let text = ''
+        const done = (): void => {
+          if (socket.writable) socket.end(answer)
+          resolve(text)
+        }
+        socket.on('data', (chunk) => {
+          text += chunk.toString('latin1')
+          if (text.endsWith('\r\n\r\n')) done()
+        })
+        socket.on('end', done)
+      })
+    })
+    return { port: address.port, brought }
+  }
+  const open = (payload: string, http: 'off' | { anyUserAgent: boolean }) =>
+    must(parseEnvelope(Buffer.from(payload, 'latin1'), { http }))
+
+  it('TCP', async (t) => {
+    const { port, brought } = await listen(t)
+    const result = must(await knock({ ...base, ...keys, 'server-proto': 'tcp', 'server-port': port }))
+    assert.deepEqual(
+      result.packets.map((it) => [it.address, it.port, it.sent]),
+      [['127.0.0.1', port, true]],
+    )
+    open(await brought, 'off')
+  })
+  it('HTTP, with the host as typed and the user agent that is given', async (t) => {
+    const { port, brought } = await listen(t)
+    const http = { 'server-proto': 'http', 'server-port': port, 'user-agent': 'Fwknop/9 (me)' }
+    must(await knock({ ...base, ...keys, ...http, destination: 'LocalHost', ipv4: true }))
+    const request = await brought
+    assert.match(request, /\r\nUser-Agent: Fwknop\/9 \(me\)\r\n.*\r\nHost: LocalHost\r\n/s)
+    open(request, { anyUserAgent: false })
+  })
+  it('HTTP through a proxy, for a server that only the proxy can look up', async (t) => {
+    const { port, brought } = await listen(t, 'HTTP/1.0 502 Bad Gateway\r\n\r\n')
+    const passwordFile = join(folder, 'password')
+    writeFileSync(passwordFile, 'p:w\nmore\n', { mode: 0o600 })
+    const login = { 'http-proxy-user': 'ada', 'http-proxy-password-file': passwordFile }
+    const proxied = { 'http-proxy': `127.0.0.1:${port}`, destination: 'spa.invalid', ...login }
+    const result = must(await knock({ ...base, ...keys, ...proxied }))
+    assert.deepEqual(
+      result.packets.map((it) => [it.address, it.port, it.sent]),
+      [['127.0.0.1', port, true]],
+    )
+    const request = await brought
+    assert.match(request, /^GET http:\/\/spa\.invalid\/\S+ HTTP.*\r\nProxy-Authorization: Basic YWRhOnA6dw==\r\n/s)
+    open(request.replace('http://spa.invalid', ''), { anyUserAgent: false })
+  })
+  it('a ghost service behind a proxy is that of the server, and not of the proxy', async (t) => {
+    const { port, brought } = await listen(t)
+    const ghost = { destination: '192.0.2.7', 'nat-local': true, 'nat-port': 80, 'http-proxy': `127.0.0.1:${port}` }
+    must(await knock({ ...base, ...keys, ...ghost }))
+    const envelope = open((await brought).replace('http://192.0.2.7', ''), { anyUserAgent: false })
+    const opened = openPacket(envelope, {
+      encryption: { key: must(parseKeyText(EncryptionKey, 'sesame')), mode: 'CBC' },
+      hmac: { key: must(parseKeyText(HmacKey, 'latch')), type: 'sha256' },
+    })
+    const { message } = must(opened)
+    assert.ok(message.kind === 'localNatAccess')
+    assert.deepEqual([message.host, message.localPort], ['192.0.2.7', 22])
+  })
+  it('a password in a file that others can read is refused, and nothing is sent', async () => {
+    const file = join(folder, 'exposed')
+    writeFileSync(file, 'pw\n', { mode: 0o644 })
+    const proxied = { 'http-proxy': '127.0.0.1:9', 'http-proxy-user': 'ada', 'http-proxy-password-file': file }
+    const refused = await knock({ ...base, ...keys, ...proxied })
+    assert.equal(refused.ok || refused.failure.code, 'CONFIG_EXPOSED')
+  })
+  it('a wait through a proxy needs the addresses of the server itself', async () => {
+    const proxied = { 'http-proxy': '127.0.0.1:9', destination: 'spa.invalid', wait: true }
+    const refused = await knock({ ...base, ...keys, ...proxied })
+    assert.equal(refused.ok || refused.failure.code, 'NAME_UNRESOLVED')
+  })
+  it('a refusal names host, port and cause', async () => {
+    for (const more of [{ 'server-proto': 'tcp' }, { 'server-proto': 'http' }, { 'server-proto': 'https' }]) {
+      const refused = await knock({ ...base, ...keys, ...more, 'server-port': 9 })
+      assert.equal(refused.ok || refused.failure.code, 'SEND_FAILED')
+      assert.match(refused.ok ? '' : refused.failure.detail, /^127\.0\.0\.1 port 9\/tcp: nothing accepts/)
+    }
+  })
+})
+
 describe('one call', () => {
   it('sends a packet by UDP, and says where to', async (t) => {
     const server = createSocket('udp4')

@@ -48,9 +48,9 @@ export interface KnockResult {
 
 /** One packet, and what became of it. */
 export interface KnockPacket {
-  /** Its destination address. */
+  /** Its destination address; that of the proxy, if one passes it on. */
   readonly address: IpAddress
-  /** Its destination UDP port. */
+  /** Its destination port; of the proxy, if one passes it on. */
   readonly port: Port
   /** The time in the packet. */
   readonly timestamp: UnixSeconds
@@ -114,6 +114,10 @@ const optionKinds: Readonly<Record<keyof KnockOptions, keyof typeof kinds>> = {
   'fw-timeout': 'number',
   'server-proto': 'text',
   'http-proxy': 'text',
+  'http-proxy-user': 'text',
+  'http-proxy-password-file': 'text',
+  'http-proxy-password': 'text',
+  'https-ca-file': 'text',
   'user-agent': 'text',
   'spoof-source': 'text',
   'icmp-type': 'number',

@@ -1,11 +1,21 @@
 /** Carries out a planned knock: seal, look at the port, send, wait, and explain if the port stays shut. */
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
-import { type SealedKnock, type SentKnock, sealFor, sealKnock, sendEach, sendKnock } from './knock.ts'
+import {
+  type KnockPlan,
+  type KnockWorld,
+  type PacketSettings,
+  type SealedKnock,
+  type SentKnock,
+  sealFor,
+  sealKnock,
+  sendEach,
+  sendKnock,
+} from './knock.ts'
 import type { LaterKnocks } from './knock-again.ts'
 import type { PlannedKnock } from './plan.ts'
 import { withNoStanza } from './rc-stanza.ts'
 import type { ClosedDoor, OpenDoor } from './wait.ts'
-import { doorOfSealed, doorOfSent, firstDeparture, type WaitPlan } from './wait-plan.ts'
+import { departed, doorOfSealed, doorOfSent, firstDeparture, type WaitPlan } from './wait-plan.ts'
 
 export interface PerformOptions {
   /** Absent: the knock ends when its packets have left. */
@@ -55,14 +65,17 @@ export async function performKnock(
   // The code is loaded and the port looked at before the packet leaves.
   const waiting =
     wait === undefined ? undefined : { ...wait, ...(await import('./wait.ts')), ...(await import('./knock-again.ts')) }
+  // Behind a proxy, the packet goes to another host than the connections that the door lets in.
+  const behind = wait === undefined || plan.settings.proxy === undefined ? undefined : await serverOf(plan, world)
+  if (behind?.ok === false) return failed(withNoStanza(behind.failure, noStanza))
   if (isAborted(signal)) return aborted()
-  const look = waiting?.lookAtDoor(doorOfSealed(sealed.value, waiting))
+  const look = waiting?.lookAtDoor(doorOfSealed(sealed.value, waiting, behind?.value))
   let first: readonly SentKnock[]
   try {
-    const sending = await sendKnock(sealed.value, world.delivery)
+    const sending = await sendKnock(sealed.value, world.delivery, signal)
     if (!sending.ok) {
       look?.end()
-      return failed(sending.failure)
+      return isAborted(signal) ? aborted() : failed(sending.failure)
     }
     first = sending.value
     onSent?.(first, 1)
@@ -72,12 +85,13 @@ export async function performKnock(
   }
   if (waiting === undefined) return ok({ sent: first })
 
-  const door = doorOfSent(first, waiting)
+  const door = doorOfSent(first, waiting, behind?.value)
+  const destinations = departed(first)
   const later = waiting.knockLater(waiting.laterKnockTimes(waiting.knocks, waiting.limit), async (number) => {
-    const fresh = await sealFor(door.addresses, plan, world)
+    const fresh = await sealFor(destinations, plan, world)
     // The same request was sealed for the first knock.
     if (!fresh.ok) return []
-    const again = await sendEach(fresh.value, world.delivery)
+    const again = await sendEach(fresh.value, world.delivery, signal)
     onSent?.(again, number)
     return again
   })
@@ -86,13 +100,27 @@ export async function performKnock(
   if (outcome.open) return ok({ sent, opened: outcome })
   if (isAborted(signal)) return aborted(sent)
   const { explainShutDoor } = await import('./explain.ts')
-  const { request } = plan
+  const { request, settings } = plan
   const now = world.clock.now()
-  const { failure, causes } = explainShutDoor({ door, seen: outcome, limit: waiting.limit, sent, request, now })
+  const how = { limit: waiting.limit, sent, request, now, ...howSent(settings) }
+  const { failure, causes } = explainShutDoor({ door, seen: outcome, ...how })
   if (noStanza?.meant === undefined) return failed(failure, sent, causes)
   const { word, file, meant } = noStanza
   const unused = `No stanza of ${file} matches “${word}”, so no stanza was used. Perhaps: ${meant}`
   return failed(failure, sent, [unused, ...causes])
+}
+
+/** The addresses of the server itself. */
+function serverOf({ server, settings }: KnockPlan, { resolve }: KnockWorld) {
+  return resolve(server, settings.family)
+}
+
+function howSent({ transport, proxy, spoofedSource }: PacketSettings) {
+  return {
+    ...(transport === undefined ? {} : { transport }),
+    ...(proxy === undefined ? {} : { proxied: true }),
+    ...(spoofedSource === undefined ? {} : { spoofed: true }),
+  }
 }
 
 /** @returns what was sent after the first knock. Closes the open port if that cannot be told. */

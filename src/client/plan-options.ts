@@ -39,8 +39,16 @@ export interface PlanOptions {
   readonly 'fw-timeout'?: NumberOrText
   /** How the packet goes: `udp`, the only way so far. */
   readonly 'server-proto'?: string
-  /** Send by HTTP, through this proxy. */
+  /** Send by HTTP, through this proxy: `http://HOST:PORT`, or `HOST:PORT`. */
   readonly 'http-proxy'?: string
+  /** The user name for the proxy. */
+  readonly 'http-proxy-user'?: string
+  /** A file whose first line is the password for the proxy. */
+  readonly 'http-proxy-password-file'?: string
+  /** The password for the proxy. */
+  readonly 'http-proxy-password'?: string
+  /** For HTTPS: a file with the certificates of further authorities to trust, as PEM. */
+  readonly 'https-ca-file'?: string
   /** The `User-Agent` of requests by HTTP. */
   readonly 'user-agent'?: string
   /** The source address in the IP header of the packet. */
@@ -125,7 +133,11 @@ export interface PlanOptions {
 const settingsOf: Readonly<Partial<Record<keyof PlanOptions, ClientSettingName | OptionSettingName>>> = {
   destination: 'SPA_SERVER',
   'resolve-url': 'RESOLVE_URL',
-  'http-proxy': 'http-proxy',
+  'http-proxy': 'HTTP_PROXY',
+  'http-proxy-user': 'HTTP_PROXY_USER',
+  'http-proxy-password-file': 'HTTP_PROXY_PASSWORD_FILE',
+  'http-proxy-password': 'HTTP_PROXY_PASSWORD',
+  'https-ca-file': 'HTTPS_CA_FILE',
   'user-agent': 'HTTP_USER_AGENT',
   'spoof-source': 'SPOOF_SOURCE_IP',
   'icmp-type': 'icmp-type',
@@ -163,6 +175,7 @@ const rivals: readonly (readonly (keyof PlanOptions)[])[] = [
   ['time-offset-plus', 'time-offset-minus'],
   ['get-key', 'key-base64-rijndael', 'key-rijndael'],
   ['get-hmac-key', 'key-base64-hmac', 'key-hmac'],
+  ['http-proxy-password-file', 'http-proxy-password'],
 ]
 
 /** Options that each ask for the address of this host. */
@@ -209,6 +222,8 @@ export function settingsFromOptions(given: PlanOptions): Result<SettingLayer, Fa
     }
     settings = { ...settings, ...withOption(option, read.value) }
   }
+  // As in fwknop: a proxy on the command line asks for HTTP.
+  if (isGiven(given['http-proxy']) && !isGiven(given['server-proto'])) settings = { ...settings, transport: 'http' }
   // An option overrides the ALLOW_IP of the rc file. Among options, a named address counts.
   const named = given['allow-ip'] !== undefined || given['source-ip'] === true
   if (!named && resolving.some((name) => isGiven(given[name]))) settings = { ...settings, allow: null }

@@ -3,7 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { userInfo } from 'node:os'
 import { systemClock } from '../clock.ts'
 import { type ClientSettings, type SettingLayer, settle } from '../config/client/layer.ts'
+import type { AddressFamily } from '../packet/address.ts'
 import type { Username } from '../packet/message.ts'
+import { parseNatHost } from '../packet/nat-target.ts'
 import { parseUsername } from '../packet/username.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
 import { deliveryFor } from './delivery-for.ts'
@@ -11,8 +13,9 @@ import { type AskSecret, loadKeys } from './keys.ts'
 import { type KnockPlan, type KnockWorld, readUint16 } from './knock.ts'
 import { type PlanOptions, settingsFromOptions } from './plan-options.ts'
 import { type NoStanza, orInStanza, rcSettings, type StanzaWord, withNoStanza, withStanza } from './rc-stanza.ts'
-import { buildRequest } from './request.ts'
+import { buildRequest, type Request } from './request.ts'
 import { systemResolve } from './resolve.ts'
+import { routeFor } from './route.ts'
 
 /** What a plan uses besides the options. */
 export interface Hints {
@@ -66,6 +69,14 @@ export async function planKnock(
     const cured = setting === undefined ? failure : orInStanza(failure, setting, stanza)
     return { ok: false, failure: withNoStanza(cured, noStanza) }
   }
+  /** If the options contradict each other even without the rc file, the file is not to blame. */
+  const contradicting = (failure: Failure, again: (alone: ClientSettings) => Result<unknown>): Refused => {
+    if (failure.code !== 'CONFIG_CONFLICT') return { ok: false, failure }
+    const optionsAlone = settle([hints.fallback ?? {}, options])
+    const without = optionsAlone.ok ? again(optionsAlone.value) : optionsAlone
+    const isUsage = !without.ok && without.failure.detail === failure.detail
+    return isUsage ? refuse('CLI_USAGE', failure.detail) : { ok: false, failure: withStanza(failure, stanza) }
+  }
   const context = {
     username: ownName(),
     random: readUint16(randomBytes(2)),
@@ -78,14 +89,10 @@ export async function planKnock(
       const setting = noPorts ? 'ACCESS' : settings.allow === undefined ? 'ALLOW_IP' : undefined
       return lacking(request.failure, setting)
     }
-    if (request.failure.code !== 'CONFIG_CONFLICT') return request
-    const optionsAlone = settle([hints.fallback ?? {}, options])
-    const without = optionsAlone.ok ? buildRequest(optionsAlone.value, context) : optionsAlone
-    // If the options contradict each other even without the rc file, the file is not to blame.
-    const isUsage = !without.ok && without.failure.detail === request.failure.detail
-    if (isUsage) return refuse('CLI_USAGE', request.failure.detail)
-    return { ok: false, failure: withStanza(request.failure, stanza) }
+    return contradicting(request.failure, (alone) => buildRequest(alone, context))
   }
+  const route = routeFor(settings, server)
+  if (!route.ok) return contradicting(route.failure, (alone) => routeFor(alone, server))
   const keys = await loadKeys(settings, server, ask)
   if (!keys.ok) {
     if (keys.failure.code !== 'KEY_MISSING') return keys
@@ -98,14 +105,25 @@ export async function planKnock(
     return lacking(keys.failure, setting)
   }
 
-  const world = {
-    resolve: systemResolve,
-    delivery: await deliveryFor(settings),
-    clock: systemClock,
-    randomBytes,
-  }
-  const plan = { request: request.value, keys: keys.value, server, settings }
-  return ok({ plan, settings, world, ...(noStanza === undefined ? {} : { noStanza }) })
+  const delivery = await deliveryFor(settings, route.value, server)
+  if (!delivery.ok) return delivery
+  const world = { resolve: systemResolve, delivery: delivery.value, clock: systemClock, randomBytes }
+  const { port: serverPort, ...way } = route.value
+  const routed = { ...settings, serverPort, ...way }
+  const wanted = way.proxy === undefined ? request.value : await atServer(request.value, server, routed.family)
+  const plan = { request: wanted, keys: keys.value, server, settings: routed }
+  return ok({ plan, settings: routed, world, ...(noStanza === undefined ? {} : { noStanza }) })
+}
+
+/**
+ * A packet that goes to a proxy cannot take its NAT target from where it is sent.
+ * @returns the request with the address of the server in it, or its name if only others can look it up.
+ */
+async function atServer(request: Request, server: string, family: AddressFamily | undefined): Promise<Request> {
+  if (request.kind !== 'localNatAccess' || request.host !== undefined) return request
+  const found = await systemResolve(server, family)
+  const host = found.ok ? ok(found.value[0]) : parseNatHost(server)
+  return host.ok && host.value !== undefined ? { ...request, host: host.value } : request
 }
 
 function withoutPorts(layer: SettingLayer): SettingLayer {

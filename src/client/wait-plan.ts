@@ -1,4 +1,5 @@
 /** Which port to wait for after a knock, for how long, and what counts as open. */
+import type { IpAddress } from '../packet/address.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { type Milliseconds, milliseconds, type Port } from '../units.ts'
 import type { KnockPlan, SealedKnock, SentKnock } from './knock.ts'
@@ -72,17 +73,26 @@ export function doorFor(plan: KnockPlan, wish: WaitWish): Result<WaitPlan, Failu
   return ok({ port: door.port, limit: wish.limit, knocks: wish.knocks, sign })
 }
 
-/** The door to try before the packets leave. */
-export function doorOfSealed(packets: readonly SealedKnock[], { port, sign }: WaitPlan): Door {
-  return { addresses: packets.map(({ address }) => address), port, sign }
+/**
+ * The door to try before the packets leave.
+ * @param behind the addresses of the server, if the packets go to others.
+ */
+export function doorOfSealed(
+  packets: readonly SealedKnock[],
+  { port, sign }: WaitPlan,
+  behind?: readonly IpAddress[],
+): Door {
+  return { addresses: behind ?? packets.map(({ address }) => address), port, sign }
 }
 
 /** The door to try afterwards: the addresses to which a packet left. */
-export function doorOfSent(sent: readonly SentKnock[], wait: WaitPlan): Door {
-  return doorOfSealed(
-    sent.filter(({ departure }) => departure.ok),
-    wait,
-  )
+export function doorOfSent(sent: readonly SentKnock[], { port, sign }: WaitPlan, behind?: readonly IpAddress[]): Door {
+  return { addresses: behind ?? departed(sent), port, sign }
+}
+
+/** The addresses to which a packet left. */
+export function departed(sent: readonly SentKnock[]): readonly IpAddress[] {
+  return sent.filter(({ departure }) => departure.ok).map(({ address }) => address)
 }
 
 /** When the first of the packets left. */

@@ -11,16 +11,24 @@ export interface OutgoingPacket {
   readonly port: Port
 }
 
-/** What is known once the packet has left this host. Nothing ever comes back. */
+/** What is known once the packet has left this host. A server never answers a knock. */
 export interface Departure {
-  /** The address of this host that the packet left from. Behind NAT, the server sees another one. */
+  /**
+   * The address of this host that the packet left from; a spoofed source, if it has one. Behind NAT, the server sees
+   * another one.
+   */
   readonly localAddress: IpAddress
   /** When, on the clock of `performance.now()`. */
   readonly at: number
+  /** The status of the HTTP answer, 100 to 599, where one was waited for and came. It says nothing about the knock. */
+  readonly httpStatus?: number
 }
 
 /** A way for packets to leave this host. */
 export interface Delivery {
-  /** Passes the packet to the system. A packet that left may still not arrive. */
-  send(packet: OutgoingPacket): Promise<Result<Departure, Failure<'SEND_FAILED'>>>
+  /**
+   * Passes the packet to the system. A packet that left may still not arrive.
+   * @param signal ends a connection that is not made yet: then the packet did not leave.
+   */
+  send(packet: OutgoingPacket, signal?: AbortSignal): Promise<Result<Departure, Failure<'SEND_FAILED'>>>
 }

@@ -2,9 +2,9 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { familyOf, type IpAddress, parseAddress } from '../packet/address.ts'
 import { ok, refuse } from '../result.ts'
-import { errorCode, systemReason } from '../system/errno.ts'
 import type { Port } from '../units.ts'
 import type { Delivery, Departure, OutgoingPacket } from './delivery.ts'
+import { explainError } from './explain-error.ts'
 
 /**
  * Delivery by UDP, over IPv4 and IPv6: one datagram for a packet.
@@ -34,7 +34,7 @@ export function udpDelivery(options: { readonly sourcePort?: Port } = {}): Deliv
       try {
         return ok(await sendOn(socket, packet, options.sourcePort))
       } catch (error) {
-        return refuse('SEND_FAILED', explain(error, packet, options.sourcePort))
+        return refuse('SEND_FAILED', explainError(error, { ...packet, protocol: 'udp', ...options }))
       } finally {
         socket.close()
       }
@@ -67,26 +67,4 @@ function ownAddress(socket: Socket): IpAddress {
   const own = parseAddress(socket.address().address.replace(/%.*$/, ''))
   if (!own.ok) throw new Error(own.failure.detail)
   return own.value
-}
-
-function explain(error: unknown, { address, port }: OutgoingPacket, sourcePort: Port | undefined): string {
-  const code = errorCode(error) ?? systemReason(error)
-  const target = `${address} port ${port}/udp`
-  switch (code) {
-    case 'ENETUNREACH':
-    case 'EADDRNOTAVAIL':
-      return `${target}: this host has no IPv${familyOf(address)} route there (${code})`
-    case 'EHOSTUNREACH':
-      return `${target}: the host is not reachable (${code})`
-    case 'EPERM':
-      return `${target}: this host’s own firewall does not let the packet out (${code})`
-    case 'EACCES':
-      return sourcePort !== undefined && sourcePort < 1024
-        ? `${target}: source port ${sourcePort} needs privilege (${code})`
-        : `${target}: not allowed (${code})`
-    case 'EADDRINUSE':
-      return `${target}: source port ${sourcePort ?? '?'} is in use (${code})`
-    default:
-      return `${target}: ${code}`
-  }
 }

@@ -2,9 +2,11 @@
  * SPA inside an HTTP request (docs/WIRE.md § 9), as text: nothing here listens or connects. The path holds the packet,
  * with `-` for `+` and `_` for `/`. The request may come in a UDP datagram too.
  */
-import { latin1Text } from '../bytes/text.ts'
+import { encodeBase64Padded } from '../bytes/base64.ts'
+import { encodeText, latin1Text } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { type IpAddress, parseAddress } from './address.ts'
+import { isUserAgent } from './user-agent.ts'
 
 /** What a request carried. */
 export interface SpaRequest {
@@ -55,6 +57,9 @@ export interface HttpRequestOptions {
   readonly server: string
   /** The proxy that gets the request, in the same form. The request then names the whole URL. */
   readonly proxy?: string
+  /** For a proxy that asks for it; without a colon. */
+  readonly proxyUser?: string
+  readonly proxyPassword?: string
   /** Must begin with `Fwknop`, unless the server accepts any user agent. */
   readonly userAgent?: string
 }
@@ -76,11 +81,12 @@ const AUTHORITY = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?$/
  */
 export function encodeHttpRequest(
   packet: string,
-  { server, proxy, userAgent = DEFAULT_USER_AGENT }: HttpRequestOptions,
+  { server, proxy, proxyUser, proxyPassword = '', userAgent = DEFAULT_USER_AGENT }: HttpRequestOptions,
 ): Result<string, Failure<'VALUE_INVALID'>> {
   for (const host of proxy === undefined ? [server] : [server, proxy])
     if (!AUTHORITY.test(host)) return refuse('VALUE_INVALID', `“${host}” is not a host of a URL`)
-  if (!/^[\x20-\x7e]+$/.test(userAgent)) return refuse('VALUE_INVALID', 'the user agent has characters it may not have')
+  if (!isUserAgent(userAgent)) return refuse('VALUE_INVALID', 'the user agent has characters it may not have')
+  if (proxyUser?.includes(':')) return refuse('VALUE_INVALID', 'the user name for the proxy has a colon')
   const path = `/${packet.replaceAll('+', '-').replaceAll('/', '_')}`
   const lines = [
     `GET ${proxy === undefined ? path : `http://${server}${path}`} HTTP/1.0`,
@@ -88,9 +94,15 @@ export function encodeHttpRequest(
     'Accept: */*',
     // fwknop puts the proxy here, not the server. So do we: otherwise a capture could tell the two clients apart.
     `Host: ${proxy ?? server}`,
+    ...(proxy === undefined || proxyUser === undefined ? [] : [basicAuthorization(proxyUser, proxyPassword)]),
     'Connection: close',
   ]
   return ok(`${lines.join('\r\n')}\r\n\r\n`)
+}
+
+/** RFC 7617, in UTF-8. The base64 holds no character that could end the line. */
+function basicAuthorization(user: string, password: string): string {
+  return `Proxy-Authorization: Basic ${encodeBase64Padded(encodeText(`${user}:${password}`))}`
 }
 
 function beginsWithMethod(payload: Uint8Array): boolean {

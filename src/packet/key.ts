@@ -77,8 +77,23 @@ export class SigningPassphrase extends SecretKey {
   }
 }
 
+/** The password of an HTTP proxy: 1–255 bytes. */
+export class ProxyPassword extends SecretKey {
+  declare private readonly kind: 'proxy'
+  static readonly maxLength = 255
+
+  /** @param bytes are copied. */
+  static fromBytes(bytes: Uint8Array): Result<ProxyPassword, Failure<'KEY_INVALID'>> {
+    const wrong = wrongLength(bytes, 'the password of a proxy', ProxyPassword.maxLength)
+    return wrong ?? ok(new ProxyPassword(bytes))
+  }
+  private constructor(bytes: Uint8Array) {
+    super(bytes)
+  }
+}
+
 /** The bytes of a key. Do not keep, log or send the result. */
-export function exposeKey(key: EncryptionKey | HmacKey | SigningPassphrase): Uint8Array {
+export function exposeKey(key: EncryptionKey | HmacKey | SigningPassphrase | ProxyPassword): Uint8Array {
   return bytesOf(key)
 }
 

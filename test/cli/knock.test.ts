@@ -88,7 +88,16 @@ describe('ghostport knock', () => {
           target: null,
           local_port: 22,
         },
-        packets: { address: '127.0.0.1', port: 62201, sent: false, local_address: null, error: null },
+        transport: 'udp',
+        proxy: null,
+        packets: {
+          address: '127.0.0.1',
+          port: 62201,
+          sent: false,
+          local_address: null,
+          error: null,
+          http_status: null,
+        },
         open: null,
       },
     )

@@ -18,6 +18,7 @@ const commandAlone: Readonly<Record<string, string>> = {
 /** Options that only the library has, and why. */
 const libraryAlone: Readonly<Record<string, string>> = {
   stanza: 'the argument of the command',
+  'http-proxy-password': 'all users of the host can read a command line: --http-proxy-password-file',
   askSecret: 'the command asks on the terminal',
   signal: 'the command ends by Ctrl-C',
 }

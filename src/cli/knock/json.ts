@@ -7,7 +7,7 @@ import type { Port } from '../../units.ts'
 
 /** A knock that was made, and, unless it was a test, sent. */
 export function knockJson(
-  { request, server }: KnockPlan,
+  { request, server, settings }: KnockPlan,
   packets: readonly (SealedKnock | SentKnock)[],
   opened?: Pick<OpenDoor, 'address' | 'after' | 'already'> & { readonly port: Port },
 ) {
@@ -15,6 +15,8 @@ export function knockJson(
     ok: true,
     server,
     request: requestJson(request),
+    transport: settings.transport ?? 'udp',
+    proxy: settings.proxy === undefined ? null : { host: settings.proxy.host, port: settings.proxy.port },
     packets: packets.map(packetJson),
     open:
       opened === undefined
@@ -54,6 +56,7 @@ function packetJson(packet: SealedKnock | SentKnock) {
     sent: departure?.ok === true,
     local_address: departure?.ok === true ? departure.value.localAddress : null,
     error: departure?.ok === false ? departure.failure.detail : null,
+    http_status: departure?.ok === true ? (departure.value.httpStatus ?? null) : null,
     // Anybody who reads a packet before the server does can use it once. So it is shown only if it was not sent.
     packet: departure === undefined ? text : null,
   }

@@ -52,6 +52,9 @@ describe('the flags of a knock', () => {
     ['-vv', { verbose: true }],
     ['--no-save-args', {}],
     ['-P udp', { transport: 'udp' }],
+    ['-P http', { transport: 'http' }],
+    ['-H proxy:3128', { transport: 'http', httpProxy: { host: 'proxy', port: 3128 } }],
+    ['-H proxy -P tcp', { transport: 'tcp', httpProxy: { host: 'proxy' } }],
     ['-R -a 192.0.2.1', { allow: '192.0.2.1' }],
     ['-s --resolve-http-only', { allow: 'packet-source', resolveHttpOnly: true }],
     ['-w /bin/wget -u agent --use-wget-user-agent', { userAgent: 'agent' }],
@@ -83,7 +86,9 @@ describe('the flags of a knock', () => {
     ['-m sha224', 'VALUE_INVALID', /--digest-type: “sha224”/],
     ['--hmac-digest-type x', 'VALUE_INVALID', /--hmac-digest-type/],
     ['-M PCBC', 'VALUE_INVALID', /--encryption-mode: “PCBC”/],
-    ['-P tcp', 'CLI_USAGE', /--server-proto: packets go by UDP; tcp is not built yet/],
+    ['-P icmp', 'CLI_USAGE', /--server-proto: packets go by UDP; icmp is not built yet/],
+    ['-H ftp://h', 'VALUE_INVALID', /--http-proxy: a proxy is asked over plain HTTP/],
+    ['-H http://ada:pw@h', 'VALUE_INVALID', /--http-proxy: user and password of the proxy have settings of their own/],
     ['-P upd', 'VALUE_INVALID', /--server-proto: “upd” is not a transport/],
     ['-U a:b', 'VALUE_INVALID', /--spoof-user/],
     ['--time-offset-plus x', 'VALUE_INVALID', /--time-offset-plus: “x”/],
@@ -116,7 +121,7 @@ describe('the flags of a knock', () => {
 
   // What counts and is not built is refused by the name of the option that asks for it.
   const unbuilt =
-    '-R --resolve-ip-https --resolve-ip-http --resolve-http-only --resolve-url=u -Hh -Q1.2.3.4 --spoof-src=1.2.3.4 --icmp-type=8 --icmp-code=0'
+    '-R --resolve-ip-https --resolve-ip-http --resolve-http-only --resolve-url=u -Q1.2.3.4 --spoof-src=1.2.3.4 --icmp-type=8 --icmp-code=0'
   for (const word of unbuilt.split(' '))
     it(`${word} is understood, and refused by name`, () => {
       const result = settings(word)

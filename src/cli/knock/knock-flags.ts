@@ -3,13 +3,13 @@
  * client/plan-options.ts, under the long names.
  */
 import { type PlanOptions, refuseTogether, rivalsAmong } from '../../client/plan-options.ts'
-import type { SettingLayer } from '../../config/client/layer.ts'
+import { type SettingLayer, TRANSPORTS } from '../../config/client/layer.ts'
 import { DEFAULT_DIGEST_TYPE, DIGEST_TYPES } from '../../packet/digest-type.ts'
 import { DEFAULT_ENCRYPTION_MODE, ENCRYPTION_MODES } from '../../packet/encryption-mode.ts'
 import { STANDARD_SPA_PORT } from '../../packet/protocol-port.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { UNKNOWN_BYTES } from '../terminal/command-line-words.ts'
-import type { OptionSpec, OptionTable, OptionValues } from '../terminal/parse-command-line.ts'
+import type { OptionTable, OptionValues } from '../terminal/parse-command-line.ts'
 
 const HISTORY = 'ghostport saves no command line, which could hold keys; write a stanza in ~/.fwknoprc'
 const RC = 'write the stanza in ~/.fwknoprc yourself'
@@ -25,11 +25,11 @@ export const knockOptions = {
   'allow-ip': { short: 'a', value: 'ADDRESS', help: 'open for this address, IPv4 or IPv6' },
   'source-ip': { short: 's', help: 'open for the address that the packet comes from (takes no value)' },
   'fw-timeout': { short: 'f', value: 'SECONDS', help: 'how long the port stays open; the server may allow less' },
-  'server-proto': { short: 'P', value: 'PROTO', help: 'how the packet is sent: only udp so far' },
+  'server-proto': { short: 'P', value: 'PROTO', help: `how the packet is sent: ${TRANSPORTS.join(' ')} (default udp)` },
   'server-port': {
     short: 'p',
     value: 'PORT',
-    help: `the port to which the packet is sent (default ${STANDARD_SPA_PORT})`,
+    help: `the port to which the packet is sent (default ${STANDARD_SPA_PORT}; with https 443)`,
   },
   'rand-port': { short: 'r', help: 'send to a random port from 10000 to 65534; the server must watch them all' },
   'source-port': { short: 'S', value: 'PORT', help: 'send from this port' },
@@ -82,8 +82,15 @@ export const knockOptions = {
   'resolve-ip-https': { short: 'R', aliases: ['resolve-ip-http'] },
   'resolve-http-only': {},
   'resolve-url': { value: 'URL' },
-  'user-agent': { short: 'u', value: 'TEXT' },
-  'http-proxy': { short: 'H', value: 'HOST' },
+  'user-agent': { short: 'u', value: 'TEXT', help: 'the user agent of HTTP requests (default Fwknop/2.6.10)' },
+  'http-proxy': {
+    short: 'H',
+    value: 'HOST[:PORT]',
+    help: 'send by HTTP through this proxy: http://HOST:PORT, or HOST:PORT',
+  },
+  'http-proxy-user': { value: 'NAME', help: 'the user name for the proxy' },
+  'http-proxy-password-file': { value: 'FILE', help: 'the password for the proxy is the first line of FILE' },
+  'https-ca-file': { value: 'FILE', help: 'for HTTPS, trust also the authorities whose certificates are in FILE' },
   'spoof-source': { short: 'Q', aliases: ['spoof-src'], value: 'ADDRESS' },
   'icmp-type': { value: 'NUMBER' },
   'icmp-code': { value: 'NUMBER' },
@@ -142,7 +149,8 @@ export function knockFlags(given: KnockOptionValues): Result<KnockFlags, Failure
 }
 
 /** `--allow-ip (-a)`: it is found again under either name. */
-function spelled(name: keyof typeof knockOptions): string {
-  const { short }: OptionSpec = knockOptions[name]
+function spelled(name: string): string {
+  const table: OptionTable = knockOptions
+  const short = table[name]?.short
   return short === undefined ? `--${name}` : `--${name} (-${short})`
 }

@@ -17,7 +17,7 @@ export async function openDoor(
   wait: WaitPlan,
   terminal: Terminal,
 ): Promise<(OpenDoor & { readonly addresses: readonly IpAddress[] }) | number> {
-  const { plan, settings } = planned
+  const { plan, settings, world } = planned
   const say = (lines: readonly Line[]): void => {
     if (settings.verbose === true) terminal.note(lines)
   }
@@ -30,5 +30,8 @@ export async function openDoor(
   const { sent, opened } = performed.value
   if (opened === undefined) throw new Error('a wait that ended well has an open door')
   say([describeOpening(opened, wait.port, terminal.style)])
-  return { ...opened, addresses: [...new Set(sent.map(({ address }) => address))] }
+  // Through a proxy, the packets went to other addresses.
+  const behind = plan.settings.proxy === undefined ? undefined : await world.resolve(plan.server, settings.family)
+  const addresses = behind?.ok === true ? behind.value : sent.map(({ address }) => address)
+  return { ...opened, addresses: [...new Set(addresses)] }
 }

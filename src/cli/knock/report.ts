@@ -1,9 +1,12 @@
 /** What `ghostport knock` tells a person: what was asked for, where it went, and, with `-T`, all but the keys. */
-import type { KnockPlan, SealedKnock, SentKnock } from '../../client/knock.ts'
+import type { KnockPlan, PacketSettings, SealedKnock, SentKnock } from '../../client/knock.ts'
 import type { PerformFailure } from '../../client/perform.ts'
 import type { Request } from '../../client/request.ts'
+import { protocolOf } from '../../client/route.ts'
 import type { OpenDoor } from '../../client/wait.ts'
-import { formatHostPort } from '../../packet/address.ts'
+import type { Departure } from '../../delivery/delivery.ts'
+import { describeTarget } from '../../delivery/explain-error.ts'
+import { formatHostPort, type IpAddress } from '../../packet/address.ts'
 import { DEFAULT_DIGEST_TYPE } from '../../packet/digest-type.ts'
 import { isHostName } from '../../packet/nat-target.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
@@ -16,10 +19,10 @@ function describeRequest(request: Request): string {
   const whom = request.source === 'packet-source' ? 'the address it arrives from' : request.source
   if (request.kind === 'command') return `command “${request.command}” for ${whom}`
   const time = request.timeout === undefined ? '' : `, ${request.timeout} s`
-  return `${formatProtocolPorts(request.ports)}${describeTarget(request)} for ${whom}${time}`
+  return `${formatProtocolPorts(request.ports)}${describeNat(request)} for ${whom}${time}`
 }
 
-function describeTarget(request: Request): string {
+function describeNat(request: Request): string {
   if (request.kind === 'natAccess') {
     const { host, port } = request.target
     return ` → ${formatHostPort(isHostName(host) ? host.name : host, port)}`
@@ -31,13 +34,33 @@ function describeTarget(request: Request): string {
  * A line for each packet: sent, or why not.
  * @param number which knock it is; 1 for the first.
  */
-export function departures({ request }: KnockPlan, sent: readonly SentKnock[], number: number): readonly string[] {
+export function departures(
+  { request, settings }: KnockPlan,
+  sent: readonly SentKnock[],
+  number: number,
+): readonly string[] {
   const which = number === 1 ? '' : `knock ${number}: `
   return sent.map(({ address, port, departure }) =>
     departure.ok
-      ? `${which}sent to ${address} port ${port}/udp: ${describeRequest(request)}`
+      ? `${which}sent to ${describeWay(settings, address, port)}${answer(departure.value)}: ${describeRequest(request)}`
       : `${which}not sent to ${departure.failure.detail}`,
   )
+}
+
+/** `192.0.2.1 port 62201/udp`, `the proxy 10.0.0.1 port 3128/tcp by http`, `192.0.2.1 by icmp`. */
+function describeWay({ transport = 'udp', proxy }: PacketSettings, address: IpAddress, port: Port): string {
+  const protocol = protocolOf(transport)
+  const where = {
+    address,
+    protocol,
+    ...(protocol === 'icmp' ? {} : { port }),
+    ...(proxy === undefined ? {} : { role: 'the proxy' }),
+  }
+  return `${describeTarget(where)}${transport === protocol ? '' : ` by ${transport}`}`
+}
+
+function answer({ httpStatus }: Departure): string {
+  return httpStatus === undefined ? '' : `, which answered ${httpStatus}`
 }
 
 /** How the wait ended well. A port that was open before says nothing about the knock. */
@@ -74,7 +97,7 @@ export function fieldReport(
   ]
   const each = sealed.flatMap(({ address, port, message, text }) => [
     '',
-    row('for', `${address} port ${port}/udp`),
+    row('for', describeWay(settings, address, port)),
     row('random', message.random),
     row('time', `${message.timestamp} (${new Date(message.timestamp * 1000).toISOString()})`),
     ...(message.kind === 'localNatAccess' ? [row('NAT field', `${message.host},${message.localPort}`)] : []),

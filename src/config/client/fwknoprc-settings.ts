@@ -5,9 +5,10 @@
 import { parseAddress } from '../../packet/address.ts'
 import { type DigestType, parseDigestType } from '../../packet/digest-type.ts'
 import { parseEncryptionMode } from '../../packet/encryption-mode.ts'
-import { EncryptionKey, HmacKey, SigningPassphrase } from '../../packet/key.ts'
+import { EncryptionKey, HmacKey, ProxyPassword, SigningPassphrase } from '../../packet/key.ts'
 import { parseKeyBase64, parseKeyText } from '../../packet/key-text.ts'
 import { parseNatHost } from '../../packet/nat-target.ts'
+import { isUserAgent } from '../../packet/user-agent.ts'
 import { parseUsername } from '../../packet/username.ts'
 import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
 import { type Port, parsePort, seconds } from '../../units.ts'
@@ -29,7 +30,7 @@ const OWN_ADDRESS = new Unbuilt(
   }).failure,
 )
 
-/** Every name that fwknop's rc file knows. */
+/** Every name that fwknop's rc file knows, and some of ghostport's own. */
 export const clientSettings = {
   SPA_SERVER: (value) => ok({ server: value }),
   SPA_SERVER_PORT: aPort((serverPort) => ({ serverPort, randomPort: false })),
@@ -37,6 +38,7 @@ export const clientSettings = {
     const word = value.toLowerCase()
     if (word === 'udp') return ok({ transport: 'udp' })
     const transport = TRANSPORTS.find((it) => it === word)
+    if (transport === 'tcp' || transport === 'http' || transport === 'https') return ok({ transport })
     if (transport === undefined) return wrong(`“${value}” is not a transport`, nearest(word, [...TRANSPORTS]) ?? 'udp')
     return ok({ transport: notYet(`packets go by UDP; ${transport} is not built yet`, 'udp') })
   },
@@ -98,18 +100,27 @@ export const clientSettings = {
   GPG_SIGNING_PW_BASE64: (value) =>
     withKey(parseKeyBase64(SigningPassphrase, value), (gpgPassphrase) => ({ gpgPassphrase })),
   GPG_NO_SIGNING_PW: yesOrNo((gpgNoPassphrase) => ({ gpgNoPassphrase })),
-  HTTP_USER_AGENT: (userAgent) => ok({ userAgent }),
+  HTTP_USER_AGENT: (userAgent) =>
+    isUserAgent(userAgent) ? ok({ userAgent }) : wrong('a user agent has 1 to 255 characters of ASCII'),
   USE_WGET_USER_AGENT: yesOrNo((wgetUserAgent) => ({ wgetUserAgent })),
   RESOLVE_URL: (resolveUrl) => ok({ resolveUrl }),
   RESOLVE_HTTP_ONLY: yesOrNo((resolveHttpOnly) => ({ resolveHttpOnly })),
   WGET_CMD: (wgetCommand) => ok({ wgetCommand }),
+
+  // fwknop has no settings for these.
+  HTTP_PROXY: readHttpProxy,
+  HTTP_PROXY_USER: (httpProxyUser) =>
+    httpProxyUser.includes(':') ? wrong('the user name for a proxy has no colon') : ok({ httpProxyUser }),
+  HTTP_PROXY_PASSWORD: (value) =>
+    withKey(parseKeyText(ProxyPassword, value), (key) => ({ httpProxyPassword: { key } })),
+  HTTP_PROXY_PASSWORD_FILE: (file) => ok({ httpProxyPassword: { file } }),
+  HTTPS_CA_FILE: (caFile) => ok({ caFile }),
 } as const satisfies Record<string, ReadSetting>
 
 export type ClientSettingName = keyof typeof clientSettings
 
 /** Settings that are read, and that nothing uses yet: they say how to do what is refused. */
 export const unusedSettings: ReadonlySet<ClientSettingName> = new Set<ClientSettingName>([
-  'HTTP_USER_AGENT',
   'USE_WGET_USER_AGENT',
   'RESOLVE_URL',
   'RESOLVE_HTTP_ONLY',
@@ -119,7 +130,6 @@ export const unusedSettings: ReadonlySet<ClientSettingName> = new Set<ClientSett
 
 /** What only an option of the command line can say: fwknop has no setting for it. */
 const optionSettings = {
-  'http-proxy': () => ok({ httpProxy: notYet('packets go by UDP') }),
   'icmp-type': (value) => icmpNumber(value, (icmpType) => ({ icmpType })),
   'icmp-code': (value) => icmpNumber(value, (icmpCode) => ({ icmpCode })),
 } as const satisfies Record<string, ReadSetting>
@@ -134,6 +144,7 @@ export const secretSettings: ReadonlySet<string> = new Set<ClientSettingName>([
   'HMAC_KEY_BASE64',
   'GPG_SIGNING_PW',
   'GPG_SIGNING_PW_BASE64',
+  'HTTP_PROXY_PASSWORD',
 ])
 
 export function isClientSetting(name: string): name is ClientSettingName {
@@ -184,6 +195,24 @@ function readNatAccess(value: string): Result<SettingLayer, SettingFailure> {
   if (portText === undefined) return ok({ natAccess: { host: target.value } })
   const port = parsePort(portText)
   return port.ok ? ok({ natAccess: { host: target.value, port: port.value } }) : invalid(port.failure)
+}
+
+/** `http://HOST:PORT`, `HOST:PORT`, `HOST`, with IPv6 in brackets. `N` takes the proxy of a weaker layer back. */
+function readHttpProxy(value: string): Result<SettingLayer, SettingFailure> {
+  if (/^n(o|one)?$/i.test(value)) return ok({ httpProxy: null })
+  const [, scheme = 'http', login, host = '', portText] =
+    /^(?:([A-Za-z][A-Za-z0-9+.-]*):\/\/)?(?:([^@/]*)@)?(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]+))?\/?$/.exec(
+      value,
+    ) ?? []
+  if (scheme.toLowerCase() !== 'http') return wrong('a proxy is asked over plain HTTP', 'http://HOST:PORT')
+  // On the command line all users of the host could read it.
+  if (login !== undefined || value.includes('@'))
+    return wrong('user and password of the proxy have settings of their own', 'HTTP_PROXY_USER and HTTP_PROXY_PASSWORD')
+  if (host === '') return wrong(`“${value}” is not a proxy: HOST:PORT, or http://HOST:PORT`)
+  const proxy = { host: host.replace(/^\[(.*)\]$/, '$1') }
+  if (portText === undefined) return ok({ httpProxy: proxy })
+  const port = parsePort(portText)
+  return port.ok ? ok({ httpProxy: { ...proxy, port: port.value } }) : invalid(port.failure)
 }
 
 function aPort(settings: (port: Port) => SettingLayer): ReadSetting {

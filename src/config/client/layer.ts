@@ -5,15 +5,22 @@
 import type { IpAddress } from '../../packet/address.ts'
 import type { DigestType } from '../../packet/digest-type.ts'
 import type { EncryptionMode } from '../../packet/encryption-mode.ts'
-import type { EncryptionKey, HmacKey, SigningPassphrase } from '../../packet/key.ts'
+import type { EncryptionKey, HmacKey, ProxyPassword, SigningPassphrase } from '../../packet/key.ts'
 import type { HostName, ProtocolPort, Username } from '../../packet/message.ts'
 import { type Failure, ok, type Result } from '../../result.ts'
 import type { Port, Seconds } from '../../units.ts'
 
-/** fwknop's ways to send a packet, by their names in SPA_SERVER_PROTO. */
-export const TRANSPORTS = ['udp', 'tcp', 'http', 'udpraw', 'tcpraw', 'icmp'] as const
+/** The ways to send a packet, by their names in SPA_SERVER_PROTO. All but `https` are fwknop's. */
+export const TRANSPORTS = ['udp', 'tcp', 'http', 'https', 'udpraw', 'tcpraw', 'icmp'] as const
 /** How a packet is sent. */
 export type Transport = (typeof TRANSPORTS)[number]
+
+/** An HTTP proxy. Without a port: as fwknop, the port of the server. */
+export interface HttpProxy {
+  /** A name or an address. */
+  readonly host: string
+  readonly port?: Port
+}
 
 /** A key, or the file that lists it by server. */
 export type KeySource<Key> = { readonly key: Key } | { readonly file: string }
@@ -53,8 +60,14 @@ export interface ClientSettings {
 
   /** SPA_SERVER_PROTO. Absent: by UDP. */
   readonly transport?: Transport
-  /** `--http-proxy`, as typed: `HOST`, `HOST:PORT`, or a URL. */
-  readonly httpProxy?: string
+  /** HTTP_PROXY, `--http-proxy`. */
+  readonly httpProxy?: HttpProxy
+  /** HTTP_PROXY_USER. */
+  readonly httpProxyUser?: string
+  /** HTTP_PROXY_PASSWORD, or a file whose first line it is. */
+  readonly httpProxyPassword?: KeySource<ProxyPassword>
+  /** HTTPS_CA_FILE: certificates of further authorities to trust, as PEM. */
+  readonly caFile?: string
   /** SPOOF_SOURCE_IP: the source address in the packet's IP header. */
   readonly spoofedSource?: IpAddress
   /** `--icmp-type`, 0 to 255. */

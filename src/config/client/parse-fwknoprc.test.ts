@@ -20,6 +20,9 @@ function line(text: string) {
 
 const keyText = (key: EncryptionKey | HmacKey): string => Buffer.from(exposeKey(key)).toString()
 
+/** The cure for a proxy with a login in its URL. */
+const LOGIN = 'HTTP_PROXY_USER and HTTP_PROXY_PASSWORD'
+
 describe('.fwknoprc', () => {
   const understood: [string, object][] = [
     ['SPA_SERVER host.example', { server: 'host.example' }],
@@ -30,6 +33,14 @@ describe('.fwknoprc', () => {
     ['; SPA_SERVER host.example', {}],
     ['SPA_SERVER_PORT 53', { serverPort: 53, randomPort: false }],
     ['SPA_SERVER_PROTO UDP', { transport: 'udp' }],
+    ['SPA_SERVER_PROTO http', { transport: 'http' }],
+    ['HTTP_PROXY http://proxy.example:3128/', { httpProxy: { host: 'proxy.example', port: 3128 } }],
+    ['HTTP_PROXY proxy.example', { httpProxy: { host: 'proxy.example' } }],
+    ['HTTP_PROXY HTTP://[2001:db8::1]:8080', { httpProxy: { host: '2001:db8::1', port: 8080 } }],
+    ['HTTP_PROXY N', {}],
+    ['HTTP_PROXY_USER ada', { httpProxyUser: 'ada' }],
+    ['HTTP_PROXY_PASSWORD_FILE /home/ada/pw', { httpProxyPassword: { file: '/home/ada/pw' } }],
+    ['HTTPS_CA_FILE /etc/ca.pem', { caFile: '/etc/ca.pem' }],
     ['SPA_SOURCE_PORT 1', { sourcePort: 1 }],
     ['RAND_PORT yes', { randomPort: true }],
     ['RAND_PORT N', { randomPort: false }],
@@ -127,7 +138,14 @@ describe('.fwknoprc', () => {
     ['SPA_SERVER_PORT http', 'CONFIG_INVALID_VALUE', /“http”/],
     ['SPA_SOURCE_PORT -1', 'CONFIG_INVALID_VALUE', /“-1”/],
     ['NAT_PORT 0', 'CONFIG_INVALID_VALUE', /port 0/],
-    ['SPA_SERVER_PROTO tcp', 'CONFIG_UNSUPPORTED_KEY', /^SPA_SERVER_PROTO: .*by UDP/, 'udp'],
+    ['SPA_SERVER_PROTO icmp', 'CONFIG_UNSUPPORTED_KEY', /^SPA_SERVER_PROTO: .*by UDP/, 'udp'],
+    ['HTTP_PROXY https://proxy.example:3128', 'CONFIG_INVALID_VALUE', /over plain HTTP/, 'http://HOST:PORT'],
+    ['HTTP_PROXY http://ada:hunter2@proxy.example', 'CONFIG_INVALID_VALUE', /settings of their own/, LOGIN],
+    ['HTTP_PROXY http://ada:hunt@er2@proxy.example', 'CONFIG_INVALID_VALUE', /settings of their own/, LOGIN],
+    ['HTTP_PROXY proxy.example:0', 'CONFIG_INVALID_VALUE', /port 0/],
+    ['HTTP_PROXY proxy.example/path', 'CONFIG_INVALID_VALUE', /is not a proxy/],
+    ['HTTP_PROXY_USER a:b', 'CONFIG_INVALID_VALUE', /no colon/],
+    ['HTTP_USER_AGENT Ägent', 'CONFIG_INVALID_VALUE', /ASCII/],
     ['SPA_SERVER_PROTO upd', 'CONFIG_INVALID_VALUE', /“upd” is not a transport/, 'udp'],
     ['ACCESS tcp/0', 'CONFIG_INVALID_VALUE', /tcp\/0/],
     ['ACCESS tcp/22,', 'CONFIG_INVALID_VALUE', /delete the extra comma/],
@@ -182,7 +200,7 @@ describe('.fwknoprc', () => {
     ['[default]\nRESOLVE_IP_HTTPS Y\n[x]\nRESOLVE_IP_HTTP N', {}, {}],
     ['[default]\nSPA_SERVER_PROTO tcp\n[x]\nSPA_SERVER_PROTO udp', {}, { transport: 'udp' }],
     ['[x]\nSPA_SERVER_PROTO tcp', { transport: 'udp' }, { transport: 'udp' }],
-    ['[default]\nSPA_SERVER_PROTO udp\n[x]\nSPA_SERVER_PROTO http', {}, 4],
+    ['[default]\nSPA_SERVER_PROTO udp\n[x]\nSPA_SERVER_PROTO icmp', {}, 4],
     ['[default]\nUSE_GPG Y\n[x]\nUSE_GPG N\nGPG_RECIPIENT A', {}, { gpg: false, gpgRecipient: 'A' }],
     ['[default]\nUSE_GPG Y\n[x]\nGPG_RECIPIENT A', {}, { gpg: true, gpgRecipient: 'A' }],
     ['[default]\nENCRYPTION_MODE asymmetric\n[x]\nENCRYPTION_MODE CBC', {}, { encryptionMode: 'CBC' }],
@@ -208,10 +226,11 @@ describe('.fwknoprc', () => {
   })
 
   it('every name of fwknop’s is known', () => {
-    // As fwknop 2.6.10 lists them.
+    // As fwknop 2.6.10 lists them, and those that are ghostport’s own.
     const names =
       'DIGEST_TYPE SPA_SERVER_PROTO SPA_SERVER_PORT SPA_SOURCE_PORT FW_TIMEOUT ALLOW_IP TIME_OFFSET ENCRYPTION_MODE USE_GPG USE_GPG_AGENT GPG_RECIPIENT GPG_SIGNER GPG_HOMEDIR GPG_EXE GPG_SIGNING_PW GPG_SIGNING_PW_BASE64 GPG_NO_SIGNING_PW SPOOF_USER SPOOF_SOURCE_IP ACCESS SPA_SERVER RAND_PORT KEY KEY_BASE64 HMAC_DIGEST_TYPE HMAC_KEY_BASE64 HMAC_KEY USE_HMAC USE_WGET_USER_AGENT KEY_FILE HMAC_KEY_FILE NAT_ACCESS HTTP_USER_AGENT RESOLVE_URL SERVER_RESOLVE_IPV4 NAT_LOCAL NAT_RAND_PORT NAT_PORT VERBOSE RESOLVE_IP_HTTP RESOLVE_IP_HTTPS RESOLVE_HTTP_ONLY WGET_CMD NO_SAVE_ARGS'
-    assert.deepEqual(Object.keys(clientSettings).sort(), names.split(' ').sort())
+    const own = 'HTTP_PROXY HTTP_PROXY_USER HTTP_PROXY_PASSWORD HTTP_PROXY_PASSWORD_FILE HTTPS_CA_FILE'
+    assert.deepEqual(Object.keys(clientSettings).sort(), `${names} ${own}`.split(' ').sort())
   })
 
   it('no refusal shows a key', () => {
@@ -222,6 +241,8 @@ describe('.fwknoprc', () => {
       'KEY_BASE64 hunter2!',
       'HMAC_KEY hunter2#x',
       'KEYS=hunter2',
+      'HTTP_PROXY http://ada:hunter2@proxy.example',
+      'HTTP_PROXY_PASSWORD hunter2 x',
     ])
       assert.doesNotMatch(JSON.stringify(line(text)), /hunter2/, text)
   })

@@ -1,0 +1,101 @@
+/** Which way packets go, by the settings: over which protocol, to which port, through which proxy. */
+import type { ClientSettings, HttpProxy, Transport } from '../config/client/layer.ts'
+import { type AddressFamily, formatHostPort } from '../packet/address.ts'
+import { encodeHttpRequest, type HttpRequestOptions } from '../packet/http.ts'
+import { STANDARD_SPA_PORT } from '../packet/protocol-port.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { type Port, port } from '../units.ts'
+
+/** The way of a packet. */
+export interface Route {
+  readonly transport: Transport
+  /** The port that packets are sent to: of the proxy, if there is one. */
+  readonly port: Port
+  /** Only to addresses of this family. */
+  readonly family?: AddressFamily
+  /** Packets go to this proxy, which passes them on to the server. */
+  readonly proxy?: Required<HttpProxy>
+}
+
+/** fwknop's client has no other port for HTTP than for UDP. `https` is not fwknop's. */
+const HTTPS_PORT = port(443)
+/** That of a URL without a port: the proxy asks the server there, unless SPA_SERVER_PORT says otherwise. */
+const HTTP_PORT = port(80)
+
+/**
+ * @param settings as they are settled. @param server as the user named it.
+ * @returns the way, or `CONFIG_CONFLICT` where settings contradict each other, `VALUE_INVALID` where the server's name
+ * fits no HTTP request.
+ */
+export function routeFor(
+  settings: ClientSettings,
+  server: string,
+): Result<Route, Failure<'CONFIG_CONFLICT' | 'VALUE_INVALID'>> {
+  const { httpProxy, serverPort, family } = settings
+  const transport = settings.transport ?? (httpProxy === undefined ? 'udp' : 'http')
+  const conflict = contradictionIn(settings, transport)
+  if (conflict !== undefined) return refuse('CONFIG_CONFLICT', conflict)
+  const standard = transport === 'https' ? HTTPS_PORT : STANDARD_SPA_PORT
+  const route = { transport, port: serverPort ?? standard, ...(family === undefined ? {} : { family }) }
+  if (transport !== 'http' && transport !== 'https') return ok(route)
+  const written = encodeHttpRequest('A', requestOptions(settings, server))
+  if (!written.ok) return written
+  if (httpProxy === undefined) return ok(route)
+  const proxy = { host: httpProxy.host, port: httpProxy.port ?? serverPort ?? HTTP_PORT }
+  return ok({ ...route, port: proxy.port, proxy })
+}
+
+function contradictionIn(settings: ClientSettings, transport: Transport): string | undefined {
+  const { httpProxy, httpProxyUser, httpProxyPassword, randomPort } = settings
+  if (httpProxy === undefined) return undefined
+  if (transport !== 'http')
+    return `a proxy (--http-proxy, -H) passes on HTTP, and not ${transport}: use --server-proto http (-P)`
+  if (randomPort === true) return 'a random port (--rand-port, -r) cannot be used with a proxy (--http-proxy, -H)'
+  if (httpProxyPassword !== undefined && httpProxyUser === undefined)
+    return 'a password for the proxy has no effect without a user: set HTTP_PROXY_USER (--http-proxy-user)'
+  return undefined
+}
+
+/** What an HTTP request says, but for the password: the server as typed, before any look-up. */
+export function requestOptions(settings: ClientSettings, server: string): HttpRequestOptions {
+  const { httpProxy, httpProxyUser, serverPort, userAgent } = settings
+  const agent = userAgent === undefined ? {} : { userAgent }
+  const host = bracketed(server)
+  // Like fwknop, without the port: a web server compares the name alone.
+  if (httpProxy === undefined) return { server: host, ...agent }
+  // The port of the server, if the settings name one besides the proxy's.
+  const named = httpProxy.port === undefined || serverPort === HTTP_PORT ? undefined : serverPort
+  return {
+    server: named === undefined ? host : formatHostPort(unbracketed(server), named),
+    proxy: bracketed(httpProxy.host),
+    ...(httpProxyUser === undefined ? {} : { proxyUser: httpProxyUser }),
+    ...agent,
+  }
+}
+
+/** As in a URL. */
+function bracketed(host: string): string {
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
+}
+
+function unbracketed(host: string): string {
+  return host.replace(/^\[(.*)\]$/, '$1')
+}
+
+/** The protocol below the transport, as messages name it. */
+export function protocolOf(transport: Transport): 'udp' | 'tcp' | 'icmp' {
+  switch (transport) {
+    case 'udp':
+    case 'udpraw':
+      return 'udp'
+    case 'tcp':
+    case 'http':
+    case 'https':
+    case 'tcpraw':
+      return 'tcp'
+    case 'icmp':
+      return 'icmp'
+    default:
+      return transport satisfies never
+  }
+}

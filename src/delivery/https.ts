@@ -1,0 +1,72 @@
+/**
+ * Delivery as the path of an HTTP request over TLS, to a web server that passes it on to the SPA server. The
+ * certificate is always verified, also where `NODE_TLS_REJECT_UNAUTHORIZED=0` is set.
+ */
+import { connect, rootCertificates } from 'node:tls'
+import { parseAddress } from '../packet/address.ts'
+import { encodeHttpRequest } from '../packet/http.ts'
+import type { Delivery } from './delivery.ts'
+import { type HttpDeliveryOptions, unwritable } from './http.ts'
+import { ANSWER_LIMIT, CONNECT_LIMIT, sendOver } from './stream.ts'
+
+/** What a request says, and who is trusted. */
+export interface HttpsDeliveryOptions extends Omit<HttpDeliveryOptions, 'proxy' | 'proxyUser' | 'proxyPassword'> {
+  /** The name or address of the server, as its certificate has it. */
+  readonly name: string
+  /** Certificates of further authorities to trust, as PEM. */
+  readonly authorities?: string
+}
+
+/**
+ * Delivery over HTTPS. The first line of the answer is waited for, since the web server may drop a request whose client
+ * has gone.
+ * @returns a delivery whose `send` is `SEND_FAILED` if no connection could be made, or if the certificate is not good.
+ */
+export function httpsDelivery(options: HttpsDeliveryOptions): Delivery {
+  const {
+    name,
+    authorities,
+    sourcePort,
+    connectLimit = CONNECT_LIMIT,
+    answerLimit = ANSWER_LIMIT,
+    ...request
+  } = options
+  return {
+    async send({ text, address, port }, signal) {
+      const encoded = encodeHttpRequest(text, request)
+      if (!encoded.ok) return unwritable(encoded.failure)
+      const socket = connect({ host: address, port, ...tlsOptions(name, authorities), ...localPort(sourcePort) })
+      socket.setNoDelay(true)
+      const target = { address, port, protocol: 'tcp', ...(sourcePort === undefined ? {} : { sourcePort }) }
+      const explain = (code: string) => explainTls(code, name)
+      const about = { ready: 'secureConnect', target, connectLimit, answerLimit, signal, explain } as const
+      return sendOver({ socket, text: encoded.value, ...about })
+    },
+  }
+}
+
+function localPort(sourcePort: number | undefined): { readonly localPort?: number } {
+  return sourcePort === undefined ? {} : { localPort: sourcePort }
+}
+
+/** @param name of the server, as its certificate has it. @param authorities more of them, as PEM. */
+export function tlsOptions(name: string, authorities: string | undefined) {
+  return {
+    rejectUnauthorized: true,
+    minVersion: 'TLSv1.2',
+    // An address is no server name in TLS: then it is compared with the certificate alone.
+    ...(parseAddress(name).ok ? {} : { servername: name }),
+    ...(authorities === undefined ? {} : { ca: [...rootCertificates, authorities] }),
+  } as const
+}
+
+/** @returns what is wrong with the certificate or the handshake; undefined for other errors. */
+export function explainTls(code: string, name: string): string | undefined {
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `its certificate is not for ${name}`
+  if (code === 'CERT_HAS_EXPIRED') return 'its certificate has expired'
+  if (code === 'CERT_NOT_YET_VALID') return 'its certificate is not valid yet: is the clock right?'
+  if (/SELF_SIGNED|UNABLE_TO|CERT_|_CERT/.test(code))
+    return 'its certificate is from no authority that is trusted here (HTTPS_CA_FILE names more)'
+  if (code.startsWith('ERR_SSL_') || code === 'EPROTO') return 'it does not speak TLS as it should'
+  return undefined
+}

@@ -1,0 +1,165 @@
+/** The contract of deliveries for those that run without privilege, over loopback. */
+import assert from 'node:assert/strict'
+import { createSocket } from 'node:dgram'
+import { createServer, type Server } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createServer as createTlsServer } from 'node:tls'
+import { httpDelivery } from '../../src/delivery/http.ts'
+import { httpsDelivery } from '../../src/delivery/https.ts'
+import { tcpDelivery } from '../../src/delivery/tcp.ts'
+import { udpDelivery } from '../../src/delivery/udp.ts'
+import { parseHttpRequest } from '../../src/packet/http.ts'
+import { type Port, port } from '../../src/units.ts'
+import { makeCertificate } from '../support/tls-certificate.ts'
+import { type Arrival, type DeliveryFixture, deliveryContract, freePort } from './delivery.ts'
+
+const both = [4, 6] as const
+
+deliveryContract('UDP', { families: both, sourcePorts: true }, async () => {
+  const arrivals = new Arrivals()
+  const socket = createSocket({ type: 'udp6' })
+  socket.on('message', (message, { address, port: fromPort }) =>
+    arrivals.add({ text: message.toString('latin1'), from: plainAddress(address), fromPort }),
+  )
+  const listening = await new Promise<number>((resolve) =>
+    socket.bind({ address: '::', port: 0 }, () => resolve(socket.address().port)),
+  )
+  return {
+    ...arrivals.fixture(port(listening), await freePort()),
+    open: (options) => udpDelivery(options),
+    async [Symbol.asyncDispose]() {
+      await new Promise<void>((resolve) => socket.close(() => resolve()))
+    },
+  }
+})
+
+deliveryContract('TCP', { families: both, sourcePorts: true, refusedOver: 'tcp' }, async () => {
+  const arrivals = new Arrivals()
+  const server = createServer((socket) => collect(socket, (text) => arrivals.add({ text, ...peerOf(socket) })))
+  return { ...(await serving(server, arrivals)), open: (options) => tcpDelivery(options) }
+})
+
+deliveryContract('HTTP', { families: both, sourcePorts: true, refusedOver: 'tcp' }, async () => {
+  const arrivals = new Arrivals()
+  const server = createServer((socket) =>
+    collect(socket, (request) => {
+      assert.match(request, /^GET \/[^ ]+ HTTP\/1\.0\r\n/)
+      assert.match(request, /\r\nHost: spa\.example\r\n/)
+      arrivals.add({ text: packetIn(request), ...peerOf(socket) })
+    }),
+  )
+  return {
+    ...(await serving(server, arrivals)),
+    open: (options) => httpDelivery({ server: 'spa.example', ...options }),
+  }
+})
+
+deliveryContract('HTTP through a proxy', { families: both, sourcePorts: true, refusedOver: 'tcp' }, async () => {
+  const arrivals = new Arrivals()
+  const server = createServer((socket) =>
+    untilEmptyLine(socket, (request) => {
+      assert.match(request, /^GET http:\/\/spa\.example\/[^ ]+ HTTP\/1\.0\r\n/)
+      assert.match(request, /\r\nProxy-Authorization: Basic YWRhOnA6dw==\r\n/)
+      arrivals.add({ text: packetIn(request.replace('GET http://spa.example/', 'GET /')), ...peerOf(socket) })
+      socket.end('HTTP/1.1 404 Not Found\r\n\r\n')
+    }),
+  )
+  const request = { server: 'spa.example', proxy: 'proxy.example', proxyUser: 'ada', proxyPassword: 'p:w' }
+  return { ...(await serving(server, arrivals)), open: (options) => httpDelivery({ ...request, ...options }) }
+})
+
+const certificate = makeCertificate(['DNS:spa.example'])
+deliveryContract('HTTPS', { families: both, sourcePorts: true, refusedOver: 'tcp' }, async () => {
+  const arrivals = new Arrivals()
+  const server = createTlsServer(certificate, (socket) =>
+    untilEmptyLine(socket, (request) => {
+      arrivals.add({ text: packetIn(request), ...peerOf(socket) })
+      socket.end('HTTP/1.1 404 Not Found\r\n\r\n')
+    }),
+  )
+  const request = { name: 'spa.example', server: 'spa.example', authorities: certificate.cert }
+  return { ...(await serving(server, arrivals)), open: (options) => httpsDelivery({ ...request, ...options }) }
+})
+
+class Arrivals {
+  readonly #all: Arrival[] = []
+
+  add(arrival: Arrival): void {
+    this.#all.push(arrival)
+  }
+
+  fixture(at: Port, shutPort: Port): Pick<DeliveryFixture, 'port' | 'shutPort' | 'arrival' | 'waiting'> {
+    return {
+      port: at,
+      shutPort,
+      waiting: () => this.#all.length,
+      arrival: async () => {
+        for (let tries = 0; tries < 1_000; tries++) {
+          const next = this.#all.shift()
+          if (next !== undefined) return next
+          await delay(5)
+        }
+        return assert.fail('nothing arrived')
+      },
+    }
+  }
+}
+
+interface Peer {
+  readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
+}
+interface Readable extends Peer {
+  on(event: 'data', listener: (chunk: Buffer) => void): unknown
+  on(event: 'end' | 'error', listener: () => void): unknown
+}
+
+function peerOf({ remoteAddress = '', remotePort = 0 }: Peer): { from: string; fromPort: number } {
+  return { from: plainAddress(remoteAddress), fromPort: remotePort }
+}
+
+/** All that a connection brings, at its end. */
+function collect(socket: Readable, then: (text: string) => void): void {
+  let text = ''
+  socket.on('data', (chunk) => {
+    text += chunk.toString('latin1')
+  })
+  socket.on('end', () => then(text))
+  socket.on('error', () => {})
+}
+
+function untilEmptyLine(socket: Readable, then: (text: string) => void): void {
+  let text = ''
+  socket.on('error', () => {})
+  socket.on('data', (chunk) => {
+    const before = text.includes('\r\n\r\n')
+    text += chunk.toString('latin1')
+    if (!before && text.includes('\r\n\r\n')) then(text)
+  })
+}
+
+function packetIn(request: string): string {
+  const parsed = parseHttpRequest(Buffer.from(request, 'latin1'), { anyUserAgent: false })
+  assert.ok(parsed?.ok)
+  return Buffer.from(parsed.value.packet).toString('latin1')
+}
+
+function plainAddress(text: string): string {
+  return text.replace(/^::ffff:/, '')
+}
+
+async function serving(server: Server, arrivals: Arrivals): Promise<Omit<DeliveryFixture, 'open'>> {
+  const at = await new Promise<number>((resolve) => {
+    server.listen({ host: '::', port: 0 }, () => {
+      const address = server.address()
+      assert.ok(address !== null && typeof address !== 'string')
+      resolve(address.port)
+    })
+  })
+  return {
+    ...arrivals.fixture(port(at), await freePort()),
+    async [Symbol.asyncDispose]() {
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
