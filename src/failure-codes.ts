@@ -62,6 +62,8 @@ export const failureKinds = {
   FIREWALL_REFUSED: { level: 'error', exit: 69, sentence: 'the firewall refused' },
   FIREWALL_FULL: { level: 'error', exit: 69, sentence: 'the firewall holds as many grants as it can' },
   FIREWALL_UNAVAILABLE: { level: 'error', exit: 69, sentence: 'there is no usable firewall' },
+  COMMANDS_UNAVAILABLE: { level: 'error', exit: 69, sentence: 'commands cannot be run' },
+  COMMANDS_BUSY: { level: 'warning', exit: 75, sentence: 'too many commands are running' },
   REPLAY_STORE_FAILED: { level: 'error', exit: 74, sentence: 'the replay store cannot record' },
   REPLAY_STORE_FULL: { level: 'warning', exit: 75, sentence: 'the key has used up its share of the replay store' },
   KEY_BUSY: { level: 'warning', exit: 75, sentence: 'too many packets of this key wait for their verdict' },

@@ -1,6 +1,7 @@
 // The programs of the package, each as one file: every file that a process loads costs it a quarter of a millisecond.
 // The bundles are the starter of each command line (dist/cli/ghostport.js, …), each command that it imports when needed
-// (dist/cli/knock.js, …), and the program that the warden starts (dist/daemon/receiver.js). They share no file, so a
+// (dist/cli/knock.js, …), and the programs that the warden starts (dist/daemon/receiver.js,
+// dist/daemon/executor.js). They share no file, so a
 // process reads one or two. So code must not compare classes of values that pass between starter and command: each has
 // a copy of the class (test/cli/start.test.ts). Names are kept, so that a stack trace stays readable. The compiler
 // makes the library that package.json exports, which is not bundled.
@@ -15,6 +16,8 @@ import { requirePlatformPackage } from './npm.mjs'
 const STARTERS = ['ghostport', 'fwknopd']
 /** The program that the warden starts. */
 const RECEIVER = 'src/daemon/receiver/program.ts'
+/** The program that it starts where commands are configured. */
+const EXECUTOR = 'src/daemon/executor/program.ts'
 /** Older Node.js versions must be able to load the starter, to report that they are too old. */
 const NODE = 'node22.13'
 const ANY_NODE = 'node18'
@@ -57,6 +60,7 @@ export async function bundlePrograms(folder) {
   await Promise.all([
     ...[...commands].map((source) => program(source, `cli/${basename(source, '.ts')}.js`)),
     program(RECEIVER, 'daemon/receiver.js'),
+    program(EXECUTOR, 'daemon/executor.js'),
   ])
 }
 

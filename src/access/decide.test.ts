@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { grantAction } from '../../test/support/granted.ts'
 import { must } from '../../test/support/results.ts'
 import { parseAddress } from '../packet/address.ts'
 import { EncryptionKey } from '../packet/key.ts'
@@ -76,7 +77,7 @@ test('a grant is first-hand where the packet came from the address that it is fo
   ]
   for (const [asked, firstHand] of cases) {
     const verdict = ask({ what: '', ...asked })
-    assert(verdict.granted && verdict.action.grant.firstHand === firstHand, JSON.stringify(asked))
+    assert(grantAction(verdict).grant.firstHand === firstHand, JSON.stringify(asked))
   }
 })
 
@@ -253,7 +254,7 @@ for (const { id, ...given } of granted) {
   test(`granted: ${given.what}`, () => {
     const verdict = ask(given)
     assert(verdict.granted, JSON.stringify(verdict))
-    assert.equal(verdict.action.grant.id, id)
+    assert.equal(grantAction(verdict).grant.id, id)
   })
 }
 
@@ -489,7 +490,7 @@ for (const [asked, lasts] of lifetimes) {
       message: { ...access(), ...(asked === undefined ? {} : { timeout: seconds(asked) }) },
     })
     assert(verdict.granted)
-    assert.equal(verdict.action.grant.lifetime, lasts)
+    assert.equal(grantAction(verdict).grant.lifetime, lasts)
   })
 }
 
@@ -515,7 +516,7 @@ test('if a stanza denies, the next is asked, and the first that grants wins', ()
     NOW,
   )
   assert(verdict.granted)
-  assert.deepEqual([verdict.stanza, verdict.action.grant.stanza, verdict.action.grant.lifetime], [2, 2, 60])
+  assert.deepEqual([verdict.stanza, grantAction(verdict).grant.stanza, grantAction(verdict).grant.lifetime], [2, 2, 60])
   assert.deepEqual(
     verdict.denials.map(({ stanza, failure }) => [stanza, failure.code]),
     [[1, 'ACCESS_PORT_DENIED']],

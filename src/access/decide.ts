@@ -9,6 +9,7 @@ import type { AccessMessage, LocalNatMessage, Message, NatAccessMessage, Protoco
 import { type Failure, type Refused, refuse } from '../result.ts'
 import { type Seconds, seconds, type UnixSeconds } from '../units.ts'
 import { checkAge, showTime } from './age.ts'
+import { type CommandFacts, judgeCommand } from './command.ts'
 import { distinctOpenings, type Grant, grantId } from './grant.ts'
 import { isAmong } from './matching.ts'
 import { chooseOpenings, type NameQuestion, type TargetKnowledge } from './openings.ts'
@@ -70,8 +71,8 @@ function ask(policy: Policy, stanza: Stanza, request: Request, now: UnixSeconds)
     if (denied !== undefined) return { ...denied, checksPassed }
   }
   const { message } = request
-  // checkCommand denied it already; here for the compiler.
-  if (message.kind === 'command') throw new Error('a command passed policy')
+  if (message.kind === 'command')
+    return { ok: true, action: { kind: 'command', command: message.command, facts: factsOf(policy, stanza, request) } }
   const source = grantSource(policy, request)
   const openings = chooseOpenings(policy, stanza, message, source, request)
   if (!openings.ok) return { ...openings, checksPassed: checks.length }
@@ -186,8 +187,10 @@ function checkNatEnabled({ policy: { nat }, request: { message } }: Question): R
   return undefined
 }
 
-function checkCommand({ request: { message } }: Question): Refused | undefined {
-  return message.kind === 'command' ? refuse('ACCESS_COMMAND_DENIED', 'ghostport does not run commands yet') : undefined
+function checkCommand({ stanza, request: { message } }: Question): Refused | undefined {
+  if (message.kind !== 'command') return undefined
+  const judged = judgeCommand(stanza.commands, message.command)
+  return judged.ok ? undefined : judged
 }
 
 /** RESTRICT_PORTS and OPEN_PORTS. With NAT, `ports` are the public ports: fwknop compares these too. */
@@ -234,6 +237,17 @@ function makeGrant(
     ...chosen,
     lifetime: chooseLifetime(stanza, message.timeout),
     username: message.username,
+  }
+}
+
+function factsOf(policy: Policy, stanza: Stanza, request: Request): CommandFacts {
+  const { packetSource, packetDestination, message } = request
+  return {
+    source: grantSource(policy, request),
+    packetSource,
+    ...(packetDestination !== undefined && { packetDestination }),
+    username: message.username,
+    stanza: stanza.name ?? `${stanza.id}`,
   }
 }
 

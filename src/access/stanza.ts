@@ -5,6 +5,7 @@ import type { Encryption } from '../packet/cipher.ts'
 import type { ProtocolPort, Username } from '../packet/message.ts'
 import type { SourceLocation } from '../result.ts'
 import type { Brand, Port, PortRange, Seconds, UnixSeconds } from '../units.ts'
+import type { CommandRule } from './command.ts'
 import type { StanzaName } from './stanza-name.ts'
 
 /**
@@ -60,4 +61,6 @@ export interface Stanza {
   readonly forceTranslation?: 'masquerade' | { readonly snat: IpAddress }
   /** NAT_TARGETS (ghostport's own): where NAT requests may lead. Absent: anywhere, as in fwknop, with a warning. */
   readonly natTargets?: readonly NatTargetRule[]
+  /** ENABLE_CMD_EXEC: command messages are carried out. Absent: they are refused. */
+  readonly commands?: CommandRule
 }

@@ -1,12 +1,13 @@
 /** The outcome for an authentic packet. */
 import { type Failure, refuse } from '../result.ts'
 import type { UnixSeconds } from '../units.ts'
+import type { CommandFacts } from './command.ts'
 import type { Grant } from './grant.ts'
 import type { NameQuestion } from './openings.ts'
 import type { StanzaId } from './stanza.ts'
 
 /** What an allowed packet did, by `kind`. */
-export type Action = GrantAction
+export type Action = GrantAction | CommandAction
 
 /** The firewall opens a grant. */
 export interface GrantAction {
@@ -16,6 +17,16 @@ export interface GrantAction {
   readonly ended?: readonly Grant[]
   /** Grants that ended because the firewall had no place left. Known once the grant is open. */
   readonly displaced?: readonly Grant[]
+}
+
+/** The executor runs a command of the client’s. */
+export interface CommandAction {
+  readonly kind: 'command'
+  /** As sent. */
+  readonly command: string
+  readonly facts: CommandFacts
+  /** The number of its job, for the log. Known once the executor has it. */
+  readonly job?: number
 }
 
 export interface Granted {

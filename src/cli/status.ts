@@ -39,6 +39,7 @@ function describe(status: Status, style: Style): readonly Line[] {
     line`${status.capturing ? style.good('receiving') : style.bad('not receiving')} since ${status.startedAt}, firewall ${status.firewall}, ${count(status.stanzas, 'stanza')}`,
     `${count(counters.looked, 'packet')} looked at, ${counters.granted} granted, ${refused.join(', ') || '0 refused'}, ${counters.undecided} undecided, ${counters.dropped} lost before they were read`,
     ...describeRelay(status),
+    ...describeCommands(status, style),
     ...describeWarnings(status, style),
     '',
     style.bold(grants === null ? `live grants: unknown (${status.error ?? ''})` : countGrants(grants)),
@@ -47,12 +48,12 @@ function describe(status: Status, style: Style): readonly Line[] {
     style.bold('last verdicts, newest first:'),
     ...status.lastVerdicts
       .slice(0, VERDICTS_SHOWN)
-      .map(({ time, verdict, source, stanza, name, grant, shutBy, code, detail }) => {
+      .map(({ time, verdict, source, stanza, name, grant, command, shutBy, code, detail }) => {
         const what =
           verdict !== 'granted'
             ? `${String(code)}: ${String(detail)}`
             : shutBy === undefined
-              ? style.good(`granted ${String(grant)}`)
+              ? style.good(`granted ${grant === undefined ? `command ${String(command)}` : String(grant)}`)
               : style.bad(`granted ${String(grant)}, and still shut: ${String(shutBy)}`)
         const whose = stanza === undefined ? '' : `  ${describeStanza(Number(stanza), name?.toString())}`
         return line`  ${String(time)}  ${String(source)}${whose}  ${what}`
@@ -75,6 +76,22 @@ function describeRelay({ relay }: Status): readonly Line[] {
   const { granted, strangers, limits, refused } = relay
   return [
     `relay: ${count(granted, 'connection')} with a grant, ${strangers} without, of ${limits.connections} (${limits.strangers} without); no place for ${refused.granted} and ${refused.strangers}`,
+  ]
+}
+
+/** How many ended commands people are shown; --json has more. */
+const COMMANDS_SHOWN = 5
+
+function describeCommands({ commands }: Status, style: Style): readonly Line[] {
+  if (commands === undefined) return []
+  const { running, ended, failed, last } = commands
+  return [
+    `commands: ${running} running, ${ended} ended, ${failed} failed`,
+    ...last.slice(0, COMMANDS_SHOWN).map(({ time, job, command, end, status: exit, why }) => {
+      const how =
+        end === 'exit' ? `exit ${String(exit)}` : `${String(end)}${why === undefined ? '' : `: ${String(why)}`}`
+      return line`  ${String(time)}  job ${String(job)}  ${exit === 0 ? style.good(how) : style.bad(how)}  ${String(command)}`
+    }),
   ]
 }
 

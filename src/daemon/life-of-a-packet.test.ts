@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { grantAction } from '../../test/support/granted.ts'
 import { must } from '../../test/support/results.ts'
 import { StanzaIndex } from '../access/matching.ts'
 import { OpenerMemory } from '../access/opener-memory.ts'
@@ -8,6 +9,7 @@ import type { Verdict } from '../access/verdict.ts'
 import { encodeText } from '../bytes/text.ts'
 import type { CapturedPacket } from '../capture/capture.ts'
 import { ManualClock } from '../clock.ts'
+import { noCommands } from '../commands/commands.ts'
 import { buildPolicy } from '../config/access/build-policy.ts'
 import { parseAccessConf } from '../config/access/parse-access-conf.ts'
 import { filesFromSnapshot } from '../config/reading/config-files.ts'
@@ -44,7 +46,7 @@ function server(accessConf: string, fwknopdConf = '', change: Partial<Judging> =
   const firewall = createMemoryFirewall(() => clock.now() * 1000, 8)
   const replays: ReplayStore = memoryReplayStore({ maxAge: config.policy.maxAge })
   const ownAddresses = () => new Set([ip('192.0.2.1')])
-  const judging: Judging = { ...half(), replays, firewall, clock, ownAddresses, ...change }
+  const judging: Judging = { ...half(), replays, firewall, commands: noCommands, clock, ownAddresses, ...change }
   return {
     receiving,
     judging,
@@ -102,7 +104,7 @@ test('one packet opens one port for one source, once', async () => {
   const text = sealed(at, 1)
   const [verdict] = await at.judge(knockOf(at, text))
   assert(verdict?.granted)
-  assert.equal(verdict.action.grant.id, '192.0.2.9>tcp/22')
+  assert.equal(grantAction(verdict).grant.id, '192.0.2.9>tcp/22')
   assert.notEqual(at.firewall.reach(ip('192.0.2.9'), SSH), 'shut')
   assert.equal(at.firewall.reach(ip('192.0.2.8'), SSH), 'shut')
 
@@ -290,7 +292,7 @@ test('nobody keeps another out by leading the other’s port elsewhere first', a
   const trap = () => knockOf(at, sealed(at, 2, elsewhere as Partial<OutgoingMessage>), mallory)
   const [first, own, again] = await at.judge(trap(), knockOf(at, sealed(at, 1), victim), trap())
   assert(first?.granted && own?.granted)
-  assert.deepEqual(own.action.ended, [first.action.grant])
+  assert.deepEqual(grantAction(own).ended, [grantAction(first).grant])
   assert.equal(at.firewall.reach(victim, SSH), 'itself')
   assert(again?.granted === false && again.failure.code === 'FIREWALL_REFUSED')
 })
@@ -309,7 +311,7 @@ test('a grant and what it ousts carry the names of their stanzas', async () => {
     knockOf(at, sealed(at, 1), ip('192.0.2.9')),
   )
   assert(own?.granted)
-  assert.deepEqual([own.action.grant.stanzaName, own.action.ended?.[0]?.stanzaName], ['phone', 'laptop'])
+  assert.deepEqual([grantAction(own).grant.stanzaName, grantAction(own).ended?.[0]?.stanzaName], ['phone', 'laptop'])
 })
 
 test('nothing to judge is nothing done', async () => assert.deepEqual(await server(ONE).judge(), []))
@@ -322,7 +324,7 @@ test('a packet in an HTTP request, and the address that a proxy put into it', as
     knockOf(at, request.replace('\r\n\r\n', '\r\nX-Forwarded-For: 198.51.100.7\r\n\r\n')),
   )
   assert(verdict?.granted)
-  assert.equal(verdict.action.grant.source, '198.51.100.7')
+  assert.equal(grantAction(verdict).grant.source, '198.51.100.7')
   const off = server(ONE).receive(captured(request))
   assert(!off.ok && off.failure.code === 'SPA_MALFORMED')
 })
@@ -353,7 +355,7 @@ test('a host name is looked up in the family of the client, for a packet that is
     assert.equal(await at.replays.size(), i + 1)
     const [verdict] = await withAddress(at, knock, ip(inner))
     assert(verdict?.granted)
-    assert.deepEqual(verdict.action.grant.openings, [
+    assert.deepEqual(grantAction(verdict).grant.openings, [
       { kind: 'forward', protocol: 'tcp', publicPort: 22, target: { address: inner, port: 22 }, translation: 'none' },
     ])
   }

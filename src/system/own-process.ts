@@ -13,6 +13,7 @@ import { type Failure, ok, type Result, refuse } from '../result.ts'
  */
 export const WARDEN_TITLE = 'ghostport: warden'
 export const RECEIVER_TITLE = 'ghostport: receiver'
+export const EXECUTOR_TITLE = 'ghostport: executor'
 
 /** Node cuts a title that is longer than the command line of the process. Ours have long enough command lines. */
 export function setProcessTitle(title: string): void {

@@ -32,7 +32,7 @@ export function forbidIoUring(): Result<void, Failure<'PRIVILEGE_EXCESSIVE'>> {
 
 /** The same on every architecture: newer calls share their numbers. */
 const IO_URING_SETUP = 425
-const { ENOSYS } = constants.errno
+const { EACCES, ENOSYS } = constants.errno
 
 /** Refuses io_uring_setup as a kernel without it does, and allows all other calls. */
 const ioUringFilter: readonly Instruction[] = [
@@ -66,10 +66,15 @@ function setFilter(program: readonly Instruction[]): void {
   const call = architectures[process.arch]?.numbers.seccomp
   if (call === undefined) throw new Error(`there is no filter for ${process.arch} processors`)
   const native = libc()
-  // Without it, the kernel takes filters from root only. It also prevents set-uid programs from regaining what is
-  // dropped here.
-  native.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-  const thread = native.syscall(call, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, filterOf(native, program))
+  const filter = filterOf(native, program)
+  const put = (): number => native.syscall(call, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, filter)
+  // The kernel takes it from a process with CAP_SYS_ADMIN as that is, and from others only if set-user-id programs have
+  // no effect in them. The executor needs such programs (sudo), and inherits this from the warden.
+  let thread = put()
+  if (thread < 0 && native.errno() === EACCES) {
+    native.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    thread = put()
+  }
   if (thread < 0) throw new Error(describeErrno(native.errno()))
   if (thread > 0) throw new Error(`thread ${thread} has another filter`)
 }

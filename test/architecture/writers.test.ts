@@ -58,6 +58,10 @@ const rules: readonly Rule[] = [
       'src/daemon/warden/control.ts': /jsonLine\(value\)/,
       // For the receiver, which parses it.
       'src/daemon/warden/configuration.ts': /Buffer\.from\(JSON\.stringify\(recorder\.snapshot\(\)\)\)/,
+      // For the executor, which parses it.
+      'src/daemon/warden/executor-process/spawn.ts': /'--source', JSON\.stringify\(source\)/,
+      // Only hashed.
+      'src/access/rule-key.ts': /encodeText\(JSON\.stringify\(rule\)\)/,
       // Only compared.
       'src/daemon/warden/restart-settings.ts': /JSON\.stringify\(one\)/,
     },

@@ -8,6 +8,7 @@ import type { Policy } from '../../src/access/policy.ts'
 import { refusal, type Verdict } from '../../src/access/verdict.ts'
 import { latin1Bytes } from '../../src/bytes/text.ts'
 import { ManualClock } from '../../src/clock.ts'
+import { noCommands } from '../../src/commands/commands.ts'
 import { buildPolicy } from '../../src/config/access/build-policy.ts'
 import { parseAccessConf } from '../../src/config/access/parse-access-conf.ts'
 import { filesFromSnapshot } from '../../src/config/reading/config-files.ts'
@@ -96,6 +97,7 @@ function startServer(vector: Vector): Result<Server, ConfigFailure> {
     index,
     replays: memoryReplayStore({ maxAge: policy.value.maxAge }),
     firewall: createMemoryFirewall(() => vector.now * 1000),
+    commands: noCommands,
     clock: new ManualClock(unixSeconds(vector.now)),
     ownAddresses: () => new Set<never>(),
   }
@@ -137,7 +139,7 @@ function policyOf({ accessConf, conf }: Vector): Result<Policy, ConfigFailure> {
 function compare(vector: Vector, verdict: Verdict, fields: DecodedFields | undefined): Judgement {
   if (vector.expect === 'reject') {
     if (!verdict.granted) return { outcome: 'passed' }
-    return { outcome: 'failed', why: `accepted as ${verdict.action.grant.id}, but fwknopd rejects it` }
+    return { outcome: 'failed', why: `accepted for a ${verdict.action.kind}, but fwknopd rejects it` }
   }
   if (verdict.granted) return compareFields(vector, fields)
   const stricterBy = MAY_BE_STRICTER.has(vector.category) ? ruleOf(verdict.failure) : undefined

@@ -29,10 +29,16 @@ export const usedStanzaSettings = [
   'FORCE_SNAT',
   'FORCE_MASQUERADE',
   'NAT_TARGETS',
+  'ENABLE_CMD_EXEC',
+  'CMD_EXEC_USER',
+  'CMD_EXEC_GROUP',
+  'ENABLE_CMD_SUDO_EXEC',
+  'CMD_SUDO_EXEC_USER',
+  'CMD_SUDO_EXEC_GROUP',
+  'CMD_REGEX',
 ] as const
 export type UsedStanzaSetting = (typeof usedStanzaSettings)[number]
 
-const COMMANDS = 'commands are not built yet'
 const CYCLES = 'command cycles are not built yet'
 const GPG = 'GnuPG is not built yet'
 const GATEWAY = 'the SPA gateway is not built yet'
@@ -40,12 +46,6 @@ const GATEWAY = 'the SPA gateway is not built yet'
 /** Refused by name; where it may be `N`, that value asks for nothing and may stay. */
 export const refusedStanzaSettings: Readonly<Record<string, { readonly instead: string; readonly mayBeNo: boolean }>> =
   {
-    ENABLE_CMD_EXEC: { instead: COMMANDS, mayBeNo: true },
-    CMD_EXEC_USER: { instead: COMMANDS, mayBeNo: false },
-    CMD_EXEC_GROUP: { instead: COMMANDS, mayBeNo: false },
-    ENABLE_CMD_SUDO_EXEC: { instead: COMMANDS, mayBeNo: true },
-    CMD_SUDO_EXEC_USER: { instead: COMMANDS, mayBeNo: false },
-    CMD_SUDO_EXEC_GROUP: { instead: COMMANDS, mayBeNo: false },
     CMD_CYCLE_OPEN: { instead: CYCLES, mayBeNo: false },
     CMD_CYCLE_CLOSE: { instead: CYCLES, mayBeNo: false },
     CMD_CYCLE_TIMER: { instead: CYCLES, mayBeNo: false },

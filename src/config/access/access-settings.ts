@@ -1,5 +1,7 @@
 /** The variables of a stanza that have an effect: what each sets, and how its value reads. */
 
+import type { AccountName } from '../../access/command.ts'
+import { type CommandPattern, parseCommandPattern } from '../../access/command-pattern.ts'
 import type { NatTargetRule, Stanza } from '../../access/stanza.ts'
 import { parseStanzaName, type StanzaName } from '../../access/stanza-name.ts'
 import type { IpAddress } from '../../packet/address.ts'
@@ -13,6 +15,7 @@ import { parseUsername } from '../../packet/username.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { type Seconds, seconds, type UnixSeconds, unixSeconds } from '../../units.ts'
 import { nearest } from '../reading/nearest.ts'
+import type { SettingLine } from '../reading/setting-lines.ts'
 import {
   addressValue,
   hostAddressValue,
@@ -49,7 +52,17 @@ export interface StanzaDraft {
   forceSnat?: IpAddress
   forceMasquerade?: boolean
   natTargets?: readonly NatTargetRule[]
+  runsCommands?: boolean
+  commandUser?: AccountName
+  commandGroup?: AccountName
+  usesSudo?: boolean
+  sudoUser?: AccountName
+  sudoGroup?: AccountName
+  commandPattern?: CommandPattern
 }
+
+/** The line that set each field. */
+export type LineOfField = { [Field in keyof StanzaDraft]?: SettingLine }
 
 interface StanzaSetting {
   readonly sets: keyof StanzaDraft
@@ -87,6 +100,13 @@ export const stanzaSettings: Readonly<Record<UsedStanzaSetting, StanzaSetting>> 
   FORCE_SNAT: setting('forceSnat', hostAddressValue),
   FORCE_MASQUERADE: setting('forceMasquerade', yesNo),
   NAT_TARGETS: setting('natTargets', natTargetsValue),
+  ENABLE_CMD_EXEC: setting('runsCommands', yesNo),
+  CMD_EXEC_USER: setting('commandUser', accountName('user')),
+  CMD_EXEC_GROUP: setting('commandGroup', accountName('group')),
+  ENABLE_CMD_SUDO_EXEC: setting('usesSudo', yesNo),
+  CMD_SUDO_EXEC_USER: setting('sudoUser', accountName('user')),
+  CMD_SUDO_EXEC_GROUP: setting('sudoGroup', accountName('group')),
+  CMD_REGEX: setting('commandPattern', parseCommandPattern),
 }
 
 function rawKey<Key>(kind: KeyKind<Key>, base64Name: string): ValueReader<Key> {
@@ -128,6 +148,14 @@ function lifetime(text: string): Result<Seconds, ValueFailure> {
 function username(text: string): Result<Username, ValueFailure> {
   const name = parseUsername(text)
   return name.ok ? name : invalidValue(name.failure.detail)
+}
+
+/** A name that passwd(5) or group(5) can have, and that sudo takes for a name. */
+export function accountName(what: 'user' | 'group'): ValueReader<AccountName> {
+  return (text) =>
+    /^[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?$/.test(text)
+      ? ok(text as AccountName)
+      : invalidValue(`“${text}” is not the name of a ${what}`)
 }
 
 /** MM/DD/YYYY: the midnight with which that day begins, in the time zone of the host, as in fwknop. */

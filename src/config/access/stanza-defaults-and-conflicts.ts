@@ -12,7 +12,8 @@ import type { ConfigFailure } from '../reading/notice.ts'
 import { RAW_KEYS, type SettingLine } from '../reading/setting-lines.ts'
 import { serverSettingNames } from '../server/fwknopd-settings.ts'
 import { refusedStanzaSettings, stanzaSettingNames, type UsedStanzaSetting } from './access-setting-names.ts'
-import { type StanzaDraft, stanzaSettings } from './access-settings.ts'
+import { type LineOfField, type StanzaDraft, stanzaSettings } from './access-settings.ts'
+import { assembleCommands } from './stanza-commands.ts'
 import type { NoticesOfStanza, StanzaNotices } from './stanza-notices.ts'
 
 const DEFAULT_TIMEOUT = seconds(30)
@@ -34,9 +35,6 @@ export function readStanza(
   if (start === undefined) throw new Error('a stanza without lines')
   return assemble(id, start, draft, lineOf, notices)
 }
-
-/** The line that set each field. */
-type LineOfField = { [Field in keyof StanzaDraft]?: SettingLine }
 
 function readLine(line: SettingLine, draft: StanzaDraft, lineOf: LineOfField): Refused<ConfigFailure> | undefined {
   const { name, at } = line
@@ -91,6 +89,8 @@ function assemble(
   if (!keys.ok) return keys
   const translation = assembleTranslation(draft, lineOf, about)
   if (!translation.ok) return translation
+  const commands = assembleCommands(draft, lineOf, about)
+  if (!commands.ok) return commands
   const { openPorts, requireUsername, expires, forceNat, natTargets } = draft
   return ok({
     id,
@@ -109,6 +109,7 @@ function assemble(
     ...(forceNat === undefined ? {} : { forceNat }),
     ...translation.value,
     ...(natTargets === undefined ? {} : { natTargets }),
+    ...commands.value,
   })
 }
 

@@ -36,6 +36,19 @@ const kinds = {
     level: 'warning',
     text: 'DESTINATION matches nothing: a UDP socket does not tell where packets were sent',
   },
+  commandsOff: { level: 'info', text: 'the settings of its commands have no effect: ENABLE_CMD_EXEC is not Y' },
+  sudoOff: {
+    level: 'info',
+    text: 'CMD_SUDO_EXEC_USER and CMD_SUDO_EXEC_GROUP have no effect: ENABLE_CMD_SUDO_EXEC is not Y',
+  },
+  anyCommand: {
+    level: 'warning',
+    text: 'ENABLE_CMD_EXEC without CMD_REGEX: a holder of the key can run any command',
+  },
+  commandsOfRoot: {
+    level: 'warning',
+    text: 'ENABLE_CMD_EXEC without CMD_EXEC_USER: commands run as root',
+  },
 } as const satisfies Record<string, Omit<Notice, 'at'>>
 
 export type StanzaNoticeKind = keyof typeof kinds

@@ -52,6 +52,7 @@ const FWKNOPD_INTERFACES: readonly string[] = ['eth0']
 const DEFAULT_PACKETS_PER_KEY = 20_000
 const DEFAULT_MAX_BYTES = 1500
 const DEFAULT_LOG_LIMIT = 10
+const DEFAULT_COMMAND_TIMEOUT = 30
 
 export function assembleServerConfig(
   file: string,
@@ -89,6 +90,10 @@ export function assembleServerConfig(
       values.CONTROL_SOCKET ?? (ownRunFolder ? `${runFolder}/control.sock` : '/run/ghostport/control.sock'),
     ...(pidFile === undefined ? {} : { pidFile: resolved('FWKNOP_PID_FILE', pidFile, runFolder) }),
     ...(values.RECEIVER_USER !== undefined && { receiverUser: values.RECEIVER_USER }),
+    commands: {
+      sudo: values.SUDO_EXE ?? '/usr/bin/sudo',
+      timeout: seconds(values.CMD_EXEC_TIMEOUT ?? DEFAULT_COMMAND_TIMEOUT),
+    },
     refusalsPerSecond: values.LOG_LIMIT ?? DEFAULT_LOG_LIMIT,
   })
 }

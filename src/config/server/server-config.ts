@@ -1,4 +1,5 @@
 /** What `fwknopd.conf` says, parsed: nobody past `config/` sees a `Y` or a file's text (docs/FROM-FWKNOP.md). */
+import type { CommandSettings } from '../../access/command.ts'
 import type { Policy } from '../../access/policy.ts'
 import type { FirewallConfig } from './firewall-settings.ts'
 import type { CapturePort } from './spa-ports.ts'
@@ -29,6 +30,8 @@ export interface ServerConfig {
   readonly pidFile?: string
   /** RECEIVER_USER: whom the process that parses strangers' bytes runs as. Absent: a user of its own. */
   readonly receiverUser?: string
+  /** SUDO_EXE and CMD_EXEC_TIMEOUT. */
+  readonly commands: CommandSettings
   /** LOG_LIMIT: log lines a second for refusals, in each of the two processes; more are counted. */
   readonly refusalsPerSecond: number
 }

@@ -4,6 +4,7 @@
  */
 import { StanzaIndex } from '../../access/matching.ts'
 import { systemClock } from '../../clock.ts'
+import { judgeAccounts } from '../../commands/judge-accounts.ts'
 import { type ConfigSource, type LoadedConfig, loadConfig } from '../../config/load.ts'
 import { type ConfigSnapshot, recordFiles } from '../../config/reading/config-files.ts'
 import { ok, type Result, refuse } from '../../result.ts'
@@ -27,6 +28,8 @@ export function readConfiguration(source: ConfigSource, generation: number): Res
   const recorder = recordFiles(diskFiles(user))
   const loaded = loadConfig(recorder, source)
   if (!loaded.ok) return loaded
+  const accounts = judgeAccounts(loaded.value.policy.stanzas)
+  if (!accounts.ok) return accounts
   const notices = [...loaded.value.notices, ...hostNotices(loaded.value, systemClock.now())]
   const files = Buffer.from(JSON.stringify(recorder.snapshot()))
   return ok({ ...loaded.value, notices, files, generation, index: new StanzaIndex(loaded.value.policy.stanzas) })

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { grantAction } from '../../../test/support/granted.ts'
 import type { Stanza, StanzaId } from '../../access/stanza.ts'
 import type { StanzaName } from '../../access/stanza-name.ts'
 import { refusal, type Verdict } from '../../access/verdict.ts'
@@ -89,10 +90,10 @@ test('stanzas have their names beside their numbers: what they are called now, a
   const names = { byId: (id: StanzaId) => (id === 1 ? ({ name: 'phone' } as Stanza) : undefined) }
   assert(granted.granted)
   const ended = [
-    { ...granted.action.grant, stanza: 2 as StanzaId, stanzaName: 'laptop' as StanzaName },
-    { ...granted.action.grant, stanza: 1 as StanzaId },
+    { ...grantAction(granted).grant, stanza: 2 as StanzaId, stanzaName: 'laptop' as StanzaName },
+    { ...grantAction(granted).grant, stanza: 1 as StanzaId },
   ]
-  kept.knock(knock, { ...granted, action: { ...granted.action, ended } }, names)
+  kept.knock(knock, { ...granted, action: { ...grantAction(granted), ended } }, names)
   kept.knock(knock, refusal(refuse('ACCESS_PORT_DENIED', 'tcp/1').failure, [{ id: 1 as StanzaId }]), names)
   kept.knock(knock, stale, names)
   const note = {
@@ -127,8 +128,8 @@ test('stanzas have their names beside their numbers: what they are called now, a
 test('of many grants that one displaced, the first have a line each, and the others one together', () => {
   const { journal: kept, log } = journal(10)
   assert(granted.granted)
-  const displaced = Array.from({ length: 12 }, () => granted.action.grant)
-  kept.knock(knock, { ...granted, action: { ...granted.action, displaced } }, { byId: () => undefined })
+  const displaced = Array.from({ length: 12 }, () => grantAction(granted).grant)
+  kept.knock(knock, { ...granted, action: { ...grantAction(granted), displaced } }, { byId: () => undefined })
   assert.deepEqual(
     log.records.map(({ level, event, fields }) => [level, event, fields['grants']]),
     [

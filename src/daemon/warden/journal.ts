@@ -2,7 +2,7 @@
 import { describeOpening, type Grant } from '../../access/grant.ts'
 import type { StanzaIndex } from '../../access/matching.ts'
 import type { StanzaId } from '../../access/stanza.ts'
-import type { GrantAction, Granted, Verdict } from '../../access/verdict.ts'
+import type { CommandAction, GrantAction, Granted, Verdict } from '../../access/verdict.ts'
 import type { FailureCode } from '../../failure-codes.ts'
 import { failureFields, type Log, type LogField, levelOf } from '../../log.ts'
 import type { Milliseconds } from '../../units.ts'
@@ -119,9 +119,23 @@ export class Journal {
       case 'grant':
         this.#grantOpened(knock, stanza, action, names)
         break
+      case 'command':
+        this.#commandSubmitted(knock, stanza, action, names)
+        break
       default:
-        action.kind satisfies never
+        action satisfies never
     }
+  }
+
+  #commandSubmitted(knock: Knock, stanza: StanzaId, { command, facts, job }: CommandAction, names: StanzaNames): void {
+    this.#record('info', 'knock', {
+      verdict: 'granted',
+      ...cameFrom(knock),
+      ...stanzaFields(stanza, names),
+      ...{ command, job },
+      for: facts.source,
+      user: facts.username,
+    })
   }
 
   #grantOpened(

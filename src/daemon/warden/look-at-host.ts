@@ -6,6 +6,7 @@
  * To add a check, add a function to {@link looks}. It returns notices, or why a start would be refused.
  */
 import { systemClock } from '../../clock.ts'
+import { judgeAccounts } from '../../commands/judge-accounts.ts'
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Notice } from '../../config/reading/notice.ts'
 import type { Failure, Result } from '../../result.ts'
@@ -27,6 +28,7 @@ type Look = (loaded: LoadedConfig) => Promise<Result<readonly Notice[]>> | Resul
 
 const looks: readonly Look[] = [
   (loaded) => none(receiverAccount(loaded)),
+  ({ policy }) => none(judgeAccounts(policy.stanzas)),
   (loaded) => ok(hostNotices(loaded, systemClock.now())),
   lookAtCapture,
   (loaded) => {

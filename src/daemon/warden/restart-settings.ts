@@ -29,6 +29,7 @@ const answers: Complete<Omit<ServerConfig, 'policy'>> = {
   controlSocket: ['CONTROL_SOCKET'],
   pidFile: ['FWKNOP_PID_FILE', 'FWKNOP_RUN_DIR', 'FWKNOP_CONF_DIR'],
   receiverUser: ['RECEIVER_USER'],
+  commands: 'reload',
   refusalsPerSecond: 'reload',
 }
 

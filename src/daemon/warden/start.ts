@@ -10,6 +10,8 @@ import { type Account, checkSituation, currentSituation } from '../../system/pri
 import { systemResolver } from './admission/ask-resolver.ts'
 import { type Configuration, Configurations, readConfiguration } from './configuration.ts'
 import { serveControl } from './control.ts'
+import { Commands } from './executor-process/commands.ts'
+import { spawnExecutor } from './executor-process/spawn.ts'
 import { HeldCapture } from './held-capture.ts'
 import { HostWatch } from './host-watch.ts'
 import { type OpenedFirewall, openFirewall, portsInUse } from './open-firewall.ts'
@@ -72,18 +74,27 @@ export async function startWarden(
 
 async function openAll(start: Start): Promise<Result<Warden>> {
   const events = new EarlyEvents()
+  const commands = startCommands(start)
   const capturing = await startCapture(start, events)
   if (!capturing.ok) return capturing
   const stores = await openStores(start)
   if (!stores.ok) return stores
   const { account, manager, log, clock } = start
   const resolve = systemResolver(lookupAccounts(account), currentSituation())
-  const warden = new Warden({ ...capturing.value, ...stores.value, resolve, manager, log, clock })
+  const warden = new Warden({ ...capturing.value, ...stores.value, commands, resolve, manager, log, clock })
   const published = await publish(start, warden)
   if (!published.ok) return published
   warden.begin(published.value)
   events.handOver(warden.handler)
   return ok(warden)
+}
+
+/** First of all: what the executor starts inherits what this process may do, and this process soon may do less. */
+function startCommands({ configuration, source, log, undo }: Start): Commands {
+  const commands = new Commands({ spawn: () => spawnExecutor(source), log })
+  commands.configured(configuration)
+  undo.add(() => commands.stop())
+  return commands
 }
 
 /** The sockets, and the receiver that reads them. */

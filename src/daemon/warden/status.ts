@@ -7,6 +7,7 @@ import type { CarriedLoad, FirewallFailure } from '../../firewall/firewall.ts'
 import type { Finding } from '../../firewall/host/findings.ts'
 import type { LogField } from '../../log.ts'
 import type { Result } from '../../result.ts'
+import type { CommandStatus } from './executor-process/commands.ts'
 import type { JournalCounters } from './journal.ts'
 
 /** As JSON. Stable: fields are added, never changed (docs/OPERATING.md § Status). */
@@ -28,6 +29,8 @@ export interface Status {
   readonly error?: string
   /** Only with FIREWALL relay. */
   readonly relay?: CarriedLoad
+  /** Only where commands are configured. */
+  readonly commands?: CommandStatus
   /** What the host's own rules do to grants, and which ports they leave open without one. */
   readonly warnings: readonly Finding[]
   readonly counters: JournalCounters
@@ -56,6 +59,7 @@ export interface StatusSources {
   readonly remembered: number | undefined
   readonly grants: Result<readonly LiveGrant[], FirewallFailure>
   readonly relay?: CarriedLoad | undefined
+  readonly commands?: CommandStatus | undefined
   readonly warnings: readonly Finding[]
   readonly counters: JournalCounters
   readonly lastVerdicts: Status['lastVerdicts']
@@ -75,6 +79,7 @@ export function describeStatus(from: StatusSources): Status {
     grants: from.grants.ok ? from.grants.value.map(describeGrant) : null,
     ...(from.grants.ok ? {} : { error: from.grants.failure.detail }),
     ...(from.relay !== undefined && { relay: from.relay }),
+    ...(from.commands !== undefined && { commands: from.commands }),
     warnings: from.warnings,
     counters: from.counters,
     lastVerdicts: from.lastVerdicts,

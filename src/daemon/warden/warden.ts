@@ -22,6 +22,7 @@ import type { AskResolver } from './admission/name-lookups.ts'
 import { ownAddresses } from './admission/own-addresses.ts'
 import type { Configurations } from './configuration.ts'
 import { Dispatch } from './dispatch.ts'
+import type { Commands } from './executor-process/commands.ts'
 import type { HeldCapture } from './held-capture.ts'
 import type { HostWatch } from './host-watch.ts'
 import { Journal } from './journal.ts'
@@ -39,6 +40,7 @@ export interface WardenParts {
   readonly capture: HeldCapture
   readonly receiver: RestartedReceiver
   readonly firewall: Firewall
+  readonly commands: Commands
   readonly lock: InstanceLock | undefined
   /** Absent if used packets are not remembered. */
   readonly replays: ReplayStore | undefined
@@ -82,7 +84,8 @@ export class Warden {
     this.#health = new ReceiverHealth({ receiver, capture, limits, log, everySecond })
     const health = this.#health
     this.#admission = new Admission({
-      ...{ clock: parts.clock, firewall: parts.firewall, replays: parts.replays, resolve: parts.resolve, ownAddresses },
+      ...{ clock: parts.clock, firewall: parts.firewall, commands: parts.commands, replays: parts.replays },
+      ...{ resolve: parts.resolve, ownAddresses },
       ...{ journal, log, current: () => configurations.active, doubt: capture.doubt },
       send: (message) => health.send(message),
       onForbidden: (failure, from) => health.mistrust(failure, from),
@@ -124,13 +127,14 @@ export class Warden {
       return read
     }
     logNotices(read.value.notices, log)
+    this.#parts.commands.configured(read.value)
     this.#dispatch.configure()
     return { ok: true, value: undefined }
   }
 
   /** Stops both processes. Live grants stay: the kernel ends them. */
   async stop(): Promise<void> {
-    const { configurations, capture, receiver, firewall, replays, lock, host, manager, log } = this.#parts
+    const { configurations, capture, receiver, firewall, commands, replays, lock, host, manager, log } = this.#parts
     const { server } = configurations.active
     log.write('info', 'stopping', {})
     manager.stopping()
@@ -138,6 +142,7 @@ export class Warden {
     host.close()
     await receiver.stop()
     await this.#admission.close()
+    await commands.stop()
     this.#journal.logReceiverSuppressed()
     capture.close()
     this.#published?.control.close()
@@ -151,7 +156,7 @@ export class Warden {
 
   async status(): Promise<Status> {
     await this.#dispatch.freshTally()
-    const { configurations, receiver, firewall, replays, host } = this.#parts
+    const { configurations, receiver, firewall, commands, replays, host } = this.#parts
     const { server, policy } = configurations.active
     return describeStatus({
       startedAt: this.#startedAt,
@@ -162,6 +167,7 @@ export class Warden {
       remembered: await replays?.size(),
       grants: await firewall.grants(),
       relay: firewall.load(),
+      commands: commands.status(),
       warnings: await host.current(),
       counters: this.#journal.counters(),
       lastVerdicts: this.#journal.lastVerdicts(),

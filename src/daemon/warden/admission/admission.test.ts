@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { StanzaIndex } from '../../../access/matching.ts'
 import { ManualClock } from '../../../clock.ts'
+import { noCommands } from '../../../commands/commands.ts'
 import { parseAccessConf } from '../../../config/access/parse-access-conf.ts'
 import { filesFromSnapshot } from '../../../config/reading/config-files.ts'
 import type { Firewall } from '../../../firewall/firewall.ts'
@@ -68,7 +69,7 @@ function admission(firewall: Firewall = createMemoryFirewall(), share?: number) 
   const wall = () => new Date(0)
   const journal = new Journal(log, 10, { wall, monotonic: () => milliseconds(0) })
   const made = new Admission({
-    ...{ clock: new ManualClock(NOW), firewall, replays, journal, log },
+    ...{ clock: new ManualClock(NOW), firewall, replays, journal, log, commands: noCommands },
     ...{ ownAddresses: () => new Set(), current: () => inForce.terms ?? open },
     doubt: () => undefined,
     resolve: ({ name }, signal) =>

@@ -6,7 +6,7 @@
  * 2. believe (judge-believed.ts): a packet that the kernel would not have accepted is refused, and stays unused.
  * 3. claim (claim.ts): the packet is recorded as used, permanently.
  * 4. decide (judge.ts, access/decide.ts): the first stanza that allows the request grants it.
- * 5. open (open.ts): the firewall opens the grant.
+ * 5. open (open.ts): the firewall opens the grant; a command goes to the executor.
  * 6. settle (here): the verdict goes to the journal. Or a name is looked up (name-lookups.ts), and the knock comes back
  *    to step 4, under the policy of that time. Others do not wait for it.
  * 7. answer (here): the receiver is told which packets are used up, so that it need not report copies.
@@ -17,6 +17,7 @@ import type { StanzaIndex } from '../../../access/matching.ts'
 import type { Policy } from '../../../access/policy.ts'
 import { type Refusal, refusal, type Verdict } from '../../../access/verdict.ts'
 import { type Clock, monotonic } from '../../../clock.ts'
+import type { CommandRunner } from '../../../commands/commands.ts'
 import type { FailureCode } from '../../../failure-codes.ts'
 import type { Firewall } from '../../../firewall/firewall.ts'
 import type { Log } from '../../../log.ts'
@@ -51,6 +52,7 @@ export interface Terms {
 export interface AdmissionParts {
   readonly clock: Clock
   readonly firewall: Firewall
+  readonly commands: CommandRunner
   /** Absent if used packets are not remembered. */
   readonly replays: ReplayStore | undefined
   /** The addresses of this host at the time of asking. */
@@ -212,8 +214,8 @@ export class Admission {
   }
 
   #judging({ policy, index }: Terms): Judging {
-    const { firewall, replays, ownAddresses, clock } = this.#parts
-    return { policy, index, firewall, clock, ownAddresses, replays: replays ?? FORGETFUL }
+    const { firewall, commands, replays, ownAddresses, clock } = this.#parts
+    return { policy, index, firewall, commands, clock, ownAddresses, replays: replays ?? FORGETFUL }
   }
 
   async #attempt(work: () => Promise<readonly Verdict[]>): Promise<readonly Verdict[]> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { StanzaIndex } from '../../../access/matching.ts'
 import { ManualClock } from '../../../clock.ts'
+import { noCommands } from '../../../commands/commands.ts'
 import { parseAccessConf } from '../../../config/access/parse-access-conf.ts'
 import { filesFromSnapshot } from '../../../config/reading/config-files.ts'
 import { createMemoryFirewall } from '../../../firewall/memory.ts'
@@ -52,6 +53,7 @@ async function admitted(doubt: Doubt, ...batches: Knock[][]) {
   const journal = new Journal(log, 10, { wall: () => new Date(0), monotonic: () => milliseconds(0) })
   const admission = new Admission({
     ...{ clock: new ManualClock(NOW), firewall, replays: memoryReplayStore({ maxAge: seconds(120) }), journal, log },
+    commands: noCommands,
     ...{ ownAddresses: () => new Set(), doubt, send: (message: ToReceiver) => messages.push(message) },
     ...{ current: () => open, resolve: () => assert.fail('no name is asked for') },
     onForbidden: (failure) => assert.fail(failure.detail),
@@ -84,7 +86,15 @@ test('a packet whose date becomes good meanwhile is not believed unasked', async
   let now: number = NOW
   const ticking = { now: () => unixSeconds(now++) }
   const replays = memoryReplayStore({ maxAge: seconds(120) })
-  const admitting = { policy, index, firewall, replays, clock: ticking, ownAddresses: () => new Set<never>() }
+  const admitting = {
+    policy,
+    index,
+    firewall,
+    commands: noCommands,
+    replays,
+    clock: ticking,
+    ownAddresses: () => new Set<never>(),
+  }
   const verdicts = await judgeBelieved([knock(2, NOW + 121)], admitting, () => assert.fail('asked'))
   assert.deepEqual(
     verdicts.map((verdict) => !verdict.granted && verdict.failure.code),

@@ -12,6 +12,7 @@ import type { Policy } from '../../../access/policy.ts'
 import type { Stanza } from '../../../access/stanza.ts'
 import { refusal, USED_BEFORE, type Verdict } from '../../../access/verdict.ts'
 import type { Clock } from '../../../clock.ts'
+import type { CommandRunner } from '../../../commands/commands.ts'
 import type { Firewall } from '../../../firewall/firewall.ts'
 import type { IpAddress } from '../../../packet/address.ts'
 import type { Answer, ReplayStore } from '../../../replay/replay-store.ts'
@@ -28,6 +29,7 @@ export interface Judging {
   readonly index: StanzaIndex
   readonly replays: Pick<ReplayStore, 'claim'>
   readonly firewall: Pick<Firewall, 'open'>
+  readonly commands: CommandRunner
   readonly clock: Clock
   /** The addresses of this host now. Called if a knock may lead to another host. */
   readonly ownAddresses: () => ReadonlySet<IpAddress>
@@ -38,7 +40,7 @@ export interface Judging {
  * @returns one verdict for each knock, in order. A grant in it is open.
  */
 export async function judge(knocks: readonly Knock[], judging: Judging): Promise<readonly Verdict[]> {
-  const { index, firewall, clock } = judging
+  const { index, clock } = judging
   const now = clock.now()
   const candidates = knocks.map((knock) => candidatesOf(knock, index))
   const claims = knocks.flatMap((knock, i) => {
@@ -56,7 +58,7 @@ export async function judge(knocks: readonly Knock[], judging: Judging): Promise
       ? refusal(FORBIDDEN)
       : decideClaimed(knock, stanzas, answers.next().value, judging, now)
   })
-  return await open(verdicts, firewall)
+  return await open(verdicts, judging)
 }
 
 const FORBIDDEN = refuse(
@@ -80,7 +82,7 @@ export async function judgeClaimed(knocks: readonly ClaimedKnock[], judging: Jud
     const candidates = stanzasWith(keyring, knock, judging.index)
     return decideAbout(knock, candidates, judging, now, resolvedTarget)
   })
-  return await open(verdicts, judging.firewall)
+  return await open(verdicts, judging)
 }
 
 function stanzasWith(name: KeyringName, { packet }: Knock, index: StanzaIndex): readonly Stanza[] {

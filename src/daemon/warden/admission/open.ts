@@ -1,20 +1,33 @@
-/** The last step of admission: the firewall opens all granted requests in one transaction. */
+/**
+ * The last step of admission: the firewall opens all granted requests in one transaction, and commands go to the part
+ * that runs them.
+ */
 import type { Grant } from '../../../access/grant.ts'
-import type { Action, GrantAction, Granted, Refusal, Verdict } from '../../../access/verdict.ts'
+import type { StanzaIndex } from '../../../access/matching.ts'
+import type { Action, CommandAction, GrantAction, Granted, Refusal, Verdict } from '../../../access/verdict.ts'
+import type { CommandRunner } from '../../../commands/commands.ts'
 import type { Firewall } from '../../../firewall/firewall.ts'
-import { refuse } from '../../../result.ts'
+import { type Failure, refuse } from '../../../result.ts'
 
 type Opened = Awaited<ReturnType<Firewall['open']>>[number]
 
-/** @returns the verdicts, in order. A grant in them is open; a grant that the firewall refused becomes a refusal. */
-export async function open(
-  verdicts: readonly Verdict[],
-  firewall: Pick<Firewall, 'open'>,
-): Promise<readonly Verdict[]> {
+/** What carries actions out. */
+export interface Hands {
+  readonly firewall: Pick<Firewall, 'open'>
+  readonly commands: CommandRunner
+  /** Under which the verdicts were made. */
+  readonly index: Pick<StanzaIndex, 'byId'>
+}
+
+/**
+ * @returns the verdicts, in order. A grant in them is open, and a command has begun or waits for its turn. What the
+ * firewall or the executor refused becomes a refusal.
+ */
+export async function open(verdicts: readonly Verdict[], hands: Hands): Promise<readonly Verdict[]> {
+  if (!verdicts.some(({ granted }) => granted)) return verdicts
   const grants = verdicts.flatMap((verdict) => (verdict.granted ? grantsOf(verdict.action) : []))
-  if (grants.length === 0) return verdicts
-  const opened = (await firewall.open(grants)).values()
-  return verdicts.map((verdict) => (verdict.granted ? carriedOut(verdict, opened) : verdict))
+  const opened = (grants.length === 0 ? [] : await hands.firewall.open(grants)).values()
+  return verdicts.map((verdict) => (verdict.granted ? carriedOut(verdict, opened, hands) : verdict))
 }
 
 /** The grants that the firewall must open for an action. */
@@ -22,24 +35,38 @@ function grantsOf(action: Action): readonly Grant[] {
   switch (action.kind) {
     case 'grant':
       return [action.grant]
+    case 'command':
+      return []
     default:
-      return action.kind satisfies never
+      return action satisfies never
   }
 }
 
 /** @param opened the firewall's answers; those for this verdict's {@link grantsOf} come next. */
-function carriedOut(verdict: Granted, opened: Iterator<Opened>): Granted | Refusal {
+function carriedOut(verdict: Granted, opened: Iterator<Opened>, hands: Hands): Granted | Refusal {
   const { action } = verdict
   switch (action.kind) {
     case 'grant':
       return asOpened(verdict, action, opened.next().value)
+    case 'command':
+      return asSubmitted(verdict, action, hands)
     default:
-      return action.kind satisfies never
+      return action satisfies never
   }
 }
 
 function asOpened(verdict: Granted, action: GrantAction, opened: Opened | undefined): Granted | Refusal {
   if (opened?.ok) return { ...verdict, action: { ...action, ...opened.value } }
-  const failure = opened?.failure ?? refuse('FIREWALL_REFUSED', 'the firewall gave no answer').failure
-  return { granted: false, failure, stanza: verdict.stanza, denials: verdict.denials }
+  return asRefused(verdict, opened?.failure ?? refuse('FIREWALL_REFUSED', 'the firewall gave no answer').failure)
+}
+
+function asSubmitted(verdict: Granted, action: CommandAction, { commands, index }: Hands): Granted | Refusal {
+  const rule = index.byId(verdict.stanza)?.commands
+  if (rule === undefined) throw new Error('a command of a stanza without commands')
+  const job = commands.runCommand(action, verdict.stanza, rule)
+  return job.ok ? { ...verdict, action: { ...action, job: job.value } } : asRefused(verdict, job.failure)
+}
+
+function asRefused({ stanza, denials }: Granted, failure: Failure): Refusal {
+  return { granted: false, failure, stanza, denials }
 }

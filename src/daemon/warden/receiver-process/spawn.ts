@@ -17,8 +17,15 @@ const PROGRAM = fileURLToPath(
 
 /** Garbage of the packet path dies young. Without a limit, V8 lets it grow without benefit. Sizes in MB. */
 const NODE_OPTIONS = ['--max-semi-space-size=1', '--max-old-space-size=256']
-/** Those options of this process without which the receiver's code would not load. */
+/** Those options of this process without which the code of the others would not load. */
 const INHERITED_OPTIONS = /^--(conditions|no-warnings|experimental-strip-types)\b/
+
+/** What each process of ours starts Node with, besides its own limits. */
+export function inheritedOptions(): readonly string[] {
+  const options = process.execArgv.filter((option) => INHERITED_OPTIONS.test(option))
+  return process.allowedNodeEnvironmentFlags.has('--disable-sigusr1') ? [...options, '--disable-sigusr1'] : options
+}
+
 export interface SpawnedReceiver {
   readonly child: ChildProcess
   /** The warden's end. */
@@ -40,8 +47,7 @@ export interface ReceiverStarter {
 export function receiverStarter(account: Account): ReceiverStarter {
   // If the kernel has no filters, the receiver finds that out too, and reports it.
   forbidIoUring()
-  const options = [...process.execArgv.filter((option) => INHERITED_OPTIONS.test(option)), ...NODE_OPTIONS]
-  if (process.allowedNodeEnvironmentFlags.has('--disable-sigusr1')) options.push('--disable-sigusr1')
+  const options = [...inheritedOptions(), ...NODE_OPTIONS]
   const commandFor = (orders: readonly CaptureOrder[]) => {
     const own = orders.some(({ sockets }) => sockets === 'own') ? [OWN_SOCKETS_OPTION] : []
     return receiverCommand([process.execPath, ...options, PROGRAM, ...own], account, currentSituation())

@@ -21,9 +21,15 @@ const MOST_TEXT = { perSecond: 64 * 1024, burst: 1024 * 1024 }
 
 /**
  * Logs the lines of `errors` until it ends.
+ * @param event the name of the lines.
  * @param onFlood called if it writes more than any honest receiver; then nothing more is read.
  */
-export function logReceiverErrors(errors: Readable, log: Log, onFlood: (failure: Failure) => void): void {
+export function logReceiverErrors(
+  errors: Readable,
+  log: Log,
+  onFlood: (failure: Failure) => void,
+  event: 'receiver says' | 'executor says' = 'receiver says',
+): void {
   const characters = new TokenBucket(MOST_TEXT, monotonic())
   let line = ''
   let logged = 0
@@ -34,7 +40,7 @@ export function logReceiverErrors(errors: Readable, log: Log, onFlood: (failure:
     interval = undefined
     logged = 0
     if (leftOut === 0) return
-    log.write('warning', 'receiver says', { leftOut })
+    log.write('warning', event, { leftOut })
     leftOut = 0
   }
   const tell = (): void => {
@@ -42,7 +48,7 @@ export function logReceiverErrors(errors: Readable, log: Log, onFlood: (failure:
     line = ''
     if (text === '') return
     interval ??= setTimeout(nextInterval, LINES_INTERVAL).unref()
-    if (logged < MOST_LINES) log.write('warning', 'receiver says', { text })
+    if (logged < MOST_LINES) log.write('warning', event, { text })
     else leftOut++
     logged++
   }

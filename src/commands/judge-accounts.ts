@@ -1,0 +1,43 @@
+/** Whether the users and groups that the settings name are on this host. */
+import type { RunAs } from '../access/command.ts'
+import type { Stanza } from '../access/stanza.ts'
+import { type Failure, ok, type Result } from '../result.ts'
+import { type AccountFiles, findGroup, findLogin, readAccountFiles } from './accounts.ts'
+
+/** The settings behind each {@link RunAs}. */
+const NAMES = {
+  exec: { user: 'CMD_EXEC_USER', group: 'CMD_EXEC_GROUP' },
+  sudo: { user: 'CMD_SUDO_EXEC_USER', group: 'CMD_SUDO_EXEC_GROUP' },
+} as const
+
+/** @returns CONFIG_INVALID_VALUE for the first name that is not there, at its stanza. */
+export function judgeAccounts(stanzas: readonly Stanza[]): Result<void, Failure<'CONFIG_INVALID_VALUE'>> {
+  const running = stanzas.filter(({ commands }) => commands !== undefined)
+  if (running.length === 0) return ok(undefined)
+  const files = readAccountFiles()
+  if (!files.ok) return files
+  for (const { commands, location: at } of running) {
+    const missing =
+      commands === undefined
+        ? undefined
+        : (judge(commands.runAs, NAMES.exec, files.value) ?? judge(commands.sudo ?? {}, NAMES.sudo, files.value))
+    if (missing !== undefined) return { ok: false, failure: { ...missing, at } }
+  }
+  return ok(undefined)
+}
+
+function judge(
+  runAs: RunAs,
+  names: { readonly user: string; readonly group: string },
+  files: AccountFiles,
+): Failure<'CONFIG_INVALID_VALUE'> | undefined {
+  const { user, group } = runAs
+  const login = findLogin(user === undefined ? {} : { user }, files)
+  if (!login.ok) return named(names.user, login.failure)
+  const found = group === undefined ? login : findGroup(group, files)
+  return found.ok ? undefined : named(names.group, found.failure)
+}
+
+function named(setting: string, failure: Failure<'CONFIG_INVALID_VALUE'>): Failure<'CONFIG_INVALID_VALUE'> {
+  return { ...failure, detail: `${setting}: ${failure.detail}` }
+}

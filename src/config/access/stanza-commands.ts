@@ -1,0 +1,57 @@
+/** What a stanza may have run: from the lines of a block, and which of them go together. */
+import type { AccountName, CommandRule, RunAs } from '../../access/command.ts'
+import type { Stanza } from '../../access/stanza.ts'
+import { ok, type Refused, type Result, refuse } from '../../result.ts'
+import type { ConfigFailure } from '../reading/notice.ts'
+import type { LineOfField, StanzaDraft } from './access-settings.ts'
+import type { NoticesOfStanza } from './stanza-notices.ts'
+
+/** CMD_REGEX and the settings of ENABLE_CMD_EXEC. */
+export function assembleCommands(
+  draft: StanzaDraft,
+  lineOf: LineOfField,
+  notices: NoticesOfStanza,
+): Result<Pick<Stanza, 'commands'>, ConfigFailure> {
+  const {
+    runsCommands = false,
+    usesSudo = false,
+    commandUser,
+    commandGroup,
+    sudoUser,
+    sudoGroup,
+    commandPattern,
+  } = draft
+  if (usesSudo && !runsCommands) return needs('usesSudo', 'ENABLE_CMD_EXEC', 'Y', lineOf)
+  if (!runsCommands) {
+    for (const field of ['commandUser', 'commandGroup', 'sudoUser', 'sudoGroup', 'commandPattern'] as const)
+      if (lineOf[field] !== undefined) notices.add('commandsOff', lineOf[field].at)
+    return ok({})
+  }
+  if (commandGroup !== undefined && commandUser === undefined)
+    return needs('commandGroup', 'CMD_EXEC_USER', 'NAME', lineOf)
+  const at = lineOf.runsCommands?.at
+  if (at === undefined) throw new Error('a setting without a line')
+  if (commandPattern === undefined) notices.add('anyCommand', at)
+  if ((commandUser ?? 'root') === 'root' && !usesSudo) notices.add('commandsOfRoot', at)
+  if (!usesSudo)
+    for (const field of ['sudoUser', 'sudoGroup'] as const)
+      if (lineOf[field] !== undefined) notices.add('sudoOff', lineOf[field].at)
+  const commands: CommandRule = {
+    runAs: runAs(commandUser, commandGroup),
+    ...(usesSudo && { sudo: runAs(sudoUser, sudoGroup) }),
+    ...(commandPattern !== undefined && { pattern: commandPattern }),
+  }
+  return ok({ commands })
+}
+
+function runAs(user: AccountName | undefined, group: AccountName | undefined): RunAs {
+  return { ...(user !== undefined && { user }), ...(group !== undefined && { group }) }
+}
+
+function needs(field: keyof StanzaDraft, other: string, value: string, lineOf: LineOfField): Refused<ConfigFailure> {
+  const line = lineOf[field]
+  return refuse('CONFIG_CONFLICT', `${line?.name ?? field} needs ${other}`, {
+    ...(line !== undefined && { at: line.at }),
+    suggestion: `${other} ${value}`,
+  })
+}

@@ -1,0 +1,68 @@
+/**
+ * The program that runs commands for the warden. It is root, and has all privilege that the service has, so it reads
+ * little: no packet, only the warden’s messages and the configuration. It reads the configuration by itself. So a
+ * captured warden can choose among configured commands, and cannot make up others.
+ *
+ * Started by the warden only, with the channel as descriptor 3, and the places of the files as `--source`.
+ */
+import { readFileSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { setPriority } from 'node:os'
+import type { ConfigSource } from '../../config/load.ts'
+import { failureKinds } from '../../failure-codes.ts'
+import type { Failure } from '../../result.ts'
+import { EXECUTOR_TITLE, forbidInspector, setProcessTitle, shutInspector } from '../../system/own-process.ts'
+import { closeMemory, currentSituation, parsePrivileges } from '../../system/privilege.ts'
+import { openChannel } from '../link/channel.ts'
+import { EXECUTOR_CHANNEL, type FromExecutor, parseToExecutor } from '../link/executor-protocol.ts'
+import { Executor } from './executor.ts'
+import { readRules } from './rules.ts'
+
+/** Set-user-id programs, such as sudo, have no effect in a process that may get no new privileges. */
+function mayGetNoPrivileges(): boolean {
+  return parsePrivileges(readFileSync('/proc/self/status', 'utf8')).noNewPrivileges
+}
+
+async function main(): Promise<void> {
+  setProcessTitle(EXECUTOR_TITLE)
+  const send = (message: FromExecutor): void => channel.send(message)
+  const giveUp = ({ code, detail }: Failure): never => {
+    send({ type: 'failed', detail })
+    process.exit(failureKinds[code].exit)
+  }
+  const source = JSON.parse(process.argv[process.argv.indexOf('--source') + 1] ?? '') as ConfigSource
+  const { setpriv } = currentSituation()
+  const executor = new Executor({ readRules: () => readRules(source), send, setpriv })
+  const channel = openChannel(new Socket({ fd: EXECUTOR_CHANNEL, readable: true, writable: true }), {
+    onValues: (values) => {
+      for (const value of values) {
+        const message = parseToExecutor(value)
+        if (!message.ok) return giveUp(message.failure)
+        executor.take(message.value)
+      }
+    },
+    onBroken: (detail) => giveUp({ code: 'COMMANDS_UNAVAILABLE', detail }),
+    onEnd: async () => {
+      await executor.stop()
+      process.exit(0)
+    },
+  })
+  const forbidden = forbidInspector()
+  if (!forbidden.ok) giveUp(forbidden.failure)
+  const shut = await shutInspector()
+  if (!shut.ok) giveUp(shut.failure)
+  closeMemory()
+  // When to end is the warden's decision.
+  for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const) process.on(signal, () => {})
+  process.umask(0o022)
+  try {
+    // What runs here must not compete with the receiver, whose priority this process may have inherited.
+    setPriority(0)
+  } catch {
+    // Its priority stays.
+  }
+  executor.configure()
+  send({ type: 'ready', ...(mayGetNoPrivileges() && { withoutSudo: 'yes' }) })
+}
+
+await main()

@@ -1,0 +1,36 @@
+/** Starts an executor: with which program and descriptors. It keeps all privilege of the service. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Duplex, Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import type { ConfigSource } from '../../../config/load.ts'
+import { keepToOurselves } from '../../../system/keep-to-ourselves.ts'
+import { EXECUTOR_CHANNEL } from '../../link/executor-protocol.ts'
+import { inheritedOptions } from '../receiver-process/spawn.ts'
+
+/** This is a source file, or a part of dist/cli/serve.js. */
+const PROGRAM = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? '../../executor/program.ts' : '../daemon/executor.js', import.meta.url),
+)
+/** In MB. The output of programs passes through it. */
+const NODE_OPTIONS = ['--max-semi-space-size=1', '--max-old-space-size=128']
+
+export interface SpawnedExecutor {
+  readonly child: ChildProcess
+  /** The warden’s end. */
+  readonly channel: Duplex
+  readonly errors: Readable
+}
+
+export function spawnExecutor(source: ConfigSource): SpawnedExecutor {
+  keepToOurselves()
+  const words = [...inheritedOptions(), ...NODE_OPTIONS, PROGRAM, '--source', JSON.stringify(source)]
+  const { TZ: zone } = process.env
+  // A session of its own, so that it has no terminal of ours.
+  const child = spawn(process.execPath, words, {
+    cwd: '/',
+    env: { PATH: '/usr/bin:/bin', LC_ALL: 'C', ...(zone !== undefined && { TZ: zone }) },
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    detached: true,
+  })
+  return { child, channel: child.stdio[EXECUTOR_CHANNEL] as unknown as Duplex, errors: child.stdio[2] as Readable }
+}
