@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, w
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { withoutLimits } from './server/command-unit.ts'
 import { fillUnit, standardPaths, type UnitPaths, unitWarnings } from './unit.ts'
 
 const template = readFileSync(new URL('../../packaging/ghostport.service', import.meta.url), 'utf8')
@@ -52,6 +53,20 @@ describe('the unit', () => {
     // As many as this process has, which also runs Node: warden, receiver, and the check before a reload. Twice that is
     // room for another Node.js.
     assert.ok(2 * 3 * readdirSync('/proc/self/task').length < most)
+  })
+
+  it('of a server that runs commands has no limit of what they may do, and all else', () => {
+    const unit = withoutLimits(template)
+    assert.doesNotMatch(unit, /^(NoNewPrivileges|Capability|Protect|Private|Restrict[^P=]|SystemCall)/m)
+    for (const kept of [
+      'Type=notify',
+      'KillMode=mixed',
+      'StateDirectory=ghostport',
+      'RestartPreventExitStatus=64 77 78',
+    ])
+      assert.ok(unit.includes(`\n${kept}\n`), kept)
+    assert.match(unit, /^# This server runs commands/m)
+    assert.doesNotMatch(unit, /The warden needs these/)
   })
 
   const unusable: readonly (readonly [string, Partial<UnitPaths>])[] = [

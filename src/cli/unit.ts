@@ -52,7 +52,8 @@ export const command = defineCommand({
   operands: {},
   about: [
     'Prints a unit for systemd that runs this ghostport with this Node.js. Changes nothing by itself. Warns of what would keep',
-    'the service from starting, and of paths that users other than root can change.',
+    'the service from starting, and of paths that users other than root can change. Where the settings have commands,',
+    'the unit does not limit what the service may do.',
   ],
   after: [
     'ghostport unit > /etc/systemd/system/ghostport.service',
@@ -84,7 +85,16 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
   const unit = fillUnit(readFileSync(`${home}/packaging/ghostport.service`, 'utf8'), paths)
   if (!unit.ok) return unit
   for (const warning of unitWarnings(paths)) terminal.note(`ghostport: warning: ${warning}`)
-  terminal.print(unit.value.replace(/\n$/, '').split('\n'))
+  const { wantsCommandUnit, withoutLimits } = await import('./server/command-unit.ts')
+  const wanted = wantsCommandUnit(paths.settings, paths.stanzas)
+  if (wanted === true)
+    terminal.note('ghostport: warning: the settings have commands, so this unit does not limit what the service may do')
+  else if (typeof wanted === 'string')
+    terminal.note(
+      `ghostport: warning: this unit is for a server that runs no commands: the settings cannot be read: ${wanted}`,
+    )
+  const text = wanted === true ? withoutLimits(unit.value) : unit.value
+  terminal.print(text.replace(/\n$/, '').split('\n'))
   return 0
 }
 
