@@ -116,8 +116,8 @@ interface Question {
 type Check = (question: Question) => Refused | undefined
 
 /**
- * In fwknop's order (docs/WIRE.md § 11), each with the settings that it holds a request against. A check that fwknop does
- * not have follows the one that is most like it.
+ * In fwknop's order (docs/WIRE.md § 11), each with the settings that it holds a request against. A check that fwknop
+ * does not have follows the one that is most like it.
  */
 const checks: readonly { readonly rule: string; readonly check: Check }[] = [
   { rule: 'SOURCE, DESTINATION', check: checkAddresses },
@@ -127,7 +127,7 @@ const checks: readonly { readonly rule: string; readonly check: Check }[] = [
   { rule: 'the address to open for', check: checkGrantSource },
   { rule: 'REQUIRE_USERNAME', check: checkUsername },
   { rule: 'ENABLE_IPT_FORWARDING, ENABLE_IPT_LOCAL_NAT', check: checkNatEnabled },
-  { rule: 'commands', check: checkCommand },
+  { rule: 'ENABLE_CMD_EXEC, CMD_REGEX', check: checkCommand },
   { rule: 'OPEN_PORTS, RESTRICT_PORTS', check: checkPorts },
 ]
 
