@@ -1,0 +1,195 @@
+/**
+ * How the server judges a packet, or a request without one, step by step: for people who ask why. The same functions as
+ * in the server find out each step; nothing is recorded, and nothing opens.
+ */
+import { checkAge } from '../../access/age.ts'
+import { decide, examine, type Request } from '../../access/decide.ts'
+import { describeOpening } from '../../access/grant.ts'
+import type { Keyring } from '../../access/keyring.ts'
+import type { StanzaIndex } from '../../access/matching.ts'
+import type { Policy } from '../../access/policy.ts'
+import type { Stanza, StanzaId } from '../../access/stanza.ts'
+import { describeStanza } from '../../access/stanza-name.ts'
+import type { Action, Verdict } from '../../access/verdict.ts'
+import type { IpAddress } from '../../packet/address.ts'
+import { decrypt } from '../../packet/decrypt.ts'
+import { type Envelope, parseEnvelope } from '../../packet/envelope.ts'
+import type { Message } from '../../packet/message.ts'
+import { authenticatePacket, type OpenedPacket, readPlaintext } from '../../packet/open.ts'
+import type { Failure, Result } from '../../result.ts'
+import type { UnixSeconds } from '../../units.ts'
+
+/** One thing that was looked at. */
+export interface Step {
+  readonly what: string
+  /** What was found, where it is good. */
+  readonly found?: string
+  readonly failure?: Failure
+}
+
+/** What one stanza says of the request. */
+export interface StanzaTrace {
+  readonly stanza: string
+  readonly at: string
+  readonly rules: readonly Step[]
+}
+
+export interface Trace {
+  /** From the bytes to the message; empty for a request without a packet. */
+  readonly steps: readonly Step[]
+  readonly message?: Message
+  /** Each stanza that is asked, in that order. */
+  readonly stanzas: readonly StanzaTrace[]
+  /** As the server would give it. Absent if no key opens the packet. */
+  readonly verdict?: {
+    readonly granted: boolean
+    readonly stanza?: string
+    readonly what: string
+    readonly code?: string
+  }
+}
+
+/** Where a packet came from and went to, and what the server knows besides. */
+export interface Arrival {
+  /** Absent: the address that the packet names, if it names one. */
+  readonly source?: IpAddress
+  readonly destination?: IpAddress
+  readonly now: UnixSeconds
+  readonly ownAddresses: ReadonlySet<IpAddress>
+}
+
+export interface Judged {
+  readonly policy: Policy
+  readonly index: StanzaIndex
+}
+
+/** @param payload as the packet arrives: the text alone, or an HTTP request. */
+export function tracePacket(payload: Uint8Array, judged: Judged, arrival: Arrival): Trace {
+  const envelope = parseEnvelope(payload, judged.policy)
+  if (!envelope.ok) return { steps: [step('length and alphabet', envelope)], stanzas: [] }
+  const steps: Step[] = [{ what: 'length and alphabet', found: `${envelope.value.wireLength} characters of base64` }]
+  const opened = tryKeys(envelope.value, keyringsFor(judged, arrival), steps)
+  if (opened === undefined) return { steps, stanzas: [] }
+  const { packet, keyring } = opened
+  const { message } = packet
+  const { maxAge } = judged.policy
+  const age = `made ${arrival.now - message.timestamp} s before`
+  steps.push(step('age (MAX_SPA_PACKET_AGE)', checkAge(message.timestamp, maxAge, arrival.now), age))
+  const source = arrival.source ?? (message.source === 'packet-source' ? undefined : message.source)
+  if (source === undefined) return { steps, message, stanzas: [] }
+  const { forwardedFor } = envelope.value
+  const candidates = judged.index.stanzasFor(keyring, source)
+  const asked = candidates.length > 0 ? candidates : keyring.stanzas
+  const request = requestFor(message, source, arrival)
+  return {
+    steps,
+    message,
+    ...judge(asked, { ...request, ...(forwardedFor !== undefined && { forwardedFor }) }, judged.policy, arrival.now),
+  }
+}
+
+/** A request as if a packet had been opened by the keys of these stanzas. */
+export function traceRequest(
+  message: Message,
+  stanzas: readonly Stanza[],
+  policy: Policy,
+  arrival: Arrival & { readonly source: IpAddress },
+): Trace {
+  return { steps: [], message, ...judge(stanzas, requestFor(message, arrival.source, arrival), policy, arrival.now) }
+}
+
+function requestFor(message: Message, source: IpAddress, { destination, ownAddresses }: Arrival): Request {
+  return {
+    message,
+    packetSource: source,
+    ...(destination !== undefined && { packetDestination: destination }),
+    ownAddresses,
+  }
+}
+
+/** Without a source, all keys are tried. */
+function keyringsFor({ policy, index }: Judged, { source }: Arrival): readonly Keyring[] {
+  return source === undefined
+    ? [...new Set(policy.stanzas.map((stanza) => index.keyringOf(stanza)))]
+    : index.keyringsFor(source)
+}
+
+function tryKeys(
+  envelope: Envelope,
+  keyrings: readonly Keyring[],
+  steps: Step[],
+): { readonly packet: OpenedPacket; readonly keyring: Keyring } | undefined {
+  if (keyrings.length === 0) {
+    const failure = { code: 'ACCESS_NO_SOURCE', detail: 'no stanza is for this source' } as const
+    steps.push({ what: 'keys', failure })
+  }
+  for (const keyring of keyrings) {
+    const packet = openUnder(keyring, envelope, steps)
+    if (packet !== undefined) return { packet, keyring }
+  }
+  return undefined
+}
+
+function openUnder(keyring: Keyring, envelope: Envelope, steps: Step[]): OpenedPacket | undefined {
+  const keys = `keys of ${keyring.stanzas.map(({ id, name }) => describeStanza(id, name)).join(', ')}`
+  const { hmac, encryption } = keyring
+  switch (encryption.kind) {
+    case 'symmetric': {
+      const authentic = authenticatePacket(envelope, keyring)
+      steps.push(step(`${keys}: HMAC`, authentic, hmac === undefined ? 'none is needed' : `right, ${hmac.type}`))
+      if (!authentic.ok) return undefined
+      const decrypted = decrypt(authentic.value, encryption)
+      steps.push(step(`${keys}: decryption`, decrypted, `Rijndael ${encryption.mode}`))
+      if (!decrypted.ok) return undefined
+      const packet = readPlaintext(decrypted.value)
+      steps.push(step(`${keys}: digest and fields`, packet, 'right'))
+      return packet.ok ? packet.value : undefined
+    }
+    default:
+      return encryption.kind satisfies never
+  }
+}
+
+function step(what: string, result: Result<unknown>, found = 'right'): Step {
+  return result.ok ? { what, found } : { what, failure: result.failure }
+}
+
+function judge(stanzas: readonly Stanza[], request: Request, policy: Policy, now: UnixSeconds) {
+  const verdict = decide(policy, stanzas, request, now)
+  return {
+    stanzas: stanzas.map((stanza) => ({
+      stanza: describeStanza(stanza.id, stanza.name),
+      at: `${stanza.location.file}:${stanza.location.line}`,
+      rules: examine(policy, stanza, request, now).map(
+        ({ rule, failure }): Step =>
+          failure === undefined ? { what: rule, found: 'allows it' } : { what: rule, failure },
+      ),
+    })),
+    verdict: describeVerdict(verdict, (id) => {
+      const stanza = stanzas.find((one) => one.id === id)
+      return describeStanza(id, stanza?.name)
+    }),
+  }
+}
+
+function describeVerdict(verdict: Verdict, name: (id: StanzaId) => string): NonNullable<Trace['verdict']> {
+  const { stanza } = verdict
+  const who = stanza === undefined ? {} : { stanza: name(stanza) }
+  if (verdict.granted) return { granted: true, ...who, what: describeAction(verdict.action) }
+  if (verdict.lookUp !== undefined)
+    return { granted: false, ...who, what: `first, the server would look up “${verdict.lookUp.name}”` }
+  return { granted: false, ...who, code: verdict.failure.code, what: verdict.failure.detail }
+}
+
+function describeAction(action: Action): string {
+  switch (action.kind) {
+    case 'grant': {
+      const { openings, source, lifetime } = action.grant
+      return `opens ${openings.map(describeOpening).join(', ')} for ${source}, ${lifetime} s`
+    }
+    case 'command':
+      return `runs: ${action.command}`
+    default:
+      return action satisfies never
+  }
+}

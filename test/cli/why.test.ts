@@ -1,0 +1,211 @@
+/** `ghostport check`, `explain` and `simulate`: an administrator asks why. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { after, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { ghostportCommand, Home } from './ghostport.ts'
+
+const home = new Home()
+after(() => home[Symbol.dispose]())
+
+home.write('fwknopd.conf', 'ACCESS_FILE access.conf;\nENABLE_IPT_FORWARDING Y;\nENABLE_IPT_LOCAL_NAT Y;\n')
+home.write(
+  'access.conf',
+  [
+    'SOURCE ANY',
+    'NAME bob',
+    'KEY one',
+    'HMAC_KEY two',
+    'OPEN_PORTS tcp/22',
+    'REQUIRE_USERNAME bob',
+    '',
+    'SOURCE 10.0.0.0/8',
+    'NAME inner',
+    'KEY one',
+    'HMAC_KEY two',
+    'NAT_TARGETS 10.1.0.0/16:80',
+    'ACCESS_EXPIRE_EPOCH 1900000000',
+  ].join('\n'),
+)
+const FILES = ['-c', 'fwknopd.conf']
+
+/** The text of a packet. */
+async function packet(...argv: readonly string[]): Promise<string> {
+  const keys = ['--key-rijndael', 'one', '--key-hmac', 'two']
+  const knock = ['knock', '-T', '--json', '--no-rc-file', '-D', '127.0.0.1', ...keys, ...argv]
+  const { stdout, stderr } = await home.ghostport(knock)
+  assert.notEqual(stdout, '', stderr)
+  return JSON.parse(stdout).packets[0].packet
+}
+
+/** The verdict, and the rules that deny by stanza. */
+async function why(...argv: readonly string[]) {
+  const { status, stdout, stderr } = await home.ghostport([...argv, ...FILES, '--json'])
+  assert.notEqual(stdout, '', stderr)
+  const { verdict, stanzas, steps, message } = JSON.parse(stdout)
+  type Rule = { what: string; ok: boolean; code: string | null }
+  return {
+    status,
+    verdict,
+    message,
+    steps: (steps as Rule[]).map(({ what, ok, code }) => `${ok ? 'yes' : code} ${what}`),
+    denials: (stanzas as { stanza: string; rules: Rule[] }[]).flatMap(({ stanza, rules }) =>
+      rules.filter(({ ok }) => !ok).map(({ code, what }) => `${stanza}: ${code} ${what}`),
+    ),
+  }
+}
+
+describe('ghostport check', () => {
+  it('says all that is wrong, with file and line', async () => {
+    home.write('bad.conf', 'SOURCE 10.0.0.300\nKEY_BASE64 @@\nHMAC_KEI two\nOPEN_PORTS tcp/0\n')
+    const { status, stdout, stderr } = await home.ghostport(['check', ...FILES, '-a', 'bad.conf'])
+    assert.deepEqual([status, stdout], [78, ''])
+    for (const [line, word] of [
+      [1, '10.0.0.300'],
+      [2, 'base64'],
+      [3, 'HMAC_KEY'],
+      [4, 'tcp/0'],
+    ] as const)
+      assert.match(stderr, new RegExp(`bad\\.conf:${line}: .*${word}`))
+    assert.match(stderr, /4 errors/)
+    assert.doesNotMatch(stderr, /two/, 'a key may be in that line')
+  })
+  it('says the same as JSON', async () => {
+    const { stdout } = await home.ghostport(['check', ...FILES, '-a', 'bad.conf', '--json'])
+    const { ok, errors, policy } = JSON.parse(stdout)
+    assert.deepEqual([ok, errors.map(({ line }: { line: number }) => line), policy], [false, [1, 2, 3, 4], undefined])
+  })
+  it('shows what each stanza allows, and no key', async () => {
+    const { stdout } = await home.ghostport(['check', ...FILES])
+    assert.match(
+      stdout,
+      /stanza bob .*\n {2}packets from +any address\n {2}keys +Rijndael CBC, HMAC sha256\n {2}may open +tcp\/22\n/,
+    )
+    assert.match(stdout, /stanza inner .*\n {2}packets from +10\.0\.0\.0\/8\n/)
+    assert.match(stdout, /NAT may lead to +10\.1\.0\.0\/16 80/)
+    assert.doesNotMatch(stdout, /one|two/)
+  })
+})
+
+describe('ghostport explain', () => {
+  it('follows a packet from its bytes to what would be opened', async () => {
+    const text = await packet('-A', 'tcp/22', '-a', '192.0.2.1', '--spoof-user', 'bob', '-f', '60')
+    const { status, steps, verdict, message } = await why('explain', text)
+    assert.deepEqual(steps, [
+      'yes length and alphabet',
+      'yes keys of stanza bob, stanza inner: HMAC',
+      'yes keys of stanza bob, stanza inner: decryption',
+      'yes keys of stanza bob, stanza inner: digest and fields',
+      'yes age (MAX_SPA_PACKET_AGE)',
+    ])
+    assert.deepEqual([message.kind, message.timeout, message.username], ['access', 60, 'bob'])
+    assert.deepEqual(verdict, { granted: true, stanza: 'stanza bob', what: 'opens tcp/22 for 192.0.2.1, 60 s' })
+    assert.equal(status, 0)
+  })
+  it('names each rule that denies, and the reason that the server would log', async () => {
+    const text = await packet('-A', 'tcp/23', '-s', '--spoof-user', 'eve')
+    const { status, denials, verdict } = await why('explain', text, '--from', '192.0.2.1')
+    assert.deepEqual(denials, [
+      'stanza bob: ACCESS_USERNAME_DENIED REQUIRE_USERNAME',
+      'stanza bob: ACCESS_PORT_DENIED OPEN_PORTS, RESTRICT_PORTS',
+    ])
+    assert.deepEqual([status, verdict.granted, verdict.code], [1, false, 'ACCESS_USERNAME_DENIED'])
+  })
+  it('asks the stanzas that are for the source', async () => {
+    const text = await packet('-A', 'tcp/23', '-s', '--spoof-user', 'eve')
+    const { verdict } = await why('explain', text, '--from', '10.2.3.4')
+    assert.deepEqual([verdict.granted, verdict.stanza], [true, 'stanza inner'])
+  })
+  it('judges the age at the time that is given', async () => {
+    const text = await packet('-A', 'tcp/22', '-a', '192.0.2.1', '--spoof-user', 'bob')
+    const { steps, verdict } = await why('explain', text, '--at', '2030-01-01T00:00:00Z')
+    assert.equal(steps.at(-1), 'SPA_STALE age (MAX_SPA_PACKET_AGE)')
+    assert.equal(verdict.code, 'SPA_STALE')
+  })
+  it('says which keys do not open it, and how far it came', async () => {
+    const text = await packet('-A', 'tcp/22', '-s')
+    const changed = `${text.slice(0, 40)}${text[40] === 'A' ? 'B' : 'A'}${text.slice(41)}`
+    const { status, steps, verdict } = await why('explain', changed)
+    assert.deepEqual(steps, ['yes length and alphabet', 'SPA_HMAC_MISMATCH keys of stanza bob, stanza inner: HMAC'])
+    assert.deepEqual([status, verdict], [1, null])
+  })
+  it('says what is no packet', async () => {
+    const { status, steps } = await why('explain', 'hello')
+    assert.deepEqual([status, steps], [1, ['SPA_LENGTH length and alphabet']])
+  })
+  it('asks for the source of a packet that names none', async () => {
+    const { status, stderr } = await home.ghostport(['explain', '-', ...FILES], {
+      input: `${await packet('-A', 'tcp/22', '-s')}\n`,
+    })
+    assert.equal(status, 1)
+    assert.match(stderr, /--from ADDRESS/)
+  })
+  it('shows no byte of a message that a terminal would act on', async () => {
+    const text = await packet('-C', 'a\u001b]0;b\u0007\u202ec', '-a', '192.0.2.1', '--spoof-user', 'bob')
+    const { stdout } = await home.ghostport(['explain', text, ...FILES])
+    assert.match(stdout, /to run: a\\x1b\]0;b\\x07\\u\{202e\}c\n/)
+  })
+  it('refuses a time and an address that are none', async () => {
+    for (const [option, value] of [
+      ['--at', 'soon'],
+      ['--at', '2026-13-45T00:00:00Z'],
+      ['--from', '10.0.0.300'],
+    ] as const) {
+      const { status, stderr } = await home.ghostport(['explain', 'x', option, value, ...FILES])
+      assert.equal(status, 64, stderr)
+      assert.match(stderr, new RegExp(`${option}: .*${value.slice(0, 6)}`))
+    }
+  })
+  it('does not look at a packet as root', { skip: process.getuid?.() !== 0 && 'is about root' }, async () => {
+    const [program = '', ...words] = [...ghostportCommand, 'explain', '-', ...FILES]
+    const child = spawn(program, words, { cwd: home.path, stdio: ['pipe', 'ignore', 'ignore'] })
+    try {
+      const uid = () => /^Uid:\t(\d+)\t(\d+)/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.slice(1)
+      for (const deadline = Date.now() + 10_000; Date.now() < deadline && uid()?.[0] === '0'; ) await delay(20)
+      assert.deepEqual(uid(), ['65534', '65534'])
+    } finally {
+      child.stdin.end('x')
+      await once(child, 'exit')
+    }
+  })
+})
+
+describe('ghostport simulate', () => {
+  it('judges a request without a packet', async () => {
+    const asked = ['simulate', '--from', '192.0.2.1', '-A', 'tcp/22']
+    const granted = await why(...asked, '--user', 'bob')
+    assert.deepEqual(
+      [granted.status, granted.verdict],
+      [0, { granted: true, stanza: 'stanza bob', what: 'opens tcp/22 for 192.0.2.1, 30 s' }],
+    )
+    const denied = await why(...asked, '--stanza', 'bob', '--user', 'eve')
+    assert.deepEqual([denied.status, denied.denials], [1, ['stanza bob: ACCESS_USERNAME_DENIED REQUIRE_USERNAME']])
+  })
+  it('judges NAT, and stanzas that end', async () => {
+    const nat = ['simulate', '--from', '10.2.3.4', '--stanza', 'INNER', '-A', 'tcp/80', '--user', 'eve']
+    assert.equal((await why(...nat, '-N', '10.1.0.5')).verdict.what, 'opens tcp/80→10.1.0.5:80 for 10.2.3.4, 30 s')
+    const elsewhere = await why(...nat, '-N', '10.9.0.5')
+    assert.deepEqual(
+      elsewhere.denials.filter((denial) => denial.startsWith('stanza inner')),
+      ['stanza inner: ACCESS_NAT_TARGET_DENIED FORCE_NAT, NAT_TARGETS, ENABLE_NAT_DNS'],
+    )
+    const later = await why(...nat, '-N', '10.1.0.5', '--at', '1900000000')
+    assert.ok(later.denials.includes('stanza inner: ACCESS_EXPIRED ACCESS_EXPIRE'))
+  })
+  it('says what is missing, and the nearest stanza', async () => {
+    const cases: readonly (readonly [RegExp, ...string[]])[] = [
+      [/--from ADDRESS/, '--stanza', 'bob', '-A', 'tcp/22'],
+      [/--stanza NAME/, '--from', '192.0.2.1', '-A', 'tcp/22'],
+      [/no stanza requires the user “eve”/, '--from', '192.0.2.1', '--user', 'eve', '-A', 'tcp/22'],
+      [/perhaps: --stanza inner/, '--from', '192.0.2.1', '--stanza', 'iner', '-A', 'tcp/22'],
+      [/--access tcp\/22/, '--from', '192.0.2.1', '--stanza', 'bob'],
+    ]
+    for (const [message, ...argv] of cases) {
+      const { status, stderr } = await home.ghostport(['simulate', ...argv, ...FILES])
+      assert.equal(status, 64, stderr)
+      assert.match(stderr, message)
+    }
+  })
+})
