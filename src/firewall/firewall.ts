@@ -143,6 +143,8 @@ export interface KernelFirewall extends Firewall {
   afterRemoval(ports: readonly ProtocolPort[]): Promise<Result<readonly LeftPort[], FirewallFailure>>
   /** Names of other tables that look like ghostport's. */
   lookAlikes(): Promise<Result<readonly string[], FirewallFailure>>
+  /** The rules as the host's own programs show them, for an administrator to read: ours, or all. */
+  listing(which: 'ours' | 'all'): Promise<Result<string, FirewallFailure>>
   /** Removes all that is ours, with every grant. In gate mode this opens the protected ports. Idempotent. */
   uninstall(): Promise<Result<void, FirewallFailure>>
 }

@@ -76,6 +76,17 @@ export function kernelFirewallContract(
       assert.deepEqual(await make().lookAlikes(), { ok: true, value: [] })
     })
 
+    law('an administrator can see the rules, ours and all', async (it, make) => {
+      assert.deepEqual(await make().listing('ours'), { ok: true, value: '' })
+      const firewall = make()
+      await done(firewall.install())
+      await granted({ firewall }, grantFor(it.source, [{ kind: 'access', protocol: 'tcp', port: it.ports.service }]))
+      for (const which of ['ours', 'all'] as const) {
+        const listed = await make().listing(which)
+        assert.ok(listed.ok && listed.value.includes(it.source), JSON.stringify(listed))
+      }
+    })
+
     law('uninstalling leaves nothing of it, and twice is once', async (it, make) => {
       const firewall = make()
       await done(firewall.install())

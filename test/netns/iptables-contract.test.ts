@@ -67,7 +67,8 @@ for (const { variant, family } of subjects) {
     const command = `${family === 4 ? 'iptables' : 'ip6tables'}-${variant}`
     return {
       mode: { kind: 'chains' },
-      make: () => createIptablesFirewall({ program, lookInterval: 500 }),
+      // The kernel tells of iptables-nft at once.
+      make: () => createIptablesFirewall({ program, ...(variant === 'legacy' && { lookInterval: 500 }) }),
       ...surroundings,
       damage: () => void lab.server.must([command, '-F', 'FWKNOP_INPUT']),
       changeHost: () => void lab.server.must([command, '-A', 'INPUT', '-p', 'tcp', '--dport', '9', '-j', 'DROP']),

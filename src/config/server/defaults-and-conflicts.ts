@@ -216,7 +216,7 @@ function assembleFirewall(
   notices: Notice[],
 ): Result<FirewallConfig, ConfigFailure> {
   const { values, at, relays } = given
-  const kind = values.FIREWALL ?? 'nftables'
+  const kind = values.FIREWALL ?? (given.dialect === 'fwknopd' ? 'iptables' : 'nftables')
   if (kind !== 'nftables') for (const name of NFTABLES_SETTINGS) noEffect(name, `FIREWALL is ${kind}`, at, notices)
   if (kind !== 'iptables') for (const name of IPTABLES_SETTINGS) noEffect(name, `FIREWALL is ${kind}`, at, notices)
   const [relay] = relays
@@ -281,6 +281,7 @@ function assembleIptables(given: GivenSettings): Result<FirewallConfig, ConfigFa
       )
     seen.set(`${table} ${chain}`, CHAIN_SETTINGS[role])
   }
+  const flush = given.dialect === 'fwknopd'
   return ok({
     kind: 'iptables',
     program,
@@ -288,8 +289,8 @@ function assembleIptables(given: GivenSettings): Result<FirewallConfig, ConfigFa
     output: values.ENABLE_IPT_OUTPUT ?? false,
     prepend: values.ENABLE_RULE_PREPEND ?? false,
     check: values.ENABLE_IPT_COMMENT_CHECK ?? true,
-    flushAtStart: values.FLUSH_IPT_AT_INIT ?? false,
-    flushAtEnd: values.FLUSH_IPT_AT_EXIT ?? false,
+    flushAtStart: values.FLUSH_IPT_AT_INIT ?? flush,
+    flushAtEnd: values.FLUSH_IPT_AT_EXIT ?? flush,
     maxGrants: values.MAX_GRANTS ?? DEFAULT_MAX_RULES,
   })
 }

@@ -8,6 +8,7 @@ import type { Notice } from '../../config/reading/notice.ts'
 import type { SettingLocations } from '../../config/server/defaults-and-conflicts.ts'
 import {
   DEFAULT_TABLE,
+  type FirewallConfig,
   type IptablesConfig,
   type KernelFirewallConfig,
   type NftablesConfig,
@@ -149,6 +150,19 @@ export async function removeRules(
   const left = kind === 'absent' ? ok([]) : await firewall.afterRemoval(wanted)
   const others = await firewall.lookAlikes()
   return done(ok({ kind, left: left.ok ? left.value : [], lookAlikes: others.ok ? others.value : [] }))
+}
+
+/**
+ * The rules of the host's firewall, as its own programs show them.
+ * @returns an empty text if there are none of ours; with the relay always.
+ */
+export async function listRules(config: FirewallConfig, which: 'ours' | 'all'): Promise<Result<string>> {
+  if (config.kind === 'relay') return ok('')
+  const firewall = await makeKernel(config)
+  if (!firewall.ok) return firewall
+  const listed = await firewall.value.listing(which)
+  await firewall.value.close()
+  return listed
 }
 
 function accessed(opening: Opening): readonly ProtocolPort[] {

@@ -11,6 +11,7 @@ import {
   DEFAULT_FIREWALL_PROGRAM,
   DEFAULT_MAX_RULES,
   defaultChains,
+  type TableName,
 } from '../../config/server/firewall-settings.ts'
 import type { AddressFamily } from '../../packet/address.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
@@ -29,6 +30,7 @@ import type {
 } from '../firewall.ts'
 import type { LeftPort } from '../host/after-removal.ts'
 import type { Finding, PortsInUse } from '../host/findings.ts'
+import { type Watch, watchTable } from '../nftables/watch.ts'
 import { type Programs, systemPrograms } from './programs.ts'
 import {
   changeRules,
@@ -49,6 +51,8 @@ export interface IptablesOptions extends Partial<ChainsShape> {
   readonly clocks?: Clocks
   /** How often to look whether other programs changed our rules, in milliseconds; default a minute. */
   readonly lookInterval?: number
+  /** How often to look whether the wall clock was set, in milliseconds; default five seconds. */
+  readonly clockInterval?: number
 }
 
 interface Clocks {
@@ -63,12 +67,18 @@ export function createIptablesFirewall(options: IptablesOptions = {}): KernelFir
   const { output = false, prepend = false, check = true } = options
   const { flushAtStart = false, flushAtEnd = false, maxGrants = DEFAULT_MAX_RULES } = options
   const shape = { program, chains, output, prepend, check, flushAtStart, flushAtEnd, maxGrants }
-  return new Chains(systemPrograms(program), shape, clocks, options.lookInterval ?? LOOK_INTERVAL)
+  return new Chains(systemPrograms(program), shape, clocks, {
+    look: options.lookInterval ?? LOOK_INTERVAL,
+    clock: options.clockInterval ?? CLOCK_INTERVAL,
+  })
 }
 
 /** Changes of the wall clock are looked for this often, and so is what other programs did to our rules. */
 const CLOCK_INTERVAL = milliseconds(5_000)
 const LOOK_INTERVAL = milliseconds(60_000)
+const LOOKS_APART = milliseconds(1_000)
+/** No table has this name: every change is one of others. */
+const NO_TABLE = '' as TableName
 /** A wall clock that moved by more than this moves the ends of rules. */
 const CLOCK_JUMP = milliseconds(1_000)
 /** The longest wait of a timer of Node.js. */
@@ -77,6 +87,12 @@ const REPAIR_AGAIN_AFTER = milliseconds(1_000)
 const FAMILIES: readonly AddressFamily[] = [4, 6]
 /** A chain that no packet meets: a start tries there what rules of ours need. */
 const TRIAL_CHAIN = 'GHOSTPORT_TRIAL'
+
+/** How often to look, in milliseconds. */
+interface Intervals {
+  readonly look: number
+  readonly clock: number
+}
 
 /** The rules of a grant that are in the kernel. */
 interface Placed {
@@ -90,7 +106,7 @@ class Chains implements KernelFirewall {
   readonly #shape: ChainsShape
   readonly #book: Book
   readonly #clocks: Clocks
-  readonly #lookInterval: number
+  readonly #every: Intervals
   readonly #placed = new Map<GrantId, Placed>()
   /** The chains that exist, with their jumps, as far as is known. */
   readonly #roles: Readonly<Record<AddressFamily, Set<ChainRole>>> = { 4: new Set(), 6: new Set() }
@@ -102,15 +118,18 @@ class Chains implements KernelFirewall {
   #queue: Promise<unknown> = Promise.resolve()
   #end: NodeJS.Timeout | undefined
   #intervals: NodeJS.Timeout[] = []
+  #watch: Watch | undefined
+  #soon: NodeJS.Timeout | undefined
+  #looked = Number.NEGATIVE_INFINITY
   /** Wall clock less boot clock when the rules were written. */
   #offset = 0
   #listeners: FirewallListeners = { onMended: () => {} }
   /** The other rules of the tables that our chains are in. */
   readonly #hostRules = new Map<AddressFamily, string>()
 
-  constructor(programs: Programs, shape: ChainsShape, clocks: Clocks, lookInterval: number) {
+  constructor(programs: Programs, shape: ChainsShape, clocks: Clocks, intervals: Intervals) {
     this.#programs = programs
-    this.#lookInterval = lookInterval
+    this.#every = intervals
     this.#shape = shape
     this.#book = new Book(shape.maxGrants)
     this.#clocks = clocks
@@ -190,9 +209,13 @@ class Chains implements KernelFirewall {
     this.#listeners = listeners
     this.#stopTimers()
     this.#intervals = [
-      setInterval(() => this.#followClock(), CLOCK_INTERVAL).unref(),
-      setInterval(() => void this.#look(), this.#lookInterval).unref(),
+      setInterval(() => this.#followClock(), this.#every.clock).unref(),
+      setInterval(() => void this.#look(), this.#every.look).unref(),
     ]
+    this.#watch?.close()
+    // Tells of iptables-nft, where the kernel can tell. All else is seen by the interval.
+    const watch = watchTable(NO_TABLE, new Set(), { ours: () => {}, others: () => this.#lookSoon() })
+    this.#watch = watch.ok ? watch.value : undefined
     this.#planEnd()
     return ok(undefined)
   }
@@ -246,6 +269,28 @@ class Chains implements KernelFirewall {
 
   async lookAlikes(): Promise<Result<readonly string[], FirewallFailure>> {
     return ok([])
+  }
+
+  async listing(which: 'ours' | 'all'): Promise<Result<string, FirewallFailure>> {
+    let text = ''
+    for (const family of FAMILIES) {
+      const tables = await this.#read(family)
+      if (!tables.ok) {
+        if (family === 4) return tables
+        continue
+      }
+      for (const [table, chains] of tables.value) {
+        const ours = this.#places().flatMap(([, place]) =>
+          place.table === table && chains.has(place.chain) ? [place.chain] : [],
+        )
+        for (const chain of which === 'all' ? [''] : ours) {
+          const listed = await this.#programs.list(family, table, chain)
+          if (!listed.ok) return listed
+          text += `${family === 4 ? 'iptables' : 'ip6tables'}, table ${table}:\n${listed.value}\n`
+        }
+      }
+    }
+    return ok(text)
   }
 
   uninstall(): Promise<Result<void, FirewallFailure>> {
@@ -484,10 +529,18 @@ class Chains implements KernelFirewall {
     })
   }
 
+  /** At once, but not more often than once a second: our own changes are told of as well. */
+  #lookSoon(): void {
+    clearTimeout(this.#soon)
+    const wait = Math.max(0, this.#looked + LOOKS_APART - this.#now())
+    this.#soon = setTimeout(() => void this.#look(), wait).unref()
+  }
+
   /** Whether all that was written is still there. */
   async #look(): Promise<void> {
     await this.#inTurn(async () => {
       if (!this.#installed) return
+      this.#looked = this.#now()
       const begun = this.#now()
       for (const family of FAMILIES) {
         if (this.#unusable.has(family)) continue
@@ -550,6 +603,9 @@ class Chains implements KernelFirewall {
 
   #stopTimers(): void {
     clearTimeout(this.#end)
+    clearTimeout(this.#soon)
+    this.#watch?.close()
+    this.#watch = undefined
     for (const interval of this.#intervals) clearInterval(interval)
     this.#intervals = []
   }

@@ -23,18 +23,27 @@ export interface Programs {
   restore(family: AddressFamily, input: string): Promise<Result<void, ProgramFailure>>
   /** `iptables-save`, of one table. */
   save(family: AddressFamily, table: string): Promise<Result<string, ProgramFailure>>
+  /** `iptables -L`, with counters, for people. @param chain empty: every chain of the table. */
+  list(family: AddressFamily, table: string, chain: string): Promise<Result<string, ProgramFailure>>
 }
 
 /** @param program FIREWALL_EXE: a name, or the path of it. */
 export function systemPrograms(program: string): Programs {
-  const named = (family: AddressFamily, what: 'restore' | 'save'): string =>
-    `${family === 4 ? program : program.replace(/iptables(-\w+)?$/, 'ip6tables$1')}-${what}`
+  const ofFamily = (family: AddressFamily): string =>
+    family === 4 ? program : program.replace(/iptables(-\w+)?$/, 'ip6tables$1')
+  const named = (family: AddressFamily, what: 'restore' | 'save'): string => `${ofFamily(family)}-${what}`
   return {
     restore: async (family, input) => {
       const done = await run(named(family, 'restore'), ['--noflush', '-w', String(LOCK_WAIT)], input)
       return done.ok ? ok(undefined) : done
     },
     save: (family, table) => run(named(family, 'save'), ['-t', table], ''),
+    list: (family, table, chain) =>
+      run(
+        ofFamily(family),
+        ['-w', String(LOCK_WAIT), '-t', table, '-v', '-n', '--line-numbers', '-L', ...(chain === '' ? [] : [chain])],
+        '',
+      ),
   }
 }
 

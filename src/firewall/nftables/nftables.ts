@@ -241,6 +241,12 @@ class KernelTable implements KernelFirewall {
     return ok(ours.map(({ name }) => name))
   }
 
+  async listing(which: 'ours' | 'all'): Promise<Result<string, FirewallFailure>> {
+    if (which === 'all') return this.#nft.run('list ruleset\n')
+    const listed = this.#nft.run(`list table inet ${this.#shape.table}\n`)
+    return !listed.ok && listed.failure.missing ? ok('') : listed
+  }
+
   async uninstall(): Promise<Result<void, FirewallFailure>> {
     this.#installed = false
     const { table } = this.#shape

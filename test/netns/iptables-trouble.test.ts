@@ -1,0 +1,177 @@
+/**
+ * FIREWALL iptables when something goes wrong: half of a change fails, the lock is held, the clock is set, others change
+ * the rules. The hosts are those of `../support/firewall-lab.ts`.
+ */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Opening } from '../../src/access/grant.ts'
+import { defaultChains } from '../../src/config/server/firewall-settings.ts'
+import type { KernelFirewall, Mended } from '../../src/firewall/firewall.ts'
+import { createIptablesFirewall, type IptablesOptions } from '../../src/firewall/iptables/iptables.ts'
+import { sinceBoot } from '../../src/system/since-boot.ts'
+import { port } from '../../src/units.ts'
+import { granted, grantFor, live } from '../contract/firewall.ts'
+import { Daemon, knock, stanza } from '../support/daemon.ts'
+import { addresses, createLab, type Lab } from '../support/firewall-lab.ts'
+import { dropByIptables, forgetIptables } from '../support/iptables-host.ts'
+import { netnsUnavailable } from '../support/netns.ts'
+
+const { c1, c2, forC1 } = addresses[4]
+const ssh: Opening = { kind: 'access', protocol: 'tcp', port: port(22) }
+const ghost: Opening = { kind: 'ghost', protocol: 'tcp', publicPort: port(80), localPort: port(22) }
+
+describe('FIREWALL iptables in trouble', { skip: netnsUnavailable() }, () => {
+  let lab: Lab
+  before(async () => {
+    lab = await createLab()
+  })
+  after(() => lab?.[Symbol.asyncDispose]())
+
+  async function installed(options: IptablesOptions = {}, variant: 'nft' | 'legacy' = 'nft'): Promise<KernelFirewall> {
+    forgetIptables(lab.server)
+    dropByIptables(lab.server, variant)
+    const firewall = createIptablesFirewall({ program: `iptables-${variant}`, ...options })
+    assert.deepEqual(await firewall.install(), { ok: true, value: undefined })
+    return firewall
+  }
+  const saved = (variant = 'nft'): string => lab.server.must([`iptables-${variant}-save`])
+  const reach = (): Promise<string> => lab.c1.tcp(forC1, 22, { timeoutMs: 200 })
+
+  for (const variant of ['nft', 'legacy'] as const)
+    it(`${variant}: where the table nat refuses, the table filter is put right again, and other grants open`, async () => {
+      const dnat = { ...defaultChains.dnat, from: 'NO_SUCH_CHAIN' }
+      const firewall = await installed({ chains: { ...defaultChains, dnat } }, variant)
+      const results = await firewall.open([grantFor(c1, [ghost]), grantFor(c2, [ssh]), grantFor(c1, [ssh])])
+      assert.deepEqual(
+        results.map((result) => (result.ok ? 'ok' : result.failure.code)),
+        ['FIREWALL_REFUSED', 'ok', 'ok'],
+      )
+      assert.doesNotMatch(saved(variant), /ctorigdstport/)
+      assert.equal(await reach(), 'ssh')
+      assert.equal((await live({ firewall })).length, 2)
+      await firewall.close()
+    })
+
+  it('a chain that another program removed comes back, with every grant, at the event of the kernel', async () => {
+    const firewall = await installed()
+    const told: Mended[] = []
+    firewall.watch({ onMended: (mended) => told.push(mended) })
+    await granted({ firewall }, grantFor(c1, [ssh]))
+    await delay(1_100)
+    lab.server.must(['iptables-nft', '-D', 'INPUT', '-j', 'FWKNOP_INPUT'])
+    const gone = performance.now()
+    while (told.length === 0 && performance.now() - gone < 5_000) await delay(20)
+    assert.deepEqual(
+      told.map(({ grants, outcome }) => [grants, outcome.ok]),
+      [[1, true]],
+    )
+    assert.equal(await reach(), 'ssh')
+    await firewall.close()
+  })
+
+  for (const damage of [['-D', 'INPUT', '-j', 'FWKNOP_INPUT'], ['-F', 'FWKNOP_INPUT'], ['-F']])
+    it(`legacy: after iptables ${damage.join(' ')} the next grant brings back all`, async () => {
+      const firewall = await installed({}, 'legacy')
+      await granted({ firewall }, grantFor(c1, [ssh]))
+      lab.server.must(['iptables-legacy', ...damage])
+      if (damage.length === 1) dropByIptables(lab.server, 'legacy')
+      // Opened again, it changes a rule that is gone, or one behind a jump that is gone.
+      await granted({ firewall }, grantFor(c1, [ssh], 60))
+      assert.equal(await reach(), 'ssh')
+      await firewall.close()
+    })
+
+  it('when the clock is set, the kernel gets the new ends, and a start keeps no grant for longer', async () => {
+    let shift = 0
+    const clocks = { boot: () => sinceBoot('counted'), wall: () => Date.now() + shift }
+    const firewall = await installed({ clocks, clockInterval: 50 })
+    firewall.watch({ onMended: () => {} })
+    await granted({ firewall }, grantFor(c1, [ssh], 60))
+    const ends = (): number => Number(/_exp_(\d+)/.exec(saved())?.[1])
+    const before = ends()
+    shift = -3_600_000
+    while (ends() === before) await delay(50)
+    assert.ok(Math.abs(ends() - (before - 3600)) <= 1)
+    await firewall.close()
+    // Killed with an open door; then the clock is set back. The rule would live for an hour more.
+    const next = createIptablesFirewall({
+      program: 'iptables-nft',
+      clocks: { boot: () => sinceBoot('counted') + 61_000, wall: () => Date.now() - 3_600_000 },
+    })
+    assert.deepEqual(await next.install(), { ok: true, value: undefined })
+    assert.deepEqual(next.kept(), { grants: [], lost: 0 })
+    assert.doesNotMatch(saved(), /_exp_/)
+    await next.close()
+    // A reboot starts the other clock anew; rules may have been saved over it. The wall clock decides.
+    const rebooted = createIptablesFirewall({
+      program: 'iptables-nft',
+      clocks: { boot: () => 10, wall: () => Date.now() },
+    })
+    const soon = Math.ceil(Date.now() / 1000) + 20
+    const record = '2|3|30|10.1.0.2|t22|alice|999999999'
+    lab.server.must(
+      ['iptables-nft', '-A', 'FWKNOP_INPUT', '-s', c1, '-p', 'tcp', '--dport', '22'].concat([
+        '-m',
+        'comment',
+        '--comment',
+        `_exp_${soon}`,
+        '-m',
+        'comment',
+        '--comment',
+        record,
+        '-j',
+        'ACCEPT',
+      ]),
+    )
+    assert.deepEqual(await rebooted.install(), { ok: true, value: undefined })
+    const [kept] = rebooted.kept().grants
+    assert.ok(kept !== undefined && kept.remaining > 15_000 && kept.remaining <= 21_000, `${kept?.remaining} ms`)
+    await rebooted.close()
+  })
+
+  it('a grant beyond what iptables can express is refused, and so is one of a family without a program', async () => {
+    const firewall = await installed({
+      clocks: { boot: () => sinceBoot('counted'), wall: () => (2 ** 31 - 10) * 1000 },
+    })
+    const [late] = await firewall.open([grantFor(c1, [ssh], 60)])
+    assert.ok(late !== undefined && !late.ok && /2038/.test(late.failure.detail))
+    await firewall.close()
+    const none = createIptablesFirewall({ program: '/nonexistent/iptables' })
+    const started = await none.install()
+    assert.ok(!started.ok && started.failure.code === 'FIREWALL_UNAVAILABLE')
+    assert.match(started.failure.detail, /not installed/)
+    await none.close()
+  })
+
+  it('legacy: waits for the lock of iptables, and refuses where it stays held, with nothing half open', async () => {
+    forgetIptables(lab.server)
+    dropByIptables(lab.server, 'legacy')
+    // A /run of its own, so that no other program of this machine waits.
+    const inside = ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs none /run && exec "$@"', 'sh']
+    const daemon = await Daemon.start(lab.net, lab.server, {
+      server: ['FIREWALL iptables', 'FIREWALL_EXE /usr/sbin/iptables-legacy'],
+      access: stanza(['FW_ACCESS_TIMEOUT 60']),
+      inside,
+    })
+    const hold = async (seconds: number): Promise<void> => {
+      const lock = ['nsenter', '-t', String(daemon.pid), '-m', 'flock', '/run/xtables.lock']
+      const holder = lab.server.start([...lock, 'sh', '-c', `echo held; sleep ${seconds}`])
+      await holder.says(/held/)
+    }
+    await hold(2)
+    const waited = await daemon.verdictAfter(() => knock(lab.c1, forC1, '-s', '-A', 'tcp/22'))
+    assert.equal(waited.verdict, 'granted')
+    assert.equal(await reach(), 'ssh')
+    await hold(8)
+    const refused = await daemon.verdictAfter(() => knock(lab.c1, forC1, '-s', '-A', 'tcp/25'))
+    assert.equal(refused.code, 'FIREWALL_UNAVAILABLE')
+    assert.match(JSON.stringify(refused), /lock of iptables/)
+    assert.equal(await lab.c1.tcp(forC1, 25, { timeoutMs: 200 }), 'timeout')
+    await delay(4_000)
+    const again = await daemon.verdictAfter(() => knock(lab.c1, forC1, '-s', '-A', 'tcp/25'))
+    assert.equal(again.verdict, 'granted')
+    assert.equal(await lab.c1.tcp(forC1, 25), 'mail')
+    await daemon.stop()
+  })
+})
