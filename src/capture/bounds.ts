@@ -1,4 +1,5 @@
 /** What every way of capture accepts: which ports, and how long a payload may be. */
+import type { PacketFilter } from '../config/server/pcap-filter.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import type { Port, PortRange } from '../units.ts'
 import type { CaptureFailure } from './capture.ts'
@@ -6,9 +7,11 @@ import type { CaptureFailure } from './capture.ts'
 export interface CaptureBounds {
   /** Destination ports, in any order. Ranges are for clients that knock on random ports (`ghostport knock -r`). */
   readonly ports: readonly (Port | PortRange)[]
-  /** The shortest UDP payload to accept, in bytes. */
+  /** PCAP_FILTER, where it says more than UDP ports. {@link ports} then do not count. */
+  readonly filter?: PacketFilter
+  /** The shortest payload to accept, in bytes. */
   readonly minimumPayload?: number
-  /** MAX_SNIFF_BYTES: the longest UDP payload to accept, in bytes. */
+  /** MAX_SNIFF_BYTES: the longest payload to accept, in bytes. */
   readonly maximumPayload?: number
   /** Whether what cannot be an SPA packet by its length and its first character stays in the kernel. Default: no. */
   readonly onlySpa?: boolean
@@ -19,7 +22,10 @@ const DEFAULT_MINIMUM_PAYLOAD = 32
 /** fwknop's MAX_SNIFF_BYTES. */
 const DEFAULT_MAXIMUM_PAYLOAD = 1500
 
-export function payloadBounds(bounds: CaptureBounds): { readonly minimum: number; readonly maximum: number } {
+export function payloadBounds(bounds: Pick<CaptureBounds, 'minimumPayload' | 'maximumPayload'>): {
+  readonly minimum: number
+  readonly maximum: number
+} {
   return {
     minimum: bounds.minimumPayload ?? DEFAULT_MINIMUM_PAYLOAD,
     maximum: bounds.maximumPayload ?? DEFAULT_MAXIMUM_PAYLOAD,

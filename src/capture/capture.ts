@@ -1,4 +1,5 @@
 /** The port through which packets arrive. Contract: `test/contract/capture.ts`. */
+import type { Carrier } from '../config/server/pcap-filter.ts'
 import { failureKinds } from '../failure-codes.ts'
 import type { IpAddress } from '../packet/address.ts'
 import type { Failure } from '../result.ts'
@@ -16,12 +17,33 @@ export interface OpenedCapture {
 /** The ways in which a packet can come. All UDP sockets are one way, no matter how they are read. */
 export type Via = 'packet-socket' | 'udp'
 
-/** One datagram that may be an SPA packet. Nothing in it is trusted; only how it came is known. */
+/** How a packet came, in one word: for the log and for `ghostport status`. The first four came by a packet socket. */
+export const WAYS = ['udp', 'tcp', 'icmp', 'icmp6', 'udp-socket'] as const
+export type Way = (typeof WAYS)[number]
+
+export function wayOf({ via, carrier }: Pick<CapturedPacket, 'via' | 'carrier'>): Way {
+  switch (via) {
+    case 'packet-socket':
+      return carrier ?? 'udp'
+    case 'udp':
+      return 'udp-socket'
+    default:
+      return via satisfies never
+  }
+}
+
+/** What carries it, unless it is UDP. */
+export type OtherCarrier = Exclude<Carrier, 'udp'>
+
+/** One datagram or segment that may be an SPA packet. Nothing in it is trusted; only how it came is known. */
 export interface CapturedPacket {
   readonly via: Via
+  /** Absent for UDP. */
+  readonly carrier?: OtherCarrier
   /** Valid until the capture is asked for more: the memory may be used again. */
   readonly payload: Uint8Array
   readonly source: IpAddress
+  /** 0 for ICMP, which has no ports. So is the other one. */
   readonly sourcePort: Port
   /** Absent if the way of capture does not report it (a UDP socket bound to every address). */
   readonly destination?: IpAddress

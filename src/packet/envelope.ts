@@ -6,7 +6,7 @@
 import { decodeBase64, isBase64Alphabet } from '../bytes/base64.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import type { IpAddress } from './address.ts'
-import { parseHttpRequest } from './http.ts'
+import { parseHttpRequest, type SpaRequest } from './http.ts'
 import { type PacketFailure, refuseByRule } from './strictness.ts'
 import {
   GNUPG_PREFIX,
@@ -45,6 +45,8 @@ export class Envelope {
    * The address in X-Forwarded-For, of a packet in an HTTP request that came through a proxy. Nothing vouches for it.
    */
   readonly forwardedFor?: IpAddress
+  /** Whether it came in an HTTP request. */
+  readonly inRequest: boolean
   /** By the length of the HMAC in characters. */
   #cuts: (EnvelopeCut | undefined)[] | undefined
   #ciphertexts: (Uint8Array | 'not base64' | undefined)[] | undefined
@@ -54,13 +56,14 @@ export class Envelope {
   constructor(
     ascii: Uint8Array,
     padding: number,
-    forwardedFor: IpAddress | undefined,
+    request: Pick<SpaRequest, 'forwardedFor'> | undefined,
     prefixLength = PREFIX_CODES.length,
   ) {
     this.ascii = ascii
     this.padding = padding
     this.prefixLength = prefixLength
-    if (forwardedFor !== undefined) this.forwardedFor = forwardedFor
+    this.inRequest = request !== undefined
+    if (request?.forwardedFor !== undefined) this.forwardedFor = request.forwardedFor
   }
 
   /**
@@ -74,7 +77,7 @@ export class Envelope {
       const ascii = new Uint8Array(GNUPG_PREFIX_CODES.length + text.length)
       ascii.set(GNUPG_PREFIX_CODES)
       ascii.set(text, GNUPG_PREFIX_CODES.length)
-      this.#gnupgForm = new Envelope(ascii, this.padding, this.forwardedFor, GNUPG_PREFIX_CODES.length)
+      this.#gnupgForm = new Envelope(ascii, this.padding, this.inRequest ? this : undefined, GNUPG_PREFIX_CODES.length)
     }
     return this.#gnupgForm
   }
@@ -129,12 +132,12 @@ export function parseEnvelope(
   const request = options.http === 'off' ? undefined : parseHttpRequest(payload, options.http)
   if (request === undefined) return parseText(payload, undefined)
   // Looked for after transport decoding; fwknopd looks before it, and can be sent one packet twice (docs/WIRE.md § 10).
-  return request.ok ? parseText(request.value.packet, request.value.forwardedFor) : request
+  return request.ok ? parseText(request.value.packet, request.value) : request
 }
 
 function parseText(
   text: Uint8Array,
-  forwardedFor: IpAddress | undefined,
+  request: SpaRequest | undefined,
 ): Result<Envelope, PacketFailure<'SPA_LENGTH' | 'SPA_MALFORMED'>> {
   if (text.length < MIN_WIRE_LENGTH) return refuseLength(text.length)
   const padding = text[text.length - 1] !== EQUALS_SIGN ? 0 : text[text.length - 2] !== EQUALS_SIGN ? 1 : 2
@@ -151,7 +154,7 @@ function parseText(
       'outer-padding',
       `${padding} “=” at the end where there should be none or others`,
     )
-  return ok(new Envelope(ascii, padding, forwardedFor))
+  return ok(new Envelope(ascii, padding, request))
 }
 
 /** Envelopes share pieces of memory of this size: a piece for each would cost more than its HMAC. */

@@ -54,6 +54,19 @@ for (const [head, headers, packet] of requests) {
   })
 }
 
+const unended: [text: string, isTaken: boolean][] = [
+  ['GET /8Ab-_09 HTTP/1.0\r\nHost: x\r\n', true],
+  ['GET /8Ab-_09 HTTP/1.0\r\nHost: x\r\nUser-Ag', true],
+  ['GET /8Ab-_09 HTTP/1.0', true],
+  ['GET /8Ab-_09 HTTP/1.0\r\nUser-Agent: curl/8\r\n', false],
+  ['GET /8Ab-_09 HTTP/1.0\r\nHost: x\r\n\r\n', false],
+]
+for (const [text, isTaken] of unended) {
+  test(`${JSON.stringify(text)}: the user agent ${isTaken ? 'may follow' : 'is another'}`, () => {
+    assert.equal(parseHttpRequest(encodeText(text), { anyUserAgent: false })?.ok, isTaken)
+  })
+}
+
 for (const payload of ['POST /8Ab HTTP/1.0\r\n', 'GET http://x/8Ab HTTP/1.0\r\n', 'GET', '8Ab']) {
   test(`${JSON.stringify(payload)} is not taken for a request`, () => {
     assert.equal(parseHttpRequest(encodeText(payload), { anyUserAgent: true }), undefined)

@@ -43,8 +43,8 @@ export function parseHttpRequest(
 ): Result<SpaRequest, Failure<'SPA_MALFORMED'>> | undefined {
   if (!beginsWithMethod(payload)) return undefined
   const [requestLine = '', ...headers] = latin1Text(payload).split('\n')
-  if (!options.anyUserAgent && !headers.some(isSpaUserAgent))
-    return refuse('SPA_MALFORMED', `it is an HTTP request with a User-Agent other than ${USER_AGENT}`)
+  if (!options.anyUserAgent && !headers.some(isSpaUserAgent) && !mayFollow(headers))
+    return refuse('SPA_MALFORMED', `it is an HTTP request whose User-Agent does not begin with ${USER_AGENT}`)
   const path = /^[^ \t\r\v\f]*/.exec(requestLine.slice(METHOD.length))?.[0] ?? ''
   const packet = Uint8Array.from(path, unmapped)
   const forwardedFor = onlyForwardedFor(headers)
@@ -107,6 +107,16 @@ function basicAuthorization(user: string, password: string): string {
 
 function beginsWithMethod(payload: Uint8Array): boolean {
   return latin1Text(payload.subarray(0, METHOD.length)).toUpperCase() === METHOD
+}
+
+/**
+ * A proxy may send each header by itself. Whether a User-Agent follows in another TCP segment is then not known, and
+ * the packet must speak for itself.
+ */
+function mayFollow(headers: readonly string[]): boolean {
+  // What follows the last line end is the beginning of a line.
+  const isEnded = headers.slice(0, -1).some((line) => line.trim() === '')
+  return !isEnded && !headers.some((line) => headerValue(line, 'user-agent') !== undefined)
 }
 
 function isSpaUserAgent(line: string): boolean {

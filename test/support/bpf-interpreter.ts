@@ -39,6 +39,9 @@ export function interpret(program: readonly bpf.Instruction[], packet: Uint8Arra
       case bpf.LD_B_ABS:
         isInside = load(k, 1)
         break
+      case bpf.LD_W_IND:
+        isInside = load(x + k, 4)
+        break
       case bpf.LD_H_IND:
         isInside = load(x + k, 2)
         break
@@ -50,6 +53,9 @@ export function interpret(program: readonly bpf.Instruction[], packet: Uint8Arra
         break
       case bpf.LDX_IMM:
         x = k
+        break
+      case bpf.LDX_MEM:
+        x = memory[k] ?? 0
         break
       case bpf.LDX_MSH:
         if (k >= packet.length) return 0
@@ -63,6 +69,9 @@ export function interpret(program: readonly bpf.Instruction[], packet: Uint8Arra
         break
       case bpf.ADD_X:
         a = (a + x) >>> 0
+        break
+      case bpf.SUB_X:
+        a = (a - x) >>> 0
         break
       case bpf.LSH_K:
         a = (a << k) >>> 0
@@ -84,6 +93,9 @@ export function interpret(program: readonly bpf.Instruction[], packet: Uint8Arra
         break
       case bpf.TAX:
         x = a
+        break
+      case bpf.TXA:
+        a = x
         break
       case bpf.JA:
         pc += k

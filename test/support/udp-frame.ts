@@ -1,4 +1,4 @@
-/** Builds IP packets with UDP inside, right or wrong in any field, for tests of the filter and of the parser. */
+/** IP packets with UDP, TCP or ICMP inside, right or wrong in any field, for tests of the filter and of the parser. */
 import { addressBytes, familyOf, type IpAddress, parseAddress } from '../../src/packet/address.ts'
 
 export interface UdpFrame {
@@ -44,8 +44,60 @@ export function udpFrame(frame: UdpFrame): Uint8Array {
   pseudo[7] = 17
   const summed = [addressBytes(source), addressBytes(destination), pseudo, udp.subarray(0, covered)]
   udpFields.setUint16(6, frame.checksum ?? (internetChecksum(concat(summed)) || 0xffff))
-  const header = familyOf(source) === 4 ? ipv4(frame, source, destination, udp) : ipv6(frame, source, destination, udp)
-  return concat([header, udp, new Uint8Array(frame.padding ?? 0)])
+  return ipFrame(frame, udp)
+}
+
+/** A packet with any protocol inside. */
+export function ipFrame(frame: UdpFrame, body: Uint8Array): Uint8Array {
+  const source = address(frame.source ?? '192.0.2.7')
+  const destination = address(frame.destination ?? '198.51.100.1')
+  const header =
+    familyOf(source) === 4 ? ipv4(frame, source, destination, body) : ipv6(frame, source, destination, body)
+  return concat([header, body, new Uint8Array(frame.padding ?? 0)])
+}
+
+/** A TCP segment, right or wrong in any field. */
+export interface TcpFrame extends UdpFrame {
+  /** TCP options: a multiple of 4 bytes. */
+  readonly tcpOptions?: Uint8Array
+  /** A false value for the length of the TCP header, in units of 4 bytes. */
+  readonly dataOffset?: number
+}
+
+export function tcpFrame(frame: TcpFrame): Uint8Array {
+  const payload = frame.payload ?? new Uint8Array(200).fill(0x41)
+  const options = frame.tcpOptions ?? new Uint8Array(0)
+  const tcp = new Uint8Array(20 + options.length + payload.length)
+  const fields = new DataView(tcp.buffer)
+  fields.setUint16(0, frame.sourcePort ?? 40000)
+  fields.setUint16(2, frame.destinationPort ?? 80)
+  fields.setUint8(12, (frame.dataOffset ?? 5 + options.length / 4) << 4)
+  fields.setUint8(13, 0x18) // PSH, ACK
+  tcp.set(options, 20)
+  tcp.set(payload, 20 + options.length)
+  fields.setUint16(16, frame.checksum ?? bodyChecksum(frame, 6, tcp))
+  return ipFrame({ protocol: 6, ...frame }, tcp)
+}
+
+/** An ICMP echo request, of the family of the addresses. */
+export function icmpFrame(frame: UdpFrame): Uint8Array {
+  const isSix = frame.source?.includes(':') ?? false
+  const payload = frame.payload ?? new Uint8Array(200).fill(0x41)
+  const icmp = new Uint8Array(8 + payload.length)
+  icmp[0] = isSix ? 128 : 8
+  icmp.set(payload, 8)
+  const sum = isSix ? bodyChecksum(frame, 58, icmp) : internetChecksum(icmp)
+  new DataView(icmp.buffer).setUint16(2, frame.checksum ?? sum)
+  return ipFrame({ protocol: isSix ? 58 : 1, ...frame }, icmp)
+}
+
+function bodyChecksum(frame: UdpFrame, protocol: number, body: Uint8Array): number {
+  const pseudo = new Uint8Array(8)
+  new DataView(pseudo.buffer).setUint32(0, body.length)
+  pseudo[7] = protocol
+  const source = addressBytes(address(frame.source ?? '192.0.2.7'))
+  const destination = addressBytes(address(frame.destination ?? '198.51.100.1'))
+  return internetChecksum(concat([source, destination, pseudo, body]))
 }
 
 function ipv4(frame: UdpFrame, source: IpAddress, destination: IpAddress, udp: Uint8Array): Uint8Array {

@@ -1,5 +1,15 @@
-/** The Internet checksum (RFC 1071), of IPv4 headers and of UDP with its pseudo-header (RFC 768; RFC 8200 § 8.1). */
-import { UDP } from './ip-header.ts'
+/**
+ * The Internet checksum (RFC 1071), of IPv4 headers, of ICMP, and of UDP, TCP and ICMPv6 with their pseudo-header
+ * (RFC 768; RFC 9293 § 3.1; RFC 8200 § 8.1).
+ */
+import { ICMP, UDP } from './ip-header.ts'
+
+/** Two addresses in a frame. */
+interface Addresses {
+  /** Where the two addresses begin, which follow each other in both kinds of IP header. */
+  readonly addressesAt: number
+  readonly addressLength: 4 | 16
+}
 
 /** Whether an IPv4 header carries the right checksum. */
 export function isIpv4HeaderGood(frame: Uint8Array, headerLength: number): boolean {
@@ -8,17 +18,24 @@ export function isIpv4HeaderGood(frame: Uint8Array, headerLength: number): boole
 
 /**
  * Whether a datagram carries the right checksum. None at all (0) is right over IPv4 and wrong over IPv6.
- * @param addressesAt where the two addresses begin, which follow each other in both kinds of IP header.
  * @param start where the UDP header begins. @param length of the datagram, in bytes, as the UDP header says.
  */
-export function isUdpChecksumGood(
+export function isUdpChecksumGood(frame: Uint8Array, place: Addresses, start: number, length: number): boolean {
+  if (frame[start + 6] === 0 && frame[start + 7] === 0) return place.addressLength === 4
+  return isChecksumGood(frame, place, UDP, start, length)
+}
+
+/** The same for other protocols, by number. @param length of all from `start` on. */
+export function isChecksumGood(
   frame: Uint8Array,
-  { addressesAt, addressLength }: { readonly addressesAt: number; readonly addressLength: 4 | 16 },
+  { addressesAt, addressLength }: Addresses,
+  protocol: number,
   start: number,
   length: number,
 ): boolean {
-  if (frame[start + 6] === 0 && frame[start + 7] === 0) return addressLength === 4
-  const pseudoHeader = sum(frame, addressesAt, addressesAt + 2 * addressLength) + UDP + length
+  // ICMP for IPv4 has no pseudo-header.
+  const pseudoHeader =
+    protocol === ICMP ? 0 : sum(frame, addressesAt, addressesAt + 2 * addressLength) + protocol + length
   return fold(pseudoHeader + sum(frame, start, start + length)) === 0xffff
 }
 

@@ -32,9 +32,9 @@ import {
   readMessages,
 } from '../../system/netlink.ts'
 import type { Port } from '../../units.ts'
-import type { CaptureFailure } from '../capture.ts'
+import type { CaptureFailure, Way } from '../capture.ts'
 import { type Disbelief, LOOPBACK_INDEX, unbelieved } from '../disbelief.ts'
-import { UDP } from './ip-header.ts'
+import { ICMP, ICMP6, TCP, UDP } from './ip-header.ts'
 
 /** A packet as the kernel routes it. */
 export interface RoutedPacket {
@@ -43,6 +43,8 @@ export interface RoutedPacket {
   readonly destination?: IpAddress
   readonly destinationPort: Port
   readonly interfaceIndex?: number
+  /** Absent for UDP. */
+  readonly way?: Way
 }
 
 export interface KernelRoutes {
@@ -105,17 +107,18 @@ interface Question {
   readonly from?: IpAddress
   readonly to: IpAddress
   readonly interfaceIndex: number
-  readonly ports?: readonly [Port, Port]
+  /** What the packet is, for rules about protocols and ports. */
+  readonly flow?: { readonly protocol: number; readonly ports?: readonly [Port, Port] }
 }
 
 function doubtOf(packet: RoutedPacket, ask: Ask, nameOf: (index: number) => string): Disbelief | undefined {
-  const { source, sourcePort, destination, destinationPort, interfaceIndex } = packet
+  const { source, destination, interfaceIndex } = packet
   if (interfaceIndex === undefined || destination === undefined) return undefined
   // What comes by lo was sent by this host, and has been routed then.
   if (interfaceIndex === LOOPBACK_INDEX) return undefined
 
   const came = `${source} came in by ${nameOf(interfaceIndex)}`
-  const to = ask({ from: source, to: destination, interfaceIndex, ports: [sourcePort, destinationPort] })
+  const to = ask({ from: source, to: destination, interfaceIndex, flow: flowOf(packet) })
   if ('errno' in to) {
     if (to.errno === EHOSTUNREACH || to.errno === ENETUNREACH) return notForUs(destination)
     if (to.errno === EINVAL || to.errno === EXDEV)
@@ -127,6 +130,12 @@ function doubtOf(packet: RoutedPacket, ask: Ask, nameOf: (index: number) => stri
   if (familyOf(source) === 4) return undefined
   const back = ask({ to: source, interfaceIndex })
   return 'type' in back && back.type === RTN_LOCAL ? unbelieved(`${came}, and is an address of this host`) : undefined
+}
+
+function flowOf({ sourcePort, destinationPort, way }: RoutedPacket): NonNullable<Question['flow']> {
+  if (way === 'icmp') return { protocol: ICMP }
+  if (way === 'icmp6') return { protocol: ICMP6 }
+  return { protocol: way === 'tcp' ? TCP : UDP, ports: [sourcePort, destinationPort] }
 }
 
 function notForUs(destination: IpAddress): Disbelief {
@@ -162,16 +171,16 @@ function asker(native: Libc, fd: number): Ask {
   }
 }
 
-function encodeQuestion({ from, to, interfaceIndex, ports }: Question, sequence: number): Uint8Array {
+function encodeQuestion({ from, to, interfaceIndex, flow }: Question, sequence: number): Uint8Array {
   const index = new Uint8Array(4)
   new DataView(index.buffer).setInt32(0, interfaceIndex, true)
   const attributes = [encodeAttribute(RTA.dst, addressBytes(to)), encodeAttribute(RTA.iif, index)]
   if (from !== undefined) attributes.push(encodeAttribute(RTA.src, addressBytes(from)))
-  if (ports !== undefined)
+  if (flow !== undefined) attributes.push(encodeAttribute(RTA.ipProto, Uint8Array.of(flow.protocol)))
+  if (flow?.ports !== undefined)
     attributes.push(
-      encodeAttribute(RTA.ipProto, Uint8Array.of(UDP)),
-      encodeAttribute(RTA.sport, Uint8Array.of(ports[0] >> 8, ports[0] & 0xff)),
-      encodeAttribute(RTA.dport, Uint8Array.of(ports[1] >> 8, ports[1] & 0xff)),
+      encodeAttribute(RTA.sport, Uint8Array.of(flow.ports[0] >> 8, flow.ports[0] & 0xff)),
+      encodeAttribute(RTA.dport, Uint8Array.of(flow.ports[1] >> 8, flow.ports[1] & 0xff)),
     )
   const bits = familyOf(to) === 4 ? 32 : 128
   const route = new Uint8Array(RTMSG_LENGTH) // family, bits of the destination, bits of the source

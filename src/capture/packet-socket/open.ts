@@ -30,6 +30,7 @@ import {
 } from '../../system/libc.ts'
 import type { CaptureBounds } from '../bounds.ts'
 import type { CaptureFailure, OpenedCapture } from '../capture.ts'
+import { carrierFilter } from './carrier-filter.ts'
 import { fanOutProgram } from './fan-out.ts'
 import { spaFilter } from './spa-filter.ts'
 
@@ -70,12 +71,12 @@ const QUEUES = 8
  *   cannot be loaded, or the ports are too many for a kernel filter.
  */
 export function openPacketSockets(options: PacketSocketOptions): Result<OpenedCapture, CaptureFailure> {
-  if (options.ports.length === 0) return refuse('CAPTURE_FAILED', 'no port to capture')
+  if (options.ports.length === 0 && options.filter === undefined) return refuse('CAPTURE_FAILED', 'no port to capture')
   let native: Libc
   let program: Instruction[]
   try {
     native = libc()
-    program = spaFilter(options)
+    program = options.filter === undefined ? spaFilter(options) : carrierFilter(options.filter, options)
   } catch (error) {
     return refuse('CAPTURE_FAILED', `packet sockets: ${(error as Error).message}`)
   }

@@ -11,6 +11,7 @@ import type { Capture, CaptureCounters, CapturedPacket } from '../capture.ts'
 import { FairShare } from '../fair-share.ts'
 import { BATCH_SIZE, CONTROL_STRIDE, MessageBatch, NAME_STRIDE } from '../message-batch.ts'
 import { parseFrame } from './frame.ts'
+import { CARRIERS_OF } from './ip-header.ts'
 
 export interface PacketSocketCaptureOptions extends CaptureBounds {
   /** As opened by `openPacketSockets`, or as inherited. They stay open. */
@@ -19,8 +20,8 @@ export interface PacketSocketCaptureOptions extends CaptureBounds {
   readonly interfaces: readonly string[]
 }
 
-/** IPv6 header, {@link EXTENSION_HEADERS} of common length and UDP header; rounded up. */
-const LONGEST_HEADERS = 128
+/** IPv6 header, {@link EXTENSION_HEADERS} of common length, and UDP header or TCP header with options; rounded up. */
+const LONGEST_HEADERS = { udp: 128, all: 192 }
 const PACKET_STATISTICS = 6
 // struct sockaddr_ll: family 0, protocol 2, ifindex 4, hatype 8, pkttype 10, halen 11, addr 12
 const INTERFACE_INDEX_AT = 4
@@ -36,7 +37,9 @@ const TP_STATUS_CSUM_VALID = 1 << 7
 export function packetSocketCapture(options: PacketSocketCaptureOptions): Capture {
   const { fds, interfaces } = options
   const share = new FairShare(Math.random)
-  const batch = new MessageBatch(payloadBounds(options).maximum + LONGEST_HEADERS)
+  const isUdpOnly = options.filter === undefined
+  const protocols = isUdpOnly ? undefined : CARRIERS_OF
+  const batch = new MessageBatch(payloadBounds(options).maximum + LONGEST_HEADERS[isUdpOnly ? 'udp' : 'all'])
   let taken = 0
   let received = 0
   let dropped = 0
@@ -66,7 +69,7 @@ export function packetSocketCapture(options: PacketSocketCaptureOptions): Captur
           continue
         }
         const arrival = { interfaceIndex, isChecksumUnchecked: isChecksumUnchecked(batch, i) }
-        const packet = parseFrame(batch.payload(i), arrival)
+        const packet = parseFrame(batch.payload(i), arrival, protocols)
         if (packet !== undefined) packets.push(packet)
       }
       received += packets.length

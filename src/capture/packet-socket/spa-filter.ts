@@ -29,7 +29,6 @@ import {
   LD_W_ABS,
   LDX_IMM,
   LDX_MSH,
-  LONGEST_PROGRAM,
   LSH_K,
   MUL_K,
   RET_K,
@@ -50,6 +49,7 @@ import {
   UDP_LENGTH_AT,
   WALKED_HEADERS,
 } from './ip-header.ts'
+import { Listing } from './listing.ts'
 
 /** SKF_AD_OFF + SKF_AD_PKTTYPE: not a byte of the packet but what the kernel knows about it. */
 export const PACKET_TYPE = 0xfffff000 + 4
@@ -58,17 +58,10 @@ export const PACKET_TYPE = 0xfffff000 + 4
  */
 const LAST_PACKET_TYPE_FOR_US = 2
 
-const WHOLE_PACKET = 0x40000
-
-/** An instruction whose jumps still name labels. */
-interface Line {
-  readonly code: number
-  readonly k: number
-  readonly then?: string
-  readonly otherwise?: string
-}
+export const WHOLE_PACKET = 0x40000
 
 /**
+ * @param bounds what PCAP_FILTER says beyond UDP ports is `carrier-filter.ts`'s to compile.
  * @returns the program, which accepts with the whole packet.
  * @throws RangeError if there are so many ports that the program is longer than the kernel takes.
  */
@@ -77,12 +70,8 @@ export function spaFilter(bounds: CaptureBounds): Instruction[] {
   const minimum = bounds.onlySpa === true ? Math.max(shortest, MIN_WIRE_LENGTH) : shortest
   const listing = new Listing()
 
-  listing.add(LD_W_ABS, PACKET_TYPE)
-  listing.branch(JGT_K, LAST_PACKET_TYPE_FOR_US, 'drop', undefined)
-  listing.add(LD_B_ABS, 0)
-  listing.add(RSH_K, 4)
-  listing.branch(JEQ_K, 6, 'ipv6', undefined)
-  listing.branch(JEQ_K, 4, undefined, 'drop')
+  addPacketType(listing)
+  addVersion(listing)
 
   listing.add(LD_B_ABS, IPV4_PROTOCOL_AT)
   listing.branch(JEQ_K, UDP, undefined, 'drop')
@@ -94,21 +83,7 @@ export function spaFilter(bounds: CaptureBounds): Instruction[] {
   listing.label('ipv6')
   listing.add(LDX_IMM, IPV6_HEADER)
   listing.add(LD_B_ABS, IPV6_NEXT_HEADER_AT) // A = next header, X = where it starts
-  for (let i = 0; i < EXTENSION_HEADERS; i++) {
-    listing.branch(JEQ_K, UDP, 'udp', undefined)
-    for (const header of WALKED_HEADERS) listing.branch(JEQ_K, header, `walk${i}`, undefined)
-    listing.branch(JA, 0, 'drop', undefined)
-    listing.label(`walk${i}`)
-    listing.add(LD_B_IND, 0)
-    listing.add(ST, 0)
-    listing.add(LD_B_IND, 1) // length in units of 8 bytes, not counting the first
-    listing.add(ADD_K, 1)
-    listing.add(LSH_K, 3)
-    listing.add(ADD_X, 0)
-    listing.add(TAX, 0)
-    listing.add(LD_MEM, 0)
-  }
-  listing.branch(JEQ_K, UDP, 'udp', undefined)
+  addExtensionHeaders(listing, [UDP], 'udp')
 
   listing.label('drop')
   listing.add(RET_K, 0)
@@ -121,7 +96,10 @@ export function spaFilter(bounds: CaptureBounds): Instruction[] {
   listing.skip(JGT_K, maximum + UDP_HEADER, 0, 1)
   listing.add(RET_K, 0)
   if (bounds.onlySpa === true) {
-    addSpaTest(listing)
+    listing.add(LD_B_IND, UDP_HEADER)
+    for (const code of HTTP_STARTS) listing.branch(JEQ_K, code, 'ports', undefined)
+    listing.add(LD_H_IND, UDP_LENGTH_AT)
+    addSpaTest(listing, UDP_HEADER, UDP_HEADER, 'ports')
     listing.label('ports')
   }
   listing.add(LD_H_IND, 2)
@@ -137,29 +115,67 @@ export function spaFilter(bounds: CaptureBounds): Instruction[] {
   return listing.assemble()
 }
 
+/** Drops what is not for this host. */
+export function addPacketType(listing: Listing): void {
+  listing.add(LD_W_ABS, PACKET_TYPE)
+  listing.branch(JGT_K, LAST_PACKET_TYPE_FOR_US, 'drop', undefined)
+}
+
+/** Goes on for IPv4, and at `ipv6` for IPv6. */
+export function addVersion(listing: Listing): void {
+  listing.add(LD_B_ABS, 0)
+  listing.add(RSH_K, 4)
+  listing.branch(JEQ_K, 6, 'ipv6', undefined)
+  listing.branch(JEQ_K, 4, undefined, 'drop')
+}
+
+/**
+ * Walks over IPv6 extension headers: from A, the first next-header number, and X, where that header starts.
+ * @param protocols with one of them in A, and X where its header starts, it goes on at `found`; else at the next
+ *   instruction.
+ */
+export function addExtensionHeaders(listing: Listing, protocols: readonly number[], found: string): void {
+  for (let i = 0; i < EXTENSION_HEADERS; i++) {
+    for (const protocol of protocols) listing.branch(JEQ_K, protocol, found, undefined)
+    for (const header of WALKED_HEADERS) listing.branch(JEQ_K, header, `walk${i}`, undefined)
+    listing.branch(JA, 0, 'drop', undefined)
+    listing.label(`walk${i}`)
+    listing.add(LD_B_IND, 0)
+    listing.add(ST, 0)
+    listing.add(LD_B_IND, 1) // length in units of 8 bytes, not counting the first
+    listing.add(ADD_K, 1)
+    listing.add(LSH_K, 3)
+    listing.add(ADD_X, 0)
+    listing.add(TAX, 0)
+    listing.add(LD_MEM, 0)
+  }
+  for (const protocol of protocols) listing.branch(JEQ_K, protocol, found, undefined)
+}
+
 /**
  * Drops what `packet/envelope.ts` and `packet/decrypt.ts` would refuse in any case (docs/WIRE.md § 1, § 7, § 8). A
  * packet below {@link MIN_GPG_LENGTH} starts with one of `8 9 + /`, and its ciphertext has whole blocks. An HTTP
- * request may have any length. Junk from somebody who knows the format passes; other junk wakes nobody.
+ * request, which may have any length, is not for this test. Junk from somebody who knows the format passes; other junk
+ * wakes nobody.
+ * @param more A is the length of the payload and so many bytes more.
+ * @param first where the payload begins, from X.
+ * @param passed the label where it goes on.
  */
-function addSpaTest(listing: Listing): void {
-  listing.add(LD_B_IND, UDP_HEADER)
-  for (const code of HTTP_STARTS) listing.branch(JEQ_K, code, 'ports', undefined)
-  listing.add(LD_H_IND, 4)
-  listing.branch(JGE_K, MIN_GPG_LENGTH + UDP_HEADER, 'ports', undefined)
-  listing.add(ADD_K, WIRE_PREFIX.length - UDP_HEADER)
+export function addSpaTest(listing: Listing, more: number, first: number, passed: string): void {
+  listing.branch(JGE_K, MIN_GPG_LENGTH + more, passed, undefined)
+  listing.add(ADD_K, (WIRE_PREFIX.length - more) >>> 0)
   listing.add(MUL_K, 3)
   listing.add(AND_K, 63)
   for (const remainder of REMAINDERS) listing.branch(JEQ_K, remainder, 'start', undefined)
   listing.add(RET_K, 0)
   listing.label('start')
-  listing.add(LD_B_IND, UDP_HEADER)
-  for (const code of SALTED_STARTS) listing.branch(JEQ_K, code, 'ports', undefined)
+  listing.add(LD_B_IND, first)
+  for (const code of SALTED_STARTS) listing.branch(JEQ_K, code, passed, undefined)
   listing.add(RET_K, 0)
 }
 
 /** `G` and `g`: the method may be in small letters. */
-const HTTP_STARTS = [0x47, 0x67]
+export const HTTP_STARTS = [0x47, 0x67]
 
 /**
  * Three times a packet's length with its prefix, modulo 64. Base64 of n blocks of 16 bytes has 64n / 3 characters,
@@ -172,48 +188,3 @@ const REMAINDERS = [
     ...[4, 8],
   ]),
 ]
-
-/** Instructions with labels, until the distances are known. */
-class Listing {
-  readonly #lines: (Line | Instruction)[] = []
-  readonly #labels = new Map<string, number>()
-
-  label(name: string): void {
-    this.#labels.set(name, this.#lines.length)
-  }
-
-  add(code: number, k: number): void {
-    this.#lines.push({ code, k, jt: 0, jf: 0 })
-  }
-
-  /** A jump over so many instructions. */
-  skip(code: number, k: number, jt: number, jf: number): void {
-    this.#lines.push({ code, k, jt, jf })
-  }
-
-  /** A jump to a label; undefined goes on with the next instruction. */
-  branch(code: number, k: number, then: string | undefined, otherwise: string | undefined): void {
-    this.#lines.push({
-      code,
-      k,
-      ...(then === undefined ? {} : { then }),
-      ...(otherwise === undefined ? {} : { otherwise }),
-    })
-  }
-
-  assemble(): Instruction[] {
-    if (this.#lines.length > LONGEST_PROGRAM) throw new RangeError('too many ports for a kernel filter')
-    return this.#lines.map((line, i) => {
-      if ('jt' in line) return line
-      const distance = (label: string | undefined): number => {
-        if (label === undefined) return 0
-        const target = this.#labels.get(label)
-        if (target === undefined) throw new Error(`no label ${label}`)
-        return target - i - 1
-      }
-      const then = distance(line.then)
-      if (line.code === JA) return { code: JA, jt: 0, jf: 0, k: then }
-      return { code: line.code, jt: then, jf: distance(line.otherwise), k: line.k }
-    })
-  }
-}

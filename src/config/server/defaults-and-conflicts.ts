@@ -17,6 +17,7 @@ import {
   type RelayListener,
 } from './firewall-settings.ts'
 import type { UsedSetting, usedSettings } from './fwknopd-settings.ts'
+import { formatFilter } from './pcap-filter.ts'
 import type { CaptureConfig, ServerConfig } from './server-config.ts'
 import { type CapturePort, formatCapturePort, sameCapturePorts } from './spa-ports.ts'
 
@@ -109,15 +110,23 @@ function assembleCapture(given: GivenSettings, notices: Notice[]): Result<Captur
     )
   const kind = values.CAPTURE ?? byUdpServer ?? 'packet'
   const source = kind === 'udp' ? 'UDPSERV_PORT' : 'PCAP_FILTER'
-  const named =
-    kind === 'udp' ? (values.UDPSERV_PORT === undefined ? undefined : [values.UDPSERV_PORT]) : values.PCAP_FILTER
+  const asked = kind === 'packet' ? values.PCAP_FILTER : undefined
+  if (asked !== undefined && 'filter' in asked && values.SPA_PORTS !== undefined)
+    return conflict(
+      'SPA_PORTS',
+      `SPA_PORTS and PCAP_FILTER contradict each other: the filter “${formatFilter(asked.filter)}” says more than UDP ports`,
+      given,
+    )
+  const udpPort = values.UDPSERV_PORT === undefined ? undefined : [values.UDPSERV_PORT]
+  const named = kind === 'udp' ? udpPort : asked !== undefined && 'ports' in asked ? asked.ports : undefined
   if (values.SPA_PORTS !== undefined && named !== undefined && !sameCapturePorts(values.SPA_PORTS, named))
     return conflict(
       'SPA_PORTS',
       `SPA_PORTS names other ports than ${source}, which says ${named.map(formatCapturePort).join(', ')}`,
       given,
     )
-  const ports = values.SPA_PORTS ?? named ?? [STANDARD_SPA_PORT]
+  const filter = asked !== undefined && 'filter' in asked ? asked.filter : undefined
+  const ports = filter === undefined ? (values.SPA_PORTS ?? named ?? [STANDARD_SPA_PORT]) : []
   const unheard = kind === 'udp' ? refuseRanges(ports, at) : undefined
   if (unheard !== undefined)
     return { ok: false, failure: { ...unheard.failure, ...(at.SPA_PORTS === undefined ? {} : { at: at.SPA_PORTS }) } }
@@ -127,6 +136,7 @@ function assembleCapture(given: GivenSettings, notices: Notice[]): Result<Captur
     kind,
     interfaces: values.PCAP_INTF ?? (given.dialect === 'fwknopd' ? FWKNOPD_INTERFACES : 'any'),
     ports,
+    ...(filter !== undefined && { filter }),
     maxBytes: values.MAX_SNIFF_BYTES ?? DEFAULT_MAX_BYTES,
   })
 }

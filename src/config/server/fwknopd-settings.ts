@@ -29,7 +29,7 @@ import {
   relayListenerValue,
   tableNameValue,
 } from './firewall-settings.ts'
-import { filterPorts, spaPorts } from './spa-ports.ts'
+import { captureFilter, spaPorts } from './spa-ports.ts'
 
 const path: ValueReader<string> = (text) =>
   isUnicode(text) ? ok(text) : invalidValue(`the path “${text}” is not UTF-8`)
@@ -47,7 +47,7 @@ const socketPath: ValueReader<string> = (text) =>
 /** Variables that have an effect. The reader's type is the type of the value. */
 export const usedSettings = {
   PCAP_INTF: interfaceNames,
-  PCAP_FILTER: filterPorts,
+  PCAP_FILTER: captureFilter,
   MAX_SNIFF_BYTES: wholeNumber({ min: 1, max: 32_768, unit: 'bytes' }),
   ENABLE_UDP_SERVER: yesNo,
   UDPSERV_PORT: portValue,

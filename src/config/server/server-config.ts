@@ -2,6 +2,7 @@
 import type { CommandSettings } from '../../access/command.ts'
 import type { Policy } from '../../access/policy.ts'
 import type { FirewallConfig } from './firewall-settings.ts'
+import type { PacketFilter } from './pcap-filter.ts'
 import type { CapturePort } from './spa-ports.ts'
 
 export interface ServerConfig {
@@ -41,8 +42,12 @@ export interface CaptureConfig {
   readonly kind: 'packet' | 'udp'
   /** PCAP_INTF: by name, since an index dies with its interface. Of no meaning to `udp`. */
   readonly interfaces: 'any' | readonly string[]
-  /** SPA_PORTS, or UDPSERV_PORT, or those of PCAP_FILTER: at least one, each once. To `udp`, no ranges. */
+  /**
+   * SPA_PORTS, or UDPSERV_PORT, or those of PCAP_FILTER: each once. To `udp`, no ranges. None if there is a filter.
+   */
   readonly ports: readonly CapturePort[]
+  /** PCAP_FILTER, if it says more than UDP ports. */
+  readonly filter?: PacketFilter
   /** MAX_SNIFF_BYTES: payloads longer than this are not looked at. */
   readonly maxBytes: number
 }

@@ -5,6 +5,7 @@
 import { ok, type Result } from '../../result.ts'
 import type { Port, PortRange } from '../../units.ts'
 import { invalidValue, listOf, portRangeValue, type ValueFailure } from '../reading/setting-values.ts'
+import { type PacketFilter, packetFilter, udpPortsOf } from './pcap-filter.ts'
 
 export type CapturePort = Port | PortRange
 
@@ -20,35 +21,17 @@ export function spaPorts(text: string): Result<readonly CapturePort[], ValueFail
   return plain !== text && listOf(portRangeValue)(plain).ok ? invalidValue(ranges.failure.detail, plain) : ranges
 }
 
-/** The filters that say nothing but ports: `udp port 62201`, `udp dst port 53 or udp dst portrange 10000-65534`. */
-export function filterPorts(text: string): Result<readonly CapturePort[], ValueFailure> {
-  const ranges: PortRange[] = []
-  for (const term of text.trim().split(/\s+or\s+/)) {
-    const [, single, range] = /^udp\s+(?:dst\s+)?(?:port\s+([^\s-]+)|portrange\s+(\S+))$/.exec(term) ?? []
-    const ports = single ?? range
-    if (ports === undefined)
-      return invalidValue(
-        `the filter “${term}” is not understood: only “udp port N” and “udp portrange N-M”, joined by “or”`,
-        suggestPorts(text),
-      )
-    const read = portRangeValue(ports)
-    if (!read.ok) return read
-    ranges.push(read.value)
-  }
-  return distinct(ranges)
-}
+/** What a PCAP_FILTER asks for: UDP ports, or more than that. */
+export type FilteredCapture = { readonly ports: readonly CapturePort[] } | { readonly filter: PacketFilter }
 
-/**
- * Suggests a line SPA_PORTS with the ports that a filter names.
- * @returns undefined if the filter names no port, excludes some (`not`), or is about TCP.
- */
-function suggestPorts(filter: string): string | undefined {
-  if (/\bnot\b|!|\btcp\b/.test(filter)) return undefined
-  const named = [...filter.matchAll(/\bport(?:range)?\s+([0-9]+(?:-[0-9]+)?)(?![0-9-])/g)].map(
-    ([, ports = '']) => ports,
-  )
-  const ports = spaPorts(named.join(','))
-  return ports.ok ? `SPA_PORTS ${ports.value.map(formatCapturePort).join(', ')};` : undefined
+/** PCAP_FILTER. */
+export function captureFilter(text: string): Result<FilteredCapture, ValueFailure> {
+  const filter = packetFilter(text)
+  if (!filter.ok) return filter
+  const ranges = udpPortsOf(filter.value)
+  if (ranges === undefined) return ok({ filter: filter.value })
+  const ports = distinct(ranges)
+  return ports.ok ? ok({ ports: ports.value }) : ports
 }
 
 function distinct(ranges: readonly PortRange[]): Result<readonly CapturePort[], ValueFailure> {

@@ -128,6 +128,8 @@ const refused: [what: string, change: (knock: Draft) => void][] = [
   ['an address in a second spelling', (knock) => Object.assign(knock, { forwardedFor: '::FFFF:1.2.3.4' })],
   ['a source that is no address', (knock) => Object.assign(knock.packet, { source: 'tcp dport 22 accept' })],
   ['port 65536', (knock) => Object.assign(knock.packet, { sourcePort: 65536 })],
+  ['a way that is none', (knock) => Object.assign(knock.packet, { way: 'carrier pigeon' })],
+  ['http that is not true', (knock) => Object.assign(knock, { http: false })],
   ['interface 0', (knock) => Object.assign(knock.packet, { interfaceIndex: 0 })],
   ['an interface beyond the kernel’s', (knock) => Object.assign(knock.packet, { interfaceIndex: 2 ** 31 })],
   ['an interface by name', (knock) => Object.assign(knock.packet, { interfaceIndex: 'eth0' })],

@@ -5,6 +5,7 @@
 import type { Request } from '../../access/decide.ts'
 import type { StanzaId } from '../../access/stanza.ts'
 import { decodeBase64 } from '../../bytes/base64.ts'
+import { WAYS, type Way } from '../../capture/capture.ts'
 import {
   either,
   integer,
@@ -43,12 +44,17 @@ export interface Knock {
   readonly message: Message
   readonly packet: {
     readonly source: IpAddress
+    /** 0 if it came by ICMP. So is the other one. */
     readonly sourcePort: Port
     readonly destination?: IpAddress
     readonly destinationPort: Port
     /** Index of the interface where it arrived. Absent if the kernel judged the packet itself (CAPTURE udp). */
     readonly interfaceIndex?: number
+    /** Absent for UDP by a packet socket, which is most of them. */
+    readonly way?: Way
   }
+  /** It came in an HTTP request. */
+  readonly http?: true
   /** X-Forwarded-For of the HTTP request that carried it. */
   readonly forwardedFor?: IpAddress
 }
@@ -68,6 +74,10 @@ const MAX_INTERFACE_INDEX = 0x7fff_ffff
 
 const address = parsed(parseAddress)
 const portNumber: Reader<Port> = mapped(integer({ min: 1, max: 65535 }), port)
+const isTrue: Reader<true> = (value) => (value === true ? true : undefined)
+const packetPort = mapped(integer({ min: 0, max: 65535 }), (number) => number as Port)
+/** How a packet came. */
+export const way: Reader<Way> = mapped(text({ max: 20 }), (word) => WAYS.find((known) => known === word))
 const randomValue = mapped(text({ max: RANDOM_DIGITS }), (random) =>
   /^[0-9]+$/.test(random) && random.length === RANDOM_DIGITS ? random : undefined,
 )
@@ -121,11 +131,11 @@ const knock: Reader<Knock> = record(
     fwknopDigest: mapped(sha256Base64, (digest) => digest as FwknopDigest),
     message,
     packet: record(
-      { source: address, sourcePort: portNumber, destinationPort: portNumber },
-      { destination: address, interfaceIndex: integer({ min: 1, max: MAX_INTERFACE_INDEX }) },
+      { source: address, sourcePort: packetPort, destinationPort: packetPort },
+      { destination: address, interfaceIndex: integer({ min: 1, max: MAX_INTERFACE_INDEX }), way },
     ),
   },
-  { forwardedFor: address },
+  { forwardedFor: address, http: isTrue },
 )
 
 /** Reads a value from the channel. Never throws. */

@@ -5,6 +5,7 @@
 
 import type { StanzaId } from '../../access/stanza.ts'
 import { printable } from '../../bytes/text.ts'
+import type { Way } from '../../capture/capture.ts'
 import type { ConfigSource } from '../../config/load.ts'
 import type { ConfigSnapshot } from '../../config/reading/config-files.ts'
 import type { CaptureConfig } from '../../config/server/server-config.ts'
@@ -13,7 +14,7 @@ import { either, integer, literal, mapped, parsed, type Reader, record, text } f
 import { type IpAddress, parseAddress } from '../../packet/address.ts'
 import type { ReplayDigest } from '../../packet/replay-digest.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { type Knock, parseKnock } from './knock.ts'
+import { type Knock, parseKnock, way } from './knock.ts'
 import type { Suppressed } from './refusal-log.ts'
 
 /** One way in which the receiver gets packets. */
@@ -48,6 +49,8 @@ export interface RefusalNote {
   readonly source: IpAddress
   readonly sourcePort: number
   readonly destinationPort: number
+  /** Absent for UDP by a packet socket. */
+  readonly way?: Way
   /** The stanza whose keys came closest, if one came closer than the others. The warden knows its name. */
   readonly stanza?: StanzaId
 }
@@ -98,7 +101,7 @@ const counts: Reader<Suppressed> = (value) => {
 }
 const note = record(
   { code, detail, source: parsed(parseAddress), sourcePort: portNumber, destinationPort: portNumber },
-  { stanza: mapped(integer({ min: 1, max: MAX_COUNT }), (id) => id as StanzaId) },
+  { stanza: mapped(integer({ min: 1, max: MAX_COUNT }), (id) => id as StanzaId), way },
 )
 const tally = record({ looked: count, dropped: count, refused: counts }, {})
 

@@ -84,7 +84,8 @@ function untilReport({ reportAt }: ReceiverDuty): number {
 
 function captureFor({ config, sockets: fds }: CaptureOrder): Capture {
   if (fds === 'own') throw captureError({ code: 'CAPTURE_FAILED', detail: 'a receiver that polls opens no sockets' })
-  const bounds = { ports: config.ports, maximumPayload: config.maxBytes }
+  const { ports, filter, maxBytes } = config
+  const bounds = { ports, ...(filter !== undefined && { filter }), maximumPayload: maxBytes }
   switch (config.kind) {
     case 'packet': {
       const interfaces = config.interfaces === 'any' ? [] : config.interfaces

@@ -8,7 +8,7 @@ import type { OpenerMemory } from '../../access/opener-memory.ts'
 import type { Policy } from '../../access/policy.ts'
 import type { StanzaEncryption, StanzaId } from '../../access/stanza.ts'
 import { USED_BEFORE } from '../../access/verdict.ts'
-import type { CapturedPacket } from '../../capture/capture.ts'
+import { type CapturedPacket, wayOf } from '../../capture/capture.ts'
 import type { AuthenticEnvelope } from '../../packet/authenticate.ts'
 import { type Decrypted, type DecryptFailure, decrypt } from '../../packet/decrypt.ts'
 import { type Envelope, parseEnvelope } from '../../packet/envelope.ts'
@@ -185,9 +185,11 @@ function isSomebodys({ code }: OpenFailure, { hmac }: Keyring): boolean {
 function knockOf(
   { message, digest, fwknopDigest }: OpenedPacket,
   { stanzas }: Keyring,
-  { source, sourcePort, destination, destinationPort, interfaceIndex }: Omit<CapturedPacket, 'payload'>,
-  { forwardedFor }: Envelope,
+  captured: Omit<CapturedPacket, 'payload'>,
+  { forwardedFor, inRequest }: Envelope,
 ): Knock {
+  const { source, sourcePort, destination, destinationPort, interfaceIndex } = captured
+  const way = wayOf(captured)
   return {
     openedBy: stanzas[0].id,
     digest,
@@ -197,7 +199,9 @@ function knockOf(
       ...{ source, sourcePort, destinationPort },
       ...(destination === undefined ? {} : { destination }),
       ...(interfaceIndex === undefined ? {} : { interfaceIndex }),
+      ...(way === 'udp' ? {} : { way }),
     },
+    ...(inRequest && { http: true }),
     ...(forwardedFor === undefined ? {} : { forwardedFor }),
   }
 }

@@ -112,6 +112,40 @@ test('what the kernel would not take is not opened: it is reported up to the lim
   assert.equal(sent('knock').length, 1)
 })
 
+test('what a packet socket sees of web traffic is neither reported nor counted, but a forged packet there is', () => {
+  const { receive, receiving, sent } = loop()
+  receive.reconfigure(
+    { ...receiving, policy: { ...receiving.policy, http: { anyUserAgent: false, trustForwardedFor: false } } },
+    5,
+  )
+  const segment = (payload: string): CapturedPacket => ({
+    ...from(text(payload)),
+    carrier: 'tcp',
+    destinationPort: port(80),
+  })
+  const request = (path: string, agent: string) => `GET /${path} HTTP/1.1\r\nHost: x\r\nUser-Agent: ${agent}\r\n\r\n`
+  receive.look([
+    segment(request('index.html', 'Mozilla/5.0'.padEnd(120))),
+    segment(request('a'.repeat(40), 'Fwknop'.padEnd(90))),
+  ])
+  assert.deepEqual(sent('refused'), [])
+  receive.look([segment(request(`8${'A'.repeat(216)}`, 'Fwknop'))])
+  const [forged] = sent('refused')
+  assert.ok(forged?.type === 'refused')
+  assert.deepEqual([forged.note.code, forged.note.way], ['SPA_HMAC_MISMATCH', 'tcp'])
+  receive.look([segment(request(wire, 'Fwknop'))])
+  const [knock] = sent('knock')
+  assert.ok(knock?.type === 'knock')
+  assert.deepEqual([knock.knock.packet.way, knock.knock.http], ['tcp', true])
+  receive.report(0)
+  const [tally] = sent('tally')
+  assert.ok(tally?.type === 'tally')
+  assert.deepEqual([tally.tally.looked, tally.tally.refused], [2, { SPA_HMAC_MISMATCH: 1 }])
+  // The same packet by another way.
+  receive.look([from(text(wire))])
+  assert.equal(sent('knock').length, 1)
+})
+
 test('where replays are allowed, each copy is reported to the warden', () => {
   const { receive, sent } = loop(0, false)
   for (let i = 0; i < 20; i++) receive.look([from(text(wire))])

@@ -6,7 +6,7 @@
 import type { KeyringName } from '../../access/keyring.ts'
 import type { Policy } from '../../access/policy.ts'
 import type { StanzaId } from '../../access/stanza.ts'
-import type { CapturedPacket } from '../../capture/capture.ts'
+import { type CapturedPacket, wayOf } from '../../capture/capture.ts'
 import { monotonic } from '../../clock.ts'
 import type { FailureCode } from '../../failure-codes.ts'
 import type { ReplayDigest } from '../../packet/replay-digest.ts'
@@ -112,7 +112,8 @@ export class Triage {
     }
     const received = receive(packet, this.#receiving)
     if (!received.ok) {
-      this.#refuse(packet, received.failure)
+      if (isForAnother(packet, received.failure)) this.#looked--
+      else this.#refuse(packet, received.failure)
       return
     }
     const knock = received.value
@@ -143,7 +144,20 @@ export class Triage {
     this.#refused.set(code, (this.#refused.get(code) ?? 0) + 1)
     if (!this.#limiter.mayLog(code, monotonic())) return
     const { source, sourcePort, destinationPort } = packet
-    const note = { code, detail, source, sourcePort, destinationPort, ...(stanza !== undefined && { stanza }) }
+    const way = wayOf(packet)
+    const note = {
+      ...{ code, detail, source, sourcePort, destinationPort },
+      ...(stanza !== undefined && { stanza }),
+      ...(way !== 'udp' && { way }),
+    }
     this.#send({ type: 'refused', note })
   }
+}
+
+/**
+ * What a packet socket sees on the port of a web server is for that server, unless it has the form of an SPA packet.
+ * Visitors of a web site are not counted, and not in the log.
+ */
+function isForAnother({ via, carrier }: CapturedPacket, { code }: Failure): boolean {
+  return via === 'packet-socket' && carrier === 'tcp' && (code === 'SPA_LENGTH' || code === 'SPA_MALFORMED')
 }

@@ -64,6 +64,25 @@ function journal(refusalsPerSecond: number) {
   }
 }
 
+test('a line says how the packet came', () => {
+  const { journal: kept, log } = journal(5)
+  const by = (packet: object, more: object = {}) =>
+    kept.knock({ ...knock, ...more, packet: { ...knock.packet, ...packet } }, granted, unnamed)
+  by({})
+  by({ way: 'tcp' }, { http: true })
+  by({ way: 'icmp' })
+  kept.refused({ ...{ code: 'SPA_LENGTH', detail: 'x', way: 'udp-socket' }, ...knock.packet }, unnamed)
+  assert.deepEqual(
+    log.records.map(({ fields }) => [fields['via'], fields['sourcePort']]),
+    [
+      ['udp', 4321],
+      ['tcp/http', 4321],
+      ['icmp', undefined],
+      ['udp-socket', 4321],
+    ],
+  )
+})
+
 test('refused knocks have a few lines, the rest are counted and told; every grant has its line', () => {
   const { journal: kept, log, lines } = journal(5)
   for (let i = 0; i < 1000; i++) {

@@ -174,11 +174,12 @@ export class Journal {
    * @param names under which the receiver works. It reports only numbers.
    */
   refused(note: RefusalNote, names: StanzaNames): void {
-    const { source, sourcePort, destinationPort, stanza, code, detail } = note
+    const { stanza, code, detail, way = 'udp' } = note
     if (!this.#receiverLimiter.mayLog(code, this.#clocks.monotonic())) return
     this.#record(levelOf(code), 'refused', {
       verdict: 'refused',
-      ...{ source, sourcePort, destinationPort },
+      ...origin(note),
+      via: way,
       ...stanzaFields(stanza, names),
       ...failureFields({ code, detail }),
     })
@@ -265,8 +266,13 @@ export function grantFields(grant: Grant): Fields {
   }
 }
 
-function cameFrom({ packet }: Knock): Fields {
-  return { source: packet.source, sourcePort: packet.sourcePort, destinationPort: packet.destinationPort }
+function cameFrom({ packet, http }: Knock): Fields {
+  return { ...origin(packet), via: http === true ? `${packet.way ?? 'udp'}/http` : (packet.way ?? 'udp') }
+}
+
+/** ICMP has no ports. */
+function origin({ source, sourcePort, destinationPort, way }: Knock['packet'] | RefusalNote): Fields {
+  return way === 'icmp' || way === 'icmp6' ? { source } : { source, sourcePort, destinationPort }
 }
 
 /** The number of a stanza, and its name if it has one. An unknown number stands alone. */

@@ -64,8 +64,8 @@ export async function openCaptures({ captures }: Pick<ServerConfig, 'captures'>)
 /** The kernel itself has judged the packets of a UDP socket. */
 const believe: Doubt = () => undefined
 
-async function openSockets({ kind, ports, maxBytes }: CaptureConfig): Promise<Result<OpenedCapture>> {
-  const bounds = { ports, maximumPayload: maxBytes, onlySpa: true }
+async function openSockets({ kind, ports, filter, maxBytes }: CaptureConfig): Promise<Result<OpenedCapture>> {
+  const bounds = { ports, ...(filter !== undefined && { filter }), maximumPayload: maxBytes, onlySpa: true }
   switch (kind) {
     case 'packet': {
       const { openPacketSockets } = await import('../../capture/packet-socket/open.ts')

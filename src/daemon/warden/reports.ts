@@ -2,6 +2,7 @@
 
 import type { LoadedConfig } from '../../config/load.ts'
 import { describeFirewall } from '../../config/server/firewall-settings.ts'
+import { formatFilter } from '../../config/server/pcap-filter.ts'
 import { formatCapturePort } from '../../config/server/spa-ports.ts'
 import type { Log, LogField } from '../../log.ts'
 
@@ -17,6 +18,7 @@ export function readyFields(
 ): { readonly [name: string]: LogField } {
   const { captures, firewall } = server
   const passive = captures.filter(({ kind }) => kind === 'packet')
+  const filters = captures.flatMap(({ filter }) => (filter === undefined ? [] : formatFilter(filter)))
   return {
     capture: captures.map(({ kind }) => kind).join(','),
     ...(passive.length > 0 && {
@@ -27,6 +29,7 @@ export function readyFields(
     ports: captures.flatMap(({ ports }) =>
       ports.map((port) => (typeof port === 'number' ? port : formatCapturePort(port))),
     ),
+    ...(filters.length > 0 && { filters }),
     firewall: describeFirewall(firewall),
     stanzas: policy.stanzas.length,
     warden: process.pid,
