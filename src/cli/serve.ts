@@ -19,6 +19,9 @@ const options = {
   'udp-server': { short: 'U', help: 'listen on a plain UDP port instead of capturing (CAPTURE udp)' },
   'exit-parse-config': { help: 'read the configuration, say what is wrong with it, and end' },
   'fw-flush': { help: 'remove ghostport’s nftables table and every grant, say what is open or shut then, and end' },
+  'dry-run': {
+    help: 'judge packets and log each verdict, but open, record and run nothing; another server may run beside it',
+  },
   foreground: { short: 'f', help: 'no effect: ghostport always stays in the foreground' },
   verbose: { short: 'v', repeatable: true, help: 'no effect: the log already has everything' },
 } as const
@@ -37,6 +40,8 @@ export const command = defineCommand({
 async function run({ options: given }: ParsedCommandLine<typeof options>, terminal: Terminal): Promise<Outcome> {
   if (given['exit-parse-config'] > 0 && given['fw-flush'] > 0)
     return refuse('CLI_USAGE', '--exit-parse-config and --fw-flush cannot be used together')
+  if (given['dry-run'] > 0 && given['fw-flush'] > 0)
+    return refuse('CLI_USAGE', '--dry-run and --fw-flush cannot be used together')
   const files = configFiles(given)
   if (!files.ok) return files
   const source: ConfigSource = {
@@ -54,12 +59,12 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
     const { flushFirewall } = await import('./server/flush-firewall.ts')
     return flushFirewall(source, terminal)
   }
-  return serve(source, terminal)
+  return serve(source, given['dry-run'] > 0, terminal)
 }
 
-async function serve(source: ConfigSource, terminal: Terminal): Promise<Outcome> {
+async function serve(source: ConfigSource, dryRun: boolean, terminal: Terminal): Promise<Outcome> {
   const { runServer } = await import('./server/run-server.ts')
-  return runServer({ source, terminal, openLog: logToStandardOutput })
+  return runServer({ source, terminal, openLog: logToStandardOutput, start: { dryRun } })
 }
 
 async function logToStandardOutput(): Promise<LogOutput> {

@@ -28,7 +28,7 @@ export interface ServerRun {
   readonly source: ConfigSource
   readonly terminal: Terminal
   readonly openLog: () => Promise<LogOutput>
-  readonly start?: Pick<StartOptions, 'keepsPidFile'>
+  readonly start?: Pick<StartOptions, 'keepsPidFile' | 'dryRun'>
   /** Gets the news as well as the service manager does. */
   readonly manager?: ServiceManager
   /** Called once when the server has started, and is not yet ready. @returns when it should stop by itself. */
@@ -91,9 +91,10 @@ export async function runServer(run: ServerRun): Promise<Outcome> {
   })
   // The files may have been read before that signal.
   if (isReloadAsked) reload()
-  // While the receiver starts there is time for both.
+  // While the receiver starts there is time for this.
   storeCompiledCode()
-  staySmall('warden')
+  // With less compiled code, the relay would take a third fewer connections.
+  if (!warden.carriesConnections) staySmall('warden')
   const byItself = run.onStarted?.(warden).then(() => undefined)
   const failure = await Promise.race([stopped, warden.hopeless, ...(byItself === undefined ? [] : [byItself])])
   await warden.stop()

@@ -4,7 +4,9 @@
  */
 import type { Clock } from '../../clock.ts'
 import type { ConfigSource } from '../../config/load.ts'
+import { createMemoryFirewall } from '../../firewall/memory.ts'
 import type { Log } from '../../log.ts'
+import { memoryReplayStore } from '../../replay/memory.ts'
 import { ok, type Result } from '../../result.ts'
 import { type Account, checkSituation, currentSituation } from '../../system/privilege.ts'
 import { systemResolver } from './admission/ask-resolver.ts'
@@ -35,6 +37,11 @@ export interface StartOptions {
   readonly manager?: ServiceManager
   /** The caller keeps FWKNOP_PID_FILE. */
   readonly keepsPidFile?: boolean
+  /**
+   * Judges packets, and opens, records and runs nothing. Another server may run beside it: nothing is taken that only
+   * one may have.
+   */
+  readonly dryRun?: boolean
 }
 
 /** What every step of a start gets. */
@@ -48,28 +55,36 @@ interface Start extends Required<StartOptions> {
 }
 
 /**
- * @param log gets everything that happens.
+ * @param plainLog gets everything that happens.
  * @returns the warden, whose receiver has started and is not yet ready; or why it cannot start.
  */
 export async function startWarden(
   source: ConfigSource,
-  log: Log,
+  plainLog: Log,
   clock: Clock,
-  { starterFor = receiverStarter, manager = noServiceManager, keepsPidFile = false }: StartOptions = {},
+  { starterFor = receiverStarter, manager = noServiceManager, keepsPidFile = false, dryRun = false }: StartOptions = {},
 ): Promise<Result<Warden>> {
+  const log = dryRun ? marked(plainLog) : plainLog
   const configuration = readConfiguration(source, 0)
   if (!configuration.ok) return configuration
   logNotices(configuration.value.notices, log)
   const account = receiverAccount(configuration.value)
   if (!account.ok) return account
-  const alone = await refuseSecondInstance(configuration.value.server)
-  if (!alone.ok) return alone
-  const judged = judgeOwnPaths(configuration.value)
-  if (!judged.ok) return judged
+  if (!dryRun) {
+    const alone = await refuseSecondInstance(configuration.value.server)
+    if (!alone.ok) return alone
+    const judged = judgeOwnPaths(configuration.value)
+    if (!judged.ok) return judged
+  }
   const undo = new Undo()
-  const given = { source, log, clock, starterFor, manager, keepsPidFile }
+  const given = { source, log, clock, starterFor, manager, keepsPidFile, dryRun }
   const opened = await openAll({ ...given, configuration: configuration.value, account: account.value, undo })
   return opened.ok ? opened : await undo.after(opened)
+}
+
+/** Each line of a dry run says so: nobody must take it for a grant. */
+function marked(log: Log): Log {
+  return { write: (level, event, fields = {}) => log.write(level, event, { dryRun: true, ...fields }) }
 }
 
 async function openAll(start: Start): Promise<Result<Warden>> {
@@ -90,8 +105,8 @@ async function openAll(start: Start): Promise<Result<Warden>> {
 }
 
 /** First of all: what the executor starts inherits what this process may do, and this process soon may do less. */
-function startCommands({ configuration, source, log, undo }: Start): Commands {
-  const commands = new Commands({ spawn: () => spawnExecutor(source), log })
+function startCommands({ configuration, source, log, dryRun, undo }: Start): Commands {
+  const commands = new Commands({ spawn: dryRun ? 'never' : () => spawnExecutor(source), log })
   commands.configured(configuration)
   undo.add(() => commands.stop())
   return commands
@@ -125,7 +140,9 @@ async function startCapture(
 type Stores = Pick<WardenParts, 'configurations' | 'replays' | 'firewall' | 'lock' | 'host'>
 
 /** The replay store and the firewall. */
-async function openStores({ configuration, source, log, clock, undo }: Start): Promise<Result<Stores>> {
+async function openStores(start: Start): Promise<Result<Stores>> {
+  if (start.dryRun) return ok(memoryStores(start))
+  const { configuration, source, log, clock, undo } = start
   const { server, at } = configuration
   const replays = await openReplays(server, clock, log)
   if (!replays.ok) return { ok: false, failure: asRunningInstance(replays.failure, server.replay.database) }
@@ -146,11 +163,28 @@ async function openStores({ configuration, source, log, clock, undo }: Start): P
   return ok({ configurations, replays: replays.value, firewall, lock, host })
 }
 
+/** For a dry run: they answer like the real ones, and nothing outside of this process knows of them. */
+function memoryStores({ configuration, source, log, undo }: Start): Stores {
+  const { policy, server } = configuration
+  const firewall = createMemoryFirewall(undefined, server.firewall.maxGrants)
+  const gate = { maxAge: policy.maxAge, share: server.replay.packetsPerKey }
+  const host = new HostWatch(() => firewall.hostFindings(portsInUse(policy, server)), log)
+  undo.add(() => host.close())
+  return {
+    configurations: new Configurations(source, configuration),
+    replays: policy.refuseReplays ? memoryReplayStore(gate) : undefined,
+    firewall,
+    lock: undefined,
+    host,
+  }
+}
+
 /** What other processes find this one by. */
 async function publish(
-  { configuration: { server, at }, keepsPidFile, undo }: Start,
+  { configuration: { server, at }, keepsPidFile, dryRun, undo }: Start,
   warden: Warden,
 ): Promise<Result<Published>> {
+  if (dryRun) return ok({ control: undefined, pidFile: undefined })
   const control = await serveControl(server.controlSocket, { status: () => warden.status() })
   if (!control.ok) return { ok: false, failure: located('CONTROL_SOCKET', control.failure, at) }
   undo.add(() => control.value.close())

@@ -53,7 +53,8 @@ export interface WardenParts {
 
 /** What other processes find this one by. */
 export interface Published {
-  readonly control: Server
+  /** Absent in a dry run. */
+  readonly control: Server | undefined
   /** The process id file that this warden wrote. */
   readonly pidFile: FileIdentity | undefined
 }
@@ -145,8 +146,9 @@ export class Warden {
     await commands.stop()
     this.#journal.logReceiverSuppressed()
     capture.close()
-    this.#published?.control.close()
-    rmSync(server.controlSocket, { force: true })
+    const { control } = this.#published ?? {}
+    control?.close()
+    if (control !== undefined) rmSync(server.controlSocket, { force: true })
     await firewall.close()
     await replays?.close()
     lock?.release()

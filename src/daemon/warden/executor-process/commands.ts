@@ -54,7 +54,8 @@ export interface CommandStatus {
 }
 
 export interface CommandsParts {
-  readonly spawn: () => SpawnedExecutor
+  /** `never`: it is logged what would run. */
+  readonly spawn: 'never' | (() => SpawnedExecutor)
   readonly log: Log
 }
 
@@ -102,6 +103,7 @@ export class Commands implements CommandRunner {
   }
 
   #submit(job: Job, message: (number: JobNumber) => ToExecutor): Result<JobNumber, CommandFailure> {
+    if (this.#parts.spawn === 'never') return this.#onlyTell(job)
     const { stanza } = job
     const waiting = this.#ofStanza.get(stanza) ?? 0
     if (this.#channel === undefined) return refuse('COMMANDS_UNAVAILABLE', 'the executor is not running: see the log')
@@ -114,6 +116,12 @@ export class Commands implements CommandRunner {
     this.#ofStanza.set(stanza, waiting + 1)
     this.#send(message(number))
     return ok(number)
+  }
+
+  #onlyTell({ fields }: Job): Result<JobNumber, CommandFailure> {
+    const job = ++this.#lastJob
+    this.#parts.log.write('info', 'command', { job, ...fields, end: 'not run' })
+    return ok(job)
   }
 
   /** @returns undefined for a server that runs no commands. */
@@ -142,6 +150,7 @@ export class Commands implements CommandRunner {
 
   #start(): void {
     const { spawn, log } = this.#parts
+    if (spawn === 'never') return
     const startedAt = performance.now()
     const { child, channel, errors } = spawn()
     this.#child = child
