@@ -52,6 +52,7 @@ export interface Libc {
 
 // Numbers of the system's headers that several files need, the same on every processor accepted below. Those of
 // errno(3) are in node:os.
+export const AF_UNIX = 1
 export const AF_INET = 2
 export const AF_INET6 = 10
 export const SOCK_DGRAM = 2

@@ -10,19 +10,37 @@ import { getopt } from '../terminal/getopt.ts'
 import { optionHelp } from '../terminal/option-help.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { fwknopdOptions, type Given, pathOptions, switchOf, variableOf } from './options.ts'
+import type { Ground } from './serve.ts'
 
 const DEFAULT_CONFIG = '/etc/fwknop/fwknopd.conf'
 
-/** @returns the exit status. */
-export async function runFwknopd(argv: readonly string[], terminal: Terminal): Promise<number> {
+/**
+ * @param ground where this process is. One in the foreground starts the server in the background, unless told
+ * otherwise.
+ * @returns the exit status.
+ */
+export async function runFwknopd(
+  argv: readonly string[],
+  terminal: Terminal,
+  ground: Ground = 'foreground',
+): Promise<number> {
   const line = getopt(fwknopdOptions, argv)
   if (!line.ok) return terminal.fail(line.failure)
-  const outcome = await run(line.value.options, line.value.operands, terminal)
+  const { options, operands } = line.value
+  const outcome = await run({ given: options, operands, argv, ground }, terminal)
   return typeof outcome === 'number' ? outcome : terminal.fail(outcome.failure)
 }
 
+interface Line {
+  readonly given: Given
+  readonly operands: readonly string[]
+  /** The words as they came. */
+  readonly argv: readonly string[]
+  readonly ground: Ground
+}
+
 /** In fwknopd’s order: what needs no configuration, then what needs only the server’s own files, then the rest. */
-async function run(given: Given, operands: readonly string[], terminal: Terminal): Promise<Outcome> {
+async function run({ given, operands, argv, ground }: Line, terminal: Terminal): Promise<Outcome> {
   if (given.version > 0) return (await import('./simple.ts')).printVersion(terminal)
   if (given['key-gen'] > 0 || given['key-gen-file'] !== undefined)
     return (await import('./simple.ts')).generateKeys(given, terminal)
@@ -58,8 +76,10 @@ async function run(given: Given, operands: readonly string[], terminal: Terminal
     terminal.note('Configs parsed, exiting.')
     return 0
   }
-  const { serveInForeground } = await import('./serve.ts')
-  return serveInForeground(given, source.value, loaded.value, terminal)
+  if (ground === 'foreground' && given.foreground === 0)
+    return (await import('./background.ts')).startInBackground(argv, terminal)
+  const { serve } = await import('./serve.ts')
+  return serve(given, source.value, loaded.value, ground, terminal)
 }
 
 const REFUSED = {

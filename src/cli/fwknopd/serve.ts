@@ -1,41 +1,70 @@
-/** `fwknopd -f`: the server in the foreground. */
-import type { ConfigSource, LoadedConfig } from '../../config/load.ts'
+/** The server of `fwknopd`, in the foreground or in the background. */
+
+import { type ConfigSource, type LoadedConfig, loadServerConfig } from '../../config/load.ts'
 import type { FirewallConfig } from '../../config/server/firewall-settings.ts'
+import type { ServerConfig } from '../../config/server/server-config.ts'
+import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
+import { noServiceManager } from '../../daemon/warden/service-manager.ts'
+import { failureFields } from '../../log.ts'
 import { ok, type Result } from '../../result.ts'
 import { type PidFile, type PidFileFailure, takePidFile } from '../../system/pid-file.ts'
+import { DEV_LOG } from '../../system/syslog-writer.ts'
 import type { Outcome } from '../command.ts'
 import { runServer } from '../server/run-server.ts'
+import { internalFailure } from '../terminal/last-resort.ts'
 import type { Terminal } from '../terminal/terminal.ts'
-import { lineLog } from './line-log.ts'
+import { tellReady } from './background.ts'
+import { type LineLog, type LineLogSettings, lineLog } from './line-log.ts'
 import type { RulePlaces } from './log-lines.ts'
 import type { Given } from './options.ts'
 
-export async function serveInForeground(
+export type Ground = 'foreground' | 'background'
+
+export async function serve(
   given: Given,
   source: ConfigSource,
   loaded: LoadedConfig,
+  ground: Ground,
   terminal: Terminal,
 ): Promise<Outcome> {
+  // A folder that somebody wants to unmount is not held.
+  if (ground === 'background') process.chdir('/')
   const taken = takeOrTell(loaded.server.pidFile ?? '', terminal)
   if (!taken.ok) return taken
   if (taken.value === undefined) return 1
+  const to = { standardError: ground === 'foreground', syslog: ground === 'background' || given['syslog-enable'] > 0 }
+  const output = lineLog({ to, settings: settingsOf(given, loaded.server, loaded.texts) })
+  // In the background, nobody reads standard error.
+  if (ground === 'background')
+    process.on('uncaughtExceptionMonitor', (error) =>
+      output.log.write('error', 'fault', failureFields(internalFailure(error))),
+    )
+  let isReady = false
+  const onReady = (): void => {
+    if (isReady || ground === 'foreground') return
+    isReady = true
+    if (output.isUnheard)
+      terminal.note(`warning: nothing listens at ${DEV_LOG}, so the log is lost. -f logs to standard error.`)
+    tellReady()
+  }
   return runServer({
     source,
     terminal,
     start: { keepsPidFile: true },
+    manager: { ...noServiceManager, ready: onReady },
     openLog: async () => {
-      const output = lineLog({
-        verbosity: verbosityOf(given, loaded),
-        context: { places: placesOf(loaded.server.firewall), filter: loaded.texts['PCAP_FILTER'] },
-      })
       output.log.write('info', 'starting')
       return output
     },
+    onFailed: (failure) => {
+      if (ground === 'background') output.log.write('error', 'stopped', failureFields(failure))
+    },
+    onReloaded: () => reread(given, source, output),
   })
 }
 
 /** @returns undefined if another fwknopd runs, which is told. */
-export function takeOrTell(path: string, terminal: Terminal): Result<PidFile | undefined, PidFileFailure> {
+function takeOrTell(path: string, terminal: Terminal): Result<PidFile | undefined, PidFileFailure> {
   const taken = takePidFile(path)
   if (!taken.ok) return taken
   if (!('runs' in taken.value)) return ok(taken.value)
@@ -43,13 +72,36 @@ export function takeOrTell(path: string, terminal: Terminal): Result<PidFile | u
   return ok(undefined)
 }
 
-export function verbosityOf(given: Pick<Given, 'verbose'>, { texts }: Pick<LoadedConfig, 'texts'>): number {
-  const [digits = '0'] = /^[0-9]{1,3}$/.exec(texts['VERBOSE'] ?? '') ?? []
-  return Number(digits) + given.verbose
+/** What the log itself depends on. */
+function reread(given: Given, source: ConfigSource, output: LineLog): void {
+  const read = loadServerConfig(diskFiles(process.getuid?.() ?? 0), source)
+  if (read.ok) output.change(settingsOf(given, read.value.config, read.value.texts))
+}
+
+function settingsOf(
+  given: Pick<Given, 'verbose'>,
+  { lines, firewall }: Pick<ServerConfig, 'lines' | 'firewall'>,
+  texts: LoadedConfig['texts'],
+): LineLogSettings {
+  return {
+    verbosity: lines.verbosity + given.verbose,
+    syslog: lines,
+    context: { places: placesOf(firewall), filter: texts['PCAP_FILTER'] },
+  }
 }
 
 /** All rules of an nftables table are in that table. */
 export function placesOf(firewall: FirewallConfig): RulePlaces {
+  if (firewall.kind === 'iptables') {
+    const { input, forward, dnat, snat, masquerade } = firewall.chains
+    return {
+      access: input.chain,
+      forward: forward.chain,
+      dnat: dnat.chain,
+      snat: snat.chain,
+      masquerade: masquerade.chain,
+    }
+  }
   const place = firewall.kind === 'nftables' ? `inet ${firewall.table}` : firewall.kind
   return { access: place, forward: place, dnat: place, snat: place, masquerade: place }
 }

@@ -31,6 +31,10 @@ export interface ServerRun {
   readonly start?: Pick<StartOptions, 'keepsPidFile' | 'dryRun'>
   /** Gets the news as well as the service manager does. */
   readonly manager?: ServiceManager
+  /** Called before the end with a failure, which the terminal then shows. */
+  readonly onFailed?: (failure: Failure) => void
+  /** Called after a reload that was not refused. */
+  readonly onReloaded?: () => void
   /** Called once when the server has started, and is not yet ready. @returns when it should stop by itself. */
   readonly onStarted?: (warden: Warden) => Promise<void>
 }
@@ -64,7 +68,10 @@ export async function runServer(run: ServerRun): Promise<Outcome> {
     if (output.isBusy) leaveNow(status)
   })
   const end = async (failure: Failure | undefined): Promise<never> => {
-    if (failure !== undefined) manager.tell(describeFailure(failure))
+    if (failure !== undefined) {
+      manager.tell(describeFailure(failure))
+      run.onFailed?.(failure)
+    }
     await output.flush(LAST_LINES_TIME)
     if (failure === undefined) return process.exit(0)
     // A message to a reader that stalls would wait for it.
@@ -80,7 +87,7 @@ export async function runServer(run: ServerRun): Promise<Outcome> {
   const warden = started.value
   reload = () => {
     log.write('info', 'signal', { signal: 'SIGHUP' })
-    warden.reload()
+    if (warden.reload().ok) run.onReloaded?.()
   }
   const stopped = new Promise<undefined>((stop) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const)

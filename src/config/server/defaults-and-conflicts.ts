@@ -96,7 +96,22 @@ export function assembleServerConfig(
       timeout: seconds(values.CMD_EXEC_TIMEOUT ?? DEFAULT_COMMAND_TIMEOUT),
     },
     refusalsPerSecond: values.LOG_LIMIT ?? DEFAULT_LOG_LIMIT,
+    lines: assembleLines(given, notices),
   })
+}
+
+/** The log of fwknopd. That of ghostport is JSON on standard output. */
+function assembleLines({ values, at, dialect }: GivenSettings, notices: Notice[]): ServerConfig['lines'] {
+  if (dialect !== 'fwknopd') {
+    noEffect('VERBOSE', 'the log already has a line for each packet that was examined', at, notices)
+    noEffect('SYSLOG_IDENTITY', 'the log goes to standard output; the service manager adds the name', at, notices)
+    noEffect('SYSLOG_FACILITY', 'the log goes to standard output; the service manager stores it', at, notices)
+  }
+  return {
+    verbosity: values.VERBOSE ?? 0,
+    identity: values.SYSLOG_IDENTITY ?? 'fwknopd',
+    facility: values.SYSLOG_FACILITY ?? 'LOG_DAEMON',
+  }
 }
 
 function assembleCapture(given: GivenSettings, notices: Notice[]): Result<CaptureConfig, ConfigFailure> {

@@ -71,3 +71,13 @@ test('a later file replaces what an earlier one sets', () => {
   assert.equal(config.policy.maxAge, 60)
   assert.deepEqual(warnings, [])
 })
+
+test('the firewall is that of fwknopd, and keeps nothing over a start and a stop, unless told otherwise', () => {
+  const firewall = (text: string) => {
+    const { firewall: found } = read(text).config
+    return found.kind === 'iptables' ? [found.flushAtStart, found.flushAtEnd] : found.kind
+  }
+  assert.deepEqual(firewall(''), [true, true])
+  assert.deepEqual(firewall('FLUSH_IPT_AT_INIT N;'), [false, true])
+  assert.deepEqual(firewall('FIREWALL nftables;'), 'nftables')
+})

@@ -29,6 +29,7 @@ import {
   relayListenerValue,
   tableNameValue,
 } from './firewall-settings.ts'
+import { type SyslogFacility, syslogFacilities } from './server-config.ts'
 import { captureFilter, spaPorts } from './spa-ports.ts'
 
 const path: ValueReader<string> = (text) =>
@@ -81,6 +82,9 @@ export const usedSettings = {
   DIGEST_FILE: path,
   SUDO_EXE: absolutePath('/usr/bin'),
   CMD_EXEC_TIMEOUT: wholeNumber({ min: 1, max: 86_400, unit: 'seconds' }),
+  VERBOSE: wholeNumber({ min: 0, max: 99 }),
+  SYSLOG_IDENTITY: syslogIdentity,
+  SYSLOG_FACILITY: facilityValue,
 
   FIREWALL: oneOf('nftables', 'iptables', 'relay'),
   FIREWALL_MODE: oneOf('mark', 'gate'),
@@ -126,7 +130,6 @@ const NEEDS_A_REFUSED_SETTING = 'the variable that would enable it is not suppor
 
 /** Accepted without effect, and why. */
 export const irrelevantSettings: Readonly<Record<string, string>> = {
-  VERBOSE: 'the log already has a line for each packet that was examined',
   PCAP_DISPATCH_COUNT: NO_POLLING,
   PCAP_LOOP_SLEEP: NO_POLLING,
   UDPSERV_SELECT_TIMEOUT: NO_POLLING,
@@ -142,8 +145,6 @@ export const irrelevantSettings: Readonly<Record<string, string>> = {
   GPG_HOME_DIR: 'ghostport does not use GnuPG yet',
   GPG_EXE: 'ghostport does not use GnuPG yet',
   LOCALE: 'all messages are in English',
-  SYSLOG_IDENTITY: 'the log goes to standard output; the service manager adds the name',
-  SYSLOG_FACILITY: 'the log goes to standard output; the service manager stores it',
   FLUSH_IPFW_AT_INIT: OTHER_FIREWALL,
   FLUSH_IPFW_AT_EXIT: OTHER_FIREWALL,
   IPFW_START_RULE_NUM: OTHER_FIREWALL,
@@ -197,6 +198,20 @@ export const serverSettingNames: readonly string[] = [
   ...Object.keys(irrelevantSettings),
   ...Object.keys(refusedSettings),
 ]
+
+/** It ends at the `[` before the process id in each line. */
+function syslogIdentity(text: string): Result<string, ValueFailure> {
+  return /^[\x21-\x39\x3b-\x5a\x5e-\x7e]{1,48}$/.test(text)
+    ? ok(text)
+    : invalidValue(
+        `“${text}” cannot be a name in syslog: it has at most 48 characters, without blanks, “:” and brackets`,
+      )
+}
+
+/** In any case, as in fwknop. */
+function facilityValue(text: string): Result<SyslogFacility, ValueFailure> {
+  return oneOf(...syslogFacilities)(text.toUpperCase())
+}
 
 /** `any`, or names. A name that may come is accepted; one that the kernel would never allow is not. */
 function interfaceNames(text: string): Result<'any' | readonly string[], ValueFailure> {

@@ -31,7 +31,9 @@ test('an empty file gives the defaults', () => {
       },
       accessFile: '/etc/fwknop/access.conf',
       controlSocket: '/run/ghostport/control.sock',
+      commands: { sudo: '/usr/bin/sudo', timeout: 30 },
       refusalsPerSecond: 10,
+      lines: { verbosity: 0, identity: 'fwknopd', facility: 'LOG_DAEMON' },
     },
     notices: [],
     at: {},
@@ -100,7 +102,9 @@ LOG_LIMIT                   3;
     controlSocket: '/run/doors.sock',
     pidFile: '/var/run/fwknop/fwknopd.pid',
     receiverUser: '_spa',
+    commands: { sudo: '/usr/bin/sudo', timeout: 30 },
     refusalsPerSecond: 3,
+    lines: { verbosity: 0, identity: 'fwknopd', facility: 'LOG_DAEMON' },
   })
 })
 

@@ -35,7 +35,29 @@ export interface ServerConfig {
   readonly commands: CommandSettings
   /** LOG_LIMIT: log lines a second for refusals, in each of the two processes; more are counted. */
   readonly refusalsPerSecond: number
+  /** How the program `fwknopd` logs. Of no meaning to `ghostport`, which logs JSON. */
+  readonly lines: {
+    /** VERBOSE: 1 and more tells what fwknopd tells with `-v`. */
+    readonly verbosity: number
+    /** SYSLOG_IDENTITY: the name in each line of syslog. */
+    readonly identity: string
+    /** SYSLOG_FACILITY */
+    readonly facility: SyslogFacility
+  }
 }
+
+export const syslogFacilities = [
+  'LOG_DAEMON',
+  'LOG_LOCAL0',
+  'LOG_LOCAL1',
+  'LOG_LOCAL2',
+  'LOG_LOCAL3',
+  'LOG_LOCAL4',
+  'LOG_LOCAL5',
+  'LOG_LOCAL6',
+  'LOG_LOCAL7',
+] as const
+export type SyslogFacility = (typeof syslogFacilities)[number]
 
 export interface CaptureConfig {
   /** CAPTURE, or ENABLE_UDP_SERVER: passively from the interface, or by a bound UDP socket. */

@@ -31,6 +31,7 @@ const answers: Complete<Omit<ServerConfig, 'policy'>> = {
   receiverUser: ['RECEIVER_USER'],
   commands: 'reload',
   refusalsPerSecond: 'reload',
+  lines: 'reload',
 }
 
 const policyAnswers: Complete<ServerConfig['policy']> = {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { serviceManager, socketAddress } from './service-manager.ts'
+import { socketAddress } from '../../system/unix-datagram.ts'
+import { serviceManager } from './service-manager.ts'
 
 describe('NOTIFY_SOCKET', () => {
   const addresses: readonly (readonly [name: string, bytes: string | undefined])[] = [

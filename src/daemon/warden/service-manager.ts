@@ -1,12 +1,11 @@
 /**
  * Tells systemd about this process: ready, reloading, stopping, and a sentence for `systemctl status` (sd_notify(3)).
- * Each message is one datagram to the Unix socket of `NOTIFY_SOCKET`. Node has no Unix datagrams, so the C library
- * sends them.
+ * Each message is one datagram to the Unix socket of `NOTIFY_SOCKET`.
  */
-import { constants } from 'node:os'
 import { printable } from '../../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { type Libc, libc, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_NONBLOCK } from '../../system/libc.ts'
+import { type Libc, libc } from '../../system/libc.ts'
+import { LONGEST_SOCKET_PATH, sendDatagram, socketAddress } from '../../system/unix-datagram.ts'
 import { milliseconds } from '../../units.ts'
 
 export interface ServiceManager {
@@ -41,10 +40,6 @@ export function bothManagers(one: ServiceManager, other: ServiceManager): Servic
   }
 }
 
-const AF_UNIX = 1
-/** `sun_path` of sockaddr_un has 108 bytes, including the NUL. */
-const LONGEST_PATH = 107
-const { EAGAIN } = constants.errno
 /** How often, and how long apart, a manager that is too busy for a datagram is tried again. */
 const MOST_TRIES = 200
 const RETRY_AFTER = milliseconds(50)
@@ -62,7 +57,7 @@ export function serviceManager(environment: NodeJS.ProcessEnv): Result<ServiceMa
   if (address === undefined)
     return refuse(
       'VALUE_INVALID',
-      `NOTIFY_SOCKET “${name}”: needs a path, or @ and a name, of at most ${LONGEST_PATH} bytes`,
+      `NOTIFY_SOCKET “${name}”: needs a path, or @ and a name, of at most ${LONGEST_SOCKET_PATH} bytes`,
     )
   let native: Libc
   try {
@@ -82,16 +77,6 @@ export function serviceManager(environment: NodeJS.ProcessEnv): Result<ServiceMa
   })
 }
 
-/** A sockaddr_un: a path, or after `@` a name in the abstract namespace, which begins with NUL. */
-export function socketAddress(name: string): Uint8Array | undefined {
-  const abstract = name.startsWith('@')
-  const path = Buffer.from(name)
-  if ((!abstract && !name.startsWith('/')) || path.length < 2 || path.length > LONGEST_PATH) return undefined
-  if (abstract) path[0] = 0
-  const family = Buffer.from([AF_UNIX, 0])
-  return Buffer.concat(abstract ? [family, path] : [family, path, Buffer.of(0)])
-}
-
 function describe(status: string): string {
   // `systemctl status` shows it unchanged, and a line feed would begin another assignment.
   return `STATUS=${printable(status)}`
@@ -99,10 +84,6 @@ function describe(status: string): string {
 
 /** Never waits: a manager that hangs must not stop the server. */
 function send(native: Libc, address: Uint8Array, message: Uint8Array, tries: number): void {
-  const fd = native.socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
-  if (fd < 0) return
-  const sent = native.sendto(fd, message, message.length, 0, address, address.length)
-  const busy = sent < 0 && native.errno() === EAGAIN
-  native.close(fd)
-  if (busy && tries > 1) setTimeout(() => send(native, address, message, tries - 1), RETRY_AFTER).unref()
+  const isBusy = sendDatagram(native, address, message) === 'busy'
+  if (isBusy && tries > 1) setTimeout(() => send(native, address, message, tries - 1), RETRY_AFTER).unref()
 }

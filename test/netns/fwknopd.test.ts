@@ -1,0 +1,200 @@
+/**
+ * `fwknopd` as a real daemon: in the background, told what to do by its own options, logging to a real /dev/log, with
+ * knocks of the real fwknop. The hosts:
+ *
+ *     client 10.9.0.1 ── 10.9.0.2 server: drops by default, ssh on tcp/22
+ */
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { keys, stanza } from '../support/daemon.ts'
+import { dropByIptables } from '../support/iptables-host.ts'
+import { type Host, Network, netnsUnavailable, type Outcome } from '../support/netns.ts'
+import { SyslogSocket, withDevLog } from '../support/syslog-socket.ts'
+
+const SERVER = '10.9.0.2'
+const LIFETIME = 3
+const program = [
+  process.execPath,
+  '--conditions=ghostport-source',
+  fileURLToPath(new URL('../../src/cli/fwknopd.ts', import.meta.url)),
+]
+
+describe('fwknopd in the background', { skip: netnsUnavailable() }, () => {
+  let net: Network
+  let client: Host
+  let server: Host
+  let syslog: SyslogSocket
+  let folder = ''
+  /** Each server that was started. */
+  const started = new Set<number>()
+
+  const path = (name: string): string => join(folder, name)
+  const files = () => ['-c', path('fwknopd.conf'), '-a', path('access.conf')]
+  /** The program, told something. */
+  const fwknopd = (...argv: readonly string[]): Outcome => server.run([...program, ...files(), ...argv])
+  const start = (...argv: readonly string[]): Outcome =>
+    server.run([...withDevLog(syslog.path), ...program, ...files(), ...argv])
+  const pid = (): number => {
+    const number = Number(readFileSync(path('run/fwknopd.pid'), 'utf8'))
+    started.add(number)
+    return number
+  }
+  const rules = (): string => server.run(['iptables', '-S', 'FWKNOP_INPUT']).stdout
+
+  function configure(...more: readonly string[]): void {
+    const lines = [`FWKNOP_RUN_DIR ${path('run')}`, 'SYSLOG_IDENTITY door', 'SYSLOG_FACILITY LOG_LOCAL3', ...more]
+    writeFileSync(path('fwknopd.conf'), lines.map((line) => `${line};\n`).join(''), { mode: 0o600 })
+    writeFileSync(path('access.conf'), stanza([`FW_ACCESS_TIMEOUT ${LIFETIME}`, 'OPEN_PORTS tcp/22']), { mode: 0o600 })
+  }
+
+  /** The real client. */
+  function knock(...argv: readonly string[]): void {
+    const home = ['--no-home-dir', '--no-rc-file', '--no-save-args', '-E', path('args')]
+    const secrets = ['--key-rijndael', keys.key, '--key-hmac', keys.hmac]
+    client.must(['fwknop', ...home, ...secrets, '-D', SERVER, '-s', '-A', 'tcp/22', ...argv])
+  }
+
+  before(async () => {
+    net = await Network.create()
+    client = await net.host('client')
+    server = await net.host('server')
+    await net.link(client, ['10.9.0.1/24'], server, [`${SERVER}/24`])
+    dropByIptables(server, 'nft')
+    await server.listen([{ protocol: 'tcp', port: 22, banner: 'ssh' }])
+    folder = net.directory()
+    mkdirSync(path('state'))
+    syslog = new SyslogSocket(path('devlog'))
+    configure()
+  })
+  after(async () => {
+    for (const number of started)
+      try {
+        process.kill(number, 'SIGKILL')
+      } catch {
+        // It has ended.
+      }
+    syslog?.[Symbol.dispose]()
+    await net?.close()
+  })
+
+  it('starts: its parent ends when packets are received', async () => {
+    assert.deepEqual(start(), { status: 0, stdout: '', stderr: '' })
+    await syslog.says(/^<158>\w{3} [ \d]\d \d\d:\d\d:\d\d door\[\d+\]: Starting fwknopd main event loop\.$/)
+    const number = pid()
+    assert.match(await syslog.says(/Starting fwknopd$/), new RegExp(`door\\[${number}\\]`))
+    assert.deepEqual(fwknopd('-S'), {
+      status: 0,
+      stdout: `Detected fwknopd is running (pid=${number}).\n`,
+      stderr: '',
+    })
+    assert.match(server.run(['fwknopd', ...files(), '--status']).stdout, new RegExp(`\\(pid=${number}\\)`))
+  })
+
+  it('is a daemon: a session of its own, no terminal, the root as its folder', () => {
+    const number = pid()
+    const [, , , session = '', terminal = ''] = readFileSync(`/proc/${number}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ')
+    assert.equal(Number(session), number)
+    assert.equal(terminal, '0')
+    assert.equal(readlinkSync(`/proc/${number}/cwd`), '/')
+    for (const descriptor of [0, 1, 2]) assert.equal(readlinkSync(`/proc/${number}/fd/${descriptor}`), '/dev/null')
+  })
+
+  it('opens the port for the real client, with lines in the words of fwknopd', async () => {
+    assert.equal(await client.tcp(SERVER, 22, { timeoutMs: 200 }), 'timeout')
+    const from = syslog.messages().length
+    knock()
+    await syslog.says(/: \(stanza #1\) SPA Packet from IP: 10\.9\.0\.1 received with access source match$/, from)
+    await syslog.says(
+      /: Added access rule to FWKNOP_INPUT for 10\.9\.0\.1 -> 0\.0\.0\.0\/0 tcp\/22, expires at \d{10}$/,
+      from,
+    )
+    assert.equal(await client.tcp(SERVER, 22), 'ssh')
+  })
+
+  it('refuses a second start, and names the first', () => {
+    const number = pid()
+    const second = {
+      status: 1,
+      stdout: '',
+      stderr: `[*] An instance of fwknopd is already running: (PID=${number}).\n`,
+    }
+    assert.deepEqual(start(), second)
+    assert.deepEqual(start('-f'), second)
+    assert.equal(pid(), number)
+  })
+
+  it('-R lets it read its files again, and a faulty file changes nothing', async () => {
+    const from = syslog.messages().length
+    configure('SYSLOG_IDENTITY_ x', 'VERBOSE 1')
+    assert.equal(fwknopd('-R').stdout, `Sent restart signal to fwknopd (pid=${pid()})\n`)
+    await syslog.says(/: Got SIGHUP\. Re-reading configs\.$/, from)
+    await syslog.says(/SYSLOG_IDENTITY_ is ignored: there is no such variable — perhaps: SYSLOG_IDENTITY$/, from)
+    await syslog.says(/: Re-read configs: 1 access stanzas\.$/, from)
+    writeFileSync(path('access.conf'), 'SOURCE ANY\nKEY_BASE64 ?\n')
+    const later = syslog.messages().length
+    process.kill(pid(), 'SIGHUP')
+    await syslog.says(/reload refused: .*access\.conf:2: /, later)
+    knock()
+    await syslog.says(/Added access rule/, later)
+    configure()
+  })
+
+  it('after kill -9, the old pid file names nobody, and the next start ends what was open', async () => {
+    knock()
+    assert.match(rules(), /--dport 22/)
+    const number = pid()
+    process.kill(number, 'SIGKILL')
+    for (const flag of ['-S', '-K', '-R'])
+      assert.deepEqual(fwknopd(flag), { status: 1, stdout: 'No running fwknopd detected.\n', stderr: '' })
+    assert.equal(readFileSync(path('run/fwknopd.pid'), 'utf8'), `${number}\n`)
+    assert.equal(start().status, 0)
+    assert.notEqual(pid(), number)
+    assert.doesNotMatch(rules(), /--dport 22/)
+  })
+
+  it('-K stops it, and nothing is left in the firewall', async () => {
+    const from = syslog.messages().length
+    const number = pid()
+    assert.deepEqual(fwknopd('-K'), { status: 0, stdout: `Killed fwknopd (pid=${number}) via SIGTERM\n`, stderr: '' })
+    await syslog.says(/: Got SIGTERM\. Exiting\.\.\.$/, from)
+    await syslog.says(/: Shutting Down fwknopd\.$/, from)
+    assert.doesNotMatch(server.must(['iptables-save']), /FWKNOP/)
+    assert.equal(fwknopd('-S').status, 1)
+  })
+
+  it('of two starts at once, one runs', async () => {
+    const both = [0, 1].map(() => server.start([...withDevLog(syslog.path), ...program, ...files()]))
+    const ends = await Promise.all(both.map((one) => one.end()))
+    assert.deepEqual(ends.toSorted(), [0, 1], both.map(({ output }) => output).join())
+    const number = pid()
+    assert.match(both.map(({ output }) => output).join(''), /already running: \(PID=(\d+|unknown)\)/)
+    assert.equal(fwknopd('-S').stdout, `Detected fwknopd is running (pid=${number}).\n`)
+    assert.equal(fwknopd('-K').status, 0)
+  })
+
+  it('a start that fails says why, and ends with 1', () => {
+    writeFileSync(path('access.conf'), 'SOURCE ANY\n')
+    const ran = start()
+    assert.equal(ran.status, 1)
+    assert.match(ran.stderr, /^fwknopd: .*access\.conf:1: .*\[KEY_MISSING\]|CONFIG_MISSING_KEY/)
+    configure('FIREWALL_EXE /usr/sbin/nosuch/iptables')
+    const later = start()
+    assert.equal(later.status, 1)
+    assert.match(later.stderr, /^fwknopd: .*\[FIREWALL_UNAVAILABLE\]\n$/)
+    assert.equal(fwknopd('-S').status, 1)
+    configure()
+  })
+
+  it('warns its parent where nothing listens to the log', () => {
+    const ran = server.run([...program, ...files()], { timeoutMs: 15_000 })
+    const number = pid()
+    assert.equal(ran.status, 0, ran.stderr)
+    if (!existsSync('/dev/log')) assert.match(ran.stderr, /^warning: nothing listens at \/dev\/log/)
+    assert.equal(fwknopd('-K').stdout, `Killed fwknopd (pid=${number}) via SIGTERM\n`)
+  })
+})
