@@ -1,4 +1,4 @@
-/** `ghostport check`, `explain` and `simulate`: an administrator asks why. */
+/** `ghostport check`, `explain`, `simulate` and `import`: an administrator asks why. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -207,5 +207,32 @@ describe('ghostport simulate', () => {
       assert.equal(status, 64, stderr)
       assert.match(stderr, message)
     }
+  })
+})
+
+describe('ghostport import', () => {
+  const old = 'ACCESS_FILE old-access.conf;\nPCAP_LOOP_SLEEP 1000;\nENABLE_IPT_FORWARDING N;\n'
+  it('takes a set-up that needs no change, and says what works differently', async () => {
+    home.write('old.conf', old)
+    home.write('old-access.conf', 'SOURCE ANY\nKEY one\nHMAC_KEY two\nFW_ACCESS_TIMEOUT 600\n')
+    const { status, stdout, stderr } = await home.ghostport(['import', '-c', 'old.conf'])
+    assert.equal(status, 0, stderr)
+    assert.match(stdout, /must change .*\n {2}nothing\n/)
+    assert.match(stdout, /the server, listens\n +fwknopd: +on eth0, udp 62201\n +ghostport: on all interfaces/)
+    assert.match(stdout, /old\.conf:2: PCAP_LOOP_SLEEP has no effect/)
+    assert.match(stdout, /FW_ACCESS_TIMEOUT is above MAX_FW_TIMEOUT/)
+    assert.match(stdout, /--dry-run/)
+  })
+  it('fails where something must change, and names all of it', async () => {
+    home.write('old.conf', `${old}NONSENSE 1;\n`)
+    home.write('old-access.conf', 'SOURCE ANY\nKEY one\nHMAC_KEY one\nENABLE_CMD_EXEC true\n')
+    const { status, stdout } = await home.ghostport(['import', '-c', 'old.conf', '--json'])
+    const { ok, mustChange, dropIn } = JSON.parse(stdout)
+    assert.deepEqual(
+      [ok, mustChange.map(({ line, code }: { line: number; code: string }) => `${line} ${code}`)],
+      [false, ['4 CONFIG_UNKNOWN_KEY', '3 CONFIG_CONFLICT', '4 CONFIG_INVALID_VALUE']],
+    )
+    assert.notEqual(status, 0)
+    assert.equal(dropIn.ok, false, 'the same key twice')
   })
 })

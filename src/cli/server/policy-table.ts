@@ -38,6 +38,7 @@ function serverRows({ captures, firewall }: ServerConfig, { maxAge, refuseReplay
   return [
     ['listens', captures.map(describeCapture).join('; ')],
     ['firewall', describeFirewall(firewall)],
+    ['a restart', describeRestart(firewall)],
     ['packet age', maxAge === 'unlimited' ? 'any' : `at most ${maxAge} s, in either direction`],
     ['used packets', refuseReplays ? 'are refused' : 'open again (ENABLE_DIGEST_PERSISTENCE N)'],
     ['over HTTP', describeHttp(http)],
@@ -66,6 +67,12 @@ function describeFirewall(firewall: ServerConfig['firewall']): string {
     default:
       return firewall satisfies never
   }
+}
+
+function describeRestart(firewall: ServerConfig['firewall']): string {
+  if (firewall.kind === 'relay') return 'ends all grants and connections'
+  if (!('flushAtStart' in firewall) || (!firewall.flushAtStart && !firewall.flushAtEnd)) return 'keeps live grants'
+  return 'ends live grants (FLUSH_IPT_AT_INIT, FLUSH_IPT_AT_EXIT)'
 }
 
 function describeHttp(http: Policy['http']): string {

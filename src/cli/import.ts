@@ -1,0 +1,149 @@
+/** `ghostport import`: what an old set-up of fwknopd needs before ghostport takes its place. */
+import { existsSync } from 'node:fs'
+import { type ConfigSource, loadConfig } from '../config/load.ts'
+import type { ConfigFiles } from '../config/reading/config-files.ts'
+import type { Notice } from '../config/reading/notice.ts'
+import { reviewConfig } from '../config/review.ts'
+import { diskFiles } from '../daemon/warden/config-files-on-disk.ts'
+import { failureKinds } from '../failure-codes.ts'
+import type { Failure } from '../result.ts'
+import { defineCommand, type Outcome } from './command.ts'
+import { configFileOptions, configFiles } from './server/config-source.ts'
+import { describeNotice } from './server/notice-lines.ts'
+import { type PolicyTable, policyTable } from './server/policy-table.ts'
+import { failureJson } from './terminal/failure-json.ts'
+import { type Line, line, type Style } from './terminal/line.ts'
+import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
+import { describeFailure, type Terminal } from './terminal/terminal.ts'
+
+const options = {
+  ...configFileOptions,
+  json: { help: 'print one JSON object' },
+} as const
+
+export const command = defineCommand({
+  options,
+  operands: {},
+  about: [
+    'Reads the files of an fwknopd, and says what must change for ghostport, what works differently, and what to do next.',
+    'Changes nothing. Exit status 0: “ghostport serve” takes the files as they are.',
+  ],
+  run,
+})
+
+/** What ghostport does otherwise with the same files. */
+interface Difference {
+  /** A stanza, or `the server`. */
+  readonly where: string
+  readonly about: string
+  readonly fwknopd: string
+  readonly ghostport: string
+}
+
+interface Import {
+  /** What `ghostport serve` refuses. */
+  readonly faults: readonly Failure[]
+  /** What our `fwknopd` refuses, which is more lenient. */
+  readonly faultOfDropIn: Failure | undefined
+  readonly differences: readonly Difference[]
+  readonly notices: readonly Notice[]
+  /** fwknopd’s record of used packets, where there is one. */
+  readonly digests: string | undefined
+}
+
+async function run({ options: given }: ParsedCommandLine<typeof options>, terminal: Terminal): Promise<Outcome> {
+  const source = configFiles(given)
+  if (!source.ok) return source
+  const found = importFrom(diskFiles(process.getuid?.() ?? 0), source.value)
+  const [fault] = found.faults
+  if (given.json > 0) terminal.printJson(importJson(found))
+  else terminal.print(describeImport(found, terminal.style))
+  return fault === undefined ? 0 : failureKinds[fault.code].exit
+}
+
+function importFrom(files: ConfigFiles, source: ConfigSource): Import {
+  const { faults, loaded } = reviewConfig(files, source)
+  const dropIn = loadConfig(files, { ...source, dialect: 'fwknopd' })
+  const [ours, theirs] = [loaded, dropIn.ok ? dropIn.value : undefined]
+  const digests = theirs?.server.replay.fwknopDigests.path
+  return {
+    faults,
+    faultOfDropIn: dropIn.ok ? undefined : dropIn.failure,
+    differences: ours && theirs ? compare(policyTable(theirs), policyTable(ours)) : [],
+    notices: ours?.notices ?? [],
+    digests: digests !== undefined && existsSync(digests) ? digests : undefined,
+  }
+}
+
+/** What the same files mean to fwknopd, where they do not mean the same to us. */
+function compare(fwknopd: PolicyTable, ghostport: PolicyTable): readonly Difference[] {
+  const parts = (table: PolicyTable) => [
+    { where: 'the server', rows: table.server },
+    ...table.stanzas.map(({ stanza, rows }) => ({ where: stanza, rows })),
+  ]
+  const ours = new Map(parts(ghostport).map(({ where, rows }) => [where, new Map(rows)]))
+  return parts(fwknopd).flatMap(({ where, rows }) =>
+    rows.flatMap(([about, theirs]) => {
+      const own = ours.get(where)?.get(about)
+      return own === undefined || own === theirs ? [] : [{ where, about, fwknopd: theirs, ghostport: own }]
+    }),
+  )
+}
+
+function importJson({ faults, faultOfDropIn, differences, notices, digests }: Import) {
+  return {
+    ok: faults.length === 0,
+    mustChange: faults.map((fault) => failureJson(fault).error),
+    dropIn: faultOfDropIn === undefined ? { ok: true } : failureJson(faultOfDropIn),
+    differences,
+    notices: notices.map(({ level, text, cure, at }) => ({
+      ...{ level, text, cure: cure ?? null, file: at?.file ?? null, line: at?.line ?? null },
+    })),
+    usedPackets: digests ?? null,
+  }
+}
+
+function describeImport(
+  { faults, faultOfDropIn, differences, notices, digests }: Import,
+  style: Style,
+): readonly Line[] {
+  return [
+    style.bold('What must change for “ghostport serve”'),
+    ...(faults.length === 0 ? ['  nothing'] : faults.map((fault) => `  ${describeFailure(fault)}`)),
+    '',
+    style.bold('What works differently'),
+    ...differences.flatMap(({ where, about, fwknopd, ghostport }) => [
+      line`  ${where}, ${about}`,
+      `      fwknopd:   ${fwknopd}`,
+      `      ghostport: ${ghostport}`,
+    ]),
+    ...notices.flatMap(describeNotice).map((text) => line`  ${text}`),
+    ...(faults.length > 0 ? ['  more can be said when the errors are mended'] : []),
+    '  docs/FROM-FWKNOP.md has all differences that do not depend on these files',
+    '',
+    style.bold('What to do next'),
+    ...nextSteps(faults.length === 0, faultOfDropIn, digests).map((step, i) => `  ${i + 1}. ${step}`),
+  ]
+}
+
+function nextSteps(
+  isReady: boolean,
+  faultOfDropIn: Failure | undefined,
+  digests: string | undefined,
+): readonly string[] {
+  const dropIn =
+    faultOfDropIn === undefined
+      ? [
+          'Or keep everything: the program “fwknopd” of this package takes the files as they are, with fwknop’s defaults.',
+        ]
+      : []
+  if (!isReady) return ['Mend the errors above, and run “ghostport import” again.', ...dropIn]
+  return [
+    'Try it beside fwknopd: ghostport serve --dry-run',
+    'Keep another way in, such as the console of your provider.',
+    'Stop fwknopd: systemctl disable --now fwknop-server',
+    'Start ghostport: ghostport unit > /etc/systemd/system/ghostport.service; systemctl enable --now ghostport',
+    ...(digests === undefined ? [] : [`Used packets stay used: the first start reads ${digests}.`]),
+    ...dropIn,
+  ]
+}
