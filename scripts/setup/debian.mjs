@@ -30,13 +30,13 @@ export const testPackages = [
   'iptables',
   'openssl', // makes the certificates of tests
   'procps',
+  'squid',
   'systemd-container',
-  'tinyproxy-bin', // the proxy, without the service that the package tinyproxy would add
 ]
 
 /** Packages whose installation would start a daemon, with the name of its service. */
 /** @type {Readonly<Record<string, string>>} */
-const services = { 'openssh-server': 'ssh', 'fwknop-server': 'fwknop-server' }
+const services = { 'openssh-server': 'ssh', 'fwknop-server': 'fwknop-server', squid: 'squid' }
 
 export const isRoot = process.getuid?.() === 0
 

@@ -19,8 +19,9 @@ export async function deliveryFor(
   server: string,
 ): Promise<Result<Delivery, Failure>> {
   const { sourcePort } = settings
+  const { transport } = route
   const from = sourcePort === undefined ? {} : { sourcePort }
-  switch (route.transport) {
+  switch (transport) {
     case 'udp':
       return ok(udpDelivery(from))
     case 'tcp': {
@@ -42,10 +43,20 @@ export async function deliveryFor(
     }
     case 'udpraw':
     case 'tcpraw':
-    case 'icmp':
-      return refuse('CONFIG_UNSUPPORTED_KEY', `${route.transport} is not built yet`)
+    case 'icmp': {
+      const { rawDelivery } = await import('../delivery/raw.ts')
+      return ok(rawDelivery({ ...rawOptions(settings), transport, ...from }))
+    }
     default:
-      return route.transport satisfies never
+      return transport satisfies never
+  }
+}
+
+function rawOptions({ spoofedSource, icmpType, icmpCode }: ClientSettings) {
+  return {
+    ...(spoofedSource === undefined ? {} : { spoofedSource }),
+    ...(icmpType === undefined ? {} : { icmpType }),
+    ...(icmpCode === undefined ? {} : { icmpCode }),
   }
 }
 

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { ClientSettings } from '../config/client/layer.ts'
+import { parseAddress } from '../packet/address.ts'
 import { port } from '../units.ts'
 import { requestOptions, routeFor } from './route.ts'
 
+const parsed = parseAddress('192.0.2.9')
+assert.ok(parsed.ok)
+const spoofed = parsed.value
 const proxy = { host: 'proxy.example', port: port(3128) }
 
 describe('the way of a packet', () => {
@@ -12,6 +16,14 @@ describe('the way of a packet', () => {
     [
       { transport: 'tcp', serverPort: port(53) },
       { transport: 'tcp', port: 53 },
+    ],
+    [
+      { transport: 'icmp', icmpType: 8 },
+      { transport: 'icmp', port: 62201 },
+    ],
+    [
+      { transport: 'udpraw', spoofedSource: spoofed },
+      { transport: 'udpraw', port: 62201, family: 4 },
     ],
     [{ transport: 'http' }, { transport: 'http', port: 62201 }],
     [{ transport: 'https' }, { transport: 'https', port: 443 }],
@@ -40,6 +52,11 @@ describe('the way of a packet', () => {
   const contradictions: readonly (readonly [ClientSettings, RegExp])[] = [
     [{ httpProxy: proxy, transport: 'udp' }, /proxy .* not udp/],
     [{ httpProxy: proxy, transport: 'https' }, /proxy .* not https/],
+    [{ spoofedSource: spoofed }, /udpraw, tcpraw or icmp \(-P\), and not udp/],
+    [{ spoofedSource: spoofed, transport: 'tcp' }, /and not tcp/],
+    [{ spoofedSource: spoofed, transport: 'tcpraw', family: 6 }, /192\.0\.2\.9 .*is not an IPv6 address/],
+    [{ icmpType: 0 }, /need --server-proto icmp/],
+    [{ icmpCode: 0, transport: 'udpraw' }, /and not udpraw/],
     [{ httpProxy: proxy, randomPort: true }, /random port/],
     [{ httpProxy: proxy, httpProxyPassword: { file: 'f' } }, /HTTP_PROXY_USER/],
   ]

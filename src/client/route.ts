@@ -1,6 +1,6 @@
 /** Which way packets go, by the settings: over which protocol, to which port, through which proxy. */
 import type { ClientSettings, HttpProxy, Transport } from '../config/client/layer.ts'
-import { type AddressFamily, formatHostPort } from '../packet/address.ts'
+import { type AddressFamily, familyOf, formatHostPort } from '../packet/address.ts'
 import { encodeHttpRequest, type HttpRequestOptions } from '../packet/http.ts'
 import { STANDARD_SPA_PORT } from '../packet/protocol-port.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
@@ -31,10 +31,12 @@ export function routeFor(
   settings: ClientSettings,
   server: string,
 ): Result<Route, Failure<'CONFIG_CONFLICT' | 'VALUE_INVALID'>> {
-  const { httpProxy, serverPort, family } = settings
+  const { httpProxy, serverPort, spoofedSource } = settings
   const transport = settings.transport ?? (httpProxy === undefined ? 'udp' : 'http')
   const conflict = contradictionIn(settings, transport)
   if (conflict !== undefined) return refuse('CONFIG_CONFLICT', conflict)
+  // A packet has one source address, of one family.
+  const family = spoofedSource === undefined ? settings.family : familyOf(spoofedSource)
   const standard = transport === 'https' ? HTTPS_PORT : STANDARD_SPA_PORT
   const route = { transport, port: serverPort ?? standard, ...(family === undefined ? {} : { family }) }
   if (transport !== 'http' && transport !== 'https') return ok(route)
@@ -46,7 +48,14 @@ export function routeFor(
 }
 
 function contradictionIn(settings: ClientSettings, transport: Transport): string | undefined {
-  const { httpProxy, httpProxyUser, httpProxyPassword, randomPort } = settings
+  const { httpProxy, httpProxyUser, httpProxyPassword, randomPort, spoofedSource, family } = settings
+  const raw = transport === 'udpraw' || transport === 'tcpraw' || transport === 'icmp'
+  if (spoofedSource !== undefined && !raw)
+    return `a spoofed source (--spoof-source, -Q) needs packets that are made by hand: --server-proto udpraw, tcpraw or icmp (-P), and not ${transport}`
+  if (spoofedSource !== undefined && family !== undefined && family !== familyOf(spoofedSource))
+    return `the spoofed source ${spoofedSource} (--spoof-source, -Q) is not an IPv${family} address`
+  if ((settings.icmpType !== undefined || settings.icmpCode !== undefined) && transport !== 'icmp')
+    return `--icmp-type and --icmp-code need --server-proto icmp (-P), and not ${transport}`
   if (httpProxy === undefined) return undefined
   if (transport !== 'http')
     return `a proxy (--http-proxy, -H) passes on HTTP, and not ${transport}: use --server-proto http (-P)`

@@ -65,7 +65,7 @@ test('every setting and option of the client that is refused or without effect',
     )
   const settings = toldUnder('.fwknoprc')
   for (const [name, read] of Object.entries<(value: string) => Result<object>>(clientSettings)) {
-    const layers = ['Y', 'resolve', 'icmp', 'asymmetric', '1.2.3.4'].map(read)
+    const layers = ['Y', 'resolve', 'asymmetric', '1.2.3.4'].map(read)
     const unbuilt = layers.some((it) => it.ok && Object.values(it.value).some((value) => value instanceof Unbuilt))
     const inert = (unusedSettings as ReadonlySet<string>).has(name)
     assert.equal(settings.has(name), unbuilt || inert, name)
@@ -74,7 +74,7 @@ test('every setting and option of the client that is refused or without effect',
   for (const [name, spec] of Object.entries<OptionSpec>(knockOptions)) {
     const spellings = [name, ...(spec.aliases ?? [])].map((long) => `--${long}`)
     if (spec.short !== undefined) spellings.push(`-${spec.short}`)
-    const told = spec.help === undefined || name === 'server-proto'
+    const told = spec.help === undefined
     for (const spelling of spellings) assert.equal(options.has(spelling), told, spelling)
   }
 })

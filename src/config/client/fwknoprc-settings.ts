@@ -38,9 +38,9 @@ export const clientSettings = {
     const word = value.toLowerCase()
     if (word === 'udp') return ok({ transport: 'udp' })
     const transport = TRANSPORTS.find((it) => it === word)
-    if (transport === 'tcp' || transport === 'http' || transport === 'https') return ok({ transport })
-    if (transport === undefined) return wrong(`“${value}” is not a transport`, nearest(word, [...TRANSPORTS]) ?? 'udp')
-    return ok({ transport: notYet(`packets go by UDP; ${transport} is not built yet`, 'udp') })
+    return transport === undefined
+      ? wrong(`“${value}” is not a transport`, nearest(word, [...TRANSPORTS]) ?? 'udp')
+      : ok({ transport })
   },
   SPA_SOURCE_PORT: aPort((sourcePort) => ({ sourcePort })),
   RAND_PORT: yesOrNo((randomPort) => ({ randomPort })),
@@ -87,7 +87,7 @@ export const clientSettings = {
   SPOOF_SOURCE_IP: (value) => {
     const address = parseAddress(value)
     if (!address.ok) return invalid(address.failure)
-    return ok({ spoofedSource: notYet('packets can be sent only from an address of this host') })
+    return ok({ spoofedSource: address.value })
   },
 
   // How to do what the settings above ask for. By themselves, they ask for nothing.
@@ -241,9 +241,9 @@ function onlyNo(settings: (wish: Unbuilt | null) => SettingLayer, unbuilt: Unbui
   return yesOrNo((yes) => settings(yes ? unbuilt : null))
 }
 
-function icmpNumber(value: string, settings: (wish: Unbuilt) => SettingLayer): Result<SettingLayer, SettingFailure> {
+function icmpNumber(value: string, settings: (number: number) => SettingLayer): Result<SettingLayer, SettingFailure> {
   const number = wholeNumber({ min: 0, max: 255, unit: '' })(value)
-  return number.ok ? ok(settings(notYet('packets go by UDP'))) : invalid(number.failure)
+  return number.ok ? ok(settings(number.value)) : invalid(number.failure)
 }
 
 function withKey<Key>(
@@ -259,8 +259,4 @@ function wrong(detail: string, suggestion?: string) {
 
 function invalid(failure: Failure, suggestion = failure.suggestion) {
   return wrong(failure.detail, suggestion)
-}
-
-function notYet(why: string, suggestion?: string): Unbuilt {
-  return new Unbuilt(refuse('CONFIG_UNSUPPORTED_KEY', why, suggestion === undefined ? {} : { suggestion }).failure)
 }
