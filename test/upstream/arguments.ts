@@ -2,15 +2,16 @@
 import { existsSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import type { Whose } from './binaries.ts'
+import { binaries, isWhose, type Whose } from './binaries.ts'
 
 export const USAGE = `npm run upstream -- CHECKOUT [OPTION…]
 
 Runs the test suite of fwknop's source, in the folder CHECKOUT, with Debian's
 fwknop and with ours, and compares. CHECKOUT is only read. Needs root.
 
-  --whose WHOSE     peer (Debian's programs) or ours; default: first the cases of
-                    the peer that have no result yet, then ours
+  --whose WHOSE     peer (Debian's programs), ours, client (our client with Debian's
+                    server) or server (our server with Debian's client); default:
+                    first the cases of the peer that have no result yet, then ours
   --only PATTERN    the cases whose name matches this regular expression
   --failed          the cases that failed last time
   --shards N        how many run at once; default 4
@@ -54,14 +55,15 @@ export function parseArguments(args: readonly string[]): Arguments | string {
     const checkout = resolve(process.env['INIT_CWD'] ?? '.', folder)
     if (!existsSync(join(checkout, 'test', 'test-fwknop.pl')))
       return `${checkout} is no checkout of fwknop: there is no test/test-fwknop.pl in it`
-    const whose = values.whose === undefined ? (['peer', 'ours'] as const) : whoseOf(values.whose)
-    if (whose === undefined) return `--whose ${values.whose}: say peer or ours`
+    const { whose } = values
+    if (whose !== undefined && !isWhose(whose))
+      return `--whose ${whose}: say one of ${Object.keys(binaries).join(', ')}`
     const [shards, limit] = [Number(values.shards), Number(values.limit)]
     if (!Number.isInteger(shards) || shards < 1) return `--shards ${values.shards}: say a whole number from 1`
     if (!(limit > 0)) return `--limit ${values.limit}: say a number of seconds`
     return {
       checkout,
-      whose,
+      whose: whose === undefined ? ['peer', 'ours'] : [whose],
       only: values.only === undefined ? undefined : new RegExp(values.only),
       onlyFailed: values.failed,
       shards,
@@ -73,8 +75,4 @@ export function parseArguments(args: readonly string[]): Arguments | string {
   } catch (error) {
     return `${(error as Error).message}\n\n${USAGE}`
   }
-}
-
-function whoseOf(text: string): readonly Whose[] | undefined {
-  return text === 'peer' || text === 'ours' ? [text] : undefined
 }

@@ -35,7 +35,7 @@ ip link set wire0 up
 ip route add default via 192.0.2.1
 
 cd /mnt/tree/test
-umask 022
+umask 077
 export HOME=/mnt/home LC_ALL=C
 unset CHECKOUT OUT PROJECT NODE
 perl ./test-fwknop.pl --output-dir /mnt/out/records "$@"

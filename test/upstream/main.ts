@@ -46,7 +46,8 @@ async function main(): Promise<number> {
   const isCannedFine = await reportCannedPackets(args)
   mkdirSync(args.folder, { recursive: true })
   for (const whose of args.whose) await run(whose, chosen(whose, cases, args), args)
-  const isShareFine = report(loadResults(fileOf('peer', args)), loadResults(fileOf('ours', args)))
+  const shown = args.whose.find((whose) => whose !== 'peer') ?? 'ours'
+  const isShareFine = report(shown, loadResults(fileOf('peer', args)), loadResults(fileOf(shown, args)))
   return isShareFine && isCannedFine ? 0 : 1
 }
 
@@ -67,7 +68,7 @@ function chosen(whose: Whose, cases: readonly CaseName[], args: Arguments): read
   return cases.filter((name) => {
     if (!isAsked(name)) return false
     if (args.onlyFailed && known.get(name)?.verdict !== 'failed') return false
-    if (whose === 'ours') return peer.get(name)?.verdict !== 'failed'
+    if (whose !== 'peer') return peer.get(name)?.verdict !== 'failed'
     return args.whose.length === 1 || !known.has(name)
   })
 }
@@ -117,7 +118,7 @@ function fileName(name: CaseName): string {
 }
 
 /** @returns whether the share is as wanted. */
-function report(peer: Results, ours: Results): boolean {
+function report(whose: Whose, peer: Results, ours: Results): boolean {
   const count = (results: Results, verdict: string) => [...results.values()].filter((r) => r.verdict === verdict).length
   say(`\npeer: ${count(peer, 'passed')} passed, ${count(peer, 'failed')} failed`)
   if (ours.size === 0) return true
@@ -125,7 +126,7 @@ function report(peer: Results, ours: Results): boolean {
   for (const name of failed) say(`✖ ${name}`)
   const share = passed / compared
   say(
-    `ours: ${passed} of the ${compared} cases that the peer passes, ${(share * 100).toFixed(1)} %` +
+    `${whose}: ${passed} of the ${compared} cases that the peer passes, ${(share * 100).toFixed(1)} %` +
       ` (${aboutTheBuild} of them look at the C build${missing > 0 ? `; ${missing} more were not run` : ''})`,
   )
   return share >= WANTED
