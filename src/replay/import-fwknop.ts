@@ -91,6 +91,37 @@ export function importDigestCache(
   }
 }
 
+/** What a `digest.cache` holds, without taking it over. */
+export interface DigestCacheContent {
+  readonly entries: number
+  /** Lines that nothing could be made of. */
+  readonly malformed: number
+  /** The first few of them, with their places. */
+  readonly problems: readonly Failure<'CONFIG_SYNTAX'>[]
+}
+
+/** Reads a `digest.cache`, and changes nothing. @returns CONFIG_UNREADABLE: the file cannot be read, or is none. */
+export function readDigestCache(path: string): Result<DigestCacheContent, Failure<'CONFIG_UNREADABLE'>> {
+  let descriptor: number | undefined
+  try {
+    descriptor = openSync(path, TO_READ)
+    if (!fstatSync(descriptor).isFile()) return refuse('CONFIG_UNREADABLE', `${path} is not a regular file`)
+    const problems: Failure<'CONFIG_SYNTAX'>[] = []
+    let [number, entries, malformed] = [0, 0, 0]
+    for (const line of linesOf(descriptor)) {
+      number++
+      const sighting = parseDigestCacheLine(line)
+      if (sighting.ok) entries += sighting.value === undefined ? 0 : 1
+      else if (malformed++ < PROBLEMS_TOLD) problems.push({ ...sighting.failure, at: { file: path, line: number } })
+    }
+    return ok({ entries, malformed, problems })
+  } catch (error) {
+    return refuse('CONFIG_UNREADABLE', `${path}: ${systemReason(error)}`)
+  } finally {
+    if (descriptor !== undefined) closeSync(descriptor)
+  }
+}
+
 /** A line longer than any real one is cut, and so does not parse. */
 function* linesOf(descriptor: number): Generator<string> {
   const piece = Buffer.alloc(PIECE)

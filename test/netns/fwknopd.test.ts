@@ -116,6 +116,17 @@ describe('fwknopd in the background', { skip: netnsUnavailable() }, () => {
     assert.equal(await client.tcp(SERVER, 22), 'ssh')
   })
 
+  it('lists the rule while it lives, and tells its end', async () => {
+    const listed = fwknopd('--fw-list')
+    assert.equal(listed.status, 0, listed.stderr)
+    assert.match(listed.stdout, /^Listing rules in fwknopd iptables chains\.\.\.$/m)
+    assert.match(listed.stdout, /^1 +ACCEPT .* 10\.9\.0\.1 .* tcp dpt:22 .*_exp_\d{10}/m)
+    assert.match(fwknopd('--fw-list-all').stdout, /^Chain INPUT \(policy DROP/m)
+    await syslog.says(/: Removed rule tcp\/22 for 10\.9\.0\.1 from FWKNOP_INPUT with expire time of \d{10}$/)
+    assert.doesNotMatch(fwknopd('--fw-list').stdout, /_exp_/)
+    assert.equal(await client.tcp(SERVER, 22, { timeoutMs: 200 }), 'timeout')
+  })
+
   it('refuses a second start, and names the first', () => {
     const number = pid()
     const second = {
@@ -174,6 +185,34 @@ describe('fwknopd in the background', { skip: netnsUnavailable() }, () => {
     const number = pid()
     assert.match(both.map(({ output }) => output).join(''), /already running: \(PID=(\d+|unknown)\)/)
     assert.equal(fwknopd('-S').stdout, `Detected fwknopd is running (pid=${number}).\n`)
+    assert.equal(fwknopd('-K').status, 0)
+  })
+
+  it('-t judges packets and opens nothing, and -C ends it after so many', async () => {
+    const running = server.start([...program, ...files(), '-f', '-t', '-C', '2'])
+    await running.says(/Starting fwknopd main event loop/)
+    knock()
+    await running.says(/\[10\.9\.0\.1\] \(stanza #1\) --test mode enabled, skipping firewall manipulation\./)
+    assert.equal(await client.tcp(SERVER, 22, { timeoutMs: 200 }), 'timeout')
+    knock()
+    assert.equal(await running.end(), 0)
+    assert.match(running.output, /Incoming packet count limit of 2 reached\n.*\n.*Shutting Down fwknopd\.\n$/s)
+    assert.doesNotMatch(running.output, /Added|Removed/)
+    assert.equal(fwknopd('-C', 'many', '-f').status, 1)
+  })
+
+  it('--rotate-digest-cache begins a new record of used packets', async () => {
+    const database = path('run/digest.cache.db')
+    assert.ok(existsSync(database))
+    writeFileSync(path('run/digest.cache'), '# <digest> ...\nno entry\n', { mode: 0o600 })
+    const checked = fwknopd('--exit-parse-digest-cache')
+    assert.equal(checked.status, 0)
+    assert.match(checked.stderr, /^\*Skipping invalid digest file entry in .*digest\.cache at line 2: /m)
+    assert.match(checked.stderr, /\(entry count = 0\)\nDigest cache parsed, exiting\.\n$/)
+    assert.equal(start('--rotate-digest-cache').status, 0)
+    assert.equal(fwknopd('--rotate-digest-cache', '--exit-parse-digest-cache').status, 1)
+    assert.ok(existsSync(`${database}-old`) && existsSync(database) && existsSync(path('run/digest.cache-old')))
+    pid()
     assert.equal(fwknopd('-K').status, 0)
   })
 

@@ -62,7 +62,14 @@ async function run({ given, operands, argv, ground }: Line, terminal: Terminal):
     const { controlRunning } = await import('./running.ts')
     return controlRunning(given, server.value.config.pidFile ?? '', terminal)
   }
+  if (given['fw-list'] > 0 || given['fw-list-all'] > 0)
+    return (await import('./list-rules.ts')).showRules(
+      source.value,
+      given['fw-list-all'] > 0 ? 'all' : 'ours',
+      terminal,
+    )
   if (given['fw-flush'] > 0) {
+    terminal.print('Deleting any existing firewall rules...')
     const { flushFirewall } = await import('../server/flush-firewall.ts')
     return flushFirewall(source.value, terminal)
   }
@@ -75,6 +82,12 @@ async function run({ given, operands, argv, ground }: Line, terminal: Terminal):
       terminal.note(`${level}: ${at === undefined ? '' : `${at.file}:${at.line}: `}${text}`)
     terminal.note('Configs parsed, exiting.')
     return 0
+  }
+  if (given['exit-parse-digest-cache'] > 0) {
+    const { checkDigestCache, rotateDigestCache } = await import('./digest-cache.ts')
+    const rotated = given['rotate-digest-cache'] > 0 ? await rotateDigestCache(loaded.value.server) : undefined
+    if (rotated?.ok === false) return rotated
+    return checkDigestCache(loaded.value.server, terminal)
   }
   if (ground === 'foreground' && given.foreground === 0)
     return (await import('./background.ts')).startInBackground(argv, terminal)

@@ -147,6 +147,27 @@ const table: readonly (readonly [level: LogLevel, event: string, fields: Fields,
     refused('ACCESS_NAT_DISABLED'),
     [MATCH, 'warning (stanza #2) SPA packet from 1.2.3.4 requested NAT access, but is not enabled/supported'],
   ],
+  [
+    'info',
+    'knock',
+    { ...granted, grant: 'tcp/22', dryRun: true },
+    [MATCH, 'warning [1.2.3.4] (stanza #2) --test mode enabled, skipping firewall manipulation.'],
+  ],
+  [
+    'info',
+    'grant expired',
+    { grant: 'tcp/22,tcp/80→22', for: '5.6.7.8', until: 1030 },
+    [
+      'info Removed rule tcp/22 for 5.6.7.8 from FWKNOP_INPUT with expire time of 1030',
+      'info Removed rule tcp/80 for 5.6.7.8 from FWKNOP_PREROUTING with expire time of 1030',
+    ],
+  ],
+  [
+    'warning',
+    'packet limit',
+    { limit: 3 },
+    ['warning * Incoming packet count limit of 3 reached', 'info Packet count limit (3) reached. Exiting...'],
+  ],
   // A failure without words of fwknopd's.
   [
     'error',

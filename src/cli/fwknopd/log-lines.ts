@@ -93,6 +93,10 @@ function sourceMatch({ stanza, source }: Fields): readonly LogLine[] {
 }
 
 function grantedLines(fields: Fields, { places, now }: LineContext): readonly LogLine[] {
+  if (fields['dryRun'] === true) {
+    const at = `[${text(fields['source'])}] (stanza #${text(fields['stanza'])})`
+    return [...sourceMatch(fields), warning(`${at} --test mode enabled, skipping firewall manipulation.`)]
+  }
   const source = text(fields['for'])
   const until = now + Number(fields['lifetime'])
   const added = (what: string, place: string, target: string): LogLine =>
@@ -220,7 +224,7 @@ function plainLine(event: string, fields: Fields): string {
       : `${PLACE.map((name) => text(fields[name]))
           .filter(Boolean)
           .join(':')}: `
-  const told = new Set<string>([...SENTENCE, ...PLACE])
+  const told = new Set<string>([...SENTENCE, ...PLACE, 'dryRun'])
   const more = Object.entries(fields)
     .filter(([name, value]) => !told.has(name) && value !== undefined)
     .map(([name, value]) => `${name}=${text(value)}`)

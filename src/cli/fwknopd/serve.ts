@@ -1,22 +1,24 @@
 /** The server of `fwknopd`, in the foreground or in the background. */
 
+import { describeOpening } from '../../access/grant.ts'
 import { type ConfigSource, type LoadedConfig, loadServerConfig } from '../../config/load.ts'
 import type { FirewallConfig } from '../../config/server/firewall-settings.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
 import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
 import { noServiceManager } from '../../daemon/warden/service-manager.ts'
-import { failureFields } from '../../log.ts'
-import { ok, type Result } from '../../result.ts'
+import { failureFields, type Log } from '../../log.ts'
+import { type Failure, ok, type Refused, type Result, refuse } from '../../result.ts'
 import { type PidFile, type PidFileFailure, takePidFile } from '../../system/pid-file.ts'
 import { DEV_LOG } from '../../system/syslog-writer.ts'
 import type { Outcome } from '../command.ts'
-import { runServer } from '../server/run-server.ts'
+import { type LogOutput, runServer } from '../server/run-server.ts'
 import { internalFailure } from '../terminal/last-resort.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { tellReady } from './background.ts'
 import { type LineLog, type LineLogSettings, lineLog } from './line-log.ts'
 import type { RulePlaces } from './log-lines.ts'
 import type { Given } from './options.ts'
+import { nameOf, RuleEnds } from './rule-ends.ts'
 
 export type Ground = 'foreground' | 'background'
 
@@ -27,6 +29,8 @@ export async function serve(
   ground: Ground,
   terminal: Terminal,
 ): Promise<Outcome> {
+  const limits = packetLimit(given)
+  if (!('packets' in limits)) return limits
   // A folder that somebody wants to unmount is not held.
   if (ground === 'background') process.chdir('/')
   const taken = takeOrTell(loaded.server.pidFile ?? '', terminal)
@@ -39,6 +43,12 @@ export async function serve(
     process.on('uncaughtExceptionMonitor', (error) =>
       output.log.write('error', 'fault', failureFields(internalFailure(error))),
     )
+  if (given['rotate-digest-cache'] > 0) {
+    output.log.write('info', 'notice', { text: 'Rotating digest cache file.' })
+    const { rotateDigestCache } = await import('./digest-cache.ts')
+    const rotated = await rotateDigestCache(loaded.server)
+    if (!rotated.ok) return rotated
+  }
   let isReady = false
   const onReady = (): void => {
     if (isReady || ground === 'foreground') return
@@ -47,20 +57,51 @@ export async function serve(
       terminal.note(`warning: nothing listens at ${DEV_LOG}, so the log is lost. -f logs to standard error.`)
     tellReady()
   }
+  const { packets } = limits
+  const ends = new RuleEnds(output.log)
   return runServer({
     source,
     terminal,
-    start: { keepsPidFile: true },
+    start: { keepsPidFile: true, dryRun: given.test > 0 },
     manager: { ...noServiceManager, ready: onReady },
     openLog: async () => {
       output.log.write('info', 'starting')
-      return output
+      return withLog(output, ends)
+    },
+    onStarted: async (warden) => {
+      ends.begin(async () => {
+        const live = await warden.liveGrants()
+        return live && new Set(live.map(({ source, openings }) => nameOf(source, openings.map(describeOpening).join())))
+      })
+      await (packets === 0 ? new Promise<never>(() => {}) : warden.looked(packets))
+      output.log.write('warning', 'packet limit', { limit: packets })
     },
     onFailed: (failure) => {
       if (ground === 'background') output.log.write('error', 'stopped', failureFields(failure))
     },
     onReloaded: () => reread(given, source, output),
   })
+}
+
+/** 0: no limit. */
+function packetLimit(given: Given): { readonly packets: number } | Refused<Failure<'CLI_USAGE'>> {
+  const { 'packet-limit': limit } = given
+  if (limit === undefined) return { packets: 0 }
+  return /^[0-9]{1,10}$/.test(limit)
+    ? { packets: Number(limit) }
+    : refuse('CLI_USAGE', `-C: “${limit}” is not a number of packets`)
+}
+
+/** The output, and a log that is written before it. */
+function withLog(output: LineLog, log: Log): LogOutput {
+  return {
+    log,
+    get isBusy() {
+      return output.isBusy
+    },
+    holdsUpMessages: output.holdsUpMessages,
+    flush: (longest) => output.flush(longest),
+  }
 }
 
 /** @returns undefined if another fwknopd runs, which is told. */

@@ -3,7 +3,7 @@
  * for their names. If that file has an error, it says so, and takes NFT_TABLE from the file or its default.
  */
 import { existsSync } from 'node:fs'
-import type { ConfigSource } from '../../config/load.ts'
+import { type ConfigSource, loadServerConfig } from '../../config/load.ts'
 import type { SettingLocations } from '../../config/server/defaults-and-conflicts.ts'
 import { type KernelFirewallConfig, type TableName, tableNameValue } from '../../config/server/firewall-settings.ts'
 import { parseFwknopdConf } from '../../config/server/parse-fwknopd-conf.ts'
@@ -54,16 +54,23 @@ export async function flushFirewall(source: ConfigSource, terminal: Terminal): P
 }
 
 /** @returns undefined where the file says that there is no table. */
-function targetOf({ server: file, overrides }: ConfigSource, terminal: Terminal): Target | undefined {
-  const text = diskFiles(process.getuid?.() ?? 0).read(file)
-  const parsed = text.ok ? parseFwknopdConf(file, text.value, overrides === undefined ? {} : { overrides }) : text
+function targetOf(source: ConfigSource, terminal: Terminal): Target | undefined {
+  const { server: file, dialect } = source
+  const files = diskFiles(process.getuid?.() ?? 0)
+  const parsed = loadServerConfig(files, source)
   if (parsed.ok) {
     const { firewall, controlSocket } = parsed.value.config
     return firewall.kind === 'relay' ? undefined : { firewall, controlSocket, at: parsed.value.at }
   }
-  const defaults = parseFwknopdConf(file, '')
-  if (!defaults.ok || defaults.value.config.firewall.kind !== 'nftables') return undefined
+  const defaults = parseFwknopdConf(file, '', dialect === undefined ? {} : { dialect })
+  if (!defaults.ok || defaults.value.config.firewall.kind === 'relay') return undefined
   const { firewall, controlSocket } = defaults.value.config
+  if (firewall.kind === 'iptables') {
+    terminal.note(`warning: ${describeFailure(parsed.failure)}`)
+    terminal.note(`    so the chains to remove are ${firewall.chains.input.chain} and its like, by default`)
+    return { firewall, controlSocket, at: {} }
+  }
+  const text = files.read(file)
   const named = text.ok ? tableNamedIn(text.value) : undefined
   const table = named ?? firewall.table
   terminal.note(`warning: ${describeFailure(parsed.failure)}`)

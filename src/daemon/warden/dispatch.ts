@@ -32,6 +32,8 @@ export interface DispatchParts {
   readonly log: Log
   /** Process id of the running receiver. */
   readonly receiverPid: () => number | undefined
+  /** Called when the number of packets that were examined has changed. */
+  readonly onLooked: () => void
   /** Called when no receiver can run, and none is started any more. */
   readonly onHopeless: (why: Failure) => void
 }
@@ -200,6 +202,7 @@ export class Dispatch implements ReceiverHandler {
       case 'tally':
         journal.tally(message.tally)
         this.#freshTally.arrived()
+        this.#parts.onLooked()
         return
       case 'failed':
         this.#ownReason = { code: message.code, detail: message.detail }

@@ -9,6 +9,7 @@
  */
 import { rmSync } from 'node:fs'
 import type { Server } from 'node:net'
+import type { Grant } from '../../access/grant.ts'
 import { type Clock, monotonic } from '../../clock.ts'
 import type { Firewall } from '../../firewall/firewall.ts'
 import { whatShuts } from '../../firewall/host/what-shuts.ts'
@@ -71,6 +72,7 @@ export class Warden {
   readonly #dispatch: Dispatch
   readonly #startedAt = new Date()
   #published: Published | undefined
+  #onLooked: ((packets: number) => void) | undefined
 
   constructor(parts: WardenParts) {
     const { configurations, capture, receiver, host, log, manager } = parts
@@ -99,6 +101,7 @@ export class Warden {
       ...{ configurations, health, limits, capture, admission: this.#admission, journal, host, manager, log },
       receiverPid: () => receiver.pid,
       onHopeless: giveUp,
+      onLooked: () => this.#onLooked?.(journal.counters().looked),
     })
   }
 
@@ -154,6 +157,21 @@ export class Warden {
     lock?.release()
     const pidFile = this.#published?.pidFile
     if (pidFile !== undefined) removeServerFile(server.pidFile ?? '', pidFile)
+  }
+
+  /** Resolves when so many packets have been examined since the start. */
+  async looked(packets: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#onLooked = (looked) => {
+        if (looked >= packets) resolve()
+      }
+    })
+  }
+
+  /** What is open, read back from the system. Undefined if it cannot be read now. */
+  async liveGrants(): Promise<readonly Grant[] | undefined> {
+    const grants = await this.#parts.firewall.grants()
+    return grants.ok ? grants.value.map(({ grant }) => grant) : undefined
   }
 
   async status(): Promise<Status> {

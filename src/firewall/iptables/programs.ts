@@ -23,7 +23,7 @@ export interface Programs {
   restore(family: AddressFamily, input: string): Promise<Result<void, ProgramFailure>>
   /** `iptables-save`, of one table. */
   save(family: AddressFamily, table: string): Promise<Result<string, ProgramFailure>>
-  /** `iptables -L`, with counters, for people. @param chain empty: every chain of the table. */
+  /** `iptables -L`, in the form of fwknopd, for people and scripts. @param chain empty: every chain of the table. */
   list(family: AddressFamily, table: string, chain: string): Promise<Result<string, ProgramFailure>>
 }
 
@@ -41,7 +41,7 @@ export function systemPrograms(program: string): Programs {
     list: (family, table, chain) =>
       run(
         ofFamily(family),
-        ['-w', String(LOCK_WAIT), '-t', table, '-v', '-n', '--line-numbers', '-L', ...(chain === '' ? [] : [chain])],
+        ['-w', String(LOCK_WAIT), '-t', table, '-n', '--line-numbers', '-L', ...(chain === '' ? [] : [chain])],
         '',
       ),
   }
