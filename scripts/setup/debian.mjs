@@ -26,12 +26,15 @@ export const testPackages = [
   'debootstrap', // with systemd-container: a whole Debian that boots (test/host)
   'fwknop-client',
   'fwknop-server',
+  'fish', // with zsh: shells that complete our options
   'gnupg',
   'iptables',
+  'mandoc', // reads our man pages
   'openssl', // makes the certificates of tests
   'procps',
   'squid',
   'systemd-container',
+  'zsh',
 ]
 
 /** Packages whose installation would start a daemon, with the name of its service. */

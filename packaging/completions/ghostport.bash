@@ -1,0 +1,92 @@
+# Written by “npm run documents” from the tables of options.
+_ghostport_complete() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
+  local options='' paths='' values='' command=''
+  COMPREPLY=()
+  if ((COMP_CWORD > 1)); then command=${COMP_WORDS[1]}; fi
+  if [[ -z $command || ($command == help && COMP_CWORD -eq 2) ]]; then
+    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy keygen serve check explain simulate import unit status completions help version' -- "$current")
+    return
+  fi
+  case $command in
+    knock)
+      options='--destination -D --access -A --allow-ip -a --source-ip -s --fw-timeout -f --server-proto -P --server-port -p --rand-port -r --source-port -S --ipv4 -4 --ipv6 -6 --nat-access -N --nat-local --nat-port --nat-rand-port --server-cmd -C --named-config -n --rc-file --no-rc-file --no-home-dir --get-key -G --get-hmac-key --key-base64-rijndael --key-rijndael --key-base64-hmac --key-hmac --use-hmac --stdin --fd --hmac-digest-type --digest-type -m --encryption-mode -M --gpg-encryption -g --gpg-recipient-key --gpg-signer-key --gpg-home-dir --gpg-exe --gpg-agent --gpg-no-signing-pw --spoof-user -U --time-offset-plus --time-offset-minus --verbose -v --user-agent -u --http-proxy -H --http-proxy-user --http-proxy-password-file --https-ca-file --test -T --wait --knocks --wait-limit --wait-for --json --help -h'
+      paths='--rc-file --get-key -G --get-hmac-key --gpg-exe --http-proxy-password-file --https-ca-file'
+      values='--destination -D --access -A --allow-ip -a --fw-timeout -f --server-proto -P --server-port -p --source-port -S --nat-access -N --nat-port --server-cmd -C --named-config -n --key-base64-rijndael --key-rijndael --key-base64-hmac --key-hmac --fd --hmac-digest-type --digest-type -m --encryption-mode -M --gpg-recipient-key --gpg-signer-key --gpg-home-dir --spoof-user -U --time-offset-plus --time-offset-minus --user-agent -u --http-proxy -H --http-proxy-user --knocks --wait-limit --wait-for'
+      ;;
+    ssh)
+      options='--destination -D --access -A --allow-ip -a --source-ip -s --fw-timeout -f --server-proto -P --server-port -p --rand-port -r --source-port -S --ipv4 -4 --ipv6 -6 --nat-access -N --nat-local --nat-port --nat-rand-port --server-cmd -C --named-config -n --rc-file --no-rc-file --no-home-dir --get-key -G --get-hmac-key --key-base64-rijndael --key-rijndael --key-base64-hmac --key-hmac --use-hmac --stdin --fd --hmac-digest-type --digest-type -m --encryption-mode -M --gpg-encryption -g --gpg-recipient-key --gpg-signer-key --gpg-home-dir --gpg-exe --gpg-agent --gpg-no-signing-pw --spoof-user -U --time-offset-plus --time-offset-minus --verbose -v --user-agent -u --http-proxy -H --http-proxy-user --http-proxy-password-file --https-ca-file --knocks --wait-limit --wait-for --help -h'
+      paths='--rc-file --get-key -G --get-hmac-key --gpg-exe --http-proxy-password-file --https-ca-file'
+      values='--destination -D --access -A --allow-ip -a --fw-timeout -f --server-proto -P --server-port -p --source-port -S --nat-access -N --nat-port --server-cmd -C --named-config -n --key-base64-rijndael --key-rijndael --key-base64-hmac --key-hmac --fd --hmac-digest-type --digest-type -m --encryption-mode -M --gpg-recipient-key --gpg-signer-key --gpg-home-dir --spoof-user -U --time-offset-plus --time-offset-minus --user-agent -u --http-proxy -H --http-proxy-user --knocks --wait-limit --wait-for'
+      ;;
+    proxy)
+      options='--destination -D --access -A --allow-ip -a --source-ip -s --fw-timeout -f --server-proto -P --server-port -p --rand-port -r --source-port -S --ipv4 -4 --ipv6 -6 --nat-access -N --nat-local --nat-port --nat-rand-port --server-cmd -C --named-config -n --rc-file --no-rc-file --no-home-dir --get-key -G --get-hmac-key --key-base64-rijndael --key-rijndael --key-base64-hmac --key-hmac --use-hmac --stdin --fd --hmac-digest-type --digest-type -m --encryption-mode -M --gpg-encryption -g --gpg-recipient-key --gpg-signer-key --gpg-home-dir --gpg-exe --gpg-agent --gpg-no-signing-pw --spoof-user -U --time-offset-plus --time-offset-minus --verbose -v --user-agent -u --http-proxy -H --http-proxy-user --http-proxy-password-file --https-ca-file --knocks --wait-limit --wait-for --help -h'
+      paths='--rc-file --get-key -G --get-hmac-key --gpg-exe --http-proxy-password-file --https-ca-file'
+      values='--destination -D --access -A --allow-ip -a --fw-timeout -f --server-proto -P --server-port -p --source-port -S --nat-access -N --nat-port --server-cmd -C --named-config -n --key-base64-rijndael --key-rijndael --key-base64-hmac --key-hmac --fd --hmac-digest-type --digest-type -m --encryption-mode -M --gpg-recipient-key --gpg-signer-key --gpg-home-dir --spoof-user -U --time-offset-plus --time-offset-minus --user-agent -u --http-proxy -H --http-proxy-user --knocks --wait-limit --wait-for'
+      ;;
+    keygen)
+      options='--pair --access --rc --name --server --open --key-gen-file -K --key-len --hmac-key-len --hmac-digest-type --json --help -h'
+      paths='--key-gen-file -K'
+      values='--name --server --open --key-len --hmac-key-len --hmac-digest-type'
+      ;;
+    serve)
+      options='--config-file -c --access-file -a --interface -i --udp-server -U --exit-parse-config --fw-flush --dry-run --foreground -f --verbose -v --help -h'
+      paths='--config-file -c --access-file -a'
+      values='--interface -i'
+      ;;
+    check)
+      options='--config-file -c --access-file -a --json --help -h'
+      paths='--config-file -c --access-file -a'
+      values=''
+      ;;
+    explain)
+      options='--config-file -c --access-file -a --from --to --at --json --help -h'
+      paths='--config-file -c --access-file -a'
+      values='--from --to --at'
+      ;;
+    simulate)
+      options='--config-file -c --access-file -a --from --to --at --stanza --user --access -A --allow-ip -a --fw-timeout -f --nat-access -N --nat-local --nat-port --server-cmd -C --json --help -h'
+      paths='--config-file -c --access-file -a'
+      values='--from --to --at --stanza --user --access -A --allow-ip -a --fw-timeout -f --nat-access -N --nat-port --server-cmd -C'
+      ;;
+    import)
+      options='--config-file -c --access-file -a --json --help -h'
+      paths='--config-file -c --access-file -a'
+      values=''
+      ;;
+    unit)
+      options='--config-file -c --access-file -a --gate --help -h'
+      paths='--config-file -c --access-file -a'
+      values=''
+      ;;
+    status)
+      options='--socket -s --json --help -h'
+      paths='--socket -s'
+      values=''
+      ;;
+    completions)
+      options='--help -h'
+      paths=''
+      values=''
+      ;;
+    help)
+      options='--help -h'
+      paths=''
+      values=''
+      ;;
+    version)
+      options='--json --help -h'
+      paths=''
+      values=''
+      ;;
+  esac
+  if [[ " $paths " == *" $previous "* ]]; then
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen -f -- "$current")
+  elif [[ " $values " == *" $previous "* ]]; then
+    return
+  elif [[ $current == -* ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+  fi
+}
+complete -F _ghostport_complete ghostport
