@@ -14,11 +14,14 @@ import { distinctOpenings, type Grant, grantId } from './grant.ts'
 import { isAmong } from './matching.ts'
 import { chooseOpenings, type NameQuestion, type TargetKnowledge } from './openings.ts'
 import type { Policy } from './policy.ts'
-import type { Stanza } from './stanza.ts'
+import { checkSignature, type SignatureReport } from './signature.ts'
+import { gnupgOf, type Stanza } from './stanza.ts'
 import { type Action, type Denial, refusal, type Verdict } from './verdict.ts'
 
 /** An authentic packet, with all that policy needs of it. */
 export interface Request extends TargetKnowledge {
+  /** For a packet that GnuPG opened: who signed it. */
+  readonly signature?: SignatureReport
   readonly message: Message
   /** Where the packet came from. */
   readonly packetSource: IpAddress
@@ -122,6 +125,7 @@ type Check = (question: Question) => Refused | undefined
 const checks: readonly { readonly rule: string; readonly check: Check }[] = [
   { rule: 'SOURCE, DESTINATION', check: checkAddresses },
   { rule: 'ACCESS_EXPIRE', check: checkExpiry },
+  { rule: 'GPG_FINGERPRINT_ID, GPG_REMOTE_ID', check: checkSigner },
   { rule: 'REQUIRE_SOURCE_ADDRESS', check: checkNamedSource },
   { rule: 'REQUIRE_PACKET_SOURCE', check: checkPacketSource },
   { rule: 'the address to open for', check: checkGrantSource },
@@ -142,6 +146,13 @@ function checkAddresses({ stanza, request }: Question): Refused | undefined {
 function checkExpiry({ stanza: { expires }, now }: Question): Refused | undefined {
   if (expires === undefined || now < expires) return undefined
   return refuse('ACCESS_EXPIRED', `it expired at ${showTime(expires)}`)
+}
+
+function checkSigner({ stanza, request: { signature } }: Question): Refused | undefined {
+  if (signature === undefined) return undefined
+  const gnupg = gnupgOf(stanza)
+  if (gnupg === undefined) return refuse('ACCESS_SIGNATURE_DENIED', 'the stanza is not for GnuPG')
+  return checkSignature(gnupg.signature, signature)
 }
 
 function checkNamedSource({ stanza, request }: Question): Refused | undefined {

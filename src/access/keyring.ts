@@ -3,14 +3,19 @@
  * many stanzas have it. A packet that opens with a key opens for all stanzas that have it.
  */
 import { primitives } from '#primitives'
+import { encodeBase64 } from '../bytes/base64.ts'
 import { concatBytes } from '../bytes/bytes.ts'
+import { encodeText } from '../bytes/text.ts'
 import { chainingOf, passphraseOf } from '../packet/encryption-mode.ts'
 import { exposeKey } from '../packet/key.ts'
 import type { Brand } from '../units.ts'
-import type { Stanza, StanzaEncryption } from './stanza.ts'
+import { encryptionsOf, type GnupgDecrypter, type Stanza, type StanzaEncryption } from './stanza.ts'
 
 /** A hash of the keys of a keyring. The same keys have the same name after a reload. It is never written anywhere. */
 export type KeyringName = Brand<string, 'KeyringName'>
+
+/** A way to run gpg. The processes of the server name it so to each other. */
+export type DecrypterName = Brand<string, 'DecrypterName'>
 
 /** The keys that open a packet, and the stanzas that have them. Compare by identity within one policy. */
 export interface Keyring extends Pick<Stanza, 'encryption' | 'hmac'> {
@@ -22,23 +27,22 @@ export interface Keyring extends Pick<Stanza, 'encryption' | 'hmac'> {
 export function gatherKeyrings(stanzas: readonly Stanza[]): readonly Keyring[] {
   const keyrings = new Map<KeyringName, Keyring & { stanzas: [Stanza, ...Stanza[]] }>()
   for (const stanza of stanzas) {
-    const name = keyringName(stanza)
-    const known = keyrings.get(name)
-    if (known !== undefined) known.stanzas.push(stanza)
-    else keyrings.set(name, { name, ...keysOf(stanza), stanzas: [stanza] })
+    for (const encryption of encryptionsOf(stanza)) {
+      const keys = { encryption, ...(stanza.hmac !== undefined && { hmac: stanza.hmac }) }
+      const name = keyringName(keys)
+      const known = keyrings.get(name)
+      if (known !== undefined) known.stanzas.push(stanza)
+      else keyrings.set(name, { name, ...keys, stanzas: [stanza] })
+    }
   }
   return [...keyrings.values()]
-}
-
-function keysOf({ encryption, hmac }: Stanza): Pick<Stanza, 'encryption' | 'hmac'> {
-  return hmac === undefined ? { encryption } : { encryption, hmac }
 }
 
 /**
  * A SHA-256 of the keys and of how they are used, with one character per byte. Two stanzas have the same name if they
  * open the same packets.
  */
-function keyringName({ encryption, hmac }: Stanza): KeyringName {
+function keyringName({ encryption, hmac }: Pick<Stanza, 'encryption' | 'hmac'>): KeyringName {
   const macKey = hmac === undefined ? new Uint8Array() : exposeKey(hmac.key)
   const { how, secret } = nameParts(encryption)
   const keys = primitives.digest('sha256', concatBytes(secret, macKey))
@@ -46,12 +50,24 @@ function keyringName({ encryption, hmac }: Stanza): KeyringName {
   return `${header} ${Reflect.apply(String.fromCharCode, undefined, keys)}` as KeyringName
 }
 
+/**
+ * The same for two stanzas that run gpg in the same way: base64 of a SHA-256. Signatures do not count: each stanza
+ * judges them by itself.
+ */
+export function decrypterName({ home, program, decryptId, passphrase }: GnupgDecrypter): DecrypterName {
+  const secret = passphrase === undefined ? '' : encodeBase64(exposeKey(passphrase))
+  const text = encodeText(JSON.stringify([home, program, decryptId ?? '', secret]))
+  return encodeBase64(primitives.digest('sha256', text)) as DecrypterName
+}
+
 /** @returns how a stanza decrypts, and with what. Both are the same for two stanzas that open each other's packets. */
 function nameParts(encryption: StanzaEncryption): { readonly how: string; readonly secret: Uint8Array } {
   switch (encryption.kind) {
     case 'symmetric':
       return { how: chainingOf(encryption.mode), secret: passphraseOf(encryption.key, encryption.mode) }
+    case 'gnupg':
+      return { how: 'gnupg', secret: encodeText(decrypterName(encryption)) }
     default:
-      return encryption.kind satisfies never
+      return encryption satisfies never
   }
 }

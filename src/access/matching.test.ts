@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { must } from '../../test/support/results.ts'
+import { symmetricKeys } from '../../test/support/symmetric-keys.ts'
 import { encodeText } from '../bytes/text.ts'
 import { addressFromBytes, parseAddress, parseNetwork } from '../packet/address.ts'
 import { EncryptionKey, HmacKey } from '../packet/key.ts'
 import { seconds } from '../units.ts'
 import { isAmong, StanzaIndex } from './matching.ts'
 import { OpenerMemory } from './opener-memory.ts'
-import type { Stanza, StanzaId } from './stanza.ts'
+import type { Stanza, StanzaId, SymmetricEncryption } from './stanza.ts'
 
 const ip = (text: string) => must(parseAddress(text))
 
@@ -52,11 +53,11 @@ for (const [source, keysOf] of orders)
     assert.deepEqual(tried(index, source), keysOf))
 
 test('the stanzas of a key are those for the source, in file order, each once', () => {
-  const keyring = index.keyringOf(must({ ok: true, value: index.byId(4 as StanzaId) ?? assert.fail() }))
+  const keyring = index.keyringOf(index.byId(4 as StanzaId) ?? assert.fail(), 'symmetric') ?? assert.fail()
   assert.deepEqual(ids(keyring.stanzas), [1, 4])
   assert.deepEqual(ids(index.stanzasFor(keyring, ip('10.0.0.5'))), [1, 4])
   assert.deepEqual(ids(index.stanzasFor(keyring, ip('10.0.0.6'))), [1])
-  const other = index.keyringOf(index.byId(5 as StanzaId) ?? assert.fail())
+  const other = index.keyringOf(index.byId(5 as StanzaId) ?? assert.fail(), 'symmetric') ?? assert.fail()
   assert.deepEqual(ids(index.stanzasFor(other, ip('10.0.0.5'))), [5])
   assert.deepEqual(ids(index.stanzasFor(other, ip('192.0.2.1'))), [])
 })
@@ -87,8 +88,8 @@ const sharing: [what: string, one: Stanza, other: Stanza, share: boolean][] = [
   ],
   ['legacy and CBC with a short key', mode(stanza(1, 'any', 'short'), 'legacy'), stanza(2, 'any', 'short'), false],
 ]
-function mode(of: Stanza, named: Stanza['encryption']['mode']): Stanza {
-  return { ...of, encryption: { ...of.encryption, mode: named } }
+function mode(of: Stanza, named: SymmetricEncryption['mode']): Stanza {
+  return { ...of, encryption: { ...symmetricKeys(of).encryption, mode: named } }
 }
 for (const [what, one, other, share] of sharing) {
   test(`${what}: ${share ? 'one key to try' : 'two keys to try'}`, () => {

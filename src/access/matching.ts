@@ -6,14 +6,14 @@
  */
 import { familyOf, type IpAddress, maskAddress, type Network, networkContains } from '../packet/address.ts'
 import { gatherKeyrings, type Keyring, type KeyringName } from './keyring.ts'
-import type { Stanza, StanzaId } from './stanza.ts'
+import type { Stanza, StanzaEncryption, StanzaId } from './stanza.ts'
 
 /** Stanzas that name the same source, by keyring. */
 type Bucket = Map<Keyring, Stanza[]>
 
 export class StanzaIndex {
   readonly #byId = new Map<StanzaId, Stanza>()
-  readonly #keyringOf = new Map<Stanza, Keyring>()
+  readonly #keyringsOf = new Map<Stanza, Keyring[]>()
   readonly #keyringNamed = new Map<KeyringName, Keyring>()
   readonly #any: Bucket = new Map()
   /** Those of {@link #any}. */
@@ -29,7 +29,7 @@ export class StanzaIndex {
       this.#keyringNamed.set(keyring.name, keyring)
       for (const stanza of keyring.stanzas) {
         this.#byId.set(stanza.id, stanza)
-        this.#keyringOf.set(stanza, keyring)
+        this.#keyringsOf.set(stanza, [...(this.#keyringsOf.get(stanza) ?? []), keyring])
         if (stanza.sources === 'any') add(this.#any, keyring, stanza)
         else for (const network of stanza.sources) add(this.#bucketFor(network), keyring, stanza)
       }
@@ -42,11 +42,16 @@ export class StanzaIndex {
     return this.#byId.get(id)
   }
 
-  /** The keys of a stanza of this index. */
-  keyringOf(stanza: Stanza): Keyring {
-    const keyring = this.#keyringOf.get(stanza)
-    if (keyring === undefined) throw new Error('a stanza of another index')
-    return keyring
+  /** The keys of this kind that a stanza of this index has. @returns undefined if it has none of this kind. */
+  keyringOf(stanza: Stanza, kind: StanzaEncryption['kind']): Keyring | undefined {
+    return this.keyringsOf(stanza).find(({ encryption }) => encryption.kind === kind)
+  }
+
+  /** The keys of a stanza of this index: one keyring, or two of different kinds. */
+  keyringsOf(stanza: Stanza): readonly Keyring[] {
+    const keyrings = this.#keyringsOf.get(stanza)
+    if (keyrings === undefined) throw new Error('a stanza of another index')
+    return keyrings
   }
 
   /** @returns undefined if no stanza of this index has these keys. */

@@ -2,10 +2,12 @@
 import type { IpAddress, Network } from '../packet/address.ts'
 import type { Authentication } from '../packet/authenticate.ts'
 import type { Encryption } from '../packet/cipher.ts'
+import type { DecryptionPassphrase } from '../packet/key.ts'
 import type { ProtocolPort, Username } from '../packet/message.ts'
 import type { SourceLocation } from '../result.ts'
 import type { Brand, Port, PortRange, Seconds, UnixSeconds } from '../units.ts'
 import type { CommandRule } from './command.ts'
+import type { SignaturePolicy } from './signature.ts'
 import type { StanzaName } from './stanza-name.ts'
 
 /**
@@ -21,11 +23,29 @@ export interface NatTargetRule {
 }
 
 /** How the packets of a stanza are encrypted, by `kind`. */
-export type StanzaEncryption = SymmetricEncryption
+export type StanzaEncryption = SymmetricEncryption | GnupgEncryption
 
 /** KEY and ENCRYPTION_MODE: client and server have the same key. */
 export interface SymmetricEncryption extends Encryption {
   readonly kind: 'symmetric'
+}
+
+/** GPG_DECRYPT_PW or GPG_ALLOW_NO_PW: clients encrypt to a key of the server's keyring, and sign. */
+export interface GnupgEncryption extends GnupgDecrypter {
+  readonly kind: 'gnupg'
+  readonly signature: SignaturePolicy
+}
+
+/** How gpg is run to decrypt a packet. */
+export interface GnupgDecrypter {
+  /** GPG_HOME_DIR: the folder of the keyring. */
+  readonly home: string
+  /** GPG_EXE: path of gpg. */
+  readonly program: string
+  /** GPG_DECRYPT_ID: the key that must decrypt, as gpg understands it. Absent: any secret key of the keyring. */
+  readonly decryptId?: string
+  /** GPG_DECRYPT_PW. Absent: the key has none. */
+  readonly passphrase?: DecryptionPassphrase
 }
 
 export interface Stanza {
@@ -38,6 +58,8 @@ export interface Stanza {
   /** DESTINATION: matched against the address that the packet was sent to. */
   readonly destinations: 'any' | readonly Network[]
   readonly encryption: StanzaEncryption
+  /** For a stanza that has a symmetric key, and opens GnuPG packets too: their length tells them apart. */
+  readonly alsoGnupg?: GnupgEncryption
   /** Absent: the stanza opens packets that carry no HMAC. */
   readonly hmac?: Authentication
   /** OPEN_PORTS: every requested port must be here. Absent: any port. */
@@ -63,4 +85,17 @@ export interface Stanza {
   readonly natTargets?: readonly NatTargetRule[]
   /** ENABLE_CMD_EXEC: command messages are carried out. Absent: they are refused. */
   readonly commands?: CommandRule
+}
+
+/** All ways in which the packets of a stanza may be encrypted: one, or two of different kinds. */
+export function encryptionsOf({
+  encryption,
+  alsoGnupg,
+}: Pick<Stanza, 'encryption' | 'alsoGnupg'>): readonly StanzaEncryption[] {
+  return alsoGnupg === undefined ? [encryption] : [encryption, alsoGnupg]
+}
+
+/** @returns undefined for a stanza without GnuPG. */
+export function gnupgOf(stanza: Pick<Stanza, 'encryption' | 'alsoGnupg'>): GnupgEncryption | undefined {
+  return encryptionsOf(stanza).find((encryption) => encryption.kind === 'gnupg')
 }

@@ -134,8 +134,8 @@ function stanzasAsked(
   const meant = stanzaMeant(stanzas, given)
   if (!meant.ok) return meant
   const index = new StanzaIndex(stanzas)
-  const asked = index.stanzasFor(index.keyringOf(meant.value), source)
-  return ok(asked.length > 0 ? asked : [meant.value])
+  const asked = index.keyringsOf(meant.value).flatMap((keyring) => index.stanzasFor(keyring, source))
+  return ok(asked.length > 0 ? [...new Set(asked)] : [meant.value])
 }
 
 function stanzaMeant(

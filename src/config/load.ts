@@ -43,7 +43,7 @@ export function loadConfig(files: ConfigFiles, source: ConfigSource): Result<Loa
   if (!parsed.ok) return parsed
   const { config, at, values, texts } = parsed.value
   const server = source.access === undefined ? config : { ...config, accessFile: source.access }
-  const access = parseAccessConf(server.accessFile, files)
+  const access = parseAccessConf(server.accessFile, files, server.gnupg)
   if (!access.ok) return access
   const built = buildPolicy(server, access.value.stanzas)
   if (!built.ok) return built

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { grantAction } from '../../test/support/granted.ts'
 import { must } from '../../test/support/results.ts'
+import { symmetricKeys } from '../../test/support/symmetric-keys.ts'
 import { StanzaIndex } from '../access/matching.ts'
 import { OpenerMemory } from '../access/opener-memory.ts'
 import type { StanzaId } from '../access/stanza.ts'
@@ -82,7 +83,7 @@ function sealed(at: Server, stanza: number, change: Partial<OutgoingMessage> = {
   } as OutgoingMessage
   const salt = new Uint8Array(8)
   new DataView(salt.buffer).setUint32(4, ++salts)
-  return must(sealPacket(message, at.keysOf(stanza), { digestType: 'sha256', salt }))
+  return must(sealPacket(message, symmetricKeys(at.keysOf(stanza)), { digestType: 'sha256', salt }))
 }
 function captured(text: string, source: IpAddress = ip('192.0.2.9')): CapturedPacket {
   return {
@@ -337,7 +338,10 @@ function withAddress(at: Server, knock: Knock, resolvedTarget: IpAddress | { why
   const { index } = at.judging
   const opener = index.byId(knock.openedBy)
   assert(opener !== undefined)
-  return judgeClaimed([{ knock, keyring: index.keyringOf(opener).name, resolvedTarget }], under)
+  return judgeClaimed(
+    [{ knock, keyring: index.keyringOf(opener, 'symmetric')?.name ?? assert.fail(), resolvedTarget }],
+    under,
+  )
 }
 
 test('a host name is looked up in the family of the client, for a packet that is claimed and allowed', async () => {

@@ -92,8 +92,25 @@ export class ProxyPassword extends SecretKey {
   }
 }
 
+/** The passphrase of a GnuPG key that decrypts packets: 1–128 bytes. */
+export class DecryptionPassphrase extends SecretKey {
+  declare private readonly kind: 'decryption'
+  static readonly maxLength = 128
+
+  /** @param bytes are copied. */
+  static fromBytes(bytes: Uint8Array): Result<DecryptionPassphrase, Failure<'KEY_INVALID'>> {
+    const wrong = wrongLength(bytes, 'a passphrase', DecryptionPassphrase.maxLength)
+    return wrong ?? ok(new DecryptionPassphrase(bytes))
+  }
+  private constructor(bytes: Uint8Array) {
+    super(bytes)
+  }
+}
+
 /** The bytes of a key. Do not keep, log or send the result. */
-export function exposeKey(key: EncryptionKey | HmacKey | SigningPassphrase | ProxyPassword): Uint8Array {
+export function exposeKey(
+  key: EncryptionKey | HmacKey | SigningPassphrase | ProxyPassword | DecryptionPassphrase,
+): Uint8Array {
   return bytesOf(key)
 }
 

@@ -81,7 +81,7 @@ const stanza = (lines: readonly string[]): Result<unknown> => {
 function asData({ encryption, hmac, location: _, ...rest }: Stanza): unknown {
   return {
     ...rest,
-    encryption: [encryption.mode, exposeKey(encryption.key)],
+    encryption: encryption.kind === 'symmetric' ? [encryption.mode, exposeKey(encryption.key)] : encryption,
     hmac: hmac && [hmac.type, exposeKey(hmac.key)],
   }
 }

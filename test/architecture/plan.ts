@@ -61,6 +61,11 @@ const walls: readonly { readonly from: string; readonly closedTo: RegExp; readon
     why: 'the link knows neither side',
   },
   {
+    from: 'src/daemon/gnupg/',
+    closedTo: /^src\/(firewall|replay|commands|delivery|capture|daemon\/(warden|receiver))\//,
+    why: 'the GnuPG process decrypts, and holds nothing else',
+  },
+  {
     from: 'src/system/',
     closedTo: /^src\/(?!bytes\/|system\/)[a-z-]+\//,
     why: 'system/ knows Linux, and nothing of SPA',

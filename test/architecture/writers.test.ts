@@ -62,6 +62,8 @@ const rules: readonly Rule[] = [
       'src/daemon/warden/executor-process/spawn.ts': /'--source', JSON\.stringify\(source\)/,
       // Only hashed.
       'src/access/rule-key.ts': /encodeText\(JSON\.stringify\(rule\)\)/,
+      'src/access/keyring.ts': /encodeText\(JSON\.stringify/,
+      'src/daemon/link/attestation.ts': /encodeText\(JSON\.stringify/,
       // Only compared.
       'src/daemon/warden/restart-settings.ts': /JSON\.stringify\(one\)/,
     },

@@ -24,6 +24,7 @@ import { Daemon, type DaemonSettings, dropByDefault, type LogEvent, stanza, type
 import { askingLoopback, DnsServer } from '../support/dns-server.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 import { openSender, type Sender } from '../support/sender.ts'
+import { symmetricKeys } from '../support/symmetric-keys.ts'
 
 const SERVER = '10.9.0.2'
 const SERVER6 = 'fd09::2'
@@ -78,7 +79,7 @@ function byName(id: number, name: string, change: Partial<OutgoingMessage> = {})
   } as OutgoingMessage
   const salt = new Uint8Array(8)
   new DataView(salt.buffer).setUint32(4, sealed)
-  const text = sealPacket(message, made, { digestType: 'sha256', salt })
+  const text = sealPacket(message, symmetricKeys(made), { digestType: 'sha256', salt })
   assert.ok(text.ok, JSON.stringify(text))
   return encodeText(text.value)
 }

@@ -29,6 +29,7 @@ import {
 } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 import { openSender, type Sender } from '../support/sender.ts'
+import { symmetricKeys } from '../support/symmetric-keys.ts'
 
 const PORT = 62_201
 /** The latest date that a packet can carry: the year 33 658. */
@@ -57,7 +58,7 @@ function packet(id: 1 | 2, timestamp: number): Uint8Array {
   } as const satisfies OutgoingMessage
   const salt = new Uint8Array(8)
   new DataView(salt.buffer).setUint32(4, sealed)
-  const text = sealPacket(message, made, { digestType: 'sha256', salt })
+  const text = sealPacket(message, symmetricKeys(made), { digestType: 'sha256', salt })
   assert.ok(text.ok)
   return encodeText(text.value)
 }

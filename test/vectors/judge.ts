@@ -14,17 +14,19 @@ import { parseAccessConf } from '../../src/config/access/parse-access-conf.ts'
 import { filesFromSnapshot } from '../../src/config/reading/config-files.ts'
 import type { ConfigFailure } from '../../src/config/reading/notice.ts'
 import { parseFwknopdConf } from '../../src/config/server/parse-fwknopd-conf.ts'
-import { receive } from '../../src/daemon/receiver/receive.ts'
+import { begin } from '../../src/daemon/receiver/receive.ts'
 import { judge as judgeKnocks } from '../../src/daemon/warden/admission/judge.ts'
 import { createMemoryFirewall } from '../../src/firewall/memory.ts'
 import { type IpAddress, parseAddress } from '../../src/packet/address.ts'
+import { decrypt } from '../../src/packet/decrypt.ts'
 import { parseEnvelope } from '../../src/packet/envelope.ts'
-import type { DecodedFields } from '../../src/packet/fields.ts'
+import { type DecodedFields, parseFields } from '../../src/packet/fields.ts'
 import { openPacket } from '../../src/packet/open.ts'
 import { type StrictnessRule, strictnessRules } from '../../src/packet/strictness.ts'
 import { memoryReplayStore } from '../../src/replay/memory.ts'
 import { type Failure, ok, type Result } from '../../src/result.ts'
 import { port, unixSeconds } from '../../src/units.ts'
+import { decryptByGnupg, gnupgHome, vouches } from './gnupg.ts'
 import type { Vector } from './vector.ts'
 
 export type Judgement =
@@ -53,10 +55,10 @@ export const stricterRules = {
 export type StricterRule = StrictnessRule | 'used-in-any-spelling'
 
 /** Categories of packets that fwknopd accepts leniently, and that a careful server may refuse. */
-const MAY_BE_STRICTER: ReadonlySet<string> = new Set(['lenient', 'malleable'])
+const MAY_BE_STRICTER: ReadonlySet<string> = new Set(['lenient', 'malleable', 'gpg'])
 
 /** Variables that are not built yet. A stanza with one cannot be judged. */
-const NOT_BUILT = /^\s*(GPG_\w+|(?:ENABLE_)?CMD_\w+)/m
+const NOT_BUILT = /^\s*((?:ENABLE_)?CMD_\w+)/m
 
 /** The test server of the vectors: UDP mode, NAT of both kinds on, aging off. */
 const DEFAULT_CONF = {
@@ -100,27 +102,40 @@ function startServer(vector: Vector): Result<Server, ConfigFailure> {
     commands: noCommands,
     clock: new ManualClock(unixSeconds(vector.now)),
     ownAddresses: () => new Set<never>(),
+    isAttested: vouches,
   }
   const source = sourceOf(vector)
+  /** What gpg decrypted last. */
+  let plaintext: Uint8Array | undefined
   return ok({
     async take(packet) {
-      const knock = receive(
-        { via: 'udp', payload: payloadOf(packet), source, sourcePort: port(40_000), destinationPort: port(62_201) },
-        receiving,
-      )
-      if (!knock.ok) return refusal(knock.failure)
-      const [verdict] = await judgeKnocks([knock.value], judging)
+      const payload = payloadOf(packet)
+      const ports = { sourcePort: port(40_000), destinationPort: port(62_201) }
+      let received = begin({ via: 'udp', payload, source, ...ports }, receiving)
+      while (received.state === 'pending') {
+        const { encryption } = received
+        received =
+          encryption.kind === 'symmetric'
+            ? received.goOn(decrypt(received.envelope, encryption))
+            : await decryptByGnupg(received, encryption, (text) => {
+                plaintext = text
+              })
+      }
+      if (received.state === 'refused') return refusal(received.failure)
+      const [verdict] = await judgeKnocks([received.knock], judging)
       if (verdict === undefined) throw new Error('a knock without a verdict')
       return verdict
     },
     read(packet) {
       const envelope = parseEnvelope(payloadOf(packet), policy.value)
       if (!envelope.ok) return undefined
-      for (const keyring of index.keyringsFor(source)) {
-        const opened = openPacket(envelope.value, keyring)
+      for (const { encryption, hmac } of index.keyringsFor(source)) {
+        if (encryption.kind !== 'symmetric') continue
+        const opened = openPacket(envelope.value, { encryption, ...(hmac && { hmac }) })
         if (opened.ok) return opened.value.fields
       }
-      return undefined
+      const fields = plaintext === undefined ? undefined : parseFields(plaintext)
+      return fields?.ok ? fields.value : undefined
     },
   })
 }
@@ -129,7 +144,8 @@ function policyOf({ accessConf, conf }: Vector): Result<Policy, ConfigFailure> {
   const settings = Object.entries({ ...DEFAULT_CONF, ...conf }).filter(([name]) => !HOW_CAPTURED.test(name))
   const server = parseFwknopdConf('/fwknopd.conf', settings.map(([name, value]) => `${name} ${value};\n`).join(''))
   if (!server.ok) return server
-  const files = filesFromSnapshot({ texts: { '/access.conf': accessConf }, folders: {}, failures: {} })
+  const text = accessConf.replaceAll(/^GPG_HOME_DIR GPG_HOME$/gm, () => `GPG_HOME_DIR ${gnupgHome()}`)
+  const files = filesFromSnapshot({ texts: { '/access.conf': text }, folders: {}, failures: {} })
   const access = parseAccessConf('/access.conf', files)
   if (!access.ok) return access
   const policy = buildPolicy(server.value.config, access.value.stanzas)

@@ -1,6 +1,6 @@
 /** The effective policy as a table: what each stanza allows, after defaults and limits. Never a key. */
 import type { Policy } from '../../access/policy.ts'
-import type { Stanza, StanzaEncryption } from '../../access/stanza.ts'
+import { encryptionsOf, type GnupgEncryption, type Stanza, type StanzaEncryption } from '../../access/stanza.ts'
 import { describeStanza } from '../../access/stanza-name.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
 import { formatCapturePort } from '../../config/server/spa-ports.ts'
@@ -113,16 +113,27 @@ function describeNetworks(networks: Stanza['sources']): string {
   return networks === 'any' ? 'any address' : networks.map(formatNetwork).join(', ')
 }
 
-function describeKeys({ encryption, hmac }: Stanza): string {
-  return `${describeEncryption(encryption)}, ${hmac === undefined ? 'no HMAC' : `HMAC ${hmac.type}`}`
+function describeKeys(stanza: Stanza): string {
+  const { hmac } = stanza
+  return `${encryptionsOf(stanza).map(describeEncryption).join('; or ')}, ${hmac === undefined ? 'no HMAC' : `HMAC ${hmac.type}`}`
+}
+
+function describeSigners(signature: GnupgEncryption['signature']): string {
+  if (signature.kind === 'disabled') return 'signed or not'
+  const { fingerprints = [], ids = [], ignoresErrors } = signature
+  const both = fingerprints.length > 0 && ids.length > 0
+  const keys = both ? `${fingerprints.join(', ')}, and by ${ids.join(', ')}` : [...fingerprints, ...ids].join(', ')
+  return `signed by ${keys}${ignoresErrors ? ', also if the key is expired or not trusted' : ''}`
 }
 
 function describeEncryption(encryption: StanzaEncryption): string {
   switch (encryption.kind) {
     case 'symmetric':
       return `Rijndael ${encryption.mode}`
+    case 'gnupg':
+      return `GnuPG with ${encryption.home}, ${describeSigners(encryption.signature)}`
     default:
-      return encryption.kind satisfies never
+      return encryption satisfies never
   }
 }
 

@@ -15,8 +15,9 @@ import type { IpAddress } from '../../packet/address.ts'
 import { decrypt } from '../../packet/decrypt.ts'
 import { type Envelope, parseEnvelope } from '../../packet/envelope.ts'
 import type { Message } from '../../packet/message.ts'
-import { authenticatePacket, type OpenedPacket, readPlaintext } from '../../packet/open.ts'
-import type { Failure, Result } from '../../result.ts'
+import { authenticateGnupgPacket, authenticatePacket, type OpenedPacket, readPlaintext } from '../../packet/open.ts'
+import { recipientsOf } from '../../packet/openpgp.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import type { UnixSeconds } from '../../units.ts'
 
 /** One thing that was looked at. */
@@ -110,7 +111,7 @@ function requestFor(message: Message, source: IpAddress, { destination, ownAddre
 /** Without a source, all keys are tried. */
 function keyringsFor({ policy, index }: Judged, { source }: Arrival): readonly Keyring[] {
   return source === undefined
-    ? [...new Set(policy.stanzas.map((stanza) => index.keyringOf(stanza)))]
+    ? [...new Set(policy.stanzas.flatMap((stanza) => index.keyringsOf(stanza)))]
     : index.keyringsFor(source)
 }
 
@@ -145,8 +146,20 @@ function openUnder(keyring: Keyring, envelope: Envelope, steps: Step[]): OpenedP
       steps.push(step(`${keys}: digest and fields`, packet, 'right'))
       return packet.ok ? packet.value : undefined
     }
+    case 'gnupg': {
+      const authentic = authenticateGnupgPacket(envelope, keyring)
+      steps.push(step(`${keys}: HMAC`, authentic, hmac === undefined ? 'none is needed' : `right, ${hmac.type}`))
+      if (!authentic.ok) return undefined
+      const message = authentic.value.envelope.ciphertext(authentic.value.tagLength)
+      const recipients = message === undefined ? undefined : recipientsOf(message)
+      const outline =
+        recipients === undefined ? refuse('SPA_MALFORMED', 'it is not an encrypted OpenPGP message') : ok(recipients)
+      const whom = `for key ${recipients?.join(', ')}. This command does not run gpg: try gpg --decrypt`
+      steps.push(step(`${keys}: OpenPGP`, outline, whom))
+      return undefined
+    }
     default:
-      return encryption.kind satisfies never
+      return encryption satisfies never
   }
 }
 

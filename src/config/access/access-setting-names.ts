@@ -36,11 +36,20 @@ export const usedStanzaSettings = [
   'CMD_SUDO_EXEC_USER',
   'CMD_SUDO_EXEC_GROUP',
   'CMD_REGEX',
+  'GPG_HOME_DIR',
+  'GPG_EXE',
+  'GPG_DECRYPT_ID',
+  'GPG_DECRYPT_PW',
+  'GPG_ALLOW_NO_PW',
+  'GPG_REQUIRE_SIG',
+  'GPG_DISABLE_SIG',
+  'GPG_IGNORE_SIG_VERIFY_ERROR',
+  'GPG_REMOTE_ID',
+  'GPG_FINGERPRINT_ID',
 ] as const
 export type UsedStanzaSetting = (typeof usedStanzaSettings)[number]
 
 const CYCLES = 'command cycles are not built yet'
-const GPG = 'GnuPG is not built yet'
 const GATEWAY = 'the SPA gateway is not built yet'
 
 /** Refused by name; where it may be `N`, that value asks for nothing and may stay. */
@@ -49,16 +58,6 @@ export const refusedStanzaSettings: Readonly<Record<string, { readonly instead: 
     CMD_CYCLE_OPEN: { instead: CYCLES, mayBeNo: false },
     CMD_CYCLE_CLOSE: { instead: CYCLES, mayBeNo: false },
     CMD_CYCLE_TIMER: { instead: CYCLES, mayBeNo: false },
-    GPG_HOME_DIR: { instead: GPG, mayBeNo: false },
-    GPG_EXE: { instead: GPG, mayBeNo: false },
-    GPG_DECRYPT_ID: { instead: GPG, mayBeNo: false },
-    GPG_DECRYPT_PW: { instead: GPG, mayBeNo: false },
-    GPG_ALLOW_NO_PW: { instead: GPG, mayBeNo: true },
-    GPG_REQUIRE_SIG: { instead: GPG, mayBeNo: true },
-    GPG_DISABLE_SIG: { instead: GPG, mayBeNo: true },
-    GPG_IGNORE_SIG_VERIFY_ERROR: { instead: GPG, mayBeNo: true },
-    GPG_REMOTE_ID: { instead: GPG, mayBeNo: false },
-    GPG_FINGERPRINT_ID: { instead: GPG, mayBeNo: false },
     FORWARD_ALL: { instead: GATEWAY, mayBeNo: true },
     DISABLE_DNAT: { instead: GATEWAY, mayBeNo: true },
   }

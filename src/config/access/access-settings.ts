@@ -2,17 +2,18 @@
 
 import type { AccountName } from '../../access/command.ts'
 import { type CommandPattern, parseCommandPattern } from '../../access/command-pattern.ts'
+import type { Fingerprint, GnupgKeyId } from '../../access/signature.ts'
 import type { NatTargetRule, Stanza } from '../../access/stanza.ts'
 import { parseStanzaName, type StanzaName } from '../../access/stanza-name.ts'
 import type { IpAddress } from '../../packet/address.ts'
 import { cannotBeHost } from '../../packet/address-kinds.ts'
 import { DIGEST_TYPES, type DigestType, parseDigestType } from '../../packet/digest-type.ts'
 import { ENCRYPTION_MODES, type EncryptionMode, parseEncryptionMode } from '../../packet/encryption-mode.ts'
-import { EncryptionKey, HmacKey } from '../../packet/key.ts'
+import { DecryptionPassphrase, EncryptionKey, HmacKey } from '../../packet/key.ts'
 import { type KeyKind, parseKeyBase64, parseKeyText } from '../../packet/key-text.ts'
 import type { ProtocolPort, Username } from '../../packet/message.ts'
 import { parseUsername } from '../../packet/username.ts'
-import { ok, type Result, refuse } from '../../result.ts'
+import { ok, type Result } from '../../result.ts'
 import { type Seconds, seconds, type UnixSeconds, unixSeconds } from '../../units.ts'
 import { nearest } from '../reading/nearest.ts'
 import type { SettingLine } from '../reading/setting-lines.ts'
@@ -29,6 +30,7 @@ import {
   yesNo,
 } from '../reading/setting-values.ts'
 import type { UsedStanzaSetting } from './access-setting-names.ts'
+import { fingerprints, gnupgKeyName, gnupgPath, remoteIds } from './gnupg-settings.ts'
 import { natTargetsValue } from './nat-targets.ts'
 
 /** What the lines of a stanza say, before defaults. Two variables that set the same thing exclude each other. */
@@ -41,7 +43,7 @@ export interface StanzaDraft {
   encryptionKey?: EncryptionKey
   hmacKey?: HmacKey
   hmacType?: DigestType
-  mode?: EncryptionMode
+  mode?: EncryptionMode | 'asymmetric'
   timeout?: Seconds
   maxTimeout?: Seconds
   requireUsername?: Username
@@ -59,6 +61,16 @@ export interface StanzaDraft {
   sudoUser?: AccountName
   sudoGroup?: AccountName
   commandPattern?: CommandPattern
+  gnupgHome?: string
+  gnupgProgram?: string
+  decryptId?: string
+  decryptPassphrase?: DecryptionPassphrase
+  allowNoPassphrase?: boolean
+  requireSignature?: boolean
+  disableSignature?: boolean
+  ignoreSignatureErrors?: boolean
+  remoteIds?: readonly GnupgKeyId[]
+  fingerprints?: readonly Fingerprint[]
 }
 
 /** The line that set each field. */
@@ -107,6 +119,16 @@ export const stanzaSettings: Readonly<Record<UsedStanzaSetting, StanzaSetting>> 
   CMD_SUDO_EXEC_USER: setting('sudoUser', accountName('user')),
   CMD_SUDO_EXEC_GROUP: setting('sudoGroup', accountName('group')),
   CMD_REGEX: setting('commandPattern', parseCommandPattern),
+  GPG_HOME_DIR: setting('gnupgHome', gnupgPath),
+  GPG_EXE: setting('gnupgProgram', gnupgPath),
+  GPG_DECRYPT_ID: setting('decryptId', gnupgKeyName),
+  GPG_DECRYPT_PW: setting('decryptPassphrase', (text) => parseKeyText(DecryptionPassphrase, text)),
+  GPG_ALLOW_NO_PW: setting('allowNoPassphrase', yesNo),
+  GPG_REQUIRE_SIG: setting('requireSignature', yesNo),
+  GPG_DISABLE_SIG: setting('disableSignature', yesNo),
+  GPG_IGNORE_SIG_VERIFY_ERROR: setting('ignoreSignatureErrors', yesNo),
+  GPG_REMOTE_ID: setting('remoteIds', remoteIds),
+  GPG_FINGERPRINT_ID: setting('fingerprints', fingerprints),
 }
 
 function rawKey<Key>(kind: KeyKind<Key>, base64Name: string): ValueReader<Key> {
@@ -131,10 +153,10 @@ function digestType(text: string): Result<DigestType, ValueFailure> {
   return type.ok ? type : invalidValue(type.failure.detail, nearest(text, DIGEST_TYPES))
 }
 
-function encryptionMode(text: string): Result<EncryptionMode, ValueFailure> {
+function encryptionMode(text: string): Result<EncryptionMode | 'asymmetric', ValueFailure> {
   const mode = parseEncryptionMode(text)
   if (mode.ok) return mode
-  if (text.toLowerCase() === 'asymmetric') return refuse('CONFIG_UNSUPPORTED_KEY', 'GnuPG is not built yet')
+  if (text.toLowerCase() === 'asymmetric') return ok('asymmetric')
   return invalidValue(mode.failure.detail, nearest(text, ENCRYPTION_MODES))
 }
 

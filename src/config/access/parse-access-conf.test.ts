@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { symmetricKeys } from '../../../test/support/symmetric-keys.ts'
 import { encodeBase64 } from '../../bytes/base64.ts'
 import { exposeKey } from '../../packet/key.ts'
 import { type ConfigFiles, filesFromSnapshot } from '../reading/config-files.ts'
@@ -42,6 +43,7 @@ test('the least that a stanza can be', () => {
     requireSourceAddress: false,
     requirePacketSource: false,
   })
+  assert(encryption.kind === 'symmetric')
   assert.equal(encryption.mode, 'CBC')
   assert.equal(hmac?.type, 'sha256')
   assert.equal(Buffer.from(exposeKey(encryption.key)).toString(), 'hello12')
@@ -74,6 +76,7 @@ ENABLE_CMD_EXEC          N
   const [stanza] = stanzas
   assert(stanza !== undefined)
   const { encryption, hmac, ...rest } = stanza
+  assert(encryption.kind === 'symmetric')
   assert.deepEqual([encryption.mode, hmac?.type], ['CTR', 'sha512'])
   assert.deepEqual(rest, {
     id: 1,
@@ -181,7 +184,7 @@ const malformed: [line: string, code: string, suggestion?: string][] = [
   ['HMAC_DIGEST_TYPE crc32', 'CONFIG_INVALID_VALUE'],
   ['ENCRYPTION_MODE CCB', 'CONFIG_INVALID_VALUE', 'CBC'],
   ['ENCRYPTION_MODE PCBC', 'CONFIG_INVALID_VALUE', 'CBC'],
-  ['ENCRYPTION_MODE Asymmetric', 'CONFIG_UNSUPPORTED_KEY'],
+  ['ENCRYPTION_MODE Asymmetric', 'CONFIG_MISSING_KEY', 'GPG_ALLOW_NO_PW Y'],
   ['FW_ACCESS_TIMEOUT 0', 'CONFIG_INVALID_VALUE'],
   ['FW_ACCESS_TIMEOUT -1', 'CONFIG_INVALID_VALUE'],
   ['FW_ACCESS_TIMEOUT 30s', 'CONFIG_INVALID_VALUE', '30'],
@@ -294,7 +297,7 @@ for (const name of ['SOUCE', 'source', 'SOURCES'])
 test('a raw key may begin with an equals sign', () => {
   const [stanza] = parse('SOURCE ANY\nKEY =abc\nHMAC_KEY ab = c').stanzas
   assert(stanza !== undefined)
-  assert.equal(Buffer.from(exposeKey(stanza.encryption.key)).toString(), '=abc')
+  assert.equal(Buffer.from(exposeKey(symmetricKeys(stanza).encryption.key)).toString(), '=abc')
 })
 
 test('a long key in the wrong variable is told from one that is too long', () => {

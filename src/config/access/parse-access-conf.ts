@@ -5,17 +5,20 @@ import { type Failure, ok, type Refused, type Result, refuse, type SourceLocatio
 import type { ConfigFiles } from '../reading/config-files.ts'
 import type { ConfigFailure, Notice } from '../reading/notice.ts'
 import { readStanzaBlocks, type StanzaBlock } from './blocks.ts'
+import { GNUPG_DEFAULTS, type GnupgDefaults } from './gnupg-keys.ts'
 import { readStanza } from './stanza-defaults-and-conflicts.ts'
 import { StanzaNotices } from './stanza-notices.ts'
 
 /**
  * @param file the path of access.conf; `%include` leads from it to others.
+ * @param gnupg what fwknopd.conf says, for stanzas that do not.
  * @returns the stanzas in file order, and what the operator should know about them; or the first thing that is wrong,
  * with its file and line. Trouble in a file of `%include_keys` leaves out its stanza, with a warning, as in fwknop.
  */
 export function parseAccessConf(
   file: string,
   files: ConfigFiles,
+  gnupg: GnupgDefaults = GNUPG_DEFAULTS,
 ): Result<{ readonly stanzas: readonly Stanza[]; readonly notices: readonly Notice[] }, ConfigFailure> {
   const blocks = readStanzaBlocks(file, files)
   if (!blocks.ok) return blocks
@@ -26,7 +29,7 @@ export function parseAccessConf(
   for (const [i, block] of blocks.value.entries()) {
     // A stanza keeps its number also where one before it was left out: it is how logs and people call it.
     const id = (i + 1) as StanzaId
-    const read = block.keyFile?.failure === undefined ? readStanza(id, block.lines, folded) : undefined
+    const read = block.keyFile?.failure === undefined ? readStanza(id, block.lines, folded, gnupg) : undefined
     const failure = read === undefined ? block.keyFile?.failure : read.ok ? undefined : read.failure
     const left = failure === undefined ? undefined : leaveOut(id, block, failure)
     if (read?.ok) stanzas.push(read.value)

@@ -1,9 +1,9 @@
 /** From the lines of a block to a {@link Stanza}: defaults, and which variables go together. */
-import type { Stanza, StanzaId } from '../../access/stanza.ts'
+import type { GnupgEncryption, Stanza, StanzaId } from '../../access/stanza.ts'
 import { familyOf } from '../../packet/address.ts'
 import { DEFAULT_DIGEST_TYPE } from '../../packet/digest-type.ts'
-import { DEFAULT_ENCRYPTION_MODE } from '../../packet/encryption-mode.ts'
-import { sameKey } from '../../packet/key.ts'
+import { DEFAULT_ENCRYPTION_MODE, type EncryptionMode } from '../../packet/encryption-mode.ts'
+import { type EncryptionKey, sameKey } from '../../packet/key.ts'
 import { ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
 import { type Seconds, seconds } from '../../units.ts'
 import { isClientSetting, refuseClientName } from '../client/fwknoprc-settings.ts'
@@ -13,6 +13,7 @@ import { RAW_KEYS, type SettingLine } from '../reading/setting-lines.ts'
 import { serverSettingNames } from '../server/fwknopd-settings.ts'
 import { refusedStanzaSettings, stanzaSettingNames, type UsedStanzaSetting } from './access-setting-names.ts'
 import { type LineOfField, type StanzaDraft, stanzaSettings } from './access-settings.ts'
+import { assembleGnupg, GNUPG_DEFAULTS, type GnupgDefaults } from './gnupg-keys.ts'
 import { assembleCommands } from './stanza-commands.ts'
 import type { NoticesOfStanza, StanzaNotices } from './stanza-notices.ts'
 
@@ -24,6 +25,7 @@ export function readStanza(
   id: StanzaId,
   lines: readonly SettingLine[],
   notices: StanzaNotices,
+  gnupg: GnupgDefaults = GNUPG_DEFAULTS,
 ): Result<Stanza, ConfigFailure> {
   const draft: StanzaDraft = {}
   const lineOf: LineOfField = {}
@@ -33,7 +35,7 @@ export function readStanza(
   }
   const start = lines[0]?.at
   if (start === undefined) throw new Error('a stanza without lines')
-  return assemble(id, start, draft, lineOf, notices)
+  return assemble(id, start, draft, lineOf, notices, gnupg)
 }
 
 function readLine(line: SettingLine, draft: StanzaDraft, lineOf: LineOfField): Refused<ConfigFailure> | undefined {
@@ -82,10 +84,11 @@ function assemble(
   draft: StanzaDraft,
   lineOf: LineOfField,
   notices: StanzaNotices,
+  gnupg: GnupgDefaults,
 ): Result<Stanza, ConfigFailure> {
   const { name } = draft
   const about = notices.about({ id, ...(name === undefined ? {} : { name }) })
-  const keys = assembleKeys(location, draft, lineOf, about)
+  const keys = assembleKeys(location, draft, lineOf, gnupg, about)
   if (!keys.ok) return keys
   const translation = assembleTranslation(draft, lineOf, about)
   if (!translation.ok) return translation
@@ -115,13 +118,17 @@ function assemble(
 
 function assembleKeys(
   start: SourceLocation,
-  { encryptionKey, hmacKey, hmacType, mode = DEFAULT_ENCRYPTION_MODE }: StanzaDraft,
+  draft: StanzaDraft,
   lineOf: LineOfField,
+  defaults: GnupgDefaults,
   notices: NoticesOfStanza,
-): Result<Pick<Stanza, 'encryption' | 'hmac'>, ConfigFailure> {
-  if (encryptionKey === undefined)
+): Result<Pick<Stanza, 'encryption' | 'alsoGnupg' | 'hmac'>, ConfigFailure> {
+  const { encryptionKey, hmacKey, hmacType, mode = DEFAULT_ENCRYPTION_MODE } = draft
+  const gnupg = assembleGnupg(start, draft, lineOf, defaults, notices)
+  if (!gnupg.ok) return gnupg
+  if (encryptionKey === undefined && gnupg.value === undefined)
     return refuse('CONFIG_MISSING_KEY', 'the stanza has no key', { at: start, suggestion: 'KEY_BASE64 …' })
-  const encryption = { kind: 'symmetric', key: encryptionKey, mode } as const
+  const encryption = withSymmetric(encryptionKey, mode, gnupg.value)
   if (mode === 'ECB') notices.add('ecb', lineOf.mode?.at ?? start)
   if (hmacKey === undefined) {
     if (hmacType !== undefined)
@@ -130,15 +137,29 @@ function assembleKeys(
         suggestion: 'HMAC_KEY_BASE64 …',
       })
     notices.add(mode === 'CTR' || mode === 'OFB' || mode === 'CFB' ? 'forgeable' : 'noHmac', start)
-    return ok({ encryption })
+    return ok(encryption)
   }
-  if (sameKey(encryptionKey, hmacKey))
+  if (encryptionKey !== undefined && sameKey(encryptionKey, hmacKey))
     return refuse('CONFIG_CONFLICT', 'the HMAC key is the same as the encryption key: use two different keys', {
       at: lineOf.hmacKey?.at ?? start,
     })
   const type = hmacType ?? DEFAULT_DIGEST_TYPE
   if (type === 'md5' || type === 'sha1') notices.add('weakHmac', lineOf.hmacType?.at ?? start)
-  return ok({ encryption, hmac: { key: hmacKey, type } })
+  return ok({ ...encryption, hmac: { key: hmacKey, type } })
+}
+
+/** A stanza may have a symmetric key, GnuPG, or both; at least one is there. */
+function withSymmetric(
+  key: EncryptionKey | undefined,
+  mode: EncryptionMode | 'asymmetric',
+  gnupg: GnupgEncryption | undefined,
+): Pick<Stanza, 'encryption' | 'alsoGnupg'> {
+  if (key !== undefined) {
+    const symmetric = { kind: 'symmetric', key, mode: mode === 'asymmetric' ? DEFAULT_ENCRYPTION_MODE : mode } as const
+    return { encryption: symmetric, ...(gnupg !== undefined && { alsoGnupg: gnupg }) }
+  }
+  if (gnupg === undefined) throw new Error('a stanza without keys')
+  return { encryption: gnupg }
 }
 
 /** FW_ACCESS_TIMEOUT above MAX_FW_TIMEOUT is cut; fwknopd says that it does so, and does not. */

@@ -22,6 +22,28 @@ const kinds = {
     level: 'warning',
     text: 'FW_ACCESS_TIMEOUT is above MAX_FW_TIMEOUT (default 300): grants end after MAX_FW_TIMEOUT. fwknopd would not shorten them',
   },
+  gnupgUnused: {
+    level: 'warning',
+    text: 'the GPG_ settings have no effect without GPG_DECRYPT_PW, or GPG_ALLOW_NO_PW Y',
+  },
+  noPassphraseUnused: { level: 'info', text: 'GPG_ALLOW_NO_PW has no effect beside GPG_DECRYPT_PW' },
+  signatureRequired: {
+    level: 'warning',
+    text: 'signatures are checked: GPG_DISABLE_SIG Y counts only without GPG_REQUIRE_SIG Y, and GPG_REQUIRE_SIG N only with GPG_DISABLE_SIG Y',
+  },
+  signersUnused: { level: 'warning', text: 'the signers are not checked: GPG_DISABLE_SIG Y' },
+  noSignature: {
+    level: 'warning',
+    text: 'GPG_DISABLE_SIG Y: everybody who has the server’s public key can make packets',
+  },
+  shortKeyId: {
+    level: 'warning',
+    text: 'GPG_REMOTE_ID with 8 digits: another key with the same digits can be made in minutes. Use GPG_FINGERPRINT_ID',
+  },
+  signatureErrors: {
+    level: 'warning',
+    text: 'GPG_IGNORE_SIG_VERIFY_ERROR Y: keys that are expired, revoked or not trusted may sign',
+  },
   snatWins: { level: 'info', text: 'FORCE_MASQUERADE has no effect: FORCE_SNAT overrides it' },
   natAnywhere: {
     level: 'warning',

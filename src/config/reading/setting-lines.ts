@@ -45,7 +45,7 @@ export function readSettingLines(
 }
 
 /** The text of these is a key, in which every byte counts that fwknop does not take for a blank. */
-export const RAW_KEYS: ReadonlySet<string> = new Set(['KEY', 'HMAC_KEY'])
+export const RAW_KEYS: ReadonlySet<string> = new Set(['KEY', 'HMAC_KEY', 'GPG_DECRYPT_PW'])
 
 const SETTING = /^[\t\v\f\r ]*(%?[A-Za-z][A-Za-z0-9_]*):?(?:[\t\v\f\r ]+([^;]*))?(;?)(.*)$/s
 const CONTROL_CHARACTER = /[^\t -\uffff]/

@@ -2,6 +2,7 @@
 import { STANDARD_SPA_PORT } from '../../packet/protocol-port.ts'
 import { ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
 import { seconds } from '../../units.ts'
+import { GNUPG_DEFAULTS } from '../access/gnupg-keys.ts'
 import type { Dialect } from '../reading/dialect.ts'
 import type { ConfigFailure, Notice } from '../reading/notice.ts'
 import { folderOf, relativeTo } from '../reading/paths.ts'
@@ -90,6 +91,10 @@ export function assembleServerConfig(
     controlSocket:
       values.CONTROL_SOCKET ?? (ownRunFolder ? `${runFolder}/control.sock` : '/run/ghostport/control.sock'),
     ...(pidFile === undefined ? {} : { pidFile: resolved('FWKNOP_PID_FILE', pidFile, runFolder) }),
+    gnupg: {
+      home: values.GPG_HOME_DIR ?? GNUPG_DEFAULTS.home,
+      program: values.GPG_EXE ?? GNUPG_DEFAULTS.program,
+    },
     ...(values.RECEIVER_USER !== undefined && { receiverUser: values.RECEIVER_USER }),
     commands: {
       sudo: values.SUDO_EXE ?? '/usr/bin/sudo',

@@ -85,6 +85,8 @@ export const usedSettings = {
   VERBOSE: wholeNumber({ min: 0, max: 99 }),
   SYSLOG_IDENTITY: syslogIdentity,
   SYSLOG_FACILITY: facilityValue,
+  GPG_HOME_DIR: absolutePath('/root'),
+  GPG_EXE: absolutePath('/usr/bin'),
 
   FIREWALL: oneOf('nftables', 'iptables', 'relay'),
   FIREWALL_MODE: oneOf('mark', 'gate'),
@@ -142,8 +144,6 @@ export const irrelevantSettings: Readonly<Record<string, string>> = {
   NFQ_TABLE: NEEDS_A_REFUSED_SETTING,
   NFQ_CHAIN: NEEDS_A_REFUSED_SETTING,
   NFQ_QUEUE_NUMBER: NEEDS_A_REFUSED_SETTING,
-  GPG_HOME_DIR: 'ghostport does not use GnuPG yet',
-  GPG_EXE: 'ghostport does not use GnuPG yet',
   LOCALE: 'all messages are in English',
   FLUSH_IPFW_AT_INIT: OTHER_FIREWALL,
   FLUSH_IPFW_AT_EXIT: OTHER_FIREWALL,

@@ -1,6 +1,7 @@
 /** What `fwknopd.conf` says, parsed: nobody past `config/` sees a `Y` or a file's text (docs/FROM-FWKNOP.md). */
 import type { CommandSettings } from '../../access/command.ts'
 import type { Policy } from '../../access/policy.ts'
+import type { GnupgDefaults } from '../access/gnupg-keys.ts'
 import type { FirewallConfig } from './firewall-settings.ts'
 import type { PacketFilter } from './pcap-filter.ts'
 import type { CapturePort } from './spa-ports.ts'
@@ -29,6 +30,8 @@ export interface ServerConfig {
   readonly controlSocket: string
   /** FWKNOP_PID_FILE. Absent unless the file names it. */
   readonly pidFile?: string
+  /** GPG_HOME_DIR and GPG_EXE, for stanzas that do not have their own. */
+  readonly gnupg: GnupgDefaults
   /** RECEIVER_USER: whom the process that parses strangers' bytes runs as. Absent: a user of its own. */
   readonly receiverUser?: string
   /** SUDO_EXE and CMD_EXEC_TIMEOUT. */

@@ -3,7 +3,8 @@
  * all of it is read field by field. The warden decides whether the stanza allows the request.
  */
 import type { Request } from '../../access/decide.ts'
-import type { StanzaId } from '../../access/stanza.ts'
+import type { SignatureReport } from '../../access/signature.ts'
+import type { StanzaEncryption, StanzaId } from '../../access/stanza.ts'
 import { decodeBase64 } from '../../bytes/base64.ts'
 import { WAYS, type Way } from '../../capture/capture.ts'
 import {
@@ -35,6 +36,8 @@ import {
 } from '../../packet/wire-limits.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { type Port, port, seconds, unixSeconds } from '../../units.ts'
+import type { Attestation } from './attestation.ts'
+import { signatureReport } from './signature-report.ts'
 
 export interface Knock {
   /** One stanza whose keys opened the packet. It implies all others with the same keys. */
@@ -57,15 +60,23 @@ export interface Knock {
   readonly http?: true
   /** X-Forwarded-For of the HTTP request that carried it. */
   readonly forwardedFor?: IpAddress
+  /** For a packet that GnuPG opened: what the GnuPG process says of it, and vouches for. */
+  readonly gnupg?: { readonly signature: SignatureReport; readonly attestation: Attestation }
+}
+
+/** The kind of the keys that opened it. */
+export function keyKindOf({ gnupg }: Pick<Knock, 'gnupg'>): StanzaEncryption['kind'] {
+  return gnupg === undefined ? 'symmetric' : 'gnupg'
 }
 
 /** A knock as a request to policy. */
-export function requestOf({ message, packet, forwardedFor }: Knock): Request {
+export function requestOf({ message, packet, forwardedFor, gnupg }: Knock): Request {
   return {
     message,
     packetSource: packet.source,
     ...(packet.destination === undefined ? {} : { packetDestination: packet.destination }),
     ...(forwardedFor === undefined ? {} : { forwardedFor }),
+    ...(gnupg === undefined ? {} : { signature: gnupg.signature }),
   }
 }
 
@@ -124,6 +135,8 @@ const message: Reader<Message> = either(
   record({ kind: literal('command'), ...header, command: packetText({ max: MAX_TEXT_LENGTH }) }, { serverAuth }),
 )
 
+const attestation = mapped(sha256Base64, (text) => text as Attestation)
+
 const knock: Reader<Knock> = record(
   {
     openedBy: mapped(integer({ min: 1, max: Number.MAX_SAFE_INTEGER }), (id) => id as StanzaId),
@@ -135,7 +148,7 @@ const knock: Reader<Knock> = record(
       { destination: address, interfaceIndex: integer({ min: 1, max: MAX_INTERFACE_INDEX }), way },
     ),
   },
-  { forwardedFor: address, http: isTrue },
+  { forwardedFor: address, http: isTrue, gnupg: record({ signature: signatureReport, attestation }, {}) },
 )
 
 /** Reads a value from the channel. Never throws. */

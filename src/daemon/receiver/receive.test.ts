@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { must } from '../../../test/support/results.ts'
+import { symmetricKeys } from '../../../test/support/symmetric-keys.ts'
 import { StanzaIndex } from '../../access/matching.ts'
 import { OpenerMemory } from '../../access/opener-memory.ts'
 import { encodeText } from '../../bytes/text.ts'
@@ -41,7 +42,7 @@ function pending(received: ReturnType<typeof begin>): Pending {
   assert.equal(received.state, 'pending')
   return received as Pending
 }
-const decrypted = ({ envelope, encryption }: Pending) => decrypt(envelope, encryption)
+const decrypted = ({ envelope, encryption }: Pending) => decrypt(envelope, symmetricKeys({ encryption }).encryption)
 const WRONG = { ok: false, failure: { code: 'SPA_DECRYPT_FAILED', detail: 'another key' } } as const
 
 const TWO = 'SOURCE ANY\nKEY one\nHMAC_KEY hmac one\nSOURCE ANY\nKEY two\nHMAC_KEY hmac two\n'

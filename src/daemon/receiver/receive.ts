@@ -10,11 +10,18 @@ import type { StanzaEncryption, StanzaId } from '../../access/stanza.ts'
 import { USED_BEFORE } from '../../access/verdict.ts'
 import { type CapturedPacket, wayOf } from '../../capture/capture.ts'
 import type { AuthenticEnvelope } from '../../packet/authenticate.ts'
-import { type Decrypted, type DecryptFailure, decrypt } from '../../packet/decrypt.ts'
+import { type Decrypted, decrypt } from '../../packet/decrypt.ts'
 import { type Envelope, parseEnvelope } from '../../packet/envelope.ts'
-import { authenticatePacket, type OpenedPacket, type OpenFailure, readPlaintext } from '../../packet/open.ts'
+import {
+  authenticateGnupgPacket,
+  authenticatePacket,
+  type OpenedPacket,
+  type OpenFailure,
+  readPlaintext,
+} from '../../packet/open.ts'
+import { recipientsOf } from '../../packet/openpgp.ts'
 import { type ReplayDigest, replayDigest } from '../../packet/replay-digest.ts'
-import type { PacketFailure } from '../../packet/strictness.ts'
+import { type PacketFailure, refuseByRule } from '../../packet/strictness.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import type { Knock } from '../link/knock.ts'
 
@@ -28,7 +35,7 @@ export interface Receiving {
   readonly isUsed?: ((digest: ReplayDigest) => boolean) | undefined
 }
 
-export type ReceiveFailure = (PacketFailure<OpenFailure['code']> | Failure<'ACCESS_NO_SOURCE' | 'SPA_REPLAYED'>) & {
+export type ReceiveFailure = (PacketFailure<TrialFailure['code']> | Failure<'ACCESS_NO_SOURCE' | 'SPA_REPLAYED'>) & {
   /** The stanza whose keys came closest, where any came closer than the others. */
   readonly stanza?: StanzaId
 }
@@ -51,11 +58,17 @@ export interface Pending {
   /** What to decrypt it with. */
   readonly encryption: StanzaEncryption
   /** Goes on with the plaintext, or, where there is none, with the next keys. To be called once. */
-  readonly goOn: (decrypted: Result<Decrypted, DecryptFailure>) => Received
+  readonly goOn: (decrypted: Result<Decrypted, TrialFailure>, proof?: GnupgProof) => Received
 }
 
+/** What the GnuPG process says of a packet, and vouches for. */
+export type GnupgProof = NonNullable<Knock['gnupg']>
+
+/** Why a keyring does not open a packet. */
+export type TrialFailure = OpenFailure | Failure<'GNUPG_FAILED' | 'GNUPG_BUSY'>
+
 /**
- * Opens a packet.
+ * Opens a packet, without GnuPG.
  * @returns the knock; or why the packet is none that any stanza for its source can open: `SPA_LENGTH`, `SPA_MALFORMED`,
  * `ACCESS_NO_SOURCE`, `SPA_REPLAYED`, and what `openPacket` says.
  */
@@ -72,12 +85,14 @@ export function begin(packet: CapturedPacket, receiving: Receiving): Received {
   return new KeyTrial(packet, envelope.value, receiving).next()
 }
 
-function decryptNow({ envelope, encryption }: Pending): Result<Decrypted, DecryptFailure> {
+function decryptNow({ envelope, encryption }: Pending): Result<Decrypted, TrialFailure> {
   switch (encryption.kind) {
     case 'symmetric':
       return decrypt(envelope, encryption)
+    case 'gnupg':
+      return refuse('GNUPG_FAILED', 'there is no GnuPG process')
     default:
-      return encryption.kind satisfies never
+      return encryption satisfies never
   }
 }
 
@@ -94,7 +109,7 @@ class KeyTrial {
   readonly #others: readonly Keyring[]
   /** How many have had their turn, the last opener included. */
   #tried = 0
-  #closest: { readonly failure: OpenFailure; readonly keyring: Keyring } | undefined
+  #closest: { readonly failure: TrialFailure; readonly keyring: Keyring } | undefined
 
   constructor(packet: Omit<CapturedPacket, 'payload'>, envelope: Envelope, { index, openers, isUsed }: Receiving) {
     this.#packet = packet
@@ -110,7 +125,7 @@ class KeyTrial {
       const { encryption } = keyring
       const authentic = authenticateUnder(keyring, this.#envelope)
       if (authentic.ok) {
-        if (this.#isCopy(authentic.value))
+        if (encryption.kind === 'symmetric' && this.#isCopy(authentic.value))
           return { state: 'refused', failure: { ...USED_BEFORE, stanza: keyring.stanzas[0].id } }
         const goOn = this.#goOn.bind(this, keyring)
         return { state: 'pending', envelope: authentic.value, encryption, goOn }
@@ -135,17 +150,18 @@ class KeyTrial {
     return this.#nextKeyring()
   }
 
-  #goOn(keyring: Keyring, decrypted: Result<Decrypted, DecryptFailure>): Received {
+  #goOn(keyring: Keyring, decrypted: Result<Decrypted, TrialFailure>, proof?: GnupgProof): Received {
     const opened = decrypted.ok ? readPlaintext(decrypted.value) : decrypted
     if (!opened.ok) {
       this.#notOpened(opened.failure, keyring)
       return this.next()
     }
     this.#openers.remember(this.#packet.source, keyring)
-    return { state: 'opened', knock: knockOf(opened.value, keyring, this.#packet, this.#envelope) }
+    const knock = knockOf(opened.value, keyring, this.#packet, this.#envelope)
+    return { state: 'opened', knock: proof === undefined ? knock : { ...knock, gnupg: proof } }
   }
 
-  #notOpened(failure: OpenFailure, keyring: Keyring): void {
+  #notOpened(failure: TrialFailure, keyring: Keyring): void {
     if (this.#closest === undefined || progress[failure.code] > progress[this.#closest.failure.code])
       this.#closest = { failure, keyring }
   }
@@ -162,9 +178,28 @@ function authenticateUnder(keyring: Keyring, envelope: Envelope) {
   switch (keyring.encryption.kind) {
     case 'symmetric':
       return authenticatePacket(envelope, keyring)
+    case 'gnupg':
+      return authenticateForGnupg(envelope, keyring)
     default:
-      return keyring.encryption.kind satisfies never
+      return keyring.encryption satisfies never
   }
+}
+
+/** What has not the outline of an encrypted message never reaches the GnuPG process. */
+function authenticateForGnupg(envelope: Envelope, keyring: Keyring): Result<AuthenticEnvelope, OpenFailure> {
+  const authentic = authenticateGnupgPacket(envelope, keyring)
+  if (!authentic.ok) return authentic
+  const message = gnupgMessageOf(authentic.value)
+  if (message === undefined)
+    return refuseByRule('SPA_MALFORMED', 'outer-base64', 'the ciphertext is not in canonical base64')
+  return recipientsOf(message) === undefined ? NO_MESSAGE : authentic
+}
+
+const NO_MESSAGE = refuse('SPA_MALFORMED', 'it is not an encrypted OpenPGP message')
+
+/** The OpenPGP message of a packet: binary. @returns undefined for one that is not in canonical base64. */
+export function gnupgMessageOf({ envelope, tagLength }: AuthenticEnvelope): Uint8Array | undefined {
+  return envelope.ciphertext(tagLength)
 }
 
 /** How far a packet came under a key, by what it failed at. */
@@ -173,12 +208,14 @@ const progress = {
   SPA_HMAC_MISMATCH: 1,
   SPA_MALFORMED: 2,
   SPA_DECRYPT_FAILED: 3,
+  GNUPG_BUSY: 3,
+  GNUPG_FAILED: 3,
   SPA_DIGEST_MISMATCH: 4,
   SPA_FIELD_INVALID: 5,
-} as const satisfies Record<OpenFailure['code'], number>
+} as const satisfies Record<TrialFailure['code'], number>
 
 /** Whether the packet had the HMAC of a key, or the plaintext that its cipher key gives. */
-function isSomebodys({ code }: OpenFailure, { hmac }: Keyring): boolean {
+function isSomebodys({ code }: TrialFailure, { hmac }: Keyring): boolean {
   return progress[code] > progress[hmac === undefined ? 'SPA_DECRYPT_FAILED' : 'SPA_HMAC_MISMATCH']
 }
 

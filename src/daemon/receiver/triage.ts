@@ -11,7 +11,7 @@ import { monotonic } from '../../clock.ts'
 import type { FailureCode } from '../../failure-codes.ts'
 import type { ReplayDigest } from '../../packet/replay-digest.ts'
 import { type Failure, refuse } from '../../result.ts'
-import type { Knock } from '../link/knock.ts'
+import { type Knock, keyKindOf } from '../link/knock.ts'
 import type { FromReceiver } from '../link/protocol.ts'
 import { FOLDED_INTERVAL, limiterFor, type RefusalLimiter } from '../link/refusal-log.ts'
 import { type Receiving, receive } from './receive.ts'
@@ -129,10 +129,10 @@ export class Triage {
   }
 
   /** Always there: the packet was opened under this index. */
-  #keyOf({ openedBy }: Knock): KeyringName | undefined {
+  #keyOf(knock: Knock): KeyringName | undefined {
     const { index } = this.#receiving
-    const stanza = index.byId(openedBy)
-    return stanza === undefined ? undefined : index.keyringOf(stanza).name
+    const stanza = index.byId(knock.openedBy)
+    return stanza === undefined ? undefined : index.keyringOf(stanza, keyKindOf(knock))?.name
   }
 
   /** Sends the warden the numbers of this moment. @param dropped as for {@link report}. */

@@ -30,6 +30,7 @@ const answers: Complete<Omit<ServerConfig, 'policy'>> = {
   pidFile: ['FWKNOP_PID_FILE', 'FWKNOP_RUN_DIR', 'FWKNOP_CONF_DIR'],
   receiverUser: ['RECEIVER_USER'],
   commands: 'reload',
+  gnupg: 'reload',
   refusalsPerSecond: 'reload',
   lines: 'reload',
 }

@@ -24,7 +24,8 @@ import type { Log } from '../../../log.ts'
 import type { IpAddress } from '../../../packet/address.ts'
 import type { ReplayStore } from '../../../replay/replay-store.ts'
 import { type Failure, ok, refuse } from '../../../result.ts'
-import type { Knock } from '../../link/knock.ts'
+import type { Attestation, Attested } from '../../link/attestation.ts'
+import { type Knock, keyKindOf } from '../../link/knock.ts'
 import type { ToReceiver } from '../../link/protocol.ts'
 import { FOLDED_INTERVAL } from '../../link/refusal-log.ts'
 import type { Journal } from '../journal.ts'
@@ -61,6 +62,8 @@ export interface AdmissionParts {
   readonly doubt: Doubt
   /** Asks for the address of a name. */
   readonly resolve: AskResolver
+  /** Whether the GnuPG process vouches for this. */
+  readonly isAttested?: (attested: Attested, attestation: Attestation) => boolean
   /** The terms for knocks that arrive now. */
   readonly current: () => Terms
   readonly journal: Journal
@@ -214,8 +217,8 @@ export class Admission {
   }
 
   #judging({ policy, index }: Terms): Judging {
-    const { firewall, commands, replays, ownAddresses, clock } = this.#parts
-    return { policy, index, firewall, commands, clock, ownAddresses, replays: replays ?? FORGETFUL }
+    const { firewall, commands, replays, ownAddresses, clock, isAttested } = this.#parts
+    return { policy, index, firewall, commands, clock, ownAddresses, isAttested, replays: replays ?? FORGETFUL }
   }
 
   async #attempt(work: () => Promise<readonly Verdict[]>): Promise<readonly Verdict[]> {
@@ -238,7 +241,9 @@ export class Admission {
       journal.knock(knock, verdict, index)
       return
     }
-    const claimed = { knock, keyring: index.keyringOf(stanza).name }
+    const keyring = index.keyringOf(stanza, keyKindOf(knock))
+    if (keyring === undefined) throw new Error('a stanza without the keys of its packet')
+    const claimed = { knock, keyring: keyring.name }
     const asker = { keyring: claimed.keyring, source: knock.packet.source }
     // The current terms may not need the name.
     if (terms !== current()) {
@@ -268,9 +273,9 @@ export class Admission {
 }
 
 /** The keys that the receiver says opened it. */
-function keyringOf({ openedBy }: Knock, index: StanzaIndex): KeyringName | undefined {
-  const stanza = index.byId(openedBy)
-  return stanza === undefined ? undefined : index.keyringOf(stanza).name
+function keyringOf(knock: Knock, index: StanzaIndex): KeyringName | undefined {
+  const stanza = index.byId(knock.openedBy)
+  return stanza === undefined ? undefined : index.keyringOf(stanza, keyKindOf(knock))?.name
 }
 
 /** Whether the store had no room for the packet or could not record it. The packet is then still unused. */
@@ -279,6 +284,7 @@ function isUnrecorded({ failure }: Refusal): boolean {
 }
 
 const UNRECORDED: ReadonlySet<FailureCode> = new Set([
+  'GNUPG_FAILED',
   'REPLAY_STORE_FULL',
   'REPLAY_STORE_FAILED',
   'REPLAY_STORE_CORRUPT',

@@ -5,12 +5,12 @@
  */
 import { checkAge } from '../../../access/age.ts'
 import { decide } from '../../../access/decide.ts'
-import type { KeyringName } from '../../../access/keyring.ts'
+import { decrypterName, type Keyring, type KeyringName } from '../../../access/keyring.ts'
 import type { StanzaIndex } from '../../../access/matching.ts'
 import type { Unresolvable } from '../../../access/openings.ts'
 import type { Policy } from '../../../access/policy.ts'
 import type { Stanza } from '../../../access/stanza.ts'
-import { refusal, USED_BEFORE, type Verdict } from '../../../access/verdict.ts'
+import { type Refusal, refusal, USED_BEFORE, type Verdict } from '../../../access/verdict.ts'
 import type { Clock } from '../../../clock.ts'
 import type { CommandRunner } from '../../../commands/commands.ts'
 import type { Firewall } from '../../../firewall/firewall.ts'
@@ -18,7 +18,8 @@ import type { IpAddress } from '../../../packet/address.ts'
 import type { Answer, ReplayStore } from '../../../replay/replay-store.ts'
 import { refuse } from '../../../result.ts'
 import type { UnixSeconds } from '../../../units.ts'
-import { type Knock, requestOf } from '../../link/knock.ts'
+import type { Attestation, Attested } from '../../link/attestation.ts'
+import { type Knock, keyKindOf, requestOf } from '../../link/knock.ts'
 import { claim, claimOf } from './claim.ts'
 import { open } from './open.ts'
 
@@ -31,6 +32,8 @@ export interface Judging {
   readonly firewall: Pick<Firewall, 'open'>
   readonly commands: CommandRunner
   readonly clock: Clock
+  /** Whether the GnuPG process vouches for this. Absent: there is none. */
+  readonly isAttested?: ((attested: Attested, attestation: Attestation) => boolean) | undefined
   /** The addresses of this host now. Called if a knock may lead to another host. */
   readonly ownAddresses: () => ReadonlySet<IpAddress>
 }
@@ -40,30 +43,28 @@ export interface Judging {
  * @returns one verdict for each knock, in order. A grant in it is open.
  */
 export async function judge(knocks: readonly Knock[], judging: Judging): Promise<readonly Verdict[]> {
-  const { index, clock } = judging
+  const { clock } = judging
   const now = clock.now()
-  const candidates = knocks.map((knock) => candidatesOf(knock, index))
-  const claims = knocks.flatMap((knock, i) => {
-    const [stanza] = candidates[i] ?? []
-    return stanza === undefined ? [] : [claimOf(knock, index.keyringOf(stanza).name)]
-  })
+  const openers = knocks.map((knock) => openersOf(knock, judging))
+  const claims = openers.flatMap((opener) => ('stanzas' in opener ? [claimOf(opener.knock, opener.keyring.name)] : []))
   const claimed = await claim(claims, judging, now)
   if (!claimed.ok)
-    return candidates.map((stanzas) => (stanzas === undefined ? refusal(FORBIDDEN) : refusal(claimed.failure, stanzas)))
+    return openers.map((opener) => ('stanzas' in opener ? refusal(claimed.failure, opener.stanzas) : opener))
 
   const answers = claimed.value.values()
-  const verdicts = knocks.map((knock, i) => {
-    const stanzas = candidates[i]
-    return stanzas === undefined
-      ? refusal(FORBIDDEN)
-      : decideClaimed(knock, stanzas, answers.next().value, judging, now)
-  })
+  const verdicts = openers.map((opener) =>
+    'stanzas' in opener ? decideClaimed(opener.knock, opener.stanzas, answers.next().value, judging, now) : opener,
+  )
   return await open(verdicts, judging)
 }
 
 const FORBIDDEN = refuse(
   'WARDEN_FORBIDDEN',
   'the stanza that the receiver named is not for the packet’s source',
+).failure
+const NOT_ATTESTED = refuse(
+  'GNUPG_FAILED',
+  'the GnuPG process of this moment does not vouch for the packet; knock again',
 ).failure
 
 /** A knock whose packet is already claimed: it waited for a name. */
@@ -90,12 +91,28 @@ function stanzasWith(name: KeyringName, { packet }: Knock, index: StanzaIndex): 
   return keyring === undefined ? [] : index.stanzasFor(keyring, packet.source)
 }
 
-/** The receiver is trusted about which keys opened the packet, never about which sources they are for. */
-function candidatesOf({ openedBy, packet }: Knock, index: StanzaIndex): readonly Stanza[] | undefined {
-  const opener = index.byId(openedBy)
-  if (opener === undefined) return undefined
-  const candidates = index.stanzasFor(index.keyringOf(opener), packet.source)
-  return candidates.length === 0 ? undefined : candidates
+/** A knock, the keys that opened it, and the stanzas that have them: at least one. */
+interface Opener {
+  readonly knock: Knock
+  readonly keyring: Keyring
+  readonly stanzas: readonly Stanza[]
+}
+
+/**
+ * The receiver is trusted about which symmetric keys opened the packet, never about which sources they are for. What
+ * GnuPG opened, the GnuPG process vouches for.
+ */
+function openersOf(knock: Knock, { index, isAttested }: Judging): Opener | Refusal {
+  const opener = index.byId(knock.openedBy)
+  const keyring = opener === undefined ? undefined : index.keyringOf(opener, keyKindOf(knock))
+  const stanzas = keyring === undefined ? [] : index.stanzasFor(keyring, knock.packet.source)
+  if (keyring === undefined || stanzas.length === 0) return refusal(FORBIDDEN)
+  const { gnupg, digest, message } = knock
+  if (gnupg !== undefined && keyring.encryption.kind === 'gnupg') {
+    const attested = { decrypter: decrypterName(keyring.encryption), digest, signature: gnupg.signature, message }
+    if (isAttested?.(attested, gnupg.attestation) !== true) return refusal(NOT_ATTESTED, stanzas)
+  }
+  return { knock, keyring, stanzas }
 }
 
 function decideClaimed(
