@@ -68,6 +68,8 @@ export interface PacketSettings {
   readonly randomPort?: boolean
   /** The digest of the message (sha256 where absent). */
   readonly digestType?: DigestType
+  /** The protocol that the packets speak: `1.9.12`, or the current one where absent. */
+  readonly protocol?: string
 }
 
 /**
@@ -131,11 +133,15 @@ async function seal(
   { keys, settings }: KnockPlan,
   { randomBytes }: Pick<SealWorld, 'randomBytes'>,
 ): Promise<Result<string, Failure>> {
-  const digestType = settings.digestType ?? DEFAULT_DIGEST_TYPE
+  const { digestType = DEFAULT_DIGEST_TYPE, protocol } = settings
   const { encryption, hmac } = keys
   switch (encryption.kind) {
     case 'symmetric':
-      return sealPacket(message, { encryption, ...(hmac && { hmac }) }, { digestType, salt: randomBytes(8) })
+      return sealPacket(
+        message,
+        { encryption, ...(hmac && { hmac }) },
+        { digestType, salt: randomBytes(8), ...(protocol !== undefined && { protocol }) },
+      )
     case 'gnupg': {
       const { sealByGnupg } = await import('./seal-by-gnupg.ts')
       return sealByGnupg(message, encryption, { digestType, hmac })

@@ -34,6 +34,9 @@ export interface PlannedKnock {
   readonly noStanza?: NoStanza
 }
 
+/** The detail of the failure where nothing names a server. */
+export const NO_SERVER = 'say where the packet goes: --destination HOST (-D)'
+
 /**
  * @param ask for a required key that nothing names.
  * @returns all that a knock needs, or the first thing that is wrong or missing.
@@ -61,7 +64,7 @@ export async function planKnock(
 
   const { server } = settings
   if (server === undefined) {
-    const { failure } = refuse('CLI_USAGE', 'say where the packet goes: --destination HOST (-D)')
+    const { failure } = refuse('CLI_USAGE', NO_SERVER)
     return { ok: false, failure: orInStanza(failure, 'SPA_SERVER', stanza) }
   }
   /** The missing setting may be in the stanza that was not found. */

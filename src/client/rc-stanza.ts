@@ -154,9 +154,9 @@ export function orInStanza<F extends Failure>(failure: F, setting: string, stanz
 }
 
 /** Which file is read, and whether the user named it; or why none is read. */
-type RcPath = { readonly path: string; readonly named: boolean } | { readonly none: string }
+export type RcPath = { readonly path: string; readonly named: boolean } | { readonly none: string }
 
-function rcPath(given: PlanOptions): RcPath {
+export function rcPath(given: PlanOptions): RcPath {
   const named = given['rc-file']
   if (named !== undefined) return { path: named, named: true }
   if (given['no-rc-file'] === true) return { none: '--no-rc-file is given' }

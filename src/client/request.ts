@@ -163,9 +163,10 @@ export function messageFor(request: Request, { destination, random, now }: Messa
   return { ...local, ...header, host: typeof host === 'string' ? host : isHostName(host) ? host.name : host }
 }
 
+/** The detail of the failure where nothing says for whom to open. */
+export const NO_SOURCE =
+  'say for whom to open: --allow-ip ADDRESS (-a), or --source-ip (-s) for the address that the packet comes from'
+
 function noSource() {
-  return refuse(
-    'CLI_USAGE',
-    'say for whom to open: --allow-ip ADDRESS (-a), or --source-ip (-s) for the address that the packet comes from',
-  )
+  return refuse('CLI_USAGE', NO_SOURCE)
 }

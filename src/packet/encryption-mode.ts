@@ -59,3 +59,8 @@ export function passphraseOf(key: EncryptionKey, mode: EncryptionMode): Uint8Arr
   fixed.set(bytes.subarray(0, LEGACY_KEY_LENGTH))
   return fixed
 }
+
+/** The mode that encrypts as fwknop 1.9.12 does: it fills a short key up, and never cuts a long one. */
+export function modeOf1912(key: EncryptionKey): EncryptionMode {
+  return exposeKey(key).length > LEGACY_KEY_LENGTH ? 'CBC' : 'legacy'
+}

@@ -93,14 +93,14 @@ const readable: [what: string, fields: Partial<MessageFields>, message: Message]
     },
   ],
   [
-    'forwarding from 1.9.12, which says it as everybody does',
+    'forwarding from 1.9.12, whose ports are the other way round too',
     { version: '1.9.12', messageType: 2, natAccess: '192.168.10.5,55000' },
     {
       kind: 'natAccess',
       ...HEADER,
       version: '1.9.12',
-      ports: [SSH],
-      target: { host: address('192.168.10.5'), port: port(55000) },
+      ports: [{ protocol: 'tcp', port: port(55000) }],
+      target: { host: address('192.168.10.5'), port: port(22) },
     },
   ],
 ]

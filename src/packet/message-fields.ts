@@ -79,23 +79,20 @@ export function parseMessage(fields: MessageFields): Result<Message, PacketFailu
 
   const nat = parseNat(fields.natAccess ?? '')
   if (!nat.ok) return nat
-  if (fields.messageType === 5 || fields.messageType === 6) {
-    // Up to 1.9.12, the message names the service and the NAT field the public port. Since 2.0 it is the other way
-    // round.
-    const swapped = isPerlEra(fields.version)
-    const [first, ...others] = ports.value
-    if (first === undefined) return invalid('the message names no port')
-    return ok({
-      kind: 'localNatAccess',
-      ...access,
-      ports: swapped ? [{ protocol: first.protocol, port: nat.value.port }, ...others] : ports.value,
-      localPort: swapped ? first.port : nat.value.port,
-      host: nat.value.host,
-    })
+  // Up to 1.9.12, the message names the service and the NAT field the public port. Since 2.0 it is the other way round.
+  const [first, ...others] = ports.value
+  if (first === undefined) return invalid('the message names no port')
+  const swapped = isPerlEra(fields.version)
+  const translated = {
+    ...access,
+    ports: swapped ? [{ protocol: first.protocol, port: nat.value.port }, ...others] : ports.value,
   }
+  const service = swapped ? first.port : nat.value.port
+  if (fields.messageType === 5 || fields.messageType === 6)
+    return ok({ kind: 'localNatAccess', ...translated, localPort: service, host: nat.value.host })
   const host = parseNatHost(nat.value.host)
   if (!host.ok) return { ok: false, failure: { ...host.failure, code: 'SPA_FIELD_INVALID' } }
-  return ok({ kind: 'natAccess', ...access, target: { host: host.value, port: nat.value.port } })
+  return ok({ kind: 'natAccess', ...translated, target: { host: host.value, port: service } })
 }
 
 /**
@@ -126,10 +123,12 @@ export function encodeMessage(message: OutgoingMessage, version: string): Messag
   switch (message.kind) {
     case 'access':
       return access(timed ? 3 : 1, message.ports, null)
-    case 'natAccess':
-      return access(timed ? 4 : 2, message.ports, `${hostText(message.target)},${message.target.port}`)
+    case 'natAccess': {
+      const { ports, natPort } = natOnWire(message.ports, message.target.port, version)
+      return access(timed ? 4 : 2, ports, `${hostText(message.target)},${natPort}`)
+    }
     case 'localNatAccess': {
-      const { ports, natPort } = localNatOnWire(message, version)
+      const { ports, natPort } = natOnWire(message.ports, message.localPort, version)
       return access(timed ? 6 : 5, ports, `${message.host},${natPort}`)
     }
     default:
@@ -137,10 +136,11 @@ export function encodeMessage(message: OutgoingMessage, version: string): Messag
   }
 }
 
-function localNatOnWire(message: Pick<LocalNatMessage, 'ports' | 'localPort'>, version: string) {
-  const [first, ...others] = message.ports
-  if (!isPerlEra(version) || first === undefined) return { ports: message.ports, natPort: message.localPort }
-  return { ports: [{ protocol: first.protocol, port: message.localPort }, ...others], natPort: first.port }
+/** @param service the port that the public port leads to. */
+function natOnWire(asked: readonly ProtocolPort[], service: Port, version: string) {
+  const [first, ...others] = asked
+  if (!isPerlEra(version) || first === undefined) return { ports: asked, natPort: service }
+  return { ports: [{ protocol: first.protocol, port: service }, ...others], natPort: first.port }
 }
 
 function hostText({ host }: NatTarget): string {

@@ -59,7 +59,7 @@ export interface NatTarget {
 export interface HostName {
   readonly name: string
 }
-/** Types 2 and 4: forward the public port `ports[0]` to `target`. */
+/** Types 2 and 4: forward the public port `ports[0]` to `target`. 1.9.12 sends the two ports in the other order. */
 export interface NatAccessMessage extends AccessHeader {
   readonly kind: 'natAccess'
   readonly target: NatTarget

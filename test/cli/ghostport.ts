@@ -5,11 +5,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-export const ghostportCommand: readonly string[] = [
+/** The words that run a program from its source. */
+const commandOf = (program: string): readonly string[] => [
   process.execPath,
   '--conditions=ghostport-source',
-  fileURLToPath(new URL('../../src/cli/ghostport.ts', import.meta.url)),
+  fileURLToPath(new URL(`../../src/cli/${program}.ts`, import.meta.url)),
 ]
+export const ghostportCommand = commandOf('ghostport')
+export const fwknopCommand = commandOf('fwknop')
 
 export interface Transcript {
   readonly status: number | null
@@ -35,6 +38,11 @@ export class Home implements Disposable {
     options: { input?: string; descriptor3?: string } = {},
   ): Promise<Transcript> {
     return await this.run([...ghostportCommand, ...argv], options)
+  }
+
+  /** As {@link ghostport}, for our `fwknop`. */
+  fwknop(argv: readonly string[], options: { input?: string; descriptor3?: string } = {}): Promise<Transcript> {
+    return this.run([...fwknopCommand, ...argv], options)
   }
 
   /** The same for another program. @param command the program and its words. */

@@ -77,6 +77,7 @@ function readLong(table: OptionTable, word: string, next: string | undefined): R
       ? ok({ options: [{ name, shown }], tookNext: false })
       : refuse('CLI_USAGE', `${shown} takes no value`)
   if (equals >= 0) return ok({ options: [{ name, shown, value: word.slice(equals + 1) }], tookNext: false })
+  if (spec.optionalValue === true) return ok({ options: [{ name, shown, value: '' }], tookNext: false })
   if (next === undefined) return refuse('CLI_USAGE', `${shown} needs a value: ${shown} ${spec.value}`)
   return ok({ options: [{ name, shown, value: next }], tookNext: true })
 }

@@ -18,6 +18,8 @@ export interface OptionSpec {
   readonly aliases?: readonly string[]
   /** The name of the value in the help: `PORT`. Absent for a flag. */
   readonly value?: string
+  /** The value may be absent, and is then empty. It must be attached: `--option=VALUE`. Only getopt.ts reads this. */
+  readonly optionalValue?: true
   /** May be given several times; all values count. */
   readonly repeatable?: true
   /** Absent: not shown in the help. */

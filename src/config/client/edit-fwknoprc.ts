@@ -1,0 +1,113 @@
+/**
+ * Changes to one stanza of `.fwknoprc`. All other lines of the file stay as they are: comments, blank lines, other
+ * settings and other stanzas.
+ */
+import { trimBlanks } from '../../bytes/text.ts'
+import type { ClientSettingName } from './fwknoprc-settings.ts'
+
+export interface RcChange {
+  readonly name: ClientSettingName
+  readonly value: string
+}
+
+/** Settings that answer the same question: a stanza has one of each group. */
+const groups: readonly (readonly ClientSettingName[])[] = [
+  ['KEY', 'KEY_BASE64', 'KEY_FILE'],
+  ['HMAC_KEY', 'HMAC_KEY_BASE64', 'HMAC_KEY_FILE'],
+  ['GPG_SIGNING_PW', 'GPG_SIGNING_PW_BASE64'],
+  ['SPA_SERVER_PORT', 'RAND_PORT'],
+  ['NAT_PORT', 'NAT_RAND_PORT'],
+  ['ALLOW_IP', 'RESOLVE_IP_HTTPS', 'RESOLVE_IP_HTTP'],
+]
+
+/** Settings that fwknop asks about before it replaces them: a lost key is a lost way in. */
+const asked: ReadonlySet<string> = new Set<ClientSettingName>([
+  'KEY',
+  'KEY_BASE64',
+  'HMAC_KEY',
+  'HMAC_KEY_BASE64',
+  'GPG_RECIPIENT',
+  'GPG_SIGNER',
+  'GPG_SIGNING_PW',
+  'GPG_SIGNING_PW_BASE64',
+])
+
+/** A line that a change would replace, and that the user is asked about first. */
+export interface Overwritten {
+  /** The name in the file: a change of KEY_BASE64 may replace KEY. */
+  readonly name: string
+  readonly change: RcChange
+}
+
+/** @returns what the user has to agree to, in the order of the file. */
+export function overwrittenKeys(text: string, stanza: string, changes: readonly RcChange[]): readonly Overwritten[] {
+  const lines = splitLines(text)
+  const range = findStanza(lines, stanza)
+  if (range === undefined) return []
+  return lines.slice(range.first, range.end).flatMap((line) => {
+    const name = settingName(line)
+    const change = changes.find((it) => isSame(it.name, name))
+    if (!asked.has(name) || change === undefined) return []
+    const isSameValue = change.name === name && new RegExp(`^\\s*${name}:?\\s+(\\S*)`).exec(line)?.[1] === change.value
+    return isSameValue ? [] : [{ name, change }]
+  })
+}
+
+/** @returns the file with these settings in this stanza, which is added at the end if there is none. */
+export function editStanza(text: string, stanza: string, changes: readonly RcChange[]): string {
+  const lines = splitLines(text)
+  const added = changes.map(({ name, value }) => `${name.padEnd(24)}    ${value}\n`)
+  const range = findStanza(lines, stanza)
+  if (range === undefined) {
+    const end = text === '' || text.endsWith('\n') ? text : `${text}\n`
+    const gap = end === '' || end.endsWith('\n\n') ? '' : '\n'
+    return `${end}${gap}[${stanza}]\n${added.join('')}`
+  }
+  const before = lines.slice(0, range.first)
+  const inside = lines.slice(range.first, range.end)
+  const left = new Set(changes)
+  const kept = inside.flatMap((line) => {
+    const name = settingName(line)
+    const i = changes.findIndex((change) => isSame(change.name, name))
+    const change = changes[i]
+    if (change === undefined) return [line]
+    // The first line of a group is replaced, the others go.
+    return left.delete(change) ? [added[i] ?? ''] : []
+  })
+  // New settings follow the last setting, before the blank lines and comments that may belong to the next stanza.
+  const last = kept.findLastIndex((line) => settingName(line) !== '')
+  const rest = added.filter((_, i) => left.has(changes[i] ?? { name: 'KEY', value: '' }))
+  const head = [...before, ...kept.slice(0, last + 1)].map(withEnd)
+  return [...head, ...rest, ...kept.slice(last + 1), ...lines.slice(range.end)].join('')
+}
+
+function isSame(one: ClientSettingName, other: string): boolean {
+  return one === other || groups.some((group) => group.includes(one) && (group as readonly string[]).includes(other))
+}
+
+/** Lines with their ends. */
+function splitLines(text: string): readonly string[] {
+  return text.match(/[^\n]*\n|[^\n]+$/g) ?? []
+}
+
+function withEnd(line: string): string {
+  return line.endsWith('\n') ? line : `${line}\n`
+}
+
+/** The lines below the header of the stanza, up to the next header. */
+function findStanza(lines: readonly string[], stanza: string) {
+  const header = lines.findIndex((line) => headerName(line)?.toLowerCase() === stanza.toLowerCase())
+  if (header < 0) return undefined
+  const next = lines.findIndex((line, i) => i > header && headerName(line) !== undefined)
+  return { first: header + 1, end: next < 0 ? lines.length : next }
+}
+
+function headerName(line: string): string | undefined {
+  return /^\[\s*([^\]]*?)\s*\]/.exec(trimBlanks(line.replace(/^\uFEFF/, '')))?.[1]
+}
+
+/** Empty for a comment or a blank line. */
+function settingName(line: string): string {
+  const text = trimBlanks(line)
+  return /^[#;]/.test(text) ? '' : (/^[A-Z0-9_]*/.exec(text)?.[0] ?? '')
+}

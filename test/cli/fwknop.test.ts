@@ -1,0 +1,210 @@
+/** `fwknop` as a person or a script runs it. What it sends is in test/interop/fwknop-client.test.ts. */
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { Home } from './ghostport.ts'
+
+const KEYS = ['--key-rijndael', 'one', '--key-hmac', 'two']
+const TEST = ['-A', 'tcp/22', '-s', '-D', '127.0.0.1', '-T', ...KEYS]
+
+describe('fwknop', () => {
+  let home: Home
+  before(() => {
+    home = new Home()
+  })
+  after(() => home[Symbol.dispose]())
+  const read = (name: string): string => readFileSync(join(home.path, name), 'utf8')
+
+  it('makes an rc file that only its user can read, once', async () => {
+    const first = await home.fwknop(TEST)
+    assert.equal(first.status, 0, first.stderr)
+    assert.match(first.stdout, /^\[\*\] Creating initial rc file: .*\/\.fwknoprc\.$/m)
+    assert.equal(statSync(join(home.path, '.fwknoprc')).mode & 0o777, 0o600)
+    const second = await home.fwknop(TEST)
+    assert.doesNotMatch(second.stdout, /Creating/)
+    // Its examples are comments, and understood once they are not.
+    const used = read('.fwknoprc')
+      .replaceAll(/^#(?=[A-Z[])/gm, '')
+      .replaceAll(/^.*_BASE64.*\n/gm, '')
+    const rc = home.write('example', `${used}KEY one\nHMAC_KEY two\n`)
+    assert.equal((await home.fwknop(['--rc-file', rc, '-n', 'myssh', '-T'])).status, 0)
+  })
+
+  it('saves its command line without the keys, and runs it again', async () => {
+    await home.fwknop([...TEST, '-U', 'ada lovelace'])
+    assert.equal(statSync(join(home.path, '.fwknop.run')).mode & 0o777, 0o600)
+    assert.equal(read('.fwknop.run'), "fwknop -A tcp/22 -s -D 127.0.0.1 -T -U 'ada lovelace'\n")
+    const shown = await home.fwknop(['--show-last'])
+    assert.equal(shown.stdout, `Last fwknop client command line: ${read('.fwknop.run')}`)
+    const again = await home.fwknop(['-l', '--verbose'])
+    assert.equal(again.status, 1)
+    assert.match(again.stderr, /Encryption key for 127\.0\.0\.1 cannot be asked for/)
+
+    await home.fwknop([...TEST, '--include-keys'])
+    assert.match(read('.fwknop.run'), /--key-rijndael one/)
+    const withKeys = await home.fwknop(['-lv'])
+    assert.equal(withKeys.status, 0, withKeys.stderr)
+    assert.match(withKeys.stdout, /^Executing: fwknop -A tcp\/22[\s\S]*Message String: 0\.0\.0\.0,tcp\/22/)
+  })
+
+  it('saves nothing where that is not wanted', async () => {
+    const kept = read('.fwknop.run')
+    const rc = home.write('no-save', '[default]\nNO_SAVE_ARGS Y\n')
+    for (const words of [['--no-save-args'], ['--rc-file', rc]])
+      assert.equal((await home.fwknop([...TEST, '-U', 'other', ...words])).status, 0)
+    assert.equal((await home.fwknop([...TEST, '-U', 'other', '-E', 'elsewhere'])).status, 0)
+    assert.equal(read('.fwknop.run'), kept)
+    assert.match(read('elsewhere'), /-E elsewhere/)
+    const homeless = await home.fwknop([...TEST, '--no-home-dir', '--no-rc-file'])
+    assert.equal(homeless.status, 1)
+    assert.match(homeless.stderr, /must set the args save file path with -E/)
+    const content = { missing: undefined, empty: '', foreign: 'rm -rf /\n', itself: 'fwknop -l\n' }
+    for (const [name, text] of Object.entries(content)) {
+      if (text !== undefined) home.write(name, text)
+      const { status } = await home.fwknop(['-l', '-E', join(home.path, name)])
+      assert.equal(status, 1, name)
+    }
+  })
+
+  it('writes a stanza, and keeps all other lines', async () => {
+    const rc = home.write('rc', '# mine\n[a]\nKEY x # old\n\n[b]\nACCESS tcp/1\n# end\n')
+    const saved = await home.fwknop([...TEST, '--rc-file', rc, '-n', 'b', '--save-rc-stanza', '-vv'])
+    assert.equal(saved.status, 0, saved.stderr)
+    assert.match(saved.stdout, /Updating param KEY of stanza b/)
+    assert.equal(
+      read('rc').replaceAll(/ +/g, ' '),
+      '# mine\n[a]\nKEY x # old\n\n[b]\nACCESS tcp/22\nSPA_SERVER 127.0.0.1\nKEY one\nHMAC_KEY two\nVERBOSE 2\nALLOW_IP source\n# end\n',
+    )
+    assert.equal((await home.fwknop(['--rc-file', rc, '-n', 'B', '-T'])).status, 0, 'and it is read back')
+    const listed = await home.fwknop(['--rc-file', rc, '--stanza-list'])
+    assert.equal(listed.stdout, `The following stanzas are configured in ${rc} :\n - a\n - b\n`)
+  })
+
+  it('asks before it replaces a key, and the end of the input is a no', async () => {
+    const text = '[x]\nKEY old\nHMAC_KEY older\n'
+    const save = ['--save-rc-stanza', '-n', 'x', '-T', '-D', '127.0.0.1', '-A', 'tcp/22', '-s', ...KEYS]
+    for (const [input, key, hmac] of [
+      ['', 'old', 'older'],
+      ['y\n', 'one', 'older'],
+      ['n\ny\n', 'old', 'two'],
+    ] as const) {
+      const rc = home.write('asked', text)
+      const { stdout } = await home.fwknop([...save, '--rc-file', rc], { input })
+      assert.match(stdout, /Variable 'KEY' found in stanza 'x'\. Overwrite \[N\/y\] \?/)
+      assert.match(read('asked'), new RegExp(`^KEY\\s+${key}$[\\s\\S]*^HMAC_KEY\\s+${hmac}$`, 'm'))
+    }
+    const rc = home.write('forced', text)
+    const forced = await home.fwknop([...save, '--rc-file', rc, '--force-stanza'])
+    assert.doesNotMatch(forced.stdout, /Overwrite/)
+    assert.match(read('forced'), /^KEY\s+one$/m)
+  })
+
+  it('writes nothing that it could not read back, and follows a link', async () => {
+    const text = '[x]\nACCESS tcp/1\n'
+    const rc = home.write('bad', text)
+    symlinkSync(rc, join(home.path, 'link'))
+    const save = [
+      '--rc-file',
+      join(home.path, 'link'),
+      '--save-rc-stanza',
+      '-D',
+      '127.0.0.1',
+      '-T',
+      '-s',
+      '-A',
+      'tcp/22',
+    ]
+    for (const [words, expected] of [
+      [['-n', 'x', '--key-rijndael', 'a b'], /would cut it: nothing was written — perhaps: --key-base64-rijndael/],
+      [['-n', 'x]y', ...KEYS], /cannot be the name of a stanza/],
+      [['-n', 'x', ...KEYS, '-f', 'soon'], /--fw-timeout/],
+      [['-n', 'x', ...KEYS, '-m', 'sha9'], /^Invalid digest type/],
+    ] as const) {
+      const { status, stderr } = await home.fwknop([...save, ...words])
+      assert.equal(status, 1)
+      assert.match(stderr, expected)
+      assert.equal(read('bad'), text)
+    }
+    assert.equal((await home.fwknop([...save, '-n', 'x', ...KEYS])).status, 0)
+    assert.match(read('bad'), /KEY\s+one/, 'the file that the link leads to is written')
+  })
+
+  it('makes keys', async () => {
+    const printed = await home.fwknop(['-k'])
+    assert.match(printed.stdout, /^KEY_BASE64: [A-Za-z0-9+/]{43}=\nHMAC_KEY_BASE64: [A-Za-z0-9+/]{86}==\n$/)
+    const filed = await home.fwknop(['--key-gen-file', 'keys', '--key-len', '16'])
+    assert.equal(filed.stdout, '[+] Wrote Rijndael and HMAC keys to: keys\n')
+    assert.equal(statSync(join(home.path, 'keys')).mode & 0o777, 0o600)
+    const rc = home.write('for-keys', '')
+    const stanza = await home.fwknop(['-k', '--save-rc-stanza', '-D', 'host', '-n', 'new', '--rc-file', rc])
+    assert.equal(stanza.stdout, `[+] Wrote Rijndael and HMAC keys to rc file: ${rc}\n`)
+    assert.match(read('for-keys'), /^\[new\]\nSPA_SERVER +host\nKEY_BASE64 +\S{44}\nHMAC_KEY_BASE64 +\S{88}\n$/)
+    assert.equal((await home.fwknop(['-k', '--key-len', '33'])).status, 1)
+  })
+
+  it('saves packets, one a line', async () => {
+    const packet = async (...words: string[]): Promise<string> => {
+      const { stdout, stderr } = await home.fwknop([...TEST, '-B', 'packet', ...words])
+      assert.equal(stderr, '')
+      return /Final SPA Data: (.*)/.exec(stdout)?.[1] ?? ''
+    }
+    await packet()
+    const first = await packet()
+    const second = await packet('-b')
+    assert.equal(read('packet'), `${first}\n${second}\n`)
+    assert.equal(statSync(join(home.path, 'packet')).mode & 0o777, 0o600)
+    const lost = await home.fwknop([...TEST, '-B', 'no/such/folder'])
+    assert.equal(lost.status, 1)
+  })
+
+  it('asks for keys from a descriptor', async () => {
+    const words = ['-A', 'tcp/22', '-s', '-D', '127.0.0.1', '-T', '--use-hmac']
+    assert.equal((await home.fwknop([...words, '--stdin'], { input: 'one\ntwo\n' })).status, 0)
+    assert.equal((await home.fwknop([...words, '--fd', '3'], { descriptor3: 'one\ntwo\n' })).status, 0)
+    assert.equal((await home.fwknop([...words, '--stdin'], { input: 'one\n' })).status, 1)
+  })
+
+  const refused: [words: string, says: RegExp][] = [
+    ['-A tcp/22 -s', /^Must use --destination unless --test mode is used\n/],
+    ['-A tcp/22 -D 127.0.0.1', /^Must use one of \[-s\|-R\|-a\]/],
+    ['-A tcp/22 -s 192.0.2.1 -D 127.0.0.1', /unexpected argument “192\.0\.2\.1”: -s takes no value/],
+    ['-A tcp/22 -a 1.2.3 -D 127.0.0.1', /^Invalid allow IP/],
+    ['-A invalid/22 -s -D 127.0.0.1', /^Invalid SPA access message/],
+    ['-A tcp/600001 -s -D 127.0.0.1', /^Invalid SPA access message/],
+    ['-D nosuch.invalid -A tcp/22 -s --key-rijndael a', /^send_spa_packet: packet not sent/],
+    ['-n none', /^Named configuration stanza: \[none\] was not found/],
+    ['-n none --no-rc-file', /Cannot set stanza name in --no-rc-file mode/],
+    ['--save-rc-stanza --no-rc-file', /Cannot save an rc stanza in --no-rc-file mode/],
+    ['--stanza-list --no-rc-file', /Cannot list stanzas in --no-rc-file mode/],
+    ['--no-home-dir -A tcp/22', /must set --rc-file path/],
+    ['-G not/there -A tcp/22 -s -D 127.0.0.1', /^Could not open/],
+    ['-P upd', /^Unrecognized protocol/],
+    ['--key-base64-rijndael ! -A tcp/22 -s -D 127.0.0.1', /look like base64/],
+    ['--key-rijndael a --key-hmac a -A tcp/22 -s -D 127.0.0.1', /should not be identical/],
+    ['--nat-local --nat-port 80 -A tcp/22,udp/53 -s -D 127.0.0.1', /NAT forwards one port only/],
+    ['--bogus', /there is no option --bogus/],
+    ['--key x', /--key is ambiguous/],
+    ['-E', /-E needs a value/],
+    ['-b', /no effect without --save-packet/],
+    ['--force-stanza', /no effect without --save-rc-stanza/],
+    ['--fault-injection-tag x', /fwknop’s own tests/],
+    ['--rc-file rc-bad -A tcp/22', /^Parameter error in rc-bad, line 2\n.*DIGEST_TYPE/],
+    ['--rc-file rc-worse -A tcp/22', /^Invalid entry in rc-worse, line 2\n/],
+  ]
+  for (const [words, says] of refused)
+    it(`“${words}” is refused with 1`, async () => {
+      home.write('rc-bad', '[default]\nDIGEST_TYPE invalid\n')
+      home.write('rc-worse', '[default]\nDIGEST_TYPE #\n')
+      const { status, stderr, stdout } = await home.fwknop(words.split(' '))
+      assert.equal(status, 1, stdout)
+      assert.match(stderr, says)
+    })
+
+  it('shows its version and its options', async () => {
+    const { stdout } = await home.fwknop(['--vers'])
+    assert.match(stdout, /^fwknop client of ghostport [0-9.]+, FKO protocol version 3\.0\.0\n$/)
+    assert.match((await home.fwknop(['-h'])).stdout, /^Usage: fwknop -A/)
+    assert.equal(existsSync(join(home.path, '.fwknop.run')), true)
+  })
+})
