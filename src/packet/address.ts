@@ -89,8 +89,12 @@ export function parseNetwork(text: string): Result<Network, Failure<'ADDRESS_INV
   const address = parseAddress(slash < 0 ? text : text.slice(0, slash))
   if (!address.ok) return address
   const width = familyOf(address.value) === 4 ? 32 : 128
-  const length = slash < 0 ? width : prefixLength(text.slice(slash + 1), width)
-  if (length === undefined) return refuse('ADDRESS_INVALID', `“${text}” is not a network: the mask is not valid`)
+  const mask = text.slice(slash + 1)
+  const length = slash < 0 ? width : prefixLength(mask, width)
+  if (length === undefined) {
+    const which = mask === '' ? 'mask is missing' : `${mask.includes('.') ? 'dotted mask' : 'mask'} is not valid`
+    return refuse('ADDRESS_INVALID', `“${text}” is not a network: the ${which}`)
+  }
   return ok({ prefix: maskAddress(address.value, length), length })
 }
 

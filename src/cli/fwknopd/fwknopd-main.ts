@@ -28,7 +28,8 @@ export async function runFwknopd(
   if (!line.ok) return terminal.fail(line.failure)
   const { options, operands } = line.value
   const outcome = await run({ given: options, operands, argv, ground }, terminal)
-  return typeof outcome === 'number' ? outcome : terminal.fail(outcome.failure)
+  if (typeof outcome === 'number') return outcome
+  return (await import('./faults.ts')).tellFault(outcome.failure, terminal)
 }
 
 interface Line {
@@ -74,12 +75,17 @@ async function run({ given, operands, argv, ground }: Line, terminal: Terminal):
     return flushFirewall(source.value, terminal)
   }
   const loaded = loadConfig(diskFiles(user), source.value)
-  if (!loaded.ok) return loaded
+  if (!loaded.ok)
+    return (await import('./faults.ts')).tellFaults(diskFiles(user), source.value, loaded.failure, terminal)
   if (given['dump-config'] > 0)
     return (await import('./dump-config.ts')).dumpConfig(loaded.value, diskFiles(user), source.value, terminal)
   if (given['exit-parse-config'] > 0) {
-    for (const { level, text, at } of loaded.value.notices)
+    const { wordsFor } = await import('./fault-words.ts')
+    for (const { level, text, at } of loaded.value.notices) {
+      const words = wordsFor(text)
+      if (words !== undefined) terminal.note(`[*] ${words}`)
       terminal.note(`${level}: ${at === undefined ? '' : `${at.file}:${at.line}: `}${text}`)
+    }
     terminal.note('Configs parsed, exiting.')
     return 0
   }
