@@ -27,6 +27,8 @@ export interface Request extends TargetKnowledge {
   readonly packetSource: IpAddress
   /** Where it was sent. Absent if the way of capture does not report it. */
   readonly packetDestination?: IpAddress
+  /** It was recorded elsewhere (PCAP_FILE): its addresses say nothing of this host. */
+  readonly isRecorded?: true
   /** X-Forwarded-For of the HTTP request that carried the packet. Counts only if policy trusts it. */
   readonly forwardedFor?: IpAddress
 }
@@ -177,7 +179,7 @@ function checkGrantSource({ policy, request }: Question): Refused | undefined {
   const unusable = isNamed && !isLinkLocal(asked) ? undefined : cannotBeHost(asked)
   if (unusable !== undefined)
     return refuse('ACCESS_SOURCE_UNUSABLE', `${unusable}; the client must name another of its addresses (-a)`)
-  if (isLoopback(asked) && !isLoopback(request.packetSource))
+  if (isLoopback(asked) && !isLoopback(request.packetSource) && request.isRecorded !== true)
     return refuse('ACCESS_SOURCE_UNUSABLE', `${asked} is this host itself, but the packet came from another host`)
   return undefined
 }

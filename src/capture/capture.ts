@@ -15,10 +15,10 @@ export interface OpenedCapture {
 }
 
 /** The ways in which a packet can come. All UDP sockets are one way, no matter how they are read. */
-export type Via = 'packet-socket' | 'udp'
+export type Via = 'packet-socket' | 'udp' | 'pcap-file'
 
 /** How a packet came, in one word: for the log and for `ghostport status`. The first four came by a packet socket. */
-export const WAYS = ['udp', 'tcp', 'icmp', 'icmp6', 'udp-socket'] as const
+export const WAYS = ['udp', 'tcp', 'icmp', 'icmp6', 'udp-socket', 'pcap-file'] as const
 export type Way = (typeof WAYS)[number]
 
 export function wayOf({ via, carrier }: Pick<CapturedPacket, 'via' | 'carrier'>): Way {
@@ -27,6 +27,8 @@ export function wayOf({ via, carrier }: Pick<CapturedPacket, 'via' | 'carrier'>)
       return carrier ?? 'udp'
     case 'udp':
       return 'udp-socket'
+    case 'pcap-file':
+      return 'pcap-file'
     default:
       return via satisfies never
   }
@@ -66,7 +68,10 @@ export interface CaptureCounters {
 
 /** Packets from descriptors. The caller waits with poll(2) until one of them is readable. */
 export interface Capture {
+  /** Another array after {@link receive}, if they have changed. None if it has ended. */
   readonly fds: readonly number[]
+  /** Of what has an end: whether all of it was read, or why no more can be. No packet comes any more. */
+  readonly ended?: 'whole' | CaptureFailure | undefined
   /**
    * Takes what has arrived at one descriptor, in order of arrival, up to one batch. Never waits.
    *

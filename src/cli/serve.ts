@@ -2,9 +2,9 @@
 import { fstatSync } from 'node:fs'
 import type { ConfigSource } from '../config/load.ts'
 import { jsonLog } from '../log.ts'
-import { refuse } from '../result.ts'
+import { ok, refuse } from '../result.ts'
 import { defineCommand, type Outcome } from './command.ts'
-import { configFileOptions, configFiles } from './server/config-source.ts'
+import { configFileOptions, configFiles, fromHere } from './server/config-source.ts'
 import type { LogOutput } from './server/run-server.ts'
 import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
@@ -17,6 +17,8 @@ const options = {
     help: 'listen on these interfaces: a name, several between commas, or any (PCAP_INTF)',
   },
   'udp-server': { short: 'U', help: 'listen on a plain UDP port instead of capturing (CAPTURE udp)' },
+  'pcap-file': { value: 'FILE', help: 'read packets from a capture file, and end (PCAP_FILE)' },
+  'packet-limit': { short: 'C', value: 'NUMBER', help: 'end after this many packets (PACKET_LIMIT)' },
   'exit-parse-config': { help: 'read the configuration, say what is wrong with it, and end' },
   'fw-flush': { help: 'remove ghostport’s nftables table and every grant, say what is open or shut then, and end' },
   'dry-run': {
@@ -44,10 +46,18 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
     return refuse('CLI_USAGE', '--dry-run and --fw-flush cannot be used together')
   const files = configFiles(given)
   if (!files.ok) return files
+  const pcapFile = given['pcap-file'] === undefined ? ok(undefined) : fromHere(given['pcap-file'])
+  if (!pcapFile.ok) return pcapFile
   const source: ConfigSource = {
     ...files.value,
     overrides: [
       ...(given.interface === undefined ? [] : [{ name: 'PCAP_INTF', value: given.interface, flag: '-i' } as const]),
+      ...(pcapFile.value === undefined
+        ? []
+        : [{ name: 'PCAP_FILE', value: pcapFile.value, flag: '--pcap-file' } as const]),
+      ...(given['packet-limit'] === undefined
+        ? []
+        : [{ name: 'PACKET_LIMIT', value: given['packet-limit'], flag: '-C' } as const]),
       ...(given['udp-server'] === 0 ? [] : [{ name: 'CAPTURE', value: 'udp', flag: '-U' } as const]),
     ],
   }

@@ -96,6 +96,8 @@ function judge({ name, byDefault, example, context }: Row, parse: (lines: readon
 
 /** Without these settings, nothing replaces them: the page describes that in words. */
 const WITHOUT_DEFAULT = [
+  'PCAP_FILE',
+  'PACKET_LIMIT',
   'DIGEST_FILE',
   'SNAT_TRANSLATE_IP',
   'PROTECTED_PORTS',

@@ -21,7 +21,7 @@ export function configFiles(given: {
   return access.ok ? ok({ server: server.value, access: access.value }) : access
 }
 
-function fromHere(path: string): Result<string, Failure<'CONFIG_UNREADABLE'>> {
+export function fromHere(path: string): Result<string, Failure<'CONFIG_UNREADABLE'>> {
   try {
     return ok(resolve(path))
   } catch {

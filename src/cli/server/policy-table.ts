@@ -2,6 +2,7 @@
 import type { Policy } from '../../access/policy.ts'
 import { encryptionsOf, type GnupgEncryption, type Stanza, type StanzaEncryption } from '../../access/stanza.ts'
 import { describeStanza } from '../../access/stanza-name.ts'
+import { formatFilter } from '../../config/server/pcap-filter.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
 import { formatCapturePort } from '../../config/server/spa-ports.ts'
 import { familyOf, formatHostPort, type Network } from '../../packet/address.ts'
@@ -49,9 +50,11 @@ function serverRows({ captures, firewall }: ServerConfig, { maxAge, refuseReplay
   ]
 }
 
-function describeCapture({ kind, interfaces, ports }: ServerConfig['captures'][number]): string {
+function describeCapture({ kind, interfaces, ports, filter, path }: ServerConfig['captures'][number]): string {
+  const what = filter === undefined ? `udp ${ports.map(formatCapturePort).join(', ')}` : formatFilter(filter)
+  if (kind === 'pcap-file') return `to the file ${path}, ${what}`
   const on = kind === 'udp' ? 'a UDP socket' : interfaces === 'any' ? 'all interfaces' : interfaces.join(', ')
-  return `on ${on}, udp ${ports.map(formatCapturePort).join(', ')}`
+  return `on ${on}, ${what}`
 }
 
 function describeFirewall(firewall: ServerConfig['firewall']): string {

@@ -103,7 +103,12 @@ export async function runServer(run: ServerRun): Promise<Outcome> {
   // With less compiled code, the relay would take a third fewer connections.
   if (!warden.carriesConnections) staySmall('warden')
   const byItself = run.onStarted?.(warden).then(() => undefined)
-  const failure = await Promise.race([stopped, warden.hopeless, ...(byItself === undefined ? [] : [byItself])])
+  const failure = await Promise.race([
+    stopped,
+    warden.hopeless,
+    warden.finished,
+    ...(byItself === undefined ? [] : [byItself]),
+  ])
   await warden.stop()
   return end(failure)
 }

@@ -54,6 +54,8 @@ const FWKNOPD_INTERFACES: readonly string[] = ['eth0']
 const DEFAULT_PACKETS_PER_KEY = 20_000
 const DEFAULT_MAX_BYTES = 1500
 const DEFAULT_LOG_LIMIT = 10
+/** Of a file, each packet is told: its length is the limit. */
+const FILE_LOG_LIMIT = 1_000_000
 const DEFAULT_COMMAND_TIMEOUT = 30
 
 export function assembleServerConfig(
@@ -62,8 +64,8 @@ export function assembleServerConfig(
   notices: Notice[],
 ): Result<ServerConfig, ConfigFailure> {
   const { values } = given
-  const capture = assembleCapture(given, notices)
-  if (!capture.ok) return capture
+  const captures = assembleCaptures(given, notices)
+  if (!captures.ok) return captures
   const firewall = assembleFirewall(file, given, notices)
   if (!firewall.ok) return firewall
   const resolved = (name: UsedSetting, path: string, folder: string): string =>
@@ -76,7 +78,8 @@ export function assembleServerConfig(
   const ownDigests = isFwknopd && (values.DIGEST_FILE !== undefined || ownRunFolder)
   const pidFile = values.FWKNOP_PID_FILE ?? (isFwknopd ? 'fwknopd.pid' : undefined)
   return ok({
-    captures: [capture.value],
+    captures: captures.value,
+    ...(values.PACKET_LIMIT !== undefined && { packetLimit: values.PACKET_LIMIT }),
     policy: assemblePolicy(given, notices),
     firewall: firewall.value,
     replay: {
@@ -100,7 +103,7 @@ export function assembleServerConfig(
       sudo: values.SUDO_EXE ?? '/usr/bin/sudo',
       timeout: seconds(values.CMD_EXEC_TIMEOUT ?? DEFAULT_COMMAND_TIMEOUT),
     },
-    refusalsPerSecond: values.LOG_LIMIT ?? DEFAULT_LOG_LIMIT,
+    refusalsPerSecond: values.LOG_LIMIT ?? (values.PCAP_FILE === undefined ? DEFAULT_LOG_LIMIT : FILE_LOG_LIMIT),
     lines: assembleLines(given, notices),
   })
 }
@@ -119,8 +122,39 @@ function assembleLines({ values, at, dialect }: GivenSettings, notices: Notice[]
   }
 }
 
-function assembleCapture(given: GivenSettings, notices: Notice[]): Result<CaptureConfig, ConfigFailure> {
+type CaptureWord = 'packet' | 'udp'
+
+function assembleCaptures(given: GivenSettings, notices: Notice[]): Result<readonly CaptureConfig[], ConfigFailure> {
   const { values, at } = given
+  const maxBytes = values.MAX_SNIFF_BYTES ?? DEFAULT_MAX_BYTES
+  if (values.PCAP_FILE !== undefined) {
+    for (const name of ['CAPTURE', 'ENABLE_UDP_SERVER', 'UDPSERV_PORT', 'PCAP_INTF'] as const)
+      noEffect(name, 'packets come from PCAP_FILE', at, notices)
+    const asked = assemblePassive(given)
+    if (!asked.ok) return asked
+    const file = { kind: 'pcap-file', path: values.PCAP_FILE, endsServer: given.dialect !== 'fwknopd' } as const
+    return ok([{ ...file, interfaces: 'any', ...asked.value, maxBytes }])
+  }
+  const words = chosenCaptures(given)
+  if (!words.ok) return words
+  const captures: CaptureConfig[] = []
+  for (const word of words.value) {
+    const asked = word === 'packet' ? assemblePassive(given) : assembleUdp(given)
+    if (!asked.ok) return asked
+    const interfaces = values.PCAP_INTF ?? (given.dialect === 'fwknopd' ? FWKNOPD_INTERFACES : 'any')
+    captures.push({ kind: word, interfaces, ...asked.value, maxBytes })
+  }
+  const passedOver = words.value.includes('packet')
+    ? (['UDPSERV_PORT'] as const)
+    : (['PCAP_INTF', 'PCAP_FILTER'] as const)
+  const how = words.value.includes('packet') ? 'from the interface' : 'by a UDP socket'
+  for (const name of passedOver) noEffect(name, `packets are captured ${how}`, at, notices)
+  return ok(captures)
+}
+
+/** CAPTURE, or what fwknop's own switches say. */
+function chosenCaptures(given: GivenSettings): Result<readonly CaptureWord[], ConfigFailure> {
+  const { values } = given
   const byUdpServer = values.ENABLE_UDP_SERVER === undefined ? undefined : values.ENABLE_UDP_SERVER ? 'udp' : 'packet'
   if (values.CAPTURE !== undefined && byUdpServer !== undefined && values.CAPTURE !== byUdpServer)
     return conflict(
@@ -128,37 +162,49 @@ function assembleCapture(given: GivenSettings, notices: Notice[]): Result<Captur
       `CAPTURE ${values.CAPTURE} contradicts ENABLE_UDP_SERVER ${values.ENABLE_UDP_SERVER ? 'Y' : 'N'}`,
       given,
     )
-  const kind = values.CAPTURE ?? byUdpServer ?? 'packet'
-  const source = kind === 'udp' ? 'UDPSERV_PORT' : 'PCAP_FILTER'
-  const asked = kind === 'packet' ? values.PCAP_FILTER : undefined
-  if (asked !== undefined && 'filter' in asked && values.SPA_PORTS !== undefined)
-    return conflict(
-      'SPA_PORTS',
-      `SPA_PORTS and PCAP_FILTER contradict each other: the filter “${formatFilter(asked.filter)}” says more than UDP ports`,
-      given,
-    )
-  const udpPort = values.UDPSERV_PORT === undefined ? undefined : [values.UDPSERV_PORT]
-  const named = kind === 'udp' ? udpPort : asked !== undefined && 'ports' in asked ? asked.ports : undefined
-  if (values.SPA_PORTS !== undefined && named !== undefined && !sameCapturePorts(values.SPA_PORTS, named))
-    return conflict(
-      'SPA_PORTS',
-      `SPA_PORTS names other ports than ${source}, which says ${named.map(formatCapturePort).join(', ')}`,
-      given,
-    )
-  const filter = asked !== undefined && 'filter' in asked ? asked.filter : undefined
-  const ports = filter === undefined ? (values.SPA_PORTS ?? named ?? [STANDARD_SPA_PORT]) : []
-  const unheard = kind === 'udp' ? refuseRanges(ports, at) : undefined
-  if (unheard !== undefined)
-    return { ok: false, failure: { ...unheard.failure, ...(at.SPA_PORTS === undefined ? {} : { at: at.SPA_PORTS }) } }
-  const passedOver = kind === 'udp' ? (['PCAP_INTF', 'PCAP_FILTER'] as const) : (['UDPSERV_PORT'] as const)
-  for (const name of passedOver) noEffect(name, `packets are captured ${HOW[kind]}`, at, notices)
-  return ok({
-    kind,
-    interfaces: values.PCAP_INTF ?? (given.dialect === 'fwknopd' ? FWKNOPD_INTERFACES : 'any'),
-    ports,
-    ...(filter !== undefined && { filter }),
-    maxBytes: values.MAX_SNIFF_BYTES ?? DEFAULT_MAX_BYTES,
-  })
+  return ok([values.CAPTURE ?? byUdpServer ?? 'packet'])
+}
+
+type Asked = Pick<CaptureConfig, 'ports' | 'filter'>
+
+/** SPA_PORTS or PCAP_FILTER. */
+function assemblePassive(given: GivenSettings): Result<Asked, ConfigFailure> {
+  const { SPA_PORTS: ports, PCAP_FILTER: asked } = given.values
+  if (asked === undefined) return ok({ ports: ports ?? [STANDARD_SPA_PORT] })
+  if ('ports' in asked) return agreedPorts(asked.ports, 'PCAP_FILTER', given)
+  if (ports === undefined) return ok({ ports: [], filter: asked.filter })
+  return conflict(
+    'SPA_PORTS',
+    `SPA_PORTS and PCAP_FILTER contradict each other: the filter “${formatFilter(asked.filter)}” says more than UDP ports`,
+    given,
+  )
+}
+
+/** SPA_PORTS or UDPSERV_PORT. */
+function assembleUdp(given: GivenSettings): Result<Asked, ConfigFailure> {
+  const { UDPSERV_PORT: port, SPA_PORTS: ports } = given.values
+  const agreed =
+    port === undefined ? ok({ ports: ports ?? [STANDARD_SPA_PORT] }) : agreedPorts([port], 'UDPSERV_PORT', given)
+  if (!agreed.ok) return agreed
+  const unheard = refuseRanges(agreed.value.ports, given.at)
+  if (unheard === undefined) return agreed
+  const at = given.at.SPA_PORTS
+  return { ok: false, failure: { ...unheard.failure, ...(at !== undefined && { at }) } }
+}
+
+/** SPA_PORTS may say the same as fwknop's own setting. */
+function agreedPorts(
+  named: readonly CapturePort[],
+  source: 'PCAP_FILTER' | 'UDPSERV_PORT',
+  given: GivenSettings,
+): Result<Asked, ConfigFailure> {
+  const ports = given.values.SPA_PORTS
+  if (ports === undefined || sameCapturePorts(ports, named)) return ok({ ports: ports ?? named })
+  return conflict(
+    'SPA_PORTS',
+    `SPA_PORTS names other ports than ${source}, which says ${named.map(formatCapturePort).join(', ')}`,
+    given,
+  )
 }
 
 /** A socket listens on one port. @returns the refusal of the first range, if there is one. */
@@ -176,11 +222,12 @@ function refuseRanges(ports: readonly CapturePort[], at: SettingLocations): Refu
   })
 }
 
-const HOW = { udp: 'by a UDP socket', packet: 'from the interface' }
-
 function assemblePolicy({ values, at }: GivenSettings, notices: Notice[]): ServerConfig['policy'] {
-  const ages = values.ENABLE_SPA_PACKET_AGING ?? true
-  if (!ages) {
+  // As fwknopd: the packets of a capture file are old.
+  const ages = values.ENABLE_SPA_PACKET_AGING ?? values.PCAP_FILE === undefined
+  if (!ages && values.PCAP_FILE !== undefined && at.ENABLE_SPA_PACKET_AGING === undefined)
+    noEffect('MAX_SPA_PACKET_AGE', 'with PCAP_FILE, ENABLE_SPA_PACKET_AGING is N by default', at, notices)
+  else if (!ages) {
     noEffect('MAX_SPA_PACKET_AGE', 'ENABLE_SPA_PACKET_AGING is N', at, notices)
     warn('ENABLE_SPA_PACKET_AGING', 'packets of any age are accepted, and each is remembered for ever', at, notices)
   }

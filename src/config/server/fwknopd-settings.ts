@@ -48,6 +48,7 @@ const socketPath: ValueReader<string> = (text) =>
 /** Variables that have an effect. The reader's type is the type of the value. */
 export const usedSettings = {
   PCAP_INTF: interfaceNames,
+  PCAP_FILE: absolutePath('/var/tmp'),
   PCAP_FILTER: captureFilter,
   MAX_SNIFF_BYTES: wholeNumber({ min: 1, max: 32_768, unit: 'bytes' }),
   ENABLE_UDP_SERVER: yesNo,
@@ -97,6 +98,7 @@ export const usedSettings = {
   RELAY: relayListenerValue,
   CAPTURE: oneOf('packet', 'udp'),
   SPA_PORTS: spaPorts,
+  PACKET_LIMIT: wholeNumber({ min: 1, max: 2_147_483_647, unit: 'packets' }),
   REPLAY_DB: absolutePath('/var/lib/ghostport'),
   MAX_PACKETS_PER_KEY: wholeNumber({ min: 1, max: 10_000_000, unit: 'packets' }),
   CONTROL_SOCKET: socketPath,
@@ -169,7 +171,6 @@ const refusedAlways = (instead: string): RefusedSetting => ({ instead, mayBeNo: 
 
 /** Refused by name. */
 export const refusedSettings: Readonly<Record<string, RefusedSetting>> = {
-  PCAP_FILE: refusedAlways('capture from a file is not built yet'),
   ENABLE_PCAP_PROMISC: refusedUnlessNo('only packets for this host are captured'),
   ENABLE_PCAP_ANY_DIRECTION: refusedUnlessNo('only packets that come in are captured'),
   ENABLE_TCP_SERVER: refusedUnlessNo('SPA over TCP is not built yet'),

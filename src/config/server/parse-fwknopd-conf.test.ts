@@ -308,7 +308,7 @@ const malformed: [line: string, code: string, suggestion?: string][] = [
   ['LOG_LIMIT 0;', 'CONFIG_INVALID_VALUE'],
   ['FWKNOP_PID_FILE $FWKNOP_RUN_DIRS/x.pid;', 'CONFIG_UNKNOWN_KEY', '$FWKNOP_RUN_DIR/x.pid'],
   ['FWKNOP_PID_FILE $FWKNOP_PID_FILE;', 'CONFIG_SYNTAX'],
-  ['PCAP_FILE /tmp/a.pcap;', 'CONFIG_UNSUPPORTED_KEY'],
+  ['PCAP_FILE a.pcap;', 'CONFIG_INVALID_VALUE', '/var/tmp/a.pcap'],
   ['ENABLE_TCP_SERVER Y;', 'CONFIG_UNSUPPORTED_KEY'],
   ['ENABLE_NFQ_CAPTURE Y;', 'CONFIG_UNSUPPORTED_KEY'],
   ['BLACKLIST 10.0.0.1;', 'CONFIG_UNSUPPORTED_KEY'],

@@ -9,6 +9,8 @@ import type { CapturePort } from './spa-ports.ts'
 export interface ServerConfig {
   /** The ways in which packets come: at least one. */
   readonly captures: readonly CaptureConfig[]
+  /** PACKET_LIMIT: the server ends after so many packets. */
+  readonly packetLimit?: number
   /** The server-wide half of policy; `buildPolicy` adds the stanzas. */
   readonly policy: Omit<Policy, 'stanzas'>
   readonly firewall: FirewallConfig
@@ -63,8 +65,12 @@ export const syslogFacilities = [
 export type SyslogFacility = (typeof syslogFacilities)[number]
 
 export interface CaptureConfig {
-  /** CAPTURE, or ENABLE_UDP_SERVER: passively from the interface, or by a bound UDP socket. */
-  readonly kind: 'packet' | 'udp'
+  /** CAPTURE, or ENABLE_UDP_SERVER: passively from the interface, or by a bound UDP socket. Or PCAP_FILE. */
+  readonly kind: 'packet' | 'udp' | 'pcap-file'
+  /** PCAP_FILE: of `pcap-file` only. */
+  readonly path?: string
+  /** Whether the server ends with the file. fwknopd goes on: its rules may be open still. */
+  readonly endsServer?: boolean
   /** PCAP_INTF: by name, since an index dies with its interface. Of no meaning to `udp`. */
   readonly interfaces: 'any' | readonly string[]
   /**

@@ -77,6 +77,7 @@ export function requestOf({ message, packet, forwardedFor, gnupg }: Knock): Requ
     ...(packet.destination === undefined ? {} : { packetDestination: packet.destination }),
     ...(forwardedFor === undefined ? {} : { forwardedFor }),
     ...(gnupg === undefined ? {} : { signature: gnupg.signature }),
+    ...(packet.way === 'pcap-file' && { isRecorded: true }),
   }
 }
 

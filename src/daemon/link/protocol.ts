@@ -78,6 +78,8 @@ export type FromReceiver =
   | { readonly type: 'refused'; readonly note: RefusalNote }
   | { readonly type: 'suppressed'; readonly counts: Suppressed }
   | { readonly type: 'tally'; readonly tally: Tally }
+  /** It has looked at all packets that it should: at those of a file, or at PACKET_LIMIT. Or why not at all. */
+  | { readonly type: 'finished'; readonly code?: FailureCode; readonly detail?: string }
   /** Why it ends. No message follows. */
   | { readonly type: 'failed'; readonly code: FailureCode; readonly detail: string }
 
@@ -113,6 +115,7 @@ const otherMessage: Reader<Exclude<FromReceiver, { type: 'knock' }>> = either(
   record({ type: literal('refused'), note }, {}),
   record({ type: literal('suppressed'), counts }, {}),
   record({ type: literal('tally'), tally }, {}),
+  record({ type: literal('finished') }, { code, detail }),
   record({ type: literal('failed'), code, detail }, {}),
 )
 const knockMessage = record({ type: literal('knock'), knock: (value: unknown) => value ?? undefined }, {})

@@ -47,6 +47,9 @@ export class ReceiverDuty {
   #orders: readonly CaptureOrder[] = []
   #captures: readonly PacketCounter[] = []
   #reportAt: Milliseconds | undefined
+  /** How many more packets may be looked at; undefined without a limit. */
+  #left: number | undefined
+  #isFinished = false
 
   constructor(driver: ReceiverDriver) {
     this.#driver = driver
@@ -90,6 +93,7 @@ export class ReceiverDuty {
     const receiving = { policy, index: new StanzaIndex(policy.stanzas), openers: new OpenerMemory() }
     if (this.#triage === undefined) {
       const { send, backlog } = this.#driver
+      this.#left = server.packetLimit
       this.#triage = new Triage(receiving, server.refusalsPerSecond, send, backlog)
       this.#orders = captures
       this.#captures = this.#driver.capture(captures)
@@ -121,8 +125,36 @@ export class ReceiverDuty {
   }
 
   look(packets: readonly CapturedPacket[]): void {
+    if (this.#isFinished) return
+    if (this.#left !== undefined && packets.length >= this.#left) {
+      this.#triage?.look(packets.slice(0, this.#left))
+      this.finish()
+      return
+    }
+    if (this.#left !== undefined) this.#left -= packets.length
     this.#triage?.look(packets)
     this.#reportAt ??= milliseconds(monotonic() + TALLY_DELAY)
+  }
+
+  /** No more packets are looked at. @param failure why it ends before all were. */
+  finish(failure?: Failure): void {
+    if (this.#isFinished) return
+    this.#isFinished = true
+    this.#reportAt = undefined
+    this.#triage?.reportAll(this.#dropped())
+    this.#driver.send({
+      type: 'finished',
+      ...(failure !== undefined && { code: failure.code, detail: failure.detail.slice(0, LONGEST_DETAIL) }),
+    })
+  }
+
+  get isFinished(): boolean {
+    return this.#isFinished
+  }
+
+  /** Whether a capture that can wait should. */
+  get isBusy(): boolean {
+    return this.#triage?.isBusy ?? false
   }
 
   /**

@@ -4,8 +4,9 @@
  * receiver needs few system calls.
  */
 
-import { type Capture, captureError } from '../../capture/capture.ts'
+import { type Capture, type CaptureFailure, captureError } from '../../capture/capture.ts'
 import { packetSocketCapture } from '../../capture/packet-socket/packet-socket.ts'
+import { pcapFileCapture } from '../../capture/pcap-file/pcap-file.ts'
 import { udpCapture } from '../../capture/udp/udp.ts'
 import { monotonic } from '../../clock.ts'
 import { PollSet } from '../../system/poll-set.ts'
@@ -24,6 +25,31 @@ interface Source {
   readonly socket: number
 }
 
+/** The descriptors of captures, at one time. */
+class Sources {
+  readonly all: readonly Source[]
+  readonly #captures: readonly Capture[]
+  readonly #fds: readonly (readonly number[])[]
+
+  constructor(captures: readonly Capture[]) {
+    this.#captures = captures
+    this.#fds = captures.map(({ fds }) => fds)
+    this.all = captures.flatMap((capture) => capture.fds.map((socket) => ({ capture, socket })))
+  }
+
+  /** @returns this, unless they have changed. */
+  now(): Sources {
+    return this.#captures.every(({ fds }, i) => fds === this.#fds[i]) ? this : new Sources(this.#captures)
+  }
+
+  /** Whether no more packets can come; and why not, if that was too early. */
+  get end(): 'whole' | CaptureFailure | undefined {
+    const ends = this.#captures.map(({ ended }) => ended)
+    if (ends.length === 0 || ends.includes(undefined)) return undefined
+    return ends.find((end) => end !== 'whole') ?? 'whole'
+  }
+}
+
 /**
  * @param fd of the channel
  * @param longestLine of the warden's, in bytes
@@ -31,15 +57,23 @@ interface Source {
 export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp): never {
   const channel = new PolledChannel(fd, longestLine)
   let waiting = new PollSet([fd])
-  let sources: readonly Source[] = []
+  let sources = new Sources([])
   let isNew = false
+  /** Whether packets wait where they are, however long: in a file. */
+  let canWait = false
+  let endsWithFile = false
+  const watch = (watched: Sources): void => {
+    sources = watched
+    waiting = new PollSet([fd, ...sources.all.map(({ socket }) => socket)])
+  }
   const duty = new ReceiverDuty({
     send: (message) => channel.send(message),
     backlog: () => channel.backlog,
     capture(orders) {
       const captures = orders.map(captureFor)
-      sources = captures.flatMap((capture) => capture.fds.map((socket) => ({ capture, socket })))
-      waiting = new PollSet([fd, ...sources.map(({ socket }) => socket)])
+      watch(new Sources(captures))
+      canWait = orders.every(({ config }) => config.kind === 'pcap-file')
+      endsWithFile = orders.every(({ config }) => config.endsServer === true)
       isNew = true
       return captures
     },
@@ -49,6 +83,7 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
   for (;;) {
     waiting.alsoWrite(0, channel.backlog > 0)
     if (vain.isPauseDue) waiting.wait(PAUSE, 1)
+    else if (duty.isFinished || (canWait && duty.isBusy)) waiting.wait(untilReport(duty), 1)
     else waiting.wait(untilReport(duty))
     channel.flush()
     if (waiting.isReadable(0)) {
@@ -64,7 +99,7 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
     let isSocketReady = false
     let taken = 0
     // One batch of each in turn: where one is flooded, the others are heard all the same.
-    for (const [i, { capture, socket }] of sources.entries())
+    for (const [i, { capture, socket }] of sources.all.entries())
       if (waiting.isReadable(1 + i)) {
         isSocketReady = true
         const before = capture.taken
@@ -72,6 +107,11 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
         taken += capture.taken - before
         if (packets.length > 0) duty.look(packets)
       }
+    const changed = sources.now()
+    if (changed !== sources) watch(changed)
+    const { end } = sources
+    if (end !== undefined && end !== 'whole') duty.finish(end)
+    else if (end !== undefined && endsWithFile) duty.finish()
     if (untilReport(duty) === 0) duty.report()
     vain.woke(isSocketReady, taken)
   }
@@ -93,6 +133,8 @@ function captureFor({ config, sockets: fds }: CaptureOrder): Capture {
     }
     case 'udp':
       return udpCapture({ ...bounds, fds })
+    case 'pcap-file':
+      return pcapFileCapture({ ...bounds, fd: fds[0] ?? -1 })
     default:
       return config.kind satisfies never
   }

@@ -29,6 +29,10 @@ export class ReportedPackets {
     this.#limits = limits
   }
 
+  get underWay(): number {
+    return this.#underWay.size
+  }
+
   /** Whether one more may be reported. */
   get isFull(): boolean {
     return this.#underWay.size >= this.#limits.underWay

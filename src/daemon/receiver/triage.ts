@@ -25,6 +25,9 @@ const REMEMBERED = { claimed: 16_384, underWay: 50_000, underWayPerKey: 2000 }
 /** Bytes that may wait for the warden. A knock has some 600; past this, the warden has been away for long. */
 const LARGEST_BACKLOG = 8 * 1024 * 1024
 
+/** Packets under way while a file is read. */
+const MOST_OF_A_FILE = 500
+
 const BUSY = refuse(
   'KEY_BUSY',
   `${REMEMBERED.underWayPerKey} packets of this key already wait for their verdict, which is the limit`,
@@ -99,6 +102,17 @@ export class Triage {
     return 'all reported'
   }
 
+  /** Sends all that was not sent yet. */
+  reportAll(dropped: number): void {
+    this.tally(dropped)
+    this.#reportSuppressed()
+  }
+
+  /** Whether so many packets wait for the warden that a capture which can wait should. */
+  get isBusy(): boolean {
+    return this.#reported.underWay > MOST_OF_A_FILE || this.#backlog() > MOST_OF_A_FILE * 1024
+  }
+
   #reportSuppressed(): boolean {
     const counts = this.#limiter.takeSuppressed()
     if (counts !== undefined) this.#send({ type: 'suppressed', counts })
@@ -159,5 +173,5 @@ export class Triage {
  * Visitors of a web site are not counted, and not in the log.
  */
 function isForAnother({ via, carrier }: CapturedPacket, { code }: Failure): boolean {
-  return via === 'packet-socket' && carrier === 'tcp' && (code === 'SPA_LENGTH' || code === 'SPA_MALFORMED')
+  return via !== 'udp' && carrier === 'tcp' && (code === 'SPA_LENGTH' || code === 'SPA_MALFORMED')
 }

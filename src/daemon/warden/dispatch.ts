@@ -34,6 +34,8 @@ export interface DispatchParts {
   readonly receiverPid: () => number | undefined
   /** Called when the number of packets that were examined has changed. */
   readonly onLooked: () => void
+  /** Called when all packets were looked at that should be; with the reason if not all could be. */
+  readonly onFinished: (why: Failure | undefined) => void
   /** Called when no receiver can run, and none is started any more. */
   readonly onHopeless: (why: Failure) => void
 }
@@ -104,6 +106,12 @@ export class Dispatch implements ReceiverHandler {
     health.lost()
     journal.receiverLost()
     if (again === undefined) return
+    if (this.#readsFile) {
+      // Another one would read the same file.
+      log.write('error', 'receiver lost', failureFields(this.#whyLost(why)))
+      this.#parts.onFinished(this.#whyLost(why))
+      return
+    }
     log.write('error', 'receiver lost', { ...failureFields(this.#whyLost(why)), againInMs: again })
     this.#abandonAfterTrial(why)
     manager.tell(`not receiving: ${why}; a new receiver starts`)
@@ -170,6 +178,10 @@ export class Dispatch implements ReceiverHandler {
   #submit(knocks: readonly Knock[]): void {
     if (knocks.length === 0) return
     const { admission, journal, health, limits, configurations } = this.#parts
+    if (!this.#readsFile && knocks.some(({ packet }) => packet.way === 'pcap-file')) {
+      this.onBroken('a knock from a capture file, and there is none')
+      return
+    }
     const tooMany = limits.onKnocks(admission.length + knocks.length)
     if (tooMany !== undefined) {
       health.mistrust(tooMany)
@@ -204,6 +216,9 @@ export class Dispatch implements ReceiverHandler {
         this.#freshTally.arrived()
         this.#parts.onLooked()
         return
+      case 'finished':
+        this.#onAllLooked(message)
+        return
       case 'failed':
         this.#ownReason = { code: message.code, detail: message.detail }
         return
@@ -235,6 +250,20 @@ export class Dispatch implements ReceiverHandler {
     limits.configurationRead(refusalsPerSecond)
     this.reportReady()
     if (health.isCapturing) host.changed()
+  }
+
+  get #readsFile(): boolean {
+    return this.#parts.configurations.active.server.captures.some(({ kind }) => kind === 'pcap-file')
+  }
+
+  #onAllLooked({ code, detail = '' }: FromReceiver & { type: 'finished' }): void {
+    const { configurations, log, onFinished } = this.#parts
+    if (!this.#readsFile && configurations.active.server.packetLimit === undefined) {
+      this.onBroken('it finished, although nothing has an end')
+      return
+    }
+    log.write('info', 'finished', {})
+    onFinished(code === undefined ? undefined : { code, detail })
   }
 
   /** @param unconfined why the kernel does not confine it, if so. */

@@ -50,7 +50,7 @@ export async function openCaptures({ captures }: Pick<ServerConfig, 'captures'>)
     fds.push(...sockets.value.fds)
     orders.push({ config, sockets: inherited })
   }
-  if (captures.every(({ kind }) => kind === 'udp')) return ok({ fds, orders, doubt: believe, close })
+  if (captures.every(({ kind }) => kind !== 'packet')) return ok({ fds, orders, doubt: believe, close })
   const { openKernelRoutes } = await import('../../capture/packet-socket/kernel-routes.ts')
   const routes = openKernelRoutes()
   if (!routes.ok) {
@@ -61,10 +61,16 @@ export async function openCaptures({ captures }: Pick<ServerConfig, 'captures'>)
   return ok({ fds, orders, doubt: routes.value.doubt, close })
 }
 
-/** The kernel itself has judged the packets of a UDP socket. */
+/** The kernel itself has judged the packets of a UDP socket. It knows nothing of those in a file. */
 const believe: Doubt = () => undefined
 
-async function openSockets({ kind, ports, filter, maxBytes }: CaptureConfig): Promise<Result<OpenedCapture>> {
+async function openSockets({
+  kind,
+  ports,
+  filter,
+  maxBytes,
+  path = '',
+}: CaptureConfig): Promise<Result<OpenedCapture>> {
   const bounds = { ports, ...(filter !== undefined && { filter }), maximumPayload: maxBytes, onlySpa: true }
   switch (kind) {
     case 'packet': {
@@ -74,6 +80,10 @@ async function openSockets({ kind, ports, filter, maxBytes }: CaptureConfig): Pr
     case 'udp': {
       const { openUdpSockets } = await import('../../capture/udp/open.ts')
       return openUdpSockets(bounds)
+    }
+    case 'pcap-file': {
+      const { openPcapFile } = await import('../../capture/pcap-file/open.ts')
+      return openPcapFile(path)
     }
     default:
       return kind satisfies never
@@ -88,7 +98,7 @@ export async function lookAtCapture({ server }: LoadedConfig): Promise<Result<re
   for (const capture of server.captures) {
     const opened = await openCaptures({ captures: [capture] })
     if (opened.ok) opened.value.close()
-    else if (capture.kind === 'packet' || (await refuseSecondInstance(server)).ok) return opened
+    else if (capture.kind !== 'udp' || (await refuseSecondInstance(server)).ok) return opened
   }
   return ok([])
 }

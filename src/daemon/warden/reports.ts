@@ -18,6 +18,7 @@ export function readyFields(
 ): { readonly [name: string]: LogField } {
   const { captures, firewall } = server
   const passive = captures.filter(({ kind }) => kind === 'packet')
+  const file = captures.find(({ path }) => path !== undefined)?.path
   const filters = captures.flatMap(({ filter }) => (filter === undefined ? [] : formatFilter(filter)))
   return {
     capture: captures.map(({ kind }) => kind).join(','),
@@ -30,6 +31,7 @@ export function readyFields(
       ports.map((port) => (typeof port === 'number' ? port : formatCapturePort(port))),
     ),
     ...(filters.length > 0 && { filters }),
+    ...(file !== undefined && { file }),
     firewall: describeFirewall(firewall),
     stanzas: policy.stanzas.length,
     warden: process.pid,

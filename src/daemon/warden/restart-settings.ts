@@ -15,8 +15,9 @@ type Complete<Config> = { readonly [Key in keyof Config]-?: Answer }
 const answers: Complete<Omit<ServerConfig, 'policy'>> = {
   captures: [
     ...(['CAPTURE', 'ENABLE_UDP_SERVER', 'PCAP_INTF', 'SPA_PORTS', 'PCAP_FILTER', 'UDPSERV_PORT'] as const),
-    'MAX_SNIFF_BYTES',
+    ...(['MAX_SNIFF_BYTES', 'PCAP_FILE'] as const),
   ],
+  packetLimit: ['PACKET_LIMIT'],
   firewall: [
     ...(['FIREWALL', 'FIREWALL_MODE', 'CONNTRACK_MARK', 'PROTECTED_PORTS', 'NFT_TABLE', 'MAX_GRANTS'] as const),
     'RELAY',
@@ -36,7 +37,7 @@ const answers: Complete<Omit<ServerConfig, 'policy'>> = {
 }
 
 const policyAnswers: Complete<ServerConfig['policy']> = {
-  maxAge: ['ENABLE_SPA_PACKET_AGING', 'MAX_SPA_PACKET_AGE'],
+  maxAge: ['ENABLE_SPA_PACKET_AGING', 'MAX_SPA_PACKET_AGE', 'PCAP_FILE'],
   refuseReplays: ['ENABLE_DIGEST_PERSISTENCE'],
   http: 'reload',
   nat: 'reload',

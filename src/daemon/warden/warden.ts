@@ -65,6 +65,11 @@ export class Warden {
    * Resolves if no receiver can run, and none is started any more: the server must be stopped. Else it stays pending.
    */
   readonly hopeless: Promise<Failure>
+  /**
+   * Resolves if all packets were looked at that should be (PCAP_FILE, PACKET_LIMIT): the server must be stopped. With
+   * the reason, if not all could be.
+   */
+  readonly finished: Promise<Failure | undefined>
   readonly #parts: WardenParts
   readonly #journal: Journal
   readonly #health: ReceiverHealth
@@ -97,11 +102,16 @@ export class Warden {
     this.hopeless = new Promise((resolve) => {
       giveUp = resolve
     })
+    let finish: (why: Failure | undefined) => void = () => {}
+    this.finished = new Promise((resolve) => {
+      finish = resolve
+    })
     this.#dispatch = new Dispatch({
       ...{ configurations, health, limits, capture, admission: this.#admission, journal, host, manager, log },
       receiverPid: () => receiver.pid,
       onHopeless: giveUp,
       onLooked: () => this.#onLooked?.(journal.counters().looked),
+      onFinished: finish,
     })
   }
 

@@ -1,0 +1,29 @@
+/** Packets made with the test keys (`daemon.ts`), for those who send them themselves. */
+import { encodeText } from '../../src/bytes/text.ts'
+import { EncryptionKey, HmacKey } from '../../src/packet/key.ts'
+import type { OutgoingMessage } from '../../src/packet/message-fields.ts'
+import { sealPacket } from '../../src/packet/seal.ts'
+import { parseUsername } from '../../src/packet/username.ts'
+import { port, unixSeconds } from '../../src/units.ts'
+import { keys } from './daemon.ts'
+import { must } from './results.ts'
+
+let sealed = 0
+
+/** The text of a packet that asks for tcp/22 for its source. Each is another one. @param age in seconds */
+export function sealedPacket(age = 0): string {
+  const message = {
+    ...{ kind: 'access', random: String(++sealed).padStart(16, '0'), username: must(parseUsername('ada')) },
+    ...{ timestamp: unixSeconds(Math.floor(Date.now() / 1000) - age), source: 'packet-source' },
+    ports: [{ protocol: 'tcp', port: port(22) }],
+  } as const satisfies OutgoingMessage
+  const encryption = { key: must(EncryptionKey.fromBytes(encodeText(keys.key))), mode: 'CBC' } as const
+  const hmac = { key: must(HmacKey.fromBytes(encodeText(keys.hmac))), type: 'sha256' } as const
+  const salt = crypto.getRandomValues(new Uint8Array(8))
+  return must(sealPacket(message, { encryption, hmac }, { digestType: 'sha256', salt }))
+}
+
+/** The request that carries a packet. */
+export function requestWith(packet: string, headers = 'User-Agent: Fwknop/2.6.10\r\n'): string {
+  return `GET /${packet.replaceAll('+', '-').replaceAll('/', '_')} HTTP/1.1\r\nHost: www.example.net\r\n${headers}\r\n`
+}
