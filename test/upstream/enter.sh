@@ -2,21 +2,23 @@
 # The first process of a batch's namespaces (mount, network, process ids): lays a writable layer over the checkout, hides
 # what the suite may write elsewhere, and runs it. Nothing that it does reaches the checkout or the host.
 #
-# In the environment: CHECKOUT, OUT (where the suite's records go), PROJECT, NODE. The arguments are the suite's.
+# In the environment: CHECKOUT, OUT (where the suite's records go), PROGRAM (dist/ and package.json), MODULES (its npm
+# packages), NODE. The arguments are the suite's.
 set -e
 mount --make-rprivate /
 # Programs are found here under any name that the host gives them: their folder may be under what is hidden below.
 mount -t tmpfs tmpfs /mnt
 cd /mnt
-mkdir checkout out project bin home upper work tree no-library
+mkdir checkout out program bin home upper work tree no-library
 touch node
 mount --bind "$CHECKOUT" checkout
 mount --bind "$OUT" out
-mount --bind "$PROJECT" project
+mount --bind "$PROGRAM" program
+mount --bind "$MODULES" program/node_modules
 mount --bind "$NODE" node
 mount -t overlay overlay -o lowerdir=checkout,upperdir=upper,workdir=work tree
 for name in fwknop fwknopd; do
-  printf '#!/bin/sh\nexec /mnt/node /mnt/project/dist/cli/%s.js "$@"\n' "$name" >"bin/$name"
+  printf '#!/bin/sh\nexec /mnt/node /mnt/program/dist/cli/%s.js "$@"\n' "$name" >"bin/$name"
   chmod 755 "bin/$name"
 done
 chmod 700 home
@@ -37,6 +39,6 @@ ip route add default via 192.0.2.1
 cd /mnt/tree/test
 umask 077
 export HOME=/mnt/home LC_ALL=C
-unset CHECKOUT OUT PROJECT NODE
+unset CHECKOUT OUT PROGRAM MODULES NODE
 perl ./test-fwknop.pl --output-dir /mnt/out/records "$@"
 exit $?

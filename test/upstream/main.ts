@@ -2,7 +2,7 @@
  * `npm run upstream -- CHECKOUT`: the test suite of fwknop's own source, with Debian's programs and with ours. Measures
  * how many of the cases that Debian's pass ours pass too. Nothing of the checkout is copied or changed (README.md).
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { netnsUnavailable } from '../support/netns.ts'
@@ -23,6 +23,8 @@ const say = (line: string) => process.stdout.write(`${line}\n`)
 let folders = 0
 const stop = new AbortController()
 const work = mkdtempSync(join(tmpdir(), 'ghostport-upstream-'))
+/** Our programs as they were built when the run began: a later build changes nothing. */
+const program = join(work, 'program')
 process.on('exit', () => rmSync(work, { recursive: true, force: true }))
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => {
@@ -37,7 +39,8 @@ async function main(): Promise<number> {
   if (typeof args === 'string') return complain(args)
   const unavailable = netnsUnavailable()
   if (unavailable !== false) return complain(unavailable)
-  const options = { checkout: args.checkout, binaries: binaries.peer, folder: work, signal: stop.signal }
+  keepProgram()
+  const options = { checkout: args.checkout, binaries: binaries.peer, program, folder: work, signal: stop.signal }
   const cases = casesOf(await listing(options))
   if (args.list) {
     for (const name of cases) say(name)
@@ -49,6 +52,12 @@ async function main(): Promise<number> {
   const shown = args.whose.find((whose) => whose !== 'peer') ?? 'ours'
   const isShareFine = report(shown, loadResults(fileOf('peer', args)), loadResults(fileOf(shown, args)))
   return isShareFine && isCannedFine ? 0 : 1
+}
+
+function keepProgram(): void {
+  const root = join(import.meta.dirname, '..', '..')
+  mkdirSync(join(program, 'node_modules'), { recursive: true })
+  for (const name of ['dist', 'package.json']) cpSync(join(root, name), join(program, name), { recursive: true })
 }
 
 function complain(text: string): number {
@@ -106,7 +115,7 @@ async function inShards(
   const worker = async () => {
     for (const names of queue) {
       const folder = join(work, `${folders++}`)
-      await runBatch(names, { checkout, binaries: binaries[whose], folder, limit, signal: stop.signal }, tell)
+      await runBatch(names, { checkout, binaries: binaries[whose], program, folder, limit, signal: stop.signal }, tell)
       rmSync(folder, { recursive: true, force: true })
     }
   }

@@ -21,6 +21,8 @@ export interface BatchOptions {
   /** A checkout of fwknop. It is only read. */
   readonly checkout: string
   readonly binaries: Binaries
+  /** Our programs: a folder with dist/, package.json and an empty node_modules/. */
+  readonly program: string
   /** An empty folder for the suite's records. */
   readonly folder: string
   /** The longest that one case may take, in seconds. */
@@ -94,7 +96,7 @@ function recordOf(folder: string, number: number): string {
 }
 
 function start(
-  { checkout, binaries, folder, signal }: Omit<BatchOptions, 'limit'>,
+  { checkout, binaries, program, folder, signal }: Omit<BatchOptions, 'limit'>,
   args: readonly string[],
 ): { readonly child: ChildProcess; text(): string } {
   const argv = ['--fwknop-path', binaries.fwknop, '--fwknopd-path', binaries.fwknopd, '--lib-dir', binaries.libraries]
@@ -119,7 +121,8 @@ function start(
         PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
         CHECKOUT: checkout,
         OUT: folder,
-        PROJECT: ROOT,
+        PROGRAM: program,
+        MODULES: join(ROOT, 'node_modules'),
         NODE: process.execPath,
       },
       signal,
