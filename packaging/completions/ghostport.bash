@@ -30,9 +30,9 @@ _ghostport_complete() {
       values='--name --server --open --key-len --hmac-key-len --hmac-digest-type'
       ;;
     serve)
-      options='--config-file -c --access-file -a --interface -i --udp-server -U --exit-parse-config --fw-flush --dry-run --foreground -f --verbose -v --help -h'
-      paths='--config-file -c --access-file -a'
-      values='--interface -i'
+      options='--config-file -c --access-file -a --interface -i --udp-server -U --pcap-file --packet-limit -C --exit-parse-config --fw-flush --dry-run --foreground -f --verbose -v --help -h'
+      paths='--config-file -c --access-file -a --pcap-file'
+      values='--interface -i --packet-limit -C'
       ;;
     check)
       options='--config-file -c --access-file -a --json --help -h'

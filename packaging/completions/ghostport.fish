@@ -199,6 +199,8 @@ complete -c ghostport -n '__fish_seen_subcommand_from serve' -s c -l config-file
 complete -c ghostport -n '__fish_seen_subcommand_from serve' -s a -l access-file -r -F -d 'the stanzas (ACCESS_FILE, or access.conf beside the settings)'
 complete -c ghostport -n '__fish_seen_subcommand_from serve' -s i -l interface -x -d 'listen on these interfaces: a name, several between commas, or any (PCAP_INTF)'
 complete -c ghostport -n '__fish_seen_subcommand_from serve' -s U -l udp-server -d 'listen on a plain UDP port instead of capturing (CAPTURE udp)'
+complete -c ghostport -n '__fish_seen_subcommand_from serve' -l pcap-file -r -F -d 'read packets from a capture file, and end (PCAP_FILE)'
+complete -c ghostport -n '__fish_seen_subcommand_from serve' -s C -l packet-limit -x -d 'end after this many packets (PACKET_LIMIT)'
 complete -c ghostport -n '__fish_seen_subcommand_from serve' -l exit-parse-config -d 'read the configuration, say what is wrong with it, and end'
 complete -c ghostport -n '__fish_seen_subcommand_from serve' -l fw-flush -d 'remove ghostport’s nftables table and every grant, say what is open or shut then, and end'
 complete -c ghostport -n '__fish_seen_subcommand_from serve' -l dry-run -d 'judge packets and log each verdict, but open, record and run nothing; another server may run beside it'

@@ -2,6 +2,7 @@
 
 import { withHelp } from '../../src/cli/command.ts'
 import { commands } from '../../src/cli/commands.ts'
+import { fwknopOptions } from '../../src/cli/fwknop/options.ts'
 import { fwknopdOptions } from '../../src/cli/fwknopd/options.ts'
 import type { OperandRule, OptionTable } from '../../src/cli/terminal/parse-command-line.ts'
 
@@ -43,6 +44,22 @@ export async function readPrograms(): Promise<readonly Program[]> {
       summary: 'Single Packet Authorization: open a port with one packet',
       commands: await readCommands(),
       files: [...CLIENT_FILES, ...SERVER_FILES],
+    },
+    {
+      name: 'fwknop',
+      section: 8,
+      summary: 'the client of ghostport, with the command line of fwknop',
+      commands: [],
+      usage: {
+        options: fwknopOptions,
+        operands: {},
+        about: [
+          'Asks a server to open a port, as “ghostport knock” does. The options, the rc file, the exit status and the messages',
+          'are those of fwknop. A long option may be cut short as long as it is unambiguous.',
+        ],
+        after: [],
+      },
+      files: CLIENT_FILES,
     },
     {
       name: 'fwknopd',
