@@ -8,6 +8,7 @@ export const commands: CommandTable = {
   knock: { summary: 'ask a server to open a port for you', load: () => import('./knock.ts') },
   ssh: { summary: 'knock, wait until the port is open, then run ssh', load: () => import('./ssh.ts') },
   proxy: { summary: 'the same, as a ProxyCommand for ssh', load: () => import('./proxy.ts') },
+  exec: { summary: 'knock, wait until the port is open, then run a command', load: () => import('./exec.ts') },
   keygen: { summary: 'make the two keys that client and server share', load: () => import('./keygen.ts') },
   serve: { summary: 'run the server: watch for knocks and open ports', load: () => import('./serve.ts') },
   check: {

@@ -1,12 +1,14 @@
 /** `ghostport knock`: ask a server to open a port. */
 import { sealKnock } from '../client/knock.ts'
 import { type PerformFailure, performKnock } from '../client/perform.ts'
-import type { PlannedKnock } from '../client/plan.ts'
-import { doorFor, parseWait, waitWithoutEffect } from '../client/wait-plan.ts'
+import type { Hints, PlannedKnock } from '../client/plan.ts'
+import { stanzaNames } from '../client/rc-stanza.ts'
+import { doorFor, parseWait, type WaitWish, waitWithoutEffect } from '../client/wait-plan.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { defineCommand, type Outcome } from './command.ts'
+import { knockOnEach } from './knock/each-stanza.ts'
 import { knockJson } from './knock/json.ts'
-import { knockOptions } from './knock/knock-flags.ts'
+import { knockFlags, knockOptions } from './knock/knock-flags.ts'
 import { planKnock } from './knock/plan-from-flags.ts'
 import { departures, describeOpening, fieldReport, noteFailure, testReport } from './knock/report.ts'
 import { waitOptions } from './knock/wait-flags.ts'
@@ -34,6 +36,7 @@ export const command = defineCommand({
   ],
   after: [
     'ghostport knock myserver --wait                all from the rc file',
+    'ghostport knock gateway,inner                  with each of these stanzas, one after the other',
     'ghostport knock -A tcp/22 -s -D host.example   open ssh for the address this arrives from',
     'ghostport knock -A tcp/22 -s -D host.example --nat-local --nat-port 80   ssh, behind the web server’s port',
   ],
@@ -44,24 +47,47 @@ async function run(
   { options: given, operands, afterFlag }: ParsedCommandLine<typeof options>,
   terminal: Terminal,
 ): Promise<Outcome> {
-  const json = given.json > 0
   const pointless = withoutEffect(given)
   if (!pointless.ok) return pointless
-
   const wish = parseWait(given)
   if (!wish.ok) return wish
   const [stanza] = operands
   const usage = stanza === undefined ? ok(undefined) : stanzaTwice(given, stanza, afterFlag[0])
   if (!usage.ok) return usage
-  const planned = await planKnock(given, terminal, {
-    ...(stanza === undefined
-      ? {}
-      : { stanza: { word: stanza, required: true, misread: misreadAs(stanza, afterFlag[0]) } }),
-  })
+  const tell = (failure: Failure): number => {
+    if (given.json > 0) terminal.printJson(failureJson(failure))
+    return terminal.fail(failure)
+  }
+  if (stanza !== undefined) {
+    const misread = misreadAs(stanza, afterFlag[0])
+    const hints = (word: string): Hints => ({ stanza: { word, required: true, misread } })
+    const names = namesOf(given, stanza)
+    return knockOnEach(names, (name) => knockOnce(given, hints(name), wish.value, terminal), tell)
+  }
+  const named = given['named-config']
+  if (named === undefined) return knockOnce(given, {}, wish.value, terminal)
+  const names = namesOf(given, named)
+  return knockOnEach(names, (name) => knockOnce({ ...given, 'named-config': name }, {}, wish.value, terminal), tell)
+}
+
+function namesOf(given: OptionValues<typeof options>, list: string): readonly string[] {
+  const flags = knockFlags(given)
+  // What is wrong with the flags is told where they are used.
+  return flags.ok ? stanzaNames(flags.value.options, list) : [list]
+}
+
+async function knockOnce(
+  given: OptionValues<typeof options>,
+  hints: Hints,
+  wish: WaitWish,
+  terminal: Terminal,
+): Promise<Outcome> {
+  const json = given.json > 0
+  const planned = await planKnock(given, terminal, hints)
   if (!planned.ok) return planned
   const { plan, settings } = planned.value
   if (given.test > 0) return test(planned.value, json, terminal)
-  const wait = given.wait > 0 ? doorFor(plan, wish.value) : ok(undefined)
+  const wait = given.wait > 0 ? doorFor(plan, wish) : ok(undefined)
   if (!wait.ok) return wait
 
   const performed = await performKnock(planned.value, {

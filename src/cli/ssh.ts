@@ -1,12 +1,11 @@
 /** `ghostport ssh HOST`: knock, wait for the door, then the real ssh, to the port that opened. */
-import { spawn } from 'node:child_process'
-import { constants } from 'node:os'
 import { doorFor, parseWait } from '../client/wait-plan.ts'
 import { ok, refuse } from '../result.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import { knockOptions } from './knock/knock-flags.ts'
 import { openDoor } from './knock/open-door.ts'
 import { planKnock } from './knock/plan-from-flags.ts'
+import { runProgram } from './knock/run-program.ts'
 import { askSsh, namesPort, parseDestination } from './knock/ssh-config.ts'
 import { choosePort, leadSsh, sshName } from './knock/ssh-route.ts'
 import { waitOptions } from './knock/wait-flags.ts'
@@ -83,24 +82,5 @@ async function run(
   const { address } = opened
   const lead = leadSsh(host, config, { server, addresses: opened.addresses, address, port: port.value }, addresses)
   const family = settings.family === undefined ? [] : [`-${settings.family}`]
-  return runSsh(['-p', String(port.value), ...family, ...lead, destination, ...rest], terminal)
-}
-
-/**
- * @returns ssh's exit status; 128 and the signal's number where one ended it; 127 where there is no ssh, as a shell
- * says.
- */
-function runSsh(argv: readonly string[], terminal: Terminal): Promise<number> {
-  return new Promise((resolve) => {
-    const ssh = spawn('ssh', argv, { stdio: 'inherit' })
-    // The terminal sends Ctrl-C to both; it is ssh's to act on. What is sent to us alone is passed on.
-    const ignore = (): void => {}
-    const pass = (signal: NodeJS.Signals): void => void ssh.kill(signal)
-    process.on('SIGINT', ignore).on('SIGQUIT', ignore).on('SIGTERM', pass).on('SIGHUP', pass)
-    ssh.once('error', (error) => {
-      terminal.note(`ghostport: ssh cannot be started: ${error.message}`)
-      resolve(127)
-    })
-    ssh.once('exit', (status, signal) => resolve(status ?? 128 + (signal === null ? 0 : constants.signals[signal])))
-  })
+  return runProgram('ssh', ['-p', String(port.value), ...family, ...lead, destination, ...rest], terminal)
 }

@@ -92,6 +92,21 @@ export function rcSettings(given: PlanOptions, argument?: StanzaWord): Result<Rc
   return base.ok ? ok({ settings: base.value, noStanza }) : base
 }
 
+/**
+ * @param list one stanza, or several with commas between them.
+ * @returns each once. A stanza whose own name has the commas is one.
+ */
+export function stanzaNames(given: PlanOptions, list: string): readonly string[] {
+  if (!list.includes(',')) return [list]
+  const where = rcPath(given)
+  const rc = 'path' in where ? readRc(where) : ok(undefined)
+  // What is wrong with the file is told where a stanza is looked for.
+  const isOne = rc.ok && rc.value?.stanzas.some((name) => name.toLowerCase() === list.toLowerCase()) === true
+  if (isOne) return [list]
+  const names = list.split(',').map((name) => name.trim())
+  return names.filter((name, i) => names.findIndex((it) => it.toLowerCase() === name.toLowerCase()) === i)
+}
+
 /** Adds that no stanza matches the argument: often this is the cause. */
 export function withNoStanza<F extends Failure>(failure: F, noStanza: NoStanza | undefined): F {
   if (noStanza === undefined) return failure

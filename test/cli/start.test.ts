@@ -68,9 +68,29 @@ it('a knock is two files, with nothing native and nothing of the server in them'
   )
 })
 
+it('fwknop is two files for a knock, with nothing native and nothing of the server in them', () => {
+  const [node, ghostport] = compiled.command
+  const hook = `data:text/javascript,${encodeURIComponent(PRINT_LOADED)}`
+  const program = ghostport.replace(/ghostport\.js$/, 'fwknop.js')
+  const words = [...KNOCK.slice(1), '--no-save-args', '--no-home-dir']
+  const { status, stderr } = spawnSync(node, ['--import', hook, program, ...words], { encoding: 'utf8' })
+  assert.equal(status, 0, stderr)
+  const loaded = stderr.split('\n').filter((line) => /^(file|node):/.test(line))
+  assert.deepEqual(ofOurs(loaded), ['dist/cli/fwknop.js', 'dist/cli/fwknop-main.js'])
+  assert.deepEqual(
+    ofNode(loaded).filter((url) => /^node:(net|dns|child_process|http|sqlite|worker_threads)/.test(url)),
+    [],
+  )
+  const sources = [...sourcesOf('dist/cli/fwknop.js'), ...sourcesOf('dist/cli/fwknop-main.js')]
+  assert.deepEqual(
+    sources.filter((file) => /^src\/(daemon|firewall|capture|replay)\//.test(file)),
+    [],
+  )
+})
+
 it('what a command has in common with the starter, of which each has a copy, needs no identity and keeps no state', () => {
   const starter = new Set(sourcesOf('dist/cli/ghostport.js'))
-  for (const program of ['knock', 'ssh', 'proxy', 'keygen', 'serve', 'unit', 'status', 'help', 'version'])
+  for (const program of ['knock', 'ssh', 'proxy', 'exec', 'keygen', 'serve', 'unit', 'status', 'help', 'version'])
     for (const file of sourcesOf(`dist/cli/${program}.js`).filter((source) => starter.has(source)))
       assert.doesNotMatch(
         readFileSync(join(import.meta.dirname, '../..', file), 'utf8'),

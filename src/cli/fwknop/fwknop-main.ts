@@ -5,13 +5,14 @@ import { homeDirectory } from '../../client/home.ts'
 import { type SealedKnock, sealKnock, sendKnock } from '../../client/knock.ts'
 import type { PlannedKnock } from '../../client/plan.ts'
 import { type PlanOptions, settingsFromOptions } from '../../client/plan-options.ts'
-import { rcPath } from '../../client/rc-stanza.ts'
+import { rcPath, stanzaNames } from '../../client/rc-stanza.ts'
 import type { RcChange } from '../../config/client/edit-fwknoprc.ts'
 import { modeOf1912 } from '../../packet/encryption-mode.ts'
 import { formatProtocolPorts, STANDARD_SPA_PORT } from '../../packet/protocol-port.ts'
 import { PROTOCOL_VERSION } from '../../packet/protocol-version.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import type { Outcome } from '../command.ts'
+import { knockOnEach } from '../knock/each-stanza.ts'
 import { knockFlags } from '../knock/knock-flags.ts'
 import { planKnock } from '../knock/plan-from-flags.ts'
 import { getopt } from '../terminal/getopt.ts'
@@ -52,11 +53,21 @@ async function run(argv: readonly string[], terminal: Terminal, again: boolean):
     if (making) return 0
   } else if (making) return generateKeys(given, terminal)
 
-  const planned = await plan(given, settled.value.perlEra, terminal)
-  if (!planned.ok) return planned
-  const saved = await saveLine(line.value, given, planned.value, again, terminal)
-  if (!saved.ok) return saved
-  return knock(planned.value, given, terminal)
+  const { perlEra } = settled.value
+  const named = given['named-config']
+  let isSaved = again
+  const one = async (stanza: string | undefined): Promise<Outcome> => {
+    const planned = await plan({ ...given, 'named-config': stanza }, perlEra, terminal)
+    if (!planned.ok) return planned
+    // What cannot be understood is not worth to be run again.
+    const saved = isSaved ? ok(undefined) : await saveLine(line.value, given, planned.value, terminal)
+    if (!saved.ok) return saved
+    isSaved = true
+    return knock(planned.value, given, terminal)
+  }
+  if (named === undefined) return one(undefined)
+  const names = stanzaNames(planOptionsOf(given), named)
+  return knockOnEach(names, one, (failure) => tellFailure(failure, terminal))
 }
 
 /** fwknop passes over it: an argument is then lost, such as the address in `-s 192.0.2.1`. */
@@ -276,24 +287,20 @@ async function lastCommand(given: FwknopGiven, terminal: Terminal): Promise<Outc
   return run(words.value, terminal, true)
 }
 
-/** Not for a saved line that runs again: it is saved already. */
+/** That the line cannot be saved does not stop the knock. */
 async function saveLine(
   line: FwknopLine,
   given: FwknopGiven,
   { planned }: Plan,
-  again: boolean,
   terminal: Terminal,
 ): Promise<Result<void, Failure>> {
-  if (again || given['no-save-args'] > 0 || planned.settings.noSaveArgs === true) return ok(undefined)
+  if (given['no-save-args'] > 0 || planned.settings.noSaveArgs === true) return ok(undefined)
   const file = argsFile(given)
   if (!file.ok) return file
   const { formatLine, wordsToSave } = await import('./last-command.ts')
   const { replaceUserFile } = await import('../../system/replace-user-file.ts')
   const words = wordsToSave(line.given, given['include-keys'] > 0)
   const written = replaceUserFile(file.value, `${formatLine(words)}\n`)
-  if (!written.ok) {
-    // The knock is what the user asked for.
-    terminal.note(`fwknop: the command line is not saved: ${written.failure.detail}`)
-  }
+  if (!written.ok) terminal.note(`fwknop: the command line is not saved: ${written.failure.detail}`)
   return ok(undefined)
 }
