@@ -10,6 +10,8 @@ import { type Failure, type Refused, refuse } from '../result.ts'
 import { type Seconds, seconds, type UnixSeconds } from '../units.ts'
 import { checkAge, showTime } from './age.ts'
 import { type CommandFacts, judgeCommand } from './command.ts'
+import { judgeCycle } from './cycle.ts'
+import { cyclePorts } from './cycle-ports.ts'
 import { distinctOpenings, type Grant, grantId } from './grant.ts'
 import { isAmong } from './matching.ts'
 import { chooseOpenings, type NameQuestion, type TargetKnowledge } from './openings.ts'
@@ -83,7 +85,11 @@ function ask(policy: Policy, stanza: Stanza, request: Request, now: UnixSeconds)
   if (!openings.ok) return { ...openings, checksPassed: checks.length }
   const firstHand = source === packetOrigin(policy, request)
   const chosen = { source, firstHand, openings: distinctOpenings(openings.value) }
-  return { ok: true, action: { kind: 'grant', grant: makeGrant(stanza, message, chosen) } }
+  const grant = makeGrant(stanza, message, chosen)
+  if (stanza.cycle === undefined) return { ok: true, action: { kind: 'grant', grant } }
+  const denied = whyNoCycle(policy, stanza, request, grant)
+  if (denied !== undefined) return { ...denied, checksPassed: checks.length }
+  return { ok: true, action: { kind: 'cycle', grant, facts: factsOf(policy, stanza, request) } }
 }
 
 /** How one check of a stanza judged a request. */
@@ -104,8 +110,23 @@ export function examine(policy: Policy, stanza: Stanza, request: Request, now: U
   const checked = checks.map(({ rule, check }) => examined(rule, check(question)))
   const { message } = request
   if (message.kind === 'command') return checked
-  const openings = chooseOpenings(policy, stanza, message, grantSource(policy, request), request)
-  return [...checked, examined('FORCE_NAT, NAT_TARGETS, ENABLE_NAT_DNS', openings.ok ? undefined : openings)]
+  const source = grantSource(policy, request)
+  const openings = chooseOpenings(policy, stanza, message, source, request)
+  const opened = examined('FORCE_NAT, NAT_TARGETS, ENABLE_NAT_DNS', openings.ok ? undefined : openings)
+  if (!openings.ok || stanza.cycle === undefined) return [...checked, opened]
+  const grant = makeGrant(stanza, message, { source, firstHand: true, openings: distinctOpenings(openings.value) })
+  return [...checked, opened, examined('CMD_CYCLE_OPEN, CMD_CYCLE_CLOSE', whyNoCycle(policy, stanza, request, grant))]
+}
+
+/** Whether the commands of a cycle can be made for each port. */
+function whyNoCycle(policy: Policy, stanza: Stanza, request: Request, grant: Grant): Refused | undefined {
+  if (stanza.cycle === undefined) return undefined
+  const facts = factsOf(policy, stanza, request)
+  for (const port of cyclePorts(grant.openings, grant.source)) {
+    const judged = judgeCycle(stanza.cycle, { ...facts, port, seconds: grant.lifetime })
+    if (!judged.ok) return judged
+  }
+  return undefined
 }
 
 function examined(rule: string, denied: Refused | undefined): Examined {
@@ -265,7 +286,9 @@ function factsOf(policy: Policy, stanza: Stanza, request: Request): CommandFacts
 }
 
 /** What the client asks for, up to MAX_FW_TIMEOUT. A client that asks for 0 gets the stanza's default. */
-function chooseLifetime(stanza: Stanza, asked: Seconds | undefined): Seconds {
-  if (asked === undefined || asked === 0) return stanza.timeout
-  return seconds(Math.min(asked, stanza.maxTimeout))
+function chooseLifetime({ timeout, maxTimeout, cycle }: Stanza, asked: Seconds | undefined): Seconds {
+  const byDefault = cycle?.timer ?? timeout
+  if (asked === undefined || asked === 0) return byDefault
+  // CMD_CYCLE_TIMER may be above MAX_FW_TIMEOUT: a client must not get less by asking.
+  return seconds(Math.min(asked, Math.max(maxTimeout, cycle?.timer ?? 0)))
 }

@@ -7,6 +7,7 @@ import type { ProtocolPort, Username } from '../packet/message.ts'
 import type { SourceLocation } from '../result.ts'
 import type { Brand, Port, PortRange, Seconds, UnixSeconds } from '../units.ts'
 import type { CommandRule } from './command.ts'
+import type { CycleRule } from './cycle.ts'
 import type { SignaturePolicy } from './signature.ts'
 import type { StanzaName } from './stanza-name.ts'
 
@@ -85,6 +86,8 @@ export interface Stanza {
   readonly natTargets?: readonly NatTargetRule[]
   /** ENABLE_CMD_EXEC: command messages are carried out. Absent: they are refused. */
   readonly commands?: CommandRule
+  /** CMD_CYCLE_OPEN: programs open what is asked for, and not the firewall. */
+  readonly cycle?: CycleRule
 }
 
 /** All ways in which the packets of a stanza may be encrypted: one, or two of different kinds. */

@@ -7,7 +7,7 @@ import type { NameQuestion } from './openings.ts'
 import type { StanzaId } from './stanza.ts'
 
 /** What an allowed packet did, by `kind`. */
-export type Action = GrantAction | CommandAction
+export type Action = GrantAction | CommandAction | CycleAction
 
 /** The firewall opens a grant. */
 export interface GrantAction {
@@ -27,6 +27,16 @@ export interface CommandAction {
   readonly facts: CommandFacts
   /** The number of its job, for the log. Known once the executor has it. */
   readonly job?: number
+}
+
+/** The executor runs the programs of a cycle, one open command for each port. */
+export interface CycleAction {
+  readonly kind: 'cycle'
+  /** What the firewall would have opened. */
+  readonly grant: Grant
+  readonly facts: CommandFacts
+  /** The numbers of its jobs, for the log. Known once the executor has them. */
+  readonly jobs?: readonly number[]
 }
 
 export interface Granted {

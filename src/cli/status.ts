@@ -48,12 +48,12 @@ function describe(status: Status, style: Style): readonly Line[] {
     style.bold('last verdicts, newest first:'),
     ...status.lastVerdicts
       .slice(0, VERDICTS_SHOWN)
-      .map(({ time, verdict, source, stanza, name, grant, command, shutBy, code, detail }) => {
+      .map(({ time, verdict, source, stanza, name, grant, command, cycle, shutBy, code, detail }) => {
         const what =
           verdict !== 'granted'
             ? `${String(code)}: ${String(detail)}`
             : shutBy === undefined
-              ? style.good(`granted ${grant === undefined ? `command ${String(command)}` : String(grant)}`)
+              ? style.good(`granted ${String(grant ?? cycle ?? `command ${String(command)}`)}`)
               : style.bad(`granted ${String(grant)}, and still shut: ${String(shutBy)}`)
         const whose = stanza === undefined ? '' : `  ${describeStanza(Number(stanza), name?.toString())}`
         return line`  ${String(time)}  ${String(source)}${whose}  ${what}`
@@ -84,13 +84,17 @@ const COMMANDS_SHOWN = 5
 
 function describeCommands({ commands }: Status, style: Style): readonly Line[] {
   if (commands === undefined) return []
-  const { running, ended, failed, last } = commands
+  const { running, ended, failed, cycles, last } = commands
   return [
     `commands: ${running} running, ${ended} ended, ${failed} failed`,
-    ...last.slice(0, COMMANDS_SHOWN).map(({ time, job, command, end, status: exit, why }) => {
+    ...cycles.map(
+      (each) =>
+        `  ${each.for}  ${each.open}  ${each.secondsLeft} s left  stanza ${each.stanza}  user ${each.user}  (closed by a command)`,
+    ),
+    ...last.slice(0, COMMANDS_SHOWN).map(({ time, command, cycle, open, end, status: exit, why }) => {
       const how =
         end === 'exit' ? `exit ${String(exit)}` : `${String(end)}${why === undefined ? '' : `: ${String(why)}`}`
-      return line`  ${String(time)}  job ${String(job)}  ${exit === 0 ? style.good(how) : style.bad(how)}  ${String(command)}`
+      return line`  ${String(time)}  ${exit === 0 || end === 'refreshed' ? style.good(how) : style.bad(how)}  ${command === undefined ? `${String(open)} ${String(cycle)}` : String(command)}`
     }),
   ]
 }

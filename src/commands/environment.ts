@@ -1,5 +1,7 @@
 /** The environment of a program that a knock starts: nothing of this process, and what is known of the request. */
 import type { CommandFacts } from '../access/command.ts'
+import type { CycleFacts } from '../access/cycle.ts'
+import type { UnixSeconds } from '../units.ts'
 import type { Login } from './accounts.ts'
 
 /** Where programs are looked for. */
@@ -21,5 +23,19 @@ export function factVariables(facts: CommandFacts): Environment {
     ...(facts.packetDestination !== undefined && { GHOSTPORT_DST: facts.packetDestination }),
     GHOSTPORT_USER: facts.username,
     GHOSTPORT_STANZA: facts.stanza,
+  }
+}
+
+/** The same for a cycle. @param until the moment of the close. */
+export function cycleVariables(facts: CycleFacts, until: UnixSeconds): Environment {
+  const { port, seconds } = facts
+  return {
+    ...factVariables(facts),
+    GHOSTPORT_PROTO: port.protocol === 'tcp' ? '6' : '17',
+    GHOSTPORT_PROTOCOL: port.protocol,
+    GHOSTPORT_PORT: `${port.port}`,
+    ...(port.nat !== undefined && { GHOSTPORT_NAT_HOST: port.nat.host, GHOSTPORT_NAT_PORT: `${port.nat.port}` }),
+    GHOSTPORT_CLIENT_TIMEOUT: `${seconds}`,
+    GHOSTPORT_TIMEOUT: `${until}`,
   }
 }

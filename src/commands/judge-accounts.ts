@@ -7,20 +7,21 @@ import { type AccountFiles, findGroup, findLogin, readAccountFiles } from './acc
 /** The settings behind each {@link RunAs}. */
 const NAMES = {
   exec: { user: 'CMD_EXEC_USER', group: 'CMD_EXEC_GROUP' },
+  cycle: { user: 'CMD_CYCLE_USER', group: 'CMD_CYCLE_GROUP' },
   sudo: { user: 'CMD_SUDO_EXEC_USER', group: 'CMD_SUDO_EXEC_GROUP' },
 } as const
 
 /** @returns CONFIG_INVALID_VALUE for the first name that is not there, at its stanza. */
 export function judgeAccounts(stanzas: readonly Stanza[]): Result<void, Failure<'CONFIG_INVALID_VALUE'>> {
-  const running = stanzas.filter(({ commands }) => commands !== undefined)
+  const running = stanzas.filter(({ commands, cycle }) => commands !== undefined || cycle !== undefined)
   if (running.length === 0) return ok(undefined)
   const files = readAccountFiles()
   if (!files.ok) return files
-  for (const { commands, location: at } of running) {
+  for (const { commands, cycle, location: at } of running) {
     const missing =
-      commands === undefined
-        ? undefined
-        : (judge(commands.runAs, NAMES.exec, files.value) ?? judge(commands.sudo ?? {}, NAMES.sudo, files.value))
+      judge(commands?.runAs ?? {}, NAMES.exec, files.value) ??
+      judge(commands?.sudo ?? {}, NAMES.sudo, files.value) ??
+      judge(cycle?.runAs ?? {}, NAMES.cycle, files.value)
     if (missing !== undefined) return { ok: false, failure: { ...missing, at } }
   }
   return ok(undefined)

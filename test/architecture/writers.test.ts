@@ -60,7 +60,10 @@ const rules: readonly Rule[] = [
       'src/daemon/warden/configuration.ts': /Buffer\.from\(JSON\.stringify\(recorder\.snapshot\(\)\)\)/,
       // For the executor, which parses it.
       'src/daemon/warden/executor-process/spawn.ts': /'--source', JSON\.stringify\(source\)/,
+      // A file of ours, which is parsed strictly.
+      'src/commands/ledger.ts': /boot, due, opened/,
       // Only hashed.
+      'src/daemon/executor/executor.ts': /digest\('sha256', encodeText\(parts\)\)/,
       'src/access/rule-key.ts': /encodeText\(JSON\.stringify\(rule\)\)/,
       'src/access/keyring.ts': /encodeText\(JSON\.stringify/,
       'src/daemon/link/attestation.ts': /encodeText\(JSON\.stringify/,

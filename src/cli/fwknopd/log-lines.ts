@@ -59,6 +59,10 @@ export function fwknopdLines(level: LogLevel, event: string, fields: Fields, con
       ]
     case 'knock':
       return fields['verdict'] === 'granted' ? grantedLines(fields, context) : refusedLines(level, fields)
+    case 'command':
+      return commandEnded(level, fields)
+    case 'cycle':
+      return cycleLines(level, fields)
     case 'refused':
       return refusedLines(level, fields)
     case 'grant expired':
@@ -97,6 +101,12 @@ function grantedLines(fields: Fields, { places, now }: LineContext): readonly Lo
     const at = `[${text(fields['source'])}] (stanza #${text(fields['stanza'])})`
     return [...sourceMatch(fields), warning(`${at} --test mode enabled, skipping firewall manipulation.`)]
   }
+  // Its job has lines of its own.
+  if (fields['cycle'] !== undefined) return sourceMatch(fields)
+  if (fields['command'] !== undefined) {
+    const at = `[${text(fields['source'])}] (stanza #${text(fields['stanza'])})`
+    return [...sourceMatch(fields), info(`${at} Processing SPA Command message: command='${text(fields['command'])}'.`)]
+  }
   const source = text(fields['for'])
   const until = now + Number(fields['lifetime'])
   const added = (what: string, place: string, target: string): LogLine =>
@@ -122,6 +132,51 @@ function grantedLines(fields: Fields, { places, now }: LineContext): readonly Lo
   const remark =
     shut === undefined ? [] : [warning(`The host’s own firewall keeps this shut for ${source}: ${text(shut)}`)]
   return [...sourceMatch(fields), ...rules, ...remark]
+}
+
+/** How a program ended: `returned 0`. */
+function howEnded(fields: Fields): string {
+  const { end, status, signal, why } = fields
+  if (end === 'exit') return `returned ${text(status)}`
+  return [text(end), signal ?? why].filter((part) => part !== undefined).join(': ')
+}
+
+/** Who and which stanza, and how a warning goes on: with the reason and the output. */
+function commandEnded(level: LogLevel, fields: Fields): readonly LogLine[] {
+  const { output } = fields
+  const said = output === undefined ? '' : `, output: ${text(output)}`
+  return [
+    {
+      priority: level,
+      text: `[${text(fields['for'])}] (stanza #${text(fields['stanza'])}) CMD_EXEC: command ${howEnded(fields)}${said}`,
+    },
+  ]
+}
+
+function cycleLines(level: LogLevel, fields: Fields): readonly LogLine[] {
+  const at = `[${text(fields['for'])}] (stanza #${text(fields['stanza'])})`
+  const { cycle, ran, close, because } = fields
+  const failed =
+    level === 'info' ? [] : [{ priority: level, text: `${at} The command ${howEnded(fields)}: ${text(ran)}` }]
+  switch (cycle) {
+    case 'opened':
+    case 'not opened':
+      return [
+        ...(ran === undefined ? [] : [info(`${at} Running CMD_CYCLE_OPEN command: ${text(ran)}`)]),
+        ...(close === undefined
+          ? []
+          : [info(`${at} Running CMD_CYCLE_CLOSE command in ${text(fields['lifetime'])} seconds: ${text(close)}`)]),
+        ...failed,
+      ]
+    case 'closed':
+    case 'not closed':
+      return [
+        info(`${at} ${text(because ?? 'Timer expired')}, running CMD_CYCLE_CLOSE command: ${text(ran)}`),
+        ...failed,
+      ]
+    default:
+      return [{ priority: level, text: plainLine('cycle', fields) }]
+  }
 }
 
 /** The text of describeOpening(): `tcp/22`, `tcp/80→22`, `tcp/443→10.0.0.5:8443~masquerade`. */

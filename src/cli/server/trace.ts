@@ -202,6 +202,10 @@ function describeAction(action: Action): string {
     }
     case 'command':
       return `runs: ${action.command}`
+    case 'cycle': {
+      const { openings, source, lifetime } = action.grant
+      return `runs the open command for ${openings.map(describeOpening).join(', ')} for ${source}, and the close after ${lifetime} s`
+    }
     default:
       return action satisfies never
   }

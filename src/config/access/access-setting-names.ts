@@ -36,6 +36,11 @@ export const usedStanzaSettings = [
   'CMD_SUDO_EXEC_USER',
   'CMD_SUDO_EXEC_GROUP',
   'CMD_REGEX',
+  'CMD_CYCLE_OPEN',
+  'CMD_CYCLE_CLOSE',
+  'CMD_CYCLE_TIMER',
+  'CMD_CYCLE_USER',
+  'CMD_CYCLE_GROUP',
   'GPG_HOME_DIR',
   'GPG_EXE',
   'GPG_DECRYPT_ID',
@@ -49,15 +54,11 @@ export const usedStanzaSettings = [
 ] as const
 export type UsedStanzaSetting = (typeof usedStanzaSettings)[number]
 
-const CYCLES = 'command cycles are not built yet'
 const GATEWAY = 'the SPA gateway is not built yet'
 
 /** Refused by name; where it may be `N`, that value asks for nothing and may stay. */
 export const refusedStanzaSettings: Readonly<Record<string, { readonly instead: string; readonly mayBeNo: boolean }>> =
   {
-    CMD_CYCLE_OPEN: { instead: CYCLES, mayBeNo: false },
-    CMD_CYCLE_CLOSE: { instead: CYCLES, mayBeNo: false },
-    CMD_CYCLE_TIMER: { instead: CYCLES, mayBeNo: false },
     FORWARD_ALL: { instead: GATEWAY, mayBeNo: true },
     DISABLE_DNAT: { instead: GATEWAY, mayBeNo: true },
   }

@@ -2,6 +2,7 @@
 
 import type { AccountName } from '../../access/command.ts'
 import { type CommandPattern, parseCommandPattern } from '../../access/command-pattern.ts'
+import { parseTemplate, type Template } from '../../access/cycle.ts'
 import type { Fingerprint, GnupgKeyId } from '../../access/signature.ts'
 import type { NatTargetRule, Stanza } from '../../access/stanza.ts'
 import { parseStanzaName, type StanzaName } from '../../access/stanza-name.ts'
@@ -61,6 +62,11 @@ export interface StanzaDraft {
   sudoUser?: AccountName
   sudoGroup?: AccountName
   commandPattern?: CommandPattern
+  cycleOpen?: Template
+  cycleClose?: Template | 'none'
+  cycleTimer?: Seconds
+  cycleUser?: AccountName
+  cycleGroup?: AccountName
   gnupgHome?: string
   gnupgProgram?: string
   decryptId?: string
@@ -119,6 +125,11 @@ export const stanzaSettings: Readonly<Record<UsedStanzaSetting, StanzaSetting>> 
   CMD_SUDO_EXEC_USER: setting('sudoUser', accountName('user')),
   CMD_SUDO_EXEC_GROUP: setting('sudoGroup', accountName('group')),
   CMD_REGEX: setting('commandPattern', parseCommandPattern),
+  CMD_CYCLE_OPEN: setting('cycleOpen', parseTemplate),
+  CMD_CYCLE_CLOSE: setting('cycleClose', (text) => (text === 'NONE' ? ok('none') : parseTemplate(text))),
+  CMD_CYCLE_TIMER: setting('cycleTimer', lifetime),
+  CMD_CYCLE_USER: setting('cycleUser', accountName('user')),
+  CMD_CYCLE_GROUP: setting('cycleGroup', accountName('group')),
   GPG_HOME_DIR: setting('gnupgHome', gnupgPath),
   GPG_EXE: setting('gnupgProgram', gnupgPath),
   GPG_DECRYPT_ID: setting('decryptId', gnupgKeyName),

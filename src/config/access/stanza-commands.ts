@@ -1,7 +1,9 @@
 /** What a stanza may have run: from the lines of a block, and which of them go together. */
 import type { AccountName, CommandRule, RunAs } from '../../access/command.ts'
+import type { CycleRule } from '../../access/cycle.ts'
 import type { Stanza } from '../../access/stanza.ts'
 import { ok, type Refused, type Result, refuse } from '../../result.ts'
+import type { Seconds } from '../../units.ts'
 import type { ConfigFailure } from '../reading/notice.ts'
 import type { LineOfField, StanzaDraft } from './access-settings.ts'
 import type { NoticesOfStanza } from './stanza-notices.ts'
@@ -42,6 +44,31 @@ export function assembleCommands(
     ...(commandPattern !== undefined && { pattern: commandPattern }),
   }
   return ok({ commands })
+}
+
+/** CMD_CYCLE_OPEN and the settings that belong to it. @param timeout FW_ACCESS_TIMEOUT, or its default. */
+export function assembleCycle(
+  draft: StanzaDraft,
+  lineOf: LineOfField,
+  timeout: Seconds,
+  notices: NoticesOfStanza,
+): Result<Pick<Stanza, 'cycle'>, ConfigFailure> {
+  const { cycleOpen: open, cycleClose: close, cycleTimer: timer, cycleUser, cycleGroup } = draft
+  if (open === undefined) {
+    for (const field of ['cycleClose', 'cycleTimer', 'cycleUser', 'cycleGroup'] as const)
+      if (lineOf[field] !== undefined) return needs(field, 'CMD_CYCLE_OPEN', '/PATH/PROGRAM $SRC $PORT', lineOf)
+    return ok({})
+  }
+  if (close === undefined) return needs('cycleOpen', 'CMD_CYCLE_CLOSE', 'NONE', lineOf)
+  if (cycleGroup !== undefined && cycleUser === undefined) return needs('cycleGroup', 'CMD_CYCLE_USER', 'NAME', lineOf)
+  if (close === 'none' && lineOf.cycleTimer !== undefined) notices.add('timerUnused', lineOf.cycleTimer.at)
+  const cycle: CycleRule = {
+    open,
+    ...(close !== 'none' && { close }),
+    timer: timer ?? timeout,
+    runAs: runAs(cycleUser, cycleGroup),
+  }
+  return ok({ cycle })
 }
 
 function runAs(user: AccountName | undefined, group: AccountName | undefined): RunAs {

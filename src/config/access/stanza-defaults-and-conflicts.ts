@@ -14,7 +14,7 @@ import { serverSettingNames } from '../server/fwknopd-settings.ts'
 import { refusedStanzaSettings, stanzaSettingNames, type UsedStanzaSetting } from './access-setting-names.ts'
 import { type LineOfField, type StanzaDraft, stanzaSettings } from './access-settings.ts'
 import { assembleGnupg, GNUPG_DEFAULTS, type GnupgDefaults } from './gnupg-keys.ts'
-import { assembleCommands } from './stanza-commands.ts'
+import { assembleCommands, assembleCycle } from './stanza-commands.ts'
 import type { NoticesOfStanza, StanzaNotices } from './stanza-notices.ts'
 
 const DEFAULT_TIMEOUT = seconds(30)
@@ -94,6 +94,9 @@ function assemble(
   if (!translation.ok) return translation
   const commands = assembleCommands(draft, lineOf, about)
   if (!commands.ok) return commands
+  const lifetimes = assembleLifetimes(draft, lineOf, about)
+  const cycle = assembleCycle(draft, lineOf, lifetimes.timeout, about)
+  if (!cycle.ok) return cycle
   const { openPorts, requireUsername, expires, forceNat, natTargets } = draft
   return ok({
     id,
@@ -104,7 +107,7 @@ function assemble(
     ...keys.value,
     ...(openPorts === undefined ? {} : { openPorts }),
     restrictPorts: draft.restrictPorts ?? [],
-    ...assembleLifetimes(draft, lineOf, about),
+    ...lifetimes,
     ...(requireUsername === undefined ? {} : { requireUsername }),
     requireSourceAddress: draft.requireSourceAddress ?? false,
     requirePacketSource: draft.requirePacketSource ?? false,
@@ -113,6 +116,7 @@ function assemble(
     ...translation.value,
     ...(natTargets === undefined ? {} : { natTargets }),
     ...commands.value,
+    ...cycle.value,
   })
 }
 

@@ -63,6 +63,10 @@ const kinds = {
     level: 'info',
     text: 'CMD_SUDO_EXEC_USER and CMD_SUDO_EXEC_GROUP have no effect: ENABLE_CMD_SUDO_EXEC is not Y',
   },
+  timerUnused: {
+    level: 'info',
+    text: 'CMD_CYCLE_TIMER only fills in $CLIENT_TIMEOUT and $TIMEOUT: CMD_CYCLE_CLOSE is NONE',
+  },
   anyCommand: {
     level: 'warning',
     text: 'ENABLE_CMD_EXEC without CMD_REGEX: a holder of the key can run any command',

@@ -63,6 +63,10 @@ export const syslogFacilities = [
   'LOG_LOCAL7',
 ] as const
 export type SyslogFacility = (typeof syslogFacilities)[number]
+/** The file of the closes that are owed. It is beside the replay store, which outlives a boot, too. */
+export function ledgerPath({ replay }: Pick<ServerConfig, 'replay'>): string {
+  return `${replay.database}-owed-closes`
+}
 
 export interface CaptureConfig {
   /** CAPTURE, or ENABLE_UDP_SERVER: passively from the interface, or by a bound UDP socket. Or PCAP_FILE. */

@@ -1,17 +1,30 @@
 /** What the executor does with the warden’s messages: it runs what the configuration allows, and reports each end. */
-import { judgeCommand, type RunAs, throughSudo, type Words } from '../../access/command.ts'
+import { primitives } from '#primitives'
+import { judgeCommand, throughSudo } from '../../access/command.ts'
+import { type CycleFacts, type CycleRule, fillTemplate, valuesOf } from '../../access/cycle.ts'
 import type { RuleKey } from '../../access/rule-key.ts'
+import { encodeBase64 } from '../../bytes/base64.ts'
+import { encodeText } from '../../bytes/text.ts'
+import type { Clock } from '../../clock.ts'
 import { findLogin, readAccountFiles } from '../../commands/accounts.ts'
-import { type Environment, factVariables } from '../../commands/environment.ts'
+import { type CycleOrder, Cycles, type CycleTask, type Opened } from '../../commands/cycles.ts'
+import { cycleVariables, type Environment, factVariables } from '../../commands/environment.ts'
 import { Lanes } from '../../commands/lanes.ts'
+import { type CycleAbout, Ledger } from '../../commands/ledger.ts'
 import { type Ended, type Running, runProgram } from '../../commands/run-program.ts'
+import { formatHostPort } from '../../packet/address.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { milliseconds, type Seconds } from '../../units.ts'
-import type { CommandJob, EndReport, FromExecutor, JobNumber, ToExecutor } from '../link/executor-protocol.ts'
+import { milliseconds, unixSeconds } from '../../units.ts'
+import type { CommandJob, CycleJob, EndReport, FromExecutor, JobNumber, ToExecutor } from '../link/executor-protocol.ts'
 import type { Rules } from './rules.ts'
 
 /** Commands of clients at once, in all and of one stanza. */
 const COMMANDS = { running: 16, runningOfShare: 4 }
+/** Open commands of cycles, and close commands. */
+const OPENS = { running: 16, runningOfShare: 8 }
+/** Characters of a command line in a report. */
+const LONGEST_SHOWN = 2000
+const CLOSES = { running: 16, runningOfShare: 16 }
 
 /** What an executor needs. */
 export interface ExecutorParts {
@@ -20,14 +33,15 @@ export interface ExecutorParts {
   readonly send: (message: FromExecutor) => void
   /** Path of setpriv(1), if installed. */
   readonly setpriv: string | undefined
-}
-
-/** A program to run: what, as whom, and with which values. */
-interface Task {
-  readonly words: Words
-  readonly runAs: RunAs
-  readonly facts: Environment
-  readonly timeout: Seconds
+  readonly clock: Clock
+  /** Milliseconds since this boot, suspensions included. */
+  readonly sinceBoot: () => number
+  /** The kernel’s name for this boot. */
+  readonly boot: string
+  /** There is nothing to do, and there will be nothing. */
+  readonly onIdle: () => void
+  /** Whether there is a file. */
+  readonly exists: (path: string) => boolean
 }
 
 export class Executor {
@@ -36,6 +50,8 @@ export class Executor {
   #rules: readonly Rules[] = []
   readonly #commands = new Lanes(COMMANDS)
   readonly #running = new Set<Running>()
+  #cycles: Cycles | undefined
+  #ledger: Ledger | undefined
   #stopped = false
 
   constructor(parts: ExecutorParts) {
@@ -44,10 +60,12 @@ export class Executor {
 
   /** Reads the files. If they are faulty, the rules of before stay. */
   configure(): void {
-    const read = this.#parts.readRules()
+    const { readRules, send } = this.#parts
+    const read = readRules()
     if (read.ok) this.#rules = [read.value, ...this.#rules.slice(0, 1)]
-    const problem = read.ok ? undefined : read.failure.detail.slice(0, 500)
-    this.#parts.send({ type: 'configured', ...(problem !== undefined && { problem }) })
+    const problem = read.ok ? this.#openLedger(read.value) : read.failure.detail
+    send({ type: 'configured', ...(problem !== undefined && { problem: problem.slice(0, 500) }) })
+    this.#endIfIdle()
   }
 
   take(message: ToExecutor): void {
@@ -58,24 +76,76 @@ export class Executor {
       case 'command':
         this.#command(message)
         return
+      case 'cycle':
+        this.#cycle(message)
+        return
       default:
         message satisfies never
     }
   }
 
-  /** Ends what runs. Resolves when it has ended. */
+  /** Ends what runs. Resolves when it has ended. What is owed stays in the ledger. */
   async stop(): Promise<void> {
     this.#stopped = true
     this.#commands.clear()
+    this.#cycles?.stop()
     const running = [...this.#running]
     for (const program of running) program.stop()
     await Promise.all(running.map(({ ended }) => ended))
+    this.#ledger?.close()
+    this.#ledger = undefined
+  }
+
+  /** Opens the ledger where there are cycles, or were. @returns why it cannot be used. */
+  #openLedger({ cycles, ledger: path }: Rules): string | undefined {
+    const { exists, sinceBoot, boot, send } = this.#parts
+    if (this.#ledger !== undefined || (cycles.size === 0 && !exists(path))) return undefined
+    const ledger = Ledger.open(path)
+    if (!ledger.ok) return ledger.failure.detail
+    const read = ledger.value.read()
+    if (!read.ok) return read.failure.detail
+    this.#ledger = ledger.value
+    this.#cycles = new Cycles({
+      ledger: ledger.value,
+      run: (task) => this.#run(task),
+      opens: new Lanes(OPENS),
+      closes: new Lanes(CLOSES),
+      now: sinceBoot,
+      boot,
+      onNews: ({ left, ended, close, ...news }) => {
+        const report = ended === undefined ? undefined : { ...reportOf(ended), ran: shown(close) }
+        send({
+          type: 'cycle',
+          news: {
+            ...news,
+            ...(left !== undefined && { left: milliseconds(Math.round(left)) }),
+            ...(report && { report }),
+          },
+        })
+        if (news.what !== 'open') setImmediate(() => this.#endIfIdle())
+      },
+    })
+    this.#cycles.restore(read.value.owed)
+    const { unreadable } = read.value
+    return unreadable === 0 ? undefined : `${path}: ${unreadable} closes that are owed cannot be read, and do not run`
+  }
+
+  /** Where nothing is configured and nothing is owed, there is no reason for this process. */
+  #endIfIdle(): void {
+    const [rules] = this.#rules
+    if (this.#stopped || rules === undefined || rules.commands.size > 0 || rules.cycles.size > 0) return
+    if ((this.#cycles?.owed ?? 0) > 0 || this.#running.size > 0) return
+    this.#stopped = true
+    this.#ledger?.removeFile()
+    this.#ledger = undefined
+    this.#parts.send({ type: 'idle' })
+    this.#parts.onIdle()
   }
 
   #command({ job, rule, command, facts }: CommandJob): void {
     this.#commands.add(rule, async () => {
       const task = this.#commandTask(rule, command, factVariables(facts))
-      this.#report(job, task.ok ? await this.#run(task.value) : notStarted(task.failure.detail))
+      this.#report(job, task.ok ? reportOf(await this.#run(task.value)) : notStarted(task.failure.detail))
     })
   }
 
@@ -84,7 +154,7 @@ export class Executor {
     key: RuleKey,
     command: string,
     facts: Environment,
-  ): Result<Task, Failure<'ACCESS_COMMAND_DENIED' | 'COMMANDS_UNAVAILABLE'>> {
+  ): Result<CycleTask, Failure<'ACCESS_COMMAND_DENIED' | 'COMMANDS_UNAVAILABLE'>> {
     const rules = this.#rules.find(({ commands }) => commands.has(key))
     const rule = rules?.commands.get(key)
     if (rules === undefined || rule === undefined) return UNKNOWN_RULE
@@ -99,16 +169,50 @@ export class Executor {
     })
   }
 
-  async #run({ words, runAs, facts, timeout }: Task): Promise<EndReport> {
-    if (this.#stopped) return notStarted('the server is stopping')
+  async #cycle({ job, rule, facts }: CycleJob): Promise<void> {
+    const order = this.#cycleOrder(rule, facts)
+    if (!order.ok) this.#report(job, notStarted(order.failure.detail))
+    else if (this.#cycles === undefined)
+      this.#report(job, notStarted('the closes that are owed cannot be recorded: see the log'))
+    else this.#report(job, openReport(order.value, await this.#cycles.open(order.value)))
+  }
+
+  #cycleOrder(
+    key: RuleKey,
+    facts: CycleFacts,
+  ): Result<CycleOrder, Failure<'ACCESS_REQUEST_INVALID' | 'COMMANDS_UNAVAILABLE'>> {
+    const rules = this.#rules.find(({ cycles }) => cycles.has(key))
+    const rule = rules?.cycles.get(key)
+    if (rules === undefined || rule === undefined) return UNKNOWN_RULE
+    const until = unixSeconds(this.#parts.clock.now() + facts.seconds)
+    const values = valuesOf(facts, until)
+    const variables = cycleVariables(facts, until)
+    const { timeout } = rules.settings
+    const open = fillTemplate(rule.open, values)
+    if (!open.ok) return open
+    const close = rule.close === undefined ? undefined : fillTemplate(rule.close, values)
+    if (close?.ok === false) return close
+    const task = { runAs: rule.runAs, facts: variables, timeout }
+    return ok({
+      key: cycleKey(rule, facts),
+      about: aboutOf(facts),
+      open: { ...task, words: open.value },
+      ...(close !== undefined && { close: { ...task, words: close.value } }),
+      seconds: facts.seconds,
+      share: key,
+    })
+  }
+
+  async #run({ words, runAs, facts, timeout }: CycleTask): Promise<Ended> {
+    if (this.#stopped) return failedToStart('the server is stopping')
     const files = readAccountFiles()
     const login = files.ok ? findLogin(runAs, files.value) : files
-    if (!login.ok) return notStarted(login.failure.detail)
+    if (!login.ok) return failedToStart(login.failure.detail)
     const program = runProgram({ words, login: login.value, facts, timeout, setpriv: this.#parts.setpriv })
     this.#running.add(program)
     const ended = await program.ended
     this.#running.delete(program)
-    return reportOf(ended)
+    return ended
   }
 
   #report(job: JobNumber, report: EndReport): void {
@@ -121,6 +225,32 @@ const UNKNOWN_RULE = refuse(
   'the settings of this stanza changed while they were read: reload the server',
 )
 
+/** The same commands for the same client and port are the same cycle, also after a reload. */
+function cycleKey({ open, close }: CycleRule, { source, port: { protocol, port, nat } }: CycleFacts): string {
+  const parts = JSON.stringify([open, close ?? null, source, protocol, port, nat?.host ?? null, nat?.port ?? null])
+  return encodeBase64(primitives.digest('sha256', encodeText(parts)))
+}
+
+function aboutOf({ stanza, source, username, port: { protocol, port, nat } }: CycleFacts): CycleAbout {
+  const target = nat === undefined ? '' : `→${formatHostPort(nat.host, nat.port)}`
+  return { stanza, source, open: `${protocol}/${port}${target}`, user: username }
+}
+
+function openReport({ open, close }: CycleOrder, opened: Opened): EndReport {
+  if ('ended' in opened)
+    return {
+      ...reportOf(opened.ended),
+      ran: shown(open),
+      ...(opened.what === 'opened' && close !== undefined && { close: shown(close) }),
+    }
+  if (opened.what === 'not opened') return notStarted(opened.why)
+  return { how: 'refreshed', took: milliseconds(0), output: '', outputBytes: 0 }
+}
+
+function shown({ words }: Pick<CycleTask, 'words'>): string {
+  return words.join(' ').slice(0, LONGEST_SHOWN)
+}
+
 function reportOf({ how, status, signal, why, took, output, outputBytes }: Ended): EndReport {
   return {
     ...{ how, took, output, outputBytes },
@@ -130,6 +260,10 @@ function reportOf({ how, status, signal, why, took, output, outputBytes }: Ended
   }
 }
 
-function notStarted(why: string): EndReport {
+function failedToStart(why: string): Ended {
   return { how: 'not started', why: why.slice(0, 500), took: milliseconds(0), output: '', outputBytes: 0 }
+}
+
+function notStarted(why: string): EndReport {
+  return reportOf(failedToStart(why))
 }

@@ -5,14 +5,17 @@
  *
  * Started by the warden only, with the channel as descriptor 3, and the places of the files as `--source`.
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { setPriority } from 'node:os'
+import { jsonLine } from '../../bytes/text.ts'
+import { systemClock } from '../../clock.ts'
 import type { ConfigSource } from '../../config/load.ts'
 import { failureKinds } from '../../failure-codes.ts'
 import type { Failure } from '../../result.ts'
 import { EXECUTOR_TITLE, forbidInspector, setProcessTitle, shutInspector } from '../../system/own-process.ts'
 import { closeMemory, currentSituation, parsePrivileges } from '../../system/privilege.ts'
+import { sinceBoot } from '../../system/since-boot.ts'
 import { openChannel } from '../link/channel.ts'
 import { EXECUTOR_CHANNEL, type FromExecutor, parseToExecutor } from '../link/executor-protocol.ts'
 import { Executor } from './executor.ts'
@@ -25,28 +28,11 @@ function mayGetNoPrivileges(): boolean {
 
 async function main(): Promise<void> {
   setProcessTitle(EXECUTOR_TITLE)
-  const send = (message: FromExecutor): void => channel.send(message)
+  const socket = new Socket({ fd: EXECUTOR_CHANNEL, readable: true, writable: true })
   const giveUp = ({ code, detail }: Failure): never => {
-    send({ type: 'failed', detail })
+    socket.write(`${jsonLine({ type: 'failed', detail } satisfies FromExecutor)}\n`)
     process.exit(failureKinds[code].exit)
   }
-  const source = JSON.parse(process.argv[process.argv.indexOf('--source') + 1] ?? '') as ConfigSource
-  const { setpriv } = currentSituation()
-  const executor = new Executor({ readRules: () => readRules(source), send, setpriv })
-  const channel = openChannel(new Socket({ fd: EXECUTOR_CHANNEL, readable: true, writable: true }), {
-    onValues: (values) => {
-      for (const value of values) {
-        const message = parseToExecutor(value)
-        if (!message.ok) return giveUp(message.failure)
-        executor.take(message.value)
-      }
-    },
-    onBroken: (detail) => giveUp({ code: 'COMMANDS_UNAVAILABLE', detail }),
-    onEnd: async () => {
-      await executor.stop()
-      process.exit(0)
-    },
-  })
   const forbidden = forbidInspector()
   if (!forbidden.ok) giveUp(forbidden.failure)
   const shut = await shutInspector()
@@ -61,6 +47,29 @@ async function main(): Promise<void> {
   } catch {
     // Its priority stays.
   }
+  const source = JSON.parse(process.argv[process.argv.indexOf('--source') + 1] ?? '') as ConfigSource
+  const send = (message: FromExecutor): void => channel.send(message)
+  const { setpriv } = currentSituation()
+  const executor = new Executor({
+    ...{ readRules: () => readRules(source), send, setpriv, clock: systemClock, exists: existsSync },
+    sinceBoot: () => sinceBoot('counted'),
+    boot: readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(),
+    onIdle: () => setImmediate(() => process.exit(0)),
+  })
+  const channel = openChannel(socket, {
+    onValues: (values) => {
+      for (const value of values) {
+        const message = parseToExecutor(value)
+        if (!message.ok) return giveUp(message.failure)
+        executor.take(message.value)
+      }
+    },
+    onBroken: (detail) => giveUp({ code: 'COMMANDS_UNAVAILABLE', detail }),
+    onEnd: async () => {
+      await executor.stop()
+      process.exit(0)
+    },
+  })
   executor.configure()
   send({ type: 'ready', ...(mayGetNoPrivileges() && { withoutSudo: 'yes' }) })
 }

@@ -4,15 +4,17 @@
  * a client may send as a command. Each side reads strictly.
  */
 import type { CommandFacts } from '../../access/command.ts'
+import type { CycleFacts } from '../../access/cycle.ts'
 import type { RuleKey } from '../../access/rule-key.ts'
 import { parseStanzaName, type StanzaName } from '../../access/stanza-name.ts'
 import { decodeBase64 } from '../../bytes/base64.ts'
+import type { CycleAbout } from '../../commands/ledger.ts'
 import { either, integer, literal, mapped, packetText, parsed, type Reader, record, text } from '../../json-reader.ts'
 import { parseAddress } from '../../packet/address.ts'
 import { parseUsername } from '../../packet/username.ts'
 import { MAX_TEXT_LENGTH } from '../../packet/wire-limits.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { type Milliseconds, milliseconds } from '../../units.ts'
+import { type Milliseconds, milliseconds, port, seconds } from '../../units.ts'
 
 /** The executor’s end of the socket pair to the warden. */
 export const EXECUTOR_CHANNEL = 3
@@ -29,13 +31,21 @@ export interface CommandJob {
   readonly facts: CommandFacts
 }
 
+export interface CycleJob {
+  readonly type: 'cycle'
+  readonly job: JobNumber
+  readonly rule: RuleKey
+  readonly facts: CycleFacts
+}
+
 export type ToExecutor =
   /** Read the files again: the warden has read them, and found them good. */
-  { readonly type: 'configure' } | CommandJob
+  { readonly type: 'configure' } | CommandJob | CycleJob
 
 /** How a program ended, for the log. */
 export interface EndReport {
-  readonly how: 'exit' | 'signal' | 'timeout' | 'stopped' | 'not started'
+  /** `refreshed`: the port was open already, and closes later now. */
+  readonly how: 'exit' | 'signal' | 'timeout' | 'stopped' | 'not started' | 'refreshed'
   readonly status?: number
   readonly signal?: string
   readonly why?: string
@@ -43,6 +53,22 @@ export interface EndReport {
   /** Not yet printable. */
   readonly output: string
   readonly outputBytes: number
+  /** For cycles: the words that ran, with blanks between them, and those of the close that is owed now. */
+  readonly ran?: string
+  readonly close?: string
+}
+
+/** A cycle that is open, or was. */
+export interface NewsReport {
+  readonly what: 'open' | 'closed' | 'not closed'
+  readonly key: string
+  readonly about: CycleAbout
+  /** For `open`: until the close. */
+  readonly left?: Milliseconds
+  /** For the others: the close command. */
+  readonly report?: EndReport
+  /** It closed because its open command had failed, or was interrupted. */
+  readonly early?: 'yes'
 }
 
 export type FromExecutor =
@@ -52,9 +78,15 @@ export type FromExecutor =
   | { readonly type: 'configured'; readonly problem?: string }
   /** Why it ends. No message follows. */
   | { readonly type: 'failed'; readonly detail: string }
+  /** It has nothing to do: no rule is configured, and no close is owed. It ends. */
+  | { readonly type: 'idle' }
+  /** What happened to a cycle that owes a close. */
+  | { readonly type: 'cycle'; readonly news: NewsReport }
   | { readonly type: 'ended'; readonly job: JobNumber; readonly report: EndReport }
 
 const MAX = Number.MAX_SAFE_INTEGER
+/** A year. */
+const LONGEST_CYCLE = 31_536_000
 /** Of UTF-16 units. */
 const LONGEST_DETAIL = 2000
 /** The executor keeps 4096 bytes. */
@@ -69,26 +101,68 @@ const facts: Reader<CommandFacts> = record(
   { source: address, packetSource: address, username: parsed(parseUsername), stanza },
   { packetDestination: address },
 )
+const portNumber = mapped(integer({ min: 1, max: 65_535 }), port)
+const cycleFacts: Reader<CycleFacts> = record(
+  {
+    source: address,
+    packetSource: address,
+    username: parsed(parseUsername),
+    stanza,
+    seconds: mapped(integer({ min: 1, max: LONGEST_CYCLE }), seconds),
+    port: record(
+      { protocol: either(literal('tcp'), literal('udp')), port: portNumber },
+      { nat: record({ host: address, port: portNumber }, {}) },
+    ),
+  },
+  { packetDestination: address },
+)
 
 const toExecutor: Reader<ToExecutor> = either(
   record({ type: literal('configure') }, {}),
   record({ type: literal('command'), job, rule, command: packetText({ max: MAX_TEXT_LENGTH }), facts }, {}),
+  record({ type: literal('cycle'), job, rule, facts: cycleFacts }, {}),
 )
 
 const detail = text({ max: LONGEST_DETAIL })
+/** Of a cycle: values make a line of the settings longer. */
+const commandLine = text({ max: 2000 })
 const report: Reader<EndReport> = record(
   {
-    how: either(literal('exit'), literal('signal'), literal('timeout'), literal('stopped'), literal('not started')),
+    how: either(
+      literal('exit'),
+      literal('signal'),
+      literal('timeout'),
+      literal('stopped'),
+      literal('not started'),
+      literal('refreshed'),
+    ),
     took: mapped(integer({ min: 0, max: MAX }), milliseconds),
     output: text({ max: LONGEST_OUTPUT }),
     outputBytes: integer({ min: 0, max: MAX }),
   },
-  { status: integer({ min: 0, max: 255 }), signal: text({ max: 20 }), why: detail },
+  {
+    status: integer({ min: 0, max: 255 }),
+    signal: text({ max: 20 }),
+    why: detail,
+    ran: commandLine,
+    close: commandLine,
+  },
+)
+const shown = text({ max: 300 })
+const news: Reader<NewsReport> = record(
+  {
+    what: either(literal('open'), literal('closed'), literal('not closed')),
+    key: shown,
+    about: record({ stanza: shown, source: shown, open: shown, user: shown }, {}),
+  },
+  { left: mapped(integer({ min: 0, max: MAX }), milliseconds), report, early: literal('yes') },
 )
 const fromExecutor: Reader<FromExecutor> = either(
   record({ type: literal('ready') }, { withoutSudo: literal('yes') }),
   record({ type: literal('configured') }, { problem: detail }),
   record({ type: literal('failed'), detail }, {}),
+  record({ type: literal('idle') }, {}),
+  record({ type: literal('cycle'), news }, {}),
   record({ type: literal('ended'), job, report }, {}),
 )
 

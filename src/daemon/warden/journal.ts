@@ -2,7 +2,7 @@
 import { describeOpening, type Grant } from '../../access/grant.ts'
 import type { StanzaIndex } from '../../access/matching.ts'
 import type { StanzaId } from '../../access/stanza.ts'
-import type { CommandAction, GrantAction, Granted, Verdict } from '../../access/verdict.ts'
+import type { CommandAction, CycleAction, GrantAction, Granted, Verdict } from '../../access/verdict.ts'
 import type { FailureCode } from '../../failure-codes.ts'
 import { failureFields, type Log, type LogField, levelOf } from '../../log.ts'
 import type { Milliseconds } from '../../units.ts'
@@ -122,6 +122,9 @@ export class Journal {
       case 'command':
         this.#commandSubmitted(knock, stanza, action, names)
         break
+      case 'cycle':
+        this.#cycleSubmitted(knock, stanza, action, names)
+        break
       default:
         action satisfies never
     }
@@ -135,6 +138,19 @@ export class Journal {
       ...{ command, job },
       for: facts.source,
       user: facts.username,
+    })
+  }
+
+  #cycleSubmitted(knock: Knock, stanza: StanzaId, { grant, jobs = [] }: CycleAction, names: StanzaNames): void {
+    this.#record('info', 'knock', {
+      verdict: 'granted',
+      ...cameFrom(knock),
+      ...stanzaFields(stanza, names),
+      cycle: grant.openings.map(describeOpening).join(','),
+      jobs,
+      for: grant.source,
+      lifetime: grant.lifetime,
+      user: grant.username,
     })
   }
 

@@ -7,12 +7,14 @@ import { port } from '../../../units.ts'
 const USUAL: ProtocolPort = { protocol: 'tcp', port: port(22) }
 
 /**
- * OPEN_PORTS without RESTRICT_PORTS, each once; tcp/22 for a stanza without OPEN_PORTS. FORCE_NAT leads to other ports.
+ * OPEN_PORTS without RESTRICT_PORTS, each once; tcp/22 for a stanza without OPEN_PORTS. FORCE_NAT leads to other ports,
+ * and programs open those of a cycle.
  */
 export function grantedPorts(stanzas: readonly Stanza[]): readonly ProtocolPort[] {
   const ports: ProtocolPort[] = []
-  for (const { openPorts = [USUAL], restrictPorts, forceNat } of stanzas) {
-    if (forceNat !== undefined) continue
+  for (const { openPorts = [USUAL], restrictPorts, forceNat, cycle } of stanzas) {
+    // The firewall opens nothing for a cycle.
+    if (forceNat !== undefined || cycle !== undefined) continue
     for (const one of openPorts) {
       if (restrictPorts.some(({ protocol, port }) => protocol === one.protocol && port === one.port)) continue
       ports.push(one)

@@ -4,7 +4,15 @@
  */
 import type { Grant } from '../../../access/grant.ts'
 import type { StanzaIndex } from '../../../access/matching.ts'
-import type { Action, CommandAction, GrantAction, Granted, Refusal, Verdict } from '../../../access/verdict.ts'
+import type {
+  Action,
+  CommandAction,
+  CycleAction,
+  GrantAction,
+  Granted,
+  Refusal,
+  Verdict,
+} from '../../../access/verdict.ts'
 import type { CommandRunner } from '../../../commands/commands.ts'
 import type { Firewall } from '../../../firewall/firewall.ts'
 import { type Failure, refuse } from '../../../result.ts'
@@ -36,6 +44,7 @@ function grantsOf(action: Action): readonly Grant[] {
     case 'grant':
       return [action.grant]
     case 'command':
+    case 'cycle':
       return []
     default:
       return action satisfies never
@@ -50,6 +59,8 @@ function carriedOut(verdict: Granted, opened: Iterator<Opened>, hands: Hands): G
       return asOpened(verdict, action, opened.next().value)
     case 'command':
       return asSubmitted(verdict, action, hands)
+    case 'cycle':
+      return asCycled(verdict, action, hands)
     default:
       return action satisfies never
   }
@@ -65,6 +76,13 @@ function asSubmitted(verdict: Granted, action: CommandAction, { commands, index 
   if (rule === undefined) throw new Error('a command of a stanza without commands')
   const job = commands.runCommand(action, verdict.stanza, rule)
   return job.ok ? { ...verdict, action: { ...action, job: job.value } } : asRefused(verdict, job.failure)
+}
+
+function asCycled(verdict: Granted, action: CycleAction, { commands, index }: Hands): Granted | Refusal {
+  const rule = index.byId(verdict.stanza)?.cycle
+  if (rule === undefined) throw new Error('a cycle of a stanza without one')
+  const jobs = commands.runCycle(action, verdict.stanza, rule)
+  return jobs.ok ? { ...verdict, action: { ...action, jobs: jobs.value } } : asRefused(verdict, jobs.failure)
 }
 
 function asRefused({ stanza, denials }: Granted, failure: Failure): Refusal {

@@ -3,24 +3,37 @@
  * dies; the jobs that it has; and what became of them, for the log and for status.
  */
 import type { ChildProcess } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import type { CommandRule } from '../../../access/command.ts'
+import type { CycleRule } from '../../../access/cycle.ts'
+import { cyclePorts } from '../../../access/cycle-ports.ts'
+import { describeOpening } from '../../../access/grant.ts'
 import { ruleKey } from '../../../access/rule-key.ts'
 import type { StanzaId } from '../../../access/stanza.ts'
-import type { CommandAction } from '../../../access/verdict.ts'
+import type { CommandAction, CycleAction } from '../../../access/verdict.ts'
 import { printable } from '../../../bytes/text.ts'
+import { monotonic } from '../../../clock.ts'
 import type { CommandFailure, CommandRunner } from '../../../commands/commands.ts'
 import type { LoadedConfig } from '../../../config/load.ts'
+import { ledgerPath } from '../../../config/server/server-config.ts'
 import type { Log, LogField } from '../../../log.ts'
-import { ok, type Result, refuse } from '../../../result.ts'
+import { ok, type Refused, type Result, refuse } from '../../../result.ts'
+import { systemPath } from '../../../system/system-path.ts'
 import { type Milliseconds, milliseconds } from '../../../units.ts'
 import { type Channel, openChannel } from '../../link/channel.ts'
-import { type EndReport, type JobNumber, parseFromExecutor, type ToExecutor } from '../../link/executor-protocol.ts'
+import {
+  type EndReport,
+  type JobNumber,
+  type NewsReport,
+  parseFromExecutor,
+  type ToExecutor,
+} from '../../link/executor-protocol.ts'
 import { logReceiverErrors } from '../receiver-process/standard-error.ts'
 import type { SpawnedExecutor } from './spawn.ts'
 
 /** Jobs that have not ended: in all, and of one stanza. */
 const MOST_JOBS = 512
-const MOST_JOBS_OF_STANZA = 32
+const MOST_JOBS_OF_STANZA = 64
 /** How many ends `status` shows. */
 const REMEMBERED = 20
 /** How long to wait before the n-th new start in a row; the last value repeats. */
@@ -39,7 +52,18 @@ type Fields = { readonly [name: string]: LogField }
 /** What a job is for. */
 interface Job {
   readonly stanza: StanzaId
+  readonly kind: 'command' | 'cycle'
   readonly fields: Fields
+}
+
+/** A port that programs opened, and that a close command closes. */
+export interface OpenCycle {
+  readonly for: string
+  readonly open: string
+  readonly secondsLeft: number
+  /** The stanza’s name, or its number when it opened. */
+  readonly stanza: string
+  readonly user: string
 }
 
 /** For `ghostport status`. */
@@ -49,6 +73,8 @@ export interface CommandStatus {
   readonly ended: number
   /** Of the ended ones: those that did not exit with status 0. */
   readonly failed: number
+  /** What is open, and closes by a command. */
+  readonly cycles: readonly OpenCycle[]
   /** Newest first; the fields of the log. */
   readonly last: readonly Fields[]
 }
@@ -66,7 +92,11 @@ export class Commands implements CommandRunner {
   #lastJob = 0
   #child: ChildProcess | undefined
   #channel: Channel | undefined
-  #needed = false
+  /** Whether the configuration has anything run, and whether a close may be owed. */
+  #wanted = false
+  #isIdle = false
+  #wasNeeded = false
+  readonly #open = new Map<string, { readonly about: NewsReport['about']; readonly until: number }>()
   #stopped = false
   #restarts = 0
   #timer: NodeJS.Timeout | undefined
@@ -79,14 +109,15 @@ export class Commands implements CommandRunner {
     this.#parts = parts
   }
 
-  /** Starts the executor if this configuration needs one; else has a running one read the files again. */
-  configured({ policy }: Pick<LoadedConfig, 'policy'>): void {
+  /**
+   * Starts the executor if this configuration needs one, or if an earlier one may owe a close; else has a running one
+   * read the files again.
+   */
+  configured({ policy, server }: Pick<LoadedConfig, 'policy' | 'server'>): void {
     this.#usesSudo = policy.stanzas.some(({ commands }) => commands?.sudo !== undefined)
+    this.#wanted = runsCommands({ policy })
     if (this.#child !== undefined) this.#send({ type: 'configure' })
-    else if (runsCommands({ policy })) {
-      this.#needed = true
-      this.#start()
-    }
+    else if (this.#timer === undefined && (this.#wanted || existsSync(systemPath(ledgerPath(server))))) this.#start()
   }
 
   runCommand(
@@ -99,35 +130,74 @@ export class Commands implements CommandRunner {
       ...(facts.stanza !== `${stanza}` && { name: facts.stanza }),
       ...{ command, for: facts.source, user: facts.username },
     }
-    return this.#submit({ stanza, fields }, (job) => ({ type: 'command', job, rule: ruleKey(rule), command, facts }))
+    const full = this.#whyFull(stanza, 1)
+    if (full !== undefined) return full
+    const key = ruleKey(rule)
+    return ok(
+      this.#submit({ stanza, kind: 'command', fields }, (job) => ({ type: 'command', job, rule: key, command, facts })),
+    )
   }
 
-  #submit(job: Job, message: (number: JobNumber) => ToExecutor): Result<JobNumber, CommandFailure> {
-    if (this.#parts.spawn === 'never') return this.#onlyTell(job)
-    const { stanza } = job
+  runCycle(
+    { grant, facts }: CycleAction,
+    stanza: StanzaId,
+    rule: CycleRule,
+  ): Result<readonly JobNumber[], CommandFailure> {
+    const full = this.#whyFull(stanza, grant.openings.length)
+    if (full !== undefined) return full
+    const key = ruleKey(rule)
+    const ports = cyclePorts(grant.openings, grant.source)
+    return ok(
+      ports.map((port, i) => {
+        const opening = grant.openings[i]
+        const fields = {
+          stanza,
+          ...(facts.stanza !== `${stanza}` && { name: facts.stanza }),
+          ...{ open: opening && describeOpening(opening), for: facts.source, user: facts.username },
+          lifetime: grant.lifetime,
+        }
+        const all = { ...facts, port, seconds: grant.lifetime }
+        return this.#submit({ stanza, kind: 'cycle', fields }, (job) => ({ type: 'cycle', job, rule: key, facts: all }))
+      }),
+    )
+  }
+
+  #whyFull(stanza: StanzaId, more: number): Refused<CommandFailure> | undefined {
+    if (this.#parts.spawn === 'never') return undefined
     const waiting = this.#ofStanza.get(stanza) ?? 0
     if (this.#channel === undefined) return refuse('COMMANDS_UNAVAILABLE', 'the executor is not running: see the log')
-    if (waiting >= MOST_JOBS_OF_STANZA)
-      return refuse('COMMANDS_BUSY', `${waiting} commands of this stanza have not ended, which is the limit`)
-    if (this.#jobs.size >= MOST_JOBS)
-      return refuse('COMMANDS_BUSY', `${MOST_JOBS} commands have not ended, which is the limit`)
-    const number = ++this.#lastJob
-    this.#jobs.set(number, job)
-    this.#ofStanza.set(stanza, waiting + 1)
-    this.#send(message(number))
-    return ok(number)
+    if (waiting + more > MOST_JOBS_OF_STANZA)
+      return refuse(
+        'COMMANDS_BUSY',
+        `${waiting} commands of this stanza have not ended, and ${MOST_JOBS_OF_STANZA} is the limit`,
+      )
+    if (this.#jobs.size + more > MOST_JOBS)
+      return refuse('COMMANDS_BUSY', `${this.#jobs.size} commands have not ended, and ${MOST_JOBS} is the limit`)
+    return undefined
   }
 
-  #onlyTell({ fields }: Job): Result<JobNumber, CommandFailure> {
-    const job = ++this.#lastJob
-    this.#parts.log.write('info', 'command', { job, ...fields, end: 'not run' })
-    return ok(job)
+  #submit(job: Job, message: (number: JobNumber) => ToExecutor): JobNumber {
+    const { stanza, kind, fields } = job
+    const number = ++this.#lastJob
+    if (this.#parts.spawn === 'never') {
+      this.#parts.log.write('info', kind, { job: number, ...fields, end: 'not run' })
+      return number
+    }
+    this.#jobs.set(number, job)
+    this.#ofStanza.set(stanza, (this.#ofStanza.get(stanza) ?? 0) + 1)
+    this.#send(message(number))
+    return number
   }
 
   /** @returns undefined for a server that runs no commands. */
   status(): CommandStatus | undefined {
-    if (!this.#needed) return undefined
-    return { running: this.#jobs.size, ended: this.#ended, failed: this.#failed, last: this.#last.toReversed() }
+    if (!this.#wasNeeded) return undefined
+    const now = monotonic()
+    const cycles = [...this.#open.values()].map(({ about: { source, open, stanza, user }, until }) => ({
+      ...{ for: source, open, stanza, user },
+      secondsLeft: Math.max(0, Math.ceil((until - now) / 1000)),
+    }))
+    return { running: this.#jobs.size, ended: this.#ended, failed: this.#failed, cycles, last: this.#last.toReversed() }
   }
 
   /** Ends the executor, and what it runs. Resolves when both have ended. */
@@ -152,6 +222,10 @@ export class Commands implements CommandRunner {
     const { spawn, log } = this.#parts
     if (spawn === 'never') return
     const startedAt = performance.now()
+    this.#timer = undefined
+    this.#isIdle = false
+    this.#wasNeeded = true
+    this.#open.clear()
     const { child, channel, errors } = spawn()
     this.#child = child
     logReceiverErrors(errors, log, () => child.kill('SIGKILL'), 'executor says')
@@ -171,6 +245,11 @@ export class Commands implements CommandRunner {
       for (const [number, job] of [...this.#jobs])
         this.#end(number, job, { end: 'lost', why: 'the executor ended' }, false)
       if (this.#stopped) return
+      if (this.#isIdle) {
+        // The configuration may have changed meanwhile.
+        if (this.#wanted) this.#start()
+        return
+      }
       if (performance.now() - startedAt > WELL_AFTER) this.#restarts = 0
       const delay = RESTART_DELAYS[Math.min(this.#restarts++, RESTART_DELAYS.length - 1)] ?? milliseconds(0)
       log.write('error', 'executor lost', { detail: why, againInMs: delay })
@@ -201,6 +280,12 @@ export class Commands implements CommandRunner {
             text: `the executor keeps the commands of before: ${message.value.problem}`,
           })
         return
+      case 'idle':
+        this.#isIdle = true
+        return
+      case 'cycle':
+        this.#onNews(message.value.news)
+        return
       case 'failed':
         this.#parts.log.write('error', 'executor lost', { detail: printable(message.value.detail) })
         return
@@ -215,15 +300,42 @@ export class Commands implements CommandRunner {
     }
   }
 
-  #end(number: JobNumber, { stanza, fields }: Job, end: Fields, good: boolean): void {
+  #onNews({ what, key, about, left, report, early }: NewsReport): void {
+    if (what === 'open') {
+      this.#open.set(key, { about, until: monotonic() + (left ?? 0) })
+      return
+    }
+    this.#open.delete(key)
+    const { stanza, source, open, user } = about
+    const good = what === 'closed'
+    if (!good) this.#failed++
+    this.#ended++
+    this.#record('cycle', good, {
+      ...{
+        cycle: what,
+        stanza: printable(stanza),
+        open: printable(open),
+        for: printable(source),
+        user: printable(user),
+      },
+      ...(early !== undefined && { because: 'the open command failed, or was interrupted' }),
+      ...(report !== undefined && endFields(report)),
+    })
+  }
+
+  #end(number: JobNumber, { stanza, kind, fields }: Job, end: Fields, good: boolean): void {
     this.#jobs.delete(number)
     const left = (this.#ofStanza.get(stanza) ?? 1) - 1
     if (left > 0) this.#ofStanza.set(stanza, left)
     else this.#ofStanza.delete(stanza)
     this.#ended++
     if (!good) this.#failed++
-    const all = { job: number, ...fields, ...end }
-    this.#parts.log.write(good ? 'info' : 'warning', 'command', all)
+    const opened = end['end'] === 'refreshed' ? 'refreshed' : good ? 'opened' : 'not opened'
+    this.#record(kind, good, { job: number, ...(kind === 'cycle' && { cycle: opened }), ...fields, ...end })
+  }
+
+  #record(event: 'command' | 'cycle', good: boolean, all: Fields): void {
+    this.#parts.log.write(good ? 'info' : 'warning', event, all)
     this.#last.push({ time: new Date().toISOString(), ...all })
     if (this.#last.length > REMEMBERED) this.#last = this.#last.slice(-REMEMBERED)
   }
@@ -231,18 +343,20 @@ export class Commands implements CommandRunner {
 
 /** Whether any stanza has something run. */
 export function runsCommands({ policy }: Pick<LoadedConfig, 'policy'>): boolean {
-  return policy.stanzas.some(({ commands }) => commands !== undefined)
+  return policy.stanzas.some(({ commands, cycle }) => commands !== undefined || cycle !== undefined)
 }
 
 const WITHOUT_SUDO =
   'ENABLE_CMD_SUDO_EXEC: sudo cannot work, because the service may get no new privileges. Print a unit that allows it: ghostport unit'
 
 function isGood({ how, status }: EndReport): boolean {
-  return how === 'exit' && status === 0
+  return how === 'refreshed' || (how === 'exit' && status === 0)
 }
 
-function endFields({ how, status, signal, why, took, output, outputBytes }: EndReport): Fields {
+function endFields({ how, status, signal, why, took, output, outputBytes, ran, close }: EndReport): Fields {
   return {
+    ...(ran !== undefined && { ran: printable(ran) }),
+    ...(close !== undefined && { close: printable(close) }),
     end: how,
     ...(status !== undefined && { status }),
     ...(signal !== undefined && { signal }),
