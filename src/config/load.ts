@@ -4,6 +4,7 @@
  */
 import type { Policy } from '../access/policy.ts'
 import { ok, type Result } from '../result.ts'
+import type { AccessReading } from './access/blocks.ts'
 import { buildPolicy } from './access/build-policy.ts'
 import { parseAccessConf } from './access/parse-access-conf.ts'
 import type { ConfigFiles } from './reading/config-files.ts'
@@ -24,6 +25,8 @@ export interface ConfigSource {
   /** `-O` of fwknopd: more files of variables. A later one goes before an earlier one. */
   readonly moreServerFiles?: readonly string[]
   readonly dialect?: Dialect
+  /** Where fwknopd was started: relative paths in its stanzas begin there. */
+  readonly workingFolder?: string
 }
 
 export interface LoadedConfig {
@@ -43,13 +46,27 @@ export function loadConfig(files: ConfigFiles, source: ConfigSource): Result<Loa
   if (!parsed.ok) return parsed
   const { config, at, values, texts } = parsed.value
   const server = source.access === undefined ? config : { ...config, accessFile: source.access }
-  const access = parseAccessConf(server.accessFile, files, server.gnupg)
+  const passedOver: Notice[] = []
+  const reading = accessReading(server, source, passedOver)
+  const access = parseAccessConf(server.accessFile, files, server.gnupg, reading)
   if (!access.ok) return access
   const built = buildPolicy(server, access.value.stanzas)
   if (!built.ok) return built
   const { policy, notices } = built.value
-  const all = [...parsed.value.notices, ...access.value.notices, ...notices]
+  const all = [...parsed.value.notices, ...passedOver, ...access.value.notices, ...notices]
   return ok({ server, policy, notices: all, at, values, texts })
+}
+
+/** How the stanzas are read. @param notices gets what is passed over. */
+export function accessReading(
+  { accessFolder }: Pick<ServerConfig, 'accessFolder'>,
+  { dialect, workingFolder = '/' }: Pick<ConfigSource, 'dialect' | 'workingFolder'>,
+  notices: Notice[],
+): AccessReading {
+  return {
+    ...(accessFolder !== undefined && { folder: accessFolder }),
+    ...(dialect === 'fwknopd' && { forgiving: { workingFolder, notices } }),
+  }
 }
 
 /** The server's own files, without the stanzas. */

@@ -98,6 +98,7 @@ function judge({ name, byDefault, example, context }: Row, parse: (lines: readon
 const WITHOUT_DEFAULT = [
   'PCAP_FILE',
   'PACKET_LIMIT',
+  'ACCESS_FOLDER',
   'DIGEST_FILE',
   'SNAT_TRANSLATE_IP',
   'PROTECTED_PORTS',

@@ -144,7 +144,7 @@ describe('fwknopd in the background', { skip: netnsUnavailable() }, () => {
     configure('SYSLOG_IDENTITY_ x', 'VERBOSE 1')
     assert.equal(fwknopd('-R').stdout, `Sent restart signal to fwknopd (pid=${pid()})\n`)
     await syslog.says(/: Got SIGHUP\. Re-reading configs\.$/, from)
-    await syslog.says(/SYSLOG_IDENTITY_ is ignored: there is no such variable — perhaps: SYSLOG_IDENTITY$/, from)
+    await syslog.says(/'SYSLOG_IDENTITY_': there is no such variable — perhaps: SYSLOG_IDENTITY$/, from)
     await syslog.says(/: Re-read configs: 1 access stanzas\.$/, from)
     writeFileSync(path('access.conf'), 'SOURCE ANY\nKEY_BASE64 ?\n')
     const later = syslog.messages().length
@@ -196,7 +196,7 @@ describe('fwknopd in the background', { skip: netnsUnavailable() }, () => {
     assert.equal(await client.tcp(SERVER, 22, { timeoutMs: 200 }), 'timeout')
     knock()
     assert.equal(await running.end(), 0)
-    assert.match(running.output, /Incoming packet count limit of 2 reached\n.*\n.*Shutting Down fwknopd\.\n$/s)
+    assert.match(running.output, /Incoming packet count limit of 2 reached\n(.*\n)*Shutting Down fwknopd\.\n/)
     assert.doesNotMatch(running.output, /Added|Removed/)
     assert.equal(fwknopd('-C', 'many', '-f').status, 1)
   })

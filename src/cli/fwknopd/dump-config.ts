@@ -1,7 +1,7 @@
 /** `fwknopd -D`: the settings and stanzas in force, without keys. */
 import { stanzaSettingNames } from '../../config/access/access-setting-names.ts'
 import { readStanzaBlocks } from '../../config/access/blocks.ts'
-import type { LoadedConfig } from '../../config/load.ts'
+import { accessReading, type ConfigSource, type LoadedConfig } from '../../config/load.ts'
 import type { ConfigFiles } from '../../config/reading/config-files.ts'
 import { serverSettingNames } from '../../config/server/fwknopd-settings.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
@@ -16,10 +16,10 @@ const SECRETS: ReadonlySet<string> = new Set(['KEY', 'KEY_BASE64', 'HMAC_KEY', '
 export function dumpConfig(
   loaded: LoadedConfig,
   files: ConfigFiles,
-  source: { readonly server: string; readonly moreServerFiles?: readonly string[] },
+  source: ConfigSource,
   terminal: Terminal,
 ): Outcome {
-  const blocks = readStanzaBlocks(loaded.server.accessFile, files)
+  const blocks = readStanzaBlocks(loaded.server.accessFile, files, accessReading(loaded.server, source, []))
   if (!blocks.ok) return blocks
   const own = { CONFIG_FILE: source.server, OVERRIDE_CONFIG: source.moreServerFiles?.join(',') }
   const texts: Readonly<Record<string, string | undefined>> = {

@@ -21,7 +21,11 @@ const table: readonly (readonly [conf: string, access: string, words: string | u
   ['', 'SOURCE any\nKEY __CHANGEME__\n', 'KEY value is not properly set'],
   ['', 'SOURCE any\nKEY_BASE64 $$$\n', 'KEY_BASE64 does not look like base64'],
   ['', `${OK}HMAC_KEY_BASE64 $$$\n`, 'HMAC_KEY_BASE64 does not look like base64'],
-  ['', 'DESTINATION any\nKEY testtest\n', 'Could not find valid SOURCE stanza'],
+  [
+    '',
+    'DESTINATION any\nKEY testtest\n',
+    'Could not find valid SOURCE stanza: could not find any valid access.conf stanzas',
+  ],
   ['', `SOURCE any\nKEY ${'a'.repeat(1200)}\n`, 'Invalid access file entry'],
   ['', `${OK}FW_ACCESS_TIMEOUT 9999999999999\n`, 'FW_ACCESS_TIMEOUT value not in range'],
   ['', `${OK}MAX_FW_TIMEOUT -1\n`, 'MAX_FW_TIMEOUT value not in range'],
@@ -32,7 +36,6 @@ const table: readonly (readonly [conf: string, access: string, words: string | u
   ['VERBOSE -1;\n', OK, 'VERBOSE value not in the range'],
   ['MAX_SPA_PACKET_AGE 99999999999;\n', OK, 'MAX_SPA_PACKET_AGE value not in the range'],
   ['SNAT_TRANSLATE_IP invalid;\n', OK, 'Invalid IPv4 address in SNAT_TRANSLATE_IP'],
-  ['PCAP_FILTER\n', OK, 'Invalid config file entry: PCAP_FILTER'],
   ['ENABLE_IPT_FORWARDING Y;\n', `${OK}FORCE_NAT 1.2.3.4 999999\n`, 'invalid FORCE_NAT port'],
   [
     'ENABLE_IPT_FORWARDING Y;\n',
@@ -43,7 +46,7 @@ const table: readonly (readonly [conf: string, access: string, words: string | u
   ['ENABLE_IPT_FORWARDING Y;\n', `${OK}FORCE_SNAT 1.2.3.4\n`, 'FORCE_SNAT requires either FORCE_NAT or FORWARD_ALL'],
   // A fault that fwknopd does not know, or has no words for that would be true here.
   ['', `${OK}OPEN_PROTS tcp/22\n`, undefined],
-  ['', `${OK}ACCESS_EXPIRE 1/2\n`, undefined],
+  ['', `${OK}ACCESS_EXPIRE 1/2\n`, 'invalid date value (need MM/DD/YYYY) in ACCESS_EXPIRE'],
 ]
 for (const [conf, access, words] of table)
   test(`${JSON.stringify((conf + access).slice(0, 70))}: ${words}`, () => {

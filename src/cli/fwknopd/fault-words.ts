@@ -19,6 +19,12 @@ const table: readonly (readonly [sentence: RegExp, words: Words])[] = [
   [/(?:OPEN|RESTRICT)_PORTS: .* is not a protocol and port/, 'Parse error on access port entry'],
   [/ENCRYPTION_MODE: .* is not an encryption mode/, 'Unrecognized ENCRYPTION_MODE'],
   [/the stanza has no key/, 'No keys found for access stanza'],
+  [/there is no stanza/, 'Could not find valid SOURCE stanza: could not find any valid access.conf stanzas'],
+  [/levels deep/, 'Refusing to go deeper than 3 levels'],
+  [/ACCESS_FOLDER/, 'Invalid access folder directory'],
+  [/the path “(.*)” does not begin with/, (path) => `Path '${path}' is not absolute`],
+  [/the HMAC key is the same/, 'The encryption passphrase and HMAC key should not be identical'],
+  [/ACCESS_EXPIRE: /, 'invalid date value (need MM/DD/YYYY) in ACCESS_EXPIRE'],
   [/(\w+): __CHANGEME__ is a placeholder/, (name) => `${name} value is not properly set`],
   [/(\w*KEY_BASE64): the key is not base64/, (name) => `${name} does not look like base64`],
   [/an? (?:encryption|HMAC) key has at most/, 'Invalid access file entry'],
@@ -35,6 +41,7 @@ const table: readonly (readonly [sentence: RegExp, words: Words])[] = [
   [/(FORCE_SNAT|FORCE_MASQUERADE) needs FORCE_NAT/, (name) => `${name} requires either FORCE_NAT or FORWARD_ALL`],
   [/is above MAX_FW_TIMEOUT/, 'honoring MAX_FW_TIMEOUT'],
   [/(\w+): .* is not (?:a port number|a whole number .*from)/, (name) => `${name} value not in the range`],
+  [/is left out: /, 'Data error in included keyfile, skipping stanza'],
   [/(\w+) has no value/, (name) => `Invalid config file entry: ${name}`],
 ]
 

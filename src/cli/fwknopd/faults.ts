@@ -1,10 +1,11 @@
 /** Tells what is wrong with a configuration: each fault, first in the words of fwknopd, then in ours. */
 import type { ConfigSource } from '../../config/load.ts'
 import type { ConfigFiles } from '../../config/reading/config-files.ts'
+import type { Notice } from '../../config/reading/notice.ts'
 import { reviewConfig } from '../../config/review.ts'
 import type { Failure } from '../../result.ts'
 import type { Terminal } from '../terminal/terminal.ts'
-import { wordsOfFwknopd } from './fault-words.ts'
+import { wordsFor, wordsOfFwknopd } from './fault-words.ts'
 
 /** @returns the exit status. */
 export function tellFault(failure: Failure, terminal: Terminal): number {
@@ -20,4 +21,13 @@ export function tellFaults(files: ConfigFiles, source: ConfigSource, first: Fail
   if (faults.length === 0) return tellFault(first, terminal)
   const [status = 1] = faults.map((fault) => tellFault(fault, terminal))
   return status
+}
+
+/** What a start goes on with. */
+export function tellNotices(notices: readonly Notice[], terminal: Terminal): void {
+  for (const { level, text, at } of notices) {
+    const words = wordsFor(text)
+    if (words !== undefined) terminal.note(`[*] ${words}`)
+    terminal.note(`${level}: ${at === undefined ? '' : `${at.file}:${at.line}: `}${text}`)
+  }
 }

@@ -77,15 +77,17 @@ async function run({ given, operands, argv, ground }: Line, terminal: Terminal):
   const loaded = loadConfig(diskFiles(user), source.value)
   if (!loaded.ok)
     return (await import('./faults.ts')).tellFaults(diskFiles(user), source.value, loaded.failure, terminal)
-  if (given['dump-config'] > 0)
+  if (given['dump-config'] > 0) {
+    const { tellNotices } = await import('./faults.ts')
+    tellNotices(
+      loaded.value.notices.filter(({ level }) => level === 'warning'),
+      terminal,
+    )
     return (await import('./dump-config.ts')).dumpConfig(loaded.value, diskFiles(user), source.value, terminal)
+  }
   if (given['exit-parse-config'] > 0) {
-    const { wordsFor } = await import('./fault-words.ts')
-    for (const { level, text, at } of loaded.value.notices) {
-      const words = wordsFor(text)
-      if (words !== undefined) terminal.note(`[*] ${words}`)
-      terminal.note(`${level}: ${at === undefined ? '' : `${at.file}:${at.line}: `}${text}`)
-    }
+    const { tellNotices } = await import('./faults.ts')
+    tellNotices(loaded.value.notices, terminal)
     terminal.note('Configs parsed, exiting.')
     return 0
   }
@@ -117,11 +119,13 @@ function contradiction(given: Given): Result<void, Failure<'CLI_USAGE'>> {
 }
 
 /** Where the configuration is, by the command line. */
-function sourceOf(given: Given): Result<ConfigSource, Failure<'CONFIG_UNREADABLE'>> {
+function sourceOf(given: Given): Result<ConfigSource, Failure<'CONFIG_UNREADABLE' | 'CLI_USAGE'>> {
   const server = fromHere(given['config-file'] ?? DEFAULT_CONFIG)
   if (!server.ok) return server
   const access = fromHere(given['access-file'] ?? '/')
   if (!access.ok) return access
+  const here = fromHere('.')
+  if (!here.ok) return here
   const moreServerFiles: string[] = []
   for (const file of given['override-config']?.split(',').filter((name) => name !== '') ?? []) {
     const path = fromHere(file)
@@ -132,6 +136,9 @@ function sourceOf(given: Given): Result<ConfigSource, Failure<'CONFIG_UNREADABLE
   for (const [option, name] of Object.entries(variableOf) as [keyof typeof variableOf, string][]) {
     const value = given[option]
     if (value === undefined) continue
+    // For fwknopd, no limit.
+    if (option === 'packet-limit' && value === '0') continue
+    if (value === '') return refuse('CLI_USAGE', `${flagOf(option)} needs a value`)
     const path = (pathOptions as readonly string[]).includes(option) ? fromHere(value) : ok(value)
     if (!path.ok) return path
     overrides.push({ name, value: path.value, flag: flagOf(option) })
@@ -147,6 +154,7 @@ function sourceOf(given: Given): Result<ConfigSource, Failure<'CONFIG_UNREADABLE
     overrides,
     moreServerFiles,
     dialect: 'fwknopd',
+    workingFolder: here.value,
   })
 }
 

@@ -17,6 +17,7 @@ const context: LineContext = {
   },
   now: 1000,
   filter: undefined,
+  packetLimit: 3,
 }
 type Fields = { readonly [name: string]: LogField }
 const lines = (level: LogLevel, event: string, fields: Fields): readonly string[] =>
@@ -203,11 +204,17 @@ const table: readonly (readonly [level: LogLevel, event: string, fields: Fields,
     ],
   ],
   [
-    'warning',
-    'packet limit',
-    { limit: 3 },
-    ['warning * Incoming packet count limit of 3 reached', 'info Packet count limit (3) reached. Exiting...'],
+    'info',
+    'finished',
+    { looked: 3 },
+    [
+      'warning * Incoming packet count limit of 3 reached',
+      'info Gracefully leaving the fwknopd event loop.',
+      'info Packet count limit (3) reached. Exiting...',
+    ],
   ],
+  // The file had fewer.
+  ['info', 'finished', { looked: 2 }, ['info Gracefully leaving the fwknopd event loop.']],
   // A failure without words of fwknopd's.
   [
     'error',

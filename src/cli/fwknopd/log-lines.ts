@@ -7,6 +7,7 @@
  * docs/FWKNOP-COMMANDS.md lists the lines.
  */
 import type { LogField, LogLevel } from '../../log.ts'
+import { wordsFor } from './fault-words.ts'
 
 /** `debug`: only with `-v`. The others are those of the structured log. */
 export type Priority = LogLevel | 'debug'
@@ -31,6 +32,8 @@ export interface LineContext {
   readonly now: number
   /** `PCAP_FILTER` and `PCAP_INTF` as the files and the command line give them. */
   readonly filter: string | undefined
+  /** PACKET_LIMIT */
+  readonly packetLimit: number | undefined
 }
 
 type Fields = { readonly [name: string]: LogField }
@@ -52,11 +55,8 @@ export function fwknopdLines(level: LogLevel, event: string, fields: Fields, con
       return [info(`Re-read configs: ${text(fields['stanzas'])} access stanzas.`)]
     case 'stopping':
       return [info('Shutting Down fwknopd.')]
-    case 'packet limit':
-      return [
-        warning(`* Incoming packet count limit of ${text(fields['limit'])} reached`),
-        info(`Packet count limit (${text(fields['limit'])}) reached. Exiting...`),
-      ]
+    case 'finished':
+      return finishedLines(fields, context)
     case 'knock':
       return fields['verdict'] === 'granted' ? grantedLines(fields, context) : refusedLines(level, fields)
     case 'command':
@@ -67,6 +67,13 @@ export function fwknopdLines(level: LogLevel, event: string, fields: Fields, con
       return refusedLines(level, fields)
     case 'grant expired':
       return expiredLines(fields, context)
+    case 'notice': {
+      const words = wordsFor(text(fields['text']))
+      return [
+        ...(words === undefined ? [] : [warning(`[*] ${words}`)]),
+        { priority: level, text: plainLine(event, fields) },
+      ]
+    }
     default:
       return [{ priority: level, text: plainLine(event, fields) }]
   }
@@ -83,6 +90,17 @@ function readyLines(fields: Fields, { filter }: LineContext): readonly LogLine[]
     : []
   const udp = captures.includes('udp') ? [info(`Kicking off UDP server to listen on port ${ports.join(', ')}.`)] : []
   return [...passive, ...udp, info('Starting fwknopd main event loop.')]
+}
+
+/** All packets were looked at that should be: as many as `-C` says, or those of a file. */
+function finishedLines({ looked }: Fields, { packetLimit }: LineContext): readonly LogLine[] {
+  const leaving = info('Gracefully leaving the fwknopd event loop.')
+  if (packetLimit === undefined || Number(looked) < packetLimit) return [leaving]
+  return [
+    warning(`* Incoming packet count limit of ${packetLimit} reached`),
+    leaving,
+    info(`Packet count limit (${packetLimit}) reached. Exiting...`),
+  ]
 }
 
 function signalLines({ signal }: Fields): readonly LogLine[] {

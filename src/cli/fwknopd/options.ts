@@ -62,6 +62,7 @@ export const variableOf = {
   interface: 'PCAP_INTF',
   'pcap-filter': 'PCAP_FILTER',
   'pcap-file': 'PCAP_FILE',
+  'packet-limit': 'PACKET_LIMIT',
   'access-folder': 'ACCESS_FOLDER',
   'digest-file': 'DIGEST_FILE',
   'pid-file': 'FWKNOP_PID_FILE',

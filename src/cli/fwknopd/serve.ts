@@ -7,7 +7,7 @@ import type { ServerConfig } from '../../config/server/server-config.ts'
 import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
 import { noServiceManager } from '../../daemon/warden/service-manager.ts'
 import { failureFields, type Log } from '../../log.ts'
-import { type Failure, ok, type Refused, type Result, refuse } from '../../result.ts'
+import { ok, type Result } from '../../result.ts'
 import { type PidFile, type PidFileFailure, takePidFile } from '../../system/pid-file.ts'
 import { DEV_LOG } from '../../system/syslog-writer.ts'
 import type { Outcome } from '../command.ts'
@@ -29,8 +29,6 @@ export async function serve(
   ground: Ground,
   terminal: Terminal,
 ): Promise<Outcome> {
-  const limits = packetLimit(given)
-  if (!('packets' in limits)) return limits
   // A folder that somebody wants to unmount is not held.
   if (ground === 'background') process.chdir('/')
   const taken = takeOrTell(loaded.server.pidFile ?? '', terminal)
@@ -57,7 +55,6 @@ export async function serve(
       terminal.note(`warning: nothing listens at ${DEV_LOG}, so the log is lost. -f logs to standard error.`)
     tellReady()
   }
-  const { packets } = limits
   const ends = new RuleEnds(output.log)
   return runServer({
     source,
@@ -68,28 +65,17 @@ export async function serve(
       output.log.write('info', 'starting')
       return withLog(output, ends)
     },
-    onStarted: async (warden) => {
+    onStarted: (warden) => {
       ends.begin(async () => {
         const live = await warden.liveGrants()
         return live && new Set(live.map(({ source, openings }) => nameOf(source, openings.map(describeOpening).join())))
       })
-      await (packets === 0 ? new Promise<never>(() => {}) : warden.looked(packets))
-      output.log.write('warning', 'packet limit', { limit: packets })
     },
     onFailed: (failure) => {
       if (ground === 'background') output.log.write('error', 'stopped', failureFields(failure))
     },
     onReloaded: () => reread(given, source, output),
   })
-}
-
-/** 0: no limit. */
-function packetLimit(given: Given): { readonly packets: number } | Refused<Failure<'CLI_USAGE'>> {
-  const { 'packet-limit': limit } = given
-  if (limit === undefined) return { packets: 0 }
-  return /^[0-9]{1,10}$/.test(limit)
-    ? { packets: Number(limit) }
-    : refuse('CLI_USAGE', `-C: “${limit}” is not a number of packets`)
 }
 
 /** The output, and a log that is written before it. */
@@ -121,13 +107,13 @@ function reread(given: Given, source: ConfigSource, output: LineLog): void {
 
 function settingsOf(
   given: Pick<Given, 'verbose'>,
-  { lines, firewall }: Pick<ServerConfig, 'lines' | 'firewall'>,
+  { lines, firewall, packetLimit }: Pick<ServerConfig, 'lines' | 'firewall' | 'packetLimit'>,
   texts: LoadedConfig['texts'],
 ): LineLogSettings {
   return {
     verbosity: lines.verbosity + given.verbose,
     syslog: lines,
-    context: { places: placesOf(firewall), filter: texts['PCAP_FILTER'] },
+    context: { places: placesOf(firewall), filter: texts['PCAP_FILTER'], packetLimit },
   }
 }
 

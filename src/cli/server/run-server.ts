@@ -35,8 +35,8 @@ export interface ServerRun {
   readonly onFailed?: (failure: Failure) => void
   /** Called after a reload that was not refused. */
   readonly onReloaded?: () => void
-  /** Called once when the server has started, and is not yet ready. @returns when it should stop by itself. */
-  readonly onStarted?: (warden: Warden) => Promise<void>
+  /** Called once when the server has started, and is not yet ready. */
+  readonly onStarted?: (warden: Warden) => void
 }
 
 /** How long the last lines may take to be read. */
@@ -102,13 +102,8 @@ export async function runServer(run: ServerRun): Promise<Outcome> {
   storeCompiledCode()
   // With less compiled code, the relay would take a third fewer connections.
   if (!warden.carriesConnections) staySmall('warden')
-  const byItself = run.onStarted?.(warden).then(() => undefined)
-  const failure = await Promise.race([
-    stopped,
-    warden.hopeless,
-    warden.finished,
-    ...(byItself === undefined ? [] : [byItself]),
-  ])
+  run.onStarted?.(warden)
+  const failure = await Promise.race([stopped, warden.hopeless, warden.finished])
   await warden.stop()
   return end(failure)
 }

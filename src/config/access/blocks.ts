@@ -1,22 +1,38 @@
 /**
  * `access.conf` cut into stanzas: from one SOURCE to the next, through the files that it includes. Stricter than fwknop
- * about where a stanza ends. There, a setting after an `%include` belongs to the last stanza of the included file, and
- * one before the first SOURCE belongs to none.
+ * about where a stanza ends. There, a setting after an `%include` belongs to the stanza before it, and one before the
+ * first SOURCE belongs to none. The dialect of fwknopd (fwknopd-dialect.ts) reads files so.
  */
 import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
 import { isClientSetting, refuseClientName } from '../client/fwknoprc-settings.ts'
 import type { ConfigFiles } from '../reading/config-files.ts'
 import { isNameLike, isPathLike, refuseUnknownName } from '../reading/hide-keys.ts'
-import type { ConfigFailure } from '../reading/notice.ts'
+import type { ConfigFailure, Notice } from '../reading/notice.ts'
 import { folderOf, relativeTo } from '../reading/paths.ts'
 import { readSettingLines, type SettingLine } from '../reading/setting-lines.ts'
 import { serverSettingNames } from '../server/fwknopd-settings.ts'
 import { KEY_FILE_SETTINGS, stanzaSettingNames } from './access-setting-names.ts'
+import { forgivenStanzaLines } from './fwknopd-dialect.ts'
 
 /** The lines of one stanza; the first is its SOURCE. */
 export interface StanzaBlock {
   readonly lines: readonly SettingLine[]
   readonly keyFile?: KeyFile
+  /** Why the stanza may not be used, whatever its other lines say. Only in the dialect of fwknopd. */
+  readonly fault?: Failure
+}
+
+/** How the files are read. */
+export interface AccessReading {
+  /** Instead of one file: all `*.conf` files right inside of this folder. */
+  readonly folder?: string
+  /** As fwknopd reads them. */
+  readonly forgiving?: {
+    /** Where relative paths begin. */
+    readonly workingFolder: string
+    /** Gets what was passed over, and why. */
+    readonly notices: Notice[]
+  }
 }
 
 /** The file of keys that a stanza ends with. Trouble in there costs this stanza only, as in fwknop. */
@@ -32,6 +48,7 @@ interface KeyFile {
 interface OpenBlock {
   readonly lines: SettingLine[]
   keyFile?: KeyFile
+  fault?: Failure
 }
 
 /** Files included from files included from files: fwknop's limit. */
@@ -43,14 +60,33 @@ const KNOWN: readonly string[] = [...stanzaSettingNames, ...DIRECTIVES]
 const ALL_NAMES = [...stanzaSettingNames, ...serverSettingNames]
 
 /** Reads the file and all that it includes. */
-export function readStanzaBlocks(file: string, files: ConfigFiles): Result<readonly StanzaBlock[], ConfigFailure> {
-  return readFile(file, files, [])
+export function readStanzaBlocks(
+  file: string,
+  files: ConfigFiles,
+  reading: AccessReading = {},
+): Result<readonly StanzaBlock[], ConfigFailure> {
+  if (reading.folder === undefined) return readFile(file, files, [], reading)
+  const names = files.list(reading.folder)
+  if (!names.ok) return names
+  const blocks: StanzaBlock[] = []
+  for (const name of names.value) {
+    const read = readFile(name, files, [], reading)
+    if (!read.ok) return read
+    blocks.push(...read.value)
+  }
+  return ok(blocks)
 }
 
 /** @param trail the files that led here, outermost first. */
-function readFile(file: string, files: ConfigFiles, trail: readonly string[]): Result<OpenBlock[], ConfigFailure> {
+function readFile(
+  file: string,
+  files: ConfigFiles,
+  trail: readonly string[],
+  reading: AccessReading,
+): Result<OpenBlock[], ConfigFailure> {
   const text = files.read(file)
   if (!text.ok) return text
+  if (reading.forgiving !== undefined) return readForgiving(file, text.value, files, trail, reading)
   const lines = readSettingLines(file, text.value, ALL_NAMES)
   if (!lines.ok) return lines
   const blocks: OpenBlock[] = []
@@ -59,13 +95,13 @@ function readFile(file: string, files: ConfigFiles, trail: readonly string[]): R
   for (const line of lines.value) {
     const last = blocks.at(-1)
     if (line.name === '%include' || line.name === '%include_folder') {
-      const included = include(line, files, [...trail, file])
+      const included = include(line, files, [...trail, file], reading)
       if (!included.ok) return included
       blocks.push(...included.value)
       closed = `after ${line.name} a new stanza must begin with SOURCE`
     } else if (line.name === '%include_keys') {
       if (closed !== undefined || last === undefined) return outside(line, closed)
-      readKeyFile(line, files, last)
+      readKeyFile(line, files, last, reading)
       closed = '%include_keys ends the stanza, and the next must begin with SOURCE'
     } else if (line.name.startsWith('%')) {
       return unknownDirective(line)
@@ -78,21 +114,72 @@ function readFile(file: string, files: ConfigFiles, trail: readonly string[]): R
   return ok(blocks)
 }
 
-function include(line: SettingLine, files: ConfigFiles, trail: readonly string[]): Result<OpenBlock[], ConfigFailure> {
+/** As fwknopd reads it: what it passes over has a warning, or costs the stanza if it would have restricted it. */
+function readForgiving(
+  file: string,
+  text: string,
+  files: ConfigFiles,
+  trail: readonly string[],
+  reading: AccessReading,
+): Result<OpenBlock[], ConfigFailure> {
+  const notices = reading.forgiving?.notices ?? []
+  const blocks: OpenBlock[] = []
+  // An included stanza does not end the one before it.
+  let last: OpenBlock | undefined
+  for (const line of forgivenStanzaLines(file, text, ALL_NAMES, notices)) {
+    if ('fault' in line) {
+      if (last !== undefined) last.fault ??= line.fault
+      continue
+    }
+    const { name, at } = line
+    if (name === '%include' || name === '%include_folder') {
+      const included = include(line, files, [...trail, file], reading)
+      if (!included.ok) return included
+      blocks.push(...included.value)
+    } else if (name === 'SOURCE') {
+      last = { lines: [line] }
+      blocks.push(last)
+    } else if (last === undefined)
+      notices.push({ level: 'warning', text: `${name} is ignored: a stanza begins with SOURCE`, at })
+    else if (name === '%include_keys') readKeyFile(line, files, last, reading)
+    else {
+      const before = last.lines.findIndex((other) => other.name === name)
+      if (before > 0) {
+        const [replaced] = last.lines.splice(before, 1)
+        const where = `the one in line ${replaced?.at.line}`
+        notices.push({ level: 'warning', text: `${name} is set twice: this value counts, and not ${where}`, at })
+      }
+      last.lines.push(line)
+    }
+  }
+  return ok(blocks)
+}
+
+/** Where a relative path begins. */
+function startOf({ at }: SettingLine, { forgiving }: AccessReading): string {
+  return forgiving?.workingFolder ?? folderOf(at.file)
+}
+
+function include(
+  line: SettingLine,
+  files: ConfigFiles,
+  trail: readonly string[],
+  reading: AccessReading,
+): Result<OpenBlock[], ConfigFailure> {
   const { at, name } = line
   if (line.value === '') return refuse('CONFIG_SYNTAX', `${name} needs a path`, { at })
   if (trail.length > MAX_DEPTH)
     return refuse('CONFIG_CONFLICT', `files are included more than ${MAX_DEPTH} levels deep: ${trail.join(' → ')}`, {
       at,
     })
-  const path = relativeTo(folderOf(at.file), line.value)
+  const path = relativeTo(startOf(line, reading), line.value)
   const paths = name === '%include' ? ok([path]) : files.list(path)
   if (!paths.ok) return { ok: false, failure: unreadable(paths.failure, line, path) }
   const blocks: OpenBlock[] = []
   for (const included of paths.value) {
     if (trail.includes(included))
       return refuse('CONFIG_CONFLICT', `${included} includes itself: ${[...trail, included].join(' → ')}`, { at })
-    const read = readFile(included, files, trail)
+    const read = readFile(included, files, trail, reading)
     // A file that cannot be read has no line of its own to point at.
     if (!read.ok)
       return read.failure.at === undefined ? { ok: false, failure: unreadable(read.failure, line, included) } : read
@@ -110,9 +197,9 @@ function unreadable<F extends Failure>(failure: F, { name, value, at }: SettingL
   return { ...failure, detail: `what ${name} names${told}`, at }
 }
 
-function readKeyFile(line: SettingLine, files: ConfigFiles, block: OpenBlock): void {
+function readKeyFile(line: SettingLine, files: ConfigFiles, block: OpenBlock, reading: AccessReading): void {
   const { at } = line
-  const path = relativeTo(folderOf(at.file), line.value)
+  const path = relativeTo(startOf(line, reading), line.value)
   const lines = keyLines(path, files)
   if (lines.ok) block.lines.push(...lines.value)
   const failure = lines.ok

@@ -4,7 +4,7 @@ import { describeStanza, parseStanzaName, type StanzaName, sameNameKey } from '.
 import { type Failure, ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
 import type { ConfigFiles } from '../reading/config-files.ts'
 import type { ConfigFailure, Notice } from '../reading/notice.ts'
-import { readStanzaBlocks, type StanzaBlock } from './blocks.ts'
+import { type AccessReading, readStanzaBlocks, type StanzaBlock } from './blocks.ts'
 import { GNUPG_DEFAULTS, type GnupgDefaults } from './gnupg-keys.ts'
 import { readStanza } from './stanza-defaults-and-conflicts.ts'
 import { StanzaNotices } from './stanza-notices.ts'
@@ -19,8 +19,9 @@ export function parseAccessConf(
   file: string,
   files: ConfigFiles,
   gnupg: GnupgDefaults = GNUPG_DEFAULTS,
+  reading: AccessReading = {},
 ): Result<{ readonly stanzas: readonly Stanza[]; readonly notices: readonly Notice[] }, ConfigFailure> {
-  const blocks = readStanzaBlocks(file, files)
+  const blocks = readStanzaBlocks(file, files, reading)
   if (!blocks.ok) return blocks
   const stanzas: Stanza[] = []
   const folded = new StanzaNotices()
@@ -29,6 +30,10 @@ export function parseAccessConf(
   for (const [i, block] of blocks.value.entries()) {
     // A stanza keeps its number also where one before it was left out: it is how logs and people call it.
     const id = (i + 1) as StanzaId
+    if (block.fault !== undefined) {
+      leftOut.push(faulty(id, block, block.fault))
+      continue
+    }
     const read = block.keyFile?.failure === undefined ? readStanza(id, block.lines, folded, gnupg) : undefined
     const failure = read === undefined ? block.keyFile?.failure : read.ok ? undefined : read.failure
     const left = failure === undefined ? undefined : leaveOut(id, block, failure)
@@ -42,11 +47,16 @@ export function parseAccessConf(
   const [first] = leftOut
   if (first === undefined)
     return refuse('CONFIG_MISSING_KEY', 'there is no stanza, so nobody could get in', {
-      at: { file, line: 1 },
+      at: { file: reading.folder ?? file, line: 1 },
       suggestion: 'SOURCE ANY',
     })
   const { why, suggestion, at } = first
-  const which = leftOut.length === 1 ? 'the only stanza has no usable key' : 'no stanza has a usable key; of the first'
+  const isFaulty = blocks.value.some(({ fault }) => fault !== undefined)
+  const which = isFaulty
+    ? 'every stanza is left out; the first, because of this line'
+    : leftOut.length === 1
+      ? 'the only stanza has no usable key'
+      : 'no stanza has a usable key; of the first'
   return refuse('CONFIG_MISSING_KEY', `${which}: ${why}`, {
     at,
     ...(suggestion === undefined ? {} : { suggestion }),
@@ -58,6 +68,15 @@ interface LeftOut {
   readonly why: string
   readonly suggestion?: string
   readonly at: SourceLocation
+}
+
+/** A stanza of which a line that restricts it is not understood. */
+function faulty(id: StanzaId, block: StanzaBlock, { detail, at, suggestion }: Failure): LeftOut {
+  const where = at ?? { file: '', line: 0 }
+  const stanza = describeStanza(id, nameOf(block)?.name)
+  const text = `${stanza} is left out, so that it does not allow more than it should: ${detail}`
+  const notice = { level: 'warning', text, at: where } as const
+  return { notice, why: detail, at: where, ...(suggestion === undefined ? {} : { suggestion }) }
 }
 
 /** @returns undefined where it is not the file of keys that is wrong, but the operator's own file. */

@@ -70,6 +70,7 @@ export function assembleServerConfig(
   if (!firewall.ok) return firewall
   const resolved = (name: UsedSetting, path: string, folder: string): string =>
     given.expanded.has(name) ? path : relativeTo(folder, path)
+  if (values.ACCESS_FOLDER !== undefined) noEffect('ACCESS_FILE', 'ACCESS_FOLDER replaces it', given.at, notices)
   const runFolder = values.FWKNOP_RUN_DIR ?? '/run/fwknop'
   const digests = resolved('DIGEST_FILE', values.DIGEST_FILE ?? 'digest.cache', runFolder)
   const isFwknopd = given.dialect === 'fwknopd'
@@ -91,6 +92,9 @@ export function assembleServerConfig(
       },
     },
     accessFile: resolved('ACCESS_FILE', values.ACCESS_FILE ?? 'access.conf', values.FWKNOP_CONF_DIR ?? folderOf(file)),
+    ...(values.ACCESS_FOLDER !== undefined && {
+      accessFolder: resolved('ACCESS_FOLDER', values.ACCESS_FOLDER, values.FWKNOP_CONF_DIR ?? folderOf(file)),
+    }),
     controlSocket:
       values.CONTROL_SOCKET ?? (ownRunFolder ? `${runFolder}/control.sock` : '/run/ghostport/control.sock'),
     ...(pidFile === undefined ? {} : { pidFile: resolved('FWKNOP_PID_FILE', pidFile, runFolder) }),

@@ -18,15 +18,23 @@ const read = (text: string, more: readonly string[] = []) => {
 
 test('what fwknopd passes over is passed over with a warning', () => {
   const tables: readonly (readonly [text: string, warning: string])[] = [
-    ['ENABLE_FOO Y;', '1: ENABLE_FOO is ignored: there is no such variable'],
-    ['PCAP_INFT eth1;', '1: PCAP_INFT is ignored: there is no such variable — perhaps: PCAP_INTF'],
-    ['garbage', '1: the line is ignored: there is no such variable'],
+    ['ENABLE_FOO Y;', "1: Ignoring unknown configuration parameter: 'ENABLE_FOO': there is no such variable"],
+    [
+      'PCAP_INFT eth1;',
+      "1: Ignoring unknown configuration parameter: 'PCAP_INFT': there is no such variable — perhaps: PCAP_INTF",
+    ],
+    ['garbage', '1: Ignoring unknown configuration parameter: …: there is no such variable'],
+    ['PCAP_FILTER ;', '1: Invalid config file entry: the line is ignored: PCAP_FILTER has no value'],
+    ['ACCESS_FILE $NO_SUCH/x;', '1: Invalid embedded variable: the line is ignored: no line before it sets $NO_SUCH'],
     [
       'PCAP_INTF=eth1;',
-      '1: the line is ignored: a blank separates name and value, not an equals sign — perhaps: PCAP_INTF …',
+      '1: Invalid config file entry: the line is ignored: a blank separates name and value, not an equals sign — perhaps: PCAP_INTF …',
     ],
-    ['\nOPEN_PORTS tcp/22', '2: OPEN_PORTS is ignored: it belongs in access.conf'],
-    ['SPA_SERVER x', '1: SPA_SERVER is ignored: it belongs in ~/.fwknoprc, on the client'],
+    ['\nOPEN_PORTS tcp/22', "2: Ignoring unknown configuration parameter: 'OPEN_PORTS': it belongs in access.conf"],
+    [
+      'SPA_SERVER x',
+      "1: Ignoring unknown configuration parameter: 'SPA_SERVER': it belongs in ~/.fwknoprc, on the client",
+    ],
   ]
   for (const [text, warning] of tables) {
     const { config, warnings } = read(text)

@@ -14,6 +14,9 @@ import { repeatableSettings, serverSettingNames, type UsedSetting, usedSettings 
 
 const NAMES = [...serverSettingNames, ...stanzaSettingNames]
 
+/** Variables that a value may begin with although no line sets them. */
+const BUILT_IN: ReadonlySet<string> = new Set(['FWKNOP_RUN_DIR', 'FWKNOP_CONF_DIR'])
+
 /** Without these, used or old packets open doors: a word that is neither yes nor no keeps them on. */
 const PROTECTIONS: ReadonlySet<string> = new Set(['ENABLE_SPA_PACKET_AGING', 'ENABLE_DIGEST_PERSISTENCE'])
 
@@ -23,7 +26,10 @@ export function forgivenLines(file: string, text: string, notices: Notice[]): re
     notices.push({ level: 'warning', text: what, ...(at === undefined ? {} : { at }) })
   }
   const read = readSettingLines(file, text, NAMES, ({ detail, at, suggestion }) =>
-    warn(`the line is ignored: ${detail}${suggestion === undefined ? '' : ` — perhaps: ${suggestion}`}`, at),
+    warn(
+      `Invalid config file entry: the line is ignored: ${detail}${suggestion === undefined ? '' : ` — perhaps: ${suggestion}`}`,
+      at,
+    ),
   )
   if (!read.ok) {
     warn(`the file is ignored: ${read.failure.detail}`, read.failure.at)
@@ -33,7 +39,16 @@ export function forgivenLines(file: string, text: string, notices: Notice[]): re
   for (const line of read.value) {
     const { name, at } = line
     if (!serverSettingNames.includes(name)) {
-      warn(`${nameOf(name)} is ignored: ${whyUnknown(name)}`, at)
+      warn(`Ignoring unknown configuration parameter: ${nameOf(name)}: ${whyUnknown(name)}`, at)
+      continue
+    }
+    if (line.value === '') {
+      warn(`Invalid config file entry: the line is ignored: ${name} has no value`, at)
+      continue
+    }
+    const variable = /^\$([A-Z_]+)/.exec(line.value)?.[1]
+    if (variable !== undefined && !BUILT_IN.has(variable) && !lines.some((other) => other.name === variable)) {
+      warn(`Invalid embedded variable: the line is ignored: no line before it sets $${variable}`, at)
       continue
     }
     const before = lines.findIndex((other) => other.name === name)
@@ -50,7 +65,7 @@ export function forgivenLines(file: string, text: string, notices: Notice[]): re
 
 /** The name, unless it may be a key. */
 function nameOf(name: string): string {
-  return isNameLike(name, NAMES) ? name : 'the line'
+  return isNameLike(name, NAMES) ? `'${name}'` : '…'
 }
 
 function whyUnknown(name: string): string {

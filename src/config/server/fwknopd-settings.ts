@@ -79,6 +79,7 @@ export const usedSettings = {
   FWKNOP_RUN_DIR: absolutePath('/run'),
   FWKNOP_CONF_DIR: absolutePath('/etc'),
   ACCESS_FILE: path,
+  ACCESS_FOLDER: path,
   FWKNOP_PID_FILE: path,
   DIGEST_FILE: path,
   SUDO_EXE: absolutePath('/usr/bin'),
@@ -138,6 +139,7 @@ export const irrelevantSettings: Readonly<Record<string, string>> = {
   PCAP_LOOP_SLEEP: NO_POLLING,
   UDPSERV_SELECT_TIMEOUT: NO_POLLING,
   NFQ_LOOP_SLEEP: NO_POLLING,
+  ENABLE_PCAP_PROMISC: 'packets for other hosts are not looked at, also where they pass by',
   EXIT_AT_INTF_DOWN: 'capture survives an interface that goes down, and continues when it is up again',
   RULES_CHECK_THRESHOLD: 'the kernel ends each grant by itself: there are no rules to check',
   TCPSERV_PORT: NEEDS_A_REFUSED_SETTING,
@@ -171,7 +173,6 @@ const refusedAlways = (instead: string): RefusedSetting => ({ instead, mayBeNo: 
 
 /** Refused by name. */
 export const refusedSettings: Readonly<Record<string, RefusedSetting>> = {
-  ENABLE_PCAP_PROMISC: refusedUnlessNo('only packets for this host are captured'),
   ENABLE_PCAP_ANY_DIRECTION: refusedUnlessNo('only packets that come in are captured'),
   ENABLE_TCP_SERVER: refusedUnlessNo('SPA over TCP is not built yet'),
   ENABLE_NFQ_CAPTURE: refusedUnlessNo(
@@ -180,7 +181,6 @@ export const refusedSettings: Readonly<Record<string, RefusedSetting>> = {
   ENABLE_DESTINATION_RULE: refusedUnlessNo(
     'a grant is for every address of this host: use DESTINATION to choose which packets count',
   ),
-  ACCESS_FOLDER: refusedAlways('use %include_folder in access.conf'),
   DIGEST_DB_FILE: refusedAlways('a dbm file cannot be imported: name a digest.cache with DIGEST_FILE instead'),
   BLACKLIST: refusedAlways('it has no effect in fwknopd 2.6 either: use a SOURCE that leaves the address out'),
   FIREWALL_TYPE: refusedAlways('it has no effect in fwknopd 2.6 either: FIREWALL chooses the firewall'),

@@ -28,6 +28,8 @@ export interface ServerConfig {
   }
   /** ACCESS_FILE, or `access.conf` beside the server's own file. `-a` overrides it. */
   readonly accessFile: string
+  /** ACCESS_FOLDER: the stanzas are in the `*.conf` files of this folder, and not in the access file. */
+  readonly accessFolder?: string
   /** CONTROL_SOCKET: path of the Unix socket that `ghostport status` asks. */
   readonly controlSocket: string
   /** FWKNOP_PID_FILE. Absent unless the file names it. */

@@ -32,8 +32,6 @@ export interface DispatchParts {
   readonly log: Log
   /** Process id of the running receiver. */
   readonly receiverPid: () => number | undefined
-  /** Called when the number of packets that were examined has changed. */
-  readonly onLooked: () => void
   /** Called when all packets were looked at that should be; with the reason if not all could be. */
   readonly onFinished: (why: Failure | undefined) => void
   /** Called when no receiver can run, and none is started any more. */
@@ -214,7 +212,6 @@ export class Dispatch implements ReceiverHandler {
       case 'tally':
         journal.tally(message.tally)
         this.#freshTally.arrived()
-        this.#parts.onLooked()
         return
       case 'finished':
         this.#onAllLooked(message)
@@ -262,7 +259,7 @@ export class Dispatch implements ReceiverHandler {
       this.onBroken('it finished, although nothing has an end')
       return
     }
-    log.write('info', 'finished', {})
+    log.write('info', 'finished', { looked: this.#parts.journal.counters().looked })
     onFinished(code === undefined ? undefined : { code, detail })
   }
 

@@ -77,7 +77,6 @@ export class Warden {
   readonly #dispatch: Dispatch
   readonly #startedAt = new Date()
   #published: Published | undefined
-  #onLooked: ((packets: number) => void) | undefined
 
   constructor(parts: WardenParts) {
     const { configurations, capture, receiver, host, log, manager } = parts
@@ -110,7 +109,6 @@ export class Warden {
       ...{ configurations, health, limits, capture, admission: this.#admission, journal, host, manager, log },
       receiverPid: () => receiver.pid,
       onHopeless: giveUp,
-      onLooked: () => this.#onLooked?.(journal.counters().looked),
       onFinished: finish,
     })
   }
@@ -167,15 +165,6 @@ export class Warden {
     lock?.release()
     const pidFile = this.#published?.pidFile
     if (pidFile !== undefined) removeServerFile(server.pidFile ?? '', pidFile)
-  }
-
-  /** Resolves when so many packets have been examined since the start. */
-  async looked(packets: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#onLooked = (looked) => {
-        if (looked >= packets) resolve()
-      }
-    })
   }
 
   /** What is open, read back from the system. Undefined if it cannot be read now. */

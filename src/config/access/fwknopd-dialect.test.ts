@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { filesFromSnapshot } from '../reading/config-files.ts'
+import type { Notice } from '../reading/notice.ts'
+import { GNUPG_DEFAULTS } from './gnupg-keys.ts'
+import { parseAccessConf } from './parse-access-conf.ts'
+
+const FILE = '/etc/fwknop/access.conf'
+
+/** @param more other files, by their paths. */
+function read(text: string, more: Readonly<Record<string, string>> = {}) {
+  const notices: Notice[] = []
+  const files = filesFromSnapshot({
+    texts: { [FILE]: text, ...more },
+    folders: { '/folder': Object.keys(more).filter((name) => name.startsWith('/folder/')) },
+    failures: {},
+  })
+  const parsed = parseAccessConf(FILE, files, GNUPG_DEFAULTS, { forgiving: { workingFolder: '/work', notices } })
+  const all = parsed.ok ? [...notices, ...parsed.value.notices] : notices
+  return {
+    stanzas: parsed.ok ? parsed.value.stanzas : [],
+    failure: parsed.ok ? undefined : parsed.failure,
+    warnings: all
+      .filter(({ text }) => /ignored|left out|twice/.test(text))
+      .map(({ text, at }) => `${at?.line}: ${text}`),
+  }
+}
+
+const STANZA = 'SOURCE ANY\nKEY testtest\nHMAC_KEY other\n'
+
+test('what fwknopd passes over is passed over with a warning', () => {
+  const cases: readonly (readonly [line: string, warning: string])[] = [
+    ['ENABLE_FOO Y', '4: ENABLE_FOO is ignored: there is no such setting'],
+    ['ENABLE_CMD_EXE Y', '4: ENABLE_CMD_EXE is ignored: there is no such setting — perhaps: ENABLE_CMD_EXEC'],
+    ['????', '4: Invalid access file entry: the line is ignored: a line is a name, a blank and a value'],
+    ['SPA_SERVER x', '4: SPA_SERVER is ignored: it belongs in ~/.fwknoprc, on the client'],
+  ]
+  for (const [line, warning] of cases) {
+    const { stanzas, warnings } = read(`${STANZA}${line}\n`)
+    assert.equal(stanzas.length, 1)
+    assert.deepEqual(warnings, [warning])
+  }
+})
+
+test('a line that was meant to restrict a stanza costs the stanza, and no other', () => {
+  for (const line of [
+    'OPEN_PORT tcp/22',
+    'REQUIRE_USERNAM ada',
+    'OPEN_PORTS=tcp/22',
+    'RESTRICT_PORTS:tcp/22',
+    'SOURC 1.2.3.4',
+  ]) {
+    const { stanzas, warnings } = read(`${STANZA}${line}\nSOURCE 1.2.3.4\nKEY fourth\nHMAC_KEY other\n`)
+    assert.deepEqual(
+      stanzas.map(({ id }) => id),
+      [2],
+      line,
+    )
+    assert.match(warnings.join(), /^4: stanza 1 is left out, so that it does not allow more than it should: /)
+  }
+  const alone = read(`${STANZA}OPEN_PORT tcp/22\n`)
+  assert.equal(alone.failure?.code, 'CONFIG_MISSING_KEY')
+  assert.deepEqual(alone.failure?.at, { file: FILE, line: 4 })
+})
+
+test('lines before the first SOURCE are ignored, and the last of several values counts', () => {
+  const { stanzas, warnings } = read(`KEY stray\n${STANZA}OPEN_PORTS tcp/22\nOPEN_PORTS tcp/80\n`)
+  assert.deepEqual(warnings, [
+    '1: KEY is ignored: a stanza begins with SOURCE',
+    '6: OPEN_PORTS is set twice: this value counts, and not the one in line 5',
+  ])
+  assert.deepEqual(stanzas[0]?.openPorts, [{ protocol: 'tcp', port: 80 }])
+})
+
+test('a stanza goes on after an include, and a relative path begins where fwknopd was started', () => {
+  const { stanzas } = read('SOURCE 3.3.3.3\n%include inner.conf\nKEY third\nREQUIRE_USERNAME ada\n', {
+    '/work/inner.conf': 'SOURCE ANY\nKEY inner\n',
+  })
+  assert.deepEqual(
+    stanzas.map(({ sources, requireUsername }) => [sources === 'any', requireUsername]),
+    [
+      [false, 'ada'],
+      [true, undefined],
+    ],
+  )
+})
+
+test('a folder replaces the file', () => {
+  const files = filesFromSnapshot({
+    texts: { '/folder/a.conf': STANZA, '/folder/b.conf': 'SOURCE 1.2.3.4\nKEY b\n' },
+    folders: { '/folder': ['/folder/a.conf', '/folder/b.conf'] },
+    failures: {},
+  })
+  const parsed = parseAccessConf(FILE, files, GNUPG_DEFAULTS, { folder: '/folder' })
+  assert.ok(parsed.ok)
+  assert.deepEqual(
+    parsed.value.stanzas.map(({ location }) => location.file),
+    ['/folder/a.conf', '/folder/b.conf'],
+  )
+})
+
+test('no text makes it throw', () => {
+  const line = fc.oneof(fc.string(), fc.constantFrom('SOURCE ANY', 'KEY x', 'OPEN_PORT tcp/1', '%include x', '%includ'))
+  fc.assert(
+    fc.property(fc.array(line), (lines) => {
+      assert.doesNotThrow(() => read(lines.join('\n')))
+    }),
+  )
+})
