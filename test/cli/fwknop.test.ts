@@ -74,11 +74,17 @@ describe('fwknop', () => {
     assert.match(saved.stdout, /Updating param KEY of stanza b/)
     assert.equal(
       read('rc').replaceAll(/ +/g, ' '),
-      '# mine\n[a]\nKEY x # old\n\n[b]\nACCESS tcp/22\nSPA_SERVER 127.0.0.1\nKEY one\nHMAC_KEY two\nVERBOSE 2\nALLOW_IP source\n# end\n',
+      '# mine\n[a]\nKEY x # old\n\n[b]\nACCESS tcp/22\nSPA_SERVER 127.0.0.1\nKEY one\nHMAC_KEY two\nVERBOSE 2\nALLOW_IP 0.0.0.0\n# end\n',
     )
     assert.equal((await home.fwknop(['--rc-file', rc, '-n', 'B', '-T'])).status, 0, 'and it is read back')
+    const more = ['--hmac-digest-type', 'sha512', '-P', 'TCP', '--time-offset-minus', '2M']
+    const told = await home.fwknop([...TEST, ...more, '--rc-file', rc, '-n', 'more', '--save-rc-stanza', '-vv'])
+    assert.match(told.stdout, /Updating param HMAC_DIGEST_TYPE to sha512 of stanza more\n/)
+    assert.match(told.stdout, /Updating param HMAC_KEY of stanza more\n/, 'no secret is shown')
+    for (const row of ['HMAC_DIGEST_TYPE sha512', 'USE_HMAC Y', 'SPA_SERVER_PROTO tcp', 'TIME_OFFSET -120'])
+      assert.match(read('rc').replaceAll(/ +/g, ' '), new RegExp(`\\[more\\][^[]*^${row}$`, 'm'))
     const listed = await home.fwknop(['--rc-file', rc, '--stanza-list'])
-    assert.equal(listed.stdout, `The following stanzas are configured in ${rc} :\n - a\n - b\n`)
+    assert.equal(listed.stdout, `The following stanzas are configured in ${rc} :\n - a\n - b\n - more\n`)
   })
 
   it('asks before it replaces a key, and the end of the input is a no', async () => {
@@ -182,7 +188,22 @@ describe('fwknop', () => {
     ['-P upd', /^Unrecognized protocol/],
     ['--key-base64-rijndael ! -A tcp/22 -s -D 127.0.0.1', /look like base64/],
     ['--key-rijndael a --key-hmac a -A tcp/22 -s -D 127.0.0.1', /should not be identical/],
-    ['--nat-local --nat-port 80 -A tcp/22,udp/53 -s -D 127.0.0.1', /NAT forwards one port only/],
+    ['-A tcp -s -D 127.0.0.1', /^Invalid SPA access message format\. Expecting <proto>\/<port> for -A arg\n/],
+    ['-s -D 127.0.0.1', /^Invalid SPA access message/],
+    [
+      '--nat-local --nat-port 80 -A tcp/22,udp/53 -s -D 127.0.0.1',
+      /^NAT for multiple ports.*\n.*forwards one port only/,
+    ],
+    ['-A tcp/22 -s -D 127.0.0.1 -N 192.0.2.1:99999', /^Invalid port in NAT destination/],
+    ['-A tcp/22 -s -D 127.0.0.1 -P udpraw -Q nowhere', /^Invalid spoof IP/],
+    ['-A tcp/22 -s -D 127.0.0.1 -P tcp -Q 192.0.2.1 --key-rijndael a', /^Must set -P to udpraw/],
+    ['-A tcp/22 -s -D 127.0.0.1 -P icmp --icmp-type 9999', /^Invalid icmp type or code/],
+    ['-A tcp/22 -s -D 127.0.0.1 -M legacy --key-rijndael a --key-hmac b', /^legacy mode is incompatible with HMAC/],
+    ['-A tcp/22 -s -D 127.0.0.1 -M none', /^Parameter error: Invalid encryption mode/],
+    ['-A tcp/22 -s -D 127.0.0.1 --time-offset-plus soon', /^Parameter error: Invalid time offset/],
+    ['-A tcp/22 -s -D 127.0.0.1 --key-rijndael abc --key-len 4', /the key of --key-rijndael has 3 bytes/],
+    ['-A tcp/22 -s -D 127.0.0.1 --hmac-key-len 4', /--hmac-key-len is for --key-gen/],
+    ['--rc-file rc-loud -A tcp/22', /^Parameter error in rc-loud, line 2\n.*VERBOSE/],
     ['--bogus', /there is no option --bogus/],
     ['--key x', /--key is ambiguous/],
     ['-E', /-E needs a value/],
@@ -195,6 +216,7 @@ describe('fwknop', () => {
   for (const [words, says] of refused)
     it(`“${words}” is refused with 1`, async () => {
       home.write('rc-bad', '[default]\nDIGEST_TYPE invalid\n')
+      home.write('rc-loud', '[default]\nVERBOSE 100\n')
       home.write('rc-worse', '[default]\nDIGEST_TYPE #\n')
       const { status, stderr, stdout } = await home.fwknop(words.split(' '))
       assert.equal(status, 1, stdout)

@@ -1,6 +1,7 @@
 /** What `fwknop` does, by its command line: fwknop's client, over the engine of `ghostport knock`. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { encodeText } from '../../bytes/text.ts'
 import { homeDirectory } from '../../client/home.ts'
 import { type SealedKnock, sealKnock, sendKnock } from '../../client/knock.ts'
 import type { PlannedKnock } from '../../client/plan.ts'
@@ -89,10 +90,29 @@ function contradiction(given: FwknopGiven, again: boolean): Result<void, Failure
     if (given['named-config'] !== undefined) return refuse('CLI_USAGE', 'Cannot set stanza name in --no-rc-file mode.')
     if (given['stanza-list'] > 0) return refuse('CLI_USAGE', 'Cannot list stanzas in --no-rc-file mode.')
   }
+  const length = wrongLength(given)
+  if (!length.ok) return length
   if (given['force-stanza'] > 0 && given['save-rc-stanza'] === 0)
     return refuse('CLI_USAGE', '--force-stanza has no effect without --save-rc-stanza')
   if (given['save-packet-append'] > 0 && given['save-packet'] === undefined)
     return refuse('CLI_USAGE', '--save-packet-append (-b) has no effect without --save-packet FILE (-B)')
+  return ok(undefined)
+}
+
+/** Beside a key, `--key-len` says how long the key is. */
+function wrongLength(given: FwknopGiven): Result<void, Failure<'CLI_USAGE'>> {
+  if (given['key-gen'] > 0 || given['key-gen-file'] !== undefined) return ok(undefined)
+  for (const [length, key] of [
+    ['key-len', 'key-rijndael'],
+    ['hmac-key-len', 'key-hmac'],
+  ] as const) {
+    const [said, bytes] = [given[length], encodeText(given[key] ?? '').length]
+    if (said === undefined) continue
+    if (given[key] === undefined)
+      return refuse('CLI_USAGE', `--${length} is for --key-gen, or says how long the key of --${key} is`)
+    if (Number(said) !== bytes)
+      return refuse('CLI_USAGE', `--${length} ${said}: the key of --${key} has ${bytes} bytes`)
+  }
   return ok(undefined)
 }
 
@@ -153,10 +173,18 @@ async function saveToStanza(
   }
   const saved = saveStanza(file, stanza, changesOf(given, keys), { force: given['force-stanza'] > 0, terminal })
   if (!saved.ok) return saved
-  if (given.verbose > 1) terminal.print(saved.value.map(({ name }) => `Updating param ${name} of stanza ${stanza}`))
+  if (given.verbose > 1)
+    terminal.print(
+      saved.value.map((change) => `Updating param ${change.name}${shownValue(change)} of stanza ${stanza}`),
+    )
   if (making && saved.value.some((change) => keys.includes(change)))
     terminal.print(`[+] Wrote Rijndael and HMAC keys to rc file: ${file}`)
   return ok(undefined)
+}
+
+/** Not of a secret. */
+function shownValue({ name, value }: RcChange): string {
+  return /KEY|_PW|SPOOF/.test(name) ? '' : ` to ${value}`
 }
 
 function planOptionsOf(given: FwknopGiven): PlanOptions {

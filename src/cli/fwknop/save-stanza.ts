@@ -1,7 +1,7 @@
 /** `--save-rc-stanza`: writes the options of a command line into a stanza of the rc file. */
 import { readSync } from 'node:fs'
 import { editStanza, type Overwritten, overwrittenKeys, type RcChange } from '../../config/client/edit-fwknoprc.ts'
-import type { ClientSettingName } from '../../config/client/fwknoprc-settings.ts'
+import { type ClientSettingName, clientSettings } from '../../config/client/fwknoprc-settings.ts'
 import { parseFwknoprc } from '../../config/client/parse-fwknoprc.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { replaceUserFile } from '../../system/replace-user-file.ts'
@@ -75,13 +75,29 @@ export function changesOf(given: Partial<FwknopGiven>, keys: readonly RcChange[]
     if (value === undefined || value === 0) return []
     if (option === 'verbose') return [{ name, value: value === 1 ? 'Y' : String(value) }]
     if (typeof value === 'number') return [{ name, value: 'Y' }]
-    return [{ name, value: option === 'time-offset-minus' ? `-${value}` : String(value) }]
+    if (option === 'server-proto') return [{ name, value: value.toLowerCase() }]
+    if (option === 'time-offset-plus' || option === 'time-offset-minus')
+      return [{ name, value: inSeconds(value, option === 'time-offset-minus') }]
+    return [{ name, value }]
   })
-  const source: RcChange[] = Number(given['source-ip']) > 0 ? [{ name: 'ALLOW_IP', value: 'source' }] : []
+  // As fwknop writes it: the address that asks for nothing.
+  const source: RcChange[] = Number(given['source-ip']) > 0 ? [{ name: 'ALLOW_IP', value: '0.0.0.0' }] : []
+  // A digest for the HMAC asks for an HMAC.
+  const hmac: RcChange[] =
+    given['hmac-digest-type'] !== undefined && !changes.some(({ name }) => name === 'USE_HMAC')
+      ? [{ name: 'USE_HMAC', value: 'Y' }]
+      : []
   const impliesGpg = usingGpg.some((option) => given[option] !== undefined && given[option] !== 0)
   const gpg: RcChange[] =
     impliesGpg && !changes.some(({ name }) => name === 'USE_GPG') ? [{ name: 'USE_GPG', value: 'Y' }] : []
-  return [...changes, ...source, ...gpg, ...keys]
+  return [...changes, ...source, ...hmac, ...gpg, ...keys]
+}
+
+/** @param value as it was read before: a value that cannot be read is refused there. */
+function inSeconds(value: string, isMinus: boolean): string {
+  const text = isMinus ? `-${value}` : value
+  const read = clientSettings.TIME_OFFSET(text)
+  return read.ok && read.value.timeOffset !== undefined ? String(read.value.timeOffset) : text
 }
 
 /**

@@ -17,15 +17,25 @@ export function tellFailure(failure: Failure, terminal: Terminal): number {
 
 /** By what the detail begins with: the option that is wrong. */
 const byDetail: readonly (readonly [RegExp, string])[] = [
+  [/^--access: .* port .* not between/, 'Invalid SPA access message format: Invalid port'],
+  [/^--access: “[^/”]*” /, 'Invalid SPA access message format. Expecting <proto>/<port> for -A arg'],
   [/^--access: /, 'Invalid SPA access message format'],
+  [/^say what to open/, 'Invalid SPA access message: nothing is asked for'],
   [/^--allow-ip: /, 'Invalid allow IP specified for SPA access'],
   [/^--spoof-user: /, 'Args contain invalid data'],
+  [/^--spoof-source: /, 'Invalid spoof IP'],
+  [/^a spoofed source .* needs/, 'Must set -P to udpraw, tcpraw or icmp for a spoofed source'],
+  [/^--icmp-(type|code): /, 'Invalid icmp type or code'],
   [/^--server-proto: “/, 'Unrecognized protocol'],
   [/^--digest-type: /, 'Invalid digest type'],
   [/^--hmac-digest-type: /, 'Invalid hmac digest type'],
-  [/^--encryption-mode: “/, 'Invalid encryption mode'],
-  [/^--time-offset-(plus|minus): /, 'Invalid time offset'],
+  [/^--encryption-mode: “/, 'Parameter error: Invalid encryption mode'],
+  [/^--time-offset-(plus|minus): /, 'Parameter error: Invalid time offset'],
+  [/^--nat-access: .* (?:is not between|is not a port)/, 'Invalid port in NAT destination for -N arg'],
   [/^--nat-access: /, 'Invalid NAT destination for -N arg'],
+  [/^NAT forwards one port only/, 'NAT for multiple ports is not possible'],
+  [/^mode legacy is for fwknop before 2\.5/, 'legacy mode is incompatible with HMAC'],
+  [/GPG_(?:RECIPIENT|SIGNER): “.*” is none of the/, 'The key for GnuPG was not found'],
   [/not base64/, "The key doesn't look like base64-encoded data"],
   [
     /^the HMAC key and the encryption key are the same/,

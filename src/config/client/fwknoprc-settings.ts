@@ -78,7 +78,10 @@ export const clientSettings = {
   HMAC_KEY_BASE64: (value) => withKey(parseKeyBase64(HmacKey, value), (key) => ({ hmacKey: { key } })),
   HMAC_KEY_FILE: (file) => ok({ hmacKey: { file } }),
   USE_HMAC: yesOrNo((useHmac) => ({ useHmac })),
-  VERBOSE: (value) => ok({ verbose: /^[y1-9]/i.test(value) }),
+  VERBOSE: (value) =>
+    /^(?:y(?:es)?|no?|[0-9]{1,2})$/i.test(value)
+      ? ok({ verbose: /^(?:y|0?[1-9])/i.test(value) })
+      : wrong(`“${value}” is not Y, N, or a number from 0 to 99`),
   NO_SAVE_ARGS: yesOrNo((noSaveArgs) => ({ noSaveArgs })),
 
   USE_GPG: yesOrNo((gpg) => ({ gpg })),
