@@ -13,7 +13,7 @@ async function run(argv: readonly string[], terminal: Terminal): Promise<number>
 
 await startProgram({
   name: 'fwknopd',
-  title: () => 'fwknopd',
+  title: () => 'fwknopd command',
   run: async (argv, terminal) => Math.min(1, await run(argv, terminal)),
   fail: async (failure, _argv, terminal) => Math.min(1, terminal.fail(failure)),
 })

@@ -11,7 +11,7 @@ async function run(argv: readonly string[], terminal: Terminal): Promise<number>
 // fwknopd has one exit status for all failures.
 await startProgram({
   name: 'fwknopd',
-  title: () => 'fwknopd',
+  title: () => 'fwknopd command',
   run: async (argv, terminal) => Math.min(1, await run(argv, terminal)),
   fail: async (failure, _argv, terminal) => Math.min(1, terminal.fail(failure)),
 })

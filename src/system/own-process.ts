@@ -12,6 +12,8 @@ import { type Failure, ok, type Result, refuse } from '../result.ts'
  * also gives the title to the main thread, whose name has room for 15 bytes.
  */
 export const WARDEN_TITLE = 'ghostport: warden'
+/** The same of the program `fwknopd`, whose users look for that name. */
+export const FWKNOPD_TITLE = 'fwknopd'
 export const RECEIVER_TITLE = 'ghostport: receiver'
 export const EXECUTOR_TITLE = 'ghostport: executor'
 

@@ -145,7 +145,8 @@ describe('fwknopd in the background', { skip: netnsUnavailable() }, () => {
     assert.equal(fwknopd('-R').stdout, `Sent restart signal to fwknopd (pid=${pid()})\n`)
     await syslog.says(/: Got SIGHUP\. Re-reading configs\.$/, from)
     await syslog.says(/'SYSLOG_IDENTITY_': there is no such variable — perhaps: SYSLOG_IDENTITY$/, from)
-    await syslog.says(/: Re-read configs: 1 access stanzas\.$/, from)
+    await syslog.says(/: Re-starting fwknopd$/, from)
+    await syslog.says(/: Starting fwknopd main event loop\.$/, from)
     writeFileSync(path('access.conf'), 'SOURCE ANY\nKEY_BASE64 ?\n')
     const later = syslog.messages().length
     process.kill(pid(), 'SIGHUP')
@@ -153,6 +154,32 @@ describe('fwknopd in the background', { skip: netnsUnavailable() }, () => {
     knock()
     await syslog.says(/Added access rule/, later)
     configure()
+  })
+
+  it('-R makes every setting count, and ends what was open, as fwknopd does', async () => {
+    knock()
+    assert.match(rules(), /--dport 22/)
+    const from = syslog.messages().length
+    const number = pid()
+    configure('PCAP_FILTER udp port 4000', 'SYSLOG_IDENTITY spa')
+    writeFileSync(
+      path('fwknopd.conf'),
+      readFileSync(path('fwknopd.conf'), 'utf8').replace('SYSLOG_IDENTITY door;\n', ''),
+    )
+    assert.equal(fwknopd('-R').status, 0)
+    await syslog.says(/spa\[\d+\]: Re-starting fwknopd$/, from)
+    await syslog.says(/PCAP filter is: 'udp port 4000'$/, from)
+    await syslog.says(/Starting fwknopd main event loop\.$/, from)
+    assert.doesNotMatch(rules(), /--dport 22/)
+    assert.equal(pid(), number)
+    knock('-p', '4000')
+    await syslog.says(/Added access rule/, from)
+    configure()
+    const later = syslog.messages().length
+    assert.equal(fwknopd('-R').status, 0)
+    await syslog.says(/door\[\d+\]: Re-starting fwknopd$/, later)
+    await syslog.says(/Starting fwknopd main event loop\.$/, later)
+    assert.equal(readFileSync(`/proc/${number}/comm`, 'utf8'), 'fwknopd\n')
   })
 
   it('after kill -9, the old pid file names nobody, and the next start ends what was open', async () => {

@@ -51,10 +51,10 @@ export function fwknopdLines(level: LogLevel, event: string, fields: Fields, con
       return readyLines(fields, context)
     case 'signal':
       return signalLines(fields)
-    case 'reload':
-      return [info(`Re-read configs: ${text(fields['stanzas'])} access stanzas.`)]
+    case 'restarted':
+      return [info('Re-starting fwknopd')]
     case 'stopping':
-      return [info('Shutting Down fwknopd.')]
+      return [info(fields['again'] === true ? 'Gracefully leaving the fwknopd event loop.' : 'Shutting Down fwknopd.')]
     case 'finished':
       return finishedLines(fields, context)
     case 'knock':

@@ -45,6 +45,12 @@ export class RuleEnds implements Log {
     this.#wait()
   }
 
+  /** The firewall is made anew: what is still open is found again. */
+  forget(): void {
+    this.#grants.clear()
+    clearTimeout(this.#timer)
+  }
+
   write(level: LogLevel, event: string, fields: { readonly [name: string]: LogField } = {}): void {
     this.#log.write(level, event, fields)
     if (fields['dryRun'] === true || typeof fields['grant'] !== 'string' || typeof fields['for'] !== 'string') return

@@ -8,6 +8,7 @@ import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
 import { noServiceManager } from '../../daemon/warden/service-manager.ts'
 import { failureFields, type Log } from '../../log.ts'
 import { ok, type Result } from '../../result.ts'
+import { FWKNOPD_TITLE } from '../../system/own-process.ts'
 import { type PidFile, type PidFileFailure, takePidFile } from '../../system/pid-file.ts'
 import { DEV_LOG } from '../../system/syslog-writer.ts'
 import type { Outcome } from '../command.ts'
@@ -59,6 +60,8 @@ export async function serve(
   return runServer({
     source,
     terminal,
+    title: FWKNOPD_TITLE,
+    reloadsBy: 'a new start',
     start: { keepsPidFile: true, dryRun: given.test > 0 },
     manager: { ...noServiceManager, ready: onReady },
     openLog: async () => {
@@ -74,7 +77,11 @@ export async function serve(
     onFailed: (failure) => {
       if (ground === 'background') output.log.write('error', 'stopped', failureFields(failure))
     },
-    onReloaded: () => reread(given, source, output),
+    onReloaded: () => {
+      ends.forget()
+      reread(given, source, output)
+      output.log.write('info', 'restarted')
+    },
   })
 }
 

@@ -31,11 +31,18 @@ export interface ServerRun {
   readonly start?: Pick<StartOptions, 'keepsPidFile' | 'dryRun'>
   /** Gets the news as well as the service manager does. */
   readonly manager?: ServiceManager
+  /** What `ps` shows. */
+  readonly title?: string
+  /**
+   * How SIGHUP makes a changed configuration count. In place: what is open stays, and some settings need a restart. By
+   * a new start in the same process: as fwknopd does it, every setting counts.
+   */
+  readonly reloadsBy?: 'in place' | 'a new start'
   /** Called before the end with a failure, which the terminal then shows. */
   readonly onFailed?: (failure: Failure) => void
   /** Called after a reload that was not refused. */
   readonly onReloaded?: () => void
-  /** Called once when the server has started, and is not yet ready. */
+  /** Called when the server has started, and is not yet ready: after a new start, again. */
   readonly onStarted?: (warden: Warden) => void
 }
 
@@ -62,7 +69,7 @@ export async function runServer(run: ServerRun): Promise<Outcome> {
       import('../../system/leave-now.ts'),
       run.openLog(),
     ])
-  setProcessTitle(WARDEN_TITLE)
+  setProcessTitle(run.title ?? WARDEN_TITLE)
   const { log } = output
   process.on('exit', (status) => {
     if (output.isBusy) leaveNow(status)
@@ -82,13 +89,10 @@ export async function runServer(run: ServerRun): Promise<Outcome> {
   if (!found.ok) log.write('error', 'notice', failureFields(found.failure))
   const ofSystem = found.ok ? found.value : noServiceManager
   const manager = run.manager === undefined ? ofSystem : bothManagers(ofSystem, run.manager)
-  const started = await startWarden(run.source, log, systemClock, { manager, ...run.start })
+  const start = () => startWarden(run.source, log, systemClock, { manager, ...run.start })
+  const started = await start()
   if (!started.ok) return end(started.failure)
-  const warden = started.value
-  reload = () => {
-    log.write('info', 'signal', { signal: 'SIGHUP' })
-    if (warden.reload().ok) run.onReloaded?.()
-  }
+  let warden = started.value
   const stopped = new Promise<undefined>((stop) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const)
       process.once(signal, () => {
@@ -96,6 +100,13 @@ export async function runServer(run: ServerRun): Promise<Outcome> {
         stop(undefined)
       })
   })
+  const ended = () => Promise.race([stopped, warden.hopeless, warden.finished])
+  let wake: (() => void) | undefined
+  reload = () => {
+    log.write('info', 'signal', { signal: 'SIGHUP' })
+    if (run.reloadsBy === 'a new start') wake?.()
+    else if (warden.reload().ok) run.onReloaded?.()
+  }
   // The files may have been read before that signal.
   if (isReloadAsked) reload()
   // While the receiver starts there is time for this.
@@ -103,7 +114,21 @@ export async function runServer(run: ServerRun): Promise<Outcome> {
   // With less compiled code, the relay would take a third fewer connections.
   if (!warden.carriesConnections) staySmall('warden')
   run.onStarted?.(warden)
-  const failure = await Promise.race([stopped, warden.hopeless, warden.finished])
-  await warden.stop()
-  return end(failure)
+  for (;;) {
+    const asked = new Promise<'start again'>((resolve) => {
+      wake = () => resolve('start again')
+    })
+    const why = await Promise.race([ended(), asked])
+    if (why !== 'start again') {
+      await warden.stop()
+      return end(why)
+    }
+    if (!warden.mayStartAgain()) continue
+    await warden.stop({ again: true })
+    const next = await start()
+    if (!next.ok) return end(next.failure)
+    warden = next.value
+    run.onReloaded?.()
+    run.onStarted?.(warden)
+  }
 }

@@ -6,7 +6,7 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
 import type { ServerConfig } from '../../config/server/server-config.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { WARDEN_TITLE } from '../../system/own-process.ts'
+import { FWKNOPD_TITLE, WARDEN_TITLE } from '../../system/own-process.ts'
 import { userIds } from '../../system/privilege.ts'
 import { readServerFile } from '../../system/server-file.ts'
 import { systemPath } from '../../system/system-path.ts'
@@ -83,7 +83,8 @@ function hasOpen(pid: number, dev: number, ino: number): boolean {
 /** A process chooses its own title. So it must also be of root or of this user, who could stop this server anyway. */
 function isWarden(pid: number): boolean {
   try {
-    if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/\0+$/, '') !== WARDEN_TITLE) return false
+    const title = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replace(/\0+$/, '')
+    if (title !== WARDEN_TITLE && title !== FWKNOPD_TITLE) return false
     // All four: a program that a user starts as root by its set-user-ID bit gets its title from that user.
     const ids = userIds(readFileSync(`/proc/${pid}/status`, 'utf8'))
     return ids.length === 4 && ids.every((id) => [0, process.geteuid?.()].includes(id))

@@ -21,7 +21,7 @@ import { type FileIdentity, removeServerFile } from '../../system/server-file.ts
 import { Admission } from './admission/admission.ts'
 import type { AskResolver } from './admission/name-lookups.ts'
 import { ownAddresses } from './admission/own-addresses.ts'
-import type { Configurations } from './configuration.ts'
+import { type Configurations, readConfiguration } from './configuration.ts'
 import { Dispatch } from './dispatch.ts'
 import type { Commands } from './executor-process/commands.ts'
 import type { HeldCapture } from './held-capture.ts'
@@ -129,6 +129,13 @@ export class Warden {
     this.#health.begin()
   }
 
+  /** Whether the configuration is good for a new start. If it is faulty, the fault is logged. */
+  mayStartAgain(): boolean {
+    const read = readConfiguration(this.#parts.configurations.source, 0)
+    if (!read.ok) this.#dispatch.reloadRefused(read.failure)
+    return read.ok
+  }
+
   /** Reads the configuration again. If it is faulty, the fault is logged, and nothing changes. */
   reload(): Result<void> {
     const { configurations, log, manager } = this.#parts
@@ -145,10 +152,10 @@ export class Warden {
   }
 
   /** Stops both processes. Live grants stay: the kernel ends them. */
-  async stop(): Promise<void> {
+  async stop({ again = false }: { readonly again?: boolean } = {}): Promise<void> {
     const { configurations, capture, receiver, firewall, commands, replays, lock, host, manager, log } = this.#parts
     const { server } = configurations.active
-    log.write('info', 'stopping', {})
+    log.write('info', 'stopping', again ? { again: true } : {})
     manager.stopping()
     this.#health.stop()
     host.close()
