@@ -66,8 +66,9 @@ export function assembleServerConfig(
   const { values } = given
   const captures = assembleCaptures(given, notices)
   if (!captures.ok) return captures
-  const firewall = assembleFirewall(file, given, notices)
-  if (!firewall.ok) return firewall
+  const assembled = assembleFirewall(file, given, notices)
+  if (!assembled.ok) return assembled
+  const firewall = ok(withKnocks(assembled.value, captures.value))
   const resolved = (name: UsedSetting, path: string, folder: string): string =>
     given.expanded.has(name) ? path : relativeTo(folder, path)
   if (values.ACCESS_FOLDER !== undefined) noEffect('ACCESS_FILE', 'ACCESS_FOLDER replaces it', given.at, notices)
@@ -270,6 +271,15 @@ function assemblePolicy({ values, at }: GivenSettings, notices: Notice[]): Serve
       resolveNames: values.ENABLE_NAT_DNS ?? true,
     },
   }
+}
+
+/** What no grant may lead elsewhere. A packet that is captured from the interface is seen before any rule. */
+function withKnocks(firewall: FirewallConfig, captures: readonly CaptureConfig[]): FirewallConfig {
+  if (firewall.kind === 'relay') return firewall
+  const knocks = captures.flatMap(({ kind, ports }) =>
+    kind === 'udp' ? ports.filter((port) => typeof port === 'number') : [],
+  )
+  return knocks.length === 0 ? firewall : { ...firewall, knocks }
 }
 
 const NFTABLES_SETTINGS = ['FIREWALL_MODE', 'CONNTRACK_MARK', 'PROTECTED_PORTS', 'NFT_TABLE'] as const
