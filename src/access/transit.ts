@@ -1,4 +1,4 @@
-/** Where a source may send through this host: NAT_TARGETS as targets that do not overlap, which sets of the kernel need. */
+/** Where a source may send through this host: NAT_TARGETS as targets without overlaps, which the kernel’s sets need. */
 import { type AddressFamily, familyOf, type IpAddress, networkContains } from '../packet/address.ts'
 import { isLoopback } from '../packet/address-kinds.ts'
 import { type Port, type PortRange, port } from '../units.ts'
