@@ -15,7 +15,7 @@ type Complete<Config> = { readonly [Key in keyof Config]-?: Answer }
 const answers: Complete<Omit<ServerConfig, 'policy'>> = {
   captures: [
     ...(['CAPTURE', 'ENABLE_UDP_SERVER', 'PCAP_INTF', 'SPA_PORTS', 'PCAP_FILTER', 'UDPSERV_PORT'] as const),
-    ...(['MAX_SNIFF_BYTES', 'PCAP_FILE'] as const),
+    ...(['MAX_SNIFF_BYTES', 'PCAP_FILE', 'ENABLE_TCP_SERVER', 'TCPSERV_PORT'] as const),
   ],
   packetLimit: ['PACKET_LIMIT'],
   firewall: [
