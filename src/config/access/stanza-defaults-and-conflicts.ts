@@ -97,6 +97,11 @@ function assemble(
   const lifetimes = assembleLifetimes(draft, lineOf, about)
   const cycle = assembleCycle(draft, lineOf, lifetimes.timeout, about)
   if (!cycle.ok) return cycle
+  if (draft.forwardAll && draft.cycleOpen !== undefined)
+    return refuse('CONFIG_CONFLICT', 'FORWARD_ALL is for every port, and CMD_CYCLE_OPEN runs for each port', {
+      at: lineOf.forwardAll?.at ?? location,
+      suggestion: 'a stanza for each',
+    })
   const { openPorts, requireUsername, expires, forceNat, natTargets } = draft
   return ok({
     id,
