@@ -105,6 +105,7 @@ export const failureKinds = {
 
   // the client
   NAME_UNRESOLVED: { level: 'error', exit: 68, sentence: 'the name cannot be resolved' },
+  OWN_ADDRESS_UNKNOWN: { level: 'error', exit: 69, sentence: 'the address of this host cannot be found out' },
   SEND_FAILED: { level: 'error', exit: 69, sentence: 'the packet could not be sent' },
   PORT_NOT_OPEN: { level: 'error', exit: 1, sentence: 'the port did not open' },
   ABORTED: { level: 'info', exit: 130, sentence: 'the knock was ended by its caller' },

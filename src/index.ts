@@ -50,6 +50,7 @@ export {
 export type { WaitOptions } from './client/wait-plan.ts'
 export { type Clock, systemClock } from './clock.ts'
 export type { ClientSettings, HttpProxy, KeySource, Transport } from './config/client/layer.ts'
+export type { DnsSource, WebSource } from './config/client/own-address-sources.ts'
 export type { Delivery, Departure, OutgoingPacket } from './delivery/delivery.ts'
 export { memoryDelivery } from './delivery/memory.ts'
 export { udpDelivery } from './delivery/udp.ts'

@@ -108,10 +108,9 @@ function messageOf(given: Given, now: UnixSeconds, server: IpAddress): Result<Me
     ...(given['nat-local'] > 0 && { 'nat-local': true }),
     ...(user !== undefined && { 'spoof-user': user }),
   })
-  const settings = said.ok ? settle([said.value]) : said
-  if (!settings.ok) return settings
+  if (!said.ok) return said
   const { 'server-cmd': command } = given
-  const request = buildRequest(settings.value, {
+  const request = buildRequest(settle([said.value]), {
     username: parseUsername('nobody'),
     random: 0,
     ...(command !== undefined && { command }),

@@ -38,6 +38,8 @@ export interface KnockResult {
   readonly server: string
   /** What was asked for: `tcp/22`; with NAT, the public port. Empty for a command. */
   readonly ports: readonly string[]
+  /** The address of this host that was asked for, as servers outside see it. Only where an option asked for it. */
+  readonly ownAddress?: IpAddress
   /** Whether the packets carry an HMAC. Without one, an attacker who records a packet can try to change it. */
   readonly hmac: boolean
   /** One for each knock and address of the server, in order; at least one of the first knock left. */
@@ -111,6 +113,7 @@ const optionKinds: Readonly<Record<keyof KnockOptions, keyof typeof kinds>> = {
   'resolve-ip-https': 'flag',
   'resolve-http-only': 'flag',
   'resolve-url': 'text',
+  'resolve-dns': 'text',
   'fw-timeout': 'number',
   'server-proto': 'text',
   'http-proxy': 'text',
@@ -181,6 +184,7 @@ export const knockOptionNames: readonly string[] = Object.keys(optionKinds)
  *   `CONFIG_INVALID_VALUE`, `CONFIG_MISSING_KEY`, `CONFIG_CONFLICT`: the rc file or a key file, or its line;
  * - `KEY_MISSING`, `KEY_INVALID`: a key;
  * - `SPA_MESSAGE_INVALID`: the message does not fit a packet;
+ * - `OWN_ADDRESS_UNKNOWN`: no two services agree on the address of this host;
  * - `NAME_UNRESOLVED`, `SEND_FAILED`: nothing left this host;
  * - `PORT_NOT_OPEN`: the packets left, and the port stayed shut (only with `wait`); `causes` says why that may be;
  * - `ABORTED`: the signal came first.
@@ -264,10 +268,11 @@ function secretsFrom({ askSecret }: KnockOptions): AskSecret {
   }
 }
 
-function about({ plan }: PlannedKnock): Omit<KnockResult, 'packets'> {
+function about({ plan, ownAddress }: PlannedKnock): Omit<KnockResult, 'packets'> {
   const { request, server, keys } = plan
   const ports = request.kind === 'command' ? [] : request.ports.map((it) => formatProtocolPorts([it]))
-  return { server, ports, hmac: keys.hmac !== undefined }
+  const own = ownAddress === undefined ? {} : { ownAddress: ownAddress.address }
+  return { server, ports, hmac: keys.hmac !== undefined, ...own }
 }
 
 function packetOf({ address, port, message, departure }: SentKnock): KnockPacket {

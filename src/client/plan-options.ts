@@ -9,7 +9,7 @@ import {
   readClientSetting,
   type SettingFailure,
 } from '../config/client/fwknoprc-settings.ts'
-import { type SettingLayer, Unbuilt } from '../config/client/layer.ts'
+import type { SettingLayer } from '../config/client/layer.ts'
 import { EncryptionKey, HmacKey } from '../packet/key.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 
@@ -33,8 +33,10 @@ export interface PlanOptions {
   readonly 'resolve-ip-https'?: boolean
   /** The same, over HTTP without TLS. */
   readonly 'resolve-http-only'?: boolean
-  /** The same, by the service at this URL. */
+  /** The same, by the service at this URL, or at several, with commas between them. */
   readonly 'resolve-url'?: string
+  /** The same, by a DNS query, which nothing authenticates: `NAME@SERVER`. */
+  readonly 'resolve-dns'?: string
   /** How long the port stays open, in seconds, 0 to 65535. The server may allow less. 0: the server decides. */
   readonly 'fw-timeout'?: NumberOrText
   /** How the packet goes: `udp`, the only way so far. */
@@ -133,6 +135,7 @@ export interface PlanOptions {
 const settingsOf: Readonly<Partial<Record<keyof PlanOptions, ClientSettingName | OptionSettingName>>> = {
   destination: 'SPA_SERVER',
   'resolve-url': 'RESOLVE_URL',
+  'resolve-dns': 'RESOLVE_DNS',
   'http-proxy': 'HTTP_PROXY',
   'http-proxy-user': 'HTTP_PROXY_USER',
   'http-proxy-password-file': 'HTTP_PROXY_PASSWORD_FILE',
@@ -179,7 +182,7 @@ const rivals: readonly (readonly (keyof PlanOptions)[])[] = [
 ]
 
 /** Options that each ask for the address of this host. */
-const resolving = ['resolve-ip-https', 'resolve-http-only', 'resolve-url'] as const
+const resolving = ['resolve-ip-https', 'resolve-http-only', 'resolve-url', 'resolve-dns'] as const
 /** Options that each ask for GnuPG, as in fwknop. */
 const usingGpg = [
   'gpg-encryption',
@@ -203,8 +206,7 @@ const switches: Readonly<Partial<Record<keyof PlanOptions, ClientSettingName>>> 
 }
 
 /**
- * @returns what the options say, to override the rc file's settings, which may be something that is not built; or the
- * option that cannot be understood.
+ * @returns what the options say, to override the rc file's settings; or the option that cannot be understood.
  */
 export function settingsFromOptions(given: PlanOptions): Result<SettingLayer, Failure> {
   const both = rivalsAmong(given)
@@ -220,7 +222,7 @@ export function settingsFromOptions(given: PlanOptions): Result<SettingLayer, Fa
       const code = read.failure.code === 'KEY_INVALID' ? 'KEY_INVALID' : 'VALUE_INVALID'
       return { ok: false, failure: { ...read.failure, code, detail: `--${option}: ${read.failure.detail}` } }
     }
-    settings = { ...settings, ...withOption(option, read.value) }
+    settings = { ...settings, ...read.value }
   }
   // As in fwknop: a proxy on the command line asks for HTTP.
   if (isGiven(given['http-proxy']) && !isGiven(given['server-proto'])) settings = { ...settings, transport: 'http' }
@@ -228,16 +230,6 @@ export function settingsFromOptions(given: PlanOptions): Result<SettingLayer, Fa
   const named = given['allow-ip'] !== undefined || given['source-ip'] === true
   if (!named && resolving.some((name) => isGiven(given[name]))) settings = { ...settings, allow: null }
   return ok(settings)
-}
-
-/** What is not built is refused in the name of the option. */
-function withOption(option: string, layer: SettingLayer): SettingLayer {
-  const entries = Object.entries(layer).map(([what, value]) => {
-    if (!(value instanceof Unbuilt)) return [what, value]
-    const { detail, suggestion } = value.failure
-    return [what, new Unbuilt(refuse('CLI_USAGE', `--${option}: ${detail}`, hintOf(suggestion)).failure)]
-  })
-  return Object.fromEntries(entries)
 }
 
 /** @returns options that contradict each other. */
@@ -249,10 +241,6 @@ export function rivalsAmong(given: PlanOptions): readonly (keyof PlanOptions)[] 
 /** @param names as the message shows them. */
 export function refuseTogether(names: readonly string[]) {
   return refuse('CLI_USAGE', `${names.join(' and ')} cannot be used together`)
-}
-
-function hintOf(suggestion: string | undefined): { suggestion?: string } {
-  return suggestion === undefined ? {} : { suggestion }
 }
 
 interface Spelling {

@@ -11,6 +11,7 @@ import { type Failure, ok, type Refused, type Result, refuse } from '../result.t
 import { deliveryFor } from './delivery-for.ts'
 import { type AskSecret, loadKeys } from './keys.ts'
 import { type KnockPlan, type KnockWorld, readUint16 } from './knock.ts'
+import type { OwnAddress } from './own-address/find.ts'
 import { type PlanOptions, settingsFromOptions } from './plan-options.ts'
 import { type NoStanza, orInStanza, rcSettings, type StanzaWord, withNoStanza, withStanza } from './rc-stanza.ts'
 import { buildRequest, type Request } from './request.ts'
@@ -32,6 +33,8 @@ export interface PlannedKnock {
   readonly settings: ClientSettings
   readonly world: KnockWorld
   readonly noStanza?: NoStanza
+  /** The address of this host that was asked for, and who said so. */
+  readonly ownAddress?: OwnAddress
 }
 
 /** The detail of the failure where nothing names a server. */
@@ -58,9 +61,7 @@ export async function planKnock(
   const layers: readonly SettingLayer[] = [hints.fallback ?? {}, rc.value.settings, named]
   // A command replaces the ports of weaker layers. Options that name ports contradict it.
   const weaker = command === undefined ? layers : layers.map(withoutPorts)
-  const settled = settle([...weaker, options])
-  if (!settled.ok) return settled
-  const settings = settled.value
+  const settings = settle([...weaker, options])
 
   const { server } = settings
   if (server === undefined) {
@@ -75,8 +76,7 @@ export async function planKnock(
   /** If the options contradict each other even without the rc file, the file is not to blame. */
   const contradicting = (failure: Failure, again: (alone: ClientSettings) => Result<unknown>): Refused => {
     if (failure.code !== 'CONFIG_CONFLICT') return { ok: false, failure }
-    const optionsAlone = settle([hints.fallback ?? {}, options])
-    const without = optionsAlone.ok ? again(optionsAlone.value) : optionsAlone
+    const without = again(settle([hints.fallback ?? {}, options]))
     const isUsage = !without.ok && without.failure.detail === failure.detail
     return isUsage ? refuse('CLI_USAGE', failure.detail) : { ok: false, failure: withStanza(failure, stanza) }
   }
@@ -85,7 +85,10 @@ export async function planKnock(
     random: readUint16(randomBytes(2)),
     ...(command === undefined ? {} : { command }),
   }
-  const request = buildRequest(settings, context)
+  // The address comes last: nobody outside is asked for it before all else is right.
+  const resolving = settings.allow === undefined && settings.resolveOwn === true
+  const provisional: ClientSettings = resolving ? { ...settings, allow: 'packet-source' } : settings
+  const request = buildRequest(provisional, context)
   if (!request.ok) {
     if (request.failure.code === 'CLI_USAGE') {
       const noPorts = settings.access === undefined && command === undefined
@@ -114,8 +117,18 @@ export async function planKnock(
   const { port: serverPort, ...way } = route.value
   const routed = { ...settings, serverPort, ...way }
   const wanted = way.proxy === undefined ? request.value : await atServer(request.value, server, routed.family)
+  const about = { settings: routed, world, ...(noStanza === undefined ? {} : { noStanza }) }
   const plan = { request: wanted, keys: keys.value, server, settings: routed }
-  return ok({ plan, settings: routed, world, ...(noStanza === undefined ? {} : { noStanza }) })
+  if (!resolving) return ok({ plan, ...about })
+  const { ownAddressTowards } = await import('./own-address/towards.ts')
+  const own = await ownAddressTowards(settings, route.value, server)
+  if (!own.ok)
+    return {
+      ok: false,
+      failure: own.failure.code === 'NAME_UNRESOLVED' ? withNoStanza(own.failure, noStanza) : own.failure,
+    }
+  const forUs = { ...wanted, source: own.value.address }
+  return ok({ plan: { ...plan, request: forUs }, ...about, ownAddress: own.value })
 }
 
 /**

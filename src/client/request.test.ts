@@ -71,7 +71,7 @@ describe('a request', () => {
       'nobody to open for',
       { access: access('tcp/22') },
       'CLI_USAGE',
-      /--allow-ip ADDRESS \(-a\), or --source-ip \(-s\)/,
+      /--allow-ip ADDRESS \(-a\), --source-ip \(-s\) .*--resolve-ip-https \(-R\)/,
     ],
     [
       'a NAT port without NAT',

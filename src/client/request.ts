@@ -165,7 +165,7 @@ export function messageFor(request: Request, { destination, random, now }: Messa
 
 /** The detail of the failure where nothing says for whom to open. */
 export const NO_SOURCE =
-  'say for whom to open: --allow-ip ADDRESS (-a), or --source-ip (-s) for the address that the packet comes from'
+  'say for whom to open: --allow-ip ADDRESS (-a), --source-ip (-s) for the address that the packet comes from, or --resolve-ip-https (-R) to ask web services for your address'
 
 function noSource() {
   return refuse('CLI_USAGE', NO_SOURCE)

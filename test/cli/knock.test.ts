@@ -203,10 +203,10 @@ describe('keys', () => {
     ['RESOLVE_IP_HTTPS Y', ['-a', '203.0.113.7'], 0, /"source":"203\.0\.113\.7"/],
     ['ALLOW_IP resolve', ['-s'], 0, /"source":"packet-source"/],
     [
-      'ALLOW_IP resolve',
+      'ALLOW_IP resolve\nRESOLVE_URL https://127.0.0.1:9/',
       [],
-      78,
-      /"file":".*layers\.rc","line":6,"suggestion":"--source-ip \(-s\), or --allow-ip ADDRESS \(-a\)"/,
+      69,
+      /"code":"OWN_ADDRESS_UNKNOWN".*refuses the connection/,
     ],
     ['SPA_SERVER_PROTO tcp', ['-s', '-P', 'udp'], 0, /"ok":true/],
     ['GPG_HOMEDIR /x\nNAT_PORT 80\nNAT_LOCAL Y', ['-s', '-C', 'uptime'], 0, /"command":"uptime"/],
@@ -394,7 +394,7 @@ describe('ghostport knock refuses', () => {
       'nobody to open for',
       () => ['knock', '-D', 'h', '-A', 'tcp/22', '--no-rc-file'],
       64,
-      /--allow-ip ADDRESS \(-a\), or --source-ip \(-s\)/,
+      /--allow-ip ADDRESS \(-a\), --source-ip \(-s\)/,
     ],
     ...(
       [

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { settingsFromOptions } from '../../client/plan-options.ts'
 import { settle } from '../../config/client/layer.ts'
+import { ok } from '../../result.ts'
 import { knockFlags } from '../knock/knock-flags.ts'
 import { getopt } from '../terminal/getopt.ts'
 import type { OptionSpec } from '../terminal/parse-command-line.ts'
@@ -16,7 +17,7 @@ function settings(line: string, environment: NodeJS.ProcessEnv = {}) {
   const flags = knockFlags(asKnockOptions(settled.value.given))
   if (!flags.ok) return flags
   const read = settingsFromOptions(flags.value.options)
-  return read.ok ? settle([read.value]) : read
+  return read.ok ? ok(settle([read.value])) : read
 }
 
 describe('the options of fwknop', () => {

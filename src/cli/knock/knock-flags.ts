@@ -78,10 +78,17 @@ export const knockOptions = {
   'time-offset-minus': { value: 'TIME', help: 'date the packet earlier than this host’s clock' },
   verbose: { short: 'v', repeatable: true, help: 'say more' },
 
-  // Understood, and refused by client/plan-options.ts where they count. Without a help text: not built yet.
-  'resolve-ip-https': { short: 'R', aliases: ['resolve-ip-http'] },
-  'resolve-http-only': {},
-  'resolve-url': { value: 'URL' },
+  'resolve-ip-https': {
+    short: 'R',
+    aliases: ['resolve-ip-http'],
+    help: 'open for your own address, as web services see it. docs/CLIENT.md says who is asked, and what they learn',
+  },
+  'resolve-http-only': { help: 'the same, over HTTP without TLS: an attacker on the way can choose the address' },
+  'resolve-url': { value: 'URL', help: 'ask this web service, or several, with commas between them' },
+  'resolve-dns': {
+    value: 'NAME@SERVER',
+    help: 'ask this DNS server, for this name. An attacker on the way can choose the address',
+  },
   'user-agent': { short: 'u', value: 'TEXT', help: 'the user agent of HTTP requests (default Fwknop/2.6.10)' },
   'http-proxy': {
     short: 'H',

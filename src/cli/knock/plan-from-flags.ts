@@ -18,5 +18,8 @@ export async function planKnock(
   const ask = secretsFrom(given, terminal)
   if (!ask.ok) return ask
   const { options, besides } = flags.value
-  return planOptions(options, ask.value, { ...hints, besides })
+  const planned = await planOptions(options, ask.value, { ...hints, besides })
+  const own = planned.ok ? planned.value.ownAddress : undefined
+  if (own !== undefined) terminal.note((await import('./own-address-notes.ts')).ownAddressNotes(own))
+  return planned
 }

@@ -14,7 +14,8 @@ import { type Failure, ok, type Refused, type Result, refuse, type SourceLocatio
 import { type Port, parsePort, seconds } from '../../units.ts'
 import { nearest } from '../reading/nearest.ts'
 import { looseYesNo, protocolPortsValue, wholeNumber } from '../reading/setting-values.ts'
-import { type SettingLayer, TRANSPORTS, Unbuilt } from './layer.ts'
+import { type SettingLayer, TRANSPORTS } from './layer.ts'
+import { parseResolveDns, parseResolveUrls } from './own-address-sources.ts'
 
 export type SettingFailure = Failure<'CONFIG_INVALID_VALUE' | 'KEY_INVALID'>
 
@@ -23,12 +24,6 @@ export type SettingFailure = Failure<'CONFIG_INVALID_VALUE' | 'KEY_INVALID'>
  * (layer.ts).
  */
 type ReadSetting = (value: string) => Result<SettingLayer, SettingFailure>
-
-const OWN_ADDRESS = new Unbuilt(
-  refuse('CONFIG_UNSUPPORTED_KEY', 'ghostport asks no web service for the address of this host', {
-    suggestion: '--source-ip (-s), or --allow-ip ADDRESS (-a)',
-  }).failure,
-)
 
 /** Every name that fwknop's rc file knows, and some of ghostport's own. */
 export const clientSettings = {
@@ -85,8 +80,8 @@ export const clientSettings = {
   NO_SAVE_ARGS: yesOrNo((noSaveArgs) => ({ noSaveArgs })),
 
   USE_GPG: yesOrNo((gpg) => ({ gpg })),
-  RESOLVE_IP_HTTP: onlyNo((resolveOwn) => ({ resolveOwn }), OWN_ADDRESS),
-  RESOLVE_IP_HTTPS: onlyNo((resolveOwn) => ({ resolveOwn }), OWN_ADDRESS),
+  RESOLVE_IP_HTTP: yesOrNo((resolveOwn) => ({ resolveOwn })),
+  RESOLVE_IP_HTTPS: yesOrNo((resolveOwn) => ({ resolveOwn })),
   SPOOF_SOURCE_IP: (value) => {
     const address = parseAddress(value)
     if (!address.ok) return invalid(address.failure)
@@ -106,7 +101,10 @@ export const clientSettings = {
   HTTP_USER_AGENT: (userAgent) =>
     isUserAgent(userAgent) ? ok({ userAgent }) : wrong('a user agent has 1 to 255 characters of ASCII'),
   USE_WGET_USER_AGENT: yesOrNo((wgetUserAgent) => ({ wgetUserAgent })),
-  RESOLVE_URL: (resolveUrl) => ok({ resolveUrl }),
+  RESOLVE_URL: (value) => {
+    const urls = parseResolveUrls(value)
+    return urls.ok ? ok({ resolveUrl: urls.value }) : urls
+  },
   RESOLVE_HTTP_ONLY: yesOrNo((resolveHttpOnly) => ({ resolveHttpOnly })),
   WGET_CMD: (wgetCommand) => ok({ wgetCommand }),
 
@@ -118,6 +116,10 @@ export const clientSettings = {
     withKey(parseKeyText(ProxyPassword, value), (key) => ({ httpProxyPassword: { key } })),
   HTTP_PROXY_PASSWORD_FILE: (file) => ok({ httpProxyPassword: { file } }),
   HTTPS_CA_FILE: (caFile) => ok({ caFile }),
+  RESOLVE_DNS: (value) => {
+    const query = parseResolveDns(value)
+    return query.ok ? ok({ resolveDns: query.value }) : query
+  },
 } as const satisfies Record<string, ReadSetting>
 
 export type ClientSettingName = keyof typeof clientSettings
@@ -125,8 +127,6 @@ export type ClientSettingName = keyof typeof clientSettings
 /** Settings that are read, and that nothing uses yet: they say how to do what is refused. */
 export const unusedSettings: ReadonlySet<ClientSettingName> = new Set<ClientSettingName>([
   'USE_WGET_USER_AGENT',
-  'RESOLVE_URL',
-  'RESOLVE_HTTP_ONLY',
   'WGET_CMD',
   'NO_SAVE_ARGS',
 ])
@@ -170,9 +170,9 @@ export function readClientSetting(
 function readAllow(value: string): Result<SettingLayer, SettingFailure> {
   const word = value.toLowerCase()
   if (word === 'source') return ok({ allow: 'packet-source' })
-  if (word === 'resolve') return ok({ allow: null, resolveOwn: OWN_ADDRESS })
+  if (word === 'resolve') return ok({ allow: null, resolveOwn: true })
   const address = parseAddress(value)
-  if (!address.ok) return invalid(address.failure, nearest(word, ['source']))
+  if (!address.ok) return invalid(address.failure, nearest(word, ['source', 'resolve']))
   return ok({ allow: address.value === '0.0.0.0' || address.value === '::' ? 'packet-source' : address.value })
 }
 
@@ -237,11 +237,6 @@ function yesOrNo(settings: (yes: boolean) => SettingLayer): ReadSetting {
     const yes = looseYesNo(value)
     return yes.ok ? ok(settings(yes.value)) : yes
   }
-}
-
-/** For a switch that turns on what is not built. Its `N` takes back the `Y` of a weaker layer. */
-function onlyNo(settings: (wish: Unbuilt | null) => SettingLayer, unbuilt: Unbuilt): ReadSetting {
-  return yesOrNo((yes) => settings(yes ? unbuilt : null))
 }
 
 function icmpNumber(value: string, settings: (number: number) => SettingLayer): Result<SettingLayer, SettingFailure> {

@@ -1,14 +1,14 @@
 /**
- * What one source says of a knock: a stanza of `.fwknoprc`, or the flags. Layers are laid over each other, and only
- * what counts in the end is judged: a setting that ghostport lacks does no harm where a stronger layer replaces it.
+ * What one source says of a knock: a stanza of `.fwknoprc`, or the flags. Layers are laid over each other, and what
+ * they say together is judged only in the end.
  */
 import type { IpAddress } from '../../packet/address.ts'
 import type { DigestType } from '../../packet/digest-type.ts'
 import type { EncryptionMode } from '../../packet/encryption-mode.ts'
 import type { EncryptionKey, HmacKey, ProxyPassword, SigningPassphrase } from '../../packet/key.ts'
 import type { HostName, ProtocolPort, Username } from '../../packet/message.ts'
-import { type Failure, ok, type Result } from '../../result.ts'
 import type { Port, Seconds } from '../../units.ts'
+import type { DnsSource, WebSource } from './own-address-sources.ts'
 
 /** The ways to send a packet, by their names in SPA_SERVER_PROTO. All but `https` are fwknop's. */
 export const TRANSPORTS = ['udp', 'tcp', 'http', 'https', 'udpraw', 'tcpraw', 'icmp'] as const
@@ -77,8 +77,10 @@ export interface ClientSettings {
 
   /** RESOLVE_IP_HTTPS, RESOLVE_IP_HTTP, `ALLOW_IP resolve`: find the own address. Has no effect beside `allow`. */
   readonly resolveOwn?: boolean
-  /** RESOLVE_URL: which service to ask for it. */
-  readonly resolveUrl?: string
+  /** RESOLVE_URL: which web services to ask for it. */
+  readonly resolveUrl?: readonly WebSource[]
+  /** RESOLVE_DNS: which DNS server to ask for it. */
+  readonly resolveDns?: DnsSource
   /** RESOLVE_HTTP_ONLY. */
   readonly resolveHttpOnly?: boolean
   /** HTTP_USER_AGENT: for SPA over HTTP, and for the service that is asked. */
@@ -106,31 +108,15 @@ export interface ClientSettings {
   readonly gpgPassphrase?: SigningPassphrase
 }
 
-/** A wish that was understood and that ghostport cannot fulfil yet. Refused only if it counts. */
-export class Unbuilt {
-  readonly failure: Failure
-  constructor(failure: Failure) {
-    this.failure = failure
-  }
-}
+/** For each setting: its value; or null, which takes back the value of a weaker layer. */
+export type SettingLayer = { readonly [Name in keyof ClientSettings]?: ClientSettings[Name] | null }
 
-/**
- * For each setting: its value; a wish that cannot be fulfilled; or null, which takes the wish of a weaker layer back.
- */
-export type SettingLayer = { readonly [Name in keyof ClientSettings]?: ClientSettings[Name] | Unbuilt | null }
-
-/**
- * @param layers the weakest first.
- * @returns the settings that count, or the failure of one of them that ghostport cannot fulfil.
- */
-export function settle(layers: readonly SettingLayer[]): Result<ClientSettings, Failure> {
+/** @param layers the weakest first. @returns the settings that count. */
+export function settle(layers: readonly SettingLayer[]): ClientSettings {
   const { resolveOwn, ...rest }: SettingLayer = Object.assign({}, ...layers)
   // As in fwknop: a named address overrides one that would have to be looked up, in any layer.
   const named = rest.allow !== undefined && rest.allow !== null
   const counting = named ? rest : { resolveOwn, ...rest }
-  for (const value of Object.values(counting))
-    if (value instanceof Unbuilt) return { ok: false, failure: value.failure }
-  const settings = Object.fromEntries(Object.entries(counting).filter(([, value]) => (value ?? null) !== null))
-  // Without null and Unbuilt, each value is of the type that ClientSettings has for its name.
-  return ok(settings as ClientSettings)
+  // Without null, each value is of the type that ClientSettings has for its name.
+  return Object.fromEntries(Object.entries(counting).filter(([, value]) => (value ?? null) !== null)) as ClientSettings
 }

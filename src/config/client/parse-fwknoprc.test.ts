@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { FailureCode } from '../../failure-codes.ts'
 import { EncryptionKey, exposeKey, HmacKey } from '../../packet/key.ts'
+import { ok } from '../../result.ts'
 import { clientSettings } from './fwknoprc-settings.ts'
 import { type SettingLayer, settle } from './layer.ts'
 import { parseFwknoprc } from './parse-fwknoprc.ts'
@@ -10,7 +11,7 @@ function settings(text: string, stanza?: string, flags: SettingLayer = {}) {
   const file = parseFwknoprc('rc', text)
   if (!file.ok) return file
   const layer = file.value.settings(stanza)
-  return layer.ok ? settle([layer.value, flags]) : layer
+  return layer.ok ? ok(settle([layer.value, flags])) : layer
 }
 
 /** What one line in a used stanza is read as. */
@@ -88,12 +89,15 @@ describe('.fwknoprc', () => {
     ['USE_GPG N', { gpg: false }],
     ['USE_GPG Y', { gpg: true }],
     ['ENCRYPTION_MODE Asymmetric', { encryptionMode: 'asymmetric' }],
-    ['RESOLVE_IP_HTTPS N', {}],
+    ['RESOLVE_IP_HTTPS N', { resolveOwn: false }],
+    ['RESOLVE_IP_HTTP Y', { resolveOwn: true }],
+    ['ALLOW_IP resolve', { resolveOwn: true }],
+    ['RESOLVE_DNS me.example@192.0.2.1', { resolveDns: { name: 'me.example', server: '192.0.2.1' } }],
     ['GPG_RECIPIENT ABCD', { gpgRecipient: 'ABCD' }],
     ['GPG_NO_SIGNING_PW Y', { gpgNoPassphrase: true }],
     ['USE_GPG_AGENT Y', { gpgAgent: true }],
     ['HTTP_USER_AGENT Mozilla/5.0 (X11; Linux)', { userAgent: 'Mozilla/5.0 (X11; Linux)' }],
-    ['RESOLVE_URL https://ip.example/', { resolveUrl: 'https://ip.example/' }],
+    ['RESOLVE_URL https://ip.example/', { resolveUrl: [{ host: 'ip.example', path: '/', secure: true }] }],
     ['RESOLVE_HTTP_ONLY Y', { resolveHttpOnly: true }],
     ['WGET_CMD /bin/wget', { wgetCommand: '/bin/wget' }],
   ]
@@ -154,12 +158,7 @@ describe('.fwknoprc', () => {
     ['ACCESS icmp/1', 'CONFIG_INVALID_VALUE', /icmp\/1/],
     ['ALLOW_IP 1.2.3', 'CONFIG_INVALID_VALUE', /1\.2\.3/],
     ['ALLOW_IP sourc', 'CONFIG_INVALID_VALUE', /sourc/, 'source'],
-    [
-      'ALLOW_IP resolve',
-      'CONFIG_UNSUPPORTED_KEY',
-      /^ALLOW_IP: .*web service/,
-      '--source-ip (-s), or --allow-ip ADDRESS (-a)',
-    ],
+    ['ALLOW_IP resolv', 'CONFIG_INVALID_VALUE', /resolv/, 'resolve'],
     ['FW_TIMEOUT 5x', 'CONFIG_INVALID_VALUE', /5x/],
     ['FW_TIMEOUT 65536', 'CONFIG_INVALID_VALUE', /65536/],
     ['FW_TIMEOUT -1', 'CONFIG_INVALID_VALUE', /-1/],
@@ -176,7 +175,8 @@ describe('.fwknoprc', () => {
     ['HMAC_DIGEST_TYPE sha', 'CONFIG_INVALID_VALUE', /“sha”/],
     ['ENCRYPTION_MODE PCBC', 'CONFIG_INVALID_VALUE', /PCBC/],
     ['SPOOF_SOURCE_IP 1.2.3', 'CONFIG_INVALID_VALUE', /1\.2\.3/],
-    ['RESOLVE_IP_HTTPS Y', 'CONFIG_UNSUPPORTED_KEY', /web service/, '--source-ip (-s), or --allow-ip ADDRESS (-a)'],
+    ['RESOLVE_URL ftp://x/', 'CONFIG_INVALID_VALUE', /not a URL of a web service/],
+    ['RESOLVE_DNS me.example', 'CONFIG_INVALID_VALUE', /not a DNS query/],
     ['RESOLVE_IP_HTTP maybe', 'CONFIG_INVALID_VALUE', /neither Y nor N/],
   ]
   for (const [text, code, detail, suggestion] of refused)
@@ -189,16 +189,16 @@ describe('.fwknoprc', () => {
       assert.deepEqual(result.failure.at, { file: 'rc', line: 2 })
     })
 
-  // [default] and [x] → what counts of them, or the line that is refused.
-  const layered: [string, SettingLayer, object | number][] = [
+  // [default] and [x] → what counts of them.
+  const layered: [string, SettingLayer, object][] = [
     ['[x]\nRESOLVE_IP_HTTPS Y', { allow: 'packet-source' }, { allow: 'packet-source' }],
     ['[x]\nALLOW_IP resolve', { allow: 'packet-source' }, { allow: 'packet-source' }],
     ['[x]\nRESOLVE_IP_HTTP Y\nRESOLVE_IP_HTTPS Y\nALLOW_IP 192.0.2.1', {}, { allow: '192.0.2.1' }],
     ['[default]\nALLOW_IP source\n[x]\nRESOLVE_IP_HTTPS Y', {}, { allow: 'packet-source' }],
     ['[default]\nRESOLVE_IP_HTTPS Y\n[x]\nALLOW_IP source', {}, { allow: 'packet-source' }],
-    ['[default]\nRESOLVE_IP_HTTPS Y\n[x]\nRESOLVE_IP_HTTPS N', {}, {}],
-    ['[default]\nALLOW_IP source\n[x]\nALLOW_IP resolve', {}, 4],
-    ['[default]\nRESOLVE_IP_HTTPS Y\n[x]\nRESOLVE_IP_HTTP N', {}, {}],
+    ['[default]\nRESOLVE_IP_HTTPS Y\n[x]\nRESOLVE_IP_HTTPS N', {}, { resolveOwn: false }],
+    ['[default]\nALLOW_IP source\n[x]\nALLOW_IP resolve', {}, { resolveOwn: true }],
+    ['[default]\nRESOLVE_IP_HTTPS Y\n[x]\nRESOLVE_IP_HTTP N', {}, { resolveOwn: false }],
     ['[default]\nSPA_SERVER_PROTO tcp\n[x]\nSPA_SERVER_PROTO udp', {}, { transport: 'udp' }],
     ['[x]\nSPA_SERVER_PROTO tcp', { transport: 'udp' }, { transport: 'udp' }],
     ['[default]\nSPA_SERVER_PROTO udp\n[x]\nSPA_SERVER_PROTO icmp', {}, { transport: 'icmp' }],
@@ -212,11 +212,7 @@ describe('.fwknoprc', () => {
   for (const [text, flags, expected] of layered)
     it(`${JSON.stringify(text)} under ${JSON.stringify(flags)} is judged by what counts`, () => {
       const result = settings(`${text}\n`, 'x', flags)
-      if (typeof expected === 'object') assert.deepEqual(result, { ok: true, value: expected })
-      else {
-        assert.ok(!result.ok)
-        assert.deepEqual([result.failure.code, result.failure.at?.line], ['CONFIG_UNSUPPORTED_KEY', expected])
-      }
+      assert.deepEqual(result, { ok: true, value: expected })
     })
 
   it('a line that cannot be understood is refused, although a flag takes its place', () => {
@@ -229,7 +225,7 @@ describe('.fwknoprc', () => {
     // As fwknop 2.6.10 lists them, and those that are ghostport’s own.
     const names =
       'DIGEST_TYPE SPA_SERVER_PROTO SPA_SERVER_PORT SPA_SOURCE_PORT FW_TIMEOUT ALLOW_IP TIME_OFFSET ENCRYPTION_MODE USE_GPG USE_GPG_AGENT GPG_RECIPIENT GPG_SIGNER GPG_HOMEDIR GPG_EXE GPG_SIGNING_PW GPG_SIGNING_PW_BASE64 GPG_NO_SIGNING_PW SPOOF_USER SPOOF_SOURCE_IP ACCESS SPA_SERVER RAND_PORT KEY KEY_BASE64 HMAC_DIGEST_TYPE HMAC_KEY_BASE64 HMAC_KEY USE_HMAC USE_WGET_USER_AGENT KEY_FILE HMAC_KEY_FILE NAT_ACCESS HTTP_USER_AGENT RESOLVE_URL SERVER_RESOLVE_IPV4 NAT_LOCAL NAT_RAND_PORT NAT_PORT VERBOSE RESOLVE_IP_HTTP RESOLVE_IP_HTTPS RESOLVE_HTTP_ONLY WGET_CMD NO_SAVE_ARGS'
-    const own = 'HTTP_PROXY HTTP_PROXY_USER HTTP_PROXY_PASSWORD HTTP_PROXY_PASSWORD_FILE HTTPS_CA_FILE'
+    const own = 'HTTP_PROXY HTTP_PROXY_USER HTTP_PROXY_PASSWORD HTTP_PROXY_PASSWORD_FILE HTTPS_CA_FILE RESOLVE_DNS'
     assert.deepEqual(Object.keys(clientSettings).sort(), `${names} ${own}`.split(' ').sort())
   })
 

@@ -19,7 +19,7 @@ import {
   type SettingFailure,
   secretSettings,
 } from './fwknoprc-settings.ts'
-import { type SettingLayer, Unbuilt } from './layer.ts'
+import type { SettingLayer } from './layer.ts'
 
 export interface RcFile {
   /** The names as written, `[default]` left out. */
@@ -133,8 +133,7 @@ function readStanza([stanza, again]: readonly Stanza[]): Result<SettingLayer, Rc
     // By what is settled and not by name: KEY, KEY_BASE64 and KEY_FILE are three ways to say one thing.
     for (const [what, value] of Object.entries(read.value)) {
       const before = settledIn.get(what)
-      const same = (it: unknown): boolean => it === value || (it instanceof Unbuilt && value instanceof Unbuilt)
-      if (before !== undefined && !same(settings[what as keyof SettingLayer]))
+      if (before !== undefined && value !== settings[what as keyof SettingLayer])
         return refuse('CONFIG_CONFLICT', `${words(line).name} contradicts line ${before}`, { at: line.at })
       settledIn.set(what, line.at.line)
     }
@@ -199,13 +198,9 @@ function readLine(line: Line): Result<SettingLayer, RcFailure> {
   // A user agent has blanks and semicolons. fwknop cuts it at the first.
   const whole = name === 'HTTP_USER_AGENT' ? trimBlanks(line.text.replace(/^\S+/, '')) : value
   const read = readClientSetting(name, whole)
-  if (!read.ok) {
-    const failure = withoutSecrets(read.failure, value)
-    return { ok: false, failure: { ...failure, detail: `${name}: ${failure.detail}`, at } }
-  }
-  const located = ({ failure }: Unbuilt) => new Unbuilt({ ...failure, detail: `${name}: ${failure.detail}`, at })
-  const entries = Object.entries(read.value).map(([what, it]) => [what, it instanceof Unbuilt ? located(it) : it])
-  return ok(Object.fromEntries(entries))
+  if (read.ok) return read
+  const failure = withoutSecrets(read.failure, value)
+  return { ok: false, failure: { ...failure, detail: `${name}: ${failure.detail}`, at } }
 }
 
 /**

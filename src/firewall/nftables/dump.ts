@@ -22,7 +22,6 @@ import {
   readAttributes,
   readMessages,
 } from '../../system/netlink.ts'
-import { range } from './elements.ts'
 import {
   ATTR_ELEMENTS,
   ATTR_SET,
@@ -31,7 +30,6 @@ import {
   ELEMENT_DATA,
   ELEMENT_EXPIRATION,
   ELEMENT_KEY,
-  ELEMENT_KEY_END,
   ELEMENT_USERDATA,
   NetfilterSocket,
   NFGENMSG_LENGTH,
@@ -191,9 +189,6 @@ function readElements(
         case ELEMENT_KEY:
           key = textOf(bytes, view, inner + 8, keyFields)
           break
-        case ELEMENT_KEY_END:
-          key = rangesOf(key, textOf(bytes, view, inner + 8, keyFields))
-          break
         case ELEMENT_DATA:
           if (valueFields !== undefined) value = textOf(bytes, view, inner + 8, valueFields)
           break
@@ -214,15 +209,6 @@ function readElements(
         : { ...element, ...(value !== undefined && { value }), ...(comment !== undefined && { comment }) },
     )
   }
-}
-
-/** Both ends of a key, field by field. */
-function rangesOf(from: string, to: string): string {
-  const ends = to.split(' . ')
-  return from
-    .split(' . ')
-    .map((field, i) => range(field, ends[i] ?? field))
-    .join(' . ')
 }
 
 /** Fields of a concatenation are padded to four bytes each. */
