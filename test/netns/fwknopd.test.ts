@@ -57,6 +57,13 @@ describe('fwknopd in the background', { skip: netnsUnavailable() }, () => {
     client.must(['fwknop', ...home, ...secrets, '-D', SERVER, '-s', '-A', 'tcp/22', ...argv])
   }
 
+  /** Waits until the port is open. */
+  async function knockHeard(): Promise<void> {
+    const from = syslog.messages().length
+    knock()
+    await syslog.says(/Added access rule/, from)
+  }
+
   before(async () => {
     net = await Network.create()
     client = await net.host('client')
@@ -157,7 +164,7 @@ describe('fwknopd in the background', { skip: netnsUnavailable() }, () => {
   })
 
   it('-R makes every setting count, and ends what was open, as fwknopd does', async () => {
-    knock()
+    await knockHeard()
     assert.match(rules(), /--dport 22/)
     const from = syslog.messages().length
     const number = pid()
@@ -183,7 +190,7 @@ describe('fwknopd in the background', { skip: netnsUnavailable() }, () => {
   })
 
   it('after kill -9, the old pid file names nobody, and the next start ends what was open', async () => {
-    knock()
+    await knockHeard()
     assert.match(rules(), /--dport 22/)
     const number = pid()
     process.kill(number, 'SIGKILL')
