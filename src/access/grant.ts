@@ -1,7 +1,7 @@
 /** A grant: what is open, for whom, and for how long. Policy makes it, and the firewall gets nothing else. */
-import { formatHostPort, type IpAddress } from '../packet/address.ts'
+import { familyOf, formatHostPort, type IpAddress, type Network } from '../packet/address.ts'
 import type { Protocol, Username } from '../packet/message.ts'
-import type { Brand, Milliseconds, Port, Seconds } from '../units.ts'
+import type { Brand, Milliseconds, Port, PortRange, Seconds } from '../units.ts'
 import type { StanzaId } from './stanza.ts'
 import type { StanzaName } from './stanza-name.ts'
 
@@ -29,10 +29,31 @@ export interface ForwardOpening {
   readonly protocol: Protocol
   readonly publicPort: Port
   readonly target: { readonly address: IpAddress; readonly port: Port }
-  /** What the inner host sees as the source: the client, the server's own address, or a given one. */
-  readonly translation: 'none' | 'masquerade' | { readonly snat: IpAddress }
+  readonly translation: Translated
 }
-export type Opening = AccessOpening | GhostOpening | ForwardOpening
+/** What the source sends through the server to other hosts, at their own addresses. A server that is a gateway. */
+export interface TransitOpening {
+  readonly kind: 'transit'
+  /** At least one. No two have an address and a port in common; all have the family of the grant's source. */
+  readonly to: readonly TransitTarget[]
+  readonly translation: Translated
+}
+export interface TransitTarget {
+  readonly network: Network
+  /** 1 to 65535 with both protocols: every protocol, also those without ports. */
+  readonly ports: PortRange
+  /** Absent: TCP and UDP. */
+  readonly protocol?: Protocol
+}
+/** All that the source sends to the server itself goes to an inner host, at every port and by every protocol. */
+export interface DivertOpening {
+  readonly kind: 'divert'
+  readonly target: IpAddress
+  readonly translation: Translated
+}
+/** What other hosts see as the source: the client, the server's own address, or a given one. */
+export type Translated = 'none' | 'masquerade' | { readonly snat: IpAddress }
+export type Opening = AccessOpening | GhostOpening | ForwardOpening | TransitOpening | DivertOpening
 
 export interface Grant {
   readonly id: GrantId
@@ -75,7 +96,7 @@ export function distinctOpenings(openings: readonly Opening[]): readonly Opening
   return [...new Map(openings.map((opening) => [describeOpening(opening), opening])).values()]
 }
 
-/** `tcp/22`, `tcp/80→22`, `tcp/443→10.0.0.5:8443`. */
+/** `tcp/22`, `tcp/80→22`, `tcp/443→10.0.0.5:8443`, `through→10.0.0.0/24:8000-9000`, `all→10.0.0.5`. */
 export function describeOpening(opening: Opening): string {
   switch (opening.kind) {
     case 'access':
@@ -84,15 +105,34 @@ export function describeOpening(opening: Opening): string {
       return `${opening.protocol}/${opening.publicPort}→${opening.localPort}`
     case 'forward': {
       const { address, port } = opening.target
-      const via =
-        opening.translation === 'none'
-          ? ''
-          : opening.translation === 'masquerade'
-            ? '~masquerade'
-            : `~${opening.translation.snat}`
-      return `${opening.protocol}/${opening.publicPort}→${formatHostPort(address, port)}${via}`
+      return `${opening.protocol}/${opening.publicPort}→${formatHostPort(address, port)}${describeVia(opening)}`
     }
+    case 'transit':
+      return `through→${opening.to.map(describeTransitTarget).join('+')}${describeVia(opening)}`
+    case 'divert':
+      return `all→${opening.target}${describeVia(opening)}`
     default:
       return opening satisfies never
   }
+}
+
+function describeVia({ translation }: { readonly translation: Translated }): string {
+  return translation === 'none' ? '' : translation === 'masquerade' ? '~masquerade' : `~${translation.snat}`
+}
+
+/** Whether it is for every port and protocol. */
+export function isEveryPort({ ports, protocol }: TransitTarget): boolean {
+  return protocol === undefined && ports.first === 1 && ports.last === 65_535
+}
+
+/** `10.0.0.0/24`, `10.0.0.5:22/tcp`, `[2001:db8::]/64:8000-9000`, `anywhere`. */
+export function describeTransitTarget(target: TransitTarget): string {
+  const { network, ports, protocol } = target
+  const { prefix, length } = network
+  const family = familyOf(prefix)
+  const mask = length === (family === 4 ? 32 : 128) ? '' : `/${length}`
+  const where = length === 0 ? 'anywhere' : family === 4 ? `${prefix}${mask}` : `[${prefix}]${mask}`
+  if (isEveryPort(target)) return where
+  const range = ports.first === ports.last ? `${ports.first}` : `${ports.first}-${ports.last}`
+  return `${where}:${range}${protocol === undefined ? '' : `/${protocol}`}`
 }

@@ -7,9 +7,10 @@ import { cannotBeHost, isLoopback } from '../packet/address-kinds.ts'
 import type { AccessMessage, HostName, LocalNatMessage, NatAccessMessage, ProtocolPort } from '../packet/message.ts'
 import { type Failure, type Ok, ok, type Refused, type Result, refuse } from '../result.ts'
 import type { Port } from '../units.ts'
-import type { ForwardOpening, Opening } from './grant.ts'
+import type { Opening, TransitOpening, Translated } from './grant.ts'
 import type { Policy } from './policy.ts'
 import type { Stanza } from './stanza.ts'
+import { transitTargets } from './transit.ts'
 
 export type OpeningFailure = Failure<
   'ACCESS_NAT_TARGET_DENIED' | 'ACCESS_NAT_TARGET_INVALID' | 'ACCESS_REQUEST_INVALID' | 'NAME_NOT_LOOKED_UP'
@@ -57,10 +58,12 @@ export function chooseOpenings(
     const named = `FORCE_NAT ${forceNat.address}`
     if (!isLoopback(forceNat.address) && known.ownAddresses?.has(forceNat.address))
       return refuse('ACCESS_NAT_TARGET_INVALID', `${named} is this host itself: write ${loopbackOf(forceNat.address)}`)
-    return one(natOpening(policy, stanza, message.ports, source, forceNat))
+    return natOpenings(policy, stanza, message.ports, source, forceNat)
   }
   switch (message.kind) {
     case 'access':
+      // As in fwknop: without FORCE_SNAT and FORCE_MASQUERADE, it is for requests with NAT only.
+      if (stanza.forwardAll && stanza.forceTranslation !== undefined) return one(transit(policy, stanza, source))
       return ok(message.ports.map(({ protocol, port }) => ({ kind: 'access', protocol, port })))
     case 'localNatAccess':
       return one(ghostRequest(stanza, message, source))
@@ -75,7 +78,7 @@ function ghostRequest(stanza: Stanza, message: LocalNatMessage, source: IpAddres
   const target = { address: loopbackOf(source), port: message.localPort }
   if (!isAllowedTarget(stanza, target))
     return refuse('ACCESS_NAT_TARGET_DENIED', `port ${message.localPort} of this host is not in NAT_TARGETS`)
-  return ghost(message.ports, message.localPort)
+  return ghost(stanza, message.ports, message.localPort)
 }
 
 function forwardRequest(
@@ -129,12 +132,53 @@ function forwardTo(
     return refuse('ACCESS_NAT_TARGET_INVALID', `${target.address} is this host itself: ask with --nat-local`)
   if (!isAllowedTarget(stanza, target))
     return refuse('ACCESS_NAT_TARGET_DENIED', `${formatHostPort(target.address, target.port)} is not in NAT_TARGETS`)
-  return one(natOpening(policy, stanza, message.ports, source, target))
+  return natOpenings(policy, stanza, message.ports, source, target, 'asked for')
 }
 
 interface Target {
   readonly address: IpAddress
   readonly port: Port
+}
+
+/**
+ * What leads to the target, and with FORWARD_ALL the way to all others. @param by `asked for`: NAT_TARGETS must allow
+ * all that is opened.
+ */
+function natOpenings(
+  policy: Policy,
+  stanza: Stanza,
+  ports: readonly ProtocolPort[],
+  source: IpAddress,
+  target: Target,
+  by: 'asked for' | 'forced' = 'forced',
+): Choice {
+  if (!stanza.forwardAll) return one(natOpening(policy, stanza, ports, source, target))
+  const onwards = transit(policy, stanza, source)
+  if (!onwards.ok) return onwards
+  if (isLoopback(target.address)) {
+    const here = ghost(stanza, ports, target.port)
+    return here.ok ? ok([onwards.value, here.value]) : here
+  }
+  if (stanza.disableDnat) return ok([onwards.value])
+  // It checks the target.
+  const forwarded = natOpening(policy, stanza, ports, source, target)
+  if (!forwarded.ok) return forwarded
+  if (by === 'asked for' && ![1, 65_535].every((port) => isAllowedTarget(stanza, { ...target, port: port as Port })))
+    return refuse(
+      'ACCESS_NAT_TARGET_DENIED',
+      `with FORWARD_ALL every port leads to ${target.address}, and NAT_TARGETS does not allow every port there`,
+    )
+  const { translation } = onwards.value
+  return ok([onwards.value, { kind: 'divert', target: target.address, translation }])
+}
+
+/** FORWARD_ALL: the way through this host, as far as NAT_TARGETS allows. */
+function transit(policy: Policy, stanza: Stanza, source: IpAddress): Result<TransitOpening, OpeningFailure> {
+  const to = transitTargets(stanza.natTargets, familyOf(source))
+  if (to.length === 0)
+    return refuse('ACCESS_NAT_TARGET_DENIED', `NAT_TARGETS has no other host for IPv${familyOf(source)}`)
+  const translation = chooseTranslation(policy, stanza, source)
+  return translation.ok ? ok({ kind: 'transit', to, translation: translation.value }) : translation
 }
 
 /** A ghost service if the target is this host, else a forward. Only the first requested port counts, as in fwknop. */
@@ -145,7 +189,7 @@ function natOpening(
   source: IpAddress,
   target: Target,
 ): Result<Opening, OpeningFailure> {
-  if (isLoopback(target.address)) return ghost(ports, target.port)
+  if (isLoopback(target.address)) return ghost(stanza, ports, target.port)
   const asked = ports[0]
   if (asked === undefined) return refuse('ACCESS_REQUEST_INVALID', 'no port is asked for')
   const unusable = cannotBeHost(target.address)
@@ -157,6 +201,11 @@ function natOpening(
     )
   const translation = chooseTranslation(policy, stanza, target.address)
   if (!translation.ok) return translation
+  if (stanza.disableDnat) {
+    const network = { prefix: target.address, length: familyOf(target.address) === 4 ? 32 : 128 }
+    const to = { network, ports: { first: target.port, last: target.port }, protocol: asked.protocol }
+    return ok({ kind: 'transit', to: [to], translation: translation.value })
+  }
   return ok({
     kind: 'forward',
     protocol: asked.protocol,
@@ -166,22 +215,27 @@ function natOpening(
   })
 }
 
-/** A ghost service on its own port is plain access: there is no other port to hide behind. */
-function ghost(ports: readonly ProtocolPort[], localPort: Port): Result<Opening, OpeningFailure> {
+/**
+ * A ghost service on its own port is plain access: there is no other port to hide behind. DISABLE_DNAT leaves the local
+ * port, at its own number.
+ */
+function ghost(
+  { disableDnat }: Pick<Stanza, 'disableDnat'>,
+  ports: readonly ProtocolPort[],
+  localPort: Port,
+): Result<Opening, OpeningFailure> {
   const asked = ports[0]
   if (asked === undefined) return refuse('ACCESS_REQUEST_INVALID', 'no port is asked for')
   const { protocol, port } = asked
   return ok(
-    port === localPort ? { kind: 'access', protocol, port } : { kind: 'ghost', protocol, publicPort: port, localPort },
+    port === localPort || disableDnat
+      ? { kind: 'access', protocol, port: localPort }
+      : { kind: 'ghost', protocol, publicPort: port, localPort },
   )
 }
 
 /** FORCE_SNAT, then FORCE_MASQUERADE (both of the stanza), then SNAT_TRANSLATE_IP, then masquerade. */
-function chooseTranslation(
-  policy: Policy,
-  stanza: Stanza,
-  target: IpAddress,
-): Result<ForwardOpening['translation'], OpeningFailure> {
+function chooseTranslation(policy: Policy, stanza: Stanza, target: IpAddress): Result<Translated, OpeningFailure> {
   const forced = stanza.forceTranslation
   if (typeof forced === 'object' && familyOf(forced.snat) !== familyOf(target))
     return refuse(

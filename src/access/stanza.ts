@@ -82,6 +82,10 @@ export interface Stanza {
   readonly forceNat?: { readonly address: IpAddress; readonly port: Port }
   /** FORCE_SNAT or FORCE_MASQUERADE: the source that the inner host sees. Overrides the server's own setting. */
   readonly forceTranslation?: 'masquerade' | { readonly snat: IpAddress }
+  /** FORWARD_ALL: a request with NAT opens the way to every inner host and port that NAT_TARGETS allows. */
+  readonly forwardAll?: true
+  /** DISABLE_DNAT: inner hosts are reached at their own addresses, and no public port leads to them. */
+  readonly disableDnat?: true
   /** NAT_TARGETS (ghostport's own): where NAT requests may lead. Absent: anywhere, as in fwknop, with a warning. */
   readonly natTargets?: readonly NatTargetRule[]
   /** ENABLE_CMD_EXEC: command messages are carried out. Absent: they are refused. */

@@ -1,5 +1,5 @@
 /** What every way of capture accepts: which ports, and how long a payload may be. */
-import { type PacketFilter, toPorts } from '../config/server/pcap-filter.ts'
+import { type PacketFilter, portsFilter } from '../config/server/pcap-filter.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import type { Port, PortRange } from '../units.ts'
 import type { CaptureFailure } from './capture.ts'
@@ -34,10 +34,7 @@ export function payloadBounds(bounds: Pick<CaptureBounds, 'minimumPayload' | 'ma
 
 /** What the bounds say of ports, as a filter. */
 export function filterFor({ ports, filter }: Pick<CaptureBounds, 'ports' | 'filter'>): PacketFilter {
-  if (filter !== undefined) return filter
-  const [first, ...others] = ports.map((port) => toPorts('udp', rangeOf(port)))
-  if (first === undefined) throw new RangeError('no port to capture')
-  return others.reduce<PacketFilter>((all, one) => ({ kind: 'or', of: [all, one] }), first)
+  return filter ?? portsFilter(ports)
 }
 
 export function rangeOf(port: Port | PortRange): PortRange {

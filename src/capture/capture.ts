@@ -3,7 +3,7 @@ import type { Carrier } from '../config/server/pcap-filter.ts'
 import { failureKinds } from '../failure-codes.ts'
 import type { IpAddress } from '../packet/address.ts'
 import type { Failure } from '../result.ts'
-import type { Port } from '../units.ts'
+import type { Milliseconds, Port } from '../units.ts'
 import type { Disbelief } from './disbelief.ts'
 
 export type CaptureFailure = Failure<'CAPTURE_DENIED' | 'CAPTURE_FAILED'>
@@ -15,10 +15,10 @@ export interface OpenedCapture {
 }
 
 /** The ways in which a packet can come. All UDP sockets are one way, no matter how they are read. */
-export type Via = 'packet-socket' | 'udp' | 'pcap-file'
+export type Via = 'packet-socket' | 'udp' | 'tcp-server' | 'pcap-file'
 
 /** How a packet came, in one word: for the log and for `ghostport status`. The first four came by a packet socket. */
-export const WAYS = ['udp', 'tcp', 'icmp', 'icmp6', 'udp-socket', 'pcap-file'] as const
+export const WAYS = ['udp', 'tcp', 'icmp', 'icmp6', 'udp-socket', 'tcp-server', 'pcap-file'] as const
 export type Way = (typeof WAYS)[number]
 
 export function wayOf({ via, carrier }: Pick<CapturedPacket, 'via' | 'carrier'>): Way {
@@ -27,8 +27,9 @@ export function wayOf({ via, carrier }: Pick<CapturedPacket, 'via' | 'carrier'>)
       return carrier ?? 'udp'
     case 'udp':
       return 'udp-socket'
+    case 'tcp-server':
     case 'pcap-file':
-      return 'pcap-file'
+      return via
     default:
       return via satisfies never
   }
@@ -68,8 +69,12 @@ export interface CaptureCounters {
 
 /** Packets from descriptors. The caller waits with poll(2) until one of them is readable. */
 export interface Capture {
-  /** Another array after {@link receive}, if they have changed. None if it has ended. */
+  /** Another array after {@link receive} or {@link expire}, if they have changed. None if it has ended. */
   readonly fds: readonly number[]
+  /** When {@link expire} has to be called; undefined if nothing waits. Absent if nothing ever does. */
+  readonly dueAt?: Milliseconds | undefined
+  /** @returns packets of which no more will come. */
+  expire?(now: Milliseconds): readonly CapturedPacket[]
   /** Of what has an end: whether all of it was read, or why no more can be. No packet comes any more. */
   readonly ended?: 'whole' | CaptureFailure | undefined
   /**

@@ -271,6 +271,7 @@ function doorsOfModel(model: Model): Map<string, number> {
   }
   for (const { grant: held, until } of model.values()) {
     for (const opening of held.openings) {
+      assert.ok(opening.kind !== 'transit' && opening.kind !== 'divert')
       note(`${held.source} tcp/${opening.kind === 'access' ? opening.port : opening.publicPort}`, until)
       if (opening.kind === 'forward') note(`${held.source} tcp to 10.0.0.5 port 22`, until)
     }

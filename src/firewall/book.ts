@@ -290,7 +290,7 @@ function distinctDoors(grant: Grant): Result<readonly Door[], FirewallFailure> {
 }
 
 function isWay({ kind }: Door): boolean {
-  return kind === 'way'
+  return kind !== 'translation'
 }
 
 /** ` (granted by stanza alice)`: of several holders, the one that ends last. */

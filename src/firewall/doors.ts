@@ -2,7 +2,13 @@
  * Doors: the parts of a grant that packets are checked against. A door is a fact about one source, looked up by key. So
  * it has one answer: a public port leads to one place, and a forwarded connection has one translation.
  */
-import type { ForwardOpening, Grant } from '../access/grant.ts'
+import {
+  describeTransitTarget,
+  type ForwardOpening,
+  type Grant,
+  type TransitTarget,
+  type Translated,
+} from '../access/grant.ts'
 import type { IpAddress } from '../packet/address.ts'
 import type { Protocol } from '../packet/message.ts'
 import type { Port } from '../units.ts'
@@ -29,9 +35,23 @@ export interface Translation extends Keyed {
   readonly source: IpAddress
   readonly protocol: Protocol
   readonly target: ForwardOpening['target']
-  readonly as: ForwardOpening['translation']
+  readonly as: Translated
 }
-export type Door = Way | Translation
+/** What the source may send through this host to others. */
+export interface Transit extends Keyed {
+  readonly kind: 'transit'
+  readonly source: IpAddress
+  readonly to: readonly TransitTarget[]
+  readonly as: Translated
+}
+/** Where all goes that the source sends to this host. */
+export interface Divert extends Keyed {
+  readonly kind: 'divert'
+  readonly source: IpAddress
+  readonly target: IpAddress
+  readonly as: Translated
+}
+export type Door = Way | Translation | Transit | Divert
 
 /** The {@link Keyed.key} of the way in from `source` through this public port. */
 export function wayKey(source: IpAddress, protocol: Protocol, publicPort: Port): string {
@@ -59,9 +79,21 @@ export function doorsOf({ source, openings }: Grant): readonly Door[] {
       case 'forward': {
         const { protocol, publicPort, target, translation: as } = opening
         const key = translationKey(source, protocol, target)
-        const answer = as === 'none' ? 'no translation' : as === 'masquerade' ? as : `source ${as.snat}`
         doors.push(way(source, protocol, publicPort, target, hostText(target)))
-        doors.push({ kind: 'translation', key, answer, source, protocol, target, as })
+        doors.push({ kind: 'translation', key, answer: translationText(as), source, protocol, target, as })
+        break
+      }
+      case 'transit': {
+        const { to, translation: as } = opening
+        // One list for each source: lists could overlap.
+        const answer = `${to.map(describeTransitTarget).join(' and ')} with ${translationText(as)}`
+        doors.push({ kind: 'transit', key: `${source} through this host`, answer, source, to, as })
+        break
+      }
+      case 'divert': {
+        const { target, translation: as } = opening
+        const answer = `${target} with ${translationText(as)}`
+        doors.push({ kind: 'divert', key: `${source} to every port of this host`, answer, source, target, as })
         break
       }
       default:
@@ -69,6 +101,10 @@ export function doorsOf({ source, openings }: Grant): readonly Door[] {
     }
   }
   return doors
+}
+
+function translationText(as: Translated): string {
+  return as === 'none' ? 'no translation' : as === 'masquerade' ? as : `source ${as.snat}`
 }
 
 function hostText({ address, port }: ForwardOpening['target']): string {

@@ -8,15 +8,17 @@
  *     2|3|30|192.0.2.7!|t22,u53|alice|86400000                      asked for by 192.0.2.7 itself
  *     2|3|30|192.0.2.7|t80>22|alice|86400000                        a ghost
  *     2|3|30|192.0.2.7|t443>[10.0.0.5]:8443~m|alice|86400000        an inner host; ~m masquerade, ~s[ADDRESS] SNAT
+ *     2|3|30|192.0.2.7|o[10.0.0.0]/24:1-65535+t[10.1.0.5]/32:22-22|alice|86400000        through this host, to others
+ *     2|3|30|192.0.2.7|d[10.0.0.5]|alice|86400000                   all that is sent to this host, to an inner host
  *
  * END is in milliseconds since the machine started, including its suspensions. A remaining time instead would grow a
  * little with each reading and writing. The leading 2 is the version. Version 1 had no END, and is read too. Records of
  * another version are not understood, and their grants end.
  */
-import { type Grant, grantId, type Opening } from '../access/grant.ts'
+import { type Grant, grantId, type Opening, type TransitTarget, type Translated } from '../access/grant.ts'
 import type { StanzaId } from '../access/stanza.ts'
 import { parseStanzaName } from '../access/stanza-name.ts'
-import { type IpAddress, parseAddress } from '../packet/address.ts'
+import { type IpAddress, parseAddress, parseNetwork } from '../packet/address.ts'
 import type { Protocol, Username } from '../packet/message.ts'
 import { parseUsername } from '../packet/username.ts'
 import { type Port, parsePort, seconds } from '../units.ts'
@@ -37,20 +39,35 @@ export function encodeRecord(grant: Grant, until: number): string {
 }
 
 function encodeOpening(opening: Opening): string {
-  const protocol = opening.protocol === 'tcp' ? 't' : 'u'
   switch (opening.kind) {
     case 'access':
-      return `${protocol}${opening.port}`
+      return `${letterOf(opening.protocol)}${opening.port}`
     case 'ghost':
-      return `${protocol}${opening.publicPort}>${opening.localPort}`
+      return `${letterOf(opening.protocol)}${opening.publicPort}>${opening.localPort}`
     case 'forward': {
-      const { publicPort, target, translation } = opening
-      const as = translation === 'none' ? '' : translation === 'masquerade' ? '~m' : `~s[${translation.snat}]`
-      return `${protocol}${publicPort}>[${target.address}]:${target.port}${as}`
+      const { protocol, publicPort, target, translation } = opening
+      return `${letterOf(protocol)}${publicPort}>[${target.address}]:${target.port}${encodeTranslation(translation)}`
     }
+    case 'transit': {
+      const to = opening.to.map(({ network: { prefix, length }, ports, protocol }) => {
+        const which = protocol === undefined ? 'o' : letterOf(protocol)
+        return `${which}[${prefix}]/${length}:${ports.first}-${ports.last}`
+      })
+      return `${to.join('+')}${encodeTranslation(opening.translation)}`
+    }
+    case 'divert':
+      return `d[${opening.target}]${encodeTranslation(opening.translation)}`
     default:
       return opening satisfies never
   }
+}
+
+function letterOf(protocol: Protocol): string {
+  return protocol === 'tcp' ? 't' : 'u'
+}
+
+function encodeTranslation(translation: Translated): string {
+  return translation === 'none' ? '' : translation === 'masquerade' ? '~m' : `~s[${translation.snat}]`
 }
 
 /** What a record says. */
@@ -109,11 +126,37 @@ function parseUser(text: string): Username | undefined {
   }
 }
 
+const GATEWAY = /^(?:d\[([0-9a-f.:]+)\]|([tuo]\[.*?))(?:~(?:(m)|s\[([0-9a-f.:]+)\]))?$/
+const TRANSIT_TARGET = /^([tuo])\[([0-9a-f.:]+)\]\/(\d{1,3}):(\d{1,5})-(\d{1,5})$/
+
+/** A `transit` or a `divert`. */
+function parseGateway(text: string): Opening | undefined {
+  const [, host, list, masquerade, snat] = GATEWAY.exec(text) ?? []
+  const shown = snat === undefined ? undefined : addressOf(snat)
+  if (snat !== undefined && shown === undefined) return undefined
+  const translation: Translated =
+    shown !== undefined ? { snat: shown } : masquerade === undefined ? 'none' : 'masquerade'
+  if (host !== undefined) {
+    const target = addressOf(host)
+    return target && { kind: 'divert', target, translation }
+  }
+  const to: TransitTarget[] = []
+  for (const item of list?.split('+') ?? []) {
+    const [, letter, where = '', bits = '', one = '', other = ''] = TRANSIT_TARGET.exec(item) ?? []
+    const network = parseNetwork(`${where}/${bits}`)
+    const [first, last] = [portOf(one), portOf(other)]
+    if (!network.ok || first === undefined || last === undefined || first > last) return undefined
+    const protocol = letter === 'o' ? {} : { protocol: letter === 't' ? ('tcp' as const) : ('udp' as const) }
+    to.push({ network: network.value, ports: { first, last }, ...protocol })
+  }
+  return to.length === 0 ? undefined : { kind: 'transit', to, translation }
+}
+
 const OPENING = /^([tu])(\d{1,5})(?:>(?:(\d{1,5})|\[([0-9a-f.:]+)\]:(\d{1,5})(?:~(?:(m)|s\[([0-9a-f.:]+)\]))?))?$/
 
 function parseOpening(text: string): Opening | undefined {
   const match = OPENING.exec(text)
-  if (match === null) return undefined
+  if (match === null) return parseGateway(text)
   const [, letter, first = '', local, host, hostPort, masquerade, snat] = match
   const protocol: Protocol = letter === 't' ? 'tcp' : 'udp'
   const publicPort = portOf(first)

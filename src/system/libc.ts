@@ -14,6 +14,9 @@ type Bytes = Uint8Array | null
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number
   bind(fd: number, address: Bytes, length: number): number
+  listen(fd: number, backlog: number): number
+  /** @param length a 4-byte in-out integer. */
+  accept4(fd: number, address: Bytes, length: Bytes, flags: number): number
   setsockopt(fd: number, level: number, option: number, value: Bytes, length: number): number
   /** @param length a 4-byte in-out integer. */
   getsockopt(fd: number, level: number, option: number, value: Bytes, length: Bytes): number
@@ -55,6 +58,7 @@ export interface Libc {
 export const AF_UNIX = 1
 export const AF_INET = 2
 export const AF_INET6 = 10
+export const SOCK_STREAM = 1
 export const SOCK_DGRAM = 2
 export const SOCK_RAW = 3
 export const SOCK_NONBLOCK = 0o4000
@@ -93,6 +97,8 @@ function load(): Libc {
   return {
     socket: library.func('int socket(int, int, int)'),
     bind: library.func('int bind(int, void *, uint32_t)'),
+    listen: library.func('int listen(int, int)'),
+    accept4: library.func('int accept4(int, void *, void *, int)'),
     setsockopt: library.func('int setsockopt(int, int, int, void *, uint32_t)'),
     getsockopt: library.func('int getsockopt(int, int, int, void *, void *)'),
     ioctl: library.func('int ioctl(int, unsigned long, void *)'),

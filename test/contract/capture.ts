@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { CapturedPacket, EventCapture, Via } from '../../src/capture/capture.ts'
+import type { CapturedPacket, EventCapture, OtherCarrier, Via } from '../../src/capture/capture.ts'
 import { LOOPBACK_INDEX } from '../../src/capture/disbelief.ts'
 import type { Port } from '../../src/units.ts'
 
@@ -19,8 +19,9 @@ export interface CaptureTraits {
   readonly skip?: string | false
   /** What its packets say of how they came. */
   readonly via: Via
-  /** And the interface where it arrived. */
+  /** And the interface where it arrived, if it is no socket of TCP. */
   readonly knowsDestination: boolean
+  readonly carrier?: OtherCarrier
   /** Leaves out other ports and payloads outside {@link CONTRACT_BOUNDS}. */
   readonly filters: boolean
   /** Packets that come before it runs wait for it. */
@@ -43,7 +44,9 @@ export function captureContract(name: string, traits: CaptureTraits, create: () 
         for (const port of fixture.ports) {
           const payload = new Uint8Array(150).map((_, i) => (i * 7 + port) & 0xff)
           const sourcePort = await fixture.send(payload, address, port)
-          const known = traits.knowsDestination ? { destination: address, interfaceIndex: LOOPBACK_INDEX } : {}
+          const arrived =
+            traits.carrier === undefined ? { interfaceIndex: LOOPBACK_INDEX } : { carrier: traits.carrier }
+          const known = traits.knowsDestination ? { destination: address, ...arrived } : {}
           expected.push({ via: traits.via, payload, source: address, sourcePort, ...known, destinationPort: port })
           await running.received(expected.length)
         }

@@ -1,6 +1,6 @@
 /**
- * FIREWALL iptables when something goes wrong: half of a change fails, the lock is held, the clock is set, others change
- * the rules. The hosts are those of `../support/firewall-lab.ts`.
+ * FIREWALL iptables when something goes wrong: half of a change fails, the lock is held, the clock is set, others
+ * change the rules. The hosts are those of `../support/firewall-lab.ts`.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'

@@ -1,10 +1,10 @@
 /** Random grants, for properties. */
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { type Grant, grantId, type Opening } from '../../src/access/grant.ts'
+import { type Grant, grantId, type Opening, type TransitTarget } from '../../src/access/grant.ts'
 import type { StanzaId } from '../../src/access/stanza.ts'
 import { parseStanzaName, type StanzaName } from '../../src/access/stanza-name.ts'
-import { addressFromBytes, type IpAddress } from '../../src/packet/address.ts'
+import { addressFromBytes, familyOf, type IpAddress, maskAddress } from '../../src/packet/address.ts'
 import { parseUsername } from '../../src/packet/username.ts'
 import { type Port, seconds } from '../../src/units.ts'
 
@@ -15,7 +15,25 @@ const address = fc
   .oneof(fc.uint8Array({ minLength: 4, maxLength: 4 }), fc.uint8Array({ minLength: 16, maxLength: 16 }))
   .map((bytes): IpAddress => addressFromBytes(bytes))
 const protocol = fc.constantFrom('tcp' as const, 'udp' as const)
+const translation = fc.oneof(
+  fc.constant('none' as const),
+  fc.constant('masquerade' as const),
+  fc.record({ snat: address }, plain),
+)
+const transitTarget: fc.Arbitrary<TransitTarget> = fc
+  .tuple(address, fc.nat({ max: 128 }), port, port, fc.option(protocol))
+  .map(([inside, bits, one, other, which]) => {
+    const length = Math.min(bits, familyOf(inside) === 4 ? 32 : 128)
+    const ports = { first: Math.min(one, other) as Port, last: Math.max(one, other) as Port }
+    const network = { prefix: maskAddress(inside, length), length }
+    return { network, ports, ...(which !== null && { protocol: which }) }
+  })
 const opening = fc.oneof(
+  fc.record(
+    { kind: fc.constant('transit' as const), to: fc.array(transitTarget, { minLength: 1, maxLength: 5 }), translation },
+    plain,
+  ),
+  fc.record({ kind: fc.constant('divert' as const), target: address, translation }, plain),
   fc.record({ kind: fc.constant('access' as const), protocol, port }, plain),
   fc.record({ kind: fc.constant('ghost' as const), protocol, publicPort: port, localPort: port }, plain),
   fc.record(
@@ -24,11 +42,7 @@ const opening = fc.oneof(
       protocol,
       publicPort: port,
       target: fc.record({ address, port }, plain),
-      translation: fc.oneof(
-        fc.constant('none' as const),
-        fc.constant('masquerade' as const),
-        fc.record({ snat: address }, plain),
-      ),
+      translation,
     },
     plain,
   ),

@@ -88,6 +88,16 @@ const attemptsToPoll: Readonly<Record<string, readonly number[]>> = {
   'ioctl FIONBIO': [16, CAPTURE_SOCKET, 0x5421, 0],
 }
 
+/** With `--accepts`, it is a TCP server too: what it accepts has a number that is free now, or beyond those in use. */
+const attemptsToAccept: Readonly<Record<string, readonly number[]>> = {
+  'accept4 on its channel': [288, 4, 0, 0, 0],
+  accept: [43, CAPTURE_SOCKET, 0, 0],
+  'write to a free number': [1, 900, text('x'), 1],
+  'writev to a free number': [20, 900, 0, 0],
+  'shut a connection down': [48, 900, 0],
+  'send over a connection': [44, 900, text('x'), 1, 0, 0, 0],
+}
+
 const say = (value: unknown): void => void writeSync(1, `${JSON.stringify(value)}\n`)
 // Once before: V8 and the C library have then done what they do only once.
 createHmac('sha256', 'key').update('x').digest()
@@ -103,8 +113,10 @@ if (process.argv.includes('--unconfined')) {
   syscall(231, 0, 0, 0, 0, 0, 0)
 }
 const polls = process.argv.includes('--poll')
+const accepts = process.argv.includes('--accepts')
 const confined = confineReceiver({
   captureSockets: [CAPTURE_SOCKET],
+  listening: accepts ? [CAPTURE_SOCKET] : [],
   waitsBy: polls ? 'poll' : 'events',
   pid: process.pid,
 })
@@ -113,7 +125,8 @@ say({ confined: confined.ok ? true : confined.failure.detail })
 const came: Record<string, string> = {}
 for (const [name, [number = 0, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0]] of Object.entries({
   ...attempts,
-  ...(polls ? attemptsToPoll : {}),
+  ...(polls && !accepts ? attemptsToPoll : {}),
+  ...(accepts ? attemptsToAccept : {}),
 })) {
   const result = Number(syscall(number, a, b, c, d, e, f))
   const errno = koffi.errno()

@@ -137,8 +137,10 @@ function grantedLines(fields: Fields, { places, now }: LineContext): readonly Lo
       if (kind === 'ghost') return [added('local NAT', places.access, rest), added('DNAT', places.dnat, publicPort)]
       const [, translation] = /~(.*)$/.exec(rest) ?? []
       return [
-        added('FORWARD', places.forward, publicPort),
-        added('DNAT', places.dnat, publicPort),
+        ...(kind === 'divert'
+          ? []
+          : [added(kind === 'transit' ? 'FORWARD ALL' : 'FORWARD', places.forward, publicPort)]),
+        ...(kind === 'transit' ? [] : [added(kind === 'divert' ? 'DNAT ALL' : 'DNAT', places.dnat, publicPort)]),
         ...(translation === undefined
           ? []
           : translation === 'masquerade'
@@ -197,9 +199,9 @@ function cycleLines(level: LogLevel, fields: Fields): readonly LogLine[] {
   }
 }
 
-/** The text of describeOpening(): `tcp/22`, `tcp/80→22`, `tcp/443→10.0.0.5:8443~masquerade`. */
+/** The text of describeOpening(): `tcp/22`, `tcp/80→22`, `tcp/443→10.0.0.5:8443~masquerade`, `through→anywhere`. */
 export function readOpening(opening: string): {
-  readonly kind: 'access' | 'ghost' | 'forward'
+  readonly kind: 'access' | 'ghost' | 'forward' | 'transit' | 'divert'
   /** `tcp/80` */
   readonly publicPort: string
   /** Of a ghost service: `tcp/22`. Of a forward: the target and the translation. */
@@ -207,6 +209,9 @@ export function readOpening(opening: string): {
 } {
   const [publicPort = '', target] = opening.split('→')
   if (target === undefined) return { kind: 'access', publicPort, rest: '' }
+  // In fwknop’s words: every protocol and port. The log line of ghostport itself names the limits.
+  if (publicPort === 'through') return { kind: 'transit', publicPort: '*/*', rest: target }
+  if (publicPort === 'all') return { kind: 'divert', publicPort: '*/*', rest: target }
   const [protocol = ''] = publicPort.split('/')
   return /^[0-9]+$/.test(target)
     ? { kind: 'ghost', publicPort, rest: `${protocol}/${target}` }
@@ -218,7 +223,13 @@ function anyOf(source: string): string {
 }
 
 function expiredLines(fields: Fields, { places }: LineContext): readonly LogLine[] {
-  const placeOf = { access: places.access, ghost: places.dnat, forward: places.forward }
+  const placeOf = {
+    access: places.access,
+    ghost: places.dnat,
+    forward: places.forward,
+    transit: places.forward,
+    divert: places.dnat,
+  }
   return text(fields['grant'])
     .split(',')
     .map((opening) => {

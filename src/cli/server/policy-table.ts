@@ -53,6 +53,7 @@ function serverRows({ captures, firewall }: ServerConfig, { maxAge, refuseReplay
 function describeCapture({ kind, interfaces, ports, filter, path }: ServerConfig['captures'][number]): string {
   const what = filter === undefined ? `udp ${ports.map(formatCapturePort).join(', ')}` : formatFilter(filter)
   if (kind === 'pcap-file') return `to the file ${path}, ${what}`
+  if (kind === 'tcp-server') return `on a TCP server, tcp ${ports.map(formatCapturePort).join(', ')}`
   const on = kind === 'udp' ? 'a UDP socket' : interfaces === 'any' ? 'all interfaces' : interfaces.join(', ')
   return `on ${on}, ${what}`
 }

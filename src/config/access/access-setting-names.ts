@@ -28,6 +28,8 @@ export const usedStanzaSettings = [
   'FORCE_NAT',
   'FORCE_SNAT',
   'FORCE_MASQUERADE',
+  'FORWARD_ALL',
+  'DISABLE_DNAT',
   'NAT_TARGETS',
   'ENABLE_CMD_EXEC',
   'CMD_EXEC_USER',
@@ -54,14 +56,9 @@ export const usedStanzaSettings = [
 ] as const
 export type UsedStanzaSetting = (typeof usedStanzaSettings)[number]
 
-const GATEWAY = 'the SPA gateway is not built yet'
-
 /** Refused by name; where it may be `N`, that value asks for nothing and may stay. */
 export const refusedStanzaSettings: Readonly<Record<string, { readonly instead: string; readonly mayBeNo: boolean }>> =
-  {
-    FORWARD_ALL: { instead: GATEWAY, mayBeNo: true },
-    DISABLE_DNAT: { instead: GATEWAY, mayBeNo: true },
-  }
+  {}
 
 export const stanzaSettingNames: readonly string[] = [...usedStanzaSettings, ...Object.keys(refusedStanzaSettings)]
 

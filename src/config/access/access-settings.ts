@@ -54,6 +54,8 @@ export interface StanzaDraft {
   forceNat?: NonNullable<Stanza['forceNat']>
   forceSnat?: IpAddress
   forceMasquerade?: boolean
+  forwardAll?: boolean
+  disableDnat?: boolean
   natTargets?: readonly NatTargetRule[]
   runsCommands?: boolean
   commandUser?: AccountName
@@ -117,6 +119,8 @@ export const stanzaSettings: Readonly<Record<UsedStanzaSetting, StanzaSetting>> 
   FORCE_NAT: setting('forceNat', addressAndPort),
   FORCE_SNAT: setting('forceSnat', hostAddressValue),
   FORCE_MASQUERADE: setting('forceMasquerade', yesNo),
+  FORWARD_ALL: setting('forwardAll', yesNo),
+  DISABLE_DNAT: setting('disableDnat', yesNo),
   NAT_TARGETS: setting('natTargets', natTargetsValue),
   ENABLE_CMD_EXEC: setting('runsCommands', yesNo),
   CMD_EXEC_USER: setting('commandUser', accountName('user')),

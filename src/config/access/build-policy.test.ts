@@ -53,6 +53,7 @@ const contradictions: [conf: string, stanza: string, suggestion: string][] = [
   ['', 'FORCE_NAT 10.0.0.5 22', FORWARD],
   [LOCAL, 'FORCE_NAT 10.0.0.5 22', FORWARD],
   [FORWARD, 'FORCE_NAT 127.0.0.1 22', LOCAL],
+  [LOCAL, 'FORWARD_ALL Y', FORWARD],
   [FORWARD, 'FORCE_NAT ::1 22', LOCAL],
 ]
 for (const [conf, stanza, suggestion] of contradictions) {

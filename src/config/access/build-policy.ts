@@ -26,7 +26,15 @@ export function buildPolicy(
           at,
           suggestion: `${variable} Y;`,
         })
-    } else if (natTargets === undefined && (nat.forward || nat.local)) about.add('natAnywhere', at)
+    }
+    if (stanza.forwardAll && !nat.forward)
+      return refuse('CONFIG_CONFLICT', 'FORWARD_ALL needs ENABLE_IPT_FORWARDING Y in fwknopd.conf', {
+        at,
+        suggestion: 'ENABLE_IPT_FORWARDING Y;',
+      })
+    if (stanza.disableDnat && !nat.forward && !nat.local) about.add('disableDnatUnused', at)
+    if ((forceNat === undefined || stanza.forwardAll) && natTargets === undefined && (nat.forward || nat.local))
+      about.add('natAnywhere', at)
     if (natTargets !== undefined && !nat.forward && !nat.local) about.add('natTargetsUnused', at)
     if (sources !== 'any' && sources.every(isLinkLocalNetwork)) about.add('sourceLinkLocal', at)
     if (destinations !== 'any' && config.captures.some(({ kind }) => kind === 'udp'))

@@ -97,6 +97,11 @@ function assemble(
   const lifetimes = assembleLifetimes(draft, lineOf, about)
   const cycle = assembleCycle(draft, lineOf, lifetimes.timeout, about)
   if (!cycle.ok) return cycle
+  if (draft.forwardAll && draft.cycleOpen !== undefined)
+    return refuse('CONFIG_CONFLICT', 'FORWARD_ALL is for every port, and CMD_CYCLE_OPEN runs for each port', {
+      at: lineOf.forwardAll?.at ?? location,
+      suggestion: 'a stanza for each',
+    })
   const { openPorts, requireUsername, expires, forceNat, natTargets } = draft
   return ok({
     id,
@@ -114,6 +119,8 @@ function assemble(
     ...(expires === undefined ? {} : { expires }),
     ...(forceNat === undefined ? {} : { forceNat }),
     ...translation.value,
+    ...(draft.forwardAll && { forwardAll: true as const }),
+    ...(draft.disableDnat && { disableDnat: true as const }),
     ...(natTargets === undefined ? {} : { natTargets }),
     ...commands.value,
     ...cycle.value,
@@ -177,20 +184,23 @@ function assembleLifetimes(
   return { timeout: seconds(Math.min(timeout ?? DEFAULT_TIMEOUT, maxTimeout)), maxTimeout }
 }
 
-/** FORCE_SNAT before FORCE_MASQUERADE. Each needs FORCE_NAT, as in fwknop. */
+/** FORCE_SNAT before FORCE_MASQUERADE. Each needs FORCE_NAT or FORWARD_ALL, as in fwknop. */
 function assembleTranslation(
-  { forceNat, forceSnat, forceMasquerade = false }: StanzaDraft,
+  { forceNat, forceSnat, forceMasquerade = false, forwardAll = false }: StanzaDraft,
   lineOf: LineOfField,
   notices: NoticesOfStanza,
 ): Result<Pick<Stanza, 'forceTranslation'>, ConfigFailure> {
   const line = lineOf.forceSnat ?? (forceMasquerade ? lineOf.forceMasquerade : undefined)
   if (line === undefined) return ok({})
   const { at } = line
-  if (forceNat === undefined)
-    return refuse('CONFIG_CONFLICT', `${line.name} needs FORCE_NAT`, { at, suggestion: 'FORCE_NAT ADDRESS PORT' })
+  if (forceNat === undefined && !forwardAll)
+    return refuse('CONFIG_CONFLICT', `${line.name} needs FORCE_NAT or FORWARD_ALL`, {
+      at,
+      suggestion: 'FORCE_NAT ADDRESS PORT',
+    })
   if (forceSnat === undefined) return ok({ forceTranslation: 'masquerade' })
   if (forceMasquerade && lineOf.forceMasquerade !== undefined) notices.add('snatWins', lineOf.forceMasquerade.at)
-  if (familyOf(forceSnat) !== familyOf(forceNat.address))
+  if (forceNat !== undefined && familyOf(forceSnat) !== familyOf(forceNat.address))
     return refuse(
       'CONFIG_CONFLICT',
       `FORCE_SNAT ${forceSnat} and FORCE_NAT ${forceNat.address} are not both IPv4 or both IPv6`,

@@ -49,6 +49,7 @@ const kinds = {
     level: 'warning',
     text: 'NAT without NAT_TARGETS: a holder of the key can reach any inner host and port',
   },
+  disableDnatUnused: { level: 'info', text: 'DISABLE_DNAT has no effect: no kind of NAT is enabled' },
   natTargetsUnused: { level: 'info', text: 'NAT_TARGETS has no effect: no kind of NAT is enabled' },
   sourceLinkLocal: {
     level: 'warning',

@@ -18,7 +18,7 @@ import {
   type RelayListener,
 } from './firewall-settings.ts'
 import type { UsedSetting, usedSettings } from './fwknopd-settings.ts'
-import { formatFilter } from './pcap-filter.ts'
+import { formatFilter, mayPass, portsFilter, toPorts, without } from './pcap-filter.ts'
 import type { CaptureConfig, ServerConfig } from './server-config.ts'
 import { type CapturePort, formatCapturePort, sameCapturePorts } from './spa-ports.ts'
 
@@ -66,8 +66,9 @@ export function assembleServerConfig(
   const { values } = given
   const captures = assembleCaptures(given, notices)
   if (!captures.ok) return captures
-  const firewall = assembleFirewall(file, given, notices)
-  if (!firewall.ok) return firewall
+  const assembled = assembleFirewall(file, given, notices)
+  if (!assembled.ok) return assembled
+  const firewall = ok(withKnocks(assembled.value, captures.value))
   const resolved = (name: UsedSetting, path: string, folder: string): string =>
     given.expanded.has(name) ? path : relativeTo(folder, path)
   if (values.ACCESS_FOLDER !== undefined) noEffect('ACCESS_FILE', 'ACCESS_FOLDER replaces it', given.at, notices)
@@ -126,13 +127,13 @@ function assembleLines({ values, at, dialect }: GivenSettings, notices: Notice[]
   }
 }
 
-type CaptureWord = 'packet' | 'udp'
+type CaptureWord = 'packet' | 'udp' | 'tcp'
 
 function assembleCaptures(given: GivenSettings, notices: Notice[]): Result<readonly CaptureConfig[], ConfigFailure> {
   const { values, at } = given
   const maxBytes = values.MAX_SNIFF_BYTES ?? DEFAULT_MAX_BYTES
   if (values.PCAP_FILE !== undefined) {
-    for (const name of ['CAPTURE', 'ENABLE_UDP_SERVER', 'UDPSERV_PORT', 'PCAP_INTF'] as const)
+    for (const name of [...CAPTURE_SETTINGS, 'UDPSERV_PORT', 'TCPSERV_PORT', 'PCAP_INTF'] as const)
       noEffect(name, 'packets come from PCAP_FILE', at, notices)
     const asked = assemblePassive(given)
     if (!asked.ok) return asked
@@ -141,32 +142,70 @@ function assembleCaptures(given: GivenSettings, notices: Notice[]): Result<reado
   }
   const words = chosenCaptures(given)
   if (!words.ok) return words
+  const has = (word: CaptureWord): boolean => words.value.includes(word)
+  const interfaces = values.PCAP_INTF ?? (given.dialect === 'fwknopd' ? FWKNOPD_INTERFACES : 'any')
   const captures: CaptureConfig[] = []
-  for (const word of words.value) {
-    const asked = word === 'packet' ? assemblePassive(given) : assembleUdp(given)
+  const udp = has('udp') ? assembleUdp(given) : undefined
+  if (udp?.ok === false) return udp
+  const tcp = has('tcp') ? (values.TCPSERV_PORT ?? STANDARD_SPA_PORT) : undefined
+  if (has('packet')) {
+    const asked = has('udp') ? assembleBeside(given) : assemblePassive(given)
     if (!asked.ok) return asked
-    const interfaces = values.PCAP_INTF ?? (given.dialect === 'fwknopd' ? FWKNOPD_INTERFACES : 'any')
-    captures.push({ kind: word, interfaces, ...asked.value, maxBytes })
+    const others = { udp: udp?.value.ports ?? [], tcp: tcp === undefined ? [] : [tcp] }
+    captures.push({ kind: 'packet', interfaces, ...exceptFor(others, asked.value), maxBytes })
   }
-  const passedOver = words.value.includes('packet')
-    ? (['UDPSERV_PORT'] as const)
-    : (['PCAP_INTF', 'PCAP_FILTER'] as const)
-  const how = words.value.includes('packet') ? 'from the interface' : 'by a UDP socket'
-  for (const name of passedOver) noEffect(name, `packets are captured ${how}`, at, notices)
+  if (udp !== undefined) captures.push({ kind: 'udp', interfaces, ...udp.value, maxBytes })
+  if (tcp !== undefined) captures.push({ kind: 'tcp-server', interfaces, ports: [tcp], maxBytes })
+  const how = `packets are captured ${HOW[words.value[0] ?? 'packet']}`
+  if (!has('packet')) for (const name of ['PCAP_INTF', 'PCAP_FILTER'] as const) noEffect(name, how, at, notices)
+  if (!has('udp')) noEffect('UDPSERV_PORT', how, at, notices)
+  if (!has('tcp')) noEffect('TCPSERV_PORT', 'there is no TCP server without ENABLE_TCP_SERVER Y', at, notices)
   return ok(captures)
 }
 
-/** CAPTURE, or what fwknop's own switches say. */
+const HOW = { packet: 'from the interface', udp: 'by a UDP socket', tcp: 'by a TCP server' } as const
+const CAPTURE_SETTINGS = ['CAPTURE', 'ENABLE_UDP_SERVER', 'ENABLE_TCP_SERVER'] as const
+
+/** CAPTURE, or what fwknop's own switches say: a TCP server beside the interface or the UDP socket. */
 function chosenCaptures(given: GivenSettings): Result<readonly CaptureWord[], ConfigFailure> {
-  const { values } = given
-  const byUdpServer = values.ENABLE_UDP_SERVER === undefined ? undefined : values.ENABLE_UDP_SERVER ? 'udp' : 'packet'
-  if (values.CAPTURE !== undefined && byUdpServer !== undefined && values.CAPTURE !== byUdpServer)
+  const { CAPTURE: named, ENABLE_UDP_SERVER: udp, ENABLE_TCP_SERVER: tcp } = given.values
+  if (named === undefined) return ok([udp === true ? 'udp' : 'packet', ...(tcp === true ? (['tcp'] as const) : [])])
+  for (const [word, wanted] of [
+    ['udp', udp],
+    ['tcp', tcp],
+  ] as const)
+    if (wanted !== undefined && wanted !== named.includes(word))
+      return conflict(
+        'CAPTURE',
+        `CAPTURE ${named.join(', ')} contradicts ENABLE_${word.toUpperCase()}_SERVER ${wanted ? 'Y' : 'N'}`,
+        given,
+      )
+  return ok([...new Set(named)])
+}
+
+/** What is captured passively beside a UDP socket: only what PCAP_FILTER says. SPA_PORTS are the socket's. */
+function assembleBeside(given: GivenSettings): Result<Asked, ConfigFailure> {
+  const asked = given.values.PCAP_FILTER
+  if (asked === undefined)
     return conflict(
       'CAPTURE',
-      `CAPTURE ${values.CAPTURE} contradicts ENABLE_UDP_SERVER ${values.ENABLE_UDP_SERVER ? 'Y' : 'N'}`,
+      'CAPTURE packet, udp needs PCAP_FILTER: it says what is captured beside the UDP socket, such as “tcp port 80”',
       given,
     )
-  return ok([values.CAPTURE ?? byUdpServer ?? 'packet'])
+  return ok('ports' in asked ? { ports: asked.ports } : { ports: [], filter: asked.filter })
+}
+
+/** Without what sockets of our own get: each packet comes once. */
+function exceptFor(others: Readonly<Record<'udp' | 'tcp', readonly CapturePort[]>>, { ports, filter }: Asked): Asked {
+  let left = filter
+  for (const carrier of ['udp', 'tcp'] as const)
+    for (const port of others[carrier]) {
+      const range = typeof port === 'number' ? { first: port, last: port } : port
+      // A list of ports is of UDP.
+      if (left === undefined && carrier === 'udp') left = portsFilter(ports)
+      if (left !== undefined && mayPass(left, carrier)) left = without(left, toPorts(carrier, range))
+    }
+  return left === undefined ? { ports } : { ports: [], filter: left }
 }
 
 type Asked = Pick<CaptureConfig, 'ports' | 'filter'>
@@ -270,6 +309,15 @@ function assemblePolicy({ values, at }: GivenSettings, notices: Notice[]): Serve
       resolveNames: values.ENABLE_NAT_DNS ?? true,
     },
   }
+}
+
+/** What no grant may lead elsewhere. A packet that is captured from the interface is seen before any rule. */
+function withKnocks(firewall: FirewallConfig, captures: readonly CaptureConfig[]): FirewallConfig {
+  if (firewall.kind === 'relay') return firewall
+  const knocks = captures.flatMap(({ kind, ports }) =>
+    kind === 'udp' ? ports.filter((port) => typeof port === 'number') : [],
+  )
+  return knocks.length === 0 ? firewall : { ...firewall, knocks }
 }
 
 const NFTABLES_SETTINGS = ['FIREWALL_MODE', 'CONNTRACK_MARK', 'PROTECTED_PORTS', 'NFT_TABLE'] as const

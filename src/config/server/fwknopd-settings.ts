@@ -53,6 +53,8 @@ export const usedSettings = {
   MAX_SNIFF_BYTES: wholeNumber({ min: 1, max: 32_768, unit: 'bytes' }),
   ENABLE_UDP_SERVER: yesNo,
   UDPSERV_PORT: portValue,
+  ENABLE_TCP_SERVER: yesNo,
+  TCPSERV_PORT: portValue,
   ENABLE_SPA_PACKET_AGING: yesNo,
   MAX_SPA_PACKET_AGE: wholeNumber({ min: 1, max: 100_000, unit: 'seconds' }),
   ENABLE_DIGEST_PERSISTENCE: yesNo,
@@ -97,7 +99,7 @@ export const usedSettings = {
   NFT_TABLE: tableNameValue,
   MAX_GRANTS: wholeNumber({ min: 1, max: 1_000_000 }),
   RELAY: relayListenerValue,
-  CAPTURE: oneOf('packet', 'udp'),
+  CAPTURE: listOf(oneOf('packet', 'udp', 'tcp')),
   SPA_PORTS: spaPorts,
   PACKET_LIMIT: wholeNumber({ min: 1, max: 2_147_483_647, unit: 'packets' }),
   REPLAY_DB: absolutePath('/var/lib/ghostport'),
@@ -142,7 +144,6 @@ export const irrelevantSettings: Readonly<Record<string, string>> = {
   ENABLE_PCAP_PROMISC: 'packets for other hosts are not looked at, also where they pass by',
   EXIT_AT_INTF_DOWN: 'capture survives an interface that goes down, and continues when it is up again',
   RULES_CHECK_THRESHOLD: 'the kernel ends each grant by itself: there are no rules to check',
-  TCPSERV_PORT: NEEDS_A_REFUSED_SETTING,
   NFQ_INTERFACE: NEEDS_A_REFUSED_SETTING,
   NFQ_PORT: NEEDS_A_REFUSED_SETTING,
   NFQ_TABLE: NEEDS_A_REFUSED_SETTING,
@@ -174,7 +175,6 @@ const refusedAlways = (instead: string): RefusedSetting => ({ instead, mayBeNo: 
 /** Refused by name. */
 export const refusedSettings: Readonly<Record<string, RefusedSetting>> = {
   ENABLE_PCAP_ANY_DIRECTION: refusedUnlessNo('only packets that come in are captured'),
-  ENABLE_TCP_SERVER: refusedUnlessNo('SPA over TCP is not built yet'),
   ENABLE_NFQ_CAPTURE: refusedUnlessNo(
     'capture through NFQUEUE is not built: use CAPTURE packet, which needs no firewall rule',
   ),

@@ -150,6 +150,29 @@ for (const [text, kind, ports] of captures) {
   })
 }
 
+const together: [text: string, captures: string[]][] = [
+  ['ENABLE_TCP_SERVER Y;', ['packet 62201', 'tcp-server 62201']],
+  ['ENABLE_TCP_SERVER Y;\nTCPSERV_PORT 8000;\nENABLE_UDP_SERVER Y;', ['udp 62201', 'tcp-server 8000']],
+  ['CAPTURE tcp;', ['tcp-server 62201']],
+  [
+    'CAPTURE packet, tcp;\nPCAP_FILTER tcp port 62201;',
+    ['packet tcp port 62201 and not tcp port 62201', 'tcp-server 62201'],
+  ],
+  ['CAPTURE packet, tcp;\nPCAP_FILTER icmp;', ['packet icmp', 'tcp-server 62201']],
+  ['CAPTURE udp, packet;\nPCAP_FILTER tcp port 80;\nSPA_PORTS 53;', ['packet tcp port 80', 'udp 53']],
+  ['CAPTURE udp, packet;\nPCAP_FILTER port 53;\nSPA_PORTS 53;', ['packet port 53 and not udp port 53', 'udp 53']],
+]
+for (const [text, expected] of together)
+  test(`captured together: ${text.replaceAll('\n', ' ')}`, () => {
+    const { captures } = parse(text).config
+    assert.deepEqual(
+      captures.map(
+        ({ kind, ports, filter }) => `${kind} ${filter === undefined ? ports.join() : formatFilter(filter)}`,
+      ),
+      expected,
+    )
+  })
+
 test('a filter that asks for more than UDP ports is what is captured', () => {
   const { captures } = parse('PCAP_FILTER tcp port 80 or icmp;\nENABLE_SPA_OVER_HTTP Y;').config
   assert.deepEqual(
@@ -309,7 +332,7 @@ const malformed: [line: string, code: string, suggestion?: string][] = [
   ['FWKNOP_PID_FILE $FWKNOP_RUN_DIRS/x.pid;', 'CONFIG_UNKNOWN_KEY', '$FWKNOP_RUN_DIR/x.pid'],
   ['FWKNOP_PID_FILE $FWKNOP_PID_FILE;', 'CONFIG_SYNTAX'],
   ['PCAP_FILE a.pcap;', 'CONFIG_INVALID_VALUE', '/var/tmp/a.pcap'],
-  ['ENABLE_TCP_SERVER Y;', 'CONFIG_UNSUPPORTED_KEY'],
+  ['CAPTURE tpc;', 'CONFIG_INVALID_VALUE', 'tcp'],
   ['ENABLE_NFQ_CAPTURE Y;', 'CONFIG_UNSUPPORTED_KEY'],
   ['BLACKLIST 10.0.0.1;', 'CONFIG_UNSUPPORTED_KEY'],
 ]
@@ -355,6 +378,8 @@ const contradictions: [first: string, second: string][] = [
   ['PCAP_FILTER udp port 62201;', 'SPA_PORTS 53;'],
   ['PCAP_FILTER udp portrange 10-20;', 'SPA_PORTS 10-21;'],
   ['PCAP_FILTER tcp port 80;', 'SPA_PORTS 53;'],
+  ['ENABLE_TCP_SERVER Y;', 'CAPTURE packet;'],
+  ['SPA_PORTS 53;', 'CAPTURE udp, packet;'],
   ['CAPTURE udp;', 'SPA_PORTS 53, 10000-65534;'],
   ['ENABLE_UDP_SERVER Y;', 'SPA_PORTS 10000-65534;'],
   ['FIREWALL nftables;', 'RELAY 80 decoy=reset;'],

@@ -9,7 +9,7 @@
  */
 import { type AddressFamily, familyOf, type Network, parseNetwork } from '../../packet/address.ts'
 import { ok, type Result } from '../../result.ts'
-import type { PortRange } from '../../units.ts'
+import type { Port, PortRange } from '../../units.ts'
 import { nearest } from '../reading/nearest.ts'
 import { invalidValue, portRangeValue, type ValueFailure } from '../reading/setting-values.ts'
 
@@ -243,6 +243,15 @@ export function without(filter: PacketFilter, taken: PacketFilter): PacketFilter
 /** Packets to one port. */
 export function toPorts(carrier: 'udp' | 'tcp', ports: PortRange): PacketFilter {
   return all({ kind: 'carrier', carrier }, { kind: 'port', side: 'destination', ports })
+}
+
+/** UDP packets to one of these ports. @throws RangeError if there is none. */
+export function portsFilter(ports: readonly (Port | PortRange)[]): PacketFilter {
+  const [first, ...others] = ports.map((port) =>
+    toPorts('udp', typeof port === 'number' ? { first: port, last: port } : port),
+  )
+  if (first === undefined) throw new RangeError('no port to capture')
+  return others.reduce<PacketFilter>((all, one) => ({ kind: 'or', of: [all, one] }), first)
 }
 
 /** @returns the UDP ports of a filter that says nothing else; undefined for any other. */

@@ -71,8 +71,11 @@ export function ledgerPath({ replay }: Pick<ServerConfig, 'replay'>): string {
 }
 
 export interface CaptureConfig {
-  /** CAPTURE, or ENABLE_UDP_SERVER: passively from the interface, or by a bound UDP socket. Or PCAP_FILE. */
-  readonly kind: 'packet' | 'udp' | 'pcap-file'
+  /**
+   * CAPTURE, or ENABLE_UDP_SERVER and ENABLE_TCP_SERVER: passively from the interface, by a bound UDP socket, by
+   * connections. Or PCAP_FILE.
+   */
+  readonly kind: 'packet' | 'udp' | 'tcp-server' | 'pcap-file'
   /** PCAP_FILE: of `pcap-file` only. */
   readonly path?: string
   /** Whether the server ends with the file. fwknopd goes on: its rules may be open still. */
@@ -80,7 +83,8 @@ export interface CaptureConfig {
   /** PCAP_INTF: by name, since an index dies with its interface. Of no meaning to `udp`. */
   readonly interfaces: 'any' | readonly string[]
   /**
-   * SPA_PORTS, or UDPSERV_PORT, or those of PCAP_FILTER: each once. To `udp`, no ranges. None if there is a filter.
+   * SPA_PORTS, or UDPSERV_PORT, or those of PCAP_FILTER; or TCPSERV_PORT: each once. To `udp`, no ranges. None if there
+   * is a filter.
    */
   readonly ports: readonly CapturePort[]
   /** PCAP_FILTER, if it says more than UDP ports. */

@@ -6,6 +6,7 @@
 import { StanzaIndex } from '../../access/matching.ts'
 import { OpenerMemory } from '../../access/opener-memory.ts'
 import type { CaptureCounters, CapturedPacket } from '../../capture/capture.ts'
+import { MOST_CONNECTIONS } from '../../capture/tcp-server/tcp-server.ts'
 import { monotonic } from '../../clock.ts'
 import { loadConfig } from '../../config/load.ts'
 import { filesFromSnapshot } from '../../config/reading/config-files.ts'
@@ -109,9 +110,13 @@ export class ReceiverDuty {
   ready(): void {
     const captureSockets = this.#orders.flatMap(({ sockets }) => (sockets === 'own' ? [] : sockets))
     staySmall('receiver')
-    const limited = limitReceiver()
+    const listening = this.#orders.flatMap(({ config, sockets }) =>
+      config.kind === 'tcp-server' && sockets !== 'own' ? sockets : [],
+    )
+    const limited = limitReceiver(listening.length > 0 ? MOST_CONNECTIONS : 0)
     const confinement = confineReceiver({
       captureSockets,
+      listening,
       waitsBy: this.#orders.some(({ sockets }) => sockets === 'own') ? 'events' : 'poll',
       pid: process.pid,
     })

@@ -25,15 +25,16 @@ const MORE_DESCRIPTORS = 16
  * Sets the limits. They cannot be raised again. The memory that a process has reserved is no measure: V8 reserves much,
  * and uses little of it. So the limits are counted from what is there.
  *
+ * @param connections that it may have at a time, of a TCP server
  * @returns PRIVILEGE_EXCESSIVE where they cannot be set
  */
-export function limitReceiver(): Result<void, Failure<'PRIVILEGE_EXCESSIVE'>> {
+export function limitReceiver(connections = 0): Result<void, Failure<'PRIVILEGE_EXCESSIVE'>> {
   try {
     const status = readFileSync('/proc/self/status', 'utf8')
     const descriptors = Math.max(...readdirSync('/proc/self/fd').map(Number)) + 1
     limit(RLIMIT_AS, bytesOf(status, 'VmSize') + MORE_MEMORY)
     limit(RLIMIT_DATA, bytesOf(status, 'VmData') + MORE_MEMORY)
-    limit(RLIMIT_NOFILE, descriptors + MORE_DESCRIPTORS)
+    limit(RLIMIT_NOFILE, descriptors + MORE_DESCRIPTORS + connections)
     limit(RLIMIT_FSIZE, 0)
     // No process and no thread more: also where no filter confines it, all that is ever left of it is itself.
     limit(RLIMIT_NPROC, 0)

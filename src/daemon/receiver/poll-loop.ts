@@ -7,6 +7,7 @@
 import { type Capture, type CaptureFailure, captureError } from '../../capture/capture.ts'
 import { packetSocketCapture } from '../../capture/packet-socket/packet-socket.ts'
 import { pcapFileCapture } from '../../capture/pcap-file/pcap-file.ts'
+import { tcpServerCapture } from '../../capture/tcp-server/tcp-server.ts'
 import { udpCapture } from '../../capture/udp/udp.ts'
 import { monotonic } from '../../clock.ts'
 import { PollSet } from '../../system/poll-set.ts'
@@ -16,6 +17,8 @@ import { type GiveUp, ReceiverDuty } from './duty.ts'
 import { PolledChannel } from './polled-channel.ts'
 import { VainWakes } from './vain-wakes.ts'
 
+/** poll(2) takes no endless time that is above 0. */
+const MOST_WAIT = milliseconds(60_000)
 /** How long the sockets are left out after wake-ups in vain. */
 const PAUSE = milliseconds(100)
 
@@ -30,16 +33,23 @@ class Sources {
   readonly all: readonly Source[]
   readonly #captures: readonly Capture[]
   readonly #fds: readonly (readonly number[])[]
+  readonly #timed: readonly Capture[]
 
   constructor(captures: readonly Capture[]) {
     this.#captures = captures
     this.#fds = captures.map(({ fds }) => fds)
+    this.#timed = captures.filter(({ expire }) => expire !== undefined)
     this.all = captures.flatMap((capture) => capture.fds.map((socket) => ({ capture, socket })))
   }
 
   /** @returns this, unless they have changed. */
   now(): Sources {
     return this.#captures.every(({ fds }, i) => fds === this.#fds[i]) ? this : new Sources(this.#captures)
+  }
+
+  /** Captures in which packets may wait for more of them. */
+  get timed(): readonly Capture[] {
+    return this.#timed
   }
 
   /** Whether no more packets can come; and why not, if that was too early. */
@@ -84,7 +94,7 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
     waiting.alsoWrite(0, channel.backlog > 0)
     if (vain.isPauseDue) waiting.wait(PAUSE, 1)
     else if (duty.isFinished || (canWait && duty.isBusy)) waiting.wait(untilReport(duty), 1)
-    else waiting.wait(untilReport(duty))
+    else waiting.wait(sources.timed.length === 0 ? untilReport(duty) : untilDue(duty, sources.timed))
     channel.flush()
     if (waiting.isReadable(0)) {
       const read = channel.read()
@@ -107,6 +117,10 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
         taken += capture.taken - before
         if (packets.length > 0) duty.look(packets)
       }
+    for (const capture of sources.timed) {
+      const packets = (capture.dueAt ?? Number.POSITIVE_INFINITY) <= monotonic() ? capture.expire?.(monotonic()) : []
+      if (packets !== undefined && packets.length > 0) duty.look(packets)
+    }
     const changed = sources.now()
     if (changed !== sources) watch(changed)
     const { end } = sources
@@ -122,6 +136,13 @@ function untilReport({ reportAt }: ReceiverDuty): number {
   return reportAt === undefined ? -1 : Math.max(0, Math.ceil(reportAt - monotonic()))
 }
 
+/** The same, or until packets that wait have waited long enough. */
+function untilDue(duty: ReceiverDuty, timed: readonly Capture[]): number {
+  const report = untilReport(duty)
+  const times = timed.flatMap(({ dueAt }) => (dueAt === undefined ? [] : Math.max(0, Math.ceil(dueAt - monotonic()))))
+  return Math.min(...times, report < 0 ? Number.POSITIVE_INFINITY : report, MOST_WAIT)
+}
+
 function captureFor({ config, sockets: fds }: CaptureOrder): Capture {
   if (fds === 'own') throw captureError({ code: 'CAPTURE_FAILED', detail: 'a receiver that polls opens no sockets' })
   const { ports, filter, maxBytes } = config
@@ -133,6 +154,8 @@ function captureFor({ config, sockets: fds }: CaptureOrder): Capture {
     }
     case 'udp':
       return udpCapture({ ...bounds, fds })
+    case 'tcp-server':
+      return tcpServerCapture({ ...bounds, fd: fds[0] ?? -1 })
     case 'pcap-file':
       return pcapFileCapture({ ...bounds, fd: fds[0] ?? -1 })
     default:

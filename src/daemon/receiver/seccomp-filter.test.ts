@@ -49,7 +49,7 @@ describe('a confined receiver', { skip }, () => {
   it('is refused all that it has no business with, and goes on with its own', async () => {
     const forbidden = forbidIoUring()
     assert.ok(forbidden.ok, forbidden.ok ? '' : forbidden.failure.detail)
-    for (const words of [['--poll'], []]) {
+    for (const words of [['--poll'], ['--poll', '--accepts'], []]) {
       const { limited, confined: done, came, memory, shared, stacks, ...work } = await confined(words)
       assert.equal(limited, true)
       assert.equal(done, true)

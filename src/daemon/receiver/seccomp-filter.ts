@@ -6,7 +6,7 @@
  */
 
 import { constants } from 'node:os'
-import { type Instruction, JEQ_K, LD_W_ABS, RET_K } from '../../system/bpf.ts'
+import { type Instruction, JEQ_K, JGE_K, JGT_K, LD_W_ABS, RET_K } from '../../system/bpf.ts'
 import { SIOCGIFNAME } from '../../system/interface-name.ts'
 import { NUMBER_AT, RET_ALLOW, RET_ERRNO, RET_KILL_PROCESS } from '../../system/seccomp.ts'
 import type { Architecture, SystemCall } from '../../system/seccomp-numbers.ts'
@@ -44,6 +44,12 @@ const ALWAYS: readonly SystemCall[] = [
 /** What Node's event loop needs besides. */
 const FOR_EVENTS: readonly SystemCall[] = ['recvmsg', 'recvfrom', 'readv', 'getsockname', 'getpeername', 'epoll_pwait2']
 
+/** What a TCP server needs besides `accept4`. */
+const FOR_CONNECTIONS: readonly SystemCall[] = ['recvfrom', 'getsockname']
+
+/** Of one instruction. */
+const LONGEST_JUMP = 255
+
 const FIONBIO = 0x5421
 /** F_GETFD, F_SETFD, F_GETFL, F_SETFL. Never F_DUPFD: a socket under another number could be written to. */
 const FCNTL_COMMANDS = [1, 2, 3, 4]
@@ -53,6 +59,10 @@ const PRCTL_OPTIONS = [15, 0x53564d41]
 export interface FilterOptions {
   /** Descriptors of the capture sockets: to write to one is to send. */
   readonly captureSockets: readonly number[]
+  /** Those of them that accept connections. What it accepts it may read, and not write to. */
+  readonly listening?: readonly number[]
+  /** Numbers of no descriptor yet, both ends included: what gets such a number is not to be written to. */
+  readonly freeNumbers?: readonly (readonly [first: number, last: number])[]
   /** How it waits: in a loop over poll(2), or in Node's event loop. */
   readonly waitsBy: 'poll' | 'events'
   /** The receiver's own process id: it may signal itself (abort), and nobody else. */
@@ -62,7 +72,7 @@ export interface FilterOptions {
 /** @returns the program for `architecture`. A call by another architecture's table (32-bit) ends the process. */
 export function receiverFilter(
   { audit, numbers }: Architecture,
-  { captureSockets, waitsBy, pid }: FilterOptions,
+  { captureSockets, waitsBy, pid, listening = [], freeNumbers = [] }: FilterOptions,
 ): readonly Instruction[] {
   const program: Instruction[] = []
   const add = (code: number, k: number, jt = 0, jf = 0): void => void program.push({ code, jt, jf, k: k >>> 0 })
@@ -80,6 +90,7 @@ export function receiverFilter(
     const from = program.length
     add(JEQ_K, number, 0, 0)
     body()
+    if (program.length - from - 1 > LONGEST_JUMP) throw new Error('the filter of the receiver became too long')
     program[from] = { code: JEQ_K, jt: 0, jf: program.length - from - 1, k: number }
   }
   /** Allows where the argument is one of `values` (below 2³²). */
@@ -99,6 +110,11 @@ export function receiverFilter(
     forCall(call, () => {
       // The kernel takes a descriptor as 32 bits: the upper half of the register does not count.
       add(LD_W_ABS, argumentLow(0))
+      for (const [first, last] of freeNumbers) {
+        add(JGE_K, first, 0, 2)
+        add(JGT_K, last, 1, 0)
+        give(RET_ERRNO | EPERM)
+      }
       for (const fd of captureSockets) {
         add(JEQ_K, fd, 0, 1)
         give(RET_ERRNO | EPERM)
@@ -106,6 +122,10 @@ export function receiverFilter(
       give(RET_ALLOW)
     })
   for (const call of waitsBy === 'poll' ? ALWAYS : [...ALWAYS, ...FOR_EVENTS]) forCall(call, () => give(RET_ALLOW))
+  if (listening.length > 0) {
+    forCall('accept4', () => allowOneOf(0, listening))
+    for (const call of FOR_CONNECTIONS) forCall(call, () => give(RET_ALLOW))
+  }
   forCall('ioctl', () => {
     // A request is 32 bits as well, and so is one that a terminal would take.
     add(LD_W_ABS, argumentLow(1))

@@ -173,5 +173,5 @@ export class Triage {
  * Visitors of a web site are not counted, and not in the log.
  */
 function isForAnother({ via, carrier }: CapturedPacket, { code }: Failure): boolean {
-  return via !== 'udp' && carrier === 'tcp' && (code === 'SPA_LENGTH' || code === 'SPA_MALFORMED')
+  return via !== 'tcp-server' && carrier === 'tcp' && (code === 'SPA_LENGTH' || code === 'SPA_MALFORMED')
 }

@@ -77,9 +77,13 @@ function tellKept({ grants, lost }: Kept, log: Log): void {
 /** The argument of {@link Firewall.hostFindings}. */
 export function portsInUse(policy: Policy, { captures }: Pick<ServerConfig, 'captures'>): PortsInUse {
   return {
-    // A UDP socket does not listen on ranges.
+    // A socket does not listen on ranges.
     knocks: captures.flatMap(({ kind, ports }) =>
-      kind === 'udp' ? ports.flatMap((port) => (typeof port === 'number' ? [{ protocol: 'udp', port }] : [])) : [],
+      kind === 'udp' || kind === 'tcp-server'
+        ? ports.flatMap((port) =>
+            typeof port === 'number' ? [{ protocol: kind === 'udp' ? ('udp' as const) : ('tcp' as const), port }] : [],
+          )
+        : [],
     ),
     ports: grantedPorts(policy.stanzas),
     decoys: policy.nat.local ? decoyPorts(policy.stanzas) : [],

@@ -61,7 +61,7 @@ export async function openCaptures({ captures }: Pick<ServerConfig, 'captures'>)
   return ok({ fds, orders, doubt: routes.value.doubt, close })
 }
 
-/** The kernel itself has judged the packets of a UDP socket. It knows nothing of those in a file. */
+/** The kernel itself has judged what a socket of TCP or UDP gets. It knows nothing of those in a file. */
 const believe: Doubt = () => undefined
 
 async function openSockets({
@@ -81,6 +81,12 @@ async function openSockets({
       const { openUdpSockets } = await import('../../capture/udp/open.ts')
       return openUdpSockets(bounds)
     }
+    case 'tcp-server': {
+      const { openTcpServer } = await import('../../capture/tcp-server/open.ts')
+      const [port] = ports
+      if (typeof port !== 'number') throw new Error('a TCP server without a port')
+      return openTcpServer(port)
+    }
     case 'pcap-file': {
       const { openPcapFile } = await import('../../capture/pcap-file/open.ts')
       return openPcapFile(path)
@@ -98,7 +104,8 @@ export async function lookAtCapture({ server }: LoadedConfig): Promise<Result<re
   for (const capture of server.captures) {
     const opened = await openCaptures({ captures: [capture] })
     if (opened.ok) opened.value.close()
-    else if (capture.kind !== 'udp' || (await refuseSecondInstance(server)).ok) return opened
+    else if (capture.kind === 'packet' || capture.kind === 'pcap-file' || (await refuseSecondInstance(server)).ok)
+      return opened
   }
   return ok([])
 }

@@ -13,6 +13,7 @@ export function whatShuts(grant: Grant, known: readonly Finding[]): readonly Fin
     shuts !== undefined &&
     only === family &&
     grant.openings.some((opening) => {
+      if (opening.kind === 'transit' || opening.kind === 'divert') return false
       if (shuts === 'all') return opening.kind !== 'forward'
       const asked = opening.kind === 'access' ? opening.port : opening.publicPort
       return shuts.some(({ protocol, port }) => protocol === opening.protocol && port === asked)

@@ -66,7 +66,17 @@ export function createIptablesFirewall(options: IptablesOptions = {}): KernelFir
   const { program = DEFAULT_FIREWALL_PROGRAM, chains = defaultChains, clocks = systemClocks } = options
   const { output = false, prepend = false, check = true } = options
   const { flushAtStart = false, flushAtEnd = false, maxGrants = DEFAULT_MAX_RULES } = options
-  const shape = { program, chains, output, prepend, check, flushAtStart, flushAtEnd, maxGrants }
+  const shape = {
+    program,
+    chains,
+    output,
+    prepend,
+    check,
+    flushAtStart,
+    flushAtEnd,
+    maxGrants,
+    ...(options.knocks && { knocks: options.knocks }),
+  }
   return new Chains(systemPrograms(program), shape, clocks, {
     look: options.lookInterval ?? LOOK_INTERVAL,
     clock: options.clockInterval ?? CLOCK_INTERVAL,

@@ -8,7 +8,7 @@
  * (UTC), so the rule ends there too when no process runs. The last comments, of the first rule only, are the record of
  * the grant (`record.ts`): a comment holds 255 bytes, and a rule may have several.
  */
-import type { Grant } from '../../access/grant.ts'
+import { type Grant, isEveryPort, type TransitTarget, type Translated } from '../../access/grant.ts'
 import type { ChainPlace, ChainRole, ChainsShape } from '../../config/server/firewall-settings.ts'
 import { type AddressFamily, familyOf, type IpAddress } from '../../packet/address.ts'
 import type { Protocol } from '../../packet/message.ts'
@@ -21,6 +21,8 @@ export interface Rule {
   readonly role: ChainRole
   /** All behind the name of its chain. */
   readonly text: string
+  /** Behind all others of its chain: it matches what they match, and more. */
+  readonly place?: 'last'
 }
 
 /** When a grant ends, by two clocks. */
@@ -37,25 +39,35 @@ const LONGEST_COMMENT = 255
 export const LAST_SECOND = 2 ** 31 - 1
 
 /** @returns at least one rule. The first carries the record. */
-export function rulesOf(grant: Grant, end: End, { output }: Pick<ChainsShape, 'output'>): readonly Rule[] {
+export function rulesOf(
+  grant: Grant,
+  end: End,
+  { output, knocks = [] }: Pick<ChainsShape, 'output' | 'knocks'>,
+): readonly Rule[] {
   const { source } = grant
   const ends = endMatches(end)
   const record = commentsOf(encodeRecord(grant, end.boot))
   const rules: Rule[] = []
-  const add = (role: ChainRole, match: string, target: string): void => {
-    rules.push({ role, text: `${match} ${ends}${rules.length === 0 ? ` ${record}` : ''} -j ${target}` })
+  const add = (role: ChainRole, match: string, target: string, place?: 'last'): void => {
+    const text = `${match} ${ends}${rules.length === 0 ? ` ${record}` : ''} -j ${target}`
+    rules.push({ role, text, ...(place && { place }) })
+  }
+  const translate = (match: string, translation: Translated): void => {
+    if (translation === 'masquerade') add('masquerade', match, 'MASQUERADE')
+    else if (translation !== 'none') add('snat', match, `SNAT --to-source ${translation.snat}`)
   }
   const from = `-s ${networkOf(source)}`
   const to = `-d ${networkOf(source)}`
   for (const opening of grant.openings) {
-    const { protocol } = opening
     switch (opening.kind) {
-      case 'access':
-        add('input', `${from} ${ported(protocol, 'dport', opening.port)}`, 'ACCEPT')
-        if (output) add('output', `${to} ${ported(protocol, 'sport', opening.port)}`, 'ACCEPT')
+      case 'access': {
+        const { protocol, port } = opening
+        add('input', `${from} ${ported(protocol, 'dport', port)}`, 'ACCEPT')
+        if (output) add('output', `${to} ${ported(protocol, 'sport', port)}`, 'ACCEPT')
         break
+      }
       case 'ghost': {
-        const { publicPort, localPort } = opening
+        const { protocol, publicPort, localPort } = opening
         // Only what came through the public port: the port of the service itself stays shut.
         add('input', `${from} ${ported(protocol, 'dport', localPort)} ${translatedFrom(publicPort)}`, 'ACCEPT')
         if (output) add('output', `${to} ${ported(protocol, 'sport', localPort)}`, 'ACCEPT')
@@ -64,13 +76,28 @@ export function rulesOf(grant: Grant, end: End, { output }: Pick<ChainsShape, 'o
         break
       }
       case 'forward': {
-        const { publicPort, target, translation } = opening
+        const { protocol, publicPort, target, translation } = opening
         const match = `${from} -d ${networkOf(target.address)} ${ported(protocol, 'dport', target.port)}`
         add('forward', `${match} ${translatedFrom(publicPort)}`, 'ACCEPT')
         add('dnat', publicMatch(from, protocol, publicPort), `DNAT --to-destination ${hostAndPort(target)}`)
-        const translated = `${match} -m conntrack --ctstate DNAT`
-        if (translation === 'masquerade') add('masquerade', translated, 'MASQUERADE')
-        else if (translation !== 'none') add('snat', translated, `SNAT --to-source ${translation.snat}`)
+        translate(`${match} -m conntrack --ctstate DNAT`, translation)
+        break
+      }
+      case 'transit':
+        for (const target of opening.to)
+          for (const match of transitMatches(from, target)) {
+            add('forward', match, 'ACCEPT')
+            translate(match, opening.translation)
+          }
+        break
+      case 'divert': {
+        const { target, translation } = opening
+        const match = `${from} -d ${networkOf(target)} -m conntrack --ctstate DNAT`
+        add('forward', match, 'ACCEPT')
+        translate(match, translation)
+        const here = `${from} -m addrtype --dst-type LOCAL`
+        for (const port of knocks) add('dnat', `${from} ${ported('udp', 'dport', port)}`, 'RETURN')
+        add('dnat', here, `DNAT --to-destination ${target}`, 'last')
         break
       }
       default:
@@ -78,6 +105,17 @@ export function rulesOf(grant: Grant, end: End, { output }: Pick<ChainsShape, 'o
     }
   }
   return rules
+}
+
+/** @returns one match, or one for each protocol. */
+function transitMatches(from: string, target: TransitTarget): readonly string[] {
+  const { network, ports, protocol } = target
+  const there = network.length === 0 ? from : `${from} -d ${network.prefix}/${network.length}`
+  if (isEveryPort(target)) return [there]
+  const range = ports.first === ports.last ? `${ports.first}` : `${ports.first}:${ports.last}`
+  return (protocol === undefined ? (['tcp', 'udp'] as const) : [protocol]).map(
+    (one) => `${there} -p ${one} -m ${one} --dport ${range}`,
+  )
 }
 
 /** The family whose program gets the rules of a grant. */
@@ -169,13 +207,14 @@ export function changeRules(
     const place = chains[role]
     batch.add(place, `-C ${place.from} -j ${place.chain}`)
   }
-  for (const { role, text } of added) batch.add(chains[role], insertion(chains[role], prepend, text))
+  for (const rule of added) batch.add(chains[rule.role], insertion(chains[rule.role], prepend, rule))
   for (const { role, text } of removed) batch.add(chains[role], `-D ${chains[role].chain} ${text}`)
   return batch
 }
 
-function insertion({ chain }: ChainPlace, prepend: boolean, text: string): string {
-  return `${prepend ? '-I' : '-A'} ${chain} ${text}`
+function insertion({ chain }: ChainPlace, prepend: boolean, { role, text, place }: Rule): string {
+  const first = place !== 'last' && (prepend || role === 'dnat')
+  return `${first ? '-I' : '-A'} ${chain} ${text}`
 }
 
 /** What a chain of the host looks like before our jump is put into it. */
@@ -206,9 +245,7 @@ export function rewriteChains(
     added.set(`${table} ${from}`, before + 1)
     batch.add(place, `-I ${from} ${Math.min(position, there + before + 1)} -j ${chain}`)
   }
-  // The last one first, where each goes before the others.
-  for (const { role, text } of prepend ? rules.toReversed() : rules)
-    batch.add(chains[role], insertion(chains[role], prepend, text))
+  for (const rule of rules) batch.add(chains[rule.role], insertion(chains[rule.role], prepend, rule))
   return batch
 }
 

@@ -22,6 +22,7 @@ import {
   readAttributes,
   readMessages,
 } from '../../system/netlink.ts'
+import { range } from './elements.ts'
 import {
   ATTR_ELEMENTS,
   ATTR_SET,
@@ -30,6 +31,7 @@ import {
   ELEMENT_DATA,
   ELEMENT_EXPIRATION,
   ELEMENT_KEY,
+  ELEMENT_KEY_END,
   ELEMENT_USERDATA,
   NetfilterSocket,
   NFGENMSG_LENGTH,
@@ -189,6 +191,9 @@ function readElements(
         case ELEMENT_KEY:
           key = textOf(bytes, view, inner + 8, keyFields)
           break
+        case ELEMENT_KEY_END:
+          key = rangesOf(key, textOf(bytes, view, inner + 8, keyFields))
+          break
         case ELEMENT_DATA:
           if (valueFields !== undefined) value = textOf(bytes, view, inner + 8, valueFields)
           break
@@ -209,6 +214,15 @@ function readElements(
         : { ...element, ...(value !== undefined && { value }), ...(comment !== undefined && { comment }) },
     )
   }
+}
+
+/** Both ends of a key, field by field. */
+function rangesOf(from: string, to: string): string {
+  const ends = to.split(' . ')
+  return from
+    .split(' . ')
+    .map((field, i) => range(field, ends[i] ?? field))
+    .join(' . ')
 }
 
 /** Fields of a concatenation are padded to four bytes each. */

@@ -1,5 +1,6 @@
 /** Doors as elements of the sets in `ruleset.ts`. */
-import { familyOf } from '../../packet/address.ts'
+import { isEveryPort, type TransitTarget, type Translated } from '../../access/grant.ts'
+import { addressBytes, addressFromBytes, familyOf, type IpAddress, type Network } from '../../packet/address.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
 import type { Door } from '../doors.ts'
 import type { KnownSetName, SetName } from './sets.ts'
@@ -43,7 +44,46 @@ export function elementsOf(door: Door): readonly Element[] {
       if (door.as === 'masquerade') return [{ set: `masq${family}`, key }]
       return [{ set: `snat${family}`, key, value: door.as.snat }]
     }
+    case 'transit':
+      return [...door.to.flatMap((target) => rangesOf(door.source, target)), ...translated(door.source, door.as)]
+    case 'divert':
+      return [
+        { set: `divert${family}`, key: door.source, value: door.target },
+        { set: `every${family}`, key: door.source },
+        ...translated(door.source, door.as),
+      ]
     default:
       return door satisfies never
   }
+}
+
+/** Everything that the source sends on. */
+function translated(source: IpAddress, as: Translated): readonly Element[] {
+  if (as === 'none') return []
+  const family = familyOf(source)
+  return as === 'masquerade'
+    ? [{ set: `tmasq${family}`, key: source }]
+    : [{ set: `tsnat${family}`, key: source, value: as.snat }]
+}
+
+/** Ranges are written as `dump.ts` reads them: `10.0.0.0-10.0.0.255`, and a single value without a second one. */
+function rangesOf(source: IpAddress, target: TransitTarget): readonly Element[] {
+  const { network, ports, protocol } = target
+  const set = `transit${familyOf(source)}` as const
+  const there = `${source} . ${range(network.prefix, lastOf(network))}`
+  // A protocol without ports has other bytes in their place.
+  if (isEveryPort(target)) return [{ set, key: `${there} . 0-255 . 0-65535` }]
+  return (protocol === undefined ? (['tcp', 'udp'] as const) : [protocol]).map((one) => ({
+    set,
+    key: `${there} . ${one} . ${range(ports.first, ports.last)}`,
+  }))
+}
+
+export function range(first: string | number, last: string | number): string {
+  return first === last ? String(first) : `${first}-${last}`
+}
+
+function lastOf({ prefix, length }: Network): IpAddress {
+  const bytes = addressBytes(prefix).map((byte, i) => byte | (0xff >> Math.min(8, Math.max(0, length - 8 * i))))
+  return addressFromBytes(bytes)
 }

@@ -10,6 +10,7 @@ import { describeErrno } from '../../system/errno.ts'
 import { BatchSocket } from './batch-socket.ts'
 import { type Command, renderCommands } from './commands.ts'
 import { NetfilterSocket, netfilterSockets } from './netlink.ts'
+import { shapeOf } from './sets.ts'
 
 export interface Nftables {
   /** Runs commands as one transaction. @returns what they print; the failure has nftables' message. */
@@ -107,7 +108,8 @@ export function openNftables(
     run: (commands) => (open ? run(commands) : nftFailure('the library was closed')),
     change: (table, commands) => {
       if (!open) return nftFailure('the library was closed')
-      const answer = batches?.carryOut(table, commands) ?? { kind: 'not sent' }
+      const asText = commands.some(({ set }) => shapeOf(set).ranges)
+      const answer = (asText ? undefined : batches?.carryOut(table, commands)) ?? { kind: 'not sent' }
       switch (answer.kind) {
         case 'done':
           return ok(undefined)

@@ -34,6 +34,8 @@ export const ELEMENT_DATA = 2
 export const ELEMENT_TIMEOUT = 4
 export const ELEMENT_EXPIRATION = 5
 export const ELEMENT_USERDATA = 6
+/** The other end of a range, for each field of the key. */
+export const ELEMENT_KEY_END = 10
 /** The type of a comment in the user data of an element (libnftnl/udata.h). */
 export const COMMENT = 0
 

@@ -72,7 +72,13 @@ export function createNftablesFirewall(options: NftablesOptions): Result<KernelF
   if (!opened.ok) return opened
   const { mode, table = DEFAULT_TABLE, mark = DEFAULT_MARK, maxGrants = DEFAULT_MAX_GRANTS } = options
   const { clocks = kernelClocks } = options
-  return ok(new KernelTable(opened.value, { table, mode, mark, maxGrants }, clocks))
+  return ok(
+    new KernelTable(
+      opened.value,
+      { table, mode, mark, maxGrants, ...(options.knocks && { knocks: options.knocks }) },
+      clocks,
+    ),
+  )
 }
 
 /** If another program changes our table more often than this within a second, repairs pause. */
@@ -96,8 +102,9 @@ const SHORTEST_SUSPENSION = milliseconds(20)
  */
 const SILENCE = milliseconds(3 * 60 * 60_000)
 
-/** The chains of a table of ours, in either mode. */
+/** The chains that every table of ours has, of any version; and the others. */
 const CHAINS: readonly string[] = ['gate', 'nat_pre', 'delivered', 'nat_post']
+const MORE_CHAINS: readonly string[] = ['forwarded', 'onwards']
 
 class KernelTable implements KernelFirewall {
   readonly #nft: Nftables
@@ -227,7 +234,7 @@ class KernelTable implements KernelFirewall {
     const found = parseListing(listed.value).find(({ family, name }) => family === 'inet' && name === table)
     // A table of ours may have lost a chain, or another program may have added one.
     if (found === undefined || CHAINS.every((one) => found.chains.has(one))) return ok(undefined)
-    return ok([...found.chains.keys()].find((one) => !CHAINS.includes(one)))
+    return ok([...found.chains.keys()].find((one) => ![...CHAINS, ...MORE_CHAINS].includes(one)))
   }
 
   async lookAlikes(): Promise<Result<readonly string[], FirewallFailure>> {

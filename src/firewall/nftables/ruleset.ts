@@ -14,7 +14,7 @@ const LEDGER_ELEMENTS_PER_GRANT = 8
  * The book limits how many grants are open (`holdings.ts`); the kernel's limit must only be large enough.
  */
 const LEFT_BEHIND = 65_536
-const CHAINS = ['gate', 'nat_pre', 'forwarded', 'delivered', 'nat_post'] as const
+const CHAINS = ['onwards', 'gate', 'nat_pre', 'forwarded', 'delivered', 'nat_post'] as const
 
 /** @returns commands that leave exactly this table, empty, in one transaction, regardless of what existed before. */
 export function renderTable(shape: TableShape): string {
@@ -64,16 +64,21 @@ function renderSets(shape: TableShape): string {
   const places = shape.maxGrants + LEFT_BEHIND
   const sizeOf = (name: SetName): number => (name === 'ledger' ? LEDGER_ELEMENTS_PER_GRANT * places : places)
   const sets = SET_NAMES.map((name) => {
-    const { key, value, about } = shapeOf(name)
+    const { key, value, ranges, about } = shapeOf(name)
     const type = value === undefined ? key.join(' . ') : `${key.join(' . ')} : ${value.join(' . ')}`
     const kind = value === undefined ? 'set' : 'map'
-    return `  # ${about}\n  ${kind} ${name} { type ${type}; flags timeout; size ${sizeOf(name)}; }\n`
+    const flags = ranges ? 'interval,timeout' : 'timeout'
+    return `  # ${about}\n  ${kind} ${name} { type ${type}; flags ${flags}; size ${sizeOf(name)}; }\n`
   })
   return sets.join('') + renderProtected(shape)
 }
 
 function renderChains(shape: TableShape): string {
-  return `  # After conntrack (-200) and before any address translation (-100): sees the public port.
+  return `  # What is sent through this host to others.
+  chain onwards {
+${renderOnwards(shape)}
+  }
+  # After conntrack (-200) and before any address translation (-100): sees the public port.
   chain gate {
     type filter hook prerouting priority -150; policy accept;
     # Conntrack keeps the tuple of a connection that is half-closed or was never ended, and takes a new SYN there
@@ -84,7 +89,7 @@ function renderChains(shape: TableShape): string {
     tcp flags & (fin | syn | rst | ack) != syn ct state established accept
     ct state related accept
     iif lo accept
-    fib daddr type unicast accept
+    fib daddr type unicast goto onwards
 ${renderGate(shape)}
   }
   chain nat_pre {
@@ -95,6 +100,8 @@ ${renderGate(shape)}
     dnat ip6 to ip6 saddr . meta l4proto . th dport map @dnat6
     meta l4proto { tcp, udp } redirect to :ip saddr . meta l4proto . th dport map @redir4
     meta l4proto { tcp, udp } redirect to :ip6 saddr . meta l4proto . th dport map @redir6
+    ${notKnocks(shape)}dnat ip to ip saddr map @divert4
+    ${notKnocks(shape)}dnat ip6 to ip6 saddr map @divert6
   }
   # If the address of an inner host is this host's own, the grant would open every port of this host.
   # This host's addresses may change at any time, so the rule checks whether the packet is delivered here.
@@ -112,6 +119,10 @@ ${renderForwarded()}
     ct status dnat ip6 saddr . meta l4proto . ip6 daddr . th dport @masq6 masquerade
     ct status dnat snat ip to ip saddr . meta l4proto . ip daddr . th dport map @snat4
     ct status dnat snat ip6 to ip6 saddr . meta l4proto . ip6 daddr . th dport map @snat6
+    ${sentOn(shape)} ip saddr @tmasq4 masquerade
+    ${sentOn(shape)} ip6 saddr @tmasq6 masquerade
+    ${sentOn(shape)} snat ip to ip saddr map @tsnat4
+    ${sentOn(shape)} snat ip6 to ip6 saddr map @tsnat6
   }
 `
 }
@@ -124,7 +135,20 @@ function renderForwarded(): string {
     ['ip', 'fwd4'],
     ['ip6', 'fwd6'],
   ] as const
-  return ['tcp', 'udp'].flatMap((protocol) => families.map((family) => rule(protocol, family))).join('\n')
+  const ports = ['tcp', 'udp'].flatMap((protocol) => families.map((family) => rule(protocol, family)))
+  // A ghost service of the same source is delivered here too.
+  const every = [
+    ...['tcp', 'udp'].flatMap((protocol) =>
+      ['4', '6'].map((family) => {
+        const ip = family === '4' ? 'ip' : 'ip6'
+        const key = `${ip} saddr . meta l4proto . ct original proto-dst`
+        return `    meta l4proto ${protocol} ${key} @accept${family} return`
+      }),
+    ),
+    '    ip saddr @every4 counter drop',
+    '    ip6 saddr @every6 counter drop',
+  ]
+  return [...ports, ...every].join('\n')
 }
 
 function renderProtected({ mode }: TableShape): string {
@@ -142,13 +166,39 @@ function protectedPorts({ protectedPorts }: Extract<TableShape['mode'], { kind: 
   return protectedPorts.map(({ protocol, port }) => `${protocol} . ${port}`).join(', ')
 }
 
-function renderGate({ mode, mark }: TableShape): string {
+/** Connections that this host only passes on. Those that a grant lets through carry the mark. */
+function renderOnwards({ mark }: TableShape): string {
+  const bits = `0x${mark.toString(16)}`
+  const set = `ct mark set ct mark or ${bits} accept`
+  return `    ip saddr . ip daddr . meta l4proto . th dport @transit4 ${set}
+    ip6 saddr . ip6 daddr . meta l4proto . th dport @transit6 ${set}
+    # As in the chain of the gate: let in by a grant that has ended.
+    ct mark and ${bits} == ${bits} counter drop`
+}
+
+/** Marked on its way in, and not for this host. */
+function sentOn({ mark }: TableShape): string {
+  const bits = `0x${mark.toString(16)}`
+  return `ct mark and ${bits} == ${bits}`
+}
+
+/** Does not match what a socket of ours waits for. */
+function notKnocks({ knocks = [] }: TableShape): string {
+  return knocks.length === 0
+    ? ''
+    : `meta l4proto . th dport != { ${knocks.map((port) => `udp . ${port}`).join(', ')} } `
+}
+
+function renderGate(shape: TableShape): string {
+  const { mode, mark } = shape
   const set = `ct mark set ct mark or 0x${mark.toString(16)} accept`
   // The host accepts packets that carry the mark. This rule is for packets that no grant lets in, on a connection that
   // a grant let in: a SYN, or a packet that still has no answer. Without it, a source that keeps sending would keep its
   // way in after the grant's end.
   const accept = `    ip saddr . meta l4proto . th dport @accept4 ${set}
     ip6 saddr . meta l4proto . th dport @accept6 ${set}
+    ${notKnocks(shape)}ip saddr @every4 ${set}
+    ${notKnocks(shape)}ip6 saddr @every6 ${set}
     ct mark and 0x${mark.toString(16)} == 0x${mark.toString(16)} counter drop`
   if (mode.kind === 'mark') return accept
   return `${accept}

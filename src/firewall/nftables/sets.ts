@@ -6,6 +6,8 @@ export interface SetShape {
   readonly key: readonly Field[]
   /** For maps. */
   readonly value?: readonly Field[]
+  /** Each field of a key may be a range. Such elements go to the kernel as text. */
+  readonly ranges?: true
   readonly about: string
 }
 
@@ -37,6 +39,24 @@ const SETS = {
     about: 'what the inner host sees as the source: a given address',
   },
   snat6: { key: post('ipv6_addr'), value: ['ipv6_addr'], about: 'the same for IPv6' },
+  transit4: {
+    key: ['ipv4_addr', 'ipv4_addr', 'inet_proto', 'inet_service'],
+    ranges: true,
+    about: 'who may send through this host, to whom',
+  },
+  transit6: {
+    key: ['ipv6_addr', 'ipv6_addr', 'inet_proto', 'inet_service'],
+    ranges: true,
+    about: 'the same for IPv6',
+  },
+  divert4: { key: ['ipv4_addr'], value: ['ipv4_addr'], about: 'who is led to an inner host at every port' },
+  divert6: { key: ['ipv6_addr'], value: ['ipv6_addr'], about: 'the same for IPv6' },
+  every4: { key: ['ipv4_addr'], about: 'the sources in divert4' },
+  every6: { key: ['ipv6_addr'], about: 'the same for IPv6' },
+  tmasq4: { key: ['ipv4_addr'], about: 'what others see as the source of all that is sent on: this server' },
+  tmasq6: { key: ['ipv6_addr'], about: 'the same for IPv6' },
+  tsnat4: { key: ['ipv4_addr'], value: ['ipv4_addr'], about: 'what others see as its source: a given address' },
+  tsnat6: { key: ['ipv6_addr'], value: ['ipv6_addr'], about: 'the same for IPv6' },
   ledger: { key: ['mark', 'mark'], about: 'which grant opened what, for a ghostport that restarts' },
 } as const satisfies Readonly<Record<string, SetShape>>
 

@@ -240,7 +240,7 @@ test('what the relay cannot do is refused by name, and its neighbours are opened
   const { relay, public: at } = await scene()
   const elsewhere = await freePort()
   assert.match(
-    await refusal(relay, grant(A, { ...ghost(at, service.port), protocol: 'udp' })),
+    await refusal(relay, grant(A, { kind: 'ghost', protocol: 'udp', publicPort: at, localPort: service.port })),
     new RegExp(`^udp/${at}→${service.port}: the relay carries TCP only$`),
   )
   assert.match(

@@ -161,6 +161,8 @@ class Relay implements RelayFirewall {
   /** Why the relay cannot open this, for the operator. */
   #whyNot(source: IpAddress, opening: Opening): string | undefined {
     const what = describeOpening(opening)
+    if (opening.kind === 'transit' || opening.kind === 'divert')
+      return `${what}: the relay carries connections to its own ports only; FORWARD_ALL and DISABLE_DNAT need a firewall of the kernel`
     if (opening.protocol === 'udp') return `${what}: the relay carries TCP only`
     const port = opening.kind === 'access' ? opening.port : opening.publicPort
     const listeners = this.#options.listeners.filter((listener) => listener.port === port)
