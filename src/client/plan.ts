@@ -92,7 +92,7 @@ export async function planKnock(
   if (!request.ok) {
     if (request.failure.code === 'CLI_USAGE') {
       const noPorts = settings.access === undefined && command === undefined
-      const setting = noPorts ? 'ACCESS' : settings.allow === undefined ? 'ALLOW_IP' : undefined
+      const setting = settings.allow === undefined ? 'ALLOW_IP' : noPorts ? 'ACCESS' : undefined
       return lacking(request.failure, setting)
     }
     return contradicting(request.failure, (alone) => buildRequest(alone, context))

@@ -88,8 +88,8 @@ export function buildRequest(settings: ClientSettings, context: RequestContext):
       return refuse('VALUE_INVALID', 'the command (--server-cmd) is not UTF-8, and packets carry only UTF-8')
     return ok({ ...header, source, kind: 'command', command: context.command })
   }
-  if (ports === undefined) return refuse('CLI_USAGE', 'say what to open: --access tcp/22 (-A)')
   if (source === undefined) return noSource()
+  if (ports === undefined) return refuse('CLI_USAGE', 'say what to open: --access tcp/22 (-A)')
   // To fwknop's users, 0 means “the server decides”. On the wire that is the message without a timeout.
   const asked = { ...header, source, ...(timeout === undefined || timeout === 0 ? {} : { timeout }) }
 

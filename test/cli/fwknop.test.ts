@@ -71,17 +71,17 @@ describe('fwknop', () => {
     const rc = home.write('rc', '# mine\n[a]\nKEY x # old\n\n[b]\nACCESS tcp/1\n# end\n')
     const saved = await home.fwknop([...TEST, '--rc-file', rc, '-n', 'b', '--save-rc-stanza', '-vv'])
     assert.equal(saved.status, 0, saved.stderr)
-    assert.match(saved.stdout, /Updating param KEY of stanza b/)
+    assert.match(saved.stdout, /Updating param KEY to \[secret\]\n/)
     assert.equal(
       read('rc').replaceAll(/ +/g, ' '),
-      '# mine\n[a]\nKEY x # old\n\n[b]\nACCESS tcp/22\nSPA_SERVER 127.0.0.1\nKEY one\nHMAC_KEY two\nVERBOSE 2\nALLOW_IP 0.0.0.0\n# end\n',
+      '# mine\n[a]\nKEY x # old\n\n[b]\nACCESS tcp/22\nSPA_SERVER 127.0.0.1\nKEY one\nHMAC_KEY two\nVERBOSE 2\nALLOW_IP 0.0.0.0\nUSE_HMAC Y\n# end\n',
     )
     assert.equal((await home.fwknop(['--rc-file', rc, '-n', 'B', '-T'])).status, 0, 'and it is read back')
     const more = ['--hmac-digest-type', 'sha512', '-P', 'TCP', '--time-offset-minus', '2M']
     const told = await home.fwknop([...TEST, ...more, '--rc-file', rc, '-n', 'more', '--save-rc-stanza', '-vv'])
-    assert.match(told.stdout, /Updating param HMAC_DIGEST_TYPE to sha512 of stanza more\n/)
-    assert.match(told.stdout, /Updating param HMAC_KEY of stanza more\n/, 'no secret is shown')
-    for (const row of ['HMAC_DIGEST_TYPE sha512', 'USE_HMAC Y', 'SPA_SERVER_PROTO tcp', 'TIME_OFFSET -120'])
+    assert.match(told.stdout, /Updating param HMAC_DIGEST_TYPE to SHA512\n/)
+    assert.match(told.stdout, /Updating param HMAC_KEY to \[secret\]\n/)
+    for (const row of ['HMAC_DIGEST_TYPE SHA512', 'USE_HMAC Y', 'SPA_SERVER_PROTO tcp', 'TIME_OFFSET -120'])
       assert.match(read('rc').replaceAll(/ +/g, ' '), new RegExp(`\\[more\\][^[]*^${row}$`, 'm'))
     const listed = await home.fwknop(['--rc-file', rc, '--stanza-list'])
     assert.equal(listed.stdout, `The following stanzas are configured in ${rc} :\n - a\n - b\n - more\n`)
@@ -125,7 +125,7 @@ describe('fwknop', () => {
       [['-n', 'x', '--key-rijndael', 'a b'], /would cut it: nothing was written — perhaps: --key-base64-rijndael/],
       [['-n', 'x]y', ...KEYS], /cannot be the name of a stanza/],
       [['-n', 'x', ...KEYS, '-f', 'soon'], /--fw-timeout/],
-      [['-n', 'x', ...KEYS, '-m', 'sha9'], /^Invalid digest type/],
+      [['-n', 'x', ...KEYS, '-m', 'sha9'], /^Invalid digest type: sha9/],
     ] as const) {
       const { status, stderr } = await home.fwknop([...save, ...words])
       assert.equal(status, 1)
@@ -174,6 +174,14 @@ describe('fwknop', () => {
   const refused: [words: string, says: RegExp][] = [
     ['-A tcp/22 -s', /^Must use --destination unless --test mode is used\n/],
     ['-A tcp/22 -D 127.0.0.1', /^Must use one of \[-s\|-R\|-a\]/],
+    ['-D 127.0.0.1', /^Must use one of \[-s\|-R\|-a\]/],
+    ['-D 127.0.0.1 -s', /^Invalid SPA access message/],
+    ['--key-len 33 -A tcp/22 -s -D 127.0.0.1 --key-rijndael a', /--key-len 33: the key of --key-rijndael has 1 bytes/],
+    ['--hmac-key-len 0 -A tcp/22 -s -D 127.0.0.1 --key-rijndael a', /--hmac-key-len is for --key-gen/],
+    ['-M PCBC -A tcp/22 -s -D 127.0.0.1', /^Invalid encryption mode: PCBC\n/],
+    ['-N 192.0.2.1:99999 -A tcp/22 -s -D 127.0.0.1', /^Invalid port value in -N arg/],
+    ['--fd 100 -A tcp/22 -s -D 127.0.0.1', /^Bad file descriptor/],
+    ['--save-rc-stanza --rc-file rc-bad -n x -D host', /^Parameter error in rc-bad, line 2/],
     ['-A tcp/22 -s 192.0.2.1 -D 127.0.0.1', /unexpected argument “192\.0\.2\.1”: -s takes no value/],
     ['-A tcp/22 -a 1.2.3 -D 127.0.0.1', /^Invalid allow IP/],
     ['-A invalid/22 -s -D 127.0.0.1', /^Invalid SPA access message/],
@@ -188,19 +196,22 @@ describe('fwknop', () => {
     ['-P upd', /^Unrecognized protocol/],
     ['--key-base64-rijndael ! -A tcp/22 -s -D 127.0.0.1', /look like base64/],
     ['--key-rijndael a --key-hmac a -A tcp/22 -s -D 127.0.0.1', /should not be identical/],
-    ['-A tcp -s -D 127.0.0.1', /^Invalid SPA access message format\. Expecting <proto>\/<port> for -A arg\n/],
+    ['-A tcp -s -D 127.0.0.1', /^Invalid SPA access message format: Expecting <proto>\/<port> for -A arg\.\n/],
     ['-s -D 127.0.0.1', /^Invalid SPA access message/],
     [
       '--nat-local --nat-port 80 -A tcp/22,udp/53 -s -D 127.0.0.1',
       /^NAT for multiple ports.*\n.*forwards one port only/,
     ],
-    ['-A tcp/22 -s -D 127.0.0.1 -N 192.0.2.1:99999', /^Invalid port in NAT destination/],
+    ['-A tcp/22 -s -D 127.0.0.1 -N 192.0.2.1:99999', /^Invalid port value in -N arg/],
     ['-A tcp/22 -s -D 127.0.0.1 -P udpraw -Q nowhere', /^Invalid spoof IP/],
-    ['-A tcp/22 -s -D 127.0.0.1 -P tcp -Q 192.0.2.1 --key-rijndael a', /^Must set -P to udpraw/],
-    ['-A tcp/22 -s -D 127.0.0.1 -P icmp --icmp-type 9999', /^Invalid icmp type or code/],
-    ['-A tcp/22 -s -D 127.0.0.1 -M legacy --key-rijndael a --key-hmac b', /^legacy mode is incompatible with HMAC/],
-    ['-A tcp/22 -s -D 127.0.0.1 -M none', /^Parameter error: Invalid encryption mode/],
-    ['-A tcp/22 -s -D 127.0.0.1 --time-offset-plus soon', /^Parameter error: Invalid time offset/],
+    ['-A tcp/22 -s -D 127.0.0.1 -P tcp -Q 192.0.2.1 --key-rijndael a', /^Must set -P <udpraw\|tcpraw\|icmp>/],
+    ['-A tcp/22 -s -D 127.0.0.1 -P icmp --icmp-type 9999', /^Invalid icmp type: 9999/],
+    [
+      '-A tcp/22 -s -D 127.0.0.1 -M legacy --key-rijndael a --key-hmac b',
+      /^Legacy encryption mode is incompatible with HMAC/,
+    ],
+    ['-A tcp/22 -s -D 127.0.0.1 -M none', /^Invalid encryption mode: none/],
+    ['-A tcp/22 -s -D 127.0.0.1 --time-offset-plus soon', /^Invalid time offset/],
     ['-A tcp/22 -s -D 127.0.0.1 --key-rijndael abc --key-len 4', /the key of --key-rijndael has 3 bytes/],
     ['-A tcp/22 -s -D 127.0.0.1 --hmac-key-len 4', /--hmac-key-len is for --key-gen/],
     ['--rc-file rc-loud -A tcp/22', /^Parameter error in rc-loud, line 2\n.*VERBOSE/],

@@ -408,11 +408,17 @@ describe('ghostport knock refuses', () => {
         [
           'ACCESS',
           ['door'],
-          ['ACCESS', 'ALLOW_IP'],
+          ['ACCESS'],
           64,
           /--access tcp\/22 \(-A\), or set ACCESS in stanza \[door\] of .*lacking\.rc \[CLI_USAGE/,
         ],
-        ['ALLOW_IP', ['door'], ['ALLOW_IP'], 64, /, or set ALLOW_IP in stanza \[door\] of .*lacking\.rc \[CLI_USAGE/],
+        [
+          'ALLOW_IP',
+          ['door'],
+          ['ACCESS', 'ALLOW_IP'],
+          64,
+          /, or set ALLOW_IP in stanza \[door\] of .*lacking\.rc \[CLI_USAGE/,
+        ],
         ['KEY', ['door'], ['KEY'], 78, /, or set KEY_BASE64 in stanza \[door\] of .*lacking\.rc \[KEY_MISSING/],
         [
           'HMAC_KEY',

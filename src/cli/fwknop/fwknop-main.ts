@@ -158,9 +158,11 @@ async function saveToStanza(
     return refuse('CLI_USAGE', `${NO_SERVER}, or which stanza to save: --named-config STANZA (-n)`)
   }
   if (file === undefined) return refuse('CLI_USAGE', 'there is no rc file to save in')
+  const { changesOf, describeChange, judgeFile, saveStanza } = await import('./save-stanza.ts')
+  const usable = judgeFile(file)
+  if (!usable.ok) return usable
   const read = settingsFromOptions(planOptionsOf(given))
   if (!read.ok) return read
-  const { changesOf, saveStanza } = await import('./save-stanza.ts')
   let keys: readonly RcChange[] = []
   if (making) {
     const { makeKeys } = await import('../keygen.ts')
@@ -173,18 +175,10 @@ async function saveToStanza(
   }
   const saved = saveStanza(file, stanza, changesOf(given, keys), { force: given['force-stanza'] > 0, terminal })
   if (!saved.ok) return saved
-  if (given.verbose > 1)
-    terminal.print(
-      saved.value.map((change) => `Updating param ${change.name}${shownValue(change)} of stanza ${stanza}`),
-    )
+  if (given.verbose > 1) terminal.print(saved.value.map(describeChange))
   if (making && saved.value.some((change) => keys.includes(change)))
     terminal.print(`[+] Wrote Rijndael and HMAC keys to rc file: ${file}`)
   return ok(undefined)
-}
-
-/** Not of a secret. */
-function shownValue({ name, value }: RcChange): string {
-  return /KEY|_PW|SPOOF/.test(name) ? '' : ` to ${value}`
 }
 
 function planOptionsOf(given: FwknopGiven): PlanOptions {

@@ -1,7 +1,7 @@
 /** `--save-rc-stanza`: writes the options of a command line into a stanza of the rc file. */
 import { readSync } from 'node:fs'
 import { editStanza, type Overwritten, overwrittenKeys, type RcChange } from '../../config/client/edit-fwknoprc.ts'
-import { type ClientSettingName, clientSettings } from '../../config/client/fwknoprc-settings.ts'
+import { type ClientSettingName, readClientSetting, secretSettings } from '../../config/client/fwknoprc-settings.ts'
 import { parseFwknoprc } from '../../config/client/parse-fwknoprc.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { replaceUserFile } from '../../system/replace-user-file.ts'
@@ -64,6 +64,8 @@ const usingGpg = [
   'gpg-exe',
 ] as const
 
+const usingHmac = ['key-hmac', 'key-base64-hmac', 'get-hmac-key', 'hmac-digest-type', 'hmac-key-len'] as const
+
 /**
  * @param given the options that count: of two that exclude each other, only one.
  * @param keys new keys, as settings.
@@ -75,29 +77,42 @@ export function changesOf(given: Partial<FwknopGiven>, keys: readonly RcChange[]
     if (value === undefined || value === 0) return []
     if (option === 'verbose') return [{ name, value: value === 1 ? 'Y' : String(value) }]
     if (typeof value === 'number') return [{ name, value: 'Y' }]
-    if (option === 'server-proto') return [{ name, value: value.toLowerCase() }]
-    if (option === 'time-offset-plus' || option === 'time-offset-minus')
-      return [{ name, value: inSeconds(value, option === 'time-offset-minus') }]
-    return [{ name, value }]
+    return [{ name, value: inFwknopsForm(name, option === 'time-offset-minus' ? `-${value}` : String(value)) }]
   })
-  // As fwknop writes it: the address that asks for nothing.
-  const source: RcChange[] = Number(given['source-ip']) > 0 ? [{ name: 'ALLOW_IP', value: '0.0.0.0' }] : []
-  // A digest for the HMAC asks for an HMAC.
-  const hmac: RcChange[] =
-    given['hmac-digest-type'] !== undefined && !changes.some(({ name }) => name === 'USE_HMAC')
-      ? [{ name: 'USE_HMAC', value: 'Y' }]
-      : []
-  const impliesGpg = usingGpg.some((option) => given[option] !== undefined && given[option] !== 0)
-  const gpg: RcChange[] =
-    impliesGpg && !changes.some(({ name }) => name === 'USE_GPG') ? [{ name: 'USE_GPG', value: 'Y' }] : []
-  return [...changes, ...source, ...hmac, ...gpg, ...keys]
+  const isGiven = (option: keyof FwknopGiven): boolean => given[option] !== undefined && given[option] !== 0
+  const implied: RcChange[] = [
+    ...(isGiven('source-ip') ? [{ name: 'ALLOW_IP', value: '0.0.0.0' } as const] : []),
+    ...(usingGpg.some(isGiven) ? [{ name: 'USE_GPG', value: 'Y' } as const] : []),
+    ...(usingHmac.some(isGiven) ? [{ name: 'USE_HMAC', value: 'Y' } as const] : []),
+    ...(isGiven('resolve-http-only') ? [{ name: 'RESOLVE_IP_HTTPS', value: 'Y' } as const] : []),
+  ]
+  return [...changes, ...implied.filter(({ name }) => !changes.some((it) => it.name === name)), ...keys]
 }
 
-/** @param value as it was read before: a value that cannot be read is refused there. */
-function inSeconds(value: string, isMinus: boolean): string {
-  const text = isMinus ? `-${value}` : value
-  const read = clientSettings.TIME_OFFSET(text)
-  return read.ok && read.value.timeOffset !== undefined ? String(read.value.timeOffset) : text
+/** As fwknop writes these values: an offset in seconds, a transport in lower and a digest in upper case. */
+function inFwknopsForm(name: ClientSettingName, value: string): string {
+  switch (name) {
+    case 'TIME_OFFSET': {
+      const read = readClientSetting(name, value)
+      return read.ok && typeof read.value.timeOffset === 'number' ? String(read.value.timeOffset) : value
+    }
+    case 'SPA_SERVER_PROTO':
+      return value.toLowerCase()
+    case 'DIGEST_TYPE':
+    case 'HMAC_DIGEST_TYPE':
+      return value.toUpperCase()
+    default:
+      return value
+  }
+}
+
+/** [default] counts for each knock: a file in which it cannot be used is not added to. */
+export function judgeFile(file: string): Result<void, Failure> {
+  const read = readUserFile(file)
+  if (!read.ok) return read
+  const rc = parseFwknoprc(file, read.value?.text ?? '')
+  const settings = rc.ok ? rc.value.settings() : rc
+  return settings.ok ? ok(undefined) : settings
 }
 
 /**
@@ -122,6 +137,11 @@ export function saveStanza(
   if (!valid.ok) return valid
   const written = replaceUserFile(file, edited)
   return written.ok ? ok(agreed) : written
+}
+
+/** `Updating param DIGEST_TYPE to SHA1`. */
+export function describeChange({ name, value }: RcChange): string {
+  return `Updating param ${name} to ${secretSettings.has(name) ? '[secret]' : value}`
 }
 
 /** A value with a blank, a “#” or a “;” would be cut there. */

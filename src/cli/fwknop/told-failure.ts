@@ -15,38 +15,39 @@ export function tellFailure(failure: Failure, terminal: Terminal): number {
   return 1
 }
 
-/** By what the detail begins with: the option that is wrong. */
+/** By what the detail begins with: the option that is wrong. `$1` is the value. */
 const byDetail: readonly (readonly [RegExp, string])[] = [
-  [/^--access: .* port .* not between/, 'Invalid SPA access message format: Invalid port'],
-  [/^--access: “[^/”]*” /, 'Invalid SPA access message format. Expecting <proto>/<port> for -A arg'],
-  [/^--access: /, 'Invalid SPA access message format'],
-  [/^say what to open/, 'Invalid SPA access message: nothing is asked for'],
+  [/^--access: /, 'Invalid SPA access message format: Expecting <proto>/<port> for -A arg.'],
+  [/^say what to open/, 'Invalid SPA access message format'],
   [/^--allow-ip: /, 'Invalid allow IP specified for SPA access'],
   [/^--spoof-user: /, 'Args contain invalid data'],
   [/^--spoof-source: /, 'Invalid spoof IP'],
-  [/^a spoofed source .* needs/, 'Must set -P to udpraw, tcpraw or icmp for a spoofed source'],
-  [/^--icmp-(type|code): /, 'Invalid icmp type or code'],
-  [/^--server-proto: “/, 'Unrecognized protocol'],
-  [/^--digest-type: /, 'Invalid digest type'],
-  [/^--hmac-digest-type: /, 'Invalid hmac digest type'],
-  [/^--encryption-mode: “/, 'Parameter error: Invalid encryption mode'],
-  [/^--time-offset-(plus|minus): /, 'Parameter error: Invalid time offset'],
-  [/^--nat-access: .* (?:is not between|is not a port)/, 'Invalid port in NAT destination for -N arg'],
-  [/^--nat-access: /, 'Invalid NAT destination for -N arg'],
-  [/^NAT forwards one port only/, 'NAT for multiple ports is not possible'],
-  [/^mode legacy is for fwknop before 2\.5/, 'legacy mode is incompatible with HMAC'],
-  [/GPG_(?:RECIPIENT|SIGNER): “.*” is none of the/, 'The key for GnuPG was not found'],
+  [/^a spoofed source \(/, 'Must set -P <udpraw|tcpraw|icmp> with a spoofed source IP'],
+  [/^--server-proto: “([^”]*)”/, 'Unrecognized protocol: $1'],
+  [/^--digest-type: “([^”]*)”/, 'Invalid digest type: $1'],
+  [/^--hmac-digest-type: “([^”]*)”/, 'Invalid hmac digest type: $1'],
+  [/^--encryption-mode: “([^”]*)”/, 'Invalid encryption mode: $1'],
+  [/^--time-offset-(?:plus|minus): /, 'Invalid time offset'],
+  [/^--icmp-type: “([^”]*)”/, 'Invalid icmp type: $1'],
+  [/^--icmp-code: “([^”]*)”/, 'Invalid icmp code: $1'],
+  [/^--nat-access: port /, 'Invalid port value in -N arg.'],
+  [/^--nat-access: /, 'Invalid NAT destination for -N arg.'],
+  [/^NAT forwards one port only/, 'NAT for multiple ports/protocols not yet supported.'],
   [/not base64/, "The key doesn't look like base64-encoded data"],
   [
     /^the HMAC key and the encryption key are the same/,
     'The encryption passphrase and HMAC key should not be identical',
   ],
+  [/^mode legacy .* no HMAC/, 'Legacy encryption mode is incompatible with HMAC usage.'],
+  [/^GnuPG needs the key of the server/, 'Must specify GPG recipient key with --gpg-recipient-key.'],
+  [/“([^”]*)” is none of the (?:public|secret) keys/, 'GPG key for $1 not found'],
+  [/\(EBADF\)$/, 'Bad file descriptor'],
 ]
 
 function wordsOfFwknop({ code, detail, at }: Failure): string | undefined {
   if (detail.startsWith(NO_SERVER)) return 'Must use --destination unless --test mode is used'
   if (detail.startsWith(NO_SOURCE)) return 'Must use one of [-s|-R|-a] to specify IP for SPA access.'
-  const known = byDetail.find(([pattern]) => pattern.test(detail))?.[1]
+  const known = knownWords(detail)
   if (at !== undefined) {
     const what = code === 'CONFIG_SYNTAX' ? 'Invalid entry' : 'Parameter error'
     return `${what} in ${at.file}, line ${at.line}${known === undefined ? '' : `: ${known}`}`
@@ -64,4 +65,12 @@ function wordsOfFwknop({ code, detail, at }: Failure): string | undefined {
     default:
       return undefined
   }
+}
+
+function knownWords(detail: string): string | undefined {
+  for (const [pattern, words] of byDetail) {
+    const match = pattern.exec(detail)
+    if (match !== null) return words.replace('$1', match[1] ?? '')
+  }
+  return undefined
 }

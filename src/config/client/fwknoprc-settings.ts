@@ -73,10 +73,11 @@ export const clientSettings = {
   HMAC_KEY_BASE64: (value) => withKey(parseKeyBase64(HmacKey, value), (key) => ({ hmacKey: { key } })),
   HMAC_KEY_FILE: (file) => ok({ hmacKey: { file } }),
   USE_HMAC: yesOrNo((useHmac) => ({ useHmac })),
-  VERBOSE: (value) =>
-    /^(?:y(?:es)?|no?|[0-9]{1,2})$/i.test(value)
-      ? ok({ verbose: /^(?:y|0?[1-9])/i.test(value) })
-      : wrong(`“${value}” is not Y, N, or a number from 0 to 99`),
+  VERBOSE: (value) => {
+    if (/^[0-4]$/.test(value)) return ok({ verbose: value !== '0' })
+    const yes = looseYesNo(value)
+    return yes.ok ? ok({ verbose: yes.value }) : wrong(`“${value}” is not Y, N, or a number from 0 to 4`)
+  },
   NO_SAVE_ARGS: yesOrNo((noSaveArgs) => ({ noSaveArgs })),
 
   USE_GPG: yesOrNo((gpg) => ({ gpg })),
@@ -240,7 +241,7 @@ function yesOrNo(settings: (yes: boolean) => SettingLayer): ReadSetting {
 }
 
 function icmpNumber(value: string, settings: (number: number) => SettingLayer): Result<SettingLayer, SettingFailure> {
-  const number = wholeNumber({ min: 0, max: 255, unit: '' })(value)
+  const number = wholeNumber({ min: 0, max: 255 })(value)
   return number.ok ? ok(settings(number.value)) : invalid(number.failure)
 }
 

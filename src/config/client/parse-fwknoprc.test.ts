@@ -177,6 +177,7 @@ describe('.fwknoprc', () => {
     ['SPOOF_SOURCE_IP 1.2.3', 'CONFIG_INVALID_VALUE', /1\.2\.3/],
     ['RESOLVE_URL ftp://x/', 'CONFIG_INVALID_VALUE', /not a URL of a web service/],
     ['RESOLVE_DNS me.example', 'CONFIG_INVALID_VALUE', /not a DNS query/],
+    ['VERBOSE 100', 'CONFIG_INVALID_VALUE', /^VERBOSE: “100” is not Y, N, or a number from 0 to 4/],
     ['RESOLVE_IP_HTTP maybe', 'CONFIG_INVALID_VALUE', /neither Y nor N/],
   ]
   for (const [text, code, detail, suggestion] of refused)
