@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { grantAction } from '../../test/support/granted.ts'
 import { must } from '../../test/support/results.ts'
-import { parseAddress } from '../packet/address.ts'
+import { parseAddress, parseNetwork } from '../packet/address.ts'
 import { EncryptionKey } from '../packet/key.ts'
 import type { AccessMessage, LocalNatMessage, Message, NatAccessMessage, Username } from '../packet/message.ts'
 import { parseProtocolPorts } from '../packet/protocol-port.ts'
@@ -14,6 +14,7 @@ import type { NatTargetRule, Stanza, StanzaId } from './stanza.ts'
 const NOW = unixSeconds(1_800_000_000)
 
 const ip = (text: string) => must(parseAddress(text))
+const net = (text: string) => must(parseNetwork(text))
 const ports = (text: string) => must(parseProtocolPorts(text))
 const network = (text: string, length: number) => ({ prefix: ip(text), length })
 
@@ -224,6 +225,20 @@ const granted: (Case & { id: string })[] = [
     policy: { http: { anyUserAgent: false, trustForwardedFor: true } },
     request: { forwardedFor: ip('198.51.100.1') },
     id: '198.51.100.1>tcp/22',
+  },
+  {
+    what: 'X-Forwarded-For of a named proxy',
+    message: { ...access(), source: 'packet-source' },
+    policy: { http: { anyUserAgent: false, trustForwardedFor: true, proxies: [net('192.0.2.0/24')] } },
+    request: { forwardedFor: ip('198.51.100.1') },
+    id: '198.51.100.1>tcp/22',
+  },
+  {
+    what: 'not X-Forwarded-For of anybody else',
+    message: { ...access(), source: 'packet-source' },
+    policy: { http: { anyUserAgent: false, trustForwardedFor: true, proxies: [net('203.0.113.7')] } },
+    request: { forwardedFor: ip('198.51.100.1') },
+    id: '192.0.2.9>tcp/22',
   },
   {
     what: 'not X-Forwarded-For where it is not',

@@ -255,7 +255,7 @@ function packetOrigin(
   { http }: Pick<Policy, 'http'>,
   { packetSource, forwardedFor }: Pick<Request, 'packetSource' | 'forwardedFor'>,
 ): IpAddress {
-  const trusted = http !== 'off' && http.trustForwardedFor
+  const trusted = http !== 'off' && http.trustForwardedFor && isAmong(http.proxies ?? 'any', packetSource)
   return trusted && forwardedFor !== undefined ? forwardedFor : packetSource
 }
 

@@ -1,5 +1,5 @@
 /** What decides who may have what: the stanzas of `access.conf` and the server-wide settings of `fwknopd.conf`. */
-import type { IpAddress } from '../packet/address.ts'
+import type { IpAddress, Network } from '../packet/address.ts'
 import type { Seconds } from '../units.ts'
 import type { Stanza } from './stanza.ts'
 
@@ -14,7 +14,14 @@ export interface Policy {
   /** ENABLE_DIGEST_PERSISTENCE: whether used packets are remembered at all. */
   readonly refuseReplays: boolean
   /** ENABLE_SPA_OVER_HTTP, ALLOW_ANY_USER_AGENT, ENABLE_X_FORWARDED_FOR. */
-  readonly http: 'off' | { readonly anyUserAgent: boolean; readonly trustForwardedFor: boolean }
+  readonly http:
+    | 'off'
+    | {
+        readonly anyUserAgent: boolean
+        readonly trustForwardedFor: boolean
+        /** TRUSTED_PROXIES: who may say so. Absent: anybody. */
+        readonly proxies?: readonly Network[]
+      }
   readonly nat: {
     /** ENABLE_IPT_FORWARDING: NAT requests and FORCE_NAT. */
     readonly forward: boolean

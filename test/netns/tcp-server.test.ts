@@ -21,10 +21,12 @@ import socket, sys, time
 host, port, hang = sys.argv[1], int(sys.argv[2]), sys.argv[3] == 'hang'
 s = socket.create_connection((host, port), 5)
 begun = time.monotonic()
-for i, text in enumerate(sys.argv[4:]):
-    if i: time.sleep(0.1)
-    s.sendall(text.encode('latin1'))
-if not hang: s.shutdown(socket.SHUT_WR)
+try:
+    for i, text in enumerate(sys.argv[4:]):
+        if i: time.sleep(0.1)
+        s.sendall(text.encode('latin1'))
+    if not hang: s.shutdown(socket.SHUT_WR)
+except OSError: pass # the server has closed already
 s.settimeout(5)
 came = 0
 try:
@@ -32,7 +34,7 @@ try:
         more = s.recv(4096)
         if not more: break
         came += len(more)
-except (ConnectionResetError, socket.timeout): pass
+except OSError: pass
 print(came, round((time.monotonic() - begun) * 1000))
 `
 /** Keeps as many connections as it can from each of its addresses, each with a byte, and opens those again that end. */
@@ -89,6 +91,8 @@ describe('the TCP server', { skip: netnsUnavailable(), concurrency: 1 }, () => {
         'ENABLE_TCP_SERVER Y',
         `PCAP_FILTER udp port ${PORT} or tcp port ${PORT} or tcp port 80`,
         'ENABLE_SPA_OVER_HTTP Y',
+        'ENABLE_X_FORWARDED_FOR Y',
+        'TRUSTED_PROXIES 10.9.0.1',
         'LOG_LIMIT 1000',
       ],
       access: stanza(['FW_ACCESS_TIMEOUT 2']),
@@ -157,6 +161,17 @@ describe('the TCP server', { skip: netnsUnavailable(), concurrency: 1 }, () => {
       assert.equal(came, 0)
       assert.ok(time > 700 && time < 2000, `${time} ms`)
     })
+  })
+
+  it('opens for the address in X-Forwarded-For if a named proxy says so, and not if others do', async () => {
+    const headers = 'User-Agent: Fwknop\r\nX-Forwarded-For: 192.0.2.77\r\n'
+    for (const port of [PORT, 80]) {
+      const named = await grantedAfter(() => speak('end', [requestWith(sealedPacket(), headers)], SERVER, port))
+      assert.equal(named['for'], '192.0.2.77')
+      const from = daemon.events.length
+      attacker.must(['python3', '-c', SPEAKER, '10.9.1.254', `${port}`, 'end', requestWith(sealedPacket(), headers)])
+      assert.equal((await daemon.until(({ verdict }) => verdict === 'granted', from))['for'], '10.9.1.1')
+    }
   })
 
   it('takes IPv6', async () => {

@@ -82,7 +82,9 @@ function describeRestart(firewall: ServerConfig['firewall']): string {
 function describeHttp(http: Policy['http']): string {
   if (http === 'off') return 'no (ENABLE_SPA_OVER_HTTP)'
   const agents = http.anyUserAgent ? 'any user agent' : 'user agent Fwknop'
-  return `yes, ${agents}${http.trustForwardedFor ? ', X-Forwarded-For counts' : ''}`
+  const from = http.proxies?.map(({ prefix, length }) => `${prefix}/${length}`).join(', ')
+  const forwarded = `, X-Forwarded-For counts${from === undefined ? '' : ` if it comes from ${from}`}`
+  return `yes, ${agents}${http.trustForwardedFor ? forwarded : ''}`
 }
 
 function describeTranslation(translation: Policy['nat']['translation']): string {

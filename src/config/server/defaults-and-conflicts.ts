@@ -280,16 +280,19 @@ function assemblePolicy({ values, at }: GivenSettings, notices: Notice[]): Serve
     warn('ENABLE_DIGEST_PERSISTENCE', 'anybody who sees a packet can send it again', at, notices)
   }
   const http = values.ENABLE_SPA_OVER_HTTP ?? false
+  const proxies = values.TRUSTED_PROXIES === 'any' ? undefined : values.TRUSTED_PROXIES
   if (!http) {
     noEffect('ALLOW_ANY_USER_AGENT', 'ENABLE_SPA_OVER_HTTP is N', at, notices)
     noEffect('ENABLE_X_FORWARDED_FOR', 'ENABLE_SPA_OVER_HTTP is N', at, notices)
-  } else if (values.ENABLE_X_FORWARDED_FOR)
+  } else if (values.ENABLE_X_FORWARDED_FOR && proxies === undefined)
     warn(
       'ENABLE_X_FORWARDED_FOR',
-      'the header proves nothing: anybody who forwards a packet can choose it',
+      'the header proves nothing: anybody who forwards a packet can choose it. Name your proxies with TRUSTED_PROXIES',
       at,
       notices,
     )
+  if (!http || values.ENABLE_X_FORWARDED_FOR !== true)
+    noEffect('TRUSTED_PROXIES', `${http ? 'ENABLE_X_FORWARDED_FOR' : 'ENABLE_SPA_OVER_HTTP'} is N`, at, notices)
   const translates = values.ENABLE_IPT_SNAT ?? false
   if (!translates) noEffect('SNAT_TRANSLATE_IP', 'ENABLE_IPT_SNAT is N', at, notices)
   const snat = values.SNAT_TRANSLATE_IP
@@ -300,6 +303,7 @@ function assemblePolicy({ values, at }: GivenSettings, notices: Notice[]): Serve
       ? {
           anyUserAgent: values.ALLOW_ANY_USER_AGENT ?? false,
           trustForwardedFor: values.ENABLE_X_FORWARDED_FOR ?? false,
+          ...(values.ENABLE_X_FORWARDED_FOR === true && proxies !== undefined && { proxies }),
         }
       : 'off',
     nat: {

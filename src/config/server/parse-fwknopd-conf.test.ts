@@ -424,6 +424,7 @@ const noticed: [text: string, level: 'info' | 'warning'][] = [
   ['ENABLE_SPA_PACKET_AGING N;', 'warning'],
   ['ENABLE_X_FORWARDED_FOR Y;\nENABLE_SPA_OVER_HTTP Y;', 'warning'],
   ['ENABLE_X_FORWARDED_FOR Y;', 'info'],
+  ['TRUSTED_PROXIES 10.0.0.1;\nENABLE_SPA_OVER_HTTP Y;', 'info'],
   ['MAX_SPA_PACKET_AGE 5;\nENABLE_SPA_PACKET_AGING N;', 'info'],
   ['SNAT_TRANSLATE_IP 10.0.0.1;', 'info'],
   ['UDPSERV_PORT 5;', 'info'],
