@@ -13,6 +13,8 @@ export interface Policy {
   readonly maxAge: Seconds | 'unlimited'
   /** ENABLE_DIGEST_PERSISTENCE: whether used packets are remembered at all. */
   readonly refuseReplays: boolean
+  /** VERBOSE of fwknopd: the log shows each packet that was opened. */
+  readonly showsPackets?: true
   /** ENABLE_SPA_OVER_HTTP, ALLOW_ANY_USER_AGENT, ENABLE_X_FORWARDED_FOR. */
   readonly http:
     | 'off'

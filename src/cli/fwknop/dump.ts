@@ -19,7 +19,7 @@ const digestNumbers: Readonly<Record<DigestType, number>> = {
   sha3_512: 7,
 }
 const modeNumbers: Readonly<Record<EncryptionMode, number>> = { ECB: 1, CBC: 2, CFB: 3, OFB: 5, CTR: 6, legacy: 8 }
-const typeNames: Readonly<Record<MessageType, string>> = {
+export const typeNames: Readonly<Record<MessageType, string>> = {
   0: 'Command msg',
   1: 'Access msg',
   2: 'NAT access msg',

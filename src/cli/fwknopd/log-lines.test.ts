@@ -35,6 +35,12 @@ const refused = (code: string): Fields => ({
   user: 'ada',
 })
 
+/** The message of a packet, as the warden has it. */
+const opened = {
+  ...{ kind: 'access', random: '1234567890123456', username: 'ada', timestamp: 1795410748, version: '3.0.0' },
+  ...{ source: '5.6.7.8', ports: [{ protocol: 'tcp', port: 22 }], timeout: 30 },
+}
+
 const table: readonly (readonly [level: LogLevel, event: string, fields: Fields, lines: readonly string[]])[] = [
   ['info', 'starting', {}, ['info Starting fwknopd']],
   [
@@ -129,6 +135,29 @@ const table: readonly (readonly [level: LogLevel, event: string, fields: Fields,
       'info Added DNAT rule to FWKNOP_PREROUTING for 5.6.7.8 -> 0.0.0.0/0 tcp/443, expires at 1030',
       'info Added SNAT rule to FWKNOP_POSTROUTING for 5.6.7.8 -> 0.0.0.0/0 tcp/443, expires at 1030',
       'warning The host’s own firewall keeps this shut for 5.6.7.8: HOST_SHUTS',
+    ],
+  ],
+  [
+    'info',
+    'knock',
+    { ...granted, grant: 'tcp/22', text: '8abc+/', message: JSON.stringify(opened) },
+    [
+      MATCH,
+      "debug SPA Packet: '8abc+/'",
+      'debug [1.2.3.4] (stanza #2) SPA Decode (res=0):',
+      'debug SPA Field Values:',
+      'debug =================',
+      'debug    Random Value: 1234567890123456',
+      'debug        Username: ada',
+      'debug       Timestamp: 1795410748',
+      'debug     FKO Version: 3.0.0',
+      'debug    Message Type: 3 (Client timeout access msg)',
+      'debug  Message String: 5.6.7.8,tcp/22',
+      'debug      Nat Access: <NULL>',
+      'debug     Server Auth: <NULL>',
+      'debug  Client Timeout: 30',
+      'debug  Final SPA Data: 8abc+/',
+      'info Added access rule to FWKNOP_INPUT for 5.6.7.8 -> 0.0.0.0/0 tcp/22, expires at 1030',
     ],
   ],
   [

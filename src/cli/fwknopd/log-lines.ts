@@ -8,6 +8,7 @@
  */
 import type { LogField, LogLevel } from '../../log.ts'
 import { wordsFor } from './fault-words.ts'
+import { packetLines } from './packet-lines.ts'
 
 /** `debug`: only with `-v`. The others are those of the structured log. */
 export type Priority = LogLevel | 'debug'
@@ -109,9 +110,11 @@ function signalLines({ signal }: Fields): readonly LogLine[] {
 }
 
 /** fwknopd’s line for a packet of which the SOURCE of a stanza matched. */
-function sourceMatch({ stanza, source }: Fields): readonly LogLine[] {
+function sourceMatch(fields: Fields): readonly LogLine[] {
+  const { stanza, source } = fields
   if (stanza === undefined) return []
-  return [info(`(stanza #${text(stanza)}) SPA Packet from IP: ${text(source)} received with access source match`)]
+  const match = info(`(stanza #${text(stanza)}) SPA Packet from IP: ${text(source)} received with access source match`)
+  return [match, ...packetLines(fields).map(debug)]
 }
 
 function grantedLines(fields: Fields, { places, now }: LineContext): readonly LogLine[] {

@@ -36,7 +36,7 @@ export async function serve(
   if (!taken.ok) return taken
   if (taken.value === undefined) return 1
   const to = { standardError: ground === 'foreground', syslog: ground === 'background' || given['syslog-enable'] > 0 }
-  const output = lineLog({ to, settings: settingsOf(given, loaded.server, loaded.texts) })
+  const output = lineLog({ to, settings: settingsOf(loaded.server, loaded.texts) })
   // In the background, nobody reads standard error.
   if (ground === 'background')
     process.on('uncaughtExceptionMonitor', (error) =>
@@ -79,7 +79,7 @@ export async function serve(
     },
     onReloaded: () => {
       ends.forget()
-      reread(given, source, output)
+      reread(source, output)
       output.log.write('info', 'restarted')
     },
   })
@@ -107,18 +107,17 @@ function takeOrTell(path: string, terminal: Terminal): Result<PidFile | undefine
 }
 
 /** What the log itself depends on. */
-function reread(given: Given, source: ConfigSource, output: LineLog): void {
+function reread(source: ConfigSource, output: LineLog): void {
   const read = loadServerConfig(diskFiles(process.getuid?.() ?? 0), source)
-  if (read.ok) output.change(settingsOf(given, read.value.config, read.value.texts))
+  if (read.ok) output.change(settingsOf(read.value.config, read.value.texts))
 }
 
 function settingsOf(
-  given: Pick<Given, 'verbose'>,
   { lines, firewall, packetLimit }: Pick<ServerConfig, 'lines' | 'firewall' | 'packetLimit'>,
   texts: LoadedConfig['texts'],
 ): LineLogSettings {
   return {
-    verbosity: lines.verbosity + given.verbose,
+    verbosity: lines.verbosity,
     syslog: lines,
     context: { places: placesOf(firewall), filter: texts['PCAP_FILTER'], packetLimit },
   }

@@ -265,7 +265,7 @@ function refuseRanges(ports: readonly CapturePort[], at: SettingLocations): Refu
   })
 }
 
-function assemblePolicy({ values, at }: GivenSettings, notices: Notice[]): ServerConfig['policy'] {
+function assemblePolicy({ values, at, dialect }: GivenSettings, notices: Notice[]): ServerConfig['policy'] {
   // As fwknopd: the packets of a capture file are old.
   const ages = values.ENABLE_SPA_PACKET_AGING ?? values.PCAP_FILE === undefined
   if (!ages && values.PCAP_FILE !== undefined && at.ENABLE_SPA_PACKET_AGING === undefined)
@@ -299,6 +299,7 @@ function assemblePolicy({ values, at }: GivenSettings, notices: Notice[]): Serve
   return {
     maxAge: ages ? seconds(values.MAX_SPA_PACKET_AGE ?? DEFAULT_MAX_AGE) : 'unlimited',
     refuseReplays: replays,
+    ...(dialect === 'fwknopd' && (values.VERBOSE ?? 0) > 0 && { showsPackets: true as const }),
     http: http
       ? {
           anyUserAgent: values.ALLOW_ANY_USER_AGENT ?? false,

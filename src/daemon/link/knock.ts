@@ -56,6 +56,8 @@ export interface Knock {
     /** Absent for UDP by a packet socket, which is most of them. */
     readonly way?: Way
   }
+  /** The packet as it came, without a prefix. Only where the log is to show it. */
+  readonly text?: string
   /** It came in an HTTP request. */
   readonly http?: true
   /** X-Forwarded-For of the HTTP request that carried it. */
@@ -81,6 +83,8 @@ export function requestOf({ message, packet, forwardedFor, gnupg }: Knock): Requ
   }
 }
 
+/** Characters. A longer packet is none. */
+const MAX_WIRE_TEXT = 1500
 /** The kernel's index is a positive int. */
 const MAX_INTERFACE_INDEX = 0x7fff_ffff
 
@@ -149,7 +153,12 @@ const knock: Reader<Knock> = record(
       { destination: address, interfaceIndex: integer({ min: 1, max: MAX_INTERFACE_INDEX }), way },
     ),
   },
-  { forwardedFor: address, http: isTrue, gnupg: record({ signature: signatureReport, attestation }, {}) },
+  {
+    text: printableAscii({ max: MAX_WIRE_TEXT }),
+    forwardedFor: address,
+    http: isTrue,
+    gnupg: record({ signature: signatureReport, attestation }, {}),
+  },
 )
 
 /** Reads a value from the channel. Never throws. */

@@ -116,3 +116,11 @@ test('what can be decrypted at once is received in one step', () => {
   assert(!wrong.ok)
   assert.deepEqual([wrong.failure.code, wrong.failure.stanza], ['SPA_DECRYPT_FAILED', 1])
 })
+
+test('the text of a packet goes with its knock only where the log is to show it', () => {
+  const one = packet('one', 'hmac one')
+  const under = receiving(TWO)
+  assert.equal(must(receive(one, under)).text, undefined)
+  const shown = must(receive(one, { ...receiving(TWO), policy: { http: 'off', showsPackets: true } }))
+  assert.equal(shown.text, new TextDecoder().decode(one.payload))
+})

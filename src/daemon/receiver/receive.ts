@@ -8,6 +8,7 @@ import type { OpenerMemory } from '../../access/opener-memory.ts'
 import type { Policy } from '../../access/policy.ts'
 import type { StanzaEncryption, StanzaId } from '../../access/stanza.ts'
 import { USED_BEFORE } from '../../access/verdict.ts'
+import { latin1Text } from '../../bytes/text.ts'
 import { type CapturedPacket, wayOf } from '../../capture/capture.ts'
 import type { AuthenticEnvelope } from '../../packet/authenticate.ts'
 import { type Decrypted, decrypt } from '../../packet/decrypt.ts'
@@ -26,7 +27,7 @@ import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import type { Knock } from '../link/knock.ts'
 
 export interface Receiving {
-  readonly policy: Pick<Policy, 'http'>
+  readonly policy: Pick<Policy, 'http' | 'showsPackets'>
   /** Of the policy's stanzas. */
   readonly index: StanzaIndex
   /** Which keys to try first. Forget it when the index is replaced. */
@@ -104,6 +105,7 @@ class KeyTrial {
   readonly #envelope: Envelope
   readonly #openers: OpenerMemory
   readonly #isUsed: Receiving['isUsed']
+  readonly #showsPackets: boolean
   /** Those that opened the last packet of the source. */
   readonly #last: Keyring | undefined
   readonly #others: readonly Keyring[]
@@ -111,11 +113,13 @@ class KeyTrial {
   #tried = 0
   #closest: { readonly failure: TrialFailure; readonly keyring: Keyring } | undefined
 
-  constructor(packet: Omit<CapturedPacket, 'payload'>, envelope: Envelope, { index, openers, isUsed }: Receiving) {
+  constructor(packet: Omit<CapturedPacket, 'payload'>, envelope: Envelope, receiving: Receiving) {
+    const { index, openers, isUsed, policy } = receiving
     this.#packet = packet
     this.#envelope = envelope
     this.#openers = openers
     this.#isUsed = isUsed
+    this.#showsPackets = policy.showsPackets === true
     this.#last = openers.last(packet.source)
     this.#others = index.keyringsFor(packet.source)
   }
@@ -157,7 +161,8 @@ class KeyTrial {
       return this.next()
     }
     this.#openers.remember(this.#packet.source, keyring)
-    const knock = knockOf(opened.value, keyring, this.#packet, this.#envelope)
+    const opening = knockOf(opened.value, keyring, this.#packet, this.#envelope)
+    const knock = this.#showsPackets ? { ...opening, text: textOf(this.#envelope) } : opening
     return { state: 'opened', knock: proof === undefined ? knock : { ...knock, gnupg: proof } }
   }
 
@@ -217,6 +222,11 @@ const progress = {
 /** Whether the packet had the HMAC of a key, or the plaintext that its cipher key gives. */
 function isSomebodys({ code }: TrialFailure, { hmac }: Keyring): boolean {
   return progress[code] > progress[hmac === undefined ? 'SPA_DECRYPT_FAILED' : 'SPA_HMAC_MISMATCH']
+}
+
+/** As it came, without a prefix. */
+function textOf({ ascii, prefixLength }: Envelope): string {
+  return latin1Text(ascii.subarray(prefixLength))
 }
 
 function knockOf(

@@ -282,8 +282,12 @@ export function grantFields(grant: Grant): Fields {
   }
 }
 
-function cameFrom({ packet, http }: Knock): Fields {
-  return { ...origin(packet), via: http === true ? `${packet.way ?? 'udp'}/http` : (packet.way ?? 'udp') }
+function cameFrom({ packet, http, text, message }: Knock): Fields {
+  return {
+    ...origin(packet),
+    via: http === true ? `${packet.way ?? 'udp'}/http` : (packet.way ?? 'udp'),
+    ...(text !== undefined && { text, message: JSON.stringify(message) }),
+  }
 }
 
 /** ICMP has no ports. */

@@ -1,0 +1,40 @@
+/** What `fwknopd -v` shows of a packet that a key opened: its text, and its fields, by their names in fwknop. */
+import type { LogField } from '../../log.ts'
+import type { Message } from '../../packet/message.ts'
+import { encodeMessage } from '../../packet/message-fields.ts'
+import { typeNames } from '../fwknop/dump.ts'
+
+/**
+ * @param fields `text`, the packet as it came, and `message`, as JSON: only there where the server shows packets.
+ * @returns the lines; none where the event has no packet.
+ */
+export function packetLines({
+  text,
+  message,
+  source,
+  stanza,
+}: {
+  readonly [name: string]: LogField
+}): readonly string[] {
+  if (typeof text !== 'string' || typeof message !== 'string') return []
+  // The warden wrote it, of a message that it had read field by field.
+  const decoded = JSON.parse(message) as Message
+  const fields = encodeMessage(decoded, decoded.version)
+  const row = (name: string, value: string | number): string => `${name.padStart(15)}: ${value}`
+  return [
+    `SPA Packet: '${text}'`,
+    `[${source}] (stanza #${stanza}) SPA Decode (res=0):`,
+    'SPA Field Values:',
+    '=================',
+    row('Random Value', fields.randVal),
+    row('Username', fields.username),
+    row('Timestamp', fields.timestamp),
+    row('FKO Version', fields.version),
+    row('Message Type', `${fields.messageType} (${typeNames[fields.messageType]})`),
+    row('Message String', fields.message),
+    row('Nat Access', fields.natAccess ?? '<NULL>'),
+    row('Server Auth', fields.serverAuth ?? '<NULL>'),
+    row('Client Timeout', fields.clientTimeout),
+    row('Final SPA Data', text),
+  ]
+}
