@@ -70,6 +70,12 @@ export async function performKnock(
   if (behind?.ok === false) return failed(withNoStanza(behind.failure, noStanza))
   if (isAborted(signal)) return aborted()
   const look = waiting?.lookAtDoor(doorOfSealed(sealed.value, waiting, behind?.value))
+  // Connections begin in the next tick. A raw packet would leave before, and the port would seem open already.
+  if (look !== undefined) await new Promise<void>((resolve) => setImmediate(resolve))
+  if (isAborted(signal)) {
+    look?.end()
+    return aborted()
+  }
   let first: readonly SentKnock[]
   try {
     const sending = await sendKnock(sealed.value, world.delivery, signal)
