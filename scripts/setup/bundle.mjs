@@ -18,6 +18,8 @@ const STARTERS = ['ghostport', 'fwknop', 'fwknopd', 'fwknopd-background']
 const RECEIVER = 'src/daemon/receiver/program.ts'
 /** The program that it starts where commands are configured. */
 const EXECUTOR = 'src/daemon/executor/program.ts'
+/** The program that the executor starts where a webhook is configured. */
+const SENDER = 'src/daemon/sender/program.ts'
 /** Older Node.js versions must be able to load the starter, to report that they are too old. */
 const NODE = 'node22.13'
 const ANY_NODE = 'node18'
@@ -61,6 +63,7 @@ export async function bundlePrograms(folder) {
     ...[...commands].map((source) => program(source, `cli/${basename(source, '.ts')}.js`)),
     program(RECEIVER, 'daemon/receiver.js'),
     program(EXECUTOR, 'daemon/executor.js'),
+    program(SENDER, 'daemon/sender.js'),
   ])
 }
 

@@ -29,6 +29,8 @@ export interface Order {
   /** What the environment holds besides the usual names. */
   readonly facts: Environment
   readonly timeout: Seconds
+  /** What it reads from standard input. Absent: nothing. */
+  readonly input?: string
   /** Path of setpriv(1), if installed. */
   readonly setpriv?: string | undefined
 }
@@ -78,7 +80,10 @@ export function runProgram(order: Order): Running {
   } catch (error) {
     return notStarted(systemReason(error))
   }
-  const { pid } = child
+  const { pid, stdin } = child
+  // A program need not read it.
+  stdin?.on('error', () => {})
+  stdin?.end(order.input)
   const output = new Output([child.stdout, child.stderr])
   let ending: 'timeout' | 'stopped' | undefined
   let kill: NodeJS.Timeout | undefined
@@ -131,9 +136,14 @@ function isFolder(path: string): boolean {
   }
 }
 
-function start({ words, login, facts, setpriv }: Order): ChildProcess {
+function start({ words, login, facts, setpriv, input }: Order): ChildProcess {
   const env = { ...environmentFor(facts, login) }
-  const options: SpawnOptions = { cwd: '/', env, stdio: ['ignore', 'pipe', 'pipe'], detached: true }
+  const options: SpawnOptions = {
+    cwd: '/',
+    env,
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    detached: true,
+  }
   // It ends when this process is killed.
   const closed = ['--inh-caps=-all', '--pdeathsig=KILL', '--'] as const
   const become = login === undefined ? [] : [`--reuid=${login.uid}`, `--regid=${login.gid}`, '--init-groups']

@@ -16,6 +16,7 @@ export const WARDEN_TITLE = 'ghostport: warden'
 export const FWKNOPD_TITLE = 'fwknopd'
 export const RECEIVER_TITLE = 'ghostport: receiver'
 export const EXECUTOR_TITLE = 'ghostport: executor'
+export const SENDER_TITLE = 'ghostport: sender'
 
 /** Node cuts a title that is longer than the command line of the process. Ours have long enough command lines. */
 export function setProcessTitle(title: string): void {

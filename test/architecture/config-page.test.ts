@@ -96,6 +96,12 @@ function judge({ name, byDefault, example, context }: Row, parse: (lines: readon
 
 /** Without these settings, nothing replaces them: the page describes that in words. */
 const WITHOUT_DEFAULT = [
+  'HOOK_GRANT',
+  'HOOK_REFUSAL',
+  'HOOK_EXPIRY',
+  'HOOK_GROUP',
+  'WEBHOOK_URL',
+  'WEBHOOK_KEY_FILE',
   'PCAP_FILE',
   'PACKET_LIMIT',
   'ACCESS_FOLDER',

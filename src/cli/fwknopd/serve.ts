@@ -5,6 +5,7 @@ import { type ConfigSource, type LoadedConfig, loadServerConfig } from '../../co
 import type { FirewallConfig } from '../../config/server/firewall-settings.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
 import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
+import { nameOf, RuleEnds } from '../../daemon/warden/rule-ends.ts'
 import { noServiceManager } from '../../daemon/warden/service-manager.ts'
 import { failureFields, type Log } from '../../log.ts'
 import { ok, type Result } from '../../result.ts'
@@ -19,7 +20,6 @@ import { tellReady } from './background.ts'
 import { type LineLog, type LineLogSettings, lineLog } from './line-log.ts'
 import type { RulePlaces } from './log-lines.ts'
 import type { Given } from './options.ts'
-import { nameOf, RuleEnds } from './rule-ends.ts'
 
 export type Ground = 'foreground' | 'background'
 

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { loadConfig } from '../../config/load.ts'
 import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
-import { runsCommands } from '../../daemon/warden/executor-process/commands.ts'
+import { stanzasRunCommands } from '../../daemon/warden/executor-process/commands.ts'
 
 /** What limits each process of the service, and so each command. */
 const LIMITS =
@@ -21,7 +21,7 @@ const COMMENT = [
 export function wantsCommandUnit(server: string, access: string): boolean | string | undefined {
   if (!existsSync(server) || !existsSync(access)) return undefined
   const loaded = loadConfig(diskFiles(process.getuid?.() ?? 0), { server, access })
-  return loaded.ok ? runsCommands(loaded.value) : loaded.failure.detail
+  return loaded.ok ? stanzasRunCommands(loaded.value) : loaded.failure.detail
 }
 
 /** @param unit the text of the usual unit. */

@@ -19,6 +19,7 @@ import { type Seconds, seconds, type UnixSeconds, unixSeconds } from '../../unit
 import { nearest } from '../reading/nearest.ts'
 import type { SettingLine } from '../reading/setting-lines.ts'
 import {
+  accountName,
   addressValue,
   hostAddressValue,
   invalidValue,
@@ -185,14 +186,6 @@ function lifetime(text: string): Result<Seconds, ValueFailure> {
 function username(text: string): Result<Username, ValueFailure> {
   const name = parseUsername(text)
   return name.ok ? name : invalidValue(name.failure.detail)
-}
-
-/** A name that passwd(5) or group(5) can have, and that sudo takes for a name. */
-export function accountName(what: 'user' | 'group'): ValueReader<AccountName> {
-  return (text) =>
-    /^[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?$/.test(text)
-      ? ok(text as AccountName)
-      : invalidValue(`“${text}” is not the name of a ${what}`)
 }
 
 /** MM/DD/YYYY: the midnight with which that day begins, in the time zone of the host, as in fwknop. */

@@ -3,6 +3,7 @@
  * line. Where a value looks like a slip, the refusal suggests what was probably meant.
  */
 
+import type { AccountName } from '../../access/command.ts'
 import { isUnicode } from '../../bytes/text.ts'
 import { type IpAddress, type Network, parseAddress, parseNetwork } from '../../packet/address.ts'
 import { cannotBeHost } from '../../packet/address-kinds.ts'
@@ -217,4 +218,12 @@ export function addressPortValue(
   if (!host.ok) return host
   const port = portValue(number)
   return port.ok ? ok({ host: host.value, port: port.value }) : port
+}
+
+/** A name that passwd(5) or group(5) can have, and that sudo takes for a name. */
+export function accountName(what: 'user' | 'group'): ValueReader<AccountName> {
+  return (text) =>
+    /^[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?$/.test(text)
+      ? ok(text as AccountName)
+      : invalidValue(`“${text}” is not the name of a ${what}`)
 }

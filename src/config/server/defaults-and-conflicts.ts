@@ -1,4 +1,5 @@
 /** From the variables that fwknopd.conf gives to a {@link ServerConfig}: defaults, and which of them go together. */
+import type { AccountName } from '../../access/command.ts'
 import { STANDARD_SPA_PORT } from '../../packet/protocol-port.ts'
 import { ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
 import { seconds } from '../../units.ts'
@@ -18,6 +19,7 @@ import {
   type RelayListener,
 } from './firewall-settings.ts'
 import type { UsedSetting, usedSettings } from './fwknopd-settings.ts'
+import { type HookConfig, isOwnHost } from './hook-settings.ts'
 import { formatFilter, mayPass, portsFilter, toPorts, without } from './pcap-filter.ts'
 import type { CaptureConfig, ServerConfig } from './server-config.ts'
 import { type CapturePort, formatCapturePort, sameCapturePorts } from './spa-ports.ts'
@@ -57,6 +59,7 @@ const DEFAULT_LOG_LIMIT = 10
 /** Of a file, each packet is told: its length is the limit. */
 const FILE_LOG_LIMIT = 1_000_000
 const DEFAULT_COMMAND_TIMEOUT = 30
+const DEFAULT_HOOK_USER = 'nobody' as AccountName
 
 export function assembleServerConfig(
   file: string,
@@ -69,6 +72,8 @@ export function assembleServerConfig(
   const assembled = assembleFirewall(file, given, notices)
   if (!assembled.ok) return assembled
   const firewall = ok(withKnocks(assembled.value, captures.value))
+  const hooks = assembleHooks(given, notices)
+  if (!hooks.ok) return hooks
   const resolved = (name: UsedSetting, path: string, folder: string): string =>
     given.expanded.has(name) ? path : relativeTo(folder, path)
   if (values.ACCESS_FOLDER !== undefined) noEffect('ACCESS_FILE', 'ACCESS_FOLDER replaces it', given.at, notices)
@@ -104,6 +109,7 @@ export function assembleServerConfig(
       program: values.GPG_EXE ?? GNUPG_DEFAULTS.program,
     },
     ...(values.RECEIVER_USER !== undefined && { receiverUser: values.RECEIVER_USER }),
+    ...(hooks.value !== undefined && { hooks: hooks.value }),
     commands: {
       sudo: values.SUDO_EXE ?? '/usr/bin/sudo',
       timeout: seconds(values.CMD_EXEC_TIMEOUT ?? DEFAULT_COMMAND_TIMEOUT),
@@ -439,6 +445,38 @@ function distinctListeners(relays: GivenSettings['relays']): Result<readonly Rel
     seen.set(where, at)
   }
   return ok(relays.map(({ listener }) => listener))
+}
+
+function assembleHooks(given: GivenSettings, notices: Notice[]): Result<HookConfig | undefined, ConfigFailure> {
+  const { values, at } = given
+  const { HOOK_GRANT: grant, HOOK_REFUSAL: refusal, HOOK_EXPIRY: expiry, WEBHOOK_URL: url } = values
+  const hasPrograms = grant !== undefined || refusal !== undefined || expiry !== undefined
+  if (!hasPrograms)
+    for (const name of ['HOOK_USER', 'HOOK_GROUP'] as const) noEffect(name, 'there is no hook', at, notices)
+  if (values.HOOK_GROUP !== undefined && values.HOOK_USER === undefined)
+    return conflict('HOOK_GROUP', 'HOOK_GROUP needs HOOK_USER', given)
+  if (url === undefined) noEffect('WEBHOOK_KEY_FILE', 'there is no WEBHOOK_URL', at, notices)
+  const keyFile = values.WEBHOOK_KEY_FILE
+  if (url !== undefined && keyFile === undefined)
+    return refuse('CONFIG_MISSING_KEY', 'WEBHOOK_URL needs WEBHOOK_KEY_FILE: the file of the key that signs', {
+      ...(at.WEBHOOK_URL !== undefined && { at: at.WEBHOOK_URL }),
+      suggestion: 'WEBHOOK_KEY_FILE /etc/fwknop/webhook.key;',
+    })
+  if (url !== undefined && new URL(url).protocol === 'http:' && !isOwnHost(url))
+    warn('WEBHOOK_URL', 'http is not encrypted: others can read who gets in', at, notices)
+  if (!hasPrograms && url === undefined) return ok(undefined)
+  return ok({
+    programs: {
+      ...(grant !== undefined && { grant }),
+      ...(refusal !== undefined && { refusal }),
+      ...(expiry !== undefined && { expiry }),
+    },
+    runAs: {
+      user: values.HOOK_USER ?? DEFAULT_HOOK_USER,
+      ...(values.HOOK_GROUP !== undefined && { group: values.HOOK_GROUP }),
+    },
+    ...(url !== undefined && keyFile !== undefined && { webhook: { url, keyFile } }),
+  })
 }
 
 function conflict(name: UsedSetting, detail: string, { at }: GivenSettings): Refused<ConfigFailure> {

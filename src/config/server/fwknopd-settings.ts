@@ -11,6 +11,7 @@ import type { IpAddress } from '../../packet/address.ts'
 import { ok, type Result } from '../../result.ts'
 import {
   absolutePath,
+  accountName,
   hostAddressValue,
   invalidValue,
   listOf,
@@ -30,6 +31,7 @@ import {
   relayListenerValue,
   tableNameValue,
 } from './firewall-settings.ts'
+import { hookWords, webhookUrl } from './hook-settings.ts'
 import { type SyslogFacility, syslogFacilities } from './server-config.ts'
 import { captureFilter, spaPorts } from './spa-ports.ts'
 
@@ -88,6 +90,13 @@ export const usedSettings = {
   DIGEST_FILE: path,
   SUDO_EXE: absolutePath('/usr/bin'),
   CMD_EXEC_TIMEOUT: wholeNumber({ min: 1, max: 86_400, unit: 'seconds' }),
+  HOOK_GRANT: hookWords,
+  HOOK_REFUSAL: hookWords,
+  HOOK_EXPIRY: hookWords,
+  HOOK_USER: accountName('user'),
+  HOOK_GROUP: accountName('group'),
+  WEBHOOK_URL: webhookUrl,
+  WEBHOOK_KEY_FILE: absolutePath('/etc/fwknop'),
   VERBOSE: wholeNumber({ min: 0, max: 99 }),
   SYSLOG_IDENTITY: syslogIdentity,
   SYSLOG_FACILITY: facilityValue,

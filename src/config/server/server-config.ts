@@ -3,6 +3,7 @@ import type { CommandSettings } from '../../access/command.ts'
 import type { Policy } from '../../access/policy.ts'
 import type { GnupgDefaults } from '../access/gnupg-keys.ts'
 import type { FirewallConfig } from './firewall-settings.ts'
+import type { HookConfig } from './hook-settings.ts'
 import type { PacketFilter } from './pcap-filter.ts'
 import type { CapturePort } from './spa-ports.ts'
 
@@ -40,6 +41,8 @@ export interface ServerConfig {
   readonly receiverUser?: string
   /** SUDO_EXE and CMD_EXEC_TIMEOUT. */
   readonly commands: CommandSettings
+  /** Absent: nothing is told to anybody. */
+  readonly hooks?: HookConfig
   /** LOG_LIMIT: log lines a second for refusals, in each of the two processes; more are counted. */
   readonly refusalsPerSecond: number
   /** How the program `fwknopd` logs. Of no meaning to `ghostport`, which logs JSON. */

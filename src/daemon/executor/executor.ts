@@ -16,7 +16,9 @@ import { formatHostPort } from '../../packet/address.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { milliseconds, unixSeconds } from '../../units.ts'
 import type { CommandJob, CycleJob, EndReport, FromExecutor, JobNumber, ToExecutor } from '../link/executor-protocol.ts'
+import { Hooks } from './hooks.ts'
 import type { Rules } from './rules.ts'
+import { SenderProcess } from './sender-process.ts'
 
 /** Commands of clients at once, in all and of one stanza. */
 const COMMANDS = { running: 16, runningOfShare: 4 }
@@ -50,12 +52,21 @@ export class Executor {
   #rules: readonly Rules[] = []
   readonly #commands = new Lanes(COMMANDS)
   readonly #running = new Set<Running>()
+  readonly #hooks: Hooks
+  #sender: SenderProcess | undefined
   #cycles: Cycles | undefined
   #ledger: Ledger | undefined
   #stopped = false
 
   constructor(parts: ExecutorParts) {
     this.#parts = parts
+    this.#hooks = new Hooks({
+      run: (task) => this.#run(task),
+      deliver: (order) => this.#sender?.deliver(order),
+      onEnded: (event, ended) => parts.send({ type: 'hook', event, report: reportOf(ended) }),
+      onDropped: (dropped) => parts.send({ type: 'hooks dropped', dropped }),
+      clock: parts.clock,
+    })
   }
 
   /** Reads the files. If they are faulty, the rules of before stay. */
@@ -63,7 +74,7 @@ export class Executor {
     const { readRules, send } = this.#parts
     const read = readRules()
     if (read.ok) this.#rules = [read.value, ...this.#rules.slice(0, 1)]
-    const problem = read.ok ? this.#openLedger(read.value) : read.failure.detail
+    const problem = read.ok ? (this.#openLedger(read.value) ?? this.#configureHooks(read.value)) : read.failure.detail
     send({ type: 'configured', ...(problem !== undefined && { problem: problem.slice(0, 500) }) })
     this.#endIfIdle()
   }
@@ -79,6 +90,9 @@ export class Executor {
       case 'cycle':
         this.#cycle(message)
         return
+      case 'hook':
+        this.#hooks.tell(message.event)
+        return
       default:
         message satisfies never
     }
@@ -89,11 +103,22 @@ export class Executor {
     this.#stopped = true
     this.#commands.clear()
     this.#cycles?.stop()
+    this.#hooks.stop()
+    this.#sender?.stop()
     const running = [...this.#running]
     for (const program of running) program.stop()
     await Promise.all(running.map(({ ended }) => ended))
     this.#ledger?.close()
     this.#ledger = undefined
+  }
+
+  /** @returns why the webhook cannot sign. */
+  #configureHooks({ hooks, settings }: Rules): string | undefined {
+    if (hooks?.webhook !== undefined && this.#sender === undefined) {
+      this.#sender = new SenderProcess((counts) => this.#parts.send({ type: 'webhook', counts }))
+      this.#sender.start()
+    }
+    return this.#hooks.configure(hooks, settings.timeout)
   }
 
   /** Opens the ledger where there are cycles, or were. @returns why it cannot be used. */
@@ -133,7 +158,7 @@ export class Executor {
   /** Where nothing is configured and nothing is owed, there is no reason for this process. */
   #endIfIdle(): void {
     const [rules] = this.#rules
-    if (this.#stopped || rules === undefined || rules.commands.size > 0 || rules.cycles.size > 0) return
+    if (this.#stopped || rules === undefined || rules.commands.size > 0 || rules.cycles.size > 0 || rules.hooks) return
     if ((this.#cycles?.owed ?? 0) > 0 || this.#running.size > 0) return
     this.#stopped = true
     this.#ledger?.removeFile()
@@ -203,12 +228,19 @@ export class Executor {
     })
   }
 
-  async #run({ words, runAs, facts, timeout }: CycleTask): Promise<Ended> {
+  async #run({ words, runAs, facts, timeout, input }: CycleTask & { readonly input?: string }): Promise<Ended> {
     if (this.#stopped) return failedToStart('the server is stopping')
     const files = readAccountFiles()
     const login = files.ok ? findLogin(runAs, files.value) : files
     if (!login.ok) return failedToStart(login.failure.detail)
-    const program = runProgram({ words, login: login.value, facts, timeout, setpriv: this.#parts.setpriv })
+    const program = runProgram({
+      words,
+      login: login.value,
+      facts,
+      timeout,
+      setpriv: this.#parts.setpriv,
+      ...(input !== undefined && { input }),
+    })
     this.#running.add(program)
     const ended = await program.ended
     this.#running.delete(program)

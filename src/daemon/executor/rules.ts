@@ -3,6 +3,7 @@ import type { CommandRule, CommandSettings } from '../../access/command.ts'
 import type { CycleRule } from '../../access/cycle.ts'
 import { type RuleKey, ruleKey } from '../../access/rule-key.ts'
 import { type ConfigSource, loadConfig } from '../../config/load.ts'
+import type { HookConfig } from '../../config/server/hook-settings.ts'
 import { ledgerPath } from '../../config/server/server-config.ts'
 import { ok, type Result } from '../../result.ts'
 import { diskFiles } from '../warden/config-files-on-disk.ts'
@@ -12,6 +13,7 @@ export interface Rules {
   readonly settings: CommandSettings
   readonly commands: ReadonlyMap<RuleKey, CommandRule>
   readonly cycles: ReadonlyMap<RuleKey, CycleRule>
+  readonly hooks: HookConfig | undefined
   /** The file of the closes that are owed. */
   readonly ledger: string
 }
@@ -27,6 +29,7 @@ export function readRules(source: ConfigSource): Result<Rules> {
     settings: server.commands,
     commands: new Map(commands.map((rule) => [ruleKey(rule), rule])),
     cycles: new Map(cycles.map((rule) => [ruleKey(rule), rule])),
+    hooks: server.hooks,
     ledger: ledgerPath(server),
   })
 }

@@ -15,6 +15,8 @@ import { parseUsername } from '../../packet/username.ts'
 import { MAX_TEXT_LENGTH } from '../../packet/wire-limits.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { type Milliseconds, milliseconds, port, seconds } from '../../units.ts'
+import { type HookEvent, hookEvent } from './hook-event.ts'
+import { type SenderCounts, senderCounts } from './sender-protocol.ts'
 
 /** The executor’s end of the socket pair to the warden. */
 export const EXECUTOR_CHANNEL = 3
@@ -40,7 +42,7 @@ export interface CycleJob {
 
 export type ToExecutor =
   /** Read the files again: the warden has read them, and found them good. */
-  { readonly type: 'configure' } | CommandJob | CycleJob
+  { readonly type: 'configure' } | CommandJob | CycleJob | { readonly type: 'hook'; readonly event: HookEvent }
 
 /** How a program ended, for the log. */
 export interface EndReport {
@@ -80,6 +82,11 @@ export type FromExecutor =
   | { readonly type: 'failed'; readonly detail: string }
   /** It has nothing to do: no rule is configured, and no close is owed. It ends. */
   | { readonly type: 'idle' }
+  /** A program of a hook ended. */
+  | { readonly type: 'hook'; readonly event: string; readonly report: EndReport }
+  /** Hooks that were not run, because too many waited. */
+  | { readonly type: 'hooks dropped'; readonly dropped: number }
+  | { readonly type: 'webhook'; readonly counts: SenderCounts }
   /** What happened to a cycle that owes a close. */
   | { readonly type: 'cycle'; readonly news: NewsReport }
   | { readonly type: 'ended'; readonly job: JobNumber; readonly report: EndReport }
@@ -119,6 +126,7 @@ const cycleFacts: Reader<CycleFacts> = record(
 
 const toExecutor: Reader<ToExecutor> = either(
   record({ type: literal('configure') }, {}),
+  record({ type: literal('hook'), event: hookEvent }, {}),
   record({ type: literal('command'), job, rule, command: packetText({ max: MAX_TEXT_LENGTH }), facts }, {}),
   record({ type: literal('cycle'), job, rule, facts: cycleFacts }, {}),
 )
@@ -163,6 +171,9 @@ const fromExecutor: Reader<FromExecutor> = either(
   record({ type: literal('failed'), detail }, {}),
   record({ type: literal('idle') }, {}),
   record({ type: literal('cycle'), news }, {}),
+  record({ type: literal('hook'), event: shown, report }, {}),
+  record({ type: literal('hooks dropped'), dropped: integer({ min: 0, max: MAX }) }, {}),
+  record({ type: literal('webhook'), counts: senderCounts }, {}),
   record({ type: literal('ended'), job, report }, {}),
 )
 

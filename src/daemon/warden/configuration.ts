@@ -5,6 +5,7 @@
 import { StanzaIndex } from '../../access/matching.ts'
 import { systemClock } from '../../clock.ts'
 import { judgeAccounts } from '../../commands/judge-accounts.ts'
+import { judgeWebhookKey } from '../../commands/webhook.ts'
 import { type ConfigSource, type LoadedConfig, loadConfig } from '../../config/load.ts'
 import { type ConfigSnapshot, recordFiles } from '../../config/reading/config-files.ts'
 import { ok, type Result, refuse } from '../../result.ts'
@@ -28,8 +29,10 @@ export function readConfiguration(source: ConfigSource, generation: number): Res
   const recorder = recordFiles(diskFiles(user))
   const loaded = loadConfig(recorder, source)
   if (!loaded.ok) return loaded
-  const accounts = judgeAccounts(loaded.value.policy.stanzas)
+  const accounts = judgeAccounts(loaded.value)
   if (!accounts.ok) return accounts
+  const webhook = judgeWebhookKey(loaded.value)
+  if (!webhook.ok) return webhook
   const notices = [...loaded.value.notices, ...hostNotices(loaded.value, systemClock.now())]
   const files = Buffer.from(JSON.stringify(recorder.snapshot()))
   return ok({ ...loaded.value, notices, files, generation, index: new StanzaIndex(loaded.value.policy.stanzas) })

@@ -7,6 +7,7 @@
  */
 import { systemClock } from '../../clock.ts'
 import { judgeAccounts } from '../../commands/judge-accounts.ts'
+import { judgeWebhookKey } from '../../commands/webhook.ts'
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Notice } from '../../config/reading/notice.ts'
 import type { Failure, Result } from '../../result.ts'
@@ -28,7 +29,8 @@ type Look = (loaded: LoadedConfig) => Promise<Result<readonly Notice[]>> | Resul
 
 const looks: readonly Look[] = [
   (loaded) => none(receiverAccount(loaded)),
-  ({ policy }) => none(judgeAccounts(policy.stanzas)),
+  (loaded) => none(judgeAccounts(loaded)),
+  (loaded) => none(judgeWebhookKey(loaded)),
   (loaded) => ok(hostNotices(loaded, systemClock.now())),
   lookAtCapture,
   (loaded) => {

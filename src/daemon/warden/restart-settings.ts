@@ -34,6 +34,10 @@ const answers: Complete<Omit<ServerConfig, 'policy'>> = {
   pidFile: ['FWKNOP_PID_FILE', 'FWKNOP_RUN_DIR', 'FWKNOP_CONF_DIR'],
   receiverUser: ['RECEIVER_USER'],
   commands: 'reload',
+  hooks: [
+    ...(['HOOK_GRANT', 'HOOK_REFUSAL', 'HOOK_EXPIRY', 'HOOK_USER', 'HOOK_GROUP'] as const),
+    ...(['WEBHOOK_URL', 'WEBHOOK_KEY_FILE'] as const),
+  ],
   gnupg: 'reload',
   refusalsPerSecond: 'reload',
   lines: 'reload',

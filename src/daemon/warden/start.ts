@@ -2,6 +2,7 @@
  * The start of the warden. First come all checks that change nothing. Then everything is opened, in an order that lets
  * the receiver load its code meanwhile. If a step is refused, all that was opened before it is closed.
  */
+import { describeOpening } from '../../access/grant.ts'
 import type { Clock } from '../../clock.ts'
 import type { ConfigSource } from '../../config/load.ts'
 import { createMemoryFirewall } from '../../firewall/memory.ts'
@@ -15,6 +16,7 @@ import { serveControl } from './control.ts'
 import { Commands } from './executor-process/commands.ts'
 import { spawnExecutor } from './executor-process/spawn.ts'
 import { HeldCapture } from './held-capture.ts'
+import { HookTap } from './hook-tap.ts'
 import { HostWatch } from './host-watch.ts'
 import { type OpenedFirewall, openFirewall, portsInUse } from './open-firewall.ts'
 import { openCaptures, openReplays } from './open-parts.ts'
@@ -25,6 +27,7 @@ import { lookupAccounts, receiverAccount } from './receiver-process/receiver-use
 import { RestartedReceiver } from './receiver-process/restarted-receiver.ts'
 import { type ReceiverStarter, receiverStarter } from './receiver-process/spawn.ts'
 import { logNotices } from './reports.ts'
+import { nameOf, RuleEnds } from './rule-ends.ts'
 import { asRunningInstance, refuseSecondInstance } from './running-instance.ts'
 import { noServiceManager, type ServiceManager } from './service-manager.ts'
 import { Undo } from './undo.ts'
@@ -52,6 +55,7 @@ interface Start extends Required<StartOptions> {
   readonly log: Log
   readonly clock: Clock
   readonly undo: Undo
+  readonly onCommands: (commands: Commands) => void
 }
 
 /**
@@ -64,9 +68,13 @@ export async function startWarden(
   clock: Clock,
   { starterFor = receiverStarter, manager = noServiceManager, keepsPidFile = false, dryRun = false }: StartOptions = {},
 ): Promise<Result<Warden>> {
-  const log = dryRun ? marked(plainLog) : plainLog
+  const firstLog = dryRun ? marked(plainLog) : plainLog
   const configuration = readConfiguration(source, 0)
   if (!configuration.ok) return configuration
+  let commands: Commands | undefined
+  const isHooked = configuration.value.server.hooks !== undefined && !dryRun
+  const ends = isHooked ? new RuleEnds(new HookTap(firstLog, (event) => commands?.hook(event))) : undefined
+  const log = ends ?? firstLog
   logNotices(configuration.value.notices, log)
   const account = receiverAccount(configuration.value)
   if (!account.ok) return account
@@ -78,8 +86,20 @@ export async function startWarden(
   }
   const undo = new Undo()
   const given = { source, log, clock, starterFor, manager, keepsPidFile, dryRun }
-  const opened = await openAll({ ...given, configuration: configuration.value, account: account.value, undo })
-  return opened.ok ? opened : await undo.after(opened)
+  const onCommands = (started: Commands): void => {
+    commands = started
+  }
+  const all = { ...given, configuration: configuration.value, account: account.value, undo, onCommands }
+  const opened = await openAll(all)
+  if (!opened.ok) return await undo.after(opened)
+  ends?.begin(() => namesOf(opened.value))
+  return opened
+}
+
+/** What is open, as {@link RuleEnds} names it. */
+async function namesOf(warden: Warden): Promise<ReadonlySet<string> | undefined> {
+  const live = await warden.liveGrants()
+  return live && new Set(live.map(({ source, openings }) => nameOf(source, openings.map(describeOpening).join())))
 }
 
 /** Each line of a dry run says so: nobody must take it for a grant. */
@@ -105,8 +125,9 @@ async function openAll(start: Start): Promise<Result<Warden>> {
 }
 
 /** First of all: what the executor starts inherits what this process may do, and this process soon may do less. */
-function startCommands({ configuration, source, log, dryRun, undo }: Start): Commands {
+function startCommands({ configuration, source, log, dryRun, undo, onCommands }: Start): Commands {
   const commands = new Commands({ spawn: dryRun ? 'never' : () => spawnExecutor(source), log })
+  onCommands(commands)
   commands.configured(configuration)
   undo.add(() => commands.stop())
   return commands

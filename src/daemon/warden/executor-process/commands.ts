@@ -28,12 +28,16 @@ import {
   parseFromExecutor,
   type ToExecutor,
 } from '../../link/executor-protocol.ts'
+import type { HookEvent } from '../../link/hook-event.ts'
+import type { SenderCounts } from '../../link/sender-protocol.ts'
 import { logReceiverErrors } from '../receiver-process/standard-error.ts'
 import type { SpawnedExecutor } from './spawn.ts'
 
 /** Jobs that have not ended: in all, and of one stanza. */
 const MOST_JOBS = 512
 const MOST_JOBS_OF_STANZA = 64
+/** Bytes that may wait for the executor. A hook has some hundreds. */
+const LARGEST_BACKLOG = 4 * 1024 * 1024
 /** How many ends `status` shows. */
 const REMEMBERED = 20
 /** How long to wait before the n-th new start in a row; the last value repeats. */
@@ -75,6 +79,10 @@ export interface CommandStatus {
   readonly failed: number
   /** What is open, and closes by a command. */
   readonly cycles: readonly OpenCycle[]
+  /** Programs of hooks: how many ran, how many of them failed, and events without one because too many waited. */
+  readonly hooks: { readonly run: number; readonly failed: number; readonly dropped: number }
+  /** Absent until something was sent. */
+  readonly webhook?: { readonly delivered: number; readonly failed: number; readonly dropped: number }
   /** Newest first; the fields of the log. */
   readonly last: readonly Fields[]
 }
@@ -101,6 +109,8 @@ export class Commands implements CommandRunner {
   #restarts = 0
   #timer: NodeJS.Timeout | undefined
   #usesSudo = false
+  #hooks = { run: 0, failed: 0, dropped: 0 }
+  #webhook: SenderCounts | undefined
   #ended = 0
   #failed = 0
   #last: Fields[] = []
@@ -115,7 +125,7 @@ export class Commands implements CommandRunner {
    */
   configured({ policy, server }: Pick<LoadedConfig, 'policy' | 'server'>): void {
     this.#usesSudo = policy.stanzas.some(({ commands }) => commands?.sudo !== undefined)
-    this.#wanted = runsCommands({ policy })
+    this.#wanted = server.hooks !== undefined || stanzasRunCommands({ policy })
     if (this.#child !== undefined) this.#send({ type: 'configure' })
     else if (this.#timer === undefined && (this.#wanted || existsSync(systemPath(ledgerPath(server))))) this.#start()
   }
@@ -162,6 +172,11 @@ export class Commands implements CommandRunner {
     )
   }
 
+  /** Tells the hooks. Nothing waits for it. */
+  hook(event: HookEvent): void {
+    if ((this.#channel?.backlog ?? 0) < LARGEST_BACKLOG) this.#send({ type: 'hook', event })
+  }
+
   #whyFull(stanza: StanzaId, more: number): Refused<CommandFailure> | undefined {
     if (this.#parts.spawn === 'never') return undefined
     const waiting = this.#ofStanza.get(stanza) ?? 0
@@ -197,7 +212,12 @@ export class Commands implements CommandRunner {
       ...{ for: source, open, stanza, user },
       secondsLeft: Math.max(0, Math.ceil((until - now) / 1000)),
     }))
-    return { running: this.#jobs.size, ended: this.#ended, failed: this.#failed, cycles, last: this.#last.toReversed() }
+    const { delivered = 0, failed = 0, dropped = 0 } = this.#webhook ?? {}
+    return {
+      ...{ running: this.#jobs.size, ended: this.#ended, failed: this.#failed, cycles, hooks: this.#hooks },
+      ...(this.#webhook !== undefined && { webhook: { delivered, failed, dropped } }),
+      last: this.#last.toReversed(),
+    }
   }
 
   /** Ends the executor, and what it runs. Resolves when both have ended. */
@@ -286,6 +306,15 @@ export class Commands implements CommandRunner {
       case 'cycle':
         this.#onNews(message.value.news)
         return
+      case 'hook':
+        this.#hookEnded(message.value.event, message.value.report)
+        return
+      case 'hooks dropped':
+        this.#hooks = { ...this.#hooks, dropped: message.value.dropped }
+        return
+      case 'webhook':
+        this.#webhookCounted(message.value.counts)
+        return
       case 'failed':
         this.#parts.log.write('error', 'executor lost', { detail: printable(message.value.detail) })
         return
@@ -298,6 +327,27 @@ export class Commands implements CommandRunner {
       default:
         message.value satisfies never
     }
+  }
+
+  /** Only what failed is worth a line: each event has one already. */
+  #hookEnded(event: string, report: EndReport): void {
+    const good = isGood(report)
+    const { run, failed } = this.#hooks
+    this.#hooks = { ...this.#hooks, run: run + 1, failed: failed + (good ? 0 : 1) }
+    if (!good) this.#parts.log.write('warning', 'hook', { hook: printable(event), ...endFields(report) })
+  }
+
+  #webhookCounted(counts: SenderCounts): void {
+    const { failed, dropped } = this.#webhook ?? { failed: 0, dropped: 0 }
+    this.#webhook = counts
+    if (counts.failed > failed)
+      this.#parts.log.write('warning', 'webhook', { detail: printable(counts.why ?? ''), failed: counts.failed })
+    // One line for the first of a row of many.
+    if (counts.dropped > 0 && dropped === 0)
+      this.#parts.log.write('warning', 'webhook', {
+        detail: 'events are dropped: too many wait',
+        dropped: counts.dropped,
+      })
   }
 
   #onNews({ what, key, about, left, report, early }: NewsReport): void {
@@ -342,7 +392,7 @@ export class Commands implements CommandRunner {
 }
 
 /** Whether any stanza has something run. */
-export function runsCommands({ policy }: Pick<LoadedConfig, 'policy'>): boolean {
+export function stanzasRunCommands({ policy }: Pick<LoadedConfig, 'policy'>): boolean {
   return policy.stanzas.some(({ commands, cycle }) => commands !== undefined || cycle !== undefined)
 }
 

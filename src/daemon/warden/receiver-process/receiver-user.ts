@@ -62,6 +62,11 @@ export function lookupAccounts(receiver: Account): readonly Account[] {
   return own === undefined ? [receiver] : [accountOf(own), receiver]
 }
 
+/** The user of the process that delivers webhooks: an id of its own, of the other end of the range. */
+export function senderAccount(): Account {
+  return accountOf(freeIds(readOptional(PASSWD), readOptional(GROUP)).at(-1) ?? OWN_IDS.last)
+}
+
 /**
  * The user `ghostport` if it exists, else an id that no user and no group has.
  * @param passwd the text of /etc/passwd; @param group that of /etc/group. Empty if there is no such file.

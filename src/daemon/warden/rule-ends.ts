@@ -1,7 +1,7 @@
 /**
- * Tells the end of each grant, as fwknopd does when it removes a rule: `grant expired`. The kernel ends a grant by
- * itself, so nobody else has a reason to wait for it. This is a log that passes on what it gets, and notes the grants.
- * Before it tells an end, it asks the firewall whether the grant is gone.
+ * Tells the end of each grant, for hooks, and as fwknopd does when it removes a rule: `grant expired`. The kernel ends
+ * a grant by itself, so nobody else has a reason to wait for it. This is a log that passes on what it gets, and notes
+ * the grants. Before it tells an end, it asks the firewall whether the grant is gone.
  */
 import type { Log, LogField, LogLevel } from '../../log.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
@@ -82,12 +82,17 @@ export class RuleEnds implements Log {
   async #tell(): Promise<void> {
     const ended = [...this.#grants].filter(([, { until }]) => until * 1000 + SLACK <= this.#now())
     const live = ended.length === 0 ? undefined : await this.#live?.()
-    for (const [name, noted] of ended) {
+    for (const [key, noted] of ended) {
       // It was opened again meanwhile, or is still there.
-      if (this.#grants.get(name) !== noted || live?.has(name) !== false) continue
-      this.#grants.delete(name)
-      const { grant, for: source } = noted.fields
-      this.#log.write('info', 'grant expired', { grant, for: source, until: noted.until })
+      if (this.#grants.get(key) !== noted || live?.has(key) !== false) continue
+      this.#grants.delete(key)
+      const { grant, for: source, stanza, name, user } = noted.fields
+      this.#log.write('info', 'grant expired', {
+        ...{ grant, for: source, until: noted.until },
+        ...(stanza !== undefined && { stanza }),
+        ...(name !== undefined && { name }),
+        ...(user !== undefined && { user }),
+      })
     }
     if (ended.some(([name, noted]) => this.#grants.get(name) === noted))
       this.#timer = setTimeout(() => void this.#tell(), ASK_AGAIN_AFTER).unref()

@@ -1,0 +1,96 @@
+/** Starts the process that delivers webhooks, and starts it again when it dies. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Duplex } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { keepToOurselves } from '../../system/keep-to-ourselves.ts'
+import { currentSituation, receiverCommand } from '../../system/privilege.ts'
+import { milliseconds } from '../../units.ts'
+import { type Channel, openChannel } from '../link/channel.ts'
+import { SENDER_CHANNEL, type SenderCounts, senderCounts, type ToSender } from '../link/sender-protocol.ts'
+import { senderAccount } from '../warden/receiver-process/receiver-user.ts'
+import { inheritedOptions } from '../warden/receiver-process/spawn.ts'
+
+/** This is a source file, or a part of dist/daemon/executor.js. */
+const PROGRAM = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? '../sender/program.ts' : './sender.js', import.meta.url),
+)
+/** In MB. */
+const NODE_OPTIONS = ['--max-semi-space-size=1', '--max-old-space-size=64']
+const RESTART_DELAY = milliseconds(5000)
+/** Bytes that may wait for the sender. */
+const LARGEST_BACKLOG = 1024 * 1024
+
+export class SenderProcess {
+  readonly #onCounts: (counts: SenderCounts) => void
+  #child: ChildProcess | undefined
+  #channel: Channel | undefined
+  #timer: NodeJS.Timeout | undefined
+  #stopped = false
+  /** Of senders that have ended. */
+  #past: SenderCounts = { delivered: 0, failed: 0, dropped: 0 }
+  #current = this.#past
+
+  constructor(onCounts: (counts: SenderCounts) => void) {
+    this.#onCounts = onCounts
+  }
+
+  start(): void {
+    if (this.#child !== undefined || this.#timer !== undefined || this.#stopped) return
+    keepToOurselves()
+    const program = [process.execPath, ...inheritedOptions(), ...NODE_OPTIONS, PROGRAM] as const
+    const { file, args, options } = receiverCommand(program, senderAccount(), currentSituation())
+    const child = spawn(file, [...args], { ...options, stdio: ['ignore', 'ignore', 'ignore', 'pipe'], detached: true })
+    this.#child = child
+    this.#channel = openChannel(child.stdio[SENDER_CHANNEL] as unknown as Duplex, {
+      onValues: (values) => {
+        for (const value of values) this.#count(senderCounts(value))
+      },
+      onBroken: () => child.kill('SIGKILL'),
+      onEnd: () => {},
+    })
+    child.once('error', () => this.#lost())
+    child.once('exit', () => this.#lost())
+  }
+
+  deliver(order: ToSender): void {
+    if (this.#channel === undefined || this.#channel.backlog > LARGEST_BACKLOG)
+      this.#count({ ...this.#current, dropped: this.#current.dropped + 1 })
+    else this.#channel.send(order)
+  }
+
+  stop(): void {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    this.#child?.kill('SIGKILL')
+  }
+
+  #lost(): void {
+    if (this.#child === undefined) return
+    this.#child = undefined
+    this.#channel?.end()
+    this.#channel = undefined
+    this.#past = sum(this.#past, this.#current)
+    this.#current = { delivered: 0, failed: 0, dropped: 0 }
+    if (this.#stopped) return
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.start()
+    }, RESTART_DELAY)
+  }
+
+  #count(counts: SenderCounts | undefined): void {
+    if (counts === undefined) return
+    this.#current = counts
+    this.#onCounts(sum(this.#past, counts))
+  }
+}
+
+function sum(one: SenderCounts, other: SenderCounts): SenderCounts {
+  const why = other.why ?? one.why
+  return {
+    delivered: one.delivered + other.delivered,
+    failed: one.failed + other.failed,
+    dropped: one.dropped + other.dropped,
+    ...(why !== undefined && { why }),
+  }
+}

@@ -1,0 +1,41 @@
+/** The messages between executor and sender. The sender gets what is signed already: it has no key. */
+
+import type { SignedMessage } from '../../commands/webhook.ts'
+import { integer, type Reader, record, text } from '../../json-reader.ts'
+
+/** The sender’s end of the socket pair to the executor. */
+export const SENDER_CHANNEL = 3
+
+export interface ToSender {
+  readonly url: string
+  readonly message: SignedMessage
+}
+
+/** Since it started. */
+export interface SenderCounts {
+  readonly delivered: number
+  /** Given up: each try failed, or the answer was final. */
+  readonly failed: number
+  /** No place in the queue. */
+  readonly dropped: number
+  /** Why the last one failed. Not yet printable. */
+  readonly why?: string
+}
+
+const count = integer({ min: 0, max: Number.MAX_SAFE_INTEGER })
+export const senderCounts: Reader<SenderCounts> = record(
+  { delivered: count, failed: count, dropped: count },
+  { why: text({ max: 300 }) },
+)
+
+const headers: Reader<Readonly<Record<string, string>>> = (value) =>
+  typeof value === 'object' &&
+  value !== null &&
+  !Array.isArray(value) &&
+  Object.values(value).every((it) => typeof it === 'string')
+    ? (value as Record<string, string>)
+    : undefined
+export const toSender: Reader<ToSender> = record(
+  { url: text({ max: 4096 }), message: record({ headers, body: text({ max: 64 * 1024 }) }, {}) },
+  {},
+)

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { MemoryLog } from '../../log.ts'
+import { milliseconds } from '../../units.ts'
+import { type HookEvent, hookEvent } from '../link/hook-event.ts'
+import { HookTap } from './hook-tap.ts'
+
+function tapped() {
+  const log = new MemoryLog()
+  const told: HookEvent[] = []
+  const clock = { now: 0 }
+  const tap = new HookTap(
+    log,
+    (event) => told.push(event),
+    () => milliseconds(clock.now),
+  )
+  return { log, told, clock, tap }
+}
+
+const from = { source: '10.0.0.1', stanza: 2, name: 'ada', user: 'u' }
+const granted = { verdict: 'granted', ...from, for: '10.0.0.9', lifetime: 30 }
+const refused = { verdict: 'refused', ...from, code: 'ACCESS_PORT_DENIED', detail: 'tcp/1' }
+
+test('grants, commands and cycles are told, with the fields that matter outside', () => {
+  const { told, tap, log } = tapped()
+  tap.write('info', 'knock', { ...granted, grant: 'tcp/22,tcp/80→22', sourcePort: 4 })
+  tap.write('info', 'knock', { ...granted, cycle: 'udp/53', jobs: [1] })
+  tap.write('info', 'knock', { ...granted, command: 'uptime', lifetime: undefined })
+  assert.equal(log.records.length, 3)
+  const [grant, cycle, command] = told.map(({ time: _, ...rest }) => rest)
+  const common = { event: 'grant', ...from, for: '10.0.0.9' }
+  assert.deepEqual(grant, { ...common, open: ['tcp/22', 'tcp/80→22'], seconds: 30 })
+  assert.deepEqual(cycle, { ...common, open: ['udp/53'], seconds: 30 })
+  assert.deepEqual(command, { ...common, command: 'uptime' })
+})
+
+test('ends are told: of grants, early ones with their reason, and of cycles, also by the number of their stanza', () => {
+  const { told, tap, log } = tapped()
+  tap.write('info', 'grant expired', { grant: 'tcp/22', for: '10.0.0.9', until: 5, stanza: 2 })
+  tap.write('warning', 'grant ended', { grant: 'tcp/22', for: '10.0.0.9', detail: 'its place was needed' })
+  for (const cycle of ['opened', 'closed', 'not closed'])
+    tap.write('info', 'cycle', { cycle, open: 'tcp/1', stanza: 'ada' })
+  assert.deepEqual(
+    told.map(({ event }) => event),
+    ['expiry', 'expiry', 'expiry', 'expiry'],
+  )
+  assert.deepEqual([told[1]?.detail, told[2]?.open, told[2]?.name], ['its place was needed', ['tcp/1'], 'ada'])
+  assert.deepEqual(
+    log.records.map(({ event }) => event),
+    ['grant ended', 'cycle', 'cycle', 'cycle'],
+  )
+})
+
+test('refusals are limited, and the next one says how many were not told', () => {
+  const { told, clock, tap, log } = tapped()
+  for (let i = 0; i < 20; i++) tap.write('warning', 'knock', refused)
+  assert.equal(told.length, 5)
+  clock.now = 1000
+  tap.write('warning', 'refused', refused)
+  assert.equal(told.length, 6)
+  assert.deepEqual([told[5]?.event, told[5]?.untold, told[5]?.code], ['refusal', 15, 'ACCESS_PORT_DENIED'])
+  assert.equal(log.records.length, 21)
+})
+
+test('noise of the network is not told, nor is any other line', () => {
+  const { told, tap } = tapped()
+  tap.write('info', 'refused', { verdict: 'refused', source: '10.0.0.1', code: 'SPA_HMAC_MISMATCH' })
+  tap.write('info', 'ready', { warden: 1 })
+  assert.deepEqual(told, [])
+})
+
+test('what is told can be read on the other side, however long a field is', () => {
+  const { told, tap } = tapped()
+  tap.write('info', 'knock', { ...granted, command: 'x'.repeat(5000) })
+  tap.write('warning', 'knock', { ...refused, detail: 'y'.repeat(5000) })
+  for (const event of told) assert.deepEqual(hookEvent(JSON.parse(JSON.stringify(event))), event)
+})

@@ -1,0 +1,101 @@
+/**
+ * A log that passes on what it gets, and tells hooks of grants, refusals and ends. Admission waits for none of this: a
+ * message to the executor is all that happens here.
+ */
+import { monotonic } from '../../clock.ts'
+import type { Log, LogField, LogLevel } from '../../log.ts'
+import { type Milliseconds, seconds } from '../../units.ts'
+import type { HookEvent } from '../link/hook-event.ts'
+import { TokenBucket } from '../link/token-bucket.ts'
+
+type Fields = { readonly [name: string]: LogField }
+
+/** Refusals that are told. Anybody can cause them, with a packet that was recorded. */
+const REFUSALS = { perSecond: 1, burst: 5 }
+
+export class HookTap implements Log {
+  readonly #log: Log
+  readonly #tell: (event: HookEvent) => void
+  readonly #now: () => Milliseconds
+  readonly #refusals: TokenBucket
+  #untold = 0
+
+  constructor(log: Log, tell: (event: HookEvent) => void, now: () => Milliseconds = monotonic) {
+    this.#log = log
+    this.#tell = tell
+    this.#now = now
+    this.#refusals = new TokenBucket(REFUSALS, now())
+  }
+
+  write(level: LogLevel, event: string, fields: Fields = {}): void {
+    // The end of a grant is no line of this log: the kernel ends it, and `until` was in the line of the grant.
+    if (event !== 'grant expired') this.#log.write(level, event, fields)
+    const made = this.#eventOf(event, fields)
+    if (made !== undefined) this.#tell({ ...made, time: new Date().toISOString() })
+  }
+
+  #eventOf(event: string, fields: Fields): Omit<HookEvent, 'time'> | undefined {
+    switch (event) {
+      case 'knock':
+        return fields['verdict'] === 'granted' ? granted(fields) : this.#refused(fields)
+      case 'refused':
+        // Without a stanza, no key came near: noise of the network.
+        return fields['stanza'] === undefined ? undefined : this.#refused(fields)
+      case 'grant expired':
+        return { event: 'expiry', ...common(fields), ...openOf(fields['grant']) }
+      case 'grant ended':
+        return { event: 'expiry', ...common(fields), ...openOf(fields['grant']), ...texts(fields, ['detail']) }
+      case 'cycle':
+        return fields['cycle'] === 'closed' || fields['cycle'] === 'not closed'
+          ? { event: 'expiry', ...common(fields), ...openOf(fields['open']) }
+          : undefined
+      default:
+        return undefined
+    }
+  }
+
+  #refused(fields: Fields): Omit<HookEvent, 'time'> | undefined {
+    if (!this.#refusals.take(1, this.#now())) {
+      this.#untold++
+      return undefined
+    }
+    const untold = this.#untold
+    this.#untold = 0
+    return { event: 'refusal', ...common(fields), ...texts(fields, ['code', 'detail']), untold }
+  }
+}
+
+function granted(fields: Fields): Omit<HookEvent, 'time'> {
+  const { lifetime } = fields
+  return {
+    event: 'grant',
+    ...common(fields),
+    ...openOf(fields['grant'] ?? fields['cycle']),
+    ...texts(fields, ['command']),
+    ...(typeof lifetime === 'number' && { seconds: seconds(lifetime) }),
+  }
+}
+
+function common(fields: Fields): Omit<HookEvent, 'time' | 'event'> {
+  const { stanza } = fields
+  return {
+    ...(typeof stanza === 'number' && { stanza }),
+    ...(typeof stanza === 'string' && { name: stanza }),
+    ...texts(fields, ['name', 'user', 'for', 'source']),
+  }
+}
+
+/** The longest field of an event. */
+const LONGEST = 1000
+
+function texts(fields: Fields, names: readonly ('name' | 'user' | 'for' | 'source' | 'command' | 'code' | 'detail')[]) {
+  const found = names.flatMap((name) => {
+    const value = fields[name]
+    return typeof value === 'string' ? [[name, value.slice(0, LONGEST)] as const] : []
+  })
+  return Object.fromEntries(found) as { [Name in (typeof names)[number]]?: string }
+}
+
+function openOf(openings: LogField): Pick<HookEvent, 'open'> {
+  return typeof openings === 'string' ? { open: openings.split(',') } : {}
+}
