@@ -38,6 +38,13 @@ function describe(status: Status, style: Style): readonly Line[] {
   return [
     line`${status.capturing ? style.good('receiving') : style.bad('not receiving')} since ${status.startedAt}, firewall ${status.firewall}, ${count(status.stanzas, 'stanza')}`,
     `${count(counters.looked, 'packet')} looked at, ${counters.granted} granted, ${refused.join(', ') || '0 refused'}, ${counters.undecided} undecided, ${counters.dropped} lost before they were read`,
+    ...(counters.ways === undefined
+      ? []
+      : [
+          `of these by ${Object.entries(counters.ways)
+            .map(([way, number]) => `${way} ${number}`)
+            .join(', ')}`,
+        ]),
     ...describeRelay(status),
     ...describeCommands(status, style),
     ...describeWarnings(status, style),

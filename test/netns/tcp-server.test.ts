@@ -138,6 +138,8 @@ describe('the TCP server', { skip: netnsUnavailable(), concurrency: 1 }, () => {
       daemon.events.flatMap(({ verdict, via }) => (verdict === undefined ? [] : [`${verdict} ${via}`])),
       ['granted tcp-server', 'granted udp', 'granted tcp/http'],
     )
+    const { ways } = daemon.status()['counters'] as { ways: object }
+    assert.deepEqual(ways, { udp: 1, 'tcp-server': 1, tcp: 1 })
     await client.until('timeout', SSH, 5_000)
   })
 

@@ -5,7 +5,7 @@
 
 import type { StanzaId } from '../../access/stanza.ts'
 import { printable } from '../../bytes/text.ts'
-import type { Way } from '../../capture/capture.ts'
+import { WAYS, type Way } from '../../capture/capture.ts'
 import type { ConfigSource } from '../../config/load.ts'
 import type { ConfigSnapshot } from '../../config/reading/config-files.ts'
 import type { CaptureConfig } from '../../config/server/server-config.ts'
@@ -63,7 +63,12 @@ export interface Tally {
   readonly dropped: number
   /** Refused without asking the warden, by reason. */
   readonly refused: Suppressed
+  /** Of those examined, how many came in each way but `udp`. Absent if none did. */
+  readonly ways?: WayCounts
 }
+
+/** Packets by the way in which they came. */
+export type WayCounts = { readonly [Name in Way]?: number }
 
 export type FromReceiver =
   /**
@@ -105,7 +110,8 @@ const note = record(
   { code, detail, source: parsed(parseAddress), sourcePort: portNumber, destinationPort: portNumber },
   { stanza: mapped(integer({ min: 1, max: MAX_COUNT }), (id) => id as StanzaId), way },
 )
-const tally = record({ looked: count, dropped: count, refused: counts }, {})
+const wayCounts: Reader<WayCounts> = record({}, Object.fromEntries(WAYS.map((name) => [name, count])))
+const tally = record({ looked: count, dropped: count, refused: counts }, { ways: wayCounts })
 
 const otherMessage: Reader<Exclude<FromReceiver, { type: 'knock' }>> = either(
   record({ type: literal('started') }, {}),

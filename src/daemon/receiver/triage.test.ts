@@ -141,6 +141,7 @@ test('what a packet socket sees of web traffic is neither reported nor counted, 
   const [tally] = sent('tally')
   assert.ok(tally?.type === 'tally')
   assert.deepEqual([tally.tally.looked, tally.tally.refused], [2, { SPA_HMAC_MISMATCH: 1 }])
+  assert.deepEqual(tally.tally.ways, { tcp: 2 })
   // The same packet by another way.
   receive.look([from(text(wire))])
   assert.equal(sent('knock').length, 1)

@@ -6,7 +6,7 @@
 import type { KeyringName } from '../../access/keyring.ts'
 import type { Policy } from '../../access/policy.ts'
 import type { StanzaId } from '../../access/stanza.ts'
-import { type CapturedPacket, wayOf } from '../../capture/capture.ts'
+import { type CapturedPacket, type Way, wayOf } from '../../capture/capture.ts'
 import { monotonic } from '../../clock.ts'
 import type { FailureCode } from '../../failure-codes.ts'
 import type { ReplayDigest } from '../../packet/replay-digest.ts'
@@ -49,6 +49,7 @@ export class Triage {
   /** When folded refusals were last reported. */
   #foldedReported = Number.NEGATIVE_INFINITY
   readonly #refused = new Map<FailureCode, number>()
+  readonly #ways = new Map<Way, number>()
 
   constructor(
     receiving: TriageReceiving,
@@ -76,7 +77,16 @@ export class Triage {
 
   look(packets: readonly CapturedPacket[]): void {
     this.#looked += packets.length
-    for (const packet of packets) this.#judge(packet)
+    for (const packet of packets) {
+      this.#count(packet, 1)
+      this.#judge(packet)
+    }
+  }
+
+  /** By its way, unless it is the usual one: a flood comes by that. */
+  #count(packet: CapturedPacket, more: 1 | -1): void {
+    const way = wayOf(packet)
+    if (way !== 'udp') this.#ways.set(way, (this.#ways.get(way) ?? 0) + more)
   }
 
   /** The warden has recorded these: a copy is refused here. */
@@ -126,8 +136,10 @@ export class Triage {
     }
     const received = receive(packet, this.#receiving)
     if (!received.ok) {
-      if (isForAnother(packet, received.failure)) this.#looked--
-      else this.#refuse(packet, received.failure)
+      if (isForAnother(packet, received.failure)) {
+        this.#looked--
+        this.#count(packet, -1)
+      } else this.#refuse(packet, received.failure)
       return
     }
     const knock = received.value
@@ -151,7 +163,9 @@ export class Triage {
 
   /** Sends the warden the numbers of this moment. @param dropped as for {@link report}. */
   tally(dropped: number): void {
-    this.#send({ type: 'tally', tally: { looked: this.#looked, dropped, refused: Object.fromEntries(this.#refused) } })
+    const ways = this.#ways.size > 0 && { ways: Object.fromEntries(this.#ways) }
+    const refused = Object.fromEntries(this.#refused)
+    this.#send({ type: 'tally', tally: { looked: this.#looked, dropped, refused, ...ways } })
   }
 
   #refuse(packet: CapturedPacket, { code, detail, stanza }: Failure & { stanza?: StanzaId }): void {

@@ -64,6 +64,18 @@ function journal(refusalsPerSecond: number) {
   }
 }
 
+test('the numbers of each way are told if there are others than the usual one, over all receivers', () => {
+  const { journal: kept } = journal(5)
+  kept.tally({ looked: 5, dropped: 0, refused: { SPA_LENGTH: 5 } })
+  assert.equal(kept.counters().ways, undefined)
+  kept.receiverLost()
+  kept.tally({ looked: 4, dropped: 0, refused: { SPA_LENGTH: 4 }, ways: { tcp: 3, 'tcp-server': 1 } })
+  assert.deepEqual(kept.counters().ways, { udp: 5, tcp: 3, 'tcp-server': 1 })
+  kept.receiverLost()
+  kept.tally({ looked: 1, dropped: 0, refused: {}, ways: { tcp: 1 } })
+  assert.deepEqual(kept.counters().ways, { udp: 5, tcp: 4, 'tcp-server': 1 })
+})
+
 test('a line says how the packet came', () => {
   const { journal: kept, log } = journal(5)
   const by = (packet: object, more: object = {}) =>

@@ -7,7 +7,7 @@ import type { FailureCode } from '../../failure-codes.ts'
 import { failureFields, type Log, type LogField, levelOf } from '../../log.ts'
 import type { Milliseconds } from '../../units.ts'
 import type { Knock } from '../link/knock.ts'
-import type { RefusalNote, Tally } from '../link/protocol.ts'
+import type { RefusalNote, Tally, WayCounts } from '../link/protocol.ts'
 import { limiterFor, type RefusalLimiter, type Suppressed } from '../link/refusal-log.ts'
 
 /** How many verdicts `status` shows. */
@@ -36,6 +36,8 @@ export interface JournalCounters {
   readonly refused: Suppressed
   /** Packets of the right port and length that were examined. */
   readonly looked: number
+  /** Of `looked`, by the way in which they came. Absent if all came by `udp`. */
+  readonly ways?: WayCounts
   /** Packets that wait for their verdict, and those whose verdict was lost with a receiver. */
   readonly undecided: number
   /** Packets that found no room in the kernel's buffer, and were not examined. */
@@ -45,6 +47,7 @@ export interface JournalCounters {
 /** The names of stanzas by their numbers, under one configuration. */
 export type StanzaNames = Pick<StanzaIndex, 'byId'>
 
+type Counts = { readonly [name: string]: number }
 type Fields = { readonly [name: string]: LogField }
 
 export class Journal {
@@ -254,10 +257,10 @@ export class Journal {
   }
 
   counters(): JournalCounters {
-    const { looked, dropped, refused: unheard } = sum(this.#past, this.#ofCurrent())
+    const { looked, dropped, refused: unheard, ways } = sum(this.#past, this.#ofCurrent())
     const refused = addCounts(unheard, Object.fromEntries(this.#refused))
     const undecided = Math.max(0, looked - this.#granted - total(refused))
-    return { granted: this.#granted, refused, looked, undecided, dropped }
+    return { granted: this.#granted, refused, looked, undecided, dropped, ...(ways && { ways: withUdp(looked, ways) }) }
   }
 
   #ended(grant: Grant, detail: string): void {
@@ -307,15 +310,22 @@ function sum(one: Tally, other: Tally): Tally {
     looked: one.looked + other.looked,
     dropped: one.dropped + other.dropped,
     refused: addCounts(one.refused, other.refused),
+    ...((one.ways ?? other.ways) !== undefined && { ways: addCounts(one.ways ?? {}, other.ways ?? {}) }),
   }
 }
 
-function addCounts(one: Suppressed, other: Suppressed): Suppressed {
+/** The numbers of all ways, with the one that is not told. */
+function withUdp(looked: number, ways: WayCounts): WayCounts {
+  const udp = looked - total(ways)
+  return udp > 0 ? { udp, ...ways } : ways
+}
+
+function addCounts(one: Counts, other: Counts): Record<string, number> {
   const total: Record<string, number> = { ...one }
   for (const [code, count] of Object.entries(other)) total[code] = (total[code] ?? 0) + count
   return total
 }
 
-function total(counts: Suppressed): number {
+function total(counts: Counts): number {
   return Object.values(counts).reduce((sum, count) => sum + count, 0)
 }
