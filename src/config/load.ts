@@ -25,6 +25,8 @@ export interface ConfigSource {
   /** `-O` of fwknopd: more files of variables. A later one goes before an earlier one. */
   readonly moreServerFiles?: readonly string[]
   readonly dialect?: Dialect
+  /** `-v` of fwknopd: how often. It counts in addition to VERBOSE. */
+  readonly verbose?: number
   /** Where fwknopd was started: relative paths in its stanzas begin there. */
   readonly workingFolder?: string
 }
@@ -79,9 +81,10 @@ export function loadServerConfig(files: ConfigFiles, source: ConfigSource): Resu
     if (!more.ok) return more
     layers.push({ file, text: more.value })
   }
-  const { overrides, dialect } = source
+  const { overrides, dialect, verbose } = source
   return parseFwknopdConf(source.server, text.value, {
     layers,
+    ...(verbose && { verbose }),
     ...(overrides && { overrides }),
     ...(dialect && { dialect }),
   })

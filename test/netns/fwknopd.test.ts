@@ -235,6 +235,18 @@ describe('fwknopd in the background', { skip: netnsUnavailable() }, () => {
     assert.equal(fwknopd('-C', 'many', '-f').status, 1)
   })
 
+  it('-v tells what a packet says, and no key', async () => {
+    const running = server.start([...program, ...files(), '-f', '-v', '-C', '1'])
+    await running.says(/Starting fwknopd main event loop/)
+    knock('-U', 'ada', '-f', '5')
+    assert.equal(await running.end(), 0)
+    assert.match(running.output, /^SPA Packet: '[\w+/]{140,}'$/m)
+    assert.match(running.output, /^ {7}Username: ada\n {6}Timestamp: \d{10}$/m)
+    assert.match(running.output, /^ {3}Message Type: 3 \(.*\)\n Message String: 0\.0\.0\.0,tcp\/22$/m)
+    assert.match(running.output, /^ Final SPA Data: [\w+/]{140,}$/m)
+    for (const secret of Object.values(keys)) assert.doesNotMatch(running.output, new RegExp(secret))
+  })
+
   it('--rotate-digest-cache begins a new record of used packets', async () => {
     const database = path('run/digest.cache.db')
     assert.ok(existsSync(database))

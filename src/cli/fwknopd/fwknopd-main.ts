@@ -143,7 +143,6 @@ function sourceOf(given: Given): Result<ConfigSource, Failure<'CONFIG_UNREADABLE
     if (!path.ok) return path
     overrides.push({ name, value: path.value, flag: flagOf(option) })
   }
-  if (given.verbose > 0) overrides.push({ name: 'VERBOSE', value: String(Math.min(given.verbose, 99)), flag: '-v' })
   for (const [option, [name, value]] of Object.entries(switchOf) as [
     keyof typeof switchOf,
     readonly [string, string],
@@ -156,6 +155,7 @@ function sourceOf(given: Given): Result<ConfigSource, Failure<'CONFIG_UNREADABLE
     moreServerFiles,
     dialect: 'fwknopd',
     workingFolder: here.value,
+    verbose: given.verbose,
   })
 }
 

@@ -277,6 +277,13 @@ test('each event has the lines of fwknopd, or plain words', () => {
   for (const [level, event, fields, expected] of table) assert.deepEqual(lines(level, event, fields), expected)
 })
 
+test('a server-auth text is never shown: it may be a password', () => {
+  const message = JSON.stringify({ ...opened, serverAuth: 'crypt,hunter2' })
+  const shown = lines('info', 'knock', { ...granted, grant: 'tcp/22', text: 'AAAA', message })
+  assert.ok(shown.includes('debug     Server Auth: <hidden>'))
+  assert.doesNotMatch(shown.join(), /hunter2/)
+})
+
 test('a refusal never says that something was added', () => {
   for (const [level, event, fields, expected] of table)
     if (fields['verdict'] === 'refused')

@@ -33,7 +33,8 @@ export function packetLines({
     row('Message Type', `${fields.messageType} (${typeNames[fields.messageType]})`),
     row('Message String', fields.message),
     row('Nat Access', fields.natAccess ?? '<NULL>'),
-    row('Server Auth', fields.serverAuth ?? '<NULL>'),
+    // It may be a password.
+    row('Server Auth', decoded.serverAuth === undefined ? '<NULL>' : '<hidden>'),
     row('Client Timeout', fields.clientTimeout),
     row('Final SPA Data', text),
   ]

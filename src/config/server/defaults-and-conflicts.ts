@@ -49,6 +49,8 @@ export interface GivenSettings {
   readonly relays: { readonly listener: RelayListener; readonly at: SourceLocation }[]
   /** Whose defaults count. */
   readonly dialect?: Dialect | undefined
+  /** `-v` of fwknopd: it counts in addition to VERBOSE. */
+  readonly verbose?: number
 }
 
 const DEFAULT_MAX_AGE = 120
@@ -120,14 +122,14 @@ export function assembleServerConfig(
 }
 
 /** The log of fwknopd. That of ghostport is JSON on standard output. */
-function assembleLines({ values, at, dialect }: GivenSettings, notices: Notice[]): ServerConfig['lines'] {
+function assembleLines({ values, at, dialect, verbose = 0 }: GivenSettings, notices: Notice[]): ServerConfig['lines'] {
   if (dialect !== 'fwknopd') {
     noEffect('VERBOSE', 'the log already has a line for each packet that was examined', at, notices)
     noEffect('SYSLOG_IDENTITY', 'the log goes to standard output; the service manager adds the name', at, notices)
     noEffect('SYSLOG_FACILITY', 'the log goes to standard output; the service manager stores it', at, notices)
   }
   return {
-    verbosity: values.VERBOSE ?? 0,
+    verbosity: (values.VERBOSE ?? 0) + verbose,
     identity: values.SYSLOG_IDENTITY ?? 'fwknopd',
     facility: values.SYSLOG_FACILITY ?? 'LOG_DAEMON',
   }
@@ -271,7 +273,10 @@ function refuseRanges(ports: readonly CapturePort[], at: SettingLocations): Refu
   })
 }
 
-function assemblePolicy({ values, at, dialect }: GivenSettings, notices: Notice[]): ServerConfig['policy'] {
+function assemblePolicy(
+  { values, at, dialect, verbose = 0 }: GivenSettings,
+  notices: Notice[],
+): ServerConfig['policy'] {
   // As fwknopd: the packets of a capture file are old.
   const ages = values.ENABLE_SPA_PACKET_AGING ?? values.PCAP_FILE === undefined
   if (!ages && values.PCAP_FILE !== undefined && at.ENABLE_SPA_PACKET_AGING === undefined)
@@ -305,7 +310,7 @@ function assemblePolicy({ values, at, dialect }: GivenSettings, notices: Notice[
   return {
     maxAge: ages ? seconds(values.MAX_SPA_PACKET_AGE ?? DEFAULT_MAX_AGE) : 'unlimited',
     refuseReplays: replays,
-    ...(dialect === 'fwknopd' && (values.VERBOSE ?? 0) > 0 && { showsPackets: true as const }),
+    ...(dialect === 'fwknopd' && (values.VERBOSE ?? 0) + verbose > 0 && { showsPackets: true as const }),
     http: http
       ? {
           anyUserAgent: values.ALLOW_ANY_USER_AGENT ?? false,

@@ -60,6 +60,8 @@ export interface ServerReading {
   readonly layers?: readonly { readonly file: string; readonly text: string }[]
   /** As fwknopd reads them, with its defaults. */
   readonly dialect?: Dialect
+  /** `-v` of fwknopd: how often. */
+  readonly verbose?: number
 }
 
 /**
@@ -71,12 +73,12 @@ export interface ServerReading {
 export function parseFwknopdConf(
   file: string,
   text: string,
-  { overrides = [], layers = [], dialect }: ServerReading = {},
+  { overrides = [], layers = [], dialect, verbose = 0 }: ServerReading = {},
 ): Result<ParsedServerConfig, ConfigFailure> {
   const notices: Notice[] = []
   const lines = readLayers([{ file, text }, ...layers], dialect, notices)
   if (!lines.ok) return lines
-  const given: GivenSettings = { values: {}, at: {}, expanded: new Set(), relays: [], dialect }
+  const given: GivenSettings = { values: {}, at: {}, expanded: new Set(), relays: [], dialect, verbose }
   const texts: Record<string, string> = {}
   for (const override of overrides) {
     const problem = readOverride(override, given, notices)

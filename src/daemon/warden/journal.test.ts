@@ -213,3 +213,18 @@ test('the numbers agree, also where a receiver dies between a knock and its next
   kept.tally({ looked: 1, dropped: 0, refused: { SPA_LENGTH: 1 } })
   assert.deepEqual(kept.counters().looked, 7)
 })
+
+test('the text of a packet is in the log only where that is configured, and never in the status', () => {
+  for (const shows of [false, true]) {
+    const log = new MemoryLog()
+    const clocks = { wall: () => new Date(0), monotonic: () => milliseconds(0) }
+    const told = new Journal(log, 10, clocks, () => [], shows)
+    told.knock({ ...knock, text: 'AAAA' }, granted, unnamed)
+    told.knock({ ...knock, text: 'AAAA' }, stale, unnamed)
+    assert.deepEqual(
+      log.records.map(({ fields }) => [fields['text'], typeof fields['message']]),
+      Array(2).fill(shows ? ['AAAA', 'string'] : [undefined, 'undefined']),
+    )
+    for (const verdict of told.lastVerdicts()) assert.ok(!('text' in verdict) && !('message' in verdict))
+  }
+})

@@ -54,6 +54,7 @@ export class Journal {
   readonly #log: Log
   readonly #clocks: JournalClocks
   readonly #whatShuts: (grant: Grant) => readonly string[]
+  readonly #showsPackets: boolean
   readonly #limiter: RefusalLimiter
   /** The receiver limits its lines itself. A hostile receiver does not. */
   readonly #receiverLimiter: RefusalLimiter
@@ -69,13 +70,16 @@ export class Journal {
   /**
    * @param refusalsPerSecond LOG_LIMIT: lines for refused knocks, in the long run.
    * @param whatShuts codes of what keeps a grant from opening its doors, as far as known.
+   * @param showsPackets the log shows the packets of knocks. Else it does not, whatever the receiver sends.
    */
   constructor(
     log: Log,
     refusalsPerSecond: number,
     clocks: JournalClocks,
     whatShuts: (grant: Grant) => readonly string[] = () => [],
+    showsPackets = false,
   ) {
+    this.#showsPackets = showsPackets
     this.#log = log
     this.#whatShuts = whatShuts
     this.#clocks = clocks
@@ -268,8 +272,9 @@ export class Journal {
   }
 
   #record(level: ReturnType<typeof levelOf>, event: string, fields: Fields): void {
-    this.#log.write(level, event, fields)
-    this.#last.push({ time: this.#clocks.wall().toISOString(), ...fields })
+    const { text: _, message: __, ...kept } = fields
+    this.#log.write(level, event, this.#showsPackets ? fields : kept)
+    this.#last.push({ time: this.#clocks.wall().toISOString(), ...kept })
     if (this.#last.length > REMEMBERED) this.#last = this.#last.slice(-REMEMBERED)
   }
 }
