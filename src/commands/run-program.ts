@@ -3,12 +3,14 @@
  * its output. It gets a limit of time, and all that it started is ended with it.
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
-import { statSync } from 'node:fs'
+import { closeSync, statSync } from 'node:fs'
+import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import type { Words } from '../access/command.ts'
 import { textFromBytes } from '../bytes/text.ts'
 import { systemReason } from '../system/errno.ts'
 import { keepToOurselves } from '../system/keep-to-ourselves.ts'
+import { libc, O_CLOEXEC } from '../system/libc.ts'
 import { isExecutable } from '../system/privilege.ts'
 import { type Milliseconds, milliseconds, type Seconds } from '../units.ts'
 import type { Login } from './accounts.ts'
@@ -73,18 +75,23 @@ export function runProgram(order: Order): Running {
   })
   const missing = whyMissing(order.words[0])
   if (missing !== undefined) return notStarted(missing)
+  const pipe = openPipe()
   let child: ChildProcess
   try {
     keepToOurselves()
-    child = start(order)
+    child = start(order, pipe?.write ?? 'pipe')
   } catch (error) {
+    if (pipe !== undefined) closeSync(pipe.read)
     return notStarted(systemReason(error))
+  } finally {
+    if (pipe !== undefined) closeSync(pipe.write)
   }
   const { pid, stdin } = child
   // A program need not read it.
   stdin?.on('error', () => {})
   stdin?.end(order.input)
-  const output = new Output([child.stdout, child.stderr])
+  const streams = pipe === undefined ? [child.stdout, child.stderr] : [new Socket({ fd: pipe.read, readable: true })]
+  const output = new Output(streams)
   let ending: 'timeout' | 'stopped' | undefined
   let kill: NodeJS.Timeout | undefined
   const end = (why: 'timeout' | 'stopped'): void => {
@@ -98,6 +105,7 @@ export function runProgram(order: Order): Running {
   const ended = new Promise<Ended>((resolve) => {
     child.once('error', (error) => {
       clearTimeout(limit)
+      output.discard()
       resolve({ how: 'not started', why: systemReason(error), took: took(), output: '', outputBytes: 0 })
     })
     child.once('exit', async (status, signal) => {
@@ -136,12 +144,27 @@ function isFolder(path: string): boolean {
   }
 }
 
-function start({ words, login, facts, setpriv, input }: Order): ChildProcess {
+/**
+ * A pipe for both outputs, so that they keep their order. Node’s own pipes are sockets, which programs cannot open
+ * again: a shell’s `>/dev/stderr` fails.
+ * @returns undefined where there is no C library that can be asked.
+ */
+function openPipe(): { readonly read: number; readonly write: number } | undefined {
+  const ends = new Int32Array(2)
+  try {
+    if (libc().pipe2(new Uint8Array(ends.buffer), O_CLOEXEC) < 0) return undefined
+  } catch {
+    return undefined
+  }
+  return { read: ends[0] ?? 0, write: ends[1] ?? 0 }
+}
+
+function start({ words, login, facts, setpriv, input }: Order, output: number | 'pipe'): ChildProcess {
   const env = { ...environmentFor(facts, login) }
   const options: SpawnOptions = {
     cwd: '/',
     env,
-    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', output, output],
     detached: true,
   }
   // It ends when this process is killed.
@@ -190,6 +213,10 @@ class Output {
         this.#onEnd = done
         setTimeout(done, time)
       })
+    this.discard()
+  }
+
+  discard(): void {
     for (const stream of this.#streams) stream.destroy()
   }
 

@@ -26,6 +26,8 @@ export interface Libc {
   /** The same in a thread of libuv's pool, which is busy meanwhile. The caller must keep `fds` alive. */
   pollAside(fds: Bytes, count: number, timeout: number): Promise<number>
   eventfd(initial: number, flags: number): number
+  /** @param ends two 32-bit numbers: the descriptor to read from, and the one to write to. */
+  pipe2(ends: Bytes, flags: number): number
   /** @param time a `struct timespec`. */
   clockGettime(clock: number, time: Bytes): number
   getsockname(fd: number, address: Bytes, length: Bytes): number
@@ -63,6 +65,7 @@ export const SOCK_DGRAM = 2
 export const SOCK_RAW = 3
 export const SOCK_NONBLOCK = 0o4000
 export const SOCK_CLOEXEC = 0o2000000
+export const O_CLOEXEC = 0o2000000
 export const SOL_SOCKET = 1
 export const SO_ATTACH_FILTER = 26
 export const SOL_PACKET = 263
@@ -109,6 +112,7 @@ function load(): Libc {
           error ? reject(error) : resolve(ready),
         )
       }),
+    pipe2: library.func('int pipe2(void *, int)'),
     eventfd: library.func('int eventfd(unsigned int, int)'),
     clockGettime: library.func('int clock_gettime(int, void *)'),
     getsockname: library.func('int getsockname(int, void *, void *)'),

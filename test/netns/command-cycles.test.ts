@@ -11,7 +11,7 @@ import assert from 'node:assert/strict'
 import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { clientAndServer, Daemon, type LogEvent, SERVER, stanza } from '../support/daemon.ts'
+import { clientAndServer, Daemon, ghostportCommand, type LogEvent, SERVER, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 
 /** Of stanza n; each has keys of its own. */
@@ -258,6 +258,24 @@ describe('command cycles', { skip: netnsUnavailable() }, () => {
     for (let i = 0; i < 100 && executorOf(daemon.pid) !== 0; i++) await delay(20)
     assert.equal(executorOf(daemon.pid), 0, daemon.program.output.slice(-3000))
     assert.ok(!existsSync(daemon.path('state/replay.db-owed-closes')))
+  })
+
+  it('are closed by --fw-flush, once', async () => {
+    daemon.configure({ server: [], access: access() })
+    await daemon.restart()
+    await knockOn(2, '-A', 'tcp/1006')
+    assert.equal((await noted(1)).length, 1)
+    const flush = () => {
+      const words = ['serve', '--fw-flush', '-c', daemon.path('fwknopd.conf')]
+      const { status, stdout, stderr } = server.run(ghostportCommand(...words))
+      assert.equal(status, 0, stderr)
+      return stdout
+    }
+    await daemon.stop()
+    assert.match(flush(), /^Closes of command cycles that ran: 1 of 1\.$/m)
+    assert.equal(notes()[1], 'close 10.9.0.1 1006')
+    assert.doesNotMatch(flush(), /command cycles/)
+    assert.equal(notes().length, 2)
   })
 })
 

@@ -5,7 +5,7 @@
  *   client 10.9.0.1 ── server 10.9.0.2
  */
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { clientAndServer, Daemon, type LogEvent, SERVER, stanza } from '../support/daemon.ts'
@@ -20,6 +20,7 @@ describe('command messages', { skip: netnsUnavailable() }, () => {
   let client: Host
   let server: Host
   let daemon: Daemon
+  let idProgram: string
 
   before(async () => {
     net = await Network.create()
@@ -28,6 +29,9 @@ describe('command messages', { skip: netnsUnavailable() }, () => {
     chmodSync(folder, 0o755)
     // What sudo would do is sudo's business; what it is called with is ours.
     writeFileSync(`${folder}/sudo`, '#!/bin/sh\nprintf "[%s]" "$@"\n', { mode: 0o755 })
+    copyFileSync('/usr/bin/id', `${folder}/id`)
+    chmodSync(`${folder}/id`, 0o4755)
+    idProgram = `${folder}/id`
     daemon = await Daemon.start(net, server, {
       server: [`SUDO_EXE ${folder}/sudo`, 'CMD_EXEC_TIMEOUT 2', 'LOG_LIMIT 1000'],
       access: [
@@ -43,6 +47,7 @@ describe('command messages', { skip: netnsUnavailable() }, () => {
           ],
           keysOf(3),
         ),
+        stanza(['NAME suid', 'ENABLE_CMD_EXEC Y', 'CMD_EXEC_USER nobody', `CMD_REGEX ${folder}/id`], keysOf(5)),
         stanza(['NAME none', 'OPEN_PORTS tcp/22'], keysOf(4)),
       ].join('\n'),
     })
@@ -125,6 +130,16 @@ describe('command messages', { skip: netnsUnavailable() }, () => {
   it('go through sudo with the user and the group, and never as options of sudo', async () => {
     const { ended } = await command(3, '-u root id')
     assert.equal(ended?.['output'], '[-n][-u][www-data][-g][daemon][--][-u][root][id]')
+  })
+
+  it('may be set-user-id programs, as sudo is, also after the executor was started again', async () => {
+    for (let i = 0; i < 2; i++) {
+      assert.match(String((await command(5, idProgram)).ended?.['output']), /uid=\d+\(nobody\).* euid=0\(root\)/)
+      if (i > 0) break
+      const executor = executorOf(daemon.pid)
+      process.kill(executor, 'SIGKILL')
+      for (let n = 0; n < 200 && [0, executor].includes(executorOf(daemon.pid)); n++) await delay(50)
+    }
   })
 
   it('are refused where the stanza runs none', async () => {

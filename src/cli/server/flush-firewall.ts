@@ -1,5 +1,5 @@
 /**
- * `ghostport serve --fw-flush`: removes ghostport's table or chains from the host. It needs only the server's own file,
+ * `ghostport serve --fw-flush`: removes ghostport's table or chains from the host, and runs the closes that are owed. It needs only the server's own file,
  * for their names. If that file has an error, it says so, and takes NFT_TABLE from the file or its default.
  */
 import { existsSync } from 'node:fs'
@@ -7,6 +7,7 @@ import { type ConfigSource, loadServerConfig } from '../../config/load.ts'
 import type { SettingLocations } from '../../config/server/defaults-and-conflicts.ts'
 import { type KernelFirewallConfig, type TableName, tableNameValue } from '../../config/server/firewall-settings.ts'
 import { parseFwknopdConf } from '../../config/server/parse-fwknopd-conf.ts'
+import { ledgerPath } from '../../config/server/server-config.ts'
 import { GATE_UNIT } from '../../daemon/warden/boot-gate.ts'
 import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
 import { type Removed, removeRules } from '../../daemon/warden/open-firewall.ts'
@@ -29,6 +30,16 @@ interface Target {
  * the host leaves them.
  */
 export async function flushFirewall(source: ConfigSource, terminal: Terminal): Promise<number> {
+  const status = await flushRules(source, terminal)
+  const parsed = loadServerConfig(diskFiles(process.getuid?.() ?? 0), source)
+  // Where the rules could not be removed, a server may be running.
+  if (status !== 0 || !parsed.ok) return status
+  const { runOwedCloses } = await import('./owed-closes.ts')
+  await runOwedCloses(ledgerPath(parsed.value.config), terminal)
+  return status
+}
+
+async function flushRules(source: ConfigSource, terminal: Terminal): Promise<number> {
   const target = targetOf(source, terminal)
   if (target === undefined) {
     terminal.print('FIREWALL is relay: there is no table to remove. The relay closes its connections when it stops.')
