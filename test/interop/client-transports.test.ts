@@ -9,9 +9,12 @@ import assert from 'node:assert/strict'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { type Host, Network, netnsUnavailable, type Program } from '../support/netns.ts'
 import { CLIENT, SERVER } from './cases.ts'
 import { type AccessLines, ghostportCommand, knock, startFwknopd } from './client-fwknopd.ts'
+
+const fwknop = fileURLToPath(new URL('../../src/cli/fwknop.ts', import.meta.url))
 
 /** A spoofed source is another address of the same network, where nobody is. */
 const SPOOFED = '10.9.0.77'
@@ -75,6 +78,27 @@ describe('ghostport knock opens the real fwknopd by every transport', { skip: ne
       assert.match(stdout, /^open after /m)
       assert.equal(await client.tcp(SERVER, port), `service-${port}`)
     })
+
+  it('the program fwknop, with the options of 1.9.12', async () => {
+    const port = FIRST_PORT + ways.length + 1
+    assert.equal(await client.tcp(SERVER, port), 'refused')
+    const program = [process.execPath, '--conditions=ghostport-source', fwknop]
+    const argv = [
+      '-A',
+      `tcp/${port}`,
+      '--HTTP',
+      '-p',
+      '80',
+      '-a',
+      CLIENT,
+      '-D',
+      SERVER,
+      '--no-rc-file',
+      '--no-save-args',
+    ]
+    client.must([...program, ...argv, ...KEYS])
+    await client.until(`service-${port}`, { protocol: 'tcp', address: SERVER, port, timeoutMs: 150 }, 3_000)
+  })
 
   it('a user agent that fwknopd does not take opens nothing, and the reason is among those that are told', () => {
     const wanted = [

@@ -6,7 +6,18 @@ import { knockOptions } from '../knock/knock-flags.ts'
 import type { GetoptLine } from '../terminal/getopt.ts'
 import type { OptionSpec } from '../terminal/parse-command-line.ts'
 
-const { ipv4, ipv6, access, verbose, ...shared } = knockOptions
+const {
+  ipv4,
+  ipv6,
+  access,
+  verbose,
+  // fwknop takes “--http” for --http-proxy. The rc file has settings for these.
+  'http-proxy-user': proxyUser,
+  'http-proxy-password-file': proxyPasswordFile,
+  'https-ca-file': authorities,
+  'resolve-dns': dns,
+  ...shared
+} = knockOptions
 
 /** Those that the knock of `ghostport` refuses, and this one understands. */
 const own = {

@@ -19,10 +19,7 @@ import { parseResolveDns, parseResolveUrls } from './own-address-sources.ts'
 
 export type SettingFailure = Failure<'CONFIG_INVALID_VALUE' | 'KEY_INVALID'>
 
-/**
- * Reads the value of one setting. What is not built is read too: only the settings that count are refused
- * (layer.ts).
- */
+/** Reads the value of one setting. */
 type ReadSetting = (value: string) => Result<SettingLayer, SettingFailure>
 
 /** Every name that fwknop's rc file knows, and some of ghostport's own. */
