@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { must } from '../../test/support/results.ts'
 import { ManualClock } from '../clock.ts'
+import type { Delivery } from '../delivery/delivery.ts'
 import { memoryDelivery } from '../delivery/memory.ts'
 import { udpDelivery } from '../delivery/udp.ts'
 import { parseAddress } from '../packet/address.ts'
@@ -52,6 +53,23 @@ describe('a knock', () => {
     for (const { message } of opened) assert.ok(message.kind === 'access' && message.timestamp === 1_700_000_000)
     assert.equal(new Set(opened.map(({ message }) => message.random)).size, 2)
     assert.equal(new Set(opened.map(({ digest }) => digest)).size, 2)
+  })
+  it('an address that swallows connections does not hold up the others for long', async () => {
+    const swallowing: Delivery = {
+      send: ({ address }, signal) =>
+        address === addresses[0]
+          ? memoryDelivery().send({ text: '', address, port: port(1) })
+          : new Promise((resolve) =>
+              signal?.addEventListener('abort', () => resolve(refuse('SEND_FAILED', String(signal.reason)))),
+            ),
+    }
+    const began = performance.now()
+    const sent = must(await sendKnock(must(await sealKnock(plan, world())), swallowing))
+    assert.ok(performance.now() - began < 3_000)
+    assert.deepEqual(
+      sent.map(({ departure }) => departure.ok || departure.failure.detail),
+      [true, 'no connection within 1 s of another'],
+    )
   })
   it('goes to the port that is set, or to a random one', async () => {
     const [set] = must(await sealKnock({ ...plan, settings: { serverPort: port(53) } }, world()))

@@ -9,7 +9,7 @@ import type { OutgoingMessage } from '../packet/message-fields.ts'
 import { STANDARD_SPA_PORT } from '../packet/protocol-port.ts'
 import { sealPacket } from '../packet/seal.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import type { Port } from '../units.ts'
+import { milliseconds, type Port } from '../units.ts'
 import type { Keys } from './keys.ts'
 import { messageFor, type Request, randomPort } from './request.ts'
 import type { Resolve } from './resolve.ts'
@@ -195,13 +195,28 @@ export async function sendKnock(
   return refuse('SEND_FAILED', failures.map(({ detail }) => detail).join('; '), more)
 }
 
+/** How much longer the others may take once one packet has left: one address may swallow all connections. */
+const GRACE = milliseconds(1_000)
+
 /** @returns what became of each packet, also if none of them left. */
-export function sendEach(
+export async function sendEach(
   packets: readonly SealedKnock[],
   delivery: Delivery,
   signal?: AbortSignal,
 ): Promise<readonly SentKnock[]> {
-  return Promise.all(packets.map(async (packet) => ({ ...packet, departure: await delivery.send(packet, signal) })))
+  const late = new AbortController()
+  const end = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal])
+  let grace: NodeJS.Timeout | undefined
+  const sending = packets.map(async (packet) => {
+    const departure = await delivery.send(packet, end)
+    if (departure.ok) grace ??= setTimeout(() => late.abort(`no connection within ${GRACE / 1000} s of another`), GRACE)
+    return { ...packet, departure }
+  })
+  try {
+    return await Promise.all(sending)
+  } finally {
+    clearTimeout(grace)
+  }
 }
 
 export function readUint16(bytes: Uint8Array): number {

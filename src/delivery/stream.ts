@@ -37,6 +37,11 @@ export interface Sending {
 
 type Sent = Result<Departure, Failure<'SEND_FAILED'>>
 
+/** A text is a cause for the user; anything else is that of `AbortSignal`. */
+function reasonOf(signal: AbortSignal | undefined): string {
+  return typeof signal?.reason === 'string' ? signal.reason : 'ended by the caller'
+}
+
 /** The beginning of an answer, as far as it counts. */
 function statusLine(answer: string): string {
   return answer.slice(0, MAX_STATUS_LINE)
@@ -60,7 +65,7 @@ export function sendOver(sending: Sending): Promise<Sent> {
       const httpStatus = /^HTTP\/1\.[01] ([1-5][0-9]{2})\b/.exec(answer)?.[1]
       settle(ok(httpStatus === undefined ? left : { ...left, httpStatus: Number(httpStatus) }))
     }
-    const giveUp = (): void => (left === undefined ? failed('ended by the caller') : done())
+    const giveUp = (): void => (left === undefined ? failed(reasonOf(signal)) : done())
     let limit = setTimeout(() => failed(`no connection within ${connectLimit / 1000} s`), connectLimit)
 
     socket.on('error', (error) => {
