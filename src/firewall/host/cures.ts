@@ -19,6 +19,8 @@ export function cureMark(outcome: ChainOutcome, tables: readonly HostTable[], ma
     const line = rule?.lines.find((one) => one.includes(`-before-${chain.base?.hook} `)) ?? ''
     return `put into ${file}, ${rule?.note ?? ''}: ${line}`
   }
+  if (chain.table === 'firewalld')
+    return 'let the port in there (firewall-cmd --permanent --add-port), and use FIREWALL_MODE gate: firewalld forgets the rules of others at each reload'
   const program = xtables(outcome)
   if (program !== undefined) {
     const bits = `0x${mark.toString(16)}`

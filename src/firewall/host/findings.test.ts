@@ -285,6 +285,7 @@ describe('ports that are open to everybody', () => {
       /^HOST_DROPS_MARK: inet firewalld filter_INPUT/,
       /^HOST_OPEN_PORT.*filter_IN_public_allow/,
     ])
+    assert.match(judge(zone('tcp dport 22 accept'))[0]?.cure ?? '', /firewall-cmd --permanent .* FIREWALL_MODE gate/)
     assertTexts(judge(zone('tcp dport 22 accept'), { protectedPorts }), [])
     assertTexts(judge(zone('tcp dport 80 accept'), { protectedPorts }), [
       /^HOST_DROPS_PORT: inet firewalld filter_INPUT drops tcp\/22/,

@@ -1,0 +1,3 @@
+import { describeFirewalld } from '../firewalld.ts'
+
+describeFirewalld('bookworm')
