@@ -1,8 +1,8 @@
 /** `ghostport knock`: ask a server to open a port. */
-import { sealKnock } from '../client/knock.ts'
+import { type SealedKnock, sealKnock } from '../client/knock.ts'
 import { type PerformFailure, performKnock } from '../client/perform.ts'
 import type { Hints, PlannedKnock } from '../client/plan.ts'
-import { stanzaNames } from '../client/rc-stanza.ts'
+import { rcPath, stanzaNames } from '../client/rc-stanza.ts'
 import { doorFor, parseWait, type WaitWish, waitWithoutEffect } from '../client/wait-plan.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { defineCommand, type Outcome } from './command.ts'
@@ -11,6 +11,7 @@ import { knockJson } from './knock/json.ts'
 import { knockFlags, knockOptions } from './knock/knock-flags.ts'
 import { planKnock } from './knock/plan-from-flags.ts'
 import { departures, describeOpening, fieldReport, noteFailure, testReport } from './knock/report.ts'
+import { savePackets } from './knock/save-packet.ts'
 import { waitOptions } from './knock/wait-flags.ts'
 import { failureJson } from './terminal/failure-json.ts'
 import { type OptionValues, type ParsedCommandLine, unexpectedArgument } from './terminal/parse-command-line.ts'
@@ -19,6 +20,9 @@ import type { Terminal } from './terminal/terminal.ts'
 const options = {
   ...knockOptions,
   test: { short: 'T', help: 'show the packet and send nothing' },
+  'save-packet': { short: 'B', value: 'FILE', help: 'write the packets into FILE, one a line' },
+  'save-packet-append': { short: 'b', help: 'with -B: add them to the end of FILE' },
+  'stanza-list': { help: 'list the stanzas of the rc file, and do nothing else' },
   wait: {
     help: 'after the knock, try the port until it opens, and knock again while it stays shut; says how long that took, or that it was open already',
   },
@@ -51,6 +55,7 @@ async function run(
   if (!pointless.ok) return pointless
   const wish = parseWait(given)
   if (!wish.ok) return wish
+  if (given['stanza-list'] > 0) return listed(given, operands, terminal)
   const [stanza] = operands
   const usage = stanza === undefined ? ok(undefined) : stanzaTwice(given, stanza, afterFlag[0])
   if (!usage.ok) return usage
@@ -70,6 +75,21 @@ async function run(
   return knockOnEach(names, (name) => knockOnce({ ...given, 'named-config': name }, {}, wish.value, terminal), tell)
 }
 
+async function listed(
+  given: OptionValues<typeof options>,
+  operands: readonly string[],
+  terminal: Terminal,
+): Promise<Outcome> {
+  if (operands.length > 0 || given['named-config'] !== undefined)
+    return refuse('CLI_USAGE', '--stanza-list lists all stanzas: name none')
+  const flags = knockFlags(given)
+  if (!flags.ok) return flags
+  const where = rcPath(flags.value.options)
+  if ('none' in where) return refuse('CLI_USAGE', `there is no rc file to list: ${where.none}`)
+  const { listStanzas } = await import('./knock/stanza-list.ts')
+  return listStanzas(where.path, terminal)
+}
+
 function namesOf(given: OptionValues<typeof options>, list: string): readonly string[] {
   const flags = knockFlags(given)
   // What is wrong with the flags is told where they are used.
@@ -86,7 +106,7 @@ async function knockOnce(
   const planned = await planKnock(given, terminal, hints)
   if (!planned.ok) return planned
   const { plan, settings } = planned.value
-  if (given.test > 0) return test(planned.value, json, terminal)
+  if (given.test > 0) return test(planned.value, given, terminal)
   const wait = given.wait > 0 ? doorFor(plan, wish) : ok(undefined)
   if (!wait.ok) return wait
 
@@ -95,6 +115,7 @@ async function knockOnce(
     onSealed: (packets) => {
       noteMissingHmac(planned.value, terminal)
       if (settings.verbose === true) terminal.note(fieldReport(plan, packets))
+      return saved(given, packets)
     },
     onSent: (packets, number) => {
       const lines = departures(plan, packets, number)
@@ -115,13 +136,24 @@ async function knockOnce(
 }
 
 /** `-T`: the packets, and nothing is sent. */
-async function test({ plan, world }: PlannedKnock, json: boolean, terminal: Terminal): Promise<Outcome> {
+async function test(
+  { plan, world }: PlannedKnock,
+  given: OptionValues<typeof options>,
+  terminal: Terminal,
+): Promise<Outcome> {
   const sealed = await sealKnock(plan, world)
   if (!sealed.ok) return sealed
   noteMissingHmac({ plan }, terminal)
-  if (json) terminal.printJson(knockJson(plan, sealed.value))
+  const written = saved(given, sealed.value)
+  if (!written.ok) return written
+  if (given.json > 0) terminal.printJson(knockJson(plan, sealed.value))
   else terminal.print(testReport(plan, sealed.value, terminal.style))
   return 0
+}
+
+function saved(given: OptionValues<typeof options>, packets: readonly SealedKnock[]): Result<void> {
+  const file = given['save-packet']
+  return file === undefined ? ok(undefined) : savePackets(file, packets, given['save-packet-append'] > 0)
 }
 
 function noteMissingHmac({ plan }: Pick<PlannedKnock, 'plan'>, terminal: Terminal): void {
@@ -133,6 +165,8 @@ function noteMissingHmac({ plan }: Pick<PlannedKnock, 'plan'>, terminal: Termina
 function withoutEffect(given: OptionValues<typeof options>): Result<void, Failure<'CLI_USAGE'>> {
   if (given.wait > 0 && given.test > 0)
     return refuse('CLI_USAGE', '--wait has no effect with --test (-T), which sends nothing')
+  if (given['save-packet-append'] > 0 && given['save-packet'] === undefined)
+    return refuse('CLI_USAGE', '--save-packet-append (-b) has no effect without --save-packet FILE (-B)')
   return given.wait > 0 ? ok(undefined) : waitWithoutEffect(given)
 }
 

@@ -22,8 +22,8 @@ export interface PerformOptions {
   readonly wait?: WaitPlan | undefined
   /** Ends the knock: nothing more is sent, and no connection stays open. */
   readonly signal?: AbortSignal | undefined
-  /** Called when the packets are made, before any of them leaves. */
-  readonly onSealed?: (packets: readonly SealedKnock[]) => void
+  /** Called when the packets are made, before any of them leaves. A refusal ends the knock. */
+  readonly onSealed?: (packets: readonly SealedKnock[]) => Result<void> | undefined
   /**
    * Called when the packets of a knock have left; for the first, before the wait.
    * @param number 1 for the first knock.
@@ -60,7 +60,8 @@ export async function performKnock(
     const { failure } = sealed
     return failed(failure.code === 'NAME_UNRESOLVED' ? withNoStanza(failure, noStanza) : failure)
   }
-  onSealed?.(sealed.value)
+  const stop = onSealed?.(sealed.value)
+  if (stop?.ok === false) return failed(stop.failure)
 
   // The code is loaded and the port looked at before the packet leaves.
   const waiting =

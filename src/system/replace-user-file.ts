@@ -1,6 +1,16 @@
 /** Writes files of the user who knocks: whole or not at all, and readable by nobody else. */
 import { randomBytes } from 'node:crypto'
-import { closeSync, fsyncSync, lstatSync, openSync, realpathSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { bytesFromText } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
@@ -13,10 +23,26 @@ import { judgeWay } from './user-file.ts'
  * leads to is replaced. The new file has mode 0600.
  * @returns `CONFIG_UNWRITABLE`: nothing was changed. `CONFIG_EXPOSED`: for root, others could lead the path elsewhere.
  */
-export function replaceUserFile(
+export function replaceUserFile(file: string, text: string): Result<void, WriteFailure> {
+  return writeUserFile(file, text, (temporary, target) => renameSync(temporary, target))
+}
+
+/** As {@link replaceUserFile}, for a file that must not exist yet: also not since it was last looked for. */
+export function createUserFile(file: string, text: string): Result<void, WriteFailure> {
+  return writeUserFile(file, text, (temporary, target) => {
+    linkSync(temporary, target)
+    unlinkSync(temporary)
+  })
+}
+
+export type WriteFailure = Failure<'CONFIG_UNWRITABLE' | 'CONFIG_EXPOSED'>
+
+/** @param place gives the temporary file its name. Throws the system's error. */
+function writeUserFile(
   file: string,
   text: string,
-): Result<void, Failure<'CONFIG_UNWRITABLE' | 'CONFIG_EXPOSED'>> {
+  place: (temporary: string | Buffer, target: string | Buffer) => void,
+): Result<void, WriteFailure> {
   let temporary: string | undefined
   try {
     const exposed = judgeWay(file)
@@ -36,7 +62,7 @@ export function replaceUserFile(
     } finally {
       closeSync(descriptor)
     }
-    renameSync(systemPath(temporary), systemPath(target))
+    place(systemPath(temporary), systemPath(target))
     temporary = undefined
     syncFolder(dirname(target))
     return ok(undefined)

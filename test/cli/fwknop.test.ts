@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { Home } from './ghostport.ts'
+import { fwknopCommand, Home } from './ghostport.ts'
 
 const KEYS = ['--key-rijndael', 'one', '--key-hmac', 'two']
 const TEST = ['-A', 'tcp/22', '-s', '-D', '127.0.0.1', '-T', ...KEYS]
@@ -46,6 +46,14 @@ describe('fwknop', () => {
     const withKeys = await home.fwknop(['-lv'])
     assert.equal(withKeys.status, 0, withKeys.stderr)
     assert.match(withKeys.stdout, /^Executing: fwknop -A tcp\/22[\s\S]*Message String: 0\.0\.0\.0,tcp\/22/)
+  })
+
+  it('knocks though no file can be made in the home directory', async () => {
+    const [node = '', ...words] = fwknopCommand
+    const at = ['env', 'HOME=/proc', node, ...words, ...TEST.filter((word) => word !== '-T')]
+    const { status, stderr } = await home.run(at)
+    assert.equal(status, 0, stderr)
+    assert.match(stderr, /^Unable to create initial rc file: .*\nfwknop: the command line is not saved: /)
   })
 
   it('saves nothing where that is not wanted', async () => {

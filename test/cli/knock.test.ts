@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
+import { readFileSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { parseEnvelope } from '../../src/packet/envelope.ts'
 import { EncryptionKey, HmacKey } from '../../src/packet/key.ts'
@@ -372,6 +374,37 @@ describe('a stanza', () => {
     ])
     assert.match(stderr, /PORT_NOT_OPEN/)
     assert.equal(status, 1)
+  })
+})
+
+describe('the files of a knock', () => {
+  const rc = home.write('files.rc', '[default]\nALLOW_IP source\n[one]\nACCESS tcp/22\n[two]\nACCESS tcp/23\n')
+  const words = ['knock', '--rc-file', rc, '-D', '127.0.0.1', '-n', 'one', '-T', '--json', ...KEYS]
+
+  it('are the packets, where that is asked for: replaced, or added to', async () => {
+    const file = join(home.path, 'packets')
+    const packetOf = async (...more: string[]): Promise<string> => {
+      const { status, stdout, stderr } = await home.ghostport([...words, '--save-packet', file, ...more])
+      assert.equal(status, 0, stderr)
+      return JSON.parse(stdout).packets[0].packet
+    }
+    await packetOf()
+    const [first, second] = [await packetOf(), await packetOf('-b')]
+    assert.equal(readFileSync(file, 'utf8'), `${first}\n${second}\n`)
+    assert.equal(statSync(file).mode & 0o777, 0o600)
+  })
+  it('and nothing is sent if they cannot be written', async () => {
+    const sending = words.filter((word) => word !== '-T')
+    const lost = await home.ghostport([...sending, '-B', '/proc/packets'])
+    assert.equal(lost.status, 73, lost.stdout)
+    assert.equal(JSON.parse(lost.stdout).ok, false)
+    assert.equal((await home.ghostport([...words, '-b'])).status, 64)
+  })
+  it('are the stanzas of the rc file, as a list', async () => {
+    const listed = await home.ghostport(['knock', '--rc-file', rc, '--stanza-list'])
+    assert.equal(listed.stdout, `The following stanzas are configured in ${rc} :\n - one\n - two\n`)
+    for (const more of [['one'], ['-n', 'one'], ['--no-rc-file']])
+      assert.equal((await home.ghostport(['knock', '--stanza-list', ...more])).status, 64)
   })
 })
 

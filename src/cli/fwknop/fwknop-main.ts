@@ -45,7 +45,7 @@ async function run(argv: readonly string[], terminal: Terminal, again: boolean):
   if (given.version > 0) return (await import('./about.ts')).showVersion(terminal)
   const rc = rcFile(given)
   if (!rc.ok) return rc
-  if (given['stanza-list'] > 0) return (await import('./stanza-list.ts')).listStanzas(rc.value, terminal)
+  if (given['stanza-list'] > 0) return (await import('../knock/stanza-list.ts')).listStanzas(rc.value, terminal)
   if (rc.value !== undefined && !existsSync(rc.value)) await makeRcFile(rc.value, terminal)
   const making = given['key-gen'] > 0 || given['key-gen-file'] !== undefined
   if (given['save-rc-stanza'] > 0) {
@@ -129,8 +129,8 @@ function rcFile(given: FwknopGiven): Result<string | undefined, Failure<'CLI_USA
 /** As fwknop does. That it could not be made does not stop the knock. */
 async function makeRcFile(file: string, terminal: Terminal): Promise<void> {
   const { fwknoprcTemplate } = await import('../../config/client/fwknoprc-template.ts')
-  const { replaceUserFile } = await import('../../system/replace-user-file.ts')
-  const written = replaceUserFile(file, fwknoprcTemplate)
+  const { createUserFile } = await import('../../system/replace-user-file.ts')
+  const written = createUserFile(file, fwknoprcTemplate)
   if (written.ok) terminal.print(`[*] Creating initial rc file: ${file}.`)
   else terminal.note(`Unable to create initial rc file: ${written.failure.detail}`)
 }
@@ -246,7 +246,7 @@ async function knock({ planned, protocol }: Plan, given: FwknopGiven, terminal: 
   }
   const file = given['save-packet']
   if (file !== undefined) {
-    const { savePackets } = await import('./save-packet.ts')
+    const { savePackets } = await import('../knock/save-packet.ts')
     const written = savePackets(file, sealed.value, given['save-packet-append'] > 0)
     if (!written.ok) return written
   }

@@ -11,8 +11,8 @@ import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { UNKNOWN_BYTES } from '../terminal/command-line-words.ts'
 import type { OptionTable, OptionValues } from '../terminal/parse-command-line.ts'
 
-const HISTORY = 'ghostport saves no command line, which could hold keys; write a stanza in ~/.fwknoprc'
-const RC = 'write the stanza in ~/.fwknoprc yourself'
+const HISTORY = '“ghostport knock” saves no command line; “fwknop” does'
+const RC = 'use “fwknop --save-rc-stanza”'
 
 export const knockOptions = {
   destination: { short: 'D', value: 'HOST', help: 'the server, by name or address' },
@@ -112,12 +112,12 @@ export const knockOptions = {
   'hmac-key-len': { value: 'BYTES', unsupported: 'use “ghostport keygen --hmac-key-len”' },
   'save-rc-stanza': { unsupported: RC },
   'force-stanza': { unsupported: RC },
-  'stanza-list': { unsupported: 'read the rc file' },
+  'stanza-list': { unsupported: 'use “ghostport knock --stanza-list”' },
   'last-cmd': { short: 'l', unsupported: HISTORY },
   'show-last': { unsupported: HISTORY },
   'save-args-file': { short: 'E', value: 'FILE', unsupported: HISTORY },
-  'save-packet': { short: 'B', value: 'FILE', unsupported: 'use -T --json, whose “packet” is the wire text' },
-  'save-packet-append': { short: 'b', unsupported: 'use -T --json' },
+  'save-packet': { short: 'B', value: 'FILE', unsupported: 'use “ghostport knock --save-packet”' },
+  'save-packet-append': { short: 'b', unsupported: 'use “ghostport knock --save-packet-append”' },
   'fault-injection-tag': { value: 'TAG', unsupported: 'it is for fwknop’s own tests' },
   // Asked for by fwknop's users, and always so here.
   'no-save-args': {},

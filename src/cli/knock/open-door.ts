@@ -18,7 +18,7 @@ export async function openDoor(
   terminal: Terminal,
 ): Promise<(OpenDoor & { readonly addresses: readonly IpAddress[] }) | number> {
   const { plan, settings, world } = planned
-  const say = (lines: readonly Line[]): void => {
+  const say = (lines: readonly Line[]): undefined => {
     if (settings.verbose === true) terminal.note(lines)
   }
   const performed = await performKnock(planned, {

@@ -22,12 +22,13 @@ export function runProgram(
   more: Readonly<Record<string, string>> = {},
 ): Promise<number> {
   return new Promise((resolve) => {
-    const child = spawn(program, argv, { stdio: 'inherit', env: { ...process.env, ...more } })
+    // Before the program runs, so that no signal finds us without a handler. Handlers run after this function has ended.
     const pass = (signal: NodeJS.Signals): void => void child.kill(signal)
     for (const signal of PASSED) process.on(signal, pass)
     // Ctrl-C reaches the program without us; a second one could end it too early.
     const ofTerminal = hasTerminal() ? (): void => {} : pass
     for (const signal of OF_TERMINAL) process.on(signal, ofTerminal)
+    const child = spawn(program, argv, { stdio: 'inherit', env: { ...process.env, ...more } })
     child.once('error', (error) => {
       terminal.note(`ghostport: ${program} cannot be started: ${error.message}`)
       resolve(errorCode(error) === 'ENOENT' ? 127 : 126)
