@@ -20,6 +20,8 @@ const RECEIVER = 'src/daemon/receiver/program.ts'
 const EXECUTOR = 'src/daemon/executor/program.ts'
 /** The program that the executor starts where a webhook is configured. */
 const SENDER = 'src/daemon/sender/program.ts'
+/** The program that it starts where GnuPG is configured. */
+const GNUPG = 'src/daemon/gnupg/program.ts'
 /** Older Node.js versions must be able to load the starter, to report that they are too old. */
 const NODE = 'node22.13'
 const ANY_NODE = 'node18'
@@ -64,6 +66,7 @@ export async function bundlePrograms(folder) {
     program(RECEIVER, 'daemon/receiver.js'),
     program(EXECUTOR, 'daemon/executor.js'),
     program(SENDER, 'daemon/sender.js'),
+    program(GNUPG, 'daemon/gnupg.js'),
   ])
 }
 

@@ -13,6 +13,8 @@ type Bytes = Uint8Array | null
 
 export interface Libc {
   socket(domain: number, type: number, protocol: number): number
+  /** @param fds two 4-byte integers, which it writes. */
+  socketpair(domain: number, type: number, protocol: number, fds: Bytes): number
   bind(fd: number, address: Bytes, length: number): number
   listen(fd: number, backlog: number): number
   /** @param length a 4-byte in-out integer. */
@@ -41,6 +43,9 @@ export interface Libc {
   /** `_exit`: ends the process without any more steps. It waits for no thread. */
   exitNow(status: number): void
   prctl(option: number, a: number, b: number, c: number, d: number): number
+  landlockCreateRuleset(attributes: Bytes, size: number, flags: number): number
+  landlockAddRule(ruleset: number, type: number, attributes: Uint8Array, flags: number): number
+  landlockRestrictSelf(ruleset: number, flags: number): number
   /** A system call by its number; the last argument is a pointer. */
   syscall(number: number, a: number, b: number, c: Bytes): number
   /**
@@ -75,6 +80,11 @@ const SO_RCVBUF = 8
 export const SO_RCVBUFFORCE = 33
 export const PR_SET_NO_NEW_PRIVS = 38
 
+// linux/landlock.h and asm/unistd.h
+const CREATE_RULESET = 444
+const ADD_RULE = 445
+const RESTRICT_SELF = 446
+
 let loaded: Libc | undefined
 
 /** @throws Error with a sentence for the operator if this system or processor is not supported. */
@@ -95,10 +105,15 @@ function load(): Libc {
   const koffi = loadKoffi()
   const library = koffi.load(null)
   const poll = library.func('int poll(void *, unsigned long, int)')
+  // The C library has no functions for these. The numbers are the same on every processor.
+  const createRuleset = library.func('syscall', 'long', ['long', 'void *', 'size_t', 'uint32_t'])
+  const addRule = library.func('syscall', 'long', ['long', 'int', 'int', 'void *', 'uint32_t'])
+  const restrictSelf = library.func('syscall', 'long', ['long', 'int', 'uint32_t'])
   // The same for glibc and musl. ioctl, fcntl and prctl are variadic, but on these processors they are called like any
   // other function.
   return {
     socket: library.func('int socket(int, int, int)'),
+    socketpair: library.func('int socketpair(int, int, int, void *)'),
     bind: library.func('int bind(int, void *, uint32_t)'),
     listen: library.func('int listen(int, int)'),
     accept4: library.func('int accept4(int, void *, void *, int)'),
@@ -124,6 +139,9 @@ function load(): Libc {
     fcntlLock: library.func('fcntl', 'int', ['int', 'int', 'void *']),
     close: library.func('int close(int)'),
     exitNow: library.func('_exit', 'void', ['int']),
+    landlockCreateRuleset: (attributes, size, flags) => createRuleset(CREATE_RULESET, attributes, size, flags),
+    landlockAddRule: (ruleset, type, attributes, flags) => addRule(ADD_RULE, ruleset, type, attributes, flags),
+    landlockRestrictSelf: (ruleset, flags) => restrictSelf(RESTRICT_SELF, ruleset, flags),
     prctl: library.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)'),
     syscall: library.func('long syscall(long, unsigned long, unsigned long, void *)'),
     prlimit: library.func('int prlimit(int, int, void *, void *)'),

@@ -15,6 +15,7 @@ export const WARDEN_TITLE = 'ghostport: warden'
 /** The same of the program `fwknopd`, whose users look for that name. */
 export const FWKNOPD_TITLE = 'fwknopd'
 export const RECEIVER_TITLE = 'ghostport: receiver'
+export const GNUPG_TITLE = 'ghostport: gnupg'
 export const EXECUTOR_TITLE = 'ghostport: executor'
 export const SENDER_TITLE = 'ghostport: sender'
 

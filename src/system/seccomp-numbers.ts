@@ -3,7 +3,7 @@
  * generic table is that of arm64, riscv64 and loong64. A call that an architecture lacks is left out.
  */
 
-/** System calls that the receiver's filter names. */
+/** System calls that the filters name. */
 export type SystemCall = keyof typeof X64
 
 const X64 = {
@@ -57,6 +57,33 @@ const X64 = {
   getrandom: 318,
   pkey_mprotect: 329,
   epoll_pwait2: 441,
+  // Those that the GnuPG process is refused.
+  socket: 41,
+  ptrace: 101,
+  setpgid: 109,
+  setsid: 112,
+  pivot_root: 155,
+  chroot: 161,
+  mount: 165,
+  umount2: 166,
+  add_key: 248,
+  request_key: 249,
+  keyctl: 250,
+  unshare: 272,
+  perf_event_open: 298,
+  name_to_handle_at: 303,
+  open_by_handle_at: 304,
+  setns: 308,
+  process_vm_readv: 310,
+  process_vm_writev: 311,
+  bpf: 321,
+  userfaultfd: 323,
+  open_tree: 428,
+  move_mount: 429,
+  fsopen: 430,
+  pidfd_open: 434,
+  pidfd_getfd: 438,
+  mount_setattr: 442,
   riscv_flush_icache: undefined,
 } as const
 
@@ -113,6 +140,32 @@ const GENERIC: Numbers = {
   getrandom: 278,
   pkey_mprotect: 288,
   epoll_pwait2: 441,
+  socket: 198,
+  ptrace: 117,
+  setpgid: 154,
+  setsid: 157,
+  pivot_root: 41,
+  chroot: 51,
+  mount: 40,
+  umount2: 39,
+  add_key: 217,
+  request_key: 218,
+  keyctl: 219,
+  unshare: 97,
+  perf_event_open: 241,
+  name_to_handle_at: 264,
+  open_by_handle_at: 265,
+  setns: 268,
+  process_vm_readv: 270,
+  process_vm_writev: 271,
+  bpf: 280,
+  userfaultfd: 282,
+  open_tree: 428,
+  move_mount: 429,
+  fsopen: 430,
+  pidfd_open: 434,
+  pidfd_getfd: 438,
+  mount_setattr: 442,
   riscv_flush_icache: undefined,
 }
 

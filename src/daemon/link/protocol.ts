@@ -32,6 +32,8 @@ export type ToReceiver =
       readonly files: ConfigSnapshot
       /** At least one. The orders of the first configuration count. */
       readonly captures: readonly CaptureOrder[]
+      /** The descriptor of its sockets to the GnuPG process, if the configuration uses GnuPG. */
+      readonly gnupg?: number
     }
   /** The receiver answers with `alive`. A receiver that does not answer is stopped or stuck. */
   | { readonly type: 'alive?' }

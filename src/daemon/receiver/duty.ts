@@ -14,8 +14,10 @@ import { type Failure, ok, type Result } from '../../result.ts'
 import { returnMemory } from '../../system/return-memory.ts'
 import { staySmall } from '../../system/stay-small.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
+import type { GnupgRequest } from '../link/gnupg-protocol.ts'
 import { type CaptureOrder, type FromReceiver, LONGEST_DETAIL, type ToReceiver } from '../link/protocol.ts'
 import { confineReceiver } from './confine.ts'
+import { GnupgDesk } from './gnupg-desk.ts'
 import { limitReceiver } from './limits.ts'
 import { Triage } from './triage.ts'
 
@@ -33,6 +35,8 @@ export interface ReceiverDriver {
   send(message: FromReceiver): void
   /** Bytes that the warden has not taken yet. */
   backlog(): number
+  /** Begins to talk to the GnuPG process, once. @param fd the sockets to it. @returns what sends. */
+  gnupg(fd: number): (request: GnupgRequest) => void
   /**
    * Begins to capture, once. {@link ReceiverDuty.ready} follows when packets can come, and {@link ReceiverDuty.look}
    * with each of them.
@@ -45,6 +49,7 @@ export interface ReceiverDriver {
 export class ReceiverDuty {
   readonly #driver: ReceiverDriver
   #triage: Triage | undefined
+  #gnupg: GnupgDesk | undefined
   #orders: readonly CaptureOrder[] = []
   #captures: readonly PacketCounter[] = []
   #reportAt: Milliseconds | undefined
@@ -86,7 +91,7 @@ export class ReceiverDuty {
     }
   }
 
-  #configure({ files, source, generation, captures }: ToReceiver & { type: 'configure' }): Result<void> {
+  #configure({ files, source, generation, captures, gnupg }: ToReceiver & { type: 'configure' }): Result<void> {
     const loaded = loadConfig(filesFromSnapshot(files), source)
     // The warden parsed the same texts and found them good.
     if (!loaded.ok) return loaded
@@ -95,7 +100,8 @@ export class ReceiverDuty {
     if (this.#triage === undefined) {
       const { send, backlog } = this.#driver
       this.#left = server.packetLimit
-      this.#triage = new Triage(receiving, server.refusalsPerSecond, send, backlog)
+      if (gnupg !== undefined) this.#gnupg = new GnupgDesk(this.#driver.gnupg(gnupg), monotonic)
+      this.#triage = new Triage(receiving, server.refusalsPerSecond, send, backlog, this.#gnupg)
       this.#orders = captures
       this.#captures = this.#driver.capture(captures)
     } else this.#triage.reconfigure(receiving, server.refusalsPerSecond)
@@ -159,7 +165,24 @@ export class ReceiverDuty {
 
   /** Whether a capture that can wait should. */
   get isBusy(): boolean {
-    return this.#triage?.isBusy ?? false
+    return this.#triage?.isBusy === true || this.#gnupg?.deadline !== undefined
+  }
+
+  /** What the GnuPG process answers. */
+  onGnupg(answers: readonly unknown[]): void {
+    for (const answer of answers) this.#gnupg?.answered(answer)
+    this.#reportAt ??= milliseconds(monotonic() + TALLY_DELAY)
+  }
+
+  /** When {@link expireGnupg} has to be called; undefined while no answer is awaited. */
+  get gnupgDeadline(): Milliseconds | undefined {
+    return this.#gnupg?.deadline
+  }
+
+  /** Gives up the packets whose answer does not come. */
+  expireGnupg(): void {
+    this.#gnupg?.expire()
+    this.#reportAt ??= milliseconds(monotonic() + TALLY_DELAY)
   }
 
   /**

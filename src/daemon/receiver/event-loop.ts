@@ -1,11 +1,17 @@
 /** The loop of a receiver that opens its own UDP sockets: Node's event loop, on each system that Node runs on. */
 import { Socket } from 'node:net'
 import { udpEvents } from '../../capture/udp/udp-events.ts'
+import { monotonic } from '../../clock.ts'
 import type { Failure } from '../../result.ts'
+import { milliseconds } from '../../units.ts'
 import { openChannel } from '../link/channel.ts'
+import { LossyLines } from '../link/lossy-lines.ts'
 import type { ToReceiver } from '../link/protocol.ts'
 import { type GiveUp, ReceiverDuty } from './duty.ts'
 import { channelBroke, WARDEN_ENDED } from './warden-gone.ts'
+
+/** How often answers of the GnuPG process that do not come are looked for. */
+const GNUPG_INTERVAL = milliseconds(1000)
 
 /**
  * @param fd of the channel
@@ -36,6 +42,20 @@ export function receiveByEvents(fd: number, longestLine: number, giveUp: GiveUp)
   const duty = new ReceiverDuty({
     send: (message) => channel.send(message),
     backlog: () => channel.backlog,
+    gnupg(descriptor) {
+      const sockets = new Socket({ fd: descriptor, readable: true, writable: true })
+      const lines = new LossyLines()
+      sockets.on('data', (chunk: Buffer) => {
+        duty.onGnupg(lines.push(chunk))
+        reportLater()
+      })
+      sockets.on('error', () => {})
+      setInterval(() => {
+        if (duty.gnupgDeadline !== undefined && duty.gnupgDeadline <= monotonic()) duty.expireGnupg()
+        reportLater()
+      }, GNUPG_INTERVAL).unref()
+      return (request) => void sockets.write(`${JSON.stringify(request)}\n`)
+    },
     capture(orders) {
       // One for all orders: its sockets are bound together, and before that no packet comes from any of them.
       const ports = orders.flatMap(({ config }) => config.ports)

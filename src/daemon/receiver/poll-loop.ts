@@ -14,6 +14,7 @@ import { PollSet } from '../../system/poll-set.ts'
 import { milliseconds } from '../../units.ts'
 import type { CaptureOrder, ToReceiver } from '../link/protocol.ts'
 import { type GiveUp, ReceiverDuty } from './duty.ts'
+import { GnupgLine } from './gnupg-line.ts'
 import { PolledChannel } from './polled-channel.ts'
 import { VainWakes } from './vain-wakes.ts'
 
@@ -69,16 +70,25 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
   let waiting = new PollSet([fd])
   let sources = new Sources([])
   let isNew = false
+  let gnupg: GnupgLine | undefined
+  /** The descriptors that no packets come from. */
+  let heads: readonly number[] = [fd]
   /** Whether packets wait where they are, however long: in a file. */
   let canWait = false
   let endsWithFile = false
   const watch = (watched: Sources): void => {
     sources = watched
-    waiting = new PollSet([fd, ...sources.all.map(({ socket }) => socket)])
+    heads = gnupg === undefined ? [fd] : [fd, gnupg.fd]
+    waiting = new PollSet([...heads, ...sources.all.map(({ socket }) => socket)])
   }
   const duty = new ReceiverDuty({
     send: (message) => channel.send(message),
     backlog: () => channel.backlog,
+    gnupg(descriptor) {
+      gnupg = new GnupgLine(descriptor)
+      const line = gnupg
+      return (request) => line.send(request)
+    },
     capture(orders) {
       const captures = orders.map(captureFor)
       watch(new Sources(captures))
@@ -92,9 +102,9 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
   const vain = new VainWakes()
   for (;;) {
     waiting.alsoWrite(0, channel.backlog > 0)
-    if (vain.isPauseDue) waiting.wait(PAUSE, 1)
-    else if (duty.isFinished || (canWait && duty.isBusy)) waiting.wait(untilReport(duty), 1)
-    else waiting.wait(sources.timed.length === 0 ? untilReport(duty) : untilDue(duty, sources.timed))
+    if (vain.isPauseDue) waiting.wait(PAUSE, heads.length)
+    else if (duty.isFinished || (canWait && duty.isBusy)) waiting.wait(untilNext(duty), heads.length)
+    else waiting.wait(sources.timed.length === 0 ? untilNext(duty) : untilDue(duty, sources.timed))
     channel.flush()
     if (waiting.isReadable(0)) {
       const read = channel.read()
@@ -106,11 +116,13 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
       isNew = false
       duty.ready()
     }
+    if (gnupg !== undefined && waiting.isReadable(1)) duty.onGnupg(gnupg.read())
+    if (untilGnupg(duty) === 0) duty.expireGnupg()
     let isSocketReady = false
     let taken = 0
     // One batch of each in turn: where one is flooded, the others are heard all the same.
     for (const [i, { capture, socket }] of sources.all.entries())
-      if (waiting.isReadable(1 + i)) {
+      if (waiting.isReadable(heads.length + i)) {
         isSocketReady = true
         const before = capture.taken
         const packets = capture.receive(socket)
@@ -125,10 +137,21 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
     if (changed !== sources) watch(changed)
     const { end } = sources
     if (end !== undefined && end !== 'whole') duty.finish(end)
-    else if (end !== undefined && endsWithFile) duty.finish()
+    else if (end !== undefined && endsWithFile && duty.gnupgDeadline === undefined) duty.finish()
     if (untilReport(duty) === 0) duty.report()
     vain.woke(isSocketReady, taken)
   }
+}
+
+/** In milliseconds; -1 while there is nothing to do by itself. */
+function untilNext(duty: ReceiverDuty): number {
+  const [report, gnupg] = [untilReport(duty), untilGnupg(duty)]
+  return report < 0 || gnupg < 0 ? Math.max(report, gnupg) : Math.min(report, gnupg)
+}
+
+/** In milliseconds, rounded up; -1 while no answer of the GnuPG process is awaited. */
+function untilGnupg({ gnupgDeadline }: ReceiverDuty): number {
+  return gnupgDeadline === undefined ? -1 : Math.max(0, Math.ceil(gnupgDeadline - monotonic()))
 }
 
 /** In milliseconds, rounded up; -1 while there is nothing to report. */
@@ -138,7 +161,7 @@ function untilReport({ reportAt }: ReceiverDuty): number {
 
 /** The same, or until packets that wait have waited long enough. */
 function untilDue(duty: ReceiverDuty, timed: readonly Capture[]): number {
-  const report = untilReport(duty)
+  const report = untilNext(duty)
   const times = timed.flatMap(({ dueAt }) => (dueAt === undefined ? [] : Math.max(0, Math.ceil(dueAt - monotonic()))))
   return Math.min(...times, report < 0 ? Number.POSITIVE_INFINITY : report, MOST_WAIT)
 }

@@ -2,7 +2,7 @@
  * The first half of a packet's life, in the process that has no privilege: a stranger's bytes → a knock that some key
  * vouches for. Leaves no trace of what no key opens. The second half is warden/admission/judge.ts.
  */
-import type { Keyring } from '../../access/keyring.ts'
+import type { Keyring, KeyringName } from '../../access/keyring.ts'
 import type { StanzaIndex } from '../../access/matching.ts'
 import type { OpenerMemory } from '../../access/opener-memory.ts'
 import type { Policy } from '../../access/policy.ts'
@@ -58,6 +58,7 @@ export interface Pending {
   readonly envelope: AuthenticEnvelope
   /** What to decrypt it with. */
   readonly encryption: StanzaEncryption
+  readonly keyring: KeyringName
   /** Goes on with the plaintext, or, where there is none, with the next keys. To be called once. */
   readonly goOn: (decrypted: Result<Decrypted, TrialFailure>, proof?: GnupgProof) => Received
 }
@@ -66,7 +67,7 @@ export interface Pending {
 export type GnupgProof = NonNullable<Knock['gnupg']>
 
 /** Why a keyring does not open a packet. */
-export type TrialFailure = OpenFailure | Failure<'GNUPG_FAILED' | 'GNUPG_BUSY'>
+export type TrialFailure = OpenFailure | Failure<'GNUPG_FAILED' | 'GNUPG_BUSY' | 'SPA_REPLAYED'>
 
 /**
  * Opens a packet, without GnuPG.
@@ -75,7 +76,7 @@ export type TrialFailure = OpenFailure | Failure<'GNUPG_FAILED' | 'GNUPG_BUSY'>
  */
 export function receive(packet: CapturedPacket, receiving: Receiving): Result<Knock, ReceiveFailure> {
   let received = begin(packet, receiving)
-  while (received.state === 'pending') received = received.goOn(decryptNow(received))
+  while (received.state === 'pending') received = goOnNow(received)
   return received.state === 'opened' ? ok(received.knock) : { ok: false, failure: received.failure }
 }
 
@@ -84,6 +85,11 @@ export function begin(packet: CapturedPacket, receiving: Receiving): Received {
   const envelope = parseEnvelope(packet.payload, receiving.policy)
   if (!envelope.ok) return { state: 'refused', failure: envelope.failure }
   return new KeyTrial(packet, envelope.value, receiving).next()
+}
+
+/** Decrypts here and now: without GnuPG. */
+export function goOnNow(pending: Pending): Received {
+  return pending.goOn(decryptNow(pending))
 }
 
 function decryptNow({ envelope, encryption }: Pending): Result<Decrypted, TrialFailure> {
@@ -132,7 +138,7 @@ class KeyTrial {
         if (encryption.kind === 'symmetric' && this.#isCopy(authentic.value))
           return { state: 'refused', failure: { ...USED_BEFORE, stanza: keyring.stanzas[0].id } }
         const goOn = this.#goOn.bind(this, keyring)
-        return { state: 'pending', envelope: authentic.value, encryption, goOn }
+        return { state: 'pending', envelope: authentic.value, encryption, keyring: keyring.name, goOn }
       }
       this.#notOpened(authentic.failure, keyring)
     }
@@ -217,6 +223,7 @@ const progress = {
   GNUPG_FAILED: 3,
   SPA_DIGEST_MISMATCH: 4,
   SPA_FIELD_INVALID: 5,
+  SPA_REPLAYED: 6,
 } as const satisfies Record<TrialFailure['code'], number>
 
 /** Whether the packet had the HMAC of a key, or the plaintext that its cipher key gives. */

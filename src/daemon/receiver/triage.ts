@@ -14,7 +14,8 @@ import { type Failure, refuse } from '../../result.ts'
 import { type Knock, keyKindOf } from '../link/knock.ts'
 import type { FromReceiver } from '../link/protocol.ts'
 import { FOLDED_INTERVAL, limiterFor, type RefusalLimiter } from '../link/refusal-log.ts'
-import { type Receiving, receive } from './receive.ts'
+import type { GnupgDesk } from './gnupg-desk.ts'
+import { begin, goOnNow, type Pending, type Received, type Receiving } from './receive.ts'
 import { ReportedPackets } from './reported-packets.ts'
 
 /**
@@ -34,6 +35,9 @@ const BUSY = refuse(
 ).failure
 const OVERRUN = refuse('WARDEN_GONE', 'the warden does not take knocks fast enough').failure
 
+/** What a packet that waits is refused without: only its source and ports are told. */
+const NO_PAYLOAD = new Uint8Array()
+
 /** What packets are opened under, and whether each counts once. */
 export interface TriageReceiving extends Receiving {
   readonly policy: Receiving['policy'] & Pick<Policy, 'refuseReplays'>
@@ -44,6 +48,7 @@ export class Triage {
   #limiter: RefusalLimiter
   readonly #send: (message: FromReceiver) => void
   readonly #backlog: () => number
+  readonly #gnupg: GnupgDesk | undefined
   readonly #reported = new ReportedPackets(REMEMBERED)
   #looked = 0
   /** When folded refusals were last reported. */
@@ -56,17 +61,21 @@ export class Triage {
     refusalsPerSecond: number,
     send: (message: FromReceiver) => void,
     backlog: () => number,
+    gnupg?: GnupgDesk,
   ) {
     this.#receiving = this.#withMemory(receiving)
     this.#limiter = limiterFor(refusalsPerSecond, monotonic())
     this.#send = send
     this.#backlog = backlog
+    this.#gnupg = gnupg
   }
 
   reconfigure(receiving: TriageReceiving, refusalsPerSecond: number): void {
     this.#receiving = this.#withMemory(receiving)
     this.#reportSuppressed()
     this.#limiter.limit(refusalsPerSecond)
+    // The stanzas of what waits are those of before.
+    for (const packet of this.#gnupg?.clear() ?? []) this.#judge(packet)
   }
 
   /** Where used packets are welcome, each copy is a knock of its own. */
@@ -134,15 +143,24 @@ export class Triage {
       this.#refuse(packet, packet.doubt)
       return
     }
-    const received = receive(packet, this.#receiving)
-    if (!received.ok) {
+    this.#settle(packet, begin(packet, this.#receiving))
+  }
+
+  /** Goes on with a packet as far as that goes without the GnuPG process. */
+  #settle(packet: CapturedPacket, begun: Received): void {
+    let received: Received | undefined = begun
+    while (received?.state === 'pending')
+      received = received.encryption.kind === 'gnupg' ? this.#toGnupg(packet, received) : goOnNow(received)
+    // Else it waits, and this is called again.
+    if (received === undefined) return
+    if (received.state === 'refused') {
       if (isForAnother(packet, received.failure)) {
         this.#looked--
         this.#count(packet, -1)
       } else this.#refuse(packet, received.failure)
       return
     }
-    const knock = received.value
+    const { knock } = received
     const { refuseReplays } = this.#receiving.policy
     const key = this.#keyOf(knock)
     if (key !== undefined && !this.#reported.hasRoomFor(key)) this.#refuse(packet, { ...BUSY, stanza: knock.openedBy })
@@ -152,6 +170,15 @@ export class Triage {
       if (refuseReplays && key !== undefined) this.#reported.add(knock.digest, key)
       this.#send({ type: 'knock', knock })
     }
+  }
+
+  #toGnupg(packet: CapturedPacket, pending: Pending): Received | undefined {
+    if (this.#gnupg === undefined) return goOnNow(pending)
+    const { openers, isUsed } = this.#receiving
+    const isKnown = openers.last(packet.source)?.encryption.kind === 'gnupg'
+    const { payload: _, ...rest } = packet
+    const settle = (received: Received): void => this.#settle({ ...rest, payload: NO_PAYLOAD }, received)
+    return this.#gnupg.take({ packet, pending, isKnown, settle }, isUsed)
   }
 
   /** Always there: the packet was opened under this index. */

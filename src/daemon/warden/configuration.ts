@@ -10,6 +10,7 @@ import { type ConfigSource, type LoadedConfig, loadConfig } from '../../config/l
 import { type ConfigSnapshot, recordFiles } from '../../config/reading/config-files.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { diskFiles } from './config-files-on-disk.ts'
+import { type GnupgOrder, gnupgOrder } from './gnupg-process/gnupg-order.ts'
 import { hostNotices } from './host-notices.ts'
 import { needsRestart } from './restart-settings.ts'
 
@@ -22,6 +23,8 @@ export interface Configuration extends LoadedConfig {
   readonly files: Uint8Array
   readonly generation: number
   readonly index: StanzaIndex
+  /** For the GnuPG process. It holds keys. Absent: no stanza uses GnuPG. */
+  readonly gnupg: GnupgOrder | undefined
 }
 
 export function readConfiguration(source: ConfigSource, generation: number): Result<Configuration> {
@@ -33,9 +36,12 @@ export function readConfiguration(source: ConfigSource, generation: number): Res
   if (!accounts.ok) return accounts
   const webhook = judgeWebhookKey(loaded.value)
   if (!webhook.ok) return webhook
+  const gnupg = gnupgOrder(loaded.value.policy.stanzas)
+  if (!gnupg.ok) return gnupg
   const notices = [...loaded.value.notices, ...hostNotices(loaded.value, systemClock.now())]
   const files = Buffer.from(JSON.stringify(recorder.snapshot()))
-  return ok({ ...loaded.value, notices, files, generation, index: new StanzaIndex(loaded.value.policy.stanzas) })
+  const index = new StanzaIndex(loaded.value.policy.stanzas)
+  return ok({ ...loaded.value, notices, files, generation, index, gnupg: gnupg.value })
 }
 
 /** The files of a configuration, for the receiver. */

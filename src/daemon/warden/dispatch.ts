@@ -34,6 +34,8 @@ export interface DispatchParts {
   readonly receiverPid: () => number | undefined
   /** Called when all packets were looked at that should be; with the reason if not all could be. */
   readonly onFinished: (why: Failure | undefined) => void
+  /** The receiver’s descriptor for the GnuPG process. */
+  readonly gnupgDescriptor: () => number | undefined
   /** Called when no receiver can run, and none is started any more. */
   readonly onHopeless: (why: Failure) => void
 }
@@ -129,12 +131,20 @@ export class Dispatch implements ReceiverHandler {
   configure(): void {
     // A starting receiver gets it once it has given up its privilege.
     if (!this.#mayGetKeys) return
-    const { configurations, health, capture } = this.#parts
+    const { configurations, health, capture, gnupgDescriptor } = this.#parts
     const { wanted, source } = configurations
+    const gnupg = gnupgDescriptor()
     this.#isTrial = configurations.isPending && !health.isCapturing
     const { orders } = capture.sockets
     health.sendConfiguration(
-      { type: 'configure', generation: wanted.generation, source, files: snapshotOf(wanted), captures: orders },
+      {
+        type: 'configure',
+        generation: wanted.generation,
+        source,
+        files: snapshotOf(wanted),
+        captures: orders,
+        ...(gnupg !== undefined && { gnupg }),
+      },
       wanted.files.length,
     )
   }

@@ -10,11 +10,14 @@ import type { Log } from '../../log.ts'
 import { memoryReplayStore } from '../../replay/memory.ts'
 import { ok, type Result } from '../../result.ts'
 import { type Account, checkSituation, currentSituation } from '../../system/privilege.ts'
+import { captureDescriptor } from '../link/receiver-start.ts'
 import { systemResolver } from './admission/ask-resolver.ts'
 import { type Configuration, Configurations, readConfiguration } from './configuration.ts'
 import { serveControl } from './control.ts'
 import { Commands } from './executor-process/commands.ts'
 import { spawnExecutor } from './executor-process/spawn.ts'
+import { Gnupg } from './gnupg-process/gnupg.ts'
+import { spawnGnupg } from './gnupg-process/spawn.ts'
 import { HeldCapture } from './held-capture.ts'
 import { HookTap } from './hook-tap.ts'
 import { HostWatch } from './host-watch.ts'
@@ -23,7 +26,7 @@ import { openCaptures, openReplays } from './open-parts.ts'
 import { judgeOwnPaths, located } from './own-paths.ts'
 import { writePidFile } from './pid-file.ts'
 import { EarlyEvents } from './receiver-process/early-events.ts'
-import { lookupAccounts, receiverAccount } from './receiver-process/receiver-user.ts'
+import { gnupgAccount, lookupAccounts, receiverAccount } from './receiver-process/receiver-user.ts'
 import { RestartedReceiver } from './receiver-process/restarted-receiver.ts'
 import { type ReceiverStarter, receiverStarter } from './receiver-process/spawn.ts'
 import { logNotices } from './reports.ts'
@@ -110,13 +113,14 @@ function marked(log: Log): Log {
 async function openAll(start: Start): Promise<Result<Warden>> {
   const events = new EarlyEvents()
   const commands = startCommands(start)
-  const capturing = await startCapture(start, events)
+  const gnupg = startGnupg(start)
+  const capturing = await startCapture(start, gnupg, events)
   if (!capturing.ok) return capturing
   const stores = await openStores(start)
   if (!stores.ok) return stores
   const { account, manager, log, clock } = start
   const resolve = systemResolver(lookupAccounts(account), currentSituation())
-  const warden = new Warden({ ...capturing.value, ...stores.value, commands, resolve, manager, log, clock })
+  const warden = new Warden({ ...capturing.value, ...stores.value, commands, gnupg, resolve, manager, log, clock })
   const published = await publish(start, warden)
   if (!published.ok) return published
   warden.begin(published.value)
@@ -133,9 +137,18 @@ function startCommands({ configuration, source, log, dryRun, undo, onCommands }:
   return commands
 }
 
+/** Where no stanza uses GnuPG, nothing is started. */
+function startGnupg({ configuration, account, log, undo }: Start): Gnupg {
+  const gnupg = new Gnupg({ spawn: (requests) => spawnGnupg(gnupgAccount(account), requests), log })
+  undo.add(() => gnupg.stop())
+  gnupg.configured(configuration.gnupg)
+  return gnupg
+}
+
 /** The sockets, and the receiver that reads them. */
 async function startCapture(
   { configuration: { server }, account, starterFor, log, undo }: Start,
+  gnupg: Gnupg,
   events: EarlyEvents,
 ): Promise<Result<Pick<WardenParts, 'capture' | 'receiver'>>> {
   const sockets = await openCaptures(server)
@@ -150,7 +163,12 @@ async function startCapture(
       text: `the receiver cannot run as ${account.name} here: it runs as this user, without capabilities`,
     })
   const receiver: RestartedReceiver = new RestartedReceiver(
-    () => starter.start(capture.sockets.fds, capture.sockets.orders),
+    () => {
+      const { fds, orders } = capture.sockets
+      const end = gnupg.receiverEnd
+      gnupg.descriptor = end === undefined ? undefined : captureDescriptor(fds.length)
+      return starter.start(end === undefined ? fds : [...fds, end], orders)
+    },
     events.eventsFor(log, (pid) => receiver.pid === pid),
   )
   receiver.start()

@@ -24,6 +24,7 @@ import { ownAddresses } from './admission/own-addresses.ts'
 import { type Configurations, readConfiguration } from './configuration.ts'
 import { Dispatch } from './dispatch.ts'
 import type { Commands } from './executor-process/commands.ts'
+import type { Gnupg } from './gnupg-process/gnupg.ts'
 import type { HeldCapture } from './held-capture.ts'
 import type { HostWatch } from './host-watch.ts'
 import { Journal } from './journal.ts'
@@ -40,6 +41,7 @@ export interface WardenParts {
   readonly configurations: Configurations
   readonly capture: HeldCapture
   readonly receiver: RestartedReceiver
+  readonly gnupg: Gnupg
   readonly firewall: Firewall
   readonly commands: Commands
   readonly lock: InstanceLock | undefined
@@ -97,6 +99,7 @@ export class Warden {
       ...{ journal, log, current: () => configurations.active, doubt: capture.doubt },
       send: (message) => health.send(message),
       onForbidden: (failure, from) => health.mistrust(failure, from),
+      isAttested: parts.gnupg.isAttested,
     })
     let giveUp: (failure: Failure) => void = () => {}
     this.hopeless = new Promise((resolve) => {
@@ -109,6 +112,7 @@ export class Warden {
     this.#dispatch = new Dispatch({
       ...{ configurations, health, limits, capture, admission: this.#admission, journal, host, manager, log },
       receiverPid: () => receiver.pid,
+      gnupgDescriptor: () => parts.gnupg.descriptor,
       onHopeless: giveUp,
       onFinished: finish,
     })
@@ -148,7 +152,11 @@ export class Warden {
     }
     logNotices(read.value.notices, log)
     this.#parts.commands.configured(read.value)
-    this.#dispatch.configure()
+    const { gnupg, receiver } = this.#parts
+    gnupg.configured(read.value.gnupg)
+    // A receiver of before GnuPG was configured has no way to it. Packets wait until the next one runs.
+    if (gnupg.receiverEnd !== undefined && gnupg.descriptor === undefined) receiver.kill()
+    else this.#dispatch.configure()
     return { ok: true, value: undefined }
   }
 
@@ -163,6 +171,7 @@ export class Warden {
     await receiver.stop()
     await this.#admission.close()
     await commands.stop()
+    await this.#parts.gnupg.stop()
     this.#journal.logReceiverSuppressed()
     capture.close()
     const { control } = this.#published ?? {}

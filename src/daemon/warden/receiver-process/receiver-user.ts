@@ -68,6 +68,18 @@ export function senderAccount(): Account {
 }
 
 /**
+ * The user for gpg: an id of its own, so that it can touch neither the receiver nor a look-up; else the receiver’s.
+ */
+export function gnupgAccount(receiver: Account): Account {
+  const free = freeIds(readOptional(PASSWD), readOptional(GROUP)).filter(
+    (id) => id !== receiver.uid && id !== receiver.gid,
+  )
+  // The first is for look-ups.
+  const own = free[1]
+  return own === undefined ? receiver : accountOf(own)
+}
+
+/**
  * The user `ghostport` if it exists, else an id that no user and no group has.
  * @param passwd the text of /etc/passwd; @param group that of /etc/group. Empty if there is no such file.
  */
