@@ -33,7 +33,10 @@ export interface ReachableFiles {
   readonly write: readonly string[]
 }
 
-/** From here on, this thread and all that it starts reaches only these files. @returns PRIVILEGE_EXCESSIVE if it cannot. */
+/**
+ * From here on, this thread and all that it starts reaches only these files.
+ * @returns PRIVILEGE_EXCESSIVE where the kernel cannot see to that.
+ */
 export function restrictFiles({ read, write }: ReachableFiles): Result<void, Failure<'PRIVILEGE_EXCESSIVE'>> {
   try {
     const native = libc()

@@ -62,7 +62,7 @@ const walls: readonly { readonly from: string; readonly closedTo: RegExp; readon
   },
   {
     from: 'src/daemon/gnupg/',
-    closedTo: /^src\/(firewall|replay|commands|delivery|capture|daemon\/(warden|receiver))\//,
+    closedTo: /^src\/(firewall|replay|commands|delivery|daemon\/(warden|receiver|executor))\//,
     why: 'the GnuPG process decrypts, and holds nothing else',
   },
   {

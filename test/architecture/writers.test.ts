@@ -38,6 +38,8 @@ const rules: readonly Rule[] = [
       'src/system/log-writer.ts': /jsonLog\(/,
       // The channel to the warden, which treats it as untrusted.
       'src/daemon/receiver/program.ts': /CHANNEL_DESCRIPTOR/,
+      // To the GnuPG process, which parses it.
+      'src/daemon/receiver/gnupg-line.ts': /writeSync\(this\.fd, lineOf\(request\)\)/,
       'src/daemon/receiver/polled-channel.ts': /writeSync\(this\.#fd, bytes\)/,
       // Zeros, into SQLite's log.
       'src/replay/log-file.ts': /writeSync\(log, Buffer\.alloc\(/,
@@ -54,6 +56,7 @@ const rules: readonly Rule[] = [
       // For a program of ours, which parses it.
       'src/daemon/link/channel.ts': /stream\.write/,
       'src/daemon/receiver/polled-channel.ts': /JSON\.stringify\(value\)/,
+      'src/daemon/link/lossy-lines.ts': /JSON\.stringify\(value\)/,
       'src/daemon/receiver/program.ts': /CHANNEL_DESCRIPTOR/,
       'src/daemon/warden/control.ts': /jsonLine\(value\)/,
       // For the receiver, which parses it.

@@ -1,4 +1,4 @@
-/** The real fwknop client knocks by GnuPG on `ghostport serve`, behind default drop. Each case has a port of its own. */
+/** The real fwknop client knocks by GnuPG on `ghostport serve`, behind default drop. Each case has its own port. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { Daemon, dropByDefault } from '../support/daemon.ts'

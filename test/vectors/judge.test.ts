@@ -100,7 +100,7 @@ test('the command names each miss, and exits with 1', () => {
   const [first] = JSON.parse(text)
   writeFileSync(file, JSON.stringify([{ ...first, expect: 'reject' }, first]))
   const { status, stdout } = run(file)
-  assert.match(stdout, /^FAILED cbc-nohmac-default \(client\): accepted as .*\n1 passed, 1 failed, 0 skipped\n$/)
+  assert.match(stdout, /^FAILED cbc-nohmac-default \(client\): accepted for .*\n1 passed, 1 failed, 0 skipped\n$/)
   assert.equal(status, 1)
 })
 

@@ -24,7 +24,7 @@ import {
   type GnupgAnswer,
   type ToGnupg,
 } from '../link/gnupg-protocol.ts'
-import { LossyLines } from '../link/lossy-lines.ts'
+import { LossyLines, lineOf } from '../link/lossy-lines.ts'
 import { LONGEST_DETAIL } from '../link/protocol.ts'
 import { startAgent } from './agent.ts'
 import { confineGnupg, limitGnupg } from './confine.ts'
@@ -104,7 +104,7 @@ async function configure({ secret, keyrings, decrypters }: ToGnupg): Promise<voi
     else problems.push(`${original}: ${decrypter.failure.detail}`.slice(0, LONGEST_DETAIL))
   }
   const requests = new Socket({ fd: GNUPG_REQUESTS, readable: true, writable: true })
-  const answer = (given: GnupgAnswer): void => void requests.write(`${JSON.stringify(given)}\n`)
+  const answer = (given: GnupgAnswer): void => void requests.write(lineOf(given))
   const service = new GnupgService(usable, Buffer.from(secret, 'base64'), answer)
   const lines = new LossyLines()
   requests.on('data', (chunk: Buffer) => {

@@ -6,6 +6,11 @@ const NEWLINE = 0x0a
 /** Bytes. A longer line is passed over. */
 const LONGEST = 64 * 1024
 
+/** A value as such a line. */
+export function lineOf(value: unknown): string {
+  return `${JSON.stringify(value)}\n`
+}
+
 export class LossyLines {
   #held: Buffer = Buffer.alloc(0)
 

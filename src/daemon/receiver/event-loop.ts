@@ -5,7 +5,7 @@ import { monotonic } from '../../clock.ts'
 import type { Failure } from '../../result.ts'
 import { milliseconds } from '../../units.ts'
 import { openChannel } from '../link/channel.ts'
-import { LossyLines } from '../link/lossy-lines.ts'
+import { LossyLines, lineOf } from '../link/lossy-lines.ts'
 import type { ToReceiver } from '../link/protocol.ts'
 import { type GiveUp, ReceiverDuty } from './duty.ts'
 import { channelBroke, WARDEN_ENDED } from './warden-gone.ts'
@@ -54,7 +54,7 @@ export function receiveByEvents(fd: number, longestLine: number, giveUp: GiveUp)
         if (duty.gnupgDeadline !== undefined && duty.gnupgDeadline <= monotonic()) duty.expireGnupg()
         reportLater()
       }, GNUPG_INTERVAL).unref()
-      return (request) => void sockets.write(`${JSON.stringify(request)}\n`)
+      return (request) => void sockets.write(lineOf(request))
     },
     capture(orders) {
       // One for all orders: its sockets are bound together, and before that no packet comes from any of them.

@@ -3,7 +3,7 @@ import { constants, readSync, writeSync } from 'node:fs'
 import { describeErrno } from '../../system/errno.ts'
 import { libc } from '../../system/libc.ts'
 import type { GnupgRequest } from '../link/gnupg-protocol.ts'
-import { LossyLines } from '../link/lossy-lines.ts'
+import { LossyLines, lineOf } from '../link/lossy-lines.ts'
 
 const F_GETFL = 3
 const F_SETFL = 4
@@ -25,7 +25,7 @@ export class GnupgLine {
   /** What does not fit is lost, and its packet is refused after a while (gnupg-desk.ts). */
   send(request: GnupgRequest): void {
     try {
-      writeSync(this.fd, `${JSON.stringify(request)}\n`)
+      writeSync(this.fd, lineOf(request))
     } catch {
       // The GnuPG process reads nothing: it is being started again.
     }

@@ -5,6 +5,7 @@
  */
 import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { failureFields, type Log } from '../../../log.ts'
 import type { Failure } from '../../../result.ts'
 import { openSocketPair, type SocketPair } from '../../../system/socket-pair.ts'
@@ -58,7 +59,7 @@ export class Gnupg {
 
   /** Begins to work, goes on, or stops, as this configuration needs it. Each time the keyrings are copied anew. */
   configured(order: GnupgOrder | undefined): void {
-    const isSame = JSON.stringify(order) === JSON.stringify(this.#order)
+    const isSame = isDeepStrictEqual(order, this.#order)
     this.#order = order
     if (isSame) return
     this.#restarts = 0

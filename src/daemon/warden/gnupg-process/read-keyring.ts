@@ -1,6 +1,7 @@
 /**
- * Reads the files of a keyring, for the GnuPG process: it is another user, and cannot read them. Nothing is parsed. Only
- * what decrypts and verifies goes along: no sockets, no locks, no revocation certificates, no settings of the agent.
+ * Reads the files of a keyring, for the GnuPG process: it is another user, and cannot read them. Nothing is parsed.
+ * Only what decrypts and verifies goes along: no sockets, no locks, no revocation certificates, no settings of the
+ * agent.
  */
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -19,7 +20,9 @@ const MOST_SECRET_KEYS = 1000
 
 type KeyringFailure = Failure<'CONFIG_UNREADABLE' | 'CONFIG_EXPOSED'>
 
-/** @returns CONFIG_UNREADABLE, or CONFIG_EXPOSED where others could change the keyring: they would decide who may enter. */
+/**
+ * @returns CONFIG_UNREADABLE; or CONFIG_EXPOSED where others could change the keyring: they would decide who may enter.
+ */
 export function readKeyring(home: string): Result<readonly KeyringFile[], KeyringFailure> {
   try {
     const exposed = judgeFolderTrail(home, { owners: ourUsers() })
