@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type AccountName, judgeCommand, splitWords, throughSudo } from './command.ts'
+import { splitWords } from '../bytes/words.ts'
+import { type AccountName, judgeCommand, throughSudo } from './command.ts'
 import { parseCommandPattern } from './command-pattern.ts'
 
 test('a command is split at blanks, and quotes, dollars and semicolons are characters like others', () => {

@@ -2,15 +2,13 @@
  * What a stanza may have run: commands that a client sends, and cycles, which are commands that open and close instead
  * of the firewall. Words are split at blanks, and no shell ever reads them (docs/COMMANDS.md).
  */
+import { splitWords, type Words } from '../bytes/words.ts'
 import type { IpAddress } from '../packet/address.ts'
 import type { Username } from '../packet/message.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import type { Brand, Seconds } from '../units.ts'
 import { type CommandPattern, matchesPattern } from './command-pattern.ts'
 import type { StanzaName } from './stanza-name.ts'
-
-/** The words of a program's command line: the program first. */
-export type Words = readonly [string, ...string[]]
 
 /** The name of a user or of a group on the server’s host. */
 export type AccountName = Brand<string, 'AccountName'>
@@ -42,12 +40,6 @@ export interface CommandFacts {
   readonly username: Username
   /** The stanza’s name; else its number. */
   readonly stanza: StanzaName | `${number}`
-}
-
-/** @returns the words of a command; undefined if it has none. Blanks separate them, and nothing else has a meaning. */
-export function splitWords(command: string): Words | undefined {
-  const [first, ...more] = command.split(/[ \t\n\v\f\r]+/).filter((word) => word !== '')
-  return first === undefined ? undefined : [first, ...more]
 }
 
 /** @returns the words of a command that the rule allows; else why not. */

@@ -2,11 +2,13 @@
  * Command cycles: programs that open and close a port, instead of the firewall. The words of a cycle may hold values of
  * the request. A value never becomes several words, and what it holds is never read again (docs/COMMANDS.md).
  */
+
+import { splitWords, type Words } from '../bytes/words.ts'
 import type { IpAddress } from '../packet/address.ts'
 import type { Protocol } from '../packet/message.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import type { Port, Seconds, UnixSeconds } from '../units.ts'
-import { type CommandFacts, type RunAs, splitWords, type Words } from './command.ts'
+import type { CommandFacts, RunAs } from './command.ts'
 
 /** The values that a word may hold: fwknop’s names, and ghostport’s own. */
 export const VALUE_NAMES = [

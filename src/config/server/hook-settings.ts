@@ -1,5 +1,6 @@
 /** Hooks: what is told of grants, refusals and ends, and to whom (docs/COMMANDS.md). */
-import { type RunAs, splitWords, type Words } from '../../access/command.ts'
+import type { RunAs } from '../../access/command.ts'
+import { splitWords, type Words } from '../../bytes/words.ts'
 import { ok, type Result } from '../../result.ts'
 import { invalidValue, type ValueFailure } from '../reading/setting-values.ts'
 
