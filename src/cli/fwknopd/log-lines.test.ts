@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { describeOpening, type Opening } from '../../access/grant.ts'
@@ -140,7 +141,7 @@ const table: readonly (readonly [level: LogLevel, event: string, fields: Fields,
   [
     'info',
     'knock',
-    { ...granted, grant: 'tcp/22', text: '8abc+/', message: JSON.stringify(opened) },
+    { ...granted, grant: 'tcp/22', text: '8abc+/', message: opened },
     [
       MATCH,
       "debug SPA Packet: '8abc+/'",
@@ -277,8 +278,24 @@ test('each event has the lines of fwknopd, or plain words', () => {
   for (const [level, event, fields, expected] of table) assert.deepEqual(lines(level, event, fields), expected)
 })
 
+test('the filter for fail2ban knows the packets that no key opened, and no other line', () => {
+  const filter = readFileSync(new URL('../../../packaging/fail2ban/fwknopd.conf', import.meta.url), 'utf8')
+  const [, patterns = ''] = /^failregex = (.*?)^ignoreregex/ms.exec(filter) ?? []
+  const regexes = patterns
+    .trim()
+    .split('\n')
+    .map((line) => new RegExp(line.trim().replace('%(__prefix_line)s', '').replace('<HOST>', '(?<host>[\\d.:a-f]+)')))
+  assert.equal(regexes.length, 3)
+  const banned = table.flatMap(([level, event, fields]) =>
+    fwknopdLines(level, event, fields, context).flatMap(({ text }) =>
+      regexes.some((regex) => regex.exec(text)?.groups?.['host'] === '1.2.3.4') ? [fields['code']] : [],
+    ),
+  )
+  assert.deepEqual(banned.sort(), ['ACCESS_NO_SOURCE', 'SPA_HMAC_MISMATCH', 'SPA_REPLAYED'])
+})
+
 test('a server-auth text is never shown: it may be a password', () => {
-  const message = JSON.stringify({ ...opened, serverAuth: 'crypt,hunter2' })
+  const message = { ...opened, serverAuth: 'crypt,hunter2' }
   const shown = lines('info', 'knock', { ...granted, grant: 'tcp/22', text: 'AAAA', message })
   assert.ok(shown.includes('debug     Server Auth: <hidden>'))
   assert.doesNotMatch(shown.join(), /hunter2/)

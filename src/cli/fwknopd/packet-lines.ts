@@ -5,7 +5,7 @@ import { encodeMessage } from '../../packet/message-fields.ts'
 import { typeNames } from '../fwknop/dump.ts'
 
 /**
- * @param fields `text`, the packet as it came, and `message`, as JSON: only there where the server shows packets.
+ * @param fields `text`, the packet as it came, and `message`: only there where the server shows packets.
  * @returns the lines; none where the event has no packet.
  */
 export function packetLines({
@@ -16,9 +16,9 @@ export function packetLines({
 }: {
   readonly [name: string]: LogField
 }): readonly string[] {
-  if (typeof text !== 'string' || typeof message !== 'string') return []
-  // The warden wrote it, of a message that it had read field by field.
-  const decoded = JSON.parse(message) as Message
+  if (typeof text !== 'string' || typeof message !== 'object') return []
+  // The warden had read the message field by field.
+  const decoded = message as unknown as Message
   const fields = encodeMessage(decoded, decoded.version)
   const row = (name: string, value: string | number): string => `${name.padStart(15)}: ${value}`
   return [

@@ -23,6 +23,11 @@ test('what fwknopd passes over is passed over with a warning', () => {
       'PCAP_INFT eth1;',
       "1: Ignoring unknown configuration parameter: 'PCAP_INFT': there is no such variable — perhaps: PCAP_INTF",
     ],
+    ['BLACKLIST 1.2.3.4;', '1: BLACKLIST is ignored: fwknopd 2.6 does not know it either'],
+    [
+      'ENABLE_NFQ_CAPTURE Y;',
+      '1: ENABLE_NFQ_CAPTURE is ignored: packets are captured from the interface, and need no rule of NFQUEUE',
+    ],
     ['garbage', '1: Ignoring unknown configuration parameter: …: there is no such variable'],
     ['PCAP_FILTER ;', '1: Invalid config file entry: the line is ignored: PCAP_FILTER has no value'],
     ['ACCESS_FILE $NO_SUCH/x;', '1: Invalid embedded variable: the line is ignored: no line before it sets $NO_SUCH'],

@@ -20,6 +20,18 @@ const BUILT_IN: ReadonlySet<string> = new Set(['FWKNOP_RUN_DIR', 'FWKNOP_CONF_DI
 /** Without these, used or old packets open doors: a word that is neither yes nor no keeps them on. */
 const PROTECTIONS: ReadonlySet<string> = new Set(['ENABLE_SPA_PACKET_AGING', 'ENABLE_DIGEST_PERSISTENCE'])
 
+/** Refused by name elsewhere. fwknopd 2.6 does not know them, or knows them only in builds that Debian has not. */
+const IGNORED: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    [
+      ...['BLACKLIST', 'FIREWALL_TYPE', 'ENABLE_EXTERNAL_CMDS', 'ENABLE_EXT_CMD_PREFIX', 'EXT_CMD_PREFIX'],
+      ...['EXTERNAL_CMD_OPEN', 'EXTERNAL_CMD_CLOSE', 'EXTERNAL_CMD_ALARM'],
+    ].map((name) => [name, 'fwknopd 2.6 does not know it either']),
+  ),
+  DIGEST_DB_FILE: 'a dbm file cannot be read. What fwknopd recorded in there is not known here',
+  ENABLE_NFQ_CAPTURE: 'packets are captured from the interface, and need no rule of NFQUEUE',
+}
+
 /** @returns lines that the strict parser understands. @param notices gets what was passed over, and why. */
 export function forgivenLines(file: string, text: string, notices: Notice[]): readonly SettingLine[] {
   const warn = (what: string, at: Failure['at']): void => {
@@ -40,6 +52,11 @@ export function forgivenLines(file: string, text: string, notices: Notice[]): re
     const { name, at } = line
     if (!serverSettingNames.includes(name)) {
       warn(`Ignoring unknown configuration parameter: ${nameOf(name)}: ${whyUnknown(name)}`, at)
+      continue
+    }
+    const ignored = Object.hasOwn(IGNORED, name) ? IGNORED[name] : undefined
+    if (ignored !== undefined) {
+      if (!/^no?$/i.test(line.value)) warn(`${name} is ignored: ${ignored}`, at)
       continue
     }
     if (line.value === '') {

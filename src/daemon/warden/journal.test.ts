@@ -223,7 +223,7 @@ test('the text of a packet is in the log only where that is configured, and neve
     told.knock({ ...knock, text: 'AAAA' }, stale, unnamed)
     assert.deepEqual(
       log.records.map(({ fields }) => [fields['text'], typeof fields['message']]),
-      Array(2).fill(shows ? ['AAAA', 'string'] : [undefined, 'undefined']),
+      Array(2).fill(shows ? ['AAAA', 'object'] : [undefined, 'undefined']),
     )
     for (const verdict of told.lastVerdicts()) assert.ok(!('text' in verdict) && !('message' in verdict))
   }

@@ -294,7 +294,7 @@ function cameFrom({ packet, http, text, message }: Knock): Fields {
   return {
     ...origin(packet),
     via: http === true ? `${packet.way ?? 'udp'}/http` : (packet.way ?? 'udp'),
-    ...(text !== undefined && { text, message: JSON.stringify(message) }),
+    ...(text !== undefined && { text, message: message as unknown as LogField }),
   }
 }
 
