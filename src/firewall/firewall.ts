@@ -127,6 +127,9 @@ export type Installed =
   | { /** `chains`: those of fwknop, in the host’s iptables. */ readonly kind: 'mark' | 'chains' | 'absent' }
   | { readonly kind: 'gate'; readonly protectedPorts: readonly ProtocolPort[] }
 
+/** Which rules a listing has. `commands`: ours, with the command that each rule comes from, where there is one. */
+export type RulesToList = 'ours' | 'all' | 'commands'
+
 /**
  * A firewall of the kernel: what it installs stays when this process ends. So it can be inspected without a server, and
  * an administrator must be able to remove it.
@@ -144,7 +147,7 @@ export interface KernelFirewall extends Firewall {
   /** Names of other tables that look like ghostport's. */
   lookAlikes(): Promise<Result<readonly string[], FirewallFailure>>
   /** The rules as the host's own programs show them, for an administrator to read: ours, or all. */
-  listing(which: 'ours' | 'all'): Promise<Result<string, FirewallFailure>>
+  listing(which: RulesToList): Promise<Result<string, FirewallFailure>>
   /** Removes all that is ours, with every grant. In gate mode this opens the protected ports. Idempotent. */
   uninstall(): Promise<Result<void, FirewallFailure>>
 }

@@ -3,18 +3,19 @@
 # what the suite may write elsewhere, and runs it. Nothing that it does reaches the checkout or the host.
 #
 # In the environment: CHECKOUT, OUT (where the suite's records go), PROGRAM (dist/ and package.json), MODULES (its npm
-# packages), NODE. The arguments are the suite's.
+# packages), CACHE (compiled code, from one start to the next), NODE. The arguments are the suite's.
 set -e
 mount --make-rprivate /
 # Programs are found here under any name that the host gives them: their folder may be under what is hidden below.
 mount -t tmpfs tmpfs /mnt
 cd /mnt
-mkdir checkout out program bin home upper work tree no-library
+mkdir checkout out program cache bin home upper work tree no-library
 touch node
 mount --bind "$CHECKOUT" checkout
 mount --bind "$OUT" out
 mount --bind "$PROGRAM" program
 mount --bind "$MODULES" program/node_modules
+mount --bind "$CACHE" cache
 mount --bind "$NODE" node
 mount -t overlay overlay -o lowerdir=checkout,upperdir=upper,workdir=work tree
 for name in fwknop fwknopd; do
@@ -25,6 +26,8 @@ chmod 700 home
 mount -t tmpfs -o mode=1777 tmpfs /tmp
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/lock
+mount -t tmpfs -o mode=755 tmpfs /var/cache
+mkdir /var/cache/ghostport && mount --bind cache /var/cache/ghostport
 for folder in /var/log /var/lib /dev/shm; do [ ! -d "$folder" ] || mount -t tmpfs tmpfs "$folder"; done
 mount -o remount,bind,ro /
 
@@ -43,6 +46,6 @@ umask 077
 export TAR_OPTIONS='--no-same-owner --no-same-permissions'
 find . -maxdepth 2 \( -path './conf*' -o -name '*.key' \) -exec chmod go= {} +
 export HOME=/mnt/home LC_ALL=C
-unset CHECKOUT OUT PROGRAM MODULES NODE
+unset CHECKOUT OUT PROGRAM MODULES CACHE NODE
 perl ./test-fwknop.pl --output-dir /mnt/out/records "$@"
 exit $?

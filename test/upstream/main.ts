@@ -25,6 +25,7 @@ const stop = new AbortController()
 const work = mkdtempSync(join(tmpdir(), 'ghostport-upstream-'))
 /** Our programs as they were built when the run began: a later build changes nothing. */
 const program = join(work, 'program')
+const cache = join(work, 'cache')
 process.on('exit', () => rmSync(work, { recursive: true, force: true }))
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => {
@@ -40,7 +41,14 @@ async function main(): Promise<number> {
   const unavailable = netnsUnavailable()
   if (unavailable !== false) return complain(unavailable)
   keepProgram()
-  const options = { checkout: args.checkout, binaries: binaries.peer, program, folder: work, signal: stop.signal }
+  const options = {
+    checkout: args.checkout,
+    binaries: binaries.peer,
+    program,
+    cache,
+    folder: work,
+    signal: stop.signal,
+  }
   const cases = casesOf(await listing(options))
   if (args.list) {
     for (const name of cases) say(name)
@@ -57,6 +65,7 @@ async function main(): Promise<number> {
 function keepProgram(): void {
   const root = join(import.meta.dirname, '..', '..')
   mkdirSync(join(program, 'node_modules'), { recursive: true })
+  mkdirSync(cache, { mode: 0o700 })
   for (const name of ['dist', 'package.json']) cpSync(join(root, name), join(program, name), { recursive: true })
 }
 
@@ -115,7 +124,11 @@ async function inShards(
   const worker = async () => {
     for (const names of queue) {
       const folder = join(work, `${folders++}`)
-      await runBatch(names, { checkout, binaries: binaries[whose], program, folder, limit, signal: stop.signal }, tell)
+      await runBatch(
+        names,
+        { checkout, binaries: binaries[whose], program, cache, folder, limit, signal: stop.signal },
+        tell,
+      )
       rmSync(folder, { recursive: true, force: true })
     }
   }

@@ -61,11 +61,13 @@ writeFileSync(join(checkout, 'test', 'test-fwknop.pl'), SUITE)
 /** No program of ours is run here. */
 const program = join(folder, 'program')
 mkdirSync(join(program, 'node_modules'), { recursive: true })
+const cache = join(folder, 'cache')
+mkdirSync(cache)
 
 test('each case of a suite gets its verdict, also after one that hangs and one that ends the suite', {
   skip: netnsUnavailable(),
 }, async () => {
-  const options = { checkout, binaries: binaries.peer, program, folder, signal: AbortSignal.timeout(60_000) }
+  const options = { checkout, binaries: binaries.peer, program, cache, folder, signal: AbortSignal.timeout(60_000) }
   const names = casesOf(await listing(options))
   assert.deepEqual(names, [
     '[a] [client] passes (1)',
@@ -98,6 +100,13 @@ test('a suite that does not start is an error with its words', { skip: netnsUnav
   const broken = join(folder, 'broken')
   mkdirSync(join(broken, 'test'), { recursive: true })
   writeFileSync(join(broken, 'test', 'test-fwknop.pl'), 'die "no library\\n";')
-  const options = { checkout: broken, binaries: binaries.peer, program, folder, signal: AbortSignal.timeout(60_000) }
+  const options = {
+    checkout: broken,
+    binaries: binaries.peer,
+    program,
+    cache,
+    folder,
+    signal: AbortSignal.timeout(60_000),
+  }
   await assert.rejects(listing(options), /no library/)
 })

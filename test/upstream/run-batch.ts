@@ -23,6 +23,8 @@ export interface BatchOptions {
   readonly binaries: Binaries
   /** Our programs: a folder with dist/, package.json and an empty node_modules/. */
   readonly program: string
+  /** A folder for the compiled code of our programs, as /var/cache/ghostport on a host. */
+  readonly cache: string
   /** An empty folder for the suite's records. */
   readonly folder: string
   /** The longest that one case may take, in seconds. */
@@ -96,7 +98,7 @@ function recordOf(folder: string, number: number): string {
 }
 
 function start(
-  { checkout, binaries, program, folder, signal }: Omit<BatchOptions, 'limit'>,
+  { checkout, binaries, program, cache, folder, signal }: Omit<BatchOptions, 'limit'>,
   args: readonly string[],
 ): { readonly child: ChildProcess; text(): string } {
   const argv = ['--fwknop-path', binaries.fwknop, '--fwknopd-path', binaries.fwknopd, '--lib-dir', binaries.libraries]
@@ -122,6 +124,7 @@ function start(
         CHECKOUT: checkout,
         OUT: folder,
         PROGRAM: program,
+        CACHE: cache,
         MODULES: join(ROOT, 'node_modules'),
         NODE: process.execPath,
       },

@@ -66,6 +66,8 @@ export function fwknopdLines(level: LogLevel, event: string, fields: Fields, con
       return cycleLines(level, fields)
     case 'refused':
       return refusedLines(level, fields)
+    case 'rules':
+      return list(fields['lines']).map(debug)
     case 'grant expired':
       return expiredLines(fields, context)
     case 'notice': {

@@ -66,7 +66,7 @@ export async function serve(
     manager: { ...noServiceManager, ready: onReady },
     openLog: async () => {
       output.log.write('info', 'starting')
-      return withLog(output, ends)
+      return withLog(output, await showingRules(loaded.server, ends))
     },
     onStarted: (warden) => {
       ends.begin(async () => {
@@ -82,6 +82,17 @@ export async function serve(
       reread(source, output)
       output.log.write('info', 'restarted')
     },
+  })
+}
+
+/** fwknopd shows its rules with `-v -v`. */
+async function showingRules({ lines, firewall }: ServerConfig, log: Log): Promise<Log> {
+  if (lines.verbosity < 2 || firewall.kind !== 'iptables') return log
+  const { ShownRules } = await import('./shown-rules.ts')
+  const { listRules } = await import('../../daemon/warden/open-firewall.ts')
+  return new ShownRules(log, async () => {
+    const listed = await listRules(firewall, 'commands')
+    return listed.ok ? listed.value : undefined
   })
 }
 

@@ -15,7 +15,7 @@ import {
   type RelayConfig,
 } from '../../config/server/firewall-settings.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
-import type { ConnectionLimits, Firewall, Kept, KernelFirewall, Mended } from '../../firewall/firewall.ts'
+import type { ConnectionLimits, Firewall, Kept, KernelFirewall, Mended, RulesToList } from '../../firewall/firewall.ts'
 import type { LeftPort } from '../../firewall/host/after-removal.ts'
 import type { Finding, PortsInUse } from '../../firewall/host/findings.ts'
 import { descriptorLimit } from '../../firewall/relay/descriptors.ts'
@@ -160,7 +160,7 @@ export async function removeRules(
  * The rules of the host's firewall, as its own programs show them.
  * @returns an empty text if there are none of ours; with the relay always.
  */
-export async function listRules(config: FirewallConfig, which: 'ours' | 'all'): Promise<Result<string>> {
+export async function listRules(config: FirewallConfig, which: RulesToList): Promise<Result<string>> {
   if (config.kind === 'relay') return ok('')
   const firewall = await makeKernel(config)
   if (!firewall.ok) return firewall

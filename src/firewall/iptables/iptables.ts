@@ -27,6 +27,7 @@ import type {
   KernelFirewall,
   Mended,
   Opened,
+  RulesToList,
 } from '../firewall.ts'
 import type { LeftPort } from '../host/after-removal.ts'
 import type { Finding, PortsInUse } from '../host/findings.ts'
@@ -281,7 +282,7 @@ class Chains implements KernelFirewall {
     return ok([])
   }
 
-  async listing(which: 'ours' | 'all'): Promise<Result<string, FirewallFailure>> {
+  async listing(which: RulesToList): Promise<Result<string, FirewallFailure>> {
     let text = ''
     for (const family of FAMILIES) {
       const tables = await this.#read(family)
@@ -297,6 +298,9 @@ class Chains implements KernelFirewall {
           const listed = await this.#programs.list(family, table, chain)
           if (!listed.ok) return listed
           text += `${family === 4 ? 'iptables' : 'ip6tables'}, table ${table}:\n${listed.value}\n`
+          if (which === 'commands')
+            for (const { words } of chains.get(chain) ?? [])
+              text += `${family === 4 ? 'iptables' : 'ip6tables'} -t ${table} -A ${chain} ${words.join(' ')}\n`
         }
       }
     }

@@ -26,6 +26,7 @@ import type {
   KernelFirewall,
   Mended,
   Opened,
+  RulesToList,
 } from '../firewall.ts'
 import type { LeftPort } from '../host/after-removal.ts'
 import type { Finding, PortsInUse } from '../host/findings.ts'
@@ -248,7 +249,7 @@ class KernelTable implements KernelFirewall {
     return ok(ours.map(({ name }) => name))
   }
 
-  async listing(which: 'ours' | 'all'): Promise<Result<string, FirewallFailure>> {
+  async listing(which: RulesToList): Promise<Result<string, FirewallFailure>> {
     if (which === 'all') return this.#nft.run('list ruleset\n')
     const listed = this.#nft.run(`list table inet ${this.#shape.table}\n`)
     return !listed.ok && listed.failure.missing ? ok('') : listed
