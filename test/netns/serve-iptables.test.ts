@@ -57,7 +57,7 @@ for (const variant of ['nft', 'legacy'] satisfies readonly Variant[])
           .filter((one) => one.startsWith('-A FWKNOP_INPUT '))
         assert.match(
           line,
-          /-p tcp -m tcp --dport 22 -m comment --comment _exp_\d{10} -m time --datestop \S+ .* -j ACCEPT$/,
+          /-p tcp -m tcp --dport 22 -m time --datestop \S+ -m comment --comment _exp_\d{10} .* -j ACCEPT$/,
         )
         await lab.c1.until('timeout', { protocol: 'tcp', address: at, port: 22 })
         assert.ok(performance.now() - asked > LIFETIME * 1000 - 100, 'it ended too soon')

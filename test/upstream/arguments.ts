@@ -13,7 +13,7 @@ fwknop and with ours, and compares. CHECKOUT is only read. Needs root.
                     server) or server (our server with Debian's client); default:
                     first the cases of the peer that have no result yet, then ours
   --only PATTERN    the cases whose name matches this regular expression
-  --failed          the cases that failed last time
+  --failed          the cases that have not passed yet
   --shards N        how many run at once; default 4
   --limit SECONDS   the longest that one case may take; default 180
   --once            do not run a failed case again, alone

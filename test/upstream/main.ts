@@ -85,7 +85,7 @@ function chosen(whose: Whose, cases: readonly CaseName[], args: Arguments): read
   const isAsked = (name: CaseName) => args.only === undefined || args.only.test(name)
   return cases.filter((name) => {
     if (!isAsked(name)) return false
-    if (args.onlyFailed && known.get(name)?.verdict !== 'failed') return false
+    if (args.onlyFailed && known.get(name)?.verdict === 'passed') return false
     if (whose !== 'peer') return peer.get(name)?.verdict !== 'failed'
     return args.whose.length === 1 || !known.has(name)
   })

@@ -1,8 +1,8 @@
 /**
  * The rules of a grant in fwknop's chains, as `iptables-restore` reads them and `iptables-save` prints them. Pure.
  *
- *     -s 192.0.2.7/32 -p tcp -m tcp --dport 22 -m comment --comment _exp_1732581235
- *       -m time --datestop 2024-11-26T00:33:54 -m comment --comment "2|3|30|192.0.2.7|t22|alice|86400000" -j ACCEPT
+ *     -s 192.0.2.7/32 -p tcp -m tcp --dport 22 -m time --datestop 2024-11-26T00:33:54
+ *       -m comment --comment _exp_1732581235 -m comment --comment "2|3|30|192.0.2.7|t22|alice|86400000" -j ACCEPT
  *
  * The first comment is fwknop's: the second in which the rule ends. The kernel compares `--datestop` with its own clock
  * (UTC), so the rule ends there too when no process runs. The last comments, of the first rule only, are the record of
@@ -132,7 +132,7 @@ function endMatches({ wall }: End): string {
   const end = lastSecondOf(wall)
   // The kernel still matches in the second that is named.
   const stop = new Date((end - 1) * 1000).toISOString().slice(0, 19)
-  return `-m comment --comment _exp_${end} -m time --datestop ${stop}`
+  return `-m time --datestop ${stop} -m comment --comment _exp_${end}`
 }
 
 /** A record has no quotes and no backslashes. */
