@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { must } from '../../../test/support/results.ts'
+import { StanzaIndex } from '../../access/matching.ts'
+import { OpenerMemory } from '../../access/opener-memory.ts'
+import { concatBytes } from '../../bytes/bytes.ts'
+import { encodeText } from '../../bytes/text.ts'
+import type { CapturedPacket } from '../../capture/capture.ts'
+import { parseAccessConf } from '../../config/access/parse-access-conf.ts'
+import { filesFromSnapshot } from '../../config/reading/config-files.ts'
+import { type IpAddress, parseAddress } from '../../packet/address.ts'
+import { HmacKey } from '../../packet/key.ts'
+import { parseKeyText } from '../../packet/key-text.ts'
+import { sealGnupgMessage } from '../../packet/seal.ts'
+import { milliseconds, port } from '../../units.ts'
+import type { GnupgRequest } from '../link/gnupg-protocol.ts'
+import { GnupgDesk } from './gnupg-desk.ts'
+import { begin, type Received } from './receive.ts'
+
+const ip = (text: string): IpAddress => must(parseAddress(text))
+const texts = {
+  'access.conf':
+    'SOURCE ANY\nGPG_ALLOW_NO_PW Y\nGPG_DISABLE_SIG Y\nSOURCE ANY\nGPG_ALLOW_NO_PW Y\nGPG_DISABLE_SIG Y\nHMAC_KEY key\n',
+}
+const { stanzas } = must(parseAccessConf('access.conf', filesFromSnapshot({ texts, folders: {}, failures: {} })))
+const receiving = { policy: { http: 'off' as const }, index: new StanzaIndex(stanzas), openers: new OpenerMemory() }
+const hmac = { key: must(parseKeyText(HmacKey, 'key')), type: 'sha256' as const }
+
+let made = 0
+/** A message that has the outline of GnuPG's: each another. */
+function message(): Uint8Array {
+  const number = Uint8Array.of(++made >> 8, made & 0xff)
+  const sessionKey = concatBytes(
+    Uint8Array.of(0x85, 1, 0x0c, 3),
+    new Uint8Array(8),
+    Uint8Array.of(1),
+    new Uint8Array(258),
+  )
+  return concatBytes(sessionKey, Uint8Array.of(0xd2, 100, 1), new Uint8Array(97), number)
+}
+function packet(source: string, isVouched = false, of = message()): CapturedPacket {
+  const text = must(sealGnupgMessage(of, isVouched ? hmac : undefined))
+  const ports = { sourcePort: port(4321), destinationPort: port(62201) }
+  return { via: 'udp', payload: encodeText(text), source: ip(source), ...ports }
+}
+
+function desk() {
+  const sent: GnupgRequest[] = []
+  const settled: [source: string, code: string][] = []
+  let now = 0
+  const at = new GnupgDesk(
+    (request) => sent.push(request),
+    () => milliseconds(now),
+  )
+  const told = (source: string, received: Received): void =>
+    void settled.push([source, received.state === 'refused' ? received.failure.code : received.state])
+  return {
+    ...{ at, sent, settled },
+    /** @returns what became of it at once. */
+    take(captured: CapturedPacket, isKnown = false): string {
+      let received: Received | undefined = begin(captured, receiving)
+      while (received?.state === 'pending') {
+        const settle = (later: Received): void => told(captured.source, later)
+        // A packet with an HMAC is for the second stanza: the first would take the HMAC for ciphertext.
+        received = at.take({ packet: captured, pending: received, isKnown, settle }, () => false)
+      }
+      return received === undefined ? 'waits' : received.state === 'refused' ? received.failure.code : received.state
+    },
+    answer(failure: 'SPA_DECRYPT_FAILED' | 'GNUPG_FAILED' = 'SPA_DECRYPT_FAILED'): void {
+      const request = sent.shift()
+      assert(request !== undefined)
+      at.answered({ id: request.id, failure: { code: failure, detail: 'no' } })
+    },
+    pass(time: number): void {
+      now += time
+      at.expire()
+    },
+  }
+}
+
+test('two packets are with the GnuPG process at a time, and others follow', () => {
+  const { take, sent, answer } = desk()
+  for (let i = 0; i < 4; i++) assert.equal(take(packet(`192.0.2.${i}`)), 'waits')
+  assert.equal(sent.length, 2)
+  answer()
+  assert.equal(sent.length, 2)
+})
+
+test('a source has its share of the places, and no more; an IPv6 network is one source', () => {
+  const { take } = desk()
+  const outcomes = Array.from({ length: 10 }, () => take(packet('192.0.2.1')))
+  assert.equal(outcomes.filter((it) => it === 'waits').length, 2 + 4)
+  assert.equal(outcomes.at(-1), 'GNUPG_BUSY')
+  const ofNetwork = Array.from({ length: 10 }, (_, i) => take(packet(`2001:db8::${i + 1}`)))
+  assert.equal(ofNetwork.filter((it) => it === 'waits').length, 4)
+  assert.equal(take(packet('2001:db8:0:1::1')), 'waits')
+})
+
+test('all sources together have a number of places', () => {
+  const { take } = desk()
+  const outcomes = Array.from({ length: 400 }, (_, i) => take(packet(`10.0.${i >> 8}.${i & 255}`)))
+  assert.equal(outcomes.filter((it) => it === 'waits').length, 2 + 256)
+})
+
+test('what an HMAC vouches for goes first, then a known source; strangers take turns', () => {
+  const { take, sent, answer, settled } = desk()
+  for (const source of ['10.0.0.1', '10.0.0.1', '10.0.0.1', '10.0.0.1', '10.0.0.2']) take(packet(source))
+  take(packet('10.0.0.3'), true)
+  const vouched = packet('10.0.0.4', true)
+  assert.equal(take(vouched), 'waits')
+  while (sent.length > 0) answer()
+  const order = settled.map(([source]) => source)
+  assert.deepEqual(order.slice(0, 2), ['10.0.0.1', '10.0.0.1'])
+  assert(order.indexOf('10.0.0.3') < order.indexOf('10.0.0.2'))
+  assert(order.indexOf('10.0.0.2') < order.lastIndexOf('10.0.0.1'))
+})
+
+test('a copy does not reach gpg again: not while the first waits, nor after it was refused', () => {
+  const { take, sent, answer } = desk()
+  const of = message()
+  assert.equal(take(packet('10.0.0.1', false, of)), 'waits')
+  assert.equal(take(packet('10.0.0.2', false, of)), 'GNUPG_BUSY')
+  answer()
+  assert.equal(take(packet('10.0.0.2', false, of)), 'SPA_DECRYPT_FAILED')
+  assert.equal(sent.length, 0)
+})
+
+test('a gpg that failed is asked again', () => {
+  const { take, answer } = desk()
+  const of = message()
+  take(packet('10.0.0.1', false, of))
+  answer('GNUPG_FAILED')
+  assert.equal(take(packet('10.0.0.1', false, of)), 'waits')
+})
+
+test('an answer that does not come is given up, and the next are asked', () => {
+  const { at, take, sent, settled, pass } = desk()
+  for (let i = 1; i < 5; i++) take(packet(`10.0.0.${i}`))
+  assert.equal(sent.length, 2)
+  assert(at.deadline !== undefined)
+  pass(9_999)
+  assert.equal(settled.length, 0)
+  pass(1)
+  assert.deepEqual(settled, [
+    ['10.0.0.1', 'GNUPG_FAILED'],
+    ['10.0.0.2', 'GNUPG_FAILED'],
+  ])
+  assert.equal(sent.length, 4)
+})
+
+test('an answer that nobody asked for, or that is none, changes nothing', () => {
+  const { at, take, sent, settled } = desk()
+  take(packet('10.0.0.1'))
+  const id = sent[0]?.id ?? 0
+  const failure = { code: 'SPA_DECRYPT_FAILED', detail: '' }
+  for (const value of [null, 1, {}, { id }, { id: id + 1, failure }, { id, failure: { ...failure, code: 'ABORTED' } }])
+    at.answered(value)
+  assert.equal(settled.length, 0)
+  assert(at.deadline !== undefined)
+})
+
+test('under another configuration all that waits begins again', () => {
+  const { at, take } = desk()
+  for (let i = 1; i < 6; i++) take(packet(`10.0.0.${i}`))
+  assert.deepEqual(
+    at.clear().map(({ source }) => source),
+    ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4', '10.0.0.5'],
+  )
+  assert.equal(at.deadline, undefined)
+  assert.equal(take(packet('10.0.0.1')), 'waits')
+})
