@@ -67,7 +67,7 @@ export function readStanzaBlocks(
 ): Result<readonly StanzaBlock[], ConfigFailure> {
   if (reading.folder === undefined) return readFile(file, files, [], reading)
   const names = files.list(reading.folder)
-  if (!names.ok) return names
+  if (!names.ok) return { ok: false, failure: { ...names.failure, detail: `ACCESS_FOLDER: ${names.failure.detail}` } }
   const blocks: StanzaBlock[] = []
   for (const name of names.value) {
     const read = readFile(name, files, [], reading)
@@ -200,7 +200,7 @@ function unreadable<F extends Failure>(failure: F, { name, value, at }: SettingL
 function readKeyFile(line: SettingLine, files: ConfigFiles, block: OpenBlock, reading: AccessReading): void {
   const { at } = line
   const path = relativeTo(startOf(line, reading), line.value)
-  const lines = keyLines(path, files)
+  const lines = keyLines(path, files, reading)
   if (lines.ok) block.lines.push(...lines.value)
   const failure = lines.ok
     ? {}
@@ -208,9 +208,10 @@ function readKeyFile(line: SettingLine, files: ConfigFiles, block: OpenBlock, re
   block.keyFile = { path, shown: isPathLike(line.value) ? path : 'the file of keys', at, ...failure }
 }
 
-function keyLines(path: string, files: ConfigFiles): Result<readonly SettingLine[], Failure> {
+function keyLines(path: string, files: ConfigFiles, reading: AccessReading): Result<readonly SettingLine[], Failure> {
   const text = files.readKeys(path)
   if (!text.ok) return text
+  if (reading.forgiving !== undefined) return forgivenKeyLines(path, text.value, reading.forgiving.notices)
   const lines = readSettingLines(path, text.value, ALL_NAMES)
   if (!lines.ok) return lines
   const stranger = lines.value.find(({ name }) => !KEY_FILE_SETTINGS.has(name))
@@ -219,6 +220,18 @@ function keyLines(path: string, files: ConfigFiles): Result<readonly SettingLine
   return refuse('CONFIG_CONFLICT', `a file of %include_keys may hold only keys and their digest type${what}`, {
     at: stranger.at,
   })
+}
+
+/** As fwknopd reads it: what is no key is passed over, so that a user cannot change policy. */
+function forgivenKeyLines(path: string, text: string, notices: Notice[]): Result<readonly SettingLine[], Failure> {
+  const kept: SettingLine[] = []
+  for (const line of forgivenStanzaLines(path, text, ALL_NAMES, notices)) {
+    if ('fault' in line) return { ok: false, failure: line.fault }
+    const { name, at } = line
+    if (KEY_FILE_SETTINGS.has(name)) kept.push(line)
+    else notices.push({ level: 'warning', text: `Ignoring invalid entry: '${name}': this file may hold only keys`, at })
+  }
+  return ok(kept)
 }
 
 function outside({ name, at }: SettingLine, why: string | undefined): Refused<ConfigFailure> {

@@ -86,6 +86,20 @@ test('a stanza goes on after an include, and a relative path begins where fwknop
   )
 })
 
+test('of a file of keys, only the keys count', () => {
+  const { stanzas, warnings } = read('SOURCE ANY\n%include_keys /keys\n', {
+    '/keys': 'SOURCE 1.2.3.4\nKEY testtest\nOPEN_PORTS tcp/1\nHMAC_KEY other\n',
+  })
+  assert.deepEqual(
+    stanzas.map(({ sources, openPorts, hmac }) => [sources, openPorts, hmac !== undefined]),
+    [['any', undefined, true]],
+  )
+  assert.deepEqual(warnings, [])
+  // A key that is misspelt is missed: without it, the stanza would be weaker.
+  const misspelt = read('SOURCE ANY\n%include_keys /keys\n', { '/keys': 'KEY testtest\nHMAC_KEYS other\n' })
+  assert.equal(misspelt.failure?.code, 'CONFIG_MISSING_KEY')
+})
+
 test('a folder replaces the file', () => {
   const files = filesFromSnapshot({
     texts: { '/folder/a.conf': STANZA, '/folder/b.conf': 'SOURCE 1.2.3.4\nKEY b\n' },
