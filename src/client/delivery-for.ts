@@ -7,7 +7,7 @@ import { exposeKey, ProxyPassword } from '../packet/key.ts'
 import { parseKeyText } from '../packet/key-text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { readSecretFile, readUserFile, refuseMissing } from '../system/user-file.ts'
-import { type Route, requestOptions } from './route.ts'
+import { type Route, requestOptions, tunnelFor } from './route.ts'
 
 /**
  * @param route as `routeFor` made it of these settings. @param server as the user named it.
@@ -37,9 +37,13 @@ export async function deliveryFor(
     case 'https': {
       const authorities = authoritiesIn(settings.caFile)
       if (!authorities.ok) return authorities
+      const password = proxyPassword(settings)
+      if (!password.ok) return password
       const { httpsDelivery } = await import('../delivery/https.ts')
       const name = server.replace(/^\[(.*)\]$/, '$1')
-      return ok(httpsDelivery({ ...requestOptions(settings, server), name, ...authorities.value, ...from }))
+      const through = tunnelFor(settings, server)
+      const tunnel = through === undefined ? {} : { tunnel: { ...through, ...password.value } }
+      return ok(httpsDelivery({ ...requestOptions(settings, server), name, ...authorities.value, ...tunnel, ...from }))
     }
     case 'udpraw':
     case 'tcpraw':

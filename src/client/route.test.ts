@@ -25,6 +25,10 @@ describe('the way of a packet', () => {
       { transport: 'udpraw', spoofedSource: spoofed },
       { transport: 'udpraw', port: 62201, family: 4 },
     ],
+    [
+      { httpProxy: proxy, transport: 'https' },
+      { transport: 'https', port: 3128, proxy },
+    ],
     [{ transport: 'http' }, { transport: 'http', port: 62201 }],
     [{ transport: 'https' }, { transport: 'https', port: 443 }],
     [
@@ -51,7 +55,6 @@ describe('the way of a packet', () => {
 
   const contradictions: readonly (readonly [ClientSettings, RegExp])[] = [
     [{ httpProxy: proxy, transport: 'udp' }, /proxy .* not udp/],
-    [{ httpProxy: proxy, transport: 'https' }, /proxy .* not https/],
     [{ spoofedSource: spoofed }, /udpraw, tcpraw or icmp \(-P\), and not udp/],
     [{ spoofedSource: spoofed, transport: 'tcp' }, /and not tcp/],
     [{ spoofedSource: spoofed, transport: 'tcpraw', family: 6 }, /192\.0\.2\.9 .*is not an IPv6 address/],
@@ -82,6 +85,7 @@ describe('what a request says of the server', () => {
     [{ serverPort: port(8080) }, 'Spa.Example', { server: 'Spa.Example' }],
     [{ userAgent: 'Fwknop/2' }, '2001:db8::1', { server: '[2001:db8::1]', userAgent: 'Fwknop/2' }],
     [{}, '[2001:db8::1]', { server: '[2001:db8::1]' }],
+    [{ httpProxy: proxy, transport: 'https', serverPort: port(8443) }, 'spa.example', { server: 'spa.example' }],
     [{ httpProxy: proxy }, 'spa.example', { server: 'spa.example', proxy: 'proxy.example' }],
     [{ httpProxy: proxy, serverPort: port(80) }, 'spa.example', { server: 'spa.example', proxy: 'proxy.example' }],
     [{ httpProxy: proxy, serverPort: port(81) }, '2001:db8::1', { server: '[2001:db8::1]:81', proxy: 'proxy.example' }],

@@ -43,7 +43,9 @@ export function routeFor(
   const written = encodeHttpRequest('A', requestOptions(settings, server))
   if (!written.ok) return written
   if (httpProxy === undefined) return ok(route)
-  const proxy = { host: httpProxy.host, port: httpProxy.port ?? serverPort ?? HTTP_PORT }
+  // Over HTTPS, the port of the settings is the server's alone.
+  const other = transport === 'http' ? serverPort : undefined
+  const proxy = { host: httpProxy.host, port: httpProxy.port ?? other ?? HTTP_PORT }
   return ok({ ...route, port: proxy.port, proxy })
 }
 
@@ -57,8 +59,8 @@ function contradictionIn(settings: ClientSettings, transport: Transport): string
   if ((settings.icmpType !== undefined || settings.icmpCode !== undefined) && transport !== 'icmp')
     return `--icmp-type and --icmp-code need --server-proto icmp (-P), and not ${transport}`
   if (httpProxy === undefined) return undefined
-  if (transport !== 'http')
-    return `a proxy (--http-proxy, -H) passes on HTTP, and not ${transport}: use --server-proto http (-P)`
+  if (transport !== 'http' && transport !== 'https')
+    return `a proxy (--http-proxy, -H) passes on HTTP and HTTPS, and not ${transport}: use --server-proto http (-P)`
   if (randomPort === true) return 'a random port (--rand-port, -r) cannot be used with a proxy (--http-proxy, -H)'
   if (httpProxyPassword !== undefined && httpProxyUser === undefined)
     return 'a password for the proxy has no effect without a user: set HTTP_PROXY_USER (--http-proxy-user)'
@@ -67,11 +69,11 @@ function contradictionIn(settings: ClientSettings, transport: Transport): string
 
 /** What an HTTP request says, but for the password: the server as typed, before any look-up. */
 export function requestOptions(settings: ClientSettings, server: string): HttpRequestOptions {
-  const { httpProxy, httpProxyUser, serverPort, userAgent } = settings
+  const { httpProxy, httpProxyUser, serverPort, userAgent, transport } = settings
   const agent = userAgent === undefined ? {} : { userAgent }
   const host = bracketed(server)
   // Like fwknop, without the port: a web server compares the name alone.
-  if (httpProxy === undefined) return { server: host, ...agent }
+  if (httpProxy === undefined || transport === 'https') return { server: host, ...agent }
   // The port of the server, if the settings name one besides the proxy's.
   const named = httpProxy.port === undefined || serverPort === HTTP_PORT ? undefined : serverPort
   return {
@@ -80,6 +82,13 @@ export function requestOptions(settings: ClientSettings, server: string): HttpRe
     ...(httpProxyUser === undefined ? {} : { proxyUser: httpProxyUser }),
     ...agent,
   }
+}
+
+/** Where a proxy is asked to connect to, for HTTPS. Without a password. */
+export function tunnelFor({ httpProxy, httpProxyUser, serverPort = HTTPS_PORT }: ClientSettings, server: string) {
+  if (httpProxy === undefined) return undefined
+  const login = httpProxyUser === undefined ? {} : { proxyUser: httpProxyUser }
+  return { to: formatHostPort(unbracketed(server), serverPort), ...login }
 }
 
 /** As in a URL. */

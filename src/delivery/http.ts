@@ -1,10 +1,10 @@
 /** Delivery as the path of an HTTP request, to the server itself or through a proxy (docs/WIRE.md § 9). */
 import { connect } from 'node:net'
-import { encodeHttpRequest, type HttpRequestOptions } from '../packet/http.ts'
+import { encodeHttpRequest, type HttpRequestOptions, type ProxyLogin } from '../packet/http.ts'
 import { type Failure, refuse } from '../result.ts'
 import type { Milliseconds } from '../units.ts'
 import type { Delivery } from './delivery.ts'
-import { describeTarget } from './explain-error.ts'
+import { describeTarget, type Target } from './explain-error.ts'
 import { ANSWER_LIMIT, CONNECT_LIMIT, sendOver } from './stream.ts'
 import type { StreamOptions } from './tcp.ts'
 
@@ -50,14 +50,18 @@ export function httpDelivery(options: HttpDeliveryOptions): Delivery {
         signal,
         ...waits,
       })
-      if (!sent.ok || sent.value.httpStatus !== PROXY_AUTHENTICATION_REQUIRED) return sent
-      const known =
-        request.proxyUser === undefined ? 'wants a user name and a password' : 'refuses user name and password'
-      return refuse('SEND_FAILED', `${describeTarget(target)}: it ${known} (407)`, {
-        suggestion: 'HTTP_PROXY_USER and HTTP_PROXY_PASSWORD in the rc file',
-      })
+      return (sent.ok && proxyRefusal(sent.value.httpStatus, target, request)) || sent
     },
   }
+}
+
+/** @returns why a proxy passes nothing on, where its status says so. */
+export function proxyRefusal(status: number | undefined, target: Target, { proxyUser }: ProxyLogin) {
+  if (status !== PROXY_AUTHENTICATION_REQUIRED) return undefined
+  const known = proxyUser === undefined ? 'wants a user name and a password' : 'refuses user name and password'
+  return refuse('SEND_FAILED', `${describeTarget(target)}: it ${known} (407)`, {
+    suggestion: 'HTTP_PROXY_USER and HTTP_PROXY_PASSWORD in the rc file',
+  })
 }
 
 export function unwritable({ detail }: Failure) {

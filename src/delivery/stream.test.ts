@@ -94,6 +94,30 @@ describe('a proxy', () => {
   })
 })
 
+describe('a tunnel through a proxy', () => {
+  const limits = { connectLimit: milliseconds(300) }
+  const tunnelled = { name: 'spa.example', server: 'spa.example', tunnel: { to: 'spa.example:443' }, ...limits }
+  const refusals: readonly (readonly [string, string | undefined, RegExp])[] = [
+    ['wants a password', 'HTTP/1.1 407 Authenticate\r\n\r\n', /wants a user name and a password \(407\)$/],
+    ['may not', 'HTTP/1.1 403 Forbidden\r\nX: y\r\n\r\n', /it does not connect to spa\.example:443, and answers 403$/],
+    ['says more than that', 'HTTP/1.1 200 OK\r\n\r\nmore', /what is no answer to CONNECT$/],
+    ['is none', 'SSH-2.0-OpenSSH\r\n\r\n', /what is no answer to CONNECT$/],
+    ['never comes to the point', 'x'.repeat(100_000), /what is no answer to CONNECT$/],
+    ['never answers', '', /no tunnel within 0\.3 s$/],
+    ['hangs up', undefined, /it closed the connection$/],
+  ]
+  for (const [what, answer, cause] of refusals)
+    it(`that ${what} is a refusal that says so`, async () => {
+      const at = await serve((socket) =>
+        socket.once('data', () => (answer === undefined ? socket.end() : socket.write(answer))),
+      )
+      const sent = await httpsDelivery(tunnelled).send({ text: TEXT, address, port: at })
+      assert.ok(!sent.ok)
+      assert.match(sent.failure.detail, new RegExp(`^the proxy 127\\.0\\.0\\.1 port ${at}/tcp: `))
+      assert.match(sent.failure.detail, cause)
+    })
+})
+
 describe('HTTPS', () => {
   const good = makeCertificate(['DNS:spa.example', 'IP:127.0.0.1'])
   const expired = makeCertificate(['DNS:spa.example'], -1)

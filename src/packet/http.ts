@@ -51,15 +51,19 @@ export function parseHttpRequest(
   return ok(forwardedFor === undefined ? { packet } : { packet, forwardedFor })
 }
 
+/** For a proxy that asks for it. */
+export interface ProxyLogin {
+  /** Without a colon. */
+  readonly proxyUser?: string
+  readonly proxyPassword?: string
+}
+
 /** How to build a request with {@link encodeHttpRequest}. */
-export interface HttpRequestOptions {
+export interface HttpRequestOptions extends ProxyLogin {
   /** The SPA server as in a URL: a name, an address, an IPv6 address in brackets; `:port` if it is not 80. */
   readonly server: string
   /** The proxy that gets the request, in the same form. The request then names the whole URL. */
   readonly proxy?: string
-  /** For a proxy that asks for it; without a colon. */
-  readonly proxyUser?: string
-  readonly proxyPassword?: string
   /** Must begin with `Fwknop`, unless the server accepts any user agent. */
   readonly userAgent?: string
 }
@@ -98,6 +102,12 @@ export function encodeHttpRequest(
     'Connection: close',
   ]
   return ok(`${lines.join('\r\n')}\r\n\r\n`)
+}
+
+/** Asks a proxy for a tunnel. @param to `HOST:PORT`, as it was checked by {@link encodeHttpRequest}. */
+export function encodeConnectRequest(to: string, { proxyUser, proxyPassword = '' }: ProxyLogin): string {
+  const login = proxyUser === undefined ? [] : [basicAuthorization(proxyUser, proxyPassword)]
+  return `${[`CONNECT ${to} HTTP/1.1`, `Host: ${to}`, ...login].join('\r\n')}\r\n\r\n`
 }
 
 /** RFC 7617, in UTF-8. The base64 holds no character that could end the line. */

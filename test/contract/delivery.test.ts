@@ -1,7 +1,7 @@
 /** The contract of deliveries for those that run without privilege, over loopback. */
 import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
-import { createServer, type Server } from 'node:net'
+import { connect, createServer, type Server } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createServer as createTlsServer } from 'node:tls'
 import { httpDelivery } from '../../src/delivery/http.ts'
@@ -79,6 +79,45 @@ deliveryContract('HTTPS', { families: both, sourcePorts: true, refusedOver: 'tcp
   )
   const request = { name: 'spa.example', server: 'spa.example', authorities: certificate.cert }
   return { ...(await serving(server, arrivals)), open: (options) => httpsDelivery({ ...request, ...options }) }
+})
+
+deliveryContract('HTTPS through a proxy', { families: both, sourcePorts: false, refusedOver: 'tcp' }, async () => {
+  const arrivals = new Arrivals()
+  const web = createTlsServer(certificate, (socket) =>
+    untilEmptyLine(socket, (request) => {
+      arrivals.add({ text: packetIn(request), from: froms.get(socket.remotePort ?? 0) ?? '' })
+      socket.end('HTTP/1.1 404 Not Found\r\n\r\n')
+    }),
+  )
+  await new Promise<void>((resolve) => web.listen({ host: '127.0.0.1', port: 0 }, resolve))
+  const at = web.address()
+  assert.ok(at !== null && typeof at === 'object')
+  /** Port of the proxy towards the web server → the address of the client. */
+  const froms = new Map<number, string>()
+  const proxy = createServer((socket) => {
+    socket.once('data', (chunk) => {
+      const head = chunk.toString('latin1')
+      assert.match(head, /^CONNECT spa\.example:443 HTTP\/1\.1\r\nHost: spa\.example:443\r\n/)
+      assert.match(head, /\r\nProxy-Authorization: Basic YWRhOnB3\r\n\r\n$/)
+      const onward = connect({ host: '127.0.0.1', port: at.port }, () => {
+        froms.set(onward.localPort ?? 0, plainAddress(socket.remoteAddress ?? ''))
+        socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
+        socket.pipe(onward).pipe(socket)
+      })
+      for (const end of [socket, onward]) end.on('error', () => onward.destroy())
+    })
+  })
+  const fixture = await serving(proxy, arrivals)
+  const tunnel = { to: 'spa.example:443', proxyUser: 'ada', proxyPassword: 'pw' }
+  const request = { name: 'spa.example', server: 'spa.example', authorities: certificate.cert, tunnel }
+  return {
+    ...fixture,
+    open: (options) => httpsDelivery({ ...request, ...options }),
+    async [Symbol.asyncDispose]() {
+      web.close()
+      await fixture[Symbol.asyncDispose]()
+    },
+  }
 })
 
 class Arrivals {

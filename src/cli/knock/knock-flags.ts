@@ -93,7 +93,7 @@ export const knockOptions = {
   'http-proxy': {
     short: 'H',
     value: 'HOST[:PORT]',
-    help: 'send by HTTP through this proxy: http://HOST:PORT, or HOST:PORT',
+    help: 'send by HTTP, or with -P https by HTTPS, through this proxy: http://HOST:PORT, or HOST:PORT',
   },
   'spoof-source': {
     short: 'Q',
