@@ -3,7 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { delimiter, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
 import { compilePackage } from '../support/compiled.ts'
 import { ghostportCommand } from './ghostport.ts'
@@ -30,7 +30,12 @@ it('the compiled command tells it to a Node.js that lacks what newer ones have',
   const [node, program] = compiled.command
   const fake = `delete process.getBuiltinModule
     Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '18.20.4' } })`
-  assertRefused(node, ['--import', `data:text/javascript,${encodeURIComponent(fake)}`, program], '18.20.4')
+  for (const name of ['ghostport', 'fwknop', 'fwknopd'])
+    assertRefused(
+      node,
+      ['--import', `data:text/javascript,${encodeURIComponent(fake)}`, join(dirname(program), `${name}.js`)],
+      '18.20.4',
+    )
 })
 
 for (const { node, version } of oldOnes())

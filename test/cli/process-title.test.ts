@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { after, before, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { ghostportCommand } from './ghostport.ts'
+import { fwknopCommand, ghostportCommand } from './ghostport.ts'
 
 const skip = existsSync('/proc/self/cmdline') ? false : 'there is no /proc here'
 const SECRETS = ['secret-cipher-key', 'secret-hmac-key']
@@ -26,17 +26,39 @@ const commands: [name: string, argv: () => readonly string[]][] = [
   ['knock', () => ['-D', '127.0.0.1', '-A', `tcp/${port}`, ...wait, '--wait']],
   ['ssh', () => ['-A', `tcp/${port}`, ...wait, '127.0.0.1']],
   ['proxy', () => [...wait, '127.0.0.1', `${port}`]],
+  ['exec', () => ['-D', '127.0.0.1', '-A', `tcp/${port}`, ...wait, '--', 'true']],
 ]
-for (const [name, argv] of commands)
-  test(`ghostport ${name}: ps shows its name and neither key`, { skip }, async () => {
-    const [node = '', ...words] = ghostportCommand
-    const child = spawn(node, [...words, name, ...argv()], { stdio: ['ignore', 'ignore', 'pipe'] })
+const programs = [
+  ...commands.map(([name, argv]) => ({
+    name: `ghostport ${name}`,
+    command: () => [...ghostportCommand, name, ...argv()],
+  })),
+  {
+    name: 'fwknop',
+    // It waits for a key at its standard input.
+    command: () => [
+      ...fwknopCommand,
+      '--no-rc-file',
+      '-T',
+      '-s',
+      '-A',
+      'tcp/1',
+      ...KEYS.slice(0, 2),
+      '--use-hmac',
+      '--stdin',
+    ],
+  },
+]
+for (const { name, command } of programs)
+  test(`${name}: ps shows its name and neither key`, { skip }, async () => {
+    const [node = '', ...words] = command()
+    const child = spawn(node, words, { stdio: ['pipe', 'ignore', 'pipe'] })
     let said = ''
     child.stderr.on('data', (chunk) => (said += chunk))
     try {
       const shown = (): string => readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').replace(/\0+/g, ' ').trim()
       const deadline = performance.now() + 15_000
-      while (shown() !== `ghostport ${name}`) {
+      while (shown() !== name) {
         assert.ok(performance.now() < deadline && child.exitCode === null, `${shown()}\n${said}`)
         await delay(5)
       }

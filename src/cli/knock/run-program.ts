@@ -22,7 +22,7 @@ export function runProgram(
   more: Readonly<Record<string, string>> = {},
 ): Promise<number> {
   return new Promise((resolve) => {
-    // Before the program runs, so that no signal finds us without a handler. Handlers run after this function has ended.
+    // Before the program runs, so that no signal finds us without a handler. Handlers run after this function.
     const pass = (signal: NodeJS.Signals): void => void child.kill(signal)
     for (const signal of PASSED) process.on(signal, pass)
     // Ctrl-C reaches the program without us; a second one could end it too early.
