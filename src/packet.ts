@@ -69,7 +69,13 @@ export {
   type MessageType,
   parseFields,
 } from './packet/fields.ts'
-export { encodeHttpRequest, type HttpRequestOptions, parseHttpRequest, type SpaRequest } from './packet/http.ts'
+export {
+  encodeHttpRequest,
+  type HttpRequestOptions,
+  type ProxyLogin,
+  parseHttpRequest,
+  type SpaRequest,
+} from './packet/http.ts'
 export { EncryptionKey, HmacKey, sameKey } from './packet/key.ts'
 export { type KeyKind, parseKeyBase64, parseKeyText } from './packet/key-text.ts'
 export type {

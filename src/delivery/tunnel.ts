@@ -9,6 +9,10 @@ import { proxyRefusal } from './http.ts'
 /** In bytes: of the answer, up to its empty line. */
 const MAX_HEAD = 8_192
 
+function beginning(head: string): string {
+  return head.slice(0, MAX_HEAD)
+}
+
 export interface Tunnel extends ProxyLogin {
   /** Where it leads: `spa.example:443`. */
   readonly to: string
@@ -52,10 +56,6 @@ export function openTunnel(socket: Socket, tunnel: Tunnel): Promise<Result<void,
     if (signal?.aborted === true) giveUp()
     else signal?.addEventListener('abort', giveUp)
   })
-}
-
-function beginning(head: string): string {
-  return head.slice(0, MAX_HEAD)
 }
 
 function refuseConnect(status: number, target: Target, to: string) {
