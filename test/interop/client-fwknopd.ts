@@ -20,6 +20,7 @@ const UDP_SERVER = ['ENABLE_UDP_SERVER Y', 'UDPSERV_PORT 62201', 'UDPSERV_SELECT
  * Starts fwknopd with these stanzas and waits until it listens.
  * @param directory for its files; its `digest.cache` will be in there.
  * @param capture lines of fwknopd.conf for packet capture, in place of the UDP server, and the TCP ports that are open.
+ * @param settings more lines of fwknopd.conf.
  */
 export async function startFwknopd(
   net: Network,
@@ -27,6 +28,7 @@ export async function startFwknopd(
   stanzas: readonly AccessLines[],
   directory = net.directory(),
   capture?: { readonly conf: readonly string[]; readonly ports: readonly number[] },
+  settings: readonly string[] = [],
 ): Promise<Program> {
   const write = (name: string, lines: readonly string[]): string => {
     const path = join(directory, name)
@@ -35,7 +37,9 @@ export async function startFwknopd(
   }
   const conf = write(
     'fwknopd.conf',
-    [...FWKNOPD_CONF, ...(capture?.conf ?? UDP_SERVER), `FWKNOP_RUN_DIR ${directory}`].map((line) => `${line};`),
+    [...FWKNOPD_CONF, ...settings, ...(capture?.conf ?? UDP_SERVER), `FWKNOP_RUN_DIR ${directory}`].map(
+      (line) => `${line};`,
+    ),
   )
   const access = write(
     'access.conf',
