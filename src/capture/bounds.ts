@@ -9,6 +9,10 @@ export interface CaptureBounds {
   readonly ports: readonly (Port | PortRange)[]
   /** PCAP_FILTER, where it says more than UDP ports. {@link ports} then do not count. */
   readonly filter?: PacketFilter
+  /** Whether packets for other hosts are captured too, on these interfaces: ENABLE_PCAP_PROMISC. Default: no. */
+  readonly promiscuous?: 'any' | readonly string[]
+  /** Whether packets that this host sends are captured too: ENABLE_PCAP_ANY_DIRECTION. Default: no. */
+  readonly outgoing?: boolean
   /** The shortest payload to accept, in bytes. */
   readonly minimumPayload?: number
   /** MAX_SNIFF_BYTES: the longest payload to accept, in bytes. */

@@ -2,6 +2,7 @@
 import { libc } from './libc.ts'
 
 export const SIOCGIFNAME = 0x8910
+const SIOCGIFINDEX = 0x8933
 /** struct ifreq: name 0, index 16 */
 const IFREQ_LENGTH = 40
 const NAME_LENGTH = 16
@@ -15,4 +16,17 @@ export function interfaceName(socket: number, index: number): string | undefined
   new DataView(request.buffer).setInt32(NAME_LENGTH, index, true)
   if (libc().ioctl(socket, SIOCGIFNAME, request) < 0) return undefined
   return String.fromCharCode(...request.subarray(0, request.subarray(0, NAME_LENGTH).indexOf(0)))
+}
+
+/**
+ * @param socket as for {@link interfaceName}.
+ * @returns undefined where there is no such interface.
+ */
+export function interfaceIndex(socket: number, name: string): number | undefined {
+  const request = new Uint8Array(new ArrayBuffer(IFREQ_LENGTH))
+  const bytes = new TextEncoder().encode(name)
+  if (bytes.length >= NAME_LENGTH) return undefined
+  request.set(bytes)
+  if (libc().ioctl(socket, SIOCGIFINDEX, request) < 0) return undefined
+  return new DataView(request.buffer).getInt32(NAME_LENGTH, true)
 }

@@ -1,7 +1,7 @@
 /**
  * Runs a classic BPF program like the kernel, over the packet of a SOCK_DGRAM packet socket. For tests of the filter.
  */
-import { PACKET_TYPE } from '../../src/capture/packet-socket/spa-filter.ts'
+import { ETHERTYPES, PACKET_PROTOCOL, PACKET_TYPE } from '../../src/capture/packet-socket/spa-filter.ts'
 import * as bpf from '../../src/system/bpf.ts'
 
 /**
@@ -30,6 +30,7 @@ export function interpret(program: readonly bpf.Instruction[], packet: Uint8Arra
     switch (code) {
       case bpf.LD_W_ABS:
         if (k === PACKET_TYPE) a = packetType
+        else if (k === PACKET_PROTOCOL) a = ETHERTYPES[(packet[0] ?? 0) >> 4 === 6 ? 6 : 4]
         else if (k >= 0xfffff000) throw new Error(`unknown ancillary load ${k}`)
         else isInside = load(k, 4)
         break

@@ -83,7 +83,7 @@ export function carrierFilter(filter: PacketFilter, bounds: Omit<CaptureBounds, 
   // The kernel's checker takes what follows a return in the text for what follows it in time. So END must be set before
   // the first jump to `drop`.
   listing.add(ST, END)
-  addPacketType(listing)
+  addPacketType(listing, bounds)
   addVersion(listing)
   listing.add(LD_H_ABS, IPV4_FRAGMENT_AT)
   listing.branch(JSET_K, FRAGMENT_BITS, 'drop', undefined)

@@ -75,8 +75,12 @@ const ANSWER_ROOM = 8192
 /** Answers to questions that were given up before, at most. */
 const LATE_ANSWERS = 8
 
-/** @returns CAPTURE_FAILED where the system has no netlink sockets, or forbids them. Needs no privilege. */
-export function openKernelRoutes(): Result<KernelRoutes, CaptureFailure> {
+/**
+ * @param isForAnyHost whether packets to other hosts are welcome (ENABLE_PCAP_PROMISC). The kernel does not judge the
+ *   source of such a packet. Here it is still not believed if it is this host's own.
+ * @returns CAPTURE_FAILED where the system has no netlink sockets, or forbids them. Needs no privilege.
+ */
+export function openKernelRoutes(isForAnyHost = false): Result<KernelRoutes, CaptureFailure> {
   let native: Libc
   try {
     native = libc()
@@ -91,7 +95,8 @@ export function openKernelRoutes(): Result<KernelRoutes, CaptureFailure> {
   let isOpen = true
   return ok({
     // Another file may have the number of a descriptor that is closed.
-    doubt: (packet) => (isOpen ? doubtOf(packet, ask, nameOf) : unbelieved('capture is being opened anew')),
+    doubt: (packet) =>
+      isOpen ? doubtOf(packet, ask, nameOf, isForAnyHost) : unbelieved('capture is being opened anew'),
     close: () => {
       if (isOpen) closeSync(fd)
       isOpen = false
@@ -111,7 +116,12 @@ interface Question {
   readonly flow?: { readonly protocol: number; readonly ports?: readonly [Port, Port] }
 }
 
-function doubtOf(packet: RoutedPacket, ask: Ask, nameOf: (index: number) => string): Disbelief | undefined {
+function doubtOf(
+  packet: RoutedPacket,
+  ask: Ask,
+  nameOf: (index: number) => string,
+  isForAnyHost: boolean,
+): Disbelief | undefined {
   const { source, destination, interfaceIndex } = packet
   if (interfaceIndex === undefined || destination === undefined) return undefined
   // What comes by lo was sent by this host, and has been routed then.
@@ -119,17 +129,24 @@ function doubtOf(packet: RoutedPacket, ask: Ask, nameOf: (index: number) => stri
 
   const came = `${source} came in by ${nameOf(interfaceIndex)}`
   const to = ask({ from: source, to: destination, interfaceIndex, flow: flowOf(packet) })
-  if ('errno' in to) {
-    if (to.errno === EHOSTUNREACH || to.errno === ENETUNREACH) return notForUs(destination)
+  const isForAnother = 'errno' in to ? to.errno === EHOSTUNREACH || to.errno === ENETUNREACH : !DELIVERED.has(to.type)
+  if (isForAnother && !isForAnyHost) return notForUs(destination)
+  if ('errno' in to && !isForAnother) {
     if (to.errno === EINVAL || to.errno === EXDEV)
       return unbelieved(`${came}, and the kernel does not believe that (its own address, or rp_filter)`)
     if (to.errno === ENODEV) return unbelieved(`${came}, which is gone`)
     return unbelieved(`${came}, and the kernel could not be asked about that (${describeErrno(to.errno)})`)
   }
-  if (!DELIVERED.has(to.type)) return notForUs(destination)
-  if (familyOf(source) === 4) return undefined
-  const back = ask({ to: source, interfaceIndex })
-  return 'type' in back && back.type === RTN_LOCAL ? unbelieved(`${came}, and is an address of this host`) : undefined
+  if (familyOf(source) === 4 && !isForAnother) return undefined
+  return isOwnAddress(source, interfaceIndex, ask) ? unbelieved(`${came}, and is an address of this host`) : undefined
+}
+
+/** Over IPv6 the kernel says where a packet to it goes. Over IPv4 it refuses a packet from it. */
+function isOwnAddress(address: IpAddress, interfaceIndex: number, ask: Ask): boolean {
+  const isFour = familyOf(address) === 4
+  const answer = ask({ ...(isFour && { from: address }), to: address, interfaceIndex })
+  if ('type' in answer) return answer.type === RTN_LOCAL
+  return isFour && (answer.errno === EINVAL || answer.errno === EXDEV)
 }
 
 function flowOf({ sourcePort, destinationPort, way }: RoutedPacket): NonNullable<Question['flow']> {

@@ -10,11 +10,12 @@
  * SOCK_DGRAM leaves link-layer headers, their padding and their VLAN tags to the kernel.
  */
 import { randomBytes } from 'node:crypto'
-import { closeSync } from 'node:fs'
+import { closeSync, readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { filterOf, type Instruction, RET_K, SOCK_FPROG_LENGTH } from '../../system/bpf.ts'
 import { describeErrno } from '../../system/errno.ts'
+import { interfaceIndex } from '../../system/interface-name.ts'
 import {
   DEFAULT_RECEIVE_BUFFER,
   type Libc,
@@ -32,7 +33,7 @@ import type { CaptureBounds } from '../bounds.ts'
 import type { CaptureFailure, OpenedCapture } from '../capture.ts'
 import { carrierFilter } from './carrier-filter.ts'
 import { fanOutProgram } from './fan-out.ts'
-import { spaFilter } from './spa-filter.ts'
+import { ETHERTYPES, spaFilter } from './spa-filter.ts'
 
 export interface PacketSocketOptions extends CaptureBounds {
   /**
@@ -52,8 +53,11 @@ const PACKET_FANOUT_DATA = 22
 /** PACKET_FANOUT_CBPF and PACKET_FANOUT_FLAG_UNIQUEID, above the number of the group. */
 const FANOUT_CBPF = 6 << 16
 const FANOUT_UNIQUE_ID = 0x2000 << 16
-/** ETH_P_IP, ETH_P_IPV6 */
-const PROTOCOL = { 4: 0x0800, 6: 0x86dd } as const
+const ETH_P_ALL = 0x0003
+const PACKET_ADD_MEMBERSHIP = 1
+const PACKET_MR_PROMISC = 1
+/** struct packet_mreq: index 0, type 4, length 6, address 8 */
+const MEMBERSHIP_LENGTH = 16
 const SOCKADDR_LL_LENGTH = 20
 const { EACCES, EPERM } = constants.errno
 
@@ -73,10 +77,12 @@ const QUEUES = 8
 export function openPacketSockets(options: PacketSocketOptions): Result<OpenedCapture, CaptureFailure> {
   if (options.ports.length === 0 && options.filter === undefined) return refuse('CAPTURE_FAILED', 'no port to capture')
   let native: Libc
-  let program: Instruction[]
+  let incoming: Instruction[]
+  let outgoing: Instruction[] | undefined
   try {
     native = libc()
-    program = options.filter === undefined ? spaFilter(options) : carrierFilter(options.filter, options)
+    incoming = programFor({ ...options, outgoing: false })
+    outgoing = options.outgoing === true ? programFor(options) : undefined
   } catch (error) {
     return refuse('CAPTURE_FAILED', `packet sockets: ${(error as Error).message}`)
   }
@@ -86,18 +92,49 @@ export function openPacketSockets(options: PacketSocketOptions): Result<OpenedCa
     for (const fd of fds.splice(0)) closeSync(fd)
   }
   for (const family of [4, 6] as const) {
-    const failure = openFamily(native, family, program, { queues, receiveBuffer }, fds)
+    const failure = openGroup(native, family, ETHERTYPES[family], incoming, { queues, receiveBuffer }, fds)
     if (failure === undefined) continue
     close()
     return { ok: false, failure }
   }
-  return ok({ fds, close })
+  const failure =
+    (outgoing && openGroup(native, 4, ETH_P_ALL, outgoing, { queues: 1, receiveBuffer }, fds)) ??
+    (options.promiscuous && listenToAll(native, fds[0] ?? -1, options.promiscuous))
+  if (failure === undefined) return ok({ fds, close })
+  close()
+  return { ok: false, failure }
 }
 
-/** @param fds gets each socket as soon as there is one. */
-function openFamily(
+function programFor(options: PacketSocketOptions): Instruction[] {
+  return options.filter === undefined ? spaFilter(options) : carrierFilter(options.filter, options)
+}
+
+/** The interfaces of now: one that comes later does not listen to packets for other hosts. It ends with the socket. */
+function listenToAll(native: Libc, fd: number, interfaces: 'any' | readonly string[]): CaptureFailure | undefined {
+  const indexes = interfaces === 'any' ? allInterfaces(fd) : interfaces.map((name) => interfaceIndex(fd, name))
+  for (const index of indexes) {
+    if (index === undefined) continue
+    const membership = new Uint8Array(MEMBERSHIP_LENGTH)
+    const fields = new DataView(membership.buffer)
+    fields.setInt32(0, index, true)
+    fields.setUint16(4, PACKET_MR_PROMISC, true)
+    if (native.setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership, membership.length) < 0)
+      return failed('an interface cannot listen to packets for other hosts', native.errno())
+  }
+  return undefined
+}
+
+/** Two lines of headings, then a name and a colon in each line. */
+function allInterfaces(fd: number): readonly (number | undefined)[] {
+  const lines = readFileSync('/proc/self/net/dev', 'utf8').split('\n').slice(2)
+  return lines.flatMap((line) => /^\s*([^\s:]+):/.exec(line)?.[1] ?? []).map((name) => interfaceIndex(fd, name))
+}
+
+/** Sockets for one protocol of frames. @param fds gets each as soon as there is one. */
+function openGroup(
   native: Libc,
   family: 4 | 6,
+  protocol: number,
   program: readonly Instruction[],
   { queues, receiveBuffer }: Required<Pick<PacketSocketOptions, 'queues' | 'receiveBuffer'>>,
   fds: number[],
@@ -117,7 +154,7 @@ function openFamily(
     if (!setNumber(native, fd, SOL_PACKET, PACKET_AUXDATA, 1))
       return failed('the kernel does not tell about checksums', native.errno())
     raiseReceiveBuffer(native, fd, Math.floor(receiveBuffer / queues))
-    if (!bindTo(native, fd, PROTOCOL[family])) return failed('the packet socket cannot be bound', native.errno())
+    if (!bindTo(native, fd, protocol)) return failed('the packet socket cannot be bound', native.errno())
     if (queues === 1) continue
     // The kernel chooses the number of the group: one that is free in this network namespace.
     const type = group === undefined ? FANOUT_CBPF | FANOUT_UNIQUE_ID : FANOUT_CBPF | group

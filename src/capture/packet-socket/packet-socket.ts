@@ -8,10 +8,12 @@ import { interfaceName } from '../../system/interface-name.ts'
 import { libc, PACKET_AUXDATA, SOL_PACKET } from '../../system/libc.ts'
 import { type CaptureBounds, payloadBounds } from '../bounds.ts'
 import type { Capture, CaptureCounters, CapturedPacket } from '../capture.ts'
+import { LOOPBACK_INDEX } from '../disbelief.ts'
 import { FairShare } from '../fair-share.ts'
 import { BATCH_SIZE, CONTROL_STRIDE, MessageBatch, NAME_STRIDE } from '../message-batch.ts'
 import { parseFrame } from './frame.ts'
 import { CARRIERS_OF } from './ip-header.ts'
+import { PACKET_OUTGOING } from './spa-filter.ts'
 
 export interface PacketSocketCaptureOptions extends CaptureBounds {
   /** As opened by `openPacketSockets`, or as inherited. They stay open. */
@@ -25,6 +27,7 @@ const LONGEST_HEADERS = { udp: 128, all: 192 }
 const PACKET_STATISTICS = 6
 // struct sockaddr_ll: family 0, protocol 2, ifindex 4, hatype 8, pkttype 10, halen 11, addr 12
 const INTERFACE_INDEX_AT = 4
+const PACKET_TYPE_AT = 10
 // struct cmsghdr: len 0, level 8, type 12; then struct tpacket_auxdata: status 16, and what is not read here
 const LEVEL_AND_TYPE_AT = 8
 const STATUS_AT = 16
@@ -70,12 +73,20 @@ export function packetSocketCapture(options: PacketSocketCaptureOptions): Captur
         }
         const arrival = { interfaceIndex, isChecksumUnchecked: isChecksumUnchecked(batch, i) }
         const packet = parseFrame(batch.payload(i), arrival, protocols)
-        if (packet !== undefined) packets.push(packet)
+        if (packet === undefined) continue
+        if (batch.names.getUint8(i * NAME_STRIDE + PACKET_TYPE_AT) !== PACKET_OUTGOING) packets.push(packet)
+        // What is sent over lo comes in there as well.
+        else if (interfaceIndex !== LOOPBACK_INDEX) packets.push(ofThisHost(packet))
       }
       received += packets.length
       return packets
     },
   }
+}
+
+/** The kernel is not asked whether it would accept what this host itself has sent, or forwarded. */
+function ofThisHost({ interfaceIndex: _, ...packet }: CapturedPacket): CapturedPacket {
+  return packet
 }
 
 /** @param at where a frame begins. */

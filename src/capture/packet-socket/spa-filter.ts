@@ -57,6 +57,12 @@ export const PACKET_TYPE = 0xfffff000 + 4
  * PACKET_HOST 0, PACKET_BROADCAST 1, PACKET_MULTICAST 2 are for us; 3 is for another host, 4 our own on its way out.
  */
 const LAST_PACKET_TYPE_FOR_US = 2
+const PACKET_OTHERHOST = 3
+export const PACKET_OUTGOING = 4
+/** SKF_AD_OFF + SKF_AD_PROTOCOL. */
+export const PACKET_PROTOCOL = 0xfffff000
+/** ETH_P_IP, ETH_P_IPV6 */
+export const ETHERTYPES = { 4: 0x0800, 6: 0x86dd } as const
 
 export const WHOLE_PACKET = 0x40000
 
@@ -70,7 +76,7 @@ export function spaFilter(bounds: CaptureBounds): Instruction[] {
   const minimum = bounds.onlySpa === true ? Math.max(shortest, MIN_WIRE_LENGTH) : shortest
   const listing = new Listing()
 
-  addPacketType(listing)
+  addPacketType(listing, bounds)
   addVersion(listing)
 
   listing.add(LD_B_ABS, IPV4_PROTOCOL_AT)
@@ -115,10 +121,22 @@ export function spaFilter(bounds: CaptureBounds): Instruction[] {
   return listing.assemble()
 }
 
-/** Drops what is not for this host. */
-export function addPacketType(listing: Listing): void {
+/** Drops what is not for this host; or, of a socket for what it sends, all else. */
+export function addPacketType(
+  listing: Listing,
+  { promiscuous, outgoing }: Pick<CaptureBounds, 'promiscuous' | 'outgoing'>,
+): void {
   listing.add(LD_W_ABS, PACKET_TYPE)
-  listing.branch(JGT_K, LAST_PACKET_TYPE_FOR_US, 'drop', undefined)
+  if (outgoing === true) {
+    listing.branch(JEQ_K, PACKET_OUTGOING, undefined, 'drop')
+    // Such a socket gets frames of all protocols.
+    listing.add(LD_W_ABS, PACKET_PROTOCOL)
+    listing.skip(JEQ_K, ETHERTYPES[4], 1, 0)
+    listing.branch(JEQ_K, ETHERTYPES[6], undefined, 'drop')
+  } else {
+    const last = promiscuous === undefined ? LAST_PACKET_TYPE_FOR_US : PACKET_OTHERHOST
+    listing.branch(JGT_K, last, 'drop', undefined)
+  }
 }
 
 /** Goes on for IPv4, and at `ipv6` for IPv6. */

@@ -141,8 +141,8 @@ function assembleCaptures(given: GivenSettings, notices: Notice[]): Result<reado
   const { values, at } = given
   const maxBytes = values.MAX_SNIFF_BYTES ?? DEFAULT_MAX_BYTES
   if (values.PCAP_FILE !== undefined) {
-    for (const name of [...CAPTURE_SETTINGS, 'UDPSERV_PORT', 'TCPSERV_PORT', 'PCAP_INTF'] as const)
-      noEffect(name, 'packets come from PCAP_FILE', at, notices)
+    for (const name of [...CAPTURE_SETTINGS, 'UDPSERV_PORT', 'TCPSERV_PORT', ...PASSIVE_SETTINGS] as const)
+      if (name !== 'PCAP_FILTER') noEffect(name, 'packets come from PCAP_FILE', at, notices)
     const asked = assemblePassive(given)
     if (!asked.ok) return asked
     const file = { kind: 'pcap-file', path: values.PCAP_FILE, endsServer: given.dialect !== 'fwknopd' } as const
@@ -160,18 +160,24 @@ function assembleCaptures(given: GivenSettings, notices: Notice[]): Result<reado
     const asked = has('udp') ? assembleBeside(given) : assemblePassive(given)
     if (!asked.ok) return asked
     const others = { udp: udp?.value.ports ?? [], tcp: tcp === undefined ? [] : [tcp] }
-    captures.push({ kind: 'packet', interfaces, ...exceptFor(others, asked.value), maxBytes })
+    captures.push({
+      ...{ kind: 'packet', interfaces, ...exceptFor(others, asked.value), maxBytes },
+      ...(values.ENABLE_PCAP_PROMISC === true && { promiscuous: true }),
+      ...(values.ENABLE_PCAP_ANY_DIRECTION === true && { outgoing: true }),
+    })
   }
   if (udp !== undefined) captures.push({ kind: 'udp', interfaces, ...udp.value, maxBytes })
   if (tcp !== undefined) captures.push({ kind: 'tcp-server', interfaces, ports: [tcp], maxBytes })
   const how = `packets are captured ${HOW[words.value[0] ?? 'packet']}`
-  if (!has('packet')) for (const name of ['PCAP_INTF', 'PCAP_FILTER'] as const) noEffect(name, how, at, notices)
+  if (!has('packet')) for (const name of PASSIVE_SETTINGS) noEffect(name, how, at, notices)
   if (!has('udp')) noEffect('UDPSERV_PORT', how, at, notices)
   if (!has('tcp')) noEffect('TCPSERV_PORT', 'there is no TCP server without ENABLE_TCP_SERVER Y', at, notices)
   return ok(captures)
 }
 
 const HOW = { packet: 'from the interface', udp: 'by a UDP socket', tcp: 'by a TCP server' } as const
+/** Of `packet` only. */
+const PASSIVE_SETTINGS = ['PCAP_INTF', 'PCAP_FILTER', 'ENABLE_PCAP_PROMISC', 'ENABLE_PCAP_ANY_DIRECTION'] as const
 const CAPTURE_SETTINGS = ['CAPTURE', 'ENABLE_UDP_SERVER', 'ENABLE_TCP_SERVER'] as const
 
 /** CAPTURE, or what fwknop's own switches say: a TCP server beside the interface or the UDP socket. */

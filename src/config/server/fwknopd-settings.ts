@@ -53,6 +53,8 @@ export const usedSettings = {
   PCAP_INTF: interfaceNames,
   PCAP_FILE: absolutePath('/var/tmp'),
   PCAP_FILTER: captureFilter,
+  ENABLE_PCAP_PROMISC: yesNo,
+  ENABLE_PCAP_ANY_DIRECTION: yesNo,
   MAX_SNIFF_BYTES: wholeNumber({ min: 1, max: 32_768, unit: 'bytes' }),
   ENABLE_UDP_SERVER: yesNo,
   UDPSERV_PORT: portValue,
@@ -152,7 +154,6 @@ export const irrelevantSettings: Readonly<Record<string, string>> = {
   PCAP_LOOP_SLEEP: NO_POLLING,
   UDPSERV_SELECT_TIMEOUT: NO_POLLING,
   NFQ_LOOP_SLEEP: NO_POLLING,
-  ENABLE_PCAP_PROMISC: 'packets for other hosts are not looked at, also where they pass by',
   EXIT_AT_INTF_DOWN: 'capture survives an interface that goes down, and continues when it is up again',
   RULES_CHECK_THRESHOLD: 'the kernel ends each grant by itself: there are no rules to check',
   NFQ_INTERFACE: NEEDS_A_REFUSED_SETTING,
@@ -185,7 +186,6 @@ const refusedAlways = (instead: string): RefusedSetting => ({ instead, mayBeNo: 
 
 /** Refused by name. */
 export const refusedSettings: Readonly<Record<string, RefusedSetting>> = {
-  ENABLE_PCAP_ANY_DIRECTION: refusedUnlessNo('only packets that come in are captured'),
   ENABLE_NFQ_CAPTURE: refusedUnlessNo(
     'capture through NFQUEUE is not built: use CAPTURE packet, which needs no firewall rule',
   ),

@@ -92,6 +92,10 @@ export interface CaptureConfig {
   readonly ports: readonly CapturePort[]
   /** PCAP_FILTER, if it says more than UDP ports. */
   readonly filter?: PacketFilter
+  /** ENABLE_PCAP_PROMISC: of `packet` only. Absent: no. */
+  readonly promiscuous?: true
+  /** ENABLE_PCAP_ANY_DIRECTION: of `packet` only. Absent: no. */
+  readonly outgoing?: true
   /** MAX_SNIFF_BYTES: payloads longer than this are not looked at. */
   readonly maxBytes: number
 }

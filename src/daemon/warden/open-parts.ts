@@ -52,7 +52,7 @@ export async function openCaptures({ captures }: Pick<ServerConfig, 'captures'>)
   }
   if (captures.every(({ kind }) => kind !== 'packet')) return ok({ fds, orders, doubt: believe, close })
   const { openKernelRoutes } = await import('../../capture/packet-socket/kernel-routes.ts')
-  const routes = openKernelRoutes()
+  const routes = openKernelRoutes(captures.some(({ promiscuous }) => promiscuous === true))
   if (!routes.ok) {
     close()
     return routes
@@ -64,18 +64,17 @@ export async function openCaptures({ captures }: Pick<ServerConfig, 'captures'>)
 /** The kernel itself has judged what a socket of TCP or UDP gets. It knows nothing of those in a file. */
 const believe: Doubt = () => undefined
 
-async function openSockets({
-  kind,
-  ports,
-  filter,
-  maxBytes,
-  path = '',
-}: CaptureConfig): Promise<Result<OpenedCapture>> {
+async function openSockets(config: CaptureConfig): Promise<Result<OpenedCapture>> {
+  const { kind, ports, filter, maxBytes, path = '' } = config
   const bounds = { ports, ...(filter !== undefined && { filter }), maximumPayload: maxBytes, onlySpa: true }
   switch (kind) {
     case 'packet': {
       const { openPacketSockets } = await import('../../capture/packet-socket/open.ts')
-      return openPacketSockets(bounds)
+      return openPacketSockets({
+        ...bounds,
+        ...(config.promiscuous && { promiscuous: config.interfaces }),
+        ...(config.outgoing && { outgoing: true }),
+      })
     }
     case 'udp': {
       const { openUdpSockets } = await import('../../capture/udp/open.ts')
