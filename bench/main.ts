@@ -13,6 +13,7 @@ import { expiry } from './measures/expiry.ts'
 import { flood } from './measures/flood.ts'
 import { footprint } from './measures/footprint.ts'
 import { full } from './measures/full.ts'
+import { gpg } from './measures/gpg.ts'
 import { grants, replays } from './measures/growth.ts'
 import { latency } from './measures/latency.ts'
 import type { Measure } from './measures/measure.ts'
@@ -26,6 +27,7 @@ const measures: readonly Measure[] = [
   replays,
   burst,
   flood,
+  gpg,
   wait,
   expiry,
   footprint,

@@ -50,7 +50,8 @@ async function start(lab: Lab, options: ServerOptions, capture: 'packet' | 'udp'
     '-a',
     at('access.conf'),
   ]
-  return await RunningServer.start(lab, at('log'), serve, /"event":"ready"/)
+  const ready = options.access?.includes('GPG_') ? /"event":"gnupg ready"/ : /"event":"ready"/
+  return await RunningServer.start(lab, at('log'), serve, ready)
 }
 
 /** Claims packets that were never sent, through the store's own interface, in large commits. */

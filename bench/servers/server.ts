@@ -11,6 +11,8 @@ export interface ServerOptions {
   readonly lifetime?: number
   /** Packets that it remembers before its start. Default none. */
   readonly replayEntries?: number
+  /** More stanzas. A server of ours is waited for until it can decrypt GnuPG packets, if one is for GnuPG. */
+  readonly access?: string
   /** The Node.js to run ghostport with. Default: this one. */
   readonly node?: string
 }
@@ -26,7 +28,7 @@ export interface ServerKind {
 }
 
 /** access.conf for both kinds of server: one stanza that opens the door to all. */
-export function writeAccess(file: string, { keys, lifetime = 300 }: ServerOptions): void {
+export function writeAccess(file: string, { keys, lifetime = 300, access = '' }: ServerOptions): void {
   const lines = [
     'SOURCE ANY',
     `OPEN_PORTS tcp/${DOOR_PORT}`,
@@ -35,7 +37,7 @@ export function writeAccess(file: string, { keys, lifetime = 300 }: ServerOption
     `KEY_BASE64 ${keys.encryptionBase64}`,
     `HMAC_KEY_BASE64 ${keys.hmacBase64}`,
   ]
-  writeFileSync(file, lines.map((line) => `${line}\n`).join(''), { mode: 0o600 })
+  writeFileSync(file, lines.map((line) => `${line}\n`).join('') + access, { mode: 0o600 })
 }
 
 export class RunningServer {

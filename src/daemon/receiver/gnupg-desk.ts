@@ -5,6 +5,7 @@
  * used up.
  */
 import { decrypterName } from '../../access/keyring.ts'
+import { USED_BEFORE } from '../../access/verdict.ts'
 import { decodeBase64, encodeBase64 } from '../../bytes/base64.ts'
 import type { CapturedPacket } from '../../capture/capture.ts'
 import { familyOf, maskAddress } from '../../packet/address.ts'
@@ -77,40 +78,33 @@ export class GnupgDesk {
    * @returns undefined if it waits now.
    */
   take(waiting: WaitingPacket, isUsed: ((digest: ReplayDigest) => boolean) | undefined): Received | undefined {
-    const made = this.#make(waiting)
-    if (made === undefined) return waiting.pending.goOn({ ok: false, failure: NO_ANSWER })
-    const { name, lane, share, pending } = made
-    const known = this.#known.get(name)
-    if (typeof known === 'object') return pending.goOn({ ok: false, failure: known })
-    if (known !== undefined && isUsed?.(known) === true)
-      return pending.goOn({ ok: false, failure: refuse('SPA_REPLAYED', 'replayed, or delivered twice').failure })
-    if (this.#underWay.has(name)) return pending.goOn({ ok: false, failure: UNDER_WAY })
+    const { packet, pending, isKnown } = waiting
+    const { encryption, envelope } = pending
+    const lane: Lane = envelope.tagLength > 0 ? 'vouched' : isKnown ? 'known' : 'stranger'
+    const share = lane === 'vouched' ? pending.keyring : shareOf(packet)
     const ofShare = this.#lanes[lane].get(share)
+    // Before anything is computed: in a flood, this is what a packet costs.
     if (this.#waiting[lane] >= PLACES) return pending.goOn({ ok: false, failure: FULL })
     if ((ofShare?.length ?? 0) >= SHARE[lane]) return pending.goOn({ ok: false, failure: BUSY })
+    const message = gnupgMessageOf(envelope)
+    if (encryption.kind !== 'gnupg' || message === undefined) return pending.goOn({ ok: false, failure: NO_ANSWER })
+    const decrypter = decrypterName(encryption)
+    const name = `${decrypter} ${replayDigest(message)}`
+    const known = this.#known.get(name)
+    if (typeof known === 'object') return pending.goOn({ ok: false, failure: known })
+    if (known !== undefined && isUsed?.(known) === true) return pending.goOn({ ok: false, failure: USED_BEFORE })
+    if (this.#underWay.has(name)) return pending.goOn({ ok: false, failure: UNDER_WAY })
+    const made = {
+      ...waiting,
+      packet: { ...packet, payload: packet.payload.slice() },
+      ...{ name, lane, share, request: { decrypter, message: encodeBase64(message) } },
+    } as const
     if (ofShare === undefined) this.#lanes[lane].set(share, [made])
     else ofShare.push(made)
     this.#waiting[lane]++
     this.#underWay.add(name)
     this.#next()
     return undefined
-  }
-
-  #make(waiting: WaitingPacket): Waiting | undefined {
-    const { packet, pending, isKnown } = waiting
-    const { encryption, envelope } = pending
-    const message = gnupgMessageOf(envelope)
-    if (encryption.kind !== 'gnupg' || message === undefined) return undefined
-    const decrypter = decrypterName(encryption)
-    const lane = envelope.tagLength > 0 ? 'vouched' : isKnown ? 'known' : 'stranger'
-    return {
-      ...waiting,
-      packet: { ...packet, payload: packet.payload.slice() },
-      name: `${decrypter} ${replayDigest(message)}`,
-      lane,
-      share: lane === 'vouched' ? pending.keyring : shareOf(packet),
-      request: { decrypter, message: encodeBase64(message) },
-    }
   }
 
   /** A value from the GnuPG process, which gpg may have brought into hostile hands. */
