@@ -85,11 +85,11 @@ describe('fwknop', () => {
       '# mine\n[a]\nKEY x # old\n\n[b]\nACCESS tcp/22\nSPA_SERVER 127.0.0.1\nKEY one\nHMAC_KEY two\nVERBOSE 2\nALLOW_IP 0.0.0.0\nUSE_HMAC Y\n# end\n',
     )
     assert.equal((await home.fwknop(['--rc-file', rc, '-n', 'B', '-T'])).status, 0, 'and it is read back')
-    const more = ['--hmac-digest-type', 'sha512', '-P', 'TCP', '--time-offset-minus', '2M']
+    const more = ['--hmac-digest-type', 'sha512', '-P', 'TCP', '--time-offset-minus', '1D']
     const told = await home.fwknop([...TEST, ...more, '--rc-file', rc, '-n', 'more', '--save-rc-stanza', '-vv'])
     assert.match(told.stdout, /Updating param HMAC_DIGEST_TYPE to SHA512\n/)
     assert.match(told.stdout, /Updating param HMAC_KEY to \[secret\]\n/)
-    for (const row of ['HMAC_DIGEST_TYPE SHA512', 'USE_HMAC Y', 'SPA_SERVER_PROTO tcp', 'TIME_OFFSET -120'])
+    for (const row of ['HMAC_DIGEST_TYPE SHA512', 'USE_HMAC Y', 'SPA_SERVER_PROTO tcp', 'TIME_OFFSET -86400'])
       assert.match(read('rc').replaceAll(/ +/g, ' '), new RegExp(`\\[more\\][^[]*^${row}$`, 'm'))
     const listed = await home.fwknop(['--rc-file', rc, '--stanza-list'])
     assert.equal(listed.stdout, `The following stanzas are configured in ${rc} :\n - a\n - b\n - more\n`)
@@ -219,6 +219,10 @@ describe('fwknop', () => {
       /^Legacy encryption mode is incompatible with HMAC/,
     ],
     ['-A tcp/22 -s -D 127.0.0.1 -M none', /^Invalid encryption mode: none/],
+    ['-A tcp/22 -s -D 127.0.0.1 -p 99999', /^Value 99999 out of range/],
+    ['-A tcp/22 -s -D 127.0.0.1 --fd -1', /^Value -1 out of range/],
+    ['-A tcp/22 -R -D 127.0.0.1 --resolve-url ftp://127.0.0.1/', /^Error parsing resolve URL/],
+    ['-A tcp/22 -D 127.0.0.1 --resolve-url http://127.0.0.1:1/ --key-rijndael a', /^Could not resolve IP/],
     ['-A tcp/22 -s -D 127.0.0.1 --time-offset-plus soon', /^Invalid time offset/],
     ['-A tcp/22 -s -D 127.0.0.1 --key-rijndael abc --key-len 4', /the key of --key-rijndael has 3 bytes/],
     ['-A tcp/22 -s -D 127.0.0.1 --hmac-key-len 4', /--hmac-key-len is for --key-gen/],

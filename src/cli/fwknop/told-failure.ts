@@ -21,13 +21,16 @@ const byDetail: readonly (readonly [RegExp, string])[] = [
   [/^say what to open/, 'Invalid SPA access message format'],
   [/^--allow-ip: /, 'Invalid allow IP specified for SPA access'],
   [/^--spoof-user: /, 'Args contain invalid data'],
-  [/^--spoof-source: /, 'Invalid spoof IP'],
+  [/^(?:--spoof-source|SPOOF_SOURCE_IP): /, 'Invalid spoof IP'],
   [/^a spoofed source \(/, 'Must set -P <udpraw|tcpraw|icmp> with a spoofed source IP'],
   [/^--server-proto: “([^”]*)”/, 'Unrecognized protocol: $1'],
   [/^--digest-type: “([^”]*)”/, 'Invalid digest type: $1'],
   [/^--hmac-digest-type: “([^”]*)”/, 'Invalid hmac digest type: $1'],
   [/^--encryption-mode: “([^”]*)”/, 'Invalid encryption mode: $1'],
   [/^--time-offset-(?:plus|minus): /, 'Invalid time offset'],
+  [/^--resolve-url: /, 'Error parsing resolve URL'],
+  [/^--(?:server|source|nat)-port: port (\S+) is not between/, 'Value $1 out of range'],
+  [/^--fd: “([^”]*)”/, 'Value $1 out of range'],
   [/^--icmp-type: “([^”]*)”/, 'Invalid icmp type: $1'],
   [/^--icmp-code: “([^”]*)”/, 'Invalid icmp code: $1'],
   [/^--nat-access: port /, 'Invalid port value in -N arg.'],
@@ -60,6 +63,8 @@ function wordsOfFwknop({ code, detail, at }: Failure): string | undefined {
     case 'NAME_UNRESOLVED':
     case 'SEND_FAILED':
       return 'send_spa_packet: packet not sent.'
+    case 'OWN_ADDRESS_UNKNOWN':
+      return 'Could not resolve IP'
     case 'CONFIG_UNREADABLE':
       return 'Could not open a file'
     default:

@@ -176,14 +176,17 @@ function readAllow(value: string): Result<SettingLayer, SettingFailure> {
 
 const offsetUnits: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 }
 
+/** Seconds: 65536 days, the most that fwknop takes. It writes them as seconds, and then cannot read them. */
+const MAX_OFFSET = 65_536 * 86_400
+
 /** `90`, `-90`, `5m`, `2hours`. fwknop takes the first of m, h and d that it meets anywhere; here the unit is read. */
 function readTimeOffset(value: string): Result<SettingLayer, SettingFailure> {
-  const match = /^(-?)([0-9]{1,5})(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)?$/i.exec(value)
-  const amount = Number(match?.[2])
-  if (match === null || amount > 65536)
-    return wrong(`“${value}” is not a time offset: up to 65536 seconds, or with a unit m, h or d: 90, 5m, 2h, -1d`)
-  const unit = offsetUnits[(match[3] ?? 's').charAt(0).toLowerCase()] ?? 1
-  return ok({ timeOffset: (match[1] === '-' ? -1 : 1) * amount * unit })
+  const match = /^(-?)([0-9]{1,10})(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)?$/i.exec(value)
+  const unit = offsetUnits[(match?.[3] ?? 's').charAt(0).toLowerCase()] ?? 1
+  const offset = Number(match?.[2]) * unit
+  if (match === null || offset > MAX_OFFSET)
+    return wrong(`“${value}” is not a time offset of at most 65536 days, such as 90 (seconds), 5m, 2h or -1d`)
+  return ok({ timeOffset: match[1] === '-' ? -offset : offset })
 }
 
 /** `HOST`, `HOST:PORT`, fwknop's `HOST,PORT`, `[IPV6]:PORT`, or a bare IPv6 address. */

@@ -1,5 +1,6 @@
 /** The rc file that `fwknop` makes where there is none. All settings in it are comments. */
-export const fwknoprcTemplate = `# .fwknoprc: settings of the SPA client, for “fwknop” and “ghostport knock”.
+export const fwknoprcTemplate = `# .fwknoprc
+# This file contains the settings of the SPA client, for “fwknop” and “ghostport knock”.
 #
 # A stanza begins with its name in brackets. The settings of [default] count for every knock. Those of a named stanza
 # replace them (-n NAME), and options of the command line replace both.
