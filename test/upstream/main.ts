@@ -99,6 +99,7 @@ async function run(whose: Whose, names: readonly CaseName[], args: Arguments): P
   mkdirSync(records, { recursive: true })
   const failed: CaseName[] = []
   let count = 0
+  const limit = limitBy(whose === 'peer' ? new Map() : loadResults(fileOf('peer', args)), args.limit)
   const tell = (result: CaseResult, again: boolean) => {
     const { name, verdict, seconds } = result
     results.set(name, { verdict, seconds, ...(again && verdict === 'passed' ? { again } : {}) })
@@ -107,17 +108,26 @@ async function run(whose: Whose, names: readonly CaseName[], args: Arguments): P
     if (verdict === 'failed' && !again) failed.push(name)
     say(`${verdict === 'passed' ? '✔' : '✖'} ${++count} ${name}, ${seconds} s${again ? ', again' : ''}`)
   }
-  await inShards(whose, shards(names, BATCH), args, (result) => tell(result, false))
+  await inShards(whose, shards(names, BATCH), args, limit, (result) => tell(result, false))
   if (!args.once) {
     const alone = failed.splice(0).map((name) => [name])
-    await inShards(whose, alone, args, (result) => tell(result, true))
+    await inShards(whose, alone, args, limit, (result) => tell(result, true))
+  }
+}
+
+/** A case that the peer ends soon is not waited for: where it hangs, there is nothing to see. */
+function limitBy(peer: Results, most: number): (name: CaseName) => number {
+  return (name) => {
+    const { seconds } = peer.get(name) ?? {}
+    return seconds === undefined ? most : Math.min(most, 30 + 4 * seconds)
   }
 }
 
 async function inShards(
   whose: Whose,
   batches: readonly (readonly CaseName[])[],
-  { checkout, limit, shards }: Arguments,
+  { checkout, shards }: Arguments,
+  limit: (name: CaseName) => number,
   tell: (result: CaseResult) => void,
 ): Promise<void> {
   const queue = batches.values()

@@ -78,7 +78,7 @@ test('each case of a suite gets its verdict, also after one that hangs and one t
   ])
 
   const results: CaseResult[] = []
-  await runBatch(names, { ...options, limit: 3 }, (result) => results.push(result))
+  await runBatch(names, { ...options, limit: () => 3 }, (result) => results.push(result))
   assert.deepEqual(
     results.map(({ name, verdict }) => [name, verdict]),
     [

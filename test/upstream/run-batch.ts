@@ -9,6 +9,9 @@ import { type CaseName, including, progressOf } from './suite.ts'
 const ROOT = join(import.meta.dirname, '..', '..')
 const ENTER = join(import.meta.dirname, 'enter.sh')
 
+/** Seconds for the suite to end after its last case. */
+const LONGEST_END = 60
+
 export interface CaseResult {
   readonly name: CaseName
   readonly verdict: 'passed' | 'failed'
@@ -27,8 +30,8 @@ export interface BatchOptions {
   readonly cache: string
   /** An empty folder for the suite's records. */
   readonly folder: string
-  /** The longest that one case may take, in seconds. */
-  readonly limit: number
+  /** The longest that a case may take, in seconds. */
+  readonly limit: (name: CaseName) => number
   readonly signal: AbortSignal
 }
 
@@ -64,9 +67,11 @@ export async function runBatch(
     let isLate = false
     const watch = setInterval(() => {
       look()
-      isLate = known < left.length && secondsSince(since) > options.limit
-      // The last case is known, and the suite only tidies up, or hangs.
-      if (isLate || secondsSince(since) > options.limit) run.child.kill('SIGKILL')
+      const name = left[known]
+      // Behind the last case, the suite only tidies up, or hangs.
+      const limit = name === undefined ? LONGEST_END : options.limit(name)
+      isLate = name !== undefined && secondsSince(since) > limit
+      if (secondsSince(since) > limit) run.child.kill('SIGKILL')
     }, 500)
     await once(run.child, 'close')
     clearInterval(watch)
@@ -74,7 +79,7 @@ export async function runBatch(
     const name = left[known]
     if (name !== undefined && !options.signal.aborted) {
       const why = isLate
-        ? `not over after ${options.limit} s`
+        ? `not over after ${options.limit(name)} s`
         : `the suite ended in this case:\n${run.text().slice(-2_000)}`
       const record = `${recordOf(folder, known + 1)}\n${why}`
       tell({ name, verdict: 'failed', seconds: secondsSince(since), record })
