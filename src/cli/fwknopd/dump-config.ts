@@ -4,6 +4,7 @@ import { readStanzaBlocks } from '../../config/access/blocks.ts'
 import { accessReading, type ConfigSource, type LoadedConfig } from '../../config/load.ts'
 import type { ConfigFiles } from '../../config/reading/config-files.ts'
 import { serverSettingNames } from '../../config/server/fwknopd-settings.ts'
+import { formatFilter } from '../../config/server/pcap-filter.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
 import { formatCapturePort } from '../../config/server/spa-ports.ts'
 import type { Outcome } from '../command.ts'
@@ -53,13 +54,19 @@ function defaultsInForce(server: ServerConfig): Readonly<Record<string, string |
   const yes = (on: boolean): string => (on ? 'Y' : 'N')
   const packet = captures.find(({ kind }) => kind === 'packet')
   const udp = captures.find(({ kind }) => kind === 'udp')
+  const tcp = captures.find(({ kind }) => kind === 'tcp-server')
   return {
     ...(packet && {
       PCAP_INTF: packet.interfaces === 'any' ? 'any' : packet.interfaces.join(','),
-      PCAP_FILTER: packet.ports.map((port) => `udp port ${formatCapturePort(port)}`).join(' or '),
+      PCAP_FILTER:
+        packet.filter === undefined
+          ? packet.ports.map((port) => `udp port ${formatCapturePort(port)}`).join(' or ')
+          : formatFilter(packet.filter),
     }),
     ...(udp && { UDPSERV_PORT: udp.ports.map(formatCapturePort).join(',') }),
     ENABLE_UDP_SERVER: yes(udp !== undefined),
+    ENABLE_TCP_SERVER: yes(tcp !== undefined),
+    ...(tcp && { TCPSERV_PORT: tcp.ports.map(formatCapturePort).join(',') }),
     MAX_SNIFF_BYTES: captures[0] && `${captures[0].maxBytes}`,
     ENABLE_SPA_PACKET_AGING: yes(policy.maxAge !== 'unlimited'),
     ...(policy.maxAge !== 'unlimited' && { MAX_SPA_PACKET_AGE: `${policy.maxAge}` }),

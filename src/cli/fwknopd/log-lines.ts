@@ -85,14 +85,18 @@ export function fwknopdLines(level: LogLevel, event: string, fields: Fields, con
 function readyLines(fields: Fields, { filter }: LineContext): readonly LogLine[] {
   const captures = text(fields['capture']).split(',')
   const ports = list(fields['ports'])
-  const passive = captures.includes('packet')
-    ? [
-        info(`Sniffing interface: ${list(fields['interfaces']).join(',')}`),
-        info(`PCAP filter is: '${filter ?? ports.map((port) => `udp port ${port}`).join(' or ')}'`),
-      ]
-    : []
+  const source =
+    fields['file'] === undefined
+      ? `Sniffing interface: ${list(fields['interfaces']).join(',')}`
+      : `Reading pcap file: ${text(fields['file'])}`
+  const passive =
+    captures.includes('packet') || captures.includes('pcap-file')
+      ? [info(source), info(`PCAP filter is: '${filter ?? ports.map((port) => `udp port ${port}`).join(' or ')}'`)]
+      : []
   const udp = captures.includes('udp') ? [info(`Kicking off UDP server to listen on port ${ports.join(', ')}.`)] : []
-  return [...passive, ...udp, info('Starting fwknopd main event loop.')]
+  const tcpPorts = list(fields['tcpPorts'])
+  const tcp = tcpPorts.length > 0 ? [info(`Kicking off TCP server to listen on port ${tcpPorts.join(', ')}.`)] : []
+  return [...tcp, ...passive, ...udp, info('Starting fwknopd main event loop.')]
 }
 
 /** All packets were looked at that should be: as many as `-C` says, or those of a file. */

@@ -19,6 +19,9 @@ export function readyFields(
   const { captures, firewall } = server
   const passive = captures.filter(({ kind }) => kind === 'packet')
   const file = captures.find(({ path }) => path !== undefined)?.path
+  const tcpPorts = captures.flatMap(({ kind, ports }) =>
+    kind === 'tcp-server' ? ports.map((port) => formatCapturePort(port)) : [],
+  )
   const filters = captures.flatMap(({ filter }) => (filter === undefined ? [] : formatFilter(filter)))
   return {
     capture: captures.map(({ kind }) => kind).join(','),
@@ -27,9 +30,10 @@ export function readyFields(
         ? 'any'
         : passive.flatMap(({ interfaces }) => interfaces),
     }),
-    ports: captures.flatMap(({ ports }) =>
-      ports.map((port) => (typeof port === 'number' ? port : formatCapturePort(port))),
+    ports: captures.flatMap(({ kind, ports }) =>
+      (kind === 'tcp-server' ? [] : ports).map((port) => (typeof port === 'number' ? port : formatCapturePort(port))),
     ),
+    ...(tcpPorts.length > 0 && { tcpPorts }),
     ...(filters.length > 0 && { filters }),
     ...(file !== undefined && { file }),
     firewall: describeFirewall(firewall),
