@@ -5,13 +5,16 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Opening } from '../../src/access/grant.ts'
+import fc from 'fast-check'
+import { grantId, type Opening } from '../../src/access/grant.ts'
 import { defaultChains } from '../../src/config/server/firewall-settings.ts'
 import type { KernelFirewall, Mended } from '../../src/firewall/firewall.ts'
 import { createIptablesFirewall, type IptablesOptions } from '../../src/firewall/iptables/iptables.ts'
+import { familyOf, type IpAddress } from '../../src/packet/address.ts'
 import { sinceBoot } from '../../src/system/since-boot.ts'
-import { port } from '../../src/units.ts'
+import { port, seconds } from '../../src/units.ts'
 import { granted, grantFor, live } from '../contract/firewall.ts'
+import { anyGrant } from '../support/any-grant.ts'
 import { Daemon, knock, stanza } from '../support/daemon.ts'
 import { addresses, createLab, type Lab } from '../support/firewall-lab.ts'
 import { dropByIptables, forgetIptables } from '../support/iptables-host.ts'
@@ -20,6 +23,22 @@ import { netnsUnavailable } from '../support/netns.ts'
 const { c1, c2, forC1 } = addresses[4]
 const ssh: Opening = { kind: 'access', protocol: 'tcp', port: port(22) }
 const ghost: Opening = { kind: 'ghost', protocol: 'tcp', publicPort: port(80), localPort: port(22) }
+
+/** Of openings whose doors may contradict each other, the first. */
+function isAlone(opening: Opening, i: number, all: readonly Opening[]): boolean {
+  return opening.kind === 'access' || all.findIndex(({ kind }) => kind !== 'access') === i
+}
+
+function isIpv4(opening: Opening): boolean {
+  const shown = opening.kind === 'access' || opening.kind === 'ghost' ? 'none' : opening.translation
+  const addresses = [
+    ...(typeof shown === 'object' ? [shown.snat] : []),
+    ...(opening.kind === 'forward' ? [opening.target.address] : []),
+    ...(opening.kind === 'divert' ? [opening.target] : []),
+    ...(opening.kind === 'transit' ? opening.to.map(({ network }) => network.prefix) : []),
+  ]
+  return addresses.every((address) => familyOf(address) === 4)
+}
 
 describe('FIREWALL iptables in trouble', { skip: netnsUnavailable() }, () => {
   let lab: Lab
@@ -128,6 +147,23 @@ describe('FIREWALL iptables in trouble', { skip: netnsUnavailable() }, () => {
     const [kept] = rebooted.kept().grants
     assert.ok(kept !== undefined && kept.remaining > 15_000 && kept.remaining <= 21_000, `${kept?.remaining} ms`)
     await rebooted.close()
+  })
+
+  it('whatever a grant has, the kernel takes it and tells it as it was', async () => {
+    const firewall = await installed({ maxGrants: 5_000 })
+    const grants = fc
+      .sample(anyGrant, 30)
+      // Each for itself: two may contradict each other.
+      .map((grant, i) => ({ ...grant, source: `192.0.2.${i + 1}` as IpAddress, lifetime: seconds(600) }))
+      .map((grant) => ({ ...grant, openings: grant.openings.filter(isIpv4).filter(isAlone) }))
+      .filter(({ openings }) => openings.length > 0)
+      .map((grant) => ({ ...grant, id: grantId(grant.source, grant.openings) }))
+    const results = await firewall.open(grants)
+    const opened = grants.filter((_, i) => results[i]?.ok)
+    assert.ok(opened.length > grants.length / 2, JSON.stringify(results.filter(({ ok }) => !ok).slice(0, 3)))
+    const found = new Map((await live({ firewall })).map(({ grant }) => [grant.id, grant]))
+    for (const grant of opened) assert.deepEqual(found.get(grant.id), grant)
+    await firewall.close()
   })
 
   it('a grant beyond what iptables can express is refused, and so is one of a family without a program', async () => {

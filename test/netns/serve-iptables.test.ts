@@ -98,4 +98,25 @@ for (const variant of ['nft', 'legacy'] satisfies readonly Variant[])
       assert.doesNotMatch(rules(), /-A FWKNOP_INPUT/)
       assert.deepEqual(daemon.status().grants, [])
     })
+
+    it('with FLUSH_IPT_AT_EXIT a stop ends all; with FLUSH_IPT_AT_INIT a start does, also after a kill', async () => {
+      await daemon.stop()
+      const flushing = await Daemon.start(lab.net, lab.server, {
+        server: [...server.slice(0, 2), 'FLUSH_IPT_AT_EXIT Y', 'FLUSH_IPT_AT_INIT Y'],
+        access,
+      })
+      const saved = (): string => lab.server.must([`iptables-${variant}-save`])
+      const open = async (): Promise<void> => {
+        const verdict = await flushing.verdictAfter(() => knock(lab.c1, SERVER, '-s', '-A', 'tcp/22', '-f', '60'))
+        assert.equal(verdict.verdict, 'granted', JSON.stringify(verdict))
+        assert.match(saved(), /-A FWKNOP_INPUT .*_exp_/)
+      }
+      await open()
+      await flushing.restart('SIGKILL')
+      assert.deepEqual(flushing.status().grants, [])
+      assert.doesNotMatch(saved(), /_exp_/)
+      await open()
+      await flushing.stop()
+      assert.doesNotMatch(saved(), /FWKNOP/)
+    })
   })

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process'
 import { printable } from '../../bytes/text.ts'
 import type { AddressFamily } from '../../packet/address.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { keepToOurselves } from '../../system/keep-to-ourselves.ts'
 import { milliseconds } from '../../units.ts'
 
 /** Waits so long for the lock of iptables, in seconds, which another program may hold. */
@@ -49,6 +50,7 @@ export function systemPrograms(program: string): Programs {
 
 function run(program: string, argv: readonly string[], input: string): Promise<Result<string, ProgramFailure>> {
   return new Promise((resolve) => {
+    keepToOurselves()
     const child = spawn(program, argv, {
       stdio: ['pipe', 'pipe', 'pipe'],
       // A session of its own: a Ctrl-C for us must not end it half-way.
