@@ -8,6 +8,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { keys, stanza } from '../support/daemon.ts'
 import { dropByIptables } from '../support/iptables-host.ts'
@@ -233,6 +234,22 @@ describe('fwknopd in the background', { skip: netnsUnavailable() }, () => {
     assert.match(running.output, /Incoming packet count limit of 2 reached\n(.*\n)*Shutting Down fwknopd\.\n/)
     assert.doesNotMatch(running.output, /Added|Removed/)
     assert.equal(fwknopd('-C', 'many', '-f').status, 1)
+  })
+
+  it('--syslog-enable logs to both in the foreground, and two signals at once are not one', async () => {
+    const from = syslog.messages().length
+    const running = server.start([...withDevLog(syslog.path), ...program, ...files(), '-f', '--syslog-enable'])
+    await running.says(/Starting fwknopd main event loop/)
+    await syslog.says(/: Starting fwknopd main event loop\.$/, from)
+    for (const wait of [0, 150]) {
+      await delay(wait)
+      process.kill(pid(), 'SIGHUP')
+    }
+    await running.says(/(Re-starting fwknopd\n(.*\n)*){2}Starting fwknopd main event loop/)
+    process.kill(pid(), 'SIGINT')
+    assert.equal(await running.end(), 0)
+    await syslog.says(/: Got SIGINT\. Exiting\.\.\.$/, from)
+    assert.match(running.output, /^Got SIGINT\. Exiting\.\.\.$/m)
   })
 
   it('-v tells what a packet says, and no key', async () => {

@@ -9,6 +9,7 @@ export class SyslogSocket implements Disposable {
   readonly path: string
   readonly #fd: number
   readonly #messages: string[] = []
+  readonly #reading: NodeJS.Timeout
 
   constructor(path: string) {
     const address = socketAddress(path)
@@ -16,6 +17,8 @@ export class SyslogSocket implements Disposable {
     this.path = path
     this.#fd = libc().socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
     assert.equal(libc().bind(this.#fd, address, address.length), 0, `bind to ${path}: errno ${libc().errno()}`)
+    // The kernel keeps some ten messages for a reader.
+    this.#reading = setInterval(() => this.messages(), 10).unref()
   }
 
   /** All messages so far. */
@@ -41,6 +44,7 @@ export class SyslogSocket implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    clearInterval(this.#reading)
     libc().close(this.#fd)
     unlinkSync(this.path)
   }

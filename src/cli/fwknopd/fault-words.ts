@@ -24,6 +24,7 @@ const table: readonly (readonly [sentence: RegExp, words: Words])[] = [
   [/includes itself/, 'Refusing to go deeper than once: the file includes itself'],
   [/levels deep/, 'Refusing to go deeper than 3 levels'],
   [/ACCESS_FOLDER: .*too long/, 'Invalid access folder directory: the path is too long'],
+  [/--access-folder needs a value/, 'Invalid access folder directory: it is empty'],
   [/ACCESS_FOLDER/, 'Invalid access folder directory'],
   [/the path “(.*)” does not begin with/, (path) => `Path '${path}' is not absolute`],
   [/the HMAC key is the same/, 'The encryption passphrase and HMAC key should not be identical'],

@@ -102,10 +102,13 @@ export async function runServer(run: ServerRun): Promise<Outcome> {
   })
   const ended = () => Promise.race([stopped, warden.hopeless, warden.finished])
   let wake: (() => void) | undefined
+  let isNewStartAsked = false
   reload = () => {
     log.write('info', 'signal', { signal: 'SIGHUP' })
-    if (run.reloadsBy === 'a new start') wake?.()
-    else if (warden.reload().ok) run.onReloaded?.()
+    if (run.reloadsBy === 'a new start') {
+      isNewStartAsked = true
+      wake?.()
+    } else if (warden.reload().ok) run.onReloaded?.()
   }
   // The files may have been read before that signal.
   if (isReloadAsked) reload()
@@ -117,12 +120,15 @@ export async function runServer(run: ServerRun): Promise<Outcome> {
   for (;;) {
     const asked = new Promise<'start again'>((resolve) => {
       wake = () => resolve('start again')
+      // The files may have changed since the last start read them.
+      if (isNewStartAsked) wake()
     })
     const why = await Promise.race([ended(), asked])
     if (why !== 'start again') {
       await warden.stop()
       return end(why)
     }
+    isNewStartAsked = false
     if (!warden.mayStartAgain()) continue
     await warden.stop({ again: true })
     const next = await start()

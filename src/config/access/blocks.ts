@@ -225,7 +225,7 @@ function keyLines(path: string, files: ConfigFiles, reading: AccessReading): Res
 /** As fwknopd reads it: what is no key is passed over, so that a user cannot change policy. */
 function forgivenKeyLines(path: string, text: string, notices: Notice[]): Result<readonly SettingLine[], Failure> {
   const kept: SettingLine[] = []
-  for (const line of forgivenStanzaLines(path, text, ALL_NAMES, notices)) {
+  for (const line of forgivenStanzaLines(path, text, ALL_NAMES, notices, 'Ignoring invalid entry')) {
     if ('fault' in line) return { ok: false, failure: line.fault }
     const { name, at } = line
     if (KEY_FILE_SETTINGS.has(name)) kept.push(line)

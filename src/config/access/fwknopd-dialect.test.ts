@@ -22,7 +22,7 @@ function read(text: string, more: Readonly<Record<string, string>> = {}) {
     stanzas: parsed.ok ? parsed.value.stanzas : [],
     failure: parsed.ok ? undefined : parsed.failure,
     warnings: all
-      .filter(({ text }) => /ignored|left out|twice/.test(text))
+      .filter(({ text }) => /ignored|Ignoring unknown|left out|twice/.test(text))
       .map(({ text, at }) => `${at?.line}: ${text}`),
   }
 }
@@ -31,10 +31,13 @@ const STANZA = 'SOURCE ANY\nKEY testtest\nHMAC_KEY other\n'
 
 test('what fwknopd passes over is passed over with a warning', () => {
   const cases: readonly (readonly [line: string, warning: string])[] = [
-    ['ENABLE_FOO Y', '4: ENABLE_FOO is ignored: there is no such setting'],
-    ['ENABLE_CMD_EXE Y', '4: ENABLE_CMD_EXE is ignored: there is no such setting — perhaps: ENABLE_CMD_EXEC'],
+    ['ENABLE_FOO Y', "4: Ignoring unknown access parameter: 'ENABLE_FOO': there is no such setting"],
+    [
+      'ENABLE_CMD_EXE Y',
+      "4: Ignoring unknown access parameter: 'ENABLE_CMD_EXE': there is no such setting — perhaps: ENABLE_CMD_EXEC",
+    ],
     ['????', '4: Invalid access file entry: the line is ignored: a line is a name, a blank and a value'],
-    ['SPA_SERVER x', '4: SPA_SERVER is ignored: it belongs in ~/.fwknoprc, on the client'],
+    ['SPA_SERVER x', "4: Ignoring unknown access parameter: 'SPA_SERVER': it belongs in ~/.fwknoprc, on the client"],
   ]
   for (const [line, warning] of cases) {
     const { stanzas, warnings } = read(`${STANZA}${line}\n`)
@@ -88,7 +91,7 @@ test('a stanza goes on after an include, and a relative path begins where fwknop
 
 test('of a file of keys, only the keys count', () => {
   const { stanzas, warnings } = read('SOURCE ANY\n%include_keys /keys\n', {
-    '/keys': 'SOURCE 1.2.3.4\nKEY testtest\nOPEN_PORTS tcp/1\nHMAC_KEY other\n',
+    '/keys': 'SOURCE 1.2.3.4\nNO_SUCH_THING x\nKEY testtest\nOPEN_PORTS tcp/1\nHMAC_KEY other\n',
   })
   assert.deepEqual(
     stanzas.map(({ sources, openPorts, hmac }) => [sources, openPorts, hmac !== undefined]),

@@ -26,12 +26,14 @@ export interface FaultyLine {
 /**
  * @param names of settings, those of other files included: a message shows no other word of a line.
  * @param notices gets what was passed over, and why.
+ * @param ignoring fwknopd’s words for a name that it does not know.
  */
 export function forgivenStanzaLines(
   file: string,
   text: string,
   names: readonly string[],
   notices: Notice[],
+  ignoring = 'Ignoring unknown access parameter',
 ): readonly (SettingLine | FaultyLine)[] {
   const lines: (SettingLine | FaultyLine)[] = []
   const warn = (what: string, at: Failure['at']): void => {
@@ -57,12 +59,12 @@ export function forgivenStanzaLines(
       : meant === undefined
         ? 'there is no such setting'
         : `there is no such setting — perhaps: ${meant}`
-    const shown = isNameLike(name, names) ? name : 'the line'
+    const shown = isNameLike(name, names) ? `'${name}'` : '…'
     if (meant !== undefined && restricts(meant))
       lines.push({
         fault: { code: 'CONFIG_UNKNOWN_KEY', detail: `${shown} is not understood: ${why}`, at, suggestion: meant },
       })
-    else warn(`${shown} is ignored: ${why}`, at)
+    else warn(`${ignoring}: ${shown}: ${why}`, at)
   }
   return lines
 }
