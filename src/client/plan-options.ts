@@ -39,7 +39,7 @@ export interface PlanOptions {
   readonly 'resolve-dns'?: string
   /** How long the port stays open, in seconds, 0 to 65535. The server may allow less. 0: the server decides. */
   readonly 'fw-timeout'?: NumberOrText
-  /** How the packet goes: `udp`, the only way so far. */
+  /** How the packet goes: `udp` (default), `tcp`, `http`, `https`, `udpraw`, `tcpraw` or `icmp`. */
   readonly 'server-proto'?: string
   /** Send by HTTP, through this proxy: `http://HOST:PORT`, or `HOST:PORT`. */
   readonly 'http-proxy'?: string
@@ -59,11 +59,11 @@ export interface PlanOptions {
   readonly 'icmp-type'?: NumberOrText
   /** The code of an ICMP packet, 0 to 255. */
   readonly 'icmp-code'?: NumberOrText
-  /** The UDP port that the packet goes to, 1 to 65535 (default 62201). */
+  /** The port that the packet goes to, 1 to 65535 (default 62201; with `https` 443). */
   readonly 'server-port'?: NumberOrText
   /** Send to a random port from 10000 to 65534. The server must watch them all. */
   readonly 'rand-port'?: boolean
-  /** The UDP port to send from, 1 to 65535. */
+  /** The port to send from, 1 to 65535. */
   readonly 'source-port'?: NumberOrText
   /** Only to IPv4 addresses of the server. */
   readonly ipv4?: boolean
