@@ -223,6 +223,8 @@ describe('fwknop', () => {
     ['-A tcp/22 -s -D 127.0.0.1 --fd -1', /^Value -1 out of range/],
     ['-A tcp/22 -R -D 127.0.0.1 --resolve-url ftp://127.0.0.1/', /^Error parsing resolve URL/],
     ['-A tcp/22 -D 127.0.0.1 --resolve-url http://127.0.0.1:1/ --key-rijndael a', /^Could not resolve IP/],
+    ['-A tcp/22 -s -D 127.0.0.1 -H 127.0.0.1 -P udp --key-rijndael a', /^Cannot set --http-proxy with a non-HTTP/],
+    ['-C ls -D 127.0.0.1 -R --resolve-url http://127.0.0.1:1/ --key-rijndael a', /^Could not resolve IP/],
     ['-A tcp/22 -s -D 127.0.0.1 --time-offset-plus soon', /^Invalid time offset/],
     ['-A tcp/22 -s -D 127.0.0.1 --key-rijndael abc --key-len 4', /the key of --key-rijndael has 3 bytes/],
     ['-A tcp/22 -s -D 127.0.0.1 --hmac-key-len 4', /--hmac-key-len is for --key-gen/],

@@ -44,6 +44,9 @@ export function settleOptions(
   }
   const old = renameOld(options, isGiven, environment)
   if (!old.ok) return old
+  // A proxy that is named after a transport chooses HTTP.
+  const last = line.given.findLast(({ name }) => ['server-proto', 'http-proxy', 'HTTP-proxy', 'HTTP'].includes(name))
+  if (/proxy$/.test(last?.name ?? '') && !/^https?$/i.test(String(options['server-proto']))) drop('server-proto')
   for (const group of lastCounts) {
     const last = line.given.findLast(({ name }) => (group as readonly string[]).includes(name))?.name
     for (const name of group) if (name !== last) drop(name)

@@ -28,6 +28,7 @@ const byDetail: readonly (readonly [RegExp, string])[] = [
   [/^--hmac-digest-type: “([^”]*)”/, 'Invalid hmac digest type: $1'],
   [/^--encryption-mode: “([^”]*)”/, 'Invalid encryption mode: $1'],
   [/^--time-offset-(?:plus|minus): /, 'Invalid time offset'],
+  [/^a proxy \(/, 'Cannot set --http-proxy with a non-HTTP protocol.'],
   [/^--resolve-url: /, 'Error parsing resolve URL'],
   [/^--(?:server|source|nat)-port: port (\S+) is not between/, 'Value $1 out of range'],
   [/^--fd: “([^”]*)”/, 'Value $1 out of range'],
