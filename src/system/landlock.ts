@@ -14,6 +14,7 @@ const EXECUTE = 1 << 0
 const WRITE_FILE = 1 << 1
 const READ_FILE = 1 << 2
 const READ_DIR = 1 << 3
+const REMOVE_DIR = 1 << 4
 const TRUNCATE = 1 << 14
 /** What a rule may say of a file that is no folder. */
 const OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE
@@ -31,13 +32,19 @@ export interface ReachableFiles {
   readonly read: readonly string[]
   /** Folders and files to read, change and make anything in. */
   readonly write: readonly string[]
+  /** Folders in which it may remove folders that are empty. */
+  readonly removeFoldersIn?: readonly string[]
 }
 
 /**
  * From here on, this thread and all that it starts reaches only these files.
  * @returns PRIVILEGE_EXCESSIVE where the kernel cannot see to that.
  */
-export function restrictFiles({ read, write }: ReachableFiles): Result<void, Failure<'PRIVILEGE_EXCESSIVE'>> {
+export function restrictFiles({
+  read,
+  write,
+  removeFoldersIn = [],
+}: ReachableFiles): Result<void, Failure<'PRIVILEGE_EXCESSIVE'>> {
   try {
     const native = libc()
     const version = native.landlockCreateRuleset(null, 0, CREATE_RULESET_VERSION)
@@ -49,6 +56,7 @@ export function restrictFiles({ read, write }: ReachableFiles): Result<void, Fai
     if (ruleset < 0) throw new Error(describeErrno(native.errno()))
     for (const path of read) addRule(ruleset, path, (EXECUTE | READ_FILE | READ_DIR) & all)
     for (const path of write) addRule(ruleset, path, all)
+    for (const path of removeFoldersIn) addRule(ruleset, path, REMOVE_DIR)
     native.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     if (native.landlockRestrictSelf(ruleset, 0) < 0) throw new Error(describeErrno(native.errno()))
     native.close(ruleset)

@@ -37,6 +37,8 @@ export function confineGnupg(home: string, programs: readonly string[]): Result<
   const files = restrictFiles({
     read: [...PROGRAMS, ...RANDOM, ...programs.map((program) => dirname(program))],
     write: [home, NULL],
+    // Its own, at its end.
+    removeFoldersIn: [dirname(home)],
   })
   const calls = installFilter('the system calls of the GnuPG process cannot be confined', () => {
     const architecture = architectures[process.arch]

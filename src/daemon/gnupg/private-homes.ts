@@ -2,7 +2,7 @@
  * The keyrings of the GnuPG process: copies in a folder of its own, in memory (tmpfs) where there is one. gpg writes
  * beside its keys, and a gpg in hostile hands changes only the copy.
  */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { ToGnupg } from '../link/gnupg-protocol.ts'
@@ -36,7 +36,11 @@ export function makePrivateHomes(keyrings: ToGnupg['keyrings']): PrivateHomes {
       writeFileSync(join(copy, name), Buffer.from(contents, 'base64'), { mode: 0o600, flag: 'wx' })
     }
   }
-  return { folder, of, remove: () => rmSync(folder, { recursive: true, force: true }) }
+  const remove = (): void => {
+    for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true, force: true })
+    rmdirSync(folder)
+  }
+  return { folder, of, remove }
 }
 
 function makeFolder(): string {

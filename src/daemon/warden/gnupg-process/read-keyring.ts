@@ -3,7 +3,7 @@
  * Only what decrypts and verifies goes along: no sockets, no locks, no revocation certificates, no settings of the
  * agent.
  */
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Failure, ok, type Result, refuse } from '../../../result.ts'
 import { errorCode, fileReason, systemReason } from '../../../system/errno.ts'
@@ -25,6 +25,7 @@ type KeyringFailure = Failure<'CONFIG_UNREADABLE' | 'CONFIG_EXPOSED'>
  */
 export function readKeyring(home: string): Result<readonly KeyringFile[], KeyringFailure> {
   try {
+    if (!statSync(home).isDirectory()) return refuse('CONFIG_UNREADABLE', `${home} is not a folder`)
     const exposed = judgeFolderTrail(home, { owners: ourUsers() })
     if (exposed !== undefined) return { ok: false, failure: exposed }
   } catch (error) {
