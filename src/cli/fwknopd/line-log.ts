@@ -43,7 +43,8 @@ export function lineLog({ to, settings }: LineLogOptions): LineLog {
   return {
     log: {
       write(level, event, fields = {}) {
-        const now = Math.floor(Date.now() / 1000)
+        // As the comment of a rule has it: no grant is told to end sooner than it does.
+        const now = Math.ceil(Date.now() / 1000)
         for (const line of fwknopdLines(level, event, fields, { ...current.context, now })) write(line)
       },
     },

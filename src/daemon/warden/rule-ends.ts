@@ -63,7 +63,7 @@ export class RuleEnds implements Log {
           : undefined
     if (event === 'grant ended') this.#grants.delete(name)
     if (lasts === undefined) return
-    const until = Math.floor(this.#now() / 1000) + lasts
+    const until = Math.ceil(this.#now() / 1000) + lasts
     const before = this.#grants.get(name)
     // To open a grant again never makes it end sooner.
     if (before === undefined || before.until < until) this.#grants.set(name, { fields, until })
