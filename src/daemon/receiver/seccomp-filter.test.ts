@@ -60,6 +60,7 @@ describe('a confined receiver', { skip }, () => {
         made: 3_000_000,
         digest: createHmac('sha256', 'key').update('x').digest('hex').slice(0, 8),
         time: 24,
+        scheduler: 0,
       })
     }
   })

@@ -37,6 +37,8 @@ const ALWAYS: readonly SystemCall[] = [
   ] as const),
   ...(['madvise', 'mprotect', 'pkey_mprotect', 'munmap', 'mmap', 'mremap', 'brk', 'riscv_flush_icache'] as const),
   ...(['pread64', 'getrandom', 'gettimeofday', 'time', 'clock_nanosleep', 'nanosleep', 'sched_yield'] as const),
+  // V8's locks ask for the priority of their thread when many wait. Refused, they complain on standard error.
+  ...(['sched_getparam', 'sched_getscheduler'] as const),
   ...(['rt_sigaction', 'rt_sigprocmask', 'rt_sigreturn', 'sigaltstack', 'restart_syscall'] as const),
   ...(['getpid', 'gettid', 'epoll_ctl', 'fstat', 'fsync', 'close', 'exit', 'exit_group'] as const),
 ]
