@@ -1,6 +1,6 @@
 /**
- * The same knock of the real client, on the real fwknopd and on `ghostport serve` with FIREWALL iptables: the same doors
- * open, and the same rules are made, unless docs/FROM-FWKNOP.md says what is different.
+ * The same knock of the real client, on the real fwknopd and on `ghostport serve` with FIREWALL iptables: the same
+ * doors open, and the same rules are made, unless docs/FROM-FWKNOP.md says what is different.
  *
  *   client 10.9.0.1 ── 10.9.0.2 server 10.9.1.1 ── 10.9.1.2 inner: tcp/22, tcp/23
  */

@@ -1,7 +1,7 @@
 /**
- * `fwknopd -v -v` shows the rules of its chains after each grant, as iptables lists them, and as commands. This is a log
- * that passes on what it gets, and asks for the rules after a grant. While it asks, further grants wait for one more
- * listing.
+ * `fwknopd -v -v` shows the rules of its chains after each grant, as iptables lists them, and as commands. This is a
+ * log that passes on what it gets, and asks for the rules after a grant. While it asks, further grants wait for one
+ * more listing.
  */
 import type { Log, LogField, LogLevel } from '../../log.ts'
 

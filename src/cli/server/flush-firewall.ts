@@ -1,6 +1,6 @@
 /**
- * `ghostport serve --fw-flush`: removes ghostport's table or chains from the host, and runs the closes that are owed. It
- * needs only the server's own file, for their names. If that file has an error, it says so, and takes NFT_TABLE from
+ * `ghostport serve --fw-flush`: removes ghostport's table or chains from the host, and runs the closes that are owed.
+ * It needs only the server's own file, for their names. If that file has an error, it says so, and takes NFT_TABLE from
  * the file or its default.
  */
 import { existsSync } from 'node:fs'
