@@ -119,7 +119,7 @@ async function run(whose: Whose, names: readonly CaseName[], args: Arguments): P
 function limitBy(peer: Results, most: number): (name: CaseName) => number {
   return (name) => {
     const { seconds } = peer.get(name) ?? {}
-    return seconds === undefined ? most : Math.min(most, 30 + 4 * seconds)
+    return seconds === undefined ? most : Math.min(most, 60 + 4 * seconds)
   }
 }
 

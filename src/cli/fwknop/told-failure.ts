@@ -24,6 +24,8 @@ const byDetail: readonly (readonly [RegExp, string])[] = [
   [/^(?:--spoof-source|SPOOF_SOURCE_IP): /, 'Invalid spoof IP'],
   [/^a spoofed source \(/, 'Must set -P <udpraw|tcpraw|icmp> with a spoofed source IP'],
   [/^--server-proto: “([^”]*)”/, 'Unrecognized protocol: $1'],
+  [/^--key-len: /, 'Invalid key length'],
+  [/^--hmac-key-len: /, 'Invalid hmac key length'],
   [/^--digest-type: “([^”]*)”/, 'Invalid digest type: $1'],
   [/^--hmac-digest-type: “([^”]*)”/, 'Invalid hmac digest type: $1'],
   [/^--encryption-mode: “([^”]*)”/, 'Invalid encryption mode: $1'],

@@ -12,7 +12,7 @@ const table: readonly (readonly [conf: string, access: string, words: string | u
   ['', 'SOURCE 1.1.1.1/\nKEY testtest\n', 'Missing mask in SOURCE'],
   ['', 'SOURCE 1.1.1.1/33\nKEY testtest\n', 'Invalid IP mask in SOURCE'],
   ['', 'SOURCE 1.1.1.1/255.255.255.299\nKEY testtest\n', 'error parsing IP mask of SOURCE'],
-  ['', 'SOURCE aaaa/aa\nKEY testtest\n', 'Error parsing the IP address of SOURCE'],
+  ['', 'SOURCE aaaa/aa\nKEY testtest\n', 'Error parsing the IP address of SOURCE: Fatal error parsing IP to int'],
   ['', `${OK}DESTINATION 2.2.2.2/33\n`, 'Invalid IP mask in DESTINATION'],
   ['', `${OK}OPEN_PORTS icmp/1\n`, 'Invalid protocol or port in access port entry'],
   ['', `${OK}OPEN_PORTS tcp\n`, 'Parse error on access port entry'],
@@ -56,6 +56,11 @@ for (const [conf, access, words] of table)
     assert.ok(!loaded.ok)
     assert.equal(wordsOfFwknopd(loaded.failure), words)
   })
+
+test('options of --key-gen have words too', () => {
+  const detail = '--key-len: “0” is not a number of bytes from 1 to 32'
+  assert.equal(wordsOfFwknopd({ code: 'VALUE_INVALID', detail }), 'Invalid key length')
+})
 
 test('what is not supported is never told as a fault of the value', () => {
   assert.equal(
