@@ -224,7 +224,7 @@ describe('fwknopd in the background', { skip: netnsUnavailable() }, () => {
   })
 
   it('-t judges packets and opens nothing, and -C ends it after so many', async () => {
-    const running = server.start([...program, ...files(), '-f', '-t', '-C', '2'])
+    const running = server.start([...program, ...files(), '-ftC2', '--no-ipt'])
     await running.says(/Starting fwknopd main event loop/)
     knock()
     await running.says(/\[10\.9\.0\.1\] \(stanza #1\) --test mode enabled, skipping firewall manipulation\./)
@@ -232,6 +232,7 @@ describe('fwknopd in the background', { skip: netnsUnavailable() }, () => {
     knock()
     assert.equal(await running.end(), 0)
     assert.match(running.output, /Incoming packet count limit of 2 reached\n(.*\n)*Shutting Down fwknopd\.\n/)
+    assert.match(running.output, /^--no-ipt-check-support has no effect: /m)
     assert.doesNotMatch(running.output, /Added|Removed/)
     assert.equal(fwknopd('-C', 'many', '-f').status, 1)
   })

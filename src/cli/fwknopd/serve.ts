@@ -66,6 +66,11 @@ export async function serve(
     manager: { ...noServiceManager, ready: onReady },
     openLog: async () => {
       output.log.write('info', 'starting')
+      for (const option of ['no-ipt-check-support', 'no-firewd-check-support'] as const)
+        if (given[option] > 0)
+          output.log.write('info', 'notice', {
+            text: `--${option} has no effect: -C of the firewall program is not used`,
+          })
       return withLog(output, await showingRules(loaded.server, ends))
     },
     onStarted: (warden) => {
