@@ -5,7 +5,7 @@ import type { IpAddress } from '../packet/address.ts'
 import type { Username } from '../packet/message.ts'
 import { parseUsername } from '../packet/username.ts'
 import { port, seconds, unixSeconds } from '../units.ts'
-import { type CycleFacts, fillTemplate, judgeCycle, parseTemplate, valuesOf } from './cycle.ts'
+import { type CycleFacts, fillTemplate, formatTemplate, judgeCycle, parseTemplate, valuesOf } from './cycle.ts'
 import { cyclePorts } from './cycle-ports.ts'
 
 const facts: CycleFacts = {
@@ -44,6 +44,12 @@ for (const text of ['', '  ', '$SRC x', 'x $NO', 'x $port', 'x \u0024{PORT', 'x 
     assert(!parsed.ok && parsed.failure.code === 'CONFIG_INVALID_VALUE')
   })
 
+test('a command is shown as it was written', () => {
+  const template = parseTemplate('/bin/x  $SRC:$PORT\tend')
+  assert(template.ok)
+  assert.equal(formatTemplate(template.value), '/bin/x $SRC:$PORT end')
+})
+
 test('a value is one word, and nothing in it is filled in or split again', () => {
   for (const name of ['a b', '$PORT', "x' y", '{a}', '(`id`)', '$(id)', '%s & !', '#']) {
     const username = name as Username
@@ -58,7 +64,6 @@ test('a value that would begin a word like an option is refused, and elsewhere i
 })
 
 test('a value that the request does not have makes no command, in the close too', () => {
-  const { packetDestination: _, ...without } = facts
   const [open, close] = [parseTemplate('x $PORT'), parseTemplate('x $NAT_HOST')]
   assert(open.ok && close.ok)
   const rule = { open: open.value, close: close.value, timer: seconds(1), runAs: {} }
@@ -66,8 +71,21 @@ test('a value that the request does not have makes no command, in the close too'
   assert(judgeCycle(rule, facts).ok)
   assert(!judgeCycle(rule, plain).ok)
   assert(judgeCycle({ ...rule, close: open.value }, plain).ok)
-  const destination = parseTemplate('x $DST')
-  assert(destination.ok && !judgeCycle({ ...rule, open: destination.value }, without).ok)
+})
+
+test('a destination that is not known is 0.0.0.0, as in fwknopd', () => {
+  const { packetDestination: _, ...without } = facts
+  const template = parseTemplate('x $DST')
+  assert(template.ok)
+  assert.deepEqual(fillTemplate(template.value, valuesOf(without, unixSeconds(1))), {
+    ok: true,
+    value: ['x', '0.0.0.0'],
+  })
+})
+
+test('a command has at most 255 characters, as in fwknopd', () => {
+  assert(parseTemplate(`x ${'a'.repeat(253)}`).ok)
+  assert(!parseTemplate(`x ${'a'.repeat(254)}`).ok)
 })
 
 test('no text makes the reader throw, and the number of words never depends on the request', () => {

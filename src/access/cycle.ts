@@ -65,6 +65,9 @@ export interface CycleFacts extends CommandFacts {
 /** The longest first: `$PKT_SRC` begins with no other, but `$PROTOCOL` begins with `$PROTO`. */
 const BY_LENGTH = [...VALUE_NAMES].sort((a, b) => b.length - a.length)
 
+/** fwknopd’s limit, in characters. */
+const LONGEST_TEMPLATE = 255
+
 type TemplateFailure = Failure<'CONFIG_INVALID_VALUE'>
 
 /**
@@ -73,6 +76,11 @@ type TemplateFailure = Failure<'CONFIG_INVALID_VALUE'>
  * @returns CONFIG_INVALID_VALUE for a name that is none. Never throws.
  */
 export function parseTemplate(text: string): Result<Template, TemplateFailure> {
+  if (text.length > LONGEST_TEMPLATE)
+    return refuse(
+      'CONFIG_INVALID_VALUE',
+      `the command is too long: it has ${text.length} characters, and ${LONGEST_TEMPLATE} are allowed, as in fwknopd. Put it into a script`,
+    )
   const words = splitWords(text)
   if (words === undefined) return refuse('CONFIG_INVALID_VALUE', 'the command has no words')
   const [first, ...more] = words.map(parseWord)
@@ -86,6 +94,12 @@ export function parseTemplate(text: string): Result<Template, TemplateFailure> {
   if (first.value.some((piece) => typeof piece !== 'string'))
     return refuse('CONFIG_INVALID_VALUE', 'the program must not depend on the request: its name has a “$”')
   return ok([first.value, ...read])
+}
+
+/** A command as it may be written: with one blank between words. */
+export function formatTemplate(template: Template): string {
+  const pieces = template.map((word) => word.map((piece) => (typeof piece === 'string' ? piece : `$${piece.value}`)))
+  return pieces.map((word) => word.join('')).join(' ')
 }
 
 function parseWord(word: string): Result<WordTemplate, TemplateFailure> {
@@ -141,7 +155,8 @@ export function valuesOf({ port, seconds, ...facts }: CycleFacts, until: UnixSec
     IP: facts.source,
     SRC: facts.source,
     PKT_SRC: facts.packetSource,
-    DST: facts.packetDestination,
+    // As fwknopd has it where a UDP socket does not tell.
+    DST: facts.packetDestination ?? '0.0.0.0',
     PROTO: port.protocol === 'tcp' ? '6' : '17',
     PROTOCOL: port.protocol,
     PORT: `${port.port}`,
@@ -156,7 +171,6 @@ export function valuesOf({ port, seconds, ...facts }: CycleFacts, until: UnixSec
 
 /** Why a value may be missing. */
 const MISSING: Partial<Record<ValueName, string>> = {
-  DST: 'the way of capture does not tell where the packet was sent',
   NAT_HOST: 'the request asks for no NAT',
   NAT_PORT: 'the request asks for no NAT',
 }

@@ -58,7 +58,15 @@ describe('command cycles', { skip: netnsUnavailable() }, () => {
         ],
         keysOf(3),
       ),
-      stanza(['NAME fails', `CMD_CYCLE_OPEN ${folder}/fail`, `CMD_CYCLE_CLOSE ${folder}/note undone $PORT`], keysOf(4)),
+      stanza(
+        [
+          'NAME fails',
+          `CMD_CYCLE_OPEN ${folder}/fail`,
+          `CMD_CYCLE_CLOSE ${folder}/note undone $PORT`,
+          'CMD_CYCLE_TIMER 30',
+        ],
+        keysOf(4),
+      ),
       stanza(['NAME never', `CMD_CYCLE_OPEN ${folder}/note once $PORT`, 'CMD_CYCLE_CLOSE NONE'], keysOf(5)),
       stanza(
         ['NAME nat', `CMD_CYCLE_OPEN ${folder}/note nat $PORT $NAT_HOST $NAT_PORT`, 'CMD_CYCLE_CLOSE NONE'],

@@ -1,4 +1,6 @@
 /** The effective policy as a table: what each stanza allows, after defaults and limits. Never a key. */
+import type { AccountName, CommandRule, RunAs } from '../../access/command.ts'
+import { type CycleRule, formatTemplate } from '../../access/cycle.ts'
 import type { Policy } from '../../access/policy.ts'
 import { encryptionsOf, type GnupgEncryption, type Stanza, type StanzaEncryption } from '../../access/stanza.ts'
 import { describeStanza } from '../../access/stanza-name.ts'
@@ -104,15 +106,34 @@ function stanzaRows(stanza: Stanza, policy: Policy): PolicyRow[] {
     ['keys', describeKeys(stanza)],
     ['may open', openPorts === undefined ? 'every port (no OPEN_PORTS)' : formatProtocolPorts(openPorts)],
     restrictPorts.length === 0 ? undefined : ['never', formatProtocolPorts(restrictPorts)],
-    ['open for', `${timeout} s, or what the client asks for, at most ${maxTimeout} s`],
+    [
+      'open for',
+      `${stanza.cycle?.timer ?? timeout} s, or what the client asks for, at most ${Math.max(maxTimeout, stanza.cycle?.timer ?? 0)} s`,
+    ],
     ['opens for', describeWhom(stanza)],
     stanza.requireUsername === undefined ? undefined : ['user', stanza.requireUsername],
     forceNat === undefined ? undefined : ['always leads to', formatHostPort(forceNat.address, forceNat.port)],
     forceTranslation === undefined ? undefined : ['source seen there', describeTranslation(forceTranslation)],
     policy.nat.forward || policy.nat.local ? ['NAT may lead to', describeTargets(stanza)] : undefined,
+    stanza.cycle === undefined ? undefined : ['opened by', describeCycle(stanza.cycle)],
+    stanza.commands === undefined ? undefined : ['commands', describeCommands(stanza.commands)],
     stanza.expires === undefined ? undefined : ['ends', new Date(stanza.expires * 1000).toISOString()],
   ]
   return rows.filter((row) => row !== undefined)
+}
+
+function describeCycle({ open, close, runAs }: CycleRule): string {
+  const closed = close === undefined ? 'and nothing closes' : `and “${formatTemplate(close)}” closes`
+  return `“${formatTemplate(open)}”, ${closed}, as ${describeRunAs(runAs)}`
+}
+
+function describeCommands({ runAs, sudo, pattern }: CommandRule): string {
+  const which = pattern === undefined ? 'any command of a client (no CMD_REGEX)' : `commands that match ${pattern.text}`
+  return `${which}, as ${describeRunAs(runAs)}${sudo === undefined ? '' : ` through sudo as ${describeRunAs(sudo)}`}`
+}
+
+function describeRunAs({ user = 'root' as AccountName, group }: RunAs): string {
+  return group === undefined ? user : `${user}, group ${group}`
 }
 
 function describeNetworks(networks: Stanza['sources']): string {

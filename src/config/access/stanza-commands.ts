@@ -46,7 +46,10 @@ export function assembleCommands(
   return ok({ commands })
 }
 
-/** CMD_CYCLE_OPEN and the settings that belong to it. @param timeout FW_ACCESS_TIMEOUT, or its default. */
+/**
+ * CMD_CYCLE_OPEN and the settings that belong to it.
+ * @param timeout FW_ACCESS_TIMEOUT, or its default: for a cycle without a close.
+ */
 export function assembleCycle(
   draft: StanzaDraft,
   lineOf: LineOfField,
@@ -60,6 +63,7 @@ export function assembleCycle(
     return ok({})
   }
   if (close === undefined) return needs('cycleOpen', 'CMD_CYCLE_CLOSE', 'NONE', lineOf)
+  if (close !== 'none' && timer === undefined) return needs('cycleClose', 'CMD_CYCLE_TIMER', '30', lineOf)
   if (cycleGroup !== undefined && cycleUser === undefined) return needs('cycleGroup', 'CMD_CYCLE_USER', 'NAME', lineOf)
   if (close === 'none' && lineOf.cycleTimer !== undefined) notices.add('timerUnused', lineOf.cycleTimer.at)
   const cycle: CycleRule = {
@@ -77,7 +81,7 @@ function runAs(user: AccountName | undefined, group: AccountName | undefined): R
 
 function needs(field: keyof StanzaDraft, other: string, value: string, lineOf: LineOfField): Refused<ConfigFailure> {
   const line = lineOf[field]
-  return refuse('CONFIG_CONFLICT', `${line?.name ?? field} needs ${other}`, {
+  return refuse('CONFIG_CONFLICT', `${line?.name ?? field} cannot be used without also setting ${other}`, {
     ...(line !== undefined && { at: line.at }),
     suggestion: `${other} ${value}`,
   })
