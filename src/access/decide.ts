@@ -3,10 +3,10 @@
  * denies, the next is asked, as in fwknop (docs/FROM-FWKNOP.md). Nothing here reads the host: the time and the
  * addresses are arguments.
  */
-import type { IpAddress } from '../packet/address.ts'
+import { familyOf, type IpAddress } from '../packet/address.ts'
 import { cannotBeHost, isLinkLocal, isLoopback } from '../packet/address-kinds.ts'
 import type { AccessMessage, LocalNatMessage, Message, NatAccessMessage, ProtocolPort } from '../packet/message.ts'
-import { type Failure, type Refused, refuse } from '../result.ts'
+import { type Failure, ok, type Refused, refuse } from '../result.ts'
 import { type Seconds, seconds, type UnixSeconds } from '../units.ts'
 import { checkAge, showTime } from './age.ts'
 import { type CommandFacts, judgeCommand } from './command.ts'
@@ -81,7 +81,7 @@ function ask(policy: Policy, stanza: Stanza, request: Request, now: UnixSeconds)
   if (message.kind === 'command')
     return { ok: true, action: { kind: 'command', command: message.command, facts: factsOf(policy, stanza, request) } }
   const source = grantSource(policy, request)
-  const openings = chooseOpenings(policy, stanza, message, source, request)
+  const openings = openingsFor(policy, stanza, message, source, request)
   if (!openings.ok) return { ...openings, checksPassed: checks.length }
   const firstHand = source === packetOrigin(policy, request)
   const chosen = { source, firstHand, openings: distinctOpenings(openings.value) }
@@ -111,7 +111,7 @@ export function examine(policy: Policy, stanza: Stanza, request: Request, now: U
   const { message } = request
   if (message.kind === 'command') return checked
   const source = grantSource(policy, request)
-  const openings = chooseOpenings(policy, stanza, message, source, request)
+  const openings = openingsFor(policy, stanza, message, source, request)
   const opened = examined('FORCE_NAT, NAT_TARGETS, ENABLE_NAT_DNS', openings.ok ? undefined : openings)
   if (!openings.ok || stanza.cycle === undefined) return [...checked, opened]
   const grant = makeGrant(stanza, message, { source, firstHand: true, openings: distinctOpenings(openings.value) })
@@ -257,6 +257,29 @@ function packetOrigin(
 ): IpAddress {
   const trusted = http !== 'off' && http.trustForwardedFor && isAmong(http.proxies ?? 'any', packetSource)
   return trusted && forwardedFor !== undefined ? forwardedFor : packetSource
+}
+
+/** What is opened, and with ENABLE_DESTINATION_RULE at which address of this server. */
+function openingsFor(
+  policy: Policy,
+  stanza: Stanza,
+  message: GrantMessage,
+  source: IpAddress,
+  request: Request,
+): ReturnType<typeof chooseOpenings> {
+  const chosen = chooseOpenings(policy, stanza, message, source, request)
+  const { packetDestination: destination } = request
+  if (!chosen.ok || !policy.atDestination) return chosen
+  if (destination === undefined || familyOf(destination) !== familyOf(source))
+    return refuse(
+      'ACCESS_REQUEST_INVALID',
+      `ENABLE_DESTINATION_RULE: the packet was sent to ${destination ?? 'an unknown address'}, and no connection from ${source} can go there`,
+    )
+  return ok(
+    chosen.value.map((opening) =>
+      opening.kind === 'transit' || opening.kind === 'divert' ? opening : { ...opening, destination },
+    ),
+  )
 }
 
 function makeGrant(

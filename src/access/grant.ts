@@ -10,21 +10,27 @@ import type { StanzaName } from './stanza-name.ts'
  */
 export type GrantId = Brand<string, 'GrantId'>
 
+/** What is opened at the server. */
+interface AtServer {
+  /** The only address of the server where it counts (ENABLE_DESTINATION_RULE). Absent: every one. */
+  readonly destination?: IpAddress
+}
+
 /** A port of the server itself. */
-export interface AccessOpening {
+export interface AccessOpening extends AtServer {
   readonly kind: 'access'
   readonly protocol: Protocol
   readonly port: Port
 }
 /** A ghost service: the source reaches the server's `localPort` through `publicPort`. `localPort` itself stays shut. */
-export interface GhostOpening {
+export interface GhostOpening extends AtServer {
   readonly kind: 'ghost'
   readonly protocol: Protocol
   readonly publicPort: Port
   readonly localPort: Port
 }
 /** An inner host reached through the server's `publicPort`. `target` has the family of the grant's source. */
-export interface ForwardOpening {
+export interface ForwardOpening extends AtServer {
   readonly kind: 'forward'
   readonly protocol: Protocol
   readonly publicPort: Port
@@ -100,12 +106,13 @@ export function distinctOpenings(openings: readonly Opening[]): readonly Opening
 export function describeOpening(opening: Opening): string {
   switch (opening.kind) {
     case 'access':
-      return `${opening.protocol}/${opening.port}`
+      return `${opening.protocol}/${opening.port}${describeAt(opening)}`
     case 'ghost':
-      return `${opening.protocol}/${opening.publicPort}→${opening.localPort}`
+      return `${opening.protocol}/${opening.publicPort}${describeAt(opening)}→${opening.localPort}`
     case 'forward': {
       const { address, port } = opening.target
-      return `${opening.protocol}/${opening.publicPort}→${formatHostPort(address, port)}${describeVia(opening)}`
+      const asked = `${opening.protocol}/${opening.publicPort}${describeAt(opening)}`
+      return `${asked}→${formatHostPort(address, port)}${describeVia(opening)}`
     }
     case 'transit':
       return `through→${opening.to.map(describeTransitTarget).join('+')}${describeVia(opening)}`
@@ -114,6 +121,11 @@ export function describeOpening(opening: Opening): string {
     default:
       return opening satisfies never
   }
+}
+
+/** `@192.0.2.1` */
+function describeAt({ destination }: AtServer): string {
+  return destination === undefined ? '' : `@${destination}`
 }
 
 function describeVia({ translation }: { readonly translation: Translated }): string {

@@ -24,6 +24,8 @@ export interface Policy {
         /** TRUSTED_PROXIES: who may say so. Absent: anybody. */
         readonly proxies?: readonly Network[]
       }
+  /** ENABLE_DESTINATION_RULE: a grant counts at the address that its packet was sent to. */
+  readonly atDestination?: true
   readonly nat: {
     /** ENABLE_IPT_FORWARDING: NAT requests and FORCE_NAT. */
     readonly forward: boolean

@@ -9,6 +9,7 @@
  *     2|3|30|192.0.2.7|t80>22|alice|86400000                        a ghost
  *     2|3|30|192.0.2.7|t443>[10.0.0.5]:8443~m|alice|86400000        an inner host; ~m masquerade, ~s[ADDRESS] SNAT
  *     2|3|30|192.0.2.7|o[10.0.0.0]/24:1-65535+t[10.1.0.5]/32:22-22|alice|86400000        through this host, to others
+ *     2|3|30|192.0.2.7|t22@[192.0.2.1]|alice|86400000               only at that address of the server
  *     2|3|30|192.0.2.7|d[10.0.0.5]|alice|86400000                   all that is sent to this host, to an inner host
  *
  * END is in milliseconds since the machine started, including its suspensions. A remaining time instead would grow a
@@ -41,12 +42,13 @@ export function encodeRecord(grant: Grant, until: number): string {
 function encodeOpening(opening: Opening): string {
   switch (opening.kind) {
     case 'access':
-      return `${letterOf(opening.protocol)}${opening.port}`
+      return `${letterOf(opening.protocol)}${opening.port}${encodeAt(opening)}`
     case 'ghost':
-      return `${letterOf(opening.protocol)}${opening.publicPort}>${opening.localPort}`
+      return `${letterOf(opening.protocol)}${opening.publicPort}${encodeAt(opening)}>${opening.localPort}`
     case 'forward': {
       const { protocol, publicPort, target, translation } = opening
-      return `${letterOf(protocol)}${publicPort}>[${target.address}]:${target.port}${encodeTranslation(translation)}`
+      const way = `${letterOf(protocol)}${publicPort}${encodeAt(opening)}>[${target.address}]:${target.port}`
+      return `${way}${encodeTranslation(translation)}`
     }
     case 'transit': {
       const to = opening.to.map(({ network: { prefix, length }, ports, protocol }) => {
@@ -60,6 +62,10 @@ function encodeOpening(opening: Opening): string {
     default:
       return opening satisfies never
   }
+}
+
+function encodeAt({ destination }: { readonly destination?: IpAddress }): string {
+  return destination === undefined ? '' : `@[${destination}]`
 }
 
 function letterOf(protocol: Protocol): string {
@@ -152,29 +158,33 @@ function parseGateway(text: string): Opening | undefined {
   return to.length === 0 ? undefined : { kind: 'transit', to, translation }
 }
 
-const OPENING = /^([tu])(\d{1,5})(?:>(?:(\d{1,5})|\[([0-9a-f.:]+)\]:(\d{1,5})(?:~(?:(m)|s\[([0-9a-f.:]+)\]))?))?$/
+const OPENING =
+  /^([tu])(\d{1,5})(?:@\[([0-9a-f.:]+)\])?(?:>(?:(\d{1,5})|\[([0-9a-f.:]+)\]:(\d{1,5})(?:~(?:(m)|s\[([0-9a-f.:]+)\]))?))?$/
 
 function parseOpening(text: string): Opening | undefined {
   const match = OPENING.exec(text)
   if (match === null) return parseGateway(text)
-  const [, letter, first = '', local, host, hostPort, masquerade, snat] = match
+  const [, letter, first = '', at, local, host, hostPort, masquerade, snat] = match
+  const only = at === undefined ? undefined : addressOf(at)
+  if (at !== undefined && only === undefined) return undefined
+  const where = only === undefined ? {} : { destination: only }
   const protocol: Protocol = letter === 't' ? 'tcp' : 'udp'
   const publicPort = portOf(first)
   if (publicPort === undefined) return undefined
   if (local !== undefined) {
     const localPort = portOf(local)
-    return localPort && { kind: 'ghost', protocol, publicPort, localPort }
+    return localPort && { kind: 'ghost', protocol, publicPort, localPort, ...where }
   }
-  if (host === undefined) return { kind: 'access', protocol, port: publicPort }
+  if (host === undefined) return { kind: 'access', protocol, port: publicPort, ...where }
   const [address, port] = [addressOf(host), portOf(hostPort ?? '')]
   if (address === undefined || port === undefined) return undefined
   const target = { address, port }
   if (snat === undefined) {
     const translation = masquerade === undefined ? 'none' : 'masquerade'
-    return { kind: 'forward', protocol, publicPort, target, translation }
+    return { kind: 'forward', protocol, publicPort, target, translation, ...where }
   }
   const shown = addressOf(snat)
-  return shown && { kind: 'forward', protocol, publicPort, target, translation: { snat: shown } }
+  return shown && { kind: 'forward', protocol, publicPort, target, translation: { snat: shown }, ...where }
 }
 
 function portOf(text: string): Port | undefined {

@@ -33,6 +33,7 @@ function isIpv4(opening: Opening): boolean {
   const shown = opening.kind === 'access' || opening.kind === 'ghost' ? 'none' : opening.translation
   const addresses = [
     ...(typeof shown === 'object' ? [shown.snat] : []),
+    ...('destination' in opening && opening.destination !== undefined ? [opening.destination] : []),
     ...(opening.kind === 'forward' ? [opening.target.address] : []),
     ...(opening.kind === 'divert' ? [opening.target] : []),
     ...(opening.kind === 'transit' ? opening.to.map(({ network }) => network.prefix) : []),

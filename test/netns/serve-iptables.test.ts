@@ -99,6 +99,26 @@ for (const variant of ['nft', 'legacy'] satisfies readonly Variant[])
       assert.deepEqual(daemon.status().grants, [])
     })
 
+    it('with ENABLE_DESTINATION_RULE a grant counts only at the address that was knocked at', async () => {
+      daemon.configure({ server: [...server, 'ENABLE_DESTINATION_RULE Y'], access })
+      await daemon.restart()
+      await granted(SERVER, '-s', '-A', 'tcp/22', '-f', '60')
+      await granted(SERVER, '-s', '-A', 'tcp/22', '--nat-local', '--nat-port', '81', '-f', '60')
+      for (const port of [22, 81]) {
+        assert.equal(await lab.c1.tcp(SERVER, port), 'ssh')
+        assert.equal(await lab.c1.tcp(FOR_OTHER, port, { timeoutMs: 200 }), 'timeout')
+      }
+      await daemon.restart('SIGKILL')
+      assert.deepEqual(
+        daemon
+          .status()
+          .grants.flatMap(({ open }) => open)
+          .sort(),
+        ['tcp/22@10.1.0.1', 'tcp/81@10.1.0.1→22'],
+      )
+      assert.equal(await lab.c1.tcp(SERVER, 81), 'ssh')
+    })
+
     it('with FLUSH_IPT_AT_EXIT a stop ends all; with FLUSH_IPT_AT_INIT a start does, also after a kill', async () => {
       await daemon.stop()
       const flushing = await Daemon.start(lab.net, lab.server, {

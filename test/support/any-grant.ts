@@ -35,6 +35,11 @@ const opening = fc.oneof(
   ),
   fc.record({ kind: fc.constant('divert' as const), target: address, translation }, plain),
   fc.record({ kind: fc.constant('access' as const), protocol, port }, plain),
+  fc.record({ kind: fc.constant('access' as const), protocol, port, destination: address }, plain),
+  fc.record(
+    { kind: fc.constant('ghost' as const), protocol, publicPort: port, localPort: port, destination: address },
+    plain,
+  ),
   fc.record({ kind: fc.constant('ghost' as const), protocol, publicPort: port, localPort: port }, plain),
   fc.record(
     {

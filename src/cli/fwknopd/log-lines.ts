@@ -136,12 +136,15 @@ function grantedLines(fields: Fields, { places, now }: LineContext): readonly Lo
   }
   const source = text(fields['for'])
   const until = now + Number(fields['lifetime'])
-  const added = (what: string, place: string, target: string): LogLine =>
-    info(`Added ${what} rule to ${place} for ${source} -> ${anyOf(source)} ${target}, expires at ${until}`)
+  const adder =
+    (to: string) =>
+    (what: string, place: string, target: string): LogLine =>
+      info(`Added ${what} rule to ${place} for ${source} -> ${to} ${target}, expires at ${until}`)
   const rules = text(fields['grant'])
     .split(',')
     .flatMap((opening) => {
-      const { kind, publicPort, rest } = readOpening(opening)
+      const { kind, publicPort, rest, at = anyOf(source) } = readOpening(opening)
+      const added = adder(at)
       if (kind === 'access') return [added('access', places.access, publicPort)]
       if (kind === 'ghost') return [added('local NAT', places.access, rest), added('DNAT', places.dnat, publicPort)]
       const [, translation] = /~(.*)$/.exec(rest) ?? []
@@ -215,16 +218,20 @@ export function readOpening(opening: string): {
   readonly publicPort: string
   /** Of a ghost service: `tcp/22`. Of a forward: the target and the translation. */
   readonly rest: string
+  /** The only address of the server where it counts. */
+  readonly at?: string
 } {
-  const [publicPort = '', target] = opening.split('→')
-  if (target === undefined) return { kind: 'access', publicPort, rest: '' }
+  const [asked = '', target] = opening.split('→')
+  const [publicPort = '', at] = asked.split('@')
+  const only = at === undefined ? {} : { at }
+  if (target === undefined) return { kind: 'access', publicPort, rest: '', ...only }
   // In fwknop’s words: every protocol and port. The log line of ghostport itself names the limits.
   if (publicPort === 'through') return { kind: 'transit', publicPort: '*/*', rest: target }
   if (publicPort === 'all') return { kind: 'divert', publicPort: '*/*', rest: target }
   const [protocol = ''] = publicPort.split('/')
   return /^[0-9]+$/.test(target)
-    ? { kind: 'ghost', publicPort, rest: `${protocol}/${target}` }
-    : { kind: 'forward', publicPort, rest: target }
+    ? { kind: 'ghost', publicPort, rest: `${protocol}/${target}`, ...only }
+    : { kind: 'forward', publicPort, rest: target, ...only }
 }
 
 function anyOf(source: string): string {

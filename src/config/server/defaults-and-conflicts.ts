@@ -324,6 +324,7 @@ function assemblePolicy(
           ...(values.ENABLE_X_FORWARDED_FOR === true && proxies !== undefined && { proxies }),
         }
       : 'off',
+    ...(values.ENABLE_DESTINATION_RULE && { atDestination: true as const }),
     nat: {
       forward: values.ENABLE_IPT_FORWARDING ?? false,
       local: values.ENABLE_IPT_LOCAL_NAT ?? false,
@@ -374,6 +375,15 @@ function assembleFirewall(
   if (relay !== undefined && kind !== 'relay')
     return refuse('CONFIG_CONFLICT', 'RELAY needs FIREWALL relay', { at: relay.at, suggestion: 'FIREWALL relay;' })
   if (kind === 'iptables') return assembleIptables(given)
+  if (values.ENABLE_DESTINATION_RULE)
+    return refuse(
+      'CONFIG_CONFLICT',
+      `ENABLE_DESTINATION_RULE needs FIREWALL iptables: with ${kind} a grant is for every address of this host`,
+      {
+        ...(at.ENABLE_DESTINATION_RULE && { at: at.ENABLE_DESTINATION_RULE }),
+        suggestion: 'ENABLE_DESTINATION_RULE N; DESTINATION chooses which packets count',
+      },
+    )
   const maxGrants = values.MAX_GRANTS ?? DEFAULT_MAX_GRANTS
   if (kind === 'relay') {
     const listeners = distinctListeners(relays)

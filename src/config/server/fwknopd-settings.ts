@@ -80,6 +80,7 @@ export const usedSettings = {
   IPT_MASQUERADE_ACCESS: chainPlaceValue('masquerade'),
   ENABLE_IPT_OUTPUT: yesNo,
   ENABLE_RULE_PREPEND: yesNo,
+  ENABLE_DESTINATION_RULE: yesNo,
   ENABLE_IPT_COMMENT_CHECK: yesNo,
   FLUSH_IPT_AT_INIT: yesNo,
   FLUSH_IPT_AT_EXIT: yesNo,
@@ -188,9 +189,6 @@ const refusedAlways = (instead: string): RefusedSetting => ({ instead, mayBeNo: 
 export const refusedSettings: Readonly<Record<string, RefusedSetting>> = {
   ENABLE_NFQ_CAPTURE: refusedUnlessNo(
     'capture through NFQUEUE is not built: use CAPTURE packet, which needs no firewall rule',
-  ),
-  ENABLE_DESTINATION_RULE: refusedUnlessNo(
-    'a grant is for every address of this host: use DESTINATION to choose which packets count',
   ),
   DIGEST_DB_FILE: refusedAlways('a dbm file cannot be imported: name a digest.cache with DIGEST_FILE instead'),
   BLACKLIST: refusedAlways('it has no effect in fwknopd 2.6 either: use a SOURCE that leaves the address out'),

@@ -267,6 +267,11 @@ const malformed: [line: string, code: string, suggestion?: string][] = [
   ['FIREWALL nftable;', 'CONFIG_INVALID_VALUE', 'nftables'],
   ['FIREWALL iptable;', 'CONFIG_INVALID_VALUE', 'iptables'],
   [
+    'ENABLE_DESTINATION_RULE Y;',
+    'CONFIG_CONFLICT',
+    'ENABLE_DESTINATION_RULE N; DESTINATION chooses which packets count',
+  ],
+  [
     'IPT_INPUT_ACCESS ACCEPT, filter, INPUT, 1, FWKNOP_INPUT;',
     'CONFIG_INVALID_VALUE',
     'ACCEPT, filter, INPUT, 1, FWKNOP_INPUT, 1',

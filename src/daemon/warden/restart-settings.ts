@@ -49,6 +49,7 @@ const policyAnswers: Complete<ServerConfig['policy']> = {
   refuseReplays: ['ENABLE_DIGEST_PERSISTENCE'],
   showsPackets: 'reload',
   http: 'reload',
+  atDestination: 'reload',
   nat: 'reload',
 }
 

@@ -62,24 +62,41 @@ export function rulesOf(
     switch (opening.kind) {
       case 'access': {
         const { protocol, port } = opening
-        add('input', `${from} ${ported(protocol, 'dport', port)}`, 'ACCEPT')
-        if (output) add('output', `${to} ${ported(protocol, 'sport', port)}`, 'ACCEPT')
+        add('input', `${from}${here(opening, '-d')} ${ported(protocol, 'dport', port)}`, 'ACCEPT')
+        if (output)
+          add(
+            'output',
+            `${here(opening, '-s').trimStart()}${opening.destination === undefined ? '' : ' '}${to} ${ported(protocol, 'sport', port)}`,
+            'ACCEPT',
+          )
         break
       }
       case 'ghost': {
         const { protocol, publicPort, localPort } = opening
         // Only what came through the public port: the port of the service itself stays shut.
-        add('input', `${from} ${ported(protocol, 'dport', localPort)} ${translatedFrom(publicPort)}`, 'ACCEPT')
+        add(
+          'input',
+          `${from}${here(opening, '-d')} ${ported(protocol, 'dport', localPort)} ${translatedFrom(publicPort)}`,
+          'ACCEPT',
+        )
         if (output) add('output', `${to} ${ported(protocol, 'sport', localPort)}`, 'ACCEPT')
         // Without an address, the destination keeps the one that it has.
-        add('dnat', publicMatch(from, protocol, publicPort), `DNAT --to-destination :${localPort}`)
+        add(
+          'dnat',
+          publicMatch(`${from}${here(opening, '-d')}`, protocol, publicPort),
+          `DNAT --to-destination :${localPort}`,
+        )
         break
       }
       case 'forward': {
         const { protocol, publicPort, target, translation } = opening
         const match = `${from} -d ${networkOf(target.address)} ${ported(protocol, 'dport', target.port)}`
         add('forward', `${match} ${translatedFrom(publicPort)}`, 'ACCEPT')
-        add('dnat', publicMatch(from, protocol, publicPort), `DNAT --to-destination ${hostAndPort(target)}`)
+        add(
+          'dnat',
+          publicMatch(`${from}${here(opening, '-d')}`, protocol, publicPort),
+          `DNAT --to-destination ${hostAndPort(target)}`,
+        )
         translate(`${match} -m conntrack --ctstate DNAT`, translation)
         break
       }
@@ -152,6 +169,11 @@ function publicMatch(from: string, protocol: Protocol, port: Port): string {
 
 function translatedFrom(publicPort: Port): string {
   return `-m conntrack --ctstate DNAT --ctorigdstport ${publicPort}`
+}
+
+/** ` -d 192.0.2.1/32`, if the opening counts at one address only. */
+function here({ destination }: { readonly destination?: IpAddress }, option: '-d' | '-s'): string {
+  return destination === undefined ? '' : ` ${option} ${networkOf(destination)}`
 }
 
 function networkOf(address: IpAddress): string {
