@@ -208,6 +208,12 @@ const granted: (Case & { id: string })[] = [
     id: '10.1.2.3>tcp/22→10.0.0.7:22~masquerade',
   },
   {
+    what: 'loopback, from an address that this host itself claims by lo',
+    message: { ...access(), source: ip('127.0.0.1') },
+    request: { packetSource: ip('192.0.2.9'), mayNameLoopback: true },
+    id: '127.0.0.1>tcp/22',
+  },
+  {
     what: 'loopback, from loopback',
     message: { ...access(), source: ip('127.0.0.1') },
     request: { packetSource: ip('127.0.0.1') },

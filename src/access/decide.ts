@@ -29,8 +29,11 @@ export interface Request extends TargetKnowledge {
   readonly packetSource: IpAddress
   /** Where it was sent. Absent if the way of capture does not report it. */
   readonly packetDestination?: IpAddress
-  /** It was recorded elsewhere (PCAP_FILE): its addresses say nothing of this host. */
-  readonly isRecorded?: true
+  /**
+   * It may ask for a loopback address, no matter what its source is: it came in by `lo`, where only this host sends. Or
+   * it was recorded elsewhere (PCAP_FILE).
+   */
+  readonly mayNameLoopback?: true
   /** X-Forwarded-For of the HTTP request that carried the packet. Counts only if policy trusts it. */
   readonly forwardedFor?: IpAddress
 }
@@ -200,7 +203,7 @@ function checkGrantSource({ policy, request }: Question): Refused | undefined {
   const unusable = isNamed && !isLinkLocal(asked) ? undefined : cannotBeHost(asked)
   if (unusable !== undefined)
     return refuse('ACCESS_SOURCE_UNUSABLE', `${unusable}; the client must name another of its addresses (-a)`)
-  if (isLoopback(asked) && !isLoopback(request.packetSource) && request.isRecorded !== true)
+  if (isLoopback(asked) && !isLoopback(request.packetSource) && request.mayNameLoopback !== true)
     return refuse('ACCESS_SOURCE_UNUSABLE', `${asked} is this host itself, but the packet came from another host`)
   return undefined
 }

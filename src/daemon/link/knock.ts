@@ -7,6 +7,7 @@ import type { SignatureReport } from '../../access/signature.ts'
 import type { StanzaEncryption, StanzaId } from '../../access/stanza.ts'
 import { decodeBase64 } from '../../bytes/base64.ts'
 import { WAYS, type Way } from '../../capture/capture.ts'
+import { LOOPBACK_INDEX } from '../../capture/disbelief.ts'
 import {
   either,
   integer,
@@ -79,7 +80,7 @@ export function requestOf({ message, packet, forwardedFor, gnupg }: Knock): Requ
     ...(packet.destination === undefined ? {} : { packetDestination: packet.destination }),
     ...(forwardedFor === undefined ? {} : { forwardedFor }),
     ...(gnupg === undefined ? {} : { signature: gnupg.signature }),
-    ...(packet.way === 'pcap-file' && { isRecorded: true }),
+    ...((packet.way === 'pcap-file' || packet.interfaceIndex === LOOPBACK_INDEX) && { mayNameLoopback: true }),
   }
 }
 
