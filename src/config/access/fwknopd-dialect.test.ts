@@ -53,6 +53,11 @@ test('a line that was meant to restrict a stanza costs the stanza, and no other'
     'OPEN_PORTS=tcp/22',
     'RESTRICT_PORTS:tcp/22',
     'SOURC 1.2.3.4',
+    'ENABLE_CMD_SUDO_EXECS Y',
+    'CMD_CYCLE_USR nobody',
+    'CMD_CYCLE_GROUP:nogroup',
+    'CMD_CYCLE_OPN /usr/bin/true',
+    'GPG_HOMEDIR /etc/fwknop/gnupg',
   ]) {
     const { stanzas, warnings } = read(`${STANZA}${line}\nSOURCE 1.2.3.4\nKEY fourth\nHMAC_KEY other\n`)
     assert.deepEqual(

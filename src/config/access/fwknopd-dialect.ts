@@ -14,9 +14,12 @@ import { stanzaSettingNames } from './access-setting-names.ts'
 const DIRECTIVES = ['%include', '%include_folder', '%include_keys']
 const KNOWN = [...stanzaSettingNames, ...DIRECTIVES]
 
-/** Settings without which a stanza would allow more, or to more people, than its author meant. */
+/**
+ * Settings without which a stanza would allow more, or to more people, than its author meant: a command would run as
+ * root, or another keyring would say who may sign.
+ */
 const RESTRICTS =
-  /^(SOURCE|DESTINATION|OPEN_PORTS|RESTRICT_PORTS|REQUIRE_.*|ACCESS_EXPIRE.*|MAX_FW_TIMEOUT|FW_ACCESS_TIMEOUT|NAT_TARGETS|FORCE_NAT|HMAC_.*|CMD_REGEX|CMD_(SUDO_)?EXEC_(USER|GROUP)|GPG_(REQUIRE_SIG|REMOTE_ID|FINGERPRINT_ID))$/
+  /^(SOURCE|DESTINATION|OPEN_PORTS|RESTRICT_PORTS|REQUIRE_.*|ACCESS_EXPIRE.*|MAX_FW_TIMEOUT|FW_ACCESS_TIMEOUT|NAT_TARGETS|FORCE_NAT|HMAC_.*|CMD_REGEX|ENABLE_CMD_SUDO_EXEC|CMD_(SUDO_)?EXEC_(USER|GROUP)|CMD_CYCLE_.*|GPG_(REQUIRE_SIG|REMOTE_ID|FINGERPRINT_ID|HOME_DIR))$/
 
 /** A line that would have restricted its stanza, and cannot be understood. */
 export interface FaultyLine {
