@@ -73,5 +73,7 @@ test('what is told can be read on the other side, however long a field is', () =
   const { told, tap } = tapped()
   tap.write('info', 'knock', { ...granted, command: 'x'.repeat(5000) })
   tap.write('warning', 'knock', { ...refused, detail: 'y'.repeat(5000) })
+  tap.write('info', 'knock', { ...granted, grant: `through→${'10.0.0.0/24+'.repeat(500)}10.1.0.5` })
+  tap.write('info', 'knock', { ...granted, grant: 'tcp/22,'.repeat(500) })
   for (const event of told) assert.deepEqual(hookEvent(JSON.parse(JSON.stringify(event))), event)
 })

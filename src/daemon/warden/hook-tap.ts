@@ -85,8 +85,9 @@ function common(fields: Fields): Omit<HookEvent, 'time' | 'event'> {
   }
 }
 
-/** The longest field of an event. */
+/** The longest field of an event, and the most openings: the executor reads no more (link/hook-event.ts). */
 const LONGEST = 1000
+const MOST_OPENINGS = 100
 
 function texts(fields: Fields, names: readonly ('name' | 'user' | 'for' | 'source' | 'command' | 'code' | 'detail')[]) {
   const found = names.flatMap((name) => {
@@ -97,5 +98,12 @@ function texts(fields: Fields, names: readonly ('name' | 'user' | 'for' | 'sourc
 }
 
 function openOf(openings: LogField): Pick<HookEvent, 'open'> {
-  return typeof openings === 'string' ? { open: openings.split(',') } : {}
+  if (typeof openings !== 'string') return {}
+  // A way through a gateway names all its targets, and NAT_TARGETS may have many.
+  return {
+    open: openings
+      .split(',')
+      .slice(0, MOST_OPENINGS)
+      .map((opening) => opening.slice(0, LONGEST)),
+  }
 }
