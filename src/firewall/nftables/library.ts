@@ -24,6 +24,8 @@ export interface Nftables {
   listRules(): Result<string, NftFailure>
   /** A set with its elements. */
   listSet(family: string, table: string, set: string): Result<string, NftFailure>
+  /** A listing with the elements of all sets, which can be long. @param what `ruleset`, `table inet ghostport`. */
+  listWhole(what: string): Result<string, NftFailure>
   /** The netlink addresses of our transactions, as others see them. */
   readonly portIds: ReadonlySet<number>
   close(): void
@@ -103,6 +105,13 @@ export function openNftables(
   const batches = shared?.ok ? new BatchSocket(shared.value) : undefined
 
   let open = true
+  const listWhole: Nftables['listWhole'] = (what) => {
+    if (!open) return nftFailure('the library was closed')
+    setFlags(context, NUMERIC_PRIORITY_AND_SYMBOL)
+    const listed = run(`list ${what}\n`)
+    setFlags(context, NUMERIC_PRIORITY_AND_SYMBOL | TERSE)
+    return listed
+  }
   return ok({
     portIds,
     run: (commands) => (open ? run(commands) : nftFailure('the library was closed')),
@@ -124,13 +133,8 @@ export function openNftables(
       }
     },
     listRules: () => (open ? run('list ruleset\n') : nftFailure('the library was closed')),
-    listSet: (family, table, set) => {
-      if (!open) return nftFailure('the library was closed')
-      setFlags(context, NUMERIC_PRIORITY_AND_SYMBOL)
-      const listed = run(`list set ${family} ${table} ${set}\n`)
-      setFlags(context, NUMERIC_PRIORITY_AND_SYMBOL | TERSE)
-      return listed
-    },
+    listSet: (family, table, set) => listWhole(`set ${family} ${table} ${set}`),
+    listWhole,
     close: () => {
       if (!open) return
       open = false

@@ -250,8 +250,8 @@ class KernelTable implements KernelFirewall {
   }
 
   async listing(which: RulesToList): Promise<Result<string, FirewallFailure>> {
-    if (which === 'all') return this.#nft.run('list ruleset\n')
-    const listed = this.#nft.run(`list table inet ${this.#shape.table}\n`)
+    if (which === 'all') return this.#nft.listWhole('ruleset')
+    const listed = this.#nft.listWhole(`table inet ${this.#shape.table}`)
     return !listed.ok && listed.failure.missing ? ok('') : listed
   }
 
