@@ -3,6 +3,7 @@
  * its threads and all that it starts, and cannot be removed.
  */
 
+import { readdirSync, readlinkSync } from 'node:fs'
 import { constants } from 'node:os'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { filterOf, type Instruction, JEQ_K, LD_W_ABS, RET_K } from './bpf.ts'
@@ -77,4 +78,15 @@ function setFilter(program: readonly Instruction[]): void {
   }
   if (thread < 0) throw new Error(describeErrno(native.errno()))
   if (thread > 0) throw new Error(`thread ${thread} has another filter`)
+}
+
+/** Whether this process has a ring: no filter sees what it asks for through one. */
+export function hasIoUring(): boolean {
+  return readdirSync('/proc/self/fd').some((fd) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`) === 'anon_inode:[io_uring]'
+    } catch {
+      return false // the descriptor that lists the others
+    }
+  })
 }

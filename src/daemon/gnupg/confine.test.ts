@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { before, describe, it } from 'node:test'
 
@@ -13,6 +13,8 @@ import net from 'node:net'
 import dgram from 'node:dgram'
 const { confineGnupg, limitGnupg } = await import(process.argv[2])
 const [home, outside] = process.argv.slice(3)
+const { libc } = await import(new URL('../../system/libc.ts', process.argv[2]).href)
+const native = libc()
 process.setgroups([]); process.setgid(60951); process.setuid(60951)
 const tried = {}
 const attempt = (name, work) => { try { work(); tried[name] = 'done' } catch (error) { tried[name] = error.code ?? error.message } }
@@ -29,6 +31,8 @@ attempt('read /etc/passwd', () => readFileSync('/etc/passwd'))
 attempt('read outside', () => readFileSync(outside + '/file'))
 attempt('write outside', () => writeFileSync(outside + '/made', 'x'))
 attempt('list /proc', () => readdirSync('/proc'))
+attempt('io_uring', () => { if (native.syscall(425, 8, 0, null) < 0) throw { code: native.errno() } })
+attempt('ptrace', () => { if (native.syscall(process.arch === 'x64' ? 101 : 117, 0, 0, null) < 0) throw { code: native.errno() } })
 program('run a program', '/usr/bin/true', [])
 program('run gpg', '/usr/bin/gpg', ['--homedir', home, '--version'])
 program('setsid', '/usr/bin/setsid', ['/usr/bin/true'])
@@ -57,7 +61,14 @@ describe('what is left to the GnuPG process, tried from inside', { skip }, () =>
       writeFileSync(script, ATTEMPTS)
       const module = new URL('confine.ts', import.meta.url).href
       const words = ['--conditions=ghostport-source', script, module, join(folder, 'home'), join(folder, 'outside')]
-      const ended = spawnSync(process.execPath, words, { encoding: 'utf8', timeout: 60_000 })
+      // As the warden starts it: without a ring of io_uring, which libuv makes before any code of ours runs.
+      const launcher = `const { forbidIoUring } = await import(${JSON.stringify(new URL('../../system/seccomp.ts', import.meta.url).href)})
+        if (!forbidIoUring().ok) process.exit(3)
+        const { spawnSync } = await import('node:child_process')
+        const ended = spawnSync(process.execPath, process.argv.slice(1), { stdio: 'inherit' })
+        process.exit(ended.status ?? 4)`
+      const launched = ['--conditions=ghostport-source', '--input-type=module', '-e', launcher, '--', ...words]
+      const ended = spawnSync(process.execPath, launched, { encoding: 'utf8', timeout: 60_000 })
       assert.equal(ended.status, 0, ended.stderr)
       tried = JSON.parse(ended.stdout)
     } finally {
@@ -77,6 +88,8 @@ describe('what is left to the GnuPG process, tried from inside', { skip }, () =>
     ['read outside', 'EACCES'],
     ['write outside', 'EACCES'],
     ['list /proc', 'EACCES'],
+    ['io_uring', constants.errno.EPERM],
+    ['ptrace', constants.errno.EPERM],
     ['setsid', 'refused'],
     ['cat /etc/passwd', 'refused'],
     ['unshare', 'refused'],

@@ -5,7 +5,7 @@ import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { describeErrno } from '../../system/errno.ts'
 import { restrictFiles } from '../../system/landlock.ts'
 import { libc } from '../../system/libc.ts'
-import { installFilter } from '../../system/seccomp.ts'
+import { hasIoUring, installFilter } from '../../system/seccomp.ts'
 import { architectures } from '../../system/seccomp-numbers.ts'
 import { gnupgFilter } from './seccomp-filter.ts'
 
@@ -34,6 +34,7 @@ const MOST_DESCRIPTORS = 128
  * @returns PRIVILEGE_EXCESSIVE with what could not be taken away. The rest is taken away all the same.
  */
 export function confineGnupg(home: string, programs: readonly string[]): Result<void, Failure<'PRIVILEGE_EXCESSIVE'>> {
+  const ring = hasIoUring()
   const files = restrictFiles({
     read: [...PROGRAMS, ...RANDOM, ...programs.map((program) => dirname(program))],
     write: [home, NULL],
@@ -45,6 +46,7 @@ export function confineGnupg(home: string, programs: readonly string[]): Result<
     if (architecture === undefined) throw new Error(`there is no filter for ${process.arch} processors`)
     return gnupgFilter(architecture)
   })
+  if (ring) return refuse('PRIVILEGE_EXCESSIVE', 'the GnuPG process has an io_uring, which no filter sees')
   return !files.ok ? files : calls
 }
 

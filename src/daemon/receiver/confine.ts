@@ -1,8 +1,8 @@
 /** What the kernel refuses a receiver from the moment that strangers have a word. */
-import { readdirSync, readlinkSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { type Failure, type Result, refuse } from '../../result.ts'
 import { libc } from '../../system/libc.ts'
-import { installFilter } from '../../system/seccomp.ts'
+import { hasIoUring, installFilter } from '../../system/seccomp.ts'
 import { architectures } from '../../system/seccomp-numbers.ts'
 import { type FilterOptions, receiverFilter } from './seccomp-filter.ts'
 
@@ -39,14 +39,4 @@ function withoutFreeNumbers(options: FilterOptions): FilterOptions {
     return first < fd ? [[first, fd - 1] as const] : []
   })
   return { ...options, freeNumbers }
-}
-
-function hasIoUring(): boolean {
-  return readdirSync('/proc/self/fd').some((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`) === 'anon_inode:[io_uring]'
-    } catch {
-      return false // the descriptor that lists the others
-    }
-  })
 }

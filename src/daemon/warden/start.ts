@@ -10,6 +10,7 @@ import type { Log } from '../../log.ts'
 import { memoryReplayStore } from '../../replay/memory.ts'
 import { ok, type Result } from '../../result.ts'
 import { type Account, checkSituation, currentSituation } from '../../system/privilege.ts'
+import { forbidIoUring } from '../../system/seccomp.ts'
 import { captureDescriptor } from '../link/receiver-start.ts'
 import { systemResolver } from './admission/ask-resolver.ts'
 import { type Configuration, Configurations, readConfiguration } from './configuration.ts'
@@ -141,6 +142,8 @@ function startCommands({ configuration, source, log, dryRun, undo, onCommands }:
 function startGnupg({ configuration, account, log, undo }: Start): Gnupg {
   const gnupg = new Gnupg({ spawn: (requests) => spawnGnupg(gnupgAccount(account), requests), log })
   undo.add(() => gnupg.stop())
+  // Before it starts: libuv makes a ring before any code of ours runs.
+  if (configuration.gnupg !== undefined) forbidIoUring()
   gnupg.configured(configuration.gnupg)
   return gnupg
 }
