@@ -116,7 +116,7 @@ function parseWord(word: string): Result<WordTemplate, TemplateFailure> {
     const name =
       VALUE_NAMES.find((known) => known === braced?.[1]) ??
       (braced ? undefined : BY_LENGTH.find((known) => rest.startsWith(`$${known}`)))
-    if (name === undefined) return unknownName(/^\$\{?([A-Za-z_]*)/.exec(rest)?.[1] ?? '')
+    if (name === undefined) return UNKNOWN_VALUE
     if (text !== '') pieces.push(text)
     text = ''
     pieces.push({ value: name })
@@ -126,12 +126,11 @@ function parseWord(word: string): Result<WordTemplate, TemplateFailure> {
   return ok(pieces)
 }
 
-function unknownName(name: string) {
-  return refuse(
-    'CONFIG_INVALID_VALUE',
-    `there is no value $${name}: a command may have ${VALUE_NAMES.map((known) => `$${known}`).join(' ')}`,
-  )
-}
+/** The name is not shown: the line may hold a key by mistake. */
+const UNKNOWN_VALUE = refuse(
+  'CONFIG_INVALID_VALUE',
+  `a word has a “$” with no name of a value after it: a command may have ${VALUE_NAMES.map((known) => `$${known}`).join(' ')}`,
+)
 
 /**
  * Whether both commands can be made for these facts. A value that the request does not have makes no command: an empty
