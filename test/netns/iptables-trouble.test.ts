@@ -3,6 +3,8 @@
  * change the rules. The hosts are those of `../support/firewall-lab.ts`.
  */
 import assert from 'node:assert/strict'
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
@@ -15,7 +17,7 @@ import { sinceBoot } from '../../src/system/since-boot.ts'
 import { port, seconds } from '../../src/units.ts'
 import { granted, grantFor, live } from '../contract/firewall.ts'
 import { anyGrant } from '../support/any-grant.ts'
-import { Daemon, knock, stanza } from '../support/daemon.ts'
+import { Daemon, ghostportCommand, knock, stanza } from '../support/daemon.ts'
 import { addresses, createLab, type Lab } from '../support/firewall-lab.ts'
 import { dropByIptables, forgetIptables } from '../support/iptables-host.ts'
 import { netnsUnavailable } from '../support/netns.ts'
@@ -165,6 +167,23 @@ describe('FIREWALL iptables in trouble', { skip: netnsUnavailable() }, () => {
     const found = new Map((await live({ firewall })).map(({ grant }) => [grant.id, grant]))
     for (const grant of opened) assert.deepEqual(found.get(grant.id), grant)
     await firewall.close()
+  })
+
+  it('a program that others can change is not run', async () => {
+    forgetIptables(lab.server)
+    const folder = lab.net.directory()
+    const program = join(folder, 'iptables')
+    for (const name of [program, `${program}-save`, `${program}-restore`])
+      writeFileSync(name, `#!/bin/sh\ntouch ${folder}/was-run\n`, { mode: 0o755 })
+    chmodSync(`${program}-save`, 0o777)
+    const conf = join(folder, 'fwknopd.conf')
+    writeFileSync(conf, `FIREWALL iptables;\nFIREWALL_EXE ${program};\nREPLAY_DB ${folder}/state/replay.db;\n`)
+    writeFileSync(join(folder, 'access.conf'), stanza([]), { mode: 0o600 })
+    const words = ['serve', '--exit-parse-config', '-c', conf, '-a', join(folder, 'access.conf')]
+    const { status, stderr } = lab.server.run(ghostportCommand(...words))
+    assert.notEqual(status, 0)
+    assert.match(stderr, /FIREWALL_EXE: .*iptables-save can be changed by others/)
+    assert.equal(existsSync(join(folder, 'was-run')), false)
   })
 
   it('a grant beyond what iptables can express is refused, and so is one of a family without a program', async () => {

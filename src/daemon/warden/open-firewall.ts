@@ -23,6 +23,7 @@ import { defaultLimits, descriptorsFor, FEWEST_CONNECTIONS, limitsFor } from '..
 import { failureFields, type Log } from '../../log.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { judgeFile, ourUsers } from '../../system/file-trust.ts'
 import { acquireInstanceLock, type InstanceLock } from '../../system/instance-lock.ts'
 import { decoyPorts, distinctPorts, grantedPorts } from './admission/granted-ports.ts'
 import { grantFields } from './journal.ts'
@@ -210,7 +211,16 @@ function relayLimits(
 
 async function makeKernel(config: KernelFirewallConfig): Promise<Result<KernelFirewall>> {
   if (config.kind === 'iptables') {
-    const { createIptablesFirewall } = await import('../../firewall/iptables/iptables.ts')
+    const [{ createIptablesFirewall }, { programsOf }] = await Promise.all([
+      import('../../firewall/iptables/iptables.ts'),
+      import('../../firewall/iptables/programs.ts'),
+    ])
+    // The warden runs them as root. Without a path they are among the system's own.
+    for (const path of config.program.startsWith('/') ? programsOf(config.program) : []) {
+      const exposed = judgeFile(path, { owners: ourUsers() })
+      if (exposed !== undefined)
+        return { ok: false, failure: { ...exposed, detail: `FIREWALL_EXE: ${exposed.detail}` } }
+    }
     return ok(createIptablesFirewall(config))
   }
   const { createNftablesFirewall } = await import('../../firewall/nftables/nftables.ts')

@@ -28,6 +28,12 @@ export interface Programs {
   list(family: AddressFamily, table: string, chain: string): Promise<Result<string, ProgramFailure>>
 }
 
+/** The programs that belong to this one, by the name or path of FIREWALL_EXE. */
+export function programsOf(program: string): readonly string[] {
+  const six = program.replace(/iptables(-\w+)?$/, 'ip6tables$1')
+  return [program, six].flatMap((one) => [one, `${one}-restore`, `${one}-save`])
+}
+
 /** @param program FIREWALL_EXE: a name, or the path of it. */
 export function systemPrograms(program: string): Programs {
   const ofFamily = (family: AddressFamily): string =>
