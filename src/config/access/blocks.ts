@@ -149,10 +149,16 @@ function readForgiving(
         const where = `the one in line ${replaced?.at.line}`
         notices.push({ level: 'warning', text: `${name} is set twice: this value counts, and not ${where}`, at })
       }
-      last.lines.push(line)
+      last.lines.push(withWholePath(line, reading))
     }
   }
   return ok(blocks)
+}
+
+/** gpg gets a path of fwknopd’s as it is: a relative one begins where fwknopd was started. */
+function withWholePath(line: SettingLine, reading: AccessReading): SettingLine {
+  if (line.name !== 'GPG_HOME_DIR') return line
+  return { ...line, value: relativeTo(startOf(line, reading), line.value) }
 }
 
 /** Where a relative path begins. */

@@ -130,3 +130,14 @@ test('no text makes it throw', () => {
     }),
   )
 })
+
+test('a relative GPG_HOME_DIR begins where fwknopd was started', () => {
+  const gnupg =
+    'GPG_ALLOW_NO_PW Y\nGPG_DECRYPT_ID 361BBAD4\nGPG_FINGERPRINT_ID 00CC95F05BC146B6AC4038C9E36F443C6A3FAD56\n'
+  const home = (path: string) => {
+    const encryption = read(`SOURCE ANY\n${gnupg}GPG_HOME_DIR ${path}\n`).stanzas[0]?.encryption
+    return encryption?.kind === 'gnupg' ? encryption.home : encryption?.kind
+  }
+  assert.equal(home('keys/server'), '/work/keys/server')
+  assert.equal(home('/keys'), '/keys')
+})
