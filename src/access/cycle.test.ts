@@ -5,7 +5,15 @@ import type { IpAddress } from '../packet/address.ts'
 import type { Username } from '../packet/message.ts'
 import { parseUsername } from '../packet/username.ts'
 import { port, seconds, unixSeconds } from '../units.ts'
-import { type CycleFacts, fillTemplate, formatTemplate, judgeCycle, parseTemplate, valuesOf } from './cycle.ts'
+import {
+  type CycleFacts,
+  fillTemplate,
+  formatTemplate,
+  judgeCycle,
+  parseTemplate,
+  personalValues,
+  valuesOf,
+} from './cycle.ts'
 import { cyclePorts } from './cycle-ports.ts'
 
 const facts: CycleFacts = {
@@ -61,6 +69,14 @@ test('a value that would begin a word like an option is refused, and elsewhere i
   const option = words('x $USER', { username: '-rf' as Username })
   assert(!option.ok && option.failure.code === 'ACCESS_REQUEST_INVALID')
   assert.deepEqual(words('x --user=$USER', { username: '-rf' as Username }), { ok: true, value: ['x', '--user=-rf'] })
+})
+
+test('commands say whom they are for, beyond client and port, where their words do', () => {
+  const [open, close] = [parseTemplate('x $SRC $PORT $TIMEOUT'), parseTemplate('x a$USER $STANZA')]
+  assert(open.ok && close.ok)
+  const rule = { open: open.value, timer: seconds(1), runAs: {} }
+  assert.deepEqual(personalValues(rule, facts), [])
+  assert.deepEqual(personalValues({ ...rule, close: close.value }, facts), ['USER', 'ada', 'STANZA', '3'])
 })
 
 test('a value that the request does not have makes no command, in the close too', () => {

@@ -168,6 +168,21 @@ export function valuesOf({ port, seconds, ...facts }: CycleFacts, until: UnixSec
   }
 }
 
+/** Values that differ between knocks for the same port of the same client. */
+const PERSONAL = ['USER', 'STANZA', 'PKT_SRC', 'DST'] as const
+
+/**
+ * What the commands say of the knock besides its client, port and time: commands with other words open something else.
+ * @returns name and value of each such value that a command holds.
+ */
+export function personalValues({ open, close = [[]] }: CycleRule, facts: CycleFacts): readonly string[] {
+  const pieces = [...open, ...close].flat()
+  const values = valuesOf(facts, 0 as UnixSeconds)
+  return PERSONAL.filter((name) => pieces.some((piece) => typeof piece !== 'string' && piece.value === name)).flatMap(
+    (name) => [name, values[name] ?? ''],
+  )
+}
+
 /** Why a value may be missing. */
 const MISSING: Partial<Record<ValueName, string>> = {
   NAT_HOST: 'the request asks for no NAT',

@@ -81,6 +81,15 @@ describe('command cycles', { skip: netnsUnavailable() }, () => {
         ],
         keysOf(7),
       ),
+      stanza(
+        [
+          'NAME who',
+          `CMD_CYCLE_OPEN ${folder}/note for $USER $PORT`,
+          `CMD_CYCLE_CLOSE ${folder}/note no-more $USER $PORT`,
+          'CMD_CYCLE_TIMER 2',
+        ],
+        keysOf(8),
+      ),
     ].join('\n')
 
   before(async () => {
@@ -185,6 +194,13 @@ describe('command cycles', { skip: netnsUnavailable() }, () => {
     const apart = Date.parse(String(closed['time'])) - Date.parse(String(again['time']))
     assert.ok(apart > 2800, `${apart} ms`)
     assert.deepEqual(notes(), ['open 1001', 'close 1001'])
+    forget()
+  })
+
+  it('that say whom they are for are opened for each user, and closed for each', async () => {
+    for (const user of ['ada', 'bob']) await knockOn(8, '-A', 'tcp/1005', '-U', user)
+    const all = ['for ada 1005', 'for bob 1005', 'no-more ada 1005', 'no-more bob 1005']
+    assert.deepEqual((await noted(4)).toSorted(), all)
     forget()
   })
 

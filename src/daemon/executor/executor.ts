@@ -1,7 +1,7 @@
 /** What the executor does with the warden’s messages: it runs what the configuration allows, and reports each end. */
 import { primitives } from '#primitives'
 import { judgeCommand, throughSudo } from '../../access/command.ts'
-import { type CycleFacts, type CycleRule, fillTemplate, valuesOf } from '../../access/cycle.ts'
+import { type CycleFacts, type CycleRule, fillTemplate, personalValues, valuesOf } from '../../access/cycle.ts'
 import type { RuleKey } from '../../access/rule-key.ts'
 import { encodeBase64 } from '../../bytes/base64.ts'
 import { encodeText } from '../../bytes/text.ts'
@@ -257,9 +257,16 @@ const UNKNOWN_RULE = refuse(
   'the settings of this stanza changed while they were read: reload the server',
 )
 
-/** The same commands for the same client and port are the same cycle, also after a reload. */
-function cycleKey({ open, close }: CycleRule, { source, port: { protocol, port, nat } }: CycleFacts): string {
-  const parts = JSON.stringify([open, close ?? null, source, protocol, port, nat?.host ?? null, nat?.port ?? null])
+/**
+ * The same commands for the same client and port are the same cycle, also after a reload. Where a command has a user
+ * name in it, another user is another cycle.
+ */
+function cycleKey(rule: CycleRule, facts: CycleFacts): string {
+  const { open, close } = rule
+  const { source, port } = facts
+  const { protocol, nat } = port
+  const where = [source, protocol, port.port, nat?.host ?? null, nat?.port ?? null]
+  const parts = JSON.stringify([open, close ?? null, ...where, ...personalValues(rule, facts)])
   return encodeBase64(primitives.digest('sha256', encodeText(parts)))
 }
 
