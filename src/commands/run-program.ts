@@ -3,7 +3,7 @@
  * its output. It gets a limit of time, and all that it started is ended with it.
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
-import { closeSync, statSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { textFromBytes } from '../bytes/text.ts'
@@ -11,10 +11,10 @@ import type { Words } from '../bytes/words.ts'
 import { systemReason } from '../system/errno.ts'
 import { keepToOurselves } from '../system/keep-to-ourselves.ts'
 import { libc, O_CLOEXEC } from '../system/libc.ts'
-import { isExecutable } from '../system/privilege.ts'
 import { type Milliseconds, milliseconds, type Seconds } from '../units.ts'
 import type { Login } from './accounts.ts'
-import { type Environment, environmentFor, PROGRAM_PATH } from './environment.ts'
+import { type Environment, environmentFor } from './environment.ts'
+import { whyMissing } from './find-program.ts'
 import { processTree, signalTree } from './process-tree.ts'
 
 /** Bytes of output that are kept; what comes after them is read and dropped. */
@@ -125,23 +125,6 @@ export function runProgram(order: Order): Running {
     })
   })
   return { ended, stop: () => end('stopped') }
-}
-
-/** By the search path that the program gets. @returns why there is none. */
-function whyMissing(program: string): string | undefined {
-  const paths = program.includes('/') ? [program] : PROGRAM_PATH.split(':').map((folder) => `${folder}/${program}`)
-  if (paths.some((path) => isExecutable(path) && !isFolder(path))) return undefined
-  return program.includes('/')
-    ? 'there is no such file, or it is not executable'
-    : `there is no such program in ${PROGRAM_PATH}`
-}
-
-function isFolder(path: string): boolean {
-  try {
-    return statSync(path).isDirectory()
-  } catch {
-    return false
-  }
 }
 
 /**

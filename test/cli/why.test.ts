@@ -77,6 +77,35 @@ describe('ghostport check', () => {
     const { ok, errors, policy } = JSON.parse(stdout)
     assert.deepEqual([ok, errors.map(({ line }: { line: number }) => line), policy], [false, [1, 2, 3, 4], undefined])
   })
+  it('says that a start would fail for want of a keyring, or of gpg', async () => {
+    const stanza = `SOURCE ANY\nGPG_ALLOW_NO_PW Y\nGPG_FINGERPRINT_ID ${'A'.repeat(40)}\nHMAC_KEY two\n`
+    for (const [line, detail] of [
+      ['GPG_HOME_DIR /nowhere/gnupg', /gnupg\.conf:1: .*GPG_HOME_DIR: \/nowhere\/gnupg: there is no such folder/],
+      ['GPG_EXE /nowhere/gpg', /gnupg\.conf:1: .*GPG_EXE: \/nowhere\/gpg is not a program that can be run/],
+    ] as const) {
+      home.write('gnupg.conf', `${stanza}${line}\n`)
+      const { status, stderr } = await home.ghostport(['check', ...FILES, '-a', 'gnupg.conf'])
+      assert.match(stderr, detail)
+      assert.notEqual(status, 0)
+    }
+  })
+  it('warns of programs that are not there', async () => {
+    home.write('programs.fwknopd.conf', 'SUDO_EXE /nowhere/sudo;\nHOOK_GRANT no-such-hook;\nHOOK_EXPIRY env;\n')
+    const keys = 'KEY one\nHMAC_KEY two\n'
+    const cycle = 'CMD_CYCLE_OPEN /nowhere/open $SRC\nCMD_CYCLE_CLOSE echo $SRC\nCMD_CYCLE_TIMER 5\n'
+    const sudo = 'ENABLE_CMD_EXEC Y\nENABLE_CMD_SUDO_EXEC Y\nCMD_REGEX id\n'
+    home.write('programs.conf', `SOURCE ANY\nNAME doors\n${keys}${cycle}SOURCE ANY\n${keys}${sudo}`)
+    const { stderr } = await home.ghostport(['check', '-c', 'programs.fwknopd.conf', '-a', 'programs.conf'])
+    const missing = stderr.split('\n').filter((line) => line.includes('cannot be run'))
+    assert.deepEqual(
+      missing.map((line) => line.replace(/^warning: .*\/(?=programs)|: there is no such .*/g, '')),
+      [
+        'programs.fwknopd.conf:1: SUDO_EXE: /nowhere/sudo cannot be run',
+        'programs.conf:1: stanza doors: CMD_CYCLE_OPEN: /nowhere/open cannot be run',
+        'programs.fwknopd.conf:2: HOOK_GRANT: no-such-hook cannot be run',
+      ],
+    )
+  })
   it('shows what each stanza allows, and no key', async () => {
     const { stdout } = await home.ghostport(['check', ...FILES])
     assert.match(

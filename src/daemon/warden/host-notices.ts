@@ -1,5 +1,6 @@
 /** Notices about this host at this moment that the files do not show. Given at each start, reload and check. */
 
+import { missingPrograms } from '../../commands/missing-programs.ts'
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Notice } from '../../config/reading/notice.ts'
 import type { UnixSeconds } from '../../units.ts'
@@ -13,6 +14,7 @@ export function hostNotices(loaded: LoadedConfig, now: UnixSeconds): readonly No
     ...absentInterfaces(loaded),
     ...bootGateNotices(loaded),
     ...missingGetent(loaded),
+    ...missingPrograms(loaded),
     ...expiredStanzas(loaded, now),
   ]
 }

@@ -13,6 +13,7 @@ import type { Notice } from '../../config/reading/notice.ts'
 import type { Failure, Result } from '../../result.ts'
 import { ok } from '../../result.ts'
 import { checkSituation, currentSituation } from '../../system/privilege.ts'
+import { gnupgOrder } from './gnupg-process/gnupg-order.ts'
 import { hostNotices } from './host-notices.ts'
 import { lookAtFirewall } from './open-firewall.ts'
 import { lookAtCapture } from './open-parts.ts'
@@ -31,6 +32,7 @@ const looks: readonly Look[] = [
   (loaded) => none(receiverAccount(loaded)),
   (loaded) => none(judgeAccounts(loaded)),
   (loaded) => none(judgeWebhookKey(loaded)),
+  ({ policy }) => none(gnupgOrder(policy.stanzas)),
   (loaded) => ok(hostNotices(loaded, systemClock.now())),
   lookAtCapture,
   (loaded) => {
