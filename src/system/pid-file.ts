@@ -4,9 +4,21 @@
  * mistaken for a running process, even if another process has its number now.
  *
  * The lock is of the whole file, by fcntl(2). It belongs to the open file (F_OFD_SETLK), and conflicts with the lock
- * that fwknopd takes with lockf(3).
+ * that fwknopd takes with lockf(3). Both are locks for writing. A user who may only read the file can lock it for
+ * reading: that says nothing about a server.
  */
-import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, statSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { constants as system } from 'node:os'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { describeErrno, errorCode, systemReason } from './errno.ts'
@@ -17,12 +29,12 @@ import { systemPath } from './system-path.ts'
 
 const F_OFD_GETLK = 36
 const F_OFD_SETLK = 37
+const F_RDLCK = 0
 const F_WRLCK = 1
-const F_UNLCK = 2
 const { EACCES, EAGAIN } = system.errno
 /** A process id has at most seven digits on Linux. */
 const LONGEST = 20
-/** Each turn means that a server ended between two of our steps. */
+/** Each turn means that a server ended between two of our steps, or that a reader held an old file. */
 const MOST_TRIES = 10
 
 export interface PidFile {
@@ -73,11 +85,10 @@ export function holderOf(path: string): Result<Holder, PidFileFailure> {
       constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY,
     )
     if (!fstatSync(descriptor).isFile()) return refuse('CONFIG_UNREADABLE', `${path} is not a regular file`)
-    const range = wholeFile()
-    if (libc().fcntlLock(descriptor, F_OFD_GETLK, range) !== 0)
+    const type = lockTypeOf(descriptor)
+    if (type === undefined)
       return refuse('CONFIG_UNREADABLE', `${path}: its lock cannot be read: ${describeErrno(libc().errno())}`)
-    const isFree = new DataView(range.buffer).getInt16(0, true) === F_UNLCK
-    return ok(isFree ? { runs: false } : { runs: true, pid: numberIn(path) })
+    return ok(type === F_WRLCK ? { runs: true, pid: numberIn(path) } : { runs: false })
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return ok({ runs: false })
     return refuse('CONFIG_UNREADABLE', `${path}: ${systemReason(error)}`)
@@ -95,7 +106,13 @@ function lockAndWrite(
   const native = libc()
   if (native.fcntlLock(descriptor, F_OFD_SETLK, wholeFile()) !== 0) {
     const errno = native.errno()
-    if (errno === EAGAIN || errno === EACCES) return ok('held')
+    if (errno === EAGAIN || errno === EACCES) {
+      const type = lockTypeOf(descriptor)
+      if (type === F_WRLCK) return ok('held')
+      // A new file is nobody's to read, so no reader can lock it.
+      if (type === F_RDLCK) unlinkSync(systemPath(path))
+      return ok('replaced')
+    }
     return refuse('CONFIG_UNWRITABLE', `${path} cannot be locked: ${describeErrno(errno)}`)
   }
   // Another process may have removed the file since it was opened. A lock that no one can find keeps no one out.
@@ -104,10 +121,18 @@ function lockAndWrite(
   if (numberIn(path) === undefined && opened.size > 0n)
     return refuse('CONFIG_UNWRITABLE', `${path} exists and holds no process id: remove it, or name another path`)
   const text = `${process.pid}\n`
+  fchmodSync(descriptor, 0o600)
   ftruncateSync(descriptor, 0)
   writeFileSync(descriptor, text)
   fsyncSync(descriptor)
   return ok('mine')
+}
+
+/** @returns the type of a lock that others hold, F_UNLCK if they hold none; undefined if the kernel does not say. */
+function lockTypeOf(descriptor: number): number | undefined {
+  const range = wholeFile()
+  if (libc().fcntlLock(descriptor, F_OFD_GETLK, range) !== 0) return undefined
+  return new DataView(range.buffer).getInt16(0, true)
 }
 
 /** A `struct flock` for a lock of all bytes, to write. */
