@@ -48,6 +48,18 @@ test('what fwknopd passes over is passed over with a warning', () => {
   }
 })
 
+test('a misspelt setting that protects, and that fwknopd does not have, is refused', () => {
+  for (const [text, meant] of [
+    ['TRUSTED_PROXY 10.0.0.1;', 'TRUSTED_PROXIES'],
+    ['FIREWALL_MOD gate;', 'FIREWALL_MODE'],
+    ['PROTECTED_PORT tcp/22;', 'PROTECTED_PORTS'],
+  ] as const) {
+    const parsed = parseFwknopdConf(FILE, text, { dialect: 'fwknopd' })
+    assert(!parsed.ok && parsed.failure.code === 'CONFIG_UNKNOWN_KEY', text)
+    assert.deepEqual([parsed.failure.suggestion, parsed.failure.at], [meant, { file: FILE, line: 1 }])
+  }
+})
+
 test('the last of several values counts', () => {
   const { config, warnings } = read('PCAP_INTF eth1;\nPCAP_INTF eth2;')
   assert.deepEqual(config.captures[0]?.interfaces, ['eth2'])

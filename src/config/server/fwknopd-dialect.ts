@@ -20,6 +20,12 @@ const BUILT_IN: ReadonlySet<string> = new Set(['FWKNOP_RUN_DIR', 'FWKNOP_CONF_DI
 /** Without these, used or old packets open doors: a word that is neither yes nor no keeps them on. */
 const PROTECTIONS: ReadonlySet<string> = new Set(['ENABLE_SPA_PACKET_AGING', 'ENABLE_DIGEST_PERSISTENCE'])
 
+/**
+ * ghostport's own settings that protect. fwknopd knows none of them, so no old file has them: a misspelt one is not
+ * passed over, since the host would be more open than its file says.
+ */
+const OWN_PROTECTIONS: ReadonlySet<string> = new Set(['TRUSTED_PROXIES', 'FIREWALL_MODE', 'PROTECTED_PORTS'])
+
 /** Refused by name elsewhere. fwknopd 2.6 does not know them, or knows them only in builds that Debian has not. */
 const IGNORED: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
@@ -51,6 +57,10 @@ export function forgivenLines(file: string, text: string, notices: Notice[]): re
   for (const line of read.value) {
     const { name, at } = line
     if (!serverSettingNames.includes(name)) {
+      if (OWN_PROTECTIONS.has(nearest(name, serverSettingNames) ?? '')) {
+        lines.push(line)
+        continue
+      }
       warn(`Ignoring unknown configuration parameter: ${nameOf(name)}: ${whyUnknown(name)}`, at)
       continue
     }
