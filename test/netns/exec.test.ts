@@ -78,7 +78,9 @@ describe('ghostport exec', { skip: netnsUnavailable() }, () => {
   })
   it('tells how a signal, a missing program or a missing permission ended it', () => {
     assert.equal(exec('-n', 'one', '--', 'sh', '-c', 'kill -KILL $$').status, 137)
-    assert.equal(exec('-n', 'one', '--', 'no-such-program').status, 127)
+    const missing = exec('-n', 'one', '--', 'no-such-program')
+    assert.equal(missing.status, 127)
+    assert.match(missing.stderr, /^ghostport: no-such-program cannot be started: there is no such program in PATH$/m)
     assert.equal(exec('-n', 'one', '--', '/etc/passwd').status, 126)
   })
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { constants } from 'node:os'
-import { errorCode } from '../../system/errno.ts'
+import { errorCode, systemReason } from '../../system/errno.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
 /** Signals that end or tell a program something, and that are passed on. */
@@ -30,8 +30,10 @@ export function runProgram(
     for (const signal of OF_TERMINAL) process.on(signal, ofTerminal)
     const child = spawn(program, argv, { stdio: 'inherit', env: { ...process.env, ...more } })
     child.once('error', (error) => {
-      terminal.note(`ghostport: ${program} cannot be started: ${error.message}`)
-      resolve(errorCode(error) === 'ENOENT' ? 127 : 126)
+      const isMissing = errorCode(error) === 'ENOENT'
+      const where = program.includes('/') ? 'there is no such file' : 'there is no such program in PATH'
+      terminal.note(`ghostport: ${program} cannot be started: ${isMissing ? where : systemReason(error)}`)
+      resolve(isMissing ? 127 : 126)
     })
     child.once('exit', (status, signal) => resolve(status ?? 128 + (signal === null ? 0 : constants.signals[signal])))
   })
