@@ -12,28 +12,36 @@ const NAMES = {
   sudo: { user: 'CMD_SUDO_EXEC_USER', group: 'CMD_SUDO_EXEC_GROUP' },
 } as const
 
-/** @returns CONFIG_INVALID_VALUE for the first name that is not there, at its stanza or line. */
-export function judgeAccounts({
+/** @returns CONFIG_INVALID_VALUE for each name that is not there, at its stanza or line. */
+export function missingAccounts({
   policy,
   server,
   at: places,
-}: Pick<LoadedConfig, 'policy' | 'server' | 'at'>): Result<void, Failure<'CONFIG_INVALID_VALUE'>> {
+}: Pick<LoadedConfig, 'policy' | 'server' | 'at'>): readonly Failure<'CONFIG_INVALID_VALUE'>[] {
   const { stanzas } = policy
   const { hooks } = server
   const running = stanzas.filter(({ commands, cycle }) => commands !== undefined || cycle !== undefined)
-  if (running.length === 0 && hooks === undefined) return ok(undefined)
+  if (running.length === 0 && hooks === undefined) return []
   const files = readAccountFiles()
-  if (!files.ok) return files
-  for (const { commands, cycle, location: at } of running) {
-    const missing =
-      judge(commands?.runAs ?? {}, NAMES.exec, files.value) ??
-      judge(commands?.sudo ?? {}, NAMES.sudo, files.value) ??
-      judge(cycle?.runAs ?? {}, NAMES.cycle, files.value)
-    if (missing !== undefined) return { ok: false, failure: { ...missing, at } }
-  }
-  const missing = judge(hooks?.runAs ?? {}, NAMES.hook, files.value)
+  if (!files.ok) return [files.failure]
+  const ofStanzas = running.flatMap(({ commands, cycle, location: at }) =>
+    [
+      judge(commands?.runAs ?? {}, NAMES.exec, files.value),
+      judge(commands?.sudo ?? {}, NAMES.sudo, files.value),
+      judge(cycle?.runAs ?? {}, NAMES.cycle, files.value),
+    ].flatMap((missing) => (missing === undefined ? [] : [{ ...missing, at }])),
+  )
+  const ofHooks = judge(hooks?.runAs ?? {}, NAMES.hook, files.value)
   const at = places.HOOK_USER ?? places.HOOK_GRANT ?? places.HOOK_REFUSAL ?? places.HOOK_EXPIRY ?? places.WEBHOOK_URL
-  return missing === undefined ? ok(undefined) : { ok: false, failure: { ...missing, ...(at !== undefined && { at }) } }
+  return ofHooks === undefined ? ofStanzas : [...ofStanzas, { ...ofHooks, ...(at !== undefined && { at }) }]
+}
+
+/** For a start: the first of {@link missingAccounts}. */
+export function judgeAccounts(
+  loaded: Pick<LoadedConfig, 'policy' | 'server' | 'at'>,
+): Result<void, Failure<'CONFIG_INVALID_VALUE'>> {
+  const [failure] = missingAccounts(loaded)
+  return failure === undefined ? ok(undefined) : { ok: false, failure }
 }
 
 function judge(

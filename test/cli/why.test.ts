@@ -89,6 +89,16 @@ describe('ghostport check', () => {
       assert.notEqual(status, 0)
     }
   })
+  it('says of all users and groups that are not there', async () => {
+    const sudo = 'ENABLE_CMD_EXEC Y\nCMD_EXEC_USER no-user-1\nENABLE_CMD_SUDO_EXEC Y\nCMD_SUDO_EXEC_GROUP no-group-2\n'
+    const cycle = 'CMD_CYCLE_OPEN true\nCMD_CYCLE_CLOSE NONE\nCMD_CYCLE_USER no-user-3\n'
+    const stanza = 'SOURCE ANY\nKEY one\nHMAC_KEY two\n'
+    home.write('accounts.conf', `${stanza}${sudo}${stanza}${cycle}`)
+    const { status, stderr } = await home.ghostport(['check', ...FILES, '-a', 'accounts.conf'])
+    assert.equal(status, 78)
+    const names = [...stderr.matchAll(/no-(?:user|group)-[0-9](?=” in)/g)].map(([name]) => name)
+    assert.deepEqual(names, ['no-user-1', 'no-group-2', 'no-user-3'])
+  })
   it('warns of programs that are not there', async () => {
     home.write('programs.fwknopd.conf', 'SUDO_EXE /nowhere/sudo;\nHOOK_GRANT no-such-hook;\nHOOK_EXPIRY env;\n')
     const keys = 'KEY one\nHMAC_KEY two\n'

@@ -6,7 +6,7 @@
  * To add a check, add a function to {@link looks}. It returns notices, or why a start would be refused.
  */
 import { systemClock } from '../../clock.ts'
-import { judgeAccounts } from '../../commands/judge-accounts.ts'
+import { missingAccounts } from '../../commands/judge-accounts.ts'
 import { judgeWebhookKey } from '../../commands/webhook.ts'
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Notice } from '../../config/reading/notice.ts'
@@ -30,7 +30,6 @@ type Look = (loaded: LoadedConfig) => Promise<Result<readonly Notice[]>> | Resul
 
 const looks: readonly Look[] = [
   (loaded) => none(receiverAccount(loaded)),
-  (loaded) => none(judgeAccounts(loaded)),
   (loaded) => none(judgeWebhookKey(loaded)),
   ({ policy }) => none(gnupgOrder(policy.stanzas)),
   (loaded) => ok(hostNotices(loaded, systemClock.now())),
@@ -49,7 +48,7 @@ function none(looked: Result<unknown>): Result<readonly Notice[]> {
 
 /** Runs every check, even after one that refuses. */
 export async function lookAtHost(loaded: LoadedConfig): Promise<HostFindings> {
-  const refusals: Failure[] = []
+  const refusals: Failure[] = [...missingAccounts(loaded)]
   const notices: Notice[] = []
   for (const look of looks) {
     const found = await look(loaded)
