@@ -163,7 +163,7 @@ function natOpenings(
   // It checks the target.
   const forwarded = natOpening(policy, stanza, ports, source, target)
   if (!forwarded.ok) return forwarded
-  if (by === 'asked for' && ![1, 65_535].every((port) => isAllowedTarget(stanza, { ...target, port: port as Port })))
+  if (by === 'asked for' && !isEveryPortAllowed(stanza, target.address))
     return refuse(
       'ACCESS_NAT_TARGET_DENIED',
       `with FORWARD_ALL every port leads to ${target.address}, and NAT_TARGETS does not allow every port there`,
@@ -254,6 +254,16 @@ function isAllowedTarget({ natTargets }: Stanza, { address, port }: Target): boo
   return natTargets.some(
     ({ network, ports }) => networkContains(network, address) && ports.first <= port && port <= ports.last,
   )
+}
+
+/** Several rules together may have every port. */
+function isEveryPortAllowed({ natTargets }: Stanza, address: IpAddress): boolean {
+  if (natTargets === undefined) return true
+  const ranges = natTargets.filter(({ network }) => networkContains(network, address)).map(({ ports }) => ports)
+  let next = 1
+  for (const { first, last } of ranges.toSorted((a, b) => a.first - b.first))
+    if (first <= next) next = Math.max(next, last + 1)
+  return next > 65_535
 }
 
 function one(opening: Result<Opening, OpeningFailure>): Choice {

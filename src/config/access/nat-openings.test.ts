@@ -44,6 +44,19 @@ function opened(
   return chosen.ok ? chosen.value.map(describeOpening).join(' ') : chosen.failure.code
 }
 
+test('every port of this host leads to a host only if NAT_TARGETS has every port there', () => {
+  for (const [targets, answer] of [
+    ['10.0.0.9:1, 10.0.0.9:80, 10.0.0.9:65535', 'ACCESS_NAT_TARGET_DENIED'],
+    ['10.0.0.9:1-79, 10.0.0.0/8:80-90, 10.0.0.9:92-65535', 'ACCESS_NAT_TARGET_DENIED'],
+    ['10.0.0.9:81-65535, 10.0.0.8:1-65535, 10.0.0.9:1-80', undefined],
+    ['10.0.0.0/24', undefined],
+  ] as const) {
+    const got = opened(['FORWARD_ALL Y', `NAT_TARGETS ${targets}`], nat)
+    if (answer === undefined) assert.match(got, / all→10\.0\.0\.9$/, targets)
+    else assert.equal(got, answer, targets)
+  }
+})
+
 const FORCED = 'FORCE_NAT 10.0.0.5 22'
 /** settings → what is opened by an access request, a request for 10.0.0.9:80, and one for a ghost of port 22 */
 const table: readonly (readonly [lines: readonly string[], access: string, nat: string, local: string])[] = [
