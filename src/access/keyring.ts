@@ -9,7 +9,7 @@ import { encodeText } from '../bytes/text.ts'
 import { chainingOf, passphraseOf } from '../packet/encryption-mode.ts'
 import { exposeKey } from '../packet/key.ts'
 import type { Brand } from '../units.ts'
-import { encryptionsOf, type GnupgDecrypter, type Stanza, type StanzaEncryption } from './stanza.ts'
+import { encryptionsOf, type GnupgDecrypter, gnupgOf, type Stanza, type StanzaEncryption } from './stanza.ts'
 
 /** A hash of the keys of a keyring. The same keys have the same name after a reload. It is never written anywhere. */
 export type KeyringName = Brand<string, 'KeyringName'>
@@ -58,6 +58,32 @@ export function decrypterName({ home, program, decryptId, passphrase }: GnupgDec
   const secret = passphrase === undefined ? '' : encodeBase64(exposeKey(passphrase))
   const text = encodeText(JSON.stringify([home, program, decryptId ?? '', secret]))
   return encodeBase64(primitives.digest('sha256', text)) as DecrypterName
+}
+
+/**
+ * A packet goes to the stanzas of the first keys that open it. Stanzas with one keyring of GnuPG, whose settings for
+ * gpg differ, have different keys in this sense, although gpg may open the same packets with both.
+ * @returns the stanzas that may never be asked for that reason.
+ */
+export function overshadowedByGnupg(stanzas: readonly Stanza[]): readonly Stanza[] {
+  const seen = new Map<string, GnupgDecrypter[]>()
+  return stanzas.filter((stanza) => {
+    const gnupg = gnupgOf(stanza)
+    if (gnupg === undefined) return false
+    const hmac = stanza.hmac === undefined ? '' : `${stanza.hmac.type} ${encodeBase64(exposeKey(stanza.hmac.key))}`
+    const key = JSON.stringify([gnupg.home, hmac])
+    const others = seen.get(key) ?? []
+    if (others.some((other) => decrypterName(other) === decrypterName(gnupg))) return false
+    seen.set(key, [...others, gnupg])
+    return others.some((other) => mayBeSameKey(other.decryptId, gnupg.decryptId))
+  })
+}
+
+/** Without a name it may be any key. Two names of different kinds say nothing, and are taken for two keys. */
+function mayBeSameKey(one: string | undefined, other: string | undefined): boolean {
+  if (one === undefined || other === undefined) return true
+  const [a, b] = [one, other].map((id) => id.replace(/^0x/i, '').toUpperCase()) as [string, string]
+  return a.endsWith(b) || b.endsWith(a)
 }
 
 /** @returns how a stanza decrypts, and with what. Both are the same for two stanzas that open each other's packets. */

@@ -73,3 +73,27 @@ test('the policy is both files', () => {
   assert.equal(built.value.policy.maxAge, 30)
   assert.deepEqual(built.value.policy.stanzas[0]?.openPorts, [{ protocol: 'tcp', port: 22 }])
 })
+
+const ID = 'A14C06CA9F7CD4E39178009CDCBF0FD82C9031C7'
+for (const [first, second, isTold] of [
+  ['', '', false],
+  [`GPG_DECRYPT_ID ${ID}`, `GPG_DECRYPT_ID ${ID}`, false],
+  [`GPG_DECRYPT_ID ${ID}`, '', true],
+  ['', `GPG_DECRYPT_ID ${ID}`, true],
+  [`GPG_DECRYPT_ID ${ID}`, 'GPG_DECRYPT_ID 2C9031C7', true],
+  [`GPG_DECRYPT_ID ${ID}`, 'GPG_DECRYPT_ID 1FDDCD755FDA721D', false],
+  [`GPG_DECRYPT_ID ${ID}`, 'HMAC_KEY other', false],
+  [`GPG_DECRYPT_ID ${ID}`, 'GPG_HOME_DIR /elsewhere', false],
+] as const)
+  test(`GnuPG stanzas with ${first || 'no more'} and ${second || 'no more'}: ${isTold ? 'told' : 'nothing to notice'}`, () => {
+    const stanza = (more: string) =>
+      `SOURCE ANY\nGPG_ALLOW_NO_PW Y\nGPG_FINGERPRINT_ID ${ID}\n${more}\n${/HMAC/.test(more) ? '' : 'HMAC_KEY b\n'}`
+    const texts = { '/access.conf': stanza(first) + stanza(second) }
+    const server = parseFwknopdConf('/fwknopd.conf', '')
+    const access = parseAccessConf('/access.conf', filesFromSnapshot({ texts, folders: {}, failures: {} }))
+    assert(server.ok && access.ok)
+    const built = buildPolicy(server.value.config, access.value.stanzas)
+    assert(built.ok)
+    const told = built.value.notices.filter(({ text }) => /^stanza 2: an earlier stanza with the same/.test(text))
+    assert.equal(told.length, isTold ? 1 : 0)
+  })

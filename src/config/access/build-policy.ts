@@ -1,5 +1,6 @@
 /** Both files together: the policy, and what only shows when they are seen side by side. */
 
+import { overshadowedByGnupg } from '../../access/keyring.ts'
 import type { Policy } from '../../access/policy.ts'
 import type { Stanza } from '../../access/stanza.ts'
 import { isLinkLocalNetwork, isLoopback } from '../../packet/address-kinds.ts'
@@ -15,6 +16,7 @@ export function buildPolicy(
 ): Result<{ readonly policy: Policy; readonly notices: readonly Notice[] }, ConfigFailure> {
   const { nat } = config.policy
   const notices = new StanzaNotices()
+  for (const stanza of overshadowedByGnupg(stanzas)) notices.about(stanza).add('gnupgApart', stanza.location)
   for (const stanza of stanzas) {
     const { location: at, forceNat, natTargets, destinations, sources } = stanza
     const about = notices.about(stanza)

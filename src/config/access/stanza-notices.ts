@@ -44,6 +44,10 @@ const kinds = {
     level: 'warning',
     text: 'GPG_IGNORE_SIG_VERIFY_ERROR Y: keys that are expired, revoked or not trusted may sign',
   },
+  gnupgApart: {
+    level: 'warning',
+    text: 'an earlier stanza with the same GPG_HOME_DIR and HMAC key has another GPG_DECRYPT_ID, GPG_DECRYPT_PW or GPG_EXE. Packets that it can decrypt never reach this one: write these settings alike in both',
+  },
   snatWins: { level: 'info', text: 'FORCE_MASQUERADE has no effect: FORCE_SNAT overrides it' },
   natAnywhere: {
     level: 'warning',
