@@ -115,6 +115,6 @@ describe('a gpg that misbehaves', () => {
   it('is missing', async () => {
     const opened = await gpgDecrypt({ ...options, program: '/nowhere/gpg' })(text)
     assert(!opened.ok)
-    assert.match(opened.failure.detail, /\/nowhere\/gpg cannot be started/)
+    assert.match(opened.failure.detail, /\/nowhere\/gpg cannot be started: there is no such program\. Install it/)
   })
 })

@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
+import { errorCode, systemReason } from '../system/errno.ts'
 import type { Milliseconds } from '../units.ts'
 
 export interface GpgRun {
@@ -58,7 +59,7 @@ export function runGpg({ program, args, env, input, passphrase, limit }: GpgRun)
     write(child.stdin, input)
     if (passphrase !== undefined) write(secret, passphrase)
     child.once('error', (error) => {
-      broken ??= `${program} cannot be started: ${error.message}`
+      broken ??= `${program} cannot be started: ${whyNotStarted(error)}`
       clearTimeout(timer)
       resolve({ exit: null, output: new Uint8Array(), status: '', remark: '', broken })
     })
@@ -96,4 +97,9 @@ function write(to: Writable | null | undefined, bytes: Uint8Array): void {
 
 function lastLine(text: string): string {
   return text.trimEnd().split('\n').at(-1) ?? ''
+}
+
+function whyNotStarted(error: Error): string {
+  if (errorCode(error) !== 'ENOENT') return systemReason(error)
+  return 'there is no such program. Install it (Debian: package gnupg), or name another one with GPG_EXE'
 }
