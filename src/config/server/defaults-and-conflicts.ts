@@ -71,6 +71,8 @@ export function assembleServerConfig(
   const { values } = given
   const captures = assembleCaptures(given, notices)
   if (!captures.ok) return captures
+  if (values.ENABLE_SPA_OVER_HTTP === true && !captures.value.some(takesTcp))
+    warn('ENABLE_SPA_OVER_HTTP', ONLY_UDP, given.at, notices)
   const assembled = assembleFirewall(file, given, notices)
   if (!assembled.ok) return assembled
   const firewall = ok(withKnocks(assembled.value, captures.value))
@@ -173,6 +175,13 @@ function assembleCaptures(given: GivenSettings, notices: Notice[]): Result<reado
   if (!has('udp')) noEffect('UDPSERV_PORT', how, at, notices)
   if (!has('tcp')) noEffect('TCPSERV_PORT', 'there is no TCP server without ENABLE_TCP_SERVER Y', at, notices)
   return ok(captures)
+}
+
+const ONLY_UDP =
+  'only UDP is captured, and HTTP requests come by TCP. Name the port of the web server (PCAP_FILTER tcp port 80), or set ENABLE_TCP_SERVER Y'
+
+function takesTcp({ kind, filter }: CaptureConfig): boolean {
+  return kind === 'tcp-server' || (filter !== undefined && mayPass(filter, 'tcp'))
 }
 
 const HOW = { packet: 'from the interface', udp: 'by a UDP socket', tcp: 'by a TCP server' } as const

@@ -72,7 +72,10 @@ CONTROL_SOCKET              /run/doors.sock;
 RECEIVER_USER               _spa;
 LOG_LIMIT                   3;
 `)
-  assert.deepEqual(notices, [])
+  assert.deepEqual(
+    notices.map(({ text }) => text.split(':')[0]),
+    ['ENABLE_SPA_OVER_HTTP'],
+  )
   assert.deepEqual(config, {
     captures: [{ kind: 'packet', interfaces: ['eth0', 'wlan0'], ports: [62201, 53], maxBytes: 2000 }],
     policy: {
@@ -429,6 +432,8 @@ const noticed: [text: string, level: 'info' | 'warning'][] = [
   ['ENABLE_SPA_PACKET_AGING N;', 'warning'],
   ['ENABLE_X_FORWARDED_FOR Y;\nENABLE_SPA_OVER_HTTP Y;', 'warning'],
   ['ENABLE_X_FORWARDED_FOR Y;', 'info'],
+  ['ENABLE_SPA_OVER_HTTP Y;', 'warning'],
+  ['ENABLE_SPA_OVER_HTTP Y;\nPCAP_FILTER udp port 80;', 'warning'],
   ['TRUSTED_PROXIES 10.0.0.1;\nENABLE_SPA_OVER_HTTP Y;', 'info'],
   ['MAX_SPA_PACKET_AGE 5;\nENABLE_SPA_PACKET_AGING N;', 'info'],
   ['SNAT_TRANSLATE_IP 10.0.0.1;', 'info'],
@@ -446,6 +451,15 @@ for (const [text, level] of noticed) {
     )
   })
 }
+
+for (const more of ['PCAP_FILTER tcp port 80;', 'ENABLE_TCP_SERVER Y;', 'PCAP_FILE /x.pcap;\nPCAP_FILTER tcp port 80;'])
+  test(`HTTP requests can come with ${more.replaceAll('\n', ' ')}`, () => {
+    const { notices } = parse(`ENABLE_SPA_OVER_HTTP Y;\n${more}`)
+    assert.equal(
+      notices.find(({ text }) => text.startsWith('ENABLE_SPA_OVER_HTTP')),
+      undefined,
+    )
+  })
 
 test('what is not built yet may be said not to be wanted, and is refused otherwise', () => {
   for (const [name, { mayBeNo }] of Object.entries(refusedSettings)) {
