@@ -80,10 +80,10 @@ describe('ghostport serve in trouble', { skip: netnsUnavailable() }, () => {
       /fwknopd\.conf:3: .*ENABLE_IPT_LOCAL_NAT/,
     ],
     [
-      'a stanza is of the next version',
+      'a way of capture is not built',
       'CONFIG_UNSUPPORTED_KEY',
-      { access: stanza(['ENABLE_CMD_EXEC Y']) },
-      /access\.conf:4: .*ENABLE_CMD_EXEC/,
+      { server: ['ENABLE_NFQ_CAPTURE Y'], access: stanza() },
+      /fwknopd\.conf:3: .*ENABLE_NFQ_CAPTURE/,
     ],
     ['port 0 is to be opened', 'CONFIG_INVALID_VALUE', { access: stanza(['OPEN_PORTS tcp/0']) }, /access\.conf:4/],
     [
