@@ -82,7 +82,7 @@ describe('ghostport serve in trouble', { skip: netnsUnavailable() }, () => {
     [
       'a way of capture is not built',
       'CONFIG_UNSUPPORTED_KEY',
-      { server: ['ENABLE_NFQ_CAPTURE Y'], access: stanza() },
+      { server: 'ENABLE_NFQ_CAPTURE Y', access: stanza() },
       /fwknopd\.conf:3: .*ENABLE_NFQ_CAPTURE/,
     ],
     ['port 0 is to be opened', 'CONFIG_INVALID_VALUE', { access: stanza(['OPEN_PORTS tcp/0']) }, /access\.conf:4/],
