@@ -95,7 +95,7 @@ export class Cycles {
     for (const each of owed) {
       // What was interrupted while it opened is half done; what another boot opened has had its time.
       const due = each.opened && each.boot === boot ? each.due : now()
-      const cycle: Cycle = { owed: { ...each, due, boot }, share: each.key, state: 'open' }
+      const cycle: Cycle = { owed: { ...each, due, boot }, share: each.about.stanza, state: 'open' }
       this.#cycles.set(each.key, cycle)
       this.#tell(cycle)
     }

@@ -168,7 +168,8 @@ export class Executor {
   }
 
   #command({ job, rule, command, facts }: CommandJob): void {
-    this.#commands.add(rule, async () => {
+    // Not the rule’s: many stanzas may have the same one.
+    this.#commands.add(facts.stanza, async () => {
       const task = this.#commandTask(rule, command, factVariables(facts))
       this.#report(job, task.ok ? reportOf(await this.#run(task.value)) : notStarted(task.failure.detail))
     })
@@ -224,7 +225,7 @@ export class Executor {
       open: { ...task, words: open.value },
       ...(close !== undefined && { close: { ...task, words: close.value } }),
       seconds: facts.seconds,
-      share: key,
+      share: facts.stanza,
     })
   }
 
