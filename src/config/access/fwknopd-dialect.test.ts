@@ -70,6 +70,8 @@ test('a line that was meant to restrict a stanza costs the stanza, and no other'
   const alone = read(`${STANZA}OPEN_PORT tcp/22\n`)
   assert.equal(alone.failure?.code, 'CONFIG_MISSING_KEY')
   assert.deepEqual(alone.failure?.at, { file: FILE, line: 4 })
+  assert.match(alone.failure?.detail ?? '', /'OPEN_PORT' is not understood: there is no such setting$/)
+  assert.equal(alone.failure?.suggestion, 'OPEN_PORTS')
 })
 
 test('lines before the first SOURCE are ignored, and the last of several values counts', () => {

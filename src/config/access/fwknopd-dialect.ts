@@ -65,7 +65,12 @@ export function forgivenStanzaLines(
     const shown = isNameLike(name, names) ? `'${name}'` : '…'
     if (meant !== undefined && restricts(meant))
       lines.push({
-        fault: { code: 'CONFIG_UNKNOWN_KEY', detail: `${shown} is not understood: ${why}`, at, suggestion: meant },
+        fault: {
+          code: 'CONFIG_UNKNOWN_KEY',
+          detail: `${shown} is not understood: there is no such setting`,
+          at,
+          suggestion: meant,
+        },
       })
     else warn(`${ignoring}: ${shown}: ${why}`, at)
   }

@@ -74,7 +74,8 @@ interface LeftOut {
 function faulty(id: StanzaId, block: StanzaBlock, { detail, at, suggestion }: Failure): LeftOut {
   const where = at ?? { file: '', line: 0 }
   const stanza = describeStanza(id, nameOf(block)?.name)
-  const text = `${stanza} is left out, so that it does not allow more than it should: ${detail}`
+  const cure = suggestion === undefined ? '' : ` — perhaps: ${suggestion}`
+  const text = `${stanza} is left out, so that it does not allow more than it should: ${detail}${cure}`
   const notice = { level: 'warning', text, at: where } as const
   return { notice, why: detail, at: where, ...(suggestion === undefined ? {} : { suggestion }) }
 }
