@@ -13,7 +13,7 @@ import type { Measure } from './measure.ts'
 
 const RUNS = 20
 const PATIENCE = 5_000
-const WALL = 80
+const WALL = 50
 
 export const client: Measure = {
   name: 'client',

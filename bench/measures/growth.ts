@@ -12,7 +12,7 @@ const REPLAY_ENTRIES = 1_000_000
 /** The first of the clients whose doors are already open. The measured clients come before it. */
 const SEEDED = 1_000
 const KNOCKS_A_TURN = 10
-const FLAT = 1.2
+const FLAT = 1.1
 
 export const grants: Measure = {
   name: 'grants',

@@ -30,8 +30,8 @@ export const latency: Measure = {
         ...latencyCells(measured),
         ...(ratio !== undefined && { ratio: formatRatio(ratio) }),
         ...(kind.isOurs && {
-          target: '≤ 1/8 of fwknopd, UDP',
-          met: ratio !== undefined && ratio <= 1 / 8,
+          target: '≤ 0.25x',
+          met: ratio !== undefined && ratio <= 0.25,
         }),
       })
     }
