@@ -136,7 +136,8 @@ function openUnder(keyring: Keyring, envelope: Envelope, steps: Step[]): OpenedP
   const { hmac, encryption } = keyring
   switch (encryption.kind) {
     case 'symmetric': {
-      const authentic = authenticatePacket(envelope, keyring)
+      const commands = keyring.stanzas.some((stanza) => stanza.commands !== undefined)
+      const authentic = authenticatePacket(envelope, keyring, { commands })
       steps.push(step(`${keys}: HMAC`, authentic, hmac === undefined ? 'none is needed' : `right, ${hmac.type}`))
       if (!authentic.ok) return undefined
       const decrypted = decrypt(authentic.value, encryption)

@@ -124,3 +124,25 @@ test('the text of a packet goes with its knock only where the log is to show it'
   const shown = must(receive(one, { ...receiving(TWO), policy: { http: 'off', showsPackets: true } }))
   assert.equal(shown.text, new TextDecoder().decode(one.payload))
 })
+
+test('a command may be as long as a stanza for commands takes it', () => {
+  const header = { random: '1'.repeat(16), username: must(parseUsername('ada')), timestamp: unixSeconds(1_800_000_000) }
+  const message = {
+    kind: 'command',
+    ...header,
+    source: must(parseAddress('192.0.2.1')),
+    command: 'x'.repeat(100),
+  } as const
+  const keys = {
+    encryption: { key: must(parseKeyText(EncryptionKey, 'one')), mode: 'CBC' },
+    hmac: { key: must(parseKeyText(HmacKey, 'hmac one')), type: 'sha512' },
+  } as const
+  const text = must(sealPacket(message, keys, { digestType: 'sha256', salt: new Uint8Array(8) }))
+  assert.ok(text.length >= 400, String(text.length))
+  const long = { ...packet('one', 'hmac one'), payload: encodeText(text) }
+  const stanza = 'SOURCE ANY\nKEY one\nHMAC_KEY hmac one\nHMAC_DIGEST_TYPE sha512\n'
+  const plain = receive(long, receiving(stanza))
+  assert.equal(plain.ok || plain.failure.code, 'SPA_LENGTH')
+  const commands = receive(long, receiving(`${stanza}ENABLE_CMD_EXEC Y\nCMD_REGEX x+\n`))
+  assert.equal(must(commands).message.kind, 'command')
+})

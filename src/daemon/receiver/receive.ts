@@ -23,6 +23,7 @@ import {
 import { recipientsOf } from '../../packet/openpgp.ts'
 import { type ReplayDigest, replayDigest } from '../../packet/replay-digest.ts'
 import { type PacketFailure, refuseByRule } from '../../packet/strictness.ts'
+import { MIN_GPG_LENGTH } from '../../packet/wire-limits.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import type { Knock } from '../link/knock.ts'
 
@@ -188,12 +189,19 @@ class KeyTrial {
 function authenticateUnder(keyring: Keyring, envelope: Envelope) {
   switch (keyring.encryption.kind) {
     case 'symmetric':
-      return authenticatePacket(envelope, keyring)
+      return authenticatePacket(envelope, keyring, mayBeLong(envelope, keyring) ? LONG : SHORT)
     case 'gnupg':
       return authenticateForGnupg(envelope, keyring)
     default:
       return keyring.encryption satisfies never
   }
+}
+
+/** Stanzas that run commands take longer packets, as in fwknopd (docs/WIRE.md § 7). */
+const [LONG, SHORT] = [{ commands: true }, { commands: false }] as const
+
+function mayBeLong({ wireLength }: Envelope, { stanzas }: Keyring): boolean {
+  return wireLength >= MIN_GPG_LENGTH && stanzas.some(({ commands }) => commands !== undefined)
 }
 
 /** What has not the outline of an encrypted message never reaches the GnuPG process. */
