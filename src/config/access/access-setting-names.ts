@@ -56,11 +56,7 @@ export const usedStanzaSettings = [
 ] as const
 export type UsedStanzaSetting = (typeof usedStanzaSettings)[number]
 
-/** Refused by name; where it may be `N`, that value asks for nothing and may stay. */
-export const refusedStanzaSettings: Readonly<Record<string, { readonly instead: string; readonly mayBeNo: boolean }>> =
-  {}
-
-export const stanzaSettingNames: readonly string[] = [...usedStanzaSettings, ...Object.keys(refusedStanzaSettings)]
+export const stanzaSettingNames: readonly string[] = usedStanzaSettings
 
 /** What a file of `%include_keys` may hold: fwknop keeps it from being a way to change policy. */
 export const KEY_FILE_SETTINGS: ReadonlySet<string> = new Set([

@@ -4,7 +4,6 @@ import { symmetricKeys } from '../../../test/support/symmetric-keys.ts'
 import { encodeBase64 } from '../../bytes/base64.ts'
 import { exposeKey } from '../../packet/key.ts'
 import { type ConfigFiles, filesFromSnapshot } from '../reading/config-files.ts'
-import { refusedStanzaSettings } from './access-setting-names.ts'
 import { parseAccessConf } from './parse-access-conf.ts'
 
 const FILE = '/etc/fwknop/access.conf'
@@ -228,7 +227,6 @@ const malformed: [line: string, code: string, suggestion?: string][] = [
   ['NAT_TARGETS 10.0.0.1:90-80', 'CONFIG_INVALID_VALUE', '80-90'],
   ['NAT_TARGETS [10.0.0.1', 'CONFIG_INVALID_VALUE'],
   ['NAT_TARGETS [2001:db8::1]22', 'CONFIG_INVALID_VALUE'],
-  ...Object.keys(refusedStanzaSettings).map((name): [string, string] => [`${name} x`, 'CONFIG_UNSUPPORTED_KEY']),
 ]
 for (const [line, code, suggestion] of malformed) {
   test(`“${line}” is refused: ${code}`, () => {

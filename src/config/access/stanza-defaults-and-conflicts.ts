@@ -11,7 +11,7 @@ import { refuseUnknownName, withoutSecrets } from '../reading/hide-keys.ts'
 import type { ConfigFailure } from '../reading/notice.ts'
 import { RAW_KEYS, type SettingLine } from '../reading/setting-lines.ts'
 import { serverSettingNames } from '../server/fwknopd-settings.ts'
-import { refusedStanzaSettings, stanzaSettingNames, type UsedStanzaSetting } from './access-setting-names.ts'
+import { stanzaSettingNames, type UsedStanzaSetting } from './access-setting-names.ts'
 import { type LineOfField, type StanzaDraft, stanzaSettings } from './access-settings.ts'
 import { assembleGnupg, GNUPG_DEFAULTS, type GnupgDefaults } from './gnupg-keys.ts'
 import { assembleCommands, assembleCycle } from './stanza-commands.ts'
@@ -67,12 +67,7 @@ function readLine(line: SettingLine, draft: StanzaDraft, lineOf: LineOfField): R
   return undefined
 }
 
-function refuseName({ name, value, at }: SettingLine): Refused<ConfigFailure> | undefined {
-  const refused = Object.hasOwn(refusedStanzaSettings, name) ? refusedStanzaSettings[name] : undefined
-  if (refused !== undefined) {
-    if (refused.mayBeNo && /^no?$/i.test(value)) return undefined
-    return refuse('CONFIG_UNSUPPORTED_KEY', `${name}: ${refused.instead}`, { at })
-  }
+function refuseName({ name, at }: SettingLine): Refused<ConfigFailure> {
   if (serverSettingNames.includes(name)) return refuse('CONFIG_UNKNOWN_KEY', `${name} belongs in fwknopd.conf`, { at })
   if (isClientSetting(name)) return refuseClientName(name, at)
   return refuseUnknownName('variable', name, stanzaSettingNames, at)
