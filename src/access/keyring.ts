@@ -24,6 +24,11 @@ export interface Keyring extends Pick<Stanza, 'encryption' | 'hmac'> {
   readonly stanzas: readonly [Stanza, ...Stanza[]]
 }
 
+/** Whether any stanza with these keys runs commands: then packets may be longer (docs/WIRE.md § 7). */
+export function runsCommands({ stanzas }: Keyring): boolean {
+  return stanzas.some(({ commands }) => commands !== undefined)
+}
+
 export function gatherKeyrings(stanzas: readonly Stanza[]): readonly Keyring[] {
   const keyrings = new Map<KeyringName, Keyring & { stanzas: [Stanza, ...Stanza[]] }>()
   for (const stanza of stanzas) {

@@ -3,7 +3,7 @@ import type { Notice } from '../config/reading/notice.ts'
 import type { Failure } from '../result.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import { configFileOptions, configFiles } from './server/config-source.ts'
-import { describeNotice } from './server/notice-lines.ts'
+import { describeNotice, noticeJson } from './server/notice-lines.ts'
 import type { PolicyRow, PolicyTable } from './server/policy-table.ts'
 import { failureJson } from './terminal/failure-json.ts'
 import { type Line, line, type Style } from './terminal/line.ts'
@@ -47,10 +47,6 @@ function told(faults: readonly Failure[], notices: readonly Notice[], terminal: 
   const statuses = faults.map((fault) => terminal.fail(fault))
   if (faults.length > 1) terminal.note(`${faults.length} errors`)
   return statuses[0] ?? 0
-}
-
-function noticeJson({ level, text, cure, at }: Notice) {
-  return { level, text, cure: cure ?? null, file: at?.file ?? null, line: at?.line ?? null }
 }
 
 function policyJson({ server, stanzas }: PolicyTable) {

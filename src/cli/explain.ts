@@ -10,11 +10,11 @@ import { MAX_WIRE_LENGTH } from '../packet/wire-limits.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { errorCode } from '../system/errno.ts'
 import { defineCommand, type Outcome } from './command.ts'
-import { addressOption, readAddress, readMoment } from './server/arrival-options.ts'
+import { addressOption, readArrival } from './server/arrival-options.ts'
 import { configFileOptions, configFiles } from './server/config-source.ts'
 import { renounceRoot } from './server/renounce-root.ts'
 import { tracePacket } from './server/trace.ts'
-import { traceJson, traceLines } from './server/trace-lines.ts'
+import { showTrace } from './server/trace-lines.ts'
 import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
@@ -38,21 +38,14 @@ export const command = defineCommand({
   run,
 })
 
-/** What a refused packet ends with. */
-const REFUSED = 1
-
 async function run(
   { options: given, operands: [word = ''] }: ParsedCommandLine<typeof options>,
   terminal: Terminal,
 ): Promise<Outcome> {
   const files = configFiles(given)
   if (!files.ok) return files
-  const source = readAddress('from', given.from)
-  if (!source.ok) return source
-  const destination = readAddress('to', given.to)
-  if (!destination.ok) return destination
-  const now = readMoment(given.at, systemClock.now())
-  if (!now.ok) return now
+  const arrival = readArrival(given, systemClock.now())
+  if (!arrival.ok) return arrival
   const loaded = loadConfig(diskFiles(process.getuid?.() ?? 0), files.value)
   if (!loaded.ok) return loaded
   const addresses = ownAddresses()
@@ -63,17 +56,11 @@ async function run(
   if (!payload.ok) return payload
   const { policy } = loaded.value
   const judged = { policy, index: new StanzaIndex(policy.stanzas) }
-  const trace = tracePacket(payload.value, judged, {
-    now: now.value,
-    ownAddresses: addresses,
-    ...(source.value !== undefined && { source: source.value }),
-    ...(destination.value !== undefined && { destination: destination.value }),
-  })
-  if (given.json > 0) terminal.printJson(traceJson(trace))
-  else terminal.print(traceLines(trace, terminal.style))
+  const trace = tracePacket(payload.value, judged, { ...arrival.value, ownAddresses: addresses })
+  const status = showTrace(trace, given.json > 0, terminal)
   if (trace.message !== undefined && trace.verdict === undefined)
     terminal.note('The packet names no address: give the one that it came from (--from ADDRESS).')
-  return trace.verdict?.granted === true ? 0 : REFUSED
+  return status
 }
 
 /** Room for the line’s end. */

@@ -9,7 +9,7 @@ import { failureKinds } from '../failure-codes.ts'
 import type { Failure } from '../result.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import { configFileOptions, configFiles } from './server/config-source.ts'
-import { describeNotice } from './server/notice-lines.ts'
+import { describeNotice, noticeJson } from './server/notice-lines.ts'
 import { type PolicyTable, policyTable } from './server/policy-table.ts'
 import { failureJson } from './terminal/failure-json.ts'
 import { type Line, line, type Style } from './terminal/line.ts'
@@ -96,9 +96,7 @@ function importJson({ faults, faultOfDropIn, differences, notices, digests }: Im
     mustChange: faults.map((fault) => failureJson(fault).error),
     dropIn: faultOfDropIn === undefined ? { ok: true } : failureJson(faultOfDropIn),
     differences,
-    notices: notices.map(({ level, text, cure, at }) => ({
-      ...{ level, text, cure: cure ?? null, file: at?.file ?? null, line: at?.line ?? null },
-    })),
+    notices: notices.map(noticeJson),
     usedPackets: digests ?? null,
   }
 }

@@ -112,6 +112,19 @@ export function makeKeys(
   return written.ok ? ok(text) : written
 }
 
+/** `--key-gen` and `--key-gen-file` of fwknop and of fwknopd, in their words. */
+export function makeKeysAsFwknop(
+  given: Parameters<typeof parseWish>[0] & { readonly 'key-gen-file': string | undefined },
+  terminal: Terminal,
+): Outcome {
+  const file = given['key-gen-file']
+  const made = makeKeys(given, file)
+  if (!made.ok) return made
+  if (file === undefined) terminal.print(made.value.split('\n'))
+  else terminal.print(`[+] Wrote Rijndael and HMAC keys to: ${file}`)
+  return 0
+}
+
 type Given = OptionValues<typeof options>
 
 /** Options that cannot be used together, and options without effect. */

@@ -18,10 +18,10 @@ import { parseUsername } from '../packet/username.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import type { UnixSeconds } from '../units.ts'
 import { defineCommand, type Outcome } from './command.ts'
-import { addressOption, readAddress, readMoment } from './server/arrival-options.ts'
+import { addressOption, readArrival } from './server/arrival-options.ts'
 import { configFileOptions, configFiles } from './server/config-source.ts'
 import { traceRequest } from './server/trace.ts'
-import { traceJson, traceLines } from './server/trace-lines.ts'
+import { showTrace } from './server/trace-lines.ts'
 import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
@@ -64,36 +64,29 @@ export const command = defineCommand({
 
 type Given = ParsedCommandLine<typeof options>['options']
 
-const REFUSED = 1
 /** Nothing of a request depends on it but the packet. */
 const RANDOM = '0'.repeat(16)
 
 async function run({ options: given }: ParsedCommandLine<typeof options>, terminal: Terminal): Promise<Outcome> {
   const files = configFiles(given)
   if (!files.ok) return files
-  const source = readAddress('from', given.from)
-  if (!source.ok) return source
-  if (source.value === undefined) return refuse('CLI_USAGE', 'say where the packet would come from: --from ADDRESS')
-  const destination = readAddress('to', given.to)
-  if (!destination.ok) return destination
-  const now = readMoment(given.at, systemClock.now())
-  if (!now.ok) return now
+  const arrival = readArrival(given, systemClock.now())
+  if (!arrival.ok) return arrival
+  const { source, destination, now } = arrival.value
+  if (source === undefined) return refuse('CLI_USAGE', 'say where the packet would come from: --from ADDRESS')
   const loaded = loadConfig(diskFiles(process.getuid?.() ?? 0), files.value)
   if (!loaded.ok) return loaded
   const { policy } = loaded.value
-  const message = messageOf(given, now.value, destination.value ?? source.value)
+  const message = messageOf(given, now, destination ?? source)
   if (!message.ok) return message
-  const asked = stanzasAsked(policy, given, source.value)
+  const asked = stanzasAsked(policy, given, source)
   if (!asked.ok) return asked
   const trace = traceRequest(message.value, asked.value, policy, {
-    source: source.value,
-    now: now.value,
+    ...arrival.value,
+    source,
     ownAddresses: ownAddresses(),
-    ...(destination.value !== undefined && { destination: destination.value }),
   })
-  if (given.json > 0) terminal.printJson(traceJson(trace))
-  else terminal.print(traceLines(trace, terminal.style))
-  return trace.verdict?.granted === true ? 0 : REFUSED
+  return showTrace(trace, given.json > 0, terminal)
 }
 
 /** The message of a packet that `ghostport knock` would make with these options. */

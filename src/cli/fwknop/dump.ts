@@ -19,7 +19,7 @@ const digestNumbers: Readonly<Record<DigestType, number>> = {
   sha3_512: 7,
 }
 const modeNumbers: Readonly<Record<EncryptionMode, number>> = { ECB: 1, CBC: 2, CFB: 3, OFB: 5, CTR: 6, legacy: 8 }
-export const typeNames: Readonly<Record<MessageType, string>> = {
+const typeNames: Readonly<Record<MessageType, string>> = {
   0: 'Command msg',
   1: 'Access msg',
   2: 'NAT access msg',
@@ -35,6 +35,32 @@ export interface Making {
   readonly digestType?: DigestType | undefined
   /** `3.0.0`. */
   readonly protocol: string
+}
+
+/** A field, by fwknop’s name for it. */
+export function row(name: string, value: string | number): string {
+  return `${name.padStart(15)}: ${value}`
+}
+
+function numbered(number: number, name: string): string {
+  return `${number} (${name})`
+}
+
+/** The fields of a message, in fwknop’s order. @param serverAuth as it may be shown. */
+export function fieldRows(fields: MessageFields, serverAuth: string): readonly string[] {
+  return [
+    'SPA Field Values:',
+    '=================',
+    row('Random Value', fields.randVal),
+    row('Username', fields.username),
+    row('Timestamp', fields.timestamp),
+    row('FKO Version', fields.version),
+    row('Message Type', numbered(fields.messageType, typeNames[fields.messageType])),
+    row('Message String', fields.message),
+    row('Nat Access', fields.natAccess ?? '<NULL>'),
+    row('Server Auth', serverAuth),
+    row('Client Timeout', fields.clientTimeout),
+  ]
 }
 
 /** The fields of a packet that was made. */
@@ -56,21 +82,9 @@ export function dump(
   const plaintext = latin1Text(encodeFields(fields, { digestType, padded: isPerlEra(protocol) }))
   const cut = plaintext.lastIndexOf(':')
   const tagLength = hmac === undefined ? 0 : encodedDigestLength(hmac.type)
-  const row = (name: string, value: string | number): string => `${name.padStart(15)}: ${value}`
-  const numbered = (number: number, name: string): string => `${number} (${name})`
   const digest = (type: DigestType): string => numbered(digestNumbers[type], type.toUpperCase())
   return [
-    'SPA Field Values:',
-    '=================',
-    row('Random Value', fields.randVal),
-    row('Username', fields.username),
-    row('Timestamp', fields.timestamp),
-    row('FKO Version', fields.version),
-    row('Message Type', numbered(fields.messageType, typeNames[fields.messageType])),
-    row('Message String', fields.message),
-    row('Nat Access', fields.natAccess ?? '<NULL>'),
-    row('Server Auth', fields.serverAuth ?? '<NULL>'),
-    row('Client Timeout', fields.clientTimeout),
+    ...fieldRows(fields, fields.serverAuth ?? '<NULL>'),
     row('Digest Type', digest(digestType)),
     row('HMAC Type', hmac === undefined ? '0 (None)' : digest(hmac.type)),
     row('Encryption Type', encryption.kind === 'symmetric' ? '1 (Rijndael)' : '2 (GPG)'),

@@ -52,7 +52,7 @@ async function run(argv: readonly string[], terminal: Terminal, again: boolean):
     const saved = await saveToStanza(given, rc.value, making, terminal)
     if (!saved.ok) return saved
     if (making) return 0
-  } else if (making) return generateKeys(given, terminal)
+  } else if (making) return (await import('../keygen.ts')).makeKeysAsFwknop(given, terminal)
 
   const { perlEra } = settled.value
   const named = given['named-config']
@@ -133,16 +133,6 @@ async function makeRcFile(file: string, terminal: Terminal): Promise<void> {
   const written = createUserFile(file, fwknoprcTemplate)
   if (written.ok) terminal.print(`[*] Creating initial rc file: ${file}.`)
   else terminal.note(`Unable to create initial rc file: ${written.failure.detail}`)
-}
-
-async function generateKeys(given: FwknopGiven, terminal: Terminal): Promise<Outcome> {
-  const { makeKeys } = await import('../keygen.ts')
-  const file = given['key-gen-file']
-  const made = makeKeys(given, file)
-  if (!made.ok) return made
-  if (file === undefined) terminal.print(made.value.split('\n'))
-  else terminal.print(`[+] Wrote Rijndael and HMAC keys to: ${file}`)
-  return 0
 }
 
 /** The values are judged before anything is written. */

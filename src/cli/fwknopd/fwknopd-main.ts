@@ -1,18 +1,16 @@
 /** What `fwknopd` does, by its command line. */
-import { resolve } from 'node:path'
 import type { ConfigSource } from '../../config/load.ts'
 import { loadConfig, loadServerConfig } from '../../config/load.ts'
 import type { SettingOverride } from '../../config/server/parse-fwknopd-conf.ts'
 import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import type { Outcome } from '../command.ts'
+import { DEFAULT_CONFIG, fromHere } from '../server/config-source.ts'
 import { getopt } from '../terminal/getopt.ts'
 import { optionHelp } from '../terminal/option-help.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { fwknopdOptions, type Given, pathOptions, switchOf, variableOf } from './options.ts'
 import type { Ground } from './serve.ts'
-
-const DEFAULT_CONFIG = '/etc/fwknop/fwknopd.conf'
 
 /**
  * @param ground where this process is. One in the foreground starts the server in the background, unless told
@@ -44,7 +42,7 @@ interface Line {
 async function run({ given, operands, argv, ground }: Line, terminal: Terminal): Promise<Outcome> {
   if (given.version > 0) return (await import('./simple.ts')).printVersion(terminal)
   if (given['key-gen'] > 0 || given['key-gen-file'] !== undefined)
-    return (await import('./simple.ts')).generateKeys(given, terminal)
+    return (await import('../keygen.ts')).makeKeysAsFwknop(given, terminal)
   if (given.help > 0) {
     showHelp(terminal)
     return 0
@@ -162,18 +160,6 @@ function sourceOf(given: Given): Result<ConfigSource, Failure<'CONFIG_UNREADABLE
 function flagOf(option: keyof typeof fwknopdOptions): string {
   const spec = fwknopdOptions[option]
   return 'short' in spec ? `-${spec.short}` : `--${option}`
-}
-
-/** @returns the path from the root; CONFIG_UNREADABLE for a relative one where the working directory is gone. */
-function fromHere(path: string): Result<string, Failure<'CONFIG_UNREADABLE'>> {
-  try {
-    return ok(resolve(path))
-  } catch {
-    return refuse(
-      'CONFIG_UNREADABLE',
-      `${path} is relative, but the working directory no longer exists: give the path from /`,
-    )
-  }
 }
 
 function showHelp(terminal: Terminal): void {

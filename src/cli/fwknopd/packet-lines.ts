@@ -2,7 +2,7 @@
 import type { LogField } from '../../log.ts'
 import type { Message } from '../../packet/message.ts'
 import { encodeMessage } from '../../packet/message-fields.ts'
-import { typeNames } from '../fwknop/dump.ts'
+import { fieldRows, row } from '../fwknop/dump.ts'
 
 /**
  * @param fields `text`, the packet as it came, and `message`: only there where the server shows packets.
@@ -20,22 +20,11 @@ export function packetLines({
   // The warden had read the message field by field.
   const decoded = message as unknown as Message
   const fields = encodeMessage(decoded, decoded.version)
-  const row = (name: string, value: string | number): string => `${name.padStart(15)}: ${value}`
   return [
     `SPA Packet: '${text}'`,
     `[${source}] (stanza #${stanza}) SPA Decode (res=0):`,
-    'SPA Field Values:',
-    '=================',
-    row('Random Value', fields.randVal),
-    row('Username', fields.username),
-    row('Timestamp', fields.timestamp),
-    row('FKO Version', fields.version),
-    row('Message Type', `${fields.messageType} (${typeNames[fields.messageType]})`),
-    row('Message String', fields.message),
-    row('Nat Access', fields.natAccess ?? '<NULL>'),
     // It may be a password.
-    row('Server Auth', decoded.serverAuth === undefined ? '<NULL>' : '<hidden>'),
-    row('Client Timeout', fields.clientTimeout),
+    ...fieldRows(fields, decoded.serverAuth === undefined ? '<NULL>' : '<hidden>'),
     row('Final SPA Data', text),
   ]
 }

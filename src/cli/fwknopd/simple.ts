@@ -1,10 +1,7 @@
-/** What fwknopd does without a configuration: its version, keys, and the list of failure codes. */
+/** What fwknopd does without a configuration: its version, and the list of failure codes. */
 import { readFile } from 'node:fs/promises'
 import { failureKinds } from '../../failure-codes.ts'
-import type { Outcome } from '../command.ts'
-import { makeKeys } from '../keygen.ts'
 import type { Terminal } from '../terminal/terminal.ts'
-import type { Given } from './options.ts'
 
 export async function printVersion(terminal: Terminal): Promise<number> {
   // The same distance from src/cli/fwknopd/ and from dist/cli/, to one of both.
@@ -13,15 +10,6 @@ export async function printVersion(terminal: Terminal): Promise<number> {
   const version =
     manifest !== null && typeof manifest === 'object' && 'version' in manifest ? String(manifest.version) : '?'
   terminal.print(`fwknopd server of ghostport ${version}, SPA protocol 3.0.0`)
-  return 0
-}
-
-export async function generateKeys(given: Given, terminal: Terminal): Promise<Outcome> {
-  const file = given['key-gen-file']
-  const made = makeKeys(given, file)
-  if (!made.ok) return made
-  if (file === undefined) terminal.print(made.value.split('\n'))
-  else terminal.print(`[+] Wrote Rijndael and HMAC keys to: ${file}`)
   return 0
 }
 

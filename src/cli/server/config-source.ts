@@ -8,7 +8,8 @@ export const configFileOptions = {
   'access-file': { short: 'a', value: 'FILE', help: 'the stanzas (ACCESS_FILE, or access.conf beside the settings)' },
 } as const
 
-const DEFAULT_CONFIG = '/etc/fwknop/fwknopd.conf'
+/** `-c` */
+export const DEFAULT_CONFIG = '/etc/fwknop/fwknopd.conf'
 
 /** @returns where the files are; CONFIG_UNREADABLE for a relative path where the working directory is gone. */
 export function configFiles(given: {
@@ -21,6 +22,7 @@ export function configFiles(given: {
   return access.ok ? ok({ server: server.value, access: access.value }) : access
 }
 
+/** @returns the path from the root; CONFIG_UNREADABLE for a relative one where the working directory is gone. */
 export function fromHere(path: string): Result<string, Failure<'CONFIG_UNREADABLE'>> {
   try {
     return ok(resolve(path))

@@ -6,9 +6,20 @@ import type { Message } from '../../packet/message.ts'
 import { isHostName } from '../../packet/nat-target.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
 import { type Line, line, type Style } from '../terminal/line.ts'
+import type { Terminal } from '../terminal/terminal.ts'
 import type { Step, Trace } from './trace.ts'
 
-export function traceLines({ steps, message, stanzas, verdict }: Trace, style: Style): readonly Line[] {
+/** What a request that is refused ends with. */
+const REFUSED = 1
+
+/** @returns the exit status: 0 if the request would be granted. */
+export function showTrace(trace: Trace, asJson: boolean, terminal: Terminal): number {
+  if (asJson) terminal.printJson(traceJson(trace))
+  else terminal.print(traceLines(trace, terminal.style))
+  return trace.verdict?.granted === true ? 0 : REFUSED
+}
+
+function traceLines({ steps, message, stanzas, verdict }: Trace, style: Style): readonly Line[] {
   return [
     ...steps.map((step) => stepLine(step, style)),
     ...(message === undefined ? [] : ['', style.bold('the message'), ...messageRows(message).map(rowLine)]),
@@ -69,7 +80,7 @@ function asked(message: Message): string {
   }
 }
 
-export function traceJson({ steps, message, stanzas, verdict }: Trace) {
+function traceJson({ steps, message, stanzas, verdict }: Trace) {
   return {
     steps: steps.map(stepJson),
     message: message ?? null,

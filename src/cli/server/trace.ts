@@ -5,7 +5,7 @@
 import { checkAge } from '../../access/age.ts'
 import { decide, examine, type Request } from '../../access/decide.ts'
 import { describeOpening } from '../../access/grant.ts'
-import type { Keyring } from '../../access/keyring.ts'
+import { type Keyring, runsCommands } from '../../access/keyring.ts'
 import type { StanzaIndex } from '../../access/matching.ts'
 import type { Policy } from '../../access/policy.ts'
 import type { Stanza, StanzaId } from '../../access/stanza.ts'
@@ -136,8 +136,7 @@ function openUnder(keyring: Keyring, envelope: Envelope, steps: Step[]): OpenedP
   const { hmac, encryption } = keyring
   switch (encryption.kind) {
     case 'symmetric': {
-      const commands = keyring.stanzas.some((stanza) => stanza.commands !== undefined)
-      const authentic = authenticatePacket(envelope, keyring, { commands })
+      const authentic = authenticatePacket(envelope, keyring, { commands: runsCommands(keyring) })
       steps.push(step(`${keys}: HMAC`, authentic, hmac === undefined ? 'none is needed' : `right, ${hmac.type}`))
       if (!authentic.ok) return undefined
       const decrypted = decrypt(authentic.value, encryption)

@@ -2,7 +2,7 @@
  * The first half of a packet's life, in the process that has no privilege: a stranger's bytes → a knock that some key
  * vouches for. Leaves no trace of what no key opens. The second half is warden/admission/judge.ts.
  */
-import type { Keyring, KeyringName } from '../../access/keyring.ts'
+import { type Keyring, type KeyringName, runsCommands } from '../../access/keyring.ts'
 import type { StanzaIndex } from '../../access/matching.ts'
 import type { OpenerMemory } from '../../access/opener-memory.ts'
 import type { Policy } from '../../access/policy.ts'
@@ -200,8 +200,8 @@ function authenticateUnder(keyring: Keyring, envelope: Envelope) {
 /** Stanzas that run commands take longer packets, as in fwknopd (docs/WIRE.md § 7). */
 const [LONG, SHORT] = [{ commands: true }, { commands: false }] as const
 
-function mayBeLong({ wireLength }: Envelope, { stanzas }: Keyring): boolean {
-  return wireLength >= MIN_GPG_LENGTH && stanzas.some(({ commands }) => commands !== undefined)
+function mayBeLong({ wireLength }: Envelope, keyring: Keyring): boolean {
+  return wireLength >= MIN_GPG_LENGTH && runsCommands(keyring)
 }
 
 /** What has not the outline of an encrypted message never reaches the GnuPG process. */
