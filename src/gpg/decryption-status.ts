@@ -1,6 +1,6 @@
 /**
  * Reads what gpg says of a decryption on its status descriptor (GnuPG's doc/DETAILS). Only these lines count, never the
- * text for people. Whatever is missing, doubled or unknown in a way that matters is a refusal.
+ * text for people. A line that matters is refused if it is missing, doubled or unknown.
  */
 import {
   type Fingerprint,

@@ -1,4 +1,4 @@
-/** A GnuPG packet that was used stays used, in whichever way its OpenPGP message is spelled the second time. */
+/** A GnuPG packet that was used stays used, also if its OpenPGP message is spelled otherwise the second time. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fwknopVectors } from './fwknop-vectors.ts'

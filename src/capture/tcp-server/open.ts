@@ -2,7 +2,7 @@
  * The privileged half of the TCP server: binds the port and listens. One dual-stack socket, or IPv4 alone if the
  * machine has no IPv6. The process that inherits it accepts and reads (`tcp-server.ts`).
  *
- * TCP_DEFER_ACCEPT keeps connections without data in the kernel. So whoever only connects costs no wake-up.
+ * TCP_DEFER_ACCEPT keeps connections without data in the kernel. So a client that only connects costs no wake-up.
  */
 import { closeSync } from 'node:fs'
 import { constants } from 'node:os'

@@ -1,6 +1,6 @@
 /**
  * Asks a DNS server for the address of this host, as OpenDNS answers for `myip.opendns.com`. Nothing authenticates the
- * answer: whoever is on the way can choose it. So this is done only where RESOLVE_DNS asks for it.
+ * answer: an attacker on the way can choose it. So this is done only where RESOLVE_DNS asks for it.
  */
 import { type AddressFamily, formatHostPort, parseAddress } from '../../packet/address.ts'
 import { errorCode, systemReason } from '../../system/errno.ts'

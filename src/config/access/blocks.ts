@@ -18,7 +18,7 @@ import { forgivenStanzaLines } from './fwknopd-dialect.ts'
 export interface StanzaBlock {
   readonly lines: readonly SettingLine[]
   readonly keyFile?: KeyFile
-  /** Why the stanza may not be used, whatever its other lines say. Only in the dialect of fwknopd. */
+  /** Why the stanza may not be used. Its other lines do not change that. Only in the dialect of fwknopd. */
   readonly fault?: Failure
 }
 

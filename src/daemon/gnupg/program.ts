@@ -1,7 +1,8 @@
 /**
- * The program that runs gpg. It gives up all privilege first, and makes sure that it has none; gets the keyrings from
- * the warden, and keeps copies; has the kernel refuse it the network, and all files but the copies and the system's
- * programs; and then decrypts what the receiver sends. What that means if gpg falls: docs/THREAT-MODEL.md § 6.
+ * The program that runs gpg. It gives up all privilege first, and makes sure that it has none. It gets the keyrings
+ * from the warden, and keeps copies. Then the kernel refuses it the network, and all files but the copies and the
+ * system's programs. Only after that, it decrypts what the receiver sends. What that means if gpg falls:
+ * docs/THREAT-MODEL.md § 6.
  *
  * Started by the warden only, with the channel as descriptor 4, and the receiver's requests as descriptor 5. With
  * `--become UID:GID` it starts as root, with few capabilities, and changes user before it gets a keyring.

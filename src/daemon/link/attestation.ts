@@ -41,7 +41,7 @@ function macOf(secret: Uint8Array, { decrypter, digest, signature, message }: At
   return primitives.prepareHmac('sha256', secret)(text)
 }
 
-/** The same text for the same value, in whichever order its fields were made. */
+/** The same text for the same value: the order of its fields does not count. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted)
   if (typeof value !== 'object' || value === null) return value

@@ -1,8 +1,8 @@
 /**
- * The program that reads what strangers send. It gives up all privilege first, and makes sure that it has none; gets
- * its packets from descriptors that the warden opened; has the kernel refuse it all that it does not need; and reports
- * to the warden the packets that some key opened. What it may not do, it cannot: it holds no firewall, no replay store
- * and no file.
+ * The program that reads what strangers send. It gives up all privilege first, and makes sure that it has none. It gets
+ * its packets from descriptors that the warden opened. The kernel refuses it all that it does not need. It reports to
+ * the warden the packets that some key opened. What it may not do, it cannot: it holds no firewall, no replay store and
+ * no file.
  *
  * Started by the warden only, with the channel as descriptor 4. With `--become UID:GID` it starts as root, with few
  * capabilities, and changes user before it gets its configuration.

@@ -70,7 +70,7 @@ export class Journal {
   /**
    * @param refusalsPerSecond LOG_LIMIT: lines for refused knocks, in the long run.
    * @param whatShuts codes of what keeps a grant from opening its doors, as far as known.
-   * @param showsPackets the log shows the packets of knocks. Else it does not, whatever the receiver sends.
+   * @param showsPackets the log shows the packets of knocks. Else it does not, also if the receiver sends them.
    */
   constructor(
     log: Log,

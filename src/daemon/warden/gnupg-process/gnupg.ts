@@ -1,7 +1,7 @@
 /**
- * The warden’s side of GnuPG: a process that is started where a stanza uses GnuPG, and again when it dies or when the
- * keyrings change; the sockets between it and the receiver, which outlive both; and the secret by which the warden
- * knows what that process said, whatever the receiver makes of it.
+ * The warden’s side of GnuPG. It starts the GnuPG process where a stanza uses GnuPG, and again when the process dies or
+ * the keyrings change. It holds the sockets between that process and the receiver, which outlive both. By a secret it
+ * knows what that process said, although the words come through the receiver.
  */
 import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
