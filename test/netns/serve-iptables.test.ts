@@ -119,6 +119,17 @@ for (const variant of ['nft', 'legacy'] satisfies readonly Variant[])
       assert.equal(await lab.c1.tcp(SERVER, 81), 'ssh')
     })
 
+    it('FORCE_NAT leads to an inner host also where only ENABLE_IPT_LOCAL_NAT is Y', async () => {
+      daemon.configure({
+        server: [...server.slice(0, 2), 'ENABLE_IPT_LOCAL_NAT Y'],
+        access: stanza(['FORCE_NAT 10.3.0.2 8443']),
+      })
+      await daemon.restart()
+      await granted(SERVER, '-s', '-A', 'tcp/444')
+      assert.equal(await lab.c1.tcp(SERVER, 444), 'inner for 10.1.0.2')
+      assert.equal(await lab.c2.tcp(FOR_OTHER, 444, { timeoutMs: 200 }), 'timeout')
+    })
+
     it('with FLUSH_IPT_AT_EXIT a stop ends all; with FLUSH_IPT_AT_INIT a start does, also after a kill', async () => {
       await daemon.stop()
       const flushing = await Daemon.start(lab.net, lab.server, {

@@ -23,6 +23,8 @@ const noticed: [conf: string, stanza: string, notice: RegExp | undefined][] = [
   [LOCAL, '', /a holder of the key can reach any inner host/],
   [LOCAL, 'NAT_TARGETS local:22', undefined],
   [FORWARD, 'FORCE_NAT 10.0.0.5 22', undefined],
+  [LOCAL, 'FORCE_NAT 10.0.0.5 22', undefined],
+  [FORWARD, 'FORCE_NAT 127.0.0.1 22', undefined],
   ['', 'NAT_TARGETS local:22', /NAT_TARGETS has no effect/],
   ['CAPTURE udp;', 'DESTINATION 10.0.0.1', /DESTINATION matches nothing/],
   ['CAPTURE packet;', 'DESTINATION 10.0.0.1', undefined],
@@ -51,10 +53,9 @@ for (const [source, count] of [
 
 const contradictions: [conf: string, stanza: string, suggestion: string][] = [
   ['', 'FORCE_NAT 10.0.0.5 22', FORWARD],
-  [LOCAL, 'FORCE_NAT 10.0.0.5 22', FORWARD],
-  [FORWARD, 'FORCE_NAT 127.0.0.1 22', LOCAL],
   [LOCAL, 'FORWARD_ALL Y', FORWARD],
-  [FORWARD, 'FORCE_NAT ::1 22', LOCAL],
+  ['', 'FORCE_NAT ::1 22', LOCAL],
+  ['', 'FORCE_NAT 127.0.0.1 22', LOCAL],
 ]
 for (const [conf, stanza, suggestion] of contradictions) {
   test(`${stanza} with ${conf || 'no NAT'} is refused`, () => {

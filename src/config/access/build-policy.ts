@@ -9,7 +9,7 @@ import type { ConfigFailure, Notice } from '../reading/notice.ts'
 import type { ServerConfig } from '../server/server-config.ts'
 import { StanzaNotices } from './stanza-notices.ts'
 
-/** @returns the policy and further notices; or `CONFIG_CONFLICT` for a FORCE_NAT of a kind that is not enabled. */
+/** @returns the policy and further notices; or `CONFIG_CONFLICT` for a FORCE_NAT where no NAT is enabled. */
 export function buildPolicy(
   config: ServerConfig,
   stanzas: readonly Stanza[],
@@ -20,14 +20,13 @@ export function buildPolicy(
   for (const stanza of stanzas) {
     const { location: at, forceNat, natTargets, destinations, sources } = stanza
     const about = notices.about(stanza)
-    if (forceNat !== undefined) {
-      const local = isLoopback(forceNat.address)
-      const variable = local ? 'ENABLE_IPT_LOCAL_NAT' : 'ENABLE_IPT_FORWARDING'
-      if (local ? !nat.local : !nat.forward)
-        return refuse('CONFIG_CONFLICT', `FORCE_NAT ${forceNat.address} needs ${variable} Y in fwknopd.conf`, {
-          at,
-          suggestion: `${variable} Y;`,
-        })
+    // The administrator wrote the target himself, so either switch will do, as in fwknopd.
+    if (forceNat !== undefined && !nat.forward && !nat.local) {
+      const variable = isLoopback(forceNat.address) ? 'ENABLE_IPT_LOCAL_NAT' : 'ENABLE_IPT_FORWARDING'
+      return refuse('CONFIG_CONFLICT', `FORCE_NAT ${forceNat.address} needs ${variable} Y in fwknopd.conf`, {
+        at,
+        suggestion: `${variable} Y;`,
+      })
     }
     if (stanza.forwardAll && !nat.forward)
       return refuse('CONFIG_CONFLICT', 'FORWARD_ALL needs ENABLE_IPT_FORWARDING Y in fwknopd.conf', {

@@ -3,6 +3,7 @@ import { readlinkSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Opening } from '../../access/grant.ts'
 import type { Policy } from '../../access/policy.ts'
+import type { Stanza } from '../../access/stanza.ts'
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Notice } from '../../config/reading/notice.ts'
 import type { SettingLocations } from '../../config/server/defaults-and-conflicts.ts'
@@ -21,6 +22,7 @@ import type { Finding, PortsInUse } from '../../firewall/host/findings.ts'
 import { descriptorLimit } from '../../firewall/relay/descriptors.ts'
 import { defaultLimits, descriptorsFor, FEWEST_CONNECTIONS, limitsFor } from '../../firewall/relay/limits.ts'
 import { failureFields, type Log } from '../../log.ts'
+import { isLoopback } from '../../packet/address-kinds.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { judgeFile, ourUsers } from '../../system/file-trust.ts'
@@ -88,8 +90,13 @@ export function portsInUse(policy: Policy, { captures }: Pick<ServerConfig, 'cap
     ),
     ports: grantedPorts(policy.stanzas),
     decoys: policy.nat.local ? decoyPorts(policy.stanzas) : [],
-    forwarding: policy.nat.forward,
+    forwarding: policy.nat.forward || policy.stanzas.some(leadsElsewhere),
   }
+}
+
+/** FORCE_NAT to an inner host needs no switch for forwarding. */
+function leadsElsewhere({ forceNat }: Stanza): boolean {
+  return forceNat !== undefined && !isLoopback(forceNat.address)
 }
 
 /**
