@@ -143,6 +143,39 @@ for (const kind of ['nftables', 'iptables'] as const)
       assert.equal(await reach('10.1.0.1', 8443), 'timeout')
     })
 
+    it('where every port leads to the inner host, the next knock still reaches this one, by UDP and by TCP', async () => {
+      prepare()
+      for (const protocol of ['udp', 'tcp'])
+        if (kind === 'nftables')
+          lab.server.must(['nft', 'add', 'rule', 'inet', 'filter', 'input', protocol, 'dport', '62201', 'accept'])
+        else
+          for (const program of ['iptables-nft', 'ip6tables-nft'])
+            lab.server.must([program, '-A', 'INPUT', '-p', protocol, '--dport', '62201', '-j', 'ACCEPT'])
+      const daemon = await Daemon.start(lab.net, lab.server, {
+        server: [
+          ...(kind === 'iptables' ? ['FIREWALL iptables'] : []),
+          ...['ENABLE_IPT_FORWARDING Y', 'ENABLE_UDP_SERVER Y', 'ENABLE_TCP_SERVER Y'],
+        ],
+        access: stanza(['FORWARD_ALL Y', 'FORCE_MASQUERADE Y', 'NAT_TARGETS 0.0.0.0/0, ::/0']),
+      })
+      for (const family of families) {
+        const { forC1, inner } = addresses[family]
+        const again = async (by: 'udp' | 'tcp'): Promise<void> => {
+          const target = family === 4 ? `${inner}:22` : `[${inner}]:22`
+          const verdict = await daemon.verdictAfter(() =>
+            knock(lab.c1, forC1, '-P', by, '-s', '-A', 'tcp/22', '-N', target),
+          )
+          assert.deepEqual([verdict.verdict, verdict['via']], ['granted', by === 'udp' ? 'udp-socket' : 'tcp-server'])
+        }
+        await again('udp')
+        assert.match(await reach(forC1, 8443), /^inner for/, 'every port leads there')
+        await again('tcp')
+        await again('udp')
+        assert.match(await reach(forC1, 8443), /^inner for/)
+      }
+      await daemon.stop()
+    })
+
     it('the SPA gateway of access.conf, by a knock', async () => {
       prepare()
       const daemon = await Daemon.start(lab.net, lab.server, {

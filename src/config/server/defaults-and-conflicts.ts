@@ -21,7 +21,7 @@ import {
 import type { UsedSetting, usedSettings } from './fwknopd-settings.ts'
 import { type HookConfig, isOwnHost } from './hook-settings.ts'
 import { formatFilter, mayPass, portsFilter, toPorts, without } from './pcap-filter.ts'
-import type { CaptureConfig, ServerConfig } from './server-config.ts'
+import { type CaptureConfig, type ServerConfig, socketPorts } from './server-config.ts'
 import { type CapturePort, formatCapturePort, sameCapturePorts } from './spa-ports.ts'
 
 type Values = {
@@ -346,9 +346,7 @@ function assemblePolicy(
 /** What no grant may lead elsewhere. A packet that is captured from the interface is seen before any rule. */
 function withKnocks(firewall: FirewallConfig, captures: readonly CaptureConfig[]): FirewallConfig {
   if (firewall.kind === 'relay') return firewall
-  const knocks = captures.flatMap(({ kind, ports }) =>
-    kind === 'udp' ? ports.filter((port) => typeof port === 'number') : [],
-  )
+  const knocks = socketPorts(captures)
   return knocks.length === 0 ? firewall : { ...firewall, knocks }
 }
 

@@ -51,8 +51,8 @@ export interface TableShape {
   readonly mark: ConnectionMark
   /** MAX_GRANTS: places in each address family; each port of each grant takes one. It is the size of each set. */
   readonly maxGrants: number
-  /** UDP ports where a socket of ours waits for knocks: they are led nowhere else. */
-  readonly knocks?: readonly Port[]
+  /** Ports where a socket of ours waits for knocks: they are led nowhere else. */
+  readonly knocks?: readonly ProtocolPort[]
 }
 
 /** How we live with the host's own rules (docs/OPERATING.md). */
@@ -84,8 +84,8 @@ export interface ChainsShape {
   readonly flushAtEnd: boolean
   /** MAX_GRANTS: places in each address family; each port of each grant takes one. */
   readonly maxGrants: number
-  /** UDP ports where a socket of ours waits for knocks: they are led nowhere else. */
-  readonly knocks?: readonly Port[]
+  /** Ports where a socket of ours waits for knocks: they are led nowhere else. */
+  readonly knocks?: readonly ProtocolPort[]
 }
 
 /** What a chain of ours is for. */

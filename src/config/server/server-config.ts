@@ -1,6 +1,7 @@
 /** What `fwknopd.conf` says, parsed: nobody past `config/` sees a `Y` or a file's text (docs/FROM-FWKNOP.md). */
 import type { CommandSettings } from '../../access/command.ts'
 import type { Policy } from '../../access/policy.ts'
+import type { ProtocolPort } from '../../packet/message.ts'
 import type { GnupgDefaults } from '../access/gnupg-keys.ts'
 import type { FirewallConfig } from './firewall-settings.ts'
 import type { HookConfig } from './hook-settings.ts'
@@ -98,4 +99,14 @@ export interface CaptureConfig {
   readonly outgoing?: true
   /** MAX_SNIFF_BYTES: payloads longer than this are not looked at. */
   readonly maxBytes: number
+}
+
+/** Ports where a socket of ours waits for knocks, as far as the configuration has such sockets. */
+export function socketPorts(captures: readonly CaptureConfig[]): readonly ProtocolPort[] {
+  return captures.flatMap(({ kind, ports }) => {
+    if (kind !== 'udp' && kind !== 'tcp-server') return []
+    const protocol = kind === 'udp' ? 'udp' : 'tcp'
+    // A socket does not listen on ranges.
+    return ports.flatMap((port) => (typeof port === 'number' ? [{ protocol, port } as const] : []))
+  })
 }

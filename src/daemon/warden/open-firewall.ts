@@ -15,7 +15,7 @@ import {
   type NftablesConfig,
   type RelayConfig,
 } from '../../config/server/firewall-settings.ts'
-import type { ServerConfig } from '../../config/server/server-config.ts'
+import { type ServerConfig, socketPorts } from '../../config/server/server-config.ts'
 import type { ConnectionLimits, Firewall, Kept, KernelFirewall, Mended, RulesToList } from '../../firewall/firewall.ts'
 import type { LeftPort } from '../../firewall/host/after-removal.ts'
 import type { Finding, PortsInUse } from '../../firewall/host/findings.ts'
@@ -80,14 +80,7 @@ function tellKept({ grants, lost }: Kept, log: Log): void {
 /** The argument of {@link Firewall.hostFindings}. */
 export function portsInUse(policy: Policy, { captures }: Pick<ServerConfig, 'captures'>): PortsInUse {
   return {
-    // A socket does not listen on ranges.
-    knocks: captures.flatMap(({ kind, ports }) =>
-      kind === 'udp' || kind === 'tcp-server'
-        ? ports.flatMap((port) =>
-            typeof port === 'number' ? [{ protocol: kind === 'udp' ? ('udp' as const) : ('tcp' as const), port }] : [],
-          )
-        : [],
-    ),
+    knocks: socketPorts(captures),
     ports: grantedPorts(policy.stanzas),
     decoys: policy.nat.local ? decoyPorts(policy.stanzas) : [],
     forwarding: policy.nat.forward || policy.stanzas.some(leadsElsewhere),

@@ -23,7 +23,7 @@ const answers: Complete<Omit<ServerConfig, 'policy'>> = {
     ...(['FIREWALL', 'FIREWALL_MODE', 'CONNTRACK_MARK', 'PROTECTED_PORTS', 'NFT_TABLE', 'MAX_GRANTS'] as const),
     'RELAY',
     // Where knocks arrive, no grant leads elsewhere.
-    ...(['CAPTURE', 'ENABLE_UDP_SERVER', 'SPA_PORTS', 'UDPSERV_PORT'] as const),
+    ...(['CAPTURE', 'ENABLE_UDP_SERVER', 'SPA_PORTS', 'UDPSERV_PORT', 'ENABLE_TCP_SERVER', 'TCPSERV_PORT'] as const),
     ...(['IPT_INPUT_ACCESS', 'IPT_OUTPUT_ACCESS', 'IPT_FORWARD_ACCESS', 'IPT_DNAT_ACCESS'] as const),
     ...(['IPT_SNAT_ACCESS', 'IPT_MASQUERADE_ACCESS', 'ENABLE_IPT_OUTPUT', 'ENABLE_RULE_PREPEND'] as const),
     ...(['ENABLE_IPT_COMMENT_CHECK', 'FLUSH_IPT_AT_INIT', 'FLUSH_IPT_AT_EXIT', 'FIREWALL_EXE'] as const),

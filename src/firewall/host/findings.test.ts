@@ -186,6 +186,17 @@ describe('ports that are open to everybody', () => {
     ])
   })
 
+  test('where the TCP server waits for knocks, the port has to be open too: CAPTURE packet does not help it', () => {
+    const knocks = portsOf('tcp/62201')
+    assertTexts(judge(dropping('tcp dport 62201 accept'), { knocks }), [])
+    assertTexts(judge(dropping(), { knocks }), [
+      /^HOST_DROPS_KNOCKS: inet filter input drops tcp\/62201, where the TCP server waits for knocks: none arrives \| nft insert rule inet filter input tcp dport 62201 accept$/,
+    ])
+    assertTexts(judge(dropping('tcp dport 62201 accept'), { knocks, protectedPorts: portsOf('tcp/22,tcp/62201') }), [
+      /^HOST_DROPS_KNOCKS: tcp\/62201 is in PROTECTED_PORTS.* \| take tcp\/62201 out of PROTECTED_PORTS$/,
+    ])
+  })
+
   test('the public port of a ghost service may be open: a note, and no advice to shut it', () => {
     const found = judge(dropping('tcp dport { 22, 80 } accept'), { asked: 'tcp/22,tcp/80', decoys: portsOf('tcp/80') })
     assertTexts(found, [

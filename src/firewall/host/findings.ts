@@ -20,7 +20,7 @@ export type FindingCode =
   | 'HOST_DROPS_PORT'
   /** A port that grants are for is open without a grant. */
   | 'HOST_OPEN_PORT'
-  /** A UDP socket waits for knocks on a port that the host drops. */
+  /** A socket waits for knocks on a port that the host drops. */
   | 'HOST_DROPS_KNOCKS'
   /** Connections to such a port are not tracked. */
   | 'HOST_NOTRACK'
@@ -228,15 +228,18 @@ function dropsKnocks({ tables, protectedPorts = [], knocks = [] }: Asked, family
     const name = formatProtocolPorts([asked])
     const deaf = { family, code: 'HOST_DROPS_KNOCKS', level: 'warning' } as const
     if (protectedPorts.some((other) => isSame(other, asked))) {
+      const cure = `take ${name} out of PROTECTED_PORTS${protocol === 'udp' ? ', or use CAPTURE packet' : ''}`
       const text = `${name} is in PROTECTED_PORTS, and knocks come there: ghostport drops them itself`
-      return [{ ...deaf, text, cure: `take ${name} out of PROTECTED_PORTS, or use CAPTURE packet` }]
+      return [{ ...deaf, text, cure }]
     }
     const probe = { family, protocol, destinationPort: port, state: 'new', mark: 0, from: 'somebody' } as const
     const dropping = walk(tables, ARRIVING, probe).find((one) => dropsAll(one) && one.mayAccept.length === 0)
     if (dropping === undefined) return []
-    const text = `${nameOf(dropping)} drops ${name}, where CAPTURE udp waits for knocks: none arrives`
+    const waits = protocol === 'udp' ? 'CAPTURE udp' : 'the TCP server'
+    const text = `${nameOf(dropping)} drops ${name}, where ${waits} waits for knocks: none arrives`
+    const open = lettingIn(dropping, tables, asked)
     return [
-      { ...deaf, text, cure: `${lettingIn(dropping, tables, asked)}; or use CAPTURE packet, which needs no open port` },
+      { ...deaf, text, cure: protocol === 'udp' ? `${open}; or use CAPTURE packet, which needs no open port` : open },
     ]
   })
 }

@@ -113,7 +113,7 @@ export function rulesOf(
         add('forward', match, 'ACCEPT')
         translate(match, translation)
         const here = `${from} -m addrtype --dst-type LOCAL`
-        for (const port of knocks) add('dnat', `${from} ${ported('udp', 'dport', port)}`, 'RETURN')
+        for (const { protocol, port } of knocks) add('dnat', `${from} ${ported(protocol, 'dport', port)}`, 'RETURN')
         add('dnat', here, `DNAT --to-destination ${target}`, 'last')
         break
       }

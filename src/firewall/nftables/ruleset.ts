@@ -186,7 +186,7 @@ function sentOn({ mark }: TableShape): string {
 function notKnocks({ knocks = [] }: TableShape): string {
   return knocks.length === 0
     ? ''
-    : `meta l4proto . th dport != { ${knocks.map((port) => `udp . ${port}`).join(', ')} } `
+    : `meta l4proto . th dport != { ${knocks.map(({ protocol, port }) => `${protocol} . ${port}`).join(', ')} } `
 }
 
 function renderGate(shape: TableShape): string {
