@@ -14,12 +14,17 @@ import { encryptionsOf, type GnupgDecrypter, gnupgOf, type Stanza, type StanzaEn
 /** A hash of the keys of a keyring. The same keys have the same name after a reload. It is never written anywhere. */
 export type KeyringName = Brand<string, 'KeyringName'>
 
+/** A hash of an HMAC key. It is never written anywhere. */
+export type HmacName = Brand<string, 'HmacName'>
+
 /** A way to run gpg. The processes of the server name it so to each other. */
 export type DecrypterName = Brand<string, 'DecrypterName'>
 
 /** The keys that open a packet, and the stanzas that have them. Compare by identity within one policy. */
 export interface Keyring extends Pick<Stanza, 'encryption' | 'hmac'> {
   readonly name: KeyringName
+  /** The same for all keyrings with this HMAC key. Absent: there is none. */
+  readonly vouchedBy?: HmacName
   /** In file order; at least one. */
   readonly stanzas: readonly [Stanza, ...Stanza[]]
 }
@@ -37,7 +42,7 @@ export function gatherKeyrings(stanzas: readonly Stanza[]): readonly Keyring[] {
       const name = keyringName(keys)
       const known = keyrings.get(name)
       if (known !== undefined) known.stanzas.push(stanza)
-      else keyrings.set(name, { name, ...keys, stanzas: [stanza] })
+      else keyrings.set(name, { name, ...keys, ...vouchedBy(stanza), stanzas: [stanza] })
     }
   }
   return [...keyrings.values()]
@@ -53,6 +58,11 @@ function keyringName({ encryption, hmac }: Pick<Stanza, 'encryption' | 'hmac'>):
   const keys = primitives.digest('sha256', concatBytes(secret, macKey))
   const header = `${how} ${hmac?.type ?? 'none'} ${secret.length}`
   return `${header} ${Reflect.apply(String.fromCharCode, undefined, keys)}` as KeyringName
+}
+
+function vouchedBy({ hmac }: Pick<Stanza, 'hmac'>): Pick<Keyring, 'vouchedBy'> {
+  if (hmac === undefined) return {}
+  return { vouchedBy: encodeBase64(primitives.digest('sha256', exposeKey(hmac.key))) as HmacName }
 }
 
 /**

@@ -20,11 +20,13 @@ import { begin, type Received } from './receive.ts'
 const ip = (text: string): IpAddress => must(parseAddress(text))
 const texts = {
   'access.conf':
-    'SOURCE ANY\nGPG_ALLOW_NO_PW Y\nGPG_DISABLE_SIG Y\nSOURCE ANY\nGPG_ALLOW_NO_PW Y\nGPG_DISABLE_SIG Y\nHMAC_KEY key\n',
+    'SOURCE ANY\nGPG_ALLOW_NO_PW Y\nGPG_DISABLE_SIG Y\nSOURCE ANY\nGPG_ALLOW_NO_PW Y\nGPG_DISABLE_SIG Y\nHMAC_KEY key\n' +
+    'SOURCE ANY\nGPG_ALLOW_NO_PW Y\nGPG_DISABLE_SIG Y\nHMAC_KEY other key\n',
 }
 const { stanzas } = must(parseAccessConf('access.conf', filesFromSnapshot({ texts, folders: {}, failures: {} })))
 const receiving = { policy: { http: 'off' as const }, index: new StanzaIndex(stanzas), openers: new OpenerMemory() }
-const hmac = { key: must(parseKeyText(HmacKey, 'key')), type: 'sha256' as const }
+const hmacOf = (text: string) => ({ key: must(parseKeyText(HmacKey, text)), type: 'sha256' as const })
+const [hmac, otherHmac] = [hmacOf('key'), hmacOf('other key')]
 
 let made = 0
 /** A message that has the outline of GnuPG's: each another. */
@@ -38,8 +40,9 @@ function message(): Uint8Array {
   )
   return concatBytes(sessionKey, Uint8Array.of(0xd2, 100, 1), new Uint8Array(97), number)
 }
-function packet(source: string, isVouched = false, of = message()): CapturedPacket {
-  const text = must(sealGnupgMessage(of, isVouched ? hmac : undefined))
+function packet(source: string, vouched: boolean | typeof hmac = false, of = message()): CapturedPacket {
+  const key = vouched === true ? hmac : vouched
+  const text = must(sealGnupgMessage(of, key === false ? undefined : key))
   const ports = { sourcePort: port(4321), destinationPort: port(62201) }
   return { via: 'udp', payload: encodeText(text), source: ip(source), ...ports }
 }
@@ -57,12 +60,12 @@ function desk() {
   return {
     ...{ at, sent, settled },
     /** @returns what became of it at once. */
-    take(captured: CapturedPacket, isKnown = false): string {
+    take(captured: CapturedPacket): string {
       let received: Received | undefined = begin(captured, receiving)
       while (received?.state === 'pending') {
         const settle = (later: Received): void => told(captured.source, later)
         // A packet with an HMAC is for the second stanza: the first would take the HMAC for ciphertext.
-        received = at.take({ packet: captured, pending: received, isKnown, settle }, () => false)
+        received = at.take({ packet: captured, pending: received, settle }, () => false)
       }
       return received === undefined ? 'waits' : received.state === 'refused' ? received.failure.code : received.state
     },
@@ -103,16 +106,78 @@ test('all sources together have a number of places', () => {
 })
 
 test('what an HMAC vouches for goes first, then a known source; strangers take turns', () => {
-  const { take, sent, answer, settled } = desk()
+  const { at, take, sent, answer, settled } = desk()
   for (const source of ['10.0.0.1', '10.0.0.1', '10.0.0.1', '10.0.0.1', '10.0.0.2']) take(packet(source))
-  take(packet('10.0.0.3'), true)
-  const vouched = packet('10.0.0.4', true)
-  assert.equal(take(vouched), 'waits')
+  take(packet('10.0.0.3', true))
+  at.remember({ source: ip('10.0.0.5') }, 'ada')
+  take(packet('10.0.0.5'))
+  assert.equal(take(packet('10.0.0.4', true)), 'waits')
   while (sent.length > 0) answer()
   const order = settled.map(([source]) => source)
   assert.deepEqual(order.slice(0, 2), ['10.0.0.1', '10.0.0.1'])
-  assert(order.indexOf('10.0.0.3') < order.indexOf('10.0.0.2'))
+  assert(order.indexOf('10.0.0.3') < order.indexOf('10.0.0.5'))
+  assert(order.indexOf('10.0.0.5') < order.indexOf('10.0.0.2'))
   assert(order.indexOf('10.0.0.2') < order.lastIndexOf('10.0.0.1'))
+})
+
+/** A row of different sources. */
+const forged = (n: number): string => `10.${(n >> 16) & 255}.${(n >> 8) & 255}.${n & 255}`
+
+test('a holder of the HMAC key has a share of its places, with one source', () => {
+  const { take } = desk()
+  const outcomes = Array.from({ length: 100 }, () => take(packet('192.0.2.1', true)))
+  assert.equal(outcomes.filter((it) => it === 'waits').length, 2 + 8)
+  assert.equal(take(packet('192.0.2.2', true)), 'waits')
+})
+
+test('forged sources take half of the places of an HMAC key at most: a client that knocked before has its own', () => {
+  const { at, take, sent, answer, settled } = desk()
+  at.remember({ source: ip('192.0.2.1') }, 'ada')
+  const outcomes = Array.from({ length: 500 }, (_, n) => take(packet(forged(n), true)))
+  assert.equal(outcomes.filter((it) => it === 'waits').length, 2 + 32)
+  assert.equal(take(packet('192.0.2.1', true)), 'waits')
+  for (let i = 0; i < 4; i++) answer()
+  assert(
+    settled.some(([source]) => source === '192.0.2.1'),
+    'it has its turn after at most one of the others',
+  )
+  assert.equal(sent.length, 2)
+})
+
+test('an HMAC key whose places are taken leaves those of another key', () => {
+  const { take } = desk()
+  for (let n = 0; n < 100; n++) take(packet(forged(n), true))
+  assert.equal(take(packet('192.0.2.1', true)), 'GNUPG_BUSY')
+  assert.equal(take(packet('192.0.2.1', otherHmac)), 'waits')
+})
+
+test('a signer that forges sources stays one signer: its packets do not displace those of another', () => {
+  const { at, take } = desk()
+  at.remember({ source: ip('192.0.2.1') }, 'ada')
+  for (let n = 0; n < 5000; n++) at.remember({ source: ip(forged(n)) }, 'mallory')
+  // Also the source of the other signer.
+  at.remember({ source: ip('192.0.2.1') }, 'mallory')
+  const outcomes = Array.from({ length: 31 }, (_, n) => take(packet(forged(4999 - n), true)))
+  assert.equal(outcomes.filter((it) => it === 'waits').length, 2 + 8)
+  assert.equal(outcomes.at(-1), 'GNUPG_BUSY')
+  assert.equal(take(packet('192.0.2.1', true)), 'waits')
+  for (const isVouched of [true, false]) for (let n = 0; n < 31; n++) take(packet(forged(4999 - n), isVouched))
+  assert.equal(take(packet('192.0.2.1')), 'waits')
+})
+
+test('a flood with an HMAC leaves turns to clients without one, known or not', () => {
+  const { at, take, sent, answer, settled } = desk()
+  at.remember({ source: ip('192.0.2.1') }, 'ada')
+  for (let n = 0; n < 20; n++) take(packet(forged(n), true))
+  take(packet('192.0.2.1'))
+  take(packet('192.0.2.2'))
+  for (let n = 20; sent.length > 0 && n < 40; n++) {
+    answer()
+    take(packet(forged(n), true))
+  }
+  const order = settled.map(([source]) => source)
+  assert(order.indexOf('192.0.2.1') >= 0 && order.indexOf('192.0.2.1') < 10, String(order))
+  assert(order.indexOf('192.0.2.2') >= 0 && order.indexOf('192.0.2.2') < 12, String(order))
 })
 
 test('a copy does not reach gpg again: not while the first waits, nor after it was refused', () => {

@@ -1,26 +1,31 @@
 /**
  * Where packets wait for the GnuPG process. It decrypts two at a time, and a stranger can send thousands a second. So
- * those that an HMAC vouches for go first, then those from sources that a GnuPG packet opened for before, then all
- * others. Among these, each source has its turn and its share of the places. What finds no place is refused, and not
- * used up.
+ * there are three lanes: packets that an HMAC vouches for, packets from sources that an accepted signer used before,
+ * and all others. The first lanes have most of the turns. No key, signer or source can take all places of a lane. A
+ * packet that finds no place is refused, and not used up.
  */
 import { decrypterName } from '../../access/keyring.ts'
 import { USED_BEFORE } from '../../access/verdict.ts'
 import { decodeBase64, encodeBase64 } from '../../bytes/base64.ts'
 import type { CapturedPacket } from '../../capture/capture.ts'
-import { familyOf, maskAddress } from '../../packet/address.ts'
+import { familyOf, type IpAddress, maskAddress } from '../../packet/address.ts'
 import { decryptedByGnupg } from '../../packet/decrypt.ts'
 import { type ReplayDigest, replayDigest } from '../../packet/replay-digest.ts'
 import { ok, refuse } from '../../result.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
 import { type GnupgAnswer, type GnupgRequest, parseGnupgAnswer } from '../link/gnupg-protocol.ts'
+import { FairRows } from './fair-rows.ts'
+import { KnownSigners } from './known-signers.ts'
 import { gnupgMessageOf, type Pending, type Received, type TrialFailure } from './receive.ts'
 
 /** Packets with the GnuPG process at a time. */
 const IN_FLIGHT = 2
-/** Places in each lane; and of them for one source, or for one key. */
+/** Places in each lane. */
 const PLACES = 256
-const SHARE = { vouched: 64, known: 8, stranger: 4 } as const satisfies Record<Lane, number>
+/** One HMAC key has two groups: one for known signers, and one for sources, which its holder can forge. */
+const OF_HMAC_KEY = 32
+/** One signer, or one source. */
+const SHARE = { vouched: 8, known: 8, stranger: 4 } as const satisfies Record<Lane, number>
 /** An IPv6 host has many addresses: its network counts as one source. */
 const IPV6_SOURCE = 64
 /** An answer takes longer only if the GnuPG process died over it. */
@@ -30,9 +35,14 @@ const REMEMBERED = 4096
 
 type Lane = 'vouched' | 'known' | 'stranger'
 const LANES: readonly Lane[] = ['vouched', 'known', 'stranger']
+/** Whose turn it is, again and again. If nothing waits there, the first lane in which something waits has the turn. */
+const TURNS: readonly Lane[] = ['vouched', 'vouched', 'known', 'vouched', 'vouched', 'vouched', 'known', 'stranger']
 
-const BUSY = refuse('GNUPG_BUSY', 'all places of its source, or of its key, are taken').failure
-const FULL = refuse('GNUPG_BUSY', `${PLACES} packets wait already, which is the limit`).failure
+const FULL = {
+  all: refuse('GNUPG_BUSY', `${PLACES} packets wait already, which is the limit`).failure,
+  group: refuse('GNUPG_BUSY', `${OF_HMAC_KEY} packets with its HMAC key wait already, which is the limit`).failure,
+  share: refuse('GNUPG_BUSY', 'all places of its source, or of its signer, are taken').failure,
+} as const
 const UNDER_WAY = refuse('GNUPG_BUSY', 'the same packet waits already').failure
 const NO_ANSWER = refuse('GNUPG_FAILED', 'the GnuPG process did not answer: see the log').failure
 
@@ -40,8 +50,6 @@ const NO_ANSWER = refuse('GNUPG_FAILED', 'the GnuPG process did not answer: see 
 export interface WaitingPacket {
   readonly packet: CapturedPacket
   readonly pending: Pending
-  /** Whether a GnuPG packet opened for this source before. */
-  readonly isKnown: boolean
   /** Gets what came of it. */
   readonly settle: (received: Received) => void
 }
@@ -49,17 +57,19 @@ export interface WaitingPacket {
 interface Waiting extends WaitingPacket {
   /** The identity of the ciphertext under these keys. */
   readonly name: string
-  readonly lane: Lane
-  readonly share: string
   readonly request: Omit<GnupgRequest, 'id'>
 }
 
 export class GnupgDesk {
   readonly #send: (request: GnupgRequest) => void
   readonly #now: () => Milliseconds
-  /** By lane, then by source or key. A Map keeps the order of their turns. */
-  readonly #lanes: Record<Lane, Map<string, Waiting[]>> = { vouched: new Map(), known: new Map(), stranger: new Map() }
-  readonly #waiting: Record<Lane, number> = { vouched: 0, known: 0, stranger: 0 }
+  readonly #lanes: Readonly<Record<Lane, FairRows<Waiting>>> = {
+    vouched: new FairRows({ inAll: PLACES, ofGroup: OF_HMAC_KEY, ofShare: SHARE.vouched }),
+    known: new FairRows({ inAll: PLACES, ofGroup: PLACES, ofShare: SHARE.known }),
+    stranger: new FairRows({ inAll: PLACES, ofGroup: PLACES, ofShare: SHARE.stranger }),
+  }
+  readonly #signers = new KnownSigners()
+  #turn = 0
   readonly #inFlight = new Map<number, { readonly waiting: Waiting; readonly until: Milliseconds }>()
   readonly #underWay = new Set<string>()
   /** What became of ciphertexts. The first entry is the oldest. */
@@ -78,14 +88,13 @@ export class GnupgDesk {
    * @returns undefined if it waits now.
    */
   take(waiting: WaitingPacket, isUsed: ((digest: ReplayDigest) => boolean) | undefined): Received | undefined {
-    const { packet, pending, isKnown } = waiting
+    const { packet, pending } = waiting
     const { encryption, envelope } = pending
-    const lane: Lane = envelope.tagLength > 0 ? 'vouched' : isKnown ? 'known' : 'stranger'
-    const share = lane === 'vouched' ? pending.keyring : shareOf(packet)
-    const ofShare = this.#lanes[lane].get(share)
+    const { lane, group, share } = this.#placeFor(packet, pending)
+    const rows = this.#lanes[lane]
     // Before anything is computed: in a flood, this is what a packet costs.
-    if (this.#waiting[lane] >= PLACES) return pending.goOn({ ok: false, failure: FULL })
-    if ((ofShare?.length ?? 0) >= SHARE[lane]) return pending.goOn({ ok: false, failure: BUSY })
+    const full = rows.fullFor(group, share)
+    if (full !== undefined) return pending.goOn({ ok: false, failure: FULL[full] })
     const message = gnupgMessageOf(envelope)
     if (encryption.kind !== 'gnupg' || message === undefined) return pending.goOn({ ok: false, failure: NO_ANSWER })
     const decrypter = decrypterName(encryption)
@@ -97,14 +106,32 @@ export class GnupgDesk {
     const made = {
       ...waiting,
       packet: { ...packet, payload: packet.payload.slice() },
-      ...{ name, lane, share, request: { decrypter, message: encodeBase64(message) } },
+      ...{ name, request: { decrypter, message: encodeBase64(message) } },
     } as const
-    if (ofShare === undefined) this.#lanes[lane].set(share, [made])
-    else ofShare.push(made)
-    this.#waiting[lane]++
+    rows.add(group, share, made)
     this.#underWay.add(name)
     this.#next()
     return undefined
+  }
+
+  /**
+   * A signer is known by the sources of its packets. If its own places are taken, another signer of the same source may
+   * have some: a client cannot use up those of another one by its address.
+   */
+  #placeFor(packet: CapturedPacket, { vouchedBy }: Pending): { lane: Lane; group: string; share: string } {
+    const source = shareOf(packet)
+    const signers = this.#signers.at(source)
+    const [lane, group] =
+      vouchedBy === undefined ? (['known', ''] as const) : (['vouched', `known ${vouchedBy}`] as const)
+    const signer = signers.find((it) => this.#lanes[lane].fullFor(group, it) === undefined) ?? signers[0]
+    if (signer !== undefined) return { lane, group, share: signer }
+    if (vouchedBy === undefined) return { lane: 'stranger', group: '', share: source }
+    return { lane, group: `new ${vouchedBy}`, share: source }
+  }
+
+  /** A packet from here was fresh, and a stanza accepts its signature. @param signer a name for the key. */
+  remember(packet: Pick<CapturedPacket, 'source'>, signer: string): void {
+    this.#signers.remember(shareOf(packet), signer)
   }
 
   /** A value from the GnuPG process, which gpg may have brought into hostile hands. */
@@ -124,16 +151,16 @@ export class GnupgDesk {
     if ('failure' in answer || plaintext === undefined) {
       const failure = 'failure' in answer ? answer.failure : NO_ANSWER
       // A gpg that did not work may work the next time.
-      if (failure.code !== 'GNUPG_FAILED') this.#remember(name, failure)
+      if (failure.code !== 'GNUPG_FAILED') this.#keep(name, failure)
       settle(pending.goOn({ ok: false, failure }))
       return
     }
-    this.#remember(name, replayDigest(plaintext))
+    this.#keep(name, replayDigest(plaintext))
     const { signature, attestation } = answer.opened
     settle(pending.goOn(ok(decryptedByGnupg(pending.envelope, plaintext)), { signature, attestation }))
   }
 
-  #remember(name: string, outcome: ReplayDigest | TrialFailure): void {
+  #keep(name: string, outcome: ReplayDigest | TrialFailure): void {
     this.#known.set(name, outcome)
     if (this.#known.size <= REMEMBERED) return
     for (const oldest of this.#known.keys()) {
@@ -164,15 +191,11 @@ export class GnupgDesk {
   clear(): readonly CapturedPacket[] {
     const all = [
       ...[...this.#inFlight.values()].map(({ waiting }) => waiting),
-      ...LANES.flatMap((lane) => [...this.#lanes[lane].values()].flat()),
+      ...LANES.flatMap((lane) => this.#lanes[lane].clear()),
     ]
     this.#inFlight.clear()
     this.#underWay.clear()
     this.#known.clear()
-    for (const lane of LANES) {
-      this.#lanes[lane].clear()
-      this.#waiting[lane] = 0
-    }
     return all.map(({ packet }) => packet)
   }
 
@@ -187,20 +210,15 @@ export class GnupgDesk {
   }
 
   #takeNext(): Waiting | undefined {
-    for (const lane of LANES)
-      for (const [share, packets] of this.#lanes[lane]) {
-        const waiting = packets.shift()
-        // Its turn is over: it goes to the end of the row.
-        this.#lanes[lane].delete(share)
-        if (packets.length > 0) this.#lanes[lane].set(share, packets)
-        if (waiting === undefined) continue
-        this.#waiting[lane]--
-        return waiting
-      }
+    const turn = TURNS[this.#turn++ % TURNS.length] ?? 'vouched'
+    for (const lane of [turn, ...LANES]) {
+      const waiting = this.#lanes[lane].take()
+      if (waiting !== undefined) return waiting
+    }
     return undefined
   }
 }
 
-function shareOf({ source }: CapturedPacket): string {
+function shareOf({ source }: Pick<CapturedPacket, 'source'>): IpAddress {
   return familyOf(source) === 6 ? maskAddress(source, IPV6_SOURCE) : source
 }

@@ -2,7 +2,7 @@
  * The first half of a packet's life, in the process that has no privilege: a stranger's bytes → a knock that some key
  * vouches for. Leaves no trace of what no key opens. The second half is warden/admission/judge.ts.
  */
-import { type Keyring, type KeyringName, runsCommands } from '../../access/keyring.ts'
+import { type HmacName, type Keyring, runsCommands } from '../../access/keyring.ts'
 import type { StanzaIndex } from '../../access/matching.ts'
 import type { OpenerMemory } from '../../access/opener-memory.ts'
 import type { Policy } from '../../access/policy.ts'
@@ -59,7 +59,8 @@ export interface Pending {
   readonly envelope: AuthenticEnvelope
   /** What to decrypt it with. */
   readonly encryption: StanzaEncryption
-  readonly keyring: KeyringName
+  /** The HMAC key that vouches for it. Absent: none does. */
+  readonly vouchedBy?: HmacName
   /** Goes on with the plaintext, or, where there is none, with the next keys. To be called once. */
   readonly goOn: (decrypted: Result<Decrypted, TrialFailure>, proof?: GnupgProof) => Received
 }
@@ -139,7 +140,11 @@ class KeyTrial {
         if (encryption.kind === 'symmetric' && this.#isCopy(authentic.value))
           return { state: 'refused', failure: { ...USED_BEFORE, stanza: keyring.stanzas[0].id } }
         const goOn = this.#goOn.bind(this, keyring)
-        return { state: 'pending', envelope: authentic.value, encryption, keyring: keyring.name, goOn }
+        const { vouchedBy } = keyring
+        return {
+          ...{ state: 'pending', envelope: authentic.value, encryption, goOn },
+          ...(vouchedBy !== undefined && { vouchedBy }),
+        }
       }
       this.#notOpened(authentic.failure, keyring)
     }

@@ -24,7 +24,7 @@ const { stanzas } = must(parseAccessConf('access.conf', files))
 function loop(backlog = 0, refuseReplays = true) {
   const messages: FromReceiver[] = []
   const receiving = {
-    policy: { http: 'off', refuseReplays } as const,
+    policy: { http: 'off', refuseReplays, maxAge: 'unlimited' } as const,
     index: new StanzaIndex(stanzas),
     openers: new OpenerMemory(),
   }

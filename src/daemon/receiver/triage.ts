@@ -3,11 +3,13 @@
  * small.
  */
 
+import { checkAge } from '../../access/age.ts'
 import type { KeyringName } from '../../access/keyring.ts'
 import type { Policy } from '../../access/policy.ts'
-import type { StanzaId } from '../../access/stanza.ts'
+import { checkSignature } from '../../access/signature.ts'
+import { gnupgOf, type StanzaId } from '../../access/stanza.ts'
 import { type CapturedPacket, type Way, wayOf } from '../../capture/capture.ts'
-import { monotonic } from '../../clock.ts'
+import { monotonic, systemClock } from '../../clock.ts'
 import type { FailureCode } from '../../failure-codes.ts'
 import type { ReplayDigest } from '../../packet/replay-digest.ts'
 import { type Failure, refuse } from '../../result.ts'
@@ -40,7 +42,7 @@ const NO_PAYLOAD = new Uint8Array()
 
 /** What packets are opened under, and whether each counts once. */
 export interface TriageReceiving extends Receiving {
-  readonly policy: Receiving['policy'] & Pick<Policy, 'refuseReplays'>
+  readonly policy: Receiving['policy'] & Pick<Policy, 'refuseReplays' | 'maxAge'>
 }
 
 export class Triage {
@@ -168,17 +170,32 @@ export class Triage {
       this.#refuse(packet, { ...OVERRUN, stanza: knock.openedBy })
     else {
       if (refuseReplays && key !== undefined) this.#reported.add(knock.digest, key)
+      this.#rememberSigner(knock)
       this.#send({ type: 'knock', knock })
     }
   }
 
   #toGnupg(packet: CapturedPacket, pending: Pending): Received | undefined {
     if (this.#gnupg === undefined) return goOnNow(pending)
-    const { openers, isUsed } = this.#receiving
-    const isKnown = openers.last(packet.source)?.encryption.kind === 'gnupg'
+    const { isUsed } = this.#receiving
     const { payload: _, ...rest } = packet
     const settle = (received: Received): void => this.#settle({ ...rest, payload: NO_PAYLOAD }, received)
-    return this.#gnupg.take({ packet, pending, isKnown, settle }, isUsed)
+    return this.#gnupg.take({ packet, pending, settle }, isUsed)
+  }
+
+  /** What a stanza would accept only: anybody can encrypt for the server, and send an old packet from a new address. */
+  #rememberSigner({ gnupg, openedBy, message, packet: { source } }: Knock): void {
+    const { index, policy } = this.#receiving
+    const opener = gnupg === undefined ? undefined : index.byId(openedBy)
+    const keyring = opener === undefined ? undefined : index.keyringOf(opener, 'gnupg')
+    if (gnupg === undefined || keyring === undefined) return
+    if (!checkAge(message.timestamp, policy.maxAge, systemClock.now()).ok) return
+    const { signature } = gnupg
+    const isAccepted = index.stanzasFor(keyring, source).some((stanza) => {
+      const rule = gnupgOf(stanza)?.signature
+      return rule !== undefined && checkSignature(rule, signature) === undefined
+    })
+    if (isAccepted) this.#gnupg?.remember({ source }, signature.kind === 'verified' ? signature.primary : 'nobody')
   }
 
   /** Always there: the packet was opened under this index. */

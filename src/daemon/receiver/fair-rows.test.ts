@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { FairRows } from './fair-rows.ts'
+
+const LIMITS = { inAll: 12, ofGroup: 5, ofShare: 2 }
+
+test('groups take turns, and in them shares', () => {
+  const rows = new FairRows<string>({ inAll: 99, ofGroup: 99, ofShare: 99 })
+  for (const [group, share, item] of [
+    ['a', '1', 'a1'],
+    ['a', '1', 'a1 again'],
+    ['a', '2', 'a2'],
+    ['b', '1', 'b1'],
+  ] as const)
+    rows.add(group, share, item)
+  assert.deepEqual(
+    [rows.take(), rows.take(), rows.take(), rows.take(), rows.take()],
+    ['a1', 'b1', 'a2', 'a1 again', undefined],
+  )
+})
+
+test('no limit is passed, nothing is lost or doubled, and who waits has a turn after at most one of each other', () => {
+  const name = fc.integer({ min: 0, max: 6 }).map(String)
+  const step = fc.oneof(fc.constant('take' as const), fc.tuple(name, name))
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
+      const rows = new FairRows<{ group: string; share: string; n: number }>(LIMITS)
+      const waiting = new Set<{ group: string; share: string; n: number }>()
+      for (const [n, it] of steps.entries())
+        if (it === 'take') {
+          const taken = rows.take()
+          assert.equal(taken === undefined, waiting.size === 0)
+          if (taken !== undefined) assert(waiting.delete(taken))
+        } else {
+          const [group, share] = it
+          const ofGroup = [...waiting].filter((other) => other.group === group)
+          const ofShare = ofGroup.filter((other) => other.share === share)
+          const expected =
+            waiting.size >= LIMITS.inAll
+              ? 'all'
+              : ofGroup.length >= LIMITS.ofGroup
+                ? 'group'
+                : ofShare.length >= LIMITS.ofShare
+                  ? 'share'
+                  : undefined
+          assert.equal(rows.fullFor(group, share), expected)
+          if (expected !== undefined) continue
+          const item = { group, share, n }
+          waiting.add(item)
+          rows.add(group, share, item)
+        }
+      const groups = new Set([...waiting].map(({ group }) => group))
+      const firsts = Array.from(groups, () => rows.take()?.group)
+      assert.deepEqual(new Set(firsts), groups)
+      assert.equal(rows.clear().length, waiting.size - firsts.length)
+      assert.equal(rows.take(), undefined)
+    }),
+  )
+})
