@@ -33,6 +33,7 @@ export const testPackages = [
   'openssl', // makes the certificates of tests
   'procps',
   'squid',
+  'sudo',
   'systemd-container',
   'zsh',
 ]

@@ -1,11 +1,11 @@
 /**
  * Command messages (`knock -C`): what runs, as whom, with which words; what is refused; and what a command that hangs,
- * forks, floods or does not exist does to the server.
+ * forks, floods or does not exist does to the server. `sudo.test.ts` has sudo.
  *
  *   client 10.9.0.1 ── server 10.9.0.2
  */
 import assert from 'node:assert/strict'
-import { chmodSync, copyFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, readdirSync, readFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { clientAndServer, Daemon, type LogEvent, SERVER, stanza } from '../support/daemon.ts'
@@ -27,26 +27,14 @@ describe('command messages', { skip: netnsUnavailable() }, () => {
     ;[client, server] = await clientAndServer(net)
     const folder = net.directory()
     chmodSync(folder, 0o755)
-    // What sudo would do is sudo's business; what it is called with is ours.
-    writeFileSync(`${folder}/sudo`, '#!/bin/sh\nprintf "[%s]" "$@"\n', { mode: 0o755 })
     copyFileSync('/usr/bin/id', `${folder}/id`)
     chmodSync(`${folder}/id`, 0o4755)
     idProgram = `${folder}/id`
     daemon = await Daemon.start(net, server, {
-      server: [`SUDO_EXE ${folder}/sudo`, 'CMD_EXEC_TIMEOUT 2', 'LOG_LIMIT 1000'],
+      server: ['CMD_EXEC_TIMEOUT 2', 'LOG_LIMIT 1000'],
       access: [
         stanza(['NAME any', 'ENABLE_CMD_EXEC Y'], keysOf(1)),
         stanza(['NAME few', 'ENABLE_CMD_EXEC Y', 'CMD_EXEC_USER nobody', 'CMD_REGEX (id|echo) ?[a-z]*'], keysOf(2)),
-        stanza(
-          [
-            'NAME sudo',
-            'ENABLE_CMD_EXEC Y',
-            'ENABLE_CMD_SUDO_EXEC Y',
-            'CMD_SUDO_EXEC_USER www-data',
-            'CMD_SUDO_EXEC_GROUP daemon',
-          ],
-          keysOf(3),
-        ),
         stanza(['NAME suid', 'ENABLE_CMD_EXEC Y', 'CMD_EXEC_USER nobody', `CMD_REGEX ${folder}/id`], keysOf(5)),
         stanza(['NAME none', 'OPEN_PORTS tcp/22'], keysOf(4)),
       ].join('\n'),
@@ -127,11 +115,6 @@ describe('command messages', { skip: netnsUnavailable() }, () => {
     }
   })
 
-  it('go through sudo with the user and the group, and never as options of sudo', async () => {
-    const { ended } = await command(3, '-u root id')
-    assert.equal(ended?.['output'], '[-n][-u][www-data][-g][daemon][--][-u][root][id]')
-  })
-
   it('may be set-user-id programs, as sudo is, also after the executor was started again', async () => {
     for (let i = 0; i < 2; i++) {
       assert.match(String((await command(5, idProgram)).ended?.['output']), /uid=\d+\(nobody\).* euid=0\(root\)/)
@@ -177,8 +160,9 @@ describe('command messages', { skip: netnsUnavailable() }, () => {
 
   it('are granted again after the executor was killed, and a reload changes what may run', async () => {
     const executor = executorOf(daemon.pid)
+    const before = daemon.events.length
     process.kill(executor, 'SIGKILL')
-    await daemon.until(({ event }) => event === 'executor lost')
+    await daemon.until(({ event }) => event === 'executor lost', before)
     for (let i = 0; i < 100 && executorOf(daemon.pid) === 0; i++) await delay(50)
     assert.notEqual(executorOf(daemon.pid), executor)
     assert.equal((await command(1, 'echo again')).ended?.['output'], 'again')
