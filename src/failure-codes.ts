@@ -87,6 +87,10 @@ export const failureKinds = {
   // files, keys and flags of the user's
   CONFIG_UNREADABLE: { level: 'error', exit: 66, sentence: 'the file cannot be read' },
   CONFIG_UNWRITABLE: { level: 'error', exit: 73, sentence: 'the file cannot be written' },
+
+  // changes of this host that can be taken back
+  CHANGE_FAILED: { level: 'error', exit: 73, sentence: 'a change to this host failed' },
+  DEAD_MAN_NOT_ARMED: { level: 'error', exit: 69, sentence: 'nobody would take the changes back' },
   CONFIG_EXPOSED: { level: 'error', exit: 77, sentence: 'the file can be read or changed by others' },
   CONFIG_SYNTAX: { level: 'error', exit: 78, sentence: 'the line cannot be understood' },
   CONFIG_UNKNOWN_KEY: { level: 'error', exit: 78, sentence: 'unknown setting' },

@@ -23,6 +23,7 @@ const ranks: readonly (readonly string[])[] = [
   ['system'],
   ['replay', 'firewall', 'capture', 'delivery', 'gpg', 'commands'],
   ['daemon', 'client'],
+  ['host'],
   ['cli'],
 ]
 const lineRank = 5

@@ -1,0 +1,85 @@
+/** Arms the dead-man switch of this host, reads back from systemd that it is armed, and disarms it. */
+import { existsSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { fileReason } from '../../system/errno.ts'
+import { judgeServerFile, replaceServerFile } from '../../system/server-file.ts'
+import type { Seconds, UnixSeconds } from '../../units.ts'
+import { deadManUnits } from './dead-man.ts'
+import { runHere } from './run-here.ts'
+import { UNIT_FOLDER, WAY_BACK_UNITS } from './units.ts'
+import type { JournalPaths } from './way-back.ts'
+
+export type NotArmed = Failure<'DEAD_MAN_NOT_ARMED'>
+
+/** Exists where systemd is the running service manager. */
+const SYSTEMD = '/run/systemd/system'
+/** How far systemd’s own idea of the end may be from ours: its accuracy, and rounding. */
+const SLACK = 2
+
+/** Whether the switch can be armed here at all. */
+export function systemdRuns(): boolean {
+  return existsSync(SYSTEMD)
+}
+
+/**
+ * Arms the switch, or gives an armed one another end.
+ * @param now seconds since 1970.
+ * @returns the end; DEAD_MAN_NOT_ARMED if systemd does not say that all of it is in place. What was made is then
+ * removed again.
+ */
+export function armDeadMan(paths: JournalPaths, now: UnixSeconds, within: Seconds): Result<UnixSeconds, NotArmed> {
+  if (!systemdRuns())
+    return refuse('DEAD_MAN_NOT_ARMED', 'systemd does not run on this host, so nobody would take the changes back')
+  const end = (now + within) as UnixSeconds
+  const { script, pending } = paths
+  try {
+    for (const [name, text] of Object.entries(deadManUnits({ end, within, script, pending }))) {
+      const exposed = judgeServerFile(join(UNIT_FOLDER, name))
+      if (exposed !== undefined) return refuse('DEAD_MAN_NOT_ARMED', exposed.detail)
+      replaceServerFile(join(UNIT_FOLDER, name), text, 0o644)
+    }
+  } catch (error) {
+    return refuse('DEAD_MAN_NOT_ARMED', `${UNIT_FOLDER}: ${fileReason(error)}`)
+  }
+  for (const argv of [
+    ['daemon-reload'],
+    ['enable', WAY_BACK_UNITS.boot],
+    // A timer that runs keeps its old end.
+    ['stop', WAY_BACK_UNITS.timer],
+    ['start', WAY_BACK_UNITS.timer],
+  ]) {
+    const { status, reason } = runHere(['systemctl', '--quiet', ...argv])
+    if (status !== 0) return failed(`systemctl ${argv.join(' ')}: ${reason}`)
+  }
+  const armed = armedUntil()
+  if (armed === undefined) return failed('systemd does not say when its timer ends')
+  if (Math.abs(armed - end) > SLACK) return failed(`systemd’s timer ends at ${armed}, not at ${end}`)
+  const enabled = runHere(['systemctl', 'is-enabled', WAY_BACK_UNITS.boot])
+  if (enabled.output.trim() !== 'enabled') return failed(`${WAY_BACK_UNITS.boot} is not enabled`)
+  return ok(end)
+
+  function failed(detail: string): Result<never, NotArmed> {
+    disarmDeadMan()
+    return refuse('DEAD_MAN_NOT_ARMED', detail)
+  }
+}
+
+/** @returns when systemd’s timer takes the changes back; undefined if it is not armed. */
+export function armedUntil(): UnixSeconds | undefined {
+  const { output } = runHere([
+    ...(['systemctl', 'show', WAY_BACK_UNITS.timer] as const),
+    ...['-p', 'ActiveState', '-p', 'NextElapseUSecRealtime', '--timestamp=unix'],
+  ])
+  const [, next] = /^NextElapseUSecRealtime=@(\d+)$/m.exec(output) ?? []
+  return /^ActiveState=active$/m.test(output) && next !== undefined ? (Number(next) as UnixSeconds) : undefined
+}
+
+/** Removes the switch. Nothing else changes. */
+export function disarmDeadMan(): void {
+  if (!systemdRuns()) return
+  runHere(['systemctl', '--quiet', 'stop', WAY_BACK_UNITS.timer])
+  runHere(['systemctl', '--quiet', 'disable', WAY_BACK_UNITS.boot])
+  for (const name of Object.values(WAY_BACK_UNITS)) rmSync(join(UNIT_FOLDER, name), { force: true })
+  runHere(['systemctl', '--quiet', 'daemon-reload'])
+}
