@@ -138,8 +138,8 @@ export interface KernelFirewall extends Firewall {
   /** What is installed, read back from the kernel, regardless of the settings. */
   installed(): Promise<Result<Installed, FirewallFailure>>
   /**
-   * A chain that shows that the table with our name belongs to another program; undefined if it is ours, empty or
-   * absent.
+   * A chain that shows that another program uses the table with our name, or a chain with the name of one of ours;
+   * undefined if they are ours, empty or absent.
    */
   foreignChain(): Promise<Result<string | undefined, FirewallFailure>>
   /** How the host's own rules leave these ports once ours are removed. */

@@ -104,6 +104,62 @@ describe('FIREWALL iptables in trouble', { skip: netnsUnavailable() }, () => {
       await firewall.close()
     })
 
+  for (const variant of ['nft', 'legacy'] as const)
+    it(`${variant}: rules of others in our chains live through everything but FLUSH_IPT_AT_INIT`, async () => {
+      const program = `iptables-${variant}`
+      forgetIptables(lab.server)
+      dropByIptables(lab.server, variant)
+      const stranger = ['-s', c2, '-p', 'tcp', '--dport', '25', '-m', 'comment', '--comment', 'it\'s "others"']
+      lab.server.must([program, '-N', 'FWKNOP_INPUT'])
+      lab.server.must([program, '-A', 'FWKNOP_INPUT', ...stranger, '-j', 'ACCEPT'])
+      const inChain = (): readonly string[] =>
+        saved(variant)
+          .split('\n')
+          .filter((line) => line.startsWith('-A FWKNOP_INPUT'))
+      const [listed] = inChain()
+      assert.ok(listed !== undefined)
+      const make = (options: IptablesOptions = {}): KernelFirewall => createIptablesFirewall({ program, ...options })
+      const first = make({ lookInterval: 200 })
+      assert.deepEqual(await first.install(), { ok: true, value: undefined })
+      assert.equal(await lab.c2.tcp(addresses[4].forC2, 25), 'mail')
+      const told: Mended[] = []
+      first.watch({ onMended: (mended) => told.push(mended) })
+      await granted({ firewall: first }, grantFor(c1, [ssh], 60))
+      // Another rule of others between ours, and one more grant.
+      lab.server.must([program, '-A', 'FWKNOP_INPUT', '-p', 'udp', '--dport', '9', '-j', 'DROP'])
+      await granted({ firewall: first }, grantFor(c2, [ssh], 60))
+      assert.equal(inChain().length, 4)
+      await delay(1_500)
+      assert.equal(told.length, 0, 'rules of others are no damage')
+      lab.server.must([program, '-D', 'INPUT', '-j', 'FWKNOP_INPUT'])
+      while (told.length === 0) await delay(20)
+      assert.deepEqual(
+        told.map(({ outcome, grants }) => [outcome.ok, grants]),
+        [[true, 2]],
+      )
+      assert.equal(inChain().length, 4)
+      assert.equal(inChain()[0], listed)
+      await first.close()
+
+      // As after kill -9: the next one tells its own rules from those of others.
+      const second = make()
+      assert.deepEqual(await second.install(), { ok: true, value: undefined })
+      assert.equal(second.kept().grants.length, 2)
+      assert.equal(inChain().length, 4)
+      assert.equal(inChain()[0], listed)
+      assert.equal(await reach(), 'ssh')
+      assert.equal(await lab.c2.tcp(addresses[4].forC2, 25), 'mail')
+      assert.deepEqual(await second.revoke(grantFor(c1, [ssh]).id), { ok: true, value: undefined })
+      assert.deepEqual([inChain().length, inChain()[0], await reach()], [3, listed, 'timeout'])
+      await second.close()
+
+      const flushing = make({ flushAtStart: true })
+      assert.deepEqual(await flushing.install(), { ok: true, value: undefined })
+      assert.deepEqual([inChain(), flushing.kept().grants], [[], []])
+      assert.equal(await lab.c2.tcp(addresses[4].forC2, 25, { timeoutMs: 200 }), 'timeout')
+      await flushing.close()
+    })
+
   it('when the clock is set, the kernel gets the new ends, and a start keeps no grant for longer', async () => {
     let shift = 0
     const clocks = { boot: () => sinceBoot('counted'), wall: () => Date.now() + shift }

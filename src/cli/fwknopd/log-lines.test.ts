@@ -369,3 +369,9 @@ test('no event makes it throw', () => {
     ),
   )
 })
+
+test('the chain of iptables is told once it is there, for a reader who asks for more', () => {
+  const places = { ...context.places, table: 'filter' }
+  const [first] = fwknopdLines('info', 'ready', { capture: 'udp', ports: [1] }, { ...context, places })
+  assert.deepEqual(first, { priority: 'debug', text: "'filter' table 'FWKNOP_INPUT' chain exists" })
+})

@@ -20,6 +20,8 @@ export interface LogLine {
 
 /** Where the rules of each kind are, as the lines name it. */
 export interface RulePlaces {
+  /** The table of `access`, if that is a chain of iptables. */
+  readonly table?: string
   readonly access: string
   readonly forward: string
   readonly dnat: string
@@ -82,7 +84,7 @@ export function fwknopdLines(level: LogLevel, event: string, fields: Fields, con
   }
 }
 
-function readyLines(fields: Fields, { filter }: LineContext): readonly LogLine[] {
+function readyLines(fields: Fields, { filter, places }: LineContext): readonly LogLine[] {
   const captures = text(fields['capture']).split(',')
   const ports = list(fields['ports'])
   const source =
@@ -96,7 +98,9 @@ function readyLines(fields: Fields, { filter }: LineContext): readonly LogLine[]
   const udp = captures.includes('udp') ? [info(`Kicking off UDP server to listen on port ${ports.join(', ')}.`)] : []
   const tcpPorts = list(fields['tcpPorts'])
   const tcp = tcpPorts.length > 0 ? [info(`Kicking off TCP server to listen on port ${tcpPorts.join(', ')}.`)] : []
-  return [...tcp, ...passive, ...udp, info('Starting fwknopd main event loop.')]
+  // The firewall was installed before.
+  const chain = places.table === undefined ? [] : [debug(`'${places.table}' table '${places.access}' chain exists`)]
+  return [...chain, ...tcp, ...passive, ...udp, info('Starting fwknopd main event loop.')]
 }
 
 /** All packets were looked at that should be: as many as `-C` says, or those of a file. */

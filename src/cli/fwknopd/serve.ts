@@ -144,6 +144,7 @@ export function placesOf(firewall: FirewallConfig): RulePlaces {
   if (firewall.kind === 'iptables') {
     const { input, forward, dnat, snat, masquerade } = firewall.chains
     return {
+      table: input.table,
       access: input.chain,
       forward: forward.chain,
       dnat: dnat.chain,

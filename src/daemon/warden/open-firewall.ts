@@ -48,7 +48,8 @@ export async function openFirewall(
 ): Promise<Result<OpenedFirewall>> {
   const made = config.kind === 'relay' ? await makeRelay(config, log) : await lockedKernel(config, controlSocket, at)
   if (!made.ok) return made
-  const { firewall, lock }: OpenedFirewall = made.value
+  const { firewall, lock, notices = [] }: OpenedFirewall & { readonly notices?: readonly Notice[] } = made.value
+  for (const { level, text, cure } of notices) log.write(level, 'notice', { text, cure })
   // First, so that no change is missed.
   const watching = firewall.watch({ onMended: (mended) => tellMended(mended, log), onHostChange })
   const installed = watching.ok ? await firewall.install() : watching
@@ -58,7 +59,7 @@ export async function openFirewall(
     return installed
   }
   tellKept(firewall.kept(), log)
-  return ok(made.value)
+  return ok({ firewall, ...(lock && { lock }) })
 }
 
 /** How many earlier grants a start logs one by one. */
@@ -103,10 +104,10 @@ export async function lookAtFirewall({ server, policy, at }: LoadedConfig): Prom
   }
   const made = await makeKernel(server.firewall)
   if (!made.ok) return made
-  const ours = await notForeign(made.value, server.firewall, at)
-  const found = ours.ok ? await made.value.hostFindings(portsInUse(policy, server)) : ours
+  const strangers = await lookForStrangers(made.value, server.firewall, at)
+  const found = strangers.ok ? await made.value.hostFindings(portsInUse(policy, server)) : strangers
   await made.value.close()
-  return found.ok ? ok(found.value.map(noticeOf)) : found
+  return strangers.ok && found.ok ? ok([...strangers.value, ...found.value.map(noticeOf)]) : found
 }
 
 function noticeOf({ level, code, text, cure }: Finding): Notice {
@@ -232,46 +233,52 @@ async function lockedKernel(
   config: KernelFirewallConfig,
   controlSocket: string,
   at: SettingLocations,
-): Promise<Result<{ firewall: KernelFirewall; lock: InstanceLock }>> {
+): Promise<Result<{ firewall: KernelFirewall; lock: InstanceLock; notices: readonly Notice[] }>> {
   const firewall = await makeKernel(config)
   if (!firewall.ok) return firewall
   const lock = acquireInstanceLock(rulesLock(config, controlSocket))
   if (!lock.ok) return lock
-  const ours = await notForeign(firewall.value, config, at)
-  if (ours.ok) return ok({ firewall: firewall.value, lock: lock.value })
+  const strangers = await lookForStrangers(firewall.value, config, at)
+  if (strangers.ok) return ok({ firewall: firewall.value, lock: lock.value, notices: strangers.value })
   await firewall.value.close()
   lock.value.release()
-  return ours
+  return strangers
 }
 
-/** Installing a table replaces the one of its name. With NFT_TABLE filter, that would be the host’s own firewall. */
-async function notForeign(
+/**
+ * What others have where our table or chains are. Installing a table replaces the one of its name: with NFT_TABLE
+ * filter, that would be the host’s own firewall. A chain can be shared.
+ * @returns notices; or `CONFIG_CONFLICT` for a table of others.
+ */
+async function lookForStrangers(
   firewall: KernelFirewall,
   config: KernelFirewallConfig,
   at: SettingLocations,
-): Promise<Result<void>> {
+): Promise<Result<readonly Notice[]>> {
   const foreign = await firewall.foreignChain()
   if (!foreign.ok) return foreign
-  if (foreign.value === undefined) return ok(undefined)
-  return config.kind === 'iptables' ? foreignRules(foreign.value, config) : foreignTable(foreign.value, config, at)
+  if (foreign.value === undefined) return ok([])
+  return config.kind === 'iptables'
+    ? ok([foreignRules(foreign.value, config)])
+    : foreignTable(foreign.value, config, at)
 }
 
-/** A start empties our chains. */
-function foreignRules(chain: string, { chains }: IptablesConfig): Result<void> {
-  const setting = Object.entries(chains).find(([, place]) => place.chain === chain)?.[0] ?? 'input'
-  return refuse(
-    'CONFIG_CONFLICT',
-    `IPT_${setting.toUpperCase()}_ACCESS: the chain “${chain}” of this host has rules that neither ghostport nor fwknop ` +
-      'wrote. ghostport needs a chain of its own',
-    { suggestion: `give ghostport’s chain another name there, or move these rules: iptables-save | grep ${chain}` },
-  )
+function foreignRules(chain: string, { flushAtStart }: IptablesConfig): Notice {
+  const what = `the chain “${chain}” of this host has rules that neither ghostport nor fwknop wrote`
+  return flushAtStart
+    ? { level: 'warning', text: `${what}: FLUSH_IPT_AT_INIT Y, so they are removed` }
+    : {
+        level: 'warning',
+        text: `${what}: they stay, and they count for everybody`,
+        cure: `see them: iptables-save | grep ${chain}`,
+      }
 }
 
 function foreignTable(
   chain: string,
   { table }: NftablesConfig,
   { NFT_TABLE: location }: SettingLocations,
-): Result<void> {
+): Result<never> {
   return refuse(
     'CONFIG_CONFLICT',
     `NFT_TABLE: the table “inet ${table}” of this host is not ghostport’s: it has a chain “${chain}”. ` +

@@ -1,7 +1,8 @@
 /**
  * The host's iptables as a firewall: fwknop's chains, and rules that the kernel ends by its own clock. A book in memory
  * has what is open. The rules follow it, by one `iptables-restore` for each change and family. If a jump, a chain or a
- * rule is missing, the chains are written anew from the book.
+ * rule is missing, our rules are written anew from the book. Rules of others in our chains stay, except at a start with
+ * FLUSH_IPT_AT_INIT.
  */
 import type { Grant, GrantId, LiveGrant } from '../../access/grant.ts'
 import {
@@ -45,7 +46,16 @@ import {
   rolesOf,
   rulesOf,
 } from './rules.ts'
-import { jumpsTo, markOf, otherRules, parseSave, readOwnChains, type SavedGrant, type SavedTable } from './save.ts'
+import {
+  jumpsTo,
+  markOf,
+  otherRules,
+  ownRules,
+  parseSave,
+  readOwnChains,
+  type SavedGrant,
+  type SavedTable,
+} from './save.ts'
 
 export interface IptablesOptions extends Partial<ChainsShape> {
   /** For tests. */
@@ -167,7 +177,8 @@ class Chains implements KernelFirewall {
       if (this.#shape.flushAtStart) this.#kept = { grants: [], lost: 0 }
       else this.#restore(grants, lost)
       for (const family of FAMILIES) {
-        const written = this.#unusable.has(family) ? ok(undefined) : await this.#rewrite(family)
+        const strangers = this.#shape.flushAtStart ? 'go' : 'stay'
+        const written = this.#unusable.has(family) ? ok(undefined) : await this.#rewrite(family, strangers)
         if (!written.ok) return written
       }
       this.#installed = true
@@ -425,8 +436,8 @@ class Chains implements KernelFirewall {
     return ok(undefined)
   }
 
-  /** Writes all chains of a family anew, from the book. */
-  async #rewrite(family: AddressFamily): Promise<Result<void, FirewallFailure>> {
+  /** Writes our rules of a family anew, from the book. @param strangers rules of others in our chains. */
+  async #rewrite(family: AddressFamily, strangers: 'stay' | 'go' = 'stay'): Promise<Result<void, FirewallFailure>> {
     const entries = this.#book.live(this.#now()).filter(({ grant }) => familyOfGrant(grant) === family)
     const placed = entries.map((entry) => [entry.grant.id, this.#place(entry)] as const)
     const rules = placed.flatMap(([, { rules }]) => rules)
@@ -436,8 +447,11 @@ class Chains implements KernelFirewall {
     for (const [role, { table, chain }] of this.#places()) if (tables.value.get(table)?.has(chain)) roles.add(role)
     const ordered = this.#places().flatMap(([role]) => (roles.has(role) ? [role] : []))
     const batch = rewriteChains(this.#shape, ordered, rules, (place) => {
-      const { jumps, rules: there } = jumpsTo(tables.value, place)
-      return { present: jumps > 0, rules: there }
+      const { jumps, rules: hostRules } = jumpsTo(tables.value, place)
+      const found = tables.value.get(place.table)?.get(place.chain) ?? []
+      const own = ownRules(found)
+      const isShared = strangers === 'stay' && own.length < found.length
+      return { hasJump: jumps > 0, hostRules, removed: isShared ? own.map(({ text }) => text) : 'all' }
     })
     const written = await this.#programs.restore(family, String(batch))
     if (!written.ok) return written
@@ -586,7 +600,7 @@ class Chains implements KernelFirewall {
     return [...wanted].every(([role, marks]) => {
       const found = tables.get(chains[role].table)?.get(chains[role].chain)
       if (found === undefined || jumpsTo(tables, chains[role]).jumps === 0) return false
-      const there = found.map(({ words }) => markOf(words))
+      const there = ownRules(found).map(({ words }) => markOf(words))
       return there.length === marks.length && there.toSorted().join('\n') === marks.toSorted().join('\n')
     })
   }

@@ -239,33 +239,36 @@ function insertion({ chain }: ChainPlace, prepend: boolean, { role, text, place 
   return `${first ? '-I' : '-A'} ${chain} ${text}`
 }
 
-/** What a chain of the host looks like before our jump is put into it. */
-export interface JumpState {
-  /** Whether our jump is there. */
-  readonly present: boolean
-  /** Number of rules in it. */
-  readonly rules: number
+/** What is there before a chain of ours is written anew. */
+export interface ChainState {
+  /** Whether the host’s chain jumps to ours. */
+  readonly hasJump: boolean
+  /** Number of rules in the host’s chain. */
+  readonly hostRules: number
+  /** What goes from our chain: all, or these rules, as they are listed. Rules of others then stay. */
+  readonly removed: 'all' | readonly string[]
 }
 
-/** Writes the chains of these roles anew, with nothing but these rules, and puts the missing jumps there. */
+/** Writes the chains of these roles anew, with these rules, and puts the missing jumps there. */
 export function rewriteChains(
   { chains, prepend }: Pick<ChainsShape, 'chains' | 'prepend'>,
   roles: Iterable<ChainRole>,
   rules: readonly Rule[],
-  jump: (place: ChainPlace) => JumpState,
+  stateOf: (place: ChainPlace) => ChainState,
 ): Batch {
   const batch = new Batch()
   const added = new Map<string, number>()
   for (const role of roles) {
     const place = chains[role]
     const { table, from, position, chain } = place
+    const { hasJump, hostRules, removed } = stateOf(place)
     // With --noflush this empties the chain of this name, and no other.
-    batch.add(place, `:${chain} - [0:0]`)
-    const { present, rules: there } = jump(place)
-    if (present) continue
+    if (removed === 'all') batch.add(place, `:${chain} - [0:0]`)
+    else for (const text of removed) batch.add(place, `-D ${chain} ${text}`)
+    if (hasJump) continue
     const before = added.get(`${table} ${from}`) ?? 0
     added.set(`${table} ${from}`, before + 1)
-    batch.add(place, `-I ${from} ${Math.min(position, there + before + 1)} -j ${chain}`)
+    batch.add(place, `-I ${from} ${Math.min(position, hostRules + before + 1)} -j ${chain}`)
   }
   for (const rule of rules) batch.add(chains[rule.role], insertion(chains[rule.role], prepend, rule))
   return batch

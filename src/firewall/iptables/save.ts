@@ -7,6 +7,8 @@ export interface SavedRule {
   readonly chain: string
   /** Behind the chain’s name; quotes and backslashes of the listing are gone. */
   readonly words: readonly string[]
+  /** The same as it was listed: the programs take it back. */
+  readonly text: string
 }
 
 /** A table, by the names of its chains. */
@@ -25,7 +27,7 @@ export function parseSave(text: string): ReadonlyMap<string, SavedTable> {
       if (!table.has(chain)) table.set(chain, [])
     } else if (line.startsWith('-A ')) {
       const [, chain = '', ...words] = wordsOf(line)
-      table.get(chain)?.push({ chain, words })
+      table.get(chain)?.push({ chain, words, text: line.slice(`-A ${chain} `.length) })
     }
   }
   return tables
@@ -63,19 +65,30 @@ export function readOwnChains(
   let foreign = 0
   for (const { table, chain } of Object.values(chains)) {
     for (const { words } of tables.get(table)?.get(chain) ?? []) {
-      const [exp, ...record] = commentsOf(words)
-      const [, second] = /^_exp_(\d{1,10})$/.exec(exp ?? '') ?? []
-      if (second === undefined) {
+      const expires = endOf(words)
+      if (expires === undefined) {
         foreign++
         continue
       }
+      const [, ...record] = commentsOf(words)
       if (record.length === 0) continue
       const read = parseRecord(record.join(''))
       if (read === undefined) unread++
-      else grants.push({ ...read, expires: Number(second) })
+      else grants.push({ ...read, expires })
     }
   }
   return { grants, unread, foreign }
+}
+
+/** The rules of a chain that fwknop or ghostport wrote. */
+export function ownRules(rules: readonly SavedRule[]): readonly SavedRule[] {
+  return rules.filter(({ words }) => endOf(words) !== undefined)
+}
+
+/** The second in which a rule ends; undefined if neither fwknop nor ghostport wrote it. */
+function endOf(words: readonly string[]): number | undefined {
+  const [, second] = /^_exp_(\d{1,10})$/.exec(commentsOf(words)[0] ?? '') ?? []
+  return second === undefined ? undefined : Number(second)
 }
 
 /** Identifies a rule of ours among those of its chain: its comments and its target. */
