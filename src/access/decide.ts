@@ -12,18 +12,19 @@ import { checkAge, showTime } from './age.ts'
 import { type CommandFacts, judgeCommand } from './command.ts'
 import { judgeCycle } from './cycle.ts'
 import { cyclePorts } from './cycle-ports.ts'
+import { checkDecryptId, type GnupgReport } from './gnupg-report.ts'
 import { distinctOpenings, type Grant, grantId } from './grant.ts'
 import { isAmong } from './matching.ts'
 import { chooseOpenings, type NameQuestion, type TargetKnowledge } from './openings.ts'
 import type { Policy } from './policy.ts'
-import { checkSignature, type SignatureReport } from './signature.ts'
+import { checkSignature } from './signature.ts'
 import { gnupgOf, type Stanza } from './stanza.ts'
 import { type Action, type Denial, refusal, type Verdict } from './verdict.ts'
 
 /** An authentic packet, with all that policy needs of it. */
 export interface Request extends TargetKnowledge {
-  /** For a packet that GnuPG opened: who signed it. */
-  readonly signature?: SignatureReport
+  /** For a packet that GnuPG opened: by which key, and who signed it. */
+  readonly gnupg?: GnupgReport
   readonly message: Message
   /** Where the packet came from. */
   readonly packetSource: IpAddress
@@ -151,6 +152,7 @@ type Check = (question: Question) => Refused | undefined
 const checks: readonly { readonly rule: string; readonly check: Check }[] = [
   { rule: 'SOURCE, DESTINATION', check: checkAddresses },
   { rule: 'ACCESS_EXPIRE', check: checkExpiry },
+  { rule: 'GPG_DECRYPT_ID', check: checkDecrypter },
   { rule: 'GPG_FINGERPRINT_ID, GPG_REMOTE_ID', check: checkSigner },
   { rule: 'REQUIRE_SOURCE_ADDRESS', check: checkNamedSource },
   { rule: 'REQUIRE_PACKET_SOURCE', check: checkPacketSource },
@@ -174,11 +176,17 @@ function checkExpiry({ stanza: { expires }, now }: Question): Refused | undefine
   return refuse('ACCESS_EXPIRED', `it expired at ${showTime(expires)}`)
 }
 
-function checkSigner({ stanza, request: { signature } }: Question): Refused | undefined {
-  if (signature === undefined) return undefined
+function checkDecrypter({ stanza, request: { gnupg: report } }: Question): Refused | undefined {
+  if (report === undefined) return undefined
   const gnupg = gnupgOf(stanza)
   if (gnupg === undefined) return refuse('ACCESS_SIGNATURE_DENIED', 'the stanza is not for GnuPG')
-  return checkSignature(gnupg.signature, signature)
+  return checkDecryptId(gnupg, report)
+}
+
+function checkSigner({ stanza, request: { gnupg: report } }: Question): Refused | undefined {
+  const gnupg = gnupgOf(stanza)
+  if (report === undefined || gnupg === undefined) return undefined
+  return checkSignature(gnupg.signature, report.signature)
 }
 
 function checkNamedSource({ stanza, request }: Question): Refused | undefined {

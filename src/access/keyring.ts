@@ -66,19 +66,20 @@ function vouchedBy({ hmac }: Pick<Stanza, 'hmac'>): Pick<Keyring, 'vouchedBy'> {
 }
 
 /**
- * The same for two stanzas that run gpg in the same way: base64 of a SHA-256. Signatures do not count: each stanza
- * judges them by itself.
+ * The same for two stanzas that run gpg in the same way: base64 of a SHA-256. GPG_DECRYPT_ID and signatures do not
+ * count: each stanza judges them by itself (gnupg-report.ts).
  */
-export function decrypterName({ home, program, decryptId, passphrase }: GnupgDecrypter): DecrypterName {
+export function decrypterName({ home, program, passphrase }: Omit<GnupgDecrypter, 'decryptId'>): DecrypterName {
   const secret = passphrase === undefined ? '' : encodeBase64(exposeKey(passphrase))
-  const text = encodeText(JSON.stringify([home, program, decryptId ?? '', secret]))
+  const text = encodeText(JSON.stringify([home, program, secret]))
   return encodeBase64(primitives.digest('sha256', text)) as DecrypterName
 }
 
 /**
- * A packet goes to the stanzas of the first keys that open it. Stanzas with one keyring of GnuPG, whose settings for
- * gpg differ, have different keys in this sense, although gpg may open the same packets with both.
- * @returns the stanzas that may never be asked for that reason.
+ * A GnuPG packet goes to the stanzas of the first keyring that opens it, if one of them accepts its signer. Stanzas
+ * with one GPG_HOME_DIR, but another passphrase or program, have different keyrings in this sense, although gpg may
+ * open the same packets with both.
+ * @returns the stanzas that may not be asked for that reason.
  */
 export function overshadowedByGnupg(stanzas: readonly Stanza[]): readonly Stanza[] {
   const seen = new Map<string, GnupgDecrypter[]>()

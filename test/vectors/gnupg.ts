@@ -36,9 +36,11 @@ export async function decryptByGnupg(
   const { home, program } = encryption
   const env = { PATH: '/usr/bin:/bin', LC_ALL: 'C' }
   const gpg = { program, home, passphrase: 'none', env, limit: milliseconds(20_000) } as const
-  const decrypter = await makeDecrypter(decrypterName(encryption), gpg, encryption.decryptId)
-  if (!decrypter.ok) return goOn(decrypter)
-  const opened = await openMessage(gnupgMessageOf(envelope) ?? new Uint8Array(), decrypter.value, SECRET)
+  const { decryptId } = encryption
+  const ids = decryptId === undefined ? { decryptIds: [], anyKey: true } : { decryptIds: [decryptId], anyKey: false }
+  const made = await makeDecrypter({ name: decrypterName(encryption), gpg, ...ids })
+  if (!made.ok) return goOn(made)
+  const opened = await openMessage(gnupgMessageOf(envelope) ?? new Uint8Array(), made.value.decrypter, SECRET)
   if (!opened.ok) return goOn(opened)
   const { plaintext, ...proof } = opened.value
   onPlaintext(plaintext)

@@ -79,12 +79,14 @@ const ID = 'A14C06CA9F7CD4E39178009CDCBF0FD82C9031C7'
 for (const [first, second, isTold] of [
   ['', '', false],
   [`GPG_DECRYPT_ID ${ID}`, `GPG_DECRYPT_ID ${ID}`, false],
-  [`GPG_DECRYPT_ID ${ID}`, '', true],
-  ['', `GPG_DECRYPT_ID ${ID}`, true],
-  [`GPG_DECRYPT_ID ${ID}`, 'GPG_DECRYPT_ID 2C9031C7', true],
-  [`GPG_DECRYPT_ID ${ID}`, 'GPG_DECRYPT_ID 1FDDCD755FDA721D', false],
-  [`GPG_DECRYPT_ID ${ID}`, 'HMAC_KEY other', false],
-  [`GPG_DECRYPT_ID ${ID}`, 'GPG_HOME_DIR /elsewhere', false],
+  [`GPG_DECRYPT_ID ${ID}`, '', false],
+  ['', `GPG_DECRYPT_ID ${ID}`, false],
+  ['', 'GPG_EXE /opt/gpg', true],
+  ['', 'GPG_DECRYPT_PW sesame', true],
+  [`GPG_DECRYPT_ID ${ID}`, `GPG_DECRYPT_ID 2C9031C7\nGPG_EXE /opt/gpg`, true],
+  [`GPG_DECRYPT_ID ${ID}`, 'GPG_DECRYPT_ID 1FDDCD755FDA721D\nGPG_EXE /opt/gpg', false],
+  ['', 'GPG_EXE /opt/gpg\nHMAC_KEY other', false],
+  ['', 'GPG_EXE /opt/gpg\nGPG_HOME_DIR /elsewhere', false],
 ] as const)
   test(`GnuPG stanzas with ${first || 'no more'} and ${second || 'no more'}: ${isTold ? 'told' : 'nothing to notice'}`, () => {
     const stanza = (more: string) =>

@@ -46,7 +46,7 @@ const kinds = {
   },
   gnupgApart: {
     level: 'warning',
-    text: 'an earlier stanza with the same GPG_HOME_DIR and HMAC key has another GPG_DECRYPT_ID, GPG_DECRYPT_PW or GPG_EXE. Packets that it can decrypt never reach this one: write these settings alike in both',
+    text: 'an earlier stanza with the same GPG_HOME_DIR and HMAC key has another GPG_DECRYPT_PW or GPG_EXE. A packet that it can decrypt, and whose signer it accepts, does not reach this stanza: write these settings alike in both',
   },
   snatWins: { level: 'info', text: 'FORCE_MASQUERADE has no effect: FORCE_SNAT overrides it' },
   natAnywhere: {

@@ -9,7 +9,6 @@
  */
 import { Socket } from 'node:net'
 import { setPriority } from 'node:os'
-import type { DecrypterName } from '../../access/keyring.ts'
 import { failureKinds } from '../../failure-codes.ts'
 import { callGpg, type GpgProgram } from '../../gpg/program.ts'
 import { type Failure, refuse } from '../../result.ts'
@@ -29,7 +28,7 @@ import { LossyLines, lineOf } from '../link/lossy-lines.ts'
 import { LONGEST_DETAIL } from '../link/protocol.ts'
 import { startAgent } from './agent.ts'
 import { confineGnupg, limitGnupg } from './confine.ts'
-import { makeDecrypter } from './decrypters.ts'
+import { type DecrypterParts, makeDecrypter } from './decrypters.ts'
 import type { Decrypter } from './open-message.ts'
 import { makePrivateHomes, type PrivateHomes } from './private-homes.ts'
 import { GnupgService } from './service.ts'
@@ -93,16 +92,17 @@ async function configure({ secret, keyrings, decrypters }: ToGnupg): Promise<voi
   const problems: string[] = []
   const usable: Decrypter[] = []
   const agents = new Set<string>()
-  for (const { name, home: original, program, decryptId, passphrase } of decrypters) {
+  for (const { name, home: original, program, decryptIds, anyKey, passphrase } of decrypters) {
     const home = made.of.get(original) ?? ''
     const gpg: GpgProgram = {
       ...{ program, home, env, limit: LIMIT, options: OPTIONS },
       passphrase: passphrase === undefined ? 'none' : Buffer.from(passphrase, 'base64'),
       ...(setpriv !== undefined && { through: [setpriv, '--pdeathsig=KILL', '--'] as const }),
     }
-    const decrypter = await prepare({ name, gpg, decryptId, through, agents })
-    if (decrypter.ok) usable.push(decrypter.value)
-    else problems.push(`${original}: ${decrypter.failure.detail}`.slice(0, LONGEST_DETAIL))
+    const prepared = await prepare({ name, gpg, decryptIds, anyKey, through, agents })
+    if (prepared.ok) usable.push(prepared.value.decrypter)
+    for (const problem of prepared.ok ? prepared.value.problems : [prepared.failure.detail])
+      problems.push(`${original}: ${problem}`.slice(0, LONGEST_DETAIL))
   }
   const requests = new Socket({ fd: GNUPG_REQUESTS, readable: true, writable: true })
   const answer = (given: GnupgAnswer): void => void requests.write(lineOf(given))
@@ -123,19 +123,15 @@ async function configure({ secret, keyrings, decrypters }: ToGnupg): Promise<voi
 }
 
 async function prepare({
-  name,
-  gpg,
-  decryptId,
   through,
   agents,
-}: {
-  readonly name: DecrypterName
-  readonly gpg: GpgProgram
-  readonly decryptId: string | undefined
+  ...parts
+}: DecrypterParts & {
   readonly through: readonly string[]
   /** Homes whose agent runs. */
   readonly agents: Set<string>
 }) {
+  const { gpg } = parts
   const { home, program, env } = gpg
   if (!agents.has(home)) {
     const onEnd = (detail: string): void => giveUp({ code: 'GNUPG_FAILED', detail })
@@ -147,7 +143,7 @@ async function prepare({
     if (checked.broken !== undefined) return refuse('GNUPG_FAILED', checked.broken)
     // Another status than 0 may mean that a trusted key is not in the keyring any more.
   }
-  return await makeDecrypter(name, gpg, decryptId)
+  return await makeDecrypter(parts)
 }
 
 async function main(): Promise<void> {

@@ -52,8 +52,7 @@ export class GnupgService {
     if (decrypter === undefined || message === undefined) return { id, failure: UNUSABLE }
     const opened = await openMessage(message, decrypter, this.#secret)
     if (!opened.ok) return { id, failure: short(opened.failure) }
-    const { plaintext, signature, attestation } = opened.value
-    return { id, opened: { plaintext: encodeBase64(plaintext), signature, attestation } }
+    return { id, opened: { ...opened.value, plaintext: encodeBase64(opened.value.plaintext) } }
   }
 }
 

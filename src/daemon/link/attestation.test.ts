@@ -16,6 +16,7 @@ const attested: Attested = {
   decrypter: 'one' as DecrypterName,
   digest: replayDigest(encodeText('a packet')),
   signature: { kind: 'verified', fingerprint, primary: fingerprint, state: 'good', isTrusted: true },
+  decryptIds: ['spa@server.example'],
   message: {
     ...{ kind: 'access', random: '1234567890123456', username: must(parseUsername('ada')), version: '3.0.0' },
     ...{ timestamp: unixSeconds(1_700_000_000), source: 'packet-source', ports: must(parseProtocolPorts('tcp/22')) },
@@ -38,6 +39,8 @@ const changed: [what: string, attested: Attested][] = [
     'another port',
     { ...attested, message: { ...attested.message, ports: must(parseProtocolPorts('tcp/23')) } as Attested['message'] },
   ],
+  ['another key that decrypted it', { ...attested, decryptIds: ['other@server.example'] }],
+  ['a key more', { ...attested, decryptIds: [...attested.decryptIds, 'other@server.example'] }],
   ['another time', { ...attested, message: { ...attested.message, timestamp: unixSeconds(1_700_000_001) } }],
   ['a timeout more', { ...attested, message: { ...attested.message, timeout: seconds(1) } as Attested['message'] }],
 ]

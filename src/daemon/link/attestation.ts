@@ -1,10 +1,10 @@
 /**
- * What the GnuPG process vouches for: that it decrypted this message, and who signed it. It goes through the receiver,
- * which cannot make or change one: the secret is between the warden and the GnuPG process.
+ * What the GnuPG process vouches for: that it decrypted this message, by which key, and who signed it. It goes through
+ * the receiver, which cannot make or change one: the secret is between the warden and the GnuPG process.
  */
 import { primitives } from '#primitives'
+import type { GnupgReport } from '../../access/gnupg-report.ts'
 import type { DecrypterName } from '../../access/keyring.ts'
-import type { SignatureReport } from '../../access/signature.ts'
 import { decodeBase64, encodeBase64 } from '../../bytes/base64.ts'
 import { equalBytes } from '../../bytes/bytes.ts'
 import { encodeText } from '../../bytes/text.ts'
@@ -16,11 +16,10 @@ import type { Brand } from '../../units.ts'
 export type Attestation = Brand<string, 'Attestation'>
 
 /** What one attestation covers. */
-export interface Attested {
+export interface Attested extends GnupgReport {
   /** How it was decrypted: with which keyring. */
   readonly decrypter: DecrypterName
   readonly digest: ReplayDigest
-  readonly signature: SignatureReport
   readonly message: Message
 }
 
@@ -36,8 +35,8 @@ export function isAttested(secret: Uint8Array, attested: Attested, attestation: 
   return claimed !== undefined && equalBytes(claimed, macOf(secret, attested))
 }
 
-function macOf(secret: Uint8Array, { decrypter, digest, signature, message }: Attested): Uint8Array {
-  const text = encodeText(JSON.stringify(sorted({ decrypter, digest, signature, message })))
+function macOf(secret: Uint8Array, { decrypter, digest, signature, decryptIds, message }: Attested): Uint8Array {
+  const text = encodeText(JSON.stringify(sorted({ decrypter, digest, signature, decryptIds, message })))
   return primitives.prepareHmac('sha256', secret)(text)
 }
 

@@ -6,7 +6,10 @@ import { type GnupgAnswer, parseFromGnupg, parseGnupgAnswer, parseGnupgRequest }
 import { LossyLines, lineOf } from './lossy-lines.ts'
 
 const FPR = '1FDDCD755FDA721D0350E893AD8C10297F35D41F'
-const contents = { plaintext: 'YQ', signature: { kind: 'none' }, attestation: 'A'.repeat(43) as Attestation } as const
+const contents = {
+  ...{ plaintext: 'YQ', signature: { kind: 'none' as const }, decryptIds: ['spa@server.example'] },
+  attestation: 'A'.repeat(43) as Attestation,
+} as const
 const opened: GnupgAnswer = { id: 1, opened: contents }
 
 test('an answer is read as it was written', () => {
@@ -22,6 +25,8 @@ const wrong: [what: string, value: unknown][] = [
   ['a signature of a fingerprint in lower case', signedBy(FPR.toLowerCase())],
   ['a signature of half a fingerprint', signedBy(FPR.slice(0, 20))],
   ['a plaintext that is too long', { id: 1, opened: { ...contents, plaintext: 'A'.repeat(20_000) } }],
+  ['no list of keys', { id: 1, opened: { ...contents, decryptIds: 'spa@server.example' } }],
+  ['a list without end', { id: 1, opened: { ...contents, decryptIds: Array.from({ length: 101 }, () => 'a') } }],
   ['a code of another process', { id: 1, failure: { code: 'FIREWALL_REFUSED', detail: '' } }],
 ]
 for (const [what, value] of wrong) test(`no answer: ${what}`, () => assert.equal(parseGnupgAnswer(value), undefined))

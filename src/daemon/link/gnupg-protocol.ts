@@ -2,15 +2,16 @@
  * The messages of the GnuPG process. It gets one configuration of the warden, and trusts it. It gets packets of the
  * receiver, and answers each. Both read what it sends as untrusted input: gpg parses strangers' bytes.
  */
+
+import type { GnupgReport } from '../../access/gnupg-report.ts'
 import type { DecrypterName } from '../../access/keyring.ts'
-import type { SignatureReport } from '../../access/signature.ts'
 import { printable } from '../../bytes/text.ts'
 import { type FailureCode, failureKinds } from '../../failure-codes.ts'
 import { either, integer, list, literal, mapped, type Reader, record, text } from '../../json-reader.ts'
 import type { Failure } from '../../result.ts'
 import type { Attestation } from './attestation.ts'
 import { LONGEST_DETAIL } from './protocol.ts'
-import { signatureReport } from './signature-report.ts'
+import { gnupgReport } from './signature-report.ts'
 
 /** The GnuPG process finds the warden here, and the receiver behind it. */
 export const GNUPG_CHANNEL = 4
@@ -33,7 +34,10 @@ export interface ToGnupg {
     readonly name: DecrypterName
     readonly home: string
     readonly program: string
-    readonly decryptId?: string
+    /** The values of GPG_DECRYPT_ID of its stanzas. */
+    readonly decryptIds: readonly string[]
+    /** Whether a stanza of them has none: then each key of the keyring will do. */
+    readonly anyKey: boolean
     /** Base64. */
     readonly passphrase?: string
   }[]
@@ -65,10 +69,9 @@ export type AnswerFailure = Failure<(typeof ANSWER_FAILURES)[number]>
 
 export type GnupgAnswer = { readonly id: number } & (
   | {
-      readonly opened: {
+      readonly opened: GnupgReport & {
         /** Base64. */
         readonly plaintext: string
-        readonly signature: SignatureReport
         readonly attestation: Attestation
       }
     }
@@ -103,7 +106,7 @@ const answer: Reader<GnupgAnswer> = either(
       opened: record(
         {
           plaintext: text({ max: LONGEST_BASE64 }),
-          signature: signatureReport,
+          ...gnupgReport,
           attestation: mapped(sha256, (tag) => tag as Attestation),
         },
         {},

@@ -3,7 +3,7 @@
  * all of it is read field by field. The warden decides whether the stanza allows the request.
  */
 import type { Request } from '../../access/decide.ts'
-import type { SignatureReport } from '../../access/signature.ts'
+import type { GnupgReport } from '../../access/gnupg-report.ts'
 import type { StanzaEncryption, StanzaId } from '../../access/stanza.ts'
 import { decodeBase64 } from '../../bytes/base64.ts'
 import { WAYS, type Way } from '../../capture/capture.ts'
@@ -38,7 +38,7 @@ import {
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { type Port, port, seconds, unixSeconds } from '../../units.ts'
 import type { Attestation } from './attestation.ts'
-import { signatureReport } from './signature-report.ts'
+import { gnupgReport } from './signature-report.ts'
 
 export interface Knock {
   /** One stanza whose keys opened the packet. It implies all others with the same keys. */
@@ -64,7 +64,7 @@ export interface Knock {
   /** X-Forwarded-For of the HTTP request that carried it. */
   readonly forwardedFor?: IpAddress
   /** For a packet that GnuPG opened: what the GnuPG process says of it, and vouches for. */
-  readonly gnupg?: { readonly signature: SignatureReport; readonly attestation: Attestation }
+  readonly gnupg?: GnupgReport & { readonly attestation: Attestation }
 }
 
 /** The kind of the keys that opened it. */
@@ -79,7 +79,7 @@ export function requestOf({ message, packet, forwardedFor, gnupg }: Knock): Requ
     packetSource: packet.source,
     ...(packet.destination === undefined ? {} : { packetDestination: packet.destination }),
     ...(forwardedFor === undefined ? {} : { forwardedFor }),
-    ...(gnupg === undefined ? {} : { signature: gnupg.signature }),
+    ...(gnupg === undefined ? {} : { gnupg: { signature: gnupg.signature, decryptIds: gnupg.decryptIds } }),
     ...((packet.way === 'pcap-file' || packet.interfaceIndex === LOOPBACK_INDEX) && { mayNameLoopback: true }),
   }
 }
@@ -158,7 +158,7 @@ const knock: Reader<Knock> = record(
     text: printableAscii({ max: MAX_WIRE_TEXT }),
     forwardedFor: address,
     http: isTrue,
-    gnupg: record({ signature: signatureReport, attestation }, {}),
+    gnupg: record({ ...gnupgReport, attestation }, {}),
   },
 )
 

@@ -156,8 +156,8 @@ export class GnupgDesk {
       return
     }
     this.#keep(name, replayDigest(plaintext))
-    const { signature, attestation } = answer.opened
-    settle(pending.goOn(ok(decryptedByGnupg(pending.envelope, plaintext)), { signature, attestation }))
+    const { signature, decryptIds, attestation } = answer.opened
+    settle(pending.goOn(ok(decryptedByGnupg(pending.envelope, plaintext)), { signature, decryptIds, attestation }))
   }
 
   #keep(name: string, outcome: ReplayDigest | TrialFailure): void {

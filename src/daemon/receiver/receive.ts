@@ -2,11 +2,12 @@
  * The first half of a packet's life, in the process that has no privilege: a stranger's bytes → a knock that some key
  * vouches for. Leaves no trace of what no key opens. The second half is warden/admission/judge.ts.
  */
+import { takesReport } from '../../access/gnupg-report.ts'
 import { type HmacName, type Keyring, runsCommands } from '../../access/keyring.ts'
 import type { StanzaIndex } from '../../access/matching.ts'
 import type { OpenerMemory } from '../../access/opener-memory.ts'
 import type { Policy } from '../../access/policy.ts'
-import type { StanzaEncryption, StanzaId } from '../../access/stanza.ts'
+import type { Stanza, StanzaEncryption, StanzaId } from '../../access/stanza.ts'
 import { USED_BEFORE } from '../../access/verdict.ts'
 import { latin1Text } from '../../bytes/text.ts'
 import { type CapturedPacket, wayOf } from '../../capture/capture.ts'
@@ -111,6 +112,7 @@ function decryptNow({ envelope, encryption }: Pending): Result<Decrypted, TrialF
 class KeyTrial {
   readonly #packet: Omit<CapturedPacket, 'payload'>
   readonly #envelope: Envelope
+  readonly #index: StanzaIndex
   readonly #openers: OpenerMemory
   readonly #isUsed: Receiving['isUsed']
   readonly #showsPackets: boolean
@@ -119,12 +121,15 @@ class KeyTrial {
   readonly #others: readonly Keyring[]
   /** How many have had their turn, the last opener included. */
   #tried = 0
+  /** By the first keys that open it, of those whose stanzas do not take its signature. */
+  #unwelcome: Knock | undefined
   #closest: { readonly failure: TrialFailure; readonly keyring: Keyring } | undefined
 
   constructor(packet: Omit<CapturedPacket, 'payload'>, envelope: Envelope, receiving: Receiving) {
     const { index, openers, isUsed, policy } = receiving
     this.#packet = packet
     this.#envelope = envelope
+    this.#index = index
     this.#openers = openers
     this.#isUsed = isUsed
     this.#showsPackets = policy.showsPackets === true
@@ -148,6 +153,7 @@ class KeyTrial {
       }
       this.#notOpened(authentic.failure, keyring)
     }
+    if (this.#unwelcome !== undefined) return { state: 'opened', knock: this.#unwelcome }
     return { state: 'refused', failure: this.#failure() }
   }
 
@@ -172,10 +178,24 @@ class KeyTrial {
       this.#notOpened(opened.failure, keyring)
       return this.next()
     }
-    this.#openers.remember(this.#packet.source, keyring)
-    const opening = knockOf(opened.value, keyring, this.#packet, this.#envelope)
+    const { source } = this.#packet
+    const welcome =
+      proof === undefined ? undefined : this.#index.stanzasFor(keyring, source).find((one) => takesReport(one, proof))
+    const opener = welcome ?? keyring.stanzas[0]
+    const opening = knockOf(opened.value, opener, this.#packet, this.#envelope)
     const knock = this.#showsPackets ? { ...opening, text: textOf(this.#envelope) } : opening
+    if (proof !== undefined && welcome === undefined) return this.#notWelcome({ ...knock, gnupg: proof })
+    this.#openers.remember(source, keyring)
     return { state: 'opened', knock: proof === undefined ? knock : { ...knock, gnupg: proof } }
+  }
+
+  /**
+   * No stanza of this keyring takes what GnuPG reports. Another keyring may have the same secret key, and know the
+   * signer. If none does, the warden says why.
+   */
+  #notWelcome(knock: Knock): Received {
+    this.#unwelcome ??= knock
+    return this.next()
   }
 
   #notOpened(failure: TrialFailure, keyring: Keyring): void {
@@ -251,14 +271,14 @@ function textOf({ ascii, prefixLength }: Envelope): string {
 
 function knockOf(
   { message, digest, fwknopDigest }: OpenedPacket,
-  { stanzas }: Keyring,
+  opener: Stanza,
   captured: Omit<CapturedPacket, 'payload'>,
   { forwardedFor, inRequest }: Envelope,
 ): Knock {
   const { source, sourcePort, destination, destinationPort, interfaceIndex } = captured
   const way = wayOf(captured)
   return {
-    openedBy: stanzas[0].id,
+    openedBy: opener.id,
     digest,
     fwknopDigest,
     message,

@@ -86,7 +86,12 @@ for (const [what, signature, age, isRemembered] of cases)
       return (last?.type === 'tally' && last.tally.refused['GNUPG_BUSY']) || 0
     }
     triage.look([packet('192.0.2.1', 1)])
-    const opened = { plaintext: encodeBase64(plaintext(age)), signature, attestation: encodeBase64(new Uint8Array(32)) }
+    const opened = {
+      plaintext: encodeBase64(plaintext(age)),
+      signature,
+      decryptIds: [],
+      attestation: encodeBase64(new Uint8Array(32)),
+    }
     desk.answered({ id: sent.shift()?.id, opened })
     assert.equal(messages.filter(({ type }) => type === 'knock').length, 1)
     // All places for strangers are taken.

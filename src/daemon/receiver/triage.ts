@@ -4,10 +4,10 @@
  */
 
 import { checkAge } from '../../access/age.ts'
+import { takesReport } from '../../access/gnupg-report.ts'
 import type { KeyringName } from '../../access/keyring.ts'
 import type { Policy } from '../../access/policy.ts'
-import { checkSignature } from '../../access/signature.ts'
-import { gnupgOf, type StanzaId } from '../../access/stanza.ts'
+import type { StanzaId } from '../../access/stanza.ts'
 import { type CapturedPacket, type Way, wayOf } from '../../capture/capture.ts'
 import { monotonic, systemClock } from '../../clock.ts'
 import type { FailureCode } from '../../failure-codes.ts'
@@ -191,10 +191,7 @@ export class Triage {
     if (gnupg === undefined || keyring === undefined) return
     if (!checkAge(message.timestamp, policy.maxAge, systemClock.now()).ok) return
     const { signature } = gnupg
-    const isAccepted = index.stanzasFor(keyring, source).some((stanza) => {
-      const rule = gnupgOf(stanza)?.signature
-      return rule !== undefined && checkSignature(rule, signature) === undefined
-    })
+    const isAccepted = index.stanzasFor(keyring, source).some((stanza) => takesReport(stanza, gnupg))
     if (isAccepted) this.#gnupg?.remember({ source }, signature.kind === 'verified' ? signature.primary : 'nobody')
   }
 

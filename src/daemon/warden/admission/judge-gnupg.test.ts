@@ -63,14 +63,14 @@ function messageFor(ports: string): Message {
   }
 }
 const digest = replayDigest(encodeText('a packet'))
-const honest = { decrypter, digest, signature: signed, message: messageFor('tcp/22') }
+const honest = { decrypter, digest, signature: signed, decryptIds: [], message: messageFor('tcp/22') }
 const knock: Knock = {
   openedBy: 1 as StanzaId,
   digest,
   fwknopDigest: digest as unknown as FwknopDigest,
   message: honest.message,
   packet: { source: must(parseAddress('192.0.2.1')), sourcePort: port(4000), destinationPort: port(62_201) },
-  gnupg: { signature: signed, attestation: attest(SECRET, honest) },
+  gnupg: { signature: signed, decryptIds: [], attestation: attest(SECRET, honest) },
 }
 
 test('what the GnuPG process vouches for is granted, once', async () => {
@@ -82,7 +82,7 @@ test('what the GnuPG process vouches for is granted, once', async () => {
 })
 
 const byOther: SignatureReport = { ...signed, fingerprint: other, primary: other }
-const { gnupg: _, ...withoutProof } = knock
+const { gnupg: vouched = assert.fail(), ...withoutProof } = knock
 const forged: [what: string, knock: Knock, code: string][] = [
   ['asks for another port', { ...knock, message: messageFor('tcp/23') }, 'GNUPG_FAILED'],
   ['says that it is another packet', { ...knock, digest: replayDigest(encodeText('another')) }, 'GNUPG_FAILED'],
@@ -90,21 +90,25 @@ const forged: [what: string, knock: Knock, code: string][] = [
     'says that another key signed',
     {
       ...knock,
-      gnupg: { signature: { ...signed, state: 'key expired' }, attestation: knock.gnupg?.attestation ?? assert.fail() },
+      gnupg: { ...vouched, signature: { ...signed, state: 'key expired' } },
     },
     'GNUPG_FAILED',
   ],
+  ['says that another key decrypted it', { ...knock, gnupg: { ...vouched, decryptIds: ['one'] } }, 'GNUPG_FAILED'],
   ['says that another keyring opened it', { ...knock, openedBy: 2 as StanzaId }, 'GNUPG_FAILED'],
   [
     'vouches by itself',
-    { ...knock, gnupg: { signature: signed, attestation: attest(encodeText('a guess'), honest) } },
+    { ...knock, gnupg: { ...vouched, attestation: attest(encodeText('a guess'), honest) } },
     'GNUPG_FAILED',
   ],
   ['leaves GnuPG out', withoutProof, 'WARDEN_FORBIDDEN'],
   ['says that a symmetric stanza is for GnuPG', { ...knock, openedBy: 3 as StanzaId }, 'WARDEN_FORBIDDEN'],
   [
     'has a packet that another key signed',
-    { ...knock, gnupg: { signature: byOther, attestation: attest(SECRET, { ...honest, signature: byOther }) } },
+    {
+      ...knock,
+      gnupg: { ...vouched, signature: byOther, attestation: attest(SECRET, { ...honest, signature: byOther }) },
+    },
     'ACCESS_SIGNATURE_DENIED',
   ],
 ]

@@ -109,7 +109,8 @@ function openersOf(knock: Knock, { index, isAttested }: Judging): Opener | Refus
   if (keyring === undefined || stanzas.length === 0) return refusal(FORBIDDEN)
   const { gnupg, digest, message } = knock
   if (gnupg !== undefined && keyring.encryption.kind === 'gnupg') {
-    const attested = { decrypter: decrypterName(keyring.encryption), digest, signature: gnupg.signature, message }
+    const { signature, decryptIds } = gnupg
+    const attested = { decrypter: decrypterName(keyring.encryption), digest, signature, decryptIds, message }
     if (isAttested?.(attested, gnupg.attestation) !== true) return refusal(NOT_ATTESTED, stanzas)
   }
   return { knock, keyring, stanzas }

@@ -9,6 +9,15 @@ import { readKeyring } from './read-keyring.ts'
 
 export type GnupgOrder = Pick<ToGnupg, 'keyrings' | 'decrypters'>
 
+/** A way to run gpg, which one or more stanzas have. */
+interface Way {
+  readonly gnupg: GnupgEncryption
+  /** The first of them. */
+  readonly stanza: Stanza
+  readonly decryptIds: Set<string>
+  anyKey: boolean
+}
+
 /**
  * @returns undefined for stanzas without GnuPG; CONFIG_UNREADABLE or CONFIG_EXPOSED for a keyring, CONFIG_INVALID_VALUE
  * for a GPG_EXE that is no program, at the stanza.
@@ -16,16 +25,21 @@ export type GnupgOrder = Pick<ToGnupg, 'keyrings' | 'decrypters'>
 export function gnupgOrder(
   stanzas: readonly Stanza[],
 ): Result<GnupgOrder | undefined, Failure<'CONFIG_UNREADABLE' | 'CONFIG_EXPOSED' | 'CONFIG_INVALID_VALUE'>> {
-  const ways = new Map<DecrypterName, { readonly gnupg: GnupgEncryption; readonly stanza: Stanza }>()
+  const ways = new Map<DecrypterName, Way>()
   for (const stanza of stanzas) {
     const gnupg = gnupgOf(stanza)
-    if (gnupg !== undefined && !ways.has(decrypterName(gnupg))) ways.set(decrypterName(gnupg), { gnupg, stanza })
+    if (gnupg === undefined) continue
+    const name = decrypterName(gnupg)
+    const way = ways.get(name) ?? { gnupg, stanza, decryptIds: new Set<string>(), anyKey: false }
+    ways.set(name, way)
+    if (gnupg.decryptId === undefined) way.anyKey = true
+    else way.decryptIds.add(gnupg.decryptId)
   }
   if (ways.size === 0) return ok(undefined)
   const keyrings = new Map<string, GnupgOrder['keyrings'][number]>()
   const decrypters: GnupgOrder['decrypters'][number][] = []
-  for (const [name, { gnupg, stanza }] of ways) {
-    const { home, program, decryptId, passphrase } = gnupg
+  for (const [name, { gnupg, stanza, decryptIds, anyKey }] of ways) {
+    const { home, program, passphrase } = gnupg
     const at = stanza.location
     if (!isExecutable(program)) {
       const detail = `GPG_EXE: ${program} is not a program that can be run (Debian: package gnupg)`
@@ -38,8 +52,7 @@ export function gnupgOrder(
       keyrings.set(home, { home, files: files.value })
     }
     decrypters.push({
-      ...{ name, home, program },
-      ...(decryptId !== undefined && { decryptId }),
+      ...{ name, home, program, anyKey, decryptIds: [...decryptIds] },
       ...(passphrase !== undefined && { passphrase: Buffer.from(exposeKey(passphrase)).toString('base64') }),
     })
   }
