@@ -70,3 +70,5 @@ complete -c fwknop -l NAT-access -x -d 'as in fwknop 1.9: the public PORT leads 
 complete -c fwknop -l NAT-local -d 'as in fwknop 1.9: the public port (55000, or that of --NAT-access) leads to the -A port'
 complete -c fwknop -l HTTP -d 'as in fwknop 1.9: the same as -P http'
 complete -c fwknop -l HTTP-proxy -x -d 'as in fwknop 1.9: the same as -H, or $http_proxy'
+complete -c fwknop -l HTTP-proxy-user -x -d 'as in fwknop 1.9: the user name for the proxy'
+complete -c fwknop -l HTTP-proxy-password -x -d 'as in fwknop 1.9: the password for the proxy. For a moment every user of this host can see it'

@@ -4,7 +4,7 @@
  */
 
 import { trimBlanks } from '../bytes/text.ts'
-import { EncryptionKey, HmacKey } from '../packet/key.ts'
+import { EncryptionKey, HmacKey, SigningPassphrase } from '../packet/key.ts'
 import { parseKeyBase64, parseKeyText } from '../packet/key-text.ts'
 import type { Failure } from '../result.ts'
 import { type Result, refuse } from '../result.ts'
@@ -13,6 +13,7 @@ import { keyMissing } from './key-missing.ts'
 const kinds = {
   encryption: { make: EncryptionKey, text: 'KEY', base64: 'KEY_BASE64' },
   hmac: { make: HmacKey, text: 'HMAC_KEY', base64: 'HMAC_KEY_BASE64' },
+  passphrase: { make: SigningPassphrase, text: 'GPG_SIGNING_PW', base64: 'GPG_SIGNING_PW_BASE64' },
 } as const
 
 type KeyFileFailure = Failure<'CONFIG_SYNTAX' | 'KEY_MISSING' | 'KEY_INVALID'>
@@ -27,7 +28,20 @@ export function findHmacKey(file: string, text: string, server: string): Result<
   return find(file, text, server, kinds.hmac)
 }
 
+/** The passphrase of the GnuPG key that signs, from the same file. @param server as the user named it. */
+export function findPassphrase(file: string, text: string, server: string): Result<SigningPassphrase, KeyFileFailure> {
+  return find(file, text, server, kinds.passphrase)
+}
+
 const LINE = /^(?<name>[^\t\v\f\r ]+?)(?::[\t\v\f\r ]*|[\t\v\f\r ]+)(?<value>[^\t\v\f\r ]+)$/s
+
+/** As in fwknop, all behind `SERVER:` is the key, with the blanks in it. */
+function lineOf(server: string, line: string): { readonly name: string; readonly value: string } | undefined {
+  const name = line.slice(0, server.length)
+  const value = trimBlanks(line.slice(server.length + 1))
+  const isFor = name.toLowerCase() === server.toLowerCase() && line[server.length] === ':'
+  return isFor && value !== '' ? { name, value } : undefined
+}
 
 interface Kind<Key> {
   readonly make: { fromBytes(bytes: Uint8Array): Result<Key, Failure<'KEY_INVALID'>> }
@@ -43,7 +57,7 @@ function find<Key>(file: string, text: string, server: string, kind: Kind<Key>):
     const line = trimBlanks(raw)
     if (line === '' || /^[#;]/.test(line)) continue
     const at = { file, line: i + 1 }
-    const { name, value } = LINE.exec(line)?.groups ?? {}
+    const { name, value } = lineOf(server, line) ?? LINE.exec(line)?.groups ?? {}
     // Shows nothing of the line: any word of it may be the key.
     if (name === undefined || value === undefined)
       return refuse('CONFIG_SYNTAX', 'a line must be “SERVER: KEY”', { at })

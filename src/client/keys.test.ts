@@ -60,6 +60,32 @@ describe('the keys of a knock', () => {
     )
     refused(await loadKeys({ encryptionKey: { file: '/nowhere' } }, 'host', ask), 'CONFIG_UNREADABLE', /\/nowhere/)
   })
+  describe('of GnuPG', () => {
+    const byGnupg = { gpg: true, gpgRecipient: 'server', gpgSigner: 'me', gpgHome: '/home' }
+    const passphrase = async (settings: object) => {
+      const { encryption } = must(await loadKeys({ ...byGnupg, ...settings }, 'host', ask))
+      assert(encryption.kind === 'gnupg')
+      const { passphrase: it } = encryption
+      return typeof it === 'string' ? it : Buffer.from(exposeKey(it)).toString()
+    }
+    const stored = { encryptionKey: { file: file('passphrase', 'host: open sesame\n', 0o600) } }
+    for (const [what, settings, expected, prompts] of [
+      ['a key file', stored, 'open sesame', 0],
+      ['the agent, before a key file', { ...stored, gpgAgent: true }, 'agent', 0],
+      ['nobody, for a key without one', { ...stored, gpgNoPassphrase: true }, 'none', 0],
+      ['nobody, where nothing is signed', { ...stored, gpgSigner: undefined }, 'none', 0],
+      ['the user', {}, 'typed', 1],
+      ['the user, and not from a key of the cipher', { encryptionKey }, 'typed', 1],
+    ] as const)
+      it(`have their passphrase from ${what}`, async () => {
+        assert.equal(await passphrase(settings), expected)
+        assert.equal(asked.splice(0).length, prompts)
+      })
+    it('have none from a file that others can read', async () => {
+      const open = { encryptionKey: { file: file('open-passphrase', 'host: open sesame', 0o644) } }
+      refused(await loadKeys({ ...byGnupg, ...open }, 'host', ask), 'CONFIG_EXPOSED', /others/)
+    })
+  })
   it('know no HMAC in mode legacy', async () => {
     refused(
       await loadKeys({ encryptionKey, hmacKey, encryptionMode: 'legacy' }, 'host', ask),

@@ -1,5 +1,6 @@
 /** The keys of a knock: from settings, from a key file, or from the user, who is asked without echo. */
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import type { ClientSettings } from '../config/client/layer.ts'
 import { DEFAULT_DIGEST_TYPE, type DigestType } from '../packet/digest-type.ts'
 import { DEFAULT_ENCRYPTION_MODE, type EncryptionMode } from '../packet/encryption-mode.ts'
@@ -7,7 +8,7 @@ import { EncryptionKey, HmacKey, SigningPassphrase } from '../packet/key.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { readSecretFile } from '../system/user-file.ts'
 import { homeDirectory } from './home.ts'
-import { findEncryptionKey, findHmacKey } from './key-file.ts'
+import { findEncryptionKey, findHmacKey, findPassphrase } from './key-file.ts'
 import { keyMissing } from './key-missing.ts'
 
 /** Client and server have the same key. */
@@ -82,7 +83,7 @@ export async function loadKeys(
     return refuse('CONFIG_CONFLICT', 'mode legacy is for fwknop before 2.5, which has no HMAC: leave the HMAC key out')
 
   const encryption = await (byGnupg
-    ? findGnupgKeys(settings, ask)
+    ? findGnupgKeys(settings, server, ask)
     : findSymmetricKeys({ source: settings.encryptionKey, mode }, server, ask))
   if (!encryption.ok) return encryption
   const keys: Keys = { encryption: encryption.value }
@@ -115,18 +116,30 @@ async function findSymmetricKeys(
   return key.ok ? ok({ kind: 'symmetric', key: key.value, mode }) : key
 }
 
-async function findGnupgKeys(settings: ClientSettings, ask: AskSecret): Promise<Result<GnupgKeys, Failure>> {
+async function findGnupgKeys(
+  settings: ClientSettings,
+  server: string,
+  ask: AskSecret,
+): Promise<Result<GnupgKeys, Failure>> {
   const { gpgRecipient: recipient, gpgSigner: signer, gpgHome, gpgProgram } = settings
   if (recipient === undefined) return keyMissing.noRecipient()
-  const home = gpgHome ?? defaultGnupgHome()
-  if (home === undefined)
+  const named = gpgHome ?? defaultGnupgHome()
+  if (named === undefined)
     return refuse('GNUPG_FAILED', 'this user has no home directory: name the keyring with --gpg-home-dir')
-  const passphrase = await findPassphrase(settings, ask)
+  // gpg is started in another folder.
+  const home = resolve(named)
+  if (!existsSync(home)) return refuse('GNUPG_FAILED', `GPG_HOMEDIR: there is no folder ${home}`)
+  const passphrase = await passphraseOf(settings, server, ask)
   if (!passphrase.ok) return passphrase
   return ok({
-    ...{ kind: 'gnupg', recipient, home, program: gpgProgram ?? DEFAULT_GPG, passphrase: passphrase.value },
+    ...{ kind: 'gnupg', recipient, home, program: pathOf(gpgProgram ?? DEFAULT_GPG), passphrase: passphrase.value },
     ...(signer !== undefined && { signer }),
   })
+}
+
+/** A name without a slash is looked for in PATH. */
+function pathOf(program: string): string {
+  return program.includes('/') ? resolve(program) : program
 }
 
 /** As gpg has it: GNUPGHOME, else `.gnupg` in the home directory. */
@@ -137,15 +150,34 @@ function defaultGnupgHome(): string | undefined {
   return home === undefined ? undefined : join(home, '.gnupg')
 }
 
-async function findPassphrase(
-  { gpgSigner, gpgAgent, gpgNoPassphrase, gpgPassphrase }: ClientSettings,
+async function passphraseOf(
+  settings: ClientSettings,
+  server: string,
   ask: AskSecret,
 ): Promise<Result<GnupgKeys['passphrase'], Failure>> {
+  const { gpgSigner, gpgAgent, gpgNoPassphrase, gpgPassphrase } = settings
   if (gpgPassphrase !== undefined) return ok(gpgPassphrase)
   if (gpgAgent === true) return ok('agent')
   if (gpgNoPassphrase === true || gpgSigner === undefined) return ok('none')
-  const typed = await ask(`Passphrase of the GnuPG key ${gpgSigner}`, 'gpg-agent')
-  return typed.ok ? SigningPassphrase.fromBytes(typed.value) : typed
+  return find(
+    passphraseFile(settings),
+    server,
+    findPassphrase,
+    () => ask(`Passphrase of the GnuPG key ${gpgSigner}`, 'gpg-agent'),
+    SigningPassphrase,
+  )
+}
+
+/** As in fwknop, the key file (`-G`) holds the passphrase. A key of the symmetric cipher is not for gpg. */
+function passphraseFile({ encryptionKey }: ClientSettings): { readonly file: string } | undefined {
+  return encryptionKey !== undefined && 'file' in encryptionKey ? encryptionKey : undefined
+}
+
+/** Whether a packet by GnuPG needs a passphrase that no setting holds. */
+export function asksForPassphrase(settings: ClientSettings): boolean {
+  const { gpgSigner, gpgAgent, gpgNoPassphrase, gpgPassphrase } = settings
+  const known = gpgAgent === true || gpgNoPassphrase === true || gpgPassphrase !== undefined
+  return gpgSigner !== undefined && !known && passphraseFile(settings) === undefined
 }
 
 async function find<Key>(

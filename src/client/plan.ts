@@ -9,7 +9,7 @@ import { parseNatHost } from '../packet/nat-target.ts'
 import { parseUsername } from '../packet/username.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
 import { deliveryFor } from './delivery-for.ts'
-import { type AskSecret, loadKeys } from './keys.ts'
+import { type AskSecret, asksForPassphrase, loadKeys } from './keys.ts'
 import { type KnockPlan, type KnockWorld, readUint16 } from './knock.ts'
 import type { OwnAddress } from './own-address/find.ts'
 import { type PlanOptions, settingsFromOptions } from './plan-options.ts'
@@ -105,7 +105,9 @@ export async function planKnock(
     const { encryptionKey, hmacKey } = settings
     const byGnupg = settings.gpg === true || settings.encryptionMode === 'asymmetric'
     const missing = byGnupg
-      ? settings.gpgRecipient === undefined && 'GPG_RECIPIENT'
+      ? settings.gpgRecipient === undefined
+        ? 'GPG_RECIPIENT'
+        : asksForPassphrase(settings) && 'GPG_SIGNING_PW'
       : encryptionKey === undefined && 'KEY_BASE64'
     const setting = missing || (hmacKey === undefined ? 'HMAC_KEY_BASE64' : undefined)
     return lacking(keys.failure, setting)

@@ -1,5 +1,6 @@
 /** Seals a message by GnuPG (docs/WIRE.md § 7). Loaded only by a knock that uses it. */
 import { gpgEncrypt } from '../gpg/encrypt.ts'
+import type { GpgProgram } from '../gpg/program.ts'
 import type { DigestType } from '../packet/digest-type.ts'
 import { exposeKey } from '../packet/key.ts'
 import type { OutgoingMessage } from '../packet/message-fields.ts'
@@ -14,16 +15,22 @@ const LIMIT = { agent: milliseconds(120_000), alone: milliseconds(20_000) }
 /** @returns the text for the wire; `SPA_MESSAGE_INVALID` for what fits no packet; `GNUPG_FAILED` with gpg's reason. */
 export async function sealByGnupg(
   message: OutgoingMessage,
-  { recipient, signer, home, program, passphrase }: GnupgKeys,
+  keys: GnupgKeys,
   { digestType, hmac }: { readonly digestType: DigestType; readonly hmac: Keys['hmac'] },
 ): Promise<Result<string, Failure>> {
   const plaintext = composePlaintext(message, { digestType })
   if (!plaintext.ok) return plaintext
-  const encrypt = gpgEncrypt({
+  const { recipient, signer } = keys
+  const encrypt = gpgEncrypt(gpgFor(keys))
+  const encrypted = await encrypt(plaintext.value, { recipient, ...(signer !== undefined && { signer }) })
+  return encrypted.ok ? sealGnupgMessage(encrypted.value, hmac) : encrypted
+}
+
+/** How gpg is called with these keys. */
+export function gpgFor({ home, program, passphrase }: GnupgKeys): GpgProgram {
+  return {
     ...{ program, home, env: { ...process.env, LC_ALL: 'C' } },
     passphrase: typeof passphrase === 'string' ? passphrase : exposeKey(passphrase),
     limit: passphrase === 'agent' ? LIMIT.agent : LIMIT.alone,
-  })
-  const encrypted = await encrypt(plaintext.value, { recipient, ...(signer !== undefined && { signer }) })
-  return encrypted.ok ? sealGnupgMessage(encrypted.value, hmac) : encrypted
+  }
 }

@@ -1,8 +1,10 @@
 /** `fwknop` as a person or a script runs it. What it sends is in test/interop/fwknop-client.test.ts. */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, statSync, symlinkSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { gnupgKeys, keyringFor } from '../support/gnupg.ts'
 import { fwknopCommand, Home } from './ghostport.ts'
 
 const KEYS = ['--key-rijndael', 'one', '--key-hmac', 'two']
@@ -179,6 +181,80 @@ describe('fwknop', () => {
     assert.equal((await home.fwknop([...words, '--stdin'], { input: 'one\n' })).status, 1)
   })
 
+  it('mends a [default] that contradicts itself, and only there', async () => {
+    const text = '[default]\nSPOOF_SOURCE_IP nowhere\n\n[x]\nACCESS tcp/1\n'
+    const rc = home.write('mend', text)
+    const save = [...TEST, '--rc-file', rc, '--save-rc-stanza', '-P', 'udpraw', '-Q', '192.0.2.1']
+    assert.equal((await home.fwknop([...save, '-n', 'x'])).status, 1)
+    assert.equal(read('mend'), text)
+    const { status, stderr } = await home.fwknop([...save, '-n', 'default'])
+    assert.equal(status, 0, stderr)
+    assert.match(read('mend'), /^SPOOF_SOURCE_IP +192\.0\.2\.1$/m)
+  })
+
+  it('dates a packet by +1H of the rc file', async () => {
+    const rc = home.write('late', '[default]\nTIME_OFFSET +1H\n')
+    const { stdout } = await home.fwknop([...TEST, '--rc-file', rc])
+    const ahead = Number(/Timestamp: ([0-9]+)/.exec(stdout)?.[1]) - Date.now() / 1000
+    assert.ok(Math.abs(ahead - 3600) < 60, `${ahead} s ahead`)
+  })
+
+  describe('with GnuPG', () => {
+    const knock = ['-A', 'tcp/22', '-s', '-D', '127.0.0.1', '-T', '-v', '--gpg-signer-key', 'client25519@spa.test']
+    const toServer = [...knock, '--gpg-recipient-key', 'server2048@spa.test']
+    const passphrase = ['--get-key', 'passphrase']
+    before(() => home.write('passphrase', '127.0.0.1: open sesame\n'))
+
+    it('takes the passphrase from a key file, and the keyring from a relative path', async (t) => {
+      const keyring = keyringFor(t, ['server2048'])
+      keyring.gpg('--passphrase', 'open sesame', '--pinentry-mode', 'loopback', '--quick-gen-key', 'locked@x.test')
+      execFileSync('gpgconf', ['--homedir', keyring.home, '--kill', 'gpg-agent'])
+      const words = [
+        ...toServer,
+        '--gpg-signer-key',
+        'locked@x.test',
+        '--gpg-home-dir',
+        relative(home.path, keyring.home),
+      ]
+      const asking = await home.fwknop(words)
+      assert.equal(asking.status, 1)
+      assert.match(asking.stderr, /Passphrase of the GnuPG key locked@x\.test cannot be asked for/)
+      home.write('wrong', '127.0.0.1: sesame\n')
+      const wrong = await home.fwknop([...words, '--get-key', 'wrong'])
+      assert.match(wrong.stderr, /the passphrase of “locked@x\.test” is wrong/)
+      const { status, stdout, stderr } = await home.fwknop([...words, ...passphrase])
+      assert.equal(status, 0, stderr)
+      assert.match(stdout, /Dump of the Decoded Data\n[\s\S]*GPG sig verify: Yes\n +GPG sig ID: [0-9A-F]{8}\n/)
+    })
+
+    it('says who signed a packet, once it is decrypted again', async (t) => {
+      const keyring = keyringFor(t, ['server2048', 'client25519'])
+      const { stdout } = await home.fwknop([...toServer, ...passphrase, '--gpg-home-dir', keyring.home])
+      const [made = '', again = ''] = stdout.split('Dump of the Decoded Data')
+      assert.match(made, /GPG signer: client25519@spa\.test\n +GPG recipient: server2048@spa\.test\n/)
+      assert.doesNotMatch(made, /GPG sig v/)
+      assert.match(again, new RegExp(`GPG sig fpr: ${gnupgKeys.client25519.primary}\\n`))
+      assert.match(again, /Message String: 0\.0\.0\.0,tcp\/22\n/)
+    })
+
+    it('says that the packet is for a key elsewhere', async (t) => {
+      const keyring = keyringFor(t, ['server2048', 'client25519'])
+      keyring.gpg('--yes', '--delete-secret-keys', gnupgKeys.server2048.primary)
+      const { status, stdout, stderr } = await home.fwknop([...toServer, ...passphrase, '--gpg-home-dir', keyring.home])
+      assert.equal(status, 0, stderr)
+      assert.match(stderr, /^GPG ERR: No access to recipient private key\?\nThe packet is not decrypted again: /m)
+      assert.doesNotMatch(stdout, /Decoded/)
+    })
+
+    it('says which file is missing', async () => {
+      const folder = await home.fwknop([...toServer, ...passphrase, '--gpg-home-dir', 'nowhere'])
+      assert.match(folder.stderr, /^Unable to stat the given GPG home directory\n.*: there is no folder .*\/nowhere \[/)
+      const program = await home.fwknop([...toServer, ...passphrase, '--gpg-home-dir', '.', '--gpg-exe', './nothing'])
+      assert.match(program.stderr, /^Unable to stat the given GPG executable\n.*\/nothing cannot be started/)
+      assert.equal(program.status, 1)
+    })
+  })
+
   const refused: [words: string, says: RegExp][] = [
     ['-A tcp/22 -s', /^Must use --destination unless --test mode is used\n/],
     ['-A tcp/22 -D 127.0.0.1', /^Must use one of \[-s\|-R\|-a\]/],
@@ -229,18 +305,31 @@ describe('fwknop', () => {
     ['-A tcp/22 -s -D 127.0.0.1 --key-rijndael abc --key-len 4', /the key of --key-rijndael has 3 bytes/],
     ['-A tcp/22 -s -D 127.0.0.1 --hmac-key-len 4', /--hmac-key-len is for --key-gen/],
     ['--rc-file rc-loud -A tcp/22', /^Parameter error in rc-loud, line 2\n.*VERBOSE/],
+    ['-A tcp/22 -s -D 127.0.0.1 -f -2', /^--fw-timeout must be within \[0-65535\]\n/],
+    [
+      '-A tcp/22 -R -D 127.0.0.1 --resolve-http-only --resolve-url https://x/ --key-rijndael a',
+      /^https is not supported/,
+    ],
+    [`-A tcp/22 -R -D 127.0.0.1 --resolve-url http://127.0.0.1/${'A'.repeat(1023)}`, /^Error parsing resolve URL/],
+    [
+      '--rc-file rc-hmac -A tcp/22',
+      /^Parameter error in rc-hmac, line 2: HMAC_DIGEST_TYPE argument must be one of \{md5,/,
+    ],
+    ['-k --save-rc-stanza -D host --key-rijndael a', /--key-gen makes new keys, and --key-rijndael names one/],
+    ['-k --save-rc-stanza -D host --get-hmac-key f', /--key-gen makes new keys, and --get-hmac-key names one/],
     ['--bogus', /there is no option --bogus/],
     ['--key x', /--key is ambiguous/],
     ['-E', /-E needs a value/],
     ['-b', /no effect without --save-packet/],
     ['--force-stanza', /no effect without --save-rc-stanza/],
     ['--fault-injection-tag x', /fwknop’s own tests/],
-    ['--rc-file rc-bad -A tcp/22', /^Parameter error in rc-bad, line 2\n.*DIGEST_TYPE/],
+    ['--rc-file rc-bad -A tcp/22', /^Parameter error in rc-bad, line 2: DIGEST_TYPE argument must be one of/],
     ['--rc-file rc-worse -A tcp/22', /^Invalid entry in rc-worse, line 2\n/],
   ]
   for (const [words, says] of refused)
     it(`“${words}” is refused with 1`, async () => {
       home.write('rc-bad', '[default]\nDIGEST_TYPE invalid\n')
+      home.write('rc-hmac', '[default]\nHMAC_DIGEST_TYPE invalid\n')
       home.write('rc-loud', '[default]\nVERBOSE 100\n')
       home.write('rc-worse', '[default]\nDIGEST_TYPE #\n')
       const { status, stderr, stdout } = await home.fwknop(words.split(' '))

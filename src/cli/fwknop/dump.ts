@@ -1,6 +1,7 @@
 /** What `fwknop` shows of a packet with `-T` and `-v`: the names and the order of the fields are fwknop's. */
+import type { SignatureReport } from '../../access/signature.ts'
 import { latin1Text } from '../../bytes/text.ts'
-import type { Keys } from '../../client/keys.ts'
+import type { GnupgKeys, Keys } from '../../client/keys.ts'
 import type { SealedKnock } from '../../client/knock.ts'
 import { DEFAULT_DIGEST_TYPE, type DigestType, encodedDigestLength } from '../../packet/digest-type.ts'
 import type { EncryptionMode } from '../../packet/encryption-mode.ts'
@@ -27,6 +28,32 @@ const typeNames: Readonly<Record<MessageType, string>> = {
   4: 'Client timeout NAT access msg',
   5: 'Local NAT access msg',
   6: 'Client timeout local NAT access msg',
+}
+
+/** What gpg is called with for a packet, in fwknop’s order. */
+function gnupgRows({ signer, recipient, home, program }: GnupgKeys, signature?: SignatureReport): readonly string[] {
+  return [
+    row('GPG signer', signer ?? '<NULL>'),
+    row('GPG recipient', recipient),
+    ...(signature === undefined ? [] : signatureRows(signature)),
+    row('GPG home dir', home),
+    row('GPG exe', program),
+  ]
+}
+
+/** fwknop says “Yes” before it has verified anything; here it is the result. */
+function signatureRows(signature: SignatureReport): readonly string[] {
+  const verified = signature.kind === 'verified' ? signature : undefined
+  const fingerprint = verified?.fingerprint
+  return [
+    row('GPG sig verify', verified?.state === 'good' ? 'Yes' : `No (${verified?.state ?? reasonOf(signature)})`),
+    row('GPG sig ID', fingerprint?.slice(-8) ?? '<NULL>'),
+    row('GPG sig fpr', fingerprint ?? '<NULL>'),
+  ]
+}
+
+function reasonOf(signature: SignatureReport): string {
+  return signature.kind === 'unverified' ? signature.why : 'not signed'
 }
 
 /** How the packet was made. */
@@ -70,13 +97,14 @@ export function dumpOf({ message, text }: SealedKnock, { keys, digestType, proto
 
 /**
  * @param text the packet as it goes over the wire.
- * @param decoded a packet that was opened again is shown without its HMAC, as in fwknop.
+ * @param decoded a packet that was opened again is shown without its HMAC, as in fwknop. By GnuPG, its signature is
+ * shown.
  */
 export function dump(
   fields: MessageFields,
   text: string,
   { keys, digestType = DEFAULT_DIGEST_TYPE, protocol }: Making,
-  decoded = false,
+  decoded?: { readonly signature?: SignatureReport },
 ): readonly string[] {
   const { encryption, hmac } = keys
   const plaintext = latin1Text(encodeFields(fields, { digestType, padded: isPerlEra(protocol) }))
@@ -92,10 +120,11 @@ export function dump(
       'Encryption Mode',
       encryption.kind === 'symmetric' ? numbered(modeNumbers[encryption.mode], encryption.mode) : '7 (Asymmetric)',
     ),
+    ...(encryption.kind === 'gnupg' ? gnupgRows(encryption, decoded?.signature) : []),
     row('Encoded Data', plaintext.slice(0, cut)),
     row('SPA Data Digest', plaintext.slice(cut + 1)),
     row('HMAC', tagLength === 0 ? '<NULL>' : text.slice(-tagLength)),
-    row('Final SPA Data', decoded ? text.slice(0, text.length - tagLength) : text),
+    row('Final SPA Data', decoded !== undefined ? text.slice(0, text.length - tagLength) : text),
     '',
   ]
 }

@@ -90,6 +90,9 @@ function contradiction(given: FwknopGiven, again: boolean): Result<void, Failure
     if (given['named-config'] !== undefined) return refuse('CLI_USAGE', 'Cannot set stanza name in --no-rc-file mode.')
     if (given['stanza-list'] > 0) return refuse('CLI_USAGE', 'Cannot list stanzas in --no-rc-file mode.')
   }
+  const both = savesTwoKeys(given)
+  if (both !== undefined)
+    return refuse('CLI_USAGE', `--key-gen makes new keys, and --${both} names one: leave out one of the two`)
   const length = wrongLength(given)
   if (!length.ok) return length
   if (given['force-stanza'] > 0 && given['save-rc-stanza'] === 0)
@@ -97,6 +100,20 @@ function contradiction(given: FwknopGiven, again: boolean): Result<void, Failure
   if (given['save-packet-append'] > 0 && given['save-packet'] === undefined)
     return refuse('CLI_USAGE', '--save-packet-append (-b) has no effect without --save-packet FILE (-B)')
   return ok(undefined)
+}
+
+/** @returns an option whose key would be saved beside the new keys of `--key-gen`. */
+function savesTwoKeys(given: FwknopGiven): keyof FwknopGiven | undefined {
+  if (given['save-rc-stanza'] === 0 || (given['key-gen'] === 0 && given['key-gen-file'] === undefined)) return undefined
+  const naming = [
+    'key-rijndael',
+    'key-base64-rijndael',
+    'get-key',
+    'key-hmac',
+    'key-base64-hmac',
+    'get-hmac-key',
+  ] as const
+  return naming.find((name) => given[name] !== undefined)
 }
 
 /** Beside a key, `--key-len` says how long the key is. */
@@ -149,7 +166,7 @@ async function saveToStanza(
   }
   if (file === undefined) return refuse('CLI_USAGE', 'there is no rc file to save in')
   const { changesOf, describeChange, judgeFile, saveStanza } = await import('./save-stanza.ts')
-  const usable = judgeFile(file)
+  const usable = judgeFile(file, stanza)
   if (!usable.ok) return usable
   const read = settingsFromOptions(planOptionsOf(given))
   if (!read.ok) return read

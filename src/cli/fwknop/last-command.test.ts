@@ -13,7 +13,14 @@ function saved(argv: readonly string[], withKeys = false): string {
 
 describe('the saved command line', () => {
   it('holds no key, however its option is spelled', () => {
-    for (const option of ['--key-rijndael', '--key-r', '--key-base64-rijndael', '--key-base64-h', '--key-hmac'])
+    for (const option of [
+      '--key-rijndael',
+      '--key-r',
+      '--key-base64-rijndael',
+      '--key-base64-h',
+      '--key-hmac',
+      '--HTTP-proxy-p',
+    ])
       for (const words of [[option, 'SECRET'], [`${option}=SECRET`]])
         assert.equal(saved(['-D', 'host', ...words, '-s']), 'fwknop -D host -s')
     assert.equal(saved(['-H', 'http://ada:SECRET@proxy:80', '-s']), 'fwknop -s')

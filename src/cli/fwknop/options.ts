@@ -46,6 +46,11 @@ const own = {
   'NAT-local': { help: 'as in fwknop 1.9: the public port (55000, or that of --NAT-access) leads to the -A port' },
   HTTP: { help: 'as in fwknop 1.9: the same as -P http' },
   'HTTP-proxy': { value: 'URL', optionalValue: true, help: 'as in fwknop 1.9: the same as -H, or $http_proxy' },
+  'HTTP-proxy-user': { value: 'NAME', help: 'as in fwknop 1.9: the user name for the proxy' },
+  'HTTP-proxy-password': {
+    value: 'TEXT',
+    help: 'as in fwknop 1.9: the password for the proxy. For a moment every user of this host can see it',
+  },
 } as const
 
 export const fwknopOptions = { ...shared, ...own } as const satisfies Record<string, OptionSpec>
@@ -59,4 +64,5 @@ export const secretOptions: ReadonlySet<string> = new Set([
   'key-base64-rijndael',
   'key-hmac',
   'key-base64-hmac',
+  'HTTP-proxy-password',
 ])

@@ -106,12 +106,15 @@ function inFwknopsForm(name: ClientSettingName, value: string): string {
   }
 }
 
-/** [default] counts for each knock: a file in which it cannot be used is not added to. */
-export function judgeFile(file: string): Result<void, Failure> {
+/**
+ * [default] counts for each knock: a file in which it cannot be used is not added to. Where [default] itself is
+ * changed, the changed one counts.
+ */
+export function judgeFile(file: string, stanza: string): Result<void, Failure> {
   const read = readUserFile(file)
   if (!read.ok) return read
   const rc = parseFwknoprc(file, read.value?.text ?? '')
-  const settings = rc.ok ? rc.value.settings() : rc
+  const settings = !rc.ok || stanza.toLowerCase() === 'default' ? rc : rc.value.settings()
   return settings.ok ? ok(undefined) : settings
 }
 

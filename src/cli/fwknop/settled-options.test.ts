@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { settingsFromOptions } from '../../client/plan-options.ts'
 import { settle } from '../../config/client/layer.ts'
+import { exposeKey } from '../../packet/key.ts'
 import { ok } from '../../result.ts'
 import { knockFlags } from '../knock/knock-flags.ts'
 import { getopt } from '../terminal/getopt.ts'
@@ -19,6 +20,8 @@ function settings(line: string, environment: NodeJS.ProcessEnv = {}) {
   const read = settingsFromOptions(flags.value.options)
   return read.ok ? ok(settle([read.value])) : read
 }
+
+const proxied = { transport: 'http', httpProxy: { host: 'p.example' } }
 
 describe('the options of fwknop', () => {
   const cases: [line: string, settings: object | RegExp][] = [
@@ -47,7 +50,22 @@ describe('the options of fwknop', () => {
     ['--http proxy.example:3128', { transport: 'http', httpProxy: { host: 'proxy.example', port: 3128 } }],
     ['--HTTP --HTTP-proxy=http://proxy.example', { transport: 'http', httpProxy: { host: 'proxy.example' } }],
     ['--resolve-u ip.example', { resolveOwn: true, resolveUrl: [{ host: 'ip.example', path: '/' }] }],
+    [
+      '--HTTP --HTTP-proxy http://proxy.example:3128',
+      { transport: 'http', httpProxy: { host: 'proxy.example', port: 3128 } },
+    ],
+    [
+      '--HTTP-proxy http://p.example --HTTP-proxy-user ada -s',
+      { ...proxied, httpProxyUser: 'ada', allow: 'packet-source' },
+    ],
+    ['--HTTP-proxy http://ada:@p.example', { ...proxied, httpProxyUser: 'ada' }],
+    [
+      '--HTTP-proxy http://eve:x@p.example --HTTP-proxy-user ada --HTTP-proxy-password=',
+      /--http-proxy-password: .* empty/,
+    ],
+    ['-H http://ada:x@p.example', /HTTP_PROXY_USER and HTTP_PROXY_PASSWORD|settings of their own/],
     ['--HTTP-proxy', /http_proxy/],
+    ['--HTTP-proxy -s', /http_proxy/],
     ['--key', /ambiguous/],
     ['--nat', /ambiguous/],
     ['-a', /needs a value/],
@@ -59,6 +77,19 @@ describe('the options of fwknop', () => {
       if (expected instanceof RegExp) assert.match(result.ok ? '' : result.failure.detail, expected)
       else assert.deepEqual(result, { ok: true, value: expected })
     })
+
+  it('have the login of a proxy from its URL, and from the options before it', () => {
+    const password = (line: string, environment?: NodeJS.ProcessEnv) => {
+      const result = settings(line, environment)
+      const { httpProxyUser: user, httpProxyPassword: secret } = result.ok ? result.value : {}
+      assert(secret !== undefined && secret !== null && 'key' in secret)
+      return [user, Buffer.from(exposeKey(secret.key)).toString()]
+    }
+    assert.deepEqual(password('--HTTP-proxy http://ada:a:b@p.example:80'), ['ada', 'a:b'])
+    assert.deepEqual(password('--HTTP-proxy', { http_proxy: 'http://ada:pw@p.example/' }), ['ada', 'pw'])
+    const line = '--HTTP-proxy=http://eve:x@p.example --HTTP-proxy-user ada --HTTP-proxy-password=pw'
+    assert.deepEqual(password(line), ['ada', 'pw'])
+  })
 
   it('have the letters and the names of fwknop 2.6', () => {
     const letters = Object.values<OptionSpec>(fwknopOptions).flatMap(({ short, value }) =>

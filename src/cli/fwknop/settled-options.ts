@@ -80,8 +80,13 @@ function renameOld(
   if (typeof proxy === 'string') {
     const named = proxy === '' ? (environment['http_proxy'] ?? environment['HTTP_PROXY']) : proxy
     if (!named) return refuse('CLI_USAGE', '--HTTP-proxy needs a value, or the environment variable http_proxy')
-    options['http-proxy'] = named
+    const [, user, password, rest] = /^http:\/\/([^@/:]+):([^@/]*)@(.*)$/i.exec(named) ?? []
+    options['http-proxy'] = rest ?? named
+    options['http-proxy-user'] = user
+    options['http-proxy-password'] = password === '' ? undefined : password
   }
+  for (const name of ['user', 'password'])
+    if (isGiven(`HTTP-proxy-${name}`)) options[`http-proxy-${name}`] = options[`HTTP-proxy-${name}`]
   return ok(local || typeof access === 'string')
 }
 

@@ -4,6 +4,7 @@
  */
 import { NO_SERVER } from '../../client/plan.ts'
 import { NO_SOURCE } from '../../client/request.ts'
+import { DIGEST_TYPES } from '../../packet/digest-type.ts'
 import type { Failure } from '../../result.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
@@ -26,12 +27,15 @@ const byDetail: readonly (readonly [RegExp, string])[] = [
   [/^--server-proto: “([^”]*)”/, 'Unrecognized protocol: $1'],
   [/^--key-len: /, 'Invalid key length'],
   [/^--hmac-key-len: /, 'Invalid hmac key length'],
+  [/^((?:HMAC_)?DIGEST_TYPE): .* is not a digest type/, `$1 argument must be one of {${DIGEST_TYPES.join(',')}}`],
+  [/^--fw-timeout: /, '--fw-timeout must be within [0-65535]'],
   [/^--digest-type: “([^”]*)”/, 'Invalid digest type: $1'],
   [/^--hmac-digest-type: “([^”]*)”/, 'Invalid hmac digest type: $1'],
   [/^--encryption-mode: “([^”]*)”/, 'Invalid encryption mode: $1'],
   [/^--time-offset-(?:plus|minus): /, 'Invalid time offset'],
   [/^a proxy \(/, 'Cannot set --http-proxy with a non-HTTP protocol.'],
   [/^--resolve-url: /, 'Error parsing resolve URL'],
+  [/^plain HTTP .* cannot be used with an https:/, 'https is not supported for --resolve-http-only.'],
   [/^--(?:server|source|nat)-port: port (\S+) is not between/, 'Value $1 out of range'],
   [/^--fd: “([^”]*)”/, 'Value $1 out of range'],
   [/^--icmp-type: “([^”]*)”/, 'Invalid icmp type: $1'],
@@ -47,6 +51,8 @@ const byDetail: readonly (readonly [RegExp, string])[] = [
   [/^mode legacy .* no HMAC/, 'Legacy encryption mode is incompatible with HMAC usage.'],
   [/^GnuPG needs the key of the server/, 'Must specify GPG recipient key with --gpg-recipient-key.'],
   [/“([^”]*)” is none of the (?:public|secret) keys/, 'GPG key for $1 not found'],
+  [/^GPG_HOMEDIR: there is no folder /, 'Unable to stat the given GPG home directory'],
+  [/ cannot be started: there is no such program/, 'Unable to stat the given GPG executable'],
   [/\(EBADF\)$/, 'Bad file descriptor'],
 ]
 
@@ -67,7 +73,7 @@ function wordsOfFwknop({ code, detail, at }: Failure): string | undefined {
     case 'SEND_FAILED':
       return 'send_spa_packet: packet not sent.'
     case 'OWN_ADDRESS_UNKNOWN':
-      return 'Could not resolve IP'
+      return 'Could not resolve IP. It was asked for without wget: proxies and settings of wget have no effect.'
     case 'CONFIG_UNREADABLE':
       return 'Could not open a file'
     default:

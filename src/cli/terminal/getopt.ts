@@ -77,7 +77,9 @@ function readLong(table: OptionTable, word: string, next: string | undefined): R
       ? ok({ options: [{ name, shown }], tookNext: false })
       : refuse('CLI_USAGE', `${shown} takes no value`)
   if (equals >= 0) return ok({ options: [{ name, shown, value: word.slice(equals + 1) }], tookNext: false })
-  if (spec.optionalValue === true) return ok({ options: [{ name, shown, value: '' }], tookNext: false })
+  // Of Getopt::Long, and not of getopt_long(3): a word that is no option is the value.
+  if (spec.optionalValue === true && (next === undefined || /^-./.test(next)))
+    return ok({ options: [{ name, shown, value: '' }], tookNext: false })
   if (next === undefined) return refuse('CLI_USAGE', `${shown} needs a value: ${shown} ${spec.value}`)
   return ok({ options: [{ name, shown, value: next }], tookNext: true })
 }

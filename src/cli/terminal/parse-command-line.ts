@@ -18,7 +18,7 @@ export interface OptionSpec {
   readonly aliases?: readonly string[]
   /** The name of the value in the help: `PORT`. Absent for a flag. */
   readonly value?: string
-  /** The value may be absent, and is then empty. It must be attached: `--option=VALUE`. Only getopt.ts reads this. */
+  /** The value may be absent, and is then empty: before another option, or at the end. Only getopt.ts reads this. */
   readonly optionalValue?: true
   /** May be given several times; all values count. */
   readonly repeatable?: true

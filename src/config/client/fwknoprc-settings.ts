@@ -181,7 +181,7 @@ const MAX_OFFSET = 65_536 * 86_400
 
 /** `90`, `-90`, `5m`, `2hours`. fwknop takes the first of m, h and d that it meets anywhere; here the unit is read. */
 function readTimeOffset(value: string): Result<SettingLayer, SettingFailure> {
-  const match = /^(-?)([0-9]{1,10})(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)?$/i.exec(value)
+  const match = /^([+-]?)([0-9]{1,10})(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)?$/i.exec(value)
   const unit = offsetUnits[(match?.[3] ?? 's').charAt(0).toLowerCase()] ?? 1
   const offset = Number(match?.[2]) * unit
   if (match === null || offset > MAX_OFFSET)

@@ -29,6 +29,9 @@ type Invalid = Failure<'CONFIG_INVALID_VALUE'>
 /** More of them do not make an answer better, and each learns something. */
 const MAX_SOURCES = 8
 
+/** Characters of the path of a URL, as in fwknop. */
+const MAX_PATH = 1023
+
 /** @param value one URL, or several with commas between them. As in fwknop, `https://` or `http://` may be absent. */
 export function parseResolveUrls(value: string): Result<readonly WebSource[], Invalid> {
   const sources: WebSource[] = []
@@ -36,6 +39,8 @@ export function parseResolveUrls(value: string): Result<readonly WebSource[], In
     const source = parseUrl(text)
     if (source === undefined)
       return refuse('CONFIG_INVALID_VALUE', `“${text}” is not a URL of a web service: https://HOST/PATH`)
+    if (source.path.length > MAX_PATH)
+      return refuse('CONFIG_INVALID_VALUE', `the path of a URL has at most ${MAX_PATH} characters`)
     sources.push(source)
   }
   return sources.length <= MAX_SOURCES
