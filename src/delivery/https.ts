@@ -7,6 +7,7 @@ import { connect, rootCertificates, type TLSSocket } from 'node:tls'
 import { parseAddress } from '../packet/address.ts'
 import { encodeHttpRequest, type ProxyLogin } from '../packet/http.ts'
 import type { Delivery } from './delivery.ts'
+import { explainTls, MORE_AUTHORITIES } from './explain-tls.ts'
 import { type HttpDeliveryOptions, unwritable } from './http.ts'
 import { ANSWER_LIMIT, CONNECT_LIMIT, sendOver } from './stream.ts'
 import { openTunnel } from './tunnel.ts'
@@ -58,7 +59,7 @@ export function httpsDelivery(options: HttpsDeliveryOptions): Delivery {
         if (!opened.ok) return opened
         socket = connect({ socket: begun, host: name, ...tlsOptions(name, authorities) })
       }
-      const explain = (code: string) => explainTls(code, name)
+      const explain = (code: string) => explainTls(code, name, MORE_AUTHORITIES)
       const about = { ready: 'secureConnect', target, connectLimit, answerLimit, signal, explain } as const
       return sendOver({ socket, text: encoded.value, ...about })
     },
@@ -78,15 +79,4 @@ export function tlsOptions(name: string, authorities: string | undefined) {
     ...(parseAddress(name).ok ? {} : { servername: name }),
     ...(authorities === undefined ? {} : { ca: [...rootCertificates, authorities] }),
   } as const
-}
-
-/** @returns what is wrong with the certificate or the handshake; undefined for other errors. */
-export function explainTls(code: string, name: string): string | undefined {
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return `its certificate is not for ${name}`
-  if (code === 'CERT_HAS_EXPIRED') return 'its certificate has expired'
-  if (code === 'CERT_NOT_YET_VALID') return 'its certificate is not valid yet: is the clock right?'
-  if (/SELF_SIGNED|UNABLE_TO|CERT_|_CERT/.test(code))
-    return 'its certificate is from no authority that is trusted here (HTTPS_CA_FILE names more)'
-  if (code.startsWith('ERR_SSL_') || code === 'EPROTO') return 'it does not speak TLS as it should'
-  return undefined
 }

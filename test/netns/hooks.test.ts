@@ -5,12 +5,13 @@
  */
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
-import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parsePrivileges } from '../../src/system/privilege.ts'
 import { clientAndServer, Daemon, knock, SERVER, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
+import { childOf } from '../support/processes.ts'
 
 const KEY = 'a key of 32 characters for tests'
 
@@ -156,16 +157,3 @@ describe('hooks', { skip: netnsUnavailable() }, () => {
     await daemon.until(({ event, hook, end }) => event === 'hook' && hook === 'refusal' && end === 'not started')
   })
 })
-
-/** The process id of a child with this title; 0 if there is none. */
-function childOf(parent: number, title: string): number {
-  for (const name of readdirSync('/proc').filter((it) => /^[0-9]+$/.test(it))) {
-    try {
-      const isChild = readFileSync(`/proc/${name}/stat`, 'latin1').split(') ')[1]?.split(' ')[1] === `${parent}`
-      if (isChild && readFileSync(`/proc/${name}/cmdline`, 'latin1').startsWith(title)) return Number(name)
-    } catch {
-      // It has ended.
-    }
-  }
-  return 0
-}

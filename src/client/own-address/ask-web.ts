@@ -1,6 +1,7 @@
 /** Asks a web service for the address of this host: one GET request, over HTTPS unless plain HTTP was wanted. */
 import type { IncomingMessage } from 'node:http'
-import { explainTls, tlsOptions } from '../../delivery/https.ts'
+import { explainTls, MORE_AUTHORITIES } from '../../delivery/explain-tls.ts'
+import { tlsOptions } from '../../delivery/https.ts'
 import { type AddressFamily, familyOf, parseAddress } from '../../packet/address.ts'
 import { errorCode, systemReason } from '../../system/errno.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
@@ -110,7 +111,7 @@ function problemOf(error: Error, { host }: WebSource, signal: AbortSignal, famil
     case 'EADDRNOTAVAIL':
       return `this host has no IPv${family} route there (${code})`
     default: {
-      const tls = code === undefined ? undefined : explainTls(code, host)
+      const tls = code === undefined ? undefined : explainTls(code, host, MORE_AUTHORITIES)
       return tls === undefined ? (code ?? systemReason(error)) : `${tls} (${code})`
     }
   }

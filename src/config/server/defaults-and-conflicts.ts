@@ -483,15 +483,19 @@ function assembleHooks(given: GivenSettings, notices: Notice[]): Result<HookConf
     for (const name of ['HOOK_USER', 'HOOK_GROUP'] as const) noEffect(name, 'there is no hook', at, notices)
   if (values.HOOK_GROUP !== undefined && values.HOOK_USER === undefined)
     return conflict('HOOK_GROUP', 'HOOK_GROUP needs HOOK_USER', given)
-  if (url === undefined) noEffect('WEBHOOK_KEY_FILE', 'there is no WEBHOOK_URL', at, notices)
-  const keyFile = values.WEBHOOK_KEY_FILE
+  if (url === undefined)
+    for (const name of ['WEBHOOK_KEY_FILE', 'WEBHOOK_CA_FILE'] as const)
+      noEffect(name, 'there is no WEBHOOK_URL', at, notices)
+  const { WEBHOOK_KEY_FILE: keyFile, WEBHOOK_CA_FILE: authoritiesFile } = values
   if (url !== undefined && keyFile === undefined)
     return refuse('CONFIG_MISSING_KEY', 'WEBHOOK_URL needs WEBHOOK_KEY_FILE: the file of the key that signs', {
       ...(at.WEBHOOK_URL !== undefined && { at: at.WEBHOOK_URL }),
       suggestion: 'WEBHOOK_KEY_FILE /etc/fwknop/webhook.key;',
     })
-  if (url !== undefined && new URL(url).protocol === 'http:' && !isOwnHost(url))
-    warn('WEBHOOK_URL', 'http is not encrypted: others can read who gets in', at, notices)
+  const isPlain = url !== undefined && new URL(url).protocol === 'http:'
+  if (isPlain && authoritiesFile !== undefined)
+    return conflict('WEBHOOK_CA_FILE', 'WEBHOOK_CA_FILE is for https, and WEBHOOK_URL begins with http:', given)
+  if (isPlain && !isOwnHost(url)) warn('WEBHOOK_URL', 'http is not encrypted: others can read who gets in', at, notices)
   if (!hasPrograms && url === undefined) return ok(undefined)
   return ok({
     programs: {
@@ -503,7 +507,10 @@ function assembleHooks(given: GivenSettings, notices: Notice[]): Result<HookConf
       user: values.HOOK_USER ?? DEFAULT_HOOK_USER,
       ...(values.HOOK_GROUP !== undefined && { group: values.HOOK_GROUP }),
     },
-    ...(url !== undefined && keyFile !== undefined && { webhook: { url, keyFile } }),
+    ...(url !== undefined &&
+      keyFile !== undefined && {
+        webhook: { url, keyFile, ...(authoritiesFile !== undefined && { authoritiesFile }) },
+      }),
   })
 }
 

@@ -100,6 +100,7 @@ export const usedSettings = {
   HOOK_GROUP: accountName('group'),
   WEBHOOK_URL: webhookUrl,
   WEBHOOK_KEY_FILE: absolutePath('/etc/fwknop'),
+  WEBHOOK_CA_FILE: absolutePath('/etc/fwknop'),
   VERBOSE: wholeNumber({ min: 0, max: 99 }),
   SYSLOG_IDENTITY: syslogIdentity,
   SYSLOG_FACILITY: facilityValue,

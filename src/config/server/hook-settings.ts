@@ -7,13 +7,21 @@ import { invalidValue, type ValueFailure } from '../reading/setting-values.ts'
 export const HOOK_EVENTS = ['grant', 'refusal', 'expiry'] as const
 export type HookEventName = (typeof HOOK_EVENTS)[number]
 
+export interface WebhookConfig {
+  /** WEBHOOK_URL: where each event is sent. */
+  readonly url: string
+  /** WEBHOOK_KEY_FILE: what it is signed with. */
+  readonly keyFile: string
+  /** WEBHOOK_CA_FILE: the authorities that may have signed the server's certificate. Absent: the list of Node.js. */
+  readonly authoritiesFile?: string
+}
+
 export interface HookConfig {
   /** HOOK_GRANT, HOOK_REFUSAL, HOOK_EXPIRY: the program for each event. */
   readonly programs: { readonly [Event in HookEventName]?: Words }
   /** HOOK_USER and HOOK_GROUP. */
   readonly runAs: RunAs
-  /** WEBHOOK_URL and WEBHOOK_KEY_FILE: where each event is sent, and what it is signed with. */
-  readonly webhook?: { readonly url: string; readonly keyFile: string }
+  readonly webhook?: WebhookConfig
 }
 
 /** A program and its arguments. Values come in the environment, so there are none in the words. */

@@ -401,6 +401,16 @@ for (const [first, second] of contradictions) {
   })
 }
 
+test('authorities are for a webhook over https', () => {
+  const settings = (url: string): string => `WEBHOOK_URL ${url};\nWEBHOOK_KEY_FILE /k;\nWEBHOOK_CA_FILE /ca.pem;`
+  const parsed = parseFwknopdConf(FILE, settings('http://localhost/'))
+  assert(!parsed.ok)
+  assert.deepEqual([parsed.failure.code, parsed.failure.at], ['CONFIG_CONFLICT', { file: FILE, line: 3 }])
+  const good = parseFwknopdConf(FILE, settings('https://localhost/'))
+  assert(good.ok)
+  assert.deepEqual(good.value.config.hooks?.webhook?.authoritiesFile, '/ca.pem')
+})
+
 const socketRanges: [text: string, suggestion: string][] = [
   ['CAPTURE udp;\nSPA_PORTS 1-9;', 'CAPTURE packet;'],
   ['ENABLE_UDP_SERVER Y;\nSPA_PORTS 1-9;', 'ENABLE_UDP_SERVER N;'],

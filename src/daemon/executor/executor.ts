@@ -63,6 +63,7 @@ export class Executor {
     this.#hooks = new Hooks({
       run: (task) => this.#run(task),
       deliver: (order) => this.#sender?.deliver(order),
+      trust: (trust) => this.#sender?.trust(trust),
       onEnded: (event, ended) => parts.send({ type: 'hook', event, report: reportOf(ended) }),
       onDropped: (dropped) => parts.send({ type: 'hooks dropped', dropped }),
       clock: parts.clock,
@@ -112,7 +113,7 @@ export class Executor {
     this.#ledger = undefined
   }
 
-  /** @returns why the webhook cannot sign. */
+  /** @returns why the webhook cannot be used. */
   #configureHooks({ hooks, settings }: Rules): string | undefined {
     if (hooks?.webhook !== undefined && this.#sender === undefined) {
       this.#sender = new SenderProcess((counts) => this.#parts.send({ type: 'webhook', counts }))

@@ -7,11 +7,11 @@ import type { CycleTask } from '../../commands/cycles.ts'
 import type { Environment } from '../../commands/environment.ts'
 import { Lanes } from '../../commands/lanes.ts'
 import type { Ended } from '../../commands/run-program.ts'
-import { readWebhookKey, signMessage } from '../../commands/webhook.ts'
+import { readWebhookFiles, signMessage, type WebhookFiles } from '../../commands/webhook.ts'
 import type { HookConfig } from '../../config/server/hook-settings.ts'
 import type { Seconds } from '../../units.ts'
 import type { HookEvent } from '../link/hook-event.ts'
-import type { ToSender } from '../link/sender-protocol.ts'
+import type { Post, Trust } from '../link/sender-protocol.ts'
 
 /** Programs at once, and events that may wait for them. */
 const PROGRAMS = { running: 4, runningOfShare: 4 }
@@ -20,7 +20,9 @@ const MOST_WAITING = 256
 export interface HooksParts {
   readonly run: (task: CycleTask & { readonly input: string }) => Promise<Ended>
   /** Hands a message to the sender. */
-  readonly deliver: (order: ToSender) => void
+  readonly deliver: (order: Post) => void
+  /** Tells the sender whose certificates count. */
+  readonly trust: (trust: Trust) => void
   readonly onEnded: (event: HookEvent['event'], ended: Ended) => void
   readonly onDropped: (dropped: number) => void
   readonly clock: Clock
@@ -31,22 +33,24 @@ export class Hooks {
   readonly #lanes = new Lanes(PROGRAMS)
   #config: HookConfig | undefined
   #timeout: Seconds | undefined
-  #key: Uint8Array | undefined
+  #files: WebhookFiles | undefined
   #dropped = 0
 
   constructor(parts: HooksParts) {
     this.#parts = parts
   }
 
-  /** @returns why the webhook cannot sign, if it cannot. */
+  /** @returns why the webhook cannot be used, if it cannot. */
   configure(config: HookConfig | undefined, timeout: Seconds): string | undefined {
     this.#config = config
     this.#timeout = timeout
-    this.#key = undefined
+    this.#files = undefined
     if (config?.webhook === undefined) return undefined
-    const key = readWebhookKey(config.webhook.keyFile)
-    if (!key.ok) return `WEBHOOK_KEY_FILE: ${key.failure.detail}`
-    this.#key = key.value
+    const files = readWebhookFiles(config.webhook)
+    if (!files.ok) return files.failure.detail
+    this.#files = files.value
+    const { authorities } = files.value
+    if (authorities !== undefined) this.#parts.trust({ authorities })
     return undefined
   }
 
@@ -63,8 +67,8 @@ export class Hooks {
     const { run, deliver, onEnded, onDropped, clock } = this.#parts
     const told = { version: 1, id: randomUUID(), host: hostname(), ...event }
     const { programs, runAs, webhook } = this.#config ?? {}
-    if (webhook !== undefined && this.#key !== undefined)
-      deliver({ url: webhook.url, message: signMessage(told, this.#key, clock.now(), told.id) })
+    if (webhook !== undefined && this.#files !== undefined)
+      deliver({ url: webhook.url, message: signMessage(told, this.#files.key, clock.now(), told.id) })
     const words = programs?.[event.event]
     const timeout = this.#timeout
     if (words === undefined || runAs === undefined || timeout === undefined) return

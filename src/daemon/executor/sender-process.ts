@@ -6,7 +6,14 @@ import { keepToOurselves } from '../../system/keep-to-ourselves.ts'
 import { currentSituation, receiverCommand } from '../../system/privilege.ts'
 import { milliseconds } from '../../units.ts'
 import { type Channel, openChannel } from '../link/channel.ts'
-import { SENDER_CHANNEL, type SenderCounts, senderCounts, type ToSender } from '../link/sender-protocol.ts'
+import {
+  LONGEST_TO_SENDER,
+  type Post,
+  SENDER_CHANNEL,
+  type SenderCounts,
+  senderCounts,
+  type Trust,
+} from '../link/sender-protocol.ts'
 import { senderAccount } from '../warden/receiver-process/receiver-user.ts'
 import { inheritedOptions } from '../warden/receiver-process/spawn.ts'
 
@@ -18,7 +25,7 @@ const PROGRAM = fileURLToPath(
 const NODE_OPTIONS = ['--max-semi-space-size=1', '--max-old-space-size=64']
 const RESTART_DELAY = milliseconds(5000)
 /** Bytes that may wait for the sender. */
-const LARGEST_BACKLOG = 1024 * 1024
+const LARGEST_BACKLOG = 1024 * 1024 + LONGEST_TO_SENDER
 
 export class SenderProcess {
   readonly #onCounts: (counts: SenderCounts) => void
@@ -26,6 +33,7 @@ export class SenderProcess {
   #channel: Channel | undefined
   #timer: NodeJS.Timeout | undefined
   #stopped = false
+  #trust: Trust | undefined
   /** Of senders that have ended. */
   #past: SenderCounts = { delivered: 0, failed: 0, dropped: 0 }
   #current = this.#past
@@ -48,11 +56,18 @@ export class SenderProcess {
       onBroken: () => child.kill('SIGKILL'),
       onEnd: () => {},
     })
+    if (this.#trust !== undefined) this.#channel.send(this.#trust)
     child.once('error', () => this.#lost())
     child.once('exit', () => this.#lost())
   }
 
-  deliver(order: ToSender): void {
+  /** For this sender, and those after it. */
+  trust(trust: Trust): void {
+    this.#trust = trust
+    this.#channel?.send(trust)
+  }
+
+  deliver(order: Post): void {
     if (this.#channel === undefined || this.#channel.backlog > LARGEST_BACKLOG)
       this.#count({ ...this.#current, dropped: this.#current.dropped + 1 })
     else this.#channel.send(order)

@@ -1,15 +1,26 @@
 /** The messages between executor and sender. The sender gets what is signed already: it has no key. */
 
-import type { SignedMessage } from '../../commands/webhook.ts'
-import { integer, type Reader, record, text } from '../../json-reader.ts'
+import { LONGEST_AUTHORITIES, type SignedMessage } from '../../commands/webhook.ts'
+import { either, integer, type Reader, record, text } from '../../json-reader.ts'
 
 /** The sender’s end of the socket pair to the executor. */
 export const SENDER_CHANNEL = 3
 
-export interface ToSender {
+export type ToSender = Post | Trust
+
+/** A message to deliver. */
+export interface Post {
   readonly url: string
   readonly message: SignedMessage
 }
+
+/** Whose certificates count from now on, as PEM. Without it: the list of Node.js. */
+export interface Trust {
+  readonly authorities: string
+}
+
+/** Bytes of the longest line to the sender. A line of certificates has two more for each of theirs, at most. */
+export const LONGEST_TO_SENDER = 2 * LONGEST_AUTHORITIES
 
 /** Since it started. */
 export interface SenderCounts {
@@ -35,7 +46,7 @@ const headers: Reader<Readonly<Record<string, string>>> = (value) =>
   Object.values(value).every((it) => typeof it === 'string')
     ? (value as Record<string, string>)
     : undefined
-export const toSender: Reader<ToSender> = record(
-  { url: text({ max: 4096 }), message: record({ headers, body: text({ max: 64 * 1024 }) }, {}) },
-  {},
+export const toSender: Reader<ToSender> = either(
+  record({ url: text({ max: 4096 }), message: record({ headers, body: text({ max: 64 * 1024 }) }, {}) }, {}),
+  record({ authorities: text({ max: LONGEST_AUTHORITIES }) }, {}),
 )

@@ -1,27 +1,47 @@
 /** One try to deliver a message: no redirect is followed, and nothing of the answer counts but its status. */
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
+import { createSecureContext, type SecureContext } from 'node:tls'
 import type { Tried } from '../../commands/delivery-queue.ts'
-import { milliseconds } from '../../units.ts'
-import type { ToSender } from '../link/sender-protocol.ts'
+import { explainTls } from '../../delivery/explain-tls.ts'
+import { type Milliseconds, milliseconds } from '../../units.ts'
+import type { Post } from '../link/sender-protocol.ts'
 
-/** For a try in all, and for silence within it. */
 const POST_TIME = milliseconds(10_000)
 /** Answers that may be better later: RFC 9110 § 15.5.9, RFC 6585 § 4. */
 const LATER: readonly number[] = [408, 425, 429]
+const OTHER_AUTHORITIES = 'WEBHOOK_CA_FILE names others'
 
-/** Never rejects. */
-export function post({ url, message: { headers, body } }: ToSender): Promise<Tried> {
+/** Whose certificates count. Empty: the list of Node.js. */
+export interface Believed {
+  readonly secureContext?: SecureContext
+}
+
+/** @param authorities as PEM. No others count. */
+export function believe(authorities: string): Believed {
+  return { secureContext: createSecureContext({ ca: authorities, minVersion: 'TLSv1.2' }) }
+}
+
+/** Never rejects. @param limit for the whole try, with the name, the handshake and the first line of the answer. */
+export function post(
+  { url, message: { headers, body } }: Post,
+  believed: Believed = {},
+  limit: Milliseconds = POST_TIME,
+): Promise<Tried> {
   return new Promise((resolve) => {
     const fail = (why: string): void => resolve({ how: 'failed', why: why.slice(0, 300) })
     try {
+      const { hostname: name } = new URL(url)
       const send = url.startsWith('https:') ? requestHttps : requestHttp
       const asked = send(url, {
         method: 'POST',
         headers: { ...headers, 'content-length': `${Buffer.byteLength(body)}` },
         agent: false,
-        timeout: POST_TIME,
-        signal: AbortSignal.timeout(POST_TIME),
+        ...believed,
+        minVersion: 'TLSv1.2',
+        rejectUnauthorized: true,
+        timeout: limit,
+        signal: AbortSignal.timeout(limit),
       })
       asked.once('response', (answer) => {
         const status = answer.statusCode ?? 0
@@ -32,7 +52,11 @@ export function post({ url, message: { headers, body } }: ToSender): Promise<Tri
         else resolve({ how: 'final', why: `the server answered ${status}` })
       })
       asked.on('timeout', () => asked.destroy(new Error('the server did not answer')))
-      asked.on('error', (error) => fail(error.message))
+      asked.on('error', (error: NodeJS.ErrnoException) =>
+        fail(explainTls(error.code ?? '', name, OTHER_AUTHORITIES) ?? error.message),
+      )
+      // An answer of 101, for one, ends the connection without an answer and without an error.
+      asked.once('close', () => fail('the connection ended without an answer'))
       asked.end(body)
     } catch (error) {
       resolve({ how: 'final', why: (error as Error).message.slice(0, 300) })

@@ -8,9 +8,9 @@ import { Socket } from 'node:net'
 import { DeliveryQueue } from '../../commands/delivery-queue.ts'
 import { becomeUnprivileged, parseBecome } from '../../system/become.ts'
 import { SENDER_TITLE, setProcessTitle } from '../../system/own-process.ts'
-import { openChannel } from '../link/channel.ts'
-import { SENDER_CHANNEL, type ToSender, toSender } from '../link/sender-protocol.ts'
-import { post } from './post.ts'
+import { type ChannelEvents, openChannel } from '../link/channel.ts'
+import { LONGEST_TO_SENDER, type Post, SENDER_CHANNEL, toSender } from '../link/sender-protocol.ts'
+import { type Believed, believe, post } from './post.ts'
 
 async function main(): Promise<void> {
   setProcessTitle(SENDER_TITLE)
@@ -19,17 +19,25 @@ async function main(): Promise<void> {
   const unprivileged = await becomeUnprivileged(become.value)
   if (!unprivileged.ok) process.exit(77)
   for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const) process.on(signal, () => {})
-  const queue = new DeliveryQueue<ToSender>(post, (counts) => channel.send(counts))
-  const channel = openChannel(new Socket({ fd: SENDER_CHANNEL, readable: true, writable: true }), {
+  let believed: Believed = {}
+  const queue = new DeliveryQueue<Post>(
+    (order) => post(order, believed),
+    (counts) => channel.send(counts),
+  )
+  const events: ChannelEvents = {
     onValues: (values) => {
       for (const value of values) {
         const order = toSender(value)
-        if (order !== undefined) queue.push(order)
+        if (order === undefined) continue
+        if ('authorities' in order) believed = believe(order.authorities)
+        else queue.push(order)
       }
     },
     onBroken: () => process.exit(70),
     onEnd: () => process.exit(0),
-  })
+  }
+  const socket = new Socket({ fd: SENDER_CHANNEL, readable: true, writable: true })
+  const channel = openChannel(socket, events, LONGEST_TO_SENDER)
 }
 
 await main()

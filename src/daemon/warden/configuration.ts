@@ -5,7 +5,7 @@
 import { StanzaIndex } from '../../access/matching.ts'
 import { systemClock } from '../../clock.ts'
 import { judgeAccounts } from '../../commands/judge-accounts.ts'
-import { judgeWebhookKey } from '../../commands/webhook.ts'
+import { judgeWebhook } from '../../commands/webhook.ts'
 import { type ConfigSource, type LoadedConfig, loadConfig } from '../../config/load.ts'
 import { type ConfigSnapshot, recordFiles } from '../../config/reading/config-files.ts'
 import { ok, type Result, refuse } from '../../result.ts'
@@ -34,7 +34,7 @@ export function readConfiguration(source: ConfigSource, generation: number): Res
   if (!loaded.ok) return loaded
   const accounts = judgeAccounts(loaded.value)
   if (!accounts.ok) return accounts
-  const webhook = judgeWebhookKey(loaded.value)
+  const webhook = judgeWebhook(loaded.value)
   if (!webhook.ok) return webhook
   const gnupg = gnupgOrder(loaded.value.policy.stanzas)
   if (!gnupg.ok) return gnupg

@@ -7,7 +7,7 @@
  */
 import { systemClock } from '../../clock.ts'
 import { missingAccounts } from '../../commands/judge-accounts.ts'
-import { judgeWebhookKey } from '../../commands/webhook.ts'
+import { judgeWebhook } from '../../commands/webhook.ts'
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Notice } from '../../config/reading/notice.ts'
 import type { Failure, Result } from '../../result.ts'
@@ -30,7 +30,7 @@ type Look = (loaded: LoadedConfig) => Promise<Result<readonly Notice[]>> | Resul
 
 const looks: readonly Look[] = [
   (loaded) => none(receiverAccount(loaded)),
-  (loaded) => none(judgeWebhookKey(loaded)),
+  (loaded) => none(judgeWebhook(loaded)),
   ({ policy }) => none(gnupgOrder(policy.stanzas)),
   (loaded) => ok(hostNotices(loaded, systemClock.now())),
   lookAtCapture,

@@ -37,7 +37,7 @@ const answers: Complete<Omit<ServerConfig, 'policy'>> = {
   commands: 'reload',
   hooks: [
     ...(['HOOK_GRANT', 'HOOK_REFUSAL', 'HOOK_EXPIRY', 'HOOK_USER', 'HOOK_GROUP'] as const),
-    ...(['WEBHOOK_URL', 'WEBHOOK_KEY_FILE'] as const),
+    ...(['WEBHOOK_URL', 'WEBHOOK_KEY_FILE', 'WEBHOOK_CA_FILE'] as const),
   ],
   gnupg: 'reload',
   refusalsPerSecond: 'reload',
