@@ -32,6 +32,8 @@ export interface Libc {
   pipe2(ends: Bytes, flags: number): number
   /** @param time a `struct timespec`. */
   clockGettime(clock: number, time: Bytes): number
+  /** @param time a `struct timex`. Its first member says what to set: 0 only reads. @returns the state of the clock. */
+  adjtimex(time: Uint8Array): number
   getsockname(fd: number, address: Bytes, length: Bytes): number
   recvmmsg(fd: number, messages: Bytes, count: number, flags: number, timeout: Bytes): number
   sendto(fd: number, message: Uint8Array, length: number, flags: number, address: Bytes, addressLength: number): number
@@ -130,6 +132,7 @@ function load(): Libc {
     pipe2: library.func('int pipe2(void *, int)'),
     eventfd: library.func('int eventfd(unsigned int, int)'),
     clockGettime: library.func('int clock_gettime(int, void *)'),
+    adjtimex: library.func('int adjtimex(void *)'),
     getsockname: library.func('int getsockname(int, void *, void *)'),
     recvmmsg: library.func('int recvmmsg(int, void *, unsigned int, int, void *)'),
     // koffi has no ssize_t; long is as wide here.

@@ -51,16 +51,23 @@ export function parseTcpTable(text: string, order = endianness()): readonly Conn
   const connections: Connection[] = []
   for (const [, port = '', peer = '', peerPort = '', state = ''] of text.matchAll(ROW)) {
     if (!ALIVE.has(state)) continue
-    const bytes = Uint8Array.from(peer.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
-    if (order === 'LE') for (let word = 0; word < bytes.length; word += 4) bytes.subarray(word, word + 4).reverse()
     connections.push({
-      // An IPv4 peer of a socket for both families is stored as IPv4.
-      peer: addressFromBytes(bytes),
+      peer: addressInTable(peer, order),
       peerPort: Number.parseInt(peerPort, 16) as Port,
       port: Number.parseInt(port, 16) as Port,
     })
   }
   return connections
+}
+
+/**
+ * An address as the tables of `/proc/net` show it. An IPv4 peer of a socket for both families becomes its IPv4 address.
+ * @param hex 8 or 32 digits. @param order byte order in each 32-bit word: the machine's.
+ */
+export function addressInTable(hex: string, order = endianness()): IpAddress {
+  const bytes = Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+  if (order === 'LE') for (let word = 0; word < bytes.length; word += 4) bytes.subarray(word, word + 4).reverse()
+  return addressFromBytes(bytes)
 }
 
 /**

@@ -1,0 +1,121 @@
+/**
+ * How facts about this host are found: by reading files, by listing folders, and by running a few programs that only
+ * show something. Nothing here changes the host. A program is asked by the name of a question, so that no text from
+ * outside can become an argument.
+ */
+import type { IpAddress } from '../packet/address.ts'
+import type { Known } from './known.ts'
+
+/** The units that are asked about. A unit that does not exist costs nothing. */
+export const UNITS = [
+  'ghostport.service',
+  'ghostport-gate.service',
+  'fwknop-server.service',
+  'nftables.service',
+  'ufw.service',
+  'firewalld.service',
+  'docker.service',
+  'fail2ban.service',
+  'netfilter-persistent.service',
+  'ssh.service',
+  'ssh.socket',
+  'sshd.service',
+  'sshd.socket',
+  'chrony.service',
+  'systemd-timesyncd.service',
+] as const
+export type UnitName = (typeof UNITS)[number]
+
+const UNIT_PROPERTIES = [
+  'Id',
+  'LoadState',
+  'ActiveState',
+  'SubState',
+  'UnitFileState',
+  'FragmentPath',
+  'Result',
+  'NRestarts',
+  'NeedDaemonReload',
+  'Listen',
+]
+
+/** Each question: the program and its arguments. Each of them only shows something. */
+export const questions = {
+  'version of nft': ['nft', '--version'],
+  'rules of nft': ['nft', '--terse', '--numeric-priority', 'list', 'ruleset'],
+  // Asked only where the kernel has that table already: the program would make it.
+  'legacy rules of IPv4': ['iptables-legacy-save', '-t', 'filter'],
+  'legacy rules of IPv6': ['ip6tables-legacy-save', '-t', 'filter'],
+  'version of systemd': ['systemctl', '--version'],
+  'state of units': ['systemctl', 'show', `--property=${UNIT_PROPERTIES.join(',')}`, ...UNITS],
+  'settings of sshd': ['sshd', '-T'],
+  'clock service': ['timedatectl', 'show'],
+} as const satisfies Readonly<Record<string, readonly [string, ...string[]]>>
+export type QuestionName = keyof typeof questions
+
+/** What a program said. */
+export interface Said {
+  readonly status: number
+  readonly output: string
+  /** The first line of its standard error, printable. */
+  readonly complaint: string
+}
+
+/** What a file is. Links are followed. */
+export interface FileFacts {
+  readonly kind: 'file' | 'folder' | 'socket' | 'other'
+  /** User id. */
+  readonly owner: number
+  /** Permission bits. */
+  readonly mode: number
+}
+
+/** An address of an interface, with the length of its prefix. */
+export interface InterfaceAddress {
+  readonly interface: string
+  readonly address: IpAddress
+  readonly prefixLength: number
+}
+
+export interface Looker {
+  /** The text of a file, at most {@link LONGEST_FILE} bytes of it; undefined if there is none. */
+  read(path: string): Known<string | undefined>
+  /** The names in a folder; undefined if there is no such folder. */
+  list(folder: string): Known<readonly string[] | undefined>
+  /** Where a link leads, as it is written; undefined if there is none. */
+  link(path: string): Known<string | undefined>
+  /** The real path, after all links; undefined if there is no such file. */
+  realPath(path: string): Known<string | undefined>
+  /** Undefined if there is no such file. */
+  stat(path: string): Known<FileFacts | undefined>
+  /** Runs one program of {@link questions}. Each question is asked once; later askers get the same answer. */
+  ask(question: QuestionName): Promise<Known<Said>>
+  /** The addresses of the interfaces that are up. */
+  addresses(): Known<readonly InterfaceAddress[]>
+  /**
+   * Sends a request to netfilter that changes nothing.
+   * @returns the datagrams of the answer.
+   */
+  netfilter(request: Uint8Array): Promise<Known<readonly Uint8Array[]>>
+  /** What adjtimex(2) says of the system's clock: a `struct timex`, and the state that it returns. */
+  clock(): Known<{ readonly state: number; readonly timex: Uint8Array }>
+  /** Asks a running server at its control socket. */
+  control(path: string): Promise<Known<unknown>>
+  /** Process id of this program. */
+  readonly pid: number
+  /** User id of this program. */
+  readonly uid: number
+  readonly environment: Readonly<Record<string, string | undefined>>
+}
+
+export const LONGEST_FILE = 4 << 20
+
+/** For a fact that others follow from: it is looked at once for each looker. */
+export function oncePerLooker<T>(look: (looker: Looker) => T): (looker: Looker) => T {
+  const seen = new WeakMap<Looker, { readonly found: T }>()
+  return (looker) => {
+    const before = seen.get(looker) ?? { found: look(looker) }
+    seen.set(looker, before)
+    return before.found
+  }
+}

@@ -1,0 +1,65 @@
+/** A host for the parsers of `src/host/`: files, links and answers of programs as values. All else is not there. */
+import { type Known, known, notKnown } from '../../src/host/known.ts'
+import type { FileFacts, InterfaceAddress, Looker, QuestionName, Said } from '../../src/host/looker.ts'
+import { UNITS, type UnitName } from '../../src/host/looker.ts'
+
+export interface HostValues {
+  readonly files?: Readonly<Record<string, string | Known<never>>>
+  readonly links?: Readonly<Record<string, string>>
+  readonly stats?: Readonly<Record<string, FileFacts>>
+  /** Absent: the program is not installed. A text is the output of a program that succeeded. */
+  readonly said?: Partial<Readonly<Record<QuestionName, string | Said>>>
+  readonly addresses?: readonly InterfaceAddress[]
+  readonly netfilter?: readonly Uint8Array[]
+  readonly clock?: ReturnType<Looker['clock']>
+  readonly control?: unknown
+  readonly pid?: number
+  readonly uid?: number
+  readonly environment?: Readonly<Record<string, string>>
+}
+
+export function hostOf(values: HostValues): Looker {
+  const { files = {}, links = {}, stats = {}, said = {} } = values
+  const paths = [...Object.keys(files), ...Object.keys(links), ...Object.keys(stats)]
+  return {
+    read(path) {
+      const found = files[path]
+      return typeof found === 'object' ? found : known(found)
+    },
+    list(folder) {
+      const names = paths.flatMap((path) =>
+        path.startsWith(`${folder}/`) ? [path.slice(folder.length + 1).split('/')[0] ?? ''] : [],
+      )
+      return known(names.length === 0 ? undefined : [...new Set(names)])
+    },
+    link: (path) => known(links[path]),
+    realPath: (path) => known(links[path] ?? (paths.includes(path) ? path : undefined)),
+    stat(path) {
+      const file = files[path] === undefined ? undefined : ({ kind: 'file', owner: 0, mode: 0o600 } as const)
+      return known(stats[path] ?? file)
+    },
+    async ask(question) {
+      const answer = said[question]
+      if (answer === undefined) return notKnown(`${question}: not installed`)
+      return known(typeof answer === 'string' ? { status: 0, output: answer, complaint: '' } : answer)
+    },
+    addresses: () => known(values.addresses ?? []),
+    netfilter: async () => (values.netfilter === undefined ? notKnown('no netfilter') : known(values.netfilter)),
+    clock: () => values.clock ?? notKnown('no clock'),
+    control: async () => (values.control === undefined ? notKnown('nobody answers') : known(values.control)),
+    pid: values.pid ?? 100,
+    uid: values.uid ?? 0,
+    environment: values.environment ?? {},
+  }
+}
+
+/** What `systemctl show` prints for all units that are asked about. @param units those that exist: their properties. */
+export function unitsText(units: Partial<Readonly<Record<UnitName, Readonly<Record<string, string>>>>>): string {
+  return UNITS.map((unit) => {
+    const given = units[unit]
+    const properties = given === undefined ? { LoadState: 'not-found', ActiveState: 'inactive' } : given
+    return Object.entries({ Id: unit, ...(given && { LoadState: 'loaded' }), ...properties })
+      .flatMap(([name, value]) => value.split('|').map((each) => `${name}=${each}\n`))
+      .join('')
+  }).join('\n')
+}
