@@ -12,6 +12,7 @@ const HMAC = 'an hmac key'
 describe('a server with GnuPG', { skip: netnsUnavailable() }, () => {
   let net: Network
   let client: Host
+  let server: Host
   let daemon: Daemon
   let keyring: Keyring
 
@@ -29,8 +30,7 @@ describe('a server with GnuPG', { skip: netnsUnavailable() }, () => {
   before(async () => {
     keyring = makeKeyring(['client2048', 'server2048'])
     net = await Network.create()
-    const [one, server] = await clientAndServer(net)
-    client = one
+    ;[client, server] = await clientAndServer(net)
     daemon = await Daemon.start(net, server, { access: stanza() })
   })
   after(async () => {
@@ -133,5 +133,24 @@ describe('a server with GnuPG', { skip: netnsUnavailable() }, () => {
     assert.deepEqual(group(old), [])
     const left = readdirSync('/dev/shm').filter((name) => name.startsWith(`ghostport-gnupg-${old}-`))
     assert.deepEqual(left, [])
+  })
+
+  it('ends at PACKET_LIMIT only after gpg has answered, and the last packet opens', async () => {
+    const limited = await Daemon.start(net, server, { access: gnupgStanza(), argv: ['-C', '1'] })
+    await limited.until(({ event }) => event === 'gnupg ready')
+    knock()
+    assert.equal(await limited.program.end(), 0)
+    const verdicts = limited.events.flatMap(({ verdict }) => verdict ?? [])
+    assert.deepEqual(verdicts, ['granted'], JSON.stringify(limited.events))
+  })
+
+  it('ends at PACKET_LIMIT also if gpg never answers, and says so', async () => {
+    const limited = await Daemon.start(net, server, { access: gnupgStanza(), argv: ['-C', '1'] })
+    const ready = await limited.until(({ event }) => event === 'gnupg ready')
+    process.kill(Number(ready['pid']), 'SIGSTOP')
+    knock()
+    assert.equal(await limited.program.end(), 0)
+    const codes = limited.events.flatMap(({ verdict, code }) => (verdict === undefined ? [] : [code]))
+    assert.deepEqual(codes, ['GNUPG_FAILED'], JSON.stringify(limited.events))
   })
 })

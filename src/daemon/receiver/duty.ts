@@ -24,6 +24,9 @@ import { Triage } from './triage.ts'
 /** How long after a packet the warden gets the new numbers. */
 const TALLY_DELAY = milliseconds(50)
 
+/** How long the last packets may wait for GnuPG: several hundred of them, if it works. */
+const LAST_ANSWERS = milliseconds(5000)
+
 /** A capture, as far as its numbers go. */
 export interface PacketCounter {
   counters(): CaptureCounters
@@ -55,7 +58,8 @@ export class ReceiverDuty {
   #reportAt: Milliseconds | undefined
   /** How many more packets may be looked at; undefined without a limit. */
   #left: number | undefined
-  #isFinished = false
+  /** How far the end has come: no more packets are looked at, but some still wait for GnuPG; or all is said. */
+  #end: { readonly failure?: Failure; readonly until: Milliseconds } | 'said' | undefined
 
   constructor(driver: ReceiverDriver) {
     this.#driver = driver
@@ -136,7 +140,7 @@ export class ReceiverDuty {
   }
 
   look(packets: readonly CapturedPacket[]): void {
-    if (this.#isFinished) return
+    if (this.isClosed) return
     if (this.#left !== undefined && packets.length >= this.#left) {
       this.#triage?.look(packets.slice(0, this.#left))
       this.finish()
@@ -147,20 +151,34 @@ export class ReceiverDuty {
     this.#reportAt ??= milliseconds(monotonic() + TALLY_DELAY)
   }
 
-  /** No more packets are looked at. @param failure why it ends before all were. */
+  /**
+   * No more packets are looked at. It ends when those that wait for GnuPG have got their answer, or after some time.
+   * @param failure why it ends before all were looked at.
+   */
   finish(failure?: Failure): void {
-    if (this.#isFinished) return
-    this.#isFinished = true
+    if (this.isClosed) return
+    this.#end = { until: milliseconds(monotonic() + LAST_ANSWERS), ...(failure !== undefined && { failure }) }
+    this.#endIfAnswered()
+  }
+
+  /** Whether no more packets are looked at. */
+  get isClosed(): boolean {
+    return this.#end !== undefined
+  }
+
+  #endIfAnswered(): void {
+    const end = this.#end
+    if (end === undefined || end === 'said') return
+    if (monotonic() >= end.until) this.#gnupg?.close()
+    if (this.#gnupg?.deadline !== undefined) return
+    this.#end = 'said'
     this.#reportAt = undefined
     this.#triage?.reportAll(this.#dropped())
+    const { failure } = end
     this.#driver.send({
       type: 'finished',
       ...(failure !== undefined && { code: failure.code, detail: failure.detail.slice(0, LONGEST_DETAIL) }),
     })
-  }
-
-  get isFinished(): boolean {
-    return this.#isFinished
   }
 
   /** Whether a capture that can wait should. */
@@ -171,18 +189,26 @@ export class ReceiverDuty {
   /** What the GnuPG process answers. */
   onGnupg(answers: readonly unknown[]): void {
     for (const answer of answers) this.#gnupg?.answered(answer)
-    this.#reportAt ??= milliseconds(monotonic() + TALLY_DELAY)
+    this.#afterGnupg()
   }
 
   /** When {@link expireGnupg} has to be called; undefined while no answer is awaited. */
   get gnupgDeadline(): Milliseconds | undefined {
-    return this.#gnupg?.deadline
+    const deadline = this.#gnupg?.deadline
+    const end = this.#end
+    if (deadline === undefined || end === undefined || end === 'said') return deadline
+    return milliseconds(Math.min(deadline, end.until))
   }
 
   /** Gives up the packets whose answer does not come. */
   expireGnupg(): void {
     this.#gnupg?.expire()
-    this.#reportAt ??= milliseconds(monotonic() + TALLY_DELAY)
+    this.#afterGnupg()
+  }
+
+  #afterGnupg(): void {
+    this.#endIfAnswered()
+    if (this.#end !== 'said') this.#reportAt ??= milliseconds(monotonic() + TALLY_DELAY)
   }
 
   /**

@@ -234,3 +234,17 @@ test('under another configuration all that waits begins again', () => {
   assert.equal(at.deadline, undefined)
   assert.equal(take(packet('10.0.0.1')), 'waits')
 })
+
+test('a desk that closes gives up what waits, tells each, and takes no more', () => {
+  const { at, take, sent, answer, settled } = desk()
+  for (let i = 1; i < 6; i++) take(packet(`10.0.0.${i}`))
+  at.close()
+  assert.equal(settled.length, 5)
+  assert(settled.every(([, code]) => code === 'GNUPG_FAILED'))
+  assert.equal(at.deadline, undefined)
+  assert.equal(take(packet('10.0.0.9')), 'GNUPG_FAILED')
+  // An answer that comes too late.
+  answer()
+  assert.equal(settled.length, 5)
+  assert.equal(sent.length, 1)
+})

@@ -70,6 +70,7 @@ export class GnupgDesk {
   }
   readonly #signers = new KnownSigners()
   #turn = 0
+  #isClosed = false
   readonly #inFlight = new Map<number, { readonly waiting: Waiting; readonly until: Milliseconds }>()
   readonly #underWay = new Set<string>()
   /** What became of ciphertexts. The first entry is the oldest. */
@@ -90,6 +91,7 @@ export class GnupgDesk {
   take(waiting: WaitingPacket, isUsed: ((digest: ReplayDigest) => boolean) | undefined): Received | undefined {
     const { packet, pending } = waiting
     const { encryption, envelope } = pending
+    if (this.#isClosed) return pending.goOn({ ok: false, failure: NO_ANSWER })
     const { lane, group, share } = this.#placeFor(packet, pending)
     const rows = this.#lanes[lane]
     // Before anything is computed: in a flood, this is what a packet costs.
@@ -185,6 +187,17 @@ export class GnupgDesk {
       this.#settle(waiting, { id, failure: NO_ANSWER })
     }
     this.#next()
+  }
+
+  /** Takes no more packets, and gives up those that wait: each is told. */
+  close(): void {
+    this.#isClosed = true
+    const all = [
+      ...[...this.#inFlight.values()].map(({ waiting }) => waiting),
+      ...LANES.flatMap((lane) => this.#lanes[lane].clear()),
+    ]
+    this.#inFlight.clear()
+    for (const waiting of all) this.#settle(waiting, { id: 0, failure: NO_ANSWER })
   }
 
   /** Forgets all that waits. @returns the packets: under another configuration they begin again. */

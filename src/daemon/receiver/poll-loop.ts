@@ -103,7 +103,7 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
   for (;;) {
     waiting.alsoWrite(0, channel.backlog > 0)
     if (vain.isPauseDue) waiting.wait(PAUSE, heads.length)
-    else if (duty.isFinished || (canWait && duty.isBusy)) waiting.wait(untilNext(duty), heads.length)
+    else if (duty.isClosed || (canWait && duty.isBusy)) waiting.wait(untilNext(duty), heads.length)
     else waiting.wait(sources.timed.length === 0 ? untilNext(duty) : untilDue(duty, sources.timed))
     channel.flush()
     if (waiting.isReadable(0)) {
@@ -137,7 +137,7 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
     if (changed !== sources) watch(changed)
     const { end } = sources
     if (end !== undefined && end !== 'whole') duty.finish(end)
-    else if (end !== undefined && endsWithFile && duty.gnupgDeadline === undefined) duty.finish()
+    else if (end !== undefined && endsWithFile) duty.finish()
     if (untilReport(duty) === 0) duty.report()
     vain.woke(isSocketReady, taken)
   }
