@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { must, refused } from '../../test/support/results.ts'
-import { EncryptionKey, exposeKey, HmacKey } from '../packet/key.ts'
+import { EncryptionKey, exposeKey, HmacKey, SigningPassphrase } from '../packet/key.ts'
 import { parseKeyText } from '../packet/key-text.ts'
 import { ok, refuse } from '../result.ts'
 import { loadKeys } from './keys.ts'
@@ -68,6 +68,7 @@ describe('the keys of a knock', () => {
       const { passphrase: it } = encryption
       return typeof it === 'string' ? it : Buffer.from(exposeKey(it)).toString()
     }
+    const signingPassphrase = must(parseKeyText(SigningPassphrase, 'p'))
     const stored = { encryptionKey: { file: file('passphrase', 'host: open sesame\n', 0o600) } }
     for (const [what, settings, expected, prompts] of [
       ['a key file', stored, 'open sesame', 0],
@@ -75,7 +76,8 @@ describe('the keys of a knock', () => {
       ['nobody, for a key without one', { ...stored, gpgNoPassphrase: true }, 'none', 0],
       ['nobody, where nothing is signed', { ...stored, gpgSigner: undefined }, 'none', 0],
       ['the user', {}, 'typed', 1],
-      ['the user, and not from a key of the cipher', { encryptionKey }, 'typed', 1],
+      ['the encryption key', { encryptionKey }, 'e', 0],
+      ['GPG_SIGNING_PW, before the encryption key', { encryptionKey, gpgPassphrase: signingPassphrase }, 'p', 0],
     ] as const)
       it(`have their passphrase from ${what}`, async () => {
         assert.equal(await passphrase(settings), expected)

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import type { ClientSettings } from '../config/client/layer.ts'
 import { DEFAULT_DIGEST_TYPE, type DigestType } from '../packet/digest-type.ts'
 import { DEFAULT_ENCRYPTION_MODE, type EncryptionMode } from '../packet/encryption-mode.ts'
-import { EncryptionKey, HmacKey, SigningPassphrase } from '../packet/key.ts'
+import { EncryptionKey, exposeKey, HmacKey, SigningPassphrase } from '../packet/key.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { readSecretFile } from '../system/user-file.ts'
 import { homeDirectory } from './home.ts'
@@ -160,7 +160,7 @@ async function passphraseOf(
   if (gpgAgent === true) return ok('agent')
   if (gpgNoPassphrase === true || gpgSigner === undefined) return ok('none')
   return find(
-    passphraseFile(settings),
+    passphraseSource(settings),
     server,
     findPassphrase,
     () => ask(`Passphrase of the GnuPG key ${gpgSigner}`, 'gpg-agent'),
@@ -168,20 +168,25 @@ async function passphraseOf(
   )
 }
 
-/** As in fwknop, the key file (`-G`) holds the passphrase. A key of the symmetric cipher is not for gpg. */
-function passphraseFile({ encryptionKey }: ClientSettings): { readonly file: string } | undefined {
-  return encryptionKey !== undefined && 'file' in encryptionKey ? encryptionKey : undefined
+/** As in fwknop, the encryption key is the passphrase (KEY, KEY_BASE64), or its file holds the passphrase (`-G`). */
+function passphraseSource({ encryptionKey }: ClientSettings): Source<SigningPassphrase> | undefined {
+  if (encryptionKey === undefined || 'file' in encryptionKey) return encryptionKey
+  // No encryption key is too long for a passphrase.
+  const passphrase = SigningPassphrase.fromBytes(exposeKey(encryptionKey.key))
+  return passphrase.ok ? { key: passphrase.value } : undefined
 }
 
 /** Whether a packet by GnuPG needs a passphrase that no setting holds. */
 export function asksForPassphrase(settings: ClientSettings): boolean {
   const { gpgSigner, gpgAgent, gpgNoPassphrase, gpgPassphrase } = settings
   const known = gpgAgent === true || gpgNoPassphrase === true || gpgPassphrase !== undefined
-  return gpgSigner !== undefined && !known && passphraseFile(settings) === undefined
+  return gpgSigner !== undefined && !known && settings.encryptionKey === undefined
 }
 
+type Source<Key> = { readonly key: Key } | { readonly file: string }
+
 async function find<Key>(
-  source: { readonly key: Key } | { readonly file: string } | undefined,
+  source: Source<Key> | undefined,
   server: string,
   findIn: (file: string, text: string, server: string) => Result<Key, Failure>,
   ask: () => Promise<Result<Uint8Array, Failure>>,
