@@ -15,6 +15,8 @@ export interface Policy {
   readonly refuseReplays: boolean
   /** VERBOSE of fwknopd: the log shows each packet that was opened. */
   readonly showsPackets?: true
+  /** The program fwknopd: the log names each stanza that did not take a packet. */
+  readonly namesTrials?: true
   /** ENABLE_SPA_OVER_HTTP, ALLOW_ANY_USER_AGENT, ENABLE_X_FORWARDED_FOR. */
   readonly http:
     | 'off'

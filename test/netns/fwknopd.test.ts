@@ -253,6 +253,34 @@ describe('fwknopd in the background', { skip: netnsUnavailable() }, () => {
     assert.match(running.output, /^Got SIGINT\. Exiting\.\.\.$/m)
   })
 
+  it('names each stanza for the source that did not take a packet', async () => {
+    const [first, second] = [stanza(['OPEN_PORTS tcp/25']), stanza(['OPEN_PORTS tcp/22'])]
+    writeFileSync(path('access.conf'), `${first}${second}SOURCE 10.9.9.9\nKEY elsewhere\nHMAC_KEY else\n`, {
+      mode: 0o600,
+    })
+    const running = server.start([...program, ...files(), '-f', '-C', '2'])
+    await running.says(/Starting fwknopd main event loop/)
+    knock()
+    await running.says(/Added access rule/)
+    knock('--key-hmac', 'another')
+    assert.equal(await running.end(), 0)
+    const told = running.output.split('\n').filter((line) => line.includes('stanza #'))
+    const match = (id: number): string =>
+      `(stanza #${id}) SPA Packet from IP: 10.9.0.1 received with access source match`
+    const mismatch = (id: number): string =>
+      `[10.9.0.1] (stanza #${id}) Error creating fko context: Args contain invalid data: FKO_ERROR_INVALID_DATA_HMAC_COMPAREFAIL`
+    assert.deepEqual(told, [
+      match(1),
+      '[10.9.0.1] (stanza #1) One or more requested protocol/ports was denied per access.conf.',
+      match(2),
+      match(1),
+      mismatch(1),
+      match(2),
+      mismatch(2),
+    ])
+    configure()
+  })
+
   it('-v tells what a packet says, and no key', async () => {
     const running = server.start([...program, ...files(), '-f', '-v', '-C', '1'])
     await running.says(/Starting fwknopd main event loop/)

@@ -6,6 +6,7 @@
  *
  * docs/FWKNOP-COMMANDS.md lists the lines.
  */
+import { type FailureCode, failureKinds } from '../../failure-codes.ts'
 import type { LogField, LogLevel } from '../../log.ts'
 import { wordsFor } from './fault-words.ts'
 import { packetLines } from './packet-lines.ts'
@@ -61,13 +62,15 @@ export function fwknopdLines(level: LogLevel, event: string, fields: Fields, con
     case 'finished':
       return finishedLines(fields, context)
     case 'knock':
-      return fields['verdict'] === 'granted' ? grantedLines(fields, context) : refusedLines(level, fields)
+      return fields['verdict'] === 'granted'
+        ? [...deniedLines(level, fields), ...grantedLines(fields, context)]
+        : [...deniedLines(level, fields), ...refusedLines(level, fields)]
     case 'command':
       return commandEnded(level, fields)
     case 'cycle':
       return cycleLines(level, fields)
     case 'refused':
-      return refusedLines(level, fields)
+      return fields['tried'] === undefined ? refusedLines(level, fields) : triedLines(level, fields)
     case 'rules':
       return list(fields['lines']).map(debug)
     case 'grant expired':
@@ -257,6 +260,26 @@ function expiredLines(fields: Fields, { places }: LineContext): readonly LogLine
       const rule = `rule ${publicPort} for ${text(fields['for'])}`
       return info(`Removed ${rule} from ${placeOf[kind]} with expire time of ${text(fields['until'])}`)
     })
+}
+
+/** Stanzas that were asked besides the one that the event is about, and did not allow the packet. */
+function deniedLines(level: LogLevel, fields: Fields): readonly LogLine[] {
+  const { tried, text: _, message: __, ...rest } = fields
+  if (!Array.isArray(tried)) return []
+  return (tried as Fields[]).flatMap((denial) => refusedLines(level, { ...rest, ...denial }))
+}
+
+/** Stanzas for the source of a packet that none of their keys opened. */
+function triedLines(level: LogLevel, fields: Fields): readonly LogLine[] {
+  const { tried, code: closest, ...rest } = fields
+  return (tried as Fields[]).flatMap(({ stanza, code }) => {
+    const one = { ...rest, stanza, code }
+    if (code === 'SPA_HMAC_MISMATCH' || code === 'SPA_DECRYPT_FAILED') return refusedLines(level, one)
+    const kind = failureKinds[text(code) as FailureCode]
+    const why = code === closest ? `${kind.sentence}: ${text(fields['detail'])}` : kind.sentence
+    const at = `[${text(fields['source'])}] (stanza #${text(stanza)})`
+    return [...sourceMatch(one), warning(`${at} Error creating fko context: ${why} [${text(code)}]`)]
+  })
 }
 
 /** Refusals that fwknopd has a line for. The others are told with their reason and code. */

@@ -325,6 +325,7 @@ function assemblePolicy(
   return {
     maxAge: ages ? seconds(values.MAX_SPA_PACKET_AGE ?? DEFAULT_MAX_AGE) : 'unlimited',
     refuseReplays: replays,
+    ...(dialect === 'fwknopd' && { namesTrials: true as const }),
     ...(dialect === 'fwknopd' && (values.VERBOSE ?? 0) + verbose > 0 && { showsPackets: true as const }),
     http: http
       ? {

@@ -42,3 +42,21 @@ test('a host of a local NAT request holds no escape sequence', () => {
   assert.ok(parseFromReceiver({ type: 'knock', knock: knock('127.0.0.1') }).ok)
   assert.ok(!parseFromReceiver({ type: 'knock', knock: knock('\u001b[2J') }).ok)
 })
+
+test('a note names stanzas by number and code, and not more than an honest receiver does', () => {
+  const note = { code: 'SPA_HMAC_MISMATCH', detail: '', source: '192.0.2.1', sourcePort: 1, destinationPort: 2 }
+  const parsed = (tried: unknown) => parseFromReceiver({ type: 'refused', note: { ...note, tried } }).ok
+  const one = { stanza: 1, code: 'SPA_HMAC_MISMATCH' }
+  for (const [tried, isGood] of [
+    [[one], true],
+    [Array(8).fill(one), true],
+    [Array(9).fill(one), false],
+    [[], false],
+    [[{ ...one, stanza: 0 }], false],
+    [[{ ...one, stanza: '1' }], false],
+    [[{ ...one, code: 'NO_SUCH_CODE' }], false],
+    [[{ ...one, detail: HOSTILE }], false],
+    [one, false],
+  ] as const)
+    assert.equal(parsed(tried), isGood, JSON.stringify(tried))
+})

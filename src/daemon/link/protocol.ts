@@ -10,7 +10,7 @@ import type { ConfigSource } from '../../config/load.ts'
 import type { ConfigSnapshot } from '../../config/reading/config-files.ts'
 import type { CaptureConfig } from '../../config/server/server-config.ts'
 import { type FailureCode, failureKinds } from '../../failure-codes.ts'
-import { either, integer, literal, mapped, parsed, type Reader, record, text } from '../../json-reader.ts'
+import { either, integer, list, literal, mapped, parsed, type Reader, record, text } from '../../json-reader.ts'
 import { type IpAddress, parseAddress } from '../../packet/address.ts'
 import type { ReplayDigest } from '../../packet/replay-digest.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
@@ -55,7 +55,17 @@ export interface RefusalNote {
   readonly way?: Way
   /** The stanza whose keys came closest, if one came closer than the others. The warden knows its name. */
   readonly stanza?: StanzaId
+  /** Each stanza for this source that did not take the packet, and why. Only where the policy wants them named. */
+  readonly tried?: readonly TriedStanza[]
 }
+
+export interface TriedStanza {
+  readonly stanza: StanzaId
+  readonly code: FailureCode
+}
+
+/** How many stanzas a note names. */
+export const MOST_TRIED = 8
 
 /** Counts since the receiver started. */
 export interface Tally {
@@ -108,9 +118,10 @@ const counts: Reader<Suppressed> = (value) => {
     ? Object.fromEntries(entries)
     : undefined
 }
+const stanza = mapped(integer({ min: 1, max: MAX_COUNT }), (id) => id as StanzaId)
 const note = record(
   { code, detail, source: parsed(parseAddress), sourcePort: portNumber, destinationPort: portNumber },
-  { stanza: mapped(integer({ min: 1, max: MAX_COUNT }), (id) => id as StanzaId), way },
+  { stanza, way, tried: list(record({ stanza, code }, {}), { min: 1, max: MOST_TRIED }) },
 )
 const wayCounts: Reader<WayCounts> = record({}, Object.fromEntries(WAYS.map((name) => [name, count])))
 const tally = record({ looked: count, dropped: count, refused: counts }, { ways: wayCounts })

@@ -3,7 +3,7 @@
  * vouches for. Leaves no trace of what no key opens. The second half is warden/admission/judge.ts.
  */
 import { takesReport } from '../../access/gnupg-report.ts'
-import { type HmacName, type Keyring, runsCommands } from '../../access/keyring.ts'
+import { type HmacName, type Keyring, type KeyringName, runsCommands } from '../../access/keyring.ts'
 import type { StanzaIndex } from '../../access/matching.ts'
 import type { OpenerMemory } from '../../access/opener-memory.ts'
 import type { Policy } from '../../access/policy.ts'
@@ -27,9 +27,10 @@ import { type PacketFailure, refuseByRule } from '../../packet/strictness.ts'
 import { MIN_GPG_LENGTH } from '../../packet/wire-limits.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import type { Knock } from '../link/knock.ts'
+import { MOST_TRIED } from '../link/protocol.ts'
 
 export interface Receiving {
-  readonly policy: Pick<Policy, 'http' | 'showsPackets'>
+  readonly policy: Pick<Policy, 'http' | 'showsPackets' | 'namesTrials'>
   /** Of the policy's stanzas. */
   readonly index: StanzaIndex
   /** Which keys to try first. Forget it when the index is replaced. */
@@ -41,6 +42,14 @@ export interface Receiving {
 export type ReceiveFailure = (PacketFailure<TrialFailure['code']> | Failure<'ACCESS_NO_SOURCE' | 'SPA_REPLAYED'>) & {
   /** The stanza whose keys came closest, where any came closer than the others. */
   readonly stanza?: StanzaId
+  /** Which keys were tried, in this order: where the policy wants their stanzas named, and not all of many. */
+  readonly trials?: readonly Trial[]
+}
+
+/** Keys that did not open a packet. */
+export interface Trial {
+  readonly keys: KeyringName
+  readonly code: TrialFailure['code']
 }
 
 /** How far a packet has come. */
@@ -116,6 +125,7 @@ class KeyTrial {
   readonly #openers: OpenerMemory
   readonly #isUsed: Receiving['isUsed']
   readonly #showsPackets: boolean
+  readonly #trials: Trial[] | undefined
   /** Those that opened the last packet of the source. */
   readonly #last: Keyring | undefined
   readonly #others: readonly Keyring[]
@@ -133,6 +143,7 @@ class KeyTrial {
     this.#openers = openers
     this.#isUsed = isUsed
     this.#showsPackets = policy.showsPackets === true
+    this.#trials = policy.namesTrials === true ? [] : undefined
     this.#last = openers.last(packet.source)
     this.#others = index.keyringsFor(packet.source)
   }
@@ -199,6 +210,8 @@ class KeyTrial {
   }
 
   #notOpened(failure: TrialFailure, keyring: Keyring): void {
+    if (this.#trials !== undefined && this.#trials.length < MOST_TRIED)
+      this.#trials.push({ keys: keyring.name, code: failure.code })
     if (this.#closest === undefined || progress[failure.code] > progress[this.#closest.failure.code])
       this.#closest = { failure, keyring }
   }
@@ -207,7 +220,11 @@ class KeyTrial {
     if (this.#closest === undefined)
       return refuse('ACCESS_NO_SOURCE', `no stanza is for ${this.#packet.source}`).failure
     const { failure, keyring } = this.#closest
-    return isSomebodys(failure, keyring) ? { ...failure, stanza: keyring.stanzas[0].id } : failure
+    return {
+      ...failure,
+      ...(isSomebodys(failure, keyring) && { stanza: keyring.stanzas[0].id }),
+      ...(this.#trials && { trials: this.#trials }),
+    }
   }
 }
 

@@ -215,3 +215,47 @@ test('a warden that does not take knocks is not drowned in them', () => {
   const [refused] = sent('refused')
   assert.ok(refused?.type === 'refused' && refused.note.code === 'WARDEN_GONE')
 })
+
+test('the stanzas that were tried are named where the policy says so: those for the source, at most eight', () => {
+  const texts = [
+    ['ANY', 'KEY one', 'HMAC_KEY hmac one'],
+    ['192.0.2.0/24', 'KEY two', 'HMAC_KEY hmac two'],
+    ['198.51.100.1', 'KEY one', 'HMAC_KEY hmac one'],
+    ['ANY', 'KEY four', 'DESTINATION 203.0.113.9'],
+    ['ANY', 'KEY five'],
+    ['ANY', 'KEY one', 'HMAC_KEY hmac one'],
+  ].map(([source, ...rest]) => [`SOURCE ${source}`, ...rest].join('\n'))
+  const triedOf = (access: string, namesTrials: boolean, times = 1) => {
+    const files = filesFromSnapshot({ texts: { 'access.conf': access }, folders: {}, failures: {} })
+    const { stanzas } = must(parseAccessConf('access.conf', files))
+    const notes: FromReceiver[] = []
+    const policy = {
+      http: 'off',
+      refuseReplays: true,
+      maxAge: 'unlimited',
+      ...(namesTrials && { namesTrials }),
+    } as const
+    const receiving = { policy, index: new StanzaIndex(stanzas), openers: new OpenerMemory() }
+    const triage = new Triage(
+      receiving,
+      5,
+      (message) => notes.push(message),
+      () => 0,
+    )
+    for (let i = 0; i < times; i++) triage.look([from(text(wire))])
+    const refused = notes.flatMap((one) => (one.type === 'refused' ? [one.note] : []))
+    assert.ok(refused.length <= 10)
+    return refused[0]?.tried
+  }
+  const [mismatch, failed] = ['SPA_HMAC_MISMATCH', 'SPA_DECRYPT_FAILED'] as const
+  assert.deepEqual(triedOf(texts.join('\n'), true, 100), [
+    { stanza: 1, code: mismatch },
+    { stanza: 2, code: mismatch },
+    { stanza: 5, code: failed },
+    { stanza: 6, code: mismatch },
+  ])
+  assert.equal(triedOf(texts.join('\n'), false), undefined)
+  assert.equal(triedOf('SOURCE 198.51.100.1\nKEY one\n', true), undefined)
+  const many = Array.from({ length: 12 }, (_, i) => `SOURCE ANY\nKEY a${i}\nHMAC_KEY b${i}\n`).join('')
+  assert.equal(triedOf(many, true)?.length, 8)
+})

@@ -6,18 +6,26 @@
 import { checkAge } from '../../access/age.ts'
 import { takesReport } from '../../access/gnupg-report.ts'
 import type { KeyringName } from '../../access/keyring.ts'
+import { isAmong } from '../../access/matching.ts'
 import type { Policy } from '../../access/policy.ts'
-import type { StanzaId } from '../../access/stanza.ts'
 import { type CapturedPacket, type Way, wayOf } from '../../capture/capture.ts'
 import { monotonic, systemClock } from '../../clock.ts'
 import type { FailureCode } from '../../failure-codes.ts'
 import type { ReplayDigest } from '../../packet/replay-digest.ts'
 import { type Failure, refuse } from '../../result.ts'
 import { type Knock, keyKindOf } from '../link/knock.ts'
-import type { FromReceiver } from '../link/protocol.ts'
+import { type FromReceiver, MOST_TRIED, type TriedStanza } from '../link/protocol.ts'
 import { FOLDED_INTERVAL, limiterFor, type RefusalLimiter } from '../link/refusal-log.ts'
 import type { GnupgDesk } from './gnupg-desk.ts'
-import { begin, goOnNow, type Pending, type Received, type Receiving } from './receive.ts'
+import {
+  begin,
+  goOnNow,
+  type Pending,
+  type Received,
+  type ReceiveFailure,
+  type Receiving,
+  type Trial,
+} from './receive.ts'
 import { ReportedPackets } from './reported-packets.ts'
 
 /**
@@ -209,17 +217,34 @@ export class Triage {
     this.#send({ type: 'tally', tally: { looked: this.#looked, dropped, refused, ...ways } })
   }
 
-  #refuse(packet: CapturedPacket, { code, detail, stanza }: Failure & { stanza?: StanzaId }): void {
+  #refuse(packet: CapturedPacket, failure: Failure & Pick<ReceiveFailure, 'stanza' | 'trials'>): void {
+    const { code, detail, stanza, trials } = failure
     this.#refused.set(code, (this.#refused.get(code) ?? 0) + 1)
     if (!this.#limiter.mayLog(code, monotonic())) return
     const { source, sourcePort, destinationPort } = packet
     const way = wayOf(packet)
+    const tried = trials === undefined ? [] : this.#stanzasOf(trials, packet)
     const note = {
       ...{ code, detail, source, sourcePort, destinationPort },
       ...(stanza !== undefined && { stanza }),
       ...(way !== 'udp' && { way }),
+      ...(tried.length > 0 && { tried }),
     }
     this.#send({ type: 'refused', note })
+  }
+
+  /** The stanzas of these keys that are for this packet, in file order. Only for a refusal that has a line of its own. */
+  #stanzasOf(trials: readonly Trial[], { source, destination }: CapturedPacket): readonly TriedStanza[] {
+    const { index } = this.#receiving
+    return trials
+      .flatMap(({ keys, code }) => {
+        const keyring = index.keyringNamed(keys)
+        return keyring === undefined ? [] : index.stanzasFor(keyring, source).map((stanza) => ({ stanza, code }))
+      })
+      .filter(({ stanza }) => isAmong(stanza.destinations, destination))
+      .map(({ stanza, code }) => ({ stanza: stanza.id, code }))
+      .sort((one, other) => one.stanza - other.stanza)
+      .slice(0, MOST_TRIED)
   }
 }
 

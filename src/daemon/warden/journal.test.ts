@@ -5,6 +5,7 @@ import type { Stanza, StanzaId } from '../../access/stanza.ts'
 import type { StanzaName } from '../../access/stanza-name.ts'
 import { refusal, type Verdict } from '../../access/verdict.ts'
 import { MemoryLog } from '../../log.ts'
+import type { IpAddress } from '../../packet/address.ts'
 import { parseAddress } from '../../packet/address.ts'
 import type { Username } from '../../packet/message.ts'
 import type { FwknopDigest, ReplayDigest } from '../../packet/replay-digest.ts'
@@ -218,7 +219,7 @@ test('the text of a packet is in the log only where that is configured, and neve
   for (const shows of [false, true]) {
     const log = new MemoryLog()
     const clocks = { wall: () => new Date(0), monotonic: () => milliseconds(0) }
-    const told = new Journal(log, 10, clocks, () => [], shows)
+    const told = new Journal(log, 10, clocks, () => [], shows ? { showsPackets: true } : {})
     told.knock({ ...knock, text: 'AAAA' }, granted, unnamed)
     told.knock({ ...knock, text: 'AAAA' }, stale, unnamed)
     assert.deepEqual(
@@ -226,5 +227,27 @@ test('the text of a packet is in the log only where that is configured, and neve
       Array(2).fill(shows ? ['AAAA', 'object'] : [undefined, 'undefined']),
     )
     for (const verdict of told.lastVerdicts()) assert.ok(!('text' in verdict) && !('message' in verdict))
+  }
+})
+
+test('stanzas that did not take a packet are named only where that is configured', () => {
+  const denial = {
+    stanza: 1 as StanzaId,
+    failure: { code: 'ACCESS_PORT_DENIED', detail: 'tcp/80 is not in OPEN_PORTS' },
+  } as const
+  for (const shows of [false, true]) {
+    const log = new MemoryLog()
+    const clocks = { wall: () => new Date(0), monotonic: () => milliseconds(0) }
+    const told = new Journal(log, 10, clocks, () => [], shows ? { namesTrials: true } : {})
+    const tried = [{ stanza: 1 as StanzaId, code: 'SPA_HMAC_MISMATCH' }] as const
+    const at = { source: '192.0.2.1' as IpAddress, sourcePort: 1, destinationPort: 2 }
+    told.refused({ code: 'SPA_HMAC_MISMATCH', detail: '', ...at, tried }, unnamed)
+    told.knock(knock, { ...granted, denials: [denial] }, unnamed)
+    told.knock(knock, { ...stale, denials: Array(20).fill(denial) }, unnamed)
+    const named = log.records.map(({ fields }) => fields['tried'] as readonly unknown[] | undefined)
+    assert.deepEqual(
+      named.map((list) => list?.length),
+      shows ? [1, 1, 8] : Array(3).fill(undefined),
+    )
   }
 })

@@ -1,13 +1,14 @@
 /** Records what happened to packets: a log line for each, the latest ones for `status`, and counts of all. */
 import { describeOpening, type Grant } from '../../access/grant.ts'
 import type { StanzaIndex } from '../../access/matching.ts'
+import type { Policy } from '../../access/policy.ts'
 import type { StanzaId } from '../../access/stanza.ts'
-import type { CommandAction, CycleAction, GrantAction, Granted, Verdict } from '../../access/verdict.ts'
+import type { CommandAction, CycleAction, Denial, GrantAction, Granted, Verdict } from '../../access/verdict.ts'
 import type { FailureCode } from '../../failure-codes.ts'
 import { failureFields, type Log, type LogField, levelOf } from '../../log.ts'
 import type { Milliseconds } from '../../units.ts'
 import type { Knock } from '../link/knock.ts'
-import type { RefusalNote, Tally, WayCounts } from '../link/protocol.ts'
+import { MOST_TRIED, type RefusalNote, type Tally, type WayCounts } from '../link/protocol.ts'
 import { limiterFor, type RefusalLimiter, type Suppressed } from '../link/refusal-log.ts'
 
 /** How many verdicts `status` shows. */
@@ -50,11 +51,14 @@ export type StanzaNames = Pick<StanzaIndex, 'byId'>
 type Counts = { readonly [name: string]: number }
 type Fields = { readonly [name: string]: LogField }
 
+/** What the log of `fwknopd` shows besides: packets with `-v`, and stanzas that did not take a packet. */
+type Shown = Pick<Policy, 'showsPackets' | 'namesTrials'>
+
 export class Journal {
   readonly #log: Log
   readonly #clocks: JournalClocks
   readonly #whatShuts: (grant: Grant) => readonly string[]
-  readonly #showsPackets: boolean
+  readonly #shows: Shown
   readonly #limiter: RefusalLimiter
   /** The receiver limits its lines itself. A hostile receiver does not. */
   readonly #receiverLimiter: RefusalLimiter
@@ -70,16 +74,16 @@ export class Journal {
   /**
    * @param refusalsPerSecond LOG_LIMIT: lines for refused knocks, in the long run.
    * @param whatShuts codes of what keeps a grant from opening its doors, as far as known.
-   * @param showsPackets the log shows the packets of knocks. Else it does not, also if the receiver sends them.
+   * @param shows what the log shows besides. It shows nothing else, also if the receiver sends it.
    */
   constructor(
     log: Log,
     refusalsPerSecond: number,
     clocks: JournalClocks,
     whatShuts: (grant: Grant) => readonly string[] = () => [],
-    showsPackets = false,
+    shows: Shown = {},
   ) {
-    this.#showsPackets = showsPackets
+    this.#shows = shows
     this.#log = log
     this.#whatShuts = whatShuts
     this.#clocks = clocks
@@ -117,14 +121,22 @@ export class Journal {
       ...stanzaFields(verdict.stanza, names),
       ...failureFields(failure),
       user: knock.message.username,
+      ...this.#denials(verdict.denials.filter(({ stanza }) => stanza !== verdict.stanza)),
       ...(verdict.clocks && { clock: { packet: verdict.clocks.packet, server: verdict.clocks.server } }),
     })
   }
 
-  #carriedOut(knock: Knock, { stanza, action }: Granted, names: StanzaNames): void {
+  /** What other stanzas said. */
+  #denials(denials: readonly Denial[]): Fields {
+    if (this.#shows.namesTrials !== true || denials.length === 0) return {}
+    const told = denials.slice(0, MOST_TRIED)
+    return { tried: told.map(({ stanza, failure }) => ({ stanza, ...failureFields(failure) })) }
+  }
+
+  #carriedOut(knock: Knock, { stanza, action, denials }: Granted, names: StanzaNames): void {
     switch (action.kind) {
       case 'grant':
-        this.#grantOpened(knock, stanza, action, names)
+        this.#grantOpened(knock, stanza, action, names, this.#denials(denials))
         break
       case 'command':
         this.#commandSubmitted(knock, stanza, action, names)
@@ -166,6 +178,7 @@ export class Journal {
     stanza: StanzaId,
     { grant, ended = [], displaced = [] }: GrantAction,
     names: StanzaNames,
+    tried: Fields,
   ): void {
     const shutBy = this.#whatShuts(grant).join(',')
     this.#record(shutBy === '' ? 'info' : 'warning', 'knock', {
@@ -176,6 +189,7 @@ export class Journal {
       for: grant.source,
       lifetime: grant.lifetime,
       user: grant.username,
+      ...tried,
       ...(shutBy !== '' && { shutBy }),
     })
     for (const other of ended)
@@ -197,7 +211,7 @@ export class Journal {
    * @param names under which the receiver works. It reports only numbers.
    */
   refused(note: RefusalNote, names: StanzaNames): void {
-    const { stanza, code, detail, way = 'udp' } = note
+    const { stanza, code, detail, way = 'udp', tried } = note
     if (!this.#receiverLimiter.mayLog(code, this.#clocks.monotonic())) return
     this.#record(levelOf(code), 'refused', {
       verdict: 'refused',
@@ -205,6 +219,7 @@ export class Journal {
       via: way,
       ...stanzaFields(stanza, names),
       ...failureFields({ code, detail }),
+      ...(tried !== undefined && this.#shows.namesTrials && { tried: tried.map((one) => ({ ...one })) }),
     })
   }
 
@@ -273,7 +288,7 @@ export class Journal {
 
   #record(level: ReturnType<typeof levelOf>, event: string, fields: Fields): void {
     const { text: _, message: __, ...kept } = fields
-    this.#log.write(level, event, this.#showsPackets ? fields : kept)
+    this.#log.write(level, event, this.#shows.showsPackets ? fields : kept)
     this.#last.push({ time: this.#clocks.wall().toISOString(), ...kept })
     if (this.#last.length > REMEMBERED) this.#last = this.#last.slice(-REMEMBERED)
   }

@@ -48,6 +48,7 @@ const policyAnswers: Complete<ServerConfig['policy']> = {
   maxAge: ['ENABLE_SPA_PACKET_AGING', 'MAX_SPA_PACKET_AGE', 'PCAP_FILE'],
   refuseReplays: ['ENABLE_DIGEST_PERSISTENCE'],
   showsPackets: 'reload',
+  namesTrials: 'reload',
   http: 'reload',
   atDestination: 'reload',
   nat: 'reload',

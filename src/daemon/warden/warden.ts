@@ -84,10 +84,9 @@ export class Warden {
     const { configurations, capture, receiver, host, log, manager } = parts
     const { refusalsPerSecond } = configurations.active.server
     this.#parts = parts
-    const { showsPackets = false } = configurations.active.policy
     const clocks = { wall: () => new Date(), monotonic }
     const shuts = (grant: Grant) => whatShuts(grant, host.known)
-    this.#journal = new Journal(log, refusalsPerSecond, clocks, shuts, showsPackets)
+    this.#journal = new Journal(log, refusalsPerSecond, clocks, shuts, configurations.active.policy)
     const journal = this.#journal
     const limits = new ReceiverLimits(refusalsPerSecond, monotonic())
     const everySecond = (): void => journal.logReceiverSuppressed()
