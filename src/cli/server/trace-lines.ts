@@ -80,10 +80,11 @@ function asked(message: Message): string {
   }
 }
 
-function traceJson({ steps, message, stanzas, verdict }: Trace) {
+function traceJson({ steps, message, gnupg, stanzas, verdict }: Trace) {
   return {
     steps: steps.map(stepJson),
     message: message ?? null,
+    gnupg: gnupg ?? null,
     stanzas: stanzas.map(({ stanza, at, rules }) => ({ stanza, at, rules: rules.map(stepJson) })),
     verdict: verdict ?? null,
   }

@@ -4,20 +4,22 @@
  */
 import { checkAge } from '../../access/age.ts'
 import { decide, examine, type Request } from '../../access/decide.ts'
+import { type GnupgReport, takesReport } from '../../access/gnupg-report.ts'
 import { describeOpening } from '../../access/grant.ts'
 import { type Keyring, runsCommands } from '../../access/keyring.ts'
 import type { StanzaIndex } from '../../access/matching.ts'
 import type { Policy } from '../../access/policy.ts'
-import type { Stanza, StanzaId } from '../../access/stanza.ts'
+import type { SignatureReport } from '../../access/signature.ts'
+import type { GnupgEncryption, Stanza, StanzaId } from '../../access/stanza.ts'
 import { describeStanza } from '../../access/stanza-name.ts'
 import type { Action, Verdict } from '../../access/verdict.ts'
 import type { IpAddress } from '../../packet/address.ts'
-import { decrypt } from '../../packet/decrypt.ts'
+import { type Decrypted, decrypt, decryptedByGnupg } from '../../packet/decrypt.ts'
 import { type Envelope, parseEnvelope } from '../../packet/envelope.ts'
 import type { Message } from '../../packet/message.ts'
 import { authenticateGnupgPacket, authenticatePacket, type OpenedPacket, readPlaintext } from '../../packet/open.ts'
 import { recipientsOf } from '../../packet/openpgp.ts'
-import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { type Failure, type Result, refuse } from '../../result.ts'
 import type { UnixSeconds } from '../../units.ts'
 
 /** One thing that was looked at. */
@@ -39,6 +41,8 @@ export interface Trace {
   /** From the bytes to the message; empty for a request without a packet. */
   readonly steps: readonly Step[]
   readonly message?: Message
+  /** What gpg reports of it. */
+  readonly gnupg?: GnupgReport
   /** Each stanza that is asked, in that order. */
   readonly stanzas: readonly StanzaTrace[]
   /** As the server would give it. Absent if no key opens the packet. */
@@ -62,29 +66,40 @@ export interface Arrival {
 export interface Judged {
   readonly policy: Policy
   readonly index: StanzaIndex
+  readonly gnupg?: RunGpg
 }
 
+/** A packet that gpg decrypted. */
+export interface GpgOpened extends GnupgReport {
+  readonly plaintext: Uint8Array
+  /** How gpg was run. */
+  readonly how: string
+}
+
+/** @returns GNUPG_FAILED, or why gpg does not decrypt it. */
+export type RunGpg = (encryption: GnupgEncryption, message: Uint8Array) => Promise<Result<GpgOpened, Failure>>
+
 /** @param payload as the packet arrives: the text alone, or an HTTP request. */
-export function tracePacket(payload: Uint8Array, judged: Judged, arrival: Arrival): Trace {
+export async function tracePacket(payload: Uint8Array, judged: Judged, arrival: Arrival): Promise<Trace> {
   const envelope = parseEnvelope(payload, judged.policy)
   if (!envelope.ok) return { steps: [step('length and alphabet', envelope)], stanzas: [] }
   const steps: Step[] = [{ what: 'length and alphabet', found: `${envelope.value.wireLength} characters of base64` }]
-  const opened = tryKeys(envelope.value, keyringsFor(judged, arrival), steps)
+  const opened = await tryKeys(envelope.value, judged, arrival, steps)
   if (opened === undefined) return { steps, stanzas: [] }
-  const { packet, keyring } = opened
+  const { packet, keyring, gnupg } = opened
   const { message } = packet
+  const report = gnupg === undefined ? {} : { gnupg }
   const { maxAge } = judged.policy
   const age = `made ${arrival.now - message.timestamp} s before`
   steps.push(step('age (MAX_SPA_PACKET_AGE)', checkAge(message.timestamp, maxAge, arrival.now), age))
   const source = arrival.source ?? (message.source === 'packet-source' ? undefined : message.source)
-  if (source === undefined) return { steps, message, stanzas: [] }
+  if (source === undefined) return { steps, message, ...report, stanzas: [] }
   const { forwardedFor } = envelope.value
   const candidates = judged.index.stanzasFor(keyring, source)
   const asked = candidates.length > 0 ? candidates : keyring.stanzas
-  const request = requestFor(message, source, arrival)
+  const request = { ...requestFor(message, source, arrival), ...report }
   return {
-    steps,
-    message,
+    ...{ steps, message, ...report },
     ...judge(asked, { ...request, ...(forwardedFor !== undefined && { forwardedFor }) }, judged.policy, arrival.now),
   }
 }
@@ -115,25 +130,48 @@ function keyringsFor({ policy, index }: Judged, { source }: Arrival): readonly K
     : index.keyringsFor(source)
 }
 
-function tryKeys(
+interface Opened {
+  readonly packet: OpenedPacket
+  readonly keyring: Keyring
+  readonly gnupg?: GnupgReport
+}
+
+async function tryKeys(
   envelope: Envelope,
-  keyrings: readonly Keyring[],
+  judged: Judged,
+  arrival: Arrival,
   steps: Step[],
-): { readonly packet: OpenedPacket; readonly keyring: Keyring } | undefined {
+): Promise<Opened | undefined> {
+  const keyrings = keyringsFor(judged, arrival)
   if (keyrings.length === 0) {
     const failure = { code: 'ACCESS_NO_SOURCE', detail: 'no stanza is for this source' } as const
     steps.push({ what: 'keys', failure })
   }
+  let unwelcome: Opened | undefined
   for (const keyring of keyrings) {
-    const packet = openUnder(keyring, envelope, steps)
-    if (packet !== undefined) return { packet, keyring }
+    const opened = await openUnder(keyring, envelope, judged.gnupg, steps)
+    if (opened === undefined) continue
+    const { gnupg } = opened
+    if (gnupg === undefined || keyring.stanzas.some((stanza) => takesReport(stanza, gnupg))) return opened
+    // As in the server: another keyring may know the signer.
+    unwelcome ??= opened
   }
-  return undefined
+  return unwelcome
 }
 
-function openUnder(keyring: Keyring, envelope: Envelope, steps: Step[]): OpenedPacket | undefined {
+async function openUnder(
+  keyring: Keyring,
+  envelope: Envelope,
+  runGpg: RunGpg | undefined,
+  steps: Step[],
+): Promise<Opened | undefined> {
   const keys = `keys of ${keyring.stanzas.map(({ id, name }) => describeStanza(id, name)).join(', ')}`
   const { hmac, encryption } = keyring
+  const read = (decrypted: Decrypted): OpenedPacket | undefined => {
+    const packet = readPlaintext(decrypted)
+    steps.push(step(`${keys}: digest and fields`, packet))
+    return packet.ok ? packet.value : undefined
+  }
   switch (encryption.kind) {
     case 'symmetric': {
       const authentic = authenticatePacket(envelope, keyring, { commands: runsCommands(keyring) })
@@ -141,10 +179,8 @@ function openUnder(keyring: Keyring, envelope: Envelope, steps: Step[]): OpenedP
       if (!authentic.ok) return undefined
       const decrypted = decrypt(authentic.value, encryption)
       steps.push(step(`${keys}: decryption`, decrypted, `Rijndael ${encryption.mode}`))
-      if (!decrypted.ok) return undefined
-      const packet = readPlaintext(decrypted.value)
-      steps.push(step(`${keys}: digest and fields`, packet, 'right'))
-      return packet.ok ? packet.value : undefined
+      const packet = decrypted.ok ? read(decrypted.value) : undefined
+      return packet === undefined ? undefined : { packet, keyring }
     }
     case 'gnupg': {
       const authentic = authenticateGnupgPacket(envelope, keyring)
@@ -152,14 +188,39 @@ function openUnder(keyring: Keyring, envelope: Envelope, steps: Step[]): OpenedP
       if (!authentic.ok) return undefined
       const message = authentic.value.envelope.ciphertext(authentic.value.tagLength)
       const recipients = message === undefined ? undefined : recipientsOf(message)
-      const outline =
-        recipients === undefined ? refuse('SPA_MALFORMED', 'it is not an encrypted OpenPGP message') : ok(recipients)
-      const whom = `for key ${recipients?.join(', ')}. This command does not run gpg: try gpg --decrypt`
-      steps.push(step(`${keys}: OpenPGP`, outline, whom))
-      return undefined
+      if (message === undefined || recipients === undefined) {
+        steps.push(step(`${keys}: OpenPGP`, refuse('SPA_MALFORMED', 'it is not an encrypted OpenPGP message')))
+        return undefined
+      }
+      steps.push({ what: `${keys}: OpenPGP`, found: `for key ${recipients.join(', ')}` })
+      const opened = (await runGpg?.(encryption, message)) ?? refuse('GNUPG_FAILED', 'gpg was not run')
+      if (!opened.ok) {
+        steps.push(step(`${keys}: gpg`, opened))
+        return undefined
+      }
+      const { plaintext, how, signature, decryptIds } = opened.value
+      steps.push({ what: `${keys}: gpg`, found: `decrypted, ${describeSignature(signature)}. ${how}` })
+      const packet = read(decryptedByGnupg(authentic.value, plaintext))
+      return packet === undefined ? undefined : { packet, keyring, gnupg: { signature, decryptIds } }
     }
     default:
       return encryption satisfies never
+  }
+}
+
+function describeSignature(signature: SignatureReport): string {
+  switch (signature.kind) {
+    case 'none':
+      return 'not signed'
+    case 'unverified':
+      return `signature not verified: ${signature.why}`
+    case 'verified': {
+      const { fingerprint, primary, state, isTrusted } = signature
+      const of = primary === fingerprint ? '' : ` (of key ${primary})`
+      return `signed by ${fingerprint}${of}, ${state}, ${isTrusted ? 'trusted' : 'not trusted by the keyring'}`
+    }
+    default:
+      return signature satisfies never
   }
 }
 

@@ -67,6 +67,11 @@ export function senderAccount(): Account {
   return accountOf(freeIds(readOptional(PASSWD), readOptional(GROUP)).at(-1) ?? OWN_IDS.last)
 }
 
+/** The user for the gpg of a command that looks at a packet: not that of a running server, nor the sender’s. */
+export function gnupgInquiryAccount(): Account {
+  return accountOf(freeIds(readOptional(PASSWD), readOptional(GROUP)).at(-2) ?? OWN_IDS.last)
+}
+
 /**
  * The user for gpg: an id of its own, so that it can touch neither the receiver nor a look-up; else the receiver’s.
  */
