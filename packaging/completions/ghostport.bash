@@ -5,7 +5,7 @@ _ghostport_complete() {
   COMPREPLY=()
   if ((COMP_CWORD > 1)); then command=${COMP_WORDS[1]}; fi
   if [[ -z $command || ($command == help && COMP_CWORD -eq 2) ]]; then
-    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen serve check explain simulate import unit status completions help version' -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen serve check explain simulate import unit policy status completions help version' -- "$current")
     return
   fi
   case $command in
@@ -63,6 +63,11 @@ _ghostport_complete() {
       options='--config-file -c --access-file -a --gate --help -h'
       paths='--config-file -c --access-file -a'
       values=''
+      ;;
+    policy)
+      options='--config-file -c --allow --allow-from --trust --no-ping --reverse-path --forward --out --json --help -h'
+      paths='--config-file -c'
+      values='--allow --allow-from --trust --reverse-path --forward --out'
       ;;
     status)
       options='--socket -s --json --help -h'

@@ -1,0 +1,41 @@
+/** `ghostport policy`: a policy for a host that has none. It drops by default, and lets in what ghostport opened. */
+import { nearest } from '../config/reading/nearest.ts'
+import { refuse } from '../result.ts'
+import { defineCommand, type Outcome } from './command.ts'
+import { ACTIONS, type Action, type Given, options } from './policy/options.ts'
+import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
+import type { Terminal } from './terminal/terminal.ts'
+
+export const command = defineCommand({
+  options,
+  operands: { required: ['ACTION'] },
+  about: [
+    'A policy for a host that has none of its own, nor ufw nor firewalld: it drops by default, over IPv4 and IPv6, and lets',
+    'in what ghostport opened. docs/POLICY.md says what is in it. ACTION is:',
+    '  show     prints the policy as a file for nft. Changes nothing',
+  ],
+  after: ['ghostport policy show --allow tcp/80,tcp/443'],
+  run,
+})
+
+async function run(line: ParsedCommandLine<typeof options>, terminal: Terminal): Promise<Outcome> {
+  const [action = ''] = line.operands
+  if (!isAction(action)) {
+    const names = Object.keys(ACTIONS)
+    const meant = nearest(action, names)
+    const more = meant === undefined ? {} : { suggestion: `ghostport policy ${meant}` }
+    return refuse('CLI_USAGE', `“${action}” is not one of ${names.join(', ')}`, more)
+  }
+  const taken: readonly (keyof Given)[] = ACTIONS[action]
+  for (const name of Object.keys(options) as (keyof Given)[]) {
+    const value = line.options[name]
+    const isGiven = Array.isArray(value) ? value.length > 0 : value !== undefined && value !== 0
+    if (isGiven && !taken.includes(name)) return refuse('CLI_USAGE', `--${name} has no effect with “policy ${action}”`)
+  }
+  const { showPolicy } = await import('./policy/show-policy.ts')
+  return showPolicy(line.options, terminal)
+}
+
+function isAction(word: string): word is Action {
+  return Object.hasOwn(ACTIONS, word)
+}
