@@ -40,6 +40,13 @@ const signatures: [what: string, lines: readonly string[], exit: number, expecte
     0,
     { state: 'good', isTrusted: false },
   ],
+  [
+    'two kinds of trust',
+    signed('GOODSIG A b', VALID, 'TRUST_NEVER 0 pgp', 'TRUST_FULLY 0 pgp'),
+    0,
+    { isTrusted: false },
+  ],
+  ['no trust', signed('GOODSIG A b', VALID), 0, { state: 'good', isTrusted: false }],
   ['a key that is never trusted', signed('GOODSIG A b', VALID, 'TRUST_NEVER 0 pgp'), 0, { isTrusted: false }],
   ['an expired key', signed('EXPKEYSIG A b', VALID, 'TRUST_FULLY 0 pgp'), 0, { state: 'key expired' }],
   ['a revoked key', signed('REVKEYSIG A b', VALID, 'TRUST_FULLY 0 pgp'), 2, { state: 'key revoked' }],
@@ -126,4 +133,71 @@ test('no text makes it throw, and none makes a signature without VALIDSIG', () =
       assert(!read.ok || read.value.signature.kind !== 'verified')
     }),
   )
+})
+
+/** What gpg may say in place of a line, or besides it. */
+const OTHER_LINES = [
+  ...['BADSIG A b', 'ERRSIG A 1 10 00 1 9 -', 'EXPSIG A b', 'EXPKEYSIG A b', 'REVKEYSIG A b', 'NEWSIG', VALID],
+  ...['GOODSIG A b', 'GOODSIG', 'VALIDSIG', `VALIDSIG ${PRIMARY} ${SUBKEY}`, 'TRUST_NEVER', 'TRUST_ULTIMATE', 'BADMDC'],
+  ...['PLAINTEXT 62 1 ', 'DECRYPTION_FAILED', 'NODATA 3', 'UNEXPECTED 0', 'NO_SECKEY A', 'DECRYPTION_KEY A B C', ''],
+]
+/** Outputs that are nearly those of a good signature, in bytes. */
+const nearlyGood = fc
+  .tuple(
+    fc.array(
+      fc.record({
+        at: fc.nat(good.length),
+        remove: fc.nat(2),
+        insert: fc.array(fc.oneof(fc.constantFrom(...good, ...OTHER_LINES), fc.string({ unit: 'binary' })), {
+          maxLength: 2,
+        }),
+      }),
+      { maxLength: 3 },
+    ),
+    fc.constantFrom('\n', '\n', '\n', '\r\n', '\r', '\0', '\n\n', ' \n', '\u0085', '\u2028'),
+    fc.constantFrom('[GNUPG:] ', '[GNUPG:] ', '[GNUPG:] ', '[GNUPG:]', ' [GNUPG:] ', 'gpg: [GNUPG:] ', '[GNUPG:]  '),
+    fc.record({ at: fc.nat(2000), remove: fc.nat(40), insert: fc.string({ unit: 'binary', maxLength: 20 }) }),
+    fc.boolean(),
+  )
+  .map(([edits, end, start, cut, isCut]) => {
+    const lines = [...good]
+    for (const { at, remove, insert } of edits) lines.splice(at, remove, ...insert)
+    const whole = lines.map((line) => `${start}${line}${end}`).join('')
+    return isCut ? whole.slice(0, cut.at) + cut.insert + whole.slice(cut.at + cut.remove) : whole
+  })
+
+/** A second look, by other means: the lines that gpg writes for one good signature in one whole message, and no others. */
+function isReportedGood(status: string, exit: number | null): boolean {
+  const count = (word: string) =>
+    [...status.matchAll(new RegExp(`(?:^|\\n)\\[GNUPG:\\] ${word}(?=[ \\n]|$)`, 'g'))].length
+  const once = ['GOODSIG', 'VALIDSIG', 'DECRYPTION_OKAY', 'GOODMDC', 'PLAINTEXT'].every((word) => count(word) === 1)
+  const never = ['BADSIG', 'ERRSIG', 'EXPSIG', 'EXPKEYSIG', 'REVKEYSIG', 'BADMDC', 'DECRYPTION_FAILED', 'UNEXPECTED']
+  return exit === 0 && once && count('NEWSIG') <= 1 && never.every((word) => count(word) === 0)
+}
+
+test('no bytes make a good signature that gpg did not report, nor trust that it did not give', () => {
+  const seen = { good: 0, bad: 0 }
+  const arbitrary = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes).toString('latin1'))
+  const exits = fc.constantFrom(0, 0, 0, 1, 2, null)
+  fc.assert(
+    fc.property(fc.oneof({ weight: 9, arbitrary: nearlyGood }, { weight: 1, arbitrary }), exits, (status, exit) => {
+      const read = readDecryptionStatus(status, exit)
+      if (!read.ok || read.value.signature.kind !== 'verified') {
+        seen.bad++
+        return
+      }
+      const { state, fingerprint, primary, isTrusted } = read.value.signature
+      if (state === 'good') assert(isReportedGood(status, exit), JSON.stringify(status))
+      // The fingerprints are those of the one VALIDSIG, and what it says is on one line.
+      assert.match(status, new RegExp(`\\[GNUPG:\\] VALIDSIG ${fingerprint} [^\\n]* ${primary}(?:[ \\n]|$)`))
+      if (isTrusted) {
+        assert.match(status, /\[GNUPG:\] TRUST_(?:MARGINAL|FULLY|ULTIMATE)(?:[ \n]|$)/)
+        assert.doesNotMatch(status, /\n\[GNUPG:\] TRUST_(?:NEVER|UNDEFINED)/)
+      }
+      seen.good++
+    }),
+    { numRuns: 5000, examples: [[text(good), 0]] },
+  )
+  // Neither all of it nor nothing passes: the property looks at both sides.
+  assert(seen.good > 100 && seen.bad > 100, JSON.stringify(seen))
 })

@@ -81,12 +81,14 @@ function readSignature(lines: readonly StatusLine[]): SignatureReport {
   if (word === 'ERRSIG')
     return unverified(details[5] === NO_PUBLIC_KEY ? 'the public key is not in the keyring' : 'gpg could not check it')
   const [, ...fields] = valid[0] ?? []
+  // gpg gives one for each good signature. Of two, nobody knows which one counts.
+  const trusts = words.filter((one) => one.startsWith('TRUST_'))
   const fingerprint = parseFingerprint(fields[0] ?? '')
   const primary = parseFingerprint(fields[9] ?? '')
   if (!isState(word) || fingerprint === undefined || primary === undefined) return unverified('gpg could not check it')
   return {
     ...{ kind: 'verified', fingerprint, primary, state: STATES[word] },
-    isTrusted: words.some((trust) => TRUSTED.includes(trust)),
+    isTrusted: trusts.length === 1 && trusts.every((trust) => TRUSTED.includes(trust)),
   }
 }
 
