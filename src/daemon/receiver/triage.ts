@@ -233,7 +233,7 @@ export class Triage {
     this.#send({ type: 'refused', note })
   }
 
-  /** The stanzas of these keys that are for this packet, in file order. Only for a refusal that has a line of its own. */
+  /** The stanzas of these keys that are for this packet, in file order. Asked only for a refusal with its own line. */
   #stanzasOf(trials: readonly Trial[], { source, destination }: CapturedPacket): readonly TriedStanza[] {
     const { index } = this.#receiving
     return trials
