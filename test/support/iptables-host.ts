@@ -8,7 +8,7 @@ export function forgetIptables(host: Host): void {
   host.must(['nft', 'flush', 'ruleset'])
   const emptied = ['filter', 'nat', 'raw', 'mangle']
     .map((table) => {
-      const policies = table === 'filter' ? ':INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n' : ''
+      const policies = table === 'filter' ? ':INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n' : ''
       return `*${table}\n${policies}COMMIT\n`
     })
     .join('')
