@@ -69,7 +69,11 @@ test('canned packets are read from a table of cases, with the files that they ar
     {
         'category' => 'A',
         'detail'   => "v2",
-        'fuzzing_pkt' => 'x+/',
+        'fuzzing_pkt' =>
+            'x+' .
+#            'old/' .
+            '/' .  ### it was 'old/'
+            'z',
         'fwknopd_cmdline' => "$fwknopdCmd -a $cf{'plain'} ",
     },
     {
@@ -80,7 +84,7 @@ test('canned packets are read from a table of cases, with the files that they ar
 `
   assert.deepEqual(cannedPackets(cases), [
     { name: '[A] [b] v1', packet: 'abcdef', expect: 'accept', access: 'plain' },
-    { name: '[A] v2', packet: 'x+/', expect: 'reject', access: 'plain' },
+    { name: '[A] v2', packet: 'x+/z', expect: 'reject', access: 'plain' },
   ])
   assert.deepEqual([...configurationFiles(`  'plain'  => "$conf_dir/p.conf",`)], [['plain', 'p.conf']])
 })
