@@ -181,15 +181,16 @@ describe('fwknop', () => {
     assert.equal((await home.fwknop([...words, '--stdin'], { input: 'one\n' })).status, 1)
   })
 
-  it('mends a [default] that contradicts itself, and only there', async () => {
-    const text = '[default]\nSPOOF_SOURCE_IP nowhere\n\n[x]\nACCESS tcp/1\n'
-    const rc = home.write('mend', text)
-    const save = [...TEST, '--rc-file', rc, '--save-rc-stanza', '-P', 'udpraw', '-Q', '192.0.2.1']
-    assert.equal((await home.fwknop([...save, '-n', 'x'])).status, 1)
-    assert.equal(read('mend'), text)
-    const { status, stderr } = await home.fwknop([...save, '-n', 'default'])
-    assert.equal(status, 0, stderr)
-    assert.match(read('mend'), /^SPOOF_SOURCE_IP +192\.0\.2\.1$/m)
+  it('saves no options that contradict each other', async () => {
+    const text = '[x]\nSPA_SERVER_PROTO udpraw\n'
+    const rc = home.write('contradiction', text)
+    const save = [...TEST, '--rc-file', rc, '--save-rc-stanza', '-n', 'x', '-Q', '192.0.2.1']
+    const { status, stderr } = await home.fwknop([...save, '-P', 'tcp'])
+    assert.equal(status, 1)
+    assert.match(stderr, /^Must set -P <udpraw\|tcpraw\|icmp>/)
+    assert.equal(read('contradiction'), text)
+    assert.equal((await home.fwknop(save)).status, 0, 'with the transport of the stanza, they do not')
+    assert.match(read('contradiction'), /^SPOOF_SOURCE_IP +192\.0\.2\.1$/m)
   })
 
   it('dates a packet by +1H of the rc file', async () => {

@@ -165,10 +165,12 @@ async function saveToStanza(
     return refuse('CLI_USAGE', `${NO_SERVER}, or which stanza to save: --named-config STANZA (-n)`)
   }
   if (file === undefined) return refuse('CLI_USAGE', 'there is no rc file to save in')
-  const { changesOf, describeChange, judgeFile, saveStanza } = await import('./save-stanza.ts')
-  const usable = judgeFile(file, stanza)
-  if (!usable.ok) return usable
+  const { changesOf, describeChange, judgeFile, judgeOptions, saveStanza } = await import('./save-stanza.ts')
   const read = settingsFromOptions(planOptionsOf(given))
+  const possible = read.ok ? judgeOptions(read.value, given.destination ?? stanza) : ok(undefined)
+  if (!possible.ok) return possible
+  const usable = judgeFile(file)
+  if (!usable.ok) return usable
   if (!read.ok) return read
   let keys: readonly RcChange[] = []
   if (making) {

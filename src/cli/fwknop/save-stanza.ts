@@ -1,7 +1,9 @@
 /** `--save-rc-stanza`: writes the options of a command line into a stanza of the rc file. */
 import { readSync } from 'node:fs'
+import { routeFor } from '../../client/route.ts'
 import { editStanza, type Overwritten, overwrittenKeys, type RcChange } from '../../config/client/edit-fwknoprc.ts'
 import { type ClientSettingName, readClientSetting, secretSettings } from '../../config/client/fwknoprc-settings.ts'
+import { type SettingLayer, settle } from '../../config/client/layer.ts'
 import { parseFwknoprc } from '../../config/client/parse-fwknoprc.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { replaceUserFile } from '../../system/replace-user-file.ts'
@@ -106,16 +108,23 @@ function inFwknopsForm(name: ClientSettingName, value: string): string {
   }
 }
 
-/**
- * [default] counts for each knock: a file in which it cannot be used is not added to. Where [default] itself is
- * changed, the changed one counts.
- */
-export function judgeFile(file: string, stanza: string): Result<void, Failure> {
+/** [default] counts for each knock: a file in which it cannot be used is not added to. */
+export function judgeFile(file: string): Result<void, Failure> {
   const read = readUserFile(file)
   if (!read.ok) return read
   const rc = parseFwknoprc(file, read.value?.text ?? '')
-  const settings = !rc.ok || stanza.toLowerCase() === 'default' ? rc : rc.value.settings()
+  const settings = rc.ok ? rc.value.settings() : rc
   return settings.ok ? ok(undefined) : settings
+}
+
+/** Options that contradict each other would make a stanza that nobody can use. Other settings of it may come later. */
+export function judgeOptions(options: SettingLayer, server: string): Result<void, Failure<'CLI_USAGE'>> {
+  const settings = settle([options])
+  if (settings.transport === undefined) return ok(undefined)
+  const route = routeFor(settings, server)
+  return route.ok || route.failure.code !== 'CONFIG_CONFLICT'
+    ? ok(undefined)
+    : refuse('CLI_USAGE', route.failure.detail)
 }
 
 /**
