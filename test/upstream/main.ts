@@ -11,7 +11,7 @@ import { binaries, type Whose } from './binaries.ts'
 import { judgeCannedPackets } from './canned-packets.ts'
 import { compare, loadResults, type Results, saveResults } from './results.ts'
 import { type CaseResult, listing, runBatch } from './run-batch.ts'
-import { type CaseName, casesOf, shards } from './suite.ts'
+import { type CaseName, casesOf, shards, withCasesBefore } from './suite.ts'
 
 /** The share of the peer's cases that ours have to pass. */
 const WANTED = 0.95
@@ -135,9 +135,11 @@ async function inShards(
     for (const names of queue) {
       const folder = join(work, `${folders++}`)
       await runBatch(
-        names,
+        withCasesBefore(names),
         { checkout, binaries: binaries[whose], program, cache, folder, limit, signal: stop.signal },
-        tell,
+        (result) => {
+          if (names.includes(result.name)) tell(result)
+        },
       )
       rmSync(folder, { recursive: true, force: true })
     }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { cannedPackets, configurationFiles } from './canned-packets.ts'
 import { compare, type Result } from './results.ts'
-import { including, isAboutTheBuild, progressOf, shards } from './suite.ts'
+import { including, isAboutTheBuild, progressOf, shards, withCasesBefore } from './suite.ts'
 
 test('names of cases become patterns that match them alone', () => {
   const names = ['[a+b] x (1), y', '[a+b] x (1), y/z', 'tcp/22,udp/53']
@@ -25,6 +25,15 @@ test('progress is read from the verdicts, in any number of dots and of words bet
 test('shards keep the order and lose nothing', () => {
   assert.deepEqual(shards(['a', 'b', 'c'], 2), [['a', 'b'], ['c']])
   assert.deepEqual(shards([], 2), [])
+})
+
+test('a case that looks at what another one left runs after it', () => {
+  const [makes, looks] = [
+    '[Rijndael] [client+server] create rc file (tcp/22 ssh)',
+    '[basic operations] [client] rc file created',
+  ]
+  assert.deepEqual(withCasesBefore(['a', looks, 'b']), ['a', makes, looks, 'b'])
+  assert.deepEqual(withCasesBefore([makes, looks]), [makes, looks])
 })
 
 test('only what the peer passes is compared, and what was not run is counted', () => {
