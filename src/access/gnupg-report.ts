@@ -21,10 +21,10 @@ export const FOR_ANOTHER_KEY = refuse(
 )
 
 export function checkDecryptId(
-  { decryptId }: Pick<GnupgDecrypter, 'decryptId'>,
+  { decryptIds: wanted }: Pick<GnupgDecrypter, 'decryptIds'>,
   { decryptIds }: Pick<GnupgReport, 'decryptIds'>,
 ): typeof FOR_ANOTHER_KEY | undefined {
-  return decryptId === undefined || decryptIds.includes(decryptId) ? undefined : FOR_ANOTHER_KEY
+  return wanted === undefined || wanted.some((id) => decryptIds.includes(id)) ? undefined : FOR_ANOTHER_KEY
 }
 
 /** Whether a stanza takes packets with this report, as far as the report goes. */

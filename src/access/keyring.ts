@@ -69,7 +69,7 @@ function vouchedBy({ hmac }: Pick<Stanza, 'hmac'>): Pick<Keyring, 'vouchedBy'> {
  * The same for two stanzas that run gpg in the same way: base64 of a SHA-256. GPG_DECRYPT_ID and signatures do not
  * count: each stanza judges them by itself (gnupg-report.ts).
  */
-export function decrypterName({ home, program, passphrase }: Omit<GnupgDecrypter, 'decryptId'>): DecrypterName {
+export function decrypterName({ home, program, passphrase }: Omit<GnupgDecrypter, 'decryptIds'>): DecrypterName {
   const secret = passphrase === undefined ? '' : encodeBase64(exposeKey(passphrase))
   const text = encodeText(JSON.stringify([home, program, secret]))
   return encodeBase64(primitives.digest('sha256', text)) as DecrypterName
@@ -91,13 +91,18 @@ export function overshadowedByGnupg(stanzas: readonly Stanza[]): readonly Stanza
     const others = seen.get(key) ?? []
     if (others.some((other) => decrypterName(other) === decrypterName(gnupg))) return false
     seen.set(key, [...others, gnupg])
-    return others.some((other) => mayBeSameKey(other.decryptId, gnupg.decryptId))
+    return others.some((other) => mayShareKey(other.decryptIds, gnupg.decryptIds))
   })
 }
 
-/** Without a name it may be any key. Two names of different kinds say nothing, and are taken for two keys. */
-function mayBeSameKey(one: string | undefined, other: string | undefined): boolean {
-  if (one === undefined || other === undefined) return true
+/** Without names it may be any key. */
+function mayShareKey(ones: readonly string[] | undefined, others: readonly string[] | undefined): boolean {
+  if (ones === undefined || others === undefined) return true
+  return ones.some((one) => others.some((other) => mayBeSameKey(one, other)))
+}
+
+/** Two names of different kinds say nothing, and are taken for two keys. */
+function mayBeSameKey(one: string, other: string): boolean {
   const [a, b] = [one, other].map((id) => id.replace(/^0x/i, '').toUpperCase()) as [string, string]
   return a.endsWith(b) || b.endsWith(a)
 }

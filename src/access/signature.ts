@@ -78,9 +78,9 @@ export function checkSignature(
   }
   const keys = [fingerprint, primary]
   if (policy.fingerprints !== undefined && !policy.fingerprints.some((listed) => keys.includes(listed)))
-    return denied(`${fingerprint} is not in GPG_FINGERPRINT_ID`)
+    return denied(`${fingerprint} is not in the GPG_FINGERPRINT_ID list`)
   if (policy.ids !== undefined && !policy.ids.some((id) => keys.some((key) => key.endsWith(id))))
-    return denied(`${fingerprint} is not in GPG_REMOTE_ID`)
+    return denied(`${fingerprint} is not in the GPG_REMOTE_ID list`)
   return undefined
 }
 

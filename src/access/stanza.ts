@@ -43,8 +43,8 @@ export interface GnupgDecrypter {
   readonly home: string
   /** GPG_EXE: path of gpg. */
   readonly program: string
-  /** GPG_DECRYPT_ID: the key that must decrypt, as gpg understands it. Absent: any secret key of the keyring. */
-  readonly decryptId?: string
+  /** GPG_DECRYPT_ID: the keys that may decrypt, as gpg understands them. Absent: any secret key of the keyring. */
+  readonly decryptIds?: readonly string[]
   /** GPG_DECRYPT_PW. Absent: the key has none. */
   readonly passphrase?: DecryptionPassphrase
 }

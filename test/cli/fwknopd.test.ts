@@ -47,6 +47,23 @@ test('a file that is wrong ends with 1, and names the line', async () => {
   }
 })
 
+test('a program or a folder that the command line names must be there, even if no stanza uses it', async () => {
+  using home = configured()
+  for (const [option, path, why] of [
+    ['--gpg-exe', '/invalid/path', 'is not a program that can be run'],
+    ['--sudo-exe', 'invalid', 'is not a program that can be run'],
+    ['--gpg-home-dir', 'invalidpath', 'no such file or directory'],
+    ['--gpg-home-dir', 'access.conf', 'it is not a folder'],
+    ['--gpg-home-dir', 'A'.repeat(1200), 'name too long'],
+  ] as const) {
+    const ran = await fwknopd(home, ...FILES, option, path, '-f', '--exit-parse-config')
+    assert.equal(ran.status, 1, option)
+    assert.match(ran.stderr, new RegExp(`${option}: .*${path}.*${why}`))
+  }
+  const good = ['--gpg-exe', '/bin/sh', '--gpg-home-dir', '.']
+  assert.equal((await fwknopd(home, ...FILES, ...good, '--exit-parse-config')).status, 0)
+})
+
 test('fwknopd -D shows what is in force, and no key', async () => {
   using home = configured('PCAP_INTF eth1;\n')
   home.write('more.conf', 'PCAP_INTF eth2;\nMAX_SPA_PACKET_AGE 60;\n')

@@ -36,8 +36,8 @@ export async function decryptByGnupg(
   const { home, program } = encryption
   const env = { PATH: '/usr/bin:/bin', LC_ALL: 'C' }
   const gpg = { program, home, passphrase: 'none', env, limit: milliseconds(20_000) } as const
-  const { decryptId } = encryption
-  const ids = decryptId === undefined ? { decryptIds: [], anyKey: true } : { decryptIds: [decryptId], anyKey: false }
+  const { decryptIds } = encryption
+  const ids = { decryptIds: decryptIds ?? [], anyKey: decryptIds === undefined }
   const made = await makeDecrypter({ name: decrypterName(encryption), gpg, ...ids })
   if (!made.ok) return goOn(made)
   const opened = await openMessage(gnupgMessageOf(envelope) ?? new Uint8Array(), made.value.decrypter, SECRET)

@@ -9,6 +9,7 @@ import { DEFAULT_CONFIG, fromHere } from '../server/config-source.ts'
 import { getopt } from '../terminal/getopt.ts'
 import { optionHelp } from '../terminal/option-help.ts'
 import type { Terminal } from '../terminal/terminal.ts'
+import { checkNamedPaths } from './named-paths.ts'
 import { fwknopdOptions, type Given, pathOptions, switchOf, variableOf } from './options.ts'
 import type { Ground } from './serve.ts'
 
@@ -75,6 +76,8 @@ async function run({ given, operands, argv, ground }: Line, terminal: Terminal):
   const loaded = loadConfig(diskFiles(user), source.value)
   if (!loaded.ok)
     return (await import('./faults.ts')).tellFaults(diskFiles(user), source.value, loaded.failure, terminal)
+  const named = checkNamedPaths(given)
+  if (!named.ok) return named
   if (given['dump-config'] > 0) {
     const { tellNotices } = await import('./faults.ts')
     tellNotices(

@@ -32,7 +32,7 @@ import {
   yesNo,
 } from '../reading/setting-values.ts'
 import type { UsedStanzaSetting } from './access-setting-names.ts'
-import { fingerprints, gnupgKeyName, gnupgPath, remoteIds } from './gnupg-settings.ts'
+import { fingerprints, gnupgKeyNames, gnupgPath, remoteIds } from './gnupg-settings.ts'
 import { natTargetsValue } from './nat-targets.ts'
 
 /** What the lines of a stanza say, before defaults. Two variables that set the same thing exclude each other. */
@@ -72,7 +72,7 @@ export interface StanzaDraft {
   cycleGroup?: AccountName
   gnupgHome?: string
   gnupgProgram?: string
-  decryptId?: string
+  decryptIds?: readonly string[]
   decryptPassphrase?: DecryptionPassphrase
   allowNoPassphrase?: boolean
   requireSignature?: boolean
@@ -137,7 +137,7 @@ export const stanzaSettings: Readonly<Record<UsedStanzaSetting, StanzaSetting>> 
   CMD_CYCLE_GROUP: setting('cycleGroup', accountName('group')),
   GPG_HOME_DIR: setting('gnupgHome', gnupgPath),
   GPG_EXE: setting('gnupgProgram', gnupgPath),
-  GPG_DECRYPT_ID: setting('decryptId', gnupgKeyName),
+  GPG_DECRYPT_ID: setting('decryptIds', gnupgKeyNames),
   GPG_DECRYPT_PW: setting('decryptPassphrase', (text) => parseKeyText(DecryptionPassphrase, text)),
   GPG_ALLOW_NO_PW: setting('allowNoPassphrase', yesNo),
   GPG_REQUIRE_SIG: setting('requireSignature', yesNo),

@@ -35,10 +35,22 @@ test('a stanza may have both', () => {
   assert.equal(String(gnupgOf(stanza)?.passphrase), '[secret]')
 })
 
+for (const [value, names] of [
+  ['spa@server.example', ['spa@server.example']],
+  ['12341234, DEADBEEF, 0x361BBAD4,DEADBEEF', ['12341234', 'DEADBEEF', '0x361BBAD4']],
+  [`${FPR},spa@server.example`, [FPR, 'spa@server.example']],
+  ['Doe, John (SPA)', ['Doe, John (SPA)']],
+  ['Doe, spa@server.example', ['Doe, spa@server.example']],
+] as const)
+  test(`GPG_DECRYPT_ID ${value} names ${names.length} keys`, () => {
+    const { stanza } = stanzaOf('GPG_ALLOW_NO_PW Y', 'GPG_DISABLE_SIG Y', `GPG_DECRYPT_ID ${value}`)
+    assert.deepEqual(gnupgOf(stanza)?.decryptIds, names)
+  })
+
 const policies: [lines: string[], kind: string, notice: RegExp][] = [
   [['GPG_DISABLE_SIG Y'], 'disabled', /everybody who has the server’s public key/],
-  [['GPG_DISABLE_SIG Y', 'GPG_REQUIRE_SIG Y', `GPG_FINGERPRINT_ID ${FPR}`], 'required', /signatures are checked/],
-  [['GPG_REQUIRE_SIG N', `GPG_FINGERPRINT_ID ${FPR}`], 'required', /signatures are checked/],
+  [['GPG_DISABLE_SIG Y', 'GPG_REQUIRE_SIG Y', `GPG_FINGERPRINT_ID ${FPR}`], 'required', /are both set: signatures are/],
+  [['GPG_REQUIRE_SIG N', `GPG_FINGERPRINT_ID ${FPR}`], 'required', /no effect without GPG_DISABLE_SIG Y/],
   [['GPG_DISABLE_SIG Y', `GPG_FINGERPRINT_ID ${FPR}`], 'disabled', /the signers are not checked/],
   [['GPG_REMOTE_ID 7F35D41F'], 'required', /8 digits/],
   [[`GPG_FINGERPRINT_ID ${FPR}`, 'GPG_IGNORE_SIG_VERIFY_ERROR Y'], 'required', /expired, revoked or not trusted/],

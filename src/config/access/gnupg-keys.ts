@@ -21,7 +21,7 @@ export const GNUPG_DEFAULTS: GnupgDefaults = { home: '/root/.gnupg', program: '/
 const GNUPG_FIELDS = [
   'gnupgHome',
   'gnupgProgram',
-  'decryptId',
+  'decryptIds',
   'requireSignature',
   'disableSignature',
   'ignoreSignatureErrors',
@@ -39,7 +39,7 @@ export function assembleGnupg(
   defaults: GnupgDefaults,
   notices: NoticesOfStanza,
 ): Result<GnupgEncryption | undefined, ConfigFailure> {
-  const { decryptPassphrase, allowNoPassphrase = false, decryptId, hmacKey, mode } = draft
+  const { decryptPassphrase, allowNoPassphrase = false, decryptIds, hmacKey, mode } = draft
   if (decryptPassphrase === undefined && !allowNoPassphrase) {
     const line = GNUPG_FIELDS.map((field) => lineOf[field]).find((it) => it !== undefined)
     const asks = line ?? (mode === 'asymmetric' ? lineOf.mode : undefined)
@@ -66,7 +66,7 @@ export function assembleGnupg(
     kind: 'gnupg',
     home: draft.gnupgHome ?? defaults.home,
     program: draft.gnupgProgram ?? defaults.program,
-    ...(decryptId !== undefined && { decryptId }),
+    ...(decryptIds !== undefined && { decryptIds }),
     ...(decryptPassphrase !== undefined && { passphrase: decryptPassphrase }),
     signature: signature.value,
   })
@@ -80,7 +80,7 @@ function assembleSignature(
   notices: NoticesOfStanza,
 ): Result<SignaturePolicy, ConfigFailure> {
   const line = lineOf.disableSignature
-  if (disableSignature && requireSignature === true && line !== undefined) notices.add('signatureRequired', line.at)
+  if (disableSignature && requireSignature === true && line !== undefined) notices.add('signatureBoth', line.at)
   else if (disableSignature) {
     const unused = lineOf.fingerprints ?? lineOf.remoteIds ?? lineOf.ignoreSignatureErrors
     if (unused !== undefined) notices.add('signersUnused', unused.at)

@@ -29,7 +29,11 @@ const kinds = {
   noPassphraseUnused: { level: 'info', text: 'GPG_ALLOW_NO_PW has no effect beside GPG_DECRYPT_PW' },
   signatureRequired: {
     level: 'warning',
-    text: 'signatures are checked: GPG_DISABLE_SIG Y counts only without GPG_REQUIRE_SIG Y, and GPG_REQUIRE_SIG N only with GPG_DISABLE_SIG Y',
+    text: 'GPG_REQUIRE_SIG N has no effect without GPG_DISABLE_SIG Y: signatures are required',
+  },
+  signatureBoth: {
+    level: 'warning',
+    text: 'GPG_REQUIRE_SIG and GPG_DISABLE_SIG are both set: signatures are required',
   },
   signersUnused: { level: 'warning', text: 'the signers are not checked: GPG_DISABLE_SIG Y' },
   noSignature: {

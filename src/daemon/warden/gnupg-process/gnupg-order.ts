@@ -32,8 +32,8 @@ export function gnupgOrder(
     const name = decrypterName(gnupg)
     const way = ways.get(name) ?? { gnupg, stanza, decryptIds: new Set<string>(), anyKey: false }
     ways.set(name, way)
-    if (gnupg.decryptId === undefined) way.anyKey = true
-    else way.decryptIds.add(gnupg.decryptId)
+    if (gnupg.decryptIds === undefined) way.anyKey = true
+    for (const id of gnupg.decryptIds ?? []) way.decryptIds.add(id)
   }
   if (ways.size === 0) return ok(undefined)
   const keyrings = new Map<string, GnupgOrder['keyrings'][number]>()
