@@ -166,7 +166,7 @@ const nearlyGood = fc
     return isCut ? whole.slice(0, cut.at) + cut.insert + whole.slice(cut.at + cut.remove) : whole
   })
 
-/** A second look, by other means: the lines that gpg writes for one good signature in one whole message, and no others. */
+/** A second look, by other means: whether these are the lines of one good signature in one whole message. */
 function isReportedGood(status: string, exit: number | null): boolean {
   const count = (word: string) =>
     [...status.matchAll(new RegExp(`(?:^|\\n)\\[GNUPG:\\] ${word}(?=[ \\n]|$)`, 'g'))].length
