@@ -1,4 +1,5 @@
 /** Names of network interfaces by their index (netdevice(7)). */
+import { readFileSync } from 'node:fs'
 import { libc } from './libc.ts'
 
 export const SIOCGIFNAME = 0x8910
@@ -16,6 +17,13 @@ export function interfaceName(socket: number, index: number): string | undefined
   new DataView(request.buffer).setInt32(NAME_LENGTH, index, true)
   if (libc().ioctl(socket, SIOCGIFNAME, request) < 0) return undefined
   return String.fromCharCode(...request.subarray(0, request.subarray(0, NAME_LENGTH).indexOf(0)))
+}
+
+/** All interfaces of this network namespace. */
+export function interfaceNames(): readonly string[] {
+  // Two lines of headings, then a name and a colon in each line.
+  const lines = readFileSync('/proc/self/net/dev', 'utf8').split('\n').slice(2)
+  return lines.flatMap((line) => /^\s*([^\s:]+):/.exec(line)?.[1] ?? [])
 }
 
 /**

@@ -43,7 +43,7 @@ test('a file that is wrong ends with 1, and names the line', async () => {
     assert.equal(ran.status, 1)
     const [theirs, ours] = ran.stderr.split('\n')
     assert.match(ours ?? '', /^fwknopd: .*\/fwknopd\.conf:2: .* \[CONFIG_INVALID_VALUE\]$/)
-    assert.equal(theirs, '[*] MAX_SPA_PACKET_AGE value not in the range')
+    assert.equal(theirs, '[*] var MAX_SPA_PACKET_AGE value not in the range')
   }
 })
 

@@ -318,6 +318,20 @@ describe('fwknopd in the background', { skip: netnsUnavailable() }, () => {
     assert.equal(later.status, 1)
     assert.match(later.stderr, /^fwknopd: .*\[FIREWALL_UNAVAILABLE\]\n$/)
     assert.equal(fwknopd('-S').status, 1)
+    configure('PCAP_INTF eth0, nosuch0')
+    for (const refused of [start(), start('-f')]) {
+      assert.equal(refused.status, 1)
+      assert.match(
+        refused.stderr,
+        /^\[\*\] pcap_open_live\(\) error: nosuch0: No such device exists\nfwknopd: .*“nosuch0”/,
+      )
+    }
+    configure()
+    writeFileSync(path('fwknopd.conf'), `FWKNOP_RUN_DIR ${path('access.conf')};\n`)
+    for (const refused of [start(), fwknopd('--fw-list')]) {
+      assert.equal(refused.status, 1)
+      assert.match(refused.stderr, /^\[\*\] Specified Run directory: .*access\.conf is NOT a directory\nfwknopd: /)
+    }
     configure()
   })
 

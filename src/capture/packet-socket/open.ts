@@ -10,12 +10,12 @@
  * SOCK_DGRAM leaves link-layer headers, their padding and their VLAN tags to the kernel.
  */
 import { randomBytes } from 'node:crypto'
-import { closeSync, readFileSync } from 'node:fs'
+import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { filterOf, type Instruction, RET_K, SOCK_FPROG_LENGTH } from '../../system/bpf.ts'
 import { describeErrno } from '../../system/errno.ts'
-import { interfaceIndex } from '../../system/interface-name.ts'
+import { interfaceIndex, interfaceNames } from '../../system/interface-name.ts'
 import {
   DEFAULT_RECEIVE_BUFFER,
   type Libc,
@@ -111,7 +111,7 @@ function programFor(options: PacketSocketOptions): Instruction[] {
 
 /** The interfaces of now: one that comes later does not listen to packets for other hosts. It ends with the socket. */
 function listenToAll(native: Libc, fd: number, interfaces: 'any' | readonly string[]): CaptureFailure | undefined {
-  const indexes = interfaces === 'any' ? allInterfaces(fd) : interfaces.map((name) => interfaceIndex(fd, name))
+  const indexes = (interfaces === 'any' ? interfaceNames() : interfaces).map((name) => interfaceIndex(fd, name))
   for (const index of indexes) {
     if (index === undefined) continue
     const membership = new Uint8Array(MEMBERSHIP_LENGTH)
@@ -122,12 +122,6 @@ function listenToAll(native: Libc, fd: number, interfaces: 'any' | readonly stri
       return failed('an interface cannot listen to packets for other hosts', native.errno())
   }
   return undefined
-}
-
-/** Two lines of headings, then a name and a colon in each line. */
-function allInterfaces(fd: number): readonly (number | undefined)[] {
-  const lines = readFileSync('/proc/self/net/dev', 'utf8').split('\n').slice(2)
-  return lines.flatMap((line) => /^\s*([^\s:]+):/.exec(line)?.[1] ?? []).map((name) => interfaceIndex(fd, name))
 }
 
 /** Sockets for one protocol of frames. @param fds gets each as soon as there is one. */

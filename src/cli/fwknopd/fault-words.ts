@@ -13,13 +13,20 @@ const table: readonly (readonly [sentence: RegExp, words: Words])[] = [
   [/(SOURCE|DESTINATION): .* is not a network: the mask/, (name) => `Invalid IP mask in ${name}`],
   [
     /(SOURCE|DESTINATION): .* is not an IP address/,
-    (name) => `Error parsing the IP address of ${name}: Fatal error parsing IP to int`,
+    (name) => `Error parsing the IP address of ${name}: Fatal error parsing IP to int: Fatal invalid ${name}`,
   ],
   [
     /(?:OPEN|RESTRICT)_PORTS: “[^/”]+\/[^”]*” is not a protocol and port/,
     'Invalid protocol or port in access port entry',
   ],
-  [/(?:OPEN|RESTRICT)_PORTS: .* is not a protocol and port/, 'Parse error on access port entry'],
+  [
+    /((?:OPEN|RESTRICT)_PORTS): .* is not a protocol and port/,
+    (name) => `Parse error on access port entry: Fatal invalid ${name} in access stanza`,
+  ],
+  [/((?:OPEN|RESTRICT)_PORTS): .* has no port/, (name) => `Fatal invalid ${name} in access stanza`],
+  [/HMAC_DIGEST_TYPE: .* is not a digest type: one of (.*)$/, (types) => `HMAC_DIGEST_TYPE must be one of ${types}`],
+  [/PCAP_INTF: there is no interface “(.*)”/, (name) => `pcap_open_live() error: ${name}: No such device exists`],
+  [/FWKNOP_RUN_DIR: “(.*)” is not a folder/, (path) => `Specified Run directory: ${path} is NOT a directory`],
   [/^--key-len: /, 'Invalid key length'],
   [/^--hmac-key-len: /, 'Invalid hmac key length'],
   [/^--hmac-digest-type: /, 'Invalid hmac digest type'],
@@ -50,7 +57,7 @@ const table: readonly (readonly [sentence: RegExp, words: Words])[] = [
   [/FORCE_SNAT: “.*” is not an IP address/, 'invalid FORCE_SNAT IP'],
   [/(FORCE_SNAT|FORCE_MASQUERADE) needs FORCE_NAT/, (name) => `${name} requires either FORCE_NAT or FORWARD_ALL`],
   [/is above MAX_FW_TIMEOUT/, 'honoring MAX_FW_TIMEOUT'],
-  [/(\w+): .* is not (?:a port number|a whole number .*from)/, (name) => `${name} value not in the range`],
+  [/(\w+): .* is not (?:a port number|a whole number .*from)/, (name) => `var ${name} value not in the range`],
   [/is left out: /, 'Data error in included keyfile, skipping stanza'],
   [/(\w+) has no value/, (name) => `Invalid config file entry: ${name}`],
 ]

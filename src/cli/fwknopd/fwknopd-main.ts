@@ -98,6 +98,9 @@ async function run({ given, operands, argv, ground }: Line, terminal: Terminal):
     if (rotated?.ok === false) return rotated
     return checkDigestCache(loaded.value.server, terminal)
   }
+  const { checkInterfaces, checkRunFolder } = await import('./host-faults.ts')
+  for (const checked of [checkRunFolder(loaded.value.texts['FWKNOP_RUN_DIR']), checkInterfaces(loaded.value.server)])
+    if (!checked.ok) return checked
   if (ground === 'foreground' && given.foreground === 0)
     return (await import('./background.ts')).startInBackground(argv, terminal)
   const { serve } = await import('./serve.ts')

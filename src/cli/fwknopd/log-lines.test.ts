@@ -126,6 +126,26 @@ const table: readonly (readonly [level: LogLevel, event: string, fields: Fields,
       'warning [5.6.7.8] (stanza #2) The command returned 3: shut 22',
     ],
   ],
+  [
+    'warning',
+    'knock',
+    { ...refused('ACCESS_NAT_TARGET_INVALID'), detail: '“inner” is a name, and ENABLE_NAT_DNS is N' },
+    [
+      MATCH,
+      'warning Received Hostname in NAT SPA message, but hostname is disabled.',
+      'warning [1.2.3.4] (stanza #2) the reason: “inner” is a name, and ENABLE_NAT_DNS is N [ACCESS_NAT_TARGET_INVALID]',
+    ],
+  ],
+  [
+    'warning',
+    'knock',
+    { ...refused('ACCESS_NAT_TARGET_INVALID'), detail: '“inner” cannot be resolved: no answer' },
+    [
+      MATCH,
+      'warning Unable to resolve Hostname in NAT SPA message',
+      'warning [1.2.3.4] (stanza #2) the reason: “inner” cannot be resolved: no answer [ACCESS_NAT_TARGET_INVALID]',
+    ],
+  ],
   ['info', 'stopping', {}, ['info Shutting Down fwknopd.']],
   [
     'info',

@@ -278,7 +278,8 @@ function triedLines(level: LogLevel, fields: Fields): readonly LogLine[] {
     const kind = failureKinds[text(code) as FailureCode]
     const why = code === closest ? `${kind.sentence}: ${text(fields['detail'])}` : kind.sentence
     const at = `[${text(fields['source'])}] (stanza #${text(stanza)})`
-    return [...sourceMatch(one), warning(`${at} Error creating fko context: ${why} [${text(code)}]`)]
+    const words = /” is neither an address nor a host name$/.test(why) ? 'Invalid Hostname in NAT SPA message: ' : ''
+    return [...sourceMatch(one), warning(`${at} Error creating fko context: ${words}${why} [${text(code)}]`)]
   })
 }
 
@@ -326,10 +327,19 @@ function refusedLines(level: LogLevel, fields: Fields): readonly LogLine[] {
     case 'ACCESS_COMMAND_DENIED':
       return [...match, warning(`${at}SPA Command messages are not allowed in the current configuration.`)]
     default: {
+      const words = natWords(text(fields['detail']))
       const reason = `${text(fields['reason'])}: ${text(fields['detail'])} [${text(fields['code'])}]`
-      return [...match, { priority: level, text: `${at}${reason}` }]
+      return [...match, ...words, { priority: level, text: `${at}${reason}` }]
     }
   }
+}
+
+/** fwknopd’s words about the name of an inner host, by our own sentence. */
+function natWords(detail: string): readonly LogLine[] {
+  if (/” is a name, and ENABLE_NAT_DNS is N$/.test(detail))
+    return [warning('Received Hostname in NAT SPA message, but hostname is disabled.')]
+  if (/^“[^”]*” cannot be resolved: /.test(detail)) return [warning('Unable to resolve Hostname in NAT SPA message')]
+  return []
 }
 
 function difference({ clock, detail }: Fields): string {

@@ -198,7 +198,13 @@ export function networksValue(text: string): Result<'any' | readonly Network[], 
   const networks = listOf<'any' | Network>((item) => {
     if (item.toUpperCase() === 'ANY') return ok('any')
     const network = parseNetwork(item)
-    return network.ok ? network : invalidValue(network.failure.detail, nearest(item, ['ANY']))
+    if (!network.ok) return invalidValue(network.failure.detail, nearest(item, ['ANY']))
+    const [address = ''] = item.split('/')
+    const named = parseAddress(address)
+    // `10.0.0.5/0` is a slip: its author did not mean everybody.
+    if (network.value.length === 0 && named.ok && named.value !== network.value.prefix)
+      return invalidValue(`“${item}” is not a network: the mask is 0, which stands for every address`, 'ANY')
+    return network
   })(text)
   if (!networks.ok) return networks
   const named = networks.value.filter((network) => network !== 'any')

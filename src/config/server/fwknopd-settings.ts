@@ -176,6 +176,15 @@ export const irrelevantSettings: Readonly<Record<string, string>> = {
   PF_EXPIRE_INTERVAL: OTHER_FIREWALL,
 }
 
+/** Of {@link irrelevantSettings}, those that must be numbers all the same: fwknopd refuses others. */
+export const idleNumbers: Readonly<Record<string, ValueReader<number>>> = {
+  // The sample file of fwknop recommends 0.
+  PCAP_DISPATCH_COUNT: wholeNumber({ min: 0, max: 8_388_608 }),
+  PCAP_LOOP_SLEEP: wholeNumber({ min: 1, max: 8_388_608 }),
+  UDPSERV_SELECT_TIMEOUT: wholeNumber({ min: 1, max: 8_388_608 }),
+  RULES_CHECK_THRESHOLD: wholeNumber({ min: 0, max: 131_071 }),
+}
+
 interface RefusedSetting {
   /** What to do meanwhile. */
   readonly instead: string

@@ -18,6 +18,7 @@ import {
 } from './defaults-and-conflicts.ts'
 import { forgivenLines } from './fwknopd-dialect.ts'
 import {
+  idleNumbers,
   irrelevantSettings,
   refusedSettings,
   repeatableSettings,
@@ -157,6 +158,9 @@ function readSetting(
       : undefined
   if (used !== undefined) return readUsed(used as UsedSetting, line, lines, file, given)
   if (Object.hasOwn(irrelevantSettings, name)) {
+    const number = Object.hasOwn(idleNumbers, name) ? idleNumbers[name]?.(line.value) : undefined
+    if (number?.ok === false)
+      return { ok: false, failure: { ...number.failure, detail: `${name}: ${number.failure.detail}`, at } }
     notices.push({ level: 'info', text: `${name} has no effect: ${irrelevantSettings[name]}`, at })
     return undefined
   }

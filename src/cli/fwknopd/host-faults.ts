@@ -1,0 +1,37 @@
+/** What fwknopd looks at before it starts, besides its files: the host that the files are about. */
+import { statSync } from 'node:fs'
+import { nearest } from '../../config/reading/nearest.ts'
+import type { ServerConfig } from '../../config/server/server-config.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { interfaceNames } from '../../system/interface-name.ts'
+
+type HostFault = Failure<'CONFIG_INVALID_VALUE'>
+
+/** Each interface of PCAP_INTF is there. One that goes away later is waited for. */
+export function checkInterfaces({ captures }: Pick<ServerConfig, 'captures'>): Result<void, HostFault> {
+  const wanted = captures.flatMap((one) => (one.kind === 'packet' && one.interfaces !== 'any' ? one.interfaces : []))
+  if (wanted.length === 0) return ok(undefined)
+  const present = interfaceNames()
+  const missing = wanted.find((name) => !present.includes(name))
+  if (missing === undefined) return ok(undefined)
+  const suggestion = nearest(missing, present) ?? present.filter((name) => name !== 'lo').join(', ')
+  return refuse('CONFIG_INVALID_VALUE', `PCAP_INTF: there is no interface “${missing}”`, {
+    ...(suggestion !== '' && { suggestion }),
+  })
+}
+
+/** @param path FWKNOP_RUN_DIR, where the files set it. */
+export function checkRunFolder(path: string | undefined): Result<void, HostFault> {
+  if (path === undefined) return ok(undefined)
+  if (!isOther(path)) return ok(undefined)
+  return refuse('CONFIG_INVALID_VALUE', `FWKNOP_RUN_DIR: “${path}” is not a folder`, { suggestion: '/run/fwknop' })
+}
+
+/** Whether something else than a folder is there. What cannot be looked at has a message where it is used. */
+function isOther(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false
+  } catch {
+    return false
+  }
+}
