@@ -1,6 +1,6 @@
 /** The programs of the package, with their options, from the tables that parse them. */
 
-import { withHelp } from '../../src/cli/command.ts'
+import { type CommandTable, withHelp } from '../../src/cli/command.ts'
 import { commands } from '../../src/cli/commands.ts'
 import { fwknopOptions } from '../../src/cli/fwknop/options.ts'
 import { fwknopdOptions } from '../../src/cli/fwknopd/options.ts'
@@ -36,13 +36,14 @@ const SERVER_FILES = [
 ] as const
 const CLIENT_FILES = [['~/.fwknoprc', 'servers, ports and keys of the client']] as const
 
-export async function readPrograms(): Promise<readonly Program[]> {
+/** @param table the commands of `ghostport`: those of the client alone, for a package without the server. */
+export async function readPrograms(table: CommandTable = commands): Promise<readonly Program[]> {
   return [
     {
       name: 'ghostport',
       section: 1,
       summary: 'Single Packet Authorization: open a port with one packet',
-      commands: await readCommands(),
+      commands: await readCommands(table),
       files: [...CLIENT_FILES, ...SERVER_FILES],
     },
     {
@@ -80,9 +81,9 @@ export async function readPrograms(): Promise<readonly Program[]> {
   ]
 }
 
-async function readCommands(): Promise<readonly ProgramCommand[]> {
+async function readCommands(table: CommandTable): Promise<readonly ProgramCommand[]> {
   const read: ProgramCommand[] = []
-  for (const [name, { summary, load }] of Object.entries(commands)) {
+  for (const [name, { summary, load }] of Object.entries(table)) {
     const { command } = await load()
     const { options, operands, about, after = [] } = command
     read.push({ name, summary, options: withHelp(options), operands, about, after })

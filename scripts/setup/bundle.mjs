@@ -12,8 +12,8 @@ import { requirePlatformPackage } from './npm.mjs'
 
 /** @import { BuildOptions, Plugin } from 'esbuild' */
 
-/** The programs of package.json, and what they start in the background. */
-const STARTERS = ['ghostport', 'fwknop', 'fwknopd', 'fwknopd-background']
+/** The programs of package.json, what they start in the background, and that of the Debian package for clients. */
+const STARTERS = ['ghostport', 'ghostport-client', 'fwknop', 'fwknopd', 'fwknopd-background']
 /** The program that the warden starts. */
 const RECEIVER = 'src/daemon/receiver/program.ts'
 /** The program that it starts where commands are configured. */

@@ -20,6 +20,9 @@ export const storyPackages = [
 /** What `npm test` uses besides. */
 export const testPackages = [
   ...storyPackages,
+  'apparmor', // reads our profile
+  'binutils', // with binutils-aarch64-linux-gnu: strips the Node.js of the Debian packages
+  'binutils-aarch64-linux-gnu',
   'chromium',
   'conntrack',
   'debian-archive-keyring',
@@ -29,6 +32,7 @@ export const testPackages = [
   'fish', // with zsh: shells that complete our options
   'gnupg',
   'iptables',
+  'lintian', // judges the Debian packages
   'mandoc', // reads our man pages
   'openssl', // makes the certificates of tests
   'procps',
@@ -40,7 +44,7 @@ export const testPackages = [
 
 /** Packages whose installation would start a daemon, with the name of its service. */
 /** @type {Readonly<Record<string, string>>} */
-const services = { 'openssh-server': 'ssh', 'fwknop-server': 'fwknop-server', squid: 'squid' }
+const services = { apparmor: 'apparmor', 'openssh-server': 'ssh', 'fwknop-server': 'fwknop-server', squid: 'squid' }
 
 export const isRoot = process.getuid?.() === 0
 

@@ -101,7 +101,7 @@ export async function npmVersion() {
  *
  * @returns {[string, ...string[]]}
  */
-function npmCommand() {
+export function npmCommand() {
   const npm = process.env['npm_execpath']
   return npm?.endsWith('.js') ? [process.execPath, npm] : ['npm']
 }

@@ -11,7 +11,7 @@ export interface Batch {
 }
 
 // These start namespaces, daemons or browsers and read clocks: too many at once would be slow, and then wrong.
-const HEAVY = /^(test\/(netns|host|interop|browser|cli|story|upstream)|bench)\//
+const HEAVY = /^(test\/(netns|host|packages|interop|browser|cli|story|upstream)|bench)\//
 /** Takes many minutes: runs only if a pattern asks for it, as `npm run host-lab` does. */
 const ON_DEMAND = 'test/host/full/'
 

@@ -14,34 +14,23 @@ import { randomBytes } from 'node:crypto'
 import {
   chmodSync,
   copyFileSync,
-  existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmdirSync,
-  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { type DebianName, type MorePackage, must, rootWith } from './debian-root.ts'
 import { type Host, Network, netnsUnavailable, type Outcome, type Program } from './netns.ts'
-
-export type DebianName = 'bookworm' | 'trixie'
 
 export const SERVER = { four: '192.0.2.10', six: '2001:db8::10' } as const
 export const CLIENT = { four: '192.0.2.77', six: '2001:db8::77' } as const
 export const STRANGER = { four: '192.0.2.66', six: '2001:db8::66' } as const
 
-const CACHE = '/var/cache/ghostport-host-lab'
-const MIRROR = 'http://deb.debian.org/debian'
-/** What a server has; ufw is installed and off, as Debian leaves it. */
-const PACKAGES = 'systemd,systemd-sysv,dbus,iproute2,nftables,openssh-server,iptables,ufw'
-/** The version for Debian 12 and 13, from npm's own registry: Debian's package of it needs three hundred others. */
-const NPM = '9.2.0'
 const REGISTRY_PORT = 4873
 
 const clone = fileURLToPath(new URL('../../', import.meta.url))
@@ -55,81 +44,6 @@ export function hostLabUnavailable(): string | false {
     (program) => spawnSync('which', [program]).status !== 0,
   )
   return missing.length === 0 ? false : `not installed: ${missing.join(', ')}`
-}
-
-/** Runs to its end, outside the machine. @throws AssertionError with its output. */
-function must(argv: readonly [string, ...string[]], cwd = '/'): string {
-  const [program, ...args] = argv
-  const { status, stdout, stderr, error } = spawnSync(program, args, {
-    ...{ cwd, encoding: 'utf8', maxBuffer: 64 << 20 },
-    env: { ...process.env, LC_ALL: 'C.UTF-8' },
-  })
-  assert.equal(
-    status,
-    0,
-    `${argv.join(' ')}\n${(stderr || (error?.message ?? '')).slice(-4000)}${stdout?.slice(-4000)}`,
-  )
-  return stdout
-}
-
-/** Packages of Debian besides {@link PACKAGES}. */
-export type MorePackage = 'firewalld'
-
-/** The same with more packages: made from the other, in half a minute. */
-function rootWith(debian: DebianName, packages: readonly MorePackage[]): string {
-  const plain = baseRoot(debian)
-  if (packages.length === 0) return plain
-  const root = join(CACHE, `${debian}-2-${packages.join('-')}`)
-  if (existsSync(root)) return root
-  const making = mkdtempSync(join(CACHE, 'making-'))
-  try {
-    must(['cp', '-a', '--reflink=auto', `${plain}/.`, making])
-    copyFileSync('/etc/resolv.conf', join(making, 'etc/resolv.conf'))
-    must(['chroot', making, 'apt-get', 'update', '-q'])
-    const install = ['apt-get', 'install', '-y', '-q', '--no-install-recommends']
-    must(['chroot', making, 'env', 'DEBIAN_FRONTEND=noninteractive', ...install, ...packages])
-    rmSync(join(making, 'var/cache/apt/archives'), { recursive: true, force: true })
-    try {
-      renameSync(making, root)
-    } catch (error) {
-      if (!existsSync(root)) throw error
-    }
-  } finally {
-    rmSync(making, { recursive: true, force: true })
-  }
-  return root
-}
-
-/** The root of an unused Debian: made at the first call, which takes a minute. */
-function baseRoot(debian: DebianName): string {
-  const base = join(CACHE, `${debian}-2`)
-  if (existsSync(base)) return base
-  mkdirSync(CACHE, { recursive: true })
-  const making = mkdtempSync(join(CACHE, 'making-'))
-  try {
-    chmodSync(making, 0o755)
-    must(['debootstrap', '--variant=minbase', `--include=${PACKAGES}`, debian, making, MIRROR])
-    const modules = join(making, 'usr/local/lib/node_modules/npm')
-    mkdirSync(modules, { recursive: true })
-    // The pinned Node.js comes without npm; this machine's own fetches it.
-    const [archive = ''] = must(['npm', 'pack', '--silent', '--pack-destination', making, `npm@${NPM}`])
-      .trim()
-      .split('\n')
-      .slice(-1)
-    must(['tar', '-xzf', join(making, archive), '--strip-components=1', '--no-same-owner', '-C', modules])
-    rmSync(join(making, archive))
-    symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(making, 'usr/local/bin/npm'))
-    rmSync(join(making, 'var/cache/apt/archives'), { recursive: true, force: true })
-    try {
-      renameSync(making, base)
-    } catch (error) {
-      // Another test made it meanwhile.
-      if (!existsSync(base)) throw error
-    }
-  } finally {
-    rmSync(making, { recursive: true, force: true })
-  }
-  return base
 }
 
 /** A client, a stranger, and a Debian to administrate. */

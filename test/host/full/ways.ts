@@ -5,8 +5,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { DebianName } from '../../support/debian-root.ts'
 import { codeIn } from '../../support/documents.ts'
-import { type DebianName, HostLab, hostLabUnavailable, SERVER, STRANGER } from '../../support/host-lab.ts'
+import { HostLab, hostLabUnavailable, SERVER, STRANGER } from '../../support/host-lab.ts'
 import { type Instead, Road } from '../../support/road.ts'
 import { opensToKnocks, shutToStrangers, shutWhileItBoots } from '../traffic.ts'
 

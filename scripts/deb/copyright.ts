@@ -1,0 +1,47 @@
+/** The file `copyright` of a Debian package, in the form DEP-5. The licences of others are whole. */
+
+const HEAD = `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Upstream-Name: ghostport
+Comment: The package has a Node.js of its own. Nobody but the maintainers of ghostport mends its faults: see
+ PACKAGES.md in the folder docs.
+
+Files: *
+Copyright: the authors of ghostport
+License: Apache-2.0
+ On Debian systems, the whole text of the Apache License, version 2.0, is in /usr/share/common-licenses/Apache-2.0.
+`
+
+/**
+ * @param node the text of LICENSE of Node.js: it covers V8, OpenSSL, ICU and the other parts too.
+ * @param koffi the text of its LICENSE.txt.
+ */
+export function copyright(node: string, koffi: string): string {
+  return [
+    HEAD,
+    stanza(
+      'usr/lib/ghostport/node',
+      'Node.js contributors, and the authors of its parts: see the licence',
+      'Node.js',
+      node,
+    ),
+    stanza(
+      'usr/lib/ghostport/node_modules/*',
+      /^Copyright (?:\(C\) )?(.*)$/m.exec(koffi)?.[1] ?? 'the authors of koffi',
+      'Expat',
+      koffi,
+    ),
+  ].join('\n')
+}
+
+function stanza(files: string, holders: string, license: string, text: string): string {
+  return `Files: ${files}\nCopyright: ${holders}\nLicense: ${license}\n${indented(text)}\n`
+}
+
+/** An empty line is a dot: deb822(5). */
+function indented(text: string): string {
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => (line.trim() === '' ? ' .' : ` ${line.trimEnd()}`))
+    .join('\n')
+}
