@@ -16,7 +16,7 @@ complete -c fwknop -s n -l named-config -x -d 'use [STANZA] of the rc file; it o
 complete -c fwknop -l rc-file -r -F -d 'read FILE instead of ~/.fwknoprc'
 complete -c fwknop -l no-rc-file -d 'read no rc file'
 complete -c fwknop -l no-home-dir -d 'do not look for an rc file in the home directory: read none, or the one of --rc-file'
-complete -c fwknop -s G -l get-key -r -F -d 'the encryption key is in FILE, in a line “HOST: KEY”'
+complete -c fwknop -s G -l get-key -r -F -d 'the encryption key is in FILE, in a line “HOST: KEY”; with GnuPG, the passphrase of your key'
 complete -c fwknop -l get-hmac-key -r -F -d 'the HMAC key is in FILE, in a line “HOST: KEY”'
 complete -c fwknop -l key-base64-rijndael -x -d 'the encryption key. For a moment every user of this host can see it: the rc file is safer'
 complete -c fwknop -l key-rijndael -x -d 'the same, as text'

@@ -87,7 +87,7 @@ export interface PlanOptions {
   readonly 'no-rc-file'?: boolean
   /** Do not look for an rc file in the home directory. The file of `rc-file` is still read. */
   readonly 'no-home-dir'?: boolean
-  /** A file with the encryption key in a line `HOST: KEY`. */
+  /** A file with the encryption key in a line `HOST: KEY`. With GnuPG, the passphrase of the signer's key is in it. */
   readonly 'get-key'?: string
   /** A file with the HMAC key in a line `HOST: KEY`. */
   readonly 'get-hmac-key'?: string

@@ -44,7 +44,11 @@ export const knockOptions = {
   'rc-file': { value: 'FILE', help: 'read FILE instead of ~/.fwknoprc' },
   'no-rc-file': { help: 'read no rc file' },
   'no-home-dir': { help: 'do not look for an rc file in the home directory: read none, or the one of --rc-file' },
-  'get-key': { short: 'G', value: 'FILE', help: 'the encryption key is in FILE, in a line “HOST: KEY”' },
+  'get-key': {
+    short: 'G',
+    value: 'FILE',
+    help: 'the encryption key is in FILE, in a line “HOST: KEY”; with GnuPG, the passphrase of your key',
+  },
   'get-hmac-key': { value: 'FILE', help: 'the HMAC key is in FILE, in a line “HOST: KEY”' },
   'key-base64-rijndael': {
     value: 'BASE64',
