@@ -5,10 +5,11 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { netnsUnavailable } from '../support/netns.ts'
+import { Network, netnsUnavailable } from '../support/netns.ts'
 import { type Arguments, parseArguments } from './arguments.ts'
 import { binaries, type Whose } from './binaries.ts'
-import { judgeCannedPackets } from './canned-packets.ts'
+import { type CannedResult, judgeCannedPackets } from './canned-packets.ts'
+import { judgePcapFiles } from './pcap-files.ts'
 import { compare, loadResults, type Results, saveResults } from './results.ts'
 import { type CaseResult, listing, runBatch } from './run-batch.ts'
 import { type CaseName, casesOf, shards, withCasesBefore } from './suite.ts'
@@ -168,9 +169,21 @@ function report(whose: Whose, peer: Results, ours: Results): boolean {
 
 /** @returns whether each is judged as fwknop's suite says. */
 async function reportCannedPackets({ checkout }: Arguments): Promise<boolean> {
-  const results = await judgeCannedPackets(checkout)
+  const results = [...(await judgeCannedPackets(checkout)), ...(await judgeFiles(checkout))]
   const count = (outcome: string) => results.filter((result) => result.outcome === outcome).length
   for (const { name, outcome, why } of results) if (outcome !== 'passed') say(`${outcome} ${name}: ${why}`)
-  say(`packets in the suite: ${count('passed')} judged as there, ${count('failed')} not, ${count('skipped')} left out`)
+  say(
+    `packets and capture files of the suite: ${count('passed')} judged as there, ${count('failed')} not, ${count('skipped')} left out`,
+  )
   return count('failed') === 0
+}
+
+async function judgeFiles(checkout: string): Promise<readonly CannedResult[]> {
+  const net = await Network.create()
+  try {
+    const fwknopd = [process.execPath, join(import.meta.dirname, '..', '..', 'dist', 'cli', 'fwknopd.js')]
+    return await judgePcapFiles(net, join(checkout, 'test', 'conf'), fwknopd)
+  } finally {
+    await net.close()
+  }
 }
