@@ -5,7 +5,7 @@ _ghostport_complete() {
   COMPREPLY=()
   if ((COMP_CWORD > 1)); then command=${COMP_WORDS[1]}; fi
   if [[ -z $command || ($command == help && COMP_CWORD -eq 2) ]]; then
-    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen serve check explain simulate import unit policy status completions help version' -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen serve check explain simulate import unit policy status doctor completions help version' -- "$current")
     return
   fi
   case $command in
@@ -73,6 +73,11 @@ _ghostport_complete() {
       options='--socket -s --json --help -h'
       paths='--socket -s'
       values=''
+      ;;
+    doctor)
+      options='--server --client --config-file -c --access-file -a --named-config -n --rc-file --only --strict --all --list --json --help -h'
+      paths='--config-file -c --access-file -a --rc-file'
+      values='--named-config -n --only'
       ;;
     completions)
       options='--help -h'

@@ -70,18 +70,8 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
     const { printGateUnit } = await import('./server/gate-unit.ts')
     return printGateUnit(given['config-file'] ?? standardPaths.settings, terminal)
   }
-  // The same distance from src/cli/ and from dist/cli/.
-  const home = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
-  const paths: UnitPaths = {
-    node: stableName(process.execPath),
-    nodeOptions: process.execArgv,
-    home,
-    entry: fileURLToPath(import.meta.url)
-      .slice(home.length + 1)
-      .replace(/unit\.(ts|js)$/, 'ghostport.$1'),
-    settings: given['config-file'] ?? standardPaths.settings,
-    stanzas: given['access-file'] ?? standardPaths.stanzas,
-  }
+  const paths = pathsHere(given['config-file'] ?? standardPaths.settings, given['access-file'] ?? standardPaths.stanzas)
+  const { home } = paths
   const unit = fillUnit(readFileSync(`${home}/packaging/ghostport.service`, 'utf8'), paths)
   if (!unit.ok) return unit
   for (const warning of unitWarnings(paths)) terminal.note(`ghostport: warning: ${warning}`)
@@ -96,6 +86,31 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
   const text = wanted === true ? withoutLimits(unit.value) : unit.value
   terminal.print(text.replace(/\n$/, '').split('\n'))
   return 0
+}
+
+/** This Node.js and this package, for these files of the server's. */
+function pathsHere(settings: string, stanzas: string): UnitPaths {
+  // The same distance from src/cli/ and from dist/cli/.
+  const home = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
+  return {
+    node: stableName(process.execPath),
+    nodeOptions: process.execArgv,
+    home,
+    entry: fileURLToPath(import.meta.url)
+      .slice(home.length + 1)
+      .replace(/unit\.(ts|js)$/, 'ghostport.$1'),
+    settings,
+    stanzas,
+  }
+}
+
+/** What `ghostport unit` prints for these files. */
+export async function printedUnit(settings: string, stanzas: string): Promise<Result<string>> {
+  const paths = pathsHere(settings, stanzas)
+  const unit = fillUnit(readFileSync(`${paths.home}/packaging/ghostport.service`, 'utf8'), paths)
+  if (!unit.ok) return unit
+  const { wantsCommandUnit, withoutLimits } = await import('./server/command-unit.ts')
+  return wantsCommandUnit(settings, stanzas) === true ? ok(withoutLimits(unit.value)) : unit
 }
 
 /**

@@ -77,6 +77,14 @@ export interface InterfaceAddress {
   readonly prefixLength: number
 }
 
+/** Room in a file system. */
+export interface Space {
+  readonly freeBytes: number
+  readonly freeInodes: number
+  /** 0: this file system does not count them. */
+  readonly inodes: number
+}
+
 export interface Looker {
   /** The text of a file, at most {@link LONGEST_FILE} bytes of it; undefined if there is none. */
   read(path: string): Known<string | undefined>
@@ -99,8 +107,10 @@ export interface Looker {
   netfilter(request: Uint8Array): Promise<Known<readonly Uint8Array[]>>
   /** What adjtimex(2) says of the system's clock: a `struct timex`, and the state that it returns. */
   clock(): Known<{ readonly state: number; readonly timex: Uint8Array }>
-  /** Asks a running server at its control socket. */
+  /** Asks a running server at its control socket. Undefined if none runs. */
   control(path: string): Promise<Known<unknown>>
+  /** How much room the file system of a path has; undefined if there is no such path. */
+  space(path: string): Known<Space | undefined>
   /** Process id of this program. */
   readonly pid: number
   /** User id of this program. */
@@ -109,13 +119,3 @@ export interface Looker {
 }
 
 export const LONGEST_FILE = 4 << 20
-
-/** For a fact that others follow from: it is looked at once for each looker. */
-export function oncePerLooker<T>(look: (looker: Looker) => T): (looker: Looker) => T {
-  const seen = new WeakMap<Looker, { readonly found: T }>()
-  return (looker) => {
-    const before = seen.get(looker) ?? { found: look(looker) }
-    seen.set(looker, before)
-    return before.found
-  }
-}

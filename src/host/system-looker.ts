@@ -1,10 +1,20 @@
 /** {@link Looker} over the real host. Each program gets a limit of time and of output, and no words of others. */
 import { execFile } from 'node:child_process'
-import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync, realpathSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  statfsSync,
+  statSync,
+} from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { printable } from '../bytes/text.ts'
-import { askControl } from '../daemon/warden/control.ts'
+import { askControl, NOBODY_THERE } from '../daemon/warden/control.ts'
 import { NetfilterSocket } from '../firewall/nftables/netlink.ts'
 import { parseAddress } from '../packet/address.ts'
 import { errorCode, fileReason, systemReason } from '../system/errno.ts'
@@ -46,8 +56,14 @@ export function systemLooker(): Looker {
     clock,
     async control(path) {
       const answer = await askControl(path, 'status')
-      return answer.ok ? known(answer.value) : notKnown(answer.failure.detail)
+      if (answer.ok) return known(answer.value)
+      return answer.failure.detail.endsWith(NOBODY_THERE) ? known(undefined) : notKnown(answer.failure.detail)
     },
+    space: (path) =>
+      unlessMissing(() => {
+        const { bsize, bavail, ffree, files } = statfsSync(path)
+        return { freeBytes: bsize * bavail, freeInodes: ffree, inodes: files }
+      }),
     pid: process.pid,
     uid: process.getuid?.() ?? -1,
     environment: process.env,

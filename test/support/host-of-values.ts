@@ -1,6 +1,6 @@
 /** A host for the parsers of `src/host/`: files, links and answers of programs as values. All else is not there. */
 import { type Known, known, notKnown } from '../../src/host/known.ts'
-import type { FileFacts, InterfaceAddress, Looker, QuestionName, Said } from '../../src/host/looker.ts'
+import type { FileFacts, InterfaceAddress, Looker, QuestionName, Said, Space } from '../../src/host/looker.ts'
 import { UNITS, type UnitName } from '../../src/host/looker.ts'
 
 export interface HostValues {
@@ -13,6 +13,7 @@ export interface HostValues {
   readonly netfilter?: readonly Uint8Array[]
   readonly clock?: ReturnType<Looker['clock']>
   readonly control?: unknown
+  readonly space?: Space
   readonly pid?: number
   readonly uid?: number
   readonly environment?: Readonly<Record<string, string>>
@@ -46,7 +47,8 @@ export function hostOf(values: HostValues): Looker {
     addresses: () => known(values.addresses ?? []),
     netfilter: async () => (values.netfilter === undefined ? notKnown('no netfilter') : known(values.netfilter)),
     clock: () => values.clock ?? notKnown('no clock'),
-    control: async () => (values.control === undefined ? notKnown('nobody answers') : known(values.control)),
+    control: async () => known(values.control),
+    space: () => known(values.space),
     pid: values.pid ?? 100,
     uid: values.uid ?? 0,
     environment: values.environment ?? {},

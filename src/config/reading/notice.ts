@@ -22,4 +22,6 @@ export interface Notice {
   /** What to do about it: one line. */
   readonly cure?: string
   readonly at?: SourceLocation
+  /** For programs. Only notices about the host's own firewall have one (`firewall/host/findings.ts`). */
+  readonly code?: string
 }

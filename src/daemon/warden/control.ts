@@ -75,6 +75,9 @@ function exposureOf(path: string): string | undefined {
   }
 }
 
+/** The end of the detail of a failure where no server runs. */
+export const NOBODY_THERE = 'no ghostport is running there'
+
 /** `listens`: something accepted the connection but gave no answer. */
 export type ControlFailure = Failure<'STATUS_UNAVAILABLE'> & { readonly listens: boolean }
 
@@ -124,7 +127,7 @@ function parseAsk(line: string): string {
 }
 
 function explain(error: NodeJS.ErrnoException): string {
-  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return 'no ghostport is running there'
+  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return NOBODY_THERE
   if (error.code === 'EACCES') return 'only the user who started it (root) may ask'
   return systemReason(error)
 }

@@ -111,7 +111,7 @@ export async function lookAtFirewall({ server, policy, at }: LoadedConfig): Prom
 }
 
 function noticeOf({ level, code, text, cure }: Finding): Notice {
-  return { level, text: `${text} [${code}]`, ...(cure !== undefined && { cure }) }
+  return { level, text: `${text} [${code}]`, ...(cure !== undefined && { cure }), code }
 }
 
 /** What was removed, and how the host's own rules leave its ports. */

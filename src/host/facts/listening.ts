@@ -2,7 +2,8 @@
 import type { AddressFamily, IpAddress } from '../../packet/address.ts'
 import type { Port } from '../../units.ts'
 import { type Known, known, whenKnown } from '../known.ts'
-import { oncePerLooker } from '../looker.ts'
+import type { Looker } from '../looker.ts'
+import { once } from '../once.ts'
 import { holdersOf, type Program } from './processes.ts'
 import { lookAtSockets } from './socket-table.ts'
 
@@ -17,7 +18,7 @@ export interface Listening {
   readonly programs: Known<readonly Program[]>
 }
 
-export const lookAtListening = oncePerLooker((looker): Known<readonly Listening[]> => {
+export const lookAtListening = once((looker: Looker): Known<readonly Listening[]> => {
   const sockets = lookAtSockets(looker)
   if (!sockets.known) return sockets
   // A UDP socket without a port of its own sends only.

@@ -9,7 +9,7 @@ export interface OwnState {
   readonly gate: Known<UnitState | undefined>
   /** The usual files of configuration that are there. */
   readonly files: readonly string[]
-  /** What a running server says of itself; see `daemon/warden/status.ts`. */
+  /** What a running server says of itself (`daemon/warden/status.ts`); undefined if none runs. */
   readonly status: Known<unknown>
 }
 

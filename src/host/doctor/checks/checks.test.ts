@@ -1,0 +1,224 @@
+/**
+ * Checks of what a test cannot bring about on this host: systemd’s units, clocks, old versions. The others are proven
+ * on real hosts by test/netns/doctor.test.ts.
+ */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { unitsText } from '../../../../test/support/host-of-values.ts'
+import type { Status } from '../../../daemon/warden/status.ts'
+import type { FirewallManagers } from '../../facts/managers.ts'
+import { parseUnits, type Units } from '../../facts/systemd.ts'
+import { type Known, known, notKnown } from '../../known.ts'
+import type { Answer } from '../check.ts'
+import type { DoctorFacts } from '../doctor-facts.ts'
+import { differencesOf, filesOf } from '../looks/unit-file.ts'
+import { NODE_SUPPORT_ENDS } from '../node-support.ts'
+import { clock, clockBattery, peerClock, serverClock } from './clock.ts'
+import { twoManagers } from './managers.ts'
+import { judgeNode } from './node.ts'
+import { unit } from './unit.ts'
+
+const UNITS_UNKNOWN = notKnown('systemd does not run this host')
+const good = /^good/
+
+function units(given: Parameters<typeof unitsText>[0]): Known<Units> {
+  const parsed = parseUnits(unitsText(given))
+  assert.ok(parsed)
+  return known(parsed)
+}
+
+/** `good: …`, `not checked: …`, or each finding as `severity: text | command`. */
+function told(answer: Answer): string {
+  if (answer.kind === 'good') return `good: ${answer.seen}`
+  if (answer.kind === 'not checked') return `not checked: ${answer.because}`
+  return answer.findings
+    .map(({ severity, text, cure }) => {
+      const mend = cure === undefined ? '' : 'command' in cure ? ` | ${cure.command}` : ` | do: ${cure.advice}`
+      return `${severity}: ${text}${mend}`
+    })
+    .join('\n')
+}
+const asked = (judge: (facts: Partial<DoctorFacts>) => Answer, facts: Partial<DoctorFacts>): string =>
+  told(judge(facts))
+
+describe('UNIT', () => {
+  const fine = {
+    ActiveState: 'active',
+    SubState: 'running',
+    UnitFileState: 'enabled',
+    FragmentPath: '/etc/systemd/system/ghostport.service',
+  }
+  const none = known(undefined)
+  for (const [what, properties, pattern] of [
+    ['runs', {}, /^good: ghostport\.service is active \(running\), enabled$/],
+    [
+      'failed',
+      { ActiveState: 'failed', Result: 'exit-code' },
+      /^error: the server ended \(exit-code\).*\| systemctl restart ghostport$/,
+    ],
+    ['stopped', { ActiveState: 'inactive' }, /^error: the server does not run \| systemctl start ghostport$/],
+    ['not at boot', { UnitFileState: 'disabled' }, /^warning: .*at boot \| systemctl enable ghostport$/],
+    ['changed', { NeedDaemonReload: 'yes' }, /^warning: .* \| systemctl daemon-reload$/],
+    ['restarted', { NRestarts: '5' }, /^warning: systemd has started the server again 5 times/],
+    [
+      'masked',
+      { LoadState: 'masked' },
+      /^error: .* masked.*\| systemctl unmask ghostport && systemctl enable --now ghostport$/,
+    ],
+    [
+      'bad',
+      { LoadState: 'bad-setting' },
+      /^error: systemd does not accept .*\| ghostport unit > \/etc\/systemd\/system\/ghostport\.service/,
+    ],
+    [
+      'stopped, and not at boot',
+      { ActiveState: 'inactive', UnitFileState: 'disabled' },
+      /^error[^\n]*start ghostport\nwarning[^\n]*enable ghostport$/,
+    ],
+  ] as const)
+    it(what, () => {
+      const facts = { units: units({ 'ghostport.service': { ...fine, ...properties } }), unitFile: none }
+      assert.match(asked(unit.judge, facts), pattern)
+    })
+
+  it('no unit, and no systemd', () => {
+    assert.match(
+      asked(unit.judge, { units: units({}), unitFile: none }),
+      /^warning: systemd has no unit .*enable --now ghostport$/,
+    )
+    assert.equal(
+      asked(unit.judge, { units: UNITS_UNKNOWN, unitFile: UNITS_UNKNOWN }),
+      'not checked: systemd does not run this host',
+    )
+  })
+
+  it('an old unit file', () => {
+    const path = '/etc/systemd/system/ghostport.service'
+    const facts = {
+      units: units({ 'ghostport.service': fine }),
+      unitFile: known({
+        path,
+        differences: differencesOf('# old\n[Service]\nType=exec\n', '[Service]\n# new\nType=notify\n'),
+      }),
+    }
+    const answer = unit.judge(facts)
+    assert.match(
+      told(answer),
+      /^warning: the unit file differs .*\| ghostport unit > \/etc\/systemd\/system\/ghostport\.service && systemctl daemon-reload && systemctl restart ghostport$/,
+    )
+    assert.ok(answer.kind === 'bad')
+    assert.deepEqual(answer.findings[0].evidence, [path, '- Type=exec', '+ Type=notify'])
+  })
+
+  it('the files that a unit names', () => {
+    assert.deepEqual(filesOf('[Service]\nExecStart=/usr/bin/node /x serve -c /a/b.conf -a /a/c.conf\n'), {
+      settings: '/a/b.conf',
+      stanzas: '/a/c.conf',
+    })
+    assert.equal(filesOf('').settings, '/etc/fwknop/fwknopd.conf')
+  })
+})
+
+describe('CLOCK', () => {
+  const right = known({ synchronised: true, largestError: 0.25 })
+  const wrong = known({ synchronised: false, largestError: 16 })
+  const debian = known({ id: 'debian', like: [], name: 'Debian' })
+  const other = known({ id: 'arch', like: [], name: 'Arch' })
+  const timesyncd = units({ 'systemd-timesyncd.service': { ActiveState: 'inactive' } })
+  for (const [what, facts, pattern] of [
+    ['right', { clock: right, units: UNITS_UNKNOWN, distribution: debian }, /^good: synchronised; .* 0\.3 s at most$/],
+    [
+      'systemd can',
+      { clock: wrong, units: timesyncd, distribution: other },
+      /^warning: .*\| timedatectl set-ntp true$/,
+    ],
+    [
+      'Debian',
+      { clock: wrong, units: units({}), distribution: debian },
+      /\| apt-get install -y systemd-timesyncd && timedatectl/,
+    ],
+    ['elsewhere', { clock: wrong, units: UNITS_UNKNOWN, distribution: other }, /\| do: install a program/],
+    [
+      'unknown',
+      { clock: notKnown('adjtimex failed'), units: UNITS_UNKNOWN, distribution: other },
+      /^not checked: adjtimex failed$/,
+    ],
+  ] as const)
+    it(what, () => {
+      assert.match(asked(clock.judge, facts), pattern)
+    })
+
+  it('CLOCK_BATTERY', () => {
+    assert.equal(asked(clockBattery.judge, { hardwareClock: known({ clocks: ['rtc0'] }) }), 'good: rtc0')
+    assert.match(
+      asked(clockBattery.judge, { hardwareClock: known({ clocks: [] }) }),
+      /^hint: this host has no clock that runs/,
+    )
+  })
+
+  it('PEER_CLOCK: of a client, as the verdicts show it', () => {
+    const status = (...lastVerdicts: Status['lastVerdicts']) =>
+      known({ socket: '/run/x', status: { lastVerdicts } as unknown as Status })
+    const granted = { verdict: 'granted', source: '192.0.2.1' }
+    const stale = { verdict: 'refused', source: '192.0.2.7', code: 'SPA_STALE', detail: '400 s old', time: 'T' }
+    assert.equal(asked(peerClock.judge, { status: status(granted) }), 'good: the last 1 knocks were dated right')
+    assert.match(asked(peerClock.judge, { status: status(granted, stale) }), /^warning: 1 of the last knocks/)
+    assert.match(asked(peerClock.judge, { status: status() }), /^not checked: no client has knocked/)
+    assert.match(
+      asked(peerClock.judge, { status: known({ socket: '/run/x', status: undefined }) }),
+      /^not checked: no server/,
+    )
+    assert.match(asked(serverClock.judge, {}), /^not checked: a server never answers/)
+  })
+})
+
+describe('NODE', () => {
+  const at = (version: string, day: string, path = '/usr/bin/node'): string =>
+    told(judgeNode({ version, path, now: Date.parse(day) }))
+  it('is judged by the day', () => {
+    assert.equal(at('24.21.0', '2026-11-26'), 'good: Node.js 24.21.0 is supported until 2028-04-30')
+    assert.match(at('22.13.0', '2027-03-31'), /^hint: Node\.js 22 gets security fixes for 30 more days/)
+    assert.match(
+      at('22.13.0', '2027-05-01'),
+      /^warning: Node\.js 22 gets no security fixes any more \| do: install a newer Node/,
+    )
+    assert.match(at('22.13.0', '2027-05-01', '/usr/lib/ghostport/node'), /install a newer ghostport$/)
+    assert.match(at('99.0.0', '2026-11-26'), /^not checked: the end of support of Node\.js 99/)
+  })
+  it('knows the end of the one that runs this', () => {
+    assert.ok(NODE_SUPPORT_ENDS.has(Number(process.versions.node.split('.')[0])))
+    for (const day of NODE_SUPPORT_ENDS.values()) assert.ok(Number.isFinite(Date.parse(day)), day)
+  })
+})
+
+describe('TWO_MANAGERS', () => {
+  const managers = (names: readonly FirewallManagers['managers'][number]['name'][], nftablesFlushes = false) =>
+    known({
+      managers: names.map((name) => ({ name, evidence: ['seen'] as const })),
+      legacyTables: [],
+      iptables: known('nft' as const),
+      nftablesFlushes: known(nftablesFlushes),
+    })
+  const enabled = units({ 'nftables.service': { UnitFileState: 'enabled' } })
+  for (const [what, facts, pattern] of [
+    ['nobody', { managers: managers([]), units: UNITS_UNKNOWN }, /^good: nobody manages it$/],
+    ['one', { managers: managers(['ufw']), units: UNITS_UNKNOWN }, /^good: ufw$/],
+    ['one with Docker', { managers: managers(['firewalld', 'docker']), units: enabled }, good],
+    [
+      'ufw and firewalld',
+      { managers: managers(['ufw', 'firewalld']), units: UNITS_UNKNOWN },
+      /^warning: ufw and firewalld write .*\| do: keep one of them: ufw disable, or systemctl disable --now firewalld$/,
+    ],
+    [
+      'a flush',
+      { managers: managers(['nft', 'docker'], true), units: enabled },
+      /^warning: a restart of nftables\.service removes the rules of docker/,
+    ],
+    ['no flush: the service is off', { managers: managers(['nft', 'docker'], true), units: units({}) }, good],
+    ['a flush of nobody', { managers: managers(['nft'], true), units: enabled }, good],
+    ['unknown', { managers: notKnown('nft is not installed'), units: enabled }, /^not checked: nft is not installed$/],
+  ] as const)
+    it(what, () => {
+      assert.match(asked(twoManagers.judge, facts), pattern)
+    })
+})

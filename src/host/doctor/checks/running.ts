@@ -1,0 +1,57 @@
+/** Whether a server answers at its control socket, and receives packets. */
+
+import type { Units } from '../../facts/systemd.ts'
+import type { Known } from '../../known.ts'
+import { type Cure, defineCheck, type Finding, ifKnown, judged } from '../check.ts'
+
+export const running = defineCheck({
+  code: 'RUNNING',
+  side: 'server',
+  question: 'Does a server run, and answer?',
+  needs: ['status', 'units'],
+  judge: ({ status, units }) =>
+    ifKnown(status, (found) => {
+      if (found.status === undefined)
+        return judged(
+          [
+            {
+              severity: 'error',
+              text: 'no server runs, so no knock opens anything',
+              evidence: [`nobody answers at ${found.socket}`],
+              cure: start(units),
+            },
+          ],
+          '',
+        )
+      const { capturing, receiver, grants, error, startedAt, warden } = found.status
+      const mend: Cure = hasUnit(units)
+        ? { command: 'systemctl restart ghostport' }
+        : { advice: 'start the server again' }
+      const findings: Finding[] = []
+      if (!capturing || receiver === null)
+        findings.push({
+          severity: 'error',
+          text: 'the server runs, but receives no packets',
+          evidence: [`receiver: ${receiver === null ? 'none' : `process ${receiver}`}, receiving: ${capturing}`],
+          cure: mend,
+        })
+      if (grants === null)
+        findings.push({
+          severity: 'error',
+          text: 'the server cannot read its firewall',
+          evidence: [error ?? 'no reason given'],
+          cure: mend,
+        })
+      return judged(findings, `process ${warden} receives packets since ${startedAt}`)
+    }),
+})
+
+function start(units: Known<Units>): Cure {
+  return hasUnit(units)
+    ? { command: 'systemctl start ghostport' }
+    : { advice: 'run “ghostport serve” as root, or install its unit: ghostport help unit' }
+}
+
+function hasUnit(units: Known<Units>): boolean {
+  return units.known && units.value.get('ghostport.service')?.load === 'loaded'
+}

@@ -1,0 +1,111 @@
+/** Whether systemd runs the server, starts it at boot, and does so with a unit of this version. */
+import type { UnitState } from '../../facts/systemd.ts'
+import { defineCheck, type Finding, ifKnown, judged, notChecked } from '../check.ts'
+import type { UnitFile } from '../looks/unit-file.ts'
+
+const UNIT = 'ghostport.service'
+/** As often, systemd has started it again by itself, and there must be a reason. */
+const MANY_RESTARTS = 3
+/** Lines of a difference that are shown. */
+const SHOWN = 6
+
+export const unit = defineCheck({
+  code: 'UNIT',
+  side: 'server',
+  question: 'Does systemd run the server, and start it at boot?',
+  needs: ['units', 'unitFile'],
+  judge: ({ units, unitFile }) =>
+    ifKnown(units, (states) => {
+      const state = states.get(UNIT)
+      if (state === undefined) return notChecked('systemctl did not say')
+      if (state.load === 'not-found') return judged([NO_UNIT], '')
+      const file = unitFile.known ? unitFile.value : undefined
+      return judged([...judgeState(state), ...(file === undefined ? [] : judgeFile(file))], describe(state))
+    }),
+})
+
+const NO_UNIT: Finding = {
+  severity: 'warning',
+  text: 'systemd has no unit for the server, so nothing starts it at boot',
+  evidence: [`${UNIT} is not found`],
+  cure: {
+    command:
+      'ghostport unit > /etc/systemd/system/ghostport.service && systemctl daemon-reload && systemctl enable --now ghostport',
+  },
+}
+
+function describe({ active, sub, enabled }: UnitState): string {
+  return `${UNIT} is ${active} (${sub}), ${enabled}`
+}
+
+function judgeState(state: UnitState): readonly Finding[] {
+  const { load, active, enabled, result, restarts, needsReload, file } = state
+  const found: Finding[] = []
+  if (load === 'masked')
+    return [
+      {
+        severity: 'error',
+        text: 'the unit of the server is masked, so nothing can start it',
+        evidence: [describe(state)],
+        cure: { command: 'systemctl unmask ghostport && systemctl enable --now ghostport' },
+      },
+    ]
+  if (load !== 'loaded')
+    return [
+      {
+        severity: 'error',
+        text: `systemd does not accept the unit file of the server (${load})`,
+        evidence: [file],
+        cure: { command: `ghostport unit > ${file} && systemctl daemon-reload && systemctl restart ghostport` },
+      },
+    ]
+  if (active === 'failed')
+    found.push({
+      severity: 'error',
+      text: `the server ended (${result}), and systemd does not start it again`,
+      evidence: [describe(state), 'journalctl -u ghostport -n 20 says why'],
+      cure: { command: 'systemctl restart ghostport' },
+    })
+  else if (active !== 'active' && active !== 'reloading' && active !== 'activating')
+    found.push({
+      severity: 'error',
+      text: 'the server does not run',
+      evidence: [describe(state)],
+      cure: { command: 'systemctl start ghostport' },
+    })
+  if (!/^(enabled|static|indirect|alias|generated|linked-runtime|enabled-runtime)$/.test(enabled))
+    found.push({
+      severity: 'warning',
+      text: 'the server does not start at boot',
+      evidence: [describe(state)],
+      cure: { command: 'systemctl enable ghostport' },
+    })
+  if (needsReload)
+    found.push({
+      severity: 'warning',
+      text: 'the unit file was changed, and systemd has not read it again',
+      evidence: [file],
+      cure: { command: 'systemctl daemon-reload' },
+    })
+  if (restarts >= MANY_RESTARTS)
+    found.push({
+      severity: 'warning',
+      text: `systemd has started the server again ${restarts} times`,
+      evidence: [describe(state)],
+      cure: { advice: 'read why: journalctl -u ghostport. Once that is mended: systemctl restart ghostport' },
+    })
+  return found
+}
+
+function judgeFile({ path, differences }: UnitFile): readonly Finding[] {
+  if (differences.length === 0) return []
+  const more = differences.length - SHOWN
+  return [
+    {
+      severity: 'warning',
+      text: 'the unit file differs from what “ghostport unit” prints today: it is old, or was changed by hand',
+      evidence: [path, ...differences.slice(0, SHOWN), ...(more > 0 ? [`and ${more} more`] : [])],
+      cure: { command: `ghostport unit > ${path} && systemctl daemon-reload && systemctl restart ghostport` },
+    },
+  ]
+}

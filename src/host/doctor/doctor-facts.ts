@@ -1,0 +1,39 @@
+/**
+ * What the doctor looks at: the facts about this host, and what only a server or a client has. Each is looked at once,
+ * and only if a check needs it.
+ */
+import { type FactName, factNames, type HostFacts, lookAtFacts } from '../facts.ts'
+import { lookAtConfiguration } from './looks/configuration.ts'
+import { lookAtHostRules } from './looks/host-rules.ts'
+import { lookAtNode } from './looks/node.ts'
+import { lookAtReplaySpace } from './looks/replay-space.ts'
+import { lookAtStatus } from './looks/status.ts'
+import { lookAtUnitFile } from './looks/unit-file.ts'
+import type { Subject } from './subject.ts'
+
+const looks = {
+  configuration: lookAtConfiguration,
+  status: lookAtStatus,
+  hostRules: lookAtHostRules,
+  unitFile: lookAtUnitFile,
+  replaySpace: lookAtReplaySpace,
+  node: lookAtNode,
+} as const satisfies Readonly<Record<string, (subject: Subject) => unknown>>
+
+type OwnFacts = { readonly [Name in keyof typeof looks]: Awaited<ReturnType<(typeof looks)[Name]>> }
+export type DoctorFacts = HostFacts & OwnFacts
+export type DoctorFactName = keyof DoctorFacts
+
+/** Looks at the named facts, each once. */
+export async function lookAtSubject(
+  subject: Subject,
+  names: ReadonlySet<DoctorFactName>,
+): Promise<Partial<DoctorFacts>> {
+  const ofHost = factNames.filter((name) => names.has(name))
+  const own = (Object.keys(looks) as (keyof OwnFacts)[]).filter((name) => names.has(name))
+  const [host, others] = await Promise.all([
+    lookAtFacts(subject.looker, ofHost as readonly FactName[]),
+    Promise.all(own.map(async (name) => [name, await looks[name](subject)] as const)),
+  ])
+  return { ...host, ...(Object.fromEntries(others) as Partial<OwnFacts>) }
+}

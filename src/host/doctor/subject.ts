@@ -1,0 +1,17 @@
+/** What the doctor examines, besides the facts about this host. */
+import type { PlanOptions } from '../../client/plan-options.ts'
+import type { ConfigSource } from '../../config/load.ts'
+import type { Result } from '../../result.ts'
+import type { Looker } from '../looker.ts'
+
+export interface Subject {
+  readonly looker: Looker
+  /** Where the server's files are. */
+  readonly server: ConfigSource
+  /** The unit that `ghostport unit` prints here for these files. */
+  readonly printedUnit: (settings: string, stanzas: string) => Promise<Result<string>>
+  /** The options that say which rc file and which stanza. */
+  readonly client: PlanOptions
+  /** Today, in milliseconds since 1970. */
+  readonly now: number
+}
