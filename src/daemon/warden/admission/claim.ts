@@ -1,6 +1,6 @@
 /**
  * The step of admission that uses packets up. The replay store records each packet durably before anything opens for
- * it. This also applies to requests that policy will deny.
+ * it. This also applies to requests that policy will deny, except GnuPG packets whose signer no stanza accepts.
  */
 import type { KeyringName } from '../../../access/keyring.ts'
 import type { Policy } from '../../../access/policy.ts'

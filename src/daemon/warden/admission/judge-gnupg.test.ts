@@ -73,6 +73,28 @@ const knock: Knock = {
   gnupg: { signature: signed, decryptIds: [], attestation: attest(SECRET, honest) },
 }
 
+const unwelcome: [what: string, signature: SignatureReport][] = [
+  ['that nobody signed', { kind: 'none' }],
+  ['that another key signed', { ...signed, fingerprint: other, primary: other }],
+  ['whose signature is wrong', { kind: 'unverified', why: 'the signature is wrong' }],
+]
+for (const [what, signature] of unwelcome)
+  test(`a packet ${what} uses up nothing of the store: anybody can encrypt for the server`, async () => {
+    let claims = 0
+    const { replays, ...rest } = judging()
+    const counting: typeof replays.claim = (all, now) => {
+      claims += all.length
+      return replays.claim(all, now)
+    }
+    const at = { ...rest, replays: { claim: counting } }
+    const proof = { signature, decryptIds: [], attestation: attest(SECRET, { ...honest, signature }) }
+    const [refused] = await judge([{ ...knock, gnupg: proof }], at)
+    assert(refused?.granted === false && refused.failure.code === 'ACCESS_SIGNATURE_DENIED')
+    assert.equal(claims, 0)
+    assert((await judge([knock], at))[0]?.granted)
+    assert.equal(claims, 1)
+  })
+
 test('what the GnuPG process vouches for is granted, once', async () => {
   const at = judging()
   const [first] = await judge([knock], at)

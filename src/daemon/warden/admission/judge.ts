@@ -5,6 +5,7 @@
  */
 import { checkAge } from '../../../access/age.ts'
 import { decide } from '../../../access/decide.ts'
+import { takesReport } from '../../../access/gnupg-report.ts'
 import { decrypterName, type Keyring, type KeyringName } from '../../../access/keyring.ts'
 import type { StanzaIndex } from '../../../access/matching.ts'
 import type { Unresolvable } from '../../../access/openings.ts'
@@ -45,7 +46,7 @@ export interface Judging {
 export async function judge(knocks: readonly Knock[], judging: Judging): Promise<readonly Verdict[]> {
   const { clock } = judging
   const now = clock.now()
-  const openers = knocks.map((knock) => openersOf(knock, judging))
+  const openers = knocks.map((knock) => openersOf(knock, judging, now))
   const claims = openers.flatMap((opener) => ('stanzas' in opener ? [claimOf(opener.knock, opener.keyring.name)] : []))
   const claimed = await claim(claims, judging, now)
   if (!claimed.ok)
@@ -102,7 +103,8 @@ interface Opener {
  * The receiver is trusted about which symmetric keys opened the packet, never about which sources they are for. What
  * GnuPG opened, the GnuPG process vouches for.
  */
-function openersOf(knock: Knock, { index, isAttested }: Judging): Opener | Refusal {
+function openersOf(knock: Knock, judging: Judging, now: UnixSeconds): Opener | Refusal {
+  const { index, isAttested } = judging
   const opener = index.byId(knock.openedBy)
   const keyring = opener === undefined ? undefined : index.keyringOf(opener, keyKindOf(knock))
   const stanzas = keyring === undefined ? [] : index.stanzasFor(keyring, knock.packet.source)
@@ -112,6 +114,10 @@ function openersOf(knock: Knock, { index, isAttested }: Judging): Opener | Refus
     const { signature, decryptIds } = gnupg
     const attested = { decrypter: decrypterName(keyring.encryption), digest, signature, decryptIds, message }
     if (isAttested?.(attested, gnupg.attestation) !== true) return refusal(NOT_ATTESTED, stanzas)
+    // Anybody can encrypt for the server. Such packets must not use up the share that signers have of the store.
+    const isWelcome = stanzas.some((stanza) => takesReport(stanza, gnupg))
+    const verdict = isWelcome ? undefined : decideAbout(knock, stanzas, judging, now)
+    if (verdict?.granted === false) return verdict
   }
   return { knock, keyring, stanzas }
 }
