@@ -21,6 +21,7 @@ const table: readonly (readonly [conf: string, access: string, words: string | u
   ['', `${OK}OPEN_PORTS icmp/1\n`, 'Invalid protocol or port in access port entry'],
   ['', `${OK}OPEN_PORTS tcp\n`, 'Parse error on access port entry: Fatal invalid OPEN_PORTS in access stanza'],
   ['', `${OK}ENCRYPTION_MODE x\n`, 'Unrecognized ENCRYPTION_MODE'],
+  ['', 'SOURCE any\nGPG_ALLOW_NO_PW Y\n', 'Must have either sig IDs or fingerprints'],
   ['', 'SOURCE any\n', 'No keys found for access stanza'],
   ['', 'SOURCE any\nKEY __CHANGEME__\n', 'KEY value is not properly set'],
   ['', 'SOURCE any\nKEY_BASE64 $$$\n', 'KEY_BASE64 does not look like base64'],

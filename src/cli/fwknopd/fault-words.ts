@@ -32,6 +32,11 @@ const table: readonly (readonly [sentence: RegExp, words: Words])[] = [
   [/^--hmac-digest-type: /, 'Invalid hmac digest type'],
   [/ENCRYPTION_MODE: .* is not an encryption mode/, 'Unrecognized ENCRYPTION_MODE'],
   [/only stanza has no usable key|no stanza has a usable key/, 'Could not find valid SOURCE stanza'],
+  [/it is not said who may sign/, 'Must have either sig IDs or fingerprints'],
+  [
+    /GPG_HOME_DIR: (.*): there is no such folder|--gpg-home-dir: (.*): no such file/,
+    (...at) => `unable to stat ${at.join('')}`,
+  ],
   [/the stanza has no key/, 'No keys found for access stanza'],
   [/there is no stanza/, 'Could not find valid SOURCE stanza: could not find any valid access.conf stanzas'],
   [/includes itself/, 'Refusing to go deeper than once: the file includes itself'],
