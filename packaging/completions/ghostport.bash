@@ -55,8 +55,8 @@ _ghostport_complete() {
       values='--from --to --at --stanza --user --access -A --allow-ip -a --fw-timeout -f --nat-access -N --nat-port --server-cmd -C'
       ;;
     import)
-      options='--config-file -c --access-file -a --json --help -h'
-      paths='--config-file -c --access-file -a'
+      options='--config-file -c --access-file -a --rc-file --json --help -h'
+      paths='--config-file -c --access-file -a --rc-file'
       values=''
       ;;
     unit)

@@ -314,6 +314,7 @@ complete -c ghostport -n '__fish_seen_subcommand_from simulate' -l json -d 'prin
 complete -c ghostport -n '__fish_seen_subcommand_from simulate' -s h -l help -d 'show this text'
 complete -c ghostport -n '__fish_seen_subcommand_from import' -s c -l config-file -r -F -d 'the server’s settings (/etc/fwknop/fwknopd.conf)'
 complete -c ghostport -n '__fish_seen_subcommand_from import' -s a -l access-file -r -F -d 'the stanzas (ACCESS_FILE, or access.conf beside the settings)'
+complete -c ghostport -n '__fish_seen_subcommand_from import' -l rc-file -r -F -d 'the file of the client; without it, ~/.fwknoprc if it exists'
 complete -c ghostport -n '__fish_seen_subcommand_from import' -l json -d 'print one JSON object'
 complete -c ghostport -n '__fish_seen_subcommand_from import' -s h -l help -d 'show this text'
 complete -c ghostport -n '__fish_seen_subcommand_from unit' -s c -l config-file -r -F -d 'the server’s settings (/etc/fwknop/fwknopd.conf)'

@@ -1,10 +1,12 @@
 /** `ghostport import`: what an old set-up of fwknopd needs before ghostport takes its place. */
 import { existsSync } from 'node:fs'
+import { readRcFile } from '../client/rc-stanza.ts'
 import { type ConfigSource, loadConfig } from '../config/load.ts'
 import type { ConfigFiles } from '../config/reading/config-files.ts'
 import type { Notice } from '../config/reading/notice.ts'
 import { reviewConfig } from '../config/review.ts'
 import { diskFiles } from '../daemon/warden/config-files-on-disk.ts'
+import { type HostFindings, lookAtHost } from '../daemon/warden/look-at-host.ts'
 import { failureKinds } from '../failure-codes.ts'
 import type { Failure } from '../result.ts'
 import { defineCommand, type Outcome } from './command.ts'
@@ -18,6 +20,7 @@ import { describeFailure, type Terminal } from './terminal/terminal.ts'
 
 const options = {
   ...configFileOptions,
+  'rc-file': { value: 'FILE', help: 'the file of the client; without it, ~/.fwknoprc if it exists' },
   json: { help: 'print one JSON object' },
 } as const
 
@@ -25,8 +28,8 @@ export const command = defineCommand({
   options,
   operands: {},
   about: [
-    'Reads the files of an fwknopd, and says what must change for ghostport, what works differently, and what to do next.',
-    'Changes nothing. Exit status 0: “ghostport serve” takes the files as they are.',
+    'Reads the files of an fwknopd and of the client, and says what must change for ghostport, what works differently, what',
+    'this host lacks for it, and what to do next. Changes nothing. Exit status 0: ghostport takes the files as they are.',
   ],
   run,
 })
@@ -49,19 +52,30 @@ interface Import {
   readonly notices: readonly Notice[]
   /** fwknopd’s record of used packets, where there is one. */
   readonly digests: string | undefined
+  /** Absent if this user has no rc file, and none was named. */
+  readonly client: ClientFile | undefined
+  /** What a start would miss on this host. Absent if the files have to be mended first. */
+  readonly host: HostFindings | undefined
+}
+
+/** The rc file of the client. */
+interface ClientFile {
+  readonly path: string | undefined
+  readonly stanzas: readonly string[]
+  readonly faults: readonly Failure[]
 }
 
 async function run({ options: given }: ParsedCommandLine<typeof options>, terminal: Terminal): Promise<Outcome> {
   const source = configFiles(given)
   if (!source.ok) return source
-  const found = importFrom(diskFiles(process.getuid?.() ?? 0), source.value)
-  const [fault] = found.faults
+  const found = await importFrom(diskFiles(process.getuid?.() ?? 0), source.value, given['rc-file'])
+  const [fault] = [...found.faults, ...(found.client?.faults ?? [])]
   if (given.json > 0) terminal.printJson(importJson(found))
   else terminal.print(describeImport(found, terminal.style))
   return fault === undefined ? 0 : failureKinds[fault.code].exit
 }
 
-function importFrom(files: ConfigFiles, source: ConfigSource): Import {
+async function importFrom(files: ConfigFiles, source: ConfigSource, rcFile: string | undefined): Promise<Import> {
   const { faults, loaded } = reviewConfig(files, source)
   const dropIn = loadConfig(files, { ...source, dialect: 'fwknopd' })
   const [ours, theirs] = [loaded, dropIn.ok ? dropIn.value : undefined]
@@ -72,7 +86,26 @@ function importFrom(files: ConfigFiles, source: ConfigSource): Import {
     differences: ours && theirs ? compare(policyTable(theirs), policyTable(ours)) : [],
     notices: ours?.notices ?? [],
     digests: digests !== undefined && existsSync(digests) ? digests : undefined,
+    client: clientFile(rcFile),
+    host: ours && (await lookAtHost(ours)),
   }
+}
+
+/** Each stanza is judged, also those that no knock uses. */
+function clientFile(named: string | undefined): ClientFile | undefined {
+  const read = readRcFile(named)
+  if (!read.ok) return { path: named, stanzas: [], faults: [read.failure] }
+  if (read.value === undefined) return undefined
+  const { path, rc } = read.value
+  const faults = new Map<string, Failure>()
+  for (const stanza of [undefined, ...rc.stanzas]) {
+    const settings = rc.settings(stanza)
+    // What is wrong in [default] is wrong for every stanza.
+    if (settings.ok) continue
+    const { at, detail } = settings.failure
+    faults.set(`${at?.line} ${detail}`, settings.failure)
+  }
+  return { path, stanzas: rc.stanzas, faults: [...faults.values()] }
 }
 
 /** What the same files mean to fwknopd, where they do not mean the same to us. */
@@ -90,25 +123,35 @@ function compare(fwknopd: PolicyTable, ghostport: PolicyTable): readonly Differe
   )
 }
 
-function importJson({ faults, faultOfDropIn, differences, notices, digests }: Import) {
+function importJson({ faults, faultOfDropIn, differences, notices, digests, client, host }: Import) {
   return {
-    ok: faults.length === 0,
+    ok: faults.length === 0 && (client?.faults ?? []).length === 0,
     mustChange: faults.map((fault) => failureJson(fault).error),
     dropIn: faultOfDropIn === undefined ? { ok: true } : failureJson(faultOfDropIn),
     differences,
     notices: notices.map(noticeJson),
     usedPackets: digests ?? null,
+    client: client && {
+      file: client.path,
+      stanzas: client.stanzas,
+      mustChange: client.faults.map((fault) => failureJson(fault).error),
+    },
+    host: host && {
+      refusals: host.refusals.map((refusal) => failureJson(refusal).error),
+      notices: host.notices.map(noticeJson),
+    },
   }
 }
 
 function describeImport(
-  { faults, faultOfDropIn, differences, notices, digests }: Import,
+  { faults, faultOfDropIn, differences, notices, digests, client, host }: Import,
   style: Style,
 ): readonly Line[] {
   return [
     style.bold('What must change for “ghostport serve”'),
     ...(faults.length === 0 ? ['  nothing'] : faults.map((fault) => `  ${describeFailure(fault)}`)),
     '',
+    ...describeClient(client, style),
     style.bold('What works differently'),
     ...differences.flatMap(({ where, about, fwknopd, ghostport }) => [
       line`  ${where}, ${about}`,
@@ -119,8 +162,33 @@ function describeImport(
     ...(faults.length > 0 ? ['  more can be said when the errors are mended'] : []),
     '  docs/FROM-FWKNOP.md has all differences that do not depend on these files',
     '',
+    ...describeHost(host, style),
     style.bold('What to do next'),
     ...nextSteps(faults.length === 0, faultOfDropIn, digests).map((step, i) => `  ${i + 1}. ${step}`),
+  ]
+}
+
+function describeClient(client: ClientFile | undefined, style: Style): readonly Line[] {
+  if (client === undefined) return []
+  const { path, stanzas, faults } = client
+  const good = `  nothing in ${path}: [default] and ${stanzas.length} more`
+  return [
+    style.bold('What must change for “ghostport knock”'),
+    ...(faults.length === 0 ? [line`${good}`] : faults.map((fault) => `  ${describeFailure(fault)}`)),
+    '',
+  ]
+}
+
+/** A start as another user than root, or beside a running fwknopd, may be refused for reasons that will be gone. */
+function describeHost(host: HostFindings | undefined, style: Style): readonly Line[] {
+  if (host === undefined) return []
+  const { refusals, notices } = host
+  return [
+    style.bold('What a start would say of this host, now'),
+    ...refusals.map((refusal) => `  refused: ${describeFailure(refusal)}`),
+    ...notices.flatMap(describeNotice).map((text) => line`  ${text}`),
+    ...(refusals.length + notices.length === 0 ? ['  nothing: it has what the files need'] : []),
+    '',
   ]
 }
 

@@ -205,3 +205,12 @@ function readRc({ path, named }: Extract<RcPath, { path: string }>): Result<RcFi
   const rc = parseFwknoprc(path, read.value.text)
   return rc.ok && rc.value.holdsKeys && read.value.readableByOthers ? refuseExposed(path) : rc
 }
+
+/** @param named by the user; without it, the file of the user. @returns undefined if the user has none. */
+export function readRcFile(named?: string): Result<{ path: string; rc: RcFile } | undefined, Failure> {
+  const where = rcPath(named === undefined ? {} : { 'rc-file': named })
+  if ('none' in where) return ok(undefined)
+  const rc = readRc(where)
+  if (!rc.ok) return rc
+  return ok(rc.value === undefined ? undefined : { path: where.path, rc: rc.value })
+}

@@ -274,4 +274,51 @@ describe('ghostport import', () => {
     assert.notEqual(status, 0)
     assert.equal(dropIn.ok, false, 'the same key twice')
   })
+  it('reads the file of the client too: each stanza, and who may read it', async () => {
+    home.write('old.conf', old)
+    home.write('old-access.conf', 'SOURCE ANY\nKEY one\nHMAC_KEY two\n')
+    const rc = '[default]\nSPA_SERVER_PROTO tcp\n[door]\nSPA_SERVER 192.0.2.1\nKEY one\n'
+    home.write('rc', rc)
+    const imported = async (...argv: readonly string[]) => {
+      const { status, stdout } = await home.ghostport(['import', '-c', 'old.conf', '--json', ...argv])
+      return { status, ...JSON.parse(stdout) }
+    }
+    const good = await imported('--rc-file', 'rc')
+    assert.deepEqual([good.status, good.client], [0, { file: 'rc', stanzas: ['door'], mustChange: [] }])
+    assert.equal((await imported()).client, undefined, 'this user has none')
+    home.write('.fwknoprc', `${rc}[other]\nSPA_SERVR x\n[third]\nRAND_PORT 1\n`)
+    const bad = await imported()
+    assert.deepEqual(
+      bad.client.mustChange.map(({ line, code }: { line: number; code: string }) => `${line} ${code}`),
+      ['7 CONFIG_UNKNOWN_KEY', '9 CONFIG_INVALID_VALUE'],
+    )
+    assert.ok(bad.status !== 0 && bad.ok === false && bad.mustChange.length === 0)
+    home.write('rc', rc, 0o644)
+    const exposed = await imported('--rc-file', 'rc')
+    assert.deepEqual([exposed.client.mustChange[0].code, exposed.ok], ['CONFIG_EXPOSED', false])
+    const absent = await imported('--rc-file', 'no-such-file')
+    assert.equal(absent.client.mustChange[0].code, 'CONFIG_UNREADABLE')
+    home.write('.fwknoprc', rc)
+  })
+  it('says what the files need and this host does not have', async () => {
+    home.write('old.conf', `${old}PCAP_INTF no-such-if0;\nSUDO_EXE /no/sudo;\nHOOK_GRANT /no/sendmail root;\n`)
+    home.write(
+      'old-access.conf',
+      [
+        ...['SOURCE ANY', 'KEY one', 'HMAC_KEY two', 'ENABLE_CMD_EXEC Y', 'ENABLE_CMD_SUDO_EXEC Y'],
+        ...['CMD_EXEC_USER no-such-user', 'SOURCE ANY', 'GPG_HOME_DIR /no/home', 'GPG_EXE /no/gpg'],
+        ...['GPG_ALLOW_NO_PW Y', 'GPG_DISABLE_SIG Y', ''],
+      ].join('\n'),
+    )
+    const { stdout } = await home.ghostport(['import', '-c', 'old.conf', '--json'])
+    const { host, mustChange } = JSON.parse(stdout)
+    assert.deepEqual(mustChange, [])
+    const refused = host.refusals.map(({ detail }: { detail: string }) => detail).join('\n')
+    assert.match(refused, /CMD_EXEC_USER: there is no user “no-such-user”/)
+    const told = host.notices.map(({ text }: { text: string }) => text).join('\n')
+    for (const lack of [/no-such-if0/, /SUDO_EXE: \/no\/sudo/, /HOOK_GRANT: \/no\/sendmail/, /GPG_EXE: \/no\/gpg/])
+      assert.match(told, lack)
+    const { stdout: text } = await home.ghostport(['import', '-c', 'old.conf'])
+    assert.match(text, /What a start would say of this host, now\n.*no-such-user/)
+  })
 })

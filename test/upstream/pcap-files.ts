@@ -1,7 +1,7 @@
 /**
- * The capture files that fwknop's suite carries, each read by `fwknopd --pcap-file` with the suite's configuration. The
- * suite runs them too, but looks for the rule of a door that is open for three seconds: on a busy machine too late. Here
- * the log is awaited.
+ * The capture files that fwknop's suite carries, each read by `fwknopd --pcap-file` with the suite's configuration.
+ * The suite runs them too. It looks for the rule of a door that is open for three seconds: on a busy machine too late.
+ * Here the log is awaited.
  */
 import { chmodSync, copyFileSync } from 'node:fs'
 import { join } from 'node:path'
