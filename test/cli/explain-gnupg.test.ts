@@ -1,10 +1,13 @@
 /** `ghostport explain` with packets that the real gpg must open. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { gnupgKeys, makeKeyring } from '../support/gnupg.ts'
-import { Home } from './ghostport.ts'
+import { ghostportCommand, Home } from './ghostport.ts'
 
 const home = new Home()
 const keyring = makeKeyring(['server2048', 'server3072', 'client2048', 'client25519'])
@@ -60,7 +63,13 @@ function contents(folder: string): readonly string[] {
     .filter((path) => statSync(path).isFile())
     .map((path) => `${path} ${statSync(path).mtimeMs} ${readFileSync(path).toString('base64')}`)
 }
-const copies = () => readdirSync('/dev/shm').filter((name) => name.startsWith('ghostport-gnupg-'))
+const isRoot = process.getuid?.() === 0
+/** Copies of keyrings that belong to the user for this: servers of other tests have theirs beside them. */
+const copies = () =>
+  readdirSync('/dev/shm').filter((name) => {
+    if (!name.startsWith('ghostport-gnupg-')) return false
+    return !isRoot || statSync(join('/dev/shm', name), { throwIfNoEntry: false })?.uid === 60_998
+  })
 
 describe('ghostport explain with GnuPG', () => {
   it('runs gpg, and says how, who signed, and which stanza opens; it leaves nothing behind', async () => {
@@ -70,7 +79,7 @@ describe('ghostport explain with GnuPG', () => {
     assert.deepEqual([explained.status, explained.verdict?.granted, explained.verdict?.stanza], [0, true, 'stanza eve'])
     assert.equal(explained.gnupg?.signature['fingerprint'], client2048.subkey)
     assert.deepEqual(explained.gnupg?.decryptIds, ['server3072@spa.test'])
-    const how = process.getuid?.() === 0 ? 'user 60998' : 'this user'
+    const how = isRoot ? 'user 60998' : 'this user'
     assert.equal(
       gpgStep(explained)?.detail,
       `decrypted, signed by ${client2048.subkey} (of key ${client2048.primary}), good, trusted. gpg ran as ${how}, on a copy of ${keyring.home}`,
@@ -111,6 +120,21 @@ describe('ghostport explain with GnuPG', () => {
     )
     const explained = await explain(await packet('server2048', 'client2048'), 'other.conf')
     assert.deepEqual([explained.status, explained.verdict, gpgStep(explained)?.code], [1, null, 'SPA_DECRYPT_FAILED'])
+  })
+
+  it('leaves no copy of the keyring when it is killed', async () => {
+    const beside = copies()
+    const [program = '', ...words] = [...ghostportCommand, 'explain', '-', '-c', 'fwknopd.conf']
+    const child = spawn(program, words, { cwd: home.path, stdio: ['pipe', 'ignore', 'ignore'] })
+    const gone = once(child, 'exit')
+    const more = () => copies().filter((name) => !beside.includes(name))
+    for (const end = Date.now() + 20_000; Date.now() < end && more().length === 0; ) await delay(20)
+    const [copy] = more()
+    assert(copy !== undefined, 'it made a copy')
+    child.kill('SIGKILL')
+    await gone
+    for (const end = Date.now() + 20_000; Date.now() < end && copies().includes(copy); ) await delay(20)
+    assert(!copies().includes(copy))
   })
 
   it('says that there is no keyring', async () => {

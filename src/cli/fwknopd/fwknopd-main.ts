@@ -9,7 +9,6 @@ import { DEFAULT_CONFIG, fromHere } from '../server/config-source.ts'
 import { getopt } from '../terminal/getopt.ts'
 import { optionHelp } from '../terminal/option-help.ts'
 import type { Terminal } from '../terminal/terminal.ts'
-import { checkNamedPaths } from './named-paths.ts'
 import { fwknopdOptions, type Given, pathOptions, switchOf, variableOf } from './options.ts'
 import type { Ground } from './serve.ts'
 
@@ -76,8 +75,11 @@ async function run({ given, operands, argv, ground }: Line, terminal: Terminal):
   const loaded = loadConfig(diskFiles(user), source.value)
   if (!loaded.ok)
     return (await import('./faults.ts')).tellFaults(diskFiles(user), source.value, loaded.failure, terminal)
-  const named = checkNamedPaths(given)
-  if (!named.ok) return named
+  if (pathsToCheck.some((option) => given[option] !== undefined)) {
+    const { checkNamedPaths } = await import('./named-paths.ts')
+    const named = checkNamedPaths(given)
+    if (!named.ok) return named
+  }
   if (given['dump-config'] > 0) {
     const { tellNotices } = await import('./faults.ts')
     tellNotices(
@@ -106,6 +108,9 @@ async function run({ given, operands, argv, ground }: Line, terminal: Terminal):
   const { serve } = await import('./serve.ts')
   return serve(given, source.value, loaded.value, ground, terminal)
 }
+
+/** What they name must be there, even if nothing uses it. */
+const pathsToCheck = ['gpg-exe', 'sudo-exe', 'gpg-home-dir'] as const satisfies readonly (keyof Given)[]
 
 const REFUSED = {
   'afl-fuzzing': 'it is for fwknop’s own tests',
