@@ -37,6 +37,10 @@ const table: readonly (readonly [sentence: RegExp, words: Words])[] = [
     /GPG_HOME_DIR: (.*): there is no such folder|--gpg-home-dir: (.*): no such file/,
     (...at) => `unable to stat ${at.join('')}`,
   ],
+  [
+    /is left out: .*the stanza has no key/,
+    'No keys found for access stanza: Data error in included keyfile, skipping stanza',
+  ],
   [/the stanza has no key/, 'No keys found for access stanza'],
   [/there is no stanza/, 'Could not find valid SOURCE stanza: could not find any valid access.conf stanzas'],
   [/includes itself/, 'Refusing to go deeper than once: the file includes itself'],

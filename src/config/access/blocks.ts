@@ -142,17 +142,28 @@ function readForgiving(
     } else if (last === undefined)
       notices.push({ level: 'warning', text: `${name} is ignored: a stanza begins with SOURCE`, at })
     else if (name === '%include_keys') readKeyFile(line, files, last, reading)
-    else {
-      const before = last.lines.findIndex((other) => other.name === name)
-      if (before > 0) {
-        const [replaced] = last.lines.splice(before, 1)
-        const where = `the one in line ${replaced?.at.line}`
-        notices.push({ level: 'warning', text: `${name} is set twice: this value counts, and not ${where}`, at })
-      }
-      last.lines.push(withWholePath(line, reading))
-    }
+    else replaceLine(last.lines, withWholePath(line, reading), notices)
   }
   return ok(blocks)
+}
+
+/** For fwknopd, the last of several values counts. KEY and KEY_BASE64 are one setting in this. */
+function replaceLine(lines: SettingLine[], line: SettingLine, notices: Notice[]): void {
+  const { name, at } = line
+  const plain = (other: string): string => (KEY_FILE_SETTINGS.has(other) ? other.replace(/_BASE64$/, '') : other)
+  const before = lines.findIndex((other) => plain(other.name) === plain(name))
+  // The first line is SOURCE.
+  const [replaced] = before > 0 ? lines.splice(before, 1) : []
+  if (replaced !== undefined) {
+    const { file, line: number } = replaced.at
+    const there = file === at.file ? `line ${number}` : `${file}:${number}`
+    const text =
+      replaced.name === name
+        ? `${name} is set twice: this value counts, and not the one in ${there}`
+        : `${name} is set after ${replaced.name} in ${there}: this value counts`
+    notices.push({ level: 'warning', text, at })
+  }
+  lines.push(line)
 }
 
 /** gpg gets a path of fwknopd’s as it is: a relative one begins where fwknopd was started. */
@@ -207,7 +218,11 @@ function readKeyFile(line: SettingLine, files: ConfigFiles, block: OpenBlock, re
   const { at } = line
   const path = relativeTo(startOf(line, reading), line.value)
   const lines = keyLines(path, files, reading)
-  if (lines.ok) block.lines.push(...lines.value)
+  const { forgiving } = reading
+  if (lines.ok)
+    for (const one of lines.value)
+      if (forgiving === undefined) block.lines.push(one)
+      else replaceLine(block.lines, one, forgiving.notices)
   const failure = lines.ok
     ? {}
     : { failure: lines.failure.at === undefined ? unreadable(lines.failure, line, path) : lines.failure }

@@ -22,7 +22,7 @@ function read(text: string, more: Readonly<Record<string, string>> = {}) {
     stanzas: parsed.ok ? parsed.value.stanzas : [],
     failure: parsed.ok ? undefined : parsed.failure,
     warnings: all
-      .filter(({ text }) => /ignored|Ignoring unknown|left out|twice/.test(text))
+      .filter(({ text }) => /ignored|Ignoring unknown|left out|twice|is set after/.test(text))
       .map(({ text, at }) => `${at?.line}: ${text}`),
   }
 }
@@ -142,4 +142,20 @@ test('a relative GPG_HOME_DIR begins where fwknopd was started', () => {
   }
   assert.equal(home('keys/server'), '/work/keys/server')
   assert.equal(home('/keys'), '/keys')
+})
+
+test('the last key counts: also one as base64 after one as text, and those of a file of keys', () => {
+  const keys = 'SOURCE 9.9.9.9\nKEY testtest\nHMAC_KEY_BASE64 b3RoZXI=\nFW_ACCESS_TIMEOUT 3\n'
+  const replaced = 'SOURCE 1.2.3.4\nKEY first\nKEY_BASE64 c2Vjb25k\nHMAC_KEY third\nOPEN_PORTS tcp/22\n'
+  const { stanzas, failure, warnings } = read(`${replaced}%include_keys /keys\n${STANZA}`, { '/keys': keys })
+  assert.equal(failure, undefined)
+  const [one, same] = stanzas
+  assert.ok(one !== undefined && same !== undefined)
+  assert.deepEqual([one.encryption, one.hmac], [same.encryption, same.hmac])
+  assert.deepEqual([one.openPorts, one.timeout], [[{ protocol: 'tcp', port: 22 }], same.timeout])
+  assert.deepEqual(warnings, [
+    '3: KEY_BASE64 is set after KEY in line 2: this value counts',
+    `2: KEY is set after KEY_BASE64 in ${FILE}:3: this value counts`,
+    `3: HMAC_KEY_BASE64 is set after HMAC_KEY in ${FILE}:4: this value counts`,
+  ])
 })
