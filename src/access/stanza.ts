@@ -6,7 +6,7 @@ import type { DecryptionPassphrase } from '../packet/key.ts'
 import type { ProtocolPort, Username } from '../packet/message.ts'
 import type { SourceLocation } from '../result.ts'
 import type { Brand, Port, PortRange, Seconds, UnixSeconds } from '../units.ts'
-import type { CommandRule } from './command.ts'
+import type { CommandRule, RunAs } from './command.ts'
 import type { CycleRule } from './cycle.ts'
 import type { SignaturePolicy } from './signature.ts'
 import type { StanzaName } from './stanza-name.ts'
@@ -90,6 +90,8 @@ export interface Stanza {
   readonly natTargets?: readonly NatTargetRule[]
   /** ENABLE_CMD_EXEC: command messages are carried out. Absent: they are refused. */
   readonly commands?: CommandRule
+  /** CMD_EXEC_USER and CMD_EXEC_GROUP without ENABLE_CMD_EXEC. They must exist all the same, as for fwknopd. */
+  readonly idleRunAs?: RunAs
   /** CMD_CYCLE_OPEN: programs open what is asked for, and not the firewall. */
   readonly cycle?: CycleRule
 }

@@ -43,8 +43,18 @@ export function findLogin({ user, group }: RunAs, files: AccountFiles): Result<L
     })
   const login = { name, uid: Number(uid), home: home.startsWith('/') ? home : '/' }
   if (group === undefined) return ok({ ...login, gid: Number(gid) })
-  const found = findGroup(group, files)
+  const found = findProgramGroup(group, files)
   return found.ok ? ok({ ...login, gid: found.value }) : found
+}
+
+/**
+ * The group that a program gets. fwknopd looks CMD_EXEC_GROUP up among the users, so old files may name a user there:
+ * then it is the user’s own group. A group of that name comes first.
+ */
+export function findProgramGroup(group: AccountName, files: AccountFiles): Result<number, AccountFailure> {
+  const found = findGroup(group, files)
+  const own = found.ok ? undefined : findLogin({ user: group }, files)
+  return own?.ok && own.value !== undefined ? ok(own.value.gid) : found
 }
 
 /** @returns the number of the group. */

@@ -2,7 +2,7 @@
 import type { RunAs } from '../access/command.ts'
 import type { LoadedConfig } from '../config/load.ts'
 import { type Failure, ok, type Result } from '../result.ts'
-import { type AccountFiles, findGroup, findLogin, readAccountFiles } from './accounts.ts'
+import { type AccountFiles, findGroup, findLogin, findProgramGroup, readAccountFiles } from './accounts.ts'
 
 /** The settings behind each {@link RunAs}. */
 const NAMES = {
@@ -20,13 +20,15 @@ export function missingAccounts({
 }: Pick<LoadedConfig, 'policy' | 'server' | 'at'>): readonly Failure<'CONFIG_INVALID_VALUE'>[] {
   const { stanzas } = policy
   const { hooks } = server
-  const running = stanzas.filter(({ commands, cycle }) => commands !== undefined || cycle !== undefined)
+  const running = stanzas.filter(
+    ({ commands, cycle, idleRunAs }) => commands !== undefined || cycle !== undefined || idleRunAs !== undefined,
+  )
   if (running.length === 0 && hooks === undefined) return []
   const files = readAccountFiles()
   if (!files.ok) return [files.failure]
-  const ofStanzas = running.flatMap(({ commands, cycle, location: at }) =>
+  const ofStanzas = running.flatMap(({ commands, cycle, idleRunAs, location: at }) =>
     [
-      judge(commands?.runAs ?? {}, NAMES.exec, files.value),
+      judge(commands?.runAs ?? idleRunAs ?? {}, NAMES.exec, files.value),
       judge(commands?.sudo ?? {}, NAMES.sudo, files.value),
       judge(cycle?.runAs ?? {}, NAMES.cycle, files.value),
     ].flatMap((missing) => (missing === undefined ? [] : [{ ...missing, at }])),
@@ -52,7 +54,9 @@ function judge(
   const { user, group } = runAs
   const login = findLogin(user === undefined ? {} : { user }, files)
   if (!login.ok) return named(names.user, login.failure)
-  const found = group === undefined ? login : findGroup(group, files)
+  // sudo looks its group up by itself, and among the groups only.
+  const find = names === NAMES.sudo ? findGroup : findProgramGroup
+  const found = group === undefined ? login : find(group, files)
   return found.ok ? undefined : named(names.group, found.failure)
 }
 

@@ -318,6 +318,16 @@ describe('fwknopd in the background', { skip: netnsUnavailable() }, () => {
     assert.equal(later.status, 1)
     assert.match(later.stderr, /^fwknopd: .*\[FIREWALL_UNAVAILABLE\]\n$/)
     assert.equal(fwknopd('-S').status, 1)
+    configure()
+    for (const [line, id] of [
+      ['CMD_EXEC_USER nosuch', 'UID'],
+      ['CMD_EXEC_GROUP nosuch', 'GID'],
+    ] as const) {
+      writeFileSync(path('access.conf'), stanza([line]), { mode: 0o600 })
+      const refused = start()
+      assert.equal(refused.status, 1)
+      assert.match(refused.stderr, new RegExp(`^\\[\\*\\] Unable to determine ${id} for CMD_EXEC_`))
+    }
     configure('PCAP_INTF eth0, nosuch0')
     for (const refused of [start(), start('-f')]) {
       assert.equal(refused.status, 1)

@@ -58,6 +58,7 @@ const table: readonly (readonly [conf: string, access: string, words: string | u
     `${OK}HMAC_KEY a\nHMAC_DIGEST_TYPE sha2\n`,
     'HMAC_DIGEST_TYPE must be one of md5, sha1, sha256, sha384, sha512, sha3_256, sha3_512',
   ],
+  ['', `${OK}CMD_CYCLE_OPEN /a\nCMD_CYCLE_CLOSE /b\n`, 'Must set the CMD_CYCLE_TIMER for command cycle functionality'],
   // A fault that fwknopd does not know, or has no words for that would be true here.
   ['', `${OK}OPEN_PROTS tcp/22\n`, undefined],
   ['', `${OK}ACCESS_EXPIRE 1/2\n`, 'invalid date value (need MM/DD/YYYY) in ACCESS_EXPIRE'],

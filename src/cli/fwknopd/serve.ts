@@ -17,6 +17,7 @@ import { type LogOutput, runServer } from '../server/run-server.ts'
 import { internalFailure } from '../terminal/last-resort.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { tellReady } from './background.ts'
+import { wordsOfFwknopd } from './fault-words.ts'
 import { type LineLog, type LineLogSettings, lineLog } from './line-log.ts'
 import type { RulePlaces } from './log-lines.ts'
 import type { Given } from './options.ts'
@@ -80,6 +81,8 @@ export async function serve(
       })
     },
     onFailed: (failure) => {
+      const words = wordsOfFwknopd(failure)
+      if (words !== undefined) terminal.note(`[*] ${words}`)
       if (ground === 'background') output.log.write('error', 'stopped', failureFields(failure))
     },
     onReloaded: () => {

@@ -13,7 +13,7 @@ export function assembleCommands(
   draft: StanzaDraft,
   lineOf: LineOfField,
   notices: NoticesOfStanza,
-): Result<Pick<Stanza, 'commands'>, ConfigFailure> {
+): Result<Pick<Stanza, 'commands' | 'idleRunAs'>, ConfigFailure> {
   const {
     runsCommands = false,
     usesSudo = false,
@@ -27,7 +27,8 @@ export function assembleCommands(
   if (!runsCommands) {
     for (const field of ['commandUser', 'commandGroup', 'sudoUser', 'sudoGroup', 'commandPattern'] as const)
       if (lineOf[field] !== undefined) notices.add('commandsOff', lineOf[field].at)
-    return ok({})
+    const isNamed = commandUser !== undefined || commandGroup !== undefined
+    return ok(isNamed ? { idleRunAs: runAs(commandUser, commandGroup) } : {})
   }
   if (commandGroup !== undefined && commandUser === undefined)
     return needs('commandGroup', 'CMD_EXEC_USER', 'NAME', lineOf)
