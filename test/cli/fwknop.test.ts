@@ -247,6 +247,15 @@ describe('fwknop', () => {
       assert.doesNotMatch(stdout, /Decoded/)
     })
 
+    it('says in the words of fwknop that the packet is too long', async (t) => {
+      const keyring = keyringFor(t, ['server4096'])
+      keyring.gpg('--passphrase', '', '--quick-gen-key', 'large@x.test', 'rsa4096')
+      const words = [...toServer, '--gpg-recipient-key', 'server4096@spa.test', '--gpg-signer-key', 'large@x.test']
+      const { status, stderr } = await home.fwknop([...words, '--gpg-no-signing-pw', '--gpg-home-dir', keyring.home])
+      assert.equal(status, 1)
+      assert.match(stderr, /^Args contain invalid data: FKO_ERROR_\w+\n.*at most 1500: sign with an ed25519 key/)
+    })
+
     it('says which file is missing', async () => {
       const folder = await home.fwknop([...toServer, ...passphrase, '--gpg-home-dir', 'nowhere'])
       assert.match(folder.stderr, /^Unable to stat the given GPG home directory\n.*: there is no folder .*\/nowhere \[/)

@@ -51,6 +51,10 @@ const byDetail: readonly (readonly [RegExp, string])[] = [
   [/^mode legacy .* no HMAC/, 'Legacy encryption mode is incompatible with HMAC usage.'],
   [/^GnuPG needs the key of the server/, 'Must specify GPG recipient key with --gpg-recipient-key.'],
   [/“([^”]*)” is none of the (?:public|secret) keys/, 'GPG key for $1 not found'],
+  [
+    /^the packet would have .*: sign with an ed25519 key/,
+    'Args contain invalid data: FKO_ERROR_INVALID_DATA_ENCRYPT_GPG_RESULT_MSGLEN_VALIDFAIL',
+  ],
   [/^GPG_HOMEDIR: there is no folder /, 'Unable to stat the given GPG home directory'],
   [/ cannot be started: there is no such program/, 'Unable to stat the given GPG executable'],
   [/\(EBADF\)$/, 'Bad file descriptor'],
