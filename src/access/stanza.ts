@@ -94,7 +94,12 @@ export interface Stanza {
   readonly idleRunAs?: RunAs
   /** CMD_CYCLE_OPEN: programs open what is asked for, and not the firewall. */
   readonly cycle?: CycleRule
+  /** The lines that name users and groups, which may not be on this host. */
+  readonly accountLines?: Readonly<Partial<Record<AccountSetting, SourceLocation>>>
 }
+
+/** Whom the programs of a stanza run as. */
+export type AccountSetting = `CMD_${'EXEC' | 'SUDO_EXEC' | 'CYCLE'}_${'USER' | 'GROUP'}`
 
 /** All ways in which the packets of a stanza may be encrypted: one, or two of different kinds. */
 export function encryptionsOf({

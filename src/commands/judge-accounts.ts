@@ -12,7 +12,7 @@ const NAMES = {
   sudo: { user: 'CMD_SUDO_EXEC_USER', group: 'CMD_SUDO_EXEC_GROUP' },
 } as const
 
-/** @returns CONFIG_INVALID_VALUE for each name that is not there, at its stanza or line. */
+/** @returns CONFIG_INVALID_VALUE for each name that is not there, at its line. */
 export function missingAccounts({
   policy,
   server,
@@ -26,16 +26,21 @@ export function missingAccounts({
   if (running.length === 0 && hooks === undefined) return []
   const files = readAccountFiles()
   if (!files.ok) return [files.failure]
-  const ofStanzas = running.flatMap(({ commands, cycle, idleRunAs, location: at }) =>
+  const ofStanzas = running.flatMap(({ commands, cycle, idleRunAs, location, accountLines = {} }) =>
     [
       judge(commands?.runAs ?? idleRunAs ?? {}, NAMES.exec, files.value),
       judge(commands?.sudo ?? {}, NAMES.sudo, files.value),
       judge(cycle?.runAs ?? {}, NAMES.cycle, files.value),
-    ].flatMap((missing) => (missing === undefined ? [] : [{ ...missing, at }])),
+    ].flatMap((missing) =>
+      missing === undefined ? [] : [{ ...missing.failure, at: accountLines[missing.setting] ?? location }],
+    ),
   )
   const ofHooks = judge(hooks?.runAs ?? {}, NAMES.hook, files.value)
-  const at = places.HOOK_USER ?? places.HOOK_GRANT ?? places.HOOK_REFUSAL ?? places.HOOK_EXPIRY ?? places.WEBHOOK_URL
-  return ofHooks === undefined ? ofStanzas : [...ofStanzas, { ...ofHooks, ...(at !== undefined && { at }) }]
+  if (ofHooks === undefined) return ofStanzas
+  // HOOK_USER has a default: the line that asks for a hook is then the nearest.
+  const { HOOK_GRANT, HOOK_REFUSAL, HOOK_EXPIRY, WEBHOOK_URL } = places
+  const at = places[ofHooks.setting] ?? HOOK_GRANT ?? HOOK_REFUSAL ?? HOOK_EXPIRY ?? WEBHOOK_URL
+  return [...ofStanzas, { ...ofHooks.failure, ...(at !== undefined && { at }) }]
 }
 
 /** For a start: the first of {@link missingAccounts}. */
@@ -46,11 +51,17 @@ export function judgeAccounts(
   return failure === undefined ? ok(undefined) : { ok: false, failure }
 }
 
-function judge(
+/** A user or a group that is not there. */
+interface Missing<Setting> {
+  readonly setting: Setting
+  readonly failure: Failure<'CONFIG_INVALID_VALUE'>
+}
+
+function judge<Setting extends string>(
   runAs: RunAs,
-  names: { readonly user: string; readonly group: string },
+  names: { readonly user: Setting; readonly group: Setting },
   files: AccountFiles,
-): Failure<'CONFIG_INVALID_VALUE'> | undefined {
+): Missing<Setting> | undefined {
   const { user, group } = runAs
   const login = findLogin(user === undefined ? {} : { user }, files)
   if (!login.ok) return named(names.user, login.failure)
@@ -60,6 +71,6 @@ function judge(
   return found.ok ? undefined : named(names.group, found.failure)
 }
 
-function named(setting: string, failure: Failure<'CONFIG_INVALID_VALUE'>): Failure<'CONFIG_INVALID_VALUE'> {
-  return { ...failure, detail: `${setting}: ${failure.detail}` }
+function named<Setting extends string>(setting: Setting, failure: Failure<'CONFIG_INVALID_VALUE'>): Missing<Setting> {
+  return { setting, failure: { ...failure, detail: `${setting}: ${failure.detail}` } }
 }

@@ -1,7 +1,7 @@
 /** What a stanza may have run: from the lines of a block, and which of them go together. */
 import type { AccountName, CommandRule, RunAs } from '../../access/command.ts'
 import type { CycleRule } from '../../access/cycle.ts'
-import type { Stanza } from '../../access/stanza.ts'
+import type { AccountSetting, Stanza } from '../../access/stanza.ts'
 import { ok, type Refused, type Result, refuse } from '../../result.ts'
 import type { Seconds } from '../../units.ts'
 import type { ConfigFailure } from '../reading/notice.ts'
@@ -74,6 +74,24 @@ export function assembleCycle(
     runAs: runAs(cycleUser, cycleGroup),
   }
   return ok({ cycle })
+}
+
+const ACCOUNTS = {
+  commandUser: 'CMD_EXEC_USER',
+  commandGroup: 'CMD_EXEC_GROUP',
+  sudoUser: 'CMD_SUDO_EXEC_USER',
+  sudoGroup: 'CMD_SUDO_EXEC_GROUP',
+  cycleUser: 'CMD_CYCLE_USER',
+  cycleGroup: 'CMD_CYCLE_GROUP',
+} as const satisfies Partial<Record<keyof StanzaDraft, AccountSetting>>
+
+/** Where the stanza names users and groups. */
+export function accountLines(lineOf: LineOfField): Pick<Stanza, 'accountLines'> {
+  const lines = Object.entries(ACCOUNTS).flatMap(([field, setting]) => {
+    const line = lineOf[field as keyof typeof ACCOUNTS]
+    return line === undefined ? [] : [[setting, line.at] as const]
+  })
+  return lines.length === 0 ? {} : { accountLines: Object.fromEntries(lines) }
 }
 
 function runAs(user: AccountName | undefined, group: AccountName | undefined): RunAs {

@@ -14,7 +14,7 @@ import { serverSettingNames } from '../server/fwknopd-settings.ts'
 import { stanzaSettingNames, type UsedStanzaSetting } from './access-setting-names.ts'
 import { type LineOfField, type StanzaDraft, stanzaSettings } from './access-settings.ts'
 import { assembleGnupg, GNUPG_DEFAULTS, type GnupgDefaults } from './gnupg-keys.ts'
-import { assembleCommands, assembleCycle } from './stanza-commands.ts'
+import { accountLines, assembleCommands, assembleCycle } from './stanza-commands.ts'
 import type { NoticesOfStanza, StanzaNotices } from './stanza-notices.ts'
 
 const DEFAULT_TIMEOUT = seconds(30)
@@ -119,6 +119,7 @@ function assemble(
     ...(natTargets === undefined ? {} : { natTargets }),
     ...commands.value,
     ...cycle.value,
+    ...accountLines(lineOf),
   })
 }
 

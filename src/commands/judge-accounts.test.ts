@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { must } from '../../test/support/results.ts'
+import { loadConfig } from '../config/load.ts'
+import { filesFromSnapshot } from '../config/reading/config-files.ts'
+import { missingAccounts } from './judge-accounts.ts'
+
+const [CONF, ACCESS] = ['/fwknopd.conf', '/access.conf']
+
+/** `FILE:LINE SETTING` of each name that is missing. */
+function missing(server: readonly string[], access: readonly string[]): readonly string[] {
+  const texts = { [CONF]: server.join('\n'), [ACCESS]: access.join('\n') }
+  const loaded = must(loadConfig(filesFromSnapshot({ texts, folders: {}, failures: {} }), { server: CONF }))
+  return missingAccounts(loaded).map(({ at, detail }) => `${at?.file}:${at?.line} ${detail.split(':')[0]}`)
+}
+
+const stanza = (...lines: readonly string[]) => ['SOURCE ANY', 'KEY one', 'HMAC_KEY two', ...lines]
+const sudo = ['ENABLE_CMD_EXEC Y', 'ENABLE_CMD_SUDO_EXEC Y', 'CMD_EXEC_USER root']
+const cycle = ['CMD_CYCLE_OPEN /bin/true', 'CMD_CYCLE_CLOSE NONE']
+
+for (const [access, at] of [
+  [stanza('ENABLE_CMD_EXEC Y', 'CMD_EXEC_USER nosuch'), '5 CMD_EXEC_USER'],
+  [stanza('ENABLE_CMD_EXEC Y', 'CMD_EXEC_USER root', 'CMD_EXEC_GROUP nosuch'), '6 CMD_EXEC_GROUP'],
+  [stanza(...sudo, 'CMD_SUDO_EXEC_USER nosuch'), '7 CMD_SUDO_EXEC_USER'],
+  [stanza(...sudo, 'CMD_SUDO_EXEC_GROUP nosuch'), '7 CMD_SUDO_EXEC_GROUP'],
+  [stanza(...cycle, 'CMD_CYCLE_USER nosuch'), '6 CMD_CYCLE_USER'],
+  [stanza(...cycle, 'CMD_CYCLE_USER root', 'CMD_CYCLE_GROUP nosuch'), '7 CMD_CYCLE_GROUP'],
+] as const)
+  test(`a name that is not on this host is told at its own line: ${at}`, () => {
+    assert.deepEqual(missing([], access), [`${ACCESS}:${at}`])
+  })
+
+test('so are the names of hooks', () => {
+  const hook = ['HOOK_GRANT /bin/true;', 'HOOK_USER root;', 'HOOK_GROUP nosuch;']
+  assert.deepEqual(missing(hook, stanza()), [`${CONF}:3 HOOK_GROUP`])
+  assert.deepEqual(missing(['HOOK_GRANT /bin/true;', 'HOOK_USER nosuch;'], stanza()), [`${CONF}:2 HOOK_USER`])
+})
