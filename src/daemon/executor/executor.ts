@@ -64,7 +64,7 @@ export class Executor {
       run: (task) => this.#run(task),
       deliver: (order) => this.#sender?.deliver(order),
       trust: (trust) => this.#sender?.trust(trust),
-      onEnded: (event, ended) => parts.send({ type: 'hook', event, report: reportOf(ended) }),
+      onEnded: (event, ended) => parts.send({ type: 'hook', event, report: ended }),
       onDropped: (dropped) => parts.send({ type: 'hooks dropped', dropped }),
       clock: parts.clock,
     })
@@ -139,7 +139,7 @@ export class Executor {
       now: sinceBoot,
       boot,
       onNews: ({ left, ended, close, ...news }) => {
-        const report = ended === undefined ? undefined : { ...reportOf(ended), ran: shown(close) }
+        const report = ended === undefined ? undefined : { ...ended, ran: shown(close) }
         send({
           type: 'cycle',
           news: {
@@ -172,7 +172,7 @@ export class Executor {
     // Not the rule’s: many stanzas may have the same one.
     this.#commands.add(facts.stanza, async () => {
       const task = this.#commandTask(rule, command, factVariables(facts))
-      this.#report(job, task.ok ? reportOf(await this.#run(task.value)) : notStarted(task.failure.detail))
+      this.#report(job, task.ok ? await this.#run(task.value) : notStarted(task.failure.detail))
     })
   }
 
@@ -231,10 +231,10 @@ export class Executor {
   }
 
   async #run({ words, runAs, facts, timeout, input }: CycleTask & { readonly input?: string }): Promise<Ended> {
-    if (this.#stopped) return failedToStart('the server is stopping')
+    if (this.#stopped) return notStarted('the server is stopping')
     const files = readAccountFiles()
     const login = files.ok ? findLogin(runAs, files.value) : files
-    if (!login.ok) return failedToStart(login.failure.detail)
+    if (!login.ok) return notStarted(login.failure.detail)
     const program = runProgram({
       words,
       login: login.value,
@@ -280,7 +280,7 @@ function aboutOf({ stanza, source, username, port: { protocol, port, nat } }: Cy
 function openReport({ open, close }: CycleOrder, opened: Opened): EndReport {
   if ('ended' in opened)
     return {
-      ...reportOf(opened.ended),
+      ...opened.ended,
       ran: shown(open),
       ...(opened.what === 'opened' && close !== undefined && { close: shown(close) }),
     }
@@ -292,19 +292,6 @@ function shown({ words }: Pick<CycleTask, 'words'>): string {
   return words.join(' ').slice(0, LONGEST_SHOWN)
 }
 
-function reportOf({ how, status, signal, why, took, output, outputBytes }: Ended): EndReport {
-  return {
-    ...{ how, took, output, outputBytes },
-    ...(status !== undefined && { status }),
-    ...(signal !== undefined && { signal }),
-    ...(why !== undefined && { why }),
-  }
-}
-
-function failedToStart(why: string): Ended {
+function notStarted(why: string): Ended {
   return { how: 'not started', why: why.slice(0, 500), took: milliseconds(0), output: '', outputBytes: 0 }
-}
-
-function notStarted(why: string): EndReport {
-  return reportOf(failedToStart(why))
 }

@@ -9,6 +9,7 @@ import type { RuleKey } from '../../access/rule-key.ts'
 import { parseStanzaName, type StanzaName } from '../../access/stanza-name.ts'
 import { decodeBase64 } from '../../bytes/base64.ts'
 import type { CycleAbout } from '../../commands/ledger.ts'
+import type { Ended } from '../../commands/run-program.ts'
 import { either, integer, literal, mapped, packetText, parsed, type Reader, record, text } from '../../json-reader.ts'
 import { parseAddress } from '../../packet/address.ts'
 import { parseUsername } from '../../packet/username.ts'
@@ -45,16 +46,9 @@ export type ToExecutor =
   { readonly type: 'configure' } | CommandJob | CycleJob | { readonly type: 'hook'; readonly event: HookEvent }
 
 /** How a program ended, for the log. */
-export interface EndReport {
+export interface EndReport extends Omit<Ended, 'how'> {
   /** `refreshed`: the port was open already, and closes later now. */
-  readonly how: 'exit' | 'signal' | 'timeout' | 'stopped' | 'not started' | 'refreshed'
-  readonly status?: number
-  readonly signal?: string
-  readonly why?: string
-  readonly took: Milliseconds
-  /** Not yet printable. */
-  readonly output: string
-  readonly outputBytes: number
+  readonly how: Ended['how'] | 'refreshed'
   /** For cycles: the words that ran, with blanks between them, and those of the close that is owed now. */
   readonly ran?: string
   readonly close?: string
