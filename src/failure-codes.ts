@@ -91,6 +91,9 @@ export const failureKinds = {
   // changes of this host that can be taken back
   CHANGE_FAILED: { level: 'error', exit: 73, sentence: 'a change to this host failed' },
   DEAD_MAN_NOT_ARMED: { level: 'error', exit: 69, sentence: 'nobody would take the changes back' },
+  SETUP_REFUSED: { level: 'error', exit: 69, sentence: 'this host cannot be set up like this' },
+  CHANGES_PENDING: { level: 'error', exit: 75, sentence: 'changes to this host wait for a confirmation' },
+  NOT_CONFIRMED: { level: 'error', exit: 1, sentence: 'the changes are not confirmed' },
   CONFIG_EXPOSED: { level: 'error', exit: 77, sentence: 'the file can be read or changed by others' },
   CONFIG_SYNTAX: { level: 'error', exit: 78, sentence: 'the line cannot be understood' },
   CONFIG_UNKNOWN_KEY: { level: 'error', exit: 78, sentence: 'unknown setting' },

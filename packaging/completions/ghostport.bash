@@ -5,7 +5,7 @@ _ghostport_complete() {
   COMPREPLY=()
   if ((COMP_CWORD > 1)); then command=${COMP_WORDS[1]}; fi
   if [[ -z $command || ($command == help && COMP_CWORD -eq 2) ]]; then
-    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen serve check explain simulate import unit policy status doctor completions help version' -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen serve check explain simulate import init unit policy status doctor completions help version' -- "$current")
     return
   fi
   case $command in
@@ -58,6 +58,11 @@ _ghostport_complete() {
       options='--config-file -c --access-file -a --rc-file --json --help -h'
       paths='--config-file -c --access-file -a --rc-file'
       values=''
+      ;;
+    init)
+      options='--hide --server --alias --name --time --answers --plan --yes -y --write-client --no-wait --confirm --revert --more-time --status --json --help -h'
+      paths='--answers --write-client'
+      values='--hide --server --alias --name --time --more-time'
       ;;
     unit)
       options='--config-file -c --access-file -a --gate --help -h'

@@ -219,6 +219,15 @@ function generate(wish: Wish): KeyTexts {
   }
 }
 
+/** Keys of the usual lengths. */
+export function usualKeys(): KeyTexts {
+  return generate({
+    keyLength: EncryptionKey.maxLength,
+    hmacKeyLength: hmacKeyLengths[DEFAULT_DIGEST_TYPE],
+    hmacDigestType: DEFAULT_DIGEST_TYPE,
+  })
+}
+
 /** @param name of the stanza for access.conf. */
 function writeNew(
   file: string,

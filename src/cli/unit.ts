@@ -70,9 +70,10 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
     const { printGateUnit } = await import('./server/gate-unit.ts')
     return printGateUnit(given['config-file'] ?? standardPaths.settings, terminal)
   }
-  const paths = pathsHere(given['config-file'] ?? standardPaths.settings, given['access-file'] ?? standardPaths.stanzas)
-  const { home } = paths
-  const unit = fillUnit(readFileSync(`${home}/packaging/ghostport.service`, 'utf8'), paths)
+  const settings = given['config-file'] ?? standardPaths.settings
+  const stanzas = given['access-file'] ?? standardPaths.stanzas
+  const paths = pathsHere(settings, stanzas)
+  const unit = unitFor(paths)
   if (!unit.ok) return unit
   for (const warning of unitWarnings(paths)) terminal.note(`ghostport: warning: ${warning}`)
   const { wantsCommandUnit, withoutLimits } = await import('./server/command-unit.ts')
@@ -88,26 +89,25 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
   return 0
 }
 
-/** This Node.js and this package, for these files of the server's. */
-function pathsHere(settings: string, stanzas: string): UnitPaths {
+/** With the node and the ghostport that run now. @param settings absolute, as `stanzas`. */
+export function pathsHere(settings: string, stanzas: string): UnitPaths {
   // The same distance from src/cli/ and from dist/cli/.
   const home = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
-  return {
-    node: stableName(process.execPath),
-    nodeOptions: process.execArgv,
-    home,
-    entry: fileURLToPath(import.meta.url)
-      .slice(home.length + 1)
-      .replace(/unit\.(ts|js)$/, 'ghostport.$1'),
-    settings,
-    stanzas,
-  }
+  // The file beside this one; compiled, this may be that of another command.
+  const entry = fileURLToPath(import.meta.url)
+    .slice(home.length + 1)
+    .replace(/[^/]+\.(ts|js)$/, 'ghostport.$1')
+  return { node: stableName(process.execPath), nodeOptions: process.execArgv, home, entry, settings, stanzas }
+}
+
+/** @returns the unit of a server that runs no commands, as {@link fillUnit}. */
+export function unitFor(paths: UnitPaths): Result<string> {
+  return fillUnit(readFileSync(`${paths.home}/packaging/ghostport.service`, 'utf8'), paths)
 }
 
 /** What `ghostport unit` prints for these files. */
 export async function printedUnit(settings: string, stanzas: string): Promise<Result<string>> {
-  const paths = pathsHere(settings, stanzas)
-  const unit = fillUnit(readFileSync(`${paths.home}/packaging/ghostport.service`, 'utf8'), paths)
+  const unit = unitFor(pathsHere(settings, stanzas))
   if (!unit.ok) return unit
   const { wantsCommandUnit, withoutLimits } = await import('./server/command-unit.ts')
   return wantsCommandUnit(settings, stanzas) === true ? ok(withoutLimits(unit.value)) : unit
@@ -140,8 +140,18 @@ export function fillUnit(template: string, paths: UnitPaths): Result<string> {
 }
 
 /** What would keep the service from starting, or let others than root change what root runs. */
-export function unitWarnings({ node, home, settings, stanzas }: UnitPaths): readonly string[] {
-  const hidden = [node, home, settings, stanzas].flatMap((path) => {
+export function unitWarnings(paths: UnitPaths): readonly string[] {
+  const { node, home } = paths
+  const exposed = [node, home].flatMap((path) => {
+    const why = exposedBy(path)
+    return why === undefined ? [] : [`${path}: the service runs it as root, but ${why}`]
+  })
+  return [...unitObstacles(paths), ...exposed]
+}
+
+/** What would keep the service from starting. */
+export function unitObstacles({ node, home, settings, stanzas }: UnitPaths): readonly string[] {
+  return [node, home, settings, stanzas].flatMap((path) => {
     const found = HIDDEN.find(([folder]) => `${realName(path)}/`.startsWith(folder))
     if (found === undefined) return []
     const cure =
@@ -152,11 +162,6 @@ export function unitWarnings({ node, home, settings, stanzas }: UnitPaths): read
           : 'Keep the file in /etc/fwknop'
     return [`${path}: the service cannot see what is below ${found[0]} (${found[1]}), and would not start. ${cure}`]
   })
-  const exposed = [node, home].flatMap((path) => {
-    const why = exposedBy(path)
-    return why === undefined ? [] : [`${path}: the service runs it as root, but ${why}`]
-  })
-  return [...hidden, ...exposed]
 }
 
 /** The name of a Node.js that stays when the one behind a link is replaced. */

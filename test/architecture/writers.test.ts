@@ -34,6 +34,7 @@ const rules: readonly Rule[] = [
     pattern: /\bwriteSync\(|\bimport \{[^}]*\bwrite\b[^}]*\} from 'node:fs'/,
     allowed: {
       'src/cli/terminal/terminal.ts': /renderLine\(/,
+      'src/cli/terminal/ask.ts': /printable\(question\)/,
       // Lines of jsonLog.
       'src/system/log-writer.ts': /jsonLog\(/,
       // The channel to the warden, which treats it as untrusted.

@@ -13,8 +13,10 @@ export interface KeyTexts {
 export interface StanzaWishes {
   /** NAME of the server's stanza. */
   readonly name?: StanzaName | undefined
-  /** SPA_SERVER of the client's stanza, which also names it. */
+  /** SPA_SERVER of the client's stanza. */
   readonly server?: string | undefined
+  /** The name of the client's stanza, if it is not the server's. */
+  readonly alias?: string | undefined
   /** `tcp/22`. */
   readonly ports: string
 }
@@ -37,14 +39,14 @@ export function accessStanza(keys: KeyTexts, { name, ports }: StanzaWishes): str
 }
 
 /** The client's half. */
-export function rcStanza(keys: KeyTexts, { server, ports }: StanzaWishes): string {
+export function rcStanza(keys: KeyTexts, { server, alias, ports }: StanzaWishes): string {
   const settings = columns([
     ['SPA_SERVER', server ?? 'HOST'],
     ['ALLOW_IP', 'source'],
     ['ACCESS', ports],
     ...settingsOf(keys),
   ])
-  return `[${server ?? 'NAME'}]\n${settings}`
+  return `[${alias ?? server ?? 'NAME'}]\n${settings}`
 }
 
 /** Comments that say which half is for which file. */

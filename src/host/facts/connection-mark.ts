@@ -33,7 +33,7 @@ const IPCTNL_MSG_CT_GET = 1
 const AF_INET = 2
 const AF_INET6 = 10
 const NESTED = 0x8000
-const CTA_TUPLE_ORIG = 1
+const CTA_TUPLE_REPLY = 2
 const CTA_MARK = 8
 const CTA_TUPLE_IP = 1
 const CTA_TUPLE_PROTO = 2
@@ -54,23 +54,26 @@ export async function lookAtMark(looker: Looker, connection: Connection): Promis
   return answers.value[0] === undefined ? notKnown('the kernel did not answer') : readMark(answers.value[0])
 }
 
-/** A question by the tuple of the connection's first packet: it came from the peer. */
+/**
+ * A question by the tuple of this host's answers. That of the first packet would not do: where a grant led the port
+ * elsewhere, it names another port than the socket has.
+ */
 export function askForConnection({ peer, peerPort, local, localPort }: Connection): Uint8Array {
   const is4 = familyOf(peer) === 4
   const nested = (type: number, ...parts: readonly Uint8Array[]): Uint8Array =>
     encodeAttribute(type | NESTED, concat(parts))
   const tuple = nested(
-    CTA_TUPLE_ORIG,
+    CTA_TUPLE_REPLY,
     nested(
       CTA_TUPLE_IP,
-      encodeAttribute(is4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, addressBytes(peer)),
-      encodeAttribute(is4 ? CTA_IP_V4_DST : CTA_IP_V6_DST, addressBytes(local)),
+      encodeAttribute(is4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, addressBytes(local)),
+      encodeAttribute(is4 ? CTA_IP_V4_DST : CTA_IP_V6_DST, addressBytes(peer)),
     ),
     nested(
       CTA_TUPLE_PROTO,
       encodeAttribute(CTA_PROTO_NUM, Uint8Array.of(TCP)),
-      encodeAttribute(CTA_PROTO_SRC_PORT, bigEndian16(peerPort)),
-      encodeAttribute(CTA_PROTO_DST_PORT, bigEndian16(localPort)),
+      encodeAttribute(CTA_PROTO_SRC_PORT, bigEndian16(localPort)),
+      encodeAttribute(CTA_PROTO_DST_PORT, bigEndian16(peerPort)),
     ),
   )
   const fixed = new Uint8Array(NFGENMSG_LENGTH)

@@ -98,14 +98,14 @@ describe('the session', () => {
       assert.equal(parseSshConnection(text), undefined, text)
   })
 
-  it('the kernel is asked by the first packet of the connection', () => {
+  it('the kernel is asked by the answers of this host, also where the port was led elsewhere', () => {
     const connection = parseSshConnection(TOLD)
     assert.ok(connection)
     const [message] = [...readMessages(askForConnection(connection))]
     assert.equal(message?.type, 0x101)
-    const tuple = readAttributes(message?.body.subarray(4) ?? new Uint8Array()).get(1)
+    const tuple = readAttributes(message?.body.subarray(4) ?? new Uint8Array()).get(2)
     const ip = readAttributes(readAttributes(tuple ?? new Uint8Array()).get(1) ?? new Uint8Array())
-    assert.deepEqual([...(ip.get(1) ?? [])], [10, 0, 0, 1])
-    assert.deepEqual([...(ip.get(2) ?? [])], [10, 0, 0, 2])
+    assert.deepEqual([...(ip.get(1) ?? [])], [10, 0, 0, 2])
+    assert.deepEqual([...(ip.get(2) ?? [])], [10, 0, 0, 1])
   })
 })

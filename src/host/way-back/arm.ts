@@ -67,12 +67,19 @@ export function armDeadMan(paths: JournalPaths, now: UnixSeconds, within: Second
 
 /** @returns when systemd’s timer takes the changes back; undefined if it is not armed. */
 export function armedUntil(): UnixSeconds | undefined {
+  // Its option for timestamps leaves this property alone: it is written in the time zone of the asker.
   const { output } = runHere([
-    ...(['systemctl', 'show', WAY_BACK_UNITS.timer] as const),
-    ...['-p', 'ActiveState', '-p', 'NextElapseUSecRealtime', '--timestamp=unix'],
+    ...(['env', 'TZ=UTC', 'systemctl', 'show', WAY_BACK_UNITS.timer] as const),
+    ...['-p', 'ActiveState', '-p', 'NextElapseUSecRealtime'],
   ])
-  const [, next] = /^NextElapseUSecRealtime=@(\d+)$/m.exec(output) ?? []
-  return /^ActiveState=active$/m.test(output) && next !== undefined ? (Number(next) as UnixSeconds) : undefined
+  return parseArmed(output)
+}
+
+/** @param text `ActiveState=active` and `NextElapseUSecRealtime=Thu 2026-11-26 04:15:43 UTC`, in any order. */
+export function parseArmed(text: string): UnixSeconds | undefined {
+  const [, day = '', time = ''] = /^NextElapseUSecRealtime=\w+ ([\d-]+) ([\d:]+) UTC$/m.exec(text) ?? []
+  const moment = Date.parse(`${day}T${time}Z`)
+  return /^ActiveState=active$/m.test(text) && Number.isFinite(moment) ? ((moment / 1000) as UnixSeconds) : undefined
 }
 
 /** Removes the switch. Nothing else changes. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seconds, type UnixSeconds } from '../../units.ts'
+import { parseArmed } from './arm.ts'
 import { calendar, deadManUnits } from './dead-man.ts'
 
 const plan = {
@@ -34,4 +35,16 @@ test('at boot the changes are taken back before the network is up and before gho
   assert.match(boot, /^Before=network-pre\.target ghostport\.service ghostport-gate\.service /m)
   assert.match(boot, /^DefaultDependencies=no$/m)
   assert.match(boot, /^WantedBy=sysinit\.target$/m)
+})
+
+test('the end is read back as systemd writes it', () => {
+  const shown = 'NextElapseUSecRealtime=Thu 2026-11-26 00:00:00 UTC\nActiveState=active\n'
+  assert.equal(parseArmed(shown), plan.end)
+  for (const text of [
+    shown.replace('=active', '=inactive'),
+    shown.replace(/=Thu.*/, '=n/a'),
+    shown.replace(/=Thu.*/, '='),
+    '',
+  ])
+    assert.equal(parseArmed(text), undefined, text)
 })

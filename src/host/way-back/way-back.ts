@@ -44,7 +44,8 @@ export interface WantedFile {
 /** A program to run, and the one that takes its effect back. */
 export interface WantedRun {
   readonly argv: readonly [string, ...string[]]
-  readonly inverse: Extract<Inverse, { readonly kind: 'run' }>
+  /** Absent: an earlier change of the journal takes its effect back too. */
+  readonly inverse?: Extract<Inverse, { readonly kind: 'run' }>
   readonly what: string
 }
 
@@ -181,13 +182,22 @@ export class WayBack {
   /** Runs a program. @returns what it printed. CHANGE_FAILED with its own words. */
   run({ argv, inverse, what }: WantedRun): Result<string, ChangeFailure> {
     const box: { ran?: Ran } = {}
-    const changed = this.#change({ what, inverse }, () => {
+    const act = (): void => {
       box.ran = runHere(argv)
-    })
-    if (!changed.ok) return changed
+    }
+    if (inverse === undefined) act()
+    else {
+      const changed = this.#change({ what, inverse }, act)
+      if (!changed.ok) return changed
+    }
     const { ran } = box
     if (ran?.status === 0) return ok(ran.output)
     return refuse('CHANGE_FAILED', `${argv.join(' ')}: ${ran?.reason ?? 'it was not run'}`)
+  }
+
+  /** Records what is done when all later changes were taken back. Changes nothing now. */
+  owe(change: Change): Result<void, ChangeFailure> {
+    return this.#change(change, () => {})
   }
 
   /**

@@ -1,0 +1,102 @@
+/** What is done with changes that wait for a confirmation: `--confirm`, `--revert`, `--more-time`, `--status`. */
+import { systemClock } from '../../clock.ts'
+import { confirmChanges, openJournal, takeBack, tidyUp } from '../../host/set-up/confirm.ts'
+import { judgeOwnSession } from '../../host/set-up/knocked-login.ts'
+import { type Pending, readPending, writePending } from '../../host/set-up/pending.ts'
+import { systemLooker } from '../../host/system-looker.ts'
+import { armDeadMan, armedUntil } from '../../host/way-back/arm.ts'
+import type { WayBack } from '../../host/way-back/way-back.ts'
+import { ok, type Result, refuse } from '../../result.ts'
+import type { Seconds } from '../../units.ts'
+import type { Outcome } from '../command.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+
+/** @param act only if changes wait. */
+async function withPending(
+  act: (back: WayBack, pending: Pending) => Promise<Result<number>> | Result<number>,
+): Promise<Outcome> {
+  const opened = await openJournal()
+  if (!opened.ok) return opened
+  const back = opened.value
+  try {
+    const pending = readPending(back.paths.folder)
+    if (!pending.ok) return pending
+    if (!back.isPending || pending.value === undefined) {
+      tidyUp(back)
+      return refuse('NOT_CONFIRMED', 'no changes of “ghostport init” wait for a confirmation')
+    }
+    const done = await act(back, pending.value)
+    return done.ok ? done.value : done
+  } finally {
+    back.close()
+  }
+}
+
+export function confirmNow(terminal: Terminal, json: boolean): Promise<Outcome> {
+  return withPending(async (back, pending) => {
+    const by = await judgeOwnSession(systemLooker(), pending)
+    if (!by.known) return refuse('NOT_CONFIRMED', by.because)
+    const confirmed = confirmChanges(back, pending, systemClock.now(), (what) => terminal.note(what))
+    if (!confirmed.ok) return confirmed
+    if (json) terminal.printJson({ state: 'confirmed', by: by.value })
+    else terminal.print('Confirmed: this session came in by a knock, and the changes stay.')
+    return ok(0)
+  })
+}
+
+export function revertNow(terminal: Terminal, json: boolean): Promise<Outcome> {
+  return withPending((back) => {
+    const { unconfirmed } = back
+    const undone = takeBack(back)
+    if (!undone.ok) return undone
+    if (json) terminal.printJson({ state: 'taken back', changes: unconfirmed.map(({ what }) => what) })
+    else terminal.print('All that was not confirmed is taken back.')
+    return ok(0)
+  })
+}
+
+export function prolong(time: Seconds, terminal: Terminal, json: boolean): Promise<Outcome> {
+  return withPending((back, pending) => {
+    const armedAt = systemClock.now()
+    const armed = armDeadMan(back.paths, armedAt, time)
+    if (!armed.ok) return armed
+    writePending(back.paths.folder, { ...pending, armedAt, time })
+    const until = new Date(armed.value * 1000).toISOString()
+    if (json) terminal.printJson({ state: 'waiting', until })
+    else terminal.print(`The changes are taken back at ${until}, unless a knock confirms them.`)
+    return ok(0)
+  })
+}
+
+export async function showStatus(terminal: Terminal, json: boolean): Promise<Outcome> {
+  const opened = await openJournal()
+  if (!opened.ok) return opened
+  const back = opened.value
+  const { isPending, unconfirmed, changes } = back
+  back.close()
+  const armed = isPending ? armedUntil() : undefined
+  const until = armed === undefined ? undefined : new Date(armed * 1000).toISOString()
+  const kept = changes.length - unconfirmed.length
+  if (json)
+    terminal.printJson({
+      state: isPending ? 'waiting' : 'nothing waits',
+      until: until ?? null,
+      waiting: unconfirmed.map(({ what }) => what),
+      confirmed: changes.slice(0, kept).map(({ what }) => what),
+    })
+  else
+    terminal.print(
+      isPending
+        ? [
+            `These changes wait for a confirmation, ${until === undefined ? 'and only a reboot takes them back: the timer is not armed' : `and are taken back at ${until}`}:`,
+            ...unconfirmed.map(({ what }) => `  ${what}`),
+          ]
+        : [
+            'No changes wait for a confirmation.',
+            ...(kept > 0
+              ? [`${kept} confirmed changes are in the journal; “ghostport uninstall” takes them back.`]
+              : []),
+          ],
+    )
+  return 0
+}

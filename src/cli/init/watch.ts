@@ -1,0 +1,85 @@
+/** `ghostport init` waits for the knock that confirms its changes, also when its terminal is gone. */
+
+import { existsSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { systemClock } from '../../clock.ts'
+import type { Connection } from '../../host/facts/connection-mark.ts'
+import { confirmChanges, openJournal, takeBack, tidyUp } from '../../host/set-up/confirm.ts'
+import { findConfirming } from '../../host/set-up/knocked-login.ts'
+import { type Pending, readPending } from '../../host/set-up/pending.ts'
+import { systemLooker } from '../../host/system-looker.ts'
+import { journalPaths, type WayBack } from '../../host/way-back/way-back.ts'
+import { ok, type Result, refuse } from '../../result.ts'
+import { milliseconds } from '../../units.ts'
+
+/** A login that ends at once must not be missed. */
+const PAUSE = milliseconds(100)
+/** systemd is to be first at the end of the time. This program does its work only if systemd does not. */
+const GRACE = milliseconds(20_000)
+
+export interface Confirmed {
+  /** Undefined: another command of ours confirmed. */
+  readonly by: Connection | undefined
+}
+
+/**
+ * @param told gets each step.
+ * @returns NOT_CONFIRMED when all was taken back: at the end of the time, by another command, or since this program is
+ * to end (Ctrl-C).
+ */
+export async function watch(pending: Pending, told: (what: string) => void): Promise<Result<Confirmed>> {
+  let [armedAt, end] = [pending.armedAt, performance.now() + pending.time * 1000]
+  const ended = endedBySignal()
+  const paths = journalPaths()
+  for (;;) {
+    if (!existsSync(paths.pending)) return await whatBecame()
+    const found = await findConfirming(systemLooker(), pending)
+    if (found.known && found.value !== undefined) {
+      const confirmed = await withJournal((back) => confirmChanges(back, pending, systemClock.now(), told))
+      return confirmed.ok ? ok({ by: found.value }) : confirmed
+    }
+    const now = readPending(paths.folder)
+    if (now.ok && now.value !== undefined && now.value.armedAt !== armedAt)
+      [armedAt, end] = [now.value.armedAt, performance.now() + now.value.time * 1000]
+    const isOver = performance.now() > end + GRACE
+    if (isOver || ended.aborted) {
+      const undone = await withJournal((back) => (back.isPending ? takeBack(back) : ok(undefined)))
+      if (!undone.ok) return undone
+      return refuse(
+        'NOT_CONFIRMED',
+        isOver ? 'the time is over, and all was taken back' : 'interrupted, and all was taken back',
+      )
+    }
+    await delay(PAUSE)
+  }
+}
+
+/** `pending` is gone: who was it? */
+async function whatBecame(): Promise<Result<Confirmed>> {
+  const opened = await openJournal()
+  if (!opened.ok) return opened
+  const { changes, unconfirmed, paths } = opened.value
+  const stays = changes.length > 0 && unconfirmed.length === 0 && !existsSync(paths.undone)
+  tidyUp(opened.value)
+  opened.value.close()
+  return stays ? ok({ by: undefined }) : refuse('NOT_CONFIRMED', 'the changes were taken back')
+}
+
+/** Opens the journal for one act. */
+export async function withJournal<T>(act: (back: WayBack) => Result<T>): Promise<Result<T>> {
+  const opened = await openJournal()
+  if (!opened.ok) return opened
+  try {
+    return act(opened.value)
+  } finally {
+    opened.value.close()
+  }
+}
+
+/** A terminal that goes away ends nothing: the administrator may be about to log in again. */
+function endedBySignal(): AbortSignal {
+  const ended = new AbortController()
+  process.on('SIGHUP', () => {})
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.abort())
+  return ended.signal
+}

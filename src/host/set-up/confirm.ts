@@ -1,0 +1,99 @@
+/** Changes that wait for a confirmation stay, or are taken back: each in an order that survives any accident. */
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { fileReason } from '../../system/errno.ts'
+import { replaceServerFile } from '../../system/server-file.ts'
+import { milliseconds, seconds, type UnixSeconds } from '../../units.ts'
+import { armDeadMan, armedUntil, disarmDeadMan, type NotArmed } from '../way-back/arm.ts'
+import { runHere } from '../way-back/run-here.ts'
+import { UNIT_FOLDER, WAY_BACK_FOLDER, WAY_BACK_UNITS } from '../way-back/units.ts'
+import { type ChangeFailure, WayBack } from '../way-back/way-back.ts'
+import { type Pending, removePending } from './pending.ts'
+import { perform } from './perform.ts'
+
+/** How long the dead-man switch leaves for a confirmation: longer than its steps take on a busy host. */
+const FOR_CONFIRMING = seconds(120)
+/** Another command of ours may be at the journal for a moment. */
+const TRIES = 50
+const PAUSE = milliseconds(100)
+
+/** Opens the journal, and waits for another command of ours that has it for a moment. */
+export async function openJournal(folder = WAY_BACK_FOLDER): Promise<Result<WayBack, ChangeFailure>> {
+  for (let tries = 1; ; tries++) {
+    const opened = WayBack.open(folder)
+    if (opened.ok || opened.failure.code !== 'INSTANCE_RUNNING' || tries >= TRIES) return opened
+    await delay(PAUSE)
+  }
+}
+
+/**
+ * The changes stay.
+ * @param now seconds since 1970.
+ * @returns NOT_CONFIRMED if they were taken back meanwhile. CHANGE_FAILED: a last step failed, and all was taken back.
+ */
+export function confirmChanges(
+  back: WayBack,
+  pending: Pending,
+  now: UnixSeconds,
+  told: (what: string) => void,
+): Result<void, ChangeFailure | NotArmed | Failure<'NOT_CONFIRMED'>> {
+  // The script runs for a moment, or has run.
+  if (!back.isPending || isTakingBack())
+    return refuse('NOT_CONFIRMED', 'the time is over: the changes are being taken back')
+  const left = (armedUntil() ?? 0) - now
+  if (left < FOR_CONFIRMING) {
+    const armed = armDeadMan(back.paths, now, FOR_CONFIRMING)
+    if (!armed.ok) return armed
+    if (!back.isPending || isTakingBack())
+      return refuse('NOT_CONFIRMED', 'the time is over: the changes are being taken back')
+  }
+  const done = perform(back, pending.steps, told)
+  if (!done.ok) {
+    const undone = takeBack(back)
+    return undone.ok ? done : undone
+  }
+  try {
+    listInstalledFiles(back)
+    back.confirm()
+    disarmDeadMan()
+    removePending(back.paths.folder)
+    return ok(undefined)
+  } catch (error) {
+    return refuse('CHANGE_FAILED', `${back.paths.folder}: ${fileReason(error)}`)
+  }
+}
+
+/** All that was not confirmed is taken back, now. */
+export function takeBack(back: WayBack): Result<void, ChangeFailure> {
+  const undone = back.undo()
+  if (!undone.ok) return undone
+  disarmDeadMan()
+  removePending(back.paths.folder)
+  return undone
+}
+
+/** Removes what is left of a switch that did its work, or that a killed program left behind. */
+export function tidyUp(back: WayBack): void {
+  if (back.isPending) return
+  if (existsSync(join(UNIT_FOLDER, WAY_BACK_UNITS.boot))) disarmDeadMan()
+  removePending(back.paths.folder)
+}
+
+function isTakingBack(): boolean {
+  const { output } = runHere(['systemctl', 'is-active', WAY_BACK_UNITS.service])
+  return /^(active|activating|deactivating)$/m.test(output)
+}
+
+/**
+ * The new files, for the purge of the package: it removes those that nobody changed. In the form of sha256sum.
+ * @throws the file system's errors.
+ */
+function listInstalledFiles({ changes, paths }: WayBack): void {
+  const list = join(dirname(paths.folder), 'installed-files')
+  const before = existsSync(list) ? readFileSync(list, 'utf8').split('\n').filter(Boolean) : []
+  const hashes = new Map(before.map((line) => [line.slice(66), line.slice(0, 64)]))
+  for (const { inverse } of changes) if (inverse.kind === 'file') hashes.set(inverse.path, inverse.wrote)
+  replaceServerFile(list, [...hashes].map(([path, hash]) => `${hash}  ${path}\n`).join(''), 0o600)
+}

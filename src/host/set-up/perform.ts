@@ -1,0 +1,36 @@
+/** Carries planned steps out, each with its inverse in the journal before it. */
+import { ok, type Result } from '../../result.ts'
+import type { ChangeFailure, WayBack } from '../way-back/way-back.ts'
+import { type Step, shownCommand } from './steps.ts'
+
+/** @returns CHANGE_FAILED at the first step that fails; those before it can be taken back. */
+export function perform(
+  back: WayBack,
+  steps: readonly Step[],
+  told: (what: string) => void,
+): Result<void, ChangeFailure> {
+  for (const step of steps) {
+    const done = performOne(back, step)
+    if (!done.ok) return done
+    if (step.kind === 'file') told(`wrote ${step.file.path}`)
+    if (step.kind === 'run') told(shownCommand(step.argv))
+  }
+  return ok(undefined)
+}
+
+function performOne(back: WayBack, step: Step): Result<unknown, ChangeFailure> {
+  switch (step.kind) {
+    case 'file':
+      return back.file(step.file)
+    case 'owe': {
+      const mayFail = step.mayFail === true ? ({ mayFail: true } as const) : {}
+      return back.owe({ what: step.about, inverse: { kind: 'run', argv: step.inverse, ...mayFail } })
+    }
+    case 'run': {
+      const { argv, inverse, about } = step
+      return back.run({ argv, what: about, ...(inverse !== undefined && { inverse: { kind: 'run', argv: inverse } }) })
+    }
+    default:
+      return step satisfies never
+  }
+}

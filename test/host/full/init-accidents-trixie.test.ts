@@ -1,0 +1,3 @@
+import { describeInitAccidents } from '../init-accidents.ts'
+
+describeInitAccidents('trixie')

@@ -1,0 +1,3 @@
+import { describeInit } from '../init.ts'
+
+describeInit('trixie')

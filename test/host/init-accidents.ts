@@ -1,0 +1,140 @@
+/** What goes wrong while the changes of `ghostport init` wait for a confirmation. */
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { DebianName } from '../support/debian-root.ts'
+import { type HostLab, hostLabUnavailable } from '../support/host-lab.ts'
+import { InitLab } from './init.ts'
+import { shutToStrangers } from './traffic.ts'
+
+/** What init says after each of its steps. */
+const STEPS = [
+  'the changes are taken back at',
+  'wrote /etc/fwknop/fwknopd.conf',
+  'wrote /etc/fwknop/access.conf',
+  'wrote /etc/systemd/system/ghostport.service',
+  'wrote /etc/systemd/system/ghostport-gate.service',
+  'systemctl daemon-reload',
+  'systemctl start ghostport.service',
+] as const
+
+export function describeInitAccidents(debian: DebianName): void {
+  describe(`accidents of ghostport init on ${debian}`, { skip: hostLabUnavailable() }, () => {
+    let init: InitLab
+    let lab: HostLab
+    let state: string
+
+    before(async () => {
+      init = await InitLab.boot(debian)
+      lab = init.lab
+      state = await init.state()
+    })
+    after(() => lab?.close())
+
+    /** Runs init until it has said this, and kills it there. */
+    async function killedAfter(step: string): Promise<void> {
+      const script = [
+        'rm -f /root/said; mkfifo /root/said',
+        '(exec ghostport init --yes >/dev/null 2>/root/said) & pid=$!',
+        `while read -r line; do case "$line" in "${step}"*) kill -9 $pid; echo killed;; esac; done </root/said`,
+        'wait $pid; echo "ended with $?"',
+      ].join('\n')
+      assert.match(await init.session.must(script), /killed\n(.*\n)*ended with 137/)
+    }
+
+    for (const step of STEPS)
+      it(`killed after “${step}”: --revert takes back what was done`, async () => {
+        await killedAfter(step)
+        assert.ok(await init.isPending())
+        await init.session.must('ghostport init --revert')
+        await init.isAsBefore(state)
+      })
+
+    it('killed half way: a second run takes it back and goes on', async () => {
+      await killedAfter('wrote /etc/fwknop/access.conf')
+      await init.shut()
+      await shutToStrangers(lab)
+      await init.says('ended half way')
+    })
+
+    it('killed while it waits: a second run goes on waiting, with the same keys', async () => {
+      await init.session.must('kill -9 $(cat /root/init.pid)')
+      const keys = lab.console('cat /etc/fwknop/access.conf').stdout
+      await init.session.must('(exec ghostport init --yes) >/root/init.log 2>&1 & echo $! >/root/init.pid')
+      await init.says('wait for a confirmation')
+      assert.equal(lab.console('cat /etc/fwknop/access.conf').stdout, keys)
+      const other = await init.session.run('ghostport init --yes')
+      assert.match(other.stdout, /another “ghostport init” is at work .* \[CHANGES_PENDING\]/)
+    })
+
+    it('Ctrl-C takes all back', async () => {
+      await init.session.must('kill -INT $(cat /root/init.pid)')
+      await init.says('interrupted, and all was taken back')
+      await init.isAsBefore(state)
+    })
+
+    it('at the end of the time all is taken back, though systemd was reloaded and init was killed', async () => {
+      await init.shut('--time 60')
+      const began = performance.now()
+      await init.session.must('kill -9 $(cat /root/init.pid)')
+      await delay(30_000)
+      // It starts a timer of OnActiveSec= anew.
+      await init.session.must('systemctl daemon-reload')
+      await shutToStrangers(lab)
+      await delay(Math.max(0, 66_000 - (performance.now() - began)))
+      await init.isAsBefore(state)
+    })
+
+    it('the time can be prolonged', async () => {
+      await init.shut('--time 60')
+      await init.session.must('ghostport init --more-time 2m')
+      await delay(64_000)
+      await shutToStrangers(lab)
+      assert.ok(await init.isPending())
+      await init.session.must('ghostport init --revert')
+      await init.says('taken back')
+      await init.isAsBefore(state)
+    })
+
+    it('a clock that is set back postpones nothing', async () => {
+      await init.shut('--time 60')
+      await init.session.must('kill -9 $(cat /root/init.pid)')
+      // What such a clock makes of the absolute end.
+      await init.session.must(
+        "sed -i 's/^OnCalendar=.*/OnCalendar=2037-01-01 00:00:00 UTC/' /etc/systemd/system/ghostport-undo.timer && systemctl daemon-reload",
+      )
+      await delay(66_000)
+      await init.isAsBefore(state)
+    })
+
+    it('a terminal that is killed ends nothing: the knock confirms, and uninstall is as before', async () => {
+      await init.shut()
+      const pid = lab.console('cat /root/init.pid').stdout.trim()
+      // As sshd does at the end of a session with a terminal.
+      lab.console(`kill -HUP ${pid}`)
+      await init.session.close()
+      await delay(1000)
+      init.session = await init.knockAndLogIn()
+      await init.says('Confirmed by the login')
+      await init.session.must('systemctl is-enabled ghostport')
+    })
+  })
+
+  describe(`a reboot before the confirmation, on ${debian}`, { skip: hostLabUnavailable() }, () => {
+    let init: InitLab
+    before(async () => {
+      init = await InitLab.boot(debian)
+    })
+    after(() => init?.lab.close())
+
+    it('takes all back, and starts nothing', async () => {
+      const state = await init.state()
+      await init.shut()
+      await init.session.reboot()
+      await init.lab.reachable()
+      init.session = await init.lab.login()
+      assert.equal(init.lab.console('systemctl is-active ghostport').stdout.trim(), 'inactive')
+      await init.isAsBefore(state)
+    })
+  })
+}

@@ -1,0 +1,176 @@
+/**
+ * `ghostport init` on a Debian that boots, over ssh, as its administrator types it. Nobody is locked out, and what is
+ * taken back is as it was.
+ */
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { DebianName } from '../support/debian-root.ts'
+import { HostLab, hostLabUnavailable, SERVER, type Session, STRANGER } from '../support/host-lab.ts'
+import { opensToKnocks, shutToStrangers, shutWhileItBoots } from './traffic.ts'
+
+const LOG = '/root/init.log'
+const SHUT = 'The ports are shut'
+
+/** A machine with ghostport installed, and what its administrator does. */
+export class InitLab {
+  readonly lab: HostLab
+  session: Session
+
+  static async boot(debian: DebianName, ...packages: Parameters<typeof HostLab.boot>[1] & object): Promise<InitLab> {
+    const lab = await HostLab.boot(debian, packages)
+    const session = await lab.login()
+    await session.must('npm install -g --ignore-scripts /root/ghostport-*.tgz')
+    return new InitLab(lab, session)
+  }
+
+  private constructor(lab: HostLab, session: Session) {
+    this.lab = lab
+    this.session = session
+  }
+
+  /** Files, units, rules: all that init may change, as text. */
+  async state(): Promise<string> {
+    return await this.session.must(
+      [
+        'find /etc -type f -printf "%p %m %u %g " -exec sha256sum {} \\; | sort',
+        'find /etc -type l -o -type d | sort',
+        'nft list ruleset',
+        'systemctl list-units --all --plain --no-legend "ghostport*" | grep -v -e not-found -e ghostport-undo',
+        'true',
+      ].join('; '),
+    )
+  }
+
+  /** Starts init in the background of the session, as a person would leave it in a window. */
+  async start(options = ''): Promise<void> {
+    const words = `--yes --server ${SERVER.four} --alias myserver ${options}`
+    await this.session.must(
+      `rm -rf ${LOG} /root/client; (exec ghostport init ${words} --write-client /root/client) >${LOG} 2>&1 & echo $! >/root/init.pid`,
+    )
+  }
+
+  async says(wanted: RegExp | string, deadlineMs = 30_000): Promise<string> {
+    const deadline = performance.now() + deadlineMs
+    for (;;) {
+      const { stdout } = this.lab.console(`cat ${LOG}`)
+      if (typeof wanted === 'string' ? stdout.includes(wanted) : wanted.test(stdout)) return stdout
+      assert.ok(performance.now() < deadline, `init does not say ${wanted}\n${stdout}`)
+      await delay(100)
+    }
+  }
+
+  /** {@link start}, until the ports are shut. The client has its files then. */
+  async shut(options = ''): Promise<void> {
+    await this.start(options)
+    await this.says(SHUT)
+    writeFileSync(join(this.lab.home, '.fwknoprc'), this.lab.console('cat /root/client/fwknoprc').stdout, {
+      mode: 0o600,
+    })
+  }
+
+  /** A knock and a new login. */
+  async knockAndLogIn(): Promise<Session> {
+    this.lab.must('ghostport knock myserver --wait')
+    return await this.lab.login()
+  }
+
+  async isPending(): Promise<boolean> {
+    const said = this.lab.console('ghostport init --status --json').stdout
+    return (JSON.parse(said) as { state: string }).state === 'waiting'
+  }
+
+  /** Everybody gets in again, and all is as it was. */
+  async isAsBefore(state: string): Promise<void> {
+    assert.ok(await this.lab.ssh(SERVER.four, STRANGER.four), 'still shut')
+    assert.ok(await this.lab.ssh(SERVER.six, STRANGER.six), 'still shut over IPv6')
+    // The next command of init removes what is left of the switch.
+    assert.equal(await this.isPending(), false)
+    await this.session.run('ghostport init --revert')
+    assert.equal(await this.state(), state)
+  }
+}
+
+/** From the installation over a reboot. */
+export function describeInit(debian: DebianName): void {
+  describe(`ghostport init on ${debian}`, { skip: hostLabUnavailable() }, () => {
+    let init: InitLab
+    let lab: HostLab
+
+    before(async () => {
+      init = await InitLab.boot(debian)
+      lab = init.lab
+    })
+    after(() => lab?.close())
+
+    it('--plan changes nothing', async () => {
+      const state = await init.state()
+      const plan = JSON.parse(await init.session.must('ghostport init --plan --json')) as { way: string; hide: string }
+      assert.deepEqual([plan.way, plan.hide], ['gate', 'tcp/22'])
+      assert.match(await init.session.must('ghostport init --plan'), /KEY_BASE64 +\(hidden\)/)
+      assert.equal(await init.state(), state)
+      assert.ok(await lab.ssh(SERVER.four, STRANGER.four))
+    })
+
+    it('asks, and without a terminal to ask at changes nothing', async () => {
+      const { status, stdout } = await init.session.run('ghostport init')
+      assert.equal(status, 64, stdout)
+      assert.match(stdout, /no terminal to ask at — perhaps: --yes/)
+    })
+
+    it('shuts the port, and keeps the session that it is run from', async () => {
+      await init.shut()
+      await shutToStrangers(lab)
+      await init.session.must('true')
+      assert.ok(await init.isPending())
+      assert.match(lab.console('systemctl is-enabled ghostport ghostport-gate').stdout, /^disabled\ndisabled\n$/)
+      assert.match(lab.console('stat -c %a /etc/fwknop/access.conf /root/client/fwknoprc').stdout, /^600\n600\n$/)
+    })
+
+    it('is not confirmed from the console, or by the session that was there before', async () => {
+      for (const [said, why] of [
+        [lab.console('ghostport init --confirm').stderr, /no ssh session/],
+        [(await init.session.run('ghostport init --confirm')).stdout, /older than the changes/],
+        [(await init.session.run('SSH_CONNECTION= ghostport init --confirm')).stdout, /older than the changes/],
+      ] as const)
+        assert.match(said, why)
+      assert.ok(await init.isPending())
+    })
+
+    it('is not confirmed by a connection without a login', async () => {
+      lab.must('ghostport knock myserver --wait')
+      const idle = lab.client.start([
+        'bash',
+        '-c',
+        `exec 3<>/dev/tcp/${SERVER.four}/22; read -r banner <&3; echo "$banner"; sleep 20`,
+      ])
+      await idle.says(/SSH-/)
+      await delay(1500)
+      assert.ok(await init.isPending())
+      await idle.stop()
+    })
+
+    it('is confirmed by a knock and a login', async () => {
+      const session = await init.knockAndLogIn()
+      await init.says(/Confirmed by the login from 192\.0\.2\.77 port \d+, which came in by a knock/)
+      assert.equal(await init.isPending(), false)
+      assert.match(lab.console('systemctl is-enabled ghostport ghostport-gate').stdout, /^enabled\nenabled\n$/)
+      assert.equal(lab.console('ls /etc/systemd/system | grep undo').stdout, '')
+      await init.session.must('true')
+      init.session = session
+    })
+
+    it('has nothing to change when it is run again, and the keys stay', async () => {
+      const keys = await init.session.must('cat /etc/fwknop/access.conf')
+      assert.match(await init.session.must('ghostport init --yes'), /Nothing has to be changed/)
+      assert.equal(await init.session.must('cat /etc/fwknop/access.conf'), keys)
+    })
+
+    it('is never open while it boots, and opens to a knock afterwards', async () => {
+      await shutWhileItBoots(lab)
+      await opensToKnocks(lab)
+    })
+  })
+}
