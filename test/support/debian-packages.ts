@@ -1,6 +1,8 @@
 /** The Debian packages, built for a test: packed fast, and otherwise as users get them. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -33,6 +35,31 @@ export function buildDebianPackages(folder: string, wanted: Wanted = {}): void {
     { encoding: 'utf8', cwd: root, env: { ...process.env, ...environment } },
   )
   if (status !== 0) throw new Error(`npm run deb ended with ${status}\n${stdout}${stderr}`)
+}
+
+const built = new Map<string, string>()
+let shared: string | undefined
+
+/** The file of one package for this machine's processor. It is built once for all tests of this process. */
+export function debianPackage(name: PackageName, version: string = projectVersion()): string {
+  shared ??= temporaryFolder()
+  const key = `${name} ${version}`
+  const known = built.get(key)
+  if (known !== undefined) return known
+  buildDebianPackages(shared, { packages: [name], architectures: [OWN_ARCHITECTURE], version })
+  const file = join(shared, `${name}_${version}_${OWN_ARCHITECTURE}.deb`)
+  built.set(key, file)
+  return file
+}
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'ghostport-packages-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+export function projectVersion(): string {
+  return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version
 }
 
 export interface Judgement {

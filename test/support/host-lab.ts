@@ -21,9 +21,10 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { debianPackage } from './debian-packages.ts'
 import { type DebianName, type MorePackage, must, rootWith } from './debian-root.ts'
 import { type Host, Network, netnsUnavailable, type Outcome, type Program } from './netns.ts'
 
@@ -55,7 +56,15 @@ export class HostLab implements AsyncDisposable {
   readonly #machine: Program
   readonly #group: string | undefined
 
-  static async boot(debian: DebianName, packages: readonly MorePackage[] = []): Promise<HostLab> {
+  /**
+   * @param packages of Debian, besides the usual ones.
+   * @param files for the machine's /root.
+   */
+  static async boot(
+    debian: DebianName,
+    packages: readonly MorePackage[] = [],
+    files: readonly string[] = [],
+  ): Promise<HostLab> {
     const base = rootWith(debian, packages)
     const net = await Network.create()
     let lab: HostLab | undefined
@@ -72,7 +81,7 @@ export class HostLab implements AsyncDisposable {
       const registry = fileURLToPath(new URL('./npm-registry.ts', import.meta.url))
       const served = client.start([process.execPath, registry, join(clone, 'node_modules'), String(REGISTRY_PORT)])
       await served.says(/listening/)
-      lab = new HostLab(net, client, debian, base)
+      lab = new HostLab(net, client, debian, base, files)
       await lab.reachable()
       return lab
     } catch (error) {
@@ -81,7 +90,7 @@ export class HostLab implements AsyncDisposable {
     }
   }
 
-  private constructor(net: Network, client: Host, debian: DebianName, base: string) {
+  private constructor(net: Network, client: Host, debian: DebianName, base: string, files: readonly string[]) {
     this.net = net
     this.client = client
     this.home = net.directory()
@@ -89,7 +98,7 @@ export class HostLab implements AsyncDisposable {
     this.#writeClientPrograms()
     const folder = net.directory()
     for (const name of ['upper', 'work', 'root']) mkdirSync(join(folder, name))
-    this.#prepare(join(folder, 'upper'), debian)
+    this.#prepare(join(folder, 'upper'), debian, files)
     const name = `ghostport-${randomBytes(4).toString('hex')}`
     this.#group = makeGroup(name)
     const nspawn = [
@@ -127,7 +136,7 @@ export class HostLab implements AsyncDisposable {
   }
 
   /** The state of the machine before ghostport is installed. */
-  #prepare(upper: string, debian: DebianName): void {
+  #prepare(upper: string, debian: DebianName, files: readonly string[]): void {
     const write = (path: string, text: string, mode = 0o644): void => {
       const file = join(upper, path)
       mkdirSync(join(file, '..'), { recursive: true })
@@ -154,6 +163,7 @@ export class HostLab implements AsyncDisposable {
     copyFileSync(process.execPath, join(upper, 'usr/local/bin/node'))
     chmodSync(join(upper, 'usr/local/bin/node'), 0o755)
     must(['npm', 'pack', '--silent', '--ignore-scripts', '--pack-destination', join(upper, 'root')], clone)
+    for (const file of [debianPackage('ghostport'), ...files]) copyFileSync(file, join(upper, 'root', basename(file)))
   }
 
   /** Waits until the ssh port answers. */

@@ -1,0 +1,3 @@
+import { describeMigration } from './from-fwknop.ts'
+
+describeMigration('bookworm')

@@ -1,0 +1,3 @@
+import { describePackage } from './package.ts'
+
+describePackage('trixie')
