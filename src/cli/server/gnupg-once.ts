@@ -20,7 +20,7 @@ import { openSocketPair } from '../../system/socket-pair.ts'
 import { milliseconds } from '../../units.ts'
 
 /** How long it may take: to begin, to answer, and to remove its copies. */
-const TIMES = { start: milliseconds(60_000), answer: milliseconds(10_000), end: milliseconds(2000) }
+const TIMES = { start: milliseconds(60_000), answer: milliseconds(20_000), end: milliseconds(2000) }
 
 export interface GnupgOnce {
   /** The user that gpg runs as. */

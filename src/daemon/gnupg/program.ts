@@ -35,8 +35,11 @@ import { GnupgService } from './service.ts'
 
 /** Bytes. A keyring in base64. */
 const LONGEST_MESSAGE_OF_THE_WARDEN = 256 * 1024 * 1024
-/** How long gpg may take for one packet: some hundred times what it takes. */
-const LIMIT = milliseconds(3000)
+/**
+ * How long gpg may take for one packet: some hundred times what it takes on a quiet machine. On a busy one it waits for
+ * the processor, and its administrator wants to come in most of all.
+ */
+const LIMIT = milliseconds(8000)
 /** Behind all other work of the machine. */
 const NICENESS = 10
 /** It fetches nothing, starts nothing, and leaves nothing behind. */

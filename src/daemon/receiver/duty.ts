@@ -25,7 +25,7 @@ import { Triage } from './triage.ts'
 const TALLY_DELAY = milliseconds(50)
 
 /** How long the last packets may wait for GnuPG: several hundred of them, if it works. */
-const LAST_ANSWERS = milliseconds(5000)
+const LAST_ANSWERS = milliseconds(10_000)
 
 /** A capture, as far as its numbers go. */
 export interface PacketCounter {

@@ -29,7 +29,7 @@ const SHARE = { vouched: 8, known: 8, stranger: 4 } as const satisfies Record<La
 /** An IPv6 host has many addresses: its network counts as one source. */
 const IPV6_SOURCE = 64
 /** An answer takes longer only if the GnuPG process died over it. */
-const ANSWER_TIME = milliseconds(10_000)
+const ANSWER_TIME = milliseconds(20_000)
 /** Packets of which it is remembered what became of them: a copy does not reach gpg again. */
 const REMEMBERED = 4096
 
