@@ -160,6 +160,17 @@ describe('FIREWALL iptables in trouble', { skip: netnsUnavailable() }, () => {
       await flushing.close()
     })
 
+  for (const prepend of [false, true])
+    it(`shows its rules as the commands that make them, with ENABLE_RULE_PREPEND ${prepend ? 'Y' : 'N'}`, async () => {
+      const firewall = await installed({ prepend })
+      await granted({ firewall }, grantFor(c1, [ssh], 60))
+      const listed = await firewall.listing('commands')
+      assert.ok(listed.ok)
+      const [, how] = /^iptables -t filter (-[AI]) FWKNOP_INPUT -s 10\.1\.0\.2\/32 /m.exec(listed.value) ?? []
+      assert.equal(how, prepend ? '-I' : '-A')
+      await firewall.close()
+    })
+
   it('when the clock is set, the kernel gets the new ends, and a start keeps no grant for longer', async () => {
     let shift = 0
     const clocks = { boot: () => sinceBoot('counted'), wall: () => Date.now() + shift }

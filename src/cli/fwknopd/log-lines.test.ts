@@ -146,6 +146,16 @@ const table: readonly (readonly [level: LogLevel, event: string, fields: Fields,
       'warning [1.2.3.4] (stanza #2) the reason: “inner” cannot be resolved: no answer [ACCESS_NAT_TARGET_INVALID]',
     ],
   ],
+  [
+    'info',
+    'knock',
+    { ...granted, grant: 'tcp/22', renewed: true },
+    [
+      MATCH,
+      'info A rule for 5.6.7.8 -> 0.0.0.0/0 tcp/22 already exists in FWKNOP_INPUT: its time starts again',
+      'info Added access rule to FWKNOP_INPUT for 5.6.7.8 -> 0.0.0.0/0 tcp/22, expires at 1030',
+    ],
+  ],
   ['info', 'stopping', {}, ['info Shutting Down fwknopd.']],
   [
     'info',

@@ -147,12 +147,17 @@ function grantedLines(fields: Fields, { places, now }: LineContext): readonly Lo
     (to: string) =>
     (what: string, place: string, target: string): LogLine =>
       info(`Added ${what} rule to ${place} for ${source} -> ${to} ${target}, expires at ${until}`)
+  // The old rule goes when the new one is there.
+  const exists = (to: string, target: string): readonly LogLine[] =>
+    fields['renewed'] === true
+      ? [info(`A rule for ${source} -> ${to} ${target} already exists in ${places.access}: its time starts again`)]
+      : []
   const rules = text(fields['grant'])
     .split(',')
     .flatMap((opening) => {
       const { kind, publicPort, rest, at = anyOf(source) } = readOpening(opening)
       const added = adder(at)
-      if (kind === 'access') return [added('access', places.access, publicPort)]
+      if (kind === 'access') return [...exists(at, publicPort), added('access', places.access, publicPort)]
       if (kind === 'ghost') return [added('local NAT', places.access, rest), added('DNAT', places.dnat, publicPort)]
       const [, translation] = /~(.*)$/.exec(rest) ?? []
       return [

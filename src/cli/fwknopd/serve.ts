@@ -57,7 +57,7 @@ export async function serve(
       terminal.note(`warning: nothing listens at ${DEV_LOG}, so the log is lost. -f logs to standard error.`)
     tellReady()
   }
-  const ends = new RuleEnds(output.log)
+  const ends = new RuleEnds(output.log, undefined, { marksRenewals: true })
   return runServer({
     source,
     terminal,

@@ -66,3 +66,19 @@ test('a grant of an earlier server ends too', async (t) => {
   await pass(6)
   assert.deepEqual(told(), [{ grant: 'tcp/22', for: '1.2.3.4', until: T0 / 1000 + 3 }])
 })
+
+test('a grant that was live already is marked, where that is wanted', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout', 'Date'], now: T0 })
+  for (const marksRenewals of [false, true]) {
+    const log = new MemoryLog()
+    const ends = new RuleEnds(log, () => milliseconds(Date.now()), { marksRenewals })
+    ends.write('info', 'knock', granted)
+    ends.write('info', 'knock', { ...granted, for: '1.2.3.5' })
+    t.mock.timers.tick(9000)
+    ends.write('info', 'knock', granted)
+    t.mock.timers.tick(10_000)
+    ends.write('info', 'knock', granted)
+    const marks = log.records.map(({ fields }) => fields['renewed'] === true)
+    assert.deepEqual(marks, [false, false, marksRenewals, false])
+  }
+})

@@ -29,13 +29,22 @@ export function nameOf(source: string, openings: string): string {
 export class RuleEnds implements Log {
   readonly #log: Log
   readonly #now: () => Milliseconds
+  readonly #marksRenewals: boolean
   readonly #grants = new Map<string, Noted>()
   #live: LiveGrants | undefined
   #timer: NodeJS.Timeout | undefined
 
-  /** @param now milliseconds since 1970. */
-  constructor(log: Log, now: () => Milliseconds = () => milliseconds(Date.now())) {
+  /**
+   * @param now milliseconds since 1970.
+   * @param options `marksRenewals`: a grant that was live already is passed on with `renewed`.
+   */
+  constructor(
+    log: Log,
+    now: () => Milliseconds = () => milliseconds(Date.now()),
+    { marksRenewals = false }: { readonly marksRenewals?: boolean } = {},
+  ) {
     this.#log = log
+    this.#marksRenewals = marksRenewals
     this.#now = now
   }
 
@@ -52,7 +61,7 @@ export class RuleEnds implements Log {
   }
 
   write(level: LogLevel, event: string, fields: { readonly [name: string]: LogField } = {}): void {
-    this.#log.write(level, event, fields)
+    this.#log.write(level, event, this.#isRenewal(event, fields) ? { ...fields, renewed: true } : fields)
     if (fields['dryRun'] === true || typeof fields['grant'] !== 'string' || typeof fields['for'] !== 'string') return
     const name = nameOf(fields['for'], fields['grant'])
     const lasts =
@@ -68,6 +77,12 @@ export class RuleEnds implements Log {
     // To open a grant again never makes it end sooner.
     if (before === undefined || before.until < until) this.#grants.set(name, { fields, until })
     this.#wait()
+  }
+
+  #isRenewal(event: string, { verdict, grant, for: source }: { readonly [name: string]: LogField }): boolean {
+    if (!this.#marksRenewals || event !== 'knock' || verdict !== 'granted') return false
+    const before = this.#grants.get(nameOf(String(source), String(grant)))
+    return before !== undefined && before.until * 1000 > this.#now()
   }
 
   #wait(): void {

@@ -310,8 +310,10 @@ class Chains implements KernelFirewall {
           if (!listed.ok) return listed
           text += `${family === 4 ? 'iptables' : 'ip6tables'}, table ${table}:\n${listed.value}\n`
           if (which === 'commands')
-            for (const { words } of chains.get(chain) ?? [])
-              text += `${family === 4 ? 'iptables' : 'ip6tables'} -t ${table} -A ${chain} ${words.join(' ')}\n`
+            for (const rule of chains.get(chain) ?? []) {
+              const how = this.#shape.prepend && ownRules([rule]).length > 0 ? '-I' : '-A'
+              text += `${family === 4 ? 'iptables' : 'ip6tables'} -t ${table} ${how} ${chain} ${rule.words.join(' ')}\n`
+            }
         }
       }
     }
