@@ -4,6 +4,7 @@
  * outside can become an argument.
  */
 import type { IpAddress } from '../packet/address.ts'
+import type { Port } from '../units.ts'
 import type { Known } from './known.ts'
 
 /** The units that are asked about. A unit that does not exist costs nothing. */
@@ -75,6 +76,8 @@ export interface InterfaceAddress {
   readonly interface: string
   readonly address: IpAddress
   readonly prefixLength: number
+  /** The hardware address: six bytes. */
+  readonly hardware: Uint8Array
 }
 
 /** Room in a file system. */
@@ -105,6 +108,15 @@ export interface Looker {
    * @returns the datagrams of the answer.
    */
   netfilter(request: Uint8Array): Promise<Known<readonly Uint8Array[]>>
+  /**
+   * Gives the kernel a frame as if it had come in on an interface (`system/arriving-frame.ts`). It leaves nothing
+   * behind, and nothing leaves the host.
+   */
+  frameArrives(interfaceName: string, frame: Uint8Array): Known<void>
+  /** Sends one datagram to this host itself. */
+  sendToSelf(address: IpAddress, port: Port, payload: Uint8Array): Promise<Known<void>>
+  /** Connects once, reads at most one line, and closes. @returns the line. */
+  readLine(address: IpAddress, port: Port): Promise<Known<string>>
   /** What adjtimex(2) says of the system's clock: a `struct timex`, and the state that it returns. */
   clock(): Known<{ readonly state: number; readonly timex: Uint8Array }>
   /** Asks a running server at its control socket. Undefined if none runs. */

@@ -16,10 +16,11 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { printable } from '../bytes/text.ts'
 import { askControl, NOBODY_THERE } from '../daemon/warden/control.ts'
 import { NetfilterSocket } from '../firewall/nftables/netlink.ts'
-import { parseAddress } from '../packet/address.ts'
+import { formatHostPort, type IpAddress, parseAddress } from '../packet/address.ts'
+import { letFrameArrive } from '../system/arriving-frame.ts'
 import { errorCode, fileReason, systemReason } from '../system/errno.ts'
 import { libc } from '../system/libc.ts'
-import { milliseconds } from '../units.ts'
+import { milliseconds, type Port } from '../units.ts'
 import { TIMEX_LENGTH } from './facts/clock.ts'
 import { type Known, known, notKnown } from './known.ts'
 import { type InterfaceAddress, LONGEST_FILE, type Looker, type QuestionName, questions, type Said } from './looker.ts'
@@ -29,6 +30,9 @@ const PROGRAM_TIME = milliseconds(5000)
 const MOST_OUTPUT = 32 << 20
 /** The programs of the system only, whatever the PATH of the caller is. */
 const PROGRAM_PATH = '/usr/sbin:/sbin:/usr/bin:/bin'
+/** How long a service may take to greet, and how long its greeting may be. */
+const LINE_TIME = milliseconds(3000)
+const LONGEST_LINE = 255
 /** How often the answer of the kernel is waited for, and the time between. It is usually there at once. */
 const ANSWER_TRIES = 50
 const ANSWER_PAUSE = milliseconds(2)
@@ -53,6 +57,9 @@ export function systemLooker(): Looker {
     },
     addresses,
     netfilter,
+    frameArrives,
+    sendToSelf,
+    readLine,
     clock,
     async control(path) {
       const answer = await askControl(path, 'status')
@@ -126,10 +133,13 @@ function run(question: QuestionName): Promise<Known<Said>> {
 function addresses(): Known<readonly InterfaceAddress[]> {
   try {
     const found = Object.entries(networkInterfaces()).flatMap(([name, each = []]) =>
-      each.flatMap(({ address, cidr }): readonly InterfaceAddress[] => {
+      each.flatMap(({ address, cidr, mac }): readonly InterfaceAddress[] => {
         const parsed = parseAddress(address)
+        const hardware = Uint8Array.from(mac.split(':'), (byte) => Number.parseInt(byte, 16))
         const prefixLength = Number(cidr?.split('/')[1])
-        return parsed.ok && prefixLength >= 0 ? [{ interface: name, address: parsed.value, prefixLength }] : []
+        return parsed.ok && prefixLength >= 0
+          ? [{ interface: name, address: parsed.value, prefixLength, hardware }]
+          : []
       }),
     )
     return known(found)
@@ -154,6 +164,48 @@ async function netfilter(request: Uint8Array): Promise<Known<readonly Uint8Array
   } finally {
     socket.value.close()
   }
+}
+
+function frameArrives(interfaceName: string, frame: Uint8Array): Known<void> {
+  const done = letFrameArrive(interfaceName, frame)
+  return done === undefined ? known(undefined) : notKnown(done)
+}
+
+async function sendToSelf(address: IpAddress, port: Port, payload: Uint8Array): Promise<Known<void>> {
+  const { createSocket } = await import('node:dgram')
+  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
+  return new Promise((resolve) => {
+    const end = (result: Known<void>): void => {
+      socket.close()
+      resolve(result)
+    }
+    socket.on('error', (error) => end(notKnown(systemReason(error))))
+    socket.send(payload, port, address, (error) =>
+      end(error === null ? known(undefined) : notKnown(systemReason(error))),
+    )
+  })
+}
+
+async function readLine(address: IpAddress, port: Port): Promise<Known<string>> {
+  const { connect } = await import('node:net')
+  const socket = connect({ host: address, port })
+  return new Promise((resolve) => {
+    let text = ''
+    const end = (result: Known<string>): void => {
+      socket.destroy()
+      resolve(result)
+    }
+    socket.setTimeout(LINE_TIME, () => end(notKnown(`${formatHostPort(address, port)} says nothing`)))
+    socket.on('error', (error) => end(notKnown(`${formatHostPort(address, port)}: ${systemReason(error)}`)))
+    socket.on('data', (chunk) => {
+      text += chunk.toString('latin1')
+      const at = text.indexOf('\n')
+      if (at >= 0 || text.length > LONGEST_LINE) end(known(printable(text.slice(0, at < 0 ? LONGEST_LINE : at).trim())))
+    })
+    socket.on('end', () =>
+      end(text === '' ? notKnown(`${formatHostPort(address, port)} closes at once`) : known(printable(text.trim()))),
+    )
+  })
 }
 
 function clock(): ReturnType<Looker['clock']> {

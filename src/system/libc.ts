@@ -50,6 +50,8 @@ export interface Libc {
   landlockRestrictSelf(ruleset: number, flags: number): number
   /** A system call by its number; the last argument is a pointer. */
   syscall(number: number, a: number, b: number, c: Bytes): number
+  /** bpf(2). @param attributes a `union bpf_attr`. */
+  bpf(command: number, attributes: Uint8Array, size: number): number
   /**
    * Limits of a process, 0 for this one. Each limit is two 64-bit numbers: the current value and the highest allowed.
    */
@@ -86,6 +88,8 @@ export const PR_SET_NO_NEW_PRIVS = 38
 const CREATE_RULESET = 444
 const ADD_RULE = 445
 const RESTRICT_SELF = 446
+const BPF_X64 = 321
+const BPF_OTHERS = 280
 
 let loaded: Libc | undefined
 
@@ -110,6 +114,7 @@ function load(): Libc {
   // The C library has no functions for these. The numbers are the same on every processor.
   const createRuleset = library.func('syscall', 'long', ['long', 'void *', 'size_t', 'uint32_t'])
   const addRule = library.func('syscall', 'long', ['long', 'int', 'int', 'void *', 'uint32_t'])
+  const bpf = library.func('syscall', 'long', ['long', 'int', 'void *', 'uint32_t'])
   const restrictSelf = library.func('syscall', 'long', ['long', 'int', 'uint32_t'])
   // The same for glibc and musl. ioctl, fcntl and prctl are variadic, but on these processors they are called like any
   // other function.
@@ -145,6 +150,7 @@ function load(): Libc {
     landlockCreateRuleset: (attributes, size, flags) => createRuleset(CREATE_RULESET, attributes, size, flags),
     landlockAddRule: (ruleset, type, attributes, flags) => addRule(ADD_RULE, ruleset, type, attributes, flags),
     landlockRestrictSelf: (ruleset, flags) => restrictSelf(RESTRICT_SELF, ruleset, flags),
+    bpf: (command, attributes, size) => bpf(process.arch === 'x64' ? BPF_X64 : BPF_OTHERS, command, attributes, size),
     prctl: library.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)'),
     syscall: library.func('long syscall(long, unsigned long, unsigned long, void *)'),
     prlimit: library.func('int prlimit(int, int, void *, void *)'),

@@ -5,7 +5,7 @@
  *   client 10.9.0.1 ── 10.9.0.2 server
  */
 import assert from 'node:assert/strict'
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { clientAndServer, Daemon, dropByDefault, ghostportCommand, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
@@ -91,6 +91,7 @@ describe('ghostport doctor on a server', { skip: netnsUnavailable() }, () => {
 
   it('HOST_RULES: the host drops what a knock opens', () => {
     server.must(['nft', 'flush', 'chain', 'inet', 'filter', 'input'])
+    server.must(['nft', 'add', 'rule', 'inet', 'filter', 'input', 'iif lo accept'])
     server.must(['nft', 'add', 'rule', 'inet', 'filter', 'input', 'meta l4proto { icmp, icmpv6 } accept'])
     const found = finding('HOST_RULES', /drops what ghostport opens/)
     assert.equal(found.severity, 'error')
@@ -158,6 +159,127 @@ describe('ghostport doctor on a server', { skip: netnsUnavailable() }, () => {
     assert.match(found.advice ?? '', /ghostport serve/)
     await daemon.again()
     isGood('RUNNING')
+  })
+
+  it('CAPTURE: a packet of our own is counted, as a stranger’s would be, and opens nothing', async () => {
+    const before = daemon.events.length
+    const told = ask('CAPTURE')
+    assert.equal(told.answer, 'good', JSON.stringify(told))
+    assert.equal(told.seen, 'a packet of our own was counted at eth0, 10.9.0.2')
+    const refused = await daemon.until(({ code }) => code === 'SPA_MALFORMED', before)
+    assert.equal(refused['source'], '10.9.0.2')
+    // No answer, and nothing sent to anybody.
+    assert.match(server.must(['nstat', '-az', 'IcmpOutDestUnreachs']), /IcmpOutDestUnreachs +0 /)
+  })
+
+  it('CAPTURE: over IPv6 too, and not where the rules drop it first', async () => {
+    server.must(['ip', 'addr', 'add', 'fd09::2/64', 'dev', 'eth0', 'nodad'])
+    assert.match(ask('CAPTURE').seen ?? '', /counted at eth0, 10\.9\.0\.2; eth0, fd09::2$/)
+    server.must(['nft', '-f', '-'], {
+      input: 'table netdev early { chain in { type filter hook ingress device "eth0" priority 0; policy drop; }\n}\n',
+    })
+    const found = finding('CAPTURE', /the server did not see it/)
+    assert.equal(found.severity, 'error')
+    assert.deepEqual(found.evidence, ['not counted: eth0, 10.9.0.2', 'not counted: eth0, fd09::2'])
+    server.must(['nft', 'delete', 'table', 'netdev', 'early'])
+    isGood('CAPTURE')
+    server.must(['ip', 'addr', 'del', 'fd09::2/64', 'dev', 'eth0'])
+  })
+
+  it('CAPTURE: the server still has older settings than its file', async () => {
+    const path = daemon.path('fwknopd.conf')
+    const before = readFileSync(path, 'utf8')
+    writeFileSync(path, `${before}SPA_PORTS 62202;\n`)
+    assert.match(finding('CAPTURE', /did not see it/).advice ?? '', /^restart the server/)
+    await daemon.restart()
+    isGood('CAPTURE')
+    writeFileSync(path, `${before}CAPTURE udp;\n`)
+    await daemon.restart()
+    const udp = ask('CAPTURE')
+    assert.equal(udp.seen, 'a packet of our own was counted at the UDP socket on port 62201', JSON.stringify(udp))
+    writeFileSync(path, before)
+    await daemon.restart()
+  })
+
+  it('TABLE_OWNER: says whether the table can be flushed', () => {
+    const found = finding('TABLE_OWNER', /another program can flush/)
+    assert.equal(found.severity, 'hint')
+    assert.equal(found.evidence[0], 'table inet ghostport has no owner')
+    assert.ok(found.evidence.length > 1)
+  })
+
+  it('IPV6_HOLE: shut over IPv4 only, and the command shuts it for all but those who knocked', async () => {
+    const host = await net.host('hole')
+    const friend = await net.host('friend')
+    await net.link(friend, ['10.8.0.1/24', 'fd08::1/64'], host, ['10.8.0.2/24', 'fd08::2/64'])
+    await host.listen([{ protocol: 'tcp', port: 22, banner: 'ssh', address: '::' }])
+    host.must(['iptables', '-P', 'INPUT', 'DROP'])
+    assert.equal(await friend.tcp('10.8.0.2', 22, { timeoutMs: 300 }), 'timeout')
+    assert.equal(await friend.tcp('fd08::2', 22), 'ssh')
+    const found = finding('IPV6_HOLE', /tcp\/22 is shut over IPv4, and open to everybody over IPv6/, host)
+    assert.equal(found.severity, 'error')
+    mend(found, host)
+    assert.equal(await friend.tcp('fd08::2', 22, { timeoutMs: 300 }), 'timeout')
+    isGood('IPV6_HOLE', host)
+    host.must(['ip6tables', '-t', 'mangle', '-A', 'PREROUTING', '-j', 'CONNMARK', '--set-mark', '0x200000'])
+    assert.equal(await friend.tcp('fd08::2', 22), 'ssh')
+  })
+
+  it('DOCKER_PORTS: Docker has open what a knock should open', async () => {
+    const host = await net.host('docker')
+    host.must(['iptables', '-t', 'nat', '-N', 'DOCKER'])
+    host.must(['iptables', '-t', 'nat', '-A', 'PREROUTING', '-m', 'addrtype', '--dst-type', 'LOCAL', '-j', 'DOCKER'])
+    const publish = (port: string) =>
+      host.must([
+        'iptables',
+        '-t',
+        'nat',
+        '-A',
+        'DOCKER',
+        '!',
+        '-i',
+        'docker0',
+        '-p',
+        'tcp',
+        '--dport',
+        port,
+        '-j',
+        'DNAT',
+        '--to-destination',
+        '172.17.0.2:80',
+      ])
+    isGood('DOCKER_PORTS', host)
+    publish('8080')
+    assert.equal(finding('DOCKER_PORTS', /Docker publishes tcp\/8080 to everybody/, host).severity, 'hint')
+    publish('22')
+    const found = finding('DOCKER_PORTS', /a stanza opens tcp\/22 .* Docker has it open/, host)
+    assert.equal(found.severity, 'error')
+    assert.deepEqual(found.evidence, ['FORWARD: leads to 172.17.0.2:80'])
+    const path = daemon.path('fwknopd.conf')
+    const before = readFileSync(path, 'utf8')
+    writeFileSync(path, `${before}FIREWALL_MODE gate;\nPROTECTED_PORTS tcp/22, tcp/8080;\n`)
+    isGood('DOCKER_PORTS', host)
+    writeFileSync(path, before)
+  })
+
+  it('SSH_PENALTIES: one connection, and the answer of a server that has locked us out', async () => {
+    const host = await net.host('locked')
+    const folder = net.directory()
+    copyFileSync('/usr/bin/socat', `${folder}/sshd`)
+    chmodSync(`${folder}/sshd`, 0o755)
+    const greet = async (text: string): Promise<void> => {
+      const fake = host.start([`${folder}/sshd`, '-d', '-d', 'TCP4-LISTEN:22,fork,reuseaddr', `SYSTEM:echo "${text}"`])
+      await fake.says(/listening on/)
+      return void fake
+    }
+    assert.match(ask('SSH_PENALTIES', host).because ?? '', /no ssh server listens/)
+    await greet('Not allowed at this time')
+    const found = finding('SSH_PENALTIES', /has locked this address out/, host)
+    assert.equal(found.severity, 'error')
+    assert.equal(found.evidence[0], '127.0.0.1:22 says: Not allowed at this time')
+    // Many doctors in a row stop by themselves.
+    for (let i = 0; i < 5; i++) ask('SSH_PENALTIES', host)
+    assert.match(ask('SSH_PENALTIES', host).because ?? '', /connected to its ssh server \d+ times in the last minute/)
   })
 
   it('TWO_MANAGERS: hand-written rules of two kinds', () => {

@@ -14,6 +14,8 @@ export interface HostValues {
   readonly clock?: ReturnType<Looker['clock']>
   readonly control?: unknown
   readonly space?: Space
+  /** What a service says. */
+  readonly line?: string
   readonly pid?: number
   readonly uid?: number
   readonly environment?: Readonly<Record<string, string>>
@@ -46,6 +48,9 @@ export function hostOf(values: HostValues): Looker {
     },
     addresses: () => known(values.addresses ?? []),
     netfilter: async () => (values.netfilter === undefined ? notKnown('no netfilter') : known(values.netfilter)),
+    frameArrives: () => notKnown('no interface'),
+    sendToSelf: async () => notKnown('no socket'),
+    readLine: async () => (values.line === undefined ? notKnown('nobody listens') : known(values.line)),
     clock: () => values.clock ?? notKnown('no clock'),
     control: async () => known(values.control),
     space: () => known(values.space),

@@ -159,6 +159,14 @@ describe('ports that are open to everybody', () => {
       if (open !== undefined) assert.match(found[0]?.text ?? '', open)
     })
 
+  test('a table with an owner is judged too: nft names its program', () => {
+    const owned = table('inet firewalld', input('drop')).replace(
+      'firewalld {',
+      'firewalld { # progname firewalld\n\tflags owner,persist\n',
+    )
+    assertTexts(judge(owned), [/^HOST_DROPS_MARK: inet firewalld input/, /^HOST_DROPS_NEIGHBOURS/])
+  })
+
   test('another ghostport on the host leads no stranger elsewhere', () => {
     const other = table(
       'inet doors',

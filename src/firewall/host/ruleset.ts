@@ -76,7 +76,8 @@ export function parseListing(listing: string, namedSet: NamedSet = () => undefin
   let table = { family: '', name: '' }
   let open: { name: string; base?: BaseHook; rules: HostRuleLine[] } | undefined
   for (const line of listing.split('\n')) {
-    const tableHead = /^table (\w+) (\S+) \{$/.exec(line)
+    // A table with an owner (firewalld's, on Debian 13) names its program after the bracket.
+    const tableHead = /^table (\w+) (\S+) \{(?: # .*)?$/.exec(line)
     const chainHead = /^\tchain (\S+) \{$/.exec(line)
     if (tableHead !== null) {
       table = { family: tableHead[1] ?? '', name: tableHead[2] ?? '' }

@@ -3,16 +3,21 @@
  * docs/DOCTOR.md.
  */
 import type { Check } from './check.ts'
+import { capture } from './checks/capture.ts'
 import { clock, clockBattery, peerClock, serverClock } from './checks/clock.ts'
 import { config } from './checks/config.ts'
 import { disk } from './checks/disk.ts'
+import { dockerPorts } from './checks/docker.ts'
 import { hostRules, notrack } from './checks/host-rules.ts'
+import { ipv6Hole } from './checks/ipv6-hole.ts'
 import { keys } from './checks/keys.ts'
 import { legacyTables } from './checks/legacy-tables.ts'
 import { twoManagers } from './checks/managers.ts'
 import { node } from './checks/node.ts'
 import { permissions } from './checks/permissions.ts'
 import { running } from './checks/running.ts'
+import { sshPenalties } from './checks/ssh-penalties.ts'
+import { tableOwner } from './checks/table-owner.ts'
 import { unit } from './checks/unit.ts'
 
 export const checks: readonly Check[] = [
@@ -20,10 +25,14 @@ export const checks: readonly Check[] = [
   permissions,
   unit,
   running,
+  capture,
   hostRules,
+  tableOwner,
+  ipv6Hole,
   twoManagers,
   legacyTables,
   notrack,
+  dockerPorts,
   clock,
   peerClock,
   serverClock,
@@ -31,4 +40,5 @@ export const checks: readonly Check[] = [
   keys,
   disk,
   node,
+  sshPenalties,
 ]

@@ -3,11 +3,14 @@
  * and only if a check needs it.
  */
 import { type FactName, factNames, type HostFacts, lookAtFacts } from '../facts.ts'
+import { lookAtCapture } from './looks/capture-probe.ts'
 import { lookAtConfiguration } from './looks/configuration.ts'
 import { lookAtHostRules } from './looks/host-rules.ts'
 import { lookAtNode } from './looks/node.ts'
 import { lookAtReplaySpace } from './looks/replay-space.ts'
+import { lookAtSshGreeting } from './looks/ssh-greeting.ts'
 import { lookAtStatus } from './looks/status.ts'
+import { lookAtTableOwner } from './looks/table-owner.ts'
 import { lookAtUnitFile } from './looks/unit-file.ts'
 import type { Subject } from './subject.ts'
 
@@ -18,6 +21,9 @@ const looks = {
   unitFile: lookAtUnitFile,
   replaySpace: lookAtReplaySpace,
   node: lookAtNode,
+  captureProbe: lookAtCapture,
+  sshGreeting: lookAtSshGreeting,
+  tableOwner: lookAtTableOwner,
 } as const satisfies Readonly<Record<string, (subject: Subject) => unknown>>
 
 type OwnFacts = { readonly [Name in keyof typeof looks]: Awaited<ReturnType<(typeof looks)[Name]>> }

@@ -30,7 +30,7 @@ describe('interfaces', () => {
       '/proc/self/net/dev': 'Inter-|\n face |\n    lo: 0 0\n  eth0: 1 2\n  eth9: 0 0\n',
       '/proc/self/net/route': ROUTES,
     }
-    const on = { interface: 'eth0', address: address.value, prefixLength: 24 }
+    const on = { interface: 'eth0', address: address.value, prefixLength: 24, hardware: new Uint8Array(6) }
     assert.deepEqual(lookAtInterfaces(hostOf({ files, addresses: [on] })), {
       known: true,
       value: [

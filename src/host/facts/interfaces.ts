@@ -6,7 +6,7 @@ import type { InterfaceAddress, Looker } from '../looker.ts'
 export interface Interface {
   readonly name: string
   /** Of both families. Empty if it is down or has none. */
-  readonly addresses: readonly Omit<InterfaceAddress, 'interface'>[]
+  readonly addresses: readonly Omit<InterfaceAddress, 'interface' | 'hardware'>[]
   /** The families whose default route goes through it. */
   readonly defaultRoute: readonly ('IPv4' | 'IPv6')[]
 }
