@@ -94,6 +94,8 @@ export const failureKinds = {
   SETUP_REFUSED: { level: 'error', exit: 69, sentence: 'this host cannot be set up like this' },
   CHANGES_PENDING: { level: 'error', exit: 75, sentence: 'changes to this host wait for a confirmation' },
   NOT_CONFIRMED: { level: 'error', exit: 1, sentence: 'the changes are not confirmed' },
+  POLICY_CONFLICT: { level: 'error', exit: 78, sentence: 'this host has another policy' },
+  POLICY_LOCKS_OUT: { level: 'error', exit: 78, sentence: 'this policy could lock you out' },
   CONFIG_EXPOSED: { level: 'error', exit: 77, sentence: 'the file can be read or changed by others' },
   CONFIG_SYNTAX: { level: 'error', exit: 78, sentence: 'the line cannot be understood' },
   CONFIG_UNKNOWN_KEY: { level: 'error', exit: 78, sentence: 'unknown setting' },

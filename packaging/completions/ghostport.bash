@@ -70,9 +70,9 @@ _ghostport_complete() {
       values=''
       ;;
     policy)
-      options='--config-file -c --allow --allow-from --trust --no-ping --reverse-path --forward --out --json --help -h'
+      options='--config-file -c --allow --allow-from --trust --no-ping --reverse-path --forward --out --confirm --revert-after --i-have-a-console --json --help -h'
       paths='--config-file -c'
-      values='--allow --allow-from --trust --reverse-path --forward --out'
+      values='--allow --allow-from --trust --reverse-path --forward --out --revert-after'
       ;;
     status)
       options='--socket -s --json --help -h'

@@ -13,8 +13,14 @@ export const command = defineCommand({
     'A policy for a host that has none of its own, nor ufw nor firewalld: it drops by default, over IPv4 and IPv6, and lets',
     'in what ghostport opened. docs/POLICY.md says what is in it. ACTION is:',
     '  show     prints the policy as a file for nft. Changes nothing',
+    '  install  puts it in force for five minutes. A new session keeps it with “install --confirm”; else it is taken back',
+    '  remove   takes it away: the table, its file and its units',
   ],
-  after: ['ghostport policy show --allow tcp/80,tcp/443'],
+  after: [
+    'ghostport policy show --allow tcp/80,tcp/443',
+    'ghostport policy install --allow tcp/80,tcp/443         now, for five minutes',
+    'ghostport policy install --confirm                      in a new session: for good',
+  ],
   run,
 })
 
@@ -32,8 +38,16 @@ async function run(line: ParsedCommandLine<typeof options>, terminal: Terminal):
     const isGiven = Array.isArray(value) ? value.length > 0 : value !== undefined && value !== 0
     if (isGiven && !taken.includes(name)) return refuse('CLI_USAGE', `--${name} has no effect with “policy ${action}”`)
   }
-  const { showPolicy } = await import('./policy/show-policy.ts')
-  return showPolicy(line.options, terminal)
+  switch (action) {
+    case 'show':
+      return (await import('./policy/show-policy.ts')).showPolicy(line.options, terminal)
+    case 'install':
+      return (await import('./policy/install-policy.ts')).installPolicy(line.options, terminal)
+    case 'remove':
+      return (await import('./policy/install-policy.ts')).removeIt(line.options, terminal)
+    default:
+      return action satisfies never
+  }
 }
 
 function isAction(word: string): word is Action {

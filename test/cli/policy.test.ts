@@ -48,6 +48,11 @@ describe('ghostport policy', () => {
       /--reverse-path: “lose” is not one of strict, loose, off.*--reverse-path loose/,
     ],
     [['show', '--forward', 'accept'], /--forward: “accept” is not one of drop, leave/],
+    [['show', '--confirm'], /--confirm has no effect with “policy show”/],
+    [['remove', '--allow', 'tcp/1'], /--allow has no effect with “policy remove”/],
+    [['install', '--revert-after', '5m'], /--revert-after: “5m” is not a number of seconds from 30 to 3600/],
+    [['install', '--revert-after', '29'], /from 30 to 3600/],
+    [['install', '--confirm', '--trust', 'wg0'], /--trust has no effect with --confirm/],
     [['show', '--out', 'udp'], /--out: “udp” is not a protocol and port/],
   ] as const)
     it(`refuses ${argv.join(' ') || 'no words at all'}`, () => refused(argv, 64, pattern))
@@ -73,6 +78,11 @@ describe('ghostport policy', () => {
     ['NFT_TABEL x;\n', /NFT_TABEL.*NFT_TABLE/],
   ] as const)
     it(`refuses settings with ${text.trim()}`, () => refused(['show', '-c', settings(text)], 78, pattern))
+  it('tells a failure as JSON too', async () => {
+    const said = await home.ghostport(['policy', 'install', '--revert-after', '1', '--json'])
+    assert.equal(said.status, 64)
+    assert.equal(JSON.parse(said.stdout).error.code, 'VALUE_INVALID')
+  })
   it('refuses settings that are named and not there', () =>
     refused(['show', '-c', join(home.path, 'absent.conf')], 66, /there is no such file/))
 })

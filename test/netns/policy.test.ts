@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { DEFAULT_MARK } from '../../src/config/server/firewall-settings.ts'
 import { parseTcpTable } from '../../src/firewall/nftables/connections.ts'
 import type { HostPolicy } from '../../src/host/policy/policy.ts'
-import { REMOVE_TABLE, renderPolicy, renderWithSessions } from '../../src/host/policy/render.ts'
+import { REMOVE_TABLE, renderPolicy, renderSessions } from '../../src/host/policy/render.ts'
 import { addressBytes, type IpAddress } from '../../src/packet/address.ts'
 import { port } from '../../src/units.ts'
 import { Daemon, ghostportCommand, knock, stanza } from '../support/daemon.ts'
@@ -55,7 +55,7 @@ describe('the policy of a host', { skip }, () => {
     const sessions = await Promise.all(families.map((family) => lab.c1.connect(addresses[family].forC1, 22)))
     const outward = await Promise.all(families.map((family) => lab.server.connect(addresses[family].inner, 8443)))
     const table = (name: string) => parseTcpTable(readFileSync(`/proc/thread-self/net/${name}`, 'latin1'))
-    load(lab.server, renderWithSessions({ ...PLAIN, out: [] }, [...table('tcp'), ...table('tcp6')]))
+    load(lab.server, renderPolicy({ ...PLAIN, out: [] }) + renderSessions([...table('tcp'), ...table('tcp6')]))
     for (const session of [...sessions, ...outward]) {
       assert.equal(await session.echoes(), true)
       await session.close()
@@ -326,6 +326,6 @@ describe('the file of the policy', { skip }, () => {
         'LE',
       )
       assert.equal(connections.length, 2)
-      host.must(['nft', '--check', '-f', '-'], { input: renderWithSessions(policy, connections) })
+      host.must(['nft', '--check', '-f', '-'], { input: renderPolicy(policy) + renderSessions(connections) })
     })
 })

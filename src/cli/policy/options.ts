@@ -4,6 +4,9 @@ import { policyOptions } from './policy-options.ts'
 
 export const options = {
   ...policyOptions,
+  confirm: { help: 'install: keep the policy that is in force. Run it in a new session' },
+  'revert-after': { value: 'SECONDS', help: 'install: for how long it waits for a confirmation, 30 to 3600 (300)' },
+  'i-have-a-console': { help: 'install: there is another way in than ssh, such as the console of the provider' },
   json: { help: 'print one JSON object' },
 } as const
 
@@ -13,6 +16,8 @@ const POLICY = Object.keys(policyOptions) as (keyof Given)[]
 
 export const ACTIONS = {
   show: [...POLICY, 'json'],
+  install: [...POLICY, 'confirm', 'revert-after', 'i-have-a-console', 'json'],
+  remove: ['json'],
 } as const satisfies Readonly<Record<string, readonly (keyof Given)[]>>
 
 export type Action = keyof typeof ACTIONS

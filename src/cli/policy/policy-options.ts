@@ -1,7 +1,7 @@
 /** The options that say what the policy of the host is, and the policy that they and the server’s settings make. */
 import { loadServerConfig } from '../../config/load.ts'
 import { nearest } from '../../config/reading/nearest.ts'
-import { DEFAULT_MARK } from '../../config/server/firewall-settings.ts'
+import { DEFAULT_MARK, DEFAULT_TABLE, type TableName } from '../../config/server/firewall-settings.ts'
 import { type ServerConfig, socketPorts } from '../../config/server/server-config.ts'
 import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
 import {
@@ -56,6 +56,8 @@ type Given = OptionValues<typeof policyOptions>
 /** The policy, and what the administrator should know of how it was chosen. */
 export interface ChosenPolicy {
   readonly policy: HostPolicy
+  /** Ghostport’s own, where it has one. */
+  readonly table?: TableName
   readonly notes: readonly string[]
 }
 
@@ -69,7 +71,9 @@ export function choosePolicy(given: Given): Result<ChosenPolicy> {
   const listened = server.value.listened.filter(
     (each) => !allow.some((other) => other.protocol === each.protocol && other.port === each.port),
   )
+  const { table } = server.value
   return ok({
+    ...(table !== undefined && { table }),
     policy: { mark: server.value.mark, ...more, allow: distinctPorts([...allow, ...listened]), reversePath, forward },
     notes: [
       ...server.value.notes,
@@ -138,6 +142,7 @@ function word<const Word extends string>(
 }
 
 interface FromServer {
+  readonly table?: TableName
   readonly mark: HostPolicy['mark']
   /** Where sockets of ours wait for strangers. */
   readonly listened: readonly ProtocolPort[]
@@ -158,6 +163,12 @@ function serverSettings(asked: string | undefined): Result<FromServer> {
   }
   const { config, at } = parsed.value
   return judgeServer(config, at)
+}
+
+/** The name of ghostport’s own table, as far as the usual settings can be read. */
+export function ownTable(): TableName {
+  const server = serverSettings(undefined)
+  return (server.ok ? server.value.table : undefined) ?? DEFAULT_TABLE
 }
 
 function judgeServer(
@@ -182,6 +193,7 @@ function judgeServer(
     firewall.kind === 'relay' ? firewall.listeners.map(({ port }) => ({ protocol: 'tcp' as const, port })) : []
   return ok({
     mark: firewall.kind === 'nftables' ? firewall.mark : DEFAULT_MARK,
+    ...(firewall.kind === 'nftables' && { table: firewall.table }),
     listened: [...socketPorts(config.captures), ...relayed],
     notes: [],
   })

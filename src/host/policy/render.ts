@@ -1,6 +1,6 @@
 /**
- * The policy as a file for `nft -f`: one transaction that replaces one table of its own, and touches no other. The file
- * of a live load also names the TCP connections of that moment ({@link renderWithSessions}).
+ * The policy as a file for `nft -f`: one transaction that replaces one table of its own, and touches no other.
+ * A live load also names the TCP connections of that moment ({@link renderSessions}).
  *
  * The order of the rules is the meaning: what is established lives on before anything is judged; neighbour discovery
  * comes before the check of sources, since it uses addresses that no route leads to.
@@ -64,14 +64,14 @@ ${chains.map(([name, rules]) => `  chain ${name} {\n${rules.map((rule) => `    $
 `
 }
 
-/** The same, and lets the TCP sessions of this moment live on. */
-export function renderWithSessions(policy: HostPolicy, connections: readonly Connection[]): string {
+/** @returns commands that let TCP sessions live on that are older than the policy; empty if there are none. */
+export function renderSessions(connections: readonly Connection[]): string {
   const elements = connectionElements(connections)
   const added = (['known4', 'known6'] as const).flatMap((set) => {
     const keys = elements.filter((element) => element.set === set).map(({ key }) => `${key} timeout ${SESSION_TIME}`)
     return keys.length === 0 ? [] : [`add element inet ${POLICY_TABLE} ${set} { ${keys.join(', ')} }\n`]
   })
-  return renderPolicy(policy) + added.join('')
+  return added.join('')
 }
 
 /** @returns the options that a rendered file was made with; undefined if the file is not ours. */

@@ -1,0 +1,248 @@
+/**
+ * Puts a policy in force, keeps it once it is confirmed, and takes it away. What changes the host goes through the undo
+ * journal, so that the dead-man switch takes back what nobody confirms. Nothing is enabled before the confirmation: a
+ * reboot takes an unconfirmed policy back too.
+ */
+import { existsSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { type Connection, parseTcpTable } from '../../firewall/nftables/connections.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { fileReason } from '../../system/errno.ts'
+import { readServerFile, replaceServerFile } from '../../system/server-file.ts'
+import { type Seconds, seconds, type UnixSeconds } from '../../units.ts'
+import { armDeadMan, armedUntil, disarmDeadMan, type NotArmed, systemdRuns } from '../way-back/arm.ts'
+import { runHere } from '../way-back/run-here.ts'
+import { type ChangeFailure, WayBack } from '../way-back/way-back.ts'
+import { connectionKey, type Pending, parsePending, writePending } from './pending.ts'
+import type { HostPolicy } from './policy.ts'
+import { POLICY_TABLE, REMOVE_TABLE, renderPolicy, renderSessions } from './render.ts'
+import {
+  NFT_PROGRAMS,
+  NFTABLES_ADDITION,
+  nftablesAddition,
+  PENDING_FACTS,
+  PENDING_LOAD,
+  PENDING_POLICY,
+  POLICY_FILE,
+  POLICY_UNIT,
+  POLICY_UNIT_FILE,
+  policyUnit,
+} from './units.ts'
+
+type InstallFailure =
+  | ChangeFailure
+  | NotArmed
+  | Failure<'FIREWALL_UNAVAILABLE' | 'FIREWALL_REFUSED' | 'CHANGES_PENDING' | 'NOT_CONFIRMED'>
+
+/** Longer than a confirmation takes on a busy host. */
+const FOR_CONFIRMING = seconds(120)
+/** A long list of connections. */
+const MOST_BYTES = 64 << 20
+
+/**
+ * Loads the policy, for `within` seconds.
+ * @returns when it is taken back. After a failure the host is as it was.
+ */
+export function loadPolicy(
+  policy: HostPolicy,
+  { now, within }: { readonly now: UnixSeconds; readonly within: Seconds },
+): Result<UnixSeconds, InstallFailure> {
+  const nft = findNft()
+  if (!nft.ok) return nft
+  // The first question, since everything else would have to be taken back.
+  if (!systemdRuns())
+    return refuse('DEAD_MAN_NOT_ARMED', 'systemd does not run on this host, so nobody would take the policy back', {
+      suggestion: 'ghostport policy show',
+    })
+  return withWayBack((wayBack) => {
+    if (wayBack.isPending && !existsSync(PENDING_FACTS))
+      return refuse(
+        'CHANGES_PENDING',
+        'other changes to this host wait for a confirmation: confirm them first, or wait until they are taken back',
+      )
+    const connections = openConnections()
+    const end = (now + within) as UnixSeconds
+    const failed = <F extends InstallFailure>(failure: F): Result<never, F> => {
+      wayBack.undo()
+      disarmDeadMan()
+      return { ok: false, failure }
+    }
+    const text = renderPolicy(policy)
+    for (const file of [
+      { path: PENDING_POLICY, text, mode: 0o600 },
+      { path: PENDING_LOAD, text: text + renderSessions(connections), mode: 0o600 },
+      { path: PENDING_FACTS, text: writePending({ end, before: connections.map(connectionKey) }), mode: 0o600 },
+    ]) {
+      const written = wayBack.file(file)
+      if (!written.ok) return failed(written.failure)
+    }
+    const checked = runHere([nft.value, '--check', '-f', PENDING_LOAD])
+    if (checked.status !== 0)
+      return failed(refuse('FIREWALL_REFUSED', `nft does not take the policy: ${checked.reason}`).failure)
+    try {
+      wayBack.await()
+    } catch (error) {
+      return failed(refuse('CONFIG_UNWRITABLE', `${wayBack.paths.folder}: ${fileReason(error)}`).failure)
+    }
+    const armed = armDeadMan(wayBack.paths, now, within)
+    if (!armed.ok) return failed(armed.failure)
+    const back = existsSync(POLICY_FILE)
+      ? ([nft.value, '-f', POLICY_FILE] as const)
+      : ([nft.value, REMOVE_TABLE] as const)
+    const loaded = wayBack.run({
+      argv: [nft.value, '-f', PENDING_LOAD],
+      inverse: { kind: 'run', argv: back },
+      what: 'loaded the policy of this host',
+    })
+    return loaded.ok ? armed : failed(loaded.failure)
+  })
+}
+
+/** @returns the policy that waits for its confirmation; undefined if none does. */
+export function pendingPolicy(): Pending | undefined {
+  try {
+    const read = readServerFile(PENDING_FACTS, MOST_BYTES)
+    return read.ok && read.value !== undefined ? parsePending(read.value) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Keeps the policy that is in force: from now on it is loaded at each boot. */
+export function keepPolicy(now: UnixSeconds): Result<void, InstallFailure> {
+  const nft = findNft()
+  if (!nft.ok) return nft
+  return withWayBack((wayBack) => {
+    if (!wayBack.isPending || pendingPolicy() === undefined)
+      return refuse('NOT_CONFIRMED', 'no policy waits for a confirmation: it was taken back, or confirmed before')
+    // Not taken back half way through.
+    if ((armedUntil() ?? 0) - now < FOR_CONFIRMING) {
+      const armed = armDeadMan(wayBack.paths, now, FOR_CONFIRMING)
+      if (!armed.ok) return armed
+      if (!wayBack.isPending) return refuse('NOT_CONFIRMED', 'the time is over: the policy was taken back')
+    }
+    const kept = keep(wayBack, nft.value)
+    if (!kept.ok) return kept
+    try {
+      wayBack.confirm()
+      disarmDeadMan()
+      for (const path of [PENDING_POLICY, PENDING_LOAD, PENDING_FACTS]) removeFile(path)
+      return ok(undefined)
+    } catch (error) {
+      return refuse('CONFIG_UNWRITABLE', `${wayBack.paths.folder}: ${fileReason(error)}`)
+    }
+  })
+}
+
+function keep(wayBack: WayBack, nft: string): Result<void, InstallFailure> {
+  const text = readFileSync(PENDING_POLICY, 'utf8')
+  for (const file of [
+    { path: POLICY_FILE, text, mode: 0o600 },
+    { path: POLICY_UNIT_FILE, text: policyUnit(nft), mode: 0o644 },
+    { path: NFTABLES_ADDITION, text: nftablesAddition(nft), mode: 0o644 },
+  ]) {
+    const written = wayBack.file(file)
+    if (!written.ok) return written
+  }
+  for (const [argv, back] of [
+    [['daemon-reload'], ['daemon-reload']],
+    [
+      ['enable', POLICY_UNIT],
+      ['disable', POLICY_UNIT],
+    ],
+    // It loads the file once more. So the sessions that are older than the policy are named once more.
+    [
+      ['reload-or-restart', POLICY_UNIT],
+      ['stop', POLICY_UNIT],
+    ],
+  ] as const) {
+    const ran = wayBack.run({
+      argv: ['systemctl', '--quiet', ...argv],
+      inverse: { kind: 'run', argv: ['systemctl', '--quiet', ...back], mayFail: true },
+      what: `systemctl ${argv.join(' ')}`,
+    })
+    if (!ran.ok) return ran
+  }
+  const sessions = renderSessions(openConnections())
+  try {
+    if (sessions !== '') replaceServerFile(PENDING_LOAD, sessions, 0o600)
+  } catch (error) {
+    return refuse('CHANGE_FAILED', `${PENDING_LOAD}: ${fileReason(error)}`)
+  }
+  // If this fails, sessions that nothing has tracked yet end. The policy is the same.
+  if (sessions !== '') runHere([nft, '-f', PENDING_LOAD])
+  return ok(undefined)
+}
+
+/** @returns what was removed, in words; empty if there was no policy. */
+export function removePolicy(): Result<readonly string[], InstallFailure> {
+  const nft = findNft()
+  if (!nft.ok) return nft
+  return withWayBack((wayBack) => {
+    const removed: string[] = []
+    if (wayBack.isPending && existsSync(PENDING_FACTS)) {
+      const undone = wayBack.undo()
+      if (!undone.ok) return undone
+      disarmDeadMan()
+      removed.push('the policy that waited for its confirmation')
+    }
+    const had = runHere([nft.value, 'list', 'table', 'inet', POLICY_TABLE]).status === 0
+    // Its stop removes the table too.
+    if (systemdRuns() && existsSync(POLICY_UNIT_FILE)) {
+      const { status, reason } = runHere(['systemctl', '--quiet', 'disable', '--now', POLICY_UNIT])
+      if (status !== 0) return refuse('CHANGE_FAILED', `systemctl disable --now ${POLICY_UNIT}: ${reason}`)
+    }
+    if (had) {
+      const { status, reason } = runHere([nft.value, REMOVE_TABLE])
+      if (status !== 0) return refuse('FIREWALL_REFUSED', `the table cannot be removed: ${reason}`)
+      removed.push(`the table “inet ${POLICY_TABLE}”`)
+    }
+    try {
+      for (const path of [POLICY_UNIT_FILE, NFTABLES_ADDITION, POLICY_FILE]) if (removeFile(path)) removed.push(path)
+    } catch (error) {
+      return refuse('CHANGE_FAILED', fileReason(error))
+    }
+    if (systemdRuns()) runHere(['systemctl', '--quiet', 'daemon-reload'])
+    return ok(removed)
+  })
+}
+
+/** And its folder, if that is empty then. @returns whether it was there. */
+function removeFile(path: string): boolean {
+  const there = existsSync(path)
+  rmSync(path, { force: true })
+  try {
+    rmdirSync(dirname(path))
+  } catch {
+    // There is more in it, or it is not there.
+  }
+  return there
+}
+
+function findNft(): Result<string, Failure<'FIREWALL_UNAVAILABLE'>> {
+  const nft = NFT_PROGRAMS.find((program) => existsSync(program))
+  return nft === undefined
+    ? refuse('FIREWALL_UNAVAILABLE', 'this host has no nft', { suggestion: 'apt-get install nftables' })
+    : ok(nft)
+}
+
+function withWayBack<T>(act: (wayBack: WayBack) => Result<T, InstallFailure>): Result<T, InstallFailure> {
+  const opened = WayBack.open()
+  if (!opened.ok) return opened
+  try {
+    return act(opened.value)
+  } finally {
+    opened.value.close()
+  }
+}
+
+/** All TCP connections of this host, in both directions. */
+function openConnections(): readonly Connection[] {
+  return ['tcp', 'tcp6'].flatMap((table) => {
+    try {
+      return parseTcpTable(readFileSync(`/proc/thread-self/net/${table}`, 'latin1'))
+    } catch {
+      return []
+    }
+  })
+}

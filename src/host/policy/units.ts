@@ -1,0 +1,65 @@
+/**
+ * What systemd runs for a confirmed policy: a unit that loads it at boot, and an addition to `nftables.service`.
+ * Neither needs Node.js or ghostport. Pure text, and the paths.
+ */
+import { REMOVE_TABLE } from './render.ts'
+
+/** Where a confirmed policy and its units are. */
+export const POLICY_FILE = '/etc/ghostport/policy.nft'
+export const POLICY_UNIT = 'ghostport-policy.service'
+export const POLICY_UNIT_FILE = `/etc/systemd/system/${POLICY_UNIT}`
+/** An addition to Debian's unit, whose file begins with “flush ruleset”. It changes nothing else of it. */
+export const NFTABLES_ADDITION = '/etc/systemd/system/nftables.service.d/ghostport-policy.conf'
+
+/** Of an unconfirmed policy. Gone after a reboot, as the policy itself is. */
+const PENDING_FOLDER = '/run/ghostport-policy'
+/** The file that a confirmation keeps. */
+export const PENDING_POLICY = `${PENDING_FOLDER}/policy.nft`
+/** The same with the TCP sessions of the moment: the file that is loaded. */
+export const PENDING_LOAD = `${PENDING_FOLDER}/load.nft`
+/** See pending.ts. */
+export const PENDING_FACTS = `${PENDING_FOLDER}/pending.json`
+
+/** Where the program may be. */
+export const NFT_PROGRAMS = ['/usr/sbin/nft', '/sbin/nft', '/usr/local/sbin/nft', '/usr/bin/nft']
+
+/** @param nft path of the program. */
+export function policyUnit(nft: string): string {
+  return `# The policy of this host from before the network on. “ghostport policy install --confirm” writes this file, and
+# “ghostport policy remove” removes it (docs/POLICY.md).
+
+[Unit]
+Description=ghostport, the policy of this host
+DefaultDependencies=no
+# A file such as /etc/nftables.conf may begin with “flush ruleset”.
+After=nftables.service
+Before=network-pre.target sysinit.target
+Wants=network-pre.target
+# No conflict with shutdown.target: the policy stays until the kernel ends.
+ConditionPathExists=${POLICY_FILE}
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=${nft} -f ${POLICY_FILE}
+ExecReload=${nft} -f ${POLICY_FILE}
+ExecStop=${nft} '${REMOVE_TABLE}'
+TimeoutStartSec=30
+
+[Install]
+WantedBy=sysinit.target
+`
+}
+
+/**
+ * Each start, reload and stop of `nftables.service` flushes all tables. This puts ours back at once. A failure of ours
+ * (`-`) does not make theirs fail.
+ */
+export function nftablesAddition(nft: string): string {
+  return `# Loads ghostport’s policy again after each “flush ruleset” of this unit. “ghostport policy remove” removes this file.
+[Service]
+ExecStartPost=-${nft} -f ${POLICY_FILE}
+ExecReload=-${nft} -f ${POLICY_FILE}
+ExecStopPost=-${nft} -f ${POLICY_FILE}
+`
+}

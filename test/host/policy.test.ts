@@ -1,0 +1,3 @@
+import { describePolicy } from './policy.ts'
+
+describePolicy('trixie', 'short')

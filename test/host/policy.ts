@@ -1,0 +1,207 @@
+/**
+ * `ghostport policy` on a Debian that boots, over ssh, by an administrator who has nothing but ssh. The policy is
+ * refused where it would lock out; it is taken back by itself, by the timer and by a reboot; once confirmed it outlives
+ * reboots and `nftables.service`, and the port is never open meanwhile.
+ */
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { DebianName } from '../support/debian-root.ts'
+import { HostLab, hostLabUnavailable, SERVER, type Session, STRANGER } from '../support/host-lab.ts'
+import { opensToKnocks, shutToStrangers, shutWhileItBoots } from './traffic.ts'
+
+/** @param length `short`: what each run of all tests has time for. */
+export function describePolicy(debian: DebianName, length: 'short' | 'long'): void {
+  describe(`the policy of a host, on ${debian}`, { skip: hostLabUnavailable() }, () => {
+    const long = { skip: length === 'short' ? 'takes minutes' : false }
+    let lab: HostLab
+    let session: Session
+
+    before(async () => {
+      lab = await HostLab.boot(debian)
+      session = await lab.login()
+    })
+    after(() => lab?.close())
+
+    const must = (command: string): string => {
+      const { status, stdout, stderr } = lab.console(command)
+      assert.equal(status, 0, `# ${command}\n${stdout}${stderr}`)
+      return stdout
+    }
+    const hasTable = (): boolean => lab.console('nft list table inet ghostport_policy').status === 0
+    const isOpen = (): Promise<boolean> => lab.ssh(SERVER.four, STRANGER.four, 700)
+    /** Logs in by a knock, also where the port is open to all. */
+    const knockedSession = async (): Promise<Session> => {
+      lab.must('ghostport knock myserver --wait')
+      for (let tries = 0; tries < 50 && grants() === 0; tries++) await delay(100)
+      return await lab.login()
+    }
+    const grants = (): number => JSON.parse(must('ghostport status --json')).grants.length
+    const grantsEnd = async (): Promise<void> => {
+      for (let tries = 0; tries < 100; tries++) {
+        if (grants() === 0) return
+        await delay(300)
+      }
+      assert.fail('a grant of ten seconds does not end')
+    }
+
+    it('is refused while nothing shows that one gets in again, and changes nothing', async () => {
+      await session.must('npm install -g --ignore-scripts /root/ghostport-*.tgz')
+      await session.must('mkdir -p -m 700 /etc/fwknop')
+      await session.must('cp "$(npm root -g)/ghostport/packaging/fwknopd.conf" /etc/fwknop/')
+      const pair = await session.must(
+        `ghostport keygen --pair --json --server ${SERVER.four} --name myserver --open tcp/22`,
+      )
+      const { access_conf: access, fwknoprc } = JSON.parse(pair) as { access_conf: string; fwknoprc: string }
+      const rc = fwknoprc.replace(/^\[.*\]$/m, '[myserver]')
+      writeFileSync(join(lab.home, '.fwknoprc'), rc, { mode: 0o600 })
+      must(`umask 077; cat > /etc/fwknop/access.conf <<'END-OF-FILE'\n${access}FW_ACCESS_TIMEOUT 10\nEND-OF-FILE`)
+      must('ghostport unit > /etc/systemd/system/ghostport.service')
+      must('systemctl daemon-reload && systemctl enable --now ghostport')
+      const refused = await session.run('ghostport policy install')
+      assert.equal(refused.status, 78, refused.stdout)
+      assert.match(refused.stdout, /no knock opened it.*--allow-from 192\.0\.2\.77,tcp\/22 \[POLICY_LOCKS_OUT\]/s)
+      const confirm = await session.run('ghostport policy install --confirm')
+      assert.equal(confirm.status, 1)
+      assert.match(confirm.stdout, /no policy waits.*\[NOT_CONFIRMED\]/)
+      assert.ok(!hasTable() && (await isOpen()))
+      assert.equal(must('ls /run/ghostport-policy /etc/ghostport 2>/dev/null; true'), '')
+    })
+
+    it('comes into force from a session that a knock opened, and the older sessions live on', async () => {
+      const knocked = await knockedSession()
+      await grantsEnd()
+      const said = await knocked.must('env -u SSH_CONNECTION ghostport policy install --revert-after 40')
+      assert.match(said, /in force.*taken back at 20\d\d-.*Knock, log in a second time.*install --confirm/s)
+      await shutToStrangers(lab)
+      await session.must('true')
+      const same = await knocked.run('ghostport policy install --confirm')
+      assert.equal(same.status, 1)
+      assert.match(same.stdout, /older than the policy/)
+      assert.match(
+        (await knocked.run('ghostport policy install --confirm --allow tcp/80')).stdout,
+        /--allow has no effect with --confirm/,
+      )
+      await opensToKnocks(lab)
+      await knocked.close()
+    })
+
+    it('is taken back at its time, though systemd was reloaded and the terminal is gone', async () => {
+      await delay(15_000)
+      must('systemctl daemon-reload')
+      const next = must('systemctl show ghostport-undo.timer -p ActiveState')
+      assert.match(next, /active/)
+      assert.equal(await isOpen(), false, 'too early')
+      for (let tries = 0; tries < 60 && hasTable(); tries++) await delay(500)
+      assert.ok(!hasTable(), 'not taken back')
+      assert.ok(await isOpen())
+      assert.notEqual((await session.run('ghostport policy install --confirm')).status, 0)
+      assert.equal(must('ls /run/ghostport-policy /etc/ghostport 2>/dev/null; true'), '')
+    })
+
+    it('is taken back by a reboot while it is not confirmed', long, async () => {
+      const knocked = await knockedSession()
+      await knocked.must('ghostport policy install')
+      assert.equal(await isOpen(), false)
+      await reboot()
+      assert.ok(await isOpen())
+      assert.ok(!hasTable())
+      assert.equal(must('ls /run/ghostport-policy 2>/dev/null; true'), '')
+    })
+
+    it('is kept once a new session confirms it', async () => {
+      const knocked = await knockedSession()
+      await grantsEnd()
+      await knocked.must('ghostport policy install')
+      const second = await knockedSession()
+      assert.match(await second.must('ghostport policy install --confirm'), /kept: \/etc\/ghostport\/policy\.nft/)
+      assert.equal(must('systemctl is-enabled ghostport-policy').trim(), 'enabled')
+      assert.equal(must('systemctl is-active ghostport-policy').trim(), 'active')
+      assert.notEqual(lab.console('systemctl is-active ghostport-undo.timer').status, 0)
+      assert.equal(must('stat -c %a /etc/ghostport/policy.nft').trim(), '600')
+      await knocked.must('true')
+      session = second
+      await opensToKnocks(lab)
+      assert.doesNotMatch(must('ghostport serve --exit-parse-config 2>&1'), /warning/)
+    })
+
+    it('outlives nftables.service, whose file flushes everything', async () => {
+      for (const command of ['start', 'reload', 'restart', 'stop', 'start', 'restart']) {
+        must(`systemctl ${command} nftables`)
+        assert.ok(hasTable(), `after ${command}`)
+        assert.equal(await isOpen(), false, `after ${command}`)
+      }
+      must('systemctl reload ghostport-policy')
+      await opensToKnocks(lab)
+    })
+
+    it('is there before the network at each boot, also beside nftables.service', long, async () => {
+      for (const command of ['disable', 'enable']) {
+        must(`systemctl ${command} nftables`)
+        await shutWhileItBoots(lab)
+        await opensToKnocks(lab)
+      }
+    })
+
+    it('goes back to the confirmed one where a change of it is not confirmed', long, async () => {
+      const knocked = await knockedSession()
+      await knocked.must('ghostport policy install --allow tcp/22 --revert-after 30')
+      assert.equal(await isOpen(), true)
+      for (let tries = 0; tries < 80 && (await isOpen()); tries++) await delay(500)
+      assert.equal(await isOpen(), false)
+      assert.equal(must('systemctl is-active ghostport-policy').trim(), 'active')
+      assert.doesNotMatch(must('cat /etc/ghostport/policy.nft'), /--allow tcp\/22/)
+      // And by a reboot.
+      await knocked.must('ghostport policy install --allow tcp/22')
+      assert.equal(await isOpen(), true)
+      await shutAfterReboot()
+    })
+
+    it('is removed, with all of its files, and says what is open then', async () => {
+      const said = must('ghostport policy remove 2>&1')
+      assert.match(said, /warning: now tcp\/22 is open to everybody/)
+      assert.match(said, /inet ghostport_policy.*ghostport-policy\.service.*nftables\.service\.d.*policy\.nft/s)
+      assert.ok(!hasTable() && (await isOpen()))
+      assert.equal(must('ls -d /etc/ghostport /etc/systemd/system/nftables.service.d 2>/dev/null; true'), '')
+      must('systemctl restart nftables')
+      assert.ok(!hasTable())
+      assert.match(must('ghostport policy remove'), /There was no policy/)
+    })
+
+    it('is refused beside ufw, with what to do there', long, async () => {
+      must('ufw allow 22/tcp && ufw --force enable')
+      const { status, stdout, stderr } = lab.console('ghostport policy install --allow tcp/80')
+      assert.equal(status, 78)
+      assert.match(stderr, /ufw manages the firewall of this host.*\[POLICY_CONFLICT\]/)
+      assert.match(stdout, /before6\.rules.*ufw allow 80\/tcp.*ufw default deny incoming/s)
+      assert.ok(!hasTable())
+      must('ufw --force disable')
+    })
+
+    /** Until ssh answers again. */
+    async function reboot(): Promise<void> {
+      const count = lab.reboots
+      await lab.reboot()
+      const deadline = performance.now() + 90_000
+      while (lab.reboots === count || lab.console('systemctl is-active ghostport ssh').stdout !== 'active\nactive\n') {
+        assert.ok(performance.now() < deadline, 'it does not boot')
+        await delay(200)
+      }
+      await lab.reachable()
+      session = await lab.login()
+    }
+
+    async function shutAfterReboot(): Promise<void> {
+      const count = lab.reboots
+      await lab.reboot()
+      const deadline = performance.now() + 90_000
+      while (lab.reboots === count || lab.console('systemctl is-active ghostport ssh').stdout !== 'active\nactive\n') {
+        assert.ok(performance.now() < deadline, 'it does not boot')
+        await delay(200)
+      }
+      await opensToKnocks(lab)
+    }
+  })
+}
