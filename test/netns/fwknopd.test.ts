@@ -281,6 +281,15 @@ describe('fwknopd in the background', { skip: netnsUnavailable() }, () => {
     configure()
   })
 
+  it('-f -v -v shows what it has read, and no key', async () => {
+    const running = server.start([...program, ...files(), '-f', '-v', '-v', '-C', '1'])
+    await running.says(/^Current fwknopd config settings:\n(.*\n)*SOURCE \(1\): {2}ANY\n(.*\n)*Starting fwknopd main/m)
+    knock()
+    assert.equal(await running.end(), 0)
+    assert.match(running.output, /^ +OPEN_PORTS: {2}tcp\/22$/m)
+    for (const secret of Object.values(keys)) assert.ok(!running.output.includes(secret))
+  })
+
   it('-v tells what a packet says, and no key', async () => {
     const running = server.start([...program, ...files(), '-f', '-v', '-C', '1'])
     await running.says(/Starting fwknopd main event loop/)

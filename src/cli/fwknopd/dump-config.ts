@@ -7,6 +7,7 @@ import { serverSettingNames } from '../../config/server/fwknopd-settings.ts'
 import { formatFilter } from '../../config/server/pcap-filter.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
 import { formatCapturePort } from '../../config/server/spa-ports.ts'
+import { ok, type Result } from '../../result.ts'
 import type { Outcome } from '../command.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
@@ -20,6 +21,14 @@ export function dumpConfig(
   source: ConfigSource,
   terminal: Terminal,
 ): Outcome {
+  const lines = configLines(loaded, files, source)
+  if (!lines.ok) return lines
+  terminal.print(lines.value)
+  return 0
+}
+
+/** The settings and stanzas in force as lines, without keys. */
+export function configLines(loaded: LoadedConfig, files: ConfigFiles, source: ConfigSource): Result<readonly string[]> {
   const blocks = readStanzaBlocks(loaded.server.accessFile, files, accessReading(loaded.server, source, []))
   if (!blocks.ok) return blocks
   const own = { CONFIG_FILE: source.server, OVERRIDE_CONFIG: source.moreServerFiles?.join(',') }
@@ -29,7 +38,7 @@ export function dumpConfig(
     ...own,
   }
   const names = [...Object.keys(own), ...serverSettingNames]
-  terminal.print([
+  return ok([
     'Current fwknopd config settings:',
     ...names.map((name, n) => `${`${n}`.padStart(3)}. ${name.padEnd(28)} =  '${texts[name] || NOT_SET}'`),
     '',
@@ -45,7 +54,6 @@ export function dumpConfig(
       ]
     }),
   ])
-  return 0
 }
 
 /** What counts where no file says anything. */

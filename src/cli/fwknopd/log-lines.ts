@@ -72,6 +72,7 @@ export function fwknopdLines(level: LogLevel, event: string, fields: Fields, con
     case 'refused':
       return fields['tried'] === undefined ? refusedLines(level, fields) : triedLines(level, fields)
     case 'rules':
+    case 'configuration':
       return list(fields['lines']).map(debug)
     case 'grant expired':
       return expiredLines(fields, context)

@@ -72,6 +72,7 @@ export async function serve(
           output.log.write('info', 'notice', {
             text: `--${option} has no effect: -C of the firewall program is not used`,
           })
+      if (ground === 'foreground' && loaded.server.lines.verbosity >= 2) await showConfig(source, loaded, output.log)
       return withLog(output, await showingRules(loaded.server, ends))
     },
     onStarted: (warden) => {
@@ -91,6 +92,13 @@ export async function serve(
       output.log.write('info', 'restarted')
     },
   })
+}
+
+/** fwknopd shows what it has read with `-f -v -v`. */
+async function showConfig(source: ConfigSource, loaded: LoadedConfig, log: Log): Promise<void> {
+  const { configLines } = await import('./dump-config.ts')
+  const lines = configLines(loaded, diskFiles(process.getuid?.() ?? 0), source)
+  if (lines.ok) log.write('info', 'configuration', { lines: lines.value })
 }
 
 /** fwknopd shows its rules with `-v -v`. */
