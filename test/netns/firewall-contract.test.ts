@@ -3,38 +3,24 @@
  * `../support/firewall-lab.ts`.
  */
 import assert from 'node:assert/strict'
-import { after, before } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type CoexistenceMode, DEFAULT_MARK } from '../../src/config/server/firewall-settings.ts'
 import { hostRules } from '../../src/firewall/host/host-rules.ts'
 import type { ChangePath } from '../../src/firewall/nftables/library.ts'
 import { createNftablesFirewall } from '../../src/firewall/nftables/nftables.ts'
 import type { ProtocolPort } from '../../src/packet/message.ts'
-import type { Port } from '../../src/units.ts'
 import { port } from '../../src/units.ts'
 import { type FirewallUnderTest, firewallContract } from '../contract/firewall.ts'
 import { type KernelUnderTest, kernelFirewallContract } from '../contract/kernel-firewall.ts'
-import { addresses, createLab, type Lab } from '../support/firewall-lab.ts'
+import { labForContracts, surroundingsIn } from '../support/contract-lab.ts'
 import { netnsUnavailable } from '../support/netns.ts'
 
 const skip = netnsUnavailable()
-const banners = new Map([
-  ['ssh', port(22)],
-  ['mail', port(25)],
-  ['web', port(80)],
-])
-
-let lab: Lab
-if (skip === false) {
-  before(async () => {
-    lab = await createLab()
-  })
-  after(() => lab[Symbol.asyncDispose]())
-}
+const lab = labForContracts(skip)
 
 /** The administrator's rules before ghostport: everything is dropped except what carries our mark. */
 function dropByDefault(): void {
-  lab.server.must(['nft', '-f', '-'], {
+  lab().server.must(['nft', '-f', '-'], {
     input: `table inet filter {
       chain input { type filter hook input priority filter; policy drop; ct state established,related accept; iif lo accept; meta l4proto icmpv6 accept; }
       chain forward { type filter hook forward priority filter; policy drop; }
@@ -42,7 +28,7 @@ function dropByDefault(): void {
   })
   const chains = (['input', 'forward'] as const).map((chain) => ({ family: 'inet', table: 'filter', chain }) as const)
   for (const { lines } of hostRules({ kind: 'nft', chains }, DEFAULT_MARK)) {
-    for (const line of lines) lab.server.must(line.split(' '))
+    for (const line of lines) lab().server.must(line.split(' '))
   }
 }
 
@@ -62,18 +48,9 @@ const subjects: readonly { mode: CoexistenceMode; family: 4 | 6; changes: Change
 ]
 
 for (const { mode, family, changes, prepare } of subjects) {
-  const at = addresses[family]
-  const surroundings: Pick<FirewallUnderTest, 'source' | 'stranger' | 'ports' | 'reach'> = {
-    source: at.c1,
-    stranger: at.c2,
-    ports: { service: port(22), other: port(25), public: port(80) },
-    reach: async (from, to): Promise<Port | 'shut'> => {
-      const [client, server] = from === at.c1 ? [lab.c1, at.forC1] : [lab.c2, at.forC2]
-      return banners.get(await client.tcp(server, to, { timeoutMs: 200 })) ?? 'shut'
-    },
-  }
+  const surroundings = surroundingsIn(lab, family)
   const make = async ({ maxGrants }: { maxGrants: number }): Promise<FirewallUnderTest> => {
-    lab.server.must(['nft', 'flush', 'ruleset'])
+    lab().server.must(['nft', 'flush', 'ruleset'])
     prepare()
     const made = createNftablesFirewall({ mode, maxGrants, changes })
     assert.ok(made.ok)
@@ -89,7 +66,7 @@ for (const { mode, family, changes, prepare } of subjects) {
   const name = `nftables, ${mode.kind} mode, IPv${family}, ${changes}`
   firewallContract(name, make, { skip })
   const host = async (): Promise<KernelUnderTest> => {
-    lab.server.must(['nft', 'flush', 'ruleset'])
+    lab().server.must(['nft', 'flush', 'ruleset'])
     prepare()
     return {
       mode,
@@ -99,9 +76,9 @@ for (const { mode, family, changes, prepare } of subjects) {
         return made.value
       },
       ...surroundings,
-      damage: () => void lab.server.must(['nft', 'flush', 'chain', 'inet', 'ghostport', 'gate']),
-      changeHost: () => void lab.server.must(['nft', 'add', 'table', 'inet', 'of-the-host']),
-      occupy: () => void lab.server.must(['nft', 'add table inet ghostport; add chain inet ghostport input']),
+      damage: () => void lab().server.must(['nft', 'flush', 'chain', 'inet', 'ghostport', 'gate']),
+      changeHost: () => void lab().server.must(['nft', 'add', 'table', 'inet', 'of-the-host']),
+      occupy: () => void lab().server.must(['nft', 'add table inet ghostport; add chain inet ghostport input']),
       [Symbol.asyncDispose]: async () => {},
     }
   }

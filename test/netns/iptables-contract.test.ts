@@ -3,31 +3,16 @@
  * topology in `../support/firewall-lab.ts`.
  */
 import assert from 'node:assert/strict'
-import { after, before } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createIptablesFirewall } from '../../src/firewall/iptables/iptables.ts'
-import type { Port } from '../../src/units.ts'
-import { port } from '../../src/units.ts'
 import { type FirewallUnderTest, firewallContract } from '../contract/firewall.ts'
 import { type KernelUnderTest, kernelFirewallContract } from '../contract/kernel-firewall.ts'
-import { addresses, createLab, type Lab } from '../support/firewall-lab.ts'
+import { labForContracts, surroundingsIn } from '../support/contract-lab.ts'
 import { dropByIptables, forgetIptables, type Variant } from '../support/iptables-host.ts'
 import { netnsUnavailable } from '../support/netns.ts'
 
 const skip = netnsUnavailable()
-const banners = new Map([
-  ['ssh', port(22)],
-  ['mail', port(25)],
-  ['web', port(80)],
-])
-
-let lab: Lab
-if (skip === false) {
-  before(async () => {
-    lab = await createLab()
-  })
-  after(() => lab[Symbol.asyncDispose]())
-}
+const lab = labForContracts(skip)
 
 const subjects: readonly { variant: Variant; family: 4 | 6 }[] = [
   { variant: 'nft', family: 4 },
@@ -35,20 +20,11 @@ const subjects: readonly { variant: Variant; family: 4 | 6 }[] = [
 ]
 
 for (const { variant, family } of subjects) {
-  const at = addresses[family]
   const program = `iptables-${variant}`
-  const surroundings: Pick<FirewallUnderTest, 'source' | 'stranger' | 'ports' | 'reach'> = {
-    source: at.c1,
-    stranger: at.c2,
-    ports: { service: port(22), other: port(25), public: port(80) },
-    reach: async (from, to): Promise<Port | 'shut'> => {
-      const [client, server] = from === at.c1 ? [lab.c1, at.forC1] : [lab.c2, at.forC2]
-      return banners.get(await client.tcp(server, to, { timeoutMs: 200 })) ?? 'shut'
-    },
-  }
+  const surroundings = surroundingsIn(lab, family)
   const make = async ({ maxGrants }: { maxGrants: number }): Promise<FirewallUnderTest> => {
-    forgetIptables(lab.server)
-    dropByIptables(lab.server, variant)
+    forgetIptables(lab().server)
+    dropByIptables(lab().server, variant)
     const firewall = createIptablesFirewall({ program, maxGrants })
     assert.deepEqual(firewall.watch({ onMended: () => {} }), { ok: true, value: undefined })
     assert.deepEqual(await firewall.install(), { ok: true, value: undefined })
@@ -62,19 +38,19 @@ for (const { variant, family } of subjects) {
   const name = `${program}, IPv${family}`
   firewallContract(name, make, { skip })
   const host = async (): Promise<KernelUnderTest> => {
-    forgetIptables(lab.server)
-    dropByIptables(lab.server, variant)
+    forgetIptables(lab().server)
+    dropByIptables(lab().server, variant)
     const command = `${family === 4 ? 'iptables' : 'ip6tables'}-${variant}`
     return {
       mode: { kind: 'chains' },
       // The kernel tells of iptables-nft at once.
       make: () => createIptablesFirewall({ program, ...(variant === 'legacy' && { lookInterval: 500 }) }),
       ...surroundings,
-      damage: () => void lab.server.must([command, '-F', 'FWKNOP_INPUT']),
-      changeHost: () => void lab.server.must([command, '-A', 'INPUT', '-p', 'tcp', '--dport', '9', '-j', 'DROP']),
+      damage: () => void lab().server.must([command, '-F', 'FWKNOP_INPUT']),
+      changeHost: () => void lab().server.must([command, '-A', 'INPUT', '-p', 'tcp', '--dport', '9', '-j', 'DROP']),
       occupy: () => {
-        lab.server.must([command, '-N', 'FWKNOP_INPUT'])
-        lab.server.must([command, '-A', 'FWKNOP_INPUT', '-p', 'tcp', '--dport', '9', '-j', 'DROP'])
+        lab().server.must([command, '-N', 'FWKNOP_INPUT'])
+        lab().server.must([command, '-A', 'FWKNOP_INPUT', '-p', 'tcp', '--dport', '9', '-j', 'DROP'])
       },
       [Symbol.asyncDispose]: async () => {},
     }
