@@ -107,6 +107,20 @@ export function stanzaNames(given: PlanOptions, list: string): readonly string[]
   return names.filter((name, i) => names.findIndex((it) => it.toLowerCase() === name.toLowerCase()) === i)
 }
 
+/**
+ * The rc file and the names of its stanzas, as written.
+ * @returns undefined if there is no file, or none is to be read; else the failure of the file.
+ */
+export function rcStanzas(
+  given: PlanOptions,
+): Result<{ file: string; stanzas: readonly string[] } | undefined, Failure> {
+  const where = rcPath(given)
+  if ('none' in where) return ok(undefined)
+  const rc = readRc(where)
+  if (!rc.ok) return rc
+  return ok(rc.value === undefined ? undefined : { file: where.path, stanzas: rc.value.stanzas })
+}
+
 /** Adds that no stanza matches the argument: often this is the cause. */
 export function withNoStanza<F extends Failure>(failure: F, noStanza: NoStanza | undefined): F {
   if (noStanza === undefined) return failure

@@ -115,6 +115,10 @@ export interface Looker {
   frameArrives(interfaceName: string, frame: Uint8Array): Known<void>
   /** Sends one datagram to this host itself. */
   sendToSelf(address: IpAddress, port: Port, payload: Uint8Array): Promise<Known<void>>
+  /** All addresses of a name, by the system’s resolver. Undefined: the name has none. */
+  resolve(name: string): Promise<Known<readonly IpAddress[] | undefined>>
+  /** The address of this host that a packet to there would come from. Sends nothing. */
+  sourceTowards(address: IpAddress): Promise<Known<IpAddress>>
   /** Connects once, reads at most one line, and closes. @returns the line. */
   readLine(address: IpAddress, port: Port): Promise<Known<string>>
   /** What adjtimex(2) says of the system's clock: a `struct timex`, and the state that it returns. */

@@ -14,6 +14,7 @@ import {
 import { networkInterfaces } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { printable } from '../bytes/text.ts'
+import { systemResolve } from '../client/resolve.ts'
 import { askControl, NOBODY_THERE } from '../daemon/warden/control.ts'
 import { NetfilterSocket } from '../firewall/nftables/netlink.ts'
 import { formatHostPort, type IpAddress, parseAddress } from '../packet/address.ts'
@@ -59,6 +60,15 @@ export function systemLooker(): Looker {
     netfilter,
     frameArrives,
     sendToSelf,
+    async resolve(name) {
+      const found = await systemResolve(name)
+      if (found.ok) return known(found.value)
+      // Anything but a plain “there is none” is the resolver’s trouble.
+      return /no such (host|name)|has no usable/.test(found.failure.detail)
+        ? known(undefined)
+        : notKnown(found.failure.detail)
+    },
+    sourceTowards,
     readLine,
     clock,
     async control(path) {
@@ -183,6 +193,25 @@ async function sendToSelf(address: IpAddress, port: Port, payload: Uint8Array): 
     socket.send(payload, port, address, (error) =>
       end(error === null ? known(undefined) : notKnown(systemReason(error))),
     )
+  })
+}
+
+async function sourceTowards(address: IpAddress): Promise<Known<IpAddress>> {
+  const { createSocket } = await import('node:dgram')
+  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
+  return new Promise((resolve) => {
+    const end = (result: Known<IpAddress>): void => {
+      socket.close()
+      resolve(result)
+    }
+    socket.on('error', (error) => end(notKnown(systemReason(error))))
+    // Chooses a route, and sends nothing.
+    const onConnect = (error?: Error): void => {
+      const own = error ? undefined : parseAddress(socket.address().address)
+      end(own?.ok ? known(own.value) : notKnown(error ? systemReason(error) : 'the kernel names no address'))
+    }
+    // Its type does not say that it gets the error.
+    socket.connect(9, address, onConnect)
   })
 }
 

@@ -25,3 +25,14 @@ export function cannotBeHost(address: IpAddress): string | undefined {
   const isNone = familyOf(address) === 4 ? /^(?:0|22[4-9]|2[3-5][0-9])\./.test(address) : /^(?:::$|ff..:)/.test(address)
   return isNone ? `${address} is not the address of a host` : undefined
 }
+
+/**
+ * Whether an address never comes in from the Internet: of private networks (RFC 1918, RFC 4193), of a provider's NAT
+ * (RFC 6598), loopback and link-local.
+ */
+export function isPrivate(address: IpAddress): boolean {
+  if (isLoopback(address) || isLinkLocal(address)) return true
+  return familyOf(address) === 4
+    ? /^(?:10|192\.168|172\.(?:1[6-9]|2[0-9]|3[01])|100\.(?:6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7]))\./.test(address)
+    : /^f[cd]..:/.test(address)
+}

@@ -2,6 +2,7 @@
 import { type Known, known, notKnown } from '../../src/host/known.ts'
 import type { FileFacts, InterfaceAddress, Looker, QuestionName, Said, Space } from '../../src/host/looker.ts'
 import { UNITS, type UnitName } from '../../src/host/looker.ts'
+import type { IpAddress } from '../../src/packet/address.ts'
 
 export interface HostValues {
   readonly files?: Readonly<Record<string, string | Known<never>>>
@@ -14,6 +15,10 @@ export interface HostValues {
   readonly clock?: ReturnType<Looker['clock']>
   readonly control?: unknown
   readonly space?: Space
+  /** Name → addresses. */
+  readonly names?: Readonly<Record<string, Known<readonly IpAddress[] | undefined>>>
+  /** Where packets come from. */
+  readonly source?: IpAddress
   /** What a service says. */
   readonly line?: string
   readonly pid?: number
@@ -50,6 +55,8 @@ export function hostOf(values: HostValues): Looker {
     netfilter: async () => (values.netfilter === undefined ? notKnown('no netfilter') : known(values.netfilter)),
     frameArrives: () => notKnown('no interface'),
     sendToSelf: async () => notKnown('no socket'),
+    resolve: async (name) => values.names?.[name] ?? known(undefined),
+    sourceTowards: async () => (values.source === undefined ? notKnown('no route') : known(values.source)),
     readLine: async () => (values.line === undefined ? notKnown('nobody listens') : known(values.line)),
     clock: () => values.clock ?? notKnown('no clock'),
     control: async () => known(values.control),

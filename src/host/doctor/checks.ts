@@ -4,9 +4,12 @@
  */
 import type { Check } from './check.ts'
 import { capture } from './checks/capture.ts'
+import { clientConfig } from './checks/client-config.ts'
+import { clientKeys } from './checks/client-keys.ts'
 import { clock, clockBattery, peerClock, serverClock } from './checks/clock.ts'
 import { config } from './checks/config.ts'
 import { disk } from './checks/disk.ts'
+import { dns } from './checks/dns.ts'
 import { dockerPorts } from './checks/docker.ts'
 import { hostRules, notrack } from './checks/host-rules.ts'
 import { ipv6Hole } from './checks/ipv6-hole.ts'
@@ -14,6 +17,7 @@ import { keys } from './checks/keys.ts'
 import { legacyTables } from './checks/legacy-tables.ts'
 import { twoManagers } from './checks/managers.ts'
 import { node } from './checks/node.ts'
+import { ownAddress } from './checks/own-address.ts'
 import { permissions } from './checks/permissions.ts'
 import { running } from './checks/running.ts'
 import { sshPenalties } from './checks/ssh-penalties.ts'
@@ -36,6 +40,10 @@ export const checks: readonly Check[] = [
   clock,
   peerClock,
   serverClock,
+  clientConfig,
+  clientKeys,
+  dns,
+  ownAddress,
   clockBattery,
   keys,
   disk,

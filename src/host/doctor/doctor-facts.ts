@@ -4,10 +4,12 @@
  */
 import { type FactName, factNames, type HostFacts, lookAtFacts } from '../facts.ts'
 import { lookAtCapture } from './looks/capture-probe.ts'
+import { lookAtClientStanzas } from './looks/client-stanzas.ts'
 import { lookAtConfiguration } from './looks/configuration.ts'
 import { lookAtHostRules } from './looks/host-rules.ts'
 import { lookAtNode } from './looks/node.ts'
 import { lookAtReplaySpace } from './looks/replay-space.ts'
+import { lookAtServers } from './looks/servers.ts'
 import { lookAtSshGreeting } from './looks/ssh-greeting.ts'
 import { lookAtStatus } from './looks/status.ts'
 import { lookAtTableOwner } from './looks/table-owner.ts'
@@ -24,6 +26,8 @@ const looks = {
   captureProbe: lookAtCapture,
   sshGreeting: lookAtSshGreeting,
   tableOwner: lookAtTableOwner,
+  clientStanzas: lookAtClientStanzas,
+  servers: lookAtServers,
 } as const satisfies Readonly<Record<string, (subject: Subject) => unknown>>
 
 type OwnFacts = { readonly [Name in keyof typeof looks]: Awaited<ReturnType<(typeof looks)[Name]>> }
