@@ -1,6 +1,5 @@
 /** Warns of programs that the settings name and that this host does not have. They may come later: no start fails. */
 import { formatTemplate, type Template } from '../access/cycle.ts'
-import { gnupgOf } from '../access/stanza.ts'
 import { describeStanza } from '../access/stanza-name.ts'
 import { splitWords } from '../bytes/words.ts'
 import type { LoadedConfig } from '../config/load.ts'
@@ -23,12 +22,6 @@ export function missingPrograms({
   }
   const sudoer = stanzas.find((stanza) => stanza.commands?.sudo !== undefined)
   if (sudoer !== undefined) look('SUDO_EXE', commands.sudo, places.SUDO_EXE ?? sudoer.location)
-  const gpgs = new Set<string>()
-  for (const stanza of stanzas) {
-    const { program } = gnupgOf(stanza) ?? {}
-    if (program !== undefined && !gpgs.has(program)) look('GPG_EXE', program, places.GPG_EXE ?? stanza.location)
-    if (program !== undefined) gpgs.add(program)
-  }
   for (const { id, name, cycle, location } of stanzas) {
     if (cycle === undefined) continue
     const of = `${describeStanza(id, name)}: `
