@@ -5,7 +5,7 @@ _ghostport_complete() {
   COMPREPLY=()
   if ((COMP_CWORD > 1)); then command=${COMP_WORDS[1]}; fi
   if [[ -z $command || ($command == help && COMP_CWORD -eq 2) ]]; then
-    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen serve check explain simulate import init unit policy status doctor completions help version' -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen serve check explain simulate import init uninstall unit policy status doctor completions help version' -- "$current")
     return
   fi
   case $command in
@@ -63,6 +63,11 @@ _ghostport_complete() {
       options='--hide --server --alias --name --time --answers --plan --yes -y --write-client --no-wait --confirm --revert --more-time --status --json --help -h'
       paths='--answers --write-client'
       values='--hide --server --alias --name --time --more-time'
+      ;;
+    uninstall)
+      options='--plan --yes -y --json --help -h'
+      paths=''
+      values=''
       ;;
     unit)
       options='--config-file -c --access-file -a --gate --help -h'

@@ -19,6 +19,7 @@ export const commands: CommandTable = {
   simulate: { summary: 'say what the configuration allows, without a packet', load: () => import('./simulate.ts') },
   import: { summary: 'say what an old set-up of fwknopd needs', load: () => import('./import.ts') },
   init: { summary: 'set this host up, with a way back at each step', load: () => import('./init.ts') },
+  uninstall: { summary: 'take back what init changed on this host', load: () => import('./uninstall.ts') },
   unit: { summary: 'print a unit for systemd that runs the server', load: () => import('./unit.ts') },
   policy: { summary: 'give a host without a policy one that drops by default', load: () => import('./policy.ts') },
   status: { summary: 'show what a running server has open', load: () => import('./status.ts') },

@@ -13,9 +13,8 @@ import {
 import { grantedPorts } from '../../daemon/warden/admission/granted-ports.ts'
 import { GATE_UNIT, gateUnit } from '../../daemon/warden/boot-gate.ts'
 import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
-import type { Finding, HostRuleset } from '../../firewall/host/findings.ts'
-import { hasIpv6, readHost } from '../../firewall/host/read-host.ts'
-import { openNftables } from '../../firewall/nftables/library.ts'
+import type { Finding } from '../../firewall/host/findings.ts'
+import { hasIpv6 } from '../../firewall/host/read-host.ts'
 import { USUAL_SETTINGS, USUAL_STANZAS } from '../../host/facts/own-state.ts'
 import { sshPorts } from '../../host/facts/sshd.ts'
 import { type HostFacts, lookAtFacts } from '../../host/facts.ts'
@@ -31,6 +30,7 @@ import { ok, type Result, refuse } from '../../result.ts'
 import { usualKeys } from '../keygen.ts'
 import { accessStanza, type KeyTexts } from '../knock/keygen-text.ts'
 import { pathsHere, unitFor, unitObstacles } from '../unit.ts'
+import { hostRules } from './host-rules.ts'
 import type { Wishes } from './wishes.ts'
 
 const needed = [
@@ -132,16 +132,6 @@ function judgeHost({ systemd }: SeenHost): Result<void> {
       'systemd does not run this host, so nobody would take the changes back after a mistake. docs/OPERATING.md has the steps by hand',
     )
   return ok(undefined)
-}
-
-async function hostRules(): Promise<Result<HostRuleset>> {
-  const nft = openNftables()
-  if (!nft.ok) return nft
-  try {
-    return await readHost(nft.value)
-  } finally {
-    nft.value.close()
-  }
 }
 
 /** What an earlier configuration says of the firewall. */

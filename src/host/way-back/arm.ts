@@ -87,6 +87,8 @@ export function disarmDeadMan(): void {
   if (!systemdRuns()) return
   runHere(['systemctl', '--quiet', 'stop', WAY_BACK_UNITS.timer])
   runHere(['systemctl', '--quiet', 'disable', WAY_BACK_UNITS.boot])
-  for (const name of Object.values(WAY_BACK_UNITS)) rmSync(join(UNIT_FOLDER, name), { force: true })
+  // During a boot, systemctl may fail: then the link that it made is still there.
+  for (const name of [...Object.values(WAY_BACK_UNITS), `sysinit.target.wants/${WAY_BACK_UNITS.boot}`])
+    rmSync(join(UNIT_FOLDER, name), { force: true })
   runHere(['systemctl', '--quiet', 'daemon-reload'])
 }

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { DEFAULT_TABLE } from '../../config/server/firewall-settings.ts'
+import { parseListing } from '../../firewall/host/ruleset.ts'
+import { parseProtocolPorts } from '../../packet/protocol-port.ts'
+import { judgeAfterUninstall } from './after-uninstall.ts'
+import { planSteps } from './steps.ts'
+
+const chain = (rules: string, policy: string): string =>
+  `table inet filter {\n\tchain input {\n\t\ttype filter hook input priority 0; policy ${policy};\n\t\t${rules}\n\t}\n}\n`
+const OURS = `table inet ${DEFAULT_TABLE} {\n\tchain gate {\n\t\ttype filter hook prerouting priority -150; policy accept;\n\t\ttcp dport { 22, 8080 } drop\n\t}\n}\n`
+
+function ports(text: string) {
+  const read = parseProtocolPorts(text)
+  assert.ok(read.ok)
+  return read.value
+}
+
+for (const [what, rules, hidden, letIn, states, locksOut] of [
+  ['no rules: all is open', '', 'tcp/22,tcp/8080', undefined, ['open', 'open'], false],
+  ['a policy that drops', chain('ct state established accept', 'drop'), 'tcp/22', undefined, ['shut'], true],
+  [
+    'ssh let in, another port not',
+    chain('tcp dport 22 accept', 'drop'),
+    'tcp/22,tcp/8080',
+    undefined,
+    ['open', 'shut'],
+    false,
+  ],
+  [
+    'ssh let in for one address',
+    chain('ip saddr 192.0.2.1 tcp dport 22 accept', 'drop'),
+    'tcp/22',
+    undefined,
+    ['unclear', 'shut'],
+    true,
+  ],
+  ['a rule of ufw that goes too', chain('tcp dport 22 accept', 'drop'), 'tcp/22', 'ufw', ['shut'], true],
+  ['a rule of firewalld that goes too', chain('tcp dport 22 accept', 'drop'), 'tcp/22', 'firewalld', ['shut'], true],
+] as const)
+  it(what, () => {
+    const steps = planSteps({
+      files: [],
+      table: DEFAULT_TABLE,
+      server: { active: false, enabled: false },
+      ...(letIn !== undefined && { letIn: { by: letIn, ports: ports(hidden) } }),
+    })
+    // As they are in the journal.
+    const changes = steps.now.flatMap((step) =>
+      step.kind !== 'file' && step.inverse !== undefined
+        ? [{ what: step.about, inverse: { kind: 'run', argv: step.inverse } as const }]
+        : [],
+    )
+    const tables = parseListing(OURS + rules)
+    const found = judgeAfterUninstall(
+      changes,
+      { tables, unread: [] },
+      { table: DEFAULT_TABLE, ipv6: true, ports: ports(hidden), ssh: ports('tcp/22') },
+    )
+    assert.deepEqual([found.ports.map(({ state }) => state), found.locksOut], [states, locksOut])
+  })
