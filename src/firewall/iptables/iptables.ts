@@ -6,13 +6,10 @@
  */
 import type { Grant, GrantId, LiveGrant } from '../../access/grant.ts'
 import {
-  type ChainPlace,
-  type ChainRole,
   type ChainsShape,
   DEFAULT_FIREWALL_PROGRAM,
   DEFAULT_MAX_RULES,
   defaultChains,
-  type TableName,
 } from '../../config/server/firewall-settings.ts'
 import type { AddressFamily } from '../../packet/address.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
@@ -32,30 +29,20 @@ import type {
 } from '../firewall.ts'
 import type { LeftPort } from '../host/after-removal.ts'
 import type { Finding, PortsInUse } from '../host/findings.ts'
-import { type Watch, watchTable } from '../nftables/watch.ts'
+import {
+  chainsInstalled,
+  chainWithStrangers,
+  findingsOfHost,
+  listChains,
+  portsAfterRemoval,
+  removeOurChains,
+} from './inspect.ts'
+import { type Intervals, Lookout } from './lookout.ts'
+import { type Placed, PlacedRules } from './placed-rules.ts'
 import { type Programs, systemPrograms } from './programs.ts'
-import {
-  changeRules,
-  type End,
-  familyOfGrant,
-  LAST_SECOND,
-  lastSecondOf,
-  type Rule,
-  removeChains,
-  rewriteChains,
-  rolesOf,
-  rulesOf,
-} from './rules.ts'
-import {
-  jumpsTo,
-  markOf,
-  otherRules,
-  ownRules,
-  parseSave,
-  readOwnChains,
-  type SavedGrant,
-  type SavedTable,
-} from './save.ts'
+import { type End, familyOfGrant, LAST_SECOND, lastSecondOf, rulesOf } from './rules.ts'
+import { otherRules, readOwnChains, type SavedGrant } from './save.ts'
+import { FAMILIES, readTables, type SavedTables, tryRules } from './tables.ts'
 
 export interface IptablesOptions extends Partial<ChainsShape> {
   /** For tests. */
@@ -97,51 +84,22 @@ export function createIptablesFirewall(options: IptablesOptions = {}): KernelFir
 /** Changes of the wall clock are looked for this often, and so is what other programs did to our rules. */
 const CLOCK_INTERVAL = milliseconds(5_000)
 const LOOK_INTERVAL = milliseconds(60_000)
-const LOOKS_APART = milliseconds(1_000)
-/** No table has this name: every change is one of others. */
-const NO_TABLE = '' as TableName
 /** A wall clock that moved by more than this moves the ends of rules. */
 const CLOCK_JUMP = milliseconds(1_000)
-/** The longest wait of a timer of Node.js. */
-const LONGEST_WAIT = 2 ** 31 - 1
-const REPAIR_AGAIN_AFTER = milliseconds(1_000)
-const FAMILIES: readonly AddressFamily[] = [4, 6]
-/** A chain that no packet meets: a start tries there what rules of ours need. */
-const TRIAL_CHAIN = 'GHOSTPORT_TRIAL'
-
-/** How often to look, in milliseconds. */
-interface Intervals {
-  readonly look: number
-  readonly clock: number
-}
-
-/** The rules of a grant that are in the kernel. */
-interface Placed {
-  readonly family: AddressFamily
-  readonly rules: readonly Rule[]
-  readonly until: Instant
-}
 
 class Chains implements KernelFirewall {
   readonly #programs: Programs
   readonly #shape: ChainsShape
   readonly #book: Book
   readonly #clocks: Clocks
-  readonly #every: Intervals
-  readonly #placed = new Map<GrantId, Placed>()
-  /** The chains that exist, with their jumps, as far as is known. */
-  readonly #roles: Readonly<Record<AddressFamily, Set<ChainRole>>> = { 4: new Set(), 6: new Set() }
+  readonly #placed: PlacedRules
+  readonly #lookout: Lookout
   /** Why there are no rules of this family. */
   readonly #unusable = new Map<AddressFamily, FirewallFailure>()
   #kept: Kept = { grants: [], lost: 0 }
   #installed = false
   /** Changes run one after the other. */
   #queue: Promise<unknown> = Promise.resolve()
-  #end: NodeJS.Timeout | undefined
-  #intervals: NodeJS.Timeout[] = []
-  #watch: Watch | undefined
-  #soon: NodeJS.Timeout | undefined
-  #looked = Number.NEGATIVE_INFINITY
   /** Wall clock less boot clock when the rules were written. */
   #offset = 0
   #listeners: FirewallListeners = { onMended: () => {} }
@@ -150,10 +108,19 @@ class Chains implements KernelFirewall {
 
   constructor(programs: Programs, shape: ChainsShape, clocks: Clocks, intervals: Intervals) {
     this.#programs = programs
-    this.#every = intervals
     this.#shape = shape
     this.#book = new Book(shape.maxGrants)
     this.#clocks = clocks
+    this.#placed = new PlacedRules(programs, shape, (isAsked) => {
+      const entries = this.#book.live(this.#now()).filter(({ grant }) => isAsked(grant))
+      return new Map(entries.map((entry) => [entry.grant.id, this.#place(entry)]))
+    })
+    this.#lookout = new Lookout(intervals, {
+      look: () => this.#look(),
+      followClock: () => this.#followClock(),
+      sweep: () => this.#sweep(),
+      now: () => this.#now(),
+    })
     this.#offset = this.#offsetNow()
   }
 
@@ -178,7 +145,7 @@ class Chains implements KernelFirewall {
       else this.#restore(grants, lost)
       for (const family of FAMILIES) {
         const strangers = this.#shape.flushAtStart ? 'go' : 'stay'
-        const written = this.#unusable.has(family) ? ok(undefined) : await this.#rewrite(family, strangers)
+        const written = this.#unusable.has(family) ? ok(undefined) : await this.#placed.rewrite(family, strangers)
         if (!written.ok) return written
       }
       this.#installed = true
@@ -229,124 +196,51 @@ class Chains implements KernelFirewall {
 
   watch(listeners: FirewallListeners): Result<void, FirewallFailure> {
     this.#listeners = listeners
-    this.#stopTimers()
-    this.#intervals = [
-      setInterval(() => this.#followClock(), this.#every.clock).unref(),
-      setInterval(() => void this.#look(), this.#every.look).unref(),
-    ]
-    this.#watch?.close()
-    // Tells of iptables-nft, where the kernel can tell. All else is seen by the interval.
-    const watch = watchTable(NO_TABLE, new Set(), { ours: () => {}, others: () => this.#lookSoon() })
-    this.#watch = watch.ok ? watch.value : undefined
+    this.#lookout.begin()
     this.#planEnd()
     return ok(undefined)
   }
 
-  async hostFindings(ports: PortsInUse): Promise<Result<readonly Finding[], FirewallFailure>> {
-    // Not loaded at the start: a server is ready before it judges its host.
-    const [{ hasIpv6 }, { findingsAround }, { rulesAround }] = await Promise.all([
-      import('../host/read-host.ts'),
-      import('../host/findings.ts'),
-      import('./host.ts'),
-    ])
-    const around = await rulesAround(this.#programs, this.#shape)
-    return around.ok ? ok(findingsAround(around.value, { ...ports, ipv6: hasIpv6() })) : around
+  hostFindings(ports: PortsInUse): Promise<Result<readonly Finding[], FirewallFailure>> {
+    return findingsOfHost(this.#programs, this.#shape, ports)
   }
 
   load(): undefined {
     return undefined
   }
 
-  async installed(): Promise<Result<Installed, FirewallFailure>> {
-    const { chains } = this.#shape
-    const tables = await this.#read(4, [chains.input.table])
-    if (!tables.ok) return tables
-    return ok({ kind: tables.value.get(chains.input.table)?.has(chains.input.chain) ? 'chains' : 'absent' })
+  installed(): Promise<Result<Installed, FirewallFailure>> {
+    return chainsInstalled(this.#programs, this.#shape)
   }
 
-  async foreignChain(): Promise<Result<string | undefined, FirewallFailure>> {
-    for (const family of FAMILIES) {
-      const tables = await this.#read(family)
-      if (!tables.ok) {
-        if (family === 4) return tables
-        continue
-      }
-      for (const [role, place] of this.#places()) {
-        const own = readOwnChains(tables.value, { [role]: place } as Record<ChainRole, ChainPlace>)
-        if (own.foreign > 0) return ok(place.chain)
-      }
-    }
-    return ok(undefined)
+  foreignChain(): Promise<Result<string | undefined, FirewallFailure>> {
+    return chainWithStrangers(this.#programs, this.#shape)
   }
 
-  async afterRemoval(ports: readonly ProtocolPort[]): Promise<Result<readonly LeftPort[], FirewallFailure>> {
-    const [{ hasIpv6 }, { afterRemoval }, { rulesAround }] = await Promise.all([
-      import('../host/read-host.ts'),
-      import('../host/after-removal.ts'),
-      import('./host.ts'),
-    ])
-    const around = await rulesAround(this.#programs, this.#shape)
-    return around.ok ? ok(afterRemoval(around.value.stranger, { ipv6: hasIpv6(), ports })) : around
+  afterRemoval(ports: readonly ProtocolPort[]): Promise<Result<readonly LeftPort[], FirewallFailure>> {
+    return portsAfterRemoval(this.#programs, this.#shape, ports)
   }
 
   async lookAlikes(): Promise<Result<readonly string[], FirewallFailure>> {
     return ok([])
   }
 
-  async listing(which: RulesToList): Promise<Result<string, FirewallFailure>> {
-    let text = ''
-    for (const family of FAMILIES) {
-      const tables = await this.#read(family)
-      if (!tables.ok) {
-        if (family === 4) return tables
-        continue
-      }
-      for (const [table, chains] of tables.value) {
-        const ours = this.#places().flatMap(([, place]) =>
-          place.table === table && chains.has(place.chain) ? [place.chain] : [],
-        )
-        for (const chain of which === 'all' ? [''] : ours) {
-          const listed = await this.#programs.list(family, table, chain)
-          if (!listed.ok) return listed
-          text += `${family === 4 ? 'iptables' : 'ip6tables'}, table ${table}:\n${listed.value}\n`
-          if (which === 'commands')
-            for (const rule of chains.get(chain) ?? []) {
-              const how = this.#shape.prepend && ownRules([rule]).length > 0 ? '-I' : '-A'
-              text += `${family === 4 ? 'iptables' : 'ip6tables'} -t ${table} ${how} ${chain} ${rule.words.join(' ')}\n`
-            }
-        }
-      }
-    }
-    return ok(text)
+  listing(which: RulesToList): Promise<Result<string, FirewallFailure>> {
+    return listChains(this.#programs, this.#shape, which)
   }
 
   uninstall(): Promise<Result<void, FirewallFailure>> {
     this.#installed = false
     return this.#inTurn(async () => {
-      for (const family of FAMILIES) {
-        const tables = await this.#read(family)
-        if (!tables.ok) {
-          if (family === 4) return tables
-          continue
-        }
-        const places = this.#places().flatMap(([, place]) =>
-          tables.value.get(place.table)?.has(place.chain)
-            ? [{ ...place, jumps: jumpsTo(tables.value, place).jumps }]
-            : [],
-        )
-        const batch = removeChains(places)
-        const removed = batch.isEmpty ? ok(undefined) : await this.#programs.restore(family, String(batch))
-        if (!removed.ok) return removed
-        this.#roles[family].clear()
-      }
-      this.#placed.clear()
-      return ok(undefined)
+      const removed = await removeOurChains(this.#programs, this.#shape, (family) => this.#placed.forgetChains(family))
+      if (removed.ok) this.#placed.forgetRules()
+      return removed
     })
   }
 
   async close(): Promise<void> {
     const wasInstalled = this.#installed
-    this.#stopTimers()
+    this.#lookout.stop()
     if (wasInstalled && this.#shape.flushAtEnd) await this.uninstall()
     this.#installed = false
     await this.#queue
@@ -396,76 +290,12 @@ class Chains implements KernelFirewall {
       touched.add(id)
       for (const entry of [...ousted, ...displaced]) touched.add(entry.grant.id)
     }
-    return await this.#settle(touched)
-  }
-
-  /** Makes the rules of these grants those that the book wants. */
-  async #settle(ids: Iterable<GrantId>): Promise<Result<void, FirewallFailure>> {
-    const now = this.#now()
-    const live = new Map(this.#book.live(now).map((entry) => [entry.grant.id, entry]))
-    const wanted = new Map<GrantId, Placed | undefined>()
-    for (const id of ids) {
-      const entry = live.get(id)
-      wanted.set(id, entry === undefined ? undefined : this.#place(entry))
-    }
-    const outcomes = await Promise.all(FAMILIES.map((family) => this.#settleFamily(family, wanted)))
-    return outcomes.find(({ ok }) => !ok) ?? ok(undefined)
-  }
-
-  async #settleFamily(
-    family: AddressFamily,
-    wanted: ReadonlyMap<GrantId, Placed | undefined>,
-  ): Promise<Result<void, FirewallFailure>> {
-    const added: Rule[] = []
-    const removed: Rule[] = []
-    const mine = [...wanted].filter(([id, to]) => (to ?? this.#placed.get(id))?.family === family)
-    for (const [id, to] of mine) {
-      const [before, after] = [this.#placed.get(id)?.rules ?? [], to?.rules ?? []]
-      added.push(...after.filter((rule) => !before.some((other) => isSame(rule, other))))
-      removed.push(...before.filter((rule) => !after.some((other) => isSame(rule, other))))
-    }
-    if (added.length + removed.length === 0) return ok(undefined)
-    const missing = [...rolesOf(added)].some((role) => !this.#roles[family].has(role))
-    const changed = missing
-      ? refuse('FIREWALL_REFUSED', 'a chain is missing')
-      : await this.#programs.restore(family, String(changeRules(this.#shape, added, removed)))
-    if (!changed.ok && changed.failure.code === 'FIREWALL_UNAVAILABLE') return changed
-    if (!changed.ok) return await this.#rewrite(family)
-    for (const [id, to] of mine) {
-      if (to === undefined) this.#placed.delete(id)
-      else this.#placed.set(id, to)
-    }
-    return ok(undefined)
-  }
-
-  /** Writes our rules of a family anew, from the book. @param strangers rules of others in our chains. */
-  async #rewrite(family: AddressFamily, strangers: 'stay' | 'go' = 'stay'): Promise<Result<void, FirewallFailure>> {
-    const entries = this.#book.live(this.#now()).filter(({ grant }) => familyOfGrant(grant) === family)
-    const placed = entries.map((entry) => [entry.grant.id, this.#place(entry)] as const)
-    const rules = placed.flatMap(([, { rules }]) => rules)
-    const tables = await this.#read(family)
-    if (!tables.ok) return tables
-    const roles = new Set<ChainRole>(['input', ...(this.#shape.output ? (['output'] as const) : []), ...rolesOf(rules)])
-    for (const [role, { table, chain }] of this.#places()) if (tables.value.get(table)?.has(chain)) roles.add(role)
-    const ordered = this.#places().flatMap(([role]) => (roles.has(role) ? [role] : []))
-    const batch = rewriteChains(this.#shape, ordered, rules, (place) => {
-      const { jumps, rules: hostRules } = jumpsTo(tables.value, place)
-      const found = tables.value.get(place.table)?.get(place.chain) ?? []
-      const own = ownRules(found)
-      const isShared = strangers === 'stay' && own.length < found.length
-      return { hasJump: jumps > 0, hostRules, removed: isShared ? own.map(({ text }) => text) : 'all' }
-    })
-    const written = await this.#programs.restore(family, String(batch))
-    if (!written.ok) return written
-    for (const role of roles) this.#roles[family].add(role)
-    for (const [id, { family: of }] of this.#placed) if (of === family) this.#placed.delete(id)
-    for (const [id, one] of placed) this.#placed.set(id, one)
-    return ok(undefined)
+    return await this.#placed.settle(touched)
   }
 
   async #rewriteBoth(): Promise<Result<void, FirewallFailure>> {
     const outcomes = await Promise.all(
-      FAMILIES.filter((family) => !this.#unusable.has(family)).map((family) => this.#rewrite(family)),
+      FAMILIES.filter((family) => !this.#unusable.has(family)).map((family) => this.#placed.rewrite(family)),
     )
     return outcomes.find(({ ok }) => !ok) ?? ok(undefined)
   }
@@ -477,30 +307,13 @@ class Chains implements KernelFirewall {
     const tables = await this.#read(family, [this.#shape.chains.input.table])
     if (!tables.ok) return tables
     if (this.#shape.check) {
-      const tried = await this.#try(family)
+      const tried = await tryRules(this.#programs, this.#shape.chains, family)
       if (!tried.ok) return tried
     }
     const all = await this.#read(family)
     if (!all.ok) return all
     this.#hostRules.set(family, otherRules(all.value, this.#shape.chains))
     return ok(readOwnChains(all.value, this.#shape.chains))
-  }
-
-  /** In a chain that no packet meets, since the kernel says no sooner what it lacks. */
-  async #try(family: AddressFamily): Promise<Result<void, FirewallFailure>> {
-    const { table } = this.#shape.chains.input
-    const matches = '-m comment --comment ghostport -m time --datestop 2001-01-01T00:00:00'
-    const rule = `-A ${TRIAL_CHAIN} -p tcp -m tcp --dport 1 ${matches} -m conntrack --ctstate DNAT -j ACCEPT`
-    const tried = await this.#programs.restore(family, `*${table}\n:${TRIAL_CHAIN} - [0:0]\n${rule}\nCOMMIT\n`)
-    if (!tried.ok) {
-      if (tried.failure.code === 'FIREWALL_UNAVAILABLE') return tried
-      return refuse(
-        'FIREWALL_UNAVAILABLE',
-        `iptables cannot make the rules that FIREWALL iptables needs (the matches comment, time and conntrack): ${tried.failure.detail}`,
-        { suggestion: 'FIREWALL nftables;' },
-      )
-    }
-    return await this.#programs.restore(family, `*${table}\n-F ${TRIAL_CHAIN}\n-X ${TRIAL_CHAIN}\nCOMMIT\n`)
   }
 
   #restore(grants: readonly SavedGrant[], unread: number): void {
@@ -525,25 +338,18 @@ class Chains implements KernelFirewall {
     return { family: familyOfGrant(grant), rules: rulesOf(grant, end, this.#shape), until }
   }
 
-  /** One timer, for the next grant to end: then its rules go, which the kernel does not match any more. */
   #planEnd(): void {
-    clearTimeout(this.#end)
-    if (!this.#installed || this.#placed.size === 0) return
-    let next = Number.POSITIVE_INFINITY
-    for (const { until } of this.#placed.values()) if (until < next) next = until
-    const wait = Math.min(Math.max(0, next - this.#now()), LONGEST_WAIT)
-    this.#end = setTimeout(() => void this.#sweep(), wait).unref()
+    this.#lookout.sweepAt(this.#installed ? this.#placed.nextEnd : undefined)
   }
 
   async #sweep(): Promise<void> {
     const swept = await this.#inTurn(async () => {
       if (!this.#installed) return ok(undefined)
-      const now = this.#now()
-      const ended = [...this.#placed].flatMap(([id, { until }]) => (until <= now ? [id] : []))
-      return ended.length === 0 ? ok(undefined) : await this.#settle(ended)
+      const ended = this.#placed.endedAt(this.#now())
+      return ended.size === 0 ? ok(undefined) : await this.#placed.settle(ended)
     })
     if (swept.ok) this.#planEnd()
-    else if (this.#installed) this.#end = setTimeout(() => void this.#sweep(), REPAIR_AGAIN_AFTER).unref()
+    else if (this.#installed) this.#lookout.sweepAgain()
   }
 
   /** The kernel ends rules by the wall clock. Where that was set, the ends are written anew. */
@@ -559,18 +365,11 @@ class Chains implements KernelFirewall {
     })
   }
 
-  /** At once, but not more often than once a second: our own changes are told of as well. */
-  #lookSoon(): void {
-    clearTimeout(this.#soon)
-    const wait = Math.max(0, this.#looked + LOOKS_APART - this.#now())
-    this.#soon = setTimeout(() => void this.#look(), wait).unref()
-  }
-
   /** Whether all that was written is still there. */
   async #look(): Promise<void> {
     await this.#inTurn(async () => {
       if (!this.#installed) return
-      this.#looked = this.#now()
+      this.#lookout.looking()
       const begun = this.#now()
       for (const family of FAMILIES) {
         if (this.#unusable.has(family)) continue
@@ -579,8 +378,8 @@ class Chains implements KernelFirewall {
         const others = otherRules(tables.value, this.#shape.chains)
         if (others !== this.#hostRules.get(family)) this.#listeners.onHostChange?.()
         this.#hostRules.set(family, others)
-        if (this.#isWhole(family, tables.value)) continue
-        const outcome = await this.#rewrite(family)
+        if (this.#placed.isWhole(family, tables.value)) continue
+        const outcome = await this.#placed.rewrite(family)
         const mended: Mended = {
           change: { what: 'rule', how: 'removed' },
           grants: this.#book.live(begun).length,
@@ -592,52 +391,14 @@ class Chains implements KernelFirewall {
     })
   }
 
-  #isWhole(family: AddressFamily, tables: ReadonlyMap<string, SavedTable>): boolean {
-    const { chains } = this.#shape
-    const wanted = new Map<ChainRole, string[]>()
-    for (const role of this.#roles[family]) wanted.set(role, [])
-    for (const placed of this.#placed.values())
-      if (placed.family === family)
-        for (const { role, text } of placed.rules) wanted.get(role)?.push(markOf(text.replaceAll('"', '').split(' ')))
-    return [...wanted].every(([role, marks]) => {
-      const found = tables.get(chains[role].table)?.get(chains[role].chain)
-      if (found === undefined || jumpsTo(tables, chains[role]).jumps === 0) return false
-      const there = ownRules(found).map(({ words }) => markOf(words))
-      return there.length === marks.length && there.toSorted().join('\n') === marks.toSorted().join('\n')
-    })
-  }
-
-  /** @param names default: the tables that chains of ours are in. */
-  async #read(
-    family: AddressFamily,
-    names: readonly string[] = [...new Set(Object.values(this.#shape.chains).map(({ table }) => table))],
-  ): Promise<Result<ReadonlyMap<string, SavedTable>, FirewallFailure>> {
-    const tables = new Map<string, SavedTable>()
-    for (const name of names) {
-      const saved = await this.#programs.save(family, name)
-      if (!saved.ok) return saved
-      for (const [table, contents] of parseSave(saved.value)) tables.set(table, contents)
-    }
-    return ok(tables)
-  }
-
-  #places(): readonly (readonly [ChainRole, ChainPlace])[] {
-    return Object.entries(this.#shape.chains) as [ChainRole, ChainPlace][]
+  #read(family: AddressFamily, names?: readonly string[]): Promise<Result<SavedTables, FirewallFailure>> {
+    return readTables(this.#programs, this.#shape.chains, family, names)
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#queue.then(work)
     this.#queue = done.catch(() => {})
     return done
-  }
-
-  #stopTimers(): void {
-    clearTimeout(this.#end)
-    clearTimeout(this.#soon)
-    this.#watch?.close()
-    this.#watch = undefined
-    for (const interval of this.#intervals) clearInterval(interval)
-    this.#intervals = []
   }
 
   #now(): Instant {
@@ -647,10 +408,6 @@ class Chains implements KernelFirewall {
   #offsetNow(): number {
     return this.#clocks.wall() - this.#clocks.boot()
   }
-}
-
-function isSame(one: Rule, other: Rule): boolean {
-  return one.role === other.role && one.text === other.text
 }
 
 const systemClocks: Clocks = {

@@ -1,0 +1,140 @@
+/**
+ * The rules that are in the kernel, and how they follow what is wanted: single rules are added and removed. If that
+ * fails, or a chain, a jump or a rule is missing, all rules of the family are written anew.
+ */
+import type { Grant, GrantId } from '../../access/grant.ts'
+import type { ChainRole, ChainsShape } from '../../config/server/firewall-settings.ts'
+import type { AddressFamily } from '../../packet/address.ts'
+import { ok, type Result, refuse } from '../../result.ts'
+import type { Instant } from '../book.ts'
+import type { FirewallFailure } from '../firewall.ts'
+import type { Programs } from './programs.ts'
+import { changeRules, familyOfGrant, type Rule, rewriteChains, rolesOf } from './rules.ts'
+import { jumpsTo, markOf, ownRules } from './save.ts'
+import { FAMILIES, placesOf, readTables, type SavedTables } from './tables.ts'
+
+/** The rules of a grant. */
+export interface Placed {
+  readonly family: AddressFamily
+  readonly rules: readonly Rule[]
+  readonly until: Instant
+}
+
+/** The live grants that are asked for, each with the rules that it needs. */
+export type Wanted = (isAsked: (grant: Grant) => boolean) => ReadonlyMap<GrantId, Placed>
+
+export class PlacedRules {
+  readonly #programs: Programs
+  readonly #shape: ChainsShape
+  readonly #wanted: Wanted
+  readonly #placed = new Map<GrantId, Placed>()
+  /** The chains that exist, with their jumps, as far as is known. */
+  readonly #roles: Readonly<Record<AddressFamily, Set<ChainRole>>> = { 4: new Set(), 6: new Set() }
+
+  constructor(programs: Programs, shape: ChainsShape, wanted: Wanted) {
+    this.#programs = programs
+    this.#shape = shape
+    this.#wanted = wanted
+  }
+
+  /** Makes the rules of these grants those that are wanted. Both families at once. */
+  async settle(ids: ReadonlySet<GrantId>): Promise<Result<void, FirewallFailure>> {
+    const live = this.#wanted(({ id }) => ids.has(id))
+    const wanted = new Map([...ids].map((id) => [id, live.get(id)] as const))
+    const outcomes = await Promise.all(FAMILIES.map((family) => this.#settleFamily(family, wanted)))
+    return outcomes.find(({ ok }) => !ok) ?? ok(undefined)
+  }
+
+  async #settleFamily(
+    family: AddressFamily,
+    wanted: ReadonlyMap<GrantId, Placed | undefined>,
+  ): Promise<Result<void, FirewallFailure>> {
+    const added: Rule[] = []
+    const removed: Rule[] = []
+    const mine = [...wanted].filter(([id, to]) => (to ?? this.#placed.get(id))?.family === family)
+    for (const [id, to] of mine) {
+      const [before, after] = [this.#placed.get(id)?.rules ?? [], to?.rules ?? []]
+      added.push(...after.filter((rule) => !before.some((other) => isSame(rule, other))))
+      removed.push(...before.filter((rule) => !after.some((other) => isSame(rule, other))))
+    }
+    if (added.length + removed.length === 0) return ok(undefined)
+    const missing = [...rolesOf(added)].some((role) => !this.#roles[family].has(role))
+    const changed = missing
+      ? refuse('FIREWALL_REFUSED', 'a chain is missing')
+      : await this.#programs.restore(family, String(changeRules(this.#shape, added, removed)))
+    if (!changed.ok && changed.failure.code === 'FIREWALL_UNAVAILABLE') return changed
+    if (!changed.ok) return await this.rewrite(family)
+    for (const [id, to] of mine) {
+      if (to === undefined) this.#placed.delete(id)
+      else this.#placed.set(id, to)
+    }
+    return ok(undefined)
+  }
+
+  /** Writes our rules of a family anew. @param strangers rules of others in our chains. */
+  async rewrite(family: AddressFamily, strangers: 'stay' | 'go' = 'stay'): Promise<Result<void, FirewallFailure>> {
+    const placed = this.#wanted((grant) => familyOfGrant(grant) === family)
+    const rules = [...placed.values()].flatMap(({ rules }) => rules)
+    const { chains, output } = this.#shape
+    const tables = await readTables(this.#programs, chains, family)
+    if (!tables.ok) return tables
+    const roles = new Set<ChainRole>(['input', ...(output ? (['output'] as const) : []), ...rolesOf(rules)])
+    for (const [role, { table, chain }] of placesOf(chains)) if (tables.value.get(table)?.has(chain)) roles.add(role)
+    const ordered = placesOf(chains).flatMap(([role]) => (roles.has(role) ? [role] : []))
+    const batch = rewriteChains(this.#shape, ordered, rules, (place) => {
+      const { jumps, rules: hostRules } = jumpsTo(tables.value, place)
+      const found = tables.value.get(place.table)?.get(place.chain) ?? []
+      const own = ownRules(found)
+      const isShared = strangers === 'stay' && own.length < found.length
+      return { hasJump: jumps > 0, hostRules, removed: isShared ? own.map(({ text }) => text) : 'all' }
+    })
+    const written = await this.#programs.restore(family, String(batch))
+    if (!written.ok) return written
+    for (const role of roles) this.#roles[family].add(role)
+    for (const [id, { family: of }] of this.#placed) if (of === family) this.#placed.delete(id)
+    for (const [id, one] of placed) this.#placed.set(id, one)
+    return ok(undefined)
+  }
+
+  /** Whether all that was written is still there, and nothing else that looks like it. */
+  isWhole(family: AddressFamily, tables: SavedTables): boolean {
+    const { chains } = this.#shape
+    const wanted = new Map<ChainRole, string[]>()
+    for (const role of this.#roles[family]) wanted.set(role, [])
+    for (const placed of this.#placed.values())
+      if (placed.family === family)
+        for (const { role, text } of placed.rules) wanted.get(role)?.push(markOf(text.replaceAll('"', '').split(' ')))
+    return [...wanted].every(([role, marks]) => {
+      const found = tables.get(chains[role].table)?.get(chains[role].chain)
+      if (found === undefined || jumpsTo(tables, chains[role]).jumps === 0) return false
+      const there = ownRules(found).map(({ words }) => markOf(words))
+      return there.length === marks.length && there.toSorted().join('\n') === marks.toSorted().join('\n')
+    })
+  }
+
+  /** When the next of them ends; undefined if there are none. */
+  get nextEnd(): Instant | undefined {
+    let next: Instant | undefined
+    for (const { until } of this.#placed.values()) if (next === undefined || until < next) next = until
+    return next
+  }
+
+  /** Grants that ended, with rules that are still in the kernel. It does not match them any more. */
+  endedAt(now: Instant): ReadonlySet<GrantId> {
+    return new Set([...this.#placed].flatMap(([id, { until }]) => (until <= now ? [id] : [])))
+  }
+
+  /** The chains of a family were removed. */
+  forgetChains(family: AddressFamily): void {
+    this.#roles[family].clear()
+  }
+
+  /** All rules were removed. */
+  forgetRules(): void {
+    this.#placed.clear()
+  }
+}
+
+function isSame(one: Rule, other: Rule): boolean {
+  return one.role === other.role && one.text === other.text
+}
