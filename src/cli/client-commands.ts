@@ -2,7 +2,17 @@
 import type { CommandTable } from './command.ts'
 import { commands } from './commands.ts'
 
-const OF_CLIENT: ReadonlySet<string> = new Set(['knock', 'ssh', 'proxy', 'exec', 'keygen', 'completions', 'version'])
+const OF_CLIENT: ReadonlySet<string> = new Set([
+  'knock',
+  'ssh',
+  'proxy',
+  'exec',
+  'keygen',
+  'doctor',
+  'bugreport',
+  'completions',
+  'version',
+])
 /** The help lists the commands of its own package. */
 const OF_BOTH = 'help'
 

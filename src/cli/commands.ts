@@ -23,6 +23,7 @@ export const commands: CommandTable = {
   unit: { summary: 'print a unit for systemd that runs the server', load: () => import('./unit.ts') },
   policy: { summary: 'give a host without a policy one that drops by default', load: () => import('./policy.ts') },
   status: { summary: 'show what a running server has open', load: () => import('./status.ts') },
+  bugreport: { summary: 'print what helps to mend a fault, and no secret', load: () => import('./bugreport.ts') },
   doctor: { summary: 'say what is wrong on this host, and what mends it', load: () => import('./doctor.ts') },
   completions: { summary: 'print completions for bash, zsh or fish', load: () => import('./completions.ts') },
   help: { summary: 'show this text, or the help of one command', load: loadHelp },

@@ -8,6 +8,7 @@ import { clientConfig } from './checks/client-config.ts'
 import { clientKeys } from './checks/client-keys.ts'
 import { clock, clockBattery, peerClock, serverClock } from './checks/clock.ts'
 import { config } from './checks/config.ts'
+import { deadMan } from './checks/dead-man.ts'
 import { disk } from './checks/disk.ts'
 import { dns } from './checks/dns.ts'
 import { dockerPorts } from './checks/docker.ts'
@@ -28,6 +29,7 @@ export const checks: readonly Check[] = [
   config,
   permissions,
   unit,
+  deadMan,
   running,
   capture,
   hostRules,

@@ -6,6 +6,7 @@ import { type FactName, factNames, type HostFacts, lookAtFacts } from '../facts.
 import { lookAtCapture } from './looks/capture-probe.ts'
 import { lookAtClientStanzas } from './looks/client-stanzas.ts'
 import { lookAtConfiguration } from './looks/configuration.ts'
+import { lookAtDeadMan } from './looks/dead-man.ts'
 import { lookAtHostRules } from './looks/host-rules.ts'
 import { lookAtNode } from './looks/node.ts'
 import { lookAtReplaySpace } from './looks/replay-space.ts'
@@ -28,6 +29,7 @@ const looks = {
   tableOwner: lookAtTableOwner,
   clientStanzas: lookAtClientStanzas,
   servers: lookAtServers,
+  deadMan: lookAtDeadMan,
 } as const satisfies Readonly<Record<string, (subject: Subject) => unknown>>
 
 type OwnFacts = { readonly [Name in keyof typeof looks]: Awaited<ReturnType<(typeof looks)[Name]>> }

@@ -14,6 +14,7 @@ import type { DoctorFacts } from '../doctor-facts.ts'
 import { differencesOf, filesOf } from '../looks/unit-file.ts'
 import { NODE_SUPPORT_ENDS } from '../node-support.ts'
 import { clock, clockBattery, peerClock, serverClock } from './clock.ts'
+import { judgeDeadMan } from './dead-man.ts'
 import { twoManagers } from './managers.ts'
 import { judgeNode } from './node.ts'
 import { unit } from './unit.ts'
@@ -220,5 +221,23 @@ describe('TWO_MANAGERS', () => {
   ] as const)
     it(what, () => {
       assert.match(asked(twoManagers.judge, facts), pattern)
+    })
+})
+
+describe('DEAD_MAN', () => {
+  const at = Date.parse('2026-11-26T04:00:00Z') / 1000
+  for (const [what, waiting, pattern] of [
+    ['nothing waits', undefined, /^good: nothing waits$/],
+    [
+      'armed',
+      { planned: at, armed: at + 1 },
+      /^warning: .* taken back at 2026-11-26T04:00:01\.000Z.* \| ghostport init --confirm$/,
+    ],
+    ['postponed', { planned: at, armed: at + 300 }, /^error: the timer .* was postponed \| ghostport init --revert$/],
+    ['no timer', { planned: at }, /^error: .* no timer takes them back.* \| ghostport init --revert$/],
+    ['without a record', { armed: at }, /^warning/],
+  ] as const)
+    it(what, () => {
+      assert.match(told(judgeDeadMan(waiting)), pattern)
     })
 })

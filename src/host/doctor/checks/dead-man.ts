@@ -1,0 +1,60 @@
+/** Whether changes that nobody has confirmed are taken back, and when. */
+import { type Answer, defineCheck, ifKnown, judged } from '../check.ts'
+import type { DeadMan } from '../looks/dead-man.ts'
+
+/** How far apart the two times may be, in seconds: systemd's accuracy, and rounding. */
+const SLACK = 5
+
+export const deadMan = defineCheck({
+  code: 'DEAD_MAN',
+  side: 'server',
+  question: 'Is no change of “ghostport init” waiting for a confirmation?',
+  needs: ['deadMan'],
+  judge: ({ deadMan: fact }) => ifKnown(fact, judgeDeadMan),
+})
+
+export function judgeDeadMan(waiting: DeadMan | undefined): Answer {
+  if (waiting === undefined) return judged([], 'nothing waits')
+  const { planned, armed } = waiting
+  const confirm = { command: 'ghostport init --confirm' }
+  if (armed === undefined)
+    return judged(
+      [
+        {
+          severity: 'error',
+          text: 'changes of “ghostport init” are not confirmed, and no timer takes them back. A reboot would',
+          evidence: ['ghostport-undo.timer is not active'],
+          cure: { command: 'ghostport init --revert' },
+        },
+      ],
+      '',
+    )
+  const at = timeOf(armed)
+  if (planned !== undefined && armed > planned + SLACK)
+    return judged(
+      [
+        {
+          severity: 'error',
+          text: 'the timer that takes unconfirmed changes back was postponed',
+          evidence: [`it was set for ${timeOf(planned)}`, `systemd says ${at}`],
+          cure: { command: 'ghostport init --revert' },
+        },
+      ],
+      '',
+    )
+  return judged(
+    [
+      {
+        severity: 'warning',
+        text: `changes of “ghostport init” are taken back at ${at}, unless a knock confirms them`,
+        evidence: [`ghostport-undo.timer ends at ${at}`],
+        cure: confirm,
+      },
+    ],
+    '',
+  )
+}
+
+function timeOf(seconds: number): string {
+  return new Date(seconds * 1000).toISOString()
+}
