@@ -1,8 +1,11 @@
 /**
- * Messages on their way to a web server, one after the other, and each again if it fails: after 1, 4, 16, 64 and 256
- * seconds. The queue is bounded: a server that is away for long costs the messages of that time, and no memory.
+ * Messages on their way to a web server, and each again if it fails: after 1, 4, 16, 64 and 256 seconds. Those of one
+ * stanza go one after the other. A message that the server does not take delays only those of the same stanza. The
+ * queue is bounded: a server that is away for long costs the messages of that time, and no memory. No stanza fills it
+ * alone.
  */
 import { type Milliseconds, milliseconds } from '../units.ts'
+import { Lanes } from './lanes.ts'
 
 /** What became of one try. `final`: the server has refused it, and would again. */
 export type Tried = { readonly how: 'delivered' } | { readonly how: 'failed' | 'final'; readonly why: string }
@@ -14,15 +17,14 @@ export interface DeliveryCounts {
   readonly why?: string
 }
 
-const MOST_WAITING = 256
+const LIMITS = { running: 8, runningOfShare: 1, waiting: { most: 256, mostOfShare: 128 } }
 const DELAYS: readonly Milliseconds[] = [1000, 4000, 16_000, 64_000, 256_000].map(milliseconds)
 
 export class DeliveryQueue<Message> {
   readonly #send: (message: Message) => Promise<Tried>
   readonly #onChange: (counts: DeliveryCounts) => void
   readonly #delays: readonly Milliseconds[]
-  readonly #waiting: Message[] = []
-  #isBusy = false
+  readonly #lanes = new Lanes(LIMITS)
   #counts: DeliveryCounts = { delivered: 0, failed: 0, dropped: 0 }
 
   /** @param send must not reject. @param delays between the tries. */
@@ -36,24 +38,15 @@ export class DeliveryQueue<Message> {
     this.#delays = delays
   }
 
-  push(message: Message): void {
-    if (this.#waiting.length >= MOST_WAITING) {
-      this.#count({ ...this.#counts, dropped: this.#counts.dropped + 1 })
-      return
-    }
-    this.#waiting.push(message)
-    if (!this.#isBusy) void this.#work()
-  }
-
-  async #work(): Promise<void> {
-    this.#isBusy = true
-    for (let message = this.#waiting.shift(); message !== undefined; message = this.#waiting.shift()) {
+  /** @param share the stanza that the message is about. */
+  push(share: string, message: Message): void {
+    const hasRoom = this.#lanes.add(share, async () => {
       const tried = await this.#deliver(message)
       const { delivered, failed } = this.#counts
       if (tried.how === 'delivered') this.#count({ ...this.#counts, delivered: delivered + 1 })
       else this.#count({ ...this.#counts, failed: failed + 1, why: tried.why })
-    }
-    this.#isBusy = false
+    })
+    if (!hasRoom) this.#count({ ...this.#counts, dropped: this.#counts.dropped + 1 })
   }
 
   async #deliver(message: Message): Promise<Tried> {

@@ -1,18 +1,22 @@
 /**
- * How many programs run at once: some in all, and fewer of each stanza, so that one holder of a key cannot keep the
- * others out. The rest waits in the order of arrival.
+ * How much runs at once, of programs or deliveries: some in all, and fewer of each stanza, so that one holder of a key
+ * cannot keep the others out. The rest waits in the order of arrival.
  */
 
-/** Programs at once: in all, and of one share. */
+/** At once: in all, and of one share. */
 export interface LaneLimits {
   readonly running: number
   readonly runningOfShare: number
+  /** How many may wait. Absent: who adds them has a limit. */
+  readonly waiting?: { readonly most: number; readonly mostOfShare: number }
 }
 
 interface Waiting {
   readonly share: string
   readonly work: () => Promise<void>
 }
+
+const NO_LIMIT = { most: Number.POSITIVE_INFINITY, mostOfShare: Number.POSITIVE_INFINITY }
 
 export class Lanes {
   readonly #limits: LaneLimits
@@ -32,10 +36,15 @@ export class Lanes {
     return this.#waiting.length
   }
 
-  /** @param work must not reject. */
-  add(share: string, work: () => Promise<void>): void {
+  /** @param work must not reject. @returns false, and nothing is done, where too many wait. */
+  add(share: string, work: () => Promise<void>): boolean {
     this.#waiting.push({ share, work })
     this.#next()
+    const { most, mostOfShare } = this.#limits.waiting ?? NO_LIMIT
+    const ofShare = this.#waiting.reduce((count, waiting) => count + (waiting.share === share ? 1 : 0), 0)
+    if (this.#waiting.length <= most && ofShare <= mostOfShare) return true
+    this.#waiting.pop()
+    return false
   }
 
   /** Forgets what waits. */

@@ -68,7 +68,7 @@ describe('the queue of deliveries', () => {
       },
       delays,
     )
-    for (const message of ['a', 'b', 'c']) queue.push(message)
+    for (const message of ['a', 'b', 'c']) queue.push('ada', message)
     await delay(100)
     assert.deepEqual(sent, ['a', 'a', 'b', 'c', 'c', 'c'])
     assert.deepEqual(counts, { delivered: 1, failed: 2, dropped: 0, why: 'five' })
@@ -82,7 +82,23 @@ describe('the queue of deliveries', () => {
         counts = now
       },
     )
-    for (let i = 0; i < 300; i++) queue.push(i)
-    assert.equal(counts?.dropped, 300 - 257)
+    for (const share of ['a', 'b', 'c']) for (let i = 0; i < 100; i++) queue.push(share, i)
+    assert.equal(counts?.dropped, 300 - 3 - 256)
+  })
+
+  it('has room for the messages of each stanza, also where the server never takes those of another', async () => {
+    const sent: string[] = []
+    const queue = new DeliveryQueue<string>(
+      async (message) => {
+        sent.push(message)
+        return message.startsWith('noisy') ? new Promise(() => {}) : { how: 'delivered' }
+      },
+      () => {},
+      delays,
+    )
+    for (let i = 0; i < 1000; i++) queue.push('noisy', `noisy ${i}`)
+    for (const message of ['one', 'two', 'three']) queue.push('quiet', message)
+    await delay(20)
+    assert.deepEqual(sent, ['noisy 0', 'one', 'two', 'three'])
   })
 })

@@ -213,7 +213,7 @@ describe('command cycles', { skip: netnsUnavailable() }, () => {
       ['warning', 'exit', 3, 'failing'],
     )
     await cycle('closed', from)
-    assert.deepEqual(notes(), ['undone 1'])
+    assert.deepEqual(await noted(1), ['undone 1'])
     forget()
   })
 

@@ -26,7 +26,7 @@ export interface PcapFileCaptureOptions extends CaptureBounds {
   readonly fd: number
 }
 
-/** Frames that are read for one batch at most, of use or not. */
+/** Frames and other blocks that are read for one batch at most, of use or not. */
 const MOST_FRAMES = 1024
 /** The loopback interface is the only one that may have loopback addresses. */
 const ARRIVAL = { interfaceIndex: LOOPBACK_INDEX, isChecksumUnchecked: false }
@@ -78,7 +78,7 @@ export function pcapFileCapture(options: PcapFileCaptureOptions): Capture {
 function nextPacket(reader: FrameReader): CapturedPacket | 'none' | 'end' | CaptureFailure {
   const frame = reader.next()
   if (!frame.ok) return frame.failure
-  if (frame.value === undefined) return 'end'
+  if (frame.value === 'end' || frame.value === 'none') return frame.value
   const { linkType } = frame.value
   if (!isLinkTypeKnown(linkType))
     return { code: 'CAPTURE_FAILED', detail: `the file has frames of link type ${linkType}, which cannot be read` }

@@ -44,8 +44,12 @@ const BLOCK_OVERHEAD = 12
 
 /** Reads one frame at a time, in the order of the file. */
 export interface FrameReader {
-  /** @returns the next frame; undefined at the end of the file; CAPTURE_FAILED where the file is damaged or cut off. */
-  next(): Result<CapturedFrame | undefined, PcapFailure>
+  /**
+   * One step: a file may have any number of blocks without a frame, and the caller has other things to do.
+   * @returns the next frame; `none` for a block of another kind; `end` at the end of the file; CAPTURE_FAILED where
+   *   the file is damaged or cut off.
+   */
+  next(): Result<CapturedFrame | 'none' | 'end', PcapFailure>
 }
 
 /** @returns CAPTURE_FAILED for a file that is neither pcap nor pcapng. */
@@ -74,10 +78,10 @@ class PcapReader implements FrameReader {
     this.#format = format
   }
 
-  next(): Result<CapturedFrame | undefined, PcapFailure> {
+  next(): Result<CapturedFrame | 'end', PcapFailure> {
     const { little, recordHeader } = this.#format
     const header = this.#read(this.#at, recordHeader)
-    if (header.length === 0) return ok(undefined)
+    if (header.length === 0) return ok('end')
     if (header.length < recordHeader) return damaged(this.#at, 'the file ends within the header of a packet')
     const length = view(header).getUint32(8, little)
     if (length > LONGEST_FRAME) return damaged(this.#at, `a packet of ${length} bytes, more than any can have`)
@@ -104,15 +108,13 @@ class PcapngReader implements FrameReader {
     this.#read = read
   }
 
-  next(): Result<CapturedFrame | undefined, PcapFailure> {
-    for (;;) {
-      const block = this.#block()
-      if (!block.ok || block.value === undefined) return block.ok ? ok(undefined) : block
-      const frame = this.#frameIn(block.value)
-      if (!frame.ok) return frame
-      this.#at += block.value.length
-      if (frame.value !== undefined) return ok(frame.value)
-    }
+  next(): Result<CapturedFrame | 'none' | 'end', PcapFailure> {
+    const block = this.#block()
+    if (!block.ok) return block
+    if (block.value === undefined) return ok('end')
+    const frame = this.#frameIn(block.value)
+    if (frame.ok) this.#at += block.value.length
+    return frame
   }
 
   /** The block that begins here. A section header says the byte order of what follows, itself included. */
@@ -132,7 +134,7 @@ class PcapngReader implements FrameReader {
     return ok({ type, length })
   }
 
-  #frameIn({ type, length }: Block): Result<CapturedFrame | undefined, PcapFailure> {
+  #frameIn({ type, length }: Block): Result<CapturedFrame | 'none', PcapFailure> {
     switch (type) {
       case INTERFACE:
         return this.#addInterface(length)
@@ -149,12 +151,12 @@ class PcapngReader implements FrameReader {
       default:
         // Statistics, names, comments. Not read, but it must be there.
         return this.#read(this.#at + length - 4, 4).length === 4
-          ? ok(undefined)
+          ? ok('none')
           : damaged(this.#at, `the file ends within a block of ${length} bytes`)
     }
   }
 
-  #addInterface(length: number): Result<undefined, PcapFailure> {
+  #addInterface(length: number): Result<'none', PcapFailure> {
     const body = this.#read(this.#at + 8, 8)
     if (body.length < 8 || length < BLOCK_OVERHEAD + 8)
       return damaged(this.#at, 'the description of an interface is too short')
@@ -164,7 +166,7 @@ class PcapngReader implements FrameReader {
       linkType: view(body).getUint16(0, this.#little),
       snapLength: view(body).getUint32(4, this.#little),
     })
-    return ok(undefined)
+    return ok('none')
   }
 
   /** @param fixed bytes before the frame. @param fields the number of its interface, and the length of the frame. */
@@ -172,7 +174,7 @@ class PcapngReader implements FrameReader {
     length: number,
     fixed: number,
     fields: (body: DataView) => readonly [number, number],
-  ): Result<CapturedFrame | undefined, PcapFailure> {
+  ): Result<CapturedFrame, PcapFailure> {
     const room = length - BLOCK_OVERHEAD - fixed
     const body = this.#read(this.#at + 8, fixed)
     if (room < 0) return damaged(this.#at, 'a packet block is too short')

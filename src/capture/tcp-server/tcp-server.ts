@@ -144,12 +144,12 @@ class TcpServer implements Capture {
     const isFair = source !== undefined && hasRoom(this.#share, name)
     if (source === undefined || destination === undefined || !isFair) return this.#turnAway(fd)
     const origin = familyOf(source.address) === 4 ? source.address : maskAddress(source.address, 64)
-    const already = this.#ofOrigin.get(origin) ?? 0
-    if (already >= MOST_OF_SOURCE) return this.#turnAway(fd)
+    if (this.#countOf(origin) >= MOST_OF_SOURCE) return this.#turnAway(fd)
     const packets: CapturedPacket[] = []
     const [oldest] = this.#connections.values()
     if (this.#connections.size >= MOST_CONNECTIONS && oldest !== undefined) packets.push(...this.#complete(oldest))
-    this.#ofOrigin.set(origin, already + 1)
+    // Only now: the oldest may have been one of the same source.
+    this.#ofOrigin.set(origin, this.#countOf(origin) + 1)
     const connection: Connection = {
       fd,
       origin,
@@ -165,6 +165,10 @@ class TcpServer implements Capture {
     // The kernel waits for data before it hands a connection over.
     packets.push(...this.#read(connection))
     return packets
+  }
+
+  #countOf(origin: string): number {
+    return this.#ofOrigin.get(origin) ?? 0
   }
 
   #turnAway(fd: number): CapturedPacket[] {
@@ -217,7 +221,7 @@ class TcpServer implements Capture {
   #end({ fd, origin }: Connection): void {
     this.#native.close(fd)
     this.#connections.delete(fd)
-    const left = (this.#ofOrigin.get(origin) ?? 0) - 1
+    const left = this.#countOf(origin) - 1
     if (left > 0) this.#ofOrigin.set(origin, left)
     else this.#ofOrigin.delete(origin)
   }

@@ -26,7 +26,7 @@ const COMMANDS = { running: 16, runningOfShare: 4 }
 const OPENS = { running: 16, runningOfShare: 8 }
 /** Characters of a command line in a report. */
 const LONGEST_SHOWN = 2000
-const CLOSES = { running: 16, runningOfShare: 16 }
+const CLOSES = { running: 16, runningOfShare: 8 }
 
 /** What an executor needs. */
 export interface ExecutorParts {

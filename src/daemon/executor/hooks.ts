@@ -13,9 +13,10 @@ import type { Seconds } from '../../units.ts'
 import type { HookEvent } from '../link/hook-event.ts'
 import type { Post, Trust } from '../link/sender-protocol.ts'
 
-/** Programs at once, and events that may wait for them. */
-const PROGRAMS = { running: 4, runningOfShare: 4 }
-const MOST_WAITING = 256
+/** Programs at once, and events that may wait for them: in all, and of one stanza. */
+const PROGRAMS = { running: 4, runningOfShare: 3, waiting: { most: 256, mostOfShare: 128 } }
+
+const LONGEST_SHARE = 64
 
 export interface HooksParts {
   readonly run: (task: CycleTask & { readonly input: string }) => Promise<Ended>
@@ -67,18 +68,21 @@ export class Hooks {
     const { run, deliver, onEnded, onDropped, clock } = this.#parts
     const told = { version: 1, id: randomUUID(), host: hostname(), ...event }
     const { programs, runAs, webhook } = this.#config ?? {}
+    const share = shareOf(event)
     if (webhook !== undefined && this.#files !== undefined)
-      deliver({ url: webhook.url, message: signMessage(told, this.#files.key, clock.now(), told.id) })
+      deliver({ share, url: webhook.url, message: signMessage(told, this.#files.key, clock.now(), told.id) })
     const words = programs?.[event.event]
     const timeout = this.#timeout
     if (words === undefined || runAs === undefined || timeout === undefined) return
-    if (this.#lanes.waiting >= MOST_WAITING) {
-      onDropped(++this.#dropped)
-      return
-    }
     const task = { words, runAs, timeout, facts: variablesOf(event), input: `${jsonLine(told)}\n` }
-    this.#lanes.add('hooks', async () => onEnded(event.event, await run(task)))
+    const hasRoom = this.#lanes.add(share, async () => onEnded(event.event, await run(task)))
+    if (!hasRoom) onDropped(++this.#dropped)
   }
+}
+
+/** Some events name their stanza by its name, and some by its number. */
+function shareOf({ name, stanza }: HookEvent): string {
+  return (name ?? `${stanza ?? ''}`).slice(0, LONGEST_SHARE)
 }
 
 /** `GHOSTPORT_EVENT`, `GHOSTPORT_FOR` and so on; a list has commas. */

@@ -10,6 +10,8 @@ export type ToSender = Post | Trust
 
 /** A message to deliver. */
 export interface Post {
+  /** The stanza that it is about, by name or number: no stanza keeps the messages of another waiting. */
+  readonly share: string
   readonly url: string
   readonly message: SignedMessage
 }
@@ -47,6 +49,13 @@ const headers: Reader<Readonly<Record<string, string>>> = (value) =>
     ? (value as Record<string, string>)
     : undefined
 export const toSender: Reader<ToSender> = either(
-  record({ url: text({ max: 4096 }), message: record({ headers, body: text({ max: 64 * 1024 }) }, {}) }, {}),
+  record(
+    {
+      share: text({ max: 64 }),
+      url: text({ max: 4096 }),
+      message: record({ headers, body: text({ max: 64 * 1024 }) }, {}),
+    },
+    {},
+  ),
   record({ authorities: text({ max: LONGEST_AUTHORITIES }) }, {}),
 )

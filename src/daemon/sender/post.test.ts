@@ -8,11 +8,10 @@ import { after, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Certificate, makeAuthority, makeCertificate } from '../../../test/support/tls-certificate.ts'
 import { milliseconds } from '../../units.ts'
-import type { Post } from '../link/sender-protocol.ts'
 import { believe, post } from './post.ts'
 
 const message = { headers: { 'x-ghostport-event': 'grant' }, body: '{"event":"grant"}' }
-const to = (url: string): Post => ({ url, message })
+const to = (url: string) => ({ url, message })
 
 const servers: { close(): void; closeAllConnections?(): void }[] = []
 const sockets: Socket[] = []

@@ -24,7 +24,7 @@ export function believe(authorities: string): Believed {
 
 /** Never rejects. @param limit for the whole try, with the name, the handshake and the first line of the answer. */
 export function post(
-  { url, message: { headers, body } }: Post,
+  { url, message: { headers, body } }: Pick<Post, 'url' | 'message'>,
   believed: Believed = {},
   limit: Milliseconds = POST_TIME,
 ): Promise<Tried> {

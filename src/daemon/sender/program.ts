@@ -30,7 +30,7 @@ async function main(): Promise<void> {
         const order = toSender(value)
         if (order === undefined) continue
         if ('authorities' in order) believed = believe(order.authorities)
-        else queue.push(order)
+        else queue.push(order.share, order)
       }
     },
     onBroken: () => process.exit(70),

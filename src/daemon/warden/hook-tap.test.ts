@@ -54,12 +54,24 @@ test('ends are told: of grants, early ones with their reason, and of cycles, als
 test('refusals are limited, and the next one says how many were not told', () => {
   const { told, clock, tap, log } = tapped()
   for (let i = 0; i < 20; i++) tap.write('warning', 'knock', refused)
-  assert.equal(told.length, 5)
-  clock.now = 1000
+  assert.equal(told.length, 3)
+  clock.now = 2000
   tap.write('warning', 'refused', refused)
-  assert.equal(told.length, 6)
-  assert.deepEqual([told[5]?.event, told[5]?.untold, told[5]?.code], ['refusal', 15, 'ACCESS_PORT_DENIED'])
+  assert.equal(told.length, 4)
+  assert.deepEqual([told[3]?.event, told[3]?.untold, told[3]?.code], ['refusal', 17, 'ACCESS_PORT_DENIED'])
   assert.equal(log.records.length, 21)
+})
+
+test('refusals of one stanza do not hide those of another', () => {
+  const { told, clock, tap } = tapped()
+  for (let second = 0; second < 20; second++) {
+    clock.now = second * 1000
+    for (let i = 0; i < 50; i++) tap.write('warning', 'knock', refused)
+  }
+  const before = told.length
+  assert.ok(before <= 13, `${before}`)
+  tap.write('warning', 'knock', { ...refused, stanza: 7, name: 'bob' })
+  assert.deepEqual([told.length - before, told.at(-1)?.name], [1, 'bob'])
 })
 
 test('noise of the network is not told, nor is any other line', () => {

@@ -12,12 +12,16 @@ type Fields = { readonly [name: string]: LogField }
 
 /** Refusals that are told. Anybody can cause them, with a packet that was recorded. */
 const REFUSALS = { perSecond: 1, burst: 5 }
+/** Those of one stanza: so many packets of one do not hide those of another. */
+const REFUSALS_OF_STANZA = { perSecond: 0.5, burst: 3 }
 
 export class HookTap implements Log {
   readonly #log: Log
   readonly #tell: (event: HookEvent) => void
   readonly #now: () => Milliseconds
   readonly #refusals: TokenBucket
+  /** By number of the stanza. */
+  readonly #ofStanza = new Map<LogField, TokenBucket>()
   #untold = 0
 
   constructor(log: Log, tell: (event: HookEvent) => void, now: () => Milliseconds = monotonic) {
@@ -55,7 +59,11 @@ export class HookTap implements Log {
   }
 
   #refused(fields: Fields): Omit<HookEvent, 'time'> | undefined {
-    if (!this.#refusals.take(1, this.#now())) {
+    const now = this.#now()
+    const { stanza } = fields
+    const own = this.#ofStanza.get(stanza) ?? new TokenBucket(REFUSALS_OF_STANZA, now)
+    this.#ofStanza.set(stanza, own)
+    if (!own.take(1, now) || !this.#refusals.take(1, now)) {
       this.#untold++
       return undefined
     }
