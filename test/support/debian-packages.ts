@@ -1,4 +1,4 @@
-/** The Debian packages, built for a test: packed fast, and otherwise as users get them. */
+/** The Debian packages, built for a test: mostly packed fast, and otherwise as users get them. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -15,6 +15,8 @@ export interface Wanted {
   readonly architectures?: readonly Architecture[]
   /** Default: the project's. */
   readonly version?: string
+  /** Default: fast. */
+  readonly packing?: 'small' | 'fast'
   readonly environment?: Readonly<Record<string, string>>
 }
 
@@ -23,7 +25,7 @@ export const OWN_ARCHITECTURE: Architecture = process.arch === 'arm64' ? 'arm64'
 
 /** Builds them as `npm run deb` does. @param folder for the files. @throws Error with its output. */
 export function buildDebianPackages(folder: string, wanted: Wanted = {}): void {
-  const { packages = [], architectures = [], version, environment = {} } = wanted
+  const { packages = [], architectures = [], version, packing = 'fast', environment = {} } = wanted
   const words = [
     ...packages.flatMap((name) => ['--package', name]),
     ...architectures.flatMap((name) => ['--arch', name]),
@@ -31,7 +33,7 @@ export function buildDebianPackages(folder: string, wanted: Wanted = {}): void {
   ]
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    [join(root, 'scripts/deb.mjs'), '--fast', '--to', folder, ...words],
+    [join(root, 'scripts/deb.mjs'), ...(packing === 'fast' ? ['--fast'] : []), '--to', folder, ...words],
     { encoding: 'utf8', cwd: root, env: { ...process.env, ...environment } },
   )
   if (status !== 0) throw new Error(`npm run deb ended with ${status}\n${stdout}${stderr}`)
