@@ -1,7 +1,16 @@
 /** The files of one Debian package, laid out in a folder as they will be installed. */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { clientCommands } from '../../src/cli/client-commands.ts'
 import { fillUnit } from '../../src/cli/unit.ts'
@@ -81,15 +90,27 @@ function putPrograms(home: string, kind: Kind, version: string): void {
     ? readdirSync(join(dist, 'cli')).filter((file) => file !== 'ghostport-client.js')
     : neededBy(join(dist, 'cli'), Object.values(kind.starters))
   for (const file of programs) put(home, `dist/cli/${file}`, bundle(join(dist, 'cli', file)))
-  if (kind.hasServer)
-    for (const file of readdirSync(join(dist, 'daemon')).filter((name) => OF_SERVER.has(name)))
-      put(home, `dist/daemon/${file}`, bundle(join(dist, 'daemon', file)))
+  for (const file of startedBy(programs.map((program) => join(dist, 'cli', program))))
+    put(home, `dist/daemon/${file}`, bundle(join(dist, 'daemon', file)))
   const { name, license, type, engines } = JSON.parse(readFileSync(join(clone, 'package.json'), 'utf8'))
   put(home, 'package.json', `${JSON.stringify({ name, version, license, type, engines }, undefined, 2)}\n`)
 }
 
-/** The programs that the warden and its processes start. */
-const OF_SERVER: ReadonlySet<string> = new Set(['receiver.js', 'executor.js', 'sender.js', 'gnupg.js'])
+/** The other programs of the server, which a command or one of them starts: each names their files. */
+function startedBy(commands: readonly string[]): readonly string[] {
+  const found = new Set<string>()
+  const all = [...commands]
+  for (const file of all)
+    for (const [, name = ''] of readFileSync(file, 'utf8').matchAll(
+      /"(?:\.\.\/daemon|\.)\/([\w-]+\.js)", import\.meta\.url/g,
+    )) {
+      const program = join(clone, 'dist/daemon', name)
+      if (found.has(name) || !existsSync(program)) continue
+      found.add(name)
+      all.push(program)
+    }
+  return [...found].sort()
+}
 
 /** A bundle runs with our Node.js alone: it has no line for `env node`. */
 function bundle(file: string): string {
