@@ -355,6 +355,8 @@ complete -c ghostport -n '__fish_seen_subcommand_from policy' -l out -x -d 'wher
 complete -c ghostport -n '__fish_seen_subcommand_from policy' -l confirm -d 'install: keep the policy that is in force. Run it in a new session'
 complete -c ghostport -n '__fish_seen_subcommand_from policy' -l revert-after -x -d 'install: for how long it waits for a confirmation, 30 to 3600 (300)'
 complete -c ghostport -n '__fish_seen_subcommand_from policy' -l i-have-a-console -d 'install: there is another way in than ssh, such as the console of the provider'
+complete -c ghostport -n '__fish_seen_subcommand_from policy' -l from-outside -d 'audit: print the commands that scan this host; run them on another one'
+complete -c ghostport -n '__fish_seen_subcommand_from policy' -l scan-result -r -F -d 'audit: compare with the result of such a scan: nmap’s XML (-oX) or grepable text (-oG)'
 complete -c ghostport -n '__fish_seen_subcommand_from policy' -l json -d 'print one JSON object'
 complete -c ghostport -n '__fish_seen_subcommand_from policy' -s h -l help -d 'show this text'
 complete -c ghostport -n '__fish_seen_subcommand_from status' -s s -l socket -r -F -d 'the control socket (CONTROL_SOCKET; /run/ghostport/control.sock)'

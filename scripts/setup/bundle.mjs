@@ -22,6 +22,8 @@ const EXECUTOR = 'src/daemon/executor/program.ts'
 const SENDER = 'src/daemon/sender/program.ts'
 /** The program that it starts where GnuPG is configured. */
 const GNUPG = 'src/daemon/gnupg/program.ts'
+/** The program that `ghostport policy audit` asks the kernel with. */
+const PROBER = 'src/host/audit/prober.ts'
 /** Older Node.js versions must be able to load the starter, to report that they are too old. */
 const NODE = 'node22.13'
 const ANY_NODE = 'node18'
@@ -67,6 +69,7 @@ export async function bundlePrograms(folder) {
     program(EXECUTOR, 'daemon/executor.js'),
     program(SENDER, 'daemon/sender.js'),
     program(GNUPG, 'daemon/gnupg.js'),
+    program(PROBER, 'host/prober.js'),
   ])
 }
 

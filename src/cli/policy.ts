@@ -15,11 +15,15 @@ export const command = defineCommand({
     '  show     prints the policy as a file for nft. Changes nothing',
     '  install  puts it in force for five minutes. A new session keeps it with “install --confirm”; else it is taken back',
     '  remove   takes it away: the table, its file and its units',
+    '  audit    is this host filtered, over IPv4 and IPv6? By the rules, by the kernel itself, and by a scan from outside.',
+    '           Ports of --allow may be open. Exit status 0: filtered; 1: something is open, or answers differ; 2: not known',
   ],
   after: [
     'ghostport policy show --allow tcp/80,tcp/443',
     'ghostport policy install --allow tcp/80,tcp/443         now, for five minutes',
     'ghostport policy install --confirm                      in a new session: for good',
+    'ghostport policy audit --from-outside                   what to run on another host; then:',
+    'ghostport policy audit --scan-result ghostport-scan-4.xml --scan-result ghostport-scan-6.xml',
   ],
   run,
 })
@@ -45,6 +49,8 @@ async function run(line: ParsedCommandLine<typeof options>, terminal: Terminal):
       return (await import('./policy/install-policy.ts')).installPolicy(line.options, terminal)
     case 'remove':
       return (await import('./policy/install-policy.ts')).removeIt(line.options, terminal)
+    case 'audit':
+      return (await import('./policy/audit-policy.ts')).auditPolicy(line.options, terminal)
     default:
       return action satisfies never
   }

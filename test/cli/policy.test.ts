@@ -53,6 +53,9 @@ describe('ghostport policy', () => {
     [['install', '--revert-after', '5m'], /--revert-after: “5m” is not a number of seconds from 30 to 3600/],
     [['install', '--revert-after', '29'], /from 30 to 3600/],
     [['install', '--confirm', '--trust', 'wg0'], /--trust has no effect with --confirm/],
+    [['audit', '--trust', 'wg0'], /--trust has no effect with “policy audit”/],
+    [['audit', '--from-outside', '--allow', 'tcp/1'], /--allow has no effect with --from-outside/],
+    [['audit', '--allow', 'ssh'], /--allow: “ssh” is not a protocol and port/],
     [['show', '--out', 'udp'], /--out: “udp” is not a protocol and port/],
   ] as const)
     it(`refuses ${argv.join(' ') || 'no words at all'}`, () => refused(argv, 64, pattern))

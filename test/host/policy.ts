@@ -15,7 +15,10 @@ import { opensToKnocks, shutToStrangers, shutWhileItBoots } from './traffic.ts'
 /** @param length `short`: what each run of all tests has time for. */
 export function describePolicy(debian: DebianName, length: 'short' | 'long'): void {
   describe(`the policy of a host, on ${debian}`, { skip: hostLabUnavailable() }, () => {
-    const long = { skip: length === 'short' ? 'takes minutes' : false }
+    /** Takes a minute or more. */
+    const long = (name: string, test: () => Promise<void>): void => {
+      if (length === 'long') it(name, test)
+    }
     let lab: HostLab
     let session: Session
 
@@ -101,7 +104,7 @@ export function describePolicy(debian: DebianName, length: 'short' | 'long'): vo
       assert.equal(must('ls /run/ghostport-policy /etc/ghostport 2>/dev/null; true'), '')
     })
 
-    it('is taken back by a reboot while it is not confirmed', long, async () => {
+    long('is taken back by a reboot while it is not confirmed', async () => {
       const knocked = await knockedSession()
       await knocked.must('ghostport policy install')
       assert.equal(await isOpen(), false)
@@ -127,6 +130,17 @@ export function describePolicy(debian: DebianName, length: 'short' | 'long'): vo
       assert.doesNotMatch(must('ghostport serve --exit-parse-config 2>&1'), /warning/)
     })
 
+    it('is what the audit finds, by the rules and by the kernel', () => {
+      const { stdout, stderr } = lab.console('ghostport policy audit --json')
+      const { status, families, differences, opens, unknown } = JSON.parse(stdout)
+      assert.deepEqual([differences, opens, unknown, stderr], [[], [], [], ''])
+      assert.deepEqual(
+        families.map(({ filtered }: { filtered: string }) => filtered),
+        ['yes', 'yes'],
+      )
+      assert.equal(status, 0)
+    })
+
     it('outlives nftables.service, whose file flushes everything', async () => {
       for (const command of ['start', 'reload', 'restart', 'stop', 'start', 'restart']) {
         must(`systemctl ${command} nftables`)
@@ -137,7 +151,7 @@ export function describePolicy(debian: DebianName, length: 'short' | 'long'): vo
       await opensToKnocks(lab)
     })
 
-    it('is there before the network at each boot, also beside nftables.service', long, async () => {
+    long('is there before the network at each boot, also beside nftables.service', async () => {
       for (const command of ['disable', 'enable']) {
         must(`systemctl ${command} nftables`)
         await shutWhileItBoots(lab)
@@ -145,7 +159,7 @@ export function describePolicy(debian: DebianName, length: 'short' | 'long'): vo
       }
     })
 
-    it('goes back to the confirmed one where a change of it is not confirmed', long, async () => {
+    long('goes back to the confirmed one where a change of it is not confirmed', async () => {
       const knocked = await knockedSession()
       await knocked.must('ghostport policy install --allow tcp/22 --revert-after 30')
       assert.equal(await isOpen(), true)
@@ -170,7 +184,7 @@ export function describePolicy(debian: DebianName, length: 'short' | 'long'): vo
       assert.match(must('ghostport policy remove'), /There was no policy/)
     })
 
-    it('is refused beside ufw, with what to do there', long, async () => {
+    long('is refused beside ufw, with what to do there', async () => {
       must('ufw allow 22/tcp && ufw --force enable')
       const { status, stdout, stderr } = lab.console('ghostport policy install --allow tcp/80')
       assert.equal(status, 78)

@@ -7,6 +7,12 @@ export const options = {
   confirm: { help: 'install: keep the policy that is in force. Run it in a new session' },
   'revert-after': { value: 'SECONDS', help: 'install: for how long it waits for a confirmation, 30 to 3600 (300)' },
   'i-have-a-console': { help: 'install: there is another way in than ssh, such as the console of the provider' },
+  'from-outside': { help: 'audit: print the commands that scan this host; run them on another one' },
+  'scan-result': {
+    value: 'FILE',
+    repeatable: true,
+    help: 'audit: compare with the result of such a scan: nmap’s XML (-oX) or grepable text (-oG)',
+  },
   json: { help: 'print one JSON object' },
 } as const
 
@@ -18,6 +24,7 @@ export const ACTIONS = {
   show: [...POLICY, 'json'],
   install: [...POLICY, 'confirm', 'revert-after', 'i-have-a-console', 'json'],
   remove: ['json'],
+  audit: ['config-file', 'allow', 'from-outside', 'scan-result', 'json'],
 } as const satisfies Readonly<Record<string, readonly (keyof Given)[]>>
 
 export type Action = keyof typeof ACTIONS

@@ -18,7 +18,7 @@ import { lookWhatFits } from '../../host/policy/surroundings.ts'
 import { systemLooker } from '../../host/system-looker.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
-import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { type Failure, ok, type Result, refuse, type SourceLocation } from '../../result.ts'
 import { DEFAULT_CONFIG, fromHere } from '../server/config-source.ts'
 import type { OptionValues } from '../terminal/parse-command-line.ts'
 
@@ -66,6 +66,8 @@ export function choosePolicy(given: Given): Result<ChosenPolicy> {
   if (!wished.ok) return wished
   const server = serverSettings(given['config-file'])
   if (!server.ok) return server
+  const { conflict } = server.value
+  if (conflict !== undefined) return { ok: false, failure: conflict }
   const fits = lookWhatFits(systemLooker())
   const { reversePath = fits.reversePath, forward = fits.forward, allow, ...more } = wished.value
   const listened = server.value.listened.filter(
@@ -141,16 +143,22 @@ function word<const Word extends string>(
   return refuse('VALUE_INVALID', `${option}: “${text}” is not one of ${words.join(', ')}`, more)
 }
 
-interface FromServer {
+/** What the server’s settings say that matters here. */
+export interface FromServer {
+  /** Of nftables. */
   readonly table?: TableName
+  /** In gate mode. */
+  readonly protectedPorts: readonly ProtocolPort[]
   readonly mark: HostPolicy['mark']
+  /** Why no policy of ours goes with it. */
+  readonly conflict?: Failure<'CONFIG_CONFLICT'>
   /** Where sockets of ours wait for strangers. */
   readonly listened: readonly ProtocolPort[]
   readonly notes: readonly string[]
 }
 
 /** Without the file, and where it was not asked for: the defaults. */
-function serverSettings(asked: string | undefined): Result<FromServer> {
+export function serverSettings(asked: string | undefined): Result<FromServer> {
   const path = fromHere(asked ?? DEFAULT_CONFIG)
   if (!path.ok) return path
   const parsed = loadServerConfig(diskFiles(process.getuid?.() ?? 0), { server: path.value })
@@ -159,10 +167,10 @@ function serverSettings(asked: string | undefined): Result<FromServer> {
     if (!absent) return parsed
     const bits = `0x${DEFAULT_MARK.toString(16)}`
     const note = `${path.value} cannot be read (${parsed.failure.detail}): the policy lets in the usual mark, ${bits}`
-    return ok({ mark: DEFAULT_MARK, listened: [], notes: [note] })
+    return ok({ mark: DEFAULT_MARK, table: DEFAULT_TABLE, protectedPorts: [], listened: [], notes: [note] })
   }
   const { config, at } = parsed.value
-  return judgeServer(config, at)
+  return ok(fromServer(config, at))
 }
 
 /** The name of ghostport’s own table, as far as the usual settings can be read. */
@@ -171,30 +179,33 @@ export function ownTable(): TableName {
   return (server.ok ? server.value.table : undefined) ?? DEFAULT_TABLE
 }
 
-function judgeServer(
-  config: ServerConfig,
-  at: { readonly [name: string]: { readonly file: string; readonly line: number } | undefined },
-): Result<FromServer> {
-  const { firewall } = config
+function fromServer(
+  { firewall, captures }: ServerConfig,
+  at: { readonly [name: string]: SourceLocation | undefined },
+): FromServer {
   const located = (name: string) => (at[name] === undefined ? {} : { at: at[name] })
-  if (firewall.kind === 'iptables')
-    return refuse(
-      'CONFIG_CONFLICT',
-      'FIREWALL iptables opens ports by rules of iptables, and this policy drops them all the same: use FIREWALL nftables, or keep a policy made with iptables (docs/IPTABLES.md)',
-      located('FIREWALL'),
-    )
-  if (firewall.kind === 'nftables' && firewall.table === POLICY_TABLE)
-    return refuse(
-      'CONFIG_CONFLICT',
-      `NFT_TABLE ${firewall.table}: the policy has that table. Give ghostport’s own table another name`,
-      located('NFT_TABLE'),
-    )
+  const conflict =
+    firewall.kind === 'iptables'
+      ? refuse(
+          'CONFIG_CONFLICT',
+          'FIREWALL iptables opens ports by rules of iptables, and this policy drops them all the same: use FIREWALL nftables, or keep a policy made with iptables (docs/IPTABLES.md)',
+          located('FIREWALL'),
+        ).failure
+      : firewall.kind === 'nftables' && firewall.table === POLICY_TABLE
+        ? refuse(
+            'CONFIG_CONFLICT',
+            `NFT_TABLE ${firewall.table}: the policy has that table. Give ghostport’s own table another name`,
+            located('NFT_TABLE'),
+          ).failure
+        : undefined
   const relayed =
     firewall.kind === 'relay' ? firewall.listeners.map(({ port }) => ({ protocol: 'tcp' as const, port })) : []
-  return ok({
+  return {
     mark: firewall.kind === 'nftables' ? firewall.mark : DEFAULT_MARK,
     ...(firewall.kind === 'nftables' && { table: firewall.table }),
-    listened: [...socketPorts(config.captures), ...relayed],
+    protectedPorts: firewall.kind === 'nftables' && firewall.mode.kind === 'gate' ? firewall.mode.protectedPorts : [],
+    listened: [...socketPorts(captures), ...relayed],
     notes: [],
-  })
+    ...(conflict !== undefined && { conflict }),
+  }
 }

@@ -100,6 +100,11 @@ export const matchers: readonly (readonly [RegExp, Make])[] = [
     value('fib daddr type'),
     values((text) => (probe) => (probe.from === 'neighbour' ? 'unknown' : grade(text === 'local' || text === '2'))),
   ],
+  // The source of a peer is never an address of this host, nor one of no single host.
+  [
+    value('fib saddr type'),
+    values((text) => (probe) => (probe.from === 'self' ? 'unknown' : grade(text === 'unicast' || text === '1'))),
+  ],
   // Packets of our peers arrive on the interface that the answer leaves by; otherwise no connection comes about.
   [/^fib saddr [a-z. ]+? oif (missing|0)\b/, () => () => 'no'],
   [/^fib saddr [a-z. ]+? oif (exists|!= 0)/, () => () => 'yes'],
