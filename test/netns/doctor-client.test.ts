@@ -3,8 +3,8 @@
  *
  *   client 10.9.0.1 ── 10.9.0.2 and 192.0.2.10 server
  *
- * The server’s names, in an /etc/hosts that only the client sees: `door.test` is 192.0.2.10; `six.test` is 2001:db8::10,
- * and there is no way to it.
+ * The server’s names, in an /etc/hosts that only the client sees: `door.test` is 192.0.2.10. `six.test` is
+ * 2001:db8::10, and there is no way to it.
  */
 import assert from 'node:assert/strict'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'

@@ -79,7 +79,7 @@ describe('a server in gate mode', () => {
       if (says === undefined) assert.equal(notice, undefined)
       else {
         assert.match(notice?.text ?? '', says)
-        assert.match(notice?.text ?? '', /do: ghostport unit --gate > .* && systemctl enable ghostport-gate$/)
+        assert.match(notice?.cure ?? '', /^ghostport unit --gate > .* && systemctl enable ghostport-gate$/)
         assert.deepEqual(notice?.at, { file: 'fwknopd.conf', line: 1 })
       }
     })

@@ -85,8 +85,8 @@ export function bootGateNotices(
   if (problem === undefined) return []
   const cure = `ghostport unit --gate > ${GATE_UNIT} && systemctl daemon-reload && systemctl enable ghostport-gate`
   const location = at.FIREWALL_MODE
-  const text = `FIREWALL_MODE gate: ${problem}\n    do: ${cure}`
-  return [{ level: 'warning', text, ...(location === undefined ? {} : { at: location }) }]
+  const text = `FIREWALL_MODE gate: ${problem}`
+  return [{ level: 'warning', text, cure, ...(location === undefined ? {} : { at: location }) }]
 }
 
 /** The commands that a unit gives to nft. */

@@ -7,8 +7,12 @@ import { formatCapturePort } from '../../config/server/spa-ports.ts'
 import type { Log, LogField } from '../../log.ts'
 
 export function logNotices(notices: LoadedConfig['notices'], log: Log): void {
-  for (const { level, text, at } of notices)
-    log.write(level, 'notice', { text, ...(at && { file: at.file, line: at.line }) })
+  for (const { level, text, cure, at } of notices)
+    log.write(level, 'notice', {
+      text,
+      ...(cure !== undefined && { cure }),
+      ...(at && { file: at.file, line: at.line }),
+    })
 }
 
 /** The fields of the line `ready`. @param receiver its process id. */

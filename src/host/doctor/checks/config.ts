@@ -1,6 +1,7 @@
 /** Whether a server would start with its files, and what they should be changed for. */
 import { defineCheck, type Finding, ifKnown, judged, notChecked } from '../check.ts'
 import { failureFinding } from '../failure-finding.ts'
+import { cureOf } from './host-rules.ts'
 import { isAboutKeys } from './keys.ts'
 import { isAboutPermissions } from './permissions.ts'
 
@@ -25,7 +26,7 @@ export const config = defineCheck({
               severity: 'warning',
               text,
               evidence: at === undefined ? [] : [`${at.file}:${at.line}`],
-              ...(cure !== undefined && { cure: { advice: cure } }),
+              ...(cure !== undefined && { cure: cureOf(cure) }),
             }),
           ),
         ],

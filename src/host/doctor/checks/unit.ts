@@ -47,7 +47,9 @@ function judgeState(state: UnitState): readonly Finding[] {
         severity: 'error',
         text: 'the unit of the server is masked, so nothing can start it',
         evidence: [describe(state)],
-        cure: { command: 'systemctl unmask ghostport && systemctl enable --now ghostport' },
+        cure: {
+          command: `systemctl unmask${enabled === 'masked-runtime' ? ' --runtime' : ''} ghostport && systemctl enable --now ghostport`,
+        },
       },
     ]
   if (load !== 'loaded')

@@ -1,0 +1,3 @@
+import { describeDoctor } from './doctor.ts'
+
+describeDoctor('trixie')

@@ -1,0 +1,164 @@
+/**
+ * The doctor on a Debian that boots, with the package: what systemd, sshd and nftables of that Debian say. Each finding
+ * is gone after its command.
+ */
+import assert from 'node:assert/strict'
+import { basename } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { debianPackage } from '../../support/debian-packages.ts'
+import type { DebianName } from '../../support/debian-root.ts'
+import { HostLab, hostLabUnavailable, SERVER } from '../../support/host-lab.ts'
+
+interface Told {
+  readonly code: string
+  readonly answer: string
+  readonly seen: string | null
+  readonly because: string | null
+  readonly findings: readonly { severity: string; text: string; evidence: string[]; command: string | null }[]
+}
+
+/** Reads the greeting of sshd thirty times, from the address that the doctor asks from. */
+const MANY_GREETINGS = `
+const { connect } = require("node:net")
+const once = (left) => {
+  if (left === 0) return
+  const socket = connect({ host: "${SERVER.four}", port: 22, localAddress: "127.0.0.1" })
+  socket.on("error", () => {})
+  socket.on("data", () => socket.destroy())
+  socket.on("close", () => once(left - 1))
+}
+once(30)`
+
+export function describeDoctor(debian: DebianName): void {
+  describe(`the doctor on ${debian}`, { skip: hostLabUnavailable() }, () => {
+    let lab: HostLab
+
+    before(async () => {
+      lab = await HostLab.boot(debian)
+      must(`cd /root && apt-get install -y ./${basename(debianPackage('ghostport'))}`)
+    })
+    after(() => lab?.close())
+
+    function must(command: string): string {
+      const { status, stdout, stderr } = lab.console(command)
+      assert.equal(status, 0, `# ${command}\n${stdout}${stderr}`)
+      return stdout
+    }
+    function examine(...words: string[]): readonly Told[] {
+      const { stdout, stderr } = lab.console(`ghostport doctor --server --json ${words.join(' ')}`)
+      assert.ok(stdout.startsWith('{'), stderr)
+      return JSON.parse(stdout).checks
+    }
+    function ask(code: string): Told {
+      const [told] = examine('--only', code)
+      assert.ok(told)
+      return told
+    }
+    /** Provokes a finding, runs its command, and asks again. */
+    function provoked(code: string, provoke: string, text: RegExp): void {
+      must(provoke)
+      const told = ask(code)
+      const finding = told.findings.find((each) => text.test(each.text))
+      assert.ok(finding, JSON.stringify(told))
+      must(finding.command ?? 'false')
+      assert.equal(ask(code).answer, 'good', JSON.stringify(ask(code)))
+    }
+
+    it('says of a package that is not configured what is missing', () => {
+      const told = examine()
+      const answers = Object.fromEntries(told.map(({ code, answer }) => [code, answer]))
+      assert.equal(answers['CONFIG'], 'not checked')
+      assert.equal(answers['RUNNING'], 'bad')
+    })
+
+    it('finds a configured server well', () => {
+      must("umask 077; printf 'FIREWALL_MODE gate;\\nPROTECTED_PORTS tcp/22;\\n' > /etc/fwknop/fwknopd.conf")
+      const pair = must(`ghostport keygen --pair --json --server ${SERVER.four} --name myserver --open tcp/22`)
+      const { access_conf: access } = JSON.parse(pair) as { access_conf: string }
+      must(`umask 077; cat > /etc/fwknop/access.conf <<'END-OF-FILE'\n${access}END-OF-FILE`)
+      must('systemctl enable --now ghostport')
+      const gate = ask('CONFIG').findings.find(({ text }) => /at boot, tcp\/22 is open/.test(text))
+      assert.equal(gate?.severity, 'warning')
+      must(gate.command ?? 'false')
+      const told = examine()
+      const bad = told.filter(({ findings }) => findings.some(({ severity }) => severity === 'error'))
+      assert.deepEqual(bad, [])
+      const good = told.filter(({ answer }) => answer === 'good').map(({ code }) => code)
+      for (const code of [
+        'CONFIG',
+        'PERMISSIONS',
+        'UNIT',
+        'DEAD_MAN',
+        'RUNNING',
+        'CAPTURE',
+        'HOST_RULES',
+        'IPV6_HOLE',
+        'TWO_MANAGERS',
+        'KEYS',
+        'DISK',
+        'SSH_PENALTIES',
+      ])
+        assert.ok(good.includes(code), `${code}: ${JSON.stringify(told.find((each) => each.code === code))}`)
+    })
+
+    it('sees a packet that arrives on the real interface, and nothing is left behind', () => {
+      assert.match(ask('CAPTURE').seen ?? '', /counted at host0, 192\.0\.2\.10; host0, 2001:db8::10$/)
+      assert.equal(must('ls /sys/fs/bpf 2>/dev/null | wc -l').trim(), '0')
+    })
+
+    it('UNIT: stopped, not at boot, failed', () => {
+      provoked('UNIT', 'systemctl stop ghostport', /does not run/)
+      provoked('UNIT', 'systemctl disable --quiet ghostport', /does not start at boot/)
+      provoked('UNIT', 'systemctl mask --runtime --now --quiet ghostport && systemctl daemon-reload', /masked/)
+      assert.equal(ask('RUNNING').answer, 'good')
+    })
+
+    it('UNIT: a file of an administrator that is old, or was not read again', () => {
+      must(
+        'ghostport unit > /etc/systemd/system/ghostport.service && systemctl daemon-reload && systemctl restart ghostport',
+      )
+      assert.equal(ask('UNIT').answer, 'good', JSON.stringify(ask('UNIT')))
+      provoked(
+        'UNIT',
+        'sed -i s/^Nice=.*/Nice=5/ /etc/systemd/system/ghostport.service && systemctl daemon-reload',
+        /differs from what “ghostport unit” prints/,
+      )
+      provoked('UNIT', 'sleep 1; touch /etc/systemd/system/ghostport.service', /has not read it again/)
+      must('rm /etc/systemd/system/ghostport.service && systemctl daemon-reload && systemctl restart ghostport')
+    })
+
+    it('TABLE_OWNER: says what this Debian can', () => {
+      const [finding] = ask('TABLE_OWNER').findings
+      if (debian === 'bookworm')
+        assert.match(finding?.evidence.join() ?? '', /nftables is 1\.0\.\d+, and 1\.1\.0 is needed/)
+      else assert.match(finding?.evidence.join() ?? 'owned', /could give it an owner|owned/)
+    })
+
+    it('LEGACY_TABLES: the doctor makes no table by looking', () => {
+      assert.equal(ask('LEGACY_TABLES').answer, 'good')
+      assert.equal(must('cat /proc/net/ip_tables_names 2>/dev/null || true'), '')
+    })
+
+    it('SSH_PENALTIES: an address that connects too often is locked out, and the doctor says so', () => {
+      if (debian === 'bookworm') {
+        assert.match(ask('SSH_PENALTIES').seen ?? '', /SSH-2\.0-.*it locks nobody out/)
+        return
+      }
+      must('rm /etc/ssh/sshd_config.d/lab.conf && systemctl restart ssh')
+      assert.match(ask('SSH_PENALTIES').seen ?? '', /it locks out who connects some 18 times quickly/)
+      // Another destination: of connections between one address and itself, the doctor counts its own.
+      must(`/usr/local/bin/node -e '${MANY_GREETINGS}'`)
+      const [finding] = ask('SSH_PENALTIES').findings
+      assert.match(finding?.text ?? '', /has locked this address out/)
+      assert.equal(finding?.severity, 'error')
+      assert.match(finding.evidence.join(), /says: Not allowed at this time.*PerSourcePenalties /)
+    })
+
+    it('a bug report has no name of this host', () => {
+      const report = must('ghostport bugreport')
+      assert.match(report, /^host\.distribution: debian$/m)
+      assert.match(report, /^units\.ghostport\.service\.active: active$/m)
+      assert.doesNotMatch(report, /192\.0\.2|2001:db8|\/etc|host0|myserver/)
+    })
+  })
+}
