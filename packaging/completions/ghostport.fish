@@ -329,6 +329,7 @@ complete -c ghostport -n '__fish_seen_subcommand_from init' -l answers -r -F -d 
 complete -c ghostport -n '__fish_seen_subcommand_from init' -l plan -d 'only show what would be done; changes nothing'
 complete -c ghostport -n '__fish_seen_subcommand_from init' -s y -l yes -d 'ask nothing'
 complete -c ghostport -n '__fish_seen_subcommand_from init' -l write-client -r -F -d 'write the files for the client into this new folder too, mode 0600'
+complete -c ghostport -n '__fish_seen_subcommand_from init' -l no-rehearsal -d 'do not try the plan out first, in a network of its own'
 complete -c ghostport -n '__fish_seen_subcommand_from init' -l no-wait -d 'end when the ports are shut, without waiting for the knock. Confirm with --confirm'
 complete -c ghostport -n '__fish_seen_subcommand_from init' -l confirm -d 'confirm the changes, from an ssh session that came in by a knock'
 complete -c ghostport -n '__fish_seen_subcommand_from init' -l revert -d 'take the changes back that wait for a confirmation'

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { systemClock } from '../clock.ts'
 import { takeBack } from '../host/set-up/confirm.ts'
 import { type Pending, readPending, writePending } from '../host/set-up/pending.ts'
+import { isGood, type Rehearsal } from '../host/set-up/rehearse.ts'
 import { isNothing } from '../host/set-up/steps.ts'
 import { systemLooker } from '../host/system-looker.ts'
 import { journalPaths } from '../host/way-back/way-back.ts'
@@ -18,10 +19,12 @@ import { carryOut } from './init/carry-out.ts'
 import { type ClientFiles, clientFiles, describeClient, writeClientFiles } from './init/client-files.ts'
 import { confirmNow, prolong, revertNow, showStatus } from './init/pending-changes.ts'
 import { type Prepared, prepare } from './init/prepare.ts'
+import { describeRehearsal, rehearsalJson, rehearsePlan } from './init/rehearse-plan.ts'
 import { describePlan, planJson } from './init/show.ts'
 import { watch, withJournal } from './init/watch.ts'
 import { type Answers, parseSpan, parseWishes, questionOptions, readAnswers } from './init/wishes.ts'
 import { ask } from './terminal/ask.ts'
+import type { Line } from './terminal/line.ts'
 import type { OptionValues, ParsedCommandLine } from './terminal/parse-command-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
@@ -34,6 +37,7 @@ const options = {
   plan: { help: 'only show what would be done; changes nothing' },
   yes: { short: 'y', help: 'ask nothing' },
   'write-client': { value: 'FOLDER', help: 'write the files for the client into this new folder too, mode 0600' },
+  'no-rehearsal': { help: 'do not try the plan out first, in a network of its own' },
   'no-wait': { help: 'end when the ports are shut, without waiting for the knock. Confirm with --confirm' },
   confirm: { help: 'confirm the changes, from an ssh session that came in by a knock' },
   revert: { help: 'take the changes back that wait for a confirmation' },
@@ -120,9 +124,24 @@ async function showPlan(answers: Answers, given: Given, terminal: Terminal): Pro
   const wishes = parseWishes(answers)
   const plan = wishes.ok ? await prepare(systemLooker(), wishes.value) : wishes
   if (!plan.ok) return plan
-  if (given.json > 0) terminal.printJson({ ...planJson(plan.value), answers })
-  else terminal.print(describePlan(plan.value, terminal.style))
-  return 0
+  const rehearsal = await rehearsed(plan.value, given)
+  if (given.json > 0)
+    terminal.printJson({
+      ...planJson(plan.value),
+      rehearsal: rehearsal === undefined ? null : rehearsalJson(rehearsal),
+      answers,
+    })
+  else terminal.print([...describePlan(plan.value, terminal.style), ...shownRehearsal(rehearsal, terminal)])
+  return rehearsal === undefined || isGood(rehearsal) ? 0 : 1
+}
+
+/** @returns undefined if nothing has to be tried. */
+async function rehearsed(plan: Prepared, given: Given): Promise<Rehearsal | undefined> {
+  return given['no-rehearsal'] > 0 || isNothing(plan.steps) ? undefined : await rehearsePlan(plan)
+}
+
+function shownRehearsal(rehearsal: Rehearsal | undefined, { style }: Terminal): readonly Line[] {
+  return rehearsal === undefined ? [] : ['', ...describeRehearsal(rehearsal, style)]
 }
 
 /** Two at once would take each other’s changes back. */
@@ -161,12 +180,23 @@ async function anew(answers: Answers, given: Given, terminal: Terminal): Promise
   if (!wishes.ok) return wishes
   const plan = await prepare(looker, wishes.value)
   if (!plan.ok) return plan
-  if (given.json === 0) terminal.print([...describePlan(plan.value, terminal.style), ''])
+  if (given.json === 0) terminal.print(describePlan(plan.value, terminal.style))
   if (isNothing(plan.value.steps)) {
     if (given.json > 0) terminal.printJson({ state: 'nothing to change' })
     else terminal.print('Nothing has to be changed: this host is set up like this already.')
     return 0
   }
+  const rehearsal = await rehearsed(plan.value, given)
+  if (given.json === 0) terminal.print([...shownRehearsal(rehearsal, terminal), ''])
+  const failed = rehearsal?.scenes.find(({ good }) => !good)
+  if (failed !== undefined)
+    return refuse(
+      'SETUP_REFUSED',
+      `the rehearsal failed, and nothing was changed. This did not come true: ${failed.what}`,
+      {
+        suggestion: 'ghostport init --plan',
+      },
+    )
   if (given.yes === 0) {
     const answer = ask('Make these changes? They are taken back unless a knock confirms them. [y/N]')
     if (answer === undefined) return refuse('CLI_USAGE', 'there is no terminal to ask at', { suggestion: '--yes' })

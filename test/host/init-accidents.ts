@@ -35,7 +35,7 @@ export function describeInitAccidents(debian: DebianName): void {
     async function killedAfter(step: string): Promise<void> {
       const script = [
         'rm -f /root/said; mkfifo /root/said',
-        '(exec ghostport init --yes >/dev/null 2>/root/said) & pid=$!',
+        '(exec ghostport init --yes --no-rehearsal >/dev/null 2>/root/said) & pid=$!',
         `while read -r line; do case "$line" in "${step}"*) kill -9 $pid; echo killed;; esac; done </root/said`,
         'wait $pid; echo "ended with $?"',
       ].join('\n')

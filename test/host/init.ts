@@ -114,9 +114,13 @@ export function describeInit(debian: DebianName): void {
     after(() => lab?.close())
 
     it('--plan changes nothing', async () => {
-      const plan = JSON.parse(await init.session.must('ghostport init --plan --json')) as { way: string; hide: string }
-      assert.deepEqual([plan.way, plan.hide], ['gate', 'tcp/22'])
-      assert.match(await init.session.must('ghostport init --plan'), /KEY_BASE64 +\(hidden\)/)
+      const plan = JSON.parse(await init.session.must('ghostport init --plan --json')) as {
+        readonly way: string
+        readonly hide: string
+        readonly rehearsal: { readonly good: boolean }
+      }
+      assert.deepEqual([plan.way, plan.hide, plan.rehearsal.good], ['gate', 'tcp/22', true])
+      assert.match(await init.session.must('ghostport init --plan --no-rehearsal'), /KEY_BASE64 +\(hidden\)/)
       assert.deepEqual(differing(state, await init.state()), [])
       assert.ok(await lab.ssh(SERVER.four, STRANGER.four))
     })

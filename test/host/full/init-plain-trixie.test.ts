@@ -1,0 +1,3 @@
+import { describeInitNeighbours } from '../init-neighbours.ts'
+
+describeInitNeighbours('trixie', 'plain')
