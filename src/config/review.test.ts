@@ -74,6 +74,27 @@ describe('a review of a configuration', () => {
       access: `${GOOD}OPEN_PORTS tcp/23\nKEY three\n`,
       faults: ['5 CONFIG_CONFLICT', '6 CONFIG_CONFLICT'],
     },
+    {
+      name: 'a target that is wrong, and that NAT is not enabled for it',
+      access: 'SOURCE ANY\nKEY one\nHMAC_KEY two\nFORCE_NAT Y\n',
+      faults: ['1 CONFIG_CONFLICT', '4 CONFIG_INVALID_VALUE'],
+    },
+    {
+      name: 'a target for which NAT is not enabled, once',
+      access: 'SOURCE ANY\nKEY one\nHMAC_KEY two\nFORCE_NAT 10.0.0.5 22\n',
+      faults: ['1 CONFIG_CONFLICT'],
+    },
+    {
+      name: 'an address that is wrong, what it needs, and a stanza without a key',
+      access: 'SOURCE ANY\nFORCE_SNAT a\n',
+      faults: ['1 CONFIG_MISSING_KEY', '2 CONFIG_INVALID_VALUE', '2 CONFIG_CONFLICT'],
+    },
+    {
+      name: 'an address that is wrong, and nothing about what it is read as meanwhile',
+      conf: 'ENABLE_IPT_FORWARDING Y;\n',
+      access: 'SOURCE ANY\nKEY one\nHMAC_KEY two\nFORCE_NAT 2001:db8::5 22\nFORCE_SNAT a\n',
+      faults: ['5 CONFIG_INVALID_VALUE'],
+    },
     { name: 'no stanza', access: '# nothing\n', faults: ['1 CONFIG_MISSING_KEY'] },
     { name: 'a file that is included and not there', access: '%include other.conf\n', faults: ['1 CONFIG_UNREADABLE'] },
   ]

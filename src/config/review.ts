@@ -3,6 +3,7 @@
  * at fault is amended in memory, and the files are read again, until nothing is left. The configuration that results is
  * never used.
  */
+import type { FailureCode } from '../failure-codes.ts'
 import type { Failure, SourceLocation } from '../result.ts'
 import { type ConfigSource, type LoadedConfig, loadConfig } from './load.ts'
 import type { ConfigFiles } from './reading/config-files.ts'
@@ -24,10 +25,16 @@ export function reviewConfig(files: ConfigFiles, source: ConfigSource): ConfigRe
   for (let i = 0; i < 2 * MOST_FAULTS && faults.length < MOST_FAULTS; i++) {
     const loaded = loadConfig(amended, source)
     if (loaded.ok) return faults.length === 0 ? { faults, loaded: loaded.value } : { faults: inFileOrder(faults) }
-    if (!amended.mayExplain(loaded.failure)) faults.push(loaded.failure)
+    if (!faults.some((fault) => isSame(fault, loaded.failure)) && !amended.mayExplain(loaded.failure))
+      faults.push(loaded.failure)
     if (!amended.amend(loaded.failure, source)) break
   }
   return { faults: inFileOrder(faults) }
+}
+
+/** A fault may take two amendments: it is told once. */
+function isSame(one: Failure, other: Failure): boolean {
+  return one.detail === other.detail && one.at?.file === other.at?.file && one.at?.line === other.at?.line
 }
 
 /** The files in the order in which they were read, each from its top. */
@@ -42,11 +49,19 @@ interface AmendedFile {
   readonly lines: string[]
   /** Names of the settings that were taken out, by index of their line. */
   readonly taken: Map<number, string>
+  /** The indices of lines with a value of {@link STAND_INS}. */
+  readonly replaced: Set<number>
 }
 
 const NAME = /^[\t\v\f\r ]*(%?[A-Za-z][A-Za-z0-9_]*)/
 const BEGINS_STANZA = /^[\t\v\f\r ]*(?:SOURCE|%include|%include_folder)(?![A-Za-z0-9_])/
 const KEY_NAME = /^(?:KEY|KEY_BASE64|GPG_.*)$/
+const STAND_IN = '192.0.2.1'
+/**
+ * For values that are not valid: what other settings need beside them is at fault too if it is missing. A value of
+ * these names is replaced, and not taken out.
+ */
+const STAND_INS: { readonly [name: string]: string } = { FORCE_NAT: `${STAND_IN} 22`, FORCE_SNAT: STAND_IN }
 
 class AmendedFiles implements ConfigFiles {
   readonly #files: ConfigFiles
@@ -60,7 +75,7 @@ class AmendedFiles implements ConfigFiles {
     const known = this.#read.get(path)
     if (known !== undefined) return { ok: true, value: known.lines.join('\n') } as const
     const text = this.#files.read(path)
-    if (text.ok) this.#read.set(path, { lines: text.value.split('\n'), taken: new Map() })
+    if (text.ok) this.#read.set(path, { lines: text.value.split('\n'), taken: new Map(), replaced: new Set() })
     return text
   }
 
@@ -76,6 +91,7 @@ class AmendedFiles implements ConfigFiles {
   mayExplain({ code, detail, at }: Failure): boolean {
     const file = at === undefined ? undefined : this.#read.get(at.file)
     if (file === undefined || at === undefined) return false
+    if (file.replaced.size > 0 && detail.includes(STAND_IN)) return true
     const first = at.line - 1
     const isStanza = BEGINS_STANZA.test(file.lines[first] ?? '')
     const end = isStanza ? endOfStanza(file, first) : file.lines.length
@@ -92,36 +108,43 @@ class AmendedFiles implements ConfigFiles {
     // A file that cannot be read: without the server's settings, the stanzas can be looked at all the same.
     if (at === undefined) return this.#replace(server)
     const file = this.#read.get(at.file)
-    return file !== undefined && amendLine(file, at, code === 'CONFIG_MISSING_KEY')
+    return file !== undefined && amendLine(file, at, code)
   }
 
   #replace(path: string): boolean {
     if (this.#read.has(path)) return false
-    this.#read.set(path, { lines: [], taken: new Map() })
+    this.#read.set(path, { lines: [], taken: new Map(), replaced: new Set() })
     return true
   }
 }
 
-/** @param isWhole whether the stanza that begins there is at fault, and not the line. */
-function amendLine({ lines, taken }: AmendedFile, { line }: SourceLocation, isWhole: boolean): boolean {
+/** A missing key is the fault of the whole stanza that begins there; all else, of the line. */
+function amendLine(file: AmendedFile, { line }: SourceLocation, code: FailureCode): boolean {
+  const { lines, taken, replaced } = file
   const i = line - 1
   const text = lines[i] ?? ''
   const name = NAME.exec(text)?.[1] ?? ''
   // A file without a stanza has no line to amend.
   if (/^\s*(?:[#;].*)?$/s.test(text)) return false
+  const standIn = code === 'CONFIG_INVALID_VALUE' && Object.hasOwn(STAND_INS, name) ? STAND_INS[name] : undefined
+  if (standIn !== undefined && !replaced.has(i)) {
+    replaced.add(i)
+    lines[i] = `${name} ${standIn}`
+    return true
+  }
   const isAgain = taken.has(i)
   taken.set(i, name)
-  if (name === 'SOURCE' && !isWhole && !isAgain) {
+  if (name === 'SOURCE' && code !== 'CONFIG_MISSING_KEY' && !isAgain) {
     lines[i] = 'SOURCE ANY'
     return true
   }
-  const end = name === 'SOURCE' ? endOfStanza({ lines, taken }, i) : line
+  const end = name === 'SOURCE' ? endOfStanza(file, i) : line
   lines.fill('', i, end)
   return true
 }
 
 /** @returns the index of the line after it. */
-function endOfStanza({ lines }: AmendedFile, first: number): number {
+function endOfStanza({ lines }: Pick<AmendedFile, 'lines'>, first: number): number {
   const next = lines.findIndex((text, i) => i > first && BEGINS_STANZA.test(text))
   return next < 0 ? lines.length : next
 }

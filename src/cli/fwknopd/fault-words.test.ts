@@ -47,6 +47,11 @@ const table: readonly (readonly [conf: string, access: string, words: string | u
     `${OK}FORCE_NAT 1.2.3.4.9 33\n`,
     'invalid FORCE_NAT arg, need <IP> <PORT>: invalid FORCE_NAT IP',
   ],
+  [
+    '',
+    `${OK}FORCE_NAT 1.2.3.4 22\n`,
+    'FORCE_NAT requires either ENABLE_IPT_FORWARDING or ENABLE_IPT_LOCAL_NAT to be enabled in fwknopd.conf',
+  ],
   ['ENABLE_IPT_FORWARDING Y;\n', `${OK}FORCE_SNAT a\n`, 'invalid FORCE_SNAT IP'],
   ['ENABLE_IPT_FORWARDING Y;\n', `${OK}FORCE_SNAT 1.2.3.4\n`, 'FORCE_SNAT requires either FORCE_NAT or FORWARD_ALL'],
   ['', 'SOURCE 1.1.1.1/0\nKEY testtest\n', 'Invalid IP mask in SOURCE'],

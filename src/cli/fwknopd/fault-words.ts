@@ -67,6 +67,10 @@ const table: readonly (readonly [sentence: RegExp, words: Words])[] = [
   [/FORCE_NAT: “.*” is not a port number/, 'invalid FORCE_NAT port'],
   [/FORCE_NAT: “.*” is not an/, 'invalid FORCE_NAT arg, need <IP> <PORT>: invalid FORCE_NAT IP'],
   [/FORCE_SNAT: “.*” is not an IP address/, 'invalid FORCE_SNAT IP'],
+  [
+    /FORCE_NAT needs (ENABLE_IPT_FORWARDING) Y or (ENABLE_IPT_LOCAL_NAT) Y/,
+    (one, other) => `FORCE_NAT requires either ${one} or ${other} to be enabled in fwknopd.conf`,
+  ],
   [/(FORCE_SNAT|FORCE_MASQUERADE) needs FORCE_NAT/, (name) => `${name} requires either FORCE_NAT or FORWARD_ALL`],
   [/is above MAX_FW_TIMEOUT/, 'honoring MAX_FW_TIMEOUT'],
   [/(\w+): .* is not (?:a port number|a whole number .*from)/, (name) => `var ${name} value not in the range`],

@@ -23,10 +23,11 @@ export function buildPolicy(
     // The administrator wrote the target himself, so either switch will do, as in fwknopd.
     if (forceNat !== undefined && !nat.forward && !nat.local) {
       const variable = isLoopback(forceNat.address) ? 'ENABLE_IPT_LOCAL_NAT' : 'ENABLE_IPT_FORWARDING'
-      return refuse('CONFIG_CONFLICT', `FORCE_NAT ${forceNat.address} needs ${variable} Y in fwknopd.conf`, {
-        at,
-        suggestion: `${variable} Y;`,
-      })
+      return refuse(
+        'CONFIG_CONFLICT',
+        'FORCE_NAT needs ENABLE_IPT_FORWARDING Y or ENABLE_IPT_LOCAL_NAT Y in fwknopd.conf',
+        { at, suggestion: `${variable} Y;` },
+      )
     }
     if (stanza.forwardAll && !nat.forward)
       return refuse('CONFIG_CONFLICT', 'FORWARD_ALL needs ENABLE_IPT_FORWARDING Y in fwknopd.conf', {

@@ -83,10 +83,11 @@ function assemble(
 ): Result<Stanza, ConfigFailure> {
   const { name } = draft
   const about = notices.about({ id, ...(name === undefined ? {} : { name }) })
-  const keys = assembleKeys(location, draft, lineOf, gnupg, about)
-  if (!keys.ok) return keys
+  // Before the keys: a review looks at nothing more of a stanza that has none.
   const translation = assembleTranslation(draft, lineOf, about)
   if (!translation.ok) return translation
+  const keys = assembleKeys(location, draft, lineOf, gnupg, about)
+  if (!keys.ok) return keys
   const commands = assembleCommands(draft, lineOf, about)
   if (!commands.ok) return commands
   const lifetimes = assembleLifetimes(draft, lineOf, about)

@@ -1,4 +1,4 @@
-/** What an administrator asks of the chains: are they there, what is in them, and take them away. No server runs for it. */
+/** What an administrator asks of the chains: are they there, what is in them, remove them. No server runs for this. */
 import type { ChainPlace, ChainRole, ChainsShape } from '../../config/server/firewall-settings.ts'
 import type { AddressFamily } from '../../packet/address.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
