@@ -1,5 +1,6 @@
 /** Notices about this host at this moment that the files do not show. Given at each start, reload and check. */
 
+import { groupsOfUsers } from '../../commands/judge-accounts.ts'
 import { missingPrograms } from '../../commands/missing-programs.ts'
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Notice } from '../../config/reading/notice.ts'
@@ -15,6 +16,7 @@ export function hostNotices(loaded: LoadedConfig, now: UnixSeconds): readonly No
     ...bootGateNotices(loaded),
     ...missingGetent(loaded),
     ...missingPrograms(loaded),
+    ...groupsOfUsers(loaded),
     ...expiredStanzas(loaded, now),
   ]
 }
