@@ -38,6 +38,15 @@ export interface ForeignChange {
   readonly by?: { readonly pid: number; readonly program: string }
 }
 
+/** A rule in a chain of ours that has the form of ours, and that no grant of ours has. */
+export interface StrayRule {
+  readonly chain: string
+  /** Its number in the chain, from 1, when it was found. */
+  readonly rule: number
+  /** When it ends, as it says itself: seconds since 1970. */
+  readonly until: number
+}
+
 /** How such a change was repaired. */
 export interface Mended {
   readonly change: ForeignChange
@@ -47,6 +56,8 @@ export interface Mended {
   readonly took: Milliseconds
   /** After a failure, the repair is tried again every second. */
   readonly outcome: Result<void, FirewallFailure>
+  /** Rules that the repair removed, where other programs use the same chains. */
+  readonly strays?: readonly StrayRule[]
 }
 
 export interface FirewallListeners {

@@ -92,6 +92,27 @@ describe('FIREWALL iptables in trouble', { skip: netnsUnavailable() }, () => {
     await firewall.close()
   })
 
+  for (const variant of ['nft', 'legacy'] as const)
+    it(`${variant}: a rule in fwknop’s form that no grant has is removed and told, and nothing else changes`, async () => {
+      const firewall = await installed({ lookInterval: 200 }, variant)
+      const told: Mended[] = []
+      firewall.watch({ onMended: (mended) => told.push(mended) })
+      await granted({ firewall }, grantFor(c1, [ssh], 60))
+      const before = saved(variant)
+      const insert = (...rule: string[]) => lab.server.must([`iptables-${variant}`, '-I', 'FWKNOP_INPUT', ...rule])
+      insert('2', '-s', c2, '-p', 'tcp', '--dport', '22', '-m', 'comment', '--comment', '_exp_1234', '-j', 'ACCEPT')
+      const added = performance.now()
+      while (told.length === 0 && performance.now() - added < 10_000) await delay(20)
+      assert.deepEqual(
+        told.map(({ change, grants, outcome, strays }) => [change.how, grants, outcome.ok, strays]),
+        [['added', 1, true, [{ chain: 'FWKNOP_INPUT', rule: 2, until: 1234 }]]],
+      )
+      const rules = (text: string) => text.split('\n').filter((line) => line.startsWith('-A'))
+      assert.deepEqual(rules(saved(variant)), rules(before))
+      assert.equal(await reach(), 'ssh')
+      await firewall.close()
+    })
+
   for (const damage of [['-D', 'INPUT', '-j', 'FWKNOP_INPUT'], ['-F', 'FWKNOP_INPUT'], ['-F']])
     it(`legacy: after iptables ${damage.join(' ')} the next grant brings back all`, async () => {
       const firewall = await installed({}, 'legacy')

@@ -325,6 +325,12 @@ const table: readonly (readonly [level: LogLevel, event: string, fields: Fields,
   ],
   [
     'info',
+    'rule removed',
+    { chain: 'FWKNOP_INPUT', rule: 2, until: 1234 },
+    ['info Removed rule 2 from FWKNOP_INPUT with expire time of 1234'],
+  ],
+  [
+    'info',
     'finished',
     { looked: 3 },
     [
@@ -430,7 +436,7 @@ test('no event makes it throw', () => {
   )
   fc.assert(
     fc.property(
-      fc.constantFrom('ready', 'knock', 'refused', 'signal', 'reload', 'grant expired', 'other'),
+      fc.constantFrom('ready', 'knock', 'refused', 'signal', 'reload', 'grant expired', 'rule removed', 'other'),
       fc.dictionary(name, value),
       (event, fields) => {
         assert.ok(Array.isArray(fwknopdLines('info', event, fields as Fields, context)))

@@ -76,6 +76,10 @@ export function fwknopdLines(level: LogLevel, event: string, fields: Fields, con
       return list(fields['lines']).map(debug)
     case 'grant expired':
       return expiredLines(fields, context)
+    case 'rule removed': {
+      const { rule, chain, until } = fields
+      return [info(`Removed rule ${text(rule)} from ${text(chain)} with expire time of ${text(until)}`)]
+    }
     case 'notice': {
       const words = wordsFor(text(fields['text']))
       return [

@@ -62,7 +62,7 @@ export async function openFirewall(
   return ok({ firewall, ...(lock && { lock }) })
 }
 
-/** How many earlier grants a start logs one by one. */
+/** How many earlier grants a start logs one by one, and a repair the rules that it removed. */
 const MOST_TOLD = 20
 
 /** A server that was killed may have opened grants that its log does not mention. */
@@ -290,11 +290,16 @@ function foreignTable(
   )
 }
 
-function tellMended({ change: { what, how, by }, grants, took, outcome }: Mended, log: Log): void {
+function tellMended({ change: { what, how, by }, grants, took, outcome, strays = [] }: Mended, log: Log): void {
   const culprit = by === undefined ? {} : { program: by.program, pid: by.pid }
   const fields = { change: `${what} ${how}`, ...culprit, grants, tookMs: Math.round(took) }
-  if (outcome.ok) log.write('warning', 'firewall mended', fields)
-  else log.write('error', 'firewall not mended', { ...fields, ...failureFields(outcome.failure) })
+  if (outcome.ok) {
+    log.write('warning', 'firewall mended', fields)
+    for (const { chain, rule, until } of strays.slice(0, MOST_TOLD))
+      log.write('info', 'rule removed', { chain, rule, until })
+    if (strays.length > MOST_TOLD)
+      log.write('info', 'rules removed', { rules: strays.length, notListed: strays.length - MOST_TOLD })
+  } else log.write('error', 'firewall not mended', { ...fields, ...failureFields(outcome.failure) })
 }
 
 /**

@@ -378,13 +378,15 @@ class Chains implements KernelFirewall {
         const others = otherRules(tables.value, this.#shape.chains)
         if (others !== this.#hostRules.get(family)) this.#listeners.onHostChange?.()
         this.#hostRules.set(family, others)
-        if (this.#placed.isWhole(family, tables.value)) continue
+        const damage = this.#placed.damage(family, tables.value)
+        if (damage === undefined) continue
         const outcome = await this.#placed.rewrite(family)
         const mended: Mended = {
-          change: { what: 'rule', how: 'removed' },
+          change: { what: 'rule', how: damage.isMissing ? 'removed' : 'added' },
           grants: this.#book.live(begun).length,
           took: milliseconds(this.#now() - begun),
           outcome,
+          ...(damage.strays.length > 0 && { strays: damage.strays }),
         }
         this.#listeners.onMended(mended)
       }

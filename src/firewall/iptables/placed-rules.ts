@@ -7,10 +7,10 @@ import type { ChainRole, ChainsShape } from '../../config/server/firewall-settin
 import type { AddressFamily } from '../../packet/address.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import type { Instant } from '../book.ts'
-import type { FirewallFailure } from '../firewall.ts'
+import type { FirewallFailure, StrayRule } from '../firewall.ts'
 import type { Programs } from './programs.ts'
 import { changeRules, familyOfGrant, type Rule, rewriteChains, rolesOf } from './rules.ts'
-import { jumpsTo, markOf, ownRules } from './save.ts'
+import { endOf, jumpsTo, markOf, ownRules } from './save.ts'
 import { FAMILIES, placesOf, readTables, type SavedTables } from './tables.ts'
 
 /** The rules of a grant. */
@@ -18,6 +18,13 @@ export interface Placed {
   readonly family: AddressFamily
   readonly rules: readonly Rule[]
   readonly until: Instant
+}
+
+/** What other programs did to our chains. */
+export interface Damage {
+  /** A chain, a jump or a rule of ours is gone. */
+  readonly isMissing: boolean
+  readonly strays: readonly StrayRule[]
 }
 
 /** The live grants that are asked for, each with the rules that it needs. */
@@ -96,20 +103,31 @@ export class PlacedRules {
     return ok(undefined)
   }
 
-  /** Whether all that was written is still there, and nothing else that looks like it. */
-  isWhole(family: AddressFamily, tables: SavedTables): boolean {
+  /** How the chains differ from what was written; undefined if they do not. Rules of others are no difference. */
+  damage(family: AddressFamily, tables: SavedTables): Damage | undefined {
     const { chains } = this.#shape
     const wanted = new Map<ChainRole, string[]>()
     for (const role of this.#roles[family]) wanted.set(role, [])
     for (const placed of this.#placed.values())
       if (placed.family === family)
         for (const { role, text } of placed.rules) wanted.get(role)?.push(markOf(text.replaceAll('"', '').split(' ')))
-    return [...wanted].every(([role, marks]) => {
-      const found = tables.get(chains[role].table)?.get(chains[role].chain)
-      if (found === undefined || jumpsTo(tables, chains[role]).jumps === 0) return false
-      const there = ownRules(found).map(({ words }) => markOf(words))
-      return there.length === marks.length && there.toSorted().join('\n') === marks.toSorted().join('\n')
-    })
+    let isMissing = false
+    const strays: StrayRule[] = []
+    for (const [role, marks] of wanted) {
+      const { table, chain } = chains[role]
+      const found = tables.get(table)?.get(chain)
+      const left = tallyOf(marks)
+      for (const [i, { words }] of found?.entries() ?? []) {
+        const until = endOf(words)
+        if (until === undefined) continue
+        const count = left.get(markOf(words)) ?? 0
+        if (count === 0) strays.push({ chain, rule: i + 1, until })
+        else left.set(markOf(words), count - 1)
+      }
+      const isLost = found === undefined || [...left.values()].some((count) => count > 0)
+      if (isLost || jumpsTo(tables, chains[role]).jumps === 0) isMissing = true
+    }
+    return isMissing || strays.length > 0 ? { isMissing, strays } : undefined
   }
 
   /** When the next of them ends; undefined if there are none. */
@@ -137,4 +155,11 @@ export class PlacedRules {
 
 function isSame(one: Rule, other: Rule): boolean {
   return one.role === other.role && one.text === other.text
+}
+
+/** How often each is there. */
+function tallyOf(marks: readonly string[]): Map<string, number> {
+  const tally = new Map<string, number>()
+  for (const mark of marks) tally.set(mark, (tally.get(mark) ?? 0) + 1)
+  return tally
 }

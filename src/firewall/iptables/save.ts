@@ -86,7 +86,7 @@ export function ownRules(rules: readonly SavedRule[]): readonly SavedRule[] {
 }
 
 /** The second in which a rule ends; undefined if neither fwknop nor ghostport wrote it. */
-function endOf(words: readonly string[]): number | undefined {
+export function endOf(words: readonly string[]): number | undefined {
   const [, second] = /^_exp_(\d{1,10})$/.exec(commentsOf(words)[0] ?? '') ?? []
   return second === undefined ? undefined : Number(second)
 }
