@@ -1,5 +1,4 @@
 /** `ghostport explain`: what the server would do with a packet, step by step, with the real configuration. */
-import { readFileSync } from 'node:fs'
 import { decrypterName } from '../access/keyring.ts'
 import { StanzaIndex } from '../access/matching.ts'
 import type { Policy } from '../access/policy.ts'
@@ -13,6 +12,7 @@ import { gnupgOrder } from '../daemon/warden/gnupg-process/gnupg-order.ts'
 import { MAX_WIRE_LENGTH, MIN_GPG_LENGTH } from '../packet/wire-limits.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { errorCode } from '../system/errno.ts'
+import { readBounded } from '../system/read-bounded.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import { addressOption, readArrival } from './server/arrival-options.ts'
 import { configFileOptions, configFiles } from './server/config-source.ts'
@@ -100,12 +100,14 @@ async function gnupgFor({ stanzas }: Policy): Promise<{ run: RunGpg; end(): Prom
 
 /** Room for the line’s end. */
 const LONGEST = MAX_WIRE_LENGTH + 2
+/** Room for blanks around it. */
+const MOST_INPUT = 1024 * LONGEST
 
 function readPacket(word: string): Result<Uint8Array, Failure<'CLI_USAGE'>> {
   if (word !== '-') return ok(encodeText(word.trim()))
   try {
-    const bytes = readFileSync(0)
-    if (bytes.length > 1024 * LONGEST) return refuse('CLI_USAGE', 'standard input has too much for a packet')
+    const bytes = readBounded(0, MOST_INPUT)
+    if (bytes === undefined) return refuse('CLI_USAGE', 'standard input has too much for a packet')
     // Bytes as they are, without the end of the line that a shell or an editor adds.
     const end = bytes.findLastIndex((byte) => byte !== 0x0a && byte !== 0x0d)
     return ok(bytes.subarray(0, end + 1))

@@ -2,13 +2,16 @@
  * Reads files of the user who knocks: the rc file, and files of keys. Others must not be able to read files with keys,
  * nor to change any file (by the rule of file-trust.ts).
  */
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync } from 'node:fs'
 import { textFromBytes } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { errorCode, fileReason, NO_SUCH_FILE } from './errno.ts'
 import { type Exposed, judgeStat, judgeTrail, ourUsers } from './file-trust.ts'
+import { readBounded } from './read-bounded.ts'
 import { TO_READ } from './server-file.ts'
 import { systemPath } from './system-path.ts'
+
+const MOST_OF_FILE = 16 * 1024 * 1024
 
 export interface UserFile {
   readonly text: string
@@ -41,7 +44,10 @@ export function readUserFile(file: string): Result<UserFile | undefined, FileFai
     if (!stat.isFile()) return refuse('CONFIG_UNREADABLE', `${file} is not a regular file`)
     const changeable = judgeStat(file, stat, ourUsers())
     if (changeable !== undefined) return { ok: false, failure: changeable }
-    return ok({ text: textFromBytes(readFileSync(descriptor)), readableByOthers: (stat.mode & 0o044) !== 0 })
+    const bytes = readBounded(descriptor, MOST_OF_FILE)
+    return bytes === undefined
+      ? refuse('CONFIG_UNREADABLE', `${file} is larger than ${MOST_OF_FILE} bytes`)
+      : ok({ text: textFromBytes(bytes), readableByOthers: (stat.mode & 0o044) !== 0 })
   } catch (error) {
     return refuse('CONFIG_UNREADABLE', `${file}: ${fileReason(error)}`)
   } finally {

@@ -238,6 +238,42 @@ describe('FIREWALL iptables in trouble', { skip: netnsUnavailable() }, () => {
     const [kept] = rebooted.kept().grants
     assert.ok(kept !== undefined && kept.remaining > 15_000 && kept.remaining <= 21_000, `${kept?.remaining} ms`)
     await rebooted.close()
+    // A machine without a battery: its clock is a month late, and the other clock was far ahead before the boot.
+    const late = createIptablesFirewall({
+      program: 'iptables-nft',
+      clocks: { boot: () => 10, wall: () => Date.now() - 30 * 86_400_000 },
+    })
+    assert.deepEqual(await late.install(), { ok: true, value: undefined })
+    const [short] = late.kept().grants
+    assert.ok(short !== undefined && short.remaining <= 30_000, `${short?.remaining} ms`)
+    await late.close()
+  })
+
+  it('a rule whose comments lie keeps no server from starting, and none open for longer than it was granted', async () => {
+    const soon = Math.ceil(Date.now() / 1000) + 1000
+    const record = (end: number, lifetime = 30): string => `2|3|${lifetime}|10.1.0.2|t22|alice|${end}`
+    const made = `-A FWKNOP_INPUT -s ${c1}/32 -m comment --comment _exp_${soon} -m comment --comment ${record(9e8)} -j ACCEPT`
+    for (const [comments, lost] of [
+      [['_exp_946684800000', record(9e8)], 0],
+      [['_exp_-5', record(5)], 0],
+      [['_exp_9999999999', record(9e14)], 0],
+      [['_exp_9999999999', record(9e14, 9_999_999_999)], 1],
+      [[`x\n${made}\n`], 0],
+    ] as const) {
+      forgetIptables(lab.server)
+      dropByIptables(lab.server, 'nft')
+      lab.server.must(['iptables-nft', '-N', 'FWKNOP_INPUT'])
+      const said = comments.flatMap((comment) => ['-m', 'comment', '--comment', comment])
+      lab.server.must(['iptables-nft', '-A', 'FWKNOP_INPUT', '-s', c2, '-p', 'tcp', '--dport', '22', ...said])
+      const firewall = createIptablesFirewall({ program: 'iptables-nft' })
+      assert.deepEqual(await firewall.install(), { ok: true, value: undefined }, comments.join())
+      const { grants, lost: left } = firewall.kept()
+      assert.ok(grants.length <= 1 && grants.every(({ remaining }) => remaining <= 30_000), comments.join())
+      assert.equal(left, lost, comments.join())
+      await granted({ firewall }, grantFor(c1, [ssh]))
+      assert.equal(await reach(), 'ssh')
+      await firewall.close()
+    }
   })
 
   it('whatever a grant has, the kernel takes it and tells it as it was', async () => {

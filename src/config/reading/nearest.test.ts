@@ -15,5 +15,9 @@ const cases: [string, string | undefined][] = [
   ['', undefined],
   ['FIREWALL', undefined],
 ]
+it('a word of any length takes no time', { timeout: 5_000 }, () => {
+  assert.equal(nearest('A'.repeat(50_000_000), words), undefined)
+})
+
 for (const [word, meant] of cases)
   it(`${word || '(nothing)'} → ${meant ?? 'no word is near'}`, () => assert.equal(nearest(word, words), meant))

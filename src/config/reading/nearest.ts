@@ -1,11 +1,15 @@
 /** The word that a user probably meant: for each reader that refuses an unknown one. */
 
+/** Longer words are no slip. To compare them takes time by their length. */
+const LONGEST = 100
+
 /**
  * @param candidates the right words.
  * @returns the one nearest to `word` by Damerau–Levenshtein distance, ignoring case, or the only one that `word`
  * begins; `undefined` where none is near enough to be a likely slip.
  */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  if (word.length > LONGEST) return undefined
   const typed = word.toLowerCase()
   let best: { candidate: string; distance: number } | undefined
   for (const candidate of candidates) {

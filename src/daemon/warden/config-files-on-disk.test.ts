@@ -23,6 +23,15 @@ after(() => rmSync(folder, { recursive: true }))
 const me = process.getuid?.() ?? 0
 const path = join(folder, 'access.conf')
 
+test('a file that is no configuration by its size is refused, and not read', () => {
+  const huge = join(folder, 'huge.conf')
+  writeFileSync(huge, '', { mode: 0o600 })
+  truncateSync(huge, 2 ** 40)
+  const read = diskFiles(me).read(huge)
+  assert.ok(!read.ok)
+  assert.deepEqual([read.failure.code, /larger than \d+ bytes/.test(read.failure.detail)], ['CONFIG_UNREADABLE', true])
+})
+
 const modes: [mode: number, secret: boolean, expected: 'text' | FailureCode][] = [
   [0o600, true, 'text'],
   [0o400, true, 'text'],

@@ -3,7 +3,7 @@
  * A user who can change them can open any door, and a user who can read `access.conf` has the keys. So a file that
  * other users can change or read is refused (docs/OPERATING.md). fwknopd only warns.
  */
-import { closeSync, fstatSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import { textFromBytes } from '../../bytes/text.ts'
 import { holdsKeys } from '../../config/access/access-setting-names.ts'
@@ -18,12 +18,15 @@ import {
   octal,
   ownerName,
 } from '../../system/file-trust.ts'
+import { readBounded } from '../../system/read-bounded.ts'
 import { TO_READ } from '../../system/server-file.ts'
 import { systemPath } from '../../system/system-path.ts'
 
 const OTHERS_READ = 0o044
 const OTHERS = 0o077
 
+/** Room for more stanzas than any server has. */
+const MOST_OF_FILE = 16 * 1024 * 1024
 /** A file of keys has a few lines. Its user writes it, so its size must be limited. */
 const MAX_KEY_FILE = 64 * 1024
 
@@ -64,7 +67,10 @@ function readOperators(path: string, user: number): Result<string, ConfigFileFai
     if (!stat.isFile()) return refuse('CONFIG_UNREADABLE', `${path} is not a regular file`)
     const changeable = judgeStat(path, stat, owners)
     if (changeable !== undefined) return { ok: false, failure: changeable }
-    const text = textFromBytes(readFileSync(descriptor))
+    const bytes = readBounded(descriptor, MOST_OF_FILE)
+    if (bytes === undefined)
+      return refuse('CONFIG_UNREADABLE', `${path} is larger than ${MOST_OF_FILE} bytes: it is no configuration file`)
+    const text = textFromBytes(bytes)
     if (stat.mode & OTHERS_READ && holdsKeys(text))
       return refuse('CONFIG_EXPOSED', `${path} holds keys and can be read by others (mode ${octal(stat.mode)})`, {
         suggestion: `chmod 600 ${path}`,

@@ -2,6 +2,7 @@
  * The rules of iptables-legacy, as `iptables-legacy-save` prints them. nft does not list them, but the kernel asks
  * both. Each rule is translated into nft's words, so that one judgement fits all. An unknown match stays unknown.
  */
+import { savedLines } from '../saved-lines.ts'
 import { type BaseHook, type HostChain, HostRuleLine, type HostTable } from './ruleset.ts'
 
 const hooks: Readonly<Record<string, string>> = {
@@ -18,10 +19,10 @@ export function parseIptablesSave(text: string, family: 'ip' | 'ip6'): readonly 
   const program = family === 'ip' ? 'iptables-legacy' : 'ip6tables-legacy'
   let name = ''
   let chains = new Map<string, HostChain & { readonly rules: HostRuleLine[] }>()
-  for (const line of text.split('\n')) {
+  for (const line of savedLines(text)) {
     const [, table] = /^\*(\w+)$/.exec(line) ?? []
     const [, chain, policy] = /^:(\S+) (\S+)/.exec(line) ?? []
-    const [, into, words] = /^-A (\S+) ?(.*)$/.exec(line) ?? []
+    const [, into, words] = /^-A (\S+) ?(.*)$/s.exec(line) ?? []
     if (table !== undefined) {
       name = table
       chains = new Map()

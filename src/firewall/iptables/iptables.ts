@@ -86,6 +86,8 @@ const CLOCK_INTERVAL = milliseconds(5_000)
 const LOOK_INTERVAL = milliseconds(60_000)
 /** A wall clock that moved by more than this moves the ends of rules. */
 const CLOCK_JUMP = milliseconds(1_000)
+/** Both ends of a record are of one moment if they differ by less: the wall clock is adjusted, and read in seconds. */
+const CLOCK_DIFFERENCE = milliseconds(5_000)
 
 class Chains implements KernelFirewall {
   readonly #programs: Programs
@@ -321,16 +323,25 @@ class Chains implements KernelFirewall {
     let lost = unread
     for (const [i, saved] of grants.entries()) {
       const until = this.#endOf(saved, now)
-      if (until > now && !this.#book.restore(saved.grant, i + 1, until, now)) lost++
+      if (until <= now) continue
+      // No rule can have an end that late, and one such rule would keep all others from being written.
+      const canEnd = lastSecondOf(until + this.#offset) <= LAST_SECOND
+      if (!canEnd || !this.#book.restore(saved.grant, i + 1, until, now)) lost++
     }
     const kept = this.#book.live(now).map(({ grant, until }) => ({ grant, remaining: milliseconds(until - now) }))
     this.#kept = { grants: kept, lost }
   }
 
-  /** The earlier of both clocks: rules may have been saved over a reboot, and the wall clock may have been set. */
-  #endOf({ end, expires }: SavedGrant, now: Instant): Instant {
+  /**
+   * The earlier of both clocks: rules may have been saved over a reboot, and the wall clock may have been set. Where the
+   * clocks contradict each other, neither is believed for longer than the whole time of the grant: after a boot, the
+   * wall clock of a machine without a battery is late by hours or years.
+   */
+  #endOf({ end, expires, grant }: SavedGrant, now: Instant): Instant {
     const byWall = now + expires * 1000 - this.#clocks.wall()
-    return Math.min(byWall, end ?? byWall) as Instant
+    const until = Math.min(byWall, end ?? byWall)
+    const agree = end !== undefined && Math.abs(byWall - end) < CLOCK_DIFFERENCE
+    return (agree ? until : Math.min(until, now + grant.lifetime * 1000)) as Instant
   }
 
   #place({ grant, until }: Entry): Placed {

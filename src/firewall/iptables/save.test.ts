@@ -40,6 +40,26 @@ describe('what iptables-save prints', () => {
     assert.equal(otherRules(tables, defaultChains), 'filter INPUT -p tcp -m multiport --dports 22 -j f2b-sshd')
   })
 
+  test('a comment over several lines is no rule, and hides none', () => {
+    const rule =
+      '-m comment --comment _exp_1795657069 -m comment --comment 2|3|30|10.1.0.2|t22|alice|999999999 -j ACCEPT'
+    const ours = `-A FWKNOP_INPUT -s 10.1.0.3/32 ${rule.replace('10.1.0.2', '10.1.0.3')}`
+    for (const comment of [
+      `x\n-A FWKNOP_INPUT ${rule}`,
+      `\\"\n*filter\n:FWKNOP_INPUT - [0:0]\n-A FWKNOP_INPUT ${rule}\n\\\\`,
+    ]) {
+      const other = `-A INPUT -m comment --comment "${comment}\n" -j ACCEPT`
+      const tables = parseSave(
+        `# by iptables "1.8\n*filter\n:INPUT - [0:0]\n:FWKNOP_INPUT - [0:0]\n${other}\n${ours}\nCOMMIT`,
+      )
+      assert.deepEqual(
+        readOwnChains(tables, defaultChains).grants.map(({ grant }) => grant.source),
+        ['10.1.0.3'],
+      )
+      assert.equal(tables.get('filter')?.get('INPUT')?.length, 1)
+    }
+  })
+
   test('no text makes it fail', () => {
     const line = fc.oneof(
       fc.string(),

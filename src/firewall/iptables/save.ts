@@ -1,6 +1,7 @@
 /** Reads what `iptables-save` prints, as far as it is about our own chains. Pure. */
 import type { ChainPlace, ChainRole } from '../../config/server/firewall-settings.ts'
 import { type GrantRecord, parseRecord } from '../record.ts'
+import { savedLines } from '../saved-lines.ts'
 
 /** A rule of iptables, in words. */
 export interface SavedRule {
@@ -18,7 +19,7 @@ export type SavedTable = ReadonlyMap<string, readonly SavedRule[]>
 export function parseSave(text: string): ReadonlyMap<string, SavedTable> {
   const tables = new Map<string, Map<string, SavedRule[]>>()
   let table = new Map<string, SavedRule[]>()
-  for (const line of text.split('\n')) {
+  for (const line of savedLines(text)) {
     if (line.startsWith('*')) {
       table = new Map()
       tables.set(line.slice(1), table)
