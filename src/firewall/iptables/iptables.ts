@@ -333,9 +333,9 @@ class Chains implements KernelFirewall {
   }
 
   /**
-   * The earlier of both clocks: rules may have been saved over a reboot, and the wall clock may have been set. Where the
-   * clocks contradict each other, neither is believed for longer than the whole time of the grant: after a boot, the
-   * wall clock of a machine without a battery is late by hours or years.
+   * The earlier of both clocks: rules may have been saved over a reboot, and the wall clock may have been set. Where
+   * the clocks contradict each other, neither is believed for longer than the whole time of the grant: after a boot,
+   * the wall clock of a machine without a battery is late by hours or years.
    */
   #endOf({ end, expires, grant }: SavedGrant, now: Instant): Instant {
     const byWall = now + expires * 1000 - this.#clocks.wall()
