@@ -1,19 +1,18 @@
 /** `ghostport knock` with GnuPG opens the real fwknopd, behind iptables. Each case has a port of its own. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { gnupgKeys, type Keyring, makeKeyring } from '../support/gnupg.ts'
-import { type Host, Network, netnsUnavailable, type Program } from '../support/netns.ts'
+import { SERVER } from '../support/daemon.ts'
+import { gnupgKeys } from '../support/gnupg.ts'
+import { bannerOf, createGnupgHosts, type GnupgHosts, hmacOf, portOf, recipient } from '../support/gnupg-hosts.ts'
+import { type Host, netnsUnavailable, type Program } from '../support/netns.ts'
 import { type AccessLines, knock, startFwknopd } from './client-fwknopd.ts'
 
-const SERVER = '10.9.0.2'
-const FIRST_PORT = 21_000
 const { client2048, client25519 } = gnupgKeys
 const signedBy = ({ subkey }: { readonly subkey: string }): AccessLines => [['GPG_FINGERPRINT_ID', subkey]]
 const decryptedBy = (server: string): AccessLines => [
   ['GPG_DECRYPT_ID', `${server}@spa.test`],
   ['GPG_ALLOW_NO_PW', 'Y'],
 ]
-const recipient = (server: string): readonly string[] => ['--gpg-recipient-key', `${server}@spa.test`]
 const byRsa = ['--gpg-signer-key', 'client2048@spa.test', '--gpg-no-signing-pw']
 const byEd25519 = ['--gpg-signer-key', client25519.primary, '--gpg-no-signing-pw']
 
@@ -53,22 +52,15 @@ const cases: readonly Case[] = [
     argv: recipient('server2048'),
   },
 ]
-const hmacOf = (i: number): string => `an hmac key for case ${i}`
-const portOf = (i: number): number => FIRST_PORT + i
-
 describe('ghostport knock opens the real fwknopd by GnuPG', { skip: netnsUnavailable() }, () => {
-  let net: Network
+  let hosts: GnupgHosts
   let client: Host
   let fwknopd: Program
-  let keyring: Keyring
 
   before(async () => {
-    keyring = makeKeyring()
-    net = await Network.create()
-    client = await net.host('client')
-    const server = await net.host('server')
-    await net.link(client, ['10.9.0.1/24'], server, [`${SERVER}/24`])
-    await server.listen(cases.map((_, i) => ({ protocol: 'tcp', port: portOf(i), banner: `service-${portOf(i)}` })))
+    hosts = await createGnupgHosts(cases.length)
+    client = hosts.client
+    const { net, server, keyring } = hosts
     fwknopd = await startFwknopd(
       net,
       server,
@@ -81,21 +73,18 @@ describe('ghostport knock opens the real fwknopd by GnuPG', { skip: netnsUnavail
       ]),
     )
   })
-  after(async () => {
-    await net?.close()
-    keyring?.remove()
-  })
+  after(() => hosts?.close())
 
   for (const [i, { name, argv, hmac = true }] of cases.entries())
     it(name, async () => {
       assert.match(await client.tcp(SERVER, portOf(i)), /^(refused|timeout)$/, 'before the knock')
       const authenticated = hmac ? ['--key-hmac', hmacOf(i)] : []
       const ports = ['-s', '-A', `tcp/${portOf(i)}`]
-      const home = ['--gpg-home-dir', keyring.home]
+      const home = ['--gpg-home-dir', hosts.keyring.home]
       const { status, stderr } = knock(client, '-D', SERVER, ...ports, ...home, ...argv, ...authenticated)
       assert.equal(status, 0, stderr)
       const probe = { protocol: 'tcp', address: SERVER, port: portOf(i), timeoutMs: 150 } as const
-      await client.until(`service-${portOf(i)}`, probe, 5_000).catch((error: unknown) => {
+      await client.until(bannerOf(portOf(i)), probe, 5_000).catch((error: unknown) => {
         throw new Error(`fwknopd said:\n${fwknopd.output.split('\n').slice(-6).join('\n')}`, { cause: error })
       })
     })
@@ -115,7 +104,7 @@ describe('ghostport knock opens the real fwknopd by GnuPG', { skip: netnsUnavail
         '-A',
         'tcp/1',
         '--gpg-home-dir',
-        keyring.home,
+        hosts.keyring.home,
         ...argv,
       )
       assert.notEqual(status, 0)
@@ -124,7 +113,17 @@ describe('ghostport knock opens the real fwknopd by GnuPG', { skip: netnsUnavail
 
   it('sends nothing that is too long for one packet', () => {
     const big = ['--gpg-recipient-key', 'server4096@spa.test', '--gpg-signer-key', 'server4096@spa.test']
-    const argv = ['-D', SERVER, '-s', '-A', 'tcp/1', '--gpg-home-dir', keyring.home, ...big, '--gpg-no-signing-pw']
+    const argv = [
+      '-D',
+      SERVER,
+      '-s',
+      '-A',
+      'tcp/1',
+      '--gpg-home-dir',
+      hosts.keyring.home,
+      ...big,
+      '--gpg-no-signing-pw',
+    ]
     const { status, stderr } = knock(client, ...argv)
     assert.equal(status, 64)
     assert.match(stderr, /one packet has at most 1500: sign with an ed25519 key/)

@@ -1,12 +1,11 @@
 /** The real fwknop client knocks by GnuPG on `ghostport serve`, behind default drop. Each case has its own port. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { Daemon, dropByDefault } from '../support/daemon.ts'
-import { gnupgKeys, type Keyring, makeKeyring } from '../support/gnupg.ts'
-import { type Host, Network, netnsUnavailable, type Outcome } from '../support/netns.ts'
+import { Daemon, dropByDefault, SERVER } from '../support/daemon.ts'
+import { gnupgKeys } from '../support/gnupg.ts'
+import { bannerOf, createGnupgHosts, type GnupgHosts, hmacOf, portOf, recipient } from '../support/gnupg-hosts.ts'
+import { type Host, netnsUnavailable, type Outcome } from '../support/netns.ts'
 
-const SERVER = '10.9.0.2'
-const FIRST_PORT = 21_000
 const { client2048, client25519, server2048 } = gnupgKeys
 
 interface Case {
@@ -18,7 +17,6 @@ interface Case {
   /** Why the server refuses it; else it opens. */
   readonly refused?: string
 }
-const recipient = (server: string): readonly string[] => ['--gpg-recipient-key', `${server}@spa.test`]
 const byRsa = ['--gpg-signer-key', 'client2048@spa.test']
 const byEd25519 = ['--gpg-signer-key', 'client25519@spa.test']
 const cases: readonly Case[] = [
@@ -63,22 +61,15 @@ const cases: readonly Case[] = [
     refused: 'SPA_DECRYPT_FAILED',
   },
 ]
-const hmacOf = (i: number): string => `an hmac key for case ${i}`
-const portOf = (i: number): number => FIRST_PORT + i
-
 describe('the real fwknop client opens ghostport by GnuPG', { skip: netnsUnavailable() }, () => {
-  let net: Network
+  let hosts: GnupgHosts
   let client: Host
   let daemon: Daemon
-  let keyring: Keyring
 
   before(async () => {
-    keyring = makeKeyring()
-    net = await Network.create()
-    client = await net.host('client')
-    const server = await net.host('server')
-    await net.link(client, ['10.9.0.1/24'], server, [`${SERVER}/24`])
-    await server.listen(cases.map((_, i) => ({ protocol: 'tcp', port: portOf(i), banner: `service-${portOf(i)}` })))
+    hosts = await createGnupgHosts(cases.length)
+    client = hosts.client
+    const { net, server, keyring } = hosts
     dropByDefault(server)
     const access = cases.map(({ stanza, hmac = true }, i) =>
       [
@@ -93,10 +84,7 @@ describe('the real fwknop client opens ghostport by GnuPG', { skip: netnsUnavail
     daemon = await Daemon.start(net, server, { server: [`GPG_HOME_DIR ${keyring.home}`], access: access.join('') })
     await daemon.until(({ event }) => event === 'gnupg ready')
   })
-  after(async () => {
-    await net?.close()
-    keyring?.remove()
-  })
+  after(() => hosts?.close())
 
   const fwknop = (...argv: readonly string[]): Outcome =>
     client.run(['fwknop', '--no-rc-file', '--no-home-dir', '--no-save-args', '-E', 'none', '-D', SERVER, ...argv])
@@ -105,14 +93,14 @@ describe('the real fwknop client opens ghostport by GnuPG', { skip: netnsUnavail
     it(`${name}: ${refused ?? 'opens'}`, async () => {
       const probe = { protocol: 'tcp', address: SERVER, port: portOf(i), timeoutMs: 50 } as const
       assert.equal(await client.tcp(SERVER, portOf(i), probe), 'timeout', 'before the knock')
-      const keys = ['-g', '--gpg-home-dir', keyring.home, '--gpg-no-signing-pw', ...argv]
+      const keys = ['-g', '--gpg-home-dir', hosts.keyring.home, '--gpg-no-signing-pw', ...argv]
       const authenticated = hmac ? ['--key-hmac', hmacOf(i)] : []
       const verdict = await daemon.verdictAfter(() => {
         const { status, stderr, stdout } = fwknop('-s', '-A', `tcp/${portOf(i)}`, ...keys, ...authenticated)
         assert.equal(status, 0, stderr + stdout)
       })
       assert.equal(verdict.code, refused, JSON.stringify(verdict))
-      if (refused === undefined) await client.until(`service-${portOf(i)}`, { ...probe, timeoutMs: 500 }, 3_000)
+      if (refused === undefined) await client.until(bannerOf(portOf(i)), { ...probe, timeoutMs: 500 }, 3_000)
       else assert.equal(await client.tcp(SERVER, portOf(i), probe), 'timeout')
     })
 })
