@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict'
 import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
-import { clientAndServer, Daemon, dropByDefault, ghostportCommand, stanza } from '../support/daemon.ts'
+import { clientAndServer, Daemon, dropByDefault, ghostportCommand, knock, SERVER, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 
 interface Told {
@@ -27,12 +27,13 @@ interface Told {
 
 describe('ghostport doctor on a server', { skip: netnsUnavailable() }, () => {
   let net: Network
+  let client: Host
   let server: Host
   let daemon: Daemon
 
   before(async () => {
     net = await Network.create()
-    server = (await clientAndServer(net))[1]
+    ;[client, server] = await clientAndServer(net)
     daemon = await Daemon.start(net, server, { access: stanza(['OPEN_PORTS tcp/22']) })
   })
   after(() => net.close())
@@ -318,6 +319,31 @@ describe('ghostport doctor on a server', { skip: netnsUnavailable() }, () => {
     assert.equal(inSmall('64m')?.severity, 'warning')
     assert.match(inSmall('256m', ',nr_inodes=50')?.text ?? '', /no room for more files/)
     assert.equal(inSmall('256m'), undefined)
+  })
+
+  it('PEER_CLOCK: a client whose clock is wrong', () => {
+    const wrong = knock(client, SERVER, '-s', '-A', 'tcp/22', '--time-offset-plus', '3600')
+    assert.equal(wrong.status, 0)
+    const found = finding('PEER_CLOCK', /1 of the last knocks were dated too far/)
+    assert.equal(found.severity, 'warning')
+    assert.match(found.evidence[0] ?? '', /10\.9\.0\.1 SPA_FROM_FUTURE/)
+  })
+
+  it('another user than root is told what only root may see, and nothing is called good that was not seen', () => {
+    const { stdout, stderr } = server.run([
+      'setpriv',
+      '--reuid=65534',
+      '--regid=65534',
+      '--clear-groups',
+      ...ghostportCommand('doctor', '--json', ...files()),
+    ])
+    assert.ok(stdout.startsWith('{'), stderr)
+    const checks: readonly Told[] = JSON.parse(stdout).checks
+    // These are for everybody to see; of changes that wait, that their folder is not there.
+    const forAll = ['UNIT', 'CLOCK', 'CLOCK_BATTERY', 'NODE', 'DEAD_MAN']
+    const seen = checks.filter(({ code, answer }) => !forAll.includes(code) && answer !== 'not checked')
+    assert.deepEqual(seen, [])
+    assert.match(checks.find(({ code }) => code === 'CONFIG')?.because ?? '', /only root may read/)
   })
 
   it('an unknown check is refused, and nothing to examine is no failure', () => {

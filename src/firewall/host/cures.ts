@@ -17,7 +17,9 @@ export function cureMark(outcome: ChainOutcome, tables: readonly HostTable[], ma
     const file = chain.family === 'ip6' ? '/etc/ufw/before6.rules' : '/etc/ufw/before.rules'
     const rule = hostRules({ kind: 'ufw' }, mark).find((one) => one.file === file)
     const line = rule?.lines.find((one) => one.includes(`-before-${chain.base?.hook} `)) ?? ''
-    return `put into ${file}, ${rule?.note ?? ''}: ${line}`
+    // Ahead of the first rule: that of loopback.
+    const first = `^-A ${chain.family === 'ip6' ? 'ufw6' : 'ufw'}-before-input -i lo -j ACCEPT`
+    return `sed -i '/${first}/i ${line}' ${file} && ufw reload`
   }
   if (chain.table === 'firewalld')
     return 'let the port in there (firewall-cmd --permanent --add-port), and use FIREWALL_MODE gate: firewalld forgets the rules of others at each reload'

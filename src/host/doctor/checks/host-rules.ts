@@ -62,7 +62,7 @@ function judgeRules(
 
 /** Most cures are a line for a program; the others are sentences. */
 export function cureOf(cure: string): Cure {
-  return /^(nft|ip6?tables(-legacy)?|ufw|firewall-cmd|ghostport|systemctl) /.test(cure)
+  return /^(nft|ip6?tables(-legacy)?|ufw|sed|firewall-cmd|ghostport|systemctl) /.test(cure)
     ? { command: cure }
     : { advice: cure }
 }
