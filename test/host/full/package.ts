@@ -236,5 +236,26 @@ export function describePackage(debian: DebianName): void {
       assert.equal(host.must('find /etc/systemd/system -name ghostport.service'), '')
       assert.match(host.must('getent passwd ghostport'), /nologin$/m)
     })
+
+    it('takes back what init changed and nobody confirmed, before it goes', async () => {
+      // What the tests above left, as an administrator would have it.
+      host.must('rm -r /etc/fwknop /etc/systemd/system/ghostport-gate.service && systemctl daemon-reload')
+      assert.match(host.install(OWN), /Next: ghostport init$/m)
+      const session = await lab.login()
+      await session.must(`ghostport init --yes --no-wait --server ${SERVER.four} --hide tcp/22`)
+      assert.equal(await lab.ssh(SERVER.four, STRANGER.four, 1500), false)
+      host.must('systemctl is-active ghostport ghostport-undo.timer')
+      const said = host.must('apt-get purge -y ghostport')
+      assert.match(said, /Taking back what ghostport init changed and nobody confirmed/)
+      assert.ok(await lab.ssh(SERVER.four, STRANGER.four))
+      assert.ok(!host.succeeds("pgrep -f '^ghostport: '"))
+      assert.equal(
+        host.must(
+          'find /etc/systemd/system /etc/fwknop -name "*ghostport*" -o -name "*.conf" -path "*fwknop*" 2>/dev/null || true',
+        ),
+        '',
+      )
+      assert.ok(!host.succeeds('nft list table inet ghostport'))
+    })
   })
 }
