@@ -1,6 +1,6 @@
 // The Node.js that everything after the set-up runs with: the machine's own if it is new enough, else the one that
 // toolchain/package-lock.json pins by version and hash. That binary comes from the npm registry and was not built by
-// the Node.js project. It is for development and tests, and not part of the published package.
+// the Node.js project. It is for development and tests, and for the Debian packages; the npm package does not have it.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -294,6 +294,26 @@ describe('the Debian packages', { skip }, () => {
       assert.equal(debian.run('dpkg -s ghostport').status, 1)
     })
 
+    it('warns of what keeps it from being used', () => {
+      debian.must('mkdir -p /etc/apparmor.d && touch /usr/local/bin/ghostport /etc/apparmor.d/usr.sbin.fwknopd')
+      debian.must('echo "ExecStart=/usr/bin/node x" > /etc/systemd/system/ghostport.service')
+      const said = debian.must(`dpkg -i ${inside(fileOf('ghostport'))}`)
+      assert.match(said, /\/usr\/local\/bin\/ghostport comes before \/usr\/bin\/ghostport/)
+      assert.match(said, /usr\.sbin\.fwknopd was written for the fwknopd of fwknop/)
+      assert.match(said, /ghostport\.service is used in place of the unit of this package/)
+      debian.must('rm /usr/local/bin/ghostport /etc/apparmor.d/usr.sbin.fwknopd /etc/systemd/system/ghostport.service')
+      debian.must('dpkg -P ghostport')
+    })
+
+    it('keeps at a purge the only copies of files that init changed', () => {
+      debian.must(`dpkg -i ${inside(fileOf('ghostport'))}`)
+      debian.must('mkdir -p /var/lib/ghostport/way-back/copies && touch /var/lib/ghostport/replay.db')
+      debian.must('echo before > /var/lib/ghostport/way-back/copies/1')
+      assert.match(debian.must('dpkg -P ghostport'), /way-back stays: it has files of this host as they were/)
+      assert.equal(debian.must('find /var/lib/ghostport -type f'), '/var/lib/ghostport/way-back/copies/1\n')
+      debian.must('rm -r /var/lib/ghostport')
+    })
+
     it('tells of a set-up of fwknop, and leaves nothing at a purge where there was nothing', () => {
       const said = debian.must(`dpkg -i ${inside(fileOf('ghostport'))}`)
       assert.match(said, /There is a set-up in \/etc\/fwknop already\. It stays as it is\..*Next: ghostport import/)

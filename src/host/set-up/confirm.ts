@@ -10,6 +10,7 @@ import { armDeadMan, armedUntil, disarmDeadMan, type NotArmed } from '../way-bac
 import { runHere } from '../way-back/run-here.ts'
 import { UNIT_FOLDER, WAY_BACK_FOLDER, WAY_BACK_UNITS } from '../way-back/units.ts'
 import { type ChangeFailure, WayBack } from '../way-back/way-back.ts'
+import { installedFiles } from './installed-files.ts'
 import { type Pending, removePending } from './pending.ts'
 import { perform } from './perform.ts'
 
@@ -92,8 +93,6 @@ function isTakingBack(): boolean {
  */
 function listInstalledFiles({ changes, paths }: WayBack): void {
   const list = join(dirname(paths.folder), 'installed-files')
-  const before = existsSync(list) ? readFileSync(list, 'utf8').split('\n').filter(Boolean) : []
-  const hashes = new Map(before.map((line) => [line.slice(66), line.slice(0, 64)]))
-  for (const { inverse } of changes) if (inverse.kind === 'file') hashes.set(inverse.path, inverse.wrote)
-  replaceServerFile(list, [...hashes].map(([path, hash]) => `${hash}  ${path}\n`).join(''), 0o600)
+  const before = existsSync(list) ? readFileSync(list, 'utf8') : ''
+  replaceServerFile(list, installedFiles(before, changes), 0o600)
 }
