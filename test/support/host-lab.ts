@@ -132,7 +132,11 @@ export class HostLab implements AsyncDisposable {
     const words = [...options, `IdentityFile=${this.home}/key`, 'User=root', 'BatchMode=yes'].map(
       (option) => `-o ${option}`,
     )
-    program('ssh', `exec /usr/bin/ssh -F none ${words.join(' ')} "$@"`)
+    program(
+      'ssh',
+      `config="$HOME/.ssh/config"; [ "$HOME" = '${this.home}' ] && [ -f "$config" ] || config=none
+exec /usr/bin/ssh -F "$config" ${words.join(' ')} "$@"`,
+    )
   }
 
   /** The state of the machine before ghostport is installed. */

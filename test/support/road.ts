@@ -3,14 +3,16 @@
  * own.
  */
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { readDocument, type Section, type Step, section } from './documents.ts'
 import type { HostLab, Session } from './host-lab.ts'
 
 /** What a reader replaces in the document: the timer’s minutes, the name of the firewall. */
 export type Instead = Readonly<Record<string, string>>
+
+const INIT_LOG = '/root/init.log'
 
 export class Road {
   readonly #lab: HostLab
@@ -20,8 +22,9 @@ export class Road {
   /** The session on the server; after a reboot, it must log in again. */
   session: Session
 
-  static async begin(lab: HostLab, document: string): Promise<Road> {
-    return new Road(lab, await lab.login(), readDocument(document))
+  /** @param documents whose sections are walked. */
+  static async begin(lab: HostLab, ...documents: readonly string[]): Promise<Road> {
+    return new Road(lab, await lab.login(), documents.flatMap(readDocument))
   }
 
   private constructor(lab: HostLab, session: Session, sections: readonly Section[]) {
@@ -60,11 +63,32 @@ export class Road {
       return
     }
     const command = Object.entries(instead).reduce((text, [word, other]) => text.replaceAll(word, other), step.command)
-    const said = step.kind === 'server' ? await this.session.must(command) : this.#lab.must(command)
-    if (command.includes('keygen --pair')) this.#printed = said
+    const said = await this.#type(step.kind, command)
+    if (command.includes('keygen --pair') || command.startsWith('ghostport init')) this.#printed = said
     const lines = new Set(said.split('\n').map(comparable))
     for (const line of step.prints)
       assert.ok(lines.has(comparable(line)), `${command}\nis documented to print\n${line}\nbut prints\n${said}`)
+  }
+
+  /** As a person does: who answers questions, opens a second window, and stays logged in for a moment. */
+  async #type(where: 'server' | 'client', command: string): Promise<string> {
+    if (where === 'client') return this.#lab.must(/^ssh \w+$/.test(command) ? `${command} sleep 3` : command)
+    if (!command.startsWith('ghostport init')) return await this.session.must(command)
+    // The usual answer to the one question, then yes. script(1) is the terminal.
+    await this.session.must(
+      `{ printf '\\ny\\n'; sleep 400; } | script -qfec '${command}' ${INIT_LOG} >/dev/null 2>&1 &`,
+    )
+    return await this.initSays('The ports are shut')
+  }
+
+  /** What `ghostport init` has printed in its window, as soon as this is in it. */
+  async initSays(wanted: string): Promise<string> {
+    for (let tries = 0; tries < 600; tries++) {
+      const said = this.#lab.console(`cat ${INIT_LOG}`).stdout.replaceAll('\r', '')
+      if (said.includes(wanted)) return said
+      await delay(100)
+    }
+    return assert.fail(`init does not say “${wanted}”\n${this.#lab.console(`cat ${INIT_LOG}`).stdout}`)
   }
 
   /**
@@ -79,14 +103,16 @@ export class Road {
           ? readFileSync(local, 'utf8')
           : ''
     const after = /fwknop/.test(path) ? withSettings(before, this.#withKeys(text)) : text
-    if (local !== undefined) writeFileSync(local, after, { mode: 0o600 })
-    else await this.session.must(`cat > ${path} <<'END-OF-FILE'\n${after}END-OF-FILE`)
+    if (local !== undefined) {
+      mkdirSync(dirname(local), { recursive: true, mode: 0o700 })
+      writeFileSync(local, after, { mode: 0o600 })
+    } else await this.session.must(`cat > ${path} <<'END-OF-FILE'\n${after}END-OF-FILE`)
   }
 
   /** The keys of a document are examples; the reader has those that `keygen` printed. */
   #withKeys(text: string): string {
     if (!/^KEY_BASE64/m.test(text)) return text
-    const keys = this.#printed.match(/^(HMAC_)?KEY_BASE64 .*$/gm) ?? []
+    const keys = this.#printed.match(/^(HMAC_)?KEY_BASE64 .*$/gm)?.slice(-2) ?? []
     assert.equal(keys.length, 2, `no two keys were printed\n${this.#printed}`)
     return `${text.replace(/^(HMAC_)?KEY_BASE64.*\n/gm, '')}${keys.join('\n')}\n`
   }

@@ -11,7 +11,7 @@ describe('the ghost service of the README', { skip: hostLabUnavailable() }, () =
 
   before(async () => {
     lab = await HostLab.boot('bookworm')
-    road = await Road.begin(lab, 'README.md')
+    road = await Road.begin(lab, 'README.md', 'docs/BY-HAND.md')
     for (const title of ['1. Install, on both', '2. Keys, on the server', '3. Serve', '4. Knock, from the client'])
       await road.walk(title)
     await road.walk('Or nftables, closed by default')

@@ -1,5 +1,5 @@
 /**
- * The ways in which the README closes the port, from the installation over a reboot to the removal of ghostport; and
+ * The ways in which docs/BY-HAND.md closes the port, from the installation over a reboot to the removal of ghostport; and
  * what happens when each goes wrong.
  */
 import assert from 'node:assert/strict'
@@ -62,7 +62,7 @@ export function describeWays(debian: DebianName): void {
 
       before(async () => {
         lab = await HostLab.boot(debian)
-        road = await Road.begin(lab, 'README.md')
+        road = await Road.begin(lab, 'README.md', 'docs/BY-HAND.md')
         if (way.before !== undefined) await road.session.must(way.before)
       })
       after(() => lab?.close())
@@ -123,7 +123,7 @@ export function describeAccidents(debian: DebianName): void {
 
       before(async () => {
         lab = await HostLab.boot(debian)
-        road = await Road.begin(lab, 'README.md')
+        road = await Road.begin(lab, 'README.md', 'docs/BY-HAND.md')
         await upToTheFirewall(road)
         await road.grantsEnd()
       })
