@@ -4,7 +4,10 @@
  */
 import type { Change } from '../way-back/inverse.ts'
 
-/** @param before the list so far, or nothing. @returns the list with the new files of the changes, in their last state. */
+/**
+ * @param before the list so far, or nothing.
+ * @returns the list with the new files of the changes, in their last state.
+ */
 export function installedFiles(before: string, changes: readonly Change[]): string {
   const lines = before.split('\n').filter((line) => line !== '')
   const hashes = new Map(lines.map((line) => [line.slice(66), line.slice(0, 64)]))
