@@ -1,6 +1,6 @@
 /**
- * The README's five minutes on a Debian that boots, over ssh: each command exactly as in the README, from the package to
- * the first knock.
+ * The README's five minutes on a Debian that boots, over ssh: each command exactly as in the README, from the package
+ * to the first knock.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'

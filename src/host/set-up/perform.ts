@@ -1,5 +1,5 @@
 /** Carries planned steps out, each with its inverse in the journal before it. */
-import { ok, type Result } from '../../result.ts'
+import { ok, type Result, refuse } from '../../result.ts'
 import type { ChangeFailure, WayBack } from '../way-back/way-back.ts'
 import { type Step, shownCommand } from './steps.ts'
 
@@ -12,6 +12,8 @@ export function perform(
   for (const step of steps) {
     const done = performOne(back, step)
     if (!done.ok) return done
+    // A step may take longer than the time. What came after its end would stay.
+    if (!back.isPending) return refuse('CHANGE_FAILED', 'the time was over before all changes were made')
     if (step.kind === 'file') told(`wrote ${step.file.path}`)
     if (step.kind === 'run') told(shownCommand(step.argv))
   }

@@ -1,6 +1,6 @@
 /**
- * The ways in which docs/BY-HAND.md closes the port, from the installation over a reboot to the removal of ghostport; and
- * what happens when each goes wrong.
+ * The ways in which docs/BY-HAND.md closes the port, from the installation over a reboot to the removal of ghostport;
+ * and what happens when each goes wrong.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
