@@ -10,7 +10,7 @@ import assert from 'node:assert/strict'
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { ghostportCommand } from '../support/daemon.ts'
+import { type CompiledPackage, compilePackage } from '../support/compiled.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 
 interface Told {
@@ -32,12 +32,14 @@ interface Told {
 const KEYS = ['KEY_BASE64 aGVsbG8gd29ybGQ=', 'HMAC_KEY_BASE64 Z29vZGJ5ZSB3b3JsZA==']
 
 describe('ghostport doctor on a client', { skip: netnsUnavailable() }, () => {
+  let built: CompiledPackage
   let net: Network
   let client: Host
   let home: string
   let rc: string
 
   before(async () => {
+    built = compilePackage()
     net = await Network.create()
     client = await net.host('client')
     const server = await net.host('server')
@@ -49,7 +51,13 @@ describe('ghostport doctor on a client', { skip: netnsUnavailable() }, () => {
     // No other source: a name that is not there does not exist.
     writeFileSync(join(home, 'nsswitch.conf'), 'hosts: files\npasswd: files\n')
   })
-  after(() => net.close())
+  after(async () => {
+    built?.[Symbol.dispose]()
+    await net?.close()
+  })
+
+  /** The compiled program: it starts in a quarter of the time. */
+  const doctorCommand = (...words: string[]): string[] => [...built.command, 'doctor', ...words]
 
   function write(...lines: string[]): void {
     writeFileSync(rc, lines.map((line) => `${line}\n`).join(''), { mode: 0o600 })
@@ -59,7 +67,7 @@ describe('ghostport doctor on a client', { skip: netnsUnavailable() }, () => {
     write('[door]', 'SPA_SERVER door.test', 'ALLOW_IP source', 'ACCESS tcp/22', ...KEYS, ...more)
 
   function examine(...words: string[]): { readonly status: number | null; readonly checks: readonly Told[] } {
-    const command = ghostportCommand('doctor', '--client', '--json', ...words)
+    const command = doctorCommand('--client', '--json', ...words)
     const script =
       'mount --bind "$0"/hosts /etc/hosts && mount --bind "$0"/nsswitch.conf /etc/nsswitch.conf && exec "$@"'
     const outcome = client.run(['unshare', '--mount', 'sh', '-c', script, home, ...command], {

@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict'
 import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
+import { type CompiledPackage, compilePackage } from '../support/compiled.ts'
 import { clientAndServer, Daemon, dropByDefault, ghostportCommand, knock, SERVER, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 
@@ -26,17 +27,25 @@ interface Told {
 }
 
 describe('ghostport doctor on a server', { skip: netnsUnavailable() }, () => {
+  let built: CompiledPackage
   let net: Network
   let client: Host
   let server: Host
   let daemon: Daemon
 
   before(async () => {
+    built = compilePackage()
     net = await Network.create()
     ;[client, server] = await clientAndServer(net)
     daemon = await Daemon.start(net, server, { access: stanza(['OPEN_PORTS tcp/22']) })
   })
-  after(() => net.close())
+  after(async () => {
+    built?.[Symbol.dispose]()
+    await net?.close()
+  })
+
+  /** The compiled program: it starts in a quarter of the time. */
+  const doctorCommand = (...words: string[]): string[] => [...built.command, 'doctor', ...words]
 
   const files = (): string[] => ['-c', daemon.path('fwknopd.conf'), '-a', daemon.path('access.conf')]
   /** With all words of a real command line. */
@@ -44,7 +53,7 @@ describe('ghostport doctor on a server', { skip: netnsUnavailable() }, () => {
     host: Host,
     ...words: string[]
   ): { readonly status: number | null; readonly checks: readonly Told[] } {
-    const outcome = host.run(ghostportCommand('doctor', '--json', ...words), { timeoutMs: 60_000 })
+    const outcome = host.run(doctorCommand('--json', ...words), { timeoutMs: 60_000 })
     assert.ok(outcome.stdout.startsWith('{'), outcome.stderr)
     return { status: outcome.status, checks: JSON.parse(outcome.stdout).checks }
   }
@@ -308,7 +317,7 @@ describe('ghostport doctor on a server', { skip: netnsUnavailable() }, () => {
 
   it('DISK: no room to record used packets', () => {
     const folder = daemon.path('state')
-    const doctor = ghostportCommand('doctor', '--json', ...files(), '--only', 'DISK')
+    const doctor = doctorCommand('--json', ...files(), '--only', 'DISK')
     const inSmall = (size: string, more = ''): Told['findings'][number] | undefined => {
       const script = `mount -t tmpfs -o size=${size},mode=700${more} none ${folder} && exec "$@"`
       const { stdout, stderr } = server.run(['unshare', '--mount', 'sh', '-c', script, 'sh', ...doctor])
@@ -347,7 +356,7 @@ describe('ghostport doctor on a server', { skip: netnsUnavailable() }, () => {
   })
 
   it('an unknown check is refused, and nothing to examine is no failure', () => {
-    const wrong = server.run(ghostportCommand('doctor', '--only', 'CLOK'))
+    const wrong = server.run(doctorCommand('--only', 'CLOK'))
     assert.equal(wrong.status, 64)
     assert.match(wrong.stderr, /no check has the code “CLOK” — perhaps: ghostport doctor --list/)
   })

@@ -9,7 +9,6 @@ import { severities } from '../doctor/check.ts'
 import type { Examined } from '../doctor/doctor.ts'
 import type { DoctorFacts } from '../doctor/doctor-facts.ts'
 import type { UnitState } from '../facts/systemd.ts'
-import { type Known, known } from '../known.ts'
 import { askedFor, count, type Field, type Fields, fact, oneOf, version, yes } from './fields.ts'
 
 /** The facts that a report tells of. */
@@ -136,16 +135,17 @@ function servicesFields({ listening, sshd, fwknop }: ReportedFacts): Fields {
 }
 
 function unitFields({ units }: ReportedFacts): Fields {
-  const one = (name: (typeof SHOWN_UNITS)[number]): Fields => {
-    const state: Known<UnitState | undefined> = units.known ? known(units.value.get(name)) : units
-    return {
-      load: fact(state, (value) => oneOf(value?.load, LOADED)),
-      active: fact(state, (value) => oneOf(value?.active, ACTIVE)),
-      enabled: fact(state, (value) => oneOf(value?.enabled, ENABLED)),
-      restarts: fact(state, (value) => count(value?.restarts ?? 0)),
-    }
-  }
-  return Object.fromEntries(SHOWN_UNITS.map((name) => [name, one(name)]))
+  if (!units.known) return { known: yes(false) }
+  const one = (state: UnitState | undefined): Field | Fields =>
+    state === undefined || state.load === 'not-found'
+      ? oneOf('not-found', LOADED)
+      : {
+          load: oneOf(state.load, LOADED),
+          active: oneOf(state.active, ACTIVE),
+          enabled: oneOf(state.enabled, ENABLED),
+          restarts: count(state.restarts),
+        }
+  return Object.fromEntries(SHOWN_UNITS.map((name) => [name, one(units.value.get(name))]))
 }
 
 const FIREWALLS = ['nftables', 'iptables', 'relay']
