@@ -1,0 +1,3 @@
+import { describeInitFromFwknop } from '../init-from-fwknop.ts'
+
+describeInitFromFwknop('bookworm')
