@@ -72,6 +72,7 @@ export function forgivenStanzaLines(
           suggestion: meant,
         },
       })
+    else if (line.value === '') warn(`Invalid access file entry: the line is ignored: ${shown} has no value`, at)
     else warn(`${ignoring}: ${shown}: ${why}`, at)
   }
   return lines
