@@ -3,6 +3,7 @@ import { systemClock } from '../../clock.ts'
 import { DEFAULT_TABLE } from '../../config/server/firewall-settings.ts'
 import { failureKinds } from '../../failure-codes.ts'
 import { afterRemoval } from '../../firewall/host/after-removal.ts'
+import { POLICY_TABLE } from '../../firewall/host/cures.ts'
 import { hasIpv6, readHost } from '../../firewall/host/read-host.ts'
 import type { HostTable } from '../../firewall/host/ruleset.ts'
 import { openNftables } from '../../firewall/nftables/library.ts'
@@ -17,7 +18,6 @@ import {
   type OtherPolicy,
   type WayIn,
 } from '../../host/policy/judge-host.ts'
-import { POLICY_TABLE } from '../../host/policy/render.ts'
 import { POLICY_FILE, POLICY_UNIT } from '../../host/policy/units.ts'
 import { systemLooker } from '../../host/system-looker.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'

@@ -4,6 +4,7 @@ import { nearest } from '../../config/reading/nearest.ts'
 import { DEFAULT_MARK, DEFAULT_TABLE, type TableName } from '../../config/server/firewall-settings.ts'
 import { type ServerConfig, socketPorts } from '../../config/server/server-config.ts'
 import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
+import { POLICY_TABLE } from '../../firewall/host/cures.ts'
 import {
   distinctPorts,
   FORWARDINGS,
@@ -13,7 +14,6 @@ import {
   parsePorts,
   REVERSE_PATHS,
 } from '../../host/policy/policy.ts'
-import { POLICY_TABLE } from '../../host/policy/render.ts'
 import { lookWhatFits } from '../../host/policy/surroundings.ts'
 import { systemLooker } from '../../host/system-looker.ts'
 import type { ProtocolPort } from '../../packet/message.ts'

@@ -1,5 +1,6 @@
 /** `ghostport policy show`: the policy as a file for nft. */
-import { POLICY_TABLE, renderPolicy } from '../../host/policy/render.ts'
+import { POLICY_TABLE } from '../../firewall/host/cures.ts'
+import { renderPolicy } from '../../host/policy/render.ts'
 import type { Outcome } from '../command.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import type { Given } from './options.ts'

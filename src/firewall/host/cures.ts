@@ -3,16 +3,21 @@
  * firewalld.
  */
 
-import type { ConnectionMark } from '../../config/server/firewall-settings.ts'
+import type { ConnectionMark, TableName } from '../../config/server/firewall-settings.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { hostRules } from './host-rules.ts'
 import type { HostTable } from './ruleset.ts'
 import type { ChainOutcome } from './walk.ts'
 
+/** The table of the policy that `ghostport policy` writes: its rules are changed by that command. */
+export const POLICY_TABLE = 'ghostport_policy' as TableName
+
 const NEIGHBOUR_DISCOVERY = 'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } accept'
 
 export function cureMark(outcome: ChainOutcome, tables: readonly HostTable[], mark: ConnectionMark): string {
   const { chain } = outcome
+  if (chain.table === POLICY_TABLE)
+    return 'run “ghostport policy install” again, with the options in the fourth line of /etc/ghostport/policy.nft'
   if (keptByUfw(outcome, tables)) {
     const file = chain.family === 'ip6' ? '/etc/ufw/before6.rules' : '/etc/ufw/before.rules'
     const rule = hostRules({ kind: 'ufw' }, mark).find((one) => one.file === file)
@@ -41,6 +46,8 @@ export function cureNeighbours(outcome: ChainOutcome, tables: readonly HostTable
 
 export function cureAccepting(outcome: ChainOutcome, asked: ProtocolPort): string {
   const { protocol, port } = asked
+  if (outcome.chain.table === POLICY_TABLE)
+    return `run “ghostport policy install” again, with “--allow ${protocol}/${port}” and the options in the fourth line of /etc/ghostport/policy.nft`
   return accepting(outcome, `-p ${protocol} --dport ${port}`, `${protocol} dport ${port} accept`)
 }
 

@@ -94,6 +94,11 @@ describe('mark mode: the rule for the mark', () => {
       [/^HOST_DROPS_MARK: tcp\/22 is dropped also where.*“inet filter input: tcp dport 22 reject” comes before/],
     ],
     [
+      'the policy of ghostport itself drops, and knows another mark',
+      table('inet ghostport_policy', input('drop', NEIGHBOURS, 'ct mark 0x00000001 accept')),
+      [/\| run “ghostport policy install” again, with the options/],
+    ],
+    [
       'only IPv6 is dropped',
       table('ip filter', input('drop', MARK)) +
         table('ip6 filter', input('drop', NEIGHBOURS).replace('input {', 'INPUT {')),

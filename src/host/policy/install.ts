@@ -5,6 +5,7 @@
  */
 import { existsSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { POLICY_TABLE } from '../../firewall/host/cures.ts'
 import { type Connection, parseTcpTable } from '../../firewall/nftables/connections.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { fileReason } from '../../system/errno.ts'
@@ -15,7 +16,7 @@ import { runHere } from '../way-back/run-here.ts'
 import { type ChangeFailure, WayBack } from '../way-back/way-back.ts'
 import { connectionKey, type Pending, parsePending, writePending } from './pending.ts'
 import type { HostPolicy } from './policy.ts'
-import { POLICY_TABLE, REMOVE_TABLE, renderPolicy, renderSessions } from './render.ts'
+import { REMOVE_TABLE, renderPolicy, renderSessions } from './render.ts'
 import {
   NFT_PROGRAMS,
   NFTABLES_ADDITION,
@@ -144,21 +145,20 @@ function keep(wayBack: WayBack, nft: string): Result<void, InstallFailure> {
     const written = wayBack.file(file)
     if (!written.ok) return written
   }
+  // Where an earlier policy was confirmed, its unit stays as it is if this confirmation fails half way.
+  const wasEnabled = runHere(['systemctl', 'is-enabled', POLICY_UNIT]).output.trim() === 'enabled'
+  const wasActive = runHere(['systemctl', 'is-active', POLICY_UNIT]).output.trim() === 'active'
   for (const [argv, back] of [
-    [['daemon-reload'], ['daemon-reload']],
-    [
-      ['enable', POLICY_UNIT],
-      ['disable', POLICY_UNIT],
-    ],
+    [['daemon-reload'], undefined],
+    [['enable', POLICY_UNIT], wasEnabled ? undefined : ['disable', POLICY_UNIT]],
     // It loads the file once more. So the sessions that are older than the policy are named once more.
-    [
-      ['reload-or-restart', POLICY_UNIT],
-      ['stop', POLICY_UNIT],
-    ],
+    [['reload-or-restart', POLICY_UNIT], wasActive ? undefined : ['stop', POLICY_UNIT]],
   ] as const) {
     const ran = wayBack.run({
       argv: ['systemctl', '--quiet', ...argv],
-      inverse: { kind: 'run', argv: ['systemctl', '--quiet', ...back], mayFail: true },
+      ...(back !== undefined && {
+        inverse: { kind: 'run', argv: ['systemctl', '--quiet', ...back], mayFail: true } as const,
+      }),
       what: `systemctl ${argv.join(' ')}`,
     })
     if (!ran.ok) return ran

@@ -3,7 +3,7 @@
  * judgement over facts. What is not known counts as a no.
  */
 import type { ConnectionMark } from '../../config/server/firewall-settings.ts'
-import { cureMark } from '../../firewall/host/cures.ts'
+import { cureMark, POLICY_TABLE } from '../../firewall/host/cures.ts'
 import { dropsAll, nameOf } from '../../firewall/host/findings.ts'
 import { hostRules } from '../../firewall/host/host-rules.ts'
 import type { HostTable } from '../../firewall/host/ruleset.ts'
@@ -17,7 +17,6 @@ import type { FirewallManagers, ManagerName } from '../facts/managers.ts'
 import type { Session } from '../facts/session.ts'
 import type { Known } from '../known.ts'
 import type { HostPolicy } from './policy.ts'
-import { POLICY_TABLE } from './render.ts'
 
 /** Another policy is there. With what to do instead, one command or sentence a line. */
 export interface OtherPolicy {

@@ -5,14 +5,12 @@
  * The order of the rules is the meaning: what is established lives on before anything is judged; neighbour discovery
  * comes before the check of sources, since it uses addresses that no route leads to.
  */
-import type { TableName } from '../../config/server/firewall-settings.ts'
+import { POLICY_TABLE } from '../../firewall/host/cures.ts'
 import { type Connection, connectionElements, MAX_CONNECTIONS } from '../../firewall/nftables/connections.ts'
 import { familyOf } from '../../packet/address.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { type AllowedSource, formatNetwork, type HostPolicy, policyWords } from './policy.ts'
 
-/** Our table, in family `inet`. */
-export const POLICY_TABLE = 'ghostport_policy' as TableName
 /** Begins each line that the policy logs. Other words follow for sources that are forged, and for invalid packets. */
 export const LOG_PREFIX = 'DROP '
 /** Lines that each logging rule writes at most. */
