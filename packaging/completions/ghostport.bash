@@ -75,7 +75,7 @@ _ghostport_complete() {
       values=''
       ;;
     policy)
-      options='--config-file -c --allow --allow-from --trust --no-ping --reverse-path --forward --out --confirm --revert-after --i-have-a-console --from-outside --scan-result --json --help -h'
+      options='--config-file -c --allow --allow-from --trust --no-ping --reverse-path --forward --out --confirm --revert --revert-after --i-have-a-console --from-outside --scan-result --json --help -h'
       paths='--config-file -c --scan-result'
       values='--allow --allow-from --trust --reverse-path --forward --out --revert-after'
       ;;

@@ -354,6 +354,7 @@ complete -c ghostport -n '__fish_seen_subcommand_from policy' -l reverse-path -x
 complete -c ghostport -n '__fish_seen_subcommand_from policy' -l forward -x -d 'what this host only passes on: drop, or leave (say nothing of it). Default: drop; leave where this host passes packets on'
 complete -c ghostport -n '__fish_seen_subcommand_from policy' -l out -x -d 'where new connections of this host may go: tcp/443,udp/53. Default: anywhere'
 complete -c ghostport -n '__fish_seen_subcommand_from policy' -l confirm -d 'install: keep the policy that is in force. Run it in a new session'
+complete -c ghostport -n '__fish_seen_subcommand_from policy' -l revert -d 'install: take the policy back that waits for its confirmation'
 complete -c ghostport -n '__fish_seen_subcommand_from policy' -l revert-after -x -d 'install: for how long it waits for a confirmation, 30 to 3600 (300)'
 complete -c ghostport -n '__fish_seen_subcommand_from policy' -l i-have-a-console -d 'install: there is another way in than ssh, such as the console of the provider'
 complete -c ghostport -n '__fish_seen_subcommand_from policy' -l from-outside -d 'audit: print the commands that scan this host; run them on another one'

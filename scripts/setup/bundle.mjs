@@ -69,7 +69,7 @@ export async function bundlePrograms(folder) {
     program(EXECUTOR, 'daemon/executor.js'),
     program(SENDER, 'daemon/sender.js'),
     program(GNUPG, 'daemon/gnupg.js'),
-    program(PROBER, 'host/prober.js'),
+    program(PROBER, 'daemon/prober.js'),
   ])
 }
 

@@ -56,6 +56,8 @@ describe('ghostport policy', () => {
     [['audit', '--trust', 'wg0'], /--trust has no effect with “policy audit”/],
     [['audit', '--from-outside', '--allow', 'tcp/1'], /--allow has no effect with --from-outside/],
     [['audit', '--allow', 'ssh'], /--allow: “ssh” is not a protocol and port/],
+    [['install', '--revert', '--allow', 'tcp/1'], /--allow has no effect with --revert/],
+    [['install', '--revert', '--i-have-a-console'], /has no effect with --revert/],
     [['show', '--out', 'udp'], /--out: “udp” is not a protocol and port/],
   ] as const)
     it(`refuses ${argv.join(' ') || 'no words at all'}`, () => refused(argv, 64, pattern))

@@ -83,6 +83,8 @@ export function describePolicy(debian: DebianName, length: 'short' | 'long'): vo
       const same = await knocked.run('ghostport policy install --confirm')
       assert.equal(same.status, 1)
       assert.match(same.stdout, /older than the policy/)
+      const waits = JSON.parse(lab.console('ghostport doctor --only DEAD_MAN --json').stdout).checks[0].findings[0]
+      assert.deepEqual([waits.severity, waits.command], ['warning', 'ghostport policy install --confirm'])
       assert.match(
         (await knocked.run('ghostport policy install --confirm --allow tcp/80')).stdout,
         /--allow has no effect with --confirm/,
@@ -114,6 +116,15 @@ export function describePolicy(debian: DebianName, length: 'short' | 'long'): vo
       assert.equal(must('ls /run/ghostport-policy 2>/dev/null; true'), '')
     })
 
+    it('is taken back at once where the administrator says so', async () => {
+      const knocked = await knockedSession()
+      await knocked.must('ghostport policy install')
+      await knocked.must('ghostport policy install --revert')
+      assert.ok(!hasTable() && (await isOpen()))
+      assert.equal((await knocked.run('ghostport policy install --revert')).status, 1)
+      assert.equal(must('systemctl list-units --all --no-pager "ghostport-undo*" --no-legend').trim(), '')
+    })
+
     it('is kept once a new session confirms it', async () => {
       const knocked = await knockedSession()
       await grantsEnd()
@@ -139,6 +150,17 @@ export function describePolicy(debian: DebianName, length: 'short' | 'long'): vo
         ['yes', 'yes'],
       )
       assert.equal(status, 0)
+    })
+
+    it('is missed by the doctor where somebody flushed all rules, and its command brings it back', async () => {
+      const doctor = () => JSON.parse(lab.console('ghostport doctor --only POLICY --json').stdout).checks[0]
+      assert.equal(doctor().answer, 'good')
+      must('nft flush ruleset')
+      const [finding] = doctor().findings
+      assert.match(finding.text, /not in force/)
+      must(finding.command)
+      assert.equal(doctor().answer, 'good')
+      await shutToStrangers(lab)
     })
 
     it('outlives nftables.service, whose file flushes everything', async () => {

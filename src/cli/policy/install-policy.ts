@@ -10,7 +10,7 @@ import { openNftables } from '../../firewall/nftables/library.ts'
 import { sshPorts } from '../../host/facts/sshd.ts'
 import { lookAtFacts } from '../../host/facts.ts'
 import { valueOr, whenKnown } from '../../host/known.ts'
-import { keepPolicy, loadPolicy, pendingPolicy, removePolicy } from '../../host/policy/install.ts'
+import { keepPolicy, loadPolicy, pendingPolicy, removePolicy, revertPolicy } from '../../host/policy/install.ts'
 import {
   judgeConfirmation,
   judgeOthers,
@@ -33,7 +33,7 @@ const SHORTEST = 30
 const LONGEST = 3600
 
 export async function installPolicy(given: Given, terminal: Terminal): Promise<Outcome> {
-  if (given.confirm > 0) return confirmPolicy(given, terminal)
+  if (given.confirm > 0 || given.revert > 0) return endWaiting(given, terminal)
   const within = parseTime(given['revert-after'])
   if (!within.ok) return within
   const chosen = choosePolicy(given)
@@ -95,15 +95,26 @@ function isDocker({ name }: { readonly name: string }): boolean {
   return name === 'docker'
 }
 
-async function confirmPolicy(given: Given, terminal: Terminal): Promise<Outcome> {
+/** `--confirm` and `--revert`. */
+async function endWaiting(given: Given, terminal: Terminal): Promise<Outcome> {
+  const how = given.confirm > 0 ? 'confirm' : 'revert'
+  const taken = how === 'confirm' ? ['confirm', 'i-have-a-console', 'json'] : ['revert', 'json']
   const others = Object.entries(given).find(
     ([name, value]) =>
-      !['confirm', 'i-have-a-console', 'json'].includes(name) &&
-      (Array.isArray(value) ? value.length > 0 : value !== undefined && value !== 0),
+      !taken.includes(name) && (Array.isArray(value) ? value.length > 0 : value !== undefined && value !== 0),
   )
   if (others !== undefined)
-    return refuse('CLI_USAGE', `--${others[0]} has no effect with --confirm: what is in force is kept as it is`)
+    return refuse('CLI_USAGE', `--${others[0]} has no effect with --${how}: it is about the policy that is in force`)
   if (!isRoot()) return notRoot()
+  if (how === 'confirm') return confirmPolicy(given, terminal)
+  const reverted = revertPolicy()
+  if (!reverted.ok) return reverted
+  if (given.json > 0) terminal.printJson({ confirmed: false })
+  else terminal.print('The policy is taken back.')
+  return 0
+}
+
+async function confirmPolicy(given: Given, terminal: Terminal): Promise<Outcome> {
   const pending = pendingPolicy()
   if (pending !== undefined) {
     const { session } = await lookAtFacts(systemLooker(), ['session'])

@@ -22,7 +22,7 @@ import { parseTrace, probeKey } from './trace.ts'
 
 /** This is a source file, or a part of dist/cli/policy.js. */
 const PROGRAM = fileURLToPath(
-  new URL(import.meta.url.endsWith('.ts') ? './prober.ts' : '../host/prober.js', import.meta.url),
+  new URL(import.meta.url.endsWith('.ts') ? './prober.ts' : '../daemon/prober.js', import.meta.url),
 )
 /** How long a port has to answer. On this host an answer takes microseconds. */
 const ANSWER_TIME = milliseconds(700)
@@ -184,21 +184,32 @@ function hex(high: number, low: number): string {
   return ((high << 8) | low).toString(16)
 }
 
+/** Of standard error, for a message. */
+const MOST_COMPLAINT = 4096
+
+function firstLine(text: string): string {
+  return text.trim().split('\n')[0] ?? ''
+}
+
 /** The prober, and the namespace that it lives in. */
 class Prober {
-  readonly #child: ChildProcessByStdio<Writable, Readable, null>
+  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>
   readonly #waiting = new Map<number, (answer: ProbeAnswer) => void>()
   #asked = 0
 
   /** @returns why there is none. */
   static async start(): Promise<Prober | string> {
     const argv = ['--net', process.execPath, ...inheritedOptions(), PROGRAM]
-    const child = spawn('unshare', argv, { stdio: ['pipe', 'pipe', 'ignore'], env: PROGRAM_ENVIRONMENT })
+    const child = spawn('unshare', argv, { stdio: ['pipe', 'pipe', 'pipe'], env: PROGRAM_ENVIRONMENT })
+    let complaint = ''
+    child.stderr.on('data', (chunk: Buffer) => {
+      if (complaint.length < MOST_COMPLAINT) complaint += chunk.toString('utf8')
+    })
     child.stdin.on('error', () => {})
     const prober = new Prober(child)
     const ready = new Promise<string | undefined>((resolve) => {
       child.once('error', () => resolve('no prober: unshare is not installed'))
-      child.once('exit', () => resolve('no prober: this process may not make a network namespace'))
+      child.once('close', () => resolve(`no prober: ${firstLine(complaint) || 'it ended at once'}`))
       createInterface({ input: child.stdout }).on('line', (line) => {
         if (line === 'ready') resolve(undefined)
         else prober.#answered(line)
@@ -211,7 +222,7 @@ class Prober {
     return why
   }
 
-  private constructor(child: ChildProcessByStdio<Writable, Readable, null>) {
+  private constructor(child: ChildProcessByStdio<Writable, Readable, Readable>) {
     this.#child = child
     child.once('exit', () => {
       for (const settle of this.#waiting.values()) settle('silence')

@@ -20,6 +20,7 @@ import { twoManagers } from './checks/managers.ts'
 import { node } from './checks/node.ts'
 import { ownAddress } from './checks/own-address.ts'
 import { permissions } from './checks/permissions.ts'
+import { policy } from './checks/policy.ts'
 import { running } from './checks/running.ts'
 import { sshPenalties } from './checks/ssh-penalties.ts'
 import { tableOwner } from './checks/table-owner.ts'
@@ -33,6 +34,7 @@ export const checks: readonly Check[] = [
   running,
   capture,
   hostRules,
+  policy,
   tableOwner,
   ipv6Hole,
   twoManagers,

@@ -9,6 +9,7 @@ import { lookAtConfiguration } from './looks/configuration.ts'
 import { lookAtDeadMan } from './looks/dead-man.ts'
 import { lookAtHostRules } from './looks/host-rules.ts'
 import { lookAtNode } from './looks/node.ts'
+import { lookAtPolicyUnit } from './looks/policy-unit.ts'
 import { lookAtReplaySpace } from './looks/replay-space.ts'
 import { lookAtServers } from './looks/servers.ts'
 import { lookAtSshGreeting } from './looks/ssh-greeting.ts'
@@ -30,6 +31,7 @@ const looks = {
   clientStanzas: lookAtClientStanzas,
   servers: lookAtServers,
   deadMan: lookAtDeadMan,
+  policyUnit: lookAtPolicyUnit,
 } as const satisfies Readonly<Record<string, (subject: Subject) => unknown>>
 
 type OwnFacts = { readonly [Name in keyof typeof looks]: Awaited<ReturnType<(typeof looks)[Name]>> }

@@ -174,6 +174,17 @@ function keep(wayBack: WayBack, nft: string): Result<void, InstallFailure> {
   return ok(undefined)
 }
 
+/** Takes back the policy that waits for its confirmation, before its time. */
+export function revertPolicy(): Result<void, InstallFailure> {
+  return withWayBack((wayBack) => {
+    if (!wayBack.isPending || !existsSync(PENDING_FACTS))
+      return refuse('NOT_CONFIRMED', 'no policy waits for a confirmation')
+    const undone = wayBack.undo()
+    if (undone.ok) disarmDeadMan()
+    return undone
+  })
+}
+
 /** @returns what was removed, in words; empty if there was no policy. */
 export function removePolicy(): Result<readonly string[], InstallFailure> {
   const nft = findNft()

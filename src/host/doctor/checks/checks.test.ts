@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { unitsText } from '../../../../test/support/host-of-values.ts'
 import type { Status } from '../../../daemon/warden/status.ts'
+import { parseListing } from '../../../firewall/host/ruleset.ts'
 import type { FirewallManagers } from '../../facts/managers.ts'
 import { parseUnits, type Units } from '../../facts/systemd.ts'
 import { type Known, known, notKnown } from '../../known.ts'
@@ -17,6 +18,7 @@ import { clock, clockBattery, peerClock, serverClock } from './clock.ts'
 import { judgeDeadMan } from './dead-man.ts'
 import { twoManagers } from './managers.ts'
 import { judgeNode } from './node.ts'
+import { judgePolicy } from './policy.ts'
 import { unit } from './unit.ts'
 
 const UNITS_UNKNOWN = notKnown('systemd does not run this host')
@@ -224,18 +226,45 @@ describe('TWO_MANAGERS', () => {
     })
 })
 
+describe('POLICY', () => {
+  const listing = (name: string) => parseListing(`table inet ${name} {\n}\n`)
+  for (const [what, isInstalled, tables, pattern] of [
+    ['no policy of ours', false, [], /^good: this host has none$/],
+    ['in force', true, listing('ghostport_policy'), /^good: inet ghostport_policy$/],
+    [
+      'installed, and flushed by another program',
+      true,
+      listing('filter'),
+      /^error: the policy of this host is not in force.* \| systemctl reload-or-restart ghostport-policy\.service$/,
+    ],
+  ] as const)
+    it(what, () => {
+      assert.match(told(judgePolicy(isInstalled, tables)), pattern)
+    })
+})
+
 describe('DEAD_MAN', () => {
   const at = Date.parse('2026-11-26T04:00:00Z') / 1000
   for (const [what, waiting, pattern] of [
     ['nothing waits', undefined, /^good: nothing waits$/],
     [
       'armed',
-      { planned: at, armed: at + 1 },
+      { of: 'init', planned: at, armed: at + 1 },
       /^warning: .* taken back at 2026-11-26T04:00:01\.000Z.* \| ghostport init --confirm$/,
     ],
-    ['postponed', { planned: at, armed: at + 300 }, /^error: the timer .* was postponed \| ghostport init --revert$/],
-    ['no timer', { planned: at }, /^error: .* no timer takes them back.* \| ghostport init --revert$/],
-    ['without a record', { armed: at }, /^warning/],
+    [
+      'postponed',
+      { of: 'init', planned: at, armed: at + 300 },
+      /^error: the timer .* was postponed \| ghostport init --revert$/,
+    ],
+    ['no timer', { of: 'init', planned: at }, /^error: .* no timer takes them back.* \| ghostport init --revert$/],
+    ['without a record', { of: 'init', armed: at }, /^warning/],
+    [
+      'a policy',
+      { of: 'policy', planned: at, armed: at },
+      /^warning: .*ghostport policy.* unless a new session confirms them \| ghostport policy install --confirm$/,
+    ],
+    ['a policy without a timer', { of: 'policy', planned: at }, /^error: .* \| ghostport policy install --revert$/],
   ] as const)
     it(what, () => {
       assert.match(told(judgeDeadMan(waiting)), pattern)

@@ -8,23 +8,38 @@ const SLACK = 5
 export const deadMan = defineCheck({
   code: 'DEAD_MAN',
   side: 'server',
-  question: 'Is no change of “ghostport init” waiting for a confirmation?',
+  question: 'Is no change of “ghostport init” or “ghostport policy” waiting for a confirmation?',
   needs: ['deadMan'],
   judge: ({ deadMan: fact }) => ifKnown(fact, judgeDeadMan),
 })
 
+const names = {
+  init: {
+    who: 'ghostport init',
+    confirm: 'ghostport init --confirm',
+    revert: 'ghostport init --revert',
+    proof: 'a knock',
+  },
+  policy: {
+    who: 'ghostport policy',
+    confirm: 'ghostport policy install --confirm',
+    revert: 'ghostport policy install --revert',
+    proof: 'a new session',
+  },
+} as const
+
 export function judgeDeadMan(waiting: DeadMan | undefined): Answer {
   if (waiting === undefined) return judged([], 'nothing waits')
   const { planned, armed } = waiting
-  const confirm = { command: 'ghostport init --confirm' }
+  const { who, confirm, revert, proof } = names[waiting.of]
   if (armed === undefined)
     return judged(
       [
         {
           severity: 'error',
-          text: 'changes of “ghostport init” are not confirmed, and no timer takes them back. A reboot would',
+          text: `changes of “${who}” are not confirmed, and no timer takes them back. A reboot would`,
           evidence: ['ghostport-undo.timer is not active'],
-          cure: { command: 'ghostport init --revert' },
+          cure: { command: revert },
         },
       ],
       '',
@@ -37,7 +52,7 @@ export function judgeDeadMan(waiting: DeadMan | undefined): Answer {
           severity: 'error',
           text: 'the timer that takes unconfirmed changes back was postponed',
           evidence: [`it was set for ${timeOf(planned)}`, `systemd says ${at}`],
-          cure: { command: 'ghostport init --revert' },
+          cure: { command: revert },
         },
       ],
       '',
@@ -46,9 +61,9 @@ export function judgeDeadMan(waiting: DeadMan | undefined): Answer {
     [
       {
         severity: 'warning',
-        text: `changes of “ghostport init” are taken back at ${at}, unless a knock confirms them`,
+        text: `changes of “${who}” are taken back at ${at}, unless ${proof} confirms them`,
         evidence: [`ghostport-undo.timer ends at ${at}`],
-        cure: confirm,
+        cure: { command: confirm },
       },
     ],
     '',

@@ -1,12 +1,15 @@
-/** Whether changes of `ghostport init` wait for a confirmation, and when they are taken back. */
+/** Whether changes of `ghostport init` or `ghostport policy` wait for a confirmation, and when they are taken back. */
 
 import { type Known, known, notKnown } from '../../known.ts'
+import { pendingPolicy } from '../../policy/install.ts'
 import { readPending } from '../../set-up/pending.ts'
 import { armedUntil } from '../../way-back/arm.ts'
 import { journalPaths } from '../../way-back/way-back.ts'
 import type { Subject } from '../subject.ts'
 
 export interface DeadMan {
+  /** Whose changes wait. */
+  readonly of: 'init' | 'policy'
   /** When it was to be, in seconds since 1970; absent where no record says. */
   readonly planned?: number
   /** When systemd's timer does it; absent: nothing is armed. */
@@ -19,10 +22,16 @@ export function lookAtDeadMan({ looker }: Subject): Known<DeadMan | undefined> {
   const found = looker.stat(mark)
   if (!found.known) return looker.uid === 0 ? found : notKnown('only root may see whether changes wait')
   if (found.value === undefined) return known(undefined)
+  const policy = pendingPolicy()
+  if (policy !== undefined) {
+    const armed = armedUntil()
+    return known({ of: 'policy', planned: policy.end, ...(armed !== undefined && { armed }) })
+  }
   const pending = readPending(folder)
   if (!pending.ok) return notKnown(pending.failure.detail)
   const armed = armedUntil()
   return known({
+    of: 'init',
     ...(pending.value !== undefined && { planned: pending.value.armedAt + pending.value.time }),
     ...(armed !== undefined && { armed }),
   })
