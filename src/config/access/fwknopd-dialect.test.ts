@@ -37,7 +37,7 @@ test('what fwknopd passes over is passed over with a warning', () => {
       "4: Ignoring unknown access parameter: 'ENABLE_CMD_EXE': there is no such setting — perhaps: ENABLE_CMD_EXEC",
     ],
     ['????', '4: Invalid access file entry: the line is ignored: a line is a name, a blank and a value'],
-    ['ENABLEFOO', "4: Invalid access file entry: the line is ignored: 'ENABLEFOO' has no value"],
+    ['ENABLEFOO', '4: Invalid access file entry: the line is ignored: … has no value'],
     ['SPA_SERVER x', "4: Ignoring unknown access parameter: 'SPA_SERVER': it belongs in ~/.fwknoprc, on the client"],
   ]
   for (const [line, warning] of cases) {
