@@ -59,7 +59,10 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
     return await examineAndTell(given, wanted.value, terminal)
   } catch (error) {
     const { failure } = refuse('INTERNAL_ERROR', `the doctor itself failed: ${systemReason(error)}`)
-    if (given.json > 0) terminal.printJson((await import('./terminal/failure-json.ts')).failureJson(failure))
+    if (given.json > 0) {
+      const told = (await import('./terminal/failure-json.ts')).failureJson(failure)
+      terminal.printJson({ ...told, error: { ...told.error, exit: DOCTOR_FAILED } })
+    }
     terminal.fail(failure)
     return DOCTOR_FAILED
   }

@@ -50,7 +50,6 @@ export const questions = {
   'version of systemd': ['systemctl', '--version'],
   'state of units': ['systemctl', 'show', `--property=${UNIT_PROPERTIES.join(',')}`, ...UNITS],
   'settings of sshd': ['sshd', '-T'],
-  'clock service': ['timedatectl', 'show'],
   links: ['ip', '-json', '-details', 'link', 'show'],
   queues: ['tc', '-json', 'qdisc', 'show'],
 } as const satisfies Readonly<Record<string, readonly [string, ...string[]]>>

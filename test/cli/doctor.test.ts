@@ -75,12 +75,16 @@ describe('ghostport doctor', () => {
 
   it('ends with 2 if it fails itself', async () => {
     const said: string[] = []
+    let printed = 0
     const terminal: Terminal = {
       style,
       print: () => {
         throw new Error('the disk is on fire')
       },
-      printJson: () => {},
+      printJson: (value) => {
+        if (++printed === 1) throw new Error('the disk is on fire')
+        said.push(JSON.stringify(value))
+      },
       note: () => {},
       fail: ({ code, detail }) => said.push(`${code}: ${detail}`),
       askSecret: async () => assert.fail(),
@@ -89,6 +93,11 @@ describe('ghostport doctor', () => {
     assert.ok(parsed.ok)
     assert.equal(await command.run(parsed.value, terminal), 2)
     assert.deepEqual(said, ['INTERNAL_ERROR: the doctor itself failed: the disk is on fire'])
+    const asJson = parseCommandLine(command.options, {}, ['--only', 'NODE', '--json'])
+    assert.ok(asJson.ok)
+    assert.equal(await command.run(asJson.value, terminal), 2)
+    const { ok, error } = JSON.parse(said[1] ?? '')
+    assert.deepEqual([ok, error.code, error.exit], [false, 'INTERNAL_ERROR', 2])
   })
 })
 

@@ -35,8 +35,10 @@ export interface Published extends ProtocolPort {
   readonly evidence: readonly string[]
 }
 
-const REDIRECTED =
-  /\b(tcp|udp) dport (\d+)\b.* dnat (?:ip6? )?to (\S+)|-p (tcp|udp) .*--dport (\d+) -j DNAT --to-destination (\S+)/
+/** As nft prints it: with the target in its own words, or, without its translations, as a target of iptables. */
+const REDIRECTED = /\b(tcp|udp) dport (\d+)\b.* (?:dnat (?:ip6? )?to (\S+)|xt target "DNAT")/
+/** As iptables-legacy-save prints it. */
+const REDIRECTED_LEGACY = /-p (tcp|udp) .*--dport (\d+) -j DNAT --to-destination (\S+)/
 const INTO_DOCKER = /^DOCKER$/
 
 export function published(tables: readonly HostTable[], services: readonly Listening[]): readonly Published[] {
@@ -54,15 +56,10 @@ export function published(tables: readonly HostTable[], services: readonly Liste
     for (const chain of chains.values()) {
       if (!INTO_DOCKER.test(chain.name) && name !== 'docker-bridges') continue
       for (const rule of chain.rules) {
-        const [, protocol, number, target, otherProtocol, otherNumber, otherTarget] = REDIRECTED.exec(rule.shown) ?? []
-        const port = parsePort(number ?? otherNumber ?? '')
-        if (port.ok)
-          add(
-            (protocol ?? otherProtocol) as 'tcp' | 'udp',
-            port.value,
-            'FORWARD',
-            `FORWARD: leads to ${target ?? otherTarget}`,
-          )
+        const [, protocol, number = '', target = 'a container'] =
+          REDIRECTED.exec(rule.shown) ?? REDIRECTED_LEGACY.exec(rule.shown) ?? []
+        const port = parsePort(number)
+        if (port.ok) add(protocol as 'tcp' | 'udp', port.value, 'FORWARD', `FORWARD: leads to ${target}`)
       }
     }
   for (const service of services) {
