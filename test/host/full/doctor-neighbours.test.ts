@@ -1,4 +1,7 @@
-/** The doctor beside the real ufw and firewalld: who manages the firewall, and what their rules do to a knock. */
+/**
+ * The doctor beside the real ufw and firewalld: who manages the firewall, and what their rules do to a knock. And while
+ * changes of `ghostport init` wait.
+ */
 import assert from 'node:assert/strict'
 import { basename } from 'node:path'
 import { test } from 'node:test'
@@ -66,4 +69,20 @@ test('beside ufw, and the command teaches it the mark', { skip }, async () => {
   assert.equal(ask(lab, 'HOST_RULES').answer, 'good', JSON.stringify(ask(lab, 'HOST_RULES')))
   must(lab, 'ufw reload')
   assert.equal(ask(lab, 'HOST_RULES').answer, 'good')
+})
+
+test('while changes of init wait, and after their timer was stopped', { skip }, async () => {
+  await using lab = await HostLab.boot('trixie')
+  must(lab, `cd /root && apt-get install -y ./${basename(debianPackage('ghostport'))}`)
+  assert.equal(ask(lab, 'DEAD_MAN').seen, 'nothing waits')
+  const init = `ghostport init --yes --no-wait --hide tcp/22 --server ${SERVER.four}`
+  must(lab, init)
+  const waiting = ask(lab, 'DEAD_MAN').findings[0]
+  assert.match(waiting?.text ?? '', /are taken back at \d{4}-.*Z, unless a knock confirms them$/)
+  assert.equal(waiting?.command, 'ghostport init --confirm')
+  must(lab, 'systemctl stop ghostport-undo.timer')
+  const alone = ask(lab, 'DEAD_MAN').findings[0]
+  assert.match(alone?.text ?? '', /no timer takes them back/)
+  must(lab, alone?.command ?? 'false')
+  assert.equal(ask(lab, 'DEAD_MAN').seen, 'nothing waits')
 })

@@ -9,10 +9,10 @@ import { known, notKnown } from '../../known.ts'
 import { judgeDocker, published } from './docker.ts'
 
 const listing = (rule: string): string => `table ip nat {\n\tchain DOCKER {\n\t\t${rule}\n\t}\n}\n`
-const any = parseAddress('0.0.0.0')
+const everywhere = parseAddress('0.0.0.0')
 const local = parseAddress('127.0.0.1')
-assert.ok(any.ok && local.ok)
-const proxy = (address: typeof any.value): Listening => ({
+assert.ok(everywhere.ok && local.ok)
+const proxy = (address: typeof everywhere.value): Listening => ({
   protocol: 'tcp',
   family: 4,
   address,
@@ -43,15 +43,20 @@ describe('what Docker publishes', () => {
       [],
       ['tcp/8080 FORWARD: leads to 172.17.0.2:80'],
     ],
-    ['by its proxy alone, after a flush', [], [proxy(any.value)], ['tcp/8080 INPUT: docker-proxy listens on 0.0.0.0']],
+    [
+      'by its proxy alone, after a flush',
+      [],
+      [proxy(everywhere.value)],
+      ['tcp/8080 INPUT: docker-proxy listens on 0.0.0.0'],
+    ],
     [
       'both ways',
       parseListing(listing('tcp dport 8080 counter dnat to 172.17.0.2:80')),
-      [proxy(any.value)],
+      [proxy(everywhere.value)],
       ['tcp/8080 FORWARD: leads to 172.17.0.2:80, INPUT: docker-proxy listens on 0.0.0.0'],
     ],
     ['for this host alone: nothing', [], [proxy(local.value)], []],
-    ['an unknown program: nothing', [], [{ ...proxy(any.value), programs: notKnown('only root') }], []],
+    ['an unknown program: nothing', [], [{ ...proxy(everywhere.value), programs: notKnown('only root') }], []],
     ['a rule of somebody else: nothing', parseListing(listing('tcp dport 1 accept')), [], []],
   ] as const)
     it(what, () => {
@@ -62,7 +67,7 @@ describe('what Docker publishes', () => {
     })
 
   it('is an error where a stanza opens it, and well where the gate guards it', () => {
-    const ports = published([], [proxy(any.value)])
+    const ports = published([], [proxy(everywhere.value)])
     const tcp = { protocol: 'tcp', port: port(8080) } as const
     const kind = (hidden: readonly (typeof tcp)[], gate: readonly (typeof tcp)[]): string => {
       const answer = judgeDocker(ports, { hidden, gate })
