@@ -57,8 +57,27 @@ describe('a rehearsal', { skip: netnsUnavailable() }, () => {
   })
 
   it('finds that the host drops also those who knocked', () => {
-    const done = rehearsal(input('tcp dport 23 accept'), { kind: 'gate' })
+    const letIn = { by: 'ufw', ports: [{ protocol: 'tcp', port: 22 }] }
+    // The rule goes into a chain that nothing leads to.
+    const chains = ['ip', 'ip6'].map((family) => {
+      const ufw = family === 'ip' ? 'ufw' : 'ufw6'
+      return `table ${family} filter { chain INPUT { type filter hook input priority 0; policy accept; }; chain ${ufw}-user-input { }; };`
+    })
+    const done = rehearsal(`${chains.join('\n')}\n${input('udp dport 1 accept')}`, { kind: 'gate', letIn })
     assert.deepEqual(bad(done), ['a knock opens, over IPv4 and IPv6'])
+  })
+
+  it('does not judge a knock where the host lets only some addresses in, or leads the port elsewhere', () => {
+    const nat =
+      'table ip nat { chain c { type nat hook prerouting priority -100; tcp dport 22 dnat to 172.17.0.2:22; }; }'
+    for (const rules of [
+      input('ip saddr 192.0.2.1 tcp dport 22 accept; ip6 saddr 2001:db8::1 tcp dport 22 accept'),
+      nat,
+    ]) {
+      const done = rehearsal(rules, { kind: 'gate' })
+      assert.ok(done.kind === 'rehearsed' && done.untried[0]?.startsWith('that a knock opens tcp/22 was not tried'))
+      assert.deepEqual(bad(done), [])
+    }
   })
 
   it('finds that a port stays open in mark mode', () => {

@@ -104,6 +104,8 @@ export class HostLab implements AsyncDisposable {
     const nspawn = [
       ...['systemd-nspawn', '-D', join(folder, 'root'), '-b', '--register=no', '--keep-unit', `--machine=${name}`],
       ...['--network-bridge=br0', '--resolv-conf=off', '--timezone=off', '--link-journal=no'],
+      // Docker needs them.
+      '--system-call-filter=add_key keyctl bpf',
     ]
     const script = [
       this.#group === undefined ? '' : `echo $$ > ${this.#group}/cgroup.procs`,

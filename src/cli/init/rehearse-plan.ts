@@ -24,7 +24,9 @@ export function describeRehearsal(rehearsal: Rehearsal, style: Style): readonly 
   return [
     style.bold('The rehearsal, with the rules of this host in a network of its own'),
     ...rehearsal.scenes.map(({ what, good }) => line`  ${good ? style.good('good') : style.bad('BAD ')}  ${what}`),
-    ...(rehearsal.kind === 'rehearsed' ? [] : [`  not rehearsed because ${rehearsal.because}`]),
+    ...(rehearsal.kind === 'rehearsed'
+      ? rehearsal.untried.map((text) => `  note  ${text}`)
+      : [`  not rehearsed because ${rehearsal.because}`]),
   ]
 }
 
@@ -33,6 +35,7 @@ export function rehearsalJson(rehearsal: Rehearsal) {
   return {
     good: rehearsal.kind === 'rehearsed' ? isGood(rehearsal) : null,
     notRehearsedBecause: rehearsal.kind === 'rehearsed' ? null : rehearsal.because,
+    untried: rehearsal.kind === 'rehearsed' ? rehearsal.untried : [],
     scenes,
   }
 }

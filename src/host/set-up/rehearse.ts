@@ -39,8 +39,9 @@ export interface Scene {
 }
 
 export type Rehearsal =
-  | { readonly kind: 'rehearsed'; readonly scenes: readonly Scene[] }
-  /** @property because completes “not rehearsed because …”. */
+  /** `untried` has a sentence for each part that could not be tried. */
+  | { readonly kind: 'rehearsed'; readonly scenes: readonly Scene[]; readonly untried: readonly string[] }
+  /** `because` completes “not rehearsed because …”. */
   | { readonly kind: 'not rehearsed'; readonly because: string; readonly scenes: readonly Scene[] }
 
 const HOST = { 4: '198.51.100.1', 6: '2001:db8:c0:1::1' } as const
@@ -61,8 +62,7 @@ export async function rehearse(wish: RehearsalWish): Promise<Rehearsal> {
   const stage = new Stage()
   try {
     await stage.build(wish.interfaces)
-    await play(stage, wish, scenes)
-    return { kind: 'rehearsed', scenes }
+    return { kind: 'rehearsed', scenes, untried: await play(stage, wish, scenes) }
   } catch (error) {
     if (!(error instanceof Impossible)) throw error
     return { kind: 'not rehearsed', because: error.message, scenes }
@@ -75,38 +75,66 @@ export function isGood(rehearsal: Rehearsal): boolean {
   return rehearsal.scenes.every(({ good }) => good)
 }
 
-async function play(stage: Stage, wish: RehearsalWish, scenes: Scene[]): Promise<void> {
-  const { ports, table } = wish
-  const tcp = ports.flatMap(({ protocol, port }) => (protocol === 'tcp' ? [port] : []))
-  const [first] = tcp
-  if (first === undefined) throw new Impossible('none of the hidden ports is a TCP port')
-  const names = formatProtocolPorts(ports)
+/** @returns what could not be tried. */
+async function play(stage: Stage, wish: RehearsalWish, scenes: Scene[]): Promise<readonly string[]> {
+  const { ports, table, way } = wish
+  const tcp = ports.filter(({ protocol }) => protocol === 'tcp')
   loadRules(stage, wish)
   const rulesBefore = listRules(stage, table)
-  for (const port of tcp) await stage.listen(port)
-  const look = async (who: Readonly<Record<4 | 6, string>>): Promise<readonly boolean[]> =>
-    await Promise.all(FAMILIES.flatMap((family) => tcp.map((port) => stage.connects(HOST[family], port, who[family]))))
+  for (const { port } of tcp) await stage.listen(port)
+  const look = async (who: Readonly<Record<4 | 6, string>>, where = tcp): Promise<readonly boolean[]> =>
+    await Promise.all(
+      FAMILIES.flatMap((family) => where.map(({ port }) => stage.connects(HOST[family], port, who[family]))),
+    )
+  const isOpen = async (one: ProtocolPort): Promise<boolean> => (await look(STRANGER, [one])).every(Boolean)
   const before = await look(STRANGER)
-  const isOpen = before.every(Boolean)
-  const session = isOpen ? await stage.session(HOST[4], first, CLIENT[4]) : undefined
+  const open: ProtocolPort[] = []
+  for (const one of tcp) if (await isOpen(one)) open.push(one)
+  // These the host lets in already; if a stranger does not get there, no knock would help.
+  const expected = way.kind === 'gate' ? tcp.filter((one) => !way.letIn?.ports.some((it) => isSame(it, one))) : []
+  const elsewhere = expected.filter((one) => !open.includes(one))
+  const tried = tcp.filter((one) => !elsewhere.includes(one))
+  const [first] = open
+  const session = first === undefined ? undefined : await stage.session(HOST[4], first.port, CLIENT[4])
   const server = await serve(stage, wish)
   const note = (what: string, good: boolean): void => {
     scenes.push({ what, good })
   }
-  note(`${names}: no stranger gets in any more, over IPv4 and IPv6`, !(await look(STRANGER)).some(Boolean))
+  note(
+    `${formatProtocolPorts(tcp)}: no stranger gets in any more, over IPv4 and IPv6`,
+    !(await look(STRANGER)).some(Boolean),
+  )
   if (session !== undefined) note('a session that was there before lives on', await session.answers())
   letIn(stage, wish)
-  if (wish.way.kind === 'gate' && wish.way.letIn !== undefined)
-    note(`a rule that lets ${names} in opens it to nobody`, !(await look(STRANGER)).some(Boolean))
-  for (const family of FAMILIES) knock(stage, wish, HOST[family])
-  note('a knock opens, over IPv4 and IPv6', await becomes(async () => (await look(CLIENT)).every(Boolean)))
-  note('and opens to nobody else', !(await look(STRANGER)).some(Boolean))
+  if (way.kind === 'gate' && way.letIn !== undefined)
+    note(
+      `a rule that lets ${formatProtocolPorts(way.letIn.ports)} in opens it to nobody`,
+      !(await look(STRANGER)).some(Boolean),
+    )
+  if (tried.length > 0) {
+    for (const family of FAMILIES) knock(stage, wish, HOST[family])
+    note('a knock opens, over IPv4 and IPv6', await becomes(async () => (await look(CLIENT, tried)).every(Boolean)))
+    note('and opens to nobody else', !(await look(STRANGER)).some(Boolean))
+  }
   server.kill('SIGTERM')
   await ended(server)
   stage.inside(['nft', 'delete', 'table', 'inet', table])
   takeOut(stage, wish)
   note('when all is taken back, the rules are as before', listRules(stage, table) === rulesBefore)
   note('and who got in before gets in again', String(await look(STRANGER)) === String(before))
+  const udp = ports.filter(({ protocol }) => protocol === 'udp')
+  return [
+    ...(elsewhere.length === 0
+      ? []
+      : [
+          `that a knock opens ${formatProtocolPorts(elsewhere)} was not tried: the host’s rules let only some addresses in there, or lead it elsewhere, as Docker does`,
+        ]),
+    ...(udp.length === 0 ? [] : [`${formatProtocolPorts(udp)} was not tried: it is UDP`]),
+  ]
+}
+
+function isSame(one: ProtocolPort, other: ProtocolPort): boolean {
+  return one.protocol === other.protocol && one.port === other.port
 }
 
 function loadRules(stage: Stage, { table, legacy }: RehearsalWish): void {

@@ -1,0 +1,3 @@
+import { describeInitDocker } from '../init-docker.ts'
+
+describeInitDocker('trixie')
