@@ -125,6 +125,20 @@ export function describePolicy(debian: DebianName, length: 'short' | 'long'): vo
       assert.equal(must('systemctl list-units --all --no-pager "ghostport-undo*" --no-legend').trim(), '')
     })
 
+    long('is taken back, or installed by a second run, where the first was killed at any moment', async () => {
+      const knocked = await knockedSession()
+      for (const seconds of [0.2, 0.4, 0.6, 0.8, 1, 1.2, 1.5, 2]) {
+        await knocked.run(`timeout -s KILL ${seconds} ghostport policy install --revert-after 30`)
+        // What is in force has a timer.
+        if (hasTable()) must('systemctl is-active ghostport-undo.timer')
+        await knocked.must('ghostport policy install --revert-after 30')
+        assert.equal(await isOpen(), false)
+        await knocked.must('ghostport policy install --revert')
+        assert.ok(!hasTable() && (await isOpen()), `after ${seconds} s`)
+        assert.equal(must('ls /run/ghostport-policy 2>/dev/null; true'), '')
+      }
+    })
+
     it('is kept once a new session confirms it', async () => {
       const knocked = await knockedSession()
       await grantsEnd()
