@@ -35,7 +35,7 @@ describe('the Debian packages', { skip }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'ghostport-packages-'))
   const fileOf = (name: PackageName, architecture: Architecture = OWN_ARCHITECTURE, of = version) =>
     join(folder, `${name}_${of}_${architecture}.deb`)
-  /** The fourth would have nothing of its own: host-lab builds it too. */
+  /** The fourth would have nothing of its own. */
   const each: readonly { readonly name: PackageName; readonly architecture: Architecture }[] = [
     { name: 'ghostport', architecture: 'amd64' },
     { name: 'ghostport', architecture: 'arm64' },
