@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DebianName } from '../support/debian-root.ts'
-import { type HostLab, hostLabUnavailable } from '../support/host-lab.ts'
+import { type HostLab, hostLabUnavailable, SERVER, STRANGER } from '../support/host-lab.ts'
 import { InitLab } from './init.ts'
 import { shutToStrangers } from './traffic.ts'
 
@@ -107,7 +107,7 @@ export function describeInitAccidents(debian: DebianName): void {
       await init.isAsBefore(state)
     })
 
-    it('a terminal that is killed ends nothing: the knock confirms, and uninstall is as before', async () => {
+    it('a terminal that is killed ends nothing: the knock confirms', async () => {
       await init.shut()
       const pid = lab.console('cat /root/init.pid').stdout.trim()
       // As sshd does at the end of a session with a terminal.
@@ -117,6 +117,25 @@ export function describeInitAccidents(debian: DebianName): void {
       init.session = await init.knockAndLogIn()
       await init.says('Confirmed by the login')
       await init.session.must('systemctl is-enabled ghostport')
+    })
+
+    it('a second set-up with another port is taken back to the first one, which stays in force', async () => {
+      await init.session.must('sed -i "s#^OPEN_PORTS.*#OPEN_PORTS tcp/22, tcp/8080#" /etc/fwknop/access.conf')
+      const ports = 'nft list set inet ghostport protected'
+      const before = [
+        await init.session.must('find /etc -type f | sort | xargs sha256sum'),
+        await init.session.must(ports),
+      ]
+      const { stdout } = await init.session.run('ghostport init --yes --no-rehearsal --hide tcp/8080 --no-wait --json')
+      assert.match(stdout, /"state":"waiting"/)
+      assert.ok(await lab.ssh(SERVER.four, STRANGER.four), 'ssh is not hidden any more')
+      await init.session.must('ghostport init --revert')
+      for (let tries = 0; tries < 50 && (await lab.ssh(SERVER.four, STRANGER.four, 300)); tries++) await delay(100)
+      await shutToStrangers(lab)
+      assert.deepEqual(
+        [await init.session.must('find /etc -type f | sort | xargs sha256sum'), await init.session.must(ports)],
+        before,
+      )
     })
   })
 
