@@ -348,8 +348,8 @@ describe('ghostport doctor on a server', { skip: netnsUnavailable() }, () => {
     ])
     assert.ok(stdout.startsWith('{'), stderr)
     const checks: readonly Told[] = JSON.parse(stdout).checks
-    // These are for everybody to see; of changes that wait, that their folder is not there.
-    const forAll = ['UNIT', 'CLOCK', 'CLOCK_BATTERY', 'NODE', 'DEAD_MAN']
+    // These are for everybody to see; of changes that wait, and of a policy, that there are none.
+    const forAll = ['UNIT', 'CLOCK', 'CLOCK_BATTERY', 'NODE', 'DEAD_MAN', 'POLICY']
     const seen = checks.filter(({ code, answer }) => !forAll.includes(code) && answer !== 'not checked')
     assert.deepEqual(seen, [])
     assert.match(checks.find(({ code }) => code === 'CONFIG')?.because ?? '', /only root may read/)
