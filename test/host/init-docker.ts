@@ -42,7 +42,9 @@ export function describeInitDocker(debian: DebianName): void {
     }
 
     before(async () => {
-      init = await InitLab.boot(debian, 'busybox-static', 'docker.io')
+      // In Debian 13, the program docker is a package of its own.
+      const client = debian === 'bookworm' ? [] : (['docker-cli'] as const)
+      init = await InitLab.boot(debian, 'busybox-static', ...client, 'docker.io')
       lab = init.lab
       must('systemctl start docker')
       must(IMAGE)

@@ -29,7 +29,13 @@ export function must(argv: readonly [string, ...string[]], cwd = '/'): string {
 }
 
 /** Packages of Debian besides {@link PACKAGES}. */
-export type MorePackage = 'busybox-static' | 'docker.io' | 'firewalld' | 'fwknop-client' | 'fwknop-server'
+export type MorePackage =
+  | 'busybox-static'
+  | 'docker-cli'
+  | 'docker.io'
+  | 'firewalld'
+  | 'fwknop-client'
+  | 'fwknop-server'
 
 /** The root with more packages: made from that of {@link baseRoot}, in half a minute. */
 export function rootWith(debian: DebianName, packages: readonly MorePackage[]): string {
