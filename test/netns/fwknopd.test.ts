@@ -5,7 +5,7 @@
  *     client 10.9.0.1 ── 10.9.0.2 server: drops by default, ssh on tcp/22
  */
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -351,6 +351,17 @@ describe('fwknopd in the background', { skip: netnsUnavailable() }, () => {
       assert.equal(refused.status, 1)
       assert.match(refused.stderr, /^\[\*\] Specified Run directory: .*access\.conf is NOT a directory\nfwknopd: /)
     }
+    writeFileSync(path('fwknopd.conf'), `FIREWALL iptables;\nFWKNOP_RUN_DIR ${path('deep/run')};\n`)
+    const listed = fwknopd('--fw-list')
+    assert.equal(listed.status, 0, listed.stderr)
+    assert.equal(
+      listed.stderr,
+      `Run directory: ${path('deep/run')} does not exist. Attempting to create it.\nSuccessfully created Run directory: ${path('deep/run')}\n`,
+    )
+    assert.equal(statSync(path('deep/run')).mode & 0o7777, 0o700)
+    assert.equal(fwknopd('--fw-list').stderr, '')
+    writeFileSync(path('fwknopd.conf'), `FWKNOP_RUN_DIR ${path('access.conf/run')};\n`)
+    assert.match(fwknopd('--fw-list').stderr, /\nfwknopd: the file cannot be written: FWKNOP_RUN_DIR: /)
     configure()
   })
 

@@ -1,9 +1,12 @@
 /** What fwknopd looks at before it starts, besides its files: the host that the files are about. */
-import { statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { nearest } from '../../config/reading/nearest.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { fileReason } from '../../system/errno.ts'
 import { interfaceNames } from '../../system/interface-name.ts'
+import { prepareServerFile } from '../../system/server-file.ts'
 
 type HostFault = Failure<'CONFIG_INVALID_VALUE'>
 
@@ -25,6 +28,24 @@ export function checkRunFolder(path: string | undefined): Result<void, HostFault
   if (path === undefined) return ok(undefined)
   if (!isOther(path)) return ok(undefined)
   return refuse('CONFIG_INVALID_VALUE', `FWKNOP_RUN_DIR: “${path}” is not a folder`, { suggestion: '/run/fwknop' })
+}
+
+/**
+ * Makes the folder where it is missing, as fwknopd does at each start, also for a question.
+ * @param say gets fwknopd's words.
+ * @returns CONFIG_EXPOSED: others could replace the folder. CONFIG_UNWRITABLE: it cannot be made.
+ */
+export function makeRunFolder(path: string | undefined, say: (line: string) => void): Result<void> {
+  if (path === undefined || existsSync(path)) return ok(undefined)
+  say(`Run directory: ${path} does not exist. Attempting to create it.`)
+  try {
+    const exposed = prepareServerFile(join(path, 'fwknopd.pid'))
+    if (exposed !== undefined) return { ok: false, failure: exposed }
+  } catch (error) {
+    return refuse('CONFIG_UNWRITABLE', `FWKNOP_RUN_DIR: ${path}: ${fileReason(error)}`)
+  }
+  say(`Successfully created Run directory: ${path}`)
+  return ok(undefined)
 }
 
 /** Whether something else than a folder is there. What cannot be looked at has a message where it is used. */

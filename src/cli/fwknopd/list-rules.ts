@@ -4,13 +4,15 @@ import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
 import { listRules } from '../../daemon/warden/open-firewall.ts'
 import type { Outcome } from '../command.ts'
 import type { Terminal } from '../terminal/terminal.ts'
-import { checkRunFolder } from './host-faults.ts'
+import { checkRunFolder, makeRunFolder } from './host-faults.ts'
 
 export async function showRules(source: ConfigSource, which: 'ours' | 'all', terminal: Terminal): Promise<Outcome> {
   const loaded = loadServerConfig(diskFiles(process.getuid?.() ?? 0), source)
   if (!loaded.ok) return loaded
   const folder = checkRunFolder(loaded.value.texts['FWKNOP_RUN_DIR'])
   if (!folder.ok) return folder
+  const made = makeRunFolder(loaded.value.texts['FWKNOP_RUN_DIR'], (line) => terminal.note(line))
+  if (!made.ok) return made
   const { firewall } = loaded.value.config
   if (firewall.kind === 'relay') {
     terminal.print('FIREWALL is relay: there are no firewall rules.')
