@@ -15,6 +15,8 @@ interface Way {
   readonly title: string
   /** What step 6 enables. */
   readonly enables: string
+  /** A section after that, for this way alone. */
+  readonly afterwards?: string
   /** The state of the host before ghostport is installed. */
   readonly before?: string
   /** A mistake that keeps even a knock out. */
@@ -40,6 +42,7 @@ const ways: readonly Way[] = [
   {
     title: 'Gate mode, the way for a remote server',
     enables: 'ghostport',
+    afterwards: 'In gate mode: closed before the network is up',
     // The receiver's port is one that no client uses.
     mistake: "sed -i 's/^SPA_PORTS .*/SPA_PORTS 62202;/' /etc/fwknop/fwknopd.conf && systemctl restart ghostport",
   },
@@ -73,6 +76,7 @@ export function describeWays(debian: DebianName): void {
         await road.walk(way.title)
         await road.grantsEnd()
         await road.walk('6. Try it, then keep it', { [ENABLE]: way.enables })
+        if (way.afterwards !== undefined) await road.walk(way.afterwards)
         await opensToKnocks(lab)
         assert.match(await road.session.must('systemctl list-timers --all --no-pager'), /^(?!.*open-again)/s)
       })
@@ -99,7 +103,7 @@ export function describeWays(debian: DebianName): void {
         lab.must('ghostport knock myserver --wait')
         const session = await lab.login()
         const commands = codeIn('docs/OPERATING.md', UNINSTALL)
-        const wanted = way.letIn === undefined ? [] : [way.letIn.word]
+        const wanted = way.letIn === undefined ? [/^systemctl disable ghostport-gate$/] : [way.letIn.word]
         for (const word of [...wanted, /^systemctl disable --now ghostport$/, /^ghostport serve --fw-flush$/]) {
           const command = commands.find((each) => word.test(each))
           assert.ok(command, `“${UNINSTALL}” has no ${word}`)
