@@ -42,7 +42,7 @@ describe('the ghost service of the README', { skip: hostLabUnavailable() }, () =
   it('is not what ghostport unit warns of, unlike a Node.js that nvm installed', async () => {
     const nvm = '/root/.nvm/versions/node/v24/bin'
     await road.session.must(`mkdir -p ${nvm} && cp /usr/local/bin/node ${nvm}/`)
-    const warned = await road.session.must(`${nvm}/node $(command -v ghostport) unit > /tmp/unit`)
+    const warned = await road.session.must(`${nvm}/node /usr/lib/ghostport/dist/cli/ghostport.js unit > /tmp/unit`)
     assert.match(warned, /nvm.*ProtectHome=yes/)
     // What it says happens.
     await road.session.must('cp /tmp/unit /etc/systemd/system/hidden.service && systemctl daemon-reload')
