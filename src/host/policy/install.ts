@@ -10,9 +10,9 @@ import { type Connection, parseTcpTable } from '../../firewall/nftables/connecti
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { fileReason } from '../../system/errno.ts'
 import { readServerFile, replaceServerFile } from '../../system/server-file.ts'
-import { type Seconds, seconds, type UnixSeconds } from '../../units.ts'
-import { armDeadMan, armedUntil, disarmDeadMan, type NotArmed, systemdRuns } from '../way-back/arm.ts'
-import { runHere } from '../way-back/run-here.ts'
+import type { Seconds, UnixSeconds } from '../../units.ts'
+import { runHere } from '../run-here.ts'
+import { armDeadMan, disarmDeadMan, holdForConfirming, type NotArmed, systemdRuns } from '../way-back/arm.ts'
 import { type ChangeFailure, WayBack } from '../way-back/way-back.ts'
 import { connectionKey, type Pending, parsePending, writePending } from './pending.ts'
 import type { HostPolicy } from './policy.ts'
@@ -35,8 +35,6 @@ type InstallFailure =
   | NotArmed
   | Failure<'FIREWALL_UNAVAILABLE' | 'FIREWALL_REFUSED' | 'CHANGES_PENDING' | 'NOT_CONFIRMED'>
 
-/** Longer than a confirmation takes on a busy host. */
-const FOR_CONFIRMING = seconds(120)
 /** A long list of connections. */
 const MOST_BYTES = 64 << 20
 
@@ -116,12 +114,8 @@ export function keepPolicy(now: UnixSeconds): Result<void, InstallFailure> {
   return withWayBack((wayBack) => {
     if (!wayBack.isPending || pendingPolicy() === undefined)
       return refuse('NOT_CONFIRMED', 'no policy waits for a confirmation: it was taken back, or confirmed before')
-    // Not taken back half way through.
-    if ((armedUntil() ?? 0) - now < FOR_CONFIRMING) {
-      const armed = armDeadMan(wayBack.paths, now, FOR_CONFIRMING)
-      if (!armed.ok) return armed
-      if (!wayBack.isPending) return refuse('NOT_CONFIRMED', 'the time is over: the policy was taken back')
-    }
+    const held = holdForConfirming(wayBack, now)
+    if (!held.ok) return held
     const kept = keep(wayBack, nft.value)
     if (!kept.ok) return kept
     try {

@@ -5,17 +5,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { fileReason } from '../../system/errno.ts'
 import { replaceServerFile } from '../../system/server-file.ts'
-import { milliseconds, seconds, type UnixSeconds } from '../../units.ts'
-import { armDeadMan, armedUntil, disarmDeadMan, type NotArmed } from '../way-back/arm.ts'
-import { runHere } from '../way-back/run-here.ts'
+import { milliseconds, type UnixSeconds } from '../../units.ts'
+import { disarmDeadMan, holdForConfirming, type NotArmed } from '../way-back/arm.ts'
 import { UNIT_FOLDER, WAY_BACK_FOLDER, WAY_BACK_UNITS } from '../way-back/units.ts'
 import { type ChangeFailure, WayBack } from '../way-back/way-back.ts'
 import { installedFiles } from './installed-files.ts'
 import { type Pending, removePending } from './pending.ts'
 import { perform } from './perform.ts'
 
-/** How long the dead-man switch leaves for a confirmation: longer than its steps take on a busy host. */
-const FOR_CONFIRMING = seconds(120)
 /** Another command of ours may be at the journal for a moment. */
 const TRIES = 50
 const PAUSE = milliseconds(100)
@@ -40,16 +37,8 @@ export function confirmChanges(
   now: UnixSeconds,
   told: (what: string) => void,
 ): Result<void, ChangeFailure | NotArmed | Failure<'NOT_CONFIRMED'>> {
-  // The script runs for a moment, or has run.
-  if (!back.isPending || isTakingBack())
-    return refuse('NOT_CONFIRMED', 'the time is over: the changes are being taken back')
-  const left = (armedUntil() ?? 0) - now
-  if (left < FOR_CONFIRMING) {
-    const armed = armDeadMan(back.paths, now, FOR_CONFIRMING)
-    if (!armed.ok) return armed
-    if (!back.isPending || isTakingBack())
-      return refuse('NOT_CONFIRMED', 'the time is over: the changes are being taken back')
-  }
+  const held = holdForConfirming(back, now)
+  if (!held.ok) return held
   const done = perform(back, pending.steps, told)
   if (!done.ok) {
     const undone = takeBack(back)
@@ -80,11 +69,6 @@ export function tidyUp(back: WayBack): void {
   if (back.isPending) return
   if (existsSync(join(UNIT_FOLDER, WAY_BACK_UNITS.boot))) disarmDeadMan()
   removePending(back.paths.folder)
-}
-
-function isTakingBack(): boolean {
-  const { output } = runHere(['systemctl', 'is-active', WAY_BACK_UNITS.service])
-  return /^(active|activating|deactivating)$/m.test(output)
 }
 
 /**

@@ -15,7 +15,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
 import { milliseconds } from '../../units.ts'
-import { type Ran, runHere } from '../way-back/run-here.ts'
+import { PROGRAM_ENVIRONMENT, type Ran, runHere } from '../run-here.ts'
 import type { Way } from './choose-way.ts'
 import { comparable, splitRules } from './split-rules.ts'
 
@@ -297,7 +297,7 @@ class Stage {
   }
 
   #spawn(argv: readonly [string, ...string[]]): ChildProcess {
-    const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', HOME: '/nonexistent' }
+    const env = { ...PROGRAM_ENVIRONMENT, HOME: '/nonexistent' }
     const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...argv], {
       env,
       stdio: ['pipe', 'pipe', 'ignore'],

@@ -4,16 +4,18 @@ import { join } from 'node:path'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { fileReason } from '../../system/errno.ts'
 import { judgeServerFile, replaceServerFile } from '../../system/server-file.ts'
-import type { Seconds, UnixSeconds } from '../../units.ts'
+import { type Seconds, seconds, type UnixSeconds } from '../../units.ts'
+import { runHere } from '../run-here.ts'
 import { deadManUnits } from './dead-man.ts'
-import { runHere } from './run-here.ts'
 import { UNIT_FOLDER, WAY_BACK_UNITS } from './units.ts'
-import type { JournalPaths } from './way-back.ts'
+import type { JournalPaths, WayBack } from './way-back.ts'
 
 export type NotArmed = Failure<'DEAD_MAN_NOT_ARMED'>
 
 /** Exists where systemd is the running service manager. */
 const SYSTEMD = '/run/systemd/system'
+/** How long the switch leaves for a confirmation: longer than its steps take on a busy host. */
+const FOR_CONFIRMING = seconds(120)
 /** How far systemd’s own idea of the end may be from ours: its accuracy, and rounding. */
 const SLACK = 2
 
@@ -63,6 +65,31 @@ export function armDeadMan(paths: JournalPaths, now: UnixSeconds, within: Second
     disarmDeadMan()
     return refuse('DEAD_MAN_NOT_ARMED', detail)
   }
+}
+
+/**
+ * Before the steps of a confirmation: the changes are not taken back half way through them.
+ * @param now seconds since 1970.
+ * @returns NOT_CONFIRMED if it is too late: they were taken back, or are being taken back.
+ */
+export function holdForConfirming(
+  wayBack: Pick<WayBack, 'isPending' | 'paths'>,
+  now: UnixSeconds,
+): Result<void, NotArmed | Failure<'NOT_CONFIRMED'>> {
+  // The script runs for a moment, or has run.
+  const isTooLate = (): boolean => !wayBack.isPending || isTakingBack()
+  const tooLate = () =>
+    refuse('NOT_CONFIRMED', 'the time is over: the changes were taken back, or are being taken back')
+  if (isTooLate()) return tooLate()
+  if ((armedUntil() ?? 0) - now >= FOR_CONFIRMING) return ok(undefined)
+  const armed = armDeadMan(wayBack.paths, now, FOR_CONFIRMING)
+  if (!armed.ok) return armed
+  return isTooLate() ? tooLate() : ok(undefined)
+}
+
+function isTakingBack(): boolean {
+  const { output } = runHere(['systemctl', 'is-active', WAY_BACK_UNITS.service])
+  return /^(active|activating|deactivating)$/m.test(output)
 }
 
 /** @returns when systemd’s timer takes the changes back; undefined if it is not armed. */

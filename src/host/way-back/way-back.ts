@@ -23,9 +23,9 @@ import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { fileReason } from '../../system/errno.ts'
 import { acquireInstanceLock, type InstanceLock } from '../../system/instance-lock.ts'
 import { prepareServerFile, replaceServerFile, syncFolder } from '../../system/server-file.ts'
+import { type Ran, runHere } from '../run-here.ts'
 import { type Change, type Inverse, renderScript } from './inverse.ts'
 import { type JournalText, parseJournal } from './parse-journal.ts'
-import { type Ran, runHere } from './run-here.ts'
 import { WAY_BACK_FOLDER } from './units.ts'
 
 /** `CHANGE_FAILED`: the change was not made. Its inverse is in the journal all the same, and does no harm. */

@@ -1,7 +1,7 @@
 /** Runs a program of this host, and waits for its end. Never through a shell. */
 import { spawnSync } from 'node:child_process'
-import { textFromBytes } from '../../bytes/text.ts'
-import { type Milliseconds, milliseconds } from '../../units.ts'
+import { textFromBytes } from '../bytes/text.ts'
+import { type Milliseconds, milliseconds } from '../units.ts'
 
 export interface Ran {
   /** 0: it did its work. Undefined: it did not start, or did not end in time. */
@@ -14,7 +14,8 @@ export interface Ran {
 /** Longer than systemctl, nft and cp take on a busy host. */
 const USUAL_TIME = milliseconds(60_000)
 const MOST_OUTPUT = 4 << 20
-const ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' }
+/** The programs of the system only. No setting of the caller reaches them. */
+export const PROGRAM_ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' }
 
 /** @param argv the program, by name or path, and its arguments. */
 export function runHere(argv: readonly [string, ...string[]], time: Milliseconds = USUAL_TIME): Ran {
@@ -22,7 +23,7 @@ export function runHere(argv: readonly [string, ...string[]], time: Milliseconds
   const ran = spawnSync(program, args, {
     timeout: time,
     maxBuffer: MOST_OUTPUT,
-    env: ENVIRONMENT,
+    env: PROGRAM_ENVIRONMENT,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const errors = textFromBytes(ran.stderr ?? new Uint8Array()).trim()
