@@ -8,12 +8,11 @@ import type { Notice } from '../../config/reading/notice.ts'
 import type { NftablesConfig } from '../../config/server/firewall-settings.ts'
 import { closedGate } from '../../firewall/nftables/closed-gate.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
+import { systemdRuns } from '../../system/systemd.ts'
 
 export const GATE_UNIT = '/etc/systemd/system/ghostport-gate.service'
 /** The link that `systemctl enable` makes for the unit. */
 const ENABLED = '/etc/systemd/system/sysinit.target.wants/ghostport-gate.service'
-/** Exists on each host that systemd has booted. */
-const SYSTEMD = '/run/systemd/system'
 
 /**
  * @param nft path of the program.
@@ -95,7 +94,7 @@ function gateOf(unit: string): string | undefined {
 }
 
 function factsOfHost(): BootFacts {
-  return { systemd: existsSync(SYSTEMD), unit: textOf(GATE_UNIT), enabled: existsSync(ENABLED) }
+  return { systemd: systemdRuns(), unit: textOf(GATE_UNIT), enabled: existsSync(ENABLED) }
 }
 
 function textOf(path: string): string | undefined {

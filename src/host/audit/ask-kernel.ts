@@ -14,7 +14,7 @@ import { inheritedOptions } from '../../daemon/warden/receiver-process/spawn.ts'
 import { openNftables } from '../../firewall/nftables/library.ts'
 import { milliseconds } from '../../units.ts'
 import { type Known, known, notKnown } from '../known.ts'
-import { runHere } from '../run-here.ts'
+import { PROGRAM_ENVIRONMENT, runHere } from '../run-here.ts'
 import { type Judged, judgeByKernel } from './judge.ts'
 import { type ProbeAnswer, parseAnswer, writeLine } from './prober-lines.ts'
 import { type Family, type Target, targetKey } from './target.ts'
@@ -35,7 +35,6 @@ const FIRST_SOURCE_PORT = 20_000
 const AT_ONCE = 16
 /** So that an audit ends: a host with more listening ports is not asked about the rest. */
 export const MOST_TARGETS = 400
-const PROGRAM_ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' }
 
 export interface KernelAnswers {
   /** By {@link targetKey}. */

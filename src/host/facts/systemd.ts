@@ -1,4 +1,5 @@
 /** Whether systemd runs this host, which version, and the state of the units that matter here. */
+import { SYSTEMD_FOLDER } from '../../system/systemd.ts'
 import { type Known, known, notKnown } from '../known.ts'
 import { type Looker, UNITS, type UnitName } from '../looker.ts'
 
@@ -33,7 +34,7 @@ export type Units = ReadonlyMap<UnitName, UnitState>
 
 export async function lookAtSystemd(looker: Looker): Promise<Known<Systemd>> {
   // As sd_booted(3) does.
-  const booted = looker.stat('/run/systemd/system')
+  const booted = looker.stat(SYSTEMD_FOLDER)
   if (!booted.known) return booted
   const running = booted.value !== undefined
   const said = await looker.ask('version of systemd')

@@ -1,9 +1,10 @@
 /** Arms the dead-man switch of this host, reads back from systemd that it is armed, and disarms it. */
-import { existsSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { fileReason } from '../../system/errno.ts'
 import { judgeServerFile, replaceServerFile } from '../../system/server-file.ts'
+import { systemdRuns } from '../../system/systemd.ts'
 import { type Seconds, seconds, type UnixSeconds } from '../../units.ts'
 import { runHere } from '../run-here.ts'
 import { deadManUnits } from './dead-man.ts'
@@ -12,17 +13,10 @@ import type { JournalPaths, WayBack } from './way-back.ts'
 
 export type NotArmed = Failure<'DEAD_MAN_NOT_ARMED'>
 
-/** Exists where systemd is the running service manager. */
-const SYSTEMD = '/run/systemd/system'
 /** How long the switch leaves for a confirmation: longer than its steps take on a busy host. */
 const FOR_CONFIRMING = seconds(120)
 /** How far systemd’s own idea of the end may be from ours: its accuracy, and rounding. */
 const SLACK = 2
-
-/** Whether the switch can be armed here at all. */
-export function systemdRuns(): boolean {
-  return existsSync(SYSTEMD)
-}
 
 /**
  * Arms the switch, or gives an armed one another end.
