@@ -23,7 +23,7 @@ export function entriesOf(root: string, path = ''): readonly Entry[] {
     })
 }
 
-/** Files and folders are 0755 or 0644, whatever the umask; and all have one time. */
+/** Files and folders get the mode 0755 or 0644. The umask does not count. All get the same time. */
 export function normalise(root: string, epoch: number): void {
   const touch = (path: string) => lutimesSync(path, epoch, epoch)
   for (const { path, kind } of [...entriesOf(root), ...control(root)].reverse()) {

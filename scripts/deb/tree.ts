@@ -246,7 +246,7 @@ function link(target: string, path: string): void {
   symlinkSync(target, path)
 }
 
-/** By gzip itself: what zlib makes hangs on the processor and on the version of Node.js. */
+/** By gzip itself: the bytes that zlib makes depend on the processor and on the version of Node.js. */
 function zip(text: string): Uint8Array {
   return execFileSync('gzip', ['-9n'], { input: text })
 }

@@ -29,7 +29,7 @@ import { type InterfaceAddress, LONGEST_FILE, type Looker, type QuestionName, qu
 /** How long a program may take, and how many bytes it may print. */
 const PROGRAM_TIME = milliseconds(5000)
 const MOST_OUTPUT = 32 << 20
-/** The programs of the system only, whatever the PATH of the caller is. */
+/** The programs of the system only. The PATH of the caller does not count. */
 const PROGRAM_PATH = '/usr/sbin:/sbin:/usr/bin:/bin'
 /** How long a service may take to greet, and how long its greeting may be. */
 const LINE_TIME = milliseconds(3000)

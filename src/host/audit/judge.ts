@@ -1,4 +1,4 @@
-/** What becomes of a stranger's first packet to a port: as the rules say, and as the kernel did. Pure. */
+/** Judges the first packet that a stranger sends to a port: what the rules say, and what the kernel did. Pure. */
 import { dropsAll, nameOf } from '../../firewall/host/findings.ts'
 import type { HostTable } from '../../firewall/host/ruleset.ts'
 import { walk } from '../../firewall/host/walk.ts'

@@ -1,6 +1,5 @@
 /**
- * Whatever a host has in its texts, none of it comes into a report: each text of the facts here is a secret, and the
- * report is searched for it.
+ * No text of a host comes into a report. Here each text of the facts is a secret, and the report is searched for it.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'

@@ -1,6 +1,6 @@
 /**
  * The list of files that a purge of the package may remove: those that we made. A file that was there before us is not
- * ours, whatever we wrote into it. The form is that of sha256sum; postrm of the Debian package reads it.
+ * ours, even if we changed it. The form is that of sha256sum; postrm of the Debian package reads it.
  */
 import type { Change } from '../way-back/inverse.ts'
 

@@ -2,8 +2,8 @@
  * The dead-man switch: who takes the changes back if nobody confirms them. There are three, so that no single accident
  * locks an administrator out:
  *
- * - a timer file with an absolute end (`OnCalendar=`), which keeps its time through `systemctl daemon-reload` and a
- *   closed terminal; `OnActiveSec=` in the same timer helps if the clock is set back meanwhile;
+ * - a timer file with an absolute end (`OnCalendar=`). It keeps its time through `systemctl daemon-reload` and a closed
+ *   terminal. `OnActiveSec=` in the same timer helps if the clock is set back meanwhile;
  * - a service that runs at boot, before the network, while the changes are not confirmed: with any clock;
  * - the program that made the changes, while it runs.
  *

@@ -99,7 +99,7 @@ function renderInverse(inverse: Inverse): string {
   }
 }
 
-/** One word for a POSIX shell, whatever is in it. */
+/** Any text as one word for a POSIX shell. */
 export function word(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`
 }
