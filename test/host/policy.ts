@@ -1,7 +1,7 @@
 /**
- * `ghostport policy` on a Debian that boots, over ssh, by an administrator who has nothing but ssh. The policy is
- * refused where it would lock out; it is taken back by itself, by the timer and by a reboot; once confirmed it outlives
- * reboots and `nftables.service`, and the port is never open meanwhile.
+ * `ghostport policy` on a Debian that boots, by an administrator who has nothing but ssh. The policy is refused where
+ * it would lock out. The timer and a reboot take it back. Once confirmed, it outlives reboots and `nftables.service`.
+ * The port is never open meanwhile.
  */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DebianName } from '../support/debian-root.ts'
 import { HostLab, hostLabUnavailable, SERVER, type Session, STRANGER } from '../support/host-lab.ts'
-import { opensToKnocks, shutToStrangers, shutWhileItBoots } from './traffic.ts'
+import { opensToKnocks, rebootAndWait, shutToStrangers, shutWhileItBoots } from './traffic.ts'
 
 /** @param length `short`: what each run of all tests has time for. */
 export function describePolicy(debian: DebianName, length: 'short' | 'long'): void {
@@ -232,25 +232,13 @@ export function describePolicy(debian: DebianName, length: 'short' | 'long'): vo
 
     /** Until ssh answers again. */
     async function reboot(): Promise<void> {
-      const count = lab.reboots
-      await lab.reboot()
-      const deadline = performance.now() + 90_000
-      while (lab.reboots === count || lab.console('systemctl is-active ghostport ssh').stdout !== 'active\nactive\n') {
-        assert.ok(performance.now() < deadline, 'it does not boot')
-        await delay(200)
-      }
+      await rebootAndWait(lab)
       await lab.reachable()
       session = await lab.login()
     }
 
     async function shutAfterReboot(): Promise<void> {
-      const count = lab.reboots
-      await lab.reboot()
-      const deadline = performance.now() + 90_000
-      while (lab.reboots === count || lab.console('systemctl is-active ghostport ssh').stdout !== 'active\nactive\n') {
-        assert.ok(performance.now() < deadline, 'it does not boot')
-        await delay(200)
-      }
+      await rebootAndWait(lab)
       await opensToKnocks(lab)
     }
   })

@@ -22,13 +22,32 @@ export async function opensToKnocks(lab: HostLab): Promise<void> {
   await shutToStrangers(lab, 'during a grant')
 }
 
+/**
+ * @param before how often it had booted when it was rebooted.
+ * @returns whether it has booted since, and ssh and ghostport run.
+ */
+export function isUpAgain(lab: HostLab, before: number): boolean {
+  // An IPv6 address during neighbour discovery answers nobody for a second or two.
+  const asked = 'systemctl is-active ghostport ssh; ip -6 address show dev host0 tentative'
+  return lab.reboots > before && lab.console(asked).stdout === 'active\nactive\n'
+}
+
+/** Reboots the host, and waits until ssh and ghostport run again. */
+export async function rebootAndWait(lab: HostLab): Promise<void> {
+  const before = lab.reboots
+  await lab.reboot()
+  const deadline = performance.now() + 90_000
+  while (!isUpAgain(lab, before)) {
+    assert.ok(performance.now() < deadline, 'ghostport and ssh do not run after the reboot')
+    await delay(100)
+  }
+}
+
 /** Connects as a stranger, again and again, through the whole reboot. */
 export async function shutWhileItBoots(lab: HostLab): Promise<void> {
   const before = lab.reboots
   await lab.reboot()
-  // An IPv6 address during neighbour discovery answers nobody for a second or two.
-  const asked = 'systemctl is-active ghostport ssh; ip -6 address show dev host0 tentative'
-  const isUp = () => lab.reboots > before && lab.console(asked).stdout === 'active\nactive\n'
+  const isUp = () => isUpAgain(lab, before)
   // While the machine has no link, each attempt fails at once.
   const deadline = performance.now() + 120_000
   while (!isUp() && performance.now() < deadline) {

@@ -11,23 +11,8 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { type CompiledPackage, compilePackage } from '../support/compiled.ts'
+import { type Examined, examined, findingIn, onlyCheck, type Told } from '../support/doctor.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
-
-interface Told {
-  readonly code: string
-  readonly side: string
-  readonly answer: string
-  readonly seen: string | null
-  readonly because: string | null
-  readonly findings: readonly {
-    readonly severity: string
-    readonly text: string
-    readonly evidence: readonly string[]
-    readonly command: string | null
-    readonly advice: string | null
-    readonly recheck: string
-  }[]
-}
 
 const KEYS = ['KEY_BASE64 aGVsbG8gd29ybGQ=', 'HMAC_KEY_BASE64 Z29vZGJ5ZSB3b3JsZA==']
 
@@ -66,28 +51,19 @@ describe('ghostport doctor on a client', { skip: netnsUnavailable() }, () => {
   const door = (...more: string[]): void =>
     write('[door]', 'SPA_SERVER door.test', 'ALLOW_IP source', 'ACCESS tcp/22', ...KEYS, ...more)
 
-  function examine(...words: string[]): { readonly status: number | null; readonly checks: readonly Told[] } {
+  function examine(...words: string[]): Examined {
     const command = doctorCommand('--client', '--json', ...words)
     const script =
       'mount --bind "$0"/hosts /etc/hosts && mount --bind "$0"/nsswitch.conf /etc/nsswitch.conf && exec "$@"'
-    const outcome = client.run(['unshare', '--mount', 'sh', '-c', script, home, ...command], {
-      env: { HOME: home },
-      timeoutMs: 60_000,
-    })
-    assert.ok(outcome.stdout.startsWith('{'), outcome.stderr)
-    return { status: outcome.status, checks: JSON.parse(outcome.stdout).checks }
+    return examined(
+      client.run(['unshare', '--mount', 'sh', '-c', script, home, ...command], {
+        env: { HOME: home },
+        timeoutMs: 60_000,
+      }),
+    )
   }
-  function ask(code: string, ...words: string[]): Told {
-    const [told] = examine('--only', code, ...words).checks
-    assert.ok(told)
-    return told
-  }
-  function finding(code: string, text: RegExp): Told['findings'][number] {
-    const told = ask(code)
-    const found = told.findings.find((each) => text.test(each.text))
-    assert.ok(found, JSON.stringify(told))
-    return found
-  }
+  const ask = (code: string, ...words: string[]): Told => onlyCheck(examine('--only', code, ...words))
+  const finding = (code: string, text: RegExp) => findingIn(ask(code), text)
   function mend({ command }: { readonly command: string | null }): void {
     assert.ok(command)
     client.must(['sh', '-c', command])

@@ -9,22 +9,8 @@ import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { type CompiledPackage, compilePackage } from '../support/compiled.ts'
 import { clientAndServer, Daemon, dropByDefault, ghostportCommand, knock, SERVER, stanza } from '../support/daemon.ts'
+import { type Examined, examined, findingIn, onlyCheck, type Told } from '../support/doctor.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
-
-interface Told {
-  readonly code: string
-  readonly answer: 'good' | 'bad' | 'not checked'
-  readonly seen: string | null
-  readonly because: string | null
-  readonly findings: readonly {
-    readonly severity: string
-    readonly text: string
-    readonly evidence: readonly string[]
-    readonly command: string | null
-    readonly advice: string | null
-    readonly recheck: string
-  }[]
-}
 
 describe('ghostport doctor on a server', { skip: netnsUnavailable() }, () => {
   let built: CompiledPackage
@@ -49,26 +35,11 @@ describe('ghostport doctor on a server', { skip: netnsUnavailable() }, () => {
 
   const files = (): string[] => ['-c', daemon.path('fwknopd.conf'), '-a', daemon.path('access.conf')]
   /** With all words of a real command line. */
-  function examine(
-    host: Host,
-    ...words: string[]
-  ): { readonly status: number | null; readonly checks: readonly Told[] } {
-    const outcome = host.run(doctorCommand('--json', ...words), { timeoutMs: 60_000 })
-    assert.ok(outcome.stdout.startsWith('{'), outcome.stderr)
-    return { status: outcome.status, checks: JSON.parse(outcome.stdout).checks }
-  }
-  function ask(code: string, host = server): Told {
-    const [told] = examine(host, ...files(), '--only', code).checks
-    assert.ok(told)
-    return told
-  }
+  const examine = (host: Host, ...words: string[]): Examined =>
+    examined(host.run(doctorCommand('--json', ...words), { timeoutMs: 60_000 }))
+  const ask = (code: string, host = server): Told => onlyCheck(examine(host, ...files(), '--only', code))
   /** The finding of a check, and the shell’s way to mend it. */
-  function finding(code: string, text: RegExp, host = server): Told['findings'][number] {
-    const told = ask(code, host)
-    const found = told.findings.find((each) => text.test(each.text))
-    assert.ok(found, JSON.stringify(told))
-    return found
-  }
+  const finding = (code: string, text: RegExp, host = server) => findingIn(ask(code, host), text)
   function mend({ command }: { readonly command: string | null }, host = server): void {
     assert.ok(command)
     host.must(['sh', '-c', command])

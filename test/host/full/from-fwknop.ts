@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { debianPackage } from '../../support/debian-packages.ts'
 import type { DebianName } from '../../support/debian-root.ts'
 import { HostLab, hostLabUnavailable, SERVER, STRANGER } from '../../support/host-lab.ts'
-import { opensToKnocks, shutToStrangers } from '../traffic.ts'
+import { opensToKnocks, rebootAndWait, shutToStrangers } from '../traffic.ts'
 
 const KEY = Buffer.alloc(32, 7).toString('base64')
 const HMAC = Buffer.alloc(64, 9).toString('base64')
@@ -77,13 +77,8 @@ export function describeMigration(debian: DebianName): void {
     })
 
     it('is the only server after a reboot', async () => {
-      const before = lab.reboots
       // Its host has no rules of its own after that: only ghostport's own are of interest here.
-      await lab.reboot()
-      const isUp = () =>
-        lab.reboots > before && lab.console('systemctl is-active ghostport ssh').stdout === 'active\nactive\n'
-      for (let tries = 0; tries < 600 && !isUp(); tries++) await delay(100)
-      assert.ok(isUp())
+      await rebootAndWait(lab)
       assert.equal(must("pgrep -fc '^(fwknopd|/usr/sbin/fwknopd)' || true").trim(), '0')
       lab.must('ghostport knock myserver')
       for (let tries = 0; tries < 30 && must('ghostport status').includes('live grants: 0'); tries++) await delay(100)

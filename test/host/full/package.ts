@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { debianPackage, projectVersion } from '../../support/debian-packages.ts'
 import type { DebianName } from '../../support/debian-root.ts'
 import { CLIENT, HostLab, hostLabUnavailable, SERVER, STRANGER } from '../../support/host-lab.ts'
-import { opensToKnocks } from '../traffic.ts'
+import { opensToKnocks, rebootAndWait } from '../traffic.ts'
 
 const OWN = projectVersion()
 const NEWER = '99.0'
@@ -164,11 +164,7 @@ export function describePackage(debian: DebianName): void {
     })
 
     it('serves after a reboot', async () => {
-      const before = lab.reboots
-      await lab.reboot()
-      const asked = 'systemctl is-active ghostport ssh; ip -6 address show dev host0 tentative'
-      const isUp = () => lab.reboots > before && lab.console(asked).stdout === 'active\nactive\n'
-      for (let tries = 0; tries < 600 && !isUp(); tries++) await delay(100)
+      await rebootAndWait(lab)
       await opensToKnocks(lab)
     })
 
