@@ -3,6 +3,7 @@ import { it } from 'node:test'
 import { DEFAULT_TABLE } from '../../config/server/firewall-settings.ts'
 import { parseListing } from '../../firewall/host/ruleset.ts'
 import { parseProtocolPorts } from '../../packet/protocol-port.ts'
+import { REMOVE_TABLE } from '../policy/render.ts'
 import { judgeAfterUninstall } from './after-uninstall.ts'
 import { planSteps } from './steps.ts'
 
@@ -58,4 +59,18 @@ for (const [what, rules, hidden, letIn, states, locksOut] of [
       { table: DEFAULT_TABLE, ipv6: true, ports: ports(hidden), ssh: ports('tcp/22') },
     )
     assert.deepEqual([found.ports.map(({ state }) => state), found.locksOut], [states, locksOut])
+  })
+
+for (const [what, inverse, state, locksOut] of [
+  ['the policy that goes too shuts nothing', ['/usr/sbin/nft', REMOVE_TABLE], 'open', false],
+  ['the policy that stays, since an earlier one comes back', ['/usr/sbin/nft', '-f', '/x'], 'shut', true],
+] as const)
+  it(what, () => {
+    const policy = chain('ct mark & 0x00200000 == 0x00200000 accept', 'drop').replace('filter', 'ghostport_policy')
+    const found = judgeAfterUninstall(
+      [{ what: 'loaded the policy of this host', inverse: { kind: 'run', argv: inverse } }],
+      { tables: parseListing(OURS + policy), unread: [] },
+      { table: DEFAULT_TABLE, ipv6: true, ports: ports('tcp/22'), ssh: ports('tcp/22') },
+    )
+    assert.deepEqual([found.ports.map(({ state: each }) => each), found.locksOut], [[state], locksOut])
   })

@@ -1,8 +1,10 @@
 /** What becomes of the ports when all of ghostport’s changes are taken back. Pure judgement. */
 import { afterRemoval } from '../../firewall/host/after-removal.ts'
+import { POLICY_TABLE } from '../../firewall/host/cures.ts'
 import type { HostRuleset } from '../../firewall/host/findings.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { formatProtocolPorts, parseProtocolPort } from '../../packet/protocol-port.ts'
+import { REMOVE_TABLE } from '../policy/render.ts'
 import type { Change } from '../way-back/inverse.ts'
 
 export interface PortAfter {
@@ -28,12 +30,13 @@ export function judgeAfterUninstall(
   rules: HostRuleset,
   question: Parameters<typeof afterRemoval>[1] & { readonly ssh: readonly ProtocolPort[] },
 ): AfterUninstall {
+  const left = removesPolicy(changes) ? withoutPolicy(rules) : rules
   const removed = changes.flatMap(({ inverse }) => (inverse.kind === 'run' ? removedRule(inverse.argv) : []))
   const isRemoved = ({ protocol, port }: ProtocolPort): boolean =>
     removed.some(({ port: other }) => other.protocol === protocol && other.port === port)
   const judge = (one: ProtocolPort): readonly PortAfter[] => {
     const rule = removed.find(({ port }) => port.protocol === one.protocol && port.port === one.port)
-    if (!isRemoved(one) || rule === undefined) return afterRemoval(rules, { ...question, ports: [one] })
+    if (!isRemoved(one) || rule === undefined) return afterRemoval(left, { ...question, ports: [one] })
     const name = formatProtocolPorts([one])
     const cure =
       rule.by === 'ufw'
@@ -47,6 +50,16 @@ export function judgeAfterUninstall(
     ports: question.ports.flatMap(judge),
     locksOut: ssh.length > 0 && ssh.every((one) => judge(one).some(({ state }) => state !== 'open')),
   }
+}
+
+/** Whether the policy of this host came with one of these changes, and goes with it. */
+function removesPolicy(changes: readonly Change[]): boolean {
+  return changes.some(({ inverse }) => inverse.kind === 'run' && inverse.argv.some((each) => each === REMOVE_TABLE))
+}
+
+/** The rules as they are for a host without a policy of ours. */
+export function withoutPolicy({ tables, unread }: HostRuleset): HostRuleset {
+  return { tables: tables.filter(({ family, name }) => family !== 'inet' || name !== POLICY_TABLE), unread }
 }
 
 /** The rule of another manager that an inverse removes: `ufw delete allow 22/tcp`. */

@@ -32,7 +32,10 @@ test('both services need no Node.js, and do nothing once the changes are confirm
 
 test('at boot the changes are taken back before the network is up and before ghostport starts', () => {
   const boot = deadManUnits(plan)['ghostport-undo-boot.service']
-  assert.match(boot, /^Before=network-pre\.target ghostport\.service ghostport-gate\.service /m)
+  assert.match(
+    boot,
+    /^Before=network-pre\.target ghostport\.service ghostport-gate\.service ghostport-policy\.service /m,
+  )
   assert.match(boot, /^DefaultDependencies=no$/m)
   assert.match(boot, /^WantedBy=sysinit\.target$/m)
 })
