@@ -222,7 +222,18 @@ describe('the TCP server', { skip: netnsUnavailable(), concurrency: 1 }, () => {
       )
       const descriptors = Number(server.must(['bash', '-c', `ls /proc/${receiverPid()}/fd | wc -l`]))
       assert.ok(descriptors < 60, `${descriptors} descriptors are left`)
+      assert.equal(connectionsDropped(), 0, 'the kernel had no place for a connection')
     })
+
+  /** By the server's kernel, for all its sockets that listen, because their queue was full. */
+  function connectionsDropped(): number {
+    const [names = [], values = []] = server
+      .must(['cat', '/proc/net/netstat'])
+      .split('\n')
+      .filter((line) => line.startsWith('TcpExt:'))
+      .map((line) => line.split(' '))
+    return Number(values[names.indexOf('ListenDrops')])
+  }
 
   function receiverPid(): number {
     return Number(daemon.events.find(({ event }) => event === 'ready')?.['receiver'])

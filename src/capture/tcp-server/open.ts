@@ -29,8 +29,12 @@ const IPPROTO_TCP = 6
 const TCP_DEFER_ACCEPT = 9
 const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
-/** Connections that the kernel keeps until they are accepted. */
-const BACKLOG = 128
+/**
+ * Connections that the kernel keeps until they are accepted, and half-open ones: as many as it allows (its
+ * net.core.somaxconn is 4096). Where the queue is short, a few hundred strangers who open connections keep others out:
+ * the kernel drops what comes then, and each try of theirs waits longer than the one before.
+ */
+const BACKLOG = 4096
 /** Bytes of kernel memory for what one connection sends: a packet, and no more. The kernel has a minimum of its own. */
 const RECEIVE_BUFFER = 2304
 const { EACCES, EADDRNOTAVAIL, EAFNOSUPPORT } = constants.errno
