@@ -29,23 +29,31 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
   const source = configFiles(given)
   if (!source.ok) return source
   const { checkServer } = await import('./server/check-configuration.ts')
-  const { faults, notices, policy } = await checkServer(source.value)
+  const { faults, isCutOff, notices, policy } = await checkServer(source.value)
   if (given.json > 0)
     terminal.printJson({
       ok: faults.length === 0,
       errors: faults.map((fault) => failureJson(fault).error),
+      ...(isCutOff && { moreErrors: true }),
       notices: notices.map(noticeJson),
       ...(policy !== undefined && { policy: policyJson(policy) }),
     })
   else if (policy !== undefined) terminal.print(describePolicy(policy, terminal.style))
-  return told(faults, given.json > 0 ? [] : notices, terminal)
+  return told({ faults, isCutOff, notices: given.json > 0 ? [] : notices }, terminal)
+}
+
+interface Told {
+  readonly faults: readonly Failure[]
+  readonly isCutOff: boolean
+  readonly notices: readonly Notice[]
 }
 
 /** @returns the exit status: that of the first fault, or 0. */
-function told(faults: readonly Failure[], notices: readonly Notice[], terminal: Terminal): number {
+function told({ faults, isCutOff, notices }: Told, terminal: Terminal): number {
   for (const notice of notices) terminal.note(describeNotice(notice))
   const statuses = faults.map((fault) => terminal.fail(fault))
   if (faults.length > 1) terminal.note(`${faults.length} errors`)
+  if (isCutOff) terminal.note('there may be more errors: correct these, then check again')
   return statuses[0] ?? 0
 }
 

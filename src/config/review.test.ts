@@ -112,6 +112,22 @@ describe('a review of a configuration', () => {
     )
   })
 
+  it('of a few wrong lines finds all of them', () => {
+    const access = GOOD + Array.from({ length: 150 }, (_, i) => `NONSENSE_${i}_X 1\n`).join('')
+    const { faults, isCutOff } = review('', access)
+    assert.deepEqual([faults.length, isCutOff], [150, false])
+  })
+  it('of hundreds of wrong lines finds the first ones, and says that there may be more', () => {
+    const access = GOOD + Array.from({ length: 300 }, (_, i) => `NONSENSE_${i}_X 1\n`).join('')
+    const { faults, isCutOff } = review('', access)
+    assert.deepEqual([faults.length, isCutOff], [200, true])
+  })
+  it('of a long file finds fewer: each fault costs a reading of all lines', () => {
+    const access = `${GOOD}${'# nothing\n'.repeat(200_000)}${'===\n'.repeat(100)}`
+    const { faults, isCutOff } = review('', access)
+    assert.deepEqual([faults.length, isCutOff], [10, true])
+  })
+
   it('ends, whatever the files hold, and finds what a start finds', () => {
     const word = fc.constantFrom('SOURCE', 'KEY', 'HMAC_KEY', 'OPEN_PORTS', '%include', 'NAME', 'FORCE_SNAT', 'x', '#')
     const line = fc

@@ -11,25 +11,37 @@ import type { ConfigFiles } from './reading/config-files.ts'
 export interface ConfigReview {
   /** The server's file first, each file from its top. */
   readonly faults: readonly Failure[]
+  /** There may be more faults than these. */
+  readonly isCutOff: boolean
   /** Absent if anything is wrong. */
   readonly loaded?: LoadedConfig
 }
 
 /** Enough for any file that is meant as a configuration. */
 const MOST_FAULTS = 200
+/** Each fault costs one reading of all lines, about 2 µs a line. So long files have fewer faults told. */
+const MOST_LINES_READ = 1_000_000
+const LEAST_READINGS = 10
 
 export function reviewConfig(files: ConfigFiles, source: ConfigSource): ConfigReview {
   const amended = new AmendedFiles(files)
   const faults: Failure[] = []
-  // A fault may need two amendments: its line, then its stanza.
-  for (let i = 0; i < 2 * MOST_FAULTS && faults.length < MOST_FAULTS; i++) {
+  for (let readings = 0; ; readings++) {
+    if (faults.length >= MOST_FAULTS || (faults.length > 0 && readings >= mostReadings(amended.lines)))
+      return { faults: inFileOrder(faults), isCutOff: true }
     const loaded = loadConfig(amended, source)
-    if (loaded.ok) return faults.length === 0 ? { faults, loaded: loaded.value } : { faults: inFileOrder(faults) }
+    if (loaded.ok && faults.length === 0) return { faults, isCutOff: false, loaded: loaded.value }
+    if (loaded.ok) break
     if (!faults.some((fault) => isSame(fault, loaded.failure)) && !amended.mayExplain(loaded.failure))
       faults.push(loaded.failure)
     if (!amended.amend(loaded.failure, source)) break
   }
-  return { faults: inFileOrder(faults) }
+  return { faults: inFileOrder(faults), isCutOff: false }
+}
+
+/** A fault may need two amendments: its line, then its stanza. */
+function mostReadings(lines: number): number {
+  return Math.min(2 * MOST_FAULTS, Math.max(LEAST_READINGS, Math.floor(MOST_LINES_READ / lines)))
 }
 
 /** A fault may take two amendments: it is told once. */
@@ -77,6 +89,11 @@ class AmendedFiles implements ConfigFiles {
     const text = this.#files.read(path)
     if (text.ok) this.#read.set(path, { lines: text.value.split('\n'), taken: new Map(), replaced: new Set() })
     return text
+  }
+
+  /** Of all files so far. */
+  get lines(): number {
+    return [...this.#read.values()].reduce((sum, { lines }) => sum + lines.length, 0)
   }
 
   readKeys(path: string) {

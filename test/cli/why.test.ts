@@ -77,6 +77,14 @@ describe('ghostport check', () => {
     const { ok, errors, policy } = JSON.parse(stdout)
     assert.deepEqual([ok, errors.map(({ line }: { line: number }) => line), policy], [false, [1, 2, 3, 4], undefined])
   })
+  it('says that there may be more errors where it stopped looking', async () => {
+    home.write('long.conf', `SOURCE ANY\nKEY one\n${'=== no line\n'.repeat(300)}`)
+    const files = ['check', ...FILES, '-a', 'long.conf']
+    const { status, stderr } = await home.ghostport(files)
+    assert.equal(status, 78)
+    assert.match(stderr, /200 errors\nthere may be more errors: correct these, then check again\n$/)
+    assert.equal(JSON.parse((await home.ghostport([...files, '--json'])).stdout).moreErrors, true)
+  })
   it('says that a start would fail for want of a keyring, or of gpg', async () => {
     const stanza = `SOURCE ANY\nGPG_ALLOW_NO_PW Y\nGPG_FINGERPRINT_ID ${'A'.repeat(40)}\nHMAC_KEY two\n`
     for (const [line, detail] of [

@@ -12,6 +12,8 @@ import { type PolicyTable, policyTable } from './policy-table.ts'
 export interface CheckedServer {
   /** Why a server would not start; empty if it would. */
   readonly faults: readonly Failure[]
+  /** The files may have more faults than these. */
+  readonly isCutOff: boolean
   readonly notices: readonly Notice[]
   /** Absent if the files are at fault. */
   readonly policy?: PolicyTable
@@ -20,11 +22,12 @@ export interface CheckedServer {
 
 /** Reads the files; if they are good, also looks at what a start needs of this host. */
 export async function checkServer(source: ConfigSource): Promise<CheckedServer> {
-  const { faults, loaded } = reviewConfig(diskFiles(process.getuid?.() ?? 0), source)
-  if (loaded === undefined) return { faults, notices: [], stanzas: 0 }
+  const { faults, isCutOff, loaded } = reviewConfig(diskFiles(process.getuid?.() ?? 0), source)
+  if (loaded === undefined) return { faults, isCutOff, notices: [], stanzas: 0 }
   const host = await lookAtHost(loaded)
   return {
     faults: host.refusals,
+    isCutOff,
     notices: [...loaded.notices, ...host.notices],
     policy: policyTable(loaded),
     stanzas: loaded.policy.stanzas.length,
