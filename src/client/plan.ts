@@ -26,6 +26,14 @@ export interface Hints {
   readonly fallback?: ClientSettings
   /** Settings that override the options. */
   readonly besides?: SettingLayer
+  /** As in fwknop: a key of the rc file counts, and not the file of keys that an option names. */
+  readonly rcKeysFirst?: true
+}
+
+/** A file of keys that an option names, and that is not read: a key of the rc file counts. */
+export interface PassedOver {
+  readonly option: 'get-key' | 'get-hmac-key'
+  readonly file: string
 }
 
 export interface PlannedKnock {
@@ -35,6 +43,8 @@ export interface PlannedKnock {
   readonly noStanza?: NoStanza
   /** The address of this host that was asked for, and who said so. */
   readonly ownAddress?: OwnAddress
+  /** Empty without {@link Hints.rcKeysFirst}. */
+  readonly passedOver: readonly PassedOver[]
 }
 
 /** The detail of the failure where nothing names a server. */
@@ -51,7 +61,7 @@ export async function planKnock(
 ): Promise<Result<PlannedKnock, Failure>> {
   const said = settingsFromOptions(given)
   if (!said.ok) return said
-  const options = { ...said.value, ...hints.besides }
+  const asked = { ...said.value, ...hints.besides }
   const rc = rcSettings(given, hints.stanza)
   if (!rc.ok) return rc
   const { noStanza, stanza } = rc.value
@@ -59,6 +69,8 @@ export async function planKnock(
   // A server named beside the options, for which there is no stanza, overrides that of [default].
   const named = noStanza === undefined || hints.fallback?.server === undefined ? {} : { server: hints.fallback.server }
   const layers: readonly SettingLayer[] = [hints.fallback ?? {}, rc.value.settings, named]
+  const { options, passedOver } =
+    hints.rcKeysFirst === true ? behindRcKeys(asked, rc.value.settings) : { options: asked, passedOver: [] }
   // A command replaces the ports of weaker layers. Options that name ports contradict it.
   const weaker = command === undefined ? layers : layers.map(withoutPorts)
   const settings = settle([...weaker, options])
@@ -119,7 +131,7 @@ export async function planKnock(
   const { port: serverPort, ...way } = route.value
   const routed = { ...settings, serverPort, ...way }
   const wanted = way.proxy === undefined ? request.value : await atServer(request.value, server, routed.family)
-  const about = { settings: routed, world, ...(noStanza === undefined ? {} : { noStanza }) }
+  const about = { settings: routed, world, passedOver, ...(noStanza === undefined ? {} : { noStanza }) }
   const plan = { request: wanted, keys: keys.value, server, settings: routed }
   if (!resolving) return ok({ plan, ...about })
   const { ownAddressTowards } = await import('./own-address/towards.ts')
@@ -142,6 +154,27 @@ async function atServer(request: Request, server: string, family: AddressFamily 
   const found = await systemResolve(server, family)
   const host = found.ok ? ok(found.value[0]) : parseNatHost(server)
   return host.ok && host.value !== undefined ? { ...request, host: host.value } : request
+}
+
+/** @returns the options without the files of keys whose keys are in the rc file. */
+function behindRcKeys(
+  options: SettingLayer,
+  rc: SettingLayer,
+): { readonly options: SettingLayer; readonly passedOver: readonly PassedOver[] } {
+  let left = options
+  const passedOver: PassedOver[] = []
+  for (const [setting, option] of [
+    ['encryptionKey', 'get-key'],
+    ['hmacKey', 'get-hmac-key'],
+  ] as const) {
+    const source = options[setting]
+    const key = rc[setting]
+    if (!source || !('file' in source) || !key || !('key' in key)) continue
+    const { [setting]: _, ...rest } = left
+    left = rest
+    passedOver.push({ option, file: source.file })
+  }
+  return { options: left, passedOver }
 }
 
 function withoutPorts(layer: SettingLayer): SettingLayer {

@@ -58,6 +58,8 @@ export interface Libc {
   prlimit(pid: number, resource: number, limit: Uint8Array, old: Bytes): number
   /** Returns free memory of the C library to the system. Only glibc has it. @param keep bytes to keep at the top. */
   readonly mallocTrim: ((keep: number) => number) | undefined
+  /** newlocale(3): whether this host has a locale of this name. It is not set. */
+  hasLocale(name: string): boolean
   /** The error of the last call in this thread. */
   errno(): number
   /** The address of these bytes, for structures that hold pointers. The memory of an ArrayBuffer does not move. */
@@ -90,6 +92,9 @@ const ADD_RULE = 445
 const RESTRICT_SELF = 446
 const BPF_X64 = 321
 const BPF_OTHERS = 280
+
+/** All categories of glibc. */
+const LC_ALL_MASK = 0x1fbf
 
 let loaded: Libc | undefined
 
@@ -155,6 +160,8 @@ function load(): Libc {
     syscall: library.func('long syscall(long, unsigned long, unsigned long, void *)'),
     prlimit: library.func('int prlimit(int, int, void *, void *)'),
     mallocTrim: ifThere(() => library.func('int malloc_trim(size_t)')),
+    // Its few bytes are not freed: it is asked once.
+    hasLocale: (name) => library.func('void *newlocale(int, str, void *)')(LC_ALL_MASK, name, null) !== null,
     errno: () => koffi.errno(),
     address: (bytes) => koffi.address(bytes),
   }

@@ -77,6 +77,39 @@ describe('fwknop', () => {
     }
   })
 
+  it('takes the key of the rc file, and not the file of keys of the command line', async () => {
+    const rc = home.write('rc-with-keys', '[default]\nKEY one\nHMAC_KEY two\n')
+    const ask = ['-A', 'tcp/22', '-s', '-D', '127.0.0.1', '-T', '--no-save-args', '--rc-file', rc]
+    const { status, stdout, stderr } = await home.fwknop([...ask, '-G', 'missing', '--get-hmac-key', 'missing-too'])
+    assert.equal(status, 0, stderr)
+    assert.match(stdout, /HMAC Type: 3 \(SHA256\)/)
+    assert.deepEqual(stderr.match(/WARNING: --\S+ \S+/g), [
+      'WARNING: --get-key missing',
+      'WARNING: --get-hmac-key missing-too',
+    ])
+    const other = home.write('rc-without-hmac', '[default]\nKEY one\n')
+    const wanting = await home.fwknop([...ask.slice(0, -1), other, '--get-hmac-key', 'missing-too'])
+    assert.equal(wanting.status, 1)
+    assert.match(wanting.stderr, /missing-too: there is no such file/)
+  })
+
+  it('judges the command line before the rc file', async () => {
+    const rc = home.write('rc-wrong', '[default]\nSPOOF_SOURCE_IP nowhere\n')
+    const { status, stderr } = await home.fwknop([
+      ...TEST,
+      '-P',
+      'pigeon',
+      '--rc-file',
+      rc,
+      '--save-rc-stanza',
+      '-n',
+      'default',
+    ])
+    assert.equal(status, 1)
+    assert.match(stderr, /^Unrecognized protocol: pigeon$/m)
+    assert.doesNotMatch(stderr, /SPOOF_SOURCE_IP/)
+  })
+
   it('writes a stanza, and keeps all other lines', async () => {
     const rc = home.write('rc', '# mine\n[a]\nKEY x # old\n\n[b]\nACCESS tcp/1\n# end\n')
     const saved = await home.fwknop([...TEST, '--rc-file', rc, '-n', 'b', '--save-rc-stanza', '-vv'])

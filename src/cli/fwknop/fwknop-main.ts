@@ -167,11 +167,11 @@ async function saveToStanza(
   if (file === undefined) return refuse('CLI_USAGE', 'there is no rc file to save in')
   const { changesOf, describeChange, judgeFile, judgeOptions, saveStanza } = await import('./save-stanza.ts')
   const read = settingsFromOptions(planOptionsOf(given))
-  const possible = read.ok ? judgeOptions(read.value, given.destination ?? stanza) : ok(undefined)
+  if (!read.ok) return read
+  const possible = judgeOptions(read.value, given.destination ?? stanza)
   if (!possible.ok) return possible
   const usable = judgeFile(file)
   if (!usable.ok) return usable
-  if (!read.ok) return read
   let keys: readonly RcChange[] = []
   if (making) {
     const { makeKeys } = await import('../keygen.ts')
@@ -223,9 +223,12 @@ async function plan(given: FwknopGiven, perlEra: boolean, terminal: Terminal): P
   const named = saving ? { 'named-config': given.destination } : {}
   const planned = await planKnock({ ...asKnockOptions(given), ...named }, asking, {
     ...(given.test > 0 ? { fallback: { server: '127.0.0.1' } } : {}),
+    rcKeysFirst: true,
   })
   if (!planned.ok) return planned
-  const { plan, settings } = planned.value
+  const { plan, settings, passedOver } = planned.value
+  for (const { option, file } of passedOver)
+    terminal.note(`[-] WARNING: --${option} ${file} has no effect: the key of the rc file counts, as in fwknop`)
   const { encryption, hmac } = plan.keys
   // A server that has an HMAC key is newer than 1.9.12: it gets the same request in a packet of its own time.
   if (!perlEra || hmac !== undefined || encryption.kind === 'gnupg')

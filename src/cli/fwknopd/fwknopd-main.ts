@@ -75,6 +75,8 @@ async function run({ given, operands, argv, ground }: Line, terminal: Terminal):
   const loaded = loadConfig(diskFiles(user), source.value)
   if (!loaded.ok)
     return (await import('./faults.ts')).tellFaults(diskFiles(user), source.value, loaded.failure, terminal)
+  const { checkInterfaces, checkLocale, checkRunFolder } = await import('./host-faults.ts')
+  checkLocale(loaded.value.texts['LOCALE'], (line) => terminal.note(`[*] ${line}`))
   if (pathsToCheck.some((option) => given[option] !== undefined)) {
     const { checkNamedPaths } = await import('./named-paths.ts')
     const named = checkNamedPaths(given)
@@ -100,7 +102,6 @@ async function run({ given, operands, argv, ground }: Line, terminal: Terminal):
     if (rotated?.ok === false) return rotated
     return checkDigestCache(loaded.value.server, terminal)
   }
-  const { checkInterfaces, checkRunFolder } = await import('./host-faults.ts')
   for (const checked of [checkRunFolder(loaded.value.texts['FWKNOP_RUN_DIR']), checkInterfaces(loaded.value.server)])
     if (!checked.ok) return checked
   if (ground === 'foreground' && given.foreground === 0)

@@ -1,11 +1,13 @@
 /** What fwknopd looks at before it starts, besides its files: the host that the files are about. */
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { printable } from '../../bytes/text.ts'
 import { nearest } from '../../config/reading/nearest.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { fileReason } from '../../system/errno.ts'
 import { interfaceNames } from '../../system/interface-name.ts'
+import { libc } from '../../system/libc.ts'
 import { prepareServerFile } from '../../system/server-file.ts'
 
 type HostFault = Failure<'CONFIG_INVALID_VALUE'>
@@ -46,6 +48,19 @@ export function makeRunFolder(path: string | undefined, say: (line: string) => v
   }
   say(`Successfully created Run directory: ${path}`)
   return ok(undefined)
+}
+
+/**
+ * LOCALE changes nothing, since all messages are in English. But one that this host does not have is a mistake.
+ * @param say gets fwknopd's words.
+ */
+export function checkLocale(name: string | undefined, say: (line: string) => void): void {
+  if (name === undefined || name === 'NONE') return
+  try {
+    if (!libc().hasLocale(name)) say(`Unable to set locale to '${printable(name)}': this host has no such locale.`)
+  } catch {
+    // Without the native part nobody can say it.
+  }
 }
 
 /** Whether something else than a folder is there. What cannot be looked at has a message where it is used. */

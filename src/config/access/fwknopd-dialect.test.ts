@@ -75,6 +75,26 @@ test('a line that was meant to restrict a stanza costs the stanza, and no other'
   assert.equal(alone.failure?.suggestion, 'OPEN_PORTS')
 })
 
+test('a year that is long past leaves a stanza that has expired', () => {
+  for (const [date, warning] of [
+    ['3/10/01', 'the year 1 is past, so the stanza has expired — perhaps: 3/10/2001'],
+    ['12/31/1969', 'the year 1969 is past, so the stanza has expired'],
+  ] as const) {
+    const notices: Notice[] = []
+    const files = filesFromSnapshot({
+      texts: { [FILE]: `${STANZA}ACCESS_EXPIRE ${date}\n` },
+      folders: {},
+      failures: {},
+    })
+    const parsed = parseAccessConf(FILE, files, GNUPG_DEFAULTS, { forgiving: { workingFolder: '/', notices } })
+    assert.ok(parsed.ok)
+    const [{ expires } = {}] = parsed.value.stanzas
+    assert.ok(expires !== undefined && expires < Date.UTC(1972) / 1000)
+    assert.deepEqual(notices, [{ level: 'warning', text: `ACCESS_EXPIRE: ${warning}`, at: { file: FILE, line: 4 } }])
+  }
+  assert.equal(read(`${STANZA}ACCESS_EXPIRE 2/30/01\n`).failure?.code, 'CONFIG_INVALID_VALUE')
+})
+
 test('lines before the first SOURCE are ignored, and the last of several values counts', () => {
   const { stanzas, warnings } = read(`KEY stray\n${STANZA}OPEN_PORTS tcp/22\nOPEN_PORTS tcp/80\n`)
   assert.deepEqual(warnings, [

@@ -52,7 +52,9 @@ export function forgivenStanzaLines(
     })
     if (line === undefined) continue
     if (KNOWN.includes(line.name)) {
-      lines.push(line)
+      const past = line.name === 'ACCESS_EXPIRE' ? longAgo(line.value) : undefined
+      if (past !== undefined) warn(past.why, line.at)
+      lines.push(past === undefined ? line : { ...line, value: past.date })
       continue
     }
     const { name, at } = line
@@ -76,6 +78,20 @@ export function forgivenStanzaLines(
     else warn(`${ignoring}: ${shown}: ${why}`, at)
   }
   return lines
+}
+
+/**
+ * A year of one to three digits, or before 1971: fwknopd takes it as it is, so that the stanza has expired.
+ * @returns a day that is past, and what to say; undefined for another date.
+ */
+function longAgo(date: string): { readonly date: string; readonly why: string } | undefined {
+  const [, day, year] = /^([0-9]{1,2}\/[0-9]{1,2})\/([0-9]{1,4})$/.exec(date) ?? []
+  if (day === undefined || Number(year) >= 1971) return undefined
+  const meant = year?.length === 2 ? ` — perhaps: ${day}/20${year}` : ''
+  return {
+    date: `${day}/1971`,
+    why: `ACCESS_EXPIRE: the year ${Number(year)} is past, so the stanza has expired${meant}`,
+  }
 }
 
 function readLine(
