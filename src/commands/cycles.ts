@@ -11,6 +11,7 @@ import { type Milliseconds, milliseconds, type Seconds } from '../units.ts'
 import type { Lanes } from './lanes.ts'
 import type { CycleAbout, Ledger, OwedClose } from './ledger.ts'
 import { type Ended, isGood } from './run-program.ts'
+import { mayTake } from './share.ts'
 
 /** A program of a cycle. */
 export type CycleTask = OwedClose['close']
@@ -179,7 +180,8 @@ export class Cycles {
     if (this.#cycles.size >= MOST_OWED) return `${MOST_OWED} closes are owed, which is the limit`
     let ofShare = 0
     for (const cycle of this.#cycles.values()) if (cycle.share === share) ofShare++
-    return ofShare < MOST_OWED_OF_SHARE ? undefined : `${ofShare} closes of this stanza are owed, which is the limit`
+    const isFree = ofShare < MOST_OWED_OF_SHARE && mayTake({ held: ofShare, free: MOST_OWED - this.#cycles.size })
+    return isFree ? undefined : `${ofShare} closes of this stanza are owed, which is its share`
   }
 
   /** Begins what is due, and sets the timer for the next. */

@@ -1,8 +1,8 @@
 /**
  * Messages on their way to a web server, and each again if it fails: after 1, 4, 16, 64 and 256 seconds. Those of one
  * stanza go one after the other. A message that the server does not take delays only those of the same stanza. The
- * queue is bounded: a server that is away for long costs the messages of that time, and no memory. No stanza fills it
- * alone.
+ * queue is bounded: a server that is away for long costs the messages of that time, and no memory. Some stanzas
+ * cannot fill it for the others.
  */
 import { type Milliseconds, milliseconds } from '../units.ts'
 import { Lanes } from './lanes.ts'
@@ -40,13 +40,13 @@ export class DeliveryQueue<Message> {
 
   /** @param share the stanza that the message is about. */
   push(share: string, message: Message): void {
-    const hasRoom = this.#lanes.add(share, async () => {
+    const work = async (): Promise<void> => {
       const tried = await this.#deliver(message)
       const { delivered, failed } = this.#counts
       if (tried.how === 'delivered') this.#count({ ...this.#counts, delivered: delivered + 1 })
       else this.#count({ ...this.#counts, failed: failed + 1, why: tried.why })
-    })
-    if (!hasRoom) this.#count({ ...this.#counts, dropped: this.#counts.dropped + 1 })
+    }
+    this.#lanes.add(share, work, () => this.#count({ ...this.#counts, dropped: this.#counts.dropped + 1 }))
   }
 
   async #deliver(message: Message): Promise<Tried> {

@@ -9,9 +9,10 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parsePrivileges } from '../../src/system/privilege.ts'
-import { clientAndServer, Daemon, knock, SERVER, stanza } from '../support/daemon.ts'
+import { clientAndServer, Daemon, knock, SERVER, sendPacket, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 import { childOf } from '../support/processes.ts'
+import { sealedPacket } from '../support/sealed.ts'
 
 const KEY = 'a key of 32 characters for tests'
 
@@ -155,5 +156,32 @@ describe('hooks', { skip: netnsUnavailable() }, () => {
     assert.deepEqual([hung['hook'], hung['end'], hung.level], ['grant', 'timeout', 'warning'])
     knock(client, SERVER, '-s', '-A', 'tcp/80')
     await daemon.until(({ event, hook, end }) => event === 'hook' && hook === 'refusal' && end === 'not started')
+  })
+  it('count what comes while no executor runs, and go on with the next one', async () => {
+    await daemon.restart()
+    const executorRuns = async (): Promise<number> => {
+      let executor = 0
+      for (let i = 0; executor === 0 && i < 500; i++, await delay(10))
+        executor = childOf(daemon.pid, 'ghostport: executor')
+      return executor
+    }
+    for (const lost of [1, 2]) {
+      process.kill(await executorRuns(), 'SIGKILL')
+      const count = () => daemon.events.filter(({ event }) => event === 'executor lost').length
+      for (let i = 0; count() < lost && i < 500; i++) await delay(5)
+      assert.equal(count(), lost)
+    }
+    // The next executor starts after a second.
+    sendPacket(client, SERVER, sealedPacket())
+    const dropped = await daemon.until(({ event, dropped }) => event === 'hook' && dropped !== undefined)
+    assert.deepEqual(
+      [dropped['detail'], dropped['dropped'], dropped.level],
+      ['events are dropped: the executor is not running', 1, 'warning'],
+    )
+    await executorRuns()
+    knock(client, SERVER, '-s', '-A', 'tcp/80')
+    await daemon.until(({ event, hook }) => event === 'hook' && hook === 'refusal')
+    const { commands } = daemon.status() as unknown as { commands: { hooks: { dropped: number } } }
+    assert.equal(commands.hooks.dropped, 1)
   })
 })

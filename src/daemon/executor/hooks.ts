@@ -75,8 +75,8 @@ export class Hooks {
     const timeout = this.#timeout
     if (words === undefined || runAs === undefined || timeout === undefined) return
     const task = { words, runAs, timeout, facts: variablesOf(event), input: `${jsonLine(told)}\n` }
-    const hasRoom = this.#lanes.add(share, async () => onEnded(event.event, await run(task)))
-    if (!hasRoom) onDropped(++this.#dropped)
+    const work = async (): Promise<void> => onEnded(event.event, await run(task))
+    this.#lanes.add(share, work, () => onDropped(++this.#dropped))
   }
 }
 

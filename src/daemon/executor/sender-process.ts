@@ -12,6 +12,7 @@ import {
   SENDER_CHANNEL,
   type SenderCounts,
   senderCounts,
+  sumOfCounts,
   type Trust,
 } from '../link/sender-protocol.ts'
 import { senderAccount } from '../warden/receiver-process/receiver-user.ts'
@@ -34,7 +35,7 @@ export class SenderProcess {
   #timer: NodeJS.Timeout | undefined
   #stopped = false
   #trust: Trust | undefined
-  /** Of senders that have ended. */
+  /** Of senders that have ended, and what none of them got. */
   #past: SenderCounts = { delivered: 0, failed: 0, dropped: 0 }
   #current = this.#past
 
@@ -68,9 +69,12 @@ export class SenderProcess {
   }
 
   deliver(order: Post): void {
-    if (this.#channel === undefined || this.#channel.backlog > LARGEST_BACKLOG)
-      this.#count({ ...this.#current, dropped: this.#current.dropped + 1 })
-    else this.#channel.send(order)
+    if (this.#channel !== undefined && this.#channel.backlog <= LARGEST_BACKLOG) {
+      this.#channel.send(order)
+      return
+    }
+    this.#past = { ...this.#past, dropped: this.#past.dropped + 1 }
+    this.#count(this.#current)
   }
 
   stop(): void {
@@ -84,7 +88,7 @@ export class SenderProcess {
     this.#child = undefined
     this.#channel?.end()
     this.#channel = undefined
-    this.#past = sum(this.#past, this.#current)
+    this.#past = sumOfCounts(this.#past, this.#current)
     this.#current = { delivered: 0, failed: 0, dropped: 0 }
     if (this.#stopped) return
     this.#timer = setTimeout(() => {
@@ -96,16 +100,6 @@ export class SenderProcess {
   #count(counts: SenderCounts | undefined): void {
     if (counts === undefined) return
     this.#current = counts
-    this.#onCounts(sum(this.#past, counts))
-  }
-}
-
-function sum(one: SenderCounts, other: SenderCounts): SenderCounts {
-  const why = other.why ?? one.why
-  return {
-    delivered: one.delivered + other.delivered,
-    failed: one.failed + other.failed,
-    dropped: one.dropped + other.dropped,
-    ...(why !== undefined && { why }),
+    this.#onCounts(sumOfCounts(this.#past, counts))
   }
 }

@@ -41,6 +41,16 @@ export const senderCounts: Reader<SenderCounts> = record(
   { why: text({ max: 300 }) },
 )
 
+export function sumOfCounts(one: SenderCounts, other: SenderCounts): SenderCounts {
+  const why = other.why ?? one.why
+  return {
+    delivered: one.delivered + other.delivered,
+    failed: one.failed + other.failed,
+    dropped: one.dropped + other.dropped,
+    ...(why !== undefined && { why }),
+  }
+}
+
 const headers: Reader<Readonly<Record<string, string>>> = (value) =>
   typeof value === 'object' &&
   value !== null &&

@@ -74,6 +74,18 @@ test('refusals of one stanza do not hide those of another', () => {
   assert.deepEqual([told.length - before, told.at(-1)?.name], [1, 'bob'])
 })
 
+test('refusals of two stanzas do not hide those of a third', () => {
+  const { told, clock, tap } = tapped()
+  for (let second = 0; second < 60; second++) {
+    clock.now = second * 1000
+    for (let i = 0; i < 50; i++)
+      for (const stanza of [2, 3]) tap.write('warning', 'knock', { ...refused, stanza, name: `bad-${stanza}` })
+    if (second % 10 !== 5) continue
+    tap.write('warning', 'knock', { ...refused, stanza: 7, name: 'bob' })
+    assert.equal(told.at(-1)?.name, 'bob', `in second ${second}`)
+  }
+})
+
 test('noise of the network is not told, nor is any other line', () => {
   const { told, tap } = tapped()
   tap.write('info', 'refused', { verdict: 'refused', source: '10.0.0.1', code: 'SPA_HMAC_MISMATCH' })

@@ -4,7 +4,7 @@
  */
 import { monotonic } from '../../clock.ts'
 import type { Log, LogField, LogLevel } from '../../log.ts'
-import { type Milliseconds, seconds } from '../../units.ts'
+import { type Milliseconds, milliseconds, seconds } from '../../units.ts'
 import type { HookEvent } from '../link/hook-event.ts'
 import { TokenBucket } from '../link/token-bucket.ts'
 
@@ -14,6 +14,9 @@ type Fields = { readonly [name: string]: LogField }
 const REFUSALS = { perSecond: 1, burst: 5 }
 /** Those of one stanza: so many packets of one do not hide those of another. */
 const REFUSALS_OF_STANZA = { perSecond: 0.5, burst: 3 }
+/** Beyond these: of stanzas of which none was told for this long. So two stanzas do not hide those of a third. */
+const QUIET_TIME = milliseconds(10_000)
+const REFUSALS_OF_QUIET = { perSecond: 1, burst: 5 }
 
 export class HookTap implements Log {
   readonly #log: Log
@@ -21,7 +24,8 @@ export class HookTap implements Log {
   readonly #now: () => Milliseconds
   readonly #refusals: TokenBucket
   /** By number of the stanza. */
-  readonly #ofStanza = new Map<LogField, TokenBucket>()
+  readonly #ofStanza = new Map<LogField, { readonly bucket: TokenBucket; toldAt: Milliseconds | undefined }>()
+  readonly #quiet: TokenBucket
   #untold = 0
 
   constructor(log: Log, tell: (event: HookEvent) => void, now: () => Milliseconds = monotonic) {
@@ -29,6 +33,7 @@ export class HookTap implements Log {
     this.#tell = tell
     this.#now = now
     this.#refusals = new TokenBucket(REFUSALS, now())
+    this.#quiet = new TokenBucket(REFUSALS_OF_QUIET, now())
   }
 
   write(level: LogLevel, event: string, fields: Fields = {}): void {
@@ -61,12 +66,15 @@ export class HookTap implements Log {
   #refused(fields: Fields): Omit<HookEvent, 'time'> | undefined {
     const now = this.#now()
     const { stanza } = fields
-    const own = this.#ofStanza.get(stanza) ?? new TokenBucket(REFUSALS_OF_STANZA, now)
+    const own = this.#ofStanza.get(stanza) ?? { bucket: new TokenBucket(REFUSALS_OF_STANZA, now), toldAt: undefined }
     this.#ofStanza.set(stanza, own)
-    if (!own.take(1, now) || !this.#refusals.take(1, now)) {
+    const isQuiet = own.toldAt === undefined || now - own.toldAt >= QUIET_TIME
+    const mayTell = own.bucket.take(1, now) && (this.#refusals.take(1, now) || (isQuiet && this.#quiet.take(1, now)))
+    if (!mayTell) {
       this.#untold++
       return undefined
     }
+    own.toldAt = now
     const untold = this.#untold
     this.#untold = 0
     return { event: 'refusal', ...common(fields), ...texts(fields, ['code', 'detail']), untold }

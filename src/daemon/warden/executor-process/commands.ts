@@ -14,6 +14,7 @@ import type { CommandAction, CycleAction } from '../../../access/verdict.ts'
 import { printable } from '../../../bytes/text.ts'
 import { monotonic } from '../../../clock.ts'
 import type { CommandFailure, CommandRunner } from '../../../commands/commands.ts'
+import { mayTake } from '../../../commands/share.ts'
 import type { LoadedConfig } from '../../../config/load.ts'
 import { ledgerPath } from '../../../config/server/server-config.ts'
 import type { Log, LogField } from '../../../log.ts'
@@ -29,8 +30,8 @@ import {
   type ToExecutor,
 } from '../../link/executor-protocol.ts'
 import type { HookEvent } from '../../link/hook-event.ts'
-import type { SenderCounts } from '../../link/sender-protocol.ts'
 import { logReceiverErrors } from '../receiver-process/standard-error.ts'
+import { HookCounts, type ProgramCounts, type WebhookCounts } from './hook-counts.ts'
 import type { SpawnedExecutor } from './spawn.ts'
 
 /** Jobs that have not ended: in all, and of one stanza. */
@@ -79,10 +80,9 @@ export interface CommandStatus {
   readonly failed: number
   /** What is open, and closes by a command. */
   readonly cycles: readonly OpenCycle[]
-  /** Programs of hooks: how many ran, how many of them failed, and events without one because too many waited. */
-  readonly hooks: { readonly run: number; readonly failed: number; readonly dropped: number }
+  readonly hooks: ProgramCounts
   /** Absent until something was sent. */
-  readonly webhook?: { readonly delivered: number; readonly failed: number; readonly dropped: number }
+  readonly webhook?: WebhookCounts
   /** Newest first; the fields of the log. */
   readonly last: readonly Fields[]
 }
@@ -109,14 +109,14 @@ export class Commands implements CommandRunner {
   #restarts = 0
   #timer: NodeJS.Timeout | undefined
   #usesSudo = false
-  #hooks = { run: 0, failed: 0, dropped: 0 }
-  #webhook: SenderCounts | undefined
+  readonly #hooks: HookCounts
   #ended = 0
   #failed = 0
   #last: Fields[] = []
 
   constructor(parts: CommandsParts) {
     this.#parts = parts
+    this.#hooks = new HookCounts(parts.log)
   }
 
   /**
@@ -174,7 +174,10 @@ export class Commands implements CommandRunner {
 
   /** Tells the hooks. Nothing waits for it. */
   hook(event: HookEvent): void {
-    if ((this.#channel?.backlog ?? 0) < LARGEST_BACKLOG) this.#send({ type: 'hook', event })
+    if (this.#parts.spawn === 'never' || this.#stopped) return
+    if (this.#channel === undefined) this.#hooks.undelivered('events are dropped: the executor is not running')
+    else if (this.#channel.backlog >= LARGEST_BACKLOG) this.#hooks.undelivered('events are dropped: too many wait')
+    else this.#send({ type: 'hook', event })
   }
 
   #whyFull(stanza: StanzaId, more: number): Refused<CommandFailure> | undefined {
@@ -186,8 +189,12 @@ export class Commands implements CommandRunner {
         'COMMANDS_BUSY',
         `${waiting} commands of this stanza have not ended, and ${MOST_JOBS_OF_STANZA} is the limit`,
       )
-    if (this.#jobs.size + more > MOST_JOBS)
-      return refuse('COMMANDS_BUSY', `${this.#jobs.size} commands have not ended, and ${MOST_JOBS} is the limit`)
+    const all = this.#jobs.size
+    if (!mayTake({ held: waiting, more, free: MOST_JOBS - all }))
+      return refuse(
+        'COMMANDS_BUSY',
+        `${all} commands have not ended, ${waiting} of them of this stanza: the other places are for other stanzas`,
+      )
     return undefined
   }
 
@@ -212,10 +219,10 @@ export class Commands implements CommandRunner {
       ...{ for: source, open, stanza, user },
       secondsLeft: Math.max(0, Math.ceil((until - now) / 1000)),
     }))
-    const { delivered = 0, failed = 0, dropped = 0 } = this.#webhook ?? {}
+    const { programs, webhook } = this.#hooks
     return {
-      ...{ running: this.#jobs.size, ended: this.#ended, failed: this.#failed, cycles, hooks: this.#hooks },
-      ...(this.#webhook !== undefined && { webhook: { delivered, failed, dropped } }),
+      ...{ running: this.#jobs.size, ended: this.#ended, failed: this.#failed, cycles, hooks: programs },
+      ...(webhook !== undefined && { webhook }),
       last: this.#last.toReversed(),
     }
   }
@@ -262,6 +269,7 @@ export class Commands implements CommandRunner {
       isLost = true
       this.#channel = undefined
       this.#child = undefined
+      this.#hooks.executorEnded()
       for (const [number, job] of [...this.#jobs])
         this.#end(number, job, { end: 'lost', why: 'the executor ended' }, false)
       if (this.#stopped) return
@@ -310,10 +318,10 @@ export class Commands implements CommandRunner {
         this.#hookEnded(message.value.event, message.value.report)
         return
       case 'hooks dropped':
-        this.#hooks = { ...this.#hooks, dropped: message.value.dropped }
+        this.#hooks.programsDropped(message.value.dropped)
         return
       case 'webhook':
-        this.#webhookCounted(message.value.counts)
+        this.#hooks.webhookCounted(message.value.counts)
         return
       case 'failed':
         this.#parts.log.write('error', 'executor lost', { detail: printable(message.value.detail) })
@@ -332,22 +340,8 @@ export class Commands implements CommandRunner {
   /** Only what failed is worth a line: each event has one already. */
   #hookEnded(event: string, report: EndReport): void {
     const good = isGood(report)
-    const { run, failed } = this.#hooks
-    this.#hooks = { ...this.#hooks, run: run + 1, failed: failed + (good ? 0 : 1) }
+    this.#hooks.programEnded(good)
     if (!good) this.#parts.log.write('warning', 'hook', { hook: printable(event), ...endFields(report) })
-  }
-
-  #webhookCounted(counts: SenderCounts): void {
-    const { failed, dropped } = this.#webhook ?? { failed: 0, dropped: 0 }
-    this.#webhook = counts
-    if (counts.failed > failed)
-      this.#parts.log.write('warning', 'webhook', { detail: printable(counts.why ?? ''), failed: counts.failed })
-    // One line for the first of a row of many.
-    if (counts.dropped > 0 && dropped === 0)
-      this.#parts.log.write('warning', 'webhook', {
-        detail: 'events are dropped: too many wait',
-        dropped: counts.dropped,
-      })
   }
 
   #onNews({ what, key, about, left, report, early }: NewsReport): void {
