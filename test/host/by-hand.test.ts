@@ -7,7 +7,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { CLIENT, HostLab, hostLabUnavailable, SERVER, STRANGER } from '../support/host-lab.ts'
 import { Road } from '../support/road.ts'
-import { opensToKnocks, shutWhileItBoots } from './traffic.ts'
+import { shutWhileItBoots } from './outside.ts'
+import { opensToKnocks } from './traffic.ts'
 
 describe('a server by hand, on Debian 12 with nftables', { skip: hostLabUnavailable() }, () => {
   let lab: HostLab
@@ -53,7 +54,6 @@ describe('a server by hand, on Debian 12 with nftables', { skip: hostLabUnavaila
 
   it('is the same after a reboot', async () => {
     await shutWhileItBoots(lab)
-    await opensToKnocks(lab)
     road.session = await lab.login()
   })
 

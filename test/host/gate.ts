@@ -9,43 +9,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { CLIENT, HostLab, hostLabUnavailable, SERVER, STRANGER } from '../support/host-lab.ts'
-import type { Program } from '../support/netns.ts'
-
-/** A SYN to each address every so many milliseconds. */
-const EVERY = 25
-/** Reports each answer of a port, by a connection or by a refusal: both show that the packet passed the gate. */
-const PROBE = `
-const { connect } = require('node:net')
-const counts = { open: 0, refused: 0, nothing: 0 }
-function probe(host, localAddress) {
-  const socket = connect({ host, port: 22, localAddress })
-  const end = (what) => {
-    socket.removeAllListeners()
-    socket.on('error', () => {})
-    socket.destroy()
-    counts[what]++
-    if (what !== 'nothing') console.log(what, host)
-  }
-  socket.setTimeout(700, () => end('nothing'))
-  socket.once('connect', () => end('open'))
-  socket.once('error', ({ code }) => end(code === 'ECONNREFUSED' ? 'refused' : 'nothing'))
-}
-setInterval(() => {
-  probe('${SERVER.four}', '${STRANGER.four}')
-  probe('${SERVER.six}', '${STRANGER.six}')
-}, ${EVERY})
-process.on('SIGTERM', () => {
-  console.log(JSON.stringify(counts))
-  process.exit()
-})
-console.log('probing')
-`
-
-interface Counts {
-  readonly open: number
-  readonly refused: number
-  readonly nothing: number
-}
+import { isClosedDuring, whatIsSeen } from './outside.ts'
 
 export function describeGate(debian: 'bookworm' | 'trixie'): void {
   describe(`gate mode on ${debian}`, { skip: hostLabUnavailable() }, () => {
@@ -60,37 +24,6 @@ export function describeGate(debian: 'bookworm' | 'trixie'): void {
       const { status, stdout, stderr } = lab.console(command)
       assert.equal(status, 0, `# ${command}\n${stdout}${stderr}`)
       return stdout
-    }
-
-    async function probing(): Promise<{ end(): Promise<Counts> }> {
-      const program: Program = lab.client.start([process.execPath, '-e', PROBE])
-      await program.says(/probing/)
-      return {
-        async end() {
-          await program.stop()
-          const [, counts = ''] = /(\{.*\})\s*$/.exec(program.output) ?? []
-          return JSON.parse(counts) as Counts
-        },
-      }
-    }
-
-    /** What a stranger sees while `act` runs. */
-    async function whatIsSeen(act: () => unknown, atLeast = 10): Promise<Counts> {
-      const probe = await probing()
-      try {
-        await act()
-      } finally {
-        // The last of them, to their end.
-        await delay(1_000)
-      }
-      const counts = await probe.end()
-      assert.ok(counts.nothing + counts.open + counts.refused >= atLeast, JSON.stringify(counts))
-      return counts
-    }
-
-    async function isClosedDuring(act: () => unknown, atLeast?: number): Promise<void> {
-      const { open, refused } = await whatIsSeen(act, atLeast)
-      assert.deepEqual({ open, refused }, { open: 0, refused: 0 })
     }
 
     /** The port opens for a knock, over both families. */
@@ -121,7 +54,7 @@ export function describeGate(debian: 'bookworm' | 'trixie'): void {
     it('is set up while the port is open', async () => {
       must('npm install -g --ignore-scripts /root/ghostport-*.tgz')
       must('mkdir -p -m 700 /etc/fwknop')
-      const { open } = await whatIsSeen(() => {
+      const { open } = await whatIsSeen(lab, () => {
         const settings = 'FIREWALL_MODE gate;\\nPROTECTED_PORTS tcp/22;\\n'
         must(`umask 077; printf '${settings}' > /etc/fwknop/fwknopd.conf`)
         const pair = must(`ghostport keygen --pair --json --server ${SERVER.four} --name myserver --open tcp/22`)
@@ -136,13 +69,13 @@ export function describeGate(debian: 'bookworm' | 'trixie'): void {
       assert.match(must('journalctl -u ghostport -o cat --no-pager'), /at boot, tcp\/22 is open to everybody/)
       must('ghostport unit --gate > /etc/systemd/system/ghostport-gate.service')
       must('systemctl daemon-reload && systemctl enable ghostport-gate')
-      await isClosedDuring(knocks)
+      await isClosedDuring(lab, knocks)
     })
 
     it('is closed during a whole boot, in which the network is up long before ghostport', async () => {
       must('mkdir -p /etc/systemd/system/ghostport.service.d')
       must("printf '[Service]\\nExecStartPre=/bin/sleep 2\\n' > /etc/systemd/system/ghostport.service.d/slow.conf")
-      await isClosedDuring(() => reboot(() => isActive('ghostport', 'ssh')), 40)
+      await isClosedDuring(lab, () => reboot(() => isActive('ghostport', 'ssh')), { atLeast: 100 })
       assert.doesNotMatch(must('journalctl -b -u ghostport -o cat --no-pager'), /at boot, tcp\/22/)
       assert.ok(isActive('ghostport-gate'))
       await knocks()
@@ -156,7 +89,7 @@ export function describeGate(debian: 'bookworm' | 'trixie'): void {
     })
 
     it('stays closed when ghostport stops, and when both its processes are killed', async () => {
-      await isClosedDuring(async () => {
+      await isClosedDuring(lab, async () => {
         must('systemctl stop ghostport')
         await delay(1_500)
         must('systemctl start ghostport')
@@ -169,7 +102,7 @@ export function describeGate(debian: 'bookworm' | 'trixie'): void {
 
     it('boots, with the port closed, where ghostport cannot start', async () => {
       must('cp -p /etc/fwknop/access.conf /root/good && echo OPEN_PROTS tcp/22 >> /etc/fwknop/access.conf')
-      await isClosedDuring(() => reboot(() => isActive('ssh')), 40)
+      await isClosedDuring(lab, () => reboot(() => isActive('ssh')), { atLeast: 100 })
       assert.ok(!isActive('ghostport'))
       must('cp -p /root/good /etc/fwknop/access.conf && systemctl start ghostport')
       await knocks()
@@ -178,7 +111,7 @@ export function describeGate(debian: 'bookworm' | 'trixie'): void {
     it('is put back by ghostport when another program flushes the ruleset', async () => {
       must('nft flush ruleset')
       for (let tries = 0; tries < 50 && (await lab.ssh(SERVER.four, STRANGER.four)); tries++) await delay(20)
-      await isClosedDuring(() => delay(1_000))
+      await isClosedDuring(lab, () => delay(1_000))
     })
   })
 }

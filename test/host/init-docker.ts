@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { DebianName } from '../support/debian-root.ts'
 import { CLIENT, type HostLab, hostLabUnavailable, SERVER, STRANGER } from '../support/host-lab.ts'
 import { InitLab } from './init.ts'
+import { allPortsAreShut, shutWhileItBoots } from './outside.ts'
 import { shutToStrangers } from './traffic.ts'
 
 const PUBLISHED = 8080
@@ -85,6 +86,13 @@ export function describeInitDocker(debian: DebianName): void {
         for (let tries = 0; tries < 20 && (await reach(STRANGER)).some(Boolean); tries++) await delay(100)
         await shut(`after ${act}`)
       })
+
+    it('is never open while it boots, and opens to a knock afterwards', async () => {
+      await shutWhileItBoots(lab, { ports: [22, PUBLISHED] })
+      for (let tries = 0; tries < 50 && String(await reach(CLIENT)) !== 'true,true'; tries++) await delay(200)
+      assert.deepEqual(await reach(CLIENT), [true, true])
+      await allPortsAreShut(lab)
+    })
 
     it('uninstall leaves Docker as it is', async () => {
       must('systemctl restart docker')

@@ -1,6 +1,7 @@
 /**
- * `ghostport init` beside other firewalls of a Debian that boots: what it chooses, that strangers stay out through each
- * reload and restart of the neighbour, that a knock opens, and that uninstall leaves the neighbour as it was.
+ * `ghostport init` beside other firewalls of a Debian that boots: what it chooses, that strangers find no open port, also
+ * through each reload and restart of the neighbour and through a reboot, that a knock opens, and that uninstall leaves
+ * the neighbour as it was.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
@@ -8,7 +9,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { DebianName, MorePackage } from '../support/debian-root.ts'
 import { type HostLab, hostLabUnavailable, SERVER, STRANGER } from '../support/host-lab.ts'
 import { InitLab } from './init.ts'
-import { opensToKnocks, shutToStrangers } from './traffic.ts'
+import { allPortsAreShut, shutWhileItBoots } from './outside.ts'
+import { shutToStrangers } from './traffic.ts'
 
 interface Neighbour {
   readonly title: string
@@ -39,10 +41,52 @@ table inet filter {
   }
 }
 END
-systemctl restart nftables`
-const NO_NFT = 'systemctl stop nftables; nft flush ruleset; cp /root/nftables.conf /etc/nftables.conf'
-/** Without the numbers that each packet changes. */
-const IPTABLES = 'iptables-save | grep "^[-:]" | sed "s/ \\[.*//"; ip6tables-save | grep "^[-:]" | sed "s/ \\[.*//"'
+systemctl enable --now --quiet nftables; systemctl restart nftables`
+const NO_NFT = 'systemctl disable --now --quiet nftables; nft flush ruleset; cp /root/nftables.conf /etc/nftables.conf'
+
+/** @param kind `iptables`, which is iptables-nft here, or `iptables-legacy`. Its rules are there from each boot on. */
+function iptables(kind: 'iptables' | 'iptables-legacy'): Neighbour {
+  const [four, six] = kind === 'iptables' ? ['iptables', 'ip6tables'] : ['iptables-legacy', 'ip6tables-legacy']
+  const [both, rules] = [`${four} ${six}`, '-m conntrack --ctstate ESTABLISHED -j ACCEPT']
+  return {
+    title: `${kind}, which lets ssh in`,
+    make: [
+      ...(kind === 'iptables' ? [] : [alternatives(both)]),
+      `for p in ${both}; do $p -A INPUT ${rules}; $p -A INPUT -i lo -j ACCEPT; $p -A INPUT -p tcp --dport 22 -j ACCEPT; done`,
+      `${six} -A INPUT -p ipv6-icmp -j ACCEPT; ${four} -P INPUT DROP; ${six} -P INPUT DROP`,
+      `for p in ${both}; do $p-save > /root/$p.rules; done`,
+      `cat > /etc/systemd/system/rules.service <<'END'\n${unit(both.split(' '))}END`,
+      'systemctl daemon-reload; systemctl enable --quiet rules',
+    ].join('\n'),
+    way: ['gate', null],
+    does: both.split(' ').map((each) => `${each}-save > /root/rules; ${each}-restore < /root/rules`),
+    // Without the numbers that each packet changes.
+    shows: both
+      .split(' ')
+      .map((each) => `${each}-save | grep "^[-:]" | sed "s/ \\[.*//"`)
+      .join('; '),
+    unmake: [
+      'systemctl disable --quiet rules; rm /etc/systemd/system/rules.service; systemctl daemon-reload',
+      `for p in ${both}; do $p -P INPUT ACCEPT; $p -F; done; nft flush ruleset`,
+      ...(kind === 'iptables' ? [] : [alternatives('iptables-nft ip6tables-nft')]),
+    ].join('; '),
+  }
+}
+
+const alternatives = (programs: string): string =>
+  `for p in ${programs}; do update-alternatives --set \${p%-*} /usr/sbin/$p; done`
+
+/** As netfilter-persistent does. */
+const unit = (programs: readonly string[]): string => `[Unit]
+DefaultDependencies=no
+Wants=network-pre.target
+Before=network-pre.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+${programs.map((each) => `ExecStart=/usr/sbin/${each}-restore /root/${each}.rules\n`).join('')}[Install]
+WantedBy=multi-user.target
+`
 
 const plain: readonly Neighbour[] = [
   {
@@ -60,17 +104,7 @@ const plain: readonly Neighbour[] = [
     unmake: NO_NFT,
     wasShut: true,
   },
-  {
-    title: 'iptables, which lets ssh in',
-    make: 'for p in iptables ip6tables; do $p -A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT; $p -A INPUT -i lo -j ACCEPT; $p -A INPUT -p tcp --dport 22 -j ACCEPT; done; ip6tables -A INPUT -p ipv6-icmp -j ACCEPT; iptables -P INPUT DROP; ip6tables -P INPUT DROP',
-    way: ['gate', null],
-    does: [
-      'iptables-save > /root/r4; iptables-restore < /root/r4',
-      'ip6tables-save > /root/r6; ip6tables-restore < /root/r6',
-    ],
-    shows: IPTABLES,
-    unmake: 'for p in iptables ip6tables; do $p -P INPUT ACCEPT; $p -F; done; nft flush ruleset',
-  },
+  iptables('iptables'),
   {
     title: 'ufw, which lets ssh in',
     make: 'ufw allow OpenSSH; ufw --force enable',
@@ -88,6 +122,7 @@ const plain: readonly Neighbour[] = [
     unmake: 'ufw --force reset; rm -f /etc/ufw/*.rules.2*; nft flush ruleset',
     wasShut: true,
   },
+  iptables('iptables-legacy'),
 ]
 
 const firewalld: readonly Neighbour[] = [
@@ -158,15 +193,15 @@ export function describeInitNeighbours(debian: DebianName, kind: 'plain' | 'fire
         const login = await init.knockAndLogIn()
         await init.says('Confirmed by the login')
         await login.close()
-        await opensToKnocks(lab)
+        await allPortsAreShut(lab)
         for (const act of neighbour.does) {
           must(act)
           // Where the kernel lets others flush the table, ghostport puts it back.
           for (let tries = 0; tries < 20 && (await lab.ssh(SERVER.four, STRANGER.four, 100)); tries++) await delay(100)
           await shutToStrangers(lab, `after ${act}`)
         }
-        await grantsEnd(lab)
-        await opensToKnocks(lab)
+        await shutWhileItBoots(lab)
+        init.session = await lab.login()
 
         if (neighbour.wasShut && neighbour.way[0] === 'gate')
           assert.match(
@@ -192,14 +227,4 @@ export function describeInitNeighbours(debian: DebianName, kind: 'plain' | 'fire
         must(NO_NFT)
       })
   })
-}
-
-/** Waits until no grant is live. */
-async function grantsEnd(lab: HostLab): Promise<void> {
-  for (let tries = 0; tries < 60; tries++) {
-    const { grants } = JSON.parse(lab.console('ghostport status --json').stdout) as { readonly grants: unknown[] }
-    if (grants.length === 0) return
-    await delay(1000)
-  }
-  assert.fail('a grant of thirty seconds lives for a minute')
 }

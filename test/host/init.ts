@@ -9,7 +9,8 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DebianName } from '../support/debian-root.ts'
 import { HostLab, hostLabUnavailable, SERVER, type Session, STRANGER } from '../support/host-lab.ts'
-import { opensToKnocks, shutToStrangers, shutWhileItBoots } from './traffic.ts'
+import { allPortsAreShut, shutWhileItBoots } from './outside.ts'
+import { shutToStrangers } from './traffic.ts'
 
 const LOG = '/root/init.log'
 const SHUT = 'The ports are shut'
@@ -181,7 +182,10 @@ export function describeInit(debian: DebianName): void {
 
     it('is never open while it boots, and opens to a knock afterwards', async () => {
       await shutWhileItBoots(lab)
-      await opensToKnocks(lab)
+    })
+
+    it('shows no open port to nmap, of all there are, over IPv4 and IPv6', async () => {
+      await allPortsAreShut(lab)
     })
 
     it('is taken off the host by uninstall, which says what becomes of the port', async () => {

