@@ -90,7 +90,7 @@ _ghostport_complete() {
       values=''
       ;;
     doctor)
-      options='--server --client --config-file -c --access-file -a --named-config -n --rc-file --only --strict --all --list --json --help -h'
+      options='--server --client --config-file -c --access-file -a --named-config -n --rc-file --only --fix --yes -y --strict --all --list --json --help -h'
       paths='--config-file -c --access-file -a --rc-file'
       values='--named-config -n --only'
       ;;

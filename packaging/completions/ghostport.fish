@@ -378,6 +378,8 @@ complete -c ghostport -n '__fish_seen_subcommand_from doctor' -s a -l access-fil
 complete -c ghostport -n '__fish_seen_subcommand_from doctor' -s n -l named-config -x -d 'only this stanza of the rc file'
 complete -c ghostport -n '__fish_seen_subcommand_from doctor' -l rc-file -r -F -d 'the client’s rc file (~/.fwknoprc)'
 complete -c ghostport -n '__fish_seen_subcommand_from doctor' -l only -x -d 'only this check; may be given several times'
+complete -c ghostport -n '__fish_seen_subcommand_from doctor' -l fix -d 'mend what can be mended without a risk: show each command, ask, run it, and examine again'
+complete -c ghostport -n '__fish_seen_subcommand_from doctor' -s y -l yes -d 'with --fix: ask nothing'
 complete -c ghostport -n '__fish_seen_subcommand_from doctor' -l strict -d 'exit status 1 for warnings too'
 complete -c ghostport -n '__fish_seen_subcommand_from doctor' -l all -d 'also show what is good, and how that was seen'
 complete -c ghostport -n '__fish_seen_subcommand_from doctor' -l list -d 'list the checks with their codes, and examine nothing'

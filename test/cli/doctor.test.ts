@@ -1,6 +1,7 @@
 /** The command line of `ghostport doctor`, and docs/DOCTOR.md, which has each check. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { linkSync, readFileSync, statSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { command } from '../../src/cli/doctor.ts'
 import { style } from '../../src/cli/terminal/line.ts'
@@ -8,6 +9,7 @@ import { parseCommandLine } from '../../src/cli/terminal/parse-command-line.ts'
 import type { Terminal } from '../../src/cli/terminal/terminal.ts'
 import { checks } from '../../src/host/doctor/checks.ts'
 import { examine, statusOf, tallyOf } from '../../src/host/doctor/doctor.ts'
+import { mend } from '../../src/host/doctor/fix.ts'
 import { Home } from './ghostport.ts'
 
 const home = new Home()
@@ -66,11 +68,74 @@ describe('ghostport doctor', () => {
       [['--only', 'CLOK'], /no check has the code “CLOK”/],
       [['--jsn'], /there is no option --jsn — perhaps: --json/],
       [['x'], /unexpected argument “x”/],
+      [['--yes'], /--yes has no effect without --fix/],
+      [['--fix', '--list'], /--fix and --list cannot be used together/],
+      [['--fix', '--json'], /--fix with --json asks nothing, so it needs --yes/],
     ] as const) {
       const { stderr, status } = await home.ghostport(['doctor', ...argv])
       assert.equal(status, 64)
       assert.match(stderr, message)
     }
+  })
+
+  describe('--fix', () => {
+    const rc = (mode: number): string =>
+      home.write('.fwknoprc', '[office]\nSPA_SERVER 192.0.2.1\nKEY aaaaaaaa\nHMAC_KEY bbbbbbbb\nACCESS tcp/22\n', mode)
+    const modeOf = (path: string): number => statSync(path).mode & 0o777
+    const fix = ['doctor', '--client', '--only', 'CLIENT_CONFIG', '--fix']
+
+    it('hides a file with keys, and examines again', async () => {
+      const path = rc(0o644)
+      const { stdout, status } = await home.ghostport([...fix, '--yes'])
+      assert.match(stdout, /error: .* can be read by others.*to mend: .*\n {2}run: chmod 600 \S+\n {2}done\n/s)
+      assert.match(stdout, /Examined again:\n\nthe client\n {2}good: CLIENT_CONFIG\n\n1 check: 1 good\n$/)
+      assert.equal(status, 0)
+      assert.equal(modeOf(path), 0o600)
+    })
+
+    it('asks, and without a terminal changes nothing', async () => {
+      const path = rc(0o644)
+      const { stderr, status } = await home.ghostport(fix)
+      assert.match(stderr, /there is no terminal to ask at — perhaps: --yes/)
+      assert.equal(status, 64)
+      assert.equal(modeOf(path), 0o644)
+    })
+
+    it('tells as JSON what was done', async () => {
+      rc(0o644)
+      const { stdout } = await home.ghostport([...fix, '--yes', '--json'])
+      const { ok, fixes } = JSON.parse(stdout)
+      assert.equal(ok, true)
+      assert.deepEqual(
+        fixes.map(({ code, done, because }: Record<string, unknown>) => [code, done, because]),
+        [['CLIENT_CONFIG', true, null]],
+      )
+    })
+
+    it('does not touch a file that others may have written', async () => {
+      const path = rc(0o666)
+      const { stdout, status } = await home.ghostport([...fix, '--yes'])
+      assert.match(stdout, /There is nothing that --fix may mend/)
+      assert.equal(status, 1)
+      assert.equal(modeOf(path), 0o666)
+      // Nor one that became such a file after it was examined.
+      assert.match(mend({ hide: path }) ?? '', /others can change .* \(mode 0666\)/)
+      const link = join(home.path, 'link')
+      symlinkSync(path, link)
+      assert.match(mend({ hide: link }) ?? '', /link: /)
+      rc(0o644)
+      linkSync(path, join(home.path, 'second'))
+      assert.match(mend({ hide: path }) ?? '', /has 2 names/)
+      assert.match(mend({ hide: home.path }) ?? '', /is not a regular file/)
+      assert.equal(modeOf(path), 0o644)
+    })
+
+    it('is not for a finding without a safe command, and says so', async () => {
+      rc(0o600)
+      const { stdout, status } = await home.ghostport([...fix, '--yes'])
+      assert.match(stdout, /1 check: 1 good\nThere is nothing that --fix may mend/)
+      assert.equal(status, 0)
+    })
   })
 
   it('ends with 2 if it fails itself', async () => {

@@ -1,7 +1,7 @@
 /**
- * `ghostport init` beside other firewalls of a Debian that boots: what it chooses, that strangers find no open port, also
- * through each reload and restart of the neighbour and through a reboot, that a knock opens, and that uninstall leaves
- * the neighbour as it was.
+ * `ghostport init` beside other firewalls of a Debian that boots: what it chooses, that strangers find no open port,
+ * also through each reload and restart of the neighbour and through a reboot, that a knock opens, and that uninstall
+ * leaves the neighbour as it was.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'

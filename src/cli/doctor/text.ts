@@ -91,6 +91,7 @@ function findingJson({ severity, text, evidence, cure }: Finding, recheck: strin
     evidence,
     command: cure !== undefined && 'command' in cure ? cure.command : null,
     advice: cure !== undefined && 'advice' in cure ? cure.advice : null,
+    fixable: cure !== undefined && 'command' in cure && cure.safe !== undefined,
     recheck,
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { Known } from '../known.ts'
 import type { DoctorFactName, DoctorFacts } from './doctor-facts.ts'
+import type { MendingCommand } from './safe-cures.ts'
 
 export const severities = ['error', 'warning', 'hint'] as const
 /**
@@ -13,7 +14,7 @@ export const severities = ['error', 'warning', 'hint'] as const
 export type Severity = (typeof severities)[number]
 
 /** What mends a finding: a command line for a shell of root, or of the user on the client's side; or a sentence. */
-export type Cure = { readonly command: string } | { readonly advice: string }
+export type Cure = MendingCommand | { readonly advice: string }
 
 export interface Finding {
   readonly severity: Severity

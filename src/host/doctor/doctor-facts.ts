@@ -12,6 +12,7 @@ import { lookAtNode } from './looks/node.ts'
 import { lookAtPolicyUnit } from './looks/policy-unit.ts'
 import { lookAtReplaySpace } from './looks/replay-space.ts'
 import { lookAtServers } from './looks/servers.ts'
+import { lookAtServiceStart } from './looks/service-start.ts'
 import { lookAtSshGreeting } from './looks/ssh-greeting.ts'
 import { lookAtStatus } from './looks/status.ts'
 import { lookAtTableOwner } from './looks/table-owner.ts'
@@ -30,6 +31,7 @@ const looks = {
   tableOwner: lookAtTableOwner,
   clientStanzas: lookAtClientStanzas,
   servers: lookAtServers,
+  serviceStart: lookAtServiceStart,
   deadMan: lookAtDeadMan,
   policyUnit: lookAtPolicyUnit,
 } as const satisfies Readonly<Record<string, (subject: Subject) => unknown>>

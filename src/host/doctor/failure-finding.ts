@@ -2,9 +2,11 @@
 import { failureKinds } from '../../failure-codes.ts'
 import type { Failure } from '../../result.ts'
 import type { Cure, Finding } from './check.ts'
+import { mendedBy } from './safe-cures.ts'
 
 /** A suggestion that is a command of its own, and no word to be typed into a file. */
 const COMMAND = /^(chmod|chown) \S+ \S+$/
+const HIDE = /^chmod 600 (\/\S+)$/
 
 export function failureFinding({ code, detail, at, suggestion }: Failure): Finding {
   return {
@@ -16,6 +18,8 @@ export function failureFinding({ code, detail, at, suggestion }: Failure): Findi
 }
 
 function cureOf(at: Failure['at'], suggestion: string | undefined): Cure {
+  const [, hidden] = HIDE.exec(suggestion ?? '') ?? []
+  if (hidden !== undefined) return mendedBy({ hide: hidden })
   if (suggestion !== undefined && COMMAND.test(suggestion)) return { command: suggestion }
   const perhaps = suggestion === undefined ? '' : `, perhaps to: ${suggestion}`
   return at === undefined

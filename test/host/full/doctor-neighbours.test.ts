@@ -80,6 +80,11 @@ test('while changes of init wait, and after their timer was stopped', { skip }, 
   const waiting = ask(lab, 'DEAD_MAN').findings[0]
   assert.match(waiting?.text ?? '', /are taken back at \d{4}-.*Z, unless a knock confirms them$/)
   assert.equal(waiting?.command, 'ghostport init --confirm')
+  // The unit is enabled only after the confirmation.
+  const fix = lab.console('ghostport doctor --only UNIT --fix --yes')
+  assert.equal(fix.status, 75)
+  assert.match(fix.stderr, /--fix changes nothing while changes of “ghostport init” wait .*\[CHANGES_PENDING\]/)
+  assert.equal(lab.console('systemctl is-enabled ghostport').stdout, 'disabled\n')
   must(lab, 'systemctl stop ghostport-undo.timer')
   const alone = ask(lab, 'DEAD_MAN').findings[0]
   assert.match(alone?.text ?? '', /no timer takes them back/)

@@ -127,6 +127,74 @@ export function describeDoctor(debian: DebianName): void {
       must('rm /etc/systemd/system/ghostport.service && systemctl daemon-reload && systemctl restart ghostport')
     })
 
+    describe('--fix', () => {
+      const fix = (code: string) => lab.console(`ghostport doctor --server --only ${code} --fix --yes`)
+      const isActive = (): boolean => lab.console('systemctl is-active --quiet ghostport').status === 0
+
+      it('enables a server that runs, and reads unit files again', () => {
+        must('systemctl disable --quiet ghostport; sleep 1; touch /usr/lib/systemd/system/ghostport.service')
+        const { status, stdout } = fix('UNIT')
+        assert.match(stdout, /run: systemctl enable ghostport\n {2}done\n.*run: systemctl daemon-reload\n {2}done\n/s)
+        assert.match(stdout, /Examined again:\n\nthe server\n {2}good: UNIT\n/)
+        assert.equal(status, 0)
+        assert.equal(must('systemctl is-enabled ghostport'), 'enabled\n')
+      })
+
+      it('asks at the terminal, and takes a no', () => {
+        must('systemctl disable --quiet ghostport')
+        const typed = (answer: string): string =>
+          must(`printf '${answer}\\n' | script -qec 'ghostport doctor --server --only UNIT --fix' /dev/null`)
+        assert.match(typed('n'), /Run it\? \[y\/N\][\s\S]*not done: it was not wanted/)
+        assert.equal(lab.console('systemctl is-enabled ghostport').stdout, 'disabled\n')
+        assert.match(typed('y'), /Run it\? \[y\/N\][\s\S]*done[\s\S]*good[\s\S]*UNIT/)
+        assert.equal(must('systemctl is-enabled ghostport'), 'enabled\n')
+      })
+
+      it('starts no server that would shut ports, nor enables one that does not run', () => {
+        must('systemctl stop ghostport; systemctl disable --quiet ghostport')
+        for (const code of ['UNIT', 'RUNNING']) {
+          const { status, stdout } = fix(code)
+          assert.equal(status, 1)
+          assert.match(stdout, /There is nothing that --fix may mend/)
+        }
+        assert.ok(!isActive())
+        assert.equal(lab.console('systemctl is-enabled ghostport').stdout, 'disabled\n')
+      })
+
+      it('starts a server in mark mode, but not with a drop-in, nor with a configuration at fault', () => {
+        const settings = '/etc/fwknop/fwknopd.conf'
+        must(
+          `cp -p ${settings} /root/gate.conf; systemctl enable --quiet ghostport; printf 'FIREWALL_MODE mark;\\n' > ${settings}`,
+        )
+        const dropIn = '/etc/systemd/system/ghostport.service.d'
+        must(`mkdir ${dropIn}; printf '[Service]\\nNice=1\\n' > ${dropIn}/nice.conf; systemctl daemon-reload`)
+        assert.match(fix('RUNNING').stdout, /There is nothing that --fix may mend/)
+        must(`rm -r ${dropIn}; systemctl daemon-reload; echo 'FIREWAL x;' >> ${settings}`)
+        assert.match(fix('RUNNING').stdout, /There is nothing that --fix may mend/)
+        must(`sed -i '$d' ${settings}`)
+        assert.ok(!isActive())
+        const { status, stdout } = fix('RUNNING')
+        assert.match(stdout, /run: systemctl start ghostport\n {2}done\n[\s\S]*Examined again:[\s\S]*good: RUNNING/)
+        assert.equal(status, 0)
+        assert.ok(isActive())
+        must(`cp -p /root/gate.conf ${settings}; systemctl restart ghostport`)
+      })
+
+      it('hides a file with keys, and leaves one alone that others may have written', () => {
+        const keys = '/etc/fwknop/access.conf'
+        must(`chmod 644 ${keys}`)
+        assert.match(
+          fix('PERMISSIONS').stdout,
+          /run: chmod 600 \/etc\/fwknop\/access\.conf\n {2}done\n[\s\S]*good: PERMISSIONS/,
+        )
+        assert.equal(must(`stat -c %a ${keys}`), '600\n')
+        must(`chmod 666 ${keys}`)
+        assert.match(fix('PERMISSIONS').stdout, /There is nothing that --fix may mend/)
+        assert.equal(must(`stat -c %a ${keys}`), '666\n')
+        must(`chmod 600 ${keys}`)
+      })
+    })
+
     it('TABLE_OWNER: says what this Debian can', () => {
       const [finding] = ask('TABLE_OWNER').findings
       if (debian === 'bookworm')

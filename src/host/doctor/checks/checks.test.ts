@@ -80,17 +80,21 @@ describe('UNIT', () => {
     ],
   ] as const)
     it(what, () => {
-      const facts = { units: units({ 'ghostport.service': { ...fine, ...properties } }), unitFile: none }
+      const facts = {
+        units: units({ 'ghostport.service': { ...fine, ...properties } }),
+        unitFile: none,
+        serviceStart: known(true),
+      }
       assert.match(asked(unit.judge, facts), pattern)
     })
 
   it('no unit, and no systemd', () => {
     assert.match(
-      asked(unit.judge, { units: units({}), unitFile: none }),
+      asked(unit.judge, { units: units({}), unitFile: none, serviceStart: known(true) }),
       /^warning: systemd has no unit .*enable --now ghostport$/,
     )
     assert.equal(
-      asked(unit.judge, { units: UNITS_UNKNOWN, unitFile: UNITS_UNKNOWN }),
+      asked(unit.judge, { units: UNITS_UNKNOWN, unitFile: UNITS_UNKNOWN, serviceStart: UNITS_UNKNOWN }),
       'not checked: systemd does not run this host',
     )
   })
@@ -103,6 +107,7 @@ describe('UNIT', () => {
         path,
         differences: differencesOf('# old\n[Service]\nType=exec\n', '[Service]\n# new\nType=notify\n'),
       }),
+      serviceStart: known(true),
     }
     const answer = unit.judge(facts)
     assert.match(
@@ -111,6 +116,21 @@ describe('UNIT', () => {
     )
     assert.ok(answer.kind === 'bad')
     assert.deepEqual(answer.findings[0].evidence, [path, '- Type=exec', '+ Type=notify'])
+  })
+
+  it('offers a start to --fix only where it shuts no port, and a start at boot only of a server that runs', () => {
+    const stopped = units({ 'ghostport.service': { ...fine, ActiveState: 'inactive', UnitFileState: 'disabled' } })
+    const disabled = units({ 'ghostport.service': { ...fine, UnitFileState: 'disabled' } })
+    const safe = (facts: Partial<DoctorFacts>): readonly unknown[] => {
+      const answer = unit.judge({ unitFile: none, ...facts })
+      assert.ok(answer.kind === 'bad')
+      return answer.findings.map(({ cure }) => cure !== undefined && 'command' in cure && cure.safe)
+    }
+    assert.deepEqual(safe({ units: stopped, serviceStart: known(true) }), ['start the server', undefined])
+    assert.deepEqual(safe({ units: stopped, serviceStart: known(false) }), [undefined, undefined])
+    assert.deepEqual(safe({ units: stopped, serviceStart: notKnown('x') }), [undefined, undefined])
+    assert.deepEqual(safe({ units: disabled, serviceStart: known(false) }), ['enable the server'])
+    assert.deepEqual(safe({ units: units({}), serviceStart: known(true) }), [undefined])
   })
 
   it('the files that a unit names', () => {

@@ -1,5 +1,6 @@
 /** Whether the clock of this host is right: a packet that is dated too far off is refused. */
 import { type Cure, defineCheck, ifKnown, judged, notChecked } from '../check.ts'
+import { mendedBy } from '../safe-cures.ts'
 
 export const clock = defineCheck({
   code: 'CLOCK',
@@ -12,7 +13,7 @@ export const clock = defineCheck({
       const debian = distribution.known && [distribution.value.id, ...distribution.value.like].includes('debian')
       const cure: Cure =
         state?.load === 'loaded'
-          ? { command: 'timedatectl set-ntp true' }
+          ? mendedBy('ask time servers')
           : debian
             ? { command: 'apt-get install -y systemd-timesyncd && timedatectl set-ntp true' }
             : { advice: 'install a program that asks time servers, such as chrony' }

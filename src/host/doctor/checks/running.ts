@@ -3,14 +3,16 @@
 import type { Units } from '../../facts/systemd.ts'
 import type { Known } from '../../known.ts'
 import { type Cure, defineCheck, type Finding, ifKnown, judged } from '../check.ts'
+import { mendedBy } from '../safe-cures.ts'
 
 export const running = defineCheck({
   code: 'RUNNING',
   side: 'server',
   question: 'Does a server run, and answer?',
-  needs: ['status', 'units'],
-  judge: ({ status, units }) =>
+  needs: ['status', 'units', 'serviceStart'],
+  judge: ({ status, units, serviceStart }) =>
     ifKnown(status, (found) => {
+      const isSafe = serviceStart.known && serviceStart.value
       if (found.status === undefined)
         return judged(
           [
@@ -18,15 +20,13 @@ export const running = defineCheck({
               severity: 'error',
               text: 'no server runs, so no knock opens anything',
               evidence: [`nobody answers at ${found.socket}`],
-              cure: start(units),
+              cure: start(units, isSafe),
             },
           ],
           '',
         )
       const { capturing, receiver, grants, error, startedAt, warden } = found.status
-      const mend: Cure = hasUnit(units)
-        ? { command: 'systemctl restart ghostport' }
-        : { advice: 'start the server again' }
+      const mend: Cure = hasUnit(units) ? mendedBy('restart the server', isSafe) : { advice: 'start the server again' }
       const findings: Finding[] = []
       if (!capturing || receiver === null)
         findings.push({
@@ -46,9 +46,9 @@ export const running = defineCheck({
     }),
 })
 
-function start(units: Known<Units>): Cure {
+function start(units: Known<Units>, isSafe: boolean): Cure {
   return hasUnit(units)
-    ? { command: 'systemctl start ghostport' }
+    ? mendedBy('start the server', isSafe)
     : { advice: 'run “ghostport serve” as root, or install its unit: ghostport help unit' }
 }
 

@@ -2,6 +2,7 @@
 import type { UnitState } from '../../facts/systemd.ts'
 import { defineCheck, type Finding, ifKnown, judged, notChecked } from '../check.ts'
 import type { UnitFile } from '../looks/unit-file.ts'
+import { mendedBy } from '../safe-cures.ts'
 
 const UNIT = 'ghostport.service'
 /** As often, systemd has started it again by itself, and there must be a reason. */
@@ -13,14 +14,15 @@ export const unit = defineCheck({
   code: 'UNIT',
   side: 'server',
   question: 'Does systemd run the server, and start it at boot?',
-  needs: ['units', 'unitFile'],
-  judge: ({ units, unitFile }) =>
+  needs: ['units', 'unitFile', 'serviceStart'],
+  judge: ({ units, unitFile, serviceStart }) =>
     ifKnown(units, (states) => {
       const state = states.get(UNIT)
       if (state === undefined) return notChecked('systemctl did not say')
       if (state.load === 'not-found') return judged([NO_UNIT], '')
       const file = unitFile.known ? unitFile.value : undefined
-      return judged([...judgeState(state), ...(file === undefined ? [] : judgeFile(file))], describe(state))
+      const isSafe = serviceStart.known && serviceStart.value
+      return judged([...judgeState(state, isSafe), ...(file === undefined ? [] : judgeFile(file))], describe(state))
     }),
 })
 
@@ -38,7 +40,8 @@ function describe({ active, sub, enabled }: UnitState): string {
   return `${UNIT} is ${active} (${sub}), ${enabled}`
 }
 
-function judgeState(state: UnitState): readonly Finding[] {
+/** @param isSafe whether a start shuts no port. */
+function judgeState(state: UnitState, isSafe: boolean): readonly Finding[] {
   const { load, active, enabled, result, restarts, needsReload, file } = state
   const found: Finding[] = []
   if (load === 'masked')
@@ -66,28 +69,28 @@ function judgeState(state: UnitState): readonly Finding[] {
       severity: 'error',
       text: `the server ended (${result}), and systemd does not start it again`,
       evidence: [describe(state), 'journalctl -u ghostport -n 20 says why'],
-      cure: { command: 'systemctl restart ghostport' },
+      cure: mendedBy('restart the server', isSafe),
     })
   else if (active !== 'active' && active !== 'reloading' && active !== 'activating')
     found.push({
       severity: 'error',
       text: 'the server does not run',
       evidence: [describe(state)],
-      cure: { command: 'systemctl start ghostport' },
+      cure: mendedBy('start the server', isSafe),
     })
   if (!/^(enabled|static|indirect|alias|generated|linked-runtime|enabled-runtime)$/.test(enabled))
     found.push({
       severity: 'warning',
       text: 'the server does not start at boot',
       evidence: [describe(state)],
-      cure: { command: 'systemctl enable ghostport' },
+      cure: mendedBy('enable the server', active === 'active'),
     })
   if (needsReload)
     found.push({
       severity: 'warning',
       text: 'the unit file was changed, and systemd has not read it again',
       evidence: [file],
-      cure: { command: 'systemctl daemon-reload' },
+      cure: mendedBy('read unit files again'),
     })
   if (restarts >= MANY_RESTARTS)
     found.push({
