@@ -24,6 +24,14 @@ test('a command of blanks is denied, and one that the pattern does not match', (
   }
 })
 
+test('a rule may limit the words of a command', () => {
+  const rule = { runAs: {}, mostWords: 3 }
+  assert(judgeCommand(rule, 'ls  -a -b').ok)
+  const judged = judgeCommand(rule, 'ls -a -b -c')
+  assert(!judged.ok)
+  assert.equal(judged.failure.detail, 'the command has 4 words, and fwknopd runs at most 3')
+})
+
 test('sudo never takes a word of the command for an option', () => {
   const [user, group] = ['www' as AccountName, 'adm' as AccountName]
   assert.deepEqual(throughSudo(['-u', 'root', 'id'], { user, group }, '/usr/bin/sudo'), [

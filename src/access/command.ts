@@ -28,6 +28,8 @@ export interface CommandRule {
   readonly sudo?: RunAs
   /** CMD_REGEX. Absent: any command, with a warning at each start. */
   readonly pattern?: CommandPattern
+  /** Longer commands are denied, also those that the pattern allows. Absent: all that fits a packet. */
+  readonly mostWords?: number
 }
 
 /** What is known of a request, for the environment of a program and for the words of a cycle. */
@@ -52,7 +54,13 @@ export function judgeCommand(
   if (rule.pattern !== undefined && !matchesPattern(rule.pattern, command))
     return refuse('ACCESS_COMMAND_DENIED', `“${command}” does not match CMD_REGEX`)
   const words = splitWords(command)
-  return words === undefined ? refuse('ACCESS_COMMAND_DENIED', 'the command has no words') : ok(words)
+  if (words === undefined) return refuse('ACCESS_COMMAND_DENIED', 'the command has no words')
+  if (words.length > (rule.mostWords ?? Number.POSITIVE_INFINITY))
+    return refuse(
+      'ACCESS_COMMAND_DENIED',
+      `the command has ${words.length} words, and fwknopd runs at most ${rule.mostWords}`,
+    )
+  return ok(words)
 }
 
 /** What is put before the words of a command, so that sudo runs it. @param sudo path of the program. */

@@ -335,6 +335,8 @@ function refusedLines(level: LogLevel, fields: Fields): readonly LogLine[] {
         warning(`${stanza}SPA packet from ${source} requested NAT access, but is not enabled/supported`),
       ]
     case 'ACCESS_COMMAND_DENIED':
+      if (/ words, and fwknopd runs at most /.test(text(fields['detail'])))
+        return [...match, warning(`${at}Error converting cmd str to argv: ${text(fields['detail'])}`)]
       return [...match, warning(`${at}SPA Command messages are not allowed in the current configuration.`)]
     default: {
       const words = natWords(text(fields['detail']))

@@ -95,6 +95,12 @@ test('a year that is long past leaves a stanza that has expired', () => {
   assert.equal(read(`${STANZA}ACCESS_EXPIRE 2/30/01\n`).failure?.code, 'CONFIG_INVALID_VALUE')
 })
 
+test('commands are as long as fwknopd runs them, with what is put before them', () => {
+  const most = (lines: string) => read(`${STANZA}ENABLE_CMD_EXEC Y\n${lines}`).stanzas[0]?.commands?.mostWords
+  assert.equal(most(''), 28)
+  assert.equal(most('ENABLE_CMD_SUDO_EXEC Y\nCMD_SUDO_EXEC_USER root\nCMD_SUDO_EXEC_GROUP root\n'), 23)
+})
+
 test('lines before the first SOURCE are ignored, and the last of several values counts', () => {
   const { stanzas, warnings } = read(`KEY stray\n${STANZA}OPEN_PORTS tcp/22\nOPEN_PORTS tcp/80\n`)
   assert.deepEqual(warnings, [

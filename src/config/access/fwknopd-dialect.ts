@@ -3,6 +3,7 @@
  * Here each of these has a warning. But a line that was meant to restrict a stanza must not be lost: then the stanza is
  * left out.
  */
+import type { Stanza } from '../../access/stanza.ts'
 import type { Failure } from '../../result.ts'
 import { isClientSetting } from '../client/fwknoprc-settings.ts'
 import { isNameLike } from '../reading/hide-keys.ts'
@@ -92,6 +93,19 @@ function longAgo(date: string): { readonly date: string; readonly why: string } 
     date: `${day}/1971`,
     why: `ACCESS_EXPIRE: the year ${Number(year)} is past, so the stanza has expired${meant}`,
   }
+}
+
+/** Of a command with all that is put before it. fwknopd refuses longer ones. */
+const MOST_WORDS = 28
+
+/** @returns the stanza, whose commands are no longer than those that fwknopd runs. */
+export function withWordLimit(stanza: Stanza): Stanza {
+  const { commands } = stanza
+  if (commands === undefined) return stanza
+  const { sudo } = commands
+  // `sudo -u USER -g GROUP`
+  const before = sudo === undefined ? 0 : 1 + (sudo.user === undefined ? 0 : 2) + (sudo.group === undefined ? 0 : 2)
+  return { ...stanza, commands: { ...commands, mostWords: MOST_WORDS - before } }
 }
 
 function readLine(

@@ -5,6 +5,7 @@ import { type Failure, ok, type Refused, type Result, refuse, type SourceLocatio
 import type { ConfigFiles } from '../reading/config-files.ts'
 import type { ConfigFailure, Notice } from '../reading/notice.ts'
 import { type AccessReading, readStanzaBlocks, type StanzaBlock } from './blocks.ts'
+import { withWordLimit } from './fwknopd-dialect.ts'
 import { GNUPG_DEFAULTS, type GnupgDefaults } from './gnupg-keys.ts'
 import { readStanza } from './stanza-defaults-and-conflicts.ts'
 import { StanzaNotices } from './stanza-notices.ts'
@@ -37,7 +38,7 @@ export function parseAccessConf(
     const read = block.keyFile?.failure === undefined ? readStanza(id, block.lines, folded, gnupg) : undefined
     const failure = read === undefined ? block.keyFile?.failure : read.ok ? undefined : read.failure
     const left = failure === undefined ? undefined : leaveOut(id, block, failure)
-    if (read?.ok) stanzas.push(read.value)
+    if (read?.ok) stanzas.push(reading.forgiving === undefined ? read.value : withWordLimit(read.value))
     else if (left !== undefined) leftOut.push(left)
     else if (read !== undefined) return read
     const taken = names.take(block)
