@@ -28,6 +28,8 @@ export interface GhostOpening extends AtServer {
   readonly protocol: Protocol
   readonly publicPort: Port
   readonly localPort: Port
+  /** The address of the server that the client named, and that its packet came to. A rule may lead there by name. */
+  readonly named?: IpAddress
 }
 /** An inner host reached through the server's `publicPort`. `target` has the family of the grant's source. */
 export interface ForwardOpening extends AtServer {

@@ -2,7 +2,14 @@
  * From a request that a stanza allows to what is opened: access to a port of the server, a ghost service, or a forward
  * to an inner host. All rules about NAT are here, including the differences from fwknop (docs/FROM-FWKNOP.md).
  */
-import { type AddressFamily, familyOf, formatHostPort, type IpAddress, networkContains } from '../packet/address.ts'
+import {
+  type AddressFamily,
+  familyOf,
+  formatHostPort,
+  type IpAddress,
+  networkContains,
+  parseAddress,
+} from '../packet/address.ts'
 import { cannotBeHost, isLoopback } from '../packet/address-kinds.ts'
 import type { AccessMessage, HostName, LocalNatMessage, NatAccessMessage, ProtocolPort } from '../packet/message.ts'
 import { type Failure, type Ok, ok, type Refused, type Result, refuse } from '../result.ts'
@@ -39,6 +46,8 @@ export interface TargetKnowledge {
   readonly resolvedTarget?: IpAddress | Unresolvable
   /** The addresses of this host now, with or without those of loopback. Absent: unknown. */
   readonly ownAddresses?: ReadonlySet<IpAddress>
+  /** Where the packet was sent to: an address of this host. Absent if the way of capture does not report it. */
+  readonly packetDestination?: IpAddress
 }
 
 /**
@@ -66,7 +75,7 @@ export function chooseOpenings(
       if (stanza.forwardAll && stanza.forceTranslation !== undefined) return one(transit(policy, stanza, source))
       return ok(message.ports.map(({ protocol, port }) => ({ kind: 'access', protocol, port })))
     case 'localNatAccess':
-      return one(ghostRequest(stanza, message, source))
+      return one(ghostRequest(policy, stanza, message, source, known))
     case 'natAccess':
       return forwardRequest(policy, stanza, message, source, known)
     default:
@@ -74,11 +83,22 @@ export function chooseOpenings(
   }
 }
 
-function ghostRequest(stanza: Stanza, message: LocalNatMessage, source: IpAddress): Result<Opening, OpeningFailure> {
+function ghostRequest(
+  { nat }: Policy,
+  stanza: Stanza,
+  message: LocalNatMessage,
+  source: IpAddress,
+  { packetDestination }: TargetKnowledge,
+): Result<Opening, OpeningFailure> {
   const target = { address: loopbackOf(source), port: message.localPort }
   if (!isAllowedTarget(stanza, target))
     return refuse('ACCESS_NAT_TARGET_DENIED', `port ${message.localPort} of this host is not in NAT_TARGETS`)
-  return ghost(stanza, message.ports, message.localPort)
+  const opening = ghost(stanza, message.ports, message.localPort)
+  if (!opening.ok || opening.value.kind !== 'ghost' || !nat.namesGhosts) return opening
+  // Only an address that a packet has reached: a client may name one that is none of this host.
+  const host = parseAddress(message.host)
+  const isHere = host.ok && host.value === packetDestination && familyOf(host.value) === familyOf(source)
+  return isHere ? ok({ ...opening.value, named: host.value }) : opening
 }
 
 function forwardRequest(

@@ -33,6 +33,8 @@ export interface Policy {
     readonly forward: boolean
     /** ENABLE_IPT_LOCAL_NAT: ghost services. */
     readonly local: boolean
+    /** As in fwknop: the rule of a ghost service names the address that the client named. */
+    readonly namesGhosts?: true
     /** ENABLE_IPT_SNAT and SNAT_TRANSLATE_IP. */
     readonly translation: 'none' | 'masquerade' | { readonly snat: IpAddress }
     /** ENABLE_NAT_DNS: whether a NAT target may be a name. */

@@ -7,6 +7,7 @@
  *     2|3:phone|30|192.0.2.7|t22,u53|alice|86400000                 the stanza has a NAME
  *     2|3|30|192.0.2.7!|t22,u53|alice|86400000                      asked for by 192.0.2.7 itself
  *     2|3|30|192.0.2.7|t80>22|alice|86400000                        a ghost
+ *     2|3|30|192.0.2.7|t80>22=[192.0.2.1]|alice|86400000            a ghost at an address that the client named
  *     2|3|30|192.0.2.7|t443>[10.0.0.5]:8443~m|alice|86400000        an inner host; ~m masquerade, ~s[ADDRESS] SNAT
  *     2|3|30|192.0.2.7|o[10.0.0.0]/24:1-65535+t[10.1.0.5]/32:22-22|alice|86400000        through this host, to others
  *     2|3|30|192.0.2.7|t22@[192.0.2.1]|alice|86400000               only at that address of the server
@@ -43,8 +44,10 @@ function encodeOpening(opening: Opening): string {
   switch (opening.kind) {
     case 'access':
       return `${letterOf(opening.protocol)}${opening.port}${encodeAt(opening)}`
-    case 'ghost':
-      return `${letterOf(opening.protocol)}${opening.publicPort}${encodeAt(opening)}>${opening.localPort}`
+    case 'ghost': {
+      const named = opening.named === undefined ? '' : `=[${opening.named}]`
+      return `${letterOf(opening.protocol)}${opening.publicPort}${encodeAt(opening)}>${opening.localPort}${named}`
+    }
     case 'forward': {
       const { protocol, publicPort, target, translation } = opening
       const way = `${letterOf(protocol)}${publicPort}${encodeAt(opening)}>[${target.address}]:${target.port}`
@@ -159,12 +162,12 @@ function parseGateway(text: string): Opening | undefined {
 }
 
 const OPENING =
-  /^([tu])(\d{1,5})(?:@\[([0-9a-f.:]+)\])?(?:>(?:(\d{1,5})|\[([0-9a-f.:]+)\]:(\d{1,5})(?:~(?:(m)|s\[([0-9a-f.:]+)\]))?))?$/
+  /^([tu])(\d{1,5})(?:@\[([0-9a-f.:]+)\])?(?:>(?:(\d{1,5})(?:=\[([0-9a-f.:]+)\])?|\[([0-9a-f.:]+)\]:(\d{1,5})(?:~(?:(m)|s\[([0-9a-f.:]+)\]))?))?$/
 
 function parseOpening(text: string): Opening | undefined {
   const match = OPENING.exec(text)
   if (match === null) return parseGateway(text)
-  const [, letter, first = '', at, local, host, hostPort, masquerade, snat] = match
+  const [, letter, first = '', at, local, named, host, hostPort, masquerade, snat] = match
   const only = at === undefined ? undefined : addressOf(at)
   if (at !== undefined && only === undefined) return undefined
   const where = only === undefined ? {} : { destination: only }
@@ -173,7 +176,9 @@ function parseOpening(text: string): Opening | undefined {
   if (publicPort === undefined) return undefined
   if (local !== undefined) {
     const localPort = portOf(local)
-    return localPort && { kind: 'ghost', protocol, publicPort, localPort, ...where }
+    const shown = named === undefined ? undefined : addressOf(named)
+    if (localPort === undefined || (named !== undefined && shown === undefined)) return undefined
+    return { kind: 'ghost', protocol, publicPort, localPort, ...where, ...(shown && { named: shown }) }
   }
   if (host === undefined) return { kind: 'access', protocol, port: publicPort, ...where }
   const [address, port] = [addressOf(host), portOf(hostPort ?? '')]

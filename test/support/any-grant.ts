@@ -42,6 +42,10 @@ const opening = fc.oneof(
   ),
   fc.record({ kind: fc.constant('ghost' as const), protocol, publicPort: port, localPort: port }, plain),
   fc.record(
+    { kind: fc.constant('ghost' as const), protocol, publicPort: port, localPort: port, named: address },
+    plain,
+  ),
+  fc.record(
     {
       kind: fc.constant('forward' as const),
       protocol,

@@ -57,6 +57,26 @@ test('every port of this host leads to a host only if NAT_TARGETS has every port
   }
 })
 
+test('a ghost has the address that the client named, only where its packet came to it and the back-end wants it', () => {
+  const message = { ...local, host: '192.0.2.1' } as unknown as Message
+  const [here, elsewhere, other] = ['192.0.2.1', '198.51.100.1', '2001:db8::1'] as unknown as readonly IpAddress[]
+  const named = (to: IpAddress | undefined, namesGhosts: boolean, asked = message) => {
+    const known = { ...(to !== undefined && { packetDestination: to }) }
+    const wanting = { nat: { ...policy.nat, ...(namesGhosts && { namesGhosts: true }) } } as Policy
+    const chosen = chooseOpenings(wanting, stanzaWith([]), asked, C1, known)
+    assert.ok(chosen.ok)
+    const [opening] = chosen.value
+    assert.equal(opening?.kind, 'ghost')
+    return opening.named
+  }
+  assert.equal(named(here, true), here)
+  assert.equal(named(here, false), undefined)
+  assert.equal(named(elsewhere, true), undefined)
+  assert.equal(named(undefined, true), undefined)
+  assert.equal(named(other, true, { ...local, host: '2001:db8::1' } as unknown as Message), undefined)
+  assert.equal(named(here, true, { ...local, host: 'host.example' } as unknown as Message), undefined)
+})
+
 const FORCED = 'FORCE_NAT 10.0.0.5 22'
 /** settings → what is opened by an access request, a request for 10.0.0.9:80, and one for a ghost of port 22 */
 const table: readonly (readonly [lines: readonly string[], access: string, nat: string, local: string])[] = [

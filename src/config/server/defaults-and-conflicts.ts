@@ -338,6 +338,7 @@ function assemblePolicy(
     nat: {
       forward: values.ENABLE_IPT_FORWARDING ?? false,
       local: values.ENABLE_IPT_LOCAL_NAT ?? false,
+      ...(firewallKind(values, dialect) === 'iptables' && { namesGhosts: true as const }),
       translation: translates ? (snat === undefined ? 'masquerade' : { snat }) : 'none',
       resolveNames: values.ENABLE_NAT_DNS ?? true,
     },
@@ -370,13 +371,20 @@ const IPTABLES_SETTINGS = [
   'FIREWALL_EXE',
 ] as const
 
+function firewallKind(
+  { FIREWALL }: GivenSettings['values'],
+  dialect: Dialect | undefined,
+): NonNullable<GivenSettings['values']['FIREWALL']> {
+  return FIREWALL ?? (dialect === 'fwknopd' ? 'iptables' : 'nftables')
+}
+
 function assembleFirewall(
   file: string,
   given: GivenSettings,
   notices: Notice[],
 ): Result<FirewallConfig, ConfigFailure> {
   const { values, at, relays } = given
-  const kind = values.FIREWALL ?? (given.dialect === 'fwknopd' ? 'iptables' : 'nftables')
+  const kind = firewallKind(values, given.dialect)
   if (kind !== 'nftables') for (const name of NFTABLES_SETTINGS) noEffect(name, `FIREWALL is ${kind}`, at, notices)
   if (kind !== 'iptables') for (const name of IPTABLES_SETTINGS) noEffect(name, `FIREWALL is ${kind}`, at, notices)
   const [relay] = relays

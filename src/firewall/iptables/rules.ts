@@ -72,7 +72,7 @@ export function rulesOf(
         break
       }
       case 'ghost': {
-        const { protocol, publicPort, localPort } = opening
+        const { protocol, publicPort, localPort, named } = opening
         // Only what came through the public port: the port of the service itself stays shut.
         add(
           'input',
@@ -84,7 +84,7 @@ export function rulesOf(
         add(
           'dnat',
           publicMatch(`${from}${here(opening, '-d')}`, protocol, publicPort),
-          `DNAT --to-destination :${localPort}`,
+          `DNAT --to-destination ${named === undefined ? `:${localPort}` : hostAndPort({ address: named, port: localPort })}`,
         )
         break
       }
