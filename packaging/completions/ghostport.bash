@@ -60,9 +60,9 @@ _ghostport_complete() {
       values=''
       ;;
     init)
-      options='--hide --server --alias --name --time --answers --plan --yes -y --write-client --no-rehearsal --no-wait --confirm --revert --more-time --status --json --help -h'
+      options='--hide --server --alias --name --policy --allow --time --answers --plan --yes -y --write-client --no-rehearsal --no-wait --confirm --revert --more-time --status --json --help -h'
       paths='--answers --write-client'
-      values='--hide --server --alias --name --time --more-time'
+      values='--hide --server --alias --name --policy --allow --time --more-time'
       ;;
     uninstall)
       options='--plan --yes -y --json --help -h'

@@ -324,6 +324,8 @@ complete -c ghostport -n '__fish_seen_subcommand_from init' -l hide -x -d 'what 
 complete -c ghostport -n '__fish_seen_subcommand_from init' -l server -x -d 'the address or name by which clients reach this host (default: an address of this host)'
 complete -c ghostport -n '__fish_seen_subcommand_from init' -l alias -x -d 'what clients call this host: “ssh NAME” (default: the name of this host)'
 complete -c ghostport -n '__fish_seen_subcommand_from init' -l name -x -d 'the NAME of the stanza for the first client (default admin)'
+complete -c ghostport -n '__fish_seen_subcommand_from init' -l policy -x -d 'on a host without one: a policy that drops all other ports too, of both families (default no; docs/POLICY.md)'
+complete -c ghostport -n '__fish_seen_subcommand_from init' -l allow -x -d 'with --policy yes: let everybody in here, without a knock: tcp/80, or tcp/80,tcp/443, or none'
 complete -c ghostport -n '__fish_seen_subcommand_from init' -l time -x -d 'how long a confirmation is waited for: 300, 90s, 10m, 1h (default 5m)'
 complete -c ghostport -n '__fish_seen_subcommand_from init' -l answers -r -F -d 'take these answers from a JSON file, such as {"hide":"tcp/22"}; options go before it'
 complete -c ghostport -n '__fish_seen_subcommand_from init' -l plan -d 'only show what would be done; changes nothing'

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '../clock.ts'
+import type { Looker } from '../host/looker.ts'
 import { takeBack } from '../host/set-up/confirm.ts'
 import { type Pending, readPending, writePending } from '../host/set-up/pending.ts'
 import { isGood, type Rehearsal } from '../host/set-up/rehearse.ts'
@@ -14,7 +15,7 @@ import { journalPaths } from '../host/way-back/way-back.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import { acquireInstanceLock, type InstanceLock } from '../system/instance-lock.ts'
 import { defineCommand, type Outcome } from './command.ts'
-import { askWishes } from './init/ask-wishes.ts'
+import { askPolicy, askWishes } from './init/ask-wishes.ts'
 import { carryOut } from './init/carry-out.ts'
 import { type ClientFiles, clientFiles, describeClient, writeClientFiles } from './init/client-files.ts'
 import { confirmNow, prolong, revertNow, showStatus } from './init/pending-changes.ts'
@@ -22,7 +23,7 @@ import { type Prepared, prepare } from './init/prepare.ts'
 import { describeRehearsal, rehearsalJson, rehearsePlan } from './init/rehearse-plan.ts'
 import { describePlan, planJson } from './init/show.ts'
 import { watch, withJournal } from './init/watch.ts'
-import { type Answers, parseSpan, parseWishes, questionOptions, readAnswers } from './init/wishes.ts'
+import { type Answers, parseSpan, parseWishes, questionOptions, readAnswers, type Wishes } from './init/wishes.ts'
 import { ask } from './terminal/ask.ts'
 import type { Line } from './terminal/line.ts'
 import type { OptionValues, ParsedCommandLine } from './terminal/parse-command-line.ts'
@@ -110,11 +111,13 @@ async function setUp(given: Given, terminal: Terminal): Promise<Outcome> {
 }
 
 function gather(given: Given): Result<Answers> {
-  const { hide, server, alias, name, time } = given
+  const { hide, server, alias, name, policy, allow, time } = given
   const fromFile =
     given.answers === undefined ? ok({}) : readAnswers(given.answers, (file) => readFileSync(file, 'utf8'))
   if (!fromFile.ok) return fromFile
-  const told = Object.entries({ hide, server, alias, name, time }).filter(([, value]) => value !== undefined)
+  const told = Object.entries({ hide, server, alias, name, policy, allow, time }).filter(
+    ([, value]) => value !== undefined,
+  )
   const answers: Answers = { ...fromFile.value, ...Object.fromEntries(told) }
   const wishes = parseWishes(answers)
   return wishes.ok ? ok(answers) : wishes
@@ -174,19 +177,40 @@ async function goOnOrTakeBack(terminal: Terminal): Promise<Result<Pending | unde
   })
 }
 
-async function anew(answers: Answers, given: Given, terminal: Terminal): Promise<Outcome> {
+interface Asked {
+  readonly wishes: Wishes
+  readonly plan: Prepared
+}
+
+/** All questions, and what follows from the answers. */
+async function wishesAndPlan(answers: Answers, given: Given): Promise<Result<Asked>> {
   const looker = systemLooker()
-  const wishes = given.yes > 0 ? parseWishes(answers) : await askWishes(answers, looker)
-  if (!wishes.ok) return wishes
-  const plan = await prepare(looker, wishes.value)
-  if (!plan.ok) return plan
-  if (given.json === 0) terminal.print(describePlan(plan.value, terminal.style))
-  if (isNothing(plan.value.steps)) {
+  const told = given.yes > 0 ? ok(answers) : await askWishes(answers, looker)
+  const first = told.ok ? await planFor(looker, told.value) : told
+  if (!first.ok || !told.ok) return first
+  const { offer } = first.value.plan
+  if (given.yes > 0 || offer.kind !== 'offered') return first
+  const more = askPolicy(told.value, offer)
+  return more.ok ? await planFor(looker, more.value) : more
+}
+
+async function planFor(looker: Looker, answers: Answers): Promise<Result<Asked>> {
+  const wishes = parseWishes(answers)
+  const plan = wishes.ok ? await prepare(looker, wishes.value) : wishes
+  return plan.ok && wishes.ok ? ok({ wishes: wishes.value, plan: plan.value }) : (plan as Result<never>)
+}
+
+async function anew(answers: Answers, given: Given, terminal: Terminal): Promise<Outcome> {
+  const asked = await wishesAndPlan(answers, given)
+  if (!asked.ok) return asked
+  const { wishes, plan } = asked.value
+  if (given.json === 0) terminal.print(describePlan(plan, terminal.style))
+  if (isNothing(plan.steps)) {
     if (given.json > 0) terminal.printJson({ state: 'nothing to change' })
     else terminal.print('Nothing has to be changed: this host is set up like this already.')
     return 0
   }
-  const rehearsal = await rehearsed(plan.value, given)
+  const rehearsal = await rehearsed(plan, given)
   if (given.json === 0) terminal.print([...shownRehearsal(rehearsal, terminal), ''])
   const failed = rehearsal?.scenes.find(({ good }) => !good)
   if (failed !== undefined)
@@ -205,15 +229,15 @@ async function anew(answers: Answers, given: Given, terminal: Terminal): Promise
       return 1
     }
   }
-  const files = clientFiles(plan.value)
+  const files = clientFiles(plan)
   const folder = given['write-client']
   // Before the changes: they cannot be lost then.
   const written = folder === undefined ? ok([]) : writeClientFiles(folder, files)
   if (!written.ok) return written
   for (const path of written.value) terminal.note(`wrote ${path}`)
-  const pending = await carryOut(plan.value, wishes.value.time, (what) => terminal.note(what))
+  const pending = await carryOut(plan, wishes.time, (what) => terminal.note(what))
   if (!pending.ok) return pending
-  const complete = tellClient(plan.value, files, pending.value, given, terminal)
+  const complete = tellClient(plan, files, pending.value, given, terminal)
   return given['no-wait'] > 0 ? 0 : await waitFor(complete, given, terminal)
 }
 

@@ -17,14 +17,21 @@ const MOST_OUTPUT = 4 << 20
 /** The programs of the system only. No setting of the caller reaches them. */
 export const PROGRAM_ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' }
 
-/** @param argv the program, by name or path, and its arguments. */
-export function runHere(argv: readonly [string, ...string[]], time: Milliseconds = USUAL_TIME): Ran {
+/**
+ * @param argv the program, by name or path, and its arguments.
+ * @param more its standard input, and its limit of time.
+ */
+export function runHere(
+  argv: readonly [string, ...string[]],
+  { input = '', time = USUAL_TIME }: { readonly input?: string; readonly time?: Milliseconds } = {},
+): Ran {
   const [program, ...args] = argv
   const ran = spawnSync(program, args, {
     timeout: time,
     maxBuffer: MOST_OUTPUT,
     env: PROGRAM_ENVIRONMENT,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    input,
+    stdio: ['pipe', 'pipe', 'pipe'],
   })
   const errors = textFromBytes(ran.stderr ?? new Uint8Array()).trim()
   if (ran.error !== undefined) {

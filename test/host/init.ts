@@ -72,6 +72,18 @@ export class InitLab {
     })
   }
 
+  /** Runs init until it has said this, and kills it there. Its changes wait. */
+  async killedAfter(step: string, options = ''): Promise<void> {
+    const script = [
+      'rm -f /root/said; mkfifo /root/said',
+      `(exec ghostport init --yes --no-rehearsal ${options} >/dev/null 2>/root/said) & pid=$!`,
+      `while read -r line; do case "$line" in "${step}"*) kill -9 $pid; echo killed;; esac; done </root/said`,
+      'wait $pid; echo "ended with $?"',
+    ].join('\n')
+    assert.match(await this.session.must(script), /killed\n(.*\n)*ended with 137/)
+    assert.ok(await this.isPending())
+  }
+
   /** A knock and a new login. */
   async knockAndLogIn(): Promise<Session> {
     this.lab.must('ghostport knock myserver --wait')

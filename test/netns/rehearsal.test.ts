@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { renderPolicy } from '../../src/host/policy/render.ts'
 import type { Rehearsal } from '../../src/host/set-up/rehearse.ts'
+import { port } from '../../src/units.ts'
+import { POLICY } from '../support/host-policy.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 
 const program = fileURLToPath(new URL('../support/rehearsal-process.ts', import.meta.url))
@@ -54,6 +57,46 @@ describe('a rehearsal', { skip: netnsUnavailable() }, () => {
   it('of a mark beside rules that accept it: all is good', () => {
     const done = rehearsal(input(MARK), { kind: 'mark' })
     assert.deepEqual([done.kind, bad(done)], ['rehearsed', []])
+  })
+
+  const policyWith = (...allow: number[]) => {
+    const ports = allow.map((number) => ({ protocol: 'tcp', port: port(number) }) as const)
+    const text = renderPolicy({ ...POLICY, allow: ports })
+    return { text, allow: ports }
+  }
+
+  it('of a gate with the policy of the host: all is good', () => {
+    const { kind, scenes } = rehearsal('', { kind: 'gate' }, { policy: policyWith(80) })
+    assert.equal(kind, 'rehearsed')
+    assert.deepEqual(
+      scenes.map(({ what, good }) => `${good} ${what}`),
+      [
+        'true tcp/22: no stranger gets in any more, over IPv4 and IPv6',
+        'true a session that was there before lives on',
+        'true with the policy, nobody gets in at any other port',
+        'true the session lives on with the policy too',
+        'true the policy lets tcp/80 in as before',
+        'true a knock opens, over IPv4 and IPv6',
+        'true and opens to nobody else',
+        'true when all is taken back, the rules are as before',
+        'true and who got in before gets in again',
+      ],
+    )
+  })
+
+  it('finds that a policy drops also those who knocked, lets others in, or ends sessions', () => {
+    const { text, allow } = policyWith()
+    const [deaf, open, mute] = [
+      text.replace(/^.*ct mark and .*$/gm, ''),
+      text.replace('policy drop', 'policy accept').replace(/^ *counter drop$/gm, ''),
+      text.replace(/^.*established,related.*$/gm, '').replace(/^.*@known[46].*$/gm, ''),
+    ]
+    for (const [wrong, found] of [
+      [deaf, /a knock opens/],
+      [open, /nobody gets in at any other port/],
+      [mute, /the session lives on with the policy/],
+    ] as const)
+      assert.match(bad(rehearsal('', { kind: 'gate' }, { policy: { text: wrong, allow } })).join(), found)
   })
 
   it('finds that the host drops also those who knocked', () => {

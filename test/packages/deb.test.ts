@@ -278,7 +278,9 @@ describe('the Debian packages', { skip }, () => {
         [
           'echo ours > /etc/fwknop/ours && echo changed > /etc/fwknop/changed && echo precious > /etc/precious',
           'ln -s /etc/precious /etc/fwknop/link',
-          'cd / && sha256sum /etc/fwknop/ours /etc/fwknop/changed /etc/precious /etc/fwknop/link > /var/lib/ghostport/installed-files',
+          'cd /etc && mkdir -p ghostport systemd/system/nftables.service.d && touch ghostport/policy.nft systemd/system/ghostport-policy.service systemd/system/nftables.service.d/ghostport-policy.conf',
+          'cd / && sha256sum $(find /etc/ghostport /etc/systemd/system -name "*policy*") > /var/lib/ghostport/installed-files',
+          'sha256sum /etc/fwknop/ours /etc/fwknop/changed /etc/precious /etc/fwknop/link >> /var/lib/ghostport/installed-files',
           'echo "$(sha256sum < /etc/precious | cut -d" " -f1)  /etc/fwknop/../precious" >> /var/lib/ghostport/installed-files',
           'echo more >> /etc/fwknop/changed',
         ].join(' && '),
@@ -288,7 +290,11 @@ describe('the Debian packages', { skip }, () => {
       assert.match(said, /\/etc\/fwknop stays/)
       assert.equal(debian.must('ls /etc/fwknop'), 'access.conf\nchanged\nfwknopd.conf\nlink\n')
       assert.equal(debian.must('cat /etc/precious'), 'precious\n')
-      for (const gone of ['/var/lib/ghostport', '/var/cache/ghostport', '/run/ghostport'])
+      const systemd = '/etc/systemd/system'
+      for (const gone of [
+        ...['/var/lib/ghostport', '/var/cache/ghostport', '/run/ghostport', '/etc/ghostport'],
+        ...[`${systemd}/ghostport-policy.service`, `${systemd}/nftables.service.d`],
+      ])
         assert.notEqual(debian.run(`test -e ${gone}`).status, 0, gone)
       // The scripts bear to run again, also where nothing is left.
       assert.equal(debian.run('dpkg -s ghostport').status, 1)

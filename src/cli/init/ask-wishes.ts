@@ -3,13 +3,14 @@
 import { sshPorts } from '../../host/facts/sshd.ts'
 import { lookAtFacts } from '../../host/facts.ts'
 import type { Looker } from '../../host/looker.ts'
-import { type Result, refuse } from '../../result.ts'
+import { describeShutPorts, type PolicyOffer } from '../../host/set-up/offer-policy.ts'
+import { ok, type Result, refuse } from '../../result.ts'
 import { ask } from '../terminal/ask.ts'
 import { usualServer } from './prepare.ts'
-import { type Answers, parseWishes, type Wishes } from './wishes.ts'
+import { type Answers, parseWishes } from './wishes.ts'
 
 /** @returns CLI_USAGE where there is no terminal. */
-export async function askWishes(answers: Answers, looker: Looker): Promise<Result<Wishes>> {
+export async function askWishes(answers: Answers, looker: Looker): Promise<Result<Answers>> {
   const host = await lookAtFacts(looker, ['sshd', 'session', 'interfaces'])
   const ports = host.sshd.known ? sshPorts(host.sshd.value) : []
   const questions = [
@@ -25,5 +26,33 @@ export async function askWishes(answers: Answers, looker: Looker): Promise<Resul
       if (answer !== '' && parseWishes({ [name]: answer }).ok) given = { ...given, [name]: answer }
     }
   }
-  return parseWishes(given)
+  return ok(given)
+}
+
+/**
+ * The questions about the policy of this host, where it is possible.
+ * @returns all answers. CLI_USAGE where there is no terminal.
+ */
+export function askPolicy(
+  answers: Answers,
+  { shuts }: Extract<PolicyOffer, { readonly kind: 'offered' }>,
+): Result<Answers> {
+  const noTerminal = () => refuse('CLI_USAGE', 'there is no terminal to ask at', { suggestion: '--yes' })
+  const listening = shuts.length === 0 ? '' : ` Programs listen on ${describeShutPorts(shuts)}.`
+  let given = answers
+  while (given.policy === undefined) {
+    const typed = ask(
+      `This host has no policy that drops by default.${listening} Shut all other ports too, but for those that you name? [y/N]`,
+    )
+    if (typed === undefined) return noTerminal()
+    if (typed === '' || /^no?$/i.test(typed)) return ok({ ...given, policy: 'no' })
+    if (/^y(es)?$/i.test(typed)) given = { ...given, policy: 'yes' }
+  }
+  // There is no usual answer: one choice cuts services off, the other leaves them open.
+  while (given.allow === undefined && shuts.length > 0) {
+    const typed = ask('Which of them stay open to everybody, without a knock? Such as tcp/80,tcp/443; or none')
+    if (typed === undefined) return noTerminal()
+    if (typed !== '' && parseWishes({ policy: 'yes', allow: typed }).ok) given = { ...given, allow: typed }
+  }
+  return ok(given)
 }

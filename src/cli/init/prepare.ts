@@ -10,6 +10,7 @@ import {
   type NftablesConfig,
   type TableName,
 } from '../../config/server/firewall-settings.ts'
+import { socketPorts } from '../../config/server/server-config.ts'
 import { grantedPorts } from '../../daemon/warden/admission/granted-ports.ts'
 import { GATE_UNIT, gateUnit } from '../../daemon/warden/boot-gate.ts'
 import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
@@ -18,11 +19,18 @@ import { hasIpv6 } from '../../firewall/host/read-host.ts'
 import { USUAL_SETTINGS, USUAL_STANZAS } from '../../host/facts/own-state.ts'
 import { sshPorts } from '../../host/facts/sshd.ts'
 import { type HostFacts, lookAtFacts } from '../../host/facts.ts'
-import { valueOr } from '../../host/known.ts'
+import { valueOr, whenKnown } from '../../host/known.ts'
 import type { Looker } from '../../host/looker.ts'
+import { findNft } from '../../host/policy/nft-program.ts'
+import type { HostPolicy } from '../../host/policy/policy.ts'
+import { renderPolicy } from '../../host/policy/render.ts'
+import { lookWhatFits } from '../../host/policy/surroundings.ts'
+import { POLICY_FILE, policyFiles } from '../../host/policy/units.ts'
+import { withoutPolicy } from '../../host/set-up/after-uninstall.ts'
 import { chooseWay, type Way } from '../../host/set-up/choose-way.ts'
 import { withSettings } from '../../host/set-up/edit-settings.ts'
-import { type PlannedSteps, planSteps, type Step } from '../../host/set-up/steps.ts'
+import { offerPolicy, type PolicyOffer } from '../../host/set-up/offer-policy.ts'
+import { type PlannedSteps, planSteps, type SetUpParts, type Step } from '../../host/set-up/steps.ts'
 import { UNIT_FOLDER } from '../../host/way-back/units.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
@@ -35,7 +43,7 @@ import type { Wishes } from './wishes.ts'
 
 const needed = [
   ...(['distribution', 'systemd', 'units', 'interfaces', 'sshd', 'managers', 'session', 'clock'] as const),
-  ...(['fwknop', 'ownState'] as const),
+  ...(['fwknop', 'ownState', 'listening'] as const),
 ] as const
 export type SeenHost = Pick<HostFacts, (typeof needed)[number]>
 
@@ -51,6 +59,8 @@ export interface Prepared {
   readonly table: TableName
   readonly mark: ConnectionMark
   readonly steps: PlannedSteps
+  /** What becomes of the other ports. */
+  readonly offer: PolicyOffer
   readonly client: ClientSide
   /** The texts of the files that the server will read, by path. */
   readonly texts: Readonly<Record<string, string>>
@@ -91,7 +101,9 @@ export async function prepare(looker: Looker, wishes: Wishes): Promise<Result<Pr
   const rules = await hostRules()
   if (!rules.ok) return rules
   const ipv6 = hasIpv6()
-  const chosen = chooseWay({ rules: rules.value, managers: host.managers.value, ipv6, table, mark, ports: hide })
+  // The policy drops all that nobody lets in, so it would always choose mark. The gate shuts the ports also without it.
+  const judged = before.value?.mode.kind === 'mark' ? rules.value : withoutPolicy(rules.value)
+  const chosen = chooseWay({ rules: judged, managers: host.managers.value, ipv6, table, mark, ports: hide })
   if (!chosen.ok) return chosen
   const { way, because, findings } = chosen.value
 
@@ -110,13 +122,25 @@ export async function prepare(looker: Looker, wishes: Wishes): Promise<Result<Pr
       `no stanza of ${loaded?.server.accessFile ?? USUAL_STANZAS} opens ${formatProtocolPorts(closed)}, so no knock could`,
       { suggestion: `OPEN_PORTS ${formatProtocolPorts(hide).replaceAll(' and ', ', ')}` },
     )
-  const files2 = await wantedFiles(host, texts.value, way, table, hide)
+  const listened = loaded === undefined ? [] : socketPorts(loaded.server.captures)
+  const sshPortsHere = whenKnown(host.sshd, sshPorts)
+  const hasPolicy = existsSync(POLICY_FILE) || rules.value.tables.length !== withoutPolicy(rules.value).tables.length
+  const offer = offerPolicy({
+    ...{ wished: wishes.policy, allow: wishes.allow ?? [], hide, mark, table, listened, tables: rules.value.tables },
+    ...{ managers: host.managers, listening: host.listening, session: host.session, sshPorts: sshPortsHere },
+    ...{ fits: lookWhatFits(looker), there: hasPolicy },
+  })
+  if (!offer.ok) return offer
+  const nft = findNft()
+  if (!nft.ok) return nft
+  const files2 = await wantedFiles(host, texts.value, way, table, hide, nft.value)
   if (!files2.ok) return files2
-  const steps = planSteps({ ...files2.value, table, ...states(host, way) })
+  const policy = offer.value.kind === 'planned' ? { policy: loading(nft.value, offer.value.policy) } : {}
+  const steps = planSteps({ ...files2.value, table, ...states(host, way), ...policy })
   const notices = (loaded?.notices ?? []).map(({ level, text, cure }) => `${level}: ${text}${cure ? ` (${cure})` : ''}`)
   const hidesSsh = hide.some(({ protocol, port }) => protocol === 'tcp' && ssh.includes(port))
   return ok({
-    ...{ host, hide, hidesSsh, way, because, findings, table, mark, steps, client, kept, notices },
+    ...{ host, hide, hidesSsh, way, because, findings, table, mark, steps, client, kept, notices, offer: offer.value },
     texts: texts.value,
   })
 }
@@ -213,7 +237,13 @@ function overlay(files: ConfigFiles, texts: Readonly<Record<string, string>>): C
 
 const MODE_OF_SETTINGS = 0o644
 const SECRET_MODE = 0o600
-const NFT = ['/usr/sbin/nft', '/sbin/nft', '/usr/local/sbin/nft', '/usr/bin/nft']
+
+function loading(nft: string, policy: HostPolicy): NonNullable<SetUpParts['policy']> {
+  const files = policyFiles(nft, renderPolicy(policy)).map(
+    ({ about, ...file }) => ({ kind: 'file', file, about, secret: false }) as const,
+  )
+  return { files, nft }
+}
 
 /** All files, with the units; those that are there already, with the same text, are left out. */
 async function wantedFiles(
@@ -222,6 +252,7 @@ async function wantedFiles(
   way: Way,
   table: TableName,
   hide: readonly ProtocolPort[],
+  nft: string,
 ): Promise<Result<{ files: readonly Extract<Step, { kind: 'file' }>[] }>> {
   const files: Extract<Step, { kind: 'file' }>[] = []
   const add = (path: string, text: string, mode: number, about: string): void => {
@@ -242,13 +273,8 @@ async function wantedFiles(
   }
   if (way.kind === 'gate') {
     const [first, ...rest] = hide
-    const nft = NFT.find((program) => existsSync(program))
-    if (nft === undefined || first === undefined)
-      return refuse('SETUP_REFUSED', 'this host has no nft, which shuts the ports at boot', {
-        suggestion: 'apt-get install nftables',
-      })
-    const text = gateUnit({ table, mode: { kind: 'gate', protectedPorts: [first, ...rest] } }, nft)
-    add(GATE_UNIT, text, MODE_OF_SETTINGS, 'shuts the ports at boot, before the network is up')
+    const text = first && gateUnit({ table, mode: { kind: 'gate', protectedPorts: [first, ...rest] } }, nft)
+    if (text !== undefined) add(GATE_UNIT, text, MODE_OF_SETTINGS, 'shuts the ports at boot, before the network is up')
   }
   return ok({ files })
 }

@@ -1,12 +1,13 @@
 /** Rehearses the plan of `ghostport init`, and tells how it went. */
 import { valueOr } from '../../host/known.ts'
+import { renderPolicy } from '../../host/policy/render.ts'
 import { isGood, type Rehearsal, rehearse } from '../../host/set-up/rehearse.ts'
 import { usualKeys } from '../keygen.ts'
 import { type Line, line, type Style } from '../terminal/line.ts'
 import { pathsHere } from '../unit.ts'
 import type { Prepared } from './prepare.ts'
 
-export async function rehearsePlan({ host, hide, way, table, mark }: Prepared): Promise<Rehearsal> {
+export async function rehearsePlan({ host, hide, way, table, mark, offer }: Prepared): Promise<Rehearsal> {
   const links = [...valueOr(host.interfaces, [])].filter(({ name }) => name !== 'lo')
   const { node, nodeOptions, home, entry } = pathsHere('/', '/')
   const legacy = new Set(
@@ -15,6 +16,7 @@ export async function rehearsePlan({ host, hide, way, table, mark }: Prepared): 
   return await rehearse({
     ghostport: [node, ...nodeOptions, `${home}/${entry}`],
     ...{ way, table, mark, ports: hide, keys: usualKeys() },
+    ...(offer.kind === 'planned' && { policy: { text: renderPolicy(offer.policy), allow: offer.policy.allow } }),
     interfaces: links.sort((a, b) => b.defaultRoute.length - a.defaultRoute.length).map(({ name }) => name),
     legacy: [...legacy] as ('ip' | 'ip6')[],
   })

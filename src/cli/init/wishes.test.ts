@@ -51,9 +51,32 @@ it('a wrong answer names its option', () => {
     ['server', 'a b'],
     ['alias', 'a b'],
     ['name', ''],
+    ['policy', 'maybe'],
+    ['allow', 'tcp/80'],
     ['time', 'soon'],
   ] as const) {
     const wishes = parseWishes({ [name]: value })
     assert.ok(!wishes.ok && wishes.failure.detail.startsWith(`--${name}: `), name)
   }
+})
+
+describe('the policy of the host', () => {
+  for (const [answers, wanted] of [
+    [{}, [undefined, undefined]],
+    [{ policy: 'no' }, [false, undefined]],
+    [{ policy: 'yes' }, [true, undefined]],
+    [{ policy: 'yes', allow: 'none' }, [true, 0]],
+    [{ policy: 'yes', allow: 'tcp/80,tcp/443' }, [true, 2]],
+  ] as const)
+    it(JSON.stringify(answers), () => {
+      const wishes = parseWishes(answers)
+      assert.ok(wishes.ok)
+      assert.deepEqual([wishes.value.policy, wishes.value.allow?.length], wanted)
+    })
+
+  for (const answers of [{ policy: 'yes', allow: 'http' }, { policy: 'no', allow: 'tcp/80' }, { policy: '' }])
+    it(`refused: ${JSON.stringify(answers)}`, () => {
+      const wishes = parseWishes(answers)
+      assert.ok(!wishes.ok && wishes.failure.code === 'VALUE_INVALID')
+    })
 })

@@ -1,6 +1,7 @@
 /** What the administrator wants of `ghostport init`: from its options, from a file of answers, or by default. */
 import { parseStanzaName, type StanzaName } from '../../access/stanza-name.ts'
 import { protocolPortsValue } from '../../config/reading/setting-values.ts'
+import { parsePorts } from '../../host/policy/policy.ts'
 import { parseJson } from '../../host/set-up/parse-json.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { parseNatHost } from '../../packet/nat-target.ts'
@@ -17,6 +18,14 @@ export const questionOptions = {
   },
   alias: { value: 'NAME', help: 'what clients call this host: “ssh NAME” (default: the name of this host)' },
   name: { value: 'NAME', help: 'the NAME of the stanza for the first client (default admin)' },
+  policy: {
+    value: 'yes|no',
+    help: 'on a host without one: a policy that drops all other ports too, of both families (default no; docs/POLICY.md)',
+  },
+  allow: {
+    value: 'PORTS',
+    help: 'with --policy yes: let everybody in here, without a knock: tcp/80, or tcp/80,tcp/443, or none',
+  },
   time: { value: 'TIME', help: 'how long a confirmation is waited for: 300, 90s, 10m, 1h (default 5m)' },
 } as const
 
@@ -30,6 +39,10 @@ export interface Wishes {
   readonly alias?: StanzaName
   readonly name: StanzaName
   readonly time: Seconds
+  /** Whether the host gets a policy too. Absent: nobody has said. */
+  readonly policy?: boolean
+  /** What the policy lets in without a knock. Absent: nobody has said. */
+  readonly allow?: readonly ProtocolPort[]
 }
 
 const SHORTEST = 60
@@ -47,14 +60,32 @@ export function parseWishes(answers: Answers): Result<Wishes> {
   if (!alias.ok) return refuse('VALUE_INVALID', `--alias: ${alias.failure.detail}`)
   const name = parseStanzaName(answers.name ?? DEFAULT_NAME)
   if (!name.ok) return refuse('VALUE_INVALID', `--name: ${name.failure.detail}`)
+  const policy = parsePolicy(answers)
+  if (!policy.ok) return policy
   const time = parseSpan(answers.time ?? DEFAULT_TIME)
   if (!time.ok) return refuse('VALUE_INVALID', `--time: ${time.failure.detail}`)
   return ok({
     name: name.value,
     time: time.value,
+    ...policy.value,
     ...(hide.value !== undefined && { hide: hide.value }),
     ...(answers.server !== undefined && { server: answers.server }),
     ...(alias.value !== undefined && { alias: alias.value }),
+  })
+}
+
+function parsePolicy({ policy, allow }: Answers): Result<Pick<Wishes, 'policy' | 'allow'>> {
+  if (policy !== undefined && policy !== 'yes' && policy !== 'no')
+    return refuse('VALUE_INVALID', `--policy: “${policy}” is neither yes nor no`, { suggestion: '--policy yes' })
+  if (allow !== undefined && policy !== 'yes')
+    return refuse('VALUE_INVALID', '--allow: without a policy of this host, nothing has to be let in', {
+      suggestion: '--policy yes',
+    })
+  const ports = allow === undefined || allow === 'none' ? ok([]) : parsePorts('--allow', allow)
+  if (!ports.ok) return ports
+  return ok({
+    ...(policy !== undefined && { policy: policy === 'yes' }),
+    ...(allow !== undefined && { allow: ports.value }),
   })
 }
 

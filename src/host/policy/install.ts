@@ -6,29 +6,28 @@
 import { existsSync, readFileSync, rmdirSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { POLICY_TABLE } from '../../firewall/host/cures.ts'
-import { type Connection, parseTcpTable } from '../../firewall/nftables/connections.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { fileReason } from '../../system/errno.ts'
-import { readServerFile, replaceServerFile } from '../../system/server-file.ts'
+import { readServerFile } from '../../system/server-file.ts'
 import { systemdRuns } from '../../system/systemd.ts'
 import type { Seconds, UnixSeconds } from '../../units.ts'
 import { runHere } from '../run-here.ts'
 import { armDeadMan, disarmDeadMan, holdForConfirming, type NotArmed } from '../way-back/arm.ts'
 import { type ChangeFailure, WayBack } from '../way-back/way-back.ts'
+import { findNft } from './nft-program.ts'
 import { connectionKey, type Pending, parsePending, writePending } from './pending.ts'
 import type { HostPolicy } from './policy.ts'
 import { REMOVE_TABLE, renderPolicy, renderSessions } from './render.ts'
+import { letSessionsLive, openConnections } from './sessions.ts'
 import {
-  NFT_PROGRAMS,
   NFTABLES_ADDITION,
-  nftablesAddition,
   PENDING_FACTS,
   PENDING_LOAD,
   PENDING_POLICY,
   POLICY_FILE,
   POLICY_UNIT,
   POLICY_UNIT_FILE,
-  policyUnit,
+  policyFiles,
 } from './units.ts'
 
 type InstallFailure =
@@ -132,11 +131,7 @@ export function keepPolicy(now: UnixSeconds): Result<void, InstallFailure> {
 
 function keep(wayBack: WayBack, nft: string): Result<void, InstallFailure> {
   const text = readFileSync(PENDING_POLICY, 'utf8')
-  for (const file of [
-    { path: POLICY_FILE, text, mode: 0o600 },
-    { path: POLICY_UNIT_FILE, text: policyUnit(nft), mode: 0o644 },
-    { path: NFTABLES_ADDITION, text: nftablesAddition(nft), mode: 0o644 },
-  ]) {
+  for (const file of policyFiles(nft, text)) {
     const written = wayBack.file(file)
     if (!written.ok) return written
   }
@@ -158,14 +153,8 @@ function keep(wayBack: WayBack, nft: string): Result<void, InstallFailure> {
     })
     if (!ran.ok) return ran
   }
-  const sessions = renderSessions(openConnections())
-  try {
-    if (sessions !== '') replaceServerFile(PENDING_LOAD, sessions, 0o600)
-  } catch (error) {
-    return refuse('CHANGE_FAILED', `${PENDING_LOAD}: ${fileReason(error)}`)
-  }
   // If this fails, sessions that nothing has tracked yet end. The policy is the same.
-  if (sessions !== '') runHere([nft, '-f', PENDING_LOAD])
+  letSessionsLive(nft)
   return ok(undefined)
 }
 
@@ -225,13 +214,6 @@ function removeFile(path: string): boolean {
   return there
 }
 
-function findNft(): Result<string, Failure<'FIREWALL_UNAVAILABLE'>> {
-  const nft = NFT_PROGRAMS.find((program) => existsSync(program))
-  return nft === undefined
-    ? refuse('FIREWALL_UNAVAILABLE', 'this host has no nft', { suggestion: 'apt-get install nftables' })
-    : ok(nft)
-}
-
 function withWayBack<T>(act: (wayBack: WayBack) => Result<T, InstallFailure>): Result<T, InstallFailure> {
   const opened = WayBack.open()
   if (!opened.ok) return opened
@@ -240,15 +222,4 @@ function withWayBack<T>(act: (wayBack: WayBack) => Result<T, InstallFailure>): R
   } finally {
     opened.value.close()
   }
-}
-
-/** All TCP connections of this host, in both directions. */
-function openConnections(): readonly Connection[] {
-  return ['tcp', 'tcp6'].flatMap((table) => {
-    try {
-      return parseTcpTable(readFileSync(`/proc/thread-self/net/${table}`, 'latin1'))
-    } catch {
-      return []
-    }
-  })
 }

@@ -2,7 +2,6 @@
  * Whether this host may have a policy of ours, and whether its administrator gets in again once it has one. Pure
  * judgement over facts. What is not known counts as a no.
  */
-import type { ConnectionMark } from '../../config/server/firewall-settings.ts'
 import { cureMark, POLICY_TABLE } from '../../firewall/host/cures.ts'
 import { dropsAll, nameOf } from '../../firewall/host/findings.ts'
 import { hostRules } from '../../firewall/host/host-rules.ts'
@@ -24,20 +23,29 @@ export interface OtherPolicy {
   readonly instead: readonly string[]
 }
 
-/** @param tables all rules of this host. @param own ghostport’s table, which is no policy. */
+/** What the policy would be for. */
+export interface Sought extends Pick<HostPolicy, 'mark' | 'allow'> {
+  /** Ghostport’s table, which is no policy. */
+  readonly own: string
+  /** What that table shuts. Absent: it may shut nothing. */
+  readonly hidden?: readonly ProtocolPort[]
+}
+
+/** @param tables all rules of this host. */
 export function judgeOthers(
   managers: Known<FirewallManagers>,
   tables: readonly HostTable[],
-  { mark, allow, own }: Pick<HostPolicy, 'mark' | 'allow'> & { readonly own: string },
+  sought: Sought,
 ): OtherPolicy | undefined {
+  const { mark, own } = sought
   if (!managers.known) return other(`who manages the firewall of this host is not known: ${managers.because}`, [])
   const { managers: found, ufwEnabled } = managers.value
   const has = (name: ManagerName): boolean => found.some((each) => each.name === name)
   const evidence = (name: ManagerName): string => found.find((each) => each.name === name)?.evidence[0] ?? 'ufw.conf'
   if (has('ufw') || ufwEnabled === true)
-    return other(`ufw manages the firewall of this host (${evidence('ufw')})`, ufwCommands(mark, allow))
+    return other(`ufw manages the firewall of this host (${evidence('ufw')})`, ufwCommands(sought))
   if (has('firewalld'))
-    return other(`firewalld manages the firewall of this host (${evidence('firewalld')})`, firewalldCommands(allow))
+    return other(`firewalld manages the firewall of this host (${evidence('firewalld')})`, firewalldCommands(sought))
   const others = tables.filter(({ family, name }) => family !== 'inet' || (name !== POLICY_TABLE && name !== own))
   for (const family of ['ip', 'ip6'] as const) {
     const probe = { family, protocol: 'tcp', state: 'new', mark: 0, from: 'stranger' } as const
@@ -55,28 +63,31 @@ function other(detail: string, instead: readonly string[]): OtherPolicy {
   return { failure: refuse('POLICY_CONFLICT', detail).failure, instead }
 }
 
-function ufwCommands(mark: ConnectionMark, allow: readonly ProtocolPort[]): readonly string[] {
+/** Where our table shuts the ports, ufw lets them in; else it has to know our mark. */
+function ufwCommands({ mark, allow, hidden }: Sought): readonly string[] {
+  const markRules = hostRules({ kind: 'ufw' }, mark).flatMap(({ file = '', note = '', lines }) => [
+    `# put into ${file}, ${note}:`,
+    ...lines,
+  ])
   return [
-    ...hostRules({ kind: 'ufw' }, mark).flatMap(({ file = '', note = '', lines }) => [
-      `# put into ${file}, ${note}:`,
-      ...lines,
-    ]),
-    ...allow.map(({ protocol, port }) => `ufw allow ${port}/${protocol}`),
+    ...(hidden === undefined ? markRules : ['# ghostport’s table is before ufw, and shuts the hidden ports:']),
+    ...[...(hidden ?? []), ...allow].map(({ protocol, port }) => `ufw allow ${port}/${protocol}`),
     'ufw default deny incoming',
     'ufw reload',
   ]
 }
 
-function firewalldCommands(allow: readonly ProtocolPort[]): readonly string[] {
+function firewalldCommands({ allow, hidden }: Sought): readonly string[] {
+  const settings = ['# in fwknopd.conf:', 'FIREWALL_MODE gate;', 'PROTECTED_PORTS tcp/22;']
   return [
-    '# its zones drop by default, and it forgets rules of others. So let the port of ssh in there, and let ghostport shut it:',
-    ...[{ protocol: 'tcp', port: 22 }, ...allow].map(
+    hidden === undefined
+      ? '# its zones drop by default, and it forgets rules of others. So let the port of ssh in there, and let ghostport shut it:'
+      : '# its zones drop by default. ghostport’s table is before them, and shuts the hidden ports:',
+    ...[...(hidden ?? [{ protocol: 'tcp', port: 22 }]), ...allow].map(
       ({ protocol, port }) => `firewall-cmd --permanent --add-port=${port}/${protocol}`,
     ),
     'firewall-cmd --reload',
-    '# in fwknopd.conf:',
-    'FIREWALL_MODE gate;',
-    'PROTECTED_PORTS tcp/22;',
+    ...(hidden === undefined ? settings : []),
   ]
 }
 

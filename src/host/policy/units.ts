@@ -2,6 +2,7 @@
  * What systemd runs for a confirmed policy: a unit that loads it at boot, and an addition to `nftables.service`.
  * Neither needs Node.js or ghostport. Pure text, and the paths.
  */
+import type { WantedFile } from '../way-back/way-back.ts'
 import { REMOVE_TABLE } from './render.ts'
 
 /** Where a confirmed policy and its units are. */
@@ -23,8 +24,27 @@ export const PENDING_FACTS = `${PENDING_FOLDER}/pending.json`
 /** Where the program may be. */
 export const NFT_PROGRAMS = ['/usr/sbin/nft', '/sbin/nft', '/usr/local/sbin/nft', '/usr/bin/nft']
 
+/** What keeps a policy in force, also after a reboot. @param nft path of the program. @param text of the policy. */
+export function policyFiles(nft: string, text: string): readonly (WantedFile & { readonly about: string })[] {
+  return [
+    { path: POLICY_FILE, text, mode: 0o600, about: 'the policy of this host: it drops by default' },
+    {
+      path: POLICY_UNIT_FILE,
+      text: policyUnit(nft),
+      mode: 0o644,
+      about: 'loads the policy at boot, before the network is up',
+    },
+    {
+      path: NFTABLES_ADDITION,
+      text: nftablesAddition(nft),
+      mode: 0o644,
+      about: 'loads it again after each “flush ruleset” of nftables.service',
+    },
+  ]
+}
+
 /** @param nft path of the program. */
-export function policyUnit(nft: string): string {
+function policyUnit(nft: string): string {
   return `# The policy of this host from before the network on. “ghostport policy install --confirm” writes this file, and
 # “ghostport policy remove” removes it (docs/POLICY.md).
 
@@ -55,7 +75,7 @@ WantedBy=sysinit.target
  * Each start, reload and stop of `nftables.service` flushes all tables. This puts ours back at once. A failure of ours
  * (`-`) does not make theirs fail.
  */
-export function nftablesAddition(nft: string): string {
+function nftablesAddition(nft: string): string {
   return `# Loads ghostport’s policy again after each “flush ruleset” of this unit. “ghostport policy remove” removes this file.
 [Service]
 ExecStartPost=-${nft} -f ${POLICY_FILE}

@@ -48,7 +48,7 @@ for (const [what, rules, hidden, letIn, states, locksOut] of [
     })
     // As they are in the journal.
     const changes = steps.now.flatMap((step) =>
-      step.kind !== 'file' && step.inverse !== undefined
+      (step.kind === 'owe' || step.kind === 'run') && step.inverse !== undefined
         ? [{ what: step.about, inverse: { kind: 'run', argv: step.inverse } as const }]
         : [],
     )

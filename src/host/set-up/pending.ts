@@ -74,7 +74,8 @@ const connection: Reader<Connection> = record(
   {},
 )
 const yesNo: Reader<boolean> = (value) => (typeof value === 'boolean' ? value : undefined)
-const step: Reader<ConfirmedStep> = record({ kind: literal('run'), argv, about: word }, { inverse: argv })
+const yes: Reader<true> = (value) => (value === true ? true : undefined)
+const step: Reader<ConfirmedStep> = record({ kind: literal('run'), argv, about: word }, { inverse: argv, mayFail: yes })
 const time = integer({ min: 0, max: Number.MAX_SAFE_INTEGER })
 const version: Reader<1> = (value) => (value === 1 ? 1 : undefined)
 const file = record(

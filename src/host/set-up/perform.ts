@@ -1,5 +1,6 @@
 /** Carries planned steps out, each with its inverse in the journal before it. */
 import { ok, type Result, refuse } from '../../result.ts'
+import { letSessionsLive } from '../policy/sessions.ts'
 import type { ChangeFailure, WayBack } from '../way-back/way-back.ts'
 import { type Step, shownCommand } from './steps.ts'
 
@@ -16,6 +17,7 @@ export function perform(
     if (!back.isPending) return refuse('CHANGE_FAILED', 'the time was over before all changes were made')
     if (step.kind === 'file') told(`wrote ${step.file.path}`)
     if (step.kind === 'run') told(shownCommand(step.argv))
+    if (step.kind === 'sessions') told(step.about)
   }
   return ok(undefined)
 }
@@ -30,7 +32,13 @@ function performOne(back: WayBack, step: Step): Result<unknown, ChangeFailure> {
     }
     case 'run': {
       const { argv, inverse, about } = step
-      return back.run({ argv, what: about, ...(inverse !== undefined && { inverse: { kind: 'run', argv: inverse } }) })
+      const mayFail = step.mayFail === true ? ({ mayFail: true } as const) : {}
+      const undone = inverse === undefined ? {} : { inverse: { kind: 'run', argv: inverse, ...mayFail } as const }
+      return back.run({ argv, what: about, ...undone })
+    }
+    case 'sessions': {
+      const { status, reason } = letSessionsLive(step.nft)
+      return status === 0 ? ok(undefined) : refuse('CHANGE_FAILED', `${step.about}: ${reason}`)
     }
     default:
       return step satisfies never

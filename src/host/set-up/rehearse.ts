@@ -12,9 +12,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { parseTcpTable } from '../../firewall/nftables/connections.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
-import { milliseconds } from '../../units.ts'
+import { milliseconds, type Port } from '../../units.ts'
+import { REMOVE_TABLE, renderSessions } from '../policy/render.ts'
 import { PROGRAM_ENVIRONMENT, type Ran, runHere } from '../run-here.ts'
 import type { Way } from './choose-way.ts'
 import { comparable, splitRules } from './split-rules.ts'
@@ -30,6 +32,8 @@ export interface RehearsalWish {
   readonly interfaces: readonly string[]
   readonly legacy: readonly ('ip' | 'ip6')[]
   readonly keys: { readonly key: string; readonly hmacKey: string }
+  /** The policy that comes into force too, as a file for nft, and what it lets in without a knock. */
+  readonly policy?: { readonly text: string; readonly allow: readonly ProtocolPort[] }
 }
 
 /** One thing that was tried. */
@@ -53,6 +57,8 @@ const LONGEST = '120'
 const TO_CONNECT = milliseconds(700)
 const TO_START = milliseconds(30_000)
 const FOLDER = '/run/rehearsal'
+/** A port that no policy lets in by chance. */
+const FIRST_OTHER = 40_001
 
 /** What cannot be done here, as an exception within this file. */
 class Impossible extends Error {}
@@ -82,10 +88,14 @@ async function play(stage: Stage, wish: RehearsalWish, scenes: Scene[]): Promise
   loadRules(stage, wish)
   const rulesBefore = listRules(stage, table)
   for (const { port } of tcp) await stage.listen(port)
-  const look = async (who: Readonly<Record<4 | 6, string>>, where = tcp): Promise<readonly boolean[]> =>
+  const look = async (
+    who: Readonly<Record<4 | 6, string>>,
+    where: readonly ProtocolPort[] = tcp,
+  ): Promise<readonly boolean[]> =>
     await Promise.all(
       FAMILIES.flatMap((family) => where.map(({ port }) => stage.connects(HOST[family], port, who[family]))),
     )
+  const others = await othersListen(stage, wish)
   const isOpen = async (one: ProtocolPort): Promise<boolean> => (await look(STRANGER, [one])).every(Boolean)
   const before = await look(STRANGER)
   const open: ProtocolPort[] = []
@@ -111,6 +121,18 @@ async function play(stage: Stage, wish: RehearsalWish, scenes: Scene[]): Promise
       `a rule that lets ${formatProtocolPorts(way.letIn.ports)} in opens it to nobody`,
       !(await look(STRANGER)).some(Boolean),
     )
+  if (wish.policy !== undefined) {
+    const allowed = wish.policy.allow.filter(({ protocol }) => protocol === 'tcp')
+    const allowedBefore = await look(STRANGER, allowed)
+    loadPolicy(stage, wish.policy.text)
+    note('with the policy, nobody gets in at any other port', !(await look(STRANGER, others)).some(Boolean))
+    if (session !== undefined) note('the session lives on with the policy too', await session.answers())
+    if (allowed.length > 0)
+      note(
+        `the policy lets ${formatProtocolPorts(allowed)} in as before`,
+        String(await look(STRANGER, allowed)) === String(allowedBefore),
+      )
+  }
   if (tried.length > 0) {
     for (const family of FAMILIES) knock(stage, wish, HOST[family])
     note('a knock opens, over IPv4 and IPv6', await becomes(async () => (await look(CLIENT, tried)).every(Boolean)))
@@ -120,6 +142,7 @@ async function play(stage: Stage, wish: RehearsalWish, scenes: Scene[]): Promise
   await ended(server)
   stage.inside(['nft', 'delete', 'table', 'inet', table])
   takeOut(stage, wish)
+  if (wish.policy !== undefined) stage.inside(['nft', REMOVE_TABLE])
   note('when all is taken back, the rules are as before', listRules(stage, table) === rulesBefore)
   note('and who got in before gets in again', String(await look(STRANGER)) === String(before))
   const udp = ports.filter(({ protocol }) => protocol === 'udp')
@@ -131,6 +154,25 @@ async function play(stage: Stage, wish: RehearsalWish, scenes: Scene[]): Promise
         ]),
     ...(udp.length === 0 ? [] : [`${formatProtocolPorts(udp)} was not tried: it is UDP`]),
   ]
+}
+
+/** Programs at the ports that a policy is tried with. @returns one that it must shut; none without a policy. */
+async function othersListen(stage: Stage, { ports, policy }: RehearsalWish): Promise<readonly ProtocolPort[]> {
+  if (policy === undefined) return []
+  const known = [...ports, ...policy.allow].flatMap(({ protocol, port }) => (protocol === 'tcp' ? [Number(port)] : []))
+  let free = FIRST_OTHER
+  while (known.includes(free)) free++
+  const allowed = policy.allow.filter((one) => one.protocol === 'tcp' && !ports.some((it) => isSame(it, one)))
+  for (const { port } of allowed) await stage.listen(port)
+  await stage.listen(free)
+  return [{ protocol: 'tcp', port: free as Port }]
+}
+
+/** As on the host: with the sessions that are open at that moment. */
+function loadPolicy(stage: Stage, text: string): void {
+  const tables = ['tcp', 'tcp6'].map((table) => stage.inside(['cat', `/proc/thread-self/net/${table}`]).output)
+  const sessions = renderSessions(tables.flatMap((table) => parseTcpTable(table)))
+  stage.load(['nft', '-f'], text + sessions, 'the policy')
 }
 
 function isSame(one: ProtocolPort, other: ProtocolPort): boolean {

@@ -1,5 +1,7 @@
 /** What `ghostport init` is going to change, in order, each with its inverse. Pure. */
 import type { ProtocolPort } from '../../packet/message.ts'
+import { REMOVE_TABLE } from '../policy/render.ts'
+import { POLICY_UNIT } from '../policy/units.ts'
 import { word } from '../way-back/inverse.ts'
 import type { WantedFile } from '../way-back/way-back.ts'
 import type { LetIn } from './choose-way.ts'
@@ -18,7 +20,16 @@ export type Step =
     }
   /** Only the way back: what is done when all that comes after it was taken back. */
   | { readonly kind: 'owe'; readonly inverse: Argv; readonly mayFail?: true; readonly about: string }
-  | { readonly kind: 'run'; readonly argv: Argv; readonly inverse?: Argv; readonly about: string }
+  | {
+      readonly kind: 'run'
+      readonly argv: Argv
+      readonly inverse?: Argv
+      /** The inverse may fail: what it concerns may be gone. */
+      readonly mayFail?: true
+      readonly about: string
+    }
+  /** The policy that is in force lets the sessions live on that are open at this moment. `nft`: path of the program. */
+  | { readonly kind: 'sessions'; readonly nft: string; readonly about: string }
 
 export interface PlannedSteps {
   /** Before the knock. A reboot, or the end of the time, takes them back. */
@@ -39,9 +50,11 @@ export interface SetUpParts {
   /** The service of fwknop itself, which ghostport replaces. */
   readonly fwknop?: { readonly active: boolean; readonly enabled: boolean }
   readonly letIn?: LetIn
+  /** The policy that comes into force too. `nft`: path of the program. */
+  readonly policy?: { readonly files: SetUpParts['files']; readonly nft: string }
 }
 
-export function planSteps({ files, table, server, gate, fwknop, letIn }: SetUpParts): PlannedSteps {
+export function planSteps({ files, table, server, gate, fwknop, letIn, policy }: SetUpParts): PlannedSteps {
   const isUnit = (path: string): boolean => path.startsWith('/etc/systemd/')
   const reload: readonly Step[] = files.some(({ file }) => isUnit(file.path))
     ? [{ kind: 'run', argv: ['systemctl', 'daemon-reload'], about: 'systemd reads the units' }]
@@ -55,11 +68,14 @@ export function planSteps({ files, table, server, gate, fwknop, letIn }: SetUpPa
       ...(fwknop?.active ? [stopFwknop] : []),
       ...start(server.active, changesServer, table),
       ...(letIn?.ports ?? []).flatMap((port) => lettingIn(letIn?.by ?? 'ufw', port)),
+      ...(policy === undefined ? [] : loading(policy)),
     ],
     confirmed: [
       ...(fwknop?.enabled ? [enabling('fwknop-server', 'disable')] : []),
       ...(server.enabled ? [] : [enabling('ghostport', 'enable')]),
       ...(gate === undefined || gate.enabled ? [] : [enabling('ghostport-gate', 'enable')]),
+      // “ghostport policy remove” may have removed the unit by the time of the way back.
+      ...(policy === undefined ? [] : [{ ...enabling('ghostport-policy', 'enable'), mayFail: true } as const]),
     ],
   }
 }
@@ -100,7 +116,19 @@ function start(wasActive: boolean, changes: boolean, table: string): readonly St
   ]
 }
 
-function enabling(unit: string, verb: 'enable' | 'disable'): Step {
+/** Last of all: a knock opens already. On the way back the files go first, so that nothing loads the table again. */
+function loading({ files, nft }: NonNullable<SetUpParts['policy']>): readonly Step[] {
+  return [
+    { kind: 'owe', inverse: [nft, REMOVE_TABLE], about: 'the policy is removed' },
+    ...files,
+    { kind: 'run', argv: ['systemctl', 'daemon-reload'], about: 'systemd reads its units' },
+    { kind: 'owe', inverse: ['systemctl', 'stop', POLICY_UNIT], mayFail: true, about: 'the unit of the policy stops' },
+    { kind: 'run', argv: ['systemctl', 'start', POLICY_UNIT], about: 'the policy comes into force' },
+    { kind: 'sessions', nft, about: 'the policy lets the sessions live on that are open now' },
+  ]
+}
+
+function enabling(unit: string, verb: 'enable' | 'disable'): Extract<Step, { readonly kind: 'run' }> {
   const name = `${unit}.service`
   const about = verb === 'enable' ? `${unit} starts at each boot` : `${unit} starts at boot no more`
   const back = verb === 'enable' ? 'disable' : 'enable'

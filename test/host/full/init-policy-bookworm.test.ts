@@ -1,0 +1,3 @@
+import { describeInitPolicy } from '../init-policy.ts'
+
+describeInitPolicy('bookworm')
