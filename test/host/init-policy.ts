@@ -4,10 +4,11 @@
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { DebianName } from '../support/debian-root.ts'
 import { type HostLab, hostLabUnavailable, SERVER, STRANGER } from '../support/host-lab.ts'
 import { InitLab } from './init.ts'
-import { shutWhileItBoots } from './outside.ts'
+import { allPortsAreShut, shutWhileItBoots } from './outside.ts'
 import { opensToKnocks, shutToStrangers } from './traffic.ts'
 
 const WEB = 80
@@ -17,6 +18,7 @@ const POLICY = '--policy yes --allow tcp/80'
 const STEPS = [
   'wrote /etc/ghostport/policy.nft',
   'wrote /etc/systemd/system/ghostport-policy.service',
+  'wrote /etc/systemd/system/ghostport-policy-watch.service',
   'wrote /etc/systemd/system/nftables.service.d/ghostport-policy.conf',
   'systemctl start ghostport-policy.service',
   'the policy lets the sessions live on',
@@ -108,6 +110,7 @@ export function describeInitPolicy(debian: DebianName): void {
       await isClosed('after a restart of nftables.service')
       await init.session.must('true')
       assert.match(lab.console('systemctl is-enabled ghostport-policy').stdout, /disabled/)
+      assert.match(lab.console('systemctl is-active ghostport-policy-watch').stdout, /inactive/)
     })
 
     it('is taken back by a reboot before the confirmation', async () => {
@@ -136,7 +139,10 @@ export function describeInitPolicy(debian: DebianName): void {
     it('is in force before the network at each boot', async () => {
       await shutWhileItBoots(lab, { ports: [22, OTHER] })
       serve()
-      await isClosed('after a reboot')
+      await allPortsAreShut(lab, [WEB])
+      must('nft flush ruleset')
+      for (let tries = 0; tries < 20 && (await reached())[2] === true; tries++) await delay(50)
+      await isClosed('after a flush of all rules')
       await opensToKnocks(lab)
     })
 

@@ -167,7 +167,26 @@ export function describePolicy(debian: DebianName, length: 'short' | 'long'): vo
       assert.equal(status, 0)
     })
 
+    it('comes back by itself where somebody flushed all rules', async () => {
+      must('systemctl is-active ghostport-policy-watch')
+      for (const act of ['nft flush ruleset', 'nft delete table inet ghostport_policy', 'nft flush ruleset']) {
+        const began = performance.now()
+        must(act)
+        for (let tries = 0; tries < 100 && !hasTable(); tries++) await delay(20)
+        assert.ok(hasTable() && performance.now() - began < 2000, `after ${act}`)
+        await shutToStrangers(lab, `after ${act}`)
+      }
+      await session.must('true')
+      await opensToKnocks(lab)
+      assert.match(must('journalctl -b -t ghostport-policy'), /another program removed the table of the policy/)
+      // Also where the watch itself was killed, and sees no event.
+      must('systemctl kill -s KILL ghostport-policy-watch; nft flush ruleset')
+      for (let tries = 0; tries < 200 && !hasTable(); tries++) await delay(50)
+      await shutToStrangers(lab, 'after a flush that nobody saw')
+    })
+
     it('is missed by the doctor where somebody flushed all rules, and its command brings it back', async () => {
+      must('systemctl stop ghostport-policy-watch')
       const doctor = () => JSON.parse(lab.console('ghostport doctor --only POLICY --json').stdout).checks[0]
       assert.equal(doctor().answer, 'good')
       must('nft flush ruleset')
@@ -176,6 +195,7 @@ export function describePolicy(debian: DebianName, length: 'short' | 'long'): vo
       must(finding.command)
       assert.equal(doctor().answer, 'good')
       await shutToStrangers(lab)
+      must('systemctl start ghostport-policy-watch')
     })
 
     it('outlives nftables.service, whose file flushes everything', async () => {
@@ -203,6 +223,10 @@ export function describePolicy(debian: DebianName, length: 'short' | 'long'): vo
       const knocked = await knockedSession()
       await knocked.must('ghostport policy install --allow tcp/22 --revert-after 30')
       assert.equal(await isOpen(), true)
+      // Nothing puts a policy back before it is confirmed, or taken back.
+      must('nft flush ruleset')
+      await delay(1500)
+      assert.ok(!hasTable())
       for (let tries = 0; tries < 80 && (await isOpen()); tries++) await delay(500)
       assert.equal(await isOpen(), false)
       assert.equal(must('systemctl is-active ghostport-policy').trim(), 'active')
@@ -219,8 +243,12 @@ export function describePolicy(debian: DebianName, length: 'short' | 'long'): vo
       assert.match(said, /inet ghostport_policy.*ghostport-policy\.service.*nftables\.service\.d.*policy\.nft/s)
       assert.ok(!hasTable() && (await isOpen()))
       assert.equal(must('ls -d /etc/ghostport /etc/systemd/system/nftables.service.d 2>/dev/null; true'), '')
-      must('systemctl restart nftables')
+      must('systemctl restart nftables; nft flush ruleset; sleep 1')
       assert.ok(!hasTable())
+      assert.equal(
+        must('systemctl list-units --all --no-legend "ghostport-policy*" | grep -v not-found; true').trim(),
+        '',
+      )
       assert.match(must('ghostport policy remove'), /There was no policy/)
     })
 

@@ -27,6 +27,8 @@ import {
   POLICY_FILE,
   POLICY_UNIT,
   POLICY_UNIT_FILE,
+  POLICY_WATCH,
+  POLICY_WATCH_FILE,
   policyFiles,
 } from './units.ts'
 
@@ -143,6 +145,8 @@ function keep(wayBack: WayBack, nft: string): Result<void, InstallFailure> {
     [['enable', POLICY_UNIT], wasEnabled ? undefined : ['disable', POLICY_UNIT]],
     // It loads the file once more. So the sessions that are older than the policy are named once more.
     [['reload-or-restart', POLICY_UNIT], wasActive ? undefined : ['stop', POLICY_UNIT]],
+    // It stops with that one.
+    [['start', POLICY_WATCH], undefined],
   ] as const) {
     const ran = wayBack.run({
       argv: ['systemctl', '--quiet', ...argv],
@@ -193,7 +197,8 @@ export function removePolicy(): Result<readonly string[], InstallFailure> {
       removed.push(`the table “inet ${POLICY_TABLE}”`)
     }
     try {
-      for (const path of [POLICY_UNIT_FILE, NFTABLES_ADDITION, POLICY_FILE]) if (removeFile(path)) removed.push(path)
+      for (const path of [POLICY_UNIT_FILE, POLICY_WATCH_FILE, NFTABLES_ADDITION, POLICY_FILE])
+        if (removeFile(path)) removed.push(path)
     } catch (error) {
       return refuse('CHANGE_FAILED', fileReason(error))
     }

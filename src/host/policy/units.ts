@@ -1,7 +1,8 @@
 /**
- * What systemd runs for a confirmed policy: a unit that loads it at boot, and an addition to `nftables.service`.
- * Neither needs Node.js or ghostport. Pure text, and the paths.
+ * What systemd runs for a confirmed policy: a unit that loads it at boot, one that puts its table back when somebody
+ * removes it, and an addition to `nftables.service`. None of them needs Node.js or ghostport. Pure text, and the paths.
  */
+import { POLICY_TABLE } from '../../firewall/host/cures.ts'
 import type { WantedFile } from '../way-back/way-back.ts'
 import { REMOVE_TABLE } from './render.ts'
 
@@ -9,6 +10,9 @@ import { REMOVE_TABLE } from './render.ts'
 export const POLICY_FILE = '/etc/ghostport/policy.nft'
 export const POLICY_UNIT = 'ghostport-policy.service'
 export const POLICY_UNIT_FILE = `/etc/systemd/system/${POLICY_UNIT}`
+/** It comes and goes with the unit of the policy. */
+export const POLICY_WATCH = 'ghostport-policy-watch.service'
+export const POLICY_WATCH_FILE = `/etc/systemd/system/${POLICY_WATCH}`
 /** An addition to Debian's unit, whose file begins with “flush ruleset”. It changes nothing else of it. */
 export const NFTABLES_ADDITION = '/etc/systemd/system/nftables.service.d/ghostport-policy.conf'
 
@@ -33,6 +37,12 @@ export function policyFiles(nft: string, text: string): readonly (WantedFile & {
       text: policyUnit(nft),
       mode: 0o644,
       about: 'loads the policy at boot, before the network is up',
+    },
+    {
+      path: POLICY_WATCH_FILE,
+      text: policyWatch(nft),
+      mode: 0o644,
+      about: 'puts the policy back when another program removes its table',
     },
     {
       path: NFTABLES_ADDITION,
@@ -68,6 +78,66 @@ TimeoutStartSec=30
 
 [Install]
 WantedBy=sysinit.target
+Also=${POLICY_WATCH}
+`
+}
+
+/**
+ * The kernel tells of each table that is removed; between such events, this sleeps. It stops before the table is removed
+ * on purpose, since it is bound to the unit of the policy. It leaves an unconfirmed change of the policy alone, which
+ * ends with a policy that is loaded.
+ */
+function policyWatch(nft: string): string {
+  const mend = [
+    `${nft} -t list table inet ${POLICY_TABLE} >/dev/null 2>&1 && return`,
+    `[ -e ${PENDING_FACTS} ] && return`,
+    `${nft} -f ${POLICY_FILE} && echo "another program removed the table of the policy: it is in force again"`,
+  ]
+  // The first look comes when the kernel is listened to: a flush before it was not told.
+  const listen = `{ (sleep 1; echo) & exec ${nft} monitor destroy tables; } | while read -r told; do mend; done`
+  return `# Puts the policy of this host back when another program removes its table, for example by “nft flush ruleset”. “ghostport
+# policy remove” removes this file (docs/POLICY.md).
+
+[Unit]
+Description=ghostport, puts the policy of this host back
+DefaultDependencies=no
+BindsTo=${POLICY_UNIT}
+After=${POLICY_UNIT}
+Conflicts=shutdown.target
+Before=shutdown.target
+ConditionPathExists=${POLICY_FILE}
+StartLimitIntervalSec=0
+
+[Service]
+ExecStart=/bin/sh -c 'mend() { ${mend.join('; ')}; }; ${listen}'
+SyslogIdentifier=ghostport-policy
+Restart=always
+RestartSec=1
+TimeoutStopSec=5
+CapabilityBoundingSet=CAP_NET_ADMIN
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+PrivateDevices=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+RestrictAddressFamilies=AF_NETLINK AF_UNIX
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+UMask=0077
+
+[Install]
+WantedBy=${POLICY_UNIT}
 `
 }
 

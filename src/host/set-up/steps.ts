@@ -1,7 +1,7 @@
 /** What `ghostport init` is going to change, in order, each with its inverse. Pure. */
 import type { ProtocolPort } from '../../packet/message.ts'
 import { REMOVE_TABLE } from '../policy/render.ts'
-import { POLICY_UNIT } from '../policy/units.ts'
+import { POLICY_UNIT, POLICY_WATCH } from '../policy/units.ts'
 import { word } from '../way-back/inverse.ts'
 import type { WantedFile } from '../way-back/way-back.ts'
 import type { LetIn } from './choose-way.ts'
@@ -75,7 +75,9 @@ export function planSteps({ files, table, server, gate, fwknop, letIn, policy }:
       ...(server.enabled ? [] : [enabling('ghostport', 'enable')]),
       ...(gate === undefined || gate.enabled ? [] : [enabling('ghostport-gate', 'enable')]),
       // “ghostport policy remove” may have removed the unit by the time of the way back.
-      ...(policy === undefined ? [] : [{ ...enabling('ghostport-policy', 'enable'), mayFail: true } as const]),
+      ...(policy === undefined
+        ? []
+        : [{ ...enabling('ghostport-policy', 'enable'), mayFail: true } as const, watching]),
     ],
   }
 }
@@ -126,6 +128,13 @@ function loading({ files, nft }: NonNullable<SetUpParts['policy']>): readonly St
     { kind: 'run', argv: ['systemctl', 'start', POLICY_UNIT], about: 'the policy comes into force' },
     { kind: 'sessions', nft, about: 'the policy lets the sessions live on that are open now' },
   ]
+}
+
+/** It is enabled with the unit of the policy, and stops with it. */
+const watching: Step = {
+  kind: 'run',
+  argv: ['systemctl', 'start', POLICY_WATCH],
+  about: 'the policy is put back when another program removes its table',
 }
 
 function enabling(unit: string, verb: 'enable' | 'disable'): Extract<Step, { readonly kind: 'run' }> {

@@ -1,4 +1,4 @@
-/** Whether the policy that “ghostport policy” made is in force: a flush by hand removes it until the next boot. */
+/** Whether the policy that “ghostport policy” made is in force. Its watch puts it back after a flush, if that runs. */
 import { POLICY_TABLE } from '../../../firewall/host/cures.ts'
 import type { HostTable } from '../../../firewall/host/ruleset.ts'
 import { POLICY_UNIT, POLICY_UNIT_FILE } from '../../policy/units.ts'
