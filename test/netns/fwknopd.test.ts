@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { keys, stanza } from '../support/daemon.ts'
+import { keys, sendPacket, stanza } from '../support/daemon.ts'
 import { dropByIptables } from '../support/iptables-host.ts'
 import { type Host, Network, netnsUnavailable, type Outcome } from '../support/netns.ts'
 import { SyslogSocket, withDevLog } from '../support/syslog-socket.ts'
@@ -300,6 +300,17 @@ describe('fwknopd in the background', { skip: netnsUnavailable() }, () => {
     assert.match(running.output, /^ {3}Message Type: 3 \(.*\)\n Message String: 0\.0\.0\.0,tcp\/22$/m)
     assert.match(running.output, /^ Final SPA Data: [\w+/]{140,}$/m)
     for (const secret of Object.values(keys)) assert.doesNotMatch(running.output, new RegExp(secret))
+  })
+
+  it('-v -v tells of what cannot be an SPA packet', async () => {
+    const running = server.start([...program, ...files(), '-f', '-v', '-v', '-C', '2'])
+    await running.says(/Starting fwknopd main event loop/)
+    const wrong = /Error creating fko context: Args contain invalid data: Not SPA data: not the start of a ciphertext$/m
+    sendPacket(client, SERVER, 'A'.repeat(200))
+    await running.says(wrong)
+    knock()
+    assert.equal(await running.end(), 0)
+    assert.match(running.output, /^Added /m)
   })
 
   it('--rotate-digest-cache begins a new record of used packets', async () => {

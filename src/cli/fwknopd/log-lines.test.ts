@@ -254,7 +254,7 @@ const table: readonly (readonly [level: LogLevel, event: string, fields: Fields,
     'info',
     'refused',
     { source: '1.2.3.4', destinationPort: 62201, code: 'SPA_MALFORMED', detail: 'not base64' },
-    ['debug [1.2.3.4] Not SPA data: not base64'],
+    ['debug [1.2.3.4] Error creating fko context: Args contain invalid data: Not SPA data: not base64'],
   ],
   [
     'info',

@@ -302,7 +302,11 @@ function refusedLines(level: LogLevel, fields: Fields): readonly LogLine[] {
   switch (fields['code']) {
     case 'SPA_LENGTH':
     case 'SPA_MALFORMED':
-      return [debug(`[${source}] Not SPA data: ${text(fields['detail'])}`)]
+      return [
+        debug(
+          `[${source}] Error creating fko context: Args contain invalid data: Not SPA data: ${text(fields['detail'])}`,
+        ),
+      ]
     case 'ACCESS_NO_SOURCE':
       return [warning(`No access data found for source IP: ${source}`)]
     case 'SPA_HMAC_MISMATCH':

@@ -174,7 +174,8 @@ function assembleCaptures(given: GivenSettings, notices: Notice[]): Result<reado
   if (!has('packet')) for (const name of PASSIVE_SETTINGS) noEffect(name, how, at, notices)
   if (!has('udp')) noEffect('UDPSERV_PORT', how, at, notices)
   if (!has('tcp')) noEffect('TCPSERV_PORT', 'there is no TCP server without ENABLE_TCP_SERVER Y', at, notices)
-  return ok(captures)
+  const showsAll = given.dialect === 'fwknopd' && verbosity(given) > 1
+  return ok(showsAll ? captures.map((capture) => ({ ...capture, showsAll })) : captures)
 }
 
 const ONLY_UDP =
@@ -326,7 +327,7 @@ function assemblePolicy(
     maxAge: ages ? seconds(values.MAX_SPA_PACKET_AGE ?? DEFAULT_MAX_AGE) : 'unlimited',
     refuseReplays: replays,
     ...(dialect === 'fwknopd' && { namesTrials: true as const }),
-    ...(dialect === 'fwknopd' && (values.VERBOSE ?? 0) + verbose > 0 && { showsPackets: true as const }),
+    ...(dialect === 'fwknopd' && verbosity({ values, verbose }) > 0 && { showsPackets: true as const }),
     http: http
       ? {
           anyUserAgent: values.ALLOW_ANY_USER_AGENT ?? false,
@@ -370,6 +371,11 @@ const IPTABLES_SETTINGS = [
   'FLUSH_IPT_AT_EXIT',
   'FIREWALL_EXE',
 ] as const
+
+/** VERBOSE and `-v` together. */
+function verbosity({ values, verbose = 0 }: Pick<GivenSettings, 'values' | 'verbose'>): number {
+  return (values.VERBOSE ?? 0) + verbose
+}
 
 function firewallKind(
   { FIREWALL }: GivenSettings['values'],

@@ -84,6 +84,8 @@ export interface CaptureConfig {
   readonly path?: string
   /** Whether the server ends with the file. fwknopd goes on: its rules may be open still. */
   readonly endsServer?: boolean
+  /** `fwknopd -v -v`: what cannot be an SPA packet is shown too, and so it does not stay in the kernel. */
+  readonly showsAll?: true
   /** PCAP_INTF: by name, since an index dies with its interface. Of no meaning to `udp`. */
   readonly interfaces: 'any' | readonly string[]
   /**

@@ -66,7 +66,8 @@ const believe: Doubt = () => undefined
 
 async function openSockets(config: CaptureConfig): Promise<Result<OpenedCapture>> {
   const { kind, ports, filter, maxBytes, path = '' } = config
-  const bounds = { ports, ...(filter !== undefined && { filter }), maximumPayload: maxBytes, onlySpa: true }
+  const onlySpa = config.showsAll !== true
+  const bounds = { ports, ...(filter !== undefined && { filter }), maximumPayload: maxBytes, onlySpa }
   switch (kind) {
     case 'packet': {
       const { openPacketSockets } = await import('../../capture/packet-socket/open.ts')

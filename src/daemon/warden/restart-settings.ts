@@ -16,7 +16,7 @@ const answers: Complete<Omit<ServerConfig, 'policy'>> = {
   captures: [
     ...(['CAPTURE', 'ENABLE_UDP_SERVER', 'PCAP_INTF', 'SPA_PORTS', 'PCAP_FILTER', 'UDPSERV_PORT'] as const),
     ...(['MAX_SNIFF_BYTES', 'PCAP_FILE', 'ENABLE_TCP_SERVER', 'TCPSERV_PORT'] as const),
-    ...(['ENABLE_PCAP_PROMISC', 'ENABLE_PCAP_ANY_DIRECTION'] as const),
+    ...(['ENABLE_PCAP_PROMISC', 'ENABLE_PCAP_ANY_DIRECTION', 'VERBOSE'] as const),
   ],
   packetLimit: ['PACKET_LIMIT'],
   firewall: [
