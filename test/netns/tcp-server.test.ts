@@ -1,15 +1,13 @@
 /**
  * ENABLE_TCP_SERVER: knocks over connections, beside packets that are captured passively. Attackers hold connections
  * open, send junk, and send more than a packet; knocks by UDP and by TCP are granted meanwhile.
- *
- *   client 10.9.0.1, fd00::1 ── 10.9.0.2, fd00::2 server
- *   attacker 10.9.1.1 … .40 ─── 10.9.1.254 server
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Daemon, dropByDefault, keys, type LogEvent, SERVER, sendPacket, stanza } from '../support/daemon.ts'
-import { type Host, Network, netnsUnavailable, type Program } from '../support/netns.ts'
+import { assertUnharmed, carrierHosts, grantedAfter, SERVER_TO_ATTACKER } from '../support/carrier-hosts.ts'
+import { Daemon, keys, SERVER, sendPacket, stanza } from '../support/daemon.ts'
+import { type Host, type Network, netnsUnavailable, type Program } from '../support/netns.ts'
 import { requestWith, sealedPacket } from '../support/sealed.ts'
 
 const PORT = 62_201
@@ -45,7 +43,7 @@ sel = selectors.DefaultSelector(); made = 0
 def more(i):
     global made
     s = socket.socket(); s.setblocking(False)
-    s.bind(('10.9.1.%d' % (1 + i % 40), 0))
+    s.bind(('10.9.2.%d' % (1 + i % 40), 0))
     try: s.connect(to)
     except BlockingIOError: pass
     sel.register(s, selectors.EVENT_WRITE, i); made += 1
@@ -75,17 +73,7 @@ describe('the TCP server', { skip: netnsUnavailable(), concurrency: 1 }, () => {
   let daemon: Daemon
 
   before(async () => {
-    net = await Network.create()
-    ;[client, server, attacker] = [await net.host('client'), await net.host('server'), await net.host('attacker')]
-    await net.link(client, ['10.9.0.1/24', 'fd00::1/64'], server, [`${SERVER}/24`, 'fd00::2/64'])
-    const addresses = Array.from({ length: 40 }, (_, i) => `10.9.1.${i + 1}/24`)
-    await net.link(attacker, addresses, server, ['10.9.1.254/24'])
-    dropByDefault(server)
-    server.must(['nft', 'add', 'rule', 'inet', 'filter', 'input', 'tcp', 'dport', `{ ${PORT}, 80 }`, 'accept'])
-    await server.listen([
-      { protocol: 'tcp', port: 22, banner: 'ssh' },
-      { protocol: 'tcp', port: 80, banner: 'web' },
-    ])
+    ;({ net, client, server, attacker } = await carrierHosts([PORT, 80], 40))
     daemon = await Daemon.start(net, server, {
       server: [
         'ENABLE_TCP_SERVER Y',
@@ -108,15 +96,6 @@ describe('the TCP server', { skip: netnsUnavailable(), concurrency: 1 }, () => {
       .split(' ')
       .map(Number)
     return [came, time]
-  }
-
-  async function grantedAfter(act: () => unknown): Promise<LogEvent> {
-    const from = daemon.events.length
-    await act()
-    return await daemon.until(
-      ({ verdict, source }) => verdict === 'granted' && !`${source}`.startsWith('10.9.1.'),
-      from,
-    )
   }
 
   it('says how each way of capture came, and takes each packet once', async () => {
@@ -145,11 +124,11 @@ describe('the TCP server', { skip: netnsUnavailable(), concurrency: 1 }, () => {
 
   it('puts a packet together from several segments', async () => {
     const packet = sealedPacket()
-    await grantedAfter(() => speak('end', [packet.slice(0, 60), packet.slice(60, 150), packet.slice(150)]))
+    await grantedAfter(daemon, () => speak('end', [packet.slice(0, 60), packet.slice(60, 150), packet.slice(150)]))
   })
 
   it('takes a packet in an HTTP request, and does not wait for the client to close', async () => {
-    const verdict = await grantedAfter(() => {
+    const verdict = await grantedAfter(daemon, () => {
       const [came, time] = speak('hang', [requestWith(sealedPacket())])
       assert.equal(came, 0)
       assert.ok(time < 500, `${time} ms`)
@@ -158,7 +137,7 @@ describe('the TCP server', { skip: netnsUnavailable(), concurrency: 1 }, () => {
   })
 
   it('looks after a second at what a client sent that says nothing more, and closes', async () => {
-    await grantedAfter(() => {
+    await grantedAfter(daemon, () => {
       const [came, time] = speak('hang', [sealedPacket()])
       assert.equal(came, 0)
       assert.ok(time > 700 && time < 2000, `${time} ms`)
@@ -168,22 +147,30 @@ describe('the TCP server', { skip: netnsUnavailable(), concurrency: 1 }, () => {
   it('opens for the address in X-Forwarded-For if a named proxy says so, and not if others do', async () => {
     const headers = 'User-Agent: Fwknop\r\nX-Forwarded-For: 192.0.2.77\r\n'
     for (const port of [PORT, 80]) {
-      const named = await grantedAfter(() => speak('end', [requestWith(sealedPacket(), headers)], SERVER, port))
+      const named = await grantedAfter(daemon, () => speak('end', [requestWith(sealedPacket(), headers)], SERVER, port))
       assert.equal(named['for'], '192.0.2.77')
       const from = daemon.events.length
-      attacker.must(['python3', '-c', SPEAKER, '10.9.1.254', `${port}`, 'end', requestWith(sealedPacket(), headers)])
-      assert.equal((await daemon.until(({ verdict }) => verdict === 'granted', from))['for'], '10.9.1.1')
+      attacker.must([
+        'python3',
+        '-c',
+        SPEAKER,
+        SERVER_TO_ATTACKER,
+        `${port}`,
+        'end',
+        requestWith(sealedPacket(), headers),
+      ])
+      assert.equal((await daemon.until(({ verdict }) => verdict === 'granted', from))['for'], '10.9.2.1')
     }
   })
 
   it('takes IPv6', async () => {
-    const verdict = await grantedAfter(() => speak('end', [sealedPacket()], 'fd00::2'))
-    assert.equal(verdict['for'], 'fd00::1')
+    const verdict = await grantedAfter(daemon, () => speak('end', [sealedPacket()], 'fd09::2'))
+    assert.equal(verdict['for'], 'fd09::1')
   })
 
   it('a packet that came by UDP is used up for it', async () => {
     const packet = sealedPacket()
-    await grantedAfter(() => sendPacket(client, SERVER, packet))
+    await grantedAfter(daemon, () => sendPacket(client, SERVER, packet))
     const from = daemon.events.length
     speak('end', [packet])
     assert.equal((await daemon.until(({ verdict }) => verdict !== undefined, from)).code, 'SPA_REPLAYED')
@@ -206,20 +193,17 @@ describe('the TCP server', { skip: netnsUnavailable(), concurrency: 1 }, () => {
     ['send junk as fast as they can', 'junk'],
   ] as const)
     it(`grants knocks by UDP, HTTP and TCP while forty sources ${what}`, async () => {
-      const flood: Program = attacker.start(['python3', '-c', SLOWLORIS, '10.9.1.254', `${PORT}`, kind, '6'])
+      const flood: Program = attacker.start(['python3', '-c', SLOWLORIS, SERVER_TO_ATTACKER, `${PORT}`, kind, '6'])
       await flood.says(/begun/)
       await delay(500)
       for (let i = 0; i < 5; i++) {
-        await grantedAfter(() => sendPacket(client, SERVER, sealedPacket()))
-        await grantedAfter(() => speak('end', [sealedPacket()]))
-        await grantedAfter(() => speak('end', [requestWith(sealedPacket())], SERVER, 80))
+        await grantedAfter(daemon, () => sendPacket(client, SERVER, sealedPacket()))
+        await grantedAfter(daemon, () => speak('end', [sealedPacket()]))
+        await grantedAfter(daemon, () => speak('end', [requestWith(sealedPacket())], SERVER, 80))
       }
       await flood.says(/made \d+/)
       await flood.end()
-      assert.deepEqual(
-        daemon.events.filter(({ event }) => event === 'receiver lost'),
-        [],
-      )
+      assertUnharmed(daemon)
       const descriptors = Number(server.must(['bash', '-c', `ls /proc/${receiverPid()}/fd | wc -l`]))
       assert.ok(descriptors < 60, `${descriptors} descriptors are left`)
       assert.equal(connectionsDropped(), 0, 'the kernel had no place for a connection')
@@ -241,7 +225,7 @@ describe('the TCP server', { skip: netnsUnavailable(), concurrency: 1 }, () => {
 
   it('the real fwknop client knocks by it', async () => {
     const secrets = ['--key-rijndael', keys.key, '--key-hmac', keys.hmac, '--use-hmac']
-    const verdict = await grantedAfter(() =>
+    const verdict = await grantedAfter(daemon, () =>
       client.must([
         'fwknop',
         '--no-rc-file',

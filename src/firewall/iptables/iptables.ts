@@ -15,7 +15,7 @@ import type { AddressFamily } from '../../packet/address.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { sinceBoot } from '../../system/since-boot.ts'
-import { milliseconds } from '../../units.ts'
+import { type Milliseconds, milliseconds } from '../../units.ts'
 import { Book, type Change, type Entry, endedBy, type Instant } from '../book.ts'
 import type {
   FirewallFailure,
@@ -262,7 +262,14 @@ class Chains implements KernelFirewall {
       } else results[i] = change
     }
     const applied = await this.#follow(changes)
-    if (applied.ok) return results
+    if (applied.ok) {
+      const done = this.#now()
+      for (const [k, i] of admitted.entries()) {
+        const until = changes[k]?.after?.until
+        if (until !== undefined && until <= done) results[i] = tooLate(milliseconds(done - now))
+      }
+      return results
+    }
 
     for (const change of changes.toReversed()) this.#book.undo(change, now)
     await this.#rewriteBoth()
@@ -421,6 +428,14 @@ class Chains implements KernelFirewall {
   #offsetNow(): number {
     return this.#clocks.wall() - this.#clocks.boot()
   }
+}
+
+/** The rules are in place, and match nothing any more: their end was counted from the knock on. */
+function tooLate(took: Milliseconds): Result<never, FirewallFailure> {
+  return refuse(
+    'FIREWALL_UNAVAILABLE',
+    `iptables took ${Math.ceil(took / 1000)} s, and the grant was over by then: another program held the lock, or the host is very busy`,
+  )
 }
 
 const systemClocks: Clocks = {
