@@ -2,11 +2,13 @@
  * Writes the server's log as lines of fwknopd (log-lines.ts): to standard error, to syslog, or to both.
  */
 import { printable } from '../../bytes/text.ts'
+import { monotonic } from '../../clock.ts'
 import type { ServerConfig, SyslogFacility } from '../../config/server/server-config.ts'
 import { LogWriter } from '../../system/log-writer.ts'
 import { type SyslogName, SyslogWriter } from '../../system/syslog-writer.ts'
 import type { LogOutput } from '../server/run-server.ts'
-import { fwknopdLines, type LineContext, type LogLine } from './log-lines.ts'
+import { LineBudget } from './line-budget.ts'
+import type { LineContext, LogLine } from './log-lines.ts'
 
 export interface LineLogOptions {
   /** Where lines go: one, or both. */
@@ -19,7 +21,9 @@ export interface LineLogSettings {
   /** How often `-v` was given, and VERBOSE. */
   readonly verbosity: number
   readonly syslog: Pick<ServerConfig['lines'], 'identity' | 'facility'>
-  readonly context: Omit<LineContext, 'now'>
+  readonly context: Omit<LineContext, 'now' | 'isBrief'>
+  /** LOG_LIMIT */
+  readonly refusalsPerSecond: number
 }
 
 export interface LineLog extends LogOutput {
@@ -32,6 +36,7 @@ const FACILITIES = { LOG_DAEMON: 3, LOG_LOCAL0: 16 } as const
 
 export function lineLog({ to, settings }: LineLogOptions): LineLog {
   let current = settings
+  const budget = new LineBudget(settings.refusalsPerSecond, monotonic())
   const standardError = to.standardError ? new LogWriter(2) : undefined
   const syslog = to.syslog ? new SyslogWriter(syslogName(settings.syslog)) : undefined
   const write = ({ priority, text }: LogLine): void => {
@@ -44,12 +49,13 @@ export function lineLog({ to, settings }: LineLogOptions): LineLog {
     log: {
       write(level, event, fields = {}) {
         // As the comment of a rule has it: no grant is told to end sooner than it does.
-        const now = Math.ceil(Date.now() / 1000)
-        for (const line of fwknopdLines(level, event, fields, { ...current.context, now })) write(line)
+        const context = { ...current.context, now: Math.ceil(Date.now() / 1000) }
+        for (const line of budget.linesOf(level, event, fields, context, monotonic())) write(line)
       },
     },
     change(next) {
       current = next
+      budget.limit(next.refusalsPerSecond)
       syslog?.rename(syslogName(next.syslog))
     },
     get isBusy() {

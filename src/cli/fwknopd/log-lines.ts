@@ -38,6 +38,8 @@ export interface LineContext {
   readonly filter: string | undefined
   /** PACKET_LIMIT */
   readonly packetLimit: number | undefined
+  /** There are too many lines: of a packet that nobody could open, only the first stanza is told. */
+  readonly isBrief?: boolean
 }
 
 type Fields = { readonly [name: string]: LogField }
@@ -70,7 +72,7 @@ export function fwknopdLines(level: LogLevel, event: string, fields: Fields, con
     case 'cycle':
       return cycleLines(level, fields)
     case 'refused':
-      return fields['tried'] === undefined ? refusedLines(level, fields) : triedLines(level, fields)
+      return fields['tried'] === undefined ? refusedLines(level, fields) : triedLines(level, fields, context)
     case 'rules':
     case 'configuration':
       return list(fields['lines']).map(debug)
@@ -280,9 +282,10 @@ function deniedLines(level: LogLevel, fields: Fields): readonly LogLine[] {
 }
 
 /** Stanzas for the source of a packet that none of their keys opened. */
-function triedLines(level: LogLevel, fields: Fields): readonly LogLine[] {
+function triedLines(level: LogLevel, fields: Fields, { isBrief = false }: LineContext): readonly LogLine[] {
   const { tried, code: closest, ...rest } = fields
-  return (tried as Fields[]).flatMap(({ stanza, code }) => {
+  const told = isBrief ? (tried as Fields[]).slice(0, 1) : (tried as Fields[])
+  return told.flatMap(({ stanza, code }) => {
     const one = { ...rest, stanza, code }
     if (code === 'SPA_HMAC_MISMATCH' || code === 'SPA_DECRYPT_FAILED') return refusedLines(level, one)
     const kind = failureKinds[text(code) as FailureCode]

@@ -140,13 +140,19 @@ function reread(source: ConfigSource, output: LineLog): void {
 }
 
 function settingsOf(
-  { lines, firewall, packetLimit }: Pick<ServerConfig, 'lines' | 'firewall' | 'packetLimit'>,
+  {
+    lines,
+    firewall,
+    packetLimit,
+    refusalsPerSecond,
+  }: Pick<ServerConfig, 'lines' | 'firewall' | 'packetLimit' | 'refusalsPerSecond'>,
   texts: LoadedConfig['texts'],
 ): LineLogSettings {
   return {
     verbosity: lines.verbosity,
     syslog: lines,
     context: { places: placesOf(firewall), filter: texts['PCAP_FILTER'], packetLimit },
+    refusalsPerSecond,
   }
 }
 
