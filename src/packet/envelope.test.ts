@@ -73,6 +73,15 @@ test('is cut where the HMAC begins', () => {
   assert.equal(envelope.value.cut(43), envelope.value.cut(43))
 })
 
+test('an HTTP request where none is accepted is refused as what it is', () => {
+  const refused = parse(request(path(WIRE)), 'off')
+  assert(!refused.ok)
+  assert.deepEqual(
+    [refused.failure.code, refused.failure.detail],
+    ['SPA_MALFORMED', 'it is an HTTP request, and ENABLE_SPA_OVER_HTTP is N'],
+  )
+})
+
 test('does not keep the payload', () => {
   const payload = latin1Bytes(WIRE) ?? new Uint8Array()
   const envelope = parseEnvelope(payload, { http: 'off' })

@@ -6,7 +6,7 @@
 import { decodeBase64, isBase64Alphabet } from '../bytes/base64.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import type { IpAddress } from './address.ts'
-import { parseHttpRequest, type SpaRequest } from './http.ts'
+import { beginsWithMethod, parseHttpRequest, type SpaRequest } from './http.ts'
 import { type PacketFailure, refuseByRule } from './strictness.ts'
 import {
   GNUPG_PREFIX,
@@ -129,6 +129,8 @@ export function parseEnvelope(
   options: { readonly http: HttpAcceptance },
 ): Result<Envelope, PacketFailure<'SPA_LENGTH' | 'SPA_MALFORMED'>> {
   if (payload.length < MIN_WIRE_LENGTH || payload.length > MAX_WIRE_LENGTH) return refuseLength(payload.length)
+  if (options.http === 'off' && beginsWithMethod(payload))
+    return refuse('SPA_MALFORMED', 'it is an HTTP request, and ENABLE_SPA_OVER_HTTP is N')
   const request = options.http === 'off' ? undefined : parseHttpRequest(payload, options.http)
   if (request === undefined) return parseText(payload, undefined)
   // Looked for after transport decoding; fwknopd looks before it, and can be sent one packet twice (docs/WIRE.md § 10).

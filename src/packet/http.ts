@@ -115,7 +115,8 @@ function basicAuthorization(user: string, password: string): string {
   return `Proxy-Authorization: Basic ${encodeBase64Padded(encodeText(`${user}:${password}`))}`
 }
 
-function beginsWithMethod(payload: Uint8Array): boolean {
+/** Whether it is a request: no bare packet begins so. */
+export function beginsWithMethod(payload: Uint8Array): boolean {
   return latin1Text(payload.subarray(0, METHOD.length)).toUpperCase() === METHOD
 }
 

@@ -1,0 +1,3 @@
+import { describeFirewalldStorms } from '../firewalld-storms.ts'
+
+describeFirewalldStorms('bookworm')
