@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { DebianName } from '../support/debian-root.ts'
-import { HostLab, hostLabUnavailable, SERVER, type Session, STRANGER } from '../support/host-lab.ts'
+import { CLIENT, HostLab, hostLabUnavailable, SERVER, type Session, STRANGER } from '../support/host-lab.ts'
 import { allPortsAreShut, shutWhileItBoots } from './outside.ts'
 import { shutToStrangers } from './traffic.ts'
 
@@ -171,19 +171,33 @@ export function describeInit(debian: DebianName): void {
         `exec 3<>/dev/tcp/${SERVER.four}/22; read -r banner <&3; echo "$banner"; sleep 20`,
       ])
       await idle.says(/SSH-/)
-      await delay(1500)
+      const options = '-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o BatchMode=yes'
+      const refused = lab.run(`/usr/bin/ssh -F none ${options} root@${SERVER.four} true`)
+      assert.match(refused.stderr, /Permission denied/)
+      await delay(2500)
       assert.ok(await init.isPending())
       await idle.stop()
     })
 
-    it('is confirmed by a knock and a login', async () => {
-      const session = await init.knockAndLogIn()
+    it('is not confirmed by a login without a knock', async () => {
+      await init.session.must('ssh-keygen -q -t ed25519 -N "" -f own; cat own.pub >> .ssh/authorized_keys')
+      await init.session.must('ssh -o StrictHostKeyChecking=no -i own 127.0.0.1 true')
+      // As sshd would write it of the client that has knocked.
+      await init.session.must(
+        `logger -t sshd "Accepted publickey for root from ${CLIENT.four} port 50022 ssh2: ED25519 SHA256:x"`,
+      )
+      await delay(2500)
+      assert.ok(await init.isPending())
+    })
+
+    it('is confirmed by a knock and a login, also by one that ends at once', async () => {
+      lab.must('ghostport knock myserver --wait')
+      lab.must(`ssh ${SERVER.four} true`)
       await init.says(/Confirmed by the login from 192\.0\.2\.77 port \d+, which came in by a knock/)
       assert.equal(await init.isPending(), false)
       assert.match(lab.console('systemctl is-enabled ghostport ghostport-gate').stdout, /^enabled\nenabled\n$/)
       assert.equal(lab.console('ls /etc/systemd/system | grep undo').stdout, '')
       await init.session.must('true')
-      init.session = session
     })
 
     it('has nothing to change when it is run again, and the keys stay', async () => {

@@ -4,16 +4,19 @@ import { existsSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { systemClock } from '../../clock.ts'
 import type { Connection } from '../../host/facts/connection-mark.ts'
+import type { Known } from '../../host/known.ts'
 import { confirmChanges, openJournal, takeBack, tidyUp } from '../../host/set-up/confirm.ts'
-import { findConfirming } from '../../host/set-up/knocked-login.ts'
+import { findConfirming, findConfirmingLogin } from '../../host/set-up/knocked-login.ts'
 import { type Pending, readPending } from '../../host/set-up/pending.ts'
+import { SshLogins } from '../../host/set-up/ssh-logins.ts'
 import { systemLooker } from '../../host/system-looker.ts'
 import { journalPaths, type WayBack } from '../../host/way-back/way-back.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { milliseconds } from '../../units.ts'
 
-/** A login that ends at once must not be missed. */
 const PAUSE = milliseconds(100)
+/** The journal is read once in so many rounds: this shows logins that were over within a round. */
+const JOURNAL_ROUNDS = 10
 /** systemd is to be first at the end of the time. This program does its work only if systemd does not. */
 const GRACE = milliseconds(20_000)
 
@@ -31,9 +34,10 @@ export async function watch(pending: Pending, told: (what: string) => void): Pro
   let [armedAt, end] = [pending.armedAt, performance.now() + pending.time * 1000]
   const ended = endedBySignal()
   const paths = journalPaths()
-  for (;;) {
+  const logins = SshLogins.begin()
+  for (let round = 1; ; round++) {
     if (!existsSync(paths.pending)) return await whatBecame()
-    const found = await findConfirming(systemLooker(), pending)
+    const found = await findNow(pending, round % JOURNAL_ROUNDS === 0 ? logins : undefined)
     if (found.known && found.value !== undefined) {
       const confirmed = await withJournal((back) => confirmChanges(back, pending, systemClock.now(), told))
       return confirmed.ok ? ok({ by: found.value }) : confirmed
@@ -52,6 +56,14 @@ export async function watch(pending: Pending, told: (what: string) => void): Pro
     }
     await delay(PAUSE)
   }
+}
+
+/** @param logins absent: the journal is not read this time. */
+async function findNow(pending: Pending, logins: SshLogins | undefined): Promise<Known<Connection | undefined>> {
+  const looker = systemLooker()
+  const found = await findConfirming(looker, pending)
+  if (logins === undefined || (found.known && found.value !== undefined)) return found
+  return await findConfirmingLogin(looker, pending, logins.next())
 }
 
 /** `pending` is gone: who was it? */

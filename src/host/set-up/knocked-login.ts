@@ -1,8 +1,9 @@
 /**
  * What confirms a set-up: a connection that a knock let in after the ports were shut, with a login behind it. The mark
- * of its conntrack entry says that a grant let it in. The process of the ssh server shows whether somebody logged in,
- * or only looks at the banner.
+ * of its conntrack entry says that a grant let it in. The process of the ssh server, or its line in the journal, shows
+ * whether somebody logged in, or only looks at the banner.
  */
+import { familyOf } from '../../packet/address.ts'
 import type { Port } from '../../units.ts'
 import { type Connection, lookAtMark } from '../facts/connection-mark.ts'
 import { holdersOf, lookAtProcess, type Program } from '../facts/processes.ts'
@@ -11,6 +12,7 @@ import { lookAtSockets, type SocketRow } from '../facts/socket-table.ts'
 import { type Known, known, notKnown } from '../known.ts'
 import type { Looker } from '../looker.ts'
 import type { Pending } from './pending.ts'
+import type { Login } from './ssh-logins.ts'
 
 type Wanted = Pick<Pending, 'ports' | 'byLogin' | 'mark' | 'before'>
 
@@ -39,6 +41,31 @@ export async function findConfirming(looker: Looker, wanted: Wanted): Promise<Kn
   if (!holders.known) return holders
   const found = marked.find(({ inode }) => (holders.value.get(inode) ?? []).some((each) => isLogin(looker, each)))
   return known(found && connectionOf(found))
+}
+
+/**
+ * A login that is over already. Its conntrack entry outlives it: for two minutes, or ten seconds after a reset.
+ * @param logins those of sshd since it was asked last.
+ * @returns the first connection that confirms.
+ */
+export async function findConfirmingLogin(
+  looker: Looker,
+  wanted: Wanted,
+  logins: readonly Login[],
+): Promise<Known<Connection | undefined>> {
+  if (!wanted.byLogin || logins.length === 0) return known(undefined)
+  const addresses = looker.addresses()
+  if (!addresses.known) return addresses
+  const before = new Set(wanted.before.map(keyOf))
+  for (const { peer, peerPort } of logins)
+    for (const { address: local } of addresses.value)
+      for (const localPort of wanted.ports) {
+        const connection = { peer, peerPort, local, localPort }
+        if (familyOf(local) !== familyOf(peer) || before.has(keyOf(connection))) continue
+        const mark = await lookAtMark(looker, connection)
+        if (mark.known && isMarked(mark.value, wanted.mark)) return known(connection)
+      }
+  return known(undefined)
 }
 
 /** Whether the session that this program is run from confirms. @returns why not, where it does not. */

@@ -75,10 +75,30 @@ export function holdForConfirming(
   const tooLate = () =>
     refuse('NOT_CONFIRMED', 'the time is over: the changes were taken back, or are being taken back')
   if (isTooLate()) return tooLate()
-  if ((armedUntil() ?? 0) - now >= FOR_CONFIRMING) return ok(undefined)
+  if (secondsLeft(now) >= FOR_CONFIRMING) return ok(undefined)
   const armed = armDeadMan(wayBack.paths, now, FOR_CONFIRMING)
   if (!armed.ok) return armed
   return isTooLate() ? tooLate() : ok(undefined)
+}
+
+/** By the end that comes first: if the clock was set back, that is the one counted from the start of the timer. */
+function secondsLeft(now: UnixSeconds): number {
+  const { output } = runHere([
+    ...(['busctl', 'get-property', 'org.freedesktop.systemd1', unitPath(WAY_BACK_UNITS.timer)] as const),
+    ...['org.freedesktop.systemd1.Timer', 'NextElapseUSecMonotonic'],
+  ])
+  return Math.min((armedUntil() ?? 0) - now, parseMonotonic(output) - Number(process.hrtime.bigint()) / 1e9)
+}
+
+/** @param text `t 81234567`, in microseconds. @returns seconds of the monotonic clock; 0 if systemd did not say. */
+export function parseMonotonic(text: string): number {
+  const [, microseconds = '0'] = /^t (\d{1,18})\n?$/.exec(text) ?? []
+  return Number(microseconds) / 1e6
+}
+
+/** The name of a unit on D-Bus. */
+function unitPath(unit: string): string {
+  return `/org/freedesktop/systemd1/unit/${unit.replaceAll(/[^a-z0-9]/g, (each) => `_${each.charCodeAt(0).toString(16)}`)}`
 }
 
 function isTakingBack(): boolean {

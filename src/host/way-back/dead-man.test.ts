@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import { seconds, type UnixSeconds } from '../../units.ts'
-import { parseArmed } from './arm.ts'
+import { parseArmed, parseMonotonic } from './arm.ts'
 import { calendar, deadManUnits } from './dead-man.ts'
 
 const plan = {
@@ -38,6 +39,39 @@ test('at boot the changes are taken back before the network is up and before gho
   )
   assert.match(boot, /^DefaultDependencies=no$/m)
   assert.match(boot, /^WantedBy=sysinit\.target$/m)
+})
+
+test('with another clock, systemd makes the same moment of it, or none', () => {
+  const end = calendar(plan.end)
+  const asked = (base: string, zone = 'UTC'): string => {
+    const argv = ['calendar', '--iterations=1', `--base-time=${base}`, end]
+    return execFileSync('systemd-analyze', argv, {
+      encoding: 'utf8',
+      env: { PATH: '/usr/bin:/bin', TZ: zone, LC_ALL: 'C' },
+    })
+  }
+  for (const zone of ['UTC', 'America/New_York', 'Asia/Kolkata'])
+    assert.match(
+      asked('2026-11-25 23:55:00 UTC', zone),
+      zone === 'UTC' ? /Next elapse: Thu 2026-11-26 00:00:00 UTC/ : /\(in UTC\): Thu 2026-11-26 00:00:00 UTC/,
+    )
+  // A clock that is an hour, or years, behind: the calendar alone would be late, and OnActiveSec= is not.
+  assert.match(asked('2026-11-25 22:55:00 UTC'), /Next elapse: Thu 2026-11-26 00:00:00 UTC/)
+  assert.match(asked('1970-01-02 00:00:00 UTC'), /Next elapse: Thu 2026-11-26 00:00:00 UTC/)
+  // One that is ahead: the moment is over.
+  assert.match(asked('2026-11-26 00:00:01 UTC'), /Next elapse: never/)
+})
+
+test('at boot no clock is asked', () => {
+  assert.doesNotMatch(
+    deadManUnits(plan)['ghostport-undo-boot.service'],
+    /^(On\w+Sec|OnCalendar|Condition(?!PathExists)\w*|After=.*time)/m,
+  )
+})
+
+test('the end of the monotonic clock is read as busctl writes it', () => {
+  assert.equal(parseMonotonic('t 81234567\n'), 81.234567)
+  for (const text of ['', 't', 'u 5', 't 5 6', 't x', 's "t 5"']) assert.equal(parseMonotonic(text), 0, text)
 })
 
 test('the end is read back as systemd writes it', () => {
