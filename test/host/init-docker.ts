@@ -37,6 +37,13 @@ export function describeInitDocker(debian: DebianName): void {
           return said !== 'timeout' && said !== 'refused' && said !== 'unreachable'
         }),
       )
+    /** What the doctor says of Docker. */
+    const doctor = () =>
+      JSON.parse(must('ghostport doctor --server --only DOCKER_PORTS --json')).checks[0] as {
+        readonly answer: string
+        readonly seen: string | null
+        readonly findings: readonly { readonly severity: string; readonly text: string }[]
+      }
     const shut = async (when: string): Promise<void> => {
       await shutToStrangers(lab, when)
       assert.deepEqual(await reach(STRANGER), [false, false], `the published port is open ${when}`)
@@ -55,6 +62,7 @@ export function describeInitDocker(debian: DebianName): void {
     it('hides ssh and the published port', async () => {
       for (let tries = 0; tries < 50 && String(await reach(STRANGER)) !== 'true,true'; tries++) await delay(200)
       assert.deepEqual(await reach(STRANGER), [true, true], 'not published')
+      assert.match(doctor().findings[0]?.text ?? '', /^Docker publishes tcp\/8080 to everybody/)
       const plan = JSON.parse(must(`ghostport init --plan --json --hide tcp/22,tcp/${PUBLISHED}`)) as {
         readonly way: string
         readonly rehearsal: { readonly good: boolean; readonly untried: readonly string[] }
@@ -63,6 +71,7 @@ export function describeInitDocker(debian: DebianName): void {
       assert.match(plan.rehearsal.untried.join(), /tcp\/8080 was not tried: .* as Docker does/)
       await init.shut(`--hide tcp/22,tcp/${PUBLISHED}`)
       await shut('after init')
+      assert.equal(doctor().seen, 'the gate guards tcp/8080')
     })
 
     it('opens both by a knock', async () => {

@@ -71,7 +71,27 @@ test('beside ufw, and the command teaches it the mark', { skip }, async () => {
   assert.equal(ask(lab, 'HOST_RULES').answer, 'good')
 })
 
-test('while changes of init wait, and after their timer was stopped', { skip }, async () => {
+test('beside two programs that manage the whole firewall, or flush the rules of each other', { skip }, async () => {
+  await using lab = await HostLab.boot('trixie', ['firewalld'])
+  must(lab, `cd /root && apt-get install -y ./${basename(debianPackage('ghostport'))}`)
+  must(lab, 'systemctl start firewalld; ufw --force enable')
+  const both = ask(lab, 'TWO_MANAGERS').findings[0]
+  assert.match(both?.text ?? '', /^ufw and firewalld write rules|^firewalld and ufw write rules/)
+  assert.match(both?.advice ?? '', /keep one of them: .*ufw disable/)
+  must(lab, 'ufw disable; systemctl disable --now firewalld; ufw --force enable; systemctl enable --quiet nftables')
+  const flush = ask(lab, 'TWO_MANAGERS').findings.find(({ text }) =>
+    /a restart of nftables\.service removes/.test(text),
+  )
+  assert.match(
+    flush?.advice ?? '',
+    /write “table inet filter” and “flush table inet filter” in place of “flush ruleset”/,
+  )
+  must(lab, "sed -i 's/^flush ruleset/table inet filter\\nflush table inet filter/' /etc/nftables.conf")
+  must(lab, 'nft -c -f /etc/nftables.conf')
+  assert.equal(ask(lab, 'TWO_MANAGERS').answer, 'good', JSON.stringify(ask(lab, 'TWO_MANAGERS')))
+})
+
+test('while changes of init wait, and after their timer was stopped or postponed', { skip }, async () => {
   await using lab = await HostLab.boot('trixie')
   must(lab, `cd /root && apt-get install -y ./${basename(debianPackage('ghostport'))}`)
   assert.equal(ask(lab, 'DEAD_MAN').seen, 'nothing waits')
@@ -89,5 +109,14 @@ test('while changes of init wait, and after their timer was stopped', { skip }, 
   const alone = ask(lab, 'DEAD_MAN').findings[0]
   assert.match(alone?.text ?? '', /no timer takes them back/)
   must(lab, alone?.command ?? 'false')
+  assert.equal(ask(lab, 'DEAD_MAN').seen, 'nothing waits')
+  must(lab, init)
+  must(
+    lab,
+    "sed -i 's/^OnCalendar=.*/OnCalendar=2037-01-01 00:00:00 UTC/' /etc/systemd/system/ghostport-undo.timer && systemctl daemon-reload",
+  )
+  const postponed = ask(lab, 'DEAD_MAN').findings[0]
+  assert.match(postponed?.text ?? '', /the timer that takes unconfirmed changes back was postponed/)
+  must(lab, postponed?.command ?? 'false')
   assert.equal(ask(lab, 'DEAD_MAN').seen, 'nothing waits')
 })

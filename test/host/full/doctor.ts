@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { basename } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { debianPackage } from '../../support/debian-packages.ts'
 import type { DebianName } from '../../support/debian-root.ts'
 import { HostLab, hostLabUnavailable, SERVER } from '../../support/host-lab.ts'
@@ -127,6 +128,42 @@ export function describeDoctor(debian: DebianName): void {
       must('rm /etc/systemd/system/ghostport.service && systemctl daemon-reload && systemctl restart ghostport')
     })
 
+    it('UNIT: ended with a fault, refused by systemd, or not there', () => {
+      const [settings, own] = ['/etc/fwknop/fwknopd.conf', '/etc/systemd/system/ghostport.service']
+      const packaged = '/usr/lib/systemd/system/ghostport.service'
+      provoked(
+        'UNIT',
+        `cp -p ${settings} /root/good.conf; echo 'FIREWAL x;' >> ${settings}; systemctl restart ghostport; cp -p /root/good.conf ${settings}`,
+        /the server ended \(exit-code\)/,
+      )
+      provoked(
+        'UNIT',
+        `printf '[Service]\\nExecStart=nothing\\n' > ${own}; systemctl daemon-reload`,
+        /systemd does not accept the unit file of the server \(bad-setting\)/,
+      )
+      provoked(
+        'UNIT',
+        `systemctl stop ghostport; rm ${own}; mv ${packaged} /root/unit; systemctl daemon-reload`,
+        /systemd has no unit for the server/,
+      )
+      must(`rm ${own}; mv /root/unit ${packaged}; systemctl daemon-reload; systemctl restart ghostport`)
+      must('systemctl reenable --quiet ghostport')
+      assert.equal(ask('UNIT').answer, 'good', JSON.stringify(ask('UNIT')))
+    })
+
+    it('UNIT: started again and again', async () => {
+      for (let times = 1; times <= 3; times++) {
+        must('systemctl kill --signal=KILL ghostport')
+        const asked = 'systemctl show --property=NRestarts --value ghostport; systemctl is-active ghostport'
+        for (let tries = 0; tries < 50 && lab.console(asked).stdout !== `${times}\nactive\n`; tries++) await delay(200)
+      }
+      const finding = ask('UNIT').findings.find(({ text }) => /has started the server again 3 times/.test(text))
+      assert.ok(finding, JSON.stringify(ask('UNIT')))
+      // As its advice says.
+      must('systemctl restart ghostport')
+      assert.equal(ask('UNIT').answer, 'good')
+    })
+
     describe('--fix', () => {
       const fix = (code: string) => lab.console(`ghostport doctor --server --only ${code} --fix --yes`)
       const isActive = (): boolean => lab.console('systemctl is-active --quiet ghostport').status === 0
@@ -207,7 +244,7 @@ export function describeDoctor(debian: DebianName): void {
       assert.equal(must('cat /proc/net/ip_tables_names 2>/dev/null || true'), '')
     })
 
-    it('SSH_PENALTIES: an address that connects too often is locked out, and the doctor says so', () => {
+    it('SSH_PENALTIES: an address that connects too often is locked out, and the doctor says so', async () => {
       if (debian === 'bookworm') {
         assert.match(ask('SSH_PENALTIES').seen ?? '', /SSH-2\.0-.*it locks nobody out/)
         return
@@ -220,6 +257,9 @@ export function describeDoctor(debian: DebianName): void {
       assert.match(finding?.text ?? '', /has locked this address out/)
       assert.equal(finding?.severity, 'error')
       assert.match(finding.evidence.join(), /says: Not allowed at this time.*PerSourcePenalties /)
+      // Its advice is to wait.
+      for (let tries = 0; tries < 60 && ask('SSH_PENALTIES').answer !== 'good'; tries++) await delay(5_000)
+      assert.equal(ask('SSH_PENALTIES').answer, 'good')
     })
 
     it('a bug report has no name of this host', () => {
