@@ -98,6 +98,31 @@ describe('ghostport doctor on a server', { skip: netnsUnavailable() }, () => {
     isGood('HOST_RULES')
   })
 
+  it('HOST_RULES: neighbours of IPv6, knocks at a socket, and a port of the gate, which the host drops', async () => {
+    const host = await net.host('drops')
+    await net.link(host, ['10.8.0.2/24', '2001:db8::2/64'], await net.host('beside'), ['10.8.0.1/24', '2001:db8::1/64'])
+    host.must(['nft', '-f', '-'], {
+      input:
+        'table inet filter { chain input { type filter hook input priority filter; policy drop;\nct state established accept\niif lo accept\nct mark and 0x200000 == 0x200000 accept\n}\n}\n',
+    })
+    const path = daemon.path('fwknopd.conf')
+    const before = readFileSync(path, 'utf8')
+    const provoked = (settings: string, text: RegExp): void => {
+      writeFileSync(path, `${before}${settings}`)
+      mend(finding('HOST_RULES', text, host), host)
+      const left = ask('HOST_RULES', host).findings.filter((each) => text.test(each.text))
+      assert.deepEqual(left, [])
+    }
+    try {
+      provoked('', /drops IPv6 neighbour discovery/)
+      provoked('CAPTURE udp;\n', /drops udp\/62201, where CAPTURE udp waits/)
+      host.must(['nft', 'flush chain inet filter input; add rule inet filter input meta l4proto ipv6-icmp accept'])
+      provoked('FIREWALL_MODE gate;\nPROTECTED_PORTS tcp/22;\n', /drops tcp\/22 also for those who have a grant/)
+    } finally {
+      writeFileSync(path, before)
+    }
+  })
+
   it('NOTRACK: connections are not tracked', () => {
     server.must(['nft', '-f', '-'], {
       input:

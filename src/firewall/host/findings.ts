@@ -236,11 +236,9 @@ function dropsKnocks({ tables, protectedPorts = [], knocks = [] }: Asked, family
     const dropping = walk(tables, ARRIVING, probe).find((one) => dropsAll(one) && one.mayAccept.length === 0)
     if (dropping === undefined) return []
     const waits = protocol === 'udp' ? 'CAPTURE udp' : 'the TCP server'
-    const text = `${nameOf(dropping)} drops ${name}, where ${waits} waits for knocks: none arrives`
-    const open = lettingIn(dropping, tables, asked)
-    return [
-      { ...deaf, text, cure: protocol === 'udp' ? `${open}; or use CAPTURE packet, which needs no open port` : open },
-    ]
+    const other = protocol === 'udp' ? ' (CAPTURE packet needs no open port)' : ''
+    const text = `${nameOf(dropping)} drops ${name}, where ${waits} waits for knocks: none arrives${other}`
+    return [{ ...deaf, text, cure: lettingIn(dropping, tables, asked) }]
   })
 }
 
