@@ -138,7 +138,7 @@ export function describeDoctor(debian: DebianName): void {
       )
       provoked(
         'UNIT',
-        `printf '[Service]\\nExecStart=nothing\\n' > ${own}; systemctl daemon-reload`,
+        `printf '[Service]\\nNice=1\\n' > ${own}; systemctl daemon-reload`,
         /systemd does not accept the unit file of the server \(bad-setting\)/,
       )
       provoked(
