@@ -36,7 +36,7 @@ export class SshLogins {
 
   private constructor(run: typeof runHere) {
     this.#run = run
-    this.#cursor = linesOf(run([...JOURNALCTL, '--lines=1'], TIME)).at(-1)?.cursor
+    this.#cursor = linesOf(run([...JOURNALCTL, '--lines=1'], { time: TIME })).at(-1)?.cursor
   }
 
   /** @returns the logins since it was asked last; none where there is no journal. */
@@ -44,7 +44,7 @@ export class SshLogins {
     // Without a place to read on from, older lines could not be told from newer ones.
     if (this.#cursor === undefined) return []
     const words = [`--after-cursor=${this.#cursor}`, `--lines=${MOST_LINES}`, ...OF_SSHD] as const
-    const lines = linesOf(this.#run([...JOURNALCTL, ...words], TIME))
+    const lines = linesOf(this.#run([...JOURNALCTL, ...words], { time: TIME }))
     this.#cursor = lines.at(-1)?.cursor ?? this.#cursor
     return lines.flatMap(({ login }) => login ?? [])
   }
