@@ -107,6 +107,37 @@ describe('attacks on FIREWALL iptables', { skip: netnsUnavailable(), concurrency
       await lab.isHealed()
     })
   }
+
+  it('legacy: the lock of iptables held for ten seconds, in a flood of knocks', async () => {
+    // A /run of its own, so that no other program of this machine waits.
+    const inside = ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs none /run && exec "$@"', 'sh']
+    await using lab = await createLab('legacy', inside)
+    const { daemon, server } = lab
+    const lock = ['nsenter', '-t', String(daemon.pid), '-m', 'flock', '/run/xtables.lock']
+    const holder = server.start([...lock, 'sh', '-c', 'echo held; sleep 10'])
+    await holder.says(/held/)
+    const from = daemon.events.length
+    const held = performance.now()
+    let knocks = 0
+    for (; knocks === 0 || performance.now() - held < 7_000; knocks++) {
+      lab.knock(SOURCES)
+      await delay(500)
+    }
+    const reached = lab.reached()
+    if (performance.now() - held < 9_500) assert.deepEqual(reached, [], 'nothing opens while the lock is held')
+    const verdicts = await lab.verdicts(SOURCES.length * knocks, from)
+    const codes = new Set(verdicts.map(({ verdict, code }) => code ?? verdict))
+    assert.ok(codes.has('FIREWALL_UNAVAILABLE'), [...codes].join())
+    // It has healed when the lock is free, at once, and old rules end.
+    const last = daemon.events.length
+    lab.knock(SOURCES)
+    for (const { verdict, detail } of await lab.verdicts(SOURCES.length, last))
+      assert.equal(verdict, 'granted', String(detail))
+    assert.deepEqual(lab.reached(), SOURCES)
+    await delay(LIFETIME * 1000 + 200)
+    assert.deepEqual(lab.reached(), [])
+    await lab.isHealed()
+  })
 })
 
 interface Lab extends AsyncDisposable {
@@ -121,7 +152,8 @@ interface Lab extends AsyncDisposable {
   isHealed(): Promise<void>
 }
 
-async function createLab(variant: Variant): Promise<Lab> {
+/** @param inside a program to run the server in. */
+async function createLab(variant: Variant, inside: readonly string[] = []): Promise<Lab> {
   const net = await Network.create()
   const [client, server] = [await net.host('client'), await net.host('server')]
   await net.link(
@@ -143,6 +175,7 @@ async function createLab(variant: Variant): Promise<Lab> {
   const daemon = await Daemon.start(net, server, {
     server: ['FIREWALL iptables', `FIREWALL_EXE ${folder}/iptables-${variant}`],
     access: stanza(['OPEN_PORTS tcp/22', `FW_ACCESS_TIMEOUT ${LIFETIME}`]),
+    inside,
   })
   const lab: Lab = {
     daemon,
