@@ -36,12 +36,13 @@ test('no limit is passed, nothing is lost or doubled, and who waits has a turn a
           const [group, share] = it
           const ofGroup = [...waiting].filter((other) => other.group === group)
           const ofShare = ofGroup.filter((other) => other.share === share)
+          const free = LIMITS.inAll - waiting.size
           const expected =
-            waiting.size >= LIMITS.inAll
+            free === 0
               ? 'all'
-              : ofGroup.length >= LIMITS.ofGroup
+              : ofGroup.length >= Math.min(LIMITS.ofGroup, free)
                 ? 'group'
-                : ofShare.length >= LIMITS.ofShare
+                : ofShare.length >= Math.min(LIMITS.ofShare, free)
                   ? 'share'
                   : undefined
           assert.equal(rows.fullFor(group, share), expected)
@@ -57,4 +58,25 @@ test('no limit is passed, nothing is lost or doubled, and who waits has a turn a
       assert.equal(rows.take(), undefined)
     }),
   )
+})
+
+test('groups that take all that they can get leave room for another one', () => {
+  const rows = new FairRows<number>({ inAll: 256, ofGroup: 32, ofShare: 8 })
+  const fill = (group: string): number => {
+    let taken = 0
+    for (let share = 0; share < 32; share++)
+      for (; rows.fullFor(group, `${share}`) === undefined; taken++) rows.add(group, `${share}`, taken)
+    return taken
+  }
+  // Four HMAC keys, each with packets of known signers and of new ones.
+  const taken = ['a', 'b', 'c', 'd'].flatMap((key) => [fill(`known ${key}`), fill(`new ${key}`)])
+  assert.equal(taken[0], 32)
+  assert.ok(fill('known e') >= 8)
+})
+
+test('shares of the only group leave room for another one', () => {
+  const rows = new FairRows<number>({ inAll: 64, ofGroup: 64, ofShare: 8 })
+  for (let share = 0; share < 9; share++)
+    for (let i = 0; rows.fullFor('', `${share}`) === undefined; i++) rows.add('', `${share}`, i)
+  assert.equal(rows.fullFor('', 'quiet'), undefined)
 })

@@ -1,6 +1,7 @@
 /**
  * Things that wait for their turn, in groups, and in each group by share. The groups take turns, and the shares of a
- * group take turns. Each share, each group and all of it have a limit: nobody can take all places alone.
+ * group take turns. Each share, each group and all of it have a limit: nobody can take all places alone. A group or a
+ * share never holds more places than it leaves free, so those that are full of work leave room for others.
  */
 
 /** Places. */
@@ -27,11 +28,14 @@ export class FairRows<T> {
 
   /** Which limit leaves no place for one more. */
   fullFor(group: string, share: string): 'all' | 'group' | 'share' | undefined {
-    if (this.#count >= this.#limits.inAll) return 'all'
+    const { inAll, ofGroup, ofShare } = this.#limits
+    const free = inAll - this.#count
+    if (free <= 0) return 'all'
     const of = this.#groups.get(group)
     if (of === undefined) return undefined
-    if (of.count >= this.#limits.ofGroup) return 'group'
-    return (of.shares.get(share)?.length ?? 0) >= this.#limits.ofShare ? 'share' : undefined
+    // Where one group may have all places, its shares leave room for each other.
+    if (of.count >= (ofGroup < inAll ? Math.min(ofGroup, free) : ofGroup)) return 'group'
+    return (of.shares.get(share)?.length ?? 0) >= Math.min(ofShare, free) ? 'share' : undefined
   }
 
   /** To be called if there is a place. */

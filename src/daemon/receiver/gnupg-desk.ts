@@ -40,7 +40,7 @@ const TURNS: readonly Lane[] = ['vouched', 'vouched', 'known', 'vouched', 'vouch
 
 const FULL = {
   all: refuse('GNUPG_BUSY', `${PLACES} packets wait already, which is the limit`).failure,
-  group: refuse('GNUPG_BUSY', `${OF_HMAC_KEY} packets with its HMAC key wait already, which is the limit`).failure,
+  group: refuse('GNUPG_BUSY', 'all places that its HMAC key may have are taken').failure,
   share: refuse('GNUPG_BUSY', 'all places of its source, or of its signer, are taken').failure,
 } as const
 const UNDER_WAY = refuse('GNUPG_BUSY', 'the same packet waits already').failure
