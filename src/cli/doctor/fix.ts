@@ -35,6 +35,11 @@ export function fixFindings(
   const fixable = fixableIn(examined)
   if (fixable.length === 0) return ok([])
   const waiting = lookAtDeadMan(subject)
+  if (!waiting.known && subject.looker.uid === 0)
+    return refuse(
+      'CHANGES_PENDING',
+      `--fix changes nothing where it cannot see whether changes wait: ${waiting.because}`,
+    )
   if (waiting.known && waiting.value !== undefined)
     return refuse('CHANGES_PENDING', `--fix changes nothing while changes of “ghostport ${waiting.value.of}” wait`, {
       suggestion: 'ghostport doctor --only DEAD_MAN',

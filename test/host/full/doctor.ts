@@ -217,6 +217,17 @@ export function describeDoctor(debian: DebianName): void {
         must(`cp -p /root/gate.conf ${settings}; systemctl restart ghostport`)
       })
 
+      it('does nothing where it cannot see whether changes wait for a confirmation', () => {
+        const folder = '/var/lib/ghostport/way-back'
+        must(`mkdir -p -m 700 ${folder}; touch ${folder}/pending; echo x > ${folder}/init.json`)
+        must('systemctl disable --quiet ghostport')
+        const { status, stderr } = fix('UNIT')
+        assert.equal(status, 75)
+        assert.match(stderr, /cannot see whether changes wait: .*init\.json is damaged/)
+        assert.equal(lab.console('systemctl is-enabled ghostport').stdout, 'disabled\n')
+        must(`rm -r ${folder}; systemctl enable --quiet ghostport`)
+      })
+
       it('hides a file with keys, and leaves one alone that others may have written', () => {
         const keys = '/etc/fwknop/access.conf'
         must(`chmod 644 ${keys}`)
