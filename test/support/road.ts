@@ -76,9 +76,9 @@ export class Road {
   async #type(where: 'server' | 'client', command: string): Promise<string> {
     if (where === 'client') return this.#lab.must(/^ssh \w+$/.test(command) ? `${command} sleep 3` : command)
     if (!command.startsWith('ghostport init')) return await this.session.must(command)
-    // The usual answer to the one question, then yes. script(1) is the terminal.
+    // The usual answers to the two questions, then yes. script(1) is the terminal.
     await this.session.must(
-      `{ printf '\\ny\\n'; sleep 400; } | script -qfec '${command}' ${INIT_LOG} >/dev/null 2>&1 &`,
+      `{ printf '\\n\\ny\\n'; sleep 400; } | script -qfec '${command}' ${INIT_LOG} >/dev/null 2>&1 &`,
     )
     return await this.initSays('The ports are shut')
   }
