@@ -114,6 +114,8 @@ export interface Looker {
    * behind, and nothing leaves the host.
    */
   frameArrives(interfaceName: string, frame: Uint8Array): Known<void>
+  /** How many programs of eBPF an interface has for what comes in, by a link (`system/tcx-programs.ts`). */
+  tcxPrograms(interfaceName: string): Known<number>
   /** Sends one datagram to this host itself. */
   sendToSelf(address: IpAddress, port: Port, payload: Uint8Array): Promise<Known<void>>
   /** All addresses of a name, by the system’s resolver. Undefined: the name has none. */

@@ -21,6 +21,7 @@ import { formatHostPort, type IpAddress, parseAddress } from '../packet/address.
 import { letFrameArrive } from '../system/arriving-frame.ts'
 import { errorCode, fileReason, systemReason } from '../system/errno.ts'
 import { libc } from '../system/libc.ts'
+import { countTcxPrograms } from '../system/tcx-programs.ts'
 import { milliseconds, type Port } from '../units.ts'
 import { TIMEX_LENGTH } from './facts/clock.ts'
 import { type Known, known, notKnown } from './known.ts'
@@ -59,6 +60,7 @@ export function systemLooker(): Looker {
     addresses,
     netfilter,
     frameArrives,
+    tcxPrograms: countTcxPrograms,
     sendToSelf,
     async resolve(name) {
       const found = await systemResolve(name)

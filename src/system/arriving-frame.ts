@@ -7,8 +7,8 @@
 import { closeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { describeErrno } from './errno.ts'
-import { interfaceIndex } from './interface-name.ts'
-import { AF_INET, type Libc, libc, SOCK_CLOEXEC, SOCK_DGRAM } from './libc.ts'
+import { indexOfInterface } from './interface-name.ts'
+import { type Libc, libc } from './libc.ts'
 
 // linux/bpf.h
 const BPF_PROG_LOAD = 5
@@ -36,7 +36,7 @@ export function letFrameArrive(name: string, frame: Uint8Array): string | undefi
   } catch (error) {
     return (error as Error).message
   }
-  const index = indexOf(native, name)
+  const index = indexOfInterface(name)
   if (index === undefined) return `there is no interface ${name}`
   const program = loadPass(native)
   if (program < 0) return explain(native.errno())
@@ -44,16 +44,6 @@ export function letFrameArrive(name: string, frame: Uint8Array): string | undefi
     return run(native, program, index, frame) < 0 ? explain(native.errno()) : undefined
   } finally {
     closeSync(program)
-  }
-}
-
-function indexOf(native: Libc, name: string): number | undefined {
-  const socket = native.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)
-  if (socket < 0) return undefined
-  try {
-    return interfaceIndex(socket, name)
-  } finally {
-    closeSync(socket)
   }
 }
 

@@ -1,6 +1,6 @@
 /** Names of network interfaces by their index (netdevice(7)). */
-import { readFileSync } from 'node:fs'
-import { libc } from './libc.ts'
+import { closeSync, readFileSync } from 'node:fs'
+import { AF_INET, libc, SOCK_CLOEXEC, SOCK_DGRAM } from './libc.ts'
 
 export const SIOCGIFNAME = 0x8910
 const SIOCGIFINDEX = 0x8933
@@ -37,4 +37,15 @@ export function interfaceIndex(socket: number, name: string): number | undefined
   request.set(bytes)
   if (libc().ioctl(socket, SIOCGIFINDEX, request) < 0) return undefined
   return new DataView(request.buffer).getInt32(NAME_LENGTH, true)
+}
+
+/** The same, without a socket of the caller. @returns undefined if there is no such interface. */
+export function indexOfInterface(name: string): number | undefined {
+  const socket = libc().socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)
+  if (socket < 0) return undefined
+  try {
+    return interfaceIndex(socket, name)
+  } finally {
+    closeSync(socket)
+  }
 }

@@ -7,10 +7,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { Daemon, ghostportCommand, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 
 const skip = netnsUnavailable()
+const TCX_PROGRAM = fileURLToPath(new URL('../support/tcx-program.ts', import.meta.url))
 const FOUR = '192.0.2.10'
 const SIX = '2001:db8::10'
 
@@ -155,6 +157,18 @@ describe('an audit', { skip }, () => {
       /cannot be seen from here/,
     )
     await daemon.stop()
+  })
+
+  it('sees a program of eBPF that hangs at an interface by a link, where tc does not show it', async () => {
+    const about = (name: string) => run().uncovered.find((each) => each.about === name)?.found
+    assert.deepEqual(about('tcx'), [])
+    const held = server.start([process.execPath, '--conditions=ghostport-source', TCX_PROGRAM, 'eth0'])
+    await held.says(/attached|failed/)
+    assert.match(held.output, /attached/)
+    assert.deepEqual(about('tc'), [])
+    assert.match(about('tcx')?.join() ?? '', /^eth0: a program of eBPF \(tcx\) may decide about packets/)
+    await held.stop()
+    assert.deepEqual(about('tcx'), [])
   })
 
   it('prints what to run outside, and compares with what nmap found there', () => {

@@ -12,6 +12,8 @@ export interface HostValues {
   readonly said?: Partial<Readonly<Record<QuestionName, string | Said>>>
   readonly addresses?: readonly InterfaceAddress[]
   readonly netfilter?: readonly Uint8Array[]
+  /** Interface → number. */
+  readonly tcxPrograms?: Readonly<Record<string, number>>
   readonly clock?: ReturnType<Looker['clock']>
   readonly control?: unknown
   readonly space?: Space
@@ -53,6 +55,7 @@ export function hostOf(values: HostValues): Looker {
     },
     addresses: () => known(values.addresses ?? []),
     netfilter: async () => (values.netfilter === undefined ? notKnown('no netfilter') : known(values.netfilter)),
+    tcxPrograms: (name) => known(values.tcxPrograms?.[name] ?? 0),
     frameArrives: () => notKnown('no interface'),
     sendToSelf: async () => notKnown('no socket'),
     resolve: async (name) => values.names?.[name] ?? known(undefined),

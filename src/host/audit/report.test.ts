@@ -271,6 +271,7 @@ describe('what rules do not cover', () => {
         '/proc/self/net/dev': 'Inter-|\n face |\n  lo: 0\n  eth0: 0\n',
       },
       links: { '/proc/7/fd/3': 'socket:[4711]' },
+      tcxPrograms: { eth0: 1 },
       said: {
         links: '[{"ifname":"lo"},{"ifname":"eth0","xdp":{"mode":1}}]',
         queues: '[{"kind":"clsact","dev":"eth0"},{"kind":"noqueue","dev":"lo"}]',
@@ -284,7 +285,10 @@ describe('what rules do not cover', () => {
       text,
       /^docker-proxy: docker-proxy listens on tcp\/8080: .*\npacket sockets: tcpdump \(7\) reads packets/,
     )
-    assert.match(text, /\nXDP: eth0: an XDP program .*\ntc: eth0: filters of tc \(clsact\).*\nprovider: a firewall/)
+    assert.match(
+      text,
+      /\nXDP: eth0: an XDP program .*\ntc: eth0: filters of tc \(clsact\).*\ntcx: eth0: a program of eBPF .*\nprovider: a firewall/,
+    )
     const bare = await lookForUncovered(hostOf({}), [])
     assert.deepEqual(
       bare.filter(({ found }) => !found.known).map(({ about }) => about),

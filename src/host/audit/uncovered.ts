@@ -7,7 +7,7 @@ import type { Looker } from '../looker.ts'
 
 /** One thing, as a sentence; `notKnown` if it could not be looked for. */
 export interface Uncovered {
-  readonly about: 'docker-proxy' | 'packet sockets' | 'XDP' | 'tc' | 'namespaces' | 'provider'
+  readonly about: 'docker-proxy' | 'packet sockets' | 'XDP' | 'tc' | 'tcx' | 'namespaces' | 'provider'
   /** Empty: there is none. */
   readonly found: Known<readonly string[]>
 }
@@ -65,7 +65,19 @@ async function drivers(looker: Looker): Promise<readonly Uncovered[]> {
   return [
     { about: 'XDP', found: links.known ? namesIn(links.value.output, xdpOf, names) : links },
     { about: 'tc', found: queues.known ? namesIn(queues.value.output, tcOf, names) : queues },
+    { about: 'tcx', found: linkedPrograms(looker, names) },
   ]
+}
+
+/** Programs that hang at an interface by a link, where tc does not show them. */
+function linkedPrograms(looker: Looker, names: readonly string[]): Known<readonly string[]> {
+  const found: string[] = []
+  for (const name of names) {
+    const counted = looker.tcxPrograms(name)
+    if (!counted.known) return counted
+    if (counted.value > 0) found.push(`${name}: a program of eBPF (tcx) may decide about packets before any rule does`)
+  }
+  return known(found)
 }
 
 interface Row {
