@@ -126,6 +126,12 @@ export interface Firewall {
    */
   hostFindings(ports: PortsInUse): Promise<Result<readonly Finding[], FirewallFailure>>
 
+  /**
+   * Whether what `install()` installed is there, asked of the system. Cheap. Changes by others may be repaired first,
+   * where that is possible. False after `close()`.
+   */
+  isInPlace(): Promise<boolean>
+
   /** Undefined if the kernel carries the connections. */
   load(): CarriedLoad | undefined
 

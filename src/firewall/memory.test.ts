@@ -6,6 +6,7 @@ import { createMemoryFirewall } from './memory.ts'
 firewallContract('memory', async ({ maxGrants }): Promise<FirewallUnderTest> => {
   let now = 0
   const firewall = createMemoryFirewall(() => now, maxGrants)
+  await firewall.install()
   return {
     firewall,
     source: '192.0.2.1' as IpAddress,

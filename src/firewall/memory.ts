@@ -23,9 +23,13 @@ export function createMemoryFirewall(
   capacity = DEFAULT_MAX_GRANTS,
 ): MemoryFirewall {
   const book = new Book(capacity)
+  let isInstalled = false
   const now = (): Instant => monotonic() as Instant
   return {
-    install: async () => ok(undefined),
+    install: async () => {
+      isInstalled = true
+      return ok(undefined)
+    },
     open: async (grants) =>
       grants.map((grant) => {
         const admitted = book.admit(grant, now())
@@ -42,8 +46,11 @@ export function createMemoryFirewall(
     kept: () => ({ grants: [], lost: 0 }),
     watch: () => ok(undefined),
     hostFindings: async () => ok([]),
+    isInPlace: async () => isInstalled,
     load: () => undefined,
-    close: async () => {},
+    close: async () => {
+      isInstalled = false
+    },
     reach: (source, { protocol, port }) => {
       const door = book.lookUp(wayKey(source, protocol, port), now())
       return door?.kind === 'way' ? door.to : 'shut'

@@ -54,6 +54,12 @@ it('the unit starts ghostport again however often it ends', () => {
   assert.equal(unitSection('Unit').get('StartLimitIntervalSec'), '0')
 })
 
+it('the unit has a hanging server killed without a core file', () => {
+  const service = unitSection('Service')
+  assert.equal(service.get('WatchdogSec'), '60')
+  assert.equal(service.get('WatchdogSignal'), 'SIGKILL')
+})
+
 it('the unit leaves the warden the capabilities that it needs, and no other', () => {
   assert.deepEqual(unitSection('Service').get('CapabilityBoundingSet')?.split(' ').sort(), [
     'CAP_KILL',

@@ -269,6 +269,14 @@ export function firewallContract(
       assert.deepEqual(told, [])
     })
 
+    law('what was installed is in place, until it is closed', async (it) => {
+      assert.equal(await it.firewall.isInPlace(), true)
+      await granted(it, grantFor(it.source, [access(it.ports.service)]))
+      assert.equal(await it.firewall.isInPlace(), true)
+      await it.firewall.close()
+      assert.equal(await it.firewall.isInPlace(), false)
+    })
+
     law('who carries connections counts them', async (it) => {
       const load = it.firewall.load()
       if (load === undefined) return

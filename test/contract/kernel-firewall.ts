@@ -117,6 +117,18 @@ export function kernelFirewallContract(
       assert.equal(await it.reach(it.stranger, it.ports.service), 'shut')
     })
 
+    law('it never says that its rules are there when they are not', async (it, make) => {
+      const firewall = make()
+      assert.equal(await firewall.isInPlace(), false, 'before it is installed')
+      await done(firewall.install())
+      await granted({ firewall }, grantFor(it.source, [{ kind: 'access', protocol: 'tcp', port: it.ports.service }]))
+      it.damage()
+      // Nobody repairs it, unless this question does.
+      if (!(await firewall.isInPlace())) return
+      assert.equal(await it.reach(it.source, it.ports.service), it.ports.service)
+      assert.equal(await it.reach(it.stranger, it.ports.service), 'shut')
+    })
+
     law('a change of other rules of the host is told of', async (it, make) => {
       const firewall = make()
       await done(firewall.install())

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Daemon, dropByDefault, ghostportCommand, type LogEvent, stanza } from '../support/daemon.ts'
 import { type Host, Network, netnsUnavailable, type Program } from '../support/netns.ts'
 
@@ -77,6 +78,88 @@ describe('the service manager', { skip: netnsUnavailable() }, () => {
     process.kill(receiver, 'SIGKILL')
     await heard.says(/^STATUS=not receiving: .*$[\s\S]*^READY=1$/m)
     await daemon.stop()
+  })
+
+  /** A server under a manager that waits for so long. `pings` counts what it has heard. */
+  async function watched(milliseconds: number) {
+    const { socket, heard } = await manager('path')
+    const time = `WATCHDOG_USEC=${milliseconds * 1000}`
+    const daemon = await Daemon.start(net, server, { access: OPEN, inside: ['env', `NOTIFY_SOCKET=${socket}`, time] })
+    const { receiver } = (await daemon.ready()) as LogEvent & { readonly receiver: number }
+    await heard.says(/^WATCHDOG=1$/m)
+    const pings = (): number => heard.output.match(/^WATCHDOG=1$/gm)?.length ?? 0
+    /** How many it hears in this time. */
+    const during = async (time: number): Promise<number> => {
+      const before = pings()
+      await delay(time)
+      return pings() - before
+    }
+    return { daemon, receiver, heard, during }
+  }
+
+  it('hears that the server is alive while packets are received, and no other process says so', async () => {
+    const { daemon, receiver, heard, during } = await watched(600)
+    assert.doesNotMatch(readFileSync(`/proc/${receiver}/environ`, 'latin1'), /WATCHDOG/)
+    const many = await during(3000)
+    assert.ok(many >= 8 && many <= 16, `${many}`)
+    // A receiver that hangs, until it is replaced after ten seconds.
+    process.kill(receiver, 'SIGSTOP')
+    await delay(6000)
+    assert.equal(await during(2500), 0)
+    await daemon.until(({ event }) => event === 'not well')
+    await heard.says(/^STATUS=not receiving: .*$[\s\S]*^READY=1$/m)
+    assert.ok((await during(1500)) > 0)
+    // A server whose loop is blocked.
+    process.kill(daemon.pid, 'SIGSTOP')
+    assert.equal(await during(1500), 0)
+    process.kill(daemon.pid, 'SIGCONT')
+    await delay(1000)
+    assert.ok((await during(1500)) > 0)
+    await daemon.stop()
+  })
+
+  it('does not hear it while the table is gone and cannot be restored, and hears it again after that', async () => {
+    const { daemon, during } = await watched(600)
+    // This nft(8) stays open and owns the table of that name. Nobody else may touch it. It goes when nft ends.
+    const owner = server.start(['nft', '-i'])
+    owner.child.stdin.write('delete table inet ghostport\nadd table inet ghostport { flags owner; }\n')
+    const failed = await daemon.until(({ event }) => event === 'firewall not mended')
+    assert.match(String(failed['detail']), /no other program owns/)
+    await delay(1000)
+    assert.equal(await during(2000), 0)
+    await owner.stop()
+    await daemon.until(({ event }) => event === 'firewall mended')
+    await delay(500)
+    assert.ok((await during(1500)) > 0)
+    await daemon.stop()
+  })
+
+  it('goes on hearing it while a large configuration is read, and while the machine is busy', {
+    timeout: 120_000,
+  }, async () => {
+    const { daemon, heard, during } = await watched(6000)
+    const keys = (i: number): string => {
+      const key = (length: number) => Buffer.alloc(length, `${i}`).toString('base64')
+      return `SOURCE ANY\nKEY_BASE64 ${key(32)}\nHMAC_KEY_BASE64 ${key(64)}\nOPEN_PORTS tcp/22\n\n`
+    }
+    const busy = Array.from({ length: 4 }, () => server.start(['sh', '-c', 'while :; do :; done']))
+    daemon.configure({ access: Array.from({ length: 10_000 }, (_, i) => keys(i)).join('') })
+    daemon.reload()
+    let longest = 0
+    let isOver = false
+    const listening = (async () => {
+      for (let last = performance.now(); !isOver; longest = Math.max(longest, performance.now() - last))
+        if ((await during(100)) > 0) last = performance.now()
+    })()
+    await heard.says(/^STATUS=receiving, 10000 stanzas$/m, 60_000)
+    await delay(7000)
+    isOver = true
+    await listening
+    for (const one of busy) await one.stop('SIGKILL')
+    await daemon.stop()
+    assert.ok(!daemon.events.some(({ event }) => event === 'not well'), JSON.stringify(daemon.events.slice(-5)))
+    // The unit waits for 60 s.
+    assert.ok(longest < 50_000, `${Math.round(longest)} ms`)
   })
 
   /** Like systemd for a stream of the journal; then it becomes the server. */

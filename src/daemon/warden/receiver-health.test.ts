@@ -77,6 +77,63 @@ test('a receiver that is silent for more than ten seconds is ended once, and its
   assert.ok(health.isDistrusted && !health.isCapturing)
 })
 
+test('it is well while it answers, and for five seconds after that', () => {
+  const { health, pass } = harness()
+  health.begin()
+  assert.ok(!health.isWell, 'nothing is received yet')
+  health.started()
+  assert.ok(health.isWell, 'it starts')
+  health.settled()
+  health.captureBegan()
+  pass(20_000, () => {
+    health.received()
+    assert.ok(health.isWell)
+  })
+  pass(4_900)
+  assert.ok(health.isWell)
+  pass(300)
+  assert.ok(!health.isWell)
+})
+
+test('one that reads a large configuration is well until its deadline; then it is not until the next one starts', () => {
+  const { health, pass, did, configure } = harness()
+  health.begin()
+  health.captureBegan()
+  configure(20_000_000)
+  pass(49_000, () => assert.ok(health.isWell))
+  pass(2_000)
+  assert.equal(did.killed, 1)
+  assert.ok(!health.isWell)
+  health.lost()
+  health.started()
+  assert.ok(health.isWell)
+})
+
+test('receivers that start without end are not well after two minutes', () => {
+  const { health, pass } = harness()
+  health.begin()
+  health.captureBegan()
+  for (let at = 0; at < 119; at += 17) {
+    health.lost()
+    health.started()
+    assert.ok(health.isWell)
+    pass(17_000)
+  }
+  health.lost()
+  health.started()
+  pass(2_000)
+  assert.ok(!health.isWell)
+})
+
+test('after this process was held up, a receiver is as well as before', () => {
+  const { health, pass, heldUp } = harness()
+  health.begin()
+  health.captureBegan()
+  pass(2000, () => health.received())
+  heldUp(60_000)
+  assert.ok(health.isWell)
+})
+
 test('silence while this process was held up is not the receiver’s', () => {
   const { health, did, pass, heldUp } = harness()
   health.begin()

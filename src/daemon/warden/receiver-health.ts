@@ -21,6 +21,10 @@ const START_TIME = milliseconds(20_000)
 /** How long it may take to read a configuration, plus a millisecond for each so many bytes: ten times what it takes. */
 const CONFIGURE_TIME = milliseconds(10_000)
 const CONFIGURE_BYTES = 500
+/** A receiver that answered within this time is well: five questions. */
+const WELL_FOR = milliseconds(5000)
+/** Receivers that start, one after the other, are well so long without receiving. The deadlines of two fit in. */
+const STARTING_FOR = milliseconds(120_000)
 
 /** Counts the receivers of this warden: what an earlier one sent is not held against the next. */
 export type ReceiverNumber = Brand<number, 'ReceiverNumber'>
@@ -49,6 +53,8 @@ export class ReceiverHealth {
   /** It is being ended for what it sent or did not do. Its further messages are ignored. */
   #isDistrusted = false
   #isCapturing = false
+  /** When it last received packets, as far as is known. */
+  #lastCapturedAt: number
   #number = 0
 
   constructor(parts: ReceiverHealthParts) {
@@ -56,6 +62,7 @@ export class ReceiverHealth {
     this.#clock = parts.clock ?? (() => performance.now())
     this.#lastMessageAt = this.#clock()
     this.#lastCheckAt = this.#clock()
+    this.#lastCapturedAt = this.#clock()
   }
 
   /** Asks the receiver once a second from now on, until {@link stop}. */
@@ -76,6 +83,17 @@ export class ReceiverHealth {
   /** Whether it has a deadline: to give up its privilege, or to read a configuration. */
   get isAwaited(): boolean {
     return this.#deadline !== undefined
+  }
+
+  /**
+   * Whether packets are received: the receiver answered lately. Or it has a deadline, and packets were received not
+   * long ago.
+   */
+  get isWell(): boolean {
+    this.#checkHeldUp()
+    const now = this.#clock()
+    if (this.isAwaited) return now - this.#lastCapturedAt <= STARTING_FOR
+    return this.#isCapturing && now - this.#lastMessageAt <= WELL_FOR
   }
 
   get isDistrusted(): boolean {
@@ -100,6 +118,7 @@ export class ReceiverHealth {
   /** The receiver receives packets. */
   captureBegan(): void {
     this.#isCapturing = true
+    this.#lastCapturedAt = this.#clock()
     this.#parts.receiver.becameReady()
   }
 
@@ -114,6 +133,7 @@ export class ReceiverHealth {
     this.#checkHeldUp()
     const now = milliseconds(this.#clock())
     this.#lastMessageAt = now
+    if (this.#isCapturing) this.#lastCapturedAt = now
     return now
   }
 

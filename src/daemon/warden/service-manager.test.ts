@@ -23,6 +23,22 @@ describe('NOTIFY_SOCKET', () => {
       assert.deepEqual(environment, { PATH: '/bin' }, 'handed on to children')
     })
 
+  const waits = (variables: NodeJS.ProcessEnv): number | undefined => {
+    const environment = { NOTIFY_SOCKET: '@/org/manager', ...variables }
+    const manager = serviceManager(environment, 77)
+    assert.deepEqual(environment, {}, 'handed on to children')
+    return manager.ok ? manager.value.patience : undefined
+  }
+
+  it('comes with the time that the manager waits, for this process only', () => {
+    assert.equal(waits({ WATCHDOG_USEC: '60000000', WATCHDOG_PID: '77' }), 60_000)
+    assert.equal(waits({ WATCHDOG_USEC: '60000000' }), 60_000)
+    assert.equal(waits({ WATCHDOG_USEC: '60000000', WATCHDOG_PID: '78' }), undefined)
+    for (const time of ['', '0', '-1', '1e9', '60s', '9'.repeat(20)])
+      assert.equal(waits({ WATCHDOG_USEC: time }), undefined)
+    assert.equal(waits({}), undefined)
+  })
+
   it('may be missing: then nobody is told', () => {
     const manager = serviceManager({})
     assert.ok(manager.ok)

@@ -1,12 +1,12 @@
 /**
- * Tells systemd about this process: ready, reloading, stopping, and a sentence for `systemctl status` (sd_notify(3)).
- * Each message is one datagram to the Unix socket of `NOTIFY_SOCKET`.
+ * Tells systemd about this process: ready, reloading, stopping, alive, and a sentence for `systemctl status`
+ * (sd_notify(3)). Each message is one datagram to the Unix socket of `NOTIFY_SOCKET`.
  */
 import { printable } from '../../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { type Libc, libc } from '../../system/libc.ts'
 import { LONGEST_SOCKET_PATH, sendDatagram, socketAddress } from '../../system/unix-datagram.ts'
-import { milliseconds } from '../../units.ts'
+import { type Milliseconds, milliseconds } from '../../units.ts'
 
 export interface ServiceManager {
   /** Packets are being received, under the wanted configuration. */
@@ -16,6 +16,9 @@ export interface ServiceManager {
   stopping(): void
   /** For people only: does not change whether the service is ready. */
   tell(status: string): void
+  /** After so long without {@link alive} the manager restarts a server that was ready; undefined: it does not wait. */
+  readonly patience: Milliseconds | undefined
+  alive(): void
 }
 
 /** For a server that no manager started. */
@@ -24,6 +27,8 @@ export const noServiceManager: ServiceManager = {
   reloading: () => {},
   stopping: () => {},
   tell: () => {},
+  patience: undefined,
+  alive: () => {},
 }
 
 /** Both get all news. */
@@ -37,6 +42,8 @@ export function bothManagers(one: ServiceManager, other: ServiceManager): Servic
     reloading: () => each((manager) => manager.reloading()),
     stopping: () => each((manager) => manager.stopping()),
     tell: (status) => each((manager) => manager.tell(status)),
+    patience: one.patience ?? other.patience,
+    alive: () => each((manager) => manager.alive()),
   }
 }
 
@@ -45,13 +52,17 @@ const MOST_TRIES = 200
 const RETRY_AFTER = milliseconds(50)
 
 /**
- * The manager that started this process. Removes `NOTIFY_SOCKET` from `environment`, so that no child can speak for
- * this process.
+ * The manager that started this process. Removes `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID` from
+ * `environment`, so that no child can speak for this process.
+ * @param pid of this process.
  * @returns VALUE_INVALID if the socket cannot be used, or the native part cannot be loaded.
  */
-export function serviceManager(environment: NodeJS.ProcessEnv): Result<ServiceManager, Failure<'VALUE_INVALID'>> {
-  const { NOTIFY_SOCKET: name } = environment
-  delete environment['NOTIFY_SOCKET']
+export function serviceManager(
+  environment: NodeJS.ProcessEnv,
+  pid: number = process.pid,
+): Result<ServiceManager, Failure<'VALUE_INVALID'>> {
+  const { NOTIFY_SOCKET: name, WATCHDOG_USEC: time, WATCHDOG_PID: watched } = environment
+  for (const variable of ['NOTIFY_SOCKET', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete environment[variable]
   if (name === undefined || name === '') return ok(noServiceManager)
   const address = socketAddress(name)
   if (address === undefined)
@@ -74,7 +85,16 @@ export function serviceManager(environment: NodeJS.ProcessEnv): Result<ServiceMa
     reloading: () => say('RELOADING=1', describe('reading the configuration again')),
     stopping: () => say('STOPPING=1', describe('stopping')),
     tell: (status) => say(describe(status)),
+    patience: patienceOf(time, watched, pid),
+    // One that arrives late would hide that the server hangs, so it is not tried again.
+    alive: () => send(native, address, Buffer.from('WATCHDOG=1\n'), 1),
   })
+}
+
+/** sd_watchdog_enabled(3). @param time in microseconds. @param watched the process that is waited for. */
+function patienceOf(time = '', watched: string | undefined, pid: number): Milliseconds | undefined {
+  if (watched !== undefined && watched !== String(pid)) return undefined
+  return /^[1-9][0-9]{0,14}$/.test(time) ? milliseconds(Number(time) / 1000) : undefined
 }
 
 function describe(status: string): string {

@@ -35,6 +35,7 @@ import type { RestartedReceiver } from './receiver-process/restarted-receiver.ts
 import { logNotices } from './reports.ts'
 import type { ServiceManager } from './service-manager.ts'
 import { describeStatus, type Status } from './status.ts'
+import { Watchdog } from './watchdog.ts'
 
 /** What is open at the end of a start. */
 export interface WardenParts {
@@ -77,6 +78,7 @@ export class Warden {
   readonly #health: ReceiverHealth
   readonly #admission: Admission
   readonly #dispatch: Dispatch
+  readonly #watchdog: Watchdog
   readonly #startedAt = new Date()
   #published: Published | undefined
 
@@ -92,6 +94,7 @@ export class Warden {
     const everySecond = (): void => journal.logReceiverSuppressed()
     this.#health = new ReceiverHealth({ receiver, capture, limits, log, everySecond })
     const health = this.#health
+    this.#watchdog = new Watchdog({ manager, health, firewall: parts.firewall, log })
     this.#admission = new Admission({
       ...{ clock: parts.clock, firewall: parts.firewall, commands: parts.commands, replays: parts.replays },
       ...{ resolve: parts.resolve, ownAddresses },
@@ -131,6 +134,7 @@ export class Warden {
   begin(published: Published): void {
     this.#published = published
     this.#health.begin()
+    this.#watchdog.begin()
   }
 
   /** Whether the configuration is good for a new start. If it is faulty, the fault is logged. */
@@ -165,6 +169,7 @@ export class Warden {
     const { server } = configurations.active
     log.write('info', 'stopping', again ? { again: true } : {})
     manager.stopping()
+    this.#watchdog.stop()
     this.#health.stop()
     host.close()
     await receiver.stop()

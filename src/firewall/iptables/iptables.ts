@@ -100,6 +100,8 @@ class Chains implements KernelFirewall {
   readonly #unusable = new Map<AddressFamily, FirewallFailure>()
   #kept: Kept = { grants: [], lost: 0 }
   #installed = false
+  /** Whether the latest look found all that was written, or wrote it again. */
+  #isWhole = true
   /** Changes run one after the other. */
   #queue: Promise<unknown> = Promise.resolve()
   /** Wall clock less boot clock when the rules were written. */
@@ -205,6 +207,12 @@ class Chains implements KernelFirewall {
 
   hostFindings(ports: PortsInUse): Promise<Result<readonly Finding[], FirewallFailure>> {
     return findingsOfHost(this.#programs, this.#shape, ports)
+  }
+
+  /** Notices what others changed without iptables-nft, too: that is repaired first. */
+  async isInPlace(): Promise<boolean> {
+    await this.#look()
+    return this.#installed && this.#isWhole
   }
 
   load(): undefined {
@@ -389,16 +397,21 @@ class Chains implements KernelFirewall {
       if (!this.#installed) return
       this.#lookout.looking()
       const begun = this.#now()
+      this.#isWhole = true
       for (const family of FAMILIES) {
         if (this.#unusable.has(family)) continue
         const tables = await this.#read(family)
-        if (!tables.ok) continue
+        if (!tables.ok) {
+          this.#isWhole = false
+          continue
+        }
         const others = otherRules(tables.value, this.#shape.chains)
         if (others !== this.#hostRules.get(family)) this.#listeners.onHostChange?.()
         this.#hostRules.set(family, others)
         const damage = this.#placed.damage(family, tables.value)
         if (damage === undefined) continue
         const outcome = await this.#placed.rewrite(family)
+        this.#isWhole &&= outcome.ok
         const mended: Mended = {
           change: { what: 'rule', how: damage.isMissing ? 'removed' : 'added' },
           grants: this.#book.live(begun).length,

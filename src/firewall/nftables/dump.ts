@@ -53,10 +53,13 @@ export interface FoundElement {
 type DumpFailure = Failure<'FIREWALL_UNAVAILABLE'> & { readonly missing: boolean }
 
 const GET_CHAINS = nftablesType(4)
+const GET_RULES = nftablesType(7)
 const GET_SETS = nftablesType(10)
 const GET_SET_ELEMENTS = nftablesType(13)
 const { ENOENT } = constants.errno
 const ATTR_CHAIN_NAME = 3
+/** The chain of a rule. */
+const ATTR_RULE_CHAIN = 2
 const TRIES = 5
 
 /** @param clock in milliseconds, as the kernel's timeouts run. @returns `missing` where there is no such set. */
@@ -100,6 +103,20 @@ export function dumpNames(table: TableName): Result<ReadonlySet<string>, DumpFai
     if (!told.ok) return told
   }
   return ok(names)
+}
+
+/** @returns the chains of a table that have a rule; none if there is no such table. */
+export function chainsWithRules(table: TableName): Result<ReadonlySet<string>, DumpFailure> {
+  const chains = new Set<string>()
+  const told = ask(GET_RULES, [stringAttribute(ATTR_TABLE, table)], {
+    onFetch: () => {},
+    onMessage: (body) => {
+      const attributes = readAttributes(body.subarray(NFGENMSG_LENGTH))
+      // An old kernel tells of all tables.
+      if (stringIn(attributes.get(ATTR_TABLE)) === table) chains.add(stringIn(attributes.get(ATTR_RULE_CHAIN)))
+    },
+  })
+  return told.ok ? ok(chains) : told
 }
 
 interface Listener {

@@ -33,7 +33,7 @@ import type { Finding, PortsInUse } from '../host/findings.ts'
 import { type Command, renderCommands } from './commands.ts'
 import { connectionElements, connectionsTo } from './connections.ts'
 import { differences } from './differences.ts'
-import { dumpNames, dumpSet, type FoundElement } from './dump.ts'
+import { chainsWithRules, dumpNames, dumpSet, type FoundElement } from './dump.ts'
 import type { Element } from './elements.ts'
 import { parseLedger } from './ledger.ts'
 import { type ChangePath, type Nftables, type NftFailure, openNftables } from './library.ts'
@@ -121,6 +121,8 @@ class KernelTable implements KernelFirewall {
   #installed = false
   #watch: Watch | undefined
   #retry: NodeJS.Timeout | undefined
+  /** The latest repair failed. */
+  #isBroken = false
   /** The times of the latest repairs, oldest first. */
   #mends: Instant[] = []
 
@@ -204,6 +206,12 @@ class KernelTable implements KernelFirewall {
     if (!read.ok) return read
     const gate = mode.kind === 'gate' ? { protectedPorts: mode.protectedPorts } : {}
     return ok(findings(read.value, { ...ports, ...gate, table, mark, ipv6: hasIpv6() }))
+  }
+
+  async isInPlace(): Promise<boolean> {
+    if (!this.#installed || this.#isBroken) return false
+    const chains = chainsWithRules(this.#shape.table)
+    return chains.ok && CHAINS.every((chain) => chains.value.has(chain))
   }
 
   load(): undefined {
@@ -437,6 +445,7 @@ class KernelTable implements KernelFirewall {
       whole = this.#now()
     })
     const took = milliseconds(whole - heard)
+    this.#isBroken = !outcome.ok
     if (!outcome.ok) this.#retry = setTimeout(() => this.#mend(change, onMended), MEND_AGAIN_AFTER)
     onMended({ change, grants: this.#book.live(heard).length, took, outcome })
   }

@@ -115,6 +115,10 @@ class Relay implements RelayFirewall {
     return ok([])
   }
 
+  async isInPlace(): Promise<boolean> {
+    return this.#servers.length > 0 && this.#servers.every(({ listening }) => listening)
+  }
+
   load(): CarriedLoad {
     const { granted, strangers, limits } = this.#count
     return { granted, strangers, limits, refused: { ...this.#refused } }

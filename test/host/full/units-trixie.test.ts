@@ -1,0 +1,3 @@
+import { describeUnits } from './units.ts'
+
+describeUnits('trixie')
