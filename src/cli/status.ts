@@ -36,7 +36,7 @@ function describe(status: Status, style: Style): readonly Line[] {
   const { counters, grants } = status
   const refused = Object.entries(counters.refused).map(([code, count]) => `${count} ${code}`)
   return [
-    line`${status.capturing ? style.good('receiving') : style.bad('not receiving')} since ${status.startedAt}, firewall ${status.firewall}, ${count(status.stanzas, 'stanza')}`,
+    line`${status.capturing ? style.good('receiving') : style.bad('not receiving')} since ${status.startedAt}, firewall ${status.firewall}${status.guard === 'owned' ? ' (no other program can change its table)' : ''}, ${count(status.stanzas, 'stanza')}`,
     `${count(counters.looked, 'packet')} looked at, ${counters.granted} granted, ${refused.join(', ') || '0 refused'}, ${counters.undecided} undecided, ${counters.dropped} lost before they were read`,
     ...(counters.ways === undefined
       ? []

@@ -132,12 +132,21 @@ export interface Firewall {
    */
   isInPlace(): Promise<boolean>
 
+  /** How what is installed is kept from other programs. Undefined if they cannot reach it anyway. */
+  guard(): Guard | undefined
+
   /** Undefined if the kernel carries the connections. */
   load(): CarriedLoad | undefined
 
   /** Releases resources. Live grants stay open if the kernel ends them by itself. */
   close(): Promise<void>
 }
+
+/**
+ * How our rules in the kernel are kept as they are. `owned`: the kernel lets no other program change them. `watched`:
+ * each change is repaired.
+ */
+export type Guard = 'owned' | 'watched'
 
 /** What is installed on a host. Another program may have emptied its list of protected ports. */
 export type Installed =

@@ -47,6 +47,7 @@ export function createMemoryFirewall(
     watch: () => ok(undefined),
     hostFindings: async () => ok([]),
     isInPlace: async () => isInstalled,
+    guard: () => undefined,
     load: () => undefined,
     close: async () => {
       isInstalled = false

@@ -13,6 +13,7 @@ import {
   DEFAULT_MAX_GRANTS,
   DEFAULT_MAX_RULES,
   DEFAULT_TABLE,
+  DEFAULT_TABLE_OWNER,
   defaultChains,
   type FirewallConfig,
   isIptables,
@@ -353,7 +354,13 @@ function withKnocks(firewall: FirewallConfig, captures: readonly CaptureConfig[]
   return knocks.length === 0 ? firewall : { ...firewall, knocks }
 }
 
-const NFTABLES_SETTINGS = ['FIREWALL_MODE', 'CONNTRACK_MARK', 'PROTECTED_PORTS', 'NFT_TABLE'] as const
+const NFTABLES_SETTINGS = [
+  'FIREWALL_MODE',
+  'CONNTRACK_MARK',
+  'PROTECTED_PORTS',
+  'NFT_TABLE',
+  'NFT_TABLE_OWNER',
+] as const
 const CHAIN_SETTINGS = {
   input: 'IPT_INPUT_ACCESS',
   output: 'IPT_OUTPUT_ACCESS',
@@ -419,7 +426,8 @@ function assembleFirewall(
     return ok({ kind: 'relay', listeners: [first, ...more], maxGrants })
   }
   const mark = values.CONNTRACK_MARK ?? DEFAULT_MARK
-  const common = { kind: 'nftables', mark, table: values.NFT_TABLE ?? DEFAULT_TABLE, maxGrants } as const
+  const { NFT_TABLE: table = DEFAULT_TABLE, NFT_TABLE_OWNER: owner = DEFAULT_TABLE_OWNER } = values
+  const common = { kind: 'nftables', mark, table, owner, maxGrants } as const
   if (values.FIREWALL_MODE !== 'gate') {
     noEffect('PROTECTED_PORTS', 'FIREWALL_MODE is mark: the host’s own chains drop what is not marked', at, notices)
     return ok({ ...common, mode: { kind: 'mark' } })

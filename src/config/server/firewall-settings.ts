@@ -23,6 +23,8 @@ export type ConnectionMark = Brand<number, 'ConnectionMark'>
 
 /** NFT_TABLE */
 export const DEFAULT_TABLE = 'ghostport' as TableName
+/** NFT_TABLE_OWNER */
+export const DEFAULT_TABLE_OWNER = 'auto' satisfies TableOwner
 /** CONNTRACK_MARK */
 export const DEFAULT_MARK = 0x20_0000 as ConnectionMark
 /** MAX_GRANTS */
@@ -39,7 +41,11 @@ export type KernelFirewallConfig = NftablesConfig | IptablesConfig
 
 export interface NftablesConfig extends TableShape {
   readonly kind: 'nftables'
+  readonly owner: TableOwner
 }
+
+/** NFT_TABLE_OWNER: whether the kernel keeps all others from changing our table. `auto`: where that is possible. */
+export type TableOwner = 'auto' | 'Y' | 'N'
 
 /** What our table in family `inet` looks like. */
 export interface TableShape {

@@ -112,6 +112,7 @@ export const usedSettings = {
   CONNTRACK_MARK: connectionMarkValue,
   PROTECTED_PORTS: protocolPortsValue(),
   NFT_TABLE: tableNameValue,
+  NFT_TABLE_OWNER: oneOf('auto', 'Y', 'N'),
   MAX_GRANTS: wholeNumber({ min: 1, max: 1_000_000 }),
   RELAY: relayListenerValue,
   CAPTURE: listOf(oneOf('packet', 'udp', 'tcp')),

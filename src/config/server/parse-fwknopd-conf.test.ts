@@ -23,7 +23,14 @@ test('an empty file gives the defaults', () => {
         http: 'off',
         nat: { forward: false, local: false, translation: 'none', resolveNames: true },
       },
-      firewall: { kind: 'nftables', mode: { kind: 'mark' }, mark: 0x200000, table: 'ghostport', maxGrants: 65535 },
+      firewall: {
+        kind: 'nftables',
+        mode: { kind: 'mark' },
+        mark: 0x200000,
+        table: 'ghostport',
+        owner: 'auto',
+        maxGrants: 65535,
+      },
       replay: {
         database: '/var/lib/ghostport/replay.db',
         packetsPerKey: 20_000,
@@ -65,6 +72,7 @@ FIREWALL_MODE               gate;
 PROTECTED_PORTS             tcp/22, UDP/53;
 CONNTRACK_MARK              1024;
 NFT_TABLE                   doors;
+NFT_TABLE_OWNER             y;
 MAX_GRANTS                  100;
 MAX_PACKETS_PER_KEY         500;
 REPLAY_DB                   /srv/replay.db;
@@ -95,6 +103,7 @@ LOG_LIMIT                   3;
       },
       mark: 1024,
       table: 'doors',
+      owner: 'Y',
       maxGrants: 100,
     },
     replay: {

@@ -2,6 +2,7 @@
  * Handles each message of the receiver, and its start and end. Each message is parsed as untrusted input. After one
  * dishonest message, the receiver counts as hostile.
  */
+import type { Guard } from '../../firewall/firewall.ts'
 import { failureFields, type Log } from '../../log.ts'
 import { type Failure, refuse } from '../../result.ts'
 import { returnMemory } from '../../system/return-memory.ts'
@@ -32,6 +33,8 @@ export interface DispatchParts {
   readonly log: Log
   /** Process id of the running receiver. */
   readonly receiverPid: () => number | undefined
+  /** How the rules are kept from other programs. */
+  readonly guard: () => Guard | undefined
   /** Called when all packets were looked at that should be; with the reason if not all could be. */
   readonly onFinished: (why: Failure | undefined) => void
   /** The receiver’s descriptor for the GnuPG process. */
@@ -275,7 +278,7 @@ export class Dispatch implements ReceiverHandler {
 
   /** @param unconfined why the kernel does not confine it, if so. */
   #onReady(unconfined: string | undefined): void {
-    const { health, capture, configurations, host, log, receiverPid } = this.#parts
+    const { health, capture, configurations, host, log, receiverPid, guard } = this.#parts
     if (health.isCapturing) {
       this.onBroken('it was ready twice')
       return
@@ -284,7 +287,7 @@ export class Dispatch implements ReceiverHandler {
     // Sent before the receiver looks at any packet, so it is still honest.
     capture.confined(unconfined === undefined)
     if (unconfined !== undefined) log.write('warning', 'notice', { text: unconfined })
-    log.write('info', 'ready', readyFields(configurations.active, receiverPid()))
+    log.write('info', 'ready', readyFields(configurations.active, receiverPid(), guard()))
     this.reportReady(this.#remark)
     this.#remark = undefined
     returnMemory()

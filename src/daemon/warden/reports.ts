@@ -4,6 +4,7 @@ import type { LoadedConfig } from '../../config/load.ts'
 import { describeFirewall } from '../../config/server/firewall-settings.ts'
 import { formatFilter } from '../../config/server/pcap-filter.ts'
 import { formatCapturePort } from '../../config/server/spa-ports.ts'
+import type { Guard } from '../../firewall/firewall.ts'
 import type { Log, LogField } from '../../log.ts'
 
 export function logNotices(notices: LoadedConfig['notices'], log: Log): void {
@@ -15,10 +16,11 @@ export function logNotices(notices: LoadedConfig['notices'], log: Log): void {
     })
 }
 
-/** The fields of the line `ready`. @param receiver its process id. */
+/** The fields of the line `ready`. @param receiver its process id. @param guard of the firewall. */
 export function readyFields(
   { server, policy }: Pick<LoadedConfig, 'server' | 'policy'>,
   receiver: number | undefined,
+  guard?: Guard,
 ): { readonly [name: string]: LogField } {
   const { captures, firewall } = server
   const passive = captures.filter(({ kind }) => kind === 'packet')
@@ -41,6 +43,7 @@ export function readyFields(
     ...(filters.length > 0 && { filters }),
     ...(file !== undefined && { file }),
     firewall: describeFirewall(firewall),
+    ...(guard !== undefined && { guard }),
     stanzas: policy.stanzas.length,
     warden: process.pid,
     receiver,

@@ -21,7 +21,7 @@ const answers: Complete<Omit<ServerConfig, 'policy'>> = {
   packetLimit: ['PACKET_LIMIT'],
   firewall: [
     ...(['FIREWALL', 'FIREWALL_MODE', 'CONNTRACK_MARK', 'PROTECTED_PORTS', 'NFT_TABLE', 'MAX_GRANTS'] as const),
-    'RELAY',
+    ...(['NFT_TABLE_OWNER', 'RELAY'] as const),
     // Where knocks arrive, no grant leads elsewhere.
     ...(['CAPTURE', 'ENABLE_UDP_SERVER', 'SPA_PORTS', 'UDPSERV_PORT', 'ENABLE_TCP_SERVER', 'TCPSERV_PORT'] as const),
     ...(['IPT_INPUT_ACCESS', 'IPT_OUTPUT_ACCESS', 'IPT_FORWARD_ACCESS', 'IPT_DNAT_ACCESS'] as const),

@@ -3,7 +3,7 @@
 import { describeOpening, type LiveGrant } from '../../access/grant.ts'
 import { describeFirewall } from '../../config/server/firewall-settings.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
-import type { CarriedLoad, FirewallFailure } from '../../firewall/firewall.ts'
+import type { CarriedLoad, FirewallFailure, Guard } from '../../firewall/firewall.ts'
 import type { Finding } from '../../firewall/host/findings.ts'
 import type { LogField } from '../../log.ts'
 import type { Result } from '../../result.ts'
@@ -21,6 +21,8 @@ export interface Status {
   /** Whether packets are being received. */
   readonly capturing: boolean
   readonly firewall: string
+  /** Whether other programs can change what is installed: `owned` or `watched`. Absent if they cannot reach it. */
+  readonly guard?: Guard
   readonly stanzas: number
   /** Number of used packets that are remembered; null if they are not. */
   readonly remembered: number | null
@@ -58,6 +60,7 @@ export interface StatusSources {
   readonly stanzas: number
   readonly remembered: number | undefined
   readonly grants: Result<readonly LiveGrant[], FirewallFailure>
+  readonly guard?: Guard | undefined
   readonly relay?: CarriedLoad | undefined
   readonly commands?: CommandStatus | undefined
   readonly warnings: readonly Finding[]
@@ -74,6 +77,7 @@ export function describeStatus(from: StatusSources): Status {
     receiver: from.receiver ?? null,
     capturing: from.capturing,
     firewall: describeFirewall(firewall),
+    ...(from.guard !== undefined && { guard: from.guard }),
     stanzas: from.stanzas,
     remembered: from.remembered ?? null,
     grants: from.grants.ok ? from.grants.value.map(describeGrant) : null,

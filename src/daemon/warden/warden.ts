@@ -114,6 +114,7 @@ export class Warden {
     this.#dispatch = new Dispatch({
       ...{ configurations, health, limits, capture, admission: this.#admission, journal, host, manager, log },
       receiverPid: () => receiver.pid,
+      guard: () => parts.firewall.guard(),
       gnupgDescriptor: () => parts.gnupg.descriptor,
       onHopeless: giveUp,
       onFinished: finish,
@@ -206,6 +207,7 @@ export class Warden {
       stanzas: policy.stanzas.length,
       remembered: await replays?.size(),
       grants: await firewall.grants(),
+      guard: firewall.guard(),
       relay: firewall.load(),
       commands: commands.status(),
       warnings: await host.current(),

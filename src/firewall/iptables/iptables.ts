@@ -215,6 +215,10 @@ class Chains implements KernelFirewall {
     return this.#installed && this.#isWhole
   }
 
+  guard(): 'watched' {
+    return 'watched'
+  }
+
   load(): undefined {
     return undefined
   }

@@ -52,12 +52,15 @@ export interface FoundElement {
 
 type DumpFailure = Failure<'FIREWALL_UNAVAILABLE'> & { readonly missing: boolean }
 
+const GET_TABLE = nftablesType(1)
 const GET_CHAINS = nftablesType(4)
 const GET_RULES = nftablesType(7)
 const GET_SETS = nftablesType(10)
 const GET_SET_ELEMENTS = nftablesType(13)
 const { ENOENT } = constants.errno
 const ATTR_CHAIN_NAME = 3
+/** The flags of a table. */
+const ATTR_TABLE_FLAGS = 2
 /** The chain of a rule. */
 const ATTR_RULE_CHAIN = 2
 const TRIES = 5
@@ -103,6 +106,24 @@ export function dumpNames(table: TableName): Result<ReadonlySet<string>, DumpFai
     if (!told.ok) return told
   }
   return ok(names)
+}
+
+/** A table that outlives its owner (NFT_TABLE_F_PERSIST, linux/netfilter/nf_tables.h). */
+export const TABLE_PERSISTS = 4
+
+/** @returns the flags of a table; 0 if there is no such table. */
+export function tableFlags(table: TableName): Result<number, DumpFailure> {
+  let flags = 0
+  const told = ask(GET_TABLE, [], {
+    onFetch: () => {},
+    onMessage: (body) => {
+      const attributes = readAttributes(body.subarray(NFGENMSG_LENGTH))
+      if (stringIn(attributes.get(ATTR_TABLE)) !== table) return
+      const value = attributes.get(ATTR_TABLE_FLAGS)
+      if (value?.length === 4) flags = new DataView(value.buffer, value.byteOffset).getUint32(0)
+    },
+  })
+  return told.ok ? ok(flags) : told
 }
 
 /** @returns the chains of a table that have a rule; none if there is no such table. */

@@ -9,6 +9,8 @@ import {
   DEFAULT_MARK,
   DEFAULT_MAX_GRANTS,
   DEFAULT_TABLE,
+  DEFAULT_TABLE_OWNER,
+  type TableOwner,
   type TableShape,
 } from '../../config/server/firewall-settings.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
@@ -21,6 +23,7 @@ import type {
   FirewallFailure,
   FirewallListeners,
   ForeignChange,
+  Guard,
   Installed,
   Kept,
   KernelFirewall,
@@ -33,11 +36,11 @@ import type { Finding, PortsInUse } from '../host/findings.ts'
 import { type Command, renderCommands } from './commands.ts'
 import { connectionElements, connectionsTo } from './connections.ts'
 import { differences } from './differences.ts'
-import { chainsWithRules, dumpNames, dumpSet, type FoundElement } from './dump.ts'
+import { chainsWithRules, dumpNames, dumpSet, type FoundElement, TABLE_PERSISTS, tableFlags } from './dump.ts'
 import type { Element } from './elements.ts'
 import { parseLedger } from './ledger.ts'
 import { type ChangePath, type Nftables, type NftFailure, openNftables } from './library.ts'
-import { isTableOf, renderAgain, renderTable } from './ruleset.ts'
+import { isTableOf, type Ownership, renderAgain, renderRemoval, renderTable, renderTrial } from './ruleset.ts'
 import { SET_NAMES } from './sets.ts'
 import {
   type Care,
@@ -52,6 +55,8 @@ import { type Watch, watchTable } from './watch.ts'
 /** Only the mode is required: the rest has the defaults of the configuration file. */
 export interface NftablesOptions extends Partial<TableShape> {
   readonly mode: CoexistenceMode
+  /** Default `auto`. */
+  readonly owner?: TableOwner
   /** The shared library to load; default `libnftables.so.1`. */
   readonly library?: string
   /** Default `direct`; `text` for tests. */
@@ -72,11 +77,12 @@ export function createNftablesFirewall(options: NftablesOptions): Result<KernelF
   const opened = openNftables(options.library, options.changes)
   if (!opened.ok) return opened
   const { mode, table = DEFAULT_TABLE, mark = DEFAULT_MARK, maxGrants = DEFAULT_MAX_GRANTS } = options
-  const { clocks = kernelClocks } = options
+  const { clocks = kernelClocks, owner = DEFAULT_TABLE_OWNER } = options
   return ok(
     new KernelTable(
       opened.value,
       { table, mode, mark, maxGrants, ...(options.knocks && { knocks: options.knocks }) },
+      owner,
       clocks,
     ),
   )
@@ -110,6 +116,8 @@ const MORE_CHAINS: readonly string[] = ['forwarded', 'onwards']
 class KernelTable implements KernelFirewall {
   readonly #nft: Nftables
   readonly #shape: TableShape
+  readonly #owner: TableOwner
+  #ownership: Ownership = 'free'
   readonly #book: Book
   readonly #clocks: Clocks
   #kept: Kept = { grants: [], lost: 0 }
@@ -126,15 +134,19 @@ class KernelTable implements KernelFirewall {
   /** The times of the latest repairs, oldest first. */
   #mends: Instant[] = []
 
-  constructor(nft: Nftables, shape: TableShape, clocks: Clocks) {
+  constructor(nft: Nftables, shape: TableShape, owner: TableOwner, clocks: Clocks) {
     this.#nft = nft
     this.#shape = shape
+    this.#owner = owner
     this.#book = new Book(shape.maxGrants)
     this.#clocks = clocks
     this.#suspended = this.#suspendedFor()
   }
 
   async install(): Promise<Result<void, FirewallFailure>> {
+    const ownership = this.#tryOwnership()
+    if (!ownership.ok) return ownership
+    this.#ownership = ownership.value
     const ledger = this.#readLedger()
     if (!ledger.ok) return ledger
     this.#restore(ledger.value)
@@ -214,6 +226,10 @@ class KernelTable implements KernelFirewall {
     return chains.ok && CHAINS.every((chain) => chains.value.has(chain))
   }
 
+  guard(): Guard {
+    return this.#ownership === 'owned' ? 'owned' : 'watched'
+  }
+
   load(): undefined {
     return undefined
   }
@@ -265,8 +281,7 @@ class KernelTable implements KernelFirewall {
 
   async uninstall(): Promise<Result<void, FirewallFailure>> {
     this.#installed = false
-    const { table } = this.#shape
-    const removed = this.#nft.run(`add table inet ${table}\ndelete table inet ${table}\n`)
+    const removed = this.#nft.run(renderRemoval(this.#shape, this.#persists()))
     return removed.ok ? ok(undefined) : removed
   }
 
@@ -327,6 +342,25 @@ class KernelTable implements KernelFirewall {
     return refused
   }
 
+  /** Whether our table can have an owner: tried, since it depends on the kernel and on the library. */
+  #tryOwnership(): Result<Ownership, FirewallFailure> {
+    if (this.#owner === 'N') return ok('free')
+    const tried = this.#nft.run(renderTrial(this.#shape))
+    if (tried.ok) return ok('owned')
+    if (this.#owner === 'auto') return ok('free')
+    return refuse(
+      'FIREWALL_UNAVAILABLE',
+      `NFT_TABLE_OWNER Y: this host cannot make a table with an owner (that needs Linux 6.9 and nftables 1.1.0): ${tried.failure.detail}`,
+      { suggestion: 'NFT_TABLE_OWNER auto;' },
+    )
+  }
+
+  /** Whether a table with our name has the flag now: an owned one, or one whose owner is gone. */
+  #persists(): boolean {
+    const flags = tableFlags(this.#shape.table)
+    return flags.ok && (flags.value & TABLE_PERSISTS) !== 0
+  }
+
   /** Takes over the grants of the ledger, with their ends. */
   #restore(ledger: readonly FoundElement[]): void {
     const now = this.#now()
@@ -344,7 +378,7 @@ class KernelTable implements KernelFirewall {
   #renew(ledger: readonly FoundElement[]): Result<void, NftFailure> {
     const names = dumpNames(this.#shape.table)
     if (!names.ok || !isTableOf(this.#shape, names.value)) return this.#rebuild()
-    const renewed = this.#nft.run(renderAgain(this.#shape) + this.#knownConnections(this.#now()))
+    const renewed = this.#nft.run(renderAgain(this.#shape, this.#ownership) + this.#knownConnections(this.#now()))
     return renewed.ok ? this.#setRight(ledger) : this.#rebuild()
   }
 
@@ -412,7 +446,9 @@ class KernelTable implements KernelFirewall {
 
   #doors(now: Instant): string {
     return (
-      renderTable(this.#shape) + this.#text(commandsToOpen(this.#book.open(now), now)) + this.#knownConnections(now)
+      renderTable(this.#shape, this.#ownership, this.#persists()) +
+      this.#text(commandsToOpen(this.#book.open(now), now)) +
+      this.#knownConnections(now)
     )
   }
 

@@ -16,20 +16,45 @@ const LEDGER_ELEMENTS_PER_GRANT = 8
 const LEFT_BEHIND = 65_536
 const CHAINS = ['onwards', 'gate', 'nat_pre', 'forwarded', 'delivered', 'nat_post'] as const
 
-/** @returns commands that leave exactly this table, empty, in one transaction, regardless of what existed before. */
-export function renderTable(shape: TableShape): string {
+/**
+ * What the kernel keeps for a table: `owned`: only our netlink socket may change it. When that socket is gone, the
+ * table stays, and the next one to claim it owns it.
+ */
+export type Ownership = 'owned' | 'free'
+
+const FLAGS = 'flags owner, persist;'
+
+/** @returns commands that remove this table, if it exists. @param persists whether it has that flag now. */
+export function renderRemoval({ table }: Pick<TableShape, 'table'>, persists: boolean): string {
+  // The first command would take the flag away, and the kernel does not allow that.
+  return `${persists ? '' : `add table inet ${table}\n`}delete table inet ${table}\n`
+}
+
+/** @returns whether the kernel and nftables can make such a table: it makes one, and removes it. */
+export function renderTrial({ table }: Pick<TableShape, 'table'>): string {
+  const trial = `${table}_trial`
+  return `add table inet ${trial} { ${FLAGS} }\ndelete table inet ${trial}\n`
+}
+
+/**
+ * @param persists whether a table with this name has that flag now.
+ * @returns commands that leave exactly this table, empty, in one transaction, regardless of what existed before.
+ */
+export function renderTable(shape: TableShape, ownership: Ownership = 'free', persists = false): string {
   const { table } = shape
-  return `add table inet ${table}
-delete table inet ${table}
-table inet ${table} {
-${renderSets(shape)}  # Says which version of this text the table was made from.
+  return `${renderRemoval(shape, persists)}table inet ${table} {
+${flagsOf(ownership)}${renderSets(shape)}  # Says which version of this text the table was made from.
   set ${stampOf(shape)} { type inet_service; }
 ${renderChains(shape)}}
 `
 }
 
+function flagsOf(ownership: Ownership): string {
+  return ownership === 'owned' ? `  ${FLAGS}\n` : ''
+}
+
 /** @returns commands for a table that {@link isTableOf} recognises: they rewrite everything except what is open. */
-export function renderAgain(shape: TableShape): string {
+export function renderAgain(shape: TableShape, ownership: Ownership = 'free'): string {
   const { table, mode } = shape
   const flushed = CHAINS.map((chain) => `flush chain inet ${table} ${chain}\n`)
   const gate =
@@ -39,7 +64,9 @@ export function renderAgain(shape: TableShape): string {
           ...['protected', 'known4', 'known6'].map((set) => `flush set inet ${table} ${set}\n`),
           `add element inet ${table} protected { ${protectedPorts(mode)} }\n`,
         ]
-  return `${[...flushed, ...gate].join('')}table inet ${table} {\n${renderChains(shape)}}\n`
+  // First of all it becomes ours.
+  const claim = ownership === 'owned' ? `add table inet ${table} { ${FLAGS} }\n` : ''
+  return `${claim}${[...flushed, ...gate].join('')}table inet ${table} {\n${flagsOf(ownership)}${renderChains(shape)}}\n`
 }
 
 /** @param names of its chains and sets, from `dump.ts`. @returns whether they are exactly those of this shape. */

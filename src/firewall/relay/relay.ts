@@ -119,6 +119,10 @@ class Relay implements RelayFirewall {
     return this.#servers.length > 0 && this.#servers.every(({ listening }) => listening)
   }
 
+  guard(): undefined {
+    return undefined
+  }
+
   load(): CarriedLoad {
     const { granted, strangers, limits } = this.#count
     return { granted, strangers, limits, refused: { ...this.#refused } }

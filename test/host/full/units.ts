@@ -67,5 +67,114 @@ export function describeUnits(debian: DebianName): void {
       await session.close()
       must('rm -r /run/systemd/system/ghostport.service.d && systemctl daemon-reload && systemctl restart ghostport')
     })
+
+    /** What another program may do to all rules of the host. */
+    const FLUSHES = [
+      'nft flush ruleset',
+      'systemctl restart nftables',
+      'systemctl reload nftables',
+      'systemctl stop nftables',
+      'ufw --force enable',
+      'ufw reload',
+      'ufw --force disable',
+    ]
+    const isOwned = debian !== 'bookworm'
+    const mends = (): number => must('journalctl -u ghostport -o cat').match(/"firewall mended"/g)?.length ?? 0
+
+    it(`${isOwned ? 'nobody can flush the table' : 'the table is mended'}: nft, nftables.service, ufw`, async () => {
+      assert.equal(JSON.parse(must('ghostport status --json')).guard, isOwned ? 'owned' : 'watched')
+      const text = must('ghostport status').split('\n')[0] ?? ''
+      assert.equal(/no other program can change its table/.test(text), isOwned)
+      must('systemctl enable --now nftables && ufw allow 22/tcp')
+      lab.must('ghostport knock myserver --wait')
+      const left = secondsLeft()
+      const before = mends()
+      for (const command of FLUSHES) {
+        must(command)
+        if (!isOwned)
+          await until(
+            `the table after ${command}`,
+            () => lab.console('nft list chain inet ghostport gate').status === 0,
+          )
+        assert.equal(await lab.ssh(SERVER.four, STRANGER.four, 500), false, command)
+        assert.ok(await lab.ssh(SERVER.four, CLIENT.four), command)
+      }
+      const after = secondsLeft()
+      assert.ok(after <= left && after > left - 60, `${left} s, then ${after} s`)
+      if (isOwned) assert.equal(mends(), before)
+      else assert.ok(mends() > before)
+    })
+
+    it('the next server takes over a table whose owner was killed, with its grants', async () => {
+      lab.must('ghostport knock myserver --wait')
+      must('mkdir -p /run/systemd/system/ghostport.service.d')
+      must(
+        "printf '[Service]\\nRestart=no\\n' > /run/systemd/system/ghostport.service.d/once.conf && systemctl daemon-reload",
+      )
+      const left = secondsLeft()
+      must('systemctl kill --signal=SIGKILL ghostport')
+      await until('the end', () => property('ActiveState') === 'failed')
+      assert.ok(await lab.ssh(SERVER.four, CLIENT.four))
+      assert.equal(await lab.ssh(SERVER.four, STRANGER.four, 500), false)
+      const flags = must('nft list table inet ghostport | grep flags | head -1 || true')
+      if (isOwned) assert.match(flags, /^\tflags persist$/m)
+      must(
+        'rm -r /run/systemd/system/ghostport.service.d && systemctl daemon-reload && systemctl reset-failed && systemctl start ghostport',
+      )
+      const after = secondsLeft()
+      assert.ok(after <= left && after > left - 40, `${left} s, then ${after} s`)
+      assert.ok(await lab.ssh(SERVER.four, CLIENT.four))
+      if (!isOwned) return
+      assert.match(must('nft list table inet ghostport'), /^\tflags owner,persist$/m)
+      const { status, stderr } = lab.console('nft delete table inet ghostport')
+      assert.notEqual(status, 0)
+      assert.match(stderr, /Operation not permitted/)
+    })
+
+    it('takes over a table without an owner, as an older version left it, in one step; and the way back', async () => {
+      const own = (value: string): void => {
+        must(
+          `sed -i '/NFT_TABLE_OWNER/d' /etc/fwknop/fwknopd.conf && echo 'NFT_TABLE_OWNER ${value};' >> /etc/fwknop/fwknopd.conf`,
+        )
+      }
+      lab.must('ghostport knock myserver --wait')
+      for (const [value, guard] of [
+        ['N', 'watched'],
+        ['auto', isOwned ? 'owned' : 'watched'],
+      ] as const) {
+        own(value)
+        const left = secondsLeft()
+        const looks: boolean[] = []
+        let isOver = false
+        const looking = (async () => {
+          while (!isOver) looks.push(await lab.ssh(SERVER.four, STRANGER.four, 200))
+        })()
+        must('systemctl restart ghostport')
+        isOver = true
+        await looking
+        assert.ok(!looks.includes(true), 'open meanwhile')
+        const status = JSON.parse(must('ghostport status --json'))
+        assert.equal(status.guard, guard)
+        assert.ok(status.grants[0].secondsLeft > left - 30)
+        assert.ok(await lab.ssh(SERVER.four, CLIENT.four))
+      }
+      own('Y')
+      const { status, stderr } = lab.console('systemctl restart ghostport')
+      assert.equal(status === 0, isOwned, stderr)
+      if (!isOwned)
+        assert.match(must('journalctl -u ghostport -o cat -n 20'), /NFT_TABLE_OWNER Y: this host cannot make/)
+      own('auto')
+      must('systemctl reset-failed; systemctl restart ghostport')
+    })
+
+    it('the rules can be removed once the server is stopped, and not while it runs', async () => {
+      assert.notEqual(lab.console('ghostport serve --fw-flush').status, 0)
+      assert.equal(await lab.ssh(SERVER.four, STRANGER.four, 500), false)
+      must('systemctl stop ghostport && ghostport serve --fw-flush')
+      assert.notEqual(lab.console('nft list table inet ghostport').status, 0)
+      assert.ok(await lab.ssh(SERVER.four, STRANGER.four))
+      must('systemctl start ghostport')
+      assert.equal(await lab.ssh(SERVER.four, STRANGER.four, 500), false)
+    })
   })
 }

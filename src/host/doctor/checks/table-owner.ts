@@ -1,4 +1,7 @@
-/** Whether another program can flush ghostport's table. Where it can, the server mends it, some 50 ms later. */
+/**
+ * Whether another program can flush ghostport's table. Where it can, the server mends it, some 50 ms later. Without a
+ * server, such a table has no owner either, until the next one starts.
+ */
 import { defineCheck, good, ifKnown, judged, notChecked } from '../check.ts'
 
 export const tableOwner = defineCheck({
@@ -13,7 +16,9 @@ export const tableOwner = defineCheck({
       const why = !possible.known
         ? []
         : possible.value.possible
-          ? ['this kernel and nftables could give it an owner; this version of ghostport does not ask for one']
+          ? [
+              'this kernel and nftables can give it an owner: NFT_TABLE_OWNER is N, or the server is of an older version',
+            ]
           : possible.value.tooOld
       return judged(
         [
