@@ -5,7 +5,7 @@ _ghostport_complete() {
   COMPREPLY=()
   if ((COMP_CWORD > 1)); then command=${COMP_WORDS[1]}; fi
   if [[ -z $command || ($command == help && COMP_CWORD -eq 2) ]]; then
-    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen serve check explain simulate import init uninstall unit policy status bugreport doctor completions help version' -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen serve check explain simulate import init uninstall unit policy status bugreport outside doctor completions help version' -- "$current")
     return
   fi
   case $command in
@@ -87,6 +87,11 @@ _ghostport_complete() {
     bugreport)
       options='--output -o --yes -y --with-addresses --json --config-file -c --access-file -a --help -h'
       paths='--output -o --config-file -c --access-file -a'
+      values=''
+      ;;
+    outside)
+      options='--compare --json --help -h'
+      paths=''
       values=''
       ;;
     doctor)

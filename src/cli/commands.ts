@@ -24,6 +24,7 @@ export const commands: CommandTable = {
   policy: { summary: 'give a host without a policy one that drops by default', load: () => import('./policy.ts') },
   status: { summary: 'show what a running server has open', load: () => import('./status.ts') },
   bugreport: { summary: 'print what helps to mend a fault, and no secret', load: () => import('./bugreport.ts') },
+  outside: { summary: 'show what others see of a host, and what changed', load: () => import('./outside.ts') },
   doctor: { summary: 'say what is wrong on this host, and what mends it', load: () => import('./doctor.ts') },
   completions: { summary: 'print completions for bash, zsh or fish', load: () => import('./completions.ts') },
   help: { summary: 'show this text, or the help of one command', load: loadHelp },

@@ -1,12 +1,11 @@
 /** `ghostport policy audit`: whether this host is filtered, in three ways, and where they differ. */
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { readHost } from '../../firewall/host/read-host.ts'
 import type { HostTable } from '../../firewall/host/ruleset.ts'
 import { openNftables } from '../../firewall/nftables/library.ts'
 import { askKernel } from '../../host/audit/ask-kernel.ts'
 import { type Judged, judgeByRules } from '../../host/audit/judge.ts'
 import { type Audit, audit, type PortReport, statusOf } from '../../host/audit/report.ts'
-import { LONGEST_SCAN, parseScan, type ScanResult } from '../../host/audit/scan-result.ts'
 import { ownAddress, type Target, targetKey, targetsOf } from '../../host/audit/target.ts'
 import { lookForUncovered, type Uncovered } from '../../host/audit/uncovered.ts'
 import { lookAtFacts } from '../../host/facts.ts'
@@ -16,8 +15,8 @@ import { PENDING_POLICY, POLICY_FILE } from '../../host/policy/units.ts'
 import { systemLooker } from '../../host/system-looker.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { fileReason } from '../../system/errno.ts'
-import { systemPath } from '../../system/system-path.ts'
+import type { ScanResult } from '../../scan/nmap-result.ts'
+import { readScan } from '../../scan/read-scan.ts'
 import type { Outcome } from '../command.ts'
 import { failureJson } from '../terminal/failure-json.ts'
 import { type Line, line, type Style } from '../terminal/line.ts'
@@ -143,25 +142,17 @@ async function readTables(): Promise<Result<readonly HostTable[], Failure>> {
 function readScans(files: readonly string[]): Result<readonly ScanResult[], Failure> {
   const scans: ScanResult[] = []
   for (const file of files) {
-    let text: string
-    try {
-      const path = systemPath(file)
-      if (!statSync(path).isFile()) return refuse('CONFIG_UNREADABLE', `${file} is not a regular file`)
-      if (statSync(path).size > LONGEST_SCAN) return refuse('SCAN_INVALID', `${file}: it is longer than 16 MB`)
-      text = readFileSync(path, 'utf8')
-    } catch (error) {
-      return refuse('CONFIG_UNREADABLE', `${file}: ${fileReason(error)}`)
-    }
-    const parsed = parseScan(text)
-    if (!parsed.ok) return refuse('SCAN_INVALID', `${file}: ${parsed.failure.detail}`)
-    const own = parsed.value.find(({ address, fromItself }) => fromItself || /^(127\.|::1$)/.test(address))
+    const read = readScan(file)
+    if (!read.ok) return read
+    const { hosts } = read.value
+    const own = hosts.find(({ address, fromItself }) => fromItself || /^(127\.|::1$)/.test(address))
     if (own !== undefined)
       return refuse(
         'SCAN_INVALID',
         `${file}: this host scanned itself (${own.address}). That proves nothing, since loopback is let in. Scan from another host`,
         { suggestion: 'ghostport policy audit --from-outside' },
       )
-    scans.push(...parsed.value)
+    scans.push(...hosts)
   }
   return ok(scans)
 }

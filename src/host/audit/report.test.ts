@@ -3,13 +3,13 @@ import { describe, test } from 'node:test'
 import { hostOf } from '../../../test/support/host-of-values.ts'
 import { parseListing } from '../../firewall/host/ruleset.ts'
 import type { IpAddress } from '../../packet/address.ts'
+import type { PortState, ScanResult } from '../../scan/nmap-result.ts'
 import { port } from '../../units.ts'
 import type { Listening } from '../facts/listening.ts'
 import { type Known, known, notKnown } from '../known.ts'
 import { type Judged, judgeByKernel, judgeByRules } from './judge.ts'
 import { parseAnswer, parseQuestion } from './prober-lines.ts'
 import { type AuditFacts, audit, statusOf } from './report.ts'
-import type { PortState, ScanResult } from './scan-result.ts'
 import { type Target, targetsOf } from './target.ts'
 import { parseTrace } from './trace.ts'
 import { lookForUncovered } from './uncovered.ts'
@@ -147,7 +147,7 @@ describe('the three answers', () => {
     listed: Readonly<Record<string, PortState>>,
     rest: PortState = 'filtered',
   ): ScanResult => ({
-    ...{ address, listed: new Map(Object.entries(listed)), fromItself: false },
+    ...{ address, listed: new Map(Object.entries(listed)), services: new Map(), counted: [], fromItself: false },
     others: [{ protocol: 'tcp', state: rest, ports: [[1, 65_535]] }],
   })
   const made = (more: Partial<AuditFacts>) =>

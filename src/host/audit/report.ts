@@ -1,8 +1,8 @@
 /** The three answers side by side: the rules, the kernel, a scan from outside; and where they differ. Pure. */
 import type { IpAddress } from '../../packet/address.ts'
+import { type PortState, type ScanResult, stateOf } from '../../scan/nmap-result.ts'
 import type { Known } from '../known.ts'
 import type { Judged } from './judge.ts'
-import { type PortState, type ScanResult, stateOf } from './scan-result.ts'
 import { type Family, type Target, targetKey } from './target.ts'
 
 export interface PortReport extends Target {

@@ -2,13 +2,27 @@
  * The result of a scan by nmap, as its XML (`-oX`) or its grepable text (`-oG`). It comes from another host, so it is
  * read strictly: what is not understood refuses the file, and nothing is guessed. Pure.
  */
-import { type IpAddress, parseAddress } from '../../packet/address.ts'
-import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { type IpAddress, parseAddress } from '../packet/address.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { tagsOf } from './xml.ts'
 
 export const PORT_STATES = ['open', 'closed', 'filtered', 'unfiltered', 'open|filtered', 'closed|filtered'] as const
 export type PortState = (typeof PORT_STATES)[number]
-type Protocol = 'tcp' | 'udp'
+export type Protocol = 'tcp' | 'udp'
 
+/** One run of a scanner. */
+export interface ScanRun {
+  /** Name and version: `nmap 7.93`. */
+  readonly scanner: string
+  /** Absent in a file that does not say it. */
+  readonly commandLine?: string
+  /** Which ports it asked. A protocol is absent where the file does not say which. */
+  readonly asked: ReadonlyMap<Protocol, readonly Range[]>
+  /** Those that were up. At least one. */
+  readonly hosts: readonly ScanResult[]
+}
+
+/** What one run says of one host. */
 export interface ScanResult {
   readonly address: IpAddress
   /** By `tcp/22`: the ports that nmap lists. */
@@ -19,6 +33,10 @@ export interface ScanResult {
     readonly state: PortState
     readonly ports: readonly Range[]
   }[]
+  /** By `tcp/22`: what the service said, or what nmap found by asking it. A guess by the port alone is absent. */
+  readonly services: ReadonlyMap<string, string>
+  /** Ports that are only counted: an older nmap does not say which they are. */
+  readonly counted: readonly { readonly state: PortState; readonly count: number }[]
   /** Scanned by the host itself: the packets took loopback. */
   readonly fromItself: boolean
 }
@@ -30,13 +48,13 @@ type BadScan = Failure<'SCAN_INVALID'>
 /** A result of all ports of one host is some kilobytes long. */
 export const LONGEST_SCAN = 16 << 20
 
-/** @returns one result for each host that was up; SCAN_INVALID if the file is anything else than a whole result. */
-export function parseScan(text: string): Result<readonly ScanResult[], BadScan> {
+/** @returns SCAN_INVALID if the file is anything else than a whole result, or no host was up. */
+export function parseScan(text: string): Result<ScanRun, BadScan> {
   if (text.length > LONGEST_SCAN) return bad('it is longer than 16 MB')
   const head = text.trimStart()
   const read = head.startsWith('<') ? parseXml(head) : head.startsWith('# Nmap') ? parseGrepable(head) : undefined
   if (read === undefined) return bad('it is neither the XML (-oX) nor the grepable text (-oG) of nmap')
-  if (!read.ok || read.value.length > 0) return read
+  if (!read.ok || read.value.hosts.length > 0) return read
   return bad('it has no host: nmap found none that was up. Scan with -Pn')
 }
 
@@ -53,65 +71,30 @@ function bad(detail: string) {
   return refuse('SCAN_INVALID', detail)
 }
 
-interface Tag {
-  readonly name: string
-  readonly kind: 'open' | 'close' | 'empty'
-  readonly attributes: Readonly<Record<string, string>>
-}
-
-const NAME = '[A-Za-z_][A-Za-z0-9_.:-]*'
-const TAG = new RegExp(`<(/?)(${NAME})((?:\\s+${NAME}\\s*=\\s*(?:"[^"<]*"|'[^'<]*'))*)\\s*(/?)>`, 'y')
-const ATTRIBUTE = new RegExp(`(${NAME})\\s*=\\s*(?:"([^"<]*)"|'([^'<]*)')`, 'g')
-const SKIPPED = /<\?[^>]*\?>|<!--[\s\S]*?-->|<!DOCTYPE [A-Za-z]+>|[^<]+/y
-
-/** The tags of a document, in order. @returns undefined if it is not well-formed. */
-function* tagsOf(text: string): Generator<Tag | undefined> {
-  const open: string[] = []
-  for (let at = 0; at < text.length; ) {
-    SKIPPED.lastIndex = at
-    const skipped = SKIPPED.exec(text)
-    if (skipped !== null) {
-      at += skipped[0].length
-      continue
-    }
-    TAG.lastIndex = at
-    const match = TAG.exec(text)
-    if (match === null) return yield undefined
-    at += match[0].length
-    const [, slash, name = '', attributes = '', empty] = match
-    if (slash === '/') {
-      if (open.pop() !== name || attributes !== '' || empty === '/') return yield undefined
-      yield { name, kind: 'close', attributes: {} }
-      continue
-    }
-    if (empty === '') open.push(name)
-    const read: Record<string, string> = Object.create(null)
-    for (const [, key = '', double, single] of attributes.matchAll(ATTRIBUTE)) read[key] = double ?? single ?? ''
-    yield { name, kind: empty === '/' ? 'empty' : 'open', attributes: read }
-  }
-  if (open.length > 0) yield undefined
-}
-
 interface OpenHost {
   address?: IpAddress
+  timedOut: boolean
   up: boolean
   fromItself: boolean
   readonly listed: Map<string, PortState>
+  readonly services: Map<string, string>
   /** By protocol: states of the ports that are not listed. */
   readonly extra: { protocol: Protocol | undefined; state: PortState; count: number; ports?: readonly Range[] }[]
 }
 
-function parseXml(text: string): Result<readonly ScanResult[], BadScan> {
+function parseXml(text: string): Result<ScanRun, BadScan> {
   const scanned = new Map<Protocol, readonly Range[]>()
+  let about: Pick<ScanRun, 'scanner' | 'commandLine'> = { scanner: 'nmap' }
   const found: ScanResult[] = []
   let host: OpenHost | undefined
   let port: { key: string } | undefined
   let depth = 0
   let finished = false
   for (const tag of tagsOf(text)) {
-    if (tag === undefined) return bad('its XML is not well-formed: the file may be cut off')
+    if ('problem' in tag) return bad(tag.problem)
     const { name, kind, attributes } = tag
     if (depth === 0 && (name !== 'nmaprun' || kind !== 'open')) return bad('it is no result of nmap')
+    if (depth === 0) about = aboutRun(attributes)
     depth += kind === 'open' ? 1 : kind === 'close' ? -1 : 0
     if (kind === 'close') {
       if (name === 'port') port = undefined
@@ -128,7 +111,7 @@ function parseXml(text: string): Result<readonly ScanResult[], BadScan> {
       if (ranges === undefined) return bad(`“${attributes['services']}” is no list of ports`)
       if (protocol !== undefined) scanned.set(protocol, ranges)
     } else if (name === 'finished') finished = attributes['exit'] === undefined || attributes['exit'] === 'success'
-    else if (name === 'host') host = { up: false, fromItself: false, listed: new Map(), extra: [] }
+    else if (name === 'host') host = openHost(attributes['timedout'] === 'true')
     else if (host === undefined) continue
     else if (name === 'status') {
       host.up = attributes['state'] === 'up'
@@ -153,36 +136,70 @@ function parseXml(text: string): Result<readonly ScanResult[], BadScan> {
     } else if (name === 'port') {
       const protocol = protocolOf(attributes['protocol'])
       const number = Number(attributes['portid'])
-      if (!(number >= 1 && number <= 65_535)) return bad(`“${attributes['portid']}” is no port`)
+      if (!/^\d{1,5}$/.test(attributes['portid'] ?? '') || number > 65_535)
+        return bad(`“${attributes['portid']}” is no port`)
       port = protocol === undefined ? undefined : { key: `${protocol}/${number}` }
     } else if (name === 'state' && port !== undefined) {
       const state = portState(attributes['state'])
       if (state === undefined) return bad(`“${attributes['state']}” is no state of a port`)
       host.listed.set(port.key, state)
+    } else if ((name === 'service' || name === 'script') && port !== undefined) {
+      const said = name === 'service' ? serviceText(attributes) : scriptText(attributes)
+      const before = host.services.get(port.key)
+      if (said !== undefined) host.services.set(port.key, before === undefined ? said : `${before}; ${said}`)
     }
   }
   if (!finished) return bad('the scan did not end: nmap writes “finished” last')
-  return ok(found)
+  return ok({ ...about, asked: scanned, hosts: found })
 }
+
+function openHost(timedOut: boolean): OpenHost {
+  return { timedOut, up: false, fromItself: false, listed: new Map(), services: new Map(), extra: [] }
+}
+
+function aboutRun({ scanner = 'nmap', version = '', args }: Readonly<Record<string, string>>) {
+  return { scanner: `${scanner} ${version}`.trim(), ...(args !== undefined && { commandLine: args }) }
+}
+
+/** As nmap shows it: `ssl/http nginx 1.22.1 (Debian)`. By the table of ports alone it is a guess. */
+function serviceText({ name = '', method, tunnel, product, version, extrainfo }: Readonly<Record<string, string>>) {
+  if (method !== 'probed') return undefined
+  const shown = tunnel === undefined ? name : `${tunnel}/${name}`
+  return [shown, product, version, extrainfo === undefined ? undefined : `(${extrainfo})`].filter(Boolean).join(' ')
+}
+
+/** Scripts whose output is a time. */
+const OF_TIME = /time|date|clock|uptime|ntp-info/
+
+function scriptText({ id = '', output = '' }: Readonly<Record<string, string>>): string | undefined {
+  if (OF_TIME.test(id)) return undefined
+  return id === BANNER_SCRIPT ? output.trim() : `${id}: ${output.trim()}`
+}
+
+/** The script of nmap that reads what a service says first. Our own scan writes the same. */
+export const BANNER_SCRIPT = 'banner'
 
 /** @returns undefined for a host that was down. */
 function closeHost(
-  { address, up, fromItself, listed, extra }: OpenHost,
+  { address, up, timedOut, fromItself, listed, services, extra }: OpenHost,
   scanned: ReadonlyMap<Protocol, readonly Range[]>,
 ): Result<ScanResult | undefined, BadScan> {
   if (!up) return ok(undefined)
+  if (timedOut) return bad('nmap gave up on a host (--host-timeout): its ports are not known')
   if (address === undefined) return bad('a host has no address')
-  const others = extra.flatMap(({ protocol, state, ports }) => {
-    if (ports !== undefined && protocol !== undefined) return [{ protocol, state, ports }]
-    // An older nmap says only how many: that is clear if it scanned one protocol, and has one state for the rest.
-    const [only, ...more] = scanned
-    if (only === undefined || more.length > 0 || extra.length > 1) return []
-    return [{ protocol: only[0], state, ports: only[1] }]
-  })
-  return ok({ address, listed, others, fromItself })
+  const [only, ...more] = scanned
+  // An older nmap says only how many: that is clear if it scanned one protocol, and has one state for the rest.
+  const isClear = only !== undefined && more.length === 0 && extra.length === 1
+  const others: ScanResult['others'][number][] = []
+  const counted: ScanResult['counted'][number][] = []
+  for (const { protocol, state, count, ports } of extra)
+    if (ports !== undefined && protocol !== undefined) others.push({ protocol, state, ports })
+    else if (isClear) others.push({ protocol: only[0], state, ports: only[1] })
+    else counted.push({ state, count })
+  return ok({ address, listed, others, services, counted, fromItself })
 }
 
-function parseGrepable(text: string): Result<readonly ScanResult[], BadScan> {
+function parseGrepable(text: string): Result<ScanRun, BadScan> {
   const lines = text.split('\n').map((line) => line.trimEnd())
   if (!lines.some((line) => /^# Nmap done at .* scanned in [\d.]+ seconds$/.test(line)))
     return bad('the scan did not end: nmap writes “# Nmap done” last')
@@ -205,18 +222,24 @@ function parseGrepable(text: string): Result<readonly ScanResult[], BadScan> {
     const fields = new Map(rest.split('\t').map((field) => split(field, ': ')))
     if (!fields.has('Ports') && !fields.has('Ignored State')) continue
     const listed = new Map<string, PortState>()
+    const services = new Map<string, string>()
     for (const entry of (fields.get('Ports') ?? '').split(', ').filter(Boolean)) {
-      const [number = '', state, protocol] = entry.split('/')
+      const [number = '', state, protocol, , , , version = ''] = entry.split('/')
       const known = portState(state)
       if (!/^\d{1,5}$/.test(number) || known === undefined || protocolOf(protocol) === undefined)
         return bad(`this port is not understood: ${entry.slice(0, 60)}`)
       listed.set(`${protocol}/${Number(number)}`, known)
+      if (version !== '') services.set(`${protocol}/${Number(number)}`, version)
     }
-    const others = ignoredIn(fields.get('Ignored State'), listed, scanned)
-    if (others === undefined) return bad(`this state is not understood: ${fields.get('Ignored State')}`)
-    found.set(address.value, { address: address.value, listed, others, fromItself: false })
+    const ignored = ignoredIn(fields.get('Ignored State'), listed, scanned)
+    if (ignored === undefined) return bad(`this state is not understood: ${fields.get('Ignored State')}`)
+    found.set(address.value, { address: address.value, listed, services, ...ignored, fromItself: false })
   }
-  return ok([...found.values()])
+  const [, version = '', commandLine] = /^# Nmap (\S+) scan initiated .*? as: (.*)$/.exec(lines[0] ?? '') ?? []
+  return ok({
+    ...{ scanner: `nmap ${version}`.trim(), asked: scanned, hosts: [...found.values()] },
+    ...(commandLine !== undefined && { commandLine }),
+  })
 }
 
 /** `filtered (65534)`: which ports these are is clear only for one protocol. */
@@ -224,18 +247,22 @@ function ignoredIn(
   text: string | undefined,
   listed: ReadonlyMap<string, PortState>,
   scanned: ReadonlyMap<Protocol, readonly Range[]>,
-): ScanResult['others'] | undefined {
-  if (text === undefined) return []
+): Pick<ScanResult, 'others' | 'counted'> | undefined {
+  if (text === undefined) return { others: [], counted: [] }
   const [, word, count = ''] = /^(\S+) \((\d+)\)$/.exec(text) ?? []
   const state = portState(word)
   if (state === undefined) return undefined
   const [only, ...more] = scanned
-  if (only !== undefined && more.length === 0) return [{ protocol: only[0], state, ports: only[1] }]
+  const summedUp = (protocol: Protocol, ports: readonly Range[]) => ({
+    others: [{ protocol, state, ports }],
+    counted: [],
+  })
+  if (only !== undefined && more.length === 0) return summedUp(...only)
   const protocols = new Set([...listed.keys()].map((key) => key.split('/')[0]))
   const all = Number(count) + listed.size === 65_535
   const [protocol] = protocols
-  if (!all || protocols.size > 1) return []
-  return [{ protocol: protocolOf(protocol) ?? 'tcp', state, ports: [[1, 65_535]] }]
+  if (!all || protocols.size > 1) return { others: [], counted: [{ state, count: Number(count) }] }
+  return summedUp(protocolOf(protocol) ?? 'tcp', [[1, 65_535]])
 }
 
 function split(text: string, at: string): readonly [string, string] {
@@ -252,7 +279,7 @@ function portState(text: string | undefined): PortState | undefined {
 }
 
 /** `1-1000,3306`. Empty: none. */
-function parseRanges(text: string): readonly Range[] | undefined {
+export function parseRanges(text: string): readonly Range[] | undefined {
   if (text === '') return []
   const ranges: Range[] = []
   for (const part of text.split(',')) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { parseScan, stateOf } from './scan-result.ts'
+import { parseScan, stateOf } from './nmap-result.ts'
 
 /** As nmap 7.93 writes it. */
 const XML = `<?xml version="1.0" encoding="UTF-8"?>
@@ -49,8 +49,8 @@ describe('the result of a scan', () => {
   const only = (text: string) => {
     const parsed = parseScan(text)
     assert.ok(parsed.ok, parsed.ok ? '' : parsed.failure.detail)
-    assert.equal(parsed.value.length, 1)
-    return parsed.value[0] ?? assert.fail()
+    assert.equal(parsed.value.hosts.length, 1)
+    return parsed.value.hosts[0] ?? assert.fail()
   }
   const states = (text: string, ...ports: readonly ['tcp' | 'udp', number][]) =>
     ports.map(([protocol, port]) => stateOf(only(text), protocol, port))
