@@ -128,9 +128,10 @@ export function describeDoctor(debian: DebianName): void {
       must('rm /etc/systemd/system/ghostport.service && systemctl daemon-reload && systemctl restart ghostport')
     })
 
+    const [settings, own] = ['/etc/fwknop/fwknopd.conf', '/etc/systemd/system/ghostport.service']
+    const packaged = '/usr/lib/systemd/system/ghostport.service'
+
     it('UNIT: ended with a fault, refused by systemd, or not there', () => {
-      const [settings, own] = ['/etc/fwknop/fwknopd.conf', '/etc/systemd/system/ghostport.service']
-      const packaged = '/usr/lib/systemd/system/ghostport.service'
       provoked(
         'UNIT',
         `cp -p ${settings} /root/good.conf; echo 'FIREWAL x;' >> ${settings}; systemctl restart ghostport; cp -p /root/good.conf ${settings}`,
@@ -198,15 +199,16 @@ export function describeDoctor(debian: DebianName): void {
         assert.equal(lab.console('systemctl is-enabled ghostport').stdout, 'disabled\n')
       })
 
-      it('starts a server in mark mode, but not with a drop-in, nor with a configuration at fault', () => {
-        const settings = '/etc/fwknop/fwknopd.conf'
+      it('starts a server in mark mode, but not with a drop-in, other options, or a configuration at fault', () => {
         must(
           `cp -p ${settings} /root/gate.conf; systemctl enable --quiet ghostport; printf 'FIREWALL_MODE mark;\\n' > ${settings}`,
         )
         const dropIn = '/etc/systemd/system/ghostport.service.d'
         must(`mkdir ${dropIn}; printf '[Service]\\nNice=1\\n' > ${dropIn}/nice.conf; systemctl daemon-reload`)
         assert.match(fix('RUNNING').stdout, /There is nothing that --fix may mend/)
-        must(`rm -r ${dropIn}; systemctl daemon-reload; echo 'FIREWAL x;' >> ${settings}`)
+        must(`rm -r ${dropIn}; sed 's/^ExecStart=.*/& -O more.conf/' ${packaged} > ${own}; systemctl daemon-reload`)
+        assert.match(fix('RUNNING').stdout, /There is nothing that --fix may mend/)
+        must(`rm ${own}; systemctl daemon-reload; echo 'FIREWAL x;' >> ${settings}`)
         assert.match(fix('RUNNING').stdout, /There is nothing that --fix may mend/)
         must(`sed -i '$d' ${settings}`)
         assert.ok(!isActive())

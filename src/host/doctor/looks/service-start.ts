@@ -6,6 +6,8 @@ import { lookAtConfiguration } from './configuration.ts'
 import { filesOf } from './unit-file.ts'
 
 const UNIT = 'ghostport.service'
+/** No other option of serve, which could change a setting. */
+const PLAIN_START = /^ExecStart=\S+(?: \S+)* serve(?: (?:-c|-a|--receiver-socket) \S+)*$/gm
 
 export async function lookAtServiceStart(subject: Subject): Promise<Known<boolean>> {
   const { looker, server } = subject
@@ -20,6 +22,8 @@ export async function lookAtServiceStart(subject: Subject): Promise<Known<boolea
     const found = looker.stat(changed)
     if (!found.known || found.value !== undefined) return notKnown(`${changed} changes the unit`)
   }
+  const starts = text.value.match(/^ExecStart=/gm)?.length
+  if (starts !== 1 || text.value.match(PLAIN_START)?.length !== 1) return notKnown('the unit has options of its own')
   const named = filesOf(text.value)
   if (named.settings !== server.server || (server.access !== undefined && named.stanzas !== server.access))
     return notKnown('the unit names other files')
