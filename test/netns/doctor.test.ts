@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict'
 import { chmodSync, copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type CompiledPackage, compilePackage } from '../support/compiled.ts'
 import { clientAndServer, Daemon, dropByDefault, ghostportCommand, knock, SERVER, stanza } from '../support/daemon.ts'
 import { type Examined, examined, findingIn, onlyCheck, type Told } from '../support/doctor.ts'
@@ -158,7 +159,26 @@ describe('ghostport doctor on a server', { skip: netnsUnavailable() }, () => {
     isGood('CONFIG')
   })
 
-  it('RUNNING: no server runs, or it receives nothing', async () => {
+  it('RUNNING: the server runs, and receives nothing', async () => {
+    // Each time, it waits longer before it starts the receiver again: five seconds in the end.
+    for (let kills = 0, tries = 0; kills < 7 || daemon.status()['receiver'] !== null; tries++) {
+      assert.ok(tries < 200, `${kills} receivers were killed`)
+      const { receiver } = daemon.status()
+      if (typeof receiver === 'number') {
+        process.kill(receiver, 'SIGKILL')
+        kills++
+      }
+      await delay(20)
+    }
+    const found = finding('RUNNING', /the server runs, but receives no packets/)
+    assert.equal(found.severity, 'error')
+    // Here it mends itself, and no unit could be restarted.
+    assert.equal(found.advice, 'start the server again')
+    for (let tries = 0; tries < 100 && ask('RUNNING').answer !== 'good'; tries++) await delay(100)
+    isGood('RUNNING')
+  })
+
+  it('RUNNING: no server runs', async () => {
     await daemon.stop()
     const found = finding('RUNNING', /no server runs/)
     assert.equal(found.severity, 'error')
