@@ -38,6 +38,16 @@ test('an end is told once, when the firewall says that the grant is gone', async
   assert.equal(told().length, 1)
 })
 
+test('when the server stops, an end is told that nobody has told yet, and no other', async (t) => {
+  const { ends, told, pass } = made(t)
+  ends.write('info', 'knock', granted)
+  ends.write('info', 'knock', { ...granted, grant: 'tcp/80', lifetime: 30 })
+  await pass(10)
+  assert.deepEqual(told(), [])
+  ends.write('info', 'stopping')
+  assert.deepEqual(told(), [{ grant: 'tcp/22', for: '1.2.3.4', until: T0 / 1000 + 10 }])
+})
+
 test('a grant that is opened again ends later, and never sooner', async (t) => {
   const { ends, told, pass } = made(t)
   ends.write('info', 'knock', granted)

@@ -1,7 +1,8 @@
 /**
  * Tells the end of each grant, for hooks, and as fwknopd does when it removes a rule: `grant expired`. The kernel ends
  * a grant by itself, so nobody else has a reason to wait for it. This is a log that passes on what it gets, and notes
- * the grants. Before it tells an end, it asks the firewall whether the grant is gone.
+ * the grants. Before it tells an end, it asks the firewall whether the grant is gone. When the server stops, nobody can
+ * be asked any more: what has ended by the clock is told.
  */
 import type { Log, LogField, LogLevel } from '../../log.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
@@ -61,6 +62,7 @@ export class RuleEnds implements Log {
   }
 
   write(level: LogLevel, event: string, fields: { readonly [name: string]: LogField } = {}): void {
+    if (event === 'stopping') this.#leave()
     this.#log.write(level, event, this.#isRenewal(event, fields) ? { ...fields, renewed: true } : fields)
     if (fields['dryRun'] === true || typeof fields['grant'] !== 'string' || typeof fields['for'] !== 'string') return
     const name = nameOf(fields['for'], fields['grant'])
@@ -99,18 +101,26 @@ export class RuleEnds implements Log {
     const live = ended.length === 0 ? undefined : await this.#live?.()
     for (const [key, noted] of ended) {
       // It was opened again meanwhile, or is still there.
-      if (this.#grants.get(key) !== noted || live?.has(key) !== false) continue
-      this.#grants.delete(key)
-      const { grant, for: source, stanza, name, user } = noted.fields
-      this.#log.write('info', 'grant expired', {
-        ...{ grant, for: source, until: noted.until },
-        ...(stanza !== undefined && { stanza }),
-        ...(name !== undefined && { name }),
-        ...(user !== undefined && { user }),
-      })
+      if (this.#grants.get(key) === noted && live?.has(key) === false) this.#tellEnd(key, noted)
     }
     if (ended.some(([name, noted]) => this.#grants.get(name) === noted))
       this.#timer = setTimeout(() => void this.#tell(), ASK_AGAIN_AFTER).unref()
     else this.#wait()
+  }
+
+  #leave(): void {
+    for (const [key, noted] of [...this.#grants]) if (noted.until * 1000 <= this.#now()) this.#tellEnd(key, noted)
+    clearTimeout(this.#timer)
+  }
+
+  #tellEnd(key: string, { fields, until }: Noted): void {
+    this.#grants.delete(key)
+    const { grant, for: source, stanza, name, user } = fields
+    this.#log.write('info', 'grant expired', {
+      ...{ grant, for: source, until },
+      ...(stanza !== undefined && { stanza }),
+      ...(name !== undefined && { name }),
+      ...(user !== undefined && { user }),
+    })
   }
 }
