@@ -10,6 +10,7 @@ import type { Terminal } from '../../src/cli/terminal/terminal.ts'
 import { checks } from '../../src/host/doctor/checks.ts'
 import { examine, statusOf, tallyOf } from '../../src/host/doctor/doctor.ts'
 import { mend } from '../../src/host/doctor/fix.ts'
+import { argvOf, safeCommands } from '../../src/host/doctor/safe-cures.ts'
 import { Home } from './ghostport.ts'
 
 const home = new Home()
@@ -23,6 +24,15 @@ describe('docs/DOCTOR.md', () => {
       rows.map(([, code, side, question]) => [code, side, question]),
       checks.map(({ code, side, question }) => [code, side, question]),
     )
+  })
+
+  it('has each command that --fix may run, and no other', () => {
+    const [, section = ''] = /\n## --fix\n(.*?)\n## /s.exec(page) ?? []
+    const told = [...section.matchAll(/^\| (`.+?`) \|/gm)].flatMap(([, cell = '']) =>
+      [...cell.matchAll(/`([^`]+)`/g)].map(([, word]) => word),
+    )
+    const known = [...Object.values(safeCommands), argvOf({ hide: 'FILE' })].map((argv) => argv.join(' '))
+    assert.deepEqual([...told].sort(), [...known].sort())
   })
 
   it('has each option', () => {

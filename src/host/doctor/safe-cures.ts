@@ -4,15 +4,19 @@
  * gate, and changes that wait for a confirmation are never mended by it.
  */
 
-export type SafeCure =
+export const safeCommands = {
   /** Only of a server that runs: a boot then does what is in force already. */
-  | 'enable the server'
-  | 'read unit files again'
+  'enable the server': ['systemctl', 'enable', 'ghostport'],
+  'read unit files again': ['systemctl', 'daemon-reload'],
   /** These two only where a start shuts no port: looks/service-start.ts. */
-  | 'start the server'
-  | 'restart the server'
-  | 'ask time servers'
-  /** Of a file that only its owner can change. */
+  'start the server': ['systemctl', 'start', 'ghostport'],
+  'restart the server': ['systemctl', 'restart', 'ghostport'],
+  'ask time servers': ['timedatectl', 'set-ntp', 'true'],
+} as const
+
+export type SafeCure =
+  | keyof typeof safeCommands
+  /** A file that only its owner can change. */
   | { readonly hide: string }
 
 /** A command line that mends a finding. `safe`: `ghostport doctor --fix` may run it. */
@@ -23,21 +27,7 @@ export interface MendingCommand {
 
 /** The program and its arguments. */
 export function argvOf(cure: SafeCure): readonly [string, ...string[]] {
-  if (typeof cure === 'object') return ['chmod', '600', cure.hide]
-  switch (cure) {
-    case 'enable the server':
-      return ['systemctl', 'enable', 'ghostport']
-    case 'read unit files again':
-      return ['systemctl', 'daemon-reload']
-    case 'start the server':
-      return ['systemctl', 'start', 'ghostport']
-    case 'restart the server':
-      return ['systemctl', 'restart', 'ghostport']
-    case 'ask time servers':
-      return ['timedatectl', 'set-ntp', 'true']
-    default:
-      return cure satisfies never
-  }
+  return typeof cure === 'object' ? ['chmod', '600', cure.hide] : safeCommands[cure]
 }
 
 /** @param isSafe else the command is only shown. */

@@ -171,6 +171,16 @@ describe('CLOCK', () => {
       assert.match(asked(clock.judge, facts), pattern)
     })
 
+  it('offers --fix only what is installed already', () => {
+    const safe = (facts: Partial<DoctorFacts>): unknown => {
+      const answer = clock.judge({ clock: wrong, distribution: debian, ...facts })
+      const cure = answer.kind === 'bad' ? answer.findings[0].cure : undefined
+      return cure !== undefined && 'command' in cure && cure.safe
+    }
+    assert.equal(safe({ units: timesyncd }), 'ask time servers')
+    assert.equal(safe({ units: units({}) }), undefined)
+  })
+
   it('CLOCK_BATTERY', () => {
     assert.equal(asked(clockBattery.judge, { hardwareClock: known({ clocks: ['rtc0'] }) }), 'good: rtc0')
     assert.match(
