@@ -65,6 +65,8 @@ export interface FirewallListeners {
   onMended(mended: Mended): void
   /** Called when another program changes other rules of the host. This can be often. */
   onHostChange?(): void
+  /** Called at each change of any rule, also of ours where that cannot be told. Before {@link onHostChange}. */
+  onUnrest?(): void
 }
 
 /** How many connections may be open at once. */

@@ -57,6 +57,20 @@ test('a storm of changes and of questions costs one look a second', async () => 
   for (const [i, at] of it.looks.entries()) assert.ok(i === 0 || at - (it.looks[i - 1] ?? 0) >= 990)
 })
 
+test('while rules change again and again, nothing is read; when it is quiet, it is', async () => {
+  using it = watching(() => ok([OPEN]))
+  const end = performance.now() + 2_500
+  while (performance.now() < end) {
+    it.watch.unrest()
+    it.watch.changed()
+    assert.deepEqual(await it.watch.current(), [])
+    await delay(5)
+  }
+  assert.equal(it.looks.length, 0)
+  await until(() => it.watch.known.length > 0, 'the change is known')
+  assert.equal(it.looks.length, 1)
+})
+
 test('what changes during a look is looked at afterwards', async () => {
   let found: readonly Finding[] = []
   using it: ReturnType<typeof watching> = watching(() => {

@@ -1,6 +1,9 @@
 /**
  * Keeps the findings about the host's own rules current, and logs new and cured ones. The rules are read again when the
  * kernel reports a change, and for each status, because the kernel does not report changes of iptables-legacy.
+ *
+ * Only when it is quiet: libnftables reads all anew when a rule changes meanwhile, and nothing else happens in this
+ * process until it is done. With thousands of rules, and a program that changes some again and again, knocks would wait.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Finding } from '../../firewall/host/findings.ts'
@@ -12,6 +15,8 @@ import { milliseconds } from '../../units.ts'
 const LOOK_INTERVAL = milliseconds(1000)
 /** Reading a large ruleset may take this share of the time at most. */
 const SHARE = 20
+/** How long no rule may have changed before a look begins. */
+const QUIET_TIME = milliseconds(700)
 /** How long a status waits for fresh findings. */
 const FRESH_ANSWER_TIME = milliseconds(1000)
 
@@ -24,6 +29,7 @@ export class HostWatch {
   #looking: Promise<void> | undefined
   /** On the monotonic clock: before this, nothing is read again. */
   #notBefore = 0
+  #lastChange = Number.NEGATIVE_INFINITY
   #again = false
   #closed = false
 
@@ -37,12 +43,28 @@ export class HostWatch {
   changed(after = LOOK_INTERVAL): void {
     if (this.#closed) return
     if (this.#looking !== undefined) this.#again = true
-    else this.#timer ??= setTimeout(() => void this.#refresh(), Math.max(after, this.#notBefore - performance.now()))
+    else this.#timer ??= setTimeout(() => this.#whenQuiet(), Math.max(after, this.#notBefore - performance.now()))
+  }
+
+  /** A rule of the host was changed, by whomever. */
+  unrest(): void {
+    this.#lastChange = performance.now()
+  }
+
+  get #untilQuiet(): number {
+    return this.#lastChange + QUIET_TIME - performance.now()
+  }
+
+  #whenQuiet(): void {
+    const wait = this.#untilQuiet
+    if (wait <= 0) void this.#refresh()
+    else this.#timer = setTimeout(() => this.#whenQuiet(), wait)
   }
 
   /** The current findings; the latest known ones if reading takes long. */
   async current(): Promise<readonly Finding[]> {
-    if (this.#looking === undefined && performance.now() >= this.#notBefore) void this.#refresh()
+    if (this.#looking === undefined && performance.now() >= this.#notBefore && this.#untilQuiet <= 0)
+      void this.#refresh()
     if (this.#looking !== undefined)
       await Promise.race([this.#looking, delay(FRESH_ANSWER_TIME, undefined, { ref: false })])
     return this.#known

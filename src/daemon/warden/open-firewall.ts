@@ -16,7 +16,15 @@ import {
   type RelayConfig,
 } from '../../config/server/firewall-settings.ts'
 import { type ServerConfig, socketPorts } from '../../config/server/server-config.ts'
-import type { ConnectionLimits, Firewall, Kept, KernelFirewall, Mended, RulesToList } from '../../firewall/firewall.ts'
+import type {
+  ConnectionLimits,
+  Firewall,
+  FirewallListeners,
+  Kept,
+  KernelFirewall,
+  Mended,
+  RulesToList,
+} from '../../firewall/firewall.ts'
 import type { LeftPort } from '../../firewall/host/after-removal.ts'
 import type { Finding, PortsInUse } from '../../firewall/host/findings.ts'
 import { descriptorLimit } from '../../firewall/relay/descriptors.ts'
@@ -38,20 +46,20 @@ export interface OpenedFirewall {
 
 /**
  * Reads back what is live. From then on, it repairs what other programs change.
- * @param onHostChange called when another program changes other rules of the host.
+ * @param host gets to know of changes: see {@link FirewallListeners}.
  */
 export async function openFirewall(
   { firewall: config, controlSocket }: ServerConfig,
   at: SettingLocations,
   log: Log,
-  onHostChange: () => void,
+  host: Required<Pick<FirewallListeners, 'onHostChange' | 'onUnrest'>>,
 ): Promise<Result<OpenedFirewall>> {
   const made = config.kind === 'relay' ? await makeRelay(config, log) : await lockedKernel(config, controlSocket, at)
   if (!made.ok) return made
   const { firewall, lock, notices = [] }: OpenedFirewall & { readonly notices?: readonly Notice[] } = made.value
   for (const { level, text, cure } of notices) log.write(level, 'notice', { text, cure })
   // First, so that no change is missed.
-  const watching = firewall.watch({ onMended: (mended) => tellMended(mended, log), onHostChange })
+  const watching = firewall.watch({ onMended: (mended) => tellMended(mended, log), ...host })
   const installed = watching.ok ? await firewall.install() : watching
   if (!installed.ok) {
     await firewall.close()

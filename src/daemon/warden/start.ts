@@ -190,7 +190,10 @@ async function openStores(start: Start): Promise<Result<Stores>> {
   if (!replays.ok) return { ok: false, failure: asRunningInstance(replays.failure, server.replay.database) }
   undo.add(() => replays.value?.close())
   let host: HostWatch | undefined
-  const opened = await openFirewall(server, at, log, () => host?.changed())
+  const opened = await openFirewall(server, at, log, {
+    onHostChange: () => host?.changed(),
+    onUnrest: () => host?.unrest(),
+  })
   if (!opened.ok) return opened
   const { firewall, lock }: OpenedFirewall = opened.value
   undo.add(() => firewall.close())

@@ -121,6 +121,7 @@ class Chains implements KernelFirewall {
     })
     this.#lookout = new Lookout(intervals, {
       look: () => this.#look(),
+      unrest: () => this.#listeners.onUnrest?.(),
       followClock: () => this.#followClock(),
       sweep: () => this.#sweep(),
       now: () => this.#now(),

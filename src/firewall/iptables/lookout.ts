@@ -13,6 +13,8 @@ export interface Intervals {
 export interface Duties {
   /** Another program may have changed our rules. */
   look(): Promise<void>
+  /** Some program has changed rules, or our own. */
+  unrest(): void
   /** The wall clock may have been set. */
   followClock(): void
   /** A grant has ended. */
@@ -50,8 +52,13 @@ export class Lookout {
       setInterval(() => void this.#duties.look(), this.#every.look).unref(),
     ]
     // Tells of iptables-nft, where the kernel can tell. All else is seen by the interval.
-    const watch = watchTable(NO_TABLE, new Set(), { ours: () => {}, others: () => this.#lookSoon() })
+    const watch = watchTable(NO_TABLE, new Set(), { ours: () => {}, others: () => this.#onChange() })
     this.#watch = watch.ok ? watch.value : undefined
+  }
+
+  #onChange(): void {
+    this.#duties.unrest()
+    this.#lookSoon()
   }
 
   /** A look begins. */

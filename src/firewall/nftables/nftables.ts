@@ -194,11 +194,14 @@ class KernelTable implements KernelFirewall {
   }
 
   /** Grants end at their second, even if the machine is suspended meanwhile. */
-  watch({ onMended, onHostChange = () => {} }: FirewallListeners): Result<void, FirewallFailure> {
+  watch({ onMended, onHostChange = () => {}, onUnrest = () => {} }: FirewallListeners): Result<void, FirewallFailure> {
     this.#watch?.close()
     const watch = watchTable(this.#shape.table, this.#nft.portIds, {
       ours: (change) => this.#mend(change, onMended),
-      others: onHostChange,
+      others: () => {
+        onUnrest()
+        onHostChange()
+      },
     })
     if (!watch.ok) return watch
     this.#watch = watch.value
