@@ -3,7 +3,8 @@
  * kernel reports a change, and for each status, because the kernel does not report changes of iptables-legacy.
  *
  * Only when it is quiet: libnftables reads all anew when a rule changes meanwhile, and nothing else happens in this
- * process until it is done. With thousands of rules, and a program that changes some again and again, knocks would wait.
+ * process until it is done. With thousands of rules, and a program that changes some again and again, knocks would
+ * wait.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Finding } from '../../firewall/host/findings.ts'
