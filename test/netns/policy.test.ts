@@ -6,7 +6,6 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { DEFAULT_MARK } from '../../src/config/server/firewall-settings.ts'
 import { parseTcpTable } from '../../src/firewall/nftables/connections.ts'
 import type { HostPolicy } from '../../src/host/policy/policy.ts'
 import { REMOVE_TABLE, renderPolicy, renderSessions } from '../../src/host/policy/render.ts'
@@ -14,18 +13,10 @@ import { addressBytes, type IpAddress } from '../../src/packet/address.ts'
 import { port } from '../../src/units.ts'
 import { Daemon, ghostportCommand, knock, stanza } from '../support/daemon.ts'
 import { addresses, createLab, families, type Lab } from '../support/firewall-lab.ts'
+import { POLICY } from '../support/host-policy.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 
 const skip = netnsUnavailable()
-const PLAIN: HostPolicy = {
-  mark: DEFAULT_MARK,
-  allow: [],
-  allowFrom: [],
-  trusted: [],
-  ping: true,
-  reversePath: 'strict',
-  forward: 'drop',
-}
 const tcp = (...numbers: number[]) => numbers.map((number) => ({ protocol: 'tcp', port: port(number) }) as const)
 
 function load(host: Host, text: string): void {
@@ -55,7 +46,7 @@ describe('the policy of a host', { skip }, () => {
     const sessions = await Promise.all(families.map((family) => lab.c1.connect(addresses[family].forC1, 22)))
     const outward = await Promise.all(families.map((family) => lab.server.connect(addresses[family].inner, 8443)))
     const table = (name: string) => parseTcpTable(readFileSync(`/proc/thread-self/net/${name}`, 'latin1'))
-    load(lab.server, renderPolicy({ ...PLAIN, out: [] }) + renderSessions([...table('tcp'), ...table('tcp6')]))
+    load(lab.server, renderPolicy({ ...POLICY, out: [] }) + renderSessions([...table('tcp'), ...table('tcp6')]))
     for (const session of [...sessions, ...outward]) {
       assert.equal(await session.echoes(), true)
       await session.close()
@@ -67,7 +58,7 @@ describe('the policy of a host', { skip }, () => {
     const at = addresses[family]
 
     it(`IPv${family}: closes every port, and opens those that it names, for those that it names`, async () => {
-      load(lab.server, renderPolicy(PLAIN))
+      load(lab.server, renderPolicy(POLICY))
       for (const to of [22, 25, 80, 9999]) assert.equal(await reach(at.forC1, to), 'timeout', `${to}`)
       assert.equal(await lab.c1.udp(at.forC1, 53), 'timeout')
       const before = [logged('input'), dropped('input')]
@@ -78,7 +69,7 @@ describe('the policy of a host', { skip }, () => {
       load(
         lab.server,
         renderPolicy({
-          ...PLAIN,
+          ...POLICY,
           allow: [...tcp(80), { protocol: 'udp', port: port(53) }],
           allowFrom: [{ network: { prefix: at.c2, length }, ports: tcp(22) }],
         }),
@@ -89,15 +80,15 @@ describe('the policy of a host', { skip }, () => {
       assert.equal(await reach(at.forC2, 22, lab.c2), 'ssh')
       assert.equal(await reach(at.forC2, 25, lab.c2), 'timeout')
       // All ports of a source, all of an interface.
-      load(lab.server, renderPolicy({ ...PLAIN, allowFrom: [{ network: { prefix: at.c2, length }, ports: [] }] }))
+      load(lab.server, renderPolicy({ ...POLICY, allowFrom: [{ network: { prefix: at.c2, length }, ports: [] }] }))
       assert.equal(await reach(at.forC2, 25, lab.c2), 'mail')
-      load(lab.server, renderPolicy({ ...PLAIN, trusted: ['eth0' as never] }))
+      load(lab.server, renderPolicy({ ...POLICY, trusted: ['eth0' as never] }))
       assert.equal(await reach(at.forC1, 25), 'mail')
       assert.equal(await reach(at.forC2, 25, lab.c2), 'timeout')
     })
 
     it(`IPv${family}: loopback is open, and leaves no line in the log`, async () => {
-      load(lab.server, renderPolicy({ ...PLAIN, out: [] }))
+      load(lab.server, renderPolicy({ ...POLICY, out: [] }))
       const before = ['input', 'output', 'spoofed', 'invalid'].map(dropped)
       assert.equal(await lab.server.tcp(family === 4 ? '127.0.0.1' : '::1', 22), 'ssh')
       assert.equal(await lab.server.tcp(at.forC1, 22), 'ssh')
@@ -119,7 +110,7 @@ describe('the policy of a host', { skip }, () => {
       const elsewhere = family === 4 ? '10.2.0.77' : 'fd02::77'
       const own = at.forC2
       const martian = family === 4 ? '240.0.0.1' : undefined
-      load(lab.server, renderPolicy({ ...PLAIN, allow: tcp(80) }))
+      load(lab.server, renderPolicy({ ...POLICY, allow: tcp(80) }))
       for (const source of [elsewhere, own, ...(martian === undefined ? [] : [martian])]) {
         forge(source)
         const before = [dropped('spoofed'), logged('spoofed')]
@@ -128,12 +119,12 @@ describe('the policy of a host', { skip }, () => {
       }
       assert.ok(logged('spoofed') > 0)
       // Any way back is enough for a host with several; its own addresses are never enough.
-      load(lab.server, renderPolicy({ ...PLAIN, allow: tcp(80), reversePath: 'loose' }))
+      load(lab.server, renderPolicy({ ...POLICY, allow: tcp(80), reversePath: 'loose' }))
       const count = dropped('spoofed')
       await lab.c1.tcp(at.forC1, 80, { source: elsewhere, timeoutMs: 300 })
       assert.equal(dropped('spoofed'), count)
       for (const reversePath of ['loose', 'off'] as const) {
-        load(lab.server, renderPolicy({ ...PLAIN, allow: tcp(80), reversePath }))
+        load(lab.server, renderPolicy({ ...POLICY, allow: tcp(80), reversePath }))
         await lab.c1.tcp(at.forC1, 80, { source: own, timeoutMs: 300 })
         assert.ok(dropped('spoofed') > 0, `own address, ${reversePath}`)
       }
@@ -142,7 +133,7 @@ describe('the policy of a host', { skip }, () => {
     })
 
     it(`IPv${family}: neighbours find each other again after they have forgotten each other`, async () => {
-      load(lab.server, renderPolicy({ ...PLAIN, allow: tcp(80), out: tcp(8443) }))
+      load(lab.server, renderPolicy({ ...POLICY, allow: tcp(80), out: tcp(8443) }))
       for (const host of [lab.c1, lab.server, lab.inner]) host.must(['ip', `-${family}`, 'neigh', 'flush', 'all'])
       assert.equal(await lab.c1.tcp(at.forC1, 80, { timeoutMs: 3000 }), 'web')
       for (const host of [lab.c1, lab.server, lab.inner]) host.must(['ip', `-${family}`, 'neigh', 'flush', 'all'])
@@ -152,19 +143,19 @@ describe('the policy of a host', { skip }, () => {
     it(`IPv${family}: ping is answered within a limit, or not at all`, async () => {
       const answered = (requests: number) =>
         Number(lab.c1.must([process.execPath, '-e', echoScript(at.forC1, requests)]))
-      load(lab.server, renderPolicy(PLAIN))
+      load(lab.server, renderPolicy(POLICY))
       assert.equal(answered(3), 3)
       const many = answered(100)
       assert.ok(many >= 15 && many < 60, `${many} of 100`)
-      load(lab.server, renderPolicy({ ...PLAIN, ping: false }))
+      load(lab.server, renderPolicy({ ...POLICY, ping: false }))
       assert.equal(answered(3), 0)
     })
 
     it(`IPv${family}: what this host begins goes anywhere, or only where the policy says`, async () => {
-      load(lab.server, renderPolicy(PLAIN))
+      load(lab.server, renderPolicy(POLICY))
       await lab.inner.listen([{ protocol: 'tcp', port: 7000, banner: 'seven' }])
       assert.equal(await lab.server.tcp(at.inner, 7000), 'seven')
-      load(lab.server, renderPolicy({ ...PLAIN, out: tcp(8443) }))
+      load(lab.server, renderPolicy({ ...POLICY, out: tcp(8443) }))
       assert.equal(await lab.server.tcp(at.inner, 7000, { timeoutMs: 300 }), 'timeout')
       assert.equal(await lab.server.tcp(at.inner, 8443), `inner for ${at.near}`)
       assert.ok(logged('output') > 0)
@@ -172,15 +163,15 @@ describe('the policy of a host', { skip }, () => {
     })
 
     it(`IPv${family}: what it passes on is dropped, or left alone`, async () => {
-      load(lab.server, renderPolicy(PLAIN))
+      load(lab.server, renderPolicy(POLICY))
       assert.equal(await reach(at.inner, 8443), 'timeout')
-      load(lab.server, renderPolicy({ ...PLAIN, forward: 'leave' }))
+      load(lab.server, renderPolicy({ ...POLICY, forward: 'leave' }))
       assert.equal(await reach(at.inner, 8443), `inner for ${at.c1}`)
     })
   }
 
   it('an invalid packet is dropped and logged as such', async () => {
-    load(lab.server, renderPolicy({ ...PLAIN, allow: tcp(22) }))
+    load(lab.server, renderPolicy({ ...POLICY, allow: tcp(22) }))
     const before = [dropped('invalid'), logged('invalid')]
     // A reset for a connection that never was.
     lab.c1.must([process.execPath, '-e', resetScript('10.1.0.2', '10.1.0.1')])
@@ -236,8 +227,8 @@ describe('the policy of a host', { skip }, () => {
     })
 
   it('is replaced, and removed, in one step each; without a table that is no error', () => {
-    load(lab.server, renderPolicy(PLAIN))
-    load(lab.server, renderPolicy(PLAIN))
+    load(lab.server, renderPolicy(POLICY))
+    load(lab.server, renderPolicy(POLICY))
     lab.server.must(['nft', REMOVE_TABLE])
     lab.server.must(['nft', REMOVE_TABLE])
     assert.doesNotMatch(lab.server.must(['nft', 'list', 'tables']), /ghostport_policy/)
@@ -313,7 +304,7 @@ describe('the file of the policy', { skip }, () => {
     out: [...tcp(443), { protocol: 'udp', port: port(53) }],
   }
   for (const [name, policy] of [
-    ['the plain one', PLAIN],
+    ['the plain one', POLICY],
     ['one with every part', FULL],
     ['one that lets nothing out', { ...FULL, out: [] }],
   ] as const)

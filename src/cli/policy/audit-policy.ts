@@ -191,7 +191,7 @@ function describe(
 ): readonly Line[] {
   const found = uncovered.flatMap(({ found }) => (found.known ? found.value : []))
   const unseen = uncovered.flatMap(({ about, found }) =>
-    found.known ? [] : [`${about}: not looked at, because ${found.because}`],
+    found.known ? [] : [`${about}: not checked because ${found.because}`],
   )
   const part = (title: string, lines: readonly Line[]): readonly Line[] =>
     lines.length === 0 ? [] : ['', style.bold(title), ...lines]

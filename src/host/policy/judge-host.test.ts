@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import { POLICY } from '../../../test/support/host-policy.ts'
 import { DEFAULT_MARK } from '../../config/server/firewall-settings.ts'
 import { parseListing } from '../../firewall/host/ruleset.ts'
 import type { IpAddress } from '../../packet/address.ts'
@@ -12,15 +13,6 @@ import { judgeConfirmation, judgeOthers, judgeWayIn, type WaysIn } from './judge
 import { parsePending, writePending } from './pending.ts'
 import type { HostPolicy } from './policy.ts'
 
-const POLICY: HostPolicy = {
-  mark: DEFAULT_MARK,
-  allow: [],
-  allowFrom: [],
-  trusted: [],
-  ping: true,
-  reversePath: 'strict',
-  forward: 'drop',
-}
 const tcp = (...numbers: number[]) => numbers.map((number) => ({ protocol: 'tcp', port: port(number) }) as const)
 
 describe('another policy on this host', () => {
