@@ -1,6 +1,7 @@
 /** Runs a program of this host, and waits for its end. Never through a shell. */
 import { spawnSync } from 'node:child_process'
 import { textFromBytes } from '../bytes/text.ts'
+import { PROGRAM_ENVIRONMENT } from '../system/program-environment.ts'
 import { type Milliseconds, milliseconds } from '../units.ts'
 
 export interface Ran {
@@ -14,8 +15,6 @@ export interface Ran {
 /** Longer than systemctl, nft and cp take on a busy host. */
 const USUAL_TIME = milliseconds(60_000)
 const MOST_OUTPUT = 4 << 20
-/** The programs of the system only. No setting of the caller reaches them. */
-export const PROGRAM_ENVIRONMENT = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8' }
 
 /**
  * @param argv the program, by name or path, and its arguments.

@@ -21,6 +21,7 @@ import { formatHostPort, type IpAddress, parseAddress } from '../packet/address.
 import { letFrameArrive } from '../system/arriving-frame.ts'
 import { errorCode, fileReason, systemReason } from '../system/errno.ts'
 import { libc } from '../system/libc.ts'
+import { PROGRAM_ENVIRONMENT } from '../system/program-environment.ts'
 import { countTcxPrograms } from '../system/tcx-programs.ts'
 import { milliseconds, type Port } from '../units.ts'
 import { TIMEX_LENGTH } from './facts/clock.ts'
@@ -30,8 +31,6 @@ import { type InterfaceAddress, LONGEST_FILE, type Looker, type QuestionName, qu
 /** How long a program may take, and how many bytes it may print. */
 const PROGRAM_TIME = milliseconds(5000)
 const MOST_OUTPUT = 32 << 20
-/** The programs of the system only. The PATH of the caller does not count. */
-const PROGRAM_PATH = '/usr/sbin:/sbin:/usr/bin:/bin'
 /** How long a service may take to greet, and how long its greeting may be. */
 const LINE_TIME = milliseconds(3000)
 const LONGEST_LINE = 255
@@ -124,7 +123,7 @@ function run(question: QuestionName): Promise<Known<Said>> {
     timeout: PROGRAM_TIME,
     killSignal: 'SIGKILL',
     maxBuffer: MOST_OUTPUT,
-    env: { LC_ALL: 'C', PATH: PROGRAM_PATH, SYSTEMD_PAGER: '', SYSTEMD_COLORS: '0' },
+    env: { ...PROGRAM_ENVIRONMENT, SYSTEMD_PAGER: '', SYSTEMD_COLORS: '0' },
     cwd: '/',
   } as const
   return new Promise((resolve) => {

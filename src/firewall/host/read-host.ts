@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import type { Result } from '../../result.ts'
+import { PROGRAM_ENVIRONMENT } from '../../system/program-environment.ts'
 import { milliseconds } from '../../units.ts'
 import type { FirewallFailure } from '../firewall.ts'
 import type { HostRuleset } from './findings.ts'
@@ -65,7 +66,7 @@ function run(program: string, argv: readonly string[]): Promise<string | { reado
   const options = {
     timeout: PROGRAM_TIME,
     maxBuffer: MOST_OUTPUT,
-    env: { LC_ALL: 'C', PATH: '/usr/sbin:/sbin:/usr/bin:/bin' },
+    env: PROGRAM_ENVIRONMENT,
   }
   return new Promise((resolve) => {
     execFile(program, argv, options, (error, output) => {

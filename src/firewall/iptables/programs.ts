@@ -7,6 +7,7 @@ import { printable } from '../../bytes/text.ts'
 import type { AddressFamily } from '../../packet/address.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { keepToOurselves } from '../../system/keep-to-ourselves.ts'
+import { PROGRAM_ENVIRONMENT } from '../../system/program-environment.ts'
 import { milliseconds } from '../../units.ts'
 
 /** Waits so long for the lock of iptables, in seconds, which another program may hold. */
@@ -61,7 +62,7 @@ function run(program: string, argv: readonly string[], input: string): Promise<R
       stdio: ['pipe', 'pipe', 'pipe'],
       // A session of its own: a Ctrl-C for us must not end it half-way.
       detached: true,
-      env: { LC_ALL: 'C', PATH: '/usr/sbin:/sbin:/usr/bin:/bin' },
+      env: PROGRAM_ENVIRONMENT,
     })
     let late = false
     const timer = setTimeout(() => {
