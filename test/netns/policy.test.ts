@@ -312,10 +312,10 @@ describe('the file of the policy', { skip }, () => {
       await using net = await Network.create()
       const host = await net.host('checks')
       host.must(['nft', '--check', '-f', '-'], { input: renderPolicy(policy) })
-      const connections = parseTcpTable(
-        '  0: 0100007F:0016 020000C0:C000 01 0\n  1: 00000000000000000000000001000000:0016 00000000000000000000000002000000:C000 01 0\n',
-        'LE',
-      )
+      const six = '000000000000000000000000'
+      const rows = ['0100007F:0016 020000C0:C000', `${six}01000000:0016 ${six}02000000:C000`]
+      const rest = '00000000:00000000 00:00000000 00000000 0 0 53370 1'
+      const connections = parseTcpTable(rows.map((row, i) => `  ${i}: ${row} 01 ${rest}\n`).join(''), 'LE')
       assert.equal(connections.length, 2)
       host.must(['nft', '--check', '-f', '-'], { input: renderPolicy(policy) + renderSessions(connections) })
     })

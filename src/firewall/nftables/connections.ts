@@ -4,9 +4,10 @@
  */
 import { readFileSync } from 'node:fs'
 import { endianness } from 'node:os'
-import { addressFromBytes, familyOf, type IpAddress } from '../../packet/address.ts'
+import { familyOf, type IpAddress } from '../../packet/address.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import type { Port } from '../../units.ts'
+import { parseSocketRows } from '../socket-table.ts'
 import type { Element } from './elements.ts'
 
 /** As many as the sets of `ruleset.ts` hold, per family. */
@@ -41,33 +42,15 @@ function readTable(path: string): string {
 
 /** Established, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT: states in which either end may still send. */
 const ALIVE = new Set(['01', '04', '05', '08'])
-const ROW = /^\s*\d+: [0-9A-F]+:([0-9A-F]{4}) ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) ([0-9A-F]{2}) /gm
 
-/**
- * @param text of `/proc/net/tcp` or `/proc/net/tcp6` (proc(5)).
- * @param order byte order in each 32-bit word of an address: the machine's.
- */
+/** @param text of `/proc/net/tcp` or `/proc/net/tcp6`. @param order see {@link parseSocketRows}. */
 export function parseTcpTable(text: string, order = endianness()): readonly Connection[] {
-  const connections: Connection[] = []
-  for (const [, port = '', peer = '', peerPort = '', state = ''] of text.matchAll(ROW)) {
-    if (!ALIVE.has(state)) continue
-    connections.push({
-      peer: addressInTable(peer, order),
-      peerPort: Number.parseInt(peerPort, 16) as Port,
-      port: Number.parseInt(port, 16) as Port,
-    })
-  }
-  return connections
-}
-
-/**
- * An address as the tables of `/proc/net` show it. An IPv4 peer of a socket for both families becomes its IPv4 address.
- * @param hex 8 or 32 digits. @param order byte order in each 32-bit word: the machine's.
- */
-export function addressInTable(hex: string, order = endianness()): IpAddress {
-  const bytes = Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
-  if (order === 'LE') for (let word = 0; word < bytes.length; word += 4) bytes.subarray(word, word + 4).reverse()
-  return addressFromBytes(bytes)
+  // Such a connection has both ports.
+  return parseSocketRows(text, { states: ALIVE, order }).map(({ local, peer }) => ({
+    peer: peer.address,
+    peerPort: peer.port as Port,
+    port: local.port as Port,
+  }))
 }
 
 /**

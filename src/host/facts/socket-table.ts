@@ -1,16 +1,9 @@
-/** The kernel's tables of TCP and UDP sockets: `/proc/net/tcp`, `tcp6`, `udp` and `udp6` (proc(5)). */
+/** The sockets of this host, as the kernel lists them. */
 import { endianness } from 'node:os'
-import { addressInTable } from '../../firewall/nftables/connections.ts'
-import type { AddressFamily, IpAddress } from '../../packet/address.ts'
-import type { Port } from '../../units.ts'
+import { parseSocketRows, type SocketEnd } from '../../firewall/socket-table.ts'
+import type { AddressFamily } from '../../packet/address.ts'
 import { type Known, known } from '../known.ts'
 import type { Looker } from '../looker.ts'
-
-export interface SocketEnd {
-  readonly address: IpAddress
-  /** 0 stands for any. */
-  readonly port: Port | 0
-}
 
 export interface SocketRow {
   readonly protocol: 'tcp' | 'udp'
@@ -27,8 +20,6 @@ export interface SocketRow {
 const ESTABLISHED = '01'
 const CLOSED = '07'
 const LISTENING = '0A'
-const ROW =
-  /^\s*\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) ([0-9A-F]{2}) \S+ \S+ \S+\s+\d+\s+\d+ (\d+)/gm
 
 const TABLES = [
   ['tcp', 4, '/proc/self/net/tcp'],
@@ -49,30 +40,20 @@ export function lookAtSockets(looker: Looker): Known<readonly SocketRow[]> {
   return known(rows)
 }
 
-/** @param order byte order in each 32-bit word of an address: the machine's. */
+/** @param order see {@link parseSocketRows}. */
 export function parseSocketTable(
   text: string,
   protocol: 'tcp' | 'udp',
   family: AddressFamily,
   order = endianness(),
 ): readonly SocketRow[] {
-  const end = (address: string, port: string): SocketEnd => ({
-    address: addressInTable(address, order),
-    port: Number.parseInt(port, 16) as Port | 0,
-  })
-  return [...text.matchAll(ROW)].map(
-    ([, local = '', localPort = '', peer = '', peerPort = '', state = '', inode = '']) => ({
-      protocol,
-      family,
-      local: end(local, localPort),
-      peer: end(peer, peerPort),
-      state:
-        state === ESTABLISHED
-          ? 'established'
-          : state === (protocol === 'tcp' ? LISTENING : CLOSED)
-            ? 'listening'
-            : 'other',
-      inode,
-    }),
-  )
+  return parseSocketRows(text, { order }).map(({ local, peer, state, inode }) => ({
+    ...{ protocol, family, local, peer, inode },
+    state:
+      state === ESTABLISHED
+        ? 'established'
+        : state === (protocol === 'tcp' ? LISTENING : CLOSED)
+          ? 'listening'
+          : 'other',
+  }))
 }
