@@ -88,6 +88,11 @@ export const failureKinds = {
   CONFIG_UNREADABLE: { level: 'error', exit: 66, sentence: 'the file cannot be read' },
   CONFIG_UNWRITABLE: { level: 'error', exit: 73, sentence: 'the file cannot be written' },
 
+  FILE_BUSY: { level: 'error', exit: 75, sentence: 'the file is in use' },
+  USER_EXISTS: { level: 'error', exit: 1, sentence: 'there is already such a user' },
+  USER_UNKNOWN: { level: 'error', exit: 1, sentence: 'there is no such user' },
+  PROFILE_INVALID: { level: 'error', exit: 65, sentence: 'this is not a usable profile' },
+
   // changes of this host that can be taken back
   CHANGE_FAILED: { level: 'error', exit: 73, sentence: 'a change to this host failed' },
   DEAD_MAN_NOT_ARMED: { level: 'error', exit: 69, sentence: 'nobody would take the changes back' },

@@ -60,12 +60,13 @@ export function textFromBytes(bytes: Uint8Array): string {
 
 /** The reverse of {@link textFromBytes}. @returns undefined if half of a surrogate pair does not stand for a byte. */
 export function bytesFromText(text: string): Uint8Array | undefined {
+  if (!HALF.test(text)) return encoder.encode(text)
   const bytes: number[] = []
   for (const piece of text.split(HALF)) {
     const code = piece.charCodeAt(0)
     if (piece.length === 1 && code >= 0xdc80 && code <= 0xdcff) bytes.push(code - 0xdc00)
     else if (piece.length === 1 && code >= 0xd800 && code <= 0xdfff) return undefined
-    else bytes.push(...encoder.encode(piece))
+    else for (const byte of encoder.encode(piece)) bytes.push(byte)
   }
   return Uint8Array.from(bytes)
 }

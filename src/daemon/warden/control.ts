@@ -1,6 +1,6 @@
 /**
  * The control socket: a Unix socket that only its owner may open. A client sends one line of JSON, `{"ask":"status"}`,
- * and gets one line of JSON back. It can change nothing.
+ * and gets one line of JSON back. The most that it can ask for is what a signal does: that the files are read again.
  */
 import { chmodSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
@@ -15,6 +15,8 @@ import { notASocket } from './own-paths.ts'
 const LONGEST_REQUEST = 1024
 /** How long a client may take to ask its question, and the server to answer it. */
 const QUESTION_TIME = milliseconds(2000)
+/** The same for an answer that has to wait for a receiver to read many stanzas. */
+export const RELOAD_TIME = milliseconds(30_000)
 
 /**
  * Answers `{"ask":NAME}` for each name in `answers`. The socket is made again: a server that died leaves its file
@@ -30,6 +32,8 @@ export async function serveControl(
       socket.end('{"error":"unknown question"}\n')
       return
     }
+    // Who asks decides how long to wait.
+    socket.setTimeout(RELOAD_TIME)
     ready().then(
       (value) => socket.end(`${jsonLine(value)}\n`),
       () => socket.destroy(),
@@ -81,8 +85,12 @@ export const NOBODY_THERE = 'no ghostport is running there'
 /** `listens`: something accepted the connection but gave no answer. */
 export type ControlFailure = Failure<'STATUS_UNAVAILABLE'> & { readonly listens: boolean }
 
-/** Asks a running server. */
-export async function askControl(path: string, ask: string): Promise<Result<unknown, ControlFailure>> {
+/** Asks a running server. @param time how long it may take. */
+export async function askControl(
+  path: string,
+  ask: string,
+  time = QUESTION_TIME,
+): Promise<Result<unknown, ControlFailure>> {
   return new Promise((resolve) => {
     let listens = false
     const fail = (why: string): void =>
@@ -94,7 +102,7 @@ export async function askControl(path: string, ask: string): Promise<Result<unkn
     }
     const socket = connect(path)
     let answer = ''
-    socket.setTimeout(QUESTION_TIME, () => {
+    socket.setTimeout(time, () => {
       socket.destroy()
       fail('no answer')
     })

@@ -56,6 +56,8 @@ export class Dispatch implements ReceiverHandler {
   #remark: string | undefined
   /** Why the receiver ends, by its own account. */
   #ownReason: Failure | undefined
+  /** Who waits for the end of a reload. */
+  readonly #reloads: ((failure: Failure | undefined) => void)[] = []
 
   constructor(parts: DispatchParts) {
     this.#parts = parts
@@ -166,8 +168,18 @@ export class Dispatch implements ReceiverHandler {
     if (health.isCapturing) manager.ready(receivingSentence(configurations.active, remark))
   }
 
+  /** Resolves when the next reload has come to its end: with the reason, if it was refused. */
+  nextReload(): Promise<Failure | undefined> {
+    return new Promise((resolve) => this.#reloads.push(resolve))
+  }
+
+  #reloadEnded(failure: Failure | undefined): void {
+    for (const resolve of this.#reloads.splice(0)) resolve(failure)
+  }
+
   /** The reload was refused, and the operator hears it. */
   reloadRefused(failure: Failure): void {
+    this.#reloadEnded(failure)
     this.#parts.log.write('error', 'reload refused', { ...failureFields(failure), kept: 'the previous configuration' })
     const remark = `the last reload was refused (${failure.code}), the previous configuration is still in force`
     if (this.#parts.health.isCapturing) this.reportReady(remark)
@@ -254,6 +266,7 @@ export class Dispatch implements ReceiverHandler {
       this.#remark = undefined
       log.write('info', 'reload', { stanzas: configurations.active.policy.stanzas.length })
       admission.reconsider()
+      this.#reloadEnded(undefined)
     }
     const { refusalsPerSecond } = configurations.active.server
     journal.limitRefusals(refusalsPerSecond)

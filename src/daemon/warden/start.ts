@@ -230,7 +230,10 @@ async function publish(
   warden: Warden,
 ): Promise<Result<Published>> {
   if (dryRun) return ok({ control: undefined, pidFile: undefined })
-  const control = await serveControl(server.controlSocket, { status: () => warden.status() })
+  const control = await serveControl(server.controlSocket, {
+    status: () => warden.status(),
+    reload: () => warden.reloadAnswer(),
+  })
   if (!control.ok) return { ok: false, failure: located('CONTROL_SOCKET', control.failure, at) }
   undo.add(() => control.value.close())
   if (server.pidFile === undefined || keepsPidFile) return ok({ control: control.value, pidFile: undefined })

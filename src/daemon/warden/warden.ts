@@ -63,6 +63,11 @@ export interface Published {
   readonly pidFile: FileIdentity | undefined
 }
 
+/** What became of a reload that was asked for at the control socket. */
+export type ReloadAnswer =
+  | { readonly taken: true; readonly stanzas: number }
+  | ({ readonly taken: false } & Pick<Failure, 'code' | 'detail' | 'at'>)
+
 export class Warden {
   /**
    * Resolves if no receiver can run, and none is started any more: the server must be stopped. Else it stays pending.
@@ -162,6 +167,19 @@ export class Warden {
     if (gnupg.receiverEnd !== undefined && gnupg.descriptor === undefined) receiver.kill()
     else this.#dispatch.configure()
     return { ok: true, value: undefined }
+  }
+
+  /**
+   * As {@link reload}, for somebody who waits for the end.
+   * @returns whether the new configuration is in force. If the receiver is not running, that may take some time.
+   */
+  async reloadAnswer(): Promise<ReloadAnswer> {
+    const settled = this.#dispatch.nextReload()
+    this.reload()
+    const failure = await settled
+    if (failure === undefined) return { taken: true, stanzas: this.#parts.configurations.active.policy.stanzas.length }
+    const { code, detail, at } = failure
+    return { taken: false, code, detail, ...(at !== undefined && { at }) }
   }
 
   /** Stops both processes. Live grants stay: the kernel ends them. */

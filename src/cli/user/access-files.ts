@@ -1,0 +1,156 @@
+/**
+ * access.conf and the files that it includes, to be read or changed by a command. A change is made under a lock, and
+ * only if the server would take the new text: it is read by the server’s own parser before anything is written.
+ */
+import { existsSync, realpathSync, statSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { holdsKeys } from '../../config/access/access-setting-names.ts'
+import type { AccessReading } from '../../config/access/blocks.ts'
+import { type User, usersIn } from '../../config/access/users.ts'
+import { accessReading, type ConfigSource, type LoadedConfig, loadConfig, loadServerConfig } from '../../config/load.ts'
+import type { ConfigFiles } from '../../config/reading/config-files.ts'
+import type { ServerConfig } from '../../config/server/server-config.ts'
+import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
+import { ok, type Result, refuse } from '../../result.ts'
+import { octal } from '../../system/file-trust.ts'
+import { acquireInstanceLock, type InstanceLock } from '../../system/instance-lock.ts'
+import { removeDrafts, replaceConfigFile } from '../../system/replace-config-file.ts'
+import { systemPath } from '../../system/system-path.ts'
+import { milliseconds } from '../../units.ts'
+
+export interface AccessFiles {
+  readonly source: ConfigSource
+  readonly server: ServerConfig
+  readonly files: ConfigFiles
+  /** All stanzas, in their order. */
+  readonly users: readonly User[]
+  /** Absent: there is no stanza yet. */
+  readonly loaded?: LoadedConfig
+}
+
+/** @returns what the files say, or what is wrong with them, with file and line: as “ghostport serve” would. */
+export function readAccess(source: ConfigSource): Result<AccessFiles> {
+  const files = readOnce(diskFiles(process.getuid?.() ?? 0))
+  const parsed = loadServerConfig(files, source)
+  if (!parsed.ok) return parsed
+  const { config } = parsed.value
+  const server = source.access === undefined ? config : { ...config, accessFile: source.access }
+  const reading: AccessReading = accessReading(server, source, [])
+  const loaded = loadConfig(files, source)
+  if (!loaded.ok) {
+    const empty = usersIn(server.accessFile, files, [], reading)
+    if (empty.ok && empty.value.length === 0) return ok({ source, server, files, users: [] })
+    return loaded
+  }
+  const users = usersIn(server.accessFile, files, loaded.value.policy.stanzas, reading)
+  return users.ok ? ok({ source, server, files, users: users.value, loaded: loaded.value }) : users
+}
+
+/** What is to be written: path → text. */
+export type NewTexts = ReadonlyMap<string, string>
+
+/** How long one command waits for another, and how often it looks. */
+const LOCK_TIME = milliseconds(5000)
+const LOCK_PAUSE = milliseconds(50)
+
+/**
+ * Changes the files, one command at a time.
+ * @param edit gets what the files say now.
+ * @returns what `edit` returned, once all is written; INSTANCE_RUNNING if another command holds the files for too long;
+ * or why the server would refuse the new text. Then nothing is written.
+ */
+export async function changeAccess<T>(
+  source: ConfigSource,
+  edit: (access: AccessFiles) => Result<{ readonly texts: NewTexts; readonly result: T }>,
+): Promise<Result<{ readonly result: T; readonly server: ServerConfig; readonly loaded: LoadedConfig | undefined }>> {
+  const first = readAccess(source)
+  if (!first.ok) return first
+  const locked = await lockFor(first.value.server)
+  if (!locked.ok) return locked
+  try {
+    // Again: another command may have changed them meanwhile.
+    const access = readAccess(source)
+    if (!access.ok) return access
+    const { server, files, loaded } = access.value
+    const edited = edit(access.value)
+    if (!edited.ok) return edited
+    const { texts, result } = edited.value
+    if (texts.size === 0) return ok({ result, server, loaded })
+    const after = loadConfig(overlay(files, texts), source)
+    if (!after.ok) return after
+    for (const [file, text] of texts) {
+      const exposed = exposure(file, text)
+      if (!exposed.ok) return exposed
+    }
+    for (const [file, text] of texts) {
+      const unchanged = judgeUnchanged(file, files)
+      if (!unchanged.ok) return unchanged
+      removeDrafts(file)
+      const written = replaceConfigFile(file, text)
+      if (!written.ok) return written
+    }
+    return ok({ result, server, loaded: after.value })
+  } finally {
+    locked.value.release()
+  }
+}
+
+/** The kernel ends the lock with the process, however that ends. */
+async function lockFor({ accessFile, accessFolder }: ServerConfig): Promise<Result<InstanceLock>> {
+  const named = accessFolder === undefined ? accessFile : join(accessFolder, 'access.conf')
+  const file = existsSync(systemPath(named)) ? realpathSync(named) : named
+  const path = join(dirname(file), `.${basename(file)}.lock`)
+  for (const until = performance.now() + LOCK_TIME; ; ) {
+    const lock = acquireInstanceLock(path)
+    if (lock.ok || lock.failure.code !== 'INSTANCE_RUNNING') return lock
+    if (performance.now() > until)
+      return refuse('FILE_BUSY', `another command of ghostport is changing ${file} (${lock.failure.detail})`)
+    await delay(LOCK_PAUSE)
+  }
+}
+
+/** Each file is read once, so that all that is done with its text is done with the same text. */
+function readOnce(files: ConfigFiles): ConfigFiles {
+  const texts = new Map<string, ReturnType<ConfigFiles['read']>>()
+  return {
+    ...files,
+    read: (path) => {
+      const text = texts.get(path) ?? files.read(path)
+      texts.set(path, text)
+      return text
+    },
+  }
+}
+
+/** An editor does not know our lock. */
+function judgeUnchanged(file: string, files: ConfigFiles): Result<void> {
+  const before = files.read(file)
+  const now = diskFiles(process.getuid?.() ?? 0).read(file)
+  const isSame = before.ok ? now.ok && now.value === before.value : !now.ok
+  return isSame ? ok(undefined) : refuse('FILE_BUSY', `${file} was changed meanwhile, by an editor perhaps`)
+}
+
+function overlay(files: ConfigFiles, texts: NewTexts): ConfigFiles {
+  return {
+    ...files,
+    read: (path) => {
+      const text = texts.get(path)
+      return text === undefined ? files.read(path) : ok(text)
+    },
+    list: (folder) => {
+      const names = files.list(folder)
+      const added = [...texts.keys()].filter((path) => dirname(path) === folder && path.endsWith('.conf'))
+      return names.ok ? ok([...new Set([...names.value, ...added])].sort()) : names
+    },
+  }
+}
+
+/** A file that all could read as long as it had no keys. */
+function exposure(file: string, text: string): Result<void> {
+  const found = statSync(systemPath(file), { throwIfNoEntry: false })
+  if (found === undefined || (found.mode & 0o044) === 0 || !holdsKeys(text)) return ok(undefined)
+  return refuse('CONFIG_EXPOSED', `${file} would hold keys, and can be read by others (mode ${octal(found.mode)})`, {
+    suggestion: `chmod 600 ${file}`,
+  })
+}

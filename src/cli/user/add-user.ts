@@ -1,0 +1,73 @@
+/** `ghostport user add NAME`: a stanza with new keys, and the profile for the client. */
+import { join } from 'node:path'
+import type { StanzaName } from '../../access/stanza-name.ts'
+import { systemClock } from '../../clock.ts'
+import { appendStanza, setting } from '../../config/access/edit-stanza.ts'
+import { findUser } from '../../config/access/users.ts'
+import { formatProtocolPorts } from '../../packet/protocol-port.ts'
+import { ok, type Result, refuse } from '../../result.ts'
+import type { Outcome } from '../command.ts'
+import { usualKeys } from '../keygen.ts'
+import { configFiles } from '../server/config-source.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+import { type AccessFiles, changeAccess } from './access-files.ts'
+import type { Given } from './options.ts'
+import { makeProfile, prepareShowing } from './show-profile.ts'
+import { reportServer, tellServer } from './tell-server.ts'
+import { parseWish } from './wishes.ts'
+
+export async function addUser(name: StanzaName, given: Given, terminal: Terminal): Promise<Outcome> {
+  const source = configFiles(given)
+  if (!source.ok) return source
+  const now = systemClock.now()
+  const wish = parseWish(given, name, now)
+  if (!wish.ok) return wish
+  const showing = await prepareShowing(given)
+  if (!showing.ok) return showing
+  const keys = usualKeys()
+  const changed = await changeAccess(source.value, (access) => {
+    const there = findUser(access.users, name)
+    if (there !== undefined)
+      return refuse('USER_EXISTS', `${there.name} is in ${there.place.file}:${there.place.first}`, {
+        suggestion: `another name, or “ghostport user rotate ${there.name}” for new keys`,
+      })
+    const open = wish.value.open === undefined ? usualPorts(access) : ok(wish.value.open)
+    if (!open.ok) return open
+    const profile = makeProfile(showing.value, access.server, keys, {
+      ...{ ports: open.value, client: wish.value.client, made: now },
+      ...(wish.value.expires !== undefined && { until: wish.value.expires }),
+    })
+    if (!profile.ok) return profile
+    const { accessFile, accessFolder } = access.server
+    const file = accessFolder === undefined ? accessFile : join(accessFolder, `${name}.conf`)
+    const text = access.files.read(file)
+    if (!text.ok && (accessFolder === undefined || text.failure.code !== 'CONFIG_UNREADABLE')) return text
+    const [first = '', second = '', ...others] = wish.value.lines
+    const lines = [
+      ...[first, second, setting('OPEN_PORTS', open.value), ...others],
+      ...[setting('KEY_BASE64', keys.key), setting('HMAC_KEY_BASE64', keys.hmacKey)],
+    ]
+    const added = appendStanza(text.ok ? text.value : '', lines)
+    return ok({ texts: new Map([[file, added]]), result: { file, open: open.value, profile: profile.value } })
+  })
+  if (!changed.ok) return changed
+  const { file, open, profile } = changed.value.result
+  // First of all: they are nowhere else.
+  const shown = await showing.value.show(profile, terminal, { user: name, file, open })
+  if (!shown.ok) return shown
+  const answer = await tellServer(changed.value.server.controlSocket)
+  if (given.json > 0) terminal.printJson({ ...shown.value, server: answer })
+  else terminal.note(`added ${name} to ${file}: may open ${open}`)
+  return reportServer(answer, given.json > 0 ? { ...terminal, note: () => {} } : terminal)
+}
+
+/** What all other stanzas open, if they agree: on most servers, one port. */
+function usualPorts({ users }: AccessFiles): Result<string> {
+  const stanzas = users.flatMap(({ stanza }) => (stanza === undefined ? [] : [stanza]))
+  const all = new Set(stanzas.map(({ openPorts }) => (openPorts === undefined ? '' : formatProtocolPorts(openPorts))))
+  const [first = 'tcp/22', ...others] = all
+  if (first !== '' && others.length === 0) return ok(first)
+  return refuse('CLI_USAGE', 'the other stanzas do not all open the same ports, so --open is needed', {
+    suggestion: '--open tcp/22',
+  })
+}

@@ -1,0 +1,41 @@
+/** All options of `ghostport user`, and which of them each action takes. */
+import { configFileOptions } from '../server/config-source.ts'
+import type { OptionValues } from '../terminal/parse-command-line.ts'
+
+export const options = {
+  ...configFileOptions,
+  open: {
+    value: 'PROTO/PORT',
+    help: 'add: what the user may open: tcp/22,udp/53 (what all other stanzas open, if they agree)',
+  },
+  source: { value: 'NETWORKS', help: 'add: from where packets may come: addresses, networks or ANY (ANY)' },
+  'nat-targets': { value: 'TARGETS', help: 'add: where requests with NAT may lead: local:22, 10.0.0.0/24:443' },
+  nat: {
+    value: 'HOST[:PORT]',
+    help: 'add: the profile asks for this inner host. --nat-targets is the same, if it is not given',
+  },
+  time: { value: 'SECONDS', help: 'add: how long a grant lasts if the client does not say (FW_ACCESS_TIMEOUT)' },
+  'max-time': { value: 'SECONDS', help: 'add: how long a grant lasts at most (MAX_FW_TIMEOUT)' },
+  expire: {
+    value: 'WHEN',
+    help: 'add: when the user ends: 2027-01-31 (that midnight, here), or 30d, 12h, 90m from now',
+  },
+  server: { value: 'HOST', help: 'add, rotate: the server, as clients reach it (the address of this session or host)' },
+  alias: { value: 'NAME', help: 'add, rotate: the name of the stanza in the client’s rc file (that of --server)' },
+  'show-secrets': { help: 'add, rotate: print the keys although standard output is no terminal; with --json: in it' },
+  'profile-file': { value: 'FILE', help: 'add, rotate: write the profile into a new FILE that only you can read' },
+  json: { help: 'print one JSON object, also for a failure' },
+} as const
+
+export type Given = OptionValues<typeof options>
+
+const FILES = ['config-file', 'access-file', 'json'] as const
+const PROFILE = ['server', 'alias', 'show-secrets', 'profile-file'] as const
+
+export const ACTIONS = {
+  add: [...FILES, ...PROFILE, 'open', 'source', 'nat-targets', 'nat', 'time', 'max-time', 'expire'],
+  list: FILES,
+  show: FILES,
+} as const satisfies Readonly<Record<string, readonly (keyof Given)[]>>
+
+export type Action = keyof typeof ACTIONS

@@ -1,0 +1,124 @@
+/** The profile of a user for the client, shown once: as a stanza of the rc file, as one line, and as a QR code. */
+
+import type { RcChange } from '../../config/client/edit-fwknoprc.ts'
+import { readClientSetting } from '../../config/client/fwknoprc-settings.ts'
+import { formatProfile, isStanzaName, type Profile, parseProfile, profileStanza } from '../../config/client/profile.ts'
+import type { ServerConfig } from '../../config/server/server-config.ts'
+import { lookAtFacts } from '../../host/facts.ts'
+import { systemLooker } from '../../host/system-looker.ts'
+import { DEFAULT_DIGEST_TYPE } from '../../packet/digest-type.ts'
+import { parseNatHost } from '../../packet/nat-target.ts'
+import { STANDARD_SPA_PORT } from '../../packet/protocol-port.ts'
+import { ok, type Result, refuse } from '../../result.ts'
+import { createUserFile } from '../../system/replace-user-file.ts'
+import type { UnixSeconds } from '../../units.ts'
+import { usualServer } from '../init/prepare.ts'
+import type { KeyTexts } from '../knock/keygen-text.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+import type { Given } from './options.ts'
+
+export interface Showing {
+  readonly server: string
+  readonly alias: string
+  /** Shows a profile. @returns what JSON has of it. */
+  show(
+    profile: Profile,
+    terminal: Terminal,
+    about: { readonly user: string; readonly file: string; readonly open: string },
+  ): Promise<Result<Readonly<Record<string, unknown>>>>
+}
+
+/**
+ * Before anything is changed: keys that nobody is shown are lost.
+ * @returns CLI_USAGE if they would be shown nowhere.
+ */
+export async function prepareShowing(given: Given): Promise<Result<Showing>> {
+  const isTerminal = process.getBuiltinModule('node:tty').isatty(1)
+  const isAsked = given['show-secrets'] > 0
+  const file = given['profile-file']
+  if (file === undefined && !isAsked && (!isTerminal || given.json > 0))
+    return refuse('CLI_USAGE', 'the new keys are shown once, on a terminal, and standard output is none', {
+      suggestion: '--profile-file FILE, or --show-secrets',
+    })
+  const server = given.server ?? (await hereAsServer())
+  const judged = parseNatHost(server)
+  if (!judged.ok) return refuse('VALUE_INVALID', `--server: ${judged.failure.detail}`)
+  const alias = given.alias ?? server
+  if (!isStanzaName(alias))
+    return refuse('VALUE_INVALID', `--alias: “${alias}” cannot be the name of a stanza in the rc file`)
+  return ok({
+    server,
+    alias,
+    show: async (profile, terminal, about) => {
+      if (file !== undefined) {
+        const written = createUserFile(file, `${formatProfile(profile)}\n`)
+        if (!written.ok) return written
+      }
+      const shows = isAsked || (isTerminal && file === undefined && given.json === 0)
+      if (given.json === 0 && shows) await printProfile(profile, terminal)
+      if (given.json === 0 && file !== undefined)
+        terminal.note(`wrote the profile to ${file}: on the client, “ghostport client add --file FILE” reads it`)
+      const secrets = { profile: formatProfile(profile), fwknoprc: `${profileStanza(profile)}\n` }
+      return ok({ ...about, spaServer: server, ...(isAsked && secrets) })
+    },
+  })
+}
+
+async function hereAsServer(): Promise<string> {
+  const looker = systemLooker()
+  return usualServer(looker, await lookAtFacts(looker, ['session', 'interfaces']))
+}
+
+export interface ProfileParts {
+  readonly ports: string
+  readonly client: readonly RcChange[]
+  readonly made: UnixSeconds
+  readonly until?: UnixSeconds
+}
+
+/** @returns the profile as the client will read it. */
+export function makeProfile(
+  { server, alias }: Showing,
+  config: Pick<ServerConfig, 'captures'>,
+  keys: KeyTexts,
+  { ports, client, made, until }: ProfileParts,
+): Result<Profile> {
+  const port = spaPort(config)
+  const settings: readonly RcChange[] = [
+    { name: 'SPA_SERVER', value: server },
+    ...(port === STANDARD_SPA_PORT ? [] : [{ name: 'SPA_SERVER_PORT', value: `${port}` } as const]),
+    { name: 'ALLOW_IP', value: 'source' },
+    { name: 'ACCESS', value: ports.replaceAll(' ', '') },
+    ...client,
+    { name: 'KEY_BASE64', value: keys.key },
+    { name: 'HMAC_KEY_BASE64', value: keys.hmacKey },
+    ...(keys.hmacDigestType === DEFAULT_DIGEST_TYPE
+      ? []
+      : [{ name: 'HMAC_DIGEST_TYPE', value: keys.hmacDigestType } as const]),
+  ]
+  for (const { name, value } of settings) {
+    const judged = readClientSetting(name, value)
+    if (!judged.ok) return judged
+  }
+  const profile = { name: alias, settings, made, ...(until !== undefined && { until }) }
+  const read = parseProfile(formatProfile(profile))
+  return read.ok ? ok(profile) : read
+}
+
+/** The first UDP port on which knocks arrive. */
+function spaPort({ captures }: Pick<ServerConfig, 'captures'>): number {
+  const ports = captures.filter(({ kind }) => kind !== 'tcp-server').flatMap((capture) => capture.ports)
+  const first = ports.find((port) => typeof port === 'number') ?? ports[0]
+  return first === undefined ? STANDARD_SPA_PORT : typeof first === 'number' ? first : first.first
+}
+
+async function printProfile(profile: Profile, terminal: Terminal): Promise<void> {
+  const { style } = terminal
+  terminal.print([
+    style.bold('# For the client: a stanza of ~/.fwknoprc (chmod 600).'),
+    ...profileStanza(profile).split('\n'),
+    '',
+    style.bold('# The same for ghostport on the client: run “ghostport client add”, and paste this line.'),
+    formatProfile(profile),
+  ])
+}

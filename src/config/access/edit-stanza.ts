@@ -1,0 +1,150 @@
+/**
+ * Changes to one stanza in the text of access.conf, or of a file that it includes. All other lines of the file stay as
+ * they are: comments, blank lines, and other stanzas. What is added is read by fwknopd too: its own settings only, NAME
+ * (which it passes over), and comments.
+ */
+import type { StanzaName } from '../../access/stanza-name.ts'
+import type { UnixSeconds } from '../../units.ts'
+
+/** The lines of a stanza in its file, counted from 1: from its SOURCE to its last setting. */
+export interface StanzaPlace {
+  readonly file: string
+  readonly first: number
+  readonly last: number
+}
+
+/** Comments that say what these commands did, so that they can take it back. fwknopd passes over comments. */
+const DISABLED = '# ghostport: disabled. Before: '
+const REPLACED = '# ghostport: old keys of '
+const NO_END = 'no end'
+/** A stanza with this end has expired, for fwknopd too. 0 would be no end there. */
+const LONG_AGO = 'ACCESS_EXPIRE_EPOCH 1'
+
+/** What a stanza’s own comments say of it. */
+export interface StanzaMarks {
+  readonly isDisabled: boolean
+  /** The user whose keys these were before the keys were changed. */
+  readonly oldKeysOf?: string
+}
+
+/** @returns the text with a stanza at its end, after a blank line. @param lines without line ends. */
+export function appendStanza(text: string, lines: readonly string[]): string {
+  const end = text.includes('\r\n') ? '\r\n' : '\n'
+  const before = text === '' || text.endsWith('\n') ? text : `${text}${end}`
+  const gap = before === '' || /\n\r?\n$/.test(before) ? '' : end
+  return `${before}${gap}${lines.map((line) => `${line}${end}`).join('')}`
+}
+
+/** @returns the text without the stanza, and without one of the blank lines around it. Other comments stay. */
+export function removeStanza(text: string, { first, last }: StanzaPlace): string {
+  const lines = text.split('\n')
+  const before = lines.slice(0, first - 1)
+  const after = lines.slice(last)
+  const isBlank = (line: string | undefined): boolean => line === undefined || line.trim() === ''
+  // At the end of the file, the blank line before the stanza goes; elsewhere the one after it.
+  if (after.every(isBlank)) {
+    if (before.length > 1 && isBlank(before.at(-1))) before.pop()
+  } else if (isBlank(after[0]) && isBlank(before.at(-1))) after.shift()
+  return [...before, ...after].join('\n')
+}
+
+/** @returns the text with other lines in the place of these. @param edit gets and gives them without line ends. */
+export function replaceStanza(
+  text: string,
+  { first, last }: StanzaPlace,
+  edit: (lines: readonly string[]) => readonly string[],
+): string {
+  const lines = text.split('\n')
+  const inside = lines.slice(first - 1, last)
+  const end = inside[0]?.endsWith('\r') ? '\r' : ''
+  const edited = edit(inside.map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line)))
+  // Lines that stay have the end that they had, whatever the others have.
+  const kept = new Map(inside.map((line) => [line.replace(/\r$/, ''), line]))
+  const whole = edited.map((line) => kept.get(line) ?? `${line}${end}`)
+  return [...lines.slice(0, first - 1), ...whole, ...lines.slice(last)].join('\n')
+}
+
+/** The lines of a stanza as {@link replaceStanza} and {@link marksOf} take them. */
+export function stanzaLines(text: string, { first, last }: StanzaPlace): readonly string[] {
+  return text
+    .split('\n')
+    .slice(first - 1, last)
+    .map((line) => line.replace(/\r$/, ''))
+}
+
+export function marksOf(lines: readonly string[]): StanzaMarks {
+  const at = lines.findIndex((line) => line.startsWith(DISABLED))
+  const replaced = lines.find((line) => line.startsWith(REPLACED))
+  return {
+    // Somebody who gave the stanza another end by hand has enabled it.
+    isDisabled: at >= 0 && lines[at + 1] === LONG_AGO,
+    ...(replaced !== undefined && { oldKeysOf: replaced.slice(REPLACED.length).trim() }),
+  }
+}
+
+/** The stanza grants nothing any more. Its end of before is kept in a comment. */
+export function disabled(lines: readonly string[]): readonly string[] {
+  const end = lines.find((line) => isEnd(settingName(line)))
+  return withEnd(lines, [`${DISABLED}${end?.trim() ?? NO_END}`, LONG_AGO])
+}
+
+/** The reverse of {@link disabled}. */
+export function enabled(lines: readonly string[]): readonly string[] {
+  const at = lines.findIndex((line) => line.startsWith(DISABLED))
+  const before = lines[at]?.slice(DISABLED.length) ?? NO_END
+  return [...lines.slice(0, at), ...(before === NO_END ? [] : [before]), ...lines.slice(at + 2)]
+}
+
+/** The stanza keeps its keys until `end`, under another name. */
+export function replacedKeys(
+  lines: readonly string[],
+  of: StanzaName,
+  name: StanzaName,
+  end: UnixSeconds,
+): readonly string[] {
+  const renamed = lines.map((line) => (settingName(line) === 'NAME' ? setting('NAME', name) : line))
+  return withEnd(renamed, [`${REPLACED}${of}`, setting('ACCESS_EXPIRE_EPOCH', `${end}`)])
+}
+
+/** The same stanza with other keys, which are written into it. */
+export function withKeys(lines: readonly string[], keys: readonly string[]): readonly string[] {
+  const isKey = (line: string): boolean => KEY_SETTINGS.has(settingName(line))
+  const at = lines.findIndex(isKey)
+  const kept = lines.filter((line) => !isKey(line))
+  const before = lines.slice(0, at).filter((line) => !isKey(line)).length
+  return at < 0 ? [...kept, ...keys] : [...kept.slice(0, before), ...keys, ...kept.slice(before)]
+}
+
+const KEY_SETTINGS: ReadonlySet<string> = new Set([
+  'KEY',
+  'KEY_BASE64',
+  'HMAC_KEY',
+  'HMAC_KEY_BASE64',
+  'HMAC_DIGEST_TYPE',
+  '%include_keys',
+])
+
+/** `NAME                ada`, as “ghostport keygen” writes it. */
+export function setting(name: string, value: string): string {
+  return `${name.padEnd(20)}${name.length < 20 ? '' : ' '}${value}`
+}
+
+/** In the place of the end that the stanza has; else after its NAME, or its SOURCE. */
+function withEnd(lines: readonly string[], end: readonly string[]): readonly string[] {
+  const at = lines.findIndex((line) => isEnd(settingName(line)))
+  if (at >= 0) return [...lines.slice(0, at), ...end, ...lines.slice(at + 1)]
+  const after = Math.max(
+    0,
+    lines.findIndex((line) => settingName(line) === 'NAME'),
+  )
+  return [...lines.slice(0, after + 1), ...end, ...lines.slice(after + 1)]
+}
+
+function isEnd(name: string): boolean {
+  return name === 'ACCESS_EXPIRE' || name === 'ACCESS_EXPIRE_EPOCH'
+}
+
+/** Empty for a comment or a blank line. */
+function settingName(line: string): string {
+  return /^[\t\v\f\r ]*(%?[A-Za-z][A-Za-z0-9_]*)/.exec(line.replace(/^\uFEFF/, ''))?.[1] ?? ''
+}

@@ -1,0 +1,242 @@
+/** `ghostport user`: what each action takes, what it writes, and what is refused, with nothing changed. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, beforeEach, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { parseProfile } from '../../src/config/client/profile.ts'
+import { must } from '../support/results.ts'
+import { ghostportCommand, Home, type Transcript } from './ghostport.ts'
+
+const home = new Home()
+after(() => home[Symbol.dispose]())
+
+let folder = ''
+let count = 0
+const path = (name: string): string => join(folder, name)
+const text = (name = 'access.conf'): string => readFileSync(path(name), 'utf8')
+const write = (name: string, lines: string, mode = 0o600): void => {
+  writeFileSync(path(name), lines)
+  chmodSync(path(name), mode)
+}
+const user = (...argv: readonly string[]): Promise<Transcript> =>
+  home.ghostport(['user', ...argv, '-c', path('fwknopd.conf')])
+const ok = async (...argv: readonly string[]): Promise<Transcript> => {
+  const said = await user(...argv)
+  assert.equal(said.status, 0, said.stderr)
+  return said
+}
+const add = (name: string, ...argv: readonly string[]): Promise<Transcript> =>
+  ok('add', name, '--server', 'host.example', '--show-secrets', ...argv)
+
+beforeEach(() => {
+  folder = join(home.path, `etc${++count}`)
+  mkdirSync(folder, { mode: 0o700 })
+  write('fwknopd.conf', `CONTROL_SOCKET ${path('control.sock')};\n`)
+  write('access.conf', '# who may open what\n\n')
+})
+
+describe('ghostport user', () => {
+  for (const [argv, pattern] of [
+    [[], /missing argument ACTION/],
+    [['ad', 'x'], /“ad” is not one of .*perhaps: ghostport user add/],
+    [['add'], /missing argument NAME: ghostport user add NAME/],
+    [['add', 'a b'], /NAME: a name is made of/],
+    [['add', 'x', '--open', 'ssh', '--show-secrets'], /--open: “ssh” is not a protocol and port/],
+    [['add', 'x', '--source', '10.0.0.0/33', '--show-secrets'], /--source: /],
+    [['add', 'x', '--source', 'ANY;\nKEY a', '--show-secrets'], /--source: /],
+    [['add', 'x', '--nat-targets', 'foo', '--show-secrets'], /--nat-targets: “foo” is not an address/],
+    [['add', 'x', '--nat', 'name.lan:22', '--show-secrets'], /--nat: .*perhaps: --nat-targets/],
+    [['add', 'x', '--time', '0', '--show-secrets'], /--time: /],
+    [['add', 'x', '--max-time', '5m', '--show-secrets'], /--max-time: .*perhaps: 300/],
+    [['add', 'x', '--expire', '2020-01-01', '--show-secrets'], /--expire: “2020-01-01” has passed/],
+    [['add', 'x', '--expire', '2027-02-30', '--show-secrets'], /--expire: “2027-02-30” is neither a day/],
+    [['add', 'x', '--expire', 'soon', '--show-secrets'], /--expire: “soon” is neither/],
+    [['add', 'x', '--server', 'a_b', '--show-secrets'], /--server: /],
+    [['add', 'x', '--server', 'h', '--alias', 'a b', '--show-secrets'], /--alias: /],
+    [['add', 'x'], /the new keys are shown once, on a terminal, and standard output is none.*--profile-file FILE/],
+    [['add', 'x', '--json'], /shown once, on a terminal/],
+    [['list', 'x'], /unexpected argument “x”.*ghostport user show x/],
+    [['list', '--open', 'tcp/1'], /--open has no effect with “user list”/],
+    [['show', 'nobody'], /no stanza of access.conf has the NAME nobody/],
+  ] as const)
+    it(`refuses ${argv.join(' ')}`, async () => {
+      const before = text()
+      const { status, stderr, stdout } = await user(...argv)
+      assert.notEqual(status, 0)
+      assert.match(stderr, pattern)
+      assert.equal(stdout.replace(/^\{.*\}\n$/, ''), '')
+      assert.equal(text(), before)
+    })
+
+  it('adds the first user, and others; lists and shows them without keys', async () => {
+    const { stdout, stderr } = await add('ada-phone')
+    assert.match(stderr, /added ada-phone to .*access.conf: may open tcp\/22\nno server runs here/)
+    const [, line = ''] = /^(ghostport:\/\/.*)$/m.exec(stdout) ?? []
+    const profile = must(parseProfile(line))
+    const [, key = ''] = /^KEY_BASE64 +(\S+)$/m.exec(stdout) ?? []
+    assert.equal(profile.settings.find(({ name }) => name === 'KEY_BASE64')?.value, key)
+    assert.match(text(), /^# who may open what\n\nSOURCE +ANY\nNAME +ada-phone\nOPEN_PORTS +tcp\/22\nKEY_BASE64 +/)
+    assert.ok(text().includes(key))
+    await add(
+      'bob',
+      '--open',
+      'tcp/22,udp/53',
+      '--expire',
+      '30d',
+      '--source',
+      '10.0.0.0/8',
+      '--nat',
+      'local:22',
+      '--time',
+      '60',
+    )
+    const list = await ok('list')
+    assert.match(
+      list.stdout,
+      /^NAME +STATE +MAY OPEN +END\nada-phone +active +tcp\/22 +-\nbob +active +tcp\/22,udp\/53 +20..-..-..T..:..Z\n$/,
+    )
+    const show = await ok('show', 'BOB')
+    assert.match(show.stdout, /source +10\.0\.0\.0\/8\n/)
+    assert.doesNotMatch(list.stdout + show.stdout, /KEY|[A-Za-z0-9+/]{40}/)
+    const { users } = JSON.parse((await ok('list', '--json')).stdout)
+    assert.deepEqual(
+      [users.length, users[1].name, users[1].state, users[1].open],
+      [2, 'bob', 'active', ['tcp/22', 'udp/53']],
+    )
+    const checked = await home.ghostport(['check', '-c', path('fwknopd.conf')])
+    assert.doesNotMatch(checked.stdout + checked.stderr, /CONFIG_/)
+  })
+
+  it('refuses a name that is there, in any case', async () => {
+    await add('ada')
+    const before = text()
+    const { status, stderr } = await user('add', 'Ada', '--show-secrets')
+    assert.equal(status, 1)
+    assert.match(stderr, /ada is in .*access.conf:3 .*ghostport user rotate ada.*\[USER_EXISTS\]/)
+    assert.equal(text(), before)
+  })
+
+  it('needs --open where the other stanzas do not agree', async () => {
+    write('access.conf', 'SOURCE ANY\nNAME a\nOPEN_PORTS tcp/2222\nKEY one\n')
+    await add('b')
+    assert.match(text(), /NAME +b\nOPEN_PORTS +tcp\/2222\n/)
+    await add('c', '--open', 'tcp/80')
+    const { stderr } = await user('add', 'd', '--show-secrets')
+    assert.match(stderr, /do not all open the same ports, so --open is needed/)
+  })
+
+  it('a file with a fault is not edited: the fault is told with its line', async () => {
+    write('access.conf', 'SOURCE ANY\nNAME a\nOPEN_PRTS tcp/22\nKEY one\n')
+    const before = text()
+    const { status, stderr } = await user('add', 'b', '--show-secrets')
+    assert.equal(status, 78)
+    assert.match(stderr, /access\.conf:3: .*OPEN_PRTS.*OPEN_PORTS/)
+    assert.equal(text(), before)
+  })
+
+  it('a file that others can change, or a folder, is refused', async () => {
+    write('access.conf', 'SOURCE ANY\nKEY one\n', 0o666)
+    assert.match((await user('add', 'b', '--show-secrets')).stderr, /can be changed by others/)
+    write('access.conf', 'SOURCE ANY\nKEY one\n', 0o644)
+    assert.match((await user('add', 'b', '--show-secrets')).stderr, /can be read by others/)
+    // It had no keys so far, and would have some.
+    write('keys', 'KEY one\n')
+    write('access.conf', 'SOURCE ANY\n%include_keys keys\n', 0o644)
+    assert.match(
+      (await user('add', 'b', '--open', 'tcp/1', '--show-secrets')).stderr,
+      /would hold keys, and can be read by others.*chmod 600/,
+    )
+    assert.equal(text(), 'SOURCE ANY\n%include_keys keys\n')
+    write('access.conf', 'SOURCE ANY\nKEY one\n')
+    chmodSync(folder, 0o777)
+    assert.match((await user('add', 'b', '--show-secrets')).stderr, /others can replace what is in the folder/)
+    chmodSync(folder, 0o700)
+  })
+
+  it('owner, mode and a link stay', async () => {
+    write('real.conf', 'SOURCE ANY\nOPEN_PORTS tcp/22\nKEY one\n', 0o640)
+    chmodSync(path('real.conf'), 0o600)
+    writeFileSync(path('fwknopd.conf'), `CONTROL_SOCKET ${path('control.sock')};\nACCESS_FILE ${path('link.conf')};\n`)
+    symlinkSync('real.conf', path('link.conf'))
+    await add('b')
+    assert.match(text('real.conf'), /NAME +b/)
+    assert.equal(statSync(path('real.conf')).mode & 0o777, 0o600)
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.includes('draft')),
+      [],
+    )
+  })
+
+  it('ACCESS_FOLDER: a user is a file of its own', async () => {
+    mkdirSync(path('users'), { mode: 0o700 })
+    write('fwknopd.conf', `CONTROL_SOCKET ${path('control.sock')};\nACCESS_FOLDER ${path('users')};\n`)
+    write('users/a.conf', 'SOURCE ANY\nNAME a\nOPEN_PORTS tcp/22\nKEY one\n')
+    await add('b')
+    assert.match(text('users/b.conf'), /^SOURCE +ANY\nNAME +b\n/)
+    assert.equal(statSync(path('users/b.conf')).mode & 0o777, 0o600)
+  })
+
+  it('the profile goes into a new file, which only its owner can read', async () => {
+    const file = path('ada.profile')
+    const { stdout } = await ok('add', 'ada', '--server', 'host.example', '--profile-file', file)
+    assert.equal(stdout, '')
+    must(parseProfile(readFileSync(file, 'utf8')))
+    assert.equal(statSync(file).mode & 0o777, 0o600)
+    const json = await ok('add', 'bob', '--server', 'host.example', '--profile-file', path('bob.profile'), '--json')
+    assert.doesNotMatch(json.stdout, /ghostport:\/\/|KEY/)
+  })
+
+  it('two at once: one waits for the other, and both are there', async () => {
+    const all = await Promise.all(
+      ['a', 'b', 'c', 'd'].map((name) => user('add', name, '--server', 'h', '--show-secrets')),
+    )
+    assert.deepEqual(
+      all.map(({ status, stderr }) => [status, stderr.includes('added')]),
+      Array(4).fill([0, true]),
+    )
+    assert.equal(text().match(/^NAME/gm)?.length, 4)
+  })
+
+  it('kill -9 at any moment leaves the old file or the new one, and nothing in the way of the next command', async () => {
+    const stanzas = Array.from({ length: 2000 }, (_, i) => `SOURCE ANY\nNAME u${i}\nOPEN_PORTS tcp/22\nKEY k${i}\n`)
+    const old = stanzas.join('\n')
+    const words = ['user', 'add', 'new', '--server', 'h', '--show-secrets', '-c', path('fwknopd.conf')]
+    const [program = '', ...argv] = [...ghostportCommand, ...words]
+    const drafts = () => readdirSync(folder).filter((name) => name.includes('draft'))
+    /** @param until the moment of its end. @returns how long it ran, in milliseconds. */
+    const run = async (until: (ended: Promise<unknown>) => Promise<unknown>): Promise<number> => {
+      write('access.conf', old)
+      const started = performance.now()
+      const child = spawn(program, argv, { stdio: 'ignore' })
+      const ended = new Promise((resolve) => child.once('exit', resolve))
+      await until(ended)
+      child.kill('SIGKILL')
+      await ended
+      const now = text()
+      assert.ok(now === old || (now.startsWith(old) && /NAME +new\n[\s\S]*HMAC_KEY_BASE64 +\S+\n$/.test(now)))
+      return performance.now() - started
+    }
+    const whole = await run((ended) => ended)
+    assert.notEqual(text(), old)
+    for (let part = 0.1; part < 1; part += 0.1) await run((ended) => Promise.race([ended, delay(whole * part)]))
+    let seen = 0
+    for (let i = 0; i < 5; i++)
+      await run(async (ended) => {
+        let isOver = false
+        void ended.then(() => {
+          isOver = true
+        })
+        while (!isOver && drafts().length === 0) await delay(0)
+        if (!isOver) seen++
+      })
+    assert.ok(seen > 0, 'killed while it wrote')
+    write('access.conf', old)
+    await add('last')
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.includes('draft')),
+      [],
+    )
+  })
+})

@@ -1,0 +1,80 @@
+/**
+ * `ghostport user` beside a running server: it takes each change by itself, and loses no grant and no packet.
+ *
+ *   client 10.9.0.1 ── 10.9.0.2 server
+ */
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { clientAndServer, Daemon, ghostportCommand, type LogEvent, SERVER, stanza } from '../support/daemon.ts'
+import { type Host, Network, netnsUnavailable, type Outcome } from '../support/netns.ts'
+
+describe('users of a running server', { skip: netnsUnavailable() }, () => {
+  let net: Network
+  let client: Host
+  let server: Host
+  let daemon: Daemon
+  let home: string
+
+  before(async () => {
+    net = await Network.create()
+    ;[client, server] = await clientAndServer(net)
+    daemon = await Daemon.start(net, server, { access: stanza(['NAME admin', 'OPEN_PORTS tcp/22']) })
+    home = net.directory()
+  })
+  after(() => net?.close())
+
+  const files = (): readonly string[] => ['-c', daemon.path('fwknopd.conf'), '-a', daemon.path('access.conf')]
+  const user = (...argv: readonly string[]): Outcome => server.run(ghostportCommand('user', ...argv, ...files()))
+  const must = (...argv: readonly string[]): string => {
+    const { status, stdout, stderr } = user(...argv)
+    assert.equal(status, 0, stderr)
+    return `${stdout}${stderr}`
+  }
+  const add = (name: string, ...argv: readonly string[]): string =>
+    must('add', name, '--server', SERVER, '--show-secrets', ...argv)
+  /** The stanza of the rc file that a command has shown, as the client’s own file. */
+  const take = (shown: string, file = '.fwknoprc'): void => {
+    const [half = ''] = /^\[.*\]\n(?:[A-Z_0-9]+ .*\n)+/m.exec(shown) ?? []
+    assert.notEqual(half, '', shown)
+    writeFileSync(join(home, file), half, { mode: 0o600 })
+  }
+  const knock = (file = '.fwknoprc', ...argv: readonly string[]): Promise<LogEvent> =>
+    daemon.verdictAfter(() =>
+      client.must(ghostportCommand('knock', SERVER, '--rc-file', join(home, file), ...argv), { env: { HOME: home } }),
+    )
+
+  it('takes a new user, who is let in with what the command has shown', async () => {
+    const shown = add('ada')
+    assert.match(shown, /the running server has taken the change/)
+    take(shown)
+    const { verdict, name } = await knock()
+    assert.deepEqual([verdict, name], ['granted', 'ada'])
+    assert.equal(await client.tcp(SERVER, 22), 'ssh')
+  })
+
+  it('loses no grant and no packet while users come', async () => {
+    const session = await client.connect(SERVER, 22)
+    const from = daemon.events.length
+    const knocks = 12
+    const words = ghostportCommand('knock', SERVER, '--rc-file', join(home, '.fwknoprc')).join(' ')
+    const knocking = client.start(['bash', '-c', `for i in {1..${knocks}}; do ${words} || exit 1; done`])
+    for (const name of ['u1', 'u2', 'u3', 'u4']) assert.match(add(name), /has taken/)
+    assert.equal(await knocking.end(), 0)
+    await daemon.until(() => daemon.events.slice(from).filter(({ verdict }) => verdict === 'granted').length >= knocks)
+    assert.equal(daemon.events.slice(from).filter(({ event }) => event === 'reload').length, 4)
+    assert.ok(daemon.status().grants.some(({ name }) => name === 'ada'))
+    assert.equal(await session.echoes(), true)
+  })
+
+  it('says why the server did not take it', () => {
+    const file = daemon.path('fwknopd.conf')
+    const settings = server.must(['cat', file])
+    writeFileSync(file, `${settings}SPA_PORTS 53;\n`, { mode: 0o600 })
+    const { status, stderr } = user('add', 'late', '--server', SERVER, '--show-secrets')
+    assert.equal(status, 1)
+    assert.match(stderr, /the change is written, but the running server did not take it: a restart .*SPA_PORTS/)
+    writeFileSync(file, settings, { mode: 0o600 })
+  })
+})
