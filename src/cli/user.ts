@@ -16,6 +16,9 @@ export const command = defineCommand({
     '  add NAME      adds a stanza with new keys, and shows the profile for the client: once',
     '  list          all users: what they may open, and until when',
     '  show NAME     one user, without keys',
+    '  disable NAME  the stanza stays, and grants nothing',
+    '  enable NAME   takes that back: the end of before counts again',
+    '  remove NAME   removes the stanza, and the old keys of this user',
   ],
   after: [
     'ghostport user add ada-phone',
@@ -52,6 +55,10 @@ async function run(line: ParsedCommandLine<typeof options>, terminal: Terminal):
       return (await import('./user/add-user.ts')).addUser(name.value, line.options, terminal)
     case 'show':
       return (await import('./user/list-users.ts')).showUser(name.value, line.options, terminal)
+    case 'disable':
+    case 'enable':
+    case 'remove':
+      return (await import('./user/change-user.ts')).changeUser(action, name.value, line.options, terminal)
     default:
       return action satisfies never
   }

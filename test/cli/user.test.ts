@@ -169,6 +169,37 @@ describe('ghostport user', () => {
     )
   })
 
+  it('disables and enables: the file is the same again', async () => {
+    write('users.conf', '# bob\nSOURCE ANY\nNAME bob\nKEY two\nACCESS_EXPIRE 12/31/2037 ; # later\n# tail')
+    write('access.conf', 'SOURCE ANY\nNAME a\nKEY one\n%include users.conf\n')
+    const before = text('users.conf')
+    assert.match((await ok('disable', 'BOB')).stderr, /disabled bob in .*users\.conf/)
+    assert.equal(text(), 'SOURCE ANY\nNAME a\nKEY one\n%include users.conf\n')
+    assert.match(text('users.conf'), /ACCESS_EXPIRE_EPOCH 1\n# tail$/)
+    assert.match((await ok('list')).stdout, /bob +disabled/)
+    assert.match((await ok('disable', 'bob')).stderr, /bob is disabled already/)
+    const { changed, server } = JSON.parse((await ok('enable', 'bob', '--json')).stdout)
+    assert.deepEqual([changed, server], [true, { state: 'not running' }])
+    assert.equal(text('users.conf'), before)
+    assert.match((await ok('enable', 'bob')).stderr, /bob is enabled already/)
+    write('users.conf', before.replace('2037', '2019'))
+    await ok('disable', 'bob')
+    assert.match((await ok('enable', 'bob')).stderr, /has an end that has passed/)
+  })
+
+  it('removes a user, and never the last one', async () => {
+    await add('ada')
+    const before = text()
+    await add('bob', '--open', 'tcp/1')
+    assert.match((await ok('remove', 'bob')).stderr, /removed bob/)
+    assert.equal(text(), before)
+    const { status, stderr } = await user('remove', 'ada')
+    assert.equal(status, 78)
+    assert.match(stderr, /ada is the only user.*ghostport user disable ada/)
+    assert.equal(text(), before)
+    assert.match((await user('remove', 'bob')).stderr, /no stanza of access.conf has the NAME bob/)
+  })
+
   it('ACCESS_FOLDER: a user is a file of its own', async () => {
     mkdirSync(path('users'), { mode: 0o700 })
     write('fwknopd.conf', `CONTROL_SOCKET ${path('control.sock')};\nACCESS_FOLDER ${path('users')};\n`)

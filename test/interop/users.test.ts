@@ -64,4 +64,23 @@ describe('users, with the real fwknop', { skip: netnsUnavailable() }, () => {
     assert.doesNotMatch(fwknopd.output, /\[\*\](?!.*unknown access parameter: 'NAME')/)
     await fwknopd.stop()
   })
+
+  it('fwknopd refuses a disabled user, and the others get in', async () => {
+    user('disable', 'ada')
+    // Its rules of before are gone with the namespace of another host.
+    const other = await net.host('other')
+    await net.link(client, ['10.9.1.1/24'], other, ['10.9.1.2/24'])
+    for (const port of [22, 80]) await other.listen([{ protocol: 'tcp', port, banner: `port ${port}` }])
+    const again = await startFwknopd(net, other, stanzas(), net.directory())
+    const at = (name: string): void => {
+      client.must(['fwknop', '--rc-file', join(folder, `${name}.fwknoprc`), '-n', name, '-D', '10.9.1.2', '-E', 'none'])
+    }
+    at('ada')
+    at('bob')
+    await client.until('port 80', { protocol: 'tcp', address: '10.9.1.2', port: 80 })
+    assert.equal(await client.tcp('10.9.1.2', 22), 'refused')
+    await again.says(/Access stanza has expired/)
+    await again.stop()
+    user('enable', 'ada')
+  })
 })

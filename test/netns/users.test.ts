@@ -68,6 +68,16 @@ describe('users of a running server', { skip: netnsUnavailable() }, () => {
     assert.equal(await session.echoes(), true)
   })
 
+  it('a user who is disabled or removed gets nothing, at once', async () => {
+    assert.match(must('disable', 'ada'), /has taken the change/)
+    const refused = await knock()
+    assert.deepEqual([refused.code, refused['name']], ['ACCESS_EXPIRED', 'ada'])
+    must('enable', 'ada')
+    assert.equal((await knock()).verdict, 'granted')
+    must('remove', 'ada')
+    assert.equal((await knock()).code, 'SPA_HMAC_MISMATCH')
+  })
+
   it('says why the server did not take it', () => {
     const file = daemon.path('fwknopd.conf')
     const settings = server.must(['cat', file])

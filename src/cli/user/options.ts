@@ -36,6 +36,9 @@ export const ACTIONS = {
   add: [...FILES, ...PROFILE, 'open', 'source', 'nat-targets', 'nat', 'time', 'max-time', 'expire'],
   list: FILES,
   show: FILES,
+  disable: FILES,
+  enable: FILES,
+  remove: FILES,
 } as const satisfies Readonly<Record<string, readonly (keyof Given)[]>>
 
 export type Action = keyof typeof ACTIONS

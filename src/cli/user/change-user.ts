@@ -1,0 +1,90 @@
+/** `ghostport user disable`, `enable` and `remove`. Keys that the user had before rotate share their fate. */
+import type { StanzaName } from '../../access/stanza-name.ts'
+import { systemClock } from '../../clock.ts'
+import { disabled, enabled } from '../../config/access/edit-stanza.ts'
+import { editUsers, outlived, stanzasOf, type UserEdit } from '../../config/access/edit-users.ts'
+import { findUser } from '../../config/access/users.ts'
+import { ok, refuse } from '../../result.ts'
+import type { Outcome } from '../command.ts'
+import { configFiles } from '../server/config-source.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+import { changeAccess } from './access-files.ts'
+import type { Given } from './options.ts'
+import { reportServer, tellServer } from './tell-server.ts'
+import { unknownUser } from './unknown-user.ts'
+
+export type Change = 'disable' | 'enable' | 'remove'
+
+const DONE: Readonly<Record<Change, string>> = { disable: 'disabled', enable: 'enabled', remove: 'removed' }
+
+export async function changeUser(change: Change, name: StanzaName, given: Given, terminal: Terminal): Promise<Outcome> {
+  const source = configFiles(given)
+  if (!source.ok) return source
+  const now = systemClock.now()
+  const changed = await changeAccess(source.value, ({ users, files }) => {
+    const user = findUser(users, name)
+    if (user?.name === undefined) return unknownUser(users, name)
+    const its = stanzasOf(users, user.name)
+    const old = outlived(users, now).filter((one) => !its.includes(one))
+    const edits = its.flatMap((one): readonly UserEdit[] => {
+      if (change === 'remove') return [{ user: one, edit: 'remove' }]
+      if (one.isDisabled === (change === 'disable')) return []
+      return [{ user: one, edit: change === 'disable' ? disabled : enabled }]
+    })
+    if (change === 'remove' && its.length === users.length)
+      return refuse(
+        'CONFIG_MISSING_KEY',
+        `${user.name} is the only user, and the server does not run without a stanza`,
+        {
+          suggestion: `ghostport user disable ${user.name}`,
+        },
+      )
+    const tidied = edits.length === 0 ? [] : old
+    const texts = editUsers(files, [...edits, ...tidied.map((one) => ({ user: one, edit: 'remove' }) as const)])
+    if (!texts.ok) return texts
+    const end = change === 'enable' && edits.length > 0
+    return ok({
+      texts: texts.value,
+      result: {
+        name: user.name,
+        file: user.place.file,
+        line: user.place.first,
+        changed: edits.length > 0,
+        alsoOldKeys: edits.flatMap((one) => (one.user !== user && one.user.name !== undefined ? [one.user.name] : [])),
+        tidied: tidied.flatMap((one) => (one.name === undefined ? [] : [one.name])),
+        enabled: end,
+      },
+    })
+  })
+  if (!changed.ok) return changed
+  const { result, server, loaded } = changed.value
+  const stanza = loaded?.policy.stanzas.find((one) => one.name === result.name)
+  const expired = result.enabled && stanza?.expires !== undefined && stanza.expires <= now
+  // Also where the file had it already: the server may not have been told.
+  const answer = await tellServer(server.controlSocket)
+  if (given.json > 0) {
+    const { name: user, file, line, changed: isChanged, alsoOldKeys, tidied } = result
+    terminal.printJson({ user, file, line, changed: isChanged, alsoOldKeys, tidied, expired, server: answer })
+    return reportServer(answer, { ...terminal, note: () => {} })
+  }
+  terminal.note(describe(change, result))
+  for (const old of result.tidied) terminal.note(`removed ${old}: these old keys ended more than 30 days ago`)
+  if (expired)
+    terminal.note(`${result.name} has an end that has passed (ACCESS_EXPIRE): the stanza grants nothing still`)
+  return reportServer(answer, terminal)
+}
+
+function describe(
+  change: Change,
+  {
+    name,
+    file,
+    line,
+    changed,
+    alsoOldKeys,
+  }: { name: string; file: string; line: number; changed: boolean; alsoOldKeys: readonly string[] },
+): string {
+  if (!changed) return `${name} is ${DONE[change]} already, in ${file}:${line}`
+  const also = alsoOldKeys.length === 0 ? '' : `, with the old keys ${alsoOldKeys.join(', ')}`
+  return `${DONE[change]} ${name} in ${file}${also}`
+}
