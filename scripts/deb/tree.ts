@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { clientCommands } from '../../src/cli/client-commands.ts'
-import { fillUnit } from '../../src/cli/unit.ts'
+import { fillUnit, UNITS } from '../../src/cli/unit.ts'
 import { writeDocuments } from '../documents/all.ts'
 import { clone } from '../setup/clone.mjs'
 import { copyright } from './copyright.ts'
@@ -188,19 +188,10 @@ function putShare(root: string, kind: Kind): void {
   const overrides = join(packaging, 'debian', `${kind.name}.lintian-overrides`)
   copy(overrides, join(root, 'usr/share/lintian/overrides', kind.name))
   if (!kind.hasServer) return
-  for (const file of [
-    'fwknopd.conf',
-    'access.conf',
-    'ghostport.service',
-    'fail2ban/fwknopd.conf',
-    'apparmor/ghostport',
-  ])
+  for (const file of ['fwknopd.conf', 'access.conf', ...UNITS, 'fail2ban/fwknopd.conf', 'apparmor/ghostport'])
     copy(join(packaging, file), join(root, SHARE, file))
-  put(
-    root,
-    'usr/lib/systemd/system/ghostport.service',
-    unit(readFileSync(join(packaging, 'ghostport.service'), 'utf8')),
-  )
+  for (const name of UNITS)
+    put(root, `usr/lib/systemd/system/${name}`, unit(readFileSync(join(packaging, name), 'utf8')))
   copy(join(packaging, 'debian/ghostport.sysusers'), join(root, 'usr/lib/sysusers.d/ghostport.conf'))
   copy(join(packaging, 'debian/ghostport.tmpfiles'), join(root, 'usr/lib/tmpfiles.d/ghostport.conf'))
 }

@@ -24,6 +24,10 @@ const options = {
   'dry-run': {
     help: 'judge packets and log each verdict, but open, record and run nothing; another server may run beside it',
   },
+  'receiver-socket': {
+    value: 'PATH',
+    help: 'have systemd start the receiver, by its socket; without such a socket the server starts it',
+  },
   foreground: { short: 'f', help: 'no effect: ghostport always stays in the foreground' },
   verbose: { short: 'v', repeatable: true, help: 'no effect: the log already has everything' },
 } as const
@@ -69,12 +73,19 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
     const { flushFirewall } = await import('./server/flush-firewall.ts')
     return flushFirewall(source, terminal)
   }
-  return serve(source, given['dry-run'] > 0, terminal)
+  const socket = given['receiver-socket']
+  if (socket !== undefined && !socket.startsWith('/'))
+    return refuse('VALUE_INVALID', `--receiver-socket: ${socket}: needs a path from the root`)
+  return serve(source, { dryRun: given['dry-run'] > 0, receiverSocket: socket }, terminal)
 }
 
-async function serve(source: ConfigSource, dryRun: boolean, terminal: Terminal): Promise<Outcome> {
+async function serve(
+  source: ConfigSource,
+  start: { readonly dryRun: boolean; readonly receiverSocket: string | undefined },
+  terminal: Terminal,
+): Promise<Outcome> {
   const { runServer } = await import('./server/run-server.ts')
-  return runServer({ source, terminal, openLog: logToStandardOutput, start: { dryRun } })
+  return runServer({ source, terminal, openLog: logToStandardOutput, start })
 }
 
 async function logToStandardOutput(): Promise<LogOutput> {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { withoutLimits } from './server/command-unit.ts'
-import { fillUnit, standardPaths, type UnitPaths, unitWarnings } from './unit.ts'
+import { fillUnit, RECEIVER_UNIT, standardPaths, type UnitPaths, unitWarnings } from './unit.ts'
 
 const template = readFileSync(new URL('../../packaging/ghostport.service', import.meta.url), 'utf8')
 const local: UnitPaths = {
@@ -29,9 +29,27 @@ describe('the unit', () => {
       assert.ok(!filled.value.includes(standard), standard)
     const server = `${local.node} --max-old-space-size=64 ${local.home}/dist/cli/ghostport.js serve`
     const files = '-c /srv/doors/server.conf -a /srv/doors/stanzas.conf'
-    assert.ok(filled.value.includes(`\nExecStart=${server} ${files}\n`), filled.value)
+    assert.ok(
+      filled.value.includes(`\nExecStart=${server} --receiver-socket /run/ghostport-receiver.sock ${files}\n`),
+      filled.value,
+    )
     assert.ok(filled.value.includes(`\nExecReload=${server} --exit-parse-config ${files}\n`), filled.value)
     assert.ok(filled.value.includes(`\nDocumentation=file://${local.home}/docs/OPERATING.md\n`), filled.value)
+  })
+
+  it('of the receiver runs the receiver with the same node, and with its own options', () => {
+    const text = readFileSync(new URL(`../../packaging/${RECEIVER_UNIT}`, import.meta.url), 'utf8')
+    assert.deepEqual(fillUnit(text, standardPaths), { ok: true, value: text })
+    const filled = fillUnit(text, local)
+    assert.ok(filled.ok)
+    const options = '--max-old-space-size=64 --disable-sigusr1 --max-semi-space-size=1 --max-old-space-size=256'
+    assert.ok(
+      filled.value.includes(
+        `\nExecStart=${local.node} ${options} ${local.home}/dist/daemon/receiver.js --from-socket\n`,
+      ),
+      filled.value,
+    )
+    assert.ok(!filled.value.includes('/usr/lib/node_modules'))
   })
 
   const systemd = spawnSync('systemd-analyze', ['--version']).status === 0

@@ -1,7 +1,9 @@
 /** `ghostport unit`: the unit for systemd, with the paths of node and of this package on this machine. */
-import { readFileSync, realpathSync } from 'node:fs'
+import { readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ok, type Result, refuse } from '../result.ts'
+import { systemReason } from '../system/errno.ts'
 import { judgeFile } from '../system/file-trust.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
@@ -10,6 +12,9 @@ import type { Terminal } from './terminal/terminal.ts'
 const options = {
   'config-file': { short: 'c', value: 'FILE', help: 'the server’s settings (/etc/fwknop/fwknopd.conf)' },
   'access-file': { short: 'a', value: 'FILE', help: 'the stanzas (/etc/fwknop/access.conf)' },
+  receiver: { help: 'instead: the unit of the receiver, which the server then starts through systemd' },
+  'receiver-socket': { help: 'instead: the socket by which the server asks for its receiver' },
+  all: { value: 'FOLDER', help: 'write the unit, the receiver’s and its socket into this folder' },
   gate: { help: 'instead, for FIREWALL_MODE gate: a unit that closes the protected ports before the network is up' },
 } as const
 
@@ -36,6 +41,10 @@ export const standardPaths: UnitPaths = {
   stanzas: '/etc/fwknop/access.conf',
 }
 
+/** What the unit of the receiver runs, below {@link UnitPaths.home}. An old Node lacks the first of the options. */
+const RECEIVER_PROGRAM = 'dist/daemon/receiver.js'
+const RECEIVER_OPTIONS = ['--disable-sigusr1', '--max-semi-space-size=1', '--max-old-space-size=256']
+
 /** Where an administrator puts node, or a link to it that outlives an upgrade. */
 const USUAL_NODES = ['/usr/bin/node', '/usr/local/bin/node']
 /** What the unit’s switches hide from the service, and which switch it is. */
@@ -53,10 +62,11 @@ export const command = defineCommand({
   about: [
     'Prints a unit for systemd that runs this ghostport with this Node.js. Changes nothing by itself. Warns of what would keep',
     'the service from starting, and of paths that users other than root can change. Where the settings have commands,',
-    'the unit does not limit what the service may do.',
+    'the unit does not limit what the service may do. With the two units of the receiver beside it, systemd starts the',
+    'receiver with next to no rights.',
   ],
   after: [
-    'ghostport unit > /etc/systemd/system/ghostport.service',
+    'ghostport unit --all /etc/systemd/system',
     'systemctl daemon-reload && systemctl enable --now ghostport',
     '',
     'ghostport unit --gate > /etc/systemd/system/ghostport-gate.service',
@@ -73,9 +83,15 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
   const settings = given['config-file'] ?? standardPaths.settings
   const stanzas = given['access-file'] ?? standardPaths.stanzas
   const paths = pathsHere(settings, stanzas)
-  const unit = unitFor(paths)
+  const chosen = chosenUnit(given)
+  if (!chosen.ok) return chosen
+  const unit = unitFor(paths, chosen.value)
   if (!unit.ok) return unit
   for (const warning of unitWarnings(paths)) terminal.note(`ghostport: warning: ${warning}`)
+  if (chosen.value !== SERVER_UNIT) {
+    printUnit(unit.value, terminal)
+    return 0
+  }
   const { wantsCommandUnit, withoutLimits } = await import('./server/command-unit.ts')
   const wanted = wantsCommandUnit(paths.settings, paths.stanzas)
   if (wanted === true)
@@ -85,7 +101,49 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
       `ghostport: warning: this unit is for a server that runs no commands: the settings cannot be read: ${wanted}`,
     )
   const text = wanted === true ? withoutLimits(unit.value) : unit.value
+  if (given.all === undefined) {
+    printUnit(text, terminal)
+    return 0
+  }
+  return writeUnits(given.all, text, paths, terminal)
+}
+
+/** One of {@link UNITS}. @returns CLI_USAGE for two at once. */
+function chosenUnit(given: ParsedCommandLine<typeof options>['options']): Result<UnitName> {
+  const asked = [
+    ...(given.receiver > 0 ? ['--receiver'] : []),
+    ...(given['receiver-socket'] > 0 ? ['--receiver-socket'] : []),
+    ...(given.all === undefined ? [] : ['--all']),
+  ]
+  if (asked.length > 1) return refuse('CLI_USAGE', `${asked[0]} and ${asked[1]} cannot be used together`)
+  if (given.receiver > 0) return ok(RECEIVER_UNIT)
+  return ok(given['receiver-socket'] > 0 ? RECEIVER_SOCKET : SERVER_UNIT)
+}
+
+function printUnit(text: string, terminal: Terminal): void {
   terminal.print(text.replace(/\n$/, '').split('\n'))
+}
+
+/** Writes all three, or fails at the first that cannot be written. @param server the text of the server’s own unit. */
+function writeUnits(folder: string, server: string, paths: UnitPaths, terminal: Terminal): Outcome {
+  const units: [string, string][] = [[SERVER_UNIT, server]]
+  for (const name of [RECEIVER_UNIT, RECEIVER_SOCKET] as const) {
+    const unit = unitFor(paths, name)
+    if (!unit.ok) return unit
+    units.push([name, unit.value])
+  }
+  for (const [name, text] of units) {
+    const path = join(folder, name)
+    const half = `${path}.new`
+    try {
+      writeFileSync(half, text, { mode: 0o644 })
+      renameSync(half, path)
+    } catch (error) {
+      rmSync(half, { force: true })
+      return refuse('CONFIG_UNWRITABLE', `${path}: ${systemReason(error)}`)
+    }
+    terminal.print([`wrote ${path}`])
+  }
   return 0
 }
 
@@ -100,21 +158,32 @@ export function pathsHere(settings: string, stanzas: string): UnitPaths {
   return { node: stableName(process.execPath), nodeOptions: process.execArgv, home, entry, settings, stanzas }
 }
 
-/** @returns the unit of a server that runs no commands, as {@link fillUnit}. */
-export function unitFor(paths: UnitPaths): Result<string> {
-  return fillUnit(readFileSync(`${paths.home}/packaging/ghostport.service`, 'utf8'), paths)
+/** The files of packaging/: the server, its receiver, and the socket between them. */
+export const SERVER_UNIT = 'ghostport.service'
+export const RECEIVER_UNIT = 'ghostport-receiver@.service'
+export const RECEIVER_SOCKET = 'ghostport-receiver.socket'
+export const UNITS = [SERVER_UNIT, RECEIVER_UNIT, RECEIVER_SOCKET] as const
+export type UnitName = (typeof UNITS)[number]
+
+/** @returns the unit, with that of a server that runs no commands; failures are those of {@link fillUnit}. */
+export function unitFor(paths: UnitPaths, name: UnitName = SERVER_UNIT): Result<string> {
+  return fillUnit(readFileSync(`${paths.home}/packaging/${name}`, 'utf8'), paths)
 }
 
 /** What `ghostport unit` prints for these files. */
-export async function printedUnit(settings: string, stanzas: string): Promise<Result<string>> {
-  const unit = unitFor(pathsHere(settings, stanzas))
-  if (!unit.ok) return unit
+export async function printedUnit(
+  settings: string,
+  stanzas: string,
+  name: UnitName = SERVER_UNIT,
+): Promise<Result<string>> {
+  const unit = unitFor(pathsHere(settings, stanzas), name)
+  if (!unit.ok || name !== SERVER_UNIT) return unit
   const { wantsCommandUnit, withoutLimits } = await import('./server/command-unit.ts')
   return wantsCommandUnit(settings, stanzas) === true ? ok(withoutLimits(unit.value)) : unit
 }
 
 /**
- * @param template the text of packaging/ghostport.service.
+ * @param template the text of one of {@link UNITS}.
  * @returns it with other paths. VALUE_INVALID for a path that would need quoting there, or is not absolute.
  */
 export function fillUnit(template: string, paths: UnitPaths): Result<string> {
@@ -129,7 +198,15 @@ export function fillUnit(template: string, paths: UnitPaths): Result<string> {
         `“${word}” cannot be written in a unit: use a path of letters, digits and . , : = @ + ~ - _`,
       )
   const standard = standardPaths
+  // The source is run from its own tree.
+  const receiver = entry.endsWith('.ts') ? 'src/daemon/receiver/program.ts' : RECEIVER_PROGRAM
+  const [first = '', ...others] = RECEIVER_OPTIONS
+  const allowed = process.allowedNodeEnvironmentFlags.has(first) ? RECEIVER_OPTIONS : others
   const replaced = template
+    .replaceAll(
+      `${standard.node} ${RECEIVER_OPTIONS.join(' ')} ${standard.home}/${RECEIVER_PROGRAM} `,
+      `${[node, ...nodeOptions, ...allowed, `${home}/${receiver}`].join(' ')} `,
+    )
     .replaceAll(
       `${standard.node} ${standard.home}/${standard.entry} `,
       `${[node, ...nodeOptions, `${home}/${entry}`].join(' ')} `,

@@ -15,6 +15,7 @@ export interface Libc {
   socket(domain: number, type: number, protocol: number): number
   /** @param fds two 4-byte integers, which it writes. */
   socketpair(domain: number, type: number, protocol: number, fds: Bytes): number
+  connect(fd: number, address: Bytes, length: number): number
   bind(fd: number, address: Bytes, length: number): number
   listen(fd: number, backlog: number): number
   /** @param length a 4-byte in-out integer. */
@@ -37,6 +38,11 @@ export interface Libc {
   getsockname(fd: number, address: Bytes, length: Bytes): number
   recvmmsg(fd: number, messages: Bytes, count: number, flags: number, timeout: Bytes): number
   sendto(fd: number, message: Uint8Array, length: number, flags: number, address: Bytes, addressLength: number): number
+  /** @param message a `struct msghdr`. */
+  sendmsg(fd: number, message: Uint8Array, flags: number): number
+  recvmsg(fd: number, message: Uint8Array, flags: number): number
+  /** Makes `number` another name of `fd`. What it was before is closed. */
+  dup2(fd: number, number: number): number
   recv(fd: number, into: Uint8Array, length: number, flags: number): number
   fcntl(fd: number, command: number, argument: number): number
   /** The commands for locks. @param lock a `struct flock`. */
@@ -48,6 +54,9 @@ export interface Libc {
   landlockCreateRuleset(attributes: Bytes, size: number, flags: number): number
   landlockAddRule(ruleset: number, type: number, attributes: Uint8Array, flags: number): number
   landlockRestrictSelf(ruleset: number, flags: number): number
+  /** @returns a descriptor of this process. */
+  pidfdOpen(pid: number): number
+  pidfdSendSignal(pidfd: number, signal: number): number
   /** A system call by its number; the last argument is a pointer. */
   syscall(number: number, a: number, b: number, c: Bytes): number
   /** bpf(2). @param attributes a `union bpf_attr`. */
@@ -90,6 +99,9 @@ export const PR_SET_NO_NEW_PRIVS = 38
 const CREATE_RULESET = 444
 const ADD_RULE = 445
 const RESTRICT_SELF = 446
+// asm-generic/unistd.h, the same on every processor
+const PIDFD_SEND_SIGNAL = 424
+const PIDFD_OPEN = 434
 const BPF_X64 = 321
 const BPF_OTHERS = 280
 
@@ -126,6 +138,7 @@ function load(): Libc {
   return {
     socket: library.func('int socket(int, int, int)'),
     socketpair: library.func('int socketpair(int, int, int, void *)'),
+    connect: library.func('int connect(int, void *, uint32_t)'),
     bind: library.func('int bind(int, void *, uint32_t)'),
     listen: library.func('int listen(int, int)'),
     accept4: library.func('int accept4(int, void *, void *, int)'),
@@ -147,6 +160,9 @@ function load(): Libc {
     recvmmsg: library.func('int recvmmsg(int, void *, unsigned int, int, void *)'),
     // koffi has no ssize_t; long is as wide here.
     sendto: library.func('long sendto(int, void *, size_t, int, void *, uint32_t)'),
+    sendmsg: library.func('long sendmsg(int, void *, int)'),
+    recvmsg: library.func('long recvmsg(int, void *, int)'),
+    dup2: library.func('int dup2(int, int)'),
     recv: library.func('long recv(int, void *, size_t, int)'),
     fcntl: library.func('int fcntl(int, int, int)'),
     fcntlLock: library.func('fcntl', 'int', ['int', 'int', 'void *']),
@@ -157,6 +173,8 @@ function load(): Libc {
     landlockRestrictSelf: (ruleset, flags) => restrictSelf(RESTRICT_SELF, ruleset, flags),
     bpf: (command, attributes, size) => bpf(process.arch === 'x64' ? BPF_X64 : BPF_OTHERS, command, attributes, size),
     prctl: library.func('int prctl(int, unsigned long, unsigned long, unsigned long, unsigned long)'),
+    pidfdOpen: (pid) => restrictSelf(PIDFD_OPEN, pid, 0),
+    pidfdSendSignal: (pidfd, signal) => addRule(PIDFD_SEND_SIGNAL, pidfd, signal, null, 0),
     syscall: library.func('long syscall(long, unsigned long, unsigned long, void *)'),
     prlimit: library.func('int prlimit(int, int, void *, void *)'),
     mallocTrim: ifThere(() => library.func('int malloc_trim(size_t)')),

@@ -1,6 +1,7 @@
 /**
  * A receiver under an attacker's control. Once it has its configuration, it sends the lines of its command line over
- * the warden's channel. Options are before the lines:
+ * the warden's channel: descriptor 4, or, with GHOSTPORT_FROM_SOCKET=1, a connection of the warden, which is its
+ * descriptor 3. Options are before the lines:
  *
  *   --deaf        reads nothing once it has been configured
  *   --times N     sends the lines N times, as fast as the warden reads them
@@ -16,6 +17,7 @@ import { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { takeDescriptors } from '../../src/daemon/receiver/handover.ts'
 
 const { values, positionals: lines } = parseArgs({
   allowPositionals: true,
@@ -34,7 +36,10 @@ const LONGEST_LIFE = 60_000
 const BATCH = 200
 
 setTimeout(() => process.exit(), LONGEST_LIFE).unref()
-const channel = new Socket({ fd: 4 })
+const handed = process.env['GHOSTPORT_FROM_SOCKET'] === undefined ? undefined : takeDescriptors(3, process.env)
+if (handed?.ok === false) throw new Error(handed.failure.detail)
+const [channelDescriptor, captureDescriptor = 3] = handed === undefined ? [4] : [3, handed.value[0]]
+const channel = new Socket({ fd: channelDescriptor })
 channel.on('error', () => process.exit())
 channel.on('end', () => process.exit())
 channel.write('{"type":"started"}\n')
@@ -48,7 +53,7 @@ if (values.deaf) {
 
 if (values.leave !== undefined) {
   // Node closes in a child all descriptors that are not listed here. The attack is that a capture socket stays open.
-  const child = spawn('sleep', ['60'], { stdio: ['ignore', 'ignore', 'ignore', 3, 4] })
+  const child = spawn('sleep', ['60'], { stdio: ['ignore', 'ignore', 'ignore', captureDescriptor, channelDescriptor] })
   await once(child, 'spawn')
   writeFileSync(values.leave, `${child.pid}`)
 }

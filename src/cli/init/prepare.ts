@@ -37,7 +37,7 @@ import { formatProtocolPorts } from '../../packet/protocol-port.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { usualKeys } from '../keygen.ts'
 import { accessStanza, type KeyTexts } from '../knock/keygen-text.ts'
-import { pathsHere, unitFor, unitObstacles } from '../unit.ts'
+import { pathsHere, RECEIVER_SOCKET, RECEIVER_UNIT, SERVER_UNIT, unitFor, unitObstacles } from '../unit.ts'
 import { hostRules } from './host-rules.ts'
 import type { Wishes } from './wishes.ts'
 
@@ -269,7 +269,12 @@ async function wantedFiles(
     if (obstacle !== undefined) return refuse('SETUP_REFUSED', obstacle)
     const made = unitFor(paths)
     if (!made.ok) return made
-    add(`${UNIT_FOLDER}/ghostport.service`, made.value, MODE_OF_SETTINGS, 'the service')
+    add(`${UNIT_FOLDER}/${SERVER_UNIT}`, made.value, MODE_OF_SETTINGS, 'the service')
+    for (const name of [RECEIVER_UNIT, RECEIVER_SOCKET] as const) {
+      const beside = unitFor(paths, name)
+      if (!beside.ok) return beside
+      add(`${UNIT_FOLDER}/${name}`, beside.value, MODE_OF_SETTINGS, 'systemd starts the receiver by it')
+    }
   }
   if (way.kind === 'gate') {
     const [first, ...rest] = hide

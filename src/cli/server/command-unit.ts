@@ -6,7 +6,7 @@ import { stanzasRunCommands } from '../../daemon/warden/executor-process/command
 
 /** What limits each process of the service, and so each command. */
 const LIMITS =
-  /^(CapabilityBoundingSet|NoNewPrivileges|Restrict(AddressFamilies|Namespaces|Realtime|SUIDSGID)|Protect[A-Za-z]+|Private[A-Za-z]+|LockPersonality|SystemCall[A-Za-z]+)=/
+  /^(CapabilityBoundingSet|NoNewPrivileges|Restrict(AddressFamilies|Namespaces|Realtime|SUIDSGID)|Protect[A-Za-z]+|Private[A-Za-z]+|LockPersonality|SystemCall[A-Za-z]+|UMask)=/
 const TASKS = /^TasksMax=.*$/m
 const COMMENT = [
   '# This server runs commands (docs/COMMANDS.md). They inherit every limit of this unit, so it has none of the usual ones. Write those back',

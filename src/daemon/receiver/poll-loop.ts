@@ -64,8 +64,14 @@ class Sources {
 /**
  * @param fd of the channel
  * @param longestLine of the warden's, in bytes
+ * @param place where the descriptor is that the warden knows by this number
  */
-export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp): never {
+export function receiveByPolling(
+  fd: number,
+  longestLine: number,
+  giveUp: GiveUp,
+  place: (descriptor: number) => number = (descriptor) => descriptor,
+): never {
   const channel = new PolledChannel(fd, longestLine)
   let waiting = new PollSet([fd])
   let sources = new Sources([])
@@ -109,7 +115,7 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
     if (waiting.isReadable(0)) {
       const read = channel.read()
       if (!read.ok) giveUp(read.failure)
-      const done = duty.onMessages(read.value as ToReceiver[])
+      const done = duty.onMessages((read.value as ToReceiver[]).map((message) => placed(message, place)))
       if (!done.ok) giveUp(done.failure)
     }
     if (isNew) {
@@ -140,6 +146,19 @@ export function receiveByPolling(fd: number, longestLine: number, giveUp: GiveUp
     else if (end !== undefined && endsWithFile) duty.finish()
     if (untilReport(duty) === 0) duty.report()
     vain.woke(isSocketReady, taken)
+  }
+}
+
+/** With the descriptors where they are. */
+function placed(message: ToReceiver, place: (descriptor: number) => number): ToReceiver {
+  if (message.type !== 'configure') return message
+  const { captures, gnupg } = message
+  return {
+    ...message,
+    captures: captures.map((order) =>
+      order.sockets === 'own' ? order : { ...order, sockets: order.sockets.map(place) },
+    ),
+    ...(gnupg !== undefined && { gnupg: place(gnupg) }),
   }
 }
 

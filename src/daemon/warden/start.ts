@@ -2,6 +2,7 @@
  * The start of the warden. First come all checks that change nothing. Then everything is opened, in an order that lets
  * the receiver load its code meanwhile. If a step is refused, all that was opened before it is closed.
  */
+import { statSync } from 'node:fs'
 import { describeOpening } from '../../access/grant.ts'
 import type { Clock } from '../../clock.ts'
 import type { ConfigSource } from '../../config/load.ts'
@@ -26,6 +27,7 @@ import { type OpenedFirewall, openFirewall, portsInUse } from './open-firewall.t
 import { openCaptures, openReplays } from './open-parts.ts'
 import { judgeOwnPaths, located } from './own-paths.ts'
 import { writePidFile } from './pid-file.ts'
+import { connectedReceivers } from './receiver-process/connect.ts'
 import { EarlyEvents } from './receiver-process/early-events.ts'
 import { gnupgAccount, lookupAccounts, receiverAccount } from './receiver-process/receiver-user.ts'
 import { RestartedReceiver } from './receiver-process/restarted-receiver.ts'
@@ -40,6 +42,8 @@ import { type Published, Warden, type WardenParts } from './warden.ts'
 export interface StartOptions {
   /** How to start a receiver. Tests use a hostile one. */
   readonly starterFor?: (account: Account) => ReceiverStarter
+  /** A socket that systemd starts receivers for. If it does not exist, the warden starts them by itself. */
+  readonly receiverSocket?: string | undefined
   /** Gets the news: packets are received, and each reload. */
   readonly manager?: ServiceManager
   /** The caller keeps FWKNOP_PID_FILE. */
@@ -52,7 +56,7 @@ export interface StartOptions {
 }
 
 /** What every step of a start gets. */
-interface Start extends Required<StartOptions> {
+interface Start extends Required<Omit<StartOptions, 'receiverSocket'>> {
   readonly configuration: Configuration
   readonly account: Account
   readonly source: ConfigSource
@@ -70,7 +74,13 @@ export async function startWarden(
   source: ConfigSource,
   plainLog: Log,
   clock: Clock,
-  { starterFor = receiverStarter, manager = noServiceManager, keepsPidFile = false, dryRun = false }: StartOptions = {},
+  {
+    receiverSocket,
+    starterFor = starterBy(receiverSocket),
+    manager = noServiceManager,
+    keepsPidFile = false,
+    dryRun = false,
+  }: StartOptions = {},
 ): Promise<Result<Warden>> {
   const firstLog = dryRun ? marked(plainLog) : plainLog
   const configuration = readConfiguration(source, 0)
@@ -129,6 +139,12 @@ async function openAll(start: Start): Promise<Result<Warden>> {
   return ok(warden)
 }
 
+/** By systemd, or by this process. */
+function starterBy(socket: string | undefined): (account: Account) => ReceiverStarter {
+  const isThere = socket !== undefined && statSync(socket, { throwIfNoEntry: false })?.isSocket() === true
+  return isThere ? () => connectedReceivers(socket) : receiverStarter
+}
+
 /** First of all: what the executor starts inherits what this process may do, and this process soon may do less. */
 function startCommands({ configuration, source, log, dryRun, undo, onCommands }: Start): Commands {
   const commands = new Commands({ spawn: dryRun ? 'never' : () => spawnExecutor(source), log })
@@ -158,22 +174,19 @@ async function startCapture(
   if (!sockets.ok) return sockets
   const capture = new HeldCapture(sockets.value, server, log)
   undo.add(() => capture.close())
-  const possible = checkSituation(account, currentSituation())
-  if (!possible.ok) return possible
   const starter = starterFor(account)
+  const possible = starter.isElsewhere ? ok(undefined) : checkSituation(account, currentSituation())
+  if (!possible.ok) return possible
   if (!starter.separateUser)
     log.write('warning', 'notice', {
       text: `the receiver cannot run as ${account.name} here: it runs as this user, without capabilities`,
     })
-  const receiver: RestartedReceiver = new RestartedReceiver(
-    () => {
-      const { fds, orders } = capture.sockets
-      const end = gnupg.receiverEnd
-      gnupg.descriptor = end === undefined ? undefined : captureDescriptor(fds.length)
-      return starter.start(end === undefined ? fds : [...fds, end], orders)
-    },
-    events.eventsFor(log, (pid) => receiver.pid === pid),
-  )
+  const receiver: RestartedReceiver = new RestartedReceiver(() => {
+    const { fds, orders } = capture.sockets
+    const end = gnupg.receiverEnd
+    gnupg.descriptor = end === undefined ? undefined : captureDescriptor(fds.length)
+    return starter.start(end === undefined ? fds : [...fds, end], orders)
+  }, events.eventsFor(log))
   receiver.start()
   undo.add(() => receiver.stop())
   return ok({ capture, receiver })

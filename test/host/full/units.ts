@@ -8,6 +8,9 @@ import { debianPackage } from '../../support/debian-packages.ts'
 import type { DebianName } from '../../support/debian-root.ts'
 import { CLIENT, HostLab, hostLabUnavailable, SERVER, STRANGER } from '../../support/host-lab.ts'
 
+/** What systemd-analyze may say of the server’s own unit, which is root’s. */
+const MOST_EXPOSED = 2.9
+
 export function describeUnits(debian: DebianName): void {
   describe(`the units on ${debian}`, { skip: hostLabUnavailable() }, () => {
     let lab: HostLab
@@ -66,6 +69,53 @@ export function describeUnits(debian: DebianName): void {
       await session.must('true')
       await session.close()
       must('rm -r /run/systemd/system/ghostport.service.d && systemctl daemon-reload && systemctl restart ghostport')
+    })
+
+    it('have the receiver in a unit of its own, with next to no rights', async () => {
+      const pid = (): number => JSON.parse(must('ghostport status --json')).receiver
+      const instance = (): string =>
+        must("systemctl list-units --plain --no-legend --state=running 'ghostport-receiver@*'").trim().split(' ')[0] ??
+        ''
+      assert.match(instance(), /^ghostport-receiver@/)
+      assert.equal(must(`systemctl show -p MainPID --value '${instance()}'`).trim(), String(pid()))
+      const exposure = (unit: string): number => {
+        const told = must(`systemd-analyze security --no-pager '${unit}'`)
+        return Number(/Overall exposure level for \S+: ([0-9.]+)/.exec(told)?.[1])
+      }
+      assert.ok(exposure(instance()) <= 1.5, `${exposure(instance())}`)
+      assert.ok(exposure('ghostport.service') <= MOST_EXPOSED, `${exposure('ghostport.service')}`)
+
+      const status = must(`cat /proc/${pid()}/status`)
+      assert.match(status, /^Uid:\t(6[1-9]\d{3})\t\1\t\1\t\1$/m)
+      for (const set of ['CapPrm', 'CapEff', 'CapBnd', 'CapAmb'])
+        assert.match(status, new RegExp(`^${set}:\t0{16}$`, 'm'))
+      assert.match(status, /^Seccomp:\t2$/m)
+      assert.match(status, /^PPid:\t1$/m)
+      // The capture sockets are of the host’s network. The receiver itself has none.
+      assert.notEqual(must(`readlink /proc/${pid()}/ns/net`), must('readlink /proc/1/ns/net'))
+      assert.equal(must("stat -c '%a %U' /run/ghostport-receiver.sock"), '600 root\n')
+
+      // One that is killed, and one that hangs, is replaced.
+      for (const signal of ['KILL', 'STOP']) {
+        const before = pid()
+        must(`kill -${signal} ${before}`)
+        await until('another receiver', () => {
+          const { receiver, capturing } = JSON.parse(must('ghostport status --json'))
+          return capturing && receiver !== before && receiver !== null
+        })
+        assert.notEqual(lab.console(`kill -0 ${before}`).status, 0)
+      }
+      lab.must('ghostport knock myserver --wait')
+      assert.ok(await lab.ssh())
+      // None is left of those that ended, and none stays when the server stops.
+      assert.equal(
+        must("systemctl list-units --all --plain --no-legend 'ghostport-receiver@*'").trim().split('\n').length,
+        1,
+      )
+      must('systemctl stop ghostport')
+      await until('no receiver', () => lab.console("pgrep -f '^ghostport: receiver'").status !== 0)
+      assert.notEqual(lab.console('test -e /run/ghostport-receiver.sock').status, 0)
+      must('systemctl start ghostport')
     })
 
     /** What another program may do to all rules of the host. */

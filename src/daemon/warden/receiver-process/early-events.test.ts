@@ -14,7 +14,7 @@ function recorder() {
     onHostile: ({ detail }) => happened.push(`hostile ${detail}`),
   }
   const early = new EarlyEvents()
-  return { early, events: early.eventsFor(new MemoryLog(), () => true), handler, happened }
+  return { early, events: early.eventsFor(new MemoryLog()), handler, happened }
 }
 
 test('what happens before there is a handler is handled in order, and then all goes to it', () => {

@@ -18,16 +18,15 @@ export class EarlyEvents {
   /** Events of the running receiver, or of the latest one. */
   #held: ((handler: ReceiverHandler) => void)[] = []
 
-  /** For the receivers' process. @param runs whether the receiver with this process id still runs. */
-  eventsFor(log: Log, runs: (pid: number | undefined) => boolean): ReceiverEvents {
+  eventsFor(log: Log): ReceiverEvents {
     return {
       onStarted: () => {
         this.#held = []
         this.#pass((handler) => handler.onStarted())
       },
-      onErrors: (errors, pid) =>
+      onErrors: (errors, runs) =>
         logReceiverErrors(errors, log, (failure) => {
-          if (runs(pid)) this.#pass((handler) => handler.onHostile(failure))
+          if (runs()) this.#pass((handler) => handler.onHostile(failure))
         }),
       onValues: (values) => this.#pass((handler) => handler.onValues(values)),
       onBroken: (why) => this.#pass((handler) => handler.onBroken(why)),

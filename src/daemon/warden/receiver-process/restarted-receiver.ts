@@ -6,17 +6,16 @@
  * bad configuration), the next start would fail too. And if no receiver became ready in a row of starts, none will. A
  * receiver that was ready has read packets, so its reason is not trusted: it is always replaced.
  */
-import type { ChildProcess } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import { type Milliseconds, milliseconds } from '../../../units.ts'
 import { type Channel, openChannel } from '../../link/channel.ts'
-import type { SpawnedReceiver } from './spawn.ts'
+import type { ReceiverProcess, SpawnedReceiver } from './spawn.ts'
 
 export interface ReceiverEvents {
   /** A receiver runs. It sends `started` itself when its configuration may be sent. */
   readonly onStarted: () => void
-  /** Its standard error, and its process id. */
-  readonly onErrors: (errors: Readable, pid: number | undefined) => void
+  /** Its standard error. @param runs whether it is still the running one. */
+  readonly onErrors: (errors: Readable, runs: () => boolean) => void
   readonly onValues: (values: unknown[]) => void
   /** It broke the framing of the channel, and is being ended. */
   readonly onBroken: (why: string) => void
@@ -41,7 +40,7 @@ const PERMANENT: readonly (number | null)[] = [64, 77, 78]
 export class RestartedReceiver {
   readonly #spawn: () => SpawnedReceiver
   readonly #events: ReceiverEvents
-  #child: ChildProcess | undefined
+  #child: ReceiverProcess | undefined
   #channel: Channel | undefined
   #restarts = 0
   /** Whether the running receiver is ready; whether any ever was. */
@@ -64,7 +63,7 @@ export class RestartedReceiver {
     const startedAt = performance.now()
     this.#ready = false
     const { child, channel, errors } = this.#spawn()
-    this.#events.onErrors(errors, child.pid)
+    this.#events.onErrors(errors, () => this.#child === child)
     this.#child = child
     let why: string | undefined
     let lost = false
@@ -102,7 +101,7 @@ export class RestartedReceiver {
       const timer = setTimeout(receivedAll, LAST_MESSAGES_TIME)
       allReceived.then(() => {
         clearTimeout(timer)
-        onLost(signal === null ? `exit status ${code}` : `killed by ${signal}`, code)
+        onLost(signal !== null ? `killed by ${signal}` : code === null ? 'it ended' : `exit status ${code}`, code)
       })
     })
     this.#channel = openChannel(channel, {
@@ -159,7 +158,7 @@ export class RestartedReceiver {
 }
 
 /** The receiver leads a process group. Processes that it may have started end with it. */
-function killAll(child: ChildProcess): void {
+function killAll(child: ReceiverProcess): void {
   child.kill('SIGKILL')
   try {
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')

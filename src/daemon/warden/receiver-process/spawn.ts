@@ -26,8 +26,19 @@ export function inheritedOptions(): readonly string[] {
   return process.allowedNodeEnvironmentFlags.has('--disable-sigusr1') ? [...options, '--disable-sigusr1'] : options
 }
 
+/** A receiver’s process, as a child of this one is: {@link ChildProcess}. */
+export interface ReceiverProcess {
+  readonly pid?: number | undefined
+  readonly exitCode: number | null
+  readonly signalCode: NodeJS.Signals | null
+  kill(signal: 'SIGKILL'): boolean
+  once(event: 'error', listener: (error: Error) => void): unknown
+  /** A status of null: it is not known. */
+  once(event: 'exit', listener: (status: number | null, signal: NodeJS.Signals | null) => void): unknown
+}
+
 export interface SpawnedReceiver {
-  readonly child: ChildProcess
+  readonly child: ReceiverProcess
   /** The warden's end. */
   readonly channel: Duplex
   /** The receiver's standard error. */
@@ -42,6 +53,8 @@ export interface ReceiverStarter {
   start(fds: readonly number[], orders: readonly CaptureOrder[]): SpawnedReceiver
   /** Whether it will be another user than the warden. */
   readonly separateUser: boolean
+  /** The warden is not its parent, and needs no privilege to start it. */
+  readonly isElsewhere?: boolean
 }
 
 export function receiverStarter(account: Account): ReceiverStarter {
