@@ -40,8 +40,8 @@ _ghostport_complete() {
       values='--open --source --nat-targets --nat --time --max-time --expire --server --alias'
       ;;
     serve)
-      options='--config-file -c --access-file -a --interface -i --udp-server -U --pcap-file --packet-limit -C --exit-parse-config --fw-flush --dry-run --foreground -f --verbose -v --help -h'
-      paths='--config-file -c --access-file -a --pcap-file'
+      options='--config-file -c --access-file -a --interface -i --udp-server -U --pcap-file --packet-limit -C --exit-parse-config --fw-flush --dry-run --receiver-socket --foreground -f --verbose -v --help -h'
+      paths='--config-file -c --access-file -a --pcap-file --receiver-socket'
       values='--interface -i --packet-limit -C'
       ;;
     check)
@@ -75,8 +75,8 @@ _ghostport_complete() {
       values=''
       ;;
     unit)
-      options='--config-file -c --access-file -a --gate --help -h'
-      paths='--config-file -c --access-file -a'
+      options='--config-file -c --access-file -a --receiver --receiver-socket --all --gate --help -h'
+      paths='--config-file -c --access-file -a --all'
       values=''
       ;;
     policy)

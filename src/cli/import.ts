@@ -208,7 +208,7 @@ function nextSteps(
     'Try it beside fwknopd: ghostport serve --dry-run',
     'Keep another way in, such as the console of your provider.',
     'Stop fwknopd: systemctl disable --now fwknop-server',
-    'Start ghostport: ghostport unit > /etc/systemd/system/ghostport.service; systemctl enable --now ghostport',
+    'Start ghostport: ghostport unit --all /etc/systemd/system; systemctl enable --now ghostport',
     ...(digests === undefined ? [] : [`Used packets stay used: the first start reads ${digests}.`]),
     ...dropIn,
   ]

@@ -13,6 +13,7 @@ const STEPS = [
   'wrote /etc/fwknop/fwknopd.conf',
   'wrote /etc/fwknop/access.conf',
   'wrote /etc/systemd/system/ghostport.service',
+  'wrote /etc/systemd/system/ghostport-receiver.socket',
   'wrote /etc/systemd/system/ghostport-gate.service',
   'systemctl daemon-reload',
   'systemctl start ghostport.service',

@@ -130,7 +130,7 @@ for (const way of ['a child of the warden', 'a service'] as const)
       return await wardenUntil(starterFor, (log) => log.records.some(wanted) && receivers >= receiversWanted)
     }
 
-    /** Starts a warden with one hostile receiver; those after it are real. Waits until one of these receives packets. */
+    /** Starts a warden with one hostile receiver; those after it are real. Waits until one of these is ready. */
     async function outlive(
       lines: readonly string[],
       more: { readonly patience?: number; readonly server?: string } = {},

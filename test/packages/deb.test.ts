@@ -240,7 +240,12 @@ describe('the Debian packages', { skip }, () => {
     it('has the unit that “ghostport unit” prints, and that systemd takes', () => {
       const unit = '/usr/lib/systemd/system/ghostport.service'
       assert.equal(debian.must(`ghostport unit > /tmp/unit && diff /tmp/unit ${unit}`), '')
-      assert.equal(debian.must(`systemd-analyze verify ${unit}`), '')
+      for (const [name, flag] of [
+        ['ghostport-receiver@.service', '--receiver'],
+        ['ghostport-receiver.socket', '--receiver-socket'],
+      ])
+        assert.equal(debian.must(`ghostport unit ${flag} | diff - /usr/lib/systemd/system/${name}`), '')
+      assert.equal(debian.must(`systemd-analyze verify ${unit} ${unit.replace('.service', '-receiver.socket')}`), '')
       assert.match(
         debian.must(`cat ${unit}`),
         /^ExecStart=\/usr\/lib\/ghostport\/node \/usr\/lib\/ghostport\/dist\/cli\/ghostport\.js serve /m,

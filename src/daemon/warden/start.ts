@@ -177,6 +177,8 @@ async function startCapture(
   const starter = starterFor(account)
   const possible = starter.isElsewhere ? ok(undefined) : checkSituation(account, currentSituation())
   if (!possible.ok) return possible
+  if (starter.isElsewhere && server.receiverUser !== undefined)
+    log.write('info', 'notice', { text: 'RECEIVER_USER has no effect: systemd starts the receiver, as another user' })
   if (!starter.separateUser)
     log.write('warning', 'notice', {
       text: `the receiver cannot run as ${account.name} here: it runs as this user, without capabilities`,

@@ -115,9 +115,7 @@ export function describeDoctor(debian: DebianName): void {
     })
 
     it('UNIT: a file of an administrator that is old, or was not read again', () => {
-      must(
-        'ghostport unit > /etc/systemd/system/ghostport.service && systemctl daemon-reload && systemctl restart ghostport',
-      )
+      must('ghostport unit --all /etc/systemd/system && systemctl daemon-reload && systemctl restart ghostport')
       assert.equal(ask('UNIT').answer, 'good', JSON.stringify(ask('UNIT')))
       provoked(
         'UNIT',
@@ -125,7 +123,9 @@ export function describeDoctor(debian: DebianName): void {
         /differs from what “ghostport unit” prints/,
       )
       provoked('UNIT', 'sleep 1; touch /etc/systemd/system/ghostport.service', /has not read it again/)
-      must('rm /etc/systemd/system/ghostport.service && systemctl daemon-reload && systemctl restart ghostport')
+      must(
+        'rm /etc/systemd/system/ghostport*.service /etc/systemd/system/ghostport*.socket && systemctl daemon-reload && systemctl restart ghostport',
+      )
     })
 
     const [settings, own] = ['/etc/fwknop/fwknopd.conf', '/etc/systemd/system/ghostport.service']

@@ -71,7 +71,7 @@ describe('UNIT', () => {
     [
       'bad',
       { LoadState: 'bad-setting' },
-      /^error: systemd does not accept .*\| ghostport unit > \/etc\/systemd\/system\/ghostport\.service/,
+      /^error: systemd does not accept .*\| ghostport unit --all \/etc\/systemd\/system/,
     ],
     [
       'stopped, and not at boot',
@@ -112,7 +112,7 @@ describe('UNIT', () => {
     const answer = unit.judge(facts)
     assert.match(
       told(answer),
-      /^warning: the unit file differs .*\| ghostport unit > \/etc\/systemd\/system\/ghostport\.service && systemctl daemon-reload && systemctl restart ghostport$/,
+      /^warning: the unit file differs .*\| ghostport unit --all \/etc\/systemd\/system && systemctl daemon-reload && systemctl restart ghostport$/,
     )
     assert.ok(answer.kind === 'bad')
     assert.deepEqual(answer.findings[0].evidence, [path, '- Type=exec', '+ Type=notify'])

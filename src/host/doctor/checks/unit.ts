@@ -1,4 +1,5 @@
 /** Whether systemd runs the server, starts it at boot, and does so with a unit of this version. */
+import { dirname } from 'node:path'
 import type { UnitState } from '../../facts/systemd.ts'
 import { defineCheck, type Finding, ifKnown, judged, notChecked } from '../check.ts'
 import type { UnitFile } from '../looks/unit-file.ts'
@@ -31,8 +32,7 @@ const NO_UNIT: Finding = {
   text: 'systemd has no unit for the server, so nothing starts it at boot',
   evidence: [`${UNIT} is not found`],
   cure: {
-    command:
-      'ghostport unit > /etc/systemd/system/ghostport.service && systemctl daemon-reload && systemctl enable --now ghostport',
+    command: 'ghostport unit --all /etc/systemd/system && systemctl daemon-reload && systemctl enable --now ghostport',
   },
 }
 
@@ -61,7 +61,9 @@ function judgeState(state: UnitState, isSafe: boolean): readonly Finding[] {
         severity: 'error',
         text: `systemd does not accept the unit file of the server (${load})`,
         evidence: [file],
-        cure: { command: `ghostport unit > ${file} && systemctl daemon-reload && systemctl restart ghostport` },
+        cure: {
+          command: `ghostport unit --all ${dirname(file)} && systemctl daemon-reload && systemctl restart ghostport`,
+        },
       },
     ]
   if (active === 'failed')
@@ -110,7 +112,9 @@ function judgeFile({ path, differences }: UnitFile): readonly Finding[] {
       severity: 'warning',
       text: 'the unit file differs from what “ghostport unit” prints today: it is old, or was changed by hand',
       evidence: [path, ...differences.slice(0, SHOWN), ...(more > 0 ? [`and ${more} more`] : [])],
-      cure: { command: `ghostport unit > ${path} && systemctl daemon-reload && systemctl restart ghostport` },
+      cure: {
+        command: `ghostport unit --all ${dirname(path)} && systemctl daemon-reload && systemctl restart ghostport`,
+      },
     },
   ]
 }

@@ -1,7 +1,8 @@
-/** The unit file of the server, and what `ghostport unit` prints today in its place. */
+/** The unit files of the server and its receiver, and what `ghostport unit` prints today in its place. */
+import { dirname, join } from 'node:path'
 import { lookAtUnits } from '../../facts/systemd.ts'
 import { type Known, known, notKnown } from '../../known.ts'
-import type { Subject } from '../subject.ts'
+import { RECEIVER_UNITS, type Subject } from '../subject.ts'
 
 export interface UnitFile {
   readonly path: string
@@ -22,7 +23,16 @@ export async function lookAtUnitFile(subject: Subject): Promise<Known<UnitFile |
   const { settings, stanzas } = filesOf(text.value)
   const printed = await printedUnit(settings, stanzas)
   if (!printed.ok) return notKnown(printed.failure.detail)
-  return known({ path, differences: differencesOf(text.value, printed.value) })
+  const differences = [...differencesOf(text.value, printed.value)]
+  for (const name of RECEIVER_UNITS) {
+    const beside = looker.read(join(dirname(path), name))
+    if (!beside.known) return beside
+    const wanted = await printedUnit(settings, stanzas, name)
+    if (!wanted.ok) return notKnown(wanted.failure.detail)
+    if (beside.value === undefined) differences.push(`+ the file ${name}`)
+    else differences.push(...differencesOf(beside.value, wanted.value).map((line) => `${line} (${name})`))
+  }
+  return known({ path, differences })
 }
 
 /** The files that the unit names for its server. */
