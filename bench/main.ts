@@ -15,6 +15,7 @@ import { footprint } from './measures/footprint.ts'
 import { full } from './measures/full.ts'
 import { gpg } from './measures/gpg.ts'
 import { grants, replays } from './measures/growth.ts'
+import { jitless } from './measures/jitless.ts'
 import { latency } from './measures/latency.ts'
 import type { Measure } from './measures/measure.ts'
 import { stanzas } from './measures/stanzas.ts'
@@ -32,6 +33,7 @@ const measures: readonly Measure[] = [
   expiry,
   footprint,
   full,
+  jitless,
   stanzas,
   client,
 ]

@@ -1,5 +1,5 @@
 /** A thousand clients that knock at the same moment. */
-import { makeKeys, sealKnocks } from '../knocks.ts'
+import { type BenchKeys, makeKeys, sealKnocks } from '../knocks.ts'
 import { knockPackets, Lab, serverAddress } from '../lab.ts'
 import { formatMilliseconds, type Row } from '../row.ts'
 import { everyServer } from '../servers/all.ts'
@@ -13,6 +13,22 @@ const LAST = 150
 const TRY_EVERY = 25
 const GIVE_UP_AFTER = 12_000
 
+/** When each door opened, after all knocks were sent at once. */
+export async function openingsOf(lab: Lab, keys: BenchKeys) {
+  const traffic = await lab.traffic()
+  return await traffic.ask({
+    ask: 'watch',
+    server: serverAddress,
+    knocks: knockPackets(sealKnocks(keys, 0, KNOCKS)),
+    onlookers: [],
+    knocksPerSecond: Number.POSITIVE_INFINITY,
+    tryEveryMilliseconds: TRY_EVERY,
+    watchUntil: 'open',
+    endAfterMilliseconds: GIVE_UP_AFTER,
+    endIdleMilliseconds: 1_500,
+  })
+}
+
 export const burst: Measure = {
   name: 'burst',
   about: `${KNOCKS} knocks of as many clients sent with one call, each of which tries its door every ${TRY_EVERY} ms`,
@@ -22,18 +38,7 @@ export const burst: Measure = {
       await using lab = await Lab.create()
       const keys = makeKeys()
       const server = await kind.start(lab, { keys })
-      const traffic = await lab.traffic()
-      const openings = await traffic.ask({
-        ask: 'watch',
-        server: serverAddress,
-        knocks: knockPackets(sealKnocks(keys, 0, KNOCKS)),
-        onlookers: [],
-        knocksPerSecond: Number.POSITIVE_INFINITY,
-        tryEveryMilliseconds: TRY_EVERY,
-        watchUntil: 'open',
-        endAfterMilliseconds: GIVE_UP_AFTER,
-        endIdleMilliseconds: 1_500,
-      })
+      const openings = await openingsOf(lab, keys)
       await server.stop()
       const opened = summarise(openings.flatMap((opening) => (opening === null ? [] : [opening.first])))
       const inTime = openings.filter((opening) => opening !== null && opening.first <= IN_TIME).length

@@ -65,7 +65,7 @@ export const footprint: Measure = {
   },
 }
 
-async function memoryOf(kind: ServerKind, grants: number) {
+export async function memoryOf(kind: ServerKind, grants: number) {
   await using lab = await Lab.create()
   const keys = makeKeys()
   // A copy: pages mapped from a file are shared with every process that maps it, such as the benchmark itself.

@@ -27,9 +27,21 @@ export const ghostportUdp: ServerKind = {
   start: async (lab, options) => await start(lab, options, 'udp'),
 }
 
+/** Its warden never makes machine code, so that no memory of it is both writable and executable (`ghostport unit`). */
+export const ghostportJitless: ServerKind = {
+  name: 'ghostport, warden without compiler',
+  isOurs: true,
+  start: async (lab, options) => await start(lab, options, 'packet', ['--jitless']),
+}
+
 const MAX_AGE = 120
 
-async function start(lab: Lab, options: ServerOptions, capture: 'packet' | 'udp'): Promise<RunningServer> {
+async function start(
+  lab: Lab,
+  options: ServerOptions,
+  capture: 'packet' | 'udp',
+  wardenOptions: readonly string[] = [],
+): Promise<RunningServer> {
   if (!existsSync(ghostportBinary)) throw new Error(`${ghostportBinary} is not there: npm run build`)
   const directory = lab.directory()
   const at = (name: string): string => join(directory, name)
@@ -43,6 +55,7 @@ async function start(lab: Lab, options: ServerOptions, capture: 'packet' | 'udp'
   if (options.replayEntries !== undefined) await rememberPackets(at('replay.db'), options.replayEntries)
   const serve = [
     options.node ?? process.execPath,
+    ...wardenOptions,
     ghostportBinary,
     'serve',
     '-c',
