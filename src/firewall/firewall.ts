@@ -3,6 +3,7 @@
  * every implementation.
  */
 import type { Grant, GrantId, LiveGrant } from '../access/grant.ts'
+import type { IpAddress } from '../packet/address.ts'
 import type { ProtocolPort } from '../packet/message.ts'
 import type { Failure, Result } from '../result.ts'
 import type { Milliseconds } from '../units.ts'
@@ -69,6 +70,32 @@ export interface FirewallListeners {
   onUnrest?(): void
 }
 
+/** A grant, and when it was live. It may have ended, while what it let in goes on. */
+export interface Admission {
+  readonly grant: Grant
+  /** Milliseconds since 1970. Absent: not known. */
+  readonly from?: number
+  readonly until?: number
+}
+
+/** Connections by the grants that let them in. */
+export interface LetIn {
+  readonly by: readonly Admission[]
+  /** Whatever grant let them in, from these addresses. A firewall without a mark knows only those of `by`. */
+  readonly from?: readonly IpAddress[]
+  /** Grants of others. What one of these may have let in as well is told of. */
+  readonly others?: readonly Admission[]
+}
+
+/** What `endConnections()` ended. */
+export interface EndedConnections {
+  readonly connections: number
+  /** How many of them may be of others: nothing tells them apart. */
+  readonly shared: number
+  /** Of those in `others`: the grants that may have let these in. */
+  readonly sharedWith: readonly Grant[]
+}
+
 /** How many connections may be open at once. */
 export interface ConnectionLimits {
   /** All together. Each takes two descriptors. */
@@ -118,6 +145,12 @@ export interface Firewall {
    * Ends a grant now. New connections are refused; existing connections stay. Ending an unknown grant is not an error.
    */
   revoke(id: GrantId): Promise<Result<void, FirewallFailure>>
+
+  /**
+   * Ends connections at once, and tells both ends. Other connections of the same address stay. The grants stay too:
+   * revoke them first.
+   */
+  endConnections(which: LetIn): Promise<Result<EndedConnections, FirewallFailure>>
 
   /** What is open now, read back from the system, not from memory. */
   grants(): Promise<Result<readonly LiveGrant[], FirewallFailure>>

@@ -39,6 +39,7 @@ export function createMemoryFirewall(
       book.revoke(id, now())
       return ok(undefined)
     },
+    endConnections: async () => ok({ connections: 0, shared: 0, sharedWith: [] }),
     grants: async () => {
       const at = now()
       return ok(book.live(at).map(({ grant, until }): LiveGrant => ({ grant, remaining: milliseconds(until - at) })))

@@ -21,8 +21,18 @@ export interface FirewallUnderTest extends AsyncDisposable {
   readonly ports: { readonly service: Port; readonly other: Port; readonly public: Port }
   /** The port whose service answers a new connection from `from` to `port`; `shut` if none does. */
   reach(from: IpAddress, port: Port): Promise<Port | 'shut'>
+  /** Opens a TCP connection and keeps it. Absent where nothing carries one. */
+  connect?(from: IpAddress, port: Port): Promise<Kept>
   /** Lets time pass, also for grants. */
   elapse(milliseconds: number): Promise<void>
+}
+
+/** A connection that a client holds. */
+export interface Kept {
+  /** Whether a line sent comes back. */
+  echoes(timeoutMs?: number): Promise<boolean>
+  /** Resolves to how long it took until the client knew its end, in milliseconds; undefined if it does not know it. */
+  ended(withinMs: number): Promise<number | undefined>
 }
 
 export interface ContractOptions {
@@ -108,6 +118,29 @@ export function firewallContract(
       assert.deepEqual(await live(it), [])
       assert.deepEqual(await it.firewall.revoke(grant.id), { ok: true, value: undefined })
     })
+
+    law(
+      'what a grant let in ends at once and its client knows it, also after the grant; others live on',
+      async (it) => {
+        const { service, other, public: shown } = it.ports
+        const [connect, grant] = [it.connect, grantFor(it.source, [access(service), ghost(shown, other)], 2)]
+        if (connect === undefined || protocol !== 'tcp') return
+        const neighbour = grantFor(it.stranger, [access(service)])
+        const own = grantFor(it.source, [access(other)])
+        await granted(it, grant, neighbour, own)
+        const mine = [await connect(it.source, service), await connect(it.source, shown)]
+        const theirs = [await connect(it.stranger, service), await connect(it.source, other)]
+        for (const one of [...mine, ...theirs]) assert.equal(await one.echoes(), true)
+        await it.elapse(2_100)
+        for (const one of mine) assert.equal(await one.echoes(), true, 'a connection outlives its grant')
+        const ended = await it.firewall.endConnections({ by: [{ grant }], others: [{ grant: own }] })
+        assert.deepEqual(ended, { ok: true, value: { connections: 2, shared: 0, sharedWith: [] } })
+        for (const one of mine) assert.ok(((await one.ended(1_000)) ?? 9_999) <= 1_000, 'the client was told')
+        for (const one of theirs) assert.equal(await one.echoes(), true, 'other connections live on')
+        const again = await it.firewall.endConnections({ by: [{ grant }] })
+        assert.ok(again.ok && again.value.connections === 0)
+      },
+    )
 
     law('a port that two grants hold open stays open for the longer one', async (it) => {
       const { service, other } = it.ports

@@ -7,18 +7,20 @@
  */
 import { once } from 'node:events'
 import { connect, createServer, type Server } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { RelayListener } from '../../src/config/server/firewall-settings.ts'
 import { createRelayFirewall } from '../../src/firewall/relay/relay.ts'
 import type { IpAddress } from '../../src/packet/address.ts'
 import { type Port, port } from '../../src/units.ts'
-import { type FirewallUnderTest, firewallContract } from './firewall.ts'
+import { type FirewallUnderTest, firewallContract, type Kept } from './firewall.ts'
 
 const SERVER = '127.0.0.1' as IpAddress
 const RELAY = '127.0.0.50' as IpAddress
 
 async function serve(): Promise<{ server: Server; port: Port }> {
   const server = createServer((socket) => {
-    socket.on('error', () => {}).end(String(socket.localPort))
+    socket.on('error', () => {}).write(`${socket.localPort}\n`)
+    socket.pipe(socket)
   })
   server.listen(0, SERVER)
   await once(server, 'listening')
@@ -35,13 +37,41 @@ function ask(from: IpAddress, to: Port): Promise<Port | 'shut'> {
     let said = ''
     socket.on('data', (data) => {
       said += data
+      if (said.endsWith('\n')) socket.destroy()
     })
     socket.on('error', () => {})
     socket.once('close', () => {
       clearTimeout(timer)
-      resolve(said === '' ? 'shut' : port(Number(said)))
+      resolve(said === '' ? 'shut' : port(Number(said.trim())))
     })
   })
+}
+
+/** A connection whose greeting was read. */
+async function keep(from: IpAddress, to: Port): Promise<Kept> {
+  const socket = connect({ host: RELAY, port: to, localAddress: from })
+  socket.on('error', () => {})
+  await once(socket, 'data')
+  let isClosed = false
+  const closed = new Promise<void>((resolve) => {
+    socket.once('close', () => {
+      isClosed = true
+      resolve()
+    })
+  })
+  return {
+    echoes: async (timeoutMs = 1_000) => {
+      if (isClosed) return false
+      const heard = new Promise<boolean>((resolve) => socket.once('data', () => resolve(true)))
+      socket.write('word')
+      return await Promise.race([heard, closed.then(() => false), delay(timeoutMs, false)])
+    },
+    ended: async (withinMs) => {
+      const begun = performance.now()
+      await Promise.race([closed, delay(withinMs)])
+      return isClosed ? performance.now() - begun : undefined
+    },
+  }
 }
 
 function listener(at: Port): RelayListener {
@@ -66,6 +96,7 @@ firewallContract('relay', async ({ maxGrants }): Promise<FirewallUnderTest> => {
     stranger: '127.0.0.3' as IpAddress,
     ports,
     reach: ask,
+    connect: keep,
     elapse: async (milliseconds) => {
       now += milliseconds
     },

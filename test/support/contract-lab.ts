@@ -29,12 +29,16 @@ export function labForContracts(skip: string | false): () => Lab {
 export function surroundingsIn(
   lab: () => Lab,
   family: 4 | 6,
-): Pick<FirewallUnderTest, 'source' | 'stranger' | 'ports' | 'reach'> {
+): Pick<FirewallUnderTest, 'source' | 'stranger' | 'ports' | 'reach' | 'connect'> {
   const at = addresses[family]
   return {
     source: at.c1,
     stranger: at.c2,
     ports: { service: port(22), other: port(25), public: port(80) },
+    connect: async (from, to) => {
+      const [client, server] = from === at.c1 ? [lab().c1, at.forC1] : [lab().c2, at.forC2]
+      return await client.connect(server, to)
+    },
     reach: async (from, to): Promise<Port | 'shut'> => {
       const [client, server] = from === at.c1 ? [lab().c1, at.forC1] : [lab().c2, at.forC2]
       return banners.get(await client.tcp(server, to, { timeoutMs: 200 })) ?? 'shut'

@@ -33,6 +33,7 @@ export type Question =
   | ({ readonly do: 'probe' } & Probe)
   | ({ readonly do: 'connect' } & Probe)
   | { readonly do: 'echo'; readonly connection: ConnectionId; readonly timeoutMs: number }
+  | { readonly do: 'await end'; readonly connection: ConnectionId; readonly timeoutMs: number }
   | { readonly do: 'disconnect'; readonly connection: ConnectionId; readonly reset?: boolean }
 
 export interface Answer {
@@ -70,6 +71,8 @@ async function answer(question: Question): Promise<Omit<Answer, 'id'>> {
       return await hold(question)
     case 'echo':
       return { reach: await echo(held.get(question.connection), question.timeoutMs) }
+    case 'await end':
+      return { reach: await ended(held.get(question.connection), question.timeoutMs) }
     case 'disconnect':
       if (question.reset) held.get(question.connection)?.resetAndDestroy()
       else held.get(question.connection)?.destroy()
@@ -219,4 +222,16 @@ async function echo(socket: Socket | undefined, timeoutMs: number): Promise<Reac
     cancel()
     if (listener) socket.off('data', listener)
   }
+}
+
+/** Sends nothing: only what this side is told ends it. */
+async function ended(socket: Socket | undefined, timeoutMs: number): Promise<Reach> {
+  if (socket === undefined || socket.destroyed || socket.readableEnded) return 'ended'
+  return await new Promise<Reach>((resolve) => {
+    const cancel = ifLate(() => resolve('open'), timeoutMs)
+    socket.once('close', () => {
+      cancel()
+      resolve('ended')
+    })
+  })
 }

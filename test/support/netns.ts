@@ -204,6 +204,11 @@ export class Host {
     return {
       /** Whether a line sent comes back. */
       echoes: async (timeoutMs = 1_000) => (await agent.ask({ do: 'echo', connection, timeoutMs })).reach === 'open',
+      ended: async (withinMs) => {
+        const begun = performance.now()
+        const { reach } = await agent.ask({ do: 'await end', connection, timeoutMs: withinMs })
+        return reach === 'ended' ? performance.now() - begun : undefined
+      },
       close: async () => {
         await agent.ask({ do: 'disconnect', connection })
       },
@@ -258,6 +263,8 @@ export class Host {
 
 export interface Connection {
   echoes(timeoutMs?: number): Promise<boolean>
+  /** How long until this side is told its end, in milliseconds; undefined if it is not. Nothing is sent meanwhile. */
+  ended(withinMs: number): Promise<number | undefined>
   close(): Promise<void>
   /** Forgets it here and now, and sends a reset. */
   reset(): Promise<void>

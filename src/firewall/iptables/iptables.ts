@@ -18,11 +18,13 @@ import { sinceBoot } from '../../system/since-boot.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
 import { Book, type Change, type Entry, endedBy, type Instant } from '../book.ts'
 import type {
+  EndedConnections,
   FirewallFailure,
   FirewallListeners,
   Installed,
   Kept,
   KernelFirewall,
+  LetIn,
   Mended,
   Opened,
   RulesToList,
@@ -181,6 +183,11 @@ class Chains implements KernelFirewall {
       if (!applied.ok) this.#book.undo(change, now)
       return applied
     })
+  }
+
+  async endConnections(which: LetIn): Promise<Result<EndedConnections, FirewallFailure>> {
+    const { endLetIn } = await import('../connections/end-connections.ts')
+    return await endLetIn(which, undefined)
   }
 
   async grants(): Promise<Result<readonly LiveGrant[], FirewallFailure>> {

@@ -19,6 +19,7 @@ import { sinceBoot } from '../../system/since-boot.ts'
 import { milliseconds, parsePort } from '../../units.ts'
 import { Book, type Change, endedBy, type Instant } from '../book.ts'
 import type {
+  EndedConnections,
   Firewall,
   FirewallFailure,
   FirewallListeners,
@@ -27,6 +28,7 @@ import type {
   Installed,
   Kept,
   KernelFirewall,
+  LetIn,
   Mended,
   Opened,
   RulesToList,
@@ -180,6 +182,11 @@ class KernelTable implements KernelFirewall {
     const applied = this.#apply([change], now)
     if (!applied.ok) this.#book.undo(change, now)
     return applied
+  }
+
+  async endConnections(which: LetIn): Promise<Result<EndedConnections, FirewallFailure>> {
+    const { endLetIn } = await import('../connections/end-connections.ts')
+    return await endLetIn(which, this.#shape.mark)
   }
 
   async grants(): Promise<Result<readonly LiveGrant[], FirewallFailure>> {

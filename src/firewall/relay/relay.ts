@@ -14,8 +14,19 @@ import { familyOf, type IpAddress, networkContains, parseAddress, parseNetwork }
 import { ok, type Result, refuse } from '../../result.ts'
 import { type Milliseconds, milliseconds, type Port } from '../../units.ts'
 import { Book, endedBy, type Instant } from '../book.ts'
+import { chooseConnections } from '../connections/let-in.ts'
+import { TCP, type Tracked } from '../connections/tracked.ts'
 import { translationKey, type Way, wayKey } from '../doors.ts'
-import type { CarriedLoad, ConnectionLimits, Firewall, FirewallFailure, Kept, Opened } from '../firewall.ts'
+import type {
+  CarriedLoad,
+  ConnectionLimits,
+  EndedConnections,
+  Firewall,
+  FirewallFailure,
+  Kept,
+  LetIn,
+  Opened,
+} from '../firewall.ts'
 import type { Finding } from '../host/findings.ts'
 import { connectToFirst, type Endpoint } from './connect.ts'
 import { ConnectionCount, defaultLimits } from './limits.ts'
@@ -60,6 +71,8 @@ class Relay implements RelayFirewall {
   readonly #count: ConnectionCount
   readonly #trouble: (kind: Trouble['kind'], detail: string) => void
   readonly #sockets = new Set<Socket>()
+  /** Connections with a grant, and what ends each. */
+  readonly #carried = new Map<Tracked, () => void>()
   readonly #end = new AbortController()
   readonly #refused = { granted: 0, strangers: 0 }
   #servers: Server[] = []
@@ -94,6 +107,12 @@ class Relay implements RelayFirewall {
   async revoke(id: GrantId): Promise<Result<void, FirewallFailure>> {
     this.#book.revoke(id, this.#now())
     return ok(undefined)
+  }
+
+  async endConnections(which: LetIn): Promise<Result<EndedConnections, FirewallFailure>> {
+    const { connections, ...others } = chooseConnections([...this.#carried.keys()], which, true)
+    for (const connection of connections) this.#carried.get(connection)?.()
+    return ok({ connections: connections.length, ...others })
   }
 
   async grants(): Promise<Result<readonly LiveGrant[], FirewallFailure>> {
@@ -220,11 +239,16 @@ class Relay implements RelayFirewall {
     if (way === undefined && listener.decoy === 'reset') return reset(client)
     const release = way === undefined ? this.#admitStranger(source) : this.#admitGranted(source, key)
     if (release === undefined) return reset(client)
+    const pair = [client]
+    const carried = way && asTracked(way, client)
+    if (carried !== undefined) this.#carried.set(carried, () => pair.map(reset))
     // Each connection has two sockets, and keeps its place until both are closed.
     let sockets = 2
     const closed = (): void => {
       sockets--
-      if (sockets === 0) release()
+      if (sockets > 0) return
+      if (carried !== undefined) this.#carried.delete(carried)
+      release()
     }
     this.#track(client, closed)
     const letGoOfStrangers = (socket: Socket): void => {
@@ -240,6 +264,7 @@ class Relay implements RelayFirewall {
       this.#trouble(way === undefined ? 'decoy' : 'service', `tcp/${listener.port} from ${source}: ${far.message}`)
       return reset(client)
     }
+    pair.push(far)
     this.#track(far, closed)
     letGoOfStrangers(far)
     if (client.destroyed) return reset(far)
@@ -288,6 +313,23 @@ class Relay implements RelayFirewall {
       this.#sockets.delete(socket)
       closed()
     })
+  }
+}
+
+/** As the kernel would track it, if it carried it. */
+function asTracked({ source, publicPort, to }: Way, client: Socket): Tracked {
+  const own = parseAddress(withoutZone(client.localAddress ?? ''))
+  const here = own.ok ? own.value : source
+  const [address, port] =
+    to === 'itself' ? [here, publicPort] : 'localPort' in to ? [here, to.localPort] : [to.address, to.port]
+  const sourcePort = client.remotePort ?? 0
+  return {
+    protocol: TCP,
+    original: { source, sourcePort, destination: here, destinationPort: publicPort },
+    reply: { source: address, sourcePort: port, destination: source, destinationPort: sourcePort },
+    mark: 0,
+    isOver: false,
+    startedAt: Date.now(),
   }
 }
 

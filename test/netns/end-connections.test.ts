@@ -1,0 +1,127 @@
+/**
+ * What a grant let in ends at once, for both ends: to the host itself, to a ghost, to an inner host with each kind of
+ * translation, through the host, and by UDP. Topology in `../support/firewall-lab.ts`.
+ */
+import assert from 'node:assert/strict'
+import { afterEach, describe, test } from 'node:test'
+import type { Opening } from '../../src/access/grant.ts'
+import { type CoexistenceMode, DEFAULT_MARK } from '../../src/config/server/firewall-settings.ts'
+import type { KernelFirewall } from '../../src/firewall/firewall.ts'
+import { hostRules } from '../../src/firewall/host/host-rules.ts'
+import { createIptablesFirewall } from '../../src/firewall/iptables/iptables.ts'
+import { createNftablesFirewall } from '../../src/firewall/nftables/nftables.ts'
+import { parseNetwork } from '../../src/packet/address.ts'
+import type { ProtocolPort } from '../../src/packet/message.ts'
+import { port } from '../../src/units.ts'
+import { granted, grantFor } from '../contract/firewall.ts'
+import { labForContracts } from '../support/contract-lab.ts'
+import { addresses, families } from '../support/firewall-lab.ts'
+import { dropByIptables, forgetIptables } from '../support/iptables-host.ts'
+import { netnsUnavailable } from '../support/netns.ts'
+
+const skip = netnsUnavailable()
+const lab = labForContracts(skip)
+
+let firewall: KernelFirewall | undefined
+afterEach(async () => {
+  await firewall?.close()
+})
+
+async function withNftables(mode: 'mark' | 'gate'): Promise<KernelFirewall> {
+  const { server } = lab()
+  server.must(['nft', 'flush', 'ruleset'])
+  if (mode === 'mark') {
+    server.must(['nft', '-f', '-'], {
+      input: `table inet filter {
+        chain input { type filter hook input priority filter; policy drop; ct state established,related accept; iif lo accept; meta l4proto icmpv6 accept; }
+        chain forward { type filter hook forward priority filter; policy drop; ct state established,related accept; meta l4proto icmpv6 accept; }
+      }`,
+    })
+    const chains = (['input', 'forward'] as const).map((chain) => ({ family: 'inet', table: 'filter', chain }) as const)
+    for (const { lines } of hostRules({ kind: 'nft', chains }, DEFAULT_MARK))
+      for (const line of lines) server.must(line.split(' '))
+  }
+  const [ssh, ...more] = ([22, 25, 80, 443] as const).map((at): ProtocolPort => ({ protocol: 'tcp', port: port(at) }))
+  assert.ok(ssh)
+  const gate: CoexistenceMode = { kind: 'gate', protectedPorts: [ssh, ...more] }
+  const made = createNftablesFirewall({ mode: mode === 'mark' ? { kind: 'mark' } : gate })
+  assert.ok(made.ok)
+  firewall = made.value
+  assert.deepEqual(await firewall.install(), { ok: true, value: undefined })
+  return firewall
+}
+
+async function withIptables(variant: 'nft' | 'legacy'): Promise<KernelFirewall> {
+  forgetIptables(lab().server)
+  dropByIptables(lab().server, variant)
+  firewall = createIptablesFirewall({ program: `iptables-${variant}` })
+  assert.deepEqual(await firewall.install(), { ok: true, value: undefined })
+  return firewall
+}
+
+const firewalls = [
+  ['nftables, mark mode', () => withNftables('mark')],
+  ['nftables, gate mode', () => withNftables('gate')],
+  ['iptables-nft', () => withIptables('nft')],
+  ['iptables-legacy', () => withIptables('legacy')],
+] as const
+
+for (const [name, make] of firewalls) {
+  describe(name, { skip }, () => {
+    for (const family of families) {
+      const at = addresses[family]
+      const target = { address: at.inner, port: port(8443) }
+      const ways: readonly (readonly [string, Opening, string, number])[] = [
+        ['access', { kind: 'access', protocol: 'tcp', port: port(22) }, at.forC1, 22],
+        ['ghost', { kind: 'ghost', protocol: 'tcp', publicPort: port(80), localPort: port(22) }, at.forC1, 80],
+        ...(['none', 'masquerade', { snat: at.near as never }] as const).map(
+          (translation): readonly [string, Opening, string, number] => [
+            `forward, ${typeof translation === 'string' ? translation : 'snat'}`,
+            { kind: 'forward', protocol: 'tcp', publicPort: port(443), target, translation },
+            at.forC1,
+            443,
+          ],
+        ),
+        ['transit', transitTo(family), at.inner, 8443],
+        ['divert', { kind: 'divert', target: at.inner, translation: 'none' }, at.forC1, 8443],
+      ]
+      test(`IPv${family}`, async () => {
+        const { c1, c2, server, inner } = lab()
+        const firewall = await make()
+        const { c1: one, c2: two, forC2 } = addresses[family]
+        await granted({ firewall }, grantFor(two, [{ kind: 'access', protocol: 'tcp', port: port(22) }]))
+        const theirs = await c2.connect(forC2, 22)
+        for (const [way, opening, to, at] of ways) {
+          const grant = grantFor(one, [opening])
+          await granted({ firewall }, grant)
+          const session = await c1.connect(to, at)
+          assert.equal(await session.echoes(), true, way)
+          await firewall.revoke(grant.id)
+          const begun = performance.now()
+          const ended = await firewall.endConnections({ by: [{ grant }] })
+          assert.deepEqual(ended, { ok: true, value: { connections: 1, shared: 0, sharedWith: [] } }, way)
+          assert.notEqual(await session.ended(1_000), undefined, `${way}: the client knows of the end`)
+          const took = performance.now() - begun
+          assert.ok(took < 1_000, `${way}: ${took} ms`)
+          const isHere = opening.kind === 'access' || opening.kind === 'ghost'
+          const peer = family === 4 ? one : `[${one}]`
+          const filter = isHere ? ['dst', peer, 'and', 'sport', '=', ':22'] : ['sport', '=', ':8443']
+          const left = (isHere ? server : inner).must(['ss', '-Htn', 'state', 'established', ...filter])
+          assert.equal(left, '', `${way}: the service knows of the end`)
+          assert.equal(await theirs.echoes(), true, way)
+        }
+        await theirs.close()
+      })
+    }
+  })
+}
+
+function transitTo(family: 4 | 6): Opening {
+  const network = parseNetwork(family === 4 ? '10.3.0.0/24' : 'fd03::/64')
+  assert.ok(network.ok)
+  return {
+    kind: 'transit',
+    to: [{ network: network.value, ports: { first: port(8000), last: port(9000) }, protocol: 'tcp' }],
+    translation: 'none',
+  }
+}
