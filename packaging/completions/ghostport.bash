@@ -5,7 +5,7 @@ _ghostport_complete() {
   COMPREPLY=()
   if ((COMP_CWORD > 1)); then command=${COMP_WORDS[1]}; fi
   if [[ -z $command || ($command == help && COMP_CWORD -eq 2) ]]; then
-    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen user serve check explain simulate import init uninstall unit policy status bugreport outside doctor completions help version' -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen client user serve check explain simulate import init uninstall unit policy status bugreport outside doctor completions help version' -- "$current")
     return
   fi
   case $command in
@@ -33,6 +33,11 @@ _ghostport_complete() {
       options='--pair --access --rc --name --server --open --key-gen-file -K --key-len --hmac-key-len --hmac-digest-type --json --help -h'
       paths='--key-gen-file -K'
       values='--name --server --open --key-len --hmac-key-len --hmac-digest-type'
+      ;;
+    client)
+      options='--file --name --replace --rc-file --json --help -h'
+      paths='--file --rc-file'
+      values='--name'
       ;;
     user)
       options='--config-file -c --access-file -a --open --source --nat-targets --nat --time --max-time --expire --server --alias --show-secrets --profile-file --json --help -h'

@@ -8,6 +8,7 @@ const OF_CLIENT: ReadonlySet<string> = new Set([
   'proxy',
   'exec',
   'keygen',
+  'client',
   'outside',
   'doctor',
   'bugreport',

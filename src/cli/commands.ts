@@ -10,6 +10,7 @@ export const commands: CommandTable = {
   proxy: { summary: 'the same, as a ProxyCommand for ssh', load: () => import('./proxy.ts') },
   exec: { summary: 'knock, wait until the port is open, then run a command', load: () => import('./exec.ts') },
   keygen: { summary: 'make the two keys that client and server share', load: () => import('./keygen.ts') },
+  client: { summary: 'add a server to ~/.fwknoprc, by the profile that it gave', load: () => import('./client.ts') },
   user: { summary: 'add, list and change the users of the server', load: () => import('./user.ts') },
   serve: { summary: 'run the server: watch for knocks and open ports', load: () => import('./serve.ts') },
   check: {

@@ -81,6 +81,43 @@ export function editStanza(text: string, stanza: string, changes: readonly RcCha
   return [...head, ...rest, ...kept.slice(last + 1), ...lines.slice(range.end)].join('')
 }
 
+/** Whether the file has a stanza of this name, in any case. */
+export function hasStanza(text: string, stanza: string): boolean {
+  return findStanza(splitLines(text), stanza) !== undefined
+}
+
+/** A comment of `ghostport client add`: when the keys of the stanza were made. */
+const MADE = '# ghostport: keys of '
+
+/**
+ * @param made when the keys were made: RFC 3339.
+ * @returns the file with this stanza alone of this name: other settings that it had are gone, comments stay.
+ */
+export function putStanza(text: string, stanza: string, changes: readonly RcChange[], made: string): string {
+  const lines = splitLines(text)
+  const range = findStanza(lines, stanza)
+  const kept = (line: string): boolean => settingName(line) === '' && !line.startsWith(MADE)
+  const cleared =
+    range === undefined
+      ? text
+      : [
+          ...lines.slice(0, range.first).map(withEnd),
+          ...lines.slice(range.first, range.end).filter(kept),
+          ...lines.slice(range.end),
+        ].join('')
+  const edited = splitLines(editStanza(cleared, stanza, changes))
+  const header = findStanza(edited, stanza)?.first ?? edited.length
+  return [...edited.slice(0, header), `${MADE}${made}\n`, ...edited.slice(header)].join('')
+}
+
+/** @returns the time of {@link putStanza}: as it is written there. */
+export function madeIn(text: string, stanza: string): string | undefined {
+  const lines = splitLines(text)
+  const range = findStanza(lines, stanza)
+  const line = lines.slice(range?.first, range?.end ?? 0).find((it) => it.startsWith(MADE))
+  return /^# ghostport: keys of ([0-9T:.Z-]{10,30})\s*$/.exec(line ?? '')?.[1]
+}
+
 function isSame(one: ClientSettingName, other: string): boolean {
   return one === other || groups.some((group) => group.includes(one) && (group as readonly string[]).includes(other))
 }

@@ -1,0 +1,98 @@
+/** `ghostport client add`: from the line of a server to a stanza of the rc file. */
+import assert from 'node:assert/strict'
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, beforeEach, describe, it } from 'node:test'
+import { Home } from './ghostport.ts'
+
+const home = new Home()
+after(() => home[Symbol.dispose]())
+const rc = join(home.path, '.fwknoprc')
+const KEY = 'W1gv3bQSdUligEXNWjldfFnc8E8jxIh7sk8J3YAoaQ0='
+const LINE = `ghostport://profile/1?name=office&server=192.0.2.9&allow=source&open=tcp/22&key=${KEY.slice(0, -1)}&made=1764150000`
+const add = (...argv: readonly string[]) => home.ghostport(['client', 'add', ...argv], { input: LINE })
+const text = (): string => readFileSync(rc, 'utf8')
+
+beforeEach(() => rmSync(rc, { force: true }))
+
+describe('ghostport client add', () => {
+  it('writes a new rc file, which only its owner can read', async () => {
+    const { status, stdout, stderr } = await add()
+    assert.equal(status, 0, stderr)
+    assert.equal(stdout, 'ghostport knock office --wait\n')
+    assert.equal(statSync(rc).mode & 0o777, 0o600)
+    assert.match(
+      text(),
+      new RegExp(
+        `^\\[office\\]\n# ghostport: keys of 2025-11-26T09:40:00Z\nSPA_SERVER +192\\.0\\.2\\.9\n[\\s\\S]*KEY_BASE64 +${KEY}\n$`,
+      ),
+    )
+    const shown = await home.ghostport(['knock', 'office', '--test', '--json'])
+    assert.equal(shown.status, 0, shown.stderr)
+  })
+
+  it('adds to a file that is there, and all else in it stays', async () => {
+    const before = '# mine\n[default]\nVERBOSE Y\n\n[old]\nSPA_SERVER 192.0.2.1\n'
+    writeFileSync(rc, before, { mode: 0o600 })
+    assert.equal((await add()).status, 0)
+    assert.ok(text().startsWith(`${before}\n[office]\n`))
+  })
+
+  it('replaces a stanza only if asked, and nothing of the old one is left but its comments', async () => {
+    const before = '[Office]\n# near the door\nSPA_SERVER a\nNAT_ACCESS 10.0.0.1:22\nKEY old\n\n[other]\nSPA_SERVER b\n'
+    writeFileSync(rc, before, { mode: 0o600 })
+    const { status, stderr } = await add()
+    assert.equal(status, 78)
+    assert.match(stderr, /has a stanza \[office\] already — perhaps: --replace, or --name OTHER/)
+    assert.equal(text(), before)
+    assert.equal((await add('--replace')).status, 0)
+    assert.match(text(), /^\[Office\]\n# ghostport: keys of .*\nSPA_SERVER [\s\S]*\n# near the door\n\n\[other\]/)
+    assert.doesNotMatch(text(), /NAT_ACCESS|KEY +old/)
+    assert.match(text(), /\n\[other\]\nSPA_SERVER b\n$/)
+    assert.equal((await add('--replace')).status, 0)
+    assert.equal(text().match(/keys of/g)?.length, 1)
+    assert.equal((await add('--name', 'second')).status, 0)
+    assert.match(text(), /\[second\]/)
+  })
+
+  it('takes the profile from a file of the user’s alone, or from the command line, with a warning', async () => {
+    const file = home.write('p', `${LINE}\n`)
+    assert.equal((await home.ghostport(['client', 'add', '--file', file])).status, 0)
+    chmodSync(file, 0o644)
+    assert.match((await home.ghostport(['client', 'add', '--file', file, '--replace'])).stderr, /can be read by others/)
+    const { stderr } = await home.ghostport(['client', 'add', LINE, '--replace'])
+    assert.match(stderr, /the profile was on the command line: delete it from the history/)
+    const { stdout } = await add('--replace', '--json')
+    assert.deepEqual(JSON.parse(stdout), { file: rc, stanza: 'office', replaced: true })
+  })
+
+  for (const [what, argv, input, pattern] of [
+    ['another action', ['client', 'ad'], LINE, /“ad” is not add/],
+    ['no action', ['client'], LINE, /missing argument ACTION/],
+    ['both', ['client', 'add', LINE, '--file', 'x'], LINE, /cannot be used together/],
+    ['nothing', ['client', 'add'], '', /standard input is empty/],
+    ['a wrong line', ['client', 'add'], 'https://x', /does not begin with ghostport:\/\/.*\[PROFILE_INVALID\]/],
+    [
+      'half a line',
+      ['client', 'add'],
+      LINE.slice(0, LINE.indexOf('&key')),
+      /“key” is missing: was the whole line copied/,
+    ],
+    ['a wrong name', ['client', 'add', '--name', 'default'], LINE, /--name: “default”/],
+    ['a file that is not there', ['client', 'add', '--file', '/nowhere'], LINE, /no such file/],
+  ] as const)
+    it(`refuses ${what}`, async () => {
+      const { status, stderr } = await home.ghostport([...argv], { input })
+      assert.notEqual(status, 0)
+      assert.match(stderr, pattern)
+      assert.doesNotMatch(stderr, /W1gv3/)
+      assert.equal(existsSync(rc), false)
+    })
+
+  it('an rc file that others can read gets no key', async () => {
+    writeFileSync(rc, '# mine\n')
+    chmodSync(rc, 0o644)
+    assert.match((await add()).stderr, /holds a key and can be read by others/)
+    assert.equal(text(), '# mine\n')
+  })
+})
