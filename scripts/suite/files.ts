@@ -6,12 +6,16 @@ import { availableParallelism } from 'node:os'
 export interface Batch {
   readonly files: readonly string[]
   readonly concurrency: number
+  /** Files that mostly wait for a clock. They run one after the other, beside the others. */
+  readonly patient: readonly string[]
   /** The longest that one file may take, in seconds. */
   readonly limit: number
 }
 
 // These start namespaces, daemons or browsers and read clocks: too many at once would be slow, and then wrong.
 const HEAVY = /^(test\/(netns|host|packages|interop|browser|cli|story|upstream)|bench)\//
+// Measured: these use less than a quarter of a processor.
+const PATIENT = /^test\/(netns\/(half-closed|gateway|client-wait|serve-replays)|interop\/client-ssh)\.test\.ts$/
 /** Takes many minutes: runs only if a pattern asks for it, as `npm run host-lab` does. */
 const ON_DEMAND = 'test/host/full/'
 
@@ -25,7 +29,17 @@ export function testBatches(root: string, patterns: readonly string[]): readonly
     patterns.length === 0 ? !file.startsWith(ON_DEMAND) : patterns.some((pattern) => file.includes(pattern))
   const files = globSync('{src,test,scripts,bench}/**/*.test.ts', { cwd: root }).filter(isAsked).sort()
   return [
-    { files: files.filter((file) => !HEAVY.test(file)), concurrency: availableParallelism(), limit: 180 },
-    { files: files.filter((file) => HEAVY.test(file)), concurrency: 2, limit: 600 },
+    {
+      files: files.filter((file) => !HEAVY.test(file)),
+      patient: [],
+      concurrency: availableParallelism(),
+      limit: 180,
+    },
+    {
+      files: files.filter((file) => HEAVY.test(file) && !PATIENT.test(file)),
+      patient: files.filter((file) => PATIENT.test(file)),
+      concurrency: 2,
+      limit: 600,
+    },
   ]
 }

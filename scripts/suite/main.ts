@@ -29,14 +29,14 @@ try {
     await check('typecheck', 'node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--pretty', 'false')
   }
   const batches = testBatches('.', patterns)
-  if (batches.every(({ files }) => files.length === 0))
+  if (batches.every(({ files, patient }) => files.length + patient.length === 0))
     all.push(failure('', `no test file is named like ${patterns.join(' or ')}`))
-  for (const { files, concurrency, limit } of batches) {
-    const queue = files.values()
-    const worker = async () => {
+  for (const { files, patient, concurrency, limit } of batches) {
+    const worker = async (queue: Iterable<string>) => {
       for (const file of queue) await runFile(file, limit)
     }
-    await Promise.all(Array.from({ length: concurrency }, worker))
+    const queue = files.values()
+    await Promise.all([...Array.from({ length: concurrency }, () => worker(queue)), worker(patient)])
   }
 } catch (error) {
   all.push(failure('the test runner itself', inspect(error)))
