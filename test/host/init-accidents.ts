@@ -23,12 +23,10 @@ export function describeInitAccidents(debian: DebianName): void {
   describe(`accidents of ghostport init on ${debian}`, { skip: hostLabUnavailable() }, () => {
     let init: InitLab
     let lab: HostLab
-    let state: string
 
     before(async () => {
       init = await InitLab.boot(debian)
       lab = init.lab
-      state = await init.state()
     })
     after(() => lab?.close())
 
@@ -36,7 +34,7 @@ export function describeInitAccidents(debian: DebianName): void {
       it(`killed after “${step}”: --revert takes back what was done`, async () => {
         await init.killedAfter(step)
         await init.session.must('ghostport init --revert')
-        await init.isAsBefore(state)
+        await init.isAsBefore()
       })
 
     it('killed half way: a second run takes it back and goes on', async () => {
@@ -59,7 +57,7 @@ export function describeInitAccidents(debian: DebianName): void {
     it('Ctrl-C takes all back', async () => {
       await init.session.must('kill -INT $(cat /root/init.pid)')
       await init.says('interrupted, and all was taken back')
-      await init.isAsBefore(state)
+      await init.isAsBefore()
     })
 
     it('at the end of the time all is taken back, though systemd was reloaded and init was killed', async () => {
@@ -71,7 +69,7 @@ export function describeInitAccidents(debian: DebianName): void {
       await init.session.must('systemctl daemon-reload')
       await shutToStrangers(lab)
       await delay(Math.max(0, 66_000 - (performance.now() - began)))
-      await init.isAsBefore(state)
+      await init.isAsBefore()
     })
 
     it('the time can be prolonged', async () => {
@@ -82,7 +80,7 @@ export function describeInitAccidents(debian: DebianName): void {
       assert.ok(await init.isPending())
       await init.session.must('ghostport init --revert')
       await init.says('taken back')
-      await init.isAsBefore(state)
+      await init.isAsBefore()
     })
 
     it('a clock that is set back postpones nothing', async () => {
@@ -93,7 +91,7 @@ export function describeInitAccidents(debian: DebianName): void {
         "sed -i 's/^OnCalendar=.*/OnCalendar=2037-01-01 00:00:00 UTC/' /etc/systemd/system/ghostport-undo.timer && systemctl daemon-reload",
       )
       await delay(66_000)
-      await init.isAsBefore(state)
+      await init.isAsBefore()
     })
 
     it('a terminal that is killed ends nothing: the knock confirms', async () => {
@@ -137,7 +135,6 @@ export function describeInitAccidents(debian: DebianName): void {
     after(() => init?.lab.close())
 
     it('takes all back, and starts nothing', async () => {
-      const state = await init.state()
       await init.shut()
       // As a clock without a battery would have it.
       await init.session.must(
@@ -147,7 +144,7 @@ export function describeInitAccidents(debian: DebianName): void {
       await init.lab.reachable()
       init.session = await init.lab.login()
       assert.equal(init.lab.console('systemctl is-active ghostport').stdout.trim(), 'inactive')
-      await init.isAsBefore(state)
+      await init.isAsBefore()
     })
   })
 }

@@ -24,8 +24,13 @@ export class InitLab {
     const lab = await HostLab.boot(debian, packages)
     const session = await lab.login()
     await session.must('npm install -g --ignore-scripts /root/ghostport-*.tgz')
-    return new InitLab(lab, session)
+    const init = new InitLab(lab, session)
+    init.#found = await init.state()
+    return init
   }
+
+  /** The state before anything was done. */
+  #found = ''
 
   private constructor(lab: HostLab, session: Session) {
     this.lab = lab
@@ -95,14 +100,19 @@ export class InitLab {
     return (JSON.parse(said) as { state: string }).state === 'waiting'
   }
 
-  /** Everybody gets in again, and all is as it was. */
-  async isAsBefore(state: string): Promise<void> {
+  /** Files, units and rules are as they were found. */
+  async isUnchanged(): Promise<void> {
+    assert.deepEqual(differing(this.#found, await this.state()), [])
+  }
+
+  /** Everybody gets in again, and all is as it was found. */
+  async isAsBefore(): Promise<void> {
     assert.ok(await this.lab.ssh(SERVER.four, STRANGER.four), 'still shut')
     assert.ok(await this.lab.ssh(SERVER.six, STRANGER.six), 'still shut over IPv6')
     // The next command of init removes what is left of the switch.
     assert.equal(await this.isPending(), false)
     await this.session.run('ghostport init --revert')
-    assert.deepEqual(differing(state, await this.state()), [])
+    await this.isUnchanged()
   }
 }
 
@@ -117,12 +127,10 @@ export function describeInit(debian: DebianName): void {
   describe(`ghostport init on ${debian}`, { skip: hostLabUnavailable() }, () => {
     let init: InitLab
     let lab: HostLab
-    let state: string
 
     before(async () => {
       init = await InitLab.boot(debian)
       lab = init.lab
-      state = await init.state()
     })
     after(() => lab?.close())
 
@@ -134,7 +142,7 @@ export function describeInit(debian: DebianName): void {
       }
       assert.deepEqual([plan.way, plan.hide, plan.rehearsal.good], ['gate', 'tcp/22', true])
       assert.match(await init.session.must('ghostport init --plan --no-rehearsal'), /KEY_BASE64 +\(hidden\)/)
-      assert.deepEqual(differing(state, await init.state()), [])
+      await init.isUnchanged()
       assert.ok(await lab.ssh(SERVER.four, STRANGER.four))
     })
 
@@ -222,7 +230,7 @@ export function describeInit(debian: DebianName): void {
       assert.match(asked.stdout, /no terminal to ask at/)
       await shutToStrangers(lab)
       await init.session.must('ghostport uninstall --yes')
-      await init.isAsBefore(state)
+      await init.isAsBefore()
       const again = await init.session.run('ghostport uninstall --yes')
       assert.match(again.stdout, /the undo journal of this host is empty.*\[SETUP_REFUSED\]/)
     })
