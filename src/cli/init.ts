@@ -7,10 +7,10 @@ import { join } from 'node:path'
 import { systemClock } from '../clock.ts'
 import type { Looker } from '../host/looker.ts'
 import { takeBack } from '../host/set-up/confirm.ts'
-import { type Pending, readPending, writePending } from '../host/set-up/pending.ts'
 import { isGood, type Rehearsal } from '../host/set-up/rehearse.ts'
 import { isNothing } from '../host/set-up/steps.ts'
 import { systemLooker } from '../host/system-looker.ts'
+import { type PendingSetUp, readPending, writePending } from '../host/way-back/pending.ts'
 import { journalPaths } from '../host/way-back/way-back.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import { acquireInstanceLock, type InstanceLock } from '../system/instance-lock.ts'
@@ -157,12 +157,12 @@ function onlyOne(): Result<InstanceLock> {
 }
 
 /** @returns the changes of an earlier run, if they are complete and only wait. Half of a run is taken back. */
-async function goOnOrTakeBack(terminal: Terminal): Promise<Result<Pending | undefined>> {
+async function goOnOrTakeBack(terminal: Terminal): Promise<Result<PendingSetUp | undefined>> {
   return await withJournal((back) => {
     if (!back.isPending) return ok(undefined)
     const pending = readPending(back.paths.folder)
     if (!pending.ok) return pending
-    if (pending.value === undefined)
+    if (pending.value?.by !== 'init')
       return refuse(
         'CHANGES_PENDING',
         'changes of another command, such as “ghostport policy”, wait for a confirmation',
@@ -241,7 +241,13 @@ async function anew(answers: Answers, given: Given, terminal: Terminal): Promise
   return given['no-wait'] > 0 ? 0 : await waitFor(complete, given, terminal)
 }
 
-function tellClient(plan: Prepared, files: ClientFiles, pending: Pending, given: Given, terminal: Terminal): Pending {
+function tellClient(
+  plan: Prepared,
+  files: ClientFiles,
+  pending: PendingSetUp,
+  given: Given,
+  terminal: Terminal,
+): PendingSetUp {
   const until = new Date((pending.armedAt + pending.time) * 1000).toISOString()
   if (given.json > 0) {
     const { fwknoprc, sshConfig, test } = files
@@ -263,7 +269,7 @@ function tellClient(plan: Prepared, files: ClientFiles, pending: Pending, given:
   return complete
 }
 
-async function waitFor(pending: Pending, given: Given, terminal: Terminal): Promise<Outcome> {
+async function waitFor(pending: PendingSetUp, given: Given, terminal: Terminal): Promise<Outcome> {
   const outcome = await watch(pending, (what) => terminal.note(what))
   if (!outcome.ok) return outcome
   const { by } = outcome.value

@@ -2,17 +2,21 @@
 import { systemClock } from '../../clock.ts'
 import { openJournal, takeBack, tidyUp } from '../../host/set-up/confirm.ts'
 import { connectionsNow } from '../../host/set-up/knocked-login.ts'
-import { type ConfirmedStep, type Pending, writePending } from '../../host/set-up/pending.ts'
 import { perform } from '../../host/set-up/perform.ts'
 import { systemLooker } from '../../host/system-looker.ts'
 import { armDeadMan } from '../../host/way-back/arm.ts'
+import { type PendingSetUp, writePending } from '../../host/way-back/pending.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { fileReason } from '../../system/errno.ts'
 import type { Seconds } from '../../units.ts'
 import type { Prepared } from './prepare.ts'
 
 /** @returns what waits for a confirmation now. After a failure, all is as it was before. */
-export async function carryOut(plan: Prepared, time: Seconds, told: (what: string) => void): Promise<Result<Pending>> {
+export async function carryOut(
+  plan: Prepared,
+  time: Seconds,
+  told: (what: string) => void,
+): Promise<Result<PendingSetUp>> {
   const ports = plan.hide.flatMap(({ protocol, port }) => (protocol === 'tcp' ? [port] : []))
   if (ports.length === 0)
     return refuse(
@@ -31,9 +35,10 @@ export async function carryOut(plan: Prepared, time: Seconds, told: (what: strin
     const before = connectionsNow(systemLooker(), ports)
     if (!before.known) return refuse('SETUP_REFUSED', before.because)
     const armedAt = systemClock.now()
-    const pending: Pending = {
+    const pending: PendingSetUp = {
+      by: 'init',
       ...{ armedAt, time, ports, mark: plan.mark, before: before.value, byLogin: plan.hidesSsh },
-      steps: plan.steps.confirmed.filter((step): step is ConfirmedStep => step.kind === 'run'),
+      steps: plan.steps.confirmed.filter((step) => step.kind === 'run'),
       complete: false,
     }
     writePending(back.paths.folder, pending)

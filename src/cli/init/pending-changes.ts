@@ -2,9 +2,9 @@
 import { systemClock } from '../../clock.ts'
 import { confirmChanges, openJournal, takeBack, tidyUp } from '../../host/set-up/confirm.ts'
 import { judgeOwnSession } from '../../host/set-up/knocked-login.ts'
-import { type Pending, readPending, writePending } from '../../host/set-up/pending.ts'
 import { systemLooker } from '../../host/system-looker.ts'
 import { armDeadMan, armedUntil } from '../../host/way-back/arm.ts'
+import { type PendingSetUp, readPending, writePending } from '../../host/way-back/pending.ts'
 import type { WayBack } from '../../host/way-back/way-back.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import type { Seconds } from '../../units.ts'
@@ -13,7 +13,7 @@ import type { Terminal } from '../terminal/terminal.ts'
 
 /** @param act only if changes wait. */
 async function withPending(
-  act: (back: WayBack, pending: Pending) => Promise<Result<number>> | Result<number>,
+  act: (back: WayBack, pending: PendingSetUp) => Promise<Result<number>> | Result<number>,
 ): Promise<Outcome> {
   const opened = await openJournal()
   if (!opened.ok) return opened
@@ -21,7 +21,7 @@ async function withPending(
   try {
     const pending = readPending(back.paths.folder)
     if (!pending.ok) return pending
-    if (!back.isPending || pending.value === undefined) {
+    if (!back.isPending || pending.value?.by !== 'init') {
       tidyUp(back)
       return refuse('NOT_CONFIRMED', 'no changes of “ghostport init” wait for a confirmation')
     }

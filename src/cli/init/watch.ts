@@ -7,9 +7,9 @@ import type { Connection } from '../../host/facts/connection-mark.ts'
 import type { Known } from '../../host/known.ts'
 import { confirmChanges, openJournal, takeBack, tidyUp } from '../../host/set-up/confirm.ts'
 import { findConfirming, findConfirmingLogin } from '../../host/set-up/knocked-login.ts'
-import { type Pending, readPending } from '../../host/set-up/pending.ts'
 import { SshLogins } from '../../host/set-up/ssh-logins.ts'
 import { systemLooker } from '../../host/system-looker.ts'
+import { type PendingSetUp, readPending } from '../../host/way-back/pending.ts'
 import { journalPaths, type WayBack } from '../../host/way-back/way-back.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { milliseconds } from '../../units.ts'
@@ -30,7 +30,7 @@ export interface Confirmed {
  * @returns NOT_CONFIRMED when all was taken back: at the end of the time, by another command, or since this program is
  * to end (Ctrl-C).
  */
-export async function watch(pending: Pending, told: (what: string) => void): Promise<Result<Confirmed>> {
+export async function watch(pending: PendingSetUp, told: (what: string) => void): Promise<Result<Confirmed>> {
   let [armedAt, end] = [pending.armedAt, performance.now() + pending.time * 1000]
   const ended = endedBySignal()
   const paths = journalPaths()
@@ -59,7 +59,7 @@ export async function watch(pending: Pending, told: (what: string) => void): Pro
 }
 
 /** @param logins absent: the journal is not read this time. */
-async function findNow(pending: Pending, logins: SshLogins | undefined): Promise<Known<Connection | undefined>> {
+async function findNow(pending: PendingSetUp, logins: SshLogins | undefined): Promise<Known<Connection | undefined>> {
   const looker = systemLooker()
   const found = await findConfirming(looker, pending)
   if (logins === undefined || (found.known && found.value !== undefined)) return found

@@ -41,7 +41,7 @@ function readTable(path: string): string {
 }
 
 /** Established, FIN_WAIT1, FIN_WAIT2, CLOSE_WAIT: states in which either end may still send. */
-const ALIVE = new Set(['01', '04', '05', '08'])
+export const ALIVE: ReadonlySet<string> = new Set(['01', '04', '05', '08'])
 
 /** @param text of `/proc/net/tcp` or `/proc/net/tcp6`. @param order see {@link parseSocketRows}. */
 export function parseTcpTable(text: string, order = endianness()): readonly Connection[] {

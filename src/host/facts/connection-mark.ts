@@ -28,6 +28,11 @@ export interface Connection {
   readonly localPort: Port
 }
 
+/** The same for the same connection only. */
+export function keyOf({ peer, peerPort, local, localPort }: Connection): string {
+  return `${peer} ${peerPort} ${local} ${localPort}`
+}
+
 const NFNL_SUBSYS_CTNETLINK = 1
 const IPCTNL_MSG_CT_GET = 1
 const AF_INET = 2

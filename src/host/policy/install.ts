@@ -8,20 +8,19 @@ import { dirname } from 'node:path'
 import { POLICY_TABLE } from '../../firewall/host/cures.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { fileReason } from '../../system/errno.ts'
-import { readServerFile } from '../../system/server-file.ts'
 import { systemdRuns } from '../../system/systemd.ts'
 import type { Seconds, UnixSeconds } from '../../units.ts'
 import { runHere } from '../run-here.ts'
+import { takeBack } from '../set-up/confirm.ts'
 import { armDeadMan, disarmDeadMan, holdForConfirming, type NotArmed } from '../way-back/arm.ts'
-import { type ChangeFailure, WayBack } from '../way-back/way-back.ts'
+import { type PendingPolicy, readPending, removePending, writePending } from '../way-back/pending.ts'
+import { type ChangeFailure, journalPaths, WayBack } from '../way-back/way-back.ts'
 import { findNft } from './nft-program.ts'
-import { connectionKey, type Pending, parsePending, writePending } from './pending.ts'
 import type { HostPolicy } from './policy.ts'
-import { REMOVE_TABLE, renderPolicy, renderSessions } from './render.ts'
-import { letSessionsLive, openConnections } from './sessions.ts'
+import { REMOVE_TABLE, renderPolicy } from './render.ts'
+import { letSessionsLive, openConnections, renderOpen } from './sessions.ts'
 import {
   NFTABLES_ADDITION,
-  PENDING_FACTS,
   PENDING_LOAD,
   PENDING_POLICY,
   POLICY_FILE,
@@ -36,9 +35,6 @@ type InstallFailure =
   | ChangeFailure
   | NotArmed
   | Failure<'FIREWALL_UNAVAILABLE' | 'FIREWALL_REFUSED' | 'CHANGES_PENDING' | 'NOT_CONFIRMED'>
-
-/** A long list of connections. */
-const MOST_BYTES = 64 << 20
 
 /**
  * Loads the policy, for `within` seconds.
@@ -56,23 +52,22 @@ export function loadPolicy(
       suggestion: 'ghostport policy show',
     })
   return withWayBack((wayBack) => {
-    if (wayBack.isPending && !existsSync(PENDING_FACTS))
+    if (wayBack.isPending && waitingPolicy(wayBack) === undefined)
       return refuse(
         'CHANGES_PENDING',
         'other changes to this host wait for a confirmation: confirm them first, or wait until they are taken back',
       )
     const connections = openConnections()
-    const end = (now + within) as UnixSeconds
     const failed = <F extends InstallFailure>(failure: F): Result<never, F> => {
       wayBack.undo()
       disarmDeadMan()
+      removePending(wayBack.paths.folder)
       return { ok: false, failure }
     }
     const text = renderPolicy(policy)
     for (const file of [
       { path: PENDING_POLICY, text, mode: 0o600 },
-      { path: PENDING_LOAD, text: text + renderSessions(connections), mode: 0o600 },
-      { path: PENDING_FACTS, text: writePending({ end, before: connections.map(connectionKey) }), mode: 0o600 },
+      { path: PENDING_LOAD, text: text + renderOpen(connections), mode: 0o600 },
     ]) {
       const written = wayBack.file(file)
       if (!written.ok) return failed(written.failure)
@@ -81,6 +76,7 @@ export function loadPolicy(
     if (checked.status !== 0)
       return failed(refuse('FIREWALL_REFUSED', `nft does not take the policy: ${checked.reason}`).failure)
     try {
+      writePending(wayBack.paths.folder, { by: 'policy', armedAt: now, time: within, before: connections })
       wayBack.await()
     } catch (error) {
       return failed(refuse('CONFIG_UNWRITABLE', `${wayBack.paths.folder}: ${fileReason(error)}`).failure)
@@ -100,13 +96,14 @@ export function loadPolicy(
 }
 
 /** @returns the policy that waits for its confirmation; undefined if none does. */
-export function pendingPolicy(): Pending | undefined {
-  try {
-    const read = readServerFile(PENDING_FACTS, MOST_BYTES)
-    return read.ok && read.value !== undefined ? parsePending(read.value) : undefined
-  } catch {
-    return undefined
-  }
+export function pendingPolicy(paths = journalPaths()): PendingPolicy | undefined {
+  if (!existsSync(paths.pending)) return undefined
+  const read = readPending(paths.folder)
+  return read.ok && read.value?.by === 'policy' ? read.value : undefined
+}
+
+function waitingPolicy({ paths }: WayBack): PendingPolicy | undefined {
+  return pendingPolicy(paths)
 }
 
 /** Keeps the policy that is in force: from now on it is loaded at each boot. */
@@ -114,7 +111,7 @@ export function keepPolicy(now: UnixSeconds): Result<void, InstallFailure> {
   const nft = findNft()
   if (!nft.ok) return nft
   return withWayBack((wayBack) => {
-    if (!wayBack.isPending || pendingPolicy() === undefined)
+    if (waitingPolicy(wayBack) === undefined)
       return refuse('NOT_CONFIRMED', 'no policy waits for a confirmation: it was taken back, or confirmed before')
     const held = holdForConfirming(wayBack, now)
     if (!held.ok) return held
@@ -123,7 +120,8 @@ export function keepPolicy(now: UnixSeconds): Result<void, InstallFailure> {
     try {
       wayBack.confirm()
       disarmDeadMan()
-      for (const path of [PENDING_POLICY, PENDING_LOAD, PENDING_FACTS]) removeFile(path)
+      removePending(wayBack.paths.folder)
+      for (const path of [PENDING_POLICY, PENDING_LOAD]) removeFile(path)
       return ok(undefined)
     } catch (error) {
       return refuse('CONFIG_UNWRITABLE', `${wayBack.paths.folder}: ${fileReason(error)}`)
@@ -165,11 +163,8 @@ function keep(wayBack: WayBack, nft: string): Result<void, InstallFailure> {
 /** Takes back the policy that waits for its confirmation, before its time. */
 export function revertPolicy(): Result<void, InstallFailure> {
   return withWayBack((wayBack) => {
-    if (!wayBack.isPending || !existsSync(PENDING_FACTS))
-      return refuse('NOT_CONFIRMED', 'no policy waits for a confirmation')
-    const undone = wayBack.undo()
-    if (undone.ok) disarmDeadMan()
-    return undone
+    if (waitingPolicy(wayBack) === undefined) return refuse('NOT_CONFIRMED', 'no policy waits for a confirmation')
+    return takeBack(wayBack)
   })
 }
 
@@ -179,10 +174,9 @@ export function removePolicy(): Result<readonly string[], InstallFailure> {
   if (!nft.ok) return nft
   return withWayBack((wayBack) => {
     const removed: string[] = []
-    if (wayBack.isPending && existsSync(PENDING_FACTS)) {
-      const undone = wayBack.undo()
+    if (waitingPolicy(wayBack) !== undefined) {
+      const undone = takeBack(wayBack)
       if (!undone.ok) return undone
-      disarmDeadMan()
       removed.push('the policy that waited for its confirmation')
     }
     const had = runHere([nft.value, 'list', 'table', 'inet', POLICY_TABLE]).status === 0

@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import fc from 'fast-check'
 import { POLICY } from '../../../test/support/host-policy.ts'
 import { DEFAULT_MARK } from '../../config/server/firewall-settings.ts'
 import { parseListing } from '../../firewall/host/ruleset.ts'
 import type { IpAddress } from '../../packet/address.ts'
-import { type Port, port, unixSeconds } from '../../units.ts'
+import { type Port, port } from '../../units.ts'
 import type { FirewallManagers, ManagerName } from '../facts/managers.ts'
 import type { Session } from '../facts/session.ts'
 import { type Known, known, notKnown } from '../known.ts'
 import { judgeConfirmation, judgeOthers, judgeWayIn, type WaysIn } from './judge-host.ts'
-import { parsePending, writePending } from './pending.ts'
 import type { HostPolicy } from './policy.ts'
 
 const tcp = (...numbers: number[]) => numbers.map((number) => ({ protocol: 'tcp', port: port(number) }) as const)
@@ -224,7 +222,8 @@ describe('the way in', () => {
 })
 
 describe('the confirmation', () => {
-  const before = ['198.51.100.7 50000 22']
+  const older = ssh('198.51.100.7', 22)
+  const before = older.known && older.value.kind === 'ssh' ? [older.value.connection] : []
   const judge = (session: Known<Session>, console = false) => judgeConfirmation(session, { before, console })
   test('comes from a connection that is newer than the policy, or from a console', () => {
     assert.ok(judge(ssh('198.51.100.7', 2222)).ok)
@@ -240,12 +239,5 @@ describe('the confirmation', () => {
       assert.equal(judged.failure.code, 'NOT_CONFIRMED')
       assert.match(judged.failure.detail, detail)
     }
-  })
-  test('its file is read as it was written, and nothing else is', () => {
-    const pending = { end: unixSeconds(1_795_410_748), before }
-    assert.deepEqual(parsePending(writePending(pending)), pending)
-    for (const text of ['', '{}', 'null', '{"version":2,"end":1,"before":[]}', '{"version":1,"end":-1,"before":[]}'])
-      assert.equal(parsePending(text), undefined, text)
-    fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => parsePending(text) === undefined))
   })
 })

@@ -11,6 +11,7 @@ import { formatHostPort, networkContains } from '../../packet/address.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import type { Port } from '../../units.ts'
+import { type Connection, keyOf } from '../facts/connection-mark.ts'
 import type { Interface } from '../facts/interfaces.ts'
 import type { FirewallManagers, ManagerName } from '../facts/managers.ts'
 import type { Session } from '../facts/session.ts'
@@ -148,10 +149,10 @@ export function judgeWayIn(policy: HostPolicy, ways: WaysIn): Result<WayIn, Fail
   )
 }
 
-/** @returns NOT_CONFIRMED if the session does not prove that one gets in. @param before see pending.ts. */
+/** @returns NOT_CONFIRMED if the session does not prove that one gets in. @param before connections that are older. */
 export function judgeConfirmation(
   session: Known<Session>,
-  { before, console }: { readonly before: readonly string[]; readonly console: boolean },
+  { before, console }: { readonly before: readonly Connection[]; readonly console: boolean },
 ): Result<void, Failure<'NOT_CONFIRMED'>> {
   if (console) return ok(undefined)
   const cure = 'Log in again, in a second terminal, and run it there'
@@ -161,8 +162,8 @@ export function judgeConfirmation(
       'NOT_CONFIRMED',
       `this command does not run in an ssh session. ${cure}; or, at a console, add --i-have-a-console`,
     )
-  const { peer, peerPort, localPort } = session.value.connection
-  return before.includes(`${peer} ${peerPort} ${localPort}`)
+  const own = keyOf(session.value.connection)
+  return before.some((each) => keyOf(each) === own)
     ? refuse('NOT_CONFIRMED', `your session is older than the policy, so it proves nothing. ${cure}`)
     : ok(undefined)
 }

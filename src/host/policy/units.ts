@@ -22,8 +22,6 @@ const PENDING_FOLDER = '/run/ghostport-policy'
 export const PENDING_POLICY = `${PENDING_FOLDER}/policy.nft`
 /** The same with the TCP sessions of the moment: the file that is loaded. */
 export const PENDING_LOAD = `${PENDING_FOLDER}/load.nft`
-/** See pending.ts. */
-export const PENDING_FACTS = `${PENDING_FOLDER}/pending.json`
 
 /** Where the program may be. */
 export const NFT_PROGRAMS = ['/usr/sbin/nft', '/sbin/nft', '/usr/local/sbin/nft', '/usr/bin/nft']
@@ -90,7 +88,7 @@ Also=${POLICY_WATCH}
 function policyWatch(nft: string): string {
   const mend = [
     `${nft} -t list table inet ${POLICY_TABLE} >/dev/null 2>&1 && return`,
-    `[ -e ${PENDING_FACTS} ] && return`,
+    `[ -e ${PENDING_POLICY} ] && return`,
     `${nft} -f ${POLICY_FILE} && echo "another program removed the table of the policy: it is in force again"`,
   ]
   // The first look comes when the kernel is listened to: a flush before it was not told.

@@ -7,10 +7,10 @@ import { fileReason } from '../../system/errno.ts'
 import { replaceServerFile } from '../../system/server-file.ts'
 import { milliseconds, type UnixSeconds } from '../../units.ts'
 import { disarmDeadMan, holdForConfirming, type NotArmed } from '../way-back/arm.ts'
+import { type PendingSetUp, removePending } from '../way-back/pending.ts'
 import { UNIT_FOLDER, WAY_BACK_FOLDER, WAY_BACK_UNITS } from '../way-back/units.ts'
 import { type ChangeFailure, WayBack } from '../way-back/way-back.ts'
 import { installedFiles } from './installed-files.ts'
-import { type Pending, removePending } from './pending.ts'
 import { perform } from './perform.ts'
 
 /** Another command of ours may be at the journal for a moment. */
@@ -33,7 +33,7 @@ export async function openJournal(folder = WAY_BACK_FOLDER): Promise<Result<WayB
  */
 export function confirmChanges(
   back: WayBack,
-  pending: Pending,
+  pending: PendingSetUp,
   now: UnixSeconds,
   told: (what: string) => void,
 ): Result<void, ChangeFailure | NotArmed | Failure<'NOT_CONFIRMED'>> {

@@ -5,16 +5,16 @@
  */
 import { familyOf } from '../../packet/address.ts'
 import type { Port } from '../../units.ts'
-import { type Connection, lookAtMark } from '../facts/connection-mark.ts'
+import { type Connection, keyOf, lookAtMark } from '../facts/connection-mark.ts'
 import { holdersOf, lookAtProcess, type Program } from '../facts/processes.ts'
 import { lookAtSession } from '../facts/session.ts'
 import { lookAtSockets, type SocketRow } from '../facts/socket-table.ts'
 import { type Known, known, notKnown } from '../known.ts'
 import type { Looker } from '../looker.ts'
-import type { Pending } from './pending.ts'
+import type { PendingSetUp } from '../way-back/pending.ts'
 import type { Login } from './ssh-logins.ts'
 
-type Wanted = Pick<Pending, 'ports' | 'byLogin' | 'mark' | 'before'>
+type Wanted = Pick<PendingSetUp, 'ports' | 'byLogin' | 'mark' | 'before'>
 
 /** The connections to these ports of this host that exist now. */
 export function connectionsNow(looker: Looker, ports: readonly Port[]): Known<readonly Connection[]> {
@@ -103,10 +103,6 @@ function connectionOf({ local, peer }: SocketRow): Connection {
     local: local.address,
     localPort: local.port as Port,
   }
-}
-
-export function keyOf({ peer, peerPort, local, localPort }: Connection): string {
-  return `${peer} ${peerPort} ${local} ${localPort}`
 }
 
 function isMarked(found: number | undefined, bit: number): boolean {

@@ -3,7 +3,7 @@
  * is made. So the changes can be taken back after any accident, also half way through one of them.
  *
  * In its folder: `changes.json` (for us), `undo.sh` (the same for a shell, see inverse.ts), `copies/` (files as they
- * were), `pending` (the changes wait for a confirmation), `undone`.
+ * were), `pending` (the changes wait for a confirmation), `undone`. pending.ts adds `waiting.json`.
  */
 import { createHash } from 'node:crypto'
 import {

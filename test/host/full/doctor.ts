@@ -221,11 +221,11 @@ export function describeDoctor(debian: DebianName): void {
 
       it('does nothing where it cannot see whether changes wait for a confirmation', () => {
         const folder = '/var/lib/ghostport/way-back'
-        must(`mkdir -p -m 700 ${folder}; touch ${folder}/pending; echo x > ${folder}/init.json`)
+        must(`mkdir -p -m 700 ${folder}; touch ${folder}/pending; echo x > ${folder}/waiting.json`)
         must('systemctl disable --quiet ghostport')
         const { status, stderr } = fix('UNIT')
         assert.equal(status, 75)
-        assert.match(stderr, /cannot see whether changes wait: .*init\.json is damaged/)
+        assert.match(stderr, /cannot see whether changes wait: .*waiting\.json is damaged/)
         assert.equal(lab.console('systemctl is-enabled ghostport').stdout, 'disabled\n')
         must(`rm -r ${folder}; systemctl enable --quiet ghostport`)
       })

@@ -1,9 +1,8 @@
 /** Whether changes of `ghostport init` or `ghostport policy` wait for a confirmation, and when they are taken back. */
 
 import { type Known, known, notKnown } from '../../known.ts'
-import { pendingPolicy } from '../../policy/install.ts'
-import { readPending } from '../../set-up/pending.ts'
 import { armedUntil } from '../../way-back/arm.ts'
+import { readPending } from '../../way-back/pending.ts'
 import { journalPaths } from '../../way-back/way-back.ts'
 import type { Subject } from '../subject.ts'
 
@@ -22,16 +21,11 @@ export function lookAtDeadMan({ looker }: Subject): Known<DeadMan | undefined> {
   const found = looker.stat(mark)
   if (!found.known) return looker.uid === 0 ? found : notKnown('only root may see whether changes wait')
   if (found.value === undefined) return known(undefined)
-  const policy = pendingPolicy()
-  if (policy !== undefined) {
-    const armed = armedUntil()
-    return known({ of: 'policy', planned: policy.end, ...(armed !== undefined && { armed }) })
-  }
   const pending = readPending(folder)
   if (!pending.ok) return notKnown(pending.failure.detail)
   const armed = armedUntil()
   return known({
-    of: 'init',
+    of: pending.value?.by ?? 'init',
     ...(pending.value !== undefined && { planned: pending.value.armedAt + pending.value.time }),
     ...(armed !== undefined && { armed }),
   })
