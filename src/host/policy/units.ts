@@ -81,7 +81,7 @@ Also=${POLICY_WATCH}
 }
 
 /**
- * The kernel tells of each table that is removed; between such events, this sleeps. It stops before the table is
+ * The kernel tells of each table that is made or removed; between such events, this sleeps. It stops before the table is
  * removed on purpose, since it is bound to the unit of the policy. It leaves an unconfirmed change of the policy alone,
  * which ends with a policy that is loaded.
  */
@@ -91,8 +91,9 @@ function policyWatch(nft: string): string {
     `[ -e ${PENDING_POLICY} ] && return`,
     `${nft} -f ${POLICY_FILE} && echo "another program removed the table of the policy: it is in force again"`,
   ]
-  // The first look comes when the kernel is listened to: a flush before it was not told.
-  const listen = `{ (sleep 1; echo) & exec ${nft} monitor destroy tables; } | while read -r told; do mend; done`
+  // nft 1.1 does not read “monitor destroy tables”. The first look comes when the kernel is listened to: a flush before
+  // that was not told.
+  const listen = `{ (sleep 1; echo) & exec ${nft} monitor tables; } | while read -r told; do mend; done`
   return `# Puts the policy of this host back when another program removes its table, for example by “nft flush ruleset”. “ghostport
 # policy remove” removes this file (docs/POLICY.md).
 
