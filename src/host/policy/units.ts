@@ -81,9 +81,9 @@ Also=${POLICY_WATCH}
 }
 
 /**
- * The kernel tells of each table that is made or removed; between such events, this sleeps. It stops before the table is
- * removed on purpose, since it is bound to the unit of the policy. It leaves an unconfirmed change of the policy alone,
- * which ends with a policy that is loaded.
+ * The kernel tells of each table that is made or removed; between such events, this sleeps. It stops before the table
+ * is removed on purpose, since it is bound to the unit of the policy. It leaves an unconfirmed change of the policy
+ * alone, which ends with a policy that is loaded.
  */
 function policyWatch(nft: string): string {
   const mend = [

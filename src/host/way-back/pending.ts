@@ -1,7 +1,7 @@
 /**
- * What is remembered while changes wait for a confirmation, also in another process, and after the one that made them was
- * killed. A file beside the undo journal. It says nothing by itself: changes wait as long as the journal’s `pending` is
- * there, and the script that takes them back leaves this file alone.
+ * What is remembered while changes wait for a confirmation, also in another process, and after the one that made them
+ * was killed. A file beside the undo journal. It says nothing by itself: changes wait as long as the journal’s
+ * `pending` is there, and the script that takes them back leaves this file alone.
  */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
