@@ -100,6 +100,7 @@ export const failureKinds = {
   CHANGES_PENDING: { level: 'error', exit: 75, sentence: 'changes to this host wait for a confirmation' },
   NOT_CONFIRMED: { level: 'error', exit: 1, sentence: 'the changes are not confirmed' },
   POLICY_CONFLICT: { level: 'error', exit: 78, sentence: 'this host has another policy' },
+  SCAN_FAILED: { level: 'error', exit: 69, sentence: 'the scan cannot be made' },
   SCAN_INVALID: { level: 'error', exit: 65, sentence: 'the result of the scan cannot be used' },
   POLICY_LOCKS_OUT: { level: 'error', exit: 78, sentence: 'this policy could lock you out' },
   CONFIG_EXPOSED: { level: 'error', exit: 77, sentence: 'the file can be read or changed by others' },

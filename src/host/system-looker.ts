@@ -69,7 +69,7 @@ export function systemLooker(): Looker {
         ? known(undefined)
         : notKnown(found.failure.detail)
     },
-    sourceTowards,
+    sourceTowards: ownAddressTowards,
     readLine,
     clock,
     async control(path) {
@@ -197,23 +197,10 @@ async function sendToSelf(address: IpAddress, port: Port, payload: Uint8Array): 
   })
 }
 
-async function sourceTowards(address: IpAddress): Promise<Known<IpAddress>> {
-  const { createSocket } = await import('node:dgram')
-  const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
-  return new Promise((resolve) => {
-    const end = (result: Known<IpAddress>): void => {
-      socket.close()
-      resolve(result)
-    }
-    socket.on('error', (error) => end(notKnown(systemReason(error))))
-    // Chooses a route, and sends nothing.
-    const onConnect = (error?: Error): void => {
-      const own = error ? undefined : parseAddress(socket.address().address)
-      end(own?.ok ? known(own.value) : notKnown(error ? systemReason(error) : 'the kernel names no address'))
-    }
-    // Its type does not say that it gets the error.
-    socket.connect(9, address, onConnect)
-  })
+async function ownAddressTowards(address: IpAddress): Promise<Known<IpAddress>> {
+  const { sourceTowards } = await import('../scan/source-address.ts')
+  const found = await sourceTowards(address)
+  return 'source' in found ? known(found.source) : notKnown(found.because)
 }
 
 async function readLine(address: IpAddress, port: Port): Promise<Known<string>> {

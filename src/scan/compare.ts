@@ -57,7 +57,9 @@ export function compareScans(before: ScanRun, after: ScanRun): Comparison {
 
 /** A host that is named twice was scanned twice: the first result counts. */
 function byAddress({ hosts }: ScanRun): ReadonlyMap<IpAddress, ScanResult> {
-  return new Map([...hosts].reverse().map((host) => [host.address, host]))
+  const found = new Map<IpAddress, ScanResult>()
+  for (const host of hosts) if (!found.has(host.address)) found.set(host.address, host)
+  return found
 }
 
 interface Changed {

@@ -23,28 +23,6 @@ export function portTable(host: ScanResult, asked: ScanRun['asked'], protocol: P
   return { at: (port) => WORDS[words[port] ?? 0] ?? 'not asked' }
 }
 
-/** How many ports were asked. */
-export function askedPorts(table: PortTable): number {
-  let count = 0
-  for (let port = 0; port <= 65_535; port++) if (table.at(port) !== 'not asked') count++
-  return count
-}
-
-/** Each state with its ports, as ranges. */
-export function rangesByState(table: PortTable): ReadonlyMap<PortWord, readonly Range[]> {
-  const found = new Map<PortWord, [number, number][]>()
-  for (let port = 0; port <= 65_535; port++) {
-    const word = table.at(port)
-    if (word === 'not asked') continue
-    const ranges = found.get(word) ?? []
-    found.set(word, ranges)
-    const last = ranges.at(-1)
-    if (last?.[1] === port - 1) last[1] = port
-    else ranges.push([port, port])
-  }
-  return found
-}
-
 /** `1-79,443`. */
 export function showRanges(ranges: readonly Range[]): string {
   return ranges.map(([first, last]) => (first === last ? String(first) : `${first}-${last}`)).join(',')

@@ -22,6 +22,8 @@ const ssh = file(
   nmap7({ listed: { 22: 'open', 80: 'open' }, extra: { filtered: [998, '1-21,23-79,81-1000'] } }),
 )
 
+file('udp.txt', 'udp/53\n')
+
 describe('ghostport outside', () => {
   it('is told of in docs/OUTSIDE.md, with all of its options', () => {
     const page = readFileSync(new URL('../../docs/OUTSIDE.md', import.meta.url), 'utf8')
@@ -32,9 +34,25 @@ describe('ghostport outside', () => {
   })
 
   for (const [argv, pattern] of [
-    [[], /say what to compare.*perhaps: --compare ONE TWO/],
+    [[], /missing argument TARGET/],
+    [['h', 'i'], /unexpected argument “i”: one host is scanned at a time.*perhaps: --compare h i/],
+    [['192.0.2.0/24'], /“192\.0\.2\.0\/24” is not one host: networks are never scanned/],
+    [['192.0.2.1-9'], /ranges and parts of addresses are never scanned/],
+    [['h,i'], /scan one after the other/],
+    [['--', '-oX'], /“-oX” is not one host/],
+    [['h', '-p', 'ssh'], /--ports \(-p\): “ssh” is no list of ports/],
+    [['h', '-p', '0'], /no list of ports from 1 to 65535/],
+    [['h', '--timeout', '0'], /--timeout: “0” is not a number of seconds from 0\.1 to 30/],
+    [['h', '--timeout', '31'], /from 0\.1 to 30/],
+    [['h', '--rate', '1001'], /--rate: “1001” is not a number from 1 to 1000/],
+    [['h', '--from', 'eth0'], /--from: “eth0” is not an IP address/],
+    [['h', '--from', '192.0.2.1', '--from', '192.0.2.2'], /--from: there are two addresses of IPv4/],
+    [['h', '--expect', 'udp.txt'], /--expect: udp\/53 cannot be asked by connecting/],
     [['--compare'], /--compare needs two files/],
-    [['--compare', 'a'], /--compare needs two files/],
+    [['--compare', 'a'], /--compare needs two files, or --expect FILE/],
+    [['--compare', 'a', 'b', '--save', 'c'], /--save has no effect with --compare/],
+    [['--compare', 'a', 'b', '-4'], /--ipv4 has no effect with --compare/],
+    [['--compare', 'a', 'b', '--from', '::1'], /--from has no effect with --compare/],
     [['--compare', 'a', 'b', 'c'], /unexpected argument “c”/],
     [['--comprae', 'a', 'b'], /there is no option --comprae.*perhaps: --compare/],
     [['--compare=a', 'b'], /--compare takes no value/],
@@ -65,6 +83,26 @@ describe('ghostport outside', () => {
         assert.equal(JSON.parse(said.stdout).error.exit, 2)
       }
     })
+
+  for (const [what, expected, status, pattern] of [
+    ['as expected', 'tcp/80\n', 0, /^as expected by seen\.txt\n$/],
+    ['not as expected', 'nothing\n', 1, /192\.0\.2\.10: tcp\/80 is open, and not expected to be/],
+    ['not known', 'tcp/80\nudp/53\n', 2, /not known: 192\.0\.2\.10: udp\/53 was not asked/],
+  ] as const)
+    it(`says that a saved scan is ${what}, with ${status}`, async () => {
+      const said = await outside('--compare', web, '--expect', file('seen.txt', expected))
+      assert.equal(said.status, status, said.stderr)
+      assert.match(said.stdout, pattern)
+      const both = await outside('--compare', web, web, '--json', '--expect', 'seen.txt')
+      assert.equal(both.status, status)
+      assert.equal(JSON.parse(both.stdout).expectations.length, 2)
+    })
+  it('names file and line of what is wrong in an expectation, with 2', async () => {
+    const said = await outside('--compare', web, '--expect', file('bad.txt', 'tcp/80\ntcp/443 opne\n'))
+    assert.equal(said.status, 2)
+    assert.match(said.stderr, /bad\.txt:2: .*“opne” is not one of .*perhaps: open \[CONFIG_SYNTAX\]/)
+    assert.match((await outside('h', '--expect', 'none.txt')).stderr, /none\.txt: there is no such file/)
+  })
 
   it('says that two scans are the same, with 0', async () => {
     assert.deepEqual(await outside('--compare', web, later), {
