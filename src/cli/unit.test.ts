@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, w
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { withoutLimits } from './server/command-unit.ts'
+import { suited, withCompiler, withoutLimits } from './server/command-unit.ts'
 import { fillUnit, RECEIVER_UNIT, standardPaths, type UnitPaths, unitWarnings } from './unit.ts'
 
 const template = readFileSync(new URL('../../packaging/ghostport.service', import.meta.url), 'utf8')
@@ -27,7 +27,7 @@ describe('the unit', () => {
     assert.ok(filled.ok)
     for (const standard of ['/usr/bin/node', '/usr/lib/node_modules', standardPaths.settings, standardPaths.stanzas])
       assert.ok(!filled.value.includes(standard), standard)
-    const server = `${local.node} --max-old-space-size=64 ${local.home}/dist/cli/ghostport.js serve`
+    const server = `${local.node} --max-old-space-size=64 --jitless ${local.home}/dist/cli/ghostport.js serve`
     const files = '-c /srv/doors/server.conf -a /srv/doors/stanzas.conf'
     assert.ok(
       filled.value.includes(`\nExecStart=${server} --receiver-socket /run/ghostport-receiver.sock ${files}\n`),
@@ -73,9 +73,35 @@ describe('the unit', () => {
     assert.ok(2 * 3 * readdirSync('/proc/self/task').length < most)
   })
 
+  it('printed alone leaves the compiler to the receiver that the server starts', () => {
+    assert.match(template, /^MemoryDenyWriteExecute=yes$/m)
+    const alone = withCompiler(template)
+    assert.doesNotMatch(alone, /jitless|MemoryDenyWriteExecute/)
+    assert.equal(alone.match(/^Exec(Start|Reload)=\/usr\/bin\/node \/usr\/lib/gm)?.length, 2)
+  })
+
+  it('is without the switch for the relay, and for a server with commands', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ghostport-unit-'))
+    const [server, access] = [join(folder, 'fwknopd.conf'), join(folder, 'access.conf')]
+    const stanza = 'SOURCE ANY\nKEY a key for tests\nHMAC_KEY another key\nOPEN_PORTS tcp/22\n'
+    const unitWith = (settings: string, more = ''): string => {
+      writeFileSync(server, settings, { mode: 0o600 })
+      writeFileSync(access, stanza + more, { mode: 0o600 })
+      return suited(template, server, access)
+    }
+    assert.equal(unitWith(''), template)
+    assert.equal(unitWith('FIREWALL relay;\nRELAY 8080 decoy=reset;\n'), withCompiler(template))
+    assert.equal(unitWith('', 'ENABLE_CMD_EXEC Y\nCMD_REGEX ^x$\n'), withoutLimits(template))
+    assert.equal(suited(template, join(folder, 'none'), access), template)
+    rmSync(folder, { recursive: true })
+  })
+
   it('of a server that runs commands has no limit of what they may do, and all else', () => {
     const unit = withoutLimits(template)
-    assert.doesNotMatch(unit, /^(NoNewPrivileges|Capability|Protect|Private|Restrict[^P=]|SystemCall)/m)
+    assert.doesNotMatch(
+      unit,
+      /^(NoNewPrivileges|MemoryDeny|UMask|Capability|Protect|Private|Restrict[^P=]|SystemCall)/m,
+    )
     for (const kept of [
       'Type=notify',
       'KillMode=mixed',

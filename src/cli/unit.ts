@@ -41,6 +41,8 @@ export const standardPaths: UnitPaths = {
   stanzas: '/etc/fwknop/access.conf',
 }
 
+/** The server makes no machine code, so that no memory of it needs to be both writable and executable. */
+const WITHOUT_COMPILER = '--jitless'
 /** What the unit of the receiver runs, below {@link UnitPaths.home}. An old Node lacks the first of the options. */
 const RECEIVER_PROGRAM = 'dist/daemon/receiver.js'
 const RECEIVER_OPTIONS = ['--disable-sigusr1', '--max-semi-space-size=1', '--max-old-space-size=256']
@@ -92,7 +94,7 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
     printUnit(unit.value, terminal)
     return 0
   }
-  const { wantsCommandUnit, withoutLimits } = await import('./server/command-unit.ts')
+  const { suited, wantsCommandUnit, withCompiler } = await import('./server/command-unit.ts')
   const wanted = wantsCommandUnit(paths.settings, paths.stanzas)
   if (wanted === true)
     terminal.note('ghostport: warning: the settings have commands, so this unit does not limit what the service may do')
@@ -100,9 +102,9 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
     terminal.note(
       `ghostport: warning: this unit is for a server that runs no commands: the settings cannot be read: ${wanted}`,
     )
-  const text = wanted === true ? withoutLimits(unit.value) : unit.value
+  const text = suited(unit.value, paths.settings, paths.stanzas)
   if (given.all === undefined) {
-    printUnit(text, terminal)
+    printUnit(withCompiler(text), terminal)
     return 0
   }
   return writeUnits(given.all, text, paths, terminal)
@@ -178,8 +180,8 @@ export async function printedUnit(
 ): Promise<Result<string>> {
   const unit = unitFor(pathsHere(settings, stanzas), name)
   if (!unit.ok || name !== SERVER_UNIT) return unit
-  const { wantsCommandUnit, withoutLimits } = await import('./server/command-unit.ts')
-  return wantsCommandUnit(settings, stanzas) === true ? ok(withoutLimits(unit.value)) : unit
+  const { suited } = await import('./server/command-unit.ts')
+  return ok(suited(unit.value, settings, stanzas))
 }
 
 /**
@@ -208,8 +210,8 @@ export function fillUnit(template: string, paths: UnitPaths): Result<string> {
       `${[node, ...nodeOptions, ...allowed, `${home}/${receiver}`].join(' ')} `,
     )
     .replaceAll(
-      `${standard.node} ${standard.home}/${standard.entry} `,
-      `${[node, ...nodeOptions, `${home}/${entry}`].join(' ')} `,
+      `${standard.node} ${WITHOUT_COMPILER} ${standard.home}/${standard.entry} `,
+      `${[node, ...nodeOptions.filter((option) => option !== WITHOUT_COMPILER), WITHOUT_COMPILER, `${home}/${entry}`].join(' ')} `,
     )
     .replaceAll(`file://${standard.home}/`, `file://${home}/`)
     .replaceAll(`-c ${standard.settings} -a ${standard.stanzas}`, `-c ${settings} -a ${stanzas}`)

@@ -48,6 +48,9 @@ export interface Libc {
   /** The commands for locks. @param lock a `struct flock`. */
   fcntlLock(fd: number, command: number, lock: Bytes): number
   close(fd: number): number
+  /** @returns the address, or -1. */
+  mmap(at: null, length: number, protection: number, flags: number, fd: number, offset: number): bigint | number
+  munmap(at: bigint | number, length: number): number
   /** `_exit`: ends the process without any more steps. It waits for no thread. */
   exitNow(status: number): void
   prctl(option: number, a: number, b: number, c: number, d: number): number
@@ -167,6 +170,8 @@ function load(): Libc {
     fcntl: library.func('int fcntl(int, int, int)'),
     fcntlLock: library.func('fcntl', 'int', ['int', 'int', 'void *']),
     close: library.func('int close(int)'),
+    mmap: library.func('long mmap(void *, size_t, int, int, int, long)'),
+    munmap: library.func('int munmap(long, size_t)'),
     exitNow: library.func('_exit', 'void', ['int']),
     landlockCreateRuleset: (attributes, size, flags) => createRuleset(CREATE_RULESET, attributes, size, flags),
     landlockAddRule: (ruleset, type, attributes, flags) => addRule(ADD_RULE, ruleset, type, attributes, flags),

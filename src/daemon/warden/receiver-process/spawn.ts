@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { mayMakeCode } from '../../../system/executable-memory.ts'
 import { keepToOurselves } from '../../../system/keep-to-ourselves.ts'
 import { type Account, currentSituation, receiverCommand } from '../../../system/privilege.ts'
 import { forbidIoUring } from '../../../system/seccomp.ts'
@@ -20,9 +21,13 @@ const NODE_OPTIONS = ['--max-semi-space-size=1', '--max-old-space-size=256']
 /** Those options of this process without which the code of the others would not load. */
 const INHERITED_OPTIONS = /^--(conditions|no-warnings|experimental-strip-types)\b/
 
+const WITHOUT_COMPILER = '--jitless'
+
 /** What each process of ours starts Node with, besides its own limits. */
 export function inheritedOptions(): readonly string[] {
   const options = process.execArgv.filter((option) => INHERITED_OPTIONS.test(option))
+  // Where the service manager forbids to make code, Node would end at its start.
+  if (process.execArgv.includes(WITHOUT_COMPILER) && !mayMakeCode()) options.push(WITHOUT_COMPILER)
   return process.allowedNodeEnvironmentFlags.has('--disable-sigusr1') ? [...options, '--disable-sigusr1'] : options
 }
 
