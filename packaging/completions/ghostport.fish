@@ -296,6 +296,7 @@ complete -c ghostport -n '__fish_seen_subcommand_from user' -l max-time -x -d 'a
 complete -c ghostport -n '__fish_seen_subcommand_from user' -l expire -x -d 'add: when the user ends: 2027-01-31 (that midnight, here), or 30d, 12h, 90m from now'
 complete -c ghostport -n '__fish_seen_subcommand_from user' -l server -x -d 'add, rotate: the server, as clients reach it (the address of this session or host)'
 complete -c ghostport -n '__fish_seen_subcommand_from user' -l alias -x -d 'add, rotate: the name of the stanza in the client’s rc file (that of --server)'
+complete -c ghostport -n '__fish_seen_subcommand_from user' -l qr -x -d 'add, rotate: the QR code: android (keys for Fwknop2; the default), profile, or none'
 complete -c ghostport -n '__fish_seen_subcommand_from user' -l show-secrets -d 'add, rotate: print the keys although standard output is no terminal; with --json: in it'
 complete -c ghostport -n '__fish_seen_subcommand_from user' -l profile-file -r -F -d 'add, rotate: write the profile into a new FILE that only you can read'
 complete -c ghostport -n '__fish_seen_subcommand_from user' -l json -d 'print one JSON object, also for a failure'

@@ -39,6 +39,7 @@ export const testPackages = [
   'squid',
   'sudo',
   'systemd-container',
+  'zbar-tools', // reads QR codes
   'zsh',
 ]
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, beforeEach, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseProfile } from '../../src/config/client/profile.ts'
+import { readScreen } from '../support/qr-screen.ts'
 import { must } from '../support/results.ts'
 import { ghostportCommand, Home, type Transcript } from './ghostport.ts'
 
@@ -57,6 +58,7 @@ describe('ghostport user', () => {
     [['add', 'x', '--server', 'h', '--alias', 'a b', '--show-secrets'], /--alias: /],
     [['add', 'x'], /the new keys are shown once, on a terminal, and standard output is none.*--profile-file FILE/],
     [['add', 'x', '--json'], /shown once, on a terminal/],
+    [['add', 'x', '--qr', 'ios', '--show-secrets'], /--qr: “ios” is not one of android, profile, none/],
     [['list', 'x'], /unexpected argument “x”.*ghostport user show x/],
     [['list', '--open', 'tcp/1'], /--open has no effect with “user list”/],
     [['show', 'nobody'], /no stanza of access.conf has the NAME nobody/],
@@ -217,6 +219,22 @@ describe('ghostport user', () => {
     assert.equal(statSync(file).mode & 0o777, 0o600)
     const json = await ok('add', 'bob', '--server', 'host.example', '--profile-file', path('bob.profile'), '--json')
     assert.doesNotMatch(json.stdout, /ghostport:\/\/|KEY/)
+  })
+
+  it('a terminal shows a QR code, in the form of the Android client; zbar reads it from the picture', async () => {
+    const words = ['user', 'add', 'ada', '--server', 'host.example', '-c', path('fwknopd.conf')]
+    const line = [...ghostportCommand, ...words].join(' ')
+    // util-linux gives the command a terminal.
+    const { status, stdout } = await home.run(['script', '-qec', line, '/dev/null'])
+    assert.equal(status, 0, stdout)
+    const screen = stdout.replaceAll('\r', '').split('\n')
+    const [key, hmac] = ['KEY_BASE64', 'HMAC_KEY_BASE64'].map(
+      (name) => new RegExp(`^${name} +(\\S+)$`, 'm').exec(text())?.[1],
+    )
+    assert.equal(readScreen(screen), `KEY_BASE64:${key} HMAC_KEY_BASE64:${hmac}`)
+    const other = await ok('add', 'bob', '--server', 'h', '--show-secrets', '--qr', 'profile')
+    assert.equal(readScreen(other.stdout.split('\n')), /^ghostport:.*$/m.exec(other.stdout)?.[0])
+    assert.doesNotMatch((await ok('add', 'eve', '--server', 'h', '--show-secrets')).stdout, /█/)
   })
 
   it('two at once: one waits for the other, and both are there', async () => {

@@ -22,6 +22,7 @@ export const options = {
   },
   server: { value: 'HOST', help: 'add, rotate: the server, as clients reach it (the address of this session or host)' },
   alias: { value: 'NAME', help: 'add, rotate: the name of the stanza in the client’s rc file (that of --server)' },
+  qr: { value: 'WHAT', help: 'add, rotate: the QR code: android (keys for Fwknop2; the default), profile, or none' },
   'show-secrets': { help: 'add, rotate: print the keys although standard output is no terminal; with --json: in it' },
   'profile-file': { value: 'FILE', help: 'add, rotate: write the profile into a new FILE that only you can read' },
   json: { help: 'print one JSON object, also for a failure' },
@@ -30,7 +31,7 @@ export const options = {
 export type Given = OptionValues<typeof options>
 
 const FILES = ['config-file', 'access-file', 'json'] as const
-const PROFILE = ['server', 'alias', 'show-secrets', 'profile-file'] as const
+const PROFILE = ['server', 'alias', 'qr', 'show-secrets', 'profile-file'] as const
 
 export const ACTIONS = {
   add: [...FILES, ...PROFILE, 'open', 'source', 'nat-targets', 'nat', 'time', 'max-time', 'expire'],

@@ -40,6 +40,8 @@ export async function prepareShowing(given: Given): Promise<Result<Showing>> {
     return refuse('CLI_USAGE', 'the new keys are shown once, on a terminal, and standard output is none', {
       suggestion: '--profile-file FILE, or --show-secrets',
     })
+  const qr = QR_CODES.find((one) => one === (given.qr ?? 'android'))
+  if (qr === undefined) return refuse('VALUE_INVALID', `--qr: “${given.qr}” is not one of ${QR_CODES.join(', ')}`)
   const server = given.server ?? (await hereAsServer())
   const judged = parseNatHost(server)
   if (!judged.ok) return refuse('VALUE_INVALID', `--server: ${judged.failure.detail}`)
@@ -55,10 +57,15 @@ export async function prepareShowing(given: Given): Promise<Result<Showing>> {
         if (!written.ok) return written
       }
       const shows = isAsked || (isTerminal && file === undefined && given.json === 0)
-      if (given.json === 0 && shows) await printProfile(profile, terminal)
+      if (given.json === 0 && shows)
+        await printProfile(profile, terminal, given.qr === undefined && !isTerminal ? 'none' : qr)
       if (given.json === 0 && file !== undefined)
         terminal.note(`wrote the profile to ${file}: on the client, “ghostport client add --file FILE” reads it`)
-      const secrets = { profile: formatProfile(profile), fwknoprc: `${profileStanza(profile)}\n` }
+      const secrets = {
+        profile: formatProfile(profile),
+        fwknoprc: `${profileStanza(profile)}\n`,
+        android: androidText(profile),
+      }
       return ok({ ...about, spaServer: server, ...(isAsked && secrets) })
     },
   })
@@ -112,7 +119,15 @@ function spaPort({ captures }: Pick<ServerConfig, 'captures'>): number {
   return first === undefined ? STANDARD_SPA_PORT : typeof first === 'number' ? first : first.first
 }
 
-async function printProfile(profile: Profile, terminal: Terminal): Promise<void> {
+const QR_CODES = ['android', 'profile', 'none'] as const
+
+/** What the Android client Fwknop2 takes from a QR code: the keys alone. It splits at blanks and colons. */
+export function androidText({ settings }: Profile): string {
+  const value = (wanted: string): string => settings.find(({ name }) => name === wanted)?.value ?? ''
+  return `KEY_BASE64:${value('KEY_BASE64')} HMAC_KEY_BASE64:${value('HMAC_KEY_BASE64')}`
+}
+
+async function printProfile(profile: Profile, terminal: Terminal, qr: (typeof QR_CODES)[number]): Promise<void> {
   const { style } = terminal
   terminal.print([
     style.bold('# For the client: a stanza of ~/.fwknoprc (chmod 600).'),
@@ -120,5 +135,19 @@ async function printProfile(profile: Profile, terminal: Terminal): Promise<void>
     '',
     style.bold('# The same for ghostport on the client: run “ghostport client add”, and paste this line.'),
     formatProfile(profile),
+  ])
+  if (qr === 'none') return
+  const { qrCode, qrLines } = await import('../terminal/qr-code.ts')
+  const code = qrCode(Buffer.from(qr === 'android' ? androidText(profile) : formatProfile(profile)))
+  if (code === undefined) return
+  const heading =
+    qr === 'android'
+      ? '# For the Android client Fwknop2: scan the keys. Then type server, port and HMAC type there.'
+      : '# The profile as a QR code.'
+  terminal.print([
+    '',
+    style.bold(heading),
+    ...qrLines(code),
+    'Clear the screen when all of it is copied: it shows keys.',
   ])
 }
