@@ -97,8 +97,8 @@ export function sendDescriptors(fd: number, bytes: Buffer, descriptors: readonly
  */
 export function receiveDescriptors(fd: number, most: number, how: 'take' | 'peek'): Arrived | 'empty' | undefined {
   const native = libc()
-  // A peek at descriptors would make copies of them: there is no room for any.
-  const room = how === 'peek' ? 2 * CMSGHDR_LENGTH : CMSGHDR_LENGTH + 4 * MOST_DESCRIPTORS + 2 * CMSGHDR_LENGTH
+  // A peek needs room for the sender only.
+  const room = 2 * CMSGHDR_LENGTH + (how === 'peek' ? 0 : CMSGHDR_LENGTH + 4 * MOST_DESCRIPTORS)
   const message = new Message(most, align(room))
   const flags = MSG_DONTWAIT | MSG_CMSG_CLOEXEC | (how === 'peek' ? MSG_PEEK : 0)
   const length = native.recvmsg(fd, message.header, flags)
@@ -122,6 +122,8 @@ export function receiveDescriptors(fd: number, most: number, how: 'take' | 'peek
     if (isSocket && type === SCM_CREDENTIALS && size >= CMSGHDR_LENGTH + UCRED_LENGTH) sender = readPeer(control, data)
     at += align(size)
   }
+  // A peek at descriptors makes copies of them.
+  if (how === 'peek') for (const copy of descriptors.splice(0)) native.close(copy)
   return { bytes: Buffer.from(message.bytes.subarray(0, length)), descriptors, ...(sender && { sender }) }
 }
 

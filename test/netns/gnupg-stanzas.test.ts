@@ -1,9 +1,11 @@
 /** Several stanzas with one HMAC key: by the real gpg, each packet finds the stanza for its key and its signer. */
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { clientAndServer, Daemon, ghostportCommand, SERVER } from '../support/daemon.ts'
 import { gnupgKeys, type Keyring, makeKeyring } from '../support/gnupg.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
+import { type ReceiverService, receiverService } from '../support/receiver-service.ts'
 
 const { client2048, client25519, server2048 } = gnupgKeys
 const HMAC = 'one hmac key for all'
@@ -36,59 +38,67 @@ const knocks: readonly [
   ['a stanza for another source', 'server2048', 'client2048', 26, undefined, 'ACCESS_PORT_DENIED'],
 ]
 
-describe('GnuPG stanzas with one HMAC key', { skip: netnsUnavailable() }, () => {
-  let net: Network
-  let client: Host
-  let daemon: Daemon
-  let all: Keyring
-  let one: Keyring
-  let other: Keyring
+for (const way of ['a child of the warden', 'a service'] as const)
+  describe(`GnuPG stanzas with one HMAC key, with a receiver that is ${way}`, { skip: netnsUnavailable() }, () => {
+    let net: Network
+    let client: Host
+    let daemon: Daemon
+    let service: ReceiverService | undefined
+    let all: Keyring
+    let one: Keyring
+    let other: Keyring
 
-  before(async () => {
-    all = makeKeyring()
-    one = makeKeyring(['server2048', 'server3072', 'client2048', 'client25519'])
-    other = makeKeyring(['server2048', 'client25519'])
-    net = await Network.create()
-    const [first, server] = await clientAndServer(net)
-    client = first
-    const access = stanzas.map((lines) => {
-      const source = lines[0]?.startsWith('SOURCE') ? [] : ['SOURCE ANY']
-      const home = lines.some((line) => line.startsWith('GPG_HOME_DIR')) ? [] : [`GPG_HOME_DIR ${one.home}`]
-      return [...source, ...lines, ...home, 'GPG_ALLOW_NO_PW Y', `HMAC_KEY ${HMAC}`, ''].join('\n')
+    before(async () => {
+      all = makeKeyring()
+      one = makeKeyring(['server2048', 'server3072', 'client2048', 'client25519'])
+      other = makeKeyring(['server2048', 'client25519'])
+      net = await Network.create()
+      const [first, server] = await clientAndServer(net)
+      client = first
+      const access = stanzas.map((lines) => {
+        const source = lines[0]?.startsWith('SOURCE') ? [] : ['SOURCE ANY']
+        const home = lines.some((line) => line.startsWith('GPG_HOME_DIR')) ? [] : [`GPG_HOME_DIR ${one.home}`]
+        return [...source, ...lines, ...home, 'GPG_ALLOW_NO_PW Y', `HMAC_KEY ${HMAC}`, ''].join('\n')
+      })
+      const path = join(net.directory(), 'receiver.sock')
+      if (way === 'a service') service = receiverService(path)
+      daemon = await Daemon.start(net, server, {
+        access: access.join('').replace('OTHER', other.home),
+        argv: service === undefined ? [] : ['--receiver-socket', path],
+      })
+      await daemon.until(({ event }) => event === 'gnupg ready')
     })
-    daemon = await Daemon.start(net, server, { access: access.join('').replace('OTHER', other.home) })
-    await daemon.until(({ event }) => event === 'gnupg ready')
-  })
-  after(async () => {
-    await net?.close()
-    for (const keyring of [all, one, other]) keyring?.remove()
-  })
-
-  const knock = (to: string, signer: string, port: number): void => {
-    const keys = ['--gpg-home-dir', all.home, '--gpg-recipient-key', `${to}@spa.test`, '--gpg-no-signing-pw']
-    const words = ['knock', '--no-rc-file', '-D', SERVER, '-s', '-A', `tcp/${port}`, ...keys]
-    const { status, stderr } = client.run(
-      ghostportCommand(...words, '--gpg-signer-key', `${signer}@spa.test`, '--key-hmac', HMAC),
-    )
-    assert.equal(status, 0, stderr)
-  }
-
-  for (const [what, to, signer, port, stanza, code] of knocks)
-    it(`${what}: ${stanza === undefined ? code : `stanza ${stanza}`}`, async () => {
-      const verdict = await daemon.verdictAfter(() => knock(to, signer, port))
-      assert.equal(verdict.code, code, JSON.stringify(verdict))
-      assert.equal(verdict.verdict, stanza === undefined ? 'refused' : 'granted')
-      if (stanza !== undefined) assert.equal(verdict['stanza'], stanza, JSON.stringify(verdict))
+    after(async () => {
+      service?.close()
+      await net?.close()
+      for (const keyring of [all, one, other]) keyring?.remove()
     })
 
-  it('a signer that only another keyring knows: the stanza with that keyring', async () => {
-    // The first keyring forgets the signer, and decrypts all the same.
-    one.gpg('--yes', '--delete-secret-and-public-key', client25519.primary)
-    const from = daemon.events.length
-    daemon.reload()
-    await daemon.until(({ event }) => event === 'gnupg ready', from)
-    const verdict = await daemon.verdictAfter(() => knock('server2048', 'client25519', 22))
-    assert.equal(verdict.verdict, 'granted', JSON.stringify(verdict))
-    assert.equal(verdict['stanza'], 6)
+    const knock = (to: string, signer: string, port: number): void => {
+      const keys = ['--gpg-home-dir', all.home, '--gpg-recipient-key', `${to}@spa.test`, '--gpg-no-signing-pw']
+      const words = ['knock', '--no-rc-file', '-D', SERVER, '-s', '-A', `tcp/${port}`, ...keys]
+      const { status, stderr } = client.run(
+        ghostportCommand(...words, '--gpg-signer-key', `${signer}@spa.test`, '--key-hmac', HMAC),
+      )
+      assert.equal(status, 0, stderr)
+    }
+
+    for (const [what, to, signer, port, stanza, code] of knocks)
+      it(`${what}: ${stanza === undefined ? code : `stanza ${stanza}`}`, async () => {
+        const verdict = await daemon.verdictAfter(() => knock(to, signer, port))
+        assert.equal(verdict.code, code, JSON.stringify(verdict))
+        assert.equal(verdict.verdict, stanza === undefined ? 'refused' : 'granted')
+        if (stanza !== undefined) assert.equal(verdict['stanza'], stanza, JSON.stringify(verdict))
+      })
+
+    it('a signer that only another keyring knows: the stanza with that keyring', async () => {
+      // The first keyring forgets the signer, and decrypts all the same.
+      one.gpg('--yes', '--delete-secret-and-public-key', client25519.primary)
+      const from = daemon.events.length
+      daemon.reload()
+      await daemon.until(({ event }) => event === 'gnupg ready', from)
+      const verdict = await daemon.verdictAfter(() => knock('server2048', 'client25519', 22))
+      assert.equal(verdict.verdict, 'granted', JSON.stringify(verdict))
+      assert.equal(verdict['stanza'], 6)
+    })
   })
-})
