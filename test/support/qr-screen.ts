@@ -1,4 +1,6 @@
-/** Reads a QR code from the cells of a terminal, as a camera would: they become a picture, and Debian’s zbar reads it. */
+/**
+ * Reads a QR code from the cells of a terminal, as a camera would: they become a picture, and Debian’s zbar reads it.
+ */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
