@@ -183,10 +183,10 @@ export function describeInit(debian: DebianName): void {
       const refused = lab.run(`/usr/bin/ssh -F none ${options} root@${SERVER.four} true`)
       assert.match(refused.stderr, /Permission denied/)
       // As sshd would write it of the connection that stays, which has the mark.
-      await init.session.must(
-        `ss -tnH state established sport = :22 | while read -r _ _ _ peer; do logger -t sshd "Accepted publickey for root from \${peer%:*} port \${peer##*:} ssh2: ED25519 SHA256:x"; done`,
-      )
-      assert.match(lab.console('journalctl -t sshd -o cat').stdout, /SHA256:x$/m)
+      const forge =
+        'ss -tnH state established sport = :22 | while read -r _ _ _ peer; do echo "Accepted publickey for root from ${peer%:*} port ${peer##*:} ssh2: ED25519 SHA256:x"; done; sleep 1'
+      await init.session.must(`systemd-cat -t sshd sh -c '${forge}'`)
+      assert.match(lab.console('journalctl -t sshd -o json | grep SHA256:x').stdout, /"_EXE":"[a-z/]+sh"/)
       await delay(2500)
       assert.ok(await init.isPending())
       await idle.stop()
