@@ -183,8 +183,7 @@ export function describeInit(debian: DebianName): void {
       const refused = lab.run(`/usr/bin/ssh -F none ${options} root@${SERVER.four} true`)
       assert.match(refused.stderr, /Permission denied/)
       // As sshd would write it of the connection that stays, which has the mark.
-      const line = 'Accepted publickey for root from \\1 port \\2 ssh2: ED25519 SHA256:x'
-      const forge = `ss -tnHO state established sport = :22 | sed -nE "s/.* ([0-9.]+):([0-9]+) *$/${line}/p"; sleep 1`
+      const forge = `ss -tnH state established sport = :22 | while read -r _ _ _ peer; do echo "Accepted publickey for root from \${peer%:*} port \${peer##*:} ssh2: ED25519 SHA256:x"; done; sleep 1`
       await init.session.must(`systemd-cat -t sshd sh -c '${forge}'`)
       assert.match(lab.console('journalctl -t sshd -o json | grep SHA256:x').stdout, /"_EXE":"[a-z/]+sh"/)
       await delay(2500)
