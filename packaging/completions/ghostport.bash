@@ -100,9 +100,9 @@ _ghostport_complete() {
       values=''
       ;;
     outside)
-      options='--ports -p --expect --save --from --ipv4 -4 --ipv6 -6 --timeout --rate --compare --json --help -h'
-      paths='--expect --save'
-      values='--ports -p --from --timeout --rate'
+      options='--ports -p --knock --rc-file --after --nmap --expect --save --from --ipv4 -4 --ipv6 -6 --timeout --rate --compare --json --help -h'
+      paths='--rc-file --expect --save'
+      values='--ports -p --knock --after --from --timeout --rate'
       ;;
     doctor)
       options='--server --client --config-file -c --access-file -a --named-config -n --rc-file --only --fix --yes -y --strict --all --list --json --help -h'

@@ -8,7 +8,7 @@
  * `nothing` alone: no port is open. Pure.
  */
 import { nearest } from '../config/reading/nearest.ts'
-import { type AddressFamily, familyOf } from '../packet/address.ts'
+import { type AddressFamily, familyOf, type IpAddress } from '../packet/address.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { parsePort } from '../units.ts'
 import { PORT_STATES, type PortState, type Protocol, type ScanRun } from './nmap-result.ts'
@@ -88,7 +88,12 @@ export interface Judgement {
   readonly unknown: readonly string[]
 }
 
-export function judgeExpected({ hosts, asked }: ScanRun, expected: readonly Expected[]): Judgement {
+/** @param passed ports about which nothing is expected. */
+export function judgeExpected(
+  { hosts, asked }: ScanRun,
+  expected: readonly Expected[],
+  passed: (address: IpAddress, protocol: Protocol, port: number) => boolean = () => false,
+): Judgement {
   const surprises: string[] = []
   const unknown: string[] = []
   for (const family of [4, 6] as const)
@@ -101,6 +106,8 @@ export function judgeExpected({ hosts, asked }: ScanRun, expected: readonly Expe
       const named = new Map(ours.filter((each) => each.protocol === protocol).map(({ port, state }) => [port, state]))
       for (let port = 0; port <= 65_535; port++) {
         const [state, wanted] = [table.at(port), named.get(port)]
+        if (state === 'not asked' && wanted === undefined) continue
+        if (passed(host.address, protocol, port)) continue
         const what = `${host.address}: ${protocol}/${port}`
         if (wanted === undefined) {
           if (state === 'open') surprises.push(`${what} is open, and not expected to be`)

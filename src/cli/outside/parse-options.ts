@@ -14,6 +14,8 @@ export interface ScanWish {
   readonly family?: AddressFamily
   readonly timeout: Milliseconds
   readonly rate: number
+  /** By nmap. */
+  readonly nmap: boolean
 }
 
 type Bad = Failure<'CLI_USAGE' | 'VALUE_INVALID'>
@@ -30,6 +32,8 @@ export function parseWish(given: Given, needed: readonly number[]): Result<ScanW
     if (from.has(family)) return refuse('CLI_USAGE', `--from: there are two addresses of IPv${family}`)
     from.set(family, address.value)
   }
+  if (given.nmap > 0 && given.timeout !== undefined)
+    return refuse('CLI_USAGE', '--timeout has no effect with --nmap, which measures by itself how long to wait')
   const timeout = /^[0-9]{1,2}(\.[0-9]{1,3})?$/.test(given.timeout ?? '2') ? Number(given.timeout ?? 2) : 0
   if (timeout < 0.1 || timeout > 30)
     return refuse('VALUE_INVALID', `--timeout: “${given.timeout}” is not a number of seconds from 0.1 to 30`)
@@ -42,9 +46,20 @@ export function parseWish(given: Given, needed: readonly number[]): Result<ScanW
   const [family, second] = only
   return ok({
     ports: inOrder([...listed.value, ...needed]),
-    ...{ from, timeout: milliseconds(timeout * 1000), rate },
+    ...{ from, timeout: milliseconds(timeout * 1000), rate, nmap: given.nmap > 0 },
     ...(family !== undefined && second === undefined && { family }),
   })
+}
+
+/** @returns seconds, undefined where not said. */
+export function parseAfter(given: Given): Result<number | undefined, Bad> {
+  for (const name of ['after', 'rc-file'] as const)
+    if (given[name] !== undefined && given.knock === undefined)
+      return refuse('CLI_USAGE', `--${name} has no effect without --knock`)
+  const { after } = given
+  if (after === undefined) return ok(undefined)
+  if (/^[0-9]{1,4}$/.test(after) && Number(after) <= 3600) return ok(Number(after))
+  return refuse('VALUE_INVALID', `--after: “${after}” is not a number of seconds from 0 to 3600`)
 }
 
 /** @returns the TCP ports of an expectation; VALUE_INVALID for a port of UDP, which no connection can ask. */

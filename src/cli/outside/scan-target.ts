@@ -8,7 +8,7 @@ import type { Terminal } from '../terminal/terminal.ts'
 import { failed } from './failed.ts'
 import { runJson } from './json.ts'
 import type { Given } from './options.ts'
-import { parseWish, portsOfExpected } from './parse-options.ts'
+import { parseAfter, parseWish, portsOfExpected } from './parse-options.ts'
 import { readExpected } from './read-expected.ts'
 import { aimAt, longest, scan } from './scan.ts'
 import { expectationLines, noteWarnings, runLines, silentWarnings } from './text.ts'
@@ -21,6 +21,8 @@ export async function scanTarget(target: string, given: Given, terminal: Termina
   if (!expected.ok) return failed(expected.failure, given, terminal)
   const needed = expected.value === undefined ? ok([]) : portsOfExpected(expected.value)
   if (!needed.ok) return needed
+  const after = parseAfter(given)
+  if (!after.ok) return after
   const wish = parseWish(given, needed.value)
   if (!wish.ok) return wish
   const aim = await aimAt(target, wish.value)

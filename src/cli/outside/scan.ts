@@ -65,6 +65,11 @@ export async function scan(aim: Aim, wish: ScanWish): Promise<Result<Scanned, Fa
   const { ports, timeout, rate, from } = wish
   const start = new Date()
   const addresses = [...aim.addresses.keys()]
+  if (wish.nmap) {
+    const { nmapScan } = await import('../../scan/nmap-scan.ts')
+    const run = await nmapScan({ addresses, ports, from, rate })
+    return run.ok ? ok({ run: run.value, start, end: new Date() }) : run
+  }
   const seen = await connectScan({
     ...{ addresses, ports, timeout, rate },
     from: (address) => from.get(familyOf(address)),

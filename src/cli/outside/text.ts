@@ -78,7 +78,7 @@ export function comparisonLines(
   ]
 }
 
-function differenceLine({ kind, protocol, ports, before, after }: Difference): Line {
+export function differenceLine({ kind, protocol, ports, before, after }: Difference): Line {
   switch (kind) {
     case 'host':
       return `  the host: ${before} → ${after}`
