@@ -16,6 +16,7 @@ export const command = defineCommand({
     '  add NAME      adds a stanza with new keys, and shows the profile for the client: once',
     '  list          all users: what they may open, and until when',
     '  show NAME     one user, without keys',
+    '  rotate NAME   gives new keys. The old ones open too, for the time of --overlap',
     '  disable NAME  the stanza stays, and grants nothing',
     '  enable NAME   takes that back: the end of before counts again',
     '  remove NAME   removes the stanza, and the old keys of this user',
@@ -53,6 +54,8 @@ async function run(line: ParsedCommandLine<typeof options>, terminal: Terminal):
   switch (action) {
     case 'add':
       return (await import('./user/add-user.ts')).addUser(name.value, line.options, terminal)
+    case 'rotate':
+      return (await import('./user/rotate-user.ts')).rotateUser(name.value, line.options, terminal)
     case 'show':
       return (await import('./user/list-users.ts')).showUser(name.value, line.options, terminal)
     case 'disable':

@@ -59,6 +59,9 @@ describe('ghostport user', () => {
     [['add', 'x'], /the new keys are shown once, on a terminal, and standard output is none.*--profile-file FILE/],
     [['add', 'x', '--json'], /shown once, on a terminal/],
     [['add', 'x', '--qr', 'ios', '--show-secrets'], /--qr: “ios” is not one of android, profile, none/],
+    [['rotate', 'nobody', '--show-secrets'], /no stanza of access.conf has the NAME nobody/],
+    [['rotate', 'x', '--overlap', 'soon', '--show-secrets'], /--overlap: “soon” is neither/],
+    [['add', 'x', '--overlap', '1h', '--show-secrets'], /--overlap has no effect with “user add”/],
     [['list', 'x'], /unexpected argument “x”.*ghostport user show x/],
     [['list', '--open', 'tcp/1'], /--open has no effect with “user list”/],
     [['show', 'nobody'], /no stanza of access.conf has the NAME nobody/],
@@ -97,7 +100,7 @@ describe('ghostport user', () => {
     const list = await ok('list')
     assert.match(
       list.stdout,
-      /^NAME +STATE +MAY OPEN +END\nada-phone +active +tcp\/22 +-\nbob +active +tcp\/22,udp\/53 +20..-..-..T..:..Z\n$/,
+      /^NAME +STATE +MAY OPEN +END +LAST KNOCK\nada-phone +active +tcp\/22 +- +\?\nbob +active +tcp\/22,udp\/53 +20..-..-..T..:..Z +\?\n$/,
     )
     const show = await ok('show', 'BOB')
     assert.match(show.stdout, /source +10\.0\.0\.0\/8\n/)
@@ -200,6 +203,42 @@ describe('ghostport user', () => {
     assert.match(stderr, /ada is the only user.*ghostport user disable ada/)
     assert.equal(text(), before)
     assert.match((await user('remove', 'bob')).stderr, /no stanza of access.conf has the NAME bob/)
+  })
+
+  it('rotates: the old keys have a stanza of their own, with an end; all else in the file stays', async () => {
+    const tail = '\n# bob\nSOURCE ANY\nNAME bob\nKEY two\n'
+    write('access.conf', `SOURCE 10.0.0.0/8\nNAME ada\n# mine\nOPEN_PORTS tcp/22\nKEY one\nMAX_FW_TIMEOUT 60\n${tail}`)
+    const { stdout, stderr } = await ok('rotate', 'Ada', '--server', 'h', '--show-secrets', '--overlap', '2h')
+    assert.match(stderr, /ada has new keys\. The old ones, called ada\.old-\d{8}, open until 20/)
+    const profile = must(parseProfile(/^ghostport:.*$/m.exec(stdout)?.[0] ?? ''))
+    const key = profile.settings.find(({ name }) => name === 'KEY_BASE64')?.value ?? ''
+    assert.ok(text().endsWith(tail))
+    const [fresh = '', old = ''] = text().slice(0, -tail.length).split('\n\n')
+    assert.match(
+      fresh,
+      /^SOURCE 10\.0\.0\.0\/8\nNAME ada\n# mine\nOPEN_PORTS tcp\/22\nKEY_BASE64 +\S+\nHMAC_KEY_BASE64 +\S+\nMAX_FW_TIMEOUT 60$/,
+    )
+    assert.ok(fresh.includes(key))
+    assert.match(
+      old,
+      /^SOURCE 10\.0\.0\.0\/8\nNAME +ada\.old-\d{8}\n# ghostport: old keys of ada\nACCESS_EXPIRE_EPOCH \d+\n# mine\nOPEN_PORTS tcp\/22\nKEY one\nMAX_FW_TIMEOUT 60\n?$/,
+    )
+    assert.match((await ok('list')).stdout, /ada\.old-\d{8} +old keys/)
+    assert.match((await ok('show', 'ada')).stdout, /old keys +ada\.old-/)
+    // Again, at once: the second has a name of its own; both share the fate of the user.
+    const again = await ok('rotate', 'ada', '--server', 'h', '--show-secrets', '--overlap', 'none')
+    assert.match(again.stderr, /ada\.old-\d{8}-2, open nothing any more/)
+    assert.match((await ok('disable', 'ada')).stderr, /with the old keys ada\.old-\d{8}(, |-2)/)
+    const refused = await user('rotate', 'ada', '--show-secrets')
+    assert.match(refused.stderr, /ada is disabled .*ghostport user enable ada/)
+    await ok('enable', 'ada')
+    // Long after their end, the next change removes them.
+    write('access.conf', text().replace(/ACCESS_EXPIRE_EPOCH \d+/g, 'ACCESS_EXPIRE_EPOCH 1700000000'))
+    assert.match(
+      (await ok('disable', 'bob')).stderr,
+      /removed ada\.old-\d{8}.*: these old keys ended more than 30 days ago/,
+    )
+    assert.equal(text().match(/old keys of/g), null)
   })
 
   it('ACCESS_FOLDER: a user is a file of its own', async () => {

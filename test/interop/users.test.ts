@@ -83,4 +83,20 @@ describe('users, with the real fwknop', { skip: netnsUnavailable() }, () => {
     await again.stop()
     user('enable', 'ada')
   })
+
+  it('fwknopd opens for the old keys and for the new ones during the overlap', async () => {
+    const shown = user('rotate', 'bob', '--server', '10.9.2.2', '--show-secrets', '--alias', 'bob')
+    const file = join(folder, 'bob.new')
+    writeFileSync(file, /^\[.*\]\n(?:[A-Z_0-9]+ .*\n)+/m.exec(shown)?.[0] ?? '', { mode: 0o600 })
+    for (const [i, rc] of [file, join(folder, 'bob.fwknoprc')].entries()) {
+      const other = await net.host(`other${i}`)
+      const [mine, its] = [`10.9.${2 + i}.1`, `10.9.${2 + i}.2`]
+      await net.link(client, [`${mine}/24`], other, [`${its}/24`])
+      await other.listen([{ protocol: 'tcp', port: 80, banner: 'port 80' }])
+      const again = await startFwknopd(net, other, stanzas(), net.directory())
+      client.must(['fwknop', '--rc-file', rc, '-n', 'bob', '-D', its, '--no-save-args', '-E', 'none'])
+      await client.until('port 80', { protocol: 'tcp', address: its, port: 80 })
+      await again.stop()
+    }
+  })
 })

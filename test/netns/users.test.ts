@@ -68,6 +68,26 @@ describe('users of a running server', { skip: netnsUnavailable() }, () => {
     assert.equal(await session.echoes(), true)
   })
 
+  it('new keys: both open during the overlap, the old ones do not after it, and the list says who uses them', async () => {
+    const shown = must('rotate', 'ada', '--server', SERVER, '--show-secrets', '--overlap', '1h')
+    take(shown, 'new')
+    const [old, fresh] = [await knock(), await knock('new')]
+    assert.deepEqual([old.verdict, fresh.verdict, fresh['name']], ['granted', 'granted', 'ada'])
+    assert.match(String(old['name']), /^ada\.old-\d{8}$/)
+    assert.match(must('list'), /a device of ada still uses the old keys/)
+    const file = daemon.path('access.conf')
+    const later = server.must(['cat', file]).replace(/ACCESS_EXPIRE_EPOCH \d+/, 'ACCESS_EXPIRE_EPOCH 1700000000')
+    writeFileSync(file, later, { mode: 0o600 })
+    const from = daemon.events.length
+    daemon.reload()
+    await daemon.until(({ event }) => event === 'reload', from)
+    assert.equal((await knock()).code, 'ACCESS_EXPIRED')
+    assert.equal((await knock('new')).verdict, 'granted')
+    assert.match(must('list'), /a device of ada knocks with keys that ended: give it the new profile/)
+    // From here on, with the new keys.
+    take(shown)
+  })
+
   it('a user who is disabled or removed gets nothing, at once', async () => {
     assert.match(must('disable', 'ada'), /has taken the change/)
     const refused = await knock()

@@ -1,6 +1,4 @@
-/**
- * Reads a QR code from the cells of a terminal, as a camera would: they become a picture, and Debian’s zbar reads it.
- */
+/** Reads a QR code from the cells of a terminal, as a camera would: Debian’s zbar reads a picture of them. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

@@ -3,6 +3,7 @@ import type { Stanza } from '../../access/stanza.ts'
 import type { StanzaName } from '../../access/stanza-name.ts'
 import { systemClock } from '../../clock.ts'
 import { findUser, type User } from '../../config/access/users.ts'
+import type { UsesAnswer } from '../../daemon/warden/warden.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
 import type { UnixSeconds } from '../../units.ts'
 import type { Outcome } from '../command.ts'
@@ -10,6 +11,7 @@ import { configFiles } from '../server/config-source.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { type AccessFiles, readAccess } from './access-files.ts'
 import type { Given } from './options.ts'
+import { askUses } from './tell-server.ts'
 import { unknownUser } from './unknown-user.ts'
 
 export async function listUsers(given: Given, terminal: Terminal): Promise<Outcome> {
@@ -17,9 +19,10 @@ export async function listUsers(given: Given, terminal: Terminal): Promise<Outco
   const access = source.ok ? readAccess(source.value) : source
   if (!access.ok) return access
   const now = systemClock.now()
-  const { users } = access.value
+  const { users, server } = access.value
+  const told = await askUses(server.controlSocket)
   if (given.json > 0) {
-    terminal.printJson({ users: users.map((user) => toJson(user, now)) })
+    terminal.printJson({ users: users.map((user) => toJson(user, now, told)), usesSince: told?.since ?? null })
     return 0
   }
   if (users.length === 0) {
@@ -27,10 +30,16 @@ export async function listUsers(given: Given, terminal: Terminal): Promise<Outco
     return 0
   }
   const rows = [
-    ['NAME', 'STATE', 'MAY OPEN', 'END'],
-    ...users.map((user) => [label(user), stateOf(user, now), portsOf(user.stanza), endOf(user)]),
+    ['NAME', 'STATE', 'MAY OPEN', 'END', 'LAST KNOCK'],
+    ...users.map((user) => [label(user), stateOf(user, now), portsOf(user.stanza), endOf(user), useOf(user, told)]),
   ]
   terminal.print(inColumns(rows))
+  for (const user of users) for (const line of aboutOldKeys(user, now, told)) terminal.note(line)
+  terminal.note(
+    told === undefined
+      ? 'no server runs here, so nothing is known about knocks'
+      : `knocks are counted since the server started: ${told.since.replace(/\..*/, 'Z')}`,
+  )
   if (users.some(({ name }) => name === undefined))
     terminal.note('a stanza without NAME cannot be named here: write a NAME into it')
   return 0
@@ -43,8 +52,9 @@ export async function showUser(name: StanzaName, given: Given, terminal: Termina
   const user = findUser(access.value.users, name)
   if (user === undefined) return unknownUser(access.value.users, name)
   const now = systemClock.now()
-  if (given.json > 0) terminal.printJson(toJson(user, now))
-  else terminal.print(inColumns(details(user, access.value, now)))
+  const told = await askUses(access.value.server.controlSocket)
+  if (given.json > 0) terminal.printJson({ ...toJson(user, now, told), usesSince: told?.since ?? null })
+  else terminal.print(inColumns([...details(user, access.value, now), ['last knock', useOf(user, told)]]))
   return 0
 }
 
@@ -99,7 +109,25 @@ function showDay(time: UnixSeconds): string {
   return new Date(time * 1000).toISOString().replace(/:..\.000Z$/, 'Z')
 }
 
-function toJson(user: User, now: UnixSeconds) {
+function useOf({ name }: User, told: UsesAnswer | undefined): string {
+  const use = name === undefined ? undefined : told?.uses[name]
+  if (use === undefined) return told === undefined ? '?' : 'none'
+  return `${use.time.replace(/\..*/, 'Z')} from ${use.source}${use.code === undefined ? '' : ` (${use.code})`}`
+}
+
+/** A device that still knocks with keys that were changed. */
+function aboutOldKeys({ name, oldKeysOf, stanza }: User, now: UnixSeconds, told: UsesAnswer | undefined): string[] {
+  const use = name === undefined ? undefined : told?.uses[name]
+  if (oldKeysOf === undefined || use === undefined) return []
+  const isOver = stanza?.expires !== undefined && stanza.expires <= now
+  return isOver
+    ? [
+        `a device of ${oldKeysOf} knocks with keys that ended: give it the new profile, or “ghostport user rotate ${oldKeysOf}”`,
+      ]
+    : [`a device of ${oldKeysOf} still uses the old keys: it needs the new profile before they end`]
+}
+
+function toJson(user: User, now: UnixSeconds, told: UsesAnswer | undefined) {
   const { id, name, place, stanza, oldKeysOf } = user
   return {
     name: name ?? null,
@@ -110,6 +138,7 @@ function toJson(user: User, now: UnixSeconds) {
     open: stanza?.openPorts?.map((one) => formatProtocolPorts([one])) ?? null,
     expires: user.isDisabled ? null : (stanza?.expires ?? null),
     oldKeysOf: oldKeysOf ?? null,
+    lastKnock: (name === undefined ? undefined : told?.uses[name]) ?? null,
   }
 }
 

@@ -94,7 +94,7 @@ export function makeProfile(
   const settings: readonly RcChange[] = [
     { name: 'SPA_SERVER', value: server },
     ...(port === STANDARD_SPA_PORT ? [] : [{ name: 'SPA_SERVER_PORT', value: `${port}` } as const]),
-    { name: 'ALLOW_IP', value: 'source' },
+    ...(client.some(({ name }) => name === 'ALLOW_IP') ? [] : [{ name: 'ALLOW_IP', value: 'source' } as const]),
     { name: 'ACCESS', value: ports.replaceAll(' ', '') },
     ...client,
     { name: 'KEY_BASE64', value: keys.key },

@@ -1,6 +1,6 @@
 /** Has a running server read its files again, and says whether it took them. */
 import { askControl, NOBODY_THERE, RELOAD_TIME } from '../../daemon/warden/control.ts'
-import type { ReloadAnswer } from '../../daemon/warden/warden.ts'
+import type { ReloadAnswer, UsesAnswer } from '../../daemon/warden/warden.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
 /** As JSON has it. */
@@ -24,6 +24,13 @@ export async function tellServer(socket: string): Promise<ServerAnswer> {
   if (answer.taken) return { state: 'taken', stanzas: answer.stanzas }
   const where = answer.at === undefined ? '' : `${answer.at.file}:${answer.at.line}: `
   return { state: 'refused', why: `${where}${answer.detail} [${answer.code}]` }
+}
+
+/** @returns who knocked when, by NAME; undefined if no server says so. */
+export async function askUses(socket: string): Promise<UsesAnswer | undefined> {
+  const asked = await askControl(socket, 'uses')
+  const answer = asked.ok ? (asked.value as UsesAnswer | { readonly error: string }) : undefined
+  return answer === undefined || 'error' in answer ? undefined : answer
 }
 
 /** @returns the exit status: 1 if a server runs, and the change is not in force there. */

@@ -73,7 +73,7 @@ function read(option: string, variable: keyof typeof stanzaSettings, value: stri
 }
 
 /** `local:22` is a port of the server itself: a ghost service. */
-function natOf(text: string): Result<{ target: string; client: readonly RcChange[] }, Wrong> {
+export function natOf(text: string): Result<{ target: string; client: readonly RcChange[] }, Wrong> {
   const local = /^local(?::([0-9]{1,5}))?$/i.exec(text)
   const access = local === null ? text : `127.0.0.1${local[1] === undefined ? '' : `:${local[1]}`}`
   const judged = readClientSetting('NAT_ACCESS', access)

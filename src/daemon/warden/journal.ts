@@ -30,6 +30,18 @@ export interface JournalClocks {
   readonly monotonic: () => Milliseconds
 }
 
+/** The last packet with the keys of a stanza that has a NAME. */
+export interface StanzaUse {
+  /** RFC 3339, UTC. */
+  readonly time: string
+  readonly source: string
+  /** Why it was refused, if it was. */
+  readonly code?: FailureCode
+}
+
+/** More names than any configuration has. Reloads may bring others. */
+const MOST_USES = 50_000
+
 /** Since the server started. `looked` is the sum of `granted`, all of `refused`, and `undecided`. */
 export interface JournalCounters {
   readonly granted: number
@@ -64,6 +76,8 @@ export class Journal {
   readonly #receiverLimiter: RefusalLimiter
   #last: Fields[] = []
   #granted = 0
+  /** By NAME: the longest unused first. */
+  readonly #uses = new Map<string, StanzaUse>()
   #refused = new Map<FailureCode, number>()
   /** Of receivers that have ended, and of the running one. */
   #past = NOTHING
@@ -107,6 +121,7 @@ export class Journal {
    * @param names under which the verdict was made.
    */
   knock(knock: Knock, verdict: Verdict, names: StanzaNames): void {
+    this.#used(knock, verdict, names)
     if (verdict.granted) {
       this.#granted++
       this.#carriedOut(knock, verdict, names)
@@ -124,6 +139,21 @@ export class Journal {
       ...this.#denials(verdict.denials.filter(({ stanza }) => stanza !== verdict.stanza)),
       ...(verdict.clocks && { clock: { packet: verdict.clocks.packet, server: verdict.clocks.server } }),
     })
+  }
+
+  /** The last use of each stanza by its NAME. */
+  uses(): Readonly<Record<string, StanzaUse>> {
+    return Object.fromEntries(this.#uses)
+  }
+
+  #used({ packet }: Knock, verdict: Verdict, names: StanzaNames): void {
+    const name = verdict.stanza === undefined ? undefined : names.byId(verdict.stanza)?.name
+    if (name === undefined) return
+    this.#uses.delete(name)
+    const code = verdict.granted ? {} : { code: verdict.failure.code }
+    this.#uses.set(name, { time: this.#clocks.wall().toISOString(), source: packet.source, ...code })
+    const [oldest] = this.#uses.keys()
+    if (this.#uses.size > MOST_USES && oldest !== undefined) this.#uses.delete(oldest)
   }
 
   /** What other stanzas said. */

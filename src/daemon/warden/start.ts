@@ -248,6 +248,7 @@ async function publish(
   const control = await serveControl(server.controlSocket, {
     status: () => warden.status(),
     reload: () => warden.reloadAnswer(),
+    uses: async () => warden.uses(),
   })
   if (!control.ok) return { ok: false, failure: located('CONTROL_SOCKET', control.failure, at) }
   undo.add(() => control.value.close())

@@ -27,7 +27,7 @@ import type { Commands } from './executor-process/commands.ts'
 import type { Gnupg } from './gnupg-process/gnupg.ts'
 import type { HeldCapture } from './held-capture.ts'
 import type { HostWatch } from './host-watch.ts'
-import { Journal } from './journal.ts'
+import { Journal, type StanzaUse } from './journal.ts'
 import { ReceiverHealth } from './receiver-health.ts'
 import { ReceiverLimits } from './receiver-limits.ts'
 import type { ReceiverHandler } from './receiver-process/early-events.ts'
@@ -61,6 +61,12 @@ export interface Published {
   readonly control: Server | undefined
   /** The process id file that this warden wrote. */
   readonly pidFile: FileIdentity | undefined
+}
+
+/** The last use of each stanza with a NAME, since the server started. */
+export interface UsesAnswer {
+  readonly since: string
+  readonly uses: Readonly<Record<string, StanzaUse>>
 }
 
 /** What became of a reload that was asked for at the control socket. */
@@ -211,6 +217,11 @@ export class Warden {
   async liveGrants(): Promise<readonly Grant[] | undefined> {
     const grants = await this.#parts.firewall.grants()
     return grants.ok ? grants.value.map(({ grant }) => grant) : undefined
+  }
+
+  /** Who knocked when, by NAME. Counted since the start. */
+  uses(): UsesAnswer {
+    return { since: this.#startedAt.toISOString(), uses: this.#journal.uses() }
   }
 
   async status(): Promise<Status> {

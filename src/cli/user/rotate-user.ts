@@ -1,0 +1,118 @@
+/** `ghostport user rotate NAME`: new keys. The old ones stay for a while, in a stanza of their own, with an end. */
+import { parseStanzaName, type StanzaName, sameNameKey } from '../../access/stanza-name.ts'
+import { systemClock } from '../../clock.ts'
+import { replacedKeys, setting, withKeys } from '../../config/access/edit-stanza.ts'
+import { editUsers, outlived } from '../../config/access/edit-users.ts'
+import { findUser, type User } from '../../config/access/users.ts'
+import type { RcChange } from '../../config/client/edit-fwknoprc.ts'
+import { DEFAULT_ENCRYPTION_MODE } from '../../packet/encryption-mode.ts'
+import { formatProtocolPorts } from '../../packet/protocol-port.ts'
+import { ok, type Result, refuse } from '../../result.ts'
+import { type UnixSeconds, unixSeconds } from '../../units.ts'
+import type { Outcome } from '../command.ts'
+import { usualKeys } from '../keygen.ts'
+import { configFiles } from '../server/config-source.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+import { changeAccess } from './access-files.ts'
+import type { Given } from './options.ts'
+import { makeProfile, prepareShowing } from './show-profile.ts'
+import { reportServer, tellServer } from './tell-server.ts'
+import { unknownUser } from './unknown-user.ts'
+import { natOf, parseEnd } from './wishes.ts'
+
+const USUAL_OVERLAP = '7d'
+
+export async function rotateUser(name: StanzaName, given: Given, terminal: Terminal): Promise<Outcome> {
+  const source = configFiles(given)
+  if (!source.ok) return source
+  const now = systemClock.now()
+  const end = given.overlap === 'none' ? ok(now) : parseEnd(given.overlap ?? USUAL_OVERLAP, now, 'overlap')
+  if (!end.ok) return end
+  const nat = given.nat === undefined ? ok({ client: [] }) : natOf(given.nat)
+  if (!nat.ok) return nat
+  const showing = await prepareShowing(given)
+  if (!showing.ok) return showing
+  const keys = usualKeys()
+  const changed = await changeAccess(source.value, (access) => {
+    const { users, files, server } = access
+    const user = findUser(users, name)
+    if (user?.name === undefined) return unknownUser(users, name)
+    const judged = judge(user, now)
+    if (!judged.ok) return judged
+    const { stanza } = user
+    const named = oldName(user.name, users, now)
+    if (!named.ok) return named
+    // Keys never live longer than they would have.
+    const until = unixSeconds(Math.min(end.value, stanza?.expires ?? end.value))
+    const lines = [setting('KEY_BASE64', keys.key), setting('HMAC_KEY_BASE64', keys.hmacKey)]
+    const of = user.name
+    const edited = editUsers(files, [
+      ...outlived(users, now).map((one) => ({ user: one, edit: 'remove' }) as const),
+      { user, edit: (old) => [...withKeys(old, lines), '', ...replacedKeys(old, of, named.value, until)] },
+    ])
+    if (!edited.ok) return edited
+    const ports = stanza?.openPorts === undefined ? 'tcp/22' : formatProtocolPorts(stanza.openPorts)
+    const profile = makeProfile(showing.value, server, keys, {
+      ...{ ports, client: [...clientSettings(user), ...nat.value.client], made: now },
+      ...(stanza?.expires !== undefined && { until: stanza.expires }),
+    })
+    if (!profile.ok) return profile
+    const result = { user: of, file: user.place.file, open: ports, old: named.value, until, profile: profile.value }
+    return ok({ texts: edited.value, result })
+  })
+  if (!changed.ok) return changed
+  const { profile, user, file, open, old, until } = changed.value.result
+  // First of all: they are nowhere else.
+  const shown = await showing.value.show(profile, terminal, { user, file, open })
+  if (!shown.ok) return shown
+  const answer = await tellServer(changed.value.server.controlSocket)
+  if (given.json > 0) {
+    terminal.printJson({ ...shown.value, oldKeys: old, oldKeysUntil: until, server: answer })
+    return reportServer(answer, { ...terminal, note: () => {} })
+  }
+  terminal.note(
+    until <= now
+      ? `${user} has new keys. The old ones, called ${old}, open nothing any more`
+      : `${user} has new keys. The old ones, called ${old}, open until ${new Date(until * 1000).toISOString().replace('.000Z', 'Z')}`,
+  )
+  if (until > now) terminal.note('“ghostport user list” says who still uses old keys')
+  return reportServer(answer, terminal)
+}
+
+function judge({ name, stanza, isDisabled, oldKeysOf }: User, now: UnixSeconds): Result<void> {
+  const wrong = (detail: string, suggestion?: string) =>
+    refuse('CONFIG_CONFLICT', detail, suggestion === undefined ? {} : { suggestion })
+  if (isDisabled) return wrong(`${name} is disabled`, `ghostport user enable ${name}`)
+  if (oldKeysOf !== undefined)
+    return wrong(`${name} is the old keys of ${oldKeysOf}`, `ghostport user rotate ${oldKeysOf}`)
+  if (stanza === undefined) return wrong(`${name} has no usable key: “ghostport check” says why`)
+  if (stanza.encryption.kind !== 'symmetric')
+    return wrong(`the keys of ${name} are in a GnuPG keyring: change them there`)
+  if (stanza.expires !== undefined && stanza.expires <= now)
+    return wrong(`${name} has expired: give the stanza another ACCESS_EXPIRE first`)
+  return ok(undefined)
+}
+
+/** `ada.old-20261126`, which no other stanza has. */
+function oldName(name: StanzaName, users: readonly User[], now: UnixSeconds): Result<StanzaName> {
+  const day = new Date(now * 1000).toISOString().slice(0, 10).replaceAll('-', '')
+  const taken = new Set(users.flatMap((user) => (user.name === undefined ? [] : [sameNameKey(user.name)])))
+  for (let i = 1; i <= users.length + 1; i++) {
+    const end = `.old-${day}${i === 1 ? '' : `-${i}`}`
+    // A name has at most 63 characters.
+    const parsed = parseStanzaName(`${name.slice(0, 63 - end.length)}${end}`)
+    if (!parsed.ok) return parsed
+    if (!taken.has(sameNameKey(parsed.value))) return parsed
+  }
+  throw new Error('all names are taken')
+}
+
+/** What the client has to say besides, for this stanza to accept it. */
+function clientSettings({ stanza }: User): readonly RcChange[] {
+  const encryption = stanza?.encryption
+  const mode = encryption?.kind === 'symmetric' ? encryption.mode : DEFAULT_ENCRYPTION_MODE
+  return [
+    ...(stanza?.requireSourceAddress === true ? [{ name: 'ALLOW_IP', value: 'resolve' } as const] : []),
+    ...(mode === DEFAULT_ENCRYPTION_MODE ? [] : [{ name: 'ENCRYPTION_MODE', value: mode } as const]),
+  ]
+}
