@@ -55,14 +55,14 @@ _ghostport_complete() {
       values=''
       ;;
     explain)
-      options='--config-file -c --access-file -a --from --to --at --json --help -h'
+      options='--config-file -c --access-file -a --from --to --port --at --json --help -h'
       paths='--config-file -c --access-file -a'
-      values='--from --to --at'
+      values='--from --to --port --at'
       ;;
     simulate)
-      options='--config-file -c --access-file -a --from --to --at --stanza --user --access -A --allow-ip -a --fw-timeout -f --nat-access -N --nat-local --nat-port --server-cmd -C --json --help -h'
+      options='--config-file -c --access-file -a --from --to --port --at --stanza --user --access -A --allow-ip -a --fw-timeout -f --nat-access -N --nat-local --nat-port --server-cmd -C --json --help -h'
       paths='--config-file -c --access-file -a'
-      values='--from --to --at --stanza --user --access -A --allow-ip -a --fw-timeout -f --nat-access -N --nat-port --server-cmd -C'
+      values='--from --to --port --at --stanza --user --access -A --allow-ip -a --fw-timeout -f --nat-access -N --nat-port --server-cmd -C'
       ;;
     import)
       options='--config-file -c --access-file -a --rc-file --json --help -h'

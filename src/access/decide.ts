@@ -7,7 +7,7 @@ import { familyOf, type IpAddress } from '../packet/address.ts'
 import { cannotBeHost, isLinkLocal, isLoopback } from '../packet/address-kinds.ts'
 import type { AccessMessage, LocalNatMessage, Message, NatAccessMessage, ProtocolPort } from '../packet/message.ts'
 import { type Failure, ok, type Refused, refuse } from '../result.ts'
-import { type Seconds, seconds, type UnixSeconds } from '../units.ts'
+import { type Port, type Seconds, seconds, type UnixSeconds } from '../units.ts'
 import { checkAge, showTime } from './age.ts'
 import { type CommandFacts, judgeCommand } from './command.ts'
 import { judgeCycle } from './cycle.ts'
@@ -18,6 +18,7 @@ import { isAmong } from './matching.ts'
 import { chooseOpenings, type NameQuestion, type TargetKnowledge } from './openings.ts'
 import type { Policy } from './policy.ts'
 import { checkSignature } from './signature.ts'
+import { answersAt } from './spa-port.ts'
 import { gnupgOf, type Stanza } from './stanza.ts'
 import { type Action, type Denial, refusal, type Verdict } from './verdict.ts'
 
@@ -30,6 +31,8 @@ export interface Request extends TargetKnowledge {
   readonly packetSource: IpAddress
   /** Where it was sent. Absent if the way of capture does not report it. */
   readonly packetDestination?: IpAddress
+  /** The port that it was sent to. Absent if nobody knows. */
+  readonly packetPort?: Port
   /**
    * It may ask for a loopback address, no matter what its source is: it came in by `lo`, where only this host sends. Or
    * it was recorded elsewhere (PCAP_FILE).
@@ -66,7 +69,7 @@ export function decide(policy: Policy, candidates: readonly Stanza[], request: R
       closest = { ...denial, checksPassed: asked.checksPassed }
   }
   if (closest === undefined) {
-    return refusal(refuse('ACCESS_NO_STANZA', 'no stanza with these keys is for this source').failure)
+    return refusal(refuse('ACCESS_NO_STANZA', 'no stanza with these keys is for this source and port').failure)
   }
   return { granted: false, failure: closest.failure, stanza: closest.stanza, denials }
 }
@@ -151,6 +154,7 @@ type Check = (question: Question) => Refused | undefined
  */
 const checks: readonly { readonly rule: string; readonly check: Check }[] = [
   { rule: 'SOURCE, DESTINATION', check: checkAddresses },
+  { rule: 'SPA_PORT', check: checkSpaPort },
   { rule: 'ACCESS_EXPIRE', check: checkExpiry },
   { rule: 'GPG_DECRYPT_ID', check: checkDecrypter },
   { rule: 'GPG_FINGERPRINT_ID, GPG_REMOTE_ID', check: checkSigner },
@@ -169,6 +173,11 @@ function checkAddresses({ stanza, request }: Question): Refused | undefined {
   if (isAmong(stanza.destinations, packetDestination)) return undefined
   const sentTo = packetDestination ?? 'an unknown address (a UDP socket does not report it)'
   return refuse('ACCESS_DESTINATION_DENIED', `the packet was sent to ${sentTo}`)
+}
+
+function checkSpaPort({ policy, stanza, request: { packetPort } }: Question): Refused | undefined {
+  if (packetPort === undefined || answersAt(stanza, policy.sharedPorts, packetPort)) return undefined
+  return refuse('ACCESS_NO_SOURCE', `the stanza does not answer at port ${packetPort}`)
 }
 
 function checkExpiry({ stanza: { expires }, now }: Question): Refused | undefined {

@@ -6,7 +6,7 @@ import { symmetricKeys } from '../../test/support/symmetric-keys.ts'
 import { encodeText } from '../bytes/text.ts'
 import { addressFromBytes, parseAddress, parseNetwork } from '../packet/address.ts'
 import { EncryptionKey, HmacKey } from '../packet/key.ts'
-import { seconds } from '../units.ts'
+import { port, seconds } from '../units.ts'
 import { isAmong, StanzaIndex } from './matching.ts'
 import { OpenerMemory } from './opener-memory.ts'
 import type { Stanza, StanzaId, SymmetricEncryption } from './stanza.ts'
@@ -31,7 +31,7 @@ function stanza(id: number, sources: 'any' | string[], key: string, change: Part
 const hmac = (key: string) => ({ key: must(HmacKey.fromBytes(encodeText(key))), type: 'sha256' as const })
 const ids = (stanzas: Iterable<Stanza>) => [...stanzas].map(({ id }) => id as number)
 const tried = (index: StanzaIndex, source: string) =>
-  [...index.keyringsFor(ip(source))].map(({ stanzas }) => stanzas[0].id as number)
+  [...index.keyringsFor(ip(source), 'any')].map(({ stanzas }) => stanzas[0].id as number)
 
 const index = new StanzaIndex([
   stanza(1, 'any', 'a'),
@@ -55,11 +55,11 @@ for (const [source, keysOf] of orders)
 test('the stanzas of a key are those for the source, in file order, each once', () => {
   const keyring = index.keyringOf(index.byId(4 as StanzaId) ?? assert.fail(), 'symmetric') ?? assert.fail()
   assert.deepEqual(ids(keyring.stanzas), [1, 4])
-  assert.deepEqual(ids(index.stanzasFor(keyring, ip('10.0.0.5'))), [1, 4])
-  assert.deepEqual(ids(index.stanzasFor(keyring, ip('10.0.0.6'))), [1])
+  assert.deepEqual(ids(index.stanzasFor(keyring, ip('10.0.0.5'), 'any')), [1, 4])
+  assert.deepEqual(ids(index.stanzasFor(keyring, ip('10.0.0.6'), 'any')), [1])
   const other = index.keyringOf(index.byId(5 as StanzaId) ?? assert.fail(), 'symmetric') ?? assert.fail()
-  assert.deepEqual(ids(index.stanzasFor(other, ip('10.0.0.5'))), [5])
-  assert.deepEqual(ids(index.stanzasFor(other, ip('192.0.2.1'))), [])
+  assert.deepEqual(ids(index.stanzasFor(other, ip('10.0.0.5'), 'any')), [5])
+  assert.deepEqual(ids(index.stanzasFor(other, ip('192.0.2.1'), 'any')), [])
 })
 
 const sharing: [what: string, one: Stanza, other: Stanza, share: boolean][] = [
@@ -94,7 +94,7 @@ function mode(of: Stanza, named: SymmetricEncryption['mode']): Stanza {
 for (const [what, one, other, share] of sharing) {
   test(`${what}: ${share ? 'one key to try' : 'two keys to try'}`, () => {
     const both = new StanzaIndex([one, other])
-    assert.equal([...both.keyringsFor(ip('10.0.0.1'))].length, share ? 1 : 2)
+    assert.equal([...both.keyringsFor(ip('10.0.0.1'), 'any')].length, share ? 1 : 2)
   })
 }
 
@@ -107,7 +107,9 @@ test('the index finds what looking at each stanza would find', () => {
     fc.property(fc.array(sources, { maxLength: 12 }), address, (all, source) => {
       const stanzas = all.map((from, i) => stanza(i + 1, from, `key ${i % 4}`))
       const found = new StanzaIndex(stanzas)
-      const matched = [...found.keyringsFor(source)].flatMap((keyring) => ids(found.stanzasFor(keyring, source)))
+      const matched = [...found.keyringsFor(source, 'any')].flatMap((keyring) =>
+        ids(found.stanzasFor(keyring, source, 'any')),
+      )
       const looked = stanzas.filter((it) => isAmong(it.sources, source))
       assert.deepEqual(
         matched.toSorted((a, b) => a - b),
@@ -124,9 +126,59 @@ test('the keys to try do not grow with stanzas for others', () => {
   assert.deepEqual(tried(large, '10.1.3.7'), [3 * 256 + 8, 5_001])
 })
 
+const range = (first: number, last = first) => ({ first: port(first), last: port(last) })
+const atPorts = new StanzaIndex(
+  [
+    stanza(1, 'any', 'a'),
+    stanza(2, 'any', 'b', { spaPorts: [range(5001)] }),
+    stanza(3, ['10.0.0.0/8'], 'c', { spaPorts: [range(5001), range(5003)] }),
+    stanza(4, 'any', 'd', { spaPorts: [range(6000, 6009)] }),
+    stanza(5, 'any', 'a', { spaPorts: [range(6005)] }),
+    stanza(6, 'any', 'e', { spaPorts: [range(62201)] }),
+  ],
+  [range(62201)],
+)
+const keysAt: [at: number | 'any', source: string, keysOf: number[]][] = [
+  [62201, '10.0.0.5', [1, 6]],
+  [5001, '10.0.0.5', [2, 3]],
+  [5001, '192.0.2.1', [2]],
+  [5003, '10.0.0.5', [3]],
+  [5003, '192.0.2.1', []],
+  [6004, '192.0.2.1', [4]],
+  [6005, '192.0.2.1', [4, 1]],
+  [6010, '192.0.2.1', []],
+  [1, '10.0.0.5', []],
+  ['any', '192.0.2.1', [1, 2, 4, 6]],
+]
+for (const [at, source, keysOf] of keysAt)
+  test(`a packet from ${source} to port ${at} is tried with the keys of ${keysOf.join(', ') || 'no stanza'}`, () => {
+    const keyrings = atPorts.keyringsFor(ip(source), at === 'any' ? at : port(at))
+    assert.deepEqual(
+      keyrings.map(({ stanzas }) => stanzas[0].id as number).toSorted((a, b) => a - b),
+      keysOf.toSorted((a, b) => a - b),
+    )
+    if (at !== 'any')
+      for (const one of atPorts.keyringsFor(ip('10.0.0.5'), 'any'))
+        assert.equal(atPorts.isFor(one, ip(source), port(at)), keyrings.includes(one))
+  })
+
+test('stanzas with the same key at different ports are asked only at their own', () => {
+  const keyring = atPorts.keyringOf(atPorts.byId(1 as StanzaId) ?? assert.fail(), 'symmetric') ?? assert.fail()
+  assert.deepEqual(ids(keyring.stanzas), [1, 5])
+  const asked = (at: number) => ids(atPorts.stanzasFor(keyring, ip('10.0.0.5'), port(at)))
+  assert.deepEqual([62201, 6005, 5001].map(asked), [[1], [5], []])
+})
+
+test('without SPA_PORT in any stanza, each answers at every port', () => {
+  assert.deepEqual(
+    ids(index.keyringsFor(ip('10.9.9.9'), port(1)).flatMap(({ stanzas }) => stanzas.slice(0, 1))),
+    [2, 1],
+  )
+})
+
 test('the memory of openers is bounded, and forgets who was away for longest', () => {
   const memory = new OpenerMemory(2)
-  const [keyring] = index.keyringsFor(ip('10.0.0.5'))
+  const [keyring] = index.keyringsFor(ip('10.0.0.5'), 'any')
   assert(keyring !== undefined)
   memory.remember(ip('10.0.0.1'), keyring)
   memory.remember(ip('10.0.0.2'), keyring)

@@ -1,11 +1,16 @@
 /** What decides who may have what: the stanzas of `access.conf` and the server-wide settings of `fwknopd.conf`. */
 import type { IpAddress, Network } from '../packet/address.ts'
-import type { Seconds } from '../units.ts'
+import type { PortRange, Seconds } from '../units.ts'
 import type { Stanza } from './stanza.ts'
 
 export interface Policy {
   /** In file order. The first that grants wins. */
   readonly stanzas: readonly Stanza[]
+  /**
+   * SPA_PORTS, or what the server has in their place: where the stanzas without SPA_PORT answer. Absent: no stanza has
+   * SPA_PORT, so all answer at every port that is captured.
+   */
+  readonly sharedPorts?: readonly PortRange[]
   /**
    * ENABLE_SPA_PACKET_AGING and MAX_SPA_PACKET_AGE: how far a packet's time may be from this host's, in either
    * direction.

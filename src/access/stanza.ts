@@ -58,6 +58,11 @@ export interface Stanza {
   readonly sources: 'any' | readonly Network[]
   /** DESTINATION: matched against the address that the packet was sent to. */
   readonly destinations: 'any' | readonly Network[]
+  /**
+   * SPA_PORT (ghostport's own): matched against the port that the packet was sent to. Absent: the server's ports
+   * (`Policy.sharedPorts`).
+   */
+  readonly spaPorts?: readonly PortRange[]
   readonly encryption: StanzaEncryption
   /** For a stanza that has a symmetric key, and opens GnuPG packets too: their length tells them apart. */
   readonly alsoGnupg?: GnupgEncryption

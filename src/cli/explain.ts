@@ -27,6 +27,7 @@ const options = {
   ...configFileOptions,
   from: addressOption('the address that the packet came from (the one that it names)'),
   to: addressOption('the address that it was sent to, for stanzas with DESTINATION'),
+  port: { value: 'PORT', help: 'the port that it was sent to, for stanzas with SPA_PORT (any port)' },
   at: { value: 'TIME', help: 'judge its age at this time: seconds since 1970, or 2026-01-31T12:00:00Z (now)' },
   json: { help: 'print one JSON object' },
 } as const
@@ -58,7 +59,11 @@ async function run(
   const { policy } = loaded.value
   // Only root can read the keyring, and give gpg a user of its own.
   const gnupg = word === '-' || word.length >= MIN_GPG_LENGTH ? await gnupgFor(policy) : undefined
-  const judged = { policy, index: new StanzaIndex(policy.stanzas), ...(gnupg !== undefined && { gnupg: gnupg.run }) }
+  const judged = {
+    policy,
+    index: new StanzaIndex(policy.stanzas, policy.sharedPorts),
+    ...(gnupg !== undefined && { gnupg: gnupg.run }),
+  }
   const traced = await traceUnprivileged(word, judged, { ...arrival.value, ownAddresses: addresses })
   await gnupg?.end()
   if (!traced.ok) return traced

@@ -16,7 +16,7 @@ import type { Message } from '../packet/message.ts'
 import { PROTOCOL_VERSION } from '../packet/protocol-version.ts'
 import { parseUsername } from '../packet/username.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import type { UnixSeconds } from '../units.ts'
+import type { Port, UnixSeconds } from '../units.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import { addressOption, readArrival } from './server/arrival-options.ts'
 import { configFileOptions, configFiles } from './server/config-source.ts'
@@ -29,6 +29,7 @@ const options = {
   ...configFileOptions,
   from: addressOption('the address that the packet would come from; needed'),
   to: addressOption('the address that it would be sent to, for stanzas with DESTINATION'),
+  port: { value: 'PORT', help: 'the port that it would be sent to, for stanzas with SPA_PORT (any port)' },
   at: {
     value: 'TIME',
     help: 'at this time, for stanzas that expire: seconds since 1970, or 2026-01-31T12:00:00Z (now)',
@@ -72,14 +73,14 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
   if (!files.ok) return files
   const arrival = readArrival(given, systemClock.now())
   if (!arrival.ok) return arrival
-  const { source, destination, now } = arrival.value
+  const { source, destination, port, now } = arrival.value
   if (source === undefined) return refuse('CLI_USAGE', 'say where the packet would come from: --from ADDRESS')
   const loaded = loadConfig(diskFiles(process.getuid?.() ?? 0), files.value)
   if (!loaded.ok) return loaded
   const { policy } = loaded.value
   const message = messageOf(given, now, destination ?? source)
   if (!message.ok) return message
-  const asked = stanzasAsked(policy, given, source)
+  const asked = stanzasAsked(policy, given, source, port)
   if (!asked.ok) return asked
   const trace = traceRequest(message.value, asked.value, policy, {
     ...arrival.value,
@@ -115,18 +116,19 @@ function messageOf(given: Given, now: UnixSeconds, server: IpAddress): Result<Me
 
 /**
  * The stanzas that the server would ask: those that share the keys of the one that is meant, as far as they are for the
- * source.
+ * source and the port.
  * @returns in file order; CLI_USAGE if the options do not say which.
  */
 function stanzasAsked(
-  { stanzas }: Policy,
+  { stanzas, sharedPorts }: Policy,
   given: Pick<Given, 'stanza' | 'user'>,
   source: IpAddress,
+  port: Port | undefined,
 ): Result<readonly Stanza[], Failure> {
   const meant = stanzaMeant(stanzas, given)
   if (!meant.ok) return meant
-  const index = new StanzaIndex(stanzas)
-  const asked = index.keyringsOf(meant.value).flatMap((keyring) => index.stanzasFor(keyring, source))
+  const index = new StanzaIndex(stanzas, sharedPorts)
+  const asked = index.keyringsOf(meant.value).flatMap((keyring) => index.stanzasFor(keyring, source, port ?? 'any'))
   return ok(asked.length > 0 ? [...new Set(asked)] : [meant.value])
 }
 

@@ -10,7 +10,7 @@ import { parseAccessConf } from './access/parse-access-conf.ts'
 import type { ConfigFiles } from './reading/config-files.ts'
 import type { Dialect } from './reading/dialect.ts'
 import type { Notice } from './reading/notice.ts'
-import type { SettingLocations, SettingValues } from './server/defaults-and-conflicts.ts'
+import { type SettingLocations, type SettingValues, withKnocks } from './server/defaults-and-conflicts.ts'
 import { type ParsedServerConfig, parseFwknopdConf, type SettingOverride } from './server/parse-fwknopd-conf.ts'
 import type { ServerConfig } from './server/server-config.ts'
 
@@ -54,9 +54,10 @@ export function loadConfig(files: ConfigFiles, source: ConfigSource): Result<Loa
   if (!access.ok) return access
   const built = buildPolicy(server, access.value.stanzas)
   if (!built.ok) return built
-  const { policy, notices } = built.value
+  const { policy, notices, captures } = built.value
   const all = [...parsed.value.notices, ...passedOver, ...access.value.notices, ...notices]
-  return ok({ server, policy, notices: all, at, values, texts })
+  const captured = { ...server, captures, firewall: withKnocks(server.firewall, captures) }
+  return ok({ server: captured, policy, notices: all, at, values, texts })
 }
 
 /** How the stanzas are read. @param notices gets what is passed over. */

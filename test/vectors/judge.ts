@@ -129,7 +129,7 @@ function startServer(vector: Vector): Result<Server, ConfigFailure> {
     read(packet) {
       const envelope = parseEnvelope(payloadOf(packet), policy.value)
       if (!envelope.ok) return undefined
-      for (const { encryption, hmac } of index.keyringsFor(source)) {
+      for (const { encryption, hmac } of index.keyringsFor(source, 'any')) {
         if (encryption.kind !== 'symmetric') continue
         const opened = openPacket(envelope.value, { encryption, ...(hmac && { hmac }) })
         if (opened.ok) return opened.value.fields

@@ -1,6 +1,9 @@
 /** A program for the kernel while it is written: its jumps name labels. */
 import { type Instruction, JA, LONGEST_PROGRAM } from '../../system/bpf.ts'
 
+/** Of a conditional jump, in instructions. */
+const FARTHEST_JUMP = 255
+
 /** An instruction whose jumps still name labels. */
 interface Line {
   readonly code: number
@@ -47,9 +50,10 @@ export class Listing {
         if (target === undefined) throw new Error(`no label ${label}`)
         return target - i - 1
       }
-      const then = distance(line.then)
+      const [then, otherwise] = [distance(line.then), distance(line.otherwise)]
       if (line.code === JA) return { code: JA, jt: 0, jf: 0, k: then }
-      return { code: line.code, jt: then, jf: distance(line.otherwise), k: line.k }
+      if (Math.max(then, otherwise) > FARTHEST_JUMP) throw new Error(`the jump ${i} is too far`)
+      return { code: line.code, jt: then, jf: otherwise, k: line.k }
     })
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import fc from 'fast-check'
 import { interpret } from '../../../test/support/bpf-interpreter.ts'
 import { type UdpFrame, udpFrame } from '../../../test/support/udp-frame.ts'
 import { encodeProgram } from '../../system/bpf.ts'
@@ -74,12 +75,48 @@ describe('the kernel filter', () => {
     assert.deepEqual([9999, 10000, 30000, 65535, 53, 54].map(accepts), [false, true, true, true, true, false])
   })
 
-  it('takes hundreds of ports, and says so when they are too many', () => {
-    const ports = (count: number): Port[] => Array.from({ length: count }, (_, i) => port(2000 + i))
-    const long = spaFilter({ ports: ports(2000) })
-    assert.ok(interpret(long, udpFrame({ destinationPort: 3999 })) > 0)
-    assert.equal(interpret(long, udpFrame({ destinationPort: 4000 })), 0)
-    assert.throws(() => spaFilter({ ports: ports(2100) }), RangeError)
+  it('takes a thousand ports apart from each other, in few instructions', () => {
+    const ports = Array.from({ length: 1024 }, (_, i) => port(2000 + 3 * i))
+    const long = spaFilter({ ports })
+    const wanted = new Set<number>(ports)
+    for (let at = 1990; at < 5100; at++)
+      assert.equal(interpret(long, udpFrame({ destinationPort: at })) > 0, wanted.has(at), `port ${at}`)
+    assert.ok(long.length < 1500, `${long.length} instructions`)
+  })
+
+  it('takes ports that follow each other for one range', () => {
+    const many = spaFilter({ ports: Array.from({ length: 10_000 }, (_, i) => port(20_000 + i)) })
+    assert.equal(many.length, spaFilter({ ports: [{ first: port(20_000), last: port(29_999) }] }).length)
+  })
+
+  it('says so when they are too many', () => {
+    const ports = (count: number): Port[] => Array.from({ length: count }, (_, i) => port(2 * i + 1))
+    assert.throws(() => spaFilter({ ports: ports(4000) }), RangeError)
+  })
+
+  it('takes exactly the ports that it should, for any ranges', () => {
+    const number = fc.integer({ min: 1, max: 65_535 })
+    const range = fc.tuple(number, fc.nat(40)).map(([first, more]) => ({
+      first: port(first),
+      last: port(Math.min(65_535, first + more)),
+    }))
+    fc.assert(
+      fc.property(
+        fc.array(range, { minLength: 1, maxLength: 400 }),
+        fc.array(number, { maxLength: 5 }),
+        (ranges, others) => {
+          const program = spaFilter({ ports: ranges })
+          const edges = ranges.slice(0, 20).flatMap(({ first, last }) => [first - 1, first, last, last + 1])
+          for (const at of [...edges, ...others].filter((at) => at > 0 && at < 65_536))
+            assert.equal(
+              interpret(program, udpFrame({ destinationPort: at })) > 0,
+              ranges.some(({ first, last }) => first <= at && at <= last),
+              `port ${at}`,
+            )
+        },
+      ),
+      { numRuns: 60 },
+    )
   })
 
   it('is laid out as struct sock_filter', () => {

@@ -9,6 +9,7 @@
  * definition of BPF. `frame.ts` reads the same shapes; a property test holds the two together.
  */
 
+import { mergeRanges } from '../../access/spa-port.ts'
 import { DIGEST_TYPES, encodedDigestLength } from '../../packet/digest-type.ts'
 import { MIN_GPG_LENGTH, MIN_WIRE_LENGTH, SALTED_STARTS, WIRE_PREFIX } from '../../packet/wire-limits.ts'
 import {
@@ -50,6 +51,7 @@ import {
   WALKED_HEADERS,
 } from './ip-header.ts'
 import { Listing } from './listing.ts'
+import { addPortSearch } from './port-search.ts'
 
 /** SKF_AD_OFF + SKF_AD_PKTTYPE: not a byte of the packet but what the kernel knows about it. */
 export const PACKET_TYPE = 0xfffff000 + 4
@@ -94,7 +96,7 @@ export function spaFilter(bounds: CaptureBounds): Instruction[] {
   listing.label('drop')
   listing.add(RET_K, 0)
 
-  // From here on each test carries its own return: a jump reaches 255 instructions, and the ports may take more.
+  // From here on each test carries its own return: a jump reaches 255 instructions.
   listing.label('udp')
   listing.add(LD_H_IND, UDP_LENGTH_AT)
   listing.skip(JGE_K, minimum + UDP_HEADER, 1, 0)
@@ -109,15 +111,7 @@ export function spaFilter(bounds: CaptureBounds): Instruction[] {
     listing.label('ports')
   }
   listing.add(LD_H_IND, 2)
-  for (const { first, last } of bounds.ports.map(rangeOf)) {
-    if (first === last) listing.skip(JEQ_K, first, 0, 1)
-    else {
-      listing.skip(JGE_K, first, 0, 2)
-      listing.skip(JGT_K, last, 1, 0)
-    }
-    listing.add(RET_K, WHOLE_PACKET)
-  }
-  listing.add(RET_K, 0)
+  addPortSearch(listing, mergeRanges(bounds.ports.map(rangeOf)), WHOLE_PACKET)
   return listing.assemble()
 }
 

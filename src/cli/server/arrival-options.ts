@@ -1,7 +1,7 @@
 /** Options that say where a packet came from, where it went, and when. */
 import { type IpAddress, parseAddress } from '../../packet/address.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { type UnixSeconds, unixSeconds } from '../../units.ts'
+import { parsePort, type UnixSeconds, unixSeconds } from '../../units.ts'
 import type { Arrival } from './trace.ts'
 
 export function addressOption(help: string) {
@@ -13,19 +13,27 @@ export type GivenArrival = Omit<Arrival, 'ownAddresses'>
 
 /** @returns VALUE_INVALID for an option that cannot be understood. @param now unless `--at` says otherwise. */
 export function readArrival(
-  given: { readonly from: string | undefined; readonly to: string | undefined; readonly at: string | undefined },
+  given: {
+    readonly from: string | undefined
+    readonly to: string | undefined
+    readonly port: string | undefined
+    readonly at: string | undefined
+  },
   now: UnixSeconds,
 ): Result<GivenArrival, Failure<'VALUE_INVALID'>> {
   const source = readAddress('from', given.from)
   if (!source.ok) return source
   const destination = readAddress('to', given.to)
   if (!destination.ok) return destination
+  const port = given.port === undefined ? ok(undefined) : parsePort(given.port)
+  if (!port.ok) return refuse('VALUE_INVALID', `--port: “${given.port}” is not a port from 1 to 65535`)
   const moment = readMoment(given.at, now)
   if (!moment.ok) return moment
   return ok({
     now: moment.value,
     ...(source.value !== undefined && { source: source.value }),
     ...(destination.value !== undefined && { destination: destination.value }),
+    ...(port.value !== undefined && { port: port.value }),
   })
 }
 

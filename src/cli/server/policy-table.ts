@@ -5,10 +5,11 @@ import type { Policy } from '../../access/policy.ts'
 import { encryptionsOf, type GnupgEncryption, type Stanza, type StanzaEncryption } from '../../access/stanza.ts'
 import { describeStanza } from '../../access/stanza-name.ts'
 import { formatFilter } from '../../config/server/pcap-filter.ts'
-import type { ServerConfig } from '../../config/server/server-config.ts'
+import type { CaptureConfig, ServerConfig } from '../../config/server/server-config.ts'
 import { formatCapturePort } from '../../config/server/spa-ports.ts'
 import { familyOf, formatHostPort, type Network } from '../../packet/address.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
+import type { PortRange } from '../../units.ts'
 
 /** What a line is about, and what it is. */
 export type PolicyRow = readonly [about: string, value: string]
@@ -52,13 +53,27 @@ function serverRows({ captures, firewall }: ServerConfig, { maxAge, refuseReplay
   ]
 }
 
-function describeCapture({ kind, interfaces, ports, filter, path }: ServerConfig['captures'][number]): string {
-  const what = filter === undefined ? `udp ${ports.map(formatCapturePort).join(', ')}` : formatFilter(filter)
+function describeCapture({ kind, interfaces, ports, stanzaPorts, filter, path }: CaptureConfig): string {
+  const udp = `udp ${ports.map(formatCapturePort).join(', ')}${describeStanzaPorts(stanzaPorts)}`
+  const what = filter === undefined ? udp : formatFilter(filter)
   if (kind === 'pcap-file') return `to the file ${path}, ${what}`
   if (kind === 'tcp-server') return `on a TCP server, tcp ${ports.map(formatCapturePort).join(', ')}`
   const on = kind === 'udp' ? 'a UDP socket' : interfaces === 'any' ? 'all interfaces' : interfaces.join(', ')
   return `on ${on}, ${what}`
 }
+
+function formatPorts({ first, last }: PortRange): string {
+  return first === last ? `${first}` : `${first}-${last}`
+}
+
+/** A thousand users may have a thousand ports. */
+function describeStanzaPorts(ports: CaptureConfig['stanzaPorts']): string {
+  if (ports === undefined) return ''
+  const more = ports.length > MOST_SHOWN ? `, … (${ports.length} in all)` : ''
+  return `; for stanzas with SPA_PORT: ${ports.slice(0, MOST_SHOWN).map(formatPorts).join(', ')}${more}`
+}
+
+const MOST_SHOWN = 8
 
 function describeFirewall(firewall: ServerConfig['firewall']): string {
   switch (firewall.kind) {
@@ -99,10 +114,12 @@ function yesNo(is: boolean, name: string): string {
 }
 
 function stanzaRows(stanza: Stanza, policy: Policy): PolicyRow[] {
-  const { sources, destinations, openPorts, restrictPorts, timeout, maxTimeout, forceNat, forceTranslation } = stanza
+  const { sources, destinations, spaPorts, openPorts, restrictPorts, timeout, maxTimeout, forceNat, forceTranslation } =
+    stanza
   const rows: (PolicyRow | undefined)[] = [
     ['packets from', describeNetworks(sources)],
     destinations === 'any' ? undefined : ['packets to', describeNetworks(destinations)],
+    spaPorts === undefined ? undefined : ['packets to port', `udp ${spaPorts.map(formatPorts).join(', ')} (SPA_PORT)`],
     ['keys', describeKeys(stanza)],
     ['may open', openPorts === undefined ? 'every port (no OPEN_PORTS)' : formatProtocolPorts(openPorts)],
     restrictPorts.length === 0 ? undefined : ['never', formatProtocolPorts(restrictPorts)],

@@ -20,7 +20,7 @@ import type { Message } from '../../packet/message.ts'
 import { authenticateGnupgPacket, authenticatePacket, type OpenedPacket, readPlaintext } from '../../packet/open.ts'
 import { recipientsOf } from '../../packet/openpgp.ts'
 import { type Failure, type Result, refuse } from '../../result.ts'
-import type { UnixSeconds } from '../../units.ts'
+import type { Port, UnixSeconds } from '../../units.ts'
 
 /** One thing that was looked at. */
 export interface Step {
@@ -59,6 +59,8 @@ export interface Arrival {
   /** Absent: the address that the packet names, if it names one. */
   readonly source?: IpAddress
   readonly destination?: IpAddress
+  /** The port that it went to. Absent: nobody said. */
+  readonly port?: Port
   readonly now: UnixSeconds
   readonly ownAddresses: ReadonlySet<IpAddress>
 }
@@ -95,7 +97,7 @@ export async function tracePacket(payload: Uint8Array, judged: Judged, arrival: 
   const source = arrival.source ?? (message.source === 'packet-source' ? undefined : message.source)
   if (source === undefined) return { steps, message, ...report, stanzas: [] }
   const { forwardedFor } = envelope.value
-  const candidates = judged.index.stanzasFor(keyring, source)
+  const candidates = judged.index.stanzasFor(keyring, source, arrival.port ?? 'any')
   const asked = candidates.length > 0 ? candidates : keyring.stanzas
   const request = { ...requestFor(message, source, arrival), ...report }
   return {
@@ -114,20 +116,21 @@ export function traceRequest(
   return { steps: [], message, ...judge(stanzas, requestFor(message, arrival.source, arrival), policy, arrival.now) }
 }
 
-function requestFor(message: Message, source: IpAddress, { destination, ownAddresses }: Arrival): Request {
+function requestFor(message: Message, source: IpAddress, { destination, port, ownAddresses }: Arrival): Request {
   return {
     message,
     packetSource: source,
     ...(destination !== undefined && { packetDestination: destination }),
+    ...(port !== undefined && { packetPort: port }),
     ownAddresses,
   }
 }
 
 /** Without a source, all keys are tried. */
-function keyringsFor({ policy, index }: Judged, { source }: Arrival): readonly Keyring[] {
+function keyringsFor({ policy, index }: Judged, { source, port }: Arrival): readonly Keyring[] {
   return source === undefined
     ? [...new Set(policy.stanzas.flatMap((stanza) => index.keyringsOf(stanza)))]
-    : index.keyringsFor(source)
+    : index.keyringsFor(source, port ?? 'any')
 }
 
 interface Opened {
@@ -144,7 +147,10 @@ async function tryKeys(
 ): Promise<Opened | undefined> {
   const keyrings = keyringsFor(judged, arrival)
   if (keyrings.length === 0) {
-    const failure = { code: 'ACCESS_NO_SOURCE', detail: 'no stanza is for this source' } as const
+    const failure = {
+      code: 'ACCESS_NO_SOURCE',
+      detail: `no stanza is for this source${arrival.port === undefined ? '' : ` at port ${arrival.port}`}`,
+    } as const
     steps.push({ what: 'keys', failure })
   }
   let unwelcome: Opened | undefined

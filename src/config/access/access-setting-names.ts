@@ -9,6 +9,7 @@ export const usedStanzaSettings = [
   'SOURCE',
   'NAME',
   'DESTINATION',
+  'SPA_PORT',
   'OPEN_PORTS',
   'RESTRICT_PORTS',
   'KEY',

@@ -15,7 +15,7 @@ import { type KeyKind, parseKeyBase64, parseKeyText } from '../../packet/key-tex
 import type { ProtocolPort, Username } from '../../packet/message.ts'
 import { parseUsername } from '../../packet/username.ts'
 import { ok, type Result } from '../../result.ts'
-import { type Seconds, seconds, type UnixSeconds, unixSeconds } from '../../units.ts'
+import { type PortRange, type Seconds, seconds, type UnixSeconds, unixSeconds } from '../../units.ts'
 import { nearest } from '../reading/nearest.ts'
 import type { SettingLine } from '../reading/setting-lines.ts'
 import {
@@ -24,6 +24,7 @@ import {
   hostAddressValue,
   invalidValue,
   networksValue,
+  portRangesValue,
   portValue,
   protocolPortsValue,
   type ValueFailure,
@@ -40,6 +41,7 @@ export interface StanzaDraft {
   name?: StanzaName
   sources?: Stanza['sources']
   destinations?: Stanza['destinations']
+  spaPorts?: readonly PortRange[]
   openPorts?: readonly ProtocolPort[]
   restrictPorts?: readonly ProtocolPort[]
   encryptionKey?: EncryptionKey
@@ -101,6 +103,7 @@ export const stanzaSettings: Readonly<Record<UsedStanzaSetting, StanzaSetting>> 
   SOURCE: setting('sources', networksValue),
   NAME: setting('name', parseStanzaName),
   DESTINATION: setting('destinations', networksValue),
+  SPA_PORT: setting('spaPorts', portRangesValue),
   OPEN_PORTS: setting('openPorts', protocolPortsValue('leave OPEN_PORTS out, which allows every port')),
   RESTRICT_PORTS: setting('restrictPorts', protocolPortsValue('OPEN_PORTS with the ports that are allowed')),
   KEY: setting('encryptionKey', rawKey(EncryptionKey, 'KEY_BASE64')),

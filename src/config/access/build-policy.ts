@@ -8,12 +8,21 @@ import { ok, type Result, refuse } from '../../result.ts'
 import type { ConfigFailure, Notice } from '../reading/notice.ts'
 import type { ServerConfig } from '../server/server-config.ts'
 import { StanzaNotices } from './stanza-notices.ts'
+import { assembleStanzaPorts } from './stanza-ports.ts'
 
-/** @returns the policy and further notices; or `CONFIG_CONFLICT` for a FORCE_NAT where no NAT is enabled. */
-export function buildPolicy(
-  config: ServerConfig,
-  stanzas: readonly Stanza[],
-): Result<{ readonly policy: Policy; readonly notices: readonly Notice[] }, ConfigFailure> {
+/** The server's configuration with its stanzas. */
+export interface BuiltPolicy {
+  readonly policy: Policy
+  /** Those of the server, with what stanzas add to them (SPA_PORT). */
+  readonly captures: ServerConfig['captures']
+  readonly notices: readonly Notice[]
+}
+
+/**
+ * @returns `CONFIG_CONFLICT` for a FORCE_NAT where no NAT is enabled, and for a SPA_PORT that the server cannot
+ * capture.
+ */
+export function buildPolicy(config: ServerConfig, stanzas: readonly Stanza[]): Result<BuiltPolicy, ConfigFailure> {
   const { nat } = config.policy
   const notices = new StanzaNotices()
   for (const stanza of overshadowedByGnupg(stanzas)) notices.about(stanza).add('gnupgApart', stanza.location)
@@ -42,5 +51,9 @@ export function buildPolicy(
     if (destinations !== 'any' && config.captures.some(({ kind }) => kind === 'udp'))
       about.add('destinationUnknown', at)
   }
-  return ok({ policy: { ...config.policy, stanzas }, notices: notices.all() })
+  const ports = assembleStanzaPorts(config.captures, stanzas)
+  if (!ports.ok) return ports
+  const { captures, sharedPorts } = ports.value
+  const policy = { ...config.policy, stanzas, ...(sharedPorts !== undefined && { sharedPorts }) }
+  return ok({ policy, captures, notices: notices.all() })
 }

@@ -98,13 +98,14 @@ function assemble(
       at: lineOf.forwardAll?.at ?? location,
       suggestion: 'a stanza for each',
     })
-  const { openPorts, requireUsername, expires, forceNat, natTargets } = draft
+  const { spaPorts, openPorts, requireUsername, expires, forceNat, natTargets } = draft
   return ok({
     id,
     ...(name === undefined ? {} : { name }),
     location,
     sources: draft.sources ?? 'any',
     destinations: draft.destinations ?? 'any',
+    ...(spaPorts === undefined ? {} : { spaPorts }),
     ...keys.value,
     ...(openPorts === undefined ? {} : { openPorts }),
     restrictPorts: draft.restrictPorts ?? [],

@@ -75,8 +75,11 @@ export function withoutSecrets<F extends Failure>(failure: F, value: string): F 
   const hidden = detail.replace(/“([^”]*)”/g, (quoted, text) =>
     !value.includes(text) || mayShow(text) ? quoted : HIDDEN,
   )
-  // The readers are not trusted alone: here, any part of the value that is left is hidden.
-  const pieces = value.split(/[\s,:=/[\]]+/).filter((piece) => !mayShow(piece))
+  // The readers are not trusted alone: here, any part of the value that is left is hidden. A date has “-” in it, and a
+  // range of ports has two parts.
+  const pieces = [/[\s,:=/[\]]+/, /[\s,:=/[\]-]+/]
+    .flatMap((ends) => value.split(ends))
+    .filter((piece) => !mayShow(piece))
   const tells = (text: string): boolean => pieces.some((piece) => text.includes(piece))
   const safe = {
     ...rest,

@@ -140,6 +140,15 @@ export function portRangeValue(text: string): Result<PortRange, ValueFailure> {
     : invalidValue(`the range ${text} is reversed`, `${last.value}-${first.value}`)
 }
 
+/** `62201, 53, 10000-65534`: UDP ports. */
+export function portRangesValue(text: string): Result<NonEmpty<PortRange>, ValueFailure> {
+  const ranges = listOf(portRangeValue)(text)
+  if (ranges.ok) return ranges
+  // The protocol is always UDP.
+  const plain = text.replace(/\budp *[/:] *| *[/:] *udp\b/gi, '')
+  return plain !== text && listOf(portRangeValue)(plain).ok ? invalidValue(ranges.failure.detail, plain) : ranges
+}
+
 /**
  * `tcp/22, UDP/53`. The protocol may be written in any case, as in fwknopd; packets have it in lower case.
  * @param everyPort how to say “all of them”, which people try to say with a range.

@@ -348,7 +348,7 @@ function assemblePolicy(
 }
 
 /** What no grant may lead elsewhere. A packet that is captured from the interface is seen before any rule. */
-function withKnocks(firewall: FirewallConfig, captures: readonly CaptureConfig[]): FirewallConfig {
+export function withKnocks(firewall: FirewallConfig, captures: readonly CaptureConfig[]): FirewallConfig {
   if (firewall.kind === 'relay') return firewall
   const knocks = socketPorts(captures)
   return knocks.length === 0 ? firewall : { ...firewall, knocks }

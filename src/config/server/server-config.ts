@@ -2,6 +2,7 @@
 import type { CommandSettings } from '../../access/command.ts'
 import type { Policy } from '../../access/policy.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
+import type { PortRange } from '../../units.ts'
 import type { GnupgDefaults } from '../access/gnupg-keys.ts'
 import type { FirewallConfig } from './firewall-settings.ts'
 import type { HookConfig } from './hook-settings.ts'
@@ -14,7 +15,7 @@ export interface ServerConfig {
   /** PACKET_LIMIT: the server ends after so many packets. */
   readonly packetLimit?: number
   /** The server-wide half of policy; `buildPolicy` adds the stanzas. */
-  readonly policy: Omit<Policy, 'stanzas'>
+  readonly policy: Omit<Policy, 'stanzas' | 'sharedPorts'>
   readonly firewall: FirewallConfig
   readonly replay: {
     /** REPLAY_DB: path of the database. */
@@ -93,6 +94,8 @@ export interface CaptureConfig {
    * is a filter.
    */
   readonly ports: readonly CapturePort[]
+  /** SPA_PORT of stanzas: captured beside {@link ports}, as few ranges as possible. Absent: no stanza has one. */
+  readonly stanzaPorts?: readonly PortRange[]
   /** PCAP_FILTER, if it says more than UDP ports. */
   readonly filter?: PacketFilter
   /** ENABLE_PCAP_PROMISC: of `packet` only. Absent: no. */
@@ -103,12 +106,25 @@ export interface CaptureConfig {
   readonly maxBytes: number
 }
 
+/** All ports where this way of capture takes packets. */
+export function capturedPorts({
+  ports,
+  stanzaPorts,
+}: Pick<CaptureConfig, 'ports' | 'stanzaPorts'>): readonly CapturePort[] {
+  return stanzaPorts === undefined ? ports : [...ports, ...stanzaPorts.map(asCapturePort)]
+}
+
+function asCapturePort(range: PortRange): CapturePort {
+  return range.first === range.last ? range.first : range
+}
+
 /** Ports where a socket of ours waits for knocks, as far as the configuration has such sockets. */
 export function socketPorts(captures: readonly CaptureConfig[]): readonly ProtocolPort[] {
-  return captures.flatMap(({ kind, ports }) => {
+  return captures.flatMap((capture) => {
+    const { kind } = capture
     if (kind !== 'udp' && kind !== 'tcp-server') return []
     const protocol = kind === 'udp' ? 'udp' : 'tcp'
     // A socket does not listen on ranges.
-    return ports.flatMap((port) => (typeof port === 'number' ? [{ protocol, port } as const] : []))
+    return capturedPorts(capture).flatMap((port) => (typeof port === 'number' ? [{ protocol, port } as const] : []))
   })
 }

@@ -4,21 +4,18 @@
  */
 import { ok, type Result } from '../../result.ts'
 import type { Port, PortRange } from '../../units.ts'
-import { invalidValue, listOf, portRangeValue, type ValueFailure } from '../reading/setting-values.ts'
+import { invalidValue, portRangesValue, type ValueFailure } from '../reading/setting-values.ts'
 import { type PacketFilter, packetFilter, udpPortsOf } from './pcap-filter.ts'
 
 export type CapturePort = Port | PortRange
 
 /** Enough for anybody, and few enough for a filter in the kernel to look at. */
-const MAX_SPA_PORTS = 64
+export const MAX_SPA_PORTS = 64
 
 /** `62201, 53, 10000-65534`. */
 export function spaPorts(text: string): Result<readonly CapturePort[], ValueFailure> {
-  const ranges = listOf(portRangeValue)(text)
-  if (ranges.ok) return distinct(ranges.value)
-  // The protocol is always UDP.
-  const plain = text.replace(/\budp *[/:] *| *[/:] *udp\b/gi, '')
-  return plain !== text && listOf(portRangeValue)(plain).ok ? invalidValue(ranges.failure.detail, plain) : ranges
+  const ranges = portRangesValue(text)
+  return ranges.ok ? distinct(ranges.value) : ranges
 }
 
 /** What a PCAP_FILTER asks for: UDP ports, or more than that. */

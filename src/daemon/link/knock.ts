@@ -78,6 +78,7 @@ export function requestOf({ message, packet, forwardedFor, gnupg }: Knock): Requ
     message,
     packetSource: packet.source,
     ...(packet.destination === undefined ? {} : { packetDestination: packet.destination }),
+    packetPort: packet.destinationPort,
     ...(forwardedFor === undefined ? {} : { forwardedFor }),
     ...(gnupg === undefined ? {} : { gnupg: { signature: gnupg.signature, decryptIds: gnupg.decryptIds } }),
     ...((packet.way === 'pcap-file' || packet.interfaceIndex === LOOPBACK_INDEX) && { mayNameLoopback: true }),

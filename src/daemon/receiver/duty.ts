@@ -100,7 +100,11 @@ export class ReceiverDuty {
     // The warden parsed the same texts and found them good.
     if (!loaded.ok) return loaded
     const { server, policy } = loaded.value
-    const receiving = { policy, index: new StanzaIndex(policy.stanzas), openers: new OpenerMemory() }
+    const receiving = {
+      policy,
+      index: new StanzaIndex(policy.stanzas, policy.sharedPorts),
+      openers: new OpenerMemory(),
+    }
     if (this.#triage === undefined) {
       const { send, backlog } = this.#driver
       this.#left = server.packetLimit

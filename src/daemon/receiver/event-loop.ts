@@ -2,6 +2,7 @@
 import { Socket } from 'node:net'
 import { udpEvents } from '../../capture/udp/udp-events.ts'
 import { monotonic } from '../../clock.ts'
+import { capturedPorts } from '../../config/server/server-config.ts'
 import type { Failure } from '../../result.ts'
 import { milliseconds } from '../../units.ts'
 import { openChannel } from '../link/channel.ts'
@@ -58,7 +59,7 @@ export function receiveByEvents(fd: number, longestLine: number, giveUp: GiveUp)
     },
     capture(orders) {
       // One for all orders: its sockets are bound together, and before that no packet comes from any of them.
-      const ports = orders.flatMap(({ config }) => config.ports)
+      const ports = orders.flatMap(({ config }) => capturedPorts(config))
       const capture = udpEvents({ ports, maximumPayload: Math.max(...orders.map(({ config }) => config.maxBytes)) })
       const deliver: Parameters<typeof capture.run>[0] = (packets) => {
         duty.look(packets)

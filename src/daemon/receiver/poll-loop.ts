@@ -10,6 +10,7 @@ import { pcapFileCapture } from '../../capture/pcap-file/pcap-file.ts'
 import { tcpServerCapture } from '../../capture/tcp-server/tcp-server.ts'
 import { udpCapture } from '../../capture/udp/udp.ts'
 import { monotonic } from '../../clock.ts'
+import { capturedPorts } from '../../config/server/server-config.ts'
 import { PollSet } from '../../system/poll-set.ts'
 import { milliseconds } from '../../units.ts'
 import type { CaptureOrder, ToReceiver } from '../link/protocol.ts'
@@ -187,8 +188,8 @@ function untilDue(duty: ReceiverDuty, timed: readonly Capture[]): number {
 
 function captureFor({ config, sockets: fds }: CaptureOrder): Capture {
   if (fds === 'own') throw captureError({ code: 'CAPTURE_FAILED', detail: 'a receiver that polls opens no sockets' })
-  const { ports, filter, maxBytes } = config
-  const bounds = { ports, ...(filter !== undefined && { filter }), maximumPayload: maxBytes }
+  const { filter, maxBytes } = config
+  const bounds = { ports: capturedPorts(config), ...(filter !== undefined && { filter }), maximumPayload: maxBytes }
   switch (config.kind) {
     case 'packet': {
       const interfaces = config.interfaces === 'any' ? [] : config.interfaces

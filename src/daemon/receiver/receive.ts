@@ -144,8 +144,11 @@ class KeyTrial {
     this.#isUsed = isUsed
     this.#showsPackets = policy.showsPackets === true
     this.#trials = policy.namesTrials === true ? [] : undefined
-    this.#last = openers.last(packet.source)
-    this.#others = index.keyringsFor(packet.source)
+    const { source, destinationPort } = packet
+    const last = openers.last(source)
+    // The source may have knocked at another port.
+    this.#last = last !== undefined && index.isFor(last, source, destinationPort) ? last : undefined
+    this.#others = index.keyringsFor(source, destinationPort)
   }
 
   next(): Received {
@@ -189,9 +192,11 @@ class KeyTrial {
       this.#notOpened(opened.failure, keyring)
       return this.next()
     }
-    const { source } = this.#packet
+    const { source, destinationPort } = this.#packet
     const welcome =
-      proof === undefined ? undefined : this.#index.stanzasFor(keyring, source).find((one) => takesReport(one, proof))
+      proof === undefined
+        ? undefined
+        : this.#index.stanzasFor(keyring, source, destinationPort).find((one) => takesReport(one, proof))
     const opener = welcome ?? keyring.stanzas[0]
     const opening = knockOf(opened.value, opener, this.#packet, this.#envelope)
     const knock = this.#showsPackets ? { ...opening, text: textOf(this.#envelope) } : opening
@@ -217,8 +222,12 @@ class KeyTrial {
   }
 
   #failure(): ReceiveFailure {
-    if (this.#closest === undefined)
-      return refuse('ACCESS_NO_SOURCE', `no stanza is for ${this.#packet.source}`).failure
+    if (this.#closest === undefined) {
+      const { source, destinationPort } = this.#packet
+      const isPort = this.#index.keyringsFor(source, 'any').length > 0
+      const where = isPort ? ` at port ${destinationPort}` : ''
+      return refuse('ACCESS_NO_SOURCE', `no stanza is for ${source}${where}`).failure
+    }
     const { failure, keyring } = this.#closest
     return {
       ...failure,

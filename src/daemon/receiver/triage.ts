@@ -192,14 +192,14 @@ export class Triage {
   }
 
   /** What a stanza would accept only: anybody can encrypt for the server, and send an old packet from a new address. */
-  #rememberSigner({ gnupg, openedBy, message, packet: { source } }: Knock): void {
+  #rememberSigner({ gnupg, openedBy, message, packet: { source, destinationPort } }: Knock): void {
     const { index, policy } = this.#receiving
     const opener = gnupg === undefined ? undefined : index.byId(openedBy)
     const keyring = opener === undefined ? undefined : index.keyringOf(opener, 'gnupg')
     if (gnupg === undefined || keyring === undefined) return
     if (!checkAge(message.timestamp, policy.maxAge, systemClock.now()).ok) return
     const { signature } = gnupg
-    const isAccepted = index.stanzasFor(keyring, source).some((stanza) => takesReport(stanza, gnupg))
+    const isAccepted = index.stanzasFor(keyring, source, destinationPort).some((stanza) => takesReport(stanza, gnupg))
     if (isAccepted) this.#gnupg?.remember({ source }, signature.kind === 'verified' ? signature.primary : 'nobody')
   }
 
@@ -234,12 +234,17 @@ export class Triage {
   }
 
   /** The stanzas of these keys that are for this packet, in file order. Asked only for a refusal with its own line. */
-  #stanzasOf(trials: readonly Trial[], { source, destination }: CapturedPacket): readonly TriedStanza[] {
+  #stanzasOf(
+    trials: readonly Trial[],
+    { source, destination, destinationPort }: CapturedPacket,
+  ): readonly TriedStanza[] {
     const { index } = this.#receiving
     return trials
       .flatMap(({ keys, code }) => {
         const keyring = index.keyringNamed(keys)
-        return keyring === undefined ? [] : index.stanzasFor(keyring, source).map((stanza) => ({ stanza, code }))
+        return keyring === undefined
+          ? []
+          : index.stanzasFor(keyring, source, destinationPort).map((stanza) => ({ stanza, code }))
       })
       .filter(({ stanza }) => isAmong(stanza.destinations, destination))
       .map(({ stanza, code }) => ({ stanza: stanza.id, code }))

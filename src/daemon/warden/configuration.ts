@@ -40,7 +40,7 @@ export function readConfiguration(source: ConfigSource, generation: number): Res
   if (!gnupg.ok) return gnupg
   const notices = [...loaded.value.notices, ...hostNotices(loaded.value, systemClock.now())]
   const files = Buffer.from(JSON.stringify(recorder.snapshot()))
-  const index = new StanzaIndex(loaded.value.policy.stanzas)
+  const index = new StanzaIndex(loaded.value.policy.stanzas, loaded.value.policy.sharedPorts)
   return ok({ ...loaded.value, notices, files, generation, index, gnupg: gnupg.value })
 }
 

@@ -123,6 +123,14 @@ export class Dispatch implements ReceiverHandler {
     await capture.renew()
   }
 
+  async onReplaced(): Promise<void> {
+    const { health, journal, manager, capture } = this.#parts
+    health.lost()
+    journal.receiverLost()
+    manager.tell('not receiving: a new receiver starts')
+    await capture.renew()
+  }
+
   onHopeless(why: string): void {
     const { health, journal, log, onHopeless } = this.#parts
     health.lost()

@@ -4,7 +4,7 @@ import type { OpenedCapture } from '../../capture/capture.ts'
 import type { Clock } from '../../clock.ts'
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Notice } from '../../config/reading/notice.ts'
-import type { CaptureConfig, ServerConfig } from '../../config/server/server-config.ts'
+import { type CaptureConfig, capturedPorts, type ServerConfig } from '../../config/server/server-config.ts'
 import { failureFields, type Log } from '../../log.ts'
 import type { ReplayStore } from '../../replay/replay-store.ts'
 import { ok, type Result } from '../../result.ts'
@@ -65,7 +65,8 @@ export async function openCaptures({ captures }: Pick<ServerConfig, 'captures'>)
 const believe: Doubt = () => undefined
 
 async function openSockets(config: CaptureConfig): Promise<Result<OpenedCapture>> {
-  const { kind, ports, filter, maxBytes, path = '' } = config
+  const { kind, ports: shared, filter, maxBytes, path = '' } = config
+  const ports = capturedPorts(config)
   const onlySpa = config.showsAll !== true
   const bounds = { ports, ...(filter !== undefined && { filter }), maximumPayload: maxBytes, onlySpa }
   switch (kind) {
@@ -83,7 +84,7 @@ async function openSockets(config: CaptureConfig): Promise<Result<OpenedCapture>
     }
     case 'tcp-server': {
       const { openTcpServer } = await import('../../capture/tcp-server/open.ts')
-      const [port] = ports
+      const [port] = shared
       if (typeof port !== 'number') throw new Error('a TCP server without a port')
       return openTcpServer(port)
     }

@@ -58,9 +58,9 @@ const policyAnswers: Complete<ServerConfig['policy']> = {
 export type Comparable = Pick<LoadedConfig, 'server' | 'values'>
 
 /** @returns the changed settings that need a restart, for the operator: each once. */
-export function needsRestart(running: Comparable, wanted: Comparable): readonly UsedSetting[] {
+export function needsRestart(running: Comparable, wanted: Comparable): readonly (UsedSetting | 'SPA_PORT')[] {
   const parts = [
-    ...changed(answers, running.server, wanted.server),
+    ...changed(answers, withoutStanzaPorts(running.server), withoutStanzaPorts(wanted.server)),
     ...changed(policyAnswers, running.server.policy, wanted.server.policy),
   ]
   const named = parts.flatMap((settings) => {
@@ -68,7 +68,20 @@ export function needsRestart(running: Comparable, wanted: Comparable): readonly 
     // The same text can mean another path if it begins with FWKNOP_CONF_DIR.
     return different.length > 0 ? different : settings
   })
-  return [...new Set(named)]
+  return [...new Set([...named, ...changedStanzaPorts(running.server, wanted.server)])]
+}
+
+/** What the stanzas add to the server's own settings is judged apart from these. */
+function withoutStanzaPorts({ captures, firewall, ...server }: ServerConfig) {
+  const { knocks: _, ...rest } = { knocks: undefined, ...firewall }
+  return { ...server, captures: captures.map(({ stanzaPorts: _, ...capture }) => capture), firewall: rest }
+}
+
+/** Packet sockets can be open twice. A port of UDP or TCP cannot, and a file is read once. */
+function changedStanzaPorts(running: ServerConfig, wanted: ServerConfig): readonly 'SPA_PORT'[] {
+  if (running.captures.every(({ kind }) => kind === 'packet')) return []
+  const own = ({ captures }: ServerConfig) => captures.map(({ stanzaPorts }) => stanzaPorts)
+  return isSame(own(running), own(wanted)) ? [] : ['SPA_PORT']
 }
 
 /** @returns for each changed key that needs a restart, the settings behind it. */

@@ -21,7 +21,7 @@ import { type FileIdentity, removeServerFile } from '../../system/server-file.ts
 import { Admission } from './admission/admission.ts'
 import type { AskResolver } from './admission/name-lookups.ts'
 import { ownAddresses } from './admission/own-addresses.ts'
-import { type Configurations, readConfiguration } from './configuration.ts'
+import { type Configuration, type Configurations, readConfiguration } from './configuration.ts'
 import { Dispatch } from './dispatch.ts'
 import type { Commands } from './executor-process/commands.ts'
 import type { Gnupg } from './gnupg-process/gnupg.ts'
@@ -96,6 +96,7 @@ export class Warden {
   constructor(parts: WardenParts) {
     const { configurations, capture, receiver, host, log, manager } = parts
     const { refusalsPerSecond } = configurations.active.server
+    capture.follow(() => configurations.wanted.server)
     this.#parts = parts
     const clocks = { wall: () => new Date(), monotonic }
     const shuts = (grant: Grant) => whatShuts(grant, host.known)
@@ -167,10 +168,11 @@ export class Warden {
     }
     logNotices(read.value.notices, log)
     this.#parts.commands.configured(read.value)
-    const { gnupg, receiver } = this.#parts
+    const { gnupg, receiver, capture } = this.#parts
     gnupg.configured(read.value.gnupg)
+    if (!capture.isFor(read.value.server)) void this.#captureOtherPorts(read.value)
     // A receiver of before GnuPG was configured has no way to it. Packets wait until the next one runs.
-    if (gnupg.receiverEnd !== undefined && gnupg.descriptor === undefined) receiver.kill()
+    else if (gnupg.receiverEnd !== undefined && gnupg.descriptor === undefined) receiver.kill()
     else this.#dispatch.configure()
     return { ok: true, value: undefined }
   }
@@ -186,6 +188,24 @@ export class Warden {
     if (failure === undefined) return { taken: true, stanzas: this.#parts.configurations.active.policy.stanzas.length }
     const { code, detail, at } = failure
     return { taken: false, code, detail, ...(at !== undefined && { at }) }
+  }
+
+  /** Only the next receiver can have other sockets. They are open before this one ends. */
+  async #captureOtherPorts(wanted: Configuration): Promise<void> {
+    const { configurations, capture, receiver, log } = this.#parts
+    const prepared = await capture.prepare()
+    if (configurations.wanted !== wanted) return
+    if (!prepared.ok) {
+      configurations.abandon()
+      this.#dispatch.reloadRefused(prepared.failure)
+      return
+    }
+    // What came to the old sockets only: one of two answers follows a look at all of them.
+    await this.#dispatch.freshTally()
+    await this.#dispatch.freshTally()
+    if (configurations.wanted !== wanted) return
+    log.write('info', 'capture', { text: 'the ports have changed (SPA_PORT): a new receiver takes the new sockets' })
+    if (!receiver.replace()) await capture.renew()
   }
 
   /** Stops both processes. Live grants stay: the kernel ends them. */

@@ -61,7 +61,7 @@ export async function judge(knocks: readonly Knock[], judging: Judging): Promise
 
 const FORBIDDEN = refuse(
   'WARDEN_FORBIDDEN',
-  'the stanza that the receiver named is not for the packet’s source',
+  'the stanza that the receiver named is not for the packet’s source and port',
 ).failure
 const NOT_ATTESTED = refuse(
   'GNUPG_FAILED',
@@ -89,7 +89,7 @@ export async function judgeClaimed(knocks: readonly ClaimedKnock[], judging: Jud
 
 function stanzasWith(name: KeyringName, { packet }: Knock, index: StanzaIndex): readonly Stanza[] {
   const keyring = index.keyringNamed(name)
-  return keyring === undefined ? [] : index.stanzasFor(keyring, packet.source)
+  return keyring === undefined ? [] : index.stanzasFor(keyring, packet.source, packet.destinationPort)
 }
 
 /** A knock, the keys that opened it, and the stanzas that have them: at least one. */
@@ -107,7 +107,8 @@ function openersOf(knock: Knock, judging: Judging, now: UnixSeconds): Opener | R
   const { index, isAttested } = judging
   const opener = index.byId(knock.openedBy)
   const keyring = opener === undefined ? undefined : index.keyringOf(opener, keyKindOf(knock))
-  const stanzas = keyring === undefined ? [] : index.stanzasFor(keyring, knock.packet.source)
+  const { source, destinationPort } = knock.packet
+  const stanzas = keyring === undefined ? [] : index.stanzasFor(keyring, source, destinationPort)
   if (keyring === undefined || stanzas.length === 0) return refusal(FORBIDDEN)
   const { gnupg, digest, message } = knock
   if (gnupg !== undefined && keyring.encryption.kind === 'gnupg') {

@@ -10,6 +10,7 @@ function recorder() {
     onValues: (values) => happened.push(`values ${values}`),
     onBroken: (why) => happened.push(`broken ${why}`),
     onLost: async (why) => void happened.push(`lost ${why}`),
+    onReplaced: async () => {},
     onHopeless: (why) => happened.push(`hopeless ${why}`),
     onHostile: ({ detail }) => happened.push(`hostile ${detail}`),
   }

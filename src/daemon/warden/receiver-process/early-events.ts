@@ -35,6 +35,10 @@ export class EarlyEvents {
         this.#held = []
         return this.#handler?.onLost(why, again)
       },
+      onReplaced: async () => {
+        this.#held = []
+        await this.#handler?.onReplaced()
+      },
       onHopeless: (why) => this.#pass((handler) => handler.onHopeless(why)),
     }
   }

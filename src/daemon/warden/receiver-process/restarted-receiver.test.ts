@@ -35,6 +35,7 @@ test('what the child says arrives, a killed child is started anew, a stopped one
     onValues: () => told(`received ${starts}`),
     onLost: (why, again) => told(`${why}, again in ${again}`),
     onBroken: () => assert.fail('broken'),
+    onReplaced: async () => {},
     onHopeless: () => assert.fail('given up'),
   })
   receiver.start()
@@ -57,6 +58,7 @@ test('a child that speaks nonsense is killed', async () => {
       onValues: () => assert.fail('nonsense was received'),
       onLost: (why) => told(why.startsWith('it sent an invalid message') ? 'killed' : why),
       onBroken: (why) => told(`broken: ${why}`),
+      onReplaced: async () => {},
       onHopeless: () => assert.fail('given up'),
     },
   )
@@ -83,6 +85,7 @@ async function outcome(script: string, isReady: boolean): Promise<{ starts: numb
         if (isReady && starts === 3) receiver.stop().then(() => resolve({ starts, why: 'started again', last }))
       },
       onBroken: () => assert.fail('broken'),
+      onReplaced: async () => {},
       onHopeless: (why) => resolve({ starts, why, last }),
     })
     receiver.start()

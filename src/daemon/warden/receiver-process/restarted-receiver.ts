@@ -24,6 +24,8 @@ export interface ReceiverEvents {
    * the returned promise, which must not reject.
    */
   readonly onLost: (why: string, again: Milliseconds | undefined) => Promise<void> | void
+  /** It is gone, because another one should take its place. As `onLost`, the next one waits for the promise. */
+  readonly onReplaced: () => Promise<void>
   /** It is gone, and no other starts: none would become ready. */
   readonly onHopeless: (why: string) => void
 }
@@ -47,6 +49,8 @@ export class RestartedReceiver {
   #ready = false
   #wasEverReady = false
   #stopped = false
+  /** Whether the running receiver was ended by {@link replace}. */
+  #isReplaced = false
   #timer: NodeJS.Timeout | undefined
 
   /** @param spawn starts a receiver without any privilege and returns the warden's end of its channel. */
@@ -62,6 +66,7 @@ export class RestartedReceiver {
   start(): void {
     const startedAt = performance.now()
     this.#ready = false
+    this.#isReplaced = false
     const { child, channel, errors } = this.#spawn()
     this.#events.onErrors(errors, () => this.#child === child)
     this.#child = child
@@ -83,8 +88,11 @@ export class RestartedReceiver {
         return
       }
       if (performance.now() - startedAt > WELL_AFTER) this.#restarts = 0
+      if (this.#isReplaced) this.#restarts = 0
       const delay = RESTART_DELAYS[Math.min(this.#restarts++, RESTART_DELAYS.length - 1)] ?? milliseconds(0)
-      const prepared = Promise.resolve(this.#events.onLost(why ?? how, delay))
+      const prepared = Promise.resolve(
+        this.#isReplaced ? this.#events.onReplaced() : this.#events.onLost(why ?? how, delay),
+      )
       prepared.then(() => {
         if (!this.#stopped) this.#timer = setTimeout(() => this.start(), delay)
       })
@@ -143,6 +151,17 @@ export class RestartedReceiver {
   /** Ends this receiver because of what it sent; a new one starts. */
   kill(): void {
     if (this.#child !== undefined) killAll(this.#child)
+  }
+
+  /**
+   * Ends this receiver, which did nothing wrong: a new one starts at once.
+   * @returns whether there is one. If not, the next one starts soon in any case.
+   */
+  replace(): boolean {
+    if (this.#child === undefined) return false
+    this.#isReplaced = true
+    this.kill()
+    return true
   }
 
   /** Ends it permanently. Resolves when it is gone. */
