@@ -90,6 +90,7 @@ export const failureKinds = {
 
   FILE_BUSY: { level: 'error', exit: 75, sentence: 'the file is in use' },
   USER_EXISTS: { level: 'error', exit: 1, sentence: 'there is already such a user' },
+  REVOKE_UNKNOWN: { level: 'error', exit: 1, sentence: 'there is nothing of this name to revoke' },
   USER_UNKNOWN: { level: 'error', exit: 1, sentence: 'there is no such user' },
   PROFILE_INVALID: { level: 'error', exit: 65, sentence: 'this is not a usable profile' },
 

@@ -5,7 +5,7 @@ _ghostport_complete() {
   COMPREPLY=()
   if ((COMP_CWORD > 1)); then command=${COMP_WORDS[1]}; fi
   if [[ -z $command || ($command == help && COMP_CWORD -eq 2) ]]; then
-    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen client user serve check explain simulate import init uninstall unit policy status bugreport outside doctor completions help version' -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen client user serve check explain simulate import init uninstall unit policy status revoke bugreport outside doctor completions help version' -- "$current")
     return
   fi
   case $command in
@@ -90,6 +90,11 @@ _ghostport_complete() {
       values='--allow --allow-from --trust --reverse-path --forward --out --revert-after'
       ;;
     status)
+      options='--socket -s --json --help -h'
+      paths='--socket -s'
+      values=''
+      ;;
+    revoke)
       options='--socket -s --json --help -h'
       paths='--socket -s'
       values=''

@@ -25,6 +25,7 @@ export const commands: CommandTable = {
   unit: { summary: 'print a unit for systemd that runs the server', load: () => import('./unit.ts') },
   policy: { summary: 'give a host without a policy one that drops by default', load: () => import('./policy.ts') },
   status: { summary: 'show what a running server has open', load: () => import('./status.ts') },
+  revoke: { summary: 'end grants now, with the connections that they let in', load: () => import('./revoke.ts') },
   bugreport: { summary: 'print what helps to mend a fault, and no secret', load: () => import('./bugreport.ts') },
   outside: { summary: 'show what others see of a host, and what changed', load: () => import('./outside.ts') },
   doctor: { summary: 'say what is wrong on this host, and what mends it', load: () => import('./doctor.ts') },

@@ -74,8 +74,8 @@ function countGrants(grants: readonly GrantStatus[]): string {
   return `live grants: ${grants.length}${byNumber ? ' (a stanza without NAME has the number of the time of its grant)' : ''}`
 }
 
-function describeGrant({ for: source, open, secondsLeft, stanza, name, user }: GrantStatus): string {
-  return `${source}  ${open.join(',')}  ${secondsLeft} s left  ${describeStanza(stanza, name)}  user ${user}`
+function describeGrant({ id, for: source, open, secondsLeft, stanza, name, user }: GrantStatus): string {
+  return `${id}  ${source}  ${open.join(',')}  ${secondsLeft} s left  ${describeStanza(stanza, name)}  user ${user}`
 }
 
 function describeRelay({ relay }: Status): readonly Line[] {

@@ -1,6 +1,7 @@
 /**
  * The control socket: a Unix socket that only its owner may open. A client sends one line of JSON, `{"ask":"status"}`,
- * and gets one line of JSON back. The most that it can ask for is what a signal does: that the files are read again.
+ * and gets one line of JSON back. What it can ask for is what a signal does, that
+ * the files are read again, and what only takes away: that grants end, `{"ask":"revoke","word":"alice"}`.
  */
 import { chmodSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
@@ -15,8 +16,14 @@ import { notASocket } from './own-paths.ts'
 const LONGEST_REQUEST = 1024
 /** How long a client may take to ask its question, and the server to answer it. */
 const QUESTION_TIME = milliseconds(2000)
-/** The same for an answer that has to wait for a receiver to read many stanzas. */
+/** The same for an answer that has to wait: for a receiver to read many stanzas, or for iptables. */
 export const RELOAD_TIME = milliseconds(30_000)
+
+/** What is asked, and what belongs to it. Only the name has been checked. */
+export interface Request {
+  readonly ask: string
+  readonly [name: string]: unknown
+}
 
 /**
  * Answers `{"ask":NAME}` for each name in `answers`. The socket is made again: a server that died leaves its file
@@ -24,9 +31,10 @@ export const RELOAD_TIME = milliseconds(30_000)
  */
 export async function serveControl(
   path: string,
-  answers: { readonly [ask: string]: () => Promise<unknown> },
+  answers: { readonly [ask: string]: (request: Request) => Promise<unknown> },
 ): Promise<Result<Server, Failure<'CONFIG_UNWRITABLE' | 'CONFIG_EXPOSED'>>> {
-  const answer = (socket: Socket, ask: string): void => {
+  const answer = (socket: Socket, request: Request): void => {
+    const { ask } = request
     const ready = Object.hasOwn(answers, ask) ? answers[ask] : undefined
     if (ready === undefined) {
       socket.end('{"error":"unknown question"}\n')
@@ -34,7 +42,7 @@ export async function serveControl(
     }
     // Who asks decides how long to wait.
     socket.setTimeout(RELOAD_TIME)
-    ready().then(
+    ready(request).then(
       (value) => socket.end(`${jsonLine(value)}\n`),
       () => socket.destroy(),
     )
@@ -46,7 +54,7 @@ export async function serveControl(
     socket.on('data', (chunk) => {
       asked += chunk.toString('utf8')
       const end = asked.indexOf('\n')
-      if (end >= 0) answer(socket, parseAsk(asked.slice(0, end)))
+      if (end >= 0) answer(socket, parseRequest(asked.slice(0, end)))
       else if (asked.length > LONGEST_REQUEST) socket.destroy()
     })
   })
@@ -88,7 +96,7 @@ export type ControlFailure = Failure<'STATUS_UNAVAILABLE'> & { readonly listens:
 /** Asks a running server. @param time how long it may take. */
 export async function askControl(
   path: string,
-  ask: string,
+  ask: string | Request,
   time = QUESTION_TIME,
 ): Promise<Result<unknown, ControlFailure>> {
   return new Promise((resolve) => {
@@ -109,7 +117,7 @@ export async function askControl(
     socket.on('error', (error: NodeJS.ErrnoException) => fail(explain(error)))
     socket.on('connect', () => {
       listens = true
-      socket.write(`${JSON.stringify({ ask })}\n`)
+      socket.write(`${JSON.stringify(typeof ask === 'string' ? { ask } : ask)}\n`)
     })
     socket.on('data', (chunk) => {
       answer += chunk.toString('utf8')
@@ -124,15 +132,17 @@ export async function askControl(
   })
 }
 
-function parseAsk(line: string): string {
+function parseRequest(line: string): Request {
   try {
     const value: unknown = JSON.parse(line)
-    const ask = typeof value === 'object' && value !== null && 'ask' in value ? value.ask : undefined
-    return typeof ask === 'string' ? ask : ''
+    const isRequest = typeof value === 'object' && value !== null && 'ask' in value && typeof value.ask === 'string'
+    return isRequest ? (value as Request) : NO_REQUEST
   } catch {
-    return ''
+    return NO_REQUEST
   }
 }
+
+const NO_REQUEST: Request = { ask: '' }
 
 function explain(error: NodeJS.ErrnoException): string {
   if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') return NOBODY_THERE

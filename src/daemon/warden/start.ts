@@ -249,6 +249,7 @@ async function publish(
     status: () => warden.status(),
     reload: () => warden.reloadAnswer(),
     uses: async () => warden.uses(),
+    revoke: ({ word }) => warden.revoke(word),
   })
   if (!control.ok) return { ok: false, failure: located('CONTROL_SOCKET', control.failure, at) }
   undo.add(() => control.value.close())

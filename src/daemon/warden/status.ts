@@ -9,6 +9,7 @@ import type { LogField } from '../../log.ts'
 import type { Result } from '../../result.ts'
 import type { CommandStatus } from './executor-process/commands.ts'
 import type { JournalCounters } from './journal.ts'
+import { grantTag } from './revoke-target.ts'
 
 /** As JSON. Stable: fields are added, never changed (docs/OPERATING.md § Status). */
 export interface Status {
@@ -41,6 +42,8 @@ export interface Status {
 }
 
 export interface GrantStatus {
+  /** What `ghostport revoke` takes. The same for the same openings for the same source. */
+  readonly id: string
   readonly for: string
   readonly open: readonly string[]
   readonly secondsLeft: number
@@ -90,8 +93,9 @@ export function describeStatus(from: StatusSources): Status {
   }
 }
 
-function describeGrant({ grant, remaining }: LiveGrant): GrantStatus {
+export function describeGrant({ grant, remaining }: LiveGrant): GrantStatus {
   return {
+    id: grantTag(grant.id),
     for: grant.source,
     open: grant.openings.map(describeOpening),
     secondsLeft: Math.ceil(remaining / 1000),

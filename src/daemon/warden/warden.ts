@@ -33,6 +33,7 @@ import { ReceiverLimits } from './receiver-limits.ts'
 import type { ReceiverHandler } from './receiver-process/early-events.ts'
 import type { RestartedReceiver } from './receiver-process/restarted-receiver.ts'
 import { logNotices } from './reports.ts'
+import { Revocation, type RevokeAnswer } from './revocation.ts'
 import type { ServiceManager } from './service-manager.ts'
 import { describeStatus, type Status } from './status.ts'
 import { Watchdog } from './watchdog.ts'
@@ -88,6 +89,7 @@ export class Warden {
   readonly #journal: Journal
   readonly #health: ReceiverHealth
   readonly #admission: Admission
+  readonly #revocation: Revocation
   readonly #dispatch: Dispatch
   readonly #watchdog: Watchdog
   readonly #startedAt = new Date()
@@ -107,8 +109,14 @@ export class Warden {
     this.#health = new ReceiverHealth({ receiver, capture, limits, log, everySecond })
     const health = this.#health
     this.#watchdog = new Watchdog({ manager, health, firewall: parts.firewall, log })
+    this.#revocation = new Revocation({
+      ...{ firewall: parts.firewall, log },
+      settled: (patience) => this.#admission.settled(patience),
+      stanzas: () => configurations.active.policy.stanzas,
+      config: () => configurations.active.server.firewall,
+    })
     this.#admission = new Admission({
-      ...{ clock: parts.clock, firewall: parts.firewall, commands: parts.commands, replays: parts.replays },
+      ...{ clock: parts.clock, firewall: this.#revocation.doors, commands: parts.commands, replays: parts.replays },
       ...{ resolve: parts.resolve, ownAddresses },
       ...{ journal, log, current: () => configurations.active, doubt: capture.doubt },
       send: (message) => health.send(message),
@@ -208,6 +216,10 @@ export class Warden {
     if (!receiver.replace()) await capture.renew()
   }
 
+  /** @param word a grant, a user or an address, as an administrator writes it. */
+  async revoke(word: unknown): Promise<RevokeAnswer> 
+    return await this.#revocation.answer(word)
+
   /** Stops both processes. Live grants stay: the kernel ends them. */
   async stop({ again = false }: { readonly again?: boolean } = {}): Promise<void> {
     const { configurations, capture, receiver, firewall, commands, replays, lock, host, manager, log } = this.#parts
@@ -240,9 +252,8 @@ export class Warden {
   }
 
   /** Who knocked when, by NAME. Counted since the start. */
-  uses(): UsesAnswer {
+  uses(): UsesAnswer 
     return { since: this.#startedAt.toISOString(), uses: this.#journal.uses() }
-  }
 
   async status(): Promise<Status> {
     await this.#dispatch.freshTally()

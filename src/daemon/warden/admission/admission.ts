@@ -12,6 +12,7 @@
  * 7. answer (here): the receiver is told which packets are used up, so that it need not report copies.
  */
 
+import { setTimeout as delay } from 'node:timers/promises'
 import type { KeyringName } from '../../../access/keyring.ts'
 import type { StanzaIndex } from '../../../access/matching.ts'
 import type { Policy } from '../../../access/policy.ts'
@@ -24,6 +25,7 @@ import type { Log } from '../../../log.ts'
 import type { IpAddress } from '../../../packet/address.ts'
 import type { ReplayStore } from '../../../replay/replay-store.ts'
 import { type Failure, ok, refuse } from '../../../result.ts'
+import type { Milliseconds } from '../../../units.ts'
 import type { Attestation, Attested } from '../../link/attestation.ts'
 import { type Knock, keyKindOf } from '../../link/knock.ts'
 import type { ToReceiver } from '../../link/protocol.ts'
@@ -52,7 +54,7 @@ export interface Terms {
 
 export interface AdmissionParts {
   readonly clock: Clock
-  readonly firewall: Firewall
+  readonly firewall: Pick<Firewall, 'open'>
   readonly commands: CommandRunner
   /** Absent if used packets are not remembered. */
   readonly replays: ReplayStore | undefined
@@ -150,6 +152,14 @@ export class Admission {
     const waiting = [...this.#nameless]
     this.#nameless.clear()
     this.#queue.push(waiting.map(({ knock, keyring }) => ({ claimed: { knock, keyring }, under: 'current' })))
+  }
+
+  /** Resolves when what waits now was judged, or after this time: in a flood, more comes all the time. */
+  async settled(patience: Milliseconds): Promise<void> {
+    const enough = new AbortController()
+    const late = delay(patience, undefined, { signal: enough.signal }).catch(() => {})
+    await Promise.race([this.#queue.drained(), late])
+    enough.abort()
   }
 
   /** Judges what still waits, refuses what waits for a name, and logs what is still folded. */

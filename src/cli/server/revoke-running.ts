@@ -1,0 +1,30 @@
+/** Asks the running server to end grants, and the connections that they let in. */
+import { askControl, NOBODY_THERE, RELOAD_TIME } from '../../daemon/warden/control.ts'
+import type { RevokeAnswer } from '../../daemon/warden/revocation.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
+
+/** What ended. */
+export type Revoked = Exclude<RevokeAnswer, { readonly failure: Failure }>
+
+/** Nothing is running: no grant can be open for long, and the kernel ends each by itself. */
+export function isNotRunning({ code, detail }: Failure): boolean {
+  return code === 'STATUS_UNAVAILABLE' && detail.endsWith(NOBODY_THERE)
+}
+
+/**
+ * @param socket the path of the control socket.
+ * @param word a grant (`g:3f9a2c1b`), the NAME or number of a stanza, or an address. For a stanza that was removed or
+ * disabled, first have the server read its files again: else a knock opens again.
+ * @returns `REVOKE_UNKNOWN` if there is no such grant or stanza; `STATUS_UNAVAILABLE` if no server answers.
+ */
+export async function revokeRunning(socket: string, word: string): Promise<Result<Revoked, Failure>> {
+  const asked = await askControl(socket, { ask: 'revoke', word }, RELOAD_TIME)
+  if (!asked.ok) return asked
+  // Our own server, behind a socket that only root can have made.
+  const answer = asked.value as RevokeAnswer | { readonly error: string }
+  if ('error' in answer)
+    return refuse('STATUS_UNAVAILABLE', 'the running server is of an earlier version', {
+      suggestion: 'systemctl restart ghostport',
+    })
+  return 'failure' in answer ? { ok: false, failure: answer.failure } : ok(answer)
+}
