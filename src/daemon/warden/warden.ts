@@ -217,8 +217,9 @@ export class Warden {
   }
 
   /** @param word a grant, a user or an address, as an administrator writes it. */
-  async revoke(word: unknown): Promise<RevokeAnswer> 
+  async revoke(word: unknown): Promise<RevokeAnswer> {
     return await this.#revocation.answer(word)
+  }
 
   /** Stops both processes. Live grants stay: the kernel ends them. */
   async stop({ again = false }: { readonly again?: boolean } = {}): Promise<void> {
@@ -252,8 +253,9 @@ export class Warden {
   }
 
   /** Who knocked when, by NAME. Counted since the start. */
-  uses(): UsesAnswer 
+  uses(): UsesAnswer {
     return { since: this.#startedAt.toISOString(), uses: this.#journal.uses() }
+  }
 
   async status(): Promise<Status> {
     await this.#dispatch.freshTally()
