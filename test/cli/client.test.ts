@@ -31,6 +31,14 @@ describe('ghostport client add', () => {
     assert.equal(shown.status, 0, shown.stderr)
   })
 
+  it('a knock in vain says of when the keys are', async () => {
+    const input = LINE.replace('192.0.2.9', '127.0.0.1').replace('tcp/22', 'tcp/1')
+    assert.equal((await home.ghostport(['client', 'add'], { input })).status, 0)
+    const { status, stderr } = await home.ghostport(['knock', 'office', '--wait', '--wait-limit', '1'])
+    assert.equal(status, 1, stderr)
+    assert.match(stderr, /The keys of \[office\] are of 2025-11-26T09:40:00Z\. .*ghostport client add --replace/)
+  })
+
   it('adds to a file that is there, and all else in it stays', async () => {
     const before = '# mine\n[default]\nVERBOSE Y\n\n[old]\nSPA_SERVER 192.0.2.1\n'
     writeFileSync(rc, before, { mode: 0o600 })

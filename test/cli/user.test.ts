@@ -260,6 +260,32 @@ describe('ghostport user', () => {
     assert.doesNotMatch(json.stdout, /ghostport:\/\/|KEY/)
   })
 
+  it('10 000 stanzas in two files: nothing else changes', async () => {
+    const stanzas = Array.from(
+      { length: 10_000 },
+      (_, i) => `# user ${i}\nSOURCE ANY\nNAME u${i}\n# inside\nKEY key ${i}\n`,
+    )
+    const more = stanzas.slice(5000).join('\n')
+    const first = `${stanzas.slice(0, 5000).join('\n')}\n# more\n%include more.conf\n`
+    write('more.conf', more)
+    write('access.conf', first)
+    const started = performance.now()
+    await ok('disable', 'u9000')
+    // Measured: 0.7 s of the processor. The bound is for a busy machine.
+    assert.ok(performance.now() - started < 10_000)
+    assert.equal(text(), first)
+    const changed = text('more.conf')
+      .split('\n')
+      .filter((line) => !more.includes(line))
+    assert.deepEqual(changed, ['# ghostport: disabled. Before: no end', 'ACCESS_EXPIRE_EPOCH 1'])
+    await ok('enable', 'u9000')
+    assert.equal(text('more.conf'), more)
+    await add('new', '--open', 'tcp/22')
+    assert.ok(text().startsWith(first))
+    await ok('remove', 'new')
+    assert.equal(text(), first)
+  })
+
   it('a terminal shows a QR code, in the form of the Android client; zbar reads it from the picture', async () => {
     const words = ['user', 'add', 'ada', '--server', 'host.example', '-c', path('fwknopd.conf')]
     const line = [...ghostportCommand, ...words].join(' ')

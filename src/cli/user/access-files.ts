@@ -32,10 +32,9 @@ export interface AccessFiles {
 /** @returns what the files say, or what is wrong with them, with file and line: as “ghostport serve” would. */
 export function readAccess(source: ConfigSource): Result<AccessFiles> {
   const files = readOnce(diskFiles(process.getuid?.() ?? 0))
-  const parsed = loadServerConfig(files, source)
-  if (!parsed.ok) return parsed
-  const { config } = parsed.value
-  const server = source.access === undefined ? config : { ...config, accessFile: source.access }
+  const settings = serverSettings(files, source)
+  if (!settings.ok) return settings
+  const server = settings.value
   const reading: AccessReading = accessReading(server, source, [])
   const loaded = loadConfig(files, source)
   if (!loaded.ok) {
@@ -45,6 +44,14 @@ export function readAccess(source: ConfigSource): Result<AccessFiles> {
   }
   const users = usersIn(server.accessFile, files, loaded.value.policy.stanzas, reading)
   return users.ok ? ok({ source, server, files, users: users.value, loaded: loaded.value }) : users
+}
+
+/** What fwknopd.conf and the command line say. */
+function serverSettings(files: ConfigFiles, source: ConfigSource): Result<ServerConfig> {
+  const parsed = loadServerConfig(files, source)
+  if (!parsed.ok) return parsed
+  const { config } = parsed.value
+  return ok(source.access === undefined ? config : { ...config, accessFile: source.access })
 }
 
 /** What is to be written: path → text. */
@@ -64,12 +71,11 @@ export async function changeAccess<T>(
   source: ConfigSource,
   edit: (access: AccessFiles) => Result<{ readonly texts: NewTexts; readonly result: T }>,
 ): Promise<Result<{ readonly result: T; readonly server: ServerConfig; readonly loaded: LoadedConfig | undefined }>> {
-  const first = readAccess(source)
+  const first = serverSettings(diskFiles(process.getuid?.() ?? 0), source)
   if (!first.ok) return first
-  const locked = await lockFor(first.value.server)
+  const locked = await lockFor(first.value)
   if (!locked.ok) return locked
   try {
-    // Again: another command may have changed them meanwhile.
     const access = readAccess(source)
     if (!access.ok) return access
     const { server, files, loaded } = access.value

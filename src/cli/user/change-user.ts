@@ -71,7 +71,10 @@ export async function changeUser(change: Change, name: StanzaName, given: Given,
   for (const old of result.tidied) terminal.note(`removed ${old}: these old keys ended more than 30 days ago`)
   if (expired)
     terminal.note(`${result.name} has an end that has passed (ACCESS_EXPIRE): the stanza grants nothing still`)
-  return reportServer(answer, terminal)
+  const status = reportServer(answer, terminal)
+  if (change !== 'enable' && answer.state === 'taken')
+    terminal.note('what was open before ends on time: “ghostport status” shows it. Connections stay')
+  return status
 }
 
 function describe(
