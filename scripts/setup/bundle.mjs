@@ -5,7 +5,7 @@
 // process reads one or two. So code must not compare classes of values that pass between starter and command: each has
 // a copy of the class (test/cli/start.test.ts). Names are kept, so that a stack trace stays readable. The compiler
 // makes the library that package.json exports, which is not bundled.
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { clone } from './clone.mjs'
 import { requirePlatformPackage } from './npm.mjs'
@@ -38,8 +38,8 @@ export async function bundlePrograms(folder) {
   /** @type {Set<string>} */
   const commands = new Set()
   /** @type {(source: string, target: string, more?: BuildOptions) => Promise<unknown>} */
-  const program = (source, target, more) =>
-    build({
+  const program = async (source, target, more) => {
+    await build({
       absWorkingDir: clone,
       entryPoints: [source],
       outfile: join(folder, target),
@@ -50,12 +50,12 @@ export async function bundlePrograms(folder) {
       conditions: ['ghostport-source'],
       // koffi, and everything else that stays an npm package: found from dist/ as from src/.
       packages: 'external',
-      // Strings with one byte per character: V8 keeps the text of a program in memory.
-      charset: 'ascii',
       logLevel: 'warning',
       plugins: [outsideWhenNeeded((module) => `process.getBuiltinModule('${module}')`)],
       ...more,
     })
+    escapeAll(join(folder, target))
+  }
   const inAnyNode = (/** @type {string} */ module) =>
     `process.getBuiltinModule?.('${module}') ?? (await import('${module}')).default`
   for (const starter of STARTERS)
@@ -71,6 +71,18 @@ export async function bundlePrograms(folder) {
     program(GNUPG, 'daemon/gnupg.js'),
     program(PROBER, 'daemon/prober.js'),
   ])
+}
+
+/**
+ * V8 keeps the text of a program in memory: one byte for each character, or two if a single one needs them. esbuild
+ * escapes those of strings, and not those of regular expressions and comments.
+ *
+ * @param {string} file
+ */
+function escapeAll(file) {
+  const text = readFileSync(file, 'utf8')
+  const escaped = text.replace(/[^\0-\x7f]/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  writeFileSync(file, escaped)
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { after, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -117,4 +117,14 @@ it('the receiver is one file, without firewall and replay store', () => {
     sourcesOf('dist/daemon/receiver.js').filter((file) => /^src\/(firewall|replay|client|cli)\//.test(file)),
     [],
   )
+})
+
+it('every program is ASCII: V8 would keep two bytes for each character of another', () => {
+  for (const folder of ['dist/cli', 'dist/daemon'])
+    for (const name of readdirSync(`${compiled.folder}/${folder}`).filter((file) => file.endsWith('.js')))
+      assert.doesNotMatch(
+        readFileSync(`${compiled.folder}/${folder}/${name}`, 'utf8'),
+        /[^\0-\x7f]/,
+        `${folder}/${name}`,
+      )
 })
