@@ -19,8 +19,8 @@ export const stanzas: Measure = {
   name: 'stanzas',
   about:
     'time in receive() of a knock that the last of so many stanzas opens, in process: each stanza for a source of its own, ' +
-    'or all SOURCE ANY with different keys, where the first packet of a client has to try them all',
-  run: async () => [...ownSources(), ...anySource()],
+    'or all SOURCE ANY with different keys, where the first packet of a client has to try them all, or ten at each SPA_PORT',
+  run: async () => [...ownSources(), ...anySource(), ...ownPorts(), ...reading()],
 }
 
 function ownSources(): readonly Row[] {
@@ -63,23 +63,113 @@ function anySource(): readonly Row[] {
   })
 }
 
+/** Junk at the port of the last user: so many users, ten at each port, each SOURCE ANY with keys of its own. */
+function ownPorts(): readonly Row[] {
+  const counts = [1, 100, 1000, 10_000]
+  const benches = counts.map(
+    (count) =>
+      new Bench(
+        count,
+        () => 'ANY',
+        (i) => FIRST_PORT + Math.floor(i / AT_A_PORT),
+      ),
+  )
+  const times: number[][] = counts.map(() => [])
+  for (let turn = 0; turn < 20; turn++)
+    for (const [i, bench] of benches.entries()) times[i]?.push(bench.time(bench.junk, 300))
+  const medians = times.map((it) => summarise(it)?.median ?? Number.NaN)
+  const rows = counts.map((count, i): Row => {
+    const [median, ratio] = [medians[i] ?? Number.NaN, (medians[i] ?? Number.NaN) / (medians[0] ?? Number.NaN)]
+    const perKey = (median - (medians[0] ?? Number.NaN)) / (Math.min(count, AT_A_PORT) - 1)
+    return {
+      what: 'receive() of junk, SPA_PORT',
+      server: count === 1 ? '1 user' : `${count} users, ${AT_A_PORT} at a port`,
+      figure: `${threeDigits(median)} µs`,
+      ratio: formatRatio(ratio),
+      ...(count === 10_000 && { target: '≤ 2x of 1 user', met: ratio <= 2 }),
+      ...(count > 1 && { note: `${threeDigits(perKey)} µs for each further key` }),
+    }
+  })
+  return [...rows, ...ownPortEach()]
+}
+
+/** The same with one user at each port. */
+function ownPortEach(): readonly Row[] {
+  const counts = [1, 1000, 10_000]
+  const benches = counts.map(
+    (count) =>
+      new Bench(
+        count,
+        () => 'ANY',
+        (i) => FIRST_PORT + i,
+      ),
+  )
+  const times: number[][] = counts.map(() => [])
+  for (let turn = 0; turn < 20; turn++)
+    for (const [i, bench] of benches.entries()) times[i]?.push(bench.time(bench.junk, 300))
+  const medians = times.map((it) => summarise(it)?.median ?? Number.NaN)
+  return counts.slice(1).map((count, i) => {
+    const [median, ratio] = [medians[i + 1] ?? Number.NaN, (medians[i + 1] ?? Number.NaN) / (medians[0] ?? Number.NaN)]
+    const verdict = { target: '≤ 2x of 1 user', met: ratio <= 2 }
+    const server = `${count} users, a port each`
+    return {
+      what: 'receive() of junk, SPA_PORT',
+      server,
+      figure: `${threeDigits(median)} µs`,
+      ratio: formatRatio(ratio),
+      ...verdict,
+    }
+  })
+}
+
+const AT_A_PORT = 10
+const FIRST_PORT = 20_000
+
+/** What a start and a reload read: the text of the stanzas to the index of their keys, in each of the two processes. */
+function reading(): readonly Row[] {
+  return [1, 10_000].map((count) => {
+    const text = Array.from({ length: count }, makeKeys)
+      .map((it, i) => stanzaText(it, 'ANY', FIRST_PORT + Math.floor(i / AT_A_PORT)))
+      .join('')
+    const times = Array.from({ length: 5 }, () => {
+      const started = performance.now()
+      indexOf(text)
+      return performance.now() - started
+    })
+    const median = summarise(times)?.median ?? Number.NaN
+    return {
+      what: 'reading access.conf',
+      server: `${count} ${count === 1 ? 'user' : 'users at SPA ports'}`,
+      figure: `${threeDigits(median)} ms`,
+    }
+  })
+}
+
+function indexOf(text: string): StanzaIndex {
+  const files = filesFromSnapshot({ texts: { 'access.conf': text }, folders: {}, failures: {} })
+  const parsed = parseAccessConf('access.conf', files)
+  if (!parsed.ok) throw new Error(parsed.failure.detail)
+  return new StanzaIndex(parsed.value.stanzas)
+}
+
 class Bench {
   readonly knock: CapturedPacket
   readonly junk: CapturedPacket
   readonly #index: StanzaIndex
   #openers = new OpenerMemory()
 
-  constructor(count: number, sourceOf: (i: number) => string) {
+  constructor(
+    count: number,
+    sourceOf: (i: number) => string,
+    portOf: (i: number) => number | undefined = () => undefined,
+  ) {
     const keys = Array.from({ length: count }, makeKeys)
-    const text = keys.map((it, i) => stanzaText(it, sourceOf(i))).join('')
-    const files = filesFromSnapshot({ texts: { 'access.conf': text }, folders: {}, failures: {} })
-    const parsed = parseAccessConf('access.conf', files)
-    if (!parsed.ok) throw new Error(parsed.failure.detail)
-    this.#index = new StanzaIndex(parsed.value.stanzas)
+    const text = keys.map((it, i) => stanzaText(it, sourceOf(i), portOf(i))).join('')
+    this.#index = indexOf(text)
     const [last] = keys.slice(-1)
     const [knock] = last === undefined ? [] : sealKnocks(last, count - 1, 1)
     if (knock === undefined) throw new Error('no knock')
-    const ports = { sourcePort: port(40_000), destinationPort: port(SPA_PORT) }
+    const ports = { sourcePort: port(40_000), destinationPort: port(portOf(count - 1) ?? SPA_PORT) }
     const captured = { via: 'udp', source: knock.source, ...ports } as const
     this.knock = { ...captured, payload: knock.payload }
     const [junk] = makeJunk(1)
@@ -119,6 +209,7 @@ const policy: Pick<Policy, 'http' | 'nat'> = {
   nat: { forward: false, local: true, translation: 'none', resolveNames: false },
 }
 
-function stanzaText({ encryptionBase64, hmacBase64 }: BenchKeys, source: string): string {
-  return `SOURCE ${source}\nOPEN_PORTS tcp/22\nKEY_BASE64 ${encryptionBase64}\nHMAC_KEY_BASE64 ${hmacBase64}\n`
+function stanzaText({ encryptionBase64, hmacBase64 }: BenchKeys, source: string, at?: number): string {
+  const own = at === undefined ? '' : `SPA_PORT ${at}\n`
+  return `SOURCE ${source}\n${own}OPEN_PORTS tcp/22\nKEY_BASE64 ${encryptionBase64}\nHMAC_KEY_BASE64 ${hmacBase64}\n`
 }
