@@ -2,10 +2,12 @@
 import { describeStanza } from '../access/stanza-name.ts'
 import { askControl } from '../daemon/warden/control.ts'
 import type { GrantStatus, Status } from '../daemon/warden/status.ts'
+import type { UsesAnswer } from '../daemon/warden/warden.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import { type Line, line, type Style } from './terminal/line.ts'
 import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
+import { askUses } from './user/tell-server.ts'
 
 const options = {
   socket: { short: 's', value: 'PATH', help: 'the control socket (CONTROL_SOCKET; /run/ghostport/control.sock)' },
@@ -28,7 +30,10 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
   if (!answer.ok) return answer
   if (given.json > 0) terminal.printJson(answer.value)
   // Our own daemon, behind a socket that only root can have made: its answer has the shape of Status.
-  else terminal.print(describe(answer.value as Status, terminal.style))
+  else {
+    terminal.print(describe(answer.value as Status, terminal.style))
+    terminal.print(describeOldKeys(await askUses(given.socket ?? DEFAULT_SOCKET), terminal.style))
+  }
   return 0
 }
 
@@ -76,6 +81,26 @@ function countGrants(grants: readonly GrantStatus[]): string {
 
 function describeGrant({ id, for: source, open, secondsLeft, stanza, name, user }: GrantStatus): string {
   return `${id}  ${source}  ${open.join(',')}  ${secondsLeft} s left  ${describeStanza(stanza, name)}  user ${user}`
+}
+
+/** “ghostport user rotate” gives old keys such a name. */
+const OLD_KEYS = /\.old-[0-9]{8}(-[0-9]+)?$/
+/** How many devices with old keys people are shown. */
+const OLD_KEYS_SHOWN = 10
+
+/** Devices that do not have their new keys yet. */
+function describeOldKeys(told: UsesAnswer | undefined, style: Style): readonly Line[] {
+  const old = Object.entries(told?.uses ?? {}).filter(([name]) => OLD_KEYS.test(name))
+  if (old.length === 0) return []
+  const shown = old.slice(-OLD_KEYS_SHOWN).toReversed()
+  return [
+    '',
+    style.bold(`old keys still in use: ${old.length} (“ghostport user list” has all)`),
+    ...shown.map(([name, { time, source, code }]) => {
+      const end = code === undefined ? '' : ` (${code})`
+      return line`  ${time}  ${source}  ${describeStanza(0, name)}${end}`
+    }),
+  ]
 }
 
 function describeRelay({ relay }: Status): readonly Line[] {

@@ -75,6 +75,8 @@ describe('users of a running server', { skip: netnsUnavailable() }, () => {
     assert.deepEqual([old.verdict, fresh.verdict, fresh['name']], ['granted', 'granted', 'ada'])
     assert.match(String(old['name']), /^ada\.old-\d{8}$/)
     assert.match(must('list'), /a device of ada still uses the old keys/)
+    const status = server.must(ghostportCommand('status', '--socket', daemon.path('state/control.sock')))
+    assert.match(status, /old keys still in use: 1 .*\n {2}\S+ {2}10\.9\.0\.1 {2}stanza ada\.old-\d{8}\n/)
     const file = daemon.path('access.conf')
     const later = server.must(['cat', file]).replace(/ACCESS_EXPIRE_EPOCH \d+/, 'ACCESS_EXPIRE_EPOCH 1700000000')
     writeFileSync(file, later, { mode: 0o600 })
