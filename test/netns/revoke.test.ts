@@ -93,3 +93,14 @@ test('words that name nothing are told apart, with the nearest right one', { ski
   const absent = server.run(ghostportCommand('revoke', '--socket', daemon.path('state/none.sock'), 'alice'))
   assert.equal(absent.status, 69)
 })
+
+test('to disable a user ends what the user has open', { skip }, async () => {
+  await daemon.verdictAfter(() => knock(client, '10.9.0.2', '-A', 'tcp/22', '-a', '10.9.0.1'))
+  const session = await client.connect('10.9.0.2', 22)
+  const files = ['-c', daemon.path('fwknopd.conf'), '-a', daemon.path('access.conf')]
+  const done = server.run(ghostportCommand('user', 'disable', 'alice', ...files))
+  assert.equal(done.status, 0, done.stderr)
+  assert.match(done.stderr, /ended now: grants 1, connections 1/)
+  assert.notEqual(await session.ended(1_000), undefined)
+  assert.deepEqual(daemon.status().grants, [])
+})

@@ -91,7 +91,7 @@ describe('users of a running server', { skip: netnsUnavailable() }, () => {
   })
 
   it('a user who is disabled or removed gets nothing, at once', async () => {
-    assert.match(must('disable', 'ada'), /has taken the change\nwhat was open before ends on time/)
+    assert.match(must('disable', 'ada'), /has taken the change\nended now: grants/)
     const refused = await knock()
     assert.deepEqual([refused.code, refused['name']], ['ACCESS_EXPIRED', 'ada'])
     must('enable', 'ada')

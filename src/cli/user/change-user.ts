@@ -7,6 +7,7 @@ import { findUser } from '../../config/access/users.ts'
 import { ok, refuse } from '../../result.ts'
 import type { Outcome } from '../command.ts'
 import { configFiles } from '../server/config-source.ts'
+import { revokeRunning } from '../server/revoke-running.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { changeAccess } from './access-files.ts'
 import type { Given } from './options.ts'
@@ -62,19 +63,36 @@ export async function changeUser(change: Change, name: StanzaName, given: Given,
   const expired = result.enabled && stanza?.expires !== undefined && stanza.expires <= now
   // Also where the file had it already: the server may not have been told.
   const answer = await tellServer(server.controlSocket)
+  // After the server has taken the change: a knock in between opens nothing that stays.
+  const cut =
+    change !== 'enable' && answer.state === 'taken' ? await revokeRunning(server.controlSocket, result.name) : undefined
+  const ended = cut?.ok ? { grants: cut.value.revoked.length, connections: cut.value.connections } : undefined
+  const open = cut?.ok === false && cut.failure.code !== 'REVOKE_UNKNOWN' ? cut.failure.detail : undefined
   if (given.json > 0) {
     const { name: user, file, line, changed: isChanged, alsoOldKeys, tidied } = result
-    terminal.printJson({ user, file, line, changed: isChanged, alsoOldKeys, tidied, expired, server: answer })
-    return reportServer(answer, { ...terminal, note: () => {} })
+    terminal.printJson({
+      user,
+      file,
+      line,
+      changed: isChanged,
+      alsoOldKeys,
+      tidied,
+      expired,
+      server: answer,
+      ended,
+      stillOpen: open,
+    })
+    return Math.max(reportServer(answer, { ...terminal, note: () => {} }), open === undefined ? 0 : 1)
   }
   terminal.note(describe(change, result))
   for (const old of result.tidied) terminal.note(`removed ${old}: these old keys ended more than 30 days ago`)
   if (expired)
     terminal.note(`${result.name} has an end that has passed (ACCESS_EXPIRE): the stanza grants nothing still`)
   const status = reportServer(answer, terminal)
-  if (change !== 'enable' && answer.state === 'taken')
-    terminal.note('what was open before ends on time: “ghostport status” shows it. Connections stay')
-  return status
+  if (ended !== undefined) terminal.note(`ended now: grants ${ended.grants}, connections ${ended.connections}`)
+  if (open === undefined) return status
+  terminal.note(`what is open for ${result.name} was not ended (${open}): ghostport revoke ${result.name}`)
+  return 1
 }
 
 function describe(
