@@ -86,8 +86,19 @@ describe('users of a running server', { skip: netnsUnavailable() }, () => {
     assert.equal((await knock()).code, 'ACCESS_EXPIRED')
     assert.equal((await knock('new')).verdict, 'granted')
     assert.match(must('list'), /a device of ada knocks with keys that ended: give it the new profile/)
-    // From here on, with the new keys.
+    // From here on, with the new keys: they are old ones soon.
     take(shown)
+    const third = must('rotate', 'ada', '--server', SERVER, '--show-secrets', '--overlap', '1h')
+    assert.match(String((await knock())['name']), /^ada\.old-/)
+    const session = await client.connect(SERVER, 22)
+    assert.match(must('disable', 'ada'), /with the old keys/)
+    assert.deepEqual(
+      daemon.status().grants.filter(({ name }) => name?.startsWith('ada.old') === true),
+      [],
+    )
+    assert.notEqual(await session.echoes(), true, 'the sessions of old keys end too')
+    must('enable', 'ada')
+    take(third)
   })
 
   it('a user who is disabled or removed gets nothing, at once', async () => {

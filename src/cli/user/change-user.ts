@@ -51,6 +51,8 @@ export async function changeUser(change: Change, name: StanzaName, given: Given,
         file: user.place.file,
         line: user.place.first,
         changed: edits.length > 0,
+        /** With those of the keys before. */
+        stanzas: its.flatMap((one) => (one.name === undefined ? [] : [one.name])),
         alsoOldKeys: edits.flatMap((one) => (one.user !== user && one.user.name !== undefined ? [one.user.name] : [])),
         tidied: tidied.flatMap((one) => (one.name === undefined ? [] : [one.name])),
         enabled: end,
@@ -64,10 +66,16 @@ export async function changeUser(change: Change, name: StanzaName, given: Given,
   // Also where the file had it already: the server may not have been told.
   const answer = await tellServer(server.controlSocket)
   // After the server has taken the change: a knock in between opens nothing that stays.
-  const cut =
-    change !== 'enable' && answer.state === 'taken' ? await revokeRunning(server.controlSocket, result.name) : undefined
-  const ended = cut?.ok ? { grants: cut.value.revoked.length, connections: cut.value.connections } : undefined
-  const open = cut?.ok === false && cut.failure.code !== 'REVOKE_UNKNOWN' ? cut.failure.detail : undefined
+  const ended = { grants: 0, connections: 0 }
+  let open: string | undefined
+  const cuts = change !== 'enable' && answer.state === 'taken'
+  for (const one of cuts ? result.stanzas : []) {
+    const cut = await revokeRunning(server.controlSocket, one)
+    if (cut.ok) {
+      ended.grants += cut.value.revoked.length
+      ended.connections += cut.value.connections
+    } else if (cut.failure.code !== 'REVOKE_UNKNOWN') open = cut.failure.detail
+  }
   if (given.json > 0) {
     const { name: user, file, line, changed: isChanged, alsoOldKeys, tidied } = result
     terminal.printJson({
@@ -79,8 +87,8 @@ export async function changeUser(change: Change, name: StanzaName, given: Given,
       tidied,
       expired,
       server: answer,
-      ended,
-      stillOpen: open,
+      ended: cuts ? ended : null,
+      stillOpen: open ?? null,
     })
     return Math.max(reportServer(answer, { ...terminal, note: () => {} }), open === undefined ? 0 : 1)
   }
@@ -89,7 +97,7 @@ export async function changeUser(change: Change, name: StanzaName, given: Given,
   if (expired)
     terminal.note(`${result.name} has an end that has passed (ACCESS_EXPIRE): the stanza grants nothing still`)
   const status = reportServer(answer, terminal)
-  if (ended !== undefined) terminal.note(`ended now: grants ${ended.grants}, connections ${ended.connections}`)
+  if (cuts) terminal.note(`ended now: grants ${ended.grants}, connections ${ended.connections}`)
   if (open === undefined) return status
   terminal.note(`what is open for ${result.name} was not ended (${open}): ghostport revoke ${result.name}`)
   return 1
