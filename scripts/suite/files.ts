@@ -15,7 +15,8 @@ export interface Batch {
 // These start namespaces, daemons or browsers and read clocks: too many at once would be slow, and then wrong.
 const HEAVY = /^(test\/(netns|host|packages|interop|browser|cli|story|upstream)|bench)\//
 // Measured: these use less than a quarter of a processor.
-const PATIENT = /^test\/(netns\/(half-closed|gateway|client-wait|serve-replays)|interop\/client-ssh)\.test\.ts$/
+const PATIENT =
+  /^test\/(netns\/(half-closed|gateway|client-wait|serve-replays|outside-knock|attack-iptables)|interop\/client-ssh)\.test\.ts$/
 /** Takes many minutes: runs only if a pattern asks for it, as `npm run host-lab` does. */
 const ON_DEMAND = 'test/host/full/'
 

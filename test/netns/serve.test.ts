@@ -266,7 +266,10 @@ describe('ghostport serve', { skip: netnsUnavailable() }, () => {
     assert.deepEqual(shown(), [[2, 'ada', 'somebody']], 'as the kernel keeps it')
     const socket = daemon.path('state/control.sock')
     const text = server.must(ghostportCommand('status', '--socket', socket))
-    assert.match(text, /^live grants: 1\n {2}10\.9\.0\.1 {2}tcp\/22 {2}\d+ s left {2}stanza ada {2}user somebody$/m)
+    assert.match(
+      text,
+      /^live grants: 1\n {2}g:[0-9a-f]{8} {2}10\.9\.0\.1 {2}tcp\/22 {2}\d+ s left {2}stanza ada {2}user somebody$/m,
+    )
 
     // When a stanza is removed, its grants stay until their end.
     daemon.configure({ server: CONF, access: access('grace') })
