@@ -1,7 +1,7 @@
 /**
  * The control socket: a Unix socket that only its owner may open. A client sends one line of JSON, `{"ask":"status"}`,
- * and gets one line of JSON back. What it can ask for is what a signal does, that
- * the files are read again, and what only takes away: that grants end, `{"ask":"revoke","word":"alice"}`.
+ * and gets one line of JSON back. It can ask for what a signal does, that the files are read again; and for what only
+ * takes away, that grants end: `{"ask":"revoke","word":"alice"}`.
  */
 import { chmodSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
