@@ -137,6 +137,7 @@ function comparable(line: string): string {
     .trim()
     .replace(/[A-Za-z0-9+/]{30,}=*/g, 'KEY')
     .replace(/user \w+$/, 'user NAME')
+    .replace(/\bg:[0-9a-f]{8}\b/g, 'g:ID')
     .replace(' (no other program can change its table)', '')
     .replace(/[0-9]+(\.[0-9]+)?/g, '0')
 }
