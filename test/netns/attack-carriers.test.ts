@@ -13,6 +13,7 @@ import {
   flooded,
   FROM_CLIENT as four,
   grantedAfter,
+  grantedWithTries,
   SERVER_TO_ATTACKER,
   FROM_CLIENT_SIX as six,
 } from '../support/carrier-hosts.ts'
@@ -137,11 +138,11 @@ describe('what is read passively beside UDP', { skip: netnsUnavailable(), concur
         await delay(500)
         using sender = await openFrameSender(hosts.client, 'eth0', hosts.server, 'eth0')
         for (let i = 0; i < 3; i++) {
-          await grantedAfter(daemon, () => sendPacket(hosts.client, '10.9.0.2', sealedPacket()))
-          await grantedAfter(daemon, () =>
+          await grantedWithTries(daemon, () => sendPacket(hosts.client, '10.9.0.2', sealedPacket()))
+          await grantedWithTries(daemon, () =>
             sender.send(tcpFrame({ ...four, payload: encodeText(requestWith(sealedPacket())) })),
           )
-          await grantedAfter(daemon, () => sender.send(icmpFrame({ ...four, payload: encodeText(sealedPacket()) })))
+          await grantedWithTries(daemon, () => sender.send(icmpFrame({ ...four, payload: encodeText(sealedPacket()) })))
         }
       })
       assert.ok(sent > 10_000, `only ${sent} were sent`)

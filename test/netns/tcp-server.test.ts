@@ -5,7 +5,13 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { assertUnharmed, carrierHosts, grantedAfter, SERVER_TO_ATTACKER } from '../support/carrier-hosts.ts'
+import {
+  assertUnharmed,
+  carrierHosts,
+  grantedAfter,
+  grantedWithTries,
+  SERVER_TO_ATTACKER,
+} from '../support/carrier-hosts.ts'
 import { Daemon, keys, SERVER, sendPacket, stanza } from '../support/daemon.ts'
 import { type Host, type Network, netnsUnavailable, type Program } from '../support/netns.ts'
 import { requestWith, sealedPacket } from '../support/sealed.ts'
@@ -197,9 +203,9 @@ describe('the TCP server', { skip: netnsUnavailable(), concurrency: 1 }, () => {
       await flood.says(/begun/)
       await delay(500)
       for (let i = 0; i < 5; i++) {
-        await grantedAfter(daemon, () => sendPacket(client, SERVER, sealedPacket()))
-        await grantedAfter(daemon, () => speak('end', [sealedPacket()]))
-        await grantedAfter(daemon, () => speak('end', [requestWith(sealedPacket())], SERVER, 80))
+        await grantedWithTries(daemon, () => sendPacket(client, SERVER, sealedPacket()))
+        await grantedWithTries(daemon, () => speak('end', [sealedPacket()]))
+        await grantedWithTries(daemon, () => speak('end', [requestWith(sealedPacket())], SERVER, 80))
       }
       await flood.says(/made \d+/)
       await flood.end()

@@ -9,6 +9,7 @@
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Daemon, dropByDefault, type LogEvent } from './daemon.ts'
 import { type Host, Network } from './netns.ts'
 
@@ -47,6 +48,29 @@ export async function grantedAfter(daemon: Daemon, act: () => unknown, deadlineM
   await act()
   const isOurs = ({ verdict, source }: LogEvent) => verdict === 'granted' && !`${source}`.startsWith('10.9.2.')
   return await daemon.until(isOurs, from, deadlineMs)
+}
+
+/** Each try of a client waits for this long, before it knocks again as `knock --wait` does. */
+const TRY_TIME = 600
+const TRIES = 5
+
+/**
+ * Knocks in a flood, with a new packet each time: a flood at full speed may cost a single packet.
+ *
+ * @param act sends a new knock. @returns the first grant.
+ */
+export async function grantedWithTries(daemon: Daemon, act: () => unknown): Promise<LogEvent> {
+  const from = daemon.events.length
+  const isOurs = ({ verdict, source }: LogEvent) => verdict === 'granted' && !`${source}`.startsWith('10.9.2.')
+  for (let tries = 1; tries < TRIES; tries++) {
+    await act()
+    for (const begun = performance.now(); performance.now() - begun < TRY_TIME; await delay(5)) {
+      const found = daemon.events.slice(from).find(isOurs)
+      if (found !== undefined) return found
+    }
+  }
+  await act()
+  return await daemon.until(isOurs, from, 5_000)
 }
 
 /** Fails if the server lost its receiver. */
