@@ -42,12 +42,14 @@ export async function carrierHosts(ports: readonly number[], attackers = 1): Pro
   return { net, client, server, attacker }
 }
 
+/** A grant whose packet did not come from an address of the attacker. */
+const isOurs = ({ verdict, source }: LogEvent): boolean => verdict === 'granted' && !`${source}`.startsWith('10.9.2.')
+
 /** Waits for the next grant whose packet did not come from an address of the attacker. */
-export async function grantedAfter(daemon: Daemon, act: () => unknown, deadlineMs?: number): Promise<LogEvent> {
+export async function grantedAfter(daemon: Daemon, act: () => unknown): Promise<LogEvent> {
   const from = daemon.events.length
   await act()
-  const isOurs = ({ verdict, source }: LogEvent) => verdict === 'granted' && !`${source}`.startsWith('10.9.2.')
-  return await daemon.until(isOurs, from, deadlineMs)
+  return await daemon.until(isOurs, from)
 }
 
 /** Each try of a client waits for this long, before it knocks again as `knock --wait` does. */
@@ -61,7 +63,6 @@ const TRIES = 5
  */
 export async function grantedWithTries(daemon: Daemon, act: () => unknown): Promise<LogEvent> {
   const from = daemon.events.length
-  const isOurs = ({ verdict, source }: LogEvent) => verdict === 'granted' && !`${source}`.startsWith('10.9.2.')
   for (let tries = 1; tries < TRIES; tries++) {
     await act()
     for (const begun = performance.now(); performance.now() - begun < TRY_TIME; await delay(5)) {
