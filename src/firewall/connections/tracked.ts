@@ -13,6 +13,7 @@ import {
   NLM_F_REQUEST,
   readAttributes,
 } from '../../system/netlink.ts'
+import { NFGENMSG_LENGTH } from '../nftables/netlink.ts'
 
 /** One direction of a connection. Ports are 0 where the protocol has none. */
 export interface Direction {
@@ -37,8 +38,6 @@ export interface Tracked {
   readonly startedAt?: number
 }
 
-/** struct nfgenmsg: the family first. */
-const NFGENMSG_LENGTH = 4
 const NFNL_SUBSYS_CTNETLINK = 1
 const IPCTNL_MSG_CT_NEW = 0
 const IPCTNL_MSG_CT_GET = 1
@@ -49,7 +48,7 @@ const NESTED = 0x8000
 const CTA_TUPLE_ORIG = 1
 const CTA_TUPLE_REPLY = 2
 const CTA_PROTOINFO = 4
-const CTA_MARK = 8
+export const CTA_MARK = 8
 const CTA_TIMESTAMP = 20
 const CTA_TIMESTAMP_START = 1
 const CTA_MARK_MASK = 21
@@ -79,11 +78,19 @@ export function askForAll(family: AddressFamily, mark?: number): Uint8Array {
   return encodeMessage({ type, flags: NLM_F_REQUEST | NLM_F_DUMP, sequence: 1 }, fixedPart(family), filter)
 }
 
+/** Asks for the connection whose answers have this direction. */
+export function askForReply(protocol: number, direction: Direction): Uint8Array {
+  const type = (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET
+  return encodeMessage({ type, flags: NLM_F_REQUEST, sequence: 1 }, fixedPart(familyOf(direction.source)), [
+    encodeTuple(CTA_TUPLE_REPLY, protocol, direction),
+  ])
+}
+
 /** Ends the tracking of the connection that has this direction. The kernel confirms it. */
 export function endTracking(protocol: number, direction: Direction): Uint8Array {
   const type = (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_DELETE
   return encodeMessage({ type, flags: NLM_F_REQUEST | NLM_F_ACK, sequence: 2 }, fixedPart(familyOf(direction.source)), [
-    encodeTuple(protocol, direction),
+    encodeTuple(CTA_TUPLE_ORIG, protocol, direction),
   ])
 }
 
@@ -107,11 +114,15 @@ export function readTracked({ type, body }: NetlinkMessage): Tracked | undefined
   }
 }
 
-function encodeTuple(protocol: number, { source, destination, sourcePort, destinationPort }: Direction): Uint8Array {
+function encodeTuple(
+  which: number,
+  protocol: number,
+  { source, destination, sourcePort, destinationPort }: Direction,
+): Uint8Array {
   const is4 = familyOf(source) === 4
   const ported = protocol === TCP || protocol === UDP
   return nested(
-    CTA_TUPLE_ORIG,
+    which,
     nested(
       CTA_TUPLE_IP,
       encodeAttribute(is4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, addressBytes(source)),

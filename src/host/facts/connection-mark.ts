@@ -4,18 +4,11 @@
  * The message is that of ctnetlink (linux/netfilter/nfnetlink_conntrack.h).
  */
 import { constants } from 'node:os'
+import { askForReply, CTA_MARK, TCP } from '../../firewall/connections/tracked.ts'
 import { NFGENMSG_LENGTH } from '../../firewall/nftables/netlink.ts'
-import { addressBytes, familyOf, type IpAddress } from '../../packet/address.ts'
+import type { IpAddress } from '../../packet/address.ts'
 import { describeErrno } from '../../system/errno.ts'
-import {
-  encodeAttribute,
-  encodeMessage,
-  errnoOf,
-  NLM_F_REQUEST,
-  NLMSG_ERROR,
-  readAttributes,
-  readMessages,
-} from '../../system/netlink.ts'
+import { errnoOf, NLMSG_ERROR, readAttributes, readMessages } from '../../system/netlink.ts'
 import type { Port } from '../../units.ts'
 import { type Known, known, notKnown } from '../known.ts'
 import type { Looker } from '../looker.ts'
@@ -33,23 +26,6 @@ export function keyOf({ peer, peerPort, local, localPort }: Connection): string 
   return `${peer} ${peerPort} ${local} ${localPort}`
 }
 
-const NFNL_SUBSYS_CTNETLINK = 1
-const IPCTNL_MSG_CT_GET = 1
-const AF_INET = 2
-const AF_INET6 = 10
-const NESTED = 0x8000
-const CTA_TUPLE_REPLY = 2
-const CTA_MARK = 8
-const CTA_TUPLE_IP = 1
-const CTA_TUPLE_PROTO = 2
-const CTA_IP_V4_SRC = 1
-const CTA_IP_V4_DST = 2
-const CTA_IP_V6_SRC = 3
-const CTA_IP_V6_DST = 4
-const CTA_PROTO_NUM = 1
-const CTA_PROTO_SRC_PORT = 2
-const CTA_PROTO_DST_PORT = 3
-const TCP = 6
 const { ENOENT } = constants.errno
 
 /** @returns the mark, 0 for none; undefined if the kernel does not track the connection. */
@@ -64,27 +40,7 @@ export async function lookAtMark(looker: Looker, connection: Connection): Promis
  * elsewhere, it names another port than the socket has.
  */
 export function askForConnection({ peer, peerPort, local, localPort }: Connection): Uint8Array {
-  const is4 = familyOf(peer) === 4
-  const nested = (type: number, ...parts: readonly Uint8Array[]): Uint8Array =>
-    encodeAttribute(type | NESTED, concat(parts))
-  const tuple = nested(
-    CTA_TUPLE_REPLY,
-    nested(
-      CTA_TUPLE_IP,
-      encodeAttribute(is4 ? CTA_IP_V4_SRC : CTA_IP_V6_SRC, addressBytes(local)),
-      encodeAttribute(is4 ? CTA_IP_V4_DST : CTA_IP_V6_DST, addressBytes(peer)),
-    ),
-    nested(
-      CTA_TUPLE_PROTO,
-      encodeAttribute(CTA_PROTO_NUM, Uint8Array.of(TCP)),
-      encodeAttribute(CTA_PROTO_SRC_PORT, bigEndian16(localPort)),
-      encodeAttribute(CTA_PROTO_DST_PORT, bigEndian16(peerPort)),
-    ),
-  )
-  const fixed = new Uint8Array(NFGENMSG_LENGTH)
-  fixed[0] = is4 ? AF_INET : AF_INET6
-  const type = (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET
-  return encodeMessage({ type, flags: NLM_F_REQUEST, sequence: 1 }, fixed, [tuple])
+  return askForReply(TCP, { source: local, sourcePort: localPort, destination: peer, destinationPort: peerPort })
 }
 
 /** @param datagram the answer to {@link askForConnection}. */
@@ -102,18 +58,4 @@ export function readMark(datagram: Uint8Array): Known<number | undefined> {
     return known(new DataView(mark.buffer, mark.byteOffset).getUint32(0))
   }
   return notKnown('the kernel’s answer is not valid')
-}
-
-function bigEndian16(value: number): Uint8Array {
-  return Uint8Array.of(value >> 8, value & 0xff)
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  return bytes
 }
