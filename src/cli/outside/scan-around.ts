@@ -13,11 +13,10 @@ import type { Outcome } from '../command.ts'
 import { line } from '../terminal/line.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { knockFor, lifetimeOf, planStanza, portsOfKnock, vantages } from './around-knock.ts'
+import { askedFor } from './asked.ts'
 import { failed } from './failed.ts'
 import { comparisonJson, runJson } from './json.ts'
 import type { Given } from './options.ts'
-import { parseAfter, parseWish, portsOfExpected } from './parse-options.ts'
-import { readExpected } from './read-expected.ts'
 import { aimAt, longest, type Scanned, scan } from './scan.ts'
 import { statusOf, withSkipped } from './scan-target.ts'
 import { comparisonLines, differenceLine, expectationLines, noteWarnings, runLines, silentWarnings } from './text.ts'
@@ -25,24 +24,22 @@ import { comparisonLines, differenceLine, expectationLines, noteWarnings, runLin
 const TIMES = ['before', 'during', 'after'] as const
 
 export async function scanAround(target: string, given: Given, terminal: Terminal): Promise<Outcome> {
-  const expected = readExpected(given.expect)
-  if (!expected.ok) return failed(expected.failure, given, terminal)
-  const needed = expected.value === undefined ? ok([]) : portsOfExpected(expected.value)
-  if (!needed.ok) return needed
-  const after = parseAfter(given)
-  if (!after.ok) return after
-  const early = parseWish(given, needed.value)
-  if (!early.ok) return early
+  const asked = askedFor(given)
+  if (!asked.ok) return failed(asked.failure, given, terminal)
+  const { expected, after } = asked.value
   const planned = await planStanza(given, given.knock ?? '', terminal)
   if (!planned.ok) return failed(planned.failure, given, terminal)
   const { plan } = planned.value
   const knocked = portsOfKnock(plan)
-  const wish = { ...early.value, ports: [...new Set([...early.value.ports, ...knocked])].sort((a, b) => a - b) }
+  const wish = {
+    ...asked.value.wish,
+    ports: [...new Set([...asked.value.wish.ports, ...knocked])].sort((a, b) => a - b),
+  }
   const aim = await aimAt(target, wish)
   if (!aim.ok) return failed(aim.failure, given, terminal)
   const { addresses, skipped } = aim.value
   const server = await systemResolve(plan.server)
-  const warnings: string[] = [...(expected.value === undefined ? skipped : [])]
+  const warnings: string[] = [...(expected === undefined ? skipped : [])]
   if (server.ok && !server.value.some((address) => addresses.has(address)))
     warnings.push(`the knock is for ${plan.server}, which has none of the addresses that are scanned`)
   const seats = await vantages(aim.value, planned.value)
@@ -78,7 +75,7 @@ export async function scanAround(target: string, given: Given, terminal: Termina
     warnings.push(
       `the scan during the knock ended ${Math.round(passed)} s after it, and the port may be open for ${lifetime} s only: ask fewer ports (-p), or set FW_TIMEOUT in the stanza`,
     )
-  const wait = (after.value ?? lifetime + 2) - passed
+  const wait = (after ?? lifetime + 2) - passed
   if (wait > 0) {
     say(`waiting ${Math.ceil(wait)} s, until the port is shut again`)
     await new Promise((resolve) => setTimeout(resolve, milliseconds(wait * 1000)))
@@ -95,8 +92,7 @@ export async function scanAround(target: string, given: Given, terminal: Termina
   const during: Comparison = { ...whole, differences: whole.differences.filter((each) => !doors.includes(each)) }
   const later = compareScans(one.run, three.run)
   const judged = scans.map(
-    ({ run }, n) =>
-      expected.value && withSkipped(judgeExpected(run, expected.value, n === 1 ? isDoor : undefined), skipped),
+    ({ run }, n) => expected && withSkipped(judgeExpected(run, expected, n === 1 ? isDoor : undefined), skipped),
   )
   const notes = vantageNotes(seats, during.differences)
   warnings.push(...silentWarnings(two.run), ...notes)
@@ -111,7 +107,7 @@ export async function scanAround(target: string, given: Given, terminal: Termina
       proven: knock.value.proven,
       ...{ doors: comparisonJson({ differences: doors, askedOnce: [] }).differences },
       ...{ during: comparisonJson(during), after: comparisonJson(later) },
-      ...(expected.value && { expectations: named((n) => judged[n]) }),
+      ...(expected && { expectations: named((n) => judged[n]) }),
       ...{ warnings, status },
     })
     return status

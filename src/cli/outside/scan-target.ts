@@ -1,15 +1,13 @@
 /** `ghostport outside TARGET`: one scan, and whether it is as expected. */
-import { ok } from '../../result.ts'
 import { type Judgement, judgeExpected } from '../../scan/expect.ts'
 import { writeResult } from '../../scan/write-result.ts'
 import { replaceUserFile } from '../../system/replace-user-file.ts'
 import type { Outcome } from '../command.ts'
 import type { Terminal } from '../terminal/terminal.ts'
+import { askedFor } from './asked.ts'
 import { failed } from './failed.ts'
 import { runJson } from './json.ts'
 import type { Given } from './options.ts'
-import { parseAfter, parseWish, portsOfExpected } from './parse-options.ts'
-import { readExpected } from './read-expected.ts'
 import { aimAt, longest, scan } from './scan.ts'
 import { expectationLines, noteWarnings, runLines, silentWarnings } from './text.ts'
 
@@ -17,19 +15,14 @@ import { expectationLines, noteWarnings, runLines, silentWarnings } from './text
 const LONG = 20
 
 export async function scanTarget(target: string, given: Given, terminal: Terminal): Promise<Outcome> {
-  const expected = readExpected(given.expect)
-  if (!expected.ok) return failed(expected.failure, given, terminal)
-  const needed = expected.value === undefined ? ok([]) : portsOfExpected(expected.value)
-  if (!needed.ok) return needed
-  const after = parseAfter(given)
-  if (!after.ok) return after
-  const wish = parseWish(given, needed.value)
-  if (!wish.ok) return wish
-  const aim = await aimAt(target, wish.value)
+  const asked = askedFor(given)
+  if (!asked.ok) return failed(asked.failure, given, terminal)
+  const { expected, wish } = asked.value
+  const aim = await aimAt(target, wish)
   if (!aim.ok) return failed(aim.failure, given, terminal)
-  const time = longest(aim.value, wish.value)
+  const time = longest(aim.value, wish)
   if (time > LONG && given.json === 0) terminal.note(`this takes up to ${time} s`)
-  const scanned = await scan(aim.value, wish.value)
+  const scanned = await scan(aim.value, wish)
   if (!scanned.ok) return failed(scanned.failure, given, terminal)
   const { run } = scanned.value
   if (given.save !== undefined) {
@@ -37,7 +30,7 @@ export async function scanTarget(target: string, given: Given, terminal: Termina
     if (!saved.ok) return failed(saved.failure, given, terminal)
   }
   const { addresses, skipped } = aim.value
-  const judged = expected.value && withSkipped(judgeExpected(run, expected.value), skipped)
+  const judged = expected && withSkipped(judgeExpected(run, expected), skipped)
   const warnings = [...(judged === undefined ? skipped : []), ...silentWarnings(run)]
   const status = judged === undefined ? 0 : statusOf(judged)
   if (given.json > 0) terminal.printJson({ scan: runJson(run, addresses), ...judged, warnings, status })
