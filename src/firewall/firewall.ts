@@ -81,7 +81,7 @@ export interface Admission {
 /** Connections by the grants that let them in. */
 export interface LetIn {
   readonly by: readonly Admission[]
-  /** Whatever grant let them in, from these addresses. A firewall without a mark knows only those of `by`. */
+  /** All from these addresses, by any grant. A firewall without a mark knows only those of `by`. */
   readonly from?: readonly IpAddress[]
   /** Grants of others. What one of these may have let in as well is told of. */
   readonly others?: readonly Admission[]

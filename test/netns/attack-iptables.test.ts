@@ -65,7 +65,7 @@ describe('attacks on FIREWALL iptables', { skip: netnsUnavailable(), concurrency
         granted += open.length
         refused += SOURCES.length - open.length
         assert.deepEqual(lab.reached(), open.sort(), daemon.program.output)
-        // No rule stays for longer than its grant, whatever the programs do.
+        // No rule stays for longer than its grant, also where a program fails.
         await delay(LIFETIME * 1000 + 200)
         assert.deepEqual(lab.reached(), [], daemon.program.output)
         lab.trouble(false)

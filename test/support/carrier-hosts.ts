@@ -1,6 +1,6 @@
 /**
- * A client, a server with ssh and a web server, and an attacker on a cable of its own, for tests of knocks that do not
- * come as UDP; floods of frames; and what the server grants meanwhile.
+ * A client, a server with ssh and a web server, and an attacker on a cable of its own. They are for tests of knocks
+ * that do not come as UDP. The attacker sends floods of frames, and the tests see what the server grants meanwhile.
  *
  *   client 10.9.0.1, fd09::1 ── eth0 10.9.0.2, fd09::2 ┐
  *                                                       ├ server, ssh on tcp/22, a web server on tcp/80

@@ -1,9 +1,8 @@
 /**
  * A QR code of a text, as ISO/IEC 18004 has it: model 2, byte mode, error correction level L. Pure.
  *
- * It is written here, and not a package: it is needed for one text, once for each user, and is shorter than what
- * would have to be said about a package (its keeper, its licence, its place in the Debian packages). A test has
- * Debian’s zbar read each version.
+ * It is our own code, and no package: each user needs it once, for one text. A package would be one more dependency of
+ * a program that runs as root. A test has Debian’s zbar read each version.
  */
 
 /** Rows of squares; `true` is dark. */

@@ -58,7 +58,7 @@ export function replaceStanza(
   const inside = lines.slice(first - 1, last)
   const end = inside[0]?.endsWith('\r') ? '\r' : ''
   const edited = edit(inside.map((line) => (line.endsWith('\r') ? line.slice(0, -1) : line)))
-  // Lines that stay have the end that they had, whatever the others have.
+  // A line that stays keeps its own end, also where other lines end differently.
   const kept = new Map(inside.map((line) => [line.replace(/\r$/, ''), line]))
   const whole = edited.map((line) => kept.get(line) ?? `${line}${end}`)
   return [...lines.slice(0, first - 1), ...whole, ...lines.slice(last)].join('\n')

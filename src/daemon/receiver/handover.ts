@@ -1,6 +1,6 @@
 /**
  * How a receiver that systemd started gets its descriptors: over the connection that it was started for. The connection
- * then is its channel. Whoever connected must be root: the kernel says who it was.
+ * then is its channel. The other side must be root: the kernel says who it is.
  */
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { libc } from '../../system/libc.ts'
