@@ -14,8 +14,9 @@ License: Apache-2.0
 /**
  * @param node the text of LICENSE of Node.js: it covers V8, OpenSSL, ICU and the other parts too.
  * @param koffi the text of its LICENSE.txt.
+ * @param qr the text of its LICENSE-MIT, where the package has it.
  */
-export function copyright(node: string, koffi: string): string {
+export function copyright(node: string, koffi: string, qr?: string): string {
   return [
     HEAD,
     stanza(
@@ -24,13 +25,16 @@ export function copyright(node: string, koffi: string): string {
       'Node.js',
       node,
     ),
-    stanza(
-      'usr/lib/ghostport/node_modules/*',
-      /^Copyright (?:\(C\) )?(.*)$/m.exec(koffi)?.[1] ?? 'the authors of koffi',
-      'Expat',
-      koffi,
-    ),
+    stanza('usr/lib/ghostport/node_modules/*', holders(koffi) ?? 'the authors of koffi', 'Expat', koffi),
+    // Of two files stanzas that match, the last counts. The licence has another name, since its text has other holders.
+    ...(qr === undefined
+      ? []
+      : [stanza('usr/lib/ghostport/node_modules/qr/*', holders(qr) ?? 'the authors of qr', 'Expat-qr', qr)]),
   ].join('\n')
+}
+
+function holders(licence: string): string | undefined {
+  return /^Copyright (?:\(c\) )?(.*)$/im.exec(licence)?.[1]
 }
 
 function stanza(files: string, holders: string, license: string, text: string): string {

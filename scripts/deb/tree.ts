@@ -47,9 +47,13 @@ export async function layOut(root: string, contents: Contents): Promise<readonly
   const node = await pinnedPackage('toolchain/package-lock.json', `node-linux-${processor.node}`)
   const koffi = await pinnedPackage('package-lock.json', 'koffi')
   const native = await pinnedPackage('package-lock.json', `@koromix/koffi-linux-${processor.node}`)
+  // Only the server shows QR codes.
+  const qr = kind.hasServer ? await pinnedPackage('package-lock.json', 'qr') : undefined
   const origins = putNode(home, node, processor)
   putPrograms(home, kind, contents.version)
   putKoffi(home, koffi, native, processor)
+  if (qr !== undefined)
+    for (const file of ['package.json', 'index.js']) copy(join(qr.folder, file), join(home, 'node_modules/qr', file))
   for (const [path, program] of Object.entries(kind.starters)) put(root, path, starter(program), 0o755)
   await putDocuments(root, contents)
   putShare(root, kind)
@@ -61,11 +65,12 @@ export async function layOut(root: string, contents: Contents): Promise<readonly
     copyright(
       readFileSync(join(node.folder, 'LICENSE'), 'utf8'),
       readFileSync(join(koffi.folder, 'LICENSE.txt'), 'utf8'),
+      ...(qr === undefined ? [] : [readFileSync(join(qr.folder, 'LICENSE-MIT'), 'utf8')]),
     ),
   )
   return [
     ...origins,
-    ...[node, koffi, native].map(({ name, version, integrity }) => ({
+    ...[node, koffi, native, ...(qr === undefined ? [] : [qr])].map(({ name, version, integrity }) => ({
       what: `npm ${name}@${version}`,
       sha256: integrity,
     })),

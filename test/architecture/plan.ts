@@ -89,6 +89,7 @@ const packages = new Map<string, ReadonlySet<string>>([
   ['koffi', nativeFiles],
   ['@noble/hashes', new Set(['src/primitives/browser.ts'])],
   ['@noble/ciphers', new Set(['src/primitives/browser.ts'])],
+  ['qr', new Set(['src/cli/terminal/qr-code.ts'])],
 ])
 
 /** Every breach of the plan in `sources`, the files of src/. */

@@ -110,6 +110,18 @@ it('the server is two files, and koffi where that is needed', () => {
   assert.doesNotMatch(text, NEEDS_PACKAGES)
 })
 
+it('the package that makes QR codes is loaded for a QR code only', () => {
+  const nowhere = ['-c', `${compiled.folder}/none.conf`]
+  const loaded = ofOurs(loadedBy(['user', 'list', ...nowhere], 66))
+  assert.deepEqual(
+    loaded.filter((file) => /node_modules\/(?!koffi|@koromix)/.test(file)),
+    [],
+  )
+  const text = readFileSync(`${compiled.folder}/dist/cli/user.js`, 'utf8')
+  assert.match(text, /await import\("qr"\)/)
+  assert.doesNotMatch(text, /^import .* from "qr"/m)
+})
+
 it('the receiver is one file, without firewall and replay store', () => {
   const text = readFileSync(`${compiled.folder}/dist/daemon/receiver.js`, 'utf8')
   assert.doesNotMatch(text, NEEDS_PACKAGES)

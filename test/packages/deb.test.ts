@@ -20,6 +20,7 @@ import {
   OWN_ARCHITECTURE,
   type PackageName,
 } from '../support/debian-packages.ts'
+import { readScreen } from '../support/qr-screen.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { readonly version: string }
@@ -259,6 +260,18 @@ describe('the Debian packages', { skip }, () => {
       debian.must('umask 077; cp /usr/share/ghostport/fwknopd.conf /etc/fwknop/')
       debian.must('ghostport keygen --pair --name ada --server 192.0.2.10 -K /etc/fwknop/access.conf')
       assert.match(debian.must('ghostport serve --exit-parse-config'), /^The configuration is good: 1 stanza\.$/m)
+    })
+
+    it('shows a QR code, and has the licence of the package that makes it', () => {
+      const shown = debian.must('ghostport user add bob --server 192.0.2.10 --show-secrets --qr profile')
+      const [, line = ''] = /^(ghostport:\/\/\S+)$/m.exec(shown) ?? []
+      assert.equal(readScreen(shown.split('\n')), line)
+      debian.must('ghostport user remove bob')
+      const copyright = readFileSync(join(folder, `ghostport-${OWN_ARCHITECTURE}`, 'usr/share/doc/ghostport/copyright'))
+      assert.match(
+        copyright.toString(),
+        /^Files: usr\/lib\/ghostport\/node_modules\/qr\/\*\nCopyright: 2023 Paul Miller/m,
+      )
     })
 
     it('is renewed without a word where no server runs, and forgets the compiled code of before', () => {

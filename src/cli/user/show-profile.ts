@@ -138,7 +138,7 @@ async function printProfile(profile: Profile, terminal: Terminal, qr: (typeof QR
   ])
   if (qr === 'none') return
   const { qrCode, qrLines } = await import('../terminal/qr-code.ts')
-  const code = qrCode(Buffer.from(qr === 'android' ? androidText(profile) : formatProfile(profile)))
+  const code = await qrCode(qr === 'android' ? androidText(profile) : formatProfile(profile))
   if (code === undefined) return
   const heading =
     qr === 'android'
