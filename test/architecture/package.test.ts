@@ -131,7 +131,7 @@ describe('the papers', () => {
   it('the run-time dependencies are those that SECURITY.md names', () => {
     const text = read('SECURITY.md')
     for (const name of Object.keys(manifest.dependencies)) assert.ok(text.includes(name), name)
-    assert.equal(Object.keys(manifest.dependencies).length, 3)
+    assert.equal(Object.keys(manifest.dependencies).length, 4)
   })
 })
 
