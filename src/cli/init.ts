@@ -162,11 +162,14 @@ async function goOnOrTakeBack(terminal: Terminal): Promise<Result<PendingSetUp |
     if (!back.isPending) return ok(undefined)
     const pending = readPending(back.paths.folder)
     if (!pending.ok) return pending
-    if (pending.value?.by !== 'init')
-      return refuse(
-        'CHANGES_PENDING',
-        'changes of another command, such as “ghostport policy”, wait for a confirmation',
-      )
+    if (pending.value?.by === 'policy')
+      return refuse('CHANGES_PENDING', 'changes of “ghostport policy” wait for a confirmation', {
+        suggestion: 'ghostport policy install --revert',
+      })
+    if (pending.value === undefined)
+      return refuse('CHANGES_PENDING', 'changes wait for a confirmation, and the file that says which is missing', {
+        suggestion: 'ghostport init --revert',
+      })
     if (pending.value.complete) {
       terminal.note('An earlier “ghostport init” has made its changes already, and they wait for a confirmation.')
       return ok(pending.value)

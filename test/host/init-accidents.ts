@@ -94,6 +94,41 @@ export function describeInitAccidents(debian: DebianName): void {
       await init.isAsBefore()
     })
 
+    it('if systemd does not set the switch anew, all is taken back at once: nobody would do it later', async () => {
+      const folder = '/etc/systemd/system/ghostport-undo.timer.d'
+      const inTheWay = `mkdir ${folder}; printf '[Timer]\\nOnCalendar=\\nOnCalendar=2037-01-01\\n' > ${folder}/late.conf`
+      await init.shut('--time 60')
+      await init.session.must(inTheWay)
+      const { status, stdout } = await init.session.run('ghostport init --more-time 2m')
+      assert.match(stdout, /systemd’s timer ends at \d+, not at \d+\. So all that was not confirmed is taken back/)
+      assert.equal(status, 69)
+      await init.session.must(`rm -r ${folder}`)
+      await init.isAsBefore()
+
+      await init.shut('--time 60')
+      await init.session.must(inTheWay)
+      lab.must(`ghostport knock myserver --wait && ssh ${SERVER.four} true`)
+      await init.says('So all that was not confirmed is taken back')
+      await init.session.must(`rm -r ${folder}`)
+      await init.isAsBefore()
+    })
+
+    for (const [what, how] of [
+      ['damaged', 'truncate -s 20'],
+      ['missing', 'rm'],
+    ] as const)
+      it(`if the file that says what waits is ${what}, a second run refuses, and --revert takes all back`, async () => {
+        await init.shut()
+        await init.session.must(`kill -9 $(cat /root/init.pid); ${how} /var/lib/ghostport/way-back/waiting.json`)
+        for (const command of ['ghostport init --yes', 'ghostport init --more-time 2m']) {
+          const { status, stdout } = await init.session.run(command)
+          assert.notEqual(status, 0)
+          if (what === 'damaged') assert.match(stdout, /waiting\.json is damaged — perhaps: ghostport init --revert/)
+        }
+        await init.session.must('ghostport init --revert')
+        await init.isAsBefore()
+      })
+
     it('a terminal that is killed ends nothing: the knock confirms', async () => {
       await init.shut()
       const pid = lab.console('cat /root/init.pid').stdout.trim()

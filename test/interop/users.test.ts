@@ -73,7 +73,18 @@ describe('users, with the real fwknop', { skip: netnsUnavailable() }, () => {
     for (const port of [22, 80]) await other.listen([{ protocol: 'tcp', port, banner: `port ${port}` }])
     const again = await startFwknopd(net, other, stanzas(), net.directory())
     const at = (name: string): void => {
-      client.must(['fwknop', '--rc-file', join(folder, `${name}.fwknoprc`), '-n', name, '-D', '10.9.1.2', '-E', 'none'])
+      client.must([
+        'fwknop',
+        '--rc-file',
+        join(folder, `${name}.fwknoprc`),
+        '-n',
+        name,
+        '-D',
+        '10.9.1.2',
+        '--no-save-args',
+        '-E',
+        'none',
+      ])
     }
     at('ada')
     at('bob')

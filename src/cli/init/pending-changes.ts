@@ -1,6 +1,6 @@
 /** What is done with changes that wait for a confirmation: `--confirm`, `--revert`, `--more-time`, `--status`. */
 import { systemClock } from '../../clock.ts'
-import { confirmChanges, openJournal, takeBack, tidyUp } from '../../host/set-up/confirm.ts'
+import { confirmChanges, openJournal, takeBack, takeBackUnarmed, tidyUp } from '../../host/set-up/confirm.ts'
 import { judgeOwnSession } from '../../host/set-up/knocked-login.ts'
 import { systemLooker } from '../../host/system-looker.ts'
 import { armDeadMan, armedUntil } from '../../host/way-back/arm.ts'
@@ -12,24 +12,35 @@ import type { Outcome } from '../command.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 
 /** @param act only if changes wait. */
-async function withPending(
-  act: (back: WayBack, pending: PendingSetUp) => Promise<Result<number>> | Result<number>,
-): Promise<Outcome> {
+async function withWaiting(act: (back: WayBack) => Promise<Result<number>> | Result<number>): Promise<Outcome> {
   const opened = await openJournal()
   if (!opened.ok) return opened
   const back = opened.value
   try {
-    const pending = readPending(back.paths.folder)
-    if (!pending.ok) return pending
-    if (!back.isPending || pending.value?.by !== 'init') {
+    if (!back.isPending) {
       tidyUp(back)
-      return refuse('NOT_CONFIRMED', 'no changes of “ghostport init” wait for a confirmation')
+      return nothingWaits()
     }
-    const done = await act(back, pending.value)
+    const done = await act(back)
     return done.ok ? done.value : done
   } finally {
     back.close()
   }
+}
+
+/** @param act only if it is known which changes wait, and that they are of init. */
+function withPending(
+  act: (back: WayBack, pending: PendingSetUp) => Promise<Result<number>> | Result<number>,
+): Promise<Outcome> {
+  return withWaiting((back) => {
+    const pending = readPending(back.paths.folder)
+    if (!pending.ok) return pending
+    return pending.value?.by === 'init' ? act(back, pending.value) : nothingWaits()
+  })
+}
+
+function nothingWaits() {
+  return refuse('NOT_CONFIRMED', 'no changes of “ghostport init” wait for a confirmation')
 }
 
 export function confirmNow(terminal: Terminal, json: boolean): Promise<Outcome> {
@@ -45,7 +56,13 @@ export function confirmNow(terminal: Terminal, json: boolean): Promise<Outcome> 
 }
 
 export function revertNow(terminal: Terminal, json: boolean): Promise<Outcome> {
-  return withPending((back) => {
+  return withWaiting((back) => {
+    // Where nobody can say whose changes wait, all of them are taken back: this needs the journal alone.
+    const pending = readPending(back.paths.folder)
+    if (pending.ok && pending.value?.by === 'policy')
+      return refuse('CHANGES_PENDING', 'changes of “ghostport policy” wait for a confirmation', {
+        suggestion: 'ghostport policy install --revert',
+      })
     const { unconfirmed } = back
     const undone = takeBack(back)
     if (!undone.ok) return undone
@@ -59,7 +76,7 @@ export function prolong(time: Seconds, terminal: Terminal, json: boolean): Promi
   return withPending((back, pending) => {
     const armedAt = systemClock.now()
     const armed = armDeadMan(back.paths, armedAt, time)
-    if (!armed.ok) return armed
+    if (!armed.ok) return takeBackUnarmed(back, armed.failure)
     writePending(back.paths.folder, { ...pending, armedAt, time })
     const until = new Date(armed.value * 1000).toISOString()
     if (json) terminal.printJson({ state: 'waiting', until })

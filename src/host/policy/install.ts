@@ -11,7 +11,7 @@ import { fileReason } from '../../system/errno.ts'
 import { systemdRuns } from '../../system/systemd.ts'
 import type { Seconds, UnixSeconds } from '../../units.ts'
 import { runHere } from '../run-here.ts'
-import { takeBack } from '../set-up/confirm.ts'
+import { takeBack, takeBackUnarmed } from '../set-up/confirm.ts'
 import { armDeadMan, disarmDeadMan, holdForConfirming, type NotArmed } from '../way-back/arm.ts'
 import { type PendingPolicy, readPending, removePending, writePending } from '../way-back/pending.ts'
 import { type ChangeFailure, journalPaths, WayBack } from '../way-back/way-back.ts'
@@ -59,10 +59,9 @@ export function loadPolicy(
       )
     const connections = openConnections()
     const failed = <F extends InstallFailure>(failure: F): Result<never, F> => {
-      wayBack.undo()
-      disarmDeadMan()
-      removePending(wayBack.paths.folder)
-      return { ok: false, failure }
+      // If something cannot be taken back, the switch stays, and tries again.
+      const undone = takeBack(wayBack)
+      return undone.ok ? { ok: false, failure } : (undone as Result<never, F>)
     }
     const text = renderPolicy(policy)
     for (const file of [
@@ -114,9 +113,12 @@ export function keepPolicy(now: UnixSeconds): Result<void, InstallFailure> {
     if (waitingPolicy(wayBack) === undefined)
       return refuse('NOT_CONFIRMED', 'no policy waits for a confirmation: it was taken back, or confirmed before')
     const held = holdForConfirming(wayBack, now)
-    if (!held.ok) return held
+    if (!held.ok) return held.failure.code === 'DEAD_MAN_NOT_ARMED' ? takeBackUnarmed(wayBack, held.failure) : held
     const kept = keep(wayBack, nft.value)
-    if (!kept.ok) return kept
+    if (!kept.ok) {
+      const undone = takeBack(wayBack)
+      return undone.ok ? kept : undone
+    }
     try {
       wayBack.confirm()
       disarmDeadMan()

@@ -38,7 +38,7 @@ export function confirmChanges(
   told: (what: string) => void,
 ): Result<void, ChangeFailure | NotArmed | Failure<'NOT_CONFIRMED'>> {
   const held = holdForConfirming(back, now)
-  if (!held.ok) return held
+  if (!held.ok) return held.failure.code === 'DEAD_MAN_NOT_ARMED' ? takeBackUnarmed(back, held.failure) : held
   const done = perform(back, pending.steps, told)
   if (!done.ok) {
     const undone = takeBack(back)
@@ -53,6 +53,15 @@ export function confirmChanges(
   } catch (error) {
     return refuse('CHANGE_FAILED', `${back.paths.folder}: ${fileReason(error)}`)
   }
+}
+
+/** The switch could not be set anew, so nobody would take the changes back later: they are taken back now. */
+export function takeBackUnarmed(
+  back: WayBack,
+  { code, detail }: Failure<'DEAD_MAN_NOT_ARMED'>,
+): Result<never, ChangeFailure | NotArmed> {
+  const undone = takeBack(back)
+  return undone.ok ? refuse(code, `${detail}. So all that was not confirmed is taken back`) : undone
 }
 
 /** All that was not confirmed is taken back, now. */

@@ -1,4 +1,7 @@
-/** Arms the dead-man switch of this host, reads back from systemd that it is armed, and disarms it. */
+/**
+ * Arms the dead-man switch of this host, reads back from systemd that it is armed, and disarms it. Where it cannot be
+ * armed, parts of it stay: they do no harm, and a switch that is only half there still takes changes back.
+ */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
@@ -21,8 +24,8 @@ const SLACK = 2
 /**
  * Arms the switch, or gives an armed one another end.
  * @param now seconds since 1970.
- * @returns the end; DEAD_MAN_NOT_ARMED if systemd does not say that all of it is in place. What was made is then
- * removed again.
+ * @returns the end; DEAD_MAN_NOT_ARMED if systemd does not say that all of it is in place. Nothing may be left to it
+ * then: the caller takes the changes back now, and disarms the switch after that.
  */
 export function armDeadMan(paths: JournalPaths, now: UnixSeconds, within: Seconds): Result<UnixSeconds, NotArmed> {
   if (!systemdRuns())
@@ -41,9 +44,8 @@ export function armDeadMan(paths: JournalPaths, now: UnixSeconds, within: Second
   for (const argv of [
     ['daemon-reload'],
     ['enable', WAY_BACK_UNITS.boot],
-    // A timer that runs keeps its old end.
-    ['stop', WAY_BACK_UNITS.timer],
-    ['start', WAY_BACK_UNITS.timer],
+    // A timer that runs keeps its old end. In one command: nobody can end this program between stop and start.
+    ['restart', WAY_BACK_UNITS.timer],
   ]) {
     const { status, reason } = runHere(['systemctl', '--quiet', ...argv])
     if (status !== 0) return failed(`systemctl ${argv.join(' ')}: ${reason}`)
@@ -54,17 +56,17 @@ export function armDeadMan(paths: JournalPaths, now: UnixSeconds, within: Second
   const enabled = runHere(['systemctl', 'is-enabled', WAY_BACK_UNITS.boot])
   if (enabled.output.trim() !== 'enabled') return failed(`${WAY_BACK_UNITS.boot} is not enabled`)
   return ok(end)
+}
 
-  function failed(detail: string): Result<never, NotArmed> {
-    disarmDeadMan()
-    return refuse('DEAD_MAN_NOT_ARMED', detail)
-  }
+function failed(detail: string): Result<never, NotArmed> {
+  return refuse('DEAD_MAN_NOT_ARMED', detail)
 }
 
 /**
  * Before the steps of a confirmation: the changes are not taken back half way through them.
  * @param now seconds since 1970.
- * @returns NOT_CONFIRMED if it is too late: they were taken back, or are being taken back.
+ * @returns NOT_CONFIRMED if it is too late: they were taken back, or are being taken back. DEAD_MAN_NOT_ARMED as
+ * {@link armDeadMan}.
  */
 export function holdForConfirming(
   wayBack: Pick<WayBack, 'isPending' | 'paths'>,

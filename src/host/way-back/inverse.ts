@@ -71,8 +71,11 @@ ${steps.join('\n')}
 may systemctl daemon-reload
 sync
 if [ "$failed" = 0 ]; then
-  must rm -f -- ${word(pending)}
+  # In this order: after a crash between the two, all of it is done once more.
   must touch -- ${word(undone)}
+fi
+if [ "$failed" = 0 ]; then
+  must rm -f -- ${word(pending)}
 fi
 exit "$failed"
 `

@@ -78,7 +78,9 @@ export function readPending(
     if (!read.ok) return read
     if (read.value === undefined) return ok(undefined)
     const pending = parsePending(read.value)
-    return pending === undefined ? refuse('CONFIG_UNREADABLE', `${fileIn(folder)} is damaged`) : ok(pending)
+    return pending === undefined
+      ? refuse('CONFIG_UNREADABLE', `${fileIn(folder)} is damaged`, { suggestion: 'ghostport init --revert' })
+      : ok(pending)
   } catch (error) {
     return refuse('CONFIG_UNREADABLE', `${fileIn(folder)}: ${fileReason(error)}`)
   }

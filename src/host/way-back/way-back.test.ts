@@ -211,6 +211,64 @@ test('a damaged journal is refused, and the script is named', (t) => {
   }
 })
 
+test('once the script has done its work, only the damaged journal is in the way, and the next command moves it', (t) => {
+  const { journal, host } = folders(t)
+  const path = join(host, 'new')
+  const back = open(journal)
+  back.await()
+  assert.ok(back.file({ path, text: 'ours\n', mode: 0o600 }).ok)
+  back.close()
+  writeFileSync(back.paths.changes, '{"vers')
+  for (let tries = 0; tries < 2; tries++) {
+    const opened = WayBack.open(journal)
+    assert.ok(!opened.ok)
+    const { status } = spawnSync('/bin/sh', ['-c', opened.failure.suggestion ?? 'false'])
+    assert.equal(status, 0)
+  }
+  assert.equal(existsSync(path), false)
+  open(journal).close()
+})
+
+test('on a full disk, all is taken back that was done, and a change that cannot be noted is not made', {
+  skip: needsRoot,
+}, (t) => {
+  const { journal, host } = folders(t)
+  mkdirSync(journal, { mode: 0o700 })
+  const program = `
+    import { closeSync, existsSync, openSync, readdirSync, writeSync } from 'node:fs'
+    import { WayBack } from '${new URL('./way-back.ts', import.meta.url).pathname}'
+    const [journal, host] = process.argv.slice(1)
+    const made = (name) => ({
+      argv: ['touch', host + '/' + name],
+      inverse: { kind: 'run', argv: ['rm', host + '/' + name] },
+      what: 'made ' + name,
+    })
+    const back = WayBack.open(journal).value
+    back.await()
+    const told = { first: back.run(made('first')).ok }
+    const filler = openSync(journal + '/filler', 'w')
+    try { for (;;) writeSync(filler, Buffer.alloc(512)) } catch (error) { told.full = error.code }
+    closeSync(filler)
+    const second = back.run({ ...made('second'), inverse: { kind: 'run', argv: ['true', 'x'.repeat(9000)] } })
+    told.second = second.ok ? 'done' : second.failure.code
+    told.before = readdirSync(host)
+    told.undone = back.undo()
+    told.after = readdirSync(host)
+    told.pending = back.isPending
+    back.close()
+    const again = WayBack.open(journal)
+    told.left = again.ok ? again.value.unconfirmed.length : again.failure
+    process.stdout.write(JSON.stringify(told))`
+  const mountAndRun = 'mount -t tmpfs -o size=64k,mode=0700 none "$0" && exec "$@"'
+  const node = [process.execPath, '--conditions=ghostport-source', '--input-type=module', '-e', program, journal, host]
+  const ran = spawnSync('unshare', ['--mount', 'sh', '-c', mountAndRun, journal, ...node], { encoding: 'utf8' })
+  assert.equal(ran.status, 0, ran.stderr)
+  assert.deepEqual(JSON.parse(ran.stdout), {
+    ...{ first: true, full: 'ENOSPC', second: 'CHANGE_FAILED', before: ['first'] },
+    ...{ undone: { ok: true }, after: [], pending: false, left: 0 },
+  })
+})
+
 test('any words reach a program of the script unchanged, and no text of a change is run', () => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: 'grapheme' }), { maxLength: 5 }), fc.string(), (words, what) => {

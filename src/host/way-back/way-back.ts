@@ -201,20 +201,31 @@ export class WayBack {
   }
 
   /**
-   * Takes back what is not confirmed, by the script, as the dead-man switch does.
+   * Takes back what is not confirmed, by the script, as the dead-man switch does. Also on a full disk.
    * @returns CHANGE_FAILED if something could not be taken back; the journal then stays, and may be tried again.
    */
   undo(): Result<void, ChangeFailure> {
+    const { status, reason } = this.#runScript()
+    if (status !== 0) return refuse('CHANGE_FAILED', `not all was taken back: ${reason}`)
+    this.#changes = this.#changes.slice(0, this.#confirmed)
+    try {
+      this.#clear()
+    } catch {
+      // `undone` is there: the next one that opens the journal knows what was taken back.
+    }
+    return ok(undefined)
+  }
+
+  /** From the disk; from memory where the journal cannot be written, since its script may be an older one. */
+  #runScript(): Ran {
     try {
       this.#save()
-      const { status, reason } = runHere(['/bin/sh', this.paths.script])
-      if (status !== 0) return refuse('CHANGE_FAILED', `not all was taken back: ${reason}`)
-      this.#changes = this.#changes.slice(0, this.#confirmed)
-      this.#clear()
-      return ok(undefined)
-    } catch (error) {
-      return refuse('CHANGE_FAILED', `${this.paths.folder}: ${fileReason(error)}`)
+    } catch {
+      // In braces: the shell reads all of it before it runs the first command.
+      const input = `{\n${renderScript(this.unconfirmed, this.paths)}} </dev/null\n`
+      return runHere(['/bin/sh', '-s'], { input })
     }
+    return runHere(['/bin/sh', this.paths.script])
   }
 
   /** Takes back all changes, the confirmed ones too: for when ghostport is taken off this host. */
@@ -290,6 +301,11 @@ function read(paths: JournalPaths): Result<JournalText, ChangeFailure> {
 /** A journal of thousands of changes is shorter. */
 const MOST_BYTES = 1 << 20
 
-function damaged({ changes, script }: JournalPaths, why: string): Result<never, ChangeFailure> {
-  return refuse('CONFIG_UNREADABLE', `${changes}: ${why}`, { suggestion: `sh ${script}` })
+/** The script needs no journal. Once it has done its work, or has none, only the journal is in the way. */
+function damaged({ changes, script, pending }: JournalPaths, why: string): Result<never, ChangeFailure> {
+  const waits = existsSync(pending)
+  const what = waits ? 'changes wait for a confirmation' : 'what it listed has to be taken back by hand'
+  return refuse('CONFIG_UNREADABLE', `${changes}: ${why}; ${what}`, {
+    suggestion: waits ? `sh ${script}` : `mv ${changes} ${changes}.damaged`,
+  })
 }
