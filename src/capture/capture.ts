@@ -11,6 +11,8 @@ export type CaptureFailure = Failure<'CAPTURE_DENIED' | 'CAPTURE_FAILED'>
 /** What the privileged half of a capture hands over: close-on-exec descriptors for the receiver's `stdio`. */
 export interface OpenedCapture {
   readonly fds: readonly number[]
+  /** Does for interfaces that came, or came again, what was done for the others. Absent if there is nothing to do. */
+  renew?(): void
   close(): void
 }
 

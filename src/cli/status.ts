@@ -52,6 +52,7 @@ function describe(status: Status, style: Style): readonly Line[] {
         ]),
     ...describeRelay(status),
     ...describeCommands(status, style),
+    ...describeInterfaces(status, style),
     ...describeWarnings(status, style),
     '',
     style.bold(grants === null ? `live grants: unknown (${status.error ?? ''})` : countGrants(grants)),
@@ -128,6 +129,19 @@ function describeCommands({ commands }: Status, style: Style): readonly Line[] {
         end === 'exit' ? `exit ${String(exit)}` : `${String(end)}${why === undefined ? '' : `: ${String(why)}`}`
       return line`  ${String(time)}  ${exit === 0 || end === 'refreshed' ? style.good(how) : style.bad(how)}  ${command === undefined ? `${String(open)} ${String(cycle)}` : String(command)}`
     }),
+  ]
+}
+
+/** @param interfaces a server from before an update sends none. */
+function describeInterfaces({ interfaces = [] }: Partial<Pick<Status, 'interfaces'>>, style: Style): readonly Line[] {
+  if (interfaces.length === 0) return []
+  return [
+    '',
+    style.bold('the interfaces:'),
+    ...interfaces.flatMap(({ level, code, text, cure, seconds }) => [
+      line`  ${level === 'warning' ? style.bad('warning') : 'note'}: ${text} [${code}], for ${seconds} s`,
+      ...(cure === undefined ? [] : [line`    do: ${cure}`]),
+    ]),
   ]
 }
 

@@ -97,10 +97,13 @@ export function openPacketSockets(options: PacketSocketOptions): Result<OpenedCa
     close()
     return { ok: false, failure }
   }
-  const failure =
-    (outgoing && openGroup(native, 4, ETH_P_ALL, outgoing, { queues: 1, receiveBuffer }, fds)) ??
-    (options.promiscuous && listenToAll(native, fds[0] ?? -1, options.promiscuous))
-  if (failure === undefined) return ok({ fds, close })
+  const { promiscuous } = options
+  const listening = new Set<number>()
+  const listen = (): CaptureFailure | undefined =>
+    promiscuous && fds[0] !== undefined ? listenToAll(native, fds[0], promiscuous, listening) : undefined
+  const failure = (outgoing && openGroup(native, 4, ETH_P_ALL, outgoing, { queues: 1, receiveBuffer }, fds)) ?? listen()
+  // An interface that is gone again meanwhile is no failure.
+  if (failure === undefined) return ok({ fds, close, ...(promiscuous && { renew: () => void listen() }) })
   close()
   return { ok: false, failure }
 }
@@ -109,19 +112,37 @@ function programFor(options: PacketSocketOptions): Instruction[] {
   return options.filter === undefined ? spaFilter(options) : carrierFilter(options.filter, options)
 }
 
-/** The interfaces of now: one that comes later does not listen to packets for other hosts. It ends with the socket. */
-function listenToAll(native: Libc, fd: number, interfaces: 'any' | readonly string[]): CaptureFailure | undefined {
-  const indexes = (interfaces === 'any' ? interfaceNames() : interfaces).map((name) => interfaceIndex(fd, name))
-  for (const index of indexes) {
-    if (index === undefined) continue
+/**
+ * The interfaces of now: one that comes later does not listen to packets for other hosts until this is called again. It
+ * ends with the socket, or with the interface.
+ * @param listening the indexes for which it was done. Of named interfaces it is done again: one that was deleted and
+ *   made again may have its old index.
+ */
+function listenToAll(
+  native: Libc,
+  fd: number,
+  interfaces: 'any' | readonly string[],
+  listening: Set<number>,
+): CaptureFailure | undefined {
+  const present = (interfaces === 'any' ? interfaceNames() : interfaces)
+    .map((name) => interfaceIndex(fd, name))
+    .filter((index) => index !== undefined)
+  const known = new Set(interfaces === 'any' ? listening : [])
+  let failure: CaptureFailure | undefined
+  listening.clear()
+  for (const index of present) {
     const membership = new Uint8Array(MEMBERSHIP_LENGTH)
     const fields = new DataView(membership.buffer)
     fields.setInt32(0, index, true)
     fields.setUint16(4, PACKET_MR_PROMISC, true)
-    if (native.setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership, membership.length) < 0)
-      return failed('an interface cannot listen to packets for other hosts', native.errno())
+    if (
+      known.has(index) ||
+      native.setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership, membership.length) === 0
+    )
+      listening.add(index)
+    else failure ??= failed('an interface cannot listen to packets for other hosts', native.errno())
   }
-  return undefined
+  return failure
 }
 
 /** Sockets for one protocol of frames. @param fds gets each as soon as there is one. */

@@ -62,6 +62,8 @@ const DEFAULT_LOG_LIMIT = 10
 /** Of a file, each packet is told: its length is the limit. */
 const FILE_LOG_LIMIT = 1_000_000
 const DEFAULT_COMMAND_TIMEOUT = 30
+/** Seconds. */
+const DEFAULT_INTERFACE_INTERVAL = 20
 const DEFAULT_HOOK_USER = 'nobody' as AccountName
 
 export function assembleServerConfig(
@@ -91,6 +93,7 @@ export function assembleServerConfig(
   const pidFile = values.FWKNOP_PID_FILE ?? (isFwknopd ? 'fwknopd.pid' : undefined)
   return ok({
     captures: captures.value,
+    ...assembleInterfaceChecks(given, captures.value, notices),
     ...(values.PACKET_LIMIT !== undefined && { packetLimit: values.PACKET_LIMIT }),
     policy: assemblePolicy(given, notices),
     firewall: firewall.value,
@@ -122,6 +125,34 @@ export function assembleServerConfig(
     refusalsPerSecond: values.LOG_LIMIT ?? (values.PCAP_FILE === undefined ? DEFAULT_LOG_LIMIT : FILE_LOG_LIMIT),
     lines: assembleLines(given, notices),
   })
+}
+
+/** Of single interfaces. With `any` there is none to check. */
+const LINK_CHECKS = ['ENABLE_INTF_EXISTS_CHECK', 'ENABLE_INTF_RUNNING_CHECK', 'ENABLE_INTF_BYTES_CHECK'] as const
+
+function assembleInterfaceChecks(
+  { values, at }: GivenSettings,
+  captures: readonly CaptureConfig[],
+  notices: Notice[],
+): Pick<ServerConfig, 'interfaceChecks'> {
+  const others = ['INTF_CHECKS_INTERVAL', ...LINK_CHECKS] as const
+  const isFile = captures.some(({ kind }) => kind === 'pcap-file')
+  if (isFile || values.ENABLE_INTF_CHECKS === false) {
+    const why = isFile ? 'packets come from PCAP_FILE' : 'ENABLE_INTF_CHECKS is N'
+    for (const name of isFile ? (['ENABLE_INTF_CHECKS', ...others] as const) : others) noEffect(name, why, at, notices)
+    return {}
+  }
+  if (!captures.some(({ kind, interfaces }) => kind === 'packet' && interfaces !== 'any'))
+    for (const name of LINK_CHECKS)
+      noEffect(name, 'it checks the interfaces that PCAP_INTF names, and there are none', at, notices)
+  return {
+    interfaceChecks: {
+      interval: seconds(values.INTF_CHECKS_INTERVAL ?? DEFAULT_INTERFACE_INTERVAL),
+      exists: values.ENABLE_INTF_EXISTS_CHECK ?? true,
+      running: values.ENABLE_INTF_RUNNING_CHECK ?? true,
+      bytes: values.ENABLE_INTF_BYTES_CHECK ?? true,
+    },
+  }
 }
 
 /** The log of fwknopd. That of ghostport is JSON on standard output. */

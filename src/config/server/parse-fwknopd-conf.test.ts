@@ -38,6 +38,7 @@ test('an empty file gives the defaults', () => {
       },
       accessFile: '/etc/fwknop/access.conf',
       controlSocket: '/run/ghostport/control.sock',
+      interfaceChecks: { interval: 20, exists: true, running: true, bytes: true },
       commands: { sudo: '/usr/bin/sudo', timeout: 30 },
       gnupg: { home: '/root/.gnupg', program: '/usr/bin/gpg' },
       refusalsPerSecond: 10,
@@ -53,6 +54,8 @@ test('an empty file gives the defaults', () => {
 test('everything set at once', () => {
   const { config, notices } = parse(`
 PCAP_INTF                   eth0, wlan0;
+INTF_CHECKS_INTERVAL        5;
+ENABLE_INTF_BYTES_CHECK     N;
 SPA_PORTS                   62201, 53, 53;
 MAX_SNIFF_BYTES             2000;
 ENABLE_SPA_PACKET_AGING     Y;
@@ -112,6 +115,7 @@ LOG_LIMIT                   3;
       fwknopDigests: { path: '/var/run/fwknop/digest.cache', named: true },
     },
     accessFile: '/etc/ghostport/access.conf',
+    interfaceChecks: { interval: 5, exists: true, running: true, bytes: false },
     controlSocket: '/run/doors.sock',
     gnupg: { home: '/root/.gnupg', program: '/usr/bin/gpg' },
     pidFile: '/var/run/fwknop/fwknopd.pid',
@@ -491,6 +495,28 @@ test('what is not built yet may be said not to be wanted, and is refused otherwi
 test('each name stands in one part of the table only', () => {
   assert.equal(new Set(serverSettingNames).size, serverSettingNames.length)
   assert(Object.keys(usedSettings).length > 30)
+})
+
+test('interface checks: what has no effect is told, and why', () => {
+  const checksOf = (text: string) => {
+    const { config, notices } = parse(text)
+    return [config.interfaceChecks, ...notices.map(({ text }) => text)]
+  }
+  const named = 'it checks the interfaces that PCAP_INTF names, and there are none'
+  const all = { interval: 20, exists: true, running: true, bytes: true }
+  assert.deepEqual(checksOf('PCAP_INTF eth0;\nENABLE_INTF_EXISTS_CHECK Y;'), [all])
+  assert.deepEqual(checksOf('ENABLE_INTF_CHECKS Y;\nENABLE_INTF_RUNNING_CHECK N;'), [
+    { ...all, running: false },
+    `ENABLE_INTF_RUNNING_CHECK has no effect: ${named}`,
+  ])
+  assert.deepEqual(checksOf('PCAP_INTF eth0;\nENABLE_INTF_CHECKS N;\nINTF_CHECKS_INTERVAL 5;'), [
+    undefined,
+    'INTF_CHECKS_INTERVAL has no effect: ENABLE_INTF_CHECKS is N',
+  ])
+  assert.deepEqual(checksOf('PCAP_FILE /a;\nENABLE_INTF_CHECKS Y;'), [
+    undefined,
+    'ENABLE_INTF_CHECKS has no effect: packets come from PCAP_FILE',
+  ])
 })
 
 test('FIREWALL iptables has fwknop’s chains, and what only another firewall has is told of', () => {

@@ -2,7 +2,7 @@
 import type { CommandSettings } from '../../access/command.ts'
 import type { Policy } from '../../access/policy.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
-import type { PortRange } from '../../units.ts'
+import type { PortRange, Seconds } from '../../units.ts'
 import type { GnupgDefaults } from '../access/gnupg-keys.ts'
 import type { FirewallConfig } from './firewall-settings.ts'
 import type { HookConfig } from './hook-settings.ts'
@@ -12,6 +12,8 @@ import type { CapturePort } from './spa-ports.ts'
 export interface ServerConfig {
   /** The ways in which packets come: at least one. */
   readonly captures: readonly CaptureConfig[]
+  /** Absent: ENABLE_INTF_CHECKS N, or packets come from a file. */
+  readonly interfaceChecks?: InterfaceChecks
   /** PACKET_LIMIT: the server ends after so many packets. */
   readonly packetLimit?: number
   /** The server-wide half of policy; `buildPolicy` adds the stanzas. */
@@ -73,6 +75,18 @@ export type SyslogFacility = (typeof syslogFacilities)[number]
 /** The file of the closes that are owed. It is beside the replay store, which outlives a boot, too. */
 export function ledgerPath({ replay }: Pick<ServerConfig, 'replay'>): string {
   return `${replay.database}-owed-closes`
+}
+
+/** What is checked of the interfaces of PCAP_INTF while the server runs. */
+export interface InterfaceChecks {
+  /** INTF_CHECKS_INTERVAL */
+  readonly interval: Seconds
+  /** ENABLE_INTF_EXISTS_CHECK */
+  readonly exists: boolean
+  /** ENABLE_INTF_RUNNING_CHECK */
+  readonly running: boolean
+  /** ENABLE_INTF_BYTES_CHECK */
+  readonly bytes: boolean
 }
 
 export interface CaptureConfig {

@@ -14,6 +14,7 @@ import { type Configurations, snapshotOf } from './configuration.ts'
 import { FreshTally } from './fresh-tally.ts'
 import type { HeldCapture } from './held-capture.ts'
 import type { HostWatch } from './host-watch.ts'
+import type { InterfaceWatch } from './interface-watch/interface-watch.ts'
 import type { Journal } from './journal.ts'
 import type { ReceiverHealth } from './receiver-health.ts'
 import type { ReceiverLimits } from './receiver-limits.ts'
@@ -29,6 +30,7 @@ export interface DispatchParts {
   readonly admission: Admission
   readonly journal: Journal
   readonly host: HostWatch
+  readonly interfaces: InterfaceWatch
   readonly manager: ServiceManager
   readonly log: Log
   /** Process id of the running receiver. */
@@ -299,7 +301,7 @@ export class Dispatch implements ReceiverHandler {
 
   /** @param unconfined why the kernel does not confine it, if so. */
   #onReady(unconfined: string | undefined): void {
-    const { health, capture, configurations, host, log, receiverPid, guard } = this.#parts
+    const { health, capture, configurations, host, interfaces, log, receiverPid, guard } = this.#parts
     if (health.isCapturing) {
       this.onBroken('it was ready twice')
       return
@@ -314,6 +316,7 @@ export class Dispatch implements ReceiverHandler {
     returnMemory()
     // Only now: a knock must not wait until a large ruleset is read.
     host.changed(milliseconds(0))
+    void interfaces.begin()
   }
 
   #whyLost(why: string): Failure {

@@ -20,6 +20,8 @@ export interface CaptureSockets {
   readonly orders: readonly CaptureOrder[]
   /** Why the kernel would not have accepted a packet that these sockets saw. */
   readonly doubt: Doubt
+  /** Does for interfaces that came, or came again, what was done for the others. Absent if there is nothing to do. */
+  readonly renew?: () => void
   close(): void
 }
 
@@ -33,7 +35,7 @@ export async function openCaptures({ captures }: Pick<ServerConfig, 'captures'>)
       ...{ fds: [], doubt: believe, close: () => {} },
       orders: captures.map((config) => ({ config, sockets: 'own' })),
     })
-  const opened: { close(): void }[] = []
+  const opened: Pick<OpenedCapture, 'close' | 'renew'>[] = []
   const close = (): void => {
     for (const one of opened) one.close()
   }
@@ -58,7 +60,11 @@ export async function openCaptures({ captures }: Pick<ServerConfig, 'captures'>)
     return routes
   }
   opened.push(routes.value)
-  return ok({ fds, orders, doubt: routes.value.doubt, close })
+  const renewing = opened.filter(({ renew }) => renew !== undefined)
+  const renew = (): void => {
+    for (const one of renewing) one.renew?.()
+  }
+  return ok({ fds, orders, doubt: routes.value.doubt, close, ...(renewing.length > 0 && { renew }) })
 }
 
 /** The kernel itself has judged what a socket of TCP or UDP gets. It knows nothing of those in a file. */

@@ -18,6 +18,7 @@ const answers: Complete<Omit<ServerConfig, 'policy'>> = {
     ...(['MAX_SNIFF_BYTES', 'PCAP_FILE', 'ENABLE_TCP_SERVER', 'TCPSERV_PORT'] as const),
     ...(['ENABLE_PCAP_PROMISC', 'ENABLE_PCAP_ANY_DIRECTION', 'VERBOSE'] as const),
   ],
+  interfaceChecks: 'reload',
   packetLimit: ['PACKET_LIMIT'],
   firewall: [
     ...(['FIREWALL', 'FIREWALL_MODE', 'CONNTRACK_MARK', 'PROTECTED_PORTS', 'NFT_TABLE', 'MAX_GRANTS'] as const),

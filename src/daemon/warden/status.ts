@@ -8,6 +8,7 @@ import type { Finding } from '../../firewall/host/findings.ts'
 import type { LogField } from '../../log.ts'
 import type { Result } from '../../result.ts'
 import type { CommandStatus } from './executor-process/commands.ts'
+import type { ConditionStatus } from './interface-watch/interface-watch.ts'
 import type { JournalCounters } from './journal.ts'
 import { grantTag } from './revoke-target.ts'
 
@@ -36,6 +37,8 @@ export interface Status {
   readonly commands?: CommandStatus
   /** What the host's own rules do to grants, and which ports they leave open without one. */
   readonly warnings: readonly Finding[]
+  /** What is wrong with the interfaces of PCAP_INTF. */
+  readonly interfaces: readonly ConditionStatus[]
   readonly counters: JournalCounters
   /** Newest first; the fields of the log. */
   readonly lastVerdicts: readonly { readonly [name: string]: LogField }[]
@@ -67,6 +70,7 @@ export interface StatusSources {
   readonly relay?: CarriedLoad | undefined
   readonly commands?: CommandStatus | undefined
   readonly warnings: readonly Finding[]
+  readonly interfaces: Status['interfaces']
   readonly counters: JournalCounters
   readonly lastVerdicts: Status['lastVerdicts']
 }
@@ -88,6 +92,7 @@ export function describeStatus(from: StatusSources): Status {
     ...(from.relay !== undefined && { relay: from.relay }),
     ...(from.commands !== undefined && { commands: from.commands }),
     warnings: from.warnings,
+    interfaces: from.interfaces,
     counters: from.counters,
     lastVerdicts: from.lastVerdicts,
   }

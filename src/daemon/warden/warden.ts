@@ -27,6 +27,7 @@ import type { Commands } from './executor-process/commands.ts'
 import type { Gnupg } from './gnupg-process/gnupg.ts'
 import type { HeldCapture } from './held-capture.ts'
 import type { HostWatch } from './host-watch.ts'
+import { InterfaceWatch } from './interface-watch/interface-watch.ts'
 import { Journal, type StanzaUse } from './journal.ts'
 import { ReceiverHealth } from './receiver-health.ts'
 import { ReceiverLimits } from './receiver-limits.ts'
@@ -92,6 +93,7 @@ export class Warden {
   readonly #revocation: Revocation
   readonly #dispatch: Dispatch
   readonly #watchdog: Watchdog
+  readonly #interfaces: InterfaceWatch
   readonly #startedAt = new Date()
   #published: Published | undefined
 
@@ -109,6 +111,13 @@ export class Warden {
     this.#health = new ReceiverHealth({ receiver, capture, limits, log, everySecond })
     const health = this.#health
     this.#watchdog = new Watchdog({ manager, health, firewall: parts.firewall, log })
+    const interfaces = new InterfaceWatch({
+      open: async () => (await import('./interface-watch/kernel-links.ts')).openKernelLinks(),
+      server: () => configurations.active.server,
+      onLook: () => capture.sockets.renew?.(),
+      log,
+    })
+    this.#interfaces = interfaces
     this.#revocation = new Revocation({
       ...{ firewall: parts.firewall, log },
       settled: (patience) => this.#admission.settled(patience),
@@ -132,7 +141,8 @@ export class Warden {
       finish = resolve
     })
     this.#dispatch = new Dispatch({
-      ...{ configurations, health, limits, capture, admission: this.#admission, journal, host, manager, log },
+      ...{ configurations, health, limits, capture, admission: this.#admission, journal, host, interfaces },
+      ...{ manager, log },
       receiverPid: () => receiver.pid,
       guard: () => parts.firewall.guard(),
       gnupgDescriptor: () => parts.gnupg.descriptor,
@@ -230,6 +240,7 @@ export class Warden {
     this.#watchdog.stop()
     this.#health.stop()
     host.close()
+    this.#interfaces.close()
     await receiver.stop()
     await this.#admission.close()
     await commands.stop()
@@ -273,6 +284,7 @@ export class Warden {
       relay: firewall.load(),
       commands: commands.status(),
       warnings: await host.current(),
+      interfaces: this.#interfaces.current(),
       counters: this.#journal.counters(),
       lastVerdicts: this.#journal.lastVerdicts(),
     })
