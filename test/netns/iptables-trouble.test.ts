@@ -3,7 +3,7 @@
  * change the rules. The hosts are those of `../support/firewall-lab.ts`.
  */
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -110,6 +110,37 @@ describe('FIREWALL iptables in trouble', { skip: netnsUnavailable() }, () => {
       const rules = (text: string) => text.split('\n').filter((line) => line.startsWith('-A'))
       assert.deepEqual(rules(saved(variant)), rules(before))
       assert.equal(await reach(), 'ssh')
+      await firewall.close()
+    })
+
+  for (const [variant, next] of [
+    ['nft', 'the next grant'],
+    ['legacy', 'the next look'],
+  ] as const)
+    it(`${variant}: a program killed after its work, for a grant that is then refused: ${next} shuts the door`, async () => {
+      const folder = lab.net.directory()
+      const there = (name: string): string => join(folder, name)
+      for (const name of [`iptables-${variant}`, `ip6tables-${variant}`]) {
+        symlinkSync(`/usr/sbin/${name}-save`, there(`${name}-save`))
+        const restore = `#!/bin/bash
+if [ -e ${there('kill')} ]; then mv ${there('kill')} ${there('fail')}; /usr/sbin/${name}-restore "$@"; kill -9 $$; fi
+[ -e ${there('fail')} ] && exit 1
+exec /usr/sbin/${name}-restore "$@"
+`
+        writeFileSync(there(`${name}-restore`), restore, { mode: 0o755 })
+      }
+      const firewall = await installed({ program: there(`iptables-${variant}`) }, variant)
+      const told: Mended[] = []
+      firewall.watch({ onMended: (mended) => told.push(mended) })
+      writeFileSync(there('kill'), '')
+      const [refused] = await firewall.open([grantFor(c1, [ssh], 60)])
+      assert.equal(refused?.ok, false)
+      assert.equal(await reach(), 'ssh', 'the killed program has opened')
+      rmSync(there('fail'))
+      if (next === 'the next grant') await granted({ firewall }, grantFor(c2, [ssh], 60))
+      else for (let i = 0; i < 30 && (await reach()) === 'ssh'; i++) await delay(100)
+      assert.equal(await reach(), 'timeout')
+      assert.deepEqual(told, [], 'no other program did it')
       await firewall.close()
     })
 
@@ -347,7 +378,8 @@ describe('FIREWALL iptables in trouble', { skip: netnsUnavailable() }, () => {
     const late = await daemon.verdictAfter(() => knock(lab.c1, forC1, '-s', '-A', 'tcp/25', '-f', '2'))
     assert.equal(late.code, 'FIREWALL_UNAVAILABLE')
     assert.match(String(late['detail']), /iptables took \d s, and the grant was over by then/)
-    await hold(8)
+    // The rule for tcp/25 has ended: its removal may wait for the lock too, before the knock does.
+    await hold(12)
     const refused = await daemon.verdictAfter(() => knock(lab.c1, forC1, '-s', '-A', 'tcp/25'))
     assert.equal(refused.code, 'FIREWALL_UNAVAILABLE')
     assert.match(JSON.stringify(refused), /lock of iptables/)

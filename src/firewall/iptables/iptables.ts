@@ -380,6 +380,11 @@ class Chains implements KernelFirewall {
     this.#lookout.sweepAt(this.#installed ? this.#placed.nextEnd : undefined)
   }
 
+  /** A refused grant may be open after a program failed: its rules are removed as soon as a program works again. */
+  #planRepair(): void {
+    if (this.#installed && FAMILIES.some((family) => this.#placed.isInDoubt(family))) this.#lookout.repairSoon()
+  }
+
   async #sweep(): Promise<void> {
     const swept = await this.#inTurn(async () => {
       if (!this.#installed) return ok(undefined)
@@ -412,6 +417,8 @@ class Chains implements KernelFirewall {
       this.#isWhole = true
       for (const family of FAMILIES) {
         if (this.#unusable.has(family)) continue
+        // What is in the kernel is ours then, and not the work of another program.
+        if (this.#placed.isInDoubt(family) && !(await this.#placed.rewrite(family)).ok) this.#isWhole = false
         const tables = await this.#read(family)
         if (!tables.ok) {
           this.#isWhole = false
@@ -421,7 +428,7 @@ class Chains implements KernelFirewall {
         if (others !== this.#hostRules.get(family)) this.#listeners.onHostChange?.()
         this.#hostRules.set(family, others)
         const damage = this.#placed.damage(family, tables.value)
-        if (damage === undefined) continue
+        if (damage === undefined || this.#placed.isInDoubt(family)) continue
         const outcome = await this.#placed.rewrite(family)
         this.#isWhole &&= outcome.ok
         const mended: Mended = {
@@ -441,7 +448,7 @@ class Chains implements KernelFirewall {
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#queue.then(work)
+    const done = this.#queue.then(work).finally(() => this.#planRepair())
     this.#queue = done.catch(() => {})
     return done
   }

@@ -25,6 +25,7 @@ export interface Duties {
 
 const LOOKS_APART = milliseconds(1_000)
 const REPAIR_AGAIN_AFTER = milliseconds(1_000)
+const REPAIR_SOON_AFTER = milliseconds(200)
 /** The longest wait of a timer of Node.js. */
 const LONGEST_WAIT = 2 ** 31 - 1
 /** No table has this name: every change is one of others. */
@@ -35,6 +36,7 @@ export class Lookout {
   readonly #every: Intervals
   #end: NodeJS.Timeout | undefined
   #soon: NodeJS.Timeout | undefined
+  #repair: NodeJS.Timeout | undefined
   #intervals: NodeJS.Timeout[] = []
   #watch: Watch | undefined
   #looked = Number.NEGATIVE_INFINITY
@@ -73,6 +75,14 @@ export class Lookout {
     this.#soon = setTimeout(() => void this.#duties.look(), wait).unref()
   }
 
+  /** A change failed. A look then repairs it, and does not wait for its turn. */
+  repairSoon(): void {
+    this.#repair ??= setTimeout(() => {
+      this.#repair = undefined
+      void this.#duties.look()
+    }, REPAIR_SOON_AFTER).unref()
+  }
+
   /** One timer, for the next grant to end. @param next undefined: none will. */
   sweepAt(next: number | undefined): void {
     clearTimeout(this.#end)
@@ -89,6 +99,8 @@ export class Lookout {
   stop(): void {
     clearTimeout(this.#end)
     clearTimeout(this.#soon)
+    clearTimeout(this.#repair)
+    this.#repair = undefined
     this.#watch?.close()
     this.#watch = undefined
     for (const interval of this.#intervals) clearInterval(interval)

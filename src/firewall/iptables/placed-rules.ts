@@ -5,11 +5,11 @@
 import type { Grant, GrantId } from '../../access/grant.ts'
 import type { ChainRole, ChainsShape } from '../../config/server/firewall-settings.ts'
 import type { AddressFamily } from '../../packet/address.ts'
-import { ok, type Result, refuse } from '../../result.ts'
+import { ok, type Result } from '../../result.ts'
 import type { Instant } from '../book.ts'
 import type { FirewallFailure, StrayRule } from '../firewall.ts'
 import type { Programs } from './programs.ts'
-import { changeRules, familyOfGrant, type Rule, rewriteChains, rolesOf } from './rules.ts'
+import { type Batch, changeRules, familyOfGrant, type Rule, rewriteChains, rolesOf } from './rules.ts'
 import { endOf, jumpsTo, markOf, ownRules } from './save.ts'
 import { FAMILIES, placesOf, readTables, type SavedTables } from './tables.ts'
 
@@ -37,6 +37,8 @@ export class PlacedRules {
   readonly #placed = new Map<GrantId, Placed>()
   /** The chains that exist, with their jumps, as far as is known. */
   readonly #roles: Readonly<Record<AddressFamily, Set<ChainRole>>> = { 4: new Set(), 6: new Set() }
+  /** A program failed, and may have changed the rules nevertheless: what is in the kernel is not known. */
+  readonly #inDoubt = new Set<AddressFamily>()
 
   constructor(programs: Programs, shape: ChainsShape, wanted: Wanted) {
     this.#programs = programs
@@ -66,9 +68,8 @@ export class PlacedRules {
     }
     if (added.length + removed.length === 0) return ok(undefined)
     const missing = [...rolesOf(added)].some((role) => !this.#roles[family].has(role))
-    const changed = missing
-      ? refuse('FIREWALL_REFUSED', 'a chain is missing')
-      : await this.#programs.restore(family, String(changeRules(this.#shape, added, removed)))
+    if (missing || this.#inDoubt.has(family)) return await this.rewrite(family)
+    const changed = await this.#restore(family, changeRules(this.#shape, added, removed))
     if (!changed.ok && changed.failure.code === 'FIREWALL_UNAVAILABLE') return changed
     if (!changed.ok) return await this.rewrite(family)
     for (const [id, to] of mine) {
@@ -95,12 +96,25 @@ export class PlacedRules {
       const isShared = strangers === 'stay' && own.length < found.length
       return { hasJump: jumps > 0, hostRules, removed: isShared ? own.map(({ text }) => text) : 'all' }
     })
-    const written = await this.#programs.restore(family, String(batch))
+    const written = await this.#restore(family, batch)
     if (!written.ok) return written
+    this.#inDoubt.delete(family)
     for (const role of roles) this.#roles[family].add(role)
     for (const [id, { family: of }] of this.#placed) if (of === family) this.#placed.delete(id)
     for (const [id, one] of placed) this.#placed.set(id, one)
     return ok(undefined)
+  }
+
+  /** Whether a change failed, and our rules of the family have not been written anew since. */
+  isInDoubt(family: AddressFamily): boolean {
+    return this.#inDoubt.has(family)
+  }
+
+  /** A program that is killed, or that takes too long, may have done its work. So each failure leaves a doubt. */
+  async #restore(family: AddressFamily, batch: Batch): Promise<Result<void, FirewallFailure>> {
+    const done = await this.#programs.restore(family, String(batch))
+    if (!done.ok) this.#inDoubt.add(family)
+    return done
   }
 
   /** How the chains differ from what was written; undefined if they do not. Rules of others are no difference. */
@@ -150,6 +164,7 @@ export class PlacedRules {
   /** All rules were removed. */
   forgetRules(): void {
     this.#placed.clear()
+    this.#inDoubt.clear()
   }
 }
 
