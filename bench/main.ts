@@ -19,6 +19,7 @@ import { jitless } from './measures/jitless.ts'
 import { latency } from './measures/latency.ts'
 import type { Measure } from './measures/measure.ts'
 import { stanzas } from './measures/stanzas.ts'
+import { users } from './measures/users.ts'
 import { wait } from './measures/wait.ts'
 import { formatTable, type Row } from './row.ts'
 
@@ -35,6 +36,7 @@ const measures: readonly Measure[] = [
   full,
   jitless,
   stanzas,
+  users,
   client,
 ]
 

@@ -82,7 +82,7 @@ const walls: readonly { readonly from: string; readonly closedTo: RegExp; readon
 const platformFiles = new Set(['src/primitives/node.ts'])
 
 /** Which file may load native code: for each library of the system, the file that declares its functions. */
-const nativeFiles = new Set(['src/system/libc.ts', 'src/firewall/nftables/library.ts'])
+const nativeFiles = new Set(['src/system/libc.ts', 'src/system/hmac-sha256.ts', 'src/firewall/nftables/library.ts'])
 
 /** npm packages that the published code may use, and the files that may use them. */
 const packages = new Map<string, ReadonlySet<string>>([

@@ -14,6 +14,7 @@ import { parseAccessConf } from '../../src/config/access/parse-access-conf.ts'
 import { filesFromSnapshot } from '../../src/config/reading/config-files.ts'
 import type { ConfigFailure } from '../../src/config/reading/notice.ts'
 import { parseFwknopdConf } from '../../src/config/server/parse-fwknopd-conf.ts'
+import { checkTagsFast } from '../../src/daemon/receiver/fast-tags.ts'
 import { begin } from '../../src/daemon/receiver/receive.ts'
 import { judge as judgeKnocks } from '../../src/daemon/warden/admission/judge.ts'
 import { createMemoryFirewall } from '../../src/firewall/memory.ts'
@@ -53,6 +54,9 @@ export const stricterRules = {
   },
 } as const
 export type StricterRule = StrictnessRule | 'used-in-any-spelling'
+
+// As the receiver does. The tests beside this file open the same packets with the HMACs of Node.js.
+checkTagsFast()
 
 /** Categories of packets that fwknopd accepts leniently, and that a careful server may refuse. */
 const MAY_BE_STRICTER: ReadonlySet<string> = new Set(['lenient', 'malleable', 'gpg'])
