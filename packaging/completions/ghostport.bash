@@ -40,9 +40,9 @@ _ghostport_complete() {
       values='--name'
       ;;
     user)
-      options='--config-file -c --access-file -a --open --source --nat-targets --nat --time --max-time --expire --server --alias --qr --overlap --show-secrets --profile-file --json --help -h'
+      options='--config-file -c --access-file -a --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --qr --overlap --show-secrets --profile-file --json --help -h'
       paths='--config-file -c --access-file -a --profile-file'
-      values='--open --source --nat-targets --nat --time --max-time --expire --server --alias --qr --overlap'
+      values='--open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --qr --overlap'
       ;;
     serve)
       options='--config-file -c --access-file -a --interface -i --udp-server -U --pcap-file --packet-limit -C --exit-parse-config --fw-flush --dry-run --receiver-socket --foreground -f --verbose -v --help -h'

@@ -294,6 +294,7 @@ complete -c ghostport -n '__fish_seen_subcommand_from user' -l nat-targets -x -d
 complete -c ghostport -n '__fish_seen_subcommand_from user' -l nat -x -d 'add, rotate: the profile asks for this inner host. --nat-targets is the same, if it is not given'
 complete -c ghostport -n '__fish_seen_subcommand_from user' -l time -x -d 'add: how long a grant lasts if the client does not say (FW_ACCESS_TIMEOUT)'
 complete -c ghostport -n '__fish_seen_subcommand_from user' -l max-time -x -d 'add: how long a grant lasts at most (MAX_FW_TIMEOUT)'
+complete -c ghostport -n '__fish_seen_subcommand_from user' -l spa-port -x -d 'add: the user knocks at a port of their own (SPA_PORT), so that a server for thousands tries few keys'
 complete -c ghostport -n '__fish_seen_subcommand_from user' -l expire -x -d 'add: when the user ends: 2027-01-31 (that midnight, here), or 30d, 12h, 90m from now'
 complete -c ghostport -n '__fish_seen_subcommand_from user' -l server -x -d 'add, rotate: the server, as clients reach it (the address of this session or host)'
 complete -c ghostport -n '__fish_seen_subcommand_from user' -l alias -x -d 'add, rotate: the name of the stanza in the client’s rc file (that of --server)'

@@ -9,6 +9,7 @@ import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { errorCode, systemReason } from '../system/errno.ts'
 import { createUserFile, replaceUserFile } from '../system/replace-user-file.ts'
 import { readSecretFile, readUserFile, refuseExposed } from '../system/user-file.ts'
+import type { UnixSeconds } from '../units.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import type { OptionValues, ParsedCommandLine } from './terminal/parse-command-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
@@ -95,7 +96,7 @@ function readStandardInput(): Result<string, Failure<'PROFILE_INVALID'>> {
 }
 
 function addProfile(
-  { name, settings, made }: Profile,
+  { name, settings, made, until }: Profile,
   given: Given,
 ): Result<{ file: string; name: string; replaced: boolean }, Failure> {
   const where = rcPath(given['rc-file'] === undefined ? {} : { 'rc-file': given['rc-file'] })
@@ -113,11 +114,17 @@ function addProfile(
     return refuse('CONFIG_CONFLICT', `${file} has a stanza [${name}] already`, {
       suggestion: `--replace, or --name OTHER`,
     })
-  const edited = putStanza(text, name, settings, new Date(made * 1000).toISOString().replace('.000Z', 'Z'))
+  const times = { made: showTime(made), ...(until !== undefined && { until: showTime(until) }) }
+  const edited = putStanza(text, name, settings, times)
   // As a knock will read it. What [default] says may contradict the profile.
   const after = parseFwknoprc(file, edited)
   const judged = after.ok ? after.value.settings(name) : after
   if (!judged.ok) return judged
   const written = read.value === undefined ? createUserFile(file, edited) : replaceUserFile(file, edited)
   return written.ok ? ok({ file, name, replaced }) : written
+}
+
+/** RFC 3339, in UTC. */
+function showTime(time: UnixSeconds): string {
+  return new Date(time * 1000).toISOString().replace('.000Z', 'Z')
 }

@@ -124,15 +124,7 @@ async function knockOnce(
       } else if (!json) terminal.print(lines)
     },
   })
-  if (!performed.ok) {
-    const status = tellFailure(performed.failure, planned.value, json, terminal)
-    const word = hints.stanza?.word ?? given['named-config']
-    if (!json && performed.failure.code === 'PORT_NOT_OPEN' && word !== undefined) {
-      const { noteAgeOfKeys } = await import('./knock/age-of-keys.ts')
-      noteAgeOfKeys(given['rc-file'], word, terminal)
-    }
-    return status
-  }
+  if (!performed.ok) return tellFailure(performed.failure, planned.value, json, terminal)
   const { sent, opened } = performed.value
   opened?.socket.destroy()
   const port = wait.value?.port

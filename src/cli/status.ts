@@ -1,5 +1,6 @@
 /** `ghostport status`: what a running server has open, whom it refused last, and how many. */
 import { describeStanza } from '../access/stanza-name.ts'
+import { ownerOfOldKeys } from '../config/access/old-keys.ts'
 import { askControl } from '../daemon/warden/control.ts'
 import type { GrantStatus, Status } from '../daemon/warden/status.ts'
 import type { UsesAnswer } from '../daemon/warden/warden.ts'
@@ -50,6 +51,7 @@ function describe(status: Status, style: Style): readonly Line[] {
             .map(([way, number]) => `${way} ${number}`)
             .join(', ')}`,
         ]),
+    ...describePorts(status),
     ...describeRelay(status),
     ...describeCommands(status, style),
     ...describeInterfaces(status, style),
@@ -84,14 +86,12 @@ function describeGrant({ id, for: source, open, secondsLeft, stanza, name, user 
   return `${id}  ${source}  ${open.join(',')}  ${secondsLeft} s left  ${describeStanza(stanza, name)}  user ${user}`
 }
 
-/** “ghostport user rotate” gives old keys such a name. */
-const OLD_KEYS = /\.old-[0-9]{8}(-[0-9]+)?$/
 /** How many devices with old keys people are shown. */
 const OLD_KEYS_SHOWN = 10
 
 /** Devices that do not have their new keys yet. */
 function describeOldKeys(told: UsesAnswer | undefined, style: Style): readonly Line[] {
-  const old = Object.entries(told?.uses ?? {}).filter(([name]) => OLD_KEYS.test(name))
+  const old = Object.entries(told?.uses ?? {}).filter(([name]) => ownerOfOldKeys(name) !== undefined)
   if (old.length === 0) return []
   const shown = old.slice(-OLD_KEYS_SHOWN).toReversed()
   return [
@@ -102,6 +102,20 @@ function describeOldKeys(told: UsesAnswer | undefined, style: Style): readonly L
       return line`  ${time}  ${source}  ${describeStanza(0, name)}${end}`
     }),
   ]
+}
+
+/** How many stanzas with ports of their own people are shown. */
+const STANZA_PORTS_SHOWN = 10
+
+/** Only where stanzas differ. */
+function describePorts({ stanzaPorts }: Status): readonly string[] {
+  if (stanzaPorts === undefined) return []
+  const { stanzas, shown } = stanzaPorts
+  const each = shown
+    .slice(0, STANZA_PORTS_SHOWN)
+    .map(({ stanza, name, ports }) => `${describeStanza(stanza, name)} at ${ports.join(',')}`)
+  const more = stanzas > each.length ? `, and ${stanzas - each.length} more` : ''
+  return [`${count(stanzas, 'stanza')} with SPA_PORT: ${each.join(', ')}${more}`]
 }
 
 function describeRelay({ relay }: Status): readonly Line[] {

@@ -51,7 +51,7 @@ export interface PerformFailure extends Failure {
  * `PORT_NOT_OPEN`, `ABORTED`, or why the message cannot be sealed.
  */
 export async function performKnock(
-  { plan, world, noStanza }: PlannedKnock,
+  { plan, world, noStanza, keysOf }: PlannedKnock,
   { wait, signal, onSealed, onSent }: PerformOptions,
 ): Promise<Result<PerformedKnock, PerformFailure>> {
   const sealed = await unlessAborted(() => sealKnock(plan, world), signal)
@@ -111,6 +111,11 @@ export async function performKnock(
   const now = world.clock.now()
   const how = { limit: waiting.limit, sent, request, now, ...howSent(settings) }
   const { failure, causes } = explainShutDoor({ door, seen: outcome, ...how })
+  if (keysOf !== undefined) {
+    const { causeOfAge } = await import('./age-of-keys.ts')
+    const age = causeOfAge(keysOf, now)
+    if (age !== undefined) return failed(failure, sent, age.certain ? [age.text, ...causes] : [...causes, age.text])
+  }
   if (noStanza?.meant === undefined) return failed(failure, sent, causes)
   const { word, file, meant } = noStanza
   const unused = `No stanza of ${file} matches “${word}”, so no stanza was used. Perhaps: ${meant}`

@@ -13,7 +13,15 @@ import { type AskSecret, asksForPassphrase, loadKeys } from './keys.ts'
 import { type KnockPlan, type KnockWorld, readUint16 } from './knock.ts'
 import type { OwnAddress } from './own-address/find.ts'
 import { type PlanOptions, settingsFromOptions } from './plan-options.ts'
-import { type NoStanza, orInStanza, rcSettings, type StanzaWord, withNoStanza, withStanza } from './rc-stanza.ts'
+import {
+  type NoStanza,
+  orInStanza,
+  rcSettings,
+  type StanzaWord,
+  type UsedStanza,
+  withNoStanza,
+  withStanza,
+} from './rc-stanza.ts'
 import { buildRequest, type Request } from './request.ts'
 import { systemResolve } from './resolve.ts'
 import { routeFor } from './route.ts'
@@ -41,6 +49,8 @@ export interface PlannedKnock {
   readonly settings: ClientSettings
   readonly world: KnockWorld
   readonly noStanza?: NoStanza
+  /** The stanza that has the keys. Absent: they come from elsewhere. */
+  readonly keysOf?: UsedStanza
   /** The address of this host that was asked for, and who said so. */
   readonly ownAddress?: OwnAddress
   /** Empty without {@link Hints.rcKeysFirst}. */
@@ -131,7 +141,11 @@ export async function planKnock(
   const { port: serverPort, ...way } = route.value
   const routed = { ...settings, serverPort, ...way }
   const wanted = way.proxy === undefined ? request.value : await atServer(request.value, server, routed.family)
-  const about = { settings: routed, world, passedOver, ...(noStanza === undefined ? {} : { noStanza }) }
+  const about = {
+    ...{ settings: routed, world, passedOver },
+    ...(noStanza === undefined ? {} : { noStanza }),
+    ...(stanza === undefined || options.encryptionKey !== undefined ? {} : { keysOf: stanza }),
+  }
   const plan = { request: wanted, keys: keys.value, server, settings: routed }
   if (!resolving) return ok({ plan, ...about })
   const { ownAddressTowards } = await import('./own-address/towards.ts')

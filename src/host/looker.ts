@@ -126,8 +126,8 @@ export interface Looker {
   readLine(address: IpAddress, port: Port): Promise<Known<string>>
   /** What adjtimex(2) says of the system's clock: a `struct timex`, and the state that it returns. */
   clock(): Known<{ readonly state: number; readonly timex: Uint8Array }>
-  /** Asks a running server at its control socket. Undefined if none runs. */
-  control(path: string): Promise<Known<unknown>>
+  /** Asks a running server at its control socket: for its status, if nothing else is said. Undefined if none runs. */
+  control(path: string, question?: 'status' | 'uses'): Promise<Known<unknown>>
   /** How much room the file system of a path has; undefined if there is no such path. */
   space(path: string): Known<Space | undefined>
   /** Process id of this program. */

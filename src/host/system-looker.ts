@@ -72,8 +72,8 @@ export function systemLooker(): Looker {
     sourceTowards: ownAddressTowards,
     readLine,
     clock,
-    async control(path) {
-      const answer = await askControl(path, 'status')
+    async control(path, question = 'status') {
+      const answer = await askControl(path, question)
       if (answer.ok) return known(answer.value)
       return answer.failure.detail.endsWith(NOBODY_THERE) ? known(undefined) : notKnown(answer.failure.detail)
     },

@@ -36,7 +36,59 @@ describe('ghostport client add', () => {
     assert.equal((await home.ghostport(['client', 'add'], { input })).status, 0)
     const { status, stderr } = await home.ghostport(['knock', 'office', '--wait', '--wait-limit', '1'])
     assert.equal(status, 1, stderr)
-    assert.match(stderr, /The keys of \[office\] are of 2025-11-26T09:40:00Z\. .*ghostport client add --replace/)
+    assert.match(stderr, /The keys of \[office\] were made at 2025-11-26T09:40:00Z\. .*ghostport client add --replace/)
+  })
+
+  it('the same comes from ssh, proxy and exec, and as JSON; keys that have ended come first', async () => {
+    const input = `${LINE.replace('192.0.2.9', '127.0.0.1').replace('tcp/22', 'tcp/1')}&until=1764160000`
+    assert.equal((await home.ghostport(['client', 'add'], { input })).status, 0)
+    assert.match(text(), /^# ghostport: keys of 2025-11-26T09:40:00Z, until 2025-11-26T12:26:40Z$/m)
+    const ended = 'The keys of [office] ended at 2025-11-26T12:26:40Z. Ask the administrator for a new profile'
+    const limit = ['--wait-limit', '1']
+    for (const argv of [
+      ['knock', 'office', '--wait', ...limit],
+      ['ssh', ...limit, 'office', '-p', '1'],
+      ['proxy', ...limit, 'office', '1'],
+      ['exec', '-n', 'office', ...limit, '--', 'true'],
+    ]) {
+      const { status, stderr } = await home.ghostport(argv)
+      assert.equal(status, 1, stderr)
+      const [, first = ''] = /^ {2}- (.*)$/m.exec(stderr) ?? []
+      assert.ok(first.startsWith(ended), `${argv[0]}: ${stderr}`)
+    }
+    const { stdout } = await home.ghostport(['knock', 'office', '--wait', ...limit, '--json'])
+    assert.ok(JSON.parse(stdout).causes[0].startsWith(ended), stdout)
+    // Keys from elsewhere are not those of the stanza.
+    const other = await home.ghostport(['knock', 'office', '--wait', ...limit, '--key-rijndael', 'other'])
+    assert.doesNotMatch(other.stderr, /keys of \[office\]/)
+  })
+
+  it('the doctor says how old the keys are, and which have ended', async () => {
+    const judged = async (more: string) => {
+      rmSync(rc, { force: true })
+      assert.equal((await home.ghostport(['client', 'add'], { input: `${LINE}${more}` })).status, 0)
+      const { stdout } = await home.ghostport(['doctor', '--json', '--only', 'CLIENT_KEY_AGE'])
+      const [{ answer, findings, seen }] = JSON.parse(stdout).checks
+      return `${answer}: ${findings.map((one: { text: string }) => one.text).join()}${seen ?? ''}`
+    }
+    const now = Math.floor(Date.now() / 1000)
+    assert.equal(await judged('&until=1764160000'), 'bad: the keys of [office] have ended')
+    assert.equal(await judged(`&until=${now + 86_400}`), 'bad: the keys of [office] end within a week')
+    const fresh = LINE.replace('made=1764150000', `made=${now - 86_400 * 2}`)
+    rmSync(rc, { force: true })
+    await home.ghostport(['client', 'add'], { input: fresh })
+    const { stdout } = await home.ghostport(['doctor', '--json', '--only', 'CLIENT_KEY_AGE'])
+    assert.match(
+      JSON.parse(stdout).checks[0].seen,
+      /^keys: \[office\] of \d{4}-\d\d-\d\d\. If the server gave out new ones/,
+    )
+    const old = LINE.replace('made=1764150000', `made=${now - 86_400 * 400}`)
+    await home.ghostport(['client', 'add', '--replace'], { input: old })
+    const again = await home.ghostport(['doctor', '--json', '--only', 'CLIENT_KEY_AGE'])
+    assert.match(
+      JSON.parse(again.stdout).checks[0].findings[0].text,
+      /are 400 days old: if the server gave out new ones/,
+    )
   })
 
   it('adds to a file that is there, and all else in it stays', async () => {

@@ -79,7 +79,14 @@ describe('ghostport doctor on a client', { skip: netnsUnavailable() }, () => {
     assert.equal(status, 0)
     assert.deepEqual(
       checks.filter(({ side }) => side === 'client').map(({ code, answer }) => `${code} ${answer}`),
-      ['SERVER_CLOCK not checked', 'CLIENT_CONFIG good', 'CLIENT_KEYS good', 'DNS good', 'OWN_ADDRESS good'],
+      [
+        'SERVER_CLOCK not checked',
+        'CLIENT_CONFIG good',
+        'CLIENT_KEYS good',
+        'CLIENT_KEY_AGE not checked',
+        'DNS good',
+        'OWN_ADDRESS good',
+      ],
     )
     assert.equal(checks.find(({ code }) => code === 'DNS')?.seen, 'door.test: 192.0.2.10')
   })

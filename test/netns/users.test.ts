@@ -7,7 +7,9 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import type { Status } from '../../src/daemon/warden/status.ts'
 import { clientAndServer, Daemon, ghostportCommand, type LogEvent, SERVER, stanza } from '../support/daemon.ts'
+import { examined, onlyCheck } from '../support/doctor.ts'
 import { type Host, Network, netnsUnavailable, type Outcome } from '../support/netns.ts'
 
 describe('users of a running server', { skip: netnsUnavailable() }, () => {
@@ -45,6 +47,14 @@ describe('users of a running server', { skip: netnsUnavailable() }, () => {
       client.must(ghostportCommand('knock', SERVER, '--rc-file', join(home, file), ...argv), { env: { HOME: home } }),
     )
 
+  /** What OLD_KEYS says. */
+  const doctor = (): string => {
+    const { findings, seen } = onlyCheck(
+      examined(server.run(ghostportCommand('doctor', '--json', '--only', 'OLD_KEYS', ...files()))),
+    )
+    return findings.map(({ severity, text }) => `${severity}: ${text}`).join('\n') || `good: ${seen}`
+  }
+
   it('takes a new user, who is let in with what the command has shown', async () => {
     const shown = add('ada')
     assert.match(shown, /the running server has taken the change/)
@@ -75,6 +85,7 @@ describe('users of a running server', { skip: netnsUnavailable() }, () => {
     assert.deepEqual([old.verdict, fresh.verdict, fresh['name']], ['granted', 'granted', 'ada'])
     assert.match(String(old['name']), /^ada\.old-\d{8}$/)
     assert.match(must('list'), /a device of ada still uses the old keys/)
+    assert.match(doctor(), /^warning: a device of ada still uses the old keys, and is shut out when they end$/)
     const status = server.must(ghostportCommand('status', '--socket', daemon.path('state/control.sock')))
     assert.match(status, /old keys still in use: 1 .*\n {2}\S+ {2}10\.9\.0\.1 {2}stanza ada\.old-\d{8}\n/)
     const file = daemon.path('access.conf')
@@ -84,6 +95,7 @@ describe('users of a running server', { skip: netnsUnavailable() }, () => {
     daemon.reload()
     await daemon.until(({ event }) => event === 'reload', from)
     assert.equal((await knock()).code, 'ACCESS_EXPIRED')
+    assert.match(doctor(), /^warning: a device of ada knocks with old keys that have ended, and is refused$/)
     assert.equal((await knock('new')).verdict, 'granted')
     assert.match(must('list'), /a device of ada knocks with keys that ended: give it the new profile/)
     // From here on, with the new keys: they are old ones soon.
@@ -99,6 +111,22 @@ describe('users of a running server', { skip: netnsUnavailable() }, () => {
     assert.notEqual(await session.echoes(), true, 'the sessions of old keys end too')
     must('enable', 'ada')
     take(third)
+  })
+
+  it('a user with an SPA port of their own: the profile has it, before and after new keys', async () => {
+    take(add('eve', '--spa-port', '62301'), 'eve')
+    const { verdict, name } = await knock('eve')
+    assert.deepEqual([verdict, name], ['granted', 'eve'])
+    take(must('rotate', 'eve', '--server', SERVER, '--show-secrets', '--overlap', 'none'), 'eve')
+    assert.equal((await knock('eve')).verdict, 'granted')
+    assert.match(must('list'), /^NAME .* SPA PORT .*[\s\S]*^eve +active +tcp\/22 +62301 /m)
+    assert.match(must('show', 'eve'), /^knocks at +udp 62301 \(SPA_PORT\)$/m)
+    const status = server.must(ghostportCommand('status', '--socket', daemon.path('state/control.sock')))
+    assert.match(status, /^2 stanzas with SPA_PORT: stanza eve at 62301, stanza eve\.old-\d{8} at 62301$/m)
+    const { shown } = daemon.status()['stanzaPorts'] as NonNullable<Status['stanzaPorts']>
+    assert.deepEqual([shown[0]?.name, shown[0]?.ports], ['eve', ['62301']])
+    must('remove', 'eve')
+    assert.equal(daemon.status()['stanzaPorts'], undefined)
   })
 
   it('a user who is disabled or removed gets nothing, at once', async () => {

@@ -36,6 +36,7 @@ export async function addUser(name: StanzaName, given: Given, terminal: Terminal
     const profile = makeProfile(showing.value, access.server, keys, {
       ...{ ports: open.value, client: wish.value.client, made: now },
       ...(wish.value.expires !== undefined && { until: wish.value.expires }),
+      ...(wish.value.spaPort !== undefined && { spaPorts: [{ first: wish.value.spaPort, last: wish.value.spaPort }] }),
     })
     if (!profile.ok) return profile
     const { accessFile, accessFolder } = access.server

@@ -3,6 +3,7 @@ import type { Stanza } from '../../access/stanza.ts'
 import type { StanzaName } from '../../access/stanza-name.ts'
 import { systemClock } from '../../clock.ts'
 import { findUser, type User } from '../../config/access/users.ts'
+import { formatCapturePort } from '../../config/server/spa-ports.ts'
 import type { UsesAnswer } from '../../daemon/warden/warden.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
 import type { UnixSeconds } from '../../units.ts'
@@ -29,9 +30,14 @@ export async function listUsers(given: Given, terminal: Terminal): Promise<Outco
     terminal.print('no users: “ghostport user add NAME” adds one')
     return 0
   }
+  const own = users.some(({ stanza }) => stanza?.spaPorts !== undefined)
   const rows = [
-    ['NAME', 'STATE', 'MAY OPEN', 'END', 'LAST KNOCK'],
-    ...users.map((user) => [label(user), stateOf(user, now), portsOf(user.stanza), endOf(user), useOf(user, told)]),
+    ['NAME', 'STATE', 'MAY OPEN', ...(own ? ['SPA PORT'] : []), 'END', 'LAST KNOCK'],
+    ...users.map((user) => [
+      ...[label(user), stateOf(user, now), portsOf(user.stanza)],
+      ...(own ? [spaPortsOf(user.stanza)?.join(',') ?? '-'] : []),
+      ...[endOf(user), useOf(user, told)],
+    ]),
   ]
   terminal.print(inColumns(rows))
   for (const user of users) for (const line of aboutOldKeys(user, now, told)) terminal.note(line)
@@ -66,6 +72,7 @@ function details(user: User, { users }: AccessFiles, now: UnixSeconds): readonly
     ['stanza', `${place.file}:${place.first}-${place.last}`],
     ['state', stateOf(user, now)],
     ['may open', portsOf(stanza)],
+    ...(stanza?.spaPorts === undefined ? [] : [['knocks at', `udp ${spaPortsOf(stanza)?.join(', ')} (SPA_PORT)`]]),
     ['end', endOf(user)],
     ...(stanza === undefined
       ? []
@@ -98,6 +105,11 @@ export function stateOf({ stanza, isDisabled, oldKeysOf }: User, now: UnixSecond
 function portsOf(stanza: Stanza | undefined): string {
   if (stanza === undefined) return '?'
   return stanza.openPorts === undefined ? 'any port' : formatProtocolPorts(stanza.openPorts)
+}
+
+/** The SPA ports of its own. */
+function spaPortsOf(stanza: Stanza | undefined): readonly string[] | undefined {
+  return stanza?.spaPorts?.map(formatCapturePort)
 }
 
 function endOf({ stanza, isDisabled }: User): string {
@@ -136,6 +148,7 @@ function toJson(user: User, now: UnixSeconds, told: UsesAnswer | undefined) {
     line: place.first,
     state: stateOf(user, now),
     open: stanza?.openPorts?.map((one) => formatProtocolPorts([one])) ?? null,
+    spaPorts: spaPortsOf(stanza) ?? null,
     expires: user.isDisabled ? null : (stanza?.expires ?? null),
     oldKeysOf: oldKeysOf ?? null,
     lastKnock: (name === undefined ? undefined : told?.uses[name]) ?? null,

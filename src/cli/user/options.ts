@@ -16,6 +16,10 @@ export const options = {
   },
   time: { value: 'SECONDS', help: 'add: how long a grant lasts if the client does not say (FW_ACCESS_TIMEOUT)' },
   'max-time': { value: 'SECONDS', help: 'add: how long a grant lasts at most (MAX_FW_TIMEOUT)' },
+  'spa-port': {
+    value: 'PORT',
+    help: 'add: the user knocks at a port of their own (SPA_PORT), so that a server for thousands tries few keys',
+  },
   expire: {
     value: 'WHEN',
     help: 'add: when the user ends: 2027-01-31 (that midnight, here), or 30d, 12h, 90m from now',
@@ -35,7 +39,7 @@ const FILES = ['config-file', 'access-file', 'json'] as const
 const PROFILE = ['server', 'alias', 'qr', 'show-secrets', 'profile-file'] as const
 
 export const ACTIONS = {
-  add: [...FILES, ...PROFILE, 'open', 'source', 'nat-targets', 'nat', 'time', 'max-time', 'expire'],
+  add: [...FILES, ...PROFILE, 'open', 'source', 'nat-targets', 'nat', 'time', 'max-time', 'spa-port', 'expire'],
   list: FILES,
   show: FILES,
   rotate: [...FILES, ...PROFILE, 'nat', 'overlap'],

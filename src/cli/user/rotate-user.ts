@@ -55,6 +55,7 @@ export async function rotateUser(name: StanzaName, given: Given, terminal: Termi
     const profile = makeProfile(showing.value, server, keys, {
       ...{ ports, client: [...clientSettings(user), ...nat.value.client], made: now },
       ...(stanza?.expires !== undefined && { until: stanza.expires }),
+      ...(stanza?.spaPorts !== undefined && { spaPorts: stanza.spaPorts }),
     })
     if (!profile.ok) return profile
     const result = { user: of, file: user.place.file, open: ports, old: named.value, until, profile: profile.value }

@@ -11,7 +11,7 @@ import { parseNatHost } from '../../packet/nat-target.ts'
 import { STANDARD_SPA_PORT } from '../../packet/protocol-port.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { createUserFile } from '../../system/replace-user-file.ts'
-import type { UnixSeconds } from '../../units.ts'
+import type { PortRange, UnixSeconds } from '../../units.ts'
 import { usualServer } from '../init/prepare.ts'
 import type { KeyTexts } from '../knock/keygen-text.ts'
 import type { Terminal } from '../terminal/terminal.ts'
@@ -81,6 +81,8 @@ export interface ProfileParts {
   readonly client: readonly RcChange[]
   readonly made: UnixSeconds
   readonly until?: UnixSeconds
+  /** SPA_PORT of the stanza. Absent: it answers where the server does. */
+  readonly spaPorts?: readonly PortRange[]
 }
 
 /** @returns the profile as the client will read it. */
@@ -88,9 +90,9 @@ export function makeProfile(
   { server, alias }: Showing,
   config: Pick<ServerConfig, 'captures'>,
   keys: KeyTexts,
-  { ports, client, made, until }: ProfileParts,
+  { ports, client, made, until, spaPorts }: ProfileParts,
 ): Result<Profile> {
-  const port = spaPort(config)
+  const port = spaPorts?.[0]?.first ?? spaPort(config)
   const settings: readonly RcChange[] = [
     { name: 'SPA_SERVER', value: server },
     ...(port === STANDARD_SPA_PORT ? [] : [{ name: 'SPA_SERVER_PORT', value: `${port}` } as const]),

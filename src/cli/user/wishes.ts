@@ -6,7 +6,7 @@ import { natTargetsValue } from '../../config/access/nat-targets.ts'
 import type { RcChange } from '../../config/client/edit-fwknoprc.ts'
 import { readClientSetting } from '../../config/client/fwknoprc-settings.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { type UnixSeconds, unixSeconds } from '../../units.ts'
+import { type Port, parsePort, type UnixSeconds, unixSeconds } from '../../units.ts'
 import type { Given } from './options.ts'
 
 /** The stanza but for its keys. */
@@ -15,6 +15,7 @@ export interface StanzaWish {
   readonly open?: string
   readonly lines: readonly string[]
   readonly expires?: UnixSeconds
+  readonly spaPort?: Port
   /** What the profile says besides the server, the ports and the keys. */
   readonly client: readonly RcChange[]
 }
@@ -53,6 +54,9 @@ export function parseWish(given: Given, name: StanzaName, now: UnixSeconds): Res
     if (!line.ok) return line
     lines.push(line.value)
   }
+  const spaPort = given['spa-port'] === undefined ? ok(undefined) : parsePort(given['spa-port'])
+  if (!spaPort.ok) return refuse('VALUE_INVALID', `--spa-port: ${spaPort.failure.detail}`)
+  if (spaPort.value !== undefined) lines.push(setting('SPA_PORT', `${spaPort.value}`))
   const expires = given.expire === undefined ? ok(undefined) : parseEnd(given.expire, now)
   if (!expires.ok) return expires
   if (expires.value !== undefined) lines.push(setting('ACCESS_EXPIRE_EPOCH', `${expires.value}`))
@@ -61,6 +65,7 @@ export function parseWish(given: Given, name: StanzaName, now: UnixSeconds): Res
     lines,
     client: nat.value === undefined ? [] : nat.value.client,
     ...(expires.value !== undefined && { expires: expires.value }),
+    ...(spaPort.value !== undefined && { spaPort: spaPort.value }),
   })
 }
 

@@ -86,14 +86,19 @@ export function hasStanza(text: string, stanza: string): boolean {
   return findStanza(splitLines(text), stanza) !== undefined
 }
 
-/** A comment of `ghostport client add`: when the keys of the stanza were made. */
+/** A comment of `ghostport client add`: when the keys of the stanza were made, and when they end. */
 const MADE = '# ghostport: keys of '
 
+/** As the file has them: RFC 3339, in UTC. */
+export interface KeyTimes {
+  readonly made: string
+  readonly until?: string
+}
+
 /**
- * @param made when the keys were made: RFC 3339.
  * @returns the file with this stanza alone of this name: other settings that it had are gone, comments stay.
  */
-export function putStanza(text: string, stanza: string, changes: readonly RcChange[], made: string): string {
+export function putStanza(text: string, stanza: string, changes: readonly RcChange[], times: KeyTimes): string {
   const lines = splitLines(text)
   const range = findStanza(lines, stanza)
   const kept = (line: string): boolean => settingName(line) === '' && !line.startsWith(MADE)
@@ -107,15 +112,18 @@ export function putStanza(text: string, stanza: string, changes: readonly RcChan
         ].join('')
   const edited = splitLines(editStanza(cleared, stanza, changes))
   const header = findStanza(edited, stanza)?.first ?? edited.length
-  return [...edited.slice(0, header), `${MADE}${made}\n`, ...edited.slice(header)].join('')
+  const end = times.until === undefined ? '' : `, until ${times.until}`
+  return [...edited.slice(0, header), `${MADE}${times.made}${end}\n`, ...edited.slice(header)].join('')
 }
 
-/** @returns the time of {@link putStanza}: as it is written there. */
-export function madeIn(text: string, stanza: string): string | undefined {
+/** @returns the times of {@link putStanza}; undefined if the stanza has none. */
+export function keyTimes(text: string, stanza: string): KeyTimes | undefined {
   const lines = splitLines(text)
   const range = findStanza(lines, stanza)
   const line = lines.slice(range?.first, range?.end ?? 0).find((it) => it.startsWith(MADE))
-  return /^# ghostport: keys of ([0-9T:.Z-]{10,30})\s*$/.exec(line ?? '')?.[1]
+  const [, made, until] =
+    /^# ghostport: keys of ([0-9T:.Z-]{10,30})(?:, until ([0-9T:.Z-]{10,30}))?\s*$/.exec(line ?? '') ?? []
+  return made === undefined ? undefined : { made, ...(until !== undefined && { until }) }
 }
 
 function isSame(one: ClientSettingName, other: string): boolean {

@@ -1,8 +1,10 @@
 /** What `ghostport status` gets: the live grants as the system has them, the latest verdicts, and the counters. */
 
 import { describeOpening, type LiveGrant } from '../../access/grant.ts'
+import type { Stanza } from '../../access/stanza.ts'
 import { describeFirewall } from '../../config/server/firewall-settings.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
+import { formatCapturePort } from '../../config/server/spa-ports.ts'
 import type { CarriedLoad, FirewallFailure, Guard } from '../../firewall/firewall.ts'
 import type { Finding } from '../../firewall/host/findings.ts'
 import type { LogField } from '../../log.ts'
@@ -26,6 +28,13 @@ export interface Status {
   /** Whether other programs can change what is installed: `owned` or `watched`. Absent if they cannot reach it. */
   readonly guard?: Guard
   readonly stanzas: number
+  /** Absent: no stanza has SPA ports of its own. */
+  readonly stanzaPorts?: {
+    /** How many stanzas have some. */
+    readonly stanzas: number
+    /** The first of them. */
+    readonly shown: readonly { readonly stanza: number; readonly name?: string; readonly ports: readonly string[] }[]
+  }
   /** Number of used packets that are remembered; null if they are not. */
   readonly remembered: number | null
   /** Null if the firewall could not be asked; `error` then has the reason. */
@@ -63,7 +72,7 @@ export interface StatusSources {
   readonly receiver: number | undefined
   readonly capturing: boolean
   readonly server: ServerConfig
-  readonly stanzas: number
+  readonly stanzas: readonly Stanza[]
   readonly remembered: number | undefined
   readonly grants: Result<readonly LiveGrant[], FirewallFailure>
   readonly guard?: Guard | undefined
@@ -85,7 +94,8 @@ export function describeStatus(from: StatusSources): Status {
     capturing: from.capturing,
     firewall: describeFirewall(firewall),
     ...(from.guard !== undefined && { guard: from.guard }),
-    stanzas: from.stanzas,
+    stanzas: from.stanzas.length,
+    ...describeStanzaPorts(from.stanzas),
     remembered: from.remembered ?? null,
     grants: from.grants.ok ? from.grants.value.map(describeGrant) : null,
     ...(from.grants.ok ? {} : { error: from.grants.failure.detail }),
@@ -96,6 +106,20 @@ export function describeStatus(from: StatusSources): Status {
     counters: from.counters,
     lastVerdicts: from.lastVerdicts,
   }
+}
+
+/** A server may have thousands, and its status is one answer. */
+const STANZA_PORTS_SHOWN = 100
+
+function describeStanzaPorts(stanzas: readonly Stanza[]): Pick<Status, 'stanzaPorts'> {
+  const own = stanzas.filter(({ spaPorts }) => spaPorts !== undefined)
+  if (own.length === 0) return {}
+  const shown = own.slice(0, STANZA_PORTS_SHOWN).map(({ id, name, spaPorts = [] }) => ({
+    stanza: id,
+    ...(name !== undefined && { name }),
+    ports: spaPorts.map(formatCapturePort),
+  }))
+  return { stanzaPorts: { stanzas: own.length, shown } }
 }
 
 export function describeGrant({ grant, remaining }: LiveGrant): GrantStatus {

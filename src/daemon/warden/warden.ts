@@ -277,7 +277,7 @@ export class Warden {
       receiver: receiver.pid,
       capturing: this.#health.isCapturing,
       server,
-      stanzas: policy.stanzas.length,
+      stanzas: policy.stanzas,
       remembered: await replays?.size(),
       grants: await firewall.grants(),
       guard: firewall.guard(),

@@ -5,6 +5,7 @@
 import type { Check } from './check.ts'
 import { capture } from './checks/capture.ts'
 import { clientConfig } from './checks/client-config.ts'
+import { clientKeyAge } from './checks/client-key-age.ts'
 import { clientKeys } from './checks/client-keys.ts'
 import { clock, clockBattery, peerClock, serverClock } from './checks/clock.ts'
 import { config } from './checks/config.ts'
@@ -18,6 +19,7 @@ import { keys } from './checks/keys.ts'
 import { legacyTables } from './checks/legacy-tables.ts'
 import { twoManagers } from './checks/managers.ts'
 import { node } from './checks/node.ts'
+import { oldKeys } from './checks/old-keys.ts'
 import { ownAddress } from './checks/own-address.ts'
 import { permissions } from './checks/permissions.ts'
 import { policy } from './checks/policy.ts'
@@ -46,10 +48,12 @@ export const checks: readonly Check[] = [
   serverClock,
   clientConfig,
   clientKeys,
+  clientKeyAge,
   dns,
   ownAddress,
   clockBattery,
   keys,
+  oldKeys,
   disk,
   node,
   sshPenalties,

@@ -2,12 +2,14 @@
  * What the doctor looks at: the facts about this host, and what only a server or a client has. Each is looked at once,
  * and only if a check needs it.
  */
+import { unixSeconds } from '../../units.ts'
 import { type FactName, factNames, type HostFacts, lookAtFacts } from '../facts.ts'
 import { lookAtCapture } from './looks/capture-probe.ts'
 import { lookAtClientStanzas } from './looks/client-stanzas.ts'
 import { lookAtConfiguration } from './looks/configuration.ts'
 import { lookAtDeadMan } from './looks/dead-man.ts'
 import { lookAtHostRules } from './looks/host-rules.ts'
+import { lookAtKeyUses } from './looks/key-uses.ts'
 import { lookAtNode } from './looks/node.ts'
 import { lookAtPolicyUnit } from './looks/policy-unit.ts'
 import { lookAtReplaySpace } from './looks/replay-space.ts'
@@ -22,6 +24,8 @@ import type { Subject } from './subject.ts'
 const looks = {
   configuration: lookAtConfiguration,
   status: lookAtStatus,
+  keyUses: lookAtKeyUses,
+  today: (subject: Subject) => unixSeconds(Math.floor(subject.now / 1000)),
   hostRules: lookAtHostRules,
   unitFile: lookAtUnitFile,
   replaySpace: lookAtReplaySpace,

@@ -5,8 +5,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { unitsText } from '../../../../test/support/host-of-values.ts'
+import type { StanzaName } from '../../../access/stanza-name.ts'
 import type { Status } from '../../../daemon/warden/status.ts'
 import { parseListing } from '../../../firewall/host/ruleset.ts'
+import { unixSeconds } from '../../../units.ts'
 import type { FirewallManagers } from '../../facts/managers.ts'
 import { parseUnits, type Units } from '../../facts/systemd.ts'
 import { type Known, known, notKnown } from '../../known.ts'
@@ -18,6 +20,7 @@ import { clock, clockBattery, peerClock, serverClock } from './clock.ts'
 import { judgeDeadMan } from './dead-man.ts'
 import { twoManagers } from './managers.ts'
 import { judgeNode } from './node.ts'
+import { judgeOldKeys } from './old-keys.ts'
 import { judgePolicy } from './policy.ts'
 import { unit } from './unit.ts'
 
@@ -299,4 +302,45 @@ describe('DEAD_MAN', () => {
     it(what, () => {
       assert.match(told(judgeDeadMan(waiting)), pattern)
     })
+})
+
+describe('OLD_KEYS', () => {
+  const now = unixSeconds(1_795_000_000)
+  const DAY = 86_400
+  const since = '2026-11-01T00:00:00Z'
+  const knocked = { time: '2026-11-20T00:00:00Z', source: '192.0.2.7' }
+  const old = 'ada.old-20261118' as StanzaName
+  for (const [what, name, days, uses, pattern] of [
+    ['no end, no use', 'ada', undefined, { ada: knocked }, /^good: no device used old keys since 2026-11-01T/],
+    ['an overlap that nobody uses', old, 3, {}, /^good: 1 old keys still open, and no device used them/],
+    ['an overlap that ends soon', old, 3, { [old]: knocked }, /^warning: a device of ada still uses the old keys/],
+    ['an overlap that ends later', old, 30, { [old]: knocked }, /^hint: a device of ada still uses the old keys/],
+    ['away for the whole overlap', old, -1, { [old]: knocked }, /^warning: .*ada knocks with old keys that have ended/],
+    ['ended, and nobody came', old, -1, {}, /^good/],
+    ['a user who ends soon', 'bob', 3, {}, /^hint: bob ends within a week/],
+    ['a user who ends later', 'bob', 30, {}, /^good/],
+    ['a user who has ended', 'bob', -1, { bob: knocked }, /^warning: bob has ended, and still knocks/],
+    ['disabled', 'bob', -30_000, { bob: knocked }, /^good/],
+  ] as const)
+    it(what, () => {
+      const expires = days === undefined ? {} : { expires: unixSeconds(Math.max(1, Math.floor(now + days * DAY))) }
+      const stanzas = [{ name: name as StanzaName, ...expires }]
+      assert.match(told(judgeOldKeys(stanzas, known({ since, uses }), now)), pattern)
+    })
+
+  it('without a server, good only if no keys end', () => {
+    const none = notKnown('no server runs')
+    assert.equal(told(judgeOldKeys([{ name: 'ada' as StanzaName }], none, now)), 'good: no keys end')
+    const ending = [{ name: old, expires: unixSeconds(now + 9 * DAY) }]
+    assert.equal(told(judgeOldKeys(ending, none, now)), 'not checked: no server runs')
+  })
+
+  it('10 000 that end are told in a few lines', () => {
+    const ending = Array.from({ length: 10_000 }, (_, i) => ({
+      name: `u${i}` as StanzaName,
+      expires: unixSeconds(now + 9),
+    }))
+    const lines = told(judgeOldKeys(ending, known({ since, uses: {} }), now)).split('\n')
+    assert.deepEqual([lines.length, lines.at(-1)], [21, 'hint: 9980 more keys end, or have ended'])
+  })
 })

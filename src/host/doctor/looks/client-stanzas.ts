@@ -1,7 +1,9 @@
 /** The stanzas of the client's rc file: what is wrong with each, and whether its keys are there. */
+import { readKeyTimes } from '../../../client/age-of-keys.ts'
 import { loadKeys } from '../../../client/keys.ts'
 import { rcSettings, rcStanzas } from '../../../client/rc-stanza.ts'
 import { routeFor } from '../../../client/route.ts'
+import type { KeyTimes } from '../../../config/client/edit-fwknoprc.ts'
 import { type ClientSettings, settle } from '../../../config/client/layer.ts'
 import { type Failure, refuse } from '../../../result.ts'
 import { type Known, known, notKnown } from '../../known.ts'
@@ -24,6 +26,8 @@ export interface ClientStanza {
   readonly settings?: ClientSettings
   /** Absent without settings or without a server. */
   readonly keys?: ClientKeys
+  /** Absent if the file does not say so. */
+  readonly keyTimes?: KeyTimes
 }
 
 export type ClientKeys =
@@ -39,7 +43,11 @@ export const lookAtClientStanzas = once(async ({ client }: Subject): Promise<Kno
   const { file: path, stanzas } = file.value
   const named = client['named-config']
   const names = named === undefined ? stanzas : [named]
-  return known({ file: path, stanzas: await Promise.all(names.map((name) => lookAtStanza(name, client))) })
+  const all = names.map(async (name) => {
+    const keyTimes = readKeyTimes({ file: path, name })
+    return { ...(await lookAtStanza(name, client)), ...(keyTimes !== undefined && { keyTimes }) }
+  })
+  return known({ file: path, stanzas: await Promise.all(all) })
 })
 
 async function lookAtStanza(name: string, client: Subject['client']): Promise<ClientStanza> {
