@@ -3,6 +3,7 @@
  * interface is asked for by its name; so a host with thousands of them costs nothing here. Addresses are listed.
  */
 import { constants } from 'node:os'
+import { interfaceName } from './interface-name.ts'
 import { type Libc, libc, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_RAW } from './libc.ts'
 import {
   AF_NETLINK,
@@ -47,9 +48,8 @@ const IFA_F_TENTATIVE = 0x40
 const RT_SCOPE_LINK = 253
 /** Longer than any datagram of the kernel. */
 const ROOM = 64 * 1024
-/** Datagrams of one answer: hundreds of thousands of addresses. */
+/** Of one answer: hundreds of thousands of addresses. */
 const MOST_DATAGRAMS = 4096
-/** Answers to questions that were given up before, at most. */
 const { EINTR, ENODEV, EIO } = constants.errno
 
 export interface Link {
@@ -150,6 +150,11 @@ export class LinkQuestions {
       return false
     })
     return errno === 0 ? found : { errno }
+  }
+
+  /** @returns undefined where the interface is gone. */
+  nameOf(index: number): string | undefined {
+    return this.#isOpen ? interfaceName(this.#fd, index) : undefined
   }
 
   close(): void {

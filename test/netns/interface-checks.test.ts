@@ -142,20 +142,67 @@ describe('the interface checks', { skip: netnsUnavailable(), concurrency: 1, tim
 
   it('counters that begin again, of the same interface and of one made again', async () => {
     const { ifindex } = JSON.parse(server.must(['ip', '-j', 'link', 'show', 'eth0']))[0]
-    // So many bytes that a new interface has fewer.
-    for (let i = 0; i < 5; i++) client.run(['bash', '-c', `head -c 60000 /dev/zero > /dev/udp/${SERVER}/9`])
-    for (const index of [String(ifindex), String(ifindex + 100)]) {
-      await delay(1200)
-      const from = daemon.events.length
-      server.must(['ip', 'link', 'delete', 'eth0'])
-      await cable(index)
-      const begun = await daemon.until(({ code }) => code === 'INTF_RESET' || code === 'INTF_MISSING', from)
-      if (begun.code === 'INTF_MISSING') continue // A look in the moment between.
-      assert.match(String(begun['text']), index === String(ifindex) ? /counts its bytes anew/ : /made again/)
-      assert.equal(begun.level, 'info')
-      await daemon.until(({ event }) => event === 'interface mended', from)
+    for (const [isSame, text] of [
+      [true, /counts its bytes anew/],
+      [false, /made again/],
+    ] as const) {
+      // A look may come in the moment between, and find another condition.
+      for (let tries = 0; ; tries++) {
+        assert(tries < 8)
+        // So many bytes that a new interface has fewer.
+        for (let i = 0; i < 5; i++) client.run(['bash', '-c', `head -c 60000 /dev/zero > /dev/udp/${SERVER}/9`])
+        await delay(1200)
+        const from = daemon.events.length
+        server.must(['ip', 'link', 'delete', 'eth0'])
+        await cable(String(isSame ? ifindex : ifindex + 100 + tries))
+        const begun = await daemon.until(({ event }) => event === 'interface', from)
+        await daemon.until(({ event, code }) => event === 'interface mended' && code === begun.code, from)
+        if (begun.code !== 'INTF_RESET') continue
+        assert.match(String(begun['text']), text)
+        assert.equal(begun.level, 'info')
+        break
+      }
       await opens()
     }
+  })
+
+  /** Gives the server's end other addresses, and nothing else. */
+  function readdress(...addresses: readonly string[]): void {
+    server.must(['ip', 'address', 'flush', 'dev', 'eth0', 'scope', 'global'])
+    for (const each of addresses) server.must(['ip', 'address', 'add', ...each.split(' '), 'dev', 'eth0'])
+  }
+
+  it('an address that changes, as by DHCP or ppp', async () => {
+    let from = daemon.events.length
+    readdress('10.9.0.7/24')
+    const changed = await daemon.until(({ event }) => event === 'addresses', from)
+    assert.deepEqual(
+      [changed.level, changed['added'], changed['removed'], changed['stillNamedBy']],
+      ['info', ['10.9.0.7 eth0'], [`${SERVER} eth0`], undefined],
+    )
+    const verdict = await daemon.verdictAfter(() => knock(client, '10.9.0.7', '-A', 'tcp/22', '-s'))
+    assert.equal(verdict.verdict, 'granted')
+    await client.until('ssh', { protocol: 'tcp', address: '10.9.0.7', port: 22 })
+
+    from = daemon.events.length
+    readdress()
+    const lost = await daemon.until(({ code }) => code === 'INTF_NO_ADDRESS', from)
+    assert.match(String(lost['text']), /“eth0” has no address any more/)
+    assert.deepEqual(shown(), ['INTF_NO_ADDRESS'])
+    readdress(`${SERVER} peer 10.9.0.1/32`)
+    await daemon.until(({ event, code }) => event === 'interface mended' && code === 'INTF_NO_ADDRESS', from)
+    const back = daemon.events.slice(from).filter(({ event }) => event === 'addresses')
+    assert.deepEqual(
+      back.map(({ added, removed }) => [added, removed]),
+      [
+        [undefined, ['10.9.0.7 eth0']],
+        [[`${SERVER} eth0`], undefined],
+      ],
+    )
+    assert.equal(about('INTF_NO_ADDRESS', from).length, 2)
+    await reachable()
+    await opens()
+    readdress(`${SERVER}/24`)
   })
 
   it('a reload switches each off', async () => {
@@ -176,6 +223,29 @@ describe('the interface checks', { skip: netnsUnavailable(), concurrency: 1, tim
     await reachable()
     await opens()
     await daemon.stop()
+  })
+
+  it('an address that a setting names, with PCAP_INTF any; the relay listens there again when it is back', async () => {
+    const relayed = await Daemon.start(net, server, {
+      server: [
+        'INTF_CHECKS_INTERVAL 1',
+        ...['FIREWALL relay', `RELAY ${SERVER}:8080 decoy=reset service=127.0.0.1:22`, 'ENABLE_IPT_LOCAL_NAT Y'],
+      ],
+      access: stanza(),
+    })
+    relayed.status() // By now it has looked once.
+    const from = relayed.events.length
+    readdress('10.9.0.7/24')
+    const changed = await relayed.until(({ event }) => event === 'addresses', from)
+    assert.deepEqual([changed.level, changed['stillNamedBy']], ['warning', [`RELAY ${SERVER}:8080`]])
+    readdress(`${SERVER}/24`)
+    const isBack = (added: unknown) => Array.isArray(added) && added.includes(`${SERVER} eth0`)
+    await relayed.until(({ event, added }) => event === 'addresses' && isBack(added), from)
+    server.must(['nft', 'add', 'rule', 'inet', 'filter', 'input', 'tcp', 'dport', '8080', 'accept'])
+    await reachable()
+    // A stranger meets the decoy: the relay is there.
+    await client.until('refused', { protocol: 'tcp', address: SERVER, port: 8080 })
+    await relayed.stop()
   })
 
   it('with ENABLE_PCAP_PROMISC, an interface made again hears packets for other hosts', async () => {

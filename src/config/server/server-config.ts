@@ -77,7 +77,7 @@ export function ledgerPath({ replay }: Pick<ServerConfig, 'replay'>): string {
   return `${replay.database}-owed-closes`
 }
 
-/** What is checked of the interfaces of PCAP_INTF while the server runs. */
+/** What is checked of interfaces and addresses while the server runs. */
 export interface InterfaceChecks {
   /** INTF_CHECKS_INTERVAL */
   readonly interval: Seconds
@@ -87,6 +87,8 @@ export interface InterfaceChecks {
   readonly running: boolean
   /** ENABLE_INTF_BYTES_CHECK */
   readonly bytes: boolean
+  /** ENABLE_INTF_ADDRESS_CHECK */
+  readonly addresses: boolean
 }
 
 export interface CaptureConfig {

@@ -113,8 +113,10 @@ export class Warden {
     this.#watchdog = new Watchdog({ manager, health, firewall: parts.firewall, log })
     const interfaces = new InterfaceWatch({
       open: async () => (await import('./interface-watch/kernel-links.ts')).openKernelLinks(),
-      server: () => configurations.active.server,
+      settings: () => configurations.active,
       onLook: () => capture.sockets.renew?.(),
+      // Whether it has IPv6 is part of the judgement.
+      onAddresses: () => host.changed(),
       log,
     })
     this.#interfaces = interfaces

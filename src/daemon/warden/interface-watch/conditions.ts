@@ -13,11 +13,13 @@ export type ConditionCode =
   | 'INTF_NOT_RUNNING'
   /** ENABLE_INTF_BYTES_CHECK: its byte counters went back since the look before. */
   | 'INTF_RESET'
+  /** ENABLE_INTF_ADDRESS_CHECK: its last address is gone. With PCAP_INTF any: the last one of the host. */
+  | 'INTF_NO_ADDRESS'
 
 export interface Condition {
   readonly code: ConditionCode
   readonly level: 'warning' | 'info'
-  /** The interface that it is about. */
+  /** The interface that it is about; `any` if it is about all of the host. */
   readonly interface: string
   /** One sentence, printable. */
   readonly text: string
@@ -37,7 +39,7 @@ export interface LinkState {
 /** By name. Null: there is none. A name that could not be asked for is left out. */
 export type LinkLook = ReadonlyMap<string, LinkState | null>
 
-/** What the checks find. At most one condition for each interface. */
+/** What the checks of links find. At most one condition for each interface. */
 export function conditionsOf(
   now: LinkLook,
   before: LinkLook,

@@ -2,45 +2,78 @@ import assert from 'node:assert/strict'
 import { mock, test } from 'node:test'
 import type { CaptureConfig, InterfaceChecks, ServerConfig } from '../../../config/server/server-config.ts'
 import { MemoryLog } from '../../../log.ts'
-import { milliseconds, seconds } from '../../../units.ts'
+import type { IpAddress } from '../../../packet/address.ts'
+import { milliseconds, port, seconds } from '../../../units.ts'
+import type { AddressLook } from './addresses.ts'
 import type { LinkLook, LinkState } from './conditions.ts'
 import { InterfaceWatch } from './interface-watch.ts'
 
-const ALL: InterfaceChecks = { interval: seconds(20), exists: true, running: true, bytes: true }
+const ALL: InterfaceChecks = { interval: seconds(20), exists: true, running: true, bytes: true, addresses: true }
 const FINE: LinkState = { index: 2, isUp: true, isRunning: true, rxBytes: 1000, txBytes: 500 }
 const CAPTURE: CaptureConfig = { kind: 'packet', interfaces: ['eth0'], ports: [], maxBytes: 1500 }
 
+function addressesOf(names: Readonly<Record<string, string>>): AddressLook {
+  return new Map(Object.entries(names)) as unknown as AddressLook
+}
+
 /** A watch over a host of values. Only timers are false. */
-function watched({ interfaces = ['eth0'] }: { interfaces?: CaptureConfig['interfaces'] } = {}) {
+function watched({ interfaces = ['eth0'], kind = 'packet' }: Partial<CaptureConfig> = {}) {
   const log = new MemoryLog()
-  const host: { links: LinkLook; fault?: string; asked: number; closed: number } = {
+  const host: {
+    links: LinkLook
+    addresses?: AddressLook
+    fault?: string
+    whose?: string
+    asked: number
+    closed: number
+  } = {
     links: new Map([['eth0', FINE]]),
+    addresses: addressesOf({ '192.0.2.1': 'eth0' }),
     asked: 0,
     closed: 0,
   }
-  let server: Pick<ServerConfig, 'captures' | 'interfaceChecks'> = {
-    captures: [{ ...CAPTURE, interfaces }],
+  let server: Pick<ServerConfig, 'captures' | 'interfaceChecks' | 'firewall'> = {
+    captures: [{ ...CAPTURE, interfaces, kind }],
     interfaceChecks: ALL,
+    firewall: {
+      kind: 'relay',
+      listeners: [{ address: '192.0.2.1' as IpAddress, port: port(80), decoy: 'reset' }],
+      maxGrants: 1,
+    },
   }
+  const policy = {
+    stanzas: [],
+    nat: { forward: false, local: false, translation: 'none', resolveNames: true },
+  } as const
+  let changed = 0
   const clock = { now: 0 }
   const watch = new InterfaceWatch({
     open: async () => ({
-      look() {
+      look(_, whose) {
         host.asked++
-        return { links: host.links, ...(host.fault !== undefined && { fault: host.fault }) }
+        host.whose = whose
+        const { links, addresses, fault } = host
+        return {
+          links,
+          ...(addresses !== undefined && whose !== 'none' && { addresses }),
+          ...(fault !== undefined && { fault }),
+        }
       },
       close() {
         host.closed++
       },
     }),
-    server: () => server,
+    settings: () => ({ server, policy }),
+    onAddresses: () => changed++,
     log,
     now: () => milliseconds(clock.now),
   })
   return {
     ...{ log, host, watch },
+    changes: () => changed,
     configure(checks: InterfaceChecks | undefined) {
-      server = { captures: server.captures, ...(checks && { interfaceChecks: checks }) }
+      const { interfaceChecks: _, ...rest } = server
+      server = { ...rest, ...(checks && { interfaceChecks: checks }) }
     },
     pass(time: number) {
       clock.now += time
@@ -140,8 +173,100 @@ test('a reload changes the interval, switches the checks off, and on again', asy
   }
 })
 
-test('with PCAP_INTF any there is nothing to look at', async () => {
-  const it = watched({ interfaces: 'any' })
+test('an address that changes is told once, with the settings that name it, and the last one that goes', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  try {
+    const it = watched()
+    await it.watch.begin()
+    assert.equal(it.host.whose, 'named')
+    it.host.addresses = addressesOf({ '192.0.2.1': 'eth0', '2001:db8::1': 'eth0' })
+    it.pass(20_000)
+    it.pass(20_000)
+    it.host.addresses = addressesOf({})
+    it.pass(20_000)
+    it.pass(20_000)
+    delete it.host.addresses
+    it.host.fault = 'no memory'
+    it.pass(20_000)
+    delete it.host.fault
+    it.host.addresses = addressesOf({ '192.0.2.9': 'eth0' })
+    it.pass(20_000)
+    assert.deepEqual(
+      it.log.records.map(({ level, event, fields: { text: _, cure: __, ...fields } }) => [level, event, fields]),
+      [
+        ['info', 'addresses', { added: ['2001:db8::1 eth0'] }],
+        [
+          'warning',
+          'addresses',
+          { removed: ['192.0.2.1 eth0', '2001:db8::1 eth0'], stillNamedBy: ['RELAY 192.0.2.1:80'] },
+        ],
+        ['warning', 'interface', { code: 'INTF_NO_ADDRESS', interface: 'eth0' }],
+        ['warning', 'interfaces not watched', { detail: 'no memory' }],
+        ['info', 'addresses', { added: ['192.0.2.9 eth0'] }],
+        ['info', 'interface mended', { code: 'INTF_NO_ADDRESS', interface: 'eth0', lasted: 60 }],
+      ],
+    )
+    assert.equal(it.changes(), 3)
+    it.configure({ ...ALL, addresses: false })
+    it.host.addresses = addressesOf({})
+    it.pass(20_000)
+    assert.equal(it.log.records.length, 6)
+    it.watch.close()
+  } finally {
+    mock.timers.reset()
+  }
+})
+
+test('an interface that never had an address, or does not run, is not told to have lost it', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  try {
+    const it = watched()
+    it.host.addresses = addressesOf({})
+    await it.watch.begin()
+    it.pass(20_000)
+    assert.deepEqual(it.watch.current(), [])
+    it.host.addresses = addressesOf({ '192.0.2.1': 'eth0' })
+    it.pass(20_000)
+    it.host.addresses = addressesOf({})
+    it.host.links = new Map([['eth0', null]])
+    it.pass(20_000)
+    assert.deepEqual(
+      it.watch.current().map(({ code }) => code),
+      ['INTF_MISSING'],
+    )
+    it.watch.close()
+  } finally {
+    mock.timers.reset()
+  }
+})
+
+test('with PCAP_INTF any, the addresses of all interfaces count', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  try {
+    const it = watched({ interfaces: 'any' })
+    it.host.links = new Map()
+    await it.watch.begin()
+    assert.equal(it.host.whose, 'all')
+    const many = Array.from({ length: 30 }, (_, i) => [`10.0.0.${i}`, `veth${i}`] as const)
+    it.host.addresses = addressesOf({ '192.0.2.1': 'eth0', ...Object.fromEntries(many) })
+    it.pass(20_000)
+    it.host.addresses = addressesOf({})
+    it.pass(20_000)
+    const [came] = it.log.records
+    assert.equal((came?.fields['added'] as string[] | undefined)?.length, 8)
+    assert.equal(came?.fields['more'], 22)
+    assert.deepEqual(
+      it.watch.current().map(({ code, interface: name, text }) => [code, name, text]),
+      [['INTF_NO_ADDRESS', 'any', 'this host has no address any more, so no knock can be sent to it']],
+    )
+    it.watch.close()
+  } finally {
+    mock.timers.reset()
+  }
+})
+
+test('packets of a file come from no interface', async () => {
+  const it = watched({ kind: 'pcap-file' })
   await it.watch.begin()
   assert.deepEqual(it.watch.current(), [])
   assert.equal(it.host.asked, 0)

@@ -1,11 +1,13 @@
 /**
- * Looks at the interfaces of PCAP_INTF every INTF_CHECKS_INTERVAL, and once more for each status. Logs what begins and
- * what ends, each once (docs/INTERFACES.md).
+ * Looks at the interfaces of PCAP_INTF and at the addresses of this host every INTF_CHECKS_INTERVAL, and once more for
+ * each status. Logs what begins and what ends, each once (docs/INTERFACES.md).
  */
+import type { Policy } from '../../../access/policy.ts'
 import { monotonic } from '../../../clock.ts'
 import type { ServerConfig } from '../../../config/server/server-config.ts'
 import type { Log } from '../../../log.ts'
 import { type Milliseconds, milliseconds, seconds } from '../../../units.ts'
+import { type AddressLook, addressChanges, addressFields, settingsThatName, withoutAddress } from './addresses.ts'
 import { type Condition, compare, conditionsOf, type Holding, type LinkLook } from './conditions.ts'
 import type { Links } from './kernel-links.ts'
 
@@ -25,9 +27,14 @@ export interface InterfaceWatchParts {
   /** Opens the way to the kernel, at the first look. */
   readonly open: () => Promise<Links>
   /** The settings in force. */
-  readonly server: () => Pick<ServerConfig, 'captures' | 'interfaceChecks'>
+  readonly settings: () => {
+    readonly server: Pick<ServerConfig, 'captures' | 'interfaceChecks' | 'firewall'>
+    readonly policy: Pick<Policy, 'stanzas' | 'nat'>
+  }
   /** Called at each look: an interface may have come, or come again, under another index. */
   readonly onLook?: () => void
+  /** Called when addresses have come or gone. */
+  readonly onAddresses?: () => void
   readonly log: Log
   readonly now?: () => Milliseconds
 }
@@ -37,6 +44,9 @@ export class InterfaceWatch {
   readonly #now: () => Milliseconds
   #links: Links | undefined
   #before = NOTHING
+  #addresses: AddressLook | undefined
+  /** Names of interfaces that had an address since the start: as many as PCAP_INTF has. */
+  readonly #had = new Set<string>()
   #holding: readonly Holding[] = []
   #fault: string | undefined
   #lookedAt = Number.NEGATIVE_INFINITY
@@ -50,7 +60,7 @@ export class InterfaceWatch {
 
   /** Call it when packets are being received: until then nothing waits for a look. */
   async begin(): Promise<void> {
-    if (this.#state !== 'not begun' || !isOfUse(this.#parts.server().captures)) return
+    if (this.#state !== 'not begun' || !isOfUse(this.#parts.settings().server.captures)) return
     this.#state = 'running'
     try {
       const links = await this.#parts.open()
@@ -87,30 +97,36 @@ export class InterfaceWatch {
     if (this.#isClosed) return
     this.#look()
     // Without checks too: a reload may bring some.
-    const { interval = DEFAULT_INTERVAL } = this.#parts.server().interfaceChecks ?? {}
+    const { interval = DEFAULT_INTERVAL } = this.#parts.settings().server.interfaceChecks ?? {}
     this.#timer = setTimeout(() => this.#lookAndWait(), 1000 * interval)
     this.#timer.unref()
   }
 
   #look(): void {
-    const { interfaceChecks: checks, captures } = this.#parts.server()
+    const { interfaceChecks: checks, captures } = this.#parts.settings().server
     if (this.#links === undefined) return
     const now = this.#now()
     this.#lookedAt = now
     if (checks === undefined) {
       this.#before = NOTHING
+      this.#addresses = undefined
       this.#holding = []
       return
     }
     this.#parts.onLook?.()
-    const { links: asked, fault } = this.#links.look(namesOf(captures))
+    const names = namesOf(captures)
+    const whose = !checks.addresses ? 'none' : names === 'any' ? 'all' : 'named'
+    const looked = this.#links.look(names === 'any' ? [] : names, whose)
+    const { links: asked, fault } = looked
     // What could not be asked for is as it was.
+    const addresses = looked.addresses ?? (whose === 'none' ? undefined : this.#addresses)
     const links = new Map(
       [...this.#before].filter(([name]) => fault !== undefined && !asked.has(name)).concat([...asked]),
     )
     if (fault !== undefined) this.#faulty(fault)
     else this.#fault = undefined
-    const changes = compare(this.#holding, conditionsOf(links, this.#before, checks), now)
+    const found = [...conditionsOf(links, this.#before, checks), ...this.#lookAtAddresses(names, links, addresses)]
+    const changes = compare(this.#holding, found, now)
     this.#before = links
     this.#holding = changes.holding
     const { log } = this.#parts
@@ -120,6 +136,27 @@ export class InterfaceWatch {
       log.write('info', 'interface mended', { code, interface: name, text, lasted })
   }
 
+  /** Tells of changes. @returns what holds: of an interface that does not run, that is told already. */
+  #lookAtAddresses(
+    names: 'any' | readonly string[],
+    links: LinkLook,
+    now: AddressLook | undefined,
+  ): readonly Condition[] {
+    const before = this.#addresses
+    this.#addresses = now
+    if (now === undefined) return []
+    const changes = before === undefined ? undefined : addressChanges(before, now)
+    if (before !== undefined && changes !== undefined && changes.added.length + changes.removed.length > 0) {
+      const { server, policy } = this.#parts.settings()
+      const settings = settingsThatName(changes.removed, server, policy)
+      const level = settings.length > 0 ? 'warning' : 'info'
+      this.#parts.log.write(level, 'addresses', addressFields(changes, before, now, settings))
+      this.#parts.onAddresses?.()
+    }
+    const running = names === 'any' ? names : names.filter((name) => links.get(name)?.isRunning === true)
+    return withoutAddress(running, now, this.#had)
+  }
+
   /** Once for each reason. */
   #faulty(fault: string): void {
     if (this.#fault !== fault) this.#parts.log.write('warning', 'interfaces not watched', { detail: fault })
@@ -127,15 +164,18 @@ export class InterfaceWatch {
   }
 }
 
-/** These settings need a restart: what is of no use now stays so. */
+/** Only packet sockets have interfaces. CAPTURE needs a restart: what is of no use now stays so. */
 function isOfUse(captures: ServerConfig['captures']): boolean {
-  return namesOf(captures).length > 0 || captures.some(({ promiscuous }) => promiscuous === true)
+  return captures.some(({ kind }) => kind !== 'pcap-file') && (isPassive(captures) || process.getuid?.() === 0)
 }
 
-/** Those of PCAP_INTF. With `any` there is none. */
-function namesOf(captures: ServerConfig['captures']): readonly string[] {
-  const named = captures.flatMap(({ kind, interfaces }) =>
-    kind === 'packet' && interfaces !== 'any' ? interfaces : [],
-  )
-  return [...new Set(named)]
+function isPassive(captures: ServerConfig['captures']): boolean {
+  return captures.some(({ kind }) => kind === 'packet')
+}
+
+/** Those of PCAP_INTF; `any` also if no packets are captured from interfaces. */
+function namesOf(captures: ServerConfig['captures']): 'any' | readonly string[] {
+  const names = captures.flatMap(({ kind, interfaces }) => (kind === 'packet' ? [interfaces] : []))
+  const [first = 'any'] = names
+  return names.includes('any') || first === 'any' ? 'any' : first
 }

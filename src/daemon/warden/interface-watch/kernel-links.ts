@@ -1,36 +1,64 @@
 /** Asks the kernel what the watch needs to know. */
+import { addressFromBytes, type IpAddress } from '../../../packet/address.ts'
 import { describeErrno } from '../../../system/errno.ts'
 import { LinkQuestions } from '../../../system/links.ts'
+import type { AddressLook } from './addresses.ts'
 import type { LinkLook, LinkState } from './conditions.ts'
 
 export interface Looked {
   readonly links: LinkLook
+  /** Absent if they were not asked for, or could not be. */
+  readonly addresses?: AddressLook
   /** Why something could not be asked for; absent if all could. */
   readonly fault?: string
 }
 
 export interface Links {
-  /** @param names of interfaces. */
-  look(names: readonly string[]): Looked
+  /**
+   * @param names of interfaces.
+   * @param addresses whose to ask for: those of the named interfaces, or of all.
+   */
+  look(names: readonly string[], addresses: 'none' | 'named' | 'all'): Looked
   close(): void
 }
+
+/** More addresses are not watched: they would take memory, and nobody could read of their changes. */
+const MOST_ADDRESSES = 10_000
 
 /** @throws Error where the system cannot be asked. */
 export function openKernelLinks(): Links {
   const questions = new LinkQuestions()
+  const linksOf = (names: readonly string[]): Looked => {
+    const links = new Map<string, LinkState | null>()
+    let fault: string | undefined
+    for (const name of names) {
+      const link = questions.link(name)
+      if (link === undefined) links.set(name, null)
+      else if ('errno' in link) fault = `the interface “${name}” could not be asked for (${describeErrno(link.errno)})`
+      // Found by an alternative name. Capture goes by the real one.
+      else links.set(name, link.name === name ? link : null)
+    }
+    return { links, ...(fault !== undefined && { fault }) }
+  }
   return {
-    look(names) {
-      const links = new Map<string, LinkState | null>()
-      let fault: string | undefined
-      for (const name of names) {
-        const link = questions.link(name)
-        if (link === undefined) links.set(name, null)
-        else if ('errno' in link)
-          fault = `the interface “${name}” could not be asked for (${describeErrno(link.errno)})`
-        // Found by an alternative name. Capture goes by the real one.
-        else links.set(name, link.name === name ? link : null)
+    look(names, whose) {
+      const looked = linksOf(names)
+      if (whose === 'none') return looked
+      const listed = questions.addresses(MOST_ADDRESSES + 1)
+      if ('errno' in listed)
+        return { fault: `addresses could not be asked for (${describeErrno(listed.errno)})`, ...looked }
+      if (listed.length > MOST_ADDRESSES)
+        return {
+          fault: `this host has more than ${MOST_ADDRESSES} addresses: their changes are not watched`,
+          ...looked,
+        }
+      const nameOf = new Map([...looked.links].flatMap(([name, link]) => (link === null ? [] : [[link.index, name]])))
+      const addresses = new Map<IpAddress, string>()
+      for (const { index, bytes } of listed) {
+        const name = nameOf.get(index) ?? (whose === 'all' ? questions.nameOf(index) : undefined)
+        if (name !== undefined) addresses.set(addressFromBytes(bytes), name)
       }
-      return { links, ...(fault !== undefined && { fault }) }
+      return { ...looked, addresses }
     },
     close: () => questions.close(),
   }
