@@ -218,6 +218,96 @@ describe('a cycle', () => {
   })
 })
 
+describe('a cycle that is revoked', () => {
+  const all = () => true
+
+  it('closes at once, once, and not again at its time; others stay open', async () => {
+    const one = start()
+    await one.cycles.open(order(22, 1))
+    await one.cycles.open({ ...order(23, 3600), about: { ...order(23, 1).about, stanza: '2' } })
+    const closing = one.cycles.closeNow(({ stanza }) => stanza === '1')
+    await closing.ended
+    assert.deepEqual(closing.progress, { all: 1, good: 1, failed: 0 })
+    await pass(one, 2000)
+    await delay(1100)
+    assert.deepEqual(one.ran, ['open 22', 'open 23', 'close 22'])
+    assert.deepEqual(
+      one.news.filter(({ what }) => what === 'closed').map(({ early }) => early),
+      ['revoked'],
+    )
+    assert.equal((await one.cycles.open(order(22, 3600))).what, 'opened')
+    assert.equal(one.cycles.owed, 2)
+  })
+
+  it('while it opens, closes when the open command has ended', async () => {
+    const one = start()
+    let opened: (ended: Ended) => void = () => {}
+    one.how.set('open 22', new Promise((resolve) => (opened = resolve)))
+    const job = one.cycles.open(order(22, 3600))
+    const closing = one.cycles.closeNow(all)
+    assert.deepEqual(closing.progress, { all: 1, good: 0, failed: 0 })
+    // A knock after it is another one: it opens when that close has ended.
+    const later = one.cycles.open(order(22, 3600))
+    opened(EXIT)
+    await closing.ended
+    assert.equal((await job).what, 'opened')
+    assert.equal((await later).what, 'opened')
+    assert.deepEqual(one.ran, ['open 22', 'close 22', 'open 22'])
+    assert.equal(one.cycles.owed, 1)
+  })
+
+  it('while it closes: what waits to be opened again is not opened', async () => {
+    const one = start()
+    let closed: (ended: Ended) => void = () => {}
+    one.how.set('close 22', new Promise((resolve) => (closed = resolve)))
+    await one.cycles.open(order(22, 0))
+    await delay(20)
+    const later = one.cycles.open(order(22, 3600))
+    const closing = one.cycles.closeNow(all)
+    assert.equal((await later).what, 'not opened')
+    closed(EXIT)
+    await closing.ended
+    assert.deepEqual([one.ran, closing.progress.good, one.cycles.owed], [['open 22', 'close 22'], 1, 0])
+  })
+
+  it('an open command that waits for its turn does not run, also where nothing would close', async () => {
+    const one = start()
+    const ends: ((ended: Ended) => void)[] = []
+    for (const at of [1, 2, 3, 4]) one.how.set(`open ${at}`, new Promise((resolve) => ends.push(resolve)))
+    const busy = [1, 2, 3, 4].map((at) => one.cycles.open(order(at, 3600)))
+    const { close: _, ...never } = order(6, 3600)
+    const waiting = [one.cycles.open(order(5, 3600)), one.cycles.open(never)]
+    const closing = one.cycles.closeNow(all)
+    for (const end of ends) end(EXIT)
+    for (const opened of await Promise.all(waiting)) assert.equal(opened.what, 'not opened')
+    await Promise.all([...busy, closing.ended])
+    // Two of one stanza run at once.
+    assert.deepEqual(one.ran, ['open 1', 'open 2', 'close 1', 'close 2'])
+    assert.deepEqual([closing.progress, one.cycles.owed], [{ all: 2, good: 2, failed: 0 }, 0])
+  })
+
+  it('and asked for twice is counted once; a close that fails is said to fail', async () => {
+    const one = start()
+    one.how.set('close 22', { ...EXIT, status: 1 })
+    await one.cycles.open(order(22, 3600))
+    const [first, second] = [one.cycles.closeNow(all), one.cycles.closeNow(all)]
+    await Promise.all([first.ended, second.ended])
+    assert.deepEqual([first.progress, second.progress.all], [{ all: 1, good: 0, failed: 1 }, 0])
+    assert.equal(one.cycles.owed, 0)
+  })
+
+  it('whose process is killed closes at the next start, although its time has not come', async () => {
+    const one = start()
+    one.how.set('close 22', new Promise(() => {}))
+    await one.cycles.open(order(22, 3600))
+    one.cycles.closeNow(all)
+    one.kill()
+    const two = start('b1', 1001)
+    await delay(20)
+    assert.deepEqual(two.ran, ['close 22'])
+  })
+})
+
 describe('the ledger', () => {
   it('is for one process at a time', () => {
     const one = start()

@@ -6,6 +6,7 @@
  *   Only a program that could not be started owes nothing.
  * - The time runs on through a suspension, a restart and a crash. After a boot, what is owed runs at once.
  * - A close whose command fails is not tried again.
+ * - What an administrator revokes closes at once, and once.
  */
 import { type Milliseconds, milliseconds, type Seconds } from '../units.ts'
 import type { Lanes } from './lanes.ts'
@@ -44,8 +45,16 @@ export interface CycleNews {
   readonly left?: Milliseconds
   /** For the others: the close command. */
   readonly ended?: Ended
-  /** It closed because its open command had failed, or was interrupted. */
-  readonly early?: 'yes'
+  /** It closed before its time: its open command had failed, or was interrupted; or it was revoked. */
+  readonly early?: 'yes' | 'revoked'
+}
+
+/** Closes that an administrator asks for, as they end. */
+export interface Closing {
+  /** How many cycles are meant, and how their closes have ended so far. */
+  readonly progress: { readonly all: number; readonly good: number; readonly failed: number }
+  /** Resolves when all have ended. */
+  readonly ended: Promise<void>
 }
 
 export interface CyclesParts {
@@ -61,13 +70,20 @@ export interface CyclesParts {
   readonly onNews: (news: CycleNews) => void
 }
 
+/** How a close ended; `not opened`: there was nothing to close. */
+type CloseEnd = 'good' | 'failed' | 'not opened'
+
 interface Cycle {
   owed: OwedClose
   readonly share: string
   state: 'opening' | 'open' | 'closing'
+  /** It closes as soon as it can. */
+  revoked?: { readonly done: (how: CloseEnd) => void }
   /** To be opened again when the close has ended. */
   again?: { readonly order: CycleOrder; readonly done: (opened: Opened) => void }
 }
+
+const REVOKED: Opened = { what: 'not opened', why: 'revoked by the administrator' }
 
 /** Closes that may be owed: in all, and of one stanza. */
 const MOST_OWED = 4096
@@ -78,6 +94,8 @@ const LONGEST_WAIT = milliseconds(5000)
 export class Cycles {
   readonly #parts: CyclesParts
   readonly #cycles = new Map<string, Cycle>()
+  /** Open commands that wait for their turn. */
+  readonly #waiting = new Set<{ readonly about: CycleAbout; revoked: boolean }>()
   #timer: NodeJS.Timeout | undefined
   #stopped = false
 
@@ -110,11 +128,42 @@ export class Cycles {
     if (close === undefined) return await this.#runOpen(order)
     const known = this.#cycles.get(key)
     if (known === undefined) return await this.#begin(order, close)
-    if (known.state !== 'closing') return this.#refresh(known, order)
+    if (known.state !== 'closing' && known.revoked === undefined) return this.#refresh(known, order)
     known.again?.done({ what: 'refreshed' })
     return await new Promise((done) => {
       known.again = { order, done }
     })
+  }
+
+  /**
+   * The closes of these cycles run now, each once, and not again at its time. Open commands that wait do not run. What
+   * was asked for once is not counted again. A close that a crash interrupts runs at the next start.
+   */
+  closeNow(isMeant: (about: CycleAbout) => boolean): Closing {
+    const progress = { all: 0, good: 0, failed: 0 }
+    const ends: Promise<void>[] = []
+    for (const waiting of this.#waiting) if (isMeant(waiting.about)) waiting.revoked = true
+    for (const cycle of this.#cycles.values()) {
+      if (!isMeant(cycle.owed.about)) continue
+      cycle.again?.done(REVOKED)
+      delete cycle.again
+      if (cycle.revoked !== undefined) continue
+      progress.all++
+      const ended = new Promise<void>((resolve) => {
+        const done = (how: CloseEnd): void => {
+          if (how === 'not opened') progress.all--
+          else progress[how]++
+          resolve()
+        }
+        cycle.revoked = { done }
+      })
+      ends.push(ended)
+      if (cycle.state !== 'open') continue
+      cycle.owed = { ...cycle.owed, due: this.#parts.now() }
+      this.#parts.ledger.put(cycle.owed)
+    }
+    this.#look()
+    return { progress, ended: Promise.all(ends).then(() => undefined) }
   }
 
   /** No close begins any more. What is owed stays in the ledger. */
@@ -135,12 +184,12 @@ export class Cycles {
     const cycle: Cycle = { owed, share, state: 'opening' }
     this.#cycles.set(key, cycle)
     const opened = await this.#runOpen(order)
-    if ('ended' in opened && opened.ended.how === 'not started') this.#forget(cycle)
+    if ('ended' in opened ? opened.ended.how === 'not started' : !this.#stopped) this.#forget(cycle, 'not opened')
     // When the server stops, the next one finds the cycle half open, and closes it.
     else if (this.#stopped) return opened
     else {
       cycle.state = 'open'
-      const isOpen = opened.what === 'opened'
+      const isOpen = opened.what === 'opened' && cycle.revoked === undefined
       cycle.owed = { ...cycle.owed, opened: isOpen, due: isOpen ? cycle.owed.due : now() }
       // If this cannot be written, a crash would close it early.
       ledger.put(cycle.owed)
@@ -150,10 +199,17 @@ export class Cycles {
     return opened
   }
 
-  #runOpen({ open, share }: CycleOrder): Promise<Opened> {
+  #runOpen({ open, share, about }: CycleOrder): Promise<Opened> {
     const { run, opens } = this.#parts
+    const waiting = { about, revoked: false }
+    this.#waiting.add(waiting)
     return new Promise((done) =>
       opens.add(share, async () => {
+        this.#waiting.delete(waiting)
+        if (waiting.revoked) {
+          done(REVOKED)
+          return
+        }
         if (this.#stopped) {
           done({ what: 'not opened', why: 'the server is stopping' })
           return
@@ -204,22 +260,24 @@ export class Cycles {
     const { run, closes, onNews } = this.#parts
     cycle.state = 'closing'
     const { key, about, close, opened } = cycle.owed
-    const early = opened ? {} : ({ early: 'yes' } as const)
     closes.add(cycle.share, async () => {
       if (this.#stopped) return
       const ended = await run(close)
       // It did not have its time, and runs again at the next start.
       if (ended.how === 'stopped') return
-      onNews({ what: isGood(ended) ? 'closed' : 'not closed', key, about, close, ended, ...early })
-      this.#forget(cycle)
+      const early = cycle.revoked !== undefined ? ('revoked' as const) : opened ? undefined : ('yes' as const)
+      const what = isGood(ended) ? 'closed' : 'not closed'
+      onNews({ ...{ what, key, about, close, ended }, ...(early && { early }) })
+      this.#forget(cycle, isGood(ended) ? 'good' : 'failed')
     })
   }
 
   /** If the entry cannot be removed now, the close runs once more after the next start. */
-  #forget(cycle: Cycle): void {
+  #forget(cycle: Cycle, how: CloseEnd): void {
     const { key } = cycle.owed
     this.#parts.ledger.remove(key)
     this.#cycles.delete(key)
+    cycle.revoked?.done(how)
     const { again } = cycle
     if (again !== undefined) this.open(again.order).then(again.done)
   }

@@ -197,6 +197,33 @@ describe('command cycles', { skip: netnsUnavailable() }, () => {
     forget()
   })
 
+  it('close at once when they are revoked, once, and open again with a new knock', async () => {
+    const revoke = (...words: readonly string[]) =>
+      server.run(ghostportCommand('revoke', '--socket', daemon.path('state/control.sock'), ...words))
+    const from = daemon.events.length
+    await knockOn(2, '-A', 'tcp/1005,tcp/1006', '-f', '3600')
+    await knockOn(7, '-A', 'tcp/1007')
+    assert.equal((await noted(3)).length, 3)
+    const done = revoke('all')
+    assert.equal(done.status, 0, done.stderr)
+    assert.match(done.stdout, /ran 2 close commands of cycles now/)
+    assert.deepEqual(notes().slice(3).toSorted(), ['close 10.9.0.1 1005', 'close 10.9.0.1 1006'])
+    const closed = await cycle('closed', from)
+    assert.equal(closed['because'], 'revoked by the administrator')
+    const asked = await daemon.until(({ event }) => event === 'control', from)
+    assert.deepEqual([asked['asked'], asked['byUid']], ['revoke all', 0])
+    // The other stanza's open command still runs: it is closed afterwards, and the answer says so.
+    const late = revoke('--json', '10.9.0.1')
+    assert.deepEqual([late.status, JSON.parse(late.stdout).closes], [1, { good: 0, failed: 0, unfinished: 1 }])
+    const { commands } = daemon.status() as unknown as { commands: { cycles: unknown[] } }
+    assert.deepEqual(commands.cycles, [])
+    await knockOn(2, '-A', 'tcp/1005', '-f', '3600')
+    assert.equal((await noted(6)).length, 6)
+    assert.deepEqual(JSON.parse(revoke('--json', '2').stdout).closes, { good: 1, failed: 0, unfinished: 0 })
+    await daemon.until(({ cycle, open }) => open === 'tcp/1007' && cycle === 'closed', from)
+    forget()
+  })
+
   it('that say whom they are for are opened for each user, and closed for each', async () => {
     for (const user of ['ada', 'bob']) await knockOn(8, '-A', 'tcp/1005', '-U', user)
     const all = ['for ada 1005', 'for bob 1005', 'no-more ada 1005', 'no-more bob 1005']

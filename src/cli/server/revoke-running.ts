@@ -11,6 +11,24 @@ export function isNotRunning({ code, detail }: Failure): boolean {
   return code === 'STATUS_UNAVAILABLE' && detail.endsWith(NOBODY_THERE)
 }
 
+/** Whether all that was asked for has ended. */
+export function isAllEnded({ closes, problem }: Pick<Revoked, 'closes' | 'problem'>): boolean {
+  return closes.failed + closes.unfinished === 0 && problem === undefined
+}
+
+/** What may be open still, a sentence each. */
+export function whatIsLeft({ closes, problem }: Pick<Revoked, 'closes' | 'problem'>): readonly string[] {
+  return [
+    ...(closes.failed === 0
+      ? []
+      : [`${closes.failed} close commands of cycles failed, and are not tried again: see the log (event “cycle”)`]),
+    ...(closes.unfinished === 0
+      ? []
+      : [`${closes.unfinished} close commands of cycles still run: “ghostport status” shows which`]),
+    ...(problem === undefined ? [] : [problem]),
+  ]
+}
+
 /**
  * @param socket the path of the control socket.
  * @param word a grant (`g:3f9a2c1b`), the NAME or number of a stanza, or an address. For a stanza that was removed or

@@ -7,7 +7,7 @@ import { findUser } from '../../config/access/users.ts'
 import { ok, refuse } from '../../result.ts'
 import type { Outcome } from '../command.ts'
 import { configFiles } from '../server/config-source.ts'
-import { revokeRunning } from '../server/revoke-running.ts'
+import { isAllEnded, revokeRunning, whatIsLeft } from '../server/revoke-running.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { changeAccess } from './access-files.ts'
 import type { Given } from './options.ts'
@@ -66,7 +66,7 @@ export async function changeUser(change: Change, name: StanzaName, given: Given,
   // Also where the file had it already: the server may not have been told.
   const answer = await tellServer(server.controlSocket)
   // After the server has taken the change: a knock in between opens nothing that stays.
-  const ended = { grants: 0, connections: 0 }
+  const ended = { grants: 0, connections: 0, closes: 0 }
   let open: string | undefined
   const cuts = change !== 'enable' && answer.state === 'taken'
   for (const one of cuts ? result.stanzas : []) {
@@ -74,6 +74,8 @@ export async function changeUser(change: Change, name: StanzaName, given: Given,
     if (cut.ok) {
       ended.grants += cut.value.revoked.length
       ended.connections += cut.value.connections
+      ended.closes += cut.value.closes.good
+      if (!isAllEnded(cut.value)) open = whatIsLeft(cut.value).join('; ')
     } else if (cut.failure.code !== 'REVOKE_UNKNOWN') open = cut.failure.detail
   }
   if (given.json > 0) {
@@ -97,7 +99,10 @@ export async function changeUser(change: Change, name: StanzaName, given: Given,
   if (expired)
     terminal.note(`${result.name} has an end that has passed (ACCESS_EXPIRE): the stanza grants nothing still`)
   const status = reportServer(answer, terminal)
-  if (cuts) terminal.note(`ended now: grants ${ended.grants}, connections ${ended.connections}`)
+  if (cuts) {
+    const closes = ended.closes === 0 ? '' : `, closes of command cycles ${ended.closes}`
+    terminal.note(`ended now: grants ${ended.grants}, connections ${ended.connections}${closes}`)
+  }
   if (open === undefined) return status
   terminal.note(`what is open for ${result.name} was not ended (${open}): ghostport revoke ${result.name}`)
   return 1

@@ -1,4 +1,5 @@
 /** What the executor does with the warden’s messages: it runs what the configuration allows, and reports each end. */
+import { setTimeout as delay } from 'node:timers/promises'
 import { primitives } from '#primitives'
 import { judgeCommand, throughSudo } from '../../access/command.ts'
 import { type CycleFacts, type CycleRule, fillTemplate, personalValues, valuesOf } from '../../access/cycle.ts'
@@ -15,7 +16,15 @@ import { type Ended, type Running, runProgram } from '../../commands/run-program
 import { formatHostPort } from '../../packet/address.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { milliseconds, unixSeconds } from '../../units.ts'
-import type { CommandJob, CycleJob, EndReport, FromExecutor, JobNumber, ToExecutor } from '../link/executor-protocol.ts'
+import type {
+  CloseOrder,
+  CommandJob,
+  CycleJob,
+  EndReport,
+  FromExecutor,
+  JobNumber,
+  ToExecutor,
+} from '../link/executor-protocol.ts'
 import { Hooks } from './hooks.ts'
 import type { Rules } from './rules.ts'
 import { SenderProcess } from './sender-process.ts'
@@ -27,6 +36,9 @@ const OPENS = { running: 16, runningOfShare: 8 }
 /** Characters of a command line in a report. */
 const LONGEST_SHOWN = 2000
 const CLOSES = { running: 16, runningOfShare: 8 }
+
+/** How long an administrator waits for the closes that run at once. */
+const CLOSE_NOW_TIME = milliseconds(10_000)
 
 /** What an executor needs. */
 export interface ExecutorParts {
@@ -90,6 +102,9 @@ export class Executor {
         return
       case 'cycle':
         this.#cycle(message)
+        return
+      case 'close now':
+        this.#closeNow(message)
         return
       case 'hook':
         this.#hooks.tell(message.event)
@@ -202,6 +217,16 @@ export class Executor {
     else if (this.#cycles === undefined)
       this.#report(job, notStarted('the closes that are owed cannot be recorded: see the log'))
     else this.#report(job, openReport(order.value, await this.#cycles.open(order.value)))
+  }
+
+  async #closeNow({ order, stanzas, source }: CloseOrder): Promise<void> {
+    const names = new Set(stanzas.map((name) => name.toLowerCase()))
+    const closing = this.#cycles?.closeNow(
+      (about) => names.has(about.stanza.toLowerCase()) || (source !== undefined && about.source === source),
+    )
+    if (closing !== undefined) await Promise.race([closing.ended, delay(CLOSE_NOW_TIME, undefined, { ref: false })])
+    const { all, good, failed } = closing?.progress ?? { all: 0, good: 0, failed: 0 }
+    this.#parts.send({ type: 'closed now', order, counts: { good, failed, unfinished: all - good - failed } })
   }
 
   #cycleOrder(

@@ -8,9 +8,10 @@ const facts = { source: '10.0.0.1', packetSource: '10.0.0.2', username: 'ada', s
 const port = { protocol: 'tcp', port: 22, nat: { host: '10.0.0.5', port: 8022 } }
 const command = { type: 'command', job: 1, rule, command: 'echo hi', facts }
 const cycle = { type: 'cycle', job: 2, rule, facts: { ...facts, seconds: 30, port } }
+const closeNow = { type: 'close now', order: 1, stanzas: ['ada', '3'], source: '2001:db8::1' }
 
 test('a job comes out as it went in', () => {
-  for (const job of [command, cycle, { type: 'configure' }, { ...command, facts: { ...facts, stanza: '3' } }])
+  for (const job of [command, cycle, closeNow, { type: 'configure' }, { ...command, facts: { ...facts, stanza: '3' } }])
     assert.deepEqual(parseToExecutor(job), { ok: true, value: job })
 })
 
@@ -29,6 +30,9 @@ const refused: [what: string, job: object][] = [
     { ...cycle, facts: { ...cycle.facts, port: { ...port, nat: { host: 'x', port: 1 } } } },
   ],
   ['no time', { ...cycle, facts: { ...cycle.facts, seconds: 0 } }],
+  ['an order to close for no address', { ...closeNow, source: 'everywhere' }],
+  ['an order to close with a program', { ...closeNow, words: ['/bin/sh'] }],
+  ['an order to close of many stanzas', { ...closeNow, stanzas: ['a', 'b', 'c'] }],
   ['more than a year', { ...cycle, facts: { ...cycle.facts, seconds: 31_536_001 } }],
 ]
 for (const [what, job] of refused)

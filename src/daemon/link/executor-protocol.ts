@@ -10,8 +10,19 @@ import { parseStanzaName, type StanzaName } from '../../access/stanza-name.ts'
 import { decodeBase64 } from '../../bytes/base64.ts'
 import type { CycleAbout } from '../../commands/ledger.ts'
 import type { Ended } from '../../commands/run-program.ts'
-import { either, integer, literal, mapped, packetText, parsed, type Reader, record, text } from '../../json-reader.ts'
-import { parseAddress } from '../../packet/address.ts'
+import {
+  either,
+  integer,
+  list,
+  literal,
+  mapped,
+  packetText,
+  parsed,
+  type Reader,
+  record,
+  text,
+} from '../../json-reader.ts'
+import { type IpAddress, parseAddress } from '../../packet/address.ts'
 import { parseUsername } from '../../packet/username.ts'
 import { MAX_TEXT_LENGTH } from '../../packet/wire-limits.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
@@ -41,9 +52,32 @@ export interface CycleJob {
   readonly facts: CycleFacts
 }
 
+/** The closes of some cycles run now. Each order is answered by `closed now`. */
+export interface CloseOrder {
+  readonly type: 'close now'
+  /** From 1. */
+  readonly order: number
+  /** Of these stanzas: NAMEs or numbers, as when it opened. Upper and lower case are the same. */
+  readonly stanzas: readonly string[]
+  /** Or for this address. */
+  readonly source?: IpAddress
+}
+
+/** How the closes of an order ended: by their number. */
+export interface CloseCounts {
+  readonly good: number
+  readonly failed: number
+  /** Those that still run, or wait. */
+  readonly unfinished: number
+}
+
 export type ToExecutor =
   /** Read the files again: the warden has read them, and found them good. */
-  { readonly type: 'configure' } | CommandJob | CycleJob | { readonly type: 'hook'; readonly event: HookEvent }
+  | { readonly type: 'configure' }
+  | CommandJob
+  | CycleJob
+  | CloseOrder
+  | { readonly type: 'hook'; readonly event: HookEvent }
 
 /** How a program ended, for the log. */
 export interface EndReport extends Omit<Ended, 'how'> {
@@ -63,8 +97,8 @@ export interface NewsReport {
   readonly left?: Milliseconds
   /** For the others: the close command. */
   readonly report?: EndReport
-  /** It closed because its open command had failed, or was interrupted. */
-  readonly early?: 'yes'
+  /** It closed before its time: its open command had failed, or was interrupted; or it was revoked. */
+  readonly early?: 'yes' | 'revoked'
 }
 
 export type FromExecutor =
@@ -83,6 +117,7 @@ export type FromExecutor =
   | { readonly type: 'webhook'; readonly counts: SenderCounts }
   /** What happened to a cycle that owes a close. */
   | { readonly type: 'cycle'; readonly news: NewsReport }
+  | { readonly type: 'closed now'; readonly order: number; readonly counts: CloseCounts }
   | { readonly type: 'ended'; readonly job: JobNumber; readonly report: EndReport }
 
 const MAX = Number.MAX_SAFE_INTEGER
@@ -94,6 +129,7 @@ const LONGEST_DETAIL = 2000
 const LONGEST_OUTPUT = 4096
 
 const job = integer({ min: 1, max: MAX })
+const count = integer({ min: 0, max: MAX })
 const address = parsed(parseAddress)
 const number = mapped(text({ max: 16 }), (read) => (/^[1-9][0-9]*$/.test(read) ? (read as `${number}`) : undefined))
 const stanza: Reader<StanzaName | `${number}`> = either(parsed(parseStanzaName), number)
@@ -123,6 +159,10 @@ const toExecutor: Reader<ToExecutor> = either(
   record({ type: literal('hook'), event: hookEvent }, {}),
   record({ type: literal('command'), job, rule, command: packetText({ max: MAX_TEXT_LENGTH }), facts }, {}),
   record({ type: literal('cycle'), job, rule, facts: cycleFacts }, {}),
+  record(
+    { type: literal('close now'), order: job, stanzas: list(text({ max: 64 }), { min: 0, max: 2 }) },
+    { source: address },
+  ),
 )
 
 const detail = text({ max: LONGEST_DETAIL })
@@ -157,7 +197,11 @@ const news: Reader<NewsReport> = record(
     key: shown,
     about: record({ stanza: shown, source: shown, open: shown, user: shown }, {}),
   },
-  { left: mapped(integer({ min: 0, max: MAX }), milliseconds), report, early: literal('yes') },
+  {
+    left: mapped(integer({ min: 0, max: MAX }), milliseconds),
+    report,
+    early: either(literal('yes'), literal('revoked')),
+  },
 )
 const fromExecutor: Reader<FromExecutor> = either(
   record({ type: literal('ready') }, { withoutSudo: literal('yes') }),
@@ -168,6 +212,10 @@ const fromExecutor: Reader<FromExecutor> = either(
   record({ type: literal('hook'), event: shown, report }, {}),
   record({ type: literal('hooks dropped'), dropped: integer({ min: 0, max: MAX }) }, {}),
   record({ type: literal('webhook'), counts: senderCounts }, {}),
+  record(
+    { type: literal('closed now'), order: job, counts: record({ good: count, failed: count, unfinished: count }, {}) },
+    {},
+  ),
   record({ type: literal('ended'), job, report }, {}),
 )
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -19,6 +19,23 @@ test('an answer comes back whole, over a socket that only its owner may open', a
   assert.deepEqual(answer, { ok: true, value: { grants: ['tcp/22'] } })
   const unknown = await askControl(path, 'constructor')
   assert.deepEqual(unknown, { ok: true, value: { error: 'unknown question' } })
+  server.value.close()
+})
+
+test('the kernel says who asks', async () => {
+  const path = join(folder, 'asker.sock')
+  const server = await serveControl(path, { who: async (_, asker) => asker() })
+  assert.ok(server.ok)
+  const script = `
+    const socket = require('net').connect(process.argv[1], () => socket.write('{"ask":"who","uid":4711,"pid":1}\\n'))
+    socket.on('data', (answer) => console.log(process.pid + ' ' + answer))`
+  const child = spawn(process.execPath, ['-e', script, path], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let said = ''
+  for await (const chunk of child.stdout) said += chunk
+  const [pid, answer = ''] = said.split(' ')
+  const loginUid = Number(readFileSync('/proc/self/loginuid', 'utf8'))
+  const login = loginUid === 0xffff_ffff ? {} : { loginUid }
+  assert.deepEqual(JSON.parse(answer), { uid: process.getuid?.(), pid: Number(pid), ...login })
   server.value.close()
 })
 

@@ -7,6 +7,7 @@ import { chmodSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { jsonLine } from '../../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { type Asker, askerAt } from '../../system/asker.ts'
 import { systemReason } from '../../system/errno.ts'
 import { judgeServerFile, prepareServerFile } from '../../system/server-file.ts'
 import { milliseconds } from '../../units.ts'
@@ -25,13 +26,16 @@ export interface Request {
   readonly [name: string]: unknown
 }
 
+/** What makes an answer. `asker` is to be called at once, and only where something changes: it costs system calls. */
+export type Answer = (request: Request, asker: () => Asker) => Promise<unknown>
+
 /**
  * Answers `{"ask":NAME}` for each name in `answers`. The socket is made again: a server that died leaves its file
  * behind.
  */
 export async function serveControl(
   path: string,
-  answers: { readonly [ask: string]: (request: Request) => Promise<unknown> },
+  answers: { readonly [ask: string]: Answer },
 ): Promise<Result<Server, Failure<'CONFIG_UNWRITABLE' | 'CONFIG_EXPOSED'>>> {
   const answer = (socket: Socket, request: Request): void => {
     const { ask } = request
@@ -42,7 +46,7 @@ export async function serveControl(
     }
     // Who asks decides how long to wait.
     socket.setTimeout(RELOAD_TIME)
-    ready(request).then(
+    ready(request, () => askerAt(socket)).then(
       (value) => socket.end(`${jsonLine(value)}\n`),
       () => socket.destroy(),
     )

@@ -56,7 +56,7 @@ export class HookTap implements Log {
         return { event: 'expiry', ...common(fields), ...openOf(fields['grant']), ...texts(fields, ['detail']) }
       case 'cycle':
         return fields['cycle'] === 'closed' || fields['cycle'] === 'not closed'
-          ? { event: 'expiry', ...common(fields), ...openOf(fields['open']) }
+          ? { event: 'expiry', ...common(fields), ...openOf(fields['open']), ...becauseOf(fields['because']) }
           : undefined
       default:
         return undefined
@@ -111,6 +111,11 @@ function texts(fields: Fields, names: readonly ('name' | 'user' | 'for' | 'sourc
     return typeof value === 'string' ? [[name, value.slice(0, LONGEST)] as const] : []
   })
   return Object.fromEntries(found) as { [Name in (typeof names)[number]]?: string }
+}
+
+/** Why a close came early. */
+function becauseOf(because: LogField): Pick<HookEvent, 'detail'> {
+  return typeof because === 'string' ? { detail: because.slice(0, LONGEST) } : {}
 }
 
 function openOf(openings: LogField): Pick<HookEvent, 'open'> {

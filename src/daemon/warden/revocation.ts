@@ -10,10 +10,12 @@ import type { Firewall, FirewallFailure, Opened } from '../../firewall/firewall.
 import type { Log } from '../../log.ts'
 import type { IpAddress } from '../../packet/address.ts'
 import { type Failure, ok, type Result } from '../../result.ts'
+import { type Asker, describeAsker } from '../../system/asker.ts'
 import { milliseconds } from '../../units.ts'
+import type { CloseCounts } from '../link/executor-protocol.ts'
 import { Admitted } from './admitted.ts'
 import { grantFields } from './journal.ts'
-import { matcher, type Named, parseTarget, type Target, whyUnknown } from './revoke-target.ts'
+import { matcher, type Named, parseTarget, stanzaWords, type Target, whyUnknown } from './revoke-target.ts'
 import { describeGrant, type GrantStatus } from './status.ts'
 
 /** What the control socket answers. Stable: fields are added, never changed (docs/OPERATING.md § Revoke). */
@@ -27,6 +29,10 @@ export type RevokeAnswer =
       readonly shared: number
       readonly sharedWith: readonly string[]
       readonly firewall: string
+      /** The closes of command cycles that ran for it: with status 0, otherwise, and those that still run. */
+      readonly closes: CloseCounts
+      /** Why some of it may be open still. */
+      readonly problem?: string
       /** Whether the firewall marks what it lets in. If not, connections are told by addresses and ports alone. */
       readonly marks: boolean
     }
@@ -39,6 +45,13 @@ export interface RevocationParts {
   readonly settled: (patience: ReturnType<typeof milliseconds>) => Promise<void>
   readonly stanzas: () => readonly Named[]
   readonly config: () => FirewallConfig
+  /** Has the closes of cycles run, as `Commands.closeNow`. */
+  readonly closeNow: (which: {
+    readonly stanzas: readonly string[]
+    readonly source?: IpAddress
+  }) => Promise<Result<CloseCounts, Failure>>
+  /** The stanzas whose cycles owe a close. */
+  readonly owing: () => readonly { readonly stanza: string }[]
 }
 
 /** Knocks that came before a change of the stanzas are judged by the earlier ones, and may still open something. */
@@ -68,50 +81,67 @@ export class Revocation {
   }
 
   /** @param word as in {@link parseTarget}. Only a text is accepted. */
-  async answer(word: unknown): Promise<RevokeAnswer> {
+  async answer(word: unknown, asker: Asker): Promise<RevokeAnswer> {
     const target = parseTarget(typeof word === 'string' ? word.slice(0, LONGEST_WORD) : '')
     if (!target.ok) return { failure: target.failure }
-    const revoked = await this.#revoke(target.value)
+    this.#parts.log.write('info', 'control', { asked: `revoke ${targetWord(target.value)}`, ...askerFields(asker) })
+    const revoked = await this.#revoke(target.value, asker)
     return revoked.ok ? revoked.value : { failure: revoked.failure }
   }
 
-  async #revoke(target: Target): Promise<Result<RevokeAnswer, Failure>> {
-    const { firewall, settled, stanzas, config } = this.#parts
+  async #revoke(target: Target, asker: Asker): Promise<Result<RevokeAnswer, Failure>> {
+    const { firewall, settled, stanzas, config, closeNow, owing } = this.#parts
     const named = stanzas()
     const isMeant = matcher(target, named)
     const live = await firewall.grants()
     if (!live.ok) return live
     const known = [...live.value.map(({ grant }) => grant), ...this.#admitted.all().map(({ grant }) => grant)]
-    const unknown = whyUnknown(target, known, named)
+    const cycles = owing().map(({ stanza }) => stanza)
+    const unknown = whyUnknown(target, known, named, cycles)
     if (unknown !== undefined) return { ok: false, failure: unknown }
-    const revoked = await this.#close(live.value.filter(({ grant }) => isMeant(grant)))
+    const which = { stanzas: stanzaWords(target, named), ...(target.kind === 'address' && { source: target.address }) }
+    const closing = closeNow(which)
+    const revoked = await this.#close(
+      live.value.filter(({ grant }) => isMeant(grant)),
+      asker,
+    )
     if (!revoked.ok) return revoked
     const ended = await this.#end(isMeant, target)
     if (!ended.ok) return ended
     await settled(PATIENCE)
     const late = await firewall.grants()
-    const more = late.ok ? await this.#close(late.value.filter(({ grant }) => isMeant(grant))) : late
+    const more = late.ok
+      ? await this.#close(
+          late.value.filter(({ grant }) => isMeant(grant)),
+          asker,
+        )
+      : late
     if (!more.ok) return more
     const again = more.value.length === 0 ? ok({ connections: 0 }) : await this.#end(isMeant, target)
     if (!again.ok) return again
+    // What a knock of before has opened meanwhile.
+    const { closes, problem } = sumOf(await Promise.all([closing, closeNow(which)]))
     return ok({
       version: 1,
       revoked: [...revoked.value, ...more.value].map(describeGrant),
       connections: ended.value.connections + again.value.connections,
       shared: ended.value.shared,
       sharedWith: ended.value.sharedWith,
+      closes,
+      ...(problem !== undefined && { problem }),
       firewall: describeFirewall(config()),
       marks: config().kind !== 'iptables',
     })
   }
 
   /** Shuts the doors of these grants. */
-  async #close(grants: readonly LiveGrant[]): Promise<Result<readonly LiveGrant[], FirewallFailure>> {
+  async #close(grants: readonly LiveGrant[], asker: Asker): Promise<Result<readonly LiveGrant[], FirewallFailure>> {
     const { firewall, log } = this.#parts
     for (const { grant } of grants) {
       const closed = await firewall.revoke(grant.id)
       if (!closed.ok) return closed
-      log.write('info', 'grant ended', { detail: 'revoked by the administrator', ...grantFields(grant) })
+      const detail = `revoked by ${describeAsker(asker)}`
+      log.write('info', 'grant ended', { detail, ...grantFields(grant), ...askerFields(asker) })
     }
     return ok(grants)
   }
@@ -126,7 +156,8 @@ export class Revocation {
     if (!ended.ok) return ended
     this.#admitted.forget(by)
     const { connections, shared, sharedWith } = ended.value
-    if (connections > 0) this.#parts.log.write('info', 'connections ended', { connections, detail: described(target) })
+    if (connections > 0)
+      this.#parts.log.write('info', 'connections ended', { connections, detail: `revoked ${targetWord(target)}` })
     const names = new Set(sharedWith.map(({ stanza, stanzaName }) => describeStanza(stanza, stanzaName)))
     return ok({ connections, shared, sharedWith: [...names] })
   }
@@ -138,15 +169,33 @@ export class Revocation {
   }
 }
 
-function described(target: Target): string {
+function targetWord(target: Target): string {
   switch (target.kind) {
     case 'grant':
-      return `revoked ${target.tag}`
+      return target.tag
     case 'address':
-      return `revoked ${target.address}`
+      return target.address
     case 'user':
-      return `revoked ${'name' in target ? target.name : `stanza ${target.number}`}`
+      return 'name' in target ? target.name : `stanza ${target.number}`
     default:
       return target satisfies never
   }
+}
+
+function sumOf(counted: readonly Result<CloseCounts, Failure>[]): {
+  readonly closes: CloseCounts
+  readonly problem?: string
+} {
+  const closes = { good: 0, failed: 0, unfinished: 0 }
+  let problem: string | undefined
+  for (const counts of counted) {
+    if (!counts.ok) problem = counts.failure.detail
+    else for (const name of ['good', 'failed', 'unfinished'] as const) closes[name] += counts.value[name]
+  }
+  return { closes, ...(problem !== undefined && { problem }) }
+}
+
+/** Who had something changed, for the log. */
+export function askerFields({ uid, loginUid }: Asker): { readonly byUid?: number; readonly byLoginUid?: number } {
+  return { ...(uid !== undefined && { byUid: uid }), ...(loginUid !== undefined && { byLoginUid: loginUid }) }
 }

@@ -64,13 +64,27 @@ function ofName(name: string): (grant: Grant) => boolean {
   return ({ stanzaName }) => stanzaName !== undefined && sameNameKey(stanzaName) === key
 }
 
-/** Why nothing can be revoked; undefined for a target that is known, whether anything of it is open or not. */
+/** The names and numbers under which cycles of the target may have opened. */
+export function stanzaWords(target: Target, stanzas: readonly Named[]): readonly string[] {
+  if (target.kind !== 'user') return []
+  if ('name' in target) return [target.name]
+  const name = stanzas.find(({ id }) => id === target.number)?.name
+  return [`${target.number}`, ...(name === undefined ? [] : [name])]
+}
+
+/**
+ * Why nothing can be revoked; undefined for a target that is known, whether anything of it is open or not.
+ * @param cycles the stanzas whose cycles owe a close, by NAME or number.
+ */
 export function whyUnknown(
   target: Target,
   known: readonly Grant[],
   stanzas: readonly Named[],
+  cycles: readonly string[] = [],
 ): Failure<'REVOKE_UNKNOWN'> | undefined {
   if (known.some(matcher(target, stanzas))) return undefined
+  const words = stanzaWords(target, stanzas).map((word) => word.toLowerCase())
+  if (cycles.some((stanza) => words.includes(stanza.toLowerCase()))) return undefined
   switch (target.kind) {
     case 'grant':
       return unknown(

@@ -247,9 +247,9 @@ async function publish(
   if (dryRun) return ok({ control: undefined, pidFile: undefined })
   const control = await serveControl(server.controlSocket, {
     status: () => warden.status(),
-    reload: () => warden.reloadAnswer(),
+    reload: (_, asker) => warden.reloadAnswer(asker()),
     uses: async () => warden.uses(),
-    revoke: ({ word }) => warden.revoke(word),
+    revoke: ({ word }, asker) => warden.revoke(word, asker()),
   })
   if (!control.ok) return { ok: false, failure: located('CONTROL_SOCKET', control.failure, at) }
   undo.add(() => control.value.close())

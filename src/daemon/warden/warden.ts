@@ -16,6 +16,7 @@ import { whatShuts } from '../../firewall/host/what-shuts.ts'
 import type { Log } from '../../log.ts'
 import type { ReplayStore } from '../../replay/replay-store.ts'
 import type { Failure, Result } from '../../result.ts'
+import type { Asker } from '../../system/asker.ts'
 import type { InstanceLock } from '../../system/instance-lock.ts'
 import { type FileIdentity, removeServerFile } from '../../system/server-file.ts'
 import { Admission } from './admission/admission.ts'
@@ -34,7 +35,7 @@ import { ReceiverLimits } from './receiver-limits.ts'
 import type { ReceiverHandler } from './receiver-process/early-events.ts'
 import type { RestartedReceiver } from './receiver-process/restarted-receiver.ts'
 import { logNotices } from './reports.ts'
-import { Revocation, type RevokeAnswer } from './revocation.ts'
+import { askerFields, Revocation, type RevokeAnswer } from './revocation.ts'
 import type { ServiceManager } from './service-manager.ts'
 import { describeStatus, type Status } from './status.ts'
 import { Watchdog } from './watchdog.ts'
@@ -125,6 +126,8 @@ export class Warden {
       settled: (patience) => this.#admission.settled(patience),
       stanzas: () => configurations.active.policy.stanzas,
       config: () => configurations.active.server.firewall,
+      closeNow: (which) => parts.commands.closeNow(which),
+      owing: () => parts.commands.owing(),
     })
     this.#admission = new Admission({
       ...{ clock: parts.clock, firewall: this.#revocation.doors, commands: parts.commands, replays: parts.replays },
@@ -201,7 +204,8 @@ export class Warden {
    * As {@link reload}, for somebody who waits for the end.
    * @returns whether the new configuration is in force. If the receiver is not running, that may take some time.
    */
-  async reloadAnswer(): Promise<ReloadAnswer> {
+  async reloadAnswer(asker: Asker): Promise<ReloadAnswer> {
+    this.#parts.log.write('info', 'control', { asked: 'reload', ...askerFields(asker) })
     const settled = this.#dispatch.nextReload()
     this.reload()
     const failure = await settled
@@ -229,8 +233,8 @@ export class Warden {
   }
 
   /** @param word a grant, a user or an address, as an administrator writes it. */
-  async revoke(word: unknown): Promise<RevokeAnswer> {
-    return await this.#revocation.answer(word)
+  async revoke(word: unknown, asker: Asker): Promise<RevokeAnswer> {
+    return await this.#revocation.answer(word, asker)
   }
 
   /** Stops both processes. Live grants stay: the kernel ends them. */

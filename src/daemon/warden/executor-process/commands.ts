@@ -23,6 +23,8 @@ import { systemPath } from '../../../system/system-path.ts'
 import { type Milliseconds, milliseconds } from '../../../units.ts'
 import { type Channel, openChannel } from '../../link/channel.ts'
 import {
+  type CloseCounts,
+  type CloseOrder,
   type EndReport,
   type JobNumber,
   type NewsReport,
@@ -47,6 +49,8 @@ const RESTART_DELAYS: readonly Milliseconds[] = [100, 1000, 5000, 30_000].map(mi
 const WELL_AFTER = milliseconds(60_000)
 /** How long its programs may take to end when the server stops; systemd waits for 5 s. */
 const STOP_TIME = milliseconds(3500)
+/** The executor answers after 10 s at the latest. */
+const CLOSE_NOW_TIME = milliseconds(12_000)
 /** How long after its end the last reports of an executor may take to arrive. */
 const LAST_REPORTS_TIME = milliseconds(50)
 /** Characters of a program’s output in the log. */
@@ -98,6 +102,8 @@ export class Commands implements CommandRunner {
   readonly #jobs = new Map<JobNumber, Job>()
   readonly #ofStanza = new Map<StanzaId, number>()
   #lastJob = 0
+  #lastOrder = 0
+  readonly #closings = new Map<number, (counts: Result<CloseCounts, CommandFailure>) => void>()
   #child: ChildProcess | undefined
   #channel: Channel | undefined
   /** Whether the configuration has anything run, and whether a close may be owed. */
@@ -170,6 +176,34 @@ export class Commands implements CommandRunner {
         return this.#submit({ stanza, kind: 'cycle', fields }, (job) => ({ type: 'cycle', job, rule: key, facts: all }))
       }),
     )
+  }
+
+  /**
+   * Has the closes of these cycles run now. Jobs that were given before count; those that are given later do not.
+   * @returns COMMANDS_UNAVAILABLE where an executor that may owe closes does not answer. What it owes, the next one
+   * closes at its time.
+   */
+  closeNow(which: Pick<CloseOrder, 'stanzas' | 'source'>): Promise<Result<CloseCounts, CommandFailure>> {
+    if (this.#channel === undefined) {
+      const owesNothing = !this.#wasNeeded || this.#isIdle || this.#stopped
+      return Promise.resolve(owesNothing ? ok(NO_CLOSES) : EXECUTOR_GONE)
+    }
+    const order = ++this.#lastOrder
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => done(EXECUTOR_SILENT), CLOSE_NOW_TIME)
+      const done = (counts: Result<CloseCounts, CommandFailure>): void => {
+        clearTimeout(timer)
+        this.#closings.delete(order)
+        resolve(counts)
+      }
+      this.#closings.set(order, done)
+      this.#send({ type: 'close now', order, ...which })
+    })
+  }
+
+  /** Whose cycles owe a close. */
+  owing(): readonly NewsReport['about'][] {
+    return [...this.#open.values()].map(({ about }) => about)
   }
 
   /** Tells the hooks. Nothing waits for it. */
@@ -272,6 +306,7 @@ export class Commands implements CommandRunner {
       this.#hooks.executorEnded()
       for (const [number, job] of [...this.#jobs])
         this.#end(number, job, { end: 'lost', why: 'the executor ended' }, false)
+      for (const done of this.#closings.values()) done(EXECUTOR_GONE)
       if (this.#stopped) return
       if (this.#isIdle) {
         // The configuration may have changed meanwhile.
@@ -313,6 +348,9 @@ export class Commands implements CommandRunner {
         return
       case 'cycle':
         this.#onNews(message.value.news)
+        return
+      case 'closed now':
+        this.#closings.get(message.value.order)?.(ok(message.value.counts))
         return
       case 'hook':
         this.#hookEnded(message.value.event, message.value.report)
@@ -362,7 +400,7 @@ export class Commands implements CommandRunner {
         for: printable(source),
         user: printable(user),
       },
-      ...(early !== undefined && { because: 'the open command failed, or was interrupted' }),
+      ...(early !== undefined && { because: BECAUSE[early] }),
       ...(report !== undefined && endFields(report)),
     })
   }
@@ -384,6 +422,18 @@ export class Commands implements CommandRunner {
     if (this.#last.length > REMEMBERED) this.#last = this.#last.slice(-REMEMBERED)
   }
 }
+
+const BECAUSE = {
+  yes: 'the open command failed, or was interrupted',
+  revoked: 'revoked by the administrator',
+} as const satisfies Record<NonNullable<NewsReport['early']>, string>
+
+const NO_CLOSES: CloseCounts = { good: 0, failed: 0, unfinished: 0 }
+const EXECUTOR_GONE = refuse(
+  'COMMANDS_UNAVAILABLE',
+  'the executor is not running: closes of command cycles did not run',
+)
+const EXECUTOR_SILENT = refuse('COMMANDS_UNAVAILABLE', 'the executor does not answer: see the log')
 
 /** Whether any stanza has something run. */
 export function stanzasRunCommands({ policy }: Pick<LoadedConfig, 'policy'>): boolean {
