@@ -92,6 +92,9 @@ export const failureKinds = {
   USER_EXISTS: { level: 'error', exit: 1, sentence: 'there is already such a user' },
   REVOKE_UNKNOWN: { level: 'error', exit: 1, sentence: 'there is nothing of this name to revoke' },
   USER_UNKNOWN: { level: 'error', exit: 1, sentence: 'there is no such user' },
+  INVITATION_INVALID: { level: 'error', exit: 65, sentence: 'this is not a usable invitation' },
+  INVITATION_ENDED: { level: 'error', exit: 1, sentence: 'this invitation is not good any more' },
+  INVITATIONS_FULL: { level: 'error', exit: 75, sentence: 'there are too many open invitations' },
   PROFILE_INVALID: { level: 'error', exit: 65, sentence: 'this is not a usable profile' },
 
   // changes of this host that can be taken back

@@ -1,17 +1,17 @@
 /** `ghostport client add`: writes the profile that “ghostport user add” showed into the rc file. */
-import { readSync } from 'node:fs'
-import { textFromBytes } from '../bytes/text.ts'
 import { rcPath } from '../client/rc-stanza.ts'
+import { systemClock } from '../clock.ts'
 import { hasStanza, putStanza } from '../config/client/edit-fwknoprc.ts'
 import { parseFwknoprc } from '../config/client/parse-fwknoprc.ts'
 import { isStanzaName, type Profile, parseProfile } from '../config/client/profile.ts'
+import { isSealed, parseSealed, parseSecret, unseal } from '../invitations/secret.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { errorCode, systemReason } from '../system/errno.ts'
 import { createUserFile, replaceUserFile } from '../system/replace-user-file.ts'
-import { readSecretFile, readUserFile, refuseExposed } from '../system/user-file.ts'
+import { readUserFile, refuseExposed, refuseMissing } from '../system/user-file.ts'
 import type { UnixSeconds } from '../units.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import type { OptionValues, ParsedCommandLine } from './terminal/parse-command-line.ts'
+import { readTyped } from './terminal/read-typed.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
 const options = {
@@ -25,15 +25,17 @@ type Given = OptionValues<typeof options>
 
 export const command = defineCommand({
   options,
-  operands: { required: ['ACTION'], optional: ['PROFILE'] },
+  operands: { required: ['ACTION'], optional: ['PROFILE|FILE'] },
   about: [
     'add writes a stanza into ~/.fwknoprc, from the line ghostport://… that “ghostport user add” shows on the server.',
-    'Without PROFILE, it asks for the line, or reads it from standard input. That is better: the line holds keys, and a',
-    'command line is seen in the list of processes, and kept in the history of the shell.',
+    'Without an argument, it asks for the line, or reads it from standard input. That is better: the line holds keys, and a',
+    'command line is seen in the list of processes, and kept in the history of the shell. FILE has the profile, or the',
+    'sealed profile of “ghostport invite --file”: then the secret is asked for, or read from standard input.',
   ],
   after: [
     'ghostport client add                       paste the line',
     'ghostport client add < ada-phone.profile',
+    'ghostport client add ada-phone.invitation',
     'ghostport knock NAME --wait',
   ],
   run,
@@ -46,7 +48,7 @@ async function run(
   const [action, argument] = operands
   if (action !== 'add') return refuse('CLI_USAGE', `“${action}” is not add`, { suggestion: 'ghostport client add' })
   if (argument !== undefined && given.file !== undefined)
-    return refuse('CLI_USAGE', '--file and PROFILE cannot be used together')
+    return refuse('CLI_USAGE', '--file and an argument cannot be used together')
   const text = await profileText(argument, given, terminal)
   const profile = text.ok ? parseProfile(text.value) : text
   if (!profile.ok) return profile
@@ -58,41 +60,51 @@ async function run(
   if (given.json > 0) terminal.printJson({ file, stanza: name, replaced })
   else {
     terminal.note(`${replaced ? 'replaced' : 'added'} [${name}] in ${file}`)
-    if (argument !== undefined)
+    if (argument?.startsWith(BEGINNING) === true && !isSealed(argument))
       terminal.note('the profile was on the command line: delete it from the history of your shell')
     terminal.print(`ghostport knock ${name} --wait`)
   }
   return 0
 }
 
+/** A profile; or a sealed one, whose secret is asked for. */
 async function profileText(
   argument: string | undefined,
-  { file }: Given,
+  given: Given,
   terminal: Terminal,
 ): Promise<Result<string, Failure>> {
-  if (argument !== undefined) return ok(argument)
-  if (file !== undefined) return readSecretFile(file)
-  if (!process.getBuiltinModule('node:tty').isatty(0)) return readStandardInput()
-  const typed = await terminal.askSecret('the line ghostport://… (not shown)')
-  return typed.ok ? ok(textFromBytes(typed.value)) : typed
+  const file = given.file ?? (argument?.startsWith(BEGINNING) === false ? argument : undefined)
+  if (file !== undefined) {
+    const read = readUserFile(file)
+    if (!read.ok) return read
+    if (read.value === undefined) return argument === undefined ? refuseMissing(file) : neither(file)
+    const { text, readableByOthers } = read.value
+    // Nobody can read it without its secret.
+    if (isSealed(text)) return unsealed(text, terminal)
+    return readableByOthers ? refuseExposed(file) : ok(text)
+  }
+  const line =
+    argument === undefined
+      ? await readTyped('the line ghostport://… (not shown)', terminal, 'PROFILE_INVALID', 'ghostport client add FILE')
+      : ok(argument)
+  return line.ok && isSealed(line.value) ? unsealed(line.value, terminal) : line
 }
 
-/** More than any profile has: the parser then says that it is too long. */
-const MOST_INPUT = 8192
+const BEGINNING = 'ghostport://'
 
-function readStandardInput(): Result<string, Failure<'PROFILE_INVALID'>> {
-  const bytes = Buffer.alloc(MOST_INPUT)
-  let length = 0
-  try {
-    for (let got = -1; got !== 0 && length < bytes.length; length += got)
-      got = readSync(0, bytes, length, bytes.length - length, null)
-  } catch (error) {
-    if (errorCode(error) !== 'EOF')
-      return refuse('PROFILE_INVALID', `standard input cannot be read: ${errorCode(error) ?? systemReason(error)}`)
-  }
-  if (length === 0)
-    return refuse('PROFILE_INVALID', 'standard input is empty', { suggestion: 'ghostport client add --file FILE' })
-  return ok(textFromBytes(bytes.subarray(0, length)))
+function neither(word: string) {
+  return refuse('PROFILE_INVALID', `“${word}” does not begin with ${BEGINNING}, and there is no file of that name`)
+}
+
+async function unsealed(text: string, terminal: Terminal): Promise<Result<string, Failure>> {
+  const sealed = parseSealed(text)
+  if (!sealed.ok) return sealed
+  const { until } = sealed.value
+  if (until <= systemClock.now())
+    return refuse('INVITATION_ENDED', `it ended at ${showTime(until)}, and so did its keys (by the clock of this host)`)
+  const typed = await readTyped('the secret of the invitation (not shown)', terminal, 'INVITATION_INVALID')
+  const secret = typed.ok ? parseSecret(typed.value) : typed
+  return secret.ok ? unseal(secret.value, sealed.value) : secret
 }
 
 function addProfile(

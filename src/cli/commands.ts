@@ -12,6 +12,7 @@ export const commands: CommandTable = {
   keygen: { summary: 'make the two keys that client and server share', load: () => import('./keygen.ts') },
   client: { summary: 'add a server to ~/.fwknoprc, by the profile that it gave', load: () => import('./client.ts') },
   user: { summary: 'add, list and change the users of the server', load: () => import('./user.ts') },
+  invite: { summary: 'invite a user: a link that is good once, or a sealed file', load: () => import('./invite.ts') },
   serve: { summary: 'run the server: watch for knocks and open ports', load: () => import('./serve.ts') },
   check: {
     summary: 'say all that is wrong with the configuration, and what it allows',

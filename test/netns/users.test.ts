@@ -129,6 +129,35 @@ describe('users of a running server', { skip: netnsUnavailable() }, () => {
     assert.equal(daemon.status()['stanzaPorts'], undefined)
   })
 
+  it('an invitation by file: it ends, unless it is confirmed after a knock', async () => {
+    const sealed = join(home, 'gus.invitation')
+    const invite = (...argv: readonly string[]): Outcome => server.run(ghostportCommand('invite', ...argv, ...files()))
+    const made = invite('gus', '--server', SERVER, '--file', sealed, '--for', '1h', '--show-secrets')
+    assert.equal(made.status, 0, made.stderr)
+    const rc = ['--rc-file', join(home, 'gus')]
+    client.must(ghostportCommand('client', 'add', sealed, ...rc), { input: made.stdout, env: { HOME: home } })
+    assert.equal(invite('confirm', 'gus').status, 1)
+    const { verdict, name } = await knock('gus')
+    assert.deepEqual([verdict, name], ['granted', 'gus'])
+    assert.match(invite('list').stdout, /^gus +file +not confirmed .* from 10\.9\.0\.1$/m)
+    // Its time passes.
+    const file = daemon.path('access.conf')
+    const text = server.must(['cat', file])
+    const end = /invited.*\nACCESS_EXPIRE_EPOCH +(\d+)/.exec(text)?.[1] ?? ''
+    writeFileSync(file, text.replace(end, '1700000000'), { mode: 0o600 })
+    const from = daemon.events.length
+    daemon.reload()
+    await daemon.until(({ event }) => event === 'reload', from)
+    assert.equal((await knock('gus')).code, 'ACCESS_EXPIRED')
+    const confirmed = invite('confirm', 'gus')
+    assert.match(
+      confirmed.stderr,
+      /confirmed gus in .* \(last knock: \S+ from 10\.9\.0\.1\)\nthe running server has taken/,
+    )
+    assert.equal((await knock('gus')).verdict, 'granted')
+    must('remove', 'gus')
+  })
+
   it('a user who is disabled or removed gets nothing, at once', async () => {
     assert.match(must('disable', 'ada'), /has taken the change\nended now: grants/)
     const refused = await knock()

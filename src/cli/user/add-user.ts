@@ -4,27 +4,68 @@ import type { StanzaName } from '../../access/stanza-name.ts'
 import { systemClock } from '../../clock.ts'
 import { appendStanza, setting } from '../../config/access/edit-stanza.ts'
 import { findUser } from '../../config/access/users.ts'
+import type { Profile } from '../../config/client/profile.ts'
+import type { ServerConfig } from '../../config/server/server-config.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
 import { ok, type Result, refuse } from '../../result.ts'
+import type { UnixSeconds } from '../../units.ts'
 import type { Outcome } from '../command.ts'
 import { usualKeys } from '../keygen.ts'
 import { configFiles } from '../server/config-source.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { type AccessFiles, changeAccess } from './access-files.ts'
 import type { Given } from './options.ts'
-import { makeProfile, prepareShowing } from './show-profile.ts'
+import { makeProfile, prepareShowing, type ServerAddress } from './show-profile.ts'
 import { reportServer, tellServer } from './tell-server.ts'
-import { parseWish } from './wishes.ts'
+import { parseWish, type WishOption } from './wishes.ts'
 
 export async function addUser(name: StanzaName, given: Given, terminal: Terminal): Promise<Outcome> {
-  const source = configFiles(given)
-  if (!source.ok) return source
   const now = systemClock.now()
   const wish = parseWish(given, name, now)
   if (!wish.ok) return wish
   const showing = await prepareShowing(given)
   if (!showing.ok) return showing
+  const put = await putUser(name, given, showing.value, { now })
+  if (!put.ok) return put
+  const { file, open, profile, server } = put.value
+  // First of all: they are nowhere else.
+  const shown = await showing.value.show(profile, terminal, { user: name, file, open })
+  if (!shown.ok) return shown
+  const answer = await tellServer(server.controlSocket)
+  if (given.json > 0) terminal.printJson({ ...shown.value, server: answer })
+  else terminal.note(`added ${name} to ${file}: may open ${open}`)
+  return reportServer(answer, given.json > 0 ? { ...terminal, note: () => {} } : terminal)
+}
+
+/** What a new user has besides. */
+export interface Besides {
+  readonly now: UnixSeconds
+  /** Keeps the profile elsewhere, before the file is written. */
+  readonly keep?: (profile: Profile, server: ServerConfig) => Result<{ readonly takeBack: () => void }>
+  /** Other lines of the stanza. Called after `keep`. */
+  readonly edit?: (lines: readonly string[]) => readonly string[]
+}
+
+export interface PutUser {
+  readonly file: string
+  readonly open: string
+  readonly profile: Profile
+  readonly server: ServerConfig
+}
+
+/** Writes the stanza of a new user, with new keys. If that fails, what was kept is taken back. */
+export async function putUser(
+  name: StanzaName,
+  given: Pick<Given, WishOption | 'config-file' | 'access-file'>,
+  address: ServerAddress,
+  { now, keep, edit }: Besides,
+): Promise<Result<PutUser>> {
+  const source = configFiles(given)
+  if (!source.ok) return source
+  const wish = parseWish(given, name, now)
+  if (!wish.ok) return wish
   const keys = usualKeys()
+  let kept: { readonly takeBack: () => void } | undefined
   const changed = await changeAccess(source.value, (access) => {
     const there = findUser(access.users, name)
     if (there !== undefined)
@@ -33,7 +74,7 @@ export async function addUser(name: StanzaName, given: Given, terminal: Terminal
       })
     const open = wish.value.open === undefined ? usualPorts(access) : ok(wish.value.open)
     if (!open.ok) return open
-    const profile = makeProfile(showing.value, access.server, keys, {
+    const profile = makeProfile(address, access.server, keys, {
       ...{ ports: open.value, client: wish.value.client, made: now },
       ...(wish.value.expires !== undefined && { until: wish.value.expires }),
       ...(wish.value.spaPort !== undefined && { spaPorts: [{ first: wish.value.spaPort, last: wish.value.spaPort }] }),
@@ -43,23 +84,20 @@ export async function addUser(name: StanzaName, given: Given, terminal: Terminal
     const file = accessFolder === undefined ? accessFile : join(accessFolder, `${name}.conf`)
     const text = access.files.read(file)
     if (!text.ok && (accessFolder === undefined || text.failure.code !== 'CONFIG_UNREADABLE')) return text
+    const taken = keep?.(profile.value, access.server)
+    if (taken?.ok === false) return taken
+    kept = taken?.value
     const [first = '', second = '', ...others] = wish.value.lines
     const lines = [
       ...[first, second, setting('OPEN_PORTS', open.value), ...others],
       ...[setting('KEY_BASE64', keys.key), setting('HMAC_KEY_BASE64', keys.hmacKey)],
     ]
-    const added = appendStanza(text.ok ? text.value : '', lines)
+    const added = appendStanza(text.ok ? text.value : '', edit?.(lines) ?? lines)
     return ok({ texts: new Map([[file, added]]), result: { file, open: open.value, profile: profile.value } })
   })
-  if (!changed.ok) return changed
-  const { file, open, profile } = changed.value.result
-  // First of all: they are nowhere else.
-  const shown = await showing.value.show(profile, terminal, { user: name, file, open })
-  if (!shown.ok) return shown
-  const answer = await tellServer(changed.value.server.controlSocket)
-  if (given.json > 0) terminal.printJson({ ...shown.value, server: answer })
-  else terminal.note(`added ${name} to ${file}: may open ${open}`)
-  return reportServer(answer, given.json > 0 ? { ...terminal, note: () => {} } : terminal)
+  if (changed.ok) return ok({ ...changed.value.result, server: changed.value.server })
+  kept?.takeBack()
+  return changed
 }
 
 /** What all other stanzas open, if they agree: on most servers, one port. */

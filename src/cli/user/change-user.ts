@@ -4,6 +4,8 @@ import { systemClock } from '../../clock.ts'
 import { disabled, enabled } from '../../config/access/edit-stanza.ts'
 import { editUsers, outlived, stanzasOf, type UserEdit } from '../../config/access/edit-users.ts'
 import { findUser } from '../../config/access/users.ts'
+import { invitationsFolder } from '../../config/server/server-config.ts'
+import { cancelInvitations } from '../../invitations/store.ts'
 import { ok, refuse } from '../../result.ts'
 import type { Outcome } from '../command.ts'
 import { configFiles } from '../server/config-source.ts'
@@ -18,7 +20,12 @@ export type Change = 'disable' | 'enable' | 'remove'
 
 const DONE: Readonly<Record<Change, string>> = { disable: 'disabled', enable: 'enabled', remove: 'removed' }
 
-export async function changeUser(change: Change, name: StanzaName, given: Given, terminal: Terminal): Promise<Outcome> {
+export async function changeUser(
+  change: Change,
+  name: StanzaName,
+  given: Pick<Given, 'config-file' | 'access-file' | 'json'>,
+  terminal: Terminal,
+): Promise<Outcome> {
   const source = configFiles(given)
   if (!source.ok) return source
   const now = systemClock.now()
@@ -60,6 +67,8 @@ export async function changeUser(change: Change, name: StanzaName, given: Given,
     })
   })
   if (!changed.ok) return changed
+  // Who claims it later would get keys that open nothing.
+  if (change === 'remove') cancelInvitations(invitationsFolder(changed.value.server), name, now)
   const { result, server, loaded } = changed.value
   const stanza = loaded?.policy.stanzas.find((one) => one.name === result.name)
   const expired = result.enabled && stanza?.expires !== undefined && stanza.expires <= now

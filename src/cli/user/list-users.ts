@@ -93,12 +93,13 @@ function label({ name, id }: User): string {
   return name ?? `(stanza ${id})`
 }
 
-type State = 'active' | 'disabled' | 'expired' | 'old keys' | 'no usable key'
+type State = 'active' | 'disabled' | 'invited' | 'expired' | 'old keys' | 'no usable key'
 
-export function stateOf({ stanza, isDisabled, oldKeysOf }: User, now: UnixSeconds): State {
+export function stateOf({ stanza, isDisabled, isInvited, oldKeysOf }: User, now: UnixSeconds): State {
   if (isDisabled) return 'disabled'
   if (stanza === undefined) return 'no usable key'
   if (stanza.expires !== undefined && stanza.expires <= now) return 'expired'
+  if (isInvited) return 'invited'
   return oldKeysOf === undefined ? 'active' : 'old keys'
 }
 
@@ -155,7 +156,7 @@ function toJson(user: User, now: UnixSeconds, told: UsesAnswer | undefined) {
   }
 }
 
-function inColumns(rows: readonly (readonly string[])[]): readonly string[] {
+export function inColumns(rows: readonly (readonly string[])[]): readonly string[] {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => (row[i] ?? '').length)))
   return rows.map((row) => row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(widths[i] ?? 0))).join('  '))
 }

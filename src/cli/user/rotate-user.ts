@@ -80,10 +80,11 @@ export async function rotateUser(name: StanzaName, given: Given, terminal: Termi
   return reportServer(answer, terminal)
 }
 
-function judge({ name, stanza, isDisabled, oldKeysOf }: User, now: UnixSeconds): Result<void> {
+function judge({ name, stanza, isDisabled, isInvited, oldKeysOf }: User, now: UnixSeconds): Result<void> {
   const wrong = (detail: string, suggestion?: string) =>
     refuse('CONFIG_CONFLICT', detail, suggestion === undefined ? {} : { suggestion })
   if (isDisabled) return wrong(`${name} is disabled`, `ghostport user enable ${name}`)
+  if (isInvited) return wrong(`${name} is not confirmed yet`, `ghostport invite confirm ${name}`)
   if (oldKeysOf !== undefined)
     return wrong(`${name} is the old keys of ${oldKeysOf}`, `ghostport user rotate ${oldKeysOf}`)
   if (stanza === undefined) return wrong(`${name} has no usable key: “ghostport check” says why`)

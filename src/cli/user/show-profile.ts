@@ -17,9 +17,7 @@ import type { KeyTexts } from '../knock/keygen-text.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import type { Given } from './options.ts'
 
-export interface Showing {
-  readonly server: string
-  readonly alias: string
+export interface Showing extends ServerAddress {
   /** Shows a profile. @returns what JSON has of it. */
   show(
     profile: Profile,
@@ -42,15 +40,11 @@ export async function prepareShowing(given: Given): Promise<Result<Showing>> {
     })
   const qr = QR_CODES.find((one) => one === (given.qr ?? 'android'))
   if (qr === undefined) return refuse('VALUE_INVALID', `--qr: “${given.qr}” is not one of ${QR_CODES.join(', ')}`)
-  const server = given.server ?? (await hereAsServer())
-  const judged = parseNatHost(server)
-  if (!judged.ok) return refuse('VALUE_INVALID', `--server: ${judged.failure.detail}`)
-  const alias = given.alias ?? server
-  if (!isStanzaName(alias))
-    return refuse('VALUE_INVALID', `--alias: “${alias}” cannot be the name of a stanza in the rc file`)
+  const address = await nameServer(given)
+  if (!address.ok) return address
+  const { server } = address.value
   return ok({
-    server,
-    alias,
+    ...address.value,
     show: async (profile, terminal, about) => {
       if (file !== undefined) {
         const written = createUserFile(file, `${formatProfile(profile)}\n`)
@@ -71,6 +65,22 @@ export async function prepareShowing(given: Given): Promise<Result<Showing>> {
   })
 }
 
+/** How the client names the server. */
+export interface ServerAddress {
+  readonly server: string
+  readonly alias: string
+}
+
+export async function nameServer(given: Pick<Given, 'server' | 'alias'>): Promise<Result<ServerAddress>> {
+  const server = given.server ?? (await hereAsServer())
+  const judged = parseNatHost(server)
+  if (!judged.ok) return refuse('VALUE_INVALID', `--server: ${judged.failure.detail}`)
+  const alias = given.alias ?? server
+  return isStanzaName(alias)
+    ? ok({ server, alias })
+    : refuse('VALUE_INVALID', `--alias: “${alias}” cannot be the name of a stanza in the rc file`)
+}
+
 async function hereAsServer(): Promise<string> {
   const looker = systemLooker()
   return usualServer(looker, await lookAtFacts(looker, ['session', 'interfaces']))
@@ -87,7 +97,7 @@ export interface ProfileParts {
 
 /** @returns the profile as the client will read it. */
 export function makeProfile(
-  { server, alias }: Showing,
+  { server, alias }: ServerAddress,
   config: Pick<ServerConfig, 'captures'>,
   keys: KeyTexts,
   { ports, client, made, until, spaPorts }: ProfileParts,

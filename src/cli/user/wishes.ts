@@ -25,7 +25,14 @@ type Wrong = Failure<'VALUE_INVALID'>
 /** Option → setting of the stanza. Each value is judged as the server judges it. */
 const SETTINGS = { time: 'FW_ACCESS_TIMEOUT', 'max-time': 'MAX_FW_TIMEOUT' } as const
 
-export function parseWish(given: Given, name: StanzaName, now: UnixSeconds): Result<StanzaWish, Wrong> {
+/** The options that say what a stanza is like. */
+export type WishOption = 'open' | 'source' | 'nat' | 'nat-targets' | 'time' | 'max-time' | 'spa-port' | 'expire'
+
+export function parseWish(
+  given: Pick<Given, WishOption>,
+  name: StanzaName,
+  now: UnixSeconds,
+): Result<StanzaWish, Wrong> {
   const lines: string[] = []
   const source = read('source', 'SOURCE', given.source ?? 'ANY')
   if (!source.ok) return source

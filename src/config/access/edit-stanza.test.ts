@@ -4,8 +4,10 @@ import { parseStanzaName, type StanzaName } from '../../access/stanza-name.ts'
 import { unixSeconds } from '../../units.ts'
 import {
   appendStanza,
+  confirmed,
   disabled,
   enabled,
+  invited,
   marksOf,
   removeStanza,
   replacedKeys,
@@ -63,10 +65,29 @@ describe('a stanza of access.conf is edited', () => {
         const whole = text.replaceAll('\n', end)
         const off = replaceStanza(whole, place, disabled)
         const longer = { ...place, last: place.last + (place === ada ? 1 : 2) }
-        assert.deepEqual(marksOf(stanzaLines(off, longer)), { isDisabled: true })
+        assert.deepEqual(marksOf(stanzaLines(off, longer)), { isDisabled: true, isInvited: false })
         assert.match(off, /ACCESS_EXPIRE_EPOCH 1\r?\n/)
         if (place === ada) assert.doesNotMatch(off, /^ACCESS_EXPIRE /m)
         assert.equal(replaceStanza(off, longer, enabled), whole)
+      })
+
+  for (const [what, place] of [
+    ['with an end', ada],
+    ['without an end', bob],
+  ] as const)
+    for (const end of ['\n', '\r\n'])
+      it(`invited and confirmed is the same text, also if disabled between: ${what}, ${JSON.stringify(end)}`, () => {
+        const whole = text.replaceAll('\n', end)
+        const waits = replaceStanza(whole, place, (lines) => invited(lines, unixSeconds(1_800_000_000)))
+        const longer = { ...place, last: place.last + (place === ada ? 1 : 2) }
+        assert.deepEqual(marksOf(stanzaLines(waits, longer)), { isDisabled: false, isInvited: true })
+        assert.match(waits, /^ACCESS_EXPIRE_EPOCH +1800000000\r?$/m)
+        if (place === ada) assert.doesNotMatch(waits, /^ACCESS_EXPIRE /m)
+        const off = replaceStanza(waits, longer, disabled)
+        const still = { ...longer, last: longer.last + 1 }
+        assert.deepEqual(marksOf(stanzaLines(off, still)), { isDisabled: true, isInvited: false })
+        assert.equal(replaceStanza(off, still, enabled), waits)
+        assert.equal(replaceStanza(waits, longer, confirmed), whole)
       })
 
   it('a stanza whose end was changed by hand is not disabled', () => {

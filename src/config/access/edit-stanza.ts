@@ -15,6 +15,7 @@ export interface StanzaPlace {
 
 /** Comments that say what these commands did, so that they can take it back. fwknopd passes over comments. */
 const DISABLED = '# ghostport: disabled. Before: '
+const INVITED = '# ghostport: invited, and not confirmed yet. Then: '
 const REPLACED = '# ghostport: old keys of '
 const NO_END = 'no end'
 /** A stanza with this end has expired, for fwknopd too. 0 would be no end there. */
@@ -23,6 +24,8 @@ const LONG_AGO = 'ACCESS_EXPIRE_EPOCH 1'
 /** What a stanza’s own comments say of it. */
 export interface StanzaMarks {
   readonly isDisabled: boolean
+  /** Whether the end is that of an invitation. */
+  readonly isInvited: boolean
   /** The user whose keys these were before the keys were changed. */
   readonly oldKeysOf?: string
 }
@@ -75,9 +78,12 @@ export function stanzaLines(text: string, { first, last }: StanzaPlace): readonl
 export function marksOf(lines: readonly string[]): StanzaMarks {
   const at = lines.findIndex((line) => line.startsWith(DISABLED))
   const replaced = lines.find((line) => line.startsWith(REPLACED))
+  const invitedAt = lines.findIndex((line) => line.startsWith(INVITED))
   return {
     // Somebody who gave the stanza another end by hand has enabled it.
     isDisabled: at >= 0 && lines[at + 1] === LONG_AGO,
+    // Somebody who removed the end by hand has confirmed it.
+    isInvited: invitedAt >= 0 && isEnd(settingName(lines[invitedAt + 1] ?? '')),
     ...(replaced !== undefined && { oldKeysOf: replaced.slice(REPLACED.length).trim() }),
   }
 }
@@ -90,9 +96,25 @@ export function disabled(lines: readonly string[]): readonly string[] {
 
 /** The reverse of {@link disabled}. */
 export function enabled(lines: readonly string[]): readonly string[] {
-  const at = lines.findIndex((line) => line.startsWith(DISABLED))
-  const before = lines[at]?.slice(DISABLED.length) ?? NO_END
+  return takenBack(lines, DISABLED)
+}
+
+/** The comment and the end below it go, and the end that the comment keeps comes back. */
+function takenBack(lines: readonly string[], mark: string): readonly string[] {
+  const at = lines.findIndex((line) => line.startsWith(mark))
+  const before = lines[at]?.slice(mark.length) ?? NO_END
   return [...lines.slice(0, at), ...(before === NO_END ? [] : [before]), ...lines.slice(at + 2)]
+}
+
+/** The keys end at `until`, unless {@link confirmed} takes that back. */
+export function invited(lines: readonly string[], until: UnixSeconds): readonly string[] {
+  const end = lines.find((line) => isEnd(settingName(line)))
+  return withEnd(lines, [`${INVITED}${end?.trim() ?? NO_END}`, setting('ACCESS_EXPIRE_EPOCH', `${until}`)])
+}
+
+/** The reverse of {@link invited}. */
+export function confirmed(lines: readonly string[]): readonly string[] {
+  return takenBack(lines, INVITED)
 }
 
 /** The stanza keeps its keys until `end`, under another name. */

@@ -72,6 +72,11 @@ export const syslogFacilities = [
   'LOG_LOCAL7',
 ] as const
 export type SyslogFacility = (typeof syslogFacilities)[number]
+/** The folder of the invitations of users, beside the replay store. */
+export function invitationsFolder({ replay }: Pick<ServerConfig, 'replay'>): string {
+  return `${replay.database}-invitations`
+}
+
 /** The file of the closes that are owed. It is beside the replay store, which outlives a boot, too. */
 export function ledgerPath({ replay }: Pick<ServerConfig, 'replay'>): string {
   return `${replay.database}-owed-closes`

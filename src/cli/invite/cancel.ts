@@ -1,0 +1,36 @@
+/** `ghostport invite cancel NAME`: first nobody can claim it any more, then the user goes. */
+import type { StanzaName } from '../../access/stanza-name.ts'
+import { systemClock } from '../../clock.ts'
+import { stanzasOf } from '../../config/access/edit-users.ts'
+import { findUser } from '../../config/access/users.ts'
+import { invitationsFolder } from '../../config/server/server-config.ts'
+import { cancelInvitations } from '../../invitations/store.ts'
+import { refuse } from '../../result.ts'
+import type { Outcome } from '../command.ts'
+import { configFiles } from '../server/config-source.ts'
+import type { Terminal } from '../terminal/terminal.ts'
+import { readAccess } from '../user/access-files.ts'
+import { changeUser } from '../user/change-user.ts'
+import type { Given } from './options.ts'
+
+export async function cancel(name: StanzaName, given: Given, terminal: Terminal): Promise<Outcome> {
+  const source = configFiles(given)
+  const access = source.ok ? readAccess(source.value) : source
+  if (!access.ok) return access
+  const { server, users } = access.value
+  const removed = cancelInvitations(invitationsFolder(server), name, systemClock.now())
+  if (!removed.ok) return removed
+  const user = findUser(users, name)
+  if (removed.value === 0 && user?.isInvited !== true)
+    return refuse('INVITATION_ENDED', `there is no open invitation for ${name}: it was used, or there was none`, {
+      suggestion: user === undefined ? 'ghostport invite list' : `ghostport user remove ${user.name}`,
+    })
+  if (user?.name === undefined) {
+    if (given.json > 0) terminal.printJson({ user: name, changed: false })
+    else terminal.note(`cancelled the invitation of ${name}, who was removed already`)
+    return 0
+  }
+  // The server does not run without a stanza.
+  const isOnly = stanzasOf(users, user.name).length === users.length
+  return changeUser(isOnly ? 'disable' : 'remove', user.name, given, terminal)
+}

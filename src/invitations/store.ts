@@ -1,0 +1,206 @@
+/**
+ * Invitations that a server keeps: one small file each, in a folder of root. `ID.open` waits, and has the sealed
+ * profile. To claim it is to give it the name `ID.used`: the kernel does that once, however many ask at once. The new
+ * name is on disk before the profile is handed out, so a crash may lose an invitation, and never gives it twice.
+ */
+import { readdirSync, renameSync, unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseStanzaName, type StanzaName, sameNameKey } from '../access/stanza-name.ts'
+import { integer, literal, mapped, parsed, type RecordOf, record, text } from '../json-reader.ts'
+import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
+import { errorCode, fileReason } from '../system/errno.ts'
+import { prepareServerFile, readServerFile, replaceServerFile, syncFolder } from '../system/server-file.ts'
+import { systemPath } from '../system/system-path.ts'
+import { type UnixSeconds, unixSeconds } from '../units.ts'
+import { type InvitationSecret, proofHash, type Sealed, unseal } from './secret.ts'
+
+export type StoreFailure = Failure<
+  | 'INVITATION_ENDED'
+  | 'INVITATION_INVALID'
+  | 'INVITATIONS_FULL'
+  | 'CONFIG_EXPOSED'
+  | 'CONFIG_UNREADABLE'
+  | 'CONFIG_UNWRITABLE'
+>
+
+export interface Invitation {
+  readonly user: StanzaName
+  readonly made: UnixSeconds
+  readonly until: UnixSeconds
+  /** `ended`: nobody used it in time. */
+  readonly state: 'open' | 'used' | 'ended'
+}
+
+/** How many may wait at once. */
+export const MOST_OPEN = 100
+const MOST_BYTES = 8192
+/** How long one is listed after its end, in seconds. */
+const KEPT = 30 * 86_400
+const LAST = 253_402_300_799
+
+const time = mapped(integer({ min: 1, max: LAST }), unixSeconds)
+const fields = {
+  version: literal('1'),
+  user: parsed(parseStanzaName),
+  made: time,
+  until: time,
+  proof: mapped(text({ max: 64 }), (read) => (/^[0-9a-f]{64}$/.test(read) ? read : undefined)),
+}
+const readStored = record(fields, { sealed: text({ max: 4000 }) })
+type Stored = RecordOf<typeof fields, { sealed: ReturnType<typeof text> }>
+
+/** @returns how to take it back, for a caller whose next step fails. */
+export function addInvitation(
+  folder: string,
+  secret: InvitationSecret,
+  { user, made, sealed }: { readonly user: StanzaName; readonly made: UnixSeconds; readonly sealed: Sealed },
+): Result<{ readonly takeBack: () => void }, StoreFailure> {
+  const all = readAll(folder, made)
+  if (!all.ok) return all
+  const open = all.value.filter(({ state }) => state === 'open')
+  if (open.length >= MOST_OPEN)
+    return refuse('INVITATIONS_FULL', `${open.length} invitations wait already`, {
+      suggestion: 'ghostport invite list',
+    })
+  return attempt(folder, 'CONFIG_UNWRITABLE', () => {
+    for (const { file, until } of all.value) if (until + KEPT <= made) unlinkSync(systemPath(file))
+    const proof = proofHash(secret)
+    const file = join(folder, `${idOf(proof)}.open`)
+    const exposed = prepareServerFile(file)
+    if (exposed !== undefined) return { ok: false, failure: exposed }
+    const stored: Stored = { version: '1', user, made, until: sealed.until, proof, sealed: sealed.data }
+    replaceServerFile(file, `${JSON.stringify(stored)}\n`, 0o600)
+    syncFolder(folder)
+    return ok({ takeBack: () => tryUnlink(file) })
+  })
+}
+
+/**
+ * Hands a profile out, once.
+ * @returns INVITATION_ENDED if there is none for this secret: never made, used, ended or cancelled. A caller that
+ * strangers ask must not tell these apart.
+ */
+export function claimInvitation(
+  folder: string,
+  secret: InvitationSecret,
+  now: UnixSeconds,
+): Result<{ readonly user: StanzaName; readonly text: string }, StoreFailure> {
+  const proof = proofHash(secret)
+  const [open, used] = ['open', 'used'].map((state) => join(folder, `${idOf(proof)}.${state}`)) as [string, string]
+  const found = readOne(open)
+  if (!found.ok) return found
+  // The name has a part of the hash only. It is the hash of a random text: its time tells nothing.
+  if (found.value === undefined || found.value.proof !== proof) return ended()
+  const { user, until, sealed: data = '' } = found.value
+  if (until <= now) return ended()
+  const opened = unseal(secret, { until, data })
+  if (!opened.ok) return opened
+  return attempt(folder, 'CONFIG_UNWRITABLE', () => {
+    try {
+      renameSync(systemPath(open), systemPath(used))
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return ended()
+      throw error
+    }
+    syncFolder(folder)
+    // Nobody needs it any more. If this fails, it stays as secret as it was.
+    const { sealed, ...rest } = found.value as Stored
+    replaceServerFile(used, `${JSON.stringify(rest)}\n`, 0o600)
+    return ok({ user, text: opened.value })
+  })
+}
+
+/** All that are known, the oldest first. */
+export function listInvitations(folder: string, now: UnixSeconds): Result<readonly Invitation[], StoreFailure> {
+  const all = readAll(folder, now)
+  return all.ok ? ok(all.value.map(({ user, made, until, state }) => ({ user, made, until, state }))) : all
+}
+
+/** Takes back all that wait for this user. @returns how many. */
+export function cancelInvitations(folder: string, user: StanzaName, now: UnixSeconds): Result<number, StoreFailure> {
+  const all = readAll(folder, now)
+  if (!all.ok) return all
+  const its = all.value.filter((one) => one.state !== 'used' && sameNameKey(one.user) === sameNameKey(user))
+  return attempt(folder, 'CONFIG_UNWRITABLE', () => {
+    let removed = 0
+    for (const { file } of its) if (tryUnlink(file)) removed++
+    if (removed > 0) syncFolder(folder)
+    return ok(removed)
+  })
+}
+
+function idOf(proof: string): string {
+  return proof.slice(0, 16)
+}
+
+function ended(): Refused<StoreFailure> {
+  return refuse('INVITATION_ENDED', 'it was used already, it has ended, or it was cancelled')
+}
+
+function readAll(
+  folder: string,
+  now: UnixSeconds,
+): Result<readonly (Invitation & { readonly file: string })[], StoreFailure> {
+  let names: readonly string[]
+  try {
+    names = readdirSync(systemPath(folder))
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return ok([])
+    return refuse('CONFIG_UNREADABLE', `${folder}: ${fileReason(error)}`)
+  }
+  const all: (Invitation & { readonly file: string })[] = []
+  for (const name of names) {
+    const [, kind] = /^[0-9a-f]{16}\.(open|used)$/.exec(name) ?? []
+    if (kind === undefined) continue
+    const file = join(folder, name)
+    const found = readOne(file)
+    // Another process may have claimed or cancelled it meanwhile.
+    if (!found.ok && found.failure.code === 'INVITATION_ENDED') continue
+    if (!found.ok) return found
+    if (found.value === undefined) continue
+    const { user, made, until } = found.value
+    const state = kind === 'used' ? 'used' : until <= now ? 'ended' : 'open'
+    all.push({ file, user, made, until, state })
+  }
+  return ok(all.sort((a, b) => a.made - b.made))
+}
+
+function readOne(file: string): Result<Stored | undefined, StoreFailure> {
+  return attempt(file, 'CONFIG_UNREADABLE', () => {
+    const read = readServerFile(file, MOST_BYTES)
+    if (!read.ok) return read
+    if (read.value === undefined) return ok(undefined)
+    let value: unknown
+    try {
+      value = JSON.parse(read.value)
+    } catch {
+      value = undefined
+    }
+    const stored = readStored(value)
+    return stored === undefined ? refuse('INVITATION_INVALID', `${file} is not an invitation: delete it`) : ok(stored)
+  })
+}
+
+/** @param path for the message. */
+function attempt<T>(
+  path: string,
+  code: 'CONFIG_UNREADABLE' | 'CONFIG_UNWRITABLE',
+  act: () => Result<T, StoreFailure>,
+): Result<T, StoreFailure> {
+  try {
+    return act()
+  } catch (error) {
+    // Claimed or cancelled by another process since it was found.
+    if (code === 'CONFIG_UNREADABLE' && errorCode(error) === 'ENOENT') return ended()
+    return refuse(code, `${path}: ${fileReason(error)}`)
+  }
+}
+
+function tryUnlink(file: string): boolean {
+  try {
+    unlinkSync(systemPath(file))
+    return true
+  } catch {
+    return false
+  }
+}
