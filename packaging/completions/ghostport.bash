@@ -50,8 +50,8 @@ _ghostport_complete() {
       values='--for --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias'
       ;;
     serve)
-      options='--config-file -c --access-file -a --interface -i --udp-server -U --pcap-file --packet-limit -C --exit-parse-config --fw-flush --dry-run --receiver-socket --foreground -f --verbose -v --help -h'
-      paths='--config-file -c --access-file -a --pcap-file --receiver-socket'
+      options='--config-file -c --access-file -a --interface -i --udp-server -U --pcap-file --packet-limit -C --exit-parse-config --fw-flush --dry-run --receiver-socket --helper-socket --foreground -f --verbose -v --help -h'
+      paths='--config-file -c --access-file -a --pcap-file --receiver-socket --helper-socket'
       values='--interface -i --packet-limit -C'
       ;;
     check)
@@ -85,7 +85,7 @@ _ghostport_complete() {
       values=''
       ;;
     unit)
-      options='--config-file -c --access-file -a --receiver --receiver-socket --all --gate --help -h'
+      options='--config-file -c --access-file -a --receiver --receiver-socket --helper --helper-socket --all --gate --help -h'
       paths='--config-file -c --access-file -a --all'
       values=''
       ;;

@@ -5,7 +5,7 @@ import { jsonLog } from '../log.ts'
 import { ok, refuse } from '../result.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import { configFileOptions, configFiles, fromHere } from './server/config-source.ts'
-import type { LogOutput } from './server/run-server.ts'
+import type { LogOutput, ServerRun } from './server/run-server.ts'
 import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
@@ -27,6 +27,10 @@ const options = {
   'receiver-socket': {
     value: 'PATH',
     help: 'have systemd start the receiver, by its socket; without such a socket the server starts it',
+  },
+  'helper-socket': {
+    value: 'PATH',
+    help: 'have systemd start what looks up names, runs gpg and delivers webhooks, by this socket',
   },
   foreground: { short: 'f', help: 'no effect: ghostport always stays in the foreground' },
   verbose: { short: 'v', repeatable: true, help: 'no effect: the log already has everything' },
@@ -65,23 +69,27 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
       ...(given['udp-server'] === 0 ? [] : [{ name: 'CAPTURE', value: 'udp', flag: '-U' } as const]),
     ],
   }
+  const sockets = { receiverSocket: given['receiver-socket'], helperSocket: given['helper-socket'] }
+  for (const [flag, path] of [
+    ['--receiver-socket', sockets.receiverSocket],
+    ['--helper-socket', sockets.helperSocket],
+  ] as const)
+    if (path !== undefined && !path.startsWith('/'))
+      return refuse('VALUE_INVALID', `${flag}: ${path}: needs a path from the root`)
   if (given['exit-parse-config'] > 0) {
     const { checkConfiguration } = await import('./server/check-configuration.ts')
-    return checkConfiguration(source, terminal)
+    return checkConfiguration(source, terminal, sockets.receiverSocket)
   }
   if (given['fw-flush'] > 0) {
     const { flushFirewall } = await import('./server/flush-firewall.ts')
     return flushFirewall(source, terminal)
   }
-  const socket = given['receiver-socket']
-  if (socket !== undefined && !socket.startsWith('/'))
-    return refuse('VALUE_INVALID', `--receiver-socket: ${socket}: needs a path from the root`)
-  return serve(source, { dryRun: given['dry-run'] > 0, receiverSocket: socket }, terminal)
+  return serve(source, { dryRun: given['dry-run'] > 0, ...sockets }, terminal)
 }
 
 async function serve(
   source: ConfigSource,
-  start: { readonly dryRun: boolean; readonly receiverSocket: string | undefined },
+  start: NonNullable<ServerRun['start']>,
   terminal: Terminal,
 ): Promise<Outcome> {
   const { runServer } = await import('./server/run-server.ts')

@@ -4,8 +4,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, w
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { suited, withCompiler, withoutLimits } from './server/command-unit.ts'
-import { fillUnit, RECEIVER_UNIT, standardPaths, type UnitPaths, unitWarnings } from './unit.ts'
+import { suited, withCompiler, withOwnProcesses, withoutLimits } from './server/command-unit.ts'
+import { fillUnit, HELPER_UNIT, RECEIVER_UNIT, standardPaths, type UnitPaths, unitWarnings } from './unit.ts'
 
 const template = readFileSync(new URL('../../packaging/ghostport.service', import.meta.url), 'utf8')
 const local: UnitPaths = {
@@ -30,10 +30,17 @@ describe('the unit', () => {
     const server = `${local.node} --max-old-space-size=64 --jitless ${local.home}/dist/cli/ghostport.js serve`
     const files = '-c /srv/doors/server.conf -a /srv/doors/stanzas.conf'
     assert.ok(
-      filled.value.includes(`\nExecStart=${server} --receiver-socket /run/ghostport-receiver.sock ${files}\n`),
+      filled.value.includes(
+        `\nExecStart=${server} --receiver-socket /run/ghostport-receiver.sock --helper-socket /run/ghostport-helper.sock ${files}\n`,
+      ),
       filled.value,
     )
-    assert.ok(filled.value.includes(`\nExecReload=${server} --exit-parse-config ${files}\n`), filled.value)
+    assert.ok(
+      filled.value.includes(
+        `\nExecReload=${server} --exit-parse-config --receiver-socket /run/ghostport-receiver.sock ${files}\n`,
+      ),
+      filled.value,
+    )
     assert.ok(filled.value.includes(`\nDocumentation=file://${local.home}/docs/OPERATING.md\n`), filled.value)
   })
 
@@ -49,6 +56,25 @@ describe('the unit', () => {
       ),
       filled.value,
     )
+    assert.ok(!filled.value.includes('/usr/lib/node_modules'))
+  })
+
+  it('of the helpers runs each program with the same node, and without its compiler', () => {
+    const text = readFileSync(new URL(`../../packaging/${HELPER_UNIT}`, import.meta.url), 'utf8')
+    assert.deepEqual(fillUnit(text, standardPaths), { ok: true, value: text })
+    const filled = fillUnit(text, { ...local, nodeOptions: ['--jitless', '--no-warnings'] })
+    assert.ok(filled.ok)
+    for (const [program, memory] of [
+      ['gnupg', 128],
+      ['sender', 64],
+    ])
+      assert.ok(
+        filled.value.includes(
+          ` exec ${local.node} --no-warnings --jitless --disable-sigusr1 --max-semi-space-size=1 ` +
+            `--max-old-space-size=${memory} ${local.home}/dist/daemon/${program}.js --from-socket 3<&0 </dev/null >/dev/null ;;`,
+        ),
+        filled.value,
+      )
     assert.ok(!filled.value.includes('/usr/lib/node_modules'))
   })
 
@@ -75,8 +101,11 @@ describe('the unit', () => {
 
   it('printed alone leaves the compiler to the receiver that the server starts', () => {
     assert.match(template, /^MemoryDenyWriteExecute=yes$/m)
-    const alone = withCompiler(template)
+    const alone = withOwnProcesses(template)
     assert.doesNotMatch(alone, /jitless|MemoryDenyWriteExecute/)
+    // With no socket to ask, it changes users by itself.
+    assert.match(alone, /^CapabilityBoundingSet=.* CAP_KILL CAP_SETUID CAP_SETGID CAP_SETPCAP$/m)
+    assert.doesNotMatch(template, /CAP_SET/)
     assert.equal(alone.match(/^Exec(Start|Reload)=\/usr\/bin\/node \/usr\/lib/gm)?.length, 2)
   })
 
@@ -91,6 +120,12 @@ describe('the unit', () => {
     }
     assert.equal(unitWith(''), template)
     assert.equal(unitWith('FIREWALL relay;\nRELAY 8080 decoy=reset;\n'), withCompiler(template))
+    const hooks = 'HOOK_GRANT /usr/local/bin/tell;\n'
+    const changesUsers = (unit: string): boolean => /^CapabilityBoundingSet=.* CAP_SETUID CAP_SETGID$/m.test(unit)
+    assert.ok(
+      changesUsers(unitWith(hooks)) && changesUsers(unitWith(`${hooks}FIREWALL relay;\nRELAY 8080 decoy=reset;\n`)),
+    )
+    assert.equal(unitWith('WEBHOOK_URL https://a.example/;\nWEBHOOK_KEY_FILE /etc/fwknop/webhook.key;\n'), template)
     assert.equal(unitWith('', 'ENABLE_CMD_EXEC Y\nCMD_REGEX ^x$\n'), withoutLimits(template))
     assert.equal(suited(template, join(folder, 'none'), access), template)
     rmSync(folder, { recursive: true })

@@ -14,7 +14,9 @@ const options = {
   'access-file': { short: 'a', value: 'FILE', help: 'the stanzas (/etc/fwknop/access.conf)' },
   receiver: { help: 'instead: the unit of the receiver, which the server then starts through systemd' },
   'receiver-socket': { help: 'instead: the socket by which the server asks for its receiver' },
-  all: { value: 'FOLDER', help: 'write the unit, the receiver’s and its socket into this folder' },
+  helper: { help: 'instead: the unit of the helpers, which look up names, run gpg and deliver webhooks' },
+  'helper-socket': { help: 'instead: the socket by which the server asks for its helpers' },
+  all: { value: 'FOLDER', help: 'write the unit, and those of the receiver and the helpers, into this folder' },
   gate: { help: 'instead, for FIREWALL_MODE gate: a unit that closes the protected ports before the network is up' },
 } as const
 
@@ -43,9 +45,14 @@ export const standardPaths: UnitPaths = {
 
 /** The server makes no machine code, so that no memory of it needs to be both writable and executable. */
 const WITHOUT_COMPILER = '--jitless'
-/** What the unit of the receiver runs, below {@link UnitPaths.home}. An old Node lacks the first of the options. */
-const RECEIVER_PROGRAM = 'dist/daemon/receiver.js'
-const RECEIVER_OPTIONS = ['--disable-sigusr1', '--max-semi-space-size=1', '--max-old-space-size=256']
+/** An option that an old Node lacks. */
+const NEWER_OPTION = '--disable-sigusr1'
+/** What the units of receiver and helpers run, below {@link UnitPaths.home}: compiled, and the source. */
+const PROGRAMS = [
+  ['dist/daemon/receiver.js', 'src/daemon/receiver/program.ts'],
+  ['dist/daemon/gnupg.js', 'src/daemon/gnupg/program.ts'],
+  ['dist/daemon/sender.js', 'src/daemon/sender/program.ts'],
+] as const
 
 /** Where an administrator puts node, or a link to it that outlives an upgrade. */
 const USUAL_NODES = ['/usr/bin/node', '/usr/local/bin/node']
@@ -64,8 +71,8 @@ export const command = defineCommand({
   about: [
     'Prints a unit for systemd that runs this ghostport with this Node.js. Changes nothing by itself. Warns of what would keep',
     'the service from starting, and of paths that users other than root can change. Where the settings have commands,',
-    'the unit does not limit what the service may do. With the two units of the receiver beside it, systemd starts the',
-    'receiver with next to no rights.',
+    'the unit does not limit what the service may do. With the units of --all beside it, systemd starts the receiver',
+    'with next to no rights, and the server may not change users. Printed alone, the unit lets it do both by itself.',
   ],
   after: [
     'ghostport unit --all /etc/systemd/system',
@@ -94,7 +101,7 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
     printUnit(unit.value, terminal)
     return 0
   }
-  const { suited, wantsCommandUnit, withCompiler } = await import('./server/command-unit.ts')
+  const { suited, wantsCommandUnit, withOwnProcesses } = await import('./server/command-unit.ts')
   const wanted = wantsCommandUnit(paths.settings, paths.stanzas)
   if (wanted === true)
     terminal.note('ghostport: warning: the settings have commands, so this unit does not limit what the service may do')
@@ -104,7 +111,7 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
     )
   const text = suited(unit.value, paths.settings, paths.stanzas)
   if (given.all === undefined) {
-    printUnit(withCompiler(text), terminal)
+    printUnit(withOwnProcesses(text), terminal)
     return 0
   }
   return writeUnits(given.all, text, paths, terminal)
@@ -115,21 +122,25 @@ function chosenUnit(given: ParsedCommandLine<typeof options>['options']): Result
   const asked = [
     ...(given.receiver > 0 ? ['--receiver'] : []),
     ...(given['receiver-socket'] > 0 ? ['--receiver-socket'] : []),
+    ...(given.helper > 0 ? ['--helper'] : []),
+    ...(given['helper-socket'] > 0 ? ['--helper-socket'] : []),
     ...(given.all === undefined ? [] : ['--all']),
   ]
   if (asked.length > 1) return refuse('CLI_USAGE', `${asked[0]} and ${asked[1]} cannot be used together`)
   if (given.receiver > 0) return ok(RECEIVER_UNIT)
-  return ok(given['receiver-socket'] > 0 ? RECEIVER_SOCKET : SERVER_UNIT)
+  if (given['receiver-socket'] > 0) return ok(RECEIVER_SOCKET)
+  if (given.helper > 0) return ok(HELPER_UNIT)
+  return ok(given['helper-socket'] > 0 ? HELPER_SOCKET : SERVER_UNIT)
 }
 
 function printUnit(text: string, terminal: Terminal): void {
   terminal.print(text.replace(/\n$/, '').split('\n'))
 }
 
-/** Writes all three, or fails at the first that cannot be written. @param server the text of the server’s own unit. */
+/** Writes all of them, or fails at the first that cannot be written. @param server the text of the server’s unit. */
 function writeUnits(folder: string, server: string, paths: UnitPaths, terminal: Terminal): Outcome {
   const units: [string, string][] = [[SERVER_UNIT, server]]
-  for (const name of [RECEIVER_UNIT, RECEIVER_SOCKET] as const) {
+  for (const name of UNITS_BESIDE) {
     const unit = unitFor(paths, name)
     if (!unit.ok) return unit
     units.push([name, unit.value])
@@ -160,11 +171,15 @@ export function pathsHere(settings: string, stanzas: string): UnitPaths {
   return { node: stableName(process.execPath), nodeOptions: process.execArgv, home, entry, settings, stanzas }
 }
 
-/** The files of packaging/: the server, its receiver, and the socket between them. */
+/** The files of packaging/: the server, its receiver, its helpers, and the sockets by which it asks for them. */
 export const SERVER_UNIT = 'ghostport.service'
 export const RECEIVER_UNIT = 'ghostport-receiver@.service'
 export const RECEIVER_SOCKET = 'ghostport-receiver.socket'
-export const UNITS = [SERVER_UNIT, RECEIVER_UNIT, RECEIVER_SOCKET] as const
+export const HELPER_UNIT = 'ghostport-helper@.service'
+export const HELPER_SOCKET = 'ghostport-helper.socket'
+/** All but that of the server. */
+export const UNITS_BESIDE = [RECEIVER_UNIT, RECEIVER_SOCKET, HELPER_UNIT, HELPER_SOCKET] as const
+export const UNITS = [SERVER_UNIT, ...UNITS_BESIDE] as const
 export type UnitName = (typeof UNITS)[number]
 
 /** @returns the unit, with that of a server that runs no commands; failures are those of {@link fillUnit}. */
@@ -200,18 +215,25 @@ export function fillUnit(template: string, paths: UnitPaths): Result<string> {
         `“${word}” cannot be written in a unit: use a path of letters, digits and . , : = @ + ~ - _`,
       )
   const standard = standardPaths
-  // The source is run from its own tree.
-  const receiver = entry.endsWith('.ts') ? 'src/daemon/receiver/program.ts' : RECEIVER_PROGRAM
-  const [first = '', ...others] = RECEIVER_OPTIONS
-  const allowed = process.allowedNodeEnvironmentFlags.has(first) ? RECEIVER_OPTIONS : others
-  const replaced = template
-    .replaceAll(
-      `${standard.node} ${RECEIVER_OPTIONS.join(' ')} ${standard.home}/${RECEIVER_PROGRAM} `,
-      `${[node, ...nodeOptions, ...allowed, `${home}/${receiver}`].join(' ')} `,
+  const others = nodeOptions.filter((option) => option !== WITHOUT_COMPILER)
+  const isNew = process.allowedNodeEnvironmentFlags.has(NEWER_OPTION)
+  let text = template
+  for (const [compiled, source] of PROGRAMS) {
+    // The source is run from its own tree.
+    const program = entry.endsWith('.ts') ? source : compiled
+    text = text.replaceAll(
+      new RegExp(`${standard.node} ((?:--\\S+ )+)${standard.home}/${compiled} `, 'g'),
+      (_, options: string) => {
+        const own = options.trim().split(' ')
+        const allowed = isNew ? own : own.filter((option) => option !== NEWER_OPTION)
+        return `${[node, ...others, ...allowed, `${home}/${program}`].join(' ')} `
+      },
     )
+  }
+  const replaced = text
     .replaceAll(
       `${standard.node} ${WITHOUT_COMPILER} ${standard.home}/${standard.entry} `,
-      `${[node, ...nodeOptions.filter((option) => option !== WITHOUT_COMPILER), WITHOUT_COMPILER, `${home}/${entry}`].join(' ')} `,
+      `${[node, ...others, WITHOUT_COMPILER, `${home}/${entry}`].join(' ')} `,
     )
     .replaceAll(`file://${standard.home}/`, `file://${home}/`)
     .replaceAll(`-c ${standard.settings} -a ${standard.stanzas}`, `-c ${settings} -a ${stanzas}`)

@@ -152,11 +152,17 @@ function start({ words, login, facts, setpriv, input }: Order, output: number | 
   }
   // It ends when this process is killed.
   const closed = ['--inh-caps=-all', '--pdeathsig=KILL', '--'] as const
-  const become = login === undefined ? [] : [`--reuid=${login.uid}`, `--regid=${login.gid}`, '--init-groups']
+  const other = login === undefined || isOurs(login) ? undefined : login
+  const become = other === undefined ? [] : [`--reuid=${other.uid}`, `--regid=${other.gid}`, '--init-groups']
   if (setpriv !== undefined) return spawn(setpriv, [...become, ...closed, ...words], options)
   const [file, ...args] = words
   // Without supplementary groups: libuv drops them.
-  return spawn(file, args, { ...options, ...(login !== undefined && { uid: login.uid, gid: login.gid }) })
+  return spawn(file, args, { ...options, ...(other !== undefined && { uid: other.uid, gid: other.gid }) })
+}
+
+/** Whether this process is that user already: a service may be unable to change users. */
+export function isOurs({ uid, gid }: Pick<Login, 'uid' | 'gid'>): boolean {
+  return uid === process.geteuid?.() && gid === process.getegid?.()
 }
 
 /** Reads all output, and keeps the first bytes of it. */

@@ -66,9 +66,6 @@ it('the unit leaves the warden the capabilities that it needs, and no other', ()
     'CAP_NET_ADMIN',
     'CAP_NET_BIND_SERVICE',
     'CAP_NET_RAW',
-    'CAP_SETGID',
-    'CAP_SETPCAP',
-    'CAP_SETUID',
   ])
 })
 

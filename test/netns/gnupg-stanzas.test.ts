@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { clientAndServer, Daemon, ghostportCommand, SERVER } from '../support/daemon.ts'
 import { gnupgKeys, type Keyring, makeKeyring } from '../support/gnupg.ts'
+import { helperService } from '../support/helper-service.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 import { type ReceiverService, receiverService } from '../support/receiver-service.ts'
 
@@ -39,11 +40,14 @@ const knocks: readonly [
 ]
 
 for (const way of ['a child of the warden', 'a service'] as const)
-  describe(`GnuPG stanzas with one HMAC key, with a receiver that is ${way}`, { skip: netnsUnavailable() }, () => {
+  describe(`GnuPG stanzas with one HMAC key, with a receiver and a GnuPG process that are each ${way}`, {
+    skip: netnsUnavailable(),
+  }, () => {
     let net: Network
     let client: Host
     let daemon: Daemon
     let service: ReceiverService | undefined
+    let helpers: ReceiverService | undefined
     let all: Keyring
     let one: Keyring
     let other: Keyring
@@ -61,15 +65,19 @@ for (const way of ['a child of the warden', 'a service'] as const)
         return [...source, ...lines, ...home, 'GPG_ALLOW_NO_PW Y', `HMAC_KEY ${HMAC}`, ''].join('\n')
       })
       const path = join(net.directory(), 'receiver.sock')
-      if (way === 'a service') service = receiverService(path)
+      if (way === 'a service') {
+        service = receiverService(path)
+        helpers = helperService(`${path}.helpers`)
+      }
       daemon = await Daemon.start(net, server, {
         access: access.join('').replace('OTHER', other.home),
-        argv: service === undefined ? [] : ['--receiver-socket', path],
+        argv: service === undefined ? [] : ['--receiver-socket', path, '--helper-socket', `${path}.helpers`],
       })
       await daemon.until(({ event }) => event === 'gnupg ready')
     })
     after(async () => {
       service?.close()
+      helpers?.close()
       await net?.close()
       for (const keyring of [all, one, other]) keyring?.remove()
     })

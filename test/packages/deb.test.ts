@@ -245,9 +245,16 @@ describe('the Debian packages', { skip }, () => {
       for (const [name, flag] of [
         ['ghostport-receiver@.service', '--receiver'],
         ['ghostport-receiver.socket', '--receiver-socket'],
+        ['ghostport-helper@.service', '--helper'],
+        ['ghostport-helper.socket', '--helper-socket'],
       ])
         assert.equal(debian.must(`ghostport unit ${flag} | diff - /usr/lib/systemd/system/${name}`), '')
-      assert.equal(debian.must(`systemd-analyze verify ${unit} ${unit.replace('.service', '-receiver.socket')}`), '')
+      assert.equal(
+        debian.must(
+          `systemd-analyze verify ${unit} ${unit.replace('.service', '-receiver.socket')} ${unit.replace('.service', '-helper.socket')}`,
+        ),
+        '',
+      )
       assert.match(
         debian.must(`cat ${unit}`),
         /^ExecStart=\/usr\/lib\/ghostport\/node --jitless \/usr\/lib\/ghostport\/dist\/cli\/ghostport\.js serve /m,

@@ -36,6 +36,7 @@ export type MorePackage =
   | 'firewalld'
   | 'fwknop-client'
   | 'fwknop-server'
+  | 'gnupg'
 
 /** The root with more packages: made from that of {@link baseRoot}, in half a minute. */
 export function rootWith(debian: DebianName, packages: readonly MorePackage[]): string {

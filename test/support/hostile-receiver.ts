@@ -17,7 +17,7 @@ import { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { takeDescriptors } from '../../src/daemon/receiver/handover.ts'
+import { takeDescriptors } from '../../src/daemon/link/handover.ts'
 
 const { values, positionals: lines } = parseArgs({
   allowPositionals: true,

@@ -37,7 +37,7 @@ import { formatProtocolPorts } from '../../packet/protocol-port.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { usualKeys } from '../keygen.ts'
 import { accessStanza, type KeyTexts } from '../knock/keygen-text.ts'
-import { pathsHere, RECEIVER_SOCKET, RECEIVER_UNIT, SERVER_UNIT, unitFor, unitObstacles } from '../unit.ts'
+import { pathsHere, SERVER_UNIT, UNITS_BESIDE, unitFor, unitObstacles } from '../unit.ts'
 import { hostRules } from './host-rules.ts'
 import type { Wishes } from './wishes.ts'
 
@@ -270,10 +270,10 @@ async function wantedFiles(
     const made = unitFor(paths)
     if (!made.ok) return made
     add(`${UNIT_FOLDER}/${SERVER_UNIT}`, made.value, MODE_OF_SETTINGS, 'the service')
-    for (const name of [RECEIVER_UNIT, RECEIVER_SOCKET] as const) {
+    for (const name of UNITS_BESIDE) {
       const beside = unitFor(paths, name)
       if (!beside.ok) return beside
-      add(`${UNIT_FOLDER}/${name}`, beside.value, MODE_OF_SETTINGS, 'systemd starts the receiver by it')
+      add(`${UNIT_FOLDER}/${name}`, beside.value, MODE_OF_SETTINGS, ABOUT_UNITS[name])
     }
   }
   if (way.kind === 'gate') {
@@ -282,6 +282,13 @@ async function wantedFiles(
     if (text !== undefined) add(GATE_UNIT, text, MODE_OF_SETTINGS, 'shuts the ports at boot, before the network is up')
   }
   return ok({ files })
+}
+
+const ABOUT_UNITS: Readonly<Record<(typeof UNITS_BESIDE)[number], string>> = {
+  'ghostport-receiver@.service': 'systemd starts the receiver by it',
+  'ghostport-receiver.socket': 'systemd starts the receiver by it',
+  'ghostport-helper@.service': 'systemd starts the server’s helpers by it',
+  'ghostport-helper.socket': 'systemd starts the server’s helpers by it',
 }
 
 function textOf(path: string): string | undefined {

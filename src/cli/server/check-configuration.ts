@@ -20,11 +20,14 @@ export interface CheckedServer {
   readonly stanzas: number
 }
 
-/** Reads the files; if they are good, also looks at what a start needs of this host. */
-export async function checkServer(source: ConfigSource): Promise<CheckedServer> {
+/**
+ * Reads the files; if they are good, also looks at what a start needs of this host.
+ * @param receiverSocket as for {@link lookAtHost}.
+ */
+export async function checkServer(source: ConfigSource, receiverSocket?: string): Promise<CheckedServer> {
   const { faults, isCutOff, loaded } = reviewConfig(diskFiles(process.getuid?.() ?? 0), source)
   if (loaded === undefined) return { faults, isCutOff, notices: [], stanzas: 0 }
-  const host = await lookAtHost(loaded)
+  const host = await lookAtHost(loaded, receiverSocket)
   return {
     faults: host.refusals,
     isCutOff,
@@ -35,8 +38,12 @@ export async function checkServer(source: ConfigSource): Promise<CheckedServer> 
 }
 
 /** `ghostport serve --exit-parse-config`. @returns 0 where a server would start; else the status of the first fault. */
-export async function checkConfiguration(source: ConfigSource, terminal: Terminal): Promise<number> {
-  const { faults, notices, stanzas } = await checkServer(source)
+export async function checkConfiguration(
+  source: ConfigSource,
+  terminal: Terminal,
+  receiverSocket?: string,
+): Promise<number> {
+  const { faults, notices, stanzas } = await checkServer(source, receiverSocket)
   for (const notice of notices) terminal.note(describeNotice(notice))
   const [status] = faults.map((fault) => terminal.fail(fault))
   if (status !== undefined) return status

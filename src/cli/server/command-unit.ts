@@ -1,6 +1,7 @@
 /** The unit of a server that runs commands: without the limits under which most commands cannot work. */
 import { existsSync } from 'node:fs'
 import { loadConfig } from '../../config/load.ts'
+import type { ServerConfig } from '../../config/server/server-config.ts'
 import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
 import { stanzasRunCommands } from '../../daemon/warden/executor-process/commands.ts'
 
@@ -24,11 +25,11 @@ export function wantsCommandUnit(server: string, access: string): boolean | stri
   return loaded.ok ? stanzasRunCommands(loaded.value) : loaded.failure.detail
 }
 
-/** Whether the settings have the server carry connections itself: without a compiler, the relay takes a third fewer. */
-function runsRelay(server: string, access: string): boolean {
-  if (!existsSync(server) || !existsSync(access)) return false
+/** The settings of the server, if there are any that can be read. */
+function settingsOf(server: string, access: string): ServerConfig | undefined {
+  if (!existsSync(server) || !existsSync(access)) return undefined
   const loaded = loadConfig(diskFiles(process.getuid?.() ?? 0), { server, access })
-  return loaded.ok && loaded.value.server.firewall.kind === 'relay'
+  return loaded.ok ? loaded.value.server : undefined
 }
 
 /**
@@ -37,7 +38,11 @@ function runsRelay(server: string, access: string): boolean {
  */
 export function suited(unit: string, server: string, access: string): string {
   if (wantsCommandUnit(server, access) === true) return withoutLimits(unit)
-  return runsRelay(server, access) ? withCompiler(unit) : unit
+  const settings = settingsOf(server, access)
+  const runsHooks = Object.keys(settings?.hooks?.programs ?? {}).length > 0
+  const withUsers = runsHooks ? changingUsers(unit, ['CAP_SETUID', 'CAP_SETGID']) : unit
+  // Without a compiler, the relay takes a third fewer connections.
+  return settings?.firewall.kind === 'relay' ? withCompiler(withUsers) : withUsers
 }
 
 /**
@@ -46,6 +51,18 @@ export function suited(unit: string, server: string, access: string): string {
  */
 export function withCompiler(unit: string): string {
   return unit.replaceAll(' --jitless ', ' ').replace(/(^#.*\n)*^MemoryDenyWriteExecute=.*\n/m, '')
+}
+
+/**
+ * The unit of a server that has neither a receiver nor helpers of systemd: it starts them by itself, as other users.
+ * @param unit the text of the usual unit, or one without its limits.
+ */
+export function withOwnProcesses(unit: string): string {
+  return changingUsers(withCompiler(unit), ['CAP_SETUID', 'CAP_SETGID', 'CAP_SETPCAP'])
+}
+
+function changingUsers(unit: string, capabilities: readonly string[]): string {
+  return unit.replace(/^(CapabilityBoundingSet=CAP_.* CAP_KILL).*$/m, `$1 ${capabilities.join(' ')}`)
 }
 
 /** @param unit the text of the usual unit. */

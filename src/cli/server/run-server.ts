@@ -28,7 +28,7 @@ export interface ServerRun {
   readonly source: ConfigSource
   readonly terminal: Terminal
   readonly openLog: () => Promise<LogOutput>
-  readonly start?: Pick<StartOptions, 'keepsPidFile' | 'dryRun' | 'receiverSocket'>
+  readonly start?: Pick<StartOptions, 'keepsPidFile' | 'dryRun' | 'receiverSocket' | 'helperSocket'>
   /** Gets the news as well as the service manager does. */
   readonly manager?: ServiceManager
   /** What `ps` shows. */

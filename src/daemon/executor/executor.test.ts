@@ -35,7 +35,7 @@ test('a holder of one stanza’s key keeps out no other stanza with the same rul
     send: (message) => {
       if (message.type === 'ended') done(message)
     },
-    ...{ setpriv: undefined, clock: systemClock, sinceBoot: () => performance.now(), boot: 'b' },
+    ...{ setpriv: undefined, mayChangeUser: true, clock: systemClock, sinceBoot: () => performance.now(), boot: 'b' },
     ...{ onIdle: () => {}, exists: () => false },
   })
   executor.configure()
@@ -75,7 +75,7 @@ test('close commands that hang keep back no close of another stanza', { timeout:
     send: (message) => {
       if (message.type === 'cycle' && message.news.what === 'closed') closed.push(message.news.about.stanza)
     },
-    ...{ setpriv: undefined, clock: systemClock, sinceBoot: () => performance.now(), boot: 'b' },
+    ...{ setpriv: undefined, mayChangeUser: true, clock: systemClock, sinceBoot: () => performance.now(), boot: 'b' },
     ...{ onIdle: () => {}, exists: () => true },
   })
   executor.configure()

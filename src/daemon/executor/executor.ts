@@ -12,18 +12,19 @@ import { type CycleOrder, Cycles, type CycleTask, type Opened } from '../../comm
 import { cycleVariables, type Environment, factVariables } from '../../commands/environment.ts'
 import { Lanes } from '../../commands/lanes.ts'
 import { type CycleAbout, Ledger } from '../../commands/ledger.ts'
-import { type Ended, type Running, runProgram } from '../../commands/run-program.ts'
+import { type Ended, isOurs, type Running, runProgram } from '../../commands/run-program.ts'
 import { formatHostPort } from '../../packet/address.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { milliseconds, unixSeconds } from '../../units.ts'
-import type {
-  CloseOrder,
-  CommandJob,
-  CycleJob,
-  EndReport,
-  FromExecutor,
-  JobNumber,
-  ToExecutor,
+import {
+  type CloseOrder,
+  type CommandJob,
+  type CycleJob,
+  type EndReport,
+  FIXED_USER,
+  type FromExecutor,
+  type JobNumber,
+  type ToExecutor,
 } from '../link/executor-protocol.ts'
 import { Hooks } from './hooks.ts'
 import type { Rules } from './rules.ts'
@@ -47,6 +48,10 @@ export interface ExecutorParts {
   readonly send: (message: FromExecutor) => void
   /** Path of setpriv(1), if installed. */
   readonly setpriv: string | undefined
+  /** Whether it may become another user. */
+  readonly mayChangeUser: boolean
+  /** The socket by which systemd starts the sender of webhooks; undefined if this process starts it. */
+  readonly helpers?: string | undefined
   readonly clock: Clock
   /** Milliseconds since this boot, suspensions included. */
   readonly sinceBoot: () => number
@@ -131,7 +136,7 @@ export class Executor {
   /** @returns why the webhook cannot be used. */
   #configureHooks({ hooks, settings }: Rules): string | undefined {
     if (hooks?.webhook !== undefined && this.#sender === undefined) {
-      this.#sender = new SenderProcess((counts) => this.#parts.send({ type: 'webhook', counts }))
+      this.#sender = new SenderProcess((counts) => this.#parts.send({ type: 'webhook', counts }), this.#parts.helpers)
       this.#sender.start()
     }
     return this.#hooks.configure(hooks, settings.timeout)
@@ -260,6 +265,8 @@ export class Executor {
     const files = readAccountFiles()
     const login = files.ok ? findLogin(runAs, files.value) : files
     if (!login.ok) return notStarted(login.failure.detail)
+    if (login.value !== undefined && !isOurs(login.value) && !this.#parts.mayChangeUser)
+      return notStarted(`it must run as ${login.value.name}, and ${FIXED_USER}`)
     const program = runProgram({
       words,
       login: login.value,

@@ -3,7 +3,8 @@
  * little: no packet, only the warden’s messages and the configuration. It reads the configuration by itself. So a
  * captured warden can choose among configured commands, and cannot make up others.
  *
- * Started by the warden only, with the channel as descriptor 3, and the places of the files as `--source`.
+ * Started by the warden only, with the channel as descriptor 3, and the places of the files as `--source`. `--helpers`
+ * is the socket of the helpers, if systemd starts these.
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { Socket } from 'node:net'
@@ -18,6 +19,7 @@ import { closeMemory, currentSituation, parsePrivileges } from '../../system/pri
 import { sinceBoot } from '../../system/since-boot.ts'
 import { openChannel } from '../link/channel.ts'
 import { EXECUTOR_CHANNEL, type FromExecutor, parseToExecutor } from '../link/executor-protocol.ts'
+import { helperSocket } from '../warden/receiver-process/helpers.ts'
 import { Executor } from './executor.ts'
 import { readRules } from './rules.ts'
 
@@ -49,9 +51,12 @@ async function main(): Promise<void> {
   }
   const source = JSON.parse(process.argv[process.argv.indexOf('--source') + 1] ?? '') as ConfigSource
   const send = (message: FromExecutor): void => channel.send(message)
-  const { setpriv } = currentSituation()
+  const { setpriv, maySetUser } = currentSituation()
+  const helpersAt = process.argv.indexOf('--helpers')
+  const helpers = helperSocket(helpersAt < 0 ? undefined : process.argv[helpersAt + 1], maySetUser)
   const executor = new Executor({
-    ...{ readRules: () => readRules(source), send, setpriv, clock: systemClock, exists: existsSync },
+    ...{ readRules: () => readRules(source), send, setpriv, mayChangeUser: maySetUser, helpers },
+    ...{ clock: systemClock, exists: existsSync },
     sinceBoot: () => sinceBoot('counted'),
     boot: readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(),
     onIdle: () => setImmediate(() => process.exit(0)),
@@ -71,7 +76,11 @@ async function main(): Promise<void> {
     },
   })
   executor.configure()
-  send({ type: 'ready', ...(mayGetNoPrivileges() && { withoutSudo: 'yes' }) })
+  send({
+    type: 'ready',
+    ...(mayGetNoPrivileges() && { withoutSudo: 'yes' }),
+    ...(!maySetUser && { withoutUsers: 'yes' }),
+  })
 }
 
 await main()

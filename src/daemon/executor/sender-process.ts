@@ -1,5 +1,5 @@
 /** Starts the process that delivers webhooks, and starts it again when it dies. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import type { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { keepToOurselves } from '../../system/keep-to-ourselves.ts'
@@ -15,8 +15,9 @@ import {
   sumOfCounts,
   type Trust,
 } from '../link/sender-protocol.ts'
+import { connectProcess, failedStart } from '../warden/receiver-process/connected-process.ts'
 import { senderAccount } from '../warden/receiver-process/receiver-user.ts'
-import { inheritedOptions } from '../warden/receiver-process/spawn.ts'
+import { inheritedOptions, type ReceiverProcess } from '../warden/receiver-process/spawn.ts'
 
 /** This is a source file, or a part of dist/daemon/executor.js. */
 const PROGRAM = fileURLToPath(
@@ -30,7 +31,8 @@ const LARGEST_BACKLOG = 1024 * 1024 + LONGEST_TO_SENDER
 
 export class SenderProcess {
   readonly #onCounts: (counts: SenderCounts) => void
-  #child: ChildProcess | undefined
+  readonly #helpers: string | undefined
+  #child: ReceiverProcess | undefined
   #channel: Channel | undefined
   #timer: NodeJS.Timeout | undefined
   #stopped = false
@@ -39,18 +41,17 @@ export class SenderProcess {
   #past: SenderCounts = { delivered: 0, failed: 0, dropped: 0 }
   #current = this.#past
 
-  constructor(onCounts: (counts: SenderCounts) => void) {
+  /** @param helpers the socket by which systemd starts senders; undefined if this process starts them. */
+  constructor(onCounts: (counts: SenderCounts) => void, helpers?: string) {
     this.#onCounts = onCounts
+    this.#helpers = helpers
   }
 
   start(): void {
     if (this.#child !== undefined || this.#timer !== undefined || this.#stopped) return
-    keepToOurselves()
-    const program = [process.execPath, ...inheritedOptions(), ...NODE_OPTIONS, PROGRAM] as const
-    const { file, args, options } = receiverCommand(program, senderAccount(), currentSituation())
-    const child = spawn(file, [...args], { ...options, stdio: ['ignore', 'ignore', 'ignore', 'pipe'], detached: true })
+    const { child, channel } = this.#helpers === undefined ? spawnSender() : senderBySocket(this.#helpers)
     this.#child = child
-    this.#channel = openChannel(child.stdio[SENDER_CHANNEL] as unknown as Duplex, {
+    this.#channel = openChannel(channel, {
       onValues: (values) => {
         for (const value of values) this.#count(senderCounts(value))
       },
@@ -101,5 +102,28 @@ export class SenderProcess {
     if (counts === undefined) return
     this.#current = counts
     this.#onCounts(sumOfCounts(this.#past, counts))
+  }
+}
+
+interface StartedSender {
+  readonly child: ReceiverProcess
+  readonly channel: Duplex
+}
+
+function spawnSender(): StartedSender {
+  keepToOurselves()
+  const program = [process.execPath, ...inheritedOptions(), ...NODE_OPTIONS, PROGRAM] as const
+  const { file, args, options } = receiverCommand(program, senderAccount(), currentSituation())
+  const child = spawn(file, [...args], { ...options, stdio: ['ignore', 'ignore', 'ignore', 'pipe'], detached: true })
+  return { child, channel: child.stdio[SENDER_CHANNEL] as unknown as Duplex }
+}
+
+function senderBySocket(helpers: string): StartedSender {
+  try {
+    const { child, channel, errors } = connectProcess(helpers, [], 'webhooks')
+    errors.resume()
+    return { child, channel }
+  } catch (error) {
+    return failedStart(error as Error)
   }
 }

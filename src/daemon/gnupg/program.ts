@@ -4,8 +4,9 @@
  * system's programs. Only after that, it decrypts what the receiver sends. What that means if gpg falls:
  * docs/THREAT-MODEL.md § 6.
  *
- * Started by the warden only, with the channel as descriptor 4, and the receiver's requests as descriptor 5. With
- * `--become UID:GID` it starts as root, with few capabilities, and changes user before it gets a keyring.
+ * Started by the warden, with the channel as descriptor 4, and the receiver's requests as descriptor 5. With
+ * `--become UID:GID` it starts as root, with few capabilities, and changes user before it gets a keyring. Or started by
+ * systemd for a connection of the warden, as a user of its own (`--from-socket`, link/handover.ts).
  */
 import { Socket } from 'node:net'
 import { setPriority } from 'node:os'
@@ -16,7 +17,7 @@ import { becomeUnprivileged, parseBecome } from '../../system/become.ts'
 import { GNUPG_TITLE, setProcessTitle } from '../../system/own-process.ts'
 import { currentSituation } from '../../system/privilege.ts'
 import { milliseconds } from '../../units.ts'
-import { openChannel } from '../link/channel.ts'
+import { type Channel, openChannel } from '../link/channel.ts'
 import {
   type FromGnupg,
   GNUPG_CHANNEL,
@@ -26,6 +27,7 @@ import {
 } from '../link/gnupg-protocol.ts'
 import { LossyLines, lineOf } from '../link/lossy-lines.ts'
 import { LONGEST_DETAIL } from '../link/protocol.ts'
+import { FROM_SOCKET_OPTION, SERVICE_DESCRIPTOR } from '../link/receiver-start.ts'
 import { startAgent } from './agent.ts'
 import { confineGnupg, limitGnupg } from './confine.ts'
 import { type DecrypterParts, makeDecrypter } from './decrypters.ts'
@@ -47,19 +49,27 @@ const OPTIONS = ['--no-autostart', '--disable-dirmngr', '--lock-never', '--no-ra
 
 let homes: PrivateHomes | undefined
 
-const channel = openChannel(
-  new Socket({ fd: GNUPG_CHANNEL, readable: true, writable: true }),
-  {
-    onValues: (values) => {
-      // The warden is trusted, and sends one message.
-      for (const value of values) configure(value as ToGnupg).catch((error: Error) => giveUp(failureOf(error)))
+/** Whether systemd started it. */
+const isFromSocket = process.argv.includes(FROM_SOCKET_OPTION)
+/** Of the receiver’s requests. */
+let requestsDescriptor = GNUPG_REQUESTS
+let channel: Channel | undefined
+const send = (message: FromGnupg): void => channel?.send(message)
+
+function openWardensChannel(descriptor: number): void {
+  channel = openChannel(
+    new Socket({ fd: descriptor, readable: true, writable: true }),
+    {
+      onValues: (values) => {
+        // The warden is trusted, and sends one message.
+        for (const value of values) configure(value as ToGnupg).catch((error: Error) => giveUp(failureOf(error)))
+      },
+      onBroken: (detail) => giveUp({ code: 'WARDEN_GONE', detail }),
+      onEnd: () => end(0),
     },
-    onBroken: (detail) => giveUp({ code: 'WARDEN_GONE', detail }),
-    onEnd: () => end(0),
-  },
-  LONGEST_MESSAGE_OF_THE_WARDEN,
-)
-const send = (message: FromGnupg): void => channel.send(message)
+    LONGEST_MESSAGE_OF_THE_WARDEN,
+  )
+}
 
 function end(status: number): never {
   try {
@@ -80,7 +90,8 @@ function failureOf(error: Error): Failure {
 }
 
 async function configure({ secret, keyrings, decrypters }: ToGnupg): Promise<void> {
-  const { setpriv } = currentSituation()
+  // What systemd started ends with its unit.
+  const setpriv = isFromSocket ? undefined : currentSituation().setpriv
   const made = makePrivateHomes(keyrings)
   homes = made
   const limited = limitGnupg()
@@ -107,7 +118,7 @@ async function configure({ secret, keyrings, decrypters }: ToGnupg): Promise<voi
     for (const problem of prepared.ok ? prepared.value.problems : [prepared.failure.detail])
       problems.push(`${original}: ${problem}`.slice(0, LONGEST_DETAIL))
   }
-  const requests = new Socket({ fd: GNUPG_REQUESTS, readable: true, writable: true })
+  const requests = new Socket({ fd: requestsDescriptor, readable: true, writable: true })
   const answer = (given: GnupgAnswer): void => void requests.write(lineOf(given))
   const service = new GnupgService(usable, Buffer.from(secret, 'base64'), answer)
   const lines = new LossyLines()
@@ -151,6 +162,14 @@ async function prepare({
 
 async function main(): Promise<void> {
   setProcessTitle(GNUPG_TITLE)
+  if (isFromSocket) {
+    const { takeDescriptors } = await import('../link/handover.ts')
+    // Before the stream: it would read what comes with the descriptors.
+    const taken = takeDescriptors(SERVICE_DESCRIPTOR, process.env)
+    openWardensChannel(SERVICE_DESCRIPTOR)
+    if (!taken.ok) giveUp(taken.failure)
+    requestsDescriptor = taken.value[0] ?? -1
+  } else openWardensChannel(GNUPG_CHANNEL)
   const become = parseBecome(process.argv)
   if (!become.ok) giveUp(become.failure)
   const unprivileged = await becomeUnprivileged(become.value)
@@ -158,7 +177,11 @@ async function main(): Promise<void> {
   process.umask(0o077)
   // When to end is the warden's decision.
   for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM'] as const) process.on(signal, () => {})
-  setPriority(NICENESS)
+  try {
+    setPriority(NICENESS)
+  } catch {
+    // Its priority stays.
+  }
   send({ type: 'started' })
 }
 

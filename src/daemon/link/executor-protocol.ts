@@ -101,9 +101,14 @@ export interface NewsReport {
   readonly early?: 'yes' | 'revoked'
 }
 
+/** Why a program cannot run as another user, and what helps. */
+export const FIXED_USER =
+  'the unit of this service forbids to change the user. Allow it: “systemctl edit ghostport”, with the two lines ' +
+  '“[Service]” and “CapabilityBoundingSet=CAP_SETUID CAP_SETGID”. Then restart the service'
+
 export type FromExecutor =
-  /** It reads jobs. `withoutSudo`: set-user-id programs do not work. */
-  | { readonly type: 'ready'; readonly withoutSudo?: 'yes' }
+  /** It reads jobs. `withoutSudo`: set-user-id programs do not work. `withoutUsers`: it cannot become another user. */
+  | { readonly type: 'ready'; readonly withoutSudo?: 'yes'; readonly withoutUsers?: 'yes' }
   /** The files were read. `problem`: why they could not be; the rules of before stay. */
   | { readonly type: 'configured'; readonly problem?: string }
   /** Why it ends. No message follows. */
@@ -204,7 +209,7 @@ const news: Reader<NewsReport> = record(
   },
 )
 const fromExecutor: Reader<FromExecutor> = either(
-  record({ type: literal('ready') }, { withoutSudo: literal('yes') }),
+  record({ type: literal('ready') }, { withoutSudo: literal('yes'), withoutUsers: literal('yes') }),
   record({ type: literal('configured') }, { problem: detail }),
   record({ type: literal('failed'), detail }, {}),
   record({ type: literal('idle') }, {}),

@@ -4,13 +4,18 @@
 export const CHANNEL_DESCRIPTOR = 4
 /** Makes a receiver open its own UDP sockets. */
 export const OWN_SOCKETS_OPTION = '--own-sockets'
-/** Makes a receiver that the service manager started for a connection of the warden. */
+/** For a program that the service manager started for a connection of this server. */
 export const FROM_SOCKET_OPTION = '--from-socket'
 /** The first descriptor of a service that systemd starts for a connection (sd_listen_fds(3)). */
 export const SERVICE_DESCRIPTOR = 3
 /**
- * The first line of the warden over such a connection. With it come the receiver's standard error, and the descriptors
- * that a receiver of the warden's own would inherit, in order.
+ * What a unit for several programs is to start, as a line before the {@link Handover}. The shell of the unit reads it
+ * (packaging/ghostport-helper@.service).
+ */
+export type HelperName = 'gnupg' | 'webhooks' | 'name'
+/**
+ * The first line to a program of ours over such a connection. With it come its standard error, and the descriptors that
+ * it would inherit as a child, in order.
  */
 export interface Handover {
   readonly type: 'descriptors'

@@ -6,7 +6,7 @@
  *
  * Started by the warden, with the channel as descriptor 4. With `--become UID:GID` it starts as root, with few
  * capabilities, and changes user before it gets its configuration. Or started by systemd for a connection of the
- * warden, as a user of its own (`--from-socket`, handover.ts).
+ * warden, as a user of its own (`--from-socket`, link/handover.ts).
  */
 import { writeSync } from 'node:fs'
 import { failureKinds } from '../../failure-codes.ts'
@@ -50,7 +50,7 @@ async function main(): Promise<void> {
   const unprivileged = await becomeUnprivileged(become.value)
   if (!unprivileged.ok) giveUp(unprivileged.failure)
   if (isFromSocket) {
-    const { takeDescriptors } = await import('./handover.ts')
+    const { takeDescriptors } = await import('../link/handover.ts')
     const taken = takeDescriptors(channel, process.env)
     if (!taken.ok) giveUp(taken.failure)
     const { value } = taken

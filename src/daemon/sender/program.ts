@@ -2,18 +2,25 @@
  * The program that delivers webhooks. It talks to a web server and reads its answers, so it has no privilege: it
  * becomes a user of its own at once. It has no key and no file: each message is signed before it comes here.
  *
- * Started by the executor only, with the channel as descriptor 3, and with `--become UID:GID` where that is possible.
+ * Started by the executor, with the channel as descriptor 3, and with `--become UID:GID` where that is possible. Or
+ * started by systemd for a connection of the executor, as a user of its own (`--from-socket`, link/handover.ts).
  */
 import { Socket } from 'node:net'
 import { DeliveryQueue } from '../../commands/delivery-queue.ts'
 import { becomeUnprivileged, parseBecome } from '../../system/become.ts'
 import { SENDER_TITLE, setProcessTitle } from '../../system/own-process.ts'
 import { type ChannelEvents, openChannel } from '../link/channel.ts'
+import { FROM_SOCKET_OPTION } from '../link/receiver-start.ts'
 import { LONGEST_TO_SENDER, type Post, SENDER_CHANNEL, toSender } from '../link/sender-protocol.ts'
 import { type Believed, believe, post } from './post.ts'
 
 async function main(): Promise<void> {
   setProcessTitle(SENDER_TITLE)
+  const isFromSocket = process.argv.includes(FROM_SOCKET_OPTION)
+  if (isFromSocket) {
+    const { takeDescriptors } = await import('../link/handover.ts')
+    if (!takeDescriptors(SENDER_CHANNEL, process.env).ok) process.exit(69)
+  }
   const become = parseBecome(process.argv)
   if (!become.ok) process.exit(64)
   const unprivileged = await becomeUnprivileged(become.value)
@@ -38,6 +45,8 @@ async function main(): Promise<void> {
   }
   const socket = new Socket({ fd: SENDER_CHANNEL, readable: true, writable: true })
   const channel = openChannel(socket, events, LONGEST_TO_SENDER)
+  // Only by a message does the executor learn which process this is.
+  if (isFromSocket) channel.send({ delivered: 0, failed: 0, dropped: 0 })
 }
 
 await main()

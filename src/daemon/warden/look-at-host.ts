@@ -18,6 +18,7 @@ import { hostNotices } from './host-notices.ts'
 import { lookAtFirewall } from './open-firewall.ts'
 import { lookAtCapture } from './open-parts.ts'
 import { lookAtOwnPaths } from './own-paths.ts'
+import { helperSocket } from './receiver-process/helpers.ts'
 import { receiverAccount } from './receiver-process/receiver-user.ts'
 
 export interface HostFindings {
@@ -26,7 +27,10 @@ export interface HostFindings {
   readonly notices: readonly Notice[]
 }
 
-type Look = (loaded: LoadedConfig) => Promise<Result<readonly Notice[]>> | Result<readonly Notice[]>
+type Look = (
+  loaded: LoadedConfig,
+  receiverSocket: string | undefined,
+) => Promise<Result<readonly Notice[]>> | Result<readonly Notice[]>
 
 const looks: readonly Look[] = [
   (loaded) => none(receiverAccount(loaded)),
@@ -34,7 +38,8 @@ const looks: readonly Look[] = [
   ({ policy }) => none(gnupgOrder(policy.stanzas)),
   (loaded) => ok(hostNotices(loaded, systemClock.now())),
   lookAtCapture,
-  (loaded) => {
+  (loaded, receiverSocket) => {
+    if (helperSocket(receiverSocket) !== undefined) return ok([])
     const account = receiverAccount(loaded)
     return account.ok ? none(checkSituation(account.value, currentSituation())) : ok([])
   },
@@ -46,12 +51,15 @@ function none(looked: Result<unknown>): Result<readonly Notice[]> {
   return looked.ok ? ok([]) : looked
 }
 
-/** Runs every check, even after one that refuses. */
-export async function lookAtHost(loaded: LoadedConfig): Promise<HostFindings> {
+/**
+ * Runs every check, even after one that refuses.
+ * @param receiverSocket where the server asks systemd for its receiver, if it does.
+ */
+export async function lookAtHost(loaded: LoadedConfig, receiverSocket?: string): Promise<HostFindings> {
   const refusals: Failure[] = [...missingAccounts(loaded)]
   const notices: Notice[] = []
   for (const look of looks) {
-    const found = await look(loaded)
+    const found = await look(loaded, receiverSocket)
     if (found.ok) notices.push(...found.value)
     else refusals.push(found.failure)
   }

@@ -2,7 +2,6 @@
  * The start of the warden. First come all checks that change nothing. Then everything is opened, in an order that lets
  * the receiver load its code meanwhile. If a step is refused, all that was opened before it is closed.
  */
-import { statSync } from 'node:fs'
 import { describeOpening } from '../../access/grant.ts'
 import type { Clock } from '../../clock.ts'
 import type { ConfigSource } from '../../config/load.ts'
@@ -13,13 +12,13 @@ import { ok, type Result } from '../../result.ts'
 import { type Account, checkSituation, currentSituation } from '../../system/privilege.ts'
 import { forbidIoUring } from '../../system/seccomp.ts'
 import { captureDescriptor } from '../link/receiver-start.ts'
-import { systemResolver } from './admission/ask-resolver.ts'
+import { resolverBySocket, systemResolver } from './admission/ask-resolver.ts'
 import { type Configuration, Configurations, readConfiguration } from './configuration.ts'
 import { serveControl } from './control.ts'
 import { Commands } from './executor-process/commands.ts'
 import { spawnExecutor } from './executor-process/spawn.ts'
 import { Gnupg } from './gnupg-process/gnupg.ts'
-import { spawnGnupg } from './gnupg-process/spawn.ts'
+import { gnupgBySocket, type SpawnedGnupg, spawnGnupg } from './gnupg-process/spawn.ts'
 import { HeldCapture } from './held-capture.ts'
 import { HookTap } from './hook-tap.ts'
 import { HostWatch } from './host-watch.ts'
@@ -29,6 +28,7 @@ import { judgeOwnPaths, located } from './own-paths.ts'
 import { writePidFile } from './pid-file.ts'
 import { connectedReceivers } from './receiver-process/connect.ts'
 import { EarlyEvents } from './receiver-process/early-events.ts'
+import { helperSocket } from './receiver-process/helpers.ts'
 import { gnupgAccount, lookupAccounts, receiverAccount } from './receiver-process/receiver-user.ts'
 import { RestartedReceiver } from './receiver-process/restarted-receiver.ts'
 import { type ReceiverStarter, receiverStarter } from './receiver-process/spawn.ts'
@@ -44,6 +44,8 @@ export interface StartOptions {
   readonly starterFor?: (account: Account) => ReceiverStarter
   /** A socket that systemd starts receivers for. If it does not exist, the warden starts them by itself. */
   readonly receiverSocket?: string | undefined
+  /** The same for helpers: what looks up names, runs gpg, and delivers webhooks. */
+  readonly helperSocket?: string | undefined
   /** Gets the news: packets are received, and each reload. */
   readonly manager?: ServiceManager
   /** The caller keeps FWKNOP_PID_FILE. */
@@ -56,7 +58,9 @@ export interface StartOptions {
 }
 
 /** What every step of a start gets. */
-interface Start extends Required<Omit<StartOptions, 'receiverSocket'>> {
+interface Start extends Required<Omit<StartOptions, 'receiverSocket' | 'helperSocket'>> {
+  /** Where systemd starts helpers; undefined if this process starts them. */
+  readonly helpers: string | undefined
   readonly configuration: Configuration
   readonly account: Account
   readonly source: ConfigSource
@@ -76,6 +80,7 @@ export async function startWarden(
   clock: Clock,
   {
     receiverSocket,
+    helperSocket: helperPath,
     starterFor = starterBy(receiverSocket),
     manager = noServiceManager,
     keepsPidFile = false,
@@ -99,7 +104,8 @@ export async function startWarden(
     if (!judged.ok) return judged
   }
   const undo = new Undo()
-  const given = { source, log, clock, starterFor, manager, keepsPidFile, dryRun }
+  const helpers = helperSocket(helperPath)
+  const given = { source, log, clock, starterFor, helpers, manager, keepsPidFile, dryRun }
   const onCommands = (started: Commands): void => {
     commands = started
   }
@@ -129,8 +135,9 @@ async function openAll(start: Start): Promise<Result<Warden>> {
   if (!capturing.ok) return capturing
   const stores = await openStores(start)
   if (!stores.ok) return stores
-  const { account, manager, log, clock } = start
-  const resolve = systemResolver(lookupAccounts(account), currentSituation())
+  const { account, helpers, manager, log, clock } = start
+  const resolve =
+    helpers === undefined ? systemResolver(lookupAccounts(account), currentSituation()) : resolverBySocket(helpers)
   const warden = new Warden({ ...capturing.value, ...stores.value, commands, gnupg, resolve, manager, log, clock })
   const published = await publish(start, warden)
   if (!published.ok) return published
@@ -140,14 +147,14 @@ async function openAll(start: Start): Promise<Result<Warden>> {
 }
 
 /** By systemd, or by this process. */
-function starterBy(socket: string | undefined): (account: Account) => ReceiverStarter {
-  const isThere = socket !== undefined && statSync(socket, { throwIfNoEntry: false })?.isSocket() === true
-  return isThere ? () => connectedReceivers(socket) : receiverStarter
+function starterBy(path: string | undefined): (account: Account) => ReceiverStarter {
+  const socket = helperSocket(path)
+  return socket === undefined ? receiverStarter : () => connectedReceivers(socket)
 }
 
 /** First of all: what the executor starts inherits what this process may do, and this process soon may do less. */
-function startCommands({ configuration, source, log, dryRun, undo, onCommands }: Start): Commands {
-  const commands = new Commands({ spawn: dryRun ? 'never' : () => spawnExecutor(source), log })
+function startCommands({ configuration, source, helpers, log, dryRun, undo, onCommands }: Start): Commands {
+  const commands = new Commands({ spawn: dryRun ? 'never' : () => spawnExecutor(source, helpers), log })
   onCommands(commands)
   commands.configured(configuration)
   undo.add(() => commands.stop())
@@ -155,8 +162,10 @@ function startCommands({ configuration, source, log, dryRun, undo, onCommands }:
 }
 
 /** Where no stanza uses GnuPG, nothing is started. */
-function startGnupg({ configuration, account, log, undo }: Start): Gnupg {
-  const gnupg = new Gnupg({ spawn: (requests) => spawnGnupg(gnupgAccount(account), requests), log })
+function startGnupg({ configuration, account, helpers, log, undo }: Start): Gnupg {
+  const spawn = (requests: number): SpawnedGnupg =>
+    helpers === undefined ? spawnGnupg(gnupgAccount(account), requests) : gnupgBySocket(helpers, requests)
+  const gnupg = new Gnupg({ spawn, log })
   undo.add(() => gnupg.stop())
   // Before it starts: libuv makes a ring before any code of ours runs.
   if (configuration.gnupg !== undefined) forbidIoUring()

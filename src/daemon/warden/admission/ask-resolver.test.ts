@@ -3,11 +3,19 @@ import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
+import { helperService } from '../../../../test/support/helper-service.ts'
 import { parseFwknopdConf } from '../../../config/server/parse-fwknopd-conf.ts'
 import { currentSituation, type Situation } from '../../../system/privilege.ts'
 import { lookupAccounts } from '../receiver-process/receiver-user.ts'
-import { findGetent, lookupCommand, missingGetent, parseAnswer, systemResolver } from './ask-resolver.ts'
+import {
+  findGetent,
+  lookupCommand,
+  missingGetent,
+  parseAnswer,
+  resolverBySocket,
+  systemResolver,
+} from './ask-resolver.ts'
 
 const root: Situation = {
   uid: 0,
@@ -130,18 +138,32 @@ describe('what getent writes', () => {
       assert.equal(parseAnswer(text, family), address))
 })
 
-describe('the system’s resolver', { skip: findGetent() === undefined && 'there is no getent here' }, () => {
-  const ask = systemResolver(lookupAccounts(own), currentSituation())
-  const signal = new AbortController().signal
+function whyNot(way: string): string | false {
+  if (findGetent() === undefined) return 'there is no getent here'
+  return way === 'a helper' && process.getuid?.() !== 0 && 'only root can start it as another user'
+}
 
-  it('knows localhost', async () => assert.match(String(await ask({ name: 'localhost', family: 4 }, signal)), /^127\./))
-  it('says why it knows nothing', async () => {
-    const answer = await ask({ name: 'nowhere.invalid', family: 4 }, signal)
-    assert.ok(typeof answer === 'object')
-    assert.match(answer.why, /gave no IPv4 address for it|did not answer in 3000 ms/)
+for (const way of ['a child', 'a helper'] as const)
+  describe(`the system’s resolver, as ${way}`, { skip: whyNot(way) }, () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ghostport-helper-'))
+    const path = join(folder, 'socket')
+    const service = way === 'a helper' ? helperService(path) : undefined
+    after(() => {
+      service?.close()
+      rmSync(folder, { recursive: true })
+    })
+    const ask = service === undefined ? systemResolver(lookupAccounts(own), currentSituation()) : resolverBySocket(path)
+    const signal = new AbortController().signal
+
+    it('knows localhost', async () =>
+      assert.match(String(await ask({ name: 'localhost', family: 4 }, signal)), /^127\./))
+    it('says why it knows nothing', async () => {
+      const answer = await ask({ name: 'nowhere.invalid', family: 4 }, signal)
+      assert.ok(typeof answer === 'object')
+      assert.match(answer.why, /gave no IPv4 address for it|did not answer in 3000 ms/)
+    })
+    it('does not begin where it was ended before', async () => {
+      const answer = await ask({ name: 'localhost', family: 4 }, AbortSignal.abort())
+      assert.deepEqual(answer, { why: 'the look-up was ended before it began' })
+    })
   })
-  it('does not begin where it was ended before', async () => {
-    const answer = await ask({ name: 'localhost', family: 4 }, AbortSignal.abort())
-    assert.deepEqual(answer, { why: 'the look-up was ended before it began' })
-  })
-})

@@ -5,15 +5,21 @@
  *
  * getent is part of the C library’s package, and asks all sources of nsswitch.conf (hosts file, DNS, systemd-resolved,
  * mDNS). A resolver inside Node.js would either read those answers as root, or need one more process of 40 MB.
+ *
+ * Where systemd starts the server's helpers, it also starts getent, in a unit of its own.
  */
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
+import { connect } from 'node:net'
 import type { NameQuestion } from '../../../access/openings.ts'
 import type { LoadedConfig } from '../../../config/load.ts'
 import type { Notice } from '../../../config/reading/notice.ts'
 import { familyOf, parseAddress } from '../../../packet/address.ts'
+import { systemReason } from '../../../system/errno.ts'
 import { keepToOurselves } from '../../../system/keep-to-ourselves.ts'
 import { type Account, canSeparate, dropOptions, isExecutable, type Situation } from '../../../system/privilege.ts'
 import { milliseconds } from '../../../units.ts'
+import type { HelperName } from '../../link/receiver-start.ts'
+import { HELPER_SOCKET_CURE } from '../receiver-process/helpers.ts'
 import type { AskResolver, NameAnswer } from './name-lookups.ts'
 
 /** No other process, no file, and 256 MB of memory. */
@@ -30,6 +36,9 @@ const LOOKUP_TIME = milliseconds(3000)
 const RESOLVER_OPTIONS = 'timeout:1 attempts:2'
 /** One line: an address, a socket type, and the name, which DNS limits to 255. */
 const LONGEST_LINE = 512
+
+/** The exit status of getent for a name without an address. */
+const NO_ANSWER = 2
 
 /** A program to start, without a shell. */
 export interface LookupCommand {
@@ -97,6 +106,50 @@ export function systemResolver(accounts: readonly Account[], situation: Situatio
   }
 }
 
+/** @param path of the socket for which systemd starts helpers. */
+export function resolverBySocket(path: string): AskResolver {
+  return async (question, signal) =>
+    findGetent() === undefined
+      ? { why: 'the program getent is not installed (Debian: package libc-bin)' }
+      : await askHelper(question, path, signal)
+}
+
+function askHelper({ name, family }: NameQuestion, path: string, signal: AbortSignal): Promise<NameAnswer> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve({ why: 'the look-up was ended before it began' })
+      return
+    }
+    const begun = performance.now()
+    let text = ''
+    let late = false
+    let fault: string | undefined
+    const connection = connect(path)
+    const end = (): void => void connection.destroy()
+    const timer = setTimeout(() => {
+      late = true
+      end()
+    }, LOOKUP_TIME)
+    signal.addEventListener('abort', end)
+    // The shell of the unit takes one line. A name has no blank, and begins with no hyphen (packet/nat-target.ts).
+    connection.write(`${'name' satisfies HelperName} ${family} ${name}\n`)
+    connection.setEncoding('latin1').on('data', (chunk: string) => {
+      text = (text + chunk).slice(0, LONGEST_LINE)
+      if (text.includes('\n') || text.length === LONGEST_LINE) end()
+    })
+    connection.on('error', (error) => {
+      fault = `${path}: ${systemReason(error)}. ${HELPER_SOCKET_CURE}`
+    })
+    connection.once('close', () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      const after = Math.round(performance.now() - begun)
+      const ended = { family, late, after, status: NO_ANSWER, text }
+      resolve(parseAnswer(text, family) ?? { why: fault ?? whyNone(ended) })
+    })
+  })
+}
+
 function run({ family }: NameQuestion, command: LookupCommand, signal: AbortSignal): Promise<NameAnswer> {
   return new Promise((resolve) => {
     if (signal.aborted) {
@@ -161,7 +214,7 @@ function whyNone(ended: {
 }): string {
   if (ended.late) return `the system’s resolver did not answer in ${LOOKUP_TIME} ms`
   // getent also reports a missing answer as no answer.
-  if (ended.status === 2 || ended.text !== '')
+  if (ended.status === NO_ANSWER || ended.text !== '')
     return `the system’s resolver gave no IPv${ended.family} address for it (after ${ended.after} ms)`
   return ended.status === null ? 'getent was ended' : `getent ended with status ${ended.status}`
 }

@@ -26,6 +26,7 @@ import {
   type CloseCounts,
   type CloseOrder,
   type EndReport,
+  FIXED_USER,
   type JobNumber,
   type NewsReport,
   parseFromExecutor,
@@ -115,6 +116,7 @@ export class Commands implements CommandRunner {
   #restarts = 0
   #timer: NodeJS.Timeout | undefined
   #usesSudo = false
+  #usesOtherUsers = false
   readonly #hooks: HookCounts
   #ended = 0
   #failed = 0
@@ -131,6 +133,10 @@ export class Commands implements CommandRunner {
    */
   configured({ policy, server }: Pick<LoadedConfig, 'policy' | 'server'>): void {
     this.#usesSudo = policy.stanzas.some(({ commands }) => commands?.sudo !== undefined)
+    const hooks = Object.keys(server.hooks?.programs ?? {}).length > 0 ? server.hooks : undefined
+    this.#usesOtherUsers = [hooks, ...policy.stanzas.flatMap(({ commands, cycle }) => [commands, cycle])].some(
+      (rule) => rule?.runAs.user !== undefined && rule.runAs.user !== 'root',
+    )
     this.#wanted = server.hooks !== undefined || stanzasRunCommands({ policy })
     if (this.#child !== undefined) this.#send({ type: 'configure' })
     else if (this.#timer === undefined && (this.#wanted || existsSync(systemPath(ledgerPath(server))))) this.#start()
@@ -336,6 +342,8 @@ export class Commands implements CommandRunner {
       case 'ready':
         if (message.value.withoutSudo !== undefined && this.#usesSudo)
           this.#parts.log.write('warning', 'notice', { text: WITHOUT_SUDO })
+        if (message.value.withoutUsers !== undefined && this.#usesOtherUsers)
+          this.#parts.log.write('warning', 'notice', { text: WITHOUT_USERS })
         return
       case 'configured':
         if (message.value.problem !== undefined)
@@ -442,6 +450,7 @@ export function stanzasRunCommands({ policy }: Pick<LoadedConfig, 'policy'>): bo
 
 const WITHOUT_SUDO =
   'ENABLE_CMD_SUDO_EXEC: sudo cannot work, because the service may get no new privileges. Print a unit that allows it: ghostport unit'
+const WITHOUT_USERS = `CMD_EXEC_USER, HOOK_USER: programs cannot run as another user, because ${FIXED_USER}`
 
 function isGood({ how, status }: EndReport): boolean {
   return how === 'refreshed' || (how === 'exit' && status === 0)

@@ -21,9 +21,11 @@ export interface SpawnedExecutor {
   readonly errors: Readable
 }
 
-export function spawnExecutor(source: ConfigSource): SpawnedExecutor {
+/** @param helpers the socket by which systemd starts helpers. */
+export function spawnExecutor(source: ConfigSource, helpers?: string): SpawnedExecutor {
   keepToOurselves()
   const words = [...inheritedOptions(), ...NODE_OPTIONS, PROGRAM, '--source', JSON.stringify(source)]
+  if (helpers !== undefined) words.push('--helpers', helpers)
   const { TZ: zone } = process.env
   // A session of its own, so that it has no terminal of ours.
   const child = spawn(process.execPath, words, {

@@ -3,7 +3,6 @@
  * the keyrings change. It holds the sockets between that process and the receiver, which outlive both. By a secret it
  * knows what that process said, although the words come through the receiver.
  */
-import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { failureFields, type Log } from '../../../log.ts'
@@ -13,6 +12,7 @@ import { type Milliseconds, milliseconds } from '../../../units.ts'
 import { ATTESTATION_SECRET_LENGTH, type Attestation, type Attested, isAttested } from '../../link/attestation.ts'
 import { type Channel, openChannel } from '../../link/channel.ts'
 import { parseFromGnupg, type ToGnupg } from '../../link/gnupg-protocol.ts'
+import type { ReceiverProcess } from '../receiver-process/spawn.ts'
 import { logReceiverErrors } from '../receiver-process/standard-error.ts'
 import type { GnupgOrder } from './gnupg-order.ts'
 import type { SpawnedGnupg } from './spawn.ts'
@@ -37,7 +37,7 @@ export class Gnupg {
   readonly #parts: GnupgParts
   #order: GnupgOrder | undefined
   #sockets: SocketPair | undefined
-  #child: ChildProcess | undefined
+  #child: ReceiverProcess | undefined
   #channel: Channel | undefined
   #secret: Uint8Array = randomBytes(ATTESTATION_SECRET_LENGTH)
   #restarts = 0
@@ -169,7 +169,10 @@ export class Gnupg {
     child.once('error', (error) => onLost(error.message))
     child.once('exit', (status, signal) => {
       // Its last message comes before the end of its channel, and may come after the news of its end.
-      setTimeout(() => onLost(signal === null ? `exit status ${status}` : `killed by ${signal}`), LAST_MESSAGE_TIME)
+      setTimeout(
+        () => onLost(signal !== null ? `killed by ${signal}` : status === null ? 'it ended' : `exit status ${status}`),
+        LAST_MESSAGE_TIME,
+      )
     })
   }
 }
@@ -177,7 +180,7 @@ export class Gnupg {
 const LAST_MESSAGE_TIME = milliseconds(50)
 
 /** It leads a process group, which none of its processes can leave. */
-function killAll(child: ChildProcess): void {
+function killAll(child: ReceiverProcess): void {
   child.kill('SIGKILL')
   try {
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')

@@ -1,11 +1,13 @@
 /** Starts a GnuPG process: with which program, user and descriptors. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import type { Duplex, Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { keepToOurselves } from '../../../system/keep-to-ourselves.ts'
 import { type Account, currentSituation, receiverCommand } from '../../../system/privilege.ts'
 import { GNUPG_CHANNEL } from '../../link/gnupg-protocol.ts'
-import { inheritedOptions } from '../receiver-process/spawn.ts'
+import { connectProcess, failedStart } from '../receiver-process/connected-process.ts'
+import { HELPER_SOCKET_CURE } from '../receiver-process/helpers.ts'
+import { inheritedOptions, type SpawnedReceiver } from '../receiver-process/spawn.ts'
 
 /** This is a source file, or a part of dist/cli/serve.js. */
 const PROGRAM = fileURLToPath(
@@ -14,11 +16,15 @@ const PROGRAM = fileURLToPath(
 /** In MB. */
 const NODE_OPTIONS = ['--max-semi-space-size=1', '--max-old-space-size=128']
 
-export interface SpawnedGnupg {
-  readonly child: ChildProcess
-  /** The warden’s end. */
-  readonly channel: Duplex
-  readonly errors: Readable
+export type SpawnedGnupg = SpawnedReceiver
+
+/** By systemd. @param helpers its socket. @param requests as for {@link spawnGnupg}. */
+export function gnupgBySocket(helpers: string, requests: number): SpawnedGnupg {
+  try {
+    return connectProcess(helpers, [requests], 'gnupg')
+  } catch (error) {
+    return failedStart(new Error(`${(error as Error).message}. ${HELPER_SOCKET_CURE}`))
+  }
 }
 
 /** @param requests the end of the sockets to the receiver. */

@@ -7,7 +7,7 @@ import { filesOf } from './unit-file.ts'
 
 const UNIT = 'ghostport.service'
 /** No other option of serve, which could change a setting. */
-const PLAIN_START = /^ExecStart=\S+(?: \S+)* serve(?: (?:-c|-a|--receiver-socket) \S+)*$/gm
+const PLAIN_START = /^ExecStart=\S+(?: \S+)* serve(?: (?:-c|-a|--receiver-socket|--helper-socket) \S+)*$/gm
 
 export async function lookAtServiceStart(subject: Subject): Promise<Known<boolean>> {
   const { looker, server } = subject

@@ -1,8 +1,8 @@
-/** The unit files of the server and its receiver, and what `ghostport unit` prints today in its place. */
+/** The unit files of the server, its receiver and its helpers, and what `ghostport unit` prints today in its place. */
 import { dirname, join } from 'node:path'
 import { lookAtUnits } from '../../facts/systemd.ts'
 import { type Known, known, notKnown } from '../../known.ts'
-import { RECEIVER_UNITS, type Subject } from '../subject.ts'
+import { type Subject, UNITS_BESIDE } from '../subject.ts'
 
 export interface UnitFile {
   readonly path: string
@@ -24,7 +24,7 @@ export async function lookAtUnitFile(subject: Subject): Promise<Known<UnitFile |
   const printed = await printedUnit(settings, stanzas)
   if (!printed.ok) return notKnown(printed.failure.detail)
   const differences = [...differencesOf(text.value, printed.value)]
-  for (const name of RECEIVER_UNITS) {
+  for (const name of UNITS_BESIDE) {
     const beside = looker.read(join(dirname(path), name))
     if (!beside.known) return beside
     const wanted = await printedUnit(settings, stanzas, name)

@@ -1,5 +1,5 @@
 /**
- * How a receiver that systemd started gets its descriptors: over the connection that it was started for. The connection
+ * How a process that systemd started gets its descriptors: over the connection that it was started for. The connection
  * then is its channel. The other side must be root: the kernel says who it is.
  */
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
@@ -7,10 +7,10 @@ import { libc } from '../../system/libc.ts'
 import { peerOf, receiveDescriptors } from '../../system/pass-descriptors.ts'
 import { PollSet } from '../../system/poll-set.ts'
 import { milliseconds } from '../../units.ts'
-import { LONGEST_HANDOVER } from '../link/receiver-start.ts'
 import { parseHandover } from './parse-handover.ts'
+import { LONGEST_HANDOVER } from './receiver-start.ts'
 
-/** The warden sends them as soon as it is connected. */
+/** They are sent as soon as there is a connection. */
 const PATIENCE = milliseconds(10_000)
 const STANDARD_ERROR = 2
 
@@ -29,7 +29,7 @@ export function takeDescriptors(
     delete environment[name]
   try {
     const { uid } = peerOf(channel)
-    if (uid !== 0) return refuse('WARDEN_GONE', `user ${uid} connected to the receiver, and only root may`)
+    if (uid !== 0) return refuse('WARDEN_GONE', `user ${uid} connected, and only root may`)
     new PollSet([channel]).wait(PATIENCE)
     const arrived = receiveDescriptors(channel, LONGEST_HANDOVER, 'take')
     if (arrived === undefined || arrived === 'empty') return refuse('WARDEN_GONE', 'the warden sent no descriptors')

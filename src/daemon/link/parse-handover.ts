@@ -1,6 +1,6 @@
-/** Reads the warden's first line to a receiver that systemd started (link/receiver-start.ts). */
+/** Reads the first line to a process that systemd started for a connection (receiver-start.ts). */
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import type { Handover } from '../link/receiver-start.ts'
+import type { Handover } from './receiver-start.ts'
 
 /** @returns WARDEN_GONE if it is not exactly such a line. */
 export function parseHandover(text: string): Result<Handover, Failure<'WARDEN_GONE'>> {

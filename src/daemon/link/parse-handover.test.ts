@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { lineOf } from '../link/lossy-lines.ts'
+import { lineOf } from './lossy-lines.ts'
 import { parseHandover } from './parse-handover.ts'
 
 const refused: readonly (readonly [what: string, text: string])[] = [

@@ -1,0 +1,3 @@
+import { describeHelpers } from './helpers.ts'
+
+describeHelpers('trixie')
