@@ -60,6 +60,9 @@ async function run(
   if (given.json > 0) terminal.printJson({ file, stanza: name, replaced })
   else {
     terminal.note(`${replaced ? 'replaced' : 'added'} [${name}] in ${file}`)
+    const { until } = profile.value
+    if (until !== undefined && until <= systemClock.now())
+      terminal.note(`by this profile, its keys ended at ${showTime(until)}: ask the administrator for a new one`)
     if (argument?.startsWith(BEGINNING) === true && !isSealed(argument))
       terminal.note('the profile was on the command line: delete it from the history of your shell')
     terminal.print(`ghostport knock ${name} --wait`)
@@ -126,7 +129,9 @@ function addProfile(
     return refuse('CONFIG_CONFLICT', `${file} has a stanza [${name}] already`, {
       suggestion: `--replace, or --name OTHER`,
     })
-  const times = { made: showTime(made), ...(until !== undefined && { until: showTime(until) }) }
+  // 0: the profile does not say.
+  const times =
+    made === 0 ? undefined : { made: showTime(made), ...(until !== undefined && { until: showTime(until) }) }
   const edited = putStanza(text, name, settings, times)
   // As a knock will read it. What [default] says may contradict the profile.
   const after = parseFwknoprc(file, edited)

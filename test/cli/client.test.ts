@@ -149,6 +149,33 @@ describe('ghostport client add', () => {
       assert.equal(existsSync(rc), false)
     })
 
+  it('a profile without a time is not said to be old; one that has ended is told', async () => {
+    assert.equal((await home.ghostport(['client', 'add'], { input: LINE.replace('&made=1764150000', '') })).status, 0)
+    assert.doesNotMatch(text(), /# ghostport/)
+    const ended = await home.ghostport(['client', 'add', '--replace'], { input: `${LINE}&until=1764160000` })
+    assert.match(ended.stderr, /by this profile, its keys ended at 2025-11-26T12:26:40Z/)
+  })
+
+  for (const [what, hostile] of [
+    ['a line end in the server', LINE.replace('192.0.2.9', 'a%0ASPA_SERVER_PORT%201')],
+    ['a line end in the name', LINE.replace('office', 'x%0AKEY%20y')],
+    ['NUL', LINE.replace('office', 'of%00fice')],
+    ['an escape', LINE.replace('office', 'o%1B[31m')],
+    ['a path for a name', LINE.replace('office', '../../etc/x')],
+    ['an option for a server', LINE.replace('192.0.2.9', '-oProxyCommand=x')],
+    ['port 0', `${LINE}&port=0`],
+    ['tcp/0', LINE.replace('tcp/22', 'tcp/0')],
+    ['a comment in a value', LINE.replace('tcp/22', 'tcp/22%23')],
+    ['a lone surrogate', LINE.replace('office', '%ED%A0%80')],
+    ['8 kB', `${LINE}&time=${'1'.repeat(8000)}`],
+  ] as const)
+    it(`refuses a hostile line, and writes nothing: ${what}`, async () => {
+      const { status, stderr } = await home.ghostport(['client', 'add'], { input: hostile })
+      assert.equal(status, 65, stderr)
+      assert.ok(!existsSync(rc))
+      for (const control of ['\u001b', '\0']) assert.ok(!stderr.includes(control))
+    })
+
   it('an rc file that others can read gets no key', async () => {
     writeFileSync(rc, '# mine\n')
     chmodSync(rc, 0o644)

@@ -1,7 +1,7 @@
 /** `ghostport user`: what each action takes, what it writes, and what is refused, with nothing changed. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, beforeEach, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -158,6 +158,47 @@ describe('ghostport user', () => {
     chmodSync(folder, 0o777)
     assert.match((await user('add', 'b', '--show-secrets')).stderr, /others can replace what is in the folder/)
     chmodSync(folder, 0o700)
+  })
+
+  it('a full disk and a read-only file system are told as such, and nothing changes', async () => {
+    await add('ada')
+    const before = text()
+    const lock = '.access.conf.lock'
+    const inside = (setup: string, command: string): string => {
+      const words = [...ghostportCommand, 'user', 'disable', 'ada', '-c', path('fwknopd.conf')].join(' ')
+      const line = `cp -a ${folder} ${folder}.copy && ${setup} && ${command}; ${words}; cmp ${folder}/access.conf ${folder}.copy/access.conf`
+      const ran = spawnSync('unshare', ['--mount', 'bash', '-c', line], {
+        encoding: 'utf8',
+        env: { ...process.env, HOME: home.path },
+      })
+      rmSync(`${folder}.copy`, { recursive: true, force: true })
+      assert.equal(ran.status, 0, ran.stderr)
+      return ran.stderr
+    }
+    const full = `mount -t tmpfs -o size=64k none ${folder} && cp -a ${folder}.copy/. ${folder}`
+    assert.match(
+      inside(full, `head -c 200k /dev/zero > ${folder}/fill 2>&-`),
+      /access\.conf cannot be changed: .*no space left on device \[CONFIG_UNWRITABLE\]/,
+    )
+    assert.match(
+      inside(`mount --bind ${folder} ${folder} && mount -o remount,bind,ro ${folder}`, 'true'),
+      /access\.conf cannot be changed: .*read-only file system \[CONFIG_UNWRITABLE\]/,
+    )
+    assert.equal(text(), before)
+    assert.ok(
+      readdirSync(folder).every((name) => !name.includes('.new') && (!name.startsWith('.') || name.startsWith(lock))),
+    )
+  })
+
+  it('a file without a line end, and one with CRLF', async () => {
+    write('access.conf', 'SOURCE ANY\nNAME zoe\nOPEN_PORTS tcp/22\nKEY_BASE64 aGVsbG8gd29ybGQ=')
+    await add('ada')
+    await ok('remove', 'ada')
+    assert.equal(text(), 'SOURCE ANY\nNAME zoe\nOPEN_PORTS tcp/22\nKEY_BASE64 aGVsbG8gd29ybGQ=\n')
+    write('access.conf', text().replaceAll('\n', '\r\n'))
+    await add('ada')
+    await ok('rotate', 'zoe', '--server', 'h', '--show-secrets')
+    assert.doesNotMatch(text(), /[^\r]\n/)
   })
 
   it('owner, mode and a link stay', async () => {

@@ -109,7 +109,10 @@ async function lockFor({ accessFile, accessFolder }: ServerConfig): Promise<Resu
   const path = join(dirname(file), `.${basename(file)}.lock`)
   for (const until = performance.now() + LOCK_TIME; ; ) {
     const lock = acquireInstanceLock(path)
-    if (lock.ok || lock.failure.code !== 'INSTANCE_RUNNING') return lock
+    if (lock.ok) return lock
+    if (lock.failure.code === 'CONFIG_UNREADABLE')
+      return refuse('CONFIG_UNWRITABLE', `${file} cannot be changed: its lock cannot be made: ${lock.failure.detail}`)
+    if (lock.failure.code !== 'INSTANCE_RUNNING') return lock
     if (performance.now() > until)
       return refuse('FILE_BUSY', `another command of ghostport is changing ${file} (${lock.failure.detail})`)
     await delay(LOCK_PAUSE)

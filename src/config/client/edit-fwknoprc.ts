@@ -96,9 +96,10 @@ export interface KeyTimes {
 }
 
 /**
+ * @param times absent: the stanza does not say how old its keys are.
  * @returns the file with this stanza alone of this name: other settings that it had are gone, comments stay.
  */
-export function putStanza(text: string, stanza: string, changes: readonly RcChange[], times: KeyTimes): string {
+export function putStanza(text: string, stanza: string, changes: readonly RcChange[], times?: KeyTimes): string {
   const lines = splitLines(text)
   const range = findStanza(lines, stanza)
   const kept = (line: string): boolean => settingName(line) === '' && !line.startsWith(MADE)
@@ -112,6 +113,7 @@ export function putStanza(text: string, stanza: string, changes: readonly RcChan
         ].join('')
   const edited = splitLines(editStanza(cleared, stanza, changes))
   const header = findStanza(edited, stanza)?.first ?? edited.length
+  if (times === undefined) return edited.join('')
   const end = times.until === undefined ? '' : `, until ${times.until}`
   return [...edited.slice(0, header), `${MADE}${times.made}${end}\n`, ...edited.slice(header)].join('')
 }
