@@ -67,6 +67,15 @@ export interface CaptureCounters {
   readonly received: number
   /** Lost before they were looked at: by the kernel's own count if it keeps one, or passed over (`fair-share.ts`). */
   readonly dropped: number
+  /** Packets that came in by an interface that PCAP_INTF does not name. Absent: none, or all interfaces are named. */
+  readonly elsewhere?: Elsewhere
+}
+
+/** Packets that could be knocks, and were passed over because of their interface. */
+export interface Elsewhere {
+  readonly packets: number
+  /** Index of the interface of the latest one. */
+  readonly interfaceIndex: number
 }
 
 /** Packets from descriptors. The caller waits with poll(2) until one of them is readable. */

@@ -52,6 +52,11 @@ function describe(status: Status, style: Style): readonly Line[] {
             .join(', ')}`,
         ]),
     ...describePorts(status),
+    ...(counters.elsewhere === undefined
+      ? []
+      : [
+          `${count(counters.elsewhere, 'packet')} came in by interfaces that PCAP_INTF does not name, and were passed over`,
+        ]),
     ...describeRelay(status),
     ...describeCommands(status, style),
     ...describeInterfaces(status, style),

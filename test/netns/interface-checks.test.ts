@@ -9,7 +9,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { encodeText } from '../../src/bytes/text.ts'
-import { clientAndServer, Daemon, knock, SERVER, sendPacket, stanza } from '../support/daemon.ts'
+import { clientAndServer, Daemon, ghostportCommand, knock, SERVER, sendPacket, stanza } from '../support/daemon.ts'
+import { examined, onlyCheck } from '../support/doctor.ts'
 import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 import { sealedPacket } from '../support/sealed.ts'
 import { udpFrame } from '../support/udp-frame.ts'
@@ -42,6 +43,17 @@ describe('the interface checks', { skip: netnsUnavailable(), concurrency: 1, tim
 
   /** Each condition that the status shows. */
   const shown = () => (daemon.status()['interfaces'] as { code: string }[]).map(({ code }) => code)
+
+  /** What the doctor says of interfaces: `error ip link set eth0 up`, or `good`. */
+  function doctor(): readonly string[] {
+    const files = ['-c', daemon.path('fwknopd.conf'), '-a', daemon.path('access.conf')]
+    const command = ghostportCommand('doctor', '--json', ...files, '--only', 'INTERFACES')
+    const { answer, findings } = onlyCheck(examined(server.run(command, { timeoutMs: 60_000 })))
+    if (answer !== 'bad') return [answer]
+    return findings.map(
+      ({ severity, evidence, command, advice }) => `${severity} ${evidence[0]?.split(',')[0]} ${command ?? advice}`,
+    )
+  }
 
   /** The cable between the two, made again. @param index of the server's end. */
   async function cable(index?: string): Promise<void> {
@@ -96,6 +108,7 @@ describe('the interface checks', { skip: netnsUnavailable(), concurrency: 1, tim
       [],
     )
     assert.deepEqual(shown(), [])
+    assert.deepEqual(doctor(), ['good'])
   })
 
   it('a deleted link that is made again', async () => {
@@ -106,6 +119,7 @@ describe('the interface checks', { skip: netnsUnavailable(), concurrency: 1, tim
     assert.equal(begun.level, 'warning')
     assert.match(String(begun['text']), /“eth0” of PCAP_INTF does not exist/)
     assert.deepEqual(shown(), ['INTF_MISSING'])
+    assert.match(doctor().join(), /^error INTF_MISSING .*capture goes on by itself/)
     await delay(2200)
     await cable()
     await daemon.until(({ event, code }) => event === 'interface mended' && code === 'INTF_MISSING', from)
@@ -122,6 +136,7 @@ describe('the interface checks', { skip: netnsUnavailable(), concurrency: 1, tim
     assert.match(String(begun['text']), /is down/)
     assert.equal(begun['cure'], 'ip link set eth0 up')
     assert.deepEqual(shown(), ['INTF_NOT_RUNNING'])
+    assert.deepEqual(doctor(), ['error INTF_NOT_RUNNING ip link set eth0 up'])
     server.must(String(begun['cure']).split(' '))
     await daemon.until(({ event }) => event === 'interface mended', from)
     assert.equal(about('INTF_NOT_RUNNING', from).length, 2)
@@ -189,6 +204,7 @@ describe('the interface checks', { skip: netnsUnavailable(), concurrency: 1, tim
     const lost = await daemon.until(({ code }) => code === 'INTF_NO_ADDRESS', from)
     assert.match(String(lost['text']), /“eth0” has no address any more/)
     assert.deepEqual(shown(), ['INTF_NO_ADDRESS'])
+    assert.match(doctor().join(), /^error INTF_NO_ADDRESS .*DHCP client/)
     readdress(`${SERVER} peer 10.9.0.1/32`)
     await daemon.until(({ event, code }) => event === 'interface mended' && code === 'INTF_NO_ADDRESS', from)
     const back = daemon.events.slice(from).filter(({ event }) => event === 'addresses')
@@ -200,6 +216,7 @@ describe('the interface checks', { skip: netnsUnavailable(), concurrency: 1, tim
       ],
     )
     assert.equal(about('INTF_NO_ADDRESS', from).length, 2)
+    assert.deepEqual(doctor(), ['good'])
     await reachable()
     await opens()
     readdress(`${SERVER}/24`)

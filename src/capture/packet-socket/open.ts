@@ -48,6 +48,7 @@ export interface PacketSocketOptions extends CaptureBounds {
 // From the system's headers; the same on every processor that libc.ts accepts.
 const AF_PACKET = 17
 const SO_LOCK_FILTER = 44
+const SO_RCVBUF = 8
 const PACKET_FANOUT = 18
 const PACKET_FANOUT_DATA = 22
 /** PACKET_FANOUT_CBPF and PACKET_FANOUT_FLAG_UNIQUEID, above the number of the group. */
@@ -192,6 +193,25 @@ function openGroup(
       return failed('the kernel did not lock the packet filter', native.errno())
   }
   return undefined
+}
+
+/** A packet socket that nobody reads: its buffer is as small as the kernel allows. */
+export function openFiltered(
+  native: Libc,
+  protocol: number,
+  program: readonly Instruction[],
+): { readonly fd: number } | { readonly errno: number } {
+  const fd = native.socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
+  if (fd < 0) return { errno: native.errno() }
+  if (
+    setNumber(native, fd, SOL_SOCKET, SO_RCVBUF, 1) &&
+    setProgram(native, fd, SOL_SOCKET, SO_ATTACH_FILTER, program) &&
+    bindTo(native, fd, protocol)
+  )
+    return { fd }
+  const errno = native.errno()
+  closeSync(fd)
+  return { errno }
 }
 
 /** Refuses every packet. */

@@ -46,14 +46,17 @@ export function packetSocketCapture(options: PacketSocketCaptureOptions): Captur
   let taken = 0
   let received = 0
   let dropped = 0
+  let elsewhere = 0
+  /** Index of the interface of the latest packet that came in elsewhere. */
+  let latest = 0
   return {
     fds,
     get taken() {
       return taken
     },
     counters(): CaptureCounters {
-      for (const fd of fds) dropped += takeDropCount(fd)
-      return { received, dropped }
+      for (const fd of fds) dropped += takeStatistics(fd).dropped
+      return { received, dropped, ...(elsewhere > 0 && { elsewhere: { packets: elsewhere, interfaceIndex: latest } }) }
     },
     close() {},
     receive(fd) {
@@ -66,7 +69,14 @@ export function packetSocketCapture(options: PacketSocketCaptureOptions): Captur
       for (let i = 0; i < count; i++) {
         if (batch.isTruncated(i)) continue
         const interfaceIndex = batch.names.getInt32(i * NAME_STRIDE + INTERFACE_INDEX_AT, true)
-        if (interfaces.length > 0 && !isWanted(fd, interfaceIndex, interfaces, wanted)) continue
+        if (interfaces.length > 0 && !isWanted(fd, interfaceIndex, interfaces, wanted)) {
+          // TCP that is not a knock may be for a web server there.
+          if (isUdpOnly) {
+            elsewhere++
+            latest = interfaceIndex
+          }
+          continue
+        }
         if (!hasRoom(share, batch.payloads, batch.payloadAt(i))) {
           dropped++
           continue
@@ -117,10 +127,11 @@ function isChecksumUnchecked(batch: MessageBatch, i: number): boolean {
   return (status & (TP_STATUS_CSUMNOTREADY | TP_STATUS_CSUM_VALID)) === 0
 }
 
-/** Packets that the kernel had no room for. Each call starts it again from 0. */
-function takeDropCount(fd: number): number {
+/** What came to a socket, and what of that the kernel had no room for. Each call starts both again from 0. */
+export function takeStatistics(fd: number): { readonly packets: number; readonly dropped: number } {
   const statistics = new Uint8Array(8) // packets, drops
   const length = Uint8Array.of(8, 0, 0, 0)
-  if (libc().getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, statistics, length) < 0) return 0
-  return new DataView(statistics.buffer).getUint32(4, true)
+  if (libc().getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, statistics, length) < 0) return { packets: 0, dropped: 0 }
+  const view = new DataView(statistics.buffer)
+  return { packets: view.getUint32(0, true), dropped: view.getUint32(4, true) }
 }

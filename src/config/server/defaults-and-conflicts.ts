@@ -135,7 +135,12 @@ function assembleInterfaceChecks(
   captures: readonly CaptureConfig[],
   notices: Notice[],
 ): Pick<ServerConfig, 'interfaceChecks'> {
-  const others = ['INTF_CHECKS_INTERVAL', ...LINK_CHECKS, 'ENABLE_INTF_ADDRESS_CHECK'] as const
+  const others = [
+    'INTF_CHECKS_INTERVAL',
+    ...LINK_CHECKS,
+    'ENABLE_INTF_ADDRESS_CHECK',
+    'ENABLE_INTF_RECEIVED_CHECK',
+  ] as const
   const isFile = captures.some(({ kind }) => kind === 'pcap-file')
   if (isFile || values.ENABLE_INTF_CHECKS === false) {
     const why = isFile ? 'packets come from PCAP_FILE' : 'ENABLE_INTF_CHECKS is N'
@@ -152,6 +157,7 @@ function assembleInterfaceChecks(
       running: values.ENABLE_INTF_RUNNING_CHECK ?? true,
       bytes: values.ENABLE_INTF_BYTES_CHECK ?? true,
       addresses: values.ENABLE_INTF_ADDRESS_CHECK ?? true,
+      received: values.ENABLE_INTF_RECEIVED_CHECK ?? true,
     },
   }
 }

@@ -61,6 +61,7 @@ export const usedSettings = {
   ENABLE_INTF_RUNNING_CHECK: yesNo,
   ENABLE_INTF_BYTES_CHECK: yesNo,
   ENABLE_INTF_ADDRESS_CHECK: yesNo,
+  ENABLE_INTF_RECEIVED_CHECK: yesNo,
   MAX_SNIFF_BYTES: wholeNumber({ min: 1, max: 32_768, unit: 'bytes' }),
   ENABLE_UDP_SERVER: yesNo,
   UDPSERV_PORT: portValue,

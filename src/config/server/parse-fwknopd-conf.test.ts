@@ -38,7 +38,7 @@ test('an empty file gives the defaults', () => {
       },
       accessFile: '/etc/fwknop/access.conf',
       controlSocket: '/run/ghostport/control.sock',
-      interfaceChecks: { interval: 20, exists: true, running: true, bytes: true, addresses: true },
+      interfaceChecks: { interval: 20, exists: true, running: true, bytes: true, addresses: true, received: true },
       commands: { sudo: '/usr/bin/sudo', timeout: 30 },
       gnupg: { home: '/root/.gnupg', program: '/usr/bin/gpg' },
       refusalsPerSecond: 10,
@@ -115,7 +115,7 @@ LOG_LIMIT                   3;
       fwknopDigests: { path: '/var/run/fwknop/digest.cache', named: true },
     },
     accessFile: '/etc/ghostport/access.conf',
-    interfaceChecks: { interval: 5, exists: true, running: true, bytes: false, addresses: true },
+    interfaceChecks: { interval: 5, exists: true, running: true, bytes: false, addresses: true, received: true },
     controlSocket: '/run/doors.sock',
     gnupg: { home: '/root/.gnupg', program: '/usr/bin/gpg' },
     pidFile: '/var/run/fwknop/fwknopd.pid',
@@ -503,7 +503,7 @@ test('interface checks: what has no effect is told, and why', () => {
     return [config.interfaceChecks, ...notices.map(({ text }) => text)]
   }
   const named = 'it checks the interfaces that PCAP_INTF names, and there are none'
-  const all = { interval: 20, exists: true, running: true, bytes: true, addresses: true }
+  const all = { interval: 20, exists: true, running: true, bytes: true, addresses: true, received: true }
   assert.deepEqual(checksOf('PCAP_INTF eth0;\nENABLE_INTF_EXISTS_CHECK Y;'), [all])
   assert.deepEqual(checksOf('ENABLE_INTF_CHECKS Y;\nENABLE_INTF_RUNNING_CHECK N;'), [
     { ...all, running: false },

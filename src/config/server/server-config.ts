@@ -94,6 +94,8 @@ export interface InterfaceChecks {
   readonly bytes: boolean
   /** ENABLE_INTF_ADDRESS_CHECK */
   readonly addresses: boolean
+  /** ENABLE_INTF_RECEIVED_CHECK */
+  readonly received: boolean
 }
 
 export interface CaptureConfig {

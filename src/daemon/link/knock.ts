@@ -88,7 +88,7 @@ export function requestOf({ message, packet, forwardedFor, gnupg }: Knock): Requ
 /** Characters. A longer packet is none. */
 const MAX_WIRE_TEXT = 1500
 /** The kernel's index is a positive int. */
-const MAX_INTERFACE_INDEX = 0x7fff_ffff
+export const MAX_INTERFACE_INDEX = 0x7fff_ffff
 
 const address = parsed(parseAddress)
 const portNumber: Reader<Port> = mapped(integer({ min: 1, max: 65535 }), port)

@@ -60,3 +60,18 @@ test('a note names stanzas by number and code, and not more than an honest recei
   ] as const)
     assert.equal(parsed(tried), isGood, JSON.stringify(tried))
 })
+
+test('what came in elsewhere has a number and an index, and nothing else', () => {
+  const numbers = { looked: 1, dropped: 0, refused: {} }
+  const parsed = (elsewhere: unknown) => parseFromReceiver({ type: 'tally', tally: { ...numbers, elsewhere } }).ok
+  for (const [elsewhere, isGood] of [
+    [{ packets: 3, interfaceIndex: 2 }, true],
+    [{ packets: -1, interfaceIndex: 2 }, false],
+    [{ packets: 3, interfaceIndex: 0 }, false],
+    [{ packets: 3, interfaceIndex: 2 ** 31 }, false],
+    [{ packets: 3, interfaceIndex: 2, name: 'eth0' }, false],
+    [{ packets: 3 }, false],
+    [3, false],
+  ] as const)
+    assert.equal(parsed(elsewhere), isGood, JSON.stringify(elsewhere))
+})

@@ -5,7 +5,7 @@
 
 import type { StanzaId } from '../../access/stanza.ts'
 import { printable } from '../../bytes/text.ts'
-import { WAYS, type Way } from '../../capture/capture.ts'
+import { type Elsewhere, WAYS, type Way } from '../../capture/capture.ts'
 import type { ConfigSource } from '../../config/load.ts'
 import type { ConfigSnapshot } from '../../config/reading/config-files.ts'
 import type { CaptureConfig } from '../../config/server/server-config.ts'
@@ -14,7 +14,7 @@ import { either, integer, list, literal, mapped, parsed, type Reader, record, te
 import { type IpAddress, parseAddress } from '../../packet/address.ts'
 import type { ReplayDigest } from '../../packet/replay-digest.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { type Knock, parseKnock, way } from './knock.ts'
+import { type Knock, MAX_INTERFACE_INDEX, parseKnock, way } from './knock.ts'
 import type { Suppressed } from './refusal-log.ts'
 
 /** One way in which the receiver gets packets. */
@@ -77,6 +77,8 @@ export interface Tally {
   readonly refused: Suppressed
   /** Of those examined, how many came in each way but `udp`. Absent if none did. */
   readonly ways?: WayCounts
+  /** Not examined, because they came in by an interface that PCAP_INTF does not name. Absent if none did. */
+  readonly elsewhere?: Elsewhere
 }
 
 /** Packets by the way in which they came. */
@@ -124,7 +126,11 @@ const note = record(
   { stanza, way, tried: list(record({ stanza, code }, {}), { min: 1, max: MOST_TRIED }) },
 )
 const wayCounts: Reader<WayCounts> = record({}, Object.fromEntries(WAYS.map((name) => [name, count])))
-const tally = record({ looked: count, dropped: count, refused: counts }, { ways: wayCounts })
+const elsewhere: Reader<Elsewhere> = record(
+  { packets: count, interfaceIndex: integer({ min: 1, max: MAX_INTERFACE_INDEX }) },
+  {},
+)
+const tally = record({ looked: count, dropped: count, refused: counts }, { ways: wayCounts, elsewhere })
 
 const otherMessage: Reader<Exclude<FromReceiver, { type: 'knock' }>> = either(
   record({ type: literal('started') }, {}),

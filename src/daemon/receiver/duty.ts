@@ -5,7 +5,7 @@
 
 import { StanzaIndex } from '../../access/matching.ts'
 import { OpenerMemory } from '../../access/opener-memory.ts'
-import type { CaptureCounters, CapturedPacket } from '../../capture/capture.ts'
+import type { CaptureCounters, CapturedPacket, Elsewhere } from '../../capture/capture.ts'
 import { MOST_CONNECTIONS } from '../../capture/tcp-server/tcp-server.ts'
 import { monotonic } from '../../clock.ts'
 import { loadConfig } from '../../config/load.ts'
@@ -80,7 +80,7 @@ export class ReceiverDuty {
         this.#driver.send({ type: 'alive' })
         return ok(undefined)
       case 'tally?':
-        this.#triage?.tally(this.#dropped())
+        this.#triage?.tally(...this.#unseen())
         return ok(undefined)
       case 'claimed':
         this.#triage?.claimed(message.digests)
@@ -177,7 +177,7 @@ export class ReceiverDuty {
     if (this.#gnupg?.deadline !== undefined) return
     this.#end = 'said'
     this.#reportAt = undefined
-    this.#triage?.reportAll(this.#dropped())
+    this.#triage?.reportAll(...this.#unseen())
     const { failure } = end
     this.#driver.send({
       type: 'finished',
@@ -225,12 +225,15 @@ export class ReceiverDuty {
 
   /** Sends the numbers. What was folded is sent once a second, and the last of it although nothing comes any more. */
   report(): void {
-    const reported = this.#triage?.report(this.#dropped())
+    const reported = this.#triage?.report(...this.#unseen())
     this.#reportAt = reported === 'more to report' ? milliseconds(monotonic() + TALLY_DELAY) : undefined
   }
 
-  #dropped(): number {
-    return this.#captures.reduce((sum, capture) => sum + capture.counters().dropped, 0)
+  /** What was lost, and what came in elsewhere: to one capture at most, since only one has interfaces. */
+  #unseen(): [dropped: number, elsewhere: Elsewhere | undefined] {
+    const counters = this.#captures.map((capture) => capture.counters())
+    const [elsewhere] = counters.flatMap((each) => each.elsewhere ?? [])
+    return [counters.reduce((sum, { dropped }) => sum + dropped, 0), elsewhere]
   }
 }
 

@@ -8,7 +8,7 @@ import { takesReport } from '../../access/gnupg-report.ts'
 import type { KeyringName } from '../../access/keyring.ts'
 import { isAmong } from '../../access/matching.ts'
 import type { Policy } from '../../access/policy.ts'
-import { type CapturedPacket, type Way, wayOf } from '../../capture/capture.ts'
+import { type CapturedPacket, type Elsewhere, type Way, wayOf } from '../../capture/capture.ts'
 import { monotonic, systemClock } from '../../clock.ts'
 import type { FailureCode } from '../../failure-codes.ts'
 import type { ReplayDigest } from '../../packet/replay-digest.ts'
@@ -121,9 +121,10 @@ export class Triage {
   /**
    * Sends the warden the numbers, and at most once a second what was folded.
    * @param dropped packets lost before they came here.
+   * @param elsewhere packets that came in by other interfaces.
    */
-  report(dropped: number): 'all reported' | 'more to report' {
-    this.tally(dropped)
+  report(dropped: number, elsewhere?: Elsewhere): 'all reported' | 'more to report' {
+    this.tally(dropped, elsewhere)
     const now = performance.now()
     if (now < this.#foldedReported + FOLDED_INTERVAL)
       return this.#limiter.hasSuppressed ? 'more to report' : 'all reported'
@@ -132,8 +133,8 @@ export class Triage {
   }
 
   /** Sends all that was not sent yet. */
-  reportAll(dropped: number): void {
-    this.tally(dropped)
+  reportAll(dropped: number, elsewhere?: Elsewhere): void {
+    this.tally(dropped, elsewhere)
     this.#reportSuppressed()
   }
 
@@ -211,10 +212,13 @@ export class Triage {
   }
 
   /** Sends the warden the numbers of this moment. @param dropped as for {@link report}. */
-  tally(dropped: number): void {
+  tally(dropped: number, elsewhere?: Elsewhere): void {
     const ways = this.#ways.size > 0 && { ways: Object.fromEntries(this.#ways) }
     const refused = Object.fromEntries(this.#refused)
-    this.#send({ type: 'tally', tally: { looked: this.#looked, dropped, refused, ...ways } })
+    this.#send({
+      type: 'tally',
+      tally: { looked: this.#looked, dropped, refused, ...ways, ...(elsewhere && { elsewhere }) },
+    })
   }
 
   #refuse(packet: CapturedPacket, failure: Failure & Pick<ReceiveFailure, 'stanza' | 'trials'>): void {

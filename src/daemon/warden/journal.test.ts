@@ -77,6 +77,20 @@ test('the numbers of each way are told if there are others than the usual one, o
   assert.deepEqual(kept.counters().ways, { udp: 5, tcp: 4, 'tcp-server': 1 })
 })
 
+test('what came in elsewhere is told over all receivers, and is not looked at', () => {
+  const { journal: kept } = journal(5)
+  kept.tally({ looked: 1, dropped: 2, refused: { SPA_LENGTH: 1 } })
+  assert.deepEqual(kept.reception(), { received: 3 })
+  assert.equal('elsewhere' in kept.counters(), false)
+  kept.tally({ looked: 1, dropped: 2, refused: { SPA_LENGTH: 1 }, elsewhere: { packets: 4, interfaceIndex: 7 } })
+  kept.receiverLost()
+  assert.deepEqual(kept.reception(), { received: 3, elsewhere: { packets: 4, interfaceIndex: 7 } })
+  kept.tally({ looked: 0, dropped: 0, refused: {}, elsewhere: { packets: 1, interfaceIndex: 9 } })
+  assert.deepEqual(kept.reception(), { received: 3, elsewhere: { packets: 5, interfaceIndex: 9 } })
+  assert.equal(kept.counters().elsewhere, 5)
+  assert.equal(kept.counters().looked, 1)
+})
+
 test('a line says how the packet came', () => {
   const { journal: kept, log } = journal(5)
   const by = (packet: object, more: object = {}) =>

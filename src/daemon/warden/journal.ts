@@ -10,6 +10,7 @@ import type { Milliseconds } from '../../units.ts'
 import type { Knock } from '../link/knock.ts'
 import { MOST_TRIED, type RefusalNote, type Tally, type WayCounts } from '../link/protocol.ts'
 import { limiterFor, type RefusalLimiter, type Suppressed } from '../link/refusal-log.ts'
+import type { Reception } from './interface-watch/reception.ts'
 
 /** How many verdicts `status` shows. */
 const REMEMBERED = 50
@@ -55,6 +56,8 @@ export interface JournalCounters {
   readonly undecided: number
   /** Packets that found no room in the kernel's buffer, and were not examined. */
   readonly dropped: number
+  /** Packets that came in by an interface that PCAP_INTF does not name, and were not examined. Absent: none. */
+  readonly elsewhere?: number
 }
 
 /** The names of stanzas by their numbers, under one configuration. */
@@ -306,10 +309,20 @@ export class Journal {
   }
 
   counters(): JournalCounters {
-    const { looked, dropped, refused: unheard, ways } = sum(this.#past, this.#ofCurrent())
+    const { looked, dropped, refused: unheard, ways, elsewhere } = sum(this.#past, this.#ofCurrent())
     const refused = addCounts(unheard, Object.fromEntries(this.#refused))
     const undecided = Math.max(0, looked - this.#granted - total(refused))
-    return { granted: this.#granted, refused, looked, undecided, dropped, ...(ways && { ways: withUdp(looked, ways) }) }
+    return {
+      ...{ granted: this.#granted, refused, looked, undecided, dropped },
+      ...(ways && { ways: withUdp(looked, ways) }),
+      ...(elsewhere && { elsewhere: elsewhere.packets }),
+    }
+  }
+
+  /** What the receivers have got so far, and what passed them by. */
+  reception(): Reception {
+    const { looked, dropped, elsewhere } = sum(this.#past, this.#ofCurrent())
+    return { received: looked + dropped, ...(elsewhere && { elsewhere }) }
   }
 
   #ended(grant: Grant, detail: string): void {
@@ -361,6 +374,12 @@ function sum(one: Tally, other: Tally): Tally {
     dropped: one.dropped + other.dropped,
     refused: addCounts(one.refused, other.refused),
     ...((one.ways ?? other.ways) !== undefined && { ways: addCounts(one.ways ?? {}, other.ways ?? {}) }),
+    ...((one.elsewhere ?? other.elsewhere) !== undefined && {
+      elsewhere: {
+        packets: (one.elsewhere?.packets ?? 0) + (other.elsewhere?.packets ?? 0),
+        interfaceIndex: other.elsewhere?.interfaceIndex ?? one.elsewhere?.interfaceIndex ?? 0,
+      },
+    }),
   }
 }
 

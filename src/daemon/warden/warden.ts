@@ -11,6 +11,7 @@ import { rmSync } from 'node:fs'
 import type { Server } from 'node:net'
 import type { Grant } from '../../access/grant.ts'
 import { type Clock, monotonic } from '../../clock.ts'
+import { capturedPorts } from '../../config/server/server-config.ts'
 import type { Firewall } from '../../firewall/firewall.ts'
 import { whatShuts } from '../../firewall/host/what-shuts.ts'
 import type { Log } from '../../log.ts'
@@ -118,6 +119,15 @@ export class Warden {
       onLook: () => capture.sockets.renew?.(),
       // Whether it has IPv6 is part of the judgement.
       onAddresses: () => host.changed(),
+      reception: async () => {
+        if (!this.#health.isCapturing) return undefined
+        await this.#dispatch.freshTally()
+        return this.#health.isCapturing ? journal.reception() : undefined
+      },
+      openWitness: async (wanted) => {
+        const { openWitness } = await import('../../capture/packet-socket/witness.ts')
+        return openWitness({ ports: capturedPorts(wanted), maximumPayload: wanted.maxBytes })
+      },
       log,
     })
     this.#interfaces = interfaces

@@ -70,6 +70,7 @@ const full = {
       grants: [{ for: '203.0.113.77', user: SECRET }],
       remembered: 4,
       warnings: [{ code: 'HOST_OPEN_PORT', text: SECRET }, { code: SECRET }],
+      interfaces: [{ code: 'INTF_MISSING', interface: SECRET, text: SECRET }],
       counters: { looked: 9, granted: 2, undecided: 0, dropped: 0, refused: { SPA_REPLAYED: 1, [SECRET]: 1 } },
       lastVerdicts: [{ source: '203.0.113.77', user: SECRET }],
     },
@@ -107,6 +108,7 @@ describe('a bug report', () => {
     assert.deepEqual(report.configuration, { good: false, faults: ['KEY_INVALID'] })
     assert.deepEqual(report.server.refused, { SPA_REPLAYED: 1 })
     assert.deepEqual(report.server.warnings, ['HOST_OPEN_PORT', 'other'])
+    assert.deepEqual(report.server.interfaces, ['INTF_MISSING'])
     assert.deepEqual(report.units['ghostport.service'], {
       load: 'other',
       active: 'other',

@@ -179,7 +179,8 @@ function serverFields({ status }: ReportedFacts): Fields {
   if (!status.known) return { known: yes(false) }
   const running: Status | undefined = status.value.status
   if (running === undefined) return { runs: yes(false) }
-  const { counters, capturing, grants, receiver, warnings, remembered } = running
+  // A server from before an update sends no interfaces.
+  const { counters, capturing, grants, receiver, warnings, remembered, interfaces = [] }: Told = running
   return {
     runs: yes(true),
     receives: yes(capturing && receiver !== null),
@@ -196,8 +197,20 @@ function serverFields({ status }: ReportedFacts): Fields {
       ),
     ),
     warnings: warnings.map(({ code }) => oneOf(code, HOST_CODES)),
+    interfaces: interfaces.map(({ code }) => oneOf(code, INTERFACE_CODES)),
   }
 }
+
+type Told = Omit<Status, 'interfaces'> & Partial<Pick<Status, 'interfaces'>>
+
+const INTERFACE_CODES = [
+  'INTF_MISSING',
+  'INTF_NOT_RUNNING',
+  'INTF_RESET',
+  'INTF_NO_ADDRESS',
+  'INTF_ELSEWHERE',
+  'INTF_UNHEARD',
+]
 
 const HOST_CODES = [
   'HOST_DROPS_MARK',

@@ -14,6 +14,7 @@ import { disk } from './checks/disk.ts'
 import { dns } from './checks/dns.ts'
 import { dockerPorts } from './checks/docker.ts'
 import { hostRules, notrack } from './checks/host-rules.ts'
+import { interfaces } from './checks/interfaces.ts'
 import { ipv6Hole } from './checks/ipv6-hole.ts'
 import { keys } from './checks/keys.ts'
 import { legacyTables } from './checks/legacy-tables.ts'
@@ -35,6 +36,7 @@ export const checks: readonly Check[] = [
   deadMan,
   running,
   capture,
+  interfaces,
   hostRules,
   policy,
   tableOwner,

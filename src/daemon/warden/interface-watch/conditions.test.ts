@@ -47,6 +47,16 @@ test('each check is switched off by itself', () => {
   assert.deepEqual(codes({ ...ALL, bytes: false }, { ...FINE, rxBytes: 0 }), [])
 })
 
+test('a cure that is pasted into a shell has no name with a meaning there', () => {
+  for (const [name, cure] of [
+    ['eth0.7', 'ip link set eth0.7 up'],
+    ['-f', 'bring it up with “ip link set … up”'],
+    ['a;reboot', 'bring it up with “ip link set … up”'],
+    ['$(id)', 'bring it up with “ip link set … up”'],
+  ] as const)
+    assert.equal(conditionsOf(new Map([[name, DOWN]]), new Map(), ALL)[0]?.cure, cure)
+})
+
 const states = fc.option(
   fc.record({
     index: fc.nat(3),

@@ -15,6 +15,10 @@ export type ConditionCode =
   | 'INTF_RESET'
   /** ENABLE_INTF_ADDRESS_CHECK: its last address is gone. With PCAP_INTF any: the last one of the host. */
   | 'INTF_NO_ADDRESS'
+  /** ENABLE_INTF_RECEIVED_CHECK: packets come in by an interface that PCAP_INTF does not name, and by no other. */
+  | 'INTF_ELSEWHERE'
+  /** The same check: packets come to this host, and none to the UDP socket. */
+  | 'INTF_UNHEARD'
 
 export interface Condition {
   readonly code: ConditionCode
@@ -74,8 +78,13 @@ function notRunning(name: string, { isUp }: LinkState): Condition {
     text: isUp
       ? `the interface “${name}” is up, but has no carrier: no cable, or its other end is down`
       : `the interface “${name}” is down, so no knock is heard there`,
-    cure: isUp ? `look at “ip -s link show ${name}” and at the cable` : `ip link set ${name} up`,
+    cure: isUp ? 'look at the cable, and at the other end (“ip -s link”)' : bringUp(name),
   }
+}
+
+/** People paste this into a shell of root: the kernel allows names such as `a;b`. */
+function bringUp(name: string): string {
+  return /^[A-Za-z0-9_.][A-Za-z0-9_.-]*$/.test(name) ? `ip link set ${name} up` : 'bring it up with “ip link set … up”'
 }
 
 function whyReset(before: LinkState, now: LinkState): string | undefined {

@@ -8,7 +8,14 @@ import type { AddressLook } from './addresses.ts'
 import type { LinkLook, LinkState } from './conditions.ts'
 import { InterfaceWatch } from './interface-watch.ts'
 
-const ALL: InterfaceChecks = { interval: seconds(20), exists: true, running: true, bytes: true, addresses: true }
+const ALL: InterfaceChecks = {
+  interval: seconds(20),
+  exists: true,
+  running: true,
+  bytes: true,
+  addresses: true,
+  received: true,
+}
 const FINE: LinkState = { index: 2, isUp: true, isRunning: true, rxBytes: 1000, txBytes: 500 }
 const CAPTURE: CaptureConfig = { kind: 'packet', interfaces: ['eth0'], ports: [], maxBytes: 1500 }
 
@@ -59,6 +66,7 @@ function watched({ interfaces = ['eth0'], kind = 'packet' }: Partial<CaptureConf
           ...(fault !== undefined && { fault }),
         }
       },
+      nameOf: (index) => `eth${index}`,
       close() {
         host.closed++
       },

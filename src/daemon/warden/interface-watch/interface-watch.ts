@@ -3,13 +3,24 @@
  * each status. Logs what begins and what ends, each once (docs/INTERFACES.md).
  */
 import type { Policy } from '../../../access/policy.ts'
+import type { Witness } from '../../../capture/packet-socket/witness.ts'
 import { monotonic } from '../../../clock.ts'
-import type { ServerConfig } from '../../../config/server/server-config.ts'
+import { type CaptureConfig, capturedPorts, type ServerConfig } from '../../../config/server/server-config.ts'
+import { formatCapturePort } from '../../../config/server/spa-ports.ts'
 import type { Log } from '../../../log.ts'
+import type { Result } from '../../../result.ts'
 import { type Milliseconds, milliseconds, seconds } from '../../../units.ts'
 import { type AddressLook, addressChanges, addressFields, settingsThatName, withoutAddress } from './addresses.ts'
 import { type Condition, compare, conditionsOf, type Holding, type LinkLook } from './conditions.ts'
 import type { Links } from './kernel-links.ts'
+import {
+  nextSilence,
+  type Reception,
+  type ReceptionLook,
+  type Silence,
+  silenceConditions,
+  type Where,
+} from './reception.ts'
 
 /** The least time between two looks: anybody who may ask for the status can cause one. */
 const LEAST_PAUSE = milliseconds(1000)
@@ -35,6 +46,10 @@ export interface InterfaceWatchParts {
   readonly onLook?: () => void
   /** Called when addresses have come or gone. */
   readonly onAddresses?: () => void
+  /** Counts of this moment; undefined while no packets are received. Absent: nobody receives. */
+  readonly reception?: () => Promise<Reception | undefined>
+  /** Opens the witness of UDP sockets. */
+  readonly openWitness?: (capture: CaptureConfig) => Promise<Result<Witness>>
   readonly log: Log
   readonly now?: () => Milliseconds
 }
@@ -48,6 +63,11 @@ export class InterfaceWatch {
   /** Names of interfaces that had an address since the start: as many as PCAP_INTF has. */
   readonly #had = new Set<string>()
   #holding: readonly Holding[] = []
+  #witness: Witness | 'none' | undefined
+  /** At the latest look of the timer. */
+  #reception: ReceptionLook | undefined
+  #silence: Silence | undefined
+  #where: Where | undefined
   #fault: string | undefined
   #lookedAt = Number.NEGATIVE_INFINITY
   #timer: NodeJS.Timeout | undefined
@@ -70,7 +90,7 @@ export class InterfaceWatch {
       this.#faulty((error as Error).message)
       return
     }
-    this.#lookAndWait()
+    await this.#lookAndWait()
   }
 
   /** What holds now. */
@@ -87,19 +107,86 @@ export class InterfaceWatch {
     clearTimeout(this.#timer)
     this.#links?.close()
     this.#links = undefined
+    this.#forgetReception()
   }
 
   get #isClosed(): boolean {
     return this.#state === 'closed'
   }
 
-  #lookAndWait(): void {
+  async #lookAndWait(): Promise<void> {
+    // Without waiting where nothing is to be waited for.
+    if (this.#wanted !== undefined || this.#reception !== undefined) await this.#lookAtReception()
     if (this.#isClosed) return
     this.#look()
     // Without checks too: a reload may bring some.
     const { interval = DEFAULT_INTERVAL } = this.#parts.settings().server.interfaceChecks ?? {}
-    this.#timer = setTimeout(() => this.#lookAndWait(), 1000 * interval)
+    this.#timer = setTimeout(() => void this.#lookAndWait(), 1000 * interval)
     this.#timer.unref()
+  }
+
+  /** The capture whose silence can be told, and the names of its interfaces; none for UDP sockets. */
+  get #wanted(): { readonly capture: CaptureConfig; readonly names?: readonly string[] } | undefined {
+    const { interfaceChecks, captures } = this.#parts.settings().server
+    if (interfaceChecks?.received !== true || this.#parts.reception === undefined) return undefined
+    const passive = captures.find(({ kind }) => kind === 'packet')
+    if (passive !== undefined) {
+      const { interfaces } = passive
+      return interfaces === 'any' ? undefined : { capture: passive, names: interfaces }
+    }
+    const capture = captures.find(({ kind }) => kind === 'udp')
+    return capture === undefined || this.#witness === 'none' ? undefined : { capture }
+  }
+
+  /** Only the timer calls it: looks for a status come at any rate. */
+  async #lookAtReception(): Promise<void> {
+    const wanted = this.#wanted
+    const now = wanted === undefined ? undefined : await this.#parts.reception?.()
+    if (wanted === undefined || now === undefined || this.#isClosed) {
+      this.#forgetReception()
+      return
+    }
+    const { capture, names } = wanted
+    const before = this.#reception
+    if (names !== undefined) {
+      const { packets, interfaceIndex } = now.elsewhere ?? { packets: 0, interfaceIndex: 0 }
+      this.#reception = { received: now.received, unheard: packets }
+      const by = this.#links?.nameOf(interfaceIndex) ?? `interface ${interfaceIndex}`
+      this.#where = { kind: 'elsewhere', by, wanted: names }
+    } else {
+      const witness = await this.#openedWitness(capture)
+      if (witness === undefined || this.#isClosed) return
+      this.#reception = { received: now.received, unheard: witness.count() }
+      this.#where = { kind: 'socket', ports: capturedPorts(capture).map((port) => `udp/${formatCapturePort(port)}`) }
+    }
+    if (before !== undefined) this.#silence = nextSilence(this.#silence, before, this.#reception)
+  }
+
+  async #openedWitness(capture: CaptureConfig): Promise<Witness | undefined> {
+    if (this.#witness !== undefined) return this.#witness === 'none' ? undefined : this.#witness
+    const opened = await this.#parts.openWitness?.(capture)
+    if (opened?.ok === true && !this.#isClosed) {
+      this.#witness = opened.value
+      return opened.value
+    }
+    if (opened?.ok === true) opened.value.close()
+    else this.#witness = 'none'
+    if (opened?.ok === false)
+      this.#parts.log.write('info', 'notice', {
+        text: `whether packets arrive that the UDP socket does not get is not watched: ${opened.failure.detail}`,
+      })
+    return undefined
+  }
+
+  #forgetReception(): void {
+    this.#reception = undefined
+    this.#silence = undefined
+    this.#where = undefined
+    // Each packet of this host costs it a little.
+    if (this.#witness !== 'none') {
+      this.#witness?.close()
+      this.#witness = undefined
+    }
   }
 
   #look(): void {
@@ -125,7 +212,11 @@ export class InterfaceWatch {
     )
     if (fault !== undefined) this.#faulty(fault)
     else this.#fault = undefined
-    const found = [...conditionsOf(links, this.#before, checks), ...this.#lookAtAddresses(names, links, addresses)]
+    const found = [
+      ...conditionsOf(links, this.#before, checks),
+      ...this.#lookAtAddresses(names, links, addresses),
+      ...(this.#where === undefined ? [] : silenceConditions(this.#silence, this.#where)),
+    ]
     const changes = compare(this.#holding, found, now)
     this.#before = links
     this.#holding = changes.holding

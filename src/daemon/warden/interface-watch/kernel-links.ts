@@ -19,6 +19,8 @@ export interface Links {
    * @param addresses whose to ask for: those of the named interfaces, or of all.
    */
   look(names: readonly string[], addresses: 'none' | 'named' | 'all'): Looked
+  /** @param index of an interface. @returns undefined where it is gone. */
+  nameOf(index: number): string | undefined
   close(): void
 }
 
@@ -60,6 +62,7 @@ export function openKernelLinks(): Links {
       }
       return { ...looked, addresses }
     },
+    nameOf: (index) => questions.nameOf(index),
     close: () => questions.close(),
   }
 }

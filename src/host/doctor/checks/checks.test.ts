@@ -18,6 +18,7 @@ import { differencesOf, filesOf } from '../looks/unit-file.ts'
 import { NODE_SUPPORT_ENDS } from '../node-support.ts'
 import { clock, clockBattery, peerClock, serverClock } from './clock.ts'
 import { judgeDeadMan } from './dead-man.ts'
+import { interfaces } from './interfaces.ts'
 import { twoManagers } from './managers.ts'
 import { judgeNode } from './node.ts'
 import { judgeOldKeys } from './old-keys.ts'
@@ -190,6 +191,20 @@ describe('CLOCK', () => {
       asked(clockBattery.judge, { hardwareClock: known({ clocks: [] }) }),
       /^hint: this host has no clock that runs/,
     )
+  })
+
+  it('INTERFACES: of a server that looks at nothing, is older, or does not run', () => {
+    const judge = (status: object | undefined, server: object = { interfaceChecks: {} }) =>
+      asked(interfaces.judge, {
+        status: known({ socket: '/run/x', status: status as unknown as Status }),
+        configuration: known({ faults: [], refusals: [], notices: [], loaded: { server } }) as never,
+      })
+    assert.match(judge({ interfaces: [] }), good)
+    assert.match(judge({ interfaces: [] }, {}), /^not checked: ENABLE_INTF_CHECKS is N/)
+    assert.match(judge({}), /^not checked: the server that runs is an older one/)
+    assert.match(judge(undefined), /^not checked: no server runs/)
+    const reset = { code: 'INTF_RESET', level: 'info', interface: 'eth0', text: 'made again', seconds: 3 }
+    assert.equal(judge({ interfaces: [reset] }), 'hint: made again')
   })
 
   it('PEER_CLOCK: of a client, as the verdicts show it', () => {
