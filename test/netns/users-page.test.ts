@@ -5,7 +5,7 @@
  *   client 192.0.2.77 ── 192.0.2.10 server
  */
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { Daemon, dropByDefault, ghostportCommand, stanza } from '../support/daemon.ts'
@@ -67,6 +67,7 @@ describe('docs/USERS.md', { skip: netnsUnavailable() }, () => {
       `run() { exec ${ghostportCommand().join(' ')} "$@"; }`,
       'case "$1" in',
       `  serve) run "$@" -c ${daemon.path('fwknopd.conf')} -a ${daemon.path('access.conf')} ;;`,
+      `  user) run "$@" -c ${daemon.path('fwknopd.conf')} -a ${daemon.path('access.conf')} ;;`,
       `  status) run "$@" --socket ${daemon.path('state/control.sock')} ;;`,
       '  *) run "$@" ;;',
       'esac',
@@ -82,9 +83,12 @@ describe('docs/USERS.md', { skip: netnsUnavailable() }, () => {
 
   function shell(host: Host, command: string): { status: number | null; output: string } {
     writeFileSync(daemon.path('log'), daemon.program.output)
-    const ran = host.run(['bash', '-c', `{ ${command}; } 2>&1`.replaceAll('/etc/fwknop', daemon.directory)], {
-      env: { PATH: `${bin}:${process.env['PATH']}`, HOME: home, NO_COLOR: '1' },
-    })
+    const ran = host.run(
+      ['bash', '-c', `cd ${home}; { ${command}; } 2>&1`.replaceAll('/etc/fwknop', daemon.directory)],
+      {
+        env: { PATH: `${bin}:${process.env['PATH']}`, HOME: home, NO_COLOR: '1' },
+      },
+    )
     return { status: ran.status, output: ran.stdout.replaceAll(daemon.directory, '/etc/fwknop') }
   }
 
@@ -122,20 +126,18 @@ describe('docs/USERS.md', { skip: netnsUnavailable() }, () => {
     daemon.verdictAfter(() => client.must([join(bin, 'ghostport'), 'knock', SERVER, ...argv], { env: { HOME: home } }))
   const names = () => daemon.status().grants.map(({ name }) => name)
 
-  /** The client's half of each user, as the command that made it showed it. */
+  /** The client's half of a user by hand, as the command that made it showed it. */
   const halves = new Map<string, string>()
   function writeSettings(user: string): void {
     const half = halves.get(user)
     assert.ok(half !== undefined, user)
     writeFileSync(join(home, '.fwknoprc'), half, { mode: 0o600 })
   }
+  const access = (): string => readFileSync(daemon.path('access.conf'), 'utf8')
+  const write = (text: string): void => writeFileSync(daemon.path('access.conf'), text, { mode: 0o600 })
 
   it('adding a user', async () => {
-    const text = section('Adding a user')
-    const onClient = text.lastIndexOf('```\n$ ')
-    await follow(text.slice(0, onClient))
-    writeSettings('ada-phone')
-    await follow(text.slice(onClient))
+    await follow(section('Adding a user'))
     await daemon.until(({ name }) => name === 'ada-phone')
   })
 
@@ -143,42 +145,62 @@ describe('docs/USERS.md', { skip: netnsUnavailable() }, () => {
     await follow(section('What the log shows'))
     const { name, user } = await knock('-U', 'grace')
     assert.deepEqual([name, user], ['ada-phone', 'grace'])
-    writeFileSync(users('ada-phone.conf'), `${readFileSync(users('ada-phone.conf'), 'utf8')}REQUIRE_USERNAME ada\n`)
+    const before = access()
+    write(`${before}REQUIRE_USERNAME ada\n`)
     await reload()
     const denied = await knock('-U', 'grace')
     assert.deepEqual([denied.code, denied['name']], ['ACCESS_USERNAME_DENIED', 'ada-phone'])
     assert.equal((await knock('-U', 'ada')).verdict, 'granted')
+    write(before)
+    await reload()
   })
 
   it('a shared key: the first stanza that allows a request grants it, and is the one that is named', async () => {
-    const own = readFileSync(users('ada-phone.conf'), 'utf8').replace('REQUIRE_USERNAME ada\n', '')
-    writeFileSync(users('ada-phone.conf'), own)
-    writeFileSync(users('web.conf'), own.replace('ada-phone', 'web').replace('tcp/22', 'tcp/80'), { mode: 0o600 })
+    const before = access()
+    const own = before.slice(before.lastIndexOf('\nSOURCE'))
+    write(`${before}${own.replace('ada-phone', 'web').replace('tcp/22', 'tcp/80')}`)
     await reload()
     assert.equal((await knock())['name'], 'ada-phone')
     assert.equal((await knock('-A', 'tcp/80'))['name'], 'web')
-    renameSync(users('web.conf'), users('web.off'))
+    write(before)
     await reload()
     const { code, name } = await knock('-A', 'tcp/80')
     assert.deepEqual([code, name], ['ACCESS_PORT_DENIED', 'ada-phone'])
   })
 
-  it('new keys: both are good until the old ones are removed', async () => {
+  it('new keys: the old ones are good during the overlap', async () => {
+    const old = readFileSync(join(home, '.fwknoprc'), 'utf8')
     await follow(section('New keys for a user'))
     assert.equal((await knock())['name'], 'ada-phone')
-    writeSettings('ada-phone-2')
-    assert.equal((await knock())['name'], 'ada-phone-2')
-    writeSettings('ada-phone')
-    assert.equal((await knock())['name'], 'ada-phone')
+    const fresh = readFileSync(join(home, '.fwknoprc'), 'utf8')
+    writeFileSync(join(home, '.fwknoprc'), old, { mode: 0o600 })
+    assert.match(String((await knock())['name']), /^ada-phone\.old-\d{8}$/)
+    writeFileSync(join(home, '.fwknoprc'), fresh, { mode: 0o600 })
+    await knock()
   })
 
-  it('removing a user: nothing new, what is live stays to its end, and all of it can be ended', async () => {
-    assert.equal(await client.tcp(SERVER, 22), 'ssh')
+  it('removing a user: nothing new, and what is open ends at once', async () => {
     const session = await client.connect(SERVER, 22)
-    const text = section('Removing a user')
+    await follow(section('Removing a user'))
+    assert.deepEqual(
+      names().filter((name) => name?.startsWith('ada-phone') === true),
+      [],
+    )
+    const { event, code, name } = await knock()
+    assert.deepEqual([event, code, name], ['refused', 'SPA_HMAC_MISMATCH', undefined])
+    assert.notEqual(await session.echoes(), true)
+  })
+
+  it('users by hand: what is live stays to its end, and all of it can be ended', async () => {
+    const text = section('Users by hand')
+    const removal = text.indexOf('```\n# rm ')
     const flush = text.indexOf('```\n# systemctl stop')
-    await follow(text.slice(0, flush))
-    assert.ok(names().includes('ada-phone'), 'status shows it meanwhile')
+    await follow(text.slice(0, removal))
+    writeSettings('bob-laptop')
+    assert.equal((await knock())['name'], 'bob-laptop')
+    const session = await client.connect(SERVER, 22)
+    await follow(text.slice(removal, flush))
+    assert.ok(names().includes('bob-laptop'), 'status shows it meanwhile')
     assert.equal(await client.tcp(SERVER, 22), 'ssh')
     const { event, code, name } = await knock()
     assert.deepEqual([event, code, name], ['refused', 'SPA_HMAC_MISMATCH', undefined])
@@ -191,13 +213,16 @@ describe('docs/USERS.md', { skip: netnsUnavailable() }, () => {
   })
 
   it('a reload that is refused, and a name that changes', async () => {
-    await follow(section('When a reload is refused'))
-    writeSettings('ada-phone-2')
-    assert.equal((await knock())['name'], 'ada-phone-2')
-    const own = readFileSync(users('ada-phone-2.conf'), 'utf8')
-    writeFileSync(users('ada-phone-2.conf'), own.replace('ada-phone-2', 'ada'))
+    const made = shell(server, `ghostport keygen --pair --name carol --server ${SERVER} -K ${users('carol.conf')}`)
+    halves.set('carol', made.output.slice(made.output.indexOf('\n') + 1))
     await reload()
-    assert.deepEqual(names(), ['ada-phone-2'])
+    await follow(section('When a reload is refused'))
+    writeSettings('carol')
+    assert.equal((await knock())['name'], 'carol')
+    const own = readFileSync(users('carol.conf'), 'utf8')
+    writeFileSync(users('carol.conf'), own.replace('carol', 'ada'))
+    await reload()
+    assert.deepEqual(names(), ['carol'])
     assert.equal((await knock())['name'], 'ada')
     assert.deepEqual(names(), ['ada'], 'asked for again, it is the same grant under the new name')
   })
