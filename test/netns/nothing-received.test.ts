@@ -1,6 +1,6 @@
 /**
- * Packets that could be knocks come to the server, and it receives none: log and status say so, and where they are. What
- * ends it is said too.
+ * Packets that could be knocks come to the server, and it receives none: log and status say so, and where they are.
+ * What ends it is said too.
  *
  *   client eth0 10.9.0.1 ── 10.9.0.2 eth0 server
  *   client eth1 10.9.1.1 ── 10.9.1.2 eth1 server
