@@ -4,6 +4,7 @@
  * outside can become an argument.
  */
 import type { IpAddress } from '../packet/address.ts'
+import type { NetfilterProgram } from '../system/netfilter-programs.ts'
 import type { Port } from '../units.ts'
 import type { Known } from './known.ts'
 
@@ -116,6 +117,8 @@ export interface Looker {
   frameArrives(interfaceName: string, frame: Uint8Array): Known<void>
   /** How many programs of eBPF an interface has for what comes in, by a link (`system/tcx-programs.ts`). */
   tcxPrograms(interfaceName: string): Known<number>
+  /** The programs of eBPF at hooks of netfilter (`system/netfilter-programs.ts`). */
+  netfilterPrograms(): Known<readonly NetfilterProgram[]>
   /** Sends one datagram to this host itself. */
   sendToSelf(address: IpAddress, port: Port, payload: Uint8Array): Promise<Known<void>>
   /** All addresses of a name, by the system’s resolver. Undefined: the name has none. */

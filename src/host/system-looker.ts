@@ -21,6 +21,7 @@ import { formatHostPort, type IpAddress, parseAddress } from '../packet/address.
 import { letFrameArrive } from '../system/arriving-frame.ts'
 import { errorCode, fileReason, systemReason } from '../system/errno.ts'
 import { libc } from '../system/libc.ts'
+import { findNetfilterPrograms } from '../system/netfilter-programs.ts'
 import { PROGRAM_ENVIRONMENT } from '../system/program-environment.ts'
 import { countTcxPrograms } from '../system/tcx-programs.ts'
 import { milliseconds, type Port } from '../units.ts'
@@ -60,6 +61,7 @@ export function systemLooker(): Looker {
     netfilter,
     frameArrives,
     tcxPrograms: countTcxPrograms,
+    netfilterPrograms: findNetfilterPrograms,
     sendToSelf,
     async resolve(name) {
       const found = await systemResolve(name)

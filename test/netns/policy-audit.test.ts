@@ -13,6 +13,7 @@ import { type Host, Network, netnsUnavailable } from '../support/netns.ts'
 
 const skip = netnsUnavailable()
 const TCX_PROGRAM = fileURLToPath(new URL('../support/tcx-program.ts', import.meta.url))
+const NETFILTER_PROGRAM = fileURLToPath(new URL('../support/netfilter-program.ts', import.meta.url))
 const FOUR = '192.0.2.10'
 const SIX = '2001:db8::10'
 
@@ -169,6 +170,21 @@ describe('an audit', { skip }, () => {
     assert.match(about('tcx')?.join() ?? '', /^eth0: a program of eBPF \(tcx\) may decide about packets/)
     await held.stop()
     assert.deepEqual(about('tcx'), [])
+  })
+
+  it('sees a program of eBPF at a hook of netfilter, which no list of rules shows', async () => {
+    const found = () =>
+      run()
+        .uncovered.find((each) => each.about === 'netfilter')
+        ?.found?.join() ?? ''
+    const ours = /at the hook input of netfilter \(ipv4, priority -10\)/
+    assert.doesNotMatch(found(), ours)
+    const held = server.start([process.execPath, '--conditions=ghostport-source', NETFILTER_PROGRAM])
+    await held.says(/attached|failed/)
+    assert.match(held.output, /attached/)
+    assert.match(found(), ours)
+    await held.stop()
+    assert.doesNotMatch(found(), ours)
   })
 
   it('prints what to run outside, and compares with what nmap found there', () => {

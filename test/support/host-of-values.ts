@@ -14,6 +14,7 @@ export interface HostValues {
   readonly netfilter?: readonly Uint8Array[]
   /** Interface → number. */
   readonly tcxPrograms?: Readonly<Record<string, number>>
+  readonly netfilterPrograms?: ReturnType<Looker['netfilterPrograms']>
   readonly clock?: ReturnType<Looker['clock']>
   readonly control?: unknown
   readonly space?: Space
@@ -55,6 +56,7 @@ export function hostOf(values: HostValues): Looker {
     },
     addresses: () => known(values.addresses ?? []),
     netfilter: async () => (values.netfilter === undefined ? notKnown('no netfilter') : known(values.netfilter)),
+    netfilterPrograms: () => values.netfilterPrograms ?? known([]),
     tcxPrograms: (name) => known(values.tcxPrograms?.[name] ?? 0),
     frameArrives: () => notKnown('no interface'),
     sendToSelf: async () => notKnown('no socket'),

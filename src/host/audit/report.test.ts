@@ -272,6 +272,7 @@ describe('what rules do not cover', () => {
       },
       links: { '/proc/7/fd/3': 'socket:[4711]' },
       tcxPrograms: { eth0: 1 },
+      netfilterPrograms: known([{ family: 'ipv4', hook: 'input', priority: -10 }]),
       said: {
         links: '[{"ifname":"lo"},{"ifname":"eth0","xdp":{"mode":1}}]',
         queues: '[{"kind":"clsact","dev":"eth0"},{"kind":"noqueue","dev":"lo"}]',
@@ -287,7 +288,7 @@ describe('what rules do not cover', () => {
     )
     assert.match(
       text,
-      /\nXDP: eth0: an XDP program .*\ntc: eth0: filters of tc \(clsact\).*\ntcx: eth0: a program of eBPF .*\nprovider: a firewall/,
+      /\nXDP: eth0: an XDP program .*\ntc: eth0: filters of tc \(clsact\).*\ntcx: eth0: a program of eBPF .*\nnetfilter: a program of eBPF .* hook input of netfilter \(ipv4, priority -10\).*\nprovider: a firewall/,
     )
     const bare = await lookForUncovered(hostOf({}), [])
     assert.deepEqual(

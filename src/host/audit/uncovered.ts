@@ -7,7 +7,7 @@ import type { Looker } from '../looker.ts'
 
 /** One thing, as a sentence; `notKnown` if it could not be looked for. */
 export interface Uncovered {
-  readonly about: 'docker-proxy' | 'packet sockets' | 'XDP' | 'tc' | 'tcx' | 'namespaces' | 'provider'
+  readonly about: 'docker-proxy' | 'packet sockets' | 'XDP' | 'tc' | 'tcx' | 'netfilter' | 'namespaces' | 'provider'
   /** Empty: there is none. */
   readonly found: Known<readonly string[]>
 }
@@ -17,6 +17,7 @@ export async function lookForUncovered(looker: Looker, listening: readonly Liste
     { about: 'docker-proxy', found: known(dockerProxies(listening)) },
     { about: 'packet sockets', found: packetSockets(looker) },
     ...(await drivers(looker)),
+    { about: 'netfilter', found: besideRules(looker) },
     {
       about: 'provider',
       found: known([
@@ -78,6 +79,18 @@ function linkedPrograms(looker: Looker, names: readonly string[]): Known<readonl
     if (counted.value > 0) found.push(`${name}: a program of eBPF (tcx) may decide about packets before any rule does`)
   }
   return known(found)
+}
+
+/** They are asked at the same hooks as the rules, and no program that lists rules shows them. */
+function besideRules(looker: Looker): Known<readonly string[]> {
+  const programs = looker.netfilterPrograms()
+  if (!programs.known) return programs
+  return known(
+    programs.value.map(
+      ({ family, hook, priority }) =>
+        `a program of eBPF decides about packets at the hook ${hook} of netfilter (${family}, priority ${priority}), of this network or of a container’s: “bpftool net” shows it`,
+    ),
+  )
 }
 
 interface Row {
