@@ -2,7 +2,7 @@
  * `ghostport init`: from an installed package to a hidden server. Nothing of it stays until a knock has let somebody
  * in.
  */
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '../clock.ts'
 import type { Looker } from '../host/looker.ts'
@@ -14,6 +14,7 @@ import { type PendingSetUp, readPending, writePending } from '../host/way-back/p
 import { journalPaths } from '../host/way-back/way-back.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import { acquireInstanceLock, type InstanceLock } from '../system/instance-lock.ts'
+import { readBounded } from '../system/read-bounded.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import { askPolicy, askWishes } from './init/ask-wishes.ts'
 import { carryOut } from './init/carry-out.ts'
@@ -72,7 +73,7 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
   if (other !== undefined) return refuse('CLI_USAGE', `--${one} and --${other} cannot be used together`)
   if (process.getuid?.() !== 0)
     return refuse('PRIVILEGE_MISSING', 'ghostport init looks at the whole host, and changes it', {
-      suggestion: 'sudo ghostport init',
+      suggestion: `sudo ghostport init${one === undefined || one === 'more-time' ? '' : ` --${one}`}`,
     })
   switch (one) {
     case 'confirm':
@@ -110,10 +111,22 @@ async function setUp(given: Given, terminal: Terminal): Promise<Outcome> {
   }
 }
 
+/** Longer than any answers. */
+const MOST_OF_ANSWERS = 1 << 20
+
+/** @throws the file system's errors. */
+function readShortFile(path: string): string | undefined {
+  const descriptor = openSync(path, 'r')
+  try {
+    return readBounded(descriptor, MOST_OF_ANSWERS)?.toString('utf8')
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
 function gather(given: Given): Result<Answers> {
   const { hide, server, alias, name, policy, allow, time } = given
-  const fromFile =
-    given.answers === undefined ? ok({}) : readAnswers(given.answers, (file) => readFileSync(file, 'utf8'))
+  const fromFile = given.answers === undefined ? ok({}) : readAnswers(given.answers, readShortFile)
   if (!fromFile.ok) return fromFile
   const told = Object.entries({ hide, server, alias, name, policy, allow, time }).filter(
     ([, value]) => value !== undefined,

@@ -12,6 +12,9 @@ import type { Known } from './known.ts'
 export const UNITS = [
   'ghostport.service',
   'ghostport-gate.service',
+  'ghostport-receiver.socket',
+  'ghostport-policy.service',
+  'ghostport-policy-watch.service',
   'fwknop-server.service',
   'nftables.service',
   'ufw.service',

@@ -19,14 +19,22 @@ export async function askWishes(answers: Answers, looker: Looker): Promise<Resul
   ] as const
   let given = answers
   for (const [name, question, usual] of questions) {
+    let before = ''
     while (given[name] === undefined) {
-      const typed = ask(`${question} [${usual}]`)
+      const typed = ask(`${before}${question} [${usual}]`)
       if (typed === undefined) return refuse('CLI_USAGE', 'there is no terminal to ask at', { suggestion: '--yes' })
       const answer = typed === '' ? usual : typed
-      if (answer !== '' && parseWishes({ [name]: answer }).ok) given = { ...given, [name]: answer }
+      const understood = parseWishes({ [name]: answer })
+      if (answer !== '' && understood.ok) given = { ...given, [name]: answer }
+      before = understood.ok ? '' : notUnderstood(understood.failure.detail)
     }
   }
   return ok(given)
+}
+
+/** Before the same question. The person did not type the name of the option. */
+function notUnderstood(detail: string): string {
+  return `Not understood: ${detail.replace(/^--\w+: /, '')}. `
 }
 
 /**
@@ -40,19 +48,24 @@ export function askPolicy(
   const noTerminal = () => refuse('CLI_USAGE', 'there is no terminal to ask at', { suggestion: '--yes' })
   const listening = shuts.length === 0 ? '' : ` Programs listen on ${describeShutPorts(shuts)}.`
   let given = answers
+  let before = ''
   while (given.policy === undefined) {
     const typed = ask(
-      `This host has no policy that drops by default.${listening} Shut all other ports too, but for those that you name? [y/N]`,
+      `${before}This host has no policy that drops by default.${listening} Shut all other ports too, but for those that you name? [y/N]`,
     )
     if (typed === undefined) return noTerminal()
     if (typed === '' || /^no?$/i.test(typed)) return ok({ ...given, policy: 'no' })
     if (/^y(es)?$/i.test(typed)) given = { ...given, policy: 'yes' }
+    else before = notUnderstood('type y or n')
   }
   // There is no usual answer: one choice cuts services off, the other leaves them open.
+  before = ''
   while (given.allow === undefined && shuts.length > 0) {
-    const typed = ask('Which of them stay open to everybody, without a knock? Such as tcp/80,tcp/443; or none')
+    const typed = ask(`${before}Which of them stay open to everybody, without a knock? Such as tcp/80,tcp/443; or none`)
     if (typed === undefined) return noTerminal()
-    if (typed !== '' && parseWishes({ policy: 'yes', allow: typed }).ok) given = { ...given, allow: typed }
+    const understood = parseWishes({ policy: 'yes', allow: typed })
+    if (typed !== '' && understood.ok) given = { ...given, allow: typed }
+    before = understood.ok ? '' : notUnderstood(understood.failure.detail)
   }
   return ok(given)
 }

@@ -100,15 +100,16 @@ export function parseSpan(text: string): Result<Seconds> {
 
 /**
  * A file of answers: a JSON object, as `--plan --json` prints it under `answers`.
- * @param read may throw the file system's errors.
+ * @param read may throw the file system's errors; undefined for a file that is too long.
  */
-export function readAnswers(file: string, read: (file: string) => string): Result<Answers> {
-  let text: string
+export function readAnswers(file: string, read: (file: string) => string | undefined): Result<Answers> {
+  let text: string | undefined
   try {
     text = read(file)
   } catch (error) {
     return refuse('CONFIG_UNREADABLE', `${file}: ${fileReason(error)}`)
   }
+  if (text === undefined) return refuse('CONFIG_UNREADABLE', `${file} is too long to be a file of answers`)
   const value = parseJson(text)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     return refuse('CONFIG_SYNTAX', `${file} is not a JSON object, such as {"hide":"tcp/22"}`)

@@ -21,10 +21,12 @@ import { legacyTables } from './checks/legacy-tables.ts'
 import { twoManagers } from './checks/managers.ts'
 import { node } from './checks/node.ts'
 import { oldKeys } from './checks/old-keys.ts'
+import { otherUnits } from './checks/other-units.ts'
 import { ownAddress } from './checks/own-address.ts'
 import { permissions } from './checks/permissions.ts'
 import { policy } from './checks/policy.ts'
 import { running } from './checks/running.ts'
+import { savedTables } from './checks/saved-tables.ts'
 import { sshPenalties } from './checks/ssh-penalties.ts'
 import { tableOwner } from './checks/table-owner.ts'
 import { unit } from './checks/unit.ts'
@@ -33,12 +35,14 @@ export const checks: readonly Check[] = [
   config,
   permissions,
   unit,
+  otherUnits,
   deadMan,
   running,
   capture,
   interfaces,
   hostRules,
   policy,
+  savedTables,
   tableOwner,
   ipv6Hole,
   twoManagers,

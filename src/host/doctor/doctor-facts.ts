@@ -13,6 +13,7 @@ import { lookAtKeyUses } from './looks/key-uses.ts'
 import { lookAtNode } from './looks/node.ts'
 import { lookAtPolicyUnit } from './looks/policy-unit.ts'
 import { lookAtReplaySpace } from './looks/replay-space.ts'
+import { lookAtSavedTables } from './looks/saved-tables.ts'
 import { lookAtServers } from './looks/servers.ts'
 import { lookAtServiceStart } from './looks/service-start.ts'
 import { lookAtSshGreeting } from './looks/ssh-greeting.ts'
@@ -38,6 +39,7 @@ const looks = {
   serviceStart: lookAtServiceStart,
   deadMan: lookAtDeadMan,
   policyUnit: lookAtPolicyUnit,
+  savedTables: lookAtSavedTables,
 } as const satisfies Readonly<Record<string, (subject: Subject) => unknown>>
 
 type OwnFacts = { readonly [Name in keyof typeof looks]: Awaited<ReturnType<(typeof looks)[Name]>> }

@@ -1,4 +1,5 @@
 /** What `ghostport init` is going to change, in order, each with its inverse. Pure. */
+import type { TableName } from '../../config/server/firewall-settings.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { REMOVE_TABLE } from '../policy/render.ts'
 import { POLICY_UNIT, POLICY_WATCH } from '../policy/units.ts'
@@ -43,7 +44,7 @@ export interface SetUpParts {
   /** Those whose text or mode is not the wanted one yet. */
   readonly files: readonly Extract<Step, { readonly kind: 'file' }>[]
   /** Our table: removed when all is taken back. */
-  readonly table: string
+  readonly table: TableName
   readonly server: { readonly active: boolean; readonly enabled: boolean }
   /** The unit that closes the gate at boot. Absent: none is needed. */
   readonly gate?: { readonly enabled: boolean }
@@ -103,13 +104,13 @@ const stopFwknop: Step = {
   about: 'fwknop’s own server stops: ghostport takes its place',
 }
 
-function start(wasActive: boolean, changes: boolean, table: string): readonly Step[] {
+function start(wasActive: boolean, changes: boolean, table: TableName): readonly Step[] {
   if (wasActive)
     return changes
       ? [{ kind: 'run', argv: ['systemctl', 'restart', 'ghostport.service'], about: 'ghostport takes the new files' }]
       : []
-  const named = word(table)
-  const remove = `! nft list table inet ${named} >/dev/null 2>&1 || nft delete table inet ${named}`
+  // A table’s name has letters, digits and `_` only.
+  const remove = `! nft list table inet ${table} >/dev/null 2>&1 || nft delete table inet ${table}`
   return [
     { kind: 'owe', inverse: ['sh', '-c', remove], about: 'ghostport’s table is removed' },
     // Where the unit is gone already, there is nothing to stop.

@@ -69,7 +69,13 @@ export function describeDoctor(debian: DebianName): void {
       const told = examine()
       const answers = Object.fromEntries(told.map(({ code, answer }) => [code, answer]))
       assert.equal(answers['CONFIG'], 'not checked')
-      assert.equal(answers['RUNNING'], 'bad')
+      for (const code of ['UNIT', 'RUNNING']) {
+        const { findings } = told.find((each) => each.code === code) ?? assert.fail(code)
+        assert.deepEqual(
+          findings.map(({ text }) => text),
+          ['this server is not set up yet'],
+        )
+      }
     })
 
     it('finds a configured server well', () => {
@@ -163,6 +169,58 @@ export function describeDoctor(debian: DebianName): void {
       // As its advice says.
       must('systemctl restart ghostport')
       assert.equal(ask('UNIT').answer, 'good')
+    })
+
+    it('OTHER_UNITS: the socket of the receiver, the gate at boot', () => {
+      must('ghostport unit --gate > /etc/systemd/system/ghostport-gate.service; systemctl daemon-reload')
+      assert.match(ask('OTHER_UNITS').seen ?? '', /ghostport-receiver\.socket, ghostport-gate\.service/)
+      provoked('OTHER_UNITS', 'systemctl stop ghostport-receiver.socket', /the socket of the receiver does not listen/)
+      // As at a boot where nft fails.
+      const dropIn = '/run/systemd/system/ghostport-gate.service.d'
+      must(
+        `mkdir -p ${dropIn}; printf '[Unit]\\nRefuseManualStart=no\\nConditionPathExists=\\n[Service]\\nExecStart=\\nExecStart=/bin/false\\n' > ${dropIn}/fails.conf; systemctl daemon-reload`,
+      )
+      provoked('OTHER_UNITS', '! systemctl start ghostport-gate', /the unit that shuts the gate at boot failed/)
+      must(`rm -r ${dropIn}; systemctl daemon-reload`)
+    })
+
+    it('OTHER_UNITS: the policy of the host, and its watch', () => {
+      must('ghostport policy install --allow tcp/22 --i-have-a-console')
+      assert.equal(ask('OTHER_UNITS').answer, 'good')
+      must('ghostport policy install --confirm --i-have-a-console')
+      assert.match(ask('OTHER_UNITS').seen ?? '', /ghostport-policy\.service, ghostport-policy-watch\.service$/)
+      const [unit, watch] = ['ghostport-policy.service', 'ghostport-policy-watch.service']
+      provoked('OTHER_UNITS', `systemctl stop ${watch}`, /nobody puts the policy of this host back/)
+      provoked('OTHER_UNITS', `systemctl stop ${unit}`, /the unit that loads the policy of this host is stopped/)
+      assert.equal(ask('POLICY').answer, 'good')
+      provoked('OTHER_UNITS', `systemctl disable --quiet ${watch}`, /after the next boot, nobody puts the policy/)
+      provoked('OTHER_UNITS', `systemctl disable --quiet ${unit}`, /the policy of this host is not loaded at boot/)
+      assert.equal(must(`systemctl is-enabled ${unit} ${watch}`), 'enabled\nenabled\n')
+      provoked(
+        'OTHER_UNITS',
+        `cp -p /etc/ghostport/policy.nft /root/policy.nft; echo nonsense >> /etc/ghostport/policy.nft; ! systemctl restart ${unit}; cp -p /root/policy.nft /etc/ghostport/`,
+        /the unit that loads the policy of this host failed/,
+      )
+    })
+
+    it('SAVED_TABLES: all rules were saved where nftables loads them', () => {
+      assert.equal(ask('SAVED_TABLES').answer, 'good')
+      must('cp -p /etc/nftables.conf /root/nftables.conf; systemctl enable --quiet nftables')
+      const saved =
+        "printf '#!/usr/sbin/nft -f\\nflush ruleset\\ninclude \"/etc/nftables.d/*.nft\"\\n' > /etc/nftables.conf; mkdir /etc/nftables.d; nft list ruleset > /etc/nftables.d/all.nft; echo 'table inet of_others {\n}' >> /etc/nftables.d/all.nft"
+      must(saved)
+      for (const table of ['ghostport', 'ghostport_policy']) {
+        const told = ask('SAVED_TABLES')
+        const finding = told.findings.find(({ text }) => text.includes(`table “inet ${table}”`))
+        assert.equal(finding?.severity, 'error', JSON.stringify(told))
+        must(finding.command ?? 'false')
+      }
+      assert.equal(ask('SAVED_TABLES').answer, 'good')
+      assert.match(must('cat /etc/nftables.d/all.nft'), /^table inet of_others \{\n\}$/m)
+      must('nft --check -f /etc/nftables.conf')
+      must(
+        'cp -p /root/nftables.conf /etc/; rm -r /etc/nftables.d; ghostport policy remove; systemctl disable --quiet nftables',
+      )
     })
 
     describe('--fix', () => {

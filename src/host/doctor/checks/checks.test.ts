@@ -4,8 +4,9 @@
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { unitsText } from '../../../../test/support/host-of-values.ts'
 import type { StanzaName } from '../../../access/stanza-name.ts'
+import fc from 'fast-check'
+import { hostOf, unitsText } from '../../../../test/support/host-of-values.ts'
 import type { Status } from '../../../daemon/warden/status.ts'
 import { parseListing } from '../../../firewall/host/ruleset.ts'
 import { unixSeconds } from '../../../units.ts'
@@ -14,6 +15,7 @@ import { parseUnits, type Units } from '../../facts/systemd.ts'
 import { type Known, known, notKnown } from '../../known.ts'
 import type { Answer } from '../check.ts'
 import type { DoctorFacts } from '../doctor-facts.ts'
+import { findSavedTables } from '../looks/saved-tables.ts'
 import { differencesOf, filesOf } from '../looks/unit-file.ts'
 import { NODE_SUPPORT_ENDS } from '../node-support.ts'
 import { clock, clockBattery, peerClock, serverClock } from './clock.ts'
@@ -23,10 +25,18 @@ import { twoManagers } from './managers.ts'
 import { judgeNode } from './node.ts'
 import { judgeOldKeys } from './old-keys.ts'
 import { judgePolicy } from './policy.ts'
+import { judgeSavedTables } from './saved-tables.ts'
 import { unit } from './unit.ts'
 
 const UNITS_UNKNOWN = notKnown('systemd does not run this host')
 const good = /^good/
+const SET_UP = {
+  known: true,
+  value: {
+    ...{ service: known(undefined), gate: known(undefined), status: known(undefined) },
+    files: ['/etc/fwknop/fwknopd.conf'],
+  },
+} as const
 
 function units(given: Parameters<typeof unitsText>[0]): Known<Units> {
   const parsed = parseUnits(unitsText(given))
@@ -88,17 +98,32 @@ describe('UNIT', () => {
         units: units({ 'ghostport.service': { ...fine, ...properties } }),
         unitFile: none,
         serviceStart: known(true),
+        ownState: SET_UP,
       }
       assert.match(asked(unit.judge, facts), pattern)
     })
 
+  it('installed, and not set up', () => {
+    const stopped = units({ 'ghostport.service': { ...fine, ActiveState: 'inactive', UnitFileState: 'disabled' } })
+    const ownState = known({ ...SET_UP.value, files: [] })
+    assert.equal(
+      asked(unit.judge, { units: stopped, unitFile: none, serviceStart: known(true), ownState }),
+      'error: this server is not set up yet | do: set it up: ghostport init',
+    )
+  })
+
   it('no unit, and no systemd', () => {
     assert.match(
-      asked(unit.judge, { units: units({}), unitFile: none, serviceStart: known(true) }),
+      asked(unit.judge, { units: units({}), unitFile: none, serviceStart: known(true), ownState: SET_UP }),
       /^warning: systemd has no unit .*enable --now ghostport$/,
     )
     assert.equal(
-      asked(unit.judge, { units: UNITS_UNKNOWN, unitFile: UNITS_UNKNOWN, serviceStart: UNITS_UNKNOWN }),
+      asked(unit.judge, {
+        units: UNITS_UNKNOWN,
+        unitFile: UNITS_UNKNOWN,
+        serviceStart: UNITS_UNKNOWN,
+        ownState: SET_UP,
+      }),
       'not checked: systemd does not run this host',
     )
   })
@@ -126,7 +151,7 @@ describe('UNIT', () => {
     const stopped = units({ 'ghostport.service': { ...fine, ActiveState: 'inactive', UnitFileState: 'disabled' } })
     const disabled = units({ 'ghostport.service': { ...fine, UnitFileState: 'disabled' } })
     const safe = (facts: Partial<DoctorFacts>): readonly unknown[] => {
-      const answer = unit.judge({ unitFile: none, ...facts })
+      const answer = unit.judge({ unitFile: none, ownState: SET_UP, ...facts })
       assert.ok(answer.kind === 'bad')
       return answer.findings.map(({ cure }) => cure !== undefined && 'command' in cure && cure.safe)
     }
@@ -289,6 +314,49 @@ describe('POLICY', () => {
     it(what, () => {
       assert.match(told(judgePolicy(isInstalled, tables)), pattern)
     })
+})
+
+describe('SAVED_TABLES', () => {
+  const LISTING = 'table inet ghostport { # progname ghostport\n\tflags owner,persist\n\tset open {\n\t}\n}\n'
+  const enabled = units({ 'nftables.service': { UnitFileState: 'enabled' } })
+  for (const [what, files, pattern] of [
+    ['no file', {}, /^good: none has a copy$/],
+    ['rules of others', { '/etc/nftables.conf': 'flush ruleset\ntable inet ghostport2 {\n}\n' }, good],
+    ['a comment', { '/etc/nftables.conf': '# table inet ghostport {\n' }, good],
+    [
+      'a listing',
+      { '/etc/nftables.conf': `flush ruleset\n${LISTING}` },
+      /^error: \/etc\/nftables\.conf has an old copy of the table “inet ghostport”.* \| sed .* \/etc\/nftables\.conf$/,
+    ],
+    [
+      'a listing that is included by a pattern',
+      { '/etc/nftables.conf': ' include "nft.d/*.nft"\n', '/etc/nft.d/a.nft': LISTING, '/etc/nft.d/b.txt': LISTING },
+      /^error: \/etc\/nft\.d\/a\.nft has an old copy[^\n]*$/,
+    ],
+    ['files that include each other', { '/etc/nftables.conf': 'include "/etc/nftables.conf"\n' }, good],
+    [
+      'written by hand',
+      { '/etc/nftables.conf': '  add table inet ghostport_policy\n' },
+      /^error: .*“inet ghostport_policy”.* \| do: remove/,
+    ],
+  ] as const)
+    it(what, () => {
+      assert.ok(enabled.known)
+      const found = findSavedTables(hostOf({ files }), ['ghostport', 'ghostport_policy'])
+      assert.ok(found.known)
+      assert.match(told(judgeSavedTables(found.value, enabled.value)), pattern)
+    })
+
+  it('is a warning where nothing loads that file, and no text makes the reader throw', () => {
+    const [saved] = [{ file: '/etc/nftables.conf', line: 1, table: 'ghostport', isListing: true }]
+    assert.match(told(judgeSavedTables([saved], undefined)), /^warning: /)
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme' }), (text, name) => {
+        const files = { '/etc/nftables.conf': `${text}\ninclude "${name}*"\n${text}`, '/etc/x': text }
+        assert.ok(findSavedTables(hostOf({ files }), ['ghostport']).known)
+      }),
+    )
+  })
 })
 
 describe('DEAD_MAN', () => {

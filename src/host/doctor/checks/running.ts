@@ -4,15 +4,17 @@ import type { Units } from '../../facts/systemd.ts'
 import type { Known } from '../../known.ts'
 import { type Cure, defineCheck, type Finding, ifKnown, judged } from '../check.ts'
 import { mendedBy } from '../safe-cures.ts'
+import { isNotSetUp, NOT_SET_UP } from './unit.ts'
 
 export const running = defineCheck({
   code: 'RUNNING',
   side: 'server',
   question: 'Does a server run, and answer?',
-  needs: ['status', 'units', 'serviceStart'],
-  judge: ({ status, units, serviceStart }) =>
+  needs: ['status', 'units', 'serviceStart', 'ownState'],
+  judge: ({ status, units, serviceStart, ownState }) =>
     ifKnown(status, (found) => {
       const isSafe = serviceStart.known && serviceStart.value
+      if (found.status === undefined && hasUnit(units) && isNotSetUp(ownState)) return judged([NOT_SET_UP], '')
       if (found.status === undefined)
         return judged(
           [

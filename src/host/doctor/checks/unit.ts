@@ -1,6 +1,8 @@
 /** Whether systemd runs the server, starts it at boot, and does so with a unit of this version. */
 import { dirname } from 'node:path'
+import { type OwnState, USUAL_SETTINGS } from '../../facts/own-state.ts'
 import type { UnitState } from '../../facts/systemd.ts'
+import type { Known } from '../../known.ts'
 import { defineCheck, type Finding, ifKnown, judged, notChecked } from '../check.ts'
 import type { UnitFile } from '../looks/unit-file.ts'
 import { mendedBy } from '../safe-cures.ts'
@@ -15,17 +17,31 @@ export const unit = defineCheck({
   code: 'UNIT',
   side: 'server',
   question: 'Does systemd run the server, and start it at boot?',
-  needs: ['units', 'unitFile', 'serviceStart'],
-  judge: ({ units, unitFile, serviceStart }) =>
+  needs: ['units', 'unitFile', 'serviceStart', 'ownState'],
+  judge: ({ units, unitFile, serviceStart, ownState }) =>
     ifKnown(units, (states) => {
       const state = states.get(UNIT)
       if (state === undefined) return notChecked('systemctl did not say')
       if (state.load === 'not-found') return judged([NO_UNIT], '')
+      if (state.load === 'loaded' && state.active === 'inactive' && isNotSetUp(ownState))
+        return judged([NOT_SET_UP], '')
       const file = unitFile.known ? unitFile.value : undefined
       const isSafe = serviceStart.known && serviceStart.value
       return judged([...judgeState(state, isSafe), ...(file === undefined ? [] : judgeFile(file))], describe(state))
     }),
 })
+
+/** A package that was just installed. */
+export const NOT_SET_UP: Finding = {
+  severity: 'error',
+  text: 'this server is not set up yet',
+  evidence: [`there is no ${USUAL_SETTINGS}`],
+  cure: { advice: 'set it up: ghostport init' },
+}
+
+export function isNotSetUp(ownState: Known<OwnState>): boolean {
+  return ownState.known && !ownState.value.files.includes(USUAL_SETTINGS)
+}
 
 const NO_UNIT: Finding = {
   severity: 'warning',
