@@ -13,6 +13,7 @@ export const UNITS = [
   'ghostport.service',
   'ghostport-gate.service',
   'ghostport-receiver.socket',
+  'ghostport-helper.socket',
   'ghostport-policy.service',
   'ghostport-policy-watch.service',
   'fwknop-server.service',

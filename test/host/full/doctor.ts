@@ -173,8 +173,15 @@ export function describeDoctor(debian: DebianName): void {
 
     it('OTHER_UNITS: the socket of the receiver, the gate at boot', () => {
       must('ghostport unit --gate > /etc/systemd/system/ghostport-gate.service; systemctl daemon-reload')
-      assert.match(ask('OTHER_UNITS').seen ?? '', /ghostport-receiver\.socket, ghostport-gate\.service/)
-      provoked('OTHER_UNITS', 'systemctl stop ghostport-receiver.socket', /the socket of the receiver does not listen/)
+      assert.match(
+        ask('OTHER_UNITS').seen ?? '',
+        /ghostport-receiver\.socket, ghostport-helper\.socket, ghostport-gate\.service/,
+      )
+      for (const [socket, text] of [
+        ['ghostport-receiver.socket', /does not listen, so the server gets no new receiver/],
+        ['ghostport-helper.socket', /does not listen, so the server gets no helper/],
+      ] as const)
+        provoked('OTHER_UNITS', `systemctl stop ${socket}`, text)
       // As at a boot where nft fails.
       const dropIn = '/run/systemd/system/ghostport-gate.service.d'
       must(

@@ -70,10 +70,12 @@ describe('the ghost service of the README', { skip: hostLabUnavailable() }, () =
     await road.grantsEnd()
     // Of two attempts to connect, the first is lost. The kernel tries again after a second, so each answer comes late.
     lab.client.must(['nft', '-f', '-'], {
-      input: `table netdev late { chain out {
-        type filter hook egress device "br0" priority 0
-        tcp dport 80 tcp flags & (syn | ack) == syn numgen inc mod 2 < 1 drop
-      } }`,
+      input: `table netdev late {
+        chain out {
+          type filter hook egress device "br0" priority 0
+          tcp dport 80 tcp flags & (syn | ack) == syn numgen inc mod 2 < 1 drop
+        }
+      }`,
     })
     const scan = (file: string, more = ''): string =>
       lab.must(`nmap -n -Pn --unprivileged -sT -p 80 --max-retries 0 ${more} -oX ${file} ${SERVER.four}`)

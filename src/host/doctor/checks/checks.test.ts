@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { StanzaName } from '../../../access/stanza-name.ts'
 import fc from 'fast-check'
 import { hostOf, unitsText } from '../../../../test/support/host-of-values.ts'
+import type { StanzaName } from '../../../access/stanza-name.ts'
 import type { Status } from '../../../daemon/warden/status.ts'
 import { parseListing } from '../../../firewall/host/ruleset.ts'
 import { unixSeconds } from '../../../units.ts'

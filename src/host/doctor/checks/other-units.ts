@@ -1,9 +1,11 @@
-/** Whether the units beside the server do their work: the receiver's socket, the gate at boot, the policy of the host. */
+/**
+ * Whether the units beside the server do their work: the sockets for its processes, the gate at boot, the
+ * policy of the host.
+ */
 import type { UnitState, Units } from '../../facts/systemd.ts'
 import { POLICY_UNIT, POLICY_WATCH } from '../../policy/units.ts'
 import { type Answer, defineCheck, type Finding, ifKnown, judged } from '../check.ts'
 
-const SOCKET = 'ghostport-receiver.socket'
 const GATE = 'ghostport-gate.service'
 
 export const otherUnits = defineCheck({
@@ -17,8 +19,10 @@ export const otherUnits = defineCheck({
 
 /** @param waits whether changes wait for a confirmation: units are enabled, and the watch starts, only after that. */
 export function judgeOtherUnits(states: Units, waits: boolean): Answer {
-  const found = [...receiverSocket(states), ...gate(states), ...(waits ? [] : policy(states))]
-  const there = ([SOCKET, GATE, POLICY_UNIT, POLICY_WATCH] as const).filter((name) => isLoaded(states.get(name)))
+  const found = [...sockets(states), ...gate(states), ...(waits ? [] : policy(states))]
+  const there = ([...SOCKETS.map(([name]) => name), GATE, POLICY_UNIT, POLICY_WATCH] as const).filter((name) =>
+    isLoaded(states.get(name)),
+  )
   return judged(found, there.length === 0 ? 'there are none' : there.join(', '))
 }
 
@@ -30,17 +34,26 @@ function evidenceOf(name: string, { active, sub, result, enabled }: UnitState): 
   return [`${name} is ${active} (${sub}), ${enabled}`, ...(active === 'failed' ? [`it ended: ${result}`] : [])]
 }
 
-function receiverSocket(states: Units): readonly Finding[] {
-  const [server, socket] = [states.get('ghostport.service'), states.get(SOCKET)]
-  if (!isLoaded(socket) || server?.active !== 'active' || socket.active === 'active') return []
-  return [
-    {
-      severity: 'warning',
-      text: 'the socket of the receiver does not listen: the next receiver runs in the unit of the server, which confines it less',
-      evidence: evidenceOf(SOCKET, socket),
-      cure: { command: `systemctl start ${SOCKET}` },
-    },
-  ]
+/** By these the server asks systemd for its processes. PartOf= stops them with it; their end does not stop the server. */
+const SOCKETS = [
+  ['ghostport-receiver.socket', 'the server gets no new receiver: if this one ends, no knock opens anything'],
+  ['ghostport-helper.socket', 'the server gets no helper: nobody looks up names, runs GnuPG or delivers webhooks'],
+] as const
+
+function sockets(states: Units): readonly Finding[] {
+  if (states.get('ghostport.service')?.active !== 'active') return []
+  return SOCKETS.flatMap(([name, then]) => {
+    const state = states.get(name)
+    if (!isLoaded(state) || state.active === 'active') return []
+    return [
+      {
+        severity: 'error',
+        text: `${name} does not listen, so ${then}`,
+        evidence: evidenceOf(name, state),
+        cure: { command: `systemctl start ${name}` },
+      },
+    ]
+  })
 }
 
 function gate(states: Units): readonly Finding[] {
