@@ -53,7 +53,7 @@ export function acquireInstanceLock(path: string): Result<InstanceLock, LockFail
     if (exposed !== undefined) return { ok: false, failure: exposed }
     descriptor = openSync(systemPath(file), constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
     const failure = lock(file, descriptor, holder)
-    if (failure === undefined) return ok(held(descriptor, holder, replaceServerFile(holder, `${process.pid}\n`, 0o600)))
+    if (failure === undefined) return ok(held(descriptor, holder, writeHolder(holder)))
     closeSync(descriptor)
     return { ok: false, failure }
   } catch (error) {
@@ -81,13 +81,22 @@ function lock(file: string, descriptor: number, holder: string): LockFailure | u
     : { code: 'CONFIG_UNREADABLE', detail: `${file} cannot be locked: ${describeErrno(errno)}` }
 }
 
-function held(descriptor: number, holder: string, named: FileIdentity): InstanceLock {
+/** @returns undefined if it cannot be written: on a full disk too, changes must be taken back. */
+function writeHolder(file: string): FileIdentity | undefined {
+  try {
+    return replaceServerFile(file, `${process.pid}\n`, 0o600)
+  } catch {
+    return undefined
+  }
+}
+
+function held(descriptor: number, holder: string, named: FileIdentity | undefined): InstanceLock {
   let released = false
   return {
     release() {
       if (released) return
       released = true
-      removeServerFile(holder, named)
+      if (named !== undefined) removeServerFile(holder, named)
       closeSync(descriptor)
     },
   }

@@ -113,6 +113,18 @@ export function describeInitAccidents(debian: DebianName): void {
       await init.isAsBefore()
     })
 
+    it('what could not be taken back at the end of the time is tried again, until it is', async () => {
+      await init.shut('--time 60')
+      const file = '/etc/fwknop/access.conf'
+      await init.session.must(`kill -9 $(cat /root/init.pid); rm ${file}; mkdir ${file}`)
+      await delay(66_000)
+      assert.ok(await lab.ssh(SERVER.four, STRANGER.four), 'still shut')
+      assert.ok(await init.isPending())
+      await init.session.must(`rmdir ${file}`)
+      for (let tries = 0; tries < 100 && (await init.isPending()); tries++) await delay(200)
+      await init.isAsBefore()
+    })
+
     for (const [what, how] of [
       ['damaged', 'truncate -s 20'],
       ['missing', 'rm'],

@@ -35,6 +35,7 @@ import { UNIT_FOLDER } from '../../host/way-back/units.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
 import { ok, type Result, refuse } from '../../result.ts'
+import { judgeTrail, ourUsers } from '../../system/file-trust.ts'
 import { usualKeys } from '../keygen.ts'
 import { accessStanza, type KeyTexts } from '../knock/keygen-text.ts'
 import { pathsHere, SERVER_UNIT, UNITS_BESIDE, unitFor, unitObstacles } from '../unit.ts'
@@ -258,6 +259,11 @@ async function wantedFiles(
   const add = (path: string, text: string, mode: number, about: string): void => {
     if (textOf(path) !== text)
       files.push({ kind: 'file', file: { path, text, mode }, about, secret: path === USUAL_STANZAS })
+  }
+  for (const path of Object.keys(texts)) {
+    // The server would refuse such a file, after the ports were shut.
+    const exposed = judgeTrail(path, { owners: ourUsers() })
+    if (exposed !== undefined) return { ok: false, failure: exposed }
   }
   const [settings, stanzas] = [texts[USUAL_SETTINGS], texts[USUAL_STANZAS]]
   if (settings !== undefined) add(USUAL_SETTINGS, settings, MODE_OF_SETTINGS, 'the settings of the server')

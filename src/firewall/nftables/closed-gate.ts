@@ -1,6 +1,8 @@
 /**
  * The gate without any grant, in one command for `nft`. It closes the protected ports from before the network is up
  * until the server has started. The server replaces it with its whole table in one transaction (ruleset.ts).
+ *
+ * It has no `flags owner, persist`: the kernel takes `owner` away when nft ends, and `persist` alone protects nothing.
  */
 
 import type { TableName } from '../../config/server/firewall-settings.ts'

@@ -26,6 +26,11 @@ export interface DeadManPlan {
   readonly pending: string
 }
 
+/** Longer than the steps take on a slow host, such as a ufw that waits for a lock. In seconds. */
+const ONE_TRY = 300
+/** Between two tries, in seconds. */
+const PAUSE = 15
+
 /** @returns the three units. */
 export function deadManUnits({ end, within, script, pending }: DeadManPlan): UnitTexts {
   return {
@@ -34,11 +39,15 @@ export function deadManUnits({ end, within, script, pending }: DeadManPlan): Uni
 Description=ghostport: take back what was not confirmed
 DefaultDependencies=no
 ConditionPathExists=${pending}
+# It tries again until all is taken back: each step may be done twice.
+StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot
 ExecStart=/bin/sh ${script}
-TimeoutStartSec=60
+TimeoutStartSec=${ONE_TRY}
+Restart=on-failure
+RestartSec=${PAUSE}
 `,
     [WAY_BACK_UNITS.timer]: `# Until when what ghostport changed has to be confirmed.
 [Unit]
@@ -60,6 +69,8 @@ Before=network-pre.target ghostport.service ghostport-gate.service ghostport-pol
 Wants=network-pre.target
 Conflicts=shutdown.target
 ConditionPathExists=${pending}
+# The network does not wait for more than one try.
+OnFailure=${WAY_BACK_UNITS.service}
 
 [Service]
 Type=oneshot

@@ -51,7 +51,7 @@ export PATH LC_ALL
 failed=0
 
 say() { printf 'ghostport: %s\\n' "$1" >&2; }
-must() { "$@" || { failed=1; say "this failed: $*"; }; }
+must() { "$@" || { failed=1; first="\${first:-this failed: $*}"; say "this failed: $*"; }; }
 may() { "$@" >/dev/null 2>&1 || :; }
 is_ours() { [ "$(sha256sum <"$1" | cut -c1-64)" = "$2" ]; }
 # FILE HASH: keeps a file that was changed after ghostport wrote it.
@@ -77,6 +77,8 @@ fi
 if [ "$failed" = 0 ]; then
   must rm -f -- ${word(pending)}
 fi
+# The last line is what ghostport shows.
+[ "$failed" = 0 ] || say "$first"
 exit "$failed"
 `
 }

@@ -133,6 +133,24 @@ test('what somebody changed after us is kept beside the file that is put back', 
   back.close()
 })
 
+test('what cannot be taken back is named, with how to try again', (t) => {
+  const { journal, host } = folders(t)
+  const back = open(journal)
+  back.await()
+  const [inTheWay, changed] = [join(host, 'in the way'), join(host, 'changed')]
+  for (const path of [changed, inTheWay]) assert.ok(back.file({ path, text: 'ours\n', mode: 0o600 }).ok)
+  writeFileSync(changed, 'theirs\n')
+  rmSync(inTheWay)
+  mkdirSync(inTheWay)
+  const undone = back.undo()
+  assert.ok(!undone.ok)
+  assert.equal(undone.failure.detail, `not all was taken back: ghostport: this failed: rm -f -- ${inTheWay}`)
+  assert.equal(undone.failure.suggestion, `sh ${back.paths.script}`)
+  rmSync(inTheWay, { recursive: true })
+  assert.ok(back.undo().ok)
+  back.close()
+})
+
 test('if something cannot be taken back, the rest is, and the journal waits for another try', (t) => {
   const { journal, host } = folders(t)
   const back = open(journal)
@@ -252,10 +270,12 @@ test('on a full disk, all is taken back that was done, and a change that cannot 
     const second = back.run({ ...made('second'), inverse: { kind: 'run', argv: ['true', 'x'.repeat(9000)] } })
     told.second = second.ok ? 'done' : second.failure.code
     told.before = readdirSync(host)
-    told.undone = back.undo()
-    told.after = readdirSync(host)
-    told.pending = back.isPending
     back.close()
+    const later = WayBack.open(journal).value
+    told.undone = later.undo()
+    told.after = readdirSync(host)
+    told.pending = later.isPending
+    later.close()
     const again = WayBack.open(journal)
     told.left = again.ok ? again.value.unconfirmed.length : again.failure
     process.stdout.write(JSON.stringify(told))`

@@ -206,7 +206,8 @@ export class WayBack {
    */
   undo(): Result<void, ChangeFailure> {
     const { status, reason } = this.#runScript()
-    if (status !== 0) return refuse('CHANGE_FAILED', `not all was taken back: ${reason}`)
+    if (status !== 0)
+      return refuse('CHANGE_FAILED', `not all was taken back: ${reason}`, { suggestion: `sh ${this.paths.script}` })
     this.#changes = this.#changes.slice(0, this.#confirmed)
     try {
       this.#clear()
