@@ -34,7 +34,7 @@ function evidenceOf(name: string, { active, sub, result, enabled }: UnitState): 
   return [`${name} is ${active} (${sub}), ${enabled}`, ...(active === 'failed' ? [`it ended: ${result}`] : [])]
 }
 
-/** By these the server asks systemd for its processes. PartOf= stops them with it; their end does not stop the server. */
+/** By these the server asks systemd for its processes. PartOf= stops them with it; it lives on without them. */
 const SOCKETS = [
   ['ghostport-receiver.socket', 'the server gets no new receiver: if this one ends, no knock opens anything'],
   ['ghostport-helper.socket', 'the server gets no helper: nobody looks up names, runs GnuPG or delivers webhooks'],
