@@ -1,10 +1,9 @@
 /** Asks the running server to end grants, and the connections that they let in. */
 import { askControl, NOBODY_THERE, RELOAD_TIME } from '../../daemon/warden/control.ts'
-import type { RevokeAnswer } from '../../daemon/warden/revocation.ts'
+import type { RevokeAnswer, Revoked } from '../../daemon/warden/revocation.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 
-/** What ended. */
-export type Revoked = Exclude<RevokeAnswer, { readonly failure: Failure }>
+export type { Revoked }
 
 /** Nothing is running: no grant can be open for long, and the kernel ends each by itself. */
 export function isNotRunning({ code, detail }: Failure): boolean {
@@ -37,6 +36,12 @@ export function whatIsLeft({ closes, problem }: Pick<Revoked, 'closes' | 'proble
  */
 export async function revokeRunning(socket: string, word: string): Promise<Result<Revoked, Failure>> {
   const asked = await askControl(socket, { ask: 'revoke', word }, RELOAD_TIME)
+  if (!asked.ok && asked.failure.listens)
+    return refuse(
+      'STATUS_UNAVAILABLE',
+      `${asked.failure.detail}. Nothing is confirmed: the server ends the rest when it starts again`,
+      { suggestion: `ghostport revoke ${word}` },
+    )
   if (!asked.ok) return asked
   // Our own server, behind a socket that only root can have made.
   const answer = asked.value as RevokeAnswer | { readonly error: string }

@@ -82,6 +82,11 @@ export function ledgerPath({ replay }: Pick<ServerConfig, 'replay'>): string {
   return `${replay.database}-owed-closes`
 }
 
+/** The file of revocations that are not confirmed yet. */
+export function revocationsPath({ replay }: Pick<ServerConfig, 'replay'>): string {
+  return `${replay.database}-revocations`
+}
+
 /** What is checked of interfaces and addresses while the server runs. */
 export interface InterfaceChecks {
   /** INTF_CHECKS_INTERVAL */

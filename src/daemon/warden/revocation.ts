@@ -11,38 +11,40 @@ import type { Log } from '../../log.ts'
 import type { IpAddress } from '../../packet/address.ts'
 import { type Failure, ok, type Result } from '../../result.ts'
 import { type Asker, describeAsker } from '../../system/asker.ts'
-import { milliseconds } from '../../units.ts'
+import { type Milliseconds, milliseconds } from '../../units.ts'
 import type { CloseCounts } from '../link/executor-protocol.ts'
 import { Admitted } from './admitted.ts'
 import { grantFields } from './journal.ts'
 import { matcher, type Named, parseTarget, stanzaWords, type Target, whyUnknown } from './revoke-target.ts'
 import { describeGrant, type GrantStatus } from './status.ts'
+import type { Unconfirmed } from './unconfirmed.ts'
 
-/** What the control socket answers. Stable: fields are added, never changed (docs/OPERATING.md § Revoke). */
-export type RevokeAnswer =
-  | {
-      readonly version: 1
-      readonly revoked: readonly GrantStatus[]
-      /** How many connections ended. */
-      readonly connections: number
-      /** How many of these may be of other stanzas, and of which: nothing tells them apart. */
-      readonly shared: number
-      readonly sharedWith: readonly string[]
-      readonly firewall: string
-      /** The closes of command cycles that ran for it: with status 0, otherwise, and those that still run. */
-      readonly closes: CloseCounts
-      /** Why some of it may be open still. */
-      readonly problem?: string
-      /** Whether the firewall marks what it lets in. If not, connections are told by addresses and ports alone. */
-      readonly marks: boolean
-    }
-  | { readonly failure: Failure }
+/** What ended. Stable: fields are added, never changed (docs/OPERATING.md § Revoke). */
+export interface Revoked {
+  readonly version: 1
+  readonly revoked: readonly GrantStatus[]
+  /** How many connections ended. */
+  readonly connections: number
+  /** How many of these may be of other stanzas, and of which: nothing tells them apart. */
+  readonly shared: number
+  readonly sharedWith: readonly string[]
+  readonly firewall: string
+  /** The closes of command cycles that ran for it: with status 0, otherwise, and those that still run. */
+  readonly closes: CloseCounts
+  /** Why some of it may be open still. */
+  readonly problem?: string
+  /** Whether the firewall marks what it lets in. If not, connections are told by addresses and ports alone. */
+  readonly marks: boolean
+}
+
+/** What the control socket answers. */
+export type RevokeAnswer = Revoked | { readonly failure: Failure }
 
 export interface RevocationParts {
   readonly firewall: Firewall
   readonly log: Log
-  /** Resolves when the knocks that wait now were judged. */
-  readonly settled: (patience: ReturnType<typeof milliseconds>) => Promise<void>
+  /** Resolves when the knocks that wait now were judged, or after this time. @returns whether they were. */
+  readonly settled: (patience: Milliseconds) => Promise<boolean>
   readonly stanzas: () => readonly Named[]
   readonly config: () => FirewallConfig
   /** Has the closes of cycles run, as `Commands.closeNow`. */
@@ -50,12 +52,14 @@ export interface RevocationParts {
     readonly stanzas: readonly string[]
     readonly source?: IpAddress
   }) => Promise<Result<CloseCounts, Failure>>
+  readonly unconfirmed: Unconfirmed
   /** The stanzas whose cycles owe a close. */
   readonly owing: () => readonly { readonly stanza: string }[]
 }
 
 /** Knocks that came before a change of the stanzas are judged by the earlier ones, and may still open something. */
-const PATIENCE = milliseconds(1000)
+const PATIENCE = milliseconds(5000)
+const UNSETTLED = 'knocks from before still wait to be judged, and may open something: revoke again'
 /** How long a word is looked at. A name has 63 characters. */
 const LONGEST_WORD = 200
 
@@ -89,8 +93,31 @@ export class Revocation {
     return revoked.ok ? revoked.value : { failure: revoked.failure }
   }
 
-  async #revoke(target: Target, asker: Asker): Promise<Result<RevokeAnswer, Failure>> {
-    const { firewall, settled, stanzas, config, closeNow, owing } = this.#parts
+  /** Ends what an earlier server had begun to end when it was killed. */
+  async finishEarlier(): Promise<void> {
+    const { unconfirmed, log } = this.#parts
+    const left = unconfirmed.left()
+    if (typeof left === 'string') {
+      log.write('error', 'notice', {
+        text: `a revocation that a killed server had begun may be unfinished: ${left}. Revoke again what must not be open`,
+      })
+      return
+    }
+    for (const one of left) {
+      const { word, grants } = one
+      for (const grant of grants) this.#admitted.note(grant, undefined, Date.now())
+      const target = parseTarget(word)
+      const done = target.ok ? await this.#revoke(target.value, {}) : target
+      const detail = done.ok ? 'begun before this start, and finished now' : done.failure.detail
+      const failed = !done.ok && done.failure.code !== 'REVOKE_UNKNOWN'
+      log.write(failed ? 'error' : 'info', 'control', { asked: `revoke ${word}`, detail })
+      // What failed is tried again at the next start.
+      if (!failed) unconfirmed.end(one)
+    }
+  }
+
+  async #revoke(target: Target, asker: Asker): Promise<Result<Revoked, Failure>> {
+    const { firewall, stanzas, owing, unconfirmed, log } = this.#parts
     const named = stanzas()
     const isMeant = matcher(target, named)
     const live = await firewall.grants()
@@ -99,16 +126,38 @@ export class Revocation {
     const cycles = owing().map(({ stanza }) => stanza)
     const unknown = whyUnknown(target, known, named, cycles)
     if (unknown !== undefined) return { ok: false, failure: unknown }
+    // If this process is killed meanwhile, the next one ends the same.
+    const begun = { word: shortWord(target), grants: known.filter(isMeant) }
+    const unwritten = unconfirmed.begin(begun)
+    if (unwritten !== undefined)
+      log.write('warning', 'notice', {
+        text: `a crash in the middle of this revocation would interrupt it: ${unwritten}`,
+      })
+    try {
+      return await this.#endAll(target, isMeant, live.value, asker)
+    } finally {
+      unconfirmed.end(begun)
+    }
+  }
+
+  async #endAll(
+    target: Target,
+    isMeant: (grant: Grant) => boolean,
+    live: readonly LiveGrant[],
+    asker: Asker,
+  ): Promise<Result<Revoked, Failure>> {
+    const { firewall, settled, stanzas, config, closeNow } = this.#parts
+    const named = stanzas()
     const which = { stanzas: stanzaWords(target, named), ...(target.kind === 'address' && { source: target.address }) }
     const closing = closeNow(which)
     const revoked = await this.#close(
-      live.value.filter(({ grant }) => isMeant(grant)),
+      live.filter(({ grant }) => isMeant(grant)),
       asker,
     )
     if (!revoked.ok) return revoked
     const ended = await this.#end(isMeant, target)
     if (!ended.ok) return ended
-    await settled(PATIENCE)
+    const isSettled = await settled(PATIENCE)
     const late = await firewall.grants()
     const more = late.ok
       ? await this.#close(
@@ -120,7 +169,7 @@ export class Revocation {
     const again = more.value.length === 0 ? ok({ connections: 0 }) : await this.#end(isMeant, target)
     if (!again.ok) return again
     // What a knock of before has opened meanwhile.
-    const { closes, problem } = sumOf(await Promise.all([closing, closeNow(which)]))
+    const { closes, problem = isSettled ? undefined : UNSETTLED } = sumOf(await Promise.all([closing, closeNow(which)]))
     return ok({
       version: 1,
       revoked: [...revoked.value, ...more.value].map(describeGrant),
@@ -167,6 +216,11 @@ export class Revocation {
     for (const [i, grant] of grants.entries())
       if (results[i]?.ok) this.#admitted.note(grant, now, now + grant.lifetime * 1000)
   }
+}
+
+/** As an administrator writes it. */
+function shortWord(target: Target): string {
+  return target.kind === 'user' && 'number' in target ? `${target.number}` : targetWord(target)
 }
 
 function targetWord(target: Target): string {

@@ -11,7 +11,8 @@ import { rmSync } from 'node:fs'
 import type { Server } from 'node:net'
 import type { Grant } from '../../access/grant.ts'
 import { type Clock, monotonic } from '../../clock.ts'
-import { capturedPorts } from '../../config/server/server-config.ts'
+
+import { capturedPorts, revocationsPath } from '../../config/server/server-config.ts'
 import type { Firewall } from '../../firewall/firewall.ts'
 import { whatShuts } from '../../firewall/host/what-shuts.ts'
 import type { Log } from '../../log.ts'
@@ -39,6 +40,7 @@ import { logNotices } from './reports.ts'
 import { askerFields, Revocation, type RevokeAnswer } from './revocation.ts'
 import type { ServiceManager } from './service-manager.ts'
 import { describeStatus, type Status } from './status.ts'
+import { Unconfirmed } from './unconfirmed.ts'
 import { Watchdog } from './watchdog.ts'
 
 /** What is open at the end of a start. */
@@ -138,6 +140,9 @@ export class Warden {
       config: () => configurations.active.server.firewall,
       closeNow: (which) => parts.commands.closeNow(which),
       owing: () => parts.commands.owing(),
+      unconfirmed: new Unconfirmed(
+        parts.lock === undefined ? undefined : revocationsPath(configurations.active.server),
+      ),
     })
     this.#admission = new Admission({
       ...{ clock: parts.clock, firewall: this.#revocation.doors, commands: parts.commands, replays: parts.replays },
@@ -181,6 +186,7 @@ export class Warden {
     this.#published = published
     this.#health.begin()
     this.#watchdog.begin()
+    void this.#revocation.finishEarlier()
   }
 
   /** Whether the configuration is good for a new start. If it is faulty, the fault is logged. */

@@ -154,12 +154,13 @@ export class Admission {
     this.#queue.push(waiting.map(({ knock, keyring }) => ({ claimed: { knock, keyring }, under: 'current' })))
   }
 
-  /** Resolves when what waits now was judged, or after this time: in a flood, more comes all the time. */
-  async settled(patience: Milliseconds): Promise<void> {
+  /** Resolves when what waits now was judged, or after this time. @returns whether it was. */
+  async settled(patience: Milliseconds): Promise<boolean> {
     const enough = new AbortController()
-    const late = delay(patience, undefined, { signal: enough.signal }).catch(() => {})
-    await Promise.race([this.#queue.drained(), late])
+    const late = delay(patience, false, { signal: enough.signal }).catch(() => false)
+    const isSettled = await Promise.race([this.#queue.settled().then(() => true), late])
     enough.abort()
+    return isSettled
   }
 
   /** Judges what still waits, refuses what waits for a name, and logs what is still folded. */

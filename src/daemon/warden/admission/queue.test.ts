@@ -32,3 +32,26 @@ test('a batch has an upper size', async () => {
   await queue.drained()
   assert.deepEqual(sizes, [1000, 1000, 500])
 })
+
+test('settled waits for what was pushed before, and not for what comes after', async () => {
+  const releases: (() => void)[] = []
+  const queue = new BatchQueue<number>(() => new Promise<void>((release) => releases.push(release)))
+  await queue.settled()
+  queue.push([1])
+  queue.push([2, 3])
+  let isSettled = false
+  const settled = queue.settled().then(() => {
+    isSettled = true
+  })
+  const turn = () => new Promise((done) => setImmediate(done))
+  releases.shift()?.()
+  await turn()
+  assert.equal(isSettled, false)
+  // In a flood, more is there before each batch ends.
+  queue.push([4])
+  releases.shift()?.()
+  await settled
+  assert.equal(queue.length, 0)
+  releases.shift()?.()
+  await queue.drained()
+})
