@@ -11,8 +11,8 @@ export interface Asker {
   readonly uid?: number
   readonly pid?: number
   /**
-   * The user who logged in, also where sudo or su has changed the user since. The kernel keeps it from the login on (PAM
-   * sets it). Absent: the process comes from no login.
+   * The user who logged in, also where sudo or su has changed the user since. PAM sets it, and the kernel keeps it.
+   * Absent: the process comes from no login.
    */
   readonly loginUid?: number
 }

@@ -74,6 +74,7 @@ const rules: readonly Rule[] = [
       'src/daemon/warden/executor-process/spawn.ts': /'--source', JSON\.stringify\(source\)/,
       // A file of ours, which is parsed strictly.
       'src/commands/ledger.ts': /boot, due, opened/,
+      'src/daemon/warden/unconfirmed.ts': /replaceServerFile\(path, JSON\.stringify\(all\)/,
       // Only hashed.
       'src/daemon/executor/executor.ts': /digest\('sha256', encodeText\(parts\)\)/,
       'src/access/rule-key.ts': /encodeText\(JSON\.stringify\(rule\)\)/,

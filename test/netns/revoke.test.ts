@@ -100,7 +100,7 @@ test('to disable a user ends what the user has open', { skip }, async () => {
   const files = ['-c', daemon.path('fwknopd.conf'), '-a', daemon.path('access.conf')]
   const done = server.run(ghostportCommand('user', 'disable', 'alice', ...files))
   assert.equal(done.status, 0, done.stderr)
-  assert.match(done.stderr, /ended now: grants 1, connections 1/)
+  assert.match(done.stderr, /ended now: grants 1, connections [1-9]/)
   assert.notEqual(await session.ended(1_000), undefined)
   assert.deepEqual(daemon.status().grants, [])
 })

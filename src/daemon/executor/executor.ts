@@ -1,5 +1,4 @@
 /** What the executor does with the warden’s messages: it runs what the configuration allows, and reports each end. */
-import { setTimeout as delay } from 'node:timers/promises'
 import { primitives } from '#primitives'
 import { judgeCommand, throughSudo } from '../../access/command.ts'
 import { type CycleFacts, type CycleRule, fillTemplate, personalValues, valuesOf } from '../../access/cycle.ts'
@@ -229,7 +228,8 @@ export class Executor {
     const closing = this.#cycles?.closeNow(
       (about) => names.has(about.stanza.toLowerCase()) || (source !== undefined && about.source === source),
     )
-    if (closing !== undefined) await Promise.race([closing.ended, delay(CLOSE_NOW_TIME, undefined, { ref: false })])
+    const enough = new Promise((resolve) => setTimeout(resolve, CLOSE_NOW_TIME).unref())
+    if (closing !== undefined) await Promise.race([closing.ended, enough])
     const { all, good, failed } = closing?.progress ?? { all: 0, good: 0, failed: 0 }
     this.#parts.send({ type: 'closed now', order, counts: { good, failed, unfinished: all - good - failed } })
   }
