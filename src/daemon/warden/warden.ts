@@ -11,7 +11,6 @@ import { rmSync } from 'node:fs'
 import type { Server } from 'node:net'
 import type { Grant } from '../../access/grant.ts'
 import { type Clock, monotonic } from '../../clock.ts'
-
 import { capturedPorts, revocationsPath } from '../../config/server/server-config.ts'
 import type { Firewall } from '../../firewall/firewall.ts'
 import { whatShuts } from '../../firewall/host/what-shuts.ts'
