@@ -10,6 +10,7 @@ import { takeBack } from '../host/set-up/confirm.ts'
 import { isGood, type Rehearsal } from '../host/set-up/rehearse.ts'
 import { isNothing } from '../host/set-up/steps.ts'
 import { systemLooker } from '../host/system-looker.ts'
+import { armedUntil } from '../host/way-back/arm.ts'
 import { type PendingSetUp, readPending, writePending } from '../host/way-back/pending.ts'
 import { journalPaths } from '../host/way-back/way-back.ts'
 import { ok, type Result, refuse } from '../result.ts'
@@ -104,7 +105,8 @@ async function setUp(given: Given, terminal: Terminal): Promise<Outcome> {
   try {
     const leftover = await goOnOrTakeBack(terminal)
     if (!leftover.ok) return leftover
-    if (leftover.value !== undefined) return await waitFor(leftover.value, given, terminal)
+    if (leftover.value !== undefined)
+      return given['no-wait'] > 0 ? tellWaiting(given, terminal) : await waitFor(leftover.value, given, terminal)
     return await anew(answers.value, given, terminal)
   } finally {
     lock.value.release()
@@ -283,6 +285,18 @@ function tellClient(
   const complete = { ...pending, complete: true }
   writePending(journalPaths().folder, complete)
   return complete
+}
+
+/** The changes of an earlier run wait. Its keys are not shown again. */
+function tellWaiting({ json }: Given, terminal: Terminal): 0 {
+  const armed = armedUntil()
+  const until = armed === undefined ? undefined : new Date(armed * 1000).toISOString()
+  if (json > 0) terminal.printJson({ state: 'waiting', until: until ?? null })
+  else
+    terminal.print(
+      `From the new session run: ghostport init --confirm. All is taken back at ${until ?? 'the next boot'}.`,
+    )
+  return 0
 }
 
 async function waitFor(pending: PendingSetUp, given: Given, terminal: Terminal): Promise<Outcome> {

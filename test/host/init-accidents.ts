@@ -30,6 +30,15 @@ export function describeInitAccidents(debian: DebianName): void {
     })
     after(() => lab?.close())
 
+    it('a folder that others can change is refused before anything is', async () => {
+      await init.session.must('mkdir -m 777 /etc/fwknop')
+      const { stdout } = await init.session.run('ghostport init --yes --no-rehearsal')
+      assert.match(stdout, /in the folder \/etc\/fwknop .* chmod go-w \/etc\/fwknop \[CONFIG_EXPOSED\]/)
+      assert.equal(await init.isPending(), false)
+      await init.session.must('rmdir /etc/fwknop')
+      await init.isUnchanged()
+    })
+
     for (const step of STEPS)
       it(`killed after “${step}”: --revert takes back what was done`, async () => {
         await init.killedAfter(step)
@@ -46,6 +55,8 @@ export function describeInitAccidents(debian: DebianName): void {
 
     it('killed while it waits: a second run goes on waiting, with the same keys', async () => {
       await init.session.must('kill -9 $(cat /root/init.pid)')
+      const told = await init.session.must('ghostport init --yes --no-wait --json 2>/dev/null')
+      assert.match(told, /^\{"state":"waiting","until":"20[^"]+Z"\}$/m)
       const keys = lab.console('cat /etc/fwknop/access.conf').stdout
       await init.session.must('(exec ghostport init --yes) >/root/init.log 2>&1 & echo $! >/root/init.pid')
       await init.says('wait for a confirmation')

@@ -51,6 +51,14 @@ test('a step that fails ends it, and the earlier ones can be taken back', (t) =>
   back.close()
 })
 
+test('of a service that does not start, its log is named', (t) => {
+  const { back } = open(t)
+  const argv = ['systemctl', 'start', 'ghostport-no-such.service'] as const
+  const done = perform(back, [{ kind: 'run', argv, about: 'starts' }], () => {})
+  assert.equal(!done.ok && done.failure.suggestion, 'journalctl -u ghostport-no-such.service -n 20')
+  back.close()
+})
+
 test('if the dead-man switch was faster than a step, nothing goes on, and that step is taken back too', (t) => {
   const { back, folder } = open(t)
   const [one, two] = [join(folder, 'one'), join(folder, 'two')]

@@ -22,6 +22,13 @@ export function perform(
   return ok(undefined)
 }
 
+/** systemctl only says that a service did not start. Its own words are in the journal, also after the way back. */
+function withLog(argv: readonly string[], failure: ChangeFailure): ChangeFailure {
+  const [program, verb, unit] = argv
+  const starts = program === 'systemctl' && (verb === 'start' || verb === 'restart') && unit !== undefined
+  return starts ? { ...failure, suggestion: `journalctl -u ${unit} -n 20` } : failure
+}
+
 function performOne(back: WayBack, step: Step): Result<unknown, ChangeFailure> {
   switch (step.kind) {
     case 'file':
@@ -34,7 +41,8 @@ function performOne(back: WayBack, step: Step): Result<unknown, ChangeFailure> {
       const { argv, inverse, about } = step
       const mayFail = step.mayFail === true ? ({ mayFail: true } as const) : {}
       const undone = inverse === undefined ? {} : { inverse: { kind: 'run', argv: inverse, ...mayFail } as const }
-      return back.run({ argv, what: about, ...undone })
+      const ran = back.run({ argv, what: about, ...undone })
+      return ran.ok ? ran : { ok: false, failure: withLog(argv, ran.failure) }
     }
     case 'sessions': {
       const { status, reason } = letSessionsLive(step.nft)
