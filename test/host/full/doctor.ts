@@ -336,8 +336,13 @@ export function describeDoctor(debian: DebianName): void {
       assert.equal(finding?.severity, 'error')
       assert.match(finding.evidence.join(), /says: Not allowed at this time.*PerSourcePenalties /)
       // Its advice is to wait.
-      for (let tries = 0; tries < 60 && ask('SSH_PENALTIES').answer !== 'good'; tries++) await delay(5_000)
-      assert.equal(ask('SSH_PENALTIES').answer, 'good')
+      let told = ask('SSH_PENALTIES')
+      for (let tries = 0; tries < 60 && told.answer !== 'good'; tries++) {
+        await delay(5_000)
+        told = ask('SSH_PENALTIES')
+      }
+      // One more question could be one connection too many.
+      assert.equal(told.answer, 'good', JSON.stringify(told))
     })
 
     it('a bug report has no name of this host', () => {
