@@ -68,15 +68,25 @@ test('the kernel tells of lo, of an absent interface, and of all addresses', () 
     const row = readFileSync('/proc/self/net/dev', 'utf8').match(/^\s*lo:\s*(\d+)/m)
     assert(lo.rxBytes <= Number(row?.[1]))
     assert.equal(questions.link('no-such-one'), undefined)
-    const addresses = questions.addresses(1000)
+    const addresses = questions.addresses('all', 1000)
     assert(!('errno' in addresses))
     const own = Object.values(networkInterfaces()).flatMap((each = []) =>
       each.filter(({ family, internal }) => family === 'IPv4' && !internal).map(({ address }) => address),
     )
     const found = addresses.map(({ bytes }) => bytes.join('.'))
     for (const each of own) assert(found.includes(each), each)
+    const [first] = addresses
+    if (first !== undefined) {
+      const ofOne = questions.addresses([first.index], 1000)
+      assert.deepEqual(
+        ofOne,
+        addresses.filter(({ index }) => index === first.index),
+      )
+    }
+    assert.deepEqual(questions.addresses([], 1000), [])
+    assert.deepEqual(questions.addresses([0x7fff_fff0], 1000), [])
     // An answer that was given up does not disturb the next one.
-    assert.deepEqual(questions.addresses(0), [])
+    assert.deepEqual(questions.addresses('all', 0), [])
     assert(questions.link('lo') !== undefined)
   } finally {
     questions.close()

@@ -20,6 +20,8 @@ import {
 } from './netlink.ts'
 
 const NETLINK_ROUTE = 0
+const SOL_NETLINK = 270
+const NETLINK_GET_STRICT_CHK = 12
 // linux/rtnetlink.h
 const RTM_NEWLINK = 16
 const RTM_GETLINK = 18
@@ -115,41 +117,60 @@ export class LinkQuestions {
   readonly #fd: number
   #sequence = 0
   #isOpen = true
+  /** The kernel can list the addresses of one interface alone (Linux 4.20). */
+  readonly #canChoose: boolean
 
   /** @throws Error where the system has no such socket, or the native part cannot be loaded. Needs no privilege. */
   constructor() {
     this.#native = libc()
     this.#fd = this.#native.socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE)
     if (this.#fd < 0) throw Object.assign(new Error('no netlink socket'), { errno: -this.#native.errno() })
+    const on = new Uint8Array(Int32Array.of(1).buffer)
+    this.#canChoose = this.#native.setsockopt(this.#fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, on, on.length) === 0
   }
 
   /** @returns undefined if there is none; else the errno if the kernel did not answer. */
   link(name: string): Link | undefined | { readonly errno: number } {
     const bytes = new TextEncoder().encode(`${name}\0`)
     let found: Link | undefined
-    const errno = this.#ask(RTM_GETLINK, 0, LINK_LENGTH, [encodeAttribute(IFLA_IFNAME, bytes)], (message) => {
-      if (message.type !== RTM_NEWLINK) return false
-      found = parseLink(message.body)
-      return true
-    })
+    const errno = this.#ask(
+      RTM_GETLINK,
+      0,
+      new Uint8Array(LINK_LENGTH),
+      [encodeAttribute(IFLA_IFNAME, bytes)],
+      (message) => {
+        if (message.type !== RTM_NEWLINK) return false
+        found = parseLink(message.body)
+        return true
+      },
+    )
     if (errno === ENODEV) return undefined
     if (errno !== 0) return { errno }
     return found ?? { errno: EIO }
   }
 
   /**
-   * Those that other hosts can send to, on all interfaces.
+   * Those that other hosts can send to.
+   * @param of indexes of interfaces, or all.
    * @param most how many to read at most.
    * @returns the errno if the kernel did not list them.
    */
-  addresses(most: number): readonly LinkAddress[] | { readonly errno: number } {
+  addresses(of: 'all' | readonly number[], most: number): readonly LinkAddress[] | { readonly errno: number } {
     const found: LinkAddress[] = []
-    const errno = this.#ask(RTM_GETADDR, NLM_F_DUMP, ADDRESS_LENGTH, [], ({ type, body }) => {
-      const address = type === RTM_NEWADDR && found.length < most ? parseLinkAddress(body) : undefined
-      if (address !== undefined) found.push(address)
-      return false
-    })
-    return errno === 0 ? found : { errno }
+    const isWanted = of === 'all' ? () => true : (index: number) => of.includes(index)
+    // 0 stands for all interfaces. An older kernel lists all in any case.
+    for (const index of of === 'all' || (!this.#canChoose && of.length > 0) ? [0] : of) {
+      const fixed = new Uint8Array(ADDRESS_LENGTH)
+      viewOf(fixed).setInt32(4, index, true)
+      const errno = this.#ask(RTM_GETADDR, NLM_F_DUMP, fixed, [], ({ type, body }) => {
+        const address = type === RTM_NEWADDR && found.length < most ? parseLinkAddress(body) : undefined
+        if (address !== undefined && isWanted(address.index)) found.push(address)
+        return false
+      })
+      // It went away meanwhile.
+      if (errno !== 0 && errno !== ENODEV) return { errno }
+    }
+    return found
   }
 
   /** @returns undefined where the interface is gone. */
@@ -169,13 +190,13 @@ export class LinkQuestions {
   #ask(
     type: number,
     flags: number,
-    fixed: number,
+    fixed: Uint8Array,
     attributes: readonly Uint8Array[],
     take: (message: NetlinkMessage) => boolean,
   ): number {
     this.#sequence = (this.#sequence + 1) >>> 0
     const sequence = this.#sequence
-    const message = encodeMessage({ type, flags: flags | NLM_F_REQUEST, sequence }, new Uint8Array(fixed), attributes)
+    const message = encodeMessage({ type, flags: flags | NLM_F_REQUEST, sequence }, fixed, attributes)
     const native = this.#native
     if (!this.#isOpen || native.sendto(this.#fd, message, message.length, 0, null, 0) < 0) return native.errno()
     // A look is rare: the memory is not kept.

@@ -58,7 +58,7 @@ export function configLines(loaded: LoadedConfig, files: ConfigFiles, source: Co
 
 /** What counts where no file says anything. */
 function defaultsInForce(server: ServerConfig): Readonly<Record<string, string | undefined>> {
-  const { captures, policy, replay, accessFile, controlSocket, pidFile, refusalsPerSecond } = server
+  const { captures, policy, replay, accessFile, controlSocket, pidFile, refusalsPerSecond, interfaceChecks } = server
   const yes = (on: boolean): string => (on ? 'Y' : 'N')
   const packet = captures.find(({ kind }) => kind === 'packet')
   const udp = captures.find(({ kind }) => kind === 'udp')
@@ -88,6 +88,15 @@ function defaultsInForce(server: ServerConfig): Readonly<Record<string, string |
     ACCESS_FILE: accessFile,
     CONTROL_SOCKET: controlSocket,
     FWKNOP_PID_FILE: pidFile,
+    ENABLE_INTF_CHECKS: yes(interfaceChecks !== undefined),
+    ...(interfaceChecks && {
+      INTF_CHECKS_INTERVAL: `${interfaceChecks.interval}`,
+      ENABLE_INTF_EXISTS_CHECK: yes(interfaceChecks.exists),
+      ENABLE_INTF_RUNNING_CHECK: yes(interfaceChecks.running),
+      ENABLE_INTF_BYTES_CHECK: yes(interfaceChecks.bytes),
+      ENABLE_INTF_ADDRESS_CHECK: yes(interfaceChecks.addresses),
+      ENABLE_INTF_RECEIVED_CHECK: yes(interfaceChecks.received),
+    }),
     LOG_LIMIT: `${refusalsPerSecond}`,
   }
 }

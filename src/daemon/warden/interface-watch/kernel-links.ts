@@ -24,12 +24,16 @@ export interface Links {
   close(): void
 }
 
-/** More addresses are not watched: they would take memory, and nobody could read of their changes. */
-const MOST_ADDRESSES = 10_000
+/** More addresses are not watched: to list them takes long, and nobody could read of their changes. */
+const MOST_ADDRESSES = 2000
+/** After so many looks it is asked again whether there are still so many. */
+const LOOKS_LEFT_OUT = 100
+const TOO_MANY = `there are more than ${MOST_ADDRESSES} addresses: their changes are not watched`
 
 /** @throws Error where the system cannot be asked. */
 export function openKernelLinks(): Links {
   const questions = new LinkQuestions()
+  let leftOut = 0
   const linksOf = (names: readonly string[]): Looked => {
     const links = new Map<string, LinkState | null>()
     let fault: string | undefined
@@ -46,14 +50,18 @@ export function openKernelLinks(): Links {
     look(names, whose) {
       const looked = linksOf(names)
       if (whose === 'none') return looked
-      const listed = questions.addresses(MOST_ADDRESSES + 1)
+      if (leftOut > 0) {
+        leftOut--
+        return { fault: TOO_MANY, ...looked }
+      }
+      const indexes = [...looked.links.values()].flatMap((link) => (link === null ? [] : [link.index]))
+      const listed = questions.addresses(whose === 'all' ? 'all' : indexes, MOST_ADDRESSES + 1)
       if ('errno' in listed)
         return { fault: `addresses could not be asked for (${describeErrno(listed.errno)})`, ...looked }
-      if (listed.length > MOST_ADDRESSES)
-        return {
-          fault: `this host has more than ${MOST_ADDRESSES} addresses: their changes are not watched`,
-          ...looked,
-        }
+      if (listed.length > MOST_ADDRESSES) {
+        leftOut = LOOKS_LEFT_OUT
+        return { fault: TOO_MANY, ...looked }
+      }
       const nameOf = new Map([...looked.links].flatMap(([name, link]) => (link === null ? [] : [[link.index, name]])))
       const addresses = new Map<IpAddress, string>()
       for (const { index, bytes } of listed) {
