@@ -94,6 +94,8 @@ export interface EndedConnections {
   readonly shared: number
   /** Of those in `others`: the grants that may have let these in. */
   readonly sharedWith: readonly Grant[]
+  /** How many services on this host may not have been told, because the kernel cannot end sockets. Absent: none. */
+  readonly untold?: number
 }
 
 /** How many connections may be open at once. */

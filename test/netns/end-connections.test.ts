@@ -3,15 +3,18 @@
  * translation, through the host, and by UDP. Topology in `../support/firewall-lab.ts`.
  */
 import assert from 'node:assert/strict'
+import { constants } from 'node:os'
 import { afterEach, describe, test } from 'node:test'
 import type { Opening } from '../../src/access/grant.ts'
 import { type CoexistenceMode, DEFAULT_MARK } from '../../src/config/server/firewall-settings.ts'
+import { endConnections, trackedConnections } from '../../src/firewall/connections/end-connections.ts'
 import type { KernelFirewall } from '../../src/firewall/firewall.ts'
 import { hostRules } from '../../src/firewall/host/host-rules.ts'
 import { createIptablesFirewall } from '../../src/firewall/iptables/iptables.ts'
 import { createNftablesFirewall } from '../../src/firewall/nftables/nftables.ts'
 import { parseNetwork } from '../../src/packet/address.ts'
 import type { ProtocolPort } from '../../src/packet/message.ts'
+import { ok } from '../../src/result.ts'
 import { port } from '../../src/units.ts'
 import { granted, grantFor } from '../contract/firewall.ts'
 import { labForContracts } from '../support/contract-lab.ts'
@@ -115,6 +118,34 @@ for (const [name, make] of firewalls) {
     }
   })
 }
+
+describe('a kernel that cannot end sockets', { skip }, () => {
+  for (const family of families)
+    test(`the client is told, nothing passes any more, and the service is counted, IPv${family}`, async () => {
+      const { c1, server } = lab()
+      forgetIptables(server)
+      const firewall = await withNftables('mark')
+      const { c1: one, forC1 } = addresses[family]
+      const grant = grantFor(one, [{ kind: 'access', protocol: 'tcp', port: port(22) }])
+      await granted({ firewall }, grant)
+      const session = await c1.connect(forC1, 22)
+      assert.equal(await session.echoes(), true)
+      await firewall.revoke(grant.id)
+      const tracked = trackedConnections(DEFAULT_MARK, ({ original }) => original.source === one)
+      assert.ok(tracked.ok)
+      // As a kernel without INET_DIAG_DESTROY answers. All else is the real one.
+      const refusing = () => ok({ order: () => constants.errno.EOPNOTSUPP, close: () => {} })
+      const ended = await endConnections(tracked.value, refusing)
+      assert.deepEqual(ended, { ok: true, value: { untold: 1 } })
+      assert.notEqual(await session.ended(1_000), undefined)
+      const peer = family === 4 ? one : `[${one}]`
+      const left = server.must(['ss', '-Htn', 'state', 'established', 'dst', peer, 'and', 'sport', '=', ':22'])
+      // Asked by us, it asks its client, whose kernel answers with a reset: by chance, not by us.
+      assert.equal(left, '')
+      const again = trackedConnections(DEFAULT_MARK, ({ original }) => original.source === one)
+      assert.deepEqual(again, { ok: true, value: [] })
+    })
+})
 
 function transitTo(family: 4 | 6): Opening {
   const network = parseNetwork(family === 4 ? '10.3.0.0/24' : 'fd03::/64')

@@ -166,10 +166,16 @@ export class Revocation {
         )
       : late
     if (!more.ok) return more
-    const again = more.value.length === 0 ? ok({ connections: 0 }) : await this.#end(isMeant, target)
+    const again = more.value.length === 0 ? ok({ connections: 0, untold: 0 }) : await this.#end(isMeant, target)
     if (!again.ok) return again
     // What a knock of before has opened meanwhile.
-    const { closes, problem = isSettled ? undefined : UNSETTLED } = sumOf(await Promise.all([closing, closeNow(which)]))
+    const { closes, problem: notClosed } = sumOf(await Promise.all([closing, closeNow(which)]))
+    const untold = ended.value.untold + again.value.untold
+    const problems = [
+      ...(notClosed === undefined ? [] : [notClosed]),
+      ...(isSettled ? [] : [UNSETTLED]),
+      ...(untold === 0 ? [] : [describeUntold(untold)]),
+    ]
     return ok({
       version: 1,
       revoked: [...revoked.value, ...more.value].map(describeGrant),
@@ -177,7 +183,7 @@ export class Revocation {
       shared: ended.value.shared,
       sharedWith: ended.value.sharedWith,
       closes,
-      ...(problem !== undefined && { problem }),
+      ...(problems.length > 0 && { problem: problems.join('; ') }),
       firewall: describeFirewall(config()),
       marks: config().kind !== 'iptables',
     })
@@ -204,11 +210,11 @@ export class Revocation {
     const ended = await this.#parts.firewall.endConnections({ by, from, others })
     if (!ended.ok) return ended
     this.#admitted.forget(by)
-    const { connections, shared, sharedWith } = ended.value
+    const { connections, shared, sharedWith, untold = 0 } = ended.value
     if (connections > 0)
       this.#parts.log.write('info', 'connections ended', { connections, detail: `revoked ${targetWord(target)}` })
     const names = new Set(sharedWith.map(({ stanza, stanzaName }) => describeStanza(stanza, stanzaName)))
-    return ok({ connections, shared, sharedWith: [...names] })
+    return ok({ connections, shared, sharedWith: [...names], untold })
   }
 
   #note(grants: readonly Grant[], results: readonly Result<Opened, FirewallFailure>[]): void {
@@ -216,6 +222,13 @@ export class Revocation {
     for (const [i, grant] of grants.entries())
       if (results[i]?.ok) this.#admitted.note(grant, now, now + grant.lifetime * 1000)
   }
+}
+
+function describeUntold(untold: number): string {
+  return (
+    `this kernel cannot end sockets of this host (INET_DIAG_DESTROY): ${untold} connections are cut, and their clients ` +
+    'are told, but a service here may hold its session until it times out'
+  )
 }
 
 /** As an administrator writes it. */

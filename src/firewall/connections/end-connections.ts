@@ -48,7 +48,11 @@ export async function endLetIn(
   const { connections, shared, sharedWith } = chooseConnections(tracked.value, which, mark !== undefined)
   const ended = await endConnections(connections)
   if (!ended.ok) return ended
-  return ok({ connections: connections.filter(({ isOver }) => !isOver).length, shared, sharedWith })
+  const { untold } = ended.value
+  return ok({
+    ...{ connections: connections.filter(({ isOver }) => !isOver).length, shared, sharedWith },
+    ...(untold > 0 && { untold }),
+  })
 }
 
 /** @param mark bits that each connection must carry; absent: all connections. */
@@ -76,12 +80,24 @@ export function trackedConnections(
   return ok(found)
 }
 
-/** Resolves when the ends have closed, or after a moment. @returns why some of them could not be told, if so. */
-export async function endConnections(connections: readonly Tracked[]): Promise<Result<void, FirewallFailure>> {
-  if (connections.length === 0) return ok(undefined)
+/** What ends sockets of this host. */
+type Sockets = Pick<Asked, 'order' | 'close'>
+
+/**
+ * Resolves when the ends have closed, or after a moment.
+ * @returns how many services on this host may not have been told: a kernel without INET_DIAG_DESTROY ends no socket.
+ * Their clients are told, and nothing passes any more. A client that still answers resets its service itself. Or why the
+ * kernel keeps connections.
+ */
+export async function endConnections(
+  connections: readonly Tracked[],
+  openSockets: () => Result<Sockets, FirewallFailure> = () => Asked.open('sockets'),
+): Promise<Result<{ readonly untold: number }, FirewallFailure>> {
+  if (connections.length === 0) return ok({ untold: 0 })
   const asked = Asked.open('connections')
   if (!asked.ok) return asked
-  const sockets = Asked.open('sockets')
+  const sockets = openSockets()
+  let untold = 0
   const forwarded: Tracked[] = []
   let failed: Result<void, FirewallFailure> = ok(undefined)
   for (const connection of connections) {
@@ -89,6 +105,8 @@ export async function endConnections(connections: readonly Tracked[]): Promise<R
       // Before its tracking ends: the reset of the kernel is still translated back.
       const errno = sockets.ok ? sockets.value.order(destroySocket(connection.reply)) : ENOENT
       if (errno !== 0) forwarded.push(connection)
+      // Else there is no such socket here: it is forwarded, or its program has closed it.
+      if (errno !== 0 && errno !== ENOENT) untold++
     }
     const errno = asked.value.order(endTracking(connection.protocol, connection.original))
     if (errno !== 0 && errno !== ENOENT)
@@ -97,7 +115,8 @@ export async function endConnections(connections: readonly Tracked[]): Promise<R
   asked.value.close()
   if (sockets.ok) sockets.value.close()
   const resets = await Promise.all(FAMILIES.map((family) => resetAll(family, forwarded)))
-  return resets.find((one) => !one.ok) ?? failed
+  const refused = [...resets, failed].find((one) => !one.ok)
+  return refused?.ok === false ? refused : ok({ untold })
 }
 
 async function resetAll(
