@@ -86,8 +86,8 @@ type Sockets = Pick<Asked, 'order' | 'close'>
 /**
  * Resolves when the ends have closed, or after a moment.
  * @returns how many services on this host may not have been told: a kernel without INET_DIAG_DESTROY ends no socket.
- * Their clients are told, and nothing passes any more. A client that still answers resets its service itself. Or why the
- * kernel keeps connections.
+ * Their clients are told, and nothing passes any more. A client that still answers resets its service itself. Or why
+ * the kernel keeps connections.
  */
 export async function endConnections(
   connections: readonly Tracked[],
