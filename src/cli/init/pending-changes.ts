@@ -3,7 +3,7 @@ import { systemClock } from '../../clock.ts'
 import { confirmChanges, openJournal, takeBack, takeBackUnarmed, tidyUp } from '../../host/set-up/confirm.ts'
 import { judgeOwnSession } from '../../host/set-up/knocked-login.ts'
 import { systemLooker } from '../../host/system-looker.ts'
-import { armDeadMan, armedUntil } from '../../host/way-back/arm.ts'
+import { armDeadMan, armedUntil, isTakingBack } from '../../host/way-back/arm.ts'
 import { type PendingSetUp, readPending, writePending } from '../../host/way-back/pending.ts'
 import type { WayBack } from '../../host/way-back/way-back.ts'
 import { ok, type Result, refuse } from '../../result.ts'
@@ -85,6 +85,13 @@ export function prolong(time: Seconds, terminal: Terminal, json: boolean): Promi
   })
 }
 
+function describeEnd(until: string | undefined): string {
+  if (until !== undefined) return `are taken back at ${until}`
+  return isTakingBack()
+    ? 'are being taken back: “journalctl -u ghostport-undo -n 20” says what is in the way'
+    : 'only a reboot takes them back: the timer is not armed'
+}
+
 export async function showStatus(terminal: Terminal, json: boolean): Promise<Outcome> {
   const opened = await openJournal()
   if (!opened.ok) return opened
@@ -105,7 +112,7 @@ export async function showStatus(terminal: Terminal, json: boolean): Promise<Out
     terminal.print(
       isPending
         ? [
-            `These changes wait for a confirmation, ${until === undefined ? 'and only a reboot takes them back: the timer is not armed' : `and are taken back at ${until}`}:`,
+            `These changes wait for a confirmation, and ${describeEnd(until)}:`,
             ...unconfirmed.map(({ what }) => `  ${what}`),
           ]
         : [

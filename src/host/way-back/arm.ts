@@ -103,7 +103,8 @@ function unitPath(unit: string): string {
   return `/org/freedesktop/systemd1/unit/${unit.replaceAll(/[^a-z0-9]/g, (each) => `_${each.charCodeAt(0).toString(16)}`)}`
 }
 
-function isTakingBack(): boolean {
+/** Whether the switch is at work at this moment, or will try again soon. */
+export function isTakingBack(): boolean {
   const { output } = runHere(['systemctl', 'is-active', WAY_BACK_UNITS.service])
   return /^(active|activating|deactivating)$/m.test(output)
 }

@@ -364,6 +364,11 @@ describe('DEAD_MAN', () => {
   for (const [what, waiting, pattern] of [
     ['nothing waits', undefined, /^good: nothing waits$/],
     [
+      'taken back, but for what is in the way',
+      { of: 'policy', planned: at, takingBack: true },
+      /^error: changes of “ghostport policy” are being taken back.* \| ghostport policy install --revert$/,
+    ],
+    [
       'armed',
       { of: 'init', planned: at, armed: at + 1 },
       /^warning: .* taken back at 2026-11-26T04:00:01\.000Z.* \| ghostport init --confirm$/,

@@ -30,8 +30,20 @@ const names = {
 
 export function judgeDeadMan(waiting: DeadMan | undefined): Answer {
   if (waiting === undefined) return judged([], 'nothing waits')
-  const { planned, armed } = waiting
+  const { planned, armed, takingBack } = waiting
   const { who, confirm, revert, proof } = names[waiting.of]
+  if (takingBack)
+    return judged(
+      [
+        {
+          severity: 'error',
+          text: `changes of “${who}” are being taken back, and not all could be so far. It is tried again every 15 seconds`,
+          evidence: ['ghostport-undo.service is at work', 'journalctl -u ghostport-undo -n 20 says what is in the way'],
+          cure: { command: revert },
+        },
+      ],
+      '',
+    )
   if (armed === undefined)
     return judged(
       [

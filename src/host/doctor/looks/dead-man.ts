@@ -1,7 +1,7 @@
 /** Whether changes of `ghostport init` or `ghostport policy` wait for a confirmation, and when they are taken back. */
 
 import { type Known, known, notKnown } from '../../known.ts'
-import { armedUntil } from '../../way-back/arm.ts'
+import { armedUntil, isTakingBack } from '../../way-back/arm.ts'
 import { readPending } from '../../way-back/pending.ts'
 import { journalPaths } from '../../way-back/way-back.ts'
 import type { Subject } from '../subject.ts'
@@ -13,6 +13,8 @@ export interface DeadMan {
   readonly planned?: number
   /** When systemd's timer does it; absent: nothing is armed. */
   readonly armed?: number
+  /** It is at work, or will try again soon. */
+  readonly takingBack?: true
 }
 
 /** @returns undefined if nothing waits. */
@@ -28,5 +30,6 @@ export function lookAtDeadMan({ looker }: Subject): Known<DeadMan | undefined> {
     of: pending.value?.by ?? 'init',
     ...(pending.value !== undefined && { planned: pending.value.armedAt + pending.value.time }),
     ...(armed !== undefined && { armed }),
+    ...(armed === undefined && isTakingBack() && { takingBack: true }),
   })
 }
