@@ -125,6 +125,14 @@ describe('users of a running server', { skip: netnsUnavailable() }, () => {
     assert.match(status, /^2 stanzas with SPA_PORT: stanza eve at 62301, stanza eve\.old-\d{8} at 62301$/m)
     const { shown } = daemon.status()['stanzaPorts'] as NonNullable<Status['stanzaPorts']>
     assert.deepEqual([shown[0]?.name, shown[0]?.ports], ['eve', ['62301']])
+    // A restart forgets no last knock.
+    const before = JSON.parse(must('show', 'eve', '--json')).lastKnock
+    assert.ok(before.time)
+    await daemon.stop()
+    await daemon.again()
+    const after = JSON.parse(must('show', 'eve', '--json'))
+    assert.deepEqual(after.lastKnock, before)
+    assert.ok(Date.parse(after.usesSince) < Date.parse(String(daemon.status()['startedAt'])))
     must('remove', 'eve')
     assert.equal(daemon.status()['stanzaPorts'], undefined)
   })

@@ -44,7 +44,7 @@ export async function listUsers(given: Given, terminal: Terminal): Promise<Outco
   terminal.note(
     told === undefined
       ? 'no server runs here, so nothing is known about knocks'
-      : `knocks are counted since the server started: ${told.since.replace(/\..*/, 'Z')}`,
+      : `knocks are known since ${told.since.replace(/\..*/, 'Z')}`,
   )
   if (users.some(({ name }) => name === undefined))
     terminal.note('a stanza without NAME cannot be named here: write a NAME into it')
@@ -132,12 +132,16 @@ function useOf({ name }: User, told: UsesAnswer | undefined): string {
 function aboutOldKeys({ name, oldKeysOf, stanza }: User, now: UnixSeconds, told: UsesAnswer | undefined): string[] {
   const use = name === undefined ? undefined : told?.uses[name]
   if (oldKeysOf === undefined || use === undefined) return []
-  const isOver = stanza?.expires !== undefined && stanza.expires <= now
+  const end = stanza?.expires
+  const isOver = end !== undefined && end <= now
+  // Its last knock was in time: it may have new keys since.
+  if (isOver && Date.parse(use.time) < end * 1000) return []
+  const last = ` (last: ${use.time.replace(/\..*/, 'Z')})`
   return isOver
     ? [
-        `a device of ${oldKeysOf} knocks with keys that ended: give it the new profile, or “ghostport user rotate ${oldKeysOf}”`,
+        `a device of ${oldKeysOf} knocks with keys that ended: give it the new profile, or “ghostport user rotate ${oldKeysOf}”${last}`,
       ]
-    : [`a device of ${oldKeysOf} still uses the old keys: it needs the new profile before they end`]
+    : [`a device of ${oldKeysOf} still uses the old keys: it needs the new profile before they end${last}`]
 }
 
 function toJson(user: User, now: UnixSeconds, told: UsesAnswer | undefined) {

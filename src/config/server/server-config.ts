@@ -72,6 +72,11 @@ export const syslogFacilities = [
   'LOG_LOCAL7',
 ] as const
 export type SyslogFacility = (typeof syslogFacilities)[number]
+/** The file of the last knock of each user, beside the replay store. */
+export function lastKnocksPath({ replay }: Pick<ServerConfig, 'replay'>): string {
+  return `${replay.database}-last-knocks`
+}
+
 /** The folder of the invitations of users, beside the replay store. */
 export function invitationsFolder({ replay }: Pick<ServerConfig, 'replay'>): string {
   return `${replay.database}-invitations`

@@ -41,7 +41,7 @@ export interface StanzaUse {
 }
 
 /** More names than any configuration has. Reloads may bring others. */
-const MOST_USES = 50_000
+export const MOST_USES = 50_000
 
 /** Since the server started. `looked` is the sum of `granted`, all of `refused`, and `undecided`. */
 export interface JournalCounters {
@@ -81,6 +81,7 @@ export class Journal {
   #granted = 0
   /** By NAME: the longest unused first. */
   readonly #uses = new Map<string, StanzaUse>()
+  #useChanges = 0
   #refused = new Map<FailureCode, number>()
   /** Of receivers that have ended, and of the running one. */
   #past = NOTHING
@@ -144,14 +145,25 @@ export class Journal {
     })
   }
 
-  /** The last use of each stanza by its NAME. */
+  /** The last use of each stanza by its NAME, the longest unused first. */
   uses(): Readonly<Record<string, StanzaUse>> {
     return Object.fromEntries(this.#uses)
+  }
+
+  /** Grows with each use. */
+  get useChanges(): number {
+    return this.#useChanges
+  }
+
+  /** What an earlier process of the server knew. */
+  rememberUses(uses: Readonly<Record<string, StanzaUse>>): void {
+    for (const [name, use] of Object.entries(uses)) if (!this.#uses.has(name)) this.#uses.set(name, use)
   }
 
   #used({ packet }: Knock, verdict: Verdict, names: StanzaNames): void {
     const name = verdict.stanza === undefined ? undefined : names.byId(verdict.stanza)?.name
     if (name === undefined) return
+    this.#useChanges++
     this.#uses.delete(name)
     const code = verdict.granted ? {} : { code: verdict.failure.code }
     this.#uses.set(name, { time: this.#clocks.wall().toISOString(), source: packet.source, ...code })

@@ -5,6 +5,7 @@
 import { describeOpening } from '../../access/grant.ts'
 import type { Clock } from '../../clock.ts'
 import type { ConfigSource } from '../../config/load.ts'
+import { lastKnocksPath } from '../../config/server/server-config.ts'
 import { createMemoryFirewall } from '../../firewall/memory.ts'
 import type { Log } from '../../log.ts'
 import { memoryReplayStore } from '../../replay/memory.ts'
@@ -203,7 +204,7 @@ async function startCapture(
   return ok({ capture, receiver })
 }
 
-type Stores = Pick<WardenParts, 'configurations' | 'replays' | 'firewall' | 'lock' | 'host'>
+type Stores = Pick<WardenParts, 'configurations' | 'replays' | 'firewall' | 'lock' | 'lastKnocks' | 'host'>
 
 /** The replay store and the firewall. */
 async function openStores(start: Start): Promise<Result<Stores>> {
@@ -229,7 +230,8 @@ async function openStores(start: Start): Promise<Result<Stores>> {
   }, log)
   const watch = host
   undo.add(() => watch.close())
-  return ok({ configurations, replays: replays.value, firewall, lock, host })
+  const lastKnocks = replays.value === undefined ? undefined : lastKnocksPath(server)
+  return ok({ configurations, replays: replays.value, firewall, lock, lastKnocks, host })
 }
 
 /** For a dry run: they answer like the real ones, and nothing outside of this process knows of them. */
@@ -244,6 +246,7 @@ function memoryStores({ configuration, source, log, undo }: Start): Stores {
     replays: policy.refuseReplays ? memoryReplayStore(gate) : undefined,
     firewall,
     lock: undefined,
+    lastKnocks: undefined,
     host,
   }
 }

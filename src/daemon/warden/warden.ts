@@ -31,6 +31,7 @@ import type { HeldCapture } from './held-capture.ts'
 import type { HostWatch } from './host-watch.ts'
 import { InterfaceWatch } from './interface-watch/interface-watch.ts'
 import { Journal, type StanzaUse } from './journal.ts'
+import { LastKnocks } from './last-knocks.ts'
 import { ReceiverHealth } from './receiver-health.ts'
 import { ReceiverLimits } from './receiver-limits.ts'
 import type { ReceiverHandler } from './receiver-process/early-events.ts'
@@ -53,6 +54,8 @@ export interface WardenParts {
   readonly lock: InstanceLock | undefined
   /** Absent if used packets are not remembered. */
   readonly replays: ReplayStore | undefined
+  /** The file that keeps the last knock of each user. Absent: nothing is kept. */
+  readonly lastKnocks: string | undefined
   readonly host: HostWatch
   readonly resolve: AskResolver
   readonly manager: ServiceManager
@@ -68,7 +71,7 @@ export interface Published {
   readonly pidFile: FileIdentity | undefined
 }
 
-/** The last use of each stanza with a NAME, since the server started. */
+/** The last use of each stanza with a NAME, since `since`: an earlier start of the server, or this one. */
 export interface UsesAnswer {
   readonly since: string
   readonly uses: Readonly<Record<string, StanzaUse>>
@@ -98,6 +101,7 @@ export class Warden {
   readonly #watchdog: Watchdog
   readonly #interfaces: InterfaceWatch
   readonly #startedAt = new Date()
+  readonly #lastKnocks: LastKnocks | undefined
   #published: Published | undefined
 
   constructor(parts: WardenParts) {
@@ -109,6 +113,12 @@ export class Warden {
     const shuts = (grant: Grant) => whatShuts(grant, host.known)
     this.#journal = new Journal(log, refusalsPerSecond, clocks, shuts, configurations.active.policy)
     const journal = this.#journal
+    const names = () =>
+      new Set(configurations.active.policy.stanzas.flatMap(({ name }) => (name === undefined ? [] : [name])))
+    this.#lastKnocks =
+      parts.lastKnocks === undefined
+        ? undefined
+        : new LastKnocks(parts.lastKnocks, journal, names, log, this.#startedAt.toISOString())
     const limits = new ReceiverLimits(refusalsPerSecond, monotonic())
     const everySecond = (): void => journal.logReceiverSuppressed()
     this.#health = new ReceiverHealth({ receiver, capture, limits, log, everySecond })
@@ -183,6 +193,7 @@ export class Warden {
   /** Everything is open. */
   begin(published: Published): void {
     this.#published = published
+    this.#lastKnocks?.begin()
     this.#health.begin()
     this.#watchdog.begin()
     void this.#revocation.finishEarlier()
@@ -267,6 +278,7 @@ export class Warden {
     await commands.stop()
     await this.#parts.gnupg.stop()
     this.#journal.logReceiverSuppressed()
+    this.#lastKnocks?.close()
     capture.close()
     const { control } = this.#published ?? {}
     control?.close()
@@ -284,9 +296,9 @@ export class Warden {
     return grants.ok ? grants.value.map(({ grant }) => grant) : undefined
   }
 
-  /** Who knocked when, by NAME. Counted since the start. */
+  /** Who knocked when, by NAME. */
   uses(): UsesAnswer {
-    return { since: this.#startedAt.toISOString(), uses: this.#journal.uses() }
+    return { since: this.#lastKnocks?.since ?? this.#startedAt.toISOString(), uses: this.#journal.uses() }
   }
 
   async status(): Promise<Status> {

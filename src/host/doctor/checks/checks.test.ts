@@ -405,6 +405,8 @@ describe('OLD_KEYS', () => {
     ['an overlap that ends later', old, 30, { [old]: knocked }, /^hint: a device of ada still uses the old keys/],
     ['away for the whole overlap', old, -1, { [old]: knocked }, /^warning: .*ada knocks with old keys that have ended/],
     ['ended, and nobody came', old, -1, {}, /^good/],
+    ['ended, and the last knock was in time', old, -1, { [old]: { ...knocked, time: since } }, /^good/],
+    ['a user who ended after the last knock', 'bob', -1, { bob: { ...knocked, time: since } }, /^good/],
     ['a user who ends soon', 'bob', 3, {}, /^hint: bob ends within a week/],
     ['a user who ends later', 'bob', 30, {}, /^good/],
     ['a user who has ended', 'bob', -1, { bob: knocked }, /^warning: bob has ended, and still knocks/],

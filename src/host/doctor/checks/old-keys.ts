@@ -67,12 +67,14 @@ function judge(
   const owner = ownerOfOldKeys(name)
   const end = new Date(expires * 1000).toISOString().replace('.000Z', 'Z')
   const isOver = expires <= now
+  // A knock in time says nothing of the device today.
+  const knocksInVain = isOver && use !== undefined && Date.parse(use.time) >= expires * 1000
   const evidence = [
     `${name} ${isOver ? 'ended' : 'ends'} at ${end}`,
     ...(use === undefined ? [] : [`last knock: ${use.time} from ${use.source}`]),
   ]
   if (owner !== undefined) {
-    if (use === undefined) return []
+    if (use === undefined || (isOver && !knocksInVain)) return []
     if (isOver)
       return [
         {
@@ -93,7 +95,7 @@ function judge(
       },
     ]
   }
-  if (isOver && use === undefined) return []
+  if (isOver && !knocksInVain) return []
   if (!isOver && expires - now > SOON) return []
   return [
     {
