@@ -40,6 +40,11 @@ async function run(line: ParsedCommandLine<typeof options>, terminal: Terminal):
     if (value !== undefined && value !== 0 && !taken.includes(name))
       return refuse('CLI_USAGE', `--${name} has no effect with “invite ${action === 'make' ? 'NAME' : action}”`)
   }
+  // Not quoted: it may be a link, and messages are kept in logs.
+  if (action === 'claim' && second !== undefined)
+    return refuse('CLI_USAGE', 'a link is not an argument: other users would see it in the list of processes', {
+      suggestion: 'ghostport invite claim, which asks for it',
+    })
   if (action === 'list' || action === 'claim') {
     if (second !== undefined) return refuse('CLI_USAGE', `unexpected argument “${second}”`)
     return action === 'list'

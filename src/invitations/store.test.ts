@@ -1,6 +1,6 @@
 /** Invitations on a real disk: once, in time, and nothing to read without the secret. */
 import assert from 'node:assert/strict'
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
@@ -84,6 +84,15 @@ describe('the invitations of a server', () => {
       must(listInvitations(folder, now)).map(({ user, state }) => [user, state]),
       [['ada', 'used']],
     )
+  })
+
+  it('come out although the sealed profile cannot be taken from the disk then', () => {
+    const secret = add()
+    const [name = ''] = readdirSync(folder)
+    // Where the new file would be written.
+    mkdirSync(join(folder, `${name.replace('open', 'used')}.new-${process.pid}`))
+    assert.equal(must(claimInvitation(folder, secret, now)).text, PROFILE)
+    assert.equal(code(claimInvitation(folder, secret, now)), 'INVITATION_ENDED')
   })
 
   it('have no file that says anything without the secret, nor after its use', () => {

@@ -103,9 +103,13 @@ export function claimInvitation(
       throw error
     }
     syncFolder(folder)
-    // Nobody needs it any more. If this fails, it stays as secret as it was.
     const { sealed, ...rest } = found.value as Stored
-    replaceServerFile(used, `${JSON.stringify(rest)}\n`, 0o600)
+    try {
+      replaceServerFile(used, `${JSON.stringify(rest)}\n`, 0o600)
+    } catch {
+      // As on a full disk. Nobody needs the sealed profile any more, and it stays as secret as it was. The claimer
+      // does need it: there is no second time.
+    }
     return ok({ user, text: opened.value })
   })
 }

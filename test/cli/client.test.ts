@@ -133,6 +133,12 @@ describe('ghostport client add', () => {
     ['nothing', ['client', 'add'], '', /standard input is empty/],
     ['a wrong line', ['client', 'add'], 'https://x', /does not begin with ghostport:\/\/.*\[PROFILE_INVALID\]/],
     [
+      'the link of an invitation',
+      ['client', 'add'],
+      'ghostport://invite/1#00',
+      /link of an invitation.*perhaps: on the server: ghostport invite claim/,
+    ],
+    [
       'half a line',
       ['client', 'add'],
       LINE.slice(0, LINE.indexOf('&key')),

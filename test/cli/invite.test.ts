@@ -46,6 +46,10 @@ describe('ghostport invite', () => {
     [['cancel'], /missing argument NAME: ghostport invite cancel NAME/],
     [['cancle', 'ada'], /unexpected argument “ada” — perhaps: ghostport invite cancel ada/],
     [['list', 'x'], /unexpected argument “x”/],
+    [
+      ['claim', 'ghostport://invite/1#00'],
+      /understood: a link is not an argument.*perhaps: ghostport invite claim, which asks/,
+    ],
     [['ada', '--anyway'], /--anyway has no effect with “invite NAME”/],
     [['list', '--for', '5m'], /--for has no effect with “invite list”/],
     [['ada', '--for', '0m', '--show-secrets'], /--for: “0m” has passed/],

@@ -301,6 +301,27 @@ describe('ghostport user', () => {
     assert.doesNotMatch(json.stdout, /ghostport:\/\/|KEY/)
   })
 
+  it('a profile that cannot be written changes nothing; a stanza that cannot be written leaves no profile', async () => {
+    await add('ada')
+    const before = text()
+    const file = path('there.profile')
+    writeFileSync(file, 'mine')
+    for (const argv of [
+      ['add', 'bob'],
+      ['rotate', 'ada'],
+      ['rotate', 'ada', '--overlap', 'none'],
+    ]) {
+      const there = await user(...argv, '--server', 'host.example', '--profile-file', file)
+      assert.match(there.stderr, /there\.profile: file already exists/)
+      assert.equal(text(), before)
+    }
+    assert.equal(readFileSync(file, 'utf8'), 'mine')
+    write('access.conf', '# nothing yet\n', 0o644)
+    const exposed = await user('add', 'ada', '--server', 'host.example', '--profile-file', path('new.profile'))
+    assert.match(exposed.stderr, /CONFIG_EXPOSED/)
+    assert.ok(!readdirSync(folder).includes('new.profile'))
+  })
+
   it('10 000 stanzas in two files: nothing else changes', async () => {
     const stanzas = Array.from(
       { length: 10_000 },

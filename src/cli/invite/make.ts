@@ -1,5 +1,5 @@
 /** `ghostport invite NAME`: the user, and the sealed profile here or in a file. */
-import { unlinkSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import type { StanzaName } from '../../access/stanza-name.ts'
 import { systemClock } from '../../clock.ts'
 import { invited } from '../../config/access/edit-stanza.ts'
@@ -43,7 +43,7 @@ export async function invite(name: StanzaName, given: Given, terminal: Terminal)
     const sealed = seal(secret, formatProfile(profile), until)
     if (file === undefined) return addInvitation(invitationsFolder(server), secret, { user: name, made: now, sealed })
     const written = createUserFile(file, `${formatSealed(sealed)}\n`)
-    return written.ok ? ok({ takeBack: () => unlinkSync(file) }) : written
+    return written.ok ? ok({ takeBack: () => rmSync(file, { force: true }) }) : written
   }
   const put = await putUser(name, given, address.value, {
     now,

@@ -25,14 +25,13 @@ export async function addUser(name: StanzaName, given: Given, terminal: Terminal
   if (!wish.ok) return wish
   const showing = await prepareShowing(given)
   if (!showing.ok) return showing
-  const put = await putUser(name, given, showing.value, { now })
+  const put = await putUser(name, given, showing.value, { now, keep: showing.value.keep })
   if (!put.ok) return put
   const { file, open, profile, server } = put.value
   // First of all: they are nowhere else.
   const shown = await showing.value.show(profile, terminal, { user: name, file, open })
-  if (!shown.ok) return shown
   const answer = await tellServer(server.controlSocket)
-  if (given.json > 0) terminal.printJson({ ...shown.value, server: answer })
+  if (given.json > 0) terminal.printJson({ ...shown, server: answer })
   else terminal.note(`added ${name} to ${file}: may open ${open}`)
   return reportServer(answer, given.json > 0 ? { ...terminal, note: () => {} } : terminal)
 }

@@ -33,6 +33,7 @@ export async function rotateUser(name: StanzaName, given: Given, terminal: Termi
   const showing = await prepareShowing(given)
   if (!showing.ok) return showing
   const keys = usualKeys()
+  let kept: { readonly takeBack: () => void } | undefined
   const changed = await changeAccess(source.value, (access) => {
     const { users, files, server } = access
     const user = findUser(users, name)
@@ -58,17 +59,22 @@ export async function rotateUser(name: StanzaName, given: Given, terminal: Termi
       ...(stanza?.spaPorts !== undefined && { spaPorts: stanza.spaPorts }),
     })
     if (!profile.ok) return profile
+    const taken = showing.value.keep(profile.value)
+    if (!taken.ok) return taken
+    kept = taken.value
     const result = { user: of, file: user.place.file, open: ports, old: named.value, until, profile: profile.value }
     return ok({ texts: edited.value, result })
   })
-  if (!changed.ok) return changed
+  if (!changed.ok) {
+    kept?.takeBack()
+    return changed
+  }
   const { profile, user, file, open, old, until } = changed.value.result
   // First of all: they are nowhere else.
   const shown = await showing.value.show(profile, terminal, { user, file, open })
-  if (!shown.ok) return shown
   const answer = await tellServer(changed.value.server.controlSocket)
   if (given.json > 0) {
-    terminal.printJson({ ...shown.value, oldKeys: old, oldKeysUntil: until, server: answer })
+    terminal.printJson({ ...shown, oldKeys: old, oldKeysUntil: until, server: answer })
     return reportServer(answer, { ...terminal, note: () => {} })
   }
   terminal.note(

@@ -1,5 +1,6 @@
 /** The profile of a user for the client, shown once: as a stanza of the rc file, as one line, and as a QR code. */
 
+import { rmSync } from 'node:fs'
 import type { RcChange } from '../../config/client/edit-fwknoprc.ts'
 import { readClientSetting } from '../../config/client/fwknoprc-settings.ts'
 import { formatProfile, isStanzaName, type Profile, parseProfile, profileStanza } from '../../config/client/profile.ts'
@@ -18,12 +19,17 @@ import type { Terminal } from '../terminal/terminal.ts'
 import type { Given } from './options.ts'
 
 export interface Showing extends ServerAddress {
+  /**
+   * Writes the file of --profile-file, before the stanza is written: keys that nobody can read again are lost.
+   * @returns how to take it back, if the stanza cannot be written then.
+   */
+  keep(profile: Profile): Result<{ readonly takeBack: () => void }>
   /** Shows a profile. @returns what JSON has of it. */
   show(
     profile: Profile,
     terminal: Terminal,
     about: { readonly user: string; readonly file: string; readonly open: string },
-  ): Promise<Result<Readonly<Record<string, unknown>>>>
+  ): Promise<Readonly<Record<string, unknown>>>
 }
 
 /**
@@ -45,11 +51,12 @@ export async function prepareShowing(given: Given): Promise<Result<Showing>> {
   const { server } = address.value
   return ok({
     ...address.value,
+    keep: (profile) => {
+      if (file === undefined) return ok({ takeBack: () => {} })
+      const written = createUserFile(file, `${formatProfile(profile)}\n`)
+      return written.ok ? ok({ takeBack: () => rmSync(file, { force: true }) }) : written
+    },
     show: async (profile, terminal, about) => {
-      if (file !== undefined) {
-        const written = createUserFile(file, `${formatProfile(profile)}\n`)
-        if (!written.ok) return written
-      }
       const shows = isAsked || (isTerminal && file === undefined && given.json === 0)
       if (given.json === 0 && shows)
         await printProfile(profile, terminal, given.qr === undefined && !isTerminal ? 'none' : qr)
@@ -60,7 +67,7 @@ export async function prepareShowing(given: Given): Promise<Result<Showing>> {
         fwknoprc: `${profileStanza(profile)}\n`,
         android: androidText(profile),
       }
-      return ok({ ...about, spaServer: server, ...(isAsked && secrets) })
+      return { ...about, spaServer: server, ...(isAsked && secrets) }
     },
   })
 }

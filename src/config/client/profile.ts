@@ -29,6 +29,7 @@ type ProfileFailure = Failure<'PROFILE_INVALID'>
 
 const BEGINNING = 'ghostport://'
 const HEAD = 'ghostport://profile/1?'
+const CLAIM = 'on the server: ghostport invite claim'
 /** A profile has some 300 characters. */
 const LONGEST = 2000
 
@@ -69,6 +70,8 @@ export function parseProfile(text: string): Result<Profile, ProfileFailure> {
   const line = text.trim()
   if (line.length > LONGEST) return wrong(`it has ${line.length} characters, and a profile has at most ${LONGEST}`)
   if (!line.startsWith(BEGINNING)) return wrong(`it does not begin with ${BEGINNING}`)
+  if (line.startsWith('ghostport://invite/'))
+    return wrong('this is the link of an invitation, which the server changes for the profile', CLAIM)
   if (!line.startsWith(HEAD))
     return /^ghostport:\/\/profile\/[0-9]+\?/.test(line)
       ? wrong('it is of another version: this ghostport knows version 1. Update ghostport on this device')
