@@ -153,6 +153,7 @@ test('only the named interfaces are heard, also one that comes later', options, 
     running.packets.map(({ payload }) => numberOf(payload)),
     [3, 5],
   )
+  assert.equal(sockets.capture.counters().elsewhere?.packets, 3, 'those that were passed over are counted')
 })
 
 /** Each makes an interface `upper` over the server's end of the cable. */

@@ -6,7 +6,7 @@ import type { IpAddress } from '../../../packet/address.ts'
 import { milliseconds, port, seconds } from '../../../units.ts'
 import type { AddressLook } from './addresses.ts'
 import type { LinkLook, LinkState } from './conditions.ts'
-import { InterfaceWatch } from './interface-watch.ts'
+import { InterfaceWatch, type InterfaceWatchParts } from './interface-watch.ts'
 
 const ALL: InterfaceChecks = {
   interval: seconds(20),
@@ -278,4 +278,83 @@ test('packets of a file come from no interface', async () => {
   await it.watch.begin()
   assert.deepEqual(it.watch.current(), [])
   assert.equal(it.host.asked, 0)
+})
+
+/** A watch over a UDP socket, with a witness of values. */
+function witnessed(openWitness: InterfaceWatchParts['openWitness']) {
+  const log = new MemoryLog()
+  const receiver = { received: 0, isThere: true }
+  const watch = new InterfaceWatch({
+    open: async () => ({ look: () => ({ links: new Map() }), nameOf: () => undefined, close() {} }),
+    settings: () => ({
+      server: {
+        captures: [{ ...CAPTURE, kind: 'udp', interfaces: 'any', ports: [port(62201)] }],
+        interfaceChecks: ALL,
+        firewall: { kind: 'relay', listeners: [{ port: port(80), decoy: 'reset' }], maxGrants: 1 },
+      },
+      policy: { stanzas: [], nat: { forward: false, local: false, translation: 'none', resolveNames: true } },
+    }),
+    reception: async () => (receiver.isThere ? { received: receiver.received } : undefined),
+    ...(openWitness && { openWitness }),
+    log,
+  })
+  const looks = async (times: number): Promise<void> => {
+    for (let i = 0; i < times; i++) {
+      mock.timers.tick(20_000)
+      for (let turns = 0; turns < 10; turns++) await Promise.resolve()
+    }
+  }
+  return { log, watch, receiver, looks, codes: () => log.records.map(({ event, fields }) => [event, fields['code']]) }
+}
+
+test('what a witness counts and the receiver does not get is told, unless there is no receiver', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  try {
+    const witness = { packets: 10, opened: 0, closed: 0 }
+    const it = witnessed(async () => {
+      witness.opened++
+      return { ok: true, value: { count: () => witness.packets, close: () => witness.closed++ } }
+    })
+    await it.watch.begin()
+    await it.looks(4)
+    assert.deepEqual(it.codes(), [], 'what it counted before the first look is not new')
+    it.receiver.isThere = false
+    witness.packets += 5
+    await it.looks(4)
+    assert.deepEqual(it.codes(), [])
+    assert.deepEqual([witness.opened, witness.closed], [1, 1])
+    it.receiver.isThere = true
+    await it.looks(1)
+    witness.packets += 5
+    await it.looks(3)
+    assert.deepEqual(it.codes(), [['interface', 'INTF_UNHEARD']])
+    it.receiver.received++
+    await it.looks(1)
+    assert.deepEqual(it.codes().slice(1), [['interface mended', 'INTF_UNHEARD']])
+    it.watch.close()
+    assert.deepEqual([witness.opened, witness.closed], [2, 2])
+  } finally {
+    mock.timers.reset()
+  }
+})
+
+test('without a witness, one notice says so', async () => {
+  mock.timers.enable({ apis: ['setTimeout'] })
+  try {
+    let opened = 0
+    const it = witnessed(async () => {
+      opened++
+      return { ok: false, failure: { code: 'CAPTURE_FAILED', detail: 'not allowed' } }
+    })
+    await it.watch.begin()
+    await it.looks(5)
+    assert.equal(opened, 1)
+    assert.deepEqual(
+      it.log.records.map(({ level, event, fields }) => [level, event, fields['text']]),
+      [['info', 'notice', 'whether packets arrive that the UDP socket does not get is not watched: not allowed']],
+    )
+    it.watch.close()
+  } finally {
+    mock.timers.reset()
+  }
 })
