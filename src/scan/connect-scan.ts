@@ -110,7 +110,7 @@ function bannerOf(socket: Socket, timeout: Milliseconds): Promise<string> {
     const end = (): void => {
       clearTimeout(limit)
       clearTimeout(quiet)
-      const bytes = Buffer.concat(pieces, Math.min(LONGEST_BANNER, length))
+      const bytes = firstLine(Buffer.concat(pieces, Math.min(LONGEST_BANNER, length)))
       resolve(printable(textFromBytes(bytes).trimEnd()))
     }
     const limit = patiently(timeout, end)
@@ -125,4 +125,13 @@ function bannerOf(socket: Socket, timeout: Milliseconds): Promise<string> {
     socket.once('close', end)
     socket.once('end', end)
   })
+}
+
+/**
+ * A service may send more at once: sshd its keys, an FTP server more lines. How much of that is in the first packets
+ * differs from time to time. Greetings that are no text, such as MySQL's, have no lines.
+ */
+function firstLine(bytes: Buffer): Buffer {
+  const line = bytes.subarray(0, bytes.indexOf(0x0a) + 1)
+  return line.length > 0 && line.every((byte) => byte >= 0x20 || (byte >= 0x09 && byte <= 0x0d)) ? line : bytes
 }

@@ -40,6 +40,7 @@ describe('XML from another host', () => {
     ['depth', deep(65), /too deep/],
     ['endless depth', '<a>'.repeat(1_000_000), /too deep/],
     ['many attributes', `<a ${Array.from({ length: 65 }, (_, n) => `a${n}="b"`).join(' ')}/>`, /too many attributes/],
+    ['millions of attributes', `<a${' b=""'.repeat(2_500_000)}/>`, /not well-formed/],
     ['an attribute twice', '<a b="1" b="2"/>', /“b” twice/],
     ['a second document', '<a/><b/>', /second document/],
     ['text after it', '<a/>x', /outside/],

@@ -25,7 +25,12 @@ const DEEPEST = 64
 const MOST_ATTRIBUTES = 64
 
 const NAME = '[A-Za-z_][A-Za-z0-9_.:-]*'
-const TAG = new RegExp(`<(/?)(${NAME})((?:\\s+${NAME}\\s*=\\s*(?:"[^"<]*"|'[^'<]*'))*)\\s*(/?)>`, 'y')
+/** So many attributes are read at all. With millions, the engine’s stack would overflow. */
+const READ_ATTRIBUTES = 1000
+const TAG = new RegExp(
+  `<(/?)(${NAME})((?:\\s+${NAME}\\s*=\\s*(?:"[^"<]*"|'[^'<]*')){0,${READ_ATTRIBUTES}})\\s*(/?)>`,
+  'y',
+)
 const ATTRIBUTE = new RegExp(`(${NAME})\\s*=\\s*(?:"([^"<]*)"|'([^'<]*)')`, 'g')
 /** What is passed over: instructions, comments, and text. */
 const SKIPPED = /<\?[^>]*\?>|<!--[\s\S]*?-->|[^<]+/y
