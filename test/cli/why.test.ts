@@ -230,6 +230,16 @@ describe('ghostport simulate', () => {
     const denied = await why(...asked, '--stanza', 'bob', '--user', 'eve')
     assert.deepEqual([denied.status, denied.denials], [1, ['stanza bob: ACCESS_USERNAME_DENIED REQUIRE_USERNAME']])
   })
+  it('shows the SPA port of a stanza: as “check” does, and beside the rule', async () => {
+    const own = 'SOURCE ANY\nNAME eve\nSPA_PORT 20017\nKEY three\nHMAC_KEY four\nOPEN_PORTS tcp/22\n'
+    home.write('own.conf', own)
+    const files = ['-c', 'fwknopd.conf', '-a', 'own.conf']
+    assert.match((await home.ghostport(['check', ...files])).stdout, /packets to port +udp 20017 \(SPA_PORT\)/)
+    const asked = ['simulate', '--from', '192.0.2.1', '-A', 'tcp/22', '--stanza', 'eve', ...files]
+    const { stdout } = await home.ghostport(asked)
+    assert.match(stdout, /yes {2}SPA_PORT: allows it: this stanza takes packets to udp 20017$/m)
+    assert.notEqual((await home.ghostport([...asked, '--port', '62201'])).status, 0)
+  })
   it('judges NAT, and stanzas that end', async () => {
     const nat = ['simulate', '--from', '10.2.3.4', '--stanza', 'INNER', '-A', 'tcp/80', '--user', 'eve']
     assert.equal((await why(...nat, '-N', '10.1.0.5')).verdict.what, 'opens tcp/80→10.1.0.5:80 for 10.2.3.4, 30 s')

@@ -13,6 +13,7 @@ import type { SignatureReport } from '../../access/signature.ts'
 import type { GnupgEncryption, Stanza, StanzaId } from '../../access/stanza.ts'
 import { describeStanza } from '../../access/stanza-name.ts'
 import type { Action, Verdict } from '../../access/verdict.ts'
+import { formatCapturePort } from '../../config/server/spa-ports.ts'
 import type { IpAddress } from '../../packet/address.ts'
 import { type Decrypted, decrypt, decryptedByGnupg } from '../../packet/decrypt.ts'
 import { type Envelope, parseEnvelope } from '../../packet/envelope.ts'
@@ -242,7 +243,7 @@ function judge(stanzas: readonly Stanza[], request: Request, policy: Policy, now
       at: `${stanza.location.file}:${stanza.location.line}`,
       rules: examine(policy, stanza, request, now).map(
         ({ rule, failure }): Step =>
-          failure === undefined ? { what: rule, found: 'allows it' } : { what: rule, failure },
+          failure === undefined ? { what: rule, found: found(rule, stanza) } : { what: rule, failure },
       ),
     })),
     verdict: describeVerdict(verdict, (id) => {
@@ -250,6 +251,12 @@ function judge(stanzas: readonly Stanza[], request: Request, policy: Policy, now
       return describeStanza(id, stanza?.name)
     }),
   }
+}
+
+/** With the SPA ports of a stanza: without --port, a packet to any port is judged. */
+function found(rule: string, { spaPorts }: Stanza): string {
+  if (rule !== 'SPA_PORT' || spaPorts === undefined) return 'allows it'
+  return `allows it: this stanza takes packets to udp ${spaPorts.map(formatCapturePort).join(', ')}`
 }
 
 function describeVerdict(verdict: Verdict, name: (id: StanzaId) => string): NonNullable<Trace['verdict']> {
