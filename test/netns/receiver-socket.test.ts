@@ -144,6 +144,29 @@ describe('a receiver that a service manager starts', { skip: netnsUnavailable() 
     service.close()
   })
 
+  it('is not tried again if it says, before it has read a packet, what cannot heal', async () => {
+    const path = join(net.directory(), 'receiver.sock')
+    const hopeless = `require('fs').writeSync(3, '{"type":"failed","code":"PRIVILEGE_EXCESSIVE","detail":"it has too much"}\\n'); process.exit(77)`
+    const service = receiverService(path, () => [process.execPath, '-e', hopeless])
+    const folder = net.directory()
+    const places = `CONTROL_SOCKET ${join(folder, 's.sock')};\nREPLAY_DB ${join(folder, 'replay.db')};\n`
+    writeFileSync(join(folder, 'fwknopd.conf'), places, { mode: 0o600 })
+    writeFileSync(join(folder, 'access.conf'), ACCESS, { mode: 0o600 })
+    const files = ['-c', join(folder, 'fwknopd.conf'), '-a', join(folder, 'access.conf')]
+    const program = server.start(ghostportCommand('serve', ...files, '--receiver-socket', path))
+    await program.says(/it has too much.*\[PRIVILEGE_EXCESSIVE\]/)
+    await program.ended
+    assert.equal(program.child.exitCode, 77)
+    assert.equal(service.started.length, 1)
+
+    // The check before a reload may do as little as the server itself.
+    const asTheUnit = ['setpriv', '--bounding-set=-all,+net_admin,+net_raw,+kill', '--no-new-privs', '--']
+    const check = [...asTheUnit, ...ghostportCommand('serve', '--exit-parse-config', ...files)] as const
+    assert.match(server.run([...check, '--receiver-socket', path]).stdout, /^The configuration is good: 1 stanza\.$/m)
+    assert.match(server.run(check).stderr, /lacks CAP_SETUID or CAP_SETGID/)
+    service.close()
+  })
+
   it('is started by the warden itself where there is no such socket', async () => {
     const missing = join(net.directory(), 'receiver.sock')
     const daemon = await Daemon.start(net, server, { access: ACCESS, argv: ['--receiver-socket', missing] })

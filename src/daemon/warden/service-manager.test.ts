@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
+import { AF_UNIX, libc, SOCK_CLOEXEC, SOCK_DGRAM } from '../../system/libc.ts'
+import { receiveDescriptors } from '../../system/pass-descriptors.ts'
 import { socketAddress } from '../../system/unix-datagram.ts'
 import { serviceManager } from './service-manager.ts'
 
@@ -37,6 +42,24 @@ describe('NOTIFY_SOCKET', () => {
     for (const time of ['', '0', '-1', '1e9', '60s', '9'.repeat(20)])
       assert.equal(waits({ WATCHDOG_USEC: time }), undefined)
     assert.equal(waits({}), undefined)
+  })
+
+  it('gets no message that systemd would drop for its length: READY=1 would be lost with it', () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'ghostport-notify-')), 'socket')
+    const native = libc()
+    const address = socketAddress(path)
+    assert.ok(address !== undefined)
+    const listener = native.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)
+    assert.equal(native.bind(listener, address, address.length), 0)
+    const manager = serviceManager({ NOTIFY_SOCKET: path })
+    assert.ok(manager.ok)
+    manager.value.ready('ä'.repeat(10_000))
+    const arrived = receiveDescriptors(listener, 65_536, 'take')
+    native.close(listener)
+    rmSync(dirname(path), { recursive: true })
+    assert.ok(arrived !== undefined && arrived !== 'empty')
+    assert.match(arrived.bytes.toString(), /^READY=1\nSTATUS=ä{900}/)
+    assert.ok(arrived.bytes.length < 4096)
   })
 
   it('may be missing: then nobody is told', () => {

@@ -97,9 +97,12 @@ function patienceOf(time = '', watched: string | undefined, pid: number): Millis
   return /^[1-9][0-9]{0,14}$/.test(time) ? milliseconds(Number(time) / 1000) : undefined
 }
 
+/** Characters of a sentence. systemd drops a whole message of more than 4096 bytes, and with it READY=1. */
+const LONGEST_STATUS = 1000
+
 function describe(status: string): string {
   // `systemctl status` shows it unchanged, and a line feed would begin another assignment.
-  return `STATUS=${printable(status)}`
+  return `STATUS=${printable(status).slice(0, LONGEST_STATUS)}`
 }
 
 /** Never waits: a manager that hangs must not stop the server. */

@@ -125,6 +125,20 @@ export function describeUnits(debian: DebianName): void {
       must('systemctl start ghostport')
     })
 
+    it('start again as often as anybody likes: systemd gives up neither the server nor its sockets', () => {
+      for (let n = 0; n < 8; n++) must('systemctl restart ghostport')
+      for (const unit of ['ghostport', 'ghostport-receiver.socket', 'ghostport-helper.socket'])
+        assert.equal(must(`systemctl is-active ${unit}`), 'active\n')
+      // Also with a systemd that begins anew, while the receiver is replaced and the files are read again.
+      const warden = property('MainPID')
+      for (let n = 0; n < 4; n++) {
+        must(`systemctl daemon-reload && systemctl daemon-reexec && kill -HUP ${warden}`)
+        lab.console("pkill -KILL -f '^ghostport: receiver'")
+      }
+      lab.must('ghostport knock myserver --wait')
+      assert.deepEqual([property('MainPID'), property('ActiveState')], [warden, 'active'])
+    })
+
     /** What another program may do to all rules of the host. */
     const FLUSHES = [
       'nft flush ruleset',

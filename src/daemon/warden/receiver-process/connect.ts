@@ -13,7 +13,7 @@ export function connectedReceivers(path: string): ReceiverStarter {
       } catch (error) {
         return failedStart(
           new Error(
-            `no receiver can be had from ${(error as Error).message}. Its socket: systemctl start ghostport-receiver.socket`,
+            `no receiver can be had from ${(error as Error).message}. This starts its socket: systemctl start ghostport-receiver.socket`,
           ),
         )
       }

@@ -69,6 +69,8 @@ class ConnectedProcess extends EventEmitter implements ReceiverProcess {
   #process: ProcessHandle | undefined
   #timer: NodeJS.Timeout
   #wasKilled = false
+  /** The channel reads the connection, and closes it. */
+  #hasMet = false
   #isOver = false
 
   constructor(connection: number, channel: LateStream) {
@@ -88,7 +90,7 @@ class ConnectedProcess extends EventEmitter implements ReceiverProcess {
     this.#wasKilled = true
     if (this.#isOver) return false
     if (this.#process === undefined) {
-      closeSync(this.#connection)
+      if (!this.#hasMet) closeSync(this.#connection)
       this.#end()
       return false
     }
@@ -102,14 +104,14 @@ class ConnectedProcess extends EventEmitter implements ReceiverProcess {
       const arrived = receiveDescriptors(this.#connection, 1, 'peek')
       if (arrived === 'empty') return
       if (arrived?.sender === undefined) throw new Error('it ended before it said anything')
-      // It may be gone by now. Then the connection says so next.
       if (arrived.sender.uid === 0) throw new Error('it runs as root: print its unit again')
-      this.#process = new ProcessHandle(arrived.sender.pid)
+      this.#process = handleOf(arrived.sender.pid)
     } catch (error) {
       closeSync(this.#connection)
       this.#end(error as Error)
       return
     }
+    this.#hasMet = true
     const socket = new Socket({ fd: this.#connection, readable: true, writable: true })
     socket.once('close', () => this.#lookEvery(END_INTERVAL))
     this.#lookEvery(LOOK_INTERVAL)
@@ -132,9 +134,18 @@ class ConnectedProcess extends EventEmitter implements ReceiverProcess {
     if (this.#wasKilled) this.signalCode = 'SIGKILL'
     // systemd knows how it ended; the warden does not.
     else this.exitCode = UNKNOWN_STATUS
-    if (this.#process === undefined) this.#channel.push(null)
+    if (!this.#hasMet) this.#channel.push(null)
     if (error !== undefined) this.emit('error', error)
     else this.emit('exit', null, this.signalCode)
+  }
+}
+
+/** @returns undefined if it is gone. What it said before is still to be read. */
+function handleOf(pid: number): ProcessHandle | undefined {
+  try {
+    return new ProcessHandle(pid)
+  } catch {
+    return undefined
   }
 }
 

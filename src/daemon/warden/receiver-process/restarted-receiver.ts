@@ -7,6 +7,7 @@
  * receiver that was ready has read packets, so its reason is not trusted: it is always replaced.
  */
 import type { Readable } from 'node:stream'
+import { type FailureCode, failureKinds } from '../../../failure-codes.ts'
 import { type Milliseconds, milliseconds } from '../../../units.ts'
 import { type Channel, openChannel } from '../../link/channel.ts'
 import type { ReceiverProcess, SpawnedReceiver } from './spawn.ts'
@@ -71,6 +72,7 @@ export class RestartedReceiver {
     this.#events.onErrors(errors, () => this.#child === child)
     this.#child = child
     let why: string | undefined
+    let said: number | undefined
     let lost = false
     const onLost = (how: string, status: number | null): void => {
       if (lost) return
@@ -109,11 +111,17 @@ export class RestartedReceiver {
       const timer = setTimeout(receivedAll, LAST_MESSAGES_TIME)
       allReceived.then(() => {
         clearTimeout(timer)
-        onLost(signal !== null ? `killed by ${signal}` : code === null ? 'it ended' : `exit status ${code}`, code)
+        onLost(
+          signal !== null ? `killed by ${signal}` : code === null ? 'it ended' : `exit status ${code}`,
+          code ?? said ?? null,
+        )
       })
     })
     this.#channel = openChannel(channel, {
-      onValues: this.#events.onValues,
+      onValues: (values) => {
+        said = statusSaid(values.at(-1)) ?? said
+        this.#events.onValues(values)
+      },
       // An attacker may control it, so it is not asked again.
       onBroken: (what) => {
         why = `it sent an invalid message: ${what}`
@@ -174,6 +182,17 @@ export class RestartedReceiver {
     killAll(child)
     await gone
   }
+}
+
+/**
+ * The exit status of a receiver by its own last message: systemd knows how it ended, and the warden does not. Before it
+ * has read a packet, it may be believed.
+ */
+function statusSaid(value: unknown): number | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { type, code } = value as { readonly type?: unknown; readonly code?: unknown }
+  const isKnown = type === 'failed' && typeof code === 'string' && Object.hasOwn(failureKinds, code)
+  return isKnown ? failureKinds[code as FailureCode].exit : undefined
 }
 
 /** The receiver leads a process group. Processes that it may have started end with it. */
