@@ -104,8 +104,8 @@ export class HostLab implements AsyncDisposable {
     const nspawn = [
       ...['systemd-nspawn', '-D', join(folder, 'root'), '-b', '--register=no', '--keep-unit', `--machine=${name}`],
       ...['--network-bridge=br0', '--resolv-conf=off', '--timezone=off', '--link-journal=no'],
-      // Docker needs them.
-      '--system-call-filter=add_key keyctl bpf',
+      // Docker needs the first three, and the GnuPG process the others.
+      '--system-call-filter=add_key keyctl bpf landlock_create_ruleset landlock_add_rule landlock_restrict_self',
     ]
     const script = [
       this.#group === undefined ? '' : `echo $$ > ${this.#group}/cgroup.procs`,

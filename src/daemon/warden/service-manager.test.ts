@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { AF_UNIX, libc, SOCK_CLOEXEC, SOCK_DGRAM } from '../../system/libc.ts'
 import { receiveDescriptors } from '../../system/pass-descriptors.ts'
-import { socketAddress } from '../../system/unix-datagram.ts'
+import { sendDatagram, socketAddress } from '../../system/unix-datagram.ts'
 import { serviceManager } from './service-manager.ts'
 
 describe('NOTIFY_SOCKET', () => {
@@ -42,6 +43,37 @@ describe('NOTIFY_SOCKET', () => {
     for (const time of ['', '0', '-1', '1e9', '60s', '9'.repeat(20)])
       assert.equal(waits({ WATCHDOG_USEC: time }), undefined)
     assert.equal(waits({}), undefined)
+  })
+
+  it('gets all in order, also if it was too busy for the first', async () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'ghostport-notify-')), 'socket')
+    const native = libc()
+    const address = socketAddress(path)
+    assert.ok(address !== undefined)
+    const listener = native.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)
+    assert.equal(native.bind(listener, address, address.length), 0)
+    while (sendDatagram(native, address, Buffer.from('full')) === 'sent');
+    const manager = serviceManager({ NOTIFY_SOCKET: path })
+    assert.ok(manager.ok)
+    manager.value.reloading()
+    await delay(30)
+    const said: string[] = []
+    const take = (): void => {
+      for (;;) {
+        const arrived = receiveDescriptors(listener, 4096, 'take')
+        if (arrived === undefined || arrived === 'empty') return
+        if (arrived.bytes.toString() !== 'full') said.push(arrived.bytes.toString().split('\n')[0] ?? '')
+      }
+    }
+    take()
+    manager.value.ready('receiving')
+    for (let tries = 0; tries < 100 && said.length < 2; tries++) {
+      await delay(10)
+      take()
+    }
+    native.close(listener)
+    rmSync(dirname(path), { recursive: true })
+    assert.deepEqual(said, ['RELOADING=1', 'READY=1'])
   })
 
   it('gets no message that systemd would drop for its length: READY=1 would be lost with it', () => {

@@ -50,6 +50,8 @@ export function bothManagers(one: ServiceManager, other: ServiceManager): Servic
 /** How often, and how long apart, a manager that is too busy for a datagram is tried again. */
 const MOST_TRIES = 200
 const RETRY_AFTER = milliseconds(50)
+/** Messages that wait: the oldest is dropped for more. */
+const MOST_WAITING = 20
 
 /**
  * The manager that started this process. Removes `NOTIFY_SOCKET`, `WATCHDOG_USEC` and `WATCHDOG_PID` from
@@ -78,8 +80,8 @@ export function serviceManager(
       suggestion: 'Type=exec in the unit',
     })
   }
-  const say = (...assignments: readonly string[]): void =>
-    send(native, address, Buffer.from(`${assignments.join('\n')}\n`), MOST_TRIES)
+  const queue = new MessageQueue(native, address)
+  const say = (...assignments: readonly string[]): void => queue.add(Buffer.from(`${assignments.join('\n')}\n`))
   return ok({
     ready: (status) => say('READY=1', describe(status)),
     reloading: () => say('RELOADING=1', describe('reading the configuration again')),
@@ -87,7 +89,7 @@ export function serviceManager(
     tell: (status) => say(describe(status)),
     patience: patienceOf(time, watched, pid),
     // One that arrives late would hide that the server hangs, so it is not tried again.
-    alive: () => send(native, address, Buffer.from('WATCHDOG=1\n'), 1),
+    alive: () => void sendDatagram(native, address, Buffer.from('WATCHDOG=1\n')),
   })
 }
 
@@ -105,8 +107,39 @@ function describe(status: string): string {
   return `STATUS=${printable(status).slice(0, LONGEST_STATUS)}`
 }
 
-/** Never waits: a manager that hangs must not stop the server. */
-function send(native: Libc, address: Uint8Array, message: Uint8Array, tries: number): void {
-  const isBusy = sendDatagram(native, address, message) === 'busy'
-  if (isBusy && tries > 1) setTimeout(() => send(native, address, message, tries - 1), RETRY_AFTER).unref()
+/**
+ * Sends in order, since ready must not come before the reload that it ends. The caller never waits: a manager that
+ * hangs must not stop the server.
+ */
+class MessageQueue {
+  readonly #native: Libc
+  readonly #address: Uint8Array
+  readonly #waiting: Uint8Array[] = []
+  /** Of the first one. */
+  #tries = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(native: Libc, address: Uint8Array) {
+    this.#native = native
+    this.#address = address
+  }
+
+  add(message: Uint8Array): void {
+    this.#waiting.push(message)
+    if (this.#waiting.length > MOST_WAITING) this.#waiting.shift()
+    if (this.#timer === undefined) this.#send()
+  }
+
+  #send(): void {
+    this.#timer = undefined
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      const isBusy = sendDatagram(this.#native, this.#address, next) === 'busy'
+      if (isBusy && ++this.#tries < MOST_TRIES) {
+        this.#timer = setTimeout(() => this.#send(), RETRY_AFTER).unref()
+        return
+      }
+      this.#waiting.shift()
+      this.#tries = 0
+    }
+  }
 }

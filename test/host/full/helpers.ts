@@ -115,6 +115,8 @@ export function describeHelpers(debian: DebianName): void {
       assert.ok(uid >= 61_184 && uid <= 65_519, `${uid}`)
       assert.deepEqual([groups, permitted, bounding, noNewPrivileges], [[uid], 0n, 0n, true])
       assert.match(status, /^Seccomp:\t2$/m)
+      // Neither its files nor its system calls.
+      assert.doesNotMatch(told(), /cannot be confined|io_uring/)
       // Its memory belongs to root, and its copies are in a file system that ends with it.
       assert.equal(must(`stat -c %u /proc/${pid}/mem`), '0\n')
       assert.equal(must('ls /dev/shm /tmp').match(/ghostport-gnupg/g), null)
