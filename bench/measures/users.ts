@@ -1,8 +1,11 @@
 /** What a junk packet costs a whole server with many users, and how soon such a server is ready. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { makeJunk, makeKeys, SPA_PORT } from '../knocks.ts'
 import { Lab, serverAddress } from '../lab.ts'
 import { formatMilliseconds, formatRatio, type Row, threeDigits } from '../row.ts'
-import { ghostport } from '../servers/ghostport.ts'
+import { ghostport, ghostportBinary } from '../servers/ghostport.ts'
+import { writeAccess } from '../servers/server.ts'
 import { summarise } from '../statistics.ts'
 import type { Measure } from './measure.ts'
 
@@ -30,11 +33,13 @@ export const users: Measure = {
   name: 'users',
   about:
     'processor time of all processes for a junk packet from 4096 sources, with many users at SPA ports of their own; ' +
-    'and start until ready, with the processor time and the memory',
+    'start until ready, with the processor time and the memory; and the commands that change one user, without a server',
   run: async () => {
     const rows: Row[] = []
     for (const rate of RATES) rows.push(...(await junkRows(rate)))
     for (const crowd of crowds) rows.push(await startRow(crowd))
+    for (const crowd of [{ users: 1, atThePort: 1 }, ...crowds.filter(({ users }) => users === 10_000).slice(0, 1)])
+      rows.push(...(await commandRows(crowd)))
     return rows
   },
 }
@@ -91,7 +96,7 @@ async function startRow(crowd: Crowd): Promise<Row> {
   }
   const [wall, spent] = [summarise(times), summarise(processor)]
   return {
-    what: 'start to ready',
+    what: 'start to ready, many users',
     server: described(crowd),
     figure: formatMilliseconds(wall?.median ?? Number.NaN),
     ...(wall !== undefined && { p95: formatMilliseconds(wall.p95) }),
@@ -102,6 +107,44 @@ async function startRow(crowd: Crowd): Promise<Row> {
 }
 
 const READY = 2000
+
+/** `ghostport user` on files of so many users. */
+async function commandRows(crowd: Crowd): Promise<readonly Row[]> {
+  await using lab = await Lab.create()
+  const folder = lab.directory()
+  const [config, access] = [join(folder, 'fwknopd.conf'), join(folder, 'access.conf')]
+  const control = join(folder, 'control.sock')
+  writeFileSync(config, `REPLAY_DB ${join(folder, 'replay.db')};\nCONTROL_SOCKET ${control};\n`, { mode: 0o600 })
+  writeAccess(access, { keys: makeKeys(), access: accessOf({ ...crowd, users: crowd.users + 1 }) })
+  const run = (...words: readonly string[]): number => {
+    const started = performance.now()
+    lab.server.must([process.execPath, ghostportBinary, 'user', ...words, '-c', config, '-a', access])
+    return performance.now() - started
+  }
+  return COMMANDS.map((words): Row => {
+    const times: number[] = []
+    for (let i = 0; i < ROUNDS; i++) times.push(run(...words.map((word) => (word === NEW ? `new-${i}` : word))))
+    const median = summarise(times)?.median ?? Number.NaN
+    return {
+      what: `ghostport user ${words[0]}`,
+      server: `${crowd.users} ${crowd.users === 1 ? 'user' : 'users'}`,
+      figure: formatMilliseconds(median),
+      count: ROUNDS,
+      ...(crowd.users === 10_000 && { target: `≤ ${COMMAND} ms`, met: median <= COMMAND }),
+    }
+  })
+}
+
+const COMMAND = 2000
+const NEW = '(a new name)'
+const COMMANDS: readonly (readonly string[])[] = [
+  ['list'],
+  ['show', 'user-0'],
+  ['add', NEW, '--server', '192.0.2.1', '--qr', 'none', '--show-secrets'],
+  ['disable', 'user-0'],
+  ['enable', 'user-0'],
+  ['remove', NEW],
+]
 
 function described({ users, atThePort }: Crowd): string {
   if (users === 1) return '1 user'
