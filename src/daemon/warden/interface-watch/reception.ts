@@ -5,6 +5,7 @@
  * - packet sockets get what comes in by every interface. What comes by one that PCAP_INTF does not name is passed over;
  * - a UDP socket gets what the kernel and the host's firewall let through. A witness counts what arrived before them.
  */
+import { printable } from '../../../bytes/text.ts'
 import type { Elsewhere } from '../../../capture/capture.ts'
 import type { Condition } from './conditions.ts'
 
@@ -52,12 +53,15 @@ export type Where =
 export function silenceConditions(silence: Silence | undefined, where: Where): readonly Condition[] {
   if (silence === undefined || silence.packets < LEAST_PACKETS || silence.looks < LEAST_LOOKS) return []
   if (where.kind === 'elsewhere') {
-    const { by, wanted } = where
+    const { wanted } = where
+    // The kernel allows all but a few characters.
+    const by = printable(where.by)
     return [
       {
         ...{ code: 'INTF_ELSEWHERE', level: 'warning', interface: by },
         text: `packets that could be knocks come in by “${by}”, which PCAP_INTF does not name, and none by ${wanted.map((name) => `“${name}”`).join(', ')}`,
-        cure: `name that interface (PCAP_INTF ${[...wanted, by].join(', ')};), and restart the server`,
+        // Anybody can send such packets.
+        cure: `if clients send their knocks there, name that interface (PCAP_INTF ${[...wanted, by].join(', ')};), and restart the server. Else they are of strangers, and nothing is to be done`,
       },
     ]
   }
