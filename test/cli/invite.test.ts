@@ -120,6 +120,17 @@ describe('ghostport invite', () => {
     assert.equal((await invite(['claim'], link)).status, 1)
   })
 
+  it('“user rotate” takes it back too: it has the old keys. “user disable” is told to who claims it', async () => {
+    const user = (...argv: readonly string[]) => home.ghostport(['user', ...argv, '-c', path('fwknopd.conf')])
+    const link = await make('ada')
+    const rotated = await user('rotate', 'Ada', '--server', 'h', '--show-secrets', '--overlap', 'none')
+    assert.match(rotated.stderr, /the invitation of ada, which had the old keys, is cancelled/)
+    assert.match((await invite(['claim'], link)).stderr, /INVITATION_ENDED/)
+    const other = await make('bob')
+    await user('disable', 'bob')
+    assert.match((await ok(['claim'], other)).stderr, /bob is disabled: .* until “ghostport user enable bob”/)
+  })
+
   it('a file: sealed, with an end, until it is confirmed', async () => {
     const file = path('ada.invitation')
     const secret = await make('ada', '--file', file, '--for', '2h', '--expire', '2030-01-01')

@@ -27,7 +27,9 @@ export async function claim(given: Given, terminal: Terminal): Promise<Outcome> 
   const { user, text: profile } = claimed.value
   if (given.json > 0) terminal.printJson({ user, profile })
   else terminal.print(profile)
-  if (findUser(access.value.users, user) === undefined)
-    terminal.note(`the user ${user} was removed meanwhile: this profile opens nothing`)
+  const found = findUser(access.value.users, user)
+  if (found === undefined) terminal.note(`the user ${user} was removed meanwhile: this profile opens nothing`)
+  else if (found.isDisabled)
+    terminal.note(`the user ${user} is disabled: this profile opens nothing until “ghostport user enable ${user}”`)
   return 0
 }

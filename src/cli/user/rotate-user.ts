@@ -5,6 +5,8 @@ import { replacedKeys, setting, withKeys } from '../../config/access/edit-stanza
 import { editUsers, outlived } from '../../config/access/edit-users.ts'
 import { findUser, type User } from '../../config/access/users.ts'
 import type { RcChange } from '../../config/client/edit-fwknoprc.ts'
+import { invitationsFolder } from '../../config/server/server-config.ts'
+import { cancelInvitations } from '../../invitations/store.ts'
 import { DEFAULT_ENCRYPTION_MODE } from '../../packet/encryption-mode.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
 import { ok, type Result, refuse } from '../../result.ts'
@@ -70,6 +72,8 @@ export async function rotateUser(name: StanzaName, given: Given, terminal: Termi
     return changed
   }
   const { profile, user, file, open, old, until } = changed.value.result
+  // It has the old keys.
+  const cancelled = cancelInvitations(invitationsFolder(changed.value.server), user, now)
   // First of all: they are nowhere else.
   const shown = await showing.value.show(profile, terminal, { user, file, open })
   const answer = await tellServer(changed.value.server.controlSocket)
@@ -82,6 +86,8 @@ export async function rotateUser(name: StanzaName, given: Given, terminal: Termi
       ? `${user} has new keys. The old ones, called ${old}, open nothing any more`
       : `${user} has new keys. The old ones, called ${old}, open until ${new Date(until * 1000).toISOString().replace('.000Z', 'Z')}`,
   )
+  if (cancelled.ok && cancelled.value > 0)
+    terminal.note(`the invitation of ${user}, which had the old keys, is cancelled`)
   if (until > now) terminal.note('“ghostport user list” says who still uses old keys')
   return reportServer(answer, terminal)
 }
