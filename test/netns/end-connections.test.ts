@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict'
 import { constants } from 'node:os'
 import { afterEach, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Opening } from '../../src/access/grant.ts'
 import { type CoexistenceMode, DEFAULT_MARK } from '../../src/config/server/firewall-settings.ts'
 import { endConnections, trackedConnections } from '../../src/firewall/connections/end-connections.ts'
@@ -46,7 +47,7 @@ async function withNftables(mode: 'mark' | 'gate'): Promise<KernelFirewall> {
   }
   const [ssh, ...more] = ([22, 25, 80, 443] as const).map((at): ProtocolPort => ({ protocol: 'tcp', port: port(at) }))
   assert.ok(ssh)
-  const gate: CoexistenceMode = { kind: 'gate', protectedPorts: [ssh, ...more] }
+  const gate: CoexistenceMode = { kind: 'gate', protectedPorts: [ssh, ...more, { protocol: 'udp', port: port(5353) }] }
   const made = createNftablesFirewall({ mode: mode === 'mark' ? { kind: 'mark' } : gate })
   assert.ok(made.ok)
   firewall = made.value
@@ -115,9 +116,38 @@ for (const [name, make] of firewalls) {
         }
         await theirs.close()
       })
+
+      test(`IPv${family}, UDP: the flow ends, although its client goes on`, async () => {
+        const { c1, server } = lab()
+        const firewall = await make()
+        const { c1: one, forC1 } = addresses[family]
+        await server.listen([{ protocol: 'udp', port: 5353, banner: 'answer' }])
+        const grant = grantFor(one, [{ kind: 'access', protocol: 'udp', port: port(5353) }])
+        await granted({ firewall }, grant)
+        const asker = c1.start([process.execPath, '-e', ASKER, forC1, `${family}`])
+        await asker.says(/answer\n/)
+        await firewall.revoke(grant.id)
+        const ended = await firewall.endConnections({ by: [{ grant }] })
+        assert.deepEqual(ended, { ok: true, value: { connections: 1, shared: 0, sharedWith: [] } })
+        // What was answered before the end may be on its way.
+        await delay(200)
+        const before = asker.output.length
+        await delay(500)
+        assert.equal(asker.output.length, before)
+        await asker.stop('SIGKILL')
+        await server.unlisten('udp', 5353)
+      })
     }
   })
 }
+
+/** Asks each 50 ms from one port, and writes each answer. */
+const ASKER = `
+  const [address, family] = process.argv.slice(1)
+  const socket = require('node:dgram').createSocket('udp' + family)
+  socket.on('message', () => console.log('answer'))
+  socket.on('error', () => {})
+  socket.bind(40053, () => setInterval(() => socket.send('?', 5353, address, () => {}), 50))`
 
 describe('a kernel that cannot end sockets', { skip }, () => {
   for (const family of families)
