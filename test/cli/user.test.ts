@@ -301,6 +301,16 @@ describe('ghostport user', () => {
     assert.doesNotMatch(json.stdout, /ghostport:\/\/|KEY/)
   })
 
+  it('says what has no effect in the new stanza, and nothing of others', async () => {
+    await add('ada', '--nat-targets', '192.0.2.7')
+    const { stderr } = await add('bob', '--nat', 'local:22')
+    assert.match(stderr, /access\.conf:\d+: stanza bob: NAT_TARGETS has no effect: no kind of NAT is enabled/)
+    assert.doesNotMatch(stderr, /ada/)
+    const { stdout } = await add('carol', '--nat', 'local:22', '--json')
+    assert.match(JSON.parse(stdout).notices[0].text, /^stanza carol: NAT_TARGETS/)
+    assert.deepEqual(JSON.parse((await add('dave', '--json')).stdout).notices, [])
+  })
+
   it('a profile that cannot be written changes nothing; a stanza that cannot be written leaves no profile', async () => {
     await add('ada')
     const before = text()

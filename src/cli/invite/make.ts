@@ -11,6 +11,7 @@ import { ok, type Result, refuse } from '../../result.ts'
 import { createUserFile } from '../../system/replace-user-file.ts'
 import { type UnixSeconds, unixSeconds } from '../../units.ts'
 import type { Outcome } from '../command.ts'
+import { describeNotice, noticeJson } from '../server/notice-lines.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { putUser } from '../user/add-user.ts'
 import { nameServer } from '../user/show-profile.ts'
@@ -61,12 +62,14 @@ export async function invite(name: StanzaName, given: Given, terminal: Terminal)
       spaServer: address.value.server,
       until,
       ...(file === undefined ? { link: formatLink(secret) } : { sealedFile: file, secret: formatSecret(secret) }),
+      notices: put.value.notices.map(noticeJson),
       server: answer,
     })
     return reportServer(answer, { ...terminal, note: () => {} })
   }
   terminal.print(file === undefined ? formatLink(secret) : formatSecret(secret))
   terminal.note(`added ${name} to ${put.value.file}: may open ${put.value.open}`)
+  for (const notice of put.value.notices) terminal.note(describeNotice(notice))
   terminal.note(
     file === undefined
       ? [

@@ -2,9 +2,11 @@
 import { join } from 'node:path'
 import type { StanzaName } from '../../access/stanza-name.ts'
 import { systemClock } from '../../clock.ts'
+import { buildPolicy } from '../../config/access/build-policy.ts'
 import { appendStanza, setting } from '../../config/access/edit-stanza.ts'
 import { findUser } from '../../config/access/users.ts'
 import type { Profile } from '../../config/client/profile.ts'
+import type { Notice } from '../../config/reading/notice.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
 import { ok, type Result, refuse } from '../../result.ts'
@@ -12,6 +14,7 @@ import type { UnixSeconds } from '../../units.ts'
 import type { Outcome } from '../command.ts'
 import { usualKeys } from '../keygen.ts'
 import { configFiles } from '../server/config-source.ts'
+import { describeNotice, noticeJson } from '../server/notice-lines.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { type AccessFiles, changeAccess } from './access-files.ts'
 import type { Given } from './options.ts'
@@ -27,12 +30,15 @@ export async function addUser(name: StanzaName, given: Given, terminal: Terminal
   if (!showing.ok) return showing
   const put = await putUser(name, given, showing.value, { now, keep: showing.value.keep })
   if (!put.ok) return put
-  const { file, open, profile, server } = put.value
+  const { file, open, profile, server, notices } = put.value
   // First of all: they are nowhere else.
   const shown = await showing.value.show(profile, terminal, { user: name, file, open })
   const answer = await tellServer(server.controlSocket)
-  if (given.json > 0) terminal.printJson({ ...shown, server: answer })
-  else terminal.note(`added ${name} to ${file}: may open ${open}`)
+  if (given.json > 0) terminal.printJson({ ...shown, notices: notices.map(noticeJson), server: answer })
+  else {
+    terminal.note(`added ${name} to ${file}: may open ${open}`)
+    for (const notice of notices) terminal.note(describeNotice(notice))
+  }
   return reportServer(answer, given.json > 0 ? { ...terminal, note: () => {} } : terminal)
 }
 
@@ -50,6 +56,8 @@ export interface PutUser {
   readonly open: string
   readonly profile: Profile
   readonly server: ServerConfig
+  /** What the server will say of the new stanza. */
+  readonly notices: readonly Notice[]
 }
 
 /** Writes the stanza of a new user, with new keys. If that fails, what was kept is taken back. */
@@ -94,7 +102,12 @@ export async function putUser(
     const added = appendStanza(text.ok ? text.value : '', edit?.(lines) ?? lines)
     return ok({ texts: new Map([[file, added]]), result: { file, open: open.value, profile: profile.value } })
   })
-  if (changed.ok) return ok({ ...changed.value.result, server: changed.value.server })
+  if (changed.ok) {
+    const { result, server, loaded } = changed.value
+    // Of this stanza alone: a notice about several names the first of them.
+    const alone = buildPolicy(server, loaded?.policy.stanzas.filter((stanza) => stanza.name === name) ?? [])
+    return ok({ ...result, server, notices: alone.ok ? alone.value.notices : [] })
+  }
   kept?.takeBack()
   return changed
 }
