@@ -50,8 +50,9 @@ export const kinds: readonly Kind[] = [
       'usr/bin/ghostport': 'ghostport.js',
       'usr/bin/fwknop': 'fwknop.js',
       'usr/sbin/fwknopd': 'fwknopd.js',
+      'usr/bin/gpgdir': 'gpgdir.js',
     },
-    manPages: ['ghostport.1', 'fwknop.8', 'fwknopd.8'],
+    manPages: ['ghostport.1', 'fwknop.8', 'fwknopd.8', 'gpgdir.1'],
     hasServer: true,
   },
   {
@@ -68,8 +69,12 @@ export const kinds: readonly Kind[] = [
       Replaces: 'fwknop-client, ghostport',
       Provides: 'fwknop-client',
     },
-    starters: { 'usr/bin/ghostport': 'ghostport-client.js', 'usr/bin/fwknop': 'fwknop.js' },
-    manPages: ['ghostport.1', 'fwknop.8'],
+    starters: {
+      'usr/bin/ghostport': 'ghostport-client.js',
+      'usr/bin/fwknop': 'fwknop.js',
+      'usr/bin/gpgdir': 'gpgdir.js',
+    },
+    manPages: ['ghostport.1', 'fwknop.8', 'gpgdir.1'],
     hasServer: false,
   },
 ]

@@ -5,6 +5,7 @@ import { commands } from '../../src/cli/commands.ts'
 import { fwknopOptions } from '../../src/cli/fwknop/options.ts'
 import { fwknopdOptions } from '../../src/cli/fwknopd/options.ts'
 import type { OperandRule, OptionTable } from '../../src/cli/terminal/parse-command-line.ts'
+import { GPGDIR_ABOUT, gpgdirOptions } from '../../src/tools/gpgdir/options.ts'
 
 /** What takes options: a program without commands, or one command. */
 export interface Usage {
@@ -77,6 +78,14 @@ export async function readPrograms(table: CommandTable = commands): Promise<read
         after: [],
       },
       files: SERVER_FILES,
+    },
+    {
+      name: 'gpgdir',
+      section: 1,
+      summary: 'encrypt, decrypt, sign or verify each file of a tree with GnuPG, in place',
+      commands: [],
+      usage: { options: gpgdirOptions, operands: {}, about: GPGDIR_ABOUT, after: [] },
+      files: [['~/.gpgdirrc', 'the key of gpgdir']],
     },
   ]
 }

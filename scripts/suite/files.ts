@@ -13,12 +13,12 @@ export interface Batch {
 }
 
 // These start namespaces, daemons or browsers and read clocks: too many at once would be slow, and then wrong.
-const HEAVY = /^(test\/(netns|host|packages|interop|browser|cli|story|upstream)|bench)\//
+const HEAVY = /^(test\/(netns|host|packages|interop|browser|cli|story|tools|upstream)|bench)\//
 // Measured: these use less than a quarter of a processor.
 const PATIENT =
   /^test\/(netns\/(half-closed|gateway|client-wait|serve-replays|outside-knock|attack-iptables)|interop\/client-ssh)\.test\.ts$/
 /** Takes many minutes: runs only if a pattern asks for it, as `npm run host-lab` does. */
-const ON_DEMAND = 'test/host/full/'
+const ON_DEMAND = /^test\/[a-z]+\/full\//
 
 /**
  * The test files below `root`, in batches.
@@ -27,7 +27,7 @@ const ON_DEMAND = 'test/host/full/'
  */
 export function testBatches(root: string, patterns: readonly string[]): readonly Batch[] {
   const isAsked = (file: string) =>
-    patterns.length === 0 ? !file.startsWith(ON_DEMAND) : patterns.some((pattern) => file.includes(pattern))
+    patterns.length === 0 ? !ON_DEMAND.test(file) : patterns.some((pattern) => file.includes(pattern))
   const files = globSync('{src,test,scripts,bench}/**/*.test.ts', { cwd: root }).filter(isAsked).sort()
   return [
     {

@@ -6,8 +6,8 @@ import type { SettingLayer } from '../config/client/layer.ts'
 import { parseFwknoprc, type RcFile } from '../config/client/parse-fwknoprc.ts'
 import { nearest } from '../config/reading/nearest.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
+import { homeDirectory } from '../system/home.ts'
 import { readUserFile, refuseExposed, refuseMissing } from '../system/user-file.ts'
-import { homeDirectory } from './home.ts'
 import type { PlanOptions } from './plan-options.ts'
 
 /** A word that may name a stanza, or the server of a stanza. */

@@ -25,15 +25,32 @@ const ALWAYS = ['--batch', '--no-tty', '--status-fd', `${STATUS_DESCRIPTOR}`]
 
 /** Runs gpg with these arguments, behind those that each call has. @param secret default: that of `gpg`. */
 export function callGpg(
-  { program, home, env, limit, through, passphrase: usual, options = [] }: GpgProgram,
+  gpg: GpgProgram,
   args: readonly string[],
   input: Uint8Array,
-  secret: GpgProgram['passphrase'] = usual,
+  secret: GpgProgram['passphrase'] = gpg.passphrase,
 ): Promise<GpgOutcome> {
+  const { file, argv, passphrase } = gpgCommand(gpg, args, secret)
+  return runGpg({ program: file, args: argv, env: gpg.env, input, passphrase, limit: gpg.limit })
+}
+
+/** How gpg is started: its program, its arguments, and what it reads from {@link PASSPHRASE_DESCRIPTOR}. */
+export interface GpgCommand {
+  readonly file: string
+  readonly argv: readonly string[]
+  readonly passphrase: Uint8Array | undefined
+}
+
+/** @param secret default: that of `gpg`. */
+export function gpgCommand(
+  { program, home, through, passphrase: usual, options = [] }: GpgProgram,
+  args: readonly string[],
+  secret: GpgProgram['passphrase'] = usual,
+): GpgCommand {
   const all = ['--homedir', home, ...ALWAYS, ...passphraseOptions(secret), ...options, ...args]
   const passphrase = secret instanceof Uint8Array ? secret : undefined
   const [file, before] = through === undefined ? [program, []] : [through[0], [...through.slice(1), program]]
-  return runGpg({ program: file, args: [...before, ...all], env, input, passphrase, limit })
+  return { file, argv: [...before, ...all], passphrase }
 }
 
 function passphraseOptions(secret: GpgProgram['passphrase']): readonly string[] {

@@ -19,19 +19,14 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { constants as system } from 'node:os'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { describeErrno, errorCode, systemReason } from './errno.ts'
+import { F_RDLCK, F_WRLCK, lockTypeOf, tryLock } from './file-lock.ts'
 import type { Exposed } from './file-trust.ts'
 import { libc } from './libc.ts'
 import { judgeServerFile, prepareServerFile, readServerFile } from './server-file.ts'
 import { systemPath } from './system-path.ts'
 
-const F_OFD_GETLK = 36
-const F_OFD_SETLK = 37
-const F_RDLCK = 0
-const F_WRLCK = 1
-const { EACCES, EAGAIN } = system.errno
 /** A process id has at most seven digits on Linux. */
 const LONGEST = 20
 /** Each turn means that a server ended between two of our steps, or that a reader held an old file. */
@@ -103,18 +98,15 @@ function lockAndWrite(
 ): Result<'mine' | 'held' | 'replaced', Failure<'CONFIG_UNWRITABLE'>> {
   const opened = fstatSync(descriptor, { bigint: true })
   if (!opened.isFile()) return refuse('CONFIG_UNWRITABLE', `${path} is not a regular file`)
-  const native = libc()
-  if (native.fcntlLock(descriptor, F_OFD_SETLK, wholeFile()) !== 0) {
-    const errno = native.errno()
-    if (errno === EAGAIN || errno === EACCES) {
-      const type = lockTypeOf(descriptor)
-      if (type === F_WRLCK) return ok('held')
-      // A new file is nobody's to read, so no reader can lock it.
-      if (type === F_RDLCK) unlinkSync(systemPath(path))
-      return ok('replaced')
-    }
-    return refuse('CONFIG_UNWRITABLE', `${path} cannot be locked: ${describeErrno(errno)}`)
+  const lock = tryLock(descriptor)
+  if (lock === 'held') {
+    const type = lockTypeOf(descriptor)
+    if (type === F_WRLCK) return ok('held')
+    // A new file is nobody's to read, so no reader can lock it.
+    if (type === F_RDLCK) unlinkSync(systemPath(path))
+    return ok('replaced')
   }
+  if (lock !== 'taken') return refuse('CONFIG_UNWRITABLE', `${path} cannot be locked: ${lock.why}`)
   // Another process may have removed the file since it was opened. A lock that no one can find keeps no one out.
   const named = statSync(systemPath(path), { bigint: true, throwIfNoEntry: false })
   if (named?.ino !== opened.ino || named.dev !== opened.dev) return ok('replaced')
@@ -126,20 +118,6 @@ function lockAndWrite(
   writeFileSync(descriptor, text)
   fsyncSync(descriptor)
   return ok('mine')
-}
-
-/** @returns the type of a lock that others hold, F_UNLCK if they hold none; undefined if the kernel does not say. */
-function lockTypeOf(descriptor: number): number | undefined {
-  const range = wholeFile()
-  if (libc().fcntlLock(descriptor, F_OFD_GETLK, range) !== 0) return undefined
-  return new DataView(range.buffer).getInt16(0, true)
-}
-
-/** A `struct flock` for a lock of all bytes, to write. */
-function wholeFile(): Uint8Array<ArrayBuffer> {
-  const range = new Uint8Array(new ArrayBuffer(32)) // type 0, whence 2, start 8, length 16, pid 24
-  new DataView(range.buffer).setInt16(0, F_WRLCK, true)
-  return range
 }
 
 function numberIn(path: string): number | undefined {

@@ -25,6 +25,7 @@ const ranks: readonly (readonly string[])[] = [
   ['daemon', 'client'],
   ['host'],
   ['cli'],
+  ['tools'],
 ]
 const lineRank = 5
 
@@ -34,6 +35,8 @@ const shared = new Set(['src/result.ts', 'src/units.ts', 'src/failure-codes.ts',
 const rootFiles = new Map([
   ['src/packet.ts', 3],
   ['src/index.ts', ranks.length],
+  // The starters of programs that stand beside the SPA server.
+  ['src/cli/gpgdir.ts', ranks.length],
   ['src/log.ts', lineRank - 0.5],
   ['src/json-reader.ts', lineRank - 0.5],
 ])
@@ -70,6 +73,11 @@ const walls: readonly { readonly from: string; readonly closedTo: RegExp; readon
     from: 'src/system/',
     closedTo: /^src\/(?!bytes\/|system\/)[a-z-]+\//,
     why: 'system/ knows Linux, and nothing of SPA',
+  },
+  {
+    from: 'src/tools/',
+    closedTo: /^src\/(?!tools\/|bytes\/|system\/|gpg\/|config\/reading\/|cli\/terminal\/|[a-z-]+\.ts)/,
+    why: 'tools/ are programs of their own, and know nothing of SPA',
   },
   {
     from: 'src/config/reading/',

@@ -31,6 +31,8 @@ const rules: readonly Rule[] = [
       // Programs of the rehearsal, in text: this process reads what they say.
       'src/host/set-up/rehearse.ts': /const code = `/,
       'scripts/story/narrator.ts': /map\(printable\)/,
+      // A bar of signs and numbers, on a terminal.
+      'src/tools/gpgdir/report.ts': /writeSync\(2, `\\r\[\$\{bar\(this\.#begun, this\.#files\)\}\] /,
     },
   },
   {
@@ -46,6 +48,10 @@ const rules: readonly Rule[] = [
       // To the GnuPG process, which parses it.
       'src/daemon/receiver/gnupg-line.ts': /writeSync\(this\.fd, lineOf\(request\)\)/,
       'src/daemon/receiver/polled-channel.ts': /writeSync\(this\.#fd, bytes\)/,
+      // Its journal, which a strict reader reads back; the number of its process; a bar of signs and numbers.
+      'src/tools/gpgdir/journal.ts': /writeSync\(this\.#descriptor, bytes\)/,
+      'src/tools/gpgdir/lock.ts': /`\$\{process\.pid\}\\n`/,
+      'src/tools/gpgdir/report.ts': /writeSync\(2, `\\r\[\$\{bar\(/,
       // Zeros, into SQLite's log.
       'src/replay/log-file.ts': /writeSync\(log, Buffer\.alloc\(/,
       // A number for the kernel's counter (eventfd), never text.
@@ -60,6 +66,7 @@ const rules: readonly Rule[] = [
       // Files of our own, which strict readers read back.
       'src/daemon/warden/last-knocks.ts': /replaceServerFile\(this\.#path, `\$\{JSON\.stringify\(/,
       'src/invitations/store.ts': /replaceServerFile\((?:file|used), `\$\{JSON\.stringify\(/,
+      'src/tools/gpgdir/journal.ts': /Buffer\.from\(`\\n\$\{JSON\.stringify\(line\)\}/,
       // Text of one field of a log line.
       'src/daemon/warden/journal.ts': /message: JSON\.stringify\(message\)/,
       'src/bytes/text.ts': /export function jsonLine/,

@@ -116,8 +116,8 @@ describe('the Debian packages', { skip }, () => {
         const executable = entries.filter(({ mode }) => /^-.*x/.test(mode)).map(({ path }) => path)
         const starters =
           name === 'ghostport'
-            ? ['usr/bin/fwknop', 'usr/bin/ghostport', 'usr/sbin/fwknopd']
-            : ['usr/bin/fwknop', 'usr/bin/ghostport']
+            ? ['usr/bin/fwknop', 'usr/bin/ghostport', 'usr/bin/gpgdir', 'usr/sbin/fwknopd']
+            : ['usr/bin/fwknop', 'usr/bin/ghostport', 'usr/bin/gpgdir']
         assert.deepEqual(executable.sort(), [...starters, `${HOME}/node`].sort())
       })
 
@@ -146,7 +146,10 @@ describe('the Debian packages', { skip }, () => {
       })
 
       it('has the man pages and completions of its own programs, compressed without a time', () => {
-        const programs = name === 'ghostport' ? ['ghostport.1', 'fwknop.8', 'fwknopd.8'] : ['ghostport.1', 'fwknop.8']
+        const programs = [
+          ...(name === 'ghostport' ? ['ghostport.1', 'fwknop.8', 'fwknopd.8'] : ['ghostport.1', 'fwknop.8']),
+          'gpgdir.1',
+        ]
         const pages = paths().filter((path) => path.startsWith('usr/share/man/') && path.endsWith('.gz'))
         assert.deepEqual(
           pages.map((path) => path.split('/').at(-1)).sort(),

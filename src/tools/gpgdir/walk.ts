@@ -1,0 +1,61 @@
+/** Reads a tree: every file in it, without following links. */
+import { accessSync, constants, lstatSync, readdirSync } from 'node:fs'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { errorCode, fileReason } from '../../system/errno.ts'
+import { type Folder, nameOf } from './folder.ts'
+import { below, type FoundFile } from './plan.ts'
+
+const OWNER_WRITES = 0o200
+
+export interface FoundTree {
+  readonly files: readonly FoundFile[]
+  /** Below the top folder, each before the folders in it. Without those of GnuPG. */
+  readonly folders: readonly string[]
+}
+
+/**
+ * @returns all files; `GPGDIR_REFUSED` for a folder that cannot be read or written: its files would be left out without
+ * a word.
+ * @param changes files will be made and removed.
+ */
+export function walkTree(
+  top: Folder,
+  recurse: boolean,
+  changes: boolean,
+): Result<FoundTree, Failure<'GPGDIR_REFUSED'>> {
+  const found: FoundFile[] = []
+  const folders: string[] = []
+  const waiting = ['']
+  for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
+    const shown = folder === '' ? 'the folder' : folder
+    try {
+      using opened = top.below(folder)
+      const { mode } = lstatSync(opened.path('.'))
+      if (changes && (mode & OWNER_WRITES) === 0) return refuse('GPGDIR_REFUSED', `${shown} is write-protected`)
+      accessSync(opened.path('.'), changes ? constants.W_OK | constants.X_OK : constants.X_OK)
+      for (const bytes of readdirSync(opened.path('.'), { encoding: 'buffer' })) {
+        const name = nameOf(bytes)
+        const stat = lstatSync(opened.path(name), { bigint: true, throwIfNoEntry: false })
+        if (stat === undefined) continue // removed meanwhile
+        if (stat.isDirectory()) {
+          if (!recurse || name === '.gnupg') continue
+          folders.push(below(folder, name))
+          waiting.push(below(folder, name))
+          continue
+        }
+        found.push({
+          folder,
+          name,
+          kind: stat.isFile() ? 'file' : stat.isSymbolicLink() ? 'link' : 'other',
+          size: Number(stat.size),
+          links: Number(stat.nlink),
+          modified: stat.mtimeNs,
+        })
+      }
+    } catch (error) {
+      if (folder !== '' && ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errorCode(error) ?? '')) continue // replaced meanwhile
+      return refuse('GPGDIR_REFUSED', `${shown}: ${fileReason(error)}`)
+    }
+  }
+  return ok({ files: found, folders })
+}
