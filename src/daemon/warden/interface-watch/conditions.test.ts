@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { milliseconds } from '../../../units.ts'
 import { compare, conditionsOf, type Holding, type LinkLook, type LinkState } from './conditions.ts'
+import { silenceConditions } from './reception.ts'
 
 const ALL = { exists: true, running: true, bytes: true }
 const FINE: LinkState = { index: 2, isUp: true, isRunning: true, rxBytes: 1000, txBytes: 500 }
@@ -67,6 +68,17 @@ const states = fc.option(
   }),
 )
 const looks = fc.array(fc.dictionary(fc.constantFrom('eth0', 'eth1', 'wg0'), states), { maxLength: 20 })
+
+test('packets that come by one interface and then by another are one condition, told once', () => {
+  let holding: readonly Holding[] = []
+  for (const [i, by] of ['eth1', 'eth2', 'eth1'].entries()) {
+    const found = silenceConditions({ packets: 3, looks: 3 + i }, { kind: 'elsewhere', by, wanted: ['eth0'] })
+    const changes = compare(holding, found, milliseconds(1000 * i))
+    assert.deepEqual([changes.begun.length, changes.ended.length], [i === 0 ? 1 : 0, 0])
+    assert.deepEqual([changes.holding[0]?.interface, changes.holding[0]?.since], [by, 0])
+    holding = changes.holding
+  }
+})
 
 test('over any looks: what begins ends before it begins again, and what holds has begun', () => {
   fc.assert(

@@ -121,7 +121,10 @@ export function compare(before: readonly Holding[], found: readonly Condition[],
   }
 }
 
-/** “Down” and “no carrier” are one condition. */
+/**
+ * “Down” and “no carrier” are one condition. So are packets by other interfaces: the latest packet gives the name, so
+ * that strangers at two of them could else have lines logged for ever.
+ */
 function keyOf({ code, interface: name }: Condition): string {
-  return `${code} ${name}`
+  return code === 'INTF_ELSEWHERE' ? code : `${code} ${name}`
 }
