@@ -183,7 +183,7 @@ export const UNITS = [SERVER_UNIT, ...UNITS_BESIDE] as const
 export type UnitName = (typeof UNITS)[number]
 
 /** @returns the unit, with that of a server that runs no commands; failures are those of {@link fillUnit}. */
-export function unitFor(paths: UnitPaths, name: UnitName = SERVER_UNIT): Result<string> {
+function unitFor(paths: UnitPaths, name: UnitName = SERVER_UNIT): Result<string> {
   return fillUnit(readFileSync(`${paths.home}/packaging/${name}`, 'utf8'), paths)
 }
 

@@ -38,7 +38,7 @@ import { ok, type Result, refuse } from '../../result.ts'
 import { judgeTrail, ourUsers } from '../../system/file-trust.ts'
 import { usualKeys } from '../keygen.ts'
 import { accessStanza, type KeyTexts } from '../knock/keygen-text.ts'
-import { pathsHere, SERVER_UNIT, UNITS_BESIDE, unitFor, unitObstacles } from '../unit.ts'
+import { pathsHere, printedUnit, SERVER_UNIT, UNITS_BESIDE, unitObstacles } from '../unit.ts'
 import { hostRules } from './host-rules.ts'
 import type { Wishes } from './wishes.ts'
 
@@ -273,11 +273,12 @@ async function wantedFiles(
     const paths = pathsHere(USUAL_SETTINGS, USUAL_STANZAS)
     const [obstacle] = unitObstacles(paths)
     if (obstacle !== undefined) return refuse('SETUP_REFUSED', obstacle)
-    const made = unitFor(paths)
+    // An earlier set-up may run commands, which the usual unit does not let.
+    const made = await printedUnit(USUAL_SETTINGS, USUAL_STANZAS)
     if (!made.ok) return made
     add(`${UNIT_FOLDER}/${SERVER_UNIT}`, made.value, MODE_OF_SETTINGS, 'the service')
     for (const name of UNITS_BESIDE) {
-      const beside = unitFor(paths, name)
+      const beside = await printedUnit(USUAL_SETTINGS, USUAL_STANZAS, name)
       if (!beside.ok) return beside
       add(`${UNIT_FOLDER}/${name}`, beside.value, MODE_OF_SETTINGS, ABOUT_UNITS[name])
     }
