@@ -216,7 +216,7 @@ describe('ghostport user', () => {
   })
 
   it('disables and enables: the file is the same again', async () => {
-    write('users.conf', '# bob\nSOURCE ANY\nNAME bob\nKEY two\nACCESS_EXPIRE 12/31/2037 ; # later\n# tail')
+    write('users.conf', '# bob\nSOURCE ANY\nNAME bob\nKEY two\n\tACCESS_EXPIRE 12/31/2037 ; # later \n# tail')
     write('access.conf', 'SOURCE ANY\nNAME a\nKEY one\n%include users.conf\n')
     const before = text('users.conf')
     assert.match((await ok('disable', 'BOB')).stderr, /disabled bob in .*users\.conf/)

@@ -91,7 +91,7 @@ export function marksOf(lines: readonly string[]): StanzaMarks {
 /** The stanza grants nothing any more. Its end of before is kept in a comment. */
 export function disabled(lines: readonly string[]): readonly string[] {
   const end = lines.find((line) => isEnd(settingName(line)))
-  return withEnd(lines, [`${DISABLED}${end?.trim() ?? NO_END}`, LONG_AGO])
+  return withEnd(lines, [`${DISABLED}${end ?? NO_END}`, LONG_AGO])
 }
 
 /** The reverse of {@link disabled}. */
@@ -109,7 +109,7 @@ function takenBack(lines: readonly string[], mark: string): readonly string[] {
 /** The keys end at `until`, unless {@link confirmed} takes that back. */
 export function invited(lines: readonly string[], until: UnixSeconds): readonly string[] {
   const end = lines.find((line) => isEnd(settingName(line)))
-  return withEnd(lines, [`${INVITED}${end?.trim() ?? NO_END}`, setting('ACCESS_EXPIRE_EPOCH', `${until}`)])
+  return withEnd(lines, [`${INVITED}${end ?? NO_END}`, setting('ACCESS_EXPIRE_EPOCH', `${until}`)])
 }
 
 /** The reverse of {@link invited}. */
