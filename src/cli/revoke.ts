@@ -1,7 +1,7 @@
 /** `ghostport revoke`: ends grants of a running server now, and the connections that they let in. */
 import { describeStanza } from '../access/stanza-name.ts'
 import { defineCommand, type Outcome } from './command.ts'
-import { isAllEnded, type Revoked, revokeRunning, whatIsLeft } from './server/revoke-running.ts'
+import { isAllEnded, type Revoked, revokeRunning, whatIsLeft, whatWasShared } from './server/revoke-running.ts'
 import { type Line, line } from './terminal/line.ts'
 import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
@@ -44,7 +44,8 @@ async function run(
 
 /** @param target what was given. */
 export function describeRevoked(target: string, answer: Revoked): readonly Line[] {
-  const { revoked, connections, shared, sharedWith, closes, marks } = answer
+  const { revoked, connections, closes, marks } = answer
+  const shared = whatWasShared(answer)
   const ran = closes.good + closes.failed
   if (revoked.length + connections + ran + closes.unfinished === 0)
     return [line`${target} has no grant and no connection`]
@@ -55,11 +56,7 @@ export function describeRevoked(target: string, answer: Revoked): readonly Line[
         line`  ${grant.id}  ${grant.for}  ${grant.open.join(',')}  ${describeStanza(grant.stanza, grant.name)}`,
     ),
     ...(ran === 0 ? [] : [line`ran ${count(ran, 'close command')} of cycles now`]),
-    ...(shared === 0
-      ? []
-      : [
-          line`${shared} of these connections may be of ${sharedWith.join(', ')}: the same port was open for the same address, and nothing tells them apart`,
-        ]),
+    ...(shared === undefined ? [] : [shared]),
     ...(marks || connections === 0
       ? []
       : ['iptables marks nothing: these connections were told by their addresses and ports alone']),

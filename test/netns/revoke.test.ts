@@ -11,6 +11,7 @@ import { type Host, Network, netnsUnavailable, type Outcome } from '../support/n
 
 const skip = netnsUnavailable()
 const LIFETIME = 4
+const BOB = { key: 'a key of bob alone', hmac: 'another key of bob' }
 let net: Network
 let client: Host
 let other: Host
@@ -29,7 +30,7 @@ before(async () => {
     { protocol: 'tcp', port: 25, banner: 'mail' },
   ])
   daemon = await Daemon.start(net, server, {
-    access: stanza([`FW_ACCESS_TIMEOUT ${LIFETIME}`, 'NAME alice']),
+    access: `${stanza([`FW_ACCESS_TIMEOUT ${LIFETIME}`, 'NAME alice'])}\n${stanza(['NAME bob'], BOB)}`,
   })
 })
 after(() => net?.close())
@@ -96,11 +97,17 @@ test('words that name nothing are told apart, with the nearest right one', { ski
 
 test('to disable a user ends what the user has open', { skip }, async () => {
   await daemon.verdictAfter(() => knock(client, '10.9.0.2', '-A', 'tcp/22', '-a', '10.9.0.1'))
+  // Bob opens the same for the same address.
+  const keys = ['--key-rijndael', BOB.key, '--key-hmac', BOB.hmac]
+  const knocks = ghostportCommand('knock', '--no-rc-file', '-D', '10.9.0.2', ...keys, '-A', 'tcp/22', '-a', '10.9.0.1')
+  await daemon.verdictAfter(() => client.run(knocks))
+  await daemon.verdictAfter(() => knock(client, '10.9.0.2', '-A', 'tcp/22', '-a', '10.9.0.1'))
   const session = await client.connect('10.9.0.2', 22)
   const files = ['-c', daemon.path('fwknopd.conf'), '-a', daemon.path('access.conf')]
   const done = server.run(ghostportCommand('user', 'disable', 'alice', ...files))
   assert.equal(done.status, 0, done.stderr)
   assert.match(done.stderr, /ended now: grants 1, connections [1-9]/)
+  assert.match(done.stderr, /1 of these connections may be of stanza bob: the same port was open/)
   assert.notEqual(await session.ended(1_000), undefined)
   assert.deepEqual(daemon.status().grants, [])
 })

@@ -15,6 +15,13 @@ export function isAllEnded({ closes, problem }: Pick<Revoked, 'closes' | 'proble
   return closes.failed + closes.unfinished === 0 && problem === undefined
 }
 
+/** Which of the connections that ended may be of others, as a sentence; undefined if none may be. */
+export function whatWasShared({ shared, sharedWith }: Pick<Revoked, 'shared' | 'sharedWith'>): string | undefined {
+  return shared === 0
+    ? undefined
+    : `${shared} of these connections may be of ${sharedWith.join(', ')}: the same port was open for the same address, and nothing tells them apart`
+}
+
 /** What may be open still, a sentence each. */
 export function whatIsLeft({ closes, problem }: Pick<Revoked, 'closes' | 'problem'>): readonly string[] {
   return [

@@ -9,7 +9,7 @@ import { cancelInvitations } from '../../invitations/store.ts'
 import { ok, refuse } from '../../result.ts'
 import type { Outcome } from '../command.ts'
 import { configFiles } from '../server/config-source.ts'
-import { isAllEnded, revokeRunning, whatIsLeft } from '../server/revoke-running.ts'
+import { isAllEnded, revokeRunning, whatIsLeft, whatWasShared } from '../server/revoke-running.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { changeAccess } from './access-files.ts'
 import type { Given } from './options.ts'
@@ -75,7 +75,8 @@ export async function changeUser(
   // Also where the file had it already: the server may not have been told.
   const answer = await tellServer(server.controlSocket)
   // After the server has taken the change: a knock in between opens nothing that stays.
-  const ended = { grants: 0, connections: 0, closes: 0 }
+  const ended = { grants: 0, connections: 0, closes: 0, shared: 0 }
+  const sharedWith = new Set<string>()
   let open: string | undefined
   const cuts = change !== 'enable' && answer.state === 'taken'
   for (const one of cuts ? result.stanzas : []) {
@@ -84,6 +85,8 @@ export async function changeUser(
       ended.grants += cut.value.revoked.length
       ended.connections += cut.value.connections
       ended.closes += cut.value.closes.good
+      ended.shared += cut.value.shared
+      for (const other of cut.value.sharedWith) sharedWith.add(other)
       if (!isAllEnded(cut.value)) open = whatIsLeft(cut.value).join('; ')
     } else if (cut.failure.code !== 'REVOKE_UNKNOWN') open = cut.failure.detail
   }
@@ -98,7 +101,7 @@ export async function changeUser(
       tidied,
       expired,
       server: answer,
-      ended: cuts ? ended : null,
+      ended: cuts ? { ...ended, sharedWith: [...sharedWith] } : null,
       stillOpen: open ?? null,
     })
     return Math.max(reportServer(answer, { ...terminal, note: () => {} }), open === undefined ? 0 : 1)
@@ -111,6 +114,8 @@ export async function changeUser(
   if (cuts) {
     const closes = ended.closes === 0 ? '' : `, closes of command cycles ${ended.closes}`
     terminal.note(`ended now: grants ${ended.grants}, connections ${ended.connections}${closes}`)
+    const shared = whatWasShared({ shared: ended.shared, sharedWith: [...sharedWith] })
+    if (shared !== undefined) terminal.note(shared)
   }
   if (open === undefined) return status
   terminal.note(`what is open for ${result.name} was not ended (${open}): ghostport revoke ${result.name}`)
