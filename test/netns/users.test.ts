@@ -164,6 +164,12 @@ describe('users of a running server', { skip: netnsUnavailable() }, () => {
     )
     assert.equal((await knock('gus')).verdict, 'granted')
     must('remove', 'gus')
+    // The knocks of before were of another: they confirm nothing.
+    const again = join(home, 'gus.again')
+    assert.equal(invite('gus', '--server', SERVER, '--file', again, '--show-secrets').status, 0)
+    assert.match(invite('list').stdout, /^gus +file +not confirmed .* none$/m)
+    assert.match(invite('confirm', 'gus').stderr, /no knock of gus is known/)
+    must('remove', 'gus')
   })
 
   it('a user who is disabled or removed gets nothing, at once', async () => {

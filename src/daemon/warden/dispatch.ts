@@ -276,6 +276,7 @@ export class Dispatch implements ReceiverHandler {
       this.#remark = undefined
       log.write('info', 'reload', { stanzas: configurations.active.policy.stanzas.length })
       admission.reconsider()
+      journal.keepUsesOf(new Set(configurations.active.policy.stanzas.flatMap(({ name }) => name ?? [])))
       this.#reloadEnded(undefined)
     }
     const { refusalsPerSecond } = configurations.active.server

@@ -160,6 +160,18 @@ export class Journal {
     for (const [name, use] of Object.entries(uses)) if (!this.#uses.has(name)) this.#uses.set(name, use)
   }
 
+  /**
+   * Forgets the uses of other names. Who gets the name of a removed user later has not knocked yet: else an invitation
+   * could be confirmed although nobody used it.
+   */
+  keepUsesOf(names: ReadonlySet<string>): void {
+    for (const name of [...this.#uses.keys()])
+      if (!names.has(name)) {
+        this.#uses.delete(name)
+        this.#useChanges++
+      }
+  }
+
   #used({ packet }: Knock, verdict: Verdict, names: StanzaNames): void {
     const name = verdict.stanza === undefined ? undefined : names.byId(verdict.stanza)?.name
     if (name === undefined) return
