@@ -51,8 +51,6 @@ export async function bundlePrograms(folder) {
       // koffi, and everything else that stays an npm package: found from dist/ as from src/.
       packages: 'external',
       logLevel: 'warning',
-      // A process keeps the text of its program in memory. Blanks are a quarter of it.
-      minifyWhitespace: true,
       plugins: [outsideWhenNeeded((module) => `process.getBuiltinModule('${module}')`)],
       ...more,
     })
