@@ -1,10 +1,10 @@
 /** `ghostport bugreport`: what to send with a bug report, shown before it is written. */
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { jsonLine } from '../bytes/text.ts'
 import { refuse } from '../result.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import { ask } from './terminal/ask.ts'
+import { ownVersion } from './terminal/own-version.ts'
 import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
@@ -58,9 +58,4 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
   if (!written.ok) return written
   terminal.note(`Written to ${file}.`)
   return 0
-}
-
-function ownVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  return manifest !== null && typeof manifest === 'object' && 'version' in manifest ? String(manifest.version) : ''
 }

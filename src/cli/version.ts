@@ -1,6 +1,6 @@
 /** `ghostport version`. */
-import { readFile } from 'node:fs/promises'
 import { defineCommand, type Outcome } from './command.ts'
+import { ownVersion } from './terminal/own-version.ts'
 import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
 
@@ -16,10 +16,7 @@ export const command = defineCommand({
 })
 
 async function run({ options: given }: ParsedCommandLine<typeof options>, terminal: Terminal): Promise<Outcome> {
-  // The same distance from src/cli/ and from dist/cli/.
-  const manifest: unknown = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'))
-  const version =
-    manifest !== null && typeof manifest === 'object' && 'version' in manifest ? String(manifest.version) : '?'
+  const version = ownVersion()
   const protocol = '3.0.0'
   if (given.json > 0) terminal.printJson({ version, protocol })
   else terminal.print(`ghostport ${version}, SPA protocol ${protocol} (fwknop's)`)
