@@ -66,7 +66,7 @@ const rules: readonly Rule[] = [
       // Files of our own, which strict readers read back.
       'src/daemon/warden/last-knocks.ts': /replaceServerFile\(this\.#path, `\$\{JSON\.stringify\(/,
       'src/invitations/store.ts': /replaceServerFile\((?:file|used), `\$\{JSON\.stringify\(/,
-      'src/tools/gpgdir/journal.ts': /Buffer\.from\(`\\n\$\{JSON\.stringify\(line\)\}/,
+      'src/tools/gpgdir/journal.ts': /Buffer\.from\(`\\n\$\{JSON\.stringify\(entry\)\}/,
       // Text of one field of a log line.
       'src/daemon/warden/journal.ts': /message: JSON\.stringify\(message\)/,
       'src/bytes/text.ts': /export function jsonLine/,

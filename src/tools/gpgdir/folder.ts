@@ -2,9 +2,10 @@
  * A folder of the tree, held open. Names in it are reached through its descriptor, so that nobody who moves folders of
  * the tree meanwhile leads gpgdir to another place: below the top folder no symbolic link is followed.
  */
-import { closeSync, constants, openSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { closeSync, constants, openSync, readdirSync } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { textFromBytes } from '../../bytes/text.ts'
+import { errorCode } from '../../system/errno.ts'
 import { systemPath } from '../../system/system-path.ts'
 
 const DIRECTORY = constants.O_RDONLY | constants.O_DIRECTORY
@@ -25,12 +26,11 @@ export class Folder implements Disposable {
   below(path: string): Folder {
     let at = openSync(`/proc/self/fd/${this.#descriptor}`, DIRECTORY)
     for (const part of path === '' ? [] : path.split('/')) {
-      const next = (): number => openSync(inside(at, part), DIRECTORY | constants.O_NOFOLLOW)
+      const parent = at
       try {
-        at = replaced(at, next())
-      } catch (error) {
-        closeSync(at)
-        throw error
+        at = openSync(inside(parent, part), DIRECTORY | constants.O_NOFOLLOW)
+      } finally {
+        closeSync(parent)
       }
     }
     return new Folder(at)
@@ -43,12 +43,8 @@ export class Folder implements Disposable {
 
   /** So that names which were added or removed outlive a power failure. */
   async sync(): Promise<void> {
-    const handle: FileHandle = await open(`/proc/self/fd/${this.#descriptor}`, DIRECTORY)
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
+    await using handle = await open(`/proc/self/fd/${this.#descriptor}`, DIRECTORY)
+    await handle.sync()
   }
 
   [Symbol.dispose](): void {
@@ -56,16 +52,16 @@ export class Folder implements Disposable {
   }
 }
 
-function replaced(before: number, after: number): number {
-  closeSync(before)
-  return after
-}
-
 function inside(descriptor: number, name: string): Buffer {
   return Buffer.concat([Buffer.from(`/proc/self/fd/${descriptor}/`), Buffer.from(systemPath(name))])
 }
 
-/** A name as the system gives it. */
-export function nameOf(bytes: Buffer): string {
-  return textFromBytes(bytes)
+/** The names in the folder, as `textFromBytes` gives them. @throws the system's error. */
+export function namesIn(folder: Folder): readonly string[] {
+  return readdirSync(folder.path('.'), { encoding: 'buffer' }).map(textFromBytes)
+}
+
+/** Whether an error says that a folder or file is not there any more, or that a link is in its place. */
+export function isGone(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errorCode(error) ?? '')
 }

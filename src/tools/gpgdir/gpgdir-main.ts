@@ -1,6 +1,6 @@
 /** `gpgdir`: encrypts, decrypts, signs or verifies each file of a tree, in place. Nothing is ever lost on the way. */
-import { readFileSync } from 'node:fs'
 import { optionHelp } from '../../cli/terminal/option-help.ts'
+import { ownVersion } from '../../cli/terminal/own-version.ts'
 import type { Terminal } from '../../cli/terminal/terminal.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { errorCode, systemReason } from '../../system/errno.ts'
@@ -21,7 +21,7 @@ export async function runGpgdir(argv: readonly string[], terminal: Terminal): Pr
     return 0
   }
   if (request === 'version') {
-    terminal.print(`gpgdir of ghostport ${versionNumber()}`)
+    terminal.print(`gpgdir of ghostport ${ownVersion()}`)
     return 0
   }
   if (process.getuid?.() !== process.geteuid?.())
@@ -54,10 +54,4 @@ async function perform(request: Request, argv: readonly string[], terminal: Term
     if (errorCode(error) === undefined) throw error
     return refuse('GPGDIR_REFUSED', systemReason(error))
   }
-}
-
-function versionNumber(): string {
-  const path = import.meta.url.endsWith('.ts') ? '../../../package.json' : '../../package.json'
-  const manifest: unknown = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'))
-  return manifest !== null && typeof manifest === 'object' && 'version' in manifest ? String(manifest.version) : '?'
 }

@@ -4,32 +4,32 @@
  */
 import { closeSync, constants, fdatasync, openSync, unlinkSync, writeSync } from 'node:fs'
 import { promisify } from 'node:util'
+import { mapped, type RecordOf, record, text } from '../../json-reader.ts'
+import { errorCode } from '../../system/errno.ts'
 import { readBounded } from '../../system/read-bounded.ts'
 import type { Folder } from './folder.ts'
-import { JOURNAL_NAME } from './names.ts'
-
-/**
- * A file in a folder has the same identity as long as nobody changes it. The device is no part of it: its number may
- * change at a boot.
- */
-export interface Identity {
-  readonly inode: string
-  readonly size: string
-  /** Nanoseconds since 1970. */
-  readonly modified: string
-}
-
-export interface JournalLine {
-  readonly folder: string
-  readonly source: string
-  readonly target: string
-  readonly before: Identity
-  readonly after: Identity
-}
+import { isPlainName, JOURNAL_NAME } from './names.ts'
 
 const MOST = 256 * 1024 * 1024
 const FLAGS = constants.O_NOFOLLOW | constants.O_NOCTTY
 const dataSync = promisify(fdatasync)
+
+const digits = mapped(text({ max: MOST }), (read) => (/^-?\d{1,20}$/.test(read) ? read : undefined))
+const name = mapped(text({ max: MOST }), (read) => (isPlainName(read) ? read : undefined))
+const folder = mapped(text({ max: MOST }), (read) =>
+  read === '' || read.split('/').every(isPlainName) ? read : undefined,
+)
+const identity = { inode: digits, size: digits, modified: digits }
+const readIdentity = record(identity, {})
+const line = { folder, source: name, target: name, before: readIdentity, after: readIdentity }
+const readLine = record(line, {})
+
+/**
+ * Inode, size, and the time of the last change in nanoseconds since 1970. A file in a folder has the same identity as
+ * long as nobody changes it. The device is no part of it: its number may change at a boot.
+ */
+export type Identity = RecordOf<typeof identity, Record<never, never>>
+export type JournalLine = RecordOf<typeof line, Record<never, never>>
 
 export class Journal implements Disposable {
   readonly #descriptor: number
@@ -46,9 +46,9 @@ export class Journal implements Disposable {
   }
 
   /** It is on the disk when this resolves. @throws the system's error. */
-  async add(line: JournalLine): Promise<void> {
+  async add(entry: JournalLine): Promise<void> {
     // The line feed in front ends a line that a full disk cut off.
-    const bytes = Buffer.from(`\n${JSON.stringify(line)}\n`)
+    const bytes = Buffer.from(`\n${JSON.stringify(entry)}\n`)
     if (writeSync(this.#descriptor, bytes) !== bytes.length) throw new Error('the journal took a part of a line only')
     await dataSync(this.#descriptor)
   }
@@ -69,7 +69,7 @@ export function readJournal(top: Folder): readonly JournalLine[] {
   try {
     descriptor = openSync(top.path(JOURNAL_NAME), constants.O_RDONLY | constants.O_NONBLOCK | FLAGS)
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    if (errorCode(error) === 'ENOENT') return []
     throw error
   }
   try {
@@ -79,41 +79,19 @@ export function readJournal(top: Folder): readonly JournalLine[] {
   }
 }
 
-export function parseJournal(text: string): readonly JournalLine[] {
-  return text.split('\n').flatMap((line) => {
-    const read = parseLine(line)
+export function parseJournal(lines: string): readonly JournalLine[] {
+  return lines.split('\n').flatMap((written) => {
+    const read = parseLine(written)
     return read === undefined ? [] : [read]
   })
 }
 
-function parseLine(line: string): JournalLine | undefined {
+function parseLine(written: string): JournalLine | undefined {
   let value: unknown
   try {
-    value = JSON.parse(line)
+    value = JSON.parse(written)
   } catch {
     return undefined
   }
-  return isLine(value) ? value : undefined
-}
-
-function isLine(value: unknown): value is JournalLine {
-  if (!isRecord(value)) return false
-  const { folder, source, target, before, after } = value
-  return isFolder(folder) && isName(source) && isName(target) && isIdentity(before) && isIdentity(after)
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null
-}
-
-function isName(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && value !== '.' && value !== '..' && !/[/\0]/.test(value)
-}
-
-function isFolder(value: unknown): value is string {
-  return value === '' || (typeof value === 'string' && value.split('/').every(isName))
-}
-
-function isIdentity(value: unknown): value is Identity {
-  return isRecord(value) && ['inode', 'size', 'modified'].every((name) => /^-?\d{1,20}$/.test(String(value[name])))
+  return readLine(value)
 }

@@ -15,7 +15,6 @@ const UNUSABLE: Readonly<Record<string, string>> = {
   d: 'is disabled',
   i: 'is invalid',
 }
-const ABILITIES = { encrypt: 'E', decrypt: 'E', test: 'E', sign: 'S' } as const
 
 /**
  * @param key what the user named.
@@ -24,7 +23,7 @@ const ABILITIES = { encrypt: 'E', decrypt: 'E', test: 'E', sign: 'S' } as const
 export async function findKey(
   gpg: GpgProgram,
   key: NamedKey,
-  operation: Request['operation'],
+  operation: Exclude<Request['operation'], 'verify'>,
 ): Promise<Result<string, Failure<'GNUPG_FAILED'>>> {
   const needsSecret = operation !== 'encrypt'
   const list = needsSecret || key === 'default' ? '--list-secret-keys' : '--list-keys'
@@ -45,14 +44,14 @@ export async function findKey(
     return refuse('GNUPG_FAILED', `${shown} is a part of ${keys.length} ${kind}s in ${gpg.home}`, {
       suggestion: `-K ${found[4] ?? ''}`,
     })
-  if (operation !== 'verify' && key !== 'default') {
-    const why = UNUSABLE[found[1] ?? '']
-    // An old key still decrypts what was encrypted with it.
-    if (why !== undefined && operation !== 'decrypt') return refuse('GNUPG_FAILED', `the key ${shown} ${why}`)
-    if (!(found[11] ?? '').includes(ABILITIES[operation]) && operation !== 'decrypt')
-      return refuse('GNUPG_FAILED', `the key ${shown} cannot ${operation === 'sign' ? 'sign' : 'encrypt'}`)
-  }
-  return ok(key === 'default' ? 'default key' : key.id)
+  if (key === 'default') return ok('default key')
+  // An old key still decrypts what was encrypted with it.
+  if (operation === 'decrypt') return ok(key.id)
+  const why = UNUSABLE[found[1] ?? '']
+  if (why !== undefined) return refuse('GNUPG_FAILED', `the key ${shown} ${why}`)
+  if (!(found[11] ?? '').includes(operation === 'sign' ? 'S' : 'E'))
+    return refuse('GNUPG_FAILED', `the key ${shown} cannot ${operation === 'sign' ? 'sign' : 'encrypt'}`)
+  return ok(key.id)
 }
 
 /**

@@ -2,7 +2,7 @@
  * The files that tell the real names of obfuscated files and folders: a line `REAL OBFUSCATED` for each, as gpgdir
  * 1.9.6 writes them. Pure.
  */
-import { isObfuscated } from './names.ts'
+import { isObfuscated, isPlainName } from './names.ts'
 
 /** Real name → obfuscated name, in one folder. */
 export type NameMap = ReadonlyMap<string, string>
@@ -58,8 +58,4 @@ export function extendNameMap(
     used.add(called())
   }
   return all
-}
-
-function isPlainName(name: string): boolean {
-  return name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name)
 }

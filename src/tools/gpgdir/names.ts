@@ -1,5 +1,10 @@
 /** What the names of files mean to gpgdir, and which name a result gets. Pure. */
 
+/** Whether it is one name, which leads nowhere else. */
+export function isPlainName(name: string): boolean {
+  return name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name)
+}
+
 /** What is done to each file of a tree. */
 export type Operation = 'encrypt' | 'decrypt' | 'sign' | 'verify'
 

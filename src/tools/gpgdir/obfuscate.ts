@@ -3,12 +3,12 @@
  * no real name is ever lost. Maps are removed when all that they tell of has its real name again.
  */
 import { randomBytes } from 'node:crypto'
-import { lstatSync, readdirSync, renameSync, unlinkSync } from 'node:fs'
+import { lstatSync, renameSync, unlinkSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { bytesFromText, textFromBytes } from '../../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { fileReason } from '../../system/errno.ts'
-import { type Folder, nameOf } from './folder.ts'
+import { type Folder, namesIn } from './folder.ts'
 import type { GpgStreams } from './gpg-stream.ts'
 import {
   canBeMapped,
@@ -35,28 +35,28 @@ export interface Obfuscation {
 
 export class ObfuscatedNames {
   readonly #it: Obfuscation
+  /** By folder, below the top one. */
+  readonly #fileMaps = new Map<string, NameMap>()
 
   constructor(it: Obfuscation) {
     this.#it = it
   }
 
-  /** Gives the tasks of an encryption obfuscated targets, and writes the maps of their folders. */
+  /**
+   * Gives the tasks of an encryption obfuscated targets, and writes the maps of their folders.
+   * @param tasks whose names can be mapped.
+   */
   async assign(tasks: readonly Task[]): Promise<Result<readonly Task[], Refusal>> {
-    const assigned = new Map<Task, string>()
-    for (const [path, those] of byFolder(tasks)) {
+    const names = new Map<string, string[]>()
+    for (const { folder, source } of tasks) push(names, folder, source)
+    const maps = new Map<string, NameMap>()
+    for (const [path, sources] of names) {
       using folder = this.#it.top.below(path)
-      const earlier = await this.#read(folder, path, 'files')
-      if (!earlier.ok) return earlier
-      const wanted = those.map(({ source }) => source).filter(canBeMapped)
-      const map = extendNameMap(earlier.value ?? new Map(), wanted, 'files', namesIn(folder))
-      const written = await this.#write(folder, path, map, 'files')
-      if (!written.ok) return written
-      for (const task of those) {
-        const target = map.get(task.source)
-        if (target !== undefined) assigned.set(task, target)
-      }
+      const map = await this.#extend(folder, path, sources, 'files')
+      if (!map.ok) return map
+      maps.set(path, map.value)
     }
-    return ok(tasks.flatMap((task) => (assigned.has(task) ? [{ ...task, target: assigned.get(task) ?? '' }] : [])))
+    return ok(tasks.map((task) => ({ ...task, target: maps.get(task.folder)?.get(task.source) ?? task.target })))
   }
 
   /** Renames the folders of the tree, the deepest first. @param folders below the top one. */
@@ -66,16 +66,13 @@ export class ObfuscatedNames {
     for (const path of deepest) {
       const name = path.slice(path.lastIndexOf('/') + 1)
       const parent = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : ''
-      if (!isObfuscatedFolder(name) && canBeMapped(name)) byParent.set(parent, [...(byParent.get(parent) ?? []), name])
+      if (!isObfuscatedFolder(name) && canBeMapped(name)) push(byParent, parent, name)
     }
     for (const [path, names] of byParent) {
       using folder = this.#it.top.below(path)
-      const earlier = await this.#read(folder, path, 'folders')
-      if (!earlier.ok) return earlier
-      const map = extendNameMap(earlier.value ?? new Map(), names.sort(), 'folders', namesIn(folder))
-      const written = await this.#write(folder, path, map, 'folders')
-      if (!written.ok) return written
-      for (const name of names) renameIfFree(folder, name, map.get(name) ?? name)
+      const map = await this.#extend(folder, path, names.sort(), 'folders')
+      if (!map.ok) return map
+      for (const name of names) renameIfFree(folder, name, map.value.get(name) ?? name)
       await folder.sync()
     }
     return ok(undefined)
@@ -104,7 +101,9 @@ export class ObfuscatedNames {
       using folder = this.#it.top.below(path)
       const map = await this.#read(folder, path, 'files')
       if (!map.ok) return map
-      for (const [real, obfuscated] of map.value ?? []) {
+      if (map.value === undefined) continue
+      this.#fileMaps.set(path, map.value)
+      for (const [real, obfuscated] of map.value) {
         const stat = lstatSync(folder.path(obfuscated), { throwIfNoEntry: false })
         if (stat?.isFile() === true) tasks.push({ folder: path, source: obfuscated, target: real, size: stat.size })
       }
@@ -112,17 +111,16 @@ export class ObfuscatedNames {
     return ok(tasks)
   }
 
-  /** Removes the maps of files that all have their real names. */
-  async removeMaps(folders: readonly string[]): Promise<void> {
-    for (const path of ['', ...folders]) {
+  /** Removes the maps that {@link tasks} has read, where all files have their real names. */
+  removeMaps(): void {
+    for (const [path, map] of this.#fileMaps) {
       using folder = this.#it.top.below(path)
-      const map = await this.#read(folder, path, 'files')
-      if (map.ok && map.value !== undefined) this.#removeIfDone(folder, map.value, 'files')
+      this.#removeIfDone(folder, map, 'files')
     }
   }
 
   #removeIfDone(folder: Folder, map: NameMap, kind: Kind): void {
-    const names = namesIn(folder)
+    const names = new Set(namesIn(folder))
     if ([...map.values()].some((obfuscated) => names.has(obfuscated))) return
     for (const name of [this.#nameOf(kind), `${this.#nameOf(kind)}.gpg`])
       if (names.has(name)) unlinkSync(folder.path(name))
@@ -132,11 +130,20 @@ export class ObfuscatedNames {
     return kind === 'files' ? this.#it.mapFile : FOLDER_MAP
   }
 
+  /** Adds names to the map of a folder, on the disk. */
+  async #extend(folder: Folder, path: string, names: readonly string[], kind: Kind): Promise<Result<NameMap, Refusal>> {
+    const earlier = await this.#read(folder, path, kind)
+    if (!earlier.ok) return earlier
+    const map = extendNameMap(earlier.value ?? new Map(), names, kind, new Set(namesIn(folder)))
+    const written = await this.#write(folder, path, map, kind)
+    return written.ok ? ok(map) : written
+  }
+
   /** @returns undefined if the folder has no map. */
   async #read(folder: Folder, path: string, kind: Kind): Promise<Result<NameMap | undefined, Refusal>> {
     const name = `${this.#nameOf(kind)}.gpg`
     const shown = below(path, name)
-    if (!namesIn(folder).has(name)) return ok(undefined)
+    if (!namesIn(folder).includes(name)) return ok(undefined)
     try {
       await using file = await open(folder.path(name))
       const run = await this.#it.streams.run(argumentsOf('decrypt', this.#it.means), {
@@ -178,18 +185,10 @@ export class ObfuscatedNames {
   }
 }
 
-function byFolder(tasks: readonly Task[]): ReadonlyMap<string, readonly Task[]> {
-  const folders = new Map<string, Task[]>()
-  for (const task of tasks) {
-    const those = folders.get(task.folder)
-    if (those === undefined) folders.set(task.folder, [task])
-    else those.push(task)
-  }
-  return folders
-}
-
-function namesIn(folder: Folder): ReadonlySet<string> {
-  return new Set(readdirSync(folder.path('.'), { encoding: 'buffer' }).map(nameOf))
+function push(lists: Map<string, string[]>, key: string, value: string): void {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [value])
+  else list.push(value)
 }
 
 /** A name that is taken stays as it is, and its map with it. */

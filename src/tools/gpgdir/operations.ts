@@ -9,8 +9,15 @@ export interface Means {
   readonly armor: boolean
 }
 
-/** What came of a file. `stop`: the next ones would fail in the same way. */
-export type Verdict = { readonly whole: true } | { readonly whole: false; readonly why: string; readonly stop: boolean }
+/** What came of a file. */
+export type Verdict = { readonly whole: true } | Failed
+
+export interface Failed {
+  readonly whole: false
+  readonly why: string
+  /** The next files would fail in the same way. */
+  readonly stop: boolean
+}
 
 /** The arguments of gpg, which reads the file, and writes the result. */
 export function argumentsOf(operation: Operation, { key, armor }: Means): readonly string[] {

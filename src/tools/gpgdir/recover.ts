@@ -1,10 +1,10 @@
 /** Finishes what an earlier run, which was killed, had begun. */
 import { unlinkSync } from 'node:fs'
-import { errorCode } from '../../system/errno.ts'
-import type { Folder } from './folder.ts'
+import { type Folder, isGone } from './folder.ts'
 import { readJournal } from './journal.ts'
 import { isTemporary, JOURNAL_NAME } from './names.ts'
 import { below, type FoundFile } from './plan.ts'
+import type { Remover } from './remove-source.ts'
 import { identityAt, isSame } from './replace-file.ts'
 
 export interface Recovered {
@@ -16,14 +16,9 @@ export interface Recovered {
 
 /**
  * @param found the files of the tree.
- * @param remove removes a source. @throws why it cannot.
  * @throws the system's error.
  */
-export async function recover(
-  top: Folder,
-  found: readonly FoundFile[],
-  remove: (folder: Folder, name: string) => Promise<void>,
-): Promise<Recovered> {
+export async function recover(top: Folder, found: readonly FoundFile[], remove: Remover): Promise<Recovered> {
   const finished: string[] = []
   const lines = readJournal(top)
   for (const { folder: path, source, target, before, after } of lines) {
@@ -35,7 +30,7 @@ export async function recover(
       await remove(folder, source)
       finished.push(below(path, source))
     } catch (error) {
-      if (!['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errorCode(error) ?? '')) throw error
+      if (!isGone(error)) throw error
     }
   }
   let temporary = 0

@@ -9,25 +9,27 @@ import { errorCode } from '../../system/errno.ts'
 import type { Folder } from './folder.ts'
 import type { Identity, Journal } from './journal.ts'
 import { temporaryName } from './names.ts'
+import type { Failed, Verdict } from './operations.ts'
 import type { Task } from './plan.ts'
+import type { Remover } from './remove-source.ts'
 
 export interface Replacing {
   readonly keepSource: boolean
   readonly overwrite: boolean
   readonly preserveTimes: boolean
-  /** Removes a source. @throws why it cannot. */
-  readonly remove: (folder: Folder, name: string) => Promise<void>
+  readonly remove: Remover
 }
 
-/** What `make` says of its work; `whole` where the result is what the user wants. */
+/** What gpg made of a file, and what it said. */
 export interface Made {
-  readonly whole: boolean
+  readonly verdict: Verdict
+  readonly remarks: readonly string[]
 }
 
-export type Replaced<M extends Made> =
-  | { readonly outcome: 'replaced'; readonly made: M }
+export type Replaced =
+  | { readonly outcome: 'replaced' }
   /** The temporary file is gone, and all is as before. */
-  | { readonly outcome: 'not made'; readonly made: M }
+  | { readonly outcome: 'not made'; readonly failed: Failed; readonly remarks: readonly string[] }
   | { readonly outcome: 'source changed' | 'target exists' }
   /** The result is there, and so is the source. */
   | { readonly outcome: 'source kept'; readonly why: unknown }
@@ -36,13 +38,13 @@ export type Replaced<M extends Made> =
  * @param make reads the source, and writes the result.
  * @throws the system's error. All is as before then, but perhaps for a temporary file.
  */
-export async function replaceFile<M extends Made>(
+export async function replaceFile(
   folder: Folder,
   { source, target, folder: path }: Task,
   journal: Journal | undefined,
   { keepSource, overwrite, preserveTimes, remove }: Replacing,
-  make: (input: number, output: number) => Promise<M>,
-): Promise<Replaced<M>> {
+  make: (input: number, output: number) => Promise<Made>,
+): Promise<Replaced> {
   const input = await open(folder.path(source), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   const temporary = temporaryName(randomBytes(8).toString('hex'))
   let isNamed = false
@@ -51,8 +53,8 @@ export async function replaceFile<M extends Made>(
     if (!before.isFile()) return { outcome: 'source changed' }
     const output = await open(folder.path(temporary), 'wx', 0o600)
     try {
-      const made = await make(input.fd, output.fd)
-      if (!made.whole) return { outcome: 'not made', made }
+      const { verdict, remarks } = await make(input.fd, output.fd)
+      if (!verdict.whole) return { outcome: 'not made', failed: verdict, remarks }
       await giveLooks(output, before, preserveTimes)
       await output.sync()
       const after = await output.stat({ bigint: true })
@@ -62,14 +64,14 @@ export async function replaceFile<M extends Made>(
       if (!giveName(folder, temporary, target, overwrite)) return { outcome: 'target exists' }
       isNamed = true
       await folder.sync()
-      if (keepSource) return { outcome: 'replaced', made }
+      if (keepSource) return { outcome: 'replaced' }
       try {
         await remove(folder, source)
       } catch (why) {
         return { outcome: 'source kept', why }
       }
       await folder.sync()
-      return { outcome: 'replaced', made }
+      return { outcome: 'replaced' }
     } finally {
       await output.close()
       if (!isNamed) unlinkSync(folder.path(temporary))

@@ -174,7 +174,7 @@ class TreeRun {
     if (this.#names === undefined) return ok(undefined)
     if (this.#request.operation === 'encrypt')
       return stopped === undefined ? await this.#names.renameFolders(folders) : ok(undefined)
-    await this.#names.removeMaps(folders)
+    this.#names.removeMaps()
     return ok(undefined)
   }
 }

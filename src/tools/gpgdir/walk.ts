@@ -1,8 +1,8 @@
 /** Reads a tree: every file in it, without following links. */
-import { accessSync, constants, lstatSync, readdirSync } from 'node:fs'
+import { accessSync, constants, lstatSync } from 'node:fs'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { errorCode, fileReason } from '../../system/errno.ts'
-import { type Folder, nameOf } from './folder.ts'
+import { fileReason } from '../../system/errno.ts'
+import { type Folder, isGone, namesIn } from './folder.ts'
 import { below, type FoundFile } from './plan.ts'
 
 const OWNER_WRITES = 0o200
@@ -33,8 +33,7 @@ export function walkTree(
       const { mode } = lstatSync(opened.path('.'))
       if (changes && (mode & OWNER_WRITES) === 0) return refuse('GPGDIR_REFUSED', `${shown} is write-protected`)
       accessSync(opened.path('.'), changes ? constants.W_OK | constants.X_OK : constants.X_OK)
-      for (const bytes of readdirSync(opened.path('.'), { encoding: 'buffer' })) {
-        const name = nameOf(bytes)
+      for (const name of namesIn(opened)) {
         const stat = lstatSync(opened.path(name), { bigint: true, throwIfNoEntry: false })
         if (stat === undefined) continue // removed meanwhile
         if (stat.isDirectory()) {
@@ -53,7 +52,7 @@ export function walkTree(
         })
       }
     } catch (error) {
-      if (folder !== '' && ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(errorCode(error) ?? '')) continue // replaced meanwhile
+      if (folder !== '' && isGone(error)) continue // replaced meanwhile
       return refuse('GPGDIR_REFUSED', `${shown}: ${fileReason(error)}`)
     }
   }

@@ -1,14 +1,15 @@
 /** Works through the files of a plan, several at a time. */
-import { constants, unlinkSync } from 'node:fs'
+import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { systemReason } from '../../system/errno.ts'
+import { errorCode, systemReason } from '../../system/errno.ts'
 import type { Folder } from './folder.ts'
 import type { GpgStreams } from './gpg-stream.ts'
 import type { Journal } from './journal.ts'
 import type { Operation } from './names.ts'
-import { argumentsOf, type Means, type Verdict, verdictOf } from './operations.ts'
+import { argumentsOf, type Means, verdictOf } from './operations.ts'
 import { below, type Task } from './plan.ts'
-import { replaceFile } from './replace-file.ts'
+import type { Remover } from './remove-source.ts'
+import { type Made, replaceFile } from './replace-file.ts'
 
 export interface Work {
   readonly operation: Operation
@@ -21,8 +22,7 @@ export interface Work {
   readonly overwrite: boolean
   readonly preserveTimes: boolean
   readonly force: boolean
-  /** Removes a source. @throws why it cannot. Default: unlink(2). */
-  readonly remove?: (folder: Folder, name: string) => Promise<void>
+  readonly remove: Remover
   readonly jobs: number
 }
 
@@ -103,20 +103,17 @@ async function one(task: Task, work: Work): Promise<Outcome> {
       folder,
       task,
       work.journal,
-      { ...work, keepSource: work.keepSources, remove: work.remove ?? unlinkSource },
+      { ...work, keepSource: work.keepSources },
       async (input, output) => {
         const run = await work.streams.run(args, { input, output })
-        const verdict = verdictOf(work.operation, run)
-        return { whole: verdict.whole, verdict, remarks: run.remarks }
+        return { verdict: verdictOf(work.operation, run), remarks: run.remarks }
       },
     )
     switch (replaced.outcome) {
       case 'replaced':
         return outcome(undefined)
-      case 'not made': {
-        const { verdict, remarks } = replaced.made
-        return verdict.whole ? outcome('it was not written') : outcome(verdict.why, verdict.stop, remarks)
-      }
+      case 'not made':
+        return outcome(replaced.failed.why, replaced.failed.stop, replaced.remarks)
       case 'source changed':
         return outcome('it was changed meanwhile, so it is left as it is')
       case 'target exists':
@@ -131,15 +128,7 @@ async function one(task: Task, work: Work): Promise<Outcome> {
   }
 }
 
-async function unlinkSource(folder: Folder, name: string): Promise<void> {
-  unlinkSync(folder.path(name))
-}
-
-async function verify(
-  { source, target }: Task,
-  folder: Folder,
-  { streams, means }: Work,
-): Promise<{ readonly verdict: Verdict; readonly remarks: readonly string[] }> {
+async function verify({ source, target }: Task, folder: Folder, { streams, means }: Work): Promise<Made> {
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
   await using signature = await open(folder.path(source), flags)
   await using signed = await open(folder.path(target), flags)
@@ -149,5 +138,5 @@ async function verify(
 
 /** Whether the next file would fail for the same reason. */
 function isEverywhere(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO'].includes(String(error.code))
+  return ['ENOSPC', 'EDQUOT', 'EROFS', 'EIO'].includes(errorCode(error) ?? '')
 }
