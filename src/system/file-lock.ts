@@ -12,24 +12,42 @@ export const F_RDLCK = 0
 export const F_WRLCK = 1
 const { EACCES, EAGAIN } = system.errno
 
-/** Locks the whole file for writing. @returns `held` if another opening has a lock; else why it cannot be locked. */
-export function tryLock(descriptor: number): 'taken' | 'held' | { readonly why: string } {
+/** Bytes of a file, which need not be that long. */
+export interface LockedBytes {
+  readonly start: bigint
+  /** 0: up to the end, however long the file becomes. */
+  readonly length: bigint
+}
+
+const WHOLE_FILE: LockedBytes = { start: 0n, length: 0n }
+
+/** Locks for writing. @returns `held` if another opening has a lock there; else why it cannot be locked. */
+export function tryLock(
+  descriptor: number,
+  bytes: LockedBytes = WHOLE_FILE,
+): 'taken' | 'held' | { readonly why: string } {
   const native = libc()
-  if (native.fcntlLock(descriptor, F_OFD_SETLK, wholeFile()) === 0) return 'taken'
+  if (native.fcntlLock(descriptor, F_OFD_SETLK, toWrite(bytes)) === 0) return 'taken'
   const errno = native.errno()
   return errno === EAGAIN || errno === EACCES ? 'held' : { why: describeErrno(errno) }
 }
 
-/** @returns the type of a lock that others hold, F_UNLCK if they hold none; undefined if the kernel does not say. */
+/**
+ * @returns the type of a lock that others hold on any byte, F_UNLCK if they hold none; undefined if the kernel does not
+ * say.
+ */
 export function lockTypeOf(descriptor: number): number | undefined {
-  const range = wholeFile()
+  const range = toWrite(WHOLE_FILE)
   if (libc().fcntlLock(descriptor, F_OFD_GETLK, range) !== 0) return undefined
   return new DataView(range.buffer).getInt16(0, true)
 }
 
-/** A `struct flock` for a lock of all bytes, to write. */
-function wholeFile(): Uint8Array<ArrayBuffer> {
-  const range = new Uint8Array(new ArrayBuffer(32)) // type 0, whence 2, start 8, length 16, pid 24
-  new DataView(range.buffer).setInt16(0, F_WRLCK, true)
+/** A `struct flock`: type at 0, whence 2, start 8, length 16, pid 24. */
+function toWrite({ start, length }: LockedBytes): Uint8Array<ArrayBuffer> {
+  const range = new Uint8Array(new ArrayBuffer(32))
+  const view = new DataView(range.buffer)
+  view.setInt16(0, F_WRLCK, true)
+  view.setBigInt64(8, start, true)
+  view.setBigInt64(16, length, true)
   return range
 }

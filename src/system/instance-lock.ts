@@ -8,11 +8,10 @@
  * together.
  */
 import { closeSync, constants, fstatSync, openSync } from 'node:fs'
-import { constants as system } from 'node:os'
 import { resolve } from 'node:path'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { describeErrno, systemReason } from './errno.ts'
-import { libc } from './libc.ts'
+import { systemReason } from './errno.ts'
+import { tryLock } from './file-lock.ts'
 import {
   type FileIdentity,
   judgeServerFile,
@@ -33,11 +32,8 @@ export interface InstanceLock {
 
 type LockFailure = Failure<'INSTANCE_RUNNING' | 'CONFIG_EXPOSED' | 'CONFIG_UNREADABLE'>
 
-const F_OFD_SETLK = 37
-const F_WRLCK = 1
 /** The bytes that SQLite locks: PENDING, RESERVED and SHARED of its os.h. The file need not be that long. */
 const LOCKED_BYTES = { start: 0x4000_0000n, length: 512n }
-const { EACCES, EAGAIN } = system.errno
 
 /**
  * @param path of the lock file, made with mode 0600 where there is none; `PATH.pid` names its holder.
@@ -68,17 +64,11 @@ function lock(file: string, descriptor: number, holder: string): LockFailure | u
   // No version ever wrote into it.
   if (!found.isFile() || found.size > 0)
     return { code: 'CONFIG_UNREADABLE', detail: `${file} is not a lock file of ghostport: it is not empty` }
-  const native = libc()
-  const range = new Uint8Array(new ArrayBuffer(32)) // struct flock: type 0, whence 2, start 8, length 16, pid 24
-  const view = new DataView(range.buffer)
-  view.setInt16(0, F_WRLCK, true)
-  view.setBigInt64(8, LOCKED_BYTES.start, true)
-  view.setBigInt64(16, LOCKED_BYTES.length, true)
-  if (native.fcntlLock(descriptor, F_OFD_SETLK, range) === 0) return undefined
-  const errno = native.errno()
-  return errno === EAGAIN || errno === EACCES
+  const taken = tryLock(descriptor, LOCKED_BYTES)
+  if (taken === 'taken') return undefined
+  return taken === 'held'
     ? { code: 'INSTANCE_RUNNING', detail: `${nameOfHolder(holder)}: it holds ${file}` }
-    : { code: 'CONFIG_UNREADABLE', detail: `${file} cannot be locked: ${describeErrno(errno)}` }
+    : { code: 'CONFIG_UNREADABLE', detail: `${file} cannot be locked: ${taken.why}` }
 }
 
 /** @returns undefined if it cannot be written: on a full disk too, changes must be taken back. */
