@@ -93,7 +93,7 @@ describe('nothing is received though packets come', {
     assert.deepEqual(doctor(daemon), ['good'])
     assert.equal(told(daemon).length, 2)
 
-    // What reaches the socket is no silence, be it of use or not; what could not be a knock is not counted.
+    // A packet that reaches the socket ends the silence, also a useless one. What could not be a knock is not counted.
     for (let i = 0; i < 10; i++) {
       sendPacket(client, SERVER, sealedPacket())
       await delay(300)
