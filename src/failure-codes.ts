@@ -42,6 +42,11 @@ export const failureKinds = {
   ACCESS_EXPIRED: { level: 'warning', exit: 1, sentence: 'the stanza has expired' },
   ACCESS_DESTINATION_DENIED: { level: 'warning', exit: 1, sentence: 'the stanza is for another destination' },
   ACCESS_SOURCE_REQUIRED: { level: 'warning', exit: 1, sentence: 'the stanza requires an address named in the packet' },
+  ACCESS_GATEWAY_SOURCE: {
+    level: 'warning',
+    exit: 1,
+    sentence: 'a packet that comes through a gateway must name an address',
+  },
   ACCESS_SOURCE_MISMATCH: {
     level: 'warning',
     exit: 1,
@@ -128,6 +133,7 @@ export const failureKinds = {
   NAME_UNRESOLVED: { level: 'error', exit: 68, sentence: 'the name cannot be resolved' },
   OWN_ADDRESS_UNKNOWN: { level: 'error', exit: 69, sentence: 'the address of this host cannot be found out' },
   SEND_FAILED: { level: 'error', exit: 69, sentence: 'the packet could not be sent' },
+  RECEIPT_INVALID: { level: 'error', exit: 65, sentence: 'this is no receipt for the packet' },
   PORT_NOT_OPEN: { level: 'error', exit: 1, sentence: 'the port did not open' },
   ABORTED: { level: 'info', exit: 130, sentence: 'the knock was ended by its caller' },
   STATUS_UNAVAILABLE: { level: 'error', exit: 69, sentence: 'no ghostport answers' },

@@ -106,6 +106,13 @@ export {
 } from './packet/open.ts'
 export { formatProtocolPorts, parseProtocolPort, parseProtocolPorts } from './packet/protocol-port.ts'
 export { PROTOCOL_VERSION, type ProtocolVersion, parseProtocolVersion } from './packet/protocol-version.ts'
+export {
+  openReceipt,
+  RECEIPT_LENGTH,
+  type Receipt,
+  type ReceiptKeys,
+  type ReceiptVerdict,
+} from './packet/receipt.ts'
 export type { FwknopDigest, ReplayDigest } from './packet/replay-digest.ts'
 export { type SealFailure, type SealOptions, sealPacket } from './packet/seal.ts'
 export { type PacketFailure, type StrictnessRule, strictnessRules } from './packet/strictness.ts'

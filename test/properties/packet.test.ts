@@ -14,6 +14,7 @@ import { EncryptionKey, exposeKey, HmacKey } from '../../src/packet/key.ts'
 import type { Protocol } from '../../src/packet/message.ts'
 import { type OutgoingMessage, parseMessage } from '../../src/packet/message-fields.ts'
 import { openPacket, type PacketKeys } from '../../src/packet/open.ts'
+import { openReceipt, type Receipt, sealReceipt } from '../../src/packet/receipt.ts'
 import { sealPacket } from '../../src/packet/seal.ts'
 import { parseUsername } from '../../src/packet/username.ts'
 import { port, seconds, unixSeconds } from '../../src/units.ts'
@@ -134,6 +135,48 @@ test('a packet is the same packet in an HTTP request', () => {
       assert.deepEqual(openPacket(envelope.value, theirs, { commands: true }), bare)
     }),
     { numRuns: 200 },
+  )
+})
+
+test('a receipt opens for the packet and the keys that it is for, and for no others', () => {
+  const time = fc.integer({ min: 0, max: 2 ** 48 - 1 }).map(unixSeconds)
+  const receipts: fc.Arbitrary<Receipt> = fc.oneof(
+    fc.record({ verdict: fc.constant('open' as const), serverTime: time, until: time }, plain),
+    fc.record({ verdict: fc.constant('done' as const), serverTime: time }, plain),
+    fc.record(
+      { verdict: fc.constant('refused' as const), serverTime: time, code: fc.stringMatching(/^[A-Z][A-Z_]{0,33}$/) },
+      plain,
+    ),
+  )
+  fc.assert(
+    fc.property(
+      ...([messages, keys, sealing, receipts, bytes(16, 16)] as const),
+      (message, theirs, options, receipt, salt) => {
+        const sealed = sealPacket(message, theirs, options)
+        fc.pre(sealed.ok)
+        const opened = open(sealed.value, theirs)
+        assert.ok(opened.ok)
+        const datagram = sealReceipt(opened.value.fwknopDigest, theirs, receipt, salt) ?? ''
+        assert.deepEqual(openReceipt(sealed.value, theirs, datagram), { ok: true, value: receipt })
+        // Not those that have the same keys, and another digest of the HMAC.
+        const strangers = almost(theirs).filter(
+          ({ encryption, hmac }) => encryption !== theirs.encryption || hmac?.key !== theirs.hmac?.key,
+        )
+        for (const others of strangers) assert.equal(openReceipt(sealed.value, others, datagram).ok, false)
+        assert.equal(openReceipt(`${sealed.value}A`, theirs, datagram).ok, false)
+      },
+    ),
+    { numRuns: 300 },
+  )
+})
+
+test('nothing that comes back makes the reader of receipts throw, and nothing made up is one', () => {
+  const alike = fc.oneof(fc.string({ maxLength: 140 }), fc.stringMatching(/^[A-Za-z0-9+/]{128}$/))
+  fc.assert(
+    fc.property(fc.string(), keys, alike, (packet, theirs, datagram) => {
+      assert.equal(openReceipt(packet, theirs, datagram).ok, false)
+    }),
+    { numRuns: 1000 },
   )
 })
 
