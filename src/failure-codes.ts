@@ -84,6 +84,9 @@ export const failureKinds = {
   PROCESS_EXPOSED: { level: 'error', exit: 77, sentence: 'others could look into this process, and read its keys' },
   PRIVILEGE_EXCESSIVE: { level: 'error', exit: 77, sentence: 'the receiver has privilege that it must not have' },
 
+  // the HTTP server of gateway, local page and console
+  HTTP_UNAVAILABLE: { level: 'error', exit: 69, sentence: 'the HTTP server cannot start' },
+
   // between the two processes
   WARDEN_PROTOCOL: { level: 'error', exit: 70, sentence: 'the receiver broke the protocol' },
   WARDEN_FORBIDDEN: { level: 'error', exit: 70, sentence: 'the receiver asked for what policy forbids' },

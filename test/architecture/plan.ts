@@ -21,7 +21,7 @@ const ranks: readonly (readonly string[])[] = [
   ['config'],
   // the line: the folders above it have no effects
   ['system'],
-  ['replay', 'firewall', 'capture', 'delivery', 'gpg', 'commands', 'scan', 'invitations'],
+  ['replay', 'firewall', 'capture', 'delivery', 'gpg', 'commands', 'scan', 'invitations', 'http-server'],
   ['daemon', 'client'],
   ['host'],
   ['cli'],
