@@ -42,7 +42,9 @@ export async function compile(node, folder) {
   requirePlatformPackage(`@typescript/typescript-${process.platform}-${process.arch}`)
   const tsc = join(clone, 'node_modules', 'typescript', 'bin', 'tsc')
   await run(node, [tsc, '-p', 'tsconfig.build.json', '--outDir', folder], { cwd: clone })
-  await Promise.all([bundlePrograms(folder), bundleForBrowsers(folder)])
+  // Loaded here: it needs packages that the set-up installs.
+  const { buildPage } = await import('../../web/build.mjs')
+  await Promise.all([bundlePrograms(folder), bundleForBrowsers(folder), buildPage(join(folder, 'web', 'page'))])
   for (const path of Object.values(programs())) chmodSync(join(folder, path.replace(/^dist\//, '')), 0o755)
 }
 
@@ -77,5 +79,6 @@ function fingerprint() {
     }
   }
   walk('src')
+  walk('web')
   return hash.digest('hex')
 }

@@ -13,7 +13,7 @@ export interface Batch {
 }
 
 // These start namespaces, daemons or browsers and read clocks: too many at once would be slow, and then wrong.
-const HEAVY = /^(test\/(netns|host|packages|interop|browser|cli|story|tools|upstream)|bench)\//
+const HEAVY = /^(test\/(netns|host|packages|interop|browser|web|cli|story|tools|upstream)|bench)\//
 // Measured: these use less than a quarter of a processor.
 const PATIENT =
   /^test\/(netns\/(half-closed|gateway|client-wait|serve-replays|outside-knock|attack-iptables)|interop\/client-ssh)\.test\.ts$/

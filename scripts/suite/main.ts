@@ -9,6 +9,9 @@ import { testBatches } from './files.ts'
 import { closingLine, failure, type Outcome, ofVerdict, outcomesOf } from './outcomes.ts'
 import { runTestFile } from './run-file.ts'
 
+/** What is type-checked, as in the script “typecheck” of package.json: browsers have other names than Node.js. */
+const TYPED = ['.', 'web', 'web/page/worker', 'test/web']
+
 process.chdir(join(import.meta.dirname, '..', '..'))
 const patterns = process.argv.slice(2)
 const stop = new AbortController()
@@ -26,7 +29,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
 try {
   if (patterns.length === 0) {
     await check('lint', 'node_modules/@biomejs/biome/bin/biome', 'ci', '--colors=off', '.')
-    await check('typecheck', 'node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--pretty', 'false')
+    for (const project of TYPED)
+      await check(`typecheck ${project}`, 'node_modules/typescript/bin/tsc', '-p', project, '--pretty', 'false')
   }
   const batches = testBatches('.', patterns)
   if (batches.every(({ files, patient }) => files.length + patient.length === 0))

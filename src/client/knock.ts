@@ -11,7 +11,7 @@ import { sealPacket } from '../packet/seal.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { milliseconds, type Port } from '../units.ts'
 import type { Keys } from './keys.ts'
-import { messageFor, type Request, randomPort } from './request.ts'
+import { messageFor, type Request, randomDigits, randomPort } from './request.ts'
 import type { Resolve } from './resolve.ts'
 
 /** What making packets needs of the system. */
@@ -221,17 +221,4 @@ export async function sendEach(
 
 export function readUint16(bytes: Uint8Array): number {
   return ((bytes[0] ?? 0) << 8) | (bytes[1] ?? 0)
-}
-
-/**
- * The digits that open each message (docs/WIRE.md § 2).
- *
- * @param bytes 8 random bytes.
- * @returns 16 decimal digits. Their slight bias is harmless: fwknop makes them of 32 random bits; what makes a packet
- * unlike any other is its salt.
- */
-function randomDigits(bytes: Uint8Array): string {
-  let value = 0n
-  for (const byte of bytes) value = (value << 8n) | BigInt(byte)
-  return (value % 10n ** 16n).toString().padStart(16, '0')
 }

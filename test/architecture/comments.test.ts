@@ -20,7 +20,7 @@ function tooLong(text: string): readonly number[] {
 }
 
 test(`no line of a comment is longer than ${COLUMNS} columns`, () => {
-  const files = globSync('{src,test,scripts,bench}/**/*.{ts,mjs}', { cwd: root }).filter(
+  const files = globSync('{src,test,scripts,bench,web}/**/*.{ts,tsx,mjs}', { cwd: root }).filter(
     (file) => !file.includes('node_modules'),
   )
   assert.ok(files.length > 300)

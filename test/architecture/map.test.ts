@@ -80,8 +80,9 @@ describe('CONTRIBUTING.md', () => {
 })
 
 describe('comments', () => {
-  const files = ['src', 'test', 'bench', 'scripts']
-    .flatMap((folder) => globSync(`${folder}/**/*.{ts,mjs}`, { cwd: root }))
+  const files = ['src', 'test', 'bench', 'scripts', 'web']
+    .flatMap((folder) => globSync(`${folder}/**/*.{ts,tsx,mjs}`, { cwd: root }))
+    .filter((file) => !file.includes('node_modules'))
     .map((file) => file.split(sep).join('/'))
 
   it('name no file that is not there', () => {

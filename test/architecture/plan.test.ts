@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { describe, it, test } from 'node:test'
-import { type Violation, violations } from './plan.ts'
+import { type Violation, violations, webViolations } from './plan.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
@@ -14,6 +14,45 @@ test('src/ keeps to the house plan', () => {
     violations(sources).map(({ file, rule, detail }) => `${file}: ${detail} [${rule}]`),
     [],
   )
+})
+
+function readSources(pattern: string): ReadonlyMap<string, string> {
+  const files = globSync(pattern, { cwd: root }).map((file) => file.split(sep).join('/'))
+  return new Map(files.sort().map((file) => [file, readFileSync(join(root, file), 'utf8')]))
+}
+
+test('web/ keeps to the house plan', () => {
+  const sources = readSources('{src,web/page,web/shared}/**/*.{ts,tsx}')
+  assert.ok([...sources.keys()].filter((file) => file.startsWith('web/')).length > 15, 'the sources were not found')
+  assert.deepEqual(webViolations(sources), [])
+})
+
+describe('the plan of web/ refuses', () => {
+  const cases: readonly (readonly [string, Violation['rule'], Record<string, string>])[] = [
+    ['Node.js', 'node', { 'web/page/a.ts': "import 'node:fs'" }],
+    [
+      'Node.js through others',
+      'node',
+      { 'web/page/a.ts': "import '../../src/packet/b.ts'", 'src/packet/b.ts': "import 'node:fs'" },
+    ],
+    ['a package that nobody argued for', 'package', { 'web/page/a.tsx': "import { h } from 'react'" }],
+    ['a part of the server', 'layer', { 'web/page/a.ts': "import '../../src/daemon/b.ts'", 'src/daemon/b.ts': '' }],
+    [
+      'a shared file that knows the page',
+      'layer',
+      { 'web/shared/a.tsx': "import '../page/b.ts'", 'web/page/b.ts': '' },
+    ],
+    ['markup made of text', 'markup', { 'web/page/a.ts': 'document.body.innerHTML = name' }],
+    ['a file that is not there', 'unresolved', { 'web/page/a.ts': "import './b.ts'" }],
+  ]
+  for (const [what, rule, files] of cases)
+    it(what, () => {
+      const found = webViolations(new Map(Object.entries(files)))
+      assert.deepEqual(
+        found.map((it) => it.rule),
+        [rule],
+      )
+    })
 })
 
 describe('the plan refuses', () => {

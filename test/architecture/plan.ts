@@ -8,7 +8,17 @@ export type Sources = ReadonlyMap<string, string>
 
 export interface Violation {
   readonly file: string
-  readonly rule: 'layer' | 'cycle' | 'node' | 'koffi' | 'package' | 'index' | 'any' | 'default' | 'unresolved'
+  readonly rule:
+    | 'layer'
+    | 'cycle'
+    | 'node'
+    | 'koffi'
+    | 'package'
+    | 'index'
+    | 'any'
+    | 'default'
+    | 'unresolved'
+    | 'markup'
   readonly detail: string
 }
 
@@ -147,6 +157,62 @@ export function violations(sources: Sources): readonly Violation[] {
   return [...found, ...loadedOverWalls(loads), ...cycles(graph)]
 }
 
+/** npm packages that the browser’s side may use. They are bundled: none of them is a dependency of the package. */
+const webPackages = new Map<string, RegExp>([
+  ['preact', /^web\//],
+  ['@preact/signals', /^web\//],
+  ['qr', /^web\/page\/parts\/qr-reader\.ts$/],
+])
+/** Of what lies below the line, the files without effects that a browser runs too. */
+const webMayUse = new Set(['src/client/request.ts'])
+
+/** Every breach of the plan in web/. @param sources the files of src/ and of web/. */
+export function webViolations(sources: Sources): readonly Violation[] {
+  const found: Violation[] = []
+  const loads = new Map<string, readonly string[]>()
+  for (const [file, text] of sources) {
+    const code = withoutComments(text)
+    loads.set(
+      file,
+      importsOf(withoutTypeImports(code)).map((specifier) => resolve(file, specifier, 'src/primitives/browser.ts')),
+    )
+    if (!file.startsWith('web/')) continue
+    for (const specifier of importsOf(code)) {
+      const target = resolve(file, specifier)
+      if (specifier.startsWith('node:')) found.push({ file, rule: 'node', detail: `imports ${specifier}` })
+      else if (!specifier.startsWith('.')) {
+        const users = webPackages.get(packageName(specifier))
+        if (users === undefined) found.push({ file, rule: 'package', detail: `imports ${specifier}, no dependency` })
+        else if (!users.test(file)) found.push({ file, rule: 'package', detail: `may not import ${specifier}` })
+      } else if (!sources.has(target)) found.push({ file, rule: 'unresolved', detail: `imports ${specifier}` })
+      else if (target.startsWith('src/') && !isAboveTheLine(target) && !webMayUse.has(target))
+        found.push({ file, rule: 'layer', detail: `imports ${target}, which a browser cannot run` })
+      else if (file.startsWith('web/shared/') && !target.startsWith('web/shared/'))
+        found.push({ file, rule: 'layer', detail: `imports ${target}: web/shared/ is for every view` })
+    }
+    if (/[:<,|&(=]\s*any\b(?!['":])|\bas\s+any\b|\bany\[\]/.test(withoutStrings(code)))
+      found.push({ file, rule: 'any', detail: 'uses any' })
+    if (/\b(innerHTML|outerHTML|insertAdjacentHTML|dangerouslySetInnerHTML|document\.write)\b/.test(code))
+      found.push({ file, rule: 'markup', detail: 'makes markup of text' })
+  }
+  for (const file of loads.keys())
+    if (file.startsWith('web/'))
+      for (const target of reachedFrom(file, loads))
+        if (target.startsWith('src/') && importsOf(withoutTypeImports(sources.get(target) ?? '')).some(isNode))
+          found.push({ file, rule: 'node', detail: `loads ${target}, which uses Node.js` })
+  return found
+}
+
+function isNode(specifier: string): boolean {
+  return specifier.startsWith('node:')
+}
+
+function reachedFrom(file: string, loads: ReadonlyMap<string, readonly string[]>): ReadonlySet<string> {
+  const reached = new Set([file])
+  for (const at of reached) for (const target of loads.get(at) ?? []) reached.add(target)
+  return reached
+}
+
 /** A wall also holds for what a file loads through others: a process cannot be made to run code that it never loads. */
 function loadedOverWalls(loads: ReadonlyMap<string, readonly string[]>): readonly Violation[] {
   return [...loads.keys()].flatMap((file) => {
@@ -222,8 +288,8 @@ export function importsOf(code: string): readonly string[] {
   return [...specifiers]
 }
 
-function resolve(file: string, specifier: string): string {
-  if (specifier === '#primitives') return 'src/primitives/node.ts'
+function resolve(file: string, specifier: string, primitives = 'src/primitives/node.ts'): string {
+  if (specifier === '#primitives') return primitives
   const parts = file.split('/').slice(0, -1)
   for (const part of specifier.split('/')) {
     if (part === '..') parts.pop()

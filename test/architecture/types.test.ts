@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { test } from 'node:test'
@@ -9,11 +9,16 @@ const root = join(import.meta.dirname, '..', '..')
 const MADE_BY_TOOLS = ['node_modules', 'dist', '.setup', '.git']
 
 test('the type checker reads every program of this repository, JavaScript included', () => {
-  const tsc = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--listFilesOnly']
-  const { stdout, stderr } = spawnSync(process.execPath, tsc, { cwd: root, encoding: 'utf8' })
-  assert.equal(stderr, '')
-  const checked = new Set(stdout.split('\n').map((file) => relative(root, file)))
-  const programs = globSync('**/*.{ts,mts,cts,js,mjs,cjs}', {
+  const scripts = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).scripts as Record<string, string>
+  const projects = [...(scripts['typecheck'] ?? '').matchAll(/tsc -p (\S+)/g)].map(([, project = '']) => project)
+  const checked = new Set<string>()
+  for (const project of projects) {
+    const tsc = ['node_modules/typescript/bin/tsc', '-p', project, '--listFilesOnly']
+    const { stdout, stderr } = spawnSync(process.execPath, tsc, { cwd: root, encoding: 'utf8' })
+    assert.equal(stderr, '')
+    for (const file of stdout.split('\n')) checked.add(relative(root, file))
+  }
+  const programs = globSync('**/*.{ts,tsx,mts,cts,js,mjs,cjs}', {
     cwd: root,
     exclude: (path) => MADE_BY_TOOLS.some((folder) => path.split('/').includes(folder)),
   })

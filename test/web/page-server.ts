@@ -1,0 +1,88 @@
+/**
+ * The page and the gateway's part of its contract (docs/GATEWAY.md), on localhost, for tests of the page alone. What
+ * was knocked is kept, so that a test can open the packets.
+ */
+import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { makePage } from '../../web/build.mjs'
+
+export interface PageServer extends AsyncDisposable {
+  readonly url: string
+  /** In the order in which they came. */
+  readonly knocks: { readonly target: string; readonly packet: string }[]
+  /** What it says; a test changes it. */
+  address: string
+  /** Seconds that its clock is ahead. */
+  clockAhead: number
+  /** What comes back for a packet. */
+  receipt: (packet: string) => string
+  /** Whether it answers at all. */
+  isUp: boolean
+  /** Of the bundle, in hex. */
+  readonly bundle: string
+}
+
+const FILLER = 'A'.repeat(128)
+
+export async function servePage(): Promise<PageServer> {
+  const { files, list } = await makePage()
+  const contents = new Map<string, { readonly type: string; readonly content: Uint8Array | string }>(
+    files.map((file) => [`/${file.path}`, file]),
+  )
+  contents.set('/files.json', { type: 'application/json', content: JSON.stringify(list) })
+  const index = contents.get('/index.html')
+  if (index !== undefined) contents.set('/', index)
+  const tickets = new Map<string, string>()
+
+  const server = createServer(async (request, response) => {
+    if (!state.isUp) return void request.socket.destroy()
+    response.setHeader('content-security-policy', list.policy)
+    response.setHeader('access-control-allow-origin', '*')
+    response.setHeader('access-control-allow-headers', 'content-type')
+    response.setHeader('access-control-expose-headers', 'date')
+    response.setHeader('date', new Date(Date.now() + 1000 * state.clockAhead).toUTCString())
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+    const file = contents.get(pathname)
+    if (request.method === 'GET' && file !== undefined)
+      return void response.writeHead(200, { 'content-type': file.type }).end(file.content)
+    if (request.method === 'OPTIONS') return void response.writeHead(204).end()
+    if (pathname === '/v1/address') return json(response, 200, { address: state.address })
+    let text = ''
+    for await (const chunk of request) text += chunk
+    if (pathname === '/v1/knock') {
+      const { target, packet } = JSON.parse(text) as { target: string; packet: string }
+      state.knocks.push({ target, packet })
+      const ticket = String(state.knocks.length).padStart(22, '0')
+      tickets.set(ticket, packet)
+      return json(response, 202, { ticket })
+    }
+    if (pathname === '/v1/receipt') {
+      const { ticket } = JSON.parse(text) as { ticket: string }
+      const packet = tickets.get(ticket)
+      return json(response, 200, { receipt: packet === undefined ? FILLER : state.receipt(packet) })
+    }
+    response.writeHead(404).end()
+  }).listen(0, 'localhost')
+  await once(server, 'listening')
+
+  const state: PageServer = {
+    url: `http://localhost:${(server.address() as AddressInfo).port}`,
+    knocks: [],
+    address: '198.51.100.7',
+    clockAhead: 0,
+    receipt: () => FILLER,
+    isUp: true,
+    bundle: list.bundle,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+  return state
+}
+
+function json(response: ServerResponse, status: number, value: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value))
+}

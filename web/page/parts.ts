@@ -1,0 +1,52 @@
+/**
+ * Parts of the page that are loaded only when they are used. Each is a script of the bundle that leaves one value. The
+ * policy of the page allows no other script to be named: this is the only place that makes a script's address.
+ */
+declare global {
+  /** Written by the build before this script. */
+  var PAGE_PARTS: { readonly qrReader: string; readonly rcReader: string; readonly openpgp: string }
+  var ghostportQrReader: typeof import('./parts/qr-reader.ts') | undefined
+  interface Window {
+    readonly trustedTypes?: {
+      createPolicy(
+        name: string,
+        rules: { createScriptURL: (url: string) => string },
+      ): { createScriptURL(url: string): string }
+    }
+  }
+}
+
+const OURS = /^[a-z-]+(-[0-9a-f]{12})?\.js$/
+
+const policy = window.trustedTypes?.createPolicy('ghostport', {
+  createScriptURL(url) {
+    if (!OURS.test(url)) throw new TypeError(`not a script of this page: ${url}`)
+    return url
+  },
+})
+
+/** The address of a script of the bundle, in the form that the browser takes. */
+export function scriptAddress(name: string): string {
+  if (policy !== undefined) return policy.createScriptURL(name)
+  if (!OURS.test(name)) throw new TypeError(`not a script of this page: ${name}`)
+  return name
+}
+
+export function loadQrReader(): Promise<typeof import('./parts/qr-reader.ts')> {
+  return load(globalThis.PAGE_PARTS.qrReader, () => globalThis.ghostportQrReader)
+}
+
+async function load<Part>(name: string, value: () => Part | undefined): Promise<Part> {
+  const before = value()
+  if (before !== undefined) return before
+  await new Promise<void>((resolve, reject) => {
+    const script = document.createElement('script')
+    script.src = scriptAddress(name)
+    script.onload = () => resolve()
+    script.onerror = () => reject(new Error('a part of this page could not be loaded'))
+    document.head.append(script)
+  })
+  const part = value()
+  if (part === undefined) throw new Error(`${name} left nothing`)
+  return part
+}
