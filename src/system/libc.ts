@@ -48,6 +48,14 @@ export interface Libc {
   /** The commands for locks. @param lock a `struct flock`. */
   fcntlLock(fd: number, command: number, lock: Bytes): number
   close(fd: number): number
+  /** @param names where they go, each ends with a 0 byte; null asks for the length. @returns bytes, or -1. */
+  flistxattr(fd: number, names: Bytes, size: number): number
+  /** @param name ends with a 0 byte. @param value null asks for the length. @returns bytes, or -1. */
+  fgetxattr(fd: number, name: Uint8Array, value: Bytes, size: number): number
+  fsetxattr(fd: number, name: Uint8Array, value: Uint8Array, size: number, flags: number): number
+  fremovexattr(fd: number, name: Uint8Array): number
+  /** @param times two `struct timespec`: of the last access, and of the last change. */
+  futimens(fd: number, times: Uint8Array): number
   /** @returns the address, or -1. */
   mmap(at: null, length: number, protection: number, flags: number, fd: number, offset: number): bigint | number
   munmap(at: bigint | number, length: number): number
@@ -170,6 +178,11 @@ function load(): Libc {
     fcntl: library.func('int fcntl(int, int, int)'),
     fcntlLock: library.func('fcntl', 'int', ['int', 'int', 'void *']),
     close: library.func('int close(int)'),
+    flistxattr: library.func('long flistxattr(int, void *, size_t)'),
+    fgetxattr: library.func('long fgetxattr(int, void *, void *, size_t)'),
+    fsetxattr: library.func('int fsetxattr(int, void *, void *, size_t, int)'),
+    fremovexattr: library.func('int fremovexattr(int, void *)'),
+    futimens: library.func('int futimens(int, void *)'),
     mmap: library.func('long mmap(void *, size_t, int, int, int, long)'),
     munmap: library.func('int munmap(long, size_t)'),
     exitNow: library.func('_exit', 'void', ['int']),

@@ -39,7 +39,11 @@ const cache = mkdtempSync(join(tmpdir(), 'gpgdir-compiled-'))
 after(() => rmSync(cache, { recursive: true, force: true }))
 
 /** @param keyring its folder; removed by the caller. */
-export function gpgdirRuns(keyring: Keyring, env: Readonly<Record<string, string>> = {}): GpgdirRuns {
+export function gpgdirRuns(
+  keyring: Keyring,
+  env: Readonly<Record<string, string>> = {},
+  user: { readonly uid?: number; readonly gid?: number } = {},
+): GpgdirRuns {
   const words = (args: readonly string[]): readonly string[] => [
     ...['--conditions=ghostport-source', 'src/cli/gpgdir.ts', '-g', keyring.home, ...args],
   ]
@@ -47,6 +51,7 @@ export function gpgdirRuns(keyring: Keyring, env: Readonly<Record<string, string
   const quickly = ['-K', OPEN_KEY, '--no-password', '-s'] as const
   const run = async (...args: string[]): Promise<Ended> => {
     const child = spawn(process.execPath, words(args), {
+      ...user,
       env: environment,
       timeout: 60_000,
       // A session of its own: no terminal, even if the tests have one.

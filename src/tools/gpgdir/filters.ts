@@ -1,6 +1,7 @@
 /** `--Exclude`, `--Include` and their globs: which paths are taken. */
 import { matchesGlob } from 'node:path'
 import { type Failure, ok, type Result, refuse, type SourceLocation } from '../../result.ts'
+import { isHidden } from './names.ts'
 
 export interface Filters {
   readonly exclude: readonly PathTest[]
@@ -31,4 +32,14 @@ export function globTest(glob: string): PathTest {
 export function isWanted({ exclude, include }: Filters, path: string, below: string): boolean {
   const matches = (test: PathTest): boolean => test(path, below)
   return !exclude.some(matches) && (include.length === 0 || include.some(matches))
+}
+
+/**
+ * Whether a folder gets an obfuscated name: not a hidden one, nor one that is left out.
+ * @param path below the top folder.
+ */
+export function isFolderTaken({ exclude }: Filters, top: string, path: string, hiddenToo: boolean): boolean {
+  if (!hiddenToo && isHidden(path)) return false
+  const whole = `${top === '/' ? '' : top}/${path}`
+  return !exclude.some((test) => test(whole, path) || test(`${whole}/`, `${path}/`))
 }

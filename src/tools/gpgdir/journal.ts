@@ -2,16 +2,16 @@
  * What is whole, in the top folder: a line for each result, written before the result gets its name. Where a run was
  * killed between that and the removal of the source, the next run knows by it that the result is its own, and finishes.
  */
-import { closeSync, constants, fdatasync, openSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, constants, fdatasync, fstatSync, unlinkSync, writeSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { mapped, type RecordOf, record, text } from '../../json-reader.ts'
-import { errorCode } from '../../system/errno.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { readBounded } from '../../system/read-bounded.ts'
 import type { Folder } from './folder.ts'
 import { isPlainName, JOURNAL_NAME } from './names.ts'
+import { openOwnFile } from './own-file.ts'
 
 const MOST = 256 * 1024 * 1024
-const FLAGS = constants.O_NOFOLLOW | constants.O_NOCTTY
 const dataSync = promisify(fdatasync)
 
 const digits = mapped(text({ max: MOST }), (read) => (/^-?\d{1,20}$/.test(read) ? read : undefined))
@@ -35,14 +35,17 @@ export class Journal implements Disposable {
   readonly #descriptor: number
   readonly #top: Folder
 
-  /** @throws the system's error. */
-  constructor(top: Folder) {
+  private constructor(top: Folder, descriptor: number) {
     this.#top = top
-    this.#descriptor = openSync(
-      top.path(JOURNAL_NAME),
-      constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | FLAGS,
-      0o600,
-    )
+    this.#descriptor = descriptor
+  }
+
+  static open(top: Folder): Result<Journal, Failure<'GPGDIR_REFUSED'>> {
+    const opened = openOurs(top, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND)
+    if (!opened.ok) return opened
+    return opened.value === undefined
+      ? refuse('GPGDIR_REFUSED', `${JOURNAL_NAME} cannot be made`)
+      : ok(new Journal(top, opened.value))
   }
 
   /** It is on the disk when this resolves. @throws the system's error. */
@@ -64,19 +67,30 @@ export class Journal implements Disposable {
 }
 
 /** The lines that an earlier run left. Lines that were cut off are left out. @throws the system's error. */
-export function readJournal(top: Folder): readonly JournalLine[] {
-  let descriptor: number
+export function readJournal(top: Folder): Result<readonly JournalLine[], Failure<'GPGDIR_REFUSED'>> {
+  const opened = openOurs(top, constants.O_RDONLY)
+  if (!opened.ok) return opened
+  if (opened.value === undefined) return ok([])
   try {
-    descriptor = openSync(top.path(JOURNAL_NAME), constants.O_RDONLY | constants.O_NONBLOCK | FLAGS)
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return []
-    throw error
-  }
-  try {
-    return parseJournal(readBounded(descriptor, MOST)?.toString('utf8') ?? '')
+    const text = readBounded(opened.value, MOST)?.toString('utf8')
+    if (text === undefined)
+      return refuse('GPGDIR_REFUSED', `${JOURNAL_NAME} is too long`, { suggestion: 'move it away' })
+    return ok(parseJournal(text))
   } finally {
-    closeSync(descriptor)
+    closeSync(opened.value)
   }
+}
+
+/** Its lines lead to files that are removed: those of another user are not believed. */
+function openOurs(top: Folder, flags: number): Result<number | undefined, Failure<'GPGDIR_REFUSED'>> {
+  const opened = openOwnFile(top, JOURNAL_NAME, flags)
+  if (!opened.ok || opened.value === undefined) return opened
+  const { uid } = fstatSync(opened.value)
+  if (uid === process.geteuid?.()) return opened
+  closeSync(opened.value)
+  return refuse('GPGDIR_REFUSED', `${JOURNAL_NAME} belongs to the user ${uid}, whose run was not finished`, {
+    suggestion: 'run gpgdir as that user, or move the file away',
+  })
 }
 
 export function parseJournal(lines: string): readonly JournalLine[] {

@@ -13,7 +13,7 @@ const UNUSABLE: Readonly<Record<string, string>> = {
   e: 'has expired',
   r: 'is revoked',
   d: 'is disabled',
-  i: 'is invalid',
+  i: 'is invalid: its own signature is wrong, or the clock of this host is',
 }
 
 /**
@@ -54,6 +54,19 @@ export async function findKey(
   return ok(key.id)
 }
 
+const LINE = Buffer.from('gpgdir: this line is encrypted and decrypted, to try the key\n')
+
+/** Encrypts or signs a line in memory. @param args those of an encryption, or of a signature. */
+export async function tryOnce(
+  gpg: GpgProgram,
+  args: readonly string[],
+  what: 'encrypt' | 'sign',
+): Promise<Result<void, Failure<'GNUPG_FAILED'>>> {
+  const made = await callGpg(gpg, args, LINE)
+  const verdict = verdictOf(what, { ...made, status: statusLines(made.status), remarks: remarksOf(made) })
+  return verdict.whole ? ok(undefined) : refuse('GNUPG_FAILED', `the key cannot ${what}: ${printable(verdict.why)}`)
+}
+
 /**
  * Encrypts a line, decrypts it again, and compares: gpg, key and passphrase work.
  * @param args those of an encryption.
@@ -62,15 +75,21 @@ export async function selfTest(
   gpg: GpgProgram,
   args: readonly string[],
 ): Promise<Result<void, Failure<'GNUPG_FAILED'>>> {
-  const text = Buffer.from('gpgdir: this line is encrypted and decrypted, to try the key\n')
-  const sealed = await callGpg(gpg, args, text)
+  const sealed = await callGpg(gpg, args, LINE)
   if (sealed.broken !== undefined || sealed.exit !== 0)
-    return refuse('GNUPG_FAILED', `the self-test cannot encrypt: ${printable(sealed.broken ?? sealed.remark)}`)
+    return refuse(
+      'GNUPG_FAILED',
+      `the self-test cannot encrypt: ${printable(sealed.broken ?? remarksOf(sealed)[0] ?? `gpg ended with status ${sealed.exit}`)}`,
+    )
   const opened = await callGpg(gpg, ['--decrypt'], sealed.output)
-  if (opened.broken === undefined && opened.exit === 0 && text.equals(Buffer.from(opened.output))) return ok(undefined)
-  const verdict = verdictOf('decrypt', { ...opened, status: statusLines(opened.status), remarks: [opened.remark] })
+  if (opened.broken === undefined && opened.exit === 0 && LINE.equals(Buffer.from(opened.output))) return ok(undefined)
+  const verdict = verdictOf('decrypt', { ...opened, status: statusLines(opened.status), remarks: remarksOf(opened) })
   return refuse(
     'GNUPG_FAILED',
     `the self-test cannot decrypt: ${printable(verdict.whole ? 'the text is not the same' : verdict.why)}`,
   )
+}
+
+function remarksOf({ remark }: { readonly remark: string }): readonly string[] {
+  return remark === '' ? [] : [remark]
 }

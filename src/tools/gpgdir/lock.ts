@@ -2,28 +2,44 @@
  * One gpgdir a tree: the kernel’s lock on a file in the top folder. The file also names the process, as that of gpgdir
  * 1.9.6 does.
  */
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { systemReason } from '../../system/errno.ts'
 import { tryLock } from '../../system/file-lock.ts'
 import { readBounded } from '../../system/read-bounded.ts'
 import type { Folder } from './folder.ts'
 import { LOCK_NAME } from './names.ts'
+import { openOwnFile } from './own-file.ts'
 
-const FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY
 const LONGEST = 64
+/** How often the file may vanish while it is locked: each time another gpgdir has just ended. */
+const MOST_TRIES = 20
 
 /** @returns what ends the lock, and removes its file; `GPGDIR_REFUSED` if another process works there. */
 export function lockTree(top: Folder): Result<Disposable, Failure<'GPGDIR_REFUSED'>> {
-  let descriptor: number | undefined
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const locked = lockOnce(top)
+    if (!locked.ok) return locked
+    if (locked.value !== undefined) return ok(locked.value)
+  }
+  return refuse('GPGDIR_REFUSED', `${LOCK_NAME} was replaced again and again: others work in this folder`)
+}
+
+/** @returns undefined if the file was removed meanwhile: its lock would keep nobody away. */
+function lockOnce(top: Folder): Result<Disposable | undefined, Failure<'GPGDIR_REFUSED'>> {
+  const opened = openOwnFile(top, LOCK_NAME, constants.O_RDWR | constants.O_CREAT)
+  if (!opened.ok) return opened
+  if (opened.value === undefined) return ok(undefined)
+  let descriptor: number | undefined = opened.value
   try {
-    descriptor = openSync(top.path(LOCK_NAME), FLAGS, 0o600)
-    if (!fstatSync(descriptor).isFile()) return refuse('GPGDIR_REFUSED', `${LOCK_NAME} is not a regular file`)
     const pid = Number(/^\s*(\d{1,10})\s*$/.exec(readBounded(descriptor, LONGEST)?.toString('latin1') ?? '')?.[1] ?? 0)
-    const isHeld = tryLock(descriptor) !== 'taken'
+    const lock = tryLock(descriptor)
+    if (typeof lock === 'object') return refuse('GPGDIR_REFUSED', `${LOCK_NAME} cannot be locked: ${lock.why}`)
     // The original has no lock, and only its number there.
-    if (isHeld || (pid > 0 && pid !== process.pid && isGpgdir(pid)))
+    if (lock === 'held' || (pid > 0 && pid !== process.pid && isGpgdir(pid)))
       return refuse('GPGDIR_REFUSED', `another gpgdir works in this folder${pid > 0 ? `: process ${pid}` : ''}`)
+    if (lstatSync(top.path(LOCK_NAME), { throwIfNoEntry: false })?.ino !== fstatSync(descriptor).ino)
+      return ok(undefined)
     ftruncateSync(descriptor)
     writeSync(descriptor, `${process.pid}\n`, 0)
     const held = descriptor

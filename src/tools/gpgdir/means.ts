@@ -60,8 +60,10 @@ async function passphraseFor(
   terminal: Terminal,
 ): Promise<Result<GpgProgram['passphrase']>> {
   if (passphrase === 'agent' || passphrase === 'none') return ok(passphrase)
-  const isNeeded =
-    operation !== 'verify' && !trial && (operation !== 'encrypt' || test || obfuscate || key === 'symmetric')
+  const readsMaps = obfuscate && operation === 'decrypt'
+  const isNeeded = trial
+    ? readsMaps
+    : operation !== 'verify' && (operation !== 'encrypt' || test || obfuscate || key === 'symmetric')
   if (!isNeeded) return ok('none')
   if (passphrase !== 'ask') {
     const read = readSecretFile(resolve(passphrase.file))

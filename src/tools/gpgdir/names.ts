@@ -10,14 +10,19 @@ export type Operation = 'encrypt' | 'decrypt' | 'sign' | 'verify'
 
 const ENCRYPTED = /\.(?:gpg|pgp|asc)$/
 const OBFUSCATED_FILE = /^gpgdir_(?:\d+_)?\d+\.gpg$/
-const OWN = /^\.gpgdir(?:\.pid|\.journal|_tmp\.[0-9a-f]+)$/
+const OWN = /^\.gpgdir(?:\.pid|\.journal|_tmp\.[0-9a-f]{16})$/
 
 /** In the top folder: held locked while gpgdir works there. */
 export const LOCK_NAME = '.gpgdir.pid'
 /** In the top folder: which results are whole, so that the next run can remove their sources. */
 export const JOURNAL_NAME = '.gpgdir.journal'
 
-/** @param random lower-case hex digits. */
+/** Whether the file, or a folder on its way, is hidden. @param path below the top folder. */
+export function isHidden(path: string): boolean {
+  return path.split('/').some((part) => part.startsWith('.'))
+}
+
+/** @param random 16 lower-case hex digits. */
 export function temporaryName(random: string): string {
   return `.gpgdir_tmp.${random}`
 }

@@ -3,12 +3,13 @@
  * no real name is ever lost. Maps are removed when all that they tell of has its real name again.
  */
 import { randomBytes } from 'node:crypto'
-import { lstatSync, renameSync, unlinkSync } from 'node:fs'
+import { constants, lstatSync, renameSync, unlinkSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { bytesFromText, textFromBytes } from '../../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { fileReason } from '../../system/errno.ts'
-import { type Folder, namesIn } from './folder.ts'
+import { errorCode, fileReason } from '../../system/errno.ts'
+import { readBounded } from '../../system/read-bounded.ts'
+import { type Folder, isGone, namesIn } from './folder.ts'
 import type { GpgStreams } from './gpg-stream.ts'
 import {
   canBeMapped,
@@ -18,12 +19,23 @@ import {
   type NameMap,
   parseNameMap,
 } from './name-map.ts'
-import { FOLDER_MAP, temporaryName } from './names.ts'
+import { FOLDER_MAP, isHidden, temporaryName } from './names.ts'
 import { argumentsOf, type Means, verdictOf } from './operations.ts'
 import { below, type Task } from './plan.ts'
 
 type Refusal = Failure<'GPGDIR_REFUSED'>
 type Kind = 'files' | 'folders'
+
+/** Through no link. A pipe that nobody writes to is not waited for. */
+const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+const LONGEST_PLAIN = 64 * 1024 * 1024
+
+/** A folder that keeps its obfuscated name. */
+export interface Unrestored {
+  /** Below the top folder. */
+  readonly path: string
+  readonly real: string
+}
 
 export interface Obfuscation {
   readonly top: Folder
@@ -59,7 +71,7 @@ export class ObfuscatedNames {
     return ok(tasks.map((task) => ({ ...task, target: maps.get(task.folder)?.get(task.source) ?? task.target })))
   }
 
-  /** Renames the folders of the tree, the deepest first. @param folders below the top one. */
+  /** Renames folders, the deepest first. @param folders below the top one. */
   async renameFolders(folders: readonly string[]): Promise<Result<void, Refusal>> {
     const deepest = [...folders].sort((one, other) => other.split('/').length - one.split('/').length)
     const byParent = new Map<string, string[]>()
@@ -78,20 +90,47 @@ export class ObfuscatedNames {
     return ok(undefined)
   }
 
-  /** Gives the folders of the tree their real names again, from the top down. */
-  async restoreFolders(): Promise<Result<void, Refusal>> {
+  /**
+   * Gives the folders of the tree their real names again, from the top down.
+   * @returns those that keep their obfuscated names, since something else has the real one. Below the top folder.
+   */
+  async restoreFolders(): Promise<Result<readonly Unrestored[], Refusal>> {
+    const unrestored: Unrestored[] = []
     const waiting = ['']
     for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
-      using folder = this.#it.top.below(path)
+      using folder = this.#enter(path)
+      if (folder === undefined) continue
       const map = await this.#read(folder, path, 'folders')
       if (!map.ok) return map
-      for (const [real, obfuscated] of map.value ?? []) renameIfFree(folder, obfuscated, real)
+      for (const [real, obfuscated] of map.value ?? [])
+        if (!renameIfFree(folder, obfuscated, real)) unrestored.push({ path: below(path, obfuscated), real })
       await folder.sync()
       if (map.value !== undefined) this.#removeIfDone(folder, map.value, 'folders')
-      for (const name of namesIn(folder))
-        if (lstatSync(folder.path(name)).isDirectory() && name !== '.gnupg') waiting.push(below(path, name))
+      waiting.push(...foldersIn(folder, path))
     }
-    return ok(undefined)
+    return ok(unrestored)
+  }
+
+  /** What {@link restoreFolders} would do, without doing it. @returns path of a folder → what it would become. */
+  async realFolders(): Promise<Result<ReadonlyMap<string, string>, Refusal>> {
+    const real = new Map([['', '']])
+    const waiting = ['']
+    for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+      using folder = this.#enter(path)
+      if (folder === undefined) continue
+      const map = await this.#read(folder, path, 'folders')
+      if (!map.ok) return map
+      const names = new Map<string, string>()
+      const taken = new Set(namesIn(folder))
+      for (const [name, obfuscated] of map.value ?? [])
+        if (!taken.has(name) && !names.has(obfuscated)) names.set(obfuscated, name)
+      for (const child of foldersIn(folder, path)) {
+        const name = child.slice(child.lastIndexOf('/') + 1)
+        real.set(child, below(real.get(path) ?? path, names.get(name) ?? name))
+        waiting.push(child)
+      }
+    }
+    return ok(real)
   }
 
   /** The tasks that decrypt what the maps tell of. @param folders below the top one. */
@@ -103,7 +142,10 @@ export class ObfuscatedNames {
       if (!map.ok) return map
       if (map.value === undefined) continue
       this.#fileMaps.set(path, map.value)
+      const seen = new Set<string>()
       for (const [real, obfuscated] of map.value) {
+        if (seen.has(obfuscated)) continue
+        seen.add(obfuscated)
         const stat = lstatSync(folder.path(obfuscated), { throwIfNoEntry: false })
         if (stat?.isFile() === true) tasks.push({ folder: path, source: obfuscated, target: real, size: stat.size })
       }
@@ -116,6 +158,16 @@ export class ObfuscatedNames {
     for (const [path, map] of this.#fileMaps) {
       using folder = this.#it.top.below(path)
       this.#removeIfDone(folder, map, 'files')
+    }
+  }
+
+  /** @returns undefined for a hidden folder that cannot be read: it is left as it is. */
+  #enter(path: string): Folder | undefined {
+    try {
+      return this.#it.top.below(path)
+    } catch (error) {
+      if (isGone(error) || (errorCode(error) === 'EACCES' && isHidden(path))) return undefined
+      throw error
     }
   }
 
@@ -141,23 +193,35 @@ export class ObfuscatedNames {
 
   /** @returns undefined if the folder has no map. */
   async #read(folder: Folder, path: string, kind: Kind): Promise<Result<NameMap | undefined, Refusal>> {
-    const name = `${this.#nameOf(kind)}.gpg`
+    const plain = this.#nameOf(kind)
+    const [name, names] = [`${plain}.gpg`, namesIn(folder)]
     const shown = below(path, name)
-    if (!namesIn(folder).includes(name)) return ok(undefined)
     try {
-      await using file = await open(folder.path(name))
+      // Somebody decrypted it by hand, or gpgdir 1.9.6 was killed.
+      const decrypted = names.includes(plain) ? await readPlain(folder, plain, kind) : undefined
+      if (!names.includes(name)) return ok(decrypted)
+      await using file = await open(folder.path(name), READ)
+      if (!(await file.stat()).isFile()) return refuse('GPGDIR_REFUSED', `${shown} is not a regular file`)
       const run = await this.#it.streams.run(argumentsOf('decrypt', this.#it.means), {
         input: file.fd,
         output: 'memory',
       })
       const verdict = verdictOf('decrypt', run)
-      if (verdict.whole && run.output !== undefined) return ok(parseNameMap(textFromBytes(run.output), kind))
+      if (verdict.whole && run.output !== undefined) {
+        const map = parseNameMap(textFromBytes(run.output), kind)
+        return ok(
+          decrypted === undefined ? map : new Map([...map, ...[...decrypted].filter(([real]) => !map.has(real))]),
+        )
+      }
       return refuse(
         'GPGDIR_REFUSED',
         `${shown} has the real names, and does not decrypt: ${verdict.whole ? '' : verdict.why}`,
       )
     } catch (error) {
-      return refuse('GPGDIR_REFUSED', `${shown}: ${fileReason(error)}`)
+      return refuse(
+        'GPGDIR_REFUSED',
+        `${shown}: ${errorCode(error) === 'ELOOP' ? 'is a symbolic link' : fileReason(error)}`,
+      )
     }
   }
 
@@ -175,6 +239,7 @@ export class ObfuscatedNames {
       await file.sync()
       renameSync(folder.path(temporary), folder.path(name))
       isNamed = true
+      removeIfThere(folder, this.#nameOf(kind))
       await folder.sync()
       return ok(undefined)
     } catch (error) {
@@ -191,11 +256,26 @@ function push(lists: Map<string, string[]>, key: string, value: string): void {
   else list.push(value)
 }
 
-/** A name that is taken stays as it is, and its map with it. */
-function renameIfFree(folder: Folder, from: string, to: string): void {
-  const stat = lstatSync(folder.path(from), { throwIfNoEntry: false })
-  if (stat?.isDirectory() !== true || lstatSync(folder.path(to), { throwIfNoEntry: false }) !== undefined) return
+/** @returns false if the real name is taken: all stays as it is, and the map too. */
+function renameIfFree(folder: Folder, from: string, to: string): boolean {
+  if (lstatSync(folder.path(from), { throwIfNoEntry: false })?.isDirectory() !== true) return true
+  if (lstatSync(folder.path(to), { throwIfNoEntry: false }) !== undefined) return false
   renameSync(folder.path(from), folder.path(to))
+  return true
+}
+
+/** Below the top folder. Those of GnuPG are left out. @param path of the folder itself. */
+function foldersIn(folder: Folder, path: string): readonly string[] {
+  return namesIn(folder)
+    .filter((name) => name !== '.gnupg' && lstatSync(folder.path(name), { throwIfNoEntry: false })?.isDirectory())
+    .map((name) => below(path, name))
+}
+
+async function readPlain(folder: Folder, name: string, kind: Kind): Promise<NameMap | undefined> {
+  await using file = await open(folder.path(name), READ)
+  if (!(await file.stat()).isFile()) return undefined
+  const bytes = readBounded(file.fd, LONGEST_PLAIN)
+  return bytes === undefined ? undefined : parseNameMap(textFromBytes(bytes), kind)
 }
 
 function removeIfThere(folder: Folder, name: string): void {

@@ -2,7 +2,7 @@
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { type Filters, isWanted } from './filters.ts'
 import { canBeMapped } from './name-map.ts'
-import { isObfuscated, isOwn, looksEncrypted, type Operation, resultName } from './names.ts'
+import { isHidden, isObfuscated, isOwn, looksEncrypted, type Operation, resultName } from './names.ts'
 
 /** A file of the tree, as lstat(2) tells of it. Names are as `textFromBytes` gives them. */
 export interface FoundFile {
@@ -122,7 +122,7 @@ function whyNot(
   if (kind === 'other') return 'not a regular file'
   if (size === 0) return 'empty'
   if (path.split('/').includes('.gnupg')) return 'file of GnuPG'
-  if (!force && path.split('/').some((part) => part.startsWith('.'))) return 'hidden'
+  if (!force && isHidden(path)) return 'hidden'
   if (!isWanted(filters, `${top === '/' ? '' : top}/${path}`, path)) return 'excluded'
   switch (operation) {
     case 'encrypt':

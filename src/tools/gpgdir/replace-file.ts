@@ -4,8 +4,9 @@
  */
 import { randomBytes } from 'node:crypto'
 import { type BigIntStats, constants, linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { errorCode } from '../../system/errno.ts'
+import { giveAttributes } from './attributes.ts'
 import type { Folder } from './folder.ts'
 import type { Identity, Journal } from './journal.ts'
 import { temporaryName } from './names.ts'
@@ -41,7 +42,7 @@ export type Replaced =
 export async function replaceFile(
   folder: Folder,
   { source, target, folder: path }: Task,
-  journal: Journal | undefined,
+  journal: Pick<Journal, 'add'> | undefined,
   { keepSource, overwrite, preserveTimes, remove }: Replacing,
   make: (input: number, output: number) => Promise<Made>,
 ): Promise<Replaced> {
@@ -55,7 +56,7 @@ export async function replaceFile(
     try {
       const { verdict, remarks } = await make(input.fd, output.fd)
       if (!verdict.whole) return { outcome: 'not made', failed: verdict, remarks }
-      await giveLooks(output, before, preserveTimes)
+      await giveAttributes(input, output, before, preserveTimes)
       await output.sync()
       const after = await output.stat({ bigint: true })
       if (!isSame(identityOf(before), identityAt(folder, source))) return { outcome: 'source changed' }
@@ -65,6 +66,11 @@ export async function replaceFile(
       isNamed = true
       await folder.sync()
       if (keepSource) return { outcome: 'replaced' }
+      if (!isSame(identityOf(before), identityAt(folder, source))) {
+        // The source of an earlier moment is not worth keeping, except where it took the place of something.
+        if (!overwrite && isSame(identityOf(after), identityAt(folder, target))) unlinkSync(folder.path(target))
+        return { outcome: 'source changed' }
+      }
       try {
         await remove(folder, source)
       } catch (why) {
@@ -79,16 +85,6 @@ export async function replaceFile(
   } finally {
     await input.close()
   }
-}
-
-/** Mode, owner and times of the source. */
-async function giveLooks(output: FileHandle, source: BigIntStats, preserveTimes: boolean): Promise<void> {
-  const own = await output.stat({ bigint: true })
-  if (own.uid !== source.uid || own.gid !== source.gid)
-    // Only root may; everybody else keeps a file of their own.
-    await output.chown(Number(source.uid), Number(source.gid)).catch(() => {})
-  await output.chmod(Number(source.mode & 0o777n))
-  if (preserveTimes) await output.utimes(Number(source.atimeMs) / 1000, Number(source.mtimeNs) / 1e9)
 }
 
 /** @returns false if something has that name, and may not be replaced. */

@@ -4,7 +4,8 @@ import { writeSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import type { Terminal } from '../../cli/terminal/terminal.ts'
 import type { Operation } from './names.ts'
-import { type Skipped, TOLD_REASONS } from './plan.ts'
+import type { Unrestored } from './obfuscate.ts'
+import { below, type Skipped, type Task, TOLD_REASONS } from './plan.ts'
 import type { Request } from './request.ts'
 import type { FileResult, Total } from './work.ts'
 
@@ -68,11 +69,33 @@ export class Report {
     this.#files = files
   }
 
-  begin(path: string): void {
+  begin(task: Task): void {
     this.#begun++
-    if (this.#bar) writeSync(2, `\r[${bar(this.#begun, this.#files)}] ${this.#begun} of ${this.#files}`)
-    if (this.#isText && !this.#request.quiet)
-      this.#terminal.print(`[+] ${WORDS[this.#operation].doing}: ${this.#whole(path)}`)
+    if (this.#bar) this.#showBar()
+    if (this.#isText && !this.#request.quiet) this.#name(task)
+  }
+
+  /** In a trial run. */
+  would(task: Task): void {
+    const { folder, source, target } = task
+    // The numbers are given when it is done.
+    const becomes = this.#operation === 'encrypt' && this.#request.obfuscate ? {} : { target: below(folder, target) }
+    if (this.#isText) this.#name(task)
+    else this.#terminal.printJson({ path: below(folder, source), ...becomes, outcome: 'planned' })
+  }
+
+  #name({ folder, source, target }: Task): void {
+    const numbered = this.#operation === 'encrypt' && this.#request.trial
+    const becomes = this.#request.obfuscate && !numbered ? ` -> ${target}` : ''
+    this.#terminal.print(`[+] ${WORDS[this.#operation].doing}: ${this.#whole(below(folder, source))}${becomes}`)
+  }
+
+  unrestored(folders: readonly Unrestored[]): void {
+    for (const { path, real } of folders) {
+      const why = 'its real name is taken'
+      if (this.#isText) this.#terminal.print(`[-] Skipping ${this.#whole(path)}: ${why}: ${real}`)
+      else this.#terminal.printJson({ path, outcome: 'skipped', why })
+    }
   }
 
   told({ path, target, problem, remarks }: FileResult): void {
@@ -80,13 +103,13 @@ export class Report {
     if (this.#request.output === 'json')
       this.#terminal.printJson({ path, target, outcome, ...(problem !== undefined && { why: problem }) })
     if (problem === undefined) return
-    if (this.#bar) writeSync(2, '\n')
+    if (this.#bar) this.#terminal.note('')
     if (this.#isText) this.#terminal.note(`[-] ${this.#whole(path)}: ${problem}`)
     if (this.#request.verbose) this.#terminal.note(remarks.map((remark) => `    ${remark}`))
   }
 
   ends({ done, failed, stopped }: Total): void {
-    if (this.#bar && this.#begun > 0) writeSync(2, '\n')
+    if (this.#bar && this.#begun > 0) this.#terminal.note('')
     const { done: word } = WORDS[this.#operation]
     const left = this.#files - done - failed
     if (this.#request.output === 'json') {
@@ -97,6 +120,14 @@ export class Report {
     if (this.#hasObfuscated) this.#terminal.print('[-] Some files have obfuscated names: try decrypting with -O')
     if (failed > 0) this.#terminal.note(`[-] Files that are as they were, because of an error: ${failed}`)
     if (stopped !== undefined) this.#terminal.note(`[-] Stopped: ${stopped}. Files not looked at: ${left}`)
+  }
+
+  #showBar(): void {
+    try {
+      writeSync(2, `\r[${bar(this.#begun, this.#files)}] ${this.#begun} of ${this.#files}`)
+    } catch {
+      // The terminal was hung up, which is no reason to stop.
+    }
   }
 
   get #isText(): boolean {

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os'
 import { type GetoptLine, getopt } from '../../cli/terminal/getopt.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import type { Operation } from './names.ts'
+import { isOwn, isPlainName, looksEncrypted, type Operation } from './names.ts'
 import { gpgdirOptions } from './options.ts'
 import type { NamedKey } from './rc-file.ts'
 
@@ -99,7 +99,8 @@ export function parseRequest(argv: readonly string[]): Result<Request | 'help' |
     test: options['skip-test'] === 0 && options['Trial-run'] === 0,
     trial: options['Trial-run'] > 0,
     interactive: options.Interactive > 0,
-    jobs: options.Interactive > 0 ? 1 : jobs.value,
+    // Questions come one after the other.
+    jobs: options.Interactive > 0 || options['wipe-interactive'] > 0 ? 1 : jobs.value,
     output: options.json > 0 ? 'json' : 'text',
     quiet: options.quiet > 0,
     verbose: options.verbose > 0,
@@ -129,7 +130,12 @@ function contradictionIn(options: Options, operation: Request['operation']): str
   if (options['Key-id'] !== undefined && options['Default-key'] > 0) return '-K and -D contradict each other'
   if (options.Symmetric > 0 && signs) return '-S has no meaning with signatures'
   if (options.Symmetric > 0 && options['no-password'] > 0) return '-S needs a passphrase: leave --no-password away'
-  if (options.Wipe === 0 && options['wipe-path'] !== undefined) return '--wipe-path has no effect without -W'
+  const wiping = (['wipe-path', 'wipe-cmdline'] as const).find((name) => options[name] !== undefined)
+  if (options.Wipe === 0 && wiping !== undefined) return `--${wiping} has no effect without -W`
+  if (options.Wipe === 0 && options['wipe-interactive'] > 0) return '--wipe-interactive has no effect without -W'
+  const mapFile = options['obfuscate-map-file']
+  if (mapFile !== undefined && (!isPlainName(mapFile) || isOwn(mapFile) || looksEncrypted(mapFile)))
+    return `--obfuscate-map-file needs the name of a file, without a folder and without .gpg: not “${mapFile}”`
   if (options.Wipe > 0 && options['no-delete'] > 0) return '-W and --no-delete contradict each other'
   return undefined
 }

@@ -3,6 +3,7 @@ import { accessSync, constants, lstatSync } from 'node:fs'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { fileReason } from '../../system/errno.ts'
 import { type Folder, isGone, namesIn } from './folder.ts'
+import { isHidden } from './names.ts'
 import { below, type FoundFile } from './plan.ts'
 
 const OWNER_WRITES = 0o200
@@ -13,25 +14,30 @@ export interface FoundTree {
   readonly folders: readonly string[]
 }
 
+export interface Walk {
+  readonly recurse: boolean
+  /** Files will be made and removed. */
+  readonly changes: boolean
+  /** Hidden files are worked on too. */
+  readonly force: boolean
+}
+
 /**
  * @returns all files; `GPGDIR_REFUSED` for a folder that cannot be read or written: its files would be left out without
- * a word.
- * @param changes files will be made and removed.
+ * a word. Not for a hidden one, whose files are left anyway.
  */
-export function walkTree(
-  top: Folder,
-  recurse: boolean,
-  changes: boolean,
-): Result<FoundTree, Failure<'GPGDIR_REFUSED'>> {
+export function walkTree(top: Folder, { recurse, changes, force }: Walk): Result<FoundTree, Failure<'GPGDIR_REFUSED'>> {
   const found: FoundFile[] = []
   const folders: string[] = []
   const waiting = ['']
   for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
     const shown = folder === '' ? 'the folder' : folder
+    const mayFail = !force && isHidden(folder)
     try {
       using opened = top.below(folder)
       const { mode } = lstatSync(opened.path('.'))
-      if (changes && (mode & OWNER_WRITES) === 0) return refuse('GPGDIR_REFUSED', `${shown} is write-protected`)
+      if (changes && (mode & OWNER_WRITES) === 0 && !mayFail)
+        return refuse('GPGDIR_REFUSED', `${shown} is write-protected`)
       accessSync(opened.path('.'), changes ? constants.W_OK | constants.X_OK : constants.X_OK)
       for (const name of namesIn(opened)) {
         const stat = lstatSync(opened.path(name), { bigint: true, throwIfNoEntry: false })
@@ -52,7 +58,11 @@ export function walkTree(
         })
       }
     } catch (error) {
-      if (folder !== '' && isGone(error)) continue // replaced meanwhile
+      if (folder !== '' && (isGone(error) || mayFail)) {
+        // Replaced meanwhile, or left as it is.
+        folders.splice(folders.indexOf(folder), 1)
+        continue
+      }
       return refuse('GPGDIR_REFUSED', `${shown}: ${fileReason(error)}`)
     }
   }
