@@ -74,6 +74,7 @@ export const failureKinds = {
   KEY_BUSY: { level: 'warning', exit: 75, sentence: 'too many packets of this key wait for their verdict' },
   GNUPG_BUSY: { level: 'warning', exit: 75, sentence: 'too many packets wait for GnuPG' },
   GPGDIR_REFUSED: { level: 'error', exit: 65, sentence: 'gpgdir cannot do this' },
+  LOG_INVALID: { level: 'error', exit: 65, sentence: 'this is no access log that can be read' },
   GNUPG_FAILED: { level: 'error', exit: 69, sentence: 'GnuPG did not do its part' },
   REPLAY_STORE_CORRUPT: { level: 'error', exit: 65, sentence: 'the replay store is damaged' },
   REPLAY_STORE_LOCKED: { level: 'error', exit: 75, sentence: 'the replay store is in use' },

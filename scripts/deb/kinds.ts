@@ -51,8 +51,9 @@ export const kinds: readonly Kind[] = [
       'usr/bin/fwknop': 'fwknop.js',
       'usr/sbin/fwknopd': 'fwknopd.js',
       'usr/bin/gpgdir': 'gpgdir.js',
+      'usr/bin/visitors': 'visitors.js',
     },
-    manPages: ['ghostport.1', 'fwknop.8', 'fwknopd.8', 'gpgdir.1'],
+    manPages: ['ghostport.1', 'fwknop.8', 'fwknopd.8', 'gpgdir.1', 'visitors.1'],
     hasServer: true,
   },
   {
@@ -73,8 +74,9 @@ export const kinds: readonly Kind[] = [
       'usr/bin/ghostport': 'ghostport-client.js',
       'usr/bin/fwknop': 'fwknop.js',
       'usr/bin/gpgdir': 'gpgdir.js',
+      'usr/bin/visitors': 'visitors.js',
     },
-    manPages: ['ghostport.1', 'fwknop.8', 'gpgdir.1'],
+    manPages: ['ghostport.1', 'fwknop.8', 'gpgdir.1', 'visitors.1'],
     hasServer: false,
   },
 ]

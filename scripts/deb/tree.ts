@@ -185,7 +185,7 @@ async function putDocuments(root: string, { kind, version, epoch }: Contents): P
   link(`../../share/doc/${kind.name}/docs`, join(root, HOME, 'docs'))
 }
 
-const OF_CLIENT: ReadonlySet<string> = new Set(['ghostport', 'fwknop', 'gpgdir'])
+const OF_CLIENT: ReadonlySet<string> = new Set(['ghostport', 'fwknop', 'gpgdir', 'visitors'])
 
 function putShare(root: string, kind: Kind): void {
   link('../../share/ghostport', join(root, HOME, 'packaging'))

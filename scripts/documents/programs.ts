@@ -6,6 +6,7 @@ import { fwknopOptions } from '../../src/cli/fwknop/options.ts'
 import { fwknopdOptions } from '../../src/cli/fwknopd/options.ts'
 import type { OperandRule, OptionTable } from '../../src/cli/terminal/parse-command-line.ts'
 import { GPGDIR_ABOUT, gpgdirOptions } from '../../src/tools/gpgdir/options.ts'
+import { VISITORS_ABOUT, visitorsOptions } from '../../src/tools/visitors/options.ts'
 
 /** What takes options: a program without commands, or one command. */
 export interface Usage {
@@ -86,6 +87,14 @@ export async function readPrograms(table: CommandTable = commands): Promise<read
       commands: [],
       usage: { options: gpgdirOptions, operands: {}, about: GPGDIR_ABOUT, after: [] },
       files: [['~/.gpgdirrc', 'the key of gpgdir']],
+    },
+    {
+      name: 'visitors',
+      section: 1,
+      summary: 'who visits a web server: reports of its access logs',
+      commands: [],
+      usage: { options: visitorsOptions, operands: { rest: 'LOG' }, about: VISITORS_ABOUT, after: [] },
+      files: [],
     },
   ]
 }

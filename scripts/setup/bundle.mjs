@@ -13,7 +13,7 @@ import { requirePlatformPackage } from './npm.mjs'
 /** @import { BuildOptions, Plugin } from 'esbuild' */
 
 /** The programs of package.json, what they start in the background, and that of the Debian package for clients. */
-const STARTERS = ['ghostport', 'ghostport-client', 'fwknop', 'fwknopd', 'fwknopd-background', 'gpgdir']
+const STARTERS = ['ghostport', 'ghostport-client', 'fwknop', 'fwknopd', 'fwknopd-background', 'gpgdir', 'visitors']
 /** The program that the warden starts. */
 const RECEIVER = 'src/daemon/receiver/program.ts'
 /** The program that it starts where commands are configured. */

@@ -47,6 +47,7 @@ const rootFiles = new Map([
   ['src/index.ts', ranks.length],
   // The starters of programs that stand beside the SPA server.
   ['src/cli/gpgdir.ts', ranks.length],
+  ['src/cli/visitors.ts', ranks.length],
   ['src/log.ts', lineRank - 0.5],
   ['src/json-reader.ts', lineRank - 0.5],
 ])

@@ -116,8 +116,8 @@ describe('the Debian packages', { skip }, () => {
         const executable = entries.filter(({ mode }) => /^-.*x/.test(mode)).map(({ path }) => path)
         const starters =
           name === 'ghostport'
-            ? ['usr/bin/fwknop', 'usr/bin/ghostport', 'usr/bin/gpgdir', 'usr/sbin/fwknopd']
-            : ['usr/bin/fwknop', 'usr/bin/ghostport', 'usr/bin/gpgdir']
+            ? ['usr/bin/fwknop', 'usr/bin/ghostport', 'usr/bin/gpgdir', 'usr/bin/visitors', 'usr/sbin/fwknopd']
+            : ['usr/bin/fwknop', 'usr/bin/ghostport', 'usr/bin/gpgdir', 'usr/bin/visitors']
         assert.deepEqual(executable.sort(), [...starters, `${HOME}/node`].sort())
       })
 
@@ -149,6 +149,7 @@ describe('the Debian packages', { skip }, () => {
         const programs = [
           ...(name === 'ghostport' ? ['ghostport.1', 'fwknop.8', 'fwknopd.8'] : ['ghostport.1', 'fwknop.8']),
           'gpgdir.1',
+          'visitors.1',
         ]
         const pages = paths().filter((path) => path.startsWith('usr/share/man/') && path.endsWith('.gz'))
         assert.deepEqual(
