@@ -76,7 +76,7 @@ async function run(
   const started = performance.now()
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => (said += text.toString()))
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text) => (said += text))
   const ended = once(child, 'exit')
   const patience = setTimeout(() => child.kill('SIGKILL'), PATIENCE)
   try {

@@ -248,7 +248,7 @@ describe('the prompt for a key', () => {
     const terminal = spawn('script', ['-qec', quoted, '/dev/null'], { env, timeout: 20_000 })
     let shown = ''
     const left = [...answers]
-    terminal.stdout.on('data', (chunk) => {
+    terminal.stdout.setEncoding('utf8').on('data', (chunk) => {
       shown += chunk
       const next = left[0]
       if (next === undefined || !next[0].test(shown)) return

@@ -11,6 +11,10 @@ const commandOf = (program: string): readonly string[] => [
   '--conditions=ghostport-source',
   fileURLToPath(new URL(`../../src/cli/${program}.ts`, import.meta.url)),
 ]
+/** Where the suite keeps compiled modules: a program starts in a third of the time. Empty where there is no such folder. */
+export const compiledCode: NodeJS.ProcessEnv =
+  process.env['NODE_COMPILE_CACHE'] === undefined ? {} : { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] }
+
 export const ghostportCommand = commandOf('ghostport')
 export const fwknopCommand = commandOf('fwknop')
 
@@ -55,7 +59,7 @@ export class Home implements Disposable {
       cwd: this.path,
       // No controlling terminal: a command that would ask must refuse.
       detached: true,
-      env: { PATH: process.env['PATH'], HOME: this.path, LOGNAME: 'ada', NO_COLOR: '1' },
+      env: { ...compiledCode, PATH: process.env['PATH'], HOME: this.path, LOGNAME: 'ada', NO_COLOR: '1' },
       timeout: 20_000,
     })
     const [stdin, , , third] = child.stdio
@@ -68,8 +72,8 @@ export class Home implements Disposable {
         stream.end(text ?? '')
       }
     let [stdout, stderr] = ['', '']
-    child.stdout?.on('data', (chunk) => (stdout += chunk))
-    child.stderr?.on('data', (chunk) => (stderr += chunk))
+    child.stdout?.setEncoding('utf8').on('data', (chunk) => (stdout += chunk))
+    child.stderr?.setEncoding('utf8').on('data', (chunk) => (stderr += chunk))
     const status = await new Promise<number | null>((resolve) => child.once('close', resolve))
     return { status, stdout, stderr }
   }

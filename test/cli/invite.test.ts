@@ -189,8 +189,8 @@ describe('ghostport invite', () => {
     const [program = '', ...words] = [...ghostportCommand, 'invite', 'claim', '-c', path('fwknopd.conf')]
     const child = spawn(program, words, { stdio: ['pipe', 'pipe', 'ignore'], env: { ...process.env, HOME: home.path } })
     let shown = ''
-    child.stdout.on('data', (bytes) => {
-      shown += String(bytes)
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      shown += text
     })
     child.stdin.end(link)
     const ended = new Promise<string>((resolve) => child.once('close', () => resolve(shown)))

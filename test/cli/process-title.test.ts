@@ -54,7 +54,7 @@ for (const { name, command } of programs)
     const [node = '', ...words] = command()
     const child = spawn(node, words, { stdio: ['pipe', 'ignore', 'pipe'] })
     let said = ''
-    child.stderr.on('data', (chunk) => (said += chunk))
+    child.stderr.setEncoding('utf8').on('data', (chunk) => (said += chunk))
     try {
       const shown = (): string => readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').replace(/\0+/g, ' ').trim()
       const deadline = performance.now() + 15_000

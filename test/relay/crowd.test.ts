@@ -85,7 +85,7 @@ describe('a relay that may have 1024 descriptors', () => {
     const stanzas = [stanza(['NAME greedy', ...lines], greedyKeys), stanza(['NAME owner', ...lines], ownerKeys)]
     files = writeRelayConfiguration(directory, settings, stanzas.join(''), isRoot ? NOBODY : undefined)
     daemon = start(DESCRIPTORS)
-    for (const stream of [daemon.stdout, daemon.stderr]) stream?.on('data', (data) => (log += data.toString()))
+    for (const stream of [daemon.stdout, daemon.stderr]) stream?.setEncoding('utf8').on('data', (text) => (log += text))
     for (const deadline = performance.now() + 20_000; !log.includes('"event":"ready"'); await delay(10))
       assert.ok(performance.now() < deadline && daemon.exitCode === null, log)
     for (const port of [publicPort, shutPort]) {
@@ -226,8 +226,8 @@ describe('a relay that may have 1024 descriptors', () => {
   it('a limit that leaves no room is refused, and before a start too', async () => {
     const other = start(100, '--exit-parse-config')
     let said = ''
-    other.stderr?.on('data', (data) => (said += data.toString()))
-    other.stdout?.on('data', (data) => (said += data.toString()))
+    other.stderr?.setEncoding('utf8').on('data', (text) => (said += text))
+    other.stdout?.setEncoding('utf8').on('data', (text) => (said += text))
     assert.deepEqual(await once(other, 'exit'), [69, null], said)
     assert.match(said, /may have only 100 open \(ulimit -n\).*at least 160.*\[FIREWALL_UNAVAILABLE\]/)
   })

@@ -52,7 +52,7 @@ describe('a relay and another process of its user', () => {
     const files = writeRelayConfiguration(directory, settings, stanza(), as.length > 0 ? USER : undefined)
     const [program = '', ...argv] = [...as, ...copiedGhostport(tree, 'serve', ...files)]
     daemon = spawn(program, argv, { stdio: ['ignore', 'pipe', 'pipe'] })
-    for (const stream of [daemon.stdout, daemon.stderr]) stream?.on('data', (data) => (log += data.toString()))
+    for (const stream of [daemon.stdout, daemon.stderr]) stream?.setEncoding('utf8').on('data', (text) => (log += text))
     await readyAgain(1)
   })
   after(async () => {

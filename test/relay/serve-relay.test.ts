@@ -79,7 +79,8 @@ for (const { who, as } of users)
       const files = writeRelayConfiguration(directory, settings, access, as.length > 0 ? NOBODY : undefined)
       const [program, ...argv] = [...as, ...copiedGhostport(tree, 'serve', ...files)]
       daemon = spawn(program ?? '', argv, { stdio: ['ignore', 'pipe', 'pipe'] })
-      for (const stream of [daemon.stdout, daemon.stderr]) stream?.on('data', (data) => (log += data.toString()))
+      for (const stream of [daemon.stdout, daemon.stderr])
+        stream?.setEncoding('utf8').on('data', (text) => (log += text))
       const deadline = performance.now() + 20_000
       while (!log.includes('"event":"ready"')) {
         assert.ok(performance.now() < deadline && daemon.exitCode === null, log)

@@ -212,7 +212,7 @@ async function echo(socket: Socket | undefined, timeoutMs: number): Promise<Reac
     return await new Promise<Reach>((resolve) => {
       cancel = ifLate(() => resolve('timeout'), timeoutMs)
       listener = (chunk): void => {
-        heard += chunk.toString('utf8')
+        heard += chunk.toString('latin1')
         if (heard.includes(word)) resolve('open')
       }
       socket.on('data', listener)

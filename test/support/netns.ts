@@ -282,11 +282,11 @@ export class Program {
   constructor(label: string, child: ChildProcessByStdio<Writable, Readable, Readable>) {
     this.label = label
     this.child = child
-    const note = (chunk: Buffer): void => {
-      this.output += chunk.toString('utf8')
+    const note = (chunk: string): void => {
+      this.output += chunk
     }
-    child.stdout.on('data', note)
-    child.stderr.on('data', note)
+    child.stdout.setEncoding('utf8').on('data', note)
+    child.stderr.setEncoding('utf8').on('data', note)
     this.ended = new Promise((resolve) => {
       child.once('error', () => resolve(127))
       child.once('exit', (code, signal) => {

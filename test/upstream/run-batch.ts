@@ -139,7 +139,7 @@ function start(
   )
   let text = ''
   for (const stream of [child.stdout, child.stderr])
-    stream?.on('data', (chunk) => {
+    stream?.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk
     })
   // An abort is told by the signal.

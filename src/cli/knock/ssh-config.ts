@@ -30,11 +30,11 @@ export function askSsh(host: string, words: readonly string[]): Promise<SshAnswe
   return new Promise((resolve) => {
     const ssh = spawn('ssh', ['-G', ...words], { stdio: ['ignore', 'pipe', 'pipe'] })
     const said = { out: '', error: '' }
-    ssh.stdout.on('data', (chunk: Buffer) => {
-      said.out += chunk.toString('utf8')
+    ssh.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      said.out += chunk
     })
-    ssh.stderr.on('data', (chunk: Buffer) => {
-      said.error += chunk.toString('utf8')
+    ssh.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      said.error += chunk
     })
     ssh.once('error', (error) => {
       resolve({ ok: false, status: 127, says: `ghostport: ssh cannot be started: ${error.message}` })

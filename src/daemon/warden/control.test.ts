@@ -39,6 +39,16 @@ test('the kernel says who asks', async () => {
   server.value.close()
 })
 
+test('a long answer keeps its letters, also those that arrive in two pieces', async () => {
+  const path = join(folder, 'long.sock')
+  // Each letter begins at an odd byte; the pieces have an even number of bytes.
+  const name = 'é'.repeat(300_000)
+  const server = await serveControl(path, { status: async () => ({ name }) })
+  assert.ok(server.ok)
+  assert.deepEqual(await askControl(path, 'status'), { ok: true, value: { name } })
+  server.value.close()
+})
+
 test('a socket that a dead daemon left behind is replaced', async () => {
   const path = join(folder, 'stale.sock')
   const script = `require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))`

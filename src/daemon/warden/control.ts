@@ -55,8 +55,8 @@ export async function serveControl(
     let asked = ''
     socket.setTimeout(QUESTION_TIME, () => socket.destroy())
     socket.on('error', () => socket.destroy())
-    socket.on('data', (chunk) => {
-      asked += chunk.toString('utf8')
+    socket.setEncoding('utf8').on('data', (chunk) => {
+      asked += chunk
       const end = asked.indexOf('\n')
       if (end >= 0) answer(socket, parseRequest(asked.slice(0, end)))
       else if (asked.length > LONGEST_REQUEST) socket.destroy()
@@ -123,8 +123,8 @@ export async function askControl(
       listens = true
       socket.write(`${JSON.stringify(typeof ask === 'string' ? { ask } : ask)}\n`)
     })
-    socket.on('data', (chunk) => {
-      answer += chunk.toString('utf8')
+    socket.setEncoding('utf8').on('data', (chunk) => {
+      answer += chunk
     })
     socket.on('end', () => {
       try {

@@ -202,8 +202,8 @@ class Prober {
     const argv = ['--net', process.execPath, ...inheritedOptions(), PROGRAM]
     const child = spawn('unshare', argv, { stdio: ['pipe', 'pipe', 'pipe'], env: PROGRAM_ENVIRONMENT })
     let complaint = ''
-    child.stderr.on('data', (chunk: Buffer) => {
-      if (complaint.length < MOST_COMPLAINT) complaint += chunk.toString('utf8')
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      if (complaint.length < MOST_COMPLAINT) complaint += chunk
     })
     child.stdin.on('error', () => {})
     const prober = new Prober(child)
@@ -281,8 +281,8 @@ class Monitor {
     this.#child.once('exit', () => {
       this.#failed = true
     })
-    this.#child.stdout.on('data', (chunk: Buffer) => {
-      if (this.output.length < MOST_OUTPUT) this.output += chunk.toString('utf8')
+    this.#child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      if (this.output.length < MOST_OUTPUT) this.output += chunk
     })
   }
 

@@ -221,8 +221,8 @@ async function serve(stage: Stage, { way, ports, table, mark, keys, ghostport }:
     'host',
   )
   let said = ''
-  server.stdout?.on('data', (chunk: Buffer) => {
-    said += chunk.toString('utf8')
+  server.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+    said += chunk
   })
   if (
     !(await becomes(async () => /"event":"ready"/.test(said) || server.exitCode !== null, TO_START)) ||
@@ -330,8 +330,8 @@ class Stage {
   async #hold(argv: readonly [string, ...string[]]): Promise<number> {
     const child = this.#spawn(argv)
     let said = ''
-    child.stdout?.on('data', (chunk: Buffer) => {
-      said += chunk.toString('utf8')
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+      said += chunk
     })
     await becomes(async () => said.includes('built') || child.exitCode !== null)
     if (!said.includes('built') || child.pid === undefined)
@@ -427,8 +427,8 @@ s.on('connect', () => console.log('connected')); process.stdin.pipe(s); s.pipe(p
 
   async #hears(child: ChildProcess, wanted: string): Promise<boolean> {
     let said = ''
-    child.stdout?.on('data', (chunk: Buffer) => {
-      said += chunk.toString('utf8')
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+      said += chunk
     })
     await becomes(async () => said.includes(wanted) || child.exitCode !== null)
     return said.includes(wanted)
