@@ -14,9 +14,9 @@ export interface Batch {
 
 // These start namespaces, daemons or browsers and read clocks: too many at once would be slow, and then wrong.
 const HEAVY = /^(test\/(netns|host|packages|interop|browser|web|cli|story|tools|upstream)|bench)\//
-// Measured: these use less than a quarter of a processor.
+// Measured: these use less than a quarter of a processor. Together they take as long as each of the other lanes.
 const PATIENT =
-  /^test\/(netns\/(half-closed|gateway|client-wait|serve-replays|outside-knock|attack-iptables)|interop\/client-ssh)\.test\.ts$/
+  /^test\/(netns\/(half-closed|gateway|client-wait|serve-replays|outside-knock|attack-iptables|interface-checks|nothing-received)|interop\/client-ssh|host\/(policy|by-hand))\.test\.ts$/
 /** Takes many minutes: runs only if a pattern asks for it, as `npm run host-lab` does. */
 const ON_DEMAND = /^test\/[a-z]+\/full\//
 
@@ -39,7 +39,8 @@ export function testBatches(root: string, patterns: readonly string[]): readonly
     {
       files: files.filter((file) => HEAVY.test(file) && !PATIENT.test(file)),
       patient: files.filter((file) => PATIENT.test(file)),
-      concurrency: 2,
+      // More than two processors have to do: most of these wait for clocks, too.
+      concurrency: availableParallelism() + 1,
       limit: 600,
     },
   ]

@@ -3,6 +3,8 @@
  * result: `N passed, N failed`.
  */
 import { execFile } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect, promisify } from 'node:util'
 import { testBatches } from './files.ts'
@@ -19,6 +21,13 @@ const all: Outcome[] = []
 /** The output of each test file; shown only if one of its tests failed. */
 const outputs = new Map<string, string>()
 const print = (line: string) => process.stdout.write(`${line}\n`)
+
+// Measured: a program of the tests starts in a third of the time if it finds its modules compiled. Programs of other users
+// read them too.
+const compiled = mkdtempSync(join(tmpdir(), 'ghostport-compiled-'))
+chmodSync(compiled, 0o755)
+process.env['NODE_COMPILE_CACHE'] = compiled
+process.once('exit', () => rmSync(compiled, { recursive: true, force: true }))
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.once(signal, () => {
