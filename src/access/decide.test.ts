@@ -101,6 +101,18 @@ const granted: (Case & { id: string })[] = [
   { what: 'a port', id: '10.1.2.3>tcp/22' },
   { what: 'several ports', message: access('tcp/22,udp/53'), id: '10.1.2.3>tcp/22,udp/53' },
   { what: 'the address of the packet', message: { ...access(), source: 'packet-source' }, id: '192.0.2.9>tcp/22' },
+  {
+    what: 'a packet that would be too old for a gateway, from elsewhere',
+    message: { ...access(), timestamp: unixSeconds(NOW - 31) },
+    policy: { gateways: { networks: [net('192.0.2.10')], maxAge: seconds(30) } },
+    id: '10.1.2.3>tcp/22',
+  },
+  {
+    what: 'a packet through a gateway',
+    message: { ...access(), timestamp: unixSeconds(NOW - 30) },
+    policy: { gateways: { networks: [net('192.0.2.9')], maxAge: seconds(30) } },
+    id: '10.1.2.3>tcp/22',
+  },
   { what: 'a port among OPEN_PORTS', stanza: { openPorts: ports('udp/53,tcp/22') }, id: '10.1.2.3>tcp/22' },
   { what: 'a port not among RESTRICT_PORTS', stanza: { restrictPorts: ports('udp/22') }, id: '10.1.2.3>tcp/22' },
   { what: 'a stanza in its last second', stanza: { expires: unixSeconds(NOW + 1) }, id: '10.1.2.3>tcp/22' },
@@ -343,6 +355,24 @@ const refused: (Case & { code: string })[] = [
     message: { ...access(), source: 'packet-source' },
     stanza: { requireSourceAddress: true },
     code: 'ACCESS_SOURCE_REQUIRED',
+  },
+  {
+    what: 'no named address, through a gateway',
+    message: { ...access(), source: 'packet-source' },
+    policy: { gateways: { networks: [net('192.0.2.0/24')], maxAge: seconds(30) } },
+    code: 'ACCESS_GATEWAY_SOURCE',
+  },
+  {
+    what: 'a command for no named address, through a gateway',
+    message: { ...command, source: 'packet-source' },
+    policy: { gateways: { networks: [net('192.0.2.9')], maxAge: seconds(30) } },
+    code: 'ACCESS_GATEWAY_SOURCE',
+  },
+  {
+    what: 'a packet that is too old for a gateway',
+    message: { ...access(), timestamp: unixSeconds(NOW - 31) },
+    policy: { gateways: { networks: [net('192.0.2.9')], maxAge: seconds(30) } },
+    code: 'SPA_STALE',
   },
   {
     what: 'the user in another case',

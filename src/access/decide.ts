@@ -12,6 +12,7 @@ import { checkAge, showTime } from './age.ts'
 import { type CommandFacts, judgeCommand } from './command.ts'
 import { judgeCycle } from './cycle.ts'
 import { cyclePorts } from './cycle-ports.ts'
+import { gatewayRules, maxAgeFrom } from './gateways.ts'
 import { checkDecryptId, type GnupgReport } from './gnupg-report.ts'
 import { distinctOpenings, type Grant, grantId } from './grant.ts'
 import { isAmong } from './matching.ts'
@@ -50,7 +51,7 @@ type GrantMessage = AccessMessage | NatAccessMessage | LocalNatMessage
  * closest. If a stanza lacks only the address of a name, its refusal with `lookUp`: ask again with the address.
  */
 export function decide(policy: Policy, candidates: readonly Stanza[], request: Request, now: UnixSeconds): Verdict {
-  const age = checkAge(request.message.timestamp, policy.maxAge, now)
+  const age = checkAge(request.message.timestamp, maxAgeFrom(policy, request.packetSource), now)
   if (!age.ok) {
     const clocks = { packet: request.message.timestamp, server: now }
     return { ...refusal(age.failure, candidates), clocks }
@@ -159,6 +160,7 @@ const checks: readonly { readonly rule: string; readonly check: Check }[] = [
   { rule: 'GPG_DECRYPT_ID', check: checkDecrypter },
   { rule: 'GPG_FINGERPRINT_ID, GPG_REMOTE_ID', check: checkSigner },
   { rule: 'REQUIRE_SOURCE_ADDRESS', check: checkNamedSource },
+  { rule: 'GATEWAY_ADDRESSES', check: checkGatewaySource },
   { rule: 'REQUIRE_PACKET_SOURCE', check: checkPacketSource },
   { rule: 'the address to open for', check: checkGrantSource },
   { rule: 'REQUIRE_USERNAME', check: checkUsername },
@@ -201,6 +203,15 @@ function checkSigner({ stanza, request: { gnupg: report } }: Question): Refused 
 function checkNamedSource({ stanza, request }: Question): Refused | undefined {
   if (!stanza.requireSourceAddress || request.message.source !== 'packet-source') return undefined
   return refuse('ACCESS_SOURCE_REQUIRED', 'the packet names no address (sent with -s); the client must name one (-a)')
+}
+
+/** “The address that I come from” would be the gateway. */
+function checkGatewaySource({ policy, request: { message, packetSource } }: Question): Refused | undefined {
+  if (message.source !== 'packet-source' || gatewayRules(policy, packetSource) === undefined) return undefined
+  return refuse(
+    'ACCESS_GATEWAY_SOURCE',
+    `the packet came through the gateway ${packetSource} and names no address; the client must name its own (-a, -R)`,
+  )
 }
 
 function checkPacketSource({ policy, stanza, request }: Question): Refused | undefined {

@@ -1,6 +1,7 @@
 /** What decides who may have what: the stanzas of `access.conf` and the server-wide settings of `fwknopd.conf`. */
 import type { IpAddress, Network } from '../packet/address.ts'
 import type { PortRange, Seconds } from '../units.ts'
+import type { Gateways } from './gateways.ts'
 import type { Stanza } from './stanza.ts'
 
 export interface Policy {
@@ -18,6 +19,8 @@ export interface Policy {
   readonly maxAge: Seconds | 'unlimited'
   /** ENABLE_DIGEST_PERSISTENCE: whether used packets are remembered at all. */
   readonly refuseReplays: boolean
+  /** GATEWAY_ADDRESSES. Absent: there is no gateway. */
+  readonly gateways?: Gateways
   /** VERBOSE of fwknopd: the log shows each packet that was opened. */
   readonly showsPackets?: true
   /** The program fwknopd: the log names each stanza that did not take a packet. */

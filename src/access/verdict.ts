@@ -45,7 +45,14 @@ export interface Granted {
   readonly action: Action
   /** Stanzas that were asked before the one that granted, with the reason of each. */
   readonly denials: readonly Denial[]
+  readonly receiptDue?: ReceiptDue
 }
+
+/**
+ * The sender is to get a receipt: the packet came through a gateway, and was recorded as used for this verdict. So no
+ * packet has two. The value is the time of this host, from before anything opened.
+ */
+export type ReceiptDue = UnixSeconds
 
 export interface Refusal {
   readonly granted: false
@@ -56,6 +63,7 @@ export interface Refusal {
   readonly denials: readonly Denial[]
   /** For `SPA_STALE` and `SPA_FROM_FUTURE`: the time of each host. */
   readonly clocks?: { readonly packet: UnixSeconds; readonly server: UnixSeconds }
+  readonly receiptDue?: ReceiptDue
   /** For `NAME_NOT_LOOKED_UP`: the name whose address is missing. */
   readonly lookUp?: NameQuestion
 }

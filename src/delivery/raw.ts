@@ -64,20 +64,36 @@ function randomSourcePort(): Port {
   return port(10_000 + (randomBytes(4).readUInt32BE() % 55_535))
 }
 
+/** Whether this process may send such packets. @returns why not. */
+export function checkRawSockets(): Result<void, Failure<'PRIVILEGE_MISSING'>> {
+  try {
+    const socket = openSocket(AF_INET)
+    if (typeof socket === 'string') return refuse('PRIVILEGE_MISSING', socket)
+    libc().close(socket)
+    return ok(undefined)
+  } catch (error) {
+    return refuse('PRIVILEGE_MISSING', systemReason(error))
+  }
+}
+
+/** A socket that only sends. @returns its descriptor, or why there is none. */
+function openSocket(family: number): number | string {
+  const native = libc()
+  const socket = native.socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW)
+  if (socket >= 0) return socket
+  const errno = native.errno()
+  return errno === EPERM
+    ? 'packets of this kind need root, or the capability CAP_NET_RAW (EPERM)'
+    : `no raw socket: ${describeErrno(errno)}`
+}
+
 function sendRaw(address: IpAddress, packet: Uint8Array, target: Target): Result<void, Failure<'SEND_FAILED'>> {
   const failed = (cause: string) => refuse('SEND_FAILED', `${describeTarget(target)}: ${cause}`)
   try {
-    const native = libc()
     const family = familyOf(address) === 4 ? AF_INET : AF_INET6
-    const socket = native.socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW)
-    if (socket < 0) {
-      const errno = native.errno()
-      return failed(
-        errno === EPERM
-          ? 'packets of this kind need root, or the capability CAP_NET_RAW (EPERM)'
-          : `no raw socket: ${describeErrno(errno)}`,
-      )
-    }
+    const socket = openSocket(family)
+    if (typeof socket === 'string') return failed(socket)
+    const native = libc()
     try {
       const to = socketAddress(family, addressBytes(address))
       if (native.sendto(socket, packet, packet.length, 0, to, to.length) === packet.length) return ok(undefined)

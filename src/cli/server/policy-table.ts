@@ -38,12 +38,16 @@ export function policyTable({
   }
 }
 
-function serverRows({ captures, firewall }: ServerConfig, { maxAge, refuseReplays, http, nat }: Policy): PolicyRow[] {
+function serverRows(
+  { captures, firewall }: ServerConfig,
+  { maxAge, gateways, refuseReplays, http, nat }: Policy,
+): PolicyRow[] {
   return [
     ['listens', captures.map(describeCapture).join('; ')],
     ['firewall', describeFirewall(firewall)],
     ['a restart', describeRestart(firewall)],
     ['packet age', maxAge === 'unlimited' ? 'any' : `at most ${maxAge} s, in either direction`],
+    ...describeGateways(gateways),
     ['used packets', refuseReplays ? 'are refused' : 'open again (ENABLE_DIGEST_PERSISTENCE N)'],
     ['over HTTP', describeHttp(http)],
     ['forwarding', yesNo(nat.forward, 'ENABLE_IPT_FORWARDING')],
@@ -51,6 +55,14 @@ function serverRows({ captures, firewall }: ServerConfig, { maxAge, refuseReplay
     ['source that inner hosts see', describeTranslation(nat.translation)],
     ['names as NAT targets', yesNo(nat.resolveNames, 'ENABLE_NAT_DNS')],
   ]
+}
+
+function describeGateways(gateways: Policy['gateways']): PolicyRow[] {
+  if (gateways === undefined) return []
+  const { networks, maxAge, receipts } = gateways
+  const age = maxAge === 'unlimited' ? 'of any age' : `at most ${maxAge} s old`
+  const rest = `must name an address; receipts: ${receipts === true ? 'yes' : 'no'}`
+  return [[`packets from ${networks.map(formatNetwork).join(', ')}`, `${age}, ${rest}`]]
 }
 
 function describeCapture({ kind, interfaces, ports, stanzaPorts, filter, path }: CaptureConfig): string {

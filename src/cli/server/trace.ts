@@ -2,8 +2,10 @@
  * How the server judges a packet, or a request without one, step by step: for people who ask why. The same functions as
  * in the server find out each step; nothing is recorded, and nothing opens.
  */
+
 import { checkAge } from '../../access/age.ts'
 import { decide, examine, type Request } from '../../access/decide.ts'
+import { gatewayRules } from '../../access/gateways.ts'
 import { type GnupgReport, takesReport } from '../../access/gnupg-report.ts'
 import { describeOpening } from '../../access/grant.ts'
 import { type Keyring, runsCommands } from '../../access/keyring.ts'
@@ -92,10 +94,12 @@ export async function tracePacket(payload: Uint8Array, judged: Judged, arrival: 
   const { packet, keyring, gnupg } = opened
   const { message } = packet
   const report = gnupg === undefined ? {} : { gnupg }
-  const { maxAge } = judged.policy
-  const age = `made ${arrival.now - message.timestamp} s before`
-  steps.push(step('age (MAX_SPA_PACKET_AGE)', checkAge(message.timestamp, maxAge, arrival.now), age))
   const source = arrival.source ?? (message.source === 'packet-source' ? undefined : message.source)
+  const gateway = source === undefined ? undefined : gatewayRules(judged.policy, source)
+  const maxAge = gateway?.maxAge ?? judged.policy.maxAge
+  const age = `made ${arrival.now - message.timestamp} s before`
+  const setting = gateway === undefined ? 'MAX_SPA_PACKET_AGE' : 'GATEWAY_MAX_SPA_PACKET_AGE'
+  steps.push(step(`age (${setting})`, checkAge(message.timestamp, maxAge, arrival.now), age))
   if (source === undefined) return { steps, message, ...report, stanzas: [] }
   const { forwardedFor } = envelope.value
   const candidates = judged.index.stanzasFor(keyring, source, arrival.port ?? 'any')

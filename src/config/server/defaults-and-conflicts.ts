@@ -1,5 +1,6 @@
 /** From the variables that fwknopd.conf gives to a {@link ServerConfig}: defaults, and which of them go together. */
 import type { AccountName } from '../../access/command.ts'
+import type { Policy } from '../../access/policy.ts'
 import { STANDARD_SPA_PORT } from '../../packet/protocol-port.ts'
 import { ok, type Refused, type Result, refuse, type SourceLocation } from '../../result.ts'
 import { seconds } from '../../units.ts'
@@ -55,6 +56,7 @@ export interface GivenSettings {
 }
 
 const DEFAULT_MAX_AGE = 120
+const DEFAULT_GATEWAY_AGE = 30
 const FWKNOPD_INTERFACES: readonly string[] = ['eth0']
 const DEFAULT_PACKETS_PER_KEY = 20_000
 const DEFAULT_MAX_BYTES = 1500
@@ -76,6 +78,9 @@ export function assembleServerConfig(
   if (!captures.ok) return captures
   if (values.ENABLE_SPA_OVER_HTTP === true && !captures.value.some(takesTcp))
     warn('ENABLE_SPA_OVER_HTTP', ONLY_UDP, given.at, notices)
+  const policy = assemblePolicy(given, notices)
+  const gateways = assembleGateways(given, policy, captures.value, notices)
+  if (!gateways.ok) return gateways
   const assembled = assembleFirewall(file, given, notices)
   if (!assembled.ok) return assembled
   const firewall = ok(withKnocks(assembled.value, captures.value))
@@ -95,7 +100,7 @@ export function assembleServerConfig(
     captures: captures.value,
     ...assembleInterfaceChecks(given, captures.value, notices),
     ...(values.PACKET_LIMIT !== undefined && { packetLimit: values.PACKET_LIMIT }),
-    policy: assemblePolicy(given, notices),
+    policy: { ...policy, ...gateways.value },
     firewall: firewall.value,
     replay: {
       database: values.REPLAY_DB ?? (ownDigests ? `${digests}.db` : '/var/lib/ghostport/replay.db'),
@@ -383,6 +388,56 @@ function assemblePolicy(
       resolveNames: values.ENABLE_NAT_DNS ?? true,
     },
   }
+}
+
+/** How far the time of their packets may differ, and whether they get receipts. */
+function assembleGateways(
+  given: GivenSettings,
+  { maxAge, refuseReplays }: Pick<Policy, 'maxAge' | 'refuseReplays'>,
+  captures: readonly CaptureConfig[],
+  notices: Notice[],
+): Result<Pick<Policy, 'gateways'>, ConfigFailure> {
+  const { values, at } = given
+  const { GATEWAY_ADDRESSES: networks, GATEWAY_MAX_SPA_PACKET_AGE: age, GATEWAY_RECEIPTS: receipts } = values
+  if (networks === undefined) {
+    for (const name of ['GATEWAY_MAX_SPA_PACKET_AGE', 'GATEWAY_RECEIPTS'] as const)
+      noEffect(name, 'there are no GATEWAY_ADDRESSES', at, notices)
+    return ok({})
+  }
+  if (networks === 'any')
+    return refuse(
+      'CONFIG_INVALID_VALUE',
+      '“ANY” cannot be a gateway: name the addresses that your gateway sends from',
+      {
+        ...(at.GATEWAY_ADDRESSES !== undefined && { at: at.GATEWAY_ADDRESSES }),
+      },
+    )
+  if (age !== undefined && maxAge !== 'unlimited' && age > maxAge)
+    return conflict(
+      'GATEWAY_MAX_SPA_PACKET_AGE',
+      `GATEWAY_MAX_SPA_PACKET_AGE ${age} is more than MAX_SPA_PACKET_AGE, which is ${maxAge}`,
+      given,
+    )
+  // The packets of a capture file are old.
+  const isOld = maxAge === 'unlimited' && values.PCAP_FILE !== undefined
+  if (isOld) noEffect('GATEWAY_MAX_SPA_PACKET_AGE', 'packets come from PCAP_FILE', at, notices)
+  const ownAge = age ?? (maxAge === 'unlimited' ? DEFAULT_GATEWAY_AGE : Math.min(DEFAULT_GATEWAY_AGE, maxAge))
+  const answers = receipts === true && captures.some(({ kind }) => kind === 'packet' || kind === 'udp')
+  if (receipts === true && !answers)
+    noEffect('GATEWAY_RECEIPTS', 'receipts are for packets that come by UDP', at, notices)
+  if (answers && !refuseReplays)
+    return conflict(
+      'GATEWAY_RECEIPTS',
+      'GATEWAY_RECEIPTS needs ENABLE_DIGEST_PERSISTENCE Y: else anybody who holds a copy of a packet could make the server answer',
+      given,
+    )
+  return ok({
+    gateways: {
+      networks,
+      maxAge: isOld ? 'unlimited' : seconds(ownAge),
+      ...(answers && { receipts: true as const }),
+    },
+  })
 }
 
 /** What no grant may lead elsewhere. A packet that is captured from the interface is seen before any rule. */

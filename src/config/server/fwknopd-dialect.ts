@@ -24,7 +24,10 @@ const PROTECTIONS: ReadonlySet<string> = new Set(['ENABLE_SPA_PACKET_AGING', 'EN
  * ghostport's own settings that protect. fwknopd knows none of them, so no old file has them: a misspelt one is not
  * passed over, since the host would be more open than its file says.
  */
-const OWN_PROTECTIONS: ReadonlySet<string> = new Set(['TRUSTED_PROXIES', 'FIREWALL_MODE', 'PROTECTED_PORTS'])
+const OWN_PROTECTIONS: ReadonlySet<string> = new Set([
+  ...['TRUSTED_PROXIES', 'FIREWALL_MODE', 'PROTECTED_PORTS'],
+  ...['GATEWAY_ADDRESSES', 'GATEWAY_MAX_SPA_PACKET_AGE'],
+])
 
 /** Refused by name elsewhere. fwknopd 2.6 does not know them, or knows them only in builds that Debian has not. */
 const IGNORED: Readonly<Record<string, string>> = {

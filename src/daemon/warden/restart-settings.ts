@@ -47,6 +47,7 @@ const answers: Complete<Omit<ServerConfig, 'policy'>> = {
 
 const policyAnswers: Complete<ServerConfig['policy']> = {
   maxAge: ['ENABLE_SPA_PACKET_AGING', 'MAX_SPA_PACKET_AGE', 'PCAP_FILE'],
+  gateways: 'reload',
   refuseReplays: ['ENABLE_DIGEST_PERSISTENCE'],
   showsPackets: 'reload',
   namesTrials: 'reload',

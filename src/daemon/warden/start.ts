@@ -104,6 +104,8 @@ export async function startWarden(
     const judged = judgeOwnPaths(configuration.value)
     if (!judged.ok) return judged
   }
+  const answering = dryRun ? ok(undefined) : await checkReceipts(configuration.value)
+  if (!answering.ok) return answering
   const undo = new Undo()
   const helpers = helperSocket(helperPath)
   const given = { source, log, clock, starterFor, helpers, manager, keepsPidFile, dryRun }
@@ -115,6 +117,14 @@ export async function startWarden(
   if (!opened.ok) return await undo.after(opened)
   ends?.begin(() => namesOf(opened.value))
   return opened
+}
+
+/** Receipts leave by a raw socket. */
+async function checkReceipts({ server, at }: Configuration): Promise<Result<void>> {
+  if (server.policy.gateways?.receipts !== true) return ok(undefined)
+  const { checkRawSockets } = await import('../../delivery/raw.ts')
+  const may = checkRawSockets()
+  return may.ok ? may : { ok: false, failure: located('GATEWAY_RECEIPTS', may.failure, at) }
 }
 
 /** What is open, as {@link RuleEnds} names it. */

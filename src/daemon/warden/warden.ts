@@ -32,6 +32,7 @@ import type { HostWatch } from './host-watch.ts'
 import { InterfaceWatch } from './interface-watch/interface-watch.ts'
 import { Journal, type StanzaUse } from './journal.ts'
 import { LastKnocks } from './last-knocks.ts'
+import type { Receipts } from './receipts.ts'
 import { ReceiverHealth } from './receiver-health.ts'
 import { ReceiverLimits } from './receiver-limits.ts'
 import type { ReceiverHandler } from './receiver-process/early-events.ts'
@@ -103,6 +104,8 @@ export class Warden {
   readonly #startedAt = new Date()
   readonly #lastKnocks: LastKnocks | undefined
   #published: Published | undefined
+  /** Loaded for the first receipt. */
+  #receipts: Promise<Receipts> | undefined
 
   constructor(parts: WardenParts) {
     const { configurations, capture, receiver, host, log, manager } = parts
@@ -159,6 +162,7 @@ export class Warden {
       ...{ journal, log, current: () => configurations.active, doubt: capture.doubt },
       send: (message) => health.send(message),
       onForbidden: (failure, from) => health.mistrust(failure, from),
+      onReceiptDue: (...due) => void this.#sendReceipt(...due),
       isAttested: parts.gnupg.isAttested,
     })
     let giveUp: (failure: Failure) => void = () => {}
@@ -261,6 +265,24 @@ export class Warden {
   /** @param word a grant, a user or an address, as an administrator writes it. */
   async revoke(word: unknown, asker: Asker): Promise<RevokeAnswer> {
     return await this.#revocation.answer(word, asker)
+  }
+
+  async #sendReceipt(...due: Parameters<Receipts['send']>): Promise<void> {
+    if (this.#published?.control === undefined) return
+    try {
+      const receipts = await this.#loadReceipts()
+      await receipts.send(...due)
+    } catch (error) {
+      // A mistake in ghostport. The door does not wait for the receipt.
+      const detail = error instanceof Error ? (error.stack ?? error.message) : 'unknown'
+      this.#parts.log.write('error', 'fault', { detail })
+    }
+  }
+
+  #loadReceipts(): Promise<Receipts> {
+    const { clock, log } = this.#parts
+    this.#receipts ??= import('./receipts.ts').then(({ Receipts }) => new Receipts(clock, log))
+    return this.#receipts
   }
 
   /** Stops both processes. Live grants stay: the kernel ends them. */

@@ -25,7 +25,7 @@ import type { Log } from '../../../log.ts'
 import type { IpAddress } from '../../../packet/address.ts'
 import type { ReplayStore } from '../../../replay/replay-store.ts'
 import { type Failure, ok, refuse } from '../../../result.ts'
-import type { Milliseconds } from '../../../units.ts'
+import type { Milliseconds, UnixSeconds } from '../../../units.ts'
 import type { Attestation, Attested } from '../../link/attestation.ts'
 import { type Knock, keyKindOf } from '../../link/knock.ts'
 import type { ToReceiver } from '../../link/protocol.ts'
@@ -70,6 +70,8 @@ export interface AdmissionParts {
   readonly current: () => Terms
   readonly journal: Journal
   readonly log: Log
+  /** Called for each verdict that its sender is to learn. @param due the time of {@link Verdict.receiptDue}. */
+  readonly onReceiptDue?: (knock: Knock, verdict: Verdict, due: UnixSeconds, index: StanzaIndex) => void
   readonly send: (message: ToReceiver) => void
   /** Called for a knock that an honest receiver never sends. @param from which receiver sent it. */
   readonly onForbidden: (failure: Failure, from: ReceiverNumber) => void
@@ -245,11 +247,11 @@ export class Admission {
 
   /** Tells the verdict, or looks up the name that it waits for. */
   #settle(knock: Knock, verdict: Verdict, terms: Terms): void {
-    const { journal, current } = this.#parts
+    const { current } = this.#parts
     const { index } = terms
     const stanza = verdict.stanza === undefined ? undefined : index.byId(verdict.stanza)
     if (verdict.granted || verdict.lookUp === undefined || stanza === undefined) {
-      journal.knock(knock, verdict, index)
+      this.#tell(knock, verdict, index)
       return
     }
     const keyring = index.keyringOf(stanza, keyKindOf(knock))
@@ -266,10 +268,20 @@ export class Admission {
       this.#nameless.delete(claimed)
       if (answer.ok) this.#queue.push([{ claimed: { ...claimed, resolvedTarget: answer.value }, under: 'current' }])
       else {
-        journal.knock(knock, refusal(answer.failure, [stanza]), index)
+        const { receiptDue } = verdict
+        this.#tell(
+          knock,
+          { ...refusal(answer.failure, [stanza]), ...(receiptDue !== undefined && { receiptDue }) },
+          index,
+        )
         this.#logSuppressedSoon()
       }
     })
+  }
+
+  #tell(knock: Knock, verdict: Verdict, index: StanzaIndex): void {
+    this.#parts.journal.knock(knock, verdict, index)
+    if (verdict.receiptDue !== undefined) this.#parts.onReceiptDue?.(knock, verdict, verdict.receiptDue, index)
   }
 
   /** Once a second, and the last of them although nothing comes any more. */

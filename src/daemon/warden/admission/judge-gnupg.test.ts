@@ -14,13 +14,13 @@ import { parseAccessConf } from '../../../config/access/parse-access-conf.ts'
 import { filesFromSnapshot } from '../../../config/reading/config-files.ts'
 import { parseFwknopdConf } from '../../../config/server/parse-fwknopd-conf.ts'
 import { createMemoryFirewall } from '../../../firewall/memory.ts'
-import { parseAddress } from '../../../packet/address.ts'
+import { parseAddress, parseNetwork } from '../../../packet/address.ts'
 import type { Message } from '../../../packet/message.ts'
 import { parseProtocolPorts } from '../../../packet/protocol-port.ts'
 import { type FwknopDigest, replayDigest } from '../../../packet/replay-digest.ts'
 import { parseUsername } from '../../../packet/username.ts'
 import { memoryReplayStore } from '../../../replay/memory.ts'
-import { port, unixSeconds } from '../../../units.ts'
+import { port, seconds, unixSeconds } from '../../../units.ts'
 import { type Attested, attest, isAttested } from '../../link/attestation.ts'
 import type { Knock } from '../../link/knock.ts'
 import { judge } from './judge.ts'
@@ -101,6 +101,27 @@ test('what the GnuPG process vouches for is granted, once', async () => {
   assert(first?.granted, JSON.stringify(first))
   const [again] = await judge([knock], at)
   assert(again?.granted === false && again.failure.code === 'SPA_REPLAYED')
+})
+
+test('through a gateway, only a packet that is used up by its verdict gets a receipt', async () => {
+  const networks = [must(parseNetwork('192.0.2.0/24'))]
+  const gateways = { networks, maxAge: seconds(30), receipts: true } as const
+  const at = { ...judging(), policy: { ...policy, gateways } }
+  const dueOf = async (one: Knock): Promise<unknown> => (await judge([one], at))[0]?.receiptDue
+  for (const [, signature] of unwelcome) {
+    const proof = { signature, decryptIds: [], attestation: attest(SECRET, { ...honest, signature }) }
+    assert.equal(await dueOf({ ...knock, gnupg: proof }), undefined)
+  }
+  assert.equal(await dueOf({ ...knock, openedBy: 3 as StanzaId }), undefined)
+  const elsewhere = { ...at, policy: { ...policy, gateways: { ...gateways, networks: [] } } }
+  assert.equal((await judge([knock], { ...judging(), policy: elsewhere.policy }))[0]?.receiptDue, undefined)
+  assert.equal(
+    (await judge([{ ...knock, packet: { ...knock.packet, way: 'tcp' } }], { ...judging(), policy: at.policy }))[0]
+      ?.receiptDue,
+    undefined,
+  )
+  assert.equal(await dueOf(knock), NOW)
+  assert.equal(await dueOf(knock), undefined)
 })
 
 const byOther: SignatureReport = { ...signed, fingerprint: other, primary: other }

@@ -5,6 +5,7 @@
  */
 import { checkAge } from '../../../access/age.ts'
 import { decide } from '../../../access/decide.ts'
+import { gatewayRules } from '../../../access/gateways.ts'
 import { takesReport } from '../../../access/gnupg-report.ts'
 import { decrypterName, type Keyring, type KeyringName } from '../../../access/keyring.ts'
 import type { StanzaIndex } from '../../../access/matching.ts'
@@ -82,7 +83,7 @@ export async function judgeClaimed(knocks: readonly ClaimedKnock[], judging: Jud
   const now = judging.clock.now()
   const verdicts = knocks.map(({ knock, keyring, resolvedTarget }) => {
     const candidates = stanzasWith(keyring, knock, judging.index)
-    return decideAbout(knock, candidates, judging, now, resolvedTarget)
+    return withReceipt(decideAbout(knock, candidates, judging, now, resolvedTarget), knock, judging, now)
   })
   return await open(verdicts, judging)
 }
@@ -135,7 +136,15 @@ function decideClaimed(
   // that message shows both clocks, which tells the operator more.
   if (claimed !== 'first' && checkAge(knock.message.timestamp, judging.policy.maxAge, now).ok)
     return refusal(USED_BEFORE, candidates)
-  return decideAbout(knock, candidates, judging, now)
+  const verdict = decideAbout(knock, candidates, judging, now)
+  return claimed === 'first' ? withReceipt(verdict, knock, judging, now) : verdict
+}
+
+/** @param verdict of a packet that was recorded as used for it. */
+function withReceipt(verdict: Verdict, { packet }: Knock, { policy }: Judging, now: UnixSeconds): Verdict {
+  const isByUdp = packet.way === undefined || packet.way === 'udp-socket'
+  const isDue = policy.refuseReplays && isByUdp && gatewayRules(policy, packet.source)?.receipts === true
+  return isDue ? { ...verdict, receiptDue: now } : verdict
 }
 
 function decideAbout(

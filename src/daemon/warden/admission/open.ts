@@ -85,6 +85,6 @@ function asCycled(verdict: Granted, action: CycleAction, { commands, index }: Ha
   return jobs.ok ? { ...verdict, action: { ...action, jobs: jobs.value } } : asRefused(verdict, jobs.failure)
 }
 
-function asRefused({ stanza, denials }: Granted, failure: Failure): Refusal {
-  return { granted: false, failure, stanza, denials }
+function asRefused({ stanza, denials, receiptDue }: Granted, failure: Failure): Refusal {
+  return { granted: false, failure, stanza, denials, ...(receiptDue !== undefined && { receiptDue }) }
 }
