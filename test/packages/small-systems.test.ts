@@ -112,6 +112,7 @@ describe('the scripts of the recipes', () => {
     const { bin, man, version } = JSON.parse(readFileSync(join(packaging, '..', 'package.json'), 'utf8'))
     for (const file of ['openwrt/files/ghostport.init', 'openwrt/Makefile', 'alpine/ghostport.initd'])
       assert.ok(readFileSync(join(packaging, file), 'utf8').includes(bin.ghostport), file)
+    assert.ok(readFileSync(join(packaging, 'openwrt/Makefile'), 'utf8').includes(`${bin.gpgdir} $(1)/usr/bin/gpgdir`))
     const recipe = readFileSync(join(packaging, 'alpine/APKBUILD'), 'utf8')
     for (const page of man) assert.ok(recipe.includes(page.split('/').at(-1)), page)
     assert.ok(recipe.includes(`pkgver=${version}\n`))

@@ -1,6 +1,6 @@
 /** GnuPG keyrings of the keys beside the vectors. */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -31,10 +31,14 @@ export interface Keyring {
   remove(): void
 }
 
-/** @param names of keys to import, with their secret parts; all of them where none is named. */
-export function makeKeyring(names: readonly string[] = []): Keyring {
+/**
+ * @param names of keys to import, with their secret parts; all of them where none is named.
+ * @param conf files of the keyring, as `gpg.conf`, and what is in them.
+ */
+export function makeKeyring(names: readonly string[] = [], conf: Readonly<Record<string, string>> = {}): Keyring {
   const home = mkdtempSync(join(tmpdir(), 'gnupg-'))
   chmodSync(home, 0o700)
+  for (const [file, text] of Object.entries(conf)) writeFileSync(join(home, file), text)
   const gpg = (...args: string[]): string =>
     execFileSync('gpg', ['--homedir', home, '--batch', '--quiet', '--no-tty', ...args], {
       encoding: 'utf8',

@@ -1,7 +1,7 @@
 /** `gpgdir` as a process of its own, with a keyring of its own. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFileSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, type TestContext } from 'node:test'
@@ -96,10 +96,8 @@ export function gpgdirRuns(
 
 /** A keyring with all three keys. Its passphrases are quick to try. */
 export function gpgdirKeyring(): Keyring {
-  const keyring = makeKeyring([OPEN_KEY, OTHER_KEY])
-  appendFileSync(join(keyring.home, 'gpg.conf'), 's2k-count 1024\n')
-  appendFileSync(join(keyring.home, 'gpg-agent.conf'), 's2k-count 65536\n')
-  spawnSync('gpgconf', ['--homedir', keyring.home, '--kill', 'gpg-agent'])
+  const conf = { 'gpg.conf': 's2k-count 1024\n', 'gpg-agent.conf': 's2k-count 65536\n' }
+  const keyring = makeKeyring([OPEN_KEY, OTHER_KEY], conf)
   const gpg = ['--pinentry-mode', 'loopback', '--passphrase', PASSPHRASE]
   keyring.gpg(...gpg, '--quick-generate-key', LOCKED_KEY, 'ed25519', 'default', 'never')
   keyring.gpg(...gpg, '--quick-add-key', fingerprintOf(keyring, LOCKED_KEY), 'cv25519', 'encr', 'never')
@@ -125,6 +123,11 @@ export function copyKeyring(t: TestContext, keyring: Keyring): Keyring {
     return spawnSync('gpg', words, { encoding: 'utf8' }).stdout
   }
   return { home, gpg, remove }
+}
+
+/** The agent keeps passphrases for the next calls. */
+export function forgetPassphrases({ home }: Keyring): void {
+  spawnSync('gpg-connect-agent', ['--homedir', home, 'reloadagent', '/bye'])
 }
 
 export function passphraseFile(t: TestContext, passphrase: string): string {

@@ -447,7 +447,7 @@ describe('gpgdir under attack', { concurrency: 3 }, () => {
     assert.deepEqual(tree.contents(), earlier)
   })
 
-  it('a hidden folder that cannot be read stops nobody, except with -F', { skip: NOT_ROOT }, async (t) => {
+  it('a folder that cannot be read stops all; a hidden one does so only with -F', { skip: NOT_ROOT }, async (t) => {
     const tree = sample(t, 'a', '.private/b')
     const own = copyKeyring(t, keyring)
     spawnSync('chown', ['-R', '1500:1500', own.home, tree.path])
@@ -458,6 +458,11 @@ describe('gpgdir under attack', { concurrency: 3 }, () => {
     assert.match((await user.quick('-O', '-e', tree.path)).stdout, /encrypted: 1\n/)
     assert.match((await user.quick('-O', '-d', tree.path)).stdout, /decrypted: 1\n/)
     assert.deepEqual(tree.names(), ['.private/', '.private/b', 'a'])
+    renameSync(join(tree.path, '.private'), join(tree.path, 'private'))
+    const refused = await user.quick('-e', tree.path)
+    assert.equal(refused.status, 65)
+    assert.match(refused.stderr, /private: permission denied/)
+    assert.ok(tree.names().includes('a'))
   })
 
   it('a signal before the first file leaves nothing behind', async (t) => {

@@ -3,12 +3,13 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmodSync, linkSync, mkdirSync, readFileSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Keyring, makeKeyring } from '../support/gnupg.ts'
 import {
   copyKeyring,
+  forgetPassphrases,
   type GpgdirRuns,
   gpgdirKeyring,
   gpgdirRuns,
@@ -212,8 +213,7 @@ describe('gpgdir', { concurrency: 3 }, () => {
     const right = ['-K', LOCKED_KEY, '-p', passphraseFile(t, PASSPHRASE)]
     assert.equal((await run('-e', tree.path, ...right)).status, 0)
     const encrypted = tree.contents()
-    // The agent keeps a passphrase for the next calls.
-    spawnSync('gpgconf', ['--homedir', own.home, '--kill', 'gpg-agent'])
+    forgetPassphrases(own)
     const wrong = await run('-d', tree.path, '-s', '-K', LOCKED_KEY, '-p', passphraseFile(t, 'wrong'))
     assert.equal(wrong.status, 1)
     assert.match(wrong.stderr, /the passphrase is wrong[\s\S]*Stopped/)
@@ -387,6 +387,113 @@ describe('gpgdir', { concurrency: 3 }, () => {
     assert.ok(tree.names().includes('third') && tree.names().includes('third.gpg'))
     assert.match((await quick('-e', tree.path)).stdout, /Finished what an earlier run began: .*\/third\n/)
     assert.deepEqual(tree.names(), ['a b; touch evil.gpg', 'kept.gpg', 'third.gpg'])
+  })
+
+  it('the default key of gpg, by -D and by the rc file', async (t) => {
+    const tree = makeTree(t)
+    const home = makeTree(t)
+    writeFileSync(join(home.path, '.gpgdirrc'), 'default_key\n')
+    for (const [name, ...args] of [
+      ['a', '-D'],
+      ['b', '-u', home.path],
+    ] as const) {
+      tree.write(name, 'x')
+      const { stdout, stderr } = await run('--no-password', ...args, '-e', tree.path)
+      assert.match(stdout, /Using GnuPG key: default key\n[\s\S]*encrypted: 1\n/, stderr)
+    }
+    assert.equal((await run('-D', '--no-password', '-d', tree.path)).status, 0)
+    assert.deepEqual(tree.names(), ['a', 'b'])
+  })
+
+  it('folders as people write them: relative, with a slash at the end, and none', async (t) => {
+    const tree = sample(t)
+    const { path } = makeTree(t)
+    const [top, home] = [relative(process.cwd(), tree.path), relative(process.cwd(), keyring.home)]
+    for (const folder of [`${tree.path}/`, `${top}/.`, top]) {
+      const { stdout } = await quick('-T', '-g', home, '-e', folder)
+      assert.ok(stdout.includes(`files in directory: ${tree.path}\n`), stdout)
+      assert.match(stdout, /encrypted: 9\n/)
+    }
+    const file = join(path, 'file')
+    writeFileSync(file, '')
+    assert.match((await quick('-e', file)).stderr, /a part of the path is a file|not a (?:folder|directory)/)
+  })
+
+  it('--no-recurse, --no-delete, --overwrite-decrypted and lists of patterns', async (t) => {
+    const tree = makeTree(t)
+    for (const name of ['a', 'b', 'sub/c']) tree.write(name, `content of ${name}`)
+    assert.match((await quick('--no-recurse', '--no-delete', '-e', tree.path)).stdout, /encrypted: 2\n/)
+    assert.deepEqual(tree.names(), ['a', 'a.gpg', 'b', 'b.gpg', 'sub/', 'sub/c'])
+    tree.write('a', 'another')
+    assert.match((await quick('-d', tree.path)).stdout, /\/a\.gpg: the target exists/)
+    const list = join(makeTree(t).path, 'list')
+    writeFileSync(list, '/a\n\n')
+    assert.match(
+      (await quick('--Include-from', list, '--overwrite-decrypted', '-d', tree.path)).stdout,
+      /decrypted: 1\n/,
+    )
+    assert.equal(readFileSync(join(tree.path, 'a'), 'utf8'), 'content of a')
+    assert.match((await quick('--Exclude-from', list, '-e', tree.path)).stdout, /encrypted: 1\n/)
+    assert.deepEqual(tree.names(), ['a', 'b', 'b.gpg', 'sub/', 'sub/c.gpg'])
+  })
+
+  it('-F goes on where a source cannot be removed; without it the run stops', async (t) => {
+    const wipe = ['-W', '--wipe-path', '/bin/false', '--jobs', '1']
+    for (const [args, encrypted] of [
+      [[], 1],
+      [['-F'], 2],
+    ] as const) {
+      const tree = makeTree(t)
+      for (const name of ['a', 'b']) tree.write(name, 'x')
+      assert.equal((await quick(...wipe, ...args, '-e', tree.path)).status, 1)
+      assert.equal(tree.names().filter((name) => name.endsWith('.gpg')).length, encrypted)
+    }
+  })
+
+  it('-W --wipe-interactive tells wipe to ask', async (t) => {
+    const tree = makeTree(t)
+    const log = join(makeTree(t).path, 'log')
+    const wipe = join(makeTree(t).path, 'wipe')
+    writeFileSync(wipe, `#!/bin/sh\necho "$1" >> ${log}\nrm "$2"\n`, { mode: 0o755 })
+    tree.write('a', 'x')
+    assert.equal((await quick('-W', '--wipe-path', wipe, '--wipe-interactive', '-e', tree.path)).status, 0)
+    assert.equal(readFileSync(log, 'utf8'), '-i\n')
+  })
+
+  it('-O: another map file, a tree that has maps already, and -F for one name', async (t) => {
+    const tree = makeTree(t)
+    for (const name of ['a', 'b']) tree.write(name, `content of ${name}`)
+    const earlier = tree.contents()
+    const own = ['-O', '--obfuscate-map-file', '.secret']
+    assert.equal((await quick(...own, '-e', tree.path)).status, 0)
+    assert.deepEqual(tree.names(), ['.secret.gpg', 'gpgdir_1.gpg', 'gpgdir_2.gpg'])
+    assert.equal((await quick(...own, '-d', tree.path)).status, 0)
+    assert.deepEqual(tree.contents(), earlier)
+    await quick('-O', '-e', tree.path)
+    tree.write('c', 'x')
+    const plain = await quick('-e', tree.path)
+    assert.equal(plain.status, 65)
+    assert.match(plain.stderr, /\.gpgdir_map_file\.gpg has the real names of obfuscated files/)
+    assert.match((await quick('-F', '-d', tree.path)).stdout, /decrypted: 3\n/)
+    assert.ok(tree.names().includes('gpgdir_1'))
+    for (const name of ['a/b', '..', '.gpgdir.pid', 'x.gpg'])
+      assert.match(
+        (await quick('-O', '--obfuscate-map-file', name, '-e', tree.path)).stderr,
+        /needs the name of a file/,
+      )
+  })
+
+  it('says its version and its options', async () => {
+    assert.match((await run('-V')).stdout, /^gpgdir of ghostport \d/)
+    assert.match((await run('-h')).stdout, /--encrypt-dir[\s\S]*--wipe-path/)
+  })
+
+  it('refuses to run for one user with the rights of another', { skip: process.getuid?.() !== 0 }, async (t) => {
+    const tree = sample(t)
+    const words = ['--ruid', '1500', process.execPath, '--conditions=ghostport-source', 'src/cli/gpgdir.ts']
+    const { status, stderr } = spawnSync('setpriv', [...words, '-D', '-e', tree.path], { encoding: 'utf8' })
+    assert.equal(status, 65, stderr)
+    assert.match(stderr, /the real and the effective user differ/)
   })
 
   it('a trial run changes nothing, and shows what would be done', async (t) => {
