@@ -13,7 +13,7 @@ export interface HttpRequest<Body> {
   readonly body: Body
   /** The fields of the query, each at most once. */
   readonly query: ReadonlyMap<string, string>
-  /** The visitor's address; behind named proxies, the one that they forward. Undefined over a Unix socket without one. */
+  /** The visitor's address; behind named proxies, what they forward. Undefined over a Unix socket without a proxy. */
   readonly source: IpAddress | undefined
   /** Whether the visitor's side is encrypted: over TLS, or behind a named proxy that says so. */
   readonly secure: boolean
