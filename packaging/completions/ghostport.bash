@@ -5,7 +5,7 @@ _ghostport_complete() {
   COMPREPLY=()
   if ((COMP_CWORD > 1)); then command=${COMP_WORDS[1]}; fi
   if [[ -z $command || ($command == help && COMP_CWORD -eq 2) ]]; then
-    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen client user invite serve check explain simulate import init uninstall unit policy status revoke bugreport outside doctor completions help version' -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen client user invite serve gateway check explain simulate import init uninstall unit policy status revoke bugreport outside doctor completions help version' -- "$current")
     return
   fi
   case $command in
@@ -53,6 +53,11 @@ _ghostport_complete() {
       options='--config-file -c --access-file -a --interface -i --udp-server -U --pcap-file --packet-limit -C --exit-parse-config --fw-flush --dry-run --receiver-socket --helper-socket --foreground -f --verbose -v --help -h'
       paths='--config-file -c --access-file -a --pcap-file --receiver-socket --helper-socket'
       values='--interface -i --packet-limit -C'
+      ;;
+    gateway)
+      options='--config -c --check --help -h'
+      paths='--config -c'
+      values=''
       ;;
     check)
       options='--config-file -c --access-file -a --json --help -h'

@@ -14,6 +14,7 @@ export const commands: CommandTable = {
   user: { summary: 'add, list and change the users of the server', load: () => import('./user.ts') },
   invite: { summary: 'invite a user: a link that is good once, or a sealed file', load: () => import('./invite.ts') },
   serve: { summary: 'run the server: watch for knocks and open ports', load: () => import('./serve.ts') },
+  gateway: { summary: 'run the gateway: it lets a browser knock', load: () => import('./gateway.ts') },
   check: {
     summary: 'say all that is wrong with the configuration, and what it allows',
     load: () => import('./check.ts'),

@@ -1,0 +1,148 @@
+/** Runs the gateway in this process until a signal ends it. */
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { systemResolve } from '../../client/resolve.ts'
+import { systemClock } from '../../clock.ts'
+import type { ParsedGatewayConfig } from '../../config/gateway/parse-gateway-conf.ts'
+import type { Notice } from '../../config/reading/notice.ts'
+import { noServiceManager, serviceManager } from '../../daemon/warden/service-manager.ts'
+import { type Gateway, openGateway } from '../../gateway/gateway.ts'
+import { StateFolder } from '../../gateway/state-folder.ts'
+import { type Bundle, bundleRoutes, readBundle } from '../../http-server/bundle.ts'
+import { jsonLog, type Log, type LogField } from '../../log.ts'
+import { formatHostPort } from '../../packet/address.ts'
+import { type Failure, ok, type Result } from '../../result.ts'
+import { becomeUnprivileged, type Identity } from '../../system/become.ts'
+import { journalPrefix } from '../../system/journal-stream.ts'
+import { LogWriter } from '../../system/log-writer.ts'
+import { forbidInspector, keepMemoryOutOfCores, setProcessTitle, shutInspector } from '../../system/own-process.ts'
+import { closeMemory, findAccount } from '../../system/privilege.ts'
+import { milliseconds } from '../../units.ts'
+import type { Outcome } from '../command.ts'
+import { pagePermissions } from './page-permissions.ts'
+
+const TITLE = 'ghostport: gateway'
+const LAST_LINES_TIME = milliseconds(1000)
+/** How often counts are logged, where there is anything to count. */
+const COUNT_EVERY = milliseconds(60_000)
+
+export async function runGateway(parsed: ParsedGatewayConfig): Promise<Outcome> {
+  const forbidden = forbidInspector()
+  if (!forbidden.ok) return forbidden
+  const shut = await shutInspector()
+  if (!shut.ok) return shut
+  keepMemoryOutOfCores()
+  closeMemory()
+  setProcessTitle(TITLE)
+  const { config } = parsed
+  const become = identityFor(config.user)
+  if (!become.ok) return become
+  const state = StateFolder.open(config.stateFolder, become.value)
+  if (!state.ok) return state
+  const bundle = pageBundle()
+  const prefix = journalPrefix(1)
+  const output = new LogWriter(1, undefined, prefix)
+  const log = jsonLog(
+    (line) => output.line(line),
+    () => new Date(),
+    prefix,
+  )
+  const opened = await openGateway(
+    config,
+    state.value,
+    bundle === undefined ? [] : bundleRoutes(bundle, pagePermissions),
+    {
+      clock: systemClock,
+      async lookUp(host) {
+        const found = await systemResolve(host)
+        return found.ok ? found.value[0] : undefined
+      },
+      onFault: (error) => log.write('error', 'fault', { detail: error instanceof Error ? error.message : 'unknown' }),
+    },
+  )
+  if (!opened.ok) return opened
+  const gateway = opened.value
+  const dropped = await becomeUnprivileged(become.value)
+  if (!dropped.ok) {
+    await gateway.close()
+    return dropped
+  }
+  const found = serviceManager(process.env)
+  const manager = found.ok ? found.value : noServiceManager
+  tellStart(log, gateway, [...parsed.notices, ...gateway.notices], bundle)
+  manager.ready(`knocks for ${config.targets.length} targets are taken`)
+  const counting = countRegularly(log, gateway)
+  await new Promise<void>((stop) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const)
+      process.once(signal, () => {
+        log.write('info', 'signal', { signal })
+        stop()
+      })
+  })
+  manager.stopping()
+  clearInterval(counting)
+  await gateway.close()
+  tellCounts(log, gateway)
+  await output.flush(LAST_LINES_TIME)
+  return 0
+}
+
+/** @returns whom to become; undefined for a process that is not root, and stays who it is. */
+function identityFor(user: string): Result<Identity | undefined, Failure> {
+  if (process.geteuid?.() !== 0) return ok(undefined)
+  return findAccount(readFileSync('/etc/passwd', 'utf8'), user)
+}
+
+/** The page, if this package has it. */
+function pageBundle(): Bundle | undefined {
+  // From src/cli/gateway/, or from the bundle in dist/cli/.
+  const path = import.meta.url.endsWith('.ts') ? '../../../dist/web/page' : '../web/page'
+  const bundle = readBundle(fileURLToPath(new URL(path, import.meta.url)))
+  return bundle.ok ? bundle.value : undefined
+}
+
+function tellStart(
+  log: Log,
+  { http, certificate }: Gateway,
+  notices: readonly Notice[],
+  bundle: Bundle | undefined,
+): void {
+  for (const { level, text, cure, at } of notices)
+    log.write(level, 'notice', {
+      text,
+      ...(cure === undefined ? {} : { cure }),
+      ...(at === undefined ? {} : { file: at.file, line: at.line }),
+    })
+  const listening = http.listening.map((at) =>
+    at.kind === 'unix' ? `unix:${at.path}` : formatHostPort(at.address, at.port),
+  )
+  log.write('info', 'ready', {
+    listening,
+    ...(certificate === undefined
+      ? {}
+      : {
+          fingerprint: certificate.fingerprint,
+          self_signed: certificate.selfSigned,
+          valid_until: certificate.validUntil.toISOString(),
+        }),
+    ...(bundle === undefined ? {} : { page: bundle.hash }),
+  })
+}
+
+function countRegularly(log: Log, gateway: Gateway): NodeJS.Timeout {
+  const counting = setInterval(() => tellCounts(log, gateway), COUNT_EVERY)
+  counting.unref()
+  return counting
+}
+
+const told = new WeakMap<Gateway, string>()
+
+/** Numbers only: no packet, no ticket, and no address of a visitor. */
+function tellCounts(log: Log, gateway: Gateway): void {
+  const knocks: Record<string, LogField> = Object.fromEntries(gateway.counts)
+  const refused: Record<string, LogField> = Object.fromEntries(gateway.http.refusals)
+  const now = `${[...gateway.counts]}${[...gateway.http.refusals]}`
+  if (now === '' || told.get(gateway) === now) return
+  told.set(gateway, now)
+  log.write('info', 'counts', { knocks, refused })
+}

@@ -1,0 +1,57 @@
+/** What `gateway.conf` says, as typed values. */
+import type { AccountName } from '../../access/command.ts'
+import type { IpAddress, Network } from '../../packet/address.ts'
+import type { Brand, Milliseconds, Port } from '../../units.ts'
+
+/** The id of a target: 1 to 32 characters of `a` to `z`, digits and `-`. */
+export type TargetId = Brand<string, 'TargetId'>
+
+/** A host that the gateway sends packets to. */
+export interface GatewayTarget {
+  readonly id: TargetId
+  /** An address, or a name that is looked up at the start and again from time to time. */
+  readonly host: string
+  readonly port: Port
+}
+
+/** Where the gateway listens. */
+export type GatewayListen =
+  | { readonly kind: 'https' | 'http'; readonly address: IpAddress; readonly port: Port }
+  | { readonly kind: 'unix'; readonly path: string }
+
+/** A name of the gateway, as visitors type it. */
+export interface GatewayHost {
+  readonly name: string
+  readonly port?: Port
+}
+
+export interface GatewayConfig {
+  readonly listen: readonly GatewayListen[]
+  readonly hosts: readonly GatewayHost[]
+  readonly targets: readonly GatewayTarget[]
+  /** PEM files. Absent: a certificate that signs itself, in the state folder. */
+  readonly certificate?: { readonly certFile: string; readonly keyFile: string }
+  readonly stateFolder: string
+  /** Proxies whose forwarded addresses are believed. */
+  readonly proxies: { readonly networks: readonly Network[]; readonly overUnixSocket: boolean }
+  /** Origins of pages elsewhere; `null` for pages from a file. */
+  readonly origins: readonly string[]
+  /** From a knock to the answer of its receipt. */
+  readonly receiptWait: Milliseconds
+  readonly limits: GatewayLimits
+  /** Who the process becomes, if root starts it. */
+  readonly user: AccountName
+  /** Whether users may log in by plain HTML forms. */
+  readonly forms: boolean
+}
+
+export interface GatewayLimits {
+  /** Knocks a minute of one source. */
+  readonly perSource: number
+  /** Packets a second to one target. */
+  readonly perTarget: number
+  /** Packets a second to all targets. */
+  readonly total: number
+  readonly connections: number
+  readonly connectionsPerSource: number
+}

@@ -1,0 +1,283 @@
+/** `gateway.conf`, in the grammar of `fwknopd.conf`: a name, a blank and a value on each line. */
+import type { AccountName } from '../../access/command.ts'
+import { encodeText } from '../../bytes/text.ts'
+import { formatHostPort, type IpAddress, type Network, parseAddress, parseNetwork } from '../../packet/address.ts'
+import { isLoopback } from '../../packet/address-kinds.ts'
+import { ok, type Result, refuse, type SourceLocation } from '../../result.ts'
+import { milliseconds, type Port, parsePort } from '../../units.ts'
+import { nearest } from '../reading/nearest.ts'
+import type { ConfigFailure, Notice } from '../reading/notice.ts'
+import { readSettingLines } from '../reading/setting-lines.ts'
+import {
+  absolutePath,
+  accountName,
+  invalidValue,
+  listOf,
+  type ValueFailure,
+  type ValueReader,
+  wholeNumber,
+  yesNo,
+} from '../reading/setting-values.ts'
+import type { GatewayConfig, GatewayHost, GatewayListen, GatewayTarget, TargetId } from './gateway-config.ts'
+
+/** Targets that one gateway serves at most. */
+const MAX_TARGETS = 256
+
+const readers = {
+  LISTEN: listOf(listenValue),
+  HOST: listOf(hostValue),
+  TARGET: targetValue,
+  CERTIFICATE_FILE: absolutePath('/etc/ghostport'),
+  CERTIFICATE_KEY_FILE: absolutePath('/etc/ghostport'),
+  STATE_FOLDER: absolutePath('/var/lib'),
+  PROXY: listOf(proxyValue),
+  ALLOW_ORIGIN: listOf(originValue),
+  RECEIPT_WAIT: wholeNumber({ min: 100, max: 10_000, unit: 'milliseconds' }),
+  KNOCKS_PER_SOURCE: wholeNumber({ min: 1, max: 1_000_000 }),
+  KNOCKS_PER_TARGET: wholeNumber({ min: 1, max: 100_000 }),
+  KNOCKS_IN_TOTAL: wholeNumber({ min: 1, max: 100_000 }),
+  CONNECTIONS: wholeNumber({ min: 8, max: 100_000 }),
+  CONNECTIONS_PER_SOURCE: wholeNumber({ min: 1, max: 100_000 }),
+  USER: accountName('user'),
+  FORMS: yesNo,
+} as const satisfies Record<string, ValueReader<unknown>>
+
+export type GatewaySettingName = keyof typeof readers
+export const gatewaySettingNames = Object.keys(readers) as readonly GatewaySettingName[]
+/** Their values add up; all others are set at most once. */
+const REPEATABLE: ReadonlySet<string> = new Set<GatewaySettingName>([
+  'LISTEN',
+  'HOST',
+  'TARGET',
+  'PROXY',
+  'ALLOW_ORIGIN',
+])
+
+type Value<Name extends GatewaySettingName> = (typeof readers)[Name] extends ValueReader<infer T> ? T : never
+type Given = { [Name in GatewaySettingName]?: { readonly value: Value<Name>; readonly at: SourceLocation }[] }
+
+export interface ParsedGatewayConfig {
+  readonly config: GatewayConfig
+  readonly notices: readonly Notice[]
+}
+
+/** @returns the configuration; or the first thing that is wrong, with its line. */
+export function parseGatewayConf(file: string, text: string): Result<ParsedGatewayConfig, ConfigFailure> {
+  const lines = readSettingLines(file, text, gatewaySettingNames)
+  if (!lines.ok) return lines
+  const given: Given = {}
+  for (const { name, value, at } of lines.value) {
+    if (!isSetting(name)) {
+      const meant = nearest(name, gatewaySettingNames)
+      return refuse('CONFIG_UNKNOWN_KEY', `gateway.conf has no setting “${name}”`, {
+        at,
+        ...(meant === undefined ? {} : { suggestion: meant }),
+      })
+    }
+    const before = given[name]?.[0]
+    if (before !== undefined && !REPEATABLE.has(name))
+      return refuse('CONFIG_CONFLICT', `${name} is already set in line ${before.at.line}`, { at })
+    const read: Result<unknown, ValueFailure> = readers[name](value)
+    if (!read.ok) return { ok: false, failure: { ...read.failure, detail: `${name}: ${read.failure.detail}`, at } }
+    const all = (given[name] ?? []) as { value: unknown; at: SourceLocation }[]
+    all.push({ value: read.value, at })
+    ;(given as Record<string, unknown>)[name] = all
+  }
+  return assemble(file, given)
+}
+
+function isSetting(name: string): name is GatewaySettingName {
+  return Object.hasOwn(readers, name)
+}
+
+function assemble(file: string, given: Given): Result<ParsedGatewayConfig, ConfigFailure> {
+  const notices: Notice[] = []
+  const listen = given.LISTEN?.flatMap(({ value }) => value) ?? []
+  const hosts = given.HOST?.flatMap(({ value }) => value) ?? []
+  const targets = given.TARGET?.map(({ value }) => value) ?? []
+  if (listen.length === 0) return missing(file, 'LISTEN', 'where the gateway listens', 'LISTEN https://0.0.0.0:443')
+  if (hosts.length === 0)
+    return missing(file, 'HOST', 'the name that visitors type for this gateway', 'HOST gate.example.org')
+  if (targets.length === 0)
+    return missing(file, 'TARGET', 'a server that packets are sent to', 'TARGET office 192.0.2.10:62201')
+  if (targets.length > MAX_TARGETS)
+    return refuse('CONFIG_CONFLICT', `${file}: there are more than ${MAX_TARGETS} targets`)
+  for (const [i, { value, at }] of (given.TARGET ?? []).entries()) {
+    const first = given.TARGET?.findIndex((it) => it.value.id === value.id) ?? i
+    if (first < i)
+      return refuse(
+        'CONFIG_CONFLICT',
+        `the target “${value.id}” is already in line ${given.TARGET?.[first]?.at.line}`,
+        { at },
+      )
+  }
+  const [certFile, keyFile] = [given.CERTIFICATE_FILE?.[0], given.CERTIFICATE_KEY_FILE?.[0]]
+  if (certFile !== undefined && keyFile === undefined)
+    return refuse('CONFIG_MISSING_KEY', 'CERTIFICATE_FILE needs CERTIFICATE_KEY_FILE, the file of its key', {
+      at: certFile.at,
+    })
+  if (keyFile !== undefined && certFile === undefined)
+    return refuse('CONFIG_MISSING_KEY', 'CERTIFICATE_KEY_FILE needs CERTIFICATE_FILE, the certificate', {
+      at: keyFile.at,
+    })
+  const isTls = listen.some(({ kind }) => kind === 'https')
+  if (certFile !== undefined && !isTls)
+    return refuse('CONFIG_CONFLICT', 'CERTIFICATE_FILE has no effect: LISTEN names no https:// address', {
+      at: certFile.at,
+    })
+  const proxies = given.PROXY?.flatMap(({ value }) => value) ?? []
+  const overUnixSocket = proxies.includes('unix')
+  if (overUnixSocket && !listen.some(({ kind }) => kind === 'unix'))
+    return refuse('CONFIG_CONFLICT', 'PROXY unix has no effect: LISTEN names no unix: socket', {
+      ...(given.PROXY?.[0] && { at: given.PROXY[0].at }),
+    })
+  const networks = proxies.filter((it) => it !== 'unix')
+  for (const { kind } of listen)
+    if (kind === 'unix' && !overUnixSocket)
+      notices.push({
+        level: 'warning',
+        text: 'All visitors over the Unix socket count as one source, because PROXY does not name “unix”.',
+        cure: 'PROXY unix',
+      })
+  if (listen.every(({ kind }) => kind === 'http') && networks.length === 0)
+    notices.push({
+      level: 'warning',
+      text: 'The gateway speaks plain HTTP only, and no proxy is named: all visitors of a proxy would count as one source.',
+      cure: 'PROXY 127.0.0.1',
+    })
+  const certificate =
+    certFile === undefined || keyFile === undefined
+      ? {}
+      : { certificate: { certFile: certFile.value, keyFile: keyFile.value } }
+  return ok({
+    notices,
+    config: {
+      listen,
+      hosts,
+      targets,
+      ...certificate,
+      stateFolder: given.STATE_FOLDER?.[0]?.value ?? '/var/lib/ghostport-gateway',
+      proxies: { networks, overUnixSocket },
+      origins: given.ALLOW_ORIGIN?.flatMap(({ value }) => value) ?? [],
+      receiptWait: milliseconds(given.RECEIPT_WAIT?.[0]?.value ?? 1_000),
+      limits: {
+        perSource: given.KNOCKS_PER_SOURCE?.[0]?.value ?? 30,
+        perTarget: given.KNOCKS_PER_TARGET?.[0]?.value ?? 50,
+        total: given.KNOCKS_IN_TOTAL?.[0]?.value ?? 1_000,
+        connections: given.CONNECTIONS?.[0]?.value ?? 1_024,
+        connectionsPerSource: given.CONNECTIONS_PER_SOURCE?.[0]?.value ?? 32,
+      },
+      user: given.USER?.[0]?.value ?? ('ghostport-gateway' as AccountName),
+      forms: given.FORMS?.[0]?.value ?? false,
+    },
+  })
+}
+
+function missing(file: string, name: GatewaySettingName, what: string, example: string) {
+  return refuse('CONFIG_MISSING_KEY', `${file} does not set ${name}: ${what}`, { suggestion: example })
+}
+
+/** `https://ADDRESS:PORT`, `http://127.0.0.1:8080`, `unix:/run/ghostport-gateway/http.sock`. */
+function listenValue(text: string): Result<GatewayListen, ValueFailure> {
+  if (/^unix:/i.test(text)) {
+    const path = absolutePath('/run/ghostport-gateway')(text.slice('unix:'.length))
+    if (!path.ok) return path
+    // sun_path of unix(7), with its NUL.
+    if (encodeText(path.value).length > 107) return invalidValue('the path of a Unix socket has at most 107 bytes')
+    return ok({ kind: 'unix', path: path.value })
+  }
+  const [, scheme, hostText = '', portText] =
+    /^(?:(https?):\/\/)?(\[[^\]]*\]|[^:/]*)(?::([0-9]+))?\/?$/i.exec(text) ?? []
+  const kind = scheme?.toLowerCase() === 'http' ? 'http' : 'https'
+  const address = parseAddress(hostText.replace(/^\[(.*)\]$/, '$1'))
+  if (!address.ok)
+    return invalidValue(`“${text}” is not a place to listen: https://ADDRESS:PORT, http://ADDRESS:PORT or unix:/PATH`)
+  const port = parsePort(portText ?? (kind === 'https' ? '443' : '80'))
+  if (!port.ok) return invalidValue(port.failure.detail)
+  const meant = formatHostPort(address.value, port.value)
+  if (scheme === undefined) return invalidValue(`“${text}” says neither https:// nor http://`, `https://${meant}`)
+  if (kind === 'http' && !isLoopback(address.value))
+    return invalidValue(
+      `plain HTTP is for proxies on this host: ${address.value} can be reached from others, who could read and change it`,
+      `https://${meant}`,
+    )
+  return ok({ kind, address: address.value, port: port.value })
+}
+
+/** `gate.example.org`, `gate.example.org:8443`, `192.0.2.1`, `[2001:db8::1]:443`. */
+function hostValue(text: string): Result<GatewayHost, ValueFailure> {
+  const url = /^https?:\/\/([^/]+)/i.exec(text)?.[1]
+  if (url !== undefined) return invalidValue(`“${text}” is a URL: HOST is the name alone`, url)
+  const bare = parseAddress(text)
+  if (bare.ok) return ok({ name: bare.value })
+  const [, six, plain = '', portText] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::([0-9]+))?$/.exec(text.toLowerCase()) ?? []
+  const address = parseAddress(six ?? plain)
+  const name = address.ok ? address.value : HOST_NAME.test(plain) && !/^[0-9.]+$/.test(plain) ? plain : undefined
+  if (name === undefined) return invalidValue(`“${text}” is not the name or address of a host`)
+  if (portText === undefined) return ok({ name })
+  const port = parsePort(portText)
+  return port.ok ? ok({ name, port: port.value }) : invalidValue(port.failure.detail)
+}
+
+const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/
+
+/** `office 192.0.2.10:62201`, `home [2001:db8::1]:62201`, `lab spa.example.org` (port 62201). */
+function targetValue(text: string): Result<GatewayTarget, ValueFailure> {
+  const words = text.split(/\s+/)
+  const [id = '', place = ''] = words
+  if (words.length !== 2) return invalidValue(`“${text}” is not an id and a host`, 'office 192.0.2.10:62201')
+  if (!/^[a-z0-9-]{1,32}$/.test(id)) {
+    const meant = id
+      .toLowerCase()
+      .replace(/[^a-z0-9-]+/g, '-')
+      .slice(0, 32)
+    return invalidValue(
+      `the id “${id}” has other characters than a to z, digits and “-”, or more than 32`,
+      `${meant} ${place}`,
+    )
+  }
+  const bare = parseAddress(place)
+  const host = bare.ok ? ok<GatewayHost>({ name: bare.value }) : hostValue(place)
+  if (!host.ok) return host
+  return ok({ id: id as TargetId, host: host.value.name, port: host.value.port ?? (62_201 as Port) })
+}
+
+/** An address, a network, or `unix`. */
+function proxyValue(text: string): Result<Network | 'unix', ValueFailure> {
+  if (text.toLowerCase() === 'unix') return ok('unix')
+  const network = parseNetwork(text)
+  if (!network.ok) return invalidValue(network.failure.detail, nearest(text, ['unix']))
+  // One that anybody can come from would let everybody forge their address.
+  if (network.value.length < (network.value.prefix.includes(':') ? 16 : 8))
+    return invalidValue(`“${text}” is too wide: each host in it could claim any address`)
+  return network
+}
+
+/** `https://page.example.org`, or `file` for pages from a file. */
+function originValue(text: string): Result<string, ValueFailure> {
+  if (text.toLowerCase() === 'file') return ok('null')
+  const url = URL.parse(text)
+  const isLocal = url?.protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname)
+  if (url === null || (url.protocol !== 'https:' && !isLocal) || url.username !== '' || url.password !== '')
+    return invalidValue(`“${text}” is not an origin: https://HOST, or the word file`)
+  if (text.toLowerCase() !== url.origin) return invalidValue(`“${text}” is more than an origin`, url.origin)
+  return ok(url.origin)
+}
+
+/** What an administrator should know of the targets. @param own addresses of this host. */
+export function judgeTargets(
+  targets: readonly { readonly id: string; readonly address: IpAddress }[],
+  own: readonly IpAddress[],
+): readonly Notice[] {
+  return targets.flatMap(({ id, address }): Notice[] => {
+    if (own.includes(address) || isLoopback(address))
+      return [
+        {
+          level: 'warning',
+          text: `The target “${id}” is this host. Its port for HTTPS shows that the host exists: scanners will find it.`,
+          cure: 'run the gateway on another host',
+        },
+      ]
+    return []
+  })
+}

@@ -1,0 +1,115 @@
+/**
+ * The gateway: takes sealed packets by HTTP, and passes them on by UDP to a fixed list of targets. It has no key of
+ * anybody's. Opening has two steps: what may need root (listening, reading a key), then everything else.
+ */
+import { networkInterfaces } from 'node:os'
+import type { Clock } from '../clock.ts'
+import type { GatewayConfig } from '../config/gateway/gateway-config.ts'
+import { judgeTargets } from '../config/gateway/parse-gateway-conf.ts'
+import type { Notice } from '../config/reading/notice.ts'
+import { DEFAULT_HTTP_LIMITS, type HttpLimits } from '../http-server/limits.ts'
+import type { Route } from '../http-server/route.ts'
+import { type HttpServer, type ListenAt, openHttpServer } from '../http-server/server.ts'
+import { type IpAddress, parseAddress } from '../packet/address.ts'
+import { type Failure, ok, type Result } from '../result.ts'
+import { type GatewayCertificate, gatewayCertificate } from './certificate.ts'
+import { type FateCounts, gatewayRoutes } from './routes.ts'
+import type { StateFolder } from './state-folder.ts'
+import { type LookUp, Targets } from './targets.ts'
+import { Tickets } from './tickets.ts'
+
+export interface Gateway {
+  readonly http: HttpServer
+  readonly certificate: GatewayCertificate | undefined
+  readonly counts: FateCounts
+  /** What the operator should know of the targets. */
+  readonly notices: readonly Notice[]
+  close(): Promise<void>
+}
+
+export interface GatewayWorld {
+  readonly clock: Clock
+  readonly lookUp: LookUp
+  readonly onFault: (error: unknown) => void
+}
+
+/** Tickets that are remembered: more than come within their time. */
+const MOST_TICKETS = 50_000
+
+/** @param more routes besides those of `/v1/`: the page, the forms. */
+export async function openGateway(
+  config: GatewayConfig,
+  state: StateFolder,
+  more: readonly Route[],
+  world: GatewayWorld,
+): Promise<Result<Gateway, Failure>> {
+  const needsCertificate = config.listen.some(({ kind }) => kind === 'https')
+  const certificate = needsCertificate ? gatewayCertificate(config, state, world.clock) : ok(undefined)
+  if (!certificate.ok) return certificate
+  const targets = await Targets.open(config, world.lookUp)
+  const tickets = new Tickets(config.receiptWait, MOST_TICKETS)
+  const { routes, counts } = gatewayRoutes({ config, targets, tickets })
+  const http = await openHttpServer({
+    listen: config.listen.map((at) => listenAt(at, certificate.value)),
+    routes: [...routes, ...more],
+    hosts: config.hosts,
+    origins: config.origins,
+    proxies: config.proxies,
+    limits: limitsOf(config),
+    onFault: world.onFault,
+  })
+  if (!http.ok) {
+    targets.close()
+    return http
+  }
+  const without = new Set(config.targets.map(({ id }) => id))
+  for (const { id } of targets.addresses) without.delete(id)
+  const unresolved = [...without].map(
+    (id): Notice => ({
+      level: 'warning',
+      text: `The target “${id}” has no address now: its name cannot be looked up.`,
+    }),
+  )
+  return ok({
+    http: http.value,
+    certificate: certificate.value,
+    counts,
+    notices: [...judgeTargets(targets.addresses, ownAddresses()), ...unresolved],
+    async close() {
+      await http.value.close()
+      targets.close()
+    },
+  })
+}
+
+function listenAt(at: GatewayConfig['listen'][number], certificate: GatewayCertificate | undefined): ListenAt {
+  // Whoever may connect decides the folder, and the group of the socket.
+  if (at.kind === 'unix') return { kind: 'unix', path: at.path, mode: 0o660 }
+  const { address, port } = at
+  return at.kind === 'https' && certificate !== undefined
+    ? { kind: 'tcp', address, port, tls: certificate.tls }
+    : { kind: 'tcp', address, port }
+}
+
+/** A knock has up to three requests: the address, the packet, the receipt. */
+function limitsOf({ limits, receiptWait }: GatewayConfig): HttpLimits {
+  const { perSource, total, connections, connectionsPerSource } = limits
+  return {
+    ...DEFAULT_HTTP_LIMITS,
+    connections,
+    connectionsPerSource,
+    burstPerSource: Math.max(DEFAULT_HTTP_LIMITS.burstPerSource, 3 * perSource),
+    ratePerSource: Math.max(DEFAULT_HTTP_LIMITS.ratePerSource, perSource / 20),
+    waiting: Math.max(DEFAULT_HTTP_LIMITS.waiting, Math.ceil((2 * total * receiptWait) / 1_000)),
+    waitingPerSource: Math.max(DEFAULT_HTTP_LIMITS.waitingPerSource, Math.ceil((perSource * receiptWait) / 30_000)),
+  }
+}
+
+function ownAddresses(): readonly IpAddress[] {
+  return Object.values(networkInterfaces()).flatMap((all = []) =>
+    all.flatMap(({ address }) => {
+      const parsed = parseAddress(address.replace(/%.*$/, ''))
+      return parsed.ok ? [parsed.value] : []
+    }),
+  )
+}

@@ -1,0 +1,85 @@
+/** What the gateway answers (docs/GATEWAY.md § The interface). */
+import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { monotonic } from '../clock.ts'
+import type { GatewayConfig } from '../config/gateway/gateway-config.ts'
+import { errorReply, jsonReply, type Route, route } from '../http-server/route.ts'
+import { RateLimit, sourceOf } from '../http-server/sources.ts'
+import { RECEIPT_LENGTH } from '../packet/receipt.ts'
+import { milliseconds } from '../units.ts'
+import { MAX_KNOCK_BODY, MAX_RECEIPT_BODY, readKnock, readTicket } from './knock-request.ts'
+import type { Fate, Targets } from './targets.ts'
+import type { Tickets } from './tickets.ts'
+
+/**
+ * From a knock to its answer. The packet has left long before. So the little that differs between one packet and
+ * another ends before the answer begins.
+ */
+const ANSWER_AFTER = milliseconds(5)
+
+/** How many packets there were of each fate. */
+export type FateCounts = ReadonlyMap<Fate | 'over source limit', number>
+
+export interface GatewayParts {
+  readonly config: GatewayConfig
+  readonly targets: Targets
+  readonly tickets: Tickets
+}
+
+export function gatewayRoutes({ config, targets, tickets }: GatewayParts): {
+  readonly routes: readonly Route[]
+  readonly counts: FateCounts
+} {
+  const { perSource } = config.limits
+  const knocksOf = new RateLimit(perSource, perSource / 60)
+  const counts = new Map<Fate | 'over source limit', number>()
+  const count = (fate: Fate | 'over source limit'): void => {
+    counts.set(fate, (counts.get(fate) ?? 0) + 1)
+  }
+
+  const knock = route({
+    method: 'POST',
+    path: '/v1/knock',
+    from: 'named',
+    body: { kind: 'json', most: MAX_KNOCK_BODY, read: readKnock },
+    async handle({ body: { target, packet }, source }) {
+      const now = monotonic()
+      if (!knocksOf.take(sourceOf(source), now)) {
+        count('over source limit')
+        return errorReply(429, 'knocks', { 'retry-after': `${Math.ceil(60 / perSource)}` })
+      }
+      const ticket = tickets.issue(randomBytes(16), now)
+      count(targets.send(target, packet, now, (text) => tickets.arrived(ticket, text)))
+      await delay(ANSWER_AFTER)
+      return jsonReply(202, { ticket })
+    },
+  })
+
+  const receipt = route({
+    method: 'POST',
+    path: '/v1/receipt',
+    from: 'named',
+    body: { kind: 'json', most: MAX_RECEIPT_BODY, read: readTicket },
+    async handle({ body: { ticket }, signal }) {
+      const filler = fillerReceipt()
+      const { after, receipt: arrived } = tickets.redeem(ticket, monotonic())
+      await delay(after, undefined, { signal }).catch(() => {})
+      return jsonReply(200, { receipt: arrived() ?? filler })
+    },
+  })
+
+  const address = route({
+    method: 'GET',
+    path: '/v1/address',
+    from: 'any',
+    body: { kind: 'none' },
+    handle: ({ source }) => (source === undefined ? errorReply(503, 'address') : jsonReply(200, { address: source })),
+  })
+
+  return { routes: [knock, receipt, address], counts }
+}
+
+/** Text of the same length and the same characters as a receipt. */
+function fillerReceipt(): string {
+  return randomBytes((RECEIPT_LENGTH / 4) * 3).toString('base64')
+}

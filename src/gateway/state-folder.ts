@@ -1,0 +1,94 @@
+/**
+ * The folder of the gateway's own files. It belongs to the user that the gateway runs as. Root may make files in it
+ * before it becomes that user.
+ */
+import { chmodSync, chownSync, closeSync, constants, fstatSync, lstatSync, mkdirSync, openSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { textFromBytes } from '../bytes/text.ts'
+import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { errorCode, fileReason } from '../system/errno.ts'
+import { judgeStat, judgeTrail } from '../system/file-trust.ts'
+import type { Account } from '../system/privilege.ts'
+import { readBounded } from '../system/read-bounded.ts'
+import { replaceServerFile } from '../system/server-file.ts'
+import { systemPath } from '../system/system-path.ts'
+
+export type StateFailure = Failure<'CONFIG_EXPOSED' | 'CONFIG_UNREADABLE' | 'CONFIG_UNWRITABLE'>
+
+const MOST_BYTES = 8 * 1024 * 1024
+
+export class StateFolder {
+  readonly path: string
+  readonly #owner: Pick<Account, 'uid' | 'gid'> | undefined
+  readonly #owners: ReadonlySet<number>
+
+  private constructor(path: string, owner: Pick<Account, 'uid' | 'gid'> | undefined) {
+    this.path = path
+    this.#owner = owner
+    this.#owners = new Set([0, process.geteuid?.() ?? 0, ...(owner === undefined ? [] : [owner.uid])])
+  }
+
+  /**
+   * Makes the folder, mode 0700, if it is missing.
+   * @param owner whose it is to be, where root makes it; undefined: the user of this process.
+   */
+  static open(path: string, owner: Pick<Account, 'uid' | 'gid'> | undefined): Result<StateFolder, StateFailure> {
+    const folder = new StateFolder(path, owner)
+    try {
+      const exposed = judgeTrail(join(path, 'file'), { owners: folder.#owners, alone: true })
+      if (exposed !== undefined) return { ok: false, failure: exposed }
+      const found = lstatSync(systemPath(path), { throwIfNoEntry: false })
+      if (found === undefined) mkdirSync(systemPath(path), { mode: 0o700 })
+      // systemd makes it for root, because the gateway starts as root.
+      if (owner !== undefined && (found === undefined || found.uid === 0)) {
+        chmodSync(systemPath(path), 0o700)
+        chownSync(systemPath(path), owner.uid, owner.gid)
+      }
+      return ok(folder)
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT')
+        return refuse('CONFIG_UNWRITABLE', `${path}: there is no folder ${dirname(path)}`)
+      return refuse('CONFIG_UNWRITABLE', `${path}: ${fileReason(error)}`)
+    }
+  }
+
+  /** @returns undefined if there is no such file. */
+  read(name: string): Result<string | undefined, StateFailure> {
+    const path = join(this.path, name)
+    let descriptor: number | undefined
+    try {
+      const exposed = judgeTrail(path, { owners: this.#owners, alone: true })
+      if (exposed !== undefined) return { ok: false, failure: exposed }
+      descriptor = openSync(systemPath(path), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+      const stat = fstatSync(descriptor)
+      const fault = judgeStat(path, stat, this.#owners)
+      if (fault !== undefined) return { ok: false, failure: fault }
+      if (!stat.isFile()) return refuse('CONFIG_UNREADABLE', `${path} is not a regular file`)
+      const bytes = readBounded(descriptor, MOST_BYTES)
+      return bytes === undefined
+        ? refuse('CONFIG_UNREADABLE', `${path} has more than ${MOST_BYTES} bytes`)
+        : ok(textFromBytes(bytes))
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return ok(undefined)
+      return refuse('CONFIG_UNREADABLE', `${path}: ${fileReason(error)}`)
+    } finally {
+      if (descriptor !== undefined) closeSync(descriptor)
+    }
+  }
+
+  /** In one step, mode 0600. */
+  write(name: string, text: string): Result<void, StateFailure> {
+    const path = join(this.path, name)
+    try {
+      const exposed = judgeTrail(path, { owners: this.#owners, alone: true })
+      if (exposed !== undefined) return { ok: false, failure: exposed }
+      replaceServerFile(path, text, 0o600)
+      if (this.#owner !== undefined && process.geteuid?.() === 0)
+        chownSync(systemPath(path), this.#owner.uid, this.#owner.gid)
+      chmodSync(systemPath(path), 0o600)
+      return ok(undefined)
+    } catch (error) {
+      return refuse('CONFIG_UNWRITABLE', `${path}: ${fileReason(error)}`)
+    }
+  }
+}
