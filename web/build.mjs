@@ -49,9 +49,10 @@ export async function buildPage(folder) {
 /** @returns the files, and what files.json says of them. */
 export async function makePage() {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-  const [app, reader] = await Promise.all([
+  const [app, qrReader, rcReader] = await Promise.all([
     bundle('page/main.tsx', { define: { 'globalThis.PAGE_VERSION': JSON.stringify(version) } }),
     bundle('page/parts/qr-reader.ts', { globalName: 'ghostportQrReader' }),
+    bundle('page/parts/rc-reader.ts', { globalName: 'ghostportRcReader' }),
   ])
   const style = await bundle('page/page.css', {})
   const openpgp = readFileSync(join(packageFolder('openpgp'), 'dist/openpgp.min.js'))
@@ -71,7 +72,8 @@ export async function makePage() {
   ) => add(`${name}-${sha256(content).slice(0, 12)}.${ending}`, content)
 
   const parts = {
-    qrReader: addHashed('qr-reader', 'js', reader),
+    qrReader: addHashed('qr-reader', 'js', qrReader),
+    rcReader: addHashed('rc-reader', 'js', rcReader),
     // Not changed, and a file of its own: its licence (LGPL) lets everybody replace it.
     openpgp: addHashed('openpgp', 'js', openpgp),
   }

@@ -6,6 +6,7 @@ declare global {
   /** Written by the build before this script. */
   var PAGE_PARTS: { readonly qrReader: string; readonly rcReader: string; readonly openpgp: string }
   var ghostportQrReader: typeof import('./parts/qr-reader.ts') | undefined
+  var ghostportRcReader: typeof import('./parts/rc-reader.ts') | undefined
   interface Window {
     readonly trustedTypes?: {
       createPolicy(
@@ -34,6 +35,10 @@ export function scriptAddress(name: string): string {
 
 export function loadQrReader(): Promise<typeof import('./parts/qr-reader.ts')> {
   return load(globalThis.PAGE_PARTS.qrReader, () => globalThis.ghostportQrReader)
+}
+
+export function loadRcReader(): Promise<typeof import('./parts/rc-reader.ts')> {
+  return load(globalThis.PAGE_PARTS.rcReader, () => globalThis.ghostportRcReader)
 }
 
 async function load<Part>(name: string, value: () => Part | undefined): Promise<Part> {

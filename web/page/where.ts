@@ -2,7 +2,10 @@
 import { computed, signal } from '@preact/signals'
 
 export type View =
-  | { readonly name: 'home' | 'add' | 'settings' | 'trust' }
+  | { readonly name: 'home' }
+  | { readonly name: 'add' }
+  | { readonly name: 'settings' }
+  | { readonly name: 'trust' }
   | { readonly name: 'door' | 'edit'; readonly id: string }
 
 const fragment = signal(location.hash)

@@ -12,6 +12,7 @@ import { stanzaSettingNames } from '../access/access-setting-names.ts'
 import { refuseUnknownName, withoutSecrets } from '../reading/hide-keys.ts'
 import { nearest } from '../reading/nearest.ts'
 import { serverSettingNames } from '../server/fwknopd-settings.ts'
+import type { RcChange } from './edit-fwknoprc.ts'
 import {
   clientSettings,
   isClientSetting,
@@ -34,6 +35,11 @@ export interface RcFile {
    * `CONFIG_MISSING_KEY` for a stanza that is not there.
    */
   settings(stanza?: string): Result<SettingLayer, RcFailure>
+  /**
+   * The same as texts, for a place that keeps settings one by one.
+   * @param stanza whose {@link settings} are good.
+   */
+  texts(stanza: string): readonly RcChange[]
 }
 
 export type RcFailure =
@@ -113,6 +119,11 @@ export function parseFwknoprc(file: string, text: string): Result<RcFile, Failur
       const over = readStanza(found)
       return over.ok ? ok({ ...base.value, ...over.value }) : over
     },
+    texts(stanza) {
+      const over = textsOf(named(stanza))
+      const settled = new Set(over.flatMap(settles))
+      return [...textsOf(named('default')).filter((it) => !settles(it).some((what) => settled.has(what))), ...over]
+    },
   })
 }
 
@@ -140,6 +151,22 @@ function readStanza([stanza, again]: readonly Stanza[]): Result<SettingLayer, Rc
     settings = { ...settings, ...read.value }
   }
   return ok(settings)
+}
+
+/** The lines of stanzas that are good. */
+function textsOf(stanzas: readonly Stanza[]): readonly RcChange[] {
+  return stanzas.flatMap(({ lines }) =>
+    lines.flatMap((line) => {
+      const { name } = words(line)
+      return isClientSetting(name) ? [{ name, value: wholeValue(line) }] : []
+    }),
+  )
+}
+
+/** What a text decides: KEY, KEY_BASE64 and KEY_FILE decide one thing. */
+function settles({ name, value }: RcChange): readonly string[] {
+  const read = readClientSetting(name, value)
+  return read.ok ? Object.keys(read.value) : []
 }
 
 /** Whether somebody put a setting of the server into the file of the client. */
@@ -195,9 +222,7 @@ function readLine(line: Line): Result<SettingLayer, RcFailure> {
       ...(joined !== '' && readClientSetting('ACCESS', joined).ok ? { suggestion: `ACCESS ${joined}` } : {}),
     })
   }
-  // A user agent has blanks and semicolons. fwknop cuts it at the first.
-  const whole = name === 'HTTP_USER_AGENT' ? trimBlanks(line.text.replace(/^\S+/, '')) : value
-  const read = readClientSetting(name, whole)
+  const read = readClientSetting(name, wholeValue(line))
   if (read.ok) return read
   const failure = withoutSecrets(read.failure, value)
   return { ok: false, failure: { ...failure, detail: `${name}: ${failure.detail}`, at } }
@@ -211,4 +236,10 @@ function words({ text }: Line): { readonly name: string; readonly value: string;
   const [name = '', value = '', rest = ''] =
     /^([^\t\v\f\r ]+)[\t\v\f\r ]*([^\t\v\f\r ;#]*)(.*)$/s.exec(text)?.slice(1) ?? []
   return { name: name.replace(/:$/, ''), value, rest: rest.replace(/^;?[\t\v\f\r ]*$|^;?[\t\v\f\r ]+[#;].*$/s, '') }
+}
+
+/** A user agent has blanks and semicolons. fwknop cuts it at the first. */
+function wholeValue(line: Line): string {
+  const { name, value } = words(line)
+  return name === 'HTTP_USER_AGENT' ? trimBlanks(line.text.replace(/^\S+/, '')) : value
 }

@@ -36,8 +36,8 @@ export async function askReceipt(gateway: string, ticket: string): Promise<Resul
 export interface Echo {
   readonly from: string
   readonly address: IpAddress
-  /** Its clock, in milliseconds since 1970, where it told: and how far it may be off. */
-  readonly clock?: { readonly time: number; readonly within: number }
+  /** How many seconds this device's clock is ahead of its own, where it told. */
+  readonly ahead?: number
 }
 
 export async function askAddress(echo: string): Promise<Result<Echo, NotSent>> {
@@ -50,8 +50,8 @@ export async function askAddress(echo: string): Promise<Result<Echo, NotSent>> {
     if (address === undefined || !address.ok) return refuse('SEND_FAILED', `${echo} does not say an address`)
     const date = Date.parse(response.headers.get('date') ?? '')
     // The header has whole seconds: on average, half a second has passed since.
-    const clock = Number.isNaN(date) ? {} : { clock: { time: date + 500 + took / 2, within: 500 + took / 2 } }
-    return ok({ from: echo, address: address.value, ...clock })
+    const ahead = (before + took / 2 - (date + 500)) / 1000
+    return ok({ from: echo, address: address.value, ...(!Number.isNaN(ahead) && { ahead }) })
   } catch (error) {
     return refuse('SEND_FAILED', `${echo} does not answer${isTimeout(error) ? ' in time' : ''}`)
   }

@@ -1,8 +1,10 @@
-/** What happens at one door: whose address, what was sent, what came back. Kept while the page runs. */
-import { type Signal, signal } from '@preact/signals'
+/** What happens at one door: whose address, what was sent, what came back. Kept while the page is unlocked. */
+import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals'
 import type { Request } from '../../../src/client/request.ts'
 import type { ClientSettings } from '../../../src/config/client/layer.ts'
 import type { IpAddress } from '../../../src/packet/address.ts'
+import type { PacketKeys } from '../../../src/packet/open.ts'
+import { openReceipt } from '../../../src/packet/receipt.ts'
 import { type Failure, ok, type Result, refuse } from '../../../src/result.ts'
 import { type Seconds, unixSeconds } from '../../../src/units.ts'
 import { type KeptProfile, settingsOf } from '../profile/kept.ts'
@@ -23,34 +25,47 @@ export type Check =
       readonly silent: readonly string[]
     }
 
+/** What became of one packet. Times in milliseconds of this device's clock. */
+export type Outcome = { readonly request: Request } & (
+  | { readonly kind: 'open'; readonly from: number; readonly until: number }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'refused'; readonly code: string }
+  /** No receipt that verifies came back. */
+  | { readonly kind: 'unproven' }
+)
+
 export type Phase =
   | { readonly kind: 'idle' }
   | { readonly kind: 'sending' }
   /** On its way; whether it opened is not known yet. */
-  | { readonly kind: 'waiting'; readonly sent: Sent }
-  /** The server says so itself, for this very packet. Times in milliseconds of this device's clock. */
-  | { readonly kind: 'open'; readonly sent: Sent; readonly from: number; readonly until: number }
-  | { readonly kind: 'refused'; readonly sent: Sent; readonly code: string }
-  /** No receipt that verifies came back. */
-  | { readonly kind: 'unproven'; readonly sent: Sent }
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'answered'; readonly outcomes: readonly Outcome[]; readonly gateway: string; readonly at: number }
   | { readonly kind: 'failed'; readonly failure: Failure }
-
-export interface Sent {
-  readonly requests: readonly Request[]
-  readonly sources: readonly IpAddress[]
-  readonly gateway: string
-  /** Milliseconds since 1970, by this device's clock. */
-  readonly at: number
-}
 
 export interface Wanted {
   readonly sources: readonly IpAddress[]
   readonly timeout?: Seconds
 }
 
+/** What is open, by the server's own word. */
+export interface Open {
+  readonly from: number
+  readonly until: number
+  readonly requests: readonly Request[]
+}
+
+/** How long before its end an open door is asked for again. */
+const AHEAD_MILLISECONDS = 10_000
+
 export class Session {
   readonly check: Signal<Check> = signal({ kind: 'asking' })
   readonly phase: Signal<Phase> = signal({ kind: 'idle' })
+  readonly open: Signal<Open | undefined> = signal(undefined)
+  /** Whether it is asked for again before its end. */
+  readonly keepsOpen: Signal<boolean> = signal(false)
+  readonly isBusy: ReadonlySignal<boolean> = computed(() => /^(sending|waiting)$/.test(this.phase.value.kind))
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #ended = false
 
   /** Asks all echo points at once. */
   async look(echoPoints: readonly string[]): Promise<void> {
@@ -60,54 +75,110 @@ export class Session {
     this.check.value = {
       kind: 'known',
       addresses: judgeEchoes(echoes),
-      skew: skewOf(echoes, Date.now()),
+      skew: skewOf(echoes),
       silent: answers.filter(({ answer }) => !answer.ok).map(({ point }) => point),
     }
   }
 
   async knock(profile: KeptProfile, wanted: Wanted): Promise<void> {
+    if (this.isBusy.value) return
+    clearTimeout(this.#timer)
     this.phase.value = { kind: 'sending' }
     const sent = await sealAndSend(profile, wanted)
+    if (this.#ended) return
     if (!sent.ok) {
       this.phase.value = { kind: 'failed', failure: sent.failure }
       return
     }
-    const { packets, ...what } = sent.value
-    this.phase.value = { kind: 'waiting', sent: what }
-    await Promise.all(packets.map(({ ticket }) => askReceipt(what.gateway, ticket)))
-    this.phase.value = { kind: 'unproven', sent: what }
+    const { packets, keys, gateway, at } = sent.value
+    this.phase.value = { kind: 'waiting' }
+    const outcomes = await Promise.all(
+      packets.map(async ({ request, text, ticket }): Promise<Outcome> => {
+        const answer = await askReceipt(gateway, ticket)
+        const receipt = answer.ok ? openReceipt(text, keys, answer.value) : answer
+        if (!receipt.ok) return { request, kind: 'unproven' }
+        const said = receipt.value
+        // The server decided after the packet was sealed: by this device's clock, the end is not before this.
+        if (said.verdict === 'open')
+          return { request, kind: 'open', from: at, until: at + 1000 * (said.until - said.serverTime) }
+        return said.verdict === 'done' ? { request, kind: 'done' } : { request, kind: 'refused', code: said.code }
+      }),
+    )
+    if (this.#ended) return
+    this.#conclude(outcomes)
+    this.phase.value = { kind: 'answered', outcomes, gateway, at }
+    const end = this.open.value?.until
+    if (this.keepsOpen.value && end !== undefined && outcomes.some(({ kind }) => kind === 'open'))
+      this.#timer = setTimeout(
+        () => {
+          if (this.keepsOpen.value) void this.knock(profile, wanted)
+        },
+        Math.max(1_000, end - Date.now() - AHEAD_MILLISECONDS),
+      )
+  }
+
+  /** The door then ends by itself. A packet can ask for no earlier end. */
+  letItEnd(): void {
+    this.keepsOpen.value = false
+    clearTimeout(this.#timer)
+  }
+
+  /** The profile was locked or removed: nothing is sent any more. */
+  end(): void {
+    this.#ended = true
+    this.letItEnd()
+  }
+
+  #conclude(outcomes: readonly Outcome[]): void {
+    const open = outcomes.flatMap((it) => (it.kind === 'open' ? [it] : []))
+    if (open.length === 0) return
+    this.open.value = {
+      from: Math.min(...open.map(({ from }) => from)),
+      // A knock never shortens what is open already.
+      until: Math.max(Math.min(...open.map(({ until }) => until)), this.open.value?.until ?? 0),
+      requests: open.map(({ request }) => request),
+    }
   }
 }
 
 interface SentPacket {
+  readonly request: Request
   readonly text: string
   readonly ticket: string
 }
 
+interface Sent {
+  readonly packets: readonly SentPacket[]
+  readonly keys: PacketKeys
+  readonly gateway: string
+  /** Milliseconds since 1970, by this device's clock: when they were sealed. */
+  readonly at: number
+}
+
 /** Seals anew for each gateway: a packet that one gateway had is not given to another. */
-async function sealAndSend(
-  profile: KeptProfile,
-  wanted: Wanted,
-): Promise<Result<Sent & { readonly packets: readonly SentPacket[] }, Failure>> {
+async function sealAndSend(profile: KeptProfile, wanted: Wanted): Promise<Result<Sent, Failure>> {
   const settings = settingsOf(profile.settings)
   if (!settings.ok) return settings
   let last: Failure = refuse('SEND_FAILED', 'the profile names no gateway: add one under “Edit”').failure
   for (const gateway of profile.gateways) {
-    const sealed = sealFor(settings.value, wanted)
-    if (!sealed.ok) return sealed
     const at = Date.now()
-    const tickets = await Promise.all(sealed.value.packets.map((packet) => sendPacket(gateway, profile.target, packet)))
+    const sealed = sealFor(settings.value, wanted, at)
+    if (!sealed.ok) return sealed
+    const { requests, texts, keys } = sealed.value
+    const tickets = await Promise.all(texts.map((packet) => sendPacket(gateway, profile.target, packet)))
     const packets: SentPacket[] = []
-    for (const [i, ticket] of tickets.entries())
-      if (ticket.ok) packets.push({ text: sealed.value.packets[i] ?? '', ticket: ticket.value })
+    for (const [i, request] of requests.entries()) {
+      const [text, ticket] = [texts[i], tickets[i]]
+      if (text === undefined || ticket === undefined) continue
+      if (ticket.ok) packets.push({ request, text, ticket: ticket.value })
       else last = ticket.failure
-    if (packets.length === tickets.length)
-      return ok({ requests: sealed.value.requests, sources: wanted.sources, gateway, at, packets })
+    }
+    if (packets.length > 0) return ok({ packets, keys, gateway, at })
   }
   return { ok: false, failure: last }
 }
 
-function sealFor(settings: ClientSettings, { sources, timeout }: Wanted) {
+function sealFor(settings: ClientSettings, { sources, timeout }: Wanted, at: number) {
   const keys = keysOf(settings)
   if (!keys.ok) return keys
   const randomBytes = (length: number) => crypto.getRandomValues(new Uint8Array(length))
@@ -122,7 +193,7 @@ function sealFor(settings: ClientSettings, { sources, timeout }: Wanted) {
     if (!some.ok) return some
     requests.push(...some.value)
   }
-  const now = unixSeconds(Math.floor(Date.now() / 1000))
-  const packets = sealRequests(requests, { settings, keys: keys.value }, { now, randomBytes })
-  return packets.ok ? ok({ requests, packets: packets.value }) : packets
+  const now = unixSeconds(Math.floor(at / 1000))
+  const texts = sealRequests(requests, { settings, keys: keys.value }, { now, randomBytes })
+  return texts.ok ? ok({ requests, texts: texts.value, keys: keys.value }) : texts
 }

@@ -13,10 +13,8 @@ export interface Skew {
 }
 
 /** By the median of the clocks that were told: one wrong gateway must not send people to set their clock. */
-export function skewOf(echoes: readonly Echo[], now: number): Skew | undefined {
-  const offs = echoes
-    .flatMap(({ clock }) => (clock === undefined ? [] : [(now - clock.time) / 1000]))
-    .sort((a, b) => a - b)
+export function skewOf(echoes: readonly Pick<Echo, 'ahead'>[]): Skew | undefined {
+  const offs = echoes.flatMap(({ ahead }) => (ahead === undefined ? [] : [ahead])).sort((a, b) => a - b)
   const middle = offs[Math.floor((offs.length - 1) / 2)]
   if (middle === undefined) return undefined
   const seconds = Math.round(middle)

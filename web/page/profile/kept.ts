@@ -27,6 +27,20 @@ export interface KeptProfile {
 
 export type NewProfile = Omit<KeptProfile, 'id'>
 
+/** A profile that knows no gateway yet. */
+export function newProfile(name: string, settings: readonly RcChange[], made = 0, until?: number): NewProfile {
+  return {
+    name,
+    settings,
+    made,
+    ...(until !== undefined && { until }),
+    gateways: [],
+    target: '',
+    links: [],
+    echoes: [],
+  }
+}
+
 /** The settings that count; the failure names the setting. Never quotes a key. */
 export function settingsOf(texts: readonly RcChange[]): Result<ClientSettings, Failure> {
   const layers: SettingLayer[] = []

@@ -6,7 +6,7 @@ import type { RcChange } from '../../../src/config/client/edit-fwknoprc.ts'
 import { readClientSetting } from '../../../src/config/client/fwknoprc-settings.ts'
 import { parseProfile } from '../../../src/config/client/profile.ts'
 import { type Failure, ok, type Result, refuse } from '../../../src/result.ts'
-import type { NewProfile } from './kept.ts'
+import { type NewProfile, newProfile } from './kept.ts'
 
 /** What a text turned out to be. `keys`: all else must be typed. `rc`: text for the reader of `.fwknoprc`. */
 export type Found =
@@ -28,19 +28,7 @@ export function readText(text: string): Result<Found, Failure> {
   const profile = parseProfile(trimmed)
   if (!profile.ok) return profile
   const { name, settings, made, until } = profile.value
-  return ok({
-    kind: 'profile',
-    profile: {
-      name,
-      settings,
-      made,
-      ...(until !== undefined && { until }),
-      gateways: [],
-      target: '',
-      links: [],
-      echoes: [],
-    },
-  })
+  return ok({ kind: 'profile', profile: newProfile(name, settings, made, until) })
 }
 
 const KEY_NAMES = ['KEY', 'KEY_BASE64', 'HMAC_KEY', 'HMAC_KEY_BASE64'] as const

@@ -1,96 +1,214 @@
-/** A profile from a line of text; then what it opens, before it is kept. */
+/** A profile: scanned, from a picture, pasted, or from a file. Then what it opens, before it is kept. */
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { Field } from '../../shared/field.tsx'
+import { Icon } from '../../shared/icons.tsx'
 import { Notice } from '../../shared/notice.tsx'
-import { parseGatewayUrl, parseTarget } from '../profile/gateway-url.ts'
-import { type NewProfile, settingsOf } from '../profile/kept.ts'
-import { factsOf } from '../profile/opens.ts'
-import { readText } from '../profile/read.ts'
-import { keep, ownOrigin } from '../profiles.ts'
+import { Tabs } from '../../shared/tabs.tsx'
+import type { RcStanza } from '../parts/rc-reader.ts'
+import { loadRcReader } from '../parts.ts'
+import { type NewProfile, newProfile } from '../profile/kept.ts'
+import { type Found, MOST_CHARACTERS, readText } from '../profile/read.ts'
+import { keep } from '../profiles.ts'
+import { Camera } from '../scan/camera.tsx'
+import { codeInPicture } from '../scan/picture.ts'
+import { importProfiles, isExport } from '../vault/transfer.ts'
 import { go } from '../where.ts'
+import { ProfileForm } from './profile-form.tsx'
+
+type Way = 'camera' | 'paste' | 'file'
+const WAYS = [
+  ['camera', 'Camera'],
+  ['paste', 'Paste'],
+  ['file', 'Picture or file'],
+] as const
 
 export function Add(): JSX.Element {
-  const text = useSignal('')
+  const way = useSignal<Way>('paste')
   const wrong = useSignal<string | undefined>(undefined)
   const found = useSignal<NewProfile | undefined>(undefined)
-  if (found.value !== undefined) return <Preview profile={found.value} />
-  const read = (event: Event) => {
-    event.preventDefault()
-    const result = readText(text.value)
-    if (!result.ok) wrong.value = result.failure.detail
-    else if (result.value.kind === 'profile') found.value = result.value.profile
+  const stanzas = useSignal<readonly RcStanza[]>([])
+  const exported = useSignal<string | undefined>(undefined)
+
+  const take = async (text: string) => {
+    wrong.value = undefined
+    if (isExport(text)) {
+      exported.value = text
+      return
+    }
+    const read = readText(text)
+    if (read.ok) await takeFound(read.value)
+    else wrong.value = read.failure.detail
   }
+  const takeFound = async (it: Found) => {
+    if (it.kind === 'profile') found.value = it.profile
+    if (it.kind === 'keys') found.value = newProfile('', it.settings)
+    if (it.kind !== 'rc') return
+    const { readRc } = await loadRcReader()
+    const read = readRc(it.text)
+    if (!read.ok) {
+      const line = read.failure.at === undefined ? '' : `line ${read.failure.at.line}: `
+      wrong.value = `${line}${read.failure.detail}`
+    } else if (read.value.length === 1 && read.value[0] !== undefined) found.value = fromStanza(read.value[0])
+    else stanzas.value = read.value
+  }
+
+  if (found.value !== undefined) {
+    const profile = found.value
+    return (
+      <>
+        <h1 tabIndex={-1}>Is this right?</h1>
+        <ProfileForm
+          profile={profile}
+          word="Add this profile"
+          onDone={async (done) => {
+            const kept = await keep(done)
+            go({ name: 'door', id: kept.id })
+          }}
+        />
+      </>
+    )
+  }
+  if (exported.value !== undefined) return <Import text={exported.value} />
+  if (stanzas.value.length > 0)
+    return (
+      <>
+        <h1 tabIndex={-1}>Which one?</h1>
+        <ul class="stack tight">
+          {stanzas.value.map((stanza) => (
+            <li key={stanza.name}>
+              <button class="button wide" type="button" onClick={() => (found.value = fromStanza(stanza))}>
+                {stanza.name}
+              </button>
+            </li>
+          ))}
+        </ul>
+      </>
+    )
   return (
     <>
       <h1 tabIndex={-1}>Add a profile</h1>
-      <form class="card stack" onSubmit={read}>
-        <Field
-          id="profile-text"
-          label="The profile"
-          hint="The line that begins with ghostport://profile"
-          rows={5}
-          mono
-          value={text.value}
-          onInput={(value) => {
-            text.value = value
-            wrong.value = undefined
-          }}
-          wrong={wrong.value}
-        />
-        <button class="button first" type="submit">
-          Read it
-        </button>
-      </form>
+      <Tabs
+        label="Where the profile is"
+        tabs={WAYS}
+        shown={way.value}
+        onShow={(next) => {
+          way.value = next
+          wrong.value = undefined
+        }}
+      >
+        {way.value === 'camera' && <Camera onCode={take} />}
+        {way.value === 'paste' && <Paste onText={take} />}
+        {way.value === 'file' && <FromFile onText={take} onWrong={(text) => (wrong.value = text)} />}
+      </Tabs>
+      <div role="alert">
+        {wrong.value !== undefined && (
+          <Notice kind="bad" title="This is not a profile.">
+            {wrong.value}
+          </Notice>
+        )}
+      </div>
+      <p class="soft small">
+        A profile comes from “ghostport user add” on the server, as a QR code or as a line. fwknop’s QR codes and the
+        text of a .fwknoprc work too. A profile never holds a command for this device.
+      </p>
     </>
   )
 }
 
-function Preview({ profile }: { readonly profile: NewProfile }): JSX.Element {
-  const settings = settingsOf(profile.settings)
-  const gateway = useSignal(profile.gateways[0] ?? ownOrigin() ?? '')
-  const target = useSignal(profile.target)
-  const wrong = useSignal<{ readonly gateway?: string; readonly target?: string }>({})
-  if (!settings.ok) return <Notice kind="bad" title={settings.failure.detail} />
-  const add = async (event: Event) => {
+function fromStanza({ name, settings }: RcStanza): NewProfile {
+  return newProfile(name === 'default' ? '' : name, settings)
+}
+
+function Paste({ onText }: { readonly onText: (text: string) => void }): JSX.Element {
+  const text = useSignal('')
+  return (
+    <form
+      class="card stack"
+      onSubmit={(event) => {
+        event.preventDefault()
+        onText(text.value)
+      }}
+    >
+      <Field
+        id="profile-text"
+        label="The profile"
+        hint="The line that begins with ghostport://profile, or the text of a .fwknoprc"
+        rows={5}
+        mono
+        value={text.value}
+        onInput={(value) => (text.value = value)}
+      />
+      <button class="button first" type="submit">
+        Read it
+      </button>
+    </form>
+  )
+}
+
+function FromFile(props: {
+  readonly onText: (text: string) => void
+  readonly onWrong: (text: string) => void
+}): JSX.Element {
+  const read = async (file: File | undefined) => {
+    if (file === undefined) return
+    if (file.type.startsWith('image/')) {
+      const code = await codeInPicture(file)
+      if (code === undefined) props.onWrong('No QR code was found in this picture. Is the whole code in it, and sharp?')
+      else props.onText(code)
+    } else if (file.size > MOST_CHARACTERS * 8) props.onWrong('This file is too large for a profile.')
+    else props.onText(await file.text())
+  }
+  return (
+    <div class="card stack">
+      <label class="button first" for="profile-file">
+        <Icon name="plus" /> Choose a picture or a file
+      </label>
+      <input
+        id="profile-file"
+        class="hidden"
+        type="file"
+        onChange={(event) => {
+          void read(event.currentTarget.files?.[0])
+          event.currentTarget.value = ''
+        }}
+      />
+      <p class="soft">
+        A picture of a QR code, the file of “ghostport user add --profile-file”, a .fwknoprc, or the export of this
+        page. It stays on this device.
+      </p>
+    </div>
+  )
+}
+
+function Import({ text }: { readonly text: string }): JSX.Element {
+  const passphrase = useSignal('')
+  const wrong = useSignal<string | undefined>(undefined)
+  const busy = useSignal(false)
+  const open = async (event: Event) => {
     event.preventDefault()
-    const url = parseGatewayUrl(gateway.value)
-    const name = parseTarget(target.value)
-    wrong.value = { ...(!url.ok && { gateway: url.failure.detail }), ...(!name.ok && { target: name.failure.detail }) }
-    if (!url.ok || !name.ok) return
-    const kept = await keep({ ...profile, gateways: [url.value], target: name.value })
-    go({ name: 'door', id: kept.id })
+    busy.value = true
+    const read = await importProfiles(text, passphrase.value)
+    if (read.ok) {
+      for (const { id, ...profile } of read.value) await keep(profile, id)
+      go({ name: 'home' })
+    } else wrong.value = read.failure.detail
+    busy.value = false
   }
   return (
     <>
-      <h1 tabIndex={-1}>Is this right?</h1>
-      <form class="card stack" onSubmit={add}>
-        <h2>{profile.name}</h2>
-        <dl class="facts">
-          {factsOf(settings.value).map(({ name, value }) => (
-            <>
-              <dt>{name}</dt>
-              <dd>{value}</dd>
-            </>
-          ))}
-        </dl>
+      <h1 tabIndex={-1}>Import profiles</h1>
+      <form class="card stack" onSubmit={open}>
         <Field
-          id="gateway"
-          label="Gateway"
-          type="url"
-          value={gateway.value}
-          onInput={(it) => (gateway.value = it)}
-          wrong={wrong.value.gateway}
+          id="import-passphrase"
+          label="Passphrase of the export"
+          type="password"
+          value={passphrase.value}
+          onInput={(value) => (passphrase.value = value)}
+          wrong={wrong.value}
         />
-        <Field
-          id="target"
-          label="Name of the server at the gateway"
-          value={target.value}
-          onInput={(it) => (target.value = it)}
-          wrong={wrong.value.target}
-        />
-        <button class="button first" type="submit">
-          Add this profile
+        <button class="button first" type="submit" disabled={busy.value}>
+          {busy.value ? 'One moment…' : 'Import'}
         </button>
       </form>
     </>

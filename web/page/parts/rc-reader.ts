@@ -1,0 +1,22 @@
+/** Reads the text of a `.fwknoprc`. A part of its own: it knows all settings of the server, to say what belongs there. */
+import type { RcChange } from '../../../src/config/client/edit-fwknoprc.ts'
+import { parseFwknoprc } from '../../../src/config/client/parse-fwknoprc.ts'
+import { type Failure, ok, type Result, refuse } from '../../../src/result.ts'
+
+export interface RcStanza {
+  readonly name: string
+  readonly settings: readonly RcChange[]
+}
+
+/** @returns its stanzas, each with what [default] says besides; or the first thing that is wrong, with its line. */
+export function readRc(text: string): Result<readonly RcStanza[], Failure> {
+  const file = parseFwknoprc('the text', text)
+  if (!file.ok) return file
+  const stanzas: RcStanza[] = []
+  for (const name of file.value.stanzas.length > 0 ? file.value.stanzas : ['default']) {
+    const settings = file.value.settings(name)
+    if (!settings.ok) return settings
+    stanzas.push({ name, settings: file.value.texts(name) })
+  }
+  return stanzas.length > 0 ? ok(stanzas) : refuse('PROFILE_INVALID', 'there is no stanza in this text')
+}

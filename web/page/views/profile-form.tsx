@@ -1,0 +1,185 @@
+/** What a profile opens, and what can be added or changed. Each value is judged by the reader of `.fwknoprc`. */
+import { useSignal } from '@preact/signals'
+import type { JSX } from 'preact'
+import type { RcChange } from '../../../src/config/client/edit-fwknoprc.ts'
+import { readClientSetting } from '../../../src/config/client/fwknoprc-settings.ts'
+import { Field } from '../../shared/field.tsx'
+import { Notice } from '../../shared/notice.tsx'
+import { day } from '../../shared/now.ts'
+import { keysOf } from '../knock/seal.ts'
+import { parseGatewayUrl, parseTarget } from '../profile/gateway-url.ts'
+import { type NewProfile, settingsOf, textOf, withText } from '../profile/kept.ts'
+import { parseLink } from '../profile/links.ts'
+import { factsOf } from '../profile/opens.ts'
+import { ownOrigin } from '../profiles.ts'
+
+/** What may be typed: the rest comes with the profile. */
+const SETTINGS = [
+  ['SPA_SERVER', 'Server', 'Its name or address'],
+  ['ACCESS', 'Ports', 'tcp/22, or several: tcp/22,udp/53'],
+  ['NAT_ACCESS', 'Leads to an inner host', 'HOST:PORT behind the server'],
+  ['NAT_LOCAL', 'Ghost service', 'Y: the port of the server is another service for you'],
+  ['NAT_PORT', 'Port outside', 'With the two above: the port that you connect to'],
+  ['FW_TIMEOUT', 'Seconds', 'How long it stays open; empty: the server decides'],
+  ['SPOOF_USER', 'User name', 'In the log of the server'],
+  ['HMAC_DIGEST_TYPE', 'HMAC', 'md5, sha1, sha256, sha384, sha512, sha3_256 or sha3_512; empty: sha256'],
+  ['ENCRYPTION_MODE', 'Encryption', 'cbc or legacy, as the server has it; empty: cbc'],
+  ['DIGEST_TYPE', 'Digest', 'Empty: sha256'],
+] as const
+
+type Texts = Readonly<Record<string, string>>
+
+export interface ProfileFormProps {
+  readonly profile: NewProfile
+  /** On the button. */
+  readonly word: string
+  readonly onDone: (profile: NewProfile) => Promise<void>
+}
+
+export function ProfileForm({ profile, word, onDone }: ProfileFormProps): JSX.Element {
+  const typed = useSignal<Texts>({
+    name: profile.name,
+    gateways: (profile.gateways.length > 0 ? profile.gateways : [ownOrigin() ?? '']).join('\n'),
+    target: profile.target,
+    echoes: profile.echoes.join('\n'),
+    links: profile.links.join('\n'),
+    ...Object.fromEntries(SETTINGS.map(([name]) => [name, textOf(profile.settings, name)])),
+  })
+  const wrong = useSignal<Texts>({})
+  const text = (name: string) => typed.value[name] ?? ''
+  const set = (name: string) => (value: string) => {
+    typed.value = { ...typed.value, [name]: value }
+  }
+  const field = (name: string, label: string, more: { hint?: string; rows?: number } = {}) => (
+    <Field
+      id={`field-${name}`}
+      label={label}
+      value={text(name)}
+      onInput={set(name)}
+      wrong={wrong.value[name]}
+      {...more}
+    />
+  )
+  const settings = settingsOf(profile.settings)
+  const isWhole = settings.ok && settings.value.server !== undefined && settings.value.access !== undefined
+
+  const save = async (event: Event) => {
+    event.preventDefault()
+    const judged = judge(profile, typed.value)
+    wrong.value = judged.wrong
+    const [first] = Object.keys(judged.wrong)
+    if (first !== undefined) return void document.getElementById(`field-${first}`)?.focus()
+    await onDone(judged.profile)
+  }
+  return (
+    <form class="stack" onSubmit={save} noValidate>
+      <div class="card stack">
+        {profile.made > 0 && (
+          <p class="soft small">
+            Keys of {day(profile.made)}
+            {profile.until === undefined ? '' : `, good until ${day(profile.until)}`}
+          </p>
+        )}
+        {isWhole ? (
+          <dl class="facts">
+            {factsOf(settings.value).map(({ name, value }) => (
+              <div key={name} class="fact">
+                <dt>{name}</dt>
+                <dd>{value}</dd>
+              </div>
+            ))}
+          </dl>
+        ) : (
+          <Notice kind="info" title="There are keys in it, and nothing else.">
+            Type the server and the ports that your administrator told you.
+          </Notice>
+        )}
+        {settings.ok && settings.value.hmacKey === undefined && settings.value.encryptionMode !== 'legacy' && (
+          <Notice kind="warn" title="There is no HMAC key in it.">
+            Only a server without HMAC takes such packets.
+          </Notice>
+        )}
+      </div>
+      <div class="card stack">
+        {field('name', 'Name', { hint: 'For you alone' })}
+        {field('gateways', 'Gateway', { hint: 'Its address; several: one in a line, tried in this order', rows: 2 })}
+        {field('target', 'Name of the server at the gateway', {
+          hint: 'Your administrator has chosen it, such as “office”',
+        })}
+        <details open={!isWhole}>
+          <summary>What it asks for</summary>
+          <div class="stack">
+            {SETTINGS.map(([name, label, hint]) => (
+              <div key={name}>{field(name, label, { hint })}</div>
+            ))}
+          </div>
+        </details>
+        <details>
+          <summary>On this device</summary>
+          <div class="stack">
+            {field('links', 'Go on with', {
+              hint: 'Addresses to offer when the door is open, one in a line: ssh://me@host, https://host',
+              rows: 2,
+            })}
+            {field('echoes', 'Other services that say your address', {
+              hint: 'Addresses of other gateways, one in a line. Two that agree are better than one',
+              rows: 2,
+            })}
+          </div>
+        </details>
+        <button class="button first" type="submit">
+          {word}
+        </button>
+      </div>
+    </form>
+  )
+}
+
+/** @returns what was typed as a profile, and what is wrong by field.. */
+function judge(profile: NewProfile, typed: Texts): { readonly profile: NewProfile; readonly wrong: Texts } {
+  const wrong: Record<string, string> = {}
+  const lines = (
+    name: string,
+    parse: (text: string) => { ok: true; value: string } | { ok: false; failure: { detail: string } },
+  ) =>
+    (typed[name] ?? '')
+      .split('\n')
+      .filter((line) => line.trim() !== '')
+      .flatMap((line) => {
+        const read = parse(line)
+        if (!read.ok) wrong[name] = read.failure.detail
+        return read.ok ? [read.value] : []
+      })
+
+  let settings: readonly RcChange[] = profile.settings
+  for (const [name] of SETTINGS) {
+    const text = (typed[name] ?? '').trim()
+    const read = text === '' ? undefined : readClientSetting(name, text)
+    if (read !== undefined && !read.ok) wrong[name] = read.failure.detail
+    settings = withText(settings, name, text)
+  }
+  if (textOf(settings, 'SPA_SERVER') === '') wrong['SPA_SERVER'] = 'a profile names its server'
+  if (textOf(settings, 'ACCESS') === '') wrong['ACCESS'] = 'a profile names what to open, such as tcp/22'
+  const read = settingsOf(settings)
+  const keys = read.ok ? keysOf(read.value) : read
+  if (!keys.ok && Object.keys(wrong).length === 0) wrong['ENCRYPTION_MODE'] = keys.failure.detail
+
+  const gateways = lines('gateways', parseGatewayUrl)
+  if (gateways.length === 0 && wrong['gateways'] === undefined)
+    wrong['gateways'] = 'a packet goes through a gateway: the address of yours, such as https://knock.example'
+  const target = parseTarget(typed['target'] ?? '')
+  if (!target.ok) wrong['target'] = target.failure.detail
+  const name = (typed['name'] ?? '').trim().slice(0, 100) || textOf(settings, 'SPA_SERVER')
+  return {
+    wrong,
+    profile: {
+      ...profile,
+      name,
+      settings,
+      gateways,
+      target: target.ok ? target.value : '',
+      links: lines('links', parseLink),
+      echoes: lines('echoes', parseGatewayUrl),
+    },
+  }
+}
