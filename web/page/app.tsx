@@ -83,9 +83,7 @@ export function App(): JSX.Element {
         )}
         <a href={addressOf(shown.name === 'trust' ? { name: 'home' } : { name: 'trust' })}>
           <Icon name="shield" size={16} />
-          {shown.name === 'trust'
-            ? 'Back'
-            : `${location.protocol === 'file:' ? 'From a file' : `From ${location.host}`} · sealed on this device`}
+          {shown.name === 'trust' ? 'Back' : `Page from ${location.protocol === 'file:' ? 'a file' : location.host}`}
         </a>
       </footer>
     </div>

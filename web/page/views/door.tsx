@@ -112,7 +112,7 @@ function KnownDoor({ profile, session }: { readonly profile: KeptProfile; readon
         {skew !== undefined && skew.kind !== 'right' && (
           <Notice
             kind="warn"
-            title={`The clock of this device is ${countdown(1000 * Math.abs(skew.seconds))} ${skew.seconds > 0 ? 'ahead' : 'behind'}.`}
+            title={`The clock of this device is ${span(Math.abs(skew.seconds))} ${skew.seconds > 0 ? 'ahead' : 'behind'}.`}
           >
             {skew.kind === 'too far'
               ? 'The server will refuse the request. Set the clock first.'
@@ -254,8 +254,7 @@ function Doubts({ seen }: { readonly seen: SeenAddress }): JSX.Element | null {
   if (!isConfirmed(seen))
     return (
       <Notice kind="info" title="Only one service says so.">
-        Compare it with what you know. If that service lies, the door opens for somebody else. A second one can be added
-        under “Edit”.
+        If it lies, the door opens for somebody else. Add a second one under “Edit”.
       </Notice>
     )
   return null
@@ -354,6 +353,10 @@ function Links({ links }: { readonly links: readonly string[] }): JSX.Element | 
       ))}
     </ul>
   )
+}
+
+function span(seconds: number): string {
+  return seconds < 90 ? `${seconds} seconds` : `${Math.round(seconds / 60)} minutes`
 }
 
 function about(request: Outcome['request']): string {

@@ -1,0 +1,136 @@
+/** Every view of the page, and how to get there: for pictures, and for tests that look at all of them. */
+import type { Page } from 'playwright-core'
+import { add, addPasted, profileLine, receiptFor, start } from './on-the-page.ts'
+import type { PageServer } from './page-server.ts'
+
+export interface View {
+  readonly name: string
+  /** From the view before it in the list. */
+  readonly reach: (tab: Page, server: PageServer) => Promise<void>
+}
+
+const home = (tab: Page) => tab.getByRole('link', { name: 'All doors' }).click()
+const knock = (tab: Page) => tab.getByRole('button', { name: /^Open/ }).click()
+
+export const views: readonly View[] = [
+  {
+    name: 'welcome',
+    reach: async (tab) => void (await tab.getByRole('heading', { name: 'Knock from here' }).waitFor()),
+  },
+  { name: 'empty', reach: (tab) => start(tab) },
+  { name: 'add', reach: (tab) => add(tab) },
+  {
+    name: 'add-camera',
+    reach: async (tab) => {
+      await tab.getByRole('tab', { name: 'Camera' }).click()
+      await tab
+        .getByText(/no camera|Hold the code|did not allow/)
+        .first()
+        .waitFor()
+    },
+  },
+  { name: 'add-file', reach: async (tab) => void (await tab.getByRole('tab', { name: 'Picture or file' }).click()) },
+  {
+    name: 'add-wrong',
+    reach: async (tab) => {
+      await tab.getByRole('tab', { name: 'Paste' }).click()
+      await tab.getByRole('textbox', { name: 'The profile' }).fill('ghostport://profile/1?name=office')
+      await tab.getByRole('button', { name: 'Read it' }).click()
+      await tab.getByText('This is not a profile').waitFor()
+    },
+  },
+  {
+    name: 'preview',
+    reach: async (tab) => {
+      await tab
+        .getByRole('textbox', { name: 'The profile' })
+        .fill(profileLine('tcp/8443,udp/51820&nat=10.0.0.5', 'workshop'))
+      await tab.getByRole('button', { name: 'Read it' }).click()
+      await tab.getByText('What it asks for').click()
+    },
+  },
+  {
+    name: 'door',
+    reach: async (tab, server) => {
+      await home(tab)
+      await addPasted(tab, profileLine())
+      await tab.getByText(server.address).waitFor()
+    },
+  },
+  {
+    name: 'door-doubts',
+    reach: async (tab, server) => {
+      server.address = '104.28.12.34'
+      server.clockAhead = 185
+      await home(tab)
+      await addPasted(tab, profileLine('tcp/443', 'intranet'))
+      await tab.getByText('This looks like').waitFor()
+      server.address = '198.51.100.7'
+      server.clockAhead = 0
+    },
+  },
+  {
+    name: 'door-unproven',
+    reach: async (tab) => {
+      await home(tab)
+      await tab.getByRole('link', { name: 'Open office' }).click()
+      await knock(tab)
+      await tab.getByText('no proof').waitFor()
+    },
+  },
+  {
+    name: 'door-refused',
+    reach: async (tab, server) => {
+      server.receipt = (packet) => receiptFor(packet, { verdict: 'refused', code: 'ACCESS_PORT_DENIED' })
+      await knock(tab)
+      await tab.getByText('refused it').waitFor()
+    },
+  },
+  {
+    name: 'door-open',
+    reach: async (tab, server) => {
+      server.receipt = (packet) => receiptFor(packet, { verdict: 'open', seconds: 300 })
+      await knock(tab)
+      await tab.locator('.ring').waitFor()
+      await tab.getByText('More', { exact: true }).click()
+    },
+  },
+  {
+    name: 'home',
+    reach: async (tab) => {
+      await home(tab)
+      await tab.getByRole('link', { name: 'Show office' }).waitFor()
+    },
+  },
+  {
+    name: 'edit',
+    reach: async (tab) => {
+      await tab.getByRole('link', { name: 'Show office' }).click()
+      await tab.getByRole('link', { name: 'Edit office' }).click()
+      await tab.getByText('On this device').click()
+      await tab.getByRole('button', { name: 'Remove this profile' }).click()
+    },
+  },
+  {
+    name: 'settings',
+    reach: async (tab) => {
+      await tab.getByRole('link', { name: 'Settings' }).click()
+      for (const summary of await tab.locator('summary').all()) await summary.click()
+    },
+  },
+  {
+    name: 'trust',
+    reach: async (tab) => {
+      await tab.getByRole('link', { name: 'Who can see what' }).click()
+      await tab.locator('[data-bundle]').waitFor()
+    },
+  },
+  {
+    name: 'locked',
+    reach: async (tab) => {
+      await home(tab)
+      await tab.getByRole('button', { name: 'Lock' }).click()
+      await tab.getByRole('heading', { name: 'Locked' }).waitFor()
+    },
+  },
+]
