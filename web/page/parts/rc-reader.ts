@@ -1,4 +1,4 @@
-/** Reads the text of a `.fwknoprc`. A part of its own: it knows all settings of the server, to say what belongs there. */
+/** Reads the text of a `.fwknoprc`. A part of its own: to say what belongs on the server, it knows all its settings. */
 import type { RcChange } from '../../../src/config/client/edit-fwknoprc.ts'
 import { parseFwknoprc } from '../../../src/config/client/parse-fwknoprc.ts'
 import { type Failure, ok, type Result, refuse } from '../../../src/result.ts'

@@ -1,6 +1,6 @@
 /**
- * Passkeys as a second way into the vault. An authenticator with WebAuthn's PRF extension makes the same 32 bytes of the
- * same salt each time, and only after the user agreed. Many have no PRF: then the passphrase stays the only way.
+ * Passkeys as a second way into the vault. An authenticator with WebAuthn's PRF extension makes the same 32 bytes of
+ * the same salt each time, and only after the user agreed. Many have no PRF: then the passphrase stays the only way.
  */
 import type { PasskeyRecord } from './database.ts'
 import { randomBytes } from './sealed.ts'
