@@ -22,8 +22,8 @@ const all: Outcome[] = []
 const outputs = new Map<string, string>()
 const print = (line: string) => process.stdout.write(`${line}\n`)
 
-/** What is type-checked, as by the script “typecheck” of package.json: browsers have other names than Node.js. */
-// read them too.
+// Measured: a program of the tests starts in a third of the time if it finds its modules compiled. Programs of other
+// users read them too.
 const compiled = mkdtempSync(join(tmpdir(), 'ghostport-compiled-'))
 chmodSync(compiled, 0o755)
 process.env['NODE_COMPILE_CACHE'] = compiled
