@@ -1,6 +1,6 @@
 /**
- * Text that arrives in pieces is decoded as a whole. A letter of several bytes may arrive in two pieces; if each piece is
- * decoded by itself, the letter is lost. `setEncoding('utf8')` keeps the first half until the other comes.
+ * Text that arrives in pieces is decoded as a whole. A letter of several bytes may arrive in two pieces; if each piece
+ * is decoded by itself, the letter is lost. `setEncoding('utf8')` keeps the first half until the other comes.
  */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'

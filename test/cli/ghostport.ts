@@ -11,7 +11,7 @@ const commandOf = (program: string): readonly string[] => [
   '--conditions=ghostport-source',
   fileURLToPath(new URL(`../../src/cli/${program}.ts`, import.meta.url)),
 ]
-/** Where the suite keeps compiled modules: a program starts in a third of the time. Empty where there is no such folder. */
+/** Where the suite keeps compiled modules: a program starts in a third of the time. Empty without such a folder. */
 export const compiledCode: NodeJS.ProcessEnv =
   process.env['NODE_COMPILE_CACHE'] === undefined ? {} : { NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] }
 

@@ -17,7 +17,7 @@ const SERVER = '10.9.0.2'
 const VISITOR = '10.9.2.1'
 const RULES = ['GATEWAY_ADDRESSES 10.9.0.1, fd09::/64', 'GATEWAY_RECEIPTS Y']
 
-/** Sends packets from one UDP socket, and prints what comes back: until so many answers came, and half a second more. */
+/** Sends packets from one UDP socket, and prints what comes back, until half a second after so many answers. */
 const SEND = `
   const [server, wanted, ...packets] = process.argv.slice(1)
   const socket = require('node:dgram').createSocket(server.includes(':') ? 'udp6' : 'udp4')
