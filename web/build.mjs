@@ -110,14 +110,14 @@ export async function makePage() {
 }
 
 /** SHA-256 of what `sha256sum` prints for the files in the order of their names. */
-function bundleHash(/** @type {readonly BundleFile[]} */ files) {
+export function bundleHash(/** @type {readonly BundleFile[]} */ files) {
   const lines = files
     .map(({ path, content }) => `${sha256(content)}  ${path}\n`)
     .sort((a, b) => (a.slice(66) < b.slice(66) ? -1 : 1))
   return sha256(lines.join(''))
 }
 
-function sha256(/** @type {Uint8Array | string} */ content) {
+export function sha256(/** @type {Uint8Array | string} */ content) {
   return createHash('sha256').update(content).digest('hex')
 }
 
@@ -125,7 +125,7 @@ function sha256(/** @type {Uint8Array | string} */ content) {
  * @param {string} entry
  * @param {BuildOptions} more
  */
-async function bundle(entry, more) {
+export async function bundle(entry, more) {
   const { build } = await import('esbuild')
   const { outputFiles } = await build({
     absWorkingDir: web,
@@ -204,7 +204,7 @@ function licences() {
  *
  * @param {string} name
  */
-function packageFolder(name) {
+export function packageFolder(name) {
   for (let folder = web; ; folder = dirname(folder)) {
     const found = join(folder, 'node_modules', name)
     if (existsSync(found)) return found

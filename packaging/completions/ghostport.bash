@@ -5,7 +5,7 @@ _ghostport_complete() {
   COMPREPLY=()
   if ((COMP_CWORD > 1)); then command=${COMP_WORDS[1]}; fi
   if [[ -z $command || ($command == help && COMP_CWORD -eq 2) ]]; then
-    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen client user invite serve gateway check explain simulate import init uninstall unit policy status revoke bugreport outside doctor completions help version' -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen client ui user invite serve gateway check explain simulate import init uninstall unit policy status revoke bugreport outside doctor completions help version' -- "$current")
     return
   fi
   case $command in
@@ -38,6 +38,11 @@ _ghostport_complete() {
       options='--file --name --replace --rc-file --json --help -h'
       paths='--file --rc-file'
       values='--name'
+      ;;
+    ui)
+      options='--rc-file --port --no-browser --stay --help -h'
+      paths='--rc-file'
+      values='--port'
       ;;
     user)
       options='--config-file -c --access-file -a --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --qr --overlap --show-secrets --profile-file --json --help -h'

@@ -44,7 +44,14 @@ export async function compile(node, folder) {
   await run(node, [tsc, '-p', 'tsconfig.build.json', '--outDir', folder], { cwd: clone })
   // Loaded here: it needs packages that the set-up installs.
   const { buildPage } = await import('../../web/build.mjs')
-  await Promise.all([bundlePrograms(folder), bundleForBrowsers(folder), buildPage(join(folder, 'web', 'page'))])
+  const { buildUi } = await import('../../web/build-ui.mjs')
+  const web = join(folder, 'web')
+  await Promise.all([
+    bundlePrograms(folder),
+    bundleForBrowsers(folder),
+    buildPage(join(web, 'page')),
+    buildUi(join(web, 'ui')),
+  ])
   for (const path of Object.values(programs())) chmodSync(join(folder, path.replace(/^dist\//, '')), 0o755)
 }
 

@@ -9,6 +9,7 @@ const OF_CLIENT: ReadonlySet<string> = new Set([
   'exec',
   'keygen',
   'client',
+  'ui',
   'outside',
   'doctor',
   'bugreport',

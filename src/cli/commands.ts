@@ -11,6 +11,7 @@ export const commands: CommandTable = {
   exec: { summary: 'knock, wait until the port is open, then run a command', load: () => import('./exec.ts') },
   keygen: { summary: 'make the two keys that client and server share', load: () => import('./keygen.ts') },
   client: { summary: 'add a server to ~/.fwknoprc, by the profile that it gave', load: () => import('./client.ts') },
+  ui: { summary: 'open a page in the browser: all stanzas, and a button for each', load: () => import('./ui.ts') },
   user: { summary: 'add, list and change the users of the server', load: () => import('./user.ts') },
   invite: { summary: 'invite a user: a link that is good once, or a sealed file', load: () => import('./invite.ts') },
   serve: { summary: 'run the server: watch for knocks and open ports', load: () => import('./serve.ts') },

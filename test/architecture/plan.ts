@@ -33,7 +33,7 @@ const ranks: readonly (readonly string[])[] = [
   ['system'],
   ['replay', 'firewall', 'capture', 'delivery', 'gpg', 'commands', 'scan', 'invitations', 'http-server'],
   ['daemon', 'client'],
-  ['host', 'gateway'],
+  ['host', 'gateway', 'client-ui'],
   ['cli'],
   ['tools'],
 ]

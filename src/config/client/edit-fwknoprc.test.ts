@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { editStanza, overwrittenKeys, type RcChange } from './edit-fwknoprc.ts'
+import {
+  dropSettings,
+  editStanza,
+  overwrittenKeys,
+  type RcChange,
+  removeStanza,
+  renameStanza,
+  writtenSettings,
+} from './edit-fwknoprc.ts'
 import { parseFwknoprc } from './parse-fwknoprc.ts'
 
 const row = (name: string, value: string): string => `${name.padEnd(24)}    ${value}\n`
@@ -68,6 +76,45 @@ describe('a stanza of .fwknoprc is edited', () => {
         // Stanzas that are there twice, and lines before the first one, were refused before as well.
         if (settings.ok) assert.deepEqual(settings.value.access, [{ protocol: 'tcp', port: 22 }])
         else assert.match(settings.failure.code, /^CONFIG_(CONFLICT|SYNTAX)$/)
+      }),
+    )
+  })
+})
+
+describe('a stanza goes, gets another name, or loses settings', () => {
+  const file = '# top\n[a]\nKEY x\n# of a\nACCESS tcp/1 ; mine\n\n# of b\n[ B ]  # second\nKEY y\n'
+  for (const [what, edited, expected] of [
+    ['the first goes', removeStanza(file, 'A'), '# top\n\n# of b\n[ B ]  # second\nKEY y\n'],
+    ['the last goes', removeStanza(file, 'b'), file.slice(0, file.indexOf('[ B ]'))],
+    ['one gap is left', removeStanza('[a]\nKEY x\n\n[b]\nKEY y\n\n[c]\n', 'b'), '[a]\nKEY x\n\n[c]\n'],
+    ['an empty one', removeStanza('[a]\n[b]\nKEY y\n', 'a'), '[b]\nKEY y\n'],
+    ['none of this name', removeStanza(file, 'c'), file],
+    ['another name', renameStanza(file, 'b', 'c$&'), file.replace('[ B ]', () => '[c$&]')],
+    ['without a setting', dropSettings(file, 'a', ['ACCESS', 'ALLOW_IP']), file.replace('ACCESS tcp/1 ; mine\n', '')],
+  ] as const)
+    it(what, () => assert.equal(edited, expected))
+
+  it('its settings as they are written', () => {
+    const text = '[a]\nKEY: a=b#c\n HTTP_USER_AGENT  My agent; 1 \n# no\nACCESS\ttcp/1 # x\n[b]\nKEY y\n'
+    assert.deepEqual(writtenSettings(text, 'a'), [
+      { name: 'KEY', value: 'a=b' },
+      { name: 'HTTP_USER_AGENT', value: 'My agent; 1' },
+      { name: 'ACCESS', value: 'tcp/1' },
+    ])
+  })
+
+  it('no text makes them throw, and a new name changes one line', () => {
+    const lines = fc.array(
+      fc.oneof(fc.constantFrom('[a]', '[b]', 'KEY x', '# c', '', ' ', 'ACCESS tcp/1'), fc.string()),
+    )
+    fc.assert(
+      fc.property(lines, (all) => {
+        const text = all.join('\n')
+        writtenSettings(text, 'a')
+        dropSettings(text, 'a', ['KEY'])
+        const renamed = renameStanza(text, 'a', 'c')
+        assert.equal(renamed.split('\n').length, text.split('\n').length)
+        removeStanza(text, 'a')
       }),
     )
   })

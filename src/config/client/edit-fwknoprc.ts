@@ -81,6 +81,60 @@ export function editStanza(text: string, stanza: string, changes: readonly RcCha
   return [...head, ...rest, ...kept.slice(last + 1), ...lines.slice(range.end)].join('')
 }
 
+/** The settings of a stanza as they are written, in the order of the file. Empty if there is no such stanza. */
+export function writtenSettings(text: string, stanza: string): readonly { name: string; value: string }[] {
+  const lines = splitLines(text)
+  const range = findStanza(lines, stanza)
+  return lines.slice(range?.first, range?.end ?? 0).flatMap((line) => {
+    const name = settingName(line)
+    if (name === '') return []
+    const after = trimBlanks(line.replace(/[\r\n]+$/, ''))
+      .slice(name.length)
+      .replace(/^:/, '')
+    const value = trimBlanks(after)
+    return [{ name, value: name === 'HTTP_USER_AGENT' ? value : (/^[^\t\v\f\r ;#]*/.exec(value)?.[0] ?? '') }]
+  })
+}
+
+/** @returns the file without these settings of the stanza. */
+export function dropSettings(text: string, stanza: string, names: readonly ClientSettingName[]): string {
+  const lines = splitLines(text)
+  const range = findStanza(lines, stanza)
+  if (range === undefined) return text
+  const isKept = (line: string): boolean => !names.some((name) => name === settingName(line))
+  return [
+    ...lines.slice(0, range.first),
+    ...lines.slice(range.first, range.end).filter(isKept),
+    ...lines.slice(range.end),
+  ].join('')
+}
+
+/**
+ * @returns the file without this stanza. Comments behind its last setting may belong to the next stanza, and stay; so
+ * do all lines before its header.
+ */
+export function removeStanza(text: string, stanza: string): string {
+  const lines = splitLines(text)
+  const range = findStanza(lines, stanza)
+  if (range === undefined) return text
+  const last = lines.slice(range.first, range.end).findLastIndex((line) => settingName(line) !== '')
+  const before = lines.slice(0, range.first - 1)
+  const after = lines.slice(range.first + last + 1)
+  const isBlank = (line: string | undefined): boolean => line === undefined || line.trim() === ''
+  // One gap is enough.
+  if (isBlank(before.at(-1)) && isBlank(after[0])) after.shift()
+  return [...before, ...after].join('')
+}
+
+/** @returns the file in which the stanza has another name. */
+export function renameStanza(text: string, stanza: string, to: string): string {
+  const lines = splitLines(text)
+  const range = findStanza(lines, stanza)
+  if (range === undefined) return text
+  const header = (lines[range.first - 1] ?? '').replace(/\[[^\]]*\]/, () => `[${to}]`)
+  return [...lines.slice(0, range.first - 1), header, ...lines.slice(range.first)].join('')
+}
+
 /** Whether the file has a stanza of this name, in any case. */
 export function hasStanza(text: string, stanza: string): boolean {
   return findStanza(splitLines(text), stanza) !== undefined

@@ -1,0 +1,139 @@
+/** What the page knows: the stanzas, the last knocks, and what is going on. */
+import { signal } from '@preact/signals'
+import { type Answer, call, type Failed, lines } from './api.ts'
+
+export interface Setting {
+  readonly name: string
+  readonly value?: string
+  readonly secret?: true
+}
+
+export interface Stanza {
+  readonly name: string
+  readonly settings: readonly Setting[]
+  readonly summary: string
+  readonly problem?: { readonly code: string; readonly detail: string; readonly suggestion?: string }
+  readonly program: readonly string[]
+}
+
+export interface RcState {
+  readonly file: string
+  readonly revision: string
+  readonly stanzas: readonly Stanza[]
+  readonly defaults: readonly Setting[]
+  readonly version: string
+  readonly bundle: string
+}
+
+export interface Knock {
+  readonly at: number
+  readonly stanza: string
+  readonly server: string
+  readonly outcome: 'open' | 'already' | 'sent' | 'failed'
+  readonly code?: string
+  readonly detail?: string
+  readonly address?: string
+  readonly port?: number
+  readonly milliseconds?: number
+}
+
+export const rc = signal<RcState | undefined>(undefined)
+export const wrong = signal<Failed | undefined>(undefined)
+
+/** Reads the stanzas again. */
+export async function look(): Promise<void> {
+  take(await call<RcState>('/api/state'))
+}
+
+/** Sends a change of the rc file. @returns whether it was made. */
+export async function change(path: string, body: object): Promise<Failed | undefined> {
+  const answer = await call<RcState>(path, { revision: rc.value?.revision ?? '', ...body })
+  if (answer.ok) take(answer)
+  // Somebody else changed it: show what is there now.
+  else if (answer.failure.code === 'CONFIG_CONFLICT') await look()
+  return answer.ok ? undefined : answer.failure
+}
+
+function take(answer: Answer<RcState>): void {
+  if (answer.ok) rc.value = answer.value
+  wrong.value = answer.ok ? undefined : answer.failure
+}
+
+export function stanzaOf(name: string): Stanza | undefined {
+  return rc.value?.stanzas.find((it) => it.name === name)
+}
+
+export interface OpenPort {
+  readonly address: string
+  readonly port: number
+}
+
+/** What is known of the last knock with a stanza. */
+export interface Going {
+  readonly isOver: boolean
+  /** Milliseconds since 1970. */
+  readonly since: number
+  readonly knocks: number
+  readonly sentTo: readonly string[]
+  readonly open?: OpenPort & {
+    readonly milliseconds: number
+    readonly already: boolean
+    readonly seconds: number | null
+    /** Milliseconds since 1970. */
+    readonly at: number
+  }
+  readonly failure?: Failed & { readonly causes: readonly string[] }
+  readonly program?: {
+    readonly state: 'ask' | 'started' | 'failed'
+    readonly argv?: readonly string[]
+    readonly filled: readonly string[]
+    readonly detail?: string
+  }
+}
+
+export const going = signal<ReadonlyMap<string, Going>>(new Map())
+
+type Event =
+  | { event: 'sent'; number: number; packets: { address: string; port: number; error: string | null }[] }
+  | ({ event: 'open' } & Omit<NonNullable<Going['open']>, 'at'>)
+  | { event: 'failed'; code: string; detail: string; suggestion: string | null; causes: string[] }
+  | ({ event: 'program' } & NonNullable<Going['program']>)
+  | { event: 'end' | 'note' }
+
+export async function knock(name: string, more: { allow?: string; timeout?: number } = {}): Promise<void> {
+  if (going.value.get(name)?.isOver === false) return
+  const set = (part: Partial<Going>): void => {
+    const before = going.value.get(name) ?? { isOver: false, since: Date.now(), knocks: 0, sentTo: [] }
+    going.value = new Map(going.value).set(name, { ...before, ...part })
+  }
+  const { open: _, failure: __, program: ___, ...earlier } = going.value.get(name) ?? {}
+  going.value = new Map(going.value).set(name, { ...earlier, isOver: false, since: Date.now(), knocks: 0, sentTo: [] })
+  const body = { name, wait: more.allow === undefined, ...more }
+  const failed = await lines('/api/knock', body, (event: Event) => {
+    if (event.event === 'sent') {
+      const left = event.packets.filter(({ error }) => error === null)
+      set({ knocks: event.number, sentTo: left.map(({ address, port }) => `${address} port ${port}`) })
+    } else if (event.event === 'open') {
+      const { event: _, ...open } = event
+      set({ open: { ...open, at: Date.now() } })
+    } else if (event.event === 'failed') {
+      const { event: _, ...failure } = event
+      set({ failure: { sentence: '', ...failure } })
+    } else if (event.event === 'program') {
+      const { event: _, ...program } = event
+      set({ program })
+    }
+  })
+  set({ isOver: true, ...(failed !== undefined && { failure: { ...failed, causes: [] } }) })
+}
+
+/** Runs what was shown, and remembers that the user agreed to it. */
+export async function run(name: string, argv: readonly string[], { address, port }: OpenPort): Promise<void> {
+  const answer = await call('/api/run', { name, argv, address, port })
+  const going_ = going.value.get(name)
+  if (going_?.program === undefined) return
+  const program = answer.ok
+    ? { ...going_.program, state: 'started' as const }
+    : { ...going_.program, state: 'failed' as const, detail: answer.failure.detail }
+  going.value = new Map(going.value).set(name, { ...going_, program })
+}
