@@ -85,7 +85,7 @@ export async function makePage() {
   add('manifest.webmanifest', JSON.stringify(webManifest(), undefined, 1))
   add('index.html', html({ script, css }))
 
-  const cached = files.map(({ path }) => path).filter((path) => path !== parts.openpgp)
+  const cached = files.map(({ path }) => path).filter((path) => path !== parts.openpgp && path !== 'index.html')
   const worker = await bundle('page/worker/service-worker.ts', {
     define: {
       'globalThis.CACHED': JSON.stringify(['./', ...cached, 'files.json']),

@@ -44,7 +44,10 @@ export interface BundleFile {
 export interface Bundle {
   /** In the order of their paths. */
   readonly files: readonly BundleFile[]
-  /** SHA-256 over the hash and path of each file, as `sha256sum` prints them (`HASH  PATH`, a line each). */
+  /**
+   * SHA-256 over the hash and name of each file, as `sha256sum` prints them (`HASH  NAME`, a line each, in the order of
+   * the names). Without files.json, which holds this hash: docs/PAGE.md.
+   */
   readonly hash: string
 }
 
@@ -81,8 +84,12 @@ export function readBundle(folder: string): Result<Bundle, Failure<'CONFIG_UNREA
     return refuse('CONFIG_UNREADABLE', `${folder}: ${fileReason(error)}`)
   }
   found.sort((one, other) => (one.path < other.path ? -1 : 1))
-  const list = found.map(({ hash, path }) => `${hash}  ${path}\n`).join('')
-  return ok({ files: found, hash: sha256(list) })
+  const named = found.map(({ hash, path }) => ({ hash, name: path === '/' ? 'index.html' : path.slice(1) }))
+  const lines = named
+    .filter(({ name }) => name !== 'files.json')
+    .sort((one, other) => (one.name < other.name ? -1 : 1))
+    .map(({ hash, name }) => `${hash}  ${name}\n`)
+  return ok({ files: found, hash: sha256(lines.join('')) })
 }
 
 function sha256(content: Uint8Array | string): string {

@@ -33,6 +33,8 @@ export async function servePage(): Promise<PageServer> {
   contents.set('/files.json', { type: 'application/json', content: JSON.stringify(list) })
   const index = contents.get('/index.html')
   if (index !== undefined) contents.set('/', index)
+  // As the gateway does.
+  contents.delete('/index.html')
   const tickets = new Map<string, string>()
 
   const server = createServer(async (request, response) => {

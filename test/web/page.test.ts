@@ -1,22 +1,51 @@
 /** The page in Chromium: from a profile to the packet that the gateway gets, and what the page says of it. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { buildPage } from '../../web/build.mjs'
+import { filmOf, pictureOf } from './camera.ts'
 import { chromiumUnavailable, startChromium, type TestBrowser } from './chromium.ts'
-import { add, addPasted, messageIn, openPage, PASSPHRASE, PROFILE, receiptFor, start } from './on-the-page.ts'
+import {
+  add,
+  addPasted,
+  HMAC,
+  KEY,
+  messageIn,
+  openPage,
+  PASSPHRASE,
+  PROFILE,
+  profileLine,
+  receiptFor,
+  start,
+} from './on-the-page.ts'
 import { type PageServer, servePage } from './page-server.ts'
+import { views } from './views.ts'
 
 describe('the page', { skip: chromiumUnavailable() }, () => {
   let chromium: TestBrowser
   let server: PageServer
+  const folder = mkdtempSync(join(tmpdir(), 'ghostport-page-'))
   before(async () => {
-    ;[chromium, server] = await Promise.all([startChromium(), servePage()])
+    writeFileSync(join(folder, 'film.y4m'), filmOf(profileLine('tcp/22', 'scanned')))
+    const camera = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']
+    ;[chromium, server] = await Promise.all([
+      startChromium(undefined, [...camera, `--use-file-for-fake-video-capture=${join(folder, 'film.y4m')}`]),
+      servePage(),
+    ])
   })
   after(async () => {
     await chromium[Symbol.asyncDispose]()
+    rmSync(folder, { recursive: true, force: true })
     await server[Symbol.asyncDispose]()
   })
-  const open = () => openPage(chromium.browser, server.url)
+  const open = () => {
+    server.receipt = () => 'A'.repeat(128)
+    server.isUp = true
+    return openPage(chromium.browser, server.url)
+  }
 
   it('seals what a pasted profile asks for, for the address that it shows', async () => {
     await using page = await open()
@@ -125,4 +154,170 @@ describe('the page', { skip: chromiumUnavailable() }, () => {
     await second.tab.getByRole('link', { name: 'Open office' }).waitFor()
     assert.deepEqual([...first.complaints, ...second.complaints], [])
   })
+
+  it('reads QR codes: by the camera, and in pictures of ghostport and of fwknop', async () => {
+    await using page = await open()
+    const { tab } = page
+    await start(tab)
+    await add(tab)
+    await tab.getByRole('tab', { name: 'Camera' }).click()
+    await tab.getByRole('heading', { name: 'Is this right?' }).waitFor()
+    assert.equal(await tab.getByLabel('Name', { exact: true }).inputValue(), 'scanned')
+    await tab.getByRole('link', { name: 'All doors' }).click()
+
+    await add(tab)
+    await tab.getByRole('tab', { name: 'Picture or file' }).click()
+    await tab.locator('input[type=file]').setInputFiles(pictureOf(PROFILE))
+    await tab.getByRole('heading', { name: 'Is this right?' }).waitFor()
+    await tab.getByRole('link', { name: 'All doors' }).click()
+
+    await add(tab)
+    await tab.getByRole('tab', { name: 'Picture or file' }).click()
+    await tab.locator('input[type=file]').setInputFiles(pictureOf(`KEY_BASE64:${KEY} HMAC_KEY_BASE64:${HMAC}`))
+    await tab.getByText('There are keys in it, and nothing else').waitFor()
+    await tab.getByLabel('Name of the server').fill('office')
+    await tab.getByRole('button', { name: 'Add this profile' }).click()
+    await tab.getByText('a profile names its server').waitFor()
+    await tab.getByLabel('Server', { exact: true }).fill('192.0.2.9')
+    await tab.getByLabel('Ports').fill('tcp/22')
+    await tab.getByRole('button', { name: 'Add this profile' }).click()
+    await tab.getByRole('heading', { name: 'Opens for this device' }).waitFor()
+    assert.deepEqual(page.complaints, [])
+  })
+
+  it('runs no script of a profile, whatever its field', async () => {
+    await using page = await open()
+    const { tab } = page
+    await start(tab)
+    const script = '<img/src=x/onerror=pwned=1>'
+    const stanza = `[${script}]\nSPA_SERVER ${script}\nACCESS tcp/22\nKEY_BASE64 ${KEY}\n`
+    await add(tab)
+    await tab.getByRole('tab', { name: 'Paste' }).click()
+    // A user name has none of these signs: refused, with the text in the message.
+    await tab.getByRole('textbox', { name: 'The profile' }).fill(`${stanza}SPOOF_USER ${script}\n`)
+    await tab.getByRole('button', { name: 'Read it' }).click()
+    await tab.getByText('This is not a profile').waitFor()
+    await tab.getByRole('link', { name: 'All doors' }).click()
+    await addPasted(tab, stanza)
+    await tab.getByRole('heading', { name: script }).waitFor()
+    server.address = script
+    await tab.reload()
+    await tab.getByLabel('Passphrase').fill(PASSPHRASE)
+    await tab.getByRole('button', { name: 'Unlock' }).click()
+    await tab.getByText('Your address is not known').waitFor()
+    server.address = '198.51.100.7'
+    await tab.getByRole('link', { name: 'All doors' }).click()
+    await tab.getByRole('heading', { name: script }).waitFor()
+    assert.equal(await tab.locator('img').count(), 0)
+    assert.equal(await tab.evaluate(() => 'pwned' in window), false)
+    assert.deepEqual(page.complaints, [])
+  })
+
+  it('starts offline, and then says that nothing was sent', async () => {
+    await using page = await open()
+    const { tab } = page
+    await start(tab)
+    await addPasted(tab, PROFILE)
+    await tab.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
+    server.isUp = false
+    await tab.reload()
+    await tab.getByLabel('Passphrase').fill(PASSPHRASE)
+    await tab.getByRole('button', { name: 'Unlock' }).click()
+    await tab.getByText('Your address is not known').waitFor()
+    await tab.getByText('More', { exact: true }).click()
+    await tab.getByLabel('For another device').fill('203.0.113.9')
+    await tab.getByRole('button', { name: 'Open', exact: true }).click()
+    await tab.getByText('Nothing was sent').waitFor()
+    server.isUp = true
+    await tab.getByRole('button', { name: 'Open', exact: true }).click()
+    await tab.getByText('no proof').waitFor()
+    assert.equal(messageIn(server.knocks.at(-1)?.packet ?? ''), '203.0.113.9,tcp/22')
+  })
+
+  it('is unlocked by a passkey', async () => {
+    await using page = await open()
+    const { tab } = page
+    const session = await tab.context().newCDPSession(tab)
+    await session.send('WebAuthn.enable')
+    await session.send('WebAuthn.addVirtualAuthenticator', {
+      options: {
+        protocol: 'ctap2',
+        ctap2Version: 'ctap2_1',
+        transport: 'internal',
+        hasResidentKey: true,
+        hasUserVerification: true,
+        isUserVerified: true,
+        automaticPresenceSimulation: true,
+        hasPrf: true,
+      },
+    })
+    await start(tab)
+    await addPasted(tab, PROFILE)
+    await tab.getByRole('link', { name: 'Settings' }).click()
+    await tab.locator('summary', { hasText: 'Passkey' }).click()
+    await tab.getByLabel('Your passphrase').fill(PASSPHRASE)
+    await tab.getByRole('button', { name: 'Add a passkey' }).click()
+    await tab.getByText('The passkey unlocks this device now').waitFor()
+    await tab.getByRole('button', { name: 'Lock' }).click()
+    await tab.getByRole('button', { name: 'Unlock with a passkey' }).click()
+    await tab.getByRole('heading', { name: 'Settings' }).waitFor()
+    await tab.getByRole('link', { name: 'All doors' }).click()
+    await tab.getByRole('link', { name: 'Open office' }).waitFor()
+    assert.deepEqual(page.complaints, [])
+  })
+
+  it('works from a file, and shows its own hash where it can', async () => {
+    const bundle = await buildPage(join(folder, 'page'))
+    assert.equal(bundle, server.bundle)
+    await using page = await openPage(chromium.browser, `file://${join(folder, 'page', 'index.html')}`)
+    await start(page.tab)
+    await add(page.tab)
+    await page.tab.getByRole('tab', { name: 'Paste' }).click()
+    await page.tab.getByRole('textbox', { name: 'The profile' }).fill(PROFILE)
+    await page.tab.getByRole('button', { name: 'Read it' }).click()
+    await page.tab.getByLabel('Gateway', { exact: true }).fill(server.url)
+    await page.tab.getByLabel('Name of the server').fill('office')
+    await page.tab.getByRole('button', { name: 'Add this profile' }).click()
+    await page.tab.getByText(server.address).waitFor()
+    await page.tab.getByRole('button', { name: 'Open', exact: true }).click()
+    await page.tab.getByText('no proof').waitFor()
+
+    await using served = await open()
+    await served.tab.getByRole('link', { name: /Page from/ }).click()
+    await served.tab.locator(`[data-bundle="${server.bundle}"]`).waitFor()
+    assert.equal(await served.tab.getByText('not those of the list').count(), 0)
+  })
+
+  it('has nothing that axe finds, in any view, light and dark', async () => {
+    const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+    await using page = await open()
+    const { tab } = page
+    await tab.evaluate(axe)
+    for (const view of views) {
+      await view.reach(tab, server)
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await tab.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+        const found = await tab.evaluate(async () => {
+          const { violations } = await window.axe.run(document, { resultTypes: ['violations'] })
+          return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 120)}`))
+        })
+        assert.deepEqual(found, [], `${view.name}, ${colorScheme}`)
+      }
+    }
+    assert.deepEqual(page.complaints, [])
+  })
 })
+
+declare global {
+  interface Window {
+    /** What axe-core leaves. */
+    readonly axe: {
+      run(
+        what: Document,
+        options: object,
+      ): Promise<{
+        readonly violations: readonly { readonly id: string; readonly nodes: readonly { readonly html: string }[] }[]
+      }>
+    }
+  }
+}

@@ -31,7 +31,9 @@ export async function ownBundle(): Promise<OwnBundle | undefined> {
 }
 
 async function hashOf(path: string): Promise<string> {
-  return await hex(await (await fetch(path)).arrayBuffer())
+  // A gateway serves the page at its root alone.
+  const response = await fetch(path === 'index.html' ? './' : path)
+  return response.ok ? await hex(await response.arrayBuffer()) : `status ${response.status}`
 }
 
 async function hex(data: BufferSource): Promise<string> {

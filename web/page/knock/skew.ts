@@ -1,10 +1,10 @@
 /** How far the clock of this device is off. A packet of the wrong time is refused without a word. Pure. */
 import type { Echo } from './gateway.ts'
 
-/** fwknopd and ghostport refuse a packet that is 120 s old, or as much ahead. */
-export const MOST_SKEW_SECONDS = 120
+/** Through a gateway, ghostport refuses a packet that is 30 s old, or as much ahead; fwknopd one of 120 s. */
+const MOST_SECONDS = 30
 /** From here on it is said. */
-const WORTH_A_WORD_SECONDS = 20
+const WORTH_A_WORD_SECONDS = 10
 
 export interface Skew {
   /** Seconds that this device is ahead; behind, if negative. */
@@ -19,5 +19,5 @@ export function skewOf(echoes: readonly Pick<Echo, 'ahead'>[]): Skew | undefined
   if (middle === undefined) return undefined
   const seconds = Math.round(middle)
   const far = Math.abs(seconds)
-  return { seconds, kind: far >= MOST_SKEW_SECONDS - 5 ? 'too far' : far >= WORTH_A_WORD_SECONDS ? 'off' : 'right' }
+  return { seconds, kind: far >= MOST_SECONDS - 5 ? 'too far' : far >= WORTH_A_WORD_SECONDS ? 'off' : 'right' }
 }

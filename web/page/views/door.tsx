@@ -115,8 +115,8 @@ function KnownDoor({ profile, session }: { readonly profile: KeptProfile; readon
             title={`The clock of this device is ${span(Math.abs(skew.seconds))} ${skew.seconds > 0 ? 'ahead' : 'behind'}.`}
           >
             {skew.kind === 'too far'
-              ? 'The server will refuse the request. Set the clock first.'
-              : 'Two minutes are too much.'}
+              ? 'The server may refuse the request. Set the clock first.'
+              : 'Half a minute is too much for many servers.'}
           </Notice>
         )}
         {profile.until !== undefined && profile.until * 1000 < now.value && (

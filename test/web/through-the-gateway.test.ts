@@ -1,0 +1,182 @@
+/**
+ * From the QR picture to the banner of ssh: Chromium on the client, the real gateway, real servers, real sshd.
+ *
+ *   client 10.9.1.1, fd91::1 ── gateway 10.9.1.2, fd91::2 ┬ server 10.9.0.2, fd09::2: ghostport, sshd on 22, web on 80
+ *                                                         └ fwknop 10.9.2.2: the real fwknopd, ssh on 22
+ *
+ * The gateway is the client's router too: the servers see the client's own address.
+ */
+import assert from 'node:assert/strict'
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { startFwknopd } from '../interop/client-fwknopd.ts'
+import { Daemon, dropByDefault, ghostportCommand } from '../support/daemon.ts'
+import { type Host, Network, netnsUnavailable, type Program } from '../support/netns.ts'
+import { pictureOf } from './camera.ts'
+import { chromiumUnavailable, startChromium, type TestBrowser } from './chromium.ts'
+import { add, addPasted, HMAC, KEY, openPage, profileLine, start } from './on-the-page.ts'
+
+const SERVER = '10.9.0.2'
+const FWKNOP = '10.9.2.2'
+const CLIENT = '10.9.1.1'
+const skip = chromiumUnavailable() || netnsUnavailable()
+
+describe('through the gateway', { skip }, () => {
+  let net: Network
+  let [client, server, gatewayHost]: Host[] = []
+  let daemon: Daemon
+  let gateway: Program
+  let chromium: TestBrowser
+
+  before(async () => {
+    net = await Network.create()
+    const hosts = await Promise.all(['client', 'gateway', 'server', 'fwknop'].map((name) => net.host(name)))
+    const [clientHost, middle, serverHost, fwknop] = hosts as [Host, Host, Host, Host]
+    ;[client, gatewayHost, server] = [clientHost, middle, serverHost]
+    await net.link(clientHost, [`${CLIENT}/24`, 'fd91::1/64'], middle, ['10.9.1.2/24', 'fd91::2/64'])
+    await net.link(middle, ['10.9.0.1/24', 'fd09::1/64'], serverHost, [`${SERVER}/24`, 'fd09::2/64'])
+    await net.link(middle, ['10.9.2.1/24'], fwknop, [`${FWKNOP}/24`])
+    middle.sysctl({ 'net.ipv4.ip_forward': 1, 'net.ipv6.conf.all.forwarding': 1 })
+    for (const [host, v4, v6] of [
+      [clientHost, '10.9.1.2', 'fd91::2'],
+      [serverHost, '10.9.0.1', 'fd09::1'],
+      [fwknop, '10.9.2.1', undefined],
+    ] as const) {
+      host.must(['ip', 'route', 'add', 'default', 'via', v4])
+      if (v6 !== undefined) host.must(['ip', '-6', 'route', 'add', 'default', 'via', v6])
+    }
+    dropByDefault(serverHost)
+    await startSshd(serverHost)
+    await serverHost.listen([{ protocol: 'tcp', port: 80, banner: 'web' }])
+    await fwknop.listen([{ protocol: 'tcp', port: 22, banner: 'ssh behind fwknopd' }])
+
+    const folder = net.directory()
+    const conf = join(folder, 'gateway.conf')
+    writeFileSync(
+      conf,
+      [
+        'LISTEN https://10.9.1.2:443, https://[fd91::2]:443',
+        'HOST gate.example, v4.example, v6.example',
+        `TARGET office ${SERVER}:62201`,
+        `TARGET old ${FWKNOP}:62201`,
+        `STATE_FOLDER ${join(folder, 'state')}`,
+        'RECEIPT_WAIT 500',
+        'USER nobody',
+        '',
+      ].join('\n'),
+    )
+    gateway = middle.start(ghostportCommand('gateway', '-c', conf))
+    ;[daemon, chromium] = await Promise.all([
+      Daemon.start(net, serverHost, {
+        server: ['GATEWAY_ADDRESSES 10.9.0.1', 'GATEWAY_RECEIPTS Y'],
+        access: access('OPEN_PORTS tcp/22'),
+      }),
+      startChromium(clientHost, [
+        '--host-resolver-rules=MAP gate.example 10.9.1.2, MAP v4.example 10.9.1.2, MAP v6.example [fd91::2]',
+      ]),
+      startFwknopd(net, fwknop, [
+        [
+          ['SOURCE', 'ANY'],
+          ['OPEN_PORTS', 'tcp/22'],
+          ['KEY_BASE64', KEY],
+          ['HMAC_KEY_BASE64', HMAC],
+          ['FW_ACCESS_TIMEOUT', '30'],
+        ],
+      ]),
+    ])
+    await gateway.says(/"event":"ready"/)
+  })
+  after(async () => {
+    await chromium?.[Symbol.asyncDispose]()
+    await net?.close()
+  })
+
+  const access = (...lines: readonly string[]) =>
+    ['SOURCE ANY', `KEY_BASE64 ${KEY}`, `HMAC_KEY_BASE64 ${HMAC}`, 'FW_ACCESS_TIMEOUT 30', ...lines, ''].join('\n')
+
+  async function startSshd(host: Host): Promise<void> {
+    const folder = net.directory()
+    host.must(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', join(folder, 'host')])
+    copyFileSync(join(folder, 'host.pub'), join(folder, 'authorized'))
+    mkdirSync('/run/sshd', { recursive: true })
+    const lines = [`HostKey ${join(folder, 'host')}`, 'UsePAM no', 'PidFile none', 'Port 22']
+    writeFileSync(join(folder, 'sshd_config'), `${lines.join('\n')}\n`)
+    await host.start(['/usr/sbin/sshd', '-D', '-e', '-f', join(folder, 'sshd_config')]).says(/Server listening on/)
+  }
+
+  it('a picture of the code of “ghostport user add” opens ssh, with proof', async () => {
+    const profile = join(net.directory(), 'ada-phone.profile')
+    const files = ['-c', daemon.path('fwknopd.conf'), '-a', daemon.path('access.conf')]
+    server?.must(
+      ghostportCommand(
+        'user',
+        'add',
+        'ada-phone',
+        ...files,
+        '--server',
+        SERVER,
+        '--open',
+        'tcp/22',
+        '--profile-file',
+        profile,
+      ),
+    )
+    await daemon.until(({ event }) => event === 'reload')
+    await using page = await openPage(chromium.browser, 'https://gate.example/')
+    const { tab } = page
+    await start(tab)
+    await add(tab)
+    await tab.getByRole('tab', { name: 'Picture or file' }).click()
+    await tab.locator('input[type=file]').setInputFiles(pictureOf(readFileSync(profile, 'utf8').trim()))
+    await tab.getByLabel('Name of the server').fill('office')
+    await tab.getByText('On this device').click()
+    await tab.getByLabel('Other services').fill('https://v4.example\nhttps://v6.example')
+    await tab.getByRole('button', { name: 'Add this profile' }).click()
+    await tab.getByText('2 agree').waitFor()
+    await tab.getByText(CLIENT).waitFor()
+    await tab.getByText('fd91::1').waitFor()
+
+    assert.equal(await client?.tcp(SERVER, 22), 'timeout')
+    await tab.getByRole('button', { name: 'Open', exact: true }).click()
+    await tab.getByText(/^Open until .* says the server/).waitFor()
+    assert.match((await client?.tcp(SERVER, 22)) ?? '', /^SSH-2\.0/)
+    assert.match((await client?.tcp('fd09::2', 22)) ?? '', /^SSH-2\.0/)
+    assert.equal(await gatewayHost?.tcp(SERVER, 22), 'timeout')
+
+    // What the gateway logs at its start is what the page shows of itself.
+    await tab.getByRole('link', { name: /Page from/ }).click()
+    const hash = await tab.locator('[data-bundle]').getAttribute('data-bundle')
+    assert.ok(gateway.output.includes(`"page":"${hash}"`), `${hash}\n${gateway.output}`)
+    assert.deepEqual(
+      page.complaints.filter((it) => !/SSL certificate|service-worker/.test(it)),
+      [],
+    )
+  })
+
+  it('what the server refuses is told by its code', async () => {
+    await using page = await openPage(chromium.browser, 'https://gate.example/')
+    await start(page.tab)
+    await addPasted(page.tab, profileLine('tcp/23'))
+    await page.tab.getByText(CLIENT).waitFor()
+    await page.tab.getByRole('button', { name: 'Open', exact: true }).click()
+    await page.tab.getByText('ACCESS_PORT_DENIED').waitFor()
+  })
+
+  it('opens the door of a real fwknopd, which proves nothing', async () => {
+    await using page = await openPage(chromium.browser, 'https://gate.example/')
+    const { tab } = page
+    await start(tab)
+    await add(tab)
+    await tab.getByRole('tab', { name: 'Paste' }).click()
+    await tab.getByRole('textbox', { name: 'The profile' }).fill(profileLine().replace('192.0.2.9', FWKNOP))
+    await tab.getByRole('button', { name: 'Read it' }).click()
+    await tab.getByLabel('Name of the server').fill('old')
+    await tab.getByRole('button', { name: 'Add this profile' }).click()
+    await tab.getByText(CLIENT).waitFor()
+    assert.equal(await client?.tcp(FWKNOP, 22), 'refused')
+    await tab.getByRole('button', { name: 'Open', exact: true }).click()
+    await tab.getByText('There is no proof that it opened').waitFor()
+    await client?.until('ssh behind fwknopd', { protocol: 'tcp', address: FWKNOP, port: 22 })
+  })
+})
