@@ -149,8 +149,8 @@ export interface Firewall {
   revoke(id: GrantId): Promise<Result<void, FirewallFailure>>
 
   /**
-   * Ends connections at once, and tells both ends. Other connections of the same address stay. The grants stay too:
-   * revoke them first.
+   * Ends connections at once, and tells both ends. Their services cannot begin them again; their clients can, with a
+   * grant. Other connections of the same address stay. The grants stay too: revoke them first.
    */
   endConnections(which: LetIn): Promise<Result<EndedConnections, FirewallFailure>>
 

@@ -21,7 +21,7 @@ import { granted, grantFor } from '../contract/firewall.ts'
 import { labForContracts } from '../support/contract-lab.ts'
 import { addresses, families } from '../support/firewall-lab.ts'
 import { dropByIptables, forgetIptables } from '../support/iptables-host.ts'
-import { netnsUnavailable } from '../support/netns.ts'
+import { type Host, netnsUnavailable } from '../support/netns.ts'
 
 const skip = netnsUnavailable()
 const lab = labForContracts(skip)
@@ -45,32 +45,41 @@ async function withNftables(mode: 'mark' | 'gate'): Promise<KernelFirewall> {
     for (const { lines } of hostRules({ kind: 'nft', chains }, DEFAULT_MARK))
       for (const line of lines) server.must(line.split(' '))
   }
+  return await started(() => nextNftables(mode))
+}
+
+function nextNftables(mode: 'mark' | 'gate'): KernelFirewall {
   const [ssh, ...more] = ([22, 25, 80, 443] as const).map((at): ProtocolPort => ({ protocol: 'tcp', port: port(at) }))
   assert.ok(ssh)
-  const gate: CoexistenceMode = { kind: 'gate', protectedPorts: [ssh, ...more, { protocol: 'udp', port: port(5353) }] }
+  const udp = ([5353, 5354, 5355] as const).map((at): ProtocolPort => ({ protocol: 'udp', port: port(at) }))
+  const gate: CoexistenceMode = { kind: 'gate', protectedPorts: [ssh, ...more, ...udp] }
   const made = createNftablesFirewall({ mode: mode === 'mark' ? { kind: 'mark' } : gate })
   assert.ok(made.ok)
-  firewall = made.value
-  assert.deepEqual(await firewall.install(), { ok: true, value: undefined })
-  return firewall
+  return made.value
 }
 
 async function withIptables(variant: 'nft' | 'legacy'): Promise<KernelFirewall> {
   forgetIptables(lab().server)
   dropByIptables(lab().server, variant)
-  firewall = createIptablesFirewall({ program: `iptables-${variant}` })
+  return await started(() => createIptablesFirewall({ program: `iptables-${variant}` }))
+}
+
+/** Makes a firewall as a process that starts. It takes over what the one before left. */
+async function started(next: () => KernelFirewall): Promise<KernelFirewall> {
+  await firewall?.close()
+  firewall = next()
   assert.deepEqual(await firewall.install(), { ok: true, value: undefined })
   return firewall
 }
 
 const firewalls = [
-  ['nftables, mark mode', () => withNftables('mark')],
-  ['nftables, gate mode', () => withNftables('gate')],
-  ['iptables-nft', () => withIptables('nft')],
-  ['iptables-legacy', () => withIptables('legacy')],
+  ['nftables, mark mode', () => withNftables('mark'), () => nextNftables('mark')],
+  ['nftables, gate mode', () => withNftables('gate'), () => nextNftables('gate')],
+  ['iptables-nft', () => withIptables('nft'), () => createIptablesFirewall({ program: 'iptables-nft' })],
+  ['iptables-legacy', () => withIptables('legacy'), () => createIptablesFirewall({ program: 'iptables-legacy' })],
 ] as const
 
-for (const [name, make] of firewalls) {
+for (const [name, make, next] of firewalls) {
   describe(name, { skip }, () => {
     for (const family of families) {
       const at = addresses[family]
@@ -117,37 +126,107 @@ for (const [name, make] of firewalls) {
         await theirs.close()
       })
 
-      test(`IPv${family}, UDP: the flow ends, although its client goes on`, async () => {
-        const { c1, server } = lab()
-        const firewall = await make()
+      test(`IPv${family}, UDP: flows end, although their services and their client go on`, async () => {
+        const { c1, server, inner } = lab()
+        let firewall = await make()
         const { c1: one, forC1 } = addresses[family]
-        await server.listen([{ protocol: 'udp', port: 5353, banner: 'answer' }])
-        const grant = grantFor(one, [{ kind: 'access', protocol: 'udp', port: port(5353) }])
-        await granted({ firewall }, grant)
-        const asker = c1.start([process.execPath, '-e', ASKER, forC1, `${family}`])
-        await asker.says(/answer\n/)
-        await firewall.revoke(grant.id)
-        const ended = await firewall.endConnections({ by: [{ grant }] })
-        assert.deepEqual(ended, { ok: true, value: { connections: 1, shared: 0, sharedWith: [] } })
-        // What was answered before the end may be on its way.
-        await delay(200)
-        const before = asker.output.length
-        await delay(500)
-        assert.equal(asker.output.length, before)
-        await asker.stop('SIGKILL')
-        await server.unlisten('udp', 5353)
+        letOut(server, at.inner)
+        const services = [
+          server.start([process.execPath, '-e', ANSWERS_LATE, `${family}`, '5353']),
+          server.start([process.execPath, '-e', SENDS_BY_ITSELF, `${family}`, '5354']),
+          inner.start([process.execPath, '-e', SENDS_BY_ITSELF, `${family}`, '8444']),
+        ]
+        const asker = c1.start([process.execPath, '-e', ASKS, `${family}`, forC1, '5353', '5354', '5355'])
+        const openings: readonly Opening[] = [
+          { kind: 'access', protocol: 'udp', port: port(5353) },
+          { kind: 'access', protocol: 'udp', port: port(5354) },
+          {
+            ...{ kind: 'forward', protocol: 'udp', publicPort: port(5355), translation: 'none' },
+            target: { address: at.inner, port: port(8444) },
+          },
+        ]
+        try {
+          const grant = grantFor(one, openings)
+          await granted({ firewall }, grant)
+          for (const known of [5353, 5354, 5355]) await asker.says(new RegExp(`${known}\n`))
+          await firewall.revoke(grant.id)
+          const ended = await firewall.endConnections({ by: [{ grant }] })
+          assert.deepEqual(ended, { ok: true, value: { connections: 3, shared: 0, sharedWith: [] } })
+          // What was sent before the end may be on its way.
+          await delay(200)
+          const heard = () => [asker, ...services].map(({ output }) => output.length)
+          const before = heard()
+          await delay(500)
+          assert.deepEqual(heard(), before, 'nothing passes, in either direction')
+          firewall = await started(next)
+          await delay(300)
+          assert.deepEqual(heard(), before, 'nor with the next process')
+          // The same client, from the same ports.
+          const again = grantFor(one, openings, 1)
+          await granted({ firewall }, again)
+          const begun = performance.now()
+          const from = asker.output.length
+          for (const known of [5353, 5354, 5355]) {
+            const isBack = () => asker.output.slice(from).includes(`${known}\n`)
+            while (!isBack() && performance.now() - begun < 2_000) await delay(5)
+            assert.ok(isBack(), `${known} answers again`)
+          }
+          await delay(Math.max(0, 2_100 - (performance.now() - begun)))
+          const late = asker.output.length
+          await delay(300)
+          for (const known of [5353, 5354, 5355])
+            assert.ok(asker.output.slice(late).includes(`${known}\n`), `${known} answers after the end of the grant`)
+          assert.ok((await firewall.endConnections({ by: [{ grant: again }] })).ok)
+        } finally {
+          await Promise.all([asker, ...services].map((program) => program.stop('SIGKILL')))
+        }
+        assert.deepEqual(await firewall.uninstall(), { ok: true, value: undefined })
+        const left = ['nft list ruleset', 'iptables-legacy-save', 'ip6tables-legacy-save'].map((one) =>
+          server.must(one.split(' ')),
+        )
+        assert.doesNotMatch(left.join(''), /5353/)
       })
     }
   })
 }
 
-/** Asks each 50 ms from one port, and writes each answer. */
-const ASKER = `
-  const [address, family] = process.argv.slice(1)
+/** What the inner host sends is let out, as by most routers. */
+function letOut(server: Host, inner: string): void {
+  const ip = inner.includes(':') ? 'ip6' : 'ip'
+  if (server.run(['nft', 'list', 'chain', 'inet', 'filter', 'forward']).status === 0)
+    server.must(['nft', 'add', 'rule', 'inet', 'filter', 'forward', ip, 'saddr', inner, 'accept'])
+  for (const variant of ['nft', 'legacy'])
+    server.run([`${ip}tables-${variant}`, '-A', 'FORWARD', '-s', inner, '-j', 'ACCEPT'])
+}
+
+/** Answers each packet after 120 ms: the answers to three or four are always on their way. */
+const ANSWERS_LATE = `
+  const [family, port] = process.argv.slice(1)
   const socket = require('node:dgram').createSocket('udp' + family)
-  socket.on('message', () => console.log('answer'))
-  socket.on('error', () => {})
-  socket.bind(40053, () => setInterval(() => socket.send('?', 5353, address, () => {}), 50))`
+  const answer = ({ port, address }) => socket.send('!', port, address, () => {})
+  socket.on('message', (_, peer) => { console.log('asked'); setTimeout(answer, 120, peer) })
+  socket.bind(Number(port))`
+
+/** From the first packet on, sends each 50 ms to whom that came from, as a VPN may. */
+const SENDS_BY_ITSELF = `
+  const [family, port] = process.argv.slice(1)
+  const socket = require('node:dgram').createSocket('udp' + family)
+  let timer
+  socket.on('message', (_, { port, address }) => {
+    console.log('asked')
+    timer ??= setInterval(() => socket.send('!', port, address, () => {}), 50)
+  })
+  socket.bind(Number(port))`
+
+/** Asks at each of these ports, each 50 ms, from one port of its own for each, and writes which answered. */
+const ASKS = `
+  const [family, address, ...ports] = process.argv.slice(1)
+  for (const port of ports) {
+    const socket = require('node:dgram').createSocket('udp' + family)
+    socket.on('message', () => console.log(port))
+    socket.on('error', () => {})
+    socket.bind(35000 + Number(port), () => setInterval(() => socket.send('?', port, address, () => {}), 50))
+  }`
 
 describe('a kernel that cannot end sockets', { skip }, () => {
   for (const family of families)
@@ -165,7 +244,7 @@ describe('a kernel that cannot end sockets', { skip }, () => {
       assert.ok(tracked.ok)
       // As a kernel without INET_DIAG_DESTROY answers. All else is the real one.
       const refusing = () => ok({ order: () => constants.errno.EOPNOTSUPP, close: () => {} })
-      const ended = await endConnections(tracked.value, refusing)
+      const ended = await endConnections(tracked.value, async () => ok(undefined), refusing)
       assert.deepEqual(ended, { ok: true, value: { untold: 1 } })
       assert.notEqual(await session.ended(1_000), undefined)
       const peer = family === 4 ? one : `[${one}]`

@@ -3,9 +3,12 @@
  *
  * - a TCP connection of a socket on this host: the kernel resets it (`local-socket.ts`);
  * - a TCP connection that is forwarded: each end is sent a reset with the number that it expects (`segments.ts`);
- * - any other flow: the kernel forgets it. Its next packet is a new one, and no grant lets it in.
+ * - any other flow: the kernel forgets it. Its client's next packet is a new one, and no grant lets it in.
  *
- * The tracking of each ends as well. What is sent on it later is no part of a connection that a grant let in.
+ * The tracking of each ends as well. What a client sends on it later is no part of a connection that a grant let in.
+ * But a service may answer late, or send by itself. For the kernel, such a packet begins a connection from the service
+ * to the client, and what the client sends then is part of it. So the firewall holds such packets back
+ * ({@link HoldBack}).
  */
 import { constants } from 'node:os'
 import { type AddressFamily, familyOf } from '../../packet/address.ts'
@@ -34,19 +37,26 @@ const SLOW_TURN = 100
 const { ENOENT } = constants.errno
 
 /**
+ * Makes the firewall drop what would begin a connection as these flows are answered: from their services to their
+ * clients. A client may still begin one.
+ */
+export type HoldBack = (flows: readonly Tracked[]) => Promise<Result<void, FirewallFailure>>
+
+/**
  * What `Firewall.endConnections` does where the kernel carries the connections.
  * @param mark of the firewall; absent: it has none.
  */
 export async function endLetIn(
   which: LetIn,
   mark: number | undefined,
+  holdBack: HoldBack,
 ): Promise<Result<EndedConnections, FirewallFailure>> {
   const sources = new Set([...which.by.map(({ grant }) => grant.source), ...(which.from ?? [])])
   if (sources.size === 0) return ok({ connections: 0, shared: 0, sharedWith: [] })
   const tracked = trackedConnections(mark, ({ original }) => sources.has(original.source))
   if (!tracked.ok) return tracked
   const { connections, shared, sharedWith } = chooseConnections(tracked.value, which, mark !== undefined)
-  const ended = await endConnections(connections)
+  const ended = await endConnections(connections, holdBack)
   if (!ended.ok) return ended
   const { untold } = ended.value
   return ok({
@@ -91,6 +101,7 @@ type Sockets = Pick<Asked, 'order' | 'close'>
  */
 export async function endConnections(
   connections: readonly Tracked[],
+  holdBack: HoldBack,
   openSockets: () => Result<Sockets, FirewallFailure> = () => Asked.open('sockets'),
 ): Promise<Result<{ readonly untold: number }, FirewallFailure>> {
   if (connections.length === 0) return ok({ untold: 0 })
@@ -99,15 +110,17 @@ export async function endConnections(
   const sockets = openSockets()
   let untold = 0
   const forwarded: Tracked[] = []
-  let failed: Result<void, FirewallFailure> = ok(undefined)
   for (const connection of connections) {
-    if (connection.protocol === TCP && !connection.isOver) {
-      // Before its tracking ends: the reset of the kernel is still translated back.
-      const errno = sockets.ok ? sockets.value.order(destroySocket(connection.reply)) : ENOENT
-      if (errno !== 0) forwarded.push(connection)
-      // Else there is no such socket here: it is forwarded, or its program has closed it.
-      if (errno !== 0 && errno !== ENOENT) untold++
-    }
+    if (connection.protocol !== TCP || connection.isOver) continue
+    // Before its tracking ends: the reset of the kernel is still translated back.
+    const errno = sockets.ok ? sockets.value.order(destroySocket(connection.reply)) : ENOENT
+    if (errno !== 0) forwarded.push(connection)
+    // Else there is no such socket here: it is forwarded, or its program has closed it.
+    if (errno !== 0 && errno !== ENOENT) untold++
+  }
+  // Before their tracking ends as well: else an answer in between begins a connection.
+  let failed = await holdBack([...connections.filter(({ protocol }) => protocol !== TCP), ...forwarded])
+  for (const connection of connections) {
     const errno = asked.value.order(endTracking(connection.protocol, connection.original))
     if (errno !== 0 && errno !== ENOENT)
       failed = refuse('FIREWALL_UNAVAILABLE', `the kernel keeps a connection: ${describeErrno(errno)}`)

@@ -92,7 +92,8 @@ export async function listChains(
         text += `${family === 4 ? 'iptables' : 'ip6tables'}, table ${table}:\n${listed.value}\n`
         if (which === 'commands')
           for (const rule of chains.get(chain) ?? []) {
-            const how = prepend && ownRules([rule]).length > 0 ? '-I' : '-A'
+            const isFirst = ownRules([rule]).length > 0 && (prepend || rule.words.at(-1) === 'DROP')
+            const how = isFirst ? '-I' : '-A'
             text += `${family === 4 ? 'iptables' : 'ip6tables'} -t ${table} ${how} ${chain} ${rule.words.join(' ')}\n`
           }
       }

@@ -11,12 +11,14 @@ import {
   DEFAULT_MAX_RULES,
   defaultChains,
 } from '../../config/server/firewall-settings.ts'
-import type { AddressFamily } from '../../packet/address.ts'
+import { type AddressFamily, familyOf } from '../../packet/address.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { sinceBoot } from '../../system/since-boot.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
 import { Book, type Change, type Entry, endedBy, type Instant } from '../book.ts'
+import { HELD_TIME, notHeldBack } from '../connections/held-back.ts'
+import type { Tracked } from '../connections/tracked.ts'
 import type {
   EndedConnections,
   FirewallFailure,
@@ -31,6 +33,7 @@ import type {
 } from '../firewall.ts'
 import type { LeftPort } from '../host/after-removal.ts'
 import type { Finding, PortsInUse } from '../host/findings.ts'
+import { type Held, HeldFlows, heldRules, readHeldFlows, type SavedFlow } from './held-flows.ts'
 import {
   chainsInstalled,
   chainWithStrangers,
@@ -40,10 +43,10 @@ import {
   removeOurChains,
 } from './inspect.ts'
 import { type Intervals, Lookout } from './lookout.ts'
-import { type Placed, PlacedRules } from './placed-rules.ts'
+import { type Placed, PlacedRules, type RuleOwner } from './placed-rules.ts'
 import { type Programs, systemPrograms } from './programs.ts'
 import { type End, familyOfGrant, LAST_SECOND, lastSecondOf, rulesOf } from './rules.ts'
-import { otherRules, readOwnChains, type SavedGrant } from './save.ts'
+import { type OwnChains, otherRules, readOwnChains, type SavedGrant } from './save.ts'
 import { FAMILIES, readTables, type SavedTables, tryRules } from './tables.ts'
 
 export interface IptablesOptions extends Partial<ChainsShape> {
@@ -97,6 +100,8 @@ class Chains implements KernelFirewall {
   readonly #book: Book
   readonly #clocks: Clocks
   readonly #placed: PlacedRules
+  /** Flows that were ended. */
+  readonly #held = new HeldFlows()
   readonly #lookout: Lookout
   /** Why there are no rules of this family. */
   readonly #unusable = new Map<AddressFamily, FirewallFailure>()
@@ -118,8 +123,13 @@ class Chains implements KernelFirewall {
     this.#book = new Book(shape.maxGrants)
     this.#clocks = clocks
     this.#placed = new PlacedRules(programs, shape, (isAsked) => {
-      const entries = this.#book.live(this.#now()).filter(({ grant }) => isAsked(grant))
-      return new Map(entries.map((entry) => [entry.grant.id, this.#place(entry)]))
+      const now = this.#now()
+      const placed = new Map<RuleOwner, Placed>()
+      for (const entry of this.#book.live(now))
+        if (isAsked(entry.grant.id, familyOfGrant(entry.grant))) placed.set(entry.grant.id, this.#place(entry))
+      for (const held of this.#held.live(now))
+        if (isAsked(held.id, held.family)) placed.set(held.id, this.#placeHeld(held))
+      return placed
     })
     this.#lookout = new Lookout(intervals, {
       look: () => this.#look(),
@@ -135,6 +145,7 @@ class Chains implements KernelFirewall {
     return this.#inTurn(async () => {
       this.#offset = this.#offsetNow()
       const grants: SavedGrant[] = []
+      const flows: SavedFlow[] = []
       let lost = 0
       this.#unusable.clear()
       for (const family of FAMILIES) {
@@ -147,7 +158,9 @@ class Chains implements KernelFirewall {
         }
         grants.push(...own.value.grants)
         lost += own.value.unread
+        flows.push(...own.value.flows)
       }
+      this.#restoreHeld(flows)
       if (this.#shape.flushAtStart) this.#kept = { grants: [], lost: 0 }
       else this.#restore(grants, lost)
       for (const family of FAMILIES) {
@@ -187,7 +200,7 @@ class Chains implements KernelFirewall {
 
   async endConnections(which: LetIn): Promise<Result<EndedConnections, FirewallFailure>> {
     const { endLetIn } = await import('../connections/end-connections.ts')
-    return await endLetIn(which, undefined)
+    return await endLetIn(which, undefined, (flows) => this.#hold(flows))
   }
 
   async grants(): Promise<Result<readonly LiveGrant[], FirewallFailure>> {
@@ -255,7 +268,10 @@ class Chains implements KernelFirewall {
     this.#installed = false
     return this.#inTurn(async () => {
       const removed = await removeOurChains(this.#programs, this.#shape, (family) => this.#placed.forgetChains(family))
-      if (removed.ok) this.#placed.forgetRules()
+      if (removed.ok) {
+        this.#placed.forgetRules()
+        this.#held.clear()
+      }
       return removed
     })
   }
@@ -332,7 +348,7 @@ class Chains implements KernelFirewall {
   /** Reads what an earlier ghostport left, and tries what rules of ours need. */
   async #prepare(
     family: AddressFamily,
-  ): Promise<Result<{ grants: readonly SavedGrant[]; unread: number }, FirewallFailure>> {
+  ): Promise<Result<Pick<OwnChains, 'grants' | 'unread'> & { flows: readonly SavedFlow[] }, FirewallFailure>> {
     const tables = await this.#read(family, [this.#shape.chains.input.table])
     if (!tables.ok) return tables
     if (this.#shape.check) {
@@ -342,7 +358,8 @@ class Chains implements KernelFirewall {
     const all = await this.#read(family)
     if (!all.ok) return all
     this.#hostRules.set(family, otherRules(all.value, this.#shape.chains))
-    return ok(readOwnChains(all.value, this.#shape.chains))
+    const { grants, unread } = readOwnChains(all.value, this.#shape.chains)
+    return ok({ grants, unread, flows: readHeldFlows(all.value, this.#shape.chains) })
   }
 
   #restore(grants: readonly SavedGrant[], unread: number): void {
@@ -359,6 +376,15 @@ class Chains implements KernelFirewall {
     this.#kept = { grants: kept, lost }
   }
 
+  /** Also with FLUSH_IPT_AT_INIT: they open nothing. */
+  #restoreHeld(flows: readonly SavedFlow[]): void {
+    const now = this.#now()
+    for (const { flow, expires } of flows) {
+      const remaining = Math.min(expires * 1000 - this.#clocks.wall(), HELD_TIME)
+      if (remaining > 0) this.#held.restore(flow, (now + remaining) as Instant)
+    }
+  }
+
   /**
    * The earlier of both clocks: rules may have been saved over a reboot, and the wall clock may have been set. Where
    * the clocks contradict each other, neither is believed for longer than the whole time of the grant: after a boot,
@@ -372,8 +398,40 @@ class Chains implements KernelFirewall {
   }
 
   #place({ grant, until }: Entry): Placed {
-    const end: End = { boot: until, wall: until + this.#offset }
-    return { family: familyOfGrant(grant), rules: rulesOf(grant, end, this.#shape), until }
+    return { family: familyOfGrant(grant), rules: rulesOf(grant, this.#endAt(until), this.#shape), until }
+  }
+
+  #placeHeld({ family, flow, until }: Held): Placed {
+    return { family, rules: heldRules(flow, this.#endAt(until)), until }
+  }
+
+  #endAt(until: Instant): End {
+    return { boot: until, wall: until + this.#offset }
+  }
+
+  /** What these services send begins no connection any more. */
+  #hold(flows: readonly Tracked[]): Promise<Result<void, FirewallFailure>> {
+    return this.#inTurn(async () => {
+      if (!this.#installed) return refuse('FIREWALL_UNAVAILABLE', 'the chains are not installed')
+      const usable = flows.filter(({ reply }) => !this.#unusable.has(familyOf(reply.source)))
+      const { touched, left } = this.#held.hold(usable, (this.#now() + HELD_TIME) as Instant)
+      const written = touched.size === 0 ? ok(undefined) : await this.#placed.settle(touched)
+      this.#planEnd()
+      if (!written.ok || left === 0) return written
+      return notHeldBack(left)
+    })
+  }
+
+  /** A service that still sends is held back for longer. */
+  async #renewHeld(tables: SavedTables): Promise<void> {
+    const now = this.#now()
+    const hit = readHeldFlows(tables, this.#shape.chains).filter(({ isHit }) => isHit)
+    const touched = this.#held.renew(
+      hit.map(({ flow }) => flow),
+      (now + HELD_TIME / 2) as Instant,
+      (now + HELD_TIME) as Instant,
+    )
+    if (touched.size > 0) await this.#placed.settle(touched)
   }
 
   #planEnd(): void {
@@ -428,6 +486,7 @@ class Chains implements KernelFirewall {
         if (others !== this.#hostRules.get(family)) this.#listeners.onHostChange?.()
         this.#hostRules.set(family, others)
         const damage = this.#placed.damage(family, tables.value)
+        if (damage === undefined) await this.#renewHeld(tables.value)
         if (damage === undefined || this.#placed.isInDoubt(family)) continue
         const outcome = await this.#placed.rewrite(family)
         this.#isWhole &&= outcome.ok

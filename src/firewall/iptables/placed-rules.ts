@@ -2,18 +2,19 @@
  * The rules that are in the kernel, and how they follow what is wanted: single rules are added and removed. If that
  * fails, or a chain, a jump or a rule is missing, all rules of the family are written anew.
  */
-import type { Grant, GrantId } from '../../access/grant.ts'
+import type { GrantId } from '../../access/grant.ts'
 import type { ChainRole, ChainsShape } from '../../config/server/firewall-settings.ts'
 import type { AddressFamily } from '../../packet/address.ts'
 import { ok, type Result } from '../../result.ts'
 import type { Instant } from '../book.ts'
 import type { FirewallFailure, StrayRule } from '../firewall.ts'
+import type { HeldId } from './held-flows.ts'
 import type { Programs } from './programs.ts'
-import { type Batch, changeRules, familyOfGrant, type Rule, rewriteChains, rolesOf } from './rules.ts'
+import { type Batch, changeRules, type Rule, rewriteChains, rolesOf } from './rules.ts'
 import { endOf, jumpsTo, markOf, ownRules } from './save.ts'
 import { FAMILIES, placesOf, readTables, type SavedTables } from './tables.ts'
 
-/** The rules of a grant. */
+/** The rules of a grant, or of a flow that was ended. */
 export interface Placed {
   readonly family: AddressFamily
   readonly rules: readonly Rule[]
@@ -27,14 +28,17 @@ export interface Damage {
   readonly strays: readonly StrayRule[]
 }
 
-/** The live grants that are asked for, each with the rules that it needs. */
-export type Wanted = (isAsked: (grant: Grant) => boolean) => ReadonlyMap<GrantId, Placed>
+/** Who has rules: a grant, or a flow that was ended. */
+export type RuleOwner = GrantId | HeldId
+
+/** The live owners that are asked for, each with the rules that it needs. */
+export type Wanted = (isAsked: (id: RuleOwner, family: AddressFamily) => boolean) => ReadonlyMap<RuleOwner, Placed>
 
 export class PlacedRules {
   readonly #programs: Programs
   readonly #shape: ChainsShape
   readonly #wanted: Wanted
-  readonly #placed = new Map<GrantId, Placed>()
+  readonly #placed = new Map<RuleOwner, Placed>()
   /** The chains that exist, with their jumps, as far as is known. */
   readonly #roles: Readonly<Record<AddressFamily, Set<ChainRole>>> = { 4: new Set(), 6: new Set() }
   /** A program failed, and may have changed the rules nevertheless: what is in the kernel is not known. */
@@ -46,9 +50,9 @@ export class PlacedRules {
     this.#wanted = wanted
   }
 
-  /** Makes the rules of these grants those that are wanted. Both families at once. */
-  async settle(ids: ReadonlySet<GrantId>): Promise<Result<void, FirewallFailure>> {
-    const live = this.#wanted(({ id }) => ids.has(id))
+  /** Makes the rules of these owners those that are wanted. Both families at once. */
+  async settle(ids: ReadonlySet<RuleOwner>): Promise<Result<void, FirewallFailure>> {
+    const live = this.#wanted((id) => ids.has(id))
     const wanted = new Map([...ids].map((id) => [id, live.get(id)] as const))
     const outcomes = await Promise.all(FAMILIES.map((family) => this.#settleFamily(family, wanted)))
     return outcomes.find(({ ok }) => !ok) ?? ok(undefined)
@@ -56,7 +60,7 @@ export class PlacedRules {
 
   async #settleFamily(
     family: AddressFamily,
-    wanted: ReadonlyMap<GrantId, Placed | undefined>,
+    wanted: ReadonlyMap<RuleOwner, Placed | undefined>,
   ): Promise<Result<void, FirewallFailure>> {
     const added: Rule[] = []
     const removed: Rule[] = []
@@ -81,7 +85,7 @@ export class PlacedRules {
 
   /** Writes our rules of a family anew. @param strangers rules of others in our chains. */
   async rewrite(family: AddressFamily, strangers: 'stay' | 'go' = 'stay'): Promise<Result<void, FirewallFailure>> {
-    const placed = this.#wanted((grant) => familyOfGrant(grant) === family)
+    const placed = this.#wanted((_, of) => of === family)
     const rules = [...placed.values()].flatMap(({ rules }) => rules)
     const { chains, output } = this.#shape
     const tables = await readTables(this.#programs, chains, family)
@@ -151,8 +155,8 @@ export class PlacedRules {
     return next
   }
 
-  /** Grants that ended, with rules that are still in the kernel. It does not match them any more. */
-  endedAt(now: Instant): ReadonlySet<GrantId> {
+  /** Owners that ended, with rules that are still in the kernel. It does not match them any more. */
+  endedAt(now: Instant): ReadonlySet<RuleOwner> {
     return new Set([...this.#placed].flatMap(([id, { until }]) => (until <= now ? [id] : [])))
   }
 

@@ -21,8 +21,11 @@ export interface Rule {
   readonly role: ChainRole
   /** All behind the name of its chain. */
   readonly text: string
-  /** Behind all others of its chain: it matches what they match, and more. */
-  readonly place?: 'last'
+  /**
+   * `first`: before all others of its chain, because it drops what they may accept. `last`: behind all others, because
+   * it matches what they match, and more.
+   */
+  readonly place?: 'first' | 'last'
 }
 
 /** When a grant ends, by two clocks. */
@@ -145,7 +148,8 @@ export function lastSecondOf(wall: number): number {
   return Math.ceil(wall / 1000)
 }
 
-function endMatches({ wall }: End): string {
+/** The matches that end a rule. */
+export function endMatches({ wall }: End): string {
   const end = lastSecondOf(wall)
   // The kernel still matches in the second that is named.
   const stop = new Date((end - 1) * 1000).toISOString().slice(0, 19)
@@ -176,7 +180,7 @@ function here({ destination }: { readonly destination?: IpAddress }, option: '-d
   return destination === undefined ? '' : ` ${option} ${networkOf(destination)}`
 }
 
-function networkOf(address: IpAddress): string {
+export function networkOf(address: IpAddress): string {
   return `${address}/${familyOf(address) === 4 ? 32 : 128}`
 }
 
@@ -235,7 +239,7 @@ export function changeRules(
 }
 
 function insertion({ chain }: ChainPlace, prepend: boolean, { role, text, place }: Rule): string {
-  const first = place !== 'last' && (prepend || role === 'dnat')
+  const first = place === 'first' || (place !== 'last' && (prepend || role === 'dnat'))
   return `${first ? '-I' : '-A'} ${chain} ${text}`
 }
 

@@ -10,6 +10,8 @@ export interface SavedRule {
   readonly words: readonly string[]
   /** The same as it was listed: the programs take it back. */
   readonly text: string
+  /** How many packets it has matched since it was written. Absent where no counters were asked for. */
+  readonly packets?: number
 }
 
 /** A table, by the names of its chains. */
@@ -23,13 +25,19 @@ export function parseSave(text: string): ReadonlyMap<string, SavedTable> {
     if (line.startsWith('*')) {
       table = new Map()
       tables.set(line.slice(1), table)
-    } else if (line.startsWith(':')) {
+      continue
+    }
+    if (line.startsWith(':')) {
       const [chain = ''] = line.slice(1).split(' ')
       if (!table.has(chain)) table.set(chain, [])
-    } else if (line.startsWith('-A ')) {
-      const [, chain = '', ...words] = wordsOf(line)
-      table.get(chain)?.push({ chain, words, text: line.slice(`-A ${chain} `.length) })
+      continue
     }
+    const [counters = '', packets] = /^\[(\d+):\d+\] /.exec(line) ?? []
+    const rule = line.slice(counters.length)
+    if (!rule.startsWith('-A ')) continue
+    const [, chain = '', ...words] = wordsOf(rule)
+    const text = rule.slice(`-A ${chain} `.length)
+    table.get(chain)?.push({ chain, words, text, ...(packets !== undefined && { packets: Number(packets) }) })
   }
   return tables
 }

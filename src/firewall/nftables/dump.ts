@@ -38,11 +38,11 @@ import {
   NFPROTO_INET,
   nftablesType,
 } from './netlink.ts'
-import { type Field, type SetName, shapeOf } from './sets.ts'
+import { type AnySetName, type Field, shapeOf } from './sets.ts'
 
 /** An element as {@link Element} writes it, with its end by the caller's clock: not before `from`, not after `to`. */
 export interface FoundElement {
-  readonly set: SetName
+  readonly set: AnySetName
   readonly key: string
   readonly value?: string
   readonly comment?: string
@@ -66,7 +66,7 @@ const ATTR_RULE_CHAIN = 2
 const TRIES = 5
 
 /** @param clock in milliseconds, as the kernel's timeouts run. @returns `missing` where there is no such set. */
-export function dumpSet(table: TableName, set: SetName, clock: () => number): Result<FoundElement[], DumpFailure> {
+export function dumpSet(table: TableName, set: AnySetName, clock: () => number): Result<FoundElement[], DumpFailure> {
   for (let left = TRIES; left > 0; left--) {
     const elements: FoundElement[] = []
     // A datagram is parsed before the next one is fetched.
@@ -204,7 +204,7 @@ function stringAttribute(type: number, text: string): Uint8Array {
 
 /** A table may have a hundred thousand elements: attributes are read in place, without an object for each. */
 function readElements(
-  set: SetName,
+  set: AnySetName,
   body: Uint8Array,
   madeAfter: number,
   madeBefore: number,

@@ -3,11 +3,11 @@ import { isEveryPort, type TransitTarget, type Translated } from '../../access/g
 import { addressBytes, addressFromBytes, familyOf, type IpAddress, type Network } from '../../packet/address.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
 import type { Door } from '../doors.ts'
-import type { KnownSetName, SetName } from './sets.ts'
+import type { AnySetName } from './sets.ts'
 
 /** One element: `key` and `value` are in the syntax of nftables, made of addresses and numbers only. */
 export interface Element {
-  readonly set: SetName | KnownSetName
+  readonly set: AnySetName
   readonly key: string
   /** For maps. */
   readonly value?: string

@@ -18,6 +18,8 @@ import { ok, type Result, refuse } from '../../result.ts'
 import { sinceBoot } from '../../system/since-boot.ts'
 import { milliseconds, parsePort } from '../../units.ts'
 import { Book, type Change, endedBy, type Instant } from '../book.ts'
+import { HELD_TIME, notHeldBack } from '../connections/held-back.ts'
+import type { Tracked } from '../connections/tracked.ts'
 import type {
   EndedConnections,
   Firewall,
@@ -40,10 +42,11 @@ import { connectionElements, connectionsTo } from './connections.ts'
 import { differences } from './differences.ts'
 import { chainsWithRules, dumpNames, dumpSet, type FoundElement, TABLE_PERSISTS, tableFlags } from './dump.ts'
 import type { Element } from './elements.ts'
+import { HeldFlows } from './held-flows.ts'
 import { parseLedger } from './ledger.ts'
 import { type ChangePath, type Nftables, type NftFailure, openNftables } from './library.ts'
 import { isTableOf, type Ownership, renderAgain, renderRemoval, renderTable, renderTrial } from './ruleset.ts'
-import { SET_NAMES } from './sets.ts'
+import { HELD_SET_NAMES, SET_NAMES } from './sets.ts'
 import {
   type Care,
   commandsFor,
@@ -51,6 +54,7 @@ import {
   commandsToMove,
   commandsToOpen,
   commandsToRecord,
+  type Move,
 } from './transaction.ts'
 import { type Watch, watchTable } from './watch.ts'
 
@@ -113,7 +117,7 @@ const SILENCE = milliseconds(3 * 60 * 60_000)
 
 /** The chains that every table of ours has, of any version; and the others. */
 const CHAINS: readonly string[] = ['gate', 'nat_pre', 'delivered', 'nat_post']
-const MORE_CHAINS: readonly string[] = ['forwarded', 'onwards']
+const MORE_CHAINS: readonly string[] = ['forwarded', 'onwards', 'held', 'held_here', 'held_on']
 
 class KernelTable implements KernelFirewall {
   readonly #nft: Nftables
@@ -128,6 +132,8 @@ class KernelTable implements KernelFirewall {
   #suspended: number
   /** In gate mode: connections from before the gate. */
   #known: { readonly elements: readonly Element[]; readonly until: Instant } | undefined
+  /** Flows that were ended. */
+  readonly #held = new HeldFlows()
   #installed = false
   #watch: Watch | undefined
   #retry: NodeJS.Timeout | undefined
@@ -152,6 +158,8 @@ class KernelTable implements KernelFirewall {
     const ledger = this.#readLedger()
     if (!ledger.ok) return ledger
     this.#restore(ledger.value)
+    const held = this.#readHeld()
+    if (!held.ok) return held
     const now = this.#now()
     const { mode } = this.#shape
     if (mode.kind === 'gate') {
@@ -186,7 +194,7 @@ class KernelTable implements KernelFirewall {
 
   async endConnections(which: LetIn): Promise<Result<EndedConnections, FirewallFailure>> {
     const { endLetIn } = await import('../connections/end-connections.ts')
-    return await endLetIn(which, this.#shape.mark)
+    return await endLetIn(which, this.#shape.mark, async (flows) => this.#hold(flows))
   }
 
   async grants(): Promise<Result<readonly LiveGrant[], FirewallFailure>> {
@@ -292,6 +300,7 @@ class KernelTable implements KernelFirewall {
   async uninstall(): Promise<Result<void, FirewallFailure>> {
     this.#installed = false
     const removed = this.#nft.run(renderRemoval(this.#shape, this.#persists()))
+    if (removed.ok) this.#held.clear()
     return removed.ok ? ok(undefined) : removed
   }
 
@@ -458,7 +467,8 @@ class KernelTable implements KernelFirewall {
     return (
       renderTable(this.#shape, this.#ownership, this.#persists()) +
       this.#text(commandsToOpen(this.#book.open(now), now)) +
-      this.#knownConnections(now)
+      this.#knownConnections(now) +
+      this.#text(commandsToAdd(this.#held.elements(), (now + HELD_TIME) as Instant, now))
     )
   }
 
@@ -494,6 +504,43 @@ class KernelTable implements KernelFirewall {
     this.#isBroken = !outcome.ok
     if (!outcome.ok) this.#retry = setTimeout(() => this.#mend(change, onMended), MEND_AGAIN_AFTER)
     onMended({ change, grants: this.#book.live(heard).length, took, outcome })
+  }
+
+  /** What these services send begins no connection any more. */
+  #hold(flows: readonly Tracked[]): Result<void, FirewallFailure> {
+    if (!this.#installed) return refuse('FIREWALL_UNAVAILABLE', 'the table is not installed')
+    const read = this.#readHeld()
+    if (!read.ok) return read
+    const { added, removed, left } = this.#held.hold(flows)
+    const now = this.#now()
+    const until = (now + HELD_TIME) as Instant
+    // One that is there may be about to end: so each is written anew.
+    const moves: Move[] = [
+      ...removed.map((element) => ({ element, from: now })),
+      ...added.map((element) => ({ element, from: now, to: until })),
+    ]
+    for (let from = 0; from < moves.length; from += ELEMENTS_AT_ONCE) {
+      const part = commandsToMove(moves.slice(from, from + ELEMENTS_AT_ONCE), now, 'careful')
+      const changed = this.#nft.change(this.#shape.table, part)
+      if (changed.ok) continue
+      if (!changed.failure.missing) return changed
+      const rebuilt = this.#rebuild()
+      if (!rebuilt.ok) return rebuilt
+      break
+    }
+    return left === 0 ? ok(undefined) : notHeldBack(left)
+  }
+
+  /** Takes over the flows that the kernel holds. Without a table, those that are known stay. */
+  #readHeld(): Result<void, FirewallFailure> {
+    const found: FoundElement[] = []
+    for (const set of HELD_SET_NAMES) {
+      const read = dumpSet(this.#shape.table, set, () => this.#now())
+      if (!read.ok) return read.failure.missing ? ok(undefined) : read
+      found.push(...read.value)
+    }
+    this.#held.keepOnly(found)
+    return ok(undefined)
   }
 
   /** The contents of the ledger; empty if there is no table yet. */

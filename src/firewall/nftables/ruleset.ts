@@ -4,8 +4,10 @@
  */
 import { createHash } from 'node:crypto'
 import type { TableShape } from '../../config/server/firewall-settings.ts'
+import { HELD_TIME } from '../connections/held-back.ts'
 import { MAX_CONNECTIONS } from './connections.ts'
-import { type KnownSetName, SET_NAMES, type SetName, shapeOf } from './sets.ts'
+import { MOST_HELD } from './held-flows.ts'
+import { HELD_SET_NAMES, type KnownSetName, SET_NAMES, type SetName, shapeOf } from './sets.ts'
 
 /** The record of one grant may take several elements, because a comment holds 127 bytes. */
 const LEDGER_ELEMENTS_PER_GRANT = 8
@@ -14,7 +16,17 @@ const LEDGER_ELEMENTS_PER_GRANT = 8
  * The book limits how many grants are open (`holdings.ts`); the kernel's limit must only be large enough.
  */
 const LEFT_BEHIND = 65_536
-const CHAINS = ['onwards', 'gate', 'nat_pre', 'forwarded', 'delivered', 'nat_post'] as const
+const CHAINS = [
+  'onwards',
+  'gate',
+  'nat_pre',
+  'forwarded',
+  'delivered',
+  'nat_post',
+  'held',
+  'held_here',
+  'held_on',
+] as const
 
 /**
  * What the kernel keeps for a table: `owned`: only our netlink socket may change it. When that socket is gone, the
@@ -97,7 +109,7 @@ function renderSets(shape: TableShape): string {
     const flags = ranges ? 'interval,timeout' : 'timeout'
     return `  # ${about}\n  ${kind} ${name} { type ${type}; flags ${flags}; size ${sizeOf(name)}; }\n`
   })
-  return sets.join('') + renderProtected(shape)
+  return sets.join('') + renderHeldSets() + renderProtected(shape)
 }
 
 function renderChains(shape: TableShape): string {
@@ -151,7 +163,40 @@ ${renderForwarded()}
     ${sentOn(shape)} snat ip to ip saddr map @tsnat4
     ${sentOn(shape)} snat ip6 to ip6 saddr map @tsnat6
   }
+  # What a service sends late, on a flow that was ended, would begin a connection of its own. What its client sends then
+  # would be let in as part of that, without a grant. A client with a new grant begins the connection itself.
+  chain held {
+${renderHeld()}  }
+  chain held_here {
+    type filter hook output priority -150; policy accept;
+    ct state new meta l4proto udp jump held
+  }
+  chain held_on {
+    type filter hook forward priority -10; policy accept;
+    ct state new jump held
+  }
 `
+}
+
+function renderHeldSets(): string {
+  const sets = HELD_SET_NAMES.map((name) => {
+    const { key, about } = shapeOf(name)
+    return `  # ${about}\n  set ${name} { type ${key.join(' . ')}; flags dynamic,timeout; size ${MOST_HELD + LEFT_BEHIND}; }\n`
+  })
+  return sets.join('')
+}
+
+/** Each packet begins the time anew: a service may go on for ever. */
+function renderHeld(): string {
+  const families = [
+    ['ip', 'held4'],
+    ['ip6', 'held6'],
+  ] as const
+  const rules = families.map(([ip, set]) => {
+    const flow = `${ip} saddr . meta l4proto . th sport . ${ip} daddr . th dport`
+    return `    ${flow} @${set} update @${set} { ${flow} timeout ${HELD_TIME / 1000}s } counter drop\n`
+  })
+  return rules.join('')
 }
 
 /** nftables accepts a conntrack port only after the protocol is given. */

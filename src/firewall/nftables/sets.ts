@@ -71,8 +71,25 @@ const KNOWN = {
 
 export type KnownSetName = keyof typeof KNOWN
 
-export function shapeOf(set: SetName | KnownSetName): SetShape {
+/** The sets for flows that were ended (`held-flows.ts`), as their services would send. Packets renew the timeouts. */
+const HELD = {
+  held4: {
+    key: ['ipv4_addr', 'inet_proto', 'inet_service', 'ipv4_addr', 'inet_service'],
+    about: 'flows that were ended: their services may not begin them again',
+  },
+  held6: {
+    key: ['ipv6_addr', 'inet_proto', 'inet_service', 'ipv6_addr', 'inet_service'],
+    about: 'the same for IPv6',
+  },
+} as const satisfies Readonly<Record<string, SetShape>>
+
+export type HeldSetName = keyof typeof HELD
+export const HELD_SET_NAMES = Object.keys(HELD) as readonly HeldSetName[]
+
+export type AnySetName = SetName | KnownSetName | HeldSetName
+
+export function shapeOf(set: AnySetName): SetShape {
   return ALL[set]
 }
 
-const ALL: Readonly<Record<SetName | KnownSetName, SetShape>> = { ...SETS, ...KNOWN }
+const ALL: Readonly<Record<AnySetName, SetShape>> = { ...SETS, ...KNOWN, ...HELD }
