@@ -51,7 +51,7 @@ async function withNftables(mode: 'mark' | 'gate'): Promise<KernelFirewall> {
 function nextNftables(mode: 'mark' | 'gate'): KernelFirewall {
   const [ssh, ...more] = ([22, 25, 80, 443] as const).map((at): ProtocolPort => ({ protocol: 'tcp', port: port(at) }))
   assert.ok(ssh)
-  const udp = ([5353, 5354, 5355] as const).map((at): ProtocolPort => ({ protocol: 'udp', port: port(at) }))
+  const udp = ([5353, 5354, 5355, 5356] as const).map((at): ProtocolPort => ({ protocol: 'udp', port: port(at) }))
   const gate: CoexistenceMode = { kind: 'gate', protectedPorts: [ssh, ...more, ...udp] }
   const made = createNftablesFirewall({ mode: mode === 'mark' ? { kind: 'mark' } : gate })
   assert.ok(made.ok)
@@ -135,23 +135,27 @@ for (const [name, make, next] of firewalls) {
           server.start([process.execPath, '-e', ANSWERS_LATE, `${family}`, '5353']),
           server.start([process.execPath, '-e', SENDS_BY_ITSELF, `${family}`, '5354']),
           inner.start([process.execPath, '-e', SENDS_BY_ITSELF, `${family}`, '8444']),
+          // It sends first, as a VPN does after its client was silent for minutes.
+          server.start([process.execPath, '-e', SENDS_BY_ITSELF, `${family}`, '5356', one, '40356']),
         ]
-        const asker = c1.start([process.execPath, '-e', ASKS, `${family}`, forC1, '5353', '5354', '5355'])
+        const asker = c1.start([process.execPath, '-e', ASKS, `${family}`, forC1, '5353', '5354', '5355', '5356'])
         const openings: readonly Opening[] = [
           { kind: 'access', protocol: 'udp', port: port(5353) },
           { kind: 'access', protocol: 'udp', port: port(5354) },
+          { kind: 'access', protocol: 'udp', port: port(5356) },
           {
             ...{ kind: 'forward', protocol: 'udp', publicPort: port(5355), translation: 'none' },
             target: { address: at.inner, port: port(8444) },
           },
         ]
         try {
+          await asker.says(/5356\n/)
           const grant = grantFor(one, openings)
           await granted({ firewall }, grant)
-          for (const known of [5353, 5354, 5355]) await asker.says(new RegExp(`${known}\n`))
+          for (const known of [5353, 5354, 5355, 5356]) await asker.says(new RegExp(`${known}\n`))
           await firewall.revoke(grant.id)
           const ended = await firewall.endConnections({ by: [{ grant }] })
-          assert.deepEqual(ended, { ok: true, value: { connections: 3, shared: 0, sharedWith: [] } })
+          assert.deepEqual(ended, { ok: true, value: { connections: 4, shared: 0, sharedWith: [] } })
           // What was sent before the end may be on its way.
           await delay(200)
           const heard = () => [asker, ...services].map(({ output }) => output.length)
@@ -166,7 +170,7 @@ for (const [name, make, next] of firewalls) {
           await granted({ firewall }, again)
           const begun = performance.now()
           const from = asker.output.length
-          for (const known of [5353, 5354, 5355]) {
+          for (const known of [5353, 5354, 5355, 5356]) {
             const isBack = () => asker.output.slice(from).includes(`${known}\n`)
             while (!isBack() && performance.now() - begun < 2_000) await delay(5)
             assert.ok(isBack(), `${known} answers again`)
@@ -174,7 +178,7 @@ for (const [name, make, next] of firewalls) {
           await delay(Math.max(0, 2_100 - (performance.now() - begun)))
           const late = asker.output.length
           await delay(300)
-          for (const known of [5353, 5354, 5355])
+          for (const known of [5353, 5354, 5355, 5356])
             assert.ok(asker.output.slice(late).includes(`${known}\n`), `${known} answers after the end of the grant`)
           assert.ok((await firewall.endConnections({ by: [{ grant: again }] })).ok)
         } finally {
@@ -207,16 +211,19 @@ const ANSWERS_LATE = `
   socket.on('message', (_, peer) => { console.log('asked'); setTimeout(answer, 120, peer) })
   socket.bind(Number(port))`
 
-/** From the first packet on, sends each 50 ms to whom that came from, as a VPN may. */
+/** From the first packet on, sends each 50 ms to whom that came from, as a VPN may. Or at once, to a known peer. */
 const SENDS_BY_ITSELF = `
-  const [family, port] = process.argv.slice(1)
+  const [family, port, knownAddress, knownPort] = process.argv.slice(1)
   const socket = require('node:dgram').createSocket('udp' + family)
   let timer
+  const begin = (port, address) => {
+    timer ??= setInterval(() => socket.send('!', port, address, () => {}), 50)
+  }
   socket.on('message', (_, { port, address }) => {
     console.log('asked')
-    timer ??= setInterval(() => socket.send('!', port, address, () => {}), 50)
+    begin(port, address)
   })
-  socket.bind(Number(port))`
+  socket.bind(Number(port), () => knownPort && begin(Number(knownPort), knownAddress))`
 
 /** Asks at each of these ports, each 50 ms, from one port of its own for each, and writes which answered. */
 const ASKS = `

@@ -8,7 +8,7 @@
  * The tracking of each ends as well. What a client sends on it later is no part of a connection that a grant let in.
  * But a service may answer late, or send by itself. For the kernel, such a packet begins a connection from the service
  * to the client, and what the client sends then is part of it. So the firewall holds such packets back
- * ({@link HoldBack}).
+ * ({@link HoldBack}). What a service had begun before, while its client was silent, ends too.
  */
 import { constants } from 'node:os'
 import { type AddressFamily, familyOf } from '../../packet/address.ts'
@@ -16,7 +16,7 @@ import { ok, type Result, refuse } from '../../result.ts'
 import { describeErrno } from '../../system/errno.ts'
 import type { EndedConnections, FirewallFailure, LetIn } from '../firewall.ts'
 import { Asked, Interception, MOST_LEGS } from './kernel-sockets.ts'
-import { chooseConnections } from './let-in.ts'
+import { begunByServices, chooseConnections } from './let-in.ts'
 import { destroySocket } from './local-socket.ts'
 import { type Leg, legKey, probe, reset } from './segments.ts'
 import { askForAll, endTracking, readTracked, TCP, type Tracked } from './tracked.ts'
@@ -55,7 +55,11 @@ export async function endLetIn(
   if (sources.size === 0) return ok({ connections: 0, shared: 0, sharedWith: [] })
   const tracked = trackedConnections(mark, ({ original }) => sources.has(original.source))
   if (!tracked.ok) return tracked
-  const { connections, shared, sharedWith } = chooseConnections(tracked.value, which, mark !== undefined)
+  // No mark: no grant let these in.
+  const begun = trackedConnections(undefined, ({ reply }) => sources.has(reply.source))
+  if (!begun.ok) return begun
+  const all = [...tracked.value, ...begunByServices(begun.value, sources)]
+  const { connections, shared, sharedWith } = chooseConnections(all, which, mark !== undefined)
   const ended = await endConnections(connections, holdBack)
   if (!ended.ok) return ended
   const { untold } = ended.value

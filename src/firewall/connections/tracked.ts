@@ -34,6 +34,8 @@ export interface Tracked {
   readonly mark: number
   /** A TCP connection that both ends have closed. The kernel remembers it for a while. */
   readonly isOver: boolean
+  /** Its service sent the first packet. The directions are swapped then: `reply` is that of the service, as always. */
+  readonly isFromService?: true
   /** Milliseconds since 1970. Known only with the kernel's `net.netfilter.nf_conntrack_timestamp`. */
   readonly startedAt?: number
 }
