@@ -102,4 +102,4 @@ export class KnownAgents {
   }
 }
 
-const MOST_KNOWN = 5_000
+const MOST_KNOWN = 2_000

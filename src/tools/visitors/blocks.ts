@@ -6,7 +6,7 @@ import { errorCode, fileReason } from '../../system/errno.ts'
 
 /** For the standard input. */
 export const STANDARD_INPUT = '-'
-const BLOCK = 128 * 1024
+const BLOCK = 64 * 1024
 
 /** Why a log was not read, or not to its end. */
 export class LogUnreadable extends Error {}

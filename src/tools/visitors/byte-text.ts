@@ -22,5 +22,6 @@ export function byteText(text: string): string {
  * keep the block of the log that it was in.
  */
 export function ownCopy(bytes: string): string {
-  return Buffer.from(bytes, 'latin1').toString('latin1')
+  // To take a part of a sum, V8 first writes the sum. A Buffer would do the same, and leave more garbage.
+  return ` ${bytes}`.slice(1)
 }

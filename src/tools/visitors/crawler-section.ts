@@ -13,7 +13,7 @@ const MOST_ASKED = 500
 const AT_A_TIME = 16
 const PATIENCE = { timeout: 2_000, tries: 2 }
 
-export async function crawlerSections(survey: Survey, request: Request): Promise<readonly Section[]> {
+export async function crawlerSection(survey: Survey, request: Request): Promise<Section> {
   const claimed = survey.addresses.top(Number.POSITIVE_INFINITY, ({ selected, claims }) =>
     claims === '' ? 0 : selected,
   )
@@ -22,34 +22,32 @@ export async function crawlerSections(survey: Survey, request: Request): Promise
   const found = await verifyAll(asked, request.resolver)
   const shown = claimed.slice(0, request.top)
   const left = claimed.length - shown.length
-  return [
-    {
-      report: 'crawlers',
-      title: 'Addresses that say to be crawlers',
-      columns: [
-        { name: 'hits', kind: 'count' },
-        { name: 'says to be', kind: 'text' },
-        { name: 'address', kind: 'text' },
-        { name: 'is', kind: 'text' },
-        { name: 'name', kind: 'text' },
-      ],
-      rows: shown.map(({ key, cell }): Value[] => [
-        atLeast(cell.selected, cell),
-        shownText(cell.claims),
-        shownText(key),
-        found.get(key)?.finding ?? (domainsOf(cell.claims) === undefined ? 'not known' : 'not asked'),
-        found.get(key)?.name ?? '',
-      ]),
-      notes: [
-        ...(request.verify ? sums(asked, found) : ['--verify asks the DNS which of them are genuine']),
-        ...(known.length > asked.length && request.verify
-          ? [`only the first ${MOST_ASKED} addresses were asked for`]
-          : []),
-        ...(left > 0 ? [`${left} more: --top 0 shows all`] : []),
-        ...bounds(survey.addresses, shown),
-      ],
-    },
-  ]
+  return {
+    report: 'crawlers',
+    title: 'Addresses that say to be crawlers',
+    columns: [
+      { name: 'hits', kind: 'count' },
+      { name: 'says to be', kind: 'text' },
+      { name: 'address', kind: 'text' },
+      { name: 'is', kind: 'text' },
+      { name: 'name', kind: 'text' },
+    ],
+    rows: shown.map(({ key, cell }): Value[] => [
+      atLeast(cell.selected, cell),
+      shownText(cell.claims),
+      shownText(key),
+      found.get(key)?.finding ?? (domainsOf(cell.claims) === undefined ? 'not known' : 'not asked'),
+      found.get(key)?.name ?? '',
+    ]),
+    notes: [
+      ...(request.verify ? sums(asked, found) : ['--verify asks the DNS which of them are genuine']),
+      ...(known.length > asked.length && request.verify
+        ? [`only the first ${MOST_ASKED} addresses were asked for`]
+        : []),
+      ...(left > 0 ? [`${left} more: --top 0 shows all`] : []),
+      ...bounds(survey.addresses, shown),
+    ],
+  }
 }
 
 type Asked = readonly Counted<AddressCell>[]

@@ -6,15 +6,26 @@ import { isAtLeast, type Section, type Value } from './report.ts'
 const FORMULA = /^(?:[=+@\t\r]|-.)/
 
 /** One table. Where there is one for each period, the period is the first column. */
-export function csvLines(sections: readonly Section[]): readonly string[] {
-  const [first] = sections
-  if (first === undefined) return []
-  const hasPeriods = first.period !== undefined
-  const heads = [...(hasPeriods ? ['period'] : []), ...first.columns.map(({ name }) => name)]
-  const rows = sections.flatMap(({ period, columns, rows }) =>
-    rows.map((row) => [...(hasPeriods ? [period ?? ''] : []), ...columns.map(({ kind }, i) => plain(row[i], kind))]),
-  )
-  return [heads, ...rows].map((row) => row.map(csvField).join(','))
+export function* csvLines(sections: Iterable<Section>): Iterable<readonly string[]> {
+  let isFirst = true
+  for (const { period, columns, rows } of sections) {
+    const line = (cells: readonly string[], first: string): string =>
+      [...(period === undefined ? [] : [first]), ...cells].map(csvField).join(',')
+    if (isFirst)
+      yield [
+        line(
+          columns.map(({ name }) => name),
+          'period',
+        ),
+      ]
+    isFirst = false
+    yield rows.map((row) =>
+      line(
+        columns.map(({ kind }, i) => plain(row[i], kind)),
+        period ?? '',
+      ),
+    )
+  }
 }
 
 /** Percents are numbers with two digits. A count that may be higher is the number that is known. */

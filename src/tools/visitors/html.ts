@@ -11,8 +11,8 @@ th,td{padding:.25rem .75rem;border-bottom:1px solid #8884;text-align:left;overfl
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .note{color:#777}svg{width:100%;height:auto}`
 
-export function htmlLines({ summary, sections }: Report): readonly string[] {
-  return [
+export function* htmlLines({ summary, sections }: Report): Iterable<readonly string[]> {
+  yield [
     '<!doctype html>',
     '<html lang="en">',
     '<head>',
@@ -25,10 +25,9 @@ export function htmlLines({ summary, sections }: Report): readonly string[] {
     '<body>',
     '<h1>Visitors</h1>',
     ...summaryLines(summary).map((text) => `<p class="note">${escapeMarkup(text)}</p>`),
-    ...sections.flatMap(sectionLines),
-    '</body>',
-    '</html>',
   ]
+  for (const section of sections) yield sectionLines(section)
+  yield ['</body>', '</html>']
 }
 
 function sectionLines(section: Section): readonly string[] {

@@ -43,7 +43,7 @@ export function plainAddress(address: string): string {
   return mapped ?? address.toLowerCase()
 }
 
-const ROOM = 4_000_000
+const ROOM = 2_000_000
 
 /** Reads logs of ghostport. Adds to `problems` those that cannot be read, and those that tell of no knock. */
 export async function readKnocks(

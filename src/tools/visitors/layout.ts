@@ -6,8 +6,9 @@ import { isAtLeast, type Report, type Section, type Summary, type Value, valueTe
 const BAR_WIDTH = 50
 
 /** @param block what bars are made of. */
-export function reportLines({ summary, sections }: Report, style: Style, block: string): readonly Line[] {
-  return [...summaryLines(summary), ...sections.flatMap((section) => ['', ...sectionLines(section, style, block)])]
+export function* reportLines({ summary, sections }: Report, style: Style, block: string): Iterable<readonly Line[]> {
+  yield summaryLines(summary)
+  for (const section of sections) yield ['', ...sectionLines(section, style, block)]
 }
 
 export function summaryLines(summary: Summary): readonly string[] {

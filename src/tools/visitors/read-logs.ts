@@ -4,6 +4,7 @@ import { blocksOf, LogUnreadable, STANDARD_INPUT } from './blocks.ts'
 import { LineSplitter } from './lines.ts'
 import type { LineReader } from './log-format.ts'
 import type { Problem } from './sources.ts'
+import { memorySaver } from './spare-memory.ts'
 import type { Visit } from './visit.ts'
 
 export interface Reading {
@@ -29,6 +30,7 @@ export async function readLogs(
   reading: Reading,
   visit: (visit: Visit, line: string) => void,
 ): Promise<void> {
+  const saveMemory = memorySaver()
   for (const path of paths) {
     const read = format ?? anyFormat()
     const before = reading.lines
@@ -55,6 +57,7 @@ export async function readLogs(
       for await (const block of blocksOf(path)) {
         reading.bytes += block.length
         splitter.push(block)
+        saveMemory(block.length)
       }
       reading.files++
     } catch (error) {

@@ -44,7 +44,8 @@ export interface Summary {
 
 export interface Report {
   readonly summary: Summary
-  readonly sections: readonly Section[]
+  /** Made one after the other: there may be thousands, one for each day. */
+  readonly sections: Iterable<Section>
 }
 
 export function isAtLeast(value: Value): value is AtLeast {

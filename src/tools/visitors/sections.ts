@@ -41,14 +41,15 @@ export function hitsSection(survey: Survey, { unit }: Request): Section {
 }
 
 /** The most frequent agents, and the ratio of the first to the second. */
-export function agentSections(survey: Survey, request: Request): readonly Section[] {
-  return survey.agents.periods().map(([period, tally]) => {
+export function* agentSections(survey: Survey, request: Request): Iterable<Section> {
+  const hitsOf = hitsByPeriod(survey, request)
+  for (const [period, tally] of survey.agents.periods()) {
     const all = tally.top(Number.POSITIVE_INFINITY)
-    const total = hitsOf(survey, request, period)
+    const total = hitsOf(period)
     const shown = all.slice(0, request.top)
     const [first, second] = all
     const ratio = first && second && ratioOf(first, second)
-    return {
+    yield {
       report: 'agents',
       title: `Agents${inPeriod(period)}: ${total} hits`,
       ...(period !== '' && { period }),
@@ -60,7 +61,7 @@ export function agentSections(survey: Survey, request: Request): readonly Sectio
         ...bounds(tally, shown),
       ],
     }
-  })
+  }
 }
 
 /** `478063/11299 = 42.3`. */
@@ -68,11 +69,12 @@ export function ratioOf(first: Counted, second: Counted): string {
   return `${first.cell.count}/${second.cell.count} = ${(first.cell.count / second.cell.count).toFixed(1)}`
 }
 
-export function pathSections(survey: Survey, request: Request): readonly Section[] {
-  return survey.paths.periods().map(([period, tally]) => {
-    const total = hitsOf(survey, request, period)
+export function* pathSections(survey: Survey, request: Request): Iterable<Section> {
+  const hitsOf = hitsByPeriod(survey, request)
+  for (const [period, tally] of survey.paths.periods()) {
+    const total = hitsOf(period)
     const shown = tally.top(request.top)
-    return {
+    yield {
       report: 'paths',
       title: `Paths${inPeriod(period)}: ${total} hits`,
       ...(period !== '' && { period }),
@@ -80,20 +82,20 @@ export function pathSections(survey: Survey, request: Request): readonly Section
       rows: shown.map(({ key, cell }) => [count(cell), percent(cell.count, total), shownText(key)]),
       notes: [...more(tally.size - shown.length), ...bounds(tally, shown)],
     }
-  })
+  }
 }
 
-export function statusSections(survey: Survey, request: Request): readonly Section[] {
-  return survey.statuses.periods().map(([period, tally]) => ({
-    report: 'statuses',
-    title: `Statuses${inPeriod(period)}`,
-    ...(period !== '' && { period }),
-    columns: [HITS, PERCENT, { name: 'status', kind: 'text' }],
-    rows: tally
-      .top(request.top)
-      .map(({ key, cell }) => [count(cell), percent(cell.count, hitsOf(survey, request, period)), key]),
-    notes: bounds(tally, tally.top(request.top)),
-  }))
+export function* statusSections(survey: Survey, request: Request): Iterable<Section> {
+  const hitsOf = hitsByPeriod(survey, request)
+  for (const [period, tally] of survey.statuses.periods())
+    yield {
+      report: 'statuses',
+      title: `Statuses${inPeriod(period)}`,
+      ...(period !== '' && { period }),
+      columns: [HITS, PERCENT, { name: 'status', kind: 'text' }],
+      rows: tally.top(request.top).map(({ key, cell }) => [count(cell), percent(cell.count, hitsOf(period)), key]),
+      notes: bounds(tally, tally.top(request.top)),
+    }
 }
 
 const KIND_NAMES: Readonly<Record<VisitorKind, string>> = {
@@ -105,13 +107,14 @@ const KIND_NAMES: Readonly<Record<VisitorKind, string>> = {
 }
 
 /** Scanners apart from crawlers apart from people. */
-export function kindSections(survey: Survey, request: Request): readonly Section[] {
+export function* kindSections(survey: Survey, request: Request): Iterable<Section> {
+  const hitsOf = hitsByPeriod(survey, request)
   const addresses = new Map<VisitorKind, number>()
   for (const [, { kind, selected }] of survey.addresses)
     if (selected > 0) addresses.set(kind, (addresses.get(kind) ?? 0) + 1)
   const isWhole = survey.addresses.missing === 0
-  return survey.kinds.periods().map(([period, tally]) => {
-    const total = hitsOf(survey, request, period)
+  for (const [period, tally] of survey.kinds.periods()) {
+    const total = hitsOf(period)
     const columns: readonly Column[] = [HITS, PERCENT, { name: 'visitors', kind: 'text' }]
     const rows = (Object.keys(KIND_NAMES) as VisitorKind[]).map((kind): Value[] => {
       const hits = tally.get(kind)?.count ?? 0
@@ -120,7 +123,7 @@ export function kindSections(survey: Survey, request: Request): readonly Section
       // Of each period, addresses are not counted.
       return period === '' ? [...row, isWhole ? known : { atLeast: known }] : row
     })
-    return {
+    yield {
       report: 'kinds',
       title: `Scanners, crawlers, people${inPeriod(period)}`,
       ...(period !== '' && { period }),
@@ -128,7 +131,7 @@ export function kindSections(survey: Survey, request: Request): readonly Section
       rows,
       notes: [],
     }
-  })
+  }
 }
 
 export function addressSection(survey: Survey, { top }: Request): Section {
@@ -162,11 +165,15 @@ export function addressSection(survey: Survey, { top }: Request): Section {
   }
 }
 
-function hitsOf(survey: Survey, { eachPeriod, unit }: Request, period: string): number {
-  if (!eachPeriod) return survey.selected
-  let hits = 0
-  for (const [day, { selected }] of survey.days) if (periodOf(day, unit) === period) hits += selected
-  return hits
+/** The hits of each period; those of the whole time have the name of none. */
+function hitsByPeriod(survey: Survey, { eachPeriod, unit }: Request): (period: string) => number {
+  if (!eachPeriod) return () => survey.selected
+  const hits = new Map<string, number>()
+  for (const [day, { selected }] of survey.days) {
+    const period = periodOf(day, unit)
+    hits.set(period, (hits.get(period) ?? 0) + selected)
+  }
+  return (period) => hits.get(period) ?? 0
 }
 
 function inPeriod(period: string): string {

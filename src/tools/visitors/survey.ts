@@ -33,13 +33,9 @@ export interface DayCount {
   selected: number
 }
 
-export interface KindCount {
-  hits: number
-}
-
 /** Room for each kind of thing, in bytes. All together are below the limit of 100 MB that docs/VISITORS.md promises. */
-const ROOM = 8_000_000
-const MOST_DAYS = 40_000
+const ROOM = 3_000_000
+const MOST_DAYS = 11_000
 const MOST_LINES = 5_000
 const MOST_LINE_BYTES = 4_000_000
 

@@ -80,20 +80,19 @@ export class Tally<C extends Cell = Cell> {
 
   /** Forgets rare keys until the others take so little room. */
   shrink(bytes: number): void {
-    const cells = [...this.#cells].sort(([, one], [, other]) => weight(other) - weight(one))
-    let room = 0
-    const [, lost] =
-      cells.find(([key]) => {
-        room += bytesOf(key)
-        return room > bytes
-      }) ?? []
-    if (lost === undefined) return
-    // Each key loses as much as the first that has no room: those that have nothing left are gone.
-    this.#missing = weight(lost)
-    for (const [key, cell] of cells) {
-      if (weight(cell) > this.#missing) continue
-      this.#cells.delete(key)
-      this.#bytes -= bytesOf(key)
+    if (this.#bytes <= bytes) return
+    // Numbers alone: to sort the entries would take more memory than they do.
+    const weights = Float64Array.from(this.#cells.values(), weight).sort()
+    let at = Math.floor(weights.length * (1 - bytes / this.#bytes))
+    while (this.#bytes > bytes) {
+      // Each key loses as much as this one: those that have nothing left are gone.
+      this.#missing = weights[Math.min(at, weights.length - 1)] ?? 0
+      for (const [key, cell] of this.#cells) {
+        if (weight(cell) > this.#missing) continue
+        this.#cells.delete(key)
+        this.#bytes -= bytesOf(key)
+      }
+      at += Math.ceil((weights.length - at) / 8)
     }
   }
 

@@ -1,6 +1,6 @@
 /** `visitors`: reads access logs, and says who comes, who scans, and who keeps coming back. */
 import { jsonLine } from '../../bytes/text.ts'
-import { renderLine } from '../../cli/terminal/line.ts'
+import { type Line, renderLine } from '../../cli/terminal/line.ts'
 import { optionHelp } from '../../cli/terminal/option-help.ts'
 import { ownVersion } from '../../cli/terminal/own-version.ts'
 import type { Terminal } from '../../cli/terminal/terminal.ts'
@@ -11,7 +11,7 @@ import { csvLines } from './csv.ts'
 import { htmlLines } from './html.ts'
 import { reportJson } from './json.ts'
 import { knockSections } from './knock-section.ts'
-import { readKnocks } from './knocks.ts'
+import { type KnockCell, readKnocks } from './knocks.ts'
 import { reportLines } from './layout.ts'
 import { VISITORS_ABOUT, visitorsOptions } from './options.ts'
 import { newReading, type Reading, readLogs, shownPath } from './read-logs.ts'
@@ -27,8 +27,10 @@ import {
   statusSections,
 } from './sections.ts'
 import { findLogs } from './sources.ts'
+import { memorySaver } from './spare-memory.ts'
 import { Survey } from './survey.ts'
 import { svgLines } from './svg.ts'
+import type { Tally } from './tally.ts'
 
 /** @returns the exit status: 0; 1 if a log was not read, or not to its end; else that of the refusal. */
 export async function runVisitors(argv: readonly string[], terminal: Terminal): Promise<number> {
@@ -70,20 +72,11 @@ async function perform(request: Request, terminal: Terminal): Promise<Result<num
     terminal.note(summary.notes)
     return ok(status)
   }
-  const sections: Section[] = []
-  const { reports } = request
-  if (reports.has('hits')) sections.push(hitsSection(survey, request))
-  if (reports.has('agents')) sections.push(...agentSections(survey, request))
-  if (reports.has('kinds')) sections.push(...kindSections(survey, request))
-  if (reports.has('paths')) sections.push(...pathSections(survey, request))
-  if (reports.has('addresses')) sections.push(addressSection(survey, request))
-  if (reports.has('statuses')) sections.push(...statusSections(survey, request))
-  if (reports.has('knocks')) sections.push(...knockSections(survey, knocks, request))
-  if (reports.has('crawlers')) {
-    // Only then the DNS is loaded.
-    const { crawlerSections } = await import('./crawler-section.ts')
-    sections.push(...(await crawlerSections(survey, request)))
-  }
+  // Only then the DNS is loaded.
+  const crawlers = request.reports.has('crawlers')
+    ? await (await import('./crawler-section.ts')).crawlerSection(survey, request)
+    : undefined
+  const sections = sectionsOf(survey, knocks, crawlers, request)
   const shown = show({ summary, sections }, request, terminal)
   if (!shown.ok) return shown
   if (request.rest) printRest(survey, terminal)
@@ -133,32 +126,57 @@ function summaryOf(reading: Reading, visits: number, survey: Survey): Summary {
   }
 }
 
+function* sectionsOf(
+  survey: Survey,
+  knocks: Tally<KnockCell>,
+  crawlers: Section | undefined,
+  request: Request,
+): Iterable<Section> {
+  const { reports } = request
+  if (reports.has('hits')) yield hitsSection(survey, request)
+  if (reports.has('agents')) yield* agentSections(survey, request)
+  if (reports.has('kinds')) yield* kindSections(survey, request)
+  if (reports.has('paths')) yield* pathSections(survey, request)
+  if (reports.has('addresses')) yield addressSection(survey, request)
+  if (reports.has('statuses')) yield* statusSections(survey, request)
+  if (reports.has('knocks')) yield* knockSections(survey, knocks, request)
+  if (crawlers !== undefined) yield crawlers
+}
+
 function show(report: Report, request: Request, terminal: Terminal): Result<void> {
   const { format, output } = request
-  if (format === 'json' && output === undefined) {
-    terminal.printJson(reportJson(report))
-    return ok(undefined)
-  }
-  const [first] = report.sections
-  const lines =
-    format === 'html'
-      ? htmlLines(report)
-      : format === 'csv'
-        ? csvLines(report.sections)
-        : format === 'svg' && first !== undefined
-          ? svgLines(first)
-          : undefined
-  // A table has its notes in it.
+  // All others have the notes in them.
   if (format === 'csv' || format === 'svg') terminal.note(report.summary.notes)
-  if (output === undefined) {
-    terminal.print(lines ?? reportLines(report, terminal.style, barBlock()))
-    return ok(undefined)
+  const parts = partsOf(report, format, terminal)
+  if (output !== undefined) {
+    const lines = [...parts].flat()
+    return replaceUserFile(output, `${lines.map((each) => renderLine(each, false)).join('\n')}\n`)
   }
-  const text =
-    format === 'json'
-      ? jsonLine(reportJson(report))
-      : (lines ?? reportLines(report, terminal.style, barBlock()).map((each) => renderLine(each, false))).join('\n')
-  return replaceUserFile(output, `${text}\n`)
+  const saveMemory = memorySaver()
+  for (const lines of parts) {
+    terminal.print(lines)
+    // What was made for a part of a few lines is a hundred times as long.
+    saveMemory(lines.length * 10_000)
+  }
+  return ok(undefined)
+}
+
+/** Each part is made when the one before it is printed. */
+function partsOf(report: Report, format: Request['format'], terminal: Terminal): Iterable<readonly Line[]> {
+  switch (format) {
+    case 'table':
+      return reportLines(report, terminal.style, barBlock())
+    case 'json':
+      return [[jsonLine(reportJson(report))]]
+    case 'csv':
+      return csvLines(report.sections)
+    case 'html':
+      return htmlLines(report)
+    case 'svg':
+      return [...report.sections].map(svgLines)
+    default:
+      return format satisfies never
+  }
 }
 
 /** As grep prints them, with a heading for each period. */
