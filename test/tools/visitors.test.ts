@@ -1,8 +1,11 @@
 /** `visitors` as a person runs it. The figures of the first part are those of a real site, of 2006 to 2009. */
 import assert from 'node:assert/strict'
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
+import { symlinkSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { printable } from '../../src/bytes/text.ts'
 import { combinedLine, compressedTimes, logFolder } from '../support/access-log.ts'
 
 const PROGRAM = ['--conditions=ghostport-source', 'src/cli/visitors.ts']
@@ -188,5 +191,118 @@ describe('the figures of a real site, 2006 to 2009', () => {
     const { stdout, status } = run(['--lines', '--path', '353\\?', '--not-agent', 'googlebot', log])
     assert.equal(stdout, visitsOf353.slice(0, 5).join(''))
     assert.equal(status, 0)
+  })
+})
+
+describe('logs as they are found', () => {
+  it('rotated, compressed, in folders, from a pipe, and each only once', (t) => {
+    const folder = logFolder(t)
+    const line = (day: string): string => combinedLine({ day, path: `/${day}` })
+    folder.write('access.log', line('2020-01-03'))
+    folder.write('access.log.1', line('2020-01-02'))
+    folder.write('old/access.log.2.gz', gzipSync(line('2020-01-01')))
+    folder.write('error.log', 'not read\n')
+    folder.write('.access.log.swp', 'not read\n')
+    symlinkSync(folder.path, join(folder.path, 'old', 'up'))
+    symlinkSync(join(folder.path, 'access.log'), join(folder.path, 'old', 'access-again.log'))
+    const { stdout, stderr, status } = run(
+      ['--lines', folder.path, join(folder.path, 'access.log'), '-'],
+      line('2020-01-04'),
+    )
+    // What comes by a pipe is read first: it can be read only once.
+    assert.equal(stdout, ['2020-01-04', '2020-01-01', '2020-01-02', '2020-01-03'].map(line).join(''))
+    assert.deepEqual([stderr, status], ['', 0])
+  })
+
+  it('hostile, malformed and truncated lines are counted and told, and harm nothing', (t) => {
+    const folder = logFolder(t)
+    const agent = '=HYPERLINK("x")\x1b[2J\x9b31m</td><script>alert(1)</script>\u202e'.replaceAll('"', '\\"')
+    const hostile = combinedLine({ agent, path: "/'&<b>" })
+    const log = folder.write(
+      'log',
+      Buffer.concat([
+        Buffer.from(`${hostile}no line\n\n${hostile.slice(0, -9)}\n\0\0\0\n${'x'.repeat(70_000)}\n`),
+        Buffer.from(combinedLine({ agent: 'caf\xe9' }), 'latin1'),
+        Buffer.from(combinedLine({ agent: 'café' })),
+        Buffer.from(hostile.slice(0, 50)),
+      ]),
+    )
+    const told = `5 lines are not counted, since they are no whole line of the log: the first is ${log}:2`
+    const report = ['--report', 'agents,paths', '--agents', 'full', '-f']
+    const table = run([...report, 'table', log])
+    assert.match(table.stdout, /^3 visits in 9 lines of 1 file, 2006-05-17\n/)
+    assert.ok(table.stdout.includes(told), table.stdout)
+    assert.ok(table.stdout.includes('caf\\xe9\n') && table.stdout.includes('café\n'))
+    assert.ok(table.stdout.includes(String.raw`\x1b[2J\x9b31m</td>`), table.stdout)
+    const html = run([...report, 'html', log]).stdout
+    assert.ok(html.includes('=HYPERLINK(\\&#34;x\\&#34;)'), html)
+    assert.doesNotMatch(html, /<script|<b>/)
+    const csv = run(['--report', 'agents', '--agents', 'full', '-f', 'csv', log])
+    assert.ok(csv.stdout.includes(`1,33.33,"'=HYPERLINK(\\""x\\"")`), csv.stdout)
+    assert.equal(csv.stderr, `${told}\n`)
+    const json = run([...report, 'json', log]).stdout
+    const agents = JSON.parse(json).reports.agents[0].rows.map(({ agent }: { agent: string }) => agent)
+    assert.deepEqual(agents.sort(), [agent, 'caf\\xe9', 'café'].sort())
+    const lines = run(['--lines', log]).stdout
+    for (const text of [table.stdout, html, csv.stdout, json, lines])
+      for (const piece of text.split('\n')) assert.equal(printable(piece), piece)
+  })
+
+  it('millions of different agents, paths and addresses: bounds are told, and no frequent one is lost', () => {
+    let log = ''
+    for (let i = 0; i < 60_000; i++) {
+      const path = `/${i}${'x'.repeat(100)}`
+      log += combinedLine({ agent: `Agent${i}/1.0`, address: `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`, path })
+      if (i % 20 === 0) log += combinedLine({ agent: 'Often/1.0', address: '192.0.2.9', path: '/often' })
+    }
+    const { reports } = JSON.parse(
+      run(['--report', 'agents,paths,addresses,kinds', '-n', '1', '-f', 'json', '-'], log).stdout,
+    )
+    const [agents, paths, addresses] = ['agents', 'paths', 'addresses'].map((name) => reports[name][0])
+    for (const [section, name, value] of [
+      [agents, 'agent', 'Often/1.0'],
+      [paths, 'path', '/often'],
+      [addresses, 'address', '192.0.2.9'],
+    ]) {
+      assert.equal(section.rows[0][name], value)
+      // It came first: nothing of it can have been forgotten.
+      assert.equal(section.rows[0].hits, 3000)
+      assert.match(
+        section.notes.join('\n'),
+        /too many different ones to keep all: what is not shown came \d+ times at most/,
+      )
+    }
+    assert.ok(reports.kinds[0].rows.some(({ addresses }: { addresses: unknown }) => typeof addresses === 'object'))
+  })
+
+  it('statuses: what could not be read is told, and the rest is reported', (t) => {
+    const folder = logFolder(t)
+    const whole = gzipSync(combinedLine().repeat(5_000))
+    const cut = folder.write('access.cut.gz', whole.subarray(0, whole.length - 20))
+    const gone = join(folder.path, 'gone')
+    const some = run(['-r', 'hits', cut, gone])
+    assert.match(some.stdout, /^\d+ visits in \d+ lines of 0 files/)
+    assert.deepEqual(some.stderr.split('\n'), [
+      `visitors: ${gone}: there is no such file`,
+      `visitors: ${cut}: ends in the middle of its gzip data`,
+      '',
+    ])
+    assert.equal(some.status, 1)
+    const packed = folder.write('access.xz', Buffer.from('fd377a585a0000', 'hex'))
+    const junk = folder.write('junk', 'no log\n')
+    for (const [args, status, told] of [
+      [[gone, packed], 66, /gone: there is no such file \[CONFIG_UNREADABLE\]/],
+      [
+        [junk],
+        65,
+        /none of 1 line has a form that is known; the first is .*junk:1 — perhaps: --log-format .*\[LOG_INVALID\]/,
+      ],
+      [['-'], 65, /there is no line in it/],
+      [[], 64, /say which log to read/],
+    ] as const) {
+      const { stderr, stdout, status: ended } = run(args)
+      assert.deepEqual([ended, stdout], [status, ''], stderr)
+      assert.match(stderr, told)
+    }
   })
 })

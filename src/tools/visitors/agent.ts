@@ -76,15 +76,17 @@ function versionOf(agent: string): Pick<Agent, 'family' | 'version'> {
     const [, number] = browser.number.exec(agent) ?? []
     return { family: browser.family, version: number === undefined ? browser.family : `${browser.family} ${number}` }
   }
-  // What calls itself Mozilla says after that what it is: Mozilla/5.0 zgrab/0.x.
-  const [product = ''] = agent.replace(/^Mozilla\/[\d.]+ +(?:\([^)]*\) *)?/, '').split(/[\s;(]/, 1)
+  // What calls itself Mozilla says after that what it is: Mozilla/5.0 zgrab/0.x, Mozilla/5.0 (Twiceler-0.9 …).
+  const itself = agent.replace(/^Mozilla\/[\d.]+ +/, '')
+  const [, inComment] = /^\(([A-Za-z]\w*[-/]v?\d[\w.]*)/.exec(itself) ?? []
+  const [product = ''] = itself.replace(/^\([^)]*\) */, '').split(/[\s;(]/, 1)
   const [first = ''] = agent.split(/[\s;(]/, 1)
-  return named(product || first || '-')
+  return named(inComment ?? (product || first || '-'))
 }
 
 /** `Yahoo! Slurp/3.0`, `Ask Jeeves/Teoma`: the family ends where the version begins. */
 function named(version: string): Pick<Agent, 'family' | 'version'> {
-  const family = version.replace(/[/ ]v?\d[^ ]*$/i, '')
+  const family = version.replace(/[/ -]v?\d[\w.+-]*$/i, '')
   return { family: family === '' ? version : family, version }
 }
 

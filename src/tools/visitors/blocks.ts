@@ -58,8 +58,8 @@ async function* plainBlocks(blocks: AsyncIterable<Buffer>): AsyncGenerator<Buffe
 }
 
 async function* from(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  yield first
   try {
+    yield first
     for (;;) {
       const next = await rest.next()
       if (next.done === true) return

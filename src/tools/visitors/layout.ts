@@ -8,7 +8,7 @@ const BAR_WIDTH = 50
 /** @param block what bars are made of. */
 export function* reportLines({ summary, sections }: Report, style: Style, block: string): Iterable<readonly Line[]> {
   yield summaryLines(summary)
-  for (const section of sections) yield ['', ...sectionLines(section, style, block)]
+  for (const section of sections) yield* sectionLines(section, style, block)
 }
 
 export function summaryLines(summary: Summary): readonly string[] {
@@ -21,19 +21,27 @@ export function summaryLines(summary: Summary): readonly string[] {
   ]
 }
 
-function sectionLines(section: Section, style: Style, block: string): readonly Line[] {
+/** Rows that are made at a time: a report by day may have thousands. */
+const BATCH = 500
+
+function* sectionLines(section: Section, style: Style, block: string): Iterable<readonly Line[]> {
   const { columns, rows, chart } = section
-  const cells = rows.map((row) => columns.map((column, i) => printable(valueText(row[i] ?? '', column))))
-  const widths = columns.map(({ name }, i) => greatest([name, ...cells.map((row) => row[i] ?? '')].map(width)))
-  const bars = barsOf(section, block)
-  const joined = (texts: readonly string[], bar = ''): string =>
-    `  ${texts.map((text, i) => pad(text, widths[i] ?? 0, columns[i]?.kind === 'text', i === columns.length - 1 && chart === undefined)).join('  ')}${bar === '' ? '' : `  ${bar}`}`
-  return [
-    line`${style.bold(section.title)}`,
-    ...(rows.length === 0 ? ['  nothing'] : [line`${style.dim(joined(columns.map(({ name }) => name)))}`]),
-    ...cells.map((row, i) => joined(row, bars[i])),
-    ...section.notes.map((note) => `  ${note}`),
-  ]
+  const cellsOf = (row: readonly Value[]): readonly string[] =>
+    columns.map((column, i) => printable(valueText(row[i] ?? '', column)))
+  const widths = columns.map(({ name }) => width(name))
+  for (const row of rows)
+    for (const [i, cell] of cellsOf(row).entries()) widths[i] = Math.max(widths[i] ?? 0, width(cell))
+  const barOf = bars(section, block)
+  const joined = (texts: readonly string[], bar = ''): string => {
+    const last = chart === undefined ? columns.length - 1 : -1
+    const padded = texts.map((text, i) => pad(text, widths[i] ?? 0, columns[i]?.kind === 'text', i === last))
+    return `  ${padded.join('  ')}${bar === '' ? '' : `  ${bar}`}`
+  }
+  yield ['', line`${style.bold(section.title)}`]
+  yield rows.length === 0 ? ['  nothing'] : [line`${style.dim(joined(columns.map(({ name }) => name)))}`]
+  for (let i = 0; i < rows.length; i += BATCH)
+    yield rows.slice(i, i + BATCH).map((row) => joined(cellsOf(row), barOf(row)))
+  yield section.notes.map((note) => `  ${note}`)
 }
 
 function pad(text: string, to: number, isText: boolean, isLast: boolean): string {
@@ -47,11 +55,10 @@ function width(text: string): number {
   return [...text].length
 }
 
-function barsOf({ rows, chart }: Section, block: string): readonly string[] {
-  if (chart === undefined) return rows.map(() => '')
-  const values = rows.map((row) => numberOf(row[chart]))
-  const most = greatest(values)
-  return values.map((value) => block.repeat(most === 0 ? 0 : Math.round((BAR_WIDTH * value) / most)))
+function bars({ rows, chart }: Section, block: string): (row: readonly Value[]) => string {
+  if (chart === undefined) return () => ''
+  const most = greatest(rows.map((row) => numberOf(row[chart])))
+  return (row) => block.repeat(most === 0 ? 0 : Math.round((BAR_WIDTH * numberOf(row[chart])) / most))
 }
 
 export function numberOf(value: Value | undefined): number {
