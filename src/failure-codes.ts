@@ -107,6 +107,9 @@ export const failureKinds = {
   INVITATIONS_FULL: { level: 'error', exit: 75, sentence: 'there are too many open invitations' },
   PROFILE_INVALID: { level: 'error', exit: 65, sentence: 'this is not a usable profile' },
 
+  AUDIT_FAILED: { level: 'error', exit: 74, sentence: 'the audit log cannot be used' },
+  AUDIT_BROKEN: { level: 'error', exit: 65, sentence: 'the audit log was changed, or is damaged' },
+
   // changes of this host that can be taken back
   CHANGE_FAILED: { level: 'error', exit: 73, sentence: 'a change to this host failed' },
   DEAD_MAN_NOT_ARMED: { level: 'error', exit: 69, sentence: 'nobody would take the changes back' },

@@ -5,7 +5,7 @@ _ghostport_complete() {
   COMPREPLY=()
   if ((COMP_CWORD > 1)); then command=${COMP_WORDS[1]}; fi
   if [[ -z $command || ($command == help && COMP_CWORD -eq 2) ]]; then
-    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen client ui user invite serve gateway check explain simulate import init uninstall unit policy status revoke bugreport outside doctor completions help version' -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W 'knock ssh proxy exec keygen client ui user invite audit serve gateway check explain simulate import init uninstall unit policy status revoke bugreport outside doctor completions help version' -- "$current")
     return
   fi
   case $command in
@@ -53,6 +53,11 @@ _ghostport_complete() {
       options='--config-file -c --access-file -a --file --for --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --anyway --show-secrets --json --help -h'
       paths='--config-file -c --access-file -a --file'
       values='--for --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias'
+      ;;
+    audit)
+      options='--config-file -c --log --expect --last --json --help -h'
+      paths='--config-file -c --log'
+      values='--expect --last'
       ;;
     serve)
       options='--config-file -c --access-file -a --interface -i --udp-server -U --pcap-file --packet-limit -C --exit-parse-config --fw-flush --dry-run --receiver-socket --helper-socket --foreground -f --verbose -v --help -h'

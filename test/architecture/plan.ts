@@ -31,7 +31,7 @@ const ranks: readonly (readonly string[])[] = [
   ['config'],
   // the line: the folders above it have no effects
   ['system'],
-  ['replay', 'firewall', 'capture', 'delivery', 'gpg', 'commands', 'scan', 'invitations', 'http-server'],
+  ['replay', 'firewall', 'capture', 'delivery', 'gpg', 'commands', 'scan', 'invitations', 'http-server', 'audit-log'],
   ['daemon', 'client'],
   ['host', 'gateway', 'client-ui'],
   ['cli'],

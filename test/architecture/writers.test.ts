@@ -41,6 +41,8 @@ const rules: readonly Rule[] = [
     allowed: {
       'src/cli/terminal/terminal.ts': /renderLine\(/,
       'src/cli/terminal/ask.ts': /printable\(question\)/,
+      // Lines of jsonLine.
+      'src/audit-log/append.ts': /const line = formatEntry\(/,
       // Lines of jsonLog.
       'src/system/log-writer.ts': /jsonLog\(/,
       // The channel to the warden, which treats it as untrusted.

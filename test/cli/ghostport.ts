@@ -24,6 +24,13 @@ export interface Transcript {
   readonly stderr: string
 }
 
+export interface RunOptions {
+  readonly input?: string
+  readonly descriptor3?: string
+  /** More variables. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
 /** A home directory with files in it, and commands run with it. */
 export class Home implements Disposable {
   readonly path: string = mkdtempSync(join(tmpdir(), 'ghostport-cli-'))
@@ -37,29 +44,30 @@ export class Home implements Disposable {
   }
 
   /** @param options.descriptor3 descriptor 3 of the command. */
-  async ghostport(
-    argv: readonly string[],
-    options: { input?: string; descriptor3?: string } = {},
-  ): Promise<Transcript> {
+  async ghostport(argv: readonly string[], options: RunOptions = {}): Promise<Transcript> {
     return await this.run([...ghostportCommand, ...argv], options)
   }
 
   /** As {@link ghostport}, for our `fwknop`. */
-  fwknop(argv: readonly string[], options: { input?: string; descriptor3?: string } = {}): Promise<Transcript> {
+  fwknop(argv: readonly string[], options: RunOptions = {}): Promise<Transcript> {
     return this.run([...fwknopCommand, ...argv], options)
   }
 
   /** The same for another program. @param command the program and its words. */
-  async run(
-    [program = '', ...words]: readonly string[],
-    options: { input?: string; descriptor3?: string } = {},
-  ): Promise<Transcript> {
+  async run([program = '', ...words]: readonly string[], options: RunOptions = {}): Promise<Transcript> {
     const child: ChildProcess = spawn(program, words, {
       stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
       cwd: this.path,
       // No controlling terminal: a command that would ask must refuse.
       detached: true,
-      env: { ...compiledCode, PATH: process.env['PATH'], HOME: this.path, LOGNAME: 'ada', NO_COLOR: '1' },
+      env: {
+        ...compiledCode,
+        PATH: process.env['PATH'],
+        HOME: this.path,
+        LOGNAME: 'ada',
+        NO_COLOR: '1',
+        ...options.env,
+      },
       timeout: 20_000,
     })
     const [stdin, , , third] = child.stdio

@@ -34,7 +34,7 @@ const add = (name: string, ...argv: readonly string[]): Promise<Transcript> =>
 beforeEach(() => {
   folder = join(home.path, `etc${++count}`)
   mkdirSync(folder, { mode: 0o700 })
-  write('fwknopd.conf', `CONTROL_SOCKET ${path('control.sock')};\n`)
+  write('fwknopd.conf', `CONTROL_SOCKET ${path('control.sock')};\nREPLAY_DB ${path('replay.db')};\n`)
   write('access.conf', '# who may open what\n\n')
 })
 

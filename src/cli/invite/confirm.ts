@@ -30,7 +30,9 @@ export async function confirm(name: StanzaName, given: Given, terminal: Terminal
     if (user?.name === undefined) return unknownUser(users, name)
     if (!user.isInvited) return notInvited(user.name)
     const texts = editUsers(files, [{ user, edit: confirmed }])
-    return texts.ok ? ok({ texts: texts.value, result: { user: user.name, file: user.place.file } }) : texts
+    if (!texts.ok) return texts
+    const result = { user: user.name, file: user.place.file }
+    return ok({ texts: texts.value, result, recorded: { did: 'invite confirm', to: user.name } })
   })
   if (!changed.ok) return changed
   const { result, server } = changed.value

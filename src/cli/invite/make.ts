@@ -47,8 +47,7 @@ export async function invite(name: StanzaName, given: Given, terminal: Terminal)
     return written.ok ? ok({ takeBack: () => rmSync(file, { force: true }) }) : written
   }
   const put = await putUser(name, given, address.value, {
-    now,
-    keep,
+    ...{ now, keep, did: file === undefined ? 'invite' : 'invite by file' },
     ...(file !== undefined && { edit: (lines) => invited(lines, until) }),
   })
   if (!put.ok) return put

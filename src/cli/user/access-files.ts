@@ -5,6 +5,10 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { StanzaName } from '../../access/stanza-name.ts'
+import { ownActor } from '../../audit-log/actor.ts'
+import { appendAudit } from '../../audit-log/append.ts'
+import { changedLines } from '../../audit-log/changed-lines.ts'
 import { holdsKeys } from '../../config/access/access-setting-names.ts'
 import type { AccessReading } from '../../config/access/blocks.ts'
 import { type User, usersIn } from '../../config/access/users.ts'
@@ -12,7 +16,7 @@ import { accessReading, type ConfigSource, type LoadedConfig, loadConfig, loadSe
 import type { ConfigFiles } from '../../config/reading/config-files.ts'
 import type { ServerConfig } from '../../config/server/server-config.ts'
 import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
-import { ok, type Result, refuse } from '../../result.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { octal } from '../../system/file-trust.ts'
 import { acquireInstanceLock, type InstanceLock } from '../../system/instance-lock.ts'
 import { removeDrafts, replaceConfigFile } from '../../system/replace-config-file.ts'
@@ -57,6 +61,23 @@ function serverSettings(files: ConfigFiles, source: ConfigSource): Result<Server
 /** What is to be written: path → text. */
 export type NewTexts = ReadonlyMap<string, string>
 
+/** What the audit log is to say of a change. */
+export interface Recorded {
+  /** Such as `user add`. */
+  readonly did: string
+  readonly to: StanzaName
+  /** A change that only takes away is made also where it cannot be recorded. */
+  readonly onlyTakesAway?: boolean
+}
+
+export interface Changed<T> {
+  readonly result: T
+  readonly server: ServerConfig
+  readonly loaded: LoadedConfig | undefined
+  /** Why the audit log has no line about it. */
+  readonly unrecorded?: Failure
+}
+
 /** How long one command waits for another, and how often it looks. */
 const LOCK_TIME = milliseconds(5000)
 const LOCK_PAUSE = milliseconds(50)
@@ -65,12 +86,12 @@ const LOCK_PAUSE = milliseconds(50)
  * Changes the files, one command at a time.
  * @param edit gets what the files say now.
  * @returns what `edit` returned, once all is written; INSTANCE_RUNNING if another command holds the files for too long;
- * or why the server would refuse the new text. Then nothing is written.
+ * AUDIT_FAILED if it cannot be recorded; or why the server would refuse the new text. Then nothing is written.
  */
 export async function changeAccess<T>(
   source: ConfigSource,
-  edit: (access: AccessFiles) => Result<{ readonly texts: NewTexts; readonly result: T }>,
-): Promise<Result<{ readonly result: T; readonly server: ServerConfig; readonly loaded: LoadedConfig | undefined }>> {
+  edit: (access: AccessFiles) => Result<{ readonly texts: NewTexts; readonly result: T; readonly recorded: Recorded }>,
+): Promise<Result<Changed<T>>> {
   const first = serverSettings(diskFiles(process.getuid?.() ?? 0), source)
   if (!first.ok) return first
   const locked = await lockFor(first.value)
@@ -81,7 +102,7 @@ export async function changeAccess<T>(
     const { server, files, loaded } = access.value
     const edited = edit(access.value)
     if (!edited.ok) return edited
-    const { texts, result } = edited.value
+    const { texts, result, recorded } = edited.value
     if (texts.size === 0) return ok({ result, server, loaded })
     const after = loadConfig(overlay(files, texts), source)
     if (!after.ok) return after
@@ -89,17 +110,45 @@ export async function changeAccess<T>(
       const exposed = exposure(file, text)
       if (!exposed.ok) return exposed
     }
-    for (const [file, text] of texts) {
+    for (const file of texts.keys()) {
       const unchanged = judgeUnchanged(file, files)
       if (!unchanged.ok) return unchanged
-      removeDrafts(file)
-      const written = replaceConfigFile(file, text)
-      if (!written.ok) return written
     }
-    return ok({ result, server, loaded: after.value })
+    const unrecorded = await record(server, recorded, files, texts)
+    if (unrecorded !== undefined && recorded.onlyTakesAway !== true) return { ok: false, failure: unrecorded }
+    for (const [file, text] of texts) {
+      const unchanged = judgeUnchanged(file, files)
+      if (unchanged.ok) removeDrafts(file)
+      const written = unchanged.ok ? replaceConfigFile(file, text) : unchanged
+      if (written.ok) continue
+      await recordFailed(server, recorded, written.failure)
+      return written
+    }
+    return ok({ result, server, loaded: after.value, ...(unrecorded !== undefined && { unrecorded }) })
   } finally {
     locked.value.release()
   }
+}
+
+/** Before anything is written: a crash in between leaves a line too many, and never one too few. */
+async function record(
+  { auditLog }: ServerConfig,
+  { did, to }: Recorded,
+  files: ConfigFiles,
+  texts: NewTexts,
+): Promise<Failure | undefined> {
+  const earlier = new Map<string, string>()
+  for (const file of texts.keys()) {
+    const text = files.read(file)
+    if (text.ok) earlier.set(file, text.value)
+  }
+  const recorded = await appendAudit(auditLog, { by: ownActor(), did, to, ...changedLines(earlier, texts) })
+  return recorded.ok ? undefined : recorded.failure
+}
+
+/** If this line is missing, the one before it says that something was to be done, and the file that it was not. */
+async function recordFailed({ auditLog }: ServerConfig, { did, to }: Recorded, { code }: Failure): Promise<void> {
+  await appendAudit(auditLog, { by: ownActor(), did: `${did}: not done`, to, note: code })
 }
 
 /** The kernel ends the lock with the process, however that ends. */

@@ -28,7 +28,9 @@ export async function addUser(name: StanzaName, given: Given, terminal: Terminal
   if (!wish.ok) return wish
   const showing = await prepareShowing(given)
   if (!showing.ok) return showing
-  const put = await putUser(name, given, showing.value, { now, keep: showing.value.keep })
+  const put = await putUser(name, given, showing.value, {
+    ...{ now, did: 'user add', keep: showing.value.keep },
+  })
   if (!put.ok) return put
   const { file, open, profile, server, notices } = put.value
   // First of all: they are nowhere else.
@@ -47,6 +49,8 @@ export interface Besides {
   readonly now: UnixSeconds
   /** Keeps the profile elsewhere, before the file is written. */
   readonly keep?: (profile: Profile, server: ServerConfig) => Result<{ readonly takeBack: () => void }>
+  /** For the audit log. */
+  readonly did: string
   /** Other lines of the stanza. Called after `keep`. */
   readonly edit?: (lines: readonly string[]) => readonly string[]
 }
@@ -65,7 +69,7 @@ export async function putUser(
   name: StanzaName,
   given: Pick<Given, WishOption | 'config-file' | 'access-file'>,
   address: ServerAddress,
-  { now, keep, edit }: Besides,
+  { now, keep, edit, did }: Besides,
 ): Promise<Result<PutUser>> {
   const source = configFiles(given)
   if (!source.ok) return source
@@ -100,7 +104,11 @@ export async function putUser(
       ...[setting('KEY_BASE64', keys.key), setting('HMAC_KEY_BASE64', keys.hmacKey)],
     ]
     const added = appendStanza(text.ok ? text.value : '', edit?.(lines) ?? lines)
-    return ok({ texts: new Map([[file, added]]), result: { file, open: open.value, profile: profile.value } })
+    return ok({
+      texts: new Map([[file, added]]),
+      result: { file, open: open.value, profile: profile.value },
+      recorded: { did, to: name },
+    })
   })
   if (changed.ok) {
     const { result, server, loaded } = changed.value

@@ -53,6 +53,7 @@ export async function changeUser(
     const end = change === 'enable' && edits.length > 0
     return ok({
       texts: texts.value,
+      recorded: { did: `user ${change}`, to: user.name, onlyTakesAway: change !== 'enable' },
       result: {
         name: user.name,
         file: user.place.file,
@@ -69,7 +70,7 @@ export async function changeUser(
   if (!changed.ok) return changed
   // Who claims it later would get keys that open nothing.
   if (change === 'remove') cancelInvitations(invitationsFolder(changed.value.server), name, now)
-  const { result, server, loaded } = changed.value
+  const { result, server, loaded, unrecorded } = changed.value
   const stanza = loaded?.policy.stanzas.find((one) => one.name === result.name)
   const expired = result.enabled && stanza?.expires !== undefined && stanza.expires <= now
   // Also where the file had it already: the server may not have been told.
@@ -103,10 +104,12 @@ export async function changeUser(
       server: answer,
       ended: cuts ? { ...ended, sharedWith: [...sharedWith] } : null,
       stillOpen: open ?? null,
+      recorded: unrecorded === undefined,
     })
     return Math.max(reportServer(answer, { ...terminal, note: () => {} }), open === undefined ? 0 : 1)
   }
   terminal.note(describe(change, result))
+  if (unrecorded !== undefined) terminal.note(`the audit log has no line about it: ${unrecorded.detail}`)
   for (const old of result.tidied) terminal.note(`removed ${old}: these old keys ended more than 30 days ago`)
   if (expired)
     terminal.note(`${result.name} has an end that has passed (ACCESS_EXPIRE): the stanza grants nothing still`)

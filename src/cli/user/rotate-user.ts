@@ -65,7 +65,7 @@ export async function rotateUser(name: StanzaName, given: Given, terminal: Termi
     if (!taken.ok) return taken
     kept = taken.value
     const result = { user: of, file: user.place.file, open: ports, old: named.value, until, profile: profile.value }
-    return ok({ texts: edited.value, result })
+    return ok({ texts: edited.value, result, recorded: { did: 'user rotate', to: of } })
   })
   if (!changed.ok) {
     kept?.takeBack()

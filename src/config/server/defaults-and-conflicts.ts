@@ -95,6 +95,7 @@ export function assembleServerConfig(
   // fwknopd finds all that is its own by two paths: servers with different ones can run beside each other.
   const ownRunFolder = isFwknopd && values.FWKNOP_RUN_DIR !== undefined
   const ownDigests = isFwknopd && (values.DIGEST_FILE !== undefined || ownRunFolder)
+  const database = values.REPLAY_DB ?? (ownDigests ? `${digests}.db` : '/var/lib/ghostport/replay.db')
   const pidFile = values.FWKNOP_PID_FILE ?? (isFwknopd ? 'fwknopd.pid' : undefined)
   return ok({
     captures: captures.value,
@@ -102,8 +103,9 @@ export function assembleServerConfig(
     ...(values.PACKET_LIMIT !== undefined && { packetLimit: values.PACKET_LIMIT }),
     policy: { ...policy, ...gateways.value },
     firewall: firewall.value,
+    auditLog: values.AUDIT_LOG ?? `${folderOf(database)}/audit.log`,
     replay: {
-      database: values.REPLAY_DB ?? (ownDigests ? `${digests}.db` : '/var/lib/ghostport/replay.db'),
+      database,
       packetsPerKey: values.MAX_PACKETS_PER_KEY ?? DEFAULT_PACKETS_PER_KEY,
       fwknopDigests: {
         path: digests,

@@ -130,6 +130,7 @@ export const usedSettings = {
   PACKET_LIMIT: wholeNumber({ min: 1, max: 2_147_483_647, unit: 'packets' }),
   REPLAY_DB: absolutePath('/var/lib/ghostport'),
   MAX_PACKETS_PER_KEY: wholeNumber({ min: 1, max: 10_000_000, unit: 'packets' }),
+  AUDIT_LOG: absolutePath('/var/lib/ghostport'),
   CONTROL_SOCKET: socketPath,
   RECEIVER_USER: userName,
   LOG_LIMIT: wholeNumber({ min: 1, max: 1_000_000, unit: 'lines a second' }),

@@ -35,6 +35,8 @@ export interface ServerConfig {
   readonly accessFile: string
   /** ACCESS_FOLDER: the stanzas are in the `*.conf` files of this folder, and not in the access file. */
   readonly accessFolder?: string
+  /** AUDIT_LOG, or `audit.log` beside the replay store: who changed what. */
+  readonly auditLog: string
   /** CONTROL_SOCKET: path of the Unix socket that `ghostport status` asks. */
   readonly controlSocket: string
   /** FWKNOP_PID_FILE. Absent unless the file names it. */

@@ -10,7 +10,7 @@ import { type Milliseconds, milliseconds } from '../../units.ts'
 import type { Knock } from '../link/knock.ts'
 import { type FromReceiver, parseFromReceiver } from '../link/protocol.ts'
 import type { Admission } from './admission/admission.ts'
-import { type Configurations, snapshotOf } from './configuration.ts'
+import { type Configuration, type Configurations, snapshotOf } from './configuration.ts'
 import { FreshTally } from './fresh-tally.ts'
 import type { HeldCapture } from './held-capture.ts'
 import type { HostWatch } from './host-watch.ts'
@@ -41,6 +41,8 @@ export interface DispatchParts {
   readonly onFinished: (why: Failure | undefined) => void
   /** The receiver’s descriptor for the GnuPG process. */
   readonly gnupgDescriptor: () => number | undefined
+  /** Called when another configuration has come into force. */
+  readonly onReload: (before: Configuration, after: Configuration) => void
   /** Called when no receiver can run, and none is started any more. */
   readonly onHopeless: (why: Failure) => void
 }
@@ -272,7 +274,9 @@ export class Dispatch implements ReceiverHandler {
     const { configurations, health, limits, journal, admission, host, log } = this.#parts
     if (generation !== configurations.wanted.generation || !health.isAwaited) return
     health.settled()
+    const before = configurations.active
     if (configurations.activate()) {
+      this.#parts.onReload(before, configurations.active)
       this.#remark = undefined
       log.write('info', 'reload', { stanzas: configurations.active.policy.stanzas.length })
       admission.reconsider()

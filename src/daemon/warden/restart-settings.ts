@@ -32,6 +32,7 @@ const answers: Complete<Omit<ServerConfig, 'policy'>> = {
   replay: ['REPLAY_DB', 'MAX_PACKETS_PER_KEY', 'DIGEST_FILE', 'FWKNOP_RUN_DIR', 'FWKNOP_CONF_DIR'],
   accessFile: 'reload',
   accessFolder: 'reload',
+  auditLog: 'reload',
   controlSocket: ['CONTROL_SOCKET'],
   pidFile: ['FWKNOP_PID_FILE', 'FWKNOP_RUN_DIR', 'FWKNOP_CONF_DIR'],
   receiverUser: ['RECEIVER_USER'],

@@ -10,6 +10,8 @@
 import { rmSync } from 'node:fs'
 import type { Server } from 'node:net'
 import type { Grant } from '../../access/grant.ts'
+import { askerActor } from '../../audit-log/asker-actor.ts'
+import type { AuditActor } from '../../audit-log/entry.ts'
 import { type Clock, monotonic } from '../../clock.ts'
 import { capturedPorts, revocationsPath } from '../../config/server/server-config.ts'
 import type { Firewall } from '../../firewall/firewall.ts'
@@ -23,6 +25,7 @@ import { type FileIdentity, removeServerFile } from '../../system/server-file.ts
 import { Admission } from './admission/admission.ts'
 import type { AskResolver } from './admission/name-lookups.ts'
 import { ownAddresses } from './admission/own-addresses.ts'
+import { AuditTrail, revocationEvent } from './audit-trail.ts'
 import { type Configuration, type Configurations, readConfiguration } from './configuration.ts'
 import { Dispatch } from './dispatch.ts'
 import type { Commands } from './executor-process/commands.ts'
@@ -104,6 +107,9 @@ export class Warden {
   readonly #startedAt = new Date()
   readonly #lastKnocks: LastKnocks | undefined
   #published: Published | undefined
+  readonly #audit: AuditTrail
+  /** Who asked for the reload that is under way. Absent: a signal did. */
+  #reloadBy: AuditActor | undefined
   /** Loaded for the first receipt. */
   #receipts: Promise<Receipts> | undefined
 
@@ -145,6 +151,7 @@ export class Warden {
       log,
     })
     this.#interfaces = interfaces
+    this.#audit = new AuditTrail(() => configurations.active.server.auditLog, log)
     this.#revocation = new Revocation({
       ...{ firewall: parts.firewall, log },
       settled: (patience) => this.#admission.settled(patience),
@@ -180,6 +187,7 @@ export class Warden {
       guard: () => parts.firewall.guard(),
       gnupgDescriptor: () => parts.gnupg.descriptor,
       onHopeless: giveUp,
+      onReload: (before, after) => void this.#recordReload(before, after),
       onFinished: finish,
     })
   }
@@ -236,12 +244,35 @@ export class Warden {
    */
   async reloadAnswer(asker: Asker): Promise<ReloadAnswer> {
     this.#parts.log.write('info', 'control', { asked: 'reload', ...askerFields(asker) })
+    this.#reloadBy = askerActor(asker)
     const settled = this.#dispatch.nextReload()
     this.reload()
     const failure = await settled
+    if (failure !== undefined) this.#reloadBy = undefined
     if (failure === undefined) return { taken: true, stanzas: this.#parts.configurations.active.policy.stanzas.length }
     const { code, detail, at } = failure
     return { taken: false, code, detail, ...(at !== undefined && { at }) }
+  }
+
+  async #recordReload(before: Configuration, after: Configuration): Promise<void> {
+    const by = this.#reloadBy ?? { via: 'signal' }
+    this.#reloadBy = undefined
+    await this.#recorded(() => this.#audit.reloaded(by, before, after))
+  }
+
+  /** A dry run records nothing: it changes nothing. A mistake in ghostport ends no server. */
+  async #recorded(record: () => Promise<unknown>): Promise<void> {
+    if (this.#published?.control === undefined) return
+    try {
+      await record()
+    } catch (error) {
+      this.#fault(error)
+    }
+  }
+
+  #fault(error: unknown): void {
+    const detail = error instanceof Error ? (error.stack ?? error.message) : 'unknown'
+    this.#parts.log.write('error', 'fault', { detail })
   }
 
   /** Only the next receiver can have other sockets. They are open before this one ends. */
@@ -264,7 +295,10 @@ export class Warden {
 
   /** @param word a grant, a user or an address, as an administrator writes it. */
   async revoke(word: unknown, asker: Asker): Promise<RevokeAnswer> {
-    return await this.#revocation.answer(word, asker)
+    const answer = await this.#revocation.answer(word, asker)
+    const to = typeof word === 'string' ? word : ''
+    await this.#recorded(() => this.#audit.record(revocationEvent(askerActor(asker), to, answer)))
+    return answer
   }
 
   async #sendReceipt(...due: Parameters<Receipts['send']>): Promise<void> {
@@ -273,9 +307,8 @@ export class Warden {
       const receipts = await this.#loadReceipts()
       await receipts.send(...due)
     } catch (error) {
-      // A mistake in ghostport. The door does not wait for the receipt.
-      const detail = error instanceof Error ? (error.stack ?? error.message) : 'unknown'
-      this.#parts.log.write('error', 'fault', { detail })
+      // The door does not wait for the receipt.
+      this.#fault(error)
     }
   }
 
