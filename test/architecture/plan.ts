@@ -163,6 +163,8 @@ const webPackages = new Map<string, RegExp>([
   ['preact', /^web\//],
   ['@preact/signals', /^web\//],
   ['qr', /^web\/page\/parts\/qr-reader\.ts$/],
+  // Its types alone: the script is loaded as it is.
+  ['openpgp', /^web\/page\/parts\.ts$/],
 ])
 /** Of what lies below the line, the files without effects that a browser runs too. */
 const webMayUse = new Set(['src/client/request.ts'])

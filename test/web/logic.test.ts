@@ -6,6 +6,7 @@ import { parseAddress } from '../../src/packet/address.ts'
 import { seconds } from '../../src/units.ts'
 import { isConfirmed, judgeEchoes, relayOf } from '../../web/page/knock/addresses.ts'
 import type { Echo } from '../../web/page/knock/gateway.ts'
+import { withOldHeader } from '../../web/page/knock/gnupg.ts'
 import { requestsFor } from '../../web/page/knock/requests.ts'
 import { keysOf, sealRequests } from '../../web/page/knock/seal.ts'
 import { skewOf } from '../../web/page/knock/skew.ts'
@@ -93,42 +94,41 @@ describe('a .fwknoprc', () => {
 })
 
 describe('what goes into packets', () => {
-  const packetsOf = (open: string, sources: readonly string[], timeout?: number) => {
+  const messagesOf = async (open: string, sources: readonly string[], timeout?: number) => {
     const read = readText(profileLine(open))
     assert.ok(read.ok && read.value.kind === 'profile', JSON.stringify(read))
     const settings = settingsOf(read.value.profile.settings)
     assert.ok(settings.ok)
-    const keys = keysOf(settings.value)
+    const keys = keysOf(settings.value, undefined)
     assert.ok(keys.ok)
-    return sources.flatMap((source) => {
+    const messages: string[] = []
+    for (const source of sources) {
       const requests = requestsFor(settings.value, {
         source: ip(source),
         random: 5,
         ...(timeout !== undefined && { timeout: seconds(timeout) }),
       })
       assert.ok(requests.ok, JSON.stringify(requests))
-      const packets = sealRequests(requests.value, { settings: settings.value, keys: keys.value }, world)
+      const packets = await sealRequests(requests.value, { settings: settings.value, keys: keys.value }, world)
       assert.ok(packets.ok, JSON.stringify(packets))
-      return packets.value
-    })
+      messages.push(...packets.value.map((it) => messageIn(it)))
+    }
+    return messages
   }
 
-  it('names the visitor, and never the packet’s own source', () => {
-    assert.deepEqual(
-      packetsOf('tcp/22,udp/53', ['198.51.100.7', '2001:db8::7']).map((it) => messageIn(it)),
-      ['198.51.100.7,tcp/22,udp/53', '2001:db8::7,tcp/22,udp/53'],
-    )
+  it('names the visitor, and never the packet’s own source', async () => {
+    const messages = await messagesOf('tcp/22,udp/53', ['198.51.100.7', '2001:db8::7'])
+    assert.deepEqual(messages, ['198.51.100.7,tcp/22,udp/53', '2001:db8::7,tcp/22,udp/53'])
   })
 
-  it('is one packet for each port of a ghost service, and of NAT', () => {
-    for (const nat of ['natlocal=Y', 'nat=10.0.0.5'])
-      assert.deepEqual(
-        packetsOf(`tcp/22,tcp/80&${nat}`, ['198.51.100.7']).map((it) => messageIn(it)),
-        ['198.51.100.7,tcp/22', '198.51.100.7,tcp/80'],
-      )
+  it('is one packet for each port of a ghost service, and of NAT', async () => {
+    for (const nat of ['natlocal=Y', 'nat=10.0.0.5']) {
+      const messages = await messagesOf(`tcp/22,tcp/80&${nat}`, ['198.51.100.7'])
+      assert.deepEqual(messages, ['198.51.100.7,tcp/22', '198.51.100.7,tcp/80'])
+    }
   })
 
-  it('differs each time', () => {
+  it('differs each time', async () => {
     const [settings, count] = [
       settingsOf([
         { name: 'KEY_BASE64', value: KEY },
@@ -137,20 +137,20 @@ describe('what goes into packets', () => {
       { n: 0 },
     ]
     assert.ok(settings.ok)
-    const keys = keysOf(settings.value)
+    const keys = keysOf(settings.value, undefined)
     const requests = requestsFor(settings.value, { source: ip('198.51.100.7'), random: 0 })
     assert.ok(keys.ok && requests.ok)
     const randomBytes = (length: number) => new Uint8Array(length).fill(count.n++)
     const seal = () =>
       sealRequests(requests.value, { settings: settings.value, keys: keys.value }, { ...world, randomBytes })
-    assert.notDeepEqual(seal(), seal())
+    assert.notDeepEqual(await seal(), await seal())
   })
 
   it('is refused without a key, and with an HMAC key in mode legacy', () => {
     const of = (...texts: readonly (readonly [string, string])[]) => {
       const settings = settingsOf(texts.map(([name, value]) => ({ name: name as 'KEY', value })))
       assert.ok(settings.ok)
-      const keys = keysOf(settings.value)
+      const keys = keysOf(settings.value, undefined)
       return keys.ok ? 'ok' : keys.failure.code
     }
     assert.equal(of(['ACCESS', 'tcp/22']), 'KEY_MISSING')
@@ -173,6 +173,18 @@ describe('what goes into packets', () => {
     assert.equal(summary(settings.value), 'tcp/8443 at host.example')
     const requests = requestsFor(settings.value, { source: ip('198.51.100.7'), random: 0 })
     assert.deepEqual(requests.ok && linksFor('host.example', requests.value), ['https://host.example:8443/'])
+  })
+})
+
+describe('the first header of a GnuPG message', () => {
+  const made = (...head: readonly number[]) => [...(withOldHeader(Uint8Array.from([...head, 1, 2, 3])) ?? [])]
+  it('is written as fwknop’s format needs it, for each form of a length', () => {
+    assert.deepEqual(made(0xc1, 0x5e), [0x85, 0, 0x5e, 1, 2, 3])
+    assert.deepEqual(made(0xc1, 0xc0, 0x4c), [0x85, 1, 0x0c, 1, 2, 3])
+    assert.deepEqual(made(0x85, 1, 0x0c), [0x85, 1, 0x0c, 1, 2, 3])
+  })
+  it('is refused for all else', () => {
+    for (const head of [[0xc1, 0xff], [0xc1, 0xe0], [0xd2, 0x10], []]) assert.deepEqual(made(...head), [])
   })
 })
 

@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { startFwknopd } from '../interop/client-fwknopd.ts'
 import { Daemon, dropByDefault, ghostportCommand } from '../support/daemon.ts'
+import { gnupgKeys, type Keyring, makeKeyring } from '../support/gnupg.ts'
 import { type Host, Network, netnsUnavailable, type Program } from '../support/netns.ts'
 import { pictureOf } from './camera.ts'
 import { chromiumUnavailable, startChromium, type TestBrowser } from './chromium.ts'
@@ -27,9 +28,11 @@ describe('through the gateway', { skip }, () => {
   let [client, server, gatewayHost]: Host[] = []
   let daemon: Daemon
   let gateway: Program
+  let keyring: Keyring
   let chromium: TestBrowser
 
   before(async () => {
+    keyring = makeKeyring()
     net = await Network.create()
     const hosts = await Promise.all(['client', 'gateway', 'server', 'fwknop'].map((name) => net.host(name)))
     const [clientHost, middle, serverHost, fwknop] = hosts as [Host, Host, Host, Host]
@@ -70,7 +73,16 @@ describe('through the gateway', { skip }, () => {
     ;[daemon, chromium] = await Promise.all([
       Daemon.start(net, serverHost, {
         server: ['GATEWAY_ADDRESSES 10.9.0.1', 'GATEWAY_RECEIPTS Y'],
-        access: access('OPEN_PORTS tcp/22'),
+        access: [
+          access('OPEN_PORTS tcp/22'),
+          'SOURCE ANY',
+          'OPEN_PORTS tcp/22',
+          `GPG_HOME_DIR ${keyring.home}`,
+          'GPG_ALLOW_NO_PW Y',
+          `GPG_FINGERPRINT_ID ${gnupgKeys.client2048.primary}, ${gnupgKeys.client25519.primary}`,
+          'HMAC_KEY an hmac key for gnupg',
+          '',
+        ].join('\n'),
       }),
       startChromium(clientHost, [
         '--host-resolver-rules=MAP gate.example 10.9.1.2, MAP v4.example 10.9.1.2, MAP v6.example [fd91::2]',
@@ -90,6 +102,7 @@ describe('through the gateway', { skip }, () => {
   after(async () => {
     await chromium?.[Symbol.asyncDispose]()
     await net?.close()
+    keyring?.remove()
   })
 
   const access = (...lines: readonly string[]) =>
@@ -178,5 +191,38 @@ describe('through the gateway', { skip }, () => {
     await tab.getByRole('button', { name: 'Open', exact: true }).click()
     await tab.getByText('There is no proof that it opened').waitFor()
     await client?.until('ssh behind fwknopd', { protocol: 'tcp', address: FWKNOP, port: 22 })
+  })
+
+  it('seals by GnuPG for a server with gpg, and refuses keys that fit no packet', async () => {
+    const armored = (...words: readonly string[]) => keyring.gpg('--armor', ...words)
+    await using page = await openPage(chromium.browser, 'https://gate.example/')
+    const { tab } = page
+    await start(tab)
+    await add(tab)
+    await tab.getByRole('tab', { name: 'Paste' }).click()
+    const lines = [
+      `SPA_SERVER ${SERVER}`,
+      'ACCESS tcp/22',
+      'USE_GPG Y',
+      `HMAC_KEY_BASE64 ${btoa('an hmac key for gnupg')}`,
+    ]
+    await tab.getByRole('textbox', { name: 'The profile' }).fill(`[gnupg]\n${lines.join('\n')}\n`)
+    await tab.getByRole('button', { name: 'Read it' }).click()
+    await tab.getByLabel('Name of the server').fill('office')
+    await tab.getByLabel('Public key of the server').fill(armored('--export', 'server4096@spa.test'))
+    await tab.getByLabel('Your secret key').fill(armored('--export-secret-keys', gnupgKeys.client2048.primary))
+    await tab.getByRole('button', { name: 'Add this profile' }).click()
+    await tab.getByText('one packet has at most 1500').waitFor()
+    await tab.getByLabel('Public key of the server').fill(armored('--export', 'server2048@spa.test'))
+    await tab.getByLabel('Your secret key').fill(armored('--export-secret-keys', gnupgKeys.client25519.primary))
+    await tab.getByRole('button', { name: 'Add this profile' }).click()
+    await tab.getByText(CLIENT).waitFor()
+    const verdict = await daemon.verdictAfter(() => tab.getByRole('button', { name: 'Open', exact: true }).click())
+    assert.equal(verdict.verdict, 'granted', JSON.stringify(verdict))
+    await tab.getByText(/^Open until .* says the server/).waitFor()
+    assert.deepEqual(
+      page.complaints.filter((it) => !/SSL certificate|service-worker/.test(it)),
+      [],
+    )
   })
 })

@@ -4,8 +4,11 @@
  */
 declare global {
   /** Written by the build before this script. */
-  var PAGE_PARTS: { readonly qrReader: string; readonly rcReader: string; readonly openpgp: string }
+  var PAGE_PARTS: { readonly [name in 'qrReader' | 'rcReader' | 'reasons' | 'openpgp']: string }
   var ghostportQrReader: typeof import('./parts/qr-reader.ts') | undefined
+  /** What OpenPGP.js leaves. */
+  var openpgp: typeof import('openpgp') | undefined
+  var ghostportReasons: typeof import('./parts/reasons.ts') | undefined
   var ghostportRcReader: typeof import('./parts/rc-reader.ts') | undefined
   interface Window {
     readonly trustedTypes?: {
@@ -19,18 +22,22 @@ declare global {
 
 const OURS = /^[a-z-]+(-[0-9a-f]{12})?\.js$/
 
-const policy = window.trustedTypes?.createPolicy('ghostport', {
-  createScriptURL(url) {
-    if (!OURS.test(url)) throw new TypeError(`not a script of this page: ${url}`)
-    return url
-  },
-})
+let policy: { createScriptURL(url: string): string } | undefined
 
 /** The address of a script of the bundle, in the form that the browser takes. */
 export function scriptAddress(name: string): string {
-  if (policy !== undefined) return policy.createScriptURL(name)
+  // A page may make this policy once.
+  policy ??= window.trustedTypes?.createPolicy('ghostport', { createScriptURL: ours })
+  return policy === undefined ? ours(name) : policy.createScriptURL(name)
+}
+
+function ours(name: string): string {
   if (!OURS.test(name)) throw new TypeError(`not a script of this page: ${name}`)
   return name
+}
+
+export function loadReasons(): Promise<typeof import('./parts/reasons.ts')> {
+  return load(globalThis.PAGE_PARTS.reasons, () => globalThis.ghostportReasons)
 }
 
 export function loadQrReader(): Promise<typeof import('./parts/qr-reader.ts')> {
@@ -39,6 +46,10 @@ export function loadQrReader(): Promise<typeof import('./parts/qr-reader.ts')> {
 
 export function loadRcReader(): Promise<typeof import('./parts/rc-reader.ts')> {
   return load(globalThis.PAGE_PARTS.rcReader, () => globalThis.ghostportRcReader)
+}
+
+export function loadOpenpgp(): Promise<typeof import('openpgp')> {
+  return load(globalThis.PAGE_PARTS.openpgp, () => globalThis.openpgp)
 }
 
 async function load<Part>(name: string, value: () => Part | undefined): Promise<Part> {

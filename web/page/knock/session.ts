@@ -3,15 +3,14 @@ import { computed, type ReadonlySignal, type Signal, signal } from '@preact/sign
 import type { Request } from '../../../src/client/request.ts'
 import type { ClientSettings } from '../../../src/config/client/layer.ts'
 import type { IpAddress } from '../../../src/packet/address.ts'
-import type { PacketKeys } from '../../../src/packet/open.ts'
 import { openReceipt } from '../../../src/packet/receipt.ts'
 import { type Failure, ok, type Result, refuse } from '../../../src/result.ts'
 import { type Seconds, unixSeconds } from '../../../src/units.ts'
-import { type KeptProfile, settingsOf } from '../profile/kept.ts'
+import { type GnupgPair, type KeptProfile, settingsOf } from '../profile/kept.ts'
 import { judgeEchoes, type SeenAddress } from './addresses.ts'
 import { askAddress, askReceipt, type Echo, sendPacket } from './gateway.ts'
 import { requestsFor } from './requests.ts'
-import { keysOf, sealRequests } from './seal.ts'
+import { type Keys, keysOf, receiptKeys, sealRequests } from './seal.ts'
 import { type Skew, skewOf } from './skew.ts'
 
 /** What the echo points say. */
@@ -95,7 +94,7 @@ export class Session {
     const outcomes = await Promise.all(
       packets.map(async ({ request, text, ticket }): Promise<Outcome> => {
         const answer = await askReceipt(gateway, ticket)
-        const receipt = answer.ok ? openReceipt(text, keys, answer.value) : answer
+        const receipt = answer.ok ? openReceipt(text, receiptKeys(keys), answer.value) : answer
         if (!receipt.ok) return { request, kind: 'unproven' }
         const said = receipt.value
         // The server decided after the packet was sealed: by this device's clock, the end is not before this.
@@ -149,7 +148,7 @@ interface SentPacket {
 
 interface Sent {
   readonly packets: readonly SentPacket[]
-  readonly keys: PacketKeys
+  readonly keys: Keys
   readonly gateway: string
   /** Milliseconds since 1970, by this device's clock: when they were sealed. */
   readonly at: number
@@ -162,7 +161,7 @@ async function sealAndSend(profile: KeptProfile, wanted: Wanted): Promise<Result
   let last: Failure = refuse('SEND_FAILED', 'the profile names no gateway: add one under “Edit”').failure
   for (const gateway of profile.gateways) {
     const at = Date.now()
-    const sealed = sealFor(settings.value, wanted, at)
+    const sealed = await sealFor(settings.value, profile.gnupg, wanted, at)
     if (!sealed.ok) return sealed
     const { requests, texts, keys } = sealed.value
     const tickets = await Promise.all(texts.map((packet) => sendPacket(gateway, profile.target, packet)))
@@ -178,8 +177,13 @@ async function sealAndSend(profile: KeptProfile, wanted: Wanted): Promise<Result
   return { ok: false, failure: last }
 }
 
-function sealFor(settings: ClientSettings, { sources, timeout }: Wanted, at: number) {
-  const keys = keysOf(settings)
+async function sealFor(
+  settings: ClientSettings,
+  gnupg: GnupgPair | undefined,
+  { sources, timeout }: Wanted,
+  at: number,
+) {
+  const keys = keysOf(settings, gnupg)
   if (!keys.ok) return keys
   const randomBytes = (length: number) => crypto.getRandomValues(new Uint8Array(length))
   const [high = 0, low = 0] = randomBytes(2)
@@ -194,6 +198,6 @@ function sealFor(settings: ClientSettings, { sources, timeout }: Wanted, at: num
     requests.push(...some.value)
   }
   const now = unixSeconds(Math.floor(at / 1000))
-  const texts = sealRequests(requests, { settings, keys: keys.value }, { now, randomBytes })
+  const texts = await sealRequests(requests, { settings, keys: keys.value }, { now, randomBytes })
   return texts.ok ? ok({ requests, texts: texts.value, keys: keys.value }) : texts
 }

@@ -23,6 +23,16 @@ export interface KeptProfile {
   readonly links: readonly string[]
   /** Set on this device alone: other services that say what the address of this device is. */
   readonly echoes: readonly string[]
+  /** For a profile that GnuPG seals. */
+  readonly gnupg?: GnupgPair
+}
+
+/** Keys of GnuPG, as armored text. */
+export interface GnupgPair {
+  /** The public key of the server. */
+  readonly recipient: string
+  /** The secret key of the person who knocks, without its passphrase: the profile is sealed. Absent: no signature. */
+  readonly signer?: string
 }
 
 export type NewProfile = Omit<KeptProfile, 'id'>

@@ -2,7 +2,7 @@
 import type { RcChange } from '../../../src/config/client/edit-fwknoprc.ts'
 import { isClientSetting } from '../../../src/config/client/fwknoprc-settings.ts'
 import { parseGatewayUrl, parseTarget } from '../profile/gateway-url.ts'
-import { type KeptProfile, settingsOf } from '../profile/kept.ts'
+import { type GnupgPair, type KeptProfile, settingsOf } from '../profile/kept.ts'
 import { parseLink } from '../profile/links.ts'
 
 /** @returns undefined for everything that this page would not have written. */
@@ -18,7 +18,7 @@ export function readKept(text: string): KeptProfile | undefined {
 
 export function asKept(value: unknown): KeptProfile | undefined {
   if (typeof value !== 'object' || value === null) return undefined
-  const { id, name, settings, made, until, gateways, target, links, echoes } = value as Record<string, unknown>
+  const { id, name, settings, made, until, gateways, target, links, echoes, gnupg } = value as Record<string, unknown>
   if (typeof id !== 'string' || !/^[A-Za-z0-9-]{1,64}$/.test(id)) return undefined
   if (typeof name !== 'string' || name === '' || name.length > 200) return undefined
   const texts = listOf(settings, asSetting)
@@ -28,6 +28,8 @@ export function asKept(value: unknown): KeptProfile | undefined {
   const points = listOf(echoes, asParsed(parseGatewayUrl))
   const addresses = listOf(links, asParsed(parseLink))
   if (urls === undefined || points === undefined || addresses === undefined) return undefined
+  const pair = gnupg === undefined ? undefined : asPair(gnupg)
+  if (gnupg !== undefined && pair === undefined) return undefined
   if (target !== '' && asParsed(parseTarget)(target) === undefined) return undefined
   return {
     id,
@@ -39,7 +41,15 @@ export function asKept(value: unknown): KeptProfile | undefined {
     target: target as string,
     links: addresses,
     echoes: points,
+    ...(pair !== undefined && { gnupg: pair }),
   }
+}
+
+function asPair(value: unknown): GnupgPair | undefined {
+  if (typeof value !== 'object' || value === null) return undefined
+  const { recipient, signer } = value as Record<string, unknown>
+  if (typeof recipient !== 'string') return undefined
+  return typeof signer === 'string' ? { recipient, signer } : { recipient }
 }
 
 function isTime(value: unknown): value is number {

@@ -2,7 +2,6 @@
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
-import { failureKinds } from '../../../src/failure-codes.ts'
 import { type IpAddress, parseAddress } from '../../../src/packet/address.ts'
 import { formatProtocolPorts } from '../../../src/packet/protocol-port.ts'
 import { seconds } from '../../../src/units.ts'
@@ -13,6 +12,7 @@ import { clockTime, countdown, day, now } from '../../shared/now.ts'
 import { Ring } from '../../shared/ring.tsx'
 import { isConfirmed, type SeenAddress } from '../knock/addresses.ts'
 import type { Open, Outcome, Session } from '../knock/session.ts'
+import { loadReasons } from '../parts.ts'
 import { type KeptProfile, settingsOf } from '../profile/kept.ts'
 import { linksFor } from '../profile/links.ts'
 import { summary } from '../profile/opens.ts'
@@ -317,15 +317,20 @@ function Said(props: {
 }
 
 function Bad({ outcome }: { readonly outcome: Outcome }): JSX.Element {
-  if (outcome.kind === 'refused') {
-    const known: Readonly<Record<string, { readonly sentence: string } | undefined>> = failureKinds
+  const reason = useSignal<string | undefined>(undefined)
+  const code = outcome.kind === 'refused' ? outcome.code : undefined
+  useEffect(() => {
+    if (code !== undefined)
+      void loadReasons().then(({ reasonOf }) => {
+        reason.value = reasonOf(code) ?? 'this version does not know the reason'
+      })
+  }, [code])
+  if (code !== undefined)
     return (
       <Notice kind="bad" title="The server refused it.">
-        {sentence(known[outcome.code]?.sentence ?? 'for a reason that this version does not know')}{' '}
-        <code>{outcome.code}</code> ({about(outcome.request)})
+        {reason.value === undefined ? '' : sentence(reason.value)} <code>{code}</code> ({about(outcome.request)})
       </Notice>
     )
-  }
   return (
     <Notice kind="info" title="Sent. There is no proof that it opened.">
       No receipt came back that your keys verify ({about(outcome.request)}). The server may give none. Try to connect.

@@ -3,12 +3,15 @@ import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import type { RcChange } from '../../../src/config/client/edit-fwknoprc.ts'
 import { readClientSetting } from '../../../src/config/client/fwknoprc-settings.ts'
+import type { ClientSettings } from '../../../src/config/client/layer.ts'
+import { ok, type Result, refuse } from '../../../src/result.ts'
 import { Field } from '../../shared/field.tsx'
 import { Notice } from '../../shared/notice.tsx'
 import { day } from '../../shared/now.ts'
-import { keysOf } from '../knock/seal.ts'
+import { readGnupgPair } from '../knock/gnupg.ts'
+import { hmacOf, isForGnupg, keysOf } from '../knock/seal.ts'
 import { parseGatewayUrl, parseTarget } from '../profile/gateway-url.ts'
-import { type NewProfile, settingsOf, textOf, withText } from '../profile/kept.ts'
+import { type GnupgPair, type NewProfile, settingsOf, textOf, withText } from '../profile/kept.ts'
 import { parseLink } from '../profile/links.ts'
 import { factsOf } from '../profile/opens.ts'
 import { ownOrigin } from '../profiles.ts'
@@ -25,6 +28,7 @@ const SETTINGS = [
   ['HMAC_DIGEST_TYPE', 'HMAC', 'md5, sha1, sha256, sha384, sha512, sha3_256 or sha3_512; empty: sha256'],
   ['ENCRYPTION_MODE', 'Encryption', 'cbc or legacy, as the server has it; empty: cbc'],
   ['DIGEST_TYPE', 'Digest', 'Empty: sha256'],
+  ['USE_GPG', 'GnuPG', 'Y: the packet is sealed by GnuPG, and not by a shared key'],
 ] as const
 
 type Texts = Readonly<Record<string, string>>
@@ -46,30 +50,41 @@ export function ProfileForm({ profile, word, onDone }: ProfileFormProps): JSX.El
     ...Object.fromEntries(SETTINGS.map(([name]) => [name, textOf(profile.settings, name)])),
   })
   const wrong = useSignal<Texts>({})
+  const busy = useSignal(false)
   const text = (name: string) => typed.value[name] ?? ''
   const set = (name: string) => (value: string) => {
     typed.value = { ...typed.value, [name]: value }
   }
-  const field = (name: string, label: string, more: { hint?: string; rows?: number } = {}) => (
-    <Field
-      id={`field-${name}`}
-      label={label}
-      value={text(name)}
-      onInput={set(name)}
-      wrong={wrong.value[name]}
-      {...more}
-    />
-  )
+  const field = (name: string, label: string, more: { hint?: string; rows?: number; secret?: true } = {}) => {
+    const { secret, ...shown } = more
+    return (
+      <Field
+        id={`field-${name}`}
+        label={label}
+        value={text(name)}
+        onInput={set(name)}
+        wrong={wrong.value[name]}
+        type={secret === true ? 'password' : 'text'}
+        {...shown}
+      />
+    )
+  }
   const settings = settingsOf(profile.settings)
+  const forGnupg = /^y/i.test(text('USE_GPG')) || /^asym/i.test(text('ENCRYPTION_MODE'))
   const isWhole = settings.ok && settings.value.server !== undefined && settings.value.access !== undefined
 
   const save = async (event: Event) => {
     event.preventDefault()
-    const judged = judge(profile, typed.value)
+    busy.value = true
+    const judged = await judge(profile, typed.value)
+    busy.value = false
     wrong.value = judged.wrong
     const [first] = Object.keys(judged.wrong)
-    if (first !== undefined) return void document.getElementById(`field-${first}`)?.focus()
-    await onDone(judged.profile)
+    if (first === undefined) return await onDone(judged.profile)
+    const field = document.getElementById(`field-${first}`)
+    const folded = field?.closest('details')
+    if (folded != null) folded.open = true
+    field?.focus()
   }
   return (
     <form class="stack" onSubmit={save} noValidate>
@@ -114,6 +129,18 @@ export function ProfileForm({ profile, word, onDone }: ProfileFormProps): JSX.El
             ))}
           </div>
         </details>
+        {forGnupg && (
+          <fieldset class="stack">
+            <legend>GnuPG</legend>
+            {profile.gnupg !== undefined && <p class="soft">It has its keys. Paste others only to replace them.</p>}
+            {field('recipient', 'Public key of the server', { hint: 'gpg --armor --export', rows: 4 })}
+            {field('signer', 'Your secret key', {
+              hint: 'gpg --armor --export-secret-keys. It signs the packet, and is kept sealed on this device. Use a key for this alone',
+              rows: 4,
+            })}
+            {field('signer-passphrase', 'Its passphrase', { secret: true })}
+          </fieldset>
+        )}
         <details>
           <summary>On this device</summary>
           <div class="stack">
@@ -127,8 +154,8 @@ export function ProfileForm({ profile, word, onDone }: ProfileFormProps): JSX.El
             })}
           </div>
         </details>
-        <button class="button first" type="submit">
-          {word}
+        <button class="button first" type="submit" disabled={busy.value}>
+          {busy.value ? 'Trying the keys…' : word}
         </button>
       </div>
     </form>
@@ -136,7 +163,10 @@ export function ProfileForm({ profile, word, onDone }: ProfileFormProps): JSX.El
 }
 
 /** @returns what was typed as a profile, and what is wrong by field.. */
-function judge(profile: NewProfile, typed: Texts): { readonly profile: NewProfile; readonly wrong: Texts } {
+async function judge(
+  profile: NewProfile,
+  typed: Texts,
+): Promise<{ readonly profile: NewProfile; readonly wrong: Texts }> {
   const wrong: Record<string, string> = {}
   const lines = (
     name: string,
@@ -161,7 +191,9 @@ function judge(profile: NewProfile, typed: Texts): { readonly profile: NewProfil
   if (textOf(settings, 'SPA_SERVER') === '') wrong['SPA_SERVER'] = 'a profile names its server'
   if (textOf(settings, 'ACCESS') === '') wrong['ACCESS'] = 'a profile names what to open, such as tcp/22'
   const read = settingsOf(settings)
-  const keys = read.ok ? keysOf(read.value) : read
+  const pair = read.ok && isForGnupg(read.value) ? await pairOf(profile, typed, read.value) : ok(undefined)
+  if (!pair.ok) wrong['recipient'] = pair.failure.detail
+  const keys = read.ok && pair.ok ? keysOf(read.value, pair.value) : read
   if (!keys.ok && Object.keys(wrong).length === 0) wrong['ENCRYPTION_MODE'] = keys.failure.detail
 
   const gateways = lines('gateways', parseGatewayUrl)
@@ -180,6 +212,22 @@ function judge(profile: NewProfile, typed: Texts): { readonly profile: NewProfil
       target: target.ok ? target.value : '',
       links: lines('links', parseLink),
       echoes: lines('echoes', parseGatewayUrl),
+      ...(pair.ok && pair.value !== undefined && { gnupg: pair.value }),
     },
   }
+}
+
+/** The keys of GnuPG that were pasted, tried; else those of before. */
+async function pairOf(
+  profile: NewProfile,
+  typed: Texts,
+  settings: ClientSettings,
+): Promise<Result<GnupgPair | undefined>> {
+  const recipient = typed['recipient'] ?? ''
+  if (recipient.trim() === '' && profile.gnupg !== undefined) return ok(profile.gnupg)
+  if (recipient.trim() === '') return refuse('KEY_MISSING', 'paste the public key of the server')
+  const hmac = hmacOf(settings)
+  if (!hmac.ok) return hmac
+  const [signer = '', passphrase = ''] = [typed['signer'], typed['signer-passphrase']]
+  return await readGnupgPair({ recipient, signer, passphrase }, hmac.value)
 }
