@@ -34,6 +34,8 @@ export interface PageOptions {
   readonly width?: number
   readonly height?: number
   readonly dark?: boolean
+  /** Shown as the page of this address, in place of the server's. */
+  readonly as?: readonly string[]
   /** The clock is the test's. */
   readonly clock?: true
 }
@@ -42,13 +44,18 @@ export interface PageOptions {
 export async function openPage(
   browser: Browser,
   address: string,
-  { width = 390, height = 844, dark = false, clock }: PageOptions = {},
+  { width = 390, height = 844, dark = false, clock, as = [] }: PageOptions = {},
 ): Promise<OpenPage> {
   const context = await browser.newContext({
     viewport: { width, height },
     colorScheme: dark ? 'dark' : 'light',
     ignoreHTTPSErrors: true,
   })
+  for (const origin of as)
+    await context.route(`${origin}/**`, async (route) => {
+      const { pathname } = new URL(route.request().url())
+      await route.fulfill({ response: await route.fetch({ url: `${address}${pathname}` }) })
+    })
   const tab = await context.newPage()
   if (clock) await tab.clock.install()
   tab.setDefaultTimeout(10_000)
@@ -57,7 +64,7 @@ export async function openPage(
     if (/^(warning|error)$/.test(message.type())) complaints.push(message.text())
   })
   tab.on('pageerror', (error) => complaints.push(error.message))
-  await tab.goto(address)
+  await tab.goto(as[0] ?? address)
   return { tab, complaints, [Symbol.asyncDispose]: () => context.close() }
 }
 
@@ -74,12 +81,16 @@ export async function add(tab: Page): Promise<void> {
 }
 
 /** Adds what is pasted, for the target “office”. Ends at its door. */
-export async function addPasted(tab: Page, text: string): Promise<void> {
+export async function addPasted(tab: Page, text: string, echo = ''): Promise<void> {
   await add(tab)
   await tab.getByRole('tab', { name: 'Paste' }).click()
   await tab.getByRole('textbox', { name: 'The profile' }).fill(text)
   await tab.getByRole('button', { name: 'Read it' }).click()
   await tab.getByLabel('Name of the server').fill('office')
+  if (echo !== '') {
+    await tab.getByText('On this device').click()
+    await tab.getByLabel('Other services').fill(echo)
+  }
   await tab.getByRole('button', { name: 'Add this profile' }).click()
   await tab.getByRole('heading', { name: 'Opens for this device' }).waitFor()
 }

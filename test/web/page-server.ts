@@ -9,6 +9,8 @@ import { makePage } from '../../web/build.mjs'
 
 export interface PageServer extends AsyncDisposable {
   readonly url: string
+  /** The same server under another name: a second echo point. */
+  echo: string
   /** In the order in which they came. */
   readonly knocks: { readonly target: string; readonly packet: string }[]
   /** What it says; a test changes it. */
@@ -65,11 +67,13 @@ export async function servePage(): Promise<PageServer> {
       return json(response, 200, { receipt: packet === undefined ? FILLER : state.receipt(packet) })
     }
     response.writeHead(404).end()
-  }).listen(0, 'localhost')
+  }).listen(0, '127.0.0.1')
   await once(server, 'listening')
 
+  const { port } = server.address() as AddressInfo
   const state: PageServer = {
-    url: `http://localhost:${(server.address() as AddressInfo).port}`,
+    url: `http://localhost:${port}`,
+    echo: `http://127.0.0.1:${port}`,
     knocks: [],
     address: '198.51.100.7',
     clockAhead: 0,

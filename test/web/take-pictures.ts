@@ -25,12 +25,19 @@ const IN_DOCS = new Map([
 
 const [folder, only] = process.argv.slice(2)
 await using server = await servePage()
+const HOSTS = ['https://gate.example.org', 'https://echo.example.net']
+if (folder === undefined) server.echo = HOSTS[1] ?? ''
 await using chromium = await startChromium()
 const target = folder ?? join(import.meta.dirname, '..', '..', 'docs', 'images')
 mkdirSync(target, { recursive: true })
 for (const [width, height] of folder === undefined ? ([[390, 844]] as const) : SIZES)
   for (const dark of [false, true]) {
-    await using page = await openPage(chromium.browser, server.url, { width, height, dark })
+    await using page = await openPage(chromium.browser, server.url, {
+      width,
+      height,
+      dark,
+      ...(folder === undefined && { as: HOSTS }),
+    })
     server.receipt = () => 'A'.repeat(128)
     for (const view of views) {
       await view.reach(page.tab, server)
@@ -38,6 +45,7 @@ for (const [width, height] of folder === undefined ? ([[390, 844]] as const) : S
       if (folder === undefined && IN_DOCS.get(view.name) !== dark) continue
       const name =
         folder === undefined ? `page-${view.name}.png` : `${view.name}-${width}-${dark ? 'dark' : 'light'}.png`
+      await page.tab.evaluate(() => scrollTo(0, 0))
       await page.tab.screenshot({ path: join(target, name), fullPage: folder !== undefined, animations: 'disabled' })
       process.stdout.write(`${name}\n`)
     }

@@ -53,8 +53,8 @@ export const views: readonly View[] = [
     name: 'door',
     reach: async (tab, server) => {
       await home(tab)
-      await addPasted(tab, profileLine())
-      await tab.getByText(server.address).waitFor()
+      await addPasted(tab, profileLine(), server.echo)
+      await tab.getByText('2 agree').waitFor()
     },
   },
   {
