@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { bundle, sha256 } from './build.mjs'
+import { bundle, licences, sha256, VIEW_PACKAGES } from './build.mjs'
 import { iconFiles } from './icons/draw.mjs'
 
 const web = dirname(fileURLToPath(import.meta.url))
@@ -33,6 +33,7 @@ export async function buildUi(folder) {
   const css = hashed('ui', 'css', style)
   for (const [path, content] of iconFiles()) if (path === 'icon.svg') add(path, content)
   const html = readFileSync(join(web, 'ui/index.html'), 'utf8').replace('%STYLE%', css).replace('%SCRIPT%', script)
+  add('licences.txt', licences(VIEW_PACKAGES))
   add('index.html', html)
   writeFileSync(join(folder, 'files.json'), `${JSON.stringify({ files }, undefined, 1)}\n`)
 }

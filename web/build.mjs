@@ -83,7 +83,7 @@ export async function makePage() {
   const css = addHashed('page', 'css', style)
   const icons = iconFiles()
   for (const [path, content] of icons) add(path, content)
-  add('licences.txt', licences())
+  add('licences.txt', licences([...VIEW_PACKAGES, '@noble/ciphers', '@noble/hashes', 'openpgp']))
   add('manifest.webmanifest', JSON.stringify(webManifest(), undefined, 1))
   add('index.html', html({ script, css }))
 
@@ -182,17 +182,15 @@ function webManifest() {
   }
 }
 
-/** The licences of all that is in the bundle. */
-function licences() {
-  const packages = [
-    'preact',
-    '@preact/signals',
-    '@preact/signals-core',
-    '@noble/ciphers',
-    '@noble/hashes',
-    'qr',
-    'openpgp',
-  ]
+/** What every view is made of. */
+export const VIEW_PACKAGES = ['preact', '@preact/signals', '@preact/signals-core', 'qr']
+
+/**
+ * The licences of all that is in a bundle.
+ *
+ * @param {readonly string[]} packages
+ */
+export function licences(packages) {
   const read = (/** @type {string} */ folder) => readFileSync(join(folder, 'LICENSE'), 'utf8').trim()
   const texts = [
     `## ghostport\n\n${read(root)}`,

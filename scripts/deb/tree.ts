@@ -47,13 +47,11 @@ export async function layOut(root: string, contents: Contents): Promise<readonly
   const node = await pinnedPackage('toolchain/package-lock.json', `node-linux-${processor.node}`)
   const koffi = await pinnedPackage('package-lock.json', 'koffi')
   const native = await pinnedPackage('package-lock.json', `@koromix/koffi-linux-${processor.node}`)
-  // Only the server shows QR codes.
-  const qr = kind.hasServer ? await pinnedPackage('package-lock.json', 'qr') : undefined
+  const qr = await pinnedPackage('package-lock.json', 'qr')
   const origins = putNode(home, node, processor)
   putPrograms(home, kind, contents.version)
   putKoffi(home, koffi, native, processor)
-  if (qr !== undefined)
-    for (const file of ['package.json', 'index.js']) copy(join(qr.folder, file), join(home, 'node_modules/qr', file))
+  for (const file of ['package.json', 'index.js']) copy(join(qr.folder, file), join(home, 'node_modules/qr', file))
   for (const [path, program] of Object.entries(kind.starters)) put(root, path, starter(program), 0o755)
   await putDocuments(root, contents)
   putShare(root, kind)
@@ -65,12 +63,12 @@ export async function layOut(root: string, contents: Contents): Promise<readonly
     copyright(
       readFileSync(join(node.folder, 'LICENSE'), 'utf8'),
       readFileSync(join(koffi.folder, 'LICENSE.txt'), 'utf8'),
-      ...(qr === undefined ? [] : [readFileSync(join(qr.folder, 'LICENSE-MIT'), 'utf8')]),
+      readFileSync(join(qr.folder, 'LICENSE-MIT'), 'utf8'),
     ),
   )
   return [
     ...origins,
-    ...[node, koffi, native, ...(qr === undefined ? [] : [qr])].map(({ name, version, integrity }) => ({
+    ...[node, koffi, native, qr].map(({ name, version, integrity }) => ({
       what: `npm ${name}@${version}`,
       sha256: integrity,
     })),
@@ -97,6 +95,9 @@ function putPrograms(home: string, kind: Kind, version: string): void {
   for (const file of programs) put(home, `dist/cli/${file}`, bundle(join(dist, 'cli', file)))
   for (const file of startedBy(programs.map((program) => join(dist, 'cli', program))))
     put(home, `dist/daemon/${file}`, bundle(join(dist, 'daemon', file)))
+  // The page of the desktop; with a server, also the one that a gateway serves.
+  const pages = kind.hasServer ? 'web' : 'web/ui'
+  cpSync(join(dist, pages), join(home, 'dist', pages), { recursive: true })
   const { name, license, type, engines } = JSON.parse(readFileSync(join(clone, 'package.json'), 'utf8'))
   put(home, 'package.json', `${JSON.stringify({ name, version, license, type, engines }, undefined, 2)}\n`)
 }

@@ -12,6 +12,9 @@ const TEXTS = [
   ['ACCESS', 'Ports to open', 'tcp/22, or several: tcp/22,udp/53'],
   ['ALLOW_IP', 'For which address', '“source”: the one that the packet comes from; “resolve”: ask others for it'],
   ['FW_TIMEOUT', 'For how many seconds', 'The server may allow less'],
+] as const
+/** For fewer doors: folded, unless one is set. */
+const MORE = [
   ['SPA_SERVER_PORT', 'Port for packets', 'Default 62201'],
   ['NAT_ACCESS', 'Host behind the server', 'HOST:PORT'],
   ['NAT_PORT', 'Public port', 'With a host behind the server, or a ghost service'],
@@ -61,6 +64,7 @@ const KEYS = [
 ] as const
 const SHOWN: ReadonlySet<string> = new Set([
   ...TEXTS.map(([name]) => name),
+  ...MORE.map(([name]) => name),
   ...CHOICES.map(([name]) => name),
   ...KEYS.flatMap(([name]) => [name, `${name}_BASE64`]),
 ])
@@ -116,16 +120,6 @@ export function Edit({ name }: { readonly name: string | undefined }): JSX.Eleme
               onInput={(it) => set(values, setting, it)}
             />
           ))}
-          {CHOICES.map(([setting, label, choices]) => (
-            <Choice
-              key={setting}
-              id={setting}
-              label={label}
-              choices={withCurrent(choices, values.value[setting] ?? '')}
-              value={values.value[setting] ?? ''}
-              onChange={(it) => set(values, setting, it)}
-            />
-          ))}
           {KEYS.map(([setting, label]) => (
             <Field
               key={setting}
@@ -143,6 +137,31 @@ export function Edit({ name }: { readonly name: string | undefined }): JSX.Eleme
             />
           ))}
         </section>
+        <details class="card" open={[...MORE, ...CHOICES].some(([setting]) => (values.value[setting] ?? '') !== '')}>
+          <summary>Way, NAT and encryption</summary>
+          <div class="stack">
+          {MORE.map(([setting, label, hint]) => (
+            <Field
+              key={setting}
+              id={setting}
+              label={label}
+              hint={hint}
+              value={values.value[setting] ?? ''}
+              onInput={(it) => set(values, setting, it)}
+            />
+          ))}
+          {CHOICES.map(([setting, label, choices]) => (
+            <Choice
+              key={setting}
+              id={setting}
+              label={label}
+              choices={withCurrent(choices, values.value[setting] ?? '')}
+              value={values.value[setting] ?? ''}
+              onChange={(it) => set(values, setting, it)}
+            />
+          ))}
+          </div>
+        </details>
         <Others settings={settings} values={values} />
         <section class="card stack">
           <Field

@@ -38,7 +38,8 @@ export function KnockHistory(): JSX.Element {
             </div>
             <p class="soft small">
               <time dateTime={new Date(it.at * 1000).toISOString()}>{new Date(it.at * 1000).toLocaleString()}</time>
-              {it.address !== undefined && ` · port ${it.port} of ${it.address}, after ${it.milliseconds} ms`}
+              {it.address !== undefined && ` · port ${it.port} of ${it.address}`}
+              {it.outcome === 'open' && `, after ${it.milliseconds} ms`}
               {it.detail !== undefined && ` · ${it.detail}`}
             </p>
           </li>
