@@ -20,6 +20,7 @@ import { latency } from './measures/latency.ts'
 import type { Measure } from './measures/measure.ts'
 import { stanzas } from './measures/stanzas.ts'
 import { users } from './measures/users.ts'
+import { visitors } from './measures/visitors.ts'
 import { wait } from './measures/wait.ts'
 import { formatTable, type Row } from './row.ts'
 
@@ -38,6 +39,7 @@ const measures: readonly Measure[] = [
   stanzas,
   users,
   client,
+  visitors,
 ]
 
 // One folder for all files, which is removed even after Ctrl-C. The kernel then ends hosts and servers.

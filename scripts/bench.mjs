@@ -5,5 +5,5 @@ import { runProgram } from './setup/program.mjs'
 import { setUp } from './setup/set-up.mjs'
 import { reportAndExit } from './setup/terminal.mjs'
 
-const { node } = await setUp({ packages: testPackages }).catch(reportAndExit)
+const { node } = await setUp({ packages: [...testPackages, 'goaccess'] }).catch(reportAndExit)
 runProgram(node, 'bench/main.ts')

@@ -1,4 +1,7 @@
-/** A DNS server on the loopback interface that answers from a table, also for reverse look-ups. dns-server.ts runs on test hosts. */
+/**
+ * A DNS server on the loopback interface that answers from a table, also for reverse look-ups. The server of
+ * `dns-server.ts` runs on test hosts.
+ */
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 
