@@ -17,6 +17,9 @@ _visitors_complete() {
     return
   elif [[ $current == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+  else
+    compopt -o filenames 2>/dev/null
+    mapfile -t COMPREPLY < <(compgen -f -- "$current")
   fi
 }
 complete -F _visitors_complete visitors

@@ -6,6 +6,11 @@ function parts({ commands, usage }: Program): readonly (Usage & Partial<Pick<Pro
   return usage === undefined ? commands : [usage]
 }
 
+/** Whether the words besides the options are files. */
+function takesFiles({ usage }: Program): boolean {
+  return usage?.operands.rest === 'LOG'
+}
+
 const HEAD = '# Written by “npm run documents” from the tables of options.'
 
 export function bashCompletion(program: Program): string {
@@ -52,6 +57,9 @@ export function bashCompletion(program: Program): string {
     '    return',
     '  elif [[ $current == -* ]]; then',
     '    mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")',
+    ...(takesFiles(program)
+      ? ['  else', '    compopt -o filenames 2>/dev/null', '    mapfile -t COMPREPLY < <(compgen -f -- "$current")']
+      : []),
     '  fi',
     '}',
     `complete -F ${function_} ${name}`,
@@ -75,7 +83,9 @@ export function zshCompletion(program: Program): string {
   const described = commands.map((command) => `    '${command.name}:${zshText(command.summary)}'`)
   const body =
     program.usage !== undefined
-      ? [`  _arguments -s \\\n        ${specs(program.usage)}`]
+      ? [
+          `  _arguments -s \\\n        ${specs(program.usage)}${takesFiles(program) ? ` \\\n        '*:log:_files'` : ''}`,
+        ]
       : [
           '  local -a commands',
           '  commands=(',

@@ -85,10 +85,14 @@ function versionOf(agent: string): Pick<Agent, 'family' | 'version'> {
 }
 
 /** `Yahoo! Slurp/3.0`, `Ask Jeeves/Teoma`: the family ends where the version begins. */
-function named(version: string): Pick<Agent, 'family' | 'version'> {
+function named(whole: string): Pick<Agent, 'family' | 'version'> {
+  const version = whole.slice(0, LONGEST_NAME)
   const family = version.replace(/[/ -]v?\d[\w.+-]*$/i, '')
   return { family: family === '' ? version : family, version }
 }
+
+/** Of real names, the longest has some forty. */
+const LONGEST_NAME = 100
 
 /** Computes each agent once, as long as there is room. */
 export class KnownAgents {

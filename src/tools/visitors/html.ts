@@ -24,7 +24,7 @@ export function* htmlLines({ summary, sections }: Report): Iterable<readonly str
     '</head>',
     '<body>',
     '<h1>Visitors</h1>',
-    ...summaryLines(summary).map((text) => `<p class="note">${escapeMarkup(text)}</p>`),
+    ...[...summaryLines(summary), ...summary.problems].map((text) => `<p class="note">${escapeMarkup(text)}</p>`),
   ]
   for (const section of sections) yield sectionLines(section)
   yield ['</body>', '</html>']

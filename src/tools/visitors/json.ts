@@ -3,7 +3,6 @@ import { isAtLeast, type Report, type Section, type Value } from './report.ts'
 
 /** A count that may be higher is `{"atLeast": …}`. Percents are numbers with two digits. */
 export function reportJson({ summary, sections }: Report): unknown {
-  const { notes, ...log } = summary
   const reports: Record<string, unknown[]> = {}
   for (const section of sections) {
     const all = reports[section.report] ?? []
@@ -15,7 +14,7 @@ export function reportJson({ summary, sections }: Report): unknown {
       notes: section.notes,
     })
   }
-  return { log: { ...log, notes }, reports }
+  return { log: summary, reports }
 }
 
 function rowObject(row: readonly Value[], { columns }: Section): unknown {

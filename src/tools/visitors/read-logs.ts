@@ -53,13 +53,15 @@ export async function readLogs(
         malformed()
       },
     })
+    let isRead = false
     try {
       for await (const block of blocksOf(path)) {
+        if (!isRead) reading.files++
+        isRead = true
         reading.bytes += block.length
         splitter.push(block)
         saveMemory(block.length)
       }
-      reading.files++
     } catch (error) {
       if (!(error instanceof LogUnreadable)) throw error
       reading.problems.push({ path, why: error.message })

@@ -39,6 +39,8 @@ export interface Summary {
   readonly last: string | undefined
   readonly malformed: number
   readonly tooLong: number
+  /** Logs that were not read, or not to their end, with the reason. A table has them on standard error. */
+  readonly problems: readonly string[]
   readonly notes: readonly string[]
 }
 

@@ -24,6 +24,7 @@ export class Matcher {
   }
 
   matches(bytes: string, own: (text: string) => string): boolean {
+    if (bytes.length > LONGEST_KNOWN) return this.#pattern.test(shownText(bytes))
     const known = this.#known.get(bytes)
     if (known !== undefined) return known
     if (this.#known.size >= MOST_KNOWN) this.#known.clear()
@@ -34,6 +35,7 @@ export class Matcher {
 }
 
 const MOST_KNOWN = 2_000
+const LONGEST_KNOWN = 500
 
 /** All but the time and the agent. */
 export function isSelected(

@@ -66,7 +66,7 @@ async function perform(request: Request, terminal: Terminal): Promise<Result<num
   if (nothing !== undefined) return { ok: false, failure: nothing }
 
   const summary = summaryOf(reading, visits, survey)
-  for (const { path, why } of reading.problems) terminal.note(`visitors: ${shownPath(path)}: ${why}`)
+  for (const problem of summary.problems) terminal.note(`visitors: ${problem}`)
   const status = reading.problems.length > 0 ? 1 : 0
   if (request.lines) {
     terminal.note(summary.notes)
@@ -87,7 +87,7 @@ async function perform(request: Request, terminal: Terminal): Promise<Result<num
 function whyNothing(request: Request, reading: Reading, visits: number): Failure | undefined {
   const [problem] = reading.problems
   if (visits > 0) return undefined
-  if (reading.files === 0 && problem !== undefined)
+  if (reading.lines === 0 && problem !== undefined)
     return refuse('CONFIG_UNREADABLE', `${shownPath(problem.path)}: ${problem.why}`).failure
   if (reading.lines === 0) return refuse('LOG_INVALID', 'there is no line in it').failure
   const { path, line } = reading.firstMalformed ?? { path: '', line: 0 }
@@ -122,6 +122,7 @@ function summaryOf(reading: Reading, visits: number, survey: Survey): Summary {
     last: days.at(-1),
     malformed,
     tooLong,
+    problems: reading.problems.map(({ path, why }) => `${shownPath(path)}: ${why}`),
     notes,
   }
 }
