@@ -96,7 +96,7 @@ async function ran(argv: readonly [string, ...string[]]): Promise<Ran> {
   const started = performance.now()
   const child = spawn('taskset', ['-c', '0', ...argv], { stdio: ['ignore', 'ignore', 'pipe'] })
   let said = ''
-  child.stderr.on('data', (text: Buffer) => (said += text.toString()))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (said += text))
   let [ticks, kilobytes] = [0, 0]
   const look = setInterval(() => {
     try {
