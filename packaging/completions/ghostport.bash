@@ -110,7 +110,7 @@ _ghostport_complete() {
       values='--allow --allow-from --trust --reverse-path --forward --out --revert-after'
       ;;
     status)
-      options='--socket -s --json --help -h'
+      options='--socket -s --metrics --json --help -h'
       paths='--socket -s'
       values=''
       ;;

@@ -437,6 +437,7 @@ complete -c ghostport -n '__fish_seen_subcommand_from policy' -l scan-result -r 
 complete -c ghostport -n '__fish_seen_subcommand_from policy' -l json -d 'print one JSON object'
 complete -c ghostport -n '__fish_seen_subcommand_from policy' -s h -l help -d 'show this text'
 complete -c ghostport -n '__fish_seen_subcommand_from status' -s s -l socket -r -F -d 'the control socket (CONTROL_SOCKET; /run/ghostport/control.sock)'
+complete -c ghostport -n '__fish_seen_subcommand_from status' -l metrics -d 'print the numbers in the text format of Prometheus, as for node_exporter’s textfile collector'
 complete -c ghostport -n '__fish_seen_subcommand_from status' -l json -d 'print one JSON object, also for a failure'
 complete -c ghostport -n '__fish_seen_subcommand_from status' -s h -l help -d 'show this text'
 complete -c ghostport -n '__fish_seen_subcommand_from revoke' -s s -l socket -r -F -d 'the control socket (CONTROL_SOCKET; /run/ghostport/control.sock)'

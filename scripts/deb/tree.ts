@@ -186,6 +186,9 @@ async function putDocuments(root: string, { kind, version, epoch }: Contents): P
   link(`../../share/doc/${kind.name}/docs`, join(root, HOME, 'docs'))
 }
 
+/** For Prometheus and Grafana. */
+const MONITORING = ['prometheus/ghostport.rules.yml', 'grafana/ghostport.json']
+
 const OF_CLIENT: ReadonlySet<string> = new Set(['ghostport', 'fwknop', 'gpgdir', 'visitors'])
 
 function putShare(root: string, kind: Kind): void {
@@ -194,7 +197,14 @@ function putShare(root: string, kind: Kind): void {
   const overrides = join(packaging, 'debian', `${kind.name}.lintian-overrides`)
   copy(overrides, join(root, 'usr/share/lintian/overrides', kind.name))
   if (!kind.hasServer) return
-  for (const file of ['fwknopd.conf', 'access.conf', ...UNITS, 'fail2ban/fwknopd.conf', 'apparmor/ghostport'])
+  for (const file of [
+    'fwknopd.conf',
+    'access.conf',
+    ...UNITS,
+    'fail2ban/fwknopd.conf',
+    'apparmor/ghostport',
+    ...MONITORING,
+  ])
     copy(join(packaging, file), join(root, SHARE, file))
   for (const name of UNITS)
     put(root, `usr/lib/systemd/system/${name}`, unit(readFileSync(join(packaging, name), 'utf8')))

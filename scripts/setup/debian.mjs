@@ -36,6 +36,7 @@ export const testPackages = [
   'mandoc', // reads our man pages
   'openssl', // makes the certificates of tests
   'procps',
+  'prometheus', // promtool reads our metrics, and tries our alerts
   'squid',
   'sudo',
   'systemd-container',
@@ -45,7 +46,13 @@ export const testPackages = [
 
 /** Packages whose installation would start a daemon, with the name of its service. */
 /** @type {Readonly<Record<string, string>>} */
-const services = { apparmor: 'apparmor', 'openssh-server': 'ssh', 'fwknop-server': 'fwknop-server', squid: 'squid' }
+const services = {
+  apparmor: 'apparmor',
+  'openssh-server': 'ssh',
+  'fwknop-server': 'fwknop-server',
+  squid: 'squid',
+  prometheus: 'prometheus',
+}
 
 export const isRoot = process.getuid?.() === 0
 

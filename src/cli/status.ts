@@ -4,14 +4,17 @@ import { ownerOfOldKeys } from '../config/access/old-keys.ts'
 import { askControl } from '../daemon/warden/control.ts'
 import type { GrantStatus, Status } from '../daemon/warden/status.ts'
 import type { UsesAnswer } from '../daemon/warden/warden.ts'
+import { refuse } from '../result.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import { type Line, line, type Style } from './terminal/line.ts'
+import { ownVersion } from './terminal/own-version.ts'
 import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
 import type { Terminal } from './terminal/terminal.ts'
 import { askUses } from './user/tell-server.ts'
 
 const options = {
   socket: { short: 's', value: 'PATH', help: 'the control socket (CONTROL_SOCKET; /run/ghostport/control.sock)' },
+  metrics: { help: 'print the numbers in the text format of Prometheus, as for node_exporter’s textfile collector' },
   json: { help: 'print one JSON object, also for a failure' },
 } as const
 
@@ -27,9 +30,18 @@ export const command = defineCommand({
 })
 
 async function run({ options: given }: ParsedCommandLine<typeof options>, terminal: Terminal): Promise<Outcome> {
+  if (given.metrics > 0 && given.json > 0) return refuse('CLI_USAGE', '--metrics and --json are two forms: choose one')
   const answer = await askControl(given.socket ?? DEFAULT_SOCKET, 'status')
   if (!answer.ok) return answer
   if (given.json > 0) terminal.printJson(answer.value)
+  else if (given.metrics > 0) {
+    const { metricsText } = await import('../console/metrics.ts')
+    terminal.print(
+      metricsText(answer.value as Status, ownVersion())
+        .trimEnd()
+        .split('\n'),
+    )
+  }
   // Our own daemon, behind a socket that only root can have made: its answer has the shape of Status.
   else {
     terminal.print(describe(answer.value as Status, terminal.style))

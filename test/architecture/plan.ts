@@ -33,7 +33,7 @@ const ranks: readonly (readonly string[])[] = [
   ['system'],
   ['replay', 'firewall', 'capture', 'delivery', 'gpg', 'commands', 'scan', 'invitations', 'http-server', 'audit-log'],
   ['daemon', 'client'],
-  ['host', 'gateway', 'client-ui'],
+  ['host', 'gateway', 'client-ui', 'console'],
   ['cli'],
   ['tools'],
 ]

@@ -125,6 +125,10 @@ describe('ghostport serve and its host', { skip: netnsUnavailable() }, () => {
     process.kill(receiver, 'SIGKILL')
     await daemon.ready(from)
     assert.deepEqual(counters(), { granted: 4, looked: 4, undecided: 0, refused: 0 })
+    const socket = daemon.path('state/control.sock')
+    const metrics = server.must(ghostportCommand('status', '--metrics', '--socket', socket))
+    assert.match(metrics, /^ghostport_knocks_total\{verdict="granted"\} 4\n/m)
+    assert.match(metrics, /^ghostport_last_accept_timestamp_seconds 1[0-9.]+\n/m)
     await daemon.stop()
   })
 

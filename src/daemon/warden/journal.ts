@@ -79,6 +79,7 @@ export class Journal {
   readonly #receiverLimiter: RefusalLimiter
   #last: Fields[] = []
   #granted = 0
+  #lastGranted: string | undefined
   /** By NAME: the longest unused first. */
   readonly #uses = new Map<string, StanzaUse>()
   #useChanges = 0
@@ -128,6 +129,7 @@ export class Journal {
     this.#used(knock, verdict, names)
     if (verdict.granted) {
       this.#granted++
+      this.#lastGranted = this.#clocks.wall().toISOString()
       this.#carriedOut(knock, verdict, names)
       return
     }
@@ -330,6 +332,11 @@ export class Journal {
   /** Newest first. */
   lastVerdicts(): readonly Fields[] {
     return this.#last.toReversed()
+  }
+
+  /** RFC 3339. */
+  get lastGranted(): string | undefined {
+    return this.#lastGranted
   }
 
   counters(): JournalCounters {

@@ -49,6 +49,8 @@ export interface Status {
   /** What is wrong with the interfaces of PCAP_INTF. */
   readonly interfaces: readonly ConditionStatus[]
   readonly counters: JournalCounters
+  /** RFC 3339, UTC: when a knock was last granted. Absent: not since the start. */
+  readonly lastGranted?: string
   /** Newest first; the fields of the log. */
   readonly lastVerdicts: readonly { readonly [name: string]: LogField }[]
 }
@@ -81,6 +83,7 @@ export interface StatusSources {
   readonly warnings: readonly Finding[]
   readonly interfaces: Status['interfaces']
   readonly counters: JournalCounters
+  readonly lastGranted?: string | undefined
   readonly lastVerdicts: Status['lastVerdicts']
 }
 
@@ -104,6 +107,7 @@ export function describeStatus(from: StatusSources): Status {
     warnings: from.warnings,
     interfaces: from.interfaces,
     counters: from.counters,
+    ...(from.lastGranted !== undefined && { lastGranted: from.lastGranted }),
     lastVerdicts: from.lastVerdicts,
   }
 }

@@ -374,6 +374,7 @@ export class Warden {
       warnings: await host.current(),
       interfaces: this.#interfaces.current(),
       counters: this.#journal.counters(),
+      lastGranted: this.#journal.lastGranted,
       lastVerdicts: this.#journal.lastVerdicts(),
     })
   }
