@@ -1,7 +1,7 @@
 /** What the gateway answers (docs/GATEWAY.md § The interface). */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { monotonic } from '../clock.ts'
+import { monotonic, systemClock } from '../clock.ts'
 import type { GatewayConfig } from '../config/gateway/gateway-config.ts'
 import { errorReply, jsonReply, type Route, route } from '../http-server/route.ts'
 import { RateLimit, sourceOf } from '../http-server/sources.ts'
@@ -76,7 +76,16 @@ export function gatewayRoutes({ config, targets, tickets }: GatewayParts): {
     handle: ({ source }) => (source === undefined ? errorReply(503, 'address') : jsonReply(200, { address: source })),
   })
 
-  return { routes: [knock, receipt, address], counts }
+  // A packet of the wrong time is refused without a word: a page can say so before.
+  const time = route({
+    method: 'GET',
+    path: '/v1/time',
+    from: 'any',
+    body: { kind: 'none' },
+    handle: () => jsonReply(200, { time: systemClock.now() }),
+  })
+
+  return { routes: [knock, receipt, address, time], counts }
 }
 
 /** Text of the same length and the same characters as a receipt. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { parseAddress } from '../../src/packet/address.ts'
+import { DIGEST_TYPES } from '../../src/packet.ts'
 import { seconds } from '../../src/units.ts'
 import { isConfirmed, judgeEchoes, relayOf } from '../../web/page/knock/addresses.ts'
 import type { Echo } from '../../web/page/knock/gateway.ts'
@@ -128,6 +129,28 @@ describe('what goes into packets', () => {
     }
   })
 
+  it('has an HMAC of each type, and none in mode legacy', async () => {
+    const sealed = async (...more: readonly (readonly [string, string])[]) => {
+      const settings = settingsOf(
+        [['ACCESS', 'tcp/22'], ['KEY_BASE64', KEY], ...more].map(([name = '', value = '']) => ({
+          name: name as 'KEY',
+          value,
+        })),
+      )
+      assert.ok(settings.ok)
+      const keys = keysOf(settings.value, undefined)
+      const requests = requestsFor(settings.value, { source: ip('198.51.100.7'), random: 0 })
+      assert.ok(keys.ok && requests.ok)
+      const { encryption, hmac } = keys.value
+      const packets = await sealRequests(requests.value, { settings: settings.value, keys: keys.value }, world)
+      assert.ok(packets.ok && 'key' in encryption, JSON.stringify(packets))
+      return messageIn(packets.value[0] ?? '', { encryption, ...(hmac !== undefined && { hmac }) })
+    }
+    for (const type of DIGEST_TYPES)
+      assert.equal(await sealed(['HMAC_KEY_BASE64', HMAC], ['HMAC_DIGEST_TYPE', type]), '198.51.100.7,tcp/22', type)
+    assert.equal(await sealed(['KEY', 'sixteen byte key'], ['ENCRYPTION_MODE', 'legacy']), '198.51.100.7,tcp/22')
+  })
+
   it('differs each time', async () => {
     const [settings, count] = [
       settingsOf([
@@ -220,8 +243,7 @@ describe('the address', () => {
 })
 
 describe('the clock', () => {
-  const off = (...ahead: readonly (number | undefined)[]) =>
-    skewOf(ahead.map((it) => (it === undefined ? {} : { ahead: it })))
+  const off = (...ahead: readonly (number | undefined)[]) => skewOf(ahead)
   it('is judged by the median of those that tell', () => {
     assert.equal(off(undefined), undefined)
     assert.deepEqual(off(3), { seconds: 3, kind: 'right' })

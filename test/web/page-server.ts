@@ -44,13 +44,12 @@ export async function servePage(): Promise<PageServer> {
     response.setHeader('content-security-policy', list.policy)
     response.setHeader('access-control-allow-origin', '*')
     response.setHeader('access-control-allow-headers', 'content-type')
-    response.setHeader('access-control-expose-headers', 'date')
-    response.setHeader('date', new Date(Date.now() + 1000 * state.clockAhead).toUTCString())
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
     const file = contents.get(pathname)
     if (request.method === 'GET' && file !== undefined)
       return void response.writeHead(200, { 'content-type': file.type }).end(file.content)
     if (request.method === 'OPTIONS') return void response.writeHead(204).end()
+    if (pathname === '/v1/time') return json(response, 200, { time: Math.floor(Date.now() / 1000) + state.clockAhead })
     if (pathname === '/v1/address') return json(response, 200, { address: state.address })
     let text = ''
     for await (const chunk of request) text += chunk

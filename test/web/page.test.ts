@@ -114,7 +114,20 @@ describe('the page', { skip: chromiumUnavailable() }, () => {
     await page.tab.getByRole('button', { name: 'Lock' }).click()
     await page.tab.getByRole('heading', { name: 'Locked' }).waitFor()
     assert.equal(await page.tab.getByText('office').count(), 0)
+
     assert.deepEqual(page.complaints, [])
+
+    // The browser clears the store.
+    await page.tab.goto('about:blank')
+    await page.tab.goto(`${server.url}/licences.txt`)
+    await page.tab.evaluate(
+      () =>
+        new Promise((resolve) => {
+          indexedDB.deleteDatabase('ghostport').onsuccess = resolve
+        }),
+    )
+    await page.tab.goto(server.url)
+    await page.tab.getByText('The profiles that were here are gone').waitFor()
   })
 
   it('locks itself when nobody touches it', async () => {
@@ -219,6 +232,13 @@ describe('the page', { skip: chromiumUnavailable() }, () => {
     await start(tab)
     await addPasted(tab, PROFILE)
     await tab.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
+    const session = await tab.context().newCDPSession(tab)
+    const { installabilityErrors } = await session.send('Page.getInstallabilityErrors')
+    // A test's tab is one without memory, from which nothing is installed.
+    assert.deepEqual(
+      installabilityErrors.filter(({ errorId }) => errorId !== 'in-incognito'),
+      [],
+    )
     server.isUp = false
     await tab.reload()
     await tab.getByLabel('Passphrase').fill(PASSPHRASE)

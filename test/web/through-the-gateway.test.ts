@@ -72,9 +72,9 @@ describe('through the gateway', { skip }, () => {
     gateway = middle.start(ghostportCommand('gateway', '-c', conf))
     ;[daemon, chromium] = await Promise.all([
       Daemon.start(net, serverHost, {
-        server: ['GATEWAY_ADDRESSES 10.9.0.1', 'GATEWAY_RECEIPTS Y'],
+        server: ['GATEWAY_ADDRESSES 10.9.0.1', 'GATEWAY_RECEIPTS Y', 'ENABLE_IPT_LOCAL_NAT Y'],
         access: [
-          access('OPEN_PORTS tcp/22'),
+          access('OPEN_PORTS tcp/22, tcp/80'),
           'SOURCE ANY',
           'OPEN_PORTS tcp/22',
           `GPG_HOME_DIR ${keyring.home}`,
@@ -165,6 +165,20 @@ describe('through the gateway', { skip }, () => {
       page.complaints.filter((it) => !/SSL certificate|service-worker/.test(it)),
       [],
     )
+  })
+
+  it('a ghost service: ssh on the port of the web server, for this client alone', async () => {
+    await using page = await openPage(chromium.browser, 'https://gate.example/')
+    const { tab } = page
+    await start(tab)
+    const keys = [`KEY_BASE64 ${KEY}`, `HMAC_KEY_BASE64 ${HMAC}`]
+    const lines = [`SPA_SERVER ${SERVER}`, 'ACCESS tcp/22', 'NAT_LOCAL Y', 'NAT_PORT 80', ...keys]
+    await addPasted(tab, `[ghost]\n${lines.join('\n')}\n`)
+    await tab.getByText(CLIENT).waitFor()
+    await tab.getByRole('button', { name: 'Open', exact: true }).click()
+    await tab.getByText(/^Open until .* says the server/).waitFor()
+    assert.match((await client?.tcp(SERVER, 80)) ?? '', /^SSH-2\.0/)
+    assert.equal(await tab.getByRole('link', { name: 'ssh://' }).getAttribute('href'), `ssh://${SERVER}:80`)
   })
 
   it('what the server refuses is told by its code', async () => {

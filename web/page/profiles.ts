@@ -65,8 +65,3 @@ function sorted(list: readonly KeptProfile[]): readonly KeptProfile[] {
 export function ownOrigin(): string | undefined {
   return /^https?:$/.test(location.protocol) ? new URL('.', location.href).href.replace(/\/+$/, '') : undefined
 }
-
-/** The services that say what the address of this device is. */
-export function echoPoints({ gateways, echoes }: Pick<KeptProfile, 'gateways' | 'echoes'>): readonly string[] {
-  return [...new Set([...gateways, ...echoes])]
-}

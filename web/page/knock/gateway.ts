@@ -36,24 +36,33 @@ export async function askReceipt(gateway: string, ticket: string): Promise<Resul
 export interface Echo {
   readonly from: string
   readonly address: IpAddress
-  /** How many seconds this device's clock is ahead of its own, where it told. */
-  readonly ahead?: number
 }
 
 export async function askAddress(echo: string): Promise<Result<Echo, NotSent>> {
+  const answer = await ask(`${echo}/v1/address`)
+  if (!answer.ok) return answer
+  const address = parseAddress(field(answer.value, 'address') ?? '')
+  return address.ok
+    ? ok({ from: echo, address: address.value })
+    : refuse('SEND_FAILED', `${echo} does not say an address`)
+}
+
+/** How many seconds the clock of this device is ahead of that of a gateway; undefined where it does not tell. */
+export async function askAhead(gateway: string): Promise<number | undefined> {
   const before = Date.now()
+  const answer = await ask(`${gateway}/v1/time`)
+  const took = Date.now() - before
+  const time = answer.ok ? (answer.value as { readonly time?: unknown } | null)?.time : undefined
+  // It says whole seconds: on average, half a second has passed since.
+  return typeof time === 'number' ? (before + took / 2) / 1000 - (time + 0.5) : undefined
+}
+
+async function ask(url: string): Promise<Result<unknown, NotSent>> {
   try {
-    const response = await fetch(`${echo}/v1/address`, { ...QUIETLY, signal: AbortSignal.timeout(ECHO_MILLISECONDS) })
-    const took = Date.now() - before
-    const text = response.ok ? field(await response.json(), 'address') : undefined
-    const address = text === undefined ? undefined : parseAddress(text)
-    if (address === undefined || !address.ok) return refuse('SEND_FAILED', `${echo} does not say an address`)
-    const date = Date.parse(response.headers.get('date') ?? '')
-    // The header has whole seconds: on average, half a second has passed since.
-    const ahead = (before + took / 2 - (date + 500)) / 1000
-    return ok({ from: echo, address: address.value, ...(!Number.isNaN(ahead) && { ahead }) })
+    const response = await fetch(url, { ...QUIETLY, signal: AbortSignal.timeout(ECHO_MILLISECONDS) })
+    return response.ok ? ok(await response.json()) : refuse('SEND_FAILED', `${url}: status ${response.status}`)
   } catch (error) {
-    return refuse('SEND_FAILED', `${echo} does not answer${isTimeout(error) ? ' in time' : ''}`)
+    return refuse('SEND_FAILED', `${url} does not answer${isTimeout(error) ? ' in time' : ''}`)
   }
 }
 

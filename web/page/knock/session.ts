@@ -8,7 +8,7 @@ import { type Failure, ok, type Result, refuse } from '../../../src/result.ts'
 import { type Seconds, unixSeconds } from '../../../src/units.ts'
 import { type GnupgPair, type KeptProfile, settingsOf } from '../profile/kept.ts'
 import { judgeEchoes, type SeenAddress } from './addresses.ts'
-import { askAddress, askReceipt, type Echo, sendPacket } from './gateway.ts'
+import { askAddress, askAhead, askReceipt, type Echo, sendPacket } from './gateway.ts'
 import { requestsFor } from './requests.ts'
 import { type Keys, keysOf, receiptKeys, sealRequests } from './seal.ts'
 import { type Skew, skewOf } from './skew.ts'
@@ -66,15 +66,19 @@ export class Session {
   #timer: ReturnType<typeof setTimeout> | undefined
   #ended = false
 
-  /** Asks all echo points at once. */
-  async look(echoPoints: readonly string[]): Promise<void> {
+  /** Asks all echo points for the address, and the gateways for the time, at once. */
+  async look({ gateways, echoes: others }: Pick<KeptProfile, 'gateways' | 'echoes'>): Promise<void> {
     this.check.value = { kind: 'asking' }
-    const answers = await Promise.all(echoPoints.map(async (point) => ({ point, answer: await askAddress(point) })))
+    const points = [...new Set([...gateways, ...others])]
+    const [answers, ahead] = await Promise.all([
+      Promise.all(points.map(async (point) => ({ point, answer: await askAddress(point) }))),
+      Promise.all(gateways.map(askAhead)),
+    ])
     const echoes: Echo[] = answers.flatMap(({ answer }) => (answer.ok ? [answer.value] : []))
     this.check.value = {
       kind: 'known',
       addresses: judgeEchoes(echoes),
-      skew: skewOf(echoes),
+      skew: skewOf(ahead),
       silent: answers.filter(({ answer }) => !answer.ok).map(({ point }) => point),
     }
   }

@@ -16,7 +16,7 @@ import { loadReasons } from '../parts.ts'
 import { type KeptProfile, settingsOf } from '../profile/kept.ts'
 import { linksFor } from '../profile/links.ts'
 import { summary } from '../profile/opens.ts'
-import { echoPoints, profiles, sessionOf } from '../profiles.ts'
+import { profiles, sessionOf } from '../profiles.ts'
 import { addressOf } from '../where.ts'
 
 export function Door({ id }: { readonly id: string }): JSX.Element {
@@ -45,7 +45,7 @@ function KnownDoor({ profile, session }: { readonly profile: KeptProfile; readon
   const other = useSignal('')
   const time = useSignal('')
   useEffect(() => {
-    void session.look(echoPoints(profile))
+    void session.look(profile)
   }, [profile, session])
 
   const settings = settingsOf(profile.settings)
