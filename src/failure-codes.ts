@@ -141,6 +141,7 @@ export const failureKinds = {
   OWN_ADDRESS_UNKNOWN: { level: 'error', exit: 69, sentence: 'the address of this host cannot be found out' },
   SEND_FAILED: { level: 'error', exit: 69, sentence: 'the packet could not be sent' },
   RECEIPT_INVALID: { level: 'error', exit: 65, sentence: 'this is no receipt for the packet' },
+  KNOCK_REFUSED: { level: 'error', exit: 1, sentence: 'the server refused the knock' },
   PORT_NOT_OPEN: { level: 'error', exit: 1, sentence: 'the port did not open' },
   ABORTED: { level: 'info', exit: 130, sentence: 'the knock was ended by its caller' },
   STATUS_UNAVAILABLE: { level: 'error', exit: 69, sentence: 'no ghostport answers' },

@@ -10,7 +10,7 @@ import { knockOnEach } from './knock/each-stanza.ts'
 import { knockJson } from './knock/json.ts'
 import { knockFlags, knockOptions } from './knock/knock-flags.ts'
 import { planKnock } from './knock/plan-from-flags.ts'
-import { departures, describeOpening, fieldReport, noteFailure, testReport } from './knock/report.ts'
+import { departures, describeOpening, describeReceipt, fieldReport, noteFailure, testReport } from './knock/report.ts'
 import { savePackets } from './knock/save-packet.ts'
 import { waitOptions } from './knock/wait-flags.ts'
 import { failureJson } from './terminal/failure-json.ts'
@@ -125,12 +125,13 @@ async function knockOnce(
     },
   })
   if (!performed.ok) return tellFailure(performed.failure, planned.value, json, terminal)
-  const { sent, opened } = performed.value
+  const { sent, opened, receipt } = performed.value
   opened?.socket.destroy()
   const port = wait.value?.port
   if (opened === undefined || port === undefined) {
-    if (json) terminal.printJson(knockJson(plan, sent))
-  } else if (json) terminal.printJson(knockJson(plan, sent, { ...opened, port }))
+    if (json) terminal.printJson(knockJson(plan, sent, receipt))
+    else if (plan.settings.gateway !== undefined) terminal.print(describeReceipt(receipt, terminal.style))
+  } else if (json) terminal.printJson(knockJson(plan, sent, receipt, { ...opened, port }))
   else terminal.print(describeOpening(opened, port, terminal.style))
   return 0
 }

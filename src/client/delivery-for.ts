@@ -1,8 +1,10 @@
 /** Which way packets leave, by SPA_SERVER_PROTO and what goes with it. A way that is not UDP is loaded only here. */
 import { textFromBytes } from '../bytes/text.ts'
+import type { GatewayUrl } from '../config/client/gateway-urls.ts'
 import type { ClientSettings } from '../config/client/layer.ts'
 import type { Delivery } from '../delivery/delivery.ts'
 import { udpDelivery } from '../delivery/udp.ts'
+import { formatHostPort } from '../packet/address.ts'
 import { exposeKey, ProxyPassword } from '../packet/key.ts'
 import { parseKeyText } from '../packet/key-text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
@@ -35,6 +37,7 @@ export async function deliveryFor(
       return ok(httpDelivery({ ...requestOptions(settings, server), ...password.value, ...from }))
     }
     case 'https': {
+      if (route.gateway !== undefined) return gatewayDeliveryFor(settings, route.gateway)
       const authorities = authoritiesIn(settings.caFile)
       if (!authorities.ok) return authorities
       const password = proxyPassword(settings)
@@ -54,6 +57,26 @@ export async function deliveryFor(
     default:
       return transport satisfies never
   }
+}
+
+async function gatewayDeliveryFor(settings: ClientSettings, gateway: GatewayUrl): Promise<Result<Delivery, Failure>> {
+  const authorities = authoritiesIn(settings.caFile)
+  if (!authorities.ok) return authorities
+  const password = proxyPassword(settings)
+  if (!password.ok) return password
+  const { gatewayDelivery } = await import('../delivery/gateway.ts')
+  const { gatewayTarget: target = '', gatewayFingerprint, sourcePort, userAgent, httpProxy, httpProxyUser } = settings
+  const login = { ...(httpProxyUser === undefined ? {} : { proxyUser: httpProxyUser }), ...password.value }
+  return ok(
+    gatewayDelivery({
+      ...{ secure: gateway.secure, name: gateway.host, port: gateway.port, target },
+      ...authorities.value,
+      ...(gatewayFingerprint === undefined ? {} : { fingerprint: gatewayFingerprint }),
+      ...(sourcePort === undefined ? {} : { sourcePort }),
+      ...(userAgent === undefined ? {} : { userAgent }),
+      ...(httpProxy === undefined ? {} : { tunnel: { to: formatHostPort(gateway.host, gateway.port), ...login } }),
+    }),
+  )
 }
 
 function rawOptions({ spoofedSource, icmpType, icmpCode }: ClientSettings) {

@@ -27,6 +27,8 @@ export interface Circumstances {
   readonly transport?: Transport
   /** Whether a proxy passes them on. */
   readonly proxied?: boolean
+  /** Whether a gateway passes them on. */
+  readonly byGateway?: boolean
   /** Whether their source address is not one of this host. */
   readonly spoofed?: boolean
 }
@@ -179,7 +181,7 @@ function whyNotGranted(circumstances: Circumstances): readonly string[] {
   ]
 }
 
-function whyNotArrived({ sent, transport = 'udp', proxied, spoofed }: Circumstances): readonly string[] {
+function whyNotArrived({ sent, transport = 'udp', proxied, byGateway, spoofed }: Circumstances): readonly string[] {
   const ports = [...new Set(sent.map(({ port }) => port))].join(', ')
   const dropped = transport === 'icmp' ? 'ICMP' : `${protocolOf(transport).toUpperCase()} port ${ports}`
   const lost =
@@ -191,6 +193,10 @@ function whyNotArrived({ sent, transport = 'udp', proxied, spoofed }: Circumstan
     case 'http':
       return [http, ...(proxied === true ? ['The proxy did not pass the request on: “-v” shows its answer.'] : [lost])]
     case 'https':
+      if (byGateway === true)
+        return [
+          'The gateway does not know the server by this id (--gateway-target), or a limit of the gateway was reached, or its packet did not arrive at the server.',
+        ]
       return [http, 'The web server that ends TLS did not pass the request on to the server that reads the packet.']
     case 'tcp':
       return [

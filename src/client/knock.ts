@@ -60,6 +60,8 @@ export interface PacketSettings {
   readonly transport?: Transport
   /** Packets go to the addresses of this proxy, and not to those of the server. */
   readonly proxy?: { readonly host: string; readonly port: Port }
+  /** Packets go by this gateway, which brings receipts. `proxy` says where they are addressed to. */
+  readonly gateway?: { readonly host: string }
   /** The source address in the packets, if it is not one of this host. */
   readonly spoofedSource?: IpAddress
   /** The port to send to (62201 where absent). */

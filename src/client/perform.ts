@@ -1,4 +1,5 @@
 /** Carries out a planned knock: seal, look at the port, send, wait, and explain if the port stays shut. */
+import type { Receipt } from '../packet/receipt.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
 import {
   type KnockPlan,
@@ -36,6 +37,8 @@ export interface PerformedKnock {
   readonly sent: readonly SentKnock[]
   /** The port that was waited for. Its socket belongs to the caller. */
   readonly opened?: OpenDoor
+  /** What the server says, where a gateway brought it. */
+  readonly receipt?: Receipt
 }
 
 /** Why a knock failed. */
@@ -90,7 +93,8 @@ export async function performKnock(
     look?.end()
     throw error
   }
-  if (waiting === undefined) return ok({ sent: first })
+  const receipt = hasReceipts(first) ? (await import('./receipts.ts')).receiptOf(first, plan.keys) : undefined
+  if (waiting === undefined) return withReceipt(first, await receipt)
 
   const door = doorOfSent(first, waiting, behind?.value)
   const destinations = departed(first)
@@ -106,11 +110,14 @@ export async function performKnock(
   const sent = [...first, ...(await endOf(later, outcome))]
   if (outcome.open) return ok({ sent, opened: outcome })
   if (isAborted(signal)) return aborted(sent)
+  const said = await receipt
   const { explainShutDoor } = await import('./explain.ts')
   const { request, settings } = plan
   const now = world.clock.now()
   const how = { limit: waiting.limit, sent, request, now, ...howSent(settings) }
-  const { failure, causes } = explainShutDoor({ door, seen: outcome, ...how })
+  const explained = explainShutDoor({ door, seen: outcome, ...how })
+  const { failure } = explained
+  const causes = [...(await causesInReceipt(said)), ...explained.causes]
   if (keysOf !== undefined) {
     const { causeOfAge } = await import('./age-of-keys.ts')
     const age = causeOfAge(keysOf, now)
@@ -122,13 +129,35 @@ export async function performKnock(
   return failed(failure, sent, [unused, ...causes])
 }
 
+/** Without a wait, the receipt is all that is known. */
+async function withReceipt(
+  sent: readonly SentKnock[],
+  receipt: Receipt | undefined,
+): Promise<Result<PerformedKnock, PerformFailure>> {
+  if (receipt?.verdict !== 'refused') return ok({ sent, ...(receipt === undefined ? {} : { receipt }) })
+  const { refusalInReceipt } = await import('./receipts.ts')
+  return failed(refusalInReceipt(receipt).failure, sent)
+}
+
+async function causesInReceipt(receipt: Receipt | undefined): Promise<readonly string[]> {
+  if (receipt === undefined) return []
+  if (receipt.verdict === 'refused')
+    return [`The server refused the knock: ${(await import('./receipts.ts')).meaningOf(receipt.code)}.`]
+  return ['The server says that it granted the knock. So something between here and the service drops the connection.']
+}
+
+function hasReceipts(sent: readonly SentKnock[]): boolean {
+  return sent.some(({ departure }) => departure.ok && departure.value.receipt !== undefined)
+}
+
 /** The addresses of the server itself. */
 function serverOf({ server, settings }: KnockPlan, { resolve }: KnockWorld) {
   return resolve(server, settings.family)
 }
 
-function howSent({ transport, proxy, spoofedSource }: PacketSettings) {
+function howSent({ transport, proxy, gateway, spoofedSource }: PacketSettings) {
   return {
+    ...(gateway === undefined ? {} : { byGateway: true }),
     ...(transport === undefined ? {} : { transport }),
     ...(proxy === undefined ? {} : { proxied: true }),
     ...(spoofedSource === undefined ? {} : { spoofed: true }),

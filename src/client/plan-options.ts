@@ -51,6 +51,12 @@ export interface PlanOptions {
   readonly 'http-proxy-password'?: string
   /** For HTTPS: a file with the certificates of further authorities to trust, as PEM. */
   readonly 'https-ca-file'?: string
+  /** Send through this gateway, by HTTPS: `https://gate.example`. Further ones, after commas, are asked for the own address. */
+  readonly gateway?: string
+  /** The id of the server at the gateway. */
+  readonly 'gateway-target'?: string
+  /** SHA-256 of the certificate of the gateway: trust this one, and no other. */
+  readonly 'gateway-fingerprint'?: string
   /** The `User-Agent` of requests by HTTP. */
   readonly 'user-agent'?: string
   /** The source address in the IP header of the packet. */
@@ -141,6 +147,9 @@ const settingsOf: Readonly<Partial<Record<keyof PlanOptions, ClientSettingName |
   'http-proxy-password-file': 'HTTP_PROXY_PASSWORD_FILE',
   'http-proxy-password': 'HTTP_PROXY_PASSWORD',
   'https-ca-file': 'HTTPS_CA_FILE',
+  gateway: 'GATEWAY',
+  'gateway-target': 'GATEWAY_TARGET',
+  'gateway-fingerprint': 'GATEWAY_FINGERPRINT',
   'user-agent': 'HTTP_USER_AGENT',
   'spoof-source': 'SPOOF_SOURCE_IP',
   'icmp-type': 'icmp-type',

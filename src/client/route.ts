@@ -1,4 +1,5 @@
 /** Which way packets go, by the settings: over which protocol, to which port, through which proxy. */
+import type { GatewayUrl } from '../config/client/gateway-urls.ts'
 import type { ClientSettings, HttpProxy, Transport } from '../config/client/layer.ts'
 import { type AddressFamily, familyOf, formatHostPort } from '../packet/address.ts'
 import { encodeHttpRequest, type HttpRequestOptions } from '../packet/http.ts'
@@ -15,6 +16,8 @@ export interface Route {
   readonly family?: AddressFamily
   /** Packets go to this proxy, which passes them on to the server. */
   readonly proxy?: Required<HttpProxy>
+  /** Packets go by this gateway. Then `proxy` is the gateway itself, or an HTTP proxy before it. */
+  readonly gateway?: GatewayUrl
 }
 
 /** fwknop's client has no other port for HTTP than for UDP. `https` is not fwknop's. */
@@ -32,11 +35,14 @@ export function routeFor(
   server: string,
 ): Result<Route, Failure<'CONFIG_CONFLICT' | 'VALUE_INVALID'>> {
   const { httpProxy, serverPort, spoofedSource } = settings
-  const transport = settings.transport ?? (httpProxy === undefined ? 'udp' : 'http')
+  const [gateway] = settings.gateways ?? []
+  const usual = gateway !== undefined ? 'https' : httpProxy === undefined ? 'udp' : 'http'
+  const transport = settings.transport ?? usual
   const conflict = contradictionIn(settings, transport)
   if (conflict !== undefined) return refuse('CONFIG_CONFLICT', conflict)
   // A packet has one source address, of one family.
   const family = spoofedSource === undefined ? settings.family : familyOf(spoofedSource)
+  if (gateway !== undefined) return ok(routeThrough(gateway, settings, family))
   const standard = transport === 'https' ? HTTPS_PORT : STANDARD_SPA_PORT
   const route = { transport, port: serverPort ?? standard, ...(family === undefined ? {} : { family }) }
   if (transport !== 'http' && transport !== 'https') return ok(route)
@@ -49,8 +55,39 @@ export function routeFor(
   return ok({ ...route, port: proxy.port, proxy })
 }
 
+function routeThrough(gateway: GatewayUrl, { httpProxy }: ClientSettings, family: AddressFamily | undefined): Route {
+  const proxy =
+    httpProxy === undefined
+      ? { host: gateway.host, port: gateway.port }
+      : { host: httpProxy.host, port: httpProxy.port ?? HTTP_PORT }
+  return { transport: 'https', port: proxy.port, proxy, gateway, ...(family === undefined ? {} : { family }) }
+}
+
+function contradictionInGateway(settings: ClientSettings, transport: Transport): string | undefined {
+  const { gateways, gatewayTarget, gatewayFingerprint, allow } = settings
+  if (gateways === undefined) {
+    const name =
+      gatewayTarget !== undefined
+        ? 'GATEWAY_TARGET (--gateway-target)'
+        : gatewayFingerprint !== undefined
+          ? 'GATEWAY_FINGERPRINT (--gateway-fingerprint)'
+          : undefined
+    // Whoever takes the gateway of a stanza back (GATEWAY N) keeps the rest of it.
+    return name === undefined || transport !== 'https' ? undefined : `${name} has no effect without GATEWAY (--gateway)`
+  }
+  if (transport !== 'https')
+    return `a gateway (GATEWAY, --gateway) needs SPA_SERVER_PROTO https (-P), and not ${transport}; --gateway N sends without it`
+  if (gatewayTarget === undefined)
+    return 'a gateway (GATEWAY, --gateway) needs GATEWAY_TARGET (--gateway-target): the id that the gateway has for the server'
+  if (allow === 'packet-source')
+    return 'through a gateway, the address that the packet comes from (-s, ALLOW_IP source) is that of the gateway, and would let others in: use -R, or -a ADDRESS'
+  return undefined
+}
+
 function contradictionIn(settings: ClientSettings, transport: Transport): string | undefined {
   const { httpProxy, httpProxyUser, httpProxyPassword, randomPort, spoofedSource, family } = settings
+  const byGateway = contradictionInGateway(settings, transport)
+  if (byGateway !== undefined) return byGateway
   const raw = transport === 'udpraw' || transport === 'tcpraw' || transport === 'icmp'
   if (spoofedSource !== undefined && !raw)
     return `a spoofed source (--spoof-source, -Q) needs packets that are made by hand: --server-proto udpraw, tcpraw or icmp (-P), and not ${transport}`

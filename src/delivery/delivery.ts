@@ -22,6 +22,11 @@ export interface Departure {
   readonly at: number
   /** The status of the HTTP answer, 100 to 599, where one was waited for and came. It says nothing about the knock. */
   readonly httpStatus?: number
+  /**
+   * Asks a gateway for what the server says of the packet. To be called at most once. Anybody may have made the text: only
+   * `openReceipt` tells. Absent: the packet did not go through a gateway.
+   */
+  readonly receipt?: () => Promise<string | undefined>
 }
 
 /** A way for packets to leave this host. */

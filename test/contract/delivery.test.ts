@@ -4,12 +4,14 @@ import { createSocket } from 'node:dgram'
 import { connect, createServer, type Server } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createServer as createTlsServer } from 'node:tls'
+import { gatewayDelivery } from '../../src/delivery/gateway.ts'
 import { httpDelivery } from '../../src/delivery/http.ts'
 import { httpsDelivery } from '../../src/delivery/https.ts'
 import { tcpDelivery } from '../../src/delivery/tcp.ts'
 import { udpDelivery } from '../../src/delivery/udp.ts'
 import { parseHttpRequest } from '../../src/packet/http.ts'
 import { type Port, port } from '../../src/units.ts'
+import { localGateway } from '../support/gateway.ts'
 import { makeCertificate } from '../support/tls-certificate.ts'
 import { type Arrival, type DeliveryFixture, deliveryContract, freePort } from './delivery.ts'
 
@@ -115,6 +117,39 @@ deliveryContract('HTTPS through a proxy', { families: both, sourcePorts: false, 
     open: (options) => httpsDelivery({ ...request, ...options }),
     async [Symbol.asyncDispose]() {
       web.close()
+      await fixture[Symbol.asyncDispose]()
+    },
+  }
+})
+
+deliveryContract('through a gateway', { families: both, sourcePorts: true, refusedOver: 'tcp' }, async () => {
+  const arrivals = new Arrivals()
+  const target = createSocket({ type: 'udp4' })
+  await new Promise<void>((resolve) => target.bind({ address: '127.0.0.1', port: 0 }, resolve))
+  const local = await localGateway([`TARGET office 127.0.0.1:${target.address().port}`, 'KNOCKS_PER_SOURCE 1000'])
+  /** The gateway does not tell who came: what stands before it does. */
+  let last: Peer = {}
+  target.on('message', (message) => arrivals.add({ text: message.toString('latin1'), ...peerOf(last) }))
+  const before = createServer((socket) => {
+    last = { remoteAddress: socket.remoteAddress, remotePort: socket.remotePort }
+    const onward = connect({ host: '127.0.0.1', port: local.port })
+    socket.pipe(onward).pipe(socket)
+    for (const end of [socket, onward])
+      end
+        .on('error', () => {})
+        .on('close', () => {
+          onward.destroy()
+          socket.destroy()
+        })
+  })
+  const fixture = await serving(before, arrivals)
+  const to = { secure: true, name: 'gate.example', port: port(443), target: 'office', fingerprint: local.fingerprint }
+  return {
+    ...fixture,
+    open: (options) => gatewayDelivery({ ...to, ...options }),
+    async [Symbol.asyncDispose]() {
+      await local[Symbol.asyncDispose]()
+      target.close()
       await fixture[Symbol.asyncDispose]()
     },
   }

@@ -3,12 +3,14 @@ import type { KnockPlan, SealedKnock, SentKnock } from '../../client/knock.ts'
 import type { Request } from '../../client/request.ts'
 import type { OpenDoor } from '../../client/wait.ts'
 import { isHostName } from '../../packet/nat-target.ts'
+import type { Receipt } from '../../packet/receipt.ts'
 import type { Port } from '../../units.ts'
 
 /** A knock that was made, and, unless it was a test, sent. */
 export function knockJson(
   { request, server, settings }: KnockPlan,
   packets: readonly (SealedKnock | SentKnock)[],
+  receipt?: Receipt,
   opened?: Pick<OpenDoor, 'address' | 'after' | 'already'> & { readonly port: Port },
 ) {
   return {
@@ -17,6 +19,16 @@ export function knockJson(
     request: requestJson(request),
     transport: settings.transport ?? 'udp',
     proxy: settings.proxy === undefined ? null : { host: settings.proxy.host, port: settings.proxy.port },
+    gateway: settings.gateway === undefined ? null : settings.gateway.host,
+    receipt:
+      receipt === undefined
+        ? null
+        : {
+            verdict: receipt.verdict,
+            server_time: receipt.serverTime,
+            until: receipt.verdict === 'open' ? receipt.until : null,
+            code: receipt.verdict === 'refused' ? receipt.code : null,
+          },
     packets: packets.map(packetJson),
     open:
       opened === undefined

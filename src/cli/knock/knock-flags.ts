@@ -110,6 +110,12 @@ export const knockOptions = {
   'http-proxy-user': { value: 'NAME', help: 'the user name for the proxy' },
   'http-proxy-password-file': { value: 'FILE', help: 'the password for the proxy is the first line of FILE' },
   'https-ca-file': { value: 'FILE', help: 'for HTTPS, trust also the authorities whose certificates are in FILE' },
+  gateway: {
+    value: 'URL',
+    help: 'send by HTTPS through this gateway (docs/GATEWAY.md); further ones, after commas, are asked for your address',
+  },
+  'gateway-target': { value: 'ID', help: 'the id of the server at the gateway' },
+  'gateway-fingerprint': { value: 'SHA256', help: 'trust the gateway by this fingerprint of its certificate' },
   'key-gen': { short: 'k', unsupported: 'use “ghostport keygen”' },
   'key-gen-file': { short: 'K', value: 'FILE', unsupported: 'use “ghostport keygen -K FILE”' },
   'key-len': { value: 'BYTES', unsupported: 'use “ghostport keygen --key-len”' },

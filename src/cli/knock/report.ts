@@ -10,6 +10,7 @@ import { formatHostPort, type IpAddress } from '../../packet/address.ts'
 import { DEFAULT_DIGEST_TYPE } from '../../packet/digest-type.ts'
 import { isHostName } from '../../packet/nat-target.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
+import type { Receipt } from '../../packet/receipt.ts'
 import type { Port } from '../../units.ts'
 import { type Line, line, type Style } from '../terminal/line.ts'
 import type { Terminal } from '../terminal/terminal.ts'
@@ -48,19 +49,35 @@ export function departures(
 }
 
 /** `192.0.2.1 port 62201/udp`, `the proxy 10.0.0.1 port 3128/tcp by http`, `192.0.2.1 by icmp`. */
-function describeWay({ transport = 'udp', proxy }: PacketSettings, address: IpAddress, port: Port): string {
+function describeWay({ transport = 'udp', proxy, gateway }: PacketSettings, address: IpAddress, port: Port): string {
   const protocol = protocolOf(transport)
   const where = {
     address,
     protocol,
     ...(protocol === 'icmp' ? {} : { port }),
-    ...(proxy === undefined ? {} : { role: 'the proxy' }),
+    ...(proxy === undefined ? {} : { role: proxy.host === gateway?.host ? 'the gateway' : 'the proxy' }),
   }
   return `${describeTarget(where)}${transport === protocol ? '' : ` by ${transport}`}`
 }
 
 function answer({ httpStatus }: Departure): string {
   return httpStatus === undefined ? '' : `, which answered ${httpStatus}`
+}
+
+/** What the server says, where a gateway brought it. @param receipt undefined: it brought none that is authentic. */
+export function describeReceipt(receipt: Receipt | undefined, { good }: Pick<Style, 'good'>): Line {
+  switch (receipt?.verdict) {
+    case undefined:
+      return 'no receipt of the server came: whether the port opened is not known. --wait tries the port'
+    case 'open':
+      return line`${good('open')} until ${new Date(receipt.until * 1000).toISOString()}, as the server says`
+    case 'done':
+      return line`${good('done')}: the server runs the command, as it says`
+    case 'refused':
+      return `refused, as the server says: ${receipt.code}`
+    default:
+      return receipt satisfies never
+  }
 }
 
 /** How the wait ended well. A port that was open before says nothing about the knock. */

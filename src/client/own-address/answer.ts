@@ -13,7 +13,9 @@ export type Answer = { readonly address: IpAddress } | { readonly problem: strin
  * @param family the one over which the service was asked: it cannot know the other.
  */
 export function parseAnswer(text: string, family: AddressFamily): Answer {
-  const address = parseAddress(text.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, ''))
+  const line = text.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '')
+  // The form of a gateway (docs/GATEWAY.md).
+  const address = parseAddress(/^\{"address":"([0-9A-Fa-f.:]{2,45})"\}$/.exec(line)?.[1] ?? line)
   if (!address.ok) return { problem: 'its answer is not one IP address' }
   return judgeAnswer(address.value, family)
 }

@@ -1,10 +1,11 @@
 /** Asks a web service for the address of this host: one GET request, over HTTPS unless plain HTTP was wanted. */
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { explainTls, MORE_AUTHORITIES } from '../../delivery/explain-tls.ts'
 import { tlsOptions } from '../../delivery/https.ts'
 import { type AddressFamily, familyOf, parseAddress } from '../../packet/address.ts'
 import { errorCode, systemReason } from '../../system/errno.ts'
-import { type Milliseconds, milliseconds } from '../../units.ts'
+import { type Milliseconds, milliseconds, port as portOf } from '../../units.ts'
 import { type Answer, MAX_ANSWER, parseAnswer } from './answer.ts'
 import type { Source } from './services.ts'
 
@@ -21,6 +22,7 @@ export interface AskWebOptions {
 type WebSource = Extract<Source, { kind: 'web' }>
 
 const ASK_LIMIT = milliseconds(4_000)
+const HTTPS_PORT = portOf(443)
 const MAX_REDIRECTIONS = 2
 /** In bytes. */
 const MAX_HEADERS = 8_192
@@ -43,6 +45,8 @@ export async function askWeb(source: WebSource, options: AskWebOptions): Promise
 type Step = Answer | { readonly redirectedTo: string }
 
 async function askOnce(source: WebSource, options: AskWebOptions, signal: AbortSignal): Promise<Step> {
+  const pinned = source.fingerprint === undefined ? undefined : await pinnedTo(source, options, signal)
+  if (pinned !== undefined && 'problem' in pinned) return pinned
   const { request } = source.secure ? await import('node:https') : await import('node:http')
   const { host, port, path } = source
   const { family, userAgent, authorities } = options
@@ -52,12 +56,12 @@ async function askOnce(source: WebSource, options: AskWebOptions, signal: AbortS
       path,
       family,
       signal,
-      agent: false,
       method: 'GET',
       maxHeaderSize: MAX_HEADERS,
       headers: { Accept: 'text/plain, */*', ...(userAgent === undefined ? {} : { 'User-Agent': userAgent }) },
       ...(port === undefined ? {} : { port }),
       ...(source.secure ? tlsOptions(host, authorities) : {}),
+      ...(pinned === undefined ? { agent: false } : { createConnection: () => pinned }),
     })
     const done = (step: Step): void => {
       resolve(step)
@@ -72,6 +76,23 @@ async function askOnce(source: WebSource, options: AskWebOptions, signal: AbortS
     })
     asking.end()
   })
+}
+
+/** A gateway that is known by the fingerprint of its certificate. */
+async function pinnedTo(
+  { host, port = HTTPS_PORT, fingerprint }: WebSource,
+  { family }: AskWebOptions,
+  signal: AbortSignal,
+): Promise<Socket | { readonly problem: string }> {
+  const [{ connect }, { connectTls }] = await Promise.all([import('node:net'), import('../../delivery/pinned-tls.ts')])
+  const socket = connect({ host, port, family, signal })
+  const failure = await new Promise<string | undefined>((resolve) => {
+    socket.once('connect', () => resolve(undefined))
+    socket.once('error', (error) => resolve(errorCode(error) ?? systemReason(error)))
+  })
+  if (failure !== undefined) return { problem: signal.aborted ? 'it does not answer in time' : failure }
+  const secured = await connectTls(socket, { name: host, ...(fingerprint === undefined ? {} : { fingerprint }) })
+  return secured.ok ? secured.value : { problem: secured.failure.detail }
 }
 
 /** Up to {@link MAX_ANSWER} bytes. */

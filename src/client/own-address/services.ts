@@ -17,22 +17,34 @@ export const DEFAULT_SERVICES: readonly WebSource[] = [
 
 /** One that is asked. */
 export type Source =
-  | ({ readonly kind: 'web' } & WebSource & { readonly secure: boolean })
+  | ({ readonly kind: 'web' } & WebSource & { readonly secure: boolean; readonly fingerprint?: string })
   | ({ readonly kind: 'dns' } & DnsSource)
 
 /** @returns who is asked, at least one; `CONFIG_CONFLICT` where plain HTTP is wanted for a service over HTTPS. */
 export function sourcesFor(settings: ClientSettings): Result<readonly Source[], Failure<'CONFIG_CONFLICT'>> {
   const { resolveUrl, resolveDns, resolveHttpOnly = false } = settings
-  const web = resolveUrl ?? (resolveDns === undefined ? DEFAULT_SERVICES : [])
+  const gateways = resolveUrl === undefined && resolveDns === undefined ? echoPointsOf(settings) : []
+  // A single gateway that lies must not choose for whom the port opens.
+  const others = gateways.length >= 2 ? [] : DEFAULT_SERVICES
+  const web = resolveUrl ?? (resolveDns === undefined ? others : [])
   if (resolveHttpOnly && web.some(({ secure }) => secure === true))
     return refuse(
       'CONFIG_CONFLICT',
       'plain HTTP (--resolve-http-only) cannot be used with an https:// URL (--resolve-url)',
     )
   return ok([
+    ...gateways,
     ...web.map((source) => ({ kind: 'web', ...source, secure: source.secure ?? !resolveHttpOnly }) as const),
     ...(resolveDns === undefined ? [] : [{ kind: 'dns', ...resolveDns } as const]),
   ])
+}
+
+/** Each gateway tells the address that it is asked from (docs/GATEWAY.md). */
+function echoPointsOf({ gateways = [], gatewayFingerprint }: ClientSettings): readonly Source[] {
+  return gateways.map(({ host, port, secure }, i) => {
+    const pin = i === 0 && gatewayFingerprint !== undefined ? { fingerprint: gatewayFingerprint } : {}
+    return { kind: 'web', host, port, secure, path: '/v1/address', ...pin }
+  })
 }
 
 /** `https://icanhazip.com/`, `DNS server 208.67.222.222`. */

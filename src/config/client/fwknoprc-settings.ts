@@ -14,6 +14,7 @@ import { type Failure, ok, type Refused, type Result, refuse, type SourceLocatio
 import { type Port, parsePort, seconds } from '../../units.ts'
 import { nearest } from '../reading/nearest.ts'
 import { looseYesNo, protocolPortsValue, wholeNumber } from '../reading/setting-values.ts'
+import { parseFingerprint, parseGatewayTarget, parseGatewayUrls } from './gateway-urls.ts'
 import { type SettingLayer, TRANSPORTS } from './layer.ts'
 import { parseResolveDns, parseResolveUrls } from './own-address-sources.ts'
 
@@ -114,6 +115,19 @@ export const clientSettings = {
     withKey(parseKeyText(ProxyPassword, value), (key) => ({ httpProxyPassword: { key } })),
   HTTP_PROXY_PASSWORD_FILE: (file) => ok({ httpProxyPassword: { file } }),
   HTTPS_CA_FILE: (caFile) => ok({ caFile }),
+  GATEWAY: (value) => {
+    if (/^n(o|one)?$/i.test(value)) return ok({ gateways: null })
+    const gateways = parseGatewayUrls(value)
+    return gateways.ok ? ok({ gateways: gateways.value }) : gateways
+  },
+  GATEWAY_TARGET: (value) => {
+    const target = parseGatewayTarget(value)
+    return target.ok ? ok({ gatewayTarget: target.value }) : target
+  },
+  GATEWAY_FINGERPRINT: (value) => {
+    const fingerprint = parseFingerprint(value)
+    return fingerprint.ok ? ok({ gatewayFingerprint: fingerprint.value }) : fingerprint
+  },
   RESOLVE_DNS: (value) => {
     const query = parseResolveDns(value)
     return query.ok ? ok({ resolveDns: query.value }) : query

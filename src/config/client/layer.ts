@@ -8,6 +8,7 @@ import type { EncryptionMode } from '../../packet/encryption-mode.ts'
 import type { EncryptionKey, HmacKey, ProxyPassword, SigningPassphrase } from '../../packet/key.ts'
 import type { HostName, ProtocolPort, Username } from '../../packet/message.ts'
 import type { Port, Seconds } from '../../units.ts'
+import type { GatewayUrl } from './gateway-urls.ts'
 import type { DnsSource, WebSource } from './own-address-sources.ts'
 
 /** The ways to send a packet, by their names in SPA_SERVER_PROTO. All but `https` are fwknop's. */
@@ -68,6 +69,12 @@ export interface ClientSettings {
   readonly httpProxyPassword?: KeySource<ProxyPassword>
   /** HTTPS_CA_FILE: certificates of further authorities to trust, as PEM. */
   readonly caFile?: string
+  /** GATEWAY: packets go by the first of them. All are asked for the own address. */
+  readonly gateways?: readonly GatewayUrl[]
+  /** GATEWAY_TARGET: the id of the server there. */
+  readonly gatewayTarget?: string
+  /** GATEWAY_FINGERPRINT: SHA-256 of the certificate of the first gateway, `AB:CD:…`. */
+  readonly gatewayFingerprint?: string
   /** SPOOF_SOURCE_IP: the source address in the packet's IP header. */
   readonly spoofedSource?: IpAddress
   /** `--icmp-type`, 0 to 255. */

@@ -44,6 +44,8 @@ describe('.fwknoprc', () => {
     ['HTTP_PROXY_USER ada', { httpProxyUser: 'ada' }],
     ['HTTP_PROXY_PASSWORD_FILE /home/ada/pw', { httpProxyPassword: { file: '/home/ada/pw' } }],
     ['HTTPS_CA_FILE /etc/ca.pem', { caFile: '/etc/ca.pem' }],
+    ['GATEWAY https://gate.example', { gateways: [{ secure: true, host: 'gate.example', port: 443 }] }],
+    ['GATEWAY_TARGET office', { gatewayTarget: 'office' }],
     ['SPA_SOURCE_PORT 1', { sourcePort: 1 }],
     ['RAND_PORT yes', { randomPort: true }],
     ['RAND_PORT N', { randomPort: false }],
@@ -228,7 +230,8 @@ describe('.fwknoprc', () => {
     // As fwknop 2.6.10 lists them, and those that are ghostport’s own.
     const names =
       'DIGEST_TYPE SPA_SERVER_PROTO SPA_SERVER_PORT SPA_SOURCE_PORT FW_TIMEOUT ALLOW_IP TIME_OFFSET ENCRYPTION_MODE USE_GPG USE_GPG_AGENT GPG_RECIPIENT GPG_SIGNER GPG_HOMEDIR GPG_EXE GPG_SIGNING_PW GPG_SIGNING_PW_BASE64 GPG_NO_SIGNING_PW SPOOF_USER SPOOF_SOURCE_IP ACCESS SPA_SERVER RAND_PORT KEY KEY_BASE64 HMAC_DIGEST_TYPE HMAC_KEY_BASE64 HMAC_KEY USE_HMAC USE_WGET_USER_AGENT KEY_FILE HMAC_KEY_FILE NAT_ACCESS HTTP_USER_AGENT RESOLVE_URL SERVER_RESOLVE_IPV4 NAT_LOCAL NAT_RAND_PORT NAT_PORT VERBOSE RESOLVE_IP_HTTP RESOLVE_IP_HTTPS RESOLVE_HTTP_ONLY WGET_CMD NO_SAVE_ARGS'
-    const own = 'HTTP_PROXY HTTP_PROXY_USER HTTP_PROXY_PASSWORD HTTP_PROXY_PASSWORD_FILE HTTPS_CA_FILE RESOLVE_DNS'
+    const own =
+      'HTTP_PROXY HTTP_PROXY_USER HTTP_PROXY_PASSWORD HTTP_PROXY_PASSWORD_FILE HTTPS_CA_FILE GATEWAY GATEWAY_TARGET GATEWAY_FINGERPRINT RESOLVE_DNS'
     assert.deepEqual(Object.keys(clientSettings).sort(), `${names} ${own}`.split(' ').sort())
   })
 

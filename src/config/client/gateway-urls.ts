@@ -1,0 +1,72 @@
+/** GATEWAY, GATEWAY_TARGET, GATEWAY_FINGERPRINT: by which gateway a packet goes, and under which name its server is known there. */
+import { parseAddress } from '../../packet/address.ts'
+import { isLoopback } from '../../packet/address-kinds.ts'
+import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { type Port, port as portOf } from '../../units.ts'
+
+/** A gateway (docs/GATEWAY.md). */
+export interface GatewayUrl {
+  /** HTTPS; plain HTTP only to this host itself. */
+  readonly secure: boolean
+  /** A name or an address, without brackets. */
+  readonly host: string
+  readonly port: Port
+}
+
+type Invalid = Failure<'CONFIG_INVALID_VALUE'>
+
+const MAX_GATEWAYS = 8
+
+/** @param value one URL, or several with commas between them. */
+export function parseGatewayUrls(value: string): Result<readonly GatewayUrl[], Invalid> {
+  const gateways: GatewayUrl[] = []
+  for (const text of value.split(',')) {
+    const gateway = parseGatewayUrl(text.trim())
+    if (!gateway.ok) return gateway
+    gateways.push(gateway.value)
+  }
+  return gateways.length <= MAX_GATEWAYS
+    ? ok(gateways)
+    : refuse('CONFIG_INVALID_VALUE', `at most ${MAX_GATEWAYS} gateways can be named`)
+}
+
+function parseGatewayUrl(text: string): Result<GatewayUrl, Invalid> {
+  const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? URL.parse(text) : URL.parse(`https://${text}`)
+  if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:') || url.hostname === '')
+    return refuse('CONFIG_INVALID_VALUE', `“${text}” is not the URL of a gateway: https://HOST`)
+  const bare = `${url.protocol}//${url.host}`
+  if (url.username !== '' || url.password !== '' || url.pathname !== '/' || url.search !== '' || url.hash !== '')
+    return refuse('CONFIG_INVALID_VALUE', 'the URL of a gateway has no path, query, user or password', {
+      suggestion: bare,
+    })
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  const secure = url.protocol === 'https:'
+  const address = parseAddress(host)
+  if (!secure && host !== 'localhost' && !(address.ok && isLoopback(address.value)))
+    return refuse('CONFIG_INVALID_VALUE', `a gateway is asked over HTTPS: others on the way could change the answers`, {
+      suggestion: `https://${url.host}`,
+    })
+  return ok({ secure, host, port: url.port === '' ? portOf(secure ? 443 : 80) : portOf(Number(url.port)) })
+}
+
+/** @returns the id; ids are made by the administrator of the gateway. */
+export function parseGatewayTarget(value: string): Result<string, Invalid> {
+  if (/^[a-z0-9-]{1,32}$/.test(value)) return ok(value)
+  const meant = value.toLowerCase()
+  return refuse(
+    'CONFIG_INVALID_VALUE',
+    `“${value}” is not the id of a target: 1 to 32 characters of a to z, digits and “-”`,
+    /^[a-z0-9-]{1,32}$/.test(meant) ? { suggestion: meant } : {},
+  )
+}
+
+/** A SHA-256, with or without colons. @returns it as Node writes it: `AB:CD:…`. */
+export function parseFingerprint(value: string): Result<string, Invalid> {
+  const digits = value
+    .replace(/^sha-?256[:=]/i, '')
+    .replaceAll(':', '')
+    .toUpperCase()
+  return /^[0-9A-F]{64}$/.test(digits)
+    ? ok(digits.replace(/..(?!$)/g, '$&:'))
+    : refuse('CONFIG_INVALID_VALUE', `“${value}” is not the SHA-256 of a certificate: 64 hexadecimal digits`)
+}
