@@ -49,6 +49,7 @@ export {
 } from './client/wait.ts'
 export type { WaitOptions } from './client/wait-plan.ts'
 export { type Clock, systemClock } from './clock.ts'
+export type { GatewayUrl } from './config/client/gateway-urls.ts'
 export type { ClientSettings, HttpProxy, KeySource, Transport } from './config/client/layer.ts'
 export type { DnsSource, WebSource } from './config/client/own-address-sources.ts'
 export type { Delivery, Departure, OutgoingPacket } from './delivery/delivery.ts'

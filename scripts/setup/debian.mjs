@@ -40,6 +40,7 @@ export const testPackages = [
   'squid',
   'sudo',
   'systemd-container',
+  'w3m', // a text browser, for the forms of the gateway
   'zbar-tools', // reads QR codes
   'zsh',
 ]

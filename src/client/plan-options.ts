@@ -51,7 +51,7 @@ export interface PlanOptions {
   readonly 'http-proxy-password'?: string
   /** For HTTPS: a file with the certificates of further authorities to trust, as PEM. */
   readonly 'https-ca-file'?: string
-  /** Send through this gateway, by HTTPS: `https://gate.example`. Further ones, after commas, are asked for the own address. */
+  /** Send by HTTPS through this gateway: `https://gate.example`. More, after commas, are asked for the own address. */
   readonly gateway?: string
   /** The id of the server at the gateway. */
   readonly 'gateway-target'?: string

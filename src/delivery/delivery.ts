@@ -23,8 +23,8 @@ export interface Departure {
   /** The status of the HTTP answer, 100 to 599, where one was waited for and came. It says nothing about the knock. */
   readonly httpStatus?: number
   /**
-   * Asks a gateway for what the server says of the packet. To be called at most once. Anybody may have made the text: only
-   * `openReceipt` tells. Absent: the packet did not go through a gateway.
+   * Asks a gateway for what the server says of the packet. To be called at most once. Anybody may have made the text:
+   * only `openReceipt` tells. Absent: the packet did not go through a gateway.
    */
   readonly receipt?: () => Promise<string | undefined>
 }

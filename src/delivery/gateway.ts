@@ -1,6 +1,6 @@
 /**
- * Delivery through a gateway (docs/GATEWAY.md): the packet goes there by HTTPS, and from there by UDP to the server that
- * the gateway knows under an id. The gateway may bring back a receipt.
+ * Delivery through a gateway (docs/GATEWAY.md): the packet goes there by HTTPS, and from there by UDP to the server
+ * that the gateway knows under an id. The gateway may bring back a receipt.
  */
 import type { Agent, IncomingMessage } from 'node:http'
 import { connect, type Socket } from 'node:net'
@@ -46,8 +46,8 @@ type SendFailure = Failure<'SEND_FAILED'>
 
 /**
  * Packets must be addressed to the gateway, or to the proxy before it.
- * @returns a delivery whose `send` is `SEND_FAILED` if no connection could be made, if the certificate is not good, or if
- * the gateway does not take the packet.
+ * @returns a delivery whose `send` is `SEND_FAILED` if no connection could be made, if the certificate is not good, or
+ * if the gateway does not take the packet.
  */
 export function gatewayDelivery(options: GatewayDeliveryOptions): Delivery {
   return {

@@ -13,6 +13,7 @@ import { type HttpServer, type ListenAt, openHttpServer } from '../http-server/s
 import { type IpAddress, parseAddress } from '../packet/address.ts'
 import { type Failure, ok, type Result } from '../result.ts'
 import { type GatewayCertificate, gatewayCertificate } from './certificate.ts'
+import { FormUserFile } from './forms/user-file.ts'
 import { type FateCounts, gatewayRoutes } from './routes.ts'
 import type { StateFolder } from './state-folder.ts'
 import { type LookUp, Targets } from './targets.ts'
@@ -49,9 +50,16 @@ export async function openGateway(
   const targets = await Targets.open(config, world.lookUp)
   const tickets = new Tickets(config.receiptWait, MOST_TICKETS)
   const { routes, counts } = gatewayRoutes({ config, targets, tickets })
+  const forms = config.forms
+    ? (await import('./forms/form-routes.ts')).formRoutes(new FormUserFile(state), {
+        targets,
+        receiptWait: config.receiptWait,
+        clock: world.clock,
+      }).routes
+    : []
   const http = await openHttpServer({
     listen: config.listen.map((at) => listenAt(at, certificate.value)),
-    routes: [...routes, ...more],
+    routes: [...routes, ...forms, ...more],
     hosts: config.hosts,
     origins: config.origins,
     proxies: config.proxies,

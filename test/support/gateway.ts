@@ -14,6 +14,7 @@ export interface LocalGateway extends AsyncDisposable {
   /** Of 127.0.0.1. */
   readonly port: number
   readonly fingerprint: string
+  readonly state: StateFolder
 }
 
 /** @param lines of gateway.conf, besides LISTEN and HOST. The host is `gate.example`, with HTTPS. */
@@ -38,6 +39,7 @@ export async function localGateway(lines: readonly string[], more: readonly Rout
   return {
     gateway: opened.value,
     port: at.port,
+    state: state.value,
     fingerprint: opened.value.certificate?.fingerprint ?? '',
     async [Symbol.asyncDispose]() {
       await opened.value.close()

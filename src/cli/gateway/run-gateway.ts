@@ -1,5 +1,4 @@
 /** Runs the gateway in this process until a signal ends it. */
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { systemResolve } from '../../client/resolve.ts'
 import { systemClock } from '../../clock.ts'
@@ -11,14 +10,14 @@ import { StateFolder } from '../../gateway/state-folder.ts'
 import { type Bundle, bundleRoutes, readBundle } from '../../http-server/bundle.ts'
 import { jsonLog, type Log, type LogField } from '../../log.ts'
 import { formatHostPort } from '../../packet/address.ts'
-import { type Failure, ok, type Result } from '../../result.ts'
-import { becomeUnprivileged, type Identity } from '../../system/become.ts'
+import { becomeUnprivileged } from '../../system/become.ts'
 import { journalPrefix } from '../../system/journal-stream.ts'
 import { LogWriter } from '../../system/log-writer.ts'
 import { forbidInspector, keepMemoryOutOfCores, setProcessTitle, shutInspector } from '../../system/own-process.ts'
-import { closeMemory, findAccount } from '../../system/privilege.ts'
+import { closeMemory } from '../../system/privilege.ts'
 import { milliseconds } from '../../units.ts'
 import type { Outcome } from '../command.ts'
+import { gatewayIdentity } from './identity.ts'
 import { pagePermissions } from './page-permissions.ts'
 
 const TITLE = 'ghostport: gateway'
@@ -35,7 +34,7 @@ export async function runGateway(parsed: ParsedGatewayConfig): Promise<Outcome> 
   closeMemory()
   setProcessTitle(TITLE)
   const { config } = parsed
-  const become = identityFor(config.user)
+  const become = gatewayIdentity(config.user)
   if (!become.ok) return become
   const state = StateFolder.open(config.stateFolder, become.value)
   if (!state.ok) return state
@@ -85,12 +84,6 @@ export async function runGateway(parsed: ParsedGatewayConfig): Promise<Outcome> 
   tellCounts(log, gateway)
   await output.flush(LAST_LINES_TIME)
   return 0
-}
-
-/** @returns whom to become; undefined for a process that is not root, and stays who it is. */
-function identityFor(user: string): Result<Identity | undefined, Failure> {
-  if (process.geteuid?.() !== 0) return ok(undefined)
-  return findAccount(readFileSync('/etc/passwd', 'utf8'), user)
 }
 
 /** The page, if this package has it. */

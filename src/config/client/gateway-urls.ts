@@ -1,4 +1,4 @@
-/** GATEWAY, GATEWAY_TARGET, GATEWAY_FINGERPRINT: by which gateway a packet goes, and under which name its server is known there. */
+/** GATEWAY, GATEWAY_TARGET, GATEWAY_FINGERPRINT: by which gateway a packet goes, and the name of its server there. */
 import { parseAddress } from '../../packet/address.ts'
 import { isLoopback } from '../../packet/address-kinds.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
