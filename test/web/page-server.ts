@@ -21,6 +21,8 @@ export interface PageServer extends AsyncDisposable {
   receipt: (packet: string) => string
   /** Whether it answers at all. */
   isUp: boolean
+  /** From now on it has another version of the page. @returns a function that takes that back. */
+  replaceWorker(): () => void
   /** Of the bundle, in hex. */
   readonly bundle: string
 }
@@ -79,6 +81,14 @@ export async function servePage(): Promise<PageServer> {
     receipt: () => FILLER,
     isUp: true,
     bundle: list.bundle,
+    replaceWorker() {
+      const worker = contents.get('/service-worker.js')
+      const text = `// another version\n${Buffer.from(worker?.content ?? '')}`
+      contents.set('/service-worker.js', { type: 'text/javascript', content: text })
+      return () => {
+        if (worker !== undefined) contents.set('/service-worker.js', worker)
+      }
+    },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()
       server.close()

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { buildPage } from '../../web/build.mjs'
 import { filmOf, pictureOf } from './camera.ts'
 import { chromiumUnavailable, startChromium, type TestBrowser } from './chromium.ts'
@@ -76,6 +77,71 @@ describe('the page', { skip: chromiumUnavailable() }, () => {
     await page.tab.getByText('The server refused it').waitFor()
     await page.tab.getByText('ACCESS_PORT_DENIED').waitFor()
     assert.deepEqual(page.complaints, [])
+  })
+
+  it('keeps a door open until “Close”, and never knocks by itself otherwise', async () => {
+    await using page = await openPage(chromium.browser, server.url, { clock: true })
+    const { tab } = page
+    await start(tab)
+    await addPasted(tab, PROFILE)
+    const before = server.knocks.length
+    server.receipt = (packet) => receiptFor(packet, { verdict: 'open', seconds: 30 })
+    await tab.reload()
+    await tab.getByLabel('Passphrase').fill(PASSPHRASE)
+    await tab.getByRole('button', { name: 'Unlock' }).click()
+    await tab.getByText(server.address).waitFor()
+    assert.equal(server.knocks.length, before)
+
+    const arrived = async (count: number) => {
+      for (let i = 0; i < 100 && server.knocks.length < before + count; i++) await delay(50)
+      assert.equal(server.knocks.length, before + count)
+    }
+    await tab.getByRole('button', { name: 'Open', exact: true }).click()
+    await tab.getByRole('button', { name: 'Keep open' }).click()
+    await arrived(2)
+    await tab.getByRole('button', { name: 'Extend' }).waitFor()
+    await tab.clock.fastForward(22_000)
+    await arrived(3)
+    await tab.getByRole('button', { name: 'Extend' }).waitFor()
+    await tab.getByRole('button', { name: 'Close' }).click()
+    await tab.clock.fastForward(60_000)
+    await tab.getByText('The door has closed again').waitFor()
+    await arrived(3)
+  })
+
+  it('can be used by keyboard alone, and tells each new view', async () => {
+    await using page = await open()
+    const { tab } = page
+    const press = async (...pressed: readonly string[]) => {
+      for (const key of pressed) await tab.keyboard.press(key)
+    }
+    const focused = () => tab.evaluate(() => document.activeElement?.textContent ?? '')
+    await tab.getByLabel('Passphrase').focus()
+    await tab.keyboard.type(PASSPHRASE)
+    await press('Tab')
+    await tab.keyboard.type(PASSPHRASE)
+    await press('Enter')
+    await tab.getByRole('heading', { name: 'No door yet' }).waitFor()
+    assert.equal(await focused(), 'No door yet')
+    await press('Tab')
+    assert.match(await focused(), /Add a profile/)
+    await press('Enter')
+    await tab.getByRole('heading', { name: 'Add a profile' }).waitFor()
+    await press('Tab', 'ArrowLeft', 'ArrowRight', 'Tab')
+    await tab.keyboard.insertText(PROFILE)
+    await press('Tab', 'Enter')
+    await tab.getByRole('heading', { name: 'Is this right?' }).waitFor()
+    await tab.getByLabel('Name of the server').focus()
+    await tab.keyboard.type('office')
+    await press('Enter')
+    await tab.getByRole('heading', { name: 'office' }).waitFor()
+    assert.equal(await focused(), 'office')
+    await tab.getByText(server.address).waitFor()
+    await press('Tab', 'Tab')
+    assert.equal(await focused(), 'Open')
+    await press('Enter')
+    await tab.getByText('no proof').waitFor()
+    assert.equal(await focused(), 'Open')
   })
 
   it('keeps profiles sealed: locked after a reload, opened by the passphrase alone', async () => {
@@ -249,6 +315,16 @@ describe('the page', { skip: chromiumUnavailable() }, () => {
     await tab.getByRole('button', { name: 'Open', exact: true }).click()
     await tab.getByText('Nothing was sent').waitFor()
     server.isUp = true
+    // A newer page is offered, and not taken by itself.
+    const restore = server.replaceWorker()
+    await tab.evaluate(() =>
+      navigator.serviceWorker
+        .getRegistration()
+        .then((it) => it?.update())
+        .then(() => undefined),
+    )
+    await tab.getByText('There is a newer version of this page').waitFor()
+    restore()
     await tab.getByRole('button', { name: 'Open', exact: true }).click()
     await tab.getByText('no proof').waitFor()
     assert.equal(messageIn(server.knocks.at(-1)?.packet ?? ''), '203.0.113.9,tcp/22')
