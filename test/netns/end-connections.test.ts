@@ -8,7 +8,8 @@ import { afterEach, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Opening } from '../../src/access/grant.ts'
 import { type CoexistenceMode, DEFAULT_MARK } from '../../src/config/server/firewall-settings.ts'
-import { endConnections, trackedConnections } from '../../src/firewall/connections/end-connections.ts'
+import { endConnections, endWhatBegan, trackedConnections } from '../../src/firewall/connections/end-connections.ts'
+import { UDP } from '../../src/firewall/connections/tracked.ts'
 import type { KernelFirewall } from '../../src/firewall/firewall.ts'
 import { hostRules } from '../../src/firewall/host/host-rules.ts'
 import { createIptablesFirewall } from '../../src/firewall/iptables/iptables.ts'
@@ -72,14 +73,35 @@ async function started(next: () => KernelFirewall): Promise<KernelFirewall> {
   return firewall
 }
 
+/** What another program may do to our rules. Without the gate, clients of its ports would be let in meanwhile. */
+const inTheGate = () =>
+  ['chain inet ghostport held', 'set inet ghostport held4', 'set inet ghostport held6'].map((one) => `nft flush ${one}`)
+const inTheChains = (variant: 'nft' | 'legacy') => (family: 4 | 6) =>
+  ['OUTPUT', 'FORWARD'].map((chain) => `ip${family === 4 ? '' : '6'}tables-${variant} -F FWKNOP_${chain}`)
+
 const firewalls = [
-  ['nftables, mark mode', () => withNftables('mark'), () => nextNftables('mark')],
-  ['nftables, gate mode', () => withNftables('gate'), () => nextNftables('gate')],
-  ['iptables-nft', () => withIptables('nft'), () => createIptablesFirewall({ program: 'iptables-nft' })],
-  ['iptables-legacy', () => withIptables('legacy'), () => createIptablesFirewall({ program: 'iptables-legacy' })],
+  [
+    'nftables, mark mode',
+    () => withNftables('mark'),
+    () => nextNftables('mark'),
+    () => ['nft delete table inet ghostport'],
+  ],
+  ['nftables, gate mode', () => withNftables('gate'), () => nextNftables('gate'), inTheGate],
+  [
+    'iptables-nft',
+    () => withIptables('nft'),
+    () => createIptablesFirewall({ program: 'iptables-nft' }),
+    inTheChains('nft'),
+  ],
+  [
+    'iptables-legacy',
+    () => withIptables('legacy'),
+    () => createIptablesFirewall({ program: 'iptables-legacy' }),
+    inTheChains('legacy'),
+  ],
 ] as const
 
-for (const [name, make, next] of firewalls) {
+for (const [name, make, next, removals] of firewalls) {
   describe(name, { skip }, () => {
     for (const family of families) {
       const at = addresses[family]
@@ -131,6 +153,8 @@ for (const [name, make, next] of firewalls) {
         let firewall = await make()
         const { c1: one, forC1 } = addresses[family]
         letOut(server, at.inner)
+        // What an earlier test left.
+        assert.ok(endWhatBegan(({ protocol }) => protocol === UDP).ok)
         const services = [
           server.start([process.execPath, '-e', ANSWERS_LATE, `${family}`, '5353']),
           server.start([process.execPath, '-e', SENDS_BY_ITSELF, `${family}`, '5354']),
@@ -165,6 +189,16 @@ for (const [name, make, next] of firewalls) {
           firewall = await started(next)
           await delay(300)
           assert.deepEqual(heard(), before, 'nor with the next process')
+          // Another program removes our rules. Until they are back, services and client go on.
+          for (const command of removals(family)) server.must(command.split(' '))
+          await delay(200)
+          assert.notDeepEqual(heard(), before)
+          assert.ok(firewall.watch({ onMended: () => {} }).ok)
+          await firewall.isInPlace()
+          await delay(300)
+          const mended = heard()
+          await delay(300)
+          assert.deepEqual(heard(), mended, 'nor after a repair')
           // The same client, from the same ports.
           const again = grantFor(one, openings, 1)
           await granted({ firewall }, again)

@@ -69,6 +69,17 @@ export async function endLetIn(
   })
 }
 
+/** Ends the tracking of what began while the firewall held nothing back: another program had removed its rules. */
+export function endWhatBegan(isMeant: (connection: Tracked) => boolean): Result<void, FirewallFailure> {
+  const begun = trackedConnections(undefined, isMeant)
+  if (!begun.ok || begun.value.length === 0) return begun.ok ? ok(undefined) : begun
+  const asked = Asked.open('connections')
+  if (!asked.ok) return asked
+  for (const { protocol, original } of begun.value) asked.value.order(endTracking(protocol, original))
+  asked.value.close()
+  return ok(undefined)
+}
+
 /** @param mark bits that each connection must carry; absent: all connections. */
 export function trackedConnections(
   mark: number | undefined,

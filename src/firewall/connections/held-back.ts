@@ -12,7 +12,11 @@ export const HELD_TIME = milliseconds(86_400_000)
 export type PortedFlow = Pick<Tracked, 'protocol' | 'reply'>
 
 export function withPorts(flows: readonly PortedFlow[]): readonly PortedFlow[] {
-  return flows.filter(({ protocol }) => protocol === TCP || protocol === UDP)
+  return flows.filter(({ protocol }) => isPorted(protocol))
+}
+
+export function isPorted(protocol: number): boolean {
+  return protocol === TCP || protocol === UDP
 }
 
 /** @param left how many flows have no place. They have ended all the same. */

@@ -10,8 +10,8 @@ import { type AddressFamily, familyOf, type IpAddress, parseAddress } from '../.
 import type { Protocol } from '../../packet/message.ts'
 import { type Brand, parsePort } from '../../units.ts'
 import type { Instant } from '../book.ts'
-import { type PortedFlow, withPorts } from '../connections/held-back.ts'
-import { TCP } from '../connections/tracked.ts'
+import { isPorted, type PortedFlow, withPorts } from '../connections/held-back.ts'
+import { type Direction, TCP } from '../connections/tracked.ts'
 import { type End, endMatches, networkOf, type Rule } from './rules.ts'
 import { endOf, type SavedTable } from './save.ts'
 
@@ -107,6 +107,19 @@ export class HeldFlows {
     const all = [this.#held[4], this.#held[6]].flatMap((held) => [...held.values()])
     for (const { id, family, until } of all) if (until <= now) this.#held[family].delete(id)
     return all.filter(({ until }) => until > now)
+  }
+
+  /** Whether a connection that began in this direction is held back. */
+  has(protocol: number, began: Direction): boolean {
+    if (!isPorted(protocol)) return false
+    const exact: HeldFlow = { protocol: protocol === TCP ? 'tcp' : 'udp', ...began }
+    const { destinationPort: _, ...wide } = exact
+    const held = this.#held[familyOf(began.source)]
+    return held.has(idOf(exact)) || held.has(idOf(wide))
+  }
+
+  get isEmpty(): boolean {
+    return this.#held[4].size + this.#held[6].size === 0
   }
 
   clear(): void {

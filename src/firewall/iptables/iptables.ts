@@ -422,6 +422,14 @@ class Chains implements KernelFirewall {
     })
   }
 
+  /** While our rules were gone, a service may have begun a flow that is held back. */
+  async #endWhatBegan(): Promise<void> {
+    if (this.#held.isEmpty) return
+    const { endWhatBegan } = await import('../connections/end-connections.ts')
+    // Where connections cannot be listed, none was ever ended.
+    endWhatBegan(({ protocol, original }) => this.#held.has(protocol, original))
+  }
+
   /** A service that still sends is held back for longer. */
   async #renewHeld(tables: SavedTables): Promise<void> {
     const now = this.#now()
@@ -490,6 +498,7 @@ class Chains implements KernelFirewall {
         if (damage === undefined || this.#placed.isInDoubt(family)) continue
         const outcome = await this.#placed.rewrite(family)
         this.#isWhole &&= outcome.ok
+        if (outcome.ok) await this.#endWhatBegan()
         const mended: Mended = {
           change: { what: 'rule', how: damage.isMissing ? 'removed' : 'added' },
           grants: this.#book.live(begun).length,

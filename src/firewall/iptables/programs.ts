@@ -23,8 +23,8 @@ export type ProgramFailure = Failure<'FIREWALL_REFUSED' | 'FIREWALL_UNAVAILABLE'
 export interface Programs {
   /** `iptables-restore --noflush`: each table of the input is changed completely or not at all. */
   restore(family: AddressFamily, input: string): Promise<Result<void, ProgramFailure>>
-  /** `iptables-save`, of one table, with the number of packets that each rule has matched. */
-  save(family: AddressFamily, table: string): Promise<Result<string, ProgramFailure>>
+  /** `iptables-save`, of one table. @param counters whether each rule has the number of packets that it matched. */
+  save(family: AddressFamily, table: string, counters?: 'counted'): Promise<Result<string, ProgramFailure>>
   /** `iptables -L`, in the form of fwknopd, for people and scripts. @param chain empty: every chain of the table. */
   list(family: AddressFamily, table: string, chain: string): Promise<Result<string, ProgramFailure>>
 }
@@ -45,7 +45,8 @@ export function systemPrograms(program: string): Programs {
       const done = await run(named(family, 'restore'), ['--noflush', '-w', String(LOCK_WAIT)], input)
       return done.ok ? ok(undefined) : done
     },
-    save: (family, table) => run(named(family, 'save'), ['-c', '-t', table], ''),
+    save: (family, table, counters) =>
+      run(named(family, 'save'), [...(counters === 'counted' ? ['-c'] : []), '-t', table], ''),
     list: (family, table, chain) =>
       run(
         ofFamily(family),

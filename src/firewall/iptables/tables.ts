@@ -24,7 +24,7 @@ export async function readTables(
 ): Promise<Result<SavedTables, FirewallFailure>> {
   const tables = new Map<string, SavedTable>()
   for (const name of names) {
-    const saved = await programs.save(family, name)
+    const saved = await programs.save(family, name, 'counted')
     if (!saved.ok) return saved
     for (const [table, contents] of parseSave(saved.value)) tables.set(table, contents)
   }

@@ -3,8 +3,8 @@
  * sends later begins no connection. A book, because the kernel forgets them where another program flushes the table.
  */
 import { familyOf } from '../../packet/address.ts'
-import { type PortedFlow, withPorts } from '../connections/held-back.ts'
-import { TCP } from '../connections/tracked.ts'
+import { isPorted, type PortedFlow, withPorts } from '../connections/held-back.ts'
+import { type Direction, TCP } from '../connections/tracked.ts'
 import type { Element } from './elements.ts'
 
 /** In each address family. The oldest make room. */
@@ -49,6 +49,12 @@ export class HeldFlows {
         removed.push(element)
       }
     return { added, removed, left: ported.length - added.length }
+  }
+
+  /** Whether a connection that began in this direction is held back. */
+  has(protocol: number, began: Direction): boolean {
+    const { set, key } = elementOf({ protocol, reply: began })
+    return isPorted(protocol) && this.#elements[set === 'held4' ? 4 : 6].has(key)
   }
 
   clear(): void {

@@ -406,6 +406,7 @@ class KernelTable implements KernelFirewall {
     const now = this.#now()
     const rebuilt = this.#nft.run(this.#doors(now) + this.#records(now))
     if (!rebuilt.ok) return rebuilt
+    this.#endWhatBegan()
     return this.#now() - now > SLOW ? this.#setRight() : ok(undefined)
   }
 
@@ -415,6 +416,7 @@ class KernelTable implements KernelFirewall {
     const doors = this.#nft.run(this.#doors(now))
     if (!doors.ok) return doors
     onOpen()
+    this.#endWhatBegan()
     const records = this.#records(now)
     if (records !== '') {
       const recorded = this.#nft.run(records)
@@ -529,6 +531,21 @@ class KernelTable implements KernelFirewall {
       break
     }
     return left === 0 ? ok(undefined) : notHeldBack(left)
+  }
+
+  /**
+   * While the table was gone, a service may have begun a flow that is held back. In gate mode, its client as well:
+   * what a grant let in carries the mark.
+   */
+  #endWhatBegan(): void {
+    if (this.#held.elements().length === 0) return
+    // Where connections cannot be listed, none was ever ended.
+    void import('../connections/end-connections.ts').then(({ endWhatBegan }) =>
+      endWhatBegan(
+        ({ protocol, original, reply, mark }) =>
+          this.#held.has(protocol, original) || ((mark & this.#shape.mark) === 0 && this.#held.has(protocol, reply)),
+      ),
+    )
   }
 
   /** Takes over the flows that the kernel holds. Without a table, those that are known stay. */
