@@ -288,6 +288,8 @@ describe('logs as they are found', () => {
       '',
     ])
     assert.equal(some.status, 1)
+    const later = run(['--since', '2007', folder.write('log', combinedLine())])
+    assert.match(later.stdout, /no visit is in the time that is asked for: the logs are of 2006-05-17 to 2006-05-17/)
     const packed = folder.write('access.xz', Buffer.from('fd377a585a0000', 'hex'))
     const junk = folder.write('junk', 'no log\n')
     for (const [args, status, told] of [

@@ -63,6 +63,9 @@ export class Survey {
   #restBytes = 0
   /** Lines that --rest has no room for. */
   restLost = 0
+  /** The first and the last day of the logs; empty if there is none. */
+  first = ''
+  last = ''
   /** Visits that are left of the selection. */
   selected = 0
   /** Visits in the time that is asked for. */
@@ -84,7 +87,7 @@ export class Survey {
 
   add(visit: Visit, line: string): void {
     const { selection, agents, mergePaths, noQuery, reports } = this.#request
-    if (!isInTime(visit.day, selection)) return
+    if (visit.day !== this.#day && !this.#isInTime(visit.day)) return
     this.seen++
     if (visit.day !== this.#day) this.#begin(visit.day)
     const day = this.#dayCount
@@ -130,6 +133,13 @@ export class Survey {
     if (isCrawler && address.claims === '') address.claims = agent.family
     address.kind = address.probes > 0 ? 'scanner' : agent.kind
     return address.kind
+  }
+
+  /** Days of all visits, also of those that --since and --until leave out. */
+  #isInTime(day: string): boolean {
+    if (this.first === '' || day < this.first) this.first = ownCopy(day)
+    if (day > this.last) this.last = ownCopy(day)
+    return isInTime(day, this.#request.selection)
   }
 
   #begin(day: string): void {
