@@ -108,4 +108,4 @@ export class KnownAgents {
   }
 }
 
-const MOST_KNOWN = 2_000
+const MOST_KNOWN = 4_000

@@ -5,10 +5,10 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-/** How much the heap may grow beyond what was alive at the last look. */
-const GROWTH = 8_000_000
+/** How much the heap may grow beyond what was alive at the last look: less takes longer (docs/BENCHMARKS.md). */
+const GROWTH = 12_000_000
 /** How much of a log is read between two looks. */
-const BYTES_BETWEEN = 300_000
+const BYTES_BETWEEN = 500_000
 
 /** @returns what is to be told of each block that was read. */
 export function memorySaver(): (bytes: number) => void {
