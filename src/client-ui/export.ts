@@ -6,6 +6,8 @@ import { unixSeconds } from '../units.ts'
 export interface Exported {
   readonly rc: string
   readonly uri: string | null
+  /** The other half, for the server. */
+  readonly access: string
   /** Why there is no line. */
   readonly whyNoUri: string | null
   /** Rows of `0` and `1`; null: it would be too large. */
@@ -50,5 +52,24 @@ export async function exportOf(
         : read.failure.detail
   const uri = whyNoUri === null ? line : null
   const code = await qrCode(uri ?? rc)
-  return { rc, uri, whyNoUri, qr: code?.map((row) => row.map((dark) => (dark ? '1' : '0')).join('')) ?? null }
+  return {
+    rc,
+    uri,
+    access: accessStanza(profile.name, passed),
+    whyNoUri,
+    qr: code?.map((row) => row.map((dark) => (dark ? '1' : '0')).join('')) ?? null,
+  }
+}
+
+/** What the server has to know of the same keys (docs/CONFIG.md). */
+function accessStanza(name: string, settings: readonly RcChange[]): string {
+  const value = (setting: string) => settings.find((it) => it.name === setting)?.value
+  const shared = ['KEY', 'KEY_BASE64', 'HMAC_KEY', 'HMAC_KEY_BASE64', 'HMAC_DIGEST_TYPE', 'ENCRYPTION_MODE']
+  const lines: readonly (readonly [string, string | undefined])[] = [
+    ['SOURCE', 'ANY'],
+    ['NAME', name],
+    ['OPEN_PORTS', value('ACCESS')],
+    ...shared.map((setting) => [setting, value(setting)] as const),
+  ]
+  return lines.flatMap(([setting, text]) => (text === undefined ? [] : [`${setting.padEnd(20)}${text}\n`])).join('')
 }

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { milliseconds } from '../units.ts'
 
 /** A page that is loaded again is gone for a moment. */
-const GRACE = milliseconds(5_000)
+const GRACE = milliseconds(3_000)
 /** A browser may take its time to start. */
 const FIRST_GRACE = milliseconds(300_000)
 const BEAT = milliseconds(15_000)

@@ -288,7 +288,7 @@ describe('ghostport ui', { concurrency: 3 }, () => {
     other.abort()
     await delay(1_000)
     const third = await hold()
-    await delay(5_500)
+    await delay(3_500)
     assert.equal(ui.child.exitCode, null)
     third.abort()
     await ui.ended

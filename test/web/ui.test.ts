@@ -42,9 +42,9 @@ describe('the page of ghostport ui', { skip }, () => {
     const sshd = join(home, 'sshd_config')
     serverHost.must(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', join(home, 'host')])
     mkdirSync('/run/sshd', { recursive: true })
-    writeFileSync(sshd, `Port 22\nHostKey ${join(home, 'host')}\nUsePAM no\nPidFile none\n`)
+    writeFileSync(sshd, `Port 22\nPort 2222\nHostKey ${join(home, 'host')}\nUsePAM no\nPidFile none\n`)
     await serverHost.start(['/usr/sbin/sshd', '-D', '-e', '-f', sshd]).says(/listening on 0\.0\.0\.0 port 22/)
-    daemon = await Daemon.start(net, serverHost, { access: stanza(['OPEN_PORTS tcp/22']) })
+    daemon = await Daemon.start(net, serverHost, { access: stanza(['OPEN_PORTS tcp/22,tcp/2222']) })
     const lines = ['# mine', '[office]', `SPA_SERVER ${SERVER}`, 'ACCESS tcp/22', 'ALLOW_IP source', 'FW_TIMEOUT 30']
     const secrets = [`KEY_BASE64 ${base64(keys.key)}`, `HMAC_KEY_BASE64 ${base64(keys.hmac)}`]
     writeFileSync(join(home, '.fwknoprc'), `${[...lines, ...secrets].join('\n')}\n`, { mode: 0o600 })
@@ -95,10 +95,32 @@ describe('the page of ghostport ui', { skip }, () => {
     const took = performance.now() - started
     assert.ok(took < 3_000, `${took} ms`)
     await tab.getByText(/It was tried at .*, and answered/).waitFor()
-    await tab.getByText(/Asked for until .*: (30|29|28|27) s more/).waitFor()
+    await tab.getByRole('timer', { name: /Asked for until / }).waitFor()
+    await tab.getByText(/0:(30|29|28|27)/).waitFor()
     // Again: it proves nothing, and the page says so.
     await tab.getByRole('button', { name: 'Knock again' }).click()
-    await tab.getByText(`Port 22 of ${SERVER} was open before the knock.`).waitFor()
+    await tab.getByText(`Port 22 of ${SERVER} is still open, since the knock before.`).waitFor()
+  })
+
+  it('keeps a door open, by new knocks before its time ends', async () => {
+    writeFileSync(
+      join(home, '.fwknoprc'),
+      `${rc()}\n${rc().replace('# mine\n', '').replace('[office]', '[short]').replace('tcp/22', 'tcp/2222').replace('TIMEOUT 30', 'TIMEOUT 4')}`,
+    )
+    await tab.goto(`${ui.origin}/#/door/short`)
+    await tab.reload()
+    await tab.getByRole('button', { name: 'Open' }).click()
+    await tab.getByLabel('Keep it open').check()
+    // Knocked again after half of the time: so it is open for longer than was asked for at first.
+    await tab.waitForFunction(() => document.querySelectorAll('[role=timer]').length > 0)
+    await delay(5_000)
+    await tab.getByText('is still open, since the knock before').waitFor()
+    assert.equal(await tab.getByRole('timer').count(), 1)
+    await tab.getByLabel('Keep it open').uncheck()
+    await tab.goto(`${ui.origin}/#/door/office`)
+    await tab.reload()
+    await tab.getByRole('button', { name: 'Open' }).click()
+    await tab.getByRole('timer').waitFor()
   })
 
   it('runs a program afterwards, which was shown word by word first', async () => {
@@ -167,11 +189,41 @@ describe('the page of ghostport ui', { skip }, () => {
     assert.doesNotMatch(rc(), /laboratory/)
   })
 
+  it('makes a door with new keys, and shows the server its half', async () => {
+    await home_()
+    await tab.getByRole('link', { name: 'New door' }).click()
+    await tab.getByLabel('Name').fill('made here')
+    await tab.getByLabel('Server', { exact: true }).fill('192.0.2.10')
+    await tab.getByLabel('Ports to open').fill('tcp/22,udp/53')
+    await tab.getByRole('button', { name: 'Make new keys' }).click()
+    await tab.getByRole('button', { name: 'Save' }).click()
+    await tab.getByText('cannot be the name of a stanza').waitFor()
+    await tab.getByLabel('Name').fill('made-here')
+    await tab.getByRole('button', { name: 'Save' }).click()
+    await tab.getByRole('heading', { name: 'made-here', exact: true }).waitFor()
+    const [, key = '', hmac = ''] =
+      /\[made-here\]\n[\s\S]*\nKEY_BASE64 +(\S{44})\nHMAC_KEY_BASE64 +(\S{88})\n/.exec(rc()) ?? []
+    assert.notEqual(key, '')
+    await tab.getByRole('link', { name: 'Export' }).click()
+    await tab.getByRole('button', { name: 'Show the keys' }).click()
+    await tab.getByText('For the server').click()
+    const half = await tab.getByLabel('Stanza for its access.conf').inputValue()
+    const names = half
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/ +/))
+    assert.deepEqual(Object.fromEntries(names), {
+      ...{ SOURCE: 'ANY', NAME: 'made-here', OPEN_PORTS: 'tcp/22,udp/53' },
+      ...{ KEY_BASE64: key, HMAC_KEY_BASE64: hmac },
+    })
+  })
+
   it('a text of a .fwknoprc brings no program, and fwknop’s QR text asks for the rest', async () => {
     await home_()
     await tab.getByRole('link', { name: 'Import' }).click()
     const evil = `[evil]\nSPA_SERVER 192.0.2.8\nACCESS tcp/1\nALLOW_IP source\nKEY_BASE64 ${KEY}\nUSE_GPG Y\nGPG_EXE /tmp/evil\n`
-    await tab.getByLabel('Or a file').setInputFiles({
+    await tab.getByRole('tab', { name: 'Picture or file' }).click()
+    await tab.getByLabel('A text, or a picture').setInputFiles({
       ...{ name: 'fwknoprc', mimeType: 'text/plain', buffer: Buffer.from(evil) },
     })
     await tab.getByText('GPG_EXE').waitFor()
@@ -299,7 +351,10 @@ describe('the page of ghostport ui', { skip }, () => {
     const picture = await tab.locator('svg.code').screenshot()
     await home_()
     await tab.getByRole('link', { name: 'Import' }).click()
-    await tab.getByLabel('Or a file').setInputFiles({ name: 'code.png', mimeType: 'image/png', buffer: picture })
+    await tab.getByRole('tab', { name: 'Picture or file' }).click()
+    await tab
+      .getByLabel('A text, or a picture')
+      .setInputFiles({ name: 'code.png', mimeType: 'image/png', buffer: picture })
     await tab.getByRole('heading', { name: 'Is this right?' }).waitFor()
     assert.equal(await tab.getByText('192.0.2.7').count(), 1)
     assert.equal(await tab.getByLabel('Name').inputValue(), 'laboratory')

@@ -61,8 +61,15 @@ export async function lines(path: string, body: unknown, tell: (line: never) => 
   }
 }
 
-/** Tells the program that a page is open, for as long as it is. */
+/**
+ * Tells the program that a page is open, for as long as it is. One tab does so for all of this browser: a browser has six
+ * connections to a server, and each would hold one.
+ */
 export async function stayOpen(): Promise<void> {
+  if (connection.value === 'there') await navigator.locks.request('ghostport-page-open', holdOn)
+}
+
+async function holdOn(): Promise<void> {
   for (let tries = 0; tries < 3 && connection.value === 'there'; ) {
     const response = await send('/api/alive', undefined)
     if (response?.body == null) {
@@ -92,6 +99,8 @@ async function send(path: string, body: unknown): Promise<Response | undefined> 
     if (response.status === 401) connection.value = 'strange'
     return response
   } catch {
+    // The program has ended, or the page is left just now.
+    if (path !== '/api/alive' && connection.value === 'there') connection.value = 'gone'
     return undefined
   }
 }

@@ -78,6 +78,8 @@ export interface Going {
   readonly open?: OpenPort & {
     readonly milliseconds: number
     readonly already: boolean
+    /** It was, since an earlier knock of this page. */
+    readonly isOurs: boolean
     readonly seconds: number | null
     /** Milliseconds since 1970. */
     readonly at: number
@@ -93,9 +95,36 @@ export interface Going {
 
 export const going = signal<ReadonlyMap<string, Going>>(new Map())
 
+/** Doors that are knocked at again before their time ends, for as long as the page is open. */
+export const keptOpen = signal<ReadonlySet<string>>(new Set())
+const again = new Map<string, ReturnType<typeof setTimeout>>()
+
+export function keepOpen(name: string, keep: boolean): void {
+  const names = new Set(keptOpen.value)
+  if (keep) names.add(name)
+  else names.delete(name)
+  keptOpen.value = names
+  clearTimeout(again.get(name))
+  const open = going.value.get(name)?.open
+  if (!keep || open === undefined || open.seconds === null) return
+  const left = open.at + pauseOf(open.seconds) - Date.now()
+  again.set(name, setTimeout(() => void knock(name), Math.max(0, left)))
+}
+
+/** Whether it was proven open, and its time is not over. */
+function isLasting(open: Going['open']): boolean {
+  if (open === undefined || (open.already && !open.isOurs)) return false
+  return open.seconds === null || open.at + 1000 * open.seconds > Date.now()
+}
+
+/** Until the next knock, in milliseconds: early enough that nothing closes in between. */
+function pauseOf(seconds: number): number {
+  return 1000 * Math.max(seconds / 2, seconds - 10)
+}
+
 type Event =
   | { event: 'sent'; number: number; packets: { address: string; port: number; error: string | null }[] }
-  | ({ event: 'open' } & Omit<NonNullable<Going['open']>, 'at'>)
+  | ({ event: 'open' } & Omit<NonNullable<Going['open']>, 'at' | 'isOurs'>)
   | { event: 'failed'; code: string; detail: string; suggestion: string | null; causes: string[] }
   | ({ event: 'program' } & NonNullable<Going['program']>)
   | { event: 'end' | 'note' }
@@ -106,8 +135,10 @@ export async function knock(name: string, more: { allow?: string; timeout?: numb
     const before = going.value.get(name) ?? { isOver: false, since: Date.now(), knocks: 0, sentTo: [] }
     going.value = new Map(going.value).set(name, { ...before, ...part })
   }
+  const before = going.value.get(name)?.open
   const { open: _, failure: __, program: ___, ...earlier } = going.value.get(name) ?? {}
   going.value = new Map(going.value).set(name, { ...earlier, isOver: false, since: Date.now(), knocks: 0, sentTo: [] })
+  clearTimeout(again.get(name))
   const body = { name, wait: more.allow === undefined, ...more }
   const failed = await lines('/api/knock', body, (event: Event) => {
     if (event.event === 'sent') {
@@ -115,7 +146,9 @@ export async function knock(name: string, more: { allow?: string; timeout?: numb
       set({ knocks: event.number, sentTo: left.map(({ address, port }) => `${address} port ${port}`) })
     } else if (event.event === 'open') {
       const { event: _, ...open } = event
-      set({ open: { ...open, at: Date.now() } })
+      set({ open: { ...open, at: Date.now(), isOurs: open.already && isLasting(before) } })
+      if (keptOpen.value.has(name) && open.seconds !== null)
+        again.set(name, setTimeout(() => void knock(name, more), pauseOf(open.seconds)))
     } else if (event.event === 'failed') {
       const { event: _, ...failure } = event
       set({ failure: { sentence: '', ...failure } })

@@ -1,19 +1,23 @@
 /** One door: the large button, what became of the knock, and the proof. */
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
-import { useEffect } from 'preact/hooks'
+import { isClientSetting } from '../../../src/config/client/fwknoprc-settings.ts'
+import { settingsOf } from '../../page/profile/kept.ts'
+import { factsOf } from '../../page/profile/opens.ts'
 import { Field } from '../../shared/field.tsx'
 import { Icon } from '../../shared/icons.tsx'
 import { Notice } from '../../shared/notice.tsx'
-import { type Going, going, knock, run, stanzaOf } from '../state.ts'
+import { clockTime, countdown, now } from '../../shared/now.ts'
+import { Ring } from '../../shared/ring.tsx'
+import { type Going, going, keepOpen, keptOpen, knock, rc, run, type Stanza, stanzaOf } from '../state.ts'
 import { addressOf } from '../where.ts'
 
 export function Door({ name }: { readonly name: string }): JSX.Element {
   const stanza = stanzaOf(name)
   const other = useSignal('')
   if (stanza === undefined) return <Notice kind="bad" title="There is no such stanza." />
-  const now = going.value.get(name)
-  const isBusy = now?.isOver === false
+  const now_ = going.value.get(name)
+  const isBusy = now_?.isOver === false
   const allow = other.value.trim()
   const open = () => void knock(name, allow === '' ? {} : { allow })
   return (
@@ -34,11 +38,26 @@ export function Door({ name }: { readonly name: string }): JSX.Element {
           aria-disabled={isBusy || stanza.problem !== undefined}
           onClick={isBusy || stanza.problem !== undefined ? undefined : open}
         >
-          {isBusy ? 'Knocking…' : now?.open === undefined ? 'Open' : 'Knock again'}
+          {isBusy ? 'Knocking…' : now_?.open === undefined ? 'Open' : 'Knock again'}
         </button>
         <div role="status" class="stack">
-          {now !== undefined && <Outcome name={name} now={now} />}
+          {now_ !== undefined && <Outcome name={name} known={now_} />}
         </div>
+        {/* Not in the region that is read out: it changes each second. */}
+        {now_?.open !== undefined && now_.open.seconds !== null && (
+          <Left from={now_.open.at} seconds={now_.open.seconds} />
+        )}
+        {now_?.open !== undefined && now_.open.seconds !== null && (
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={keptOpen.value.has(name)}
+              onChange={(event) => keepOpen(name, event.currentTarget.checked)}
+            />
+            Keep it open: knock again before the time ends, while this page is open
+          </label>
+        )}
+        <Facts stanza={stanza} />
         <details>
           <summary>For another device</summary>
           <Field
@@ -63,8 +82,8 @@ export function Door({ name }: { readonly name: string }): JSX.Element {
   )
 }
 
-function Outcome({ name, now }: { readonly name: string; readonly now: Going }): JSX.Element {
-  const { open, failure, sentTo, knocks, isOver, program } = now
+function Outcome({ name, known }: { readonly name: string; readonly known: Going }): JSX.Element {
+  const { open, failure, sentTo, knocks, isOver, program } = known
   return (
     <>
       {failure !== undefined && (
@@ -81,18 +100,21 @@ function Outcome({ name, now }: { readonly name: string; readonly now: Going }):
       )}
       {open !== undefined && (
         <Notice
-          kind={open.already ? 'warn' : 'good'}
+          kind={open.isOurs ? 'info' : open.already ? 'warn' : 'good'}
           title={
-            open.already
+            open.isOurs
+              ? `Port ${open.port} of ${open.address} is still open, since the knock before.`
+              : open.already
               ? `Port ${open.port} of ${open.address} was open before the knock.`
               : `Open: port ${open.port} of ${open.address}, after ${open.milliseconds} ms.`
           }
         >
           <p>
-            {open.already
+            {open.isOurs
+              ? 'Whether this knock gave it more time is not known.'
+              : open.already
               ? 'So it is not known whether the server granted anything.'
-              : `It was tried at ${timeOf(open.at)}, and answered.`}{' '}
-            {open.seconds !== null && <Left until={open.at + open.seconds * 1000} />}
+              : `It was tried at ${clockTime(open.at)}, and answered.`}
           </p>
         </Notice>
       )}
@@ -140,22 +162,42 @@ function AfterwardsOf({
 }
 
 /** How long the server was asked to keep it open. It may have decided otherwise. */
-function Left({ until }: { readonly until: number }): JSX.Element {
-  const now = useSignal(Date.now())
-  useEffect(() => {
-    const timer = setInterval(() => (now.value = Date.now()), 1000)
-    return () => clearInterval(timer)
-  }, [])
-  const seconds = Math.ceil((until - now.value) / 1000)
+function Left({ from, seconds }: { readonly from: number; readonly seconds: number }): JSX.Element {
+  const until = from + 1000 * seconds
+  const left = until - now.value
+  if (left <= 0) return <p>The time that was asked for ended at {clockTime(until)}.</p>
   return (
-    <span class="small">
-      {seconds > 0
-        ? `Asked for until ${timeOf(until)}: ${seconds} s more.`
-        : `The time that was asked for ended at ${timeOf(until)}.`}
-    </span>
+    <Ring share={left / (1000 * seconds)} label={`Asked for until ${clockTime(until)}`}>
+      <span class="time">{countdown(left)}</span>
+      <span class="small">of {seconds} s asked for</span>
+    </Ring>
   )
 }
 
-function timeOf(milliseconds: number): string {
-  return new Date(milliseconds).toLocaleTimeString()
+/** What the stanza asks for. Its keys are not known here. */
+function Facts({ stanza }: { readonly stanza: Stanza }): JSX.Element | null {
+  const all = new Map([...(rc.value?.defaults ?? []), ...stanza.settings].map((it) => [it.name, it]))
+  const known = [...all.values()].flatMap(({ name, value }) =>
+    value !== undefined && isClientSetting(name) ? [{ name, value }] : [],
+  )
+  const settings = settingsOf(known)
+  if (!settings.ok) return null
+  const ofKeys = ['Encryption', 'Signed with']
+  return (
+    <details>
+      <summary>What it asks for</summary>
+      <dl class="facts">
+        {factsOf(settings.value)
+          .filter(({ name }) => !ofKeys.includes(name))
+          .map(({ name, value }) => (
+            <>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </>
+          ))}
+        <dt>Keys</dt>
+        <dd>{stanza.settings.some((it) => it.secret === true) ? 'in the rc file' : 'none in this stanza'}</dd>
+      </dl>
+    </details>
+  )
 }

@@ -2,6 +2,7 @@
 import { type Signal, useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import { Choice, Field } from '../../shared/field.tsx'
+import { Icon } from '../../shared/icons.tsx'
 import { Notice } from '../../shared/notice.tsx'
 import { call, type Failed } from '../api.ts'
 import { change, look, type Setting, stanzaOf } from '../state.ts'
@@ -136,6 +137,12 @@ export function Edit({ name }: { readonly name: string | undefined }): JSX.Eleme
               mono
             />
           ))}
+          <button class="button" type="button" onClick={() => (keys.value = newKeys())}>
+            <Icon name="key" /> Make new keys
+          </button>
+          {keys.value['KEY'] !== undefined && (
+            <p class="soft small">The server needs the same keys. “Export” shows its stanza, once this is saved.</p>
+          )}
         </section>
         <details class="card" open={[...MORE, ...CHOICES].some(([setting]) => (values.value[setting] ?? '') !== '')}>
           <summary>Way, NAT and encryption</summary>
@@ -278,6 +285,12 @@ function changesOf(settings: readonly Setting[], values: Values): Record<string,
 function keysOf(keys: Values): Record<string, string> {
   const typed = Object.entries(keys).filter(([, value]) => value.trim() !== '')
   return Object.fromEntries(typed.map(([name, value]) => [`${name}_BASE64`, value.trim()]))
+}
+
+/** Of the lengths that “ghostport keygen” makes. */
+function newKeys(): Values {
+  const random = (bytes: number) => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(bytes))))
+  return { KEY: random(32), HMAC_KEY: random(64) }
 }
 
 /** What the file says may be none of the choices, or another spelling of one. */

@@ -5,14 +5,23 @@ import type { RcChange } from '../../../src/config/client/edit-fwknoprc.ts'
 import { writtenSettings } from '../../../src/config/client/edit-fwknoprc.ts'
 import { isClientSetting } from '../../../src/config/client/fwknoprc-settings.ts'
 import { parseFwknoprc } from '../../../src/config/client/parse-fwknoprc.ts'
-import { loadQrReader } from '../../page/parts.ts'
 import { settingsOf } from '../../page/profile/kept.ts'
 import { factsOf } from '../../page/profile/opens.ts'
 import { MOST_CHARACTERS, readText } from '../../page/profile/read.ts'
+import { Camera } from '../../page/scan/camera.tsx'
+import { codeInPicture } from '../../page/scan/picture.ts'
 import { Field } from '../../shared/field.tsx'
 import { Notice } from '../../shared/notice.tsx'
+import { Tabs } from '../../shared/tabs.tsx'
 import { change, rc } from '../state.ts'
 import { go } from '../where.ts'
+
+type Way = 'paste' | 'file' | 'camera'
+const WAYS = [
+  ['paste', 'Paste'],
+  ['file', 'Picture or file'],
+  ['camera', 'Camera'],
+] as const
 
 interface Found {
   readonly name: string
@@ -23,6 +32,11 @@ interface Found {
 
 export function Import(): JSX.Element {
   const text = useSignal('')
+  const way = useSignal<Way>('paste')
+  const show = (next: Way): void => {
+    way.value = next
+    wrong.value = undefined
+  }
   const wrong = useSignal<string | undefined>(undefined)
   const found = useSignal<readonly Found[]>([])
   const chosen = useSignal<Found | undefined>(undefined)
@@ -40,7 +54,7 @@ export function Import(): JSX.Element {
       else read(await file.text())
       return
     }
-    const code = await codeIn(file)
+    const code = await codeInPicture(file)
     if (code === undefined) wrong.value = 'there is no QR code in this picture'
     else read(code)
   }
@@ -63,39 +77,52 @@ export function Import(): JSX.Element {
   return (
     <>
       <h1 tabIndex={-1}>Import a profile</h1>
-      <form
-        class="card stack"
-        onSubmit={(event) => {
-          event.preventDefault()
-          read(text.value)
-        }}
-      >
-        <Field
-          id="profile-text"
-          label="The profile"
-          hint="The line that begins with ghostport://profile, fwknop’s QR text, or the text of a .fwknoprc"
-          rows={5}
-          mono
-          value={text.value}
-          onInput={(value) => {
-            text.value = value
-            wrong.value = undefined
-          }}
-          wrong={wrong.value}
-        />
-        <button class="button first" type="submit">
-          Read it
-        </button>
-        <div class="field">
-          <label for="profile-file">Or a file: text, or a picture of the QR code</label>
-          <input
-            id="profile-file"
-            class="input"
-            type="file"
-            onChange={(event) => void fromFile(event.currentTarget.files?.[0])}
-          />
-        </div>
-      </form>
+      <Tabs label="Where the profile is" tabs={WAYS} shown={way.value} onShow={show}>
+        {way.value === 'paste' && (
+          <form
+            class="card stack"
+            onSubmit={(event) => {
+              event.preventDefault()
+              read(text.value)
+            }}
+          >
+            <Field
+              id="profile-text"
+              label="The profile"
+              hint="The line that begins with ghostport://profile, fwknop’s QR text, or the text of a .fwknoprc"
+              rows={5}
+              mono
+              value={text.value}
+              onInput={(value) => {
+                text.value = value
+                wrong.value = undefined
+              }}
+            />
+            <button class="button first" type="submit">
+              Read it
+            </button>
+          </form>
+        )}
+        {way.value === 'file' && (
+          <div class="card field">
+            <label for="profile-file">A text, or a picture of the QR code</label>
+            <input
+              id="profile-file"
+              class="input"
+              type="file"
+              onChange={(event) => void fromFile(event.currentTarget.files?.[0])}
+            />
+          </div>
+        )}
+        {way.value === 'camera' && <Camera onCode={read} />}
+      </Tabs>
+      <div role="alert">
+        {wrong.value !== undefined && (
+          <Notice kind="bad" title="This is not a profile.">
+            {wrong.value}
+          </Notice>
+        )}
+      </div>
     </>
   )
 }
@@ -190,18 +217,4 @@ function fromStanza(name: string, text: string): Found {
     settings: named.filter((it) => !ofHost.test(it.name)),
     left: named.filter((it) => ofHost.test(it.name)).map((it) => it.name),
   }
-}
-
-async function codeIn(file: File): Promise<string | undefined> {
-  const bitmap = await createImageBitmap(file).catch(() => undefined)
-  if (bitmap === undefined) return undefined
-  const scale = Math.min(1, 1600 / Math.max(bitmap.width, bitmap.height))
-  const [width, height] = [Math.ceil(bitmap.width * scale), Math.ceil(bitmap.height * scale)]
-  const canvas = new OffscreenCanvas(width, height)
-  const context = canvas.getContext('2d')
-  context?.drawImage(bitmap, 0, 0, width, height)
-  const image = context?.getImageData(0, 0, width, height)
-  bitmap.close()
-  if (image === undefined) return undefined
-  return (await loadQrReader()).readQrCode(image)
 }

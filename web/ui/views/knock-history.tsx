@@ -4,7 +4,8 @@ import type { JSX } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { Notice } from '../../shared/notice.tsx'
 import { type Answer, call } from '../api.ts'
-import type { Knock } from '../state.ts'
+import { type Knock, stanzaOf } from '../state.ts'
+import { addressOf } from '../where.ts'
 
 const WORDS = { open: 'opened', already: 'was open before', sent: 'sent', failed: 'failed' } as const
 
@@ -33,7 +34,11 @@ export function KnockHistory(): JSX.Element {
           // biome-ignore lint/suspicious/noArrayIndexKey: two knocks may be alike in all
           <li key={i} class="card past">
             <div class="row apart">
-              <strong>{it.stanza}</strong>
+              {stanzaOf(it.stanza) === undefined ? (
+                <strong>{it.stanza}</strong>
+              ) : (
+                <a href={addressOf({ name: 'door', stanza: it.stanza })}>{it.stanza}</a>
+              )}
               <span class={`outcome ${it.outcome}`}>{WORDS[it.outcome]}</span>
             </div>
             <p class="soft small">

@@ -7,6 +7,7 @@ import { call } from '../api.ts'
 
 interface Exported {
   readonly rc: string
+  readonly access: string
   readonly uri: string | null
   readonly whyNoUri: string | null
   readonly qr: readonly string[] | null
@@ -45,6 +46,18 @@ export function Share({ name }: { readonly name: string }): JSX.Element {
             <Field id="uri" label="Line of the profile" rows={4} mono value={it.uri} onInput={() => {}} />
           )}
           <Field id="rc" label="Text for a .fwknoprc" rows={8} mono value={it.rc} onInput={() => {}} />
+          <details>
+            <summary>For the server</summary>
+            <Field
+              id="access"
+              label="Stanza for its access.conf"
+              hint="Where the server does not have it yet: it is the other half of these keys."
+              rows={8}
+              mono
+              value={it.access}
+              onInput={() => {}}
+            />
+          </details>
         </section>
       )}
     </>
