@@ -227,7 +227,7 @@ describe('logs as they are found', () => {
         Buffer.from(hostile.slice(0, 50)),
       ]),
     )
-    const told = `5 lines are not counted, since they are no whole line of the log: the first is ${log}:2`
+    const told = `not counted, since they are no whole lines of the log: 5 lines, the first is ${log}:2`
     const report = ['--report', 'agents,paths', '--agents', 'full', '-f']
     const table = run([...report, 'table', log])
     assert.match(table.stdout, /^3 visits in 9 lines of 1 file, 2006-05-17\n/)

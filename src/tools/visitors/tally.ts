@@ -119,7 +119,7 @@ export function newCell(missing: number): Cell {
   return { count: 0, missing }
 }
 
-/** A tally for each period of time, which share their room. */
+/** A tally for each period of time, which share their room. 2 000 days are five years. */
 export class Tallies {
   readonly #most: number
   readonly #mostPeriods: number
@@ -128,7 +128,7 @@ export class Tallies {
   /** What was not counted: there are too many periods. */
   uncounted = 0
 
-  constructor(most: number, mostPeriods = 4_000) {
+  constructor(most: number, mostPeriods = 2_000) {
     this.#most = most
     this.#mostPeriods = mostPeriods
   }

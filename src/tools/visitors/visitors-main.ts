@@ -106,14 +106,14 @@ function summaryOf(reading: Reading, visits: number, survey: Survey): Summary {
   const days = [...survey.days.keys()].sort()
   const bad = malformed + tooLong
   const where =
-    firstMalformed === undefined ? '' : `: the first is ${shownPath(firstMalformed.path)}:${firstMalformed.line}`
+    firstMalformed === undefined ? '' : `, the first is ${shownPath(firstMalformed.path)}:${firstMalformed.line}`
   const notes = [
-    ...(bad === 0 ? [] : [`${plural(bad, 'line')} are not counted, since they are no whole line of the log${where}`]),
+    ...(bad === 0 ? [] : [`not counted, since they are no whole lines of the log: ${plural(bad, 'line')}${where}`]),
     ...(survey.seen > 0
       ? []
       : [`no visit is in the time that is asked for: the logs are of ${survey.first} to ${survey.last}`]),
     ...(survey.lostDays === 0 ? [] : [`${plural(survey.lostDays, 'visit')} are of days that there was no room for`]),
-    ...(survey.agents.uncounted === 0 ? [] : ['there are too many periods to count the agents of all: use --by month']),
+    ...(survey.agents.uncounted === 0 ? [] : ['only the first 2000 periods have agents and the like: use --by month']),
   ]
   return {
     files,
