@@ -45,14 +45,14 @@ _ghostport_complete() {
       values='--port'
       ;;
     user)
-      options='--config-file -c --access-file -a --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --qr --overlap --show-secrets --profile-file --json --help -h'
+      options='--config-file -c --access-file -a --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --gateway --gateway-target --qr --overlap --show-secrets --profile-file --json --help -h'
       paths='--config-file -c --access-file -a --profile-file'
-      values='--open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --qr --overlap'
+      values='--open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --gateway --gateway-target --qr --overlap'
       ;;
     invite)
-      options='--config-file -c --access-file -a --file --for --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --anyway --show-secrets --json --help -h'
+      options='--config-file -c --access-file -a --file --for --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --gateway --gateway-target --anyway --show-secrets --json --help -h'
       paths='--config-file -c --access-file -a --file'
-      values='--for --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias'
+      values='--for --open --source --nat-targets --nat --time --max-time --spa-port --expire --server --alias --gateway --gateway-target'
       ;;
     audit)
       options='--config-file -c --log --expect --last --json --help -h'

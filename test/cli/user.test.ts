@@ -56,6 +56,9 @@ describe('ghostport user', () => {
     [['add', 'x', '--expire', 'soon', '--show-secrets'], /--expire: “soon” is neither/],
     [['add', 'x', '--server', 'a_b', '--show-secrets'], /--server: /],
     [['add', 'x', '--server', 'h', '--alias', 'a b', '--show-secrets'], /--alias: /],
+    [['add', 'x', '--gateway', 'https://g.example', '--show-secrets'], /--gateway-target belong together/],
+    [['add', 'x', '--gateway', 'http://g.example', '--gateway-target', 'a', '--show-secrets'], /--gateway: .*HTTPS/],
+    [['add', 'x', '--gateway', 'g.example', '--gateway-target', 'A', '--show-secrets'], /--gateway-target: /],
     [['add', 'x'], /the new keys are shown once, on a terminal, and standard output is none.*--profile-file FILE/],
     [['add', 'x', '--json'], /shown once, on a terminal/],
     [['add', 'x', '--qr', 'ios', '--show-secrets'], /--qr: “ios” is not one of android, profile, none/],
@@ -112,6 +115,20 @@ describe('ghostport user', () => {
     )
     const checked = await home.ghostport(['check', '-c', path('fwknopd.conf')])
     assert.doesNotMatch(checked.stdout + checked.stderr, /CONFIG_/)
+  })
+
+  it('a profile for a gateway names it, and asks for an address by name', async () => {
+    const way = ['--gateway', 'https://gate.example,https://other.example', '--gateway-target', 'office']
+    const { stdout } = await add('ada', '--open', 'tcp/22', ...way)
+    const line = /ghostport:\/\/profile\/1\?\S+/.exec(stdout)?.[0] ?? ''
+    const { settings } = must(parseProfile(line))
+    const texts = settings.map(({ name, value }) => `${name} ${value}`)
+    for (const said of [
+      'GATEWAY https://gate.example,https://other.example',
+      'GATEWAY_TARGET office',
+      'ALLOW_IP resolve',
+    ])
+      assert.ok(texts.includes(said), `${said}\n${texts.join('\n')}`)
   })
 
   it('refuses a name that is there, in any case', async () => {

@@ -50,6 +50,15 @@ describe('a text', () => {
       else assert.match(read.ok ? '' : read.failure.detail, expected)
     })
 
+  it('may name gateways and its target there', () => {
+    const read = readText(profileLine('tcp/22&gateway=https://a.example,https://b.example:8443&target=office'))
+    assert.ok(read.ok && read.value.kind === 'profile', JSON.stringify(read))
+    const { gateways, target, settings } = read.value.profile
+    assert.deepEqual([gateways, target], [['https://a.example', 'https://b.example:8443'], 'office'])
+    assert.ok(!settings.some(({ name }) => name.startsWith('GATEWAY')))
+    assert.equal(readText(profileLine('tcp/22&gateway=http://a.example')).ok, false)
+  })
+
   it('is never quoted where it holds a key', () => {
     for (const text of [`KEY_BASE64:%${KEY}`, PROFILE.replace('&made', '%%&made'), `${PROFILE}&x=1`]) {
       const read = readText(text)
@@ -260,10 +269,18 @@ describe('addresses that are typed', () => {
       return url.ok ? url.value : url.failure.code
     }
     assert.equal(read(' knock.example '), 'https://knock.example')
-    assert.equal(read('https://knock.example/sub/'), 'https://knock.example/sub')
+    assert.equal(read('https://knock.example:8443/'), 'https://knock.example:8443')
     assert.equal(read('http://localhost:8080'), 'http://localhost:8080')
-    for (const text of ['http://knock.example', 'javascript:alert(1)', 'https://u:p@a', 'https://a?x', 'ftp://a', ''])
-      assert.equal(read(text), 'VALUE_INVALID', text)
+    for (const text of [
+      'http://knock.example',
+      'javascript:alert(1)',
+      'https://u:p@a',
+      'https://a?x',
+      'ftp://a',
+      '',
+      'a,b',
+    ])
+      assert.equal(read(text), 'CONFIG_INVALID_VALUE', text)
   })
 
   it('to go on with: never a script, never a password', () => {

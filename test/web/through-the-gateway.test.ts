@@ -121,20 +121,8 @@ describe('through the gateway', { skip }, () => {
   it('a picture of the code of “ghostport user add” opens ssh, with proof', async () => {
     const profile = join(net.directory(), 'ada-phone.profile')
     const files = ['-c', daemon.path('fwknopd.conf'), '-a', daemon.path('access.conf')]
-    server?.must(
-      ghostportCommand(
-        'user',
-        'add',
-        'ada-phone',
-        ...files,
-        '--server',
-        SERVER,
-        '--open',
-        'tcp/22',
-        '--profile-file',
-        profile,
-      ),
-    )
+    const way = ['--gateway', 'https://gate.example', '--gateway-target', 'office', '--profile-file', profile]
+    server?.must(ghostportCommand('user', 'add', 'ada-phone', ...files, '--server', SERVER, '--open', 'tcp/22', ...way))
     await daemon.until(({ event }) => event === 'reload')
     await using page = await openPage(chromium.browser, 'https://gate.example/')
     const { tab } = page
@@ -142,7 +130,6 @@ describe('through the gateway', { skip }, () => {
     await add(tab)
     await tab.getByRole('tab', { name: 'Picture or file' }).click()
     await tab.locator('input[type=file]').setInputFiles(pictureOf(readFileSync(profile, 'utf8').trim()))
-    await tab.getByLabel('Name of the server').fill('office')
     await tab.getByText('On this device').click()
     await tab.getByLabel('Other services').fill('https://v4.example\nhttps://v6.example')
     await tab.getByRole('button', { name: 'Add this profile' }).click()

@@ -63,5 +63,5 @@ function sorted(list: readonly KeptProfile[]): readonly KeptProfile[] {
 
 /** Where this page came from, if that may be a gateway. */
 export function ownOrigin(): string | undefined {
-  return /^https?:$/.test(location.protocol) ? new URL('.', location.href).href.replace(/\/+$/, '') : undefined
+  return /^https?:$/.test(location.protocol) ? location.origin : undefined
 }

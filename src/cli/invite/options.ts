@@ -25,6 +25,8 @@ export const options = {
   expire: of(ofUser.expire),
   server: of(ofUser.server),
   alias: of(ofUser.alias),
+  gateway: of(ofUser.gateway),
+  'gateway-target': of(ofUser['gateway-target']),
   anyway: { help: 'confirm: although no knock of this user is known' },
   'show-secrets': { help: 'print the link or the secret although standard output is no terminal; with --json: in it' },
   json: { help: 'print one JSON object, also for a failure' },
@@ -40,7 +42,7 @@ const FILES = ['config-file', 'access-file', 'json'] as const
 const STANZA = ['open', 'source', 'nat-targets', 'nat', 'time', 'max-time', 'spa-port', 'expire'] as const
 
 export const TAKEN = {
-  make: [...FILES, ...STANZA, 'file', 'for', 'server', 'alias', 'show-secrets'],
+  make: [...FILES, ...STANZA, 'file', 'for', 'server', 'alias', 'gateway', 'gateway-target', 'show-secrets'],
   list: FILES,
   claim: FILES,
   confirm: [...FILES, 'anyway'],

@@ -26,7 +26,15 @@ export const options = {
   },
   server: { value: 'HOST', help: 'add, rotate: the server, as clients reach it (the address of this session or host)' },
   alias: { value: 'NAME', help: 'add, rotate: the name of the stanza in the client’s rc file (that of --server)' },
-  qr: { value: 'WHAT', help: 'add, rotate: the QR code: android (keys for Fwknop2; the default), profile, or none' },
+  gateway: {
+    value: 'URL',
+    help: 'add, rotate: the profile knocks through this gateway (docs/GATEWAY.md); several with commas',
+  },
+  'gateway-target': { value: 'ID', help: 'add, rotate: the name of this server at the gateway' },
+  qr: {
+    value: 'WHAT',
+    help: 'add, rotate: the QR code: android (keys for Fwknop2; the default), profile (the default with --gateway), or none',
+  },
   overlap: { value: 'TIME', help: 'rotate: how long the old keys open too: 7d (default), 12h, or none' },
   'show-secrets': { help: 'add, rotate: print the keys although standard output is no terminal; with --json: in it' },
   'profile-file': { value: 'FILE', help: 'add, rotate: write the profile into a new FILE that only you can read' },
@@ -36,7 +44,7 @@ export const options = {
 export type Given = OptionValues<typeof options>
 
 const FILES = ['config-file', 'access-file', 'json'] as const
-const PROFILE = ['server', 'alias', 'qr', 'show-secrets', 'profile-file'] as const
+const PROFILE = ['server', 'alias', 'gateway', 'gateway-target', 'qr', 'show-secrets', 'profile-file'] as const
 
 export const ACTIONS = {
   add: [...FILES, ...PROFILE, 'open', 'source', 'nat-targets', 'nat', 'time', 'max-time', 'spa-port', 'expire'],

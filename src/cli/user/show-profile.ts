@@ -44,7 +44,7 @@ export async function prepareShowing(given: Given): Promise<Result<Showing>> {
     return refuse('CLI_USAGE', 'the new keys are shown once, on a terminal, and standard output is none', {
       suggestion: '--profile-file FILE, or --show-secrets',
     })
-  const qr = QR_CODES.find((one) => one === (given.qr ?? 'android'))
+  const qr = QR_CODES.find((one) => one === (given.qr ?? (given.gateway === undefined ? 'android' : 'profile')))
   if (qr === undefined) return refuse('VALUE_INVALID', `--qr: “${given.qr}” is not one of ${QR_CODES.join(', ')}`)
   const address = await nameServer(given)
   if (!address.ok) return address
@@ -76,16 +76,41 @@ export async function prepareShowing(given: Given): Promise<Result<Showing>> {
 export interface ServerAddress {
   readonly server: string
   readonly alias: string
+  /** GATEWAY and GATEWAY_TARGET, for a device that knocks through a gateway. */
+  readonly gateway?: readonly RcChange[]
 }
 
-export async function nameServer(given: Pick<Given, 'server' | 'alias'>): Promise<Result<ServerAddress>> {
+export async function nameServer(
+  given: Pick<Given, 'server' | 'alias' | 'gateway' | 'gateway-target'>,
+): Promise<Result<ServerAddress>> {
   const server = given.server ?? (await hereAsServer())
   const judged = parseNatHost(server)
   if (!judged.ok) return refuse('VALUE_INVALID', `--server: ${judged.failure.detail}`)
   const alias = given.alias ?? server
+  const gateway = gatewayOf(given)
+  if (!gateway.ok) return gateway
   return isStanzaName(alias)
-    ? ok({ server, alias })
+    ? ok({ server, alias, ...(gateway.value !== undefined && { gateway: gateway.value }) })
     : refuse('VALUE_INVALID', `--alias: “${alias}” cannot be the name of a stanza in the rc file`)
+}
+
+/** Both or none: a gateway alone does not know where to, and a target alone has no meaning. */
+function gatewayOf(given: Pick<Given, 'gateway' | 'gateway-target'>): Result<readonly RcChange[] | undefined> {
+  const { gateway, 'gateway-target': target } = given
+  if (gateway === undefined && target === undefined) return ok(undefined)
+  if (gateway === undefined || target === undefined)
+    return refuse('CLI_USAGE', '--gateway and --gateway-target belong together: the profile needs both')
+  for (const [option, name, value] of [
+    ['--gateway', 'GATEWAY', gateway],
+    ['--gateway-target', 'GATEWAY_TARGET', target],
+  ] as const) {
+    const judged = readClientSetting(name, value)
+    if (!judged.ok) return refuse('VALUE_INVALID', `${option}: ${judged.failure.detail}`)
+  }
+  return ok([
+    { name: 'GATEWAY', value: gateway.replaceAll(/\s/g, '') },
+    { name: 'GATEWAY_TARGET', value: target },
+  ])
 }
 
 async function hereAsServer(): Promise<string> {
@@ -104,7 +129,7 @@ export interface ProfileParts {
 
 /** @returns the profile as the client will read it. */
 export function makeProfile(
-  { server, alias }: ServerAddress,
+  { server, alias, gateway }: ServerAddress,
   config: Pick<ServerConfig, 'captures'>,
   keys: KeyTexts,
   { ports, client, made, until, spaPorts }: ProfileParts,
@@ -113,9 +138,13 @@ export function makeProfile(
   const settings: readonly RcChange[] = [
     { name: 'SPA_SERVER', value: server },
     ...(port === STANDARD_SPA_PORT ? [] : [{ name: 'SPA_SERVER_PORT', value: `${port}` } as const]),
-    ...(client.some(({ name }) => name === 'ALLOW_IP') ? [] : [{ name: 'ALLOW_IP', value: 'source' } as const]),
+    // A packet through a gateway names its address: its source is the gateway.
+    ...(client.some(({ name }) => name === 'ALLOW_IP')
+      ? []
+      : [{ name: 'ALLOW_IP', value: gateway === undefined ? 'source' : 'resolve' } as const]),
     { name: 'ACCESS', value: ports.replaceAll(' ', '') },
     ...client,
+    ...(gateway ?? []),
     { name: 'KEY_BASE64', value: keys.key },
     { name: 'HMAC_KEY_BASE64', value: keys.hmacKey },
     ...(keys.hmacDigestType === DEFAULT_DIGEST_TYPE

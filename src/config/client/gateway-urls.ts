@@ -31,8 +31,8 @@ export function parseGatewayUrls(value: string): Result<readonly GatewayUrl[], I
 }
 
 function parseGatewayUrl(text: string): Result<GatewayUrl, Invalid> {
-  const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? URL.parse(text) : URL.parse(`https://${text}`)
-  if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:') || url.hostname === '')
+  const url = parseUrl(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`)
+  if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:') || url.hostname === '')
     return refuse('CONFIG_INVALID_VALUE', `“${text}” is not the URL of a gateway: https://HOST`)
   const bare = `${url.protocol}//${url.host}`
   if (url.username !== '' || url.password !== '' || url.pathname !== '/' || url.search !== '' || url.hash !== '')
@@ -49,6 +49,15 @@ function parseGatewayUrl(text: string): Result<GatewayUrl, Invalid> {
   return ok({ secure, host, port: url.port === '' ? portOf(secure ? 443 : 80) : portOf(Number(url.port)) })
 }
 
+/** Browsers of before 2024 have no URL.parse. */
+function parseUrl(text: string): URL | undefined {
+  try {
+    return new URL(text)
+  } catch {
+    return undefined
+  }
+}
+
 /** @returns the id; ids are made by the administrator of the gateway. */
 export function parseGatewayTarget(value: string): Result<string, Invalid> {
   if (/^[a-z0-9-]{1,32}$/.test(value)) return ok(value)
@@ -58,6 +67,13 @@ export function parseGatewayTarget(value: string): Result<string, Invalid> {
     `“${value}” is not the id of a target: 1 to 32 characters of a to z, digits and “-”`,
     /^[a-z0-9-]{1,32}$/.test(meant) ? { suggestion: meant } : {},
   )
+}
+
+/** `https://gate.example`, with the port where it is not the usual one. */
+export function formatGatewayUrl({ secure, host, port }: GatewayUrl): string {
+  const usual = port === (secure ? 443 : 80)
+  const name = host.includes(':') ? `[${host}]` : host
+  return `${secure ? 'https' : 'http'}://${name}${usual ? '' : `:${port}`}`
 }
 
 /** A SHA-256, with or without colons. @returns it as Node writes it: `AB:CD:…`. */

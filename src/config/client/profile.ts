@@ -42,6 +42,8 @@ const FIELDS = {
   nat: 'NAT_ACCESS',
   natlocal: 'NAT_LOCAL',
   time: 'FW_TIMEOUT',
+  gateway: 'GATEWAY',
+  target: 'GATEWAY_TARGET',
   mode: 'ENCRYPTION_MODE',
   key: 'KEY_BASE64',
   hmac: 'HMAC_KEY_BASE64',

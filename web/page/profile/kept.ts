@@ -5,6 +5,7 @@ import { readClientSetting } from '../../../src/config/client/fwknoprc-settings.
 import type { ClientSettings, SettingLayer } from '../../../src/config/client/layer.ts'
 import { settle } from '../../../src/config/client/layer.ts'
 import { type Failure, ok, type Result } from '../../../src/result.ts'
+import { parseGatewayUrl } from './gateway-url.ts'
 
 export interface KeptProfile {
   readonly id: string
@@ -37,15 +38,16 @@ export interface GnupgPair {
 
 export type NewProfile = Omit<KeptProfile, 'id'>
 
-/** A profile that knows no gateway yet. */
+/** A profile as it was read. Its gateways and its target have a place of their own here. */
 export function newProfile(name: string, settings: readonly RcChange[], made = 0, until?: number): NewProfile {
+  const gateways = textOf(settings, 'GATEWAY').split(',').map(parseGatewayUrl)
   return {
     name,
-    settings,
+    settings: settings.filter((it) => it.name !== 'GATEWAY' && it.name !== 'GATEWAY_TARGET'),
     made,
     ...(until !== undefined && { until }),
-    gateways: [],
-    target: '',
+    gateways: gateways.flatMap((it) => (it.ok ? [it.value] : [])),
+    target: textOf(settings, 'GATEWAY_TARGET'),
     links: [],
     echoes: [],
   }
