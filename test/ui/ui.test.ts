@@ -1,8 +1,21 @@
 /** `ghostport ui` as a process: who can use it, what it does to the rc file, and when it ends. */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -269,6 +282,65 @@ describe('ghostport ui', { concurrency: 3 }, () => {
     assert.ok(!history.includes(KEY) && !history.includes(HMAC))
     await post(ui, token, '/api/forget', {})
     assert.match((await ask(ui.origin, '/api/history', { headers: { authorization: `Bearer ${token}` } })).text, /\[\]/)
+  })
+
+  it('tells the browser nothing but the path of the file', async (t) => {
+    const home = homeOf(t)
+    const [log, folder] = [join(home, 'log'), join(home, 'bin')]
+    mkdirSync(folder)
+    const script = `#!/bin/sh\nfor word in "$0" "$@"; do echo "$word"; done > ${log}\n`
+    writeFileSync(join(folder, 'xdg-open'), script, { mode: 0o755 })
+    const [file = '', ...words] = [...tree.command, 'ui']
+    const child = spawn(file, words, {
+      env: { ...process.env, HOME: home, TMPDIR: home, PATH: `${folder}:${process.env['PATH']}` },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const ended = once(child, 'close')
+    let said = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text
+    })
+    for (let i = 0; i < 300 && !said.includes('\n'); i++) await delay(20)
+    assert.match(said, /^ghostport: the page is at http:\/\/localhost:\d+\/ and ends when it is closed/)
+    const [, opened, ...more] = readFileSync(log, 'utf8').trim().split('\n')
+    assert.match(opened ?? '', /\/ghostport-ui-\w+\/open\.html$/)
+    assert.deepEqual(more, [])
+    // No inspector, and a good end.
+    child.kill('SIGUSR1')
+    await delay(100)
+    assert.doesNotMatch(said, /[Dd]ebugger/)
+    child.kill('SIGINT')
+    await ended
+    assert.equal(child.exitCode, 0)
+    assert.ok(!existsSync(opened ?? ''))
+  })
+
+  it('makes a file that is not there, follows a link to it, and refuses one that others can read', async (t) => {
+    const ui = await started(t)
+    const token = await launch(ui)
+    const file = join(ui.home, '.fwknoprc')
+    chmodSync(file, 0o644)
+    const exposed = await ask(ui.origin, '/api/state', { headers: { authorization: `Bearer ${token}` } })
+    assert.equal(exposed.status, 422)
+    assert.match(exposed.text, /"code":"CONFIG_EXPOSED".*chmod 600/)
+    rmSync(file)
+    const { revision, stanzas } = await stateOf(ui, token)
+    assert.deepEqual(stanzas, [])
+    const settings = [
+      { name: 'SPA_SERVER', value: '192.0.2.1' },
+      { name: 'KEY_BASE64', value: KEY },
+    ]
+    const made = await post(ui, token, '/api/stanza', { revision, name: 'first', isNew: true, settings })
+    assert.equal(made.status, 200, made.text)
+    assert.equal(statSync(file).mode & 0o777, 0o600)
+    assert.ok(!made.text.includes(KEY))
+    const elsewhere = join(ui.home, 'dotfiles')
+    renameSync(file, elsewhere)
+    symlinkSync(elsewhere, file)
+    const linked = await stateOf(ui, token)
+    await post(ui, token, '/api/stanza', { revision: linked.revision, name: 'first', rename: 'second', settings: [] })
+    assert.ok(lstatSync(file).isSymbolicLink())
+    assert.match(readFileSync(elsewhere, 'utf8'), /^\[second\]\n/)
   })
 
   it('ends when the last page is closed, and leaves nothing behind', async (t) => {

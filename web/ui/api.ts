@@ -62,8 +62,8 @@ export async function lines(path: string, body: unknown, tell: (line: never) => 
 }
 
 /**
- * Tells the program that a page is open, for as long as it is. One tab does so for all of this browser: a browser has six
- * connections to a server, and each would hold one.
+ * Tells the program that a page is open, for as long as it is. One tab does so for all of this browser: a browser has
+ * six connections to a server, and each would hold one.
  */
 export async function stayOpen(): Promise<void> {
   if (connection.value === 'there') await navigator.locks.request('ghostport-page-open', holdOn)
