@@ -228,6 +228,60 @@ for (const [name, make, next, removals] of firewalls) {
   })
 }
 
+describe('a forwarded connection whose ends ignore resets', { skip }, () => {
+  for (const [name, make, family] of [
+    ['nftables', () => withNftables('mark'), 4],
+    ['nftables', () => withNftables('mark'), 6],
+    ['iptables-nft', () => withIptables('nft'), 4],
+    ['iptables-legacy', () => withIptables('legacy'), 6],
+  ] as const)
+    test(`is not passed on any more: ${name}, IPv${family}`, async () => {
+      const { c1, server, inner } = lab()
+      const { c1: one, inner: at } = addresses[family]
+      forgetIptables(server)
+      const firewall = await make()
+      letOut(server, at)
+      for (const end of [c1, inner]) end.must(['nft', '-f', '-'], { input: IGNORE_RESETS })
+      const service = inner.start([process.execPath, '-e', TALKS, '8445'])
+      const grant = grantFor(one, [transitTo(family)])
+      await granted({ firewall }, grant)
+      const client = c1.start([process.execPath, '-e', TALKS, '8445', at])
+      try {
+        await client.says(/heard\n/)
+        await service.says(/heard\n/)
+        await firewall.revoke(grant.id)
+        const ended = await firewall.endConnections({ by: [{ grant }] })
+        assert.deepEqual(ended, { ok: true, value: { connections: 1, shared: 0, sharedWith: [] } })
+        const before = [client.output, service.output]
+        await delay(1_000)
+        assert.deepEqual([client.output, service.output], before)
+      } finally {
+        await Promise.all([client, service].map((program) => program.stop('SIGKILL')))
+        for (const end of [c1, inner]) end.must(['nft', 'flush', 'ruleset'])
+      }
+    })
+})
+
+const IGNORE_RESETS = `table inet ignore {
+  chain resets { type filter hook input priority -300; policy accept; tcp flags & rst == rst drop; }
+}`
+
+/** Each end of a TCP connection sends each 50 ms, and says what it hears. With an address: the client. */
+const TALKS = `
+  const [port, address] = process.argv.slice(1)
+  const net = require('node:net')
+  const talk = (socket) => {
+    socket.on('error', () => {})
+    socket.on('data', () => console.log('heard'))
+    setInterval(() => socket.write('!'), 50)
+  }
+  const begin = () => {
+    const socket = net.connect(Number(port), address, () => talk(socket))
+    socket.on('error', () => socket.listenerCount('data') === 0 && setTimeout(begin, 50))
+  }
+  if (address) begin()
+  else net.createServer(talk).listen(Number(port))`
+
 /** What the inner host sends is let out, as by most routers. */
 function letOut(server: Host, inner: string): void {
   const ip = inner.includes(':') ? 'ip6' : 'ip'

@@ -157,7 +157,12 @@ async function resetAll(
     const legs = all.slice(from, from + MOST_LEGS)
     const opened = Interception.open(family, legs)
     if (!opened.ok) return opened
-    parts.push(new Resetting(opened.value, legs).closed.then(() => ok(undefined)))
+    const asked = Asked.open('connections')
+    if (!asked.ok) {
+      opened.value.close()
+      return asked
+    }
+    parts.push(new Resetting(opened.value, asked.value, legs).closed.then(() => ok(undefined)))
   }
   await Promise.all(parts)
   return ok(undefined)
@@ -182,13 +187,15 @@ class Resetting {
   /** Resolves when all have closed, or after {@link AWAITED}. */
   readonly closed: Promise<void>
   readonly #interception: Interception
+  readonly #asked: Asked
   readonly #open: Map<string, Leg>
   readonly #begun = performance.now()
   #probed = 0
   #onClosed: () => void = () => {}
 
-  constructor(interception: Interception, legs: readonly Leg[]) {
+  constructor(interception: Interception, asked: Asked, legs: readonly Leg[]) {
     this.#interception = interception
+    this.#asked = asked
     this.#open = new Map(legs.map((leg) => [legKey(leg), leg]))
     this.closed = new Promise((resolve) => {
       this.#onClosed = resolve
@@ -203,22 +210,30 @@ class Resetting {
       if (leg === undefined) continue
       // A closed end answers the next question with a reset of its own.
       if (heard.isReset) this.#open.delete(key)
-      else if (heard.expects !== undefined) this.#interception.send(leg, reset(leg, heard.expects))
+      else if (heard.expects !== undefined) this.#send(leg, reset(leg, heard.expects))
     }
     const passed = performance.now() - this.#begun
     if (this.#open.size === 0 || passed > LISTENS) {
       this.#interception.close()
+      this.#asked.close()
       this.#onClosed()
       return
     }
     if (passed > AWAITED) this.#onClosed()
     if (passed >= (PROBES[this.#probed] ?? Number.POSITIVE_INFINITY)) {
       this.#probed++
-      for (const leg of this.#open.values())
-        this.#interception.send(leg, probe(leg, Math.floor(Math.random() * 2 ** 32)))
+      for (const leg of this.#open.values()) this.#send(leg, probe(leg, Math.floor(Math.random() * 2 ** 32)))
     }
     const timer = setTimeout(() => this.#turn(), passed > AWAITED ? SLOW_TURN : TURN)
     // It keeps no process alive that could end.
     if (passed > AWAITED) timer.unref()
+  }
+
+  /** The kernel tracks what we send as a connection. Ends that ignore a reset would go on as part of it. */
+  #send(leg: Leg, segment: Uint8Array): void {
+    this.#interception.send(leg, segment)
+    const { peer, peerPort, end, endPort } = leg
+    const sent = { source: peer, sourcePort: peerPort, destination: end, destinationPort: endPort }
+    this.#asked.order(endTracking(TCP, sent))
   }
 }
