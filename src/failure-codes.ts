@@ -107,6 +107,7 @@ export const failureKinds = {
   INVITATIONS_FULL: { level: 'error', exit: 75, sentence: 'there are too many open invitations' },
   PROFILE_INVALID: { level: 'error', exit: 65, sentence: 'this is not a usable profile' },
 
+  CONSOLE_REFUSED: { level: 'warning', exit: 1, sentence: 'the console may not do this' },
   AUDIT_FAILED: { level: 'error', exit: 74, sentence: 'the audit log cannot be used' },
   AUDIT_BROKEN: { level: 'error', exit: 65, sentence: 'the audit log was changed, or is damaged' },
 

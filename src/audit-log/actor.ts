@@ -1,7 +1,7 @@
 /** Who runs this command, for the audit log: the kernel's word about the user, and what the session says of itself. */
 import { readFileSync, readlinkSync } from 'node:fs'
 import { parseAddress } from '../packet/address.ts'
-import type { AuditActor } from './entry.ts'
+import { type AuditActor, parseConsoleActor } from './entry.ts'
 
 /** `(uid_t) -1`: no login. */
 const UNSET = 0xffff_ffff
@@ -10,6 +10,8 @@ const MOST_ANCESTORS = 12
 
 /** The user of this process, the user who logged in, the terminal, and the address that the session came from. */
 export function ownActor(): AuditActor {
+  const forConsole = consoleActor()
+  if (forConsole !== undefined) return forConsole
   const uid = process.getuid?.()
   const loginUid = Number(readOrNothing('/proc/self/loginuid') || UNSET)
   const from = [terminalName(), sessionAddress()].filter((part) => part !== undefined).join(', from ')
@@ -18,6 +20,23 @@ export function ownActor(): AuditActor {
     ...(uid !== undefined && { uid }),
     ...(Number.isInteger(loginUid) && loginUid < UNSET && { loginUid }),
     ...(from !== '' && { from }),
+  }
+}
+
+/**
+ * The server runs this command for the console, and says who asked there. Only root and this user can set the variable,
+ * and the line says “console” in every case: nobody gets another's name by it.
+ */
+function consoleActor(): AuditActor | undefined {
+  const given = process.env['GHOSTPORT_AUDIT_ACTOR']
+  if (given === undefined) return undefined
+  const actor = parseConsoleActor(given)
+  const uid = process.getuid?.()
+  return {
+    via: 'console',
+    ...(uid !== undefined && { uid }),
+    name: actor?.name ?? '?',
+    ...(actor?.from !== undefined && { from: actor.from }),
   }
 }
 

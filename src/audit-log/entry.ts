@@ -51,7 +51,6 @@ const eventDetails = {
   note: short,
 }
 
-const readEvent = record(event, eventDetails)
 const readEntry = record({ seq: integer({ min: 1, max: 2 ** 48 }), time, prev: hash, ...event }, eventDetails)
 
 /** Who did it. */
@@ -111,5 +110,13 @@ function shortened(recorded: AuditEvent): AuditEvent {
   }
 }
 
-/** An event from another process, read strictly. */
-export const parseEvent = readEvent
+const readConsoleActor = record({ name: short }, { from: short })
+
+/** Who asked at the console. @returns undefined for what is no such text. Never throws. */
+export function parseConsoleActor(given: string): { readonly name: string; readonly from?: string } | undefined {
+  try {
+    return readConsoleActor(JSON.parse(given))
+  } catch {
+    return undefined
+  }
+}

@@ -22,7 +22,8 @@ interface Rule {
 const rules: readonly Rule[] = [
   {
     what: 'writes to a standard stream',
-    pattern: /\bprocess\.(stdout|stderr|_rawDebug|emitWarning)\b|\bconsole\.|\b(log|write)Sync\(\s*[12]\b/,
+    pattern:
+      /\bprocess\.(stdout|stderr|_rawDebug|emitWarning)\b|\bconsole\.\w+\s*\(|\}\s*=\s*console\b|\b(log|write)Sync\(\s*[12]\b/,
     allowed: {
       // Bytes of the connection that ssh asked for, for ssh.
       'src/cli/proxy.ts': /socket\.pipe\(process\.stdout/,

@@ -57,6 +57,7 @@ export interface GivenSettings {
 
 const DEFAULT_MAX_AGE = 120
 const DEFAULT_GATEWAY_AGE = 30
+const ALL_RIGHTS = ['revoke', 'extend', 'reload', 'users'] as const
 const FWKNOPD_INTERFACES: readonly string[] = ['eth0']
 const DEFAULT_PACKETS_PER_KEY = 20_000
 const DEFAULT_MAX_BYTES = 1500
@@ -103,6 +104,7 @@ export function assembleServerConfig(
     ...(values.PACKET_LIMIT !== undefined && { packetLimit: values.PACKET_LIMIT }),
     policy: { ...policy, ...gateways.value },
     firewall: firewall.value,
+    ...assembleConsole(given, notices),
     auditLog: values.AUDIT_LOG ?? `${folderOf(database)}/audit.log`,
     replay: {
       database,
@@ -630,6 +632,21 @@ function assembleHooks(given: GivenSettings, notices: Notice[]): Result<HookConf
         webhook: { url, keyFile, ...(authoritiesFile !== undefined && { authoritiesFile }) },
       }),
   })
+}
+
+function assembleConsole({ values, at }: GivenSettings, notices: Notice[]): Pick<ServerConfig, 'consoleAccess'> {
+  const { CONSOLE_USER: user, CONSOLE_SOCKET: socket, CONSOLE_RIGHTS: rights } = values
+  if (user === undefined) {
+    for (const name of ['CONSOLE_SOCKET', 'CONSOLE_RIGHTS'] as const)
+      noEffect(name, 'there is no CONSOLE_USER', at, notices)
+    return {}
+  }
+  return {
+    consoleAccess: {
+      ...{ user, socket: socket ?? '/run/ghostport/console.sock' },
+      rights: [...new Set(rights ?? ALL_RIGHTS)],
+    },
+  }
 }
 
 function conflict(name: UsedSetting, detail: string, { at }: GivenSettings): Refused<ConfigFailure> {

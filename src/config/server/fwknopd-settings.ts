@@ -38,8 +38,7 @@ import { captureFilter, spaPorts } from './spa-ports.ts'
 const path: ValueReader<string> = (text) =>
   isUnicode(text) ? ok(text) : invalidValue(`the path “${text}” is not UTF-8`)
 const userName: ValueReader<string> = (text) => {
-  if (text === 'root')
-    return invalidValue('the receiver reads packets from strangers, so it must not be root', 'ghostport')
+  if (text === 'root') return invalidValue('a process that reads what strangers send must not be root', 'ghostport')
   return /^[a-z_][a-z0-9_-]{0,31}\$?$/.test(text) ? ok(text) : invalidValue(`“${text}” is not a user name`)
 }
 const socketPath: ValueReader<string> = (text) =>
@@ -131,6 +130,9 @@ export const usedSettings = {
   REPLAY_DB: absolutePath('/var/lib/ghostport'),
   MAX_PACKETS_PER_KEY: wholeNumber({ min: 1, max: 10_000_000, unit: 'packets' }),
   AUDIT_LOG: absolutePath('/var/lib/ghostport'),
+  CONSOLE_USER: userName,
+  CONSOLE_SOCKET: socketPath,
+  CONSOLE_RIGHTS: listOf(oneOf('revoke', 'extend', 'reload', 'users')),
   CONTROL_SOCKET: socketPath,
   RECEIVER_USER: userName,
   LOG_LIMIT: wholeNumber({ min: 1, max: 1_000_000, unit: 'lines a second' }),

@@ -37,6 +37,14 @@ export interface ServerConfig {
   readonly accessFolder?: string
   /** AUDIT_LOG, or `audit.log` beside the replay store: who changed what. */
   readonly auditLog: string
+  /** CONSOLE_USER. Absent: no console may ask anything. */
+  readonly consoleAccess?: {
+    readonly user: string
+    /** CONSOLE_SOCKET */
+    readonly socket: string
+    /** CONSOLE_RIGHTS: what it may do besides looking. */
+    readonly rights: readonly ('revoke' | 'extend' | 'reload' | 'users')[]
+  }
   /** CONTROL_SOCKET: path of the Unix socket that `ghostport status` asks. */
   readonly controlSocket: string
   /** FWKNOP_PID_FILE. Absent unless the file names it. */

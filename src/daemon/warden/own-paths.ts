@@ -42,6 +42,7 @@ export function judgeOwnPaths({ server, at }: Pick<LoadedConfig, 'server' | 'at'
     ['CONTROL_SOCKET', controlSocket, judgeServerFile],
   ]
   if (pidFile !== undefined) files.push(['FWKNOP_PID_FILE', pidFile, judgeServerFile])
+  if (server.consoleAccess !== undefined) files.push(['CONSOLE_SOCKET', server.consoleAccess.socket, judgeServerFile])
   if (policy.refuseReplays)
     files.push(
       ['REPLAY_DB', replay.database, judgeServerFile],

@@ -33,6 +33,7 @@ const answers: Complete<Omit<ServerConfig, 'policy'>> = {
   accessFile: 'reload',
   accessFolder: 'reload',
   auditLog: 'reload',
+  consoleAccess: ['CONSOLE_USER', 'CONSOLE_SOCKET', 'CONSOLE_RIGHTS'],
   controlSocket: ['CONTROL_SOCKET'],
   pidFile: ['FWKNOP_PID_FILE', 'FWKNOP_RUN_DIR', 'FWKNOP_CONF_DIR'],
   receiverUser: ['RECEIVER_USER'],

@@ -2,6 +2,7 @@
  * The start of the warden. First come all checks that change nothing. Then everything is opened, in an order that lets
  * the receiver load its code meanwhile. If a step is refused, all that was opened before it is closed.
  */
+import { readFileSync } from 'node:fs'
 import { describeOpening } from '../../access/grant.ts'
 import type { Clock } from '../../clock.ts'
 import type { ConfigSource } from '../../config/load.ts'
@@ -10,11 +11,13 @@ import { createMemoryFirewall } from '../../firewall/memory.ts'
 import type { Log } from '../../log.ts'
 import { memoryReplayStore } from '../../replay/memory.ts'
 import { ok, type Result } from '../../result.ts'
-import { type Account, checkSituation, currentSituation } from '../../system/privilege.ts'
+import { type Account, checkSituation, currentSituation, findAccount } from '../../system/privilege.ts'
 import { forbidIoUring } from '../../system/seccomp.ts'
 import { captureDescriptor } from '../link/receiver-start.ts'
 import { resolverBySocket, systemResolver } from './admission/ask-resolver.ts'
 import { type Configuration, Configurations, readConfiguration } from './configuration.ts'
+import type { EventRing } from './console/event-ring.ts'
+import type { OwnProgram } from './console/own-command.ts'
 import { serveControl } from './control.ts'
 import { Commands } from './executor-process/commands.ts'
 import { spawnExecutor } from './executor-process/spawn.ts'
@@ -56,6 +59,8 @@ export interface StartOptions {
    * one may have.
    */
   readonly dryRun?: boolean
+  /** How “ghostport” is run, for what the console may ask for. Default: as this process. */
+  readonly ownProgram?: OwnProgram
 }
 
 /** What every step of a start gets. */
@@ -68,6 +73,8 @@ interface Start extends Required<Omit<StartOptions, 'receiverSocket' | 'helperSo
   readonly log: Log
   readonly clock: Clock
   readonly undo: Undo
+  /** Absent: there is no console. */
+  readonly events: EventRing | undefined
   readonly onCommands: (commands: Commands) => void
 }
 
@@ -86,11 +93,14 @@ export async function startWarden(
     manager = noServiceManager,
     keepsPidFile = false,
     dryRun = false,
+    ownProgram = { options: process.execArgv, file: process.argv[1] ?? '' },
   }: StartOptions = {},
 ): Promise<Result<Warden>> {
-  const firstLog = dryRun ? marked(plainLog) : plainLog
   const configuration = readConfiguration(source, 0)
   if (!configuration.ok) return configuration
+  const hasConsole = configuration.value.server.consoleAccess !== undefined && !dryRun
+  const events = hasConsole ? new (await import('./console/event-ring.ts')).EventRing(plainLog) : undefined
+  const firstLog = dryRun ? marked(plainLog) : (events ?? plainLog)
   let commands: Commands | undefined
   const isHooked = configuration.value.server.hooks !== undefined && !dryRun
   const ends = isHooked ? new RuleEnds(new HookTap(firstLog, (event) => commands?.hook(event))) : undefined
@@ -108,7 +118,7 @@ export async function startWarden(
   if (!answering.ok) return answering
   const undo = new Undo()
   const helpers = helperSocket(helperPath)
-  const given = { source, log, clock, starterFor, helpers, manager, keepsPidFile, dryRun }
+  const given = { source, log, clock, starterFor, helpers, manager, keepsPidFile, dryRun, events, ownProgram }
   const onCommands = (started: Commands): void => {
     commands = started
   }
@@ -262,10 +272,9 @@ function memoryStores({ configuration, source, log, undo }: Start): Stores {
 }
 
 /** What other processes find this one by. */
-async function publish(
-  { configuration: { server, at }, keepsPidFile, dryRun, undo }: Start,
-  warden: Warden,
-): Promise<Result<Published>> {
+async function publish(start: Start, warden: Warden): Promise<Result<Published>> {
+  const { configuration, keepsPidFile, dryRun, undo } = start
+  const { server, at } = configuration
   if (dryRun) return ok({ control: undefined, pidFile: undefined })
   const control = await serveControl(server.controlSocket, {
     status: () => warden.status(),
@@ -275,8 +284,28 @@ async function publish(
   })
   if (!control.ok) return { ok: false, failure: located('CONTROL_SOCKET', control.failure, at) }
   undo.add(() => control.value.close())
-  if (server.pidFile === undefined || keepsPidFile) return ok({ control: control.value, pidFile: undefined })
+  const opened = await publishConsole(start, warden)
+  if (!opened.ok) return opened
+  const sockets = { control: control.value, ...(opened.value !== undefined && { closeConsole: opened.value }) }
+  if (server.pidFile === undefined || keepsPidFile) return ok({ ...sockets, pidFile: undefined })
   const pidFile = writePidFile(server.pidFile)
   if (!pidFile.ok) return { ok: false, failure: located('FWKNOP_PID_FILE', pidFile.failure, at) }
-  return ok({ control: control.value, pidFile: pidFile.value })
+  return ok({ ...sockets, pidFile: pidFile.value })
+}
+
+/** @returns what closes the console's socket; undefined without a console. */
+async function publishConsole(
+  { configuration: { server, at }, events, ownProgram, log, undo }: Start,
+  warden: Warden,
+): Promise<Result<(() => void) | undefined>> {
+  if (server.consoleAccess === undefined || events === undefined) return ok(undefined)
+  const { user, socket: path } = server.consoleAccess
+  const account = findAccount(readFileSync('/etc/passwd', 'latin1'), user)
+  if (!account.ok) return { ok: false, failure: located('CONSOLE_USER', account.failure, at) }
+  const { openConsole } = await import('./console/open-console.ts')
+  const { uid } = account.value
+  const opened = await openConsole(path, uid, { ...warden.deskParts(uid), events, ownProgram }, log)
+  if (!opened.ok) return { ok: false, failure: located('CONSOLE_SOCKET', opened.failure, at) }
+  undo.add(opened.value)
+  return opened
 }

@@ -27,6 +27,7 @@ import type { AskResolver } from './admission/name-lookups.ts'
 import { ownAddresses } from './admission/own-addresses.ts'
 import { AuditTrail, revocationEvent } from './audit-trail.ts'
 import { type Configuration, type Configurations, readConfiguration } from './configuration.ts'
+import type { DeskParts } from './console/desk.ts'
 import { Dispatch } from './dispatch.ts'
 import type { Commands } from './executor-process/commands.ts'
 import type { Gnupg } from './gnupg-process/gnupg.ts'
@@ -71,6 +72,8 @@ export interface WardenParts {
 export interface Published {
   /** Absent in a dry run. */
   readonly control: Server | undefined
+  /** Absent: there is no console. */
+  readonly closeConsole?: () => void
   /** The process id file that this warden wrote. */
   readonly pidFile: FileIdentity | undefined
 }
@@ -242,9 +245,9 @@ export class Warden {
    * As {@link reload}, for somebody who waits for the end.
    * @returns whether the new configuration is in force. If the receiver is not running, that may take some time.
    */
-  async reloadAnswer(asker: Asker): Promise<ReloadAnswer> {
+  async reloadAnswer(asker: Asker, by = askerActor(asker)): Promise<ReloadAnswer> {
     this.#parts.log.write('info', 'control', { asked: 'reload', ...askerFields(asker) })
-    this.#reloadBy = askerActor(asker)
+    this.#reloadBy = by
     const settled = this.#dispatch.nextReload()
     this.reload()
     const failure = await settled
@@ -294,10 +297,10 @@ export class Warden {
   }
 
   /** @param word a grant, a user or an address, as an administrator writes it. */
-  async revoke(word: unknown, asker: Asker): Promise<RevokeAnswer> {
+  async revoke(word: unknown, asker: Asker, by = askerActor(asker)): Promise<RevokeAnswer> {
     const answer = await this.#revocation.answer(word, asker)
     const to = typeof word === 'string' ? word : ''
-    await this.#recorded(() => this.#audit.record(revocationEvent(askerActor(asker), to, answer)))
+    await this.#recorded(() => this.#audit.record(revocationEvent(by, to, answer)))
     return answer
   }
 
@@ -335,14 +338,32 @@ export class Warden {
     this.#journal.logReceiverSuppressed()
     this.#lastKnocks?.close()
     capture.close()
-    const { control } = this.#published ?? {}
+    const { control, closeConsole } = this.#published ?? {}
     control?.close()
+    closeConsole?.()
     if (control !== undefined) rmSync(server.controlSocket, { force: true })
     await firewall.close()
     await replays?.close()
     lock?.release()
     const pidFile = this.#published?.pidFile
     if (pidFile !== undefined) removeServerFile(server.pidFile ?? '', pidFile)
+  }
+
+  /** What the console's requests work on. @param uid of the console's user. */
+  deskParts(uid: number): Omit<DeskParts, 'events' | 'commands'> {
+    const { configurations, firewall, clock } = this.#parts
+    return {
+      status: () => this.status(),
+      uses: () => this.uses(),
+      revoke: (word, by) => this.revoke(word, { uid }, by),
+      reload: (by) => this.reloadAnswer({ uid }, by),
+      record: (event) => this.#audit.record(event),
+      firewall: { grants: () => firewall.grants(), open: (grants) => this.#revocation.doors.open(grants) },
+      stanzas: () => configurations.active.policy.stanzas,
+      source: configurations.source,
+      rights: () => configurations.active.server.consoleAccess?.rights ?? [],
+      ...{ clock, uid },
+    }
   }
 
   /** What is open, read back from the system. Undefined if it cannot be read now. */

@@ -1,0 +1,177 @@
+/**
+ * Answers the console. It may look at everything that `ghostport status` and the log show, and do what CONSOLE_RIGHTS
+ * allow. Each change has a line in the audit log, with who asked: what gives somebody something is recorded before.
+ */
+
+import type { Stanza } from '../../../access/stanza.ts'
+import type { AuditActor, AuditEvent } from '../../../audit-log/entry.ts'
+import type { Clock } from '../../../clock.ts'
+import type { ConfigSource } from '../../../config/load.ts'
+import type { Firewall } from '../../../firewall/firewall.ts'
+import { type Failure, ok, type Result, refuse } from '../../../result.ts'
+import {
+  type ConsoleActor,
+  type ConsoleAnswer,
+  type ConsoleRequest,
+  type ConsoleRight,
+  rightFor,
+} from '../../link/console-protocol.ts'
+import { grantTag } from '../revoke-target.ts'
+import type { EventRing } from './event-ring.ts'
+import { extended } from './extend.ts'
+import type { OwnCommands } from './own-command.ts'
+
+/** How long a question for events waits for one. */
+const WAIT_FOR_EVENTS = 15_000
+
+export interface DeskParts {
+  readonly status: () => Promise<unknown>
+  readonly uses: () => unknown
+  readonly events: EventRing
+  readonly revoke: (word: string, actor: AuditActor) => Promise<{ readonly failure: Failure } | object>
+  readonly reload: (actor: AuditActor) => Promise<unknown>
+  readonly firewall: Pick<Firewall, 'grants' | 'open'>
+  readonly stanzas: () => readonly Stanza[]
+  readonly record: (event: AuditEvent) => Promise<Result<unknown, Failure>>
+  readonly commands: OwnCommands
+  readonly source: ConfigSource
+  readonly rights: () => readonly ConsoleRight[]
+  readonly clock: Clock
+  /** The user of the console, by the kernel's word. */
+  readonly uid: number
+}
+
+type Change = Exclude<ConsoleRequest, { ask: 'status' | 'uses' | 'events' }>
+type UserChange = Exclude<Change, { ask: 'revoke' | 'extend' | 'reload' }>
+
+export class Desk {
+  readonly #parts: DeskParts
+
+  constructor(parts: DeskParts) {
+    this.#parts = parts
+  }
+
+  /** @param signal the asker has gone. */
+  async answer(request: ConsoleRequest, signal: AbortSignal): Promise<ConsoleAnswer> {
+    const answered = await this.#answer(request, signal)
+    if (answered.ok) return { done: true, value: answered.value }
+    const { code, detail } = answered.failure
+    return { done: false, code, detail }
+  }
+
+  async #answer(request: ConsoleRequest, signal: AbortSignal): Promise<Result<unknown>> {
+    switch (request.ask) {
+      case 'status':
+        return ok(await this.#parts.status())
+      case 'uses':
+        return ok(this.#parts.uses())
+      case 'events':
+        return ok(await this.#events(request.after, signal))
+      default:
+        return await this.#change(request)
+    }
+  }
+
+  async #events(after: number, signal: AbortSignal) {
+    const { events } = this.#parts
+    const now = events.after(after)
+    if (now.events.length > 0) return now
+    await events.more(AbortSignal.any([signal, AbortSignal.timeout(WAIT_FOR_EVENTS)]))
+    return events.after(after)
+  }
+
+  async #change(request: Change): Promise<Result<unknown>> {
+    const right = rightFor(request.ask)
+    if (right !== undefined && !this.#parts.rights().includes(right)) {
+      await this.#parts.record({ by: this.#actor(request.by), did: `${request.ask}: refused`, note: 'CONSOLE_RIGHTS' })
+      return refuse('CONSOLE_REFUSED', `CONSOLE_RIGHTS does not have “${right}”`)
+    }
+    const actor = this.#actor(request.by)
+    switch (request.ask) {
+      case 'revoke': {
+        const answer = await this.#parts.revoke(request.word, actor)
+        return 'failure' in answer ? { ok: false, failure: answer.failure } : ok(answer)
+      }
+      case 'reload':
+        return ok(await this.#parts.reload(actor))
+      case 'extend':
+        return await this.#extend(request, actor)
+      default:
+        return await this.#changeUsers(request)
+    }
+  }
+
+  async #extend({ grant: tag, seconds }: Extract<Change, { ask: 'extend' }>, by: AuditActor): Promise<Result<unknown>> {
+    const { firewall, stanzas, clock, record } = this.#parts
+    const live = await firewall.grants()
+    if (!live.ok) return live
+    const found = live.value.find(({ grant }) => grantTag(grant.id) === tag)
+    if (found === undefined) return refuse('REVOKE_UNKNOWN', `${tag} is not open`)
+    const longer = extended(found.grant, stanzas(), seconds, clock.now())
+    if (!longer.ok) return longer
+    const before = [`${Math.ceil(found.remaining / 1000)} s left`]
+    const to = `${tag} for ${found.grant.source}, ${found.grant.stanzaName ?? `stanza ${found.grant.stanza}`}`
+    const recorded = await record({ by, did: 'extend', to, before, after: [`${seconds} s left`] })
+    if (!recorded.ok) return recorded
+    const [opened] = await firewall.open([longer.value])
+    return opened?.ok
+      ? ok({ grant: tag, seconds })
+      : (opened ?? refuse('FIREWALL_REFUSED', 'the firewall gave no answer'))
+  }
+
+  async #changeUsers(request: UserChange): Promise<Result<unknown>> {
+    const { source, commands } = this.#parts
+    if (source.dialect !== undefined)
+      return refuse('CONSOLE_REFUSED', 'users can be changed only where “ghostport serve” runs the server')
+    const files = [
+      '--config-file',
+      source.server,
+      ...(source.access === undefined ? [] : ['--access-file', source.access]),
+    ]
+    const ran = await commands.run([...commandFor(request), '--json', ...files], request.by)
+    if (!ran.ok) return ran
+    const failure = failureIn(ran.value)
+    return failure === undefined ? ran : { ok: false, failure }
+  }
+
+  #actor({ name, from }: ConsoleActor): AuditActor {
+    return { via: 'console', uid: this.#parts.uid, name, ...(from !== undefined && { from }) }
+  }
+}
+
+/** Each value follows the name of its option, or is a name: none can be taken for an option. */
+function commandFor(request: UserChange): readonly string[] {
+  const option = (name: string, value: string | undefined): readonly string[] =>
+    value === undefined ? [] : [`--${name}`, value]
+  switch (request.ask) {
+    case 'user disable':
+    case 'user enable':
+    case 'user remove':
+      return [...request.ask.split(' '), request.name]
+    case 'user add': {
+      const { name, open, server, source, expire, time } = request
+      const asked = [...option('open', open), ...option('server', server), ...option('source', source)]
+      return ['user', 'add', name, '--show-secrets', ...asked, ...option('expire', expire), ...option('time', time)]
+    }
+    case 'user rotate': {
+      const { name, server, overlap } = request
+      return ['user', 'rotate', name, '--show-secrets', ...option('server', server), ...option('overlap', overlap)]
+    }
+    case 'invite': {
+      const { name, open, server, source, expire, for: span } = request
+      const asked = [...option('open', open), ...option('server', server), ...option('source', source)]
+      return ['invite', name, '--show-secrets', ...asked, ...option('expire', expire), ...option('for', span)]
+    }
+    default:
+      return request satisfies never
+  }
+}
+
+/** As `--json` tells it. */
+function failureIn(value: unknown): Failure | undefined {
+  if (typeof value !== 'object' || value === null || !('error' in value)) return undefined
+  const { error } = value
+  const detail = typeof error === 'object' && error !== null && 'detail' in error ? String(error.detail) : 'unknown'
+  const code = typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : ''
+  return refuse('CONSOLE_REFUSED', code === '' ? detail : `${detail} [${code}]`).failure
+}
