@@ -1,12 +1,14 @@
 /** The page in Chromium: from a profile to the packet that the gateway gets, and what the page says of it. */
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { buildPage } from '../../web/build.mjs'
+import { gzipSync } from 'node:zlib'
+import { buildPage, makePage } from '../../web/build.mjs'
 import { filmOf, pictureOf } from './camera.ts'
 import { chromiumUnavailable, startChromium, type TestBrowser } from './chromium.ts'
 import {
@@ -382,6 +384,18 @@ describe('the page', { skip: chromiumUnavailable() }, () => {
     await served.tab.getByRole('link', { name: /Page from/ }).click()
     await served.tab.locator(`[data-bundle="${server.bundle}"]`).waitFor()
     assert.equal(await served.tab.getByText('not those of the list').count(), 0)
+  })
+
+  it('has at most 60 kB for its first load, and OpenPGP.js as its authors made it', async () => {
+    const { files, list } = await makePage()
+    const first = files.filter(({ path }) => /^(index\.html|page-.*\.(js|css))$/.test(path))
+    const bytes = first.map(({ content }) => gzipSync(content, { level: 9 }).length).reduce((sum, one) => sum + one, 0)
+    assert.ok(first.length === 3 && bytes < 60_000, `${bytes} bytes`)
+    const openpgp = list.files.find(({ path }) => path.startsWith('openpgp-'))
+    const theirs = createRequire(import.meta.url)
+      .resolve('openpgp')
+      .replace(/dist\/.*/, 'dist/openpgp.min.js')
+    assert.equal(openpgp?.sha256, createHash('sha256').update(readFileSync(theirs)).digest('hex'))
   })
 
   it('has nothing that axe finds, in any view, light and dark', async () => {

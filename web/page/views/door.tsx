@@ -32,7 +32,7 @@ export function Door({ id }: { readonly id: string }): JSX.Element {
 }
 
 const TIMES = [
-  ['', 'As long as the server decides'],
+  ['', 'The server decides'],
   ['30', '30 seconds'],
   ['60', '1 minute'],
   ['300', '5 minutes'],

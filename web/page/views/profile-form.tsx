@@ -2,10 +2,11 @@
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
 import type { RcChange } from '../../../src/config/client/edit-fwknoprc.ts'
-import { readClientSetting } from '../../../src/config/client/fwknoprc-settings.ts'
+import { type ClientSettingName, readClientSetting } from '../../../src/config/client/fwknoprc-settings.ts'
 import type { ClientSettings } from '../../../src/config/client/layer.ts'
+import { DIGEST_TYPES } from '../../../src/packet/digest-type.ts'
 import { ok, type Result, refuse } from '../../../src/result.ts'
-import { Field } from '../../shared/field.tsx'
+import { Choice, Field } from '../../shared/field.tsx'
 import { Notice } from '../../shared/notice.tsx'
 import { day } from '../../shared/now.ts'
 import { readGnupgPair } from '../knock/gnupg.ts'
@@ -16,20 +17,53 @@ import { parseLink } from '../profile/links.ts'
 import { factsOf } from '../profile/opens.ts'
 import { ownOrigin } from '../profiles.ts'
 
-/** What may be typed: the rest comes with the profile. */
-const SETTINGS = [
-  ['SPA_SERVER', 'Server', 'Its name or address'],
-  ['ACCESS', 'Ports', 'tcp/22, or several: tcp/22,udp/53'],
-  ['NAT_ACCESS', 'Leads to an inner host', 'HOST:PORT behind the server'],
-  ['NAT_LOCAL', 'Ghost service', 'Y: the port of the server is another service for you'],
-  ['NAT_PORT', 'Port outside', 'With the two above: the port that you connect to'],
-  ['FW_TIMEOUT', 'Seconds', 'How long it stays open; empty: the server decides'],
-  ['SPOOF_USER', 'User name', 'In the log of the server'],
-  ['HMAC_DIGEST_TYPE', 'HMAC', 'md5, sha1, sha256, sha384, sha512, sha3_256 or sha3_512; empty: sha256'],
-  ['ENCRYPTION_MODE', 'Encryption', 'cbc or legacy, as the server has it; empty: cbc'],
-  ['DIGEST_TYPE', 'Digest', 'Empty: sha256'],
-  ['USE_GPG', 'GnuPG', 'Y: the packet is sealed by GnuPG, and not by a shared key'],
-] as const
+/** What may be typed or chosen: the rest comes with the profile. */
+const SETTINGS: readonly {
+  readonly name: ClientSettingName
+  readonly label: string
+  readonly hint?: string
+  /** Value and text of each choice; the first is what counts without the setting. */
+  readonly choices?: readonly (readonly [value: string, text: string])[]
+}[] = [
+  { name: 'SPA_SERVER', label: 'Server', hint: 'Its name or address' },
+  { name: 'ACCESS', label: 'Ports', hint: 'tcp/22, or several: tcp/22,udp/53' },
+  { name: 'NAT_ACCESS', label: 'Leads to an inner host', hint: 'HOST:PORT behind the server' },
+  {
+    name: 'NAT_LOCAL',
+    label: 'Ghost service',
+    choices: [
+      ['', 'No'],
+      ['Y', 'Yes: a port of the server is another service for you'],
+    ],
+  },
+  { name: 'NAT_PORT', label: 'Port outside', hint: 'With one of the two above: the port that you connect to' },
+  { name: 'FW_TIMEOUT', label: 'Seconds', hint: 'How long it stays open; empty: the server decides' },
+  { name: 'SPOOF_USER', label: 'User name', hint: 'In the log of the server' },
+  { name: 'HMAC_DIGEST_TYPE', label: 'HMAC', choices: [['', 'sha256'], ...digests()] },
+  {
+    name: 'ENCRYPTION_MODE',
+    label: 'Encryption',
+    hint: 'As the server has it',
+    choices: [
+      ['', 'cbc'],
+      ['legacy', 'legacy: servers before fwknop 2.5'],
+      ...['ecb', 'cfb', 'ofb', 'ctr'].map((mode) => [mode, mode] as const),
+    ],
+  },
+  { name: 'DIGEST_TYPE', label: 'Digest', choices: [['', 'sha256'], ...digests()] },
+  {
+    name: 'USE_GPG',
+    label: 'GnuPG',
+    choices: [
+      ['', 'No: sealed by a shared key'],
+      ['Y', 'Yes: sealed by GnuPG'],
+    ],
+  },
+]
+
+function digests(): readonly (readonly [string, string])[] {
+  return DIGEST_TYPES.filter((type) => type !== 'sha256').map((type) => [type, type] as const)
+}
 
 type Texts = Readonly<Record<string, string>>
 
@@ -47,7 +81,7 @@ export function ProfileForm({ profile, word, onDone }: ProfileFormProps): JSX.El
     target: profile.target,
     echoes: profile.echoes.join('\n'),
     links: profile.links.join('\n'),
-    ...Object.fromEntries(SETTINGS.map(([name]) => [name, textOf(profile.settings, name)])),
+    ...Object.fromEntries(SETTINGS.map(({ name }) => [name, textOf(profile.settings, name)])),
   })
   const wrong = useSignal<Texts>({})
   const busy = useSignal(false)
@@ -69,6 +103,20 @@ export function ProfileForm({ profile, word, onDone }: ProfileFormProps): JSX.El
       />
     )
   }
+  const choice = (name: string, label: string, choices: readonly (readonly [string, string])[], hint?: string) => (
+    <div class="field">
+      <Choice
+        id={`field-${name}`}
+        label={label}
+        value={text(name)}
+        // What is there stays choosable, however it is written.
+        choices={choices.some(([value]) => value === text(name)) ? choices : [...choices, [text(name), text(name)]]}
+        onChange={set(name)}
+        {...(hint !== undefined && { hint })}
+      />
+      {wrong.value[name] !== undefined && <span class="wrong">{wrong.value[name]}</span>}
+    </div>
+  )
   const settings = settingsOf(profile.settings)
   const forGnupg = /^y/i.test(text('USE_GPG')) || /^asym/i.test(text('ENCRYPTION_MODE'))
   const isWhole = settings.ok && settings.value.server !== undefined && settings.value.access !== undefined
@@ -124,8 +172,12 @@ export function ProfileForm({ profile, word, onDone }: ProfileFormProps): JSX.El
         <details open={!isWhole}>
           <summary>What it asks for</summary>
           <div class="stack">
-            {SETTINGS.map(([name, label, hint]) => (
-              <div key={name}>{field(name, label, { hint })}</div>
+            {SETTINGS.map(({ name, label, hint, choices }) => (
+              <div key={name}>
+                {choices === undefined
+                  ? field(name, label, hint === undefined ? {} : { hint })
+                  : choice(name, label, choices, hint)}
+              </div>
             ))}
           </div>
         </details>
@@ -182,7 +234,7 @@ async function judge(
       })
 
   let settings: readonly RcChange[] = profile.settings
-  for (const [name] of SETTINGS) {
+  for (const { name } of SETTINGS) {
     const text = (typed[name] ?? '').trim()
     const read = text === '' ? undefined : readClientSetting(name, text)
     if (read !== undefined && !read.ok) wrong[name] = read.failure.detail
