@@ -9,6 +9,7 @@ import type { PagePermissions } from '../http-server/security-headers.ts'
 import { integer, list, mapped, type Reader, record, text } from '../json-reader.ts'
 import { type IpAddress, parseAddress } from '../packet/address.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { homeDirectory } from '../system/home.ts'
 import { type Port, parsePort } from '../units.ts'
 import { exportOf } from './export.ts'
 import { type KeptFiles, readArgv } from './kept-files.ts'
@@ -110,7 +111,7 @@ export function uiRoutes(parts: UiParts): readonly Route[] {
     const argvOf = (stanza: string) =>
       programs.value.find((it) => it.stanza.toLowerCase() === stanza.toLowerCase())?.argv
     const stanzas = shown.value.stanzas.map((it) => ({ ...it, program: argvOf(it.name) ?? [] }))
-    return ok({ ...shown.value, stanzas, version: parts.version, bundle: bundle.hash })
+    return ok({ ...shown.value, file: tilde(shown.value.file), stanzas, version: parts.version, bundle: bundle.hash })
   }
   const then = (done: Result<void, Failure>): HttpReply => answered(done.ok ? state() : done)
 
@@ -221,6 +222,12 @@ export function uiRoutes(parts: UiParts): readonly Route[] {
       detail: started.ok ? '' : started.failure.detail,
     })
   }
+}
+
+/** As people write it: `~/.fwknoprc`. */
+function tilde(file: string): string {
+  const home = homeDirectory()
+  return home !== undefined && file.startsWith(`${home}/`) ? `~${file.slice(home.length)}` : file
 }
 
 function isOurs(request: HttpRequest<unknown>, token: Token): boolean {

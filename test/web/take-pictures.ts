@@ -1,12 +1,13 @@
 /**
  * `npm run page-pictures -- FOLDER`: a picture of each view, in each size, light and dark, to look at. Without a
- * folder, only those of docs/PAGE.md, into docs/images/.
+ * folder, only those of docs/PAGE.md and docs/UI.md, into docs/images/.
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { startChromium } from './chromium.ts'
 import { openPage } from './on-the-page.ts'
 import { servePage } from './page-server.ts'
+import { takeUiPictures } from './ui-pictures.ts'
 import { views } from './views.ts'
 
 const SIZES = [
@@ -50,3 +51,5 @@ for (const [width, height] of folder === undefined ? ([[390, 844]] as const) : S
       process.stdout.write(`${name}\n`)
     }
   }
+if (folder === undefined)
+  for (const name of await takeUiPictures(chromium.browser, target)) process.stdout.write(`${name}\n`)
