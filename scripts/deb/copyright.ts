@@ -11,14 +11,31 @@ License: Apache-2.0
  On Debian systems, the whole text of the Apache License, version 2.0, is in /usr/share/common-licenses/Apache-2.0.
 `
 
+/** What the build puts into the pages: their licences are beside them, whole. */
+const PAGES = `Files: usr/lib/ghostport/dist/web/*
+Copyright: the authors of ghostport, and those that licences.txt in the same folder names
+License: Apache-2.0 and Expat
+ Preact, its signals, and the noble libraries are under the licence of MIT (Expat): the texts are in licences.txt beside
+ each page.
+`
+const OPENPGP = `Files: usr/lib/ghostport/dist/web/page/openpgp-*.js
+Copyright: the authors of OpenPGP.js
+License: LGPL-3+
+ On Debian systems, the whole text of the GNU Lesser General Public License is in /usr/share/common-licenses/LGPL-3. The
+ file is as its authors made it; the text is in licences.txt beside it too.
+`
+
 /**
+ * @param hasPage whether the package has the page that a gateway serves.
  * @param node the text of LICENSE of Node.js: it covers V8, OpenSSL, ICU and the other parts too.
  * @param koffi the text of its LICENSE.txt.
  * @param qr the text of its LICENSE-MIT, where the package has it.
  */
-export function copyright(node: string, koffi: string, qr?: string): string {
+export function copyright(hasPage: boolean, node: string, koffi: string, qr?: string): string {
   return [
     HEAD,
+    PAGES,
+    ...(hasPage ? [OPENPGP] : []),
     stanza(
       'usr/lib/ghostport/node',
       'Node.js contributors, and the authors of its parts: see the licence',

@@ -61,6 +61,7 @@ export async function layOut(root: string, contents: Contents): Promise<readonly
     root,
     `usr/share/doc/${kind.name}/copyright`,
     copyright(
+      kind.hasServer,
       readFileSync(join(node.folder, 'LICENSE'), 'utf8'),
       readFileSync(join(koffi.folder, 'LICENSE.txt'), 'utf8'),
       readFileSync(join(qr.folder, 'LICENSE-MIT'), 'utf8'),

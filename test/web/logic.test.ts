@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { pagePermissions } from '../../src/cli/gateway/page-permissions.ts'
+import { contentPolicy } from '../../src/http-server/security-headers.ts'
 import { parseAddress } from '../../src/packet/address.ts'
 import { DIGEST_TYPES } from '../../src/packet.ts'
 import { seconds } from '../../src/units.ts'
@@ -18,6 +20,7 @@ import { linksFor, parseLink } from '../../web/page/profile/links.ts'
 import { factsOf, summary } from '../../web/page/profile/opens.ts'
 import { MOST_CHARACTERS, readText } from '../../web/page/profile/read.ts'
 import { asKept, readKept } from '../../web/page/vault/read-kept.ts'
+import { pagePolicy } from '../../web/policy.mjs'
 import { HMAC, KEY, messageIn, PROFILE, profileLine } from './on-the-page.ts'
 
 const ip = (text: string) => {
@@ -312,4 +315,14 @@ describe('a kept profile', () => {
     ['an id with other signs', { id: '<b>' }],
   ] as const)
     it(`is refused with ${what}`, () => assert.equal(asKept({ ...good, ...change }), undefined))
+})
+
+describe('the policy of the page', () => {
+  it('is the same in the page and in the header of a gateway', () => {
+    const parts = (policy: string) => policy.split('; ').sort()
+    assert.deepEqual(parts(contentPolicy(pagePermissions)), parts(pagePolicy('header')))
+  })
+  it('in the page lacks only what counts in a header alone', () => {
+    assert.equal(`${pagePolicy('meta')}; frame-ancestors 'none'`, pagePolicy('header'))
+  })
 })

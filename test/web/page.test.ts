@@ -386,6 +386,12 @@ describe('the page', { skip: chromiumUnavailable() }, () => {
     assert.equal(await served.tab.getByText('not those of the list').count(), 0)
   })
 
+  it('says why it cannot work where it comes by plain http', async () => {
+    await using page = await openPage(chromium.browser, server.url, { as: ['http://plain.example'] })
+    await page.tab.getByText('This browser gives the page no cryptography').waitFor()
+    assert.equal(await page.tab.locator('input').count(), 0)
+  })
+
   it('has at most 60 kB for its first load, and OpenPGP.js as its authors made it', async () => {
     const { files, list } = await makePage()
     const first = files.filter(({ path }) => /^(index\.html|page-.*\.(js|css))$/.test(path))
