@@ -1,6 +1,6 @@
 /** A stanza as others can read it: text of an rc file, the line of a profile, and its QR code. All hold the keys. */
 import type { RcChange } from '../config/client/edit-fwknoprc.ts'
-import { formatProfile, isStanzaName, parseProfile, profileStanza } from '../config/client/profile.ts'
+import { formatProfile, isStanzaName, PROFILE_SETTINGS, parseProfile, profileStanza } from '../config/client/profile.ts'
 import { unixSeconds } from '../units.ts'
 
 export interface Exported {
@@ -16,21 +16,6 @@ export interface Exported {
 
 /** These say how this device works, and mean nothing to another. */
 const OF_THIS_DEVICE = /^(?:VERBOSE|NO_SAVE_ARGS|WGET_CMD|USE_WGET_USER_AGENT|.*_FILE|GPG_.*|HTTP_PROXY.*)$/
-/** A profile has fields for these. */
-const IN_PROFILE = new Set([
-  'SPA_SERVER',
-  'SPA_SERVER_PORT',
-  'ALLOW_IP',
-  'ACCESS',
-  'NAT_ACCESS',
-  'NAT_LOCAL',
-  'FW_TIMEOUT',
-  'ENCRYPTION_MODE',
-  'KEY_BASE64',
-  'HMAC_KEY_BASE64',
-  'HMAC_DIGEST_TYPE',
-])
-
 export async function exportOf(
   name: string,
   settings: readonly RcChange[],
@@ -39,7 +24,7 @@ export async function exportOf(
   const passed = settings.filter((it) => !OF_THIS_DEVICE.test(it.name))
   const profile = { name: isStanzaName(name) ? name : 'profile', settings: passed, made: unixSeconds(0) }
   const rc = `${profileStanza({ ...profile, name })}\n`
-  const left = passed.map((it) => it.name).filter((setting) => !IN_PROFILE.has(setting))
+  const left = passed.map((it) => it.name).filter((setting) => !PROFILE_SETTINGS.has(setting))
   const line = formatProfile(profile)
   const read = parseProfile(line)
   const whyNoUri =

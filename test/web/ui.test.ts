@@ -166,7 +166,7 @@ describe('the page of ghostport ui', { skip }, () => {
     await tab.getByRole('button', { name: 'Save' }).click()
     await tab.getByText('70000').waitFor()
     await tab.getByLabel('Ports to open').fill('tcp/8443')
-    await tab.getByLabel('Name').fill('laboratory')
+    await tab.getByLabel('Name', { exact: true }).fill('laboratory')
     await tab.getByRole('button', { name: 'Save' }).click()
     await tab.getByRole('heading', { name: 'laboratory', exact: true }).waitFor()
     assert.match(rc(), /\[laboratory\]\n[\s\S]*ACCESS +tcp\/8443\n/)
@@ -192,13 +192,13 @@ describe('the page of ghostport ui', { skip }, () => {
   it('makes a door with new keys, and shows the server its half', async () => {
     await home_()
     await tab.getByRole('link', { name: 'New door' }).click()
-    await tab.getByLabel('Name').fill('made here')
+    await tab.getByLabel('Name', { exact: true }).fill('made here')
     await tab.getByLabel('Server', { exact: true }).fill('192.0.2.10')
     await tab.getByLabel('Ports to open').fill('tcp/22,udp/53')
     await tab.getByRole('button', { name: 'Make new keys' }).click()
     await tab.getByRole('button', { name: 'Save' }).click()
     await tab.getByText('cannot be the name of a stanza').waitFor()
-    await tab.getByLabel('Name').fill('made-here')
+    await tab.getByLabel('Name', { exact: true }).fill('made-here')
     await tab.getByRole('button', { name: 'Save' }).click()
     await tab.getByRole('heading', { name: 'made-here', exact: true }).waitFor()
     const [, key = '', hmac = ''] =
@@ -235,7 +235,7 @@ describe('the page of ghostport ui', { skip }, () => {
     await tab.getByRole('link', { name: 'Import' }).click()
     await tab.getByRole('textbox', { name: 'The profile' }).fill(`KEY_BASE64:${KEY}`)
     await tab.getByRole('button', { name: 'Read it' }).click()
-    await tab.getByLabel('Name').fill('scanned')
+    await tab.getByLabel('Name', { exact: true }).fill('scanned')
     await tab.getByLabel('Server').fill('192.0.2.9')
     await tab.getByRole('button', { name: 'Add this profile' }).click()
     await tab.getByRole('heading', { name: 'scanned', exact: true }).waitFor()
@@ -357,7 +357,7 @@ describe('the page of ghostport ui', { skip }, () => {
       .setInputFiles({ name: 'code.png', mimeType: 'image/png', buffer: picture })
     await tab.getByRole('heading', { name: 'Is this right?' }).waitFor()
     assert.equal(await tab.getByText('192.0.2.7').count(), 1)
-    assert.equal(await tab.getByLabel('Name').inputValue(), 'laboratory')
+    assert.equal(await tab.getByLabel('Name', { exact: true }).inputValue(), 'laboratory')
   }
 })
 

@@ -108,7 +108,10 @@ export function keepOpen(name: string, keep: boolean): void {
   const open = going.value.get(name)?.open
   if (!keep || open === undefined || open.seconds === null) return
   const left = open.at + pauseOf(open.seconds) - Date.now()
-  again.set(name, setTimeout(() => void knock(name), Math.max(0, left)))
+  again.set(
+    name,
+    setTimeout(() => void knock(name), Math.max(0, left)),
+  )
 }
 
 /** Whether it was proven open, and its time is not over. */
@@ -148,7 +151,10 @@ export async function knock(name: string, more: { allow?: string; timeout?: numb
       const { event: _, ...open } = event
       set({ open: { ...open, at: Date.now(), isOurs: open.already && isLasting(before) } })
       if (keptOpen.value.has(name) && open.seconds !== null)
-        again.set(name, setTimeout(() => void knock(name, more), pauseOf(open.seconds)))
+        again.set(
+          name,
+          setTimeout(() => void knock(name, more), pauseOf(open.seconds)),
+        )
     } else if (event.event === 'failed') {
       const { event: _, ...failure } = event
       set({ failure: { sentence: '', ...failure } })

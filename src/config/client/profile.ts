@@ -50,6 +50,9 @@ const FIELDS = {
   digest: 'HMAC_DIGEST_TYPE',
 } as const satisfies Record<string, ClientSettingName>
 
+/** The settings that a profile has fields for. */
+export const PROFILE_SETTINGS: ReadonlySet<string> = new Set(Object.values(FIELDS))
+
 const REQUIRED = ['server', 'open', 'key'] as const
 const KNOWN: readonly string[] = ['name', ...Object.keys(FIELDS), 'made', 'until']
 const SECRET: ReadonlySet<string> = new Set(['key', 'hmac'])

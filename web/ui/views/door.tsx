@@ -105,16 +105,16 @@ function Outcome({ name, known }: { readonly name: string; readonly known: Going
             open.isOurs
               ? `Port ${open.port} of ${open.address} is still open, since the knock before.`
               : open.already
-              ? `Port ${open.port} of ${open.address} was open before the knock.`
-              : `Open: port ${open.port} of ${open.address}, after ${open.milliseconds} ms.`
+                ? `Port ${open.port} of ${open.address} was open before the knock.`
+                : `Open: port ${open.port} of ${open.address}, after ${open.milliseconds} ms.`
           }
         >
           <p>
             {open.isOurs
               ? 'Whether this knock gave it more time is not known.'
               : open.already
-              ? 'So it is not known whether the server granted anything.'
-              : `It was tried at ${clockTime(open.at)}, and answered.`}
+                ? 'So it is not known whether the server granted anything.'
+                : `It was tried at ${clockTime(open.at)}, and answered.`}
           </p>
         </Notice>
       )}
@@ -148,7 +148,6 @@ function AfterwardsOf({
           <code>{file}</code>
         </li>
         {words.map((word, i) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the same word may be there twice
           <li key={i}>
             <code>{word === '' ? '(an empty word)' : word}</code>
           </li>

@@ -17,6 +17,8 @@ const TEXTS = [
 /** For fewer doors: folded, unless one is set. */
 const MORE = [
   ['SPA_SERVER_PORT', 'Port for packets', 'Default 62201'],
+  ['GATEWAY', 'Gateway', 'https://gate.example: for packets sent by HTTPS; several with commas between them'],
+  ['GATEWAY_TARGET', 'The server’s name there', 'As the gateway lists it'],
   ['NAT_ACCESS', 'Host behind the server', 'HOST:PORT'],
   ['NAT_PORT', 'Public port', 'With a host behind the server, or a ghost service'],
 ] as const
@@ -147,26 +149,26 @@ export function Edit({ name }: { readonly name: string | undefined }): JSX.Eleme
         <details class="card" open={[...MORE, ...CHOICES].some(([setting]) => (values.value[setting] ?? '') !== '')}>
           <summary>Way, NAT and encryption</summary>
           <div class="stack">
-          {MORE.map(([setting, label, hint]) => (
-            <Field
-              key={setting}
-              id={setting}
-              label={label}
-              hint={hint}
-              value={values.value[setting] ?? ''}
-              onInput={(it) => set(values, setting, it)}
-            />
-          ))}
-          {CHOICES.map(([setting, label, choices]) => (
-            <Choice
-              key={setting}
-              id={setting}
-              label={label}
-              choices={withCurrent(choices, values.value[setting] ?? '')}
-              value={values.value[setting] ?? ''}
-              onChange={(it) => set(values, setting, it)}
-            />
-          ))}
+            {MORE.map(([setting, label, hint]) => (
+              <Field
+                key={setting}
+                id={setting}
+                label={label}
+                hint={hint}
+                value={values.value[setting] ?? ''}
+                onInput={(it) => set(values, setting, it)}
+              />
+            ))}
+            {CHOICES.map(([setting, label, choices]) => (
+              <Choice
+                key={setting}
+                id={setting}
+                label={label}
+                choices={withCurrent(choices, values.value[setting] ?? '')}
+                value={values.value[setting] ?? ''}
+                onChange={(it) => set(values, setting, it)}
+              />
+            ))}
           </div>
         </details>
         <Others settings={settings} values={values} />

@@ -174,7 +174,13 @@ function Preview({ found }: { readonly found: Found }): JSX.Element {
           <Field id="server" label="Server" value={server.value} onInput={(it) => (server.value = it)} required />
         )}
         {!has('ACCESS') && (
-          <Field id="access" label="Ports to open" value={access.value} onInput={(it) => (access.value = it)} required />
+          <Field
+            id="access"
+            label="Ports to open"
+            value={access.value}
+            onInput={(it) => (access.value = it)}
+            required
+          />
         )}
         <div role="alert">{wrong.value !== undefined && <Notice kind="bad" title={wrong.value} />}</div>
         <button class="button first" type="submit">
@@ -209,8 +215,12 @@ function read_(text: string): { readonly found: readonly Found[] } | { readonly 
 }
 
 function fromStanza(name: string, text: string): Found {
-  const all = [...new Map([...writtenSettings(text, 'default'), ...writtenSettings(text, name)].map((it) => [it.name, it]))]
-  const named = all.flatMap(([, { name: setting, value }]) => (isClientSetting(setting) ? [{ name: setting, value }] : []))
+  const all = [
+    ...new Map([...writtenSettings(text, 'default'), ...writtenSettings(text, name)].map((it) => [it.name, it])),
+  ]
+  const named = all.flatMap(([, { name: setting, value }]) =>
+    isClientSetting(setting) ? [{ name: setting, value }] : [],
+  )
   const ofHost = /_(?:FILE|EXE|CMD|HOMEDIR)$/
   return {
     name,

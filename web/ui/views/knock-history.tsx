@@ -31,7 +31,6 @@ export function KnockHistory(): JSX.Element {
       {knocks.value?.length === 0 && <p class="soft">No knock yet.</p>}
       <ol class="stack tight">
         {(knocks.value ?? []).map((it, i) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: two knocks may be alike in all
           <li key={i} class="card past">
             <div class="row apart">
               {stanzaOf(it.stanza) === undefined ? (
