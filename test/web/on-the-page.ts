@@ -58,7 +58,7 @@ export async function openPage(
     })
   const tab = await context.newPage()
   if (clock) await tab.clock.install()
-  tab.setDefaultTimeout(10_000)
+  tab.setDefaultTimeout(25_000)
   const complaints: string[] = []
   tab.on('console', (message) => {
     if (/^(warning|error)$/.test(message.type())) complaints.push(message.text())
