@@ -4,7 +4,7 @@ complete -c gpgdir -s d -l decrypt-dir -x -d 'decrypt each .gpg, .pgp and .asc f
 complete -c gpgdir -l sign-dir -x -d 'sign each file in DIR: the signature is FILE.asc'
 complete -c gpgdir -l verify-dir -x -d 'verify each signature FILE.asc in DIR'
 complete -c gpgdir -s t -l test-mode -d 'only try whether the key encrypts and decrypts'
-complete -c gpgdir -s g -l gnupg-dir -x -d 'the folder with the keyring (default ~/.gnupg)'
+complete -c gpgdir -s g -l gnupg-dir -x -d 'the folder with the keyring (default: GNUPGHOME, else ~/.gnupg)'
 complete -c gpgdir -s K -l Key-id -x -d 'the key: an id, a fingerprint or a part of its user id'
 complete -c gpgdir -s D -l Default-key -d 'the default key of gpg'
 complete -c gpgdir -s S -l Symmetric -d 'encrypt with a passphrase only'

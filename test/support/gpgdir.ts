@@ -43,9 +43,10 @@ export function gpgdirRuns(
   keyring: Keyring,
   env: Readonly<Record<string, string>> = {},
   user: { readonly uid?: number; readonly gid?: number } = {},
+  named: readonly string[] = ['-g', keyring.home],
 ): GpgdirRuns {
   const words = (args: readonly string[]): readonly string[] => [
-    ...['--conditions=ghostport-source', 'src/cli/gpgdir.ts', '-g', keyring.home, ...args],
+    ...['--conditions=ghostport-source', 'src/cli/gpgdir.ts', ...named, ...args],
   ]
   const environment = { ...process.env, NODE_COMPILE_CACHE: cache, ...env }
   const quickly = ['-K', OPEN_KEY, '--no-password', '-s'] as const

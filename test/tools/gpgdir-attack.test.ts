@@ -447,6 +447,55 @@ describe('gpgdir under attack', { concurrency: 3 }, () => {
     assert.deepEqual(tree.contents(), earlier)
   })
 
+  for (const [what, map, files, told] of [
+    ['a file beside it', 'a gpgdir_1.gpg', ['gpgdir_1.gpg', 'a.gpg'], /would both become a/],
+    [
+      'the file of another line',
+      'gpgdir_2.gpg gpgdir_1.gpg\nb gpgdir_2.gpg',
+      ['gpgdir_1.gpg', 'gpgdir_2.gpg'],
+      /itself/,
+    ],
+  ] as const)
+    it(`a map that gives a file the name of ${what} is refused, also with --overwrite-decrypted`, async (t) => {
+      const tree = makeTree(t)
+      for (const name of files) sealWithGpg(keyring, `content of ${name}`, join(tree.path, name))
+      sealWithGpg(keyring, `${map}\n`, join(tree.path, '.gpgdir_map_file.gpg'))
+      const earlier = tree.contents()
+      for (const more of [['-T'], []]) {
+        const { status, stderr } = await quick('-O', '-d', tree.path, '--overwrite-decrypted', ...more)
+        assert.match(stderr, told)
+        assert.equal(status, 65)
+        assert.deepEqual(tree.contents(), earlier)
+      }
+    })
+
+  it('names that end in .gpg twice are not replaced by each other', async (t) => {
+    const tree = makeTree(t)
+    sealWithGpg(keyring, 'one', join(tree.path, 'a.gpg.gpg'))
+    sealWithGpg(keyring, 'two', join(tree.path, 'a.gpg'))
+    const earlier = tree.contents()
+    const { stderr } = await quick('-d', tree.path, '--overwrite-decrypted')
+    assert.match(stderr, /a\.gpg\.gpg would become a\.gpg, which is to be done itself/)
+    assert.deepEqual(tree.contents(), earlier)
+  })
+
+  it('a map that gives two files one name: each gets its own, also with --overwrite-encrypted', async (t) => {
+    const tree = sample(t, 'a', 'b')
+    const earlier = tree.contents()
+    sealWithGpg(keyring, 'a gpgdir_1.gpg\nb gpgdir_1.gpg\n', join(tree.path, '.gpgdir_map_file.gpg'))
+    assert.equal((await quick('-O', '-e', tree.path, '--overwrite-encrypted')).status, 0)
+    assert.equal((await quick('-O', '-d', tree.path)).status, 0)
+    assert.deepEqual(tree.contents(), earlier)
+  })
+
+  it('the keyring is that of GNUPGHOME, if no option names one', async (t) => {
+    const tree = sample(t, 'a')
+    const { path } = makeTree(t)
+    const others = gpgdirRuns(keyring, { GNUPGHOME: keyring.home, HOME: path }, {}, [])
+    assert.match((await others.quick('-e', tree.path)).stdout, /encrypted: 1\n/)
+    assert.match((await others.quick('-d', tree.path, '-u', path)).stderr, /no secret key .* in .*\.gnupg/)
+  })
+
   it('a folder that cannot be read stops all; a hidden one does so only with -F', { skip: NOT_ROOT }, async (t) => {
     const tree = sample(t, 'a', '.private/b')
     const own = copyKeyring(t, keyring)

@@ -1,7 +1,7 @@
 /** `visitors` as a person runs it. The figures of the first part are those of a real site, of 2006 to 2009. */
 import assert from 'node:assert/strict'
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process'
-import { symlinkSync } from 'node:fs'
+import { symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
@@ -212,6 +212,24 @@ describe('logs as they are found', () => {
     // What comes by a pipe is read first: it can be read only once.
     assert.equal(stdout, ['2020-01-04', '2020-01-01', '2020-01-02', '2020-01-03'].map(line).join(''))
     assert.deepEqual([stderr, status], ['', 0])
+  })
+
+  it('in a folder, a link that leads nowhere is told, and a name that is not UTF-8 is read', (t) => {
+    const folder = logFolder(t)
+    folder.write('access.log', combinedLine())
+    folder.write('access.z.log', combinedLine())
+    writeFileSync(Buffer.from(`${folder.path}/access.\xff.log`, 'latin1'), combinedLine())
+    symlinkSync('access.loop', join(folder.path, 'access.loop'))
+    symlinkSync('gone', join(folder.path, 'access.gone'))
+    symlinkSync('other.loop', join(folder.path, 'other.loop'))
+    const { stdout, stderr, status } = run(['-r', 'hits', folder.path])
+    assert.match(stdout, /^3 visits in 3 lines of 3 files/)
+    assert.deepEqual(stderr.split('\n'), [
+      `visitors: ${folder.path}/access.gone: there is no such file`,
+      `visitors: ${folder.path}/access.loop: too many links lead to it`,
+      '',
+    ])
+    assert.equal(status, 1)
   })
 
   it('hostile, malformed and truncated lines are counted and told, and harm nothing', (t) => {

@@ -14,13 +14,13 @@ export interface StreamOutcome {
   readonly remarks: readonly string[]
   /** Why it was not started. */
   readonly broken?: string
-  /** What it wrote to `memory`. */
+  /** What it wrote to `memory`: the first {@link LONGEST_OUTPUT} bytes of it. */
   readonly output?: Uint8Array
 }
 
 /** The first descriptor of {@link StreamRun.more}; for `-&5` (gpg, --enable-special-filenames). */
 export const FIRST_EXTRA_DESCRIPTOR = 5
-const LONGEST_OUTPUT = 64 * 1024 * 1024
+export const LONGEST_OUTPUT = 64 * 1024 * 1024
 const LONGEST_STATUS = 256 * 1024
 const LONGEST_REMARKS = 16 * 1024
 

@@ -37,8 +37,7 @@ export function meansOf({ key, armor, operation, homes }: Request): Result<Means
 
 /** @returns gpg with keyring and passphrase. A person is asked for a passphrase only if one is needed. */
 export async function gpgFor(request: Request, { key }: Means, terminal: Terminal): Promise<Result<GpgProgram>> {
-  const home = request.homes.user ?? homeDirectory()
-  const keyring = request.homes.gnupg ?? (home === undefined ? undefined : join(home, '.gnupg'))
+  const keyring = keyringOf(request)
   if (keyring === undefined)
     return refuse('CONFIG_UNREADABLE', 'you have no home folder: name the folder of the keyring with -g')
   const passphrase = await passphraseFor(request, key, terminal)
@@ -52,6 +51,14 @@ export async function gpgFor(request: Request, { key }: Means, terminal: Termina
     env: { ...env, ...(locale !== undefined && { LC_ALL: locale }) },
     limit: GPG_LIMIT,
   })
+}
+
+/** As gpg has it: GNUPGHOME, else `.gnupg` in the home folder. What the command line names comes first. */
+function keyringOf({ homes }: Request): string | undefined {
+  if (homes.gnupg !== undefined) return homes.gnupg
+  if (homes.user === undefined && process.env['GNUPGHOME']) return process.env['GNUPGHOME']
+  const home = homes.user ?? homeDirectory()
+  return home === undefined ? undefined : join(home, '.gnupg')
 }
 
 async function passphraseFor(

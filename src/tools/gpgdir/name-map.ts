@@ -49,9 +49,12 @@ export function extendNameMap(
 ): NameMap {
   const all = new Map(map)
   const used = new Set([...map.values(), ...taken])
+  // Of several that a map gives one name, the first one has it.
+  const owners = new Map([...map].reverse().map(([real, obfuscated]) => [obfuscated, real]))
   let number = 1
   for (const name of names) {
-    if (all.has(name)) continue
+    const earlier = all.get(name)
+    if (earlier !== undefined && (!owners.has(earlier) || owners.get(earlier) === name)) continue
     const called = (): string => (kind === 'files' ? `gpgdir_${number}.gpg` : `gpgdir_d${number}`)
     while (used.has(called())) number++
     all.set(name, called())

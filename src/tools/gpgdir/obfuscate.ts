@@ -10,7 +10,7 @@ import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { errorCode, fileReason } from '../../system/errno.ts'
 import { readBounded } from '../../system/read-bounded.ts'
 import { type Folder, isGone, namesIn } from './folder.ts'
-import type { GpgStreams } from './gpg-stream.ts'
+import { type GpgStreams, LONGEST_OUTPUT } from './gpg-stream.ts'
 import {
   canBeMapped,
   extendNameMap,
@@ -207,6 +207,8 @@ export class ObfuscatedNames {
         output: 'memory',
       })
       const verdict = verdictOf('decrypt', run)
+      // To work with a part of it would lose the other names.
+      if ((run.output?.length ?? 0) >= LONGEST_OUTPUT) return refuse('GPGDIR_REFUSED', `${shown} is too long`)
       if (verdict.whole && run.output !== undefined) {
         const map = parseNameMap(textFromBytes(run.output), kind)
         return ok(

@@ -12,7 +12,7 @@ export const gpgdirOptions = {
   'sign-dir': { value: 'DIR', help: 'sign each file in DIR: the signature is FILE.asc' },
   'verify-dir': { value: 'DIR', help: 'verify each signature FILE.asc in DIR' },
   'test-mode': { short: 't', help: 'only try whether the key encrypts and decrypts' },
-  'gnupg-dir': { short: 'g', value: 'DIR', help: 'the folder with the keyring (default ~/.gnupg)' },
+  'gnupg-dir': { short: 'g', value: 'DIR', help: 'the folder with the keyring (default: GNUPGHOME, else ~/.gnupg)' },
   'Key-id': { short: 'K', value: 'KEY', help: 'the key: an id, a fingerprint or a part of its user id' },
   'Default-key': { short: 'D', help: 'the default key of gpg' },
   Symmetric: { short: 'S', help: 'encrypt with a passphrase only' },

@@ -111,6 +111,28 @@ export function planTasks(found: readonly FoundFile[], choice: Choice): Result<P
   return ok({ tasks, skipped })
 }
 
+/**
+ * Tasks that a map of obfuscated names has changed or added, judged as a whole.
+ * @returns `GPGDIR_REFUSED` where two would get one name, or where one would take the place of another one’s source.
+ */
+export function checkTargets(tasks: readonly Task[]): Result<readonly Task[], Failure<'GPGDIR_REFUSED'>> {
+  const sources = new Set(tasks.map(({ folder, source }) => below(folder, source)))
+  const byTarget = new Map<string, string>()
+  for (const { folder, source, target } of tasks) {
+    const [path, result] = [below(folder, source), below(folder, target)]
+    const rival = byTarget.get(result)
+    const why =
+      rival !== undefined
+        ? `${rival} and ${path} would both become ${result}`
+        : sources.has(result)
+          ? `${path} would become ${result}, which is to be done itself`
+          : undefined
+    if (why !== undefined) return refuse('GPGDIR_REFUSED', why, { suggestion: 'move one of them away' })
+    byTarget.set(result, path)
+  }
+  return ok(tasks)
+}
+
 function whyNot(
   { folder, name, kind, size, links }: FoundFile,
   { operation, top, force, overwrite, obfuscate, filters }: Choice,

@@ -15,7 +15,7 @@ import { lockTree } from './lock.ts'
 import { DEFAULT_FILE_MAP, FOLDER_MAP, type Operation } from './names.ts'
 import { ObfuscatedNames } from './obfuscate.ts'
 import { argumentsOf, type Means } from './operations.ts'
-import { below, type Plan, planTasks, type Task } from './plan.ts'
+import { below, checkTargets, type Plan, planTasks, type Task } from './plan.ts'
 import { filtersOf } from './read-filters.ts'
 import { recover } from './recover.ts'
 import { type Remover, removerOf } from './remove-source.ts'
@@ -143,6 +143,8 @@ class TreeRun {
     const real = isRestored && this.#request.recurse ? await this.#names?.realFolders() : undefined
     if (real?.ok === false) return real
     const all = [...tasks, ...mapped.value]
+    const checked = this.#request.operation === 'verify' ? ok(all) : checkTargets(all)
+    if (!checked.ok) return checked
     report.plans(all.length)
     for (const task of all) report.would({ ...task, folder: real?.value.get(task.folder) ?? task.folder })
     report.ends({ done: all.length, failed: 0, unremoved: 0 })
@@ -185,6 +187,12 @@ class TreeRun {
 
   /** @returns the tasks, with obfuscated names where they are asked for. */
   async #named(tasks: readonly Task[], folders: readonly string[]): Promise<Result<readonly Task[]>> {
+    if (this.#request.operation === 'verify') return ok(tasks)
+    const named = await this.#withNames(tasks, folders)
+    return named.ok ? checkTargets(named.value) : named
+  }
+
+  async #withNames(tasks: readonly Task[], folders: readonly string[]): Promise<Result<readonly Task[]>> {
     if (this.#names === undefined) return ok(tasks)
     if (this.#request.operation === 'encrypt') return await this.#names.assign(tasks)
     const mapped = await this.#mapped(folders)

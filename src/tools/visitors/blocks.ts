@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { errorCode, fileReason } from '../../system/errno.ts'
+import { systemPath } from '../../system/system-path.ts'
 
 /** For the standard input. */
 export const STANDARD_INPUT = '-'
@@ -31,7 +32,7 @@ export async function* blocksOf(path: string): AsyncGenerator<Buffer> {
 }
 
 async function* fileBlocks(path: string): AsyncGenerator<Buffer> {
-  const file = await open(path, 'r')
+  const file = await open(systemPath(path), 'r')
   try {
     const buffer = Buffer.allocUnsafe(BLOCK)
     for (;;) {

@@ -47,6 +47,12 @@ for (const [what, format, line, expected] of [
     COMBINED,
     { ...VISIT, agent: GOOGLE },
   ],
+  [
+    'a user name that has a time in it',
+    'combined',
+    COMBINED.replace(' ada ', ' x [01/Jan/1990:00:00:00 +0000] \\" [ '),
+    { ...VISIT, agent: GOOGLE },
+  ],
   ['a user name with blanks', 'combined', COMBINED.replace(' ada ', ' ada of x '), { ...VISIT, agent: GOOGLE }],
   ['a Unix time', '%h %{sec}t "%r" %s', '192.0.2.1 1160513736 "GET /trac/x?y=1 HTTP/1.0" 200', { ...VISIT, agent: '' }],
   [
@@ -137,6 +143,19 @@ test('the form is found out for each line', () => {
       ['192.0.2.1', GOOGLE],
     ],
   )
+})
+
+test('only days that exist', () => {
+  const times = [
+    '29/Feb/2024:',
+    '2024-02-29T',
+    '29/Feb/2023:',
+    '31/Apr/2024:',
+    '2100-02-29',
+    '2023-02-30 1',
+    '0000-01-01',
+  ]
+  assert.deepEqual(times.map(dayOf), ['2024-02-29', '2024-02-29', ...Array(4).fill(undefined), '0000-01-01'])
 })
 
 test('days and targets', () => {

@@ -125,7 +125,9 @@ function readLine(
     const { before, field } = pieces[i] as Piece
     if (!line.startsWith(before, at)) return undefined
     at += before.length
-    const end = endOf(line, at, pieces[i + 1]?.before ?? after, before.endsWith('"'))
+    const end = isBeforeTime(pieces[i + 1])
+      ? beforeTime(line, at, (pieces[i + 1] as Piece).before, pieces[i + 2]?.before ?? after)
+      : endOf(line, at, pieces[i + 1]?.before ?? after, before.endsWith('"'))
     if (end < at) return undefined
     if (field !== undefined) {
       const value = line.slice(at, end)
@@ -146,6 +148,20 @@ function readLine(
 /** @returns 0 for what is no status. */
 export function statusOf(text: string): number {
   return text.length === 3 && /^[1-9]\d\d$/.test(text) ? Number(text) : 0
+}
+
+/** Whether `[TIME]` is next. */
+function isBeforeTime(next: Piece | undefined): boolean {
+  return next?.field === 'time' && next.before.endsWith(' [')
+}
+
+/**
+ * Where the value before `[TIME]` ends. Strangers choose their user name, which servers log also where it is wrong: a
+ * time in it is not that of the visit. A quote in it is escaped, so it cannot hold the `] "` that ends the time.
+ */
+function beforeTime(line: string, at: number, opening: string, closing: string): number {
+  const close = closing === '' ? line.length : line.indexOf(closing, at)
+  return close < 0 ? -1 : line.lastIndexOf(opening, close)
 }
 
 const BACKSLASH = 0x5c

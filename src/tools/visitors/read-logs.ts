@@ -40,10 +40,10 @@ export async function readLogs(
     const splitter = new LineSplitter({
       line(text) {
         reading.lines++
-        const found = read(text)
-        if (found !== undefined) return visit(found, text)
         // Empty lines harm nobody.
         if (text === '') return
+        const found = read(text)
+        if (found !== undefined) return visit(found, text)
         reading.malformed++
         malformed()
       },

@@ -1,7 +1,9 @@
 /** The files that the words of the command line name, in the order of time. */
-import { lstatSync, readdirSync, statSync } from 'node:fs'
+import { lstatSync, readdirSync, type Stats, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { fileReason } from '../../system/errno.ts'
+import { textFromBytes } from '../../bytes/text.ts'
+import { errorCode, fileReason } from '../../system/errno.ts'
+import { systemPath } from '../../system/system-path.ts'
 import { anyFormat } from './any-format.ts'
 import { blocksOf, LogUnreadable, STANDARD_INPUT } from './blocks.ts'
 import { LineSplitter } from './lines.ts'
@@ -56,7 +58,7 @@ function addWord(word: string, name: RegExp, found: Map<string, string>, problem
   const walk = (folder: string, depth: number): void => {
     let entries: readonly string[]
     try {
-      entries = readdirSync(folder).sort()
+      entries = readdirSync(systemPath(folder), { encoding: 'buffer' }).map(textFromBytes).sort()
     } catch (error) {
       problems.push({ path: folder, why: fileReason(error) })
       return
@@ -64,7 +66,10 @@ function addWord(word: string, name: RegExp, found: Map<string, string>, problem
     for (const entry of entries) {
       if (entry.startsWith('.')) continue
       const path = join(folder, entry)
-      const stats = statSync(path, { throwIfNoEntry: false })
+      const stats = statOf(path, (error) => {
+        // One that nobody can follow must not keep the others from being read.
+        if (name.test(entry)) problems.push({ path, why: fileReason(error) })
+      })
       if (stats?.isDirectory() === true) {
         // A link to a folder may lead back up.
         if (depth >= DEEPEST) problems.push({ path, why: `lies ${DEEPEST} folders deep: not read` })
@@ -87,13 +92,23 @@ function addWord(word: string, name: RegExp, found: Map<string, string>, problem
   problems.push({ path: word, why })
 }
 
+/** @param failed not called for what was removed meanwhile. */
+function statOf(path: string, failed: (error: unknown) => void): Stats | undefined {
+  try {
+    return statSync(systemPath(path))
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT' || isLink(path)) failed(error)
+    return undefined
+  }
+}
+
 function isLink(path: string): boolean {
-  return lstatSync(path).isSymbolicLink()
+  return lstatSync(systemPath(path), { throwIfNoEntry: false })?.isSymbolicLink() === true
 }
 
 /** By another name, a file is the same. */
 function add(path: string, found: Map<string, string>): void {
-  const { dev, ino } = statSync(path)
+  const { dev, ino } = statSync(systemPath(path))
   const key = `${dev}:${ino}`
   if (!found.has(key)) found.set(key, path)
 }
@@ -101,7 +116,7 @@ function add(path: string, found: Map<string, string>): void {
 /** Of the first visit: empty if there is none among the first lines. */
 async function firstDay(path: string, reader: LineReader = anyFormat()): Promise<string> {
   // What is no file gives its bytes once.
-  if (path === STANDARD_INPUT || !statSync(path).isFile()) return ''
+  if (path === STANDARD_INPUT || !statSync(systemPath(path)).isFile()) return ''
   let day = ''
   const splitter = new LineSplitter({
     line: (text) => {

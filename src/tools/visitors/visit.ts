@@ -35,11 +35,16 @@ export function dayOf(text: string): string | undefined {
   const [, day, name = '', year] = APACHE_TIME.exec(text) ?? []
   if (day !== undefined) {
     const month = MONTHS.get(name)
-    return month === undefined ? undefined : `${year}-${month}-${day}`
+    return month === undefined ? undefined : existing(`${year}-${month}-${day}`)
   }
-  if (ISO_TIME.test(text)) return text.slice(0, 10)
+  if (ISO_TIME.test(text)) return existing(text.slice(0, 10))
   const [, seconds] = UNIX_TIME.exec(text) ?? []
   return seconds === undefined ? undefined : new Date(Number(seconds) * 1000).toISOString().slice(0, 10)
+}
+
+/** @returns undefined for the 30th of February and its like. */
+function existing(day: string): string | undefined {
+  return new Date(day).toISOString().startsWith(day) ? day : undefined
 }
 
 /** Parses times that are mostly of the same day as the one before. */
