@@ -221,7 +221,8 @@ describe('ghostport user', () => {
   it('owner, mode and a link stay', async () => {
     write('real.conf', 'SOURCE ANY\nOPEN_PORTS tcp/22\nKEY one\n', 0o640)
     chmodSync(path('real.conf'), 0o600)
-    writeFileSync(path('fwknopd.conf'), `CONTROL_SOCKET ${path('control.sock')};\nACCESS_FILE ${path('link.conf')};\n`)
+    const places = `CONTROL_SOCKET ${path('control.sock')};\nREPLAY_DB ${path('replay.db')};\n`
+    writeFileSync(path('fwknopd.conf'), `${places}ACCESS_FILE ${path('link.conf')};\n`)
     symlinkSync('real.conf', path('link.conf'))
     await add('b')
     assert.match(text('real.conf'), /NAME +b/)
@@ -301,7 +302,8 @@ describe('ghostport user', () => {
 
   it('ACCESS_FOLDER: a user is a file of its own', async () => {
     mkdirSync(path('users'), { mode: 0o700 })
-    write('fwknopd.conf', `CONTROL_SOCKET ${path('control.sock')};\nACCESS_FOLDER ${path('users')};\n`)
+    const places = `CONTROL_SOCKET ${path('control.sock')};\nREPLAY_DB ${path('replay.db')};\n`
+    write('fwknopd.conf', `${places}ACCESS_FOLDER ${path('users')};\n`)
     write('users/a.conf', 'SOURCE ANY\nNAME a\nOPEN_PORTS tcp/22\nKEY one\n')
     await add('b')
     assert.match(text('users/b.conf'), /^SOURCE +ANY\nNAME +b\n/)

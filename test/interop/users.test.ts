@@ -27,7 +27,8 @@ describe('users, with the real fwknop', { skip: netnsUnavailable() }, () => {
     await net.link(client, ['10.9.0.1/24'], server, [`${SERVER}/24`])
     for (const port of [22, 80]) await server.listen([{ protocol: 'tcp', port, banner: `port ${port}` }])
     folder = net.directory()
-    writeFileSync(join(folder, 'fwknopd.conf'), `CONTROL_SOCKET ${join(folder, 'control.sock')};\n`, { mode: 0o600 })
+    const places = `CONTROL_SOCKET ${join(folder, 'control.sock')};\nREPLAY_DB ${join(folder, 'replay.db')};\n`
+    writeFileSync(join(folder, 'fwknopd.conf'), places, { mode: 0o600 })
     writeFileSync(join(folder, 'access.conf'), '# for both\n', { mode: 0o600 })
   })
   after(() => net?.close())

@@ -36,7 +36,7 @@ export async function lookAtOwnPaths(loaded: LoadedConfig): Promise<Result<reado
  * uses it reports why.
  */
 export function judgeOwnPaths({ server, at }: Pick<LoadedConfig, 'server' | 'at'>): Result<void> {
-  const { replay, policy, controlSocket, pidFile } = server
+  const { replay, policy, controlSocket, pidFile, auditLog } = server
   const { path: digests } = replay.fwknopDigests
   const files: (readonly [UsedSetting, string, (path: string) => Failure | undefined])[] = [
     ['CONTROL_SOCKET', controlSocket, judgeServerFile],
@@ -49,6 +49,7 @@ export function judgeOwnPaths({ server, at }: Pick<LoadedConfig, 'server' | 'at'
       ['REPLAY_DB', `${replay.database}-wal`, judgeServerFile],
       ['DIGEST_FILE', digests, judgeDigests],
     )
+  files.push(['AUDIT_LOG', auditLog, judgeServerFile])
   for (const [setting, path, judge] of files) {
     let exposed: Failure | undefined
     try {
