@@ -23,6 +23,8 @@ import { type Pinned, pinnedPackage } from './pinned.ts'
 /** Where the program is once it is installed. */
 export const HOME = '/usr/lib/ghostport'
 /** Samples, templates, completions: what `packaging/` of the npm package has. */
+/** The gateway is started by its administrator alone: no other command writes its unit. */
+const GATEWAY_UNIT = 'ghostport-gateway.service'
 const SHARE = 'usr/share/ghostport'
 
 export interface Contents {
@@ -209,6 +211,12 @@ function putShare(root: string, kind: Kind): void {
     copy(join(packaging, file), join(root, SHARE, file))
   for (const name of UNITS)
     put(root, `usr/lib/systemd/system/${name}`, unit(readFileSync(join(packaging, name), 'utf8')))
+  const gateway = readFileSync(join(packaging, GATEWAY_UNIT), 'utf8')
+  const ofPackage = gateway
+    .replaceAll('/usr/bin/node', `${HOME}/node`)
+    .replaceAll('/usr/lib/node_modules/ghostport', HOME)
+  copy(join(packaging, GATEWAY_UNIT), join(root, SHARE, GATEWAY_UNIT))
+  put(root, `usr/lib/systemd/system/${GATEWAY_UNIT}`, ofPackage)
   copy(join(packaging, 'debian/ghostport.sysusers'), join(root, 'usr/lib/sysusers.d/ghostport.conf'))
   copy(join(packaging, 'debian/ghostport.tmpfiles'), join(root, 'usr/lib/tmpfiles.d/ghostport.conf'))
 }

@@ -10,9 +10,11 @@ import {
   fchownSync,
   fstatSync,
   fsyncSync,
+  lchownSync,
   lstatSync,
   mkdirSync,
   openSync,
+  readdirSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -52,9 +54,11 @@ export class StateFolder {
       if (exposed !== undefined) return { ok: false, failure: exposed }
       const found = lstatSync(systemPath(path), { throwIfNoEntry: false })
       if (found === undefined) mkdirSync(systemPath(path), { mode: 0o700 })
-      // systemd makes it for root, because the gateway starts as root.
+      // systemd gives it and its files to root at each start, because the gateway starts as root.
       if (owner !== undefined && (found === undefined || found.uid === 0)) {
         chmodSync(systemPath(path), 0o700)
+        // While the folder is root's, nobody else can put another file in the place of one.
+        for (const name of readdirSync(systemPath(path))) lchownSync(systemPath(join(path, name)), owner.uid, owner.gid)
         chownSync(systemPath(path), owner.uid, owner.gid)
       }
       return ok(folder)

@@ -1,13 +1,12 @@
 /**
  * The fixed list of targets, and how much may go to each. What goes nowhere (an id that is not in the list, a limit
- * that is reached) costs the gateway as much as what goes out: it is sent to a socket of the gateway's own that throws
- * it away. So no visitor can measure the difference.
+ * that is reached) costs the gateway as much as what goes out: it is sent to a place inside this host where the kernel
+ * throws it away. So no visitor can measure the difference.
  */
-import { createSocket, type Socket } from 'node:dgram'
 import type { GatewayConfig, GatewayTarget, TargetId } from '../config/gateway/gateway-config.ts'
 import { RateLimit } from '../http-server/sources.ts'
 import { type IpAddress, parseAddress } from '../packet/address.ts'
-import { type Milliseconds, milliseconds, type Port } from '../units.ts'
+import { type Milliseconds, milliseconds, port } from '../units.ts'
 import { UdpLine } from './udp-line.ts'
 
 /** @returns the first address of a host; undefined if it has none now. */
@@ -19,6 +18,9 @@ export type Fate = 'sent' | 'unknown target' | 'over target limit' | 'over total
 /** How often names are looked up again. */
 const LOOK_AGAIN = milliseconds(60_000)
 const MOST_PORTS = 4_096
+/** The broadcast address of loopback: nobody listens there, and the kernel answers nothing. */
+const NOWHERE = '127.255.255.255' as IpAddress
+const DISCARD = port(9)
 /** A port rests a little after its receipt is due: a late one must not meet the next packet. */
 const REST = milliseconds(250)
 
@@ -31,10 +33,9 @@ export class Targets {
   readonly #mostPorts: number
   readonly #lookUp: LookUp
   readonly #again: NodeJS.Timeout
-  readonly #drain: Socket
   readonly #nowhere: UdpLine
 
-  private constructor(config: GatewayConfig, lookUp: LookUp, drain: Socket) {
+  private constructor(config: GatewayConfig, lookUp: LookUp) {
     const { perTarget, total } = config.limits
     this.#targets = new Map(config.targets.map((target) => [target.id, target]))
     this.#wait = milliseconds(config.receiptWait + REST)
@@ -42,18 +43,13 @@ export class Targets {
     this.#total = new RateLimit(total, total)
     this.#mostPorts = Math.min(MOST_PORTS, Math.ceil((perTarget * 2 * this.#wait) / 1_000) + 8)
     this.#lookUp = lookUp
-    this.#drain = drain
-    this.#nowhere = new UdpLine('127.0.0.1' as IpAddress, drain.address().port as Port, this.#wait, MOST_PORTS)
+    this.#nowhere = new UdpLine(NOWHERE, DISCARD, this.#wait, MOST_PORTS)
     this.#again = setInterval(() => void this.lookUpAll(), LOOK_AGAIN)
     this.#again.unref()
   }
 
   static async open(config: GatewayConfig, lookUp: LookUp): Promise<Targets> {
-    const drain = createSocket('udp4')
-    drain.on('error', () => {})
-    await new Promise<void>((resolve) => drain.bind(0, '127.0.0.1', resolve))
-    drain.unref()
-    const targets = new Targets(config, lookUp, drain)
+    const targets = new Targets(config, lookUp)
     await targets.lookUpAll()
     return targets
   }
@@ -103,6 +99,5 @@ export class Targets {
     clearInterval(this.#again)
     for (const line of this.#lines.values()) line.close()
     this.#nowhere.close()
-    this.#drain.close()
   }
 }

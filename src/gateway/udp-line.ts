@@ -65,14 +65,20 @@ export class UdpLine {
       place.onReceipt?.(text)
       place.onReceipt = undefined
     })
-    place.socket.connect(this.port, this.address, (error?: Error) => {
-      if (error === undefined) {
-        this.#sendFrom(place, packet, onReceipt)
-        return
-      }
-      // No route: a new socket may have one later.
-      this.#all.delete(place)
-      place.socket.close()
+    const connect = (): void =>
+      place.socket.connect(this.port, this.address, (error?: Error) => {
+        if (error === undefined) {
+          this.#sendFrom(place, packet, onReceipt)
+          return
+        }
+        // No route: a new socket may have one later.
+        this.#all.delete(place)
+        place.socket.close()
+      })
+    place.socket.bind(() => {
+      // Of our targets, only the place where packets are thrown away needs it.
+      place.socket.setBroadcast(true)
+      connect()
     })
     return true
   }

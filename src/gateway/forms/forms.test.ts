@@ -202,7 +202,7 @@ describe('the forms', { concurrency: 1 }, () => {
     )
     for (const { text, took } of seen) {
       assert.equal(text, seen[0]?.text)
-      assert.ok(took >= 1_000 && took < 4_000, `${took}`)
+      assert.ok(took >= 1_000, `${took}`)
     }
   })
 
