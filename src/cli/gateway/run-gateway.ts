@@ -10,6 +10,7 @@ import { StateFolder } from '../../gateway/state-folder.ts'
 import { type Bundle, bundleRoutes, readBundle } from '../../http-server/bundle.ts'
 import { jsonLog, type Log, type LogField } from '../../log.ts'
 import { formatHostPort } from '../../packet/address.ts'
+import type { Failure, Result } from '../../result.ts'
 import { becomeUnprivileged } from '../../system/become.ts'
 import { journalPrefix } from '../../system/journal-stream.ts'
 import { LogWriter } from '../../system/log-writer.ts'
@@ -66,6 +67,11 @@ export async function runGateway(parsed: ParsedGatewayConfig): Promise<Outcome> 
     await gateway.close()
     return dropped
   }
+  const users = config.forms ? await checkFormUsers(state.value) : undefined
+  if (users?.ok === false) {
+    await gateway.close()
+    return users
+  }
   const found = serviceManager(process.env)
   const manager = found.ok ? found.value : noServiceManager
   tellStart(log, gateway, [...parsed.notices, ...gateway.notices], bundle)
@@ -84,6 +90,14 @@ export async function runGateway(parsed: ParsedGatewayConfig): Promise<Outcome> 
   tellCounts(log, gateway)
   await output.flush(LAST_LINES_TIME)
   return 0
+}
+
+/** As the user that the gateway is now: who logs in uses a code up, which is written. */
+async function checkFormUsers(state: StateFolder): Promise<Result<void, Failure>> {
+  const { FormUserFile } = await import('../../gateway/forms/user-file.ts')
+  const file = new FormUserFile(state)
+  const users = file.read()
+  return users.ok ? file.write(users.value) : users
 }
 
 /** The page, if this package has it. */

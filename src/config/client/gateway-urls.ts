@@ -34,11 +34,8 @@ function parseGatewayUrl(text: string): Result<GatewayUrl, Invalid> {
   const url = parseUrl(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `https://${text}`)
   if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:') || url.hostname === '')
     return refuse('CONFIG_INVALID_VALUE', `“${text}” is not the URL of a gateway: https://HOST`)
-  const bare = `${url.protocol}//${url.host}`
   if (url.username !== '' || url.password !== '' || url.pathname !== '/' || url.search !== '' || url.hash !== '')
-    return refuse('CONFIG_INVALID_VALUE', 'the URL of a gateway has no path, query, user or password', {
-      suggestion: bare,
-    })
+    return refuse('CONFIG_INVALID_VALUE', 'the URL of a gateway has no path, query, user or password: https://HOST')
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
   const secure = url.protocol === 'https:'
   const address = parseAddress(host)
@@ -61,11 +58,10 @@ function parseUrl(text: string): URL | undefined {
 /** @returns the id; ids are made by the administrator of the gateway. */
 export function parseGatewayTarget(value: string): Result<string, Invalid> {
   if (/^[a-z0-9-]{1,32}$/.test(value)) return ok(value)
-  const meant = value.toLowerCase()
+  // Nothing of the value is suggested: it may be a key in the wrong line.
   return refuse(
     'CONFIG_INVALID_VALUE',
     `“${value}” is not the id of a target: 1 to 32 characters of a to z, digits and “-”`,
-    /^[a-z0-9-]{1,32}$/.test(meant) ? { suggestion: meant } : {},
   )
 }
 
