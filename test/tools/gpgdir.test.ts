@@ -249,6 +249,20 @@ describe('gpgdir', { concurrency: 3 }, () => {
     assert.deepEqual(tree.names(), ['broken.gpg', 'mine', 'theirs.gpg'])
   })
 
+  it('a file that somebody encrypted with another passphrase does not keep the others back', async (t) => {
+    const tree = makeTree(t)
+    sealWithGpg(keyring, 'mine', join(tree.path, 'mine.gpg'))
+    const words = ['--batch', '--pinentry-mode', 'loopback', '--passphrase', 'of a stranger', '-o']
+    tree.write('plain', 'x')
+    keyring.gpg(...words, join(tree.path, 'a.gpg'), '--symmetric', join(tree.path, 'plain'))
+    utimesSync(join(tree.path, 'a.gpg'), 1, 1)
+    const { status, stdout, stderr } = await run('-K', OPEN_KEY, '--no-password', '-d', tree.path)
+    assert.match(stderr, /a\.gpg: it needs another passphrase/)
+    assert.match(stdout, /decrypted: 1\n/)
+    assert.equal(status, 1)
+    assert.deepEqual(tree.names(), ['a.gpg', 'mine', 'plain'])
+  })
+
   it('encrypts by a passphrase alone', async (t) => {
     const tree = sample(t)
     const earlier = tree.contents()

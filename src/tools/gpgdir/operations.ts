@@ -43,12 +43,15 @@ export function argumentsOf(operation: Operation, { key, armor }: Means): readon
   }
 }
 
-/** @param outcome of gpg with {@link argumentsOf}. */
-export function verdictOf(operation: Operation, outcome: StreamOutcome): Verdict {
+/**
+ * @param outcome of gpg with {@link argumentsOf}.
+ * @param isKeyTried the passphrase of the key is known to be right: one that is wrong is that of this file alone.
+ */
+export function verdictOf(operation: Operation, outcome: StreamOutcome, isKeyTried = false): Verdict {
   const { exit, status, broken } = outcome
   if (broken !== undefined) return failed(broken, true)
   if (exit === null) return failed('gpg was ended by a signal', true)
-  const why = problemIn(operation, status)
+  const why = problemIn(operation, status, isKeyTried)
   if (why !== undefined) return why
   const count = (word: string): number => status.filter(([first]) => first === word).length
   const isDone = {
@@ -70,7 +73,7 @@ export function verdictOf(operation: Operation, outcome: StreamOutcome): Verdict
   )
 }
 
-function problemIn(operation: Operation, status: readonly StatusLine[]): Verdict | undefined {
+function problemIn(operation: Operation, status: readonly StatusLine[], isKeyTried: boolean): Verdict | undefined {
   const has = (word: string): boolean => status.some(([first]) => first === word)
   const isDone = has('DECRYPTION_OKAY')
   if (has('BADSIG')) return failed(showLine(status, 'BADSIG'), false)
@@ -80,11 +83,12 @@ function problemIn(operation: Operation, status: readonly StatusLine[]): Verdict
     return failed('the signature, or the key that made it, has expired or was revoked', false)
   const errors = ['pkdecrypt_failed', 'symkey_decrypt.maybe_error', 'sign-encrypt', 'sign', 'symencrypt'] as const
   const codes = errors.flatMap((where) => [gpgError(status, 'ERROR', where), gpgError(status, 'FAILURE', where)])
-  if (!isDone && codes.includes(BAD_PASSPHRASE)) return failed('the passphrase is wrong', true)
+  const wrong = isKeyTried ? failed('it needs another passphrase', false) : failed('the passphrase is wrong', true)
+  if (!isDone && codes.includes(BAD_PASSPHRASE)) return wrong
   if (!isDone && codes.includes(NO_PINENTRY)) return failed('gpg asks for a passphrase, and has none', true)
   if (operation !== 'decrypt' || isDone) return undefined
   if (has('NO_SECKEY')) return failed('it is encrypted with a different GnuPG key', false)
-  if (has('NEED_PASSPHRASE_SYM') && has('DECRYPTION_FAILED')) return failed('the passphrase is wrong', true)
+  if (has('NEED_PASSPHRASE_SYM') && has('DECRYPTION_FAILED')) return wrong
   if (has('NODATA')) return failed('it is no OpenPGP message', false)
   return undefined
 }

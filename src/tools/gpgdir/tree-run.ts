@@ -152,7 +152,7 @@ class TreeRun {
   }
 
   async perform(plan: Plan, folders: readonly string[]): Promise<Result<number>> {
-    const { keepSources, operation } = this.#request
+    const { keepSources, operation, test } = this.#request
     const { top, tools, streams, report, interrupts, remove } = this.#parts
     const tasks = await this.#named(plan.tasks, folders)
     if (!tasks.ok) return tasks
@@ -162,7 +162,16 @@ class TreeRun {
     using journal = opened.value
     const total = await work(
       tasks.value,
-      { ...this.#request, operation, top, streams, means: tools.means, journal, remove },
+      {
+        ...this.#request,
+        operation,
+        top,
+        streams,
+        means: tools.means,
+        journal,
+        remove,
+        isKeyTried: test && tools.means.key !== 'symmetric',
+      },
       {
         begin: (task) => this.#begin(task),
         told: (result) => report.told(result),

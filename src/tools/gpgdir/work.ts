@@ -24,6 +24,8 @@ export interface Work {
   readonly force: boolean
   readonly remove: Remover
   readonly jobs: number
+  /** The self-test has shown that key and passphrase decrypt. */
+  readonly isKeyTried: boolean
 }
 
 /** What came of one file. */
@@ -106,7 +108,7 @@ async function one(task: Task, work: Work): Promise<Outcome> {
       { ...work, keepSource: work.keepSources },
       async (input, output) => {
         const run = await work.streams.run(args, { input, output })
-        return { verdict: verdictOf(work.operation, run), remarks: run.remarks }
+        return { verdict: verdictOf(work.operation, run, work.isKeyTried), remarks: run.remarks }
       },
     )
     switch (replaced.outcome) {
