@@ -45,7 +45,7 @@ describe('the gateway', { concurrency: 1 }, () => {
       'HOST localhost',
       `TARGET office 127.0.0.1:${office.port}`,
       'TARGET gone no-such-host.invalid:62201',
-      'RECEIPT_WAIT 300',
+      'RECEIPT_WAIT 1000',
       'PROXY 127.0.0.1',
       ...lines,
     ].join('\n')
@@ -127,7 +127,7 @@ describe('the gateway', { concurrency: 1 }, () => {
     ])
     const asked = await Promise.all([...tickets, 'A'.repeat(22)].map(receiptOf))
     const took = performance.now() - began
-    assert.ok(took >= 300 && took < 900, `${took}`)
+    assert.ok(took >= 1_000, `${took}`)
     assert.equal(asked[0], RECEIPT)
     for (const filler of asked.slice(1)) {
       assert.match(filler, /^[A-Za-z0-9+/]{128}$/)
@@ -180,16 +180,17 @@ describe('the gateway', { concurrency: 1 }, () => {
 
   it('limits a source: 429; and a target: as if it were accepted, and nothing is sent', async () => {
     await gateway.close()
-    gateway = await start(['KNOCKS_PER_SOURCE 5', 'KNOCKS_PER_TARGET 10'])
+    gateway = await start(['KNOCKS_PER_SOURCE 5', 'KNOCKS_PER_TARGET 3'])
     const from = (source: string) =>
       post('/v1/knock', { target: 'office', packet: packet('L') }, { 'x-forwarded-for': source })
     const one = await Promise.all(Array.from({ length: 8 }, () => from('192.0.2.77')))
     assert.deepEqual(one.map(({ status }) => status).sort(), [202, 202, 202, 202, 202, 429, 429, 429])
-    for (let i = 0; i < 12; i++) assert.equal((await from(`198.51.100.${i}`)).status, 202)
-    await delay(50)
+    const many = await Promise.all(Array.from({ length: 30 }, (_, i) => from(`198.51.100.${i}`)))
+    for (const { status } of many) assert.equal(status, 202)
+    await delay(300)
     const sent = office.arrived.filter((it) => it === packet('L')).length
-    assert.ok(sent >= 10 && sent <= 13, `${sent}`)
-    assert.ok((gateway.counts.get('over target limit') ?? 0) >= 4)
+    assert.ok(sent >= 3 && sent < 30, `${sent}`)
+    assert.ok((gateway.counts.get('over target limit') ?? 0) >= 5)
     assert.equal(gateway.counts.get('over source limit'), 3)
   })
 })
