@@ -56,6 +56,36 @@ for (const [what, format, line, expected] of [
   ['a user name with blanks', 'combined', COMBINED.replace(' ada ', ' ada of x '), { ...VISIT, agent: GOOGLE }],
   ['a Unix time', '%h %{sec}t "%r" %s', '192.0.2.1 1160513736 "GET /trac/x?y=1 HTTP/1.0" 200', { ...VISIT, agent: '' }],
   [
+    'a time in a form of its own',
+    '(%{[%d.%b/%Y]:%T %z}t) %h "%r" %s',
+    '([10.Oct/2006]:13:55:36 -0700) 192.0.2.1 "GET /trac/x?y=1 HTTP/1.0" 200',
+    { ...VISIT, agent: '' },
+  ],
+  [
+    'one with blanks, and nothing around it',
+    '%{%a %B %e %y %I:%M %p}t %h "%r" %s',
+    'Tue October 10 06 01:55 PM 192.0.2.1 "GET /trac/x?y=1 HTTP/1.0" 200',
+    { ...VISIT, agent: '' },
+  ],
+  [
+    'day and time apart',
+    '%{%F}t %{%T}t %h "%r" %s',
+    '2006-10-10 13:55:36 192.0.2.1 "GET /trac/x?y=1 HTTP/1.0" 200',
+    { ...VISIT, agent: '' },
+  ],
+  [
+    'path and query apart',
+    '%h %t %m %U%q %s',
+    '192.0.2.1 [10/Oct/2006:13:55:36 -0700] GET /trac/x?y=1 200',
+    { ...VISIT, agent: '' },
+  ],
+  [
+    'the same of nginx',
+    '$remote_addr [$time_local] $uri$is_args$args $status',
+    '192.0.2.1 [10/Oct/2006:13:55:36 -0700] /trac/x?y=1 200',
+    { ...VISIT, agent: '' },
+  ],
+  [
     'the line of httpd.conf',
     'LogFormat "%h %t \\"%r\\" %>s \\"%{User-Agent}i\\"" mine',
     '192.0.2.1 [10/Oct/2006:1:1:1 +0000] "GET /trac/x?y=1 HTTP/1.0" 200 "z"',
@@ -93,7 +123,9 @@ for (const line of [
 for (const [format, told] of [
   ['combind', '“combind” is no format of a log'],
   ['%t "%r"', 'the format lacks an address (%h, $remote_addr)'],
-  ['%h %s', 'the format lacks a time (%t, $time_local) and a request (%r, $request)'],
+  ['%h %{%H:%M}t "%r"', 'the format lacks a time with its day (%t, $time_local, %{%F %T}t)'],
+  ['%h %{%Q %F}t "%r"', 'the format lacks a time with its day (%t, $time_local, %{%F %T}t)'],
+  ['%h %s', 'the format lacks a time with its day (%t, $time_local, %{%F %T}t) and a request (%r, $request)'],
   ['%h%r %t', 'two fields of the format have nothing between them'],
 ] as const)
   test(`“${format}” is refused`, () => {

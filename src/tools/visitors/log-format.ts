@@ -4,6 +4,7 @@
  */
 import { nearest } from '../../config/reading/nearest.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
+import { type WrittenTime, writtenTime } from './strftime.ts'
 import { rememberingDayOf, targetOf, type Visit } from './visit.ts'
 
 /** @returns undefined for a line of another form. */
@@ -16,6 +17,8 @@ interface Piece {
   readonly before: string
   /** Undefined: its value is passed over. */
   readonly field: Field | undefined
+  /** A time in a form of its own. */
+  readonly written?: WrittenTime
 }
 
 export const NAMED_FORMATS = {
@@ -66,7 +69,7 @@ export function compileFormat(text: string): Result<LineReader, Failure<'CLI_USA
   const fields = new Set(pieces.map(({ field }) => field))
   const missing = [
     ...(fields.has('address') ? [] : ['an address (%h, $remote_addr)']),
-    ...(fields.has('time') ? [] : ['a time (%t, $time_local)']),
+    ...(fields.has('time') ? [] : ['a time with its day (%t, $time_local, %{%F %T}t)']),
     ...(fields.has('request') || fields.has('target') ? [] : ['a request (%r, $request)']),
   ]
   if (missing.length > 0) return refuse('CLI_USAGE', `the format lacks ${missing.join(' and ')}`)
@@ -98,8 +101,16 @@ function piecesOf(format: string): { readonly pieces: readonly Piece[]; readonly
     // `^ti` and `^to` have two letters. All others have one: what follows is text.
     const letter = whole.includes('^') ? letters : letters.slice(0, 1)
     end -= letters.length - letter.length
+    // The query belongs to the path before it.
+    const isQuery = letter === 'q' || variable === 'is_args' || variable === 'args'
+    if (isQuery && before === '' && pieces.at(-1)?.field === 'target') continue
     const isBracketed = letter === 't' && header === undefined
-    pieces.push({ before: isBracketed ? `${before}[` : before, field: fieldOf(header, letter, variable) })
+    const written = letter === 't' && header?.includes('%') ? writtenTime(header) : undefined
+    pieces.push({
+      before: isBracketed ? `${before}[` : before,
+      field: written === undefined ? fieldOf(header, letter, variable) : 'time',
+      ...(written && { written }),
+    })
     before = isBracketed ? ']' : ''
   }
   return { pieces, after: before + format.slice(end) }
@@ -108,7 +119,7 @@ function piecesOf(format: string): { readonly pieces: readonly Piece[]; readonly
 function fieldOf(header: string | undefined, letter: string, variable: string | undefined): Field | undefined {
   if (variable !== undefined) return NGINX_FIELDS[variable]
   if (letter === 'i') return header?.toLowerCase() === 'user-agent' ? 'agent' : undefined
-  // Other forms of %{…}t give parts of a time.
+  // Other forms of %{…}t give parts of a time (`strftime.ts`).
   if (letter === 't' && header !== undefined) return UNIX_TIME.test(header) ? 'time' : undefined
   return APACHE_FIELDS[letter]
 }
@@ -121,10 +132,19 @@ function readLine(
 ): Visit | undefined {
   let at = 0
   let [address, time, target, agent, status] = ['', '', '', '', 0]
+  let day: string | undefined
   for (let i = 0; i < pieces.length; i++) {
-    const { before, field } = pieces[i] as Piece
+    const { before, field, written } = pieces[i] as Piece
     if (!line.startsWith(before, at)) return undefined
     at += before.length
+    if (written !== undefined) {
+      written.pattern.lastIndex = at
+      const match = written.pattern.exec(line)
+      if (match === null) return undefined
+      day = written.day(match)
+      at = written.pattern.lastIndex
+      continue
+    }
     const end = isBeforeTime(pieces[i + 1])
       ? beforeTime(line, at, (pieces[i + 1] as Piece).before, pieces[i + 2]?.before ?? after)
       : endOf(line, at, pieces[i + 1]?.before ?? after, before.endsWith('"'))
@@ -141,7 +161,7 @@ function readLine(
     at = end
   }
   if (!line.startsWith(after, at)) return undefined
-  const day = dayOf(time)
+  day ??= dayOf(time)
   return day === undefined || address === '' ? undefined : { address, day, target, agent, status }
 }
 

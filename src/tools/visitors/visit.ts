@@ -15,7 +15,8 @@ export interface Visit {
   readonly status: number
 }
 
-const MONTHS: ReadonlyMap<string, string> = new Map(
+/** The number of each month, by its name in logs. */
+export const MONTHS: ReadonlyMap<string, string> = new Map(
   ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'].map((name, i) => [
     name,
     String(i + 1).padStart(2, '0'),
