@@ -10,6 +10,7 @@ const F_OFD_GETLK = 36
 const F_OFD_SETLK = 37
 export const F_RDLCK = 0
 export const F_WRLCK = 1
+export const F_UNLCK = 2
 const { EACCES, EAGAIN } = system.errno
 
 /** Bytes of a file, which need not be that long. */

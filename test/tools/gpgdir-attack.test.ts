@@ -195,6 +195,33 @@ describe('gpgdir under attack', { concurrency: 3 }, () => {
     assert.equal(tree.names().filter((name) => /^sub\/f\d+$/.test(name)).length, 24)
   })
 
+  it('a tree in another one: where one gpgdir works, a second does neither above nor below', async (t) => {
+    const tree = sample(t, ...Array.from({ length: 60 }, (_, i) => `sub/below/f${i}`))
+    const below = join(tree.path, 'sub/below')
+    for (const [first, second, told] of [
+      [tree.path, below, /another gpgdir works in .*, and this is a part of it/],
+      [below, tree.path, /another gpgdir works in sub\/below/],
+    ] as const) {
+      const { child, ended } = gpgdir.start('-e', first)
+      const lock = join(first, '.gpgdir.pid')
+      // It has the lock before it writes its number there.
+      const isLocked = (): boolean => (statSync(lock, { throwIfNoEntry: false })?.size ?? 0) > 0
+      for (let i = 0; i < 500 && !isLocked(); i++) await delay(10)
+      // It has not ended before the other one looks.
+      child.kill('SIGSTOP')
+      const { status, stderr } = await quick('-e', second)
+      child.kill('SIGCONT')
+      assert.equal(status, 65, stderr)
+      assert.match(stderr, told)
+      assert.deepEqual(await ended, [0, null])
+      assert.equal((await quick('-d', first)).status, 0)
+      // Its lock has gone with it, and a file that is left behind is no lock.
+      tree.write('sub/below/.gpgdir.pid', '1\n')
+      assert.equal((await quick('-d', second)).status, 0)
+      rmSync(join(below, '.gpgdir.pid'), { force: true })
+    }
+  })
+
   it('many runs at once: one works, and the others are refused', async (t) => {
     const tree = sample(t, ...Array.from({ length: 10 }, (_, i) => `f${i}`))
     const runs = await Promise.all(Array.from({ length: 5 }, () => quick('-e', tree.path)))

@@ -1,13 +1,26 @@
 /**
  * One gpgdir a tree: the kernel’s lock on a file in the top folder. The file also names the process, as that of gpgdir
- * 1.9.6 does.
+ * 1.9.6 does. A tree in another one is a part of it: each run takes its own lock first, and then looks for others above
+ * (here) and below (`walk.ts`). So of two that start at once, one at least sees the other.
  */
-import { closeSync, constants, fstatSync, ftruncateSync, lstatSync, readFileSync, unlinkSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  lstatSync,
+  readFileSync,
+  realpathSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs'
+import { dirname } from 'node:path'
+import { textFromBytes } from '../../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { systemReason } from '../../system/errno.ts'
-import { tryLock } from '../../system/file-lock.ts'
+import { F_UNLCK, lockTypeOf, tryLock } from '../../system/file-lock.ts'
 import { readBounded } from '../../system/read-bounded.ts'
-import type { Folder } from './folder.ts'
+import { Folder } from './folder.ts'
 import { LOCK_NAME } from './names.ts'
 import { openOwnFile } from './own-file.ts'
 
@@ -59,6 +72,32 @@ function lockOnce(top: Folder): Result<Disposable | undefined, Failure<'GPGDIR_R
   } finally {
     if (descriptor !== undefined) closeSync(descriptor)
   }
+}
+
+/** Whether another gpgdir works in this folder. What a run that was killed has left does not count. */
+export function isWorkedIn(folder: Folder): boolean {
+  const opened = openOwnFile(folder, LOCK_NAME, constants.O_RDONLY)
+  if (!opened.ok || opened.value === undefined) return false
+  try {
+    return (lockTypeOf(opened.value) ?? F_UNLCK) !== F_UNLCK
+  } finally {
+    closeSync(opened.value)
+  }
+}
+
+/** @returns the folder above, however far, in which another gpgdir works; undefined for none. */
+export function workedInAbove(top: Folder): string | undefined {
+  let at = textFromBytes(realpathSync(top.path('.'), { encoding: 'buffer' }))
+  while (at !== dirname(at)) {
+    at = dirname(at)
+    try {
+      using folder = Folder.top(at)
+      if (isWorkedIn(folder)) return at
+    } catch {
+      // Who may not read it does not work in it.
+    }
+  }
+  return undefined
 }
 
 function isGpgdir(pid: number): boolean {

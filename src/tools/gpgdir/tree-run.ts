@@ -11,7 +11,7 @@ import { GpgStreams } from './gpg-stream.ts'
 import { Interrupts, SIGNALS } from './interrupts.ts'
 import { Journal } from './journal.ts'
 import { selfTest, tryOnce } from './keys.ts'
-import { lockTree } from './lock.ts'
+import { lockTree, workedInAbove } from './lock.ts'
 import { DEFAULT_FILE_MAP, FOLDER_MAP, type Operation } from './names.ts'
 import { ObfuscatedNames } from './obfuscate.ts'
 import { argumentsOf, type Means } from './operations.ts'
@@ -53,6 +53,8 @@ export async function runOnTree(
   const lock = changes ? lockTree(top) : ok(undefined)
   if (!lock.ok) return lock
   using _held = lock.value
+  const above = changes ? workedInAbove(top) : undefined
+  if (above !== undefined) return refuse('GPGDIR_REFUSED', `another gpgdir works in ${above}, and this is a part of it`)
   const report = new Report(terminal, request, path)
   report.begins(argv, tools.shown)
   const run = new TreeRun(

@@ -3,7 +3,8 @@ import { accessSync, constants, lstatSync } from 'node:fs'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { fileReason } from '../../system/errno.ts'
 import { type Folder, isGone, namesIn } from './folder.ts'
-import { isHidden } from './names.ts'
+import { isWorkedIn } from './lock.ts'
+import { isHidden, LOCK_NAME } from './names.ts'
 import { below, type FoundFile } from './plan.ts'
 
 const OWNER_WRITES = 0o200
@@ -48,6 +49,8 @@ export function walkTree(top: Folder, { recurse, changes, force }: Walk): Result
           waiting.push(below(folder, name))
           continue
         }
+        if (name === LOCK_NAME && folder !== '' && changes && isWorkedIn(opened))
+          return refuse('GPGDIR_REFUSED', `another gpgdir works in ${folder}`)
         found.push({
           folder,
           name,

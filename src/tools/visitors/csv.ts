@@ -4,6 +4,8 @@ import { isAtLeast, type Section, type Value } from './report.ts'
 
 /** What a spreadsheet takes for a formula. A number has no such sign, and `-` alone is none. */
 const FORMULA = /^(?:[=+@\t\r]|-.)/
+/** The same behind a sign at which many spreadsheets split, where decimals have a comma. */
+const LATER_FORMULA = /(;\s*"*)(?=[=+@-])/g
 
 /** One table. Where there is one for each period, the period is the first column. */
 export function* csvLines(sections: Iterable<Section>): Iterable<readonly string[]> {
@@ -39,6 +41,6 @@ function plain(value: Value | undefined, kind: Section['columns'][number]['kind'
 /** Text of strangers must be no formula and must end no field. */
 export function csvField(text: string): string {
   const harmless = printable(text)
-  const guarded = FORMULA.test(harmless) ? `'${harmless}` : harmless
+  const guarded = (FORMULA.test(harmless) ? `'${harmless}` : harmless).replaceAll(LATER_FORMULA, "$1'")
   return /[",\n\r']/.test(guarded) ? `"${guarded.replaceAll('"', '""')}"` : guarded
 }
