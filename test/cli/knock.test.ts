@@ -92,6 +92,8 @@ describe('ghostport knock', () => {
         },
         transport: 'udp',
         proxy: null,
+        gateway: null,
+        receipt: null,
         packets: {
           address: '127.0.0.1',
           port: 62201,
