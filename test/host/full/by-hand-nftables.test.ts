@@ -1,14 +1,14 @@
 /**
  * docs/BY-HAND.md on a Debian that boots, over ssh: each command exactly as it is there. The port is closed
  * to strangers and open to a knock, before and after a reboot, over IPv4 and IPv6. Nobody is locked out. The other ways
- * and the accidents: full/.
+ * and the accidents: beside this file.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { CLIENT, HostLab, hostLabUnavailable, SERVER, STRANGER } from '../support/host-lab.ts'
-import { Road } from '../support/road.ts'
-import { shutWhileItBoots } from './outside.ts'
-import { opensToKnocks } from './traffic.ts'
+import { CLIENT, HostLab, hostLabUnavailable, SERVER, STRANGER } from '../../support/host-lab.ts'
+import { Road } from '../../support/road.ts'
+import { shutWhileItBoots } from '../outside.ts'
+import { opensToKnocks } from '../traffic.ts'
 
 describe('a server by hand, on Debian 12 with nftables', { skip: hostLabUnavailable() }, () => {
   let lab: HostLab
