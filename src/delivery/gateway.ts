@@ -6,7 +6,7 @@ import type { Agent, IncomingMessage } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { jsonLine } from '../bytes/text.ts'
 import { printableAscii, type Reader, record } from '../json-reader.ts'
-import { formatHostPort, parseAddress } from '../packet/address.ts'
+import { formatHostPort, hostInUrl, parseSocketAddress } from '../packet/address.ts'
 import type { ProxyLogin } from '../packet/http.ts'
 import { RECEIPT_LENGTH } from '../packet/receipt.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
@@ -62,7 +62,7 @@ export function gatewayDelivery(options: GatewayDeliveryOptions): Delivery {
       const connected = await connectTo(packet, options, target, signal)
       if (!connected.ok) return connected
       const socket = connected.value
-      const local = parseAddress(socket.localAddress?.replace(/%.*$/, '') ?? '')
+      const local = parseSocketAddress(socket.localAddress)
       const at = performance.now()
       const body = jsonLine({ target: options.target, packet: packet.text })
       const agent = await agentOf(socket)
@@ -178,7 +178,7 @@ async function post(
       path,
       maxHeaderSize: 8_192,
       headers: {
-        host: port === standard ? bracketed(name) : formatHostPort(name, port),
+        host: port === standard ? hostInUrl(name) : formatHostPort(name, port),
         'content-type': 'application/json',
         'content-length': Buffer.byteLength(body),
         ...(userAgent === undefined ? {} : { 'user-agent': userAgent }),
@@ -211,8 +211,4 @@ function readAnswer(response: IncomingMessage, done: (answer: Answer) => void): 
       done({ status, value: undefined })
     }
   })
-}
-
-function bracketed(host: string): string {
-  return host.includes(':') ? `[${host}]` : host
 }

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
-import { addressBytes, familyOf, type IpAddress, parseAddress } from '../packet/address.ts'
+import { addressBytes, familyOf, type IpAddress, parseSocketAddress } from '../packet/address.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { describeErrno, systemReason } from '../system/errno.ts'
 import { AF_INET, AF_INET6, libc, SOCK_CLOEXEC, SOCK_RAW } from '../system/libc.ts'
@@ -134,7 +134,7 @@ function ownAddressTowards(address: IpAddress, target: Target): Promise<Result<I
         failed(error)
         return
       }
-      const own = parseAddress(socket.address().address.replace(/%.*$/, ''))
+      const own = parseSocketAddress(socket.address().address)
       settle(own.ok ? own : refuse('SEND_FAILED', `${describeTarget(target)}: ${own.failure.detail}`))
     })
   })

@@ -1,6 +1,6 @@
 /** One TCP connection that carries one packet: what delivery by TCP, HTTP and HTTPS have in common. */
 import type { Socket } from 'node:net'
-import { parseAddress } from '../packet/address.ts'
+import { parseSocketAddress } from '../packet/address.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { errorCode } from '../system/errno.ts'
 import { type Milliseconds, milliseconds } from '../units.ts'
@@ -77,7 +77,7 @@ export function sendOver(sending: Sending): Promise<Sent> {
     })
     socket.once('close', () => (left === undefined ? failed('the connection was closed') : done()))
     socket.once(sending.ready, () => {
-      const local = parseAddress(socket.localAddress?.replace(/%.*$/, '') ?? '')
+      const local = parseSocketAddress(socket.localAddress)
       if (!local.ok) {
         failed('the connection was closed')
         return

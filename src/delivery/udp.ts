@@ -1,6 +1,6 @@
 /** Delivery by UDP, over IPv4 and IPv6: one datagram per packet (docs/WIRE.md § 9). */
 import { createSocket, type Socket } from 'node:dgram'
-import { familyOf, type IpAddress, parseAddress } from '../packet/address.ts'
+import { familyOf, type IpAddress, parseSocketAddress } from '../packet/address.ts'
 import { ok, refuse } from '../result.ts'
 import type { Port } from '../units.ts'
 import type { Delivery, Departure, OutgoingPacket } from './delivery.ts'
@@ -64,7 +64,7 @@ function sendOn(socket: Socket, packet: OutgoingPacket, sourcePort: Port | undef
 }
 
 function ownAddress(socket: Socket): IpAddress {
-  const own = parseAddress(socket.address().address.replace(/%.*$/, ''))
+  const own = parseSocketAddress(socket.address().address)
   if (!own.ok) throw new Error(own.failure.detail)
   return own.value
 }

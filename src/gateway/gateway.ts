@@ -10,7 +10,7 @@ import type { Notice } from '../config/reading/notice.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from '../http-server/limits.ts'
 import type { Route } from '../http-server/route.ts'
 import { type HttpServer, type ListenAt, openHttpServer } from '../http-server/server.ts'
-import { type IpAddress, parseAddress } from '../packet/address.ts'
+import { type IpAddress, parseSocketAddress } from '../packet/address.ts'
 import { type Failure, ok, type Result } from '../result.ts'
 import { type GatewayCertificate, gatewayCertificate } from './certificate.ts'
 import { FormUserFile } from './forms/user-file.ts'
@@ -91,7 +91,7 @@ export async function openGateway(
 }
 
 function listenAt(at: GatewayConfig['listen'][number], certificate: GatewayCertificate | undefined): ListenAt {
-  // Whoever may connect decides the folder, and the group of the socket.
+  // Who may connect is decided by its folder, and by its group.
   if (at.kind === 'unix') return { kind: 'unix', path: at.path, mode: 0o660 }
   const { address, port } = at
   return at.kind === 'https' && certificate !== undefined
@@ -116,7 +116,7 @@ function limitsOf({ limits, receiptWait }: GatewayConfig): HttpLimits {
 function ownAddresses(): readonly IpAddress[] {
   return Object.values(networkInterfaces()).flatMap((all = []) =>
     all.flatMap(({ address }) => {
-      const parsed = parseAddress(address.replace(/%.*$/, ''))
+      const parsed = parseSocketAddress(address)
       return parsed.ok ? [parsed.value] : []
     }),
   )

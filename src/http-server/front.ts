@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { monotonic } from '../clock.ts'
-import { type IpAddress, networkContains, parseAddress } from '../packet/address.ts'
+import { type IpAddress, networkContains, parseSocketAddress } from '../packet/address.ts'
 import { errorCode } from '../system/errno.ts'
 import { milliseconds } from '../units.ts'
 import { Connections } from './connections.ts'
@@ -260,7 +260,7 @@ interface About {
 
 /** @returns undefined over a Unix socket, and where the visitor has gone already. */
 function peerOf(socket: Socket): IpAddress | undefined {
-  const address = parseAddress(socket.remoteAddress?.replace(/%.*$/, '') ?? '')
+  const address = parseSocketAddress(socket.remoteAddress)
   return address.ok ? address.value : undefined
 }
 

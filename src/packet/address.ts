@@ -34,7 +34,17 @@ export function familyOf(address: IpAddress): AddressFamily {
 
 /** `192.0.2.1:22`, `[2001:db8::1]:22`, `inner.example:22`. @param host an address or a name. */
 export function formatHostPort(host: string, port: Port): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  return `${hostInUrl(host)}:${port}`
+}
+
+/** `192.0.2.1`, `[2001:db8::1]`, `inner.example`. @param host an address or a name. */
+export function hostInUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host
+}
+
+/** An address as a socket tells it: behind one of a link stands its interface (`fe80::1%eth0`), which is left out. */
+export function parseSocketAddress(text: string | undefined): Result<IpAddress, Failure<'ADDRESS_INVALID'>> {
+  return parseAddress(text?.replace(/%.*$/, '') ?? '')
 }
 
 /**

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { explainTls, MORE_AUTHORITIES } from '../../delivery/explain-tls.ts'
 import { tlsOptions } from '../../delivery/https.ts'
-import { type AddressFamily, familyOf, parseAddress } from '../../packet/address.ts'
+import { type AddressFamily, familyOf, hostInUrl, parseAddress } from '../../packet/address.ts'
 import { errorCode, systemReason } from '../../system/errno.ts'
 import { type Milliseconds, milliseconds, port as portOf } from '../../units.ts'
 import { type Answer, MAX_ANSWER, parseAnswer } from './answer.ts'
@@ -108,8 +108,7 @@ function readAll(response: IncomingMessage, then: (text: string | { readonly pro
 
 /** Only to another path of the same service: another host would be somebody whom nobody chose. */
 function redirection(source: WebSource, { headers: { location = '' } }: IncomingMessage): Step {
-  const host = source.host.includes(':') ? `[${source.host}]` : source.host
-  const base = `${source.secure ? 'https' : 'http'}://${host}${source.port === undefined ? '' : `:${source.port}`}`
+  const base = `${source.secure ? 'https' : 'http'}://${hostInUrl(source.host)}${source.port === undefined ? '' : `:${source.port}`}`
   const from = URL.parse(source.path, base)
   const to = URL.parse(location, `${base}${source.path}`)
   if (from === null || to === null || to.origin !== from.origin || to.username !== '')

@@ -4,6 +4,7 @@
  */
 import type { ClientSettings } from '../../config/client/layer.ts'
 import type { DnsSource, WebSource } from '../../config/client/own-address-sources.ts'
+import { hostInUrl } from '../../packet/address.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 
 /** Of different operators, so that one that lies is outvoted. Each answers over HTTP too. */
@@ -50,7 +51,6 @@ function echoPointsOf({ gateways = [], gatewayFingerprint }: ClientSettings): re
 /** `https://icanhazip.com/`, `DNS server 208.67.222.222`. */
 export function sourceName(source: Source): string {
   if (source.kind === 'dns') return `DNS server ${source.server}`
-  const host = source.host.includes(':') ? `[${source.host}]` : source.host
   const port = source.port === undefined ? '' : `:${source.port}`
-  return `${source.secure ? 'https' : 'http'}://${host}${port}${source.path}`
+  return `${source.secure ? 'https' : 'http'}://${hostInUrl(source.host)}${port}${source.path}`
 }

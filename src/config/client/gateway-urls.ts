@@ -1,5 +1,5 @@
 /** GATEWAY, GATEWAY_TARGET, GATEWAY_FINGERPRINT: by which gateway a packet goes, and the name of its server there. */
-import { parseAddress } from '../../packet/address.ts'
+import { hostInUrl, parseAddress } from '../../packet/address.ts'
 import { isLoopback } from '../../packet/address-kinds.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { type Port, port as portOf } from '../../units.ts'
@@ -68,8 +68,7 @@ export function parseGatewayTarget(value: string): Result<string, Invalid> {
 /** `https://gate.example`, with the port where it is not the usual one. */
 export function formatGatewayUrl({ secure, host, port }: GatewayUrl): string {
   const usual = port === (secure ? 443 : 80)
-  const name = host.includes(':') ? `[${host}]` : host
-  return `${secure ? 'https' : 'http'}://${name}${usual ? '' : `:${port}`}`
+  return `${secure ? 'https' : 'http'}://${hostInUrl(host)}${usual ? '' : `:${port}`}`
 }
 
 /** A SHA-256, with or without colons. @returns it as Node writes it: `AB:CD:…`. */
