@@ -3,9 +3,12 @@
  * that is reached) costs the gateway as much as what goes out: it is sent to a place inside this host where the kernel
  * throws it away. So no visitor can measure the difference.
  */
+
+import { monotonic } from '../clock.ts'
 import type { GatewayConfig, GatewayTarget, TargetId } from '../config/gateway/gateway-config.ts'
 import { RateLimit } from '../http-server/sources.ts'
 import { type IpAddress, parseAddress } from '../packet/address.ts'
+import { TokenBucket } from '../token-bucket.ts'
 import { type Milliseconds, milliseconds, port } from '../units.ts'
 import { UdpLine } from './udp-line.ts'
 
@@ -29,7 +32,7 @@ export class Targets {
   readonly #lines = new Map<TargetId, UdpLine>()
   readonly #wait: Milliseconds
   readonly #perTarget: RateLimit
-  readonly #total: RateLimit
+  readonly #total: TokenBucket
   readonly #mostPorts: number
   readonly #lookUp: LookUp
   readonly #again: NodeJS.Timeout
@@ -40,7 +43,7 @@ export class Targets {
     this.#targets = new Map(config.targets.map((target) => [target.id, target]))
     this.#wait = milliseconds(config.receiptWait + REST)
     this.#perTarget = new RateLimit(perTarget, perTarget)
-    this.#total = new RateLimit(total, total)
+    this.#total = new TokenBucket({ burst: total, perSecond: total }, monotonic())
     this.#mostPorts = Math.min(MOST_PORTS, Math.ceil((perTarget * 2 * this.#wait) / 1_000) + 8)
     this.#lookUp = lookUp
     this.#nowhere = new UdpLine(NOWHERE, DISCARD, this.#wait, MOST_PORTS)
@@ -78,9 +81,9 @@ export class Targets {
   send(id: TargetId, packet: string, now: Milliseconds, onReceipt: (text: string) => void): Fate {
     const isKnown = this.#targets.has(id)
     const line = this.#lines.get(id)
-    // Each is asked, whatever the others say.
+    // Each is asked, also if another one refuses.
     const isWithinOwn = this.#perTarget.take(isKnown ? id : '', now)
-    const isWithinTotal = this.#total.take('', now)
+    const isWithinTotal = this.#total.take(1, now)
     const fate = !isKnown
       ? 'unknown target'
       : line === undefined

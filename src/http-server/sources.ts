@@ -3,6 +3,7 @@
  * IPv4 address, or an IPv6 network of 64 bits, since one customer has a whole one. The table is bounded.
  */
 import { familyOf, type IpAddress, maskAddress } from '../packet/address.ts'
+import { type Rate, TokenBucket } from '../token-bucket.ts'
 import type { Milliseconds } from '../units.ts'
 
 /** The key of a source. @param address undefined: over a Unix socket without a proxy. */
@@ -13,34 +14,29 @@ export function sourceOf(address: IpAddress | undefined): string {
 
 /** A bucket of tokens for each source. Each token is one request. */
 export class RateLimit {
-  readonly #burst: number
-  readonly #perMs: number
+  readonly #rate: Rate
   readonly #most: number
   /** In the order of their last use: the oldest first. */
-  readonly #buckets = new Map<string, { tokens: number; at: number }>()
+  readonly #buckets = new Map<string, TokenBucket>()
 
   /** @param perSecond how many come back each second. @param most how many sources are remembered. */
   constructor(burst: number, perSecond: number, most = 50_000) {
-    this.#burst = burst
-    this.#perMs = perSecond / 1_000
+    this.#rate = { burst, perSecond }
     this.#most = most
   }
 
   /** @param now on a clock that never goes back. @returns whether this one is within the limit. */
   take(source: string, now: Milliseconds): boolean {
-    const found = this.#buckets.get(source)
-    const tokens =
-      found === undefined ? this.#burst : Math.min(this.#burst, found.tokens + (now - found.at) * this.#perMs)
+    const bucket = this.#buckets.get(source) ?? new TokenBucket(this.#rate, now)
     this.#buckets.delete(source)
-    const isWithin = tokens >= 1
-    this.#buckets.set(source, { tokens: isWithin ? tokens - 1 : tokens, at: now })
+    this.#buckets.set(source, bucket)
     // The one that was idle for longest has most likely a full bucket, which is as good as none.
     if (this.#buckets.size > this.#most)
       for (const oldest of this.#buckets.keys()) {
         this.#buckets.delete(oldest)
         break
       }
-    return isWithin
+    return bucket.take(1, now)
   }
 
   get size(): number {

@@ -50,6 +50,7 @@ const rootFiles = new Map([
   ['src/cli/visitors.ts', ranks.length],
   ['src/log.ts', lineRank - 0.5],
   ['src/json-reader.ts', lineRank - 0.5],
+  ['src/token-bucket.ts', lineRank - 0.5],
 ])
 
 /** Walls within and between folders that the ranks do not show. The first four are promises of docs/THREAT-MODEL.md. */

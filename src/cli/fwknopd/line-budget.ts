@@ -3,8 +3,9 @@
  * lines. Where there are too many lines, such a refusal tells of its first stanza only: filters of the log still find a
  * line of each kind for each packet.
  */
-import { type Rate, TokenBucket } from '../../daemon/link/token-bucket.ts'
+
 import type { LogField, LogLevel } from '../../log.ts'
+import { type Rate, TokenBucket } from '../../token-bucket.ts'
 import type { Milliseconds } from '../../units.ts'
 import { fwknopdLines, type LineContext, type LogLine } from './log-lines.ts'
 

@@ -4,8 +4,8 @@
  * rate are counted, and one line per second reports the counts. So nothing is lost.
  */
 import type { FailureCode } from '../../failure-codes.ts'
+import { type Rate, TokenBucket } from '../../token-bucket.ts'
 import { type Milliseconds, milliseconds } from '../../units.ts'
-import { type Rate, TokenBucket } from './token-bucket.ts'
 
 /** Counts of packets that have no log line of their own. */
 export type Suppressed = { readonly [code in FailureCode]?: number }

@@ -4,9 +4,9 @@
  */
 import { monotonic } from '../../clock.ts'
 import type { Log, LogField, LogLevel } from '../../log.ts'
+import { TokenBucket } from '../../token-bucket.ts'
 import { type Milliseconds, milliseconds, seconds } from '../../units.ts'
 import type { HookEvent } from '../link/hook-event.ts'
-import { TokenBucket } from '../link/token-bucket.ts'
 
 type Fields = { readonly [name: string]: LogField }
 

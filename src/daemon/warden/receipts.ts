@@ -11,9 +11,9 @@ import { type Clock, monotonic } from '../../clock.ts'
 import { rawDelivery } from '../../delivery/raw.ts'
 import { failureFields, type Log } from '../../log.ts'
 import { RECEIPT_SALT_LENGTH, type ReceiptKeys, type ReceiptVerdict, sealReceipt } from '../../packet/receipt.ts'
+import { TokenBucket } from '../../token-bucket.ts'
 import { type Milliseconds, type UnixSeconds, unixSeconds } from '../../units.ts'
 import { type Knock, keyKindOf } from '../link/knock.ts'
-import { TokenBucket } from '../link/token-bucket.ts'
 import { ownAddresses } from './admission/own-addresses.ts'
 
 /** Receipts for the packets of one stanza, and in all. What is above goes without one. */

@@ -3,8 +3,8 @@
  * warden's memory or time. Each limit returns what is wrong, if anything.
  */
 import type { Failure } from '../../result.ts'
+import { type Rate, TokenBucket } from '../../token-bucket.ts'
 import type { Milliseconds } from '../../units.ts'
-import { type Rate, TokenBucket } from '../link/token-bucket.ts'
 
 /** Bytes that an honest receiver may leave unread: the answers to some 20 000 knocks. */
 const MOST_UNREAD = 1024 * 1024

@@ -8,8 +8,8 @@ import { printable } from '../../../bytes/text.ts'
 import { monotonic } from '../../../clock.ts'
 import type { Log } from '../../../log.ts'
 import type { Failure } from '../../../result.ts'
+import { TokenBucket } from '../../../token-bucket.ts'
 import { milliseconds } from '../../../units.ts'
-import { TokenBucket } from '../../link/token-bucket.ts'
 
 /** Characters of a line that are logged. */
 const LONGEST_LINE = 400

@@ -2,7 +2,7 @@
  * A token bucket: a limited amount at once, and a limited amount per second in the long run. The caller decides what is
  * counted (lines, words, bytes). Time is an argument, of any clock that never goes back.
  */
-import type { Milliseconds } from '../../units.ts'
+import type { Milliseconds } from './units.ts'
 
 export interface Rate {
   readonly perSecond: number
