@@ -6,7 +6,8 @@ import { isUnicode } from './bytes/text.ts'
 
 /** @returns undefined for a value that is not a `T`. */
 export type Reader<T> = (value: unknown) => T | undefined
-type Read<R> = R extends Reader<infer T> ? T : never
+/** What a reader reads. */
+export type Read<R> = R extends Reader<infer T> ? T : never
 type Readers = Readonly<Record<string, Reader<unknown>>>
 
 export type RecordOf<Required extends Readers, Optional extends Readers> = {

@@ -1,7 +1,7 @@
 /** What the page keeps beside the rc file: the programs to run afterwards, and the last knocks. Without keys. */
 import { mkdirSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
-import { either, integer, list, literal, type Reader, record, text } from '../json-reader.ts'
+import { either, integer, list, literal, type Read, type Reader, record, text } from '../json-reader.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { fileReason } from '../system/errno.ts'
 import { homeDirectory } from '../system/home.ts'
@@ -50,7 +50,6 @@ const readHistory = record({ knocks: list(readKnock, { min: 0, max: MOST_KNOCKS 
 
 export type KeptKnock = Read<typeof readKnock>
 type KeptProgram = Read<typeof program>
-type Read<R> = R extends Reader<infer T> ? T : never
 
 /** `XDG_STATE_HOME`, or `~/.local/state`; in it, a folder of ours. */
 export function stateFolder(): Result<string, Failure<'CONFIG_UNREADABLE'>> {

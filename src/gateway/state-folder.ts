@@ -7,17 +7,12 @@ import {
   chownSync,
   closeSync,
   constants,
-  fchownSync,
   fstatSync,
-  fsyncSync,
   lchownSync,
   lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { textFromBytes } from '../bytes/text.ts'
@@ -26,6 +21,7 @@ import { errorCode, fileReason } from '../system/errno.ts'
 import { judgeStat, judgeTrail } from '../system/file-trust.ts'
 import type { Account } from '../system/privilege.ts'
 import { readBounded } from '../system/read-bounded.ts'
+import { replaceServerFile } from '../system/server-file.ts'
 import { systemPath } from '../system/system-path.ts'
 
 export type StateFailure = Failure<'CONFIG_EXPOSED' | 'CONFIG_UNREADABLE' | 'CONFIG_UNWRITABLE'>
@@ -99,30 +95,10 @@ export class StateFolder {
     try {
       const exposed = judgeTrail(path, { owners: this.#owners, alone: true })
       if (exposed !== undefined) return { ok: false, failure: exposed }
-      this.#replace(path, text)
+      replaceServerFile(path, text, 0o600, process.geteuid?.() === 0 ? this.#owner : undefined)
       return ok(undefined)
     } catch (error) {
       return refuse('CONFIG_UNWRITABLE', `${path}: ${fileReason(error)}`)
-    }
-  }
-
-  /** Written under another name first. By its descriptor alone: the owner of the folder could lead a name elsewhere. */
-  #replace(path: string, text: string): void {
-    const draft = systemPath(`${path}.new-${process.pid}`)
-    rmSync(draft, { force: true })
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
-    const descriptor = openSync(draft, flags, 0o600)
-    try {
-      writeFileSync(descriptor, text)
-      if (this.#owner !== undefined && process.geteuid?.() === 0)
-        fchownSync(descriptor, this.#owner.uid, this.#owner.gid)
-      fsyncSync(descriptor)
-      renameSync(draft, systemPath(path))
-    } catch (error) {
-      rmSync(draft, { force: true })
-      throw error
-    } finally {
-      closeSync(descriptor)
     }
   }
 }

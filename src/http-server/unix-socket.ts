@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { errorCode, systemReason } from '../system/errno.ts'
 import { judgeTrail, ourUsers } from '../system/file-trust.ts'
+import { removeServerFile } from '../system/server-file.ts'
 import { systemPath } from '../system/system-path.ts'
 
 export interface UnixSocketPath {
@@ -36,11 +37,8 @@ export async function useUnixSocket(
       })
     })
     chmodSync(systemPath(path), mode)
-    const { dev, ino } = lstatSync(systemPath(path), { bigint: true })
-    return ok(() => {
-      const now = lstatSync(systemPath(path), { bigint: true, throwIfNoEntry: false })
-      if (now?.dev === dev && now.ino === ino) unlinkSync(systemPath(path))
-    })
+    const identity = lstatSync(systemPath(path), { bigint: true })
+    return ok(() => removeServerFile(path, identity))
   } catch (error) {
     const code = errorCode(error)
     const why =

@@ -7,6 +7,7 @@ import {
   constants,
   existsSync,
   fchmodSync,
+  fchownSync,
   fstatSync,
   fsyncSync,
   lstatSync,
@@ -117,9 +118,16 @@ export interface FileIdentity {
 /**
  * Puts a file with `text` at `path` in one step. It is written under another name first, and never through a link or
  * into an existing file. The caller has checked the path.
+ * @param owner whose the file becomes; absent: the user of this process. By the descriptor alone: the owner of the
+ * folder could lead a name elsewhere.
  * @throws the file system's errors.
  */
-export function replaceServerFile(path: string, text: string, mode: number): FileIdentity {
+export function replaceServerFile(
+  path: string,
+  text: string,
+  mode: number,
+  owner?: { readonly uid: number; readonly gid: number },
+): FileIdentity {
   const draft = systemPath(`${path}.new-${process.pid}`)
   // Left by a start with the same process id that died half way. If it is a link, the link is removed and not its
   // target.
@@ -132,6 +140,7 @@ export function replaceServerFile(path: string, text: string, mode: number): Fil
   try {
     writeFileSync(descriptor, text)
     fchmodSync(descriptor, mode)
+    if (owner !== undefined) fchownSync(descriptor, owner.uid, owner.gid)
     fsyncSync(descriptor)
     renameSync(draft, systemPath(path))
     const { dev, ino } = fstatSync(descriptor, { bigint: true })

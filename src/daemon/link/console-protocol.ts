@@ -4,17 +4,7 @@
  * what it asks for may be done.
  */
 import { parseStanzaName } from '../../access/stanza-name.ts'
-import {
-  either,
-  integer,
-  literal,
-  mapped,
-  parsed,
-  printableAscii,
-  type Reader,
-  record,
-  text,
-} from '../../json-reader.ts'
+import { either, integer, literal, mapped, parsed, printableAscii, type Read, record, text } from '../../json-reader.ts'
 import { seconds } from '../../units.ts'
 
 /** Who asks, by the console's word: the name that somebody logged in with, and the address. For the audit log. */
@@ -47,8 +37,6 @@ export type ConsoleRequest = Read<typeof request>
 export type ConsoleAsk = ConsoleRequest['ask']
 /** Who asked, by the console's word. */
 export type ConsoleActor = Read<typeof by>
-
-type Read<R> = R extends Reader<infer T> ? T : never
 
 /** What somebody must let a console do besides looking: CONSOLE_RIGHTS. */
 export const CONSOLE_RIGHTS = ['revoke', 'extend', 'reload', 'users'] as const

@@ -3,15 +3,15 @@
  * and gets one line of JSON back. It can ask for what a signal does, that the files are read again; and for what only
  * takes away, that grants end: `{"ask":"revoke","word":"alice"}`.
  */
-import { chmodSync, rmSync } from 'node:fs'
+import { chmodSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { jsonLine } from '../../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { type Asker, askerAt } from '../../system/asker.ts'
 import { systemReason } from '../../system/errno.ts'
-import { judgeServerFile, prepareServerFile } from '../../system/server-file.ts'
+import { judgeServerFile } from '../../system/server-file.ts'
 import { milliseconds } from '../../units.ts'
-import { notASocket } from './own-paths.ts'
+import { clearForSocket } from './own-paths.ts'
 
 /** A request has a few bytes. A longer one is not from ghostport. */
 const LONGEST_REQUEST = 1024
@@ -63,12 +63,8 @@ export async function serveControl(
     })
   })
   try {
-    // Others who could put a socket there would answer in our name.
-    const exposed = prepareServerFile(path)
-    if (exposed !== undefined) return { ok: false, failure: exposed }
-    const other = notASocket(path)
-    if (other !== undefined) return refuse('CONFIG_UNWRITABLE', other)
-    rmSync(path, { force: true })
+    const stands = clearForSocket(path)
+    if (stands !== undefined) return { ok: false, failure: stands }
     await new Promise<void>((done, failed) => {
       server.once('error', failed)
       const mask = process.umask(0o177)

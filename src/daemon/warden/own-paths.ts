@@ -1,5 +1,5 @@
 /** Checks the paths at which a start makes files: the replay store, the control socket, the process id. Makes none. */
-import { accessSync, constants, existsSync, lstatSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, lstatSync, rmSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { LoadedConfig } from '../../config/load.ts'
 import type { Notice } from '../../config/reading/notice.ts'
@@ -8,7 +8,7 @@ import type { ServerConfig } from '../../config/server/server-config.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
 import { systemReason } from '../../system/errno.ts'
 import { judgeFile, ourUsers } from '../../system/file-trust.ts'
-import { judgeServerFile, readServerFile } from '../../system/server-file.ts'
+import { judgeServerFile, prepareServerFile, readServerFile } from '../../system/server-file.ts'
 import { systemPath } from '../../system/system-path.ts'
 
 /** A process id has at most this many digits; its file has a line feed more. */
@@ -115,10 +115,24 @@ function pidFile(path: string): Failure | undefined {
 }
 
 /** A start removes the socket of a server that died. @returns why the existing file is not such a socket. */
-export function notASocket(path: string): string | undefined {
+function notASocket(path: string): string | undefined {
   const found = lstatSync(systemPath(path), { throwIfNoEntry: false })
   if (found === undefined || found.isSocket()) return undefined
   return `${path} exists and is not a socket: remove it, or name another path`
+}
+
+/**
+ * Makes room for a socket of ours: its folder, and nothing in its place but the socket of a server that died.
+ * @returns why others could put a socket there, which would answer in our name; or why the existing file stays.
+ * @throws the file system's errors.
+ */
+export function clearForSocket(path: string): Failure<'CONFIG_UNWRITABLE' | 'CONFIG_EXPOSED'> | undefined {
+  const exposed = prepareServerFile(path)
+  if (exposed !== undefined) return exposed
+  const other = notASocket(path)
+  if (other !== undefined) return refuse('CONFIG_UNWRITABLE', other).failure
+  rmSync(path, { force: true })
+  return undefined
 }
 
 /** A start overwrites the file of a server that died. @returns why the existing file is not such a file. */

@@ -2,7 +2,7 @@
  * The console's own Unix socket. Only one user may use it, by the kernel's word (SO_PEERCRED): the mode of the file
  * says nothing, because the warden cannot give files away. A line that is no request ends the connection.
  */
-import { chmodSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, statSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { jsonLine } from '../../../bytes/text.ts'
@@ -11,11 +11,10 @@ import type { Log } from '../../../log.ts'
 import { type Failure, ok, type Result, refuse } from '../../../result.ts'
 import { askerAt } from '../../../system/asker.ts'
 import { systemReason } from '../../../system/errno.ts'
-import { prepareServerFile } from '../../../system/server-file.ts'
 import { systemPath } from '../../../system/system-path.ts'
 import { TokenBucket } from '../../../token-bucket.ts'
 import { parseConsoleRequest, rightFor } from '../../link/console-protocol.ts'
-import { notASocket } from '../own-paths.ts'
+import { clearForSocket } from '../own-paths.ts'
 import type { Desk } from './desk.ts'
 
 const LONGEST_LINE = 4096
@@ -53,11 +52,8 @@ export async function serveConsole(
   })
   server.maxConnections = MOST_CONNECTIONS
   try {
-    const exposed = prepareServerFile(path)
-    if (exposed !== undefined) return { ok: false, failure: exposed }
-    const other = notASocket(path)
-    if (other !== undefined) return refuse('CONFIG_UNWRITABLE', other)
-    rmSync(path, { force: true })
+    const stands = clearForSocket(path)
+    if (stands !== undefined) return { ok: false, failure: stands }
     await new Promise<void>((done, failed) => {
       server.once('error', failed)
       server.listen(path, done)
