@@ -1,7 +1,6 @@
 /** `ghostport serve`: the server, in the foreground. */
 import { fstatSync } from 'node:fs'
 import type { ConfigSource } from '../config/load.ts'
-import { jsonLog } from '../log.ts'
 import { ok, refuse } from '../result.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import { configFileOptions, configFiles, fromHere } from './server/config-source.ts'
@@ -97,17 +96,8 @@ async function serve(
 }
 
 async function logToStandardOutput(): Promise<LogOutput> {
-  const [{ LogWriter }, { journalPrefix }] = await Promise.all([
-    import('../system/log-writer.ts'),
-    import('../system/journal-stream.ts'),
-  ])
-  const prefix = journalPrefix(1)
-  const output = new LogWriter(1, undefined, prefix)
-  const log = jsonLog(
-    (line) => output.line(line),
-    () => new Date(),
-    prefix,
-  )
+  const { logToOutput } = await import('./terminal/output-log.ts')
+  const { log, output } = logToOutput()
   return {
     log,
     get isBusy() {

@@ -1,13 +1,13 @@
 /** `ghostport ui`: the page on the desktop. */
 import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { rcPath } from '../client/rc-stanza.ts'
 import { openBrowser } from '../client-ui/open-browser.ts'
 import { serveUi } from '../client-ui/serve-ui.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import { systemReason } from '../system/errno.ts'
 import { type Port, parsePort } from '../units.ts'
+import { builtPage } from './built-page.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import { ownVersion } from './terminal/own-version.ts'
 import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
@@ -40,8 +40,8 @@ async function run({ options: given }: ParsedCommandLine<typeof options>, termin
     return refuse('CLI_USAGE', `there is no rc file: ${where.none}`, { suggestion: '--rc-file FILE' })
   const port = parsePortOption(given.port)
   if (!port.ok) return port
-  const page = pageFolder()
-  if (page === undefined)
+  const page = builtPage('ui')
+  if (!isBuilt(page))
     return refuse('CONFIG_UNREADABLE', 'the files of the page are not there: this copy of ghostport was not built', {
       suggestion: 'npm run build',
     })
@@ -66,12 +66,6 @@ function parsePortOption(text: string | undefined): Result<Port | 0> {
   if (text === undefined) return ok(0)
   const port = parsePort(text)
   return port.ok ? port : refuse('VALUE_INVALID', `--port: ${port.failure.detail}`)
-}
-
-/** In dist/, above the compiled program; for the sources, in the dist/ that the build makes of them. */
-function pageFolder(): string | undefined {
-  const above = ['..', '../..', '../../..'].map((up) => join(dirname(fileURLToPath(import.meta.url)), up))
-  return above.flatMap((it) => [join(it, 'web', 'ui'), join(it, 'dist', 'web', 'ui')]).find(isBuilt)
 }
 
 function isBuilt(folder: string): boolean {

@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import fc from 'fast-check'
 import { systemClock } from '../clock.ts'
 import { parseGatewayConf } from '../config/gateway/parse-gateway-conf.ts'
+import type { IpAddress } from '../packet/address.ts'
 import { milliseconds } from '../units.ts'
 import { type Gateway, openGateway } from './gateway.ts'
 import { mayBePacket, readKnock } from './knock-request.ts'
@@ -58,6 +59,7 @@ describe('the gateway', { concurrency: 1 }, () => {
     const opened = await openGateway({ ...config, listen }, state.value, [], {
       clock: systemClock,
       lookUp: async () => undefined,
+      ownAddresses: new Set(['127.0.0.1' as IpAddress]),
       onFault: (error) => assert.fail(String(error)),
     })
     assert.ok(opened.ok, JSON.stringify(opened))

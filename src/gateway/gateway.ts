@@ -2,7 +2,6 @@
  * The gateway: takes sealed packets by HTTP, and passes them on by UDP to a fixed list of targets. It has no key of
  * anybody's. Opening has two steps: what may need root (listening, reading a key), then everything else.
  */
-import { networkInterfaces } from 'node:os'
 import type { Clock } from '../clock.ts'
 import type { GatewayConfig } from '../config/gateway/gateway-config.ts'
 import { judgeTargets } from '../config/gateway/parse-gateway-conf.ts'
@@ -10,7 +9,7 @@ import type { Notice } from '../config/reading/notice.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from '../http-server/limits.ts'
 import type { Route } from '../http-server/route.ts'
 import { type HttpServer, type ListenAt, openHttpServer } from '../http-server/server.ts'
-import { type IpAddress, parseSocketAddress } from '../packet/address.ts'
+import type { IpAddress } from '../packet/address.ts'
 import { type Failure, ok, type Result } from '../result.ts'
 import { type GatewayCertificate, gatewayCertificate } from './certificate.ts'
 import { FormUserFile } from './forms/user-file.ts'
@@ -31,6 +30,8 @@ export interface Gateway {
 export interface GatewayWorld {
   readonly clock: Clock
   readonly lookUp: LookUp
+  /** Of this host: a gateway belongs on another one than its targets. */
+  readonly ownAddresses: ReadonlySet<IpAddress>
   readonly onFault: (error: unknown) => void
 }
 
@@ -82,7 +83,7 @@ export async function openGateway(
     http: http.value,
     certificate: certificate.value,
     counts,
-    notices: [...judgeTargets(targets.addresses, ownAddresses()), ...unresolved],
+    notices: [...judgeTargets(targets.addresses, [...world.ownAddresses]), ...unresolved],
     async close() {
       await http.value.close()
       targets.close()
@@ -111,13 +112,4 @@ function limitsOf({ limits, receiptWait }: GatewayConfig): HttpLimits {
     waiting: Math.max(DEFAULT_HTTP_LIMITS.waiting, Math.ceil((2 * total * receiptWait) / 1_000)),
     waitingPerSource: Math.max(DEFAULT_HTTP_LIMITS.waitingPerSource, Math.ceil((perSource * receiptWait) / 30_000)),
   }
-}
-
-function ownAddresses(): readonly IpAddress[] {
-  return Object.values(networkInterfaces()).flatMap((all = []) =>
-    all.flatMap(({ address }) => {
-      const parsed = parseSocketAddress(address)
-      return parsed.ok ? [parsed.value] : []
-    }),
-  )
 }

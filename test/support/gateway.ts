@@ -8,6 +8,7 @@ import { parseGatewayConf } from '../../src/config/gateway/parse-gateway-conf.ts
 import { type Gateway, openGateway } from '../../src/gateway/gateway.ts'
 import { StateFolder } from '../../src/gateway/state-folder.ts'
 import type { Route } from '../../src/http-server/route.ts'
+import type { IpAddress } from '../../src/packet/address.ts'
 
 export interface LocalGateway extends AsyncDisposable {
   readonly gateway: Gateway
@@ -31,6 +32,7 @@ export async function localGateway(lines: readonly string[], more: readonly Rout
   const opened = await openGateway({ ...config, listen }, state.value, more, {
     clock: systemClock,
     lookUp: async () => undefined,
+    ownAddresses: new Set(['127.0.0.1' as IpAddress]),
     onFault: (error) => assert.fail(String(error)),
   })
   assert.ok(opened.ok, JSON.stringify(opened))

@@ -1,23 +1,23 @@
 /** Runs the gateway in this process until a signal ends it. */
-import { fileURLToPath } from 'node:url'
 import { systemResolve } from '../../client/resolve.ts'
 import { systemClock } from '../../clock.ts'
 import type { ParsedGatewayConfig } from '../../config/gateway/parse-gateway-conf.ts'
 import type { Notice } from '../../config/reading/notice.ts'
+import { ownAddresses } from '../../daemon/warden/admission/own-addresses.ts'
 import { noServiceManager, serviceManager } from '../../daemon/warden/service-manager.ts'
 import { type Gateway, openGateway } from '../../gateway/gateway.ts'
 import { StateFolder } from '../../gateway/state-folder.ts'
 import { type Bundle, bundleRoutes, readBundle } from '../../http-server/bundle.ts'
-import { jsonLog, type Log, type LogField } from '../../log.ts'
+import type { Log, LogField } from '../../log.ts'
 import { formatHostPort } from '../../packet/address.ts'
 import type { Failure, Result } from '../../result.ts'
 import { becomeUnprivileged } from '../../system/become.ts'
-import { journalPrefix } from '../../system/journal-stream.ts'
-import { LogWriter } from '../../system/log-writer.ts'
 import { forbidInspector, keepMemoryOutOfCores, setProcessTitle, shutInspector } from '../../system/own-process.ts'
 import { closeMemory } from '../../system/privilege.ts'
 import { milliseconds } from '../../units.ts'
+import { builtPage } from '../built-page.ts'
 import type { Outcome } from '../command.ts'
+import { logToOutput } from '../terminal/output-log.ts'
 import { gatewayIdentity } from './identity.ts'
 import { pagePermissions } from './page-permissions.ts'
 
@@ -40,13 +40,7 @@ export async function runGateway(parsed: ParsedGatewayConfig): Promise<Outcome> 
   const state = StateFolder.open(config.stateFolder, become.value)
   if (!state.ok) return state
   const bundle = pageBundle()
-  const prefix = journalPrefix(1)
-  const output = new LogWriter(1, undefined, prefix)
-  const log = jsonLog(
-    (line) => output.line(line),
-    () => new Date(),
-    prefix,
-  )
+  const { log, output } = logToOutput()
   const opened = await openGateway(
     config,
     state.value,
@@ -57,6 +51,7 @@ export async function runGateway(parsed: ParsedGatewayConfig): Promise<Outcome> 
         const found = await systemResolve(host)
         return found.ok ? found.value[0] : undefined
       },
+      ownAddresses: ownAddresses(),
       onFault: (error) => log.write('error', 'fault', { detail: error instanceof Error ? error.message : 'unknown' }),
     },
   )
@@ -102,9 +97,7 @@ async function checkFormUsers(state: StateFolder): Promise<Result<void, Failure>
 
 /** The page, if this package has it. */
 function pageBundle(): Bundle | undefined {
-  // From src/cli/gateway/, or from the bundle in dist/cli/.
-  const path = import.meta.url.endsWith('.ts') ? '../../../dist/web/page' : '../web/page'
-  const bundle = readBundle(fileURLToPath(new URL(path, import.meta.url)))
+  const bundle = readBundle(builtPage('page'))
   return bundle.ok ? bundle.value : undefined
 }
 
