@@ -425,17 +425,3 @@ describe('the page', { skip: chromiumUnavailable() }, () => {
     assert.deepEqual(page.complaints, [])
   })
 })
-
-declare global {
-  interface Window {
-    /** What axe-core leaves. */
-    readonly axe: {
-      run(
-        what: Document,
-        options: object,
-      ): Promise<{
-        readonly violations: readonly { readonly id: string; readonly nodes: readonly { readonly html: string }[] }[]
-      }>
-    }
-  }
-}

@@ -364,17 +364,3 @@ describe('the page of ghostport ui', { skip }, () => {
 function base64(text: string): string {
   return Buffer.from(text).toString('base64')
 }
-
-declare global {
-  interface Window {
-    /** What axe-core leaves. */
-    readonly axe: {
-      run(
-        what: Document,
-        options: object,
-      ): Promise<{
-        readonly violations: readonly { readonly id: string; readonly nodes: readonly { readonly html: string }[] }[]
-      }>
-    }
-  }
-}

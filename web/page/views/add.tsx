@@ -4,6 +4,7 @@ import type { JSX } from 'preact'
 import { Field } from '../../shared/field.tsx'
 import { Icon } from '../../shared/icons.tsx'
 import { Notice } from '../../shared/notice.tsx'
+import { PasteForm } from '../../shared/paste-form.tsx'
 import { Tabs } from '../../shared/tabs.tsx'
 import type { RcStanza } from '../parts/rc-reader.ts'
 import { loadRcReader } from '../parts.ts'
@@ -123,26 +124,12 @@ function fromStanza({ name, settings }: RcStanza): NewProfile {
 function Paste({ onText }: { readonly onText: (text: string) => void }): JSX.Element {
   const text = useSignal('')
   return (
-    <form
-      class="card stack"
-      onSubmit={(event) => {
-        event.preventDefault()
-        onText(text.value)
-      }}
-    >
-      <Field
-        id="profile-text"
-        label="The profile"
-        hint="The line that begins with ghostport://profile, or the text of a .fwknoprc"
-        rows={5}
-        mono
-        value={text.value}
-        onInput={(value) => (text.value = value)}
-      />
-      <button class="button first" type="submit">
-        Read it
-      </button>
-    </form>
+    <PasteForm
+      text={text.value}
+      hint="The line that begins with ghostport://profile, or the text of a .fwknoprc"
+      onInput={(value) => (text.value = value)}
+      onText={onText}
+    />
   )
 }
 

@@ -18,7 +18,7 @@ import {
   setIdleMinutes,
 } from '../vault/vault.ts'
 import { addressOf, go } from '../where.ts'
-import { wrongPassphrase } from './welcome.tsx'
+import { forgetTyped, isUsable, PassphraseTwice, useTypedTwice } from './passphrase-twice.tsx'
 
 const MINUTES = [1, 5, 15, 60].map((it) => [`${it}`, it === 1 ? 'After 1 minute' : `After ${it} minutes`] as const)
 const THEME_NAMES = { system: 'As the system', light: 'Light', dark: 'Dark' } as const
@@ -128,18 +128,20 @@ function Passkey(): JSX.Element {
 }
 
 function NewPassphrase(): JSX.Element {
-  const [old, next, again] = [useSignal(''), useSignal(''), useSignal('')]
-  const wrong = useSignal<{ readonly old?: string; readonly passphrase?: string; readonly again?: string }>({})
+  const old = useSignal('')
+  const wrongOld = useSignal<string | undefined>(undefined)
+  const next = useTypedTwice()
   const said = useSignal<Said | undefined>(undefined)
   const change = async (event: Event) => {
     event.preventDefault()
     said.value = undefined
-    wrong.value = wrongPassphrase(next.value, again.value)
-    if (Object.keys(wrong.value).length > 0) return
-    if (await changePassphrase(old.value, next.value)) {
+    wrongOld.value = undefined
+    if (!isUsable(next)) return
+    if (await changePassphrase(old.value, next.passphrase.value)) {
       said.value = { kind: 'good', title: 'The new passphrase counts from now on.' }
-      for (const field of [old, next, again]) field.value = ''
-    } else wrong.value = { old: 'This is not the passphrase.' }
+      old.value = ''
+      forgetTyped(next)
+    } else wrongOld.value = 'This is not the passphrase.'
   }
   return (
     <details>
@@ -152,26 +154,9 @@ function NewPassphrase(): JSX.Element {
           autocomplete="current-password"
           value={old.value}
           onInput={(value) => (old.value = value)}
-          wrong={wrong.value.old}
+          wrong={wrongOld.value}
         />
-        <Field
-          id="next-passphrase"
-          label="The new one"
-          type="password"
-          autocomplete="new-password"
-          value={next.value}
-          onInput={(value) => (next.value = value)}
-          wrong={wrong.value.passphrase}
-        />
-        <Field
-          id="next-passphrase-again"
-          label="The new one again"
-          type="password"
-          autocomplete="new-password"
-          value={again.value}
-          onInput={(value) => (again.value = value)}
-          wrong={wrong.value.again}
-        />
+        <PassphraseTwice id="next-passphrase" labels={['The new one', 'The new one again']} typed={next} />
         <button class="button" type="submit">
           Change it
         </button>
@@ -182,43 +167,27 @@ function NewPassphrase(): JSX.Element {
 }
 
 function Export(): JSX.Element {
-  const [passphrase, again] = [useSignal(''), useSignal('')]
-  const wrong = useSignal<{ readonly passphrase?: string; readonly again?: string }>({})
+  const typed = useTypedTwice()
   const save = async (event: Event) => {
     event.preventDefault()
-    wrong.value = wrongPassphrase(passphrase.value, again.value)
-    if (Object.keys(wrong.value).length > 0) return
-    const text = await exportProfiles(profiles.value, passphrase.value)
+    if (!isUsable(typed)) return
+    const text = await exportProfiles(profiles.value, typed.passphrase.value)
     const address = URL.createObjectURL(new Blob([text], { type: 'application/json' }))
     const link = document.createElement('a')
     link.href = address
     link.download = 'ghostport-profiles.json'
     link.click()
     setTimeout(() => URL.revokeObjectURL(address), 60_000)
-    passphrase.value = ''
-    again.value = ''
+    forgetTyped(typed)
   }
   return (
     <details>
       <summary>Export {profiles.value.length === 1 ? 'the profile' : `${profiles.value.length} profiles`}</summary>
       <form class="stack" onSubmit={save}>
-        <Field
+        <PassphraseTwice
           id="export-passphrase"
-          label="A passphrase for the file"
-          type="password"
-          autocomplete="new-password"
-          value={passphrase.value}
-          onInput={(value) => (passphrase.value = value)}
-          wrong={wrong.value.passphrase}
-        />
-        <Field
-          id="export-passphrase-again"
-          label="The same again"
-          type="password"
-          autocomplete="new-password"
-          value={again.value}
-          onInput={(value) => (again.value = value)}
-          wrong={wrong.value.again}
+          labels={['A passphrase for the file', 'The same again']}
+          typed={typed}
         />
         <button class="button" type="submit">
           Save the file

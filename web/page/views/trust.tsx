@@ -74,8 +74,8 @@ export function Trust(): JSX.Element {
         <h2>This device</h2>
         <p>
           keeps the profiles sealed (AES-256-GCM). The key is sealed under your passphrase (PBKDF2-SHA256, 600 000
-          rounds), and under a passkey if you added one. While the page is unlocked, whoever can use this device can
-          knock.
+          rounds), and under a passkey if you added one. While the page is unlocked, everybody who can use this device
+          can knock.
         </p>
         <p>
           <a href="licences.txt">Licences of what is in this page</a>

@@ -1,10 +1,10 @@
 /** The first start: what this is, and a passphrase for what is kept here. Also where a store was, and is gone. */
 import { useSignal } from '@preact/signals'
 import type { JSX } from 'preact'
-import { Field } from '../../shared/field.tsx'
 import { Ghost } from '../../shared/icons.tsx'
 import { Notice } from '../../shared/notice.tsx'
 import { createVault, SHORTEST_PASSPHRASE } from '../vault/vault.ts'
+import { isUsable, PassphraseTwice, useTypedTwice } from './passphrase-twice.tsx'
 
 export function Welcome({ lost }: { readonly lost: boolean }): JSX.Element {
   return (
@@ -35,16 +35,13 @@ export function Welcome({ lost }: { readonly lost: boolean }): JSX.Element {
 }
 
 function NewPassphrase(): JSX.Element {
-  const passphrase = useSignal('')
-  const again = useSignal('')
-  const wrong = useSignal<{ readonly passphrase?: string; readonly again?: string }>({})
+  const typed = useTypedTwice()
   const busy = useSignal(false)
   const create = async (event: Event) => {
     event.preventDefault()
-    wrong.value = wrongPassphrase(passphrase.value, again.value)
-    if (wrong.value.passphrase !== undefined || wrong.value.again !== undefined) return
+    if (!isUsable(typed)) return
     busy.value = true
-    await createVault(passphrase.value)
+    await createVault(typed.passphrase.value)
   }
   return (
     <form class="card stack" onSubmit={create}>
@@ -52,37 +49,15 @@ function NewPassphrase(): JSX.Element {
       <p class="soft">
         It locks the profiles on this device. Nobody can reset it: without it, you scan your codes again.
       </p>
-      <Field
+      <PassphraseTwice
         id="new-passphrase"
-        label="Passphrase"
-        type="password"
-        autocomplete="new-password"
+        labels={['Passphrase', 'The same again']}
         hint={`At least ${SHORTEST_PASSPHRASE} characters. Four random words are good.`}
-        value={passphrase.value}
-        onInput={(value) => (passphrase.value = value)}
-        wrong={wrong.value.passphrase}
-      />
-      <Field
-        id="new-passphrase-again"
-        label="The same again"
-        type="password"
-        autocomplete="new-password"
-        value={again.value}
-        onInput={(value) => (again.value = value)}
-        wrong={wrong.value.again}
+        typed={typed}
       />
       <button class="button first" type="submit" disabled={busy.value}>
         {busy.value ? 'One moment…' : 'Begin'}
       </button>
     </form>
   )
-}
-
-export function wrongPassphrase(passphrase: string, again: string) {
-  return {
-    ...(passphrase.length < SHORTEST_PASSPHRASE && {
-      passphrase: `The passphrase has ${passphrase.length} characters, and needs ${SHORTEST_PASSPHRASE}.`,
-    }),
-    ...(passphrase !== again && { again: 'This is not the same passphrase.' }),
-  }
 }

@@ -12,6 +12,7 @@ import { Camera } from '../../page/scan/camera.tsx'
 import { codeInPicture } from '../../page/scan/picture.ts'
 import { Field } from '../../shared/field.tsx'
 import { Notice } from '../../shared/notice.tsx'
+import { PasteForm } from '../../shared/paste-form.tsx'
 import { Tabs } from '../../shared/tabs.tsx'
 import { change, rc } from '../state.ts'
 import { go } from '../where.ts'
@@ -79,29 +80,15 @@ export function Import(): JSX.Element {
       <h1 tabIndex={-1}>Import a profile</h1>
       <Tabs label="Where the profile is" tabs={WAYS} shown={way.value} onShow={show}>
         {way.value === 'paste' && (
-          <form
-            class="card stack"
-            onSubmit={(event) => {
-              event.preventDefault()
-              read(text.value)
+          <PasteForm
+            text={text.value}
+            hint="The line that begins with ghostport://profile, fwknop’s QR text, or the text of a .fwknoprc"
+            onInput={(value) => {
+              text.value = value
+              wrong.value = undefined
             }}
-          >
-            <Field
-              id="profile-text"
-              label="The profile"
-              hint="The line that begins with ghostport://profile, fwknop’s QR text, or the text of a .fwknoprc"
-              rows={5}
-              mono
-              value={text.value}
-              onInput={(value) => {
-                text.value = value
-                wrong.value = undefined
-              }}
-            />
-            <button class="button first" type="submit">
-              Read it
-            </button>
-          </form>
+            onText={read}
+          />
         )}
         {way.value === 'file' && (
           <div class="card field">
