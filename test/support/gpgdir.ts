@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, type TestContext } from 'node:test'
+import type { TestContext } from 'node:test'
 import { type Keyring, makeKeyring } from './gnupg.ts'
 import { makeTree } from './tree.ts'
 
@@ -34,10 +34,6 @@ export interface GpgdirRuns {
   typed(args: string, answers: readonly string[]): Promise<string>
 }
 
-/** What Node.js made of the sources is kept: a process starts in half the time. */
-const cache = mkdtempSync(join(tmpdir(), 'gpgdir-compiled-'))
-after(() => rmSync(cache, { recursive: true, force: true }))
-
 /** @param keyring its folder; removed by the caller. */
 export function gpgdirRuns(
   keyring: Keyring,
@@ -48,7 +44,7 @@ export function gpgdirRuns(
   const words = (args: readonly string[]): readonly string[] => [
     ...['--conditions=ghostport-source', 'src/cli/gpgdir.ts', ...named, ...args],
   ]
-  const environment = { ...process.env, NODE_COMPILE_CACHE: cache, ...env }
+  const environment = { ...process.env, ...env }
   const quickly = ['-K', OPEN_KEY, '--no-password', '-s'] as const
   const run = async (...args: string[]): Promise<Ended> => {
     const child = spawn(process.execPath, words(args), {
