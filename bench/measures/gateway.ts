@@ -72,7 +72,7 @@ async function startGateway() {
   }
 }
 
-/** At a fixed rate, whatever the answers take. @returns how long each took from the moment it was due, in order. */
+/** At a fixed rate, also where answers are late. @returns how long each took from the moment it was due, in order. */
 async function knocksAt(port: number): Promise<readonly number[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS, rejectUnauthorized: false })
   const body = JSON.stringify({ target: 'office', packet: sealedPacket() })

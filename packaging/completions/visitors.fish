@@ -6,7 +6,7 @@ complete -c visitors -l agents -x -d 'which agents are one: the same text, the s
 complete -c visitors -s s -l since -x -d 'only from this day, month or year on: 2006-05-17, 2006-05, 2006'
 complete -c visitors -s u -l until -x -d 'only until the end of this day, month or year'
 complete -c visitors -s p -l path -x -d 'only requests whose path, with its query, matches the regular expression'
-complete -c visitors -s a -l agent -x -d 'only agents that match, whatever the case of the letters'
+complete -c visitors -s a -l agent -x -d 'only agents that match; upper and lower case are alike'
 complete -c visitors -s A -l not-agent -x -d 'only agents that do not match'
 complete -c visitors -l line -x -d 'only lines that match anywhere'
 complete -c visitors -l status -x -d 'only these statuses: 404, 4xx, 200,304'

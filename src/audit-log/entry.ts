@@ -1,6 +1,6 @@
 /**
- * One line of the audit log: what somebody did to the policy of this server, and the hash of the line before. Whoever
- * changes, removes or inserts a line breaks the chain at that place (docs/AUDIT.md).
+ * One line of the audit log: what somebody did to the policy of this server, and the hash of the line before. A
+ * line that is changed, removed or inserted breaks the chain at that place (docs/AUDIT.md).
  */
 import { createHash } from 'node:crypto'
 import { jsonLine, showText } from '../bytes/text.ts'

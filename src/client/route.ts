@@ -72,7 +72,7 @@ function contradictionInGateway(settings: ClientSettings, transport: Transport):
         : gatewayFingerprint !== undefined
           ? 'GATEWAY_FINGERPRINT (--gateway-fingerprint)'
           : undefined
-    // Whoever takes the gateway of a stanza back (GATEWAY N) keeps the rest of it.
+    // With GATEWAY N, a stanza has no gateway. The rest of its settings may stay.
     return name === undefined || transport !== 'https' ? undefined : `${name} has no effect without GATEWAY (--gateway)`
   }
   if (transport !== 'https')

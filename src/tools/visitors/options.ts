@@ -21,7 +21,7 @@ export const visitorsOptions = {
   since: { short: 's', value: 'DATE', help: 'only from this day, month or year on: 2006-05-17, 2006-05, 2006' },
   until: { short: 'u', value: 'DATE', help: 'only until the end of this day, month or year' },
   path: { short: 'p', value: 'RE', help: 'only requests whose path, with its query, matches the regular expression' },
-  agent: { short: 'a', value: 'RE', help: 'only agents that match, whatever the case of the letters' },
+  agent: { short: 'a', value: 'RE', help: 'only agents that match; upper and lower case are alike' },
   'not-agent': { short: 'A', value: 'RE', help: 'only agents that do not match' },
   line: { value: 'RE', help: 'only lines that match anywhere' },
   status: { value: 'LIST', help: 'only these statuses: 404, 4xx, 200,304' },

@@ -1,6 +1,6 @@
 /** Requests that only those send who look for weak places. Their texts are names and signs, not regular expressions. */
 
-/** Nobody links to these: one such request is enough, whatever the answer. */
+/** Nobody links to these: one such request is enough. Its answer does not count. */
 const ALWAYS = [
   ...['env', 'git', 'svn', 'hg', 'aws', 'ssh', 'htpasswd', 'htaccess', 'DS_Store', 'vscode', 'docker', 'kube'].map(
     (name) => `/.${name}`,

@@ -32,7 +32,7 @@ test('beyond that it keeps its room, and says for each key what may be missing',
         exact.set(key, (exact.get(key) ?? 0) + 1)
         assert.ok(tally.bytes <= room, `${tally.bytes} of ${room}`)
       }
-      // The promise of Misra and Gries: whatever is lost was lost by several keys at once.
+      // The promise of Misra and Gries: each loss is one of several keys at once.
       assert.ok(tally.missing <= all.length / Math.floor(places / 2), `${tally.missing} of ${all.length}`)
       for (const [key, count] of exact) {
         const { count: told, missing } = tally.get(key) ?? { count: 0, missing: tally.missing }
