@@ -288,7 +288,8 @@ describe('ghostport ui', { concurrency: 3 }, () => {
     const home = homeOf(t)
     const [log, folder] = [join(home, 'log'), join(home, 'bin')]
     mkdirSync(folder)
-    const script = `#!/bin/sh\nfor word in "$0" "$@"; do echo "$word"; done > ${log}\n`
+    // The log is there only when it is whole.
+    const script = `#!/bin/sh\nfor word in "$0" "$@"; do echo "$word"; done > ${log}.part\nmv ${log}.part ${log}\n`
     writeFileSync(join(folder, 'xdg-open'), script, { mode: 0o755 })
     const [file = '', ...words] = [...tree.command, 'ui']
     const child = spawn(file, words, {
@@ -300,7 +301,7 @@ describe('ghostport ui', { concurrency: 3 }, () => {
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       said += text
     })
-    for (let i = 0; i < 300 && !said.includes('\n'); i++) await delay(20)
+    for (let i = 0; i < 300 && !(said.includes('\n') && existsSync(log)); i++) await delay(20)
     assert.match(said, /^ghostport: the page is at http:\/\/localhost:\d+\/ and ends when it is closed/)
     const [, opened, ...more] = readFileSync(log, 'utf8').trim().split('\n')
     assert.match(opened ?? '', /\/ghostport-ui-\w+\/open\.html$/)

@@ -1,6 +1,7 @@
 /** Debian's Chromium, driven by playwright-core: one process for a test file, on a test host where one is named. */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash, X509Certificate } from 'node:crypto'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Browser, chromium } from 'playwright-core'
@@ -35,6 +36,17 @@ export async function startChromium(host?: Host, args: readonly string[] = []): 
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
     },
   }
+}
+
+/**
+ * The argument that makes the browser trust a certificate that signs itself. To ignore errors of certificates, page by
+ * page, is not enough: a service worker is fetched by no page. Whether its script loads then depends on which connection
+ * happens to be free.
+ * @param file PEM, with or without the key.
+ */
+export function trust(file: string): string {
+  const key = new X509Certificate(readFileSync(file)).publicKey.export({ type: 'spki', format: 'der' })
+  return `--ignore-certificate-errors-spki-list=${createHash('sha256').update(key).digest('base64')}`
 }
 
 function findChromium(): string | undefined {

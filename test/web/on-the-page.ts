@@ -49,7 +49,6 @@ export async function openPage(
   const context = await browser.newContext({
     viewport: { width, height },
     colorScheme: dark ? 'dark' : 'light',
-    ignoreHTTPSErrors: true,
   })
   for (const origin of as)
     await context.route(`${origin}/**`, async (route) => {

@@ -129,7 +129,9 @@ describe('the page of ghostport ui', { skip }, () => {
       script,
       `const [address, port, file] = process.argv.slice(2)
        require('node:net').connect(Number(port), address).once('data', (banner) => {
-         require('node:fs').writeFileSync(file, banner); process.exit() })`,
+         const { writeFileSync, renameSync } = require('node:fs')
+         // It is there only when it is whole.
+         writeFileSync(file + '.part', banner); renameSync(file + '.part', file); process.exit() })`,
     )
     const argv = [process.execPath, script, '{address}', '{port}', join(home, 'banner of {port}')]
     await tab.getByRole('link', { name: 'Edit' }).click()
