@@ -4,8 +4,8 @@ import type { Clock } from '../clock.ts'
 import type { GatewayConfig } from '../config/gateway/gateway-config.ts'
 import { fingerprintOf, makeSelfSigned } from '../http-server/self-signed.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
+import type { StateFailure, StateFolder } from '../system/state-folder.ts'
 import { readSecretFile, readUserFile, refuseMissing } from '../system/user-file.ts'
-import type { StateFailure, StateFolder } from './state-folder.ts'
 
 export interface GatewayCertificate {
   readonly tls: { readonly key: string; readonly cert: string }

@@ -10,10 +10,10 @@ import fc from 'fast-check'
 import { systemClock } from '../clock.ts'
 import { parseGatewayConf } from '../config/gateway/parse-gateway-conf.ts'
 import type { IpAddress } from '../packet/address.ts'
+import { StateFolder } from '../system/state-folder.ts'
 import { milliseconds } from '../units.ts'
 import { type Gateway, openGateway } from './gateway.ts'
 import { mayBePacket, readKnock } from './knock-request.ts'
-import { StateFolder } from './state-folder.ts'
 import { Tickets } from './tickets.ts'
 
 /** Of the form of a packet. */

@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import { systemClock } from '../../src/clock.ts'
 import { parseGatewayConf } from '../../src/config/gateway/parse-gateway-conf.ts'
 import { type Gateway, openGateway } from '../../src/gateway/gateway.ts'
-import { StateFolder } from '../../src/gateway/state-folder.ts'
 import type { Route } from '../../src/http-server/route.ts'
 import type { IpAddress } from '../../src/packet/address.ts'
+import { StateFolder } from '../../src/system/state-folder.ts'
 
 export interface LocalGateway extends AsyncDisposable {
   readonly gateway: Gateway

@@ -1,7 +1,8 @@
 /** What `gateway.conf` says, as typed values. */
 import type { AccountName } from '../../access/command.ts'
-import type { IpAddress, Network } from '../../packet/address.ts'
+import type { Network } from '../../packet/address.ts'
 import type { Brand, Milliseconds, Port } from '../../units.ts'
+import type { HttpName, HttpPlace } from '../reading/http-places.ts'
 
 /** The id of a target: 1 to 32 characters of `a` to `z`, digits and `-`. */
 export type TargetId = Brand<string, 'TargetId'>
@@ -14,20 +15,9 @@ export interface GatewayTarget {
   readonly port: Port
 }
 
-/** Where the gateway listens. */
-export type GatewayListen =
-  | { readonly kind: 'https' | 'http'; readonly address: IpAddress; readonly port: Port }
-  | { readonly kind: 'unix'; readonly path: string }
-
-/** A name of the gateway, as visitors type it. */
-export interface GatewayHost {
-  readonly name: string
-  readonly port?: Port
-}
-
 export interface GatewayConfig {
-  readonly listen: readonly GatewayListen[]
-  readonly hosts: readonly GatewayHost[]
+  readonly listen: readonly HttpPlace[]
+  readonly hosts: readonly HttpName[]
   readonly targets: readonly GatewayTarget[]
   /** PEM files. Absent: a certificate that signs itself, in the state folder. */
   readonly certificate?: { readonly certFile: string; readonly keyFile: string }

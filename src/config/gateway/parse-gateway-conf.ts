@@ -1,10 +1,10 @@
 /** `gateway.conf`, in the grammar of `fwknopd.conf`: a name, a blank and a value on each line. */
 import type { AccountName } from '../../access/command.ts'
-import { encodeText } from '../../bytes/text.ts'
-import { formatHostPort, type IpAddress, type Network, parseAddress, parseNetwork } from '../../packet/address.ts'
+import { type IpAddress, parseAddress } from '../../packet/address.ts'
 import { isLoopback } from '../../packet/address-kinds.ts'
 import { ok, type Result, refuse, type SourceLocation } from '../../result.ts'
-import { milliseconds, type Port, parsePort } from '../../units.ts'
+import { milliseconds, type Port } from '../../units.ts'
+import { type HttpName, hostValue, listenValue, proxyValue } from '../reading/http-places.ts'
 import { nearest } from '../reading/nearest.ts'
 import type { ConfigFailure, Notice } from '../reading/notice.ts'
 import { readSettingLines } from '../reading/setting-lines.ts'
@@ -18,13 +18,13 @@ import {
   wholeNumber,
   yesNo,
 } from '../reading/setting-values.ts'
-import type { GatewayConfig, GatewayHost, GatewayListen, GatewayTarget, TargetId } from './gateway-config.ts'
+import type { GatewayConfig, GatewayTarget, TargetId } from './gateway-config.ts'
 
 /** Targets that one gateway serves at most. */
 const MAX_TARGETS = 256
 
 const readers = {
-  LISTEN: listOf(listenValue),
+  LISTEN: listOf(listenValue('/run/ghostport-gateway')),
   HOST: listOf(hostValue),
   TARGET: targetValue,
   CERTIFICATE_FILE: absolutePath('/etc/ghostport'),
@@ -177,50 +177,6 @@ function missing(file: string, name: GatewaySettingName, what: string, example: 
   return refuse('CONFIG_MISSING_KEY', `${file} does not set ${name}: ${what}`, { suggestion: example })
 }
 
-/** `https://ADDRESS:PORT`, `http://127.0.0.1:8080`, `unix:/run/ghostport-gateway/http.sock`. */
-function listenValue(text: string): Result<GatewayListen, ValueFailure> {
-  if (/^unix:/i.test(text)) {
-    const path = absolutePath('/run/ghostport-gateway')(text.slice('unix:'.length))
-    if (!path.ok) return path
-    // sun_path of unix(7), with its NUL.
-    if (encodeText(path.value).length > 107) return invalidValue('the path of a Unix socket has at most 107 bytes')
-    return ok({ kind: 'unix', path: path.value })
-  }
-  const [, scheme, hostText = '', portText] =
-    /^(?:(https?):\/\/)?(\[[^\]]*\]|[^:/]*)(?::([0-9]+))?\/?$/i.exec(text) ?? []
-  const kind = scheme?.toLowerCase() === 'http' ? 'http' : 'https'
-  const address = parseAddress(hostText.replace(/^\[(.*)\]$/, '$1'))
-  if (!address.ok)
-    return invalidValue(`“${text}” is not a place to listen: https://ADDRESS:PORT, http://ADDRESS:PORT or unix:/PATH`)
-  const port = parsePort(portText ?? (kind === 'https' ? '443' : '80'))
-  if (!port.ok) return invalidValue(port.failure.detail)
-  const meant = formatHostPort(address.value, port.value)
-  if (scheme === undefined) return invalidValue(`“${text}” says neither https:// nor http://`, `https://${meant}`)
-  if (kind === 'http' && !isLoopback(address.value))
-    return invalidValue(
-      `plain HTTP is for proxies on this host: ${address.value} can be reached from others, who could read and change it`,
-      `https://${meant}`,
-    )
-  return ok({ kind, address: address.value, port: port.value })
-}
-
-/** `gate.example.org`, `gate.example.org:8443`, `192.0.2.1`, `[2001:db8::1]:443`. */
-function hostValue(text: string): Result<GatewayHost, ValueFailure> {
-  const url = /^https?:\/\/([^/]+)/i.exec(text)?.[1]
-  if (url !== undefined) return invalidValue(`“${text}” is a URL: HOST is the name alone`, url)
-  const bare = parseAddress(text)
-  if (bare.ok) return ok({ name: bare.value })
-  const [, six, plain = '', portText] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::([0-9]+))?$/.exec(text.toLowerCase()) ?? []
-  const address = parseAddress(six ?? plain)
-  const name = address.ok ? address.value : HOST_NAME.test(plain) && !/^[0-9.]+$/.test(plain) ? plain : undefined
-  if (name === undefined) return invalidValue(`“${text}” is not the name or address of a host`)
-  if (portText === undefined) return ok({ name })
-  const port = parsePort(portText)
-  return port.ok ? ok({ name, port: port.value }) : invalidValue(port.failure.detail)
-}
-
-const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?)*$/
-
 /** `office 192.0.2.10:62201`, `home [2001:db8::1]:62201`, `lab spa.example.org` (port 62201). */
 function targetValue(text: string): Result<GatewayTarget, ValueFailure> {
   const words = text.split(/\s+/)
@@ -237,20 +193,9 @@ function targetValue(text: string): Result<GatewayTarget, ValueFailure> {
     )
   }
   const bare = parseAddress(place)
-  const host = bare.ok ? ok<GatewayHost>({ name: bare.value }) : hostValue(place)
+  const host = bare.ok ? ok<HttpName>({ name: bare.value }) : hostValue(place)
   if (!host.ok) return host
   return ok({ id: id as TargetId, host: host.value.name, port: host.value.port ?? (62_201 as Port) })
-}
-
-/** An address, a network, or `unix`. */
-function proxyValue(text: string): Result<Network | 'unix', ValueFailure> {
-  if (text.toLowerCase() === 'unix') return ok('unix')
-  const network = parseNetwork(text)
-  if (!network.ok) return invalidValue(network.failure.detail, nearest(text, ['unix']))
-  // One that anybody can come from would let everybody forge their address.
-  if (network.value.length < (network.value.prefix.includes(':') ? 16 : 8))
-    return invalidValue(`“${text}” is too wide: each host in it could claim any address`)
-  return network
 }
 
 /** `https://page.example.org`, or `file` for pages from a file. */

@@ -2,12 +2,12 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { monotonic } from '../../clock.ts'
 import { type HttpReply, type HttpRequest, type Route, route } from '../../http-server/route.ts'
+import { equalText } from '../../http-server/totp.ts'
 import { isLoopback } from '../../packet/address-kinds.ts'
 import { type FormKnockWorld, knockFor } from './form-knock.ts'
 import { FormLogin } from './login.ts'
 import { knockPage, loginPage, STYLE } from './pages.ts'
 import { type Session, Sessions } from './sessions.ts'
-import { equalText } from './totp.ts'
 import type { FormUserFile } from './user-file.ts'
 
 /** Browsers take a cookie of these beginnings only over HTTPS, for one host and all paths. */

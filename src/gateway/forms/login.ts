@@ -8,6 +8,7 @@ import { decodeBase64Padded } from '../../bytes/base64.ts'
 import { wipe } from '../../bytes/bytes.ts'
 import { type Clock, monotonic } from '../../clock.ts'
 import { RateLimit, sourceOf } from '../../http-server/sources.ts'
+import { checkTotp, equalText } from '../../http-server/totp.ts'
 import type { IpAddress } from '../../packet/address.ts'
 import { milliseconds } from '../../units.ts'
 import {
@@ -19,7 +20,6 @@ import {
   SALT_LENGTH,
   sealSecret,
 } from './form-user.ts'
-import { checkTotp, equalText } from './totp.ts'
 import type { FormUserFile } from './user-file.ts'
 
 export interface Login {

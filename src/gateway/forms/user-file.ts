@@ -1,7 +1,7 @@
 /** The users of the forms, in a file of the state folder. It is read for each question: a command may change it. */
 import { jsonLine } from '../../bytes/text.ts'
 import { ok, type Result, refuse } from '../../result.ts'
-import type { StateFailure, StateFolder } from '../state-folder.ts'
+import type { StateFailure, StateFolder } from '../../system/state-folder.ts'
 import { type FormUser, readUsers } from './form-user.ts'
 
 const FILE = 'form-users.json'

@@ -1,5 +1,5 @@
 /**
- * The folder of the gateway's own files. It belongs to the user that the gateway runs as. Root may make files in it
+ * The folder of a server’s own files. It belongs to the user that the server runs as. Root may make files in it
  * before it becomes that user.
  */
 import {
@@ -17,12 +17,12 @@ import {
 import { dirname, join } from 'node:path'
 import { textFromBytes } from '../bytes/text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
-import { errorCode, fileReason } from '../system/errno.ts'
-import { judgeStat, judgeTrail } from '../system/file-trust.ts'
-import type { Account } from '../system/privilege.ts'
-import { readBounded } from '../system/read-bounded.ts'
-import { replaceServerFile } from '../system/server-file.ts'
-import { systemPath } from '../system/system-path.ts'
+import { errorCode, fileReason } from './errno.ts'
+import { judgeStat, judgeTrail } from './file-trust.ts'
+import type { Account } from './privilege.ts'
+import { readBounded } from './read-bounded.ts'
+import { replaceServerFile } from './server-file.ts'
+import { systemPath } from './system-path.ts'
 
 export type StateFailure = Failure<'CONFIG_EXPOSED' | 'CONFIG_UNREADABLE' | 'CONFIG_UNWRITABLE'>
 

@@ -1,6 +1,6 @@
 /** One-time codes by time (RFC 6238, with HMAC-SHA-1, 6 digits and 30 s, which all apps can do). */
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import type { UnixSeconds } from '../../units.ts'
+import type { UnixSeconds } from '../units.ts'
 
 const STEP = 30
 const DIGITS = 6
