@@ -107,9 +107,25 @@ export class DecryptionPassphrase extends SecretKey {
   }
 }
 
+/** The secret of a user for all nodes: 32 random bytes (docs/WIRE.md § 17). Never a key of a packet itself. */
+export class NodeSecret extends SecretKey {
+  declare private readonly kind: 'node'
+  static readonly byteCount = 32
+
+  /** @param bytes are copied. */
+  static fromBytes(bytes: Uint8Array): Result<NodeSecret, Failure<'KEY_INVALID'>> {
+    return bytes.length === NodeSecret.byteCount
+      ? ok(new NodeSecret(bytes))
+      : refuse('KEY_INVALID', `the secret of a fleet has ${NodeSecret.byteCount} bytes, this one has ${bytes.length}`)
+  }
+  private constructor(bytes: Uint8Array) {
+    super(bytes)
+  }
+}
+
 /** The bytes of a key. Do not keep, log or send the result. */
 export function exposeKey(
-  key: EncryptionKey | HmacKey | SigningPassphrase | ProxyPassword | DecryptionPassphrase,
+  key: EncryptionKey | HmacKey | SigningPassphrase | ProxyPassword | DecryptionPassphrase | NodeSecret,
 ): Uint8Array {
   return bytesOf(key)
 }

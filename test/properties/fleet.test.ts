@@ -1,0 +1,89 @@
+/** Statements about all fleets: which keys differ, and that no text makes a reader throw. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { NodeSecret } from '../../src/packet/key.ts'
+import { deriveNodeKeys, formatNodeSecret, nodeKeyTexts, parseNodeSecret } from '../../src/packet/node-keys.ts'
+import { type KeyName, parseKeyName, parseNodeName } from '../../src/packet/node-name.ts'
+
+const secrets = fc.uint8Array({ minLength: 32, maxLength: 32 })
+const keyNames = fc
+  .stringMatching(/^[a-z][a-z0-9]{0,9}(?:[.-][a-z0-9]{1,9}){0,3}$/)
+  .map((text) => parseKeyName(text))
+  .filter((read) => read.ok)
+  .map((read) => read.value)
+
+function keys(secret: Uint8Array, keyName: KeyName) {
+  const read = NodeSecret.fromBytes(secret)
+  assert.ok(read.ok)
+  return nodeKeyTexts(deriveNodeKeys(read.value, keyName))
+}
+
+test('the keys of two pairs of secret and key name are the same only if the pairs are', () => {
+  fc.assert(
+    fc.property(secrets, secrets, keyNames, keyNames, (one, other, here, there) => {
+      const all = [
+        [one, here],
+        [one, there],
+        [other, here],
+        [other, there],
+      ] as const
+      const pairs = new Set(all.map(([secret, name]) => `${Buffer.from(secret).toString('hex')} ${name}`))
+      const derived = all.map(([secret, name]) => keys(secret, name))
+      for (const kind of ['key', 'hmacKey'] as const)
+        assert.equal(new Set(derived.map((it) => it[kind])).size, pairs.size, kind)
+    }),
+  )
+})
+
+test('one bit of the secret, or one letter of the name, changes both keys', () => {
+  fc.assert(
+    fc.property(secrets, keyNames, fc.nat(255), (secret, name, bit) => {
+      const changed = secret.slice()
+      changed[bit >> 3] = (changed[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+      const usual = keys(secret, name)
+      const longer = parseKeyName(`${name.slice(0, 40)}-x`)
+      for (const other of [keys(changed, name), ...(longer.ok ? [keys(secret, longer.value)] : [])])
+        assert.ok(other.key !== usual.key && other.hmacKey !== usual.hmacKey)
+    }),
+  )
+})
+
+test('no key, and no part of one, is a part of the secret', () => {
+  fc.assert(
+    fc.property(secrets, keyNames, (secret, name) => {
+      const { key, hmacKey } = keys(secret, name)
+      const derived = Buffer.concat([Buffer.from(key, 'base64'), Buffer.from(hmacKey, 'base64')])
+      // Eight bytes in a row: by chance, one try in 2^54.
+      for (let at = 0; at + 8 <= secret.length; at++)
+        assert.ok(!derived.includes(Buffer.from(secret.subarray(at, at + 8))))
+    }),
+    { numRuns: 50 },
+  )
+})
+
+test('a secret is read as it was written', () => {
+  fc.assert(
+    fc.property(secrets, (bytes) => {
+      const secret = NodeSecret.fromBytes(bytes)
+      assert.ok(secret.ok)
+      const read = parseNodeSecret(formatNodeSecret(secret.value))
+      assert.ok(read.ok && formatNodeSecret(read.value) === formatNodeSecret(secret.value))
+    }),
+  )
+})
+
+const texts = fc.oneof(fc.string({ unit: 'binary' }), fc.string(), fc.base64String(), fc.stringMatching(/^[a-z.-]*$/))
+
+test('no text makes the readers of names and secrets throw, and what they take has one spelling', () => {
+  fc.assert(
+    fc.property(texts, (text) => {
+      const name = parseNodeName(text)
+      assert.equal(parseKeyName(text).ok, name.ok)
+      if (name.ok) assert.match(name.value, /^(?=.*[a-z])[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/)
+      const secret = parseNodeSecret(text)
+      if (secret.ok) assert.equal(formatNodeSecret(secret.value), text)
+    }),
+    { numRuns: 500 },
+  )
+})
