@@ -18,11 +18,12 @@ const options = {
 
 export const command = defineCommand({
   options,
-  operands: { optional: ['user', 'ACTION', 'NAME'] },
+  operands: { optional: ['renew|user', 'ACTION', 'NAME'] },
   about: [
     'Runs the gateway: it takes sealed packets by HTTPS, and passes them on by UDP to the servers of a fixed list.',
     'It has no key of anybody, and needs no privilege. Run it on another host than the servers that it knocks on.',
     'docs/GATEWAY.md says how to set it up.',
+    '  renew              gives a renewed CERTIFICATE_FILE to the gateway that runs. No connection ends',
     'With FORMS Y, users can knock by a plain form, after they logged in. The gateway keeps keys for them, encrypted:',
     '  user add NAME      a new user, with a password, an app for codes, and ten single-use codes',
     '  user list          all users of the form, and what it opens for them',
@@ -31,6 +32,7 @@ export const command = defineCommand({
   after: [
     'ghostport gateway --config /etc/ghostport/gateway.conf',
     'ghostport gateway --check',
+    'ghostport gateway renew',
     'ghostport gateway user add ada --profile ada-form.profile --target office',
   ],
   run,
@@ -44,6 +46,8 @@ async function run(
   const { readGatewayFile } = await import('./gateway/read-gateway-file.ts')
   const read = readGatewayFile(file)
   if (!read.ok) return read
+  if (operands[0] === 'renew')
+    return (await import('./gateway/renew.ts')).renewCertificate(operands, read.value.config, terminal)
   if (operands.length > 0)
     return (await import('./gateway/form-users.ts')).changeFormUsers(operands, given, read.value.config, terminal)
   if (given.profile !== undefined || given.target !== undefined || given.stdin > 0 || given.json > 0)

@@ -6,13 +6,15 @@ import type { Clock } from '../clock.ts'
 import type { GatewayConfig } from '../config/gateway/gateway-config.ts'
 import { judgeTargets } from '../config/gateway/parse-gateway-conf.ts'
 import type { Notice } from '../config/reading/notice.ts'
+import { certificateOf, type OwnCertificate } from '../http-server/certificate.ts'
 import { DEFAULT_HTTP_LIMITS, type HttpLimits } from '../http-server/limits.ts'
 import type { Route } from '../http-server/route.ts'
+import type { KeyAndCertificate } from '../http-server/self-signed.ts'
 import { type HttpServer, type ListenAt, openHttpServer } from '../http-server/server.ts'
+import { judgeRenewal, type ServerCertificate } from '../http-server/server-certificate.ts'
 import type { IpAddress } from '../packet/address.ts'
 import { type Failure, ok, type Result } from '../result.ts'
 import type { StateFolder } from '../system/state-folder.ts'
-import { type GatewayCertificate, gatewayCertificate } from './certificate.ts'
 import { FormUserFile } from './forms/user-file.ts'
 import { type FateCounts, gatewayRoutes } from './routes.ts'
 import { type LookUp, Targets } from './targets.ts'
@@ -20,7 +22,13 @@ import { Tickets } from './tickets.ts'
 
 export interface Gateway {
   readonly http: HttpServer
-  readonly certificate: GatewayCertificate | undefined
+  /** The one in use now. */
+  readonly certificate: OwnCertificate | undefined
+  /**
+   * New connections get another certificate; the open ones go on.
+   * @returns KEY_INVALID: it is not good, and the old one stays.
+   */
+  renew(pair: KeyAndCertificate): Result<ServerCertificate, Failure<'KEY_INVALID'>>
   readonly counts: FateCounts
   /** What the operator should know of the targets. */
   readonly notices: readonly Notice[]
@@ -45,8 +53,14 @@ export async function openGateway(
   more: readonly Route[],
   world: GatewayWorld,
 ): Promise<Result<Gateway, Failure>> {
-  const needsCertificate = config.listen.some(({ kind }) => kind === 'https')
-  const certificate = needsCertificate ? gatewayCertificate(config, state, world.clock) : ok(undefined)
+  const certificate = hasHttps(config)
+    ? certificateOf(
+        config.certificate,
+        config.hosts.map(({ name }) => name),
+        state,
+        world.clock,
+      )
+    : ok(undefined)
   if (!certificate.ok) return certificate
   const targets = await Targets.open(config, world.lookUp)
   const tickets = new Tickets(config.receiptWait, MOST_TICKETS)
@@ -79,9 +93,19 @@ export async function openGateway(
       text: `The target “${id}” has no address now: its name cannot be looked up.`,
     }),
   )
+  let inUse = certificate.value
   return ok({
     http: http.value,
-    certificate: certificate.value,
+    get certificate() {
+      return inUse
+    },
+    renew(pair) {
+      const judged = judgeRenewal(pair, 'the new certificate', new Date(world.clock.now() * 1_000))
+      if (!judged.ok) return judged
+      http.value.useCertificate(judged.value.tls)
+      inUse = { ...judged.value, selfSigned: false }
+      return judged
+    },
     counts,
     notices: [...judgeTargets(targets.addresses, [...world.ownAddresses]), ...unresolved],
     async close() {
@@ -91,7 +115,12 @@ export async function openGateway(
   })
 }
 
-function listenAt(at: GatewayConfig['listen'][number], certificate: GatewayCertificate | undefined): ListenAt {
+/** Whether the gateway needs a certificate. */
+export function hasHttps({ listen }: GatewayConfig): boolean {
+  return listen.some(({ kind }) => kind === 'https')
+}
+
+function listenAt(at: GatewayConfig['listen'][number], certificate: OwnCertificate | undefined): ListenAt {
   // Who may connect is decided by its folder, and by its group.
   if (at.kind === 'unix') return { kind: 'unix', path: at.path, mode: 0o660 }
   const { address, port } = at

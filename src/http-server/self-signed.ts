@@ -3,7 +3,7 @@
  * one fixed form (RFC 5280 § 4.1) of some 400 bytes. The program `openssl` is not on every host, and a library for all
  * of ASN.1 would be much code that runs once. Key and signature are made by node:crypto.
  */
-import { createHash, generateKeyPairSync, type KeyObject, sign, X509Certificate } from 'node:crypto'
+import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { addressBytes, type IpAddress, parseAddress } from '../packet/address.ts'
 import type { UnixSeconds } from '../units.ts'
 
@@ -33,15 +33,6 @@ export function makeSelfSigned(names: readonly string[], now: UnixSeconds, seria
   return {
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
     cert: `-----BEGIN CERTIFICATE-----\n${der.toString('base64').replace(/.{1,64}/g, '$&\n')}-----END CERTIFICATE-----\n`,
-  }
-}
-
-/** @returns the SHA-256 of the first certificate of a PEM file, as browsers show it (`AB:CD:…`); else undefined. */
-export function fingerprintOf(cert: string): string | undefined {
-  try {
-    return new X509Certificate(cert).fingerprint256
-  } catch {
-    return undefined
   }
 }
 

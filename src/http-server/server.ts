@@ -5,13 +5,15 @@
  * route (`route.ts`); the page that sends it (`cross-site.ts`); the body. Only then a handler sees it.
  */
 import { createServer, type RequestListener, type Server } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { formatHostPort, type IpAddress } from '../packet/address.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { errorCode, systemReason } from '../system/errno.ts'
 import type { Port } from '../units.ts'
 import { Front, type FrontOptions } from './front.ts'
+import type { KeyAndCertificate } from './self-signed.ts'
+import { secureContext } from './server-certificate.ts'
 import { type UnixSocketPath, useUnixSocket } from './unix-socket.ts'
 
 /** Where a server listens. */
@@ -22,7 +24,7 @@ export type ListenAt =
       /** 0: one that the system chooses. */
       readonly port: Port | 0
       /** PEM. Absent: plain HTTP. */
-      readonly tls?: { readonly key: string; readonly cert: string }
+      readonly tls?: KeyAndCertificate
     }
   | ({ readonly kind: 'unix' } & UnixSocketPath)
 
@@ -42,6 +44,11 @@ export interface HttpServer {
   readonly refusals: RefusalCounts
   /** Open connections. */
   readonly connections: number
+  /**
+   * All HTTPS listeners use another certificate from the next connection on. Open connections go on as they are.
+   * @throws what OpenSSL does not take (`server-certificate.ts` judges it before): then nothing changes.
+   */
+  useCertificate(tls: KeyAndCertificate): void
   /**
    * Takes no more connections, ends the ones that wait, and lets the answers that are begun end.
    * @param longest how long these may take, in milliseconds.
@@ -73,6 +80,9 @@ export async function openHttpServer(
     refusals: front.refusals,
     get connections() {
       return front.connections.count
+    },
+    useCertificate(tls) {
+      for (const server of servers) if (server instanceof TlsServer) server.setSecureContext(secureContext(tls))
     },
     async close(longest = 5_000) {
       front.stop()
@@ -116,8 +126,7 @@ async function listenAt(
         ? createTlsServer(
             {
               ...common,
-              ...at.tls,
-              minVersion: 'TLSv1.2',
+              ...secureContext(at.tls),
               ALPNProtocols: ['http/1.1'],
               handshakeTimeout: limits.headTime,
             },

@@ -1,7 +1,6 @@
 /** A Unix socket to listen on. It is a file: it has a mode, and one that a dead process left behind is in the way. */
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
-import type { Server } from 'node:http'
-import { connect } from 'node:net'
+import { connect, type Server } from 'node:net'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { errorCode, systemReason } from '../system/errno.ts'
 import { judgeTrail, ourUsers } from '../system/file-trust.ts'

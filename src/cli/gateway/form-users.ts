@@ -41,7 +41,9 @@ export async function changeFormUsers(
   terminal: Terminal,
 ): Promise<Outcome> {
   if (word !== 'user')
-    return refuse('CLI_USAGE', `unexpected argument “${word}”`, { suggestion: 'ghostport gateway user list' })
+    return refuse('CLI_USAGE', `unexpected argument “${word}”: expected renew or user`, {
+      suggestion: `ghostport gateway ${nearest(word, ['renew']) ?? 'user list'}`,
+    })
   const known = ACTIONS.find((it) => it === action)
   if (known === undefined) {
     const meant = nearest(action, [...ACTIONS]) ?? 'list'

@@ -1,12 +1,16 @@
 /** Runs the gateway in this process until a signal ends it. */
+import { join } from 'node:path'
 import { systemResolve } from '../../client/resolve.ts'
 import { systemClock } from '../../clock.ts'
+import type { GatewayConfig } from '../../config/gateway/gateway-config.ts'
 import type { ParsedGatewayConfig } from '../../config/gateway/parse-gateway-conf.ts'
 import type { Notice } from '../../config/reading/notice.ts'
 import { ownAddresses } from '../../daemon/warden/admission/own-addresses.ts'
 import { noServiceManager, serviceManager } from '../../daemon/warden/service-manager.ts'
 import { type Gateway, openGateway } from '../../gateway/gateway.ts'
 import { type Bundle, bundleRoutes, readBundle } from '../../http-server/bundle.ts'
+import { openCertificateDoor } from '../../http-server/certificate-door.ts'
+import { readCertificateFiles, type ServerCertificate } from '../../http-server/server-certificate.ts'
 import type { Log, LogField } from '../../log.ts'
 import { formatHostPort } from '../../packet/address.ts'
 import type { Failure, Result } from '../../result.ts'
@@ -20,6 +24,7 @@ import type { Outcome } from '../command.ts'
 import { logToOutput } from '../terminal/output-log.ts'
 import { gatewayIdentity } from './identity.ts'
 import { pagePermissions } from './page-permissions.ts'
+import { RENEW_SOCKET } from './renew.ts'
 
 const TITLE = 'ghostport: gateway'
 const LAST_LINES_TIME = milliseconds(1000)
@@ -67,6 +72,7 @@ export async function runGateway(parsed: ParsedGatewayConfig): Promise<Outcome> 
     await gateway.close()
     return users
   }
+  const door = await openRenewal(config, state.value, gateway, log)
   const found = serviceManager(process.env)
   const manager = found.ok ? found.value : noServiceManager
   tellStart(log, gateway, [...parsed.notices, ...gateway.notices], bundle)
@@ -81,6 +87,7 @@ export async function runGateway(parsed: ParsedGatewayConfig): Promise<Outcome> 
   })
   manager.stopping()
   clearInterval(counting)
+  door()
   await gateway.close()
   tellCounts(log, gateway)
   await output.flush(LAST_LINES_TIME)
@@ -93,6 +100,51 @@ async function checkFormUsers(state: StateFolder): Promise<Result<void, Failure>
   const file = new FormUserFile(state)
   const users = file.read()
   return users.ok ? file.write(users.value) : users
+}
+
+/**
+ * Two ways to a renewed certificate: `ghostport gateway renew` hands it over, and SIGHUP makes the gateway read the
+ * files itself, where its user may. @returns what closes the first.
+ */
+async function openRenewal(
+  { certificate: files }: GatewayConfig,
+  state: StateFolder,
+  gateway: Gateway,
+  log: Log,
+): Promise<() => void> {
+  const tell = (taken: Result<ServerCertificate, Failure>): void => {
+    if (taken.ok)
+      log.write('info', 'certificate', {
+        fingerprint: taken.value.fingerprint,
+        valid_until: taken.value.validUntil.toISOString(),
+      })
+    else
+      log.write('warning', 'certificate', {
+        refused: taken.failure.code,
+        detail: taken.failure.detail,
+        text: 'The old certificate stays in use.',
+        cure: 'as root: ghostport gateway renew',
+      })
+  }
+  // Without this, the signal would end the gateway.
+  process.on('SIGHUP', () => {
+    log.write('info', 'signal', { signal: 'SIGHUP' })
+    if (files === undefined || gateway.certificate === undefined) return
+    const read = readCertificateFiles(files)
+    tell(read.ok ? gateway.renew(read.value.tls) : read)
+  })
+  if (files === undefined || gateway.certificate === undefined) return () => {}
+  const opened = await openCertificateDoor(join(state.path, RENEW_SOCKET), (pair) => {
+    const taken = gateway.renew(pair)
+    tell(taken)
+    return taken
+  })
+  if (opened.ok) return opened.value
+  log.write('warning', 'notice', {
+    text: `A renewed certificate needs a restart: ${opened.failure.detail}.`,
+    ...(opened.failure.suggestion === undefined ? {} : { cure: opened.failure.suggestion }),
+  })
+  return () => {}
 }
 
 /** The page, if this package has it. */
