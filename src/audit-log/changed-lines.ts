@@ -23,7 +23,10 @@ export type Texts = ReadonlyMap<string, string>
 /** @returns the lines that went, and those that came, with their file where there are several. */
 export function changedLines(before: Texts, after: Texts): Change {
   const files = [...new Set([...before.keys(), ...after.keys()])].sort()
-  const changed = files.map((file) => ({ file, ...changedIn(before.get(file) ?? '', after.get(file) ?? '') }))
+  const changed = files.map((file) => ({
+    file,
+    ...changedIn(before.get(file) ?? '', after.get(file) ?? '', withoutSecret),
+  }))
   const named = changed.filter((one) => one.before.length + one.after.length > 0)
   const lead = (file: string): string => (named.length > 1 ? `${file}: ` : '')
   return {
@@ -32,8 +35,13 @@ export function changedLines(before: Texts, after: Texts): Change {
   }
 }
 
-/** Lines are compared whole, and shown without secrets. Their order does not count. */
-function changedIn(before: string, after: string): Change {
+/** The same for a text without secrets, such as rules of a firewall. */
+export function changedText(before: string, after: string): Change {
+  return changedIn(before, after, (line) => line)
+}
+
+/** Lines are compared whole. Their order does not count. */
+function changedIn(before: string, after: string, shown: (line: string) => string): Change {
   const left = countOf(before)
   const came: string[] = []
   for (const line of linesOf(after)) {
@@ -46,7 +54,7 @@ function changedIn(before: string, after: string): Change {
     if (count > 0) left.set(line, count - 1)
     return count > 0
   })
-  return { before: went.map(withoutSecret), after: came.map(withoutSecret) }
+  return { before: went.map(shown), after: came.map(shown) }
 }
 
 function countOf(text: string): Map<string, number> {

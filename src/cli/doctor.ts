@@ -93,7 +93,7 @@ async function examineAndTell(given: Given, wanted: readonly Check[], terminal: 
   let fixes: readonly Fix[] | undefined
   if (given.fix > 0) {
     if (!isJson) text(examined)
-    const fixed = fixFindings(subject.value, examined, terminal, { yes: given.yes > 0, quiet: isJson })
+    const fixed = await fixFindings(subject.value, examined, terminal, { yes: given.yes > 0, quiet: isJson })
     if (!fixed.ok) return fixed
     fixes = fixed.value
     if (!isJson) terminal.print(fixes.length === 0 ? NOTHING_SAFE : ['', 'Examined again:', ''])

@@ -21,11 +21,13 @@ import { askPolicy, askWishes } from './init/ask-wishes.ts'
 import { carryOut } from './init/carry-out.ts'
 import { type ClientFiles, clientFiles, describeClient, writeClientFiles } from './init/client-files.ts'
 import { confirmNow, prolong, revertNow, showStatus } from './init/pending-changes.ts'
+import { plannedChange, takenBackChange } from './init/planned-change.ts'
 import { type Prepared, prepare } from './init/prepare.ts'
 import { describeRehearsal, rehearsalJson, rehearsePlan } from './init/rehearse-plan.ts'
 import { describePlan, planJson } from './init/show.ts'
 import { watch, withJournal } from './init/watch.ts'
 import { type Answers, parseSpan, parseWishes, questionOptions, readAnswers, type Wishes } from './init/wishes.ts'
+import { auditLogHere, recorded, recordedIfPossible } from './recorded.ts'
 import { ask } from './terminal/ask.ts'
 import type { Line } from './terminal/line.ts'
 import type { OptionValues, ParsedCommandLine } from './terminal/parse-command-line.ts'
@@ -173,7 +175,7 @@ function onlyOne(): Result<InstanceLock> {
 
 /** @returns the changes of an earlier run, if they are complete and only wait. Half of a run is taken back. */
 async function goOnOrTakeBack(terminal: Terminal): Promise<Result<PendingSetUp | undefined>> {
-  return await withJournal((back) => {
+  return await withJournal<PendingSetUp | undefined>(async (back) => {
     if (!back.isPending) return ok(undefined)
     const pending = readPending(back.paths.folder)
     if (!pending.ok) return pending
@@ -190,7 +192,8 @@ async function goOnOrTakeBack(terminal: Terminal): Promise<Result<PendingSetUp |
       return ok(pending.value)
     }
     terminal.note('An earlier “ghostport init” was ended half way. What it changed is taken back first.')
-    const undone = takeBack(back)
+    const change = takenBackChange(back.unconfirmed, 'an earlier “ghostport init” was ended half way')
+    const undone = await recordedIfPossible(auditLogHere(), change, terminal.note, () => takeBack(back))
     return undone.ok ? ok(undefined) : undone
   })
 }
@@ -253,7 +256,9 @@ async function anew(answers: Answers, given: Given, terminal: Terminal): Promise
   const written = folder === undefined ? ok([]) : writeClientFiles(folder, files)
   if (!written.ok) return written
   for (const path of written.value) terminal.note(`wrote ${path}`)
-  const pending = await carryOut(plan, wishes.time, (what) => terminal.note(what))
+  const pending = await recorded(auditLogHere(), plannedChange(plan), () =>
+    carryOut(plan, wishes.time, (what) => terminal.note(what)),
+  )
   if (!pending.ok) return pending
   const complete = tellClient(plan, files, pending.value, given, terminal)
   return given['no-wait'] > 0 ? 0 : await waitFor(complete, given, terminal)

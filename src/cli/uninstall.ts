@@ -16,6 +16,7 @@ import type { ProtocolPort } from '../packet/message.ts'
 import { ok, type Result, refuse } from '../result.ts'
 import { defineCommand, type Outcome } from './command.ts'
 import { hostRules } from './init/host-rules.ts'
+import { auditLogHere, recorded } from './recorded.ts'
 import { ask } from './terminal/ask.ts'
 import type { Line, Style } from './terminal/line.ts'
 import type { ParsedCommandLine } from './terminal/parse-command-line.ts'
@@ -83,7 +84,7 @@ async function takeOff(back: WayBack, given: Given, terminal: Terminal): Promise
       return 1
     }
   }
-  const undone = back.undoAll()
+  const undone = await recorded(auditLogHere(), { did: 'uninstall', before: plan, after: [] }, () => back.undoAll())
   if (!undone.ok) return undone
   rmSync(join(dirname(back.paths.folder), 'installed-files'), { force: true })
   if (given.json > 0) terminal.printJson({ state: 'taken back', ...after.value })

@@ -75,6 +75,25 @@ export function addInvitation(
   })
 }
 
+/** @returns whose invitation it is that this secret claims now; INVITATION_ENDED if there is none. Changes nothing. */
+export function findInvitation(
+  folder: string,
+  secret: InvitationSecret,
+  now: UnixSeconds,
+): Result<StanzaName, StoreFailure> {
+  const found = findOpen(folder, secret, now)
+  return found.ok ? ok(found.value.user) : found
+}
+
+function findOpen(folder: string, secret: InvitationSecret, now: UnixSeconds): Result<Stored, StoreFailure> {
+  const proof = proofHash(secret)
+  const found = readOne(join(folder, `${idOf(proof)}.open`))
+  if (!found.ok) return found
+  // The name has a part of the hash only. It is the hash of a random text: its time tells nothing.
+  if (found.value === undefined || found.value.proof !== proof || found.value.until <= now) return ended()
+  return ok(found.value)
+}
+
 /**
  * Hands a profile out, once.
  * @returns INVITATION_ENDED if there is none for this secret: never made, used, ended or cancelled. A caller that
@@ -85,14 +104,11 @@ export function claimInvitation(
   secret: InvitationSecret,
   now: UnixSeconds,
 ): Result<{ readonly user: StanzaName; readonly text: string }, StoreFailure> {
-  const proof = proofHash(secret)
-  const [open, used] = ['open', 'used'].map((state) => join(folder, `${idOf(proof)}.${state}`)) as [string, string]
-  const found = readOne(open)
+  const id = idOf(proofHash(secret))
+  const [open, used] = ['open', 'used'].map((state) => join(folder, `${id}.${state}`)) as [string, string]
+  const found = findOpen(folder, secret, now)
   if (!found.ok) return found
-  // The name has a part of the hash only. It is the hash of a random text: its time tells nothing.
-  if (found.value === undefined || found.value.proof !== proof) return ended()
   const { user, until, sealed: data = '' } = found.value
-  if (until <= now) return ended()
   const opened = unseal(secret, { until, data })
   if (!opened.ok) return opened
   return attempt(folder, 'CONFIG_UNWRITABLE', () => {
@@ -103,7 +119,7 @@ export function claimInvitation(
       throw error
     }
     syncFolder(folder)
-    const { sealed, ...rest } = found.value as Stored
+    const { sealed, ...rest } = found.value
     try {
       replaceServerFile(used, `${JSON.stringify(rest)}\n`, 0o600)
     } catch {

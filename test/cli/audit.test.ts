@@ -49,12 +49,18 @@ describe('ghostport audit', () => {
     await ok('invite', 'bob', '--server', 'h.example', '--show-secrets')
     await ok('invite', 'eve', '--server', 'h.example', '--show-secrets', '--file', path('eve'))
     await ok('invite', 'confirm', 'eve', '--anyway')
+    const link = (await ok('invite', 'joe', '--server', 'h.example', '--show-secrets')).trim()
+    await home.ghostport(['invite', 'claim', '-c', path('fwknopd.conf')], { input: link })
+    const again = await home.ghostport(['invite', 'claim', '-c', path('fwknopd.conf')], { input: link })
+    assert.match(again.stderr, /INVITATION_ENDED/)
+    await ok('invite', 'cancel', 'bob')
     const lines = await shown()
     assert.deepEqual(
       lines.map(({ did, to }) => `${did} ${to}`),
       [
         ...['user add ada', 'user rotate ada', 'user disable ada', 'user enable ada', 'user remove ada'],
-        ...['invite bob', 'invite by file eve', 'invite confirm eve'],
+        ...['invite bob', 'invite by file eve', 'invite confirm eve', 'invite joe', 'invite claim joe'],
+        ...['invite cancel bob', 'user remove bob'],
       ],
     )
     const [added, rotated, , , removed] = lines
@@ -73,8 +79,8 @@ describe('ghostport audit', () => {
     const log = readFileSync(path('state/audit.log'), 'utf8')
     const keys = [...readFileSync(path('access.conf'), 'utf8').matchAll(/KEY\S*\s+(\S+)/g)].map(([, key = '']) => key)
     for (const key of keys) assert.ok(!log.includes(key))
-    assert.match(await ok('audit', 'verify'), /8 lines, and no line was changed\nthe last one: 8:[0-9a-f]{64}\n/)
-    assert.match(await ok('audit', 'show', '--last', '1'), /^8 .*invite confirm eve {2}by uid \d+/)
+    assert.match(await ok('audit', 'verify'), /12 lines, and no line was changed\nthe last one: 12:[0-9a-f]{64}\n/)
+    assert.match(await ok('audit', 'show', '--last', '1'), /^12 .*user remove bob {2}by uid \d+/)
   })
 
   it('says what is broken, and ends with 65', async () => {

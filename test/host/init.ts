@@ -116,6 +116,13 @@ export class InitLab {
   }
 }
 
+interface AuditLine {
+  readonly did: string
+  readonly note?: string
+  readonly before?: readonly string[]
+  readonly after?: readonly string[]
+}
+
 /** The lines that only one of two texts has. */
 function differing(one: string, other: string): readonly string[] {
   const [a, b] = [new Set(one.split('\n')), new Set(other.split('\n'))]
@@ -235,6 +242,23 @@ export function describeInit(debian: DebianName): void {
       await init.isAsBefore()
       const again = await init.session.run('ghostport uninstall --yes')
       assert.match(again.stdout, /the undo journal of this host is empty.*\[SETUP_REFUSED\]/)
+    })
+
+    it('is in the audit log, with what came and went, and no key', async () => {
+      const log = '/var/lib/ghostport/audit.log'
+      const lines = (await init.session.must(`ghostport audit show --json --log ${log}`))
+        .split('\n')
+        .flatMap((line) => (line === '' ? [] : [JSON.parse(line) as AuditLine]))
+      const of = (did: string) => lines.find((line) => line.did === did)
+      assert.ok(
+        of('init')?.after?.some((line) => /OPEN_PORTS\s+tcp\/22/.test(line)),
+        JSON.stringify(lines),
+      )
+      assert.ok(of('init')?.after?.some((line) => /KEY_BASE64 \[secret\]/.test(line)))
+      assert.ok(of('init')?.after?.some((line) => line === 'wrote /etc/systemd/system/ghostport.service'))
+      assert.match(of('init: confirmed')?.note ?? '', /by the login from 192\.0\.2\.77, which came in by a knock/)
+      assert.ok(of('uninstall')?.before?.includes('wrote /etc/fwknop/access.conf'), JSON.stringify(of('uninstall')))
+      assert.match(await init.session.must(`ghostport audit verify --log ${log}`), /no line was changed/)
     })
   })
 }

@@ -252,6 +252,11 @@ export function describePolicy(debian: DebianName, length: 'short' | 'long'): vo
         '',
       )
       assert.match(must('ghostport policy remove'), /There was no policy/)
+      const shown = must('ghostport audit show')
+      assert.match(shown, /policy install {2}by uid 0[\s\S]*\+ .*policy drop/)
+      assert.match(shown, /policy install --revert {2}by uid 0/)
+      assert.match(shown, /policy install --confirm {2}by uid 0.*\n.*\+ \/etc\/ghostport\/policy\.nft/)
+      assert.match(shown, /policy remove {2}by uid 0[\s\S]*- .*policy drop/)
     })
 
     long('is refused beside ufw, with what to do there', async () => {

@@ -1,4 +1,5 @@
 /** What is done with changes that wait for a confirmation: `--confirm`, `--revert`, `--more-time`, `--status`. */
+import { showTime } from '../../access/age.ts'
 import { systemClock } from '../../clock.ts'
 import { confirmChanges, openJournal, takeBack, takeBackUnarmed, tidyUp } from '../../host/set-up/confirm.ts'
 import { judgeOwnSession } from '../../host/set-up/knocked-login.ts'
@@ -7,9 +8,11 @@ import { armDeadMan, armedUntil, isTakingBack } from '../../host/way-back/arm.ts
 import { type PendingSetUp, readPending, writePending } from '../../host/way-back/pending.ts'
 import type { WayBack } from '../../host/way-back/way-back.ts'
 import { ok, type Result, refuse } from '../../result.ts'
-import type { Seconds } from '../../units.ts'
+import { type Seconds, unixSeconds } from '../../units.ts'
 import type { Outcome } from '../command.ts'
+import { auditLogHere, recorded, recordedIfPossible } from '../recorded.ts'
 import type { Terminal } from '../terminal/terminal.ts'
+import { confirmedChange, takenBackChange } from './planned-change.ts'
 
 /** @param act only if changes wait. */
 async function withWaiting(act: (back: WayBack) => Promise<Result<number>> | Result<number>): Promise<Outcome> {
@@ -47,7 +50,10 @@ export function confirmNow(terminal: Terminal, json: boolean): Promise<Outcome> 
   return withPending(async (back, pending) => {
     const by = await judgeOwnSession(systemLooker(), pending)
     if (!by.known) return refuse('NOT_CONFIRMED', by.because)
-    const confirmed = confirmChanges(back, pending, systemClock.now(), (what) => terminal.note(what))
+    const change = confirmedChange(pending.steps, `by this session, from ${by.value.peer}, which came in by a knock`)
+    const confirmed = await recorded(auditLogHere(), change, () =>
+      confirmChanges(back, pending, systemClock.now(), (what) => terminal.note(what)),
+    )
     if (!confirmed.ok) return confirmed
     if (json) terminal.printJson({ state: 'confirmed', by: by.value })
     else terminal.print('Confirmed: this session came in by a knock, and the changes stay.')
@@ -56,7 +62,7 @@ export function confirmNow(terminal: Terminal, json: boolean): Promise<Outcome> 
 }
 
 export function revertNow(terminal: Terminal, json: boolean): Promise<Outcome> {
-  return withWaiting((back) => {
+  return withWaiting(async (back) => {
     // Where nobody can say whose changes wait, all of them are taken back: this needs the journal alone.
     const pending = readPending(back.paths.folder)
     if (pending.ok && pending.value?.by === 'policy')
@@ -64,7 +70,8 @@ export function revertNow(terminal: Terminal, json: boolean): Promise<Outcome> {
         suggestion: 'ghostport policy install --revert',
       })
     const { unconfirmed } = back
-    const undone = takeBack(back)
+    const change = takenBackChange(unconfirmed, 'ghostport init --revert')
+    const undone = await recordedIfPossible(auditLogHere(), change, terminal.note, () => takeBack(back))
     if (!undone.ok) return undone
     if (json) terminal.printJson({ state: 'taken back', changes: unconfirmed.map(({ what }) => what) })
     else terminal.print('All that was not confirmed is taken back.')
@@ -73,10 +80,11 @@ export function revertNow(terminal: Terminal, json: boolean): Promise<Outcome> {
 }
 
 export function prolong(time: Seconds, terminal: Terminal, json: boolean): Promise<Outcome> {
-  return withPending((back, pending) => {
+  return withPending(async (back, pending) => {
     const armedAt = systemClock.now()
-    const armed = armDeadMan(back.paths, armedAt, time)
-    if (!armed.ok) return takeBackUnarmed(back, armed.failure)
+    const change = { did: 'init --more-time', after: [`until ${showTime(unixSeconds(armedAt + time))}`] }
+    const armed = await recorded(auditLogHere(), change, () => armDeadMan(back.paths, armedAt, time))
+    if (!armed.ok) return armed.failure.code === 'DEAD_MAN_NOT_ARMED' ? takeBackUnarmed(back, armed.failure) : armed
     writePending(back.paths.folder, { ...pending, armedAt, time })
     const until = new Date(armed.value * 1000).toISOString()
     if (json) terminal.printJson({ state: 'waiting', until })

@@ -13,6 +13,8 @@ import { type PendingSetUp, readPending } from '../../host/way-back/pending.ts'
 import { journalPaths, type WayBack } from '../../host/way-back/way-back.ts'
 import { ok, type Result, refuse } from '../../result.ts'
 import { milliseconds } from '../../units.ts'
+import { auditLogHere, recorded, recordedIfPossible } from '../recorded.ts'
+import { confirmedChange, takenBackChange } from './planned-change.ts'
 
 const PAUSE = milliseconds(100)
 /** The journal is read once in so many rounds: this shows logins that were over within a round. */
@@ -39,7 +41,10 @@ export async function watch(pending: PendingSetUp, told: (what: string) => void)
     if (!existsSync(paths.pending)) return await whatBecame()
     const found = await findNow(pending, round % JOURNAL_ROUNDS === 0 ? logins : undefined)
     if (found.known && found.value !== undefined) {
-      const confirmed = await withJournal((back) => confirmChanges(back, pending, systemClock.now(), told))
+      const change = confirmedChange(pending.steps, `by the login from ${found.value.peer}, which came in by a knock`)
+      const confirmed = await recorded(auditLogHere(), change, () =>
+        withJournal((back) => confirmChanges(back, pending, systemClock.now(), told)),
+      )
       return confirmed.ok ? ok({ by: found.value }) : confirmed
     }
     const now = readPending(paths.folder)
@@ -47,12 +52,10 @@ export async function watch(pending: PendingSetUp, told: (what: string) => void)
       [armedAt, end] = [now.value.armedAt, performance.now() + now.value.time * 1000]
     const isOver = performance.now() > end + GRACE
     if (isOver || ended.aborted) {
-      const undone = await withJournal((back) => (back.isPending ? takeBack(back) : ok(undefined)))
+      const why = isOver ? 'the time is over' : 'interrupted'
+      const undone = await withJournal((back) => (back.isPending ? undo(back, why, told) : ok(undefined)))
       if (!undone.ok) return undone
-      return refuse(
-        'NOT_CONFIRMED',
-        isOver ? 'the time is over, and all was taken back' : 'interrupted, and all was taken back',
-      )
+      return refuse('NOT_CONFIRMED', `${why}, and all was taken back`)
     }
     await delay(PAUSE)
   }
@@ -64,6 +67,10 @@ async function findNow(pending: PendingSetUp, logins: SshLogins | undefined): Pr
   const found = await findConfirming(looker, pending)
   if (logins === undefined || (found.known && found.value !== undefined)) return found
   return await findConfirmingLogin(looker, pending, logins.next())
+}
+
+function undo(back: WayBack, why: string, told: (what: string) => void): Promise<Result<void>> {
+  return recordedIfPossible(auditLogHere(), takenBackChange(back.unconfirmed, why), told, () => takeBack(back))
 }
 
 /** `pending` is gone: who was it? */
@@ -78,11 +85,11 @@ async function whatBecame(): Promise<Result<Confirmed>> {
 }
 
 /** Opens the journal for one act. */
-export async function withJournal<T>(act: (back: WayBack) => Result<T>): Promise<Result<T>> {
+export async function withJournal<T>(act: (back: WayBack) => Result<T> | Promise<Result<T>>): Promise<Result<T>> {
   const opened = await openJournal()
   if (!opened.ok) return opened
   try {
-    return act(opened.value)
+    return await act(opened.value)
   } finally {
     opened.value.close()
   }

@@ -1,12 +1,13 @@
 /** `ghostport invite cancel NAME`: first nobody can claim it any more, then the user goes. */
-import type { StanzaName } from '../../access/stanza-name.ts'
+import { type StanzaName, sameNameKey } from '../../access/stanza-name.ts'
 import { systemClock } from '../../clock.ts'
 import { stanzasOf } from '../../config/access/edit-users.ts'
 import { findUser } from '../../config/access/users.ts'
 import { invitationsFolder } from '../../config/server/server-config.ts'
-import { cancelInvitations } from '../../invitations/store.ts'
-import { refuse } from '../../result.ts'
+import { cancelInvitations, listInvitations } from '../../invitations/store.ts'
+import { ok, refuse } from '../../result.ts'
 import type { Outcome } from '../command.ts'
+import { recordedIfPossible } from '../recorded.ts'
 import { configFiles } from '../server/config-source.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import { readAccess } from '../user/access-files.ts'
@@ -18,7 +19,19 @@ export async function cancel(name: StanzaName, given: Given, terminal: Terminal)
   const access = source.ok ? readAccess(source.value) : source
   if (!access.ok) return access
   const { server, users } = access.value
-  const removed = cancelInvitations(invitationsFolder(server), name, systemClock.now())
+  const [folder, now] = [invitationsFolder(server), systemClock.now()]
+  const waiting = listInvitations(folder, now)
+  if (!waiting.ok) return waiting
+  const its = waiting.value.filter(({ user, state }) => state !== 'used' && sameNameKey(user) === sameNameKey(name))
+  const removed =
+    its.length === 0
+      ? ok(0)
+      : await recordedIfPossible(
+          server.auditLog,
+          { did: 'invite cancel', to: name, before: its.map(({ state }) => state), after: [] },
+          terminal.note,
+          () => cancelInvitations(folder, name, now),
+        )
   if (!removed.ok) return removed
   const user = findUser(users, name)
   if (removed.value === 0 && user?.isInvited !== true)

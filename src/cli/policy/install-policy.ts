@@ -1,4 +1,7 @@
 /** `ghostport policy install`, its `--confirm`, and `ghostport policy remove`. */
+import { existsSync, readFileSync } from 'node:fs'
+import { showTime } from '../../access/age.ts'
+import { changedText } from '../../audit-log/changed-lines.ts'
 import { systemClock } from '../../clock.ts'
 import { DEFAULT_TABLE } from '../../config/server/firewall-settings.ts'
 import { failureKinds } from '../../failure-codes.ts'
@@ -18,11 +21,13 @@ import {
   type OtherPolicy,
   type WayIn,
 } from '../../host/policy/judge-host.ts'
+import { renderPolicy } from '../../host/policy/render.ts'
 import { POLICY_FILE, POLICY_UNIT } from '../../host/policy/units.ts'
 import { systemLooker } from '../../host/system-looker.ts'
 import { type Failure, ok, type Result, refuse } from '../../result.ts'
-import { port, type Seconds, seconds } from '../../units.ts'
+import { port, type Seconds, seconds, unixSeconds } from '../../units.ts'
 import type { Outcome } from '../command.ts'
+import { auditLogHere, recorded, recordedIfPossible } from '../recorded.ts'
 import { failureJson } from '../terminal/failure-json.ts'
 import type { Terminal } from '../terminal/terminal.ts'
 import type { Given } from './options.ts'
@@ -53,7 +58,12 @@ export async function installPolicy(given: Given, terminal: Terminal): Promise<O
     console: given['i-have-a-console'] > 0,
   })
   if (!wayIn.ok) return wayIn
-  const loaded = loadPolicy(policy, { now: systemClock.now(), within: within.value })
+  const now = systemClock.now()
+  const change = { did: 'policy install', ...changedText(keptPolicy(), renderPolicy(policy)) }
+  const note = `until ${showTime(unixSeconds(now + within.value))}, if nobody confirms it`
+  const loaded = await recorded(auditLogHere(given['config-file']), { ...change, note }, () =>
+    loadPolicy(policy, { now, within: within.value }),
+  )
   if (!loaded.ok) return loaded
   const end = new Date(loaded.value * 1000).toISOString().replace(/\.\d+Z$/, 'Z')
   const service = facts.units.known ? facts.units.value.get('ghostport.service') : undefined
@@ -85,6 +95,11 @@ export async function installPolicy(given: Given, terminal: Terminal): Promise<O
   return 0
 }
 
+/** The policy of before, as far as it is known. */
+function keptPolicy(): string {
+  return existsSync(POLICY_FILE) ? readFileSync(POLICY_FILE, 'utf8') : ''
+}
+
 const howToConfirm: Readonly<Record<WayIn, string>> = {
   knock: 'Keep this session open. Knock, log in a second time, and run there:',
   rule: 'Keep this session open. Log in a second time, and run there:',
@@ -107,7 +122,13 @@ async function endWaiting(given: Given, terminal: Terminal): Promise<Outcome> {
     return refuse('CLI_USAGE', `--${others[0]} has no effect with --${how}: it is about the policy that is in force`)
   if (!isRoot()) return notRoot()
   if (how === 'confirm') return confirmPolicy(given, terminal)
-  const reverted = revertPolicy()
+  const change = {
+    did: 'policy install --revert',
+    after: keptPolicy()
+      .split('\n')
+      .filter((line) => line !== ''),
+  }
+  const reverted = await recordedIfPossible(auditLogHere(), change, terminal.note, revertPolicy)
   if (!reverted.ok) return reverted
   if (given.json > 0) terminal.printJson({ confirmed: false })
   else terminal.print('The policy is taken back.')
@@ -121,7 +142,8 @@ async function confirmPolicy(given: Given, terminal: Terminal): Promise<Outcome>
     const judged = judgeConfirmation(session, { before: pending.before, console: given['i-have-a-console'] > 0 })
     if (!judged.ok) return judged
   }
-  const kept = keepPolicy(systemClock.now())
+  const change = { did: 'policy install --confirm', after: [POLICY_FILE, POLICY_UNIT] }
+  const kept = await recorded(auditLogHere(), change, () => keepPolicy(systemClock.now()))
   if (!kept.ok) return kept
   if (given.json > 0) terminal.printJson({ confirmed: true, file: POLICY_FILE, unit: POLICY_UNIT })
   else terminal.print(`The policy is kept: ${POLICY_FILE}, loaded at each boot by ${POLICY_UNIT}.`)
@@ -130,7 +152,8 @@ async function confirmPolicy(given: Given, terminal: Terminal): Promise<Outcome>
 
 export async function removeIt(given: Given, terminal: Terminal): Promise<Outcome> {
   if (!isRoot()) return notRoot()
-  const removed = removePolicy()
+  const change = { did: 'policy remove', ...changedText(keptPolicy(), '') }
+  const removed = await recorded(auditLogHere(), change, removePolicy)
   if (!removed.ok) return removed
   const tables = await readTables()
   const left = tables.ok && removed.value.length > 0 ? await whatIsLeft(tables.value) : []

@@ -14,6 +14,7 @@ import { diskFiles } from '../../daemon/warden/config-files-on-disk.ts'
 import { type Removed, removeRules } from '../../daemon/warden/open-firewall.ts'
 import type { ProtocolPort } from '../../packet/message.ts'
 import { parsePort, port } from '../../units.ts'
+import { auditLogHere, recordedIfPossible } from '../recorded.ts'
 import { describeFailure, type Terminal } from '../terminal/terminal.ts'
 
 /** How administrators come in, unless this session says otherwise. */
@@ -47,7 +48,14 @@ async function flushRules(source: ConfigSource, terminal: Terminal): Promise<num
     return 0
   }
   const { firewall, controlSocket, at } = target
-  const removed = await removeRules(firewall, controlSocket, waysIn(), at)
+  const what = firewall.kind === 'iptables' ? firewall.chains.input.chain : `inet ${firewall.table}`
+  const removed = await recordedIfPossible(
+    auditLogHere(source.server),
+    { did: 'serve --fw-flush', before: [what], after: [] },
+    // Who is not root removes nothing either, and is told why.
+    (why) => process.geteuid?.() === 0 && terminal.note(why),
+    () => removeRules(firewall, controlSocket, waysIn(), at),
+  )
   if (!removed.ok) return terminal.fail(removed.failure)
   const [ours, are, were] =
     firewall.kind === 'iptables'

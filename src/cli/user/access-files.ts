@@ -22,6 +22,7 @@ import { acquireInstanceLock, type InstanceLock } from '../../system/instance-lo
 import { removeDrafts, replaceConfigFile } from '../../system/replace-config-file.ts'
 import { systemPath } from '../../system/system-path.ts'
 import { milliseconds } from '../../units.ts'
+import { recordNotDone } from '../recorded.ts'
 
 export interface AccessFiles {
   readonly source: ConfigSource
@@ -121,7 +122,7 @@ export async function changeAccess<T>(
       if (unchanged.ok) removeDrafts(file)
       const written = unchanged.ok ? replaceConfigFile(file, text) : unchanged
       if (written.ok) continue
-      await recordFailed(server, recorded, written.failure)
+      await recordNotDone(server.auditLog, recorded, written.failure)
       return written
     }
     return ok({ result, server, loaded: after.value, ...(unrecorded !== undefined && { unrecorded }) })
@@ -144,11 +145,6 @@ async function record(
   }
   const recorded = await appendAudit(auditLog, { by: ownActor(), did, to, ...changedLines(earlier, texts) })
   return recorded.ok ? undefined : recorded.failure
-}
-
-/** If this line is missing, the one before it says that something was to be done, and the file that it was not. */
-async function recordFailed({ auditLog }: ServerConfig, { did, to }: Recorded, { code }: Failure): Promise<void> {
-  await appendAudit(auditLog, { by: ownActor(), did: `${did}: not done`, to, note: code })
 }
 
 /** The kernel ends the lock with the process, however that ends. */

@@ -34,6 +34,10 @@ type Values = {
     : never
 }
 
+const USUAL_REPLAY_DB = '/var/lib/ghostport/replay.db'
+/** Without AUDIT_LOG and REPLAY_DB. */
+export const USUAL_AUDIT_LOG = '/var/lib/ghostport/audit.log'
+
 /** Where the file sets a variable. */
 export type SettingLocations = { [Name in UsedSetting]?: SourceLocation }
 
@@ -96,7 +100,7 @@ export function assembleServerConfig(
   // fwknopd finds all that is its own by two paths: servers with different ones can run beside each other.
   const ownRunFolder = isFwknopd && values.FWKNOP_RUN_DIR !== undefined
   const ownDigests = isFwknopd && (values.DIGEST_FILE !== undefined || ownRunFolder)
-  const database = values.REPLAY_DB ?? (ownDigests ? `${digests}.db` : '/var/lib/ghostport/replay.db')
+  const database = values.REPLAY_DB ?? (ownDigests ? `${digests}.db` : USUAL_REPLAY_DB)
   const pidFile = values.FWKNOP_PID_FILE ?? (isFwknopd ? 'fwknopd.pid' : undefined)
   return ok({
     captures: captures.value,
