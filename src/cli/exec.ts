@@ -11,7 +11,7 @@ import { knockOnEach } from './knock/each-stanza.ts'
 import { knockFlags, knockOptions } from './knock/knock-flags.ts'
 import { openDoor } from './knock/open-door.ts'
 import { planKnock } from './knock/plan-from-flags.ts'
-import { departures, fieldReport, noteFailure } from './knock/report.ts'
+import { departures, fieldReport, nextGatewayNote, noteFailure } from './knock/report.ts'
 import { runProgram } from './knock/run-program.ts'
 import { waitOptions } from './knock/wait-flags.ts'
 import type { OptionValues, ParsedCommandLine } from './terminal/parse-command-line.ts'
@@ -116,6 +116,7 @@ async function knockAndWait(
     onSent: (packets, number) => {
       if (settings.verbose === true) terminal.note(departures(plan, packets, number))
     },
+    onNextGateway: nextGatewayNote(terminal),
   })
   if (!performed.ok) return noteFailure(performed.failure, terminal)
   await delay(pause)

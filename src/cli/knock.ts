@@ -10,7 +10,15 @@ import { knockOnEach } from './knock/each-stanza.ts'
 import { knockJson } from './knock/json.ts'
 import { knockFlags, knockOptions } from './knock/knock-flags.ts'
 import { planKnock } from './knock/plan-from-flags.ts'
-import { departures, describeOpening, describeReceipt, fieldReport, noteFailure, testReport } from './knock/report.ts'
+import {
+  departures,
+  describeOpening,
+  describeReceipt,
+  fieldReport,
+  nextGatewayNote,
+  noteFailure,
+  testReport,
+} from './knock/report.ts'
 import { savePackets } from './knock/save-packet.ts'
 import { waitOptions } from './knock/wait-flags.ts'
 import { failureJson } from './terminal/failure-json.ts'
@@ -123,15 +131,17 @@ async function knockOnce(
         if (settings.verbose === true) terminal.note(lines)
       } else if (!json) terminal.print(lines)
     },
+    onNextGateway: nextGatewayNote(terminal),
   })
   if (!performed.ok) return tellFailure(performed.failure, planned.value, json, terminal)
   const { sent, opened, receipt } = performed.value
+  const by = performed.value.plan
   opened?.socket.destroy()
   const port = wait.value?.port
   if (opened === undefined || port === undefined) {
-    if (json) terminal.printJson(knockJson(plan, sent, receipt))
+    if (json) terminal.printJson(knockJson(by, sent, receipt))
     else if (plan.settings.gateway !== undefined) terminal.print(describeReceipt(receipt, terminal.style))
-  } else if (json) terminal.printJson(knockJson(plan, sent, receipt, { ...opened, port }))
+  } else if (json) terminal.printJson(knockJson(by, sent, receipt, { ...opened, port }))
   else terminal.print(describeOpening(opened, port, terminal.style))
   return 0
 }

@@ -1,6 +1,5 @@
 /** Which way packets leave, by SPA_SERVER_PROTO and what goes with it. A way that is not UDP is loaded only here. */
 import { textFromBytes } from '../bytes/text.ts'
-import type { GatewayUrl } from '../config/client/gateway-urls.ts'
 import type { ClientSettings } from '../config/client/layer.ts'
 import type { Delivery } from '../delivery/delivery.ts'
 import { udpDelivery } from '../delivery/udp.ts'
@@ -9,7 +8,7 @@ import { exposeKey, ProxyPassword } from '../packet/key.ts'
 import { parseKeyText } from '../packet/key-text.ts'
 import { type Failure, ok, type Result, refuse } from '../result.ts'
 import { readSecretFile, readUserFile, refuseMissing } from '../system/user-file.ts'
-import { type Route, requestOptions, tunnelFor } from './route.ts'
+import { type Route, type RoutedGateway, requestOptions, tunnelFor } from './route.ts'
 
 /**
  * @param route as `routeFor` made it of these settings. @param server as the user named it.
@@ -59,19 +58,22 @@ export async function deliveryFor(
   }
 }
 
-async function gatewayDeliveryFor(settings: ClientSettings, gateway: GatewayUrl): Promise<Result<Delivery, Failure>> {
+async function gatewayDeliveryFor(
+  settings: ClientSettings,
+  gateway: RoutedGateway,
+): Promise<Result<Delivery, Failure>> {
   const authorities = authoritiesIn(settings.caFile)
   if (!authorities.ok) return authorities
   const password = proxyPassword(settings)
   if (!password.ok) return password
   const { gatewayDelivery } = await import('../delivery/gateway.ts')
-  const { gatewayTarget: target = '', gatewayFingerprint, sourcePort, userAgent, httpProxy, httpProxyUser } = settings
+  const { gatewayTarget: target = '', sourcePort, userAgent, httpProxy, httpProxyUser } = settings
   const login = { ...(httpProxyUser === undefined ? {} : { proxyUser: httpProxyUser }), ...password.value }
   return ok(
     gatewayDelivery({
       ...{ secure: gateway.secure, name: gateway.host, port: gateway.port, target },
       ...authorities.value,
-      ...(gatewayFingerprint === undefined ? {} : { fingerprint: gatewayFingerprint }),
+      ...(gateway.fingerprint === undefined ? {} : { fingerprint: gateway.fingerprint }),
       ...(sourcePort === undefined ? {} : { sourcePort }),
       ...(userAgent === undefined ? {} : { userAgent }),
       ...(httpProxy === undefined ? {} : { tunnel: { to: formatHostPort(gateway.host, gateway.port), ...login } }),

@@ -2,7 +2,7 @@
 
 import type { Clock } from '../clock.ts'
 import type { Transport } from '../config/client/layer.ts'
-import type { Delivery, Departure } from '../delivery/delivery.ts'
+import type { Delivery, Departure, NotSent } from '../delivery/delivery.ts'
 import type { AddressFamily, IpAddress } from '../packet/address.ts'
 import { DEFAULT_DIGEST_TYPE, type DigestType } from '../packet/digest-type.ts'
 import type { OutgoingMessage } from '../packet/message-fields.ts'
@@ -40,7 +40,7 @@ export interface SealedKnock {
 
 /** A packet and what became of it. */
 export interface SentKnock extends SealedKnock {
-  readonly departure: Result<Departure, Failure<'SEND_FAILED'>>
+  readonly departure: Result<Departure, NotSent>
 }
 
 /** What is asked for, from which server, and with which keys. */
@@ -188,13 +188,14 @@ export async function sendKnock(
   packets: readonly SealedKnock[],
   delivery: Delivery,
   signal?: AbortSignal,
-): Promise<Result<readonly SentKnock[], Failure<'SEND_FAILED'>>> {
+): Promise<Result<readonly SentKnock[], NotSent>> {
   const sent = await sendEach(packets, delivery, signal)
   const failures = sent.flatMap(({ departure }) => (departure.ok ? [] : [departure.failure]))
   if (failures.length < sent.length) return ok(sent)
   const suggestion = failures.find((it) => it.suggestion !== undefined)?.suggestion
   const more = suggestion === undefined ? {} : { suggestion }
-  return refuse('SEND_FAILED', failures.map(({ detail }) => detail).join('; '), more)
+  const { failure } = refuse('SEND_FAILED', failures.map(({ detail }) => detail).join('; '), more)
+  return { ok: false, failure: failures.some(({ unclear }) => unclear) ? { ...failure, unclear: true } : failure }
 }
 
 /** How much longer the others may take once one packet has left: one address may swallow all connections. */

@@ -1,6 +1,7 @@
 /** Carries out a planned knock: seal, look at the port, send, wait, and explain if the port stays shut. */
 import type { Receipt } from '../packet/receipt.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
+import { inTurn } from './gateways-in-turn.ts'
 import {
   type KnockPlan,
   type KnockWorld,
@@ -30,9 +31,13 @@ export interface PerformOptions {
    * @param number 1 for the first knock.
    */
   readonly onSent?: (packets: readonly SentKnock[], number: number) => void
+  /** Called when a gateway took no packet, and the next one is tried with a packet that is sealed anew. */
+  readonly onNextGateway?: (failure: Failure, next: KnockPlan) => void
 }
 
 export interface PerformedKnock {
+  /** As it was sent: by the gateway that took the packets. */
+  readonly plan: KnockPlan
   /** The packets of all knocks, in order. */
   readonly sent: readonly SentKnock[]
   /** The port that was waited for. Its socket belongs to the caller. */
@@ -47,13 +52,22 @@ export interface PerformFailure extends Failure {
   readonly causes: readonly string[]
   /** The packets that were made and sent. */
   readonly sent: readonly SentKnock[]
+  /** A gateway had the packet, and did not say what it did with it. */
+  readonly unclear?: true
 }
 
 /**
  * @returns what was sent, and the open port if one was waited for; or `NAME_UNRESOLVED`, `SEND_FAILED`,
  * `PORT_NOT_OPEN`, `ABORTED`, or why the message cannot be sealed.
  */
-export async function performKnock(
+export function performKnock(
+  planned: PlannedKnock,
+  options: PerformOptions,
+): Promise<Result<PerformedKnock, PerformFailure>> {
+  return inTurn(planned, (way) => performBy(way, options), options.onNextGateway)
+}
+
+async function performBy(
   { plan, world, noStanza, keysOf }: PlannedKnock,
   { wait, signal, onSealed, onSent }: PerformOptions,
 ): Promise<Result<PerformedKnock, PerformFailure>> {
@@ -94,7 +108,7 @@ export async function performKnock(
     throw error
   }
   const receipt = hasReceipts(first) ? (await import('./receipts.ts')).receiptOf(first, plan.keys) : undefined
-  if (waiting === undefined) return withReceipt(first, await receipt)
+  if (waiting === undefined) return withReceipt(plan, first, await receipt)
 
   const door = doorOfSent(first, waiting, behind?.value)
   const destinations = departed(first)
@@ -108,7 +122,7 @@ export async function performKnock(
   })
   const outcome = await waiting.waitForDoor(door, firstDeparture(first), waiting.limit, { look, signal })
   const sent = [...first, ...(await endOf(later, outcome))]
-  if (outcome.open) return ok({ sent, opened: outcome })
+  if (outcome.open) return ok({ plan, sent, opened: outcome })
   if (isAborted(signal)) return aborted(sent)
   const said = await receipt
   const { explainShutDoor } = await import('./explain.ts')
@@ -131,10 +145,11 @@ export async function performKnock(
 
 /** Without a wait, the receipt is all that is known. */
 async function withReceipt(
+  plan: KnockPlan,
   sent: readonly SentKnock[],
   receipt: Receipt | undefined,
 ): Promise<Result<PerformedKnock, PerformFailure>> {
-  if (receipt?.verdict !== 'refused') return ok({ sent, ...(receipt === undefined ? {} : { receipt }) })
+  if (receipt?.verdict !== 'refused') return ok({ plan, sent, ...(receipt === undefined ? {} : { receipt }) })
   const { refusalInReceipt } = await import('./receipts.ts')
   return failed(refusalInReceipt(receipt).failure, sent)
 }

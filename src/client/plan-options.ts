@@ -51,11 +51,11 @@ export interface PlanOptions {
   readonly 'http-proxy-password'?: string
   /** For HTTPS: a file with the certificates of further authorities to trust, as PEM. */
   readonly 'https-ca-file'?: string
-  /** Send by HTTPS through this gateway: `https://gate.example`. More, after commas, are asked for the own address. */
+  /** Send by HTTPS through this gateway: `https://gate.example`. Of several, with commas: the first that takes it. */
   readonly gateway?: string
   /** The id of the server at the gateway. */
   readonly 'gateway-target'?: string
-  /** SHA-256 of the certificate of the gateway: trust this one, and no other. */
+  /** SHA-256 of the certificate of each gateway, in their order: trust this one, and no other. */
   readonly 'gateway-fingerprint'?: string
   /** The `User-Agent` of requests by HTTP. */
   readonly 'user-agent'?: string

@@ -3,11 +3,13 @@ import { randomBytes } from 'node:crypto'
 import { userInfo } from 'node:os'
 import { systemClock } from '../clock.ts'
 import { type ClientSettings, type SettingLayer, settle } from '../config/client/layer.ts'
+import type { Delivery } from '../delivery/delivery.ts'
 import type { AddressFamily } from '../packet/address.ts'
 import type { Username } from '../packet/message.ts'
 import { parseNatHost } from '../packet/nat-target.ts'
 import { parseUsername } from '../packet/username.ts'
 import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
+import type { Port } from '../units.ts'
 import { deliveryFor } from './delivery-for.ts'
 import { type AskSecret, asksForPassphrase, loadKeys } from './keys.ts'
 import { type KnockPlan, type KnockWorld, readUint16 } from './knock.ts'
@@ -24,7 +26,7 @@ import {
 } from './rc-stanza.ts'
 import { buildRequest, type Request } from './request.ts'
 import { systemResolve } from './resolve.ts'
-import { routeFor } from './route.ts'
+import { furtherRoutes, type Route, routeFor } from './route.ts'
 
 /** What a plan uses besides the options. */
 export interface Hints {
@@ -44,10 +46,18 @@ export interface PassedOver {
   readonly file: string
 }
 
+/** Another way of the same knock. */
+export interface FurtherWay {
+  readonly route: Omit<Route, 'port'> & { readonly serverPort: Port }
+  readonly delivery: Delivery
+}
+
 export interface PlannedKnock {
   readonly plan: KnockPlan
   readonly settings: ClientSettings
   readonly world: KnockWorld
+  /** If a packet did not leave this way: the ways by the next gateways, in order. */
+  readonly further: readonly FurtherWay[]
   readonly noStanza?: NoStanza
   /** The stanza that has the keys. Absent: they come from elsewhere. */
   readonly keysOf?: UsedStanza
@@ -138,11 +148,18 @@ export async function planKnock(
   const delivery = await deliveryFor(settings, route.value, server)
   if (!delivery.ok) return delivery
   const world = { resolve: systemResolve, delivery: delivery.value, clock: systemClock, randomBytes }
+  const further: FurtherWay[] = []
+  for (const next of furtherRoutes(settings, route.value)) {
+    const by = await deliveryFor(settings, next, server)
+    if (!by.ok) return by
+    const { port: serverPort, ...way } = next
+    further.push({ route: { ...way, serverPort }, delivery: by.value })
+  }
   const { port: serverPort, ...way } = route.value
   const routed = { ...settings, serverPort, ...way }
   const wanted = way.proxy === undefined ? request.value : await atServer(request.value, server, routed.family)
   const about = {
-    ...{ settings: routed, world, passedOver },
+    ...{ settings: routed, world, further, passedOver },
     ...(noStanza === undefined ? {} : { noStanza }),
     ...(stanza === undefined || options.encryptionKey !== undefined ? {} : { keysOf: stanza }),
   }

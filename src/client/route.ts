@@ -17,7 +17,13 @@ export interface Route {
   /** Packets go to this proxy, which passes them on to the server. */
   readonly proxy?: Required<HttpProxy>
   /** Packets go by this gateway. Then `proxy` is the gateway itself, or an HTTP proxy before it. */
-  readonly gateway?: GatewayUrl
+  readonly gateway?: RoutedGateway
+}
+
+/** A gateway, and how it is known. */
+export interface RoutedGateway extends GatewayUrl {
+  /** SHA-256 of its certificate; absent: an authority vouches for it. */
+  readonly fingerprint?: string
 }
 
 /** fwknop's client has no other port for HTTP than for UDP. `https` is not fwknop's. */
@@ -35,7 +41,7 @@ export function routeFor(
   server: string,
 ): Result<Route, Failure<'CONFIG_CONFLICT' | 'VALUE_INVALID'>> {
   const { httpProxy, serverPort, spoofedSource } = settings
-  const [gateway] = settings.gateways ?? []
+  const [gateway] = gatewaysOf(settings)
   const usual = gateway !== undefined ? 'https' : httpProxy === undefined ? 'udp' : 'http'
   const transport = settings.transport ?? usual
   const conflict = contradictionIn(settings, transport)
@@ -55,7 +61,21 @@ export function routeFor(
   return ok({ ...route, port: proxy.port, proxy })
 }
 
-function routeThrough(gateway: GatewayUrl, { httpProxy }: ClientSettings, family: AddressFamily | undefined): Route {
+/** The ways by the further gateways: each is for a packet that the one before did not take. */
+export function furtherRoutes(settings: ClientSettings, { family }: Route): readonly Route[] {
+  return gatewaysOf(settings)
+    .slice(1)
+    .map((gateway) => routeThrough(gateway, settings, family))
+}
+
+function gatewaysOf({ gateways = [], gatewayFingerprints = [] }: ClientSettings): readonly RoutedGateway[] {
+  return gateways.map((gateway, i) => {
+    const fingerprint = gatewayFingerprints[i]
+    return fingerprint === undefined ? gateway : { ...gateway, fingerprint }
+  })
+}
+
+function routeThrough(gateway: RoutedGateway, { httpProxy }: ClientSettings, family: AddressFamily | undefined): Route {
   const proxy =
     httpProxy === undefined
       ? { host: gateway.host, port: gateway.port }
@@ -64,12 +84,12 @@ function routeThrough(gateway: GatewayUrl, { httpProxy }: ClientSettings, family
 }
 
 function contradictionInGateway(settings: ClientSettings, transport: Transport): string | undefined {
-  const { gateways, gatewayTarget, gatewayFingerprint, allow } = settings
+  const { gateways, gatewayTarget, gatewayFingerprints, allow } = settings
   if (gateways === undefined) {
     const name =
       gatewayTarget !== undefined
         ? 'GATEWAY_TARGET (--gateway-target)'
-        : gatewayFingerprint !== undefined
+        : gatewayFingerprints !== undefined
           ? 'GATEWAY_FINGERPRINT (--gateway-fingerprint)'
           : undefined
     // With GATEWAY N, a stanza has no gateway. The rest of its settings may stay.
@@ -79,6 +99,8 @@ function contradictionInGateway(settings: ClientSettings, transport: Transport):
     return `a gateway (GATEWAY, --gateway) needs SPA_SERVER_PROTO https (-P), and not ${transport}; --gateway N sends without it`
   if (gatewayTarget === undefined)
     return 'a gateway (GATEWAY, --gateway) needs GATEWAY_TARGET (--gateway-target): the id that the gateway has for the server'
+  if (gatewayFingerprints !== undefined && gatewayFingerprints.length > gateways.length)
+    return `GATEWAY_FINGERPRINT (--gateway-fingerprint) has ${gatewayFingerprints.length} fingerprints, and GATEWAY names ${gateways.length}`
   if (allow === 'packet-source')
     return 'through a gateway, the address that the packet comes from (-s, ALLOW_IP source) is that of the gateway, and would let others in: use -R, or -a ADDRESS'
   return undefined

@@ -29,11 +29,17 @@ export interface Departure {
   readonly receipt?: () => Promise<string | undefined>
 }
 
+/** Why a packet did not leave. */
+export interface NotSent extends Failure<'SEND_FAILED'> {
+  /** It may have left: its gateway had all of it, and did not say what it did with it. */
+  readonly unclear?: true
+}
+
 /** A way for packets to leave this host. */
 export interface Delivery {
   /**
    * Passes the packet to the system. A packet that left may still not arrive.
    * @param signal ends a connection that is not made yet: then the packet did not leave.
    */
-  send(packet: OutgoingPacket, signal?: AbortSignal): Promise<Result<Departure, Failure<'SEND_FAILED'>>>
+  send(packet: OutgoingPacket, signal?: AbortSignal): Promise<Result<Departure, NotSent>>
 }

@@ -9,9 +9,9 @@ import { printableAscii, type Reader, record } from '../json-reader.ts'
 import { formatHostPort, hostInUrl, parseSocketAddress } from '../packet/address.ts'
 import type { ProxyLogin } from '../packet/http.ts'
 import { RECEIPT_LENGTH } from '../packet/receipt.ts'
-import { type Failure, ok, type Result, refuse } from '../result.ts'
+import { type Failure, ok, type Refused, type Result, refuse } from '../result.ts'
 import { type Milliseconds, milliseconds, type Port } from '../units.ts'
-import type { Delivery, OutgoingPacket } from './delivery.ts'
+import type { Delivery, NotSent, OutgoingPacket } from './delivery.ts'
 import { describeTarget, explainError, type Target } from './explain-error.ts'
 import { connectTls, type TlsPeer } from './pinned-tls.ts'
 import { CONNECT_LIMIT } from './stream.ts'
@@ -71,10 +71,14 @@ export function gatewayDelivery(options: GatewayDeliveryOptions): Delivery {
         socket.destroy()
         return refuse('SEND_FAILED', `${describeTarget(target)}: ${why}`)
       }
-      if ('problem' in answer) return failed(answer.problem)
+      const unclear = (why: string): Refused<NotSent> => {
+        const { failure } = failed(why)
+        return { ok: false, failure: { ...failure, unclear: true } }
+      }
+      if ('problem' in answer) return unclear(answer.problem)
       if (answer.status !== 202) return failed(refusalOf(answer.status, options))
       const ticket = readTicket(answer.value)?.ticket
-      if (ticket === undefined || !local.ok) return failed('its answer is not that of a gateway')
+      if (ticket === undefined || !local.ok) return unclear('its answer is not that of a gateway')
       socket.unref()
       return ok({
         localAddress: local.value,

@@ -183,6 +183,40 @@ describe('a knock through a gateway', { skip: netnsUnavailable(), concurrency: 1
     return file
   }
 
+  it('tries the next gateway where one cannot be reached, with a packet of its own', async () => {
+    const daemon = await serve()
+    try {
+      // Nobody listens on 444; 8443 is the same gateway.
+      const way = [
+        '--gateway',
+        'https://10.9.1.2:444,https://10.9.1.2:8443',
+        '--gateway-fingerprint',
+        `none,${fingerprint}`,
+      ]
+      const sent = knock('-A', 'tcp/22', '-a', '10.9.2.1', '--json', ...way)
+      assert.equal(sent.status, 0, sent.stderr)
+      assert.match(
+        sent.stderr,
+        /the gateway 10\.9\.1\.2 port 444\/tcp: nothing accepts.*The next gateway is tried: 10\.9\.1\.2/s,
+      )
+      const said = JSON.parse(sent.stdout)
+      assert.equal(said.receipt.verdict, 'open')
+      assert.deepEqual(
+        said.packets.map(({ port }: { readonly port: number }) => port),
+        [8443],
+      )
+      const classic = knock('-A', 'tcp/22', '-a', '10.9.2.1', '--gateway', 'https://10.9.1.2:444')
+      assert.notEqual(classic.status, 0)
+      // A certificate that is not the expected one is as good as no gateway.
+      const pins = ['--gateway-fingerprint', `${'00'.repeat(32)},${fingerprint}`]
+      const pinned = knock('-A', 'tcp/22', '-a', '10.9.2.1', ...pins, '--gateway', `${GATE},https://10.9.1.2:8443`)
+      assert.equal(pinned.status, 0, pinned.stderr)
+      assert.match(pinned.stderr, /another fingerprint.*The next gateway is tried/s)
+    } finally {
+      await daemon.stop()
+    }
+  })
+
   it('refuses a packet that would open for the gateway', () => {
     for (const argv of [['-s'], ['-a', '0.0.0.0']]) {
       const refused = knock('-A', 'tcp/22', ...argv)

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { encodeText } from '../../bytes/text.ts'
+import { inTurn } from '../../client/gateways-in-turn.ts'
 import { type SealedKnock, sealKnock, sendKnock } from '../../client/knock.ts'
 import type { PlannedKnock } from '../../client/plan.ts'
 import { type PlanOptions, settingsFromOptions } from '../../client/plan-options.ts'
@@ -241,6 +242,19 @@ async function plan(given: FwknopGiven, perlEra: boolean, terminal: Terminal): P
 }
 
 async function knock({ planned, protocol }: Plan, given: FwknopGiven, terminal: Terminal): Promise<Outcome> {
+  const knocked = await inTurn(
+    planned,
+    async (way): Promise<Result<number>> => {
+      const outcome = await knockBy({ planned: way, protocol }, given, terminal)
+      return typeof outcome === 'number' ? ok(outcome) : outcome
+    },
+    ({ detail }, { settings }) =>
+      terminal.note(`fwknop: ${detail}. The next gateway is tried: ${settings.gateway?.host}`),
+  )
+  return knocked.ok ? knocked.value : knocked
+}
+
+async function knockBy({ planned, protocol }: Plan, given: FwknopGiven, terminal: Terminal): Promise<Outcome> {
   const { plan, settings, world } = planned
   const sealed = await sealKnock(plan, world)
   if (!sealed.ok) return sealed

@@ -112,10 +112,13 @@ export const knockOptions = {
   'https-ca-file': { value: 'FILE', help: 'for HTTPS, trust also the authorities whose certificates are in FILE' },
   gateway: {
     value: 'URL',
-    help: 'send by HTTPS through this gateway (docs/GATEWAY.md); further ones, after commas, are asked for your address',
+    help: 'send by HTTPS through this gateway (docs/GATEWAY.md); of several, with commas, the first that takes the packet',
   },
   'gateway-target': { value: 'ID', help: 'the id of the server at the gateway' },
-  'gateway-fingerprint': { value: 'SHA256', help: 'trust the gateway by this fingerprint of its certificate' },
+  'gateway-fingerprint': {
+    value: 'SHA256',
+    help: 'trust the gateway by this fingerprint of its certificate; of several, with commas, in their order',
+  },
   'key-gen': { short: 'k', unsupported: 'use “ghostport keygen”' },
   'key-gen-file': { short: 'K', value: 'FILE', unsupported: 'use “ghostport keygen -K FILE”' },
   'key-len': { value: 'BYTES', unsupported: 'use “ghostport keygen --key-len”' },

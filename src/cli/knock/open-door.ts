@@ -6,7 +6,7 @@ import type { WaitPlan } from '../../client/wait-plan.ts'
 import type { IpAddress } from '../../packet/address.ts'
 import type { Line } from '../terminal/line.ts'
 import type { Terminal } from '../terminal/terminal.ts'
-import { departures, describeOpening, fieldReport, noteFailure } from './report.ts'
+import { departures, describeOpening, fieldReport, nextGatewayNote, noteFailure } from './report.ts'
 
 /**
  * @returns the open door, and all addresses of the server; or, having said why there is none, the exit status. Says
@@ -25,6 +25,7 @@ export async function openDoor(
     wait,
     onSealed: (packets) => say(fieldReport(plan, packets)),
     onSent: (packets, number) => say(departures(plan, packets, number)),
+    onNextGateway: nextGatewayNote(terminal),
   })
   if (!performed.ok) return noteFailure(performed.failure, terminal)
   const { sent, opened } = performed.value

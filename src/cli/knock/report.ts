@@ -11,6 +11,7 @@ import { DEFAULT_DIGEST_TYPE } from '../../packet/digest-type.ts'
 import { isHostName } from '../../packet/nat-target.ts'
 import { formatProtocolPorts } from '../../packet/protocol-port.ts'
 import type { Receipt } from '../../packet/receipt.ts'
+import type { Failure } from '../../result.ts'
 import type { Port } from '../../units.ts'
 import { type Line, line, type Style } from '../terminal/line.ts'
 import type { Terminal } from '../terminal/terminal.ts'
@@ -62,6 +63,12 @@ function describeWay({ transport = 'udp', proxy, gateway }: PacketSettings, addr
 
 function answer({ httpStatus }: Departure): string {
   return httpStatus === undefined ? '' : `, which answered ${httpStatus}`
+}
+
+/** Says that another gateway is tried. */
+export function nextGatewayNote(terminal: Pick<Terminal, 'note'>) {
+  return ({ detail }: Failure, { settings }: KnockPlan): void =>
+    terminal.note(`ghostport: ${detail}. The next gateway is tried: ${settings.gateway?.host}`)
 }
 
 /** What the server says, where a gateway brought it. @param receipt undefined: it brought none that is authentic. */

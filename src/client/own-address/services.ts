@@ -41,9 +41,10 @@ export function sourcesFor(settings: ClientSettings): Result<readonly Source[], 
 }
 
 /** Each gateway tells the address that it is asked from (docs/GATEWAY.md). */
-function echoPointsOf({ gateways = [], gatewayFingerprint }: ClientSettings): readonly Source[] {
+function echoPointsOf({ gateways = [], gatewayFingerprints = [] }: ClientSettings): readonly Source[] {
   return gateways.map(({ host, port, secure }, i) => {
-    const pin = i === 0 && gatewayFingerprint !== undefined ? { fingerprint: gatewayFingerprint } : {}
+    const fingerprint = gatewayFingerprints[i]
+    const pin = fingerprint === undefined ? {} : { fingerprint }
     return { kind: 'web', host, port, secure, path: '/v1/address', ...pin }
   })
 }

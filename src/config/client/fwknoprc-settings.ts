@@ -14,7 +14,7 @@ import { type Failure, ok, type Refused, type Result, refuse, type SourceLocatio
 import { type Port, parsePort, seconds } from '../../units.ts'
 import { nearest } from '../reading/nearest.ts'
 import { looseYesNo, protocolPortsValue, wholeNumber } from '../reading/setting-values.ts'
-import { parseFingerprint, parseGatewayTarget, parseGatewayUrls } from './gateway-urls.ts'
+import { parseFingerprints, parseGatewayTarget, parseGatewayUrls } from './gateway-urls.ts'
 import { type SettingLayer, TRANSPORTS } from './layer.ts'
 import { parseResolveDns, parseResolveUrls } from './own-address-sources.ts'
 
@@ -125,8 +125,8 @@ export const clientSettings = {
     return target.ok ? ok({ gatewayTarget: target.value }) : target
   },
   GATEWAY_FINGERPRINT: (value) => {
-    const fingerprint = parseFingerprint(value)
-    return fingerprint.ok ? ok({ gatewayFingerprint: fingerprint.value }) : fingerprint
+    const fingerprints = parseFingerprints(value)
+    return fingerprints.ok ? ok({ gatewayFingerprints: fingerprints.value }) : fingerprints
   },
   RESOLVE_DNS: (value) => {
     const query = parseResolveDns(value)

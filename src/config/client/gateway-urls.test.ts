@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
-import { parseFingerprint, parseGatewayTarget, parseGatewayUrls } from './gateway-urls.ts'
+import { parseFingerprints, parseGatewayTarget, parseGatewayUrls } from './gateway-urls.ts'
 
 describe('GATEWAY', () => {
   const table: readonly (readonly [text: string, read: string | RegExp])[] = [
@@ -33,16 +33,18 @@ describe('GATEWAY', () => {
     assert.ok(!parseGatewayTarget('Office').ok)
     const digits = 'ab'.repeat(32)
     for (const text of [digits, digits.toUpperCase(), digits.replace(/..(?!$)/g, '$&:'), `sha256:${digits}`]) {
-      const read = parseFingerprint(text)
-      assert.equal(read.ok && read.value, 'AB:'.repeat(32).slice(0, -1))
+      const read = parseFingerprints(text)
+      assert.deepEqual(read.ok && read.value, ['AB:'.repeat(32).slice(0, -1)])
     }
-    assert.ok(!parseFingerprint('ab').ok)
+    const several = parseFingerprints(`none, ${digits}`)
+    assert.deepEqual(several.ok && several.value, [undefined, 'AB:'.repeat(32).slice(0, -1)])
+    for (const text of ['ab', '', `${digits},`]) assert.ok(!parseFingerprints(text).ok)
   })
 
   it('no text makes a reader throw', () => {
     fc.assert(
       fc.property(fc.string(), (text) => {
-        for (const parse of [parseGatewayUrls, parseGatewayTarget, parseFingerprint]) parse(text)
+        for (const parse of [parseGatewayUrls, parseGatewayTarget, parseFingerprints]) parse(text)
       }),
     )
   })

@@ -71,8 +71,22 @@ export function formatGatewayUrl({ secure, host, port }: GatewayUrl): string {
   return `${secure ? 'https' : 'http'}://${hostInUrl(host)}${usual ? '' : `:${port}`}`
 }
 
+/**
+ * @param value one fingerprint, or several with commas between them, in the order of the gateways. `none`: this gateway
+ * has a certificate of a public authority.
+ */
+export function parseFingerprints(value: string): Result<readonly (string | undefined)[], Invalid> {
+  const fingerprints: (string | undefined)[] = []
+  for (const text of value.split(',').map((it) => it.trim())) {
+    const fingerprint = text === 'none' ? ok(undefined) : parseFingerprint(text)
+    if (!fingerprint.ok) return fingerprint
+    fingerprints.push(fingerprint.value)
+  }
+  return ok(fingerprints)
+}
+
 /** A SHA-256, with or without colons. @returns it as Node writes it: `AB:CD:…`. */
-export function parseFingerprint(value: string): Result<string, Invalid> {
+function parseFingerprint(value: string): Result<string, Invalid> {
   const digits = value
     .replace(/^sha-?256[:=]/i, '')
     .replaceAll(':', '')

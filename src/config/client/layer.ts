@@ -69,12 +69,12 @@ export interface ClientSettings {
   readonly httpProxyPassword?: KeySource<ProxyPassword>
   /** HTTPS_CA_FILE: certificates of further authorities to trust, as PEM. */
   readonly caFile?: string
-  /** GATEWAY: packets go by the first of them. All are asked for the own address. */
+  /** GATEWAY: packets go by the first of them that takes them. All are asked for the own address. */
   readonly gateways?: readonly GatewayUrl[]
   /** GATEWAY_TARGET: the id of the server there. */
   readonly gatewayTarget?: string
-  /** GATEWAY_FINGERPRINT: SHA-256 of the certificate of the first gateway, `AB:CD:…`. */
-  readonly gatewayFingerprint?: string
+  /** GATEWAY_FINGERPRINT: SHA-256 of the certificate of each gateway, in their order, `AB:CD:…`. */
+  readonly gatewayFingerprints?: readonly (string | undefined)[]
   /** SPOOF_SOURCE_IP: the source address in the packet's IP header. */
   readonly spoofedSource?: IpAddress
   /** `--icmp-type`, 0 to 255. */
